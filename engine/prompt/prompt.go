@@ -1,0 +1,60 @@
+// Package prompt turns requests into what a model reads, and what a model
+// writes into events.
+//
+// A prompt is a list of segments, not a text: control tokens are named and
+// placed by id, and text between them is tokenized on its own with no control
+// token ever read from it. So nothing that a user, a file, a tool or a web page
+// contains can forge [INST] or </s>.
+//
+// A [Format] is stateless and may be used from any goroutine; a [Reader] belongs
+// to one answer.
+package prompt
+
+import "github.com/bise-sh/bise/engine"
+
+// A Segment is a control token, a span of text or a picture: one of the three.
+type Segment struct {
+	Control string // the control token's name in the vocabulary, such as "[INST]"
+	Text    string // tokenized apart, control tokens in it are plain text
+	Bare    bool   // Text gets no dummy space in front, where SentencePiece adds one
+	Image   int    // 1 is Prompt.Images[0]
+}
+
+// A Prompt is what the model is to read before it writes.
+type Prompt struct {
+	Segments []Segment
+	Images   []string // data: URLs, in the order of the segments
+	// Thinking says that the prompt ends inside a thought, so the answer begins
+	// with thinking.
+	Thinking bool
+}
+
+// A Format is a model family's way to write conversations down.
+type Format interface {
+	// Version names it: "v1" … "v15", or "template".
+	Version() string
+	// Capabilities are those that depend on the format: Chat, FIM, Tools, Thinking.
+	Capabilities() engine.Capabilities
+	// Chat lays out a conversation whose answer comes next. Requests that the
+	// format cannot express are errors of kind Invalid or Unsupported.
+	Chat(*engine.ChatRequest) (Prompt, error)
+	// Fill lays out a text with a gap. An empty suffix is a plain continuation.
+	Fill(prefix, suffix string) (Prompt, error)
+	// Reader reads an answer to a request laid out by Chat.
+	Reader(*engine.ChatRequest) Reader
+	// Stops are control tokens that end an answer, besides the model's own
+	// end-of-generation tokens.
+	Stops() []string
+}
+
+// A Reader tells text, thinking and tool calls apart in what a model writes.
+// The events it returns have Choice 0.
+type Reader interface {
+	// Control reads a control token.
+	Control(name string) []engine.Event
+	// Text reads whole runes of text.
+	Text(s string) []engine.Event
+	// End reads the end of the answer: what was held back, calls that were not
+	// closed. It reports whether the answer was made of tool calls.
+	End() (events []engine.Event, called bool)
+}
