@@ -1,0 +1,85 @@
+// Package worker keeps the engine contract with a child process: one model, one
+// process, one Unix socket.
+//
+// llama.cpp aborts its process on a broken invariant, and a terminal in raw mode
+// must not go down with it. So a model lives in a process of its own. [Open]
+// finds it by its socket, or starts it; the process runs [Serve], is shared by
+// every caller who wants the same model with the same options, survives the one
+// who started it, and leaves when nobody has asked for anything during its
+// keep-alive. There is no daemon to install and nothing to stop by hand, though
+// [List] and [Stop] show and end workers.
+//
+// The socket speaks La Plateforme's HTTP API (package api) and a few control
+// routes under /v1/bise/worker/. Its folder belongs to the user alone, and that
+// is the whole of its access control.
+package worker
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/bise-sh/bise/engine"
+)
+
+// DefaultKeepAlive is how long a worker stays without a request.
+const DefaultKeepAlive = 10 * time.Minute
+
+// A Spec says which model a worker holds and how.
+type Spec struct {
+	Name    string             `json:"name"` // what people call the model
+	Path    string             `json:"path"` // its file
+	Options engine.LoadOptions `json:"options"`
+	// Fingerprint is the same for the same weights wherever they lie. When it is
+	// empty, the file's path, size and modification time stand in for it.
+	Fingerprint string `json:"fingerprint,omitempty"`
+	// Version names the build of bise. A worker of another version is replaced.
+	Version string `json:"version,omitempty"`
+	// KeepAlive is how long the worker stays after its last request: 0 is
+	// DefaultKeepAlive, or what a running worker has; negative is for ever.
+	KeepAlive time.Duration `json:"keep_alive_ns,omitempty"`
+}
+
+// Key names the worker that a spec wants: two specs with the same key share one.
+// It is the start of a SHA-256 over the weights and the options that change what
+// is loaded, in hexadecimal.
+func (s Spec) Key() (string, error) {
+	weights := s.Fingerprint
+	if weights == "" {
+		path, err := filepath.Abs(s.Path)
+		if err != nil {
+			return "", err
+		}
+		info, err := os.Stat(path)
+		if err != nil {
+			return "", err
+		}
+		weights = fmt.Sprintf("%s %d %d", path, info.Size(), info.ModTime().UnixNano())
+	}
+	loaded := s.Options
+	loaded.StateDir, loaded.StateBytes, loaded.BackendDirs = "", 0, nil
+	data, err := json.Marshal(struct {
+		Weights string
+		Options engine.LoadOptions
+	}{weights, loaded})
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:8]), nil
+}
+
+// A Launcher says how a worker process is started.
+type Launcher struct {
+	// Command is the program and its arguments. It must call Serve, and keep its
+	// hands off stdin and stdout before: the spec comes in by one and word of the
+	// socket goes out by the other.
+	Command []string
+	// LogDir is where a worker's stderr goes, in worker-<key>.log. When it is
+	// empty or cannot be written, the socket's folder takes the log.
+	LogDir string
+}
