@@ -1,0 +1,68 @@
+// Package api serves La Plateforme's HTTP API, and what OpenAI's clients need of
+// theirs, over any engine.Engine.
+//
+// The same handler stands behind a worker's unix socket and behind `bise serve`:
+// one wire format, whose other end is package engine/remote. What bise has to
+// say beyond La Plateforme's fields (prompt progress, timings, what was left
+// out) travels where other clients do not look: in comment lines of the event
+// stream and in an object named "bise".
+package api
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/bise-sh/bise/engine"
+)
+
+// DefaultBodyLimit is the largest request body read when Config says nothing,
+// in bytes: eight pictures of the size La Plateforme allows do not fit, eight of
+// the size people send do.
+const DefaultBodyLimit = 64 << 20
+
+// Config says what a handler serves.
+type Config struct {
+	// Open gives the engine of a model, by the name or alias a request has ("" when
+	// it has none). It waits until the model is loaded or ctx is done, and may
+	// call loading with the loaded share, 0 to 1, while it waits. The engine stays
+	// the caller's: the handler does not close it. A name that nothing has is an
+	// error of kind NotFound.
+	Open func(ctx context.Context, model string, loading func(fraction float64)) (engine.Engine, error)
+	// Models lists what can be opened. Nil: the one model that Info describes.
+	Models func(context.Context) ([]Model, error)
+	// Info describes a model without waiting for it to load. Nil: Open, then the
+	// engine's own Info.
+	Info func(ctx context.Context, model string) (engine.Info, error)
+	// Health is what keeps the server from answering at once, such as a model that
+	// loads; nil, or an answer of nil, is health.
+	Health func() error
+	// Key, when set, is the bearer token that every request must carry, except to
+	// /health.
+	Key string
+	// Strict answers as La Plateforme does to what it does not know: fields of
+	// others, foreign tool-call ids and orders of messages are refused instead of
+	// understood, and the finish reason model_length is sent as it is.
+	Strict bool
+	// BodyLimit is the largest request body, in bytes. 0: DefaultBodyLimit.
+	BodyLimit int64
+	// Logger gets one line a request, without anything of its content. Nil: none.
+	Logger *slog.Logger
+}
+
+// A Model is an entry of /v1/models.
+type Model struct {
+	ID            string
+	Aliases       []string
+	Created       time.Time // of the file, so that it stays the same
+	Description   string
+	Can           engine.Capabilities
+	ContextLength int      // tokens that a request can have here
+	Temperature   *float64 // what a request without one gets, where it is known
+}
+
+// New makes the handler.
+func New(c Config) http.Handler {
+	return http.NotFoundHandler()
+}
