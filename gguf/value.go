@@ -1,0 +1,388 @@
+package gguf
+
+import (
+	"encoding/binary"
+	"fmt"
+	"iter"
+	"math"
+	"slices"
+	"unsafe"
+)
+
+// A Kind is the type of a metadata value: enum gguf_type of gguf.h.
+type Kind uint32
+
+const (
+	Uint8   Kind = 0
+	Int8    Kind = 1
+	Uint16  Kind = 2
+	Int16   Kind = 3
+	Uint32  Kind = 4
+	Int32   Kind = 5
+	Float32 Kind = 6
+	Bool    Kind = 7
+	String  Kind = 8
+	Array   Kind = 9
+	Uint64  Kind = 10
+	Int64   Kind = 11
+	Float64 Kind = 12
+)
+
+var kindNames = [...]string{
+	"uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "bool", "string", "array", "uint64", "int64", "float64",
+}
+
+func (k Kind) String() string {
+	if int(k) < len(kindNames) {
+		return kindNames[k]
+	}
+	return fmt.Sprintf("kind %d", uint32(k))
+}
+
+// size is how many bytes a value of the kind takes; 0 for strings, arrays and
+// unknown kinds.
+func (k Kind) size() int64 {
+	switch k {
+	case Uint8, Int8, Bool:
+		return 1
+	case Uint16, Int16:
+		return 2
+	case Uint32, Int32, Float32:
+		return 4
+	case Uint64, Int64, Float64:
+		return 8
+	}
+	return 0
+}
+
+// A Scalar is a Go type that a metadata value can have.
+type Scalar interface {
+	uint8 | int8 | uint16 | int16 | uint32 | int32 | uint64 | int64 | float32 | float64 | bool | string
+}
+
+// A Value is a metadata value, kept as the file has it: a vocabulary of 131,072
+// entries is one block of bytes until somebody asks for its strings.
+type Value struct {
+	kind Kind
+	elem Kind // of an array
+	n    int  // elements of an array
+	raw  []byte
+}
+
+// Of makes a value of one scalar.
+func Of[T Scalar](v T) Value {
+	k := kindOf(v)
+	return Value{kind: k, raw: appendScalar(nil, v)}
+}
+
+// List makes a value of an array.
+func List[T Scalar](vs []T) Value {
+	var zero T
+	v := Value{kind: Array, elem: kindOf(zero), n: len(vs)}
+	for _, s := range vs {
+		v.raw = appendScalar(v.raw, s)
+	}
+	return v
+}
+
+func kindOf(v any) Kind {
+	switch v.(type) {
+	case uint8:
+		return Uint8
+	case int8:
+		return Int8
+	case uint16:
+		return Uint16
+	case int16:
+		return Int16
+	case uint32:
+		return Uint32
+	case int32:
+		return Int32
+	case float32:
+		return Float32
+	case bool:
+		return Bool
+	case string:
+		return String
+	case uint64:
+		return Uint64
+	case int64:
+		return Int64
+	default: // float64, the last of Scalar
+		return Float64
+	}
+}
+
+func appendScalar(b []byte, v any) []byte {
+	le := binary.LittleEndian
+	switch v := v.(type) {
+	case uint8:
+		return append(b, v)
+	case int8:
+		return append(b, byte(v))
+	case uint16:
+		return le.AppendUint16(b, v)
+	case int16:
+		return le.AppendUint16(b, uint16(v))
+	case uint32:
+		return le.AppendUint32(b, v)
+	case int32:
+		return le.AppendUint32(b, uint32(v))
+	case float32:
+		return le.AppendUint32(b, math.Float32bits(v))
+	case bool:
+		if v {
+			return append(b, 1)
+		}
+		return append(b, 0)
+	case string:
+		return appendString(b, v)
+	case uint64:
+		return le.AppendUint64(b, v)
+	case int64:
+		return le.AppendUint64(b, uint64(v))
+	case float64:
+		return le.AppendUint64(b, math.Float64bits(v))
+	}
+	return b
+}
+
+func appendString(b []byte, s string) []byte {
+	return append(binary.LittleEndian.AppendUint64(b, uint64(len(s))), s...)
+}
+
+// Kind is the value's type, Array for all arrays.
+func (v Value) Kind() Kind { return v.kind }
+
+// Elem is the type of an array's elements; of another value its own.
+func (v Value) Elem() Kind {
+	if v.kind == Array {
+		return v.elem
+	}
+	return v.kind
+}
+
+// Len is how many elements an array has; 1 for other values.
+func (v Value) Len() int {
+	if v.kind == Array {
+		return v.n
+	}
+	return 1
+}
+
+// bits is element i of an integer or boolean value, sign-extended, and whether
+// it is to be read as signed.
+func (v Value) bits(i int) (u uint64, signed, ok bool) {
+	le, e := binary.LittleEndian, v.Elem()
+	b := v.raw[min(len(v.raw), i*int(e.size())):]
+	switch e {
+	case Uint8, Bool:
+		return uint64(b[0]), false, true
+	case Int8:
+		return uint64(int8(b[0])), true, true
+	case Uint16:
+		return uint64(le.Uint16(b)), false, true
+	case Int16:
+		return uint64(int16(le.Uint16(b))), true, true
+	case Uint32:
+		return uint64(le.Uint32(b)), false, true
+	case Int32:
+		return uint64(int32(le.Uint32(b))), true, true
+	case Uint64:
+		return le.Uint64(b), false, true
+	case Int64:
+		return le.Uint64(b), true, true
+	}
+	return 0, false, false
+}
+
+// int is element i as an int64, when it is an integer that fits.
+func (v Value) int(i int) (int64, bool) {
+	u, signed, ok := v.bits(i)
+	if !ok || v.Elem() == Bool || (!signed && u > math.MaxInt64) {
+		return 0, false
+	}
+	return int64(u), true
+}
+
+// float is element i as a float64, when it is a number.
+func (v Value) float(i int) (float64, bool) {
+	switch v.Elem() {
+	case Float32:
+		return float64(math.Float32frombits(binary.LittleEndian.Uint32(v.raw[4*i:]))), true
+	case Float64:
+		return math.Float64frombits(binary.LittleEndian.Uint64(v.raw[8*i:])), true
+	}
+	n, ok := v.int(i)
+	return float64(n), ok
+}
+
+// strings yields an array's strings or the one of a scalar.
+func (v Value) strings() []string {
+	all := string(v.raw) // one allocation for all of them
+	list := make([]string, 0, v.Len())
+	for range v.Len() {
+		n := binary.LittleEndian.Uint64(unsafe.Slice(unsafe.StringData(all), 8))
+		list = append(list, all[8:8+n])
+		all = all[8+n:]
+	}
+	return list
+}
+
+// Metadata are a file's keys with their values, in the file's order. The zero
+// value is empty and ready for Set.
+//
+// The getters answer false when the key is absent or of another type. Integers
+// of every width answer Int and Uint when they fit; numbers of every type answer
+// Float. Where one value stands for a list of one (llama.cpp writes head counts
+// either way), Ints and Floats take it.
+type Metadata struct {
+	keys   []string
+	values map[string]Value
+}
+
+// Set gives a key its value. A new key comes last.
+func (m *Metadata) Set(key string, v Value) {
+	if m.values == nil {
+		m.values = make(map[string]Value)
+	}
+	if _, ok := m.values[key]; !ok {
+		m.keys = append(m.keys, key)
+	}
+	m.values[key] = v
+}
+
+// Delete takes a key out.
+func (m *Metadata) Delete(key string) {
+	if _, ok := m.values[key]; ok {
+		delete(m.values, key)
+		m.keys = slices.DeleteFunc(m.keys, func(k string) bool { return k == key })
+	}
+}
+
+// Clone is a copy that can be changed on its own.
+func (m *Metadata) Clone() Metadata {
+	var c Metadata
+	for k, v := range m.All() {
+		c.Set(k, v)
+	}
+	return c
+}
+
+// Len is the number of keys.
+func (m *Metadata) Len() int { return len(m.keys) }
+
+// All yields keys and values in the file's order.
+func (m *Metadata) All() iter.Seq2[string, Value] {
+	return func(yield func(string, Value) bool) {
+		for _, k := range m.keys {
+			if !yield(k, m.values[k]) {
+				return
+			}
+		}
+	}
+}
+
+// Value is a key's value as the file has it.
+func (m *Metadata) Value(key string) (Value, bool) {
+	v, ok := m.values[key]
+	return v, ok
+}
+
+// scalar is a key's value when that is not an array.
+func (m *Metadata) scalar(key string) (Value, bool) {
+	v, ok := m.values[key]
+	return v, ok && v.kind != Array
+}
+
+// String is a key's string.
+func (m *Metadata) String(key string) (string, bool) {
+	v, ok := m.scalar(key)
+	if !ok || v.kind != String {
+		return "", false
+	}
+	return string(v.raw[8:]), true
+}
+
+// Uint is a key's integer, when it is not negative.
+func (m *Metadata) Uint(key string) (uint64, bool) {
+	v, ok := m.scalar(key)
+	if !ok || v.kind == Bool {
+		return 0, false
+	}
+	u, signed, ok := v.bits(0)
+	if !ok || signed && int64(u) < 0 {
+		return 0, false
+	}
+	return u, true
+}
+
+// Int is a key's integer.
+func (m *Metadata) Int(key string) (int64, bool) {
+	v, ok := m.scalar(key)
+	if !ok {
+		return 0, false
+	}
+	return v.int(0)
+}
+
+// Float is a key's number.
+func (m *Metadata) Float(key string) (float64, bool) {
+	v, ok := m.scalar(key)
+	if !ok {
+		return 0, false
+	}
+	return v.float(0)
+}
+
+// Bool is a key's truth value.
+func (m *Metadata) Bool(key string) (value, ok bool) {
+	v, ok := m.scalar(key)
+	if !ok || v.kind != Bool {
+		return false, false
+	}
+	return v.raw[0] != 0, true
+}
+
+// Count is how many elements a key's array has.
+func (m *Metadata) Count(key string) (int, bool) {
+	v, ok := m.values[key]
+	if !ok || v.kind != Array {
+		return 0, false
+	}
+	return v.n, true
+}
+
+// Strings are the strings of a key's array.
+func (m *Metadata) Strings(key string) ([]string, bool) {
+	v, ok := m.values[key]
+	if !ok || v.kind != Array || v.elem != String {
+		return nil, false
+	}
+	return v.strings(), true
+}
+
+// Ints are the integers of a key's array.
+func (m *Metadata) Ints(key string) ([]int64, bool) {
+	return elements(m, key, Value.int)
+}
+
+// Floats are the numbers of a key's array.
+func (m *Metadata) Floats(key string) ([]float64, bool) {
+	return elements(m, key, Value.float)
+}
+
+func elements[T any](m *Metadata, key string, at func(Value, int) (T, bool)) ([]T, bool) {
+	v, ok := m.values[key]
+	if !ok {
+		return nil, false
+	}
+	list := make([]T, v.Len())
+	for i := range list {
+		if list[i], ok = at(v, i); !ok {
+			return nil, false
+		}
+	}
+	return list, true
+}
