@@ -1,0 +1,257 @@
+// Package config knows where bise keeps its things and what the person has set.
+//
+// Nothing here is needed for bise to work: without a home, or with one that
+// cannot be read, everything has its default. Nothing here writes.
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/BurntSushi/toml"
+
+	"github.com/bise-sh/bise/nearest"
+)
+
+// maxFile is the most that a config.toml may hold, in bytes. Ten times the
+// longest that anybody would write, so that a wrong file is refused early.
+const maxFile = 1 << 20
+
+// Config is what config.toml says. Nil and zero fields are what it does not say.
+type Config struct {
+	Model     string         `toml:"model"`      // used when none is named
+	KeepAlive *time.Duration `toml:"keep_alive"` // how long an idle model stays in memory
+	Threads   int            `toml:"threads"`    // 0: the physical cores
+	GPULayers *int           `toml:"gpu_layers"` // nil: as many as fit
+	KVType    string         `toml:"kv_type"`    // one of [KVTypes]
+	FlashAttn *bool          `toml:"flash_attn"` // nil: llama.cpp decides
+	Context   int            `toml:"context"`    // tokens at most; 0: as far as model and memory go
+	Sampling  Sampling       `toml:"sampling"`
+	// Endpoints are servers, by the name that stands before the slash in
+	// "lab/Mistral-Large".
+	Endpoints map[string]Endpoint `toml:"endpoints"`
+}
+
+// Sampling are the defaults of every answer.
+type Sampling struct {
+	Temperature      *float64 `toml:"temperature"`
+	TopP             *float64 `toml:"top_p"`
+	TopK             *int     `toml:"top_k"`
+	MinP             *float64 `toml:"min_p"`
+	RepeatPenalty    *float64 `toml:"repeat_penalty"`
+	PresencePenalty  *float64 `toml:"presence_penalty"`
+	FrequencyPenalty *float64 `toml:"frequency_penalty"`
+	Seed             *int64   `toml:"seed"`
+	MaxTokens        *int     `toml:"max_tokens"`
+}
+
+// An Endpoint is a server that runs models elsewhere.
+type Endpoint struct {
+	URL        string   `toml:"url"`
+	Key        string   `toml:"key"`         // the key itself
+	KeyEnv     string   `toml:"key_env"`     // or the environment variable that holds it
+	KeyCommand []string `toml:"key_command"` // or a command that prints it: ["pass", "show", "lab"]
+	Dialect    string   `toml:"dialect"`     // how the server differs from La Plateforme
+}
+
+// KVTypes are the number formats a KV cache can have.
+var KVTypes = []string{"f32", "f16", "bf16", "q8_0", "q4_0"}
+
+// A Problem is something in config.toml that is passed over.
+type Problem struct {
+	Path    string
+	Line    int    // 0 where unknown
+	Key     string // with its tables: endpoints.lab.ulr
+	Meant   string // the key that was probably meant, or ""
+	Allowed []string
+}
+
+func (p Problem) String() string {
+	where := p.Path
+	if p.Line > 0 {
+		where = fmt.Sprintf("%s:%d", p.Path, p.Line)
+	}
+	s := fmt.Sprintf("%s: unknown key %q is passed over", where, p.Key)
+	if p.Meant != "" {
+		return s + fmt.Sprintf("; did you mean %q?", p.Meant)
+	}
+	return s + "; known here: " + strings.Join(p.Allowed, ", ")
+}
+
+// Error is a config.toml that cannot be used.
+type Error struct {
+	Path string
+	Line int // 0 where unknown
+	What string
+}
+
+func (e *Error) Error() string {
+	if e.Line > 0 {
+		return fmt.Sprintf("cannot read %s: line %d: %s", e.Path, e.Line, e.What)
+	}
+	return fmt.Sprintf("cannot read %s: %s", e.Path, e.What)
+}
+
+// Hint says what to do.
+func (e *Error) Hint() string { return "Correct the file, or move it away to use the defaults." }
+
+// Load reads a config.toml. A file that is not there or may not be read is an
+// empty one; keys that bise does not know come back as problems.
+func Load(path string) (Config, []Problem, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+		return Config{}, nil, nil
+	}
+	if err != nil {
+		return Config{}, nil, &Error{Path: path, What: cause(err)}
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return Config{}, nil, &Error{Path: path, What: cause(err)}
+	}
+	if len(data) > maxFile {
+		return Config{}, nil, &Error{Path: path, What: "it is larger than 1 MB"}
+	}
+	return parse(path, data)
+}
+
+// cause is the error without the path, which our sentence has already.
+func cause(err error) string {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		return p.Err.Error()
+	}
+	return err.Error()
+}
+
+func parse(path string, data []byte) (Config, []Problem, error) {
+	var c Config
+	meta, err := toml.NewDecoder(bytes.NewReader(data)).Decode(&c)
+	if err != nil {
+		return Config{}, nil, explain(path, err)
+	}
+	if key, what := c.check(); what != "" {
+		return Config{}, nil, &Error{Path: path, Line: lineOf(data, strings.Split(key, ".")), What: key + ": " + what}
+	}
+	var problems []Problem
+	for _, key := range meta.Undecoded() {
+		if len(key) > 1 && slices.ContainsFunc(problems, func(p Problem) bool { return strings.HasPrefix(key.String(), p.Key+".") }) {
+			continue // its table is reported already
+		}
+		allowed := known(key[:len(key)-1])
+		problems = append(problems, Problem{
+			Path: path, Line: lineOf(data, key), Key: key.String(),
+			Meant: nearest.Word(key[len(key)-1], allowed), Allowed: allowed,
+		})
+	}
+	return c, problems, nil
+}
+
+// badType is how package toml tells a value of the wrong type; it is not a
+// toml.ParseError.
+var badType = regexp.MustCompile(`^toml: line (\d+) \(last key "(.+?)"\): incompatible types: TOML value has type (.+); destination has type (.+)$`)
+
+// explain tells an error of package toml in our words.
+func explain(path string, err error) *Error {
+	e := &Error{Path: path, What: strings.TrimPrefix(err.Error(), "toml: ")}
+	if p, ok := errors.AsType[toml.ParseError](err); ok {
+		e.Line, e.What = p.Position.Line, p.Message
+		if p.LastKey != "" {
+			e.What = p.LastKey + ": " + p.Message
+		}
+	} else if m := badType.FindStringSubmatch(err.Error()); m != nil {
+		e.Line, _ = strconv.Atoi(m[1])
+		e.What = fmt.Sprintf("%s: it has type %s and must have type %s", m[2], m[3], m[4])
+	}
+	return e
+}
+
+// check finds a value that cannot be meant: its key and what is wrong, or "".
+func (c Config) check() (key, what string) {
+	s := c.Sampling
+	switch {
+	case c.KVType != "" && !slices.Contains(KVTypes, c.KVType):
+		return "kv_type", fmt.Sprintf("%q is none of %s", c.KVType, strings.Join(KVTypes, ", "))
+	case c.Threads < 0:
+		return "threads", "it must not be negative"
+	case c.Context < 0:
+		return "context", "it must not be negative"
+	case s.Temperature != nil && !(*s.Temperature >= 0):
+		return "sampling.temperature", "it must not be negative"
+	case s.TopP != nil && !(*s.TopP > 0 && *s.TopP <= 1):
+		return "sampling.top_p", "it must be above 0 and at most 1"
+	case s.MinP != nil && !(*s.MinP >= 0 && *s.MinP <= 1):
+		return "sampling.min_p", "it must be from 0 to 1"
+	case s.TopK != nil && *s.TopK < 0:
+		return "sampling.top_k", "it must not be negative"
+	case s.MaxTokens != nil && *s.MaxTokens < 1:
+		return "sampling.max_tokens", "it must be at least 1"
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Endpoints)) {
+		e := c.Endpoints[name]
+		key := "endpoints." + name
+		var keys int
+		for _, set := range []bool{e.Key != "", e.KeyEnv != "", len(e.KeyCommand) > 0} {
+			if set {
+				keys++
+			}
+		}
+		switch {
+		case strings.Contains(name, "/"):
+			return key, "the name of an endpoint has no slash"
+		case e.URL == "":
+			return key, "it has no url"
+		case !strings.HasPrefix(e.URL, "http://") && !strings.HasPrefix(e.URL, "https://"):
+			return key + ".url", "it must begin with http:// or https://"
+		case keys > 1:
+			return key, "only one of key, key_env and key_command can be set"
+		}
+	}
+	return "", ""
+}
+
+// known are the keys that the table with this name can have.
+func known(table toml.Key) []string {
+	t := reflect.TypeFor[Config]()
+	for _, name := range table {
+		next, ok := step(t, name)
+		if !ok {
+			return nil
+		}
+		t = next
+	}
+	if t.Kind() != reflect.Struct {
+		return nil
+	}
+	var keys []string
+	for field := range t.Fields() {
+		keys = append(keys, field.Tag.Get("toml"))
+	}
+	return keys
+}
+
+// step goes from a table to the one under it.
+func step(t reflect.Type, name string) (reflect.Type, bool) {
+	switch t.Kind() {
+	case reflect.Map:
+		return t.Elem(), true
+	case reflect.Struct:
+		for field := range t.Fields() {
+			if field.Tag.Get("toml") == name {
+				return field.Type, true
+			}
+		}
+	}
+	return nil, false
+}
