@@ -1,0 +1,179 @@
+package engine
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+)
+
+const (
+	maxChoices     = 128
+	maxStops       = 64
+	maxStopLength  = 1024 // bytes
+	maxTopLogprobs = 20
+	maxGrammar     = 1 << 20 // bytes of GBNF or JSON schema
+	maxDepth       = 64      // of a JSON schema
+)
+
+// Check reports the first field that no engine can honour, as an error of kind
+// Invalid.
+func (s *Sampling) Check() error {
+	type bound struct {
+		name   string
+		v      *float64
+		lo, hi float64
+	}
+	for _, b := range []bound{
+		{"temperature", s.Temperature, 0, 5},
+		{"top_p", s.TopP, 0, 1},
+		{"min_p", s.MinP, 0, 1},
+		{"typical_p", s.TypicalP, 0, 1},
+		{"presence_penalty", s.PresencePenalty, -2, 2},
+		{"frequency_penalty", s.FrequencyPenalty, -2, 2},
+		{"repeat_penalty", s.RepeatPenalty, 0.01, 10},
+		{"dry_multiplier", s.DRYMultiplier, 0, 100},
+		{"dry_base", s.DRYBase, 1, 100},
+	} {
+		if b.v != nil && !(*b.v >= b.lo && *b.v <= b.hi) {
+			return invalid(b.name, "%s is %v and must be between %v and %v", b.name, *b.v, b.lo, b.hi)
+		}
+	}
+	type count struct {
+		name   string
+		v      *int
+		lo, hi int
+	}
+	for _, b := range []count{
+		{"max_tokens", s.MaxTokens, 0, math.MaxInt32},
+		{"min_tokens", &s.MinTokens, 0, math.MaxInt32},
+		{"top_k", s.TopK, 0, math.MaxInt32},
+		{"repeat_last_n", s.RepeatLastN, -1, 1 << 20},
+		{"dry_allowed_length", s.DRYAllowedLength, 0, 1 << 20},
+		{"dry_penalty_last_n", s.DRYPenaltyLastN, -1, 1 << 20},
+		{"n", &s.N, 0, maxChoices},
+		{"top_logprobs", &s.TopLogprobs, 0, maxTopLogprobs},
+	} {
+		if b.v != nil && (*b.v < b.lo || *b.v > b.hi) {
+			return invalid(b.name, "%s is %d and must be between %d and %d", b.name, *b.v, b.lo, b.hi)
+		}
+	}
+	if s.Seed != nil && *s.Seed < 0 {
+		return invalid("random_seed", "random_seed is %d and must not be negative", *s.Seed)
+	}
+	if len(s.Stop) > maxStops {
+		return invalid("stop", "there are %d stop strings and at most %d are allowed", len(s.Stop), maxStops)
+	}
+	for _, stop := range s.Stop {
+		if stop == "" || len(stop) > maxStopLength {
+			return invalid("stop", "a stop string has %d bytes and must have between 1 and %d", len(stop), maxStopLength)
+		}
+	}
+	for id, b := range s.LogitBias {
+		if id < 0 || math.IsNaN(b) {
+			return invalid("logit_bias", "logit_bias has %v for token %d", b, id)
+		}
+	}
+	if len(s.Grammar) > maxGrammar {
+		return invalid("grammar", "the grammar has %d bytes and may have %d", len(s.Grammar), maxGrammar)
+	}
+	return nil
+}
+
+// Check reports what no engine can honour in the request, as an error of kind
+// Invalid. What depends on the model's prompt format is the format's to check.
+func (r *ChatRequest) Check() error {
+	if len(r.Messages) == 0 {
+		return invalid("messages", "there are no messages")
+	}
+	for i, m := range r.Messages {
+		switch m.Role {
+		case System, User, Assistant, ToolRole:
+		default:
+			return invalid("messages", "message %d has the role %q; roles are system, user, assistant and tool", i+1, m.Role)
+		}
+		if m.Prefix && (m.Role != Assistant || i != len(r.Messages)-1) {
+			return invalid("messages", "message %d has prefix set; only a last message of the assistant may", i+1)
+		}
+	}
+	switch r.Overflow {
+	case OverflowError, OverflowDropOldest:
+	default:
+		return invalid("context_overflow", "context_overflow is %q and can be %q", r.Overflow, OverflowDropOldest)
+	}
+	switch r.ToolChoice.Mode {
+	case "", "auto", "none", "any":
+	default:
+		return invalid("tool_choice", "tool_choice is %q and can be auto, none, any or a function", r.ToolChoice.Mode)
+	}
+	if f := r.ToolChoice.Function; f != "" && !hasTool(r.Tools, f) {
+		return invalid("tool_choice", "tool_choice wants %q, which is not among the tools", f)
+	}
+	if f := r.ResponseFormat; f != nil {
+		switch f.Type {
+		case "", "text", "json_object":
+		case "json_schema":
+			if f.JSONSchema == nil {
+				return invalid("response_format", "response_format has no json_schema")
+			}
+			if err := CheckSchema(f.JSONSchema.Schema); err != nil {
+				return invalid("response_format", "the JSON schema %s", err)
+			}
+		default:
+			return invalid("response_format", "response_format is %q and can be text, json_object or json_schema", f.Type)
+		}
+		if f.Type != "" && f.Type != "text" && r.Grammar != "" {
+			return invalid("grammar", "the answer cannot follow a grammar and a response_format")
+		}
+	}
+	return r.Sampling.Check()
+}
+
+// Check reports what no engine can honour in the request, as an error of kind
+// Invalid.
+func (r *CompletionRequest) Check() error {
+	if len(r.Tokens) > 0 && (r.Prompt != "" || r.Suffix != "") {
+		return invalid("tokens", "the prompt is either text or tokens")
+	}
+	return r.Sampling.Check()
+}
+
+// CheckSchema reports whether a JSON schema is one that can be read with bounded
+// means.
+func CheckSchema(schema json.RawMessage) error {
+	if len(schema) > maxGrammar {
+		return fmt.Errorf("has %d bytes and may have %d", len(schema), maxGrammar)
+	}
+	if !json.Valid(schema) || first(schema) != '{' {
+		return fmt.Errorf("is not a JSON object")
+	}
+	depth, text := 0, false
+	for i := 0; i < len(schema); i++ {
+		switch c := schema[i]; {
+		case text && c == '\\':
+			i++
+		case c == '"':
+			text = !text
+		case text:
+		case c == '{' || c == '[':
+			if depth++; depth > maxDepth {
+				return fmt.Errorf("is nested deeper than %d", maxDepth)
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return nil
+}
+
+func hasTool(tools []Tool, name string) bool {
+	for _, t := range tools {
+		if t.Function.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+func invalid(param, format string, args ...any) *Error {
+	return &Error{Kind: Invalid, Param: param, Msg: fmt.Sprintf(format, args...)}
+}
