@@ -1,0 +1,198 @@
+package markdown
+
+import "strings"
+
+// Blocks cuts a Markdown text that grows into its top-level blocks. It cuts only
+// where what comes later cannot change what came before: after a heading, around
+// fenced code, and at empty lines that no list or indented code goes on after.
+// The zero Blocks is empty.
+type Blocks struct {
+	block strings.Builder // whole lines of the block that is growing
+	line  string          // the line that is growing
+	kind  kind            // of the block
+	fence string          // the run of ` or ~ that opened the code being read, or ""
+	empty bool            // the last line of the block was empty
+}
+
+type kind int
+
+const (
+	none kind = iota
+	prose
+	list
+	indented
+	fenced
+)
+
+// Add appends to the text and returns the blocks that this finished.
+func (b *Blocks) Add(piece string) []string {
+	var done []string
+	for {
+		end := strings.IndexByte(piece, '\n')
+		if end < 0 {
+			b.line += piece
+			if b.ended() {
+				line := b.line
+				done = b.finish(done)
+				b.line = line
+			}
+			return done
+		}
+		line := b.line + piece[:end+1]
+		b.line, piece = "", piece[end+1:]
+		done = b.read(line, done)
+	}
+}
+
+// Growing is the text of the block that is not finished.
+func (b *Blocks) Growing() string { return b.block.String() + b.line }
+
+// Rest ends the text and returns the blocks that were not finished.
+func (b *Blocks) Rest() []string {
+	var done []string
+	if line := b.line; line != "" {
+		b.line = ""
+		done = b.read(line, done)
+	}
+	if b.kind != none {
+		done = b.finish(done)
+	}
+	*b = Blocks{}
+	return done
+}
+
+// ended reports whether the line that is growing, whatever it becomes, begins a
+// new block.
+func (b *Blocks) ended() bool {
+	indent, body := measure(b.line)
+	if !b.empty || b.fence != "" || body == "" {
+		return false
+	}
+	switch b.kind {
+	case list:
+		return indent < 2 && !strings.ContainsRune("-*+0123456789", rune(body[0]))
+	case indented:
+		return indent < 4
+	}
+	return b.kind != none
+}
+
+// read takes one whole line and appends the blocks that it finishes.
+func (b *Blocks) read(line string, done []string) []string {
+	indent, body := measure(line)
+	if b.fence != "" {
+		b.block.WriteString(line)
+		if closes(body, b.fence) && (indent < 4 || b.kind == list) {
+			b.fence, b.empty = "", false
+			if b.kind == fenced {
+				return b.finish(done)
+			}
+		}
+		return done
+	}
+	if body == "" {
+		if b.kind != none {
+			b.block.WriteString(line)
+			b.empty = true
+		}
+		return done
+	}
+	fence := opens(body)
+	switch {
+	case b.kind == none:
+	case b.kind == list && indent >= 2, b.kind == indented && indent >= 4:
+		if b.kind == list {
+			b.fence = fence // empty lines in an item's code mean nothing
+		}
+		b.empty = false
+		b.block.WriteString(line)
+		return done
+	case b.kind == list && item(body):
+		b.empty = false
+		b.block.WriteString(line)
+		return done
+	case b.empty || fence != "" && indent < 4:
+		done = b.finish(done)
+	default:
+		b.block.WriteString(line)
+		return done
+	}
+	b.block.WriteString(line)
+	switch {
+	case indent >= 4:
+		b.kind = indented
+	case fence != "":
+		b.kind, b.fence = fenced, fence
+	case heading(body):
+		return b.finish(done)
+	case item(body):
+		b.kind = list
+	default:
+		b.kind = prose
+	}
+	return done
+}
+
+func (b *Blocks) finish(done []string) []string {
+	done = append(done, b.block.String())
+	*b = Blocks{}
+	return done
+}
+
+// measure gives a line's indentation in columns and what follows it, without
+// the white space at its end.
+func measure(line string) (indent int, body string) {
+	body = strings.TrimRight(line, " \t\r\n")
+	for i, r := range body {
+		switch r {
+		case ' ':
+			indent++
+		case '\t':
+			indent += 4 - indent%4
+		default:
+			return indent, body[i:]
+		}
+	}
+	return 0, ""
+}
+
+// opens gives the fence that a line opens code with, "" when it opens none.
+func opens(body string) string {
+	for _, mark := range []string{"`", "~"} {
+		rest := strings.TrimLeft(body, mark)
+		if n := len(body) - len(rest); n >= 3 && (mark == "~" || !strings.Contains(rest, "`")) {
+			return body[:n]
+		}
+	}
+	return ""
+}
+
+// closes reports whether a line closes the code that fence opened.
+func closes(body, fence string) bool {
+	return len(body) >= len(fence) && strings.Trim(body, fence[:1]) == ""
+}
+
+func heading(body string) bool {
+	rest := strings.TrimLeft(body, "#")
+	n := len(body) - len(rest)
+	return n >= 1 && n <= 6 && (rest == "" || rest[0] == ' ' || rest[0] == '\t')
+}
+
+// item reports whether a line begins a list item.
+func item(body string) bool {
+	digits := strings.TrimLeft(body, "0123456789")
+	if n := len(body) - len(digits); n > 0 && n <= 9 {
+		return marked(digits, ".)")
+	}
+	return marked(body, "-*+") && !rule(body)
+}
+
+func marked(body, marks string) bool {
+	return body != "" && strings.ContainsRune(marks, rune(body[0])) && (len(body) == 1 || body[1] == ' ' || body[1] == '\t')
+}
+
+// rule reports whether a line is a thematic break, such as * * *.
+func rule(body string) bool {
+	bare := strings.NewReplacer(" ", "", "\t", "").Replace(body)
+	return len(bare) >= 3 && strings.Trim(bare, bare[:1]) == ""
+}
