@@ -1,0 +1,282 @@
+// Package enginetest has an engine that needs no model, and the tests that every
+// engine passes.
+//
+// A [Script] plays replies that a test has written, at the pace that the test
+// sets with channels; without replies it is a tiny language model of its own. It
+// stands in for a model wherever something is built on an [engine.Engine].
+// [Run] checks that an engine keeps the contract, [Stress] that it still does
+// under load and when it is disturbed. [Collect] and [First] read answers.
+package enginetest
+
+import (
+	"context"
+	"iter"
+	"slices"
+	"sync"
+
+	"github.com/bise-sh/bise/engine"
+)
+
+// A Script is an engine that plays replies. It counts one token for each piece
+// of a reply; prompts are counted by its own tokenizer, which knows the 256
+// bytes, a few control tokens and some words.
+//
+// Everything in a request that concerns the length and the end of an answer is
+// obeyed: stop strings, max_tokens, n, the size of the context and what to do
+// when it overflows. Where no reply is given, a toy model writes a deterministic
+// text, and obeys the rest of [engine.Sampling] too, except typical_p and DRY:
+// it is greedy unless a temperature is asked for.
+//
+// The zero value is ready. The fields must not change after the first request;
+// the methods may be called from any goroutine.
+type Script struct {
+	// About is what Info says. Zero fields get the script's own values: the model
+	// "script" that can do everything, with a context of 32768 tokens.
+	About engine.Info
+	// Replies are played in their order, one for each choice of each request; the
+	// last one is played again when all are used up.
+	Replies []Reply
+	// Answer, when set, gives the reply to each choice in place of Replies. It may
+	// be called from several goroutines.
+	Answer func(r Request, choice int) Reply
+
+	mu       sync.Mutex
+	next     int // of Replies
+	requests []Request
+	prompts  [][]int32 // evaluated ones, the latest last
+	closed   bool
+	running  sync.WaitGroup
+}
+
+// Says is a script that answers every request with these pieces.
+func Says(pieces ...string) *Script {
+	reply := Reply{}
+	for _, p := range pieces {
+		reply = append(reply, Text(p))
+	}
+	return &Script{Replies: []Reply{reply}}
+}
+
+// A Request is one that a script got: one of the fields is set.
+type Request struct {
+	Chat     *engine.ChatRequest
+	Complete *engine.CompletionRequest
+	Embed    *engine.EmbedRequest
+	Tokenize *engine.TokenizeRequest
+}
+
+// Sampling is that of a request to chat or to complete.
+func (r Request) Sampling() engine.Sampling {
+	switch {
+	case r.Chat != nil:
+		return r.Chat.Sampling
+	case r.Complete != nil:
+		return r.Complete.Sampling
+	}
+	return engine.Sampling{}
+}
+
+// Said is the last message's text, or the prompt to complete.
+func (r Request) Said() string {
+	switch {
+	case r.Chat != nil && len(r.Chat.Messages) > 0:
+		return r.Chat.Messages[len(r.Chat.Messages)-1].Content.Plain()
+	case r.Complete != nil:
+		return r.Complete.Prompt
+	}
+	return ""
+}
+
+// Requests are those that the script got, in their order, refused ones too. A
+// sequence that is ranged over twice counts twice.
+func (s *Script) Requests() []Request {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.requests)
+}
+
+// Info is About with its gaps filled.
+func (s *Script) Info() engine.Info {
+	i := s.About
+	if i.Model == "" {
+		i.Model = "script"
+	}
+	if i.Fingerprint == "" {
+		i.Fingerprint = "script"
+	}
+	if i.Architecture == "" {
+		i.Architecture = "script"
+	}
+	if i.PromptVersion == "" {
+		i.PromptVersion = "script"
+	}
+	if i.EmbeddingSize == 0 {
+		i.EmbeddingSize = 64
+	}
+	if i.ContextLength == 0 {
+		i.ContextLength = 32768
+	}
+	if i.Can == (engine.Capabilities{}) {
+		i.Can = engine.Capabilities{Chat: true, FIM: true, Vision: true, Tools: true, Embed: true, Thinking: true}
+	}
+	i.Vocabulary = len(vocabulary)
+	return i
+}
+
+// Chat plays the next reply.
+func (s *Script) Chat(ctx context.Context, req engine.ChatRequest) iter.Seq2[engine.Event, error] {
+	return s.play(ctx, Request{Chat: &req})
+}
+
+// Complete plays the next reply.
+func (s *Script) Complete(ctx context.Context, req engine.CompletionRequest) iter.Seq2[engine.Event, error] {
+	return s.play(ctx, Request{Complete: &req})
+}
+
+func (s *Script) play(ctx context.Context, r Request) iter.Seq2[engine.Event, error] {
+	return func(yield func(engine.Event, error) bool) {
+		end, err := s.begin(ctx, r)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		defer end()
+		p, err := s.prepare(r)
+		if err == nil {
+			p.ctx, p.yield = ctx, yield
+			defer s.remember(p)
+			err = p.run()
+		}
+		if err != nil && !p.left() {
+			yield(nil, err)
+		}
+	}
+}
+
+// begin notes a request, and that Close has to wait for it until end is called.
+func (s *Script) begin(ctx context.Context, r Request) (end func(), err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, &engine.Error{Kind: engine.Closed, Msg: "the engine is closed"}
+	}
+	s.requests = append(s.requests, r)
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	s.running.Add(1)
+	return s.running.Done, nil
+}
+
+// reply is what the next choice is to play; nil asks for the toy model.
+func (s *Script) reply(r Request, choice int) Reply {
+	if s.Answer != nil {
+		return s.Answer(r, choice)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.Replies) == 0 {
+		return nil
+	}
+	reply := s.Replies[min(s.next, len(s.Replies)-1)]
+	s.next++
+	return reply
+}
+
+// remembered is how many prompts a script keeps to tell what is cached.
+const remembered = 16
+
+// cached counts the tokens at the start of a prompt that an earlier request has
+// evaluated. The last token never counts: a model is asked what follows it.
+func (s *Script) cached(prompt []int32) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	best := 0
+	for _, old := range s.prompts {
+		n := 0
+		for n < min(len(old), len(prompt)-1) && old[n] == prompt[n] {
+			n++
+		}
+		best = max(best, n)
+	}
+	return best
+}
+
+// remember keeps what a performance has evaluated.
+func (s *Script) remember(p *performance) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.prompts = append(s.prompts, slices.Concat(p.prompt, p.choices[0].evaluated))
+	if n := len(s.prompts) - remembered; n > 0 {
+		s.prompts = slices.Delete(s.prompts, 0, n)
+	}
+}
+
+// Embed gives each text a vector of length 1 made of its tokens, so that texts
+// that share tokens lie closer together.
+func (s *Script) Embed(ctx context.Context, req engine.EmbedRequest) (engine.Embeddings, error) {
+	end, err := s.begin(ctx, Request{Embed: &req})
+	if err != nil {
+		return engine.Embeddings{}, err
+	}
+	defer end()
+	info := s.Info()
+	if err := checkEmbed(&req, info); err != nil {
+		return engine.Embeddings{}, err
+	}
+	var all engine.Embeddings
+	for _, text := range req.Input {
+		ids := append([]int32{idBOS}, tokenize(text)...)
+		if len(ids) > info.ContextLength {
+			return engine.Embeddings{}, engine.ErrTooLong(len(ids), info.ContextLength)
+		}
+		v := vector(ids, info.EmbeddingSize)
+		if req.Dimension > 0 {
+			v = normalized(v[:req.Dimension])
+		}
+		all.Vectors = append(all.Vectors, v)
+		all.Usage.PromptTokens += len(ids)
+		all.Usage.TotalTokens += len(ids)
+	}
+	return all, nil
+}
+
+// Tokenize gives the ids of the script's own tokenizer.
+func (s *Script) Tokenize(ctx context.Context, req engine.TokenizeRequest) (engine.Tokens, error) {
+	end, err := s.begin(ctx, Request{Tokenize: &req})
+	if err != nil {
+		return engine.Tokens{}, err
+	}
+	defer end()
+	var ids []int32
+	switch {
+	case req.Text != nil && req.Chat == nil && req.FIM == nil:
+		ids = tokenize(*req.Text)
+	case req.Chat != nil && req.Text == nil && req.FIM == nil:
+		if err := checkChat(req.Chat, s.Info()); err != nil {
+			return engine.Tokens{}, err
+		}
+		ids = layChat(req.Chat)
+	case req.FIM != nil && req.Text == nil && req.Chat == nil:
+		if err := checkCompletion(req.FIM, s.Info()); err != nil {
+			return engine.Tokens{}, err
+		}
+		ids = layCompletion(req.FIM)
+	default:
+		return engine.Tokens{}, invalid("text", "one of text, chat and fim must be given")
+	}
+	t := engine.Tokens{IDs: ids, Pieces: make([]string, len(ids))}
+	for i, id := range ids {
+		t.Pieces[i] = vocabulary[id]
+	}
+	return t, nil
+}
+
+// Close waits for the requests that run. Called again it waits again.
+func (s *Script) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.running.Wait()
+	return nil
+}
