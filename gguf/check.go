@@ -1,0 +1,77 @@
+package gguf
+
+import (
+	"slices"
+	"strings"
+)
+
+// Check finds what a file that can be read may still have wrong so that
+// llama.cpp would abort on it, or read past the end of a list, instead of
+// refusing it. It goes through the vocabulary and takes some milliseconds.
+func (f *File) Check() error {
+	arch, ok := f.Metadata.String("general.architecture")
+	if !ok {
+		return malformed("it does not say what architecture it is of")
+	}
+	if err := f.checkVocabulary(); err != nil {
+		return err
+	}
+	if err := f.checkExperts(); err != nil {
+		return err
+	}
+	scaling := arch + ".rope.scaling.type"
+	if s, ok := f.Metadata.String(scaling); ok && !slices.Contains([]string{"none", "linear", "yarn", "longrope"}, s) {
+		return malformed("%s is %.20q, which is unknown", scaling, s)
+	}
+	return nil
+}
+
+// checkVocabulary follows llama_vocab::impl::load of llama-vocab.cpp.
+func (f *File) checkVocabulary() error {
+	const prefix = "tokenizer.ggml."
+	model, ok := f.Metadata.String(prefix + "model")
+	if !ok || model == "none" || model == "no_vocab" {
+		return nil
+	}
+	tokens, ok := f.Metadata.Strings(prefix + "tokens")
+	if !ok {
+		return malformed("it has no vocabulary: %stokens is missing", prefix)
+	}
+	// llama.cpp takes both lists for four bytes a token, whatever they are: it
+	// writes the scores of some vocabularies as integers itself.
+	for _, key := range []string{"scores", "token_type"} {
+		v, ok := f.Metadata.Value(prefix + key)
+		switch {
+		case !ok:
+		case v.kind != Array || v.elem.size() == 0:
+			return malformed("%s%s is not an array of numbers", prefix, key)
+		case len(v.raw) < 4*len(tokens):
+			return malformed("%s%s has %d entries of type %v for %d tokens", prefix, key, v.n, v.elem, len(tokens))
+		}
+	}
+	if v, ok := f.Metadata.Value(prefix + "merges"); ok && (v.kind != Array || v.elem != String) {
+		return malformed("%smerges is not an array of strings", prefix)
+	}
+	seen := make(map[string]bool, len(tokens))
+	for _, t := range tokens {
+		t, _, _ = strings.Cut(t, "\x00") // C sees no more of it
+		if t != "" && seen[t] {
+			return malformed("the token %.40q is in the vocabulary twice", t)
+		}
+		seen[t] = true
+	}
+	return nil
+}
+
+// checkExperts follows load_hparams of llama-model.cpp.
+func (f *File) checkExperts() error {
+	const max = 512 // LLAMA_MAX_EXPERTS
+	all, used := f.count("expert_count"), f.count("expert_used_count")
+	switch {
+	case all > max:
+		return malformed("it has %d experts, and %d are allowed", all, max)
+	case used > all, all > 0 && used == 0:
+		return malformed("it uses %d of %d experts", used, all)
+	}
+	return nil
+}

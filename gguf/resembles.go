@@ -1,0 +1,28 @@
+package gguf
+
+import "bytes"
+
+// resembles says what a file that is not a GGUF seems to be, from its first
+// bytes; "" when it could be anything. These are what people have by mistake.
+func resembles(b []byte) string {
+	has := func(s string) bool { return bytes.HasPrefix(b, []byte(s)) }
+	switch {
+	case len(b) == 0:
+		return "an empty file"
+	case has("version https://git-lfs"):
+		return "a Git LFS pointer to one: the file itself was not fetched"
+	case has("ggjt"), has("tjgg"), has("ggml"), has("lmgg"), has("ggla"), has("algg"), has("fmgg"):
+		return "a GGML file from before GGUF"
+	case has("PK\x03\x04"):
+		return "a zip archive, perhaps weights of PyTorch"
+	case has("\x1f\x8b"):
+		return "compressed with gzip"
+	case len(b) > 8 && b[8] == '{' && bytes.Equal(b[4:8], make([]byte, 4)):
+		return "a safetensors file, which has to be converted"
+	case bytes.HasPrefix(bytes.ToLower(bytes.TrimSpace(b)), []byte("<!doctype")), bytes.HasPrefix(bytes.ToLower(bytes.TrimSpace(b)), []byte("<html")):
+		return "a web page"
+	case len(bytes.Trim(b, "\x00")) == 0:
+		return "a file of zeros, perhaps from a download that did not end"
+	}
+	return ""
+}
