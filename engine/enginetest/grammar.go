@@ -42,12 +42,13 @@ const (
 )
 
 const (
-	maxGrammar = 64 << 10 // bytes of a grammar's text
-	maxNesting = 64       // parentheses in one another
-	maxRanges  = 512      // ends of ranges in a class
-	maxRepeats = 1000     // what {m,n} may ask for
-	deep       = 24       // rules in one another, from which on a sentence takes the shortest way
-	endless    = math.MaxInt32
+	maxGrammar  = 64 << 10 // bytes of a grammar's text
+	maxNesting  = 64       // parentheses in one another
+	maxRanges   = 512      // ends of ranges in a class
+	maxRepeats  = 1000     // what {m,n} may ask for
+	maxSentence = 64 << 10 // bytes, after which a sentence breaks off
+	deep        = 24       // rules in one another, from which on a sentence takes the shortest way
+	endless     = math.MaxInt32
 )
 
 func parseGrammar(source string) (*grammar, error) {
@@ -378,8 +379,8 @@ type grammarWriter struct {
 }
 
 func (w *grammarWriter) write(n *node, depth int) {
-	const maxNodes = 10_000 // written, so that the empty text has an end too
-	if w.nodes++; w.nodes > maxNodes {
+	const maxNodes = 10_000 // so that the repetition of nothing has an end too
+	if w.nodes++; w.nodes > maxNodes || w.out.Len() > maxSentence {
 		return
 	}
 	switch n.kind {
