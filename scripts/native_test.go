@@ -1,0 +1,235 @@
+package scripts_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// Stand-ins for the tools that native.sh runs. CMake counts its calls; Ninja fails when it is told
+// to, and else leaves what a build leaves.
+var fakes = map[string]string{
+	"c++": `case "$1" in --version) echo "c++ (fake) 1.0" ;; -dumpmachine) echo fake-machine ;; esac`,
+	"cmake": `echo configured >>"$COUNT"
+while [ $# -gt 0 ]; do [ "$1" != -B ] || mkdir -p "$2/lib/ollama"; shift; done`,
+	"ninja": `[ ! -e "$FAIL" ] || { echo "the disk is full"; exit 1; }
+echo library >"$2/lib/ollama/libggml-cpu-x64.so"
+echo library >"$2/lib/ollama/libggml-base.so.0"`,
+}
+
+// tools are the real ones that it needs. A PATH of these alone has no flock.
+var tools = []string{"bash", "cat", "chmod", "cp", "cut", "dirname", "go", "grep", "head", "ln", "mkdir", "mv", "readlink", "rm", "sed", "sha256sum", "shasum", "sleep", "tail", "tr"}
+
+type bench struct {
+	t     *testing.T
+	cache string
+	count string // a line for each call of CMake
+	fail  string // Ninja fails while this file is there
+	env   []string
+}
+
+func newBench(t *testing.T, cacheName string, path ...string) *bench {
+	t.Helper()
+	if runtime.GOOS == "windows" || runtime.GOOS == "darwin" && runtime.GOARCH == "arm64" {
+		t.Skip("no backends are built here")
+	}
+	for _, tool := range []string{"bash", "go"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skip(err)
+		}
+	}
+	dir := t.TempDir()
+	bin := filepath.Join(dir, "bin")
+	if err := os.Mkdir(bin, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, script := range fakes {
+		if err := os.WriteFile(filepath.Join(bin, name), []byte("#!/usr/bin/env bash\n"+script+"\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b := &bench{
+		t:     t,
+		cache: filepath.Join(dir, cacheName),
+		count: filepath.Join(dir, "count"),
+		fail:  filepath.Join(dir, "fail"),
+	}
+	b.env = append(os.Environ(),
+		"PATH="+strings.Join(append([]string{bin}, path...), string(os.PathListSeparator)),
+		"BISE_NATIVE_CACHE="+b.cache, "COUNT="+b.count, "FAIL="+b.fail,
+		"CXX=c++", "BACKENDS=", "CGO_CPPFLAGS=", "CGO_CFLAGS=", "CGO_CXXFLAGS=")
+	return b
+}
+
+// native runs the script and returns what it printed.
+func (b *bench) native(args ...string) (string, error) {
+	cmd := exec.CommandContext(b.t.Context(), "bash", append([]string{"native.sh"}, args...)...)
+	cmd.Env = b.env
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+func (b *bench) must(args ...string) string {
+	b.t.Helper()
+	out, err := b.native(args...)
+	if err != nil {
+		b.t.Fatalf("native.sh %s: %v\n%s", args, err, out)
+	}
+	return out
+}
+
+func (b *bench) configured() int {
+	b.t.Helper()
+	data, err := os.ReadFile(b.count)
+	if err != nil && !os.IsNotExist(err) {
+		b.t.Fatal(err)
+	}
+	return strings.Count(string(data), "\n")
+}
+
+func (b *bench) wantBackends() {
+	b.t.Helper()
+	lib := strings.TrimSpace(b.must("lib"))
+	for _, name := range []string{"libggml-cpu-x64.so", "libggml-base.so.0"} {
+		if _, err := os.Stat(filepath.Join(lib, name)); err != nil {
+			b.t.Error(err)
+		}
+	}
+}
+
+func TestTwoBuildsAtOnceAreOne(t *testing.T) {
+	bare := t.TempDir()
+	for _, tool := range tools {
+		if path, err := exec.LookPath(tool); err == nil {
+			if err := os.Symlink(path, filepath.Join(bare, tool)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for name, path := range map[string]string{"as the machine is": os.Getenv("PATH"), "without flock": bare} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, "cache", path)
+			var callers sync.WaitGroup
+			for range 4 {
+				callers.Go(func() {
+					if out, err := b.native("backends"); err != nil {
+						t.Errorf("%v\n%s", err, out)
+					}
+				})
+			}
+			callers.Wait()
+			b.wantBackends()
+			if out := b.must("backends"); out != "" {
+				t.Errorf("a build with nothing to do says %q", out)
+			}
+			if n := b.configured(); n != 1 {
+				t.Errorf("CMake ran %d times, want 1", n)
+			}
+		})
+	}
+}
+
+func TestOtherFlagsAreOtherBackends(t *testing.T) {
+	b := newBench(t, "cache", os.Getenv("PATH"))
+	b.must("backends")
+	lib, err := filepath.EvalSymlinks(strings.TrimSpace(b.must("lib")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.must("backends", "--no-repack")
+	b.wantBackends()
+	plain, err := filepath.EvalSymlinks(filepath.Join(filepath.Dir(lib), "lib-norepack"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if plain == lib {
+		t.Error("both are in", lib)
+	}
+	if n := b.configured(); n != 2 {
+		t.Errorf("CMake ran %d times, want 2", n)
+	}
+}
+
+func TestFailedBuildLeavesNothingAndGoesOn(t *testing.T) {
+	b := newBench(t, "cache", os.Getenv("PATH"))
+	if err := os.WriteFile(b.fail, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	out, err := b.native("backends")
+	if err == nil {
+		t.Error("the build failed and the script did not")
+	}
+	if !strings.Contains(out, "the disk is full") {
+		t.Errorf("the reason is not told:\n%s", out)
+	}
+	lib := strings.TrimSpace(b.must("lib"))
+	if _, err := os.Lstat(lib); !os.IsNotExist(err) {
+		t.Errorf("%s is there after a failed build", lib)
+	}
+	if err := os.Remove(b.fail); err != nil {
+		t.Fatal(err)
+	}
+	b.must("backends")
+	b.wantBackends()
+}
+
+// TestEnvironmentSurvivesShellAndGo has go compile a header that only the printed environment can
+// find, in a folder whose name neither the shell nor go may take apart.
+func TestEnvironmentSurvivesShellAndGo(t *testing.T) {
+	cc := exec.Command("go", "env", "CC")
+	name, err := cc.Output()
+	if err != nil {
+		t.Skip(err)
+	}
+	if _, err := exec.LookPath(strings.TrimSpace(string(name))); err != nil {
+		t.Skip("no C compiler: ", err)
+	}
+	for _, folder := range []string{"plain", "two words", "it's", `say "when"`} {
+		t.Run(folder, func(t *testing.T) {
+			b := newBench(t, folder, os.Getenv("PATH"))
+			include := filepath.Join(filepath.Dir(strings.TrimSpace(b.must("lib"))), "include")
+			program := t.TempDir()
+			for path, content := range map[string]string{
+				filepath.Join(include, "answer.h"): "#define ANSWER 42\n",
+				filepath.Join(program, "go.mod"):   "module answer\n",
+				filepath.Join(program, "main.go"):  "package main\n\n// #include \"answer.h\"\nimport \"C\"\n\nfunc main() { println(C.ANSWER) }\n",
+			} {
+				if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			env := b.must("env")
+			run := exec.CommandContext(t.Context(), "bash", "-c", `eval "$ENVIRONMENT" && go run .`)
+			run.Dir = program
+			run.Env = append(b.env, "ENVIRONMENT="+env, "CGO_ENABLED=1")
+			out, err := run.CombinedOutput()
+			if got := strings.TrimSpace(string(out)); err != nil || got != "42" {
+				t.Errorf("%v\n%s\nin the environment\n%s", err, got, env)
+			}
+		})
+	}
+}
+
+// TestEnvironmentKeepsTheUsersFlags also asks twice, as a shell that has evaluated the lines does:
+// flags that grow would have go compile everything again.
+func TestEnvironmentKeepsTheUsersFlags(t *testing.T) {
+	b := newBench(t, "cache", os.Getenv("PATH"))
+	b.env = append(b.env, "CGO_CPPFLAGS=-DMINE", "CGO_CFLAGS=-O3")
+	print := `echo "$CGO_CPPFLAGS|$CGO_CFLAGS|$CGO_CXXFLAGS"`
+	once := b.must("exec", "bash", "-c", print)
+	twice := b.must("exec", "bash", "scripts/native.sh", "exec", "bash", "-c", print)
+	include := filepath.Join(filepath.Dir(strings.TrimSpace(b.must("lib"))), "include")
+	if want := "-I" + include + " -DMINE|-O3|-O2\n"; once != want {
+		t.Errorf("got %q, want %q", once, want)
+	}
+	if once != twice {
+		t.Errorf("once %q, twice %q", once, twice)
+	}
+}
