@@ -1,0 +1,107 @@
+package tokenizer
+
+// Meta is what a GGUF file says about its vocabulary. Merges are not among it:
+// SentencePiece has none, and Tekken's follow from the order of its tokens.
+type Meta struct {
+	Model  string    // tokenizer.ggml.model: "llama" (SentencePiece) or "gpt2" (byte pairs)
+	Pre    string    // tokenizer.ggml.pre
+	Tokens []string  // tokenizer.ggml.tokens
+	Scores []float32 // tokenizer.ggml.scores; needed for SentencePiece
+	Types  []int32   // tokenizer.ggml.token_type
+	// AddSpacePrefix is tokenizer.ggml.add_space_prefix, true where a
+	// SentencePiece vocabulary does not have the key.
+	AddSpacePrefix bool
+}
+
+// FromGGUF makes the tokenizer of a GGUF file. The error wraps [ErrUnsupported]
+// for every vocabulary whose ids would not surely be the reference's: of
+// byte-pair vocabularies only Tekken's is known here.
+func FromGGUF(m Meta) (Tokenizer, error) {
+	if len(m.Types) != len(m.Tokens) {
+		return nil, unsupported("%d tokens and %d types", len(m.Tokens), len(m.Types))
+	}
+	switch {
+	case m.Model == "llama":
+		return m.sentencePiece()
+	case m.Model == "gpt2" && m.Pre == "tekken":
+		return m.tekken()
+	}
+	return nil, unsupported("model %q, pre-tokenizer %q", m.Model, m.Pre)
+}
+
+func (m *Meta) sentencePiece() (Tokenizer, error) {
+	if len(m.Scores) != len(m.Tokens) {
+		return nil, unsupported("%d tokens and %d scores", len(m.Tokens), len(m.Scores))
+	}
+	tokens := make([]spPiece, len(m.Tokens))
+	for i := range tokens {
+		tokens[i] = spPiece{m.Tokens[i], m.Scores[i], pieceType(m.Types[i])}
+	}
+	t, err := newSentencePiece(tokens, m.AddSpacePrefix)
+	if err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// tekken recovers ranks from ids. Special tokens come first, whatever type the
+// file gives them; then every text, in the order of its rank, written in GPT-2's
+// byte alphabet; after it only tokens that fine-tuning has added.
+func (m *Meta) tekken() (Tokenizer, error) {
+	first := 0
+	for first < len(m.Tokens) && m.Tokens[first] != string(byteRune[0]) {
+		first++
+	}
+	var texts [][]byte
+	for i := first; i < len(m.Tokens) && pieceType(m.Types[i]) == typeNormal; i++ {
+		text, ok := fromByteRunes(m.Tokens[i])
+		if !ok {
+			return nil, unsupported("token %d, %q, is not written in bytes", i, m.Tokens[i])
+		}
+		texts = append(texts, text)
+	}
+	t, err := newTekken(len(m.Tokens), first, texts)
+	if err != nil {
+		return nil, err
+	}
+	for i := range first {
+		t.setControl(int32(i), m.Tokens[i])
+	}
+	for i := first + len(texts); i < len(m.Tokens); i++ {
+		switch kind := pieceType(m.Types[i]); {
+		case kind == typeControl, kind == typeUnused, kind == typeOwn && looksControl(m.Tokens[i]):
+			t.setControl(int32(i), m.Tokens[i])
+		default:
+			return nil, unsupported("token %d, %q, of type %d, after the texts", i, m.Tokens[i], kind)
+		}
+	}
+	return t, nil
+}
+
+// byteRune is GPT-2's alphabet of bytes: a byte that is a visible Latin-1
+// character is that character, the others are numbered from U+0100 on.
+var byteRune, runeByte = func() (of [256]rune, back map[rune]byte) {
+	back = make(map[rune]byte, 256)
+	other := rune(0x100)
+	for b := range 256 {
+		r := rune(b)
+		if !('!' <= r && r <= '~' || '¡' <= r && r <= '¬' || '®' <= r && r <= 'ÿ') {
+			r = other
+			other++
+		}
+		of[b], back[r] = r, byte(b)
+	}
+	return of, back
+}()
+
+func fromByteRunes(s string) ([]byte, bool) {
+	text := make([]byte, 0, len(s))
+	for _, r := range s {
+		b, ok := runeByte[r]
+		if !ok {
+			return nil, false
+		}
+		text = append(text, b)
+	}
+	return text, len(text) > 0
+}

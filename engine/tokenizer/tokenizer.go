@@ -1,0 +1,82 @@
+// Package tokenizer turns text into the tokens of Mistral's models and back.
+//
+// It knows the two kinds there are: SentencePiece byte-pair models with byte
+// fallback (7B, Mixtral, Codestral, Large) and Tekken, ranked byte pairs behind
+// a splitting pattern (NeMo and everything after). Both give the ids that
+// mistral-common gives. A vocabulary comes from a GGUF file ([FromGGUF]), from
+// tekken.json ([ReadTekken]) or from tokenizer.model ([ReadSentencePiece]).
+//
+// Text never becomes a control token here: who lays out a prompt places those
+// by [Tokenizer.ID]. Text that is not UTF-8 reads as Python's
+// decode(errors="replace") would have it, with U+FFFD for each ill-formed part,
+// since mistral-common is never handed anything else.
+//
+// Tokenizers are immutable and may be used from any goroutine.
+package tokenizer
+
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrUnsupported reports a vocabulary for which this package is not exact.
+var ErrUnsupported = errors.New("vocabulary not supported")
+
+func unsupported(format string, args ...any) error {
+	return fmt.Errorf("%w: "+format, append([]any{ErrUnsupported}, args...)...)
+}
+
+// A Tokenizer knows one vocabulary.
+type Tokenizer interface {
+	// Encode gives the ids of a text, none of them a control token's. Bare
+	// leaves out the space that SentencePiece puts in front of a text; Tekken has
+	// none to leave out.
+	Encode(text string, bare bool) []int32
+	// Piece is what a token reads as: bytes, which may be part of a rune, or a
+	// control token's name. It is nil for an id outside the vocabulary, and must
+	// not be written to.
+	Piece(id int32) []byte
+	// ID finds a control token by its name, such as "[INST]".
+	ID(name string) (int32, bool)
+	// IsControl reports whether a token stands for no text.
+	IsControl(id int32) bool
+	// Len is the number of tokens; ids are below it.
+	Len() int
+}
+
+// vocabulary is what the two kinds of tokenizer have in common.
+type vocabulary struct {
+	pieces  [][]byte
+	control []bool           // by id
+	named   map[string]int32 // control tokens
+}
+
+func newVocabulary(n int) vocabulary {
+	return vocabulary{pieces: make([][]byte, n), control: make([]bool, n), named: make(map[string]int32)}
+}
+
+// setControl makes id a control token. Of two with one name the first is found.
+func (v *vocabulary) setControl(id int32, name string) {
+	v.pieces[id], v.control[id] = []byte(name), true
+	if _, taken := v.named[name]; !taken {
+		v.named[name] = id
+	}
+}
+
+func (v *vocabulary) Piece(id int32) []byte {
+	if id < 0 || int(id) >= len(v.pieces) {
+		return nil
+	}
+	return v.pieces[id]
+}
+
+func (v *vocabulary) ID(name string) (int32, bool) {
+	id, ok := v.named[name]
+	return id, ok
+}
+
+func (v *vocabulary) IsControl(id int32) bool {
+	return id >= 0 && int(id) < len(v.control) && v.control[id]
+}
+
+func (v *vocabulary) Len() int { return len(v.pieces) }
