@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build test race bench lint env setup native starter clean distclean
+.PHONY: help run build test race bench lint env setup native starter snapshot release clean distclean
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 QUESTION ?= In one sentence, what is the mistral?
@@ -64,8 +64,15 @@ native: setup
 starter:
 	@scripts/starter.sh
 
+# Both need GoReleaser on the PATH.
+snapshot: native
+	$(native) exec goreleaser release --clean --snapshot
+
+release: native
+	$(native) exec goreleaser release --clean
+
 clean:
-	rm -rf bin lib
+	rm -rf bin lib build dist
 
 distclean: clean
 	$(native) clean

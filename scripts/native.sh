@@ -11,11 +11,13 @@
 # usage: native.sh headers                   make sure that the headers are there
 #        native.sh backends [--no-repack]    make sure that the backends are there
 #        native.sh lib                       print the folder of the backends
+#        native.sh copy DIR                  copy the backends into a folder
 #        native.sh env                       print the environment for go, as lines for a shell
 #        native.sh exec COMMAND…             run a command in that environment
 #        native.sh clean                     remove all of it for this version of the module
 #
-# BISE_NATIVE_CACHE   the cache folder (default $XDG_CACHE_HOME/bise/native)
+# BISE_NATIVE_CACHE   the cache folder (default bise/native in the user's: $XDG_CACHE_HOME, ~/.cache,
+#                     on macOS ~/Library/Caches)
 # BACKENDS            "cuda" builds NVIDIA's backend besides those of the CPU
 # CUDAARCHS           the architectures to build it for (default: the GPUs of this machine)
 set -euo pipefail
@@ -40,7 +42,9 @@ locate() {
 		go mod download $module
 		source="$(go list -m -f '{{.Dir}}' $module)"
 	fi
-	local root="${BISE_NATIVE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/bise/native}"
+	local user="${XDG_CACHE_HOME:-$HOME/.cache}" root
+	[ "$(uname)" != Darwin ] || user="$HOME/Library/Caches" # as Go's os.UserCacheDir has it
+	root="${BISE_NATIVE_CACHE:-$user/bise/native}"
 	case "$root" in /*) ;; *) root="$PWD/$root" ;; esac
 	base="$root/ollama-$version"
 	include="$base/include"
@@ -191,6 +195,8 @@ backends() {
 	flags="-DCMAKE_BUILD_TYPE=Release -DGGML_CPU_ALL_VARIANTS=ON -DGGML_CPU_REPACK=$repack -DCMAKE_BUILD_WITH_INSTALL_RPATH=ON -DCMAKE_INSTALL_RPATH=\$ORIGIN -DCMAKE_INSTALL_RPATH_USE_LINK_PATH=ON"
 	# What happens to be installed must not change what is built.
 	flags="$flags -DCMAKE_DISABLE_FIND_PACKAGE_Vulkan=ON -DCMAKE_HIP_COMPILER=NOTFOUND"
+	# GOARCH may ask for the other kind of Mac.
+	[ "$os" != darwin ] || flags="$flags -DCMAKE_OSX_ARCHITECTURES=x86_64"
 	compiler="$("$(cxx)" --version | head -n 1) $("$(cxx)" -dumpmachine)"
 	if [ $cuda = ON ]; then
 		local nvcc="${CUDACXX:-nvcc}"
@@ -283,6 +289,10 @@ case "${1:-}" in
 headers) headers ;;
 backends) backends "${2:-}" ;;
 lib) echo "$base/lib" ;;
+copy)
+	mkdir -p "$2"
+	cp -L "$base"/lib/* "$2"/
+	;;
 env)
 	environment
 	for name in CGO_CPPFLAGS CGO_CFLAGS CGO_CXXFLAGS; do
@@ -295,5 +305,5 @@ exec)
 	exec "$@"
 	;;
 clean) rm -rf "$base" ;;
-*) die "usage: native.sh headers|backends [--no-repack]|lib|env|exec COMMAND…|clean" ;;
+*) die "usage: native.sh headers|backends [--no-repack]|lib|copy DIR|env|exec COMMAND…|clean" ;;
 esac
