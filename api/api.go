@@ -18,8 +18,7 @@ import (
 )
 
 // DefaultBodyLimit is the largest request body read when Config says nothing,
-// in bytes: eight pictures of the size La Plateforme allows do not fit, eight of
-// the size people send do.
+// in bytes: a handful of photographs, or any text that a model can hold.
 const DefaultBodyLimit = 64 << 20
 
 // Config says what a handler serves.
@@ -64,5 +63,11 @@ type Model struct {
 
 // New makes the handler.
 func New(c Config) http.Handler {
-	return http.NotFoundHandler()
+	if c.BodyLimit == 0 {
+		c.BodyLimit = DefaultBodyLimit
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return newServer(c)
 }

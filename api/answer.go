@@ -1,0 +1,127 @@
+package api
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"iter"
+	"net/http"
+	"time"
+
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/engine/wire"
+)
+
+// A generation is a request for text, understood.
+type generation struct {
+	model   string // as the request names it
+	stream  bool
+	text    bool // in the shape of legacy completions
+	choices int
+	// echo is the text that a choice's answer begins with before the engine's: the
+	// prefix that it continues, or a legacy prompt. Nil: none.
+	echo func(choice int) string
+	run  func(context.Context, engine.Engine) iter.Seq2[engine.Event, error]
+}
+
+// template is an answer with everything but its choices.
+func (g *generation) template() wire.Answer {
+	a := wire.Answer{ID: newID(), Object: wire.Completion, Created: time.Now().Unix(), Model: g.model, Choices: []wire.Choice{}}
+	switch {
+	case g.text:
+		a.Object = wire.TextCompletion
+	case g.stream:
+		a.Object = wire.CompletionChunk
+	}
+	return a
+}
+
+func (g *generation) echoOf(choice int) string {
+	if g.echo == nil {
+		return ""
+	}
+	return g.echo(choice)
+}
+
+// newID is what La Plateforme's ids look like: 32 hexadecimal digits.
+func newID() string {
+	var b [16]byte
+	rand.Read(b[:])
+	return hex.EncodeToString(b[:])
+}
+
+// generate answers a request for text, whole or as a stream.
+func (s *server) generate(w http.ResponseWriter, r *http.Request, g generation) error {
+	if g.stream {
+		return s.generateStream(w, r, g)
+	}
+	eng, err := s.c.Open(r.Context(), g.model, func(float64) {})
+	if err != nil {
+		return err
+	}
+	whole := newWhole(&g, s.c.Strict)
+	for ev, err := range g.run(r.Context(), eng) {
+		if err != nil {
+			return err
+		}
+		if err := whole.add(ev); err != nil {
+			return err
+		}
+	}
+	answer, err := whole.answer()
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, answer)
+}
+
+// generateStream answers with an event stream. An error before anything was sent
+// is returned, a later one is told in the stream.
+func (s *server) generateStream(w http.ResponseWriter, r *http.Request, g generation) error {
+	out := newOutbox(w)
+	defer out.close()
+	stream := newStream(&g, out, s.c.Strict)
+	err := s.feed(r.Context(), g, stream)
+	if err == nil {
+		return nil
+	}
+	if out.cancel() {
+		return err
+	}
+	logFailure(w, err)
+	stream.fail(err)
+	return nil
+}
+
+// feed runs a generation into a stream.
+func (s *server) feed(ctx context.Context, g generation, stream *stream) error {
+	eng, err := s.c.Open(ctx, g.model, func(fraction float64) { stream.comment(engine.Loading{Fraction: fraction}) })
+	if err != nil {
+		return err
+	}
+	for ev, err := range g.run(ctx, eng) {
+		if err != nil {
+			return err
+		}
+		listening, err := stream.add(ev)
+		if err != nil || !listening {
+			return err
+		}
+	}
+	return stream.end()
+}
+
+// finishReason is a reason as clients of OpenAI know it, and the engine's own
+// where that is another.
+func finishReason(reason engine.FinishReason, strict bool) (told *engine.FinishReason, own engine.FinishReason) {
+	if reason == engine.FinishModelLength && !strict {
+		return new(engine.FinishLength), reason
+	}
+	return &reason, ""
+}
+
+// errStray is what an engine gets that speaks of choices nobody asked for, or
+// ends without a word.
+func errStray(what string) error {
+	return engine.Errorf(engine.Internal, "the engine's answer %s", what)
+}

@@ -1,0 +1,151 @@
+package api
+
+import (
+	"encoding/json"
+
+	"github.com/bise-sh/bise/engine"
+)
+
+// safetyPrompt is what La Plateforme's documentation says that safe_prompt puts
+// before a conversation.
+const safetyPrompt = "Always assist with care, respect, and truth. Respond with utmost utility yet securely. " +
+	"Avoid harmful, unethical, prejudiced, or negative content. Ensure replies promote fairness and positivity."
+
+// chat reads a chat request. The model may be absent where a server has one.
+func (o *object) chat() engine.ChatRequest {
+	req := engine.ChatRequest{Model: o.string("model"), Sampling: o.sampling()}
+	if v, ok := o.need("messages"); ok {
+		req.Messages = v.messages()
+	}
+	if v, ok := o.get("tools"); ok {
+		req.Tools = v.tools()
+	}
+	if v, ok := o.get("tool_choice"); ok {
+		req.ToolChoice = v.toolChoice(req.Tools)
+	}
+	if v, ok := o.get("parallel_tool_calls"); ok {
+		req.ParallelToolCalls = new(v.boolean())
+	}
+	if v, ok := o.get("response_format"); ok {
+		req.ResponseFormat = v.responseFormat()
+	}
+	req.ReasoningEffort = o.effort()
+	if !o.r.strict {
+		if v, ok := o.get("context_overflow"); ok {
+			req.Overflow = engine.Overflow(v.oneOf(string(engine.OverflowError), string(engine.OverflowDropOldest)))
+		}
+	}
+	if o.boolean("safe_prompt") {
+		req.Messages = beSafe(req.Messages)
+	}
+	if v, ok := o.get("prediction"); ok {
+		v.prediction()
+		if req.Choices() > 1 {
+			o.r.refuse(refuse("n", "n must be 1 when a prediction is given"))
+		}
+	}
+	if v, ok := o.get("guardrails"); ok && len(v.list()) > 0 {
+		v.violate("too_long", "List should have at most 0 items: no moderation model is loaded", map[string]any{"max_length": 0})
+	}
+	if v, ok := o.get("service_tier"); ok && o.r.strict {
+		v.oneOf("auto", "standard_only")
+	}
+	o.hints()
+	return req
+}
+
+// hints are fields that may be given and change no answer.
+func (o *object) hints() {
+	if v, ok := o.get("metadata"); ok && !v.is('{') {
+		v.violate("dict_type", "Input should be a valid dictionary", nil)
+	}
+	if v, ok := o.get("prompt_cache_key"); ok {
+		v.string()
+	}
+	o.ignore("service_tier")
+	if !o.r.strict {
+		o.ignore("stream_options", "user", "store")
+	}
+}
+
+// effort reads how much a model should think. The contract knows two answers;
+// OpenAI's steps between them are thinking too.
+func (o *object) effort() string {
+	effort := ""
+	if v, ok := o.get("prompt_mode"); ok && v.oneOf("reasoning") != "" {
+		effort = "high"
+	}
+	if v, ok := o.get("reasoning_effort"); ok {
+		switch v.oneOf("none", "minimal", "low", "medium", "high", "xhigh") {
+		case "none", "minimal":
+			effort = "none"
+		default:
+			effort = "high"
+		}
+	}
+	return effort
+}
+
+// prediction checks an expected output, which never changes the text.
+func (v value) prediction() {
+	o, ok := v.object()
+	if !ok {
+		return
+	}
+	if t, ok := o.get("type"); ok {
+		t.oneOf("content")
+	}
+	o.ignore("content")
+	o.done()
+}
+
+func (v value) responseFormat() *engine.ResponseFormat {
+	o, ok := v.object()
+	if !ok {
+		return nil
+	}
+	f := &engine.ResponseFormat{Type: "text"}
+	if t, ok := o.get("type"); ok {
+		f.Type = t.oneOf("text", "json_object", "json_schema")
+	}
+	s, given := o.get("json_schema")
+	if f.Type == "json_schema" && !given {
+		s, given = o.need("json_schema")
+	}
+	if given {
+		f.JSONSchema = s.jsonSchema()
+	}
+	o.done()
+	return f
+}
+
+func (v value) jsonSchema() *engine.JSONSchema {
+	o, ok := v.object()
+	if !ok {
+		return nil
+	}
+	s := &engine.JSONSchema{Name: o.needString("name"), Description: o.string("description"), Strict: o.boolean("strict")}
+	if schema, ok := o.need("schema"); ok {
+		s.Schema = schema.schema()
+	}
+	o.done()
+	return s
+}
+
+// schema is a value as it is, if it can be a JSON schema.
+func (v value) schema() json.RawMessage {
+	if fault := checkSchema(v.raw, 0); fault != "" {
+		v.violate("value_error", "Value error, not a JSON schema: "+fault, nil)
+	}
+	return v.raw
+}
+
+// beSafe puts the safety prompt before a conversation.
+func beSafe(messages []engine.Message) []engine.Message {
+	if len(messages) > 0 && messages[0].Role == engine.System {
+		first := messages[0]
+		first.Content = append(engine.Text(safetyPrompt), first.Content...)
+		return append([]engine.Message{first}, messages[1:]...)
+	}
+	return append([]engine.Message{{Role: engine.System, Content: engine.Text(safetyPrompt)}}, messages...)
+}

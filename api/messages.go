@@ -1,0 +1,236 @@
+package api
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/engine/wire"
+)
+
+func (v value) messages() []engine.Message {
+	values := v.list()
+	if v.is('[') && len(values) == 0 {
+		v.violate("too_short", "List should have at least 1 item after validation, not 0", map[string]any{"min_length": 1})
+	}
+	messages := make([]engine.Message, 0, len(values))
+	for _, e := range values {
+		if m, ok := e.message(); ok {
+			messages = append(messages, m)
+		}
+	}
+	if len(messages) == len(values) && len(messages) > 0 {
+		v.r.checkOrder(messages)
+	}
+	return messages
+}
+
+func (v value) message() (engine.Message, bool) {
+	o, ok := v.object()
+	if !ok {
+		return engine.Message{}, false
+	}
+	role, ok := o.role()
+	if !ok {
+		return engine.Message{}, false
+	}
+	m := engine.Message{Role: role}
+	o.loc = append(o.loc[:len(o.loc):len(o.loc)], string(role)) // as pydantic names a member of a union
+	switch c, given := o.get("content"); {
+	case given:
+		m.Content = c.content(role)
+	case role == engine.System:
+		o.need("content")
+	}
+	switch role {
+	case engine.Assistant:
+		if c, ok := o.get("tool_calls"); ok {
+			m.ToolCalls = c.toolCalls()
+		}
+		m.Prefix = o.boolean("prefix")
+	case engine.ToolRole:
+		m.Name = o.string("name")
+		m.ToolCallID = o.callID("tool_call_id")
+	}
+	o.done()
+	return m, true
+}
+
+// role reads who speaks. OpenAI's developer is the system.
+func (o *object) role() (engine.Role, bool) {
+	v, ok := o.need("role")
+	if !ok {
+		return "", false
+	}
+	if v.is('"') {
+		switch role := engine.Role(unquote(v.raw)); role {
+		case engine.System, engine.User, engine.Assistant, engine.ToolRole:
+			return role, true
+		case "developer":
+			if !o.r.strict {
+				return engine.System, true
+			}
+		}
+	}
+	const tags = "'system', 'user', 'assistant', 'tool'"
+	o.violate("union_tag_invalid",
+		fmt.Sprintf("Input tag found using 'role' does not match any of the expected tags: %s", tags),
+		map[string]any{"discriminator": "'role'", "expected_tags": tags})
+	return "", false
+}
+
+// content reads a string or a list of chunks.
+func (v value) content(role engine.Role) engine.Content {
+	if v.is('"') {
+		return engine.Text(unquote(v.raw))
+	}
+	if !v.is('[') {
+		v.violate("string_type", "Input should be a valid string", nil)
+		return nil
+	}
+	var content engine.Content
+	for _, e := range v.list() {
+		if k, ok := e.chunk(role); ok {
+			content = append(content, k)
+		}
+	}
+	return content
+}
+
+// chunk reads one chunk; it reports false for those without effect.
+func (v value) chunk(role engine.Role) (engine.Chunk, bool) {
+	o, ok := v.object()
+	if !ok {
+		return engine.Chunk{}, false
+	}
+	typ := o.needString("type")
+	switch engine.ChunkType(typ) {
+	case engine.TextChunk:
+		k := engine.Chunk{Type: engine.TextChunk, Text: o.needString("text")}
+		o.done()
+		return k, true
+	case engine.ImageChunk:
+		if role == engine.System {
+			break
+		}
+		if u, ok := o.need("image_url"); ok {
+			o.done()
+			return engine.Chunk{Type: engine.ImageChunk, ImageURL: u.imageURL()}, true
+		}
+		return engine.Chunk{}, false
+	case engine.ThinkingChunk:
+		k := engine.Chunk{Type: engine.ThinkingChunk}
+		if t, ok := o.need("thinking"); ok {
+			k.Text = t.thinking()
+		}
+		if closed, ok := o.get("closed"); ok {
+			k.Open = !closed.boolean()
+		}
+		o.ignore("signature")
+		o.done()
+		return k, true
+	case "reference", "tool_reference":
+		return engine.Chunk{}, false
+	case "document_url", "file":
+		v.violate("value_error", "Value error, documents are not read here: send their text", nil)
+		return engine.Chunk{}, false
+	case "input_audio":
+		v.r.refuse(refuse("messages", "no audio model is loaded").as("invalid_request_error", "unsupported"))
+		return engine.Chunk{}, false
+	}
+	const tags = "'text', 'image_url', 'thinking', 'reference'"
+	v.violate("union_tag_invalid",
+		fmt.Sprintf("Input tag found using 'type' does not match any of the expected tags: %s", tags),
+		map[string]any{"discriminator": "'type'", "expected_tags": tags})
+	return engine.Chunk{}, false
+}
+
+// imageURL reads a picture's address, which has to be the picture itself: a
+// prompt must not make a server fetch things.
+func (v value) imageURL() string {
+	url := v
+	if v.is('{') {
+		o, _ := v.object()
+		o.ignore("detail")
+		inner, ok := o.need("url")
+		o.done()
+		if !ok {
+			return ""
+		}
+		url = inner
+	}
+	s := url.string()
+	if url.is('"') && !strings.HasPrefix(s, "data:") {
+		v.r.refuse(refuse("messages", "image_url is not a data: URL, and pictures are not fetched from elsewhere").
+			advise("Send the picture itself: data:image/png;base64,…"))
+	}
+	return s
+}
+
+// thinking reads a string, or the texts of a list of chunks.
+func (v value) thinking() string {
+	if v.is('"') {
+		return unquote(v.raw)
+	}
+	var text strings.Builder
+	for _, e := range v.list() {
+		o, ok := e.object()
+		if !ok {
+			continue
+		}
+		if o.needString("type") == "text" {
+			text.WriteString(o.needString("text"))
+		}
+	}
+	return text.String()
+}
+
+func (v value) toolCalls() []engine.ToolCall {
+	var calls []engine.ToolCall
+	for i, e := range v.list() {
+		o, ok := e.object()
+		if !ok {
+			continue
+		}
+		call := engine.ToolCall{ID: o.callID("id"), Type: "function", Index: i}
+		o.ignore("type", "index")
+		f, ok := o.need("function")
+		o.done()
+		if !ok {
+			continue
+		}
+		fn, ok := f.object()
+		if !ok {
+			continue
+		}
+		call.Function.Name = fn.needString("name")
+		if a, ok := fn.need("arguments"); ok {
+			call.Function.Arguments = a.arguments()
+		}
+		fn.done()
+		calls = append(calls, call)
+	}
+	return calls
+}
+
+// arguments reads a string, or an object as its own text.
+func (v value) arguments() engine.Arguments {
+	if v.is('{') {
+		return engine.Arguments(v.raw)
+	}
+	return engine.Arguments(v.string())
+}
+
+// callID reads a tool call's id. Ids of other servers are mapped to Mistral's
+// form unless strict; none at all, or the "null" that Mistral's client fills in
+// for one, cannot be told from those of other calls and is refused.
+func (o *object) callID(name string) string {
+	id := o.string(name)
+	if id == "" || id == "null" || o.r.strict && !wire.IsCallID(id) {
+		o.r.refuse(refuse("messages", "tool call id was %.70s but must be a-z, A-Z, 0-9, with a length of 9", cmp.Or(id, "null")).
+			as("invalid_function_call", "3280"))
+		return ""
+	}
+	return wire.CallID(id)
+}

@@ -1,0 +1,101 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"slices"
+
+	"github.com/bise-sh/bise/engine"
+)
+
+// A card is a model as La Plateforme describes it. No field may be null that is
+// not a pointer: its client then takes the card for one of an unknown kind.
+type card struct {
+	ID            string          `json:"id"`
+	Object        string          `json:"object"`
+	Created       int64           `json:"created"`
+	OwnedBy       string          `json:"owned_by"`
+	Type          string          `json:"type"` // "base"
+	Capabilities  map[string]bool `json:"capabilities"`
+	Name          string          `json:"name"`
+	Description   *string         `json:"description"`
+	ContextLength int             `json:"max_context_length"`
+	Aliases       []string        `json:"aliases"`
+	Temperature   *float64        `json:"default_model_temperature"`
+}
+
+func newCard(m Model) card {
+	c := card{
+		ID: m.ID, Object: "model", Created: m.Created.Unix(), OwnedBy: "local", Type: "base",
+		Capabilities: map[string]bool{
+			"completion_chat": m.Can.Chat, "completion_fim": m.Can.FIM, "function_calling": m.Can.Tools,
+			"vision": m.Can.Vision, "reasoning": m.Can.Thinking, "fine_tuning": false, "ocr": false,
+			"classification": false, "moderation": false, "audio": false, "audio_transcription": false,
+		},
+		Name: m.ID, ContextLength: m.ContextLength, Aliases: append([]string{}, m.Aliases...), Temperature: m.Temperature,
+	}
+	if m.Created.IsZero() {
+		c.Created = 0
+	}
+	if m.Description != "" {
+		c.Description = &m.Description
+	}
+	return c
+}
+
+func (s *server) list(ctx context.Context) ([]Model, error) {
+	if s.c.Models != nil {
+		return s.c.Models(ctx)
+	}
+	info, err := s.describeModel(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	return []Model{{ID: info.Model, Can: info.Can, ContextLength: info.ContextLength}}, nil
+}
+
+func (s *server) models(w http.ResponseWriter, r *http.Request) error {
+	models, err := s.list(r.Context())
+	if err != nil {
+		return err
+	}
+	cards := []card{}
+	for _, m := range models {
+		cards = append(cards, newCard(m))
+	}
+	return writeJSON(w, http.StatusOK, map[string]any{"object": "list", "data": cards})
+}
+
+func (s *server) find(r *http.Request) (Model, error) {
+	models, err := s.list(r.Context())
+	if err != nil {
+		return Model{}, err
+	}
+	id := r.PathValue("id")
+	for _, m := range models {
+		if m.ID == id || slices.Contains(m.Aliases, id) {
+			return m, nil
+		}
+	}
+	no := refuse("model", "Invalid model: %.200s", id).as("invalid_model", "1500").status(http.StatusNotFound)
+	no.err.Kind = engine.NotFound
+	return Model{}, no
+}
+
+func (s *server) model(w http.ResponseWriter, r *http.Request) error {
+	m, err := s.find(r)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, newCard(m))
+}
+
+// deleteModel refuses: the files are the user's.
+func (s *server) deleteModel(_ http.ResponseWriter, r *http.Request) error {
+	m, err := s.find(r)
+	if err != nil {
+		return err
+	}
+	return refuse("model", "%s is a model of this machine and cannot be deleted over HTTP", m.ID).
+		status(http.StatusForbidden).advise("Remove it with `bise rm`")
+}

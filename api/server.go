@@ -1,0 +1,230 @@
+package api
+
+import (
+	"bytes"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/engine/wire"
+)
+
+// A server answers requests. It has no state but its configuration.
+type server struct {
+	c   Config
+	mux *http.ServeMux
+}
+
+// An endpoint answers a request, or returns why it could not. It must not have
+// written anything then.
+type endpoint func(http.ResponseWriter, *http.Request) error
+
+func newServer(c Config) *server {
+	s := &server{c: c, mux: http.NewServeMux()}
+	s.route("/health", map[string]endpoint{"GET": s.health})
+	s.route("/v1/models", map[string]endpoint{"GET": s.models})
+	s.route("/v1/models/{id...}", map[string]endpoint{"GET": s.model, "DELETE": s.deleteModel})
+	s.route("/v1/chat/completions", map[string]endpoint{"POST": s.chat})
+	s.route("/v1/fim/completions", map[string]endpoint{"POST": s.fim})
+	s.route("/v1/completions", map[string]endpoint{"POST": s.completions})
+	s.route("/v1/embeddings", map[string]endpoint{"POST": s.embeddings})
+	s.route("/tokenize", map[string]endpoint{"POST": s.tokenizeText})
+	s.route("/v1/bise/tokenize", map[string]endpoint{"POST": s.tokenize})
+	s.route("/v1/bise/info", map[string]endpoint{"GET": s.info})
+	s.route("/", nil)
+	return s
+}
+
+// route serves a path's methods. Other methods, like other paths, get the
+// envelope that clients can read instead of the mux's plain text.
+func (s *server) route(pattern string, methods map[string]endpoint) {
+	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		serve, ok := methods[r.Method]
+		if r.Method == http.MethodHead {
+			serve, ok = methods[http.MethodGet]
+		}
+		switch {
+		case ok:
+		case methods == nil:
+			serve = s.notFound
+		default:
+			serve = notAllowed(methods)
+		}
+		if err := serve(w, r); err != nil {
+			logFailure(w, err)
+			writeError(w, err)
+		}
+	})
+}
+
+// ServeHTTP answers a request and writes its line of the log.
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	start := time.Now()
+	rec := &recorder{ResponseWriter: w, status: http.StatusOK}
+	defer func() {
+		attrs := []slog.Attr{
+			slog.String("method", r.Method), slog.String("path", r.URL.Path),
+			slog.Int("status", rec.status), slog.Duration("took", time.Since(start)),
+		}
+		if rec.err != nil {
+			attrs = append(attrs, slog.String("kind", string(engine.KindOf(rec.err))))
+		}
+		if len(rec.ignored) > 0 {
+			attrs = append(attrs, slog.Any("ignored", rec.ignored))
+		}
+		s.c.Logger.LogAttrs(r.Context(), slog.LevelInfo, "request", attrs...)
+	}()
+	if r.URL.Path != "/health" && !s.admits(r) {
+		rec.err = errDenied
+		rec.Header().Set("WWW-Authenticate", "Bearer")
+		writeError(rec, errDenied)
+		return
+	}
+	s.mux.ServeHTTP(rec, r)
+}
+
+var errDenied = &engine.Error{
+	Kind: engine.Denied, Msg: "Unauthorized",
+	Advice: "Send the server's key in the Authorization header: Bearer KEY",
+}
+
+// admits reports whether a request has the key. Editor plugins send it as
+// x-api-key.
+func (s *server) admits(r *http.Request) bool {
+	if s.c.Key == "" {
+		return true
+	}
+	scheme, key, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "bearer") {
+		key = r.Header.Get("X-Api-Key")
+	}
+	return subtle.ConstantTimeCompare([]byte(strings.TrimSpace(key)), []byte(s.c.Key)) == 1
+}
+
+// A recorder keeps what the log says of a request.
+type recorder struct {
+	http.ResponseWriter
+	status  int
+	err     error
+	ignored []string
+}
+
+func (r *recorder) WriteHeader(status int) {
+	r.status = status
+	r.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap is for http.ResponseController.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+
+func logFailure(w http.ResponseWriter, err error) {
+	if rec, ok := w.(*recorder); ok {
+		rec.err = err
+	}
+}
+
+func logIgnored(w http.ResponseWriter, fields []string) {
+	if rec, ok := w.(*recorder); ok {
+		rec.ignored = fields
+	}
+}
+
+// describe tells an error on the wire.
+func describe(err error) (*wire.Failure, wire.Class) {
+	e := wire.AsError(err)
+	class := wire.ClassOf(e.Kind)
+	if r, ok := errors.AsType[*refusal](err); ok {
+		class = r.class
+	}
+	return wire.NewFailure(e, class), class
+}
+
+func writeError(w http.ResponseWriter, err error) {
+	failure, class := describe(err)
+	var detail []wire.Detail
+	if r, ok := errors.AsType[*refusal](err); ok {
+		detail = r.detail
+	}
+	if class.Status == http.StatusTooManyRequests || class.Status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "1")
+	}
+	writeJSON(w, class.Status, wire.NewEnvelope(failure, detail))
+}
+
+// writeJSON writes a whole response. Its error is of v; nobody is left to be told
+// of an error of the connection.
+func writeJSON(w http.ResponseWriter, status int, v any) error {
+	var body bytes.Buffer
+	enc := json.NewEncoder(&body)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return fmt.Errorf("write the answer: %w", err)
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Content-Length", fmt.Sprint(body.Len()))
+	w.WriteHeader(status)
+	w.Write(body.Bytes())
+	return nil
+}
+
+// read reads a request's body with the schema that fill applies to it.
+func (s *server) read(w http.ResponseWriter, r *http.Request, fill func(*object)) error {
+	body, err := s.body(w, r)
+	if err != nil {
+		return err
+	}
+	rd := &reader{strict: s.c.Strict}
+	if o, ok := rd.read(body); ok {
+		fill(o)
+		o.done()
+	}
+	logIgnored(w, rd.unknown)
+	return rd.err()
+}
+
+func (s *server) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	var body bytes.Buffer
+	if n := r.ContentLength; n > 0 && n <= s.c.BodyLimit {
+		body.Grow(int(n) + bytes.MinRead)
+	}
+	_, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, s.c.BodyLimit))
+	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return nil, refuse("", "the request's body has more than %d bytes, the limit of this server", tooLarge.Limit).
+			status(http.StatusRequestEntityTooLarge)
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, refuse("", "read the request: %w", err)
+	}
+	return body.Bytes(), nil
+}
+
+func notAllowed(methods map[string]endpoint) endpoint {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		allowed := []string{}
+		for m := range methods {
+			allowed = append(allowed, m)
+		}
+		slices.Sort(allowed)
+		w.Header().Set("Allow", strings.Join(allowed, ", "))
+		return refuse("", "%s does not answer %s, only %s", r.URL.Path, r.Method, strings.Join(allowed, " and ")).
+			as("not_supported", "").status(http.StatusMethodNotAllowed)
+	}
+}
+
+func (s *server) notFound(_ http.ResponseWriter, r *http.Request) error {
+	no := refuse("", "this server has no %s %.200s", r.Method, r.URL.Path).
+		as("not_supported", "").status(http.StatusNotFound)
+	if strings.HasPrefix(r.URL.Path, "/v1/v1/") {
+		return no.advise("Mistral's clients append /v1 themselves: leave it out of the base URL")
+	}
+	return no.advise("It serves /v1/models, /v1/chat/completions, /v1/fim/completions, /v1/completions and /v1/embeddings")
+}

@@ -1,0 +1,198 @@
+package wire
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/bise-sh/bise/engine"
+)
+
+// A Failure is an error in the shape of OpenAI's clients, with what makes it an
+// engine.Error again.
+type Failure struct {
+	Message string        `json:"message"`
+	Type    string        `json:"type"`
+	Param   Optional      `json:"param"`
+	Code    Optional      `json:"code"`
+	Bise    *FailureExtra `json:"bise,omitempty"`
+}
+
+// A FailureExtra has what an engine.Error says beyond its message.
+type FailureExtra struct {
+	Kind   engine.Kind `json:"kind"`
+	Advice string      `json:"advice,omitempty"`
+	Tokens int         `json:"tokens,omitempty"`
+	Limit  int         `json:"limit,omitempty"`
+}
+
+// An Envelope is the body of an error answer. Each of three kinds of clients
+// finds the message where it looks: Mistral's in the flat fields, FastAPI's in
+// Detail, OpenAI's in Error.
+type Envelope struct {
+	Object  string   `json:"object"` // "error"
+	Message string   `json:"message"`
+	Type    string   `json:"type"`
+	Param   Optional `json:"param"`
+	Code    Optional `json:"code"`
+	Detail  []Detail `json:"detail,omitempty"` // with status 422 only
+	Error   *Failure `json:"error"`
+}
+
+// A Detail is one violation of the request's schema, as pydantic reports it.
+type Detail struct {
+	Type  string          `json:"type"`
+	Loc   []any           `json:"loc"` // "body", then names and indexes
+	Msg   string          `json:"msg"`
+	Input json.RawMessage `json:"input,omitempty"`
+	Ctx   map[string]any  `json:"ctx,omitempty"`
+}
+
+// A Class is how a kind of error is told over HTTP.
+type Class struct {
+	Kind   engine.Kind
+	Status int
+	Type   string
+	Code   string // "": null
+}
+
+// classes has each kind of error once. Types and codes that La Plateforme has
+// are its own; the first class of a status is what that status means when it
+// comes from a server that says no more.
+var classes = []Class{
+	{engine.Invalid, http.StatusBadRequest, "invalid_request_error", ""},
+	{engine.TooLong, http.StatusBadRequest, "invalid_request_error", "context_length_exceeded"},
+	{engine.Unsupported, http.StatusBadRequest, "invalid_request_error", "unsupported"},
+	{engine.NotFound, http.StatusBadRequest, "invalid_model", "1500"},
+	{engine.Denied, http.StatusUnauthorized, "unauthorized", ""},
+	{engine.Busy, http.StatusTooManyRequests, "rate_limited", "1300"},
+	{engine.Internal, http.StatusInternalServerError, "internal_server_error", ""},
+	{engine.BadModel, http.StatusInternalServerError, "server_error", "bad_model"},
+	{engine.NoMemory, http.StatusInternalServerError, "server_error", "no_memory"},
+	{engine.Network, http.StatusBadGateway, "server_error", "unreachable"},
+	{engine.Crashed, http.StatusServiceUnavailable, "server_error", "crashed"},
+	{engine.Closed, http.StatusServiceUnavailable, "server_error", "closed"},
+}
+
+// ClassOf is how errors of a kind are told; a kind that is none is Internal.
+func ClassOf(kind engine.Kind) Class {
+	internal := Class{}
+	for _, c := range classes {
+		if c.Kind == kind {
+			return c
+		}
+		if c.Kind == engine.Internal {
+			internal = c
+		}
+	}
+	return internal
+}
+
+// statusKinds are meanings of statuses that no class has.
+var statusKinds = map[int]engine.Kind{
+	http.StatusForbidden:             engine.Denied,
+	http.StatusPaymentRequired:       engine.Denied,
+	http.StatusNotFound:              engine.NotFound,
+	http.StatusRequestTimeout:        engine.Network,
+	http.StatusGatewayTimeout:        engine.Network,
+	http.StatusRequestEntityTooLarge: engine.Invalid,
+	http.StatusUnprocessableEntity:   engine.Invalid,
+	http.StatusServiceUnavailable:    engine.Busy,
+	529:                              engine.Busy, // "overloaded", of several hosts
+}
+
+// KindOf is the kind of error that a server means which gives a status, a type
+// and a code, any of which may be absent.
+func KindOf(status int, typ, code string) engine.Kind {
+	for _, c := range classes {
+		if code != "" && code == c.Code || typ == c.Type && typ == "invalid_model" {
+			return c.Kind
+		}
+	}
+	if kind, ok := statusKinds[status]; ok {
+		return kind
+	}
+	for _, c := range classes {
+		if c.Status == status {
+			return c.Kind
+		}
+	}
+	if status/100 == 4 {
+		return engine.Invalid
+	}
+	return engine.Internal
+}
+
+// AsError is err as an *engine.Error: the one in its chain, else of kind
+// Internal.
+func AsError(err error) *engine.Error {
+	var e *engine.Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return &engine.Error{Kind: engine.Internal, Msg: err.Error(), Err: err}
+}
+
+// NewFailure tells an error in its class's words. The message has the advice
+// too: most clients show nothing else.
+func NewFailure(e *engine.Error, c Class) *Failure {
+	f := &Failure{Message: e.Msg, Type: c.Type, Param: Optional(e.Param), Code: Optional(c.Code)}
+	if e.Advice != "" {
+		f.Message += adviceMark + e.Advice
+	}
+	f.Bise = &FailureExtra{Kind: e.Kind, Advice: e.Advice, Tokens: e.Tokens, Limit: e.Limit}
+	return f
+}
+
+const adviceMark = ". "
+
+// NewEnvelope is the body of an error answer.
+func NewEnvelope(f *Failure, detail []Detail) *Envelope {
+	return &Envelope{
+		Object: "error", Message: f.Message, Type: f.Type, Param: f.Param, Code: f.Code,
+		Detail: detail, Error: f,
+	}
+}
+
+// Engine gives back the error that NewFailure was given. It reports false for a
+// failure that is not bise's.
+func (f *Failure) Engine() (*engine.Error, bool) {
+	if f.Bise == nil || f.Bise.Kind == "" {
+		return nil, false
+	}
+	e := &engine.Error{
+		Kind: f.Bise.Kind, Msg: f.Message, Advice: f.Bise.Advice, Param: string(f.Param),
+		Tokens: f.Bise.Tokens, Limit: f.Bise.Limit,
+	}
+	if e.Advice != "" {
+		e.Msg = strings.TrimSuffix(e.Msg, adviceMark+e.Advice)
+	}
+	return e, true
+}
+
+// Optional is a string that is null in JSON when empty. Numbers and booleans,
+// which some servers have for codes, are read as their text.
+type Optional string
+
+// MarshalJSON writes a string or null.
+func (o Optional) MarshalJSON() ([]byte, error) {
+	if o == "" {
+		return []byte("null"), nil
+	}
+	return json.Marshal(string(o))
+}
+
+// UnmarshalJSON reads any value that is not a list or an object, and takes those
+// for nothing.
+func (o *Optional) UnmarshalJSON(data []byte) error {
+	*o = ""
+	switch data[0] {
+	case '"':
+		return json.Unmarshal(data, (*string)(o))
+	case 'n', '[', '{':
+		return nil
+	}
+	*o = Optional(data)
+	return nil
+}

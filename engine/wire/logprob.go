@@ -1,0 +1,80 @@
+package wire
+
+import "github.com/bise-sh/bise/engine"
+
+// Logprobs are the tokens of a piece of text, in one of OpenAI's two shapes.
+type Logprobs struct {
+	Content []Logprob `json:"content,omitempty"`
+	*LegacyLogprobs
+}
+
+// A Logprob is one token. OpenAI's has no ID.
+type Logprob struct {
+	Token   string       `json:"token"`
+	Logprob float64      `json:"logprob"`
+	Bytes   []int        `json:"bytes"`
+	ID      int32        `json:"id"`
+	Top     []TopLogprob `json:"top_logprobs"`
+}
+
+// A TopLogprob is a token that might have been chosen.
+type TopLogprob struct {
+	Token   string  `json:"token"`
+	Logprob float64 `json:"logprob"`
+	Bytes   []int   `json:"bytes"`
+	ID      int32   `json:"id"`
+}
+
+// NewLogprobs gives tokens their shape on the wire, nil for none.
+func NewLogprobs(tokens []engine.Logprob) *Logprobs {
+	if len(tokens) == 0 {
+		return nil
+	}
+	l := &Logprobs{Content: make([]Logprob, len(tokens))}
+	for i, t := range tokens {
+		top := make([]TopLogprob, len(t.Top))
+		for k, o := range t.Top {
+			top[k] = TopLogprob{Token: o.Token, Logprob: finite(o.Logprob), Bytes: o.Bytes, ID: o.ID}
+		}
+		l.Content[i] = Logprob{Token: t.Token, Logprob: finite(t.Logprob), Bytes: t.Bytes, ID: t.ID, Top: top}
+	}
+	return l
+}
+
+// finite is a logarithm that JSON can write; OpenAI's servers say impossible so.
+func finite(logprob float64) float64 {
+	const impossible = -9999
+	return max(logprob, impossible)
+}
+
+// Engine gives back what NewLogprobs was given. A token that is part of a rune
+// does not survive in a JSON string, so its bytes say what it is.
+func (l *Logprobs) Engine() []engine.Logprob {
+	switch {
+	case l == nil:
+		return nil
+	case l.LegacyLogprobs != nil:
+		return l.engine()
+	case len(l.Content) == 0:
+		return nil
+	}
+	tokens := make([]engine.Logprob, len(l.Content))
+	for i, t := range l.Content {
+		tokens[i] = engine.Logprob{Token: fromBytes(t.Token, t.Bytes), ID: t.ID, Logprob: t.Logprob, Bytes: t.Bytes}
+		for _, o := range t.Top {
+			tokens[i].Top = append(tokens[i].Top, engine.Logprob{Token: fromBytes(o.Token, o.Bytes), ID: o.ID, Logprob: o.Logprob, Bytes: o.Bytes})
+		}
+	}
+	return tokens
+}
+
+func fromBytes(token string, numbers []int) string {
+	if numbers == nil {
+		return token
+	}
+	b := make([]byte, len(numbers))
+	for i, n := range numbers {
+		b[i] = byte(n)
+	}
+	return string(b)
+}
