@@ -1,0 +1,219 @@
+//go:build cgo
+
+package llama
+
+import (
+	"slices"
+	"time"
+
+	"github.com/bise-sh/bise/engine"
+)
+
+// choose takes the next token of an answer from the logits of its row.
+func (s *scheduler) choose(a *answer) {
+	var banned []token
+	if a.count < a.job.min {
+		banned = s.enders(a.job)
+	}
+	id, probs, ok := a.sampler.sample(s.x, a.row, banned, a.job.top)
+	a.row = -1
+	if !ok || s.ends(a, id) {
+		// The grammar of a step allows its end only where it is complete.
+		s.nextStep(a)
+		return
+	}
+	s.take(a, id, probs)
+}
+
+func (s *scheduler) ends(a *answer, id token) bool {
+	return s.m.ends(id) || slices.Contains(a.job.ends, id)
+}
+
+// enders are the tokens that would end an answer.
+func (s *scheduler) enders(j *job) []token {
+	if len(j.ends) == 0 {
+		return s.m.enders
+	}
+	return append(slices.Clone(s.m.enders), j.ends...)
+}
+
+// nextStep ends the answer, or goes on with the next part of what it has to be.
+func (s *scheduler) nextStep(a *answer) {
+	if len(a.steps) < 2 {
+		s.end(a, engine.FinishStop)
+		return
+	}
+	a.steps = a.steps[1:]
+	if err := a.sampler.constrain(a.steps[0].grammar); err != nil {
+		s.fail(a.job, &engine.Error{Kind: engine.Invalid, Param: "response_format", Msg: "the grammar cannot be used: " + err.Error()})
+		return
+	}
+	s.force(a)
+}
+
+// force writes what a step begins with.
+func (s *scheduler) force(a *answer) {
+	for _, id := range a.steps[0].force {
+		a.sampler.accept(id)
+		if s.take(a, id, nil); a.ended {
+			return
+		}
+	}
+	if len(a.next) == 0 {
+		s.end(a, engine.FinishStop)
+	}
+}
+
+// take records a chosen token and lets go what can leave of its text.
+func (s *scheduler) take(a *answer, id token, probs []prob) {
+	j := a.job
+	a.next = append(a.next, id)
+	a.count++
+	j.generated++
+	if j.first.IsZero() {
+		j.first = time.Now()
+	}
+	if probs != nil {
+		a.logprobs = append(a.logprobs, s.logprob(probs))
+	}
+	if s.m.control(id) {
+		s.say(a, a.text.flush())
+		if a.reader != nil {
+			s.emit(a, a.reader.Control(s.pieces.of(id)))
+		}
+	} else {
+		out, stopped := a.text.write(s.pieces.of(id))
+		s.say(a, out)
+		if stopped {
+			s.end(a, engine.FinishStop)
+			return
+		}
+	}
+	switch {
+	case j.max >= 0 && a.count >= j.max:
+		s.end(a, engine.FinishLength)
+	case len(a.slot.tokens)+len(a.next) >= s.limit:
+		s.end(a, engine.FinishModelLength)
+	}
+}
+
+// say passes text on: through the reader of chat answers, as it is otherwise.
+func (s *scheduler) say(a *answer, out string) {
+	if out == "" {
+		return
+	}
+	if a.reader != nil {
+		s.emit(a, a.reader.Text(out))
+		return
+	}
+	s.emit(a, []engine.Event{engine.TextDelta{Text: out}})
+}
+
+// emit gives events the answer's number and sends them.
+func (s *scheduler) emit(a *answer, events []engine.Event) {
+	for _, ev := range events {
+		switch e := ev.(type) {
+		case engine.TextDelta:
+			e.Choice = a.choice
+			e.Logprobs, a.logprobs = a.logprobs, nil
+			ev = e
+		case engine.ThinkingDelta:
+			e.Choice = a.choice
+			a.logprobs = nil
+			ev = e
+		case engine.ToolCallDelta:
+			e.Choice = a.choice
+			a.logprobs = nil
+			ev = e
+		}
+		a.job.out.put(ev)
+	}
+}
+
+// end ends one answer.
+func (s *scheduler) end(a *answer, reason engine.FinishReason) {
+	s.say(a, a.text.flush())
+	if a.reader != nil {
+		events, called := a.reader.End()
+		s.emit(a, events)
+		if called && reason == engine.FinishStop {
+			reason = engine.FinishToolCalls
+		}
+	}
+	s.release(a)
+	a.job.out.put(engine.Finish{Choice: a.choice, Reason: reason})
+}
+
+// release gives an answer's slot back. The first answer's conversation stays in
+// memory to be continued.
+func (s *scheduler) release(a *answer) {
+	if a.ended {
+		return
+	}
+	a.ended = true
+	a.sampler.free()
+	a.slot.busy = false
+	if a.choice > 0 {
+		s.clear(a.slot)
+	}
+}
+
+// finish ends a job whose answers have all ended.
+func (s *scheduler) finish(j *job) {
+	if j.ended || len(j.answers) == 0 || slices.ContainsFunc(j.answers, func(a *answer) bool { return !a.ended }) {
+		return
+	}
+	j.ended = true
+	now := time.Now()
+	cached := j.cachedNow()
+	t := engine.Timings{
+		Queue:     j.admitted.Sub(j.arrived),
+		Load:      j.loading,
+		Restore:   j.restore,
+		Prefill:   j.prefilled.Sub(j.admitted) - j.restore,
+		Evaluated: j.evaluated,
+		Generated: j.generated,
+	}
+	if !j.first.IsZero() {
+		t.FirstToken = j.first.Sub(j.arrived)
+		t.Decode = now.Sub(j.first)
+	}
+	j.out.put(engine.Done{
+		Usage: engine.Usage{
+			PromptTokens: len(j.prompt), CompletionTokens: j.generated, TotalTokens: len(j.prompt) + j.generated,
+			PromptDetails: &engine.PromptTokensDetails{CachedTokens: cached},
+		},
+		Timings: t,
+	})
+	j.out.end(nil)
+}
+
+// fail ends a job with an error. What it evaluated stays in its slot.
+func (s *scheduler) fail(j *job, err error) {
+	if j.ended {
+		return
+	}
+	j.ended = true
+	for _, a := range j.answers {
+		s.release(a)
+	}
+	j.out.end(err)
+}
+
+// logprob turns sampled probabilities into the form of an answer.
+func (s *scheduler) logprob(probs []prob) engine.Logprob {
+	out := s.oneLogprob(probs[0])
+	for _, p := range probs[1:] {
+		out.Top = append(out.Top, s.oneLogprob(p))
+	}
+	return out
+}
+
+func (s *scheduler) oneLogprob(p prob) engine.Logprob {
+	piece := s.pieces.of(p.id)
+	l := engine.Logprob{Token: toValid(piece), ID: p.id, Logprob: p.logprob, Bytes: make([]int, len(piece))}
+	for i := range len(piece) {
+		l.Bytes[i] = int(piece[i])
+	}
+	return l
+}

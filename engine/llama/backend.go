@@ -1,0 +1,75 @@
+//go:build cgo
+
+package llama
+
+import (
+	"os"
+	"path/filepath"
+	"sync"
+)
+
+// Backends loads ggml's backends: the CPU code for this processor's vector
+// instructions, and that of GPUs. They are looked for in dirs, then beside the
+// program (../lib/bise), then in the cache that the build fills. The first folder
+// that has any is used; with none at all llama.cpp computes without vector
+// instructions, some twenty times slower. Only the first call loads.
+func Backends(dirs ...string) {
+	backends.Do(func() {
+		logInit(logWarn)
+		for _, dir := range append(dirs, backendDirs()...) {
+			if loadBackends(dir) > 0 {
+				backendDir = dir
+				break
+			}
+		}
+		backendInit()
+	})
+}
+
+var (
+	backends   sync.Once
+	backendDir string
+)
+
+const logWarn logLevel = 3
+
+func backendDirs() []string {
+	var dirs []string
+	if exe, err := os.Executable(); err == nil {
+		if real, err := filepath.EvalSymlinks(exe); err == nil {
+			exe = real
+		}
+		dirs = append(dirs, filepath.Join(filepath.Dir(exe), "..", "lib", "bise"))
+	}
+	root := os.Getenv("BISE_NATIVE_CACHE")
+	if root == "" {
+		if cache, err := os.UserCacheDir(); err == nil {
+			root = filepath.Join(cache, "bise", "native")
+		}
+	}
+	return append(dirs, filepath.Join(root, "ollama-v0.24.0", "lib"))
+}
+
+// A Device is a processor that models can be computed on.
+type Device struct {
+	Name        string `json:"name"` // CPU, CUDA0, Metal, …
+	Description string `json:"description"`
+	GPU         bool   `json:"gpu"`
+	Free        int64  `json:"free_bytes"`
+	Total       int64  `json:"total_bytes"`
+}
+
+// Devices lists what models can be computed on, and the folder the backends were
+// loaded from: "" when only the code without vector instructions is there.
+func Devices() (list []Device, dir string) {
+	Backends()
+	seen := map[string]bool{}
+	for _, d := range devices() {
+		if seen[d.name] {
+			continue // the CPU without vector instructions, behind the better one
+		}
+		seen[d.name] = true
+		list = append(list, Device{d.name, d.description, d.gpu, d.free, d.total})
+	}
+	return list, backendDir
+}

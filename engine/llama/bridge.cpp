@@ -1,0 +1,441 @@
+//go:build cgo
+
+#include "bridge.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cfloat>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "ggml-backend.h"
+#include "ggml-cpu.h"
+
+// From ollama's llama package, which links llama.cpp's common library.
+extern "C" int schema_to_grammar(const char * json_schema, char * grammar, size_t max_len);
+
+// ---- logging
+
+static std::mutex  log_mutex;
+static int         log_level = GGML_LOG_LEVEL_WARN;
+static int         log_last  = GGML_LOG_LEVEL_NONE; // level of the line being continued
+static std::string log_error, log_warning;
+
+static void log_line(enum ggml_log_level level, const char * text, void *) {
+	std::lock_guard<std::mutex> lock(log_mutex);
+	int l = level;
+	if (level == GGML_LOG_LEVEL_CONT) {
+		l = log_last;
+	}
+	log_last = l;
+	if (l == GGML_LOG_LEVEL_ERROR) {
+		log_error = text;
+	} else if (l == GGML_LOG_LEVEL_WARN) {
+		log_warning = text;
+	}
+	if (l >= log_level) {
+		fputs(text, stderr);
+		fflush(stderr);
+	}
+}
+
+void bise_log_init(int level) {
+	log_level = level;
+	llama_log_set(log_line, nullptr);
+	ggml_log_set(log_line, nullptr);
+}
+
+int bise_log_take(char * buf, int size) {
+	std::lock_guard<std::mutex> lock(log_mutex);
+	const std::string & line = log_error.empty() ? log_warning : log_error;
+	int n = std::min<int>(size, line.size());
+	memcpy(buf, line.data(), n);
+	log_error.clear();
+	log_warning.clear();
+	return n;
+}
+
+// ---- backends
+
+int bise_load_backends(const char * dir) {
+	size_t before = ggml_backend_dev_count();
+	ggml_backend_load_all_from_path(dir);
+	return (int) (ggml_backend_dev_count() - before);
+}
+
+// ---- watch
+
+struct bise_watch {
+	std::atomic<bool>    cancel{false};
+	std::atomic<int64_t> nodes{0};
+	std::atomic<float>   progress{0};
+};
+
+bise_watch * bise_watch_new(void) { return new bise_watch(); }
+void bise_watch_free(bise_watch * w) { delete w; }
+void bise_watch_cancel(bise_watch * w, bool cancel) { w->cancel = cancel; }
+void bise_watch_begin(bise_watch * w) { w->nodes = 0; }
+int64_t bise_watch_nodes(bise_watch * w) { return w->nodes; }
+float bise_watch_progress(bise_watch * w) { return w->progress; }
+
+// ggml's CPU backend asks before each node of the graph whether to go on, which
+// makes this the one place to count how far a batch is.
+static bool on_node(void * data) {
+	auto * w = (bise_watch *) data;
+	w->nodes.fetch_add(1, std::memory_order_relaxed);
+	return w->cancel.load(std::memory_order_relaxed);
+}
+
+static bool on_load(float progress, void * data) {
+	auto * w = (bise_watch *) data;
+	w->progress = progress;
+	return !w->cancel;
+}
+
+// ---- model and context
+
+struct llama_model * bise_model_load(const char * path, const bise_model_params * p, bise_watch * w, int32_t * gpu_layers) {
+	try {
+		auto mp = llama_model_default_params();
+		mp.use_mmap   = p->mmap;
+		mp.vocab_only = p->vocab_only;
+		mp.progress_callback           = on_load;
+		mp.progress_callback_user_data = w;
+
+		// Written by the fit and read by the load, so they outlive both.
+		std::vector<float> split(llama_max_devices(), 0.0f);
+		std::vector<llama_model_tensor_buft_override> overrides(llama_max_tensor_buft_overrides(), {nullptr, nullptr});
+
+		bool gpu = ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_GPU) || ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_IGPU);
+		if (!gpu) {
+			mp.n_gpu_layers = 0;
+		} else if (p->gpu_layers >= 0) {
+			mp.n_gpu_layers = p->gpu_layers;
+		} else if (!p->vocab_only) {
+			auto cp = llama_context_default_params();
+			cp.n_ctx    = p->n_ctx;
+			cp.n_batch  = p->n_ubatch;
+			cp.n_ubatch = p->n_ubatch;
+			cp.type_k   = p->kv_type;
+			cp.type_v   = p->kv_type;
+			cp.flash_attn_type = p->flash_attn;
+			cp.kv_unified      = true;
+			if (llama_params_fit(path, &mp, &cp, split.data(), overrides.data(), p->margin, p->n_ctx, GGML_LOG_LEVEL_WARN)) {
+				mp.tensor_split = split.data();
+				mp.tensor_buft_overrides = overrides.data();
+			}
+			mp.progress_callback           = on_load;
+			mp.progress_callback_user_data = w;
+		}
+		auto * m = llama_model_load_from_file(path, mp);
+		if (m) {
+			*gpu_layers = gpu ? std::min(mp.n_gpu_layers, llama_model_n_layer(m) + 1) : 0;
+		}
+		return m;
+	} catch (const std::exception & e) {
+		log_line(GGML_LOG_LEVEL_ERROR, e.what(), nullptr);
+		return nullptr;
+	}
+}
+
+struct llama_context * bise_context_new(struct llama_model * m, const bise_context_params * p, bise_watch * w) {
+	try {
+		auto cp = llama_context_default_params();
+		cp.n_ctx           = p->n_ctx;
+		cp.n_batch         = p->n_batch;
+		cp.n_ubatch        = p->n_ubatch;
+		cp.n_seq_max       = p->n_seq_max;
+		cp.n_threads       = p->threads;
+		cp.n_threads_batch = p->threads;
+		cp.type_k          = p->kv_type;
+		cp.type_v          = p->kv_type;
+		cp.flash_attn_type = p->flash_attn;
+		cp.embeddings      = p->embeddings;
+		cp.kv_unified      = true; // sequences share cells, so that one prompt serves many answers
+		cp.no_perf         = true;
+		cp.abort_callback      = on_node;
+		cp.abort_callback_data = w;
+		return llama_init_from_model(m, cp);
+	} catch (const std::exception & e) {
+		log_line(GGML_LOG_LEVEL_ERROR, e.what(), nullptr);
+		return nullptr;
+	}
+}
+
+struct bise_pool {
+	ggml_threadpool_t pool;
+	decltype(&ggml_threadpool_free) free;
+};
+
+bise_pool * bise_pool_new(int threads) {
+	auto * dev = ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU);
+	if (!dev) {
+		return nullptr;
+	}
+	auto * reg = ggml_backend_dev_backend_reg(dev);
+	auto make = (decltype(&ggml_threadpool_new))  ggml_backend_reg_get_proc_address(reg, "ggml_threadpool_new");
+	auto drop = (decltype(&ggml_threadpool_free)) ggml_backend_reg_get_proc_address(reg, "ggml_threadpool_free");
+	if (!make || !drop) {
+		return nullptr;
+	}
+	struct ggml_threadpool_params tp = ggml_threadpool_params_default(threads);
+	auto * pool = make(&tp);
+	if (!pool) {
+		return nullptr;
+	}
+	return new bise_pool{pool, drop};
+}
+
+void bise_pool_attach(bise_pool * p, struct llama_context * ctx) {
+	llama_attach_threadpool(ctx, p->pool, nullptr);
+}
+
+void bise_pool_free(bise_pool * p) {
+	p->free(p->pool);
+	delete p;
+}
+
+int32_t bise_decode(struct llama_context * ctx, struct llama_batch batch) {
+	try {
+		return llama_decode(ctx, batch);
+	} catch (const std::exception & e) {
+		log_line(GGML_LOG_LEVEL_ERROR, e.what(), nullptr);
+		return -3;
+	}
+}
+
+size_t bise_state_seq_set(struct llama_context * ctx, const uint8_t * src, size_t size, llama_seq_id seq) {
+	try {
+		return llama_state_seq_set_data(ctx, src, size, seq);
+	} catch (const std::exception & e) {
+		log_line(GGML_LOG_LEVEL_ERROR, e.what(), nullptr);
+		return 0;
+	}
+}
+
+// ---- sampling
+
+struct bise_sampler {
+	const llama_vocab * vocab;
+	llama_sampler *     grammar = nullptr;
+	llama_sampler *     chain   = nullptr; // nullptr: greedy on the logits as they are
+	bool                penalties = false; // the chain remembers tokens
+	std::vector<llama_token_data> cur;
+};
+
+bise_sampler * bise_sampler_new(const struct llama_model * m, const bise_sampling * p) {
+	try {
+		auto * s  = new bise_sampler();
+		s->vocab  = llama_model_get_vocab(m);
+		if (!bise_sampler_grammar(s, p->grammar)) {
+			delete s;
+			return nullptr;
+		}
+		const bool penal  = p->last_n != 0 && ((p->repeat != 0 && p->repeat != 1) || p->presence != 0 || p->frequency != 0);
+		const bool dry    = p->dry_multiplier != 0;
+		const bool greedy = p->temperature <= 0;
+		if (greedy && !penal && !dry && p->n_bias == 0) {
+			return s;
+		}
+		s->penalties = penal || dry;
+		s->chain = llama_sampler_chain_init(llama_sampler_chain_default_params());
+		auto add = [&](llama_sampler * x) { llama_sampler_chain_add(s->chain, x); };
+		if (p->n_bias) {
+			add(llama_sampler_init_logit_bias(llama_vocab_n_tokens(s->vocab), p->n_bias, p->bias));
+		}
+		if (penal) {
+			add(llama_sampler_init_penalties(p->last_n, p->repeat == 0 ? 1 : p->repeat, p->frequency, p->presence));
+		}
+		if (dry) {
+			add(llama_sampler_init_dry(s->vocab, llama_model_n_ctx_train(m), p->dry_multiplier, p->dry_base, p->dry_allowed_length,
+			                           p->dry_last_n, p->dry_breakers, p->n_dry_breakers));
+		}
+		if (greedy) {
+			add(llama_sampler_init_greedy());
+			return s;
+		}
+		if (p->top_k > 0) {
+			add(llama_sampler_init_top_k(p->top_k));
+		}
+		// Before the samplers that sort: on a whole vocabulary it leaves them little to do.
+		if (p->min_p > 0) {
+			add(llama_sampler_init_min_p(p->min_p, 1));
+		}
+		if (p->typical_p > 0 && p->typical_p < 1) {
+			add(llama_sampler_init_typical(p->typical_p, 1));
+		}
+		if (p->top_p < 1) {
+			add(llama_sampler_init_top_p(p->top_p, 1));
+		}
+		add(llama_sampler_init_temp(p->temperature));
+		add(llama_sampler_init_dist(p->seed));
+		return s;
+	} catch (const std::exception & e) {
+		log_line(GGML_LOG_LEVEL_ERROR, e.what(), nullptr);
+		return nullptr;
+	}
+}
+
+void bise_sampler_free(bise_sampler * s) {
+	if (s->grammar) {
+		llama_sampler_free(s->grammar);
+	}
+	if (s->chain) {
+		llama_sampler_free(s->chain);
+	}
+	delete s;
+}
+
+bool bise_sampler_grammar(bise_sampler * s, const char * grammar) {
+	if (s->grammar) {
+		llama_sampler_free(s->grammar);
+		s->grammar = nullptr;
+	}
+	if (!grammar) {
+		return true;
+	}
+	try {
+		s->grammar = llama_sampler_init_grammar(s->vocab, grammar, "root");
+	} catch (const std::exception & e) {
+		log_line(GGML_LOG_LEVEL_ERROR, e.what(), nullptr);
+	}
+	return s->grammar != nullptr;
+}
+
+void bise_sampler_accept(bise_sampler * s, llama_token id) {
+	if (s->penalties) {
+		llama_sampler_accept(s->chain, id);
+	}
+}
+
+// choose applies the chain to all tokens that banned and, when strict, the
+// grammar allow.
+static llama_token choose(bise_sampler * s, const float * logits, const llama_token * banned, int32_t n_banned, bool strict) {
+	const int32_t n_vocab = llama_vocab_n_tokens(s->vocab);
+	if (!s->chain && !strict && n_banned == 0) {
+		llama_token best = -1;
+		float       top  = -INFINITY;
+		for (llama_token id = 0; id < n_vocab; id++) {
+			if (logits[id] > top) {
+				top  = logits[id];
+				best = id;
+			}
+		}
+		return best;
+	}
+	s->cur.resize(n_vocab);
+	for (llama_token id = 0; id < n_vocab; id++) {
+		s->cur[id] = {id, logits[id], 0.0f};
+	}
+	for (int32_t i = 0; i < n_banned; i++) {
+		s->cur[banned[i]].logit = -INFINITY;
+	}
+	llama_token_data_array a = {s->cur.data(), s->cur.size(), -1, false};
+	if (strict) {
+		llama_sampler_apply(s->grammar, &a);
+	}
+	// The samplers do not expect a vocabulary in which nothing is possible, nor
+	// candidates that cannot be.
+	a.size = std::remove_if(a.data, a.data + a.size, [](const llama_token_data & t) { return !(t.logit > -INFINITY); }) - a.data;
+	if (a.size == 0) {
+		return -1;
+	}
+	if (!s->chain) {
+		return std::max_element(a.data, a.data + a.size, [](const llama_token_data & x, const llama_token_data & y) { return x.logit < y.logit; })->id;
+	}
+	llama_sampler_apply(s->chain, &a);
+	if (a.selected < 0 || (size_t) a.selected >= a.size) {
+		return -1;
+	}
+	return a.data[a.selected].id;
+}
+
+// fits reports whether the grammar accepts the token next.
+static bool fits(bise_sampler * s, llama_token id) {
+	llama_token_data       one = {id, 1.0f, 0.0f};
+	llama_token_data_array a   = {&one, 1, -1, false};
+	llama_sampler_apply(s->grammar, &a);
+	return one.logit > -INFINITY;
+}
+
+static void probabilities(const float * logits, int32_t n_vocab, llama_token id, int32_t n_top, bise_prob * probs) {
+	float top = -INFINITY;
+	for (int32_t i = 0; i < n_vocab; i++) {
+		top = std::max(top, logits[i]);
+	}
+	double sum = 0;
+	for (int32_t i = 0; i < n_vocab; i++) {
+		sum += std::exp((double) logits[i] - top);
+	}
+	const double norm = top + std::log(sum);
+	probs[0] = {id, (float) (logits[id] - norm)};
+	if (n_top <= 0) {
+		return;
+	}
+	std::vector<llama_token> ids(n_vocab);
+	for (int32_t i = 0; i < n_vocab; i++) {
+		ids[i] = i;
+	}
+	n_top = std::min(n_top, n_vocab);
+	std::partial_sort(ids.begin(), ids.begin() + n_top, ids.end(), [&](llama_token a, llama_token b) {
+		return logits[a] > logits[b] || (logits[a] == logits[b] && a < b);
+	});
+	for (int32_t i = 0; i < n_top; i++) {
+		probs[1 + i] = {ids[i], (float) (logits[ids[i]] - norm)};
+	}
+}
+
+llama_token bise_sampler_sample(bise_sampler * s, struct llama_context * ctx, int32_t idx,
+                                const llama_token * banned, int32_t n_banned,
+                                bool want, int32_t n_top, bise_prob * probs) {
+	try {
+		const float * logits = llama_get_logits_ith(ctx, idx);
+		if (!logits) {
+			return -1;
+		}
+		// The grammar looks at the whole vocabulary only when the token that would be
+		// chosen without it does not fit: most do, and the check is a thousand times cheaper.
+		llama_token id = choose(s, logits, banned, n_banned, false);
+		if (s->grammar && (id < 0 || !fits(s, id))) {
+			id = choose(s, logits, banned, n_banned, true);
+		}
+		if (id < 0) {
+			return -1;
+		}
+		if (s->grammar) {
+			llama_sampler_accept(s->grammar, id);
+		}
+		bise_sampler_accept(s, id);
+		if (want) {
+			probabilities(logits, llama_vocab_n_tokens(s->vocab), id, n_top, probs);
+		}
+		return id;
+	} catch (const std::exception & e) {
+		log_line(GGML_LOG_LEVEL_ERROR, e.what(), nullptr);
+		return -1;
+	}
+}
+
+char * bise_schema_grammar(const char * schema, char * err, int size) {
+	// The converter truncates what does not fit without a word, so give it room
+	// and take a full buffer for a failure.
+	const size_t max = std::max<size_t>(1 << 20, 64 * strlen(schema));
+	char * out = (char *) calloc(1, max);
+	if (!out) {
+		snprintf(err, size, "out of memory");
+		return nullptr;
+	}
+	int n = schema_to_grammar(schema, out, max);
+	if (n <= 0 || (size_t) n >= max - 1) {
+		snprintf(err, size, n <= 0 ? "not a JSON schema llama.cpp can turn into a grammar" : "the schema is too large");
+		free(out);
+		return nullptr;
+	}
+	return out;
+}

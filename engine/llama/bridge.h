@@ -1,0 +1,120 @@
+// What Go cannot do through llama.h alone: hold back C++ exceptions, watch a
+// batch while it is computed, and sample without a call per step.
+#ifndef BISE_BRIDGE_H
+#define BISE_BRIDGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "llama.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// Logging: lines of at least level (ggml_log_level) go to stderr; the last
+// warning or error is kept for the messages of errors.
+void bise_log_init(int level);
+// Copies the last error line, or the last warning when there was no error, and
+// forgets both. Returns its length.
+int bise_log_take(char * buf, int size);
+
+// Loads every backend that lies in dir: the best CPU variant for this processor
+// and the GPUs. Returns the number of devices that came to be known.
+int bise_load_backends(const char * dir);
+
+// A watch is shared between the thread that computes and the ones that want to
+// know how far it is, or want it to stop.
+typedef struct bise_watch bise_watch;
+bise_watch * bise_watch_new(void);
+void         bise_watch_free(bise_watch * w);
+void         bise_watch_cancel(bise_watch * w, bool cancel);
+void         bise_watch_begin(bise_watch * w);      // a batch begins: counts from zero
+int64_t      bise_watch_nodes(bise_watch * w);      // graph nodes begun since (CPU only)
+float        bise_watch_progress(bise_watch * w);   // of loading a model, 0 to 1
+
+// Model parameters that bise sets; the rest are llama.cpp's defaults.
+typedef struct {
+	int32_t      gpu_layers; // -1: as many as fit, by llama_params_fit
+	bool         mmap;
+	bool         vocab_only;
+	uint32_t     n_ctx;      // for the fit
+	uint32_t     n_ubatch;
+	bool         kv_q;       // the KV cache is quantized
+	enum ggml_type kv_type;
+	enum llama_flash_attn_type flash_attn;
+	size_t       margin;     // bytes to leave free on each device
+} bise_model_params;
+
+struct llama_model * bise_model_load(const char * path, const bise_model_params * p, bise_watch * w, int32_t * gpu_layers);
+
+typedef struct {
+	uint32_t n_ctx, n_batch, n_ubatch, n_seq_max;
+	int32_t  threads;
+	enum ggml_type kv_type;
+	enum llama_flash_attn_type flash_attn;
+	bool     embeddings;
+} bise_context_params;
+
+struct llama_context * bise_context_new(struct llama_model * m, const bise_context_params * p, bise_watch * w);
+
+// A pool of compute threads from the CPU backend in use, attached to a context:
+// without one llama.cpp starts new threads for every batch. NULL when the
+// backend has none to give.
+typedef struct bise_pool bise_pool;
+bise_pool * bise_pool_new(int threads);
+void        bise_pool_attach(bise_pool * p, struct llama_context * ctx);
+void        bise_pool_free(bise_pool * p);
+
+// decode and state functions with exceptions turned into failure.
+int32_t bise_decode(struct llama_context * ctx, struct llama_batch batch);
+size_t  bise_state_seq_set(struct llama_context * ctx, const uint8_t * src, size_t size, llama_seq_id seq);
+
+// Sampling settings. Zero means off for every penalty; see engine.Sampling.
+typedef struct {
+	float    temperature, top_p, min_p, typical_p;
+	int32_t  top_k;
+	float    repeat, presence, frequency;
+	int32_t  last_n;
+	float    dry_multiplier, dry_base;
+	int32_t  dry_allowed_length, dry_last_n;
+	const char ** dry_breakers;
+	size_t   n_dry_breakers;
+	const llama_logit_bias * bias;
+	int32_t  n_bias;
+	uint32_t seed;
+	const char * grammar; // GBNF, NULL for none
+} bise_sampling;
+
+typedef struct {
+	llama_token id;
+	float       logprob;
+} bise_prob;
+
+typedef struct bise_sampler bise_sampler;
+// NULL when the grammar does not parse.
+bise_sampler * bise_sampler_new(const struct llama_model * m, const bise_sampling * s);
+void           bise_sampler_free(bise_sampler * s);
+// Replaces the grammar; NULL takes it away. False when it does not parse.
+bool           bise_sampler_grammar(bise_sampler * s, const char * grammar);
+// Tells the penalties of a token that was not sampled here.
+void           bise_sampler_accept(bise_sampler * s, llama_token id);
+// Samples from the logits of output idx of the last batch and accepts the token.
+// banned tokens cannot be chosen (those that end an answer, while it may not end).
+// With n_top > 0 or want, probs[0] is the chosen token's and probs[1..n_top] are
+// the likeliest, both from the logits as the model gave them.
+// Returns -1 when nothing can be chosen (the grammar allows no token).
+llama_token    bise_sampler_sample(bise_sampler * s, struct llama_context * ctx, int32_t idx,
+                                   const llama_token * banned, int32_t n_banned,
+                                   bool want, int32_t n_top, bise_prob * probs);
+
+// JSON schema → GBNF by llama.cpp's own converter. Returns a malloc'd string, or
+// NULL with the reason in err.
+char * bise_schema_grammar(const char * schema, char * err, int size);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

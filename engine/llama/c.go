@@ -1,0 +1,537 @@
+//go:build cgo
+
+package llama
+
+/*
+#cgo CXXFLAGS: -std=c++17
+#include <stdlib.h>
+#include "bridge.h"
+*/
+import "C"
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"unsafe"
+
+	// Links llama.cpp, ggml and their CPU code without vector instructions; the
+	// fast backends are loaded at run time.
+	_ "github.com/ollama/ollama/llama"
+)
+
+// This file is the border: everything that names a C type is here, and nothing
+// in it decides anything.
+
+type token = int32
+
+// logLevel is ggml's: 1 debug, 2 info, 3 warning, 4 error.
+type logLevel int
+
+func logInit(level logLevel) { C.bise_log_init(C.int(level)) }
+
+// lastLog is the last error (or else warning) line llama.cpp printed since the
+// last call.
+func lastLog() string {
+	var buf [1024]C.char
+	n := C.bise_log_take(&buf[0], C.int(len(buf)))
+	return strings.TrimSpace(C.GoStringN(&buf[0], n))
+}
+
+// device is a processor that ggml can compute on.
+type device struct {
+	name, description string
+	gpu               bool
+	free, total       int64 // bytes
+}
+
+func loadBackends(dir string) int {
+	c := C.CString(dir)
+	defer C.free(unsafe.Pointer(c))
+	return int(C.bise_load_backends(c))
+}
+
+func backendInit() { C.llama_backend_init() }
+
+func devices() []device {
+	var out []device
+	for i := range C.ggml_backend_dev_count() {
+		d := C.ggml_backend_dev_get(i)
+		var free, total C.size_t
+		C.ggml_backend_dev_memory(d, &free, &total)
+		t := C.ggml_backend_dev_type(d)
+		out = append(out, device{
+			name:        C.GoString(C.ggml_backend_dev_name(d)),
+			description: C.GoString(C.ggml_backend_dev_description(d)),
+			gpu:         t == C.GGML_BACKEND_DEVICE_TYPE_GPU || t == C.GGML_BACKEND_DEVICE_TYPE_IGPU,
+			free:        int64(free), total: int64(total),
+		})
+	}
+	return out
+}
+
+// watch follows a load or a batch from another goroutine. It lives as long as
+// anybody holds it.
+type watch struct{ c *C.bise_watch }
+
+func newWatch() *watch {
+	w := &watch{C.bise_watch_new()}
+	runtime.AddCleanup(w, func(c *C.bise_watch) { C.bise_watch_free(c) }, w.c)
+	return w
+}
+
+func (w *watch) begin()          { C.bise_watch_begin(w.c) }
+func (w *watch) nodes() int64    { return int64(C.bise_watch_nodes(w.c)) }
+func (w *watch) loaded() float64 { return float64(C.bise_watch_progress(w.c)) }
+func (w *watch) cancel(on bool)  { C.bise_watch_cancel(w.c, C.bool(on)) }
+
+type kvType C.enum_ggml_type
+
+var kvTypes = map[string]kvType{
+	"f32": C.GGML_TYPE_F32, "f16": C.GGML_TYPE_F16, "bf16": C.GGML_TYPE_BF16,
+	"q8_0": C.GGML_TYPE_Q8_0, "q4_0": C.GGML_TYPE_Q4_0,
+}
+
+type flashAttn C.enum_llama_flash_attn_type
+
+const (
+	flashAuto flashAttn = C.LLAMA_FLASH_ATTN_TYPE_AUTO
+	flashOff  flashAttn = C.LLAMA_FLASH_ATTN_TYPE_DISABLED
+	flashOn   flashAttn = C.LLAMA_FLASH_ATTN_TYPE_ENABLED
+)
+
+type modelParams struct {
+	gpuLayers int // -1: as many as fit
+	mmap      bool
+	context   int
+	batch     int
+	kv        kvType
+	flash     flashAttn
+	margin    int64
+}
+
+type model struct {
+	c         *C.struct_llama_model
+	v         *C.struct_llama_vocab
+	gpuLayers int
+	enders    []token // that end an answer
+}
+
+func loadModel(path string, p modelParams, w *watch) (*model, error) {
+	c := C.CString(path)
+	defer C.free(unsafe.Pointer(c))
+	var layers C.int32_t
+	cp := C.bise_model_params{
+		gpu_layers: C.int32_t(p.gpuLayers),
+		mmap:       C.bool(p.mmap),
+		n_ctx:      C.uint32_t(p.context),
+		n_ubatch:   C.uint32_t(p.batch),
+		kv_type:    C.enum_ggml_type(p.kv),
+		flash_attn: C.enum_llama_flash_attn_type(p.flash),
+		margin:     C.size_t(p.margin),
+	}
+	m := C.bise_model_load(c, &cp, w.c, &layers)
+	if m == nil {
+		return nil, errors.New(orElse(lastLog(), "llama.cpp gave no reason"))
+	}
+	out := &model{c: m, v: C.llama_model_get_vocab(m), gpuLayers: int(layers)}
+	for id := range token(out.vocabulary()) {
+		if bool(C.llama_vocab_is_eog(out.v, C.llama_token(id))) {
+			out.enders = append(out.enders, id)
+		}
+	}
+	return out, nil
+}
+
+func (m *model) free() { C.llama_model_free(m.c) }
+
+func (m *model) size() int64       { return int64(C.llama_model_size(m.c)) }
+func (m *model) parameters() int64 { return int64(C.llama_model_n_params(m.c)) }
+func (m *model) contextTrain() int { return int(C.llama_model_n_ctx_train(m.c)) }
+func (m *model) embedding() int    { return int(C.llama_model_n_embd(m.c)) }
+func (m *model) layers() int       { return int(C.llama_model_n_layer(m.c)) }
+func (m *model) vocabulary() int   { return int(C.llama_vocab_n_tokens(m.v)) }
+func (m *model) recurrent() bool {
+	return bool(C.llama_model_is_recurrent(m.c)) || bool(C.llama_model_is_hybrid(m.c))
+}
+func (m *model) encoder() bool      { return bool(C.llama_model_has_encoder(m.c)) }
+func (m *model) decoder() bool      { return bool(C.llama_model_has_decoder(m.c)) }
+func (m *model) ends(id token) bool { return slices.Contains(m.enders, id) }
+func (m *model) bos() token         { return token(C.llama_vocab_bos(m.v)) }
+func (m *model) eos() token         { return token(C.llama_vocab_eos(m.v)) }
+func (m *model) addBOS() bool       { return bool(C.llama_vocab_get_add_bos(m.v)) }
+func (m *model) addEOS() bool       { return bool(C.llama_vocab_get_add_eos(m.v)) }
+func (m *model) text(id token) string {
+	return C.GoString(C.llama_vocab_get_text(m.v, C.llama_token(id)))
+}
+
+// special reports whether the token is one that text must not become.
+func (m *model) special(id token) bool {
+	const kinds = C.LLAMA_TOKEN_ATTR_CONTROL | C.LLAMA_TOKEN_ATTR_USER_DEFINED | C.LLAMA_TOKEN_ATTR_UNKNOWN
+	return C.llama_vocab_get_attr(m.v, C.llama_token(id))&kinds != 0
+}
+
+func (m *model) control(id token) bool {
+	return bool(C.llama_vocab_is_control(m.v, C.llama_token(id)))
+}
+
+// tokenize turns text into tokens without ever reading a control token in it.
+// SentencePiece vocabularies put their space in front, unless bare.
+func (m *model) tokenize(text string, bare bool) []token {
+	if text == "" {
+		return nil
+	}
+	// A newline in front takes the place where the space would go; it is one token
+	// by itself in every SentencePiece vocabulary and is cut off again.
+	cut := 0
+	if bare && C.llama_vocab_type(m.v) == C.LLAMA_VOCAB_TYPE_SPM {
+		cut = len(m.tokenize("\n", false))
+		text = "\n" + text
+	}
+	c := unsafe.StringData(text)
+	out := make([]token, len(text)/3+16)
+	for {
+		n := C.llama_tokenize(m.v, (*C.char)(unsafe.Pointer(c)), C.int32_t(len(text)),
+			(*C.llama_token)(unsafe.Pointer(&out[0])), C.int32_t(len(out)), false, false)
+		if n >= 0 {
+			return out[cut:n]
+		}
+		out = make([]token, -n)
+	}
+}
+
+// piece is what a token reads as: bytes, which may be part of a rune.
+func (m *model) piece(id token) string {
+	var buf [256]C.char
+	n := C.llama_token_to_piece(m.v, C.llama_token(id), &buf[0], C.int32_t(len(buf)), 0, true)
+	if n < 0 {
+		long := make([]C.char, -n)
+		n = C.llama_token_to_piece(m.v, C.llama_token(id), &long[0], C.int32_t(len(long)), 0, true)
+		return C.GoStringN(&long[0], n)
+	}
+	return C.GoStringN(&buf[0], n)
+}
+
+func (m *model) template() string {
+	return C.GoString(C.llama_model_chat_template(m.c, nil))
+}
+
+type contextParams struct {
+	tokens, batch, slots int
+	threads              int
+	kv                   kvType
+	flash                flashAttn
+	embeddings           bool
+}
+
+// lctx is a llama.cpp context. Only the goroutine that owns it may call it.
+type lctx struct {
+	c     *C.struct_llama_context
+	mem   C.llama_memory_t
+	m     *model
+	batch C.struct_llama_batch
+	size  int // tokens the batch can take
+}
+
+func newContext(m *model, p contextParams, w *watch) (*lctx, error) {
+	cp := C.bise_context_params{
+		n_ctx: C.uint32_t(p.tokens), n_batch: C.uint32_t(p.batch), n_ubatch: C.uint32_t(p.batch), n_seq_max: C.uint32_t(p.slots),
+		threads: C.int32_t(p.threads), kv_type: C.enum_ggml_type(p.kv),
+		flash_attn: C.enum_llama_flash_attn_type(p.flash), embeddings: C.bool(p.embeddings),
+	}
+	c := C.bise_context_new(m.c, &cp, w.c)
+	if c == nil {
+		return nil, errors.New(orElse(lastLog(), "llama.cpp gave no reason"))
+	}
+	return &lctx{c: c, mem: C.llama_get_memory(c), m: m, batch: C.llama_batch_init(C.int32_t(p.batch), 0, 1), size: p.batch}, nil
+}
+
+func (x *lctx) free() {
+	C.llama_batch_free(x.batch)
+	C.llama_free(x.c)
+}
+
+func (x *lctx) tokens() int     { return int(C.llama_n_ctx(x.c)) }
+func (x *lctx) pooling() bool   { return C.llama_pooling_type(x.c) > C.LLAMA_POOLING_TYPE_NONE }
+func (x *lctx) rank() bool      { return C.llama_pooling_type(x.c) == C.LLAMA_POOLING_TYPE_RANK }
+func (x *lctx) hasMemory() bool { return x.mem != nil }
+
+func (x *lctx) clearBatch()   { x.batch.n_tokens = 0 }
+func (x *lctx) batchLen() int { return int(x.batch.n_tokens) }
+
+// add puts a token into the batch and returns its place there.
+func (x *lctx) add(id token, pos, seq int, output bool) int {
+	i := int(x.batch.n_tokens)
+	if i >= x.size {
+		panic("llama: batch overflow")
+	}
+	unsafe.Slice(x.batch.token, x.size)[i] = C.llama_token(id)
+	unsafe.Slice(x.batch.pos, x.size)[i] = C.llama_pos(pos)
+	unsafe.Slice(x.batch.n_seq_id, x.size)[i] = 1
+	*unsafe.Slice(x.batch.seq_id, x.size)[i] = C.llama_seq_id(seq)
+	o := C.int8_t(0)
+	if output {
+		o = 1
+	}
+	unsafe.Slice(x.batch.logits, x.size)[i] = o
+	x.batch.n_tokens++
+	return i
+}
+
+var (
+	errNoCells = errors.New("no room in the KV cache")
+	errAborted = errors.New("aborted")
+)
+
+// decode evaluates the batch. After errAborted none of it is in the memory.
+func (x *lctx) decode() error { return decodeError(C.bise_decode(x.c, x.batch)) }
+
+func decodeError(code C.int32_t) error {
+	switch code {
+	case 0:
+		return nil
+	case 1:
+		return errNoCells
+	case 2:
+		return errAborted
+	}
+	return fmt.Errorf("llama_decode: code %d: %s", int(code), orElse(lastLog(), "llama.cpp gave no reason"))
+}
+
+// decodeEmbeddings evaluates vectors instead of tokens (pictures), at positions
+// from pos on. Only the last one has an output, when asked for.
+func (x *lctx) decodeEmbeddings(v []float32, pos, seq int, output bool) error {
+	width := int(C.llama_model_n_embd_inp(x.m.c))
+	n := len(v) / width
+	b := C.llama_batch_init(C.int32_t(n), C.int32_t(width), 1)
+	defer C.llama_batch_free(b)
+	copy(unsafe.Slice((*float32)(unsafe.Pointer(b.embd)), n*width), v)
+	for i := range n {
+		unsafe.Slice(b.pos, n)[i] = C.llama_pos(pos + i)
+		unsafe.Slice(b.n_seq_id, n)[i] = 1
+		*unsafe.Slice(b.seq_id, n)[i] = C.llama_seq_id(seq)
+		unsafe.Slice(b.logits, n)[i] = 0
+	}
+	if output {
+		unsafe.Slice(b.logits, n)[n-1] = 1
+	}
+	b.n_tokens = C.int32_t(n)
+	return decodeError(C.bise_decode(x.c, b))
+}
+
+// logits copies the logits of output i of the last batch.
+func (x *lctx) logits(i int) []float32 {
+	p := C.llama_get_logits_ith(x.c, C.int32_t(i))
+	if p == nil {
+		return nil
+	}
+	out := make([]float32, x.m.vocabulary())
+	copy(out, unsafe.Slice((*float32)(unsafe.Pointer(p)), len(out)))
+	return out
+}
+
+// embeddings copies the pooled vector of a sequence.
+func (x *lctx) embeddings(seq int) []float32 {
+	p := C.llama_get_embeddings_seq(x.c, C.llama_seq_id(seq))
+	if p == nil {
+		return nil
+	}
+	out := make([]float32, x.m.embedding())
+	copy(out, unsafe.Slice((*float32)(unsafe.Pointer(p)), len(out)))
+	return out
+}
+
+// remove takes positions from..to (to < 0: the end) out of a sequence. False
+// when the memory cannot forget a part (recurrent models).
+func (x *lctx) remove(seq, from, to int) bool {
+	return bool(C.llama_memory_seq_rm(x.mem, C.llama_seq_id(seq), C.llama_pos(from), C.llama_pos(to)))
+}
+
+// share lets dst have the cells of src at positions before end (end < 0: all).
+func (x *lctx) share(src, dst, end int) {
+	C.llama_memory_seq_cp(x.mem, C.llama_seq_id(src), C.llama_seq_id(dst), 0, C.llama_pos(end))
+}
+
+// last is the last position held for a sequence, -1 for none.
+func (x *lctx) last(seq int) int {
+	return int(C.llama_memory_seq_pos_max(x.mem, C.llama_seq_id(seq)))
+}
+
+// saveState copies a sequence's memory.
+func (x *lctx) saveState(seq int) ([]byte, error) {
+	n := C.llama_state_seq_get_size(x.c, C.llama_seq_id(seq))
+	if n == 0 {
+		return nil, errors.New("the sequence has no state")
+	}
+	buf := make([]byte, n)
+	got := C.llama_state_seq_get_data(x.c, (*C.uint8_t)(unsafe.Pointer(&buf[0])), n, C.llama_seq_id(seq))
+	if got == 0 || got > n {
+		return nil, errors.New(orElse(lastLog(), "the state cannot be copied"))
+	}
+	return buf[:got], nil
+}
+
+// loadState puts a copied memory into a sequence.
+func (x *lctx) loadState(seq int, state []byte) error {
+	if len(state) == 0 || C.bise_state_seq_set(x.c, (*C.uint8_t)(unsafe.Pointer(&state[0])), C.size_t(len(state)), C.llama_seq_id(seq)) == 0 {
+		return errors.New(orElse(lastLog(), "the state does not fit"))
+	}
+	return nil
+}
+
+// addAdapter loads a LoRA adapter into the model and puts it on the context.
+type adapter struct{ c *C.struct_llama_adapter_lora }
+
+func (m *model) loadAdapter(path string) (adapter, error) {
+	c := C.CString(path)
+	defer C.free(unsafe.Pointer(c))
+	a := C.llama_adapter_lora_init(m.c, c)
+	if a == nil {
+		return adapter{}, errors.New(orElse(lastLog(), "llama.cpp gave no reason"))
+	}
+	return adapter{a}, nil
+}
+
+func (x *lctx) setAdapter(a adapter, scale float32) error {
+	if C.llama_set_adapter_lora(x.c, a.c, C.float(scale)) != 0 {
+		return errors.New(orElse(lastLog(), "the adapter cannot be used"))
+	}
+	return nil
+}
+
+// pool is a set of compute threads that outlives batches.
+type pool struct{ c *C.bise_pool }
+
+func newPool(threads int) pool { return pool{C.bise_pool_new(C.int(threads))} }
+
+func (p pool) attach(x *lctx) {
+	if p.c != nil {
+		C.bise_pool_attach(p.c, x.c)
+	}
+}
+
+func (p pool) free() {
+	if p.c != nil {
+		C.bise_pool_free(p.c)
+	}
+}
+
+// sampling is engine.Sampling with every default filled in.
+type sampling struct {
+	temperature, topP, minP, typicalP float64
+	topK                              int
+	repeat, presence, frequency       float64
+	lastN                             int
+	dryMultiplier, dryBase            float64
+	dryAllowedLength, dryLastN        int
+	dryBreakers                       []string
+	bias                              map[int32]float64
+	seed                              uint32
+	grammar                           string
+}
+
+type sampler struct{ c *C.bise_sampler }
+
+func newSampler(m *model, s sampling) (*sampler, error) {
+	var pin runtime.Pinner
+	defer pin.Unpin()
+	cs := C.bise_sampling{
+		temperature: C.float(s.temperature), top_p: C.float(s.topP), min_p: C.float(s.minP), typical_p: C.float(s.typicalP),
+		top_k:  C.int32_t(s.topK),
+		repeat: C.float(s.repeat), presence: C.float(s.presence), frequency: C.float(s.frequency), last_n: C.int32_t(s.lastN),
+		dry_multiplier: C.float(s.dryMultiplier), dry_base: C.float(s.dryBase),
+		dry_allowed_length: C.int32_t(s.dryAllowedLength), dry_last_n: C.int32_t(s.dryLastN),
+		seed: C.uint32_t(s.seed),
+	}
+	if len(s.bias) > 0 {
+		bias := make([]C.llama_logit_bias, 0, len(s.bias))
+		for id, b := range s.bias {
+			bias = append(bias, C.llama_logit_bias{token: C.llama_token(id), bias: C.float(b)})
+		}
+		pin.Pin(&bias[0])
+		cs.bias, cs.n_bias = &bias[0], C.int32_t(len(bias))
+	}
+	if len(s.dryBreakers) > 0 {
+		breakers := make([]*C.char, len(s.dryBreakers))
+		for i, b := range s.dryBreakers {
+			breakers[i] = C.CString(b)
+			defer C.free(unsafe.Pointer(breakers[i]))
+		}
+		pin.Pin(&breakers[0])
+		cs.dry_breakers, cs.n_dry_breakers = &breakers[0], C.size_t(len(breakers))
+	}
+	if s.grammar != "" {
+		cs.grammar = C.CString(s.grammar)
+		defer C.free(unsafe.Pointer(cs.grammar))
+	}
+	c := C.bise_sampler_new(m.c, &cs)
+	if c == nil {
+		return nil, errors.New(orElse(lastLog(), "the grammar does not parse"))
+	}
+	return &sampler{c}, nil
+}
+
+func (s *sampler) free() { C.bise_sampler_free(s.c) }
+
+func (s *sampler) accept(id token) { C.bise_sampler_accept(s.c, C.llama_token(id)) }
+
+// constrain replaces the grammar; "" takes it away.
+func (s *sampler) constrain(grammar string) error {
+	var c *C.char
+	if grammar != "" {
+		c = C.CString(grammar)
+		defer C.free(unsafe.Pointer(c))
+	}
+	if !C.bise_sampler_grammar(s.c, c) {
+		return errors.New(orElse(lastLog(), "the grammar does not parse"))
+	}
+	return nil
+}
+
+// prob is a token with the natural logarithm of its probability.
+type prob struct {
+	id      token
+	logprob float64
+}
+
+// sample chooses from output i of the last batch. probs has the chosen token
+// first, then the top likeliest; it is nil when top < 0. ok is false when no
+// token is possible.
+func (s *sampler) sample(x *lctx, i int, banned []token, top int) (id token, probs []prob, ok bool) {
+	var ban *C.llama_token
+	if len(banned) > 0 {
+		ban = (*C.llama_token)(unsafe.Pointer(&banned[0]))
+	}
+	if top < 0 {
+		id = token(C.bise_sampler_sample(s.c, x.c, C.int32_t(i), ban, C.int32_t(len(banned)), false, 0, nil))
+		return id, nil, id >= 0
+	}
+	cp := make([]C.bise_prob, top+1)
+	id = token(C.bise_sampler_sample(s.c, x.c, C.int32_t(i), ban, C.int32_t(len(banned)), true, C.int32_t(top), &cp[0]))
+	for _, p := range cp {
+		probs = append(probs, prob{token(p.id), float64(p.logprob)})
+	}
+	return id, probs, id >= 0
+}
+
+// schemaGrammar turns a JSON schema into GBNF.
+func schemaGrammar(schema string) (string, error) {
+	c := C.CString(schema)
+	defer C.free(unsafe.Pointer(c))
+	var reason [256]C.char
+	g := C.bise_schema_grammar(c, &reason[0], C.int(len(reason)))
+	if g == nil {
+		return "", errors.New(C.GoString(&reason[0]))
+	}
+	defer C.free(unsafe.Pointer(g))
+	return C.GoString(g), nil
+}
+
+func orElse(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}

@@ -1,0 +1,150 @@
+//go:build cgo
+
+package llama
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"github.com/bise-sh/bise/engine"
+)
+
+// Embed turns texts into vectors of length 1, pooled as the model says.
+func (e *Engine) Embed(ctx context.Context, r engine.EmbedRequest) (engine.Embeddings, error) {
+	s := &e.scheduler
+	if !s.params.embeddings {
+		return engine.Embeddings{}, &engine.Error{Kind: engine.Unsupported, Msg: fmt.Sprintf("%s has no pooling and makes no embeddings", e.name), Advice: "Use an embedding model, such as E5 Mistral."}
+	}
+	width := s.m.embedding()
+	if r.Dimension < 0 || r.Dimension > width {
+		return engine.Embeddings{}, &engine.Error{Kind: engine.Invalid, Param: "output_dimension", Msg: fmt.Sprintf("output_dimension is %d and the model's vectors have %d components", r.Dimension, width)}
+	}
+	if len(r.Input) == 0 {
+		return engine.Embeddings{}, &engine.Error{Kind: engine.Invalid, Param: "input", Msg: "there is no text to embed"}
+	}
+	texts := make([][]token, len(r.Input))
+	out := engine.Embeddings{Vectors: make([][]float32, 0, len(r.Input))}
+	for i, text := range r.Input {
+		texts[i] = e.textTokens(text)
+		if len(texts[i]) > s.limit {
+			return engine.Embeddings{}, engine.ErrTooLong(len(texts[i]), s.limit)
+		}
+		out.Usage.PromptTokens += len(texts[i])
+	}
+	for len(texts) > 0 {
+		n := s.together(texts)
+		var vectors [][]float32
+		var err error
+		if called := s.call(func() { vectors, err = s.embed(ctx, texts[:n]) }); called != nil {
+			return engine.Embeddings{}, called
+		}
+		if err != nil {
+			return engine.Embeddings{}, err
+		}
+		for _, v := range vectors {
+			if r.Dimension > 0 {
+				v = v[:r.Dimension]
+			}
+			out.Vectors = append(out.Vectors, normalize(v))
+		}
+		texts = texts[n:]
+	}
+	out.Usage.TotalTokens = out.Usage.PromptTokens
+	return out, nil
+}
+
+// textTokens are a text's tokens with what the model wants around them.
+func (e *Engine) textTokens(text string) []token {
+	m := e.scheduler.m
+	var ids []token
+	if m.addBOS() && m.bos() >= 0 {
+		ids = append(ids, m.bos())
+	}
+	ids = append(ids, e.vocab.Encode(text, false)...)
+	if m.addEOS() && m.eos() >= 0 {
+		ids = append(ids, m.eos())
+	}
+	if len(ids) == 0 {
+		ids = append(ids, max(0, m.bos()))
+	}
+	return ids
+}
+
+// together is how many of the texts, from the first on, fit one batch.
+func (s *scheduler) together(texts [][]token) int {
+	n, tokens := 1, len(texts[0])
+	for n < len(texts) && n < s.params.slots && tokens+len(texts[n]) <= s.params.batch {
+		tokens += len(texts[n])
+		n++
+	}
+	return n
+}
+
+// embed evaluates texts, a sequence each, and returns their pooled vectors. Only
+// a single text can be longer than a batch: its last token then stands for it.
+func (s *scheduler) embed(ctx context.Context, texts [][]token) ([][]float32, error) {
+	total := 0
+	for _, ids := range texts {
+		total += len(ids)
+	}
+	if err := s.emptyFor(total); err != nil {
+		return nil, err
+	}
+	s.x.clearBatch()
+	for seq, ids := range texts {
+		for i, id := range ids {
+			if s.x.batchLen() == s.params.batch {
+				if ctx.Err() != nil {
+					return nil, context.Cause(ctx)
+				}
+				if err := s.x.decode(); err != nil {
+					return nil, engine.Errorf(engine.Internal, "llama.cpp cannot evaluate the text: %w", err)
+				}
+				s.x.clearBatch()
+			}
+			s.x.add(id, i, seq, true)
+		}
+	}
+	if err := s.x.decode(); err != nil {
+		return nil, engine.Errorf(engine.Internal, "llama.cpp cannot evaluate the text: %w", err)
+	}
+	vectors := make([][]float32, len(texts))
+	for seq := range vectors {
+		if vectors[seq] = s.x.embeddings(seq); vectors[seq] == nil {
+			return nil, engine.Errorf(engine.Internal, "llama.cpp gave no vector")
+		}
+	}
+	return vectors, nil
+}
+
+// emptyFor empties the context and makes room for n tokens.
+func (s *scheduler) emptyFor(n int) error {
+	for seq := range s.params.slots {
+		if s.x.hasMemory() {
+			s.x.remove(seq, -1, -1)
+		}
+	}
+	if n <= s.x.tokens() {
+		return nil
+	}
+	if !s.grow(min(s.limit, max(n, 2*s.x.tokens()))) {
+		return engine.ErrTooLong(n, s.x.tokens())
+	}
+	return nil
+}
+
+func normalize(v []float32) []float32 {
+	var sum float64
+	for _, x := range v {
+		sum += float64(x) * float64(x)
+	}
+	if sum == 0 {
+		return v
+	}
+	scale := 1 / math.Sqrt(sum)
+	for i := range v {
+		v[i] = float32(float64(v[i]) * scale)
+	}
+	return v
+}

@@ -1,0 +1,209 @@
+//go:build cgo
+
+// Package llama keeps the contract of package engine with llama.cpp, in this
+// process.
+//
+// An [Engine] owns one model, its context and the one goroutine (see scheduler)
+// that may touch them; every other goroutine hands it jobs and reads streams. A
+// broken invariant in llama.cpp aborts the process, so programs with a terminal
+// keep engines in a child process (package worker).
+//
+// Everything C is in c.go and bridge.cpp.
+package llama
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"sync"
+	"time"
+
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/engine/prompt"
+	"github.com/bise-sh/bise/engine/tokenizer"
+	"github.com/bise-sh/bise/gguf"
+)
+
+// An Engine generates with one model through llama.cpp.
+type Engine struct {
+	name, path string
+	file       *gguf.File
+	info       engine.Info
+	vocab      tokenizer.Tokenizer
+	format     prompt.Format // nil for a model without chat
+	scheduler  scheduler
+	closing    sync.Once
+}
+
+var _ engine.Engine = (*Engine)(nil)
+
+// Info describes the model.
+func (e *Engine) Info() engine.Info {
+	info := e.info
+	info.ContextNow = int(e.scheduler.capacity.Load())
+	info.ContextUsed = int(e.scheduler.held.Load())
+	return info
+}
+
+// Close lets the answers being written finish, then frees the model.
+func (e *Engine) Close() error {
+	e.closing.Do(func() {
+		s := &e.scheduler
+		s.close()
+		if s.states != nil {
+			s.states.close()
+		}
+		s.x.free()
+		s.pool.free()
+		s.m.free()
+	})
+	return nil
+}
+
+func errClosed() *engine.Error {
+	return &engine.Error{Kind: engine.Closed, Msg: "the engine is closed"}
+}
+
+func failed(err error) iter.Seq2[engine.Event, error] {
+	return func(yield func(engine.Event, error) bool) { yield(nil, err) }
+}
+
+// Chat answers a conversation.
+func (e *Engine) Chat(ctx context.Context, r engine.ChatRequest) iter.Seq2[engine.Event, error] {
+	return func(yield func(engine.Event, error) bool) {
+		arrived := time.Now()
+		j, err := e.chatJob(ctx, &r)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		j.arrived = arrived
+		e.run(ctx, j, yield)
+	}
+}
+
+// Complete continues a text, or fills in what lies between two.
+func (e *Engine) Complete(ctx context.Context, r engine.CompletionRequest) iter.Seq2[engine.Event, error] {
+	return func(yield func(engine.Event, error) bool) {
+		arrived := time.Now()
+		j, err := e.completionJob(&r)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		j.arrived = arrived
+		e.run(ctx, j, yield)
+	}
+}
+
+// run hands a job to the scheduler and passes its events on. While the prompt is
+// read it looks itself how far that is.
+func (e *Engine) run(ctx context.Context, j *job, yield func(engine.Event, error) bool) {
+	if ctx.Err() != nil {
+		yield(nil, context.Cause(ctx))
+		return
+	}
+	s := &e.scheduler
+	j.out = newStream()
+	if err := s.submit(j); err != nil {
+		yield(nil, err)
+		return
+	}
+	defer s.cancel(j) // of no effect after the end
+	tick := time.NewTicker(400 * time.Millisecond)
+	defer tick.Stop()
+	look := tick.C
+	for {
+		select {
+		case <-ctx.Done():
+			yield(nil, context.Cause(ctx))
+			return
+		case <-look:
+			if p := s.progress(j); p.Done < p.Total && !yield(p, nil) {
+				return
+			}
+			continue
+		case <-j.out.ready:
+		}
+		events, ended, err := j.out.take()
+		for _, ev := range events {
+			if _, reading := ev.(engine.Progress); !reading {
+				look = nil
+			}
+			if !yield(ev, nil) {
+				return
+			}
+			if ctx.Err() != nil {
+				yield(nil, context.Cause(ctx))
+				return
+			}
+		}
+		if ended {
+			if err != nil {
+				yield(nil, err)
+			}
+			return
+		}
+	}
+}
+
+// Tokenize gives the token ids of a text or of a whole request.
+func (e *Engine) Tokenize(_ context.Context, r engine.TokenizeRequest) (engine.Tokens, error) {
+	var ids []token
+	switch {
+	case r.Text != nil && r.Chat == nil && r.FIM == nil:
+		ids = e.vocab.Encode(*r.Text, false)
+	case r.Chat != nil && r.Text == nil && r.FIM == nil:
+		p, err := e.layOut(r.Chat)
+		if err != nil {
+			return engine.Tokens{}, err
+		}
+		if ids, _, err = e.encode(p); err != nil {
+			return engine.Tokens{}, err
+		}
+	case r.FIM != nil && r.Text == nil && r.Chat == nil:
+		var err error
+		if ids, err = e.fill(r.FIM); err != nil {
+			return engine.Tokens{}, err
+		}
+	default:
+		return engine.Tokens{}, &engine.Error{Kind: engine.Invalid, Param: "text", Msg: "exactly one of text, chat and fim has to be given"}
+	}
+	out := engine.Tokens{IDs: ids, Pieces: make([]string, len(ids))}
+	if out.IDs == nil {
+		out.IDs = []token{}
+	}
+	for i, id := range ids {
+		out.Pieces[i] = string(e.vocab.Piece(id))
+	}
+	return out, nil
+}
+
+// describe fills in what Info tells.
+func (e *Engine) describe(fingerprint string) {
+	s := &e.scheduler
+	sum := e.file.Summary()
+	e.info = engine.Info{
+		Model: e.name, Path: e.path, Fingerprint: fingerprint,
+		Architecture: sum.Architecture, Quantization: sum.FileType,
+		Parameters: s.m.parameters(), Size: s.m.size(),
+		Vocabulary: s.m.vocabulary(), EmbeddingSize: s.m.embedding(),
+		ContextLength: s.limit, ContextTrain: s.m.contextTrain(),
+		GPULayers: s.m.gpuLayers,
+	}
+	list, _ := Devices()
+	for _, d := range list {
+		if d.GPU && s.m.gpuLayers == 0 {
+			continue
+		}
+		e.info.Devices = append(e.info.Devices, fmt.Sprintf("%s: %s", d.Name, d.Description))
+	}
+	if e.format != nil {
+		e.info.PromptVersion = e.format.Version()
+		e.info.Can = e.format.Capabilities()
+	}
+	if s.params.embeddings {
+		e.info.PromptVersion = ""
+		e.info.Can = engine.Capabilities{Embed: true}
+	}
+}

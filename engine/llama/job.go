@@ -1,0 +1,136 @@
+//go:build cgo
+
+package llama
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/engine/prompt"
+)
+
+// A job is one request in the hands of the scheduler. Fields below owned belong
+// to the scheduler's goroutine.
+type job struct {
+	prompt   []token   // pictures are runs of negative numbers, see picture
+	pictures []picture // in the order of their places
+	n        int       // answers
+	max      int       // tokens an answer may have, -1: no bound
+	min      int       // tokens an answer must have
+	seeded   bool      // the same request must give the same answer
+	top      int       // likeliest alternatives wanted with each token, -1: no logprobs
+	sampling sampling
+	stops    []string
+	ends     []token // control tokens that end an answer besides the model's own
+	reader   func() prompt.Reader
+	steps    []step // what the answer is made to be, part after part
+	leftOut  *engine.LeftOut
+
+	out       *stream
+	arrived   time.Time
+	loading   time.Duration // the request waited so long for the model
+	cancelled atomic.Bool
+
+	// How far it is, for the reader of the stream.
+	ahead   atomic.Int32 // jobs to be answered before
+	reused  atomic.Int32 // prompt tokens whose KV was at hand
+	done    atomic.Int32 // prompt tokens evaluated or reused
+	inBatch atomic.Int32 // prompt tokens in the batch being computed
+
+	// owned
+	answers   []*answer
+	evaluated int
+	generated int
+	admitted  time.Time
+	restore   time.Duration
+	prefilled time.Time // the prompt is evaluated
+	first     time.Time // the first token
+	ended     bool
+}
+
+// prefilling reports whether a part of the prompt is still to be evaluated.
+func (j *job) prefilling() bool { return int(j.done.Load()) < len(j.prompt) }
+
+// reserve is how many cells the job is likely to need at most.
+func (j *job) reserve() int {
+	room := j.max
+	if room < 0 {
+		room = defaultRoom
+	}
+	return len(j.prompt) + j.n*room
+}
+
+// cells is how many the job has at this moment, its prompt counted once.
+func (j *job) cells() int {
+	n := 0
+	for _, a := range j.answers {
+		n += len(a.slot.tokens) - a.slot.shared
+	}
+	return n
+}
+
+// cachedNow is how many prompt tokens did not have to be evaluated; it may be
+// asked from any goroutine.
+func (j *job) cachedNow() int { return int(j.reused.Load()) }
+
+// untilPicture is the place of the first picture from place i on, or the end of
+// the prompt.
+func (j *job) untilPicture(i int) int {
+	for _, p := range j.pictures {
+		if p.at >= i {
+			return p.at
+		}
+		if i < p.at+p.n {
+			return i
+		}
+	}
+	return len(j.prompt)
+}
+
+// defaultRoom is how many tokens an answer without a bound is expected to have
+// when the context is sized; it grows when the answer turns out longer.
+const defaultRoom = 1024
+
+// An answer is one of a job's answers while it is written.
+type answer struct {
+	job     *job
+	choice  int
+	slot    *slot
+	sampler *sampler
+	steps   []step // to come, the current one first
+	reader  prompt.Reader
+	text    text
+	next    []token // chosen or forced, not evaluated yet
+	row     int     // its output in the batch, -1 for none
+	count   int     // tokens generated
+	ended   bool
+
+	logprobs []engine.Logprob // of tokens whose text has not left
+}
+
+// A step constrains a part of an answer: Force is written as it is, then Grammar
+// says what may follow, and when that is complete the next step begins.
+type step struct {
+	force   []token
+	grammar string
+}
+
+// A slot is a sequence of llama.cpp's memory.
+type slot struct {
+	seq       int
+	tokens    []token // what its cells hold
+	canonical int     // leading tokens that were evaluated in full batches of their own
+	shared    int     // leading tokens whose cells another slot holds too
+	saved     int     // leading tokens that are on disk
+	busy      bool
+	used      int64 // scheduler's clock at its last use
+}
+
+// A picture is an image in a prompt: the vectors that stand where its negative
+// numbers are. The numbers come from its content, so that equal pictures share
+// their KV like equal tokens do.
+type picture struct {
+	at, n int // first place and number of places
+	embed []float32
+}

@@ -1,0 +1,268 @@
+//go:build cgo
+
+package llama
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/shirou/gopsutil/v4/cpu"
+
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/gguf"
+)
+
+const (
+	defaultBatch   = 512
+	defaultSlots   = 16
+	defaultContext = 4096 // tokens that a context begins with
+	// A sequence of a recurrent model takes its memory whether it is used or not.
+	recurrentSlots = 4
+	defaultStates  = 4_000_000_000 // bytes of saved conversations
+)
+
+type loadedAdapter struct {
+	adapter
+	scale float32
+}
+
+// Open loads the model at path. Progress, which may be nil, is told how much of
+// it is read, from 0 to 1, from another goroutine. What is wrong with the file,
+// or with this machine for it, is an *engine.Error of kind NotFound, BadModel,
+// NoMemory or Invalid.
+func Open(ctx context.Context, path string, o engine.LoadOptions, progress func(float64)) (*Engine, error) {
+	name := strings.TrimSuffix(filepath.Base(path), ".gguf")
+	file, err := read(path)
+	if err != nil {
+		return nil, err
+	}
+	fingerprint, err := gguf.Fingerprint(path)
+	if err != nil {
+		return nil, badModel(path, err)
+	}
+	sum := file.Summary()
+	kv, ok := kvTypes[orElse(o.KVType, "f16")]
+	if !ok {
+		return nil, &engine.Error{Kind: engine.Invalid, Param: "kv_type", Msg: fmt.Sprintf("the KV cache type %q is not known", o.KVType), Advice: "Use f16, q8_0 or q4_0."}
+	}
+	Backends(o.BackendDirs...)
+
+	p := contextParams{
+		batch: max(1, or0(o.Batch, defaultBatch)), slots: or0(o.Slots, defaultSlots), threads: or0(o.Threads, Threads()), kv: kv, flash: flashAuto,
+	}
+	if o.FlashAttn != nil {
+		p.flash = flashOff
+		if *o.FlashAttn {
+			p.flash = flashOn
+		}
+	}
+	if sum.StateFloats > 0 && o.Slots == 0 {
+		p.slots = recurrentSlots
+	}
+	fit := estimate(sum, p, kvName(o.KVType))
+	limit, err := fit.context(name, o.Context)
+	if err != nil {
+		return nil, err
+	}
+	p.tokens = min(limit, defaultContext)
+
+	e := &Engine{name: name, path: path, file: file}
+	s := &e.scheduler
+	s.watch, s.fit = newWatch(), fit
+	layers := -1
+	if o.GPULayers != nil {
+		layers = *o.GPULayers
+	}
+	mp := modelParams{gpuLayers: layers, mmap: !o.NoMmap, context: p.tokens, batch: p.batch, kv: kv, flash: p.flash, margin: 1 << 30}
+	if s.m, err = follow(ctx, s.watch, progress, func() (*model, error) { return loadModel(path, mp, s.watch) }); err != nil {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		return nil, badModel(path, err)
+	}
+	if err := e.prepare(o, p, limit, fingerprint); err != nil {
+		s.m.free()
+		return nil, err
+	}
+	return e, nil
+}
+
+// prepare makes everything that stands on the loaded weights.
+func (e *Engine) prepare(o engine.LoadOptions, p contextParams, limit int, fingerprint string) error {
+	s := &e.scheduler
+	pooling, _ := e.file.Metadata.Uint(e.file.Summary().Architecture + ".pooling_type")
+	p.embeddings = pooling > 0 || !s.m.decoder()
+	if p.embeddings && pooling != poolLast {
+		// The whole text has to be in one batch to be pooled.
+		p.tokens = min(limit, maxPooled)
+		p.batch = p.tokens
+		limit = p.tokens
+	}
+	for _, a := range o.Adapters {
+		loaded, err := s.m.loadAdapter(a.Path)
+		if err != nil {
+			return &engine.Error{Kind: engine.BadModel, Msg: fmt.Sprintf("cannot use the adapter %s with %s: %s", a.Path, e.name, err), Advice: "An adapter fits only the model it was trained on."}
+		}
+		s.lora = append(s.lora, loadedAdapter{loaded, a.Scale})
+	}
+	s.params, s.limit = p, limit
+	s.pool = newPool(p.threads)
+	x, err := s.open()
+	if err != nil {
+		return &engine.Error{Kind: engine.NoMemory, Msg: fmt.Sprintf("cannot make a context of %d tokens for %s: %s", p.tokens, e.name, err), Advice: "Ask for a smaller context, or free some memory."}
+	}
+	s.x = x
+	s.pieces = newPieces(s.m)
+	if err := e.formats(); err != nil {
+		x.free()
+		return err
+	}
+	if o.StateDir != "" && !p.embeddings {
+		key := stateKey(fingerprint, o)
+		s.states, err = openStates(o.StateDir, key, or0(o.StateBytes, defaultStates))
+		if err != nil {
+			// Conversations are then evaluated again: slower, not wrong.
+			slog.Warn("conversations are not saved", "err", err)
+			s.states = nil
+		}
+	}
+	e.describe(fingerprint)
+	s.warm()
+	s.start()
+	return nil
+}
+
+// warm evaluates one token, so that the weights are in memory and the size of
+// the graph is known before the first request.
+func (s *scheduler) warm() {
+	s.x.clearBatch()
+	s.x.add(max(0, s.m.bos()), 0, 0, true)
+	s.watch.begin()
+	if err := s.x.decode(); err != nil {
+		slog.Warn("warm-up", "err", err)
+	}
+	s.nodes.Store(s.watch.nodes())
+	if s.x.hasMemory() {
+		s.x.remove(0, -1, -1)
+	}
+}
+
+// follow runs load, reports its progress ten times a second and stops it with ctx.
+func follow[T any](ctx context.Context, w *watch, progress func(float64), load func() (T, error)) (T, error) {
+	done := make(chan struct{})
+	var watcher sync.WaitGroup
+	watcher.Go(func() {
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-ctx.Done():
+				w.cancel(true)
+				<-done
+				w.cancel(false)
+				return
+			case <-tick.C:
+				if progress != nil {
+					progress(w.loaded())
+				}
+			}
+		}
+	})
+	v, err := load()
+	close(done)
+	watcher.Wait()
+	return v, err
+}
+
+// read reads the head of a GGUF, so that llama.cpp sees only files whose sizes
+// and offsets are right.
+func read(path string) (*gguf.File, error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, &engine.Error{Kind: engine.NotFound, Msg: fmt.Sprintf("there is no file %s", path), Err: err}
+	case errors.Is(err, fs.ErrPermission):
+		return nil, &engine.Error{Kind: engine.BadModel, Msg: fmt.Sprintf("cannot read %s: permission denied", path), Err: err}
+	case err != nil:
+		return nil, badModel(path, err)
+	case info.IsDir():
+		return nil, &engine.Error{Kind: engine.BadModel, Msg: fmt.Sprintf("%s is a folder, not a GGUF file", path), Advice: "Name the .gguf file in it, or convert the weights first."}
+	}
+	file, err := gguf.Read(path)
+	if err != nil {
+		return nil, badModel(path, err)
+	}
+	arch, _ := file.Metadata.String("general.architecture")
+	if arch == "clip" {
+		return nil, &engine.Error{Kind: engine.BadModel, Msg: fmt.Sprintf("%s is the projector of a vision model, not a model", path), Advice: "Name the model's own file; its projector is found beside it or by --projector."}
+	}
+	if n, ok := file.Metadata.Count("tokenizer.ggml.tokens"); !ok || n == 0 {
+		return nil, &engine.Error{Kind: engine.BadModel, Msg: fmt.Sprintf("%s has no vocabulary", path), Advice: "It is probably an adapter or a part of a model."}
+	}
+	return file, nil
+}
+
+func badModel(path string, err error) *engine.Error {
+	var format *gguf.FormatError
+	if errors.As(err, &format) {
+		return &engine.Error{Kind: engine.BadModel, Msg: fmt.Sprintf("cannot load %s: %s", path, format.What), Err: err}
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		return &engine.Error{Kind: engine.BadModel, Msg: fmt.Sprintf("cannot read %s: permission denied", path), Err: err}
+	}
+	// llama.cpp names the function that failed first, which helps nobody.
+	msg := err.Error()
+	if _, rest, ok := strings.Cut(msg, "error loading model: "); ok {
+		msg = rest
+	}
+	return &engine.Error{Kind: engine.BadModel, Msg: fmt.Sprintf("cannot load %s: %s", path, msg), Err: err}
+}
+
+// stateKey is everything that a conversation's KV depends on besides its tokens.
+func stateKey(fingerprint string, o engine.LoadOptions) [32]byte {
+	data, err := json.Marshal(struct {
+		Weights, Llama, KV string
+		Flash              *bool
+		Adapters           []engine.Adapter
+		Projector          string
+	}{fingerprint, version, o.KVType, o.FlashAttn, o.Adapters, o.Projector})
+	if err != nil {
+		panic("llama: " + err.Error())
+	}
+	return sha256.Sum256(data)
+}
+
+// version is that of the module llama.cpp comes with: KV saved by another one
+// may mean something else.
+const version = "ollama v0.24.0"
+
+// Threads is how many threads compute when nothing else is asked for: one a
+// physical core, and no more than this process may use.
+var Threads = sync.OnceValue(func() int {
+	n := runtime.GOMAXPROCS(0)
+	if cores, err := cpu.Counts(false); err == nil && cores > 0 {
+		n = min(n, cores)
+	}
+	return n
+})
+
+func or0[T comparable](v, otherwise T) T {
+	var zero T
+	if v == zero {
+		return otherwise
+	}
+	return v
+}

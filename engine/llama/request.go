@@ -1,0 +1,228 @@
+//go:build cgo
+
+package llama
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/engine/prompt"
+)
+
+// chatJob turns a conversation into a job, leaving out its oldest turns when it
+// is too long and the request allows that.
+func (e *Engine) chatJob(ctx context.Context, r *engine.ChatRequest) (*job, error) {
+	if err := r.Check(); err != nil {
+		return nil, err
+	}
+	p, err := e.layOut(r)
+	if err != nil {
+		return nil, err
+	}
+	ids, places, err := e.encode(p)
+	if err != nil {
+		return nil, err
+	}
+	limit := e.scheduler.limit
+	room := e.room(&r.Sampling, limit)
+	var left *engine.LeftOut
+	if len(ids)+room > limit && r.Overflow == engine.OverflowDropOldest {
+		if r, p, ids, places, left, err = e.shorten(ctx, r, ids, limit-room); err != nil {
+			return nil, err
+		}
+	}
+	j, err := e.job(&r.Sampling, ids, defaultTemperature)
+	if err != nil {
+		return nil, err
+	}
+	j.leftOut = left
+	format := e.format
+	j.reader = func() prompt.Reader { return format.Reader(r) }
+	for _, name := range format.Stops() {
+		if id, ok := e.vocab.ID(name); ok {
+			j.ends = append(j.ends, id)
+		}
+	}
+	if err := e.constrain(j, r); err != nil {
+		return nil, err
+	}
+	return j, e.addPictures(j, p, places)
+}
+
+// room is how many tokens of the context are kept for the answer when turns are
+// left out for it.
+func (e *Engine) room(s *engine.Sampling, limit int) int {
+	room := min(defaultRoom, limit/4)
+	if s.MaxTokens != nil {
+		room = min(*s.MaxTokens, limit/2)
+	}
+	return room * s.Choices()
+}
+
+// shorten leaves out the oldest turns until the rest has at most limit tokens.
+// A turn is a message of the user and what follows it up to the next one. System
+// prompts and the last turn stay.
+func (e *Engine) shorten(ctx context.Context, r *engine.ChatRequest, whole []token, limit int) (*engine.ChatRequest, prompt.Prompt, []token, []place, *engine.LeftOut, error) {
+	var turns []int // where they begin
+	for i, m := range r.Messages {
+		if m.Role == engine.User && (i == 0 || r.Messages[i-1].Role != engine.User) {
+			turns = append(turns, i)
+		}
+	}
+	// The number of turns to leave out is found by halving: more turns, fewer tokens.
+	lo, hi := 1, len(turns)-1
+	type result struct {
+		r      *engine.ChatRequest
+		p      prompt.Prompt
+		ids    []token
+		places []place
+		left   *engine.LeftOut
+	}
+	var found *result
+	shortest := len(whole)
+	for lo <= hi {
+		if ctx.Err() != nil {
+			return nil, prompt.Prompt{}, nil, nil, nil, context.Cause(ctx)
+		}
+		mid := (lo + hi) / 2
+		short := *r
+		short.Messages = nil
+		gone := 0
+		for i, m := range r.Messages {
+			if i < turns[mid] && m.Role != engine.System {
+				gone++
+				continue
+			}
+			short.Messages = append(short.Messages, m)
+		}
+		p, err := e.layOut(&short)
+		if err != nil {
+			return nil, prompt.Prompt{}, nil, nil, nil, err
+		}
+		ids, places, err := e.encode(p)
+		if err != nil {
+			return nil, prompt.Prompt{}, nil, nil, nil, err
+		}
+		shortest = min(shortest, len(ids))
+		if len(ids) <= limit {
+			found = &result{&short, p, ids, places, &engine.LeftOut{Messages: gone, Tokens: len(whole) - len(ids), Context: e.scheduler.limit}}
+			hi = mid - 1
+		} else {
+			lo = mid + 1
+		}
+	}
+	if found == nil {
+		return nil, prompt.Prompt{}, nil, nil, nil, engine.ErrTooLong(shortest+len(whole)-len(whole), e.scheduler.limit)
+	}
+	return found.r, found.p, found.ids, found.places, found.left, nil
+}
+
+// completionJob turns a text, or a gap in one, into a job.
+func (e *Engine) completionJob(r *engine.CompletionRequest) (*job, error) {
+	if err := r.Check(); err != nil {
+		return nil, err
+	}
+	ids, err := e.fill(r)
+	if err != nil {
+		return nil, err
+	}
+	j, err := e.job(&r.Sampling, ids, 0)
+	if err != nil {
+		return nil, err
+	}
+	if r.Grammar != "" {
+		j.steps = []step{{grammar: r.Grammar}}
+	}
+	return j, nil
+}
+
+// job makes a job of a prompt's tokens.
+func (e *Engine) job(r *engine.Sampling, ids []token, temperature float64) (*job, error) {
+	s := &e.scheduler
+	if s.params.embeddings {
+		return nil, &engine.Error{Kind: engine.Unsupported, Msg: fmt.Sprintf("%s makes embeddings and does not write", e.name), Advice: "Use a chat model, or `bise embed`."}
+	}
+	if r.Choices() > s.params.slots {
+		return nil, &engine.Error{Kind: engine.Invalid, Param: "n", Msg: fmt.Sprintf("n is %d and this engine writes at most %d answers at once", r.Choices(), s.params.slots)}
+	}
+	if len(ids)+1 > s.limit {
+		return nil, engine.ErrTooLong(len(ids)+1, s.limit)
+	}
+	for id := range r.LogitBias {
+		if int(id) >= s.m.vocabulary() {
+			return nil, &engine.Error{Kind: engine.Invalid, Param: "logit_bias", Msg: fmt.Sprintf("logit_bias names token %d and the vocabulary has %d", id, s.m.vocabulary())}
+		}
+	}
+	j := &job{
+		prompt: ids, n: r.Choices(), max: -1, min: r.MinTokens, seeded: r.Seed != nil, top: -1,
+		sampling: settle(r, temperature), stops: r.Stop,
+	}
+	if len(ids) == 0 {
+		// An empty text still has a first token to come; something has to stand before it.
+		j.prompt = []token{max(0, s.m.bos())}
+	}
+	if r.MaxTokens != nil {
+		j.max = *r.MaxTokens
+	}
+	if r.Logprobs || r.TopLogprobs > 0 {
+		j.top = r.TopLogprobs
+	}
+	return j, nil
+}
+
+// constrain makes an answer follow the grammar, schema or tool choice asked for.
+func (e *Engine) constrain(j *job, r *engine.ChatRequest) error {
+	schema := ""
+	switch f := r.ResponseFormat; {
+	case r.Grammar != "":
+		j.steps = []step{{grammar: r.Grammar}}
+		return nil
+	case f == nil || f.Type == "" || f.Type == "text":
+		return nil
+	case f.Type == "json_object":
+		schema = `{"type":"object"}`
+	default:
+		schema = string(f.JSONSchema.Schema)
+	}
+	g, err := schemaGrammar(schema)
+	if err != nil {
+		return &engine.Error{Kind: engine.Invalid, Param: "response_format", Msg: "the JSON schema cannot be used: " + err.Error()}
+	}
+	j.steps = []step{{grammar: g}}
+	return nil
+}
+
+// layOut turns a conversation into segments.
+func (e *Engine) layOut(r *engine.ChatRequest) (prompt.Prompt, error) {
+	if e.format == nil || !e.info.Can.Chat {
+		return prompt.Prompt{}, &engine.Error{Kind: engine.Unsupported, Msg: fmt.Sprintf("%s has no chat template", e.name), Advice: "Use an instruct model, or `bise complete`."}
+	}
+	return e.format.Chat(r)
+}
+
+// fill gives the tokens of a completion's prompt.
+func (e *Engine) fill(r *engine.CompletionRequest) ([]token, error) {
+	if len(r.Tokens) > 0 {
+		for _, id := range r.Tokens {
+			if id < 0 || int(id) >= e.scheduler.m.vocabulary() {
+				return nil, &engine.Error{Kind: engine.Invalid, Param: "tokens", Msg: fmt.Sprintf("there is no token %d; the vocabulary has %d", id, e.scheduler.m.vocabulary())}
+			}
+		}
+		return slices.Clone(r.Tokens), nil
+	}
+	if e.format == nil || r.Suffix == "" {
+		var ids []token
+		if e.scheduler.m.addBOS() && e.scheduler.m.bos() >= 0 {
+			ids = append(ids, e.scheduler.m.bos())
+		}
+		return append(ids, e.vocab.Encode(r.Prompt, false)...), nil
+	}
+	p, err := e.format.Fill(r.Prompt, r.Suffix)
+	if err != nil {
+		return nil, err
+	}
+	ids, _, err := e.encode(p)
+	return ids, err
+}

@@ -1,0 +1,733 @@
+//go:build cgo
+
+package llama
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/bise-sh/bise/engine"
+)
+
+// scheduler is the goroutine that owns the context, and what it owns. Each turn
+// of its loop takes in what arrived, composes a batch from all answers being
+// written and from prompts still to be read, has it computed, and chooses the
+// next token of each answer. So requests join and leave between batches.
+type scheduler struct {
+	m      *model
+	x      *lctx
+	params contextParams
+	limit  int // tokens the context may grow to
+	fit    fit
+	pool   pool
+	watch  *watch
+	lora   []loadedAdapter
+	states *stateStore // nil: conversations are not saved
+	pieces pieces
+
+	slots   []*slot
+	waiting []*job
+	jobs    []*job // admitted, oldest first
+	clock   int64
+	pace    time.Duration // of reading one prompt token, averaged
+	rested  bool          // idle conversations are saved
+
+	mu       sync.Mutex
+	incoming []*job
+	calls    []func()
+	batch    []*job // whose tokens are being computed
+	closed   bool
+	wake     chan struct{}
+	stopped  chan struct{}
+
+	nodes    atomic.Int64 // graph nodes of a batch, as last counted
+	held     atomic.Int64 // tokens in memory
+	capacity atomic.Int64 // tokens that fit
+}
+
+const (
+	// restAfter is how long nothing must happen before idle conversations are saved.
+	restAfter = 2 * time.Second
+	// turnTime is how long a batch may take while answers wait for their next token.
+	turnTime = 250 * time.Millisecond
+	// restoreGain is how many tokens a saved state must spare to be read.
+	restoreGain = 64
+)
+
+func (s *scheduler) start() {
+	s.wake = make(chan struct{}, 1)
+	s.stopped = make(chan struct{})
+	for i := range s.params.slots {
+		s.slots = append(s.slots, &slot{seq: i})
+	}
+	s.capacity.Store(int64(s.x.tokens()))
+	go s.run()
+}
+
+// submit hands a job over. It fails when the engine is closed.
+func (s *scheduler) submit(j *job) error {
+	return s.enter(func() { s.incoming = append(s.incoming, j) })
+}
+
+// call runs f on the goroutine that owns the context, between batches, and
+// returns when it is done.
+func (s *scheduler) call(f func()) error {
+	done := make(chan struct{})
+	err := s.enter(func() {
+		s.calls = append(s.calls, func() { defer close(done); f() })
+	})
+	if err == nil {
+		<-done
+	}
+	return err
+}
+
+func (s *scheduler) enter(add func()) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return errClosed()
+	}
+	add()
+	s.signal()
+	return nil
+}
+
+func (s *scheduler) signal() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// close lets admitted jobs finish, refuses the rest, and waits for the end.
+func (s *scheduler) close() {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.signal()
+	<-s.stopped
+}
+
+// cancel asks for the end of a job. When nobody else waits for the batch being
+// computed, that is stopped too.
+func (s *scheduler) cancel(j *job) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	j.cancelled.Store(true)
+	if len(s.batch) > 0 && !slices.ContainsFunc(s.batch, func(o *job) bool { return !o.cancelled.Load() }) {
+		s.watch.cancel(true)
+	}
+	s.signal()
+}
+
+// progress is how far a job's prompt is.
+func (s *scheduler) progress(j *job) engine.Progress {
+	done := int(j.done.Load())
+	if total, in := s.nodes.Load(), int64(j.inBatch.Load()); total > 0 && in > 0 {
+		done += int(in * min(s.watch.nodes(), total) / total)
+	}
+	return engine.Progress{
+		Done: min(done, len(j.prompt)), Total: len(j.prompt),
+		Cached: j.cachedNow(), Queued: int(j.ahead.Load()),
+	}
+}
+
+func (s *scheduler) run() {
+	defer close(s.stopped)
+	for s.gather() {
+		s.drop()
+		s.admit()
+		if s.readPicture() {
+			continue
+		}
+		if s.compose() {
+			s.compute()
+		}
+	}
+	s.save()
+}
+
+// gather takes in what arrived, and waits for it when there is nothing to do.
+// It returns false when the engine is closed and all answers are written.
+func (s *scheduler) gather() bool {
+	for {
+		s.mu.Lock()
+		s.waiting = append(s.waiting, s.incoming...)
+		s.incoming = nil
+		calls := s.calls
+		s.calls = nil
+		closed := s.closed
+		s.mu.Unlock()
+		for _, f := range calls {
+			f()
+		}
+		if closed {
+			for _, j := range s.waiting {
+				s.fail(j, errClosed())
+			}
+			s.waiting = nil
+			if len(s.jobs) == 0 && len(calls) == 0 {
+				return false
+			}
+		}
+		if len(s.jobs)+len(s.waiting) > 0 {
+			s.rested = false
+			return true
+		}
+		if closed || len(calls) > 0 {
+			continue
+		}
+		var rest <-chan time.Time
+		if !s.rested && s.states != nil {
+			rest = time.After(restAfter)
+		}
+		select {
+		case <-s.wake:
+		case <-rest:
+			s.save()
+			s.rested = true
+		}
+	}
+}
+
+// drop ends the jobs nobody wants any more.
+func (s *scheduler) drop() {
+	for _, j := range slices.Concat(s.jobs, s.waiting) {
+		if j.cancelled.Load() {
+			s.fail(j, context.Canceled) // the reader knows its own context's cause
+		}
+	}
+	gone := func(j *job) bool { return j.ended }
+	s.jobs = slices.DeleteFunc(s.jobs, gone)
+	s.waiting = slices.DeleteFunc(s.waiting, gone)
+	for i, j := range s.waiting {
+		j.ahead.Store(int32(len(s.jobs) + i))
+	}
+}
+
+// admit gives slots to waiting jobs, oldest first, as long as they fit.
+func (s *scheduler) admit() {
+	for len(s.waiting) > 0 {
+		j := s.waiting[0]
+		if ok, err := s.place(j); err != nil {
+			s.fail(j, err)
+		} else if !ok {
+			return
+		} else {
+			s.jobs = append(s.jobs, j)
+		}
+		s.waiting = s.waiting[1:]
+	}
+}
+
+// place finds slots and cells for a job and what of its prompt is already
+// evaluated. It returns false when the job has to wait for others.
+func (s *scheduler) place(j *job) (bool, error) {
+	idle := s.idle()
+	if len(idle) < j.n {
+		return false, nil
+	}
+	need := j.reserve()
+	for _, o := range s.jobs {
+		need += max(o.reserve(), o.cells()+s.params.batch)
+	}
+	if need > s.x.tokens() && s.x.tokens() < s.limit {
+		s.grow(min(s.limit, max(need, 2*s.x.tokens())))
+	}
+	if need > s.x.tokens() && len(s.jobs) > 0 {
+		return false, nil
+	}
+	if len(j.prompt) >= s.x.tokens() {
+		return false, engine.ErrTooLong(len(j.prompt)+1, s.x.tokens())
+	}
+
+	j.admitted = time.Now()
+	j.ahead.Store(0)
+	to, from := s.reuse(j, idle)
+	to.busy = true
+	others := slices.DeleteFunc(idle, func(o *slot) bool { return o == to })
+	for i := range j.n {
+		a := &answer{job: j, choice: i, slot: to, row: -1, steps: j.steps, text: text{stops: j.stops}}
+		if i > 0 {
+			a.slot = others[i-1]
+			s.evict(a.slot)
+			a.slot.busy = true
+		}
+		if j.reader != nil {
+			a.reader = j.reader()
+		}
+		p := j.sampling
+		p.seed += uint32(i)
+		if len(a.steps) > 0 {
+			p.grammar = a.steps[0].grammar
+		}
+		sampler, err := newSampler(s.m, p)
+		if err != nil {
+			for _, b := range j.answers {
+				b.sampler.free()
+			}
+			j.answers = nil
+			to.busy, a.slot.busy = false, false
+			for _, o := range others[:i] {
+				o.busy = false
+			}
+			return false, &engine.Error{Kind: engine.Invalid, Param: "grammar", Msg: "the grammar cannot be used: " + err.Error()}
+		}
+		a.sampler = sampler
+		if j.sampling.remembersPrompt() {
+			for _, id := range j.prompt[max(0, len(j.prompt)-j.sampling.lookBack()):] {
+				if id >= 0 {
+					sampler.accept(id)
+				}
+			}
+		}
+		j.answers = append(j.answers, a)
+	}
+	// Room for what is to come: conversations nobody waits for leave first.
+	for s.cells()+need-s.busyCells() > s.x.tokens() && s.evictOldest() {
+	}
+	j.reused.Store(int32(from))
+	j.done.Store(int32(from))
+	if j.leftOut != nil {
+		j.out.put(*j.leftOut)
+	}
+	j.out.put(engine.Progress{Done: from, Total: len(j.prompt), Cached: from})
+	return true, nil
+}
+
+// idle lists the slots that no answer is written in: empty ones first, then
+// those whose conversation was used longest ago.
+func (s *scheduler) idle() []*slot {
+	var out []*slot
+	for _, o := range s.slots {
+		if !o.busy {
+			out = append(out, o)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b *slot) int {
+		return cmp.Or(cmp.Compare(min(1, len(a.tokens)), min(1, len(b.tokens))), cmp.Compare(a.used, b.used))
+	})
+	return out
+}
+
+// reuse finds the slot for a job's prompt and makes it hold as much of its
+// beginning as is known: in a slot, in another slot that can share its cells, or
+// on disk. At least the last token is left to be evaluated, for its logits.
+func (s *scheduler) reuse(j *job, idle []*slot) (to *slot, from int) {
+	want := j.prompt[:len(j.prompt)-1]
+	var best *slot
+	for _, o := range s.slots {
+		n := commonPrefix(o.tokens, want)
+		if s.m.recurrent() && (o.busy || n < len(o.tokens)) {
+			n = 0 // its memory cannot forget the rest
+		}
+		if j.seeded {
+			n = min(n, o.canonical) / s.params.batch * s.params.batch
+		}
+		if n > from {
+			best, from = o, n
+		}
+	}
+	s.clock++
+	to = idle[0]
+	switch {
+	case best != nil && !best.busy && (2*from >= len(best.tokens) || len(idle) == 1):
+		to = best
+	case best != nil:
+		// Another conversation that begins alike: leave it as it is.
+		to = idle[0]
+		if to == best {
+			to = idle[1%len(idle)]
+		}
+		if to != best {
+			s.evict(to)
+			s.x.share(best.seq, to.seq, from)
+			to.tokens = slices.Clone(best.tokens[:from])
+			to.canonical = min(best.canonical, from)
+			to.shared = from
+		}
+	default:
+		s.evict(to)
+	}
+	if s.states != nil && !j.seeded {
+		if e, n := s.states.best(want); n >= from+restoreGain && (!s.m.recurrent() || n == len(e.tokens)) {
+			if s.restore(to, e, &j.restore) {
+				from = n
+			} else {
+				from = 0
+			}
+		}
+	}
+	s.truncate(to, from)
+	to.used = s.clock
+	return to, len(to.tokens)
+}
+
+// restore reads a saved conversation into a slot. On failure the slot is empty.
+func (s *scheduler) restore(to *slot, e *stateEntry, took *time.Duration) bool {
+	begin := time.Now()
+	defer func() { *took = time.Since(begin) }()
+	s.evict(to)
+	if len(e.tokens) > s.x.tokens() {
+		return false
+	}
+	for s.cells()+len(e.tokens) > s.x.tokens() && s.evictOldestBut(to) {
+	}
+	state, err := s.states.load(e)
+	if err == nil {
+		err = s.x.loadState(to.seq, state)
+	}
+	if err != nil || s.x.last(to.seq) != len(e.tokens)-1 {
+		slog.Warn("saved conversation cannot be used", "err", err)
+		s.states.drop(e)
+		s.clear(to)
+		return false
+	}
+	to.tokens = slices.Clone(e.tokens)
+	to.canonical, to.shared, to.saved = 0, 0, len(e.tokens)
+	return true
+}
+
+// truncate makes a slot hold only its first n tokens, or none when its memory
+// cannot forget a part.
+func (s *scheduler) truncate(o *slot, n int) {
+	if n >= len(o.tokens) {
+		return
+	}
+	if !s.x.remove(o.seq, n, -1) {
+		s.clear(o)
+		return
+	}
+	o.tokens = o.tokens[:n]
+	o.canonical, o.shared, o.saved = min(o.canonical, n), min(o.shared, n), min(o.saved, n)
+}
+
+func (s *scheduler) clear(o *slot) {
+	s.x.remove(o.seq, -1, -1)
+	o.tokens, o.canonical, o.shared, o.saved = nil, 0, 0, 0
+}
+
+// evict empties a slot, saving its conversation first.
+func (s *scheduler) evict(o *slot) {
+	s.saveSlot(o)
+	s.clear(o)
+}
+
+func (s *scheduler) evictOldest() bool { return s.evictOldestBut(nil) }
+
+// evictOldestBut evicts the conversation used longest ago, keep aside.
+func (s *scheduler) evictOldestBut(keep *slot) bool {
+	for _, o := range s.idle() {
+		if o != keep && len(o.tokens) > 0 {
+			s.evict(o)
+			return true
+		}
+	}
+	return false
+}
+
+// save saves all conversations nobody waits for.
+func (s *scheduler) save() {
+	for _, o := range s.slots {
+		if !o.busy {
+			s.saveSlot(o)
+		}
+	}
+}
+
+func (s *scheduler) saveSlot(o *slot) {
+	if s.states == nil || len(o.tokens) < stateMinTokens || o.saved == len(o.tokens) {
+		return
+	}
+	if e, n := s.states.best(o.tokens); e != nil && n == len(o.tokens) {
+		o.saved = n // as part of a longer one
+		return
+	}
+	state, err := s.x.saveState(o.seq)
+	if err != nil {
+		slog.Warn("conversation not saved", "err", err)
+		return
+	}
+	s.states.save(o.tokens, state)
+	o.saved = len(o.tokens)
+}
+
+// cells is how many cells are taken.
+func (s *scheduler) cells() int {
+	n := 0
+	for _, o := range s.slots {
+		n += len(o.tokens) - o.shared
+	}
+	s.held.Store(int64(n))
+	return n
+}
+
+func (s *scheduler) busyCells() int {
+	n := 0
+	for _, o := range s.slots {
+		if o.busy {
+			n += len(o.tokens) - o.shared
+		}
+	}
+	return n
+}
+
+// grow makes the context hold more tokens: a new one takes over all sequences.
+// When memory does not allow it the context stays as it is and is not asked
+// again.
+func (s *scheduler) grow(tokens int) bool {
+	type carried struct {
+		o     *slot
+		state []byte
+	}
+	var carry []carried
+	for _, o := range s.slots {
+		if len(o.tokens) == 0 {
+			continue
+		}
+		state, err := s.x.saveState(o.seq)
+		if err != nil {
+			slog.Warn("context not grown", "err", err)
+			return false
+		}
+		carry = append(carry, carried{o, state})
+	}
+	old := s.params
+	s.params.tokens = tokens
+	if !s.fitsMemory(old.tokens, tokens) {
+		s.params, s.limit = old, s.x.tokens()
+		return false
+	}
+	s.x.free()
+	x, err := s.open()
+	if err != nil {
+		slog.Warn("context not grown", "tokens", tokens, "err", err)
+		s.params, s.limit = old, old.tokens
+		if x, err = s.open(); err != nil {
+			// It was there a moment ago; without it nothing can go on.
+			panic("llama: the context cannot be opened again: " + err.Error())
+		}
+	}
+	s.x = x
+	s.capacity.Store(int64(x.tokens()))
+	for _, c := range carry {
+		c.o.shared = 0
+		if err := s.x.loadState(c.o.seq, c.state); err != nil {
+			slog.Warn("conversation lost in growing the context", "err", err)
+			s.lose(c.o)
+		}
+	}
+	return err == nil
+}
+
+// lose empties a slot whose cells are gone; the answers written in it end.
+func (s *scheduler) lose(o *slot) {
+	s.clear(o)
+	for _, j := range s.jobs {
+		for _, a := range j.answers {
+			if a.slot == o && !a.ended {
+				s.fail(j, engine.Errorf(engine.Internal, "the conversation was lost when the context grew"))
+				break
+			}
+		}
+	}
+}
+
+func (s *scheduler) open() (*lctx, error) {
+	x, err := newContext(s.m, s.params, s.watch)
+	if err != nil {
+		return nil, err
+	}
+	s.pool.attach(x)
+	for _, a := range s.lora {
+		if err := x.setAdapter(a.adapter, a.scale); err != nil {
+			x.free()
+			return nil, err
+		}
+	}
+	return x, nil
+}
+
+// compose fills the batch. Answers come first, most with one token; prompts take
+// what room is left, oldest first.
+func (s *scheduler) compose() bool {
+	s.x.clearBatch()
+	writing := false
+	for _, j := range s.jobs {
+		for _, a := range j.answers {
+			a.row = -1
+			if !a.ended && !j.prefilling() {
+				for i, id := range a.next {
+					a.row = s.x.add(id, len(a.slot.tokens)+i, a.slot.seq, i == len(a.next)-1)
+				}
+				writing = true
+			}
+		}
+	}
+	room := s.params.batch - s.x.batchLen()
+	if writing && s.pace > 0 {
+		room = min(room, max(32, int(turnTime/s.pace)))
+	}
+	for _, j := range s.jobs {
+		j.inBatch.Store(0)
+		done := int(j.done.Load())
+		n := min(room, j.untilPicture(done)-done)
+		if n <= 0 {
+			continue
+		}
+		a := j.answers[0]
+		for i := done; i < done+n; i++ {
+			last := i == len(j.prompt)-1
+			row := s.x.add(j.prompt[i], i, a.slot.seq, last)
+			if last {
+				a.row = row
+			}
+		}
+		j.inBatch.Store(int32(n))
+		room -= n
+	}
+	return s.x.batchLen() > 0
+}
+
+// compute evaluates the batch and chooses the next tokens.
+func (s *scheduler) compute() {
+	reading := 0
+	s.mu.Lock()
+	s.batch = s.batch[:0]
+	for _, j := range s.jobs {
+		reading += int(j.inBatch.Load())
+		if j.inBatch.Load() > 0 || !j.prefilling() {
+			s.batch = append(s.batch, j)
+		}
+	}
+	s.watch.cancel(len(s.batch) > 0 && !slices.ContainsFunc(s.batch, func(o *job) bool { return !o.cancelled.Load() }))
+	s.mu.Unlock()
+
+	s.watch.begin()
+	begin := time.Now()
+	err := s.x.decode()
+
+	s.mu.Lock()
+	s.batch = s.batch[:0]
+	s.watch.cancel(false)
+	s.mu.Unlock()
+
+	switch {
+	case errors.Is(err, errAborted):
+		return // everybody has left; drop does the rest
+	case errors.Is(err, errNoCells):
+		s.makeRoom()
+		return
+	case err != nil:
+		slog.Error("batch not evaluated", "err", err)
+		for _, j := range slices.Clone(s.jobs) {
+			if j.inBatch.Load() > 0 || !j.prefilling() {
+				s.fail(j, engine.Errorf(engine.Internal, "llama.cpp cannot evaluate the batch: %w", err))
+			}
+		}
+		for _, o := range s.slots {
+			s.clear(o) // what its memory holds is not known
+		}
+		return
+	}
+	if n := s.watch.nodes(); n > 0 {
+		s.nodes.Store(n)
+	}
+	if reading > 0 {
+		pace := time.Since(begin) / time.Duration(s.x.batchLen())
+		if s.pace == 0 {
+			s.pace = pace
+		}
+		s.pace = (3*s.pace + pace) / 4
+	}
+	alone := s.x.batchLen() == s.params.batch && len(s.jobs) == 1
+	for _, j := range s.jobs {
+		if n := int(j.inBatch.Load()); n > 0 {
+			s.advance(j, n, alone)
+			continue
+		}
+		for _, a := range j.answers {
+			if a.row >= 0 {
+				a.slot.tokens = append(a.slot.tokens, a.next...)
+				a.next = a.next[:0]
+				s.choose(a)
+			}
+		}
+	}
+	for _, j := range s.jobs {
+		s.finish(j)
+	}
+	s.cells()
+}
+
+// advance records that n more tokens of a prompt are evaluated. After the last
+// one the answers begin, all from the same logits.
+func (s *scheduler) advance(j *job, n int, alone bool) {
+	done := int(j.done.Load())
+	o := j.answers[0].slot
+	o.tokens = append(o.tokens, j.prompt[done:done+n]...)
+	if alone && o.canonical == done {
+		o.canonical += n
+	}
+	j.evaluated += n
+	j.done.Store(int32(done + n))
+	j.inBatch.Store(0)
+	j.out.put(engine.Progress{Done: done + n, Total: len(j.prompt), Cached: j.cachedNow()})
+	if j.prefilling() {
+		return
+	}
+	j.prefilled = time.Now()
+	for _, a := range j.answers[1:] {
+		s.x.share(o.seq, a.slot.seq, -1)
+		a.slot.tokens = slices.Clone(o.tokens)
+		a.slot.shared = len(o.tokens)
+		a.row = j.answers[0].row
+	}
+	for _, a := range j.answers {
+		s.choose(a)
+	}
+}
+
+// makeRoom is called when the cells do not suffice: idle conversations go, the
+// context grows, and at last the youngest job gives way.
+func (s *scheduler) makeRoom() {
+	if s.evictOldest() {
+		return
+	}
+	if s.x.tokens() < s.limit && s.grow(min(s.limit, 2*s.x.tokens())) {
+		return
+	}
+	j := s.jobs[len(s.jobs)-1]
+	if len(s.jobs) > 1 && j.generated == 0 {
+		for _, a := range j.answers {
+			a.sampler.free()
+			a.slot.busy = false
+			if a.choice > 0 {
+				s.clear(a.slot)
+			}
+		}
+		j.answers, j.evaluated = nil, 0
+		j.done.Store(0)
+		s.jobs = s.jobs[:len(s.jobs)-1]
+		s.waiting = slices.Insert(s.waiting, 0, j)
+		return
+	}
+	if j.prefilling() {
+		s.fail(j, engine.ErrTooLong(len(j.prompt)+1, s.x.tokens()))
+	} else {
+		for _, a := range j.answers {
+			if !a.ended {
+				s.end(a, engine.FinishModelLength)
+			}
+		}
+		s.finish(j)
+	}
+	s.jobs = slices.DeleteFunc(s.jobs, func(j *job) bool { return j.ended })
+}

@@ -1,0 +1,69 @@
+//go:build cgo
+
+package llama
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// text holds back what may not leave yet: the first bytes of a rune until the
+// rest of it is there, and what may be the beginning of a stop string until it
+// is clear that it is not.
+type text struct {
+	stops []string
+	held  string
+}
+
+// write takes the next bytes of an answer and returns those that may leave:
+// whole runes, and none of a stop string. stopped tells that a stop string was
+// found; nothing may be written after that.
+func (t *text) write(piece string) (out string, stopped bool) {
+	t.held += piece
+	// The stop string that is complete first ends the text; of two that end
+	// together the longer one is cut.
+	for end := len(t.held) - len(piece) + 1; len(t.stops) > 0 && end <= len(t.held); end++ {
+		cut := -1
+		for _, s := range t.stops {
+			if at := end - len(s); s != "" && at >= 0 && t.held[at:end] == s && (cut < 0 || at < cut) {
+				cut = at
+			}
+		}
+		if cut >= 0 {
+			out, t.held = t.held[:cut], ""
+			return strings.ToValidUTF8(out, "\uFFFD"), true
+		}
+	}
+	keep := len(t.held)
+	for _, s := range t.stops {
+		for n := min(len(s)-1, len(t.held)); n > 0; n-- {
+			if strings.HasSuffix(t.held, s[:n]) {
+				keep = min(keep, len(t.held)-n)
+				break
+			}
+		}
+	}
+	keep = min(keep, wholeRunes(t.held[:keep]))
+	out, t.held = t.held[:keep], t.held[keep:]
+	return strings.ToValidUTF8(out, "\uFFFD"), false
+}
+
+// flush returns what is held back when nothing can complete it any more.
+func (t *text) flush() string {
+	out := t.held
+	t.held = ""
+	return strings.ToValidUTF8(out, "\uFFFD")
+}
+
+// wholeRunes is the length of s without a rune at its end that lacks bytes.
+func wholeRunes(s string) int {
+	for i := len(s) - 1; i >= 0 && i >= len(s)-utf8.UTFMax; i-- {
+		if utf8.RuneStart(s[i]) {
+			if !utf8.FullRuneInString(s[i:]) {
+				return i
+			}
+			break
+		}
+	}
+	return len(s)
+}
