@@ -3,23 +3,86 @@ package worker
 import (
 	"context"
 	"errors"
+	"net"
+	"net/http"
+	"time"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/engine/remote"
 )
 
 // An Engine is a model in a worker process. It may be used from any goroutine.
+// Closing it leaves the worker to those who share it, and to its keep-alive.
 type Engine struct {
-	engine.Engine
+	*client
+	starter *starter
 }
+
+// client is what makes an Engine keep the contract: the worker speaks the same API
+// as any other server.
+type client = remote.Engine
+
+var _ engine.Engine = (*Engine)(nil)
 
 // Open connects to the worker that has the model, or starts it. It returns as
 // soon as the worker listens; the model may still be loading, and requests wait
 // for it with [engine.Loading] events.
+//
+// A worker that has left by the time of a request is started again. When it dies
+// of a request, that request fails with kind Crashed and the next one starts a
+// fresh worker.
 func Open(ctx context.Context, spec Spec, l Launcher) (*Engine, error) {
-	return nil, errors.New("not built yet")
+	s, err := newStarter(spec, l)
+	if err != nil {
+		return nil, err
+	}
+	st, err := s.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if spec.KeepAlive != 0 && st.KeepAlive != spec.KeepAlive {
+		if err := s.control.keep(ctx, spec.KeepAlive); err != nil {
+			return nil, err
+		}
+	}
+	c, err := remote.New(remote.Config{
+		URL:      "http://worker",
+		Model:    spec.Name,
+		Dialect:  remote.Bise,
+		HTTP:     &http.Client{Transport: &transport{base: connections(s.control.socket), starter: s}},
+		OnBroken: broken(spec.Name),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Engine{c, s}, nil
+}
+
+// connections keeps as many connections as there are requests at once.
+func connections(socket string) *http.Transport {
+	return &http.Transport{
+		DialContext:         func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx, socket) },
+		MaxIdleConnsPerHost: 64,
+		IdleConnTimeout:     time.Minute,
+		DisableCompression:  true,
+		WriteBufferSize:     64 << 10,
+		ReadBufferSize:      64 << 10,
+	}
+}
+
+// broken picks what the transport knows about a lost connection out of what HTTP
+// wraps it in.
+func broken(name string) func(error) error {
+	return func(err error) error {
+		if known, ok := errors.AsType[*engine.Error](err); ok {
+			return known
+		}
+		return engine.Errorf(engine.Crashed, "the answer of the worker for %s broke off: %w", name, err)
+	}
 }
 
 // Status is what the worker does at this moment.
 func (e *Engine) Status(ctx context.Context) (Status, error) {
-	return Status{}, errors.New("not built yet")
+	st, err := e.starter.control.status(ctx, answerWithin)
+	return st, e.starter.explain(err)
 }

@@ -2,22 +2,246 @@ package worker
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
 
 	"github.com/bise-sh/bise/engine"
 )
 
 // ServeConfig says what a worker process serves.
 type ServeConfig struct {
-	// Open loads the model that spec names, telling how far it is (0 to 1).
+	// Open loads the model that spec names, telling how far it is (0 to 1). The
+	// worker closes what it returns.
 	Open func(ctx context.Context, spec Spec, progress func(float64)) (engine.Engine, error)
+	// Logger gets what happens to the worker and one line a request, nothing of
+	// their content. Nil: text on stderr, which is the worker's log.
+	Logger *slog.Logger
+
+	lookEvery time.Duration // at the socket's file
 }
+
+const (
+	// lookEvery is how often a worker makes sure that its socket can still be found.
+	lookEvery = 15 * time.Second
+	// lingerFailed is how long a worker whose model could not be loaded waits for
+	// somebody to tell it to.
+	lingerFailed = 5 * time.Second
+	// stopGrace is how long answers may go on when nobody says how long.
+	stopGrace = 10 * time.Second
+	// lostGrace is the same for a worker that is only leaving because it can no
+	// longer be found.
+	lostGrace = time.Hour
+	// cutGrace is how long answers that are cut off have to say so.
+	cutGrace = 2 * time.Second
+	// closeGrace is how long the engine may take to put conversations away.
+	closeGrace = 30 * time.Second
+)
 
 // Serve is the life of a worker process: it reads the spec from stdin, listens,
 // tells the starter by stdout, loads the model, answers, and returns when nobody
 // has asked for anything during the keep-alive, when it is told to stop or gets
 // SIGTERM, or when ctx ends. An error means that the worker never was of use:
 // the process should then exit with a status that is not zero.
+//
+// It takes the process over: interrupts and hang-ups are ignored, files that were
+// inherited by accident are closed, and stdin and stdout point to nowhere.
 func Serve(ctx context.Context, cfg ServeConfig) error {
-	return errors.New("not built yet")
+	deafen()
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
+	defer stop()
+	abandonInherited()
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.NewTextHandler(os.Stderr, nil))
+	}
+	if cfg.lookEvery == 0 {
+		cfg.lookEvery = lookEvery
+	}
+
+	var o order
+	if err := json.NewDecoder(io.LimitReader(os.Stdin, maxControl)).Decode(&o); err != nil {
+		return fmt.Errorf("read what to serve from stdin: %w", err)
+	}
+	l, err := listen(o)
+	if taken(err) {
+		// Another worker was faster. The starter will find it.
+		return tell(report{})
+	}
+	if err != nil {
+		return errors.Join(err, tell(report{Error: err.Error()}))
+	}
+	s := newServer(o, cfg, l)
+	if err := errors.Join(tell(report{}), silence()); err != nil {
+		s.hide()
+		return err
+	}
+	return s.run(ctx)
+}
+
+// listen makes the worker's socket.
+func listen(o order) (*net.UnixListener, error) {
+	if err := private(o.Dir); err != nil {
+		return nil, err
+	}
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: socketPath(o.Dir, o.Key), Net: "unix"})
+	if err != nil {
+		return nil, err
+	}
+	// The path may be another worker's by the time this one closes: see hide.
+	l.SetUnlinkOnClose(false)
+	return l, nil
+}
+
+// tell writes to the starter, which may have gone.
+func tell(r report) error {
+	err := json.NewEncoder(os.Stdout).Encode(r)
+	if errors.Is(err, syscall.EPIPE) {
+		return nil
+	}
+	return err
+}
+
+// run serves until it is time to leave.
+func (s *server) run(ctx context.Context) error {
+	s.log.Info("worker listens", "model", s.spec.Name, "version", s.spec.Version, "pid", os.Getpid())
+	defer s.release()
+	// Answers do not end with ctx, but after the grace that leaving gives them.
+	answers, cut := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cut(nil)
+	web := &http.Server{
+		Handler:     s.routes(),
+		BaseContext: func(net.Listener) context.Context { return answers },
+		ErrorLog:    slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+	}
+	served := make(chan error, 1)
+	go func() { served <- web.Serve(s.listener) }()
+	go s.load(answers)
+
+	grace, why := s.stay(ctx, served)
+	s.log.Info("worker leaves", "because", why)
+	s.hide()
+	if !s.settled() {
+		cut(errStopped(s.spec.Name)) // who waits for the model will not get it
+	}
+	patient, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	defer cancel()
+	if ctx.Err() == nil {
+		defer context.AfterFunc(ctx, cancel)()
+	}
+	if web.Shutdown(patient) != nil {
+		cut(errStopped(s.spec.Name))
+		hurried, cancel := context.WithTimeout(context.WithoutCancel(ctx), cutGrace)
+		defer cancel()
+		if web.Shutdown(hurried) != nil {
+			web.Close()
+		}
+	}
+	cut(nil)
+	return s.end()
+}
+
+// errStopped is what an answer ends with that the worker did not finish.
+func errStopped(name string) error {
+	return &engine.Error{
+		Kind:   engine.Closed,
+		Msg:    fmt.Sprintf("the worker for %s was told to stop", name),
+		Advice: "Ask again: a fresh worker starts by itself.",
+	}
+}
+
+// stay returns when it is time to leave, with how long answers may still go on.
+func (s *server) stay(ctx context.Context, served <-chan error) (grace time.Duration, why string) {
+	look := time.NewTicker(s.cfg.lookEvery)
+	defer look.Stop()
+	leave := time.NewTimer(0)
+	defer leave.Stop()
+	ready := s.ready
+	for {
+		leave.Stop()
+		if at := s.leavesAt(); !at.IsZero() {
+			leave.Reset(time.Until(at))
+		}
+		select {
+		case <-ctx.Done():
+			return stopGrace, "it got a signal"
+		case o := <-s.stops:
+			return o.Grace, "it was told to"
+		case err := <-served:
+			return stopGrace, fmt.Sprintf("it can no longer listen: %v", err)
+		case <-ready:
+			ready = nil
+			if s.failure == nil {
+				break
+			}
+			select {
+			case <-s.told:
+			case <-time.After(lingerFailed):
+			case <-ctx.Done():
+			}
+			return stopGrace, "its model could not be loaded"
+		case <-s.woken: // a request came or ended, or the keep-alive changed
+		case <-leave.C:
+			if s.retire() {
+				return stopGrace, "nobody needs it"
+			}
+		case <-look.C:
+			if !s.visible() {
+				return lostGrace, "its socket is gone"
+			}
+		}
+	}
+}
+
+// load gets the model.
+func (s *server) load(ctx context.Context) {
+	start := time.Now()
+	e, err := s.cfg.Open(ctx, s.spec, s.progress)
+	switch {
+	case err == nil:
+		s.log.Info("model loaded", "took", time.Since(start))
+	case ctx.Err() != nil:
+		err = context.Cause(ctx)
+	default:
+		if engine.KindOf(err) == "" {
+			err = engine.Errorf(engine.Internal, "cannot load %s: %w", s.spec.Name, err)
+		}
+		s.log.Error("model not loaded", "error", err)
+	}
+	s.finishLoading(e, err)
+}
+
+// end frees the model and tells whether the worker was of use.
+func (s *server) end() error {
+	deadline := time.After(closeGrace)
+	select {
+	case <-s.ready:
+	case <-deadline:
+		s.log.Error("model's loading not stopped in time")
+		return nil
+	}
+	if s.failure != nil {
+		if engine.KindOf(s.failure) == engine.Closed {
+			return nil
+		}
+		return s.failure
+	}
+	closed := make(chan error, 1)
+	go func() { closed <- s.engine.Close() }()
+	select {
+	case err := <-closed:
+		if err != nil {
+			s.log.Error("model not freed", "error", err)
+		}
+	case <-deadline:
+		s.log.Error("model not freed in time")
+	}
+	return nil
 }

@@ -1,8 +1,15 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/bise-sh/bise/engine"
@@ -42,20 +49,129 @@ type Status struct {
 	Context     int   `json:"context"`          // tokens that a request can have at most
 	Memory      int64 `json:"memory,omitempty"` // resident bytes, 0 while unknown
 
-	KeepAlive time.Duration `json:"keep_alive_ns"`       // negative: for ever
-	LeavesAt  time.Time     `json:"leaves_at,omitzero"`  // zero unless it is idle and not kept for ever
+	KeepAlive time.Duration `json:"keep_alive_ns"`        // negative: for ever
+	LeavesAt  time.Time     `json:"leaves_at,omitzero"`   // zero unless it is idle and not kept for ever
 	LastError string        `json:"last_error,omitempty"` // of the last request that failed, or of loading
 }
+
+// listWithin is how long List waits for a worker's answer.
+const listWithin = time.Second
 
 // List asks every worker of this user how it is, and removes the sockets that
 // dead ones have left. It does not wait long for one that does not answer.
 func List(ctx context.Context) ([]Status, error) {
-	return nil, errors.New("not built yet")
+	found, err := list(ctx)
+	statuses := make([]Status, len(found))
+	for i, w := range found {
+		statuses[i] = w.Status
+	}
+	return statuses, err
 }
 
-// Stop ends the workers that which picks (nil: all of them) and returns them once they
+// Stop ends the workers that which picks (nil: all of them) and returns those that
 // have ended. Answers being written have grace to finish; a worker that does not
 // answer, or overstays, is killed.
 func Stop(ctx context.Context, grace time.Duration, which func(Status) bool) ([]Status, error) {
-	return nil, errors.New("not built yet")
+	found, err := list(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found = slices.DeleteFunc(found, func(w running) bool { return which != nil && !which(w.Status) })
+	errs := make([]error, len(found))
+	var all sync.WaitGroup
+	for i, w := range found {
+		all.Go(func() {
+			if errs[i] = w.control.stop(ctx, grace); errs[i] == nil {
+				errs[i] = clearAway(ctx, w.dir, w.Key)
+			}
+		})
+	}
+	all.Wait()
+	var ended []Status
+	for i, w := range found {
+		if errs[i] == nil {
+			ended = append(ended, w.Status)
+		}
+	}
+	return ended, errors.Join(errs...)
+}
+
+// A running worker, and the way to it.
+type running struct {
+	Status
+	dir     string
+	control *control
+}
+
+func list(ctx context.Context) ([]running, error) {
+	dirs, err := existingDirs()
+	if err != nil {
+		return nil, err
+	}
+	var found []running
+	for _, dir := range dirs {
+		sockets, err := filepath.Glob(filepath.Join(dir, "*.sock"))
+		if err != nil {
+			return nil, err
+		}
+		for _, socket := range sockets {
+			key := strings.TrimSuffix(filepath.Base(socket), ".sock")
+			found = append(found, running{Status{Key: key}, dir, newControl(socket)})
+		}
+	}
+	errs := make([]error, len(found))
+	var all sync.WaitGroup
+	for i := range found {
+		all.Go(func() { errs[i] = found[i].look(ctx) })
+	}
+	all.Wait()
+	found = slices.DeleteFunc(found, func(w running) bool { return w.State == "" })
+	slices.SortFunc(found, func(a, b running) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Key, b.Key))
+	})
+	return found, errors.Join(errs...)
+}
+
+// look fills in the worker's status. It stays without a state if it is dead.
+func (w *running) look(ctx context.Context) error {
+	st, err := w.control.status(ctx, listWithin)
+	switch {
+	case err == nil:
+		w.Status = st
+		return nil
+	case nobody(err):
+		return clearAway(ctx, w.dir, w.Key)
+	case errors.Is(err, errSilent):
+		w.State = Silent
+		w.Name = noted(lockPath(w.dir, w.Key))
+		w.PID, _ = w.control.pid(ctx)
+		return nil
+	}
+	return err
+}
+
+// clearAway removes what a dead worker has left behind, unless a fresh one has come
+// or is about to.
+func clearAway(ctx context.Context, dir, key string) error {
+	ctx, cancel := context.WithTimeout(ctx, listWithin)
+	defer cancel()
+	lock, err := acquire(ctx, lockPath(dir, key))
+	if errors.Is(err, context.DeadlineExceeded) {
+		return nil // somebody is starting one, and removes the socket himself
+	} else if err != nil {
+		return err
+	}
+	socket := socketPath(dir, key)
+	if conn, err := dial(ctx, socket); !nobody(err) {
+		lock.release()
+		if err == nil {
+			conn.Close()
+		}
+		return nil
+	}
+	defer lock.remove()
+	if err := os.Remove(socket); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("remove a dead worker's socket: %w", err)
+	}
+	return nil
 }

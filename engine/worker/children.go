@@ -1,0 +1,75 @@
+package worker
+
+import (
+	"os/exec"
+	"sync"
+	"time"
+)
+
+// killed is how a process ended that got SIGKILL: most often the system's answer
+// to having no memory left.
+const killed = "killed"
+
+// children are the workers that this process has started. Only their parent can
+// learn how they ended, and until it asks they stay in the process table; but most
+// outlive it. So nothing waits for them: they are looked after when a worker is
+// started, and when one has gone in the middle of an answer.
+var children = struct {
+	sync.Mutex
+	byPID map[int]*child
+}{byPID: map[int]*child{}}
+
+type child struct {
+	waited bool          // somebody waits for it, or has
+	ended  chan struct{} // closed once how is known
+	how    string        // "killed", "signal: aborted", "exit status 2"; "" if it was not told
+}
+
+// adopt takes a started process into care.
+func adopt(cmd *exec.Cmd) (pid int) {
+	pid = cmd.Process.Pid
+	children.Lock()
+	defer children.Unlock()
+	children.byPID[pid] = &child{ended: make(chan struct{})}
+	forget(cmd)
+	return pid
+}
+
+// fate tells how a worker ended, and gives it a moment to do so. It is empty for
+// one that still runs, or that another process started.
+func fate(pid int, within time.Duration) string {
+	children.Lock()
+	c := children.byPID[pid]
+	if c != nil && !c.waited {
+		c.waited = true
+		go func() {
+			c.how, _ = reap(pid, true)
+			close(c.ended)
+		}()
+	}
+	children.Unlock()
+	if c == nil {
+		return ""
+	}
+	select {
+	case <-c.ended:
+		return c.how
+	case <-time.After(within):
+		return ""
+	}
+}
+
+// buryDead takes ended children that nobody asked for out of the process table.
+func buryDead() {
+	children.Lock()
+	defer children.Unlock()
+	for pid, c := range children.byPID {
+		if c.waited {
+			continue
+		}
+		if how, ok := reap(pid, false); ok {
+			c.waited, c.how = true, how
+			close(c.ended)
+		}
+	}
+}

@@ -1,0 +1,97 @@
+package worker
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/bise-sh/bise/engine"
+)
+
+// maxSocketPath is the longest path a Unix socket can have, in bytes: sun_path
+// has 104 on macOS and the BSDs, 108 on Linux, one of them for the final NUL.
+const maxSocketPath = 103
+
+// socketDir gives the folder of the sockets, and makes it if it is missing. It is
+// one that nobody else can enter: who reaches a socket may use the model.
+func socketDir() (string, error) {
+	var err error
+	for _, dir := range socketDirs() {
+		if err = usable(dir); err != nil {
+			continue
+		}
+		if err = os.MkdirAll(dir, 0o700); err != nil {
+			err = fmt.Errorf("make a folder for the workers' sockets: %w", err)
+			continue
+		}
+		if err := private(dir); err != nil {
+			return "", err
+		}
+		return dir, nil
+	}
+	return "", err
+}
+
+// socketDirs are the folders where sockets can be, the preferred one first: a
+// session without XDG_RUNTIME_DIR (cron, su) and one with it should still see
+// each other's workers.
+func socketDirs() []string {
+	var dirs []string
+	if run := os.Getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(run) {
+		dirs = append(dirs, filepath.Join(run, "bise"))
+	}
+	return append(dirs, filepath.Join(os.TempDir(), "bise-"+userID()))
+}
+
+// usable tells why a folder cannot be taken for sockets at all, as opposed to one
+// that could and is not safe.
+func usable(dir string) error {
+	longest := filepath.Join(dir, "0123456789abcdef.sock")
+	if len(longest) > maxSocketPath {
+		return &engine.Error{
+			Kind:   engine.Internal,
+			Msg:    fmt.Sprintf("the path of a worker's socket would have %d bytes (%s) and the system takes %d", len(longest), longest, maxSocketPath),
+			Advice: "Set XDG_RUNTIME_DIR or TMPDIR to a shorter path.",
+		}
+	}
+	return usableParent(filepath.Dir(dir))
+}
+
+// errShared is what is wrong with a folder that is not the user's alone.
+func errShared(dir, why string) error {
+	return &engine.Error{
+		Kind:   engine.Internal,
+		Msg:    fmt.Sprintf("the folder of the workers' sockets, %s, is not safe: %s", dir, why),
+		Advice: fmt.Sprintf("Look who made it, then remove it, or make it yours alone with `chmod 700 %s`.", dir),
+	}
+}
+
+// private checks that a folder is the user's, no symbolic link, and closed to
+// everybody else.
+func private(dir string) error {
+	info, err := os.Lstat(dir)
+	switch {
+	case err != nil:
+		return fmt.Errorf("look at the workers' folder: %w", err)
+	case info.Mode()&os.ModeSymlink != 0:
+		return errShared(dir, "it is a symbolic link")
+	case !info.IsDir():
+		return errShared(dir, "it is not a folder")
+	}
+	return owned(dir, info)
+}
+
+// existingDirs are the folders of sockets that exist and are safe.
+func existingDirs() ([]string, error) {
+	var dirs []string
+	for _, dir := range socketDirs() {
+		switch err := private(dir); {
+		case err == nil:
+			dirs = append(dirs, dir)
+		case !errors.Is(err, os.ErrNotExist):
+			return nil, err
+		}
+	}
+	return dirs, nil
+}

@@ -1,0 +1,135 @@
+package worker
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+const (
+	// maxLog is the size in bytes from which a log is put away before the next
+	// worker writes to it. One old log is kept.
+	maxLog = 1 << 20
+	// maxTail is how much of a log's end is read for a worker's last words.
+	maxTail = 64 << 10
+	// logMark begins the line in front of what one worker wrote.
+	logMark = "--- worker "
+)
+
+// openLog opens the file for a worker's stderr, in the first folder that takes it.
+func openLog(key string, dirs ...string) (*os.File, error) {
+	var first error
+	for _, dir := range dirs {
+		if dir == "" {
+			continue
+		}
+		f, err := openLogIn(dir, key)
+		if err == nil {
+			return f, nil
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return nil, fmt.Errorf("open the worker's log: %w", first)
+}
+
+func openLogIn(dir, key string) (*os.File, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	path := filepath.Join(dir, "worker-"+key+".log")
+	if info, err := os.Stat(path); err == nil && info.Size() > maxLog {
+		if err := os.Rename(path, path+".old"); err != nil {
+			return nil, err
+		}
+	}
+	return os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+}
+
+// markLog sets what the next worker writes apart from what is there.
+func markLog(log io.Writer, spec Spec) error {
+	_, err := fmt.Fprintf(log, "%s%s %q version %q\n", logMark, time.Now().Format(time.RFC3339), spec.Name, spec.Version)
+	return err
+}
+
+// lastWords is the last line that llama.cpp wrote to a log before its process
+// ended, or what Go's runtime had to say. It is empty when there is none.
+func lastWords(path string) string {
+	f, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.Size() > maxTail {
+		if _, err := f.Seek(-maxTail, io.SeekEnd); err != nil {
+			return ""
+		}
+	}
+	tail, err := io.ReadAll(io.LimitReader(f, maxTail))
+	if err != nil {
+		return ""
+	}
+	return lastLine(tail)
+}
+
+// lastLine picks the telling line out of a log's end. When a process dies of a
+// signal in C, Go's runtime prints its name and pages of registers and stacks after
+// the line that matters; of its own ends it tells the reason first.
+func lastLine(log []byte) string {
+	if i := bytes.LastIndex(log, []byte("\n"+logMark)); i >= 0 {
+		log = log[i+1:]
+	}
+	last := ""
+	for line := range bytes.Lines(log) {
+		s := printable(line)
+		switch {
+		case strings.HasPrefix(s, "panic: "), strings.HasPrefix(s, "fatal error: "):
+			return s
+		case signalDump(s):
+			if last == "" {
+				last = s
+			}
+			return last
+		case strings.HasPrefix(s, logMark), strings.HasPrefix(s, "time="):
+			// Our own lines are not news to the reader.
+		case strings.ContainsFunc(s, unicode.IsLetter):
+			last = s
+		}
+	}
+	return last
+}
+
+// signalDump recognises the first line of what Go's runtime prints on a signal that
+// it cannot survive, such as "SIGABRT: abort".
+func signalDump(s string) bool {
+	name, _, ok := strings.Cut(s, ": ")
+	return ok && strings.HasPrefix(name, "SIG") && strings.ToUpper(name) == name
+}
+
+// printable is a line for a sentence: no control characters, which a terminal
+// could obey, and not longer than a few lines of one.
+func printable(line []byte) string {
+	const longest = 300 // bytes
+	s := strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, string(bytes.ToValidUTF8(line, []byte("\uFFFD"))))
+	s = strings.TrimSpace(s)
+	if len(s) <= longest {
+		return s
+	}
+	cut := longest
+	for !utf8.RuneStart(s[cut]) {
+		cut--
+	}
+	return s[:cut] + "…"
+}

@@ -1,0 +1,256 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/bise-sh/bise/api"
+	"github.com/bise-sh/bise/engine"
+)
+
+// A server is the inside of a worker process: its model, and who needs it.
+type server struct {
+	cfg      ServeConfig
+	log      *slog.Logger
+	spec     Spec
+	key      string
+	logFile  string // what stderr is
+	listener *net.UnixListener
+	socket   string
+	file     os.FileInfo // of the socket
+	started  time.Time
+
+	stops chan stopOrder
+	woken chan struct{} // something changed that leaving depends on
+	told  chan struct{} // closed once a request has learnt of the failure
+
+	// ready is closed when the model is loaded or cannot be. Before, neither of
+	// the two is set; after, one of them is, and neither changes.
+	ready   chan struct{}
+	engine  engine.Engine
+	failure error
+
+	mu        sync.Mutex
+	loaded    float64
+	moved     chan struct{} // closed and made anew when loaded changes
+	running   int           // requests
+	idleSince time.Time
+	keepAlive time.Duration
+	hidden    bool
+	lastError string
+	waiting   []net.Conn // of those who wait for the worker's end
+}
+
+func newServer(o order, cfg ServeConfig, l *net.UnixListener) *server {
+	socket := l.Addr().String()
+	file, _ := os.Lstat(socket)
+	s := &server{
+		cfg: cfg, log: cfg.Logger,
+		spec: o.Spec, key: o.Key, logFile: o.Log,
+		listener: l, socket: socket, file: file, started: time.Now(),
+		stops: make(chan stopOrder, 1), woken: make(chan struct{}, 1),
+		told: make(chan struct{}), ready: make(chan struct{}), moved: make(chan struct{}),
+	}
+	s.keep(o.Spec.KeepAlive)
+	return s
+}
+
+// routes are those of package api and our own.
+func (s *server) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+statusRoute, s.serveStatus)
+	mux.HandleFunc("POST "+stopRoute, s.serveStop)
+	mux.HandleFunc("POST "+keepRoute, s.serveKeep)
+	mux.Handle("/", s.accepting(api.New(api.Config{
+		Open:   s.wait,
+		Info:   s.info,
+		Health: s.health,
+		Logger: s.log,
+	})))
+	return mux
+}
+
+// accepting tells the client that its request is in good hands, and keeps the
+// worker from leaving while it is answered. Questions about the model (GET) do not
+// use it, and do not make the worker stay longer.
+func (s *server) accepting(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			s.begin()
+			defer s.finish()
+		}
+		w.Header().Set(acceptHeader, fmt.Sprint(os.Getpid(), " ", s.state()))
+		w.WriteHeader(http.StatusProcessing)
+		w.Header().Del(acceptHeader)
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (s *server) begin() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.running++
+	s.wake()
+}
+
+func (s *server) finish() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.running--
+	s.idleSince = time.Now()
+	if s.settled() && s.failure != nil {
+		select {
+		case <-s.told:
+		default:
+			close(s.told)
+		}
+	}
+	s.wake()
+}
+
+func (s *server) wake() {
+	select {
+	case s.woken <- struct{}{}:
+	default:
+	}
+}
+
+// keep sets how long the worker stays after its last request.
+func (s *server) keep(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if d == 0 {
+		d = DefaultKeepAlive
+	}
+	s.keepAlive = d
+	s.wake()
+}
+
+// leavesAt is when the worker leaves if nobody asks for anything, zero while it
+// has something to do.
+func (s *server) leavesAt() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.deadline()
+}
+
+// retire decides to leave if it is still time to.
+func (s *server) retire() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at := s.deadline()
+	return !at.IsZero() && !time.Now().Before(at)
+}
+
+func (s *server) deadline() time.Time {
+	if s.running > 0 || s.keepAlive < 0 || s.idleSince.IsZero() {
+		return time.Time{}
+	}
+	return s.idleSince.Add(s.keepAlive)
+}
+
+// progress takes note of how far the model is loaded.
+func (s *server) progress(fraction float64) {
+	const step = 0.01 // less is not worth a message
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if fraction = min(max(fraction, 0), 1); fraction >= s.loaded+step {
+		s.loaded = fraction
+		close(s.moved)
+		s.moved = make(chan struct{})
+	}
+}
+
+func (s *server) finishLoading(e engine.Engine, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil {
+		s.failure, s.lastError = err, err.Error()
+	} else {
+		s.engine, s.loaded = watched{e, s}, 1
+	}
+	s.idleSince = time.Now()
+	close(s.ready)
+}
+
+// wait gives the model to a request once it is loaded.
+func (s *server) wait(ctx context.Context, _ string, loading func(float64)) (engine.Engine, error) {
+	for {
+		s.mu.Lock()
+		loaded, moved := s.loaded, s.moved
+		s.mu.Unlock()
+		select {
+		case <-s.ready:
+			return s.engine, s.failure
+		default:
+			loading(loaded)
+		}
+		select {
+		case <-s.ready:
+		case <-moved:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// info describes the model as far as it is known.
+func (s *server) info(context.Context, string) (engine.Info, error) {
+	info := engine.Info{}
+	if e := s.model(); e != nil {
+		info = e.Info()
+	}
+	info.Model, info.Path = s.spec.Name, s.spec.Path
+	if info.Fingerprint == "" {
+		info.Fingerprint = s.spec.Fingerprint
+	}
+	return info, nil
+}
+
+// settled reports whether the model is loaded or cannot be.
+func (s *server) settled() bool {
+	select {
+	case <-s.ready:
+		return true
+	default:
+		return false
+	}
+}
+
+// model is the engine, nil while there is none.
+func (s *server) model() engine.Engine {
+	if s.settled() {
+		return s.engine
+	}
+	return nil
+}
+
+func (s *server) state() State {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.hidden:
+		return Leaving
+	case !s.settled():
+		return Loading
+	case s.failure != nil:
+		return Failed
+	case s.running > 0:
+		return Answering
+	}
+	return Idle
+}
+
+// health is why the worker cannot answer.
+func (s *server) health() error {
+	if !s.settled() {
+		return engine.Errorf(engine.Busy, "%s is still loading", s.spec.Name)
+	}
+	return s.failure
+}

@@ -1,0 +1,218 @@
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/bise-sh/bise/engine"
+)
+
+// replaceGrace is how long a worker of another version may go on answering before
+// the one that replaces it starts: two of them may not fit into memory.
+const replaceGrace = 30 * time.Second
+
+// An order is what a starter tells the process it starts, on stdin.
+type order struct {
+	Spec Spec   `json:"spec"`
+	Key  string `json:"key"`
+	Dir  string `json:"dir"` // of the socket
+	Log  string `json:"log"` // what stderr is
+}
+
+// A report is what the process answers on stdout, once it listens or knows that
+// it will not.
+type report struct {
+	Error string `json:"error,omitempty"` // why it does not listen
+}
+
+// A starter finds the worker for a spec, or starts it.
+type starter struct {
+	spec     Spec
+	key      string
+	dir      string // of the socket
+	launcher Launcher
+	control  *control
+	log      atomic.Pointer[string] // of the worker seen last; another may have started it, with its log elsewhere
+}
+
+func newStarter(spec Spec, l Launcher) (*starter, error) {
+	if len(l.Command) == 0 {
+		return nil, errors.New("start a worker: no command to run")
+	}
+	// The worker's folder is not the caller's.
+	for _, p := range paths(&spec) {
+		if *p == "" {
+			continue
+		}
+		abs, err := filepath.Abs(*p)
+		if err != nil {
+			return nil, err
+		}
+		*p = abs
+	}
+	key, err := spec.Key()
+	if err != nil {
+		return nil, &engine.Error{
+			Kind:   engine.NotFound,
+			Msg:    fmt.Sprintf("cannot open %s: %v", spec.Name, err),
+			Advice: "Check the path, and whether the file may be read.",
+			Err:    err,
+		}
+	}
+	dir, err := socketDir()
+	if err != nil {
+		return nil, err
+	}
+	return &starter{spec: spec, key: key, dir: dir, launcher: l, control: newControl(socketPath(dir, key))}, nil
+}
+
+// paths are the places in a spec where paths are. What they point into is the
+// spec's own.
+func paths(s *Spec) []*string {
+	o := &s.Options
+	o.Adapters = append([]engine.Adapter(nil), o.Adapters...)
+	o.BackendDirs = append([]string(nil), o.BackendDirs...)
+	all := []*string{&s.Path, &o.Projector, &o.StateDir}
+	for i := range o.Adapters {
+		all = append(all, &o.Adapters[i].Path)
+	}
+	for i := range o.BackendDirs {
+		all = append(all, &o.BackendDirs[i])
+	}
+	return all
+}
+
+func socketPath(dir, key string) string { return filepath.Join(dir, key+".sock") }
+
+func lockPath(dir, key string) string { return filepath.Join(dir, key+".lock") }
+
+// open makes sure that a worker of the spec's version listens.
+func (s *starter) open(ctx context.Context) (Status, error) {
+	return s.ensure(ctx, func(st Status) bool { return st.Version == s.spec.Version })
+}
+
+// reopen makes sure that a worker listens, of whatever version: one that somebody
+// else has started since must not be ended by the last process of an old version,
+// or the two would take turns.
+func (s *starter) reopen(ctx context.Context) (Status, error) {
+	return s.ensure(ctx, func(Status) bool { return true })
+}
+
+func (s *starter) ensure(ctx context.Context, fits func(Status) bool) (st Status, err error) {
+	defer func() {
+		if err == nil {
+			s.log.Store(&st.Log)
+		}
+	}()
+	st, err = s.control.status(ctx, answerWithin)
+	switch {
+	case err == nil && fits(st):
+		return st, nil
+	case err != nil && !nobody(err):
+		return Status{}, s.explain(err)
+	}
+
+	lock, err := acquire(ctx, lockPath(s.dir, s.key))
+	if err != nil {
+		return Status{}, err
+	}
+	defer lock.release()
+	// Whoever had the lock before may have started one.
+	st, err = s.control.status(ctx, answerWithin)
+	switch {
+	case err == nil && fits(st):
+		return st, nil
+	case err == nil:
+		if err := s.control.stop(ctx, replaceGrace); err != nil {
+			return Status{}, err
+		}
+	case !nobody(err):
+		return Status{}, s.explain(err)
+	}
+	if err := os.Remove(s.control.socket); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return Status{}, fmt.Errorf("remove a dead worker's socket: %w", err)
+	}
+	if err := s.start(ctx, lock); err != nil {
+		return Status{}, err
+	}
+	st, err = s.control.status(ctx, answerWithin)
+	return st, s.explain(err)
+}
+
+// explain gives people's words to a worker's silence.
+func (s *starter) explain(err error) error {
+	if errors.Is(err, errSilent) {
+		return errSilentWorker(s.spec.Name)
+	}
+	return err
+}
+
+// start runs a worker process and returns when it listens. The lock is held.
+func (s *starter) start(ctx context.Context, lock *lock) error {
+	buryDead()
+	log, err := openLog(s.key, s.launcher.LogDir, s.dir)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	if err := markLog(log, s.spec); err != nil {
+		return fmt.Errorf("write the worker's log: %w", err)
+	}
+	lock.note(s.spec.Name)
+
+	stdin, orders, err := os.Pipe()
+	if err != nil {
+		return fmt.Errorf("start a worker for %s: %w", s.spec.Name, err)
+	}
+	defer orders.Close()
+	reports, stdout, err := os.Pipe()
+	if err != nil {
+		stdin.Close()
+		return fmt.Errorf("start a worker for %s: %w", s.spec.Name, err)
+	}
+	defer reports.Close()
+
+	cmd := exec.Command(s.launcher.Command[0], s.launcher.Command[1:]...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, stdout, log
+	cmd.Dir = string(filepath.Separator)
+	// On a failed assertion ggml would start a debugger, which takes seconds and
+	// keeps the dying worker's connections open for as long.
+	cmd.Env = append(os.Environ(), "GGML_NO_BACKTRACE=1")
+	cmd.SysProcAttr = detached()
+	err = cmd.Start()
+	stdin.Close()
+	stdout.Close()
+	if err != nil {
+		return engine.Errorf(engine.Internal, "cannot start a worker for %s: %w", s.spec.Name, err)
+	}
+	pid := adopt(cmd)
+
+	defer context.AfterFunc(ctx, func() {
+		past := time.Unix(1, 0)
+		_ = orders.SetWriteDeadline(past)
+		_ = reports.SetReadDeadline(past)
+	})()
+	// A failed write is not looked at: the process has ended then, and the read
+	// below tells so.
+	_ = json.NewEncoder(orders).Encode(order{s.spec, s.key, s.dir, log.Name()})
+	orders.Close()
+	var r report
+	err = json.NewDecoder(io.LimitReader(reports, maxControl)).Decode(&r)
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case err != nil:
+		return crashed(s.spec.Name, "before it listened", pid, log.Name())
+	case r.Error != "":
+		return engine.Errorf(engine.Internal, "cannot start a worker for %s: %s", s.spec.Name, r.Error)
+	}
+	return nil
+}

@@ -1,0 +1,104 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"net/textproto"
+	"sync/atomic"
+
+	"github.com/bise-sh/bise/engine"
+)
+
+// acceptHeader comes with the interim response 102 by which a worker says that it
+// has a request: the worker's process id, and its state. What is lost before
+// can be asked again without harm. What is lost after may have been the very
+// request that the process died of.
+const acceptHeader = "Bise-Worker"
+
+// maxStarts is how often a request starts a fresh worker before it gives up.
+const maxStarts = 2
+
+// A transport carries requests to a worker, and starts another when it has gone.
+type transport struct {
+	base    *http.Transport
+	starter *starter
+}
+
+// RoundTrip sends a request, again if need be: see [http.RoundTripper].
+func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	for starts := 0; ; starts++ {
+		ctx := req.Context()
+		var accepted acceptance
+		r := req.Clone(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{Got1xxResponse: accepted.read}))
+		if starts > 0 && req.Body != nil {
+			body, err := req.GetBody()
+			if err != nil {
+				return nil, err
+			}
+			r.Body = body
+		}
+		resp, err := t.base.RoundTrip(r)
+		if err == nil {
+			resp.Body = &answer{resp.Body, ctx, t, &accepted}
+			return resp, nil
+		}
+		switch {
+		case ctx.Err() != nil:
+			return nil, err
+		case accepted.pid.Load() != 0:
+			return nil, t.crashed(&accepted)
+		case starts == maxStarts || req.Body != nil && req.GetBody == nil:
+			return nil, engine.Errorf(engine.Crashed, "cannot reach the worker for %s: %w", t.starter.spec.Name, err)
+		}
+		if _, err := t.starter.reopen(ctx); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// CloseIdleConnections lets go of connections that no request uses.
+func (t *transport) CloseIdleConnections() { t.base.CloseIdleConnections() }
+
+// crashed is the error of a request that a worker had accepted.
+func (t *transport) crashed(a *acceptance) error {
+	when := "while answering"
+	if a.loading.Load() {
+		when = "while loading the model or answering"
+	}
+	return crashed(t.starter.spec.Name, when, int(a.pid.Load()), *t.starter.log.Load())
+}
+
+// An acceptance is what a worker said when it took a request.
+type acceptance struct {
+	pid     atomic.Int64 // 0: none has taken it
+	loading atomic.Bool
+}
+
+func (a *acceptance) read(_ int, h textproto.MIMEHeader) error {
+	var pid int64
+	var state State
+	if _, err := fmt.Sscan(h.Get(acceptHeader), &pid, &state); err == nil {
+		a.loading.Store(state == Loading)
+		a.pid.Store(pid)
+	}
+	return nil
+}
+
+// An answer is the body of a response. When it breaks off, the worker has died.
+type answer struct {
+	io.ReadCloser
+	ctx      context.Context // of the request
+	carrier  *transport
+	accepted *acceptance
+}
+
+func (b *answer) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && err != io.EOF && b.ctx.Err() == nil {
+		err = b.carrier.crashed(b.accepted)
+	}
+	return n, err
+}
