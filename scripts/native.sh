@@ -206,7 +206,8 @@ backends() {
 		if [ "$archs" = native ] && ! nvidia-smi -L >/dev/null 2>&1; then
 			archs="75-virtual;80-virtual;86-virtual;89-virtual;90-virtual"
 		fi
-		flags="$flags -DCMAKE_CUDA_COMPILER=$(command -v "$nvcc") -DCMAKE_CUDA_ARCHITECTURES=$archs"
+		nvcc="$(command -v "$nvcc")"
+		flags="$flags -DCMAKE_CUDA_COMPILER=$nvcc -DCUDAToolkit_ROOT=${nvcc%/bin/*} -DCMAKE_CUDA_ARCHITECTURES=$archs"
 		compiler="$compiler $("$nvcc" --version | tail -n 1)"
 	else
 		flags="$flags -DCMAKE_CUDA_COMPILER=NOTFOUND"

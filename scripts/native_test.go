@@ -22,7 +22,7 @@ echo library >"$2/lib/ollama/libggml-base.so.0"`,
 }
 
 // tools are the real ones that it needs. A PATH of these alone has no flock.
-var tools = []string{"bash", "cat", "chmod", "cp", "cut", "dirname", "go", "grep", "head", "ln", "mkdir", "mv", "readlink", "rm", "sed", "sha256sum", "shasum", "sleep", "tail", "tr"}
+var tools = []string{"bash", "cat", "chmod", "cp", "cut", "dirname", "go", "grep", "head", "ln", "mkdir", "mv", "readlink", "rm", "sed", "sha256sum", "shasum", "sleep", "tail", "tr", "uname"}
 
 type bench struct {
 	t     *testing.T
