@@ -26,11 +26,12 @@ took() {
 # cxx is the compiler that cgo and CMake will use.
 cxx() { echo "${CXX:-c++}"; }
 
-# header prints the path of a C++ header on the compiler's path, Homebrew's included.
+# header prints the path of a C++ header on the compiler's path, Homebrew's included: nothing when it
+# is not there.
 header() {
 	local brew=
 	if have brew; then brew="$(brew --prefix)"; fi
 	# The rule for make that the compiler writes names the file it found.
 	echo "#include <$1>" | "$(cxx)" -x c++ -std=c++17 ${brew:+"-I$brew/include"} -M - 2>/dev/null |
-		tr ' ' '\n' | grep "/$1\$" | head -n 1
+		tr ' ' '\n' | sed -n "s,^/.*/$1\$,&,p" | head -n 1 || true
 }

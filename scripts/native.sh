@@ -39,7 +39,7 @@ locate() {
 	version="${line%% *}" source="${line#* }"
 	if [ -z "$source" ]; then
 		say "fetching $module $version"
-		go mod download $module
+		go mod download $module || die "cannot fetch the Go module $module $version." "Check the network and GOPROXY, then run this again."
 		source="$(go list -m -f '{{.Dir}}' $module)"
 	fi
 	local user="${XDG_CACHE_HOME:-$HOME/.cache}" root
@@ -141,7 +141,7 @@ headers() {
 	place "$stb" stb/stb_image.h
 	rm -rf "$base/.stb"
 
-	dir="$(go mod download -json $miniaudio | sed -n 's/^[[:space:]]*"Dir": "\(.*\)",\{0,1\}$/\1/p')"
+	dir="$(go mod download -json $miniaudio | sed -n 's/^[[:space:]]*"Dir": "\(.*\)",\{0,1\}$/\1/p' || true)"
 	[ -e "$dir/miniaudio.h" ] || die "cannot fetch the Go module $miniaudio, which carries miniaudio.h." "Check the network and GOPROXY, then run this again."
 	place "$dir/miniaudio.h" miniaudio/miniaudio.h
 
