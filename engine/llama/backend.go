@@ -15,7 +15,10 @@ import (
 // instructions, some twenty times slower. Only the first call loads.
 func Backends(dirs ...string) {
 	backends.Do(func() {
-		logInit(logWarn)
+		logInit(verbosity)
+		// On a broken invariant ggml would call a debugger to print a trace, which
+		// takes seconds in which nobody learns that the worker is gone.
+		os.Setenv("GGML_NO_BACKTRACE", "1")
 		for _, dir := range append(dirs, backendDirs()...) {
 			if loadBackends(dir) > 0 {
 				backendDir = dir
@@ -31,7 +34,16 @@ var (
 	backendDir string
 )
 
-const logWarn logLevel = 3
+const (
+	logInfo logLevel = 2
+	logWarn logLevel = 3
+)
+
+var verbosity = logWarn
+
+// Verbose lets llama.cpp tell on stderr what it does, and not only what goes
+// wrong. It has to be called before anything else of this package.
+func Verbose() { verbosity = logInfo }
 
 func backendDirs() []string {
 	var dirs []string

@@ -20,6 +20,12 @@
 // From ollama's llama package, which links llama.cpp's common library.
 extern "C" int schema_to_grammar(const char * json_schema, char * grammar, size_t max_len);
 
+struct bise_watch {
+	std::atomic<bool>    cancel{false};
+	std::atomic<int64_t> nodes{0};
+	std::atomic<float>   progress{0};
+};
+
 // ---- logging
 
 static std::mutex  log_mutex;
@@ -27,7 +33,14 @@ static int         log_level = GGML_LOG_LEVEL_WARN;
 static int         log_last  = GGML_LOG_LEVEL_NONE; // level of the line being continued
 static std::string log_error, log_warning;
 
+// The watch of the batch that this thread has computed: a batch that is
+// cancelled fails on purpose, and what llama.cpp says of that is noise.
+static thread_local bise_watch * computing = nullptr;
+
 static void log_line(enum ggml_log_level level, const char * text, void *) {
+	if (computing && computing->cancel) {
+		return;
+	}
 	std::lock_guard<std::mutex> lock(log_mutex);
 	int l = level;
 	if (level == GGML_LOG_LEVEL_CONT) {
@@ -70,12 +83,6 @@ int bise_load_backends(const char * dir) {
 }
 
 // ---- watch
-
-struct bise_watch {
-	std::atomic<bool>    cancel{false};
-	std::atomic<int64_t> nodes{0};
-	std::atomic<float>   progress{0};
-};
 
 bise_watch * bise_watch_new(void) { return new bise_watch(); }
 void bise_watch_free(bise_watch * w) { delete w; }
@@ -201,7 +208,11 @@ void bise_pool_free(bise_pool * p) {
 	delete p;
 }
 
-int32_t bise_decode(struct llama_context * ctx, struct llama_batch batch) {
+int32_t bise_decode(struct llama_context * ctx, struct llama_batch batch, bise_watch * w) {
+	computing = w;
+	struct leave {
+		~leave() { computing = nullptr; }
+	} leave;
 	try {
 		return llama_decode(ctx, batch);
 	} catch (const std::exception & e) {

@@ -68,7 +68,8 @@ void        bise_pool_attach(bise_pool * p, struct llama_context * ctx);
 void        bise_pool_free(bise_pool * p);
 
 // decode and state functions with exceptions turned into failure.
-int32_t bise_decode(struct llama_context * ctx, struct llama_batch batch);
+// A batch that the watch cancelled ends without a line in the log.
+int32_t bise_decode(struct llama_context * ctx, struct llama_batch batch, bise_watch * w);
 size_t  bise_state_seq_set(struct llama_context * ctx, const uint8_t * src, size_t size, llama_seq_id seq);
 
 // Sampling settings. Zero means off for every penalty; see engine.Sampling.

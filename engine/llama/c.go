@@ -233,6 +233,7 @@ type lctx struct {
 	m     *model
 	batch C.struct_llama_batch
 	size  int // tokens the batch can take
+	w     *watch
 }
 
 func newContext(m *model, p contextParams, w *watch) (*lctx, error) {
@@ -245,7 +246,7 @@ func newContext(m *model, p contextParams, w *watch) (*lctx, error) {
 	if c == nil {
 		return nil, errors.New(orElse(lastLog(), "llama.cpp gave no reason"))
 	}
-	return &lctx{c: c, mem: C.llama_get_memory(c), m: m, batch: C.llama_batch_init(C.int32_t(p.batch), 0, 1), size: p.batch}, nil
+	return &lctx{c: c, mem: C.llama_get_memory(c), m: m, batch: C.llama_batch_init(C.int32_t(p.batch), 0, 1), size: p.batch, w: w}, nil
 }
 
 func (x *lctx) free() {
@@ -286,7 +287,7 @@ var (
 )
 
 // decode evaluates the batch. After errAborted none of it is in the memory.
-func (x *lctx) decode() error { return decodeError(C.bise_decode(x.c, x.batch)) }
+func (x *lctx) decode() error { return decodeError(C.bise_decode(x.c, x.batch, x.w.c)) }
 
 func decodeError(code C.int32_t) error {
 	switch code {
@@ -318,7 +319,7 @@ func (x *lctx) decodeEmbeddings(v []float32, pos, seq int, output bool) error {
 		unsafe.Slice(b.logits, n)[n-1] = 1
 	}
 	b.n_tokens = C.int32_t(n)
-	return decodeError(C.bise_decode(x.c, b))
+	return decodeError(C.bise_decode(x.c, b, x.w.c))
 }
 
 // logits copies the logits of output i of the last batch.

@@ -13,6 +13,11 @@ import (
 // Embed turns texts into vectors of length 1, pooled as the model says.
 func (e *Engine) Embed(ctx context.Context, r engine.EmbedRequest) (engine.Embeddings, error) {
 	s := &e.scheduler
+	release, err := e.use()
+	if err != nil {
+		return engine.Embeddings{}, err
+	}
+	defer release()
 	if !s.params.embeddings {
 		return engine.Embeddings{}, &engine.Error{Kind: engine.Unsupported, Msg: fmt.Sprintf("%s has no pooling and makes no embeddings", e.name), Advice: "Use an embedding model, such as E5 Mistral."}
 	}

@@ -32,7 +32,11 @@ type Engine struct {
 	vocab      tokenizer.Tokenizer
 	format     prompt.Format // nil for a model without chat
 	scheduler  scheduler
-	closing    sync.Once
+
+	// Requests hold model while they read it, outside the scheduler's goroutine;
+	// Close takes it to free the model.
+	model  sync.RWMutex
+	closed bool
 }
 
 var _ engine.Engine = (*Engine)(nil)
@@ -47,68 +51,79 @@ func (e *Engine) Info() engine.Info {
 
 // Close lets the answers being written finish, then frees the model.
 func (e *Engine) Close() error {
-	e.closing.Do(func() {
-		s := &e.scheduler
-		s.close()
-		if s.states != nil {
-			s.states.close()
-		}
-		s.x.free()
-		s.pool.free()
-		s.m.free()
-	})
+	s := &e.scheduler
+	s.close()
+	e.model.Lock()
+	defer e.model.Unlock()
+	if e.closed {
+		return nil
+	}
+	e.closed = true
+	if s.states != nil {
+		s.states.close()
+	}
+	s.x.free()
+	s.pool.free()
+	s.m.free()
 	return nil
+}
+
+// use keeps the model from being freed until release is called.
+func (e *Engine) use() (release func(), err error) {
+	e.model.RLock()
+	if e.closed {
+		e.model.RUnlock()
+		return nil, errClosed()
+	}
+	return e.model.RUnlock, nil
 }
 
 func errClosed() *engine.Error {
 	return &engine.Error{Kind: engine.Closed, Msg: "the engine is closed"}
 }
 
-func failed(err error) iter.Seq2[engine.Event, error] {
-	return func(yield func(engine.Event, error) bool) { yield(nil, err) }
-}
-
 // Chat answers a conversation.
 func (e *Engine) Chat(ctx context.Context, r engine.ChatRequest) iter.Seq2[engine.Event, error] {
 	return func(yield func(engine.Event, error) bool) {
-		arrived := time.Now()
-		j, err := e.chatJob(ctx, &r)
-		if err != nil {
-			yield(nil, err)
-			return
-		}
-		j.arrived = arrived
-		e.run(ctx, j, yield)
+		e.run(ctx, func() (*job, error) { return e.chatJob(ctx, &r) }, yield)
 	}
 }
 
 // Complete continues a text, or fills in what lies between two.
 func (e *Engine) Complete(ctx context.Context, r engine.CompletionRequest) iter.Seq2[engine.Event, error] {
 	return func(yield func(engine.Event, error) bool) {
-		arrived := time.Now()
-		j, err := e.completionJob(&r)
-		if err != nil {
-			yield(nil, err)
-			return
-		}
-		j.arrived = arrived
-		e.run(ctx, j, yield)
+		e.run(ctx, func() (*job, error) { return e.completionJob(&r) }, yield)
 	}
 }
 
-// run hands a job to the scheduler and passes its events on. While the prompt is
-// read it looks itself how far that is.
-func (e *Engine) run(ctx context.Context, j *job, yield func(engine.Event, error) bool) {
+// begin makes a job and hands it to the scheduler.
+func (e *Engine) begin(ctx context.Context, make func() (*job, error)) (*job, error) {
 	if ctx.Err() != nil {
-		yield(nil, context.Cause(ctx))
-		return
+		return nil, context.Cause(ctx)
 	}
-	s := &e.scheduler
-	j.out = newStream()
-	if err := s.submit(j); err != nil {
+	arrived := time.Now()
+	release, err := e.use()
+	if err != nil {
+		return nil, err
+	}
+	j, err := make()
+	release()
+	if err != nil {
+		return nil, err
+	}
+	j.arrived, j.out = arrived, newStream()
+	return j, e.scheduler.submit(j)
+}
+
+// run passes a job's events on. While the prompt is read it looks itself how far
+// that is.
+func (e *Engine) run(ctx context.Context, make func() (*job, error), yield func(engine.Event, error) bool) {
+	j, err := e.begin(ctx, make)
+	if err != nil {
 		yield(nil, err)
 		return
 	}
+	s := &e.scheduler
 	defer s.cancel(j) // of no effect after the end
 	tick := time.NewTicker(400 * time.Millisecond)
 	defer tick.Stop()
@@ -149,6 +164,11 @@ func (e *Engine) run(ctx context.Context, j *job, yield func(engine.Event, error
 
 // Tokenize gives the token ids of a text or of a whole request.
 func (e *Engine) Tokenize(_ context.Context, r engine.TokenizeRequest) (engine.Tokens, error) {
+	release, err := e.use()
+	if err != nil {
+		return engine.Tokens{}, err
+	}
+	defer release()
 	var ids []token
 	switch {
 	case r.Text != nil && r.Chat == nil && r.FIM == nil:
@@ -162,12 +182,11 @@ func (e *Engine) Tokenize(_ context.Context, r engine.TokenizeRequest) (engine.T
 			return engine.Tokens{}, err
 		}
 	case r.FIM != nil && r.Text == nil && r.Chat == nil:
-		var err error
 		if ids, err = e.fill(r.FIM); err != nil {
 			return engine.Tokens{}, err
 		}
 	default:
-		return engine.Tokens{}, &engine.Error{Kind: engine.Invalid, Param: "text", Msg: "exactly one of text, chat and fim has to be given"}
+		return engine.Tokens{}, &engine.Error{Kind: engine.Invalid, Msg: "exactly one of text, chat and fim has to be given"}
 	}
 	out := engine.Tokens{IDs: ids, Pieces: make([]string, len(ids))}
 	if out.IDs == nil {

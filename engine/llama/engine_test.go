@@ -3,61 +3,72 @@
 package llama
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/engine/enginetest"
+	"github.com/bise-sh/bise/gguf/tinymodel"
 )
 
+// tiny writes a model of random weights and returns its path.
+func tiny(t testing.TB, o tinymodel.Options) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "tiny.gguf")
+	if err := tinymodel.Write(path, o); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func open(t testing.TB, path string, o engine.LoadOptions) *Engine {
+	t.Helper()
+	e, err := Open(t.Context(), path, o, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { e.Close() })
+	return e
+}
+
+func TestContract(t *testing.T) {
+	models := map[string]tinymodel.Options{
+		"mistral":  tinymodel.Mistral(),
+		"chatml":   tinymodel.ChatML(),
+		"embedder": tinymodel.Embedder(),
+		"mamba":    tinymodel.Mamba(),
+	}
+	for name, o := range models {
+		t.Run(name, func(t *testing.T) {
+			path := tiny(t, o)
+			e := open(t, path, engine.LoadOptions{})
+			var control []int32
+			for id := range int32(e.vocab.Len()) {
+				if e.vocab.IsControl(id) && id != e.scheduler.m.eos() {
+					control = append(control, id)
+				}
+			}
+			enginetest.Run(t, enginetest.Suite{
+				Open:          func(t *testing.T) engine.Engine { return open(t, path, engine.LoadOptions{Threads: 1}) },
+				Ban:           control,
+				EndToken:      e.scheduler.m.eos(),
+				BatchNumerics: true,
+			})
+		})
+	}
+}
+
+// realModel is a small model that people have used before, where there is one.
 func realModel(t testing.TB) string {
-	cache, _ := os.UserCacheDir()
+	t.Helper()
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		t.Skip(err)
+	}
 	path := filepath.Join(cache, "bise-fixtures", "SmolLM2-135M-Instruct.Q4_1.gguf")
 	if _, err := os.Stat(path); err != nil {
 		t.Skip("no real model at hand")
 	}
 	return path
-}
-
-func TestReal(t *testing.T) {
-	e, err := Open(t.Context(), realModel(t), engine.LoadOptions{StateDir: t.TempDir()}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer e.Close()
-	t.Logf("%+v", e.Info())
-	zero := 0.0
-	max := 60
-	for range 2 {
-		for ev, err := range e.Complete(context.Background(), engine.CompletionRequest{Prompt: "The capital of France is", Sampling: engine.Sampling{Temperature: &zero, MaxTokens: &max}}) {
-			t.Logf("%#v %v", ev, err)
-		}
-	}
-}
-
-func TestSpeed(t *testing.T) {
-	for _, flash := range []bool{true, false} {
-		e, err := Open(t.Context(), realModel(t), engine.LoadOptions{FlashAttn: &flash}, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		zero := 0.0
-		max := 100
-		for _, n := range []int{512, 2000, 3500} {
-			ids := make([]int32, n)
-			for i := range ids {
-				ids[i] = int32(1000 + (i*7919)%20000+n)
-			}
-			for ev, err := range e.Complete(context.Background(), engine.CompletionRequest{Tokens: ids, Sampling: engine.Sampling{Temperature: &zero, MaxTokens: &max, MinTokens: 100}}) {
-				if d, ok := ev.(engine.Done); ok {
-					t.Logf("flash %v n %d: prefill %.0f decode %.1f", flash, n, d.Timings.PrefillRate(), d.Timings.DecodeRate())
-				}
-				if err != nil {
-					t.Fatal(err)
-				}
-			}
-		}
-		e.Close()
-	}
 }

@@ -114,7 +114,7 @@ func (e *Engine) shorten(ctx context.Context, r *engine.ChatRequest, whole []tok
 		}
 	}
 	if found == nil {
-		return nil, prompt.Prompt{}, nil, nil, nil, engine.ErrTooLong(shortest+len(whole)-len(whole), e.scheduler.limit)
+		return nil, prompt.Prompt{}, nil, nil, nil, engine.ErrTooLong(shortest, e.scheduler.limit)
 	}
 	return found.r, found.p, found.ids, found.places, found.left, nil
 }
@@ -212,12 +212,15 @@ func (e *Engine) fill(r *engine.CompletionRequest) ([]token, error) {
 		}
 		return slices.Clone(r.Tokens), nil
 	}
-	if e.format == nil || r.Suffix == "" {
+	if r.Suffix == "" {
 		var ids []token
 		if e.scheduler.m.addBOS() && e.scheduler.m.bos() >= 0 {
 			ids = append(ids, e.scheduler.m.bos())
 		}
 		return append(ids, e.vocab.Encode(r.Prompt, false)...), nil
+	}
+	if e.format == nil || !e.info.Can.FIM {
+		return nil, &engine.Error{Kind: engine.Unsupported, Msg: fmt.Sprintf("%s cannot fill in the middle", e.name), Advice: "Use a code model, such as Codestral."}
 	}
 	p, err := e.format.Fill(r.Prompt, r.Suffix)
 	if err != nil {

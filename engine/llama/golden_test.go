@@ -1,0 +1,114 @@
+//go:build cgo
+
+package llama
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/bise-sh/bise/engine"
+)
+
+const fixtures = "../../../shared/fixtures"
+
+// golden reads the tensors of a safetensors file as float64.
+func golden(t *testing.T, model string) map[string][]float64 {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(fixtures, "models", model, "golden.safetensors"))
+	if err != nil {
+		t.Skip("no fixtures at hand: ", err)
+	}
+	n := binary.LittleEndian.Uint64(data)
+	var head map[string]struct {
+		Dtype   string `json:"dtype"`
+		Offsets []int  `json:"data_offsets"`
+	}
+	if err := json.Unmarshal(data[8:8+n], &head); err != nil {
+		t.Fatal(err)
+	}
+	out := map[string][]float64{}
+	for name, h := range head {
+		if name == "__metadata__" {
+			continue
+		}
+		raw := data[8+int(n):][h.Offsets[0]:h.Offsets[1]]
+		switch h.Dtype {
+		case "F32":
+			for ; len(raw) > 0; raw = raw[4:] {
+				out[name] = append(out[name], float64(math.Float32frombits(binary.LittleEndian.Uint32(raw))))
+			}
+		case "I64":
+			for ; len(raw) > 0; raw = raw[8:] {
+				out[name] = append(out[name], float64(int64(binary.LittleEndian.Uint64(raw))))
+			}
+		}
+	}
+	return out
+}
+
+func ints(v []float64) []int32 {
+	out := make([]int32, len(v))
+	for i, x := range v {
+		out[i] = int32(x)
+	}
+	return out
+}
+
+// TestGolden compares logits and greedy continuations with what Hugging Face's
+// transformers made of the same weights in float32.
+func TestGolden(t *testing.T) {
+	no := false
+	for _, model := range []string{"mistral-7b-v0.1", "mixtral-8x7b", "codestral-mamba-7b"} {
+		t.Run(model, func(t *testing.T) {
+			want := golden(t, model)
+			e := open(t, filepath.Join(fixtures, "gguf", model+".f32.gguf"), engine.LoadOptions{KVType: "f32", FlashAttn: &no})
+			ids := ints(want["input_ids"])
+			rows, err := e.Logits(t.Context(), ids)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if worst := worstError(t, slices.Concat(rows...), want["logits"]); worst > 5e-5 {
+				t.Errorf("a logit is off by %g", worst)
+			}
+			greedy, max := 0.0, len(want["greedy"])
+			a := e.completionTokens(t, engine.CompletionRequest{Tokens: ids, Sampling: engine.Sampling{Temperature: &greedy, MaxTokens: &max, MinTokens: max, Logprobs: true}})
+			if !slices.Equal(a, ints(want["greedy"])) {
+				t.Errorf("the continuation is %v, want %v", a, want["greedy"])
+			}
+		})
+	}
+}
+
+func worstError(t *testing.T, got []float32, want []float64) float64 {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("there are %d numbers, want %d", len(got), len(want))
+	}
+	worst := 0.0
+	for i := range got {
+		worst = max(worst, math.Abs(float64(got[i])-want[i]))
+	}
+	t.Logf("the largest error is %g", worst)
+	return worst
+}
+
+// completionTokens are the ids of what a completion wrote.
+func (e *Engine) completionTokens(t *testing.T, r engine.CompletionRequest) (ids []int32) {
+	t.Helper()
+	for ev, err := range e.Complete(t.Context(), r) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d, ok := ev.(engine.TextDelta); ok {
+			for _, l := range d.Logprobs {
+				ids = append(ids, l.ID)
+			}
+		}
+	}
+	return ids
+}

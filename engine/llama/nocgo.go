@@ -1,0 +1,65 @@
+//go:build !cgo
+
+// Package llama keeps the contract of package engine with llama.cpp. This build
+// has no cgo, and so no llama.cpp: models are reached over endpoints only.
+package llama
+
+import (
+	"context"
+	"runtime"
+	"time"
+
+	"github.com/bise-sh/bise/engine"
+)
+
+// An Engine is what [Open] would return.
+type Engine struct{ engine.Engine }
+
+func errNoCgo() error {
+	return &engine.Error{
+		Kind:   engine.Unsupported,
+		Msg:    "this build of bise has no engine of its own",
+		Advice: "Use a server (`bise ask -m endpoint/model`), or a build with cgo.",
+	}
+}
+
+// Open fails.
+func Open(context.Context, string, engine.LoadOptions, func(float64)) (*Engine, error) {
+	return nil, errNoCgo()
+}
+
+// A Device is a processor that models can be computed on.
+type Device struct {
+	Name        string `json:"name"`
+	Description string `json:"description"`
+	GPU         bool   `json:"gpu"`
+	Free        int64  `json:"free_bytes"`
+	Total       int64  `json:"total_bytes"`
+}
+
+// Devices lists none.
+func Devices() (list []Device, dir string) { return nil, "" }
+
+// Verbose does nothing.
+func Verbose() {}
+
+// Threads is how many threads would compute.
+func Threads() int { return runtime.GOMAXPROCS(0) }
+
+// A BareLoop is how long llama.cpp takes when nothing but a loop is around it.
+type BareLoop struct{ Prefill, Decode time.Duration }
+
+// Bare fails.
+func (e *Engine) Bare([]int32, int) (BareLoop, error) { return BareLoop{}, errNoCgo() }
+
+// A StateCost is what it takes to save a conversation and to bring it back.
+type StateCost struct {
+	Bytes         int
+	Save, Restore time.Duration
+}
+
+// StateCost fails.
+func (e *Engine) StateCost([]int32) (StateCost, error) { return StateCost{}, errNoCgo() }
+
+// Logits fails.
+func (e *Engine) Logits(context.Context, []int32) ([][]float32, error) { return nil, errNoCgo() }
