@@ -17,7 +17,7 @@ const (
 // sampling reads how tokens are chosen. Names and ranges are La Plateforme's;
 // unless strict, also those of OpenAI, vLLM and llama.cpp.
 func (o *object) sampling() engine.Sampling {
-	hottest := 2.0 // OpenAI's, whose clients know no other
+	hottest := 5.0 // as the contract has it; OpenAI allows 2
 	if o.r.strict {
 		hottest = 1.5
 	}

@@ -9,28 +9,20 @@ package remote
 import (
 	"context"
 	"iter"
+	"net"
 	"net/http"
+	"net/url"
+	"sync"
+	"time"
 
 	"github.com/bise-sh/bise/engine"
 )
 
-// A Dialect is the way a server speaks the API.
-type Dialect string
-
-const (
-	// Auto is found out: La Plateforme by its host, bise by asking, else OpenAI.
-	Auto Dialect = ""
-	// Bise loses nothing: every event comes back as the server's engine made it.
-	Bise Dialect = "bise"
-	// Plateforme is Mistral's hosted API.
-	Plateforme Dialect = "plateforme"
-	// OpenAI is what vLLM, llama.cpp and most others speak.
-	OpenAI Dialect = "openai"
-)
-
 // Config says which server and model.
 type Config struct {
-	URL     string // http://host:port, with or without the trailing /v1
+	// URL is where the server is, with or without a trailing /v1. Without a scheme
+	// it is https, or http on this machine.
+	URL     string
 	Key     string // bearer token; "": none is sent
 	Model   string // sent with each request
 	Dialect Dialect
@@ -47,43 +39,113 @@ type Config struct {
 }
 
 // An Engine is a model on a server.
-type Engine struct{ c Config }
+type Engine struct {
+	c    Config
+	base *url.URL
+	http *http.Client
+	own  bool // http is nobody else's
+
+	known knowledge
+
+	mu      sync.Mutex
+	closed  bool
+	running sync.WaitGroup
+}
 
 var _ engine.Engine = (*Engine)(nil)
 
-// New makes an engine of a model on a server. It does not connect yet.
-func New(c Config) (*Engine, error) { return &Engine{c: c}, nil }
+// New makes an engine of a model on a server. It does not connect yet. The error
+// is of kind Invalid: the URL is none.
+func New(c Config) (*Engine, error) {
+	base, err := baseURL(c.URL)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.Dialect.check(); err != nil {
+		return nil, err
+	}
+	e := &Engine{c: c, base: base}
+	client := c.HTTP
+	if client == nil {
+		client, e.own = &http.Client{Transport: newTransport()}, true
+	}
+	guarded := *client
+	guarded.CheckRedirect = sameHost(client.CheckRedirect)
+	e.http = &guarded
+	return e, nil
+}
+
+// newTransport keeps a connection for each of the requests that are usually made
+// at once.
+func newTransport() *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.DialContext = (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext
+	t.MaxIdleConnsPerHost = 16
+	return t
+}
 
 // Unix is a client whose connections all go to a unix socket, whatever host a URL
 // names.
-func Unix(socket string) *http.Client { return &http.Client{} }
-
-// Info describes the model as far as the server tells.
-func (e *Engine) Info() engine.Info { return engine.Info{Model: e.c.Model} }
+func Unix(socket string) *http.Client {
+	t := newTransport()
+	t.Proxy = nil
+	t.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", socket)
+	}
+	t.DisableCompression = true
+	return &http.Client{Transport: t}
+}
 
 // Chat answers a conversation.
 func (e *Engine) Chat(ctx context.Context, req engine.ChatRequest) iter.Seq2[engine.Event, error] {
-	return func(yield func(engine.Event, error) bool) {
-		yield(nil, engine.Errorf(engine.Unsupported, "not yet"))
-	}
+	return e.generate(ctx, func(d Dialect) (call, error) {
+		if err := req.Check(); err != nil {
+			return call{}, err
+		}
+		req.Model = e.model(req.Model)
+		return d.chat(req)
+	})
 }
 
 // Complete continues a text or fills in the middle.
 func (e *Engine) Complete(ctx context.Context, req engine.CompletionRequest) iter.Seq2[engine.Event, error] {
-	return func(yield func(engine.Event, error) bool) {
-		yield(nil, engine.Errorf(engine.Unsupported, "not yet"))
+	return e.generate(ctx, func(d Dialect) (call, error) {
+		if err := req.Check(); err != nil {
+			return call{}, err
+		}
+		req.Model = e.model(req.Model)
+		return d.complete(req)
+	})
+}
+
+func (e *Engine) model(requested string) string {
+	if e.c.Model != "" {
+		return e.c.Model
 	}
+	return requested
 }
 
-// Embed turns texts into vectors.
-func (e *Engine) Embed(ctx context.Context, req engine.EmbedRequest) (engine.Embeddings, error) {
-	return engine.Embeddings{}, engine.Errorf(engine.Unsupported, "not yet")
-}
-
-// Tokenize gives token ids; only another bise can.
-func (e *Engine) Tokenize(ctx context.Context, req engine.TokenizeRequest) (engine.Tokens, error) {
-	return engine.Tokens{}, engine.Errorf(engine.Unsupported, "not yet")
+// begin notes a call, which Close waits for until end is called.
+func (e *Engine) begin(ctx context.Context) (end func(), err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return nil, engine.Errorf(engine.Closed, "the engine is closed")
+	}
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	e.running.Add(1)
+	return e.running.Done, nil
 }
 
 // Close waits for the answers being read and lets go of the connections.
-func (e *Engine) Close() error { return nil }
+func (e *Engine) Close() error {
+	e.mu.Lock()
+	e.closed = true
+	e.mu.Unlock()
+	e.running.Wait()
+	e.http.CloseIdleConnections()
+	return nil
+}

@@ -1,0 +1,368 @@
+package remote
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"iter"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/engine/wire"
+)
+
+// generate runs a request for text.
+func (e *Engine) generate(ctx context.Context, make func(Dialect) (call, error)) iter.Seq2[engine.Event, error] {
+	return func(yield func(engine.Event, error) bool) {
+		end, err := e.begin(ctx)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		defer end()
+		ctx, cancel := context.WithCancel(ctx) // leaving the loop ends the request
+		defer cancel()
+		if err := e.answer(ctx, cancel, make, yield); err != nil && err != errLeft {
+			yield(nil, err)
+		}
+	}
+}
+
+// errLeft says that the caller has left the loop.
+var errLeft = errors.New("the caller has left")
+
+func (e *Engine) answer(ctx context.Context, cancel func(), make func(Dialect) (call, error), yield func(engine.Event, error) bool) error {
+	dialect, err := e.dialect(ctx)
+	if err != nil {
+		return err
+	}
+	c, err := make(dialect)
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	resp, err := e.post(ctx, c.path, c.body, streamType)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	a := newAnswer(c, start, yield)
+	if strings.HasPrefix(resp.Header.Get("Content-Type"), jsonType) { // a server that does not stream
+		var whole wire.Answer
+		if err := e.decode(ctx, resp, &whole); err != nil {
+			return err
+		}
+		if err := a.add(&whole); err != nil {
+			return err
+		}
+		return a.end(true)
+	}
+	return e.stream(ctx, cancel, resp, a)
+}
+
+// lastWords is how long a connection is kept open for the end of a stream that
+// has said it is done. Only a connection read to its end is used again.
+const lastWords = 250 * time.Millisecond
+
+func (e *Engine) stream(ctx context.Context, cancel func(), resp *http.Response, a *answer) error {
+	events := newSSEReader(resp.Body)
+	for {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		m, err := events.next()
+		switch {
+		case err == io.EOF && a.finished():
+			return a.end(false)
+		case err == io.EOF:
+			return e.broken(ctx, io.ErrUnexpectedEOF, "read the answer of "+e.base.Host)
+		case err != nil:
+			return e.broken(ctx, err, "read the answer of "+e.base.Host)
+		case m.comment:
+			if err := a.comment(m.text); err != nil {
+				return err
+			}
+		case string(m.text) == wire.Done:
+			if err := a.end(true); err != nil {
+				return err
+			}
+			defer time.AfterFunc(lastWords, cancel).Stop()
+			io.Copy(io.Discard, resp.Body)
+			return nil
+		default:
+			if err := e.event(a, m.text); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (e *Engine) event(a *answer, data []byte) error {
+	var chunk wire.Answer
+	if err := json.Unmarshal(data, &chunk); err != nil {
+		return engine.Errorf(engine.Internal, "read the answer of %s: %w", e.base.Host, err)
+	}
+	if chunk.Error == nil && len(chunk.Choices) == 0 && bytes.Contains(data, []byte(`"object":"error"`)) {
+		return readFailure(e.base.Host, http.StatusInternalServerError, data) // vLLM's way, in older versions
+	}
+	if f := chunk.Error; f != nil {
+		if err := a.pieces(&chunk); err != nil {
+			return err
+		}
+		if ours, ok := f.Engine(); ok {
+			return ours
+		}
+		return readFailure(e.base.Host, http.StatusInternalServerError, data)
+	}
+	return a.add(&chunk)
+}
+
+// An answer turns what a server sends into events.
+type answer struct {
+	call    call
+	yield   func(engine.Event, error) bool
+	choices map[int]*choice
+	id      string
+	usage   *engine.Usage
+	timings *engine.Timings
+
+	start, first, last time.Time // of the text, as it comes in
+}
+
+type choice struct {
+	index  int
+	echo   echo
+	calls  []*engine.ToolCall // not yet told
+	called bool
+	done   bool
+}
+
+func newAnswer(c call, start time.Time, yield func(engine.Event, error) bool) *answer {
+	return &answer{call: c, yield: yield, choices: map[int]*choice{}, start: start}
+}
+
+func (a *answer) emit(ev engine.Event) error {
+	if !a.yield(ev, nil) {
+		return errLeft
+	}
+	return nil
+}
+
+func (a *answer) comment(text []byte) error {
+	ev, ours := wire.ReadComment(text)
+	if !ours || !a.call.whole || len(a.choices) > 0 {
+		return nil
+	}
+	return a.emit(ev)
+}
+
+// maxChoice bounds the index of a choice.
+const maxChoice = 1024
+
+func (a *answer) choice(index int) (*choice, error) {
+	c, ok := a.choices[index]
+	if !ok {
+		if index < 0 || index >= maxChoice {
+			return nil, engine.Errorf(engine.Internal, "the server answered with choice %d", index)
+		}
+		c = &choice{index: index, echo: echo{prefix: a.call.echo}}
+		a.choices[index] = c
+	}
+	return c, nil
+}
+
+// finished reports whether there are choices and all have finished.
+func (a *answer) finished() bool {
+	for _, c := range a.choices {
+		if !c.done {
+			return false
+		}
+	}
+	return len(a.choices) > 0
+}
+
+// add takes a chunk, or a whole answer.
+func (a *answer) add(chunk *wire.Answer) error {
+	if chunk.ID != "" {
+		a.id = chunk.ID
+	}
+	if chunk.Usage != nil {
+		a.usage = chunk.Usage
+	}
+	if x := chunk.Bise; x != nil && a.call.whole {
+		a.timings = x.Timings
+	}
+	if err := a.pieces(chunk); err != nil {
+		return err
+	}
+	for i := range chunk.Choices {
+		w := &chunk.Choices[i]
+		if w.FinishReason == nil || *w.FinishReason == "" {
+			continue
+		}
+		c, err := a.choice(w.Index)
+		if err != nil {
+			return err
+		}
+		reason := *w.FinishReason
+		if w.Finish != "" && a.call.whole {
+			reason = w.Finish
+		}
+		if err := a.finish(c, reason); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pieces tells what a chunk adds to the choices.
+func (a *answer) pieces(chunk *wire.Answer) error {
+	for i := range chunk.Choices {
+		w := &chunk.Choices[i]
+		c, err := a.choice(w.Index)
+		if err != nil {
+			return err
+		}
+		if c.done {
+			continue
+		}
+		logprobs := w.Logprobs.Engine()
+		if w.Text != nil {
+			if err := a.text(c, *w.Text, logprobs); err != nil {
+				return err
+			}
+		}
+		m := w.Delta
+		if m == nil {
+			m = w.Message
+		}
+		if m == nil {
+			continue
+		}
+		if err := a.message(c, m, logprobs); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *answer) message(c *choice, m *wire.Message, logprobs []engine.Logprob) error {
+	if err := a.thinking(c, m.ReasoningContent); err != nil {
+		return err
+	}
+	if m.ReasoningContent == "" {
+		if err := a.thinking(c, m.Reasoning); err != nil {
+			return err
+		}
+	}
+	for _, k := range m.Content {
+		var err error
+		switch k.Type {
+		case engine.ThinkingChunk:
+			err = a.thinking(c, k.Text)
+		case engine.TextChunk:
+			err = a.text(c, k.Text, logprobs)
+			logprobs = nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if len(logprobs) > 0 {
+		if err := a.text(c, "", logprobs); err != nil {
+			return err
+		}
+	}
+	for i := range m.ToolCalls {
+		if err := a.toolCall(c, m.ToolCalls[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *answer) text(c *choice, text string, logprobs []engine.Logprob) error {
+	text = c.echo.strip(text)
+	if text == "" && len(logprobs) == 0 {
+		return nil
+	}
+	a.tick()
+	return a.emit(engine.TextDelta{Choice: c.index, Text: text, Logprobs: logprobs})
+}
+
+func (a *answer) thinking(c *choice, text string) error {
+	if text == "" {
+		return nil
+	}
+	a.tick()
+	return a.emit(engine.ThinkingDelta{Choice: c.index, Text: text})
+}
+
+func (a *answer) tick() {
+	a.last = time.Now()
+	if a.first.IsZero() {
+		a.first = a.last
+	}
+}
+
+func (a *answer) finish(c *choice, reason engine.FinishReason) error {
+	if c.done {
+		return nil
+	}
+	if reason == wire.FinishError {
+		return engine.Errorf(engine.Internal, "the server ended its answer with an error and did not say which")
+	}
+	if err := a.flushCalls(c); err != nil {
+		return err
+	}
+	c.done = true
+	switch {
+	case reason == engine.FinishLength, reason == engine.FinishModelLength:
+	case c.called && !a.call.whole, reason == engine.FinishToolCalls:
+		reason = engine.FinishToolCalls
+	case !a.call.whole: // other servers have more names for it
+		reason = engine.FinishStop
+	}
+	return a.emit(engine.Finish{Choice: c.index, Reason: reason})
+}
+
+// end ends an answer; said tells that the server said so, and did not just stop.
+func (a *answer) end(said bool) error {
+	if len(a.choices) == 0 || a.call.whole && (!a.finished() || a.usage == nil) {
+		return engine.Errorf(engine.Internal, "the server's answer is not whole")
+	}
+	if said {
+		for i := range maxChoice {
+			if c, ok := a.choices[i]; ok && !c.done {
+				if err := a.finish(c, engine.FinishStop); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	done := engine.Done{}
+	if a.usage != nil {
+		done.Usage = *a.usage
+	}
+	if a.timings != nil {
+		done.Timings = *a.timings
+	} else {
+		done.Timings = a.measured(done.Usage)
+	}
+	return a.emit(done)
+}
+
+// measured are the timings as they look from here.
+func (a *answer) measured(u engine.Usage) engine.Timings {
+	t := engine.Timings{Evaluated: u.PromptTokens - u.Cached(), Generated: u.CompletionTokens}
+	if !a.first.IsZero() {
+		t.FirstToken = a.first.Sub(a.start)
+		t.Prefill = t.FirstToken
+		t.Decode = a.last.Sub(a.first)
+	}
+	return t
+}

@@ -1,0 +1,169 @@
+package remote
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/bise-sh/bise/engine"
+)
+
+// knowledge is what was learnt of a server.
+type knowledge struct {
+	mu      sync.Mutex
+	dialect Dialect
+	info    *engine.Info
+	asked   bool // for info, of a server whose answer does not change
+}
+
+// patience is how long Info waits for a server.
+const patience = 2 * time.Second
+
+// Info describes the model as far as the server tells, which bise does each time
+// and others once. What others do not tell of a model's abilities is taken for
+// given: they say themselves what they cannot do.
+func (e *Engine) Info() engine.Info {
+	// The contract has no context here, so there is none to pass on.
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	end, err := e.begin(ctx)
+	if err != nil {
+		return e.lastInfo()
+	}
+	defer end()
+	dialect, err := e.dialect(ctx)
+	if err != nil {
+		return e.lastInfo()
+	}
+	if dialect == Bise {
+		var info engine.Info
+		if e.get(ctx, infoPath(e.c.Model), &info) == nil {
+			e.known.learn(info)
+		}
+		return e.lastInfo()
+	}
+	if e.known.firstTime() {
+		var m modelCard
+		if e.get(ctx, "/v1/models/"+url.PathEscape(e.c.Model), &m) == nil {
+			e.known.learn(m.info(e.c.Model, dialect))
+		}
+	}
+	return e.lastInfo()
+}
+
+func infoPath(model string) string {
+	return "/v1/bise/info?" + url.Values{"model": {model}}.Encode()
+}
+
+func (e *Engine) lastInfo() engine.Info {
+	e.known.mu.Lock()
+	defer e.known.mu.Unlock()
+	switch {
+	case e.known.info != nil:
+		return *e.known.info
+	case e.c.Dialect == Bise || e.known.dialect == Bise:
+		return engine.Info{Model: e.c.Model}
+	}
+	return modelCard{}.info(e.c.Model, OpenAI)
+}
+
+func (k *knowledge) learn(i engine.Info) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.info = &i
+}
+
+func (k *knowledge) firstTime() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	first := !k.asked
+	k.asked = true
+	return first
+}
+
+// A modelCard is what La Plateforme, and vLLM in a field of its own, say of a
+// model.
+type modelCard struct {
+	MaxContextLength int `json:"max_context_length"`
+	MaxModelLen      int `json:"max_model_len"` // vLLM's
+	Capabilities     *struct {
+		Chat      bool `json:"completion_chat"`
+		FIM       bool `json:"completion_fim"`
+		Functions bool `json:"function_calling"`
+		Vision    bool `json:"vision"`
+		Reasoning bool `json:"reasoning"`
+	} `json:"capabilities"`
+}
+
+func (m modelCard) info(model string, d Dialect) engine.Info {
+	i := engine.Info{
+		Model: model, ContextLength: max(m.MaxContextLength, m.MaxModelLen),
+		Can: engine.Capabilities{Chat: true, FIM: true, Vision: true, Tools: true, Embed: true, Thinking: true},
+	}
+	if c := m.Capabilities; c != nil && d == Plateforme {
+		i.Can = engine.Capabilities{
+			Chat: c.Chat, FIM: c.FIM, Vision: c.Vision, Tools: c.Functions, Thinking: c.Reasoning,
+			Embed: !c.Chat && !c.FIM, // the card has no flag for it
+		}
+	}
+	return i
+}
+
+// dialect is the one configured, or finds it out.
+func (e *Engine) dialect(ctx context.Context) (Dialect, error) {
+	if e.c.Dialect != Auto {
+		return e.c.Dialect, nil
+	}
+	host := e.base.Hostname()
+	if host == "mistral.ai" || strings.HasSuffix(host, ".mistral.ai") {
+		return Plateforme, nil
+	}
+	e.known.mu.Lock()
+	known := e.known.dialect
+	e.known.mu.Unlock()
+	if known != Auto {
+		return known, nil
+	}
+	found, err := e.probe(ctx)
+	if err != nil {
+		return Auto, err
+	}
+	e.known.mu.Lock()
+	defer e.known.mu.Unlock()
+	e.known.dialect = found
+	return found, nil
+}
+
+// probe asks a server whether it is bise.
+func (e *Engine) probe(ctx context.Context) (Dialect, error) {
+	resp, err := e.send(ctx, http.MethodGet, infoPath(e.c.Model), nil, jsonType)
+	if err != nil {
+		return Auto, err
+	}
+	if resp.StatusCode != http.StatusOK {
+		failed, ours := e.failure(resp)
+		switch {
+		case ours:
+			return Bise, nil
+		case failed.Kind == engine.Denied, failed.Kind == engine.Busy, failed.Kind == engine.Network:
+			return Auto, failed // which says nothing about the server
+		}
+		return OpenAI, nil
+	}
+	var info struct {
+		Can *engine.Capabilities `json:"capabilities"`
+	}
+	if err := e.decode(ctx, resp, &info); err != nil {
+		if engine.KindOf(err) == engine.Internal { // it came, and is something else
+			return OpenAI, nil
+		}
+		return Auto, err
+	}
+	if info.Can != nil {
+		return Bise, nil
+	}
+	return OpenAI, nil
+}

@@ -1,0 +1,164 @@
+package remote
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/bise-sh/bise/engine"
+)
+
+const (
+	maxFailure = 64 << 10 // bytes of an error's body
+	maxWait    = time.Minute
+	firstWait  = 500 * time.Millisecond
+)
+
+// encode is json.Marshal that leaves <, > and & alone, so that requests stay
+// short. What cannot be written is the caller's mistake.
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, engine.Errorf(engine.Invalid, "write the request: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+// post sends a request and gives its answer, whose body the caller closes. An
+// answer that is an error comes back as one.
+func (e *Engine) post(ctx context.Context, path string, body any, accept string) (*http.Response, error) {
+	data, err := encode(body)
+	if err != nil {
+		return nil, err
+	}
+	for try := 0; ; try++ {
+		resp, err := e.send(ctx, http.MethodPost, path, data, accept)
+		if err != nil {
+			return nil, err
+		}
+		if resp.StatusCode/100 == 2 {
+			return resp, nil
+		}
+		wait, again := retryAfter(resp, try)
+		failed, _ := e.failure(resp)
+		if !again || try >= e.c.Retries {
+			return nil, failed
+		}
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-time.After(wait):
+		}
+	}
+}
+
+// get asks for a small JSON value.
+func (e *Engine) get(ctx context.Context, path string, v any) error {
+	resp, err := e.send(ctx, http.MethodGet, path, nil, jsonType)
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode != http.StatusOK {
+		failed, _ := e.failure(resp)
+		return failed
+	}
+	return e.decode(ctx, resp, v)
+}
+
+const (
+	jsonType   = "application/json"
+	streamType = "text/event-stream"
+)
+
+func (e *Engine) send(ctx context.Context, method, path string, body []byte, accept string) (*http.Response, error) {
+	target := strings.TrimSuffix(e.base.String(), "/") + path
+	req, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body))
+	if err != nil {
+		return nil, engine.Errorf(engine.Invalid, "make a request to %s: %w", e.base.Host, err)
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", jsonType)
+	}
+	req.Header.Set("Accept", accept)
+	req.Header.Set("User-Agent", "bise")
+	if e.c.Key != "" {
+		req.Header.Set("Authorization", "Bearer "+e.c.Key)
+	}
+	resp, err := e.http.Do(req)
+	if err != nil {
+		return nil, e.broken(ctx, err, "reach "+e.base.Host)
+	}
+	return resp, nil
+}
+
+// maxAnswer bounds an answer that comes in one piece: the vectors of many texts.
+const maxAnswer = 1 << 30
+
+// decode reads a JSON answer and closes it.
+func (e *Engine) decode(ctx context.Context, resp *http.Response, v any) error {
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	switch {
+	case err != nil:
+		return e.broken(ctx, err, "read the answer of "+e.base.Host)
+	case len(body) > maxAnswer:
+		return engine.Errorf(engine.Internal, "the answer of %s has more than %d bytes", e.base.Host, maxAnswer)
+	}
+	if err := json.Unmarshal(body, v); err != nil {
+		return engine.Errorf(engine.Internal, "read the answer of %s: %w", e.base.Host, err)
+	}
+	return nil
+}
+
+// broken is the error of a connection.
+func (e *Engine) broken(ctx context.Context, err error, attempt string) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if wrapped, ok := errors.AsType[*url.Error](err); ok { // which has the whole URL in its words
+		err = wrapped.Err
+	}
+	if e.c.OnBroken != nil {
+		return e.c.OnBroken(err)
+	}
+	if known, ok := errors.AsType[*engine.Error](err); ok {
+		return known
+	}
+	return &engine.Error{
+		Kind: engine.Network, Err: err,
+		Msg:    fmt.Sprintf("cannot %s: %v", attempt, err),
+		Advice: "Check that the server runs and that this is its address.",
+	}
+}
+
+// retryAfter says how long to wait before a request is sent again, and whether
+// that may help.
+func retryAfter(resp *http.Response, try int) (time.Duration, bool) {
+	if resp.StatusCode != http.StatusTooManyRequests && resp.StatusCode != http.StatusServiceUnavailable {
+		return 0, false
+	}
+	jitter := time.Duration(rand.Int64N(int64(firstWait / 2)))
+	asked := resp.Header.Get("Retry-After")
+	if seconds, err := strconv.ParseFloat(asked, 64); err == nil && seconds >= 0 {
+		if seconds > maxWait.Seconds() {
+			return 0, false
+		}
+		return time.Duration(seconds*float64(time.Second)) + jitter, true
+	}
+	if at, err := http.ParseTime(asked); err == nil {
+		wait := max(0, time.Until(at))
+		return wait + jitter, wait <= maxWait
+	}
+	return firstWait<<min(try, 6) + jitter, true
+}
