@@ -285,26 +285,31 @@ environment() {
 	export CGO_CPPFLAGS CGO_CFLAGS="${CGO_CFLAGS:--O2}" CGO_CXXFLAGS="${CGO_CXXFLAGS:--O2}"
 }
 
-locate
-case "${1:-}" in
-headers) headers ;;
-backends) backends "${2:-}" ;;
-lib) echo "$base/lib" ;;
-copy)
-	mkdir -p "$2"
-	cp -L "$base"/lib/* "$2"/
-	;;
-env)
-	environment
-	for name in CGO_CPPFLAGS CGO_CFLAGS CGO_CXXFLAGS; do
-		printf "export %s='%s'\n" $name "$(printf %s "${!name}" | sed "s/'/'\\\\''/g")"
-	done
-	;;
-exec)
-	shift
-	environment
-	exec "$@"
-	;;
-clean) rm -rf "$base" ;;
-*) die "usage: native.sh headers|backends [--no-repack]|lib|copy DIR|env|exec COMMAND…|clean" ;;
-esac
+main() {
+	locate
+	case "${1:-}" in
+	headers) headers ;;
+	backends) backends "${2:-}" ;;
+	lib) echo "$base/lib" ;;
+	copy)
+		mkdir -p "$2"
+		cp -L "$base"/lib/* "$2"/
+		;;
+	env)
+		environment
+		for name in CGO_CPPFLAGS CGO_CFLAGS CGO_CXXFLAGS; do
+			printf "export %s='%s'\n" $name "$(printf %s "${!name}" | sed "s/'/'\\\\''/g")"
+		done
+		;;
+	exec)
+		shift
+		environment
+		exec "$@"
+		;;
+	clean) rm -rf "$base" ;;
+	*) die "usage: native.sh headers|backends [--no-repack]|lib|copy DIR|env|exec COMMAND…|clean" ;;
+	esac
+}
+
+# On one line: bash reads a script as it goes, and this one may change while it builds.
+main "$@"; exit
