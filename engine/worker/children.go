@@ -6,9 +6,11 @@ import (
 	"time"
 )
 
-// killed is how a process ended that got SIGKILL: most often the system's answer
-// to having no memory left.
-const killed = "killed"
+// Ends that mean something.
+const (
+	left   = "exit status 0"
+	killed = "killed" // by SIGKILL: most often the system's answer to having no memory left
+)
 
 // children are the workers that this process has started. Only their parent can
 // learn how they ended, and until it asks they stay in the process table; but most
@@ -37,7 +39,7 @@ func adopt(cmd *exec.Cmd) (pid int) {
 
 // fate tells how a worker ended, and gives it a moment to do so. It is empty for
 // one that still runs, or that another process started.
-func fate(pid int, within time.Duration) string {
+func fate(pid int, within time.Duration) (how string) {
 	children.Lock()
 	c := children.byPID[pid]
 	if c != nil && !c.waited {

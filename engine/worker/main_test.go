@@ -138,11 +138,14 @@ func playOpener() error {
 
 // playLocker takes a lock and keeps it.
 func playLocker(path string) error {
-	if _, err := acquire(context.Background(), path); err != nil {
+	l, err := acquire(context.Background(), path)
+	if err != nil {
 		return err
 	}
+	defer l.release()
 	fmt.Println("locked")
-	select {}
+	_, err = os.Stdin.Read(make([]byte, 1)) // until it is killed
+	return err
 }
 
 func launcher(logs string) Launcher {

@@ -30,6 +30,8 @@ type ServeConfig struct {
 }
 
 const (
+	// firstGrace is how long a worker stays at least for its first request.
+	firstGrace = 5 * time.Second
 	// lookEvery is how often a worker makes sure that its socket can still be found.
 	lookEvery = 15 * time.Second
 	// lingerFailed is how long a worker whose model could not be loaded waits for
@@ -72,8 +74,7 @@ func Serve(ctx context.Context, cfg ServeConfig) error {
 	}
 	l, err := listen(o)
 	if taken(err) {
-		// Another worker was faster. The starter will find it.
-		return tell(report{})
+		return tell(report{Taken: true})
 	}
 	if err != nil {
 		return errors.Join(err, tell(report{Error: err.Error()}))

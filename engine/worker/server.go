@@ -40,6 +40,7 @@ type server struct {
 	loaded    float64
 	moved     chan struct{} // closed and made anew when loaded changes
 	running   int           // requests
+	used      bool          // there has been one
 	idleSince time.Time
 	keepAlive time.Duration
 	hidden    bool
@@ -96,6 +97,7 @@ func (s *server) begin() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.running++
+	s.used = true
 	s.wake()
 }
 
@@ -151,6 +153,9 @@ func (s *server) retire() bool {
 func (s *server) deadline() time.Time {
 	if s.running > 0 || s.keepAlive < 0 || s.idleSince.IsZero() {
 		return time.Time{}
+	}
+	if !s.used {
+		return s.idleSince.Add(max(s.keepAlive, firstGrace))
 	}
 	return s.idleSince.Add(s.keepAlive)
 }

@@ -30,7 +30,8 @@ type order struct {
 // A report is what the process answers on stdout, once it listens or knows that
 // it will not.
 type report struct {
-	Error string `json:"error,omitempty"` // why it does not listen
+	Taken bool   `json:"taken,omitempty"` // another worker listens
+	Error string `json:"error,omitempty"` // why nobody does
 }
 
 // A starter finds the worker for a spec, or starts it.
@@ -106,46 +107,51 @@ func (s *starter) reopen(ctx context.Context) (Status, error) {
 	return s.ensure(ctx, func(Status) bool { return true })
 }
 
-func (s *starter) ensure(ctx context.Context, fits func(Status) bool) (st Status, err error) {
-	defer func() {
-		if err == nil {
-			s.log.Store(&st.Log)
-		}
-	}()
-	st, err = s.control.status(ctx, answerWithin)
-	switch {
-	case err == nil && fits(st):
-		return st, nil
-	case err != nil && !nobody(err):
+func (s *starter) ensure(ctx context.Context, fits func(Status) bool) (Status, error) {
+	st, err := s.control.status(ctx, answerWithin)
+	if nobody(err) || err == nil && !fits(st) {
+		st, err = s.replace(ctx, fits)
+	}
+	if err != nil {
 		return Status{}, s.explain(err)
 	}
+	s.log.Store(&st.Log)
+	return st, nil
+}
 
+// replace starts a worker in the place of none, or of one that does not fit.
+func (s *starter) replace(ctx context.Context, fits func(Status) bool) (Status, error) {
 	lock, err := acquire(ctx, lockPath(s.dir, s.key))
 	if err != nil {
 		return Status{}, err
 	}
 	defer lock.release()
-	// Whoever had the lock before may have started one.
-	st, err = s.control.status(ctx, answerWithin)
-	switch {
-	case err == nil && fits(st):
-		return st, nil
-	case err == nil:
-		if err := s.control.stop(ctx, replaceGrace); err != nil {
+	for {
+		// Whoever had the lock before may have started one.
+		st, err := s.control.status(ctx, answerWithin)
+		switch {
+		case err == nil && fits(st):
+			return st, nil
+		case err == nil:
+			if err := s.control.stop(ctx, replaceGrace); err != nil {
+				return Status{}, err
+			}
+		case !nobody(err):
 			return Status{}, err
 		}
-	case !nobody(err):
-		return Status{}, s.explain(err)
+		if err := os.Remove(s.control.socket); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return Status{}, fmt.Errorf("remove a dead worker's socket: %w", err)
+		}
+		st, err = s.start(ctx, lock)
+		if !errors.Is(err, errTaken) {
+			return st, err
+		}
 	}
-	if err := os.Remove(s.control.socket); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return Status{}, fmt.Errorf("remove a dead worker's socket: %w", err)
-	}
-	if err := s.start(ctx, lock); err != nil {
-		return Status{}, err
-	}
-	st, err = s.control.status(ctx, answerWithin)
-	return st, s.explain(err)
 }
+
+// errTaken says that a worker found another in its place: one whose starter died
+// with the lock, before it listened.
+var errTaken = errors.New("there is one already")
 
 // explain gives people's words to a worker's silence.
 func (s *starter) explain(err error) error {
@@ -156,27 +162,30 @@ func (s *starter) explain(err error) error {
 }
 
 // start runs a worker process and returns when it listens. The lock is held.
-func (s *starter) start(ctx context.Context, lock *lock) error {
+func (s *starter) start(ctx context.Context, lock *lock) (Status, error) {
+	fail := func(err error) (Status, error) {
+		return Status{}, engine.Errorf(engine.Internal, "cannot start a worker for %s: %w", s.spec.Name, err)
+	}
 	buryDead()
 	log, err := openLog(s.key, s.launcher.LogDir, s.dir)
 	if err != nil {
-		return err
+		return fail(err)
 	}
 	defer log.Close()
 	if err := markLog(log, s.spec); err != nil {
-		return fmt.Errorf("write the worker's log: %w", err)
+		return fail(err)
 	}
 	lock.note(s.spec.Name)
 
 	stdin, orders, err := os.Pipe()
 	if err != nil {
-		return fmt.Errorf("start a worker for %s: %w", s.spec.Name, err)
+		return fail(err)
 	}
 	defer orders.Close()
 	reports, stdout, err := os.Pipe()
 	if err != nil {
 		stdin.Close()
-		return fmt.Errorf("start a worker for %s: %w", s.spec.Name, err)
+		return fail(err)
 	}
 	defer reports.Close()
 
@@ -191,7 +200,7 @@ func (s *starter) start(ctx context.Context, lock *lock) error {
 	stdin.Close()
 	stdout.Close()
 	if err != nil {
-		return engine.Errorf(engine.Internal, "cannot start a worker for %s: %w", s.spec.Name, err)
+		return fail(err)
 	}
 	pid := adopt(cmd)
 
@@ -208,11 +217,16 @@ func (s *starter) start(ctx context.Context, lock *lock) error {
 	err = json.NewDecoder(io.LimitReader(reports, maxControl)).Decode(&r)
 	switch {
 	case ctx.Err() != nil:
-		return context.Cause(ctx)
+		return Status{}, context.Cause(ctx)
 	case err != nil:
-		return crashed(s.spec.Name, "before it listened", pid, log.Name())
+		return Status{}, crashed(s.spec.Name, "before it listened", pid, log.Name())
+	case r.Taken:
+		return Status{}, errTaken
 	case r.Error != "":
-		return engine.Errorf(engine.Internal, "cannot start a worker for %s: %s", s.spec.Name, r.Error)
+		return fail(errors.New(r.Error))
 	}
-	return nil
+	return Status{
+		Key: s.key, Name: s.spec.Name, Path: s.spec.Path, Version: s.spec.Version, PID: pid, Log: log.Name(),
+		State: Loading, KeepAlive: s.spec.KeepAlive,
+	}, nil
 }

@@ -8,6 +8,7 @@ import (
 	"net/http/httptrace"
 	"net/textproto"
 	"sync/atomic"
+	"time"
 
 	"github.com/bise-sh/bise/engine"
 )
@@ -18,8 +19,9 @@ import (
 // request that the process died of.
 const acceptHeader = "Bise-Worker"
 
-// maxStarts is how often a request starts a fresh worker before it gives up.
-const maxStarts = 2
+// maxTries is how often a request looks for a worker before it gives up: one may
+// leave in the moment that it is found.
+const maxTries = 8
 
 // A transport carries requests to a worker, and starts another when it has gone.
 type transport struct {
@@ -29,11 +31,12 @@ type transport struct {
 
 // RoundTrip sends a request, again if need be: see [http.RoundTripper].
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	for starts := 0; ; starts++ {
-		ctx := req.Context()
+	ctx := req.Context()
+	found := Status{} // the worker that the last try was to reach, when there was one before
+	for tries := 1; ; tries++ {
 		var accepted acceptance
 		r := req.Clone(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{Got1xxResponse: accepted.read}))
-		if starts > 0 && req.Body != nil {
+		if tries > 1 && req.Body != nil {
 			body, err := req.GetBody()
 			if err != nil {
 				return nil, err
@@ -50,10 +53,14 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 			return nil, err
 		case accepted.pid.Load() != 0:
 			return nil, t.crashed(&accepted)
-		case starts == maxStarts || req.Body != nil && req.GetBody == nil:
+		case tries == maxTries || req.Body != nil && req.GetBody == nil:
 			return nil, engine.Errorf(engine.Crashed, "cannot reach the worker for %s: %w", t.starter.spec.Name, err)
 		}
-		if _, err := t.starter.reopen(ctx); err != nil {
+		// One that dies as soon as it is started will do so again.
+		if how := fate(found.PID, 100*time.Millisecond); how != "" && how != left {
+			return nil, crashed(t.starter.spec.Name, "before it could answer", found.PID, found.Log)
+		}
+		if found, err = t.starter.reopen(ctx); err != nil {
 			return nil, err
 		}
 	}
