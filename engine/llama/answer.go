@@ -140,6 +140,9 @@ func (s *scheduler) end(a *answer, reason engine.FinishReason) {
 			reason = engine.FinishToolCalls
 		}
 	}
+	if len(a.logprobs) > 0 {
+		s.emit(a, []engine.Event{engine.TextDelta{}}) // of tokens that are no text
+	}
 	s.release(a)
 	a.job.out.put(engine.Finish{Choice: a.choice, Reason: reason})
 }

@@ -164,6 +164,7 @@ struct llama_context * bise_context_new(struct llama_model * m, const bise_conte
 		cp.type_v          = p->kv_type;
 		cp.flash_attn_type = p->flash_attn;
 		cp.embeddings      = p->embeddings;
+		cp.pooling_type    = p->pooling;
 		cp.kv_unified      = true; // sequences share cells, so that one prompt serves many answers
 		cp.no_perf         = true;
 		cp.abort_callback      = on_node;

@@ -54,6 +54,7 @@ typedef struct {
 	int32_t  threads;
 	enum ggml_type kv_type;
 	enum llama_flash_attn_type flash_attn;
+	enum llama_pooling_type    pooling;
 	bool     embeddings;
 } bise_context_params;
 

@@ -224,6 +224,7 @@ type contextParams struct {
 	kv                   kvType
 	flash                flashAttn
 	embeddings           bool
+	pooling              int // LLAMA_POOLING_TYPE_…; 0 is none
 }
 
 // lctx is a llama.cpp context. Only the goroutine that owns it may call it.
@@ -240,7 +241,7 @@ func newContext(m *model, p contextParams, w *watch) (*lctx, error) {
 	cp := C.bise_context_params{
 		n_ctx: C.uint32_t(p.tokens), n_batch: C.uint32_t(p.batch), n_ubatch: C.uint32_t(p.batch), n_seq_max: C.uint32_t(p.slots),
 		threads: C.int32_t(p.threads), kv_type: C.enum_ggml_type(p.kv),
-		flash_attn: C.enum_llama_flash_attn_type(p.flash), embeddings: C.bool(p.embeddings),
+		flash_attn: C.enum_llama_flash_attn_type(p.flash), embeddings: C.bool(p.embeddings), pooling: C.enum_llama_pooling_type(p.pooling),
 	}
 	c := C.bise_context_new(m.c, &cp, w.c)
 	if c == nil {
@@ -255,8 +256,6 @@ func (x *lctx) free() {
 }
 
 func (x *lctx) tokens() int     { return int(C.llama_n_ctx(x.c)) }
-func (x *lctx) pooling() bool   { return C.llama_pooling_type(x.c) > C.LLAMA_POOLING_TYPE_NONE }
-func (x *lctx) rank() bool      { return C.llama_pooling_type(x.c) == C.LLAMA_POOLING_TYPE_RANK }
 func (x *lctx) hasMemory() bool { return x.mem != nil }
 
 func (x *lctx) clearBatch()   { x.batch.n_tokens = 0 }

@@ -76,6 +76,9 @@ func Open(ctx context.Context, path string, o engine.LoadOptions, progress func(
 		return nil, err
 	}
 	p.tokens = min(limit, defaultContext)
+	if fit.token == 0 {
+		p.tokens = limit // a state of constant size; there is nothing to grow
+	}
 
 	e := &Engine{name: name, path: path, file: file}
 	s := &e.scheduler
@@ -102,7 +105,7 @@ func Open(ctx context.Context, path string, o engine.LoadOptions, progress func(
 func (e *Engine) prepare(o engine.LoadOptions, p contextParams, limit int, fingerprint string) error {
 	s := &e.scheduler
 	pooling, _ := e.file.Metadata.Uint(e.file.Summary().Architecture + ".pooling_type")
-	p.embeddings = pooling > 0 || !s.m.decoder()
+	p.embeddings, p.pooling = pooling > 0 || !s.m.decoder(), int(pooling)
 	if p.embeddings && pooling != poolLast {
 		// The whole text has to be in one batch to be pooled.
 		p.tokens = min(limit, maxPooled)

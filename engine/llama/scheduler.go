@@ -579,6 +579,9 @@ func (s *scheduler) compose() bool {
 		j.inBatch.Store(0)
 		done := int(j.done.Load())
 		n := min(room, j.untilPicture(done)-done)
+		if s.m.recurrent() && done < len(j.prompt)-1 {
+			n = min(n, len(j.prompt)-1-done) // see snapshot
+		}
 		if n <= 0 {
 			continue
 		}
@@ -681,6 +684,9 @@ func (s *scheduler) advance(j *job, n int, alone bool) {
 	j.inBatch.Store(0)
 	j.out.put(engine.Progress{Done: done + n, Total: len(j.prompt), Cached: j.cachedNow()})
 	if j.prefilling() {
+		if s.m.recurrent() && done+n == len(j.prompt)-1 {
+			s.snapshot(o)
+		}
 		return
 	}
 	j.prefilled = time.Now()
@@ -693,6 +699,20 @@ func (s *scheduler) advance(j *job, n int, alone bool) {
 	for _, a := range j.answers {
 		s.choose(a)
 	}
+}
+
+// snapshot keeps what a recurrent model knows before the last token of a prompt
+// in a slot of its own. Its memory cannot go back, and without the copy the same
+// prompt, asked again, would have to be read from the beginning.
+func (s *scheduler) snapshot(o *slot) {
+	idle := s.idle()
+	if len(idle) == 0 {
+		return
+	}
+	to := idle[0]
+	s.evict(to)
+	s.x.share(o.seq, to.seq, -1)
+	to.tokens, to.used = slices.Clone(o.tokens), s.clock
 }
 
 // makeRoom is called when the cells do not suffice: idle conversations go, the
