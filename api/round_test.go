@@ -48,10 +48,10 @@ func overUnix(t testing.TB, e engine.Engine) *remote.Engine {
 // Both ends of the wire, with an engine behind it, are an engine.
 func TestConformance(t *testing.T) {
 	t.Run("unix", func(t *testing.T) {
-		enginetest.Run(t, enginetest.Suite{Open: func(t *testing.T) engine.Engine { return overUnix(t, &enginetest.Script{}) }})
+		enginetest.Run(t, enginetest.Suite{EndToken: enginetest.EndToken, Open: func(t *testing.T) engine.Engine { return overUnix(t, &enginetest.Script{}) }})
 	})
 	t.Run("tcp", func(t *testing.T) {
-		enginetest.Run(t, enginetest.Suite{Open: func(t *testing.T) engine.Engine {
+		enginetest.Run(t, enginetest.Suite{EndToken: enginetest.EndToken, Open: func(t *testing.T) engine.Engine {
 			r, err := remote.New(remote.Config{URL: serve(t, one(&enginetest.Script{})), Model: "script"})
 			if err != nil {
 				t.Fatal(err)

@@ -23,7 +23,7 @@ type stream struct {
 	finish  *wire.Choice // the finish of a choice; it waits, since the last one takes the usage along
 	leftOut *wire.LeftOut
 	ended   bool
-	quote   bytes.Buffer
+	scratch bytes.Buffer
 }
 
 type streamChoice struct {
@@ -190,15 +190,15 @@ func (s *stream) close() bool {
 // frame sends an answer with the head of this stream.
 func (s *stream) frame(a wire.Answer) bool {
 	a.ID, a.Object, a.Created, a.Model = s.head.ID, s.head.Object, s.head.Created, s.head.Model
-	s.quote.Reset()
-	enc := json.NewEncoder(&s.quote)
+	s.scratch.Reset()
+	enc := json.NewEncoder(&s.scratch)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(a); err != nil {
 		panic("api: encode an answer: " + err.Error())
 	}
 	return s.out.put(func(b []byte) []byte {
 		b = append(b, "data: "...)
-		b = append(b, s.quote.Bytes()...) // ends with a newline
+		b = append(b, s.scratch.Bytes()...) // ends with a newline
 		return append(b, '\n')
 	})
 }
