@@ -13,7 +13,7 @@ import (
 
 // places gives a user's folders to a test: a runtime folder, and one for temporary
 // files. Their paths are short, for sockets.
-func places(t *testing.T) (run, tmp string) {
+func places(t testing.TB) (run, tmp string) {
 	t.Helper()
 	root, err := os.MkdirTemp("", "bise")
 	if err != nil {

@@ -16,6 +16,9 @@ const (
 	// maxLog is the size in bytes from which a log is put away before the next
 	// worker writes to it. One old log is kept.
 	maxLog = 1 << 20
+	// maxLiveLog is the same for a log that a worker writes to, which is then begun
+	// anew.
+	maxLiveLog = 16 * maxLog
 	// maxTail is how much of a log's end is read for a worker's last words.
 	maxTail = 64 << 10
 	// logMark begins the line in front of what one worker wrote.
@@ -53,10 +56,19 @@ func openLogIn(dir, key string) (*os.File, error) {
 	return os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
 }
 
-// markLog sets what the next worker writes apart from what is there.
-func markLog(log io.Writer, spec Spec) error {
-	_, err := fmt.Fprintf(log, "%s%s %q version %q\n", logMark, time.Now().Format(time.RFC3339), spec.Name, spec.Version)
-	return err
+// markLog sets what the next worker writes apart from what is there. A full disk
+// is no reason not to start one.
+func markLog(log io.Writer, spec Spec) {
+	_, _ = fmt.Fprintf(log, "%s%s %q version %q\n", logMark, time.Now().Format(time.RFC3339), spec.Name, spec.Version)
+}
+
+// boundLog empties a log that has become too long while its worker lives.
+func boundLog(path string) error {
+	info, err := os.Stat(path)
+	if err != nil || info.Size() <= maxLiveLog {
+		return err
+	}
+	return os.Truncate(path, 0)
 }
 
 // lastWords is the last line that llama.cpp wrote to a log before its process

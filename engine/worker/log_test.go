@@ -2,6 +2,7 @@ package worker
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -121,4 +122,23 @@ func TestOpenLog(t *testing.T) {
 			t.Error("a log in a file")
 		}
 	})
+}
+
+func TestBoundLog(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	for _, tt := range []struct{ size, want int64 }{{10, 10}, {maxLiveLog, maxLiveLog}, {maxLiveLog + 1, 0}} {
+		f, err := os.Create(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(f.Truncate(tt.size), f.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if err := boundLog(path); err != nil {
+			t.Error(err)
+		}
+		if info, err := os.Stat(path); err != nil || info.Size() != tt.want {
+			t.Errorf("%d bytes became %d, want %d", tt.size, info.Size(), tt.want)
+		}
+	}
 }

@@ -26,13 +26,14 @@ type ServeConfig struct {
 	// their content. Nil: text on stderr, which is the worker's log.
 	Logger *slog.Logger
 
-	lookEvery time.Duration // at the socket's file
+	lookEvery time.Duration
 }
 
 const (
 	// firstGrace is how long a worker stays at least for its first request.
 	firstGrace = 5 * time.Second
-	// lookEvery is how often a worker makes sure that its socket can still be found.
+	// lookEvery is how often a worker makes sure that its socket can still be found
+	// and that its log has not become too long.
 	lookEvery = 15 * time.Second
 	// lingerFailed is how long a worker whose model could not be loaded waits for
 	// somebody to tell it to.
@@ -196,6 +197,9 @@ func (s *server) stay(ctx context.Context, served <-chan error) (grace time.Dura
 		case <-look.C:
 			if !s.visible() {
 				return lostGrace, "its socket is gone"
+			}
+			if err := boundLog(s.logFile); err != nil {
+				s.log.Warn("log not bounded", "error", err)
 			}
 		}
 	}

@@ -172,9 +172,7 @@ func (s *starter) start(ctx context.Context, lock *lock) (Status, error) {
 		return fail(err)
 	}
 	defer log.Close()
-	if err := markLog(log, s.spec); err != nil {
-		return fail(err)
-	}
+	markLog(log, s.spec)
 	lock.note(s.spec.Name)
 
 	stdin, orders, err := os.Pipe()

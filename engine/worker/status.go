@@ -110,13 +110,14 @@ func list(ctx context.Context) ([]running, error) {
 	}
 	var found []running
 	for _, dir := range dirs {
-		sockets, err := filepath.Glob(filepath.Join(dir, "*.sock"))
+		entries, err := os.ReadDir(dir)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("look for workers: %w", err)
 		}
-		for _, socket := range sockets {
-			key := strings.TrimSuffix(filepath.Base(socket), ".sock")
-			found = append(found, running{Status{Key: key}, dir, newControl(socket)})
+		for _, e := range entries {
+			if key, ok := strings.CutSuffix(e.Name(), ".sock"); ok {
+				found = append(found, running{Status{Key: key}, dir, newControl(filepath.Join(dir, e.Name()))})
+			}
 		}
 	}
 	errs := make([]error, len(found))

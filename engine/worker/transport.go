@@ -36,7 +36,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	for tries := 1; ; tries++ {
 		var accepted acceptance
 		r := req.Clone(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{Got1xxResponse: accepted.read}))
-		if tries > 1 && req.Body != nil {
+		if tries > 1 {
 			body, err := req.GetBody()
 			if err != nil {
 				return nil, err
@@ -53,7 +53,8 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 			return nil, err
 		case accepted.pid.Load() != 0:
 			return nil, t.crashed(&accepted)
-		case tries == maxTries || req.Body != nil && req.GetBody == nil:
+		case tries == maxTries || req.Method != http.MethodPost || req.GetBody == nil:
+			// A question about the model is not worth loading it.
 			return nil, engine.Errorf(engine.Crashed, "cannot reach the worker for %s: %w", t.starter.spec.Name, err)
 		}
 		// One that dies as soon as it is started will do so again.
