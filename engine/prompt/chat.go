@@ -1,0 +1,301 @@
+package prompt
+
+import (
+	"strings"
+
+	"github.com/bise-sh/bise/engine"
+)
+
+// Chat lays out a conversation.
+func (f *format) Chat(r *engine.ChatRequest) (Prompt, error) {
+	if err := f.check(r); err != nil {
+		return Prompt{}, err
+	}
+	var settings string
+	if f.settings {
+		var err error
+		if settings, err = f.Settings.of(r); err != nil {
+			return Prompt{}, err
+		}
+	}
+	turns, system := f.turns(r.Messages)
+	w := writer{format: f, tools: r.Tools, setting: settings, system: system, firstUser: -1, lastUser: -1}
+	for i, t := range turns {
+		if t.role == engine.User {
+			if w.firstUser < 0 {
+				w.firstUser = i
+			}
+			w.lastUser = i
+		}
+	}
+	w.control(bos)
+	results := 0 // since the assistant last called
+	for i := range turns {
+		t := &turns[i]
+		var err error
+		switch t.role {
+		case engine.User:
+			w.user(i, t)
+		case engine.System:
+			w.control("[SYSTEM_PROMPT]")
+			w.chunks(t.content)
+			w.control("[/SYSTEM_PROMPT]")
+		case engine.Assistant:
+			results = 0
+			err = w.assistant(i, t)
+		case engine.ToolRole:
+			if results++; f.recent && results > 1 && i > w.lastUser && w.called {
+				return Prompt{}, f.unsupported("messages", "take one result for each message that calls tools")
+			}
+			err = w.result(i, t)
+		}
+		if err != nil {
+			return Prompt{}, err
+		}
+	}
+	w.Thinking = f.continuesThought(r)
+	return w.Prompt, nil
+}
+
+// continuesThought reports whether the answer begins inside a thought.
+func (f *format) continuesThought(r *engine.ChatRequest) bool {
+	m := r.Messages[len(r.Messages)-1]
+	if m.Role != engine.Assistant || len(m.Content) == 0 || len(m.ToolCalls) > 0 {
+		return false
+	}
+	last := m.Content[len(m.Content)-1]
+	return last.Type == engine.ThinkingChunk && last.Open
+}
+
+// writer writes one prompt.
+type writer struct {
+	*format
+	Prompt
+	tools               []engine.Tool
+	setting             string // JSON of the model's settings
+	system              string // prompt to be written into a user message
+	firstUser, lastUser int    // turns
+	called              bool   // the last assistant turn has calls
+}
+
+func (w *writer) control(name string) { w.Segments = append(w.Segments, Segment{Control: name}) }
+
+// span writes text that is tokenized on its own.
+func (w *writer) span(s string) {
+	if s != "" {
+		w.Segments = append(w.Segments, Segment{Text: s})
+	}
+}
+
+func (w *writer) chunks(content engine.Content) {
+	for _, c := range content {
+		switch c.Type {
+		case engine.TextChunk:
+			w.span(c.Text)
+		case engine.ImageChunk:
+			w.Images = append(w.Images, c.ImageURL)
+			w.Segments = append(w.Segments, Segment{Image: len(w.Images)})
+		case engine.ThinkingChunk:
+			w.control(beginThink)
+			w.span(c.Text)
+			if !c.Open {
+				w.control(endThink)
+			}
+		}
+	}
+}
+
+func (w *writer) user(i int, t *turn) {
+	w.called = false
+	system := ""
+	if w.system != "" && (w.systemFirst && i == w.firstUser || !w.systemFirst && i == w.lastUser) {
+		system = w.system + between
+	}
+	if !w.markers {
+		w.span("[INST] " + system + t.text() + " [/INST]")
+		return
+	}
+	if w.toolsFirst && i == w.firstUser || !w.toolsFirst && i == w.lastUser {
+		w.toolList()
+		if w.setting != "" {
+			w.control("[MODEL_SETTINGS]")
+			w.span(w.setting)
+			w.control("[/MODEL_SETTINGS]")
+		}
+	}
+	w.control("[INST]")
+	if t.plain() {
+		w.span(system + t.text())
+	} else {
+		w.span(system)
+		w.chunks(pictureFirst(t.content))
+	}
+	w.control("[/INST]")
+}
+
+// pictureFirst moves a picture in front of the text that it follows, when there
+// is nothing else.
+func pictureFirst(c engine.Content) engine.Content {
+	if len(c) == 2 && c[0].Type == engine.TextChunk && c[1].Type == engine.ImageChunk {
+		return engine.Content{c[1], c[0]}
+	}
+	return c
+}
+
+func (w *writer) toolList() {
+	if len(w.tools) == 0 {
+		return
+	}
+	tools := list{}
+	for _, t := range w.tools {
+		schema, err := parameters(t)
+		if err != nil {
+			panic("prompt: parameters that were not checked: " + err.Error())
+		}
+		tools = append(tools, newObject(
+			"type", text("function"),
+			"function", newObject("name", text(t.Function.Name), "description", text(t.Function.Description), "parameters", schema),
+		))
+	}
+	w.control("[AVAILABLE_TOOLS]")
+	w.span(dumpJSON(tools))
+	w.control("[/AVAILABLE_TOOLS]")
+}
+
+// parameters are a function's, {} when none are given.
+func parameters(t engine.Tool) (value, error) {
+	if s := strings.TrimSpace(string(t.Function.Parameters)); s == "" || s == "null" {
+		return newObject(), nil
+	}
+	v, err := parseJSON(string(t.Function.Parameters))
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := v.(*object); !ok {
+		return nil, notA("the schema", "an object")
+	}
+	return v, nil
+}
+
+func (w *writer) assistant(i int, t *turn) error {
+	w.called = len(t.calls) > 0
+	switch {
+	case len(t.content) == 0 && len(t.calls) == 0:
+		return invalid("messages", "a message from the assistant is empty")
+	case len(t.content) > 0 && len(t.calls) > 0 && !w.textAndCalls:
+		return w.unsupported("messages", "cannot have text and tool calls in one turn")
+	case len(t.calls) > 0 && w.recent && i < w.lastUser:
+		return nil
+	}
+	switch {
+	case t.plain() && w.trim:
+		w.span(strings.TrimRight(t.text(), " "))
+	default:
+		w.chunks(t.content)
+	}
+	if len(t.calls) > 0 {
+		if err := w.toolCalls(t.calls); err != nil {
+			return err
+		}
+	}
+	if !t.prefix {
+		w.control(eos)
+	}
+	return nil
+}
+
+func (w *writer) toolCalls(calls []engine.ToolCall) error {
+	listed := list{}
+	for _, c := range calls {
+		args, err := embedded(string(c.Function.Arguments))
+		if err != nil {
+			return invalid("messages", "the arguments of a call of %s: %v", c.Function.Name, err)
+		}
+		switch w.calls {
+		case plainCalls:
+			listed = append(listed, newObject("name", text(c.Function.Name), "arguments", args))
+		case listedCalls:
+			listed = append(listed, newObject("name", text(c.Function.Name), "arguments", args, "id", text(c.ID)))
+		case namedCalls, briefCalls:
+			w.control(beginCall)
+			w.span(c.Function.Name)
+			if w.calls == namedCalls {
+				w.control(callID)
+				w.span(c.ID)
+			}
+			w.control(arguments)
+			w.span(dumpJSON(args))
+		}
+	}
+	if len(listed) > 0 {
+		w.control(beginCall)
+		w.span(dumpJSON(listed))
+	}
+	return nil
+}
+
+// embedded is what a string is inside JSON: the value it has as JSON, {} when
+// it is empty, else the string.
+func embedded(s string) (value, error) {
+	if s == "" {
+		return newObject(), nil
+	}
+	v, err := parseJSON(s)
+	if err == errDeep {
+		return nil, err
+	}
+	if err != nil {
+		return text(s), nil
+	}
+	return v, nil
+}
+
+func (w *writer) result(i int, t *turn) error {
+	switch w.results {
+	case listedResults, jsonResults:
+		if w.recent && i < w.lastUser {
+			return nil
+		}
+		content, err := embedded(t.text())
+		if err != nil {
+			return invalid("messages", "a tool's result: %v", err)
+		}
+		w.control("[TOOL_RESULTS]")
+		if w.results == jsonResults {
+			w.span(dumpJSON(newObject("content", content, "call_id", text(t.callID))))
+		} else {
+			var name value = constant("null")
+			if t.name != "" {
+				name = text(t.name)
+			}
+			w.span(dumpJSON(list{newObject("name", name, "content", content)}))
+		}
+	case namedResults:
+		w.control("[TOOL_RESULTS]")
+		w.span(t.callID)
+		w.control("[TOOL_CONTENT]")
+		w.span(t.text())
+	case briefResults:
+		w.control("[TOOL_RESULTS]")
+		w.chunks(t.content)
+	}
+	w.control("[/TOOL_RESULTS]")
+	return nil
+}
+
+// Fill lays out a text with a gap: first what comes after it, then what comes
+// before it. The version's [MIDDLE] token is never used.
+func (f *format) Fill(prefix, suffix string) (Prompt, error) {
+	if f.prefix == "" {
+		return Prompt{}, f.unsupported("suffix", "cannot fill in between two texts")
+	}
+	w := writer{format: f}
+	w.control(bos)
+	w.control(f.suffix)
+	if suffix != "" {
+		w.Segments = append(w.Segments, Segment{Text: suffix, Bare: true})
+	}
+	w.control(f.prefix)
+	w.span(prefix)
+	return w.Prompt, nil
+}

@@ -1,0 +1,287 @@
+package prompt
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"strings"
+
+	"github.com/bise-sh/bise/engine"
+)
+
+// Models without thinking tokens that think all the same (Magistral of June
+// 2025, and many fine-tuned ones) write their thoughts between these.
+const (
+	openTag  = "<think>"
+	closeTag = "</think>"
+)
+
+const blanks = " \t\r\n"
+
+// Reader reads the answer to a request.
+func (f *format) Reader(r *engine.ChatRequest) Reader {
+	a := &reader{gap: f.gap(r), tags: true}
+	if n := len(r.Messages); n > 0 && r.Messages[n-1].Prefix {
+		a.tags = false
+		switch begun := r.Messages[n-1].Content; {
+		case f.continuesThought(r):
+			a.in = thought
+		case strings.HasPrefix(begun.Plain(), openTag) && !strings.Contains(begun.Plain(), closeTag):
+			a.in = taggedThought
+		}
+	}
+	return a
+}
+
+// gap reports whether an answer begins with a space that is no part of it: the
+// one that SentencePiece puts in front of text, or that was cut from the end of
+// the text which the answer continues.
+func (f *format) gap(r *engine.ChatRequest) bool {
+	if n := len(r.Messages); n > 0 && r.Messages[n-1].Prefix {
+		return f.trim && strings.HasSuffix(r.Messages[n-1].Content.Plain(), " ")
+	}
+	return !f.tekken
+}
+
+// where in an answer a reader is.
+type where int
+
+const (
+	opening       where = iota // before the first text, which decides what it is
+	answer                     // in text
+	thought                    // between [THINK] and [/THINK]
+	taggedThought              // between <think> and </think>
+	afterThought               // after </think>, where blanks are no part of the answer
+	call                       // after [TOOL_CALLS]
+)
+
+type reader struct {
+	in    where
+	gap   bool   // a space at the opening is left out
+	tags  bool   // the opening may be <think>
+	held  string // text that cannot be told yet
+	call  openCall
+	calls int // so far
+}
+
+// openCall is a tool call, or a list of them, as it is being written.
+type openCall struct {
+	raw            strings.Builder // with the control tokens' names
+	name, id, args strings.Builder
+	part           *strings.Builder
+	hasArgs        bool
+}
+
+func (a *reader) Control(name string) []engine.Event {
+	var events []engine.Event
+	switch name {
+	case beginCall:
+		events = append(a.endCall(), a.release()...)
+		a.call = openCall{}
+		a.call.raw.WriteString(name)
+		a.call.part = &a.call.name
+		a.in = call
+	case callID, arguments:
+		if a.in != call {
+			return nil
+		}
+		a.call.raw.WriteString(name)
+		a.call.part = &a.call.id
+		if name == arguments {
+			a.call.part, a.call.hasArgs = &a.call.args, true
+		}
+	case beginThink:
+		events = append(a.endCall(), a.release()...)
+		a.in = thought
+	case endThink:
+		events = append(a.endCall(), a.release()...)
+		a.in = answer
+	default:
+		events = a.endCall()
+	}
+	return events
+}
+
+func (a *reader) Text(s string) []engine.Event {
+	if s == "" {
+		return nil
+	}
+	switch a.in {
+	case opening:
+		return a.open(s)
+	case answer:
+		return words(s)
+	case thought:
+		return thoughts(s)
+	case taggedThought:
+		return a.tagged(s)
+	case afterThought:
+		s = strings.TrimLeft(s, blanks)
+		if s != "" {
+			a.in = answer
+		}
+		return words(s)
+	}
+	a.call.raw.WriteString(s)
+	a.call.part.WriteString(s)
+	return nil
+}
+
+func (a *reader) End() (events []engine.Event, called bool) {
+	events = append(a.endCall(), a.release()...)
+	return events, a.calls > 0
+}
+
+// open reads the answer's first text: nothing is told while it may be the tag
+// that opens a thought.
+func (a *reader) open(s string) []engine.Event {
+	s = a.held + s
+	if rest, blank := strings.TrimLeft(s, blanks), ""; a.tags {
+		blank = s[:len(s)-len(rest)]
+		switch {
+		case strings.HasPrefix(rest, openTag):
+			a.held, a.in = "", taggedThought
+			return a.tagged(strings.TrimLeft(rest[len(openTag):], blanks))
+		case strings.HasPrefix(openTag, rest) && len(blank) < 64:
+			a.held = s
+			return nil
+		}
+	}
+	a.held, a.in = "", answer
+	if a.gap {
+		s = strings.TrimPrefix(s, " ")
+	}
+	return words(s)
+}
+
+// tagged reads a thought between tags. Blanks at its end are left out, so they
+// are held back until more comes.
+func (a *reader) tagged(s string) []engine.Event {
+	s = a.held + s
+	if inside, after, closed := strings.Cut(s, closeTag); closed {
+		a.held, a.in = "", afterThought
+		return append(thoughts(strings.TrimRight(inside, blanks)), a.Text(after)...)
+	}
+	n := len(s)
+	for k := min(len(closeTag)-1, n); k > 0; k-- {
+		if strings.HasSuffix(s, closeTag[:k]) {
+			n -= k
+			break
+		}
+	}
+	told := strings.TrimRight(s[:n], blanks)
+	a.held = s[len(told):]
+	return thoughts(told)
+}
+
+// release tells what was held back.
+func (a *reader) release() []engine.Event {
+	held := a.held
+	a.held = ""
+	switch {
+	case a.in == taggedThought:
+		return thoughts(strings.TrimRight(held, blanks))
+	case strings.Trim(held, blanks) == "":
+		return nil
+	case a.gap:
+		held = strings.TrimPrefix(held, " ")
+	}
+	return words(held)
+}
+
+func words(s string) []engine.Event {
+	if s == "" {
+		return nil
+	}
+	return []engine.Event{engine.TextDelta{Text: s}}
+}
+
+func thoughts(s string) []engine.Event {
+	if s == "" {
+		return nil
+	}
+	return []engine.Event{engine.ThinkingDelta{Text: s}}
+}
+
+// endCall tells the call being written, if there is one: what cannot be read as
+// a call is told as the text it is.
+func (a *reader) endCall() []engine.Event {
+	if a.in != call {
+		return nil
+	}
+	a.in = answer
+	calls, rest, err := a.call.read()
+	if err != nil {
+		return words(a.call.raw.String())
+	}
+	var events []engine.Event
+	for _, c := range calls {
+		if len(c.ID) != 9 || strings.Trim(c.ID, lettersAndDigits) != "" {
+			c.ID = rand.Text()[:9]
+		}
+		c.Type, c.Index = "function", a.calls
+		a.calls++
+		events = append(events, engine.ToolCallDelta{Call: c})
+	}
+	return append(events, words(rest)...)
+}
+
+// read takes any version's way to write calls, since a model may have learnt
+// another than its own. Text after a list of calls is the rest.
+func (c *openCall) read() (calls []engine.ToolCall, rest string, err error) {
+	name := strings.TrimSpace(c.name.String())
+	if !c.hasArgs && (strings.HasPrefix(name, "[") || strings.HasPrefix(name, "{")) {
+		return readCalls(name)
+	}
+	args := c.args.String()
+	if i := strings.IndexByte(name, '{'); i > 0 && !c.hasArgs {
+		name, args = strings.TrimSpace(name[:i]), name[i:]
+	}
+	one, err := newCall(name, strings.TrimSpace(c.id.String()), args)
+	return []engine.ToolCall{one}, "", err
+}
+
+// readCalls reads a list of {"name": …, "arguments": …, "id": …}, or one of them.
+func readCalls(s string) (calls []engine.ToolCall, rest string, err error) {
+	type object struct {
+		Name      string           `json:"name"`
+		Arguments engine.Arguments `json:"arguments"`
+		ID        string           `json:"id"`
+	}
+	var objects []object
+	d := json.NewDecoder(strings.NewReader(s))
+	if s[0] == '{' {
+		objects = make([]object, 1)
+		err = d.Decode(&objects[0])
+	} else {
+		err = d.Decode(&objects)
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	for _, o := range objects {
+		c, err := newCall(o.Name, o.ID, string(o.Arguments))
+		if err != nil {
+			return nil, "", err
+		}
+		calls = append(calls, c)
+	}
+	if len(calls) == 0 {
+		return nil, "", errors.New("a list of no calls")
+	}
+	return calls, strings.TrimSpace(s[d.InputOffset():]), nil
+}
+
+func newCall(name, id, args string) (engine.ToolCall, error) {
+	args = strings.TrimSpace(args)
+	switch {
+	case args == "" || args == "null":
+		args = "{}"
+	case args[0] != '{' || !json.Valid([]byte(args)):
+		return engine.ToolCall{}, errors.New("arguments are not a JSON object")
+	}
+	if err := checkName("", name); err != nil {
+		return engine.ToolCall{}, err
+	}
+	return engine.ToolCall{ID: id, Function: engine.FunctionCall{Name: name, Arguments: engine.Arguments(args)}}, nil
+}
