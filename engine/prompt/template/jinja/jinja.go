@@ -1,0 +1,116 @@
+// Package jinja renders the chat templates that models carry: the part of
+// Jinja2 that they are written in, with the settings and extensions that Hugging
+// Face's transformers renders them with (trim_blocks, lstrip_blocks, loop
+// controls, tojson without HTML escapes, raise_exception, strftime_now).
+//
+// It differs from a general engine in two ways that the use demands.
+//
+// A template comes with a file from the network, so it may be hostile. Every
+// step, every byte and every level of nesting is counted against [Limits], and
+// there is nothing in the language that reaches outside: no files, no imports,
+// no values that change except namespaces.
+//
+// A [Text] remembers which of its bytes the template wrote and which came from
+// outside, through every slice, join and filter. So control tokens can be told
+// from user text that looks like them, whatever the template does to it.
+package jinja
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Limits bound what rendering may take.
+type Limits struct {
+	Steps int   // evaluations of a node; long strings count as more
+	Bytes int64 // made in strings and lists, over the whole run
+}
+
+// The parser's own limits: templates of today have up to 25 KB, in expressions
+// of a dozen levels.
+const (
+	maxSource  = 1 << 20 // bytes
+	maxNesting = 100     // of blocks and expressions in the source
+	maxDepth   = 1000    // of nodes and macros being evaluated
+	maxValue   = 100     // of lists and maps in each other
+)
+
+// A Raised is the error of a template that called raise_exception: it refuses
+// the conversation and says why.
+type Raised struct {
+	Message string
+}
+
+func (r *Raised) Error() string { return r.Message }
+
+// ErrLimit reports that rendering took more than its limits allow.
+var ErrLimit = errors.New("it takes too long or makes too much")
+
+// A Template is ready to be rendered, from any goroutine.
+type Template struct {
+	body  []statement
+	names map[string]bool
+}
+
+// Parse reads a template.
+func Parse(source string) (t *Template, err error) {
+	if len(source) > maxSource {
+		return nil, fmt.Errorf("parse the template: it has %d bytes, and %d are allowed", len(source), maxSource)
+	}
+	p := &parser{names: map[string]bool{}}
+	defer func() {
+		if f, ok := caught(recover()); ok {
+			t, err = nil, fmt.Errorf("parse the template, line %d: %w", p.line(), f.err)
+		}
+	}()
+	p.tokens = lex(source)
+	body := p.block()
+	if !p.at(tokenEnd, "") {
+		fail("%s is out of place", p.peek())
+	}
+	return &Template{body: body, names: p.names}, nil
+}
+
+// Mentions reports whether the template uses a variable of this name.
+func (t *Template) Mentions(name string) bool { return t.names[name] }
+
+// Render runs the template. The error is a *[Raised] in its chain when the
+// template refused, [ErrLimit] when it took too much.
+func (t *Template) Render(variables *Dict, limits Limits) (out Text, err error) {
+	m := &machine{steps: limits.Steps, bytes: limits.Bytes}
+	defer func() {
+		if f, ok := caught(recover()); ok {
+			out, err = Text{}, fmt.Errorf("render the template, line %d: %w", m.line, f.err)
+		}
+	}()
+	global := &scope{vars: map[string]Value{}}
+	for name, f := range functions {
+		global.vars[name] = f
+	}
+	top := &scope{vars: map[string]Value{}, parent: global}
+	for i, k := range variables.keys {
+		if name, ok := k.(Text); ok {
+			top.vars[name.s] = variables.values[i]
+		}
+	}
+	var b builder
+	m.out = &b
+	m.run(t.body, top)
+	return b.text(), nil
+}
+
+// A fault unwinds parsing or rendering, as in package text/template.
+type fault struct{ err error }
+
+func fail(format string, args ...any) { panic(fault{fmt.Errorf(format, args...)}) }
+
+func caught(r any) (fault, bool) {
+	if r == nil {
+		return fault{}, false
+	}
+	f, ok := r.(fault)
+	if !ok {
+		panic(r)
+	}
+	return f, true
+}

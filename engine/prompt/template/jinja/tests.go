@@ -1,0 +1,101 @@
+package jinja
+
+import (
+	"math"
+	"strings"
+)
+
+// tests are what can come after is.
+var tests map[string]func(*machine, Value, arguments) bool
+
+func init() {
+	is := func(f func(Value) bool) func(*machine, Value, arguments) bool {
+		return func(_ *machine, v Value, _ arguments) bool { return f(v) }
+	}
+	compare := func(op string) func(*machine, Value, arguments) bool {
+		return func(m *machine, v Value, a arguments) bool {
+			other, _ := a.get(0, "other")
+			return m.compare(op, v, other)
+		}
+	}
+	defined := func(v Value) bool { _, missing := v.(undefined); return !missing }
+	isInteger := func(v Value) bool { _, ok := v.(int64); return ok }
+	isFloat := func(v Value) bool { _, ok := v.(float64); return ok }
+	isString := func(v Value) bool { _, ok := v.(Text); return ok }
+	isMapping := func(v Value) bool { _, ok := v.(*Dict); return ok }
+	isSequence := func(v Value) bool {
+		switch v.(type) {
+		case Text, *List, *Dict:
+			return true
+		}
+		return false
+	}
+	tests = map[string]func(*machine, Value, arguments) bool{
+		"defined":   is(defined),
+		"undefined": is(func(v Value) bool { return !defined(v) }),
+		"none":      is(func(v Value) bool { return v == nil }),
+		"boolean":   is(func(v Value) bool { _, ok := v.(bool); return ok }),
+		"true":      is(func(v Value) bool { return v == true }),
+		"false":     is(func(v Value) bool { return v == false }),
+		"integer":   is(isInteger),
+		"float":     is(isFloat),
+		"number":    is(func(v Value) bool { _, _, _, ok := number(v); return ok }),
+		"string":    is(isString),
+		"mapping":   is(isMapping),
+		"sequence":  is(isSequence),
+		"iterable":  is(func(v Value) bool { return isSequence(v) || !defined(v) }),
+		"callable":  is(func(v Value) bool { _, ok := v.(function); return ok }),
+		"odd":       func(_ *machine, v Value, _ arguments) bool { return mod(integer(v, "the value"), 2) == 1 },
+		"even":      func(_ *machine, v Value, _ arguments) bool { return mod(integer(v, "the value"), 2) == 0 },
+		"divisibleby": func(_ *machine, v Value, a arguments) bool {
+			n := a.integer(0, "num", 0)
+			if n == 0 {
+				fail("division by zero")
+			}
+			return integer(v, "the value")%n == 0
+		},
+		"lower": func(m *machine, v Value, _ arguments) bool {
+			t := m.str(v)
+			m.touch(len(t.s))
+			return t.s == strings.ToLower(t.s)
+		},
+		"upper": func(m *machine, v Value, _ arguments) bool {
+			t := m.str(v)
+			m.touch(len(t.s))
+			return t.s == strings.ToUpper(t.s)
+		},
+		"in":       compare("in"),
+		"eq":       compare("=="),
+		"==":       compare("=="),
+		"equalto":  compare("=="),
+		"sameas":   sameAs,
+		"ne":       compare("!="),
+		"!=":       compare("!="),
+		"lt":       compare("<"),
+		"<":        compare("<"),
+		"lessthan": compare("<"),
+		"le":       compare("<="),
+		"<=":       compare("<="),
+		"gt":       compare(">"),
+		">":        compare(">"),
+		"ge":       compare(">="),
+		">=":       compare(">="),
+	}
+}
+
+// sameAs is Python's is, which tells 1 from true. Strings and lists of one
+// content count as one object.
+func sameAs(m *machine, v Value, a arguments) bool {
+	other, _ := a.get(0, "other")
+	_, b1 := v.(bool)
+	_, b2 := other.(bool)
+	_, f1 := v.(float64)
+	_, f2 := other.(float64)
+	if b1 != b2 || f1 != f2 {
+		return false
+	}
+	if f, ok := v.(float64); ok && math.IsNaN(f) {
+		return false
+	}
+	return m.equal(v, other, 0)
+}
