@@ -1,0 +1,181 @@
+// Package picture reads images and brings them to the size that a model's
+// vision tower takes, as Mistral's reference does.
+package picture
+
+import (
+	"bytes"
+	"encoding/base64"
+	"fmt"
+	"image"
+	"image/color"
+	"image/draw"
+	"math"
+	"strings"
+
+	// The formats that images come in.
+	_ "image/gif"
+	_ "image/jpeg"
+	_ "image/png"
+
+	_ "golang.org/x/image/bmp"
+	_ "golang.org/x/image/tiff"
+	_ "golang.org/x/image/webp"
+
+	"github.com/bise-sh/bise/engine"
+)
+
+const (
+	maxBytes  = 32 << 20 // of a file
+	maxPixels = 64 << 20 // when decoded, 4 bytes each
+)
+
+// Size is an image's width and height in pixels, from its head.
+func Size(url string) (width, height int, err error) {
+	data, err := bytesOf(url)
+	if err != nil {
+		return 0, 0, err
+	}
+	return size(data)
+}
+
+func size(data []byte) (int, int, error) {
+	c, _, err := image.DecodeConfig(bytes.NewReader(data))
+	if err != nil {
+		return 0, 0, bad("the image cannot be read: %v", err)
+	}
+	if c.Width <= 0 || c.Height <= 0 || c.Width > maxPixels/c.Height {
+		return 0, 0, bad("the image has %d×%d pixels; up to %d million can be read", c.Width, c.Height, maxPixels>>20)
+	}
+	return c.Width, c.Height, nil
+}
+
+// Decode reads the image of a data: URL, over white where it is transparent.
+func Decode(url string) (*image.RGBA, error) {
+	data, err := bytesOf(url)
+	if err != nil {
+		return nil, err
+	}
+	if _, _, err := size(data); err != nil {
+		return nil, err
+	}
+	img, _, err := image.Decode(bytes.NewReader(data))
+	if err != nil {
+		return nil, bad("the image cannot be read: %v", err)
+	}
+	if ycc, ok := img.(*image.YCbCr); ok {
+		if out := smoothChroma(ycc); out != nil {
+			return out, nil
+		}
+	}
+	b := img.Bounds()
+	out := image.NewRGBA(image.Rect(0, 0, b.Dx(), b.Dy()))
+	draw.Draw(out, out.Bounds(), image.NewUniform(color.White), image.Point{}, draw.Src)
+	draw.Draw(out, out.Bounds(), img, b.Min, draw.Over)
+	return out, nil
+}
+
+// bytesOf decodes a data: URL. No other is fetched.
+func bytesOf(url string) ([]byte, error) {
+	head, data, ok := strings.Cut(url, ",")
+	if !ok || !strings.HasPrefix(head, "data:") {
+		return nil, bad("an image has to be given as a data: URL")
+	}
+	if !strings.HasSuffix(head, ";base64") {
+		return nil, bad("an image's data: URL has to be in base64")
+	}
+	if base64.StdEncoding.DecodedLen(len(data)) > maxBytes {
+		return nil, bad("the image has more than %d MB", maxBytes>>20)
+	}
+	out, err := base64.StdEncoding.DecodeString(data)
+	if err != nil {
+		return nil, bad("the image's data: URL is not base64")
+	}
+	return out, nil
+}
+
+func bad(format string, args ...any) *engine.Error {
+	return &engine.Error{Kind: engine.Invalid, Param: "messages", Msg: fmt.Sprintf(format, args...)}
+}
+
+// Stretch brings an image to width×height pixels, not keeping its shape, and
+// returns them as RGB bytes, row by row. It is OpenCV's INTER_CUBIC on float32,
+// which the reference uses: a cubic with a = −0.75 over four pixels, edges
+// repeated, without smoothing when the image gets smaller. Values are rounded
+// and kept within 0 to 255, where the reference's may overshoot.
+func Stretch(img *image.RGBA, width, height int) []byte {
+	b := img.Bounds()
+	if b.Dx() == width && b.Dy() == height {
+		out := make([]byte, 0, 3*width*height)
+		for i := 0; i < len(img.Pix); i += 4 {
+			out = append(out, img.Pix[i:i+3]...)
+		}
+		return out
+	}
+	xs, ys := taps(b.Dx(), width), taps(b.Dy(), height)
+	out := make([]byte, 3*width*height)
+	// Rows of the source, already stretched sideways, by their number.
+	rows := map[int][]float32{}
+	for y, ty := range ys {
+		for _, at := range ty.at {
+			if rows[at] == nil {
+				rows[at] = sideways(img, at, xs)
+			}
+		}
+		for i := range 3 * width {
+			var v float32
+			for k, at := range ty.at {
+				v += ty.weight[k] * rows[at][i]
+			}
+			out[3*width*y+i] = byte(min(max(math.RoundToEven(float64(v)), 0), 255))
+		}
+		for at := range rows {
+			if at < ty.at[0] {
+				delete(rows, at)
+			}
+		}
+	}
+	return out
+}
+
+// sideways is one row of an image stretched to the places of xs.
+func sideways(img *image.RGBA, y int, xs []tap) []float32 {
+	row := img.Pix[y*img.Stride:]
+	out := make([]float32, 3*len(xs))
+	for x, t := range xs {
+		for c := range 3 {
+			var v float32
+			for k, at := range t.at {
+				v += t.weight[k] * float32(row[4*at+c])
+			}
+			out[3*x+c] = v
+		}
+	}
+	return out
+}
+
+// A tap is the four pixels that one pixel is made of.
+type tap struct {
+	at     [4]int
+	weight [4]float32
+}
+
+// taps maps n places onto size pixels, pixel centres to pixel centres.
+func taps(size, n int) []tap {
+	const a = -0.75
+	scale := float64(size) / float64(n)
+	out := make([]tap, n)
+	for i := range out {
+		f := float32((float64(i)+0.5)*scale - 0.5)
+		s := int(math.Floor(float64(f)))
+		f -= float32(s)
+		w := &out[i].weight
+		w[0] = ((a*(f+1)-5*a)*(f+1)+8*a)*(f+1) - 4*a
+		w[1] = ((a+2)*f-(a+3))*f*f + 1
+		w[2] = ((a+2)*(1-f)-(a+3))*(1-f)*(1-f) + 1
+		w[3] = 1 - w[0] - w[1] - w[2]
+		for k := range 4 {
+			out[i].at[k] = min(max(s-1+k, 0), size-1)
+		}
+	}
+	return out
+}
