@@ -28,7 +28,7 @@ type Answer struct {
 }
 
 // Text is that of the first choice.
-func (a *Answer) Text() string {
+func (a Answer) Text() string {
 	if len(a.Texts) == 0 {
 		return ""
 	}
@@ -36,7 +36,7 @@ func (a *Answer) Text() string {
 }
 
 // Reason is that of the first choice.
-func (a *Answer) Reason() engine.FinishReason {
+func (a Answer) Reason() engine.FinishReason {
 	if len(a.Reasons) == 0 {
 		return ""
 	}

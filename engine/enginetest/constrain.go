@@ -47,14 +47,10 @@ func constrained(r Request, choice int, prompt uint64) (Reply, error) {
 func callTool(r *engine.ChatRequest, rng *rand.Rand) (Reply, error) {
 	f := r.Tools[rng.IntN(len(r.Tools))].Function
 	if name := r.ToolChoice.Function; name != "" {
-		found := false
 		for _, t := range r.Tools {
 			if t.Function.Name == name {
-				f, found = t.Function, true
+				f = t.Function
 			}
-		}
-		if !found {
-			return nil, invalid("tool_choice", "there is no tool %q", name)
 		}
 	}
 	schema := f.Parameters

@@ -24,12 +24,7 @@ func (h *holder) add(piece string, log *engine.Logprob) (text string, logs []eng
 		h.logs = append(h.logs, *log)
 		h.ends = append(h.ends, len(h.text))
 	}
-	stop := -1
-	for _, s := range h.stops {
-		if i := strings.Index(h.text, s); s != "" && i >= 0 && (stop < 0 || i < stop) {
-			stop = i
-		}
-	}
+	stop := h.stop(len(h.text) - len(piece))
 	if stop >= 0 {
 		// The tokens of the stop string are none of the text's.
 		text, logs = h.take(stop)
@@ -38,6 +33,24 @@ func (h *holder) add(piece string, log *engine.Logprob) (text string, logs []eng
 	}
 	text, logs = h.take(len(h.text) - h.unsure())
 	return text, logs, false
+}
+
+// stop is where the stop string begins that is complete first, the longest of
+// those that end at the same place; -1 when there is none. The first n bytes have
+// been searched before.
+func (h *holder) stop(n int) int {
+	for end := n + 1; end <= len(h.text); end++ {
+		longest := ""
+		for _, s := range h.stops {
+			if len(s) > len(longest) && strings.HasSuffix(h.text[:end], s) {
+				longest = s
+			}
+		}
+		if longest != "" {
+			return end - len(longest)
+		}
+	}
+	return -1
 }
 
 // rest gives back what is still held, at the end of an answer.

@@ -233,7 +233,8 @@ func TestScriptHoldsBack(t *testing.T) {
 		{"what only looks like a stop string", []string{"ab", "cd"}, []string{"bx"}, []string{"a", "bcd"}, "stop"},
 		{"what looks like one at the end", []string{"ab"}, []string{"bx"}, []string{"a", "b"}, "stop"},
 		{"the earliest stop string", []string{"abcdef"}, []string{"f", "d", "e"}, []string{"abc"}, "stop"},
-		{"an empty stop string", []string{"ab"}, []string{""}, []string{"ab"}, "stop"},
+		{"the longer of two", []string{"abcd"}, []string{"c", "bc"}, []string{"a"}, "stop"},
+		{"the one that ends first", []string{"abc", "d"}, []string{"abcd", "b"}, []string{"a"}, "stop"},
 		{"all of it", []string{"ab"}, []string{"ab"}, nil, "stop"},
 		{"a rune that begins a stop string", []string{"\xc3", "\xa9", "a"}, []string{"éb"}, []string{"éa"}, "stop"},
 	} {
