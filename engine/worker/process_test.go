@@ -227,6 +227,19 @@ func TestOtherOptionsAreAnotherWorker(t *testing.T) {
 	}
 }
 
+func TestTwoNamesOfTheSameWeightsShareOne(t *testing.T) {
+	h := newHouse(t)
+	one, two := h.spec("m"), h.spec("alias")
+	two.Fingerprint = one.Fingerprint
+	a, b := h.open(one), h.open(two)
+	if first, second := h.pid(a), h.pid(b); first != second {
+		t.Errorf("pids %d and %d", first, second)
+	}
+	if a, b := a.Info(), b.Info(); a.Model != "m" || b.Model != "alias" || a.Path != b.Path || a.ContextLength != 4096 {
+		t.Errorf("%+v\n%+v", a, b)
+	}
+}
+
 func TestDeadWorkersSocketIsReplaced(t *testing.T) {
 	h := newHouse(t)
 	spec := h.spec("m")

@@ -185,6 +185,7 @@ func (s *server) stay(ctx context.Context, served <-chan error) (grace time.Dura
 			}
 			select {
 			case <-s.told:
+			case <-s.stops:
 			case <-time.After(lingerFailed):
 			case <-ctx.Done():
 			}

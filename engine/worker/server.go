@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -205,13 +206,14 @@ func (s *server) wait(ctx context.Context, _ string, loading func(float64)) (eng
 	}
 }
 
-// info describes the model as far as it is known.
-func (s *server) info(context.Context, string) (engine.Info, error) {
+// info describes the model as far as it is known. Two names of the same weights
+// share a worker, and each is told its own.
+func (s *server) info(_ context.Context, name string) (engine.Info, error) {
 	info := engine.Info{}
 	if e := s.model(); e != nil {
 		info = e.Info()
 	}
-	info.Model, info.Path = s.spec.Name, s.spec.Path
+	info.Model, info.Path = cmp.Or(name, s.spec.Name), s.spec.Path
 	if info.Fingerprint == "" {
 		info.Fingerprint = s.spec.Fingerprint
 	}

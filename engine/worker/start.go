@@ -46,7 +46,7 @@ type starter struct {
 
 func newStarter(spec Spec, l Launcher) (*starter, error) {
 	if len(l.Command) == 0 {
-		return nil, errors.New("start a worker: no command to run")
+		return nil, errors.New("start a worker: no command")
 	}
 	// The worker's folder is not the caller's.
 	for _, p := range paths(&spec) {
@@ -164,7 +164,9 @@ func (s *starter) explain(err error) error {
 // start runs a worker process and returns when it listens. The lock is held.
 func (s *starter) start(ctx context.Context, lock *lock) (Status, error) {
 	fail := func(err error) (Status, error) {
-		return Status{}, engine.Errorf(engine.Internal, "cannot start a worker for %s: %w", s.spec.Name, err)
+		e := engine.Errorf(engine.Internal, "cannot start a worker for %s: %w", s.spec.Name, err)
+		e.Advice = "Run `bise doctor` to see what is missing."
+		return Status{}, e
 	}
 	buryDead()
 	log, err := openLog(s.key, s.launcher.LogDir, s.dir)
