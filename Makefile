@@ -29,9 +29,10 @@ run: build
 	@printf '\n> %s\n\n' "$$QUESTION"
 	@bin/bise ask $${MODEL:+-m "$$MODEL"} "$$QUESTION"
 
-# The program looks for its backends in ../lib/bise, seen from its own folder.
+# The program looks for its backends in ../lib/bise, seen from its own folder. Without -trimpath, which
+# releases have: go would compile llama.cpp once for the program and once more for its tests.
 build: native
-	$(native) exec go build -trimpath -ldflags "-X github.com/bise-sh/bise/cli.version=$(VERSION)" -o bin/bise .
+	$(native) exec go build -ldflags "-X github.com/bise-sh/bise/cli.version=$(VERSION)" -o bin/bise .
 	@mkdir -p lib && ln -sfn "$$($(native) lib)" lib/bise
 
 test: native
