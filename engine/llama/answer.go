@@ -4,6 +4,7 @@ package llama
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/bise-sh/bise/engine"
@@ -44,7 +45,13 @@ func (s *scheduler) nextStep(a *answer) {
 		return
 	}
 	a.steps = a.steps[1:]
-	if err := a.sampler.constrain(a.steps[0].grammar); err != nil {
+	next := &a.steps[0]
+	grammar := next.grammar
+	if next.by != nil {
+		grammar = next.by[strings.TrimSpace(a.written.String())]
+	}
+	a.written.Reset()
+	if err := a.sampler.constrain(grammar); err != nil {
 		s.fail(a.job, &engine.Error{Kind: engine.Invalid, Param: "response_format", Msg: "the grammar cannot be used: " + err.Error()})
 		return
 	}
@@ -59,6 +66,7 @@ func (s *scheduler) force(a *answer) {
 			return
 		}
 	}
+	a.written.Reset()
 	if len(a.next) == 0 {
 		s.end(a, engine.FinishStop)
 	}
@@ -82,6 +90,9 @@ func (s *scheduler) take(a *answer, id token, probs []prob) {
 			s.emit(a, a.reader.Control(s.pieces.of(id)))
 		}
 	} else {
+		if len(a.steps) > 1 {
+			a.written.WriteString(s.pieces.of(id))
+		}
 		out, stopped := a.text.write(s.pieces.of(id))
 		s.say(a, out)
 		if stopped {
@@ -125,6 +136,9 @@ func (s *scheduler) emit(a *answer, events []engine.Event) {
 			e.Choice = a.choice
 			a.logprobs = nil
 			ev = e
+			if a.calls++; a.calls > 1 && a.job.oneCall {
+				continue
+			}
 		}
 		a.job.out.put(ev)
 	}

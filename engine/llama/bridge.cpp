@@ -62,6 +62,7 @@ void bise_log_init(int level) {
 	log_level = level;
 	llama_log_set(log_line, nullptr);
 	ggml_log_set(log_line, nullptr);
+	mtmd_log_set(log_line, nullptr);
 }
 
 int bise_log_take(char * buf, int size) {
@@ -233,13 +234,58 @@ size_t bise_state_seq_set(struct llama_context * ctx, const uint8_t * src, size_
 
 // ---- sampling
 
+// Where a text is within a rune: Unicode, table 3-7. llama.cpp's grammars take
+// any byte for the continuation of a rune, even the quote that ends a string.
+struct utf8 {
+	int     need = 0;              // bytes to come
+	uint8_t low = 0x80, high = 0xBF; // what the next of them may be
+
+	bool step(uint8_t b) {
+		if (need > 0) {
+			if (b < low || b > high) {
+				return false;
+			}
+			need--;
+			low  = 0x80;
+			high = 0xBF;
+			return true;
+		}
+		if (b < 0x80) {
+			return true;
+		}
+		if (b < 0xC2 || b > 0xF4) {
+			return false;
+		}
+		need = b < 0xE0 ? 1 : b < 0xF0 ? 2 : 3;
+		low  = b == 0xE0 ? 0xA0 : b == 0xF0 ? 0x90 : 0x80;
+		high = b == 0xED ? 0x9F : b == 0xF4 ? 0x8F : 0xBF;
+		return true;
+	}
+};
+
 struct bise_sampler {
 	const llama_vocab * vocab;
 	llama_sampler *     grammar = nullptr;
 	llama_sampler *     chain   = nullptr; // nullptr: greedy on the logits as they are
 	bool                penalties = false; // the chain remembers tokens
+	utf8                rune;              // with a grammar: where its text is
 	std::vector<llama_token_data> cur;
 };
+
+// spells reports whether a token goes on with text that is UTF-8, and moves on.
+static bool spells(const llama_vocab * vocab, utf8 & rune, llama_token id) {
+	if (llama_vocab_is_eog(vocab, id)) {
+		return rune.need == 0;
+	}
+	char buf[256];
+	const int n = llama_token_to_piece(vocab, id, buf, sizeof(buf), 0, true);
+	for (int i = 0; i < n; i++) {
+		if (!rune.step((uint8_t) buf[i])) {
+			return false;
+		}
+	}
+	return true;
+}
 
 bise_sampler * bise_sampler_new(const struct llama_model * m, const bise_sampling * p) {
 	try {
@@ -309,6 +355,7 @@ bool bise_sampler_grammar(bise_sampler * s, const char * grammar) {
 		llama_sampler_free(s->grammar);
 		s->grammar = nullptr;
 	}
+	s->rune = utf8();
 	if (!grammar) {
 		return true;
 	}
@@ -351,6 +398,12 @@ static llama_token choose(bise_sampler * s, const float * logits, const llama_to
 	llama_token_data_array a = {s->cur.data(), s->cur.size(), -1, false};
 	if (strict) {
 		llama_sampler_apply(s->grammar, &a);
+		for (size_t i = 0; i < a.size; i++) {
+			utf8 rune = s->rune;
+			if (a.data[i].logit > -INFINITY && !spells(s->vocab, rune, a.data[i].id)) {
+				a.data[i].logit = -INFINITY;
+			}
+		}
 	}
 	// The samplers do not expect a vocabulary in which nothing is possible, nor
 	// candidates that cannot be.
@@ -370,6 +423,10 @@ static llama_token choose(bise_sampler * s, const float * logits, const llama_to
 
 // fits reports whether the grammar accepts the token next.
 static bool fits(bise_sampler * s, llama_token id) {
+	utf8 rune = s->rune;
+	if (!spells(s->vocab, rune, id)) {
+		return false;
+	}
 	llama_token_data       one = {id, 1.0f, 0.0f};
 	llama_token_data_array a   = {&one, 1, -1, false};
 	llama_sampler_apply(s->grammar, &a);
@@ -422,6 +479,7 @@ llama_token bise_sampler_sample(bise_sampler * s, struct llama_context * ctx, in
 		}
 		if (s->grammar) {
 			llama_sampler_accept(s->grammar, id);
+			spells(s->vocab, s->rune, id);
 		}
 		bise_sampler_accept(s, id);
 		if (want) {
@@ -450,4 +508,49 @@ char * bise_schema_grammar(const char * schema, char * err, int size) {
 		return nullptr;
 	}
 	return out;
+}
+
+// ---- pictures
+
+struct mtmd_context * bise_vision_open(const char * path, const struct llama_model * m, int threads) {
+	try {
+		auto p = mtmd_context_params_default();
+		p.n_threads     = threads;
+		p.print_timings = false;
+		p.warmup        = false;
+		// The caller brings pictures to the size they are to have.
+		p.image_min_tokens = 1;
+		p.image_max_tokens = 1 << 20;
+		return mtmd_init_from_file(path, m, p);
+	} catch (const std::exception & e) {
+		log_line(GGML_LOG_LEVEL_ERROR, e.what(), nullptr);
+		return nullptr;
+	}
+}
+
+float * bise_vision_encode(struct mtmd_context * v, const unsigned char * rgb, uint32_t width, uint32_t height, size_t * n) {
+	try {
+		mtmd::bitmap       bitmap(width, height, rgb);
+		mtmd::input_chunks chunks(mtmd_input_chunks_init());
+		const mtmd_bitmap * list[] = {bitmap.ptr.get()};
+		const mtmd_input_text text = {mtmd_default_marker(), false, false};
+		if (mtmd_tokenize(v, chunks.ptr.get(), &text, list, 1) != 0) {
+			return nullptr;
+		}
+		for (size_t i = 0; i < mtmd_input_chunks_size(chunks.ptr.get()); i++) {
+			const auto * chunk = mtmd_input_chunks_get(chunks.ptr.get(), i);
+			if (mtmd_input_chunk_get_type(chunk) != MTMD_INPUT_CHUNK_TYPE_IMAGE) {
+				continue;
+			}
+			if (mtmd_encode_chunk(v, chunk) != 0) {
+				return nullptr;
+			}
+			*n = mtmd_input_chunk_get_n_tokens(chunk);
+			return mtmd_get_output_embd(v);
+		}
+		return nullptr;
+	} catch (const std::exception & e) {
+		log_line(GGML_LOG_LEVEL_ERROR, e.what(), nullptr);
+		return nullptr;
+	}
 }

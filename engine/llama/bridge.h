@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "llama.h"
+#include "mtmd.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -114,6 +115,11 @@ llama_token    bise_sampler_sample(bise_sampler * s, struct llama_context * ctx,
 // JSON schema → GBNF by llama.cpp's own converter. Returns a malloc'd string, or
 // NULL with the reason in err.
 char * bise_schema_grammar(const char * schema, char * err, int size);
+
+// The vision tower of a projector file; NULL when it does not fit the model.
+struct mtmd_context * bise_vision_open(const char * path, const struct llama_model * m, int threads);
+// Vectors of a picture, valid until the next call; n is their number. NULL on failure.
+float * bise_vision_encode(struct mtmd_context * v, const unsigned char * rgb, uint32_t width, uint32_t height, size_t * n);
 
 #ifdef __cplusplus
 }

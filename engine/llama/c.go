@@ -271,13 +271,16 @@ func (x *lctx) add(id token, pos, seq int, output bool) int {
 	unsafe.Slice(x.batch.pos, x.size)[i] = C.llama_pos(pos)
 	unsafe.Slice(x.batch.n_seq_id, x.size)[i] = 1
 	*unsafe.Slice(x.batch.seq_id, x.size)[i] = C.llama_seq_id(seq)
-	o := C.int8_t(0)
-	if output {
-		o = 1
-	}
-	unsafe.Slice(x.batch.logits, x.size)[i] = o
+	unsafe.Slice(x.batch.logits, x.size)[i] = flag(output)
 	x.batch.n_tokens++
 	return i
+}
+
+func flag(on bool) C.int8_t {
+	if on {
+		return 1
+	}
+	return 0
 }
 
 var (
@@ -301,7 +304,7 @@ func decodeError(code C.int32_t) error {
 }
 
 // decodeEmbeddings evaluates vectors instead of tokens (pictures), at positions
-// from pos on. Only the last one has an output, when asked for.
+// from pos on. All of them have an output, or none.
 func (x *lctx) decodeEmbeddings(v []float32, pos, seq int, output bool) error {
 	width := int(C.llama_model_n_embd_inp(x.m.c))
 	n := len(v) / width
@@ -312,10 +315,7 @@ func (x *lctx) decodeEmbeddings(v []float32, pos, seq int, output bool) error {
 		unsafe.Slice(b.pos, n)[i] = C.llama_pos(pos + i)
 		unsafe.Slice(b.n_seq_id, n)[i] = 1
 		*unsafe.Slice(b.seq_id, n)[i] = C.llama_seq_id(seq)
-		unsafe.Slice(b.logits, n)[i] = 0
-	}
-	if output {
-		unsafe.Slice(b.logits, n)[n-1] = 1
+		unsafe.Slice(b.logits, n)[i] = flag(output)
 	}
 	b.n_tokens = C.int32_t(n)
 	return decodeError(C.bise_decode(x.c, b, x.w.c))
@@ -534,4 +534,34 @@ func orElse(s, otherwise string) string {
 		return otherwise
 	}
 	return s
+}
+
+// vision is a projector file's tower.
+type vision struct {
+	c     *C.struct_mtmd_context
+	width int // components of a vector
+}
+
+func openVision(path string, m *model, threads int) (vision, error) {
+	c := C.CString(path)
+	defer C.free(unsafe.Pointer(c))
+	v := C.bise_vision_open(c, m.c, C.int(threads))
+	if v == nil {
+		return vision{}, errors.New(orElse(lastLog(), "llama.cpp gave no reason"))
+	}
+	return vision{v, m.embedding()}, nil
+}
+
+func (v vision) free() { C.mtmd_free(v.c) }
+
+// encode gives the vectors of a picture of RGB bytes, row after row.
+func (v vision) encode(rgb []byte, width, height int) ([]float32, error) {
+	var n C.size_t
+	p := C.bise_vision_encode(v.c, (*C.uchar)(unsafe.Pointer(&rgb[0])), C.uint32_t(width), C.uint32_t(height), &n)
+	if p == nil {
+		return nil, errors.New(orElse(lastLog(), "llama.cpp gave no reason"))
+	}
+	out := make([]float32, int(n)*v.width)
+	copy(out, unsafe.Slice((*float32)(unsafe.Pointer(p)), len(out)))
+	return out, nil
 }

@@ -62,6 +62,9 @@ func (e *Engine) Close() error {
 	if s.states != nil {
 		s.states.close()
 	}
+	if s.eye != nil {
+		s.eye.c.free()
+	}
 	s.x.free()
 	s.pool.free()
 	s.m.free()
@@ -220,6 +223,7 @@ func (e *Engine) describe(fingerprint string) {
 	if e.format != nil {
 		e.info.PromptVersion = e.format.Version()
 		e.info.Can = e.format.Capabilities()
+		e.info.Can.Vision = s.eye != nil
 	}
 	if s.params.embeddings {
 		e.info.PromptVersion = ""

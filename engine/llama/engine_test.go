@@ -24,6 +24,9 @@ func tiny(t testing.TB, o tinymodel.Options) string {
 
 func open(t testing.TB, path string, o engine.LoadOptions) *Engine {
 	t.Helper()
+	if o.Threads == 0 {
+		o.Threads = 1 // tiny models gain nothing from more, and lose much when other tests compute
+	}
 	e, err := Open(t.Context(), path, o, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -3,6 +3,7 @@
 package llama
 
 import (
+	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
 	"math"
@@ -68,7 +69,7 @@ func TestGolden(t *testing.T) {
 			want := golden(t, model)
 			e := open(t, filepath.Join(fixtures, "gguf", model+".f32.gguf"), engine.LoadOptions{KVType: "f32", FlashAttn: &no})
 			ids := ints(want["input_ids"])
-			rows, err := e.Logits(t.Context(), ids)
+			rows, _, err := e.Logits(t.Context(), ids)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -79,6 +80,37 @@ func TestGolden(t *testing.T) {
 			a := e.completionTokens(t, engine.CompletionRequest{Tokens: ids, Sampling: engine.Sampling{Temperature: &greedy, MaxTokens: &max, MinTokens: max, Logprobs: true}})
 			if !slices.Equal(a, ints(want["greedy"])) {
 				t.Errorf("the continuation is %v, want %v", a, want["greedy"])
+			}
+		})
+	}
+}
+
+// TestGoldenPictures does the same for vision models, whose towers llama.cpp
+// computes with approximations: see the README of the fixtures.
+func TestGoldenPictures(t *testing.T) {
+	no := false
+	for _, model := range []string{"pixtral-12b", "ministral-3-3b"} {
+		t.Run(model, func(t *testing.T) {
+			want := golden(t, model)
+			e := open(t, filepath.Join(fixtures, "gguf", model+".f32.gguf"), engine.LoadOptions{
+				KVType: "f32", FlashAttn: &no, Projector: filepath.Join(fixtures, "gguf", model+".mmproj.f32.gguf"),
+			})
+			if !e.Info().Can.Vision {
+				t.Error("the model does not see")
+			}
+			file, err := os.ReadFile(filepath.Join(fixtures, "cases", "exact_224x112.png"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			rows, vectors, err := e.Logits(t.Context(), ints(want["input_ids"]), "data:image/png;base64,"+base64.StdEncoding.EncodeToString(file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if worst := worstError(t, slices.Concat(vectors...), want["image_embeds"]); worst > 3e-2 {
+				t.Errorf("a component of the picture is off by %g", worst)
+			}
+			if worst := worstError(t, slices.Concat(rows...), want["logits"]); worst > 3e-2 {
+				t.Errorf("a logit is off by %g", worst)
 			}
 		})
 	}

@@ -3,6 +3,7 @@
 package llama
 
 import (
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -13,18 +14,19 @@ import (
 // A job is one request in the hands of the scheduler. Fields below owned belong
 // to the scheduler's goroutine.
 type job struct {
-	prompt   []token   // pictures are runs of negative numbers, see picture
-	pictures []picture // in the order of their places
-	n        int       // answers
-	max      int       // tokens an answer may have, -1: no bound
-	min      int       // tokens an answer must have
-	seeded   bool      // the same request must give the same answer
-	top      int       // likeliest alternatives wanted with each token, -1: no logprobs
+	prompt   []token       // pictures are runs of negative numbers, see picture
+	pictures []picturePart // in the order of their places
+	n        int           // answers
+	max      int           // tokens an answer may have, -1: no bound
+	min      int           // tokens an answer must have
+	seeded   bool          // the same request must give the same answer
+	top      int           // likeliest alternatives wanted with each token, -1: no logprobs
 	sampling sampling
 	stops    []string
 	ends     []token // control tokens that end an answer besides the model's own
 	reader   func() prompt.Reader
 	steps    []step // what the answer is made to be, part after part
+	oneCall  bool   // an answer has at most one tool call
 	leftOut  *engine.LeftOut
 
 	out       *stream
@@ -101,19 +103,14 @@ type answer struct {
 	steps   []step // to come, the current one first
 	reader  prompt.Reader
 	text    text
-	next    []token // chosen or forced, not evaluated yet
-	row     int     // its output in the batch, -1 for none
-	count   int     // tokens generated
+	next    []token         // chosen or forced, not evaluated yet
+	row     int             // its output in the batch, -1 for none
+	count   int             // tokens generated
+	calls   int             // tool calls made
+	written strings.Builder // text of the current step
 	ended   bool
 
 	logprobs []engine.Logprob // of tokens whose text has not left
-}
-
-// A step constrains a part of an answer: Force is written as it is, then Grammar
-// says what may follow, and when that is complete the next step begins.
-type step struct {
-	force   []token
-	grammar string
 }
 
 // A slot is a sequence of llama.cpp's memory.
@@ -125,12 +122,4 @@ type slot struct {
 	saved     int     // leading tokens that are on disk
 	busy      bool
 	used      int64 // scheduler's clock at its last use
-}
-
-// A picture is an image in a prompt: the vectors that stand where its negative
-// numbers are. The numbers come from its content, so that equal pictures share
-// their KV like equal tokens do.
-type picture struct {
-	at, n int // first place and number of places
-	embed []float32
 }

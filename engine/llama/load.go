@@ -127,6 +127,10 @@ func (e *Engine) prepare(o engine.LoadOptions, p contextParams, limit int, finge
 	}
 	s.x = x
 	s.pieces = newPieces(s.m)
+	if err := e.openEye(o.Projector); err != nil {
+		x.free()
+		return err
+	}
 	if err := e.formats(); err != nil {
 		x.free()
 		return err

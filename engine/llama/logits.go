@@ -4,22 +4,58 @@ package llama
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/engine/picture"
 )
 
 // Logits evaluates tokens from the beginning and returns what the model makes of
-// each: float32 [len(tokens)][vocabulary].
-func (e *Engine) Logits(ctx context.Context, tokens []int32) (rows [][]float32, err error) {
+// each: float32 [len(tokens)][vocabulary]. Pictures, as data: URLs, stand at the
+// runs of [IMG] among the tokens, in their order; their vectors come back too,
+// those of the [IMG] places only.
+func (e *Engine) Logits(ctx context.Context, tokens []int32, pictures ...string) (rows, vectors [][]float32, err error) {
+	parts, err := e.findPictures(tokens, pictures)
+	if err != nil {
+		return nil, nil, err
+	}
 	err = e.alone(len(tokens), func(s *scheduler, o *slot) error {
 		for i := 0; i < len(tokens); {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
+			if len(parts) > 0 && parts[0].at == i {
+				p := parts[0]
+				parts = parts[1:]
+				if err := s.eye.look(&p); err != nil {
+					return err
+				}
+				width := s.eye.c.width
+				for from := 0; from < p.n; {
+					n := min(p.n-from, s.params.batch)
+					if err := s.x.decodeEmbeddings(p.embed[from*width:(from+n)*width], i+from, o.seq, true); err != nil {
+						return engine.Errorf(engine.Internal, "llama.cpp cannot evaluate the picture: %w", err)
+					}
+					for k := range n {
+						rows = append(rows, s.x.logits(k))
+						if tokens[i+from+k] == tokens[i] {
+							vectors = append(vectors, p.embed[(from+k)*width:(from+k+1)*width])
+						}
+					}
+					from += n
+				}
+				i += p.n
+				continue
+			}
+			end := len(tokens)
+			if len(parts) > 0 {
+				end = parts[0].at
+			}
 			s.x.clearBatch()
-			for ; i < len(tokens) && s.x.batchLen() < s.params.batch; i++ {
+			for ; i < end && s.x.batchLen() < s.params.batch; i++ {
 				s.x.add(tokens[i], i, o.seq, true)
 			}
 			if err := s.x.decode(); err != nil {
@@ -31,7 +67,44 @@ func (e *Engine) Logits(ctx context.Context, tokens []int32) (rows [][]float32, 
 		}
 		return nil
 	})
-	return rows, err
+	return rows, vectors, err
+}
+
+// findPictures finds the places of pictures among tokens, and checks that each
+// has as many as its size asks for.
+func (e *Engine) findPictures(tokens []int32, urls []string) (parts []picturePart, err error) {
+	for _, id := range tokens {
+		if id < 0 || int(id) >= e.vocab.Len() {
+			return nil, &engine.Error{Kind: engine.Invalid, Param: "tokens", Msg: fmt.Sprintf("there is no token %d; the vocabulary has %d", id, e.vocab.Len())}
+		}
+	}
+	if len(urls) == 0 {
+		return nil, nil
+	}
+	eye := e.scheduler.eye
+	if eye == nil {
+		return nil, &engine.Error{Kind: engine.Unsupported, Msg: fmt.Sprintf("%s does not see pictures", e.name)}
+	}
+	i := 0
+	for n, url := range urls {
+		w, h, err := picture.Size(url)
+		if err != nil {
+			return nil, err
+		}
+		run, err := eye.cut.Encode(e.vocab, w, h)
+		if err != nil {
+			return nil, err
+		}
+		for i < len(tokens) && tokens[i] != run[0] {
+			i++
+		}
+		if i+len(run) > len(tokens) || !slices.Equal(tokens[i:i+len(run)], run) {
+			return nil, &engine.Error{Kind: engine.Invalid, Param: "tokens", Msg: fmt.Sprintf("picture %d takes %d tokens, which are not there", n+1, len(run))}
+		}
+		parts = append(parts, picturePart{at: i, n: len(run) - 1, url: url, sum: sha256.Sum256([]byte(url))})
+		i += len(run)
+	}
+	return parts, nil
 }
 
 // A BareLoop is how long llama.cpp takes when nothing but a loop is around it:

@@ -62,4 +62,6 @@ type StateCost struct {
 func (e *Engine) StateCost([]int32) (StateCost, error) { return StateCost{}, errNoCgo() }
 
 // Logits fails.
-func (e *Engine) Logits(context.Context, []int32) ([][]float32, error) { return nil, errNoCgo() }
+func (e *Engine) Logits(context.Context, []int32, ...string) (rows, vectors [][]float32, err error) {
+	return nil, nil, errNoCgo()
+}

@@ -17,11 +17,15 @@ func (e *Engine) chatJob(ctx context.Context, r *engine.ChatRequest) (*job, erro
 	if err := r.Check(); err != nil {
 		return nil, err
 	}
+	if r.ToolChoice.Mode == "none" {
+		short := *r
+		short.Tools, r = nil, &short
+	}
 	p, err := e.layOut(r)
 	if err != nil {
 		return nil, err
 	}
-	ids, places, err := e.encode(p)
+	ids, parts, err := e.encode(p)
 	if err != nil {
 		return nil, err
 	}
@@ -29,7 +33,7 @@ func (e *Engine) chatJob(ctx context.Context, r *engine.ChatRequest) (*job, erro
 	room := e.room(&r.Sampling, limit)
 	var left *engine.LeftOut
 	if len(ids)+room > limit && r.Overflow == engine.OverflowDropOldest {
-		if r, p, ids, places, left, err = e.shorten(ctx, r, ids, limit-room); err != nil {
+		if r, ids, parts, left, err = e.shorten(ctx, r, ids, limit-room); err != nil {
 			return nil, err
 		}
 	}
@@ -38,6 +42,7 @@ func (e *Engine) chatJob(ctx context.Context, r *engine.ChatRequest) (*job, erro
 		return nil, err
 	}
 	j.leftOut = left
+	j.oneCall = r.ParallelToolCalls != nil && !*r.ParallelToolCalls
 	format := e.format
 	j.reader = func() prompt.Reader { return format.Reader(r) }
 	for _, name := range format.Stops() {
@@ -48,7 +53,9 @@ func (e *Engine) chatJob(ctx context.Context, r *engine.ChatRequest) (*job, erro
 	if err := e.constrain(j, r); err != nil {
 		return nil, err
 	}
-	return j, e.addPictures(j, p, places)
+	hide(j.prompt, parts)
+	j.pictures = parts
+	return j, nil
 }
 
 // room is how many tokens of the context are kept for the answer when turns are
@@ -64,7 +71,7 @@ func (e *Engine) room(s *engine.Sampling, limit int) int {
 // shorten leaves out the oldest turns until the rest has at most limit tokens.
 // A turn is a message of the user and what follows it up to the next one. System
 // prompts and the last turn stay.
-func (e *Engine) shorten(ctx context.Context, r *engine.ChatRequest, whole []token, limit int) (*engine.ChatRequest, prompt.Prompt, []token, []place, *engine.LeftOut, error) {
+func (e *Engine) shorten(ctx context.Context, r *engine.ChatRequest, whole []token, limit int) (*engine.ChatRequest, []token, []picturePart, *engine.LeftOut, error) {
 	var turns []int // where they begin
 	for i, m := range r.Messages {
 		if m.Role == engine.User && (i == 0 || r.Messages[i-1].Role != engine.User) {
@@ -74,17 +81,16 @@ func (e *Engine) shorten(ctx context.Context, r *engine.ChatRequest, whole []tok
 	// The number of turns to leave out is found by halving: more turns, fewer tokens.
 	lo, hi := 1, len(turns)-1
 	type result struct {
-		r      *engine.ChatRequest
-		p      prompt.Prompt
-		ids    []token
-		places []place
-		left   *engine.LeftOut
+		r     *engine.ChatRequest
+		ids   []token
+		parts []picturePart
+		left  *engine.LeftOut
 	}
 	var found *result
 	shortest := len(whole)
 	for lo <= hi {
 		if ctx.Err() != nil {
-			return nil, prompt.Prompt{}, nil, nil, nil, context.Cause(ctx)
+			return nil, nil, nil, nil, context.Cause(ctx)
 		}
 		mid := (lo + hi) / 2
 		short := *r
@@ -99,24 +105,24 @@ func (e *Engine) shorten(ctx context.Context, r *engine.ChatRequest, whole []tok
 		}
 		p, err := e.layOut(&short)
 		if err != nil {
-			return nil, prompt.Prompt{}, nil, nil, nil, err
+			return nil, nil, nil, nil, err
 		}
-		ids, places, err := e.encode(p)
+		ids, parts, err := e.encode(p)
 		if err != nil {
-			return nil, prompt.Prompt{}, nil, nil, nil, err
+			return nil, nil, nil, nil, err
 		}
 		shortest = min(shortest, len(ids))
 		if len(ids) <= limit {
-			found = &result{&short, p, ids, places, &engine.LeftOut{Messages: gone, Tokens: len(whole) - len(ids), Context: e.scheduler.limit}}
+			found = &result{&short, ids, parts, &engine.LeftOut{Messages: gone, Tokens: len(whole) - len(ids), Context: e.scheduler.limit}}
 			hi = mid - 1
 		} else {
 			lo = mid + 1
 		}
 	}
 	if found == nil {
-		return nil, prompt.Prompt{}, nil, nil, nil, engine.ErrTooLong(shortest, e.scheduler.limit)
+		return nil, nil, nil, nil, engine.ErrTooLong(shortest, e.scheduler.limit)
 	}
-	return found.r, found.p, found.ids, found.places, found.left, nil
+	return found.r, found.ids, found.parts, found.left, nil
 }
 
 // completionJob turns a text, or a gap in one, into a job.
@@ -170,28 +176,6 @@ func (e *Engine) job(r *engine.Sampling, ids []token, temperature float64) (*job
 		j.top = r.TopLogprobs
 	}
 	return j, nil
-}
-
-// constrain makes an answer follow the grammar, schema or tool choice asked for.
-func (e *Engine) constrain(j *job, r *engine.ChatRequest) error {
-	schema := ""
-	switch f := r.ResponseFormat; {
-	case r.Grammar != "":
-		j.steps = []step{{grammar: r.Grammar}}
-		return nil
-	case f == nil || f.Type == "" || f.Type == "text":
-		return nil
-	case f.Type == "json_object":
-		schema = `{"type":"object"}`
-	default:
-		schema = string(f.JSONSchema.Schema)
-	}
-	g, err := schemaGrammar(schema)
-	if err != nil {
-		return &engine.Error{Kind: engine.Invalid, Param: "response_format", Msg: "the JSON schema cannot be used: " + err.Error()}
-	}
-	j.steps = []step{{grammar: g}}
-	return nil
 }
 
 // layOut turns a conversation into segments.

@@ -30,6 +30,7 @@ type scheduler struct {
 	lora   []loadedAdapter
 	states *stateStore // nil: conversations are not saved
 	pieces pieces
+	eye    *eye // nil: the model does not see
 
 	slots   []*slot
 	waiting []*job
@@ -295,9 +296,6 @@ func (s *scheduler) place(j *job) (bool, error) {
 	}
 	j.reused.Store(int32(from))
 	j.done.Store(int32(from))
-	if j.leftOut != nil {
-		j.out.put(*j.leftOut)
-	}
 	j.out.put(engine.Progress{Done: from, Total: len(j.prompt), Cached: from})
 	return true, nil
 }
@@ -696,7 +694,14 @@ func (s *scheduler) advance(j *job, n int, alone bool) {
 		a.slot.shared = len(o.tokens)
 		a.row = j.answers[0].row
 	}
+	if j.leftOut != nil {
+		j.out.put(*j.leftOut)
+	}
 	for _, a := range j.answers {
+		if len(a.steps) > 0 && len(a.steps[0].force) > 0 {
+			s.force(a) // what the model would begin with does not matter
+			continue
+		}
 		s.choose(a)
 	}
 }

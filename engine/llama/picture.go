@@ -1,0 +1,220 @@
+//go:build cgo
+
+package llama
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/engine/picture"
+	"github.com/bise-sh/bise/engine/prompt"
+	"github.com/bise-sh/bise/gguf"
+)
+
+// maxPictures is how many one request may have.
+const maxPictures = 64
+
+// An eye turns pictures into vectors: a vision tower and what projects its
+// output into the text model.
+type eye struct {
+	c     vision
+	cut   prompt.Pictures
+	known map[[32]byte][]float32 // vectors of pictures seen before
+	order [][32]byte             // oldest first
+}
+
+// maxKnown is how many pictures' vectors are kept.
+const maxKnown = 16
+
+// A picturePart is an image in a prompt: the vectors that stand where its negative
+// numbers are. The numbers come from its content, so that equal pictures share
+// their KV like equal tokens do.
+type picturePart struct {
+	at, n int // first place and number of places
+	url   string
+	sum   [32]byte
+	embed []float32
+}
+
+// openEye loads the projector at path, or the one that lies beside the model.
+// A model without one has no eye, and no error.
+func (e *Engine) openEye(path string) error {
+	named := path != ""
+	if !named {
+		found, _ := filepath.Glob(filepath.Join(filepath.Dir(e.path), "*mmproj*.gguf"))
+		if len(found) != 1 {
+			return nil
+		}
+		path = found[0]
+	}
+	eye, err := e.loadEye(path)
+	if err != nil {
+		if !named {
+			return nil // it belongs to another model in the same folder
+		}
+		return err
+	}
+	e.scheduler.eye = eye
+	return nil
+}
+
+func (e *Engine) loadEye(path string) (*eye, error) {
+	file, err := gguf.Read(path)
+	if err != nil {
+		return nil, badModel(path, err)
+	}
+	m := &file.Metadata
+	arch, _ := m.String("general.architecture")
+	if sees, _ := m.Bool("clip.has_vision_encoder"); arch != "clip" || !sees {
+		return nil, wrongEye(path, e.name, "it has no vision tower")
+	}
+	if width, _ := m.Uint("clip.vision.projection_dim"); int(width) != e.scheduler.m.embedding() {
+		return nil, wrongEye(path, e.name, fmt.Sprintf("its vectors have %d components and the model's %d", width, e.scheduler.m.embedding()))
+	}
+	kind, _ := m.String("clip.projector_type")
+	if kind != "pixtral" {
+		return nil, &engine.Error{Kind: engine.Unsupported, Msg: fmt.Sprintf("projectors of the type %q cannot be used; Mistral's are of the type pixtral", kind)}
+	}
+	number := func(key string, otherwise int) int {
+		if n, ok := m.Uint("clip.vision." + key); ok && n > 0 && n < 1<<16 {
+			return int(n)
+		}
+		return otherwise
+	}
+	cut := prompt.Pictures{Patch: number("patch_size", 16), Merge: number("spatial_merge_size", 1), Max: number("image_size", 1024)}
+	c, err := openVision(path, e.scheduler.m, e.scheduler.params.threads)
+	if err != nil {
+		return nil, wrongEye(path, e.name, err.Error())
+	}
+	return &eye{c: c, cut: cut, known: map[[32]byte][]float32{}}, nil
+}
+
+func wrongEye(path, model, why string) *engine.Error {
+	return &engine.Error{
+		Kind:   engine.BadModel,
+		Msg:    fmt.Sprintf("the projector %s does not fit %s: %s", path, model, why),
+		Advice: "Use the projector that was published with the model.",
+	}
+}
+
+// encode turns a prompt into tokens. Pictures become the tokens the reference
+// gives them; parts say where.
+func (e *Engine) encode(p prompt.Prompt) (ids []token, parts []picturePart, err error) {
+	text, places, err := prompt.Encode(e.vocab, p)
+	if err != nil || len(places) == 0 {
+		return text, nil, err
+	}
+	eye := e.scheduler.eye
+	if eye == nil {
+		return nil, nil, &engine.Error{Kind: engine.Unsupported, Param: "messages", Msg: fmt.Sprintf("%s does not see pictures", e.name), Advice: "Use a vision model, such as Pixtral, with its projector."}
+	}
+	if len(places) > maxPictures {
+		return nil, nil, &engine.Error{Kind: engine.Invalid, Param: "messages", Msg: fmt.Sprintf("there are %d pictures and at most %d can be shown", len(places), maxPictures)}
+	}
+	from := 0
+	for _, place := range places {
+		ids = append(ids, text[from:place.At]...)
+		from = place.At
+		url := p.Images[place.Image-1]
+		w, h, err := picture.Size(url)
+		if err != nil {
+			return nil, nil, err
+		}
+		run, err := eye.cut.Encode(e.vocab, w, h)
+		if err != nil {
+			return nil, nil, err
+		}
+		// All but [IMG_END] are the tower's to give; the breaks between rows are among them.
+		parts = append(parts, picturePart{at: len(ids), n: len(run) - 1, url: url, sum: sha256.Sum256([]byte(url))})
+		ids = append(ids, run...)
+	}
+	return append(ids, text[from:]...), parts, nil
+}
+
+// hide puts numbers made of their content in the place of pictures' tokens.
+func hide(ids []token, parts []picturePart) {
+	for _, p := range parts {
+		base := binary.LittleEndian.Uint32(p.sum[:])
+		for i := range p.n {
+			ids[p.at+i] = token((base + uint32(i)*2654435761) | 1<<31)
+		}
+	}
+}
+
+// look computes a picture's vectors, or remembers them.
+func (y *eye) look(p *picturePart) error {
+	if v, ok := y.known[p.sum]; ok {
+		p.embed = v
+		return nil
+	}
+	img, err := picture.Decode(p.url)
+	if err != nil {
+		return err
+	}
+	columns, rows := y.cut.Grid(img.Bounds().Dx(), img.Bounds().Dy())
+	unit := y.cut.Patch * y.cut.Merge
+	v, err := y.c.encode(picture.Stretch(img, columns*unit, rows*unit), columns*unit, rows*unit)
+	if err != nil {
+		return engine.Errorf(engine.Internal, "the picture cannot be encoded: %w", err)
+	}
+	if len(v) != p.n*y.c.width {
+		return engine.Errorf(engine.Internal, "the vision tower gave %d numbers for %d tokens of %d", len(v), p.n, y.c.width)
+	}
+	if len(y.order) == maxKnown {
+		delete(y.known, y.order[0])
+		y.order = y.order[1:]
+	}
+	y.known[p.sum], y.order = v, append(y.order, p.sum)
+	p.embed = v
+	return nil
+}
+
+// readPicture evaluates the next part of a picture that is next in a prompt. It
+// reports whether there was one.
+func (s *scheduler) readPicture() bool {
+	for _, j := range s.jobs {
+		done := int(j.done.Load())
+		for i := range j.pictures {
+			p := &j.pictures[i]
+			if done < p.at || done >= p.at+p.n {
+				continue
+			}
+			if err := s.readPart(j, p, done-p.at); err != nil {
+				s.fail(j, err)
+			}
+			s.cells()
+			return true
+		}
+	}
+	return false
+}
+
+func (s *scheduler) readPart(j *job, p *picturePart, from int) error {
+	if p.embed == nil {
+		if err := s.eye.look(p); err != nil {
+			return err
+		}
+	}
+	n := min(p.n-from, s.params.batch)
+	o := j.answers[0].slot
+	width := s.eye.c.width
+	for {
+		err := s.x.decodeEmbeddings(p.embed[from*width:(from+n)*width], p.at+from, o.seq, false)
+		if errors.Is(err, errNoCells) && (s.evictOldest() || s.x.tokens() < s.limit && s.grow(min(s.limit, 2*s.x.tokens()))) {
+			continue
+		}
+		if err != nil {
+			return engine.Errorf(engine.Internal, "llama.cpp cannot evaluate the picture: %w", err)
+		}
+		break
+	}
+	o.tokens = append(o.tokens, j.prompt[p.at+from:p.at+from+n]...)
+	j.evaluated += n
+	j.done.Store(int32(p.at + from + n))
+	j.out.put(engine.Progress{Done: p.at + from + n, Total: len(j.prompt), Cached: j.cachedNow()})
+	return nil
+}
