@@ -159,7 +159,7 @@ func toInt(m *machine, v Value, a arguments) Value {
 	}
 	if t, ok := v.(Text); ok {
 		m.touch(len(t.s))
-		s := strings.TrimFunc(t.s, isSpace)
+		s := strings.TrimFunc(t.s, IsSpace)
 		if i, err := strconv.ParseInt(s, 10, 64); err == nil {
 			return i
 		}
@@ -176,7 +176,7 @@ func toFloat(m *machine, v Value, a arguments) Value {
 	}
 	if t, ok := v.(Text); ok {
 		m.touch(len(t.s))
-		if f, err := strconv.ParseFloat(strings.TrimFunc(t.s, isSpace), 64); err == nil {
+		if f, err := strconv.ParseFloat(strings.TrimFunc(t.s, IsSpace), 64); err == nil {
 			return f
 		}
 	}

@@ -106,7 +106,7 @@ func (l *lexer) data() {
 	}
 	text := rest[:n]
 	if l.strip {
-		text = strings.TrimLeftFunc(text, isSpace)
+		text = strings.TrimLeftFunc(text, IsSpace)
 	}
 	if n < len(rest) {
 		text = l.before(text, rest[n:])
@@ -126,12 +126,12 @@ func (l *lexer) before(text, tag string) string {
 	}
 	switch {
 	case sign == '-':
-		return strings.TrimRightFunc(text, isSpace)
+		return strings.TrimRightFunc(text, IsSpace)
 	case sign == '+' || tag[1] == '{':
 		return text
 	}
 	line := strings.LastIndexByte(text, '\n') + 1
-	if (line > 0 || l.fresh) && strings.TrimLeftFunc(text[line:], isSpace) == "" {
+	if (line > 0 || l.fresh) && strings.TrimLeftFunc(text[line:], IsSpace) == "" {
 		return text[:line]
 	}
 	return text
@@ -174,7 +174,7 @@ func (l *lexer) raw() bool {
 		if end, ok := l.bare("endraw"); ok {
 			text := l.src[start:l.at]
 			if l.strip {
-				text = strings.TrimLeftFunc(text, isSpace)
+				text = strings.TrimLeftFunc(text, IsSpace)
 				l.strip = false
 			}
 			l.emit(tokenData, l.before(text, l.src[l.at:]))

@@ -82,7 +82,7 @@ func init() {
 		"isnumeric": every(unicode.IsNumber),
 		"isalpha":   every(unicode.IsLetter),
 		"isalnum":   every(func(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) }),
-		"isspace":   every(isSpace),
+		"isspace":   every(IsSpace),
 		"isupper": func(m *machine, t Text, _ arguments) Value {
 			m.touch(len(t.s))
 			return t.s == strings.ToUpper(t.s) && t.s != strings.ToLower(t.s)
@@ -156,10 +156,10 @@ func (m *machine) fields(t Text, limit int64, right bool) *List {
 	from := -1
 	for i, r := range t.s {
 		switch {
-		case isSpace(r) && from >= 0:
+		case IsSpace(r) && from >= 0:
 			spans = append(spans, [2]int{from, i})
 			from = -1
-		case !isSpace(r) && from < 0:
+		case !IsSpace(r) && from < 0:
 			from = i
 		}
 	}

@@ -50,6 +50,9 @@ func (t Text) Runs() iter.Seq2[string, int] {
 	}
 }
 
+// Cut is the text without what follows its first n bytes.
+func (t Text) Cut(n int) Text { return t.slice(0, n) }
+
 // slice is bytes i to j.
 func (t Text) slice(i, j int) Text {
 	if i >= j {
@@ -82,14 +85,14 @@ func (t Text) trimmed(cut *Text, left, right bool) Text {
 	from, to := 0, len(s)
 	if left {
 		if cut == nil {
-			from = len(s) - len(strings.TrimLeftFunc(s, isSpace))
+			from = len(s) - len(strings.TrimLeftFunc(s, IsSpace))
 		} else {
 			from = len(s) - len(strings.TrimLeft(s, cut.s))
 		}
 	}
 	if right {
 		if cut == nil {
-			to = len(strings.TrimRightFunc(s, isSpace))
+			to = len(strings.TrimRightFunc(s, IsSpace))
 		} else {
 			to = len(strings.TrimRight(s, cut.s))
 		}
@@ -97,8 +100,8 @@ func (t Text) trimmed(cut *Text, left, right bool) Text {
 	return t.slice(from, to)
 }
 
-// isSpace is Python's str.isspace, for the characters that occur.
-func isSpace(r rune) bool {
+// IsSpace is Python's str.isspace, for the characters that occur.
+func IsSpace(r rune) bool {
 	switch r {
 	case ' ', '\t', '\n', '\r', '\v', '\f', 0x1c, 0x1d, 0x1e, 0x1f, 0x85, 0xA0, 0x1680, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000:
 		return true
