@@ -39,17 +39,22 @@ func (f *Format) Fill(prefix, suffix string) (prompt.Prompt, error) {
 	if f.source.AddBOS && f.source.BOS != "" {
 		list = append(list, prompt.Segment{Control: f.source.BOS})
 	}
+	text := func(s string, bare bool) {
+		if s != "" {
+			list = append(list, prompt.Segment{Text: s, Bare: bare})
+		}
+	}
 	if suffix == "" {
-		return prompt.Prompt{Segments: appendText(list, prefix)}, nil
+		text(prefix, false)
+		return prompt.Prompt{Segments: list}, nil
 	}
 	if f.fim == nil {
 		return prompt.Prompt{}, unsupported("this model was not trained to fill in text before a suffix", "Use a model for code, such as codestral, or leave the suffix out.")
 	}
-	list = appendText(append(list, prompt.Segment{Control: f.fim.prefix}), prefix)
-	list = append(list,
-		prompt.Segment{Control: f.fim.suffix},
-		// Code goes on here: it does not begin a text.
-		prompt.Segment{Text: suffix, Bare: true},
-		prompt.Segment{Control: f.fim.middle})
+	list = append(list, prompt.Segment{Control: f.fim.prefix})
+	text(prefix, false)
+	list = append(list, prompt.Segment{Control: f.fim.suffix})
+	text(suffix, true) // code goes on here: no text begins
+	list = append(list, prompt.Segment{Control: f.fim.middle})
 	return prompt.Prompt{Segments: list}, nil
 }

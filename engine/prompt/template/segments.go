@@ -43,9 +43,16 @@ func (s spellings) at(text string) string {
 // it is tokenized as it reads.
 func (s spellings) segments(out jinja.Text) []prompt.Segment {
 	var list []prompt.Segment
+	var text strings.Builder
+	flush := func() {
+		if text.Len() > 0 {
+			list = append(list, prompt.Segment{Text: text.String()})
+			text.Reset()
+		}
+	}
 	for run, source := range out.Runs() {
 		if source != 0 {
-			list = appendText(list, run)
+			text.WriteString(run)
 			continue
 		}
 		from := 0
@@ -55,20 +62,20 @@ func (s spellings) segments(out jinja.Text) []prompt.Segment {
 				i++
 				continue
 			}
-			list = appendText(list, run[from:i])
+			text.WriteString(run[from:i])
+			flush()
 			list = append(list, prompt.Segment{Control: t})
 			i += len(t)
 			from = i
 		}
-		list = appendText(list, run[from:])
+		text.WriteString(run[from:])
 	}
+	flush()
 	return list
 }
 
+// appendText adds text to the end of a prompt.
 func appendText(list []prompt.Segment, text string) []prompt.Segment {
-	if text == "" {
-		return list
-	}
 	if n := len(list); n > 0 && list[n-1].Control == "" {
 		list[n-1].Text += text
 		return list

@@ -38,6 +38,7 @@ type Format struct {
 	// What the template cannot do, found by trying.
 	noSystem   bool // a system message is refused or left out
 	alternates bool // two user messages in a row are refused
+	calls      callStyle
 	thinks     bool
 	tools      bool
 }
@@ -69,8 +70,31 @@ func New(s Source) (*Format, error) {
 	f.alternates = err != nil
 	out, err := f.try(true, message(engine.System, "x"), user("y"))
 	f.noSystem = err != nil || !contains(out, contentOf(0))
+	f.calls = f.findCalls()
 	f.stops = f.findStops()
 	return f, nil
+}
+
+// A callStyle is how a template wants to find calls in a message.
+type callStyle struct {
+	text bool // arguments are JSON text instead of an object
+	null bool // a message without content has none instead of ""
+}
+
+// findCalls is the first style in which a call gets into the prompt.
+func (f *Format) findCalls() callStyle {
+	call := engine.Message{Role: engine.Assistant, ToolCalls: []engine.ToolCall{
+		{ID: "000000000", Function: engine.FunctionCall{Name: "f", Arguments: `{"x": "y"}`}},
+	}}
+	result := message(engine.ToolRole, "z")
+	result.ToolCallID, result.Name = "000000000", "f"
+	for _, style := range []callStyle{{}, {null: true}, {text: true}, {text: true, null: true}} {
+		f.calls = style
+		if out, err := f.try(true, user("x"), call, result); err == nil && contains(out, callsOf(1)) {
+			return style
+		}
+	}
+	return callStyle{}
 }
 
 func badTemplate(err error) error {

@@ -98,6 +98,11 @@ var (
 		Tokens: []string{"<bos>", "<start_of_turn>", "<end_of_turn>"},
 		BOS:    "<bos>", EOS: "<eos>", AddBOS: true,
 	}
+	picky = Source{ // parts of Functionary and of DeepSeek R1
+		Template: "{{ bos_token }}{% for m in messages %}{% if m.content is none %}{% for c in m.tool_calls %}{{ '{' + c.function.name + '(' + c.function.arguments + ')}' }}{% endfor %}" +
+			"{% else %}{{ m.content }}{% endif %}{% endfor %}{{ eos_token }}",
+		BOS: "<s>", EOS: "</s>",
+	}
 	thinker = Source{ // DeepSeek R1
 		Template: "{{bos_token}}{% for m in messages %}{% if m.role == 'system' %}{{ m.content }}{% elif m.role == 'user' %}{{'<｜User｜>' + m.content}}" +
 			"{% elif m.role == 'assistant' %}{% set c = m.content %}{% if '</think>' in c %}{% set c = c.split('</think>')[-1] %}{% endif %}{{'<｜Assistant｜>' + c + '<｜end▁of▁sentence｜>'}}" +
@@ -230,6 +235,11 @@ func TestChat(t *testing.T) {
 			"turns have to alternate", turns,
 			engine.ChatRequest{Messages: []engine.Message{say("user", "a"), say("user", "b"), say("assistant", "c"), say("assistant", "d"), say("system", "S"), say("user", "e")}},
 			"⟨<bos>⟩⟨<start_of_turn>⟩user\na\n\nb⟨<end_of_turn>⟩\n⟨<start_of_turn>⟩model\nc\n\nd⟨<end_of_turn>⟩\n⟨<start_of_turn>⟩user\nS\n\ne⟨<end_of_turn>⟩\n⟨<start_of_turn>⟩model\n",
+		},
+		{
+			"arguments as text, and no content", picky,
+			engine.ChatRequest{Messages: []engine.Message{say("user", "Hi"), called(`{"a": "</s>"}`), say("tool", "21")}},
+			"⟨<s>⟩Hi{get_weather({\"a\": \"</s>\"})}21⟨</s>⟩",
 		},
 		{
 			"a thought is begun", thinker,

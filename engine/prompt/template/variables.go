@@ -106,7 +106,7 @@ func join(texts ...string) engine.Content { return engine.Text(strings.Join(text
 func (f *Format) variables(req *engine.ChatRequest) (v *jinja.Dict, size int, err error) {
 	messages := make([]jinja.Value, len(req.Messages))
 	for i, m := range req.Messages {
-		messages[i] = variable(m, i, &size)
+		messages[i] = f.variable(m, i, &size)
 	}
 	v = jinja.NewDict().
 		Set("messages", jinja.NewList(messages...)).
@@ -133,12 +133,15 @@ func (f *Format) variables(req *engine.ChatRequest) (v *jinja.Dict, size int, er
 	return v, size, nil
 }
 
-func variable(m engine.Message, i int, size *int) *jinja.Dict {
+func (f *Format) variable(m engine.Message, i int, size *int) *jinja.Dict {
 	content := m.Content.Plain()
 	*size += len(content)
 	v := jinja.NewDict().
 		Set("role", jinja.String(string(m.Role))).
 		Set("content", jinja.Outside(content, contentOf(i)))
+	if f.calls.null && content == "" && len(m.ToolCalls) > 0 {
+		v.Set("content", nil)
+	}
 	var thoughts []string
 	for _, c := range m.Content {
 		if c.Type == engine.ThinkingChunk {
@@ -165,17 +168,20 @@ func variable(m engine.Message, i int, size *int) *jinja.Dict {
 				Set("id", jinja.Outside(c.ID, callsOf(i))).
 				Set("function", jinja.NewDict().
 					Set("name", jinja.Outside(c.Function.Name, callsOf(i))).
-					Set("arguments", callArguments(c.Function.Arguments, callsOf(i))))
+					Set("arguments", f.arguments(c.Function.Arguments, callsOf(i))))
 		}
 		v.Set("tool_calls", jinja.NewList(calls...))
 	}
 	return v
 }
 
-// callArguments are an object, as templates want them; what is none stays text.
-func callArguments(a engine.Arguments, source int) jinja.Value {
+// arguments are an object, as most templates want them; what is none stays text.
+func (f *Format) arguments(a engine.Arguments, source int) jinja.Value {
 	if strings.TrimSpace(string(a)) == "" {
-		return jinja.NewDict()
+		a = "{}"
+	}
+	if f.calls.text {
+		return jinja.Outside(string(a), source)
 	}
 	v, err := jinja.FromJSON([]byte(a), source)
 	if _, ok := v.(*jinja.Dict); err != nil || !ok {
