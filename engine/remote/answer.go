@@ -107,7 +107,7 @@ func (e *Engine) event(a *answer, data []byte) error {
 		return engine.Errorf(engine.Internal, "read the answer of %s: %w", e.base.Host, err)
 	}
 	if chunk.Error == nil && len(chunk.Choices) == 0 && bytes.Contains(data, []byte(`"object":"error"`)) {
-		return readFailure(e.base.Host, http.StatusInternalServerError, data) // vLLM's way, in older versions
+		return readFailure(e.base.Host, 0, data) // vLLM's way, in older versions
 	}
 	if f := chunk.Error; f != nil {
 		if err := a.pieces(&chunk); err != nil {
@@ -116,7 +116,7 @@ func (e *Engine) event(a *answer, data []byte) error {
 		if ours, ok := f.Engine(); ok {
 			return ours
 		}
-		return readFailure(e.base.Host, http.StatusInternalServerError, data)
+		return readFailure(e.base.Host, 0, data)
 	}
 	return a.add(&chunk)
 }

@@ -22,8 +22,9 @@ func (e *Engine) failure(resp *http.Response) (failed *engine.Error, ours bool) 
 	return readFailure(e.base.Host, resp.StatusCode, body), ours
 }
 
-// readFailure makes an error of what a server answers with an error status: any of
-// the shapes of bise, La Plateforme, FastAPI and OpenAI, or something else.
+// readFailure makes an error of what a server answers with an error status, or
+// within a stream with none (0): any of the shapes of bise, La Plateforme, FastAPI
+// and OpenAI, or something else.
 func readFailure(host string, status int, body []byte) *engine.Error {
 	f := parseFailure(body)
 	if ours, ok := f.Engine(); ok {
@@ -31,10 +32,12 @@ func readFailure(host string, status int, body []byte) *engine.Error {
 	}
 	kind := wire.KindOf(status, f.Type, string(f.Code))
 	err := &engine.Error{Kind: kind, Param: string(f.Param)}
-	if f.Message == "" {
+	err.Msg = host + " answered with an error"
+	if status != 0 {
 		err.Msg = strings.TrimSpace(fmt.Sprintf("%s answered %d %s", host, status, http.StatusText(status)))
-	} else {
-		err.Msg = fmt.Sprintf("%s answered %d: %s", host, status, f.Message)
+	}
+	if f.Message != "" {
+		err.Msg += ": " + f.Message
 	}
 	if kind == engine.Invalid {
 		noteLength(err, f)
