@@ -75,8 +75,9 @@ func (s *server) generate(w http.ResponseWriter, r *http.Request, g generation) 
 	return writeJSON(w, http.StatusOK, answer)
 }
 
-// generateStream answers with an event stream. An error before anything was sent
-// is returned, a later one is told in the stream.
+// generateStream answers with an event stream. An error before the answer begins
+// is returned if the response has not begun either, a later one is told in the
+// stream.
 func (s *server) generateStream(w http.ResponseWriter, r *http.Request, g generation) error {
 	out := newOutbox(w)
 	defer out.close()
@@ -85,7 +86,7 @@ func (s *server) generateStream(w http.ResponseWriter, r *http.Request, g genera
 	if err == nil {
 		return nil
 	}
-	if out.cancel() {
+	if !stream.begun && out.cancel() {
 		return err
 	}
 	logFailure(w, err)
