@@ -103,7 +103,7 @@ func (s *scheduler) take(a *answer, id token, probs []prob) {
 	switch {
 	case j.max >= 0 && a.count >= j.max:
 		s.end(a, engine.FinishLength)
-	case len(a.slot.tokens)+len(a.next) >= s.limit:
+	case len(a.slot.tokens)+len(a.next) >= s.bound():
 		s.end(a, engine.FinishModelLength)
 	}
 }
@@ -185,7 +185,6 @@ func (s *scheduler) finish(j *job) {
 	cached := j.cachedNow()
 	t := engine.Timings{
 		Queue:     j.admitted.Sub(j.arrived),
-		Load:      j.loading,
 		Restore:   j.restore,
 		Prefill:   j.prefilled.Sub(j.admitted) - j.restore,
 		Evaluated: j.evaluated,

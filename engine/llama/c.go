@@ -117,6 +117,7 @@ type model struct {
 	v         *C.struct_llama_vocab
 	gpuLayers int
 	enders    []token // that end an answer
+	recurrent bool    // its memory cannot forget the end of a sequence
 }
 
 func loadModel(path string, p modelParams, w *watch) (*model, error) {
@@ -137,6 +138,7 @@ func loadModel(path string, p modelParams, w *watch) (*model, error) {
 		return nil, errors.New(orElse(lastLog(), "llama.cpp gave no reason"))
 	}
 	out := &model{c: m, v: C.llama_model_get_vocab(m), gpuLayers: int(layers)}
+	out.recurrent = bool(C.llama_model_is_recurrent(m)) || bool(C.llama_model_is_hybrid(m))
 	for id := range token(out.vocabulary()) {
 		if bool(C.llama_vocab_is_eog(out.v, C.llama_token(id))) {
 			out.enders = append(out.enders, id)
@@ -153,9 +155,7 @@ func (m *model) contextTrain() int { return int(C.llama_model_n_ctx_train(m.c)) 
 func (m *model) embedding() int    { return int(C.llama_model_n_embd(m.c)) }
 func (m *model) layers() int       { return int(C.llama_model_n_layer(m.c)) }
 func (m *model) vocabulary() int   { return int(C.llama_vocab_n_tokens(m.v)) }
-func (m *model) recurrent() bool {
-	return bool(C.llama_model_is_recurrent(m.c)) || bool(C.llama_model_is_hybrid(m.c))
-}
+
 func (m *model) encoder() bool      { return bool(C.llama_model_has_encoder(m.c)) }
 func (m *model) decoder() bool      { return bool(C.llama_model_has_decoder(m.c)) }
 func (m *model) ends(id token) bool { return slices.Contains(m.enders, id) }

@@ -32,8 +32,8 @@ func (e *Engine) Embed(ctx context.Context, r engine.EmbedRequest) (engine.Embed
 	out := engine.Embeddings{Vectors: make([][]float32, 0, len(r.Input))}
 	for i, text := range r.Input {
 		texts[i] = e.textTokens(text)
-		if len(texts[i]) > s.limit {
-			return engine.Embeddings{}, engine.ErrTooLong(len(texts[i]), s.limit)
+		if len(texts[i]) > s.bound() {
+			return engine.Embeddings{}, engine.ErrTooLong(len(texts[i]), s.bound())
 		}
 		out.Usage.PromptTokens += len(texts[i])
 	}
@@ -133,7 +133,7 @@ func (s *scheduler) emptyFor(n int) error {
 	if n <= s.x.tokens() {
 		return nil
 	}
-	if !s.grow(min(s.limit, max(n, 2*s.x.tokens()))) {
+	if !s.grow(max(n, 2*s.x.tokens())) {
 		return engine.ErrTooLong(n, s.x.tokens())
 	}
 	return nil

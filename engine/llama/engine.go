@@ -210,7 +210,7 @@ func (e *Engine) describe(fingerprint string) {
 		Architecture: sum.Architecture, Quantization: sum.FileType,
 		Parameters: s.m.parameters(), Size: s.m.size(),
 		Vocabulary: s.m.vocabulary(), EmbeddingSize: s.m.embedding(),
-		ContextLength: s.limit, ContextTrain: s.m.contextTrain(),
+		ContextLength: s.bound(), ContextTrain: s.m.contextTrain(),
 		GPULayers: s.m.gpuLayers,
 	}
 	list, _ := Devices()

@@ -31,7 +31,6 @@ type job struct {
 
 	out       *stream
 	arrived   time.Time
-	loading   time.Duration // the request waited so long for the model
 	cancelled atomic.Bool
 
 	// How far it is, for the reader of the stream.
@@ -54,11 +53,20 @@ type job struct {
 // prefilling reports whether a part of the prompt is still to be evaluated.
 func (j *job) prefilling() bool { return int(j.done.Load()) < len(j.prompt) }
 
-// reserve is how many cells the job is likely to need at most.
+// reserve is how many cells the job needs at most, or is likely to need when
+// nothing bounds it.
 func (j *job) reserve() int {
-	room := j.max
-	if room < 0 {
-		room = defaultRoom
+	if j.max < 0 {
+		return j.likely()
+	}
+	return len(j.prompt) + j.n*j.max
+}
+
+// likely is how many cells the job is expected to need.
+func (j *job) likely() int {
+	room := defaultRoom
+	if j.max >= 0 {
+		room = min(room, j.max)
 	}
 	return len(j.prompt) + j.n*room
 }

@@ -119,7 +119,8 @@ func (e *Engine) prepare(o engine.LoadOptions, p contextParams, limit int, finge
 		}
 		s.lora = append(s.lora, loadedAdapter{loaded, a.Scale})
 	}
-	s.params, s.limit = p, limit
+	s.params = p
+	s.limit.Store(int64(limit))
 	s.pool = newPool(p.threads)
 	x, err := s.open()
 	if err != nil {

@@ -202,8 +202,8 @@ func (e *Engine) alone(n int, f func(*scheduler, *slot) error) error {
 		for _, o := range s.slots {
 			s.evict(o)
 		}
-		if n >= s.x.tokens() && (n >= s.limit || !s.grow(min(s.limit, n+s.params.batch))) {
-			err = engine.ErrTooLong(n+1, s.limit)
+		if n >= s.x.tokens() && (n >= s.bound() || !s.grow(n+s.params.batch)) {
+			err = engine.ErrTooLong(n+1, s.bound())
 			return
 		}
 		err = f(s, s.slots[0])

@@ -204,7 +204,7 @@ func (s *scheduler) readPart(j *job, p *picturePart, from int) error {
 	width := s.eye.c.width
 	for {
 		err := s.x.decodeEmbeddings(p.embed[from*width:(from+n)*width], p.at+from, o.seq, false)
-		if errors.Is(err, errNoCells) && (s.evictOldest() || s.x.tokens() < s.limit && s.grow(min(s.limit, 2*s.x.tokens()))) {
+		if errors.Is(err, errNoCells) && (s.evictOldest() || s.grow(2*s.x.tokens())) {
 			continue
 		}
 		if err != nil {

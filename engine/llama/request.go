@@ -29,7 +29,7 @@ func (e *Engine) chatJob(ctx context.Context, r *engine.ChatRequest) (*job, erro
 	if err != nil {
 		return nil, err
 	}
-	limit := e.scheduler.limit
+	limit := e.scheduler.bound()
 	room := e.room(&r.Sampling, limit)
 	var left *engine.LeftOut
 	if len(ids)+room > limit && r.Overflow == engine.OverflowDropOldest {
@@ -113,14 +113,14 @@ func (e *Engine) shorten(ctx context.Context, r *engine.ChatRequest, whole []tok
 		}
 		shortest = min(shortest, len(ids))
 		if len(ids) <= limit {
-			found = &result{&short, ids, parts, &engine.LeftOut{Messages: gone, Tokens: len(whole) - len(ids), Context: e.scheduler.limit}}
+			found = &result{&short, ids, parts, &engine.LeftOut{Messages: gone, Tokens: len(whole) - len(ids), Context: e.scheduler.bound()}}
 			hi = mid - 1
 		} else {
 			lo = mid + 1
 		}
 	}
 	if found == nil {
-		return nil, nil, nil, nil, engine.ErrTooLong(shortest, e.scheduler.limit)
+		return nil, nil, nil, nil, engine.ErrTooLong(shortest, e.scheduler.bound())
 	}
 	return found.r, found.ids, found.parts, found.left, nil
 }
@@ -153,8 +153,8 @@ func (e *Engine) job(r *engine.Sampling, ids []token, temperature float64) (*job
 	if r.Choices() > s.params.slots {
 		return nil, &engine.Error{Kind: engine.Invalid, Param: "n", Msg: fmt.Sprintf("n is %d and this engine writes at most %d answers at once", r.Choices(), s.params.slots)}
 	}
-	if len(ids)+1 > s.limit {
-		return nil, engine.ErrTooLong(len(ids)+1, s.limit)
+	if len(ids)+1 > s.bound() {
+		return nil, engine.ErrTooLong(len(ids)+1, s.bound())
 	}
 	for id := range r.LogitBias {
 		if int(id) >= s.m.vocabulary() {

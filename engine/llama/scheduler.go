@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -23,7 +24,7 @@ type scheduler struct {
 	m      *model
 	x      *lctx
 	params contextParams
-	limit  int // tokens the context may grow to
+	limit  atomic.Int64 // tokens the context may grow to
 	fit    fit
 	pool   pool
 	watch  *watch
@@ -47,6 +48,7 @@ type scheduler struct {
 	wake     chan struct{}
 	stopped  chan struct{}
 
+	queued   atomic.Int64 // jobs without a slot
 	nodes    atomic.Int64 // graph nodes of a batch, as last counted
 	held     atomic.Int64 // tokens in memory
 	capacity atomic.Int64 // tokens that fit
@@ -71,9 +73,23 @@ func (s *scheduler) start() {
 	go s.run()
 }
 
-// submit hands a job over. It fails when the engine is closed.
+// maxWaiting is how many jobs may wait for a slot.
+const maxWaiting = 256
+
+// submit hands a job over. It fails when the engine is closed, and when too many
+// jobs wait already.
 func (s *scheduler) submit(j *job) error {
-	return s.enter(func() { s.incoming = append(s.incoming, j) })
+	busy := false
+	err := s.enter(func() {
+		if busy = s.queued.Load() >= maxWaiting; !busy {
+			s.queued.Add(1)
+			s.incoming = append(s.incoming, j)
+		}
+	})
+	if busy {
+		return &engine.Error{Kind: engine.Busy, Msg: fmt.Sprintf("%d requests wait already", maxWaiting), Advice: "Try again later."}
+	}
+	return err
 }
 
 // call runs f on the goroutine that owns the context, between batches, and
@@ -162,6 +178,7 @@ func (s *scheduler) gather() bool {
 		s.mu.Lock()
 		s.waiting = append(s.waiting, s.incoming...)
 		s.incoming = nil
+		s.queued.Store(int64(len(s.waiting)))
 		calls := s.calls
 		s.calls = nil
 		closed := s.closed
@@ -235,14 +252,18 @@ func (s *scheduler) place(j *job) (bool, error) {
 	if len(idle) < j.n {
 		return false, nil
 	}
-	need := j.reserve()
+	// What all may need at most decides whether there is room for one more; what
+	// they are likely to need, how large the context is made.
+	most, likely := j.reserve(), j.likely()
 	for _, o := range s.jobs {
-		need += max(o.reserve(), o.cells()+s.params.batch)
+		has := o.cells() + s.params.batch
+		most += max(o.reserve(), has)
+		likely += max(o.likely(), has)
 	}
-	if need > s.x.tokens() && s.x.tokens() < s.limit {
-		s.grow(min(s.limit, max(need, 2*s.x.tokens())))
+	if likely > s.x.tokens() {
+		s.grow(max(likely, 2*s.x.tokens()))
 	}
-	if need > s.x.tokens() && len(s.jobs) > 0 {
+	if len(s.jobs) > 0 && (likely > s.x.tokens() || most > s.bound()) {
 		return false, nil
 	}
 	if len(j.prompt) >= s.x.tokens() {
@@ -292,7 +313,7 @@ func (s *scheduler) place(j *job) (bool, error) {
 		j.answers = append(j.answers, a)
 	}
 	// Room for what is to come: conversations nobody waits for leave first.
-	for s.cells()+need-s.busyCells() > s.x.tokens() && s.evictOldest() {
+	for s.cells()+likely-s.busyCells() > s.x.tokens() && s.evictOldest() {
 	}
 	j.reused.Store(int32(from))
 	j.done.Store(int32(from))
@@ -323,7 +344,7 @@ func (s *scheduler) reuse(j *job, idle []*slot) (to *slot, from int) {
 	var best *slot
 	for _, o := range s.slots {
 		n := commonPrefix(o.tokens, want)
-		if s.m.recurrent() && (o.busy || n < len(o.tokens)) {
+		if s.m.recurrent && (o.busy || n < len(o.tokens)) {
 			n = 0 // its memory cannot forget the rest
 		}
 		if j.seeded {
@@ -355,7 +376,7 @@ func (s *scheduler) reuse(j *job, idle []*slot) (to *slot, from int) {
 		s.evict(to)
 	}
 	if s.states != nil && !j.seeded {
-		if e, n := s.states.best(want); n >= from+restoreGain && (!s.m.recurrent() || n == len(e.tokens)) {
+		if e, n := s.states.best(want); n >= from+restoreGain && (!s.m.recurrent || n == len(e.tokens)) {
 			if s.restore(to, e, &j.restore) {
 				from = n
 			} else {
@@ -477,37 +498,46 @@ func (s *scheduler) busyCells() int {
 	return n
 }
 
-// grow makes the context hold more tokens: a new one takes over all sequences.
-// When memory does not allow it the context stays as it is and is not asked
-// again.
+// bound is how many tokens the context can have at most, as far as is known.
+func (s *scheduler) bound() int { return int(s.limit.Load()) }
+
+// grow makes the context hold so many tokens, or as many as it may: a new one
+// takes over all sequences. When memory does not allow it the context stays as
+// it is and is not asked again.
 func (s *scheduler) grow(tokens int) bool {
-	type carried struct {
-		o     *slot
-		state []byte
+	old := s.x.tokens()
+	tokens = min(tokens, s.bound())
+	if tokens <= old {
+		return false
 	}
-	var carry []carried
+	if !s.fitsMemory(old, tokens) {
+		s.limit.Store(int64(old))
+		return false
+	}
+	var carried []carry
 	for _, o := range s.slots {
 		if len(o.tokens) == 0 {
 			continue
 		}
-		state, err := s.x.saveState(o.seq)
-		if err != nil {
-			slog.Warn("context not grown", "err", err)
-			return false
+		c := carry{slot: o}
+		if c.from = sharedWith(o, carried); c.from == nil {
+			state, err := s.x.saveState(o.seq)
+			if err != nil {
+				slog.Warn("context not grown", "err", err)
+				return false
+			}
+			c.state = state
 		}
-		carry = append(carry, carried{o, state})
-	}
-	old := s.params
-	s.params.tokens = tokens
-	if !s.fitsMemory(old.tokens, tokens) {
-		s.params, s.limit = old, s.x.tokens()
-		return false
+		carried = append(carried, c)
 	}
 	s.x.free()
-	x, err := s.open()
-	if err != nil {
-		slog.Warn("context not grown", "tokens", tokens, "err", err)
-		s.params, s.limit = old, old.tokens
+	s.params.tokens = tokens
+	x, failed := s.open()
+	if failed != nil {
+		slog.Warn("context not grown", "tokens", tokens, "err", failed)
+		s.limit.Store(int64(old))
+		s.params.tokens = old
+		var err error
 		if x, err = s.open(); err != nil {
 			// It was there a moment ago; without it nothing can go on.
 			panic("llama: the context cannot be opened again: " + err.Error())
@@ -515,14 +545,54 @@ func (s *scheduler) grow(tokens int) bool {
 	}
 	s.x = x
 	s.capacity.Store(int64(x.tokens()))
-	for _, c := range carry {
-		c.o.shared = 0
-		if err := s.x.loadState(c.o.seq, c.state); err != nil {
+	for _, c := range carried {
+		if err := s.takeOver(c); err != nil {
 			slog.Warn("conversation lost in growing the context", "err", err)
-			s.lose(c.o)
+			s.lose(c.slot)
 		}
 	}
-	return err == nil
+	return failed == nil
+}
+
+// A carry is a sequence on its way into a new context: its state, or the slot
+// whose cells it shares and goes on from.
+type carry struct {
+	slot, from *slot
+	state      []byte
+}
+
+// sharedWith finds a slot whose beginning o shares and from which the rest can be
+// evaluated again: copied by itself, each of many answers to one prompt would
+// take the prompt's cells once more.
+func sharedWith(o *slot, carried []carry) *slot {
+	if o.shared == 0 || slices.ContainsFunc(o.tokens[o.shared:], func(id token) bool { return id < 0 }) {
+		return nil
+	}
+	for _, c := range carried {
+		if commonPrefix(c.slot.tokens, o.tokens) >= o.shared {
+			return c.slot
+		}
+	}
+	return nil
+}
+
+func (s *scheduler) takeOver(c carry) error {
+	o := c.slot
+	if c.from == nil {
+		o.shared = 0
+		return s.x.loadState(o.seq, c.state)
+	}
+	s.x.share(c.from.seq, o.seq, o.shared)
+	for i := o.shared; i < len(o.tokens); {
+		s.x.clearBatch()
+		for ; i < len(o.tokens) && s.x.batchLen() < s.params.batch; i++ {
+			s.x.add(o.tokens[i], i, o.seq, false)
+		}
+		if err := s.x.decode(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // lose empties a slot whose cells are gone; the answers written in it end.
@@ -577,7 +647,7 @@ func (s *scheduler) compose() bool {
 		j.inBatch.Store(0)
 		done := int(j.done.Load())
 		n := min(room, j.untilPicture(done)-done)
-		if s.m.recurrent() && done < len(j.prompt)-1 {
+		if s.m.recurrent && done < len(j.prompt)-1 {
 			n = min(n, len(j.prompt)-1-done) // see snapshot
 		}
 		if n <= 0 {
@@ -627,14 +697,13 @@ func (s *scheduler) compute() {
 		s.makeRoom()
 		return
 	case err != nil:
+		// What the memory holds is not known any more.
 		slog.Error("batch not evaluated", "err", err)
-		for _, j := range slices.Clone(s.jobs) {
-			if j.inBatch.Load() > 0 || !j.prefilling() {
-				s.fail(j, engine.Errorf(engine.Internal, "llama.cpp cannot evaluate the batch: %w", err))
-			}
+		for _, j := range s.jobs {
+			s.fail(j, engine.Errorf(engine.Internal, "llama.cpp cannot evaluate the batch: %w", err))
 		}
 		for _, o := range s.slots {
-			s.clear(o) // what its memory holds is not known
+			s.clear(o)
 		}
 		return
 	}
@@ -682,7 +751,7 @@ func (s *scheduler) advance(j *job, n int, alone bool) {
 	j.inBatch.Store(0)
 	j.out.put(engine.Progress{Done: done + n, Total: len(j.prompt), Cached: j.cachedNow()})
 	if j.prefilling() {
-		if s.m.recurrent() && done+n == len(j.prompt)-1 {
+		if s.m.recurrent && done+n == len(j.prompt)-1 {
 			s.snapshot(o)
 		}
 		return
@@ -726,7 +795,7 @@ func (s *scheduler) makeRoom() {
 	if s.evictOldest() {
 		return
 	}
-	if s.x.tokens() < s.limit && s.grow(min(s.limit, 2*s.x.tokens())) {
+	if s.grow(2 * s.x.tokens()) {
 		return
 	}
 	j := s.jobs[len(s.jobs)-1]
