@@ -1,0 +1,382 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/engine/llama"
+)
+
+// What is measured: prompts of these lengths, and so many answers at once of
+// benchTokens tokens each.
+var (
+	benchPrompts = []int{128, 512, 2048}
+	benchAnswers = []int{1, 2, 4, 8, 16}
+)
+
+const (
+	benchTokens = 64
+	// benchPrompt is the length of the prompt before answers and of the
+	// conversation whose state is saved, in tokens.
+	benchPrompt = 128
+	benchState  = 512
+	// benchRuns is how often something is measured, and benchLong how long it may
+	// take for that: the best counts, others are noise of the machine.
+	benchRuns = 3
+	benchLong = 3 * time.Second
+	// benchTooLong is how long one measurement may take; longer ones are left out.
+	benchTooLong = 2 * time.Minute
+)
+
+// A bench is what bise bench measures.
+type bench struct {
+	Model        string    `json:"model"`
+	Quantization string    `json:"quantization,omitempty"`
+	Parameters   int64     `json:"parameters,omitempty"`
+	Size         int64     `json:"size_bytes"` // of the weights
+	Devices      []string  `json:"devices"`
+	CPU          processor `json:"cpu"`
+	Threads      int       `json:"threads"`
+
+	LoadMS  float64       `json:"load_ms"`
+	Prefill []benchPace   `json:"prefill"`
+	Decode  []benchAtOnce `json:"decode"`
+	Bare    *benchBare    `json:"bare,omitempty"`
+	State   *benchKV      `json:"state,omitempty"`
+
+	PeakMemory     int64   `json:"peak_memory_bytes,omitempty"`
+	Bandwidth      float64 `json:"memory_bytes_per_second,omitempty"`
+	BandwidthShare float64 `json:"memory_bandwidth_share,omitempty"` // weights read per second of writing one answer, of what memory can
+}
+
+type benchPace struct {
+	Tokens int     `json:"tokens"`
+	Rate   float64 `json:"tokens_per_second"`
+}
+
+type benchAtOnce struct {
+	Answers int     `json:"answers"`
+	Rate    float64 `json:"tokens_per_second"` // of all answers together
+}
+
+// benchBare compares with llama.cpp in a bare loop, in the same context.
+type benchBare struct {
+	Prompt       int     `json:"prompt_tokens"`
+	Prefill      float64 `json:"prefill_tokens_per_second"`
+	Decode       float64 `json:"decode_tokens_per_second"`
+	PrefillRatio float64 `json:"prefill_ratio"` // the engine's pace, of the bare one's
+	DecodeRatio  float64 `json:"decode_ratio"`
+}
+
+type benchKV struct {
+	Tokens    int     `json:"tokens"`
+	Bytes     int     `json:"bytes"`
+	SaveMS    float64 `json:"save_ms"`
+	RestoreMS float64 `json:"restore_ms"`
+}
+
+// A measured engine lets its insides be timed.
+type measured interface {
+	Bare(prompt []int32, n int) (llama.BareLoop, error)
+	StateCost(tokens []int32) (llama.StateCost, error)
+}
+
+func (a *app) benchCommand() *cobra.Command {
+	var (
+		load     loadFlags
+		backends string
+	)
+	cmd := &cobra.Command{
+		Use:   "bench [REF]",
+		Short: "Measure how fast a model is on this machine",
+		Long: `Measure how fast a model is on this machine: loading, reading, writing one answer
+and several, saving and restoring a conversation, and what share of the memory's
+speed is reached. Let the machine do nothing else meanwhile.`,
+		Example: "bise bench codestral --json >before.json",
+		Args:    arguments(cobra.MaximumNArgs(1), "at most one model"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ref := a.model
+			if len(args) == 1 {
+				ref = args[0]
+			}
+			o, err := load.options(a.config)
+			if err != nil {
+				return err
+			}
+			if backends != "" {
+				o.BackendDirs = []string{backends}
+			}
+			return a.bench(cmd.Context(), ref, o)
+		},
+	}
+	load.add(cmd)
+	cmd.Flags().StringVar(&backends, "backends", "", "use the backends of llama.cpp in `DIR`")
+	return cmd
+}
+
+func (a *app) bench(ctx context.Context, ref string, o engine.LoadOptions) error {
+	ref, from := a.chosen(ref)
+	m, err := a.find(ref)
+	if err != nil {
+		return chosenBy(err, from)
+	}
+	spec, err := a.spec(m, o)
+	if err != nil {
+		return err
+	}
+	// What was saved before must not make this run faster.
+	spec.Options.StateDir = ""
+	a.progress.wait(func(int) string { return "loading " + m.Name })
+	began := time.Now()
+	e, err := a.load(ctx, spec, func(float64) {})
+	if err != nil {
+		return err
+	}
+	defer e.Close()
+	b := bencher{a: a, e: e, rng: rand.New(rand.NewPCG(1, 2))}
+	b.LoadMS = ms(time.Since(began))
+	info := e.Info()
+	b.Model, b.Quantization, b.Parameters, b.Size = m.Name, info.Quantization, info.Parameters, info.Size
+	b.Devices, b.CPU, b.Threads = append([]string{}, info.Devices...), thisProcessor(), spec.Options.Threads
+	if b.Threads == 0 {
+		b.Threads = llama.Threads()
+	}
+	if err := b.run(ctx, info); err != nil {
+		return err
+	}
+	a.progress.erase()
+	if a.json {
+		return writeJSON(a.stdout, b.bench)
+	}
+	return a.print(b.table())
+}
+
+// A bencher measures.
+type bencher struct {
+	bench
+	a   *app
+	e   engine.Engine
+	rng *rand.Rand
+}
+
+func (b *bencher) run(ctx context.Context, info engine.Info) error {
+	longest := info.ContextLength
+	for _, n := range benchPrompts {
+		if longest > 0 && n+1 >= longest || b.tooLong(n) {
+			continue
+		}
+		if err := b.prefill(ctx, n); err != nil {
+			return fmt.Errorf("read a prompt of %d tokens: %w", n, err)
+		}
+	}
+	for _, n := range benchAnswers {
+		if longest > 0 && benchPrompt+n*benchTokens >= longest {
+			continue
+		}
+		if err := b.decode(ctx, n); err != nil {
+			return fmt.Errorf("write %s at once: %w", plural(n, "answer"), err)
+		}
+	}
+	if m, ok := b.e.(measured); ok {
+		if err := b.inside(ctx, m, longest); err != nil {
+			return err
+		}
+	}
+	b.PeakMemory = peakMemory()
+	b.wait("measuring memory")
+	b.Bandwidth = bandwidth(ctx, b.Threads)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if len(b.Decode) > 0 && b.Bandwidth > 0 && info.GPULayers == 0 {
+		b.BandwidthShare = b.Decode[0].Rate * float64(b.Size) / b.Bandwidth
+	}
+	return nil
+}
+
+func (b *bencher) wait(format string, args ...any) {
+	b.a.progress.wait(func(int) string { return fmt.Sprintf(format, args...) })
+}
+
+// tooLong reports whether a prompt of n tokens would take too long, to go by the
+// last one.
+func (b *bencher) tooLong(n int) bool {
+	if len(b.Prefill) == 0 {
+		return false
+	}
+	last := b.Prefill[len(b.Prefill)-1]
+	return float64(n)/last.Rate > benchTooLong.Seconds()
+}
+
+func (b *bencher) prefill(ctx context.Context, n int) error {
+	b.wait("reading %d tokens", n)
+	best, err := b.best(ctx, func() (float64, error) {
+		done, err := b.complete(ctx, n, 1, 1)
+		return done.Timings.PrefillRate(), err
+	})
+	if err != nil {
+		return err
+	}
+	b.Prefill = append(b.Prefill, benchPace{n, best})
+	return nil
+}
+
+func (b *bencher) decode(ctx context.Context, answers int) error {
+	b.wait("writing %s at once", plural(answers, "answer"))
+	best, err := b.best(ctx, func() (float64, error) {
+		done, err := b.complete(ctx, benchPrompt, answers, benchTokens)
+		return done.Timings.DecodeRate(), err
+	})
+	if err != nil {
+		return err
+	}
+	b.Decode = append(b.Decode, benchAtOnce{answers, best})
+	return nil
+}
+
+// best measures a rate a few times and gives the highest.
+func (b *bencher) best(ctx context.Context, measure func() (float64, error)) (float64, error) {
+	best := 0.0
+	for began, run := time.Now(), 0; run < benchRuns && (run == 0 || time.Since(began) < benchLong); run++ {
+		if ctx.Err() != nil {
+			return 0, context.Cause(ctx)
+		}
+		rate, err := measure()
+		if err != nil {
+			return 0, err
+		}
+		best = max(best, rate)
+	}
+	return best, nil
+}
+
+// complete reads a new prompt of n tokens and writes answers of exactly so many
+// tokens.
+func (b *bencher) complete(ctx context.Context, n, answers, tokens int) (engine.Done, error) {
+	prompt, err := b.prompt(ctx, n)
+	if err != nil {
+		return engine.Done{}, err
+	}
+	greedy := 0.0
+	r := engine.CompletionRequest{Tokens: prompt}
+	r.Temperature, r.MaxTokens, r.MinTokens, r.N = &greedy, &tokens, tokens, answers
+	for event, err := range b.e.Complete(ctx, r) {
+		if err != nil {
+			return engine.Done{}, err
+		}
+		if done, ok := event.(engine.Done); ok {
+			return done, nil
+		}
+	}
+	return engine.Done{}, errors.New("the answer has no end")
+}
+
+// prompt makes n tokens that no run had before, so that nothing is at hand.
+func (b *bencher) prompt(ctx context.Context, n int) ([]int32, error) {
+	words := strings.Fields("the wind comes down from a mountain river and over it all lies snow while people in houses keep their fires")
+	var text strings.Builder
+	for range n {
+		text.WriteString(words[b.rng.IntN(len(words))] + " ")
+	}
+	s := text.String()
+	tokens, err := b.e.Tokenize(ctx, engine.TokenizeRequest{Text: &s})
+	if err != nil {
+		return nil, err
+	}
+	if len(tokens.IDs) < n {
+		return nil, fmt.Errorf("%d words are only %d tokens", n, len(tokens.IDs))
+	}
+	return tokens.IDs[:n], nil
+}
+
+// inside measures what requests cannot show: the pace of llama.cpp by itself, and
+// the cost of a conversation's state.
+func (b *bencher) inside(ctx context.Context, m measured, longest int) error {
+	n := benchState
+	if longest > 0 && n+benchTokens >= longest {
+		n = benchPrompt
+	}
+	prompt, err := b.prompt(ctx, n)
+	if err != nil {
+		return err
+	}
+	b.wait("measuring llama.cpp by itself")
+	var bare benchBare
+	bare.Prompt = n
+	for range benchRuns {
+		loop, err := m.Bare(prompt, benchTokens)
+		if err != nil {
+			return fmt.Errorf("measure llama.cpp by itself: %w", err)
+		}
+		bare.Prefill = max(bare.Prefill, float64(n)/loop.Prefill.Seconds())
+		bare.Decode = max(bare.Decode, float64(benchTokens-1)/loop.Decode.Seconds())
+		// The engine in between, so that a machine that slows down slows both.
+		done, err := b.complete(ctx, n, 1, benchTokens)
+		if err != nil {
+			return err
+		}
+		bare.PrefillRatio = max(bare.PrefillRatio, done.Timings.PrefillRate())
+		bare.DecodeRatio = max(bare.DecodeRatio, done.Timings.DecodeRate())
+	}
+	bare.PrefillRatio /= bare.Prefill
+	bare.DecodeRatio /= bare.Decode
+	b.Bare = &bare
+	b.wait("saving and restoring a conversation")
+	cost, err := m.StateCost(prompt)
+	if err != nil {
+		return fmt.Errorf("save and restore a conversation: %w", err)
+	}
+	b.State = &benchKV{Tokens: n, Bytes: cost.Bytes, SaveMS: ms(cost.Save), RestoreMS: ms(cost.Restore)}
+	return nil
+}
+
+func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+// table is the bench for people.
+func (b *bench) table() *table {
+	t := &table{}
+	about := []string{b.Model}
+	if b.Quantization != "" {
+		about = append(about, b.Quantization)
+	}
+	t.add("model", strings.Join(append(about, size(b.Size)), ", "))
+	t.add("on", strings.Join(append(b.Devices, plural(b.Threads, "thread")), ", "))
+	t.add("load", precise(time.Duration(b.LoadMS*float64(time.Millisecond))))
+	for _, p := range b.Prefill {
+		t.add("read", fmt.Sprintf("%s, %d tokens", speed(p.Rate), p.Tokens))
+	}
+	for _, d := range b.Decode {
+		t.add("write", fmt.Sprintf("%s, %s", speed(d.Rate), at(d.Answers)))
+	}
+	if b.Bare != nil {
+		t.add("llama.cpp alone", fmt.Sprintf("reads %s, writes %s; bise reaches %.2f and %.2f of that", speed(b.Bare.Prefill), speed(b.Bare.Decode), b.Bare.PrefillRatio, b.Bare.DecodeRatio))
+	}
+	if b.State != nil {
+		t.add("state", fmt.Sprintf("%s for %d tokens, saved in %.3g ms, restored in %.3g ms", size(int64(b.State.Bytes)), b.State.Tokens, b.State.SaveMS, b.State.RestoreMS))
+	}
+	if b.PeakMemory > 0 {
+		t.add("memory", size(b.PeakMemory)+" at most")
+	}
+	if b.Bandwidth > 0 {
+		reach := ""
+		if b.BandwidthShare > 0 {
+			reach = fmt.Sprintf("; writing one answer reaches %.0f %% of that", b.BandwidthShare*100)
+		}
+		t.add("memory speed", size(int64(b.Bandwidth))+"/s"+reach)
+	}
+	return t
+}
+
+func at(answers int) string {
+	if answers == 1 {
+		return "one answer"
+	}
+	return fmt.Sprintf("%d answers at once, together", answers)
+}

@@ -1,0 +1,250 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bise-sh/bise/engine/llama"
+	"github.com/bise-sh/bise/engine/worker"
+	"github.com/bise-sh/bise/models"
+)
+
+// A state of health.
+type health string
+
+const (
+	healthy health = "ok"
+	absent  health = "–"       // not there, and not needed
+	slow    health = "slow"    // works, and could be better
+	missing health = "missing" // something essential
+)
+
+// A finding is a line of what bise doctor finds.
+type finding struct {
+	What   string `json:"what"`
+	Is     string `json:"is"`
+	State  health `json:"state"`
+	Advice string `json:"advice,omitempty"`
+}
+
+// A checkup is all that bise doctor finds.
+type checkup struct {
+	Healthy   bool           `json:"healthy"`
+	Findings  []finding      `json:"findings"`
+	Processor processor      `json:"cpu"`
+	Devices   []llama.Device `json:"devices"`
+	Backends  string         `json:"backends,omitempty"` // the folder they were loaded from
+	Memory    struct {
+		Total     int64   `json:"total_bytes"`
+		Free      int64   `json:"free_bytes"`
+		Bandwidth float64 `json:"bytes_per_second"` // that the processor's cores read together
+	} `json:"memory"`
+	Models struct {
+		Dir   string `json:"dir"`
+		Count int    `json:"count"`
+		Size  int64  `json:"size_bytes"`
+	} `json:"models"`
+}
+
+func (a *app) doctorCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "doctor",
+		Short: "Look whether this machine has what bise needs",
+		Long: `Look whether this machine has what bise needs, and how fast it can be.
+Exit code 1 says that something essential is missing.`,
+		Args:        arguments(cobra.NoArgs, "no arguments"),
+		Annotations: map[string]string{forgiving: "yes"},
+		RunE:        func(cmd *cobra.Command, _ []string) error { return a.doctor(cmd.Context()) },
+	}
+}
+
+func (a *app) doctor(ctx context.Context) error {
+	a.progress.wait(func(int) string { return "measuring memory" })
+	c := a.examine(ctx)
+	a.progress.erase()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if a.json {
+		if err := writeJSON(a.stdout, c); err != nil {
+			return err
+		}
+	} else if err := a.tellHealth(c); err != nil {
+		return err
+	}
+	if !c.Healthy {
+		return errNo
+	}
+	return nil
+}
+
+// examine looks at everything that bise needs.
+func (a *app) examine(ctx context.Context) checkup {
+	var c checkup
+	c.Processor = thisProcessor()
+	c.Devices, c.Backends = llama.Devices()
+	c.Devices = append([]llama.Device{}, c.Devices...)
+	c.Findings = append(c.Findings, a.examineProcessor(&c))
+	c.Memory.Total, c.Memory.Free = memory()
+	c.Memory.Bandwidth = bandwidth(ctx, c.Processor.Cores)
+	c.Findings = append(c.Findings,
+		finding{What: "memory", State: healthy, Is: fmt.Sprintf("%s, %s free; reads %s/s", size(c.Memory.Total), size(c.Memory.Free), size(int64(c.Memory.Bandwidth)))},
+		examineGPU(c.Devices),
+		a.examineModels(&c),
+	)
+	if a.configError != nil {
+		f := finding{What: "config", State: missing}
+		f.Is, f.Advice = tell(a.configError)
+		c.Findings = append(c.Findings, f)
+	}
+	if len(a.config.Endpoints) > 0 {
+		c.Findings = append(c.Findings, finding{What: "servers", State: healthy, Is: strings.Join(slices.Sorted(maps.Keys(a.config.Endpoints)), ", ") + " (not asked)"})
+	}
+	c.Findings = append(c.Findings, examineWorkers(ctx))
+	for _, place := range []struct{ what, dir, without string }{
+		{"cache", a.places.KV, "long conversations are read again after a pause"},
+		{"log", a.places.Log, "nothing is logged"},
+	} {
+		c.Findings = append(c.Findings, examinePlace(place.what, place.dir, place.without))
+	}
+	c.Healthy = !slices.ContainsFunc(c.Findings, func(f finding) bool { return f.State == missing })
+	return c
+}
+
+func (a *app) examineProcessor(c *checkup) finding {
+	f := finding{What: "cpu", State: healthy}
+	f.Is = fmt.Sprintf("%s, %s, %s", c.Processor.Name, plural(c.Processor.Cores, "core"), c.Processor.best())
+	switch {
+	case len(c.Devices) == 0 && len(a.config.Endpoints) > 0:
+		f.State, f.Is = absent, f.Is+"; this build has no engine of its own"
+	case len(c.Devices) == 0:
+		f.State, f.Is = missing, f.Is+"; this build has no engine of its own"
+		f.Advice = "Use a build with cgo, or name a server in " + a.places.File() + "."
+	case c.Backends == "":
+		f.State, f.Is = slow, f.Is+"; no backend for them found"
+		f.Advice = "Without its backends bise is some twenty times slower: build them with make build."
+	default:
+		f.Is += "; backends in " + c.Backends
+	}
+	return f
+}
+
+func examineGPU(devices []llama.Device) finding {
+	f := finding{What: "gpu", State: absent, Is: "none found"}
+	var names []string
+	for _, d := range devices {
+		if d.GPU {
+			names = append(names, fmt.Sprintf("%s, %s of %s free", d.Description, size(d.Free), size(d.Total)))
+		}
+	}
+	if len(names) > 0 {
+		f.State, f.Is = healthy, strings.Join(names, "; ")
+		return f
+	}
+	if _, err := os.Stat("/proc/driver/nvidia/version"); err == nil {
+		f.State, f.Is = slow, "there is an NVIDIA driver, and the CUDA backend is not installed"
+		f.Advice = "Build it: make build BACKENDS=cuda."
+	}
+	return f
+}
+
+func (a *app) examineModels(c *checkup) finding {
+	f := finding{What: "models", State: healthy}
+	c.Models.Dir = a.places.Models
+	list, err := models.Store{Dir: a.places.Models}.List()
+	for _, m := range list {
+		c.Models.Count++
+		c.Models.Size += m.Size
+	}
+	f.Is = fmt.Sprintf("%d installed, %s", c.Models.Count, size(c.Models.Size))
+	switch {
+	case err != nil:
+		f.State, f.Is = missing, err.Error()
+		f.Advice = "See who may read " + a.places.Models + "."
+	case len(list) == 0 && len(a.config.Endpoints) > 0:
+		f.State, f.Is = absent, "none installed"
+	case len(list) == 0:
+		f.State, f.Is = missing, "none installed"
+		f.Advice = fmt.Sprintf("Put a GGUF file into %s.", a.places.Models)
+	}
+	return f
+}
+
+func examineWorkers(ctx context.Context) finding {
+	f := finding{What: "workers", State: healthy}
+	list, err := worker.List(ctx)
+	if err != nil {
+		f.State = missing
+		f.Is, f.Advice = tell(err)
+		return f
+	}
+	f.Is = plural(len(list), "model") + " in memory"
+	return f
+}
+
+// examinePlace looks whether a folder can be written, or made.
+func examinePlace(what, dir, without string) finding {
+	f := finding{What: what, State: healthy, Is: dir}
+	at := dir
+	for {
+		info, err := os.Stat(at)
+		if err == nil && info.IsDir() {
+			break
+		}
+		if parent := filepath.Dir(at); err != nil && parent != at {
+			at = parent
+			continue
+		}
+		f.State, f.Is = absent, fmt.Sprintf("%s cannot be written: %s", dir, without)
+		return f
+	}
+	probe, err := os.CreateTemp(at, ".bise-*")
+	if err != nil {
+		f.State, f.Is = absent, fmt.Sprintf("%s cannot be written: %s", dir, without)
+		return f
+	}
+	probe.Close()
+	os.Remove(probe.Name())
+	return f
+}
+
+const (
+	// sevenB is the size of a 7B model at Q4_K_M, in bytes.
+	sevenB = 4.37e9
+	// reached is the share of the memory's speed that writing an answer reaches
+	// on CPUs; bise bench measures it.
+	reached = 0.75
+)
+
+// tellHealth prints a checkup and what follows from it.
+func (a *app) tellHealth(c checkup) error {
+	t := &table{}
+	for _, f := range c.Findings {
+		t.add(f.What, string(f.State), f.Is)
+	}
+	if err := a.print(t); err != nil {
+		return err
+	}
+	var advice []string
+	for _, f := range c.Findings {
+		if f.Advice != "" {
+			advice = append(advice, f.Advice)
+		}
+	}
+	end := "Something essential is missing."
+	if c.Healthy {
+		end = "Everything bise needs is in place."
+		if gpu := slices.ContainsFunc(c.Devices, func(d llama.Device) bool { return d.GPU }); !gpu && c.Backends != "" && c.Memory.Bandwidth > 0 {
+			end += fmt.Sprintf(" Expect about %s from a 7B model at Q4_K_M.", speed(c.Memory.Bandwidth*reached/sevenB))
+		}
+	}
+	_, err := fmt.Fprintln(a.stdout, strings.Join(append([]string{end}, advice...), "\n"))
+	return err
+}

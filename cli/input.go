@@ -1,0 +1,186 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/bise-sh/bise/cli/term"
+)
+
+const (
+	// maxText is the most text that one request takes from files and stdin, in
+	// bytes: what the engines' API takes, less what JSON adds.
+	maxText = 60_000_000
+	// maxImage is the largest image file, in bytes.
+	maxImage = 20_000_000
+)
+
+// An input reads what a request is made of, and counts it.
+type input struct {
+	a    *app
+	left int64 // bytes that may still be read
+}
+
+func (a *app) input() *input { return &input{a: a, left: maxText} }
+
+// piped reads stdin unless the person types there: then ok is false.
+func (in *input) piped(ctx context.Context) (text string, ok bool, err error) {
+	if in.a.stdin == nil || term.IsTerminal(in.a.stdin) {
+		return "", false, nil
+	}
+	in.a.progress.wait(func(int) string { return "reading standard input (end it with Ctrl-D, or use </dev/null)" })
+	defer in.a.progress.erase()
+	text, err = in.read(ctx, "standard input", in.a.stdin)
+	return text, true, err
+}
+
+// file reads a text file; "-" is stdin.
+func (in *input) file(ctx context.Context, path string) (string, error) {
+	if path == "-" {
+		return in.read(ctx, "standard input", in.a.stdin)
+	}
+	f, err := open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	return in.read(ctx, path, f)
+}
+
+// open opens a file for reading; folders are refused.
+func open(path string) (*os.File, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, cannotRead(path, err)
+	}
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		f.Close()
+		return nil, &usageError{msg: fmt.Sprintf("cannot read %s: it is a folder", path), hint: "Name the files in it."}
+	}
+	return f, nil
+}
+
+func cannotRead(name string, err error) error {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		err = p.Err
+	}
+	return usageErrorf("cannot read %s: %v", name, err)
+}
+
+// read reads a text to its end, or until ctx ends.
+func (in *input) read(ctx context.Context, name string, r io.Reader) (string, error) {
+	data, err := bounded(ctx, r, in.left)
+	if errors.Is(err, errTooMuch) {
+		return "", &usageError{
+			msg:  fmt.Sprintf("cannot read %s: with it, the request has more than %s", name, size(maxText)),
+			hint: "No model reads so much at once: send a part of it.",
+		}
+	}
+	if err != nil {
+		if ctx.Err() != nil {
+			return "", context.Cause(ctx)
+		}
+		return "", cannotRead(name, err)
+	}
+	in.left -= int64(len(data))
+	return in.text(name, data)
+}
+
+var errTooMuch = errors.New("too much")
+
+// bounded reads everything, but no more than limit bytes. When ctx ends it
+// returns at once, and leaves the reader blocked: nothing can be done about a
+// terminal or pipe, and the process is about to end.
+func bounded(ctx context.Context, r io.Reader, limit int64) ([]byte, error) {
+	type result struct {
+		data []byte
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		data, err := io.ReadAll(io.LimitReader(r, limit+1))
+		done <- result{data, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	case got := <-done:
+		if int64(len(got.data)) > limit {
+			return nil, errTooMuch
+		}
+		return got.data, got.err
+	}
+}
+
+// text makes text of bytes: what is not text is refused, and what is not quite
+// UTF-8 is replaced, which is said.
+func (in *input) text(name string, data []byte) (string, error) {
+	data = bytes.TrimPrefix(data, []byte("\ufeff"))
+	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
+		return "", &usageError{msg: name + " is UTF-16 text", hint: "Convert it: iconv -f UTF-16 -t UTF-8."}
+	}
+	if i := bytes.IndexByte(data, 0); i >= 0 {
+		return "", &usageError{
+			msg:  fmt.Sprintf("%s is not text: byte %d is zero", name, i+1),
+			hint: "Send text; for a picture use -i.",
+		}
+	}
+	if utf8.Valid(data) {
+		return string(data), nil
+	}
+	wrong := 0
+	for rest := data; len(rest) > 0; {
+		r, n := utf8.DecodeRune(rest)
+		if r == utf8.RuneError && n == 1 {
+			wrong++
+		}
+		rest = rest[n:]
+	}
+	if wrong > len(data)/4 {
+		return "", &usageError{msg: fmt.Sprintf("%s is not text: %d of its %d bytes are not UTF-8", name, wrong, len(data)), hint: "Send text; for a picture use -i."}
+	}
+	in.a.note("%s is not all UTF-8: %s replaced by \ufffd.", name, were(wrong, "byte"))
+	return strings.ToValidUTF8(string(data), "\ufffd"), nil
+}
+
+func were(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun + " was"
+	}
+	return plural(n, noun) + " were"
+}
+
+// image reads an image file as a data: URL.
+func image(ctx context.Context, path string) (string, error) {
+	f, err := open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	data, err := bounded(ctx, f, maxImage)
+	if errors.Is(err, errTooMuch) {
+		return "", &usageError{msg: fmt.Sprintf("cannot read %s: it is larger than %s", path, size(maxImage)), hint: "Make the picture smaller: models see few pixels."}
+	}
+	if err != nil {
+		if ctx.Err() != nil {
+			return "", context.Cause(ctx)
+		}
+		return "", cannotRead(path, err)
+	}
+	kind := http.DetectContentType(data)
+	switch kind {
+	case "image/png", "image/jpeg", "image/gif", "image/webp":
+	default:
+		return "", &usageError{msg: path + " is no picture that can be shown to a model", hint: "PNG, JPEG, GIF and WebP can."}
+	}
+	return "data:" + kind + ";base64," + base64.StdEncoding.EncodeToString(data), nil
+}

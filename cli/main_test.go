@@ -1,0 +1,161 @@
+package cli
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/engine/enginetest"
+	"github.com/bise-sh/bise/engine/worker"
+)
+
+var update = flag.Bool("update", false, "rewrite what the scripts compare with")
+
+// In scripts, bise is this program with all that it is made of, except that its
+// workers read a model file as the script of an engine.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"bise": func() {
+			a := newApp(os.Stdin, os.Stdout, os.Stderr)
+			a.load = loadScript
+			os.Exit(a.run(os.Args[1:]))
+		},
+		"bise-deaf": deaf,
+	})
+}
+
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:           "testdata/script",
+		UpdateScripts: *update,
+		Setup: func(env *testscript.Env) error {
+			for _, place := range []string{"CONFIG", "DATA", "STATE", "CACHE"} {
+				env.Setenv("XDG_"+place+"_HOME", filepath.Join(env.WorkDir, strings.ToLower(place)))
+			}
+			run := filepath.Join(env.WorkDir, "run")
+			env.Setenv("XDG_RUNTIME_DIR", run)
+			env.Setenv("BISE_MODEL", "")
+			env.Setenv("NO_COLOR", "")
+			env.Setenv("TERM", "xterm-256color")
+			if err := os.Mkdir(run, 0o700); err != nil {
+				return err
+			}
+			env.Defer(func() {
+				cmd := exec.Command("bise", "stop", "--all")
+				cmd.Env = env.Vars
+				if out, err := cmd.CombinedOutput(); err != nil {
+					t.Errorf("stop workers: %v\n%s", err, out)
+				}
+			})
+			return nil
+		},
+	})
+}
+
+// loadScript reads a model file, each of whose lines is a step: what to do, and a
+// text that may be quoted.
+//
+//	say TEXT | think TEXT | call NAME | left N | read DONE TOTAL | wait
+//	end REASON | fail KIND | refuse (to be loaded) | blind (to pictures)
+func loadScript(_ context.Context, spec worker.Spec, _ func(float64)) (engine.Engine, error) {
+	data, err := os.ReadFile(spec.Path)
+	if err != nil {
+		return nil, err
+	}
+	script := &enginetest.Script{About: engine.Info{Model: spec.Name, Path: spec.Path, Size: int64(len(data))}}
+	var reply enginetest.Reply
+	for scanner := bufio.NewScanner(bytes.NewReader(data)); scanner.Scan(); {
+		what, text, _ := strings.Cut(scanner.Text(), " ")
+		if unquoted, err := strconv.Unquote(text); err == nil {
+			text = unquoted
+		}
+		switch what {
+		case "say":
+			reply = append(reply, enginetest.Text(text))
+		case "think":
+			reply = append(reply, enginetest.Thinking(text))
+		case "call":
+			reply = append(reply, enginetest.Call{Name: text, Arguments: `{"city":"Paris"}`})
+		case "left":
+			n, _ := strconv.Atoi(text)
+			reply = append(reply, enginetest.Emit{Event: engine.LeftOut{Messages: n, Tokens: 1234, Context: 4096}})
+		case "read":
+			var p engine.Progress
+			fmt.Sscan(text, &p.Done, &p.Total)
+			reply = append(reply, enginetest.Emit{Event: p})
+		case "wait":
+			reply = append(reply, enginetest.Wait(nil))
+		case "end":
+			reply = append(reply, enginetest.End(text))
+		case "fail":
+			reply = append(reply, enginetest.Fail{Err: &engine.Error{Kind: engine.Kind(text), Msg: "cannot go on: it is told so", Advice: "Try another script."}})
+		case "refuse":
+			return nil, &engine.Error{Kind: engine.BadModel, Msg: "cannot load " + spec.Name + ": it refuses", Advice: "Try another script."}
+		case "blind":
+			script.About.Can = engine.Capabilities{Chat: true}
+		case "#":
+		default:
+			return nil, fmt.Errorf("%s: no step %q", spec.Path, what)
+		}
+	}
+	if len(reply) > 0 {
+		script.Replies = []enginetest.Reply{reply}
+	}
+	return script, nil
+}
+
+// A run is what a run of bise in this process gave.
+type run struct {
+	code           int
+	stdout, stderr string
+}
+
+// runBise runs bise on a script, with places of its own.
+func runBise(t *testing.T, script engine.Engine, stdin string, args ...string) run {
+	t.Helper()
+	return runApp(t, func(a *app) {
+		a.open = func(context.Context, string, engine.LoadOptions) (engine.Engine, error) { return script, nil }
+	}, stdin, args...)
+}
+
+func runApp(t *testing.T, prepare func(*app), stdin string, args ...string) run {
+	t.Helper()
+	for _, place := range []string{"CONFIG_HOME", "DATA_HOME", "STATE_HOME", "CACHE_HOME", "RUNTIME_DIR"} {
+		if name := "XDG_" + place; !strings.HasPrefix(os.Getenv(name), os.TempDir()) {
+			t.Setenv(name, t.TempDir())
+		}
+	}
+	var stdout, stderr bytes.Buffer
+	a := newApp(strings.NewReader(stdin), &stdout, &stderr)
+	prepare(a)
+	code := a.run(args)
+	return run{code, stdout.String(), stderr.String()}
+}
+
+// asked is the last request that a script got.
+func asked(t *testing.T, s *enginetest.Script) engine.ChatRequest {
+	t.Helper()
+	r := s.Requests()
+	if len(r) == 0 || r[len(r)-1].Chat == nil {
+		t.Fatal("the engine was not asked")
+	}
+	return *r[len(r)-1].Chat
+}
+
+func equal[T comparable](t *testing.T, what string, got, want T) {
+	t.Helper()
+	if got != want {
+		t.Errorf("%s is %v, want %v", what, got, want)
+	}
+}

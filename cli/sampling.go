@@ -1,0 +1,56 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/bise-sh/bise/config"
+	"github.com/bise-sh/bise/engine"
+)
+
+// samplingFlags are the flags that say how tokens are chosen.
+type samplingFlags struct {
+	temperature, topP, minP float64
+	topK, maxTokens, n      int
+	seed                    int64
+	stop                    []string
+	cmd                     *cobra.Command
+}
+
+func (s *samplingFlags) add(cmd *cobra.Command) {
+	s.cmd = cmd
+	f := cmd.Flags()
+	f.IntVar(&s.maxTokens, "max-tokens", 0, "stop after `N` tokens")
+	f.Float64Var(&s.temperature, "temperature", 0, "`T` above 1 is freer, 0 always takes the likeliest token")
+	f.Float64Var(&s.topP, "top-p", 0, "choose among the likeliest tokens that make up `P` together")
+	f.IntVar(&s.topK, "top-k", 0, "choose among the `K` likeliest tokens")
+	f.Float64Var(&s.minP, "min-p", 0, "choose among tokens at least `P` times as likely as the likeliest")
+	f.Int64Var(&s.seed, "seed", 0, "`N` makes the choice repeatable")
+	f.StringArrayVar(&s.stop, "stop", nil, "stop before `TEXT`; may be repeated")
+	f.IntVar(&s.n, "n", 1, "give `N` answers")
+}
+
+// sampling is what the flags say and, where they say nothing, config.toml.
+func (s *samplingFlags) sampling(c config.Sampling) (engine.Sampling, error) {
+	r := engine.Sampling{
+		Temperature: c.Temperature, TopP: c.TopP, TopK: c.TopK, MinP: c.MinP,
+		RepeatPenalty: c.RepeatPenalty, PresencePenalty: c.PresencePenalty, FrequencyPenalty: c.FrequencyPenalty,
+		Seed: c.Seed, MaxTokens: c.MaxTokens, Stop: s.stop,
+	}
+	f := s.cmd.Flags()
+	set(f.Changed("temperature"), &r.Temperature, &s.temperature)
+	set(f.Changed("top-p"), &r.TopP, &s.topP)
+	set(f.Changed("top-k"), &r.TopK, &s.topK)
+	set(f.Changed("min-p"), &r.MinP, &s.minP)
+	set(f.Changed("seed"), &r.Seed, &s.seed)
+	set(f.Changed("max-tokens"), &r.MaxTokens, &s.maxTokens)
+	if s.n != 1 {
+		r.N = s.n
+	}
+	return r, r.Check()
+}
+
+func set[T any](changed bool, to **T, value *T) {
+	if changed {
+		*to = value
+	}
+}

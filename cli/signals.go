@@ -1,0 +1,46 @@
+package cli
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// interruptible makes a context that ends, with cause errInterrupted, when the
+// person presses Ctrl-C or the system asks the process to leave. The second time
+// the process exits at once.
+//
+// A broken pipe becomes an error of the write instead of the death of the
+// process, so that an answer nobody reads is stopped and not left running in its
+// worker.
+func interruptible() (ctx context.Context, stop func()) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	ended := make(chan os.Signal, 2)
+	signal.Notify(ended, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	pipe := make(chan os.Signal, 1)
+	signal.Notify(pipe, syscall.SIGPIPE)
+	done := make(chan struct{})
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		for n := 0; ; n++ {
+			select {
+			case <-ended:
+				if n > 0 {
+					os.Exit(exitInterrupted)
+				}
+				cancel(errInterrupted)
+			case <-done:
+				return
+			}
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(ended)
+		signal.Stop(pipe)
+		close(done)
+		<-gone
+		cancel(nil)
+	}
+}

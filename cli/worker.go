@@ -1,0 +1,38 @@
+package cli
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/engine/llama"
+	"github.com/bise-sh/bise/engine/worker"
+)
+
+// loadHere loads a model into this process.
+func loadHere(ctx context.Context, spec worker.Spec, progress func(float64)) (engine.Engine, error) {
+	e, err := llama.Open(ctx, spec.Path, spec.Options, progress)
+	if err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// workerCommand is the process that holds a model. It is started by the others
+// and not for people.
+func (a *app) workerCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:         "worker",
+		Short:       "Hold a model for other processes of bise",
+		Hidden:      true,
+		Args:        arguments(cobra.NoArgs, "no arguments"),
+		Annotations: map[string]string{bare: "yes"},
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if a.logLevel == "debug" {
+				llama.Verbose()
+			}
+			return worker.Serve(cmd.Context(), worker.ServeConfig{Open: a.load})
+		},
+	}
+}
