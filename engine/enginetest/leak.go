@@ -8,6 +8,9 @@ import (
 	"time"
 )
 
+// leakPatience is how long goroutines and files have to go.
+var leakPatience = 5 * time.Second
+
 // CheckLeaks makes a test fail when, at its end and after the clean-ups that are
 // registered later, goroutines run or files are open that were not before. They
 // have a few seconds to go. Tests that run in parallel would be taken for leaks.
@@ -30,7 +33,7 @@ func CheckLeaks(t *testing.T) {
 			}
 			return len(left) == 0 && open == nil
 		}
-		for deadline := time.Now().Add(5 * time.Second); !settled() && time.Now().Before(deadline); {
+		for deadline := time.Now().Add(leakPatience); !settled() && time.Now().Before(deadline); {
 			runtime.Gosched()
 		}
 		for _, stack := range left {

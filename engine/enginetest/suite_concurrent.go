@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"strings"
 	"sync"
 	"testing"
@@ -29,7 +30,7 @@ func testConcurrent(t *testing.T, c *check) {
 					}
 					continue
 				}
-				if err := w.request(ctx, c.e, i); err != nil {
+				if err := w.request(ctx, c.e, i, untapped); err != nil {
 					t.Errorf("caller %d, round %d: %v", i, round, err)
 				}
 			}
@@ -74,7 +75,7 @@ func (w *workload) prompt(i int) string {
 // expect notes the answer to request i, which comes after i-1.
 func (w *workload) expect(t *testing.T, i int) {
 	t.Helper()
-	got, err := w.answer(w.context(t), w.e, i)
+	got, err := w.answer(w.context(t), w.e, i, untapped)
 	if err != nil {
 		t.Fatalf("request %d alone: %v", i, err)
 	}
@@ -83,9 +84,9 @@ func (w *workload) expect(t *testing.T, i int) {
 
 // request makes request i and compares its answer. What it returns is the
 // engine's error, or one of ErrOrder or errAnswer.
-func (w *workload) request(ctx context.Context, e engine.Engine, i int) error {
+func (w *workload) request(ctx context.Context, e engine.Engine, i int, t tap) error {
 	i %= len(w.expects)
-	got, err := w.answer(ctx, e, i)
+	got, err := w.answer(ctx, e, i, t)
 	if err == nil && got != w.expects[i] && !w.BatchNumerics {
 		err = fmt.Errorf("%w: request %d gives %q, want %q", errAnswer, i, got, w.expects[i])
 	}
@@ -94,16 +95,38 @@ func (w *workload) request(ctx context.Context, e engine.Engine, i int) error {
 
 var errAnswer = errors.New("the answer is not that of the request alone")
 
+// A tap stands between an answer and who reads it.
+type tap func(iter.Seq2[engine.Event, error]) iter.Seq2[engine.Event, error]
+
+func untapped(seq iter.Seq2[engine.Event, error]) iter.Seq2[engine.Event, error] { return seq }
+
+// after is a tap that calls a function once n events have passed.
+func after(n int, do func()) tap {
+	return func(seq iter.Seq2[engine.Event, error]) iter.Seq2[engine.Event, error] {
+		return func(yield func(engine.Event, error) bool) {
+			left := n
+			for e, err := range seq {
+				if !yield(e, err) {
+					return
+				}
+				if left--; left == 0 {
+					do()
+				}
+			}
+		}
+	}
+}
+
 // answer makes request i and gives what has to be the same each time.
-func (w *workload) answer(ctx context.Context, e engine.Engine, i int) (string, error) {
+func (w *workload) answer(ctx context.Context, e engine.Engine, i int, t tap) (string, error) {
 	prompt := w.prompt(i)
 	var a Answer
 	var err error
 	switch w.kind(i) {
 	case writing:
-		a, err = Collect(w.writeOn(ctx, e, prompt, w.tokens))
+		a, err = Collect(t(w.writeOn(ctx, e, prompt, w.tokens)))
 	case completing:
-		a, err = Collect(e.Complete(ctx, engine.CompletionRequest{Prompt: prompt, Sampling: w.sampling(w.tokens)}))
+		a, err = Collect(t(e.Complete(ctx, engine.CompletionRequest{Prompt: prompt, Sampling: w.sampling(w.tokens)})))
 	case embedding:
 		got, err := e.Embed(ctx, engine.EmbedRequest{Input: []string{prompt}})
 		if err != nil {
