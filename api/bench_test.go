@@ -3,8 +3,11 @@ package api_test
 import (
 	"context"
 	"iter"
+	"net/http/httptest"
+	"strings"
 	"testing"
 
+	"github.com/bise-sh/bise/api"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
 )
@@ -42,5 +45,20 @@ func BenchmarkRoundTrip(b *testing.B) {
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*tokens), "ns/token")
 		})
+	}
+}
+
+// BenchmarkPicture is what it costs to read a request with a picture of 8 MB.
+func BenchmarkPicture(b *testing.B) {
+	h := api.New(one(enginetest.Says("a gull")))
+	body := `{"model":"m","messages":[{"role":"user","content":[{"type":"image_url","image_url":"data:image/png;base64,` +
+		strings.Repeat("iVBORw0K", 1<<20) + `"},{"type":"text","text":"What is it?"}]}]}`
+	b.SetBytes(int64(len(body)))
+	for b.Loop() {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest("POST", "/v1/chat/completions", strings.NewReader(body)))
+		if w.Code != 200 {
+			b.Fatal(w.Body)
+		}
 	}
 }

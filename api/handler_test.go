@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"iter"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -114,26 +115,32 @@ func TestStream(t *testing.T) {
 		want  string
 	}{
 		{
-			"text", enginetest.Reply{took, enginetest.Text("Blu"), enginetest.Text("<e>.")}, question,
+			"text",
+			enginetest.Reply{took, enginetest.Text("Blu"), enginetest.Text("<e>.")},
+			question,
 			role + text("Blu") + text("<e>.") + stop,
 		},
 		{
-			"progress", enginetest.Reply{
+			"progress",
+			enginetest.Reply{
 				took,
 				enginetest.Emit{Event: engine.Loading{Fraction: 0.5}},
 				enginetest.Emit{Event: engine.Progress{Done: 2, Total: 4, Cached: 1}},
 				enginetest.Text("a"), enginetest.Text("b"),
-			}, question,
+			},
+			question,
 			": bise {\"loading\":{\"fraction\":0.5}}\n\n: bise {\"progress\":{\"done\":2,\"total\":4,\"cached\":1,\"queued\":0}}\n\n" +
 				role + text("a") + text("b") + stop,
 		},
 		{
-			"prefix", enginetest.Reply{took, enginetest.Text("one"), enginetest.Text("two")},
+			"prefix",
+			enginetest.Reply{took, enginetest.Text("one"), enginetest.Text("two")},
 			`"messages":[{"role":"user","content":"hi"},{"role":"assistant","content":"X: \n","prefix":true}]`,
 			role + text("X:") + text(` \none`) + text("two") + stop,
 		},
 		{
-			"prefix with nothing after it", enginetest.Reply{took, enginetest.Thinking("a"), enginetest.Thinking("b")},
+			"prefix with nothing after it",
+			enginetest.Reply{took, enginetest.Thinking("a"), enginetest.Thinking("b")},
 			`"messages":[{"role":"user","content":"hi"},{"role":"assistant","content":"X ","prefix":true}]`,
 			role + text("X") +
 				chunk(`{"index":0,"delta":{"content":[{"type":"thinking","thinking":[{"type":"text","text":"a"}],"closed":false}]},"finish_reason":null}`) +
@@ -142,14 +149,17 @@ func TestStream(t *testing.T) {
 				stop,
 		},
 		{
-			"thinking", enginetest.Reply{took, enginetest.Thinking("hm"), enginetest.Text("391")}, question,
+			"thinking",
+			enginetest.Reply{took, enginetest.Thinking("hm"), enginetest.Text("391")},
+			question,
 			role +
 				chunk(`{"index":0,"delta":{"content":[{"type":"thinking","thinking":[{"type":"text","text":"hm"}],"closed":false}]},"finish_reason":null}`) +
 				chunk(`{"index":0,"delta":{"content":[{"type":"thinking","thinking":[{"type":"text","text":""}],"closed":true},{"text":"391","type":"text"}]},"finish_reason":null}`) +
 				stop,
 		},
 		{
-			"tools", enginetest.Reply{took, enginetest.Call{ID: "Qm3xT81Zp", Name: "f", Arguments: `{"a":1}`}, enginetest.Call{ID: "a7Kd02LmX", Name: "g"}},
+			"tools",
+			enginetest.Reply{took, enginetest.Call{ID: "Qm3xT81Zp", Name: "f", Arguments: `{"a":1}`}, enginetest.Call{ID: "a7Kd02LmX", Name: "g"}},
 			`"tools":[{"type":"function","function":{"name":"f"}},{"type":"function","function":{"name":"g"}}],` + question,
 			role +
 				chunk(`{"index":0,"delta":{"content":"","tool_calls":[{"id":"Qm3xT81Zp","type":"function","index":0,"function":{"name":"f","arguments":"{\"a\":1}"}}]},"finish_reason":null}`) +
@@ -157,7 +167,9 @@ func TestStream(t *testing.T) {
 				last(`{"index":0,"delta":{"content":""},"finish_reason":"tool_calls"}`),
 		},
 		{
-			"model_length", enginetest.Reply{took, enginetest.Text("a"), enginetest.Text("b"), enginetest.End(engine.FinishModelLength)}, question,
+			"model_length",
+			enginetest.Reply{took, enginetest.Text("a"), enginetest.Text("b"), enginetest.End(engine.FinishModelLength)},
+			question,
 			role + text("a") + text("b") + last(`{"index":0,"delta":{"content":""},"finish_reason":"length","bise_finish_reason":"model_length"}`),
 		},
 	}
@@ -509,5 +521,24 @@ func TestTokenize(t *testing.T) {
 	}
 	if !strings.Contains(pieces.Body.String(), `"pieces":[[195],[169]]`) {
 		t.Errorf("got %s", pieces.Body)
+	}
+}
+
+// The log tells of a request what it was and how it went, and nothing of what was
+// said.
+func TestLog(t *testing.T) {
+	var log bytes.Buffer
+	c := one(enginetest.Says("a secret answer"))
+	c.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	h := api.New(c)
+	ask(t, h, "POST", "/v1/chat/completions", `{"model":"m","colour":"red","messages":[{"role":"user","content":"a secret question"}]}`)
+	ask(t, h, "POST", "/v1/chat/completions", `{"model":"m","messages":"a secret question"}`)
+	lines := strings.Split(strings.TrimSpace(log.String()), "\n")
+	if len(lines) != 2 || !strings.Contains(lines[0], "method=POST path=/v1/chat/completions status=200") || !strings.Contains(lines[0], "ignored=[colour]") ||
+		!strings.Contains(lines[1], "status=422") || !strings.Contains(lines[1], "kind=invalid") {
+		t.Errorf("the log is\n%s", log.String())
+	}
+	if strings.Contains(log.String(), "secret") {
+		t.Errorf("the log tells what was said:\n%s", log.String())
 	}
 }

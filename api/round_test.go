@@ -213,3 +213,11 @@ func TestEmbeddingsComeBack(t *testing.T) {
 		t.Errorf("got %v, %v, want %v", got, err, want)
 	}
 }
+
+// Nothing is lost or left behind when many ask and some of them leave.
+func TestStress(t *testing.T) {
+	enginetest.Stress(t, enginetest.Suite{
+		EndToken: enginetest.EndToken,
+		Open:     func(t *testing.T) engine.Engine { return overUnix(t, &enginetest.Script{}) },
+	}, enginetest.Load{Engines: 2, Cancel: 0.3, Seed: 1})
+}
