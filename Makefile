@@ -7,6 +7,8 @@ SHELL := bash
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 QUESTION ?= In one sentence, what is the mistral?
+# As it was written: a dollar sign in a question is no variable of make's.
+override QUESTION := $(value QUESTION)
 export QUESTION MODEL BACKENDS
 
 native := scripts/native.sh
