@@ -43,7 +43,6 @@ type Engine struct {
 	c    Config
 	base *url.URL
 	http *http.Client
-	own  bool // http is nobody else's
 
 	known knowledge
 
@@ -67,7 +66,7 @@ func New(c Config) (*Engine, error) {
 	e := &Engine{c: c, base: base}
 	client := c.HTTP
 	if client == nil {
-		client, e.own = &http.Client{Transport: newTransport()}, true
+		client = &http.Client{Transport: newTransport()}
 	}
 	guarded := *client
 	guarded.CheckRedirect = sameHost(client.CheckRedirect)
@@ -140,7 +139,8 @@ func (e *Engine) begin(ctx context.Context) (end func(), err error) {
 	return e.running.Done, nil
 }
 
-// Close waits for the answers being read and lets go of the connections.
+// Close waits for the answers being read and lets go of the idle connections. A
+// client that is shared with others only has to connect again.
 func (e *Engine) Close() error {
 	e.mu.Lock()
 	e.closed = true
