@@ -280,13 +280,20 @@ type FunctionCall struct {
 // Arguments is the text of a JSON object.
 type Arguments string
 
-// UnmarshalJSON reads a string, or takes an object's own text.
+// UnmarshalJSON reads a string, takes an object's own text, or reads null as an
+// empty object.
 func (a *Arguments) UnmarshalJSON(data []byte) error {
-	if first(data) == '"' {
+	switch first(data) {
+	case '"':
 		return json.Unmarshal(data, (*string)(a))
+	case '{':
+		*a = Arguments(strings.ToValidUTF8(string(data), "\uFFFD")) // as in a string
+		return nil
+	case 'n':
+		*a = "{}"
+		return nil
 	}
-	*a = Arguments(data)
-	return nil
+	return fmt.Errorf("a call's arguments are %.20s, neither an object nor a string", data)
 }
 
 // ToolChoice says whether the model must call a tool, and which.
