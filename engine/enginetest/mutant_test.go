@@ -309,6 +309,7 @@ func TestRunSeesMutants(t *testing.T) {
 	}
 	for name := range mutants {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			cmd := exec.CommandContext(t.Context(), self, "-test.run=^TestMutant$/^"+name+"$", "-test.timeout=60s")
 			cmd.Env = append(os.Environ(), "ENGINETEST_MUTANT="+name)
 			out, err := cmd.CombinedOutput()
