@@ -18,8 +18,12 @@ func testInfo(t *testing.T, c *check) {
 		name  string
 		value int64
 	}{
-		{"parameters", i.Parameters}, {"size", i.Size}, {"vocabulary", int64(i.Vocabulary)},
-		{"embedding_size", int64(i.EmbeddingSize)}, {"context_length", int64(i.ContextLength)}, {"context_now", int64(i.ContextNow)},
+		{"parameters", i.Parameters},
+		{"size", i.Size},
+		{"vocabulary", int64(i.Vocabulary)},
+		{"embedding_size", int64(i.EmbeddingSize)},
+		{"context_length", int64(i.ContextLength)},
+		{"context_now", int64(i.ContextNow)},
 	} {
 		if f.value < 0 {
 			t.Errorf("%s is %d", f.name, f.value)
