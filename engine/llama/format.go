@@ -4,7 +4,6 @@ package llama
 
 import (
 	"errors"
-	"log/slog"
 
 	"github.com/bise-sh/bise/engine/prompt"
 	"github.com/bise-sh/bise/engine/tokenizer"
@@ -48,16 +47,8 @@ func (e *Engine) formats() error {
 		e.format = f
 		return nil
 	}
-	if meta.Template != "" {
-		f, err := e.ownTemplate(meta.Template)
-		if err != nil {
-			// The model still completes text.
-			slog.Warn("chat template cannot be used", "err", err)
-			return nil
-		}
-		e.format = f
-	}
-	return nil
+	e.format, err = e.ownTemplate(meta.Template)
+	return err
 }
 
 // poolLast is LLAMA_POOLING_TYPE_LAST: the last token's vector stands for the text.

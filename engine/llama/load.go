@@ -213,6 +213,9 @@ func read(path string) (*gguf.File, error) {
 	if err != nil {
 		return nil, badModel(path, err)
 	}
+	if err := file.Check(); err != nil {
+		return nil, badModel(path, err)
+	}
 	arch, _ := file.Metadata.String("general.architecture")
 	if arch == "clip" {
 		return nil, &engine.Error{Kind: engine.BadModel, Msg: fmt.Sprintf("%s is the projector of a vision model, not a model", path), Advice: "Name the model's own file; its projector is found beside it or by --projector."}

@@ -3,12 +3,37 @@
 package llama
 
 import (
-	"errors"
+	"log/slog"
 
 	"github.com/bise-sh/bise/engine/prompt"
+	"github.com/bise-sh/bise/engine/prompt/template"
 )
 
-// ownTemplate lays conversations out by the file's own chat template.
-func (e *Engine) ownTemplate(template string) (prompt.Format, error) {
-	return nil, errors.New("not yet")
+// ownTemplate lays conversations out by the file's own chat template. A template
+// that cannot be used, or none, leaves a model that only completes text.
+func (e *Engine) ownTemplate(text string) (prompt.Format, error) {
+	m := e.scheduler.m
+	source := template.Source{Template: text, AddBOS: m.addBOS()}
+	for id := range token(m.vocabulary()) {
+		if !m.special(id) {
+			continue
+		}
+		name := m.piece(id)
+		if _, ok := e.vocab.ID(name); ok {
+			source.Tokens = append(source.Tokens, name)
+		}
+	}
+	if id := m.bos(); id >= 0 {
+		source.BOS = m.piece(id)
+	}
+	if id := m.eos(); id >= 0 {
+		source.EOS = m.piece(id)
+	}
+	f, err := template.New(source)
+	if err == nil {
+		return f, nil
+	}
+	slog.Warn("chat template cannot be used", "err", err)
+	source.Template = ""
+	return template.New(source)
 }

@@ -2,6 +2,11 @@
 
 package llama
 
+import (
+	"slices"
+	"strings"
+)
+
 // pieces remembers what tokens read as.
 type pieces struct {
 	m     *model
@@ -27,22 +32,53 @@ func (p *pieces) of(id token) string {
 type vocabulary struct {
 	m     *model
 	names map[string]token // of control tokens
+	// markup are the spellings among them that text could be written to forge.
+	// Others, such as runs of spaces, are how some vocabularies tokenize text.
+	markup []string
 }
 
 func newVocabulary(m *model) *vocabulary {
 	v := &vocabulary{m: m, names: map[string]token{}}
 	for id := range token(m.vocabulary()) {
 		if m.special(id) {
-			v.names[m.piece(id)] = id
+			name := m.piece(id)
+			v.names[name] = id
+			if len(name) > 2 && (name[0] == '<' || name[0] == '[') && !m.control(id) {
+				v.markup = append(v.markup, name)
+			}
 		}
 	}
 	return v
 }
 
-func (v *vocabulary) Encode(text string, bare bool) []int32 { return v.m.tokenize(text, bare) }
-func (v *vocabulary) Piece(id int32) []byte                 { return []byte(v.m.piece(id)) }
-func (v *vocabulary) IsControl(id int32) bool               { return v.m.control(id) }
-func (v *vocabulary) Len() int                              { return v.m.vocabulary() }
+// Encode tokenizes text. llama.cpp takes user-defined tokens for what they spell
+// wherever they stand (<tool_call> is one in some vocabularies), so text that
+// spells one is cut apart inside it.
+func (v *vocabulary) Encode(text string, bare bool) []int32 {
+	var cuts []int
+	for _, name := range v.markup {
+		for at := 0; ; at++ {
+			i := strings.Index(text[at:], name)
+			if i < 0 {
+				break
+			}
+			at += i
+			cuts = append(cuts, at+1)
+		}
+	}
+	slices.Sort(cuts)
+	var ids []int32
+	from := 0
+	for _, to := range append(cuts, len(text)) {
+		ids = append(ids, v.m.tokenize(text[from:to], bare || from > 0)...)
+		from = to
+	}
+	return ids
+}
+
+func (v *vocabulary) Piece(id int32) []byte   { return []byte(v.m.piece(id)) }
+func (v *vocabulary) IsControl(id int32) bool { return v.m.control(id) }
+func (v *vocabulary) Len() int                { return v.m.vocabulary() }
 
 func (v *vocabulary) ID(name string) (int32, bool) {
 	id, ok := v.names[name]
