@@ -45,8 +45,9 @@ race: native
 
 bench: build
 	@$(native) backends --no-repack
-	@[ -n "$$MODEL" ] || scripts/starter.sh
-	@scripts/bench.sh
+	@echo "Let the machine do nothing else meanwhile."
+	@lib="$$($(native) lib)"; $(native) exec go run ./scripts/bench bin/bise "$$lib" "$$lib-norepack"
+	@$(native) exec go test -run '^$$' -bench . -benchtime 5x ./engine/llama ./engine/worker
 
 lint: native
 	@unformatted="$$(go tool gofumpt -l .)"; \

@@ -9,19 +9,12 @@ cd "$(dirname "$0")/.."
 
 # step says what it runs and how long that took.
 step() {
-	local start=$SECONDS
+	local start=$SECONDS status=0
 	say "== $1"
 	shift
-	"$@"
+	"$@" || status=$?
 	say "   $(took $start)"
-}
-
-# tested prints the packages with tests, those whose test program links llama.cpp or the others.
-tested() {
-	go list -test -f '{{if eq .Name "main"}}{{.ImportPath}}{{range .Deps}} {{.}}{{end}}{{end}}' ./... |
-		grep '^[^ ]*\.test' |
-		if [ "$1" = llama ]; then grep ' github.com/ollama/ollama/llama\( \|$\)'; else grep -v ' github.com/ollama/ollama/llama\( \|$\)'; fi |
-		sed 's/\.test .*//; s/\.test$//'
+	return $status
 }
 
 step "vet" go vet ./...
@@ -30,8 +23,13 @@ step "vet without cgo" env CGO_ENABLED=0 go vet ./...
 step "vet for macOS" env CGO_ENABLED=0 GOOS=darwin go vet ./...
 step "vet for Windows" env CGO_ENABLED=0 GOOS=windows go vet ./...
 
-pure="$(tested pure || true)" llama="$(tested llama || true)"
+# A line for each test program: its package, then all that it is made of.
+programs="$(go list -test -f '{{if eq .Name "main"}}{{.ImportPath}}{{range .Deps}} {{.}}{{end}}{{end}}' ./... | grep '^[^ ]*\.test ')"
+llama="$(grep ' github.com/ollama/ollama/llama\( \|$\)' <<<"$programs" | sed 's/\.test .*//' || true)"
+pure="$(grep -v ' github.com/ollama/ollama/llama\( \|$\)' <<<"$programs" | sed 's/\.test .*//' || true)"
+failed=
 # shellcheck disable=SC2086 # package names have no spaces
-[ -z "$pure" ] || step "tests with the race detector" go test -race $pure
+[ -z "$pure" ] || step "tests with the race detector" go test -race $pure || failed=yes
 # shellcheck disable=SC2086
-[ -z "$llama" ] || step "tests of what links llama.cpp" go test $llama
+[ -z "$llama" ] || step "tests of what links llama.cpp" go test $llama || failed=yes
+[ -z "$failed" ]
