@@ -47,9 +47,10 @@ static void log_line(enum ggml_log_level level, const char * text, void *) {
 		l = log_last;
 	}
 	log_last = l;
-	if (l == GGML_LOG_LEVEL_ERROR) {
+	// The first line is nearest to the cause; what follows tells who else failed by it.
+	if (l == GGML_LOG_LEVEL_ERROR && log_error.empty()) {
 		log_error = text;
-	} else if (l == GGML_LOG_LEVEL_WARN) {
+	} else if (l == GGML_LOG_LEVEL_WARN && log_warning.empty()) {
 		log_warning = text;
 	}
 	if (l >= log_level) {

@@ -14,11 +14,11 @@
 extern "C" {
 #endif
 
-// Logging: lines of at least level (ggml_log_level) go to stderr; the last
-// warning or error is kept for the messages of errors.
+// Logging: lines of at least level (ggml_log_level) go to stderr; the first error
+// and the first warning are kept for the messages of errors.
 void bise_log_init(int level);
-// Copies the last error line, or the last warning when there was no error, and
-// forgets both. Returns its length.
+// Copies the first error line since the last call, or the first warning when
+// there was no error, and forgets both. Returns its length.
 int bise_log_take(char * buf, int size);
 
 // Loads every backend that lies in dir: the best CPU variant for this processor

@@ -32,9 +32,9 @@ type logLevel int
 
 func logInit(level logLevel) { C.bise_log_init(C.int(level)) }
 
-// lastLog is the last error (or else warning) line llama.cpp printed since the
-// last call.
-func lastLog() string {
+// logged is the first error (or else warning) line that llama.cpp printed since
+// the last call.
+func logged() string {
 	var buf [1024]C.char
 	n := C.bise_log_take(&buf[0], C.int(len(buf)))
 	return strings.TrimSpace(C.GoStringN(&buf[0], n))
@@ -123,6 +123,7 @@ type model struct {
 func loadModel(path string, p modelParams, w *watch) (*model, error) {
 	c := C.CString(path)
 	defer C.free(unsafe.Pointer(c))
+	logged() // of something else
 	var layers C.int32_t
 	cp := C.bise_model_params{
 		gpu_layers: C.int32_t(p.gpuLayers),
@@ -135,7 +136,7 @@ func loadModel(path string, p modelParams, w *watch) (*model, error) {
 	}
 	m := C.bise_model_load(c, &cp, w.c, &layers)
 	if m == nil {
-		return nil, errors.New(orElse(lastLog(), "llama.cpp gave no reason"))
+		return nil, errors.New(orElse(logged(), "llama.cpp gave no reason"))
 	}
 	out := &model{c: m, v: C.llama_model_get_vocab(m), gpuLayers: int(layers)}
 	out.recurrent = bool(C.llama_model_is_recurrent(m)) || bool(C.llama_model_is_hybrid(m))
@@ -243,9 +244,10 @@ func newContext(m *model, p contextParams, w *watch) (*lctx, error) {
 		threads: C.int32_t(p.threads), kv_type: C.enum_ggml_type(p.kv),
 		flash_attn: C.enum_llama_flash_attn_type(p.flash), embeddings: C.bool(p.embeddings), pooling: C.enum_llama_pooling_type(p.pooling),
 	}
+	logged()
 	c := C.bise_context_new(m.c, &cp, w.c)
 	if c == nil {
-		return nil, errors.New(orElse(lastLog(), "llama.cpp gave no reason"))
+		return nil, errors.New(orElse(logged(), "llama.cpp gave no reason"))
 	}
 	return &lctx{c: c, mem: C.llama_get_memory(c), m: m, batch: C.llama_batch_init(C.int32_t(p.batch), 0, 1), size: p.batch, w: w}, nil
 }
@@ -300,7 +302,7 @@ func decodeError(code C.int32_t) error {
 	case 2:
 		return errAborted
 	}
-	return fmt.Errorf("llama_decode: code %d: %s", int(code), orElse(lastLog(), "llama.cpp gave no reason"))
+	return fmt.Errorf("llama_decode: code %d: %s", int(code), orElse(logged(), "llama.cpp gave no reason"))
 }
 
 // decodeEmbeddings evaluates vectors instead of tokens (pictures), at positions
@@ -368,15 +370,16 @@ func (x *lctx) saveState(seq int) ([]byte, error) {
 	buf := make([]byte, n)
 	got := C.llama_state_seq_get_data(x.c, (*C.uint8_t)(unsafe.Pointer(&buf[0])), n, C.llama_seq_id(seq))
 	if got == 0 || got > n {
-		return nil, errors.New(orElse(lastLog(), "the state cannot be copied"))
+		return nil, errors.New(orElse(logged(), "the state cannot be copied"))
 	}
 	return buf[:got], nil
 }
 
 // loadState puts a copied memory into a sequence.
 func (x *lctx) loadState(seq int, state []byte) error {
+	logged()
 	if len(state) == 0 || C.bise_state_seq_set(x.c, (*C.uint8_t)(unsafe.Pointer(&state[0])), C.size_t(len(state)), C.llama_seq_id(seq)) == 0 {
-		return errors.New(orElse(lastLog(), "the state does not fit"))
+		return errors.New(orElse(logged(), "the state does not fit"))
 	}
 	return nil
 }
@@ -387,16 +390,17 @@ type adapter struct{ c *C.struct_llama_adapter_lora }
 func (m *model) loadAdapter(path string) (adapter, error) {
 	c := C.CString(path)
 	defer C.free(unsafe.Pointer(c))
+	logged()
 	a := C.llama_adapter_lora_init(m.c, c)
 	if a == nil {
-		return adapter{}, errors.New(orElse(lastLog(), "llama.cpp gave no reason"))
+		return adapter{}, errors.New(orElse(logged(), "llama.cpp gave no reason"))
 	}
 	return adapter{a}, nil
 }
 
 func (x *lctx) setAdapter(a adapter, scale float32) error {
 	if C.llama_set_adapter_lora(x.c, a.c, C.float(scale)) != 0 {
-		return errors.New(orElse(lastLog(), "the adapter cannot be used"))
+		return errors.New(orElse(logged(), "the adapter cannot be used"))
 	}
 	return nil
 }
@@ -466,9 +470,10 @@ func newSampler(m *model, s sampling) (*sampler, error) {
 		cs.grammar = C.CString(s.grammar)
 		defer C.free(unsafe.Pointer(cs.grammar))
 	}
+	logged()
 	c := C.bise_sampler_new(m.c, &cs)
 	if c == nil {
-		return nil, errors.New(orElse(lastLog(), "the grammar does not parse"))
+		return nil, errors.New(orElse(logged(), "the grammar does not parse"))
 	}
 	return &sampler{c}, nil
 }
@@ -485,7 +490,7 @@ func (s *sampler) constrain(grammar string) error {
 		defer C.free(unsafe.Pointer(c))
 	}
 	if !C.bise_sampler_grammar(s.c, c) {
-		return errors.New(orElse(lastLog(), "the grammar does not parse"))
+		return errors.New(orElse(logged(), "the grammar does not parse"))
 	}
 	return nil
 }
@@ -545,9 +550,10 @@ type vision struct {
 func openVision(path string, m *model, threads int) (vision, error) {
 	c := C.CString(path)
 	defer C.free(unsafe.Pointer(c))
+	logged()
 	v := C.bise_vision_open(c, m.c, C.int(threads))
 	if v == nil {
-		return vision{}, errors.New(orElse(lastLog(), "llama.cpp gave no reason"))
+		return vision{}, errors.New(orElse(logged(), "llama.cpp gave no reason"))
 	}
 	return vision{v, m.embedding()}, nil
 }
@@ -559,7 +565,7 @@ func (v vision) encode(rgb []byte, width, height int) ([]float32, error) {
 	var n C.size_t
 	p := C.bise_vision_encode(v.c, (*C.uchar)(unsafe.Pointer(&rgb[0])), C.uint32_t(width), C.uint32_t(height), &n)
 	if p == nil {
-		return nil, errors.New(orElse(lastLog(), "llama.cpp gave no reason"))
+		return nil, errors.New(orElse(logged(), "llama.cpp gave no reason"))
 	}
 	out := make([]float32, int(n)*v.width)
 	copy(out, unsafe.Slice((*float32)(unsafe.Pointer(p)), len(out)))

@@ -1,0 +1,165 @@
+//go:build cgo
+
+package llama
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/gguf"
+	"github.com/bise-sh/bise/gguf/tinymodel"
+)
+
+// Whatever a file holds, Open says in one sentence what is wrong with it, and
+// llama.cpp does not take the process down.
+func TestBadModels(t *testing.T) {
+	dir := t.TempDir()
+	good, err := os.ReadFile(tiny(t, tinymodel.Mistral()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := func(name string, data []byte) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	edited := func(name string, edit func(*gguf.Metadata)) string {
+		o := tinymodel.Mistral()
+		o.Edit = edit
+		path := filepath.Join(dir, name)
+		if err := tinymodel.Write(path, o); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	for _, c := range []struct {
+		name, path string
+		kind       engine.Kind
+		says       string
+	}{
+		{"no file", filepath.Join(dir, "none.gguf"), engine.NotFound, "there is no file"},
+		{"folder", dir, engine.BadModel, "is a folder"},
+		{"empty", file("empty.gguf", nil), engine.BadModel, "cannot load"},
+		{"text", file("text.gguf", []byte(strings.Repeat("not a model\n", 1000))), engine.BadModel, "GGUF"},
+		{"half", file("half.gguf", good[:len(good)/2]), engine.BadModel, "cannot load"},
+		{"architecture", edited("arch.gguf", func(m *gguf.Metadata) { m.Set("general.architecture", gguf.Of("nosuch")) }), engine.BadModel, "nosuch"},
+		{"projector", edited("clip.gguf", func(m *gguf.Metadata) { m.Set("general.architecture", gguf.Of("clip")) }), engine.BadModel, "projector"},
+		{"vocabulary", edited("vocab.gguf", func(m *gguf.Metadata) { m.Delete("tokenizer.ggml.tokens") }), engine.BadModel, "vocabulary"},
+		{"heads", edited("heads.gguf", func(m *gguf.Metadata) { m.Set("llama.attention.head_count", gguf.Of(uint32(1000))) }), engine.BadModel, "cannot load"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			e, err := Open(t.Context(), c.path, engine.LoadOptions{}, nil)
+			if err == nil {
+				e.Close()
+				t.Fatal("it opened")
+			}
+			if engine.KindOf(err) != c.kind || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("the error is of kind %q: %v", engine.KindOf(err), err)
+			}
+			if strings.ContainsRune(err.Error(), '\n') {
+				t.Errorf("the error has more than a line: %q", err)
+			}
+		})
+	}
+}
+
+// A file cut anywhere is refused before llama.cpp sees it.
+func TestTruncatedAnywhere(t *testing.T) {
+	good, err := os.ReadFile(tiny(t, tinymodel.Mistral()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "cut.gguf")
+	for n := 0; n < len(good); n += 1 + len(good)/200 {
+		if err := os.WriteFile(path, good[:n], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if e, err := Open(t.Context(), path, engine.LoadOptions{}, nil); engine.KindOf(err) != engine.BadModel {
+			t.Errorf("cut to %d of %d bytes: %v", n, len(good), err)
+			if e != nil {
+				e.Close()
+			}
+		}
+	}
+}
+
+func TestBadOptions(t *testing.T) {
+	path := tiny(t, tinymodel.Mistral())
+	other := tiny(t, tinymodel.ChatML())
+	for name, c := range map[string]struct {
+		o    engine.LoadOptions
+		kind engine.Kind
+	}{
+		"KV type":      {engine.LoadOptions{KVType: "q3"}, engine.Invalid},
+		"adapter":      {engine.LoadOptions{Adapters: []engine.Adapter{{Path: other, Scale: 1}}}, engine.BadModel},
+		"no adapter":   {engine.LoadOptions{Adapters: []engine.Adapter{{Path: "none.gguf", Scale: 1}}}, engine.BadModel},
+		"projector":    {engine.LoadOptions{Projector: other}, engine.BadModel},
+		"no projector": {engine.LoadOptions{Projector: "none.gguf"}, engine.BadModel},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e, err := Open(t.Context(), path, c.o, nil)
+			if err == nil {
+				e.Close()
+				t.Fatal("it opened")
+			}
+			if engine.KindOf(err) != c.kind {
+				t.Errorf("the error is of kind %q: %v", engine.KindOf(err), err)
+			}
+		})
+	}
+}
+
+// What does not fit this machine is refused with the figures, before it is read.
+func TestNoMemory(t *testing.T) {
+	f := fit{weights: 1 << 50, token: 1000, train: 4096}
+	_, err := f.context("giant", 0)
+	if engine.KindOf(err) != engine.NoMemory || !strings.Contains(err.Error(), "1125899.9 GB") || !strings.Contains(err.Error(), "are free") {
+		t.Errorf("got %v", err)
+	}
+	if n, err := (fit{weights: 1 << 20, token: 1 << 10, train: 4096}).context("small", 0); n != 4096 || err != nil {
+		t.Errorf("a small model has %d tokens, %v", n, err)
+	}
+	// A context as long as memory goes, where it was trained on more.
+	if n, err := (fit{token: available() / 10000, train: 1 << 30}).context("long", 0); n < 5000 || n > 15000 || err != nil {
+		t.Errorf("a long context has %d tokens, %v", n, err)
+	}
+}
+
+func TestKVTypes(t *testing.T) {
+	path := tiny(t, tinymodel.Options{Width: 256, HeadWidth: 64})
+	for _, kv := range []string{"f32", "f16", "bf16", "q8_0", "q4_0"} {
+		t.Run(kv, func(t *testing.T) {
+			e := open(t, path, engine.LoadOptions{KVType: kv})
+			if a := write(t, e, tokens(100, 1), 10); a.Timings.Generated != 10 {
+				t.Errorf("%d tokens were generated", a.Timings.Generated)
+			}
+		})
+	}
+}
+
+func TestEmbeddingsTogetherAndApart(t *testing.T) {
+	e := open(t, tiny(t, tinymodel.Embedder()), engine.LoadOptions{Batch: 64})
+	texts := []string{"one", "two words", strings.Repeat("many words ", 60), "", "five"}
+	all, err := e.Embed(t.Context(), engine.EmbedRequest{Input: texts})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, text := range texts {
+		one, err := e.Embed(t.Context(), engine.EmbedRequest{Input: engine.StringList{text}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var dot float64
+		for k, x := range one.Vectors[0] {
+			dot += float64(x) * float64(all.Vectors[i][k])
+		}
+		if dot < 0.99999 {
+			t.Errorf("text %d: the vectors' cosine is %v", i, dot)
+		}
+	}
+}
