@@ -647,6 +647,9 @@ func (s *scheduler) compose() bool {
 		j.inBatch.Store(0)
 		done := int(j.done.Load())
 		n := min(room, j.untilPicture(done)-done)
+		if j.ended {
+			n = 0
+		}
 		if s.m.recurrent && done < len(j.prompt)-1 {
 			n = min(n, len(j.prompt)-1-done) // see snapshot
 		}
@@ -767,11 +770,14 @@ func (s *scheduler) advance(j *job, n int, alone bool) {
 		j.out.put(*j.leftOut)
 	}
 	for _, a := range j.answers {
-		if len(a.steps) > 0 && len(a.steps[0].force) > 0 {
+		switch {
+		case j.max == 0: // only to have the prompt at hand
+			s.end(a, engine.FinishLength)
+		case len(a.steps) > 0 && len(a.steps[0].force) > 0:
 			s.force(a) // what the model would begin with does not matter
-			continue
+		default:
+			s.choose(a)
 		}
-		s.choose(a)
 	}
 }
 

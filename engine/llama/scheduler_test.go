@@ -62,6 +62,16 @@ func TestOnlyNewTokensAreEvaluated(t *testing.T) {
 	}
 }
 
+func TestNoTokensWanted(t *testing.T) {
+	e := open(t, tiny(t, tinymodel.Mistral()), engine.LoadOptions{})
+	if a := write(t, e, tokens(100, 1), 0); a.Text() != "" || a.Timings.Generated != 0 || a.Reasons[0] != engine.FinishLength {
+		t.Errorf("it wrote %q, %d tokens, and ended by %s", a.Text(), a.Timings.Generated, a.Reasons[0])
+	}
+	if a := write(t, e, tokens(100, 1), 1); a.Timings.Evaluated != 1 {
+		t.Errorf("then %d tokens were evaluated, want the last", a.Timings.Evaluated)
+	}
+}
+
 func TestOnePromptServesManyAnswers(t *testing.T) {
 	e := open(t, tiny(t, tinymodel.Mistral()), engine.LoadOptions{})
 	a := write(t, e, tokens(600, 1), 5, func(s *engine.Sampling) { s.N = 8 })
