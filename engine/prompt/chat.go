@@ -29,7 +29,6 @@ func (f *format) Chat(r *engine.ChatRequest) (Prompt, error) {
 		}
 	}
 	w.control(bos)
-	results := 0 // since the assistant last called
 	for i := range turns {
 		t := &turns[i]
 		var err error
@@ -41,30 +40,16 @@ func (f *format) Chat(r *engine.ChatRequest) (Prompt, error) {
 			w.chunks(t.content)
 			w.control("[/SYSTEM_PROMPT]")
 		case engine.Assistant:
-			results = 0
 			err = w.assistant(i, t)
 		case engine.ToolRole:
-			if results++; f.recent && results > 1 && i > w.lastUser && w.called {
-				return Prompt{}, f.unsupported("messages", "take one result for each message that calls tools")
-			}
 			err = w.result(i, t)
 		}
 		if err != nil {
 			return Prompt{}, err
 		}
 	}
-	w.Thinking = f.continuesThought(r)
+	w.Thinking = begins(r) != opening
 	return w.Prompt, nil
-}
-
-// continuesThought reports whether the answer begins inside a thought.
-func (f *format) continuesThought(r *engine.ChatRequest) bool {
-	m := r.Messages[len(r.Messages)-1]
-	if m.Role != engine.Assistant || len(m.Content) == 0 || len(m.ToolCalls) > 0 {
-		return false
-	}
-	last := m.Content[len(m.Content)-1]
-	return last.Type == engine.ThinkingChunk && last.Open
 }
 
 // writer writes one prompt.
@@ -75,7 +60,8 @@ type writer struct {
 	setting             string // JSON of the model's settings
 	system              string // prompt to be written into a user message
 	firstUser, lastUser int    // turns
-	called              bool   // the last assistant turn has calls
+	called              bool   // the turn of the assistant before has calls
+	answered            int    // results since then
 }
 
 func (w *writer) control(name string) { w.Segments = append(w.Segments, Segment{Control: name}) }
@@ -106,7 +92,7 @@ func (w *writer) chunks(content engine.Content) {
 }
 
 func (w *writer) user(i int, t *turn) {
-	w.called = false
+	w.called, w.answered = false, 0
 	system := ""
 	if w.system != "" && (w.systemFirst && i == w.firstUser || !w.systemFirst && i == w.lastUser) {
 		system = w.system + between
@@ -178,7 +164,7 @@ func parameters(t engine.Tool) (value, error) {
 }
 
 func (w *writer) assistant(i int, t *turn) error {
-	w.called = len(t.calls) > 0
+	w.called, w.answered = len(t.calls) > 0, 0
 	switch {
 	case len(t.content) == 0 && len(t.calls) == 0:
 		return invalid("messages", "a message from the assistant is empty")
@@ -251,11 +237,16 @@ func embedded(s string) (value, error) {
 }
 
 func (w *writer) result(i int, t *turn) error {
-	switch w.results {
-	case listedResults, jsonResults:
-		if w.recent && i < w.lastUser {
+	if w.recent {
+		if i < w.lastUser {
 			return nil
 		}
+		if w.answered++; w.called && w.answered > 1 {
+			return w.unsupported("messages", "take only one tool result after a message")
+		}
+	}
+	switch w.results {
+	case listedResults, jsonResults:
 		content, err := embedded(t.text())
 		if err != nil {
 			return invalid("messages", "a tool's result: %v", err)

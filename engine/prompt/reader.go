@@ -20,25 +20,40 @@ const blanks = " \t\r\n"
 
 // Reader reads the answer to a request.
 func (f *format) Reader(r *engine.ChatRequest) Reader {
-	a := &reader{gap: f.gap(r), tags: true}
+	return &reader{in: begins(r), gap: f.gap(r), tags: continued(r) == nil}
+}
+
+// continued is the assistant's message that the answer goes on with, nil for a
+// message of its own.
+func continued(r *engine.ChatRequest) *engine.Message {
 	if n := len(r.Messages); n > 0 && r.Messages[n-1].Prefix {
-		a.tags = false
-		switch begun := r.Messages[n-1].Content; {
-		case f.continuesThought(r):
-			a.in = thought
-		case strings.HasPrefix(begun.Plain(), openTag) && !strings.Contains(begun.Plain(), closeTag):
-			a.in = taggedThought
-		}
+		return &r.Messages[n-1]
 	}
-	return a
+	return nil
+}
+
+// begins is where the answer to a request begins.
+func begins(r *engine.ChatRequest) where {
+	m := continued(r)
+	if m == nil || len(m.Content) == 0 || len(m.ToolCalls) > 0 {
+		return opening
+	}
+	last := m.Content[len(m.Content)-1]
+	switch begun := m.Content.Plain(); {
+	case last.Type == engine.ThinkingChunk && last.Open:
+		return thought
+	case strings.HasPrefix(begun, openTag) && !strings.Contains(begun, closeTag):
+		return taggedThought
+	}
+	return opening
 }
 
 // gap reports whether an answer begins with a space that is no part of it: the
 // one that SentencePiece puts in front of text, or that was cut from the end of
 // the text which the answer continues.
 func (f *format) gap(r *engine.ChatRequest) bool {
-	if n := len(r.Messages); n > 0 && r.Messages[n-1].Prefix {
-		return f.trim && strings.HasSuffix(r.Messages[n-1].Content.Plain(), " ")
+	if m := continued(r); m != nil {
+		return f.trim && strings.HasSuffix(m.Content.Plain(), " ")
 	}
 	return !f.tekken
 }
@@ -58,7 +73,7 @@ const (
 type reader struct {
 	in    where
 	gap   bool   // a space at the opening is left out
-	tags  bool   // the opening may be <think>
+	tags  bool   // the opening may be <think>, and no blanks follow it
 	held  string // text that cannot be told yet
 	call  openCall
 	calls int // so far
@@ -141,7 +156,7 @@ func (a *reader) open(s string) []engine.Event {
 		switch {
 		case strings.HasPrefix(rest, openTag):
 			a.held, a.in = "", taggedThought
-			return a.tagged(strings.TrimLeft(rest[len(openTag):], blanks))
+			return a.tagged(rest[len(openTag):])
 		case strings.HasPrefix(openTag, rest) && len(blank) < 64:
 			a.held = s
 			return nil
@@ -154,10 +169,14 @@ func (a *reader) open(s string) []engine.Event {
 	return words(s)
 }
 
-// tagged reads a thought between tags. Blanks at its end are left out, so they
-// are held back until more comes.
+// tagged reads a thought between tags. Blanks at its ends are left out, so those
+// that may be at its end are held back until more comes.
 func (a *reader) tagged(s string) []engine.Event {
 	s = a.held + s
+	if a.tags {
+		s = strings.TrimLeft(s, blanks)
+		a.tags = s == ""
+	}
 	if inside, after, closed := strings.Cut(s, closeTag); closed {
 		a.held, a.in = "", afterThought
 		return append(thoughts(strings.TrimRight(inside, blanks)), a.Text(after)...)

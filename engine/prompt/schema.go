@@ -2,6 +2,7 @@ package prompt
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -72,7 +73,7 @@ func keywordAt(at, keyword string, v value) error {
 			return notA(at, "a number")
 		}
 	case "multipleOf":
-		if n, ok := v.(number); !ok || n == "NaN" || float(n) <= 0 {
+		if n, ok := v.(number); !ok || float(n) <= 0 {
 			return notA(at, "a number above 0")
 		}
 	case "maxLength", "minLength", "maxItems", "minItems", "maxProperties", "minProperties":
@@ -90,8 +91,11 @@ func float(n number) float64 {
 
 // whole reports whether a number has no fraction; 1.0 has none.
 func whole(n number) bool {
+	if !strings.ContainsAny(string(n), ".eNI") {
+		return true // however many digits it has
+	}
 	f := float(n)
-	return n != "NaN" && n != "Infinity" && n != "-Infinity" && f == float64(int64(f)) || !strings.ContainsAny(string(n), ".eNI")
+	return f == math.Trunc(f) && !math.IsInf(f, 0)
 }
 
 func schemasAt(at string, v value) error {

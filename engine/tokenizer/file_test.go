@@ -150,6 +150,7 @@ func TestSentencePieceKinds(t *testing.T) {
 }
 
 func FuzzReadTekken(f *testing.F) {
+	f.Add([]byte(`{"config":{"default_vocab_size":3,"default_num_special_tokens":2},"vocab":[{"rank":0,"token_bytes":"AA=="}]}`))
 	f.Add([]byte(tekkenJSON()))
 	f.Add([]byte(tekkenJSON(`"vocab"`, `"special_tokens":[{"rank":0,"token_str":"<s>"}],"image":{"image_patch_size":16,"max_image_size":1},"vocab"`)))
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -160,6 +161,7 @@ func FuzzReadTekken(f *testing.F) {
 }
 
 func FuzzReadSentencePiece(f *testing.F) {
+	f.Add([]byte("\n\x0e\n\x05<unk>\x15\x00\x00\x00\x00\x18\x02\x12\x05\x18\x02\x98\x02\x01\x1a\x04\x18\x01 \x00"))
 	for _, name := range tiny[:2] {
 		data, err := os.ReadFile(filepath.Join("testdata", name))
 		if err != nil {
