@@ -10,7 +10,7 @@ type Meta struct {
 	Version      string // bise.prompt_version, which our converter writes
 	Settings     string // bise.prompt_settings: model_settings_builder of tekken.json
 	Architecture string // general.architecture
-	Name         string // general.name
+	Name         string // general.name, with the file's own name, which may say more
 	Template     string // tokenizer.chat_template
 	Tekken       bool   // tokenizer.ggml.model is gpt2, as Tekken's, else llama, as SentencePiece's
 	// Has reports whether the vocabulary has a control token of a name.
