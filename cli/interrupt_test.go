@@ -59,6 +59,8 @@ func (s signalling) Read(p []byte) (int, error) {
 	return s.File.Read(p)
 }
 
+func init() { commands["bise-deaf"] = deaf }
+
 // deaf is a bise whose engine does not mind being stopped.
 func deaf() {
 	a := newApp(os.Stdin, os.Stdout, os.Stderr)

@@ -25,14 +25,15 @@ var update = flag.Bool("update", false, "rewrite what the scripts compare with")
 // In scripts, bise is this program with all that it is made of, except that its
 // workers read a model file as the script of an engine.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
-		"bise": func() {
-			a := newApp(os.Stdin, os.Stdout, os.Stderr)
-			a.load = loadScript
-			os.Exit(a.run(os.Args[1:]))
-		},
-		"bise-deaf": deaf,
-	})
+	testscript.Main(m, commands)
+}
+
+var commands = map[string]func(){
+	"bise": func() {
+		a := newApp(os.Stdin, os.Stdout, os.Stderr)
+		a.load = loadScript
+		os.Exit(a.run(os.Args[1:]))
+	},
 }
 
 func TestScripts(t *testing.T) {
