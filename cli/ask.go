@@ -187,6 +187,9 @@ func (a *app) answer(ctx context.Context, e engine.Engine, r engine.ChatRequest,
 		return err
 	}
 	if v.stats {
+		if s.done.Timings.Load == 0 && !s.loaded.IsZero() {
+			s.done.Timings.Load = s.loaded.Sub(began)
+		}
 		a.stats(s.done, time.Since(began))
 	}
 	return nil
@@ -200,11 +203,18 @@ type show struct {
 	choices choices
 
 	reading  reading
+	loading  bool
+	loaded   time.Time // when the model was; zero when nothing waited for it
 	thinking time.Time // when it began; zero when the model does not think
 	done     engine.Done
 }
 
 func (s *show) take(event engine.Event) error {
+	_, loading := event.(engine.Loading)
+	if s.loading && !loading {
+		s.loaded = time.Now()
+	}
+	s.loading = loading
 	switch e := event.(type) {
 	case engine.Loading:
 		s.a.progress.wait(func(columns int) string {

@@ -330,6 +330,28 @@ func TestLoadOptions(t *testing.T) {
 	equal(t, "flash attention", *got.FlashAttn, true)
 }
 
+func TestAdapters(t *testing.T) {
+	t.Chdir(t.TempDir())
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for in, want := range map[string]engine.Adapter{
+		"a.gguf":      {Path: filepath.Join(dir, "a.gguf"), Scale: 1},
+		"a.gguf=0.5":  {Path: filepath.Join(dir, "a.gguf"), Scale: 0.5},
+		"a=b.gguf":    {Path: filepath.Join(dir, "a=b.gguf"), Scale: 1},
+		"a=b.gguf=-2": {Path: filepath.Join(dir, "a=b.gguf"), Scale: -2},
+	} {
+		got, err := parseAdapter(in)
+		if err != nil || got != want {
+			t.Errorf("parseAdapter(%q) = %+v, %v", in, got, err)
+		}
+	}
+	if _, err := parseAdapter("a.gguf=nan"); exitCode(err) != exitUsage {
+		t.Errorf("error %v", err)
+	}
+}
+
 func write(t *testing.T, path, text string) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {

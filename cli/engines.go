@@ -6,9 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -160,7 +163,8 @@ func secret(ctx context.Context, name string, e config.Endpoint) (string, error)
 // loadFlags are the flags that say how a model is put into memory.
 type loadFlags struct {
 	context, threads, gpuLayers int
-	kvType                      string
+	kvType, projector           string
+	adapters                    []string
 	cmd                         *cobra.Command
 }
 
@@ -171,6 +175,8 @@ func (l *loadFlags) add(cmd *cobra.Command) {
 	f.IntVar(&l.threads, "threads", 0, "compute with `N` threads (default: the physical cores)")
 	f.IntVar(&l.gpuLayers, "gpu-layers", 0, "put `N` layers on the GPU (default: as many as fit)")
 	f.StringVar(&l.kvType, "kv-type", "", "hold the context as `TYPE`: f16, q8_0 or q4_0")
+	f.StringVar(&l.projector, "projector", "", "see with the projector in `FILE` (default: the one beside the model)")
+	f.StringArrayVar(&l.adapters, "adapter", nil, "apply the LoRA adapter `FILE[=SCALE]`; may be repeated")
 }
 
 // options are those of the flags and, where they say nothing, of config.toml.
@@ -195,5 +201,40 @@ func (l *loadFlags) options(c config.Config) (engine.LoadOptions, error) {
 	if o.Context < 0 || o.Threads < 0 {
 		return o, usageErrorf("--context and --threads must not be negative")
 	}
+	// A worker does not run where the person is: its paths are absolute.
+	if l.projector != "" {
+		path, err := filepath.Abs(l.projector)
+		if err != nil {
+			return o, fmt.Errorf("find %s: %w", l.projector, err)
+		}
+		o.Projector = path
+	}
+	for _, s := range l.adapters {
+		adapter, err := parseAdapter(s)
+		if err != nil {
+			return o, err
+		}
+		o.Adapters = append(o.Adapters, adapter)
+	}
 	return o, nil
+}
+
+// parseAdapter reads FILE or FILE=SCALE. What follows an equals sign and is no
+// number belongs to the file's name.
+func parseAdapter(s string) (engine.Adapter, error) {
+	a := engine.Adapter{Path: s, Scale: 1}
+	if i := strings.LastIndexByte(s, '='); i > 0 {
+		if scale, err := strconv.ParseFloat(s[i+1:], 32); err == nil {
+			a.Path, a.Scale = s[:i], float32(scale)
+		}
+	}
+	if math.IsNaN(float64(a.Scale)) || math.IsInf(float64(a.Scale), 0) {
+		return a, usageErrorf("--adapter cannot be %q: its scale is no number", s)
+	}
+	path, err := filepath.Abs(a.Path)
+	if err != nil {
+		return a, fmt.Errorf("find %s: %w", a.Path, err)
+	}
+	a.Path = path
+	return a, nil
 }

@@ -95,7 +95,21 @@ func tell(err error) (msg, hint string) {
 	}](err); ok {
 		hint = h.Hint()
 	}
+	if hint == "" {
+		hint = advice[engine.KindOf(err)]
+	}
 	return sentence(err.Error()), hint
+}
+
+// advice is what to do about errors that do not say it themselves.
+var advice = map[engine.Kind]string{
+	engine.BadModel: "Get the file again, or name another model with -m.",
+	engine.Crashed:  "Ask again: a fresh worker is started. If it dies again, name another model with -m.",
+	engine.NoMemory: "Free memory with bise stop --all, or name a smaller model with -m.",
+	engine.Busy:     "Try again when it is done.",
+	engine.Network:  "Check the address in config.toml and the network.",
+	engine.Denied:   "Check the endpoint's key in config.toml.",
+	engine.Closed:   "Try again.",
 }
 
 // sentence ends a text with a full stop if nothing else ends it.
