@@ -6,7 +6,7 @@ SHELL := bash
 .PHONY: help run build test race bench lint env setup native starter snapshot release clean distclean
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-QUESTION ?= In one sentence, what is the mistral?
+QUESTION ?= Write a short poem about a cold north wind.
 # As it was written: a dollar sign in a question is no variable of make's.
 override QUESTION := $(value QUESTION)
 export QUESTION MODEL BACKENDS
