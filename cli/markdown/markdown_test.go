@@ -7,11 +7,14 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	xansi "github.com/charmbracelet/x/ansi"
+
+	"github.com/bise-sh/bise/cli/term"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -150,7 +153,7 @@ func TestPrinterLeavesEachBlockOnce(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for _, columns := range []int{12, 40, 80, 200} {
 		for _, rows := range []int{2, 5, 24, 60} {
-			r := Renderer{theme: Dark}
+			r := NewRenderer(Dark)
 			var drawn []string
 			for _, block := range cut(sample, len(sample)+1) {
 				drawn = append(drawn, r.Block(block, columns))
@@ -225,22 +228,80 @@ func TestPrinterKeepsTheError(t *testing.T) {
 	}
 }
 
-func TestKeepTags(t *testing.T) {
-	for _, tt := range []struct{ in, want string }{
-		{"vector<int> and `map<K>`", `vector\<int> and ` + "`map<K>`"},
-		{"``a ` <b>`` <c>", "``a ` <b>`` \\<c>"},
-		{"<https://a.b> <mailto:a@b>", "<https://a.b> <mailto:a@b>"},
-		{`\<b> ` + "`<open", `\<b> ` + "`\\<open"},
-		{`end\`, `end\`},
+func TestBlock(t *testing.T) {
+	for _, tt := range []struct {
+		name, in string
+		columns  int
+		want     string // without styles
+	}{
+		{"tags", "vector<int> and `map<K>` <br> <https://a.b>", 80, "vector<int> and map<K> <br> https://a.b"},
+		{"html block", "<div>\nx\n</div>", 80, "<div> x </div>"},
+		{"mathematics", `\(x_1 \cdot y_2\) and \[a\] but \* and \_`, 80, `\(x_1 \cdot y_2\) and \[a\] but * and _`},
+		{"hard break", "a  \nb\\\nc\nd", 80, "a\nb\nc d"},
+		{"entities", "a &amp; b &lt;", 80, "a & b <"},
+		{"entities that command", "a&#27;b&#27;&#91;31mc&#8;", 80, "ac"},
+		{"escape in code", "```\na\x1b[31mb\n```", 80, "  ab"},
+		{
+			"loose list", "1. **Title**\n\n   Explanation that is long.\n\n2. two\n", 20,
+			"1. Title\n\n   Explanation that\n   is long.\n\n2. two",
+		},
+		{"tight list", "- one that is long\n- two\n  - three that is long\n", 12, "• one that\n  is long\n• two\n  • three that\n    is long"},
+		{"numbers", "9. nine\n10. ten", 80, " 9. nine\n10. ten"},
+		{"code in list", "- a\n\n  ```go\n  x := 1\n\n  y := 2\n  ```\n", 80, "• a\n\n    x := 1\n\n    y := 2"},
+		{"tasks", "- [x] done\n- [ ] not", 80, "• [✓] done\n• [ ] not"},
+		{"quote", "> words that are wrapped\n>\n> - a", 12, "│ words that\n│ are\n│ wrapped\n│\n│ • a"},
+		{"link", "[text](http://a.b) [http://a.b](http://a.b) ![cat](c.png)", 80, "text (http://a.b) http://a.b Picture: cat (c.png)"},
+		{"table", "| a | number |\n|:--|--:|\n| `x` | **2** |\n| long words | 10 |", 80, "a           number\n──────────────────\nx                2\nlong words      10"},
+		{"narrow table", "| a | b |\n|-|:-:|\n| some long words | x |", 10, "a        b\n──────────\nsome     x\nlong\nwords"},
+		{"empty item", "-\n- a", 80, "•\n• a"},
+		{"empty code", "```\n```", 80, ""},
+		{"rule", "---", 80, "────────"},
+		{"long word", "aaaaaaaaaaaaaaa", 10, "aaaaaaaaaa\naaaaa"},
 	} {
-		if got := keepTags(tt.in); got != tt.want {
-			t.Errorf("keepTags(%q) = %q, want %q", tt.in, got, tt.want)
-		}
-		r := Renderer{theme: Dark}
-		if strings.Contains(tt.in, "<int>") && !strings.Contains(xansi.Strip(r.Block(tt.in, 80)), "vector<int> and map<K>") {
-			t.Errorf("drawn as %q", r.Block(tt.in, 80))
+		t.Run(tt.name, func(t *testing.T) {
+			got := NewRenderer(Dark).Block(tt.in, tt.columns)
+			var plain []string
+			for _, line := range strings.Split(xansi.Strip(got), "\n") {
+				plain = append(plain, strings.TrimRight(line, " "))
+			}
+			if got := strings.Join(plain, "\n"); got != tt.want {
+				t.Errorf("drawn as\n%s\nwant\n%s", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestStyles(t *testing.T) {
+	for _, tt := range []struct{ in, want string }{
+		{"plain", "plain"},
+		{"**b** *i* ~~g~~", "\x1b[1mb\x1b[m \x1b[3mi\x1b[m \x1b[9mg\x1b[m"},
+		{"***both***", "\x1b[1;3mboth\x1b[m"},
+		{"`code`", "\x1b[38;2;255;176;0mcode\x1b[m"},
+		{"# Title", "\x1b[1;38;2;255;176;0mTitle\x1b[m"},
+		{"> **bold words here**", "\x1b[38;2;138;138;138m│ \x1b[m\x1b[1mbold words\x1b[m\n\x1b[38;2;138;138;138m│ \x1b[m\x1b[1mhere\x1b[m"},
+		{"```go\n// a\n```", "  \x1b[38;2;117;113;94m// a\x1b[m"},
+	} {
+		if got := NewRenderer(Dark).Block(tt.in, 10); got != tt.want {
+			t.Errorf("%q is drawn as\n%q\nwant\n%q", tt.in, got, tt.want)
 		}
 	}
+}
+
+var ours = regexp.MustCompile(`\x1b\[[0-9;]*m`)
+
+func FuzzBlock(f *testing.F) {
+	f.Add(sample, 40)
+	f.Add("a&#27;]0;x&#7;\n\n> 1. - * a\n\n|a|\n|-|\n|b|c|\n```go\n\x1b[2J", 12)
+	r := NewRenderer(Light)
+	f.Fuzz(func(t *testing.T, text string, columns int) {
+		if len(text) > 1<<11 {
+			return
+		}
+		out := ours.ReplaceAllString(r.Block(text, columns), "")
+		if out != term.Clean(out) || strings.ContainsAny(out, "\x1b\t") {
+			t.Errorf("%q is drawn as %q", text, out)
+		}
+	})
 }
 
 func BenchmarkPrinter(b *testing.B) {

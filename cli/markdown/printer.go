@@ -19,7 +19,7 @@ import (
 type Printer struct {
 	out    io.Writer
 	size   func() (columns, rows int)
-	render Renderer
+	render *Renderer
 	blocks Blocks
 
 	live    []string // the rows of the growing block as they stand on the screen
@@ -30,7 +30,7 @@ type Printer struct {
 // NewPrinter prints to a terminal whose size is asked for at every change. The
 // text must be free of control characters.
 func NewPrinter(out io.Writer, theme Theme, size func() (columns, rows int)) *Printer {
-	return &Printer{out: out, size: size, render: Renderer{theme: theme}}
+	return &Printer{out: out, size: size, render: NewRenderer(theme)}
 }
 
 // Print appends to the text.

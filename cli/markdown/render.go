@@ -1,169 +1,181 @@
 package markdown
 
 import (
-	"regexp"
+	"fmt"
 	"strings"
 
-	"charm.land/glamour/v2"
-	"charm.land/glamour/v2/ansi"
 	xansi "github.com/charmbracelet/x/ansi"
+	"github.com/yuin/goldmark/ast"
+	"github.com/yuin/goldmark/extension"
+	gfm "github.com/yuin/goldmark/extension/ast"
+	"github.com/yuin/goldmark/parser"
+	"github.com/yuin/goldmark/text"
+	"github.com/yuin/goldmark/util"
 )
-
-// A Theme is for a light or a dark background.
-type Theme int
 
 const (
-	Dark Theme = iota
-	Light
+	// widest is the most columns that text takes, for the eye's sake.
+	widest = 100
+	// narrowest is the fewest; what does not fit them is wrapped by the terminal.
+	narrowest = 10
+	// deepest is how far lists and quotes are indented into one another.
+	deepest = 24
 )
 
-// widest is the most columns that text takes, for the eye's sake.
-const widest = 100
+// markdown reads CommonMark with tables, strikethrough and task lists. What
+// looks like HTML is text: in an answer it is a type parameter more often than a
+// tag, and a terminal has no use for tags.
+var markdown = parser.NewParser(
+	parser.WithBlockParsers(
+		util.Prioritized(parser.NewSetextHeadingParser(), 100),
+		util.Prioritized(parser.NewThematicBreakParser(), 200),
+		util.Prioritized(parser.NewListParser(), 300),
+		util.Prioritized(parser.NewListItemParser(), 400),
+		util.Prioritized(parser.NewCodeBlockParser(), 500),
+		util.Prioritized(parser.NewATXHeadingParser(), 600),
+		util.Prioritized(parser.NewFencedCodeBlockParser(), 700),
+		util.Prioritized(parser.NewBlockquoteParser(), 800),
+		util.Prioritized(parser.NewParagraphParser(), 1000),
+	),
+	parser.WithInlineParsers(
+		util.Prioritized(parser.NewCodeSpanParser(), 100),
+		util.Prioritized(parser.NewLinkParser(), 200),
+		util.Prioritized(parser.NewAutoLinkParser(), 300),
+		util.Prioritized(parser.NewEmphasisParser(), 500),
+		util.Prioritized(extension.NewStrikethroughParser(), 500),
+		util.Prioritized(extension.NewTaskCheckBoxParser(), 0),
+	),
+	parser.WithParagraphTransformers(
+		util.Prioritized(extension.NewTableParagraphTransformer(), 200),
+	),
+	parser.WithASTTransformers(
+		util.Prioritized(extension.NewTableASTTransformer(), 0),
+	),
+)
 
 // A Renderer draws blocks. It belongs to one goroutine.
 type Renderer struct {
-	theme   Theme
-	columns int
-	text    *glamour.TermRenderer
-	code    *glamour.TermRenderer // does not wrap, so that code can be copied whole
+	theme theme
 }
 
-// Block draws one block in so many columns, without empty lines around it. Text
-// is at most 100 columns wide; code is as wide as it is.
+// NewRenderer draws for a background.
+func NewRenderer(t Theme) *Renderer { return &Renderer{themes[t]} }
+
+// Block draws one block, or several, in so many columns, with SGR sequences of
+// 24-bit colour and without a newline at the end. Text is at most 100 columns
+// wide; code is as wide as it is, so that it can be copied. The result has no
+// control character that is not ours, whatever the text has.
 func (r *Renderer) Block(block string, columns int) string {
-	columns = max(10, min(widest, columns))
-	if r.text == nil || r.columns != columns {
-		r.columns = columns
-		r.text = renderer(r.theme, columns)
-		r.code = renderer(r.theme, 0)
-	}
-	draw := r.text
-	if _, body := measure(firstLine(block)); opens(body) != "" {
-		draw = r.code
-	} else {
-		block = keepTags(block)
-	}
-	out, err := draw.Render(block)
-	if err != nil {
-		return strings.Trim(block, "\n")
-	}
-	return trim(out)
-}
-
-func firstLine(s string) string {
-	line, _, _ := strings.Cut(s, "\n")
-	return line
-}
-
-func renderer(theme Theme, columns int) *glamour.TermRenderer {
-	r, err := glamour.NewTermRenderer(glamour.WithStyles(style(theme)), glamour.WithWordWrap(columns))
-	if err != nil {
-		panic("markdown: a style of ours is refused: " + err.Error())
-	}
-	return r
-}
-
-// padding is the white space that glamour fills lines with.
-var padding = regexp.MustCompile(`(?:\x1b\[[0-9;]*m|[ \t])+$`)
-
-// trim takes the empty lines around a drawn block away, and the filling of its
-// lines.
-func trim(out string) string {
-	lines := strings.Split(out, "\n")
+	d := drawing{theme: r.theme, source: []byte(block)}
+	root := markdown.Parse(text.NewReader(d.source))
+	lines := d.blocks(root, max(narrowest, min(widest, columns)), true)
 	for i, line := range lines {
-		cut := padding.ReplaceAllString(line, "")
-		if cut != line && strings.Contains(cut, "\x1b[") {
-			cut += "\x1b[m"
-		}
-		if xansi.Strip(cut) == "" {
-			cut = ""
-		}
-		lines[i] = cut
-	}
-	for len(lines) > 0 && lines[0] == "" {
-		lines = lines[1:]
-	}
-	for len(lines) > 0 && lines[len(lines)-1] == "" {
-		lines = lines[:len(lines)-1]
+		lines[i] = strings.TrimRight(line, " ")
 	}
 	return strings.Join(lines, "\n")
 }
 
-// keepTags escapes what Markdown would read as HTML and glamour then leave out,
-// such as the type in vector<int>. Code spans and <https://…> stay as they are.
-func keepTags(block string) string {
-	var b strings.Builder
-	for i := 0; i < len(block); {
-		switch block[i] {
-		case '\\':
-			end := min(i+2, len(block))
-			b.WriteString(block[i:end])
-			i = end
-		case '`':
-			end := i + len(block[i:]) - len(strings.TrimLeft(block[i:], "`"))
-			ticks := block[i:end]
-			if n := span(block[end:], len(ticks)); n >= 0 {
-				end += n
-			}
-			b.WriteString(block[i:end])
-			i = end
-		case '<':
-			if !strings.HasPrefix(block[i:], "<http") && !strings.HasPrefix(block[i:], "<mailto:") {
-				b.WriteByte('\\')
-			}
-			b.WriteByte('<')
-			i++
-		default:
-			b.WriteByte(block[i])
-			i++
-		}
-	}
-	return b.String()
+// A drawing turns the tree of a text into lines.
+type drawing struct {
+	theme  theme
+	source []byte
+	depth  int
 }
 
-// span finds the run of exactly n backticks that closes a code span, and returns
-// where it ends, -1 when there is none.
-func span(s string, n int) int {
-	for i := 0; i < len(s); {
-		if s[i] != '`' {
-			i++
+// blocks draws a node's children one below the other, apart by an empty line if
+// they are loose.
+func (d *drawing) blocks(n ast.Node, width int, loose bool) []string {
+	d.depth++
+	defer func() { d.depth-- }()
+	if d.depth > deepest {
+		width = narrowest
+	}
+	var lines []string
+	for c := n.FirstChild(); c != nil; c = c.NextSibling() {
+		drawn := d.block(c, max(narrowest, width))
+		if len(drawn) == 0 {
 			continue
 		}
-		start := i
-		for i < len(s) && s[i] == '`' {
-			i++
+		if len(lines) > 0 && loose {
+			lines = append(lines, "")
 		}
-		if i-start == n {
-			return i
-		}
+		lines = append(lines, drawn...)
 	}
-	return -1
+	return lines
 }
 
-// style is how an answer looks: structure by weight and space, one accent.
-func style(theme Theme) ansi.StyleConfig {
-	accent, muted, codeTheme := "#FFB000", "#8A8A8A", "monokai"
-	if theme == Light {
-		accent, muted, codeTheme = "#A33A00", "#6B6B6B", "friendly"
+func (d *drawing) block(n ast.Node, width int) []string {
+	switch n := n.(type) {
+	case *ast.Heading:
+		return wrap(d.inline(n, style{bold: true, colour: d.theme.accent}), width)
+	case *ast.FencedCodeBlock:
+		return indent(d.code(n, string(n.Language(d.source))), "  ", "  ")
+	case *ast.CodeBlock:
+		return indent(d.code(n, ""), "  ", "  ")
+	case *ast.Blockquote:
+		bar := style{colour: d.theme.muted}.on("│ ")
+		return indent(d.blocks(n, width-2, true), bar, bar)
+	case *ast.List:
+		return d.list(n, width)
+	case *ast.ThematicBreak:
+		return []string{style{colour: d.theme.muted}.on(strings.Repeat("─", min(8, width)))}
+	case *gfm.Table:
+		return d.table(n, width)
+	case *ast.Paragraph, *ast.TextBlock:
+		return wrap(d.inline(n, style{}), width)
 	}
-	return ansi.StyleConfig{
-		BlockQuote: ansi.StyleBlock{
-			StylePrimitive: ansi.StylePrimitive{Color: &muted},
-			Indent:         new(uint(1)), IndentToken: new("│ "),
-		},
-		List:                  ansi.StyleList{LevelIndent: 2},
-		Heading:               ansi.StyleBlock{StylePrimitive: ansi.StylePrimitive{Bold: new(true), Color: &accent}},
-		Emph:                  ansi.StylePrimitive{Italic: new(true)},
-		Strong:                ansi.StylePrimitive{Bold: new(true)},
-		Strikethrough:         ansi.StylePrimitive{CrossedOut: new(true)},
-		HorizontalRule:        ansi.StylePrimitive{Color: &muted, Format: "\n────────\n"},
-		Item:                  ansi.StylePrimitive{BlockPrefix: "• "},
-		Enumeration:           ansi.StylePrimitive{BlockPrefix: ". "},
-		Task:                  ansi.StyleTask{Ticked: "[✓] ", Unticked: "[ ] "},
-		Link:                  ansi.StylePrimitive{Underline: new(true), Color: &muted},
-		ImageText:             ansi.StylePrimitive{Format: "Picture: {{.text}} →"},
-		Code:                  ansi.StyleBlock{StylePrimitive: ansi.StylePrimitive{Color: &accent}},
-		CodeBlock:             ansi.StyleCodeBlock{StyleBlock: ansi.StyleBlock{Margin: new(uint(2))}, Theme: codeTheme},
-		DefinitionDescription: ansi.StylePrimitive{BlockPrefix: "\n  "},
+	return d.blocks(n, width, true)
+}
+
+// list draws a list, with room for its longest number.
+func (d *drawing) list(n *ast.List, width int) []string {
+	mark := func(i int) string { return "• " }
+	room := 2
+	if n.IsOrdered() {
+		room = len(fmt.Sprint(n.Start+n.ChildCount()-1)) + 2
+		mark = func(i int) string { return fmt.Sprintf("%*d. ", room-2, n.Start+i) }
 	}
+	var lines []string
+	i := 0
+	for c := n.FirstChild(); c != nil; c = c.NextSibling() {
+		if i > 0 && !n.IsTight {
+			lines = append(lines, "")
+		}
+		item := d.blocks(c, width-room, !n.IsTight)
+		if len(item) == 0 {
+			item = []string{""}
+		}
+		lines = append(lines, indent(item, mark(i), strings.Repeat(" ", room))...)
+		i++
+	}
+	return lines
+}
+
+// indent puts first before the first line and rest before the others.
+func indent(lines []string, first, rest string) []string {
+	out := make([]string, len(lines))
+	for i, line := range lines {
+		out[i] = rest + line
+		if i == 0 {
+			out[i] = first + line
+		}
+	}
+	return out
+}
+
+// wrap breaks styled text into lines of at most so many columns. Each line has
+// its style whole, so that it can be indented.
+func wrap(s string, width int) []string {
+	var lines []string
+	open := ""
+	for _, line := range strings.Split(xansi.Wrap(s, width, ""), "\n") {
+		line = open + strings.Trim(line, " ")
+		open = ""
+		if i := strings.LastIndex(line, "\x1b["); i >= 0 && !strings.HasPrefix(line[i:], reset) {
+			open = line[i : i+strings.IndexByte(line[i:], 'm')+1]
+			line += reset
+		}
+		lines = append(lines, line)
+	}
+	return lines
 }

@@ -1,6 +1,9 @@
 package term
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // longestSequence is how many runes of a control string (OSC, DCS, APC, …) are
 // taken out before it is held for text whose end was forgotten.
@@ -9,7 +12,8 @@ const longestSequence = 1024
 // A Cleaner takes out of a text what a terminal would obey: escape sequences,
 // and control characters other than newline and tab. So a model's answer cannot
 // clear the screen, set the title, write to the clipboard or colour what comes
-// after it. The text may come in pieces cut anywhere between runes; the zero
+// after it. Bytes that are not UTF-8 become U+FFFD, since terminals obey some of
+// them too. The text may come in pieces cut anywhere between runes; the zero
 // Cleaner is ready for the first.
 type Cleaner struct {
 	state  state
@@ -30,7 +34,7 @@ const (
 // Clean gives what of the next piece may be shown. A newline ends any sequence,
 // so an unfinished one costs at most the rest of its line.
 func (c *Cleaner) Clean(piece string) string {
-	if c.state == text && !strings.ContainsFunc(piece, obeyed) {
+	if c.state == text && utf8.ValidString(piece) && !strings.ContainsFunc(piece, obeyed) {
 		return piece
 	}
 	var b strings.Builder

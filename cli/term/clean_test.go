@@ -25,6 +25,7 @@ func TestClean(t *testing.T) {
 		{"escape in sequence", "\x1b[3\x1b[31mx", "x"},
 		{"escape in string", "\x1b]0;t\x1b[31mx", "x"},
 		{"rune after escape", "\x1bé", "é"},
+		{"not UTF-8", "a\x9b31mb\xff", "a\ufffd31mb\ufffd"},
 		{"rune in sequence", "\x1b[3é", "é"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

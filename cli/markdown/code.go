@@ -1,0 +1,52 @@
+package markdown
+
+import (
+	"strings"
+
+	"github.com/alecthomas/chroma/v2"
+	"github.com/alecthomas/chroma/v2/lexers"
+	"github.com/alecthomas/chroma/v2/styles"
+	"github.com/yuin/goldmark/ast"
+
+	"github.com/bise-sh/bise/cli/term"
+)
+
+// maxColoured is the most code that is coloured, in bytes; a lexer takes some
+// microseconds for each.
+const maxColoured = 100_000
+
+// code draws a block of code in the colours of its language.
+func (d *drawing) code(n ast.Node, language string) []string {
+	var b strings.Builder
+	for i := range n.Lines().Len() {
+		line := n.Lines().At(i)
+		b.Write(line.Value(d.source))
+	}
+	source := strings.ReplaceAll(term.Clean(strings.TrimRight(b.String(), "\n")), "\t", "    ")
+	lexer := lexers.Get(language)
+	if language == "" || lexer == nil || len(source) > maxColoured {
+		return strings.Split(source, "\n")
+	}
+	tokens, err := chroma.Coalesce(lexer).Tokenise(nil, source)
+	if err != nil {
+		return strings.Split(source, "\n")
+	}
+	theme := styles.Get(d.theme.code)
+	lines := []string{""}
+	for token := tokens(); token != chroma.EOF; token = tokens() {
+		s := style{}
+		if c := theme.Get(token.Type).Colour; c.IsSet() {
+			s.colour = colour(c.Red())<<16 | colour(c.Green())<<8 | colour(c.Blue())
+		}
+		for i, part := range strings.Split(token.Value, "\n") {
+			if i > 0 {
+				lines = append(lines, "")
+			}
+			lines[len(lines)-1] += s.on(part)
+		}
+	}
+	for len(lines) > 1 && lines[len(lines)-1] == "" {
+		lines = lines[:len(lines)-1]
+	}
+	return lines
+}
