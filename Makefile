@@ -6,7 +6,7 @@ SHELL := bash
 .PHONY: help run build test race bench lint env setup native starter snapshot release clean distclean
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-QUESTION ?= Write a short poem about a cold north wind.
+QUESTION ?= Why is the sky blue?
 # As it was written: a dollar sign in a question is no variable of make's.
 override QUESTION := $(value QUESTION)
 export QUESTION MODEL BACKENDS
@@ -26,10 +26,11 @@ help:
 	@echo "make starter    get the small model, if none is installed"
 	@echo "make clean      remove what was built here; distclean: and llama.cpp's libraries"
 
+# A small model can go in circles for ever, hence the limit; and it does best when it does not gamble.
 run: build
 	@[ -n "$$MODEL" ] || scripts/starter.sh
 	@printf '\n> %s\n\n' "$$QUESTION"
-	@bin/bise ask $${MODEL:+-m "$$MODEL"} "$$QUESTION"
+	@bin/bise ask $${MODEL:+-m "$$MODEL"} --temperature 0 --max-tokens 300 "$$QUESTION"
 
 # The program looks for its backends in ../lib/bise, seen from its own folder. Without -trimpath, which
 # releases have: go would compile llama.cpp once for the program and once more for its tests.
