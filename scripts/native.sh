@@ -175,7 +175,7 @@ logged() {
 }
 
 backends() {
-	local repack=ON link=lib cuda=OFF archs=
+	local repack=ON link=lib cuda=OFF archs='' rpath=\$ORIGIN # the folder of the library itself
 	if [ "${1:-}" = --no-repack ]; then repack=OFF link=lib-norepack; fi
 	case "${BACKENDS:-}" in
 	"" | cpu) ;;
@@ -192,7 +192,7 @@ backends() {
 	fi
 
 	local flags compiler
-	flags="-DCMAKE_BUILD_TYPE=Release -DGGML_CPU_ALL_VARIANTS=ON -DGGML_CPU_REPACK=$repack -DCMAKE_BUILD_WITH_INSTALL_RPATH=ON -DCMAKE_INSTALL_RPATH=\$ORIGIN -DCMAKE_INSTALL_RPATH_USE_LINK_PATH=ON"
+	flags="-DCMAKE_BUILD_TYPE=Release -DGGML_CPU_ALL_VARIANTS=ON -DGGML_CPU_REPACK=$repack -DCMAKE_BUILD_WITH_INSTALL_RPATH=ON"
 	# What happens to be installed must not change what is built.
 	flags="$flags -DCMAKE_DISABLE_FIND_PACKAGE_Vulkan=ON -DCMAKE_HIP_COMPILER=NOTFOUND"
 	# GOARCH may ask for the other kind of Mac.
@@ -207,11 +207,14 @@ backends() {
 			archs="75-virtual;80-virtual;86-virtual;89-virtual;90-virtual"
 		fi
 		nvcc="$(command -v "$nvcc")"
+		rpath="$rpath;${nvcc%/bin/*}/lib64" # where not every installation tells the linker to look
 		flags="$flags -DCMAKE_CUDA_COMPILER=$nvcc -DCUDAToolkit_ROOT=${nvcc%/bin/*} -DCMAKE_CUDA_ARCHITECTURES=$archs"
 		compiler="$compiler $("$nvcc" --version | tail -n 1)"
 	else
 		flags="$flags -DCMAKE_CUDA_COMPILER=NOTFOUND"
 	fi
+
+	flags="$flags -DCMAKE_INSTALL_RPATH=$rpath"
 
 	local fingerprint key
 	fingerprint="$module $version, $os/$arch, $compiler, $flags"
