@@ -34,6 +34,8 @@ var commands = map[string]func(){
 		a.load = loadScript
 		os.Exit(a.run(os.Args[1:]))
 	},
+	// The process that holds a model, as it really is.
+	"bise-worker": func() { os.Exit(Run([]string{"worker"}, os.Stdin, os.Stdout, os.Stderr)) },
 }
 
 func TestScripts(t *testing.T) {

@@ -29,9 +29,7 @@ func (a *app) workerCommand() *cobra.Command {
 		Args:        arguments(cobra.NoArgs, "no arguments"),
 		Annotations: map[string]string{bare: "yes"},
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if a.logLevel == "debug" {
-				llama.Verbose()
-			}
+			llama.Log(a.logLevel == "debug")
 			return worker.Serve(cmd.Context(), worker.ServeConfig{Open: a.load})
 		},
 	}

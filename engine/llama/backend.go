@@ -34,16 +34,27 @@ var (
 	backendDir string
 )
 
+// version is that of the module llama.cpp comes with. Backends have to be built
+// from the same one, and KV saved by another may mean something else.
+const version = "ollama-v0.24.0"
+
 const (
-	logInfo logLevel = 2
-	logWarn logLevel = 3
+	logInfo  logLevel = 2
+	logWarn  logLevel = 3
+	logError logLevel = 4
 )
 
-var verbosity = logWarn
+var verbosity = logError
 
-// Verbose lets llama.cpp tell on stderr what it does, and not only what goes
-// wrong. It has to be called before anything else of this package.
-func Verbose() { verbosity = logInfo }
+// Log lets llama.cpp tell on stderr what it warns of or, when all is set, whatever
+// it does; otherwise only errors are told. It has to be called before anything
+// else of this package.
+func Log(all bool) {
+	verbosity = logWarn
+	if all {
+		verbosity = logInfo
+	}
+}
 
 func backendDirs() []string {
 	var dirs []string
@@ -59,7 +70,7 @@ func backendDirs() []string {
 			root = filepath.Join(cache, "bise", "native")
 		}
 	}
-	return append(dirs, filepath.Join(root, "ollama-v0.24.0", "lib"))
+	return append(dirs, filepath.Join(root, version, "lib"))
 }
 
 // A Device is a processor that models can be computed on.

@@ -9,6 +9,8 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
+	"github.com/bise-sh/bise/gguf"
+	"github.com/bise-sh/bise/gguf/tinymodel"
 )
 
 // The benchmarks report ratios against a baseline measured in turn with it, on a
@@ -38,7 +40,12 @@ func complete(b *testing.B, e *Engine, ids []int32, max, n int) enginetest.Answe
 
 func openReal(b *testing.B, o engine.LoadOptions) *Engine {
 	b.Helper()
-	e, err := Open(b.Context(), realModel(b), o, nil)
+	return openBench(b, realModel(b), o)
+}
+
+func openBench(b *testing.B, path string, o engine.LoadOptions) *Engine {
+	b.Helper()
+	e, err := Open(b.Context(), path, o, nil)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -75,9 +82,18 @@ func median(v []float64) float64 {
 }
 
 // BenchmarkAnswers compares 8 answers to one 500-token prompt in one batch with
-// 8 one after the other.
+// 8 one after the other: for weights of a type that is repacked, as those that
+// bise makes are, and of one that is not.
 func BenchmarkAnswers(b *testing.B) {
-	e := openReal(b, engine.LoadOptions{})
+	b.Run("Q4_K", func(b *testing.B) {
+		o := tinymodel.Mistral()
+		o.Layers, o.Width, o.Heads, o.KVHeads, o.FFN, o.Weights = 12, 1024, 16, 4, 3072, gguf.Q4_K
+		benchmarkAnswers(b, openBench(b, tiny(b, o), engine.LoadOptions{}), func(n, seed int) []int32 { return tokens(n, seed) })
+	})
+	b.Run("Q4_1", func(b *testing.B) { benchmarkAnswers(b, openReal(b, engine.LoadOptions{}), words) })
+}
+
+func benchmarkAnswers(b *testing.B, e *Engine, words func(n, seed int) []int32) {
 	const written = 100
 	var together, apart []float64
 	for i := 0; b.Loop(); i++ {

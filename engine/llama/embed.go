@@ -62,11 +62,7 @@ func (e *Engine) Embed(ctx context.Context, r engine.EmbedRequest) (engine.Embed
 // textTokens are a text's tokens with what the model wants around them.
 func (e *Engine) textTokens(text string) []token {
 	m := e.scheduler.m
-	var ids []token
-	if m.addBOS() && m.bos() >= 0 {
-		ids = append(ids, m.bos())
-	}
-	ids = append(ids, e.vocab.Encode(text, false)...)
+	ids := e.begun(text)
 	if m.addEOS() && m.eos() >= 0 {
 		ids = append(ids, m.eos())
 	}

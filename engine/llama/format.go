@@ -42,6 +42,7 @@ func (e *Engine) formats() error {
 	meta.Settings, _ = m.String("bise.prompt_settings")
 	meta.Architecture, _ = m.String("general.architecture")
 	meta.Name, _ = m.String("general.name")
+	meta.Name += " " + e.name // some files tell their model only there
 	meta.Template, _ = m.String("tokenizer.chat_template")
 	if f, ok := prompt.Infer(meta); ok {
 		e.format = f

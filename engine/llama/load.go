@@ -256,10 +256,6 @@ func stateKey(fingerprint string, o engine.LoadOptions) [32]byte {
 	return sha256.Sum256(data)
 }
 
-// version is that of the module llama.cpp comes with: KV saved by another one
-// may mean something else.
-const version = "ollama v0.24.0"
-
 // Threads is how many threads compute when nothing else is asked for: one a
 // physical core, and no more than this process may use.
 var Threads = sync.OnceValue(func() int {

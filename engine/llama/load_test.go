@@ -163,3 +163,14 @@ func TestEmbeddingsTogetherAndApart(t *testing.T) {
 		}
 	}
 }
+
+// Backends and saved KV belong to the version of llama.cpp that go.mod names.
+func TestVersion(t *testing.T) {
+	mod, err := os.ReadFile("../../go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "github.com/ollama/ollama " + strings.TrimPrefix(version, "ollama-"); !strings.Contains(string(mod), want+"\n") && !strings.Contains(string(mod), want+" //") {
+		t.Errorf("go.mod does not have %q", want)
+	}
+}

@@ -40,8 +40,8 @@ type Device struct {
 // Devices lists none.
 func Devices() (list []Device, dir string) { return nil, "" }
 
-// Verbose does nothing.
-func Verbose() {}
+// Log does nothing.
+func Log(bool) {}
 
 // Threads is how many threads would compute.
 func Threads() int { return runtime.GOMAXPROCS(0) }

@@ -186,7 +186,8 @@ func (e *Engine) layOut(r *engine.ChatRequest) (prompt.Prompt, error) {
 	return e.format.Chat(r)
 }
 
-// fill gives the tokens of a completion's prompt.
+// fill gives the tokens of a completion's prompt. A text without a suffix is
+// continued as it is, whatever the model could fill in.
 func (e *Engine) fill(r *engine.CompletionRequest) ([]token, error) {
 	if len(r.Tokens) > 0 {
 		for _, id := range r.Tokens {
@@ -197,12 +198,22 @@ func (e *Engine) fill(r *engine.CompletionRequest) ([]token, error) {
 		return slices.Clone(r.Tokens), nil
 	}
 	if r.Suffix == "" {
-		var ids []token
-		if e.scheduler.m.addBOS() && e.scheduler.m.bos() >= 0 {
-			ids = append(ids, e.scheduler.m.bos())
-		}
-		return append(ids, e.vocab.Encode(r.Prompt, false)...), nil
+		return e.begun(r.Prompt), nil
 	}
+	return e.gap(r)
+}
+
+// begun is a text as the beginning of what the model writes.
+func (e *Engine) begun(text string) []token {
+	var ids []token
+	if m := e.scheduler.m; m.addBOS() && m.bos() >= 0 {
+		ids = append(ids, m.bos())
+	}
+	return append(ids, e.vocab.Encode(text, false)...)
+}
+
+// gap is the prompt for what lies between two texts.
+func (e *Engine) gap(r *engine.CompletionRequest) ([]token, error) {
 	if e.format == nil || !e.info.Can.FIM {
 		return nil, &engine.Error{Kind: engine.Unsupported, Msg: fmt.Sprintf("%s cannot fill in the middle", e.name), Advice: "Use a code model, such as Codestral."}
 	}
