@@ -378,11 +378,11 @@ void bise_sampler_accept(bise_sampler * s, llama_token id) {
 // grammar allow.
 static llama_token choose(bise_sampler * s, const float * logits, const llama_token * banned, int32_t n_banned, bool strict) {
 	const int32_t n_vocab = llama_vocab_n_tokens(s->vocab);
-	if (!s->chain && !strict && n_banned == 0) {
+	if (!s->chain && !strict) {
 		llama_token best = -1;
 		float       top  = -INFINITY;
 		for (llama_token id = 0; id < n_vocab; id++) {
-			if (logits[id] > top) {
+			if (logits[id] > top && std::find(banned, banned + n_banned, id) == banned + n_banned) {
 				top  = logits[id];
 				best = id;
 			}
