@@ -30,6 +30,7 @@ type Engine struct {
 	file       *gguf.File
 	info       engine.Info
 	vocab      tokenizer.Tokenizer
+	longest    int           // bytes of the vocabulary's longest token
 	format     prompt.Format // nil for a model without chat
 	scheduler  scheduler
 

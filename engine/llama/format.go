@@ -35,6 +35,9 @@ func (e *Engine) formats() error {
 	if err != nil {
 		return badModel(e.path, err)
 	}
+	for _, text := range vocab.Tokens {
+		e.longest = max(e.longest, len(text))
+	}
 
 	meta := prompt.Meta{Tekken: vocab.Model == "gpt2", Images: e.scheduler.eye != nil}
 	meta.Has = func(name string) bool { _, ok := e.vocab.ID(name); return ok }

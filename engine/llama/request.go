@@ -25,6 +25,11 @@ func (e *Engine) chatJob(ctx context.Context, r *engine.ChatRequest) (*job, erro
 	if err != nil {
 		return nil, err
 	}
+	if r.Overflow == engine.OverflowError || len(r.Messages) == 1 {
+		if err := e.surelyTooLong(p); err != nil {
+			return nil, err
+		}
+	}
 	ids, parts, err := e.encode(p)
 	if err != nil {
 		return nil, err
@@ -56,6 +61,29 @@ func (e *Engine) chatJob(ctx context.Context, r *engine.ChatRequest) (*job, erro
 	hide(j.prompt, parts)
 	j.pictures = parts
 	return j, nil
+}
+
+// surelyTooLong refuses a prompt that cannot fit even if every token were the
+// vocabulary's longest: tokenizing many megabytes takes seconds, and all that
+// comes of it is a number. That one is then told as an estimate.
+func (e *Engine) surelyTooLong(p prompt.Prompt) error {
+	const sample = 64 << 10 // bytes
+	bytes, longest := 0, ""
+	for _, s := range p.Segments {
+		bytes += len(s.Text)
+		if len(s.Text) > len(longest) {
+			longest = s.Text
+		}
+	}
+	limit := e.scheduler.bound()
+	if len(longest) <= sample || bytes/e.longest <= limit {
+		return nil
+	}
+	n := len(e.vocab.Encode(longest[:sample], false))
+	tokens := int(float64(bytes) / sample * float64(n))
+	err := engine.ErrTooLong(max(tokens, limit+1), limit)
+	err.Msg = fmt.Sprintf("the request has about %d tokens and the context holds %d", err.Tokens, limit)
+	return err
 }
 
 // room is how many tokens of the context are kept for the answer when turns are

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -151,6 +152,21 @@ func TestContextIsFull(t *testing.T) {
 	var tooLong *engine.Error
 	if !errors.As(err, &tooLong) || tooLong.Kind != engine.TooLong || tooLong.Tokens != 2001 || tooLong.Limit != 1024 {
 		t.Errorf("2,000 tokens: %v", err)
+	}
+}
+
+// Megabytes are refused without being tokenized, with a figure that is near.
+func TestFarTooLong(t *testing.T) {
+	e := open(t, tiny(t, tinymodel.Mistral()), engine.LoadOptions{})
+	text := strings.Repeat("all work and no play ", 500_000)
+	want := len(e.vocab.Encode(text, false))
+	_, err := enginetest.Collect(e.Chat(t.Context(), enginetest.Chat(text)))
+	var tooLong *engine.Error
+	if !errors.As(err, &tooLong) || tooLong.Kind != engine.TooLong || tooLong.Limit != 2048 {
+		t.Fatalf("got %v", err)
+	}
+	if off := float64(tooLong.Tokens)/float64(want) - 1; off < -0.05 || off > 0.05 || !strings.Contains(err.Error(), "about") {
+		t.Errorf("%d tokens are told as %v", want, err)
 	}
 }
 
