@@ -42,6 +42,9 @@ static void log_line(enum ggml_log_level level, const char * text, void *) {
 		return;
 	}
 	std::lock_guard<std::mutex> lock(log_mutex);
+	if (strstr(text, "n_ctx_seq (") && strstr(text, "< n_ctx_train")) {
+		return; // contexts begin small and grow: it would be the last line of every log
+	}
 	int l = level;
 	if (level == GGML_LOG_LEVEL_CONT) {
 		l = log_last;
