@@ -29,7 +29,7 @@ func (a *app) workerCommand() *cobra.Command {
 		Args:        arguments(cobra.NoArgs, "no arguments"),
 		Annotations: map[string]string{bare: "yes"},
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			llama.Log(a.logLevel == "debug")
+			llama.Log() // its last line is told when the process ends unasked
 			return worker.Serve(cmd.Context(), worker.ServeConfig{Open: a.load})
 		},
 	}

@@ -40,21 +40,14 @@ const version = "ollama-v0.24.0"
 
 const (
 	logInfo  logLevel = 2
-	logWarn  logLevel = 3
 	logError logLevel = 4
 )
 
 var verbosity = logError
 
-// Log lets llama.cpp tell on stderr what it warns of or, when all is set, whatever
-// it does; otherwise only errors are told. It has to be called before anything
-// else of this package.
-func Log(all bool) {
-	verbosity = logWarn
-	if all {
-		verbosity = logInfo
-	}
-}
+// Log lets llama.cpp tell on stderr what it does, and not only what fails. It has
+// to be called before anything else of this package.
+func Log() { verbosity = logInfo }
 
 func backendDirs() []string {
 	var dirs []string

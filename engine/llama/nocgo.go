@@ -41,7 +41,7 @@ type Device struct {
 func Devices() (list []Device, dir string) { return nil, "" }
 
 // Log does nothing.
-func Log(bool) {}
+func Log() {}
 
 // Threads is how many threads would compute.
 func Threads() int { return runtime.GOMAXPROCS(0) }
