@@ -14,7 +14,6 @@ import (
 
 	// The formats that images come in.
 	_ "image/gif"
-	_ "image/jpeg"
 	_ "image/png"
 
 	_ "golang.org/x/image/bmp"
@@ -22,6 +21,7 @@ import (
 	_ "golang.org/x/image/webp"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/engine/picture/jpeg"
 )
 
 const (
@@ -39,7 +39,7 @@ func Size(url string) (width, height int, err error) {
 }
 
 func size(data []byte) (int, int, error) {
-	c, _, err := image.DecodeConfig(bytes.NewReader(data))
+	c, err := config(data)
 	if err != nil {
 		return 0, 0, bad("the image cannot be read: %v", err)
 	}
@@ -58,12 +58,12 @@ func Decode(url string) (*image.RGBA, error) {
 	if _, _, err := size(data); err != nil {
 		return nil, err
 	}
-	img, _, err := image.Decode(bytes.NewReader(data))
+	img, err := decode(data)
 	if err != nil {
 		return nil, bad("the image cannot be read: %v", err)
 	}
 	if ycc, ok := img.(*image.YCbCr); ok {
-		if out := smoothChroma(ycc); out != nil {
+		if out := likeLibjpeg(ycc); out != nil {
 			return out, nil
 		}
 	}
@@ -72,6 +72,24 @@ func Decode(url string) (*image.RGBA, error) {
 	draw.Draw(out, out.Bounds(), image.NewUniform(color.White), image.Point{}, draw.Src)
 	draw.Draw(out, out.Bounds(), img, b.Min, draw.Over)
 	return out, nil
+}
+
+func isJPEG(data []byte) bool { return bytes.HasPrefix(data, []byte("\xff\xd8")) }
+
+func config(data []byte) (image.Config, error) {
+	if isJPEG(data) {
+		return jpeg.DecodeConfig(bytes.NewReader(data))
+	}
+	c, _, err := image.DecodeConfig(bytes.NewReader(data))
+	return c, err
+}
+
+func decode(data []byte) (image.Image, error) {
+	if isJPEG(data) {
+		return jpeg.Decode(bytes.NewReader(data))
+	}
+	img, _, err := image.Decode(bytes.NewReader(data))
+	return img, err
 }
 
 // bytesOf decodes a data: URL. No other is fetched.

@@ -68,11 +68,7 @@ func TestStretchLikeTheReference(t *testing.T) {
 				ref := (want[ch*n+at]*std[ch] + mean[ch]) * 255
 				worst = max(worst, math.Abs(float64(b)-min(max(ref, 0), 255)))
 			}
-			limit := 0.51 // of rounding
-			if filepath.Ext(c.image) == ".jpg" {
-				limit = 4 // image/jpeg's inverse cosine transform is not libjpeg's
-			}
-			if worst > limit {
+			if worst > 0.51 { // of rounding
 				t.Errorf("a value is off by %.2f steps", worst)
 			}
 			t.Logf("off by %.2f steps of 255 at most", worst)

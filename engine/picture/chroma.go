@@ -5,26 +5,28 @@ import (
 	"image/color"
 )
 
-// smoothChroma converts a JPEG whose colour has fewer samples than its
-// brightness as libjpeg does, and with it the reference: each colour sample is
-// mixed with its nearest neighbour, three parts to one ("fancy upsampling" of
-// jdsample.c), where image/jpeg repeats it. At sharp edges that is a difference
-// of a quarter of the scale.
-func smoothChroma(img *image.YCbCr) *image.RGBA {
+// likeLibjpeg converts a JPEG's colours as libjpeg does, and with it the
+// reference: where colour has fewer samples than brightness, each is mixed with
+// its nearest neighbour, three parts to one ("fancy upsampling" of jdsample.c),
+// and Go's image package would repeat it, which at sharp edges is a difference of
+// a quarter of the scale. It returns nil for the rare ratios it does not know.
+func likeLibjpeg(img *image.YCbCr) *image.RGBA {
 	b := img.Bounds()
 	w, h := b.Dx(), b.Dy()
 	cb := plane{img.Cb, img.CStride, w, h}
 	cr := plane{img.Cr, img.CStride, w, h}
-	var double func(p plane) []uint8
+	var spread func(plane) []uint8
 	switch img.SubsampleRatio {
 	case image.YCbCrSubsampleRatio420:
-		double = plane.doubleBoth
+		spread = plane.doubleBoth
 	case image.YCbCrSubsampleRatio422:
-		double = plane.doubleWidth
+		spread = plane.doubleWidth
+	case image.YCbCrSubsampleRatio444:
+		spread = plane.whole
 	default:
 		return nil
 	}
-	blue, red := double(cb), double(cr)
+	blue, red := spread(cb), spread(cr)
 	out := image.NewRGBA(image.Rect(0, 0, w, h))
 	for y := range h {
 		for x := range w {
@@ -53,6 +55,15 @@ type plane struct {
 	pix    []uint8
 	stride int
 	w, h   int
+}
+
+// whole has all samples already.
+func (p plane) whole() []uint8 {
+	out := make([]uint8, 0, p.w*p.h)
+	for y := range p.h {
+		out = append(out, p.pix[y*p.stride:][:p.w]...)
+	}
+	return out
 }
 
 // doubleWidth is h2v1_fancy_upsample.

@@ -1,0 +1,46 @@
+package picture
+
+import (
+	"bytes"
+	"encoding/base64"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// JPEGs come out as libjpeg decodes them, to the bit; testdata/jpegs.py made both.
+func TestLikeLibjpeg(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.jpg")
+	if err != nil || len(files) < 6 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, err := os.ReadFile(strings.TrimSuffix(file, ".jpg") + ".rgb")
+			if err != nil {
+				t.Fatal(err)
+			}
+			img, err := Decode("data:image/jpeg;base64," + base64.StdEncoding.EncodeToString(data))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := Stretch(img, img.Rect.Dx(), img.Rect.Dy())
+			if bytes.Equal(got, want) {
+				return
+			}
+			n, worst := 0, 0
+			for i := range min(len(got), len(want)) {
+				if d := int(got[i]) - int(want[i]); d != 0 {
+					n++
+					worst = max(worst, d, -d)
+				}
+			}
+			t.Errorf("%d of %d values differ, by %d at most", n, len(want), worst)
+		})
+	}
+}
