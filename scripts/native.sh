@@ -90,7 +90,7 @@ point() {
 # functions directly cannot name the module's folder in a #cgo line.
 public_headers() {
 	local h
-	for h in "$source"/llama/llama.cpp/include/*.h "$source"/llama/llama.cpp/tools/mtmd/mtmd{,-helper}.h \
+	for h in "$source"/llama/llama.cpp/include/*.h "$source"/llama/llama.cpp/tools/mtmd/{mtmd,mtmd-helper,clip}.h \
 		"$source"/llama/sampling_ext.h "$source"/ml/backend/ggml/ggml/include/{g*,ollama-debug}.h; do
 		echo "$h"
 	done

@@ -16,6 +16,8 @@
 
 #include "ggml-backend.h"
 #include "ggml-cpu.h"
+#include "clip.h"
+#include "mtmd.h"
 
 // From ollama's llama package, which links llama.cpp's common library.
 extern "C" int schema_to_grammar(const char * json_schema, char * grammar, size_t max_len);
@@ -516,45 +518,50 @@ char * bise_schema_grammar(const char * schema, char * err, int size) {
 
 // ---- pictures
 
-struct mtmd_context * bise_vision_open(const char * path, const struct llama_model * m, int threads) {
+// mtmd's own interface takes bytes, and would round what the reference does not.
+// What it is made of is as stable as the module's version, which is pinned.
+struct bise_vision {
+	clip_ctx * clip;
+	int        threads;
+};
+
+bise_vision * bise_vision_open(const char * path, int threads, bool flash, int * width) {
 	try {
-		auto p = mtmd_context_params_default();
-		p.n_threads     = threads;
-		p.print_timings = false;
-		p.warmup        = false;
-		// The caller brings pictures to the size they are to have.
-		p.image_min_tokens = 1;
-		p.image_max_tokens = 1 << 20;
-		return mtmd_init_from_file(path, m, p);
+		clip_context_params p = {};
+		p.use_gpu         = true;
+		p.flash_attn_type = flash ? CLIP_FLASH_ATTN_TYPE_AUTO : CLIP_FLASH_ATTN_TYPE_DISABLED;
+		p.image_min_tokens = -1;
+		p.image_max_tokens = -1;
+		p.warmup           = false;
+		auto r = clip_init(path, p);
+		if (r.ctx_a) {
+			clip_free(r.ctx_a);
+		}
+		if (!r.ctx_v) {
+			return nullptr;
+		}
+		*width = clip_n_mmproj_embd(r.ctx_v);
+		return new bise_vision{r.ctx_v, threads};
 	} catch (const std::exception & e) {
 		log_line(GGML_LOG_LEVEL_ERROR, e.what(), nullptr);
 		return nullptr;
 	}
 }
 
-float * bise_vision_encode(struct mtmd_context * v, const unsigned char * rgb, uint32_t width, uint32_t height, size_t * n) {
+void bise_vision_free(bise_vision * v) {
+	clip_free(v->clip);
+	delete v;
+}
+
+size_t bise_vision_bytes(const bise_vision * v, int width, int height) {
+	return clip_embd_nbytes_by_img(v->clip, width, height);
+}
+
+bool bise_vision_encode(bise_vision * v, float * rgb, int width, int height, float * vectors) {
 	try {
-		mtmd::bitmap       bitmap(width, height, rgb);
-		mtmd::input_chunks chunks(mtmd_input_chunks_init());
-		const mtmd_bitmap * list[] = {bitmap.ptr.get()};
-		const mtmd_input_text text = {mtmd_default_marker(), false, false};
-		if (mtmd_tokenize(v, chunks.ptr.get(), &text, list, 1) != 0) {
-			return nullptr;
-		}
-		for (size_t i = 0; i < mtmd_input_chunks_size(chunks.ptr.get()); i++) {
-			const auto * chunk = mtmd_input_chunks_get(chunks.ptr.get(), i);
-			if (mtmd_input_chunk_get_type(chunk) != MTMD_INPUT_CHUNK_TYPE_IMAGE) {
-				continue;
-			}
-			if (mtmd_encode_chunk(v, chunk) != 0) {
-				return nullptr;
-			}
-			*n = mtmd_input_chunk_get_n_tokens(chunk);
-			return mtmd_get_output_embd(v);
-		}
-		return nullptr;
+		return clip_encode_float_image(v->clip, v->threads, rgb, height, width, vectors);
 	} catch (const std::exception & e) {
 		log_line(GGML_LOG_LEVEL_ERROR, e.what(), nullptr);
-		return nullptr;
+		return false;
 	}
 }

@@ -8,7 +8,6 @@
 #include <stdint.h>
 
 #include "llama.h"
-#include "mtmd.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -116,10 +115,14 @@ llama_token    bise_sampler_sample(bise_sampler * s, struct llama_context * ctx,
 // NULL with the reason in err.
 char * bise_schema_grammar(const char * schema, char * err, int size);
 
-// The vision tower of a projector file; NULL when it does not fit the model.
-struct mtmd_context * bise_vision_open(const char * path, const struct llama_model * m, int threads);
-// Vectors of a picture, valid until the next call; n is their number. NULL on failure.
-float * bise_vision_encode(struct mtmd_context * v, const unsigned char * rgb, uint32_t width, uint32_t height, size_t * n);
+// The vision tower of a projector file, NULL when it cannot be loaded. bytes is
+// that of the vectors it gives, one after the other.
+typedef struct bise_vision bise_vision;
+bise_vision * bise_vision_open(const char * path, int threads, bool flash, int * width);
+void          bise_vision_free(bise_vision * v);
+size_t        bise_vision_bytes(const bise_vision * v, int width, int height);
+// Encodes a picture of normalised red, green and blue, row by row.
+bool          bise_vision_encode(bise_vision * v, float * rgb, int width, int height, float * vectors);
 
 #ifdef __cplusplus
 }

@@ -543,31 +543,33 @@ func orElse(s, otherwise string) string {
 
 // vision is a projector file's tower.
 type vision struct {
-	c     *C.struct_mtmd_context
+	c     *C.bise_vision
 	width int // components of a vector
 }
 
-func openVision(path string, m *model, threads int) (vision, error) {
+func openVision(path string, threads int, flash bool) (vision, error) {
 	c := C.CString(path)
 	defer C.free(unsafe.Pointer(c))
 	logged()
-	v := C.bise_vision_open(c, m.c, C.int(threads))
+	var width C.int
+	v := C.bise_vision_open(c, C.int(threads), C.bool(flash), &width)
 	if v == nil {
 		return vision{}, errors.New(orElse(logged(), "llama.cpp gave no reason"))
 	}
-	return vision{v, m.embedding()}, nil
+	return vision{v, int(width)}, nil
 }
 
-func (v vision) free() { C.mtmd_free(v.c) }
+func (v vision) free() { C.bise_vision_free(v.c) }
 
-// encode gives the vectors of a picture of RGB bytes, row after row.
-func (v vision) encode(rgb []byte, width, height int) ([]float32, error) {
-	var n C.size_t
-	p := C.bise_vision_encode(v.c, (*C.uchar)(unsafe.Pointer(&rgb[0])), C.uint32_t(width), C.uint32_t(height), &n)
-	if p == nil {
+// encode gives the n vectors of a picture of normalised red, green and blue, row
+// after row. The tower has to agree about their number.
+func (v vision) encode(rgb []float32, width, height, n int) ([]float32, error) {
+	if got := int(C.bise_vision_bytes(v.c, C.int(width), C.int(height))); got != 4*n*v.width || len(rgb) != 3*width*height {
+		return nil, fmt.Errorf("the vision tower makes %d bytes of %d×%d pixels, and %d are wanted", got, width, height, 4*n*v.width)
+	}
+	out := make([]float32, n*v.width)
+	if !C.bise_vision_encode(v.c, (*C.float)(unsafe.Pointer(&rgb[0])), C.int(width), C.int(height), (*C.float)(unsafe.Pointer(&out[0]))) {
 		return nil, errors.New(orElse(logged(), "llama.cpp gave no reason"))
 	}
-	out := make([]float32, int(n)*v.width)
-	copy(out, unsafe.Slice((*float32)(unsafe.Pointer(p)), len(out)))
 	return out, nil
 }

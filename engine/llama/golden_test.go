@@ -3,9 +3,12 @@
 package llama
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
+	"image"
+	"image/png"
 	"math"
 	"os"
 	"path/filepath"
@@ -18,9 +21,9 @@ import (
 const fixtures = "../../../shared/fixtures"
 
 // golden reads the tensors of a safetensors file as float64.
-func golden(t *testing.T, model string) map[string][]float64 {
+func golden(t *testing.T, model, name string) map[string][]float64 {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join(fixtures, "models", model, "golden.safetensors"))
+	data, err := os.ReadFile(filepath.Join(fixtures, "models", model, name+".safetensors"))
 	if err != nil {
 		t.Skip("no fixtures at hand: ", err)
 	}
@@ -66,7 +69,7 @@ func TestGolden(t *testing.T) {
 	no := false
 	for _, model := range []string{"mistral-7b-v0.1", "mixtral-8x7b", "codestral-mamba-7b"} {
 		t.Run(model, func(t *testing.T) {
-			want := golden(t, model)
+			want := golden(t, model, "golden")
 			e := open(t, filepath.Join(fixtures, "gguf", model+".f32.gguf"), engine.LoadOptions{KVType: "f32", FlashAttn: &no})
 			ids := ints(want["input_ids"])
 			rows, _, err := e.Logits(t.Context(), ids)
@@ -91,28 +94,70 @@ func TestGoldenPictures(t *testing.T) {
 	no := false
 	for _, model := range []string{"pixtral-12b", "ministral-3-3b"} {
 		t.Run(model, func(t *testing.T) {
-			want := golden(t, model)
 			e := open(t, filepath.Join(fixtures, "gguf", model+".f32.gguf"), engine.LoadOptions{
 				KVType: "f32", FlashAttn: &no, Projector: filepath.Join(fixtures, "gguf", model+".mmproj.f32.gguf"),
 			})
 			if !e.Info().Can.Vision {
 				t.Error("the model does not see")
 			}
-			file, err := os.ReadFile(filepath.Join(fixtures, "cases", "exact_224x112.png"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			rows, vectors, err := e.Logits(t.Context(), ints(want["input_ids"]), "data:image/png;base64,"+base64.StdEncoding.EncodeToString(file))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if worst := worstError(t, slices.Concat(vectors...), want["image_embeds"]); worst > 3e-2 {
-				t.Errorf("a component of the picture is off by %g", worst)
-			}
-			if worst := worstError(t, slices.Concat(rows...), want["logits"]); worst > 3e-2 {
-				t.Errorf("a logit is off by %g", worst)
+			for name, picture := range map[string]string{"golden": "exact_224x112.png", "golden-resized": "grad_300x100.jpg"} {
+				want := golden(t, model, name)
+				file, err := os.ReadFile(filepath.Join(fixtures, "cases", picture))
+				if err != nil {
+					t.Fatal(err)
+				}
+				rows, vectors, err := e.Logits(t.Context(), ints(want["input_ids"]), "data:image/png;base64,"+base64.StdEncoding.EncodeToString(file))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if worst := worstError(t, slices.Concat(vectors...), want["image_embeds"]); worst > 1e-2 {
+					t.Errorf("a component of %s is off by %g", picture, worst)
+				}
+				if worst := worstError(t, slices.Concat(rows...), want["logits"]); worst > 1e-2 {
+					t.Errorf("with %s a logit is off by %g", picture, worst)
+				}
 			}
 		})
+	}
+}
+
+// A large picture goes through the same tower another way, and comes out alike.
+func TestLargePictures(t *testing.T) {
+	golden(t, "pixtral-12b", "golden")
+	e := open(t, filepath.Join(fixtures, "gguf", "pixtral-12b.f32.gguf"), engine.LoadOptions{Projector: filepath.Join(fixtures, "gguf", "pixtral-12b.mmproj.f32.gguf")})
+	img := image.NewGray(image.Rect(0, 0, 640, 480))
+	for i := range img.Pix {
+		img.Pix[i] = byte(i * i >> 7)
+	}
+	var file bytes.Buffer
+	if err := png.Encode(&file, img); err != nil {
+		t.Fatal(err)
+	}
+	url := "data:image/png;base64," + base64.StdEncoding.EncodeToString(file.Bytes())
+	part := picturePart{url: url, n: 41*30 - 1}
+	var exact, flash []float32
+	var err error
+	if called := e.scheduler.call(func() {
+		y := e.scheduler.eye
+		if err = y.look(&part); err != nil {
+			return
+		}
+		exact = part.embed
+		clear(y.known)
+		if err = y.focus(exactPatches + 1); err == nil {
+			y.flash = false // so that look keeps the tower
+			err = y.look(&part)
+			flash = part.embed
+		}
+	}); called != nil || err != nil {
+		t.Fatal(called, err)
+	}
+	wide := make([]float64, len(flash))
+	for i, v := range flash {
+		wide[i] = float64(v)
+	}
+	if worst := worstError(t, exact, wide); worst > 0.5 || worst == 0 {
+		t.Errorf("the two ways differ by %g", worst)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/engine/layout"
 	"github.com/bise-sh/bise/engine/picture"
 	"github.com/bise-sh/bise/engine/prompt"
 	"github.com/bise-sh/bise/gguf"
@@ -21,10 +22,14 @@ const maxPictures = 64
 // An eye turns pictures into vectors: a vision tower and what projects its
 // output into the text model.
 type eye struct {
-	c     vision
-	cut   prompt.Pictures
-	known map[[32]byte][]float32 // vectors of pictures seen before
-	order [][32]byte             // oldest first
+	path            string
+	threads         int
+	c               vision
+	flash           bool // the tower attends without keeping all pairs of patches
+	cut             prompt.Pictures
+	mean, deviation [3]float32             // of the colours it was trained on
+	known           map[[32]byte][]float32 // vectors of pictures seen before
+	order           [][32]byte             // oldest first
 }
 
 // maxKnown is how many pictures' vectors are kept.
@@ -72,25 +77,30 @@ func (e *Engine) loadEye(path string) (*eye, error) {
 	if sees, _ := m.Bool("clip.has_vision_encoder"); arch != "clip" || !sees {
 		return nil, wrongEye(path, e.name, "it has no vision tower")
 	}
-	if width, _ := m.Uint("clip.vision.projection_dim"); int(width) != e.scheduler.m.embedding() {
+	cut, width, err := layout.Pictures(m)
+	if err != nil {
+		return nil, err
+	}
+	if width != e.scheduler.m.embedding() {
 		return nil, wrongEye(path, e.name, fmt.Sprintf("its vectors have %d components and the model's %d", width, e.scheduler.m.embedding()))
 	}
-	kind, _ := m.String("clip.projector_type")
-	if kind != "pixtral" {
-		return nil, &engine.Error{Kind: engine.Unsupported, Msg: fmt.Sprintf("projectors of the type %q cannot be used; Mistral's are of the type pixtral", kind)}
-	}
-	number := func(key string, otherwise int) int {
-		if n, ok := m.Uint("clip.vision." + key); ok && n > 0 && n < 1<<16 {
-			return int(n)
-		}
-		return otherwise
-	}
-	cut := prompt.Pictures{Patch: number("patch_size", 16), Merge: number("spatial_merge_size", 1), Max: number("image_size", 1024)}
-	c, err := openVision(path, e.scheduler.m, e.scheduler.params.threads)
+	c, err := openVision(path, e.scheduler.params.threads, false)
 	if err != nil {
 		return nil, wrongEye(path, e.name, err.Error())
 	}
-	return &eye{c: c, cut: cut, known: map[[32]byte][]float32{}}, nil
+	if c.width != width {
+		c.free()
+		return nil, wrongEye(path, e.name, fmt.Sprintf("its vectors have %d components, not the %d it says", c.width, width))
+	}
+	y := &eye{path: path, threads: e.scheduler.params.threads, c: c, cut: cut, known: map[[32]byte][]float32{}}
+	// CLIP's, which all of Mistral's towers use.
+	y.mean, y.deviation = [3]float32{0.48145466, 0.4578275, 0.40821073}, [3]float32{0.26862954, 0.26130258, 0.27577711}
+	for key, to := range map[string]*[3]float32{"image_mean": &y.mean, "image_std": &y.deviation} {
+		if v, ok := m.Floats("clip.vision." + key); ok && len(v) == 3 {
+			*to = [3]float32{float32(v[0]), float32(v[1]), float32(v[2])}
+		}
+	}
+	return y, nil
 }
 
 func wrongEye(path, model, why string) *engine.Error {
@@ -157,12 +167,16 @@ func (y *eye) look(p *picturePart) error {
 	}
 	columns, rows := y.cut.Grid(img.Bounds().Dx(), img.Bounds().Dy())
 	unit := y.cut.Patch * y.cut.Merge
-	v, err := y.c.encode(picture.Stretch(img, columns*unit, rows*unit), columns*unit, rows*unit)
+	if err := y.focus(columns * rows * y.cut.Merge * y.cut.Merge); err != nil {
+		return err
+	}
+	pixels := picture.Stretch(img, columns*unit, rows*unit)
+	for i := range pixels {
+		pixels[i] = (pixels[i]/255 - y.mean[i%3]) / y.deviation[i%3]
+	}
+	v, err := y.c.encode(pixels, columns*unit, rows*unit, p.n)
 	if err != nil {
 		return engine.Errorf(engine.Internal, "the picture cannot be encoded: %w", err)
-	}
-	if len(v) != p.n*y.c.width {
-		return engine.Errorf(engine.Internal, "the vision tower gave %d numbers for %d tokens of %d", len(v), p.n, y.c.width)
 	}
 	if len(y.order) == maxKnown {
 		delete(y.known, y.order[0])
@@ -170,6 +184,26 @@ func (y *eye) look(p *picturePart) error {
 	}
 	y.known[p.sum], y.order = v, append(y.order, p.sum)
 	p.embed = v
+	return nil
+}
+
+// exactPatches is how many patches a picture has at most whose attention is
+// computed in full precision: their pairs take 4 bytes for each head. Beyond, flash
+// attention needs no such memory, and rounds keys and values to 16 bits.
+const exactPatches = 2048
+
+// focus makes the tower ready for a picture of so many patches.
+func (y *eye) focus(patches int) error {
+	flash := patches > exactPatches
+	if flash == y.flash {
+		return nil
+	}
+	c, err := openVision(y.path, y.threads, flash)
+	if err != nil {
+		return engine.Errorf(engine.NoMemory, "the vision tower cannot be loaded: %w", err)
+	}
+	y.c.free()
+	y.c, y.flash = c, flash
 	return nil
 }
 

@@ -116,24 +116,23 @@ func bad(format string, args ...any) *engine.Error {
 }
 
 // Stretch brings an image to width×height pixels, not keeping its shape, and
-// returns them as RGB bytes, row by row. It is OpenCV's INTER_CUBIC on float32,
-// which the reference uses: a cubic with a = −0.75 over four pixels, edges
-// repeated, without smoothing when the image gets smaller. Values are rounded
-// and kept within 0 to 255, where the reference's may overshoot.
-func Stretch(img *image.RGBA, width, height int) []byte {
+// returns their red, green and blue from 0 to 255, row by row. It is OpenCV's
+// INTER_CUBIC on float32, which the reference uses: a cubic with a = −0.75 over four
+// pixels, edges repeated, without smoothing when the image gets smaller. Beside
+// sharp edges values overshoot, which the reference leaves as it is.
+func Stretch(img *image.RGBA, width, height int) []float32 {
 	b := img.Bounds()
+	out := make([]float32, 0, 3*width*height)
 	if b.Dx() == width && b.Dy() == height {
-		out := make([]byte, 0, 3*width*height)
 		for i := 0; i < len(img.Pix); i += 4 {
-			out = append(out, img.Pix[i:i+3]...)
+			out = append(out, float32(img.Pix[i]), float32(img.Pix[i+1]), float32(img.Pix[i+2]))
 		}
 		return out
 	}
 	xs, ys := taps(b.Dx(), width), taps(b.Dy(), height)
-	out := make([]byte, 3*width*height)
 	// Rows of the source, already stretched sideways, by their number.
 	rows := map[int][]float32{}
-	for y, ty := range ys {
+	for _, ty := range ys {
 		for _, at := range ty.at {
 			if rows[at] == nil {
 				rows[at] = sideways(img, at, xs)
@@ -144,7 +143,7 @@ func Stretch(img *image.RGBA, width, height int) []byte {
 			for k, at := range ty.at {
 				v += ty.weight[k] * rows[at][i]
 			}
-			out[3*width*y+i] = byte(min(max(math.RoundToEven(float64(v)), 0), 255))
+			out = append(out, v)
 		}
 		for at := range rows {
 			if at < ty.at[0] {

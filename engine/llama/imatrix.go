@@ -1,0 +1,47 @@
+//go:build cgo
+
+package llama
+
+import (
+	"context"
+
+	"github.com/bise-sh/bise/engine"
+)
+
+// Inputs evaluates a text, piece by piece, and sums up the squares of what goes
+// into each column of the layers' matrices: what an importance matrix is made of,
+// as llama.cpp's llama-imatrix makes it. The text is tokenized without control
+// tokens. Progress, which may be nil, is told after each piece.
+func (e *Engine) Inputs(ctx context.Context, text string, o InputsOptions, progress func(done, total int)) (Inputs, error) {
+	var in Inputs
+	size := or0(o.Context, defaultWindow)
+	pieces, err := e.windows(text, size, o.Pieces)
+	if err != nil {
+		return in, err
+	}
+	err = e.alone(0, func(s *scheduler, _ *slot) error {
+		c := newCollector(o.Output)
+		defer c.free()
+		x, err := c.context(s.m, size, min(size, defaultBatch), s.params.threads)
+		if err != nil {
+			return &engine.Error{Kind: engine.NoMemory, Msg: "cannot make a context for the text: " + err.Error(), Advice: "Take a shorter --context, or free some memory."}
+		}
+		defer x.free()
+		s.pool.attach(x)
+		for i, piece := range pieces {
+			if x.hasMemory() {
+				x.remove(0, -1, -1)
+			}
+			// Everything is an output, or the last layer would skip what is not.
+			if err := evaluate(ctx, x, piece, 0, nil); err != nil {
+				return err
+			}
+			if progress != nil {
+				progress(i+1, len(pieces))
+			}
+		}
+		in = Inputs{Tensors: c.all(), Pieces: len(pieces), Context: size}
+		return nil
+	})
+	return in, err
+}

@@ -1,0 +1,68 @@
+//go:build cgo
+
+package llama
+
+import (
+	"sync"
+	"time"
+
+	"github.com/bise-sh/bise/engine"
+)
+
+// Quantize writes a file with other tensor types by llama.cpp's own quantizer,
+// so that every byte is what llama.cpp would write. Progress, which may be nil,
+// is told ten times a second how far it is, from another goroutine.
+//
+// Nothing stops it once it runs, and it may abort the process: call it in a
+// process that can be killed. Check the file first (package gguf). What it leaves
+// behind on failure is for the caller to remove.
+func Quantize(o Quantization, progress func(Quantized)) (Quantized, error) {
+	Backends()
+	quantizing.Lock()
+	defer quantizing.Unlock()
+	q := newQuantizer()
+	defer q.free()
+	for name, values := range o.Matrix {
+		q.matrix(name, values)
+	}
+	for _, t := range o.Tensors {
+		q.tensorType(t.Pattern, t.Type)
+	}
+	for _, f := range o.Metadata {
+		if f.Text != "" {
+			q.text(f.Key, f.Text)
+		} else {
+			q.number(f.Key, f.Number)
+		}
+	}
+	if o.Threads == 0 {
+		o.Threads = Threads()
+	}
+	done := make(chan struct{})
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-tick.C:
+				if progress != nil {
+					progress(q.look())
+				}
+			}
+		}
+	}()
+	err := q.run(o)
+	close(done)
+	<-watched
+	if err != nil {
+		return q.look(), engine.Errorf(engine.BadModel, "cannot quantize %s: %w", o.In, err)
+	}
+	return q.look(), nil
+}
+
+// quantizing is held while the quantizer has llama.cpp's log for itself.
+var quantizing sync.Mutex

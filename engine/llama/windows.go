@@ -1,0 +1,73 @@
+//go:build cgo
+
+package llama
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/bise-sh/bise/engine"
+)
+
+// windows cuts a text into pieces of so many tokens, as llama.cpp's tools do:
+// what is left at the end is dropped, and each piece begins with the token that
+// begins texts, which takes the place of its first one. At most limit pieces are
+// cut; 0 is no limit.
+func (e *Engine) windows(text string, size, limit int) ([][]token, error) {
+	if size < leastWindow {
+		return nil, &engine.Error{Kind: engine.Invalid, Param: "context", Msg: fmt.Sprintf("a context of %d tokens is too short to tell anything", size), Advice: fmt.Sprintf("Take at least %d.", leastWindow)}
+	}
+	if most := e.scheduler.m.contextTrain(); most > 0 && size > most {
+		return nil, engine.ErrTooLong(size, most)
+	}
+	ids := e.begun(text)
+	if len(ids) < size {
+		return nil, &engine.Error{
+			Kind: engine.Invalid, Param: "text", Msg: fmt.Sprintf("the text has %d tokens and one context takes %d", len(ids), size),
+			Advice: "Give a longer text, or a shorter --context.",
+		}
+	}
+	var list [][]token
+	for len(ids) >= size && (limit <= 0 || len(list) < limit) {
+		w := slices.Clone(ids[:size])
+		if m := e.scheduler.m; m.addBOS() && m.bos() >= 0 {
+			w[0] = m.bos()
+		}
+		list = append(list, w)
+		ids = ids[size:]
+	}
+	return list, nil
+}
+
+// leastWindow is the shortest piece of text that is worth evaluating by itself.
+const leastWindow = 32
+
+// evaluate computes tokens from the beginning in an empty context. It shows what
+// the model makes of each token from first on, batch by batch: the row of logits
+// is valid until show returns.
+func evaluate(ctx context.Context, x *lctx, tokens []token, first int, show func(at int, rows [][]float32)) error {
+	for i := 0; i < len(tokens); {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		begin := i
+		x.clearBatch()
+		for ; i < len(tokens) && x.batchLen() < x.size; i++ {
+			x.add(tokens[i], i, 0, i >= first)
+		}
+		if err := x.decode(); err != nil {
+			return engine.Errorf(engine.Internal, "llama.cpp cannot evaluate the text: %w", err)
+		}
+		if show == nil || i <= first {
+			continue
+		}
+		from := max(first, begin)
+		rows := x.outputs(from - begin)
+		if rows == nil {
+			return engine.Errorf(engine.Internal, "llama.cpp gave no logits")
+		}
+		show(from, rows)
+	}
+	return nil
+}
