@@ -1,0 +1,209 @@
+package quantize
+
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/gguf"
+)
+
+// A plan is what becomes of each tensor, in the order in which llama.cpp takes
+// them.
+type plan struct {
+	tensors []gguf.Tensor
+	types   []gguf.Type // what they are to be
+	// rest is about how many bytes a file has that are no tensors.
+	rest int64
+}
+
+// size is how many bytes the new model has, all its parts together.
+func (p *plan) size() int64 {
+	n := p.rest
+	for i, t := range p.tensors {
+		t.Type = p.types[i]
+		n += (t.Size() + gguf.DefaultAlignment - 1) &^ (gguf.DefaultAlignment - 1)
+	}
+	return n
+}
+
+// layerOf is the layer a tensor is of, -1 when it is of none.
+func layerOf(name string) int {
+	rest, ok := strings.CutPrefix(name, "blk.")
+	if !ok {
+		return -1
+	}
+	number, _, ok := strings.Cut(rest, ".")
+	n, err := strconv.Atoi(number)
+	if !ok || err != nil {
+		return -1
+	}
+	return n
+}
+
+// order sorts tensors as llama_model_loader does: by layer, then by name; where
+// they stay in their files, as they are there.
+func order(tensors []gguf.Tensor, keepSplit bool) []gguf.Tensor {
+	sorted := slices.Clone(tensors)
+	if !keepSplit {
+		slices.SortFunc(sorted, func(a, b gguf.Tensor) int {
+			return cmp.Or(cmp.Compare(layerOf(a.Name), layerOf(b.Name)), cmp.Compare(a.Name, b.Name))
+		})
+	}
+	return sorted
+}
+
+// newPlan decides about each tensor, and refuses what llama.cpp would refuse in
+// the middle of its work, or abort on.
+func newPlan(f *gguf.File, o *Options, m *Matrix) (*plan, error) {
+	p := &plan{tensors: order(f.Tensors, o.KeepSplit), rest: headroom}
+	for _, part := range f.Parts {
+		p.rest += part.Data
+	}
+	mix := newMix(o.Type, f)
+	mix.output, mix.embedding, mix.weighted = o.Output, o.Embedding, m != nil
+	matched := make([]bool, len(o.Tensors))
+	for _, t := range p.tensors {
+		kind := t.Type
+		if !o.Type.Copy && quantizable(t) {
+			var err error
+			if kind, err = mix.resolve(t, o, matched); err != nil {
+				return nil, err
+			}
+			if err := mix.check(t, kind, o, m); err != nil {
+				return nil, err
+			}
+		}
+		p.types = append(p.types, kind)
+	}
+	for i, ok := range matched {
+		if !ok {
+			return nil, &engine.Error{
+				Kind: engine.Invalid, Msg: fmt.Sprintf("no tensor that is quantized has a name like %s", o.Tensors[i].Pattern),
+				Advice: "See the names with bise show --tensors.",
+			}
+		}
+	}
+	return p, nil
+}
+
+// headroom is for the metadata that quantizing adds.
+const headroom = 1024
+
+// resolve is what llama_model_quantize_impl makes a tensor: what the mix says,
+// unless somebody says otherwise.
+func (m *mix) resolve(t gguf.Tensor, o *Options, matched []bool) (gguf.Type, error) {
+	kind := m.Base
+	if !o.Pure && packed(m.Base) {
+		want := m.choose(t)
+		var ok bool
+		if kind, ok = fit(want, t); !ok {
+			return 0, unpackable(t, want)
+		}
+		fits := kind == want // elsewhere llama.cpp overrides nothing
+		for i, override := range o.Tensors {
+			if override.re.MatchString(t.Name) {
+				matched[i] = true
+				if fits {
+					kind = override.Type
+				}
+			}
+		}
+	}
+	if o.Embedding != nil && t.Name == "token_embd.weight" {
+		kind = *o.Embedding
+	}
+	if o.Output != nil && t.Name == "output.weight" {
+		kind = *o.Output
+	}
+	return kind, nil
+}
+
+func unpackable(t gguf.Tensor, kind gguf.Type) error {
+	block, _ := kind.Block()
+	return &engine.Error{
+		Kind:   engine.Invalid,
+		Msg:    fmt.Sprintf("%s has rows of %d numbers, and %v packs %d together", t.Name, t.Dims[0], kind, block),
+		Advice: "Choose a type that packs 32 numbers, such as Q8_0, or F16.",
+	}
+}
+
+// check refuses what would go wrong with a tensor.
+func (m *mix) check(t gguf.Tensor, kind gguf.Type, o *Options, matrix *Matrix) error {
+	if kind == t.Type {
+		return nil
+	}
+	if !packs(kind, t) {
+		return unpackable(t, kind)
+	}
+	if packed(t.Type) && !o.Requantize {
+		return &engine.Error{
+			Kind:   engine.Invalid,
+			Msg:    fmt.Sprintf("%s is quantized already: %s is %v", o.In, t.Name, t.Type),
+			Advice: "Quantize from F16, BF16 or F32, or accept the loss with --allow-requantize.",
+		}
+	}
+	var columns []float32
+	if matrix != nil {
+		columns = matrix.Values(t.Name)
+	}
+	if columns == nil && m.needsMatrix(t.Name, kind) {
+		if matrix != nil {
+			return &engine.Error{Kind: engine.Invalid, Msg: fmt.Sprintf("the importance matrix lacks %s, and %v needs it", t.Name, kind), Advice: "Make one of this model with bise imatrix."}
+		}
+		return &engine.Error{Kind: engine.Invalid, Msg: fmt.Sprintf("%s needs an importance matrix: without one, %v leaves little of %s", o.Type.Name, kind, t.Name), Advice: "Make one with bise imatrix, and give it with --imatrix."}
+	}
+	want := t.Dims[0]
+	if len(t.Dims) > 2 {
+		want *= t.Dims[2]
+	}
+	// llama.cpp lets the embedding pass, of which no matrix knows.
+	if columns != nil && int64(len(columns)) != want && t.Name != "token_embd.weight" {
+		return &engine.Error{Kind: engine.Invalid, Msg: fmt.Sprintf("the importance matrix is of another model: it has %d columns of %s, which has %d", len(columns), t.Name, want), Advice: "Make one of this model with bise imatrix."}
+	}
+	return nil
+}
+
+// needsMatrix reports whether llama.cpp refuses to make a tensor a type without
+// knowing how important its columns are.
+func (m *mix) needsMatrix(name string, kind gguf.Type) bool {
+	end := name == "token_embd.weight" || name == "output.weight"
+	switch kind {
+	case gguf.IQ2_XXS, gguf.IQ2_XS, gguf.IQ2_S, gguf.IQ1_S:
+		return true
+	case gguf.IQ1_M:
+		return !end
+	case gguf.Q2_K:
+		return m.Name == "Q2_K_S" && name != "token_embd.weight"
+	}
+	return false
+}
+
+// An Override is the type of the tensors whose names match a pattern.
+type Override struct {
+	Pattern string
+	Type    gguf.Type
+	re      *regexp.Regexp
+}
+
+// ParseOverride reads PATTERN=TYPE. The pattern is a regular expression, found
+// anywhere in a tensor's name. Errors are of kind Invalid.
+func ParseOverride(s string) (Override, error) {
+	i := strings.LastIndexByte(s, '=')
+	if i < 1 {
+		return Override{}, &engine.Error{Kind: engine.Invalid, Msg: fmt.Sprintf("%q is no tensor type", s), Advice: "Write PATTERN=TYPE, such as attn_v=q8_0."}
+	}
+	t, err := ParseTensorType(s[i+1:])
+	if err != nil {
+		return Override{}, err
+	}
+	re, err := regexp.Compile(s[:i])
+	if err != nil {
+		return Override{}, &engine.Error{Kind: engine.Invalid, Msg: fmt.Sprintf("%q is no pattern: %v", s[:i], err), Advice: `Write part of a tensor's name, or a regular expression such as blk\.[0-3]\..*weight.`}
+	}
+	return Override{s[:i], t, re}, nil
+}

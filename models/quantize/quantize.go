@@ -1,0 +1,287 @@
+// Package quantize makes models smaller: GGUF in, GGUF of fewer bits out.
+//
+// The numbers themselves are llama.cpp's work, so that a file is what llama.cpp
+// would have written, byte for byte. What is here is everything around it: names
+// of types, importance matrices, what becomes of each tensor and how large the
+// file will be, and that a file is either whole or not there. llama.cpp cannot be
+// interrupted and can end its process, so callers bring a [Worker] that runs it in
+// another one.
+package quantize
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/gguf"
+	"github.com/bise-sh/bise/models/staging"
+)
+
+// Options say what to make of which file.
+type Options struct {
+	In, Out string
+	Type    Type
+	Matrix  string // path of an importance matrix; "" for none
+	Pure    bool   // one type for all tensors instead of a mix
+	// Output and Embedding are the types of output.weight and token_embd.weight;
+	// nil leaves them to the mix.
+	Output, Embedding *gguf.Type
+	Tensors           []Override // of tensors that match, the last counts
+	Requantize        bool       // allow tensors that are quantized already
+	KeepSplit         bool       // as many files as In has
+	Threads           int        // 0: the physical cores
+}
+
+// A Job is what a [Worker] is told: nothing but llama.cpp has to be called.
+type Job struct {
+	In         string        `json:"in"`
+	Out        string        `json:"out"` // with KeepSplit, without the number and extension
+	Type       gguf.FileType `json:"type"`
+	Copy       bool          `json:"copy,omitempty"`
+	Pure       bool          `json:"pure,omitempty"`
+	Requantize bool          `json:"requantize,omitempty"`
+	KeepSplit  bool          `json:"keep_split,omitempty"`
+	Output     *gguf.Type    `json:"output,omitempty"`
+	Embedding  *gguf.Type    `json:"embedding,omitempty"`
+	Tensors    []Override    `json:"tensors,omitempty"`
+	Matrix     string        `json:"matrix,omitempty"`
+	Threads    int           `json:"threads,omitempty"`
+}
+
+// Done is what a worker tells at the end.
+type Done struct {
+	Fallbacks  int `json:"fallbacks"`  // tensors whose rows the wanted type cannot pack
+	Unweighted int `json:"unweighted"` // tensors that the importance matrix lacks
+}
+
+// A Worker runs llama.cpp's quantizer. It tells which tensor it has begun, from 1
+// on, and ends soon after ctx does.
+type Worker func(ctx context.Context, job Job, begun func(tensor int)) (Done, error)
+
+// Progress is how far a quantization is.
+type Progress struct {
+	Done, Total int64 // bytes of the original
+	Tensor      string
+}
+
+// A Result is what was made.
+type Result struct {
+	Done
+	Files         []string
+	Before, After int64 // bytes
+}
+
+// Run quantizes a model. Progress may be nil; it is called while the worker runs,
+// from its goroutine. After an error, or when ctx ends, no file is left. Errors
+// are of kind Invalid, NotFound, BadModel, Internal, or the worker's.
+func Run(ctx context.Context, o Options, work Worker, progress func(Progress)) (Result, error) {
+	file, err := o.read()
+	if err != nil {
+		return Result{}, err
+	}
+	o.KeepSplit = o.KeepSplit && len(file.Parts) > 1
+	var matrix *Matrix
+	if o.Matrix != "" {
+		if matrix, err = ReadMatrix(o.Matrix); err != nil {
+			return Result{}, err
+		}
+	}
+	p, err := newPlan(file, &o, matrix)
+	if err != nil {
+		return Result{}, err
+	}
+	dir := filepath.Dir(o.Out)
+	if err := room(o.Out, dir, p.size()); err != nil {
+		return Result{}, err
+	}
+	stage, err := staging.Beside(dir)
+	if err != nil {
+		return Result{}, cannotWrite(o.Out, err)
+	}
+	r, err := o.make(ctx, file, p, stage, work, progress)
+	if gone := stage.Discard(); err == nil && gone != nil {
+		err = cannotWrite(o.Out, gone)
+	}
+	return r, err
+}
+
+// make has the new files written into stage, looks at them, and puts them in
+// their place.
+func (o *Options) make(ctx context.Context, file *gguf.File, p *plan, stage *staging.Folder, work Worker, progress func(Progress)) (Result, error) {
+	name := filepath.Base(o.Out)
+	if o.KeepSplit {
+		name = cutExtension(name)
+	}
+	job := Job{
+		In: file.Parts[0].Path, Out: stage.Path(name), Type: o.Type.File, Copy: o.Type.Copy, Pure: o.Pure,
+		Requantize: o.Requantize, KeepSplit: o.KeepSplit, Output: o.Output, Embedding: o.Embedding,
+		Tensors: o.Tensors, Matrix: o.Matrix, Threads: o.Threads,
+	}
+	done, err := work(ctx, job, p.report(progress))
+	if ctx.Err() != nil {
+		return Result{}, context.Cause(ctx)
+	}
+	if err != nil {
+		if e := full(o.Out, filepath.Dir(o.Out), err); e != nil {
+			err = e
+		}
+		return Result{}, err
+	}
+	first := job.Out
+	if o.KeepSplit {
+		first = partPath(job.Out, 0, len(file.Parts))
+	}
+	made, err := gguf.Read(first)
+	if err == nil && len(made.Tensors) != len(file.Tensors) {
+		err = fmt.Errorf("it has %d tensors instead of %d", len(made.Tensors), len(file.Tensors))
+	}
+	if err != nil {
+		if e := full(o.Out, filepath.Dir(o.Out), err); e != nil {
+			return Result{}, e
+		}
+		return Result{}, engine.Errorf(engine.Internal, "llama.cpp left a file that is not whole: %w", err)
+	}
+	if err := stage.Commit(); err != nil {
+		return Result{}, cannotWrite(o.Out, err)
+	}
+	r := Result{Done: done, Before: file.Size(), After: made.Size()}
+	for _, part := range made.Parts {
+		r.Files = append(r.Files, filepath.Join(filepath.Dir(o.Out), filepath.Base(part.Path)))
+	}
+	return r, nil
+}
+
+// report turns the number of a tensor into bytes.
+func (p *plan) report(progress func(Progress)) func(tensor int) {
+	var total int64
+	before := make([]int64, len(p.tensors)) // bytes of the tensors before each
+	for i, t := range p.tensors {
+		before[i] = total
+		total += t.Size()
+	}
+	return func(n int) {
+		if progress != nil && n >= 1 && n <= len(p.tensors) {
+			progress(Progress{before[n-1], total, p.tensors[n-1].Name})
+		}
+	}
+}
+
+// read reads the head of the model and checks that it can be quantized, and that
+// the options go together.
+func (o *Options) read() (*gguf.File, error) {
+	file, err := gguf.Read(o.In)
+	if err == nil {
+		err = file.Check()
+	}
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil, &engine.Error{Kind: engine.NotFound, Msg: fmt.Sprintf("there is no file %s", o.In), Err: err}
+	case err != nil:
+		return nil, &engine.Error{Kind: engine.BadModel, Msg: fmt.Sprintf("cannot quantize %s: %v", o.In, err), Advice: "Give the path of a whole GGUF file.", Err: err}
+	}
+	if kind, ok := file.Metadata.String("general.type"); ok && kind == "adapter" {
+		return nil, &engine.Error{Kind: engine.Invalid, Msg: fmt.Sprintf("%s is an adapter, and those are not quantized", o.In), Advice: "Quantize the model, and give the adapter with --adapter."}
+	}
+	if n, ok := file.Metadata.Uint("general.alignment"); ok && n != gguf.DefaultAlignment {
+		return nil, &engine.Error{Kind: engine.Invalid, Msg: fmt.Sprintf("%s has its tensors %d bytes apart, and llama.cpp quantizes only those with %d", o.In, n, gguf.DefaultAlignment), Advice: "Convert it again from its safetensors."}
+	}
+	for _, part := range file.Parts {
+		if same(part.Path, o.Out) {
+			return nil, &engine.Error{Kind: engine.Invalid, Msg: fmt.Sprintf("%s cannot be quantized into itself", o.In), Advice: "Give the new file another name."}
+		}
+	}
+	if len(o.Tensors) > 0 && (o.Pure || o.Type.Copy || !packed(o.Type.Base)) {
+		return nil, &engine.Error{Kind: engine.Invalid, Msg: fmt.Sprintf("single tensors have types of their own only in a mix, which %s is not", o.Type.Name), Advice: "Leave out --tensor-type, or --pure."}
+	}
+	return file, nil
+}
+
+// same reports whether two paths are of one file.
+func same(a, b string) bool {
+	x, err1 := os.Stat(a)
+	y, err2 := os.Stat(b)
+	return err1 == nil && err2 == nil && os.SameFile(x, y)
+}
+
+func cutExtension(name string) string {
+	if ext := filepath.Ext(name); strings.EqualFold(ext, ".gguf") {
+		return strings.TrimSuffix(name, ext)
+	}
+	return name
+}
+
+// partPath is llama_split_path of llama.cpp.
+func partPath(prefix string, i, n int) string {
+	return fmt.Sprintf("%s-%05d-of-%05d.gguf", prefix, i+1, n)
+}
+
+// Outputs are the files that quantizing will write.
+func (o *Options) Outputs() ([]string, error) {
+	if !o.KeepSplit {
+		return []string{o.Out}, nil
+	}
+	parts, err := gguf.Parts(o.In)
+	if err != nil || len(parts) == 1 {
+		return []string{o.Out}, err
+	}
+	prefix := filepath.Join(filepath.Dir(o.Out), cutExtension(filepath.Base(o.Out)))
+	out := make([]string, len(parts))
+	for i := range parts {
+		out[i] = partPath(prefix, i, len(parts))
+	}
+	return out, nil
+}
+
+// free is [staging.Free]; tests give other answers.
+var free = staging.Free
+
+// spare is how many bytes a disk has to have left for a failure not to be for
+// want of room.
+const spare = 16 << 20
+
+// room makes sure that the new file fits the disk.
+func room(out, dir string, want int64) error {
+	if n, ok := free(dir); ok && n < want {
+		return noRoom(out, fmt.Sprintf("it takes %s and %s are free", megabytes(want), megabytes(n)))
+	}
+	return nil
+}
+
+// full is the error behind another, when that is that the disk has filled up
+// meanwhile; else nil.
+func full(out, dir string, err error) error {
+	if n, ok := free(dir); ok && n < spare {
+		e := noRoom(out, "the disk is full")
+		e.Err = err
+		return e
+	}
+	return nil
+}
+
+func noRoom(out, why string) *engine.Error {
+	return &engine.Error{Kind: engine.Internal, Msg: fmt.Sprintf("cannot write %s: %s", out, why), Advice: "Make room on the disk, or write to another one."}
+}
+
+func megabytes(n int64) string {
+	if n >= 1e9 {
+		return fmt.Sprintf("%.2f GB", float64(n)/1e9)
+	}
+	return fmt.Sprintf("%.1f MB", float64(n)/1e6)
+}
+
+func cannotWrite(out string, err error) error {
+	e := &engine.Error{Kind: engine.Internal, Msg: fmt.Sprintf("cannot write %s: %v", out, err), Err: err}
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		e.Kind = engine.Invalid
+		e.Msg = fmt.Sprintf("cannot write %s: there is no folder %s", out, filepath.Dir(out))
+	case errors.Is(err, os.ErrPermission):
+		e.Kind = engine.Invalid
+		e.Msg = fmt.Sprintf("cannot write %s: permission denied", out)
+	}
+	return e
+}
