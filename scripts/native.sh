@@ -285,7 +285,7 @@ environment() {
 	*" $flag "*) ;;
 	*) CGO_CPPFLAGS="$flag${CGO_CPPFLAGS:+ $CGO_CPPFLAGS}" ;;
 	esac
-	export CGO_CPPFLAGS CGO_CFLAGS="${CGO_CFLAGS:--O2}" CGO_CXXFLAGS="${CGO_CXXFLAGS:--O2}"
+	export CGO_CPPFLAGS CGO_CFLAGS="${CGO_CFLAGS:--O3}" CGO_CXXFLAGS="${CGO_CXXFLAGS:--O2}"
 }
 
 main() {
