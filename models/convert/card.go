@@ -1,0 +1,167 @@
+package convert
+
+import (
+	"encoding/json"
+	"strings"
+
+	"github.com/bise-sh/bise/gguf"
+)
+
+// A card is what a folder says about a model besides how to run it.
+type card struct {
+	licence, licenceName, licenceLink string
+	template                          string // Jinja
+	eos                               string // token that ends an answer; "" for the tokenizer's
+	pooling                           uint32 // enum llama_pooling_type; 0 for none
+}
+
+// Values of llama.cpp's enum llama_pooling_type.
+const (
+	poolMean = 1
+	poolCLS  = 2
+	poolLast = 3
+)
+
+func readCard(f *folder) (card, error) {
+	var c card
+	if f.has("README.md") {
+		text, err := f.read("README.md", maxReadme)
+		if err != nil {
+			return c, err
+		}
+		facts := frontMatter(string(text))
+		c.licence, c.licenceName, c.licenceLink = facts["license"], facts["license_name"], facts["license_link"]
+	}
+	if f.has("tokenizer_config.json") {
+		var doc struct {
+			Template json.RawMessage `json:"chat_template"`
+			EOS      json.RawMessage `json:"eos_token"`
+		}
+		if err := f.decode("tokenizer_config.json", maxTokenizer, &doc); err != nil {
+			return c, err
+		}
+		c.template = templateOf(doc.Template)
+		c.eos = tokenOf(doc.EOS)
+	}
+	if f.has("chat_template.json") {
+		var doc struct {
+			Template json.RawMessage `json:"chat_template"`
+		}
+		if err := f.decode("chat_template.json", maxConfig, &doc); err != nil {
+			return c, err
+		}
+		if t := templateOf(doc.Template); t != "" {
+			c.template = t
+		}
+	}
+	if f.has("chat_template.jinja") {
+		text, err := f.read("chat_template.jinja", maxConfig)
+		if err != nil {
+			return c, err
+		}
+		c.template = string(text)
+	}
+	if f.has("1_Pooling/config.json") {
+		var doc struct {
+			CLS  bool `json:"pooling_mode_cls_token"`
+			Mean bool `json:"pooling_mode_mean_tokens"`
+			Last bool `json:"pooling_mode_lasttoken"`
+		}
+		const name = "1_Pooling/config.json"
+		if err := f.decode(name, maxConfig, &doc); err != nil {
+			return c, err
+		}
+		switch {
+		case doc.Last:
+			c.pooling = poolLast
+		case doc.Mean:
+			c.pooling = poolMean
+		case doc.CLS:
+			c.pooling = poolCLS
+		default:
+			return c, wrong(name, "asks for a pooling that llama.cpp does not have")
+		}
+	}
+	return c, nil
+}
+
+// decode reads a file of JSON.
+func (f *folder) decode(name string, max int64, v any) error {
+	data, err := f.read(name, max)
+	if err != nil {
+		return err
+	}
+	return decodeConfig(name, data, v)
+}
+
+// templateOf is a chat template: a string, or the default of a list of named ones.
+func templateOf(data json.RawMessage) string {
+	var one string
+	if json.Unmarshal(data, &one) == nil {
+		return one
+	}
+	var list []struct {
+		Name     string `json:"name"`
+		Template string `json:"template"`
+	}
+	if json.Unmarshal(data, &list) == nil {
+		for _, t := range list {
+			if t.Name == "default" {
+				return t.Template
+			}
+		}
+	}
+	return ""
+}
+
+// tokenOf is a token's text: a string, or an object with it.
+func tokenOf(data json.RawMessage) string {
+	var text string
+	if json.Unmarshal(data, &text) == nil {
+		return text
+	}
+	var t addedToken
+	if json.Unmarshal(data, &t) != nil {
+		return ""
+	}
+	return t.Content
+}
+
+// frontMatter reads the plain values of the YAML that a model card begins with;
+// lists and blocks are passed over.
+func frontMatter(text string) map[string]string {
+	text, ok := strings.CutPrefix(strings.TrimPrefix(text, "\ufeff"), "---")
+	if !ok {
+		return nil
+	}
+	text = strings.ReplaceAll(text, "\r\n", "\n")
+	text, _, ok = strings.Cut(text, "\n---")
+	if !ok {
+		return nil
+	}
+	facts := map[string]string{}
+	for line := range strings.SplitSeq(text, "\n") {
+		key, value, ok := strings.Cut(line, ":")
+		if !ok || strings.TrimSpace(key) == "" || strings.ContainsAny(key[:1], " \t-#") {
+			continue
+		}
+		value = strings.TrimSpace(value)
+		if n := len(value); n > 1 && (value[0] == '"' || value[0] == '\'') && value[n-1] == value[0] {
+			value = value[1 : n-1]
+		}
+		if value != "" && !strings.ContainsAny(value[:1], "[{|>&*!") {
+			facts[strings.TrimSpace(key)] = value
+		}
+	}
+	return facts
+}
+
+func (c *card) describe(meta *gguf.Metadata) {
+	for _, x := range []struct{ key, value string }{
+		{"general.license", c.licence}, {"general.license.name", c.licenceName}, {"general.license.link", c.licenceLink},
+	} {
+		if x.value != "" {
+			meta.Set(x.key, gguf.Of(x.value))
+		}
+	}
+}

@@ -1,0 +1,410 @@
+// Package convert makes GGUF files of weights as they are published: safetensors
+// with their configuration and tokenizer, in the layout of Hugging Face's
+// transformers or in Mistral's own.
+//
+// A model is never in memory. First a plan is made from the heads of the files
+// alone: which tensors there will be, of which rows of which others, and whether
+// every shape is the one that the configuration asks for. Then rows stream through
+// it, a few megabytes at a time. The result appears under its name when it is
+// whole, or not at all.
+package convert
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/bise-sh/bise/gguf"
+	"github.com/bise-sh/bise/models/staging"
+	"github.com/bise-sh/bise/safetensors"
+)
+
+// Options say what to make.
+type Options struct {
+	Output string // path of the GGUF; a vision tower goes beside it, see [ProjectorPath]
+	Type   Type
+	Layout Layout
+	Name   string // of the model; "" for the folder's
+	// Base is the model that an adapter is for: its folder, or its GGUF. "" for the
+	// one that the adapter names, where it lies nearby.
+	Base string
+	// Progress, when set, is told how many bytes of the result are written. It is
+	// called from one goroutine at a time.
+	Progress func(done, total int64)
+}
+
+// A Result is what was made, and what was chosen on the way.
+type Result struct {
+	Files         []string // the model's first
+	Bytes         int64
+	Architecture  string // general.architecture
+	Type          Type
+	Layout        Layout // of the weights that were read
+	Tokenizer     string // file that the vocabulary is from
+	PromptVersion string // "" for a model that is not trained to one of Mistral's
+	Notes         []string
+	Warnings      []string
+}
+
+// ProjectorPath is where the vision tower of a model at path goes.
+func ProjectorPath(path string) string {
+	if ext := filepath.Ext(path); strings.EqualFold(ext, ".gguf") {
+		return strings.TrimSuffix(path, ext) + ".mmproj" + ext
+	}
+	return path + ".mmproj.gguf"
+}
+
+// Convert converts the model or the LoRA adapter in a folder. What is wrong with
+// the folder or the disk is an [*Error]; when ctx ends, that is its cause. After an
+// error no file is left.
+func Convert(ctx context.Context, dir string, o Options) (Result, error) {
+	if _, ok := tensorTypes[o.Type]; !ok && o.Type != Stored {
+		return Result{}, fmt.Errorf("convert %s: there is no type %q", dir, o.Type)
+	}
+	f, err := openFolder(dir)
+	if err != nil {
+		return Result{}, err
+	}
+	defer f.close()
+	var b *build
+	if f.has("adapter_config.json") {
+		b, err = adapt(f, o)
+	} else {
+		b, err = prepare(f, o)
+	}
+	if err != nil {
+		return Result{}, err
+	}
+	defer b.w.close()
+	if err := b.write(ctx, o); err != nil {
+		return Result{}, err
+	}
+	return b.result, nil
+}
+
+// A build is one or more files that are to be written.
+type build struct {
+	w      *weights
+	files  []*target
+	result Result
+}
+
+// A target is a file of the result.
+type target struct {
+	path    string
+	meta    gguf.Metadata
+	outputs []*output
+}
+
+// prepare makes the plan of a model.
+func prepare(f *folder, o Options) (*build, error) {
+	s, err := choose(f, o.Layout)
+	if err != nil {
+		return nil, err
+	}
+	b := &build{w: s.w, result: Result{Layout: s.layout, Notes: s.notes}}
+	if err := b.model(f, o, s.m); err != nil {
+		b.w.close()
+		return nil, err
+	}
+	return b, nil
+}
+
+func (b *build) model(f *folder, o Options, m *model) error {
+	names := namingOf(b.result.Layout, b.w)
+	p := &plan{w: b.w, file: m.file}
+	var space stateSpace
+	if m.mamba {
+		space = p.mamba(m)
+	} else {
+		p.text(m, names)
+	}
+	if p.err != nil {
+		return p.err
+	}
+	c, err := readCard(f)
+	if err != nil {
+		return err
+	}
+	v, err := readVocabulary(f)
+	if err != nil {
+		return err
+	}
+	if err := v.fit(m); err != nil {
+		return err
+	}
+	if id := v.named(c.eos); c.eos != "" && id >= 0 {
+		v.eos = id
+	}
+	want := b.typed(o.Type)
+	name := cmp.Or(o.Name, f.name)
+	pooling := c.pooling
+	if m.embeds && pooling == 0 {
+		pooling = poolLast
+	}
+
+	text := &target{path: o.Output, outputs: p.outputs}
+	p.types(want.tensor)
+	text.meta = general(m.arch, "model", name, want.file)
+	c.describe(&text.meta)
+	length, assumed := m.contextLength(v.tekken, v.version)
+	m.describe(&text.meta, space, length, pooling)
+	v.describe(&text.meta, pooling == poolLast)
+	if c.template != "" && pooling == 0 {
+		text.meta.Set("tokenizer.chat_template", gguf.Of(c.template))
+	}
+	if b.result.PromptVersion = v.prompt(m, name, c.template); b.result.PromptVersion != "" {
+		text.meta.Set("bise.prompt_version", gguf.Of(b.result.PromptVersion))
+		if v.settings != "" {
+			text.meta.Set("bise.prompt_settings", gguf.Of(v.settings))
+		}
+	}
+	b.files = append(b.files, text)
+	b.result.Architecture, b.result.Tokenizer = m.arch, v.file
+	if assumed {
+		b.warn("%s does not say how long a context can be; %d tokens are what such models have", m.file, length)
+	}
+	if m.window > 0 && m.window < length {
+		b.warn("the model was trained to look back on %d tokens, and llama.cpp lets it look back on all: past that many its answers differ from the reference's", m.window)
+	}
+	if m.vision != nil {
+		if err := b.tower(m, names, v, name, want.tensor, want.file, o); err != nil {
+			return err
+		}
+	}
+	return b.w.unused(m.embeds || m.tied != nil && *m.tied)
+}
+
+// tower plans the file of the vision tower.
+func (b *build) tower(m *model, names naming, v *vocabulary, name string, want gguf.Type, file gguf.FileType, o Options) error {
+	row := v.named("[IMG_BREAK]")
+	if row < 0 {
+		return wrong(v.file, "has no token [IMG_BREAK], and the model sees pictures")
+	}
+	p := &plan{w: b.w, file: m.file}
+	p.picture(m, names, int64(row))
+	if p.err != nil {
+		return p.err
+	}
+	p.types(want)
+	t := &target{path: ProjectorPath(o.Output), outputs: p.outputs, meta: general("clip", "mmproj", name, file)}
+	m.vision.describe(&t.meta, m.width)
+	b.files = append(b.files, t)
+	return nil
+}
+
+func (b *build) warn(format string, args ...any) {
+	b.result.Warnings = append(b.result.Warnings, fmt.Sprintf(format, args...))
+}
+
+// typed is the type that was asked for, or that of most of the weights.
+func (b *build) typed(want Type) struct {
+	tensor gguf.Type
+	file   gguf.FileType
+} {
+	if want == Stored {
+		bytes := map[Type]int64{}
+		for _, t := range b.w.tensors {
+			switch t.Type {
+			case safetensors.F32:
+				bytes[F32] += t.Elements()
+			case safetensors.F16:
+				bytes[F16] += t.Elements()
+			default:
+				bytes[BF16] += t.Elements()
+			}
+		}
+		want = BF16
+		for _, t := range []Type{F16, F32} {
+			if bytes[t] > bytes[want] {
+				want = t
+			}
+		}
+	}
+	b.result.Type = want
+	return tensorTypes[want]
+}
+
+// A selection is the one set of weights that is converted.
+type selection struct {
+	layout Layout
+	m      *model
+	w      *weights
+	notes  []string
+}
+
+// choose takes one layout of those that lie in a folder, never files of both.
+// Hugging Face's says more of the model, so it comes first; but a layout of which
+// something is missing only counts when there is no other.
+func choose(f *folder, want Layout) (*selection, error) {
+	names, err := f.names()
+	if err != nil {
+		return nil, err
+	}
+	there := map[Layout]bool{HF: false, Native: false}
+	for _, name := range names {
+		switch {
+		case !strings.HasSuffix(name, ".safetensors") && !strings.HasSuffix(name, ".safetensors.index.json"):
+		case strings.HasPrefix(name, "model"):
+			there[HF] = slices.Contains(names, "config.json")
+		case strings.HasPrefix(name, "consolidated"):
+			there[Native] = slices.Contains(names, "params.json")
+		}
+	}
+	var order []Layout
+	for _, l := range []Layout{HF, Native} {
+		if there[l] && (want == Auto || want == l) || want == l {
+			order = append(order, l)
+		}
+	}
+	if len(order) == 0 {
+		e := wrong(f.path, "has no weights that can be converted")
+		e.Advice = "It needs config.json and model*.safetensors, or params.json and consolidated*.safetensors, or an adapter of PEFT."
+		return nil, e
+	}
+	var first error
+	for _, l := range order {
+		s, err := take(f, l)
+		if err == nil {
+			s.notes = s.said(there[HF] && there[Native], first)
+			return s, nil
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return nil, first
+}
+
+// take reads a layout's configuration and the heads of its weights.
+func take(f *folder, l Layout) (*selection, error) {
+	read, stem := readHF, "model"
+	if l == Native {
+		read, stem = readNative, "consolidated"
+	}
+	m, err := read(f)
+	if err != nil {
+		return nil, err
+	}
+	w, err := weightsOf(f, stem)
+	if err != nil {
+		return nil, err
+	}
+	return &selection{layout: l, m: m, w: w}, nil
+}
+
+func (s *selection) said(both bool, failed error) []string {
+	files := s.w.files[0]
+	if n := len(s.w.files); n > 1 {
+		files = fmt.Sprintf("%s to %s", files, s.w.files[n-1])
+	}
+	name := map[Layout]string{HF: "Hugging Face's layout", Native: "Mistral's own layout"}[s.layout]
+	note := fmt.Sprintf("%s was taken: %s and %s", name, s.m.file, files)
+	switch {
+	case failed != nil:
+		return []string{fmt.Sprintf("%s; the other one in the folder is not whole (%v)", note, failed)}
+	case both:
+		return []string{note + "; the other one in the folder was left alone"}
+	}
+	return []string{note}
+}
+
+// write writes the files.
+func (b *build) write(ctx context.Context, o Options) error {
+	var total int64
+	heads := make([]head, len(b.files))
+	for i, t := range b.files {
+		h, err := t.head()
+		if err != nil {
+			return fmt.Errorf("convert to %s: %w", t.path, err)
+		}
+		heads[i] = h
+		total += h.size
+		if err := b.spared(t.path); err != nil {
+			return err
+		}
+		b.result.Files = append(b.result.Files, t.path)
+	}
+	b.result.Bytes = total
+	dir := filepath.Dir(o.Output)
+	if n, ok := free(dir); ok && n < total {
+		e := wrong(o.Output, "takes %d MB, and %d MB are free", total/1e6+1, n/1e6)
+		e.Advice = advice
+		return e
+	}
+	stage, err := staging.Beside(dir)
+	if err != nil {
+		return cannotWrite(o.Output, err)
+	}
+	s := &stream{total: total, progress: o.Progress}
+	for i, t := range b.files {
+		if err := s.file(ctx, stage.Path(filepath.Base(t.path)), heads[i], t.outputs); err != nil {
+			return errors.Join(b.blame(ctx, t.path, err), stage.Discard())
+		}
+	}
+	if err := stage.Commit(); err != nil {
+		return b.blame(ctx, o.Output, err)
+	}
+	return nil
+}
+
+const advice = "Make room on the disk, or write to another one."
+
+// free is [staging.Free]; tests give other answers.
+var free = staging.Free
+
+// spared makes sure that the weights are not replaced by what is made of them.
+func (b *build) spared(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil // nothing is there
+	}
+	if info.IsDir() {
+		e := wrong(path, "is a folder")
+		e.Advice = "Give the name of a file to write."
+		return e
+	}
+	for _, f := range b.w.open {
+		if in, err := f.Stat(); err == nil && os.SameFile(info, in) {
+			e := wrong(path, "cannot be both what is read and what is written")
+			e.Advice = "Give the result another name."
+			return e
+		}
+	}
+	return nil
+}
+
+// blame says what an error while writing was about.
+func (b *build) blame(ctx context.Context, path string, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if _, ok := errors.AsType[*Error](err); ok {
+		return err
+	}
+	return cannotWrite(path, err)
+}
+
+func cannotWrite(path string, err error) error {
+	e := &Error{File: path, Err: err}
+	switch {
+	case isFull(err):
+		e.What, e.Advice = "cannot be written: the disk is full", advice
+	case errors.Is(err, fs.ErrNotExist):
+		e.What, e.Advice = "cannot be written: there is no folder "+filepath.Dir(path), "Make it first."
+	case errors.Is(err, fs.ErrPermission):
+		e.What = "cannot be written: permission denied"
+	default:
+		if p, ok := errors.AsType[*fs.PathError](err); ok {
+			err = p.Err
+		}
+		e.What = "cannot be written: " + err.Error()
+	}
+	return e
+}

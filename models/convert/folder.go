@@ -1,0 +1,121 @@
+package convert
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+)
+
+// A folder is where a model lies. What is outside cannot be reached from it,
+// whatever its links say.
+type folder struct {
+	root *os.Root
+	path string // as it was named
+	sub  string // from root to the model, "." or below it
+	name string // what the model is called by where it lies
+}
+
+// openFolder opens a folder. Files of a snapshot in a Hugging Face cache are links
+// into the folder blobs beside it, so there the whole repository is in reach.
+func openFolder(dir string) (*folder, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, unreadable(dir, err)
+	}
+	if real, err := filepath.EvalSymlinks(abs); err == nil {
+		abs = real
+	}
+	f := &folder{path: dir, sub: ".", name: filepath.Base(abs)}
+	root := abs
+	if repo := filepath.Dir(filepath.Dir(abs)); filepath.Base(filepath.Dir(abs)) == "snapshots" {
+		if info, err := os.Stat(filepath.Join(repo, "blobs")); err == nil && info.IsDir() {
+			root, f.sub = repo, path.Join("snapshots", f.name)
+			parts := strings.Split(filepath.Base(repo), "--") // models--owner--name
+			f.name = parts[len(parts)-1]
+		}
+	}
+	info, err := os.Stat(root)
+	if err != nil {
+		return nil, unreadable(dir, err)
+	}
+	if !info.IsDir() {
+		e := wrong(dir, "is not a folder")
+		e.Advice = "Give the folder that has the weights, their configuration and the tokenizer."
+		return nil, e
+	}
+	if f.root, err = os.OpenRoot(root); err != nil {
+		return nil, unreadable(dir, err)
+	}
+	return f, nil
+}
+
+func (f *folder) close() { f.root.Close() }
+
+// has reports whether there is a file of a name.
+func (f *folder) has(name string) bool {
+	info, err := f.root.Stat(path.Join(f.sub, name))
+	return err == nil && info.Mode().IsRegular()
+}
+
+// names are the names in the folder, in order.
+func (f *folder) names() ([]string, error) {
+	entries, err := fs.ReadDir(f.root.FS(), f.sub)
+	if err != nil {
+		return nil, unreadable(f.path, err)
+	}
+	var names []string
+	for _, e := range entries {
+		if !e.IsDir() {
+			names = append(names, e.Name())
+		}
+	}
+	return names, nil
+}
+
+// open opens a file, which must be one: a pipe would never end.
+func (f *folder) open(name string) (*os.File, int64, error) {
+	info, err := f.root.Stat(path.Join(f.sub, name))
+	if err == nil && !info.Mode().IsRegular() {
+		err = errors.New("it is not a regular file")
+	}
+	if err != nil {
+		if link, e := f.root.Lstat(path.Join(f.sub, name)); e == nil && link.Mode()&fs.ModeSymlink != 0 {
+			return nil, 0, &Error{File: name, What: "is a link out of the folder, or to nothing", Err: err}
+		}
+		return nil, 0, unreadable(name, err)
+	}
+	file, err := f.root.Open(path.Join(f.sub, name))
+	if err != nil {
+		return nil, 0, unreadable(name, err)
+	}
+	return file, info.Size(), nil
+}
+
+// read reads a file of at most max bytes.
+func (f *folder) read(name string, max int64) ([]byte, error) {
+	file, _, err := f.open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, max+1))
+	if err != nil {
+		return nil, unreadable(name, err)
+	}
+	if int64(len(data)) > max {
+		return nil, wrong(name, "has more than the %d bytes that are allowed", max)
+	}
+	return data, nil
+}
+
+// Bounds of what is read whole, far above what is published.
+const (
+	maxConfig    = 4 << 20
+	maxIndex     = 64 << 20
+	maxTokenizer = 256 << 20
+	maxReadme    = 4 << 20
+)

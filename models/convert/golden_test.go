@@ -1,0 +1,232 @@
+//go:build cgo
+
+package convert_test
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/engine/llama"
+	"github.com/bise-sh/bise/models/convert"
+	"github.com/bise-sh/bise/safetensors"
+)
+
+const fixtures = "../../../shared/fixtures"
+
+// What transformers answers with the same weights in float32, and how far an
+// answer may be from it: see the README of the fixtures.
+const (
+	textError    = 5e-5
+	pictureError = 3e-2
+)
+
+// golden reads an answer.
+func golden(t *testing.T, model, name string) map[string][]float64 {
+	t.Helper()
+	path := filepath.Join(fixtures, "models", model, name)
+	file, err := safetensors.Read(path)
+	if err != nil {
+		t.Skip("no fixtures at hand: ", err)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string][]float64{}
+	for _, tensor := range file.Tensors {
+		raw := data[tensor.Offset : tensor.Offset+tensor.Size()]
+		for ; len(raw) > 0; raw = raw[tensor.Type.Size():] {
+			if tensor.Type == safetensors.I64 {
+				out[tensor.Name] = append(out[tensor.Name], float64(int64(binary.LittleEndian.Uint64(raw))))
+			} else {
+				out[tensor.Name] = append(out[tensor.Name], float64(math.Float32frombits(binary.LittleEndian.Uint32(raw))))
+			}
+		}
+	}
+	return out
+}
+
+func ids(v []float64) []int32 {
+	out := make([]int32, len(v))
+	for i, x := range v {
+		out[i] = int32(x)
+	}
+	return out
+}
+
+// open converts a folder to F32 and opens what comes out, with the adapters given.
+func open(t *testing.T, dir string, adapters ...engine.Adapter) *llama.Engine {
+	t.Helper()
+	r, err := convert.Convert(t.Context(), filepath.Join(fixtures, "models", dir), convert.Options{
+		Output: filepath.Join(t.TempDir(), "model.gguf"), Type: convert.F32,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	no := false
+	o := engine.LoadOptions{KVType: "f32", FlashAttn: &no, Threads: 1, Adapters: adapters}
+	if len(r.Files) > 1 {
+		o.Projector = r.Files[1]
+	}
+	e, err := llama.Open(t.Context(), r.Files[0], o, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { e.Close() })
+	return e
+}
+
+func within(t *testing.T, what string, got []float32, want []float64, most float64) {
+	t.Helper()
+	if len(got) != len(want) || len(got) == 0 {
+		t.Fatalf("%s: there are %d numbers, want %d", what, len(got), len(want))
+	}
+	worst := 0.0
+	for i := range got {
+		worst = max(worst, math.Abs(float64(got[i])-want[i]))
+	}
+	t.Logf("%s: the largest error is %.2g", what, worst)
+	if !(worst <= most) {
+		t.Errorf("%s: off by %g, and %g is allowed", what, worst, most)
+	}
+}
+
+// answers compares logits and the greedy continuation.
+func answers(t *testing.T, e *llama.Engine, want map[string][]float64) {
+	t.Helper()
+	tokens := ids(want["input_ids"])
+	rows, _, err := e.Logits(t.Context(), tokens)
+	if err != nil {
+		t.Fatal(err)
+	}
+	within(t, "logits", slices.Concat(rows...), want["logits"], textError)
+	greedy, n := 0.0, len(want["greedy"])
+	var got []int32
+	for ev, err := range e.Complete(t.Context(), engine.CompletionRequest{
+		Tokens: tokens, Sampling: engine.Sampling{Temperature: &greedy, MaxTokens: &n, MinTokens: n, Logprobs: true},
+	}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d, ok := ev.(engine.TextDelta); ok {
+			for _, l := range d.Logprobs {
+				got = append(got, l.ID)
+			}
+		}
+	}
+	if !slices.Equal(got, ids(want["greedy"])) {
+		t.Errorf("the continuation is %v, want %v", got, ids(want["greedy"]))
+	}
+}
+
+func TestGoldenText(t *testing.T) {
+	for _, dir := range []string{
+		"mistral-7b-v0.1/hf", "mistral-7b-v0.1/native", "mathstral-7b/native", "nemo-12b/hf", "nemo-12b/native",
+		"ministral-8b/native", "mixtral-8x7b/hf", "mixtral-8x7b/native", "codestral-mamba-7b/hf", "codestral-mamba-7b/native",
+	} {
+		t.Run(dir, func(t *testing.T) {
+			want := golden(t, filepath.Dir(dir), "golden.safetensors")
+			answers(t, open(t, dir), want)
+		})
+	}
+}
+
+func TestGoldenPictures(t *testing.T) {
+	for _, x := range []struct{ dir, golden string }{
+		{"pixtral-12b/hf", "golden"},
+		{"pixtral-12b/native", "golden"},
+		{"small-3.1-24b/hf", "golden"},
+		{"small-3.1-24b/native", "golden"},
+		{"ministral-3-3b/hf", "golden"},
+		{"ministral-3-3b/native", "golden"},
+		{"ministral-3-3b/hf-fp8", "golden-fp8"},
+	} {
+		t.Run(x.dir, func(t *testing.T) {
+			want := golden(t, filepath.Dir(x.dir), x.golden+".safetensors")
+			e := open(t, x.dir)
+			if !e.Info().Can.Vision {
+				t.Fatal("the model does not see")
+			}
+			// A picture that has to be resized says nothing of the converter: the
+			// reference leaves overshooting pixels as they are.
+			sees(t, e, want)
+		})
+	}
+}
+
+// sees compares what is made of a picture, the logits around it, and the greedy
+// continuation. Where two tokens are closer to each other than the picture's
+// approximations make them, either will do.
+func sees(t *testing.T, e *llama.Engine, want map[string][]float64) {
+	t.Helper()
+	file, err := os.ReadFile(filepath.Join(fixtures, "cases", "exact_224x112.png"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	url := "data:image/png;base64," + base64.StdEncoding.EncodeToString(file)
+	tokens := ids(want["input_ids"])
+	rows, vectors, err := e.Logits(t.Context(), tokens, url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	within(t, "picture", slices.Concat(vectors...), want["image_embeds"], pictureError)
+	within(t, "logits", slices.Concat(rows...), want["logits"], pictureError)
+	for i, next := range ids(want["greedy"]) {
+		last := rows[len(rows)-1]
+		if behind := slices.Max(last) - last[next]; behind > 2*pictureError {
+			t.Fatalf("token %d of the continuation is %d, and %d is %g behind", i, slices.Index(last, slices.Max(last)), next, behind)
+		} else if behind > 0 {
+			t.Logf("token %d of the continuation is %g behind another", i, behind)
+		}
+		tokens = append(tokens, next)
+		if rows, _, err = e.Logits(t.Context(), tokens, url); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestGoldenEmbedding(t *testing.T) {
+	want := golden(t, "e5-mistral-7b", "golden.safetensors")
+	e := open(t, "e5-mistral-7b/hf")
+	got, err := e.EmbedTokens(t.Context(), ids(want["input_ids"]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var dot, a, b float64
+	for i, x := range want["embedding"] {
+		y := float64(got[i])
+		dot, a, b = dot+x*y, a+x*x, b+y*y
+	}
+	if cosine := dot / math.Sqrt(a*b); !(cosine >= 0.999999) {
+		t.Errorf("the cosine is %.9f", cosine)
+	}
+	// The text that the reference was given ends with the token that is added here.
+	tokens, err := e.Embed(t.Context(), engine.EmbedRequest{Input: []string{"query: how strong is the mistral?"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(want["input_ids"]); tokens.Usage.PromptTokens != n {
+		t.Errorf("the text has %d tokens, want %d", tokens.Usage.PromptTokens, n)
+	}
+	within(t, "embedding of the text", tokens.Vectors[0], want["embedding"], 1e-5)
+}
+
+func TestGoldenAdapter(t *testing.T) {
+	want := golden(t, "lora", "golden.safetensors")
+	base := filepath.Join(fixtures, "models", "mistral-7b-v0.1", "hf")
+	plain := golden(t, "mistral-7b-v0.1", "golden.safetensors")
+	path := filepath.Join(t.TempDir(), "lora.gguf")
+	if _, err := convert.Convert(t.Context(), filepath.Join(fixtures, "models", "lora", "adapter"), convert.Options{Output: path, Base: base}); err != nil {
+		t.Fatal(err)
+	}
+	if slices.Equal(want["logits"], plain["logits"]) {
+		t.Fatal("the adapter changes nothing, so this proves nothing")
+	}
+	answers(t, open(t, "mistral-7b-v0.1/hf", engine.Adapter{Path: path, Scale: 1}), want)
+}

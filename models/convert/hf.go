@@ -1,0 +1,281 @@
+package convert
+
+import "encoding/json"
+
+// hfConfig is config.json of transformers, as far as it matters. Null and missing
+// are the same.
+type hfConfig struct {
+	hfText
+	Classes []string  `json:"architectures"`
+	Text    *hfText   `json:"text_config"`
+	Vision  *hfVision `json:"vision_config"`
+
+	Merge         *float64 `json:"spatial_merge_size"`
+	ProjectorBias *bool    `json:"multimodal_projector_bias"`
+	FeatureLayer  *float64 `json:"vision_feature_layer"`
+	Features      string   `json:"vision_feature_select_strategy"`
+}
+
+// hfText are the keys of a text model, at the top or in text_config.
+type hfText struct {
+	Type       string          `json:"model_type"`
+	Vocab      *float64        `json:"vocab_size"`
+	Width      *float64        `json:"hidden_size"`
+	Hidden     *float64        `json:"intermediate_size"`
+	Layers     *float64        `json:"num_hidden_layers"`
+	Heads      *float64        `json:"num_attention_heads"`
+	KVHeads    *float64        `json:"num_key_value_heads"`
+	HeadWidth  *float64        `json:"head_dim"`
+	Eps        *float64        `json:"rms_norm_eps"`
+	Theta      *float64        `json:"rope_theta"`
+	Rope       *hfRope         `json:"rope_parameters"`
+	Scaling    *hfRope         `json:"rope_scaling"`
+	Context    *float64        `json:"max_position_embeddings"`
+	Window     json.RawMessage `json:"sliding_window"`
+	Activation string          `json:"hidden_act"`
+	Tied       *bool           `json:"tie_word_embeddings"`
+	Partial    *float64        `json:"partial_rotary_factor"`
+
+	Experts *float64 `json:"num_local_experts"`
+	Used    *float64 `json:"num_experts_per_tok"`
+
+	MambaEps *float64 `json:"layer_norm_epsilon"`
+	Groups   *float64 `json:"n_groups"`
+}
+
+type hfRope struct {
+	Type        string   `json:"rope_type"`
+	OldType     string   `json:"type"`
+	Theta       *float64 `json:"rope_theta"`
+	Factor      *float64 `json:"factor"`
+	Original    *float64 `json:"original_max_position_embeddings"`
+	BetaFast    *float64 `json:"beta_fast"`
+	BetaSlow    *float64 `json:"beta_slow"`
+	Scale       *float64 `json:"mscale"`
+	ScaleAll    *float64 `json:"mscale_all_dim"`
+	Attention   *float64 `json:"attention_factor"`
+	Temperature *float64 `json:"llama_4_scaling_beta"`
+}
+
+type hfVision struct {
+	Type     string   `json:"model_type"`
+	Width    *float64 `json:"hidden_size"`
+	Hidden   *float64 `json:"intermediate_size"`
+	Layers   *float64 `json:"num_hidden_layers"`
+	Heads    *float64 `json:"num_attention_heads"`
+	Patch    *float64 `json:"patch_size"`
+	Side     *float64 `json:"image_size"`
+	Channels *float64 `json:"num_channels"`
+	Theta    *float64 `json:"rope_theta"`
+	Rope     *hfRope  `json:"rope_parameters"`
+}
+
+// hfDefaults are the values that transformers' classes give to keys that are not
+// there. A zero is none.
+type hfDefaults struct {
+	vocab, width, hidden, layers, heads, kvHeads, headWidth, context int64
+	eps, theta                                                       float64
+}
+
+var hfDefault = map[string]hfDefaults{
+	"mistral":    {32000, 4096, 14336, 32, 32, 8, 0, 131072, 1e-6, 1e4},
+	"mixtral":    {32000, 4096, 14336, 32, 32, 8, 0, 131072, 1e-5, 1e6},
+	"ministral3": {131072, 4096, 14336, 34, 32, 8, 128, 262144, 1e-5, 1e6},
+	"llama":      {32000, 4096, 11008, 32, 32, 0, 0, 2048, 1e-6, 1e4},
+	"mamba2":     {32768, 4096, 0, 64, 0, 0, 0, 0, 1e-5, 0},
+}
+
+// readHF reads config.json.
+func readHF(f *folder) (*model, error) {
+	const file = "config.json"
+	data, err := f.read(file, maxConfig)
+	if err != nil {
+		return nil, err
+	}
+	return parseHF(file, data)
+}
+
+func parseHF(file string, data []byte) (*model, error) {
+	var c hfConfig
+	if err := decodeConfig(file, data, &c); err != nil {
+		return nil, err
+	}
+	if len(c.Classes) == 0 {
+		return nil, wrong(file, "does not say which architecture the model has")
+	}
+	m := &model{file: file, class: c.Classes[0], arch: "llama"}
+	r := &reader{file: file}
+	text, kind := &c.hfText, ""
+	switch m.class {
+	case "MistralForCausalLM", "MistralModel":
+		kind = "mistral"
+	case "MixtralForCausalLM":
+		kind = "mixtral"
+	case "LlamaForCausalLM":
+		kind = "llama"
+	case "Ministral3ForCausalLM":
+		kind = "ministral3"
+	case "Mamba2ForCausalLM":
+		kind = "mamba2"
+	case "LlavaForConditionalGeneration", "Mistral3ForConditionalGeneration":
+		if c.Text == nil {
+			return nil, wrong(file, "has no text_config")
+		}
+		text, kind = c.Text, c.Text.Type
+		if text.Tied == nil {
+			text.Tied = c.Tied
+		}
+	default:
+		return nil, unsupported(file, "is of a %s, which cannot be converted", m.class)
+	}
+	if _, ok := hfDefault[kind]; !ok || c.Text != nil && kind == "mamba2" {
+		return nil, unsupported(file, "is of a %s with a text model of type %q, which cannot be converted", m.class, kind)
+	}
+	m.embeds = m.class == "MistralModel"
+	if kind == "mamba2" {
+		m.hfMamba(r, text)
+	} else {
+		m.hfText(r, text, kind)
+	}
+	if c.Vision != nil && c.Text != nil {
+		m.hfVision(r, &c)
+	}
+	m.check(r)
+	return m, r.err
+}
+
+func (m *model) hfText(r *reader, t *hfText, kind string) {
+	d := hfDefault[kind]
+	m.vocab = r.count("vocab_size", t.Vocab, d.vocab)
+	m.width = r.count("hidden_size", t.Width, d.width)
+	m.hidden = r.count("intermediate_size", t.Hidden, d.hidden)
+	m.layers = r.count("num_hidden_layers", t.Layers, d.layers)
+	m.heads = r.count("num_attention_heads", t.Heads, d.heads)
+	if d.kvHeads == 0 {
+		d.kvHeads = m.heads
+	}
+	m.kvHeads = r.count("num_key_value_heads", t.KVHeads, d.kvHeads)
+	if d.headWidth == 0 {
+		d.headWidth = max(1, m.width/m.heads)
+	}
+	m.headWidth = r.count("head_dim", t.HeadWidth, d.headWidth)
+	m.context = r.count("max_position_embeddings", t.Context, d.context)
+	m.eps = r.positive("rms_norm_eps", t.Eps, d.eps)
+	m.tied = t.Tied
+	if kind == "mixtral" {
+		m.experts = r.count("num_local_experts", t.Experts, 8)
+		m.used = r.count("num_experts_per_tok", t.Used, 2)
+	}
+	if t.Activation != "" && t.Activation != "silu" {
+		r.fail("has the activation %q, which llama.cpp does not have for this model", t.Activation)
+	}
+	if t.Partial != nil && *t.Partial != 1 {
+		r.fail("rotates only %v of a head, which llama.cpp does not do for this model", *t.Partial)
+	}
+	m.slidingWindow(t.Window)
+	m.hfRope(r, t, d.theta)
+}
+
+func (m *model) hfRope(r *reader, t *hfText, theta float64) {
+	rope := &hfRope{}
+	for _, of := range []*hfRope{t.Scaling, t.Rope} {
+		if of != nil {
+			rope = of
+		}
+	}
+	if t.Theta == nil {
+		t.Theta = rope.Theta
+	}
+	m.theta = r.positive("rope_theta", t.Theta, theta)
+	kind := rope.Type
+	if kind == "" {
+		kind = rope.OldType
+	}
+	if rope.Temperature != nil && *rope.Temperature != 0 {
+		m.temperature = r.positive("llama_4_scaling_beta", rope.Temperature, 0)
+		m.temperatureFrom = r.count("original_max_position_embeddings", rope.Original, 0)
+	}
+	switch kind {
+	case "", "default":
+	case "linear":
+		m.linear = r.positive("the factor of rope scaling", rope.Factor, 0)
+	case "yarn":
+		y := &yarn{
+			factor:   r.positive("the factor of YaRN", rope.Factor, 0),
+			original: r.count("original_max_position_embeddings", rope.Original, 0),
+			betaFast: r.positive("beta_fast", rope.BetaFast, 32),
+			betaSlow: r.positive("beta_slow", rope.BetaSlow, 1),
+		}
+		// transformers divides the scale of mscale by that of mscale_all_dim, where
+		// both are there; llama.cpp takes the first for 1.
+		if rope.Scale != nil && rope.ScaleAll != nil && *rope.Scale != 0 && *rope.ScaleAll != 0 {
+			if *rope.Scale != 1 {
+				r.fail("has an mscale of %v, and llama.cpp runs only 1", *rope.Scale)
+			}
+			y.logMultiplier = r.positive("mscale_all_dim", rope.ScaleAll, 0)
+		}
+		if rope.Attention != nil {
+			r.fail("has an attention_factor, which llama.cpp does not have for this model")
+		}
+		m.yarn = y
+	default:
+		r.fail("has rope scaling of type %q, which cannot be converted", kind)
+	}
+}
+
+func (m *model) hfMamba(r *reader, t *hfText) {
+	d := hfDefault["mamba2"]
+	m.mamba, m.arch = true, "mamba2"
+	m.vocab = r.count("vocab_size", t.Vocab, d.vocab)
+	m.width = r.count("hidden_size", t.Width, d.width)
+	m.layers = r.count("num_hidden_layers", t.Layers, d.layers)
+	m.groups = r.count("n_groups", t.Groups, 8)
+	m.eps = r.positive("layer_norm_epsilon", t.MambaEps, d.eps)
+	m.tied = t.Tied
+}
+
+func (m *model) hfVision(r *reader, c *hfConfig) {
+	v := c.Vision
+	if v.Type != "" && v.Type != "pixtral" {
+		r.fail("has a vision tower of type %q, and only pixtral can be converted", v.Type)
+	}
+	if c.FeatureLayer != nil && *c.FeatureLayer != -1 || c.Features != "" && c.Features != "full" {
+		r.fail("takes what its vision tower sees from elsewhere than the end, which llama.cpp does not do")
+	}
+	if v.Theta == nil && v.Rope != nil {
+		v.Theta = v.Rope.Theta
+	}
+	m.vision = &vision{
+		layers:   r.count("num_hidden_layers of vision", v.Layers, 24),
+		width:    r.count("hidden_size of vision", v.Width, 1024),
+		heads:    r.count("num_attention_heads of vision", v.Heads, 16),
+		hidden:   r.count("intermediate_size of vision", v.Hidden, 4096),
+		patch:    r.count("patch_size", v.Patch, 16),
+		side:     r.count("image_size", v.Side, 1024),
+		channels: r.count("num_channels", v.Channels, 3),
+		theta:    r.positive("rope_theta of vision", v.Theta, 1e4),
+		merge:    1,
+		bias:     c.ProjectorBias,
+	}
+	if m.class == "Mistral3ForConditionalGeneration" {
+		m.vision.merge = r.count("spatial_merge_size", c.Merge, 2)
+		m.vision.norm = true
+	}
+}
+
+// slidingWindow reads a window of attention: a number, null, or a list with one
+// or the other for each layer of a pattern.
+func (m *model) slidingWindow(data json.RawMessage) {
+	var one float64
+	var list []*float64
+	switch {
+	case json.Unmarshal(data, &one) == nil:
+		m.window = int64(min(max(one, 0), maxCount))
+	case json.Unmarshal(data, &list) == nil:
+		for _, w := range list {
+			if w != nil {
+				m.window = max(m.window, int64(min(max(*w, 0), maxCount)))
+			}
+		}
+	}
+}

@@ -1,0 +1,113 @@
+package convert
+
+import (
+	"fmt"
+
+	"github.com/bise-sh/bise/safetensors"
+)
+
+const fp8 = safetensors.F8E4M3
+
+// Layout is one of the two ways in which Mistral publishes weights.
+type Layout string
+
+const (
+	Auto   Layout = ""       // the one that is there; of two, Hugging Face's
+	HF     Layout = "hf"     // config.json and model*.safetensors
+	Native Layout = "native" // params.json and consolidated*.safetensors, Mistral's own
+)
+
+// naming is how a layout calls tensors. Both tables are from llama.cpp's name to
+// the layout's, without ".weight".
+type naming struct {
+	permuted  bool // rows of queries and keys are half a head apart
+	embedding string
+	norm      string
+	output    []string
+	layer     string // with the number of the layer
+	block     map[string]string
+	gates     []string // the choice of experts, below the layer
+	expert    []string // with the number of the expert
+
+	tower  string
+	vision map[string]string // below a layer of the tower
+	adapt  map[string]string
+}
+
+// namingOf is a layout's, for the tensors that are there: transformers' have had
+// several prefixes.
+func namingOf(l Layout, w *weights) naming {
+	if l == Native {
+		return nativeNames
+	}
+	n := hfNames
+	for _, prefix := range []string{"model.", "", "language_model.model.", "model.language_model."} {
+		if w.has(prefix + n.embedding + ".weight") {
+			n.embedding, n.norm, n.layer = prefix+n.embedding, prefix+n.norm, prefix+n.layer
+			break
+		}
+	}
+	if w.has("model.vision_tower.patch_conv.weight") {
+		n.tower = "model." + n.tower
+		adapt := map[string]string{}
+		for k, v := range n.adapt {
+			adapt[k] = "model." + v
+		}
+		n.adapt = adapt
+	}
+	return n
+}
+
+var hfNames = naming{
+	permuted:  true,
+	embedding: "embed_tokens",
+	norm:      "norm",
+	output:    []string{"lm_head.weight", "language_model.lm_head.weight"},
+	layer:     "layers.%d.",
+	block: map[string]string{
+		"attn_norm": "input_layernorm", "attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj", "attn_v": "self_attn.v_proj",
+		"attn_output": "self_attn.o_proj", "ffn_norm": "post_attention_layernorm",
+		"ffn_gate": "mlp.gate_proj", "ffn_down": "mlp.down_proj", "ffn_up": "mlp.up_proj",
+	},
+	gates:  []string{"block_sparse_moe.gate.weight", "mlp.gate.weight"},
+	expert: []string{"block_sparse_moe.experts.%d.", "mlp.experts.%d."},
+	tower:  "vision_tower.",
+	vision: map[string]string{
+		"ln1": "attention_norm", "attn_q": "attention.q_proj", "attn_k": "attention.k_proj", "attn_v": "attention.v_proj", "attn_out": "attention.o_proj",
+		"ln2": "ffn_norm", "ffn_gate": "feed_forward.gate_proj", "ffn_down": "feed_forward.down_proj", "ffn_up": "feed_forward.up_proj",
+	},
+	adapt: map[string]string{
+		"mm.1": "multi_modal_projector.linear_1", "mm.2": "multi_modal_projector.linear_2",
+		"mm.input_norm": "multi_modal_projector.norm", "mm.patch_merger": "multi_modal_projector.patch_merger.merging_layer",
+	},
+}
+
+var nativeNames = naming{
+	embedding: "tok_embeddings",
+	norm:      "norm",
+	output:    []string{"output.weight"},
+	layer:     "layers.%d.",
+	block: map[string]string{
+		"attn_norm": "attention_norm", "attn_q": "attention.wq", "attn_k": "attention.wk", "attn_v": "attention.wv",
+		"attn_output": "attention.wo", "ffn_norm": "ffn_norm",
+		"ffn_gate": "feed_forward.w1", "ffn_down": "feed_forward.w2", "ffn_up": "feed_forward.w3",
+	},
+	gates:  []string{"feed_forward.gate.weight", "block_sparse_moe.gate.weight"},
+	expert: []string{"feed_forward.experts.%d."},
+	tower:  "vision_encoder.",
+	vision: map[string]string{
+		"ln1": "attention_norm", "attn_q": "attention.wq", "attn_k": "attention.wk", "attn_v": "attention.wv", "attn_out": "attention.wo",
+		"ln2": "ffn_norm", "ffn_gate": "feed_forward.w1", "ffn_down": "feed_forward.w2", "ffn_up": "feed_forward.w3",
+	},
+	adapt: map[string]string{
+		"mm.1": "vision_language_adapter.w_in", "mm.2": "vision_language_adapter.w_out",
+		"mm.input_norm": "pre_mm_projector_norm", "mm.patch_merger": "patch_merger.merging_layer",
+	},
+}
+
+// expertPart is how the matrices of an expert are called, in either layout, and
+// what they are: w1 gates, w2 comes down, w3 goes up.
+var expertPart = map[string]string{"ffn_gate": "w1.weight", "ffn_down": "w2.weight", "ffn_up": "w3.weight"}
+
+// at is the beginning of a layer's names.
+func (n *naming) at(layer int64) string { return fmt.Sprintf(n.layer, layer) }

@@ -1,0 +1,187 @@
+package convert
+
+import (
+	"bytes"
+	"encoding/json"
+)
+
+// nativeConfig is params.json, the configuration of Mistral's own layout. Null and
+// missing are the same.
+type nativeConfig struct {
+	Type      string          `json:"model_type"` // "mamba", else nothing
+	Width     *float64        `json:"dim"`
+	Layers    *float64        `json:"n_layers"`
+	Heads     *float64        `json:"n_heads"`
+	KVHeads   *float64        `json:"n_kv_heads"`
+	HeadWidth *float64        `json:"head_dim"`
+	Hidden    *float64        `json:"hidden_dim"`
+	Eps       *float64        `json:"norm_eps"`
+	Vocab     *float64        `json:"vocab_size"`
+	Theta     *float64        `json:"rope_theta"`
+	Window    json.RawMessage `json:"sliding_window"`
+	Windows   json.RawMessage `json:"_sliding_window"`
+	Context   *float64        `json:"max_position_embeddings"`
+	Sequence  *float64        `json:"max_seq_len"`
+	Tied      *bool           `json:"tied_embeddings"`
+
+	Experts *struct {
+		All  *float64 `json:"num_experts"`
+		Used *float64 `json:"num_experts_per_tok"`
+	} `json:"moe"`
+	Yarn *struct {
+		Factor   *float64 `json:"factor"`
+		Original *float64 `json:"original_max_position_embeddings"`
+		Alpha    *float64 `json:"alpha"` // beta_slow elsewhere
+		Beta     *float64 `json:"beta"`  // beta_fast
+		Scale    bool     `json:"apply_scale"`
+	} `json:"yarn"`
+	Temperature *struct {
+		Beta     *float64 `json:"beta"`
+		Original *float64 `json:"original_max_position_embeddings"`
+	} `json:"llama_4_scaling"`
+
+	// MLA marks Large 3 and Small 4.
+	MLA *float64 `json:"kv_lora_rank"`
+	// Audio has the Voxtrals' encoder.
+	Audio json.RawMessage `json:"multimodal"`
+
+	// Of Mamba.
+	Groups    *float64 `json:"n_groups"`
+	TiedMamba *bool    `json:"tie_embeddings"`
+	Multiple  *float64 `json:"pad_vocab_size_multiple"`
+
+	Vision *struct {
+		Width    *float64 `json:"hidden_size"`
+		Channels *float64 `json:"num_channels"`
+		Side     *float64 `json:"image_size"`
+		MaxSide  *float64 `json:"max_image_size"`
+		Patch    *float64 `json:"patch_size"`
+		Theta    *float64 `json:"rope_theta"`
+		Hidden   *float64 `json:"intermediate_size"`
+		Layers   *float64 `json:"num_hidden_layers"`
+		Heads    *float64 `json:"num_attention_heads"`
+		Bias     *bool    `json:"adapter_bias"`
+		Merge    *float64 `json:"spatial_merge_size"`
+		Norm     bool     `json:"add_pre_mm_projector_layer_norm"`
+		Join     string   `json:"mm_projector_id"`
+	} `json:"vision_encoder"`
+}
+
+// readNative reads params.json.
+func readNative(f *folder) (*model, error) {
+	const file = "params.json"
+	data, err := f.read(file, maxConfig)
+	if err != nil {
+		return nil, err
+	}
+	return parseNative(file, data)
+}
+
+func parseNative(file string, data []byte) (*model, error) {
+	var c nativeConfig
+	if err := decodeConfig(file, data, &c); err != nil {
+		return nil, err
+	}
+	r := &reader{file: file}
+	m := &model{
+		file: file, class: file, arch: "llama",
+		width:  r.count("dim", c.Width, 0),
+		layers: r.count("n_layers", c.Layers, 0),
+		vocab:  r.count("vocab_size", c.Vocab, 0),
+		eps:    r.positive("norm_eps", c.Eps, 1e-5),
+		tied:   c.Tied,
+	}
+	switch {
+	case c.MLA != nil:
+		return nil, unsupported(file, "is of a model with latent attention, as Large 3 and Small 4 have it, which cannot be converted")
+	case len(c.Audio) > 0 && !bytes.Equal(c.Audio, []byte("null")):
+		return nil, unsupported(file, "is of a model that hears, which cannot be converted")
+	case c.Type == "mamba":
+		m.mamba, m.arch, m.tied = true, "mamba2", c.TiedMamba
+		m.groups = r.count("n_groups", c.Groups, 8)
+		// Rows of the embedding come in multiples; the last may stand for nothing.
+		if n := r.count("pad_vocab_size_multiple", c.Multiple, 1); n > 1 {
+			m.vocab, m.padded = (m.vocab+n-1)/n*n, n-1
+		}
+	case c.Type != "":
+		return nil, unsupported(file, "is of a model of type %q, which cannot be converted", c.Type)
+	default:
+		m.nativeText(r, &c)
+		m.nativeVision(r, &c)
+	}
+	m.check(r)
+	return m, r.err
+}
+
+func (m *model) nativeText(r *reader, c *nativeConfig) {
+	m.heads = r.count("n_heads", c.Heads, 0)
+	m.kvHeads = r.count("n_kv_heads", c.KVHeads, m.heads)
+	m.headWidth = r.count("head_dim", c.HeadWidth, max(1, m.width/m.heads))
+	m.hidden = r.count("hidden_dim", c.Hidden, 0)
+	window := c.Window
+	if len(window) == 0 {
+		window = c.Windows
+	}
+	m.slidingWindow(window)
+	// Files without it are of models with 1e6, but for the first one of all, which
+	// says instead that its window is one number.
+	theta := 1e6
+	var one float64
+	if json.Unmarshal(window, &one) == nil && one > 0 {
+		theta = 1e4
+	}
+	m.theta = r.positive("rope_theta", c.Theta, theta)
+	for _, v := range []*float64{c.Sequence, c.Context} {
+		if v != nil {
+			m.context = r.count("the length of the context", v, 0)
+		}
+	}
+	if c.Experts != nil {
+		m.experts = r.count("moe.num_experts", c.Experts.All, 0)
+		m.used = r.count("moe.num_experts_per_tok", c.Experts.Used, 0)
+	}
+	if y := c.Yarn; y != nil {
+		m.yarn = &yarn{
+			factor:   r.positive("yarn.factor", y.Factor, 0),
+			original: r.count("yarn.original_max_position_embeddings", y.Original, 0),
+			betaFast: r.positive("yarn.beta", y.Beta, 32),
+			betaSlow: r.positive("yarn.alpha", y.Alpha, 1),
+		}
+		if !y.Scale {
+			m.yarn.logMultiplier = 1
+		}
+	}
+	if t := c.Temperature; t != nil {
+		m.temperature = r.positive("llama_4_scaling.beta", t.Beta, 0)
+		m.temperatureFrom = r.count("llama_4_scaling.original_max_position_embeddings", t.Original, 0)
+	}
+}
+
+func (m *model) nativeVision(r *reader, c *nativeConfig) {
+	v := c.Vision
+	if v == nil {
+		return
+	}
+	if v.MaxSide == nil {
+		v.MaxSide = v.Side
+	}
+	m.vision = &vision{
+		layers:   r.count("num_hidden_layers of vision_encoder", v.Layers, 0),
+		width:    r.count("hidden_size of vision_encoder", v.Width, 0),
+		heads:    r.count("num_attention_heads of vision_encoder", v.Heads, 0),
+		hidden:   r.count("intermediate_size of vision_encoder", v.Hidden, 0),
+		patch:    r.count("patch_size of vision_encoder", v.Patch, 0),
+		side:     r.count("image_size of vision_encoder", v.MaxSide, 0),
+		channels: r.count("num_channels of vision_encoder", v.Channels, 3),
+		theta:    r.positive("rope_theta of vision_encoder", v.Theta, 1e4),
+		merge:    1,
+		norm:     v.Norm,
+		bias:     v.Bias,
+	}
+	switch {
+	case v.Join == "patch_merge":
+		m.vision.merge = r.count("spatial_merge_size of vision_encoder", v.Merge, 2)
+	case v.Join != "" || v.Merge != nil && *v.Merge > 1:
+		r.fail("joins pictures to text by %q, which is unknown", v.Join)
+	}
+}

@@ -1,0 +1,451 @@
+package convert
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/bise-sh/bise/engine/prompt"
+	"github.com/bise-sh/bise/engine/tokenizer"
+	"github.com/bise-sh/bise/gguf"
+)
+
+// Types of tokens: enum llama_token_type of llama.h.
+const (
+	normal  = 1
+	unknown = 2
+	control = 3
+	own     = 4 // user-defined
+	unused  = 5
+	byteful = 6
+)
+
+// A vocabulary is what a tokenizer's files say, in the form of GGUF.
+type vocabulary struct {
+	file   string // that it was read from
+	tekken bool   // else SentencePiece
+	tokens []string
+	types  []int32
+	scores []float32 // of SentencePiece
+	merges []string  // of Tekken
+
+	bos, eos, unk, pad int32 // -1 for none
+	noPrefix           bool  // of SentencePiece: no space is put in front of text
+
+	version  string // of the prompt format, where the files say it
+	settings string // model_settings_builder of tekken.json
+	grown    bool   // fine-tuning has added tokens
+}
+
+// numbered is a SentencePiece file that says its version.
+var numbered = regexp.MustCompile(`^tokenizer\.model\.v(\d{1,3})(m\d{1,3})?$`)
+
+// readVocabulary reads the tokenizer that lies in a folder: Mistral's own files
+// first, which say their version.
+func readVocabulary(f *folder) (*vocabulary, error) {
+	names, err := f.names()
+	if err != nil {
+		return nil, err
+	}
+	var v *vocabulary
+	switch name, version := newest(names); {
+	case slices.Contains(names, "tekken.json"):
+		v, err = readTekken(f, "tekken.json")
+	case name != "":
+		if v, err = readSentencePiece(f, name); err == nil {
+			v.version = version
+		}
+	case slices.Contains(names, "tokenizer.model"):
+		v, err = readSentencePiece(f, "tokenizer.model")
+	case slices.Contains(names, "tokenizer.json"):
+		v, err = readTokenizerJSON(f, "tokenizer.json")
+	default:
+		e := wrong(f.path, "has no tokenizer")
+		e.Advice = "Put tekken.json, tokenizer.model or tokenizer.json beside the weights."
+		return nil, e
+	}
+	if err != nil {
+		return nil, err
+	}
+	if v.file == "tokenizer.model" {
+		if err := v.added(f); err != nil {
+			return nil, err
+		}
+	}
+	return v, nil
+}
+
+// newest is the SentencePiece file with the highest version, and that version.
+func newest(names []string) (name, version string) {
+	best := -1
+	for _, n := range names {
+		m := numbered.FindStringSubmatch(n)
+		if m == nil {
+			continue
+		}
+		if i, _ := strconv.Atoi(m[1]); i > best {
+			best, name, version = i, n, "v"+m[1]
+		}
+	}
+	return name, version
+}
+
+func readTekken(f *folder, name string) (*vocabulary, error) {
+	data, err := f.read(name, maxTokenizer)
+	if err != nil {
+		return nil, err
+	}
+	file, err := tokenizer.ReadTekken(bytes.NewReader(data))
+	if err == nil {
+		_, err = file.Tokenizer() // what cannot be used is told here, not by the result
+	}
+	if err != nil {
+		return nil, wrong(name, "cannot be used: %v", err)
+	}
+	v := tekkenVocabulary(name, file.Special, file.Texts)
+	v.version = file.PromptVersion()
+	if len(file.Settings) > 0 {
+		var b bytes.Buffer
+		if err := json.Compact(&b, file.Settings); err != nil {
+			return nil, wrong(name, "has settings that cannot be read: %v", err)
+		}
+		v.settings = b.String()
+	}
+	return v, nil
+}
+
+// tekkenVocabulary makes a vocabulary of special tokens and the texts of ranks.
+func tekkenVocabulary(file string, special []string, texts [][]byte) *vocabulary {
+	v := &vocabulary{file: file, tekken: true, pad: -1}
+	for _, name := range special {
+		v.add(name, control)
+	}
+	for _, text := range texts {
+		v.add(tokenizer.PieceText(text), normal)
+	}
+	v.merges = mergesOf(texts)
+	v.bos, v.eos, v.unk, v.pad = v.named("<s>"), v.named("</s>"), v.named("<unk>"), v.named("<pad>")
+	return v
+}
+
+func (v *vocabulary) add(token string, kind int32) {
+	v.tokens = append(v.tokens, token)
+	v.types = append(v.types, kind)
+}
+
+// named is the id of a control token, -1 for none.
+func (v *vocabulary) named(name string) int32 {
+	for id, t := range v.tokens {
+		if t == name && v.types[id] != normal {
+			return int32(id)
+		}
+	}
+	return -1
+}
+
+// mergesOf rebuilds the merges that ranks stand for: every way to cut a text into
+// two that are texts too, in the order of the ranks of the whole, the left part
+// and the right part.
+func mergesOf(texts [][]byte) []string {
+	ranks := make(map[string]int, len(texts))
+	pieces := make([]string, len(texts))
+	for rank, text := range texts {
+		ranks[string(text)] = rank
+		pieces[rank] = tokenizer.PieceText(text)
+	}
+	type pair struct{ left, right int }
+	var merges []string
+	var cuts []pair
+	for _, text := range texts {
+		cuts = cuts[:0]
+		for i := 1; i < len(text); i++ {
+			left, ok := ranks[string(text[:i])]
+			if !ok {
+				continue
+			}
+			if right, ok := ranks[string(text[i:])]; ok {
+				cuts = append(cuts, pair{left, right})
+			}
+		}
+		slices.SortFunc(cuts, func(a, b pair) int { return cmp.Or(cmp.Compare(a.left, b.left), cmp.Compare(a.right, b.right)) })
+		for _, c := range cuts {
+			merges = append(merges, pieces[c.left]+" "+pieces[c.right])
+		}
+	}
+	return merges
+}
+
+func readSentencePiece(f *folder, name string) (*vocabulary, error) {
+	data, err := f.read(name, maxTokenizer)
+	if err != nil {
+		return nil, err
+	}
+	file, err := tokenizer.ReadSentencePiece(data)
+	if err == nil {
+		_, err = file.Tokenizer()
+	}
+	if err != nil {
+		return nil, wrong(name, "cannot be used: %v", err)
+	}
+	v := &vocabulary{file: name, bos: file.BOS, eos: file.EOS, unk: file.Unknown, pad: file.Pad, noPrefix: !file.DummyPrefix()}
+	for _, p := range file.Pieces {
+		v.add(p.Text, p.Type)
+		v.scores = append(v.scores, p.Score)
+	}
+	return v, nil
+}
+
+// addedToken is a token that a tokenizer of transformers has beside its model.
+type addedToken struct {
+	ID      *int   `json:"id"` // in tokenizer.json; elsewhere it is the key
+	Content string `json:"content"`
+	Special bool   `json:"special"`
+}
+
+// added adds the tokens that fine-tuning has given to a SentencePiece vocabulary.
+func (v *vocabulary) added(f *folder) error {
+	more := map[int]addedToken{}
+	var config struct {
+		Decoder map[string]addedToken `json:"added_tokens_decoder"`
+	}
+	var ids map[string]int
+	for name, to := range map[string]any{"tokenizer_config.json": &config, "added_tokens.json": &ids} {
+		if !f.has(name) {
+			continue
+		}
+		data, err := f.read(name, maxTokenizer)
+		if err != nil {
+			return err
+		}
+		if err := decodeConfig(name, data, to); err != nil {
+			return err
+		}
+	}
+	for content, id := range ids {
+		more[id] = addedToken{Content: content}
+	}
+	for key, t := range config.Decoder {
+		id, err := strconv.Atoi(key)
+		if err != nil {
+			return wrong("tokenizer_config.json", "has an added token with the id %q", key)
+		}
+		more[id] = t
+	}
+	for _, id := range slices.Sorted(maps.Keys(more)) {
+		t := more[id]
+		switch {
+		case id < 0 || id > len(v.tokens):
+			return wrong(v.file, "has %d tokens, and the token %q that was added to it has the id %d", len(v.tokens), t.Content, id)
+		case id < len(v.tokens):
+			continue
+		case !utf8.ValidString(t.Content) || t.Content == "":
+			return wrong("tokenizer_config.json", "adds the token %q", t.Content)
+		}
+		kind := int32(own)
+		if t.Special {
+			kind = control
+		}
+		v.add(t.Content, kind)
+		v.scores = append(v.scores, -1000)
+		v.grown = true
+	}
+	return nil
+}
+
+// readTokenizerJSON reads a tokenizer of transformers that is Tekken's: special
+// tokens, then the 256 bytes in their order, then what they merge to.
+func readTokenizerJSON(f *folder, name string) (*vocabulary, error) {
+	data, err := f.read(name, maxTokenizer)
+	if err != nil {
+		return nil, err
+	}
+	return parseTokenizerJSON(name, data)
+}
+
+func parseTokenizerJSON(name string, data []byte) (*vocabulary, error) {
+	var doc struct {
+		Added []addedToken `json:"added_tokens"`
+		Model struct {
+			Type  string         `json:"type"`
+			Vocab map[string]int `json:"vocab"`
+		} `json:"model"`
+	}
+	if err := decodeConfig(name, data, &doc); err != nil {
+		return nil, err
+	}
+	tokens := map[int]string{}
+	for text, id := range doc.Model.Vocab {
+		if before, twice := tokens[id]; twice {
+			return nil, wrong(name, "gives the id %d to %q and to %q", id, min(before, text), max(before, text))
+		}
+		tokens[id] = text
+	}
+	special := map[int]bool{}
+	for _, t := range doc.Added {
+		if t.ID == nil {
+			return nil, wrong(name, "adds the token %q without an id", t.Content)
+		}
+		tokens[*t.ID] = t.Content
+		special[*t.ID] = t.Special
+	}
+	list := make([]string, len(tokens))
+	for id, text := range tokens {
+		if id < 0 || id >= len(list) {
+			return nil, wrong(name, "has %d tokens and an id of %d", len(list), id)
+		}
+		list[id] = text
+	}
+	first, ok := firstByte(list)
+	if !ok {
+		e := wrong(name, "is no vocabulary of Tekken")
+		e.Advice = "Put tekken.json or tokenizer.model beside it, from the model that this one was made of."
+		return nil, e
+	}
+	var texts [][]byte
+	end := first
+	for ; end < len(list); end++ {
+		if _, added := special[end]; added {
+			break
+		}
+		text, ok := bytesOf(list[end])
+		if !ok {
+			return nil, wrong(name, "has a token %q that is not written in bytes", list[end])
+		}
+		texts = append(texts, text)
+	}
+	v := tekkenVocabulary(name, list[:first], texts)
+	for id := end; id < len(list); id++ {
+		kind := int32(own)
+		if special[id] {
+			kind = control
+		}
+		v.add(list[id], kind)
+		v.grown = true
+	}
+	return v, nil
+}
+
+// firstByte finds where the 256 bytes begin.
+func firstByte(tokens []string) (int, bool) {
+	first := slices.Index(tokens, tokenizer.PieceText([]byte{0}))
+	if first < 0 || first+256 > len(tokens) {
+		return 0, false
+	}
+	for b := range 256 {
+		if tokens[first+b] != tokenizer.PieceText([]byte{byte(b)}) {
+			return 0, false
+		}
+	}
+	return first, true
+}
+
+// byteOf is the alphabet of [tokenizer.PieceText] backwards.
+var byteOf = func() map[rune]byte {
+	of := make(map[rune]byte, 256)
+	for b := range 256 {
+		r, _ := utf8.DecodeRuneInString(tokenizer.PieceText([]byte{byte(b)}))
+		of[r] = byte(b)
+	}
+	return of
+}()
+
+func bytesOf(piece string) ([]byte, bool) {
+	var text []byte
+	for _, r := range piece {
+		b, ok := byteOf[r]
+		if !ok {
+			return nil, false
+		}
+		text = append(text, b)
+	}
+	return text, len(text) > 0
+}
+
+// fit makes the vocabulary as large as the model's, or says that they do not
+// belong together.
+func (v *vocabulary) fit(m *model) error {
+	missing := m.vocab - int64(len(v.tokens))
+	may := m.padded
+	if v.grown {
+		may = 63 // embeddings that grew are often rounded up to a multiple of 64
+	}
+	if missing < 0 || missing > may {
+		e := wrong(v.file, "has %d tokens, and %s says vocab_size %d", len(v.tokens), m.file, m.vocab)
+		e.Advice = "Take the tokenizer that the weights were trained with."
+		return e
+	}
+	for range missing {
+		v.add(fmt.Sprintf("[PAD%d]", len(v.tokens)), unused)
+		if !v.tekken {
+			v.scores = append(v.scores, -1000)
+		}
+	}
+	return nil
+}
+
+// has reports whether there is a control token of a name.
+func (v *vocabulary) has(name string) bool { return v.named(name) >= 0 }
+
+// prompt is the version of the format that conversations are laid out in. A chat
+// template of another make says that the model was trained to that.
+func (v *vocabulary) prompt(m *model, name, template string) string {
+	if m.embeds || template != "" && !strings.Contains(template, "[INST]") {
+		return ""
+	}
+	if v.version != "" {
+		return v.version
+	}
+	if v.tekken && template == "" && !v.has("[ARGS]") && m.early() {
+		return "v3-tekken"
+	}
+	if m.class != "LlamaForCausalLM" {
+		name += " mistral" // by its class; v1 has nothing else to know it by
+	}
+	format, ok := prompt.Infer(prompt.Meta{
+		Architecture: m.arch, Name: name, Template: template, Tekken: v.tekken, Has: v.has, Images: m.vision != nil,
+	})
+	if !ok {
+		return ""
+	}
+	return format.Version()
+}
+
+// describe writes the vocabulary into a file's metadata.
+func (v *vocabulary) describe(meta *gguf.Metadata, embeds bool) {
+	const p = "tokenizer.ggml."
+	if v.tekken {
+		meta.Set(p+"model", gguf.Of("gpt2"))
+		meta.Set(p+"pre", gguf.Of("tekken"))
+	} else {
+		meta.Set(p+"model", gguf.Of("llama"))
+		meta.Set(p+"pre", gguf.Of("default"))
+	}
+	meta.Set(p+"tokens", gguf.List(v.tokens))
+	meta.Set(p+"token_type", gguf.List(v.types))
+	if v.tekken {
+		meta.Set(p+"merges", gguf.List(v.merges))
+	} else {
+		meta.Set(p+"scores", gguf.List(v.scores))
+	}
+	for _, x := range []struct {
+		key string
+		id  int32
+	}{{"bos", v.bos}, {"eos", v.eos}, {"unknown", v.unk}, {"padding", v.pad}} {
+		if x.id >= 0 {
+			meta.Set(p+x.key+"_token_id", gguf.Of(uint32(x.id)))
+		}
+	}
+	meta.Set(p+"add_bos_token", gguf.Of(true))
+	// Embedding models take the vector of the end of the text.
+	meta.Set(p+"add_eos_token", gguf.Of(embeds))
+	if v.noPrefix {
+		meta.Set(p+"add_space_prefix", gguf.Of(false))
+	}
+}

@@ -1,0 +1,234 @@
+package convert
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"os"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/bise-sh/bise/safetensors"
+)
+
+// weights are the tensors of one layout, over all its files.
+type weights struct {
+	folder  *folder
+	files   []string // that are open
+	open    map[string]*os.File
+	tensors map[string]*source
+}
+
+// A source is a tensor in a file.
+type source struct {
+	safetensors.Tensor
+	file string
+	in   io.ReaderAt
+	used bool
+}
+
+func (s *source) fault(format string, args ...any) *Error {
+	return &Error{File: s.file, Tensor: s.Name, What: fmt.Sprintf(format, args...)}
+}
+
+// fp8Scale are the names under which scales of FP8 weights stand: those of
+// transformers, of compressed-tensors and of Mistral. Each is multiplied with.
+var fp8Scale = []string{"_scale_inv", "_scale"}
+
+const nativeScale = ".qscale_weight"
+
+// weightsOf opens the files of a layout, whose names begin with stem.
+func weightsOf(f *folder, stem string) (*weights, error) {
+	w := &weights{folder: f, open: map[string]*os.File{}, tensors: map[string]*source{}}
+	err := w.fill(stem)
+	if err != nil {
+		w.close()
+		return nil, err
+	}
+	return w, nil
+}
+
+func (w *weights) close() {
+	for _, f := range w.open {
+		f.Close()
+	}
+}
+
+func (w *weights) fill(stem string) error {
+	if index := stem + ".safetensors.index.json"; w.folder.has(index) {
+		return w.indexed(index)
+	}
+	names, err := shards(w.folder, stem)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if err := w.add(name, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// indexed opens the files that an index names, and takes from each the tensors
+// that are said to lie there.
+func (w *weights) indexed(index string) error {
+	data, err := w.folder.read(index, maxIndex)
+	if err != nil {
+		return err
+	}
+	var doc struct {
+		Map map[string]string `json:"weight_map"`
+	}
+	if err := json.Unmarshal(data, &doc); err != nil {
+		return wrong(index, "cannot be read: %v", err)
+	}
+	if len(doc.Map) == 0 {
+		return wrong(index, "names no tensors")
+	}
+	byFile := map[string]map[string]bool{}
+	for tensor, file := range doc.Map {
+		if file != path.Base(file) || file == "." || file == ".." {
+			return &Error{File: index, Tensor: tensor, What: fmt.Sprintf("is said to lie outside the folder, in %q", file)}
+		}
+		if byFile[file] == nil {
+			byFile[file] = map[string]bool{}
+		}
+		byFile[file][tensor] = true
+	}
+	for _, file := range slices.Sorted(maps.Keys(byFile)) {
+		if err := w.add(file, byFile[file]); err != nil {
+			return err
+		}
+	}
+	for _, tensor := range slices.Sorted(maps.Keys(doc.Map)) {
+		if w.tensors[tensor] == nil {
+			return &Error{File: doc.Map[tensor], Tensor: tensor, What: "is missing, and the index says that it is there"}
+		}
+	}
+	return nil
+}
+
+// add takes the tensors of a file, all of them or those that are wanted.
+func (w *weights) add(name string, wanted map[string]bool) error {
+	file, size, err := w.folder.open(name)
+	if err != nil {
+		return err
+	}
+	w.open[name] = file
+	w.files = append(w.files, name)
+	head, err := safetensors.Decode(file, size)
+	if err != nil {
+		return unreadable(name, err)
+	}
+	for _, t := range head.Tensors {
+		if wanted != nil && !wanted[t.Name] {
+			continue
+		}
+		if before := w.tensors[t.Name]; before != nil {
+			return &Error{File: name, Tensor: t.Name, What: "is in " + before.file + " too"}
+		}
+		w.tensors[t.Name] = &source{Tensor: t, file: name, in: file}
+	}
+	return nil
+}
+
+// A shard is one of several files: model-00001-of-00003.safetensors.
+var shard = regexp.MustCompile(`^(.+)-(\d{1,6})-of-(\d{1,6})\.safetensors$`)
+
+const maxShards = 4096
+
+// shards are the files of a layout that has no index: one, or as many as their
+// names count.
+func shards(f *folder, stem string) ([]string, error) {
+	names, err := f.names()
+	if err != nil {
+		return nil, err
+	}
+	found, of := map[int]string{}, 0
+	for _, name := range names {
+		m := shard.FindStringSubmatch(name)
+		if m == nil || m[1] != stem {
+			continue
+		}
+		i, _ := strconv.Atoi(m[2])
+		n, _ := strconv.Atoi(m[3])
+		if n < 1 || n > maxShards || i < 1 || i > n {
+			return nil, wrong(name, "is part %d of %d by its name", i, n)
+		}
+		if of != 0 && of != n {
+			return nil, wrong(name, "is one of %d parts by its name, and another is one of %d", n, of)
+		}
+		found[i], of = name, n
+	}
+	switch {
+	case slices.Contains(names, stem+".safetensors"):
+		return []string{stem + ".safetensors"}, nil
+	case of == 0:
+		return nil, wrong(stem+".safetensors", "is missing")
+	}
+	list := make([]string, of)
+	for i := range list {
+		if list[i] = found[i+1]; list[i] == "" {
+			return nil, wrong(fmt.Sprintf("%s-%05d-of-%05d.safetensors", stem, i+1, of), "is missing")
+		}
+	}
+	return list, nil
+}
+
+// has reports whether there is a tensor of a name.
+func (w *weights) has(name string) bool { return w.tensors[name] != nil }
+
+// find is the tensor of the first of the names that there is.
+func (w *weights) find(names ...string) (*source, error) {
+	for _, name := range names {
+		if t := w.tensors[name]; t != nil {
+			t.used = true
+			return t, nil
+		}
+	}
+	file := w.folder.path
+	if len(w.files) == 1 {
+		file = w.files[0]
+	}
+	return nil, &Error{File: file, Tensor: names[0], What: "is missing"}
+}
+
+// scale is the number that an FP8 tensor's numbers are multiplied with.
+func (w *weights) scale(t *source) (float32, error) {
+	var s *source
+	for _, end := range fp8Scale {
+		s = cmp.Or(s, w.tensors[t.Name+end])
+	}
+	if stem, ok := strings.CutSuffix(t.Name, ".weight"); ok {
+		s = cmp.Or(s, w.tensors[stem+nativeScale])
+	}
+	if s == nil {
+		return 0, t.fault("is of FP8 and has no scale")
+	}
+	s.used = true
+	if s.Elements() != 1 {
+		return 0, s.fault("has shape %v: only one scale for a whole tensor can be converted", s.Shape)
+	}
+	size := s.Type.Size()
+	decode := decoders[s.Type]
+	if decode == nil || s.Type == safetensors.F8E4M3 {
+		return 0, s.fault("is a scale of type %s", s.Type)
+	}
+	b := make([]byte, size)
+	if _, err := s.in.ReadAt(b, s.Offset); err != nil {
+		return 0, unreadable(s.file, err)
+	}
+	v := make([]float32, 1)
+	decode(v, b)
+	if !(v[0] > 0) || math.IsInf(float64(v[0]), 0) {
+		return 0, s.fault("is a scale of %v", v[0])
+	}
+	return v[0], nil
+}
