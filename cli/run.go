@@ -86,7 +86,8 @@ func (a *app) run(args []string) int {
 func (a *app) verbs() []*cobra.Command {
 	return []*cobra.Command{
 		a.askCommand(), a.embedCommand(), a.tokenizeCommand(), a.benchCommand(), a.doctorCommand(),
-		a.psCommand(), a.stopCommand(), a.versionCommand(), a.completionCommand(), a.manCommand(), a.workerCommand(),
+		a.showCommand(), a.verifyCommand(), a.convertCommand(), a.quantizeCommand(), a.imatrixCommand(), a.perplexityCommand(), a.logitsCommand(),
+		a.psCommand(), a.stopCommand(), a.versionCommand(), a.completionCommand(), a.manCommand(), a.workerCommand(), a.taskCommand(),
 	}
 }
 

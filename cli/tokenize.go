@@ -17,6 +17,7 @@ type tokenize struct {
 	chat   string
 	fim    bool
 	suffix string
+	jsonl  bool
 	load   loadFlags
 }
 
@@ -29,8 +30,15 @@ func (a *app) tokenizeCommand() *cobra.Command {
 The text is that of the arguments, of -f, or what is piped in.`,
 		Example: `bise tokenize "naïve café"
 bise tokenize --chat request.json
-bise tokenize --fim --suffix "}" "func main() {"`,
+bise tokenize --fim --suffix "}" "func main() {"
+bise tokenize --jsonl -m codestral <requests.jsonl`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if v.jsonl {
+				if len(args)+len(v.files) > 0 || v.chat != "" || v.fim || v.suffix != "" {
+					return usageErrorf("--jsonl takes what it reads from standard input alone")
+				}
+				return a.tokenizeLines(cmd.Context(), v.load)
+			}
 			return a.tokenize(cmd.Context(), v, strings.Join(args, " "))
 		},
 	}
@@ -39,6 +47,7 @@ bise tokenize --fim --suffix "}" "func main() {"`,
 	f.StringVar(&v.chat, "chat", "", "lay out the chat request in `FILE`, as sent to /v1/chat/completions")
 	f.BoolVar(&v.fim, "fim", false, "lay out the text as one to fill in after")
 	f.StringVar(&v.suffix, "suffix", "", "with --fim, the `TEXT` after the gap")
+	f.BoolVar(&v.jsonl, "jsonl", false, "answer each line of standard input, such as {\"messages\":[…]}, {\"prompt\":\"\",\"suffix\":\"\"} or {\"text\":\"\"}")
 	v.load.add(cmd)
 	return cmd
 }

@@ -1,0 +1,305 @@
+//go:build cgo
+
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"io"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/gguf"
+	"github.com/bise-sh/bise/gguf/tinymodel"
+	"github.com/bise-sh/bise/models/quantize"
+	"github.com/bise-sh/bise/safetensors"
+)
+
+// weightModels are the models that the scripts on weights have.
+var weightModels = map[string]tinymodel.Options{
+	"tiny.gguf":     {},
+	"wide.gguf":     {Width: 256, FFN: 256},
+	"other.gguf":    {Width: 256, FFN: 256, Seed: 1},
+	"embedder.gguf": tinymodel.Embedder(),
+	"chatml.gguf":   tinymodel.ChatML(),
+}
+
+// TestWeights runs the scripts of the verbs that work on weights, with llama.cpp
+// as it is.
+func TestWeights(t *testing.T) {
+	models := t.TempDir()
+	for name, o := range weightModels {
+		if err := tinymodel.Write(filepath.Join(models, name), o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text := strings.Repeat("the wind comes down from the north in winter, and nobody leaves a window open for it. ", 60)
+	testscript.Run(t, testscript.Params{
+		Dir:           "testdata/weights",
+		UpdateScripts: *update,
+		Cmds:          map[string]func(*testscript.TestScript, bool, []string){"damage": damage, "clean": clean},
+		Setup: func(env *testscript.Env) error {
+			for _, place := range []string{"CONFIG", "DATA", "STATE", "CACHE"} {
+				env.Setenv("XDG_"+place+"_HOME", filepath.Join(env.WorkDir, "home", strings.ToLower(place)))
+			}
+			run := filepath.Join(env.WorkDir, "home", "run")
+			if err := os.MkdirAll(run, 0o700); err != nil {
+				return err
+			}
+			env.Setenv("XDG_RUNTIME_DIR", run)
+			env.Setenv("BISE_MODEL", "")
+			for name := range weightModels {
+				data, err := os.ReadFile(filepath.Join(models, name))
+				if err != nil {
+					return err
+				}
+				if err := os.WriteFile(filepath.Join(env.WorkDir, name), data, 0o600); err != nil {
+					return err
+				}
+			}
+			return os.WriteFile(filepath.Join(env.WorkDir, "prose"), []byte(text), 0o600)
+		},
+	})
+}
+
+// damage FILE TENSOR writes a NaN at the beginning of a tensor of float32.
+func damage(ts *testscript.TestScript, _ bool, args []string) {
+	path := ts.MkAbs(args[0])
+	file, err := gguf.Read(path)
+	ts.Check(err)
+	for _, x := range file.Tensors {
+		if x.Name == args[1] {
+			f, err := os.OpenFile(path, os.O_RDWR, 0)
+			ts.Check(err)
+			_, err = f.WriteAt([]byte{0, 0, 0xC0, 0x7F}, x.Offset)
+			ts.Check(errors.Join(err, f.Close()))
+			return
+		}
+	}
+	ts.Fatalf("there is no tensor %s", args[1])
+}
+
+// clean checks that nothing half done is left.
+func clean(ts *testscript.TestScript, _ bool, _ []string) {
+	left, err := filepath.Glob(ts.MkAbs(".bise-*"))
+	ts.Check(err)
+	if len(left) > 0 {
+		ts.Fatalf("left behind: %q", left)
+	}
+}
+
+// slowJob is a quantization for which llama.cpp makes tables for seconds, before
+// it looks at anything.
+func slowJob(t *testing.T) quantize.Options {
+	t.Helper()
+	dir := t.TempDir()
+	in := filepath.Join(dir, "in.gguf")
+	if err := tinymodel.Write(in, tinymodel.Options{Width: 256, FFN: 256}); err != nil {
+		t.Fatal(err)
+	}
+	file, err := gguf.Read(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := quantize.Matrix{Entries: map[string]quantize.Entry{}}
+	for _, x := range file.Tensors {
+		m.Entries[x.Name] = quantize.Entry{Sums: slices.Repeat([]float32{1}, int(x.Dims[0])), Counts: []float32{1}}
+	}
+	matrix := filepath.Join(dir, "matrix.gguf")
+	if err := create(matrix, m.Encode); err != nil {
+		t.Fatal(err)
+	}
+	kind, err := quantize.ParseType("IQ1_S")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return quantize.Options{In: in, Out: filepath.Join(dir, "out.gguf"), Type: kind, Matrix: matrix, Threads: 1}
+}
+
+// asBise lets tasks be done by the program that scripts call bise.
+func asBise(t *testing.T) string {
+	t.Helper()
+	path, err := exec.LookPath("bise")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := executable
+	executable = func() (string, error) { return path, nil }
+	t.Cleanup(func() { executable = before })
+	return path
+}
+
+func names(t *testing.T, dir string) (list []string) {
+	t.Helper()
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		list = append(list, f.Name())
+	}
+	return list
+}
+
+// TestInterruptedQuantize interrupts llama.cpp in the middle of its work.
+func TestInterruptedQuantize(t *testing.T) {
+	asBise(t)
+	o := slowJob(t)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	a := newApp(strings.NewReader(""), io.Discard, io.Discard)
+	begun := false
+	work := a.quantizeWorker("quantize")
+	_, err := quantize.Run(ctx, o, func(ctx context.Context, j quantize.Job, tell func(int)) (quantize.Done, error) {
+		return work(ctx, j, func(n int) {
+			begun = true
+			cancel(errInterrupted)
+			tell(n)
+		})
+	}, nil)
+	if !errors.Is(err, errInterrupted) || !begun {
+		t.Errorf("got %v; begun: %v", err, begun)
+	}
+	if got := names(t, filepath.Dir(o.Out)); !slices.Equal(got, []string{"in.gguf", "matrix.gguf"}) {
+		t.Errorf("the folder has %q", got)
+	}
+}
+
+// TestTaskEndsWithItsMaster lets who gave a task disappear.
+func TestTaskEndsWithItsMaster(t *testing.T) {
+	o := slowJob(t)
+	folder := filepath.Join(filepath.Dir(o.Out), "half")
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), asBise(t), "task")
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	job := quantize.Job{In: o.In, Out: filepath.Join(folder, "out.gguf"), Type: o.Type.File, Matrix: o.Matrix, Threads: 1}
+	if err := json.NewEncoder(stdin).Encode(task{Quantize: &job, Folder: folder}); err != nil {
+		t.Fatal(err)
+	}
+	var line taskLine
+	if err := json.NewDecoder(stdout).Decode(&line); err != nil || line.Progress == nil {
+		t.Fatalf("the first line is %+v, %v", line, err)
+	}
+	stdin.Close()
+	err = cmd.Wait()
+	if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != exitInterrupted {
+		t.Errorf("the task ended with %v", err)
+	}
+	if _, err := os.Stat(folder); !os.IsNotExist(err) {
+		t.Errorf("the folder is left: %v", err)
+	}
+}
+
+// TestTaskDies has llama.cpp do what it aborts on, which nobody could ask for
+// by a verb: rows that a type cannot pack.
+func TestTaskDies(t *testing.T) {
+	asBise(t)
+	dir := t.TempDir()
+	in := filepath.Join(dir, "in.gguf")
+	if err := tinymodel.Write(in, tinymodel.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	var stderr bytes.Buffer
+	a := newApp(strings.NewReader(""), io.Discard, &stderr)
+	job := quantize.Job{In: in, Out: filepath.Join(dir, "out.gguf"), Type: 15, Pure: true, Threads: 1}
+	err := a.perform(t.Context(), task{Quantize: &job}, "quantize in.gguf", nil, nil)
+	e, ok := errors.AsType[*engine.Error](err)
+	if !ok || e.Kind != engine.Crashed || !strings.HasPrefix(e.Msg, "cannot quantize in.gguf: the process that was to do it ended (") {
+		t.Errorf("got %v", err)
+	}
+	if e != nil && !strings.Contains(e.Msg, "GGML_ASSERT") {
+		t.Errorf("the last line is missing: %v", e.Msg)
+	}
+}
+
+// TestLogitsAreTheReferences compares what the verb writes with transformers.
+func TestLogitsAreTheReferences(t *testing.T) {
+	asBise(t)
+	const fixtures = "../../shared/fixtures"
+	for model, most := range map[string]float64{"mistral-7b-v0.1": 5e-5, "mixtral-8x7b": 5e-5, "codestral-mamba-7b": 5e-5, "pixtral-12b": 3e-2} {
+		t.Run(model, func(t *testing.T) {
+			golden := filepath.Join(fixtures, "models", model, "golden.safetensors")
+			if _, err := os.Stat(golden); err != nil {
+				t.Skip("no fixtures at hand: ", err)
+			}
+			ids, err := json.Marshal(numbersOf(t, golden, "input_ids"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			out := filepath.Join(t.TempDir(), "out.safetensors")
+			path := filepath.Join(fixtures, "gguf", model)
+			args := []string{"logits", path + ".f32.gguf", "--tokens", "-", "-o", out, "--threads", "1"}
+			compared := []string{"logits"}
+			if model == "pixtral-12b" {
+				args = append(args, "--projector", path+".mmproj.f32.gguf", "--image", filepath.Join(fixtures, "cases", "exact_224x112.png"))
+				compared = append(compared, "image_embeds")
+			}
+			if got := runApp(t, func(*app) {}, string(ids), args...); got.code != 0 {
+				t.Fatalf("got %+v", got)
+			}
+			for _, name := range compared {
+				got, want := numbersOf(t, out, name), numbersOf(t, golden, name)
+				if len(got) != len(want) {
+					t.Fatalf("%s has %d numbers, want %d", name, len(got), len(want))
+				}
+				worst := 0.0
+				for i := range got {
+					worst = max(worst, math.Abs(got[i]-want[i]))
+				}
+				if worst > most {
+					t.Errorf("%s is off by %g", name, worst)
+				}
+			}
+		})
+	}
+}
+
+// numbersOf reads a tensor of a safetensors file.
+func numbersOf(t *testing.T, path, name string) (list []float64) {
+	t.Helper()
+	file, err := safetensors.Read(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range file.Tensors {
+		if x.Name != name {
+			continue
+		}
+		raw := data[x.Offset : x.Offset+x.Size()]
+		for ; len(raw) > 0; raw = raw[x.Type.Size():] {
+			if x.Type == safetensors.I64 {
+				list = append(list, float64(int64(binary.LittleEndian.Uint64(raw))))
+			} else {
+				list = append(list, float64(math.Float32frombits(binary.LittleEndian.Uint32(raw))))
+			}
+		}
+	}
+	return list
+}
