@@ -41,6 +41,7 @@ var forbidden = map[string][][]string{
 	"lsp":               {terminal, llama, {module + "/cli", module + "/tui"}},
 	"tui":               {llama, {module + "/cli"}},
 	"gguf":              {terminal, http, c, {module}},
+	"safetensors":       {terminal, http, c, {module}},
 	"models":            {terminal, llama, commands, without(leaves, "/models"), {module + "/modes"}},
 	"downloader":        {terminal, llama, commands, without(leaves, "/downloader"), {module + "/engine", module + "/modes"}},
 	"history":           {terminal, http, llama, commands, without(leaves, "/history"), {module + "/modes"}},
