@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -164,7 +163,7 @@ func (s *shownModel) layout(file *gguf.File, name string) {
 	default:
 		s.Tokenizer = strings.TrimSpace(kind + " " + pre)
 	}
-	l, err := layout.Read(file, name, seenBeside(file.Parts[0].Path))
+	l, err := layout.Read(file, name, seenBeside(file.Parts[0].Path, file.Summary().Width))
 	switch {
 	case err == nil:
 		s.Prompt, s.PromptSource = l.Format.Version(), string(l.Source)
@@ -178,14 +177,14 @@ func (s *shownModel) layout(file *gguf.File, name string) {
 	}
 }
 
-// seenBeside tells how the projector cuts pictures that lies beside a model, nil
-// when there is not exactly one.
-func seenBeside(path string) *prompt.Pictures {
-	list, _ := filepath.Glob(filepath.Join(filepath.Dir(path), "*mmproj*.gguf"))
-	if len(list) != 1 {
+// seenBeside tells how the projector that lies beside a model cuts pictures, nil
+// when there is none.
+func seenBeside(path string, width int) *prompt.Pictures {
+	found := layout.Projector(path, width)
+	if found == "" {
 		return nil
 	}
-	cut, err := projector(list[0])
+	cut, err := projector(found)
 	if err != nil {
 		return nil
 	}

@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"path/filepath"
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/layout"
@@ -47,24 +46,14 @@ type picturePart struct {
 
 // openEye loads the projector at path, or the one that lies beside the model.
 // A model without one has no eye, and no error.
-func (e *Engine) openEye(path string) error {
-	named := path != ""
-	if !named {
-		found, _ := filepath.Glob(filepath.Join(filepath.Dir(e.path), "*mmproj*.gguf"))
-		if len(found) != 1 {
+func (e *Engine) openEye(path string) (err error) {
+	if path == "" {
+		if path = layout.Projector(e.path, e.scheduler.m.embedding()); path == "" {
 			return nil
 		}
-		path = found[0]
 	}
-	eye, err := e.loadEye(path)
-	if err != nil {
-		if !named {
-			return nil // it belongs to another model in the same folder
-		}
-		return err
-	}
-	e.scheduler.eye = eye
-	return nil
+	e.scheduler.eye, err = e.loadEye(path)
+	return err
 }
 
 func (e *Engine) loadEye(path string) (*eye, error) {
