@@ -153,28 +153,49 @@ func (l *Layout) Fill(prefix, suffix string) ([]int32, error) {
 }
 
 func (l *Layout) encode(p prompt.Prompt) ([]int32, error) {
-	text, places, err := prompt.Encode(l.Vocab, p)
-	if err != nil || len(places) == 0 {
-		return text, err
+	ids, _, err := Encode(l.Vocab, p, l.pictures)
+	return ids, err
+}
+
+// A Place is where a picture's tokens are among a prompt's.
+type Place struct {
+	At, N int    // the first one and how many, [IMG_END] among them
+	URL   string // data:
+}
+
+// Encode turns a prompt into tokens. Pictures become those that the reference
+// gives them, by how the model's projector cuts them; nil means that the model
+// has none.
+func Encode(vocab tokenizer.Tokenizer, p prompt.Prompt, cut *prompt.Pictures) (ids []int32, places []Place, err error) {
+	text, images, err := prompt.Encode(vocab, p)
+	if err != nil || len(images) == 0 {
+		return text, nil, err
 	}
-	if l.pictures == nil {
-		return nil, &engine.Error{Kind: engine.Unsupported, Param: "messages", Msg: "the model does not see pictures"}
+	if cut == nil {
+		return nil, nil, &engine.Error{Kind: engine.Unsupported, Param: "messages", Msg: "the model does not see pictures"}
 	}
-	var ids []int32
 	from := 0
-	for _, place := range places {
-		w, h, err := picture.Size(p.Images[place.Image-1])
+	for _, image := range images {
+		url := p.Images[image.Image-1]
+		run, err := Run(vocab, *cut, url)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		run, err := l.pictures.Encode(l.Vocab, w, h)
-		if err != nil {
-			return nil, err
-		}
-		ids = append(append(ids, text[from:place.At]...), run...)
-		from = place.At
+		ids = append(ids, text[from:image.At]...)
+		places = append(places, Place{len(ids), len(run), url})
+		ids = append(ids, run...)
+		from = image.At
 	}
-	return append(ids, text[from:]...), nil
+	return append(ids, text[from:]...), places, nil
+}
+
+// Run is the tokens of one picture, a data: URL.
+func Run(vocab tokenizer.Tokenizer, cut prompt.Pictures, url string) ([]int32, error) {
+	w, h, err := picture.Size(url)
+	if err != nil {
+		return nil, err
+	}
+	return cut.Encode(vocab, w, h)
 }
 
 // Pictures tells how the projector in a file cuts pictures, and how wide its

@@ -10,8 +10,10 @@ package llama
 import "C"
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"iter"
 	"runtime"
 	"slices"
 	"strings"
@@ -136,7 +138,7 @@ func loadModel(path string, p modelParams, w *watch) (*model, error) {
 	}
 	m := C.bise_model_load(c, &cp, w.c, &layers)
 	if m == nil {
-		return nil, errors.New(orElse(logged(), "llama.cpp gave no reason"))
+		return nil, errors.New(cmp.Or(logged(), "llama.cpp gave no reason"))
 	}
 	out := &model{c: m, v: C.llama_model_get_vocab(m), gpuLayers: int(layers)}
 	out.recurrent = bool(C.llama_model_is_recurrent(m)) || bool(C.llama_model_is_hybrid(m))
@@ -247,7 +249,7 @@ func newContext(m *model, p contextParams, w *watch) (*lctx, error) {
 	logged()
 	c := C.bise_context_new(m.c, &cp, w.c)
 	if c == nil {
-		return nil, errors.New(orElse(logged(), "llama.cpp gave no reason"))
+		return nil, errors.New(cmp.Or(logged(), "llama.cpp gave no reason"))
 	}
 	return &lctx{c: c, mem: C.llama_get_memory(c), m: m, batch: C.llama_batch_init(C.int32_t(p.batch), 0, 1), size: p.batch, w: w}, nil
 }
@@ -302,7 +304,36 @@ func decodeError(code C.int32_t) error {
 	case 2:
 		return errAborted
 	}
-	return fmt.Errorf("llama_decode: code %d: %s", int(code), orElse(logged(), "llama.cpp gave no reason"))
+	return fmt.Errorf("llama_decode: code %d: %s", int(code), cmp.Or(logged(), "llama.cpp gave no reason"))
+}
+
+// batches evaluates tokens[from:], at their places in a sequence, as many at once
+// as a batch takes. After each batch it gives the place where that began; output
+// says which tokens' logits are wanted.
+func (x *lctx) batches(tokens []token, from, seq int, output func(i int) bool) iter.Seq2[int, error] {
+	return func(yield func(int, error) bool) {
+		for i := from; i < len(tokens); {
+			begin := i
+			x.clearBatch()
+			for ; i < len(tokens) && x.batchLen() < x.size; i++ {
+				x.add(tokens[i], i, seq, output(i))
+			}
+			if err := x.decode(); !yield(begin, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// fill evaluates tokens[from:] for what comes after them; the last one has an
+// output when it is wanted.
+func (x *lctx) fill(tokens []token, from, seq int, output bool) error {
+	for _, err := range x.batches(tokens, from, seq, func(i int) bool { return output && i == len(tokens)-1 }) {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // decodeEmbeddings evaluates vectors instead of tokens (pictures), at positions
@@ -370,7 +401,7 @@ func (x *lctx) saveState(seq int) ([]byte, error) {
 	buf := make([]byte, n)
 	got := C.llama_state_seq_get_data(x.c, (*C.uint8_t)(unsafe.Pointer(&buf[0])), n, C.llama_seq_id(seq))
 	if got == 0 || got > n {
-		return nil, errors.New(orElse(logged(), "the state cannot be copied"))
+		return nil, errors.New(cmp.Or(logged(), "the state cannot be copied"))
 	}
 	return buf[:got], nil
 }
@@ -379,7 +410,7 @@ func (x *lctx) saveState(seq int) ([]byte, error) {
 func (x *lctx) loadState(seq int, state []byte) error {
 	logged()
 	if len(state) == 0 || C.bise_state_seq_set(x.c, (*C.uint8_t)(unsafe.Pointer(&state[0])), C.size_t(len(state)), C.llama_seq_id(seq)) == 0 {
-		return errors.New(orElse(logged(), "the state does not fit"))
+		return errors.New(cmp.Or(logged(), "the state does not fit"))
 	}
 	return nil
 }
@@ -393,14 +424,14 @@ func (m *model) loadAdapter(path string) (adapter, error) {
 	logged()
 	a := C.llama_adapter_lora_init(m.c, c)
 	if a == nil {
-		return adapter{}, errors.New(orElse(logged(), "llama.cpp gave no reason"))
+		return adapter{}, errors.New(cmp.Or(logged(), "llama.cpp gave no reason"))
 	}
 	return adapter{a}, nil
 }
 
 func (x *lctx) setAdapter(a adapter, scale float32) error {
 	if C.llama_set_adapter_lora(x.c, a.c, C.float(scale)) != 0 {
-		return errors.New(orElse(logged(), "the adapter cannot be used"))
+		return errors.New(cmp.Or(logged(), "the adapter cannot be used"))
 	}
 	return nil
 }
@@ -473,7 +504,7 @@ func newSampler(m *model, s sampling) (*sampler, error) {
 	logged()
 	c := C.bise_sampler_new(m.c, &cs)
 	if c == nil {
-		return nil, errors.New(orElse(logged(), "the grammar does not parse"))
+		return nil, errors.New(cmp.Or(logged(), "the grammar does not parse"))
 	}
 	return &sampler{c}, nil
 }
@@ -490,7 +521,7 @@ func (s *sampler) constrain(grammar string) error {
 		defer C.free(unsafe.Pointer(c))
 	}
 	if !C.bise_sampler_grammar(s.c, c) {
-		return errors.New(orElse(logged(), "the grammar does not parse"))
+		return errors.New(cmp.Or(logged(), "the grammar does not parse"))
 	}
 	return nil
 }
@@ -534,13 +565,6 @@ func schemaGrammar(schema string) (string, error) {
 	return C.GoString(g), nil
 }
 
-func orElse(s, otherwise string) string {
-	if s == "" {
-		return otherwise
-	}
-	return s
-}
-
 // vision is a projector file's tower.
 type vision struct {
 	c     *C.bise_vision
@@ -554,7 +578,7 @@ func openVision(path string, threads int, flash bool) (vision, error) {
 	var width C.int
 	v := C.bise_vision_open(c, C.int(threads), C.bool(flash), &width)
 	if v == nil {
-		return vision{}, errors.New(orElse(logged(), "llama.cpp gave no reason"))
+		return vision{}, errors.New(cmp.Or(logged(), "llama.cpp gave no reason"))
 	}
 	return vision{v, int(width)}, nil
 }
@@ -569,7 +593,7 @@ func (v vision) encode(rgb []float32, width, height, n int) ([]float32, error) {
 	}
 	out := make([]float32, n*v.width)
 	if !C.bise_vision_encode(v.c, (*C.float)(unsafe.Pointer(&rgb[0])), C.int(width), C.int(height), (*C.float)(unsafe.Pointer(&out[0]))) {
-		return nil, errors.New(orElse(logged(), "llama.cpp gave no reason"))
+		return nil, errors.New(cmp.Or(logged(), "llama.cpp gave no reason"))
 	}
 	return out, nil
 }

@@ -8,6 +8,7 @@ package llama
 import "C"
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"unsafe"
@@ -28,7 +29,7 @@ func (c collector) context(m *model, tokens, batch, threads int) (*lctx, error) 
 	logged()
 	x := C.bise_collector_context(c.c, m.c, C.uint32_t(tokens), C.uint32_t(batch), C.int32_t(threads))
 	if x == nil {
-		return nil, errors.New(orElse(logged(), "llama.cpp gave no reason"))
+		return nil, errors.New(cmp.Or(logged(), "llama.cpp gave no reason"))
 	}
 	return &lctx{c: x, mem: C.llama_get_memory(x), m: m, batch: C.llama_batch_init(C.int32_t(batch), 0, 1), size: batch, w: newWatch()}, nil
 }

@@ -9,6 +9,7 @@ package llama
 import "C"
 
 import (
+	"cmp"
 	"errors"
 	"strings"
 	"unsafe"
@@ -69,7 +70,7 @@ func (q quantizer) run(o Quantization) error {
 	var reason [1024]C.char
 	if !C.bise_quantize(q.c, in, out, &p, &reason[0], C.int(len(reason))) {
 		_, why, _ := strings.Cut(C.GoString(&reason[0]), "failed to quantize: ")
-		return errors.New(orElse(strings.TrimSpace(why), "llama.cpp gave no reason"))
+		return errors.New(cmp.Or(strings.TrimSpace(why), "llama.cpp gave no reason"))
 	}
 	return nil
 }

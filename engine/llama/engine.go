@@ -30,7 +30,7 @@ type Engine struct {
 	file       *gguf.File
 	info       engine.Info
 	vocab      tokenizer.Tokenizer
-	longest    int           // bytes of the vocabulary's longest token
+	longest    func() int    // bytes of the vocabulary's longest token, found when asked for
 	format     prompt.Format // nil for a model without chat
 	scheduler  scheduler
 

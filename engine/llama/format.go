@@ -4,6 +4,7 @@ package llama
 
 import (
 	"errors"
+	"sync"
 
 	"github.com/bise-sh/bise/engine/layout"
 	"github.com/bise-sh/bise/engine/prompt"
@@ -21,10 +22,13 @@ func (e *Engine) formats() error {
 	if err != nil {
 		return badModel(e.path, err)
 	}
-	tokens, _ := m.Strings("tokenizer.ggml.tokens")
-	for _, text := range tokens {
-		e.longest = max(e.longest, len(text))
-	}
+	e.longest = sync.OnceValue(func() (n int) {
+		tokens, _ := m.Strings("tokenizer.ggml.tokens")
+		for _, text := range tokens {
+			n = max(n, len(text))
+		}
+		return n
+	})
 	meta := layout.Meta(m, e.vocab, e.name, e.scheduler.eye != nil) // some files tell their model only in their name
 	if f, ok := prompt.Infer(meta); ok {
 		e.format = f

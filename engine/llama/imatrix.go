@@ -3,6 +3,7 @@
 package llama
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/bise-sh/bise/engine"
@@ -14,7 +15,7 @@ import (
 // tokens. Progress, which may be nil, is told after each piece.
 func (e *Engine) Inputs(ctx context.Context, text string, o InputsOptions, progress func(done, total int)) (Inputs, error) {
 	var in Inputs
-	size := or0(o.Context, defaultWindow)
+	size := cmp.Or(o.Context, defaultWindow)
 	pieces, err := e.windows(text, size, o.Pieces)
 	if err != nil {
 		return in, err

@@ -3,6 +3,7 @@
 package llama
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -52,14 +53,14 @@ func Open(ctx context.Context, path string, o engine.LoadOptions, progress func(
 		return nil, badModel(path, err)
 	}
 	sum := file.Summary()
-	kv, ok := kvTypes[orElse(o.KVType, "f16")]
+	kv, ok := kvTypes[cmp.Or(o.KVType, "f16")]
 	if !ok {
 		return nil, &engine.Error{Kind: engine.Invalid, Param: "kv_type", Msg: fmt.Sprintf("the KV cache type %q is not known", o.KVType), Advice: "Use f16, q8_0 or q4_0."}
 	}
 	Backends(o.BackendDirs...)
 
 	p := contextParams{
-		batch: max(1, or0(o.Batch, defaultBatch)), slots: or0(o.Slots, defaultSlots), threads: or0(o.Threads, Threads()), kv: kv, flash: flashAuto,
+		batch: max(1, cmp.Or(o.Batch, defaultBatch)), slots: cmp.Or(o.Slots, defaultSlots), threads: cmp.Or(o.Threads, Threads()), kv: kv, flash: flashAuto,
 	}
 	if o.FlashAttn != nil {
 		p.flash = flashOff
@@ -138,7 +139,7 @@ func (e *Engine) prepare(o engine.LoadOptions, p contextParams, limit int, finge
 	}
 	if o.StateDir != "" && !p.embeddings {
 		key := stateKey(fingerprint, o)
-		s.states, err = openStates(o.StateDir, key, or0(o.StateBytes, defaultStates))
+		s.states, err = openStates(o.StateDir, key, cmp.Or(o.StateBytes, defaultStates))
 		if err != nil {
 			// Conversations are then evaluated again: slower, not wrong.
 			slog.Warn("conversations are not saved", "err", err)
@@ -265,11 +266,3 @@ var Threads = sync.OnceValue(func() int {
 	}
 	return n
 })
-
-func or0[T comparable](v, otherwise T) T {
-	var zero T
-	if v == zero {
-		return otherwise
-	}
-	return v
-}

@@ -4,13 +4,12 @@ package llama
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"slices"
 	"time"
 
 	"github.com/bise-sh/bise/engine"
-	"github.com/bise-sh/bise/engine/picture"
+	"github.com/bise-sh/bise/engine/layout"
 )
 
 // Logits evaluates tokens from the beginning and returns what the model makes of
@@ -54,16 +53,18 @@ func (e *Engine) Logits(ctx context.Context, tokens []int32, pictures ...string)
 			if len(parts) > 0 {
 				end = parts[0].at
 			}
-			s.x.clearBatch()
-			for ; i < end && s.x.batchLen() < s.params.batch; i++ {
-				s.x.add(tokens[i], i, o.seq, true)
+			for _, err := range s.x.batches(tokens[:end], i, o.seq, func(int) bool { return true }) {
+				if err != nil {
+					return engine.Errorf(engine.Internal, "llama.cpp cannot evaluate the tokens: %w", err)
+				}
+				for row := range s.x.batchLen() {
+					rows = append(rows, s.x.logits(row))
+				}
+				if ctx.Err() != nil {
+					return context.Cause(ctx)
+				}
 			}
-			if err := s.x.decode(); err != nil {
-				return engine.Errorf(engine.Internal, "llama.cpp cannot evaluate the tokens: %w", err)
-			}
-			for row := range s.x.batchLen() {
-				rows = append(rows, s.x.logits(row))
-			}
+			i = end
 		}
 		return nil
 	})
@@ -87,11 +88,7 @@ func (e *Engine) findPictures(tokens []int32, urls []string) (parts []picturePar
 	}
 	i := 0
 	for n, url := range urls {
-		w, h, err := picture.Size(url)
-		if err != nil {
-			return nil, err
-		}
-		run, err := eye.cut.Encode(e.vocab, w, h)
+		run, err := layout.Run(e.vocab, eye.cut, url)
 		if err != nil {
 			return nil, err
 		}
@@ -101,7 +98,7 @@ func (e *Engine) findPictures(tokens []int32, urls []string) (parts []picturePar
 		if i+len(run) > len(tokens) || !slices.Equal(tokens[i:i+len(run)], run) {
 			return nil, &engine.Error{Kind: engine.Invalid, Param: "tokens", Msg: fmt.Sprintf("picture %d takes %d tokens, which are not there", n+1, len(run))}
 		}
-		parts = append(parts, picturePart{at: i, n: len(run) - 1, url: url, sum: sha256.Sum256([]byte(url))})
+		parts = append(parts, newPart(i, len(run), url))
 		i += len(run)
 	}
 	return parts, nil
@@ -124,17 +121,10 @@ func (e *Engine) Bare(prompt []int32, n int) (b BareLoop, err error) {
 		}
 		defer sampler.free()
 		begin := time.Now()
-		var id token
-		for i := 0; i < len(prompt); {
-			s.x.clearBatch()
-			for ; i < len(prompt) && s.x.batchLen() < s.params.batch; i++ {
-				s.x.add(prompt[i], i, o.seq, i == len(prompt)-1)
-			}
-			if err := s.x.decode(); err != nil {
-				return err
-			}
+		if err := s.x.fill(prompt, 0, o.seq, true); err != nil {
+			return err
 		}
-		id, _, _ = sampler.sample(s.x, s.x.batchLen()-1, nil, -1)
+		id, _, _ := sampler.sample(s.x, s.x.batchLen()-1, nil, -1)
 		b.Prefill = time.Since(begin)
 		begin = time.Now()
 		for i := range n - 1 {
@@ -160,14 +150,8 @@ type StateCost struct {
 // StateCost measures saving and restoring the state of tokens.
 func (e *Engine) StateCost(tokens []int32) (c StateCost, err error) {
 	err = e.alone(len(tokens), func(s *scheduler, o *slot) error {
-		for i := 0; i < len(tokens); {
-			s.x.clearBatch()
-			for ; i < len(tokens) && s.x.batchLen() < s.params.batch; i++ {
-				s.x.add(tokens[i], i, o.seq, i == len(tokens)-1)
-			}
-			if err := s.x.decode(); err != nil {
-				return err
-			}
+		if err := s.x.fill(tokens, 0, o.seq, true); err != nil {
+			return err
 		}
 		begin := time.Now()
 		state, err := s.x.saveState(o.seq)

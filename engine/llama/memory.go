@@ -3,6 +3,7 @@
 package llama
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"strconv"
@@ -41,7 +42,7 @@ func estimate(sum gguf.Summary, p contextParams, kv gguf.Type) fit {
 }
 
 func kvName(name string) gguf.Type {
-	t, _ := gguf.ParseType(strings.ToUpper(orElse(name, "f16")))
+	t, _ := gguf.ParseType(strings.ToUpper(cmp.Or(name, "f16")))
 	return t
 }
 
@@ -51,7 +52,7 @@ const leastContext = 512
 // context is how many tokens a context can have: what was asked for, as far as
 // the model was trained and the memory goes.
 func (f fit) context(name string, want int) (int, error) {
-	limit := or0(f.train, defaultContext)
+	limit := cmp.Or(f.train, defaultContext)
 	if want > 0 {
 		limit = min(limit, want)
 	}

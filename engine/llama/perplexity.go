@@ -3,6 +3,7 @@
 package llama
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -18,7 +19,7 @@ import (
 // models read each window, and their probabilities are compared. Progress, which
 // may be nil, is told after each window.
 func (e *Engine) Perplexity(ctx context.Context, text string, o PerplexityOptions, base *Engine, progress func(p Perplexity, windows int)) (Perplexity, error) {
-	size := or0(o.Context, defaultWindow)
+	size := cmp.Or(o.Context, defaultWindow)
 	list, err := e.windows(text, size, o.Windows)
 	if err != nil {
 		return Perplexity{}, err

@@ -103,35 +103,28 @@ func wrongEye(path, model, why string) *engine.Error {
 // encode turns a prompt into tokens. Pictures become the tokens the reference
 // gives them; parts say where.
 func (e *Engine) encode(p prompt.Prompt) (ids []token, parts []picturePart, err error) {
-	text, places, err := prompt.Encode(e.vocab, p)
-	if err != nil || len(places) == 0 {
-		return text, nil, err
+	var cut *prompt.Pictures
+	if len(p.Images) > 0 {
+		eye := e.scheduler.eye
+		if eye == nil {
+			return nil, nil, &engine.Error{Kind: engine.Unsupported, Param: "messages", Msg: fmt.Sprintf("%s does not see pictures", e.name), Advice: "Use a vision model, such as Pixtral, with its projector."}
+		}
+		if len(p.Images) > maxPictures {
+			return nil, nil, &engine.Error{Kind: engine.Invalid, Param: "messages", Msg: fmt.Sprintf("there are %d pictures and at most %d can be shown", len(p.Images), maxPictures)}
+		}
+		cut = &eye.cut
 	}
-	eye := e.scheduler.eye
-	if eye == nil {
-		return nil, nil, &engine.Error{Kind: engine.Unsupported, Param: "messages", Msg: fmt.Sprintf("%s does not see pictures", e.name), Advice: "Use a vision model, such as Pixtral, with its projector."}
-	}
-	if len(places) > maxPictures {
-		return nil, nil, &engine.Error{Kind: engine.Invalid, Param: "messages", Msg: fmt.Sprintf("there are %d pictures and at most %d can be shown", len(places), maxPictures)}
-	}
-	from := 0
+	ids, places, err := layout.Encode(e.vocab, p, cut)
 	for _, place := range places {
-		ids = append(ids, text[from:place.At]...)
-		from = place.At
-		url := p.Images[place.Image-1]
-		w, h, err := picture.Size(url)
-		if err != nil {
-			return nil, nil, err
-		}
-		run, err := eye.cut.Encode(e.vocab, w, h)
-		if err != nil {
-			return nil, nil, err
-		}
-		// All but [IMG_END] are the tower's to give; the breaks between rows are among them.
-		parts = append(parts, picturePart{at: len(ids), n: len(run) - 1, url: url, sum: sha256.Sum256([]byte(url))})
-		ids = append(ids, run...)
+		parts = append(parts, newPart(place.At, place.N, place.URL))
 	}
-	return append(ids, text[from:]...), parts, nil
+	return ids, parts, err
+}
+
+// newPart is the picture whose n tokens begin at a place. All but the last,
+// [IMG_END], are the tower's to give; the breaks between rows are among them.
+func newPart(at, n int, url string) picturePart {
+	return picturePart{at: at, n: n - 1, url: url, sum: sha256.Sum256([]byte(url))}
 }
 
 // hide puts numbers made of their content in the place of pictures' tokens.

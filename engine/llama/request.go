@@ -76,7 +76,7 @@ func (e *Engine) surelyTooLong(p prompt.Prompt) error {
 		}
 	}
 	limit := e.scheduler.bound()
-	if len(longest) <= sample || bytes/e.longest <= limit {
+	if len(longest) <= sample || bytes/e.longest() <= limit {
 		return nil
 	}
 	n := len(e.vocab.Encode(longest[:sample], false))

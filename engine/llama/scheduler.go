@@ -313,7 +313,7 @@ func (s *scheduler) place(j *job) (bool, error) {
 		j.answers = append(j.answers, a)
 	}
 	// Room for what is to come: conversations nobody waits for leave first.
-	for s.cells()+likely-s.busyCells() > s.x.tokens() && s.evictOldest() {
+	for s.idleCells()+likely > s.x.tokens() && s.evictOldest() {
 	}
 	j.reused.Store(int32(from))
 	j.done.Store(int32(from))
@@ -488,12 +488,11 @@ func (s *scheduler) cells() int {
 	return n
 }
 
-func (s *scheduler) busyCells() int {
+// idleCells is how many of them are conversations' that nobody waits for.
+func (s *scheduler) idleCells() int {
 	n := 0
-	for _, o := range s.slots {
-		if o.busy {
-			n += len(o.tokens) - o.shared
-		}
+	for _, o := range s.idle() {
+		n += len(o.tokens) - o.shared
 	}
 	return n
 }
@@ -583,16 +582,7 @@ func (s *scheduler) takeOver(c carry) error {
 		return s.x.loadState(o.seq, c.state)
 	}
 	s.x.share(c.from.seq, o.seq, o.shared)
-	for i := o.shared; i < len(o.tokens); {
-		s.x.clearBatch()
-		for ; i < len(o.tokens) && s.x.batchLen() < s.params.batch; i++ {
-			s.x.add(o.tokens[i], i, o.seq, false)
-		}
-		if err := s.x.decode(); err != nil {
-			return err
-		}
-	}
-	return nil
+	return s.x.fill(o.tokens, o.shared, o.seq, false)
 }
 
 // lose empties a slot whose cells are gone; the answers written in it end.

@@ -47,27 +47,24 @@ const leastWindow = 32
 // the model makes of each token from first on, batch by batch: the row of logits
 // is valid until show returns.
 func evaluate(ctx context.Context, x *lctx, tokens []token, first int, show func(at int, rows [][]float32)) error {
-	for i := 0; i < len(tokens); {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	for begin, err := range x.batches(tokens, 0, 0, func(i int) bool { return i >= first }) {
+		if err != nil {
+			return engine.Errorf(engine.Internal, "llama.cpp cannot evaluate the text: %w", err)
+		}
+		if end := begin + x.batchLen(); show != nil && end > first {
+			from := max(first, begin)
+			rows := x.outputs(from - begin)
+			if rows == nil {
+				return engine.Errorf(engine.Internal, "llama.cpp gave no logits")
+			}
+			show(from, rows)
+		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		begin := i
-		x.clearBatch()
-		for ; i < len(tokens) && x.batchLen() < x.size; i++ {
-			x.add(tokens[i], i, 0, i >= first)
-		}
-		if err := x.decode(); err != nil {
-			return engine.Errorf(engine.Internal, "llama.cpp cannot evaluate the text: %w", err)
-		}
-		if show == nil || i <= first {
-			continue
-		}
-		from := max(first, begin)
-		rows := x.outputs(from - begin)
-		if rows == nil {
-			return engine.Errorf(engine.Internal, "llama.cpp gave no logits")
-		}
-		show(from, rows)
 	}
 	return nil
 }
