@@ -8,8 +8,8 @@ import (
 
 	"github.com/charmbracelet/colorprofile"
 
-	"github.com/bise-sh/bise/cli/markdown"
-	"github.com/bise-sh/bise/cli/term"
+	"github.com/bise-sh/bise/markdown"
+	"github.com/bise-sh/bise/term"
 )
 
 // A sheet is what one answer's text is written on.

@@ -11,10 +11,10 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/bise-sh/bise/cli/term"
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/nearest"
+	"github.com/bise-sh/bise/term"
 )
 
 // Exit codes. Those of verbs whose answer can be "no" (1) are theirs.

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/bise-sh/bise/cli/term"
+	"github.com/bise-sh/bise/term"
 )
 
 const (

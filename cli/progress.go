@@ -9,8 +9,8 @@ import (
 
 	xansi "github.com/charmbracelet/x/ansi"
 
-	"github.com/bise-sh/bise/cli/term"
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/term"
 )
 
 const (

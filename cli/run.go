@@ -16,10 +16,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/bise-sh/bise/cli/term"
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/worker"
+	"github.com/bise-sh/bise/term"
 )
 
 // Run runs bise with the arguments after its name and returns the exit code.

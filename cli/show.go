@@ -12,12 +12,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/bise-sh/bise/cli/term"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/layout"
 	"github.com/bise-sh/bise/engine/prompt"
 	"github.com/bise-sh/bise/engine/tokenizer"
 	"github.com/bise-sh/bise/gguf"
+	"github.com/bise-sh/bise/term"
 )
 
 // A shownModel is what bise show tells of a model.

@@ -8,7 +8,7 @@ import (
 	"github.com/alecthomas/chroma/v2/styles"
 	"github.com/yuin/goldmark/ast"
 
-	"github.com/bise-sh/bise/cli/term"
+	"github.com/bise-sh/bise/term"
 )
 
 // maxColoured is the most code that is coloured, in bytes; a lexer takes some

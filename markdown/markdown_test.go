@@ -14,7 +14,7 @@ import (
 
 	xansi "github.com/charmbracelet/x/ansi"
 
-	"github.com/bise-sh/bise/cli/term"
+	"github.com/bise-sh/bise/term"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")

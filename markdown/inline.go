@@ -7,7 +7,7 @@ import (
 	"github.com/yuin/goldmark/ast"
 	gfm "github.com/yuin/goldmark/extension/ast"
 
-	"github.com/bise-sh/bise/cli/term"
+	"github.com/bise-sh/bise/term"
 )
 
 // inline draws the text in a node, which looks like s where nothing else is
