@@ -47,6 +47,28 @@ func (b *Blocks) Add(piece string) []string {
 // Growing is the text of the block that is not finished.
 func (b *Blocks) Growing() string { return b.block.String() + b.line }
 
+// Cut finishes the growing block before its end, for who cannot draw one that
+// grows without bound: ok is false when it has no line to cut after, or cannot be
+// cut, as a table. What follows goes on as the same kind of block; code is opened
+// again.
+func (b *Blocks) Cut() (block string, ok bool) {
+	text := b.block.String()
+	switch {
+	case text == "" || b.kind == list && b.fence != "" || b.kind == prose && strings.Contains(text, "|"):
+		return "", false
+	case b.kind == fenced:
+		opening, _, _ := strings.Cut(text, "\n")
+		if len(text) == len(opening)+1 {
+			return "", false
+		}
+		b.block.Reset()
+		b.block.WriteString(opening + "\n")
+		return text + b.fence + "\n", true
+	}
+	b.block.Reset()
+	return text, true
+}
+
 // Rest ends the text and returns the blocks that were not finished.
 func (b *Blocks) Rest() []string {
 	var done []string

@@ -1,6 +1,7 @@
 package markdown
 
 import (
+	"image/color"
 	"strings"
 
 	"github.com/alecthomas/chroma/v2"
@@ -31,12 +32,12 @@ func (d *drawing) code(n ast.Node, language string) []string {
 	if err != nil {
 		return strings.Split(source, "\n")
 	}
-	theme := styles.Get(d.theme.code)
+	theme := styles.Get(d.Code)
 	lines := []string{""}
 	for token := tokens(); token != chroma.EOF; token = tokens() {
 		s := style{}
 		if c := theme.Get(token.Type).Colour; c.IsSet() {
-			s.colour = colour(c.Red())<<16 | colour(c.Green())<<8 | colour(c.Blue())
+			s.colour = color.RGBA{R: c.Red(), G: c.Green(), B: c.Blue(), A: 0xff}
 		}
 		for i, part := range strings.Split(token.Value, "\n") {
 			if i > 0 {
@@ -49,4 +50,25 @@ func (d *drawing) code(n ast.Node, language string) []string {
 		lines = lines[:len(lines)-1]
 	}
 	return lines
+}
+
+// Code gives the language and the source of a block that is fenced code, as a
+// person would copy it; ok is false when it is something else.
+func Code(block string) (language, source string, ok bool) {
+	first, rest, _ := strings.Cut(block, "\n")
+	indent, body := measure(first)
+	fence := opens(body)
+	if fence == "" || indent >= 4 {
+		return "", "", false
+	}
+	language, _, _ = strings.Cut(strings.TrimSpace(body[len(fence):]), " ")
+	lines := strings.Split(strings.TrimSuffix(rest, "\n"), "\n")
+	for i, line := range lines {
+		if in, body := measure(line); in < 4 && closes(body, fence) {
+			lines = lines[:i]
+			break
+		}
+		lines[i] = line[min(indent, len(line)-len(strings.TrimLeft(line, " "))):]
+	}
+	return language, strings.Join(lines, "\n"), true
 }

@@ -2,6 +2,7 @@ package markdown
 
 import (
 	"html"
+	"net/url"
 	"strings"
 
 	"github.com/yuin/goldmark/ast"
@@ -33,7 +34,7 @@ func (d *drawing) span(b *strings.Builder, n ast.Node, s style) {
 	case *ast.String:
 		b.WriteString(s.on(literal(string(n.Value))))
 	case *ast.CodeSpan:
-		s.colour = d.theme.accent
+		s.colour = d.Accent
 		b.WriteString(s.on(d.raw(n)))
 	case *ast.Emphasis:
 		if n.Level == 2 {
@@ -52,21 +53,48 @@ func (d *drawing) span(b *strings.Builder, n ast.Node, s style) {
 			b.WriteString("[ ] ")
 		}
 	case *ast.AutoLink:
-		s.underline = true
+		s.underline, s.link = true, d.target(string(n.URL(d.source)))
 		b.WriteString(s.on(literal(string(n.Label(d.source)))))
 	case *ast.Link:
-		d.link(b, d.inline(n, underlined(s)), string(n.Destination), s)
+		label := s
+		label.underline, label.link = true, d.target(string(n.Destination))
+		d.link(b, d.inline(n, label), string(n.Destination), s)
 	case *ast.Image:
 		b.WriteString(s.on("Picture: "))
-		d.link(b, d.inline(n, s), string(n.Destination), s)
+		label := s
+		label.link = d.target(string(n.Destination))
+		d.link(b, d.inline(n, label), string(n.Destination), s)
 	default:
 		b.WriteString(d.inline(n, s))
 	}
 }
 
-func underlined(s style) style {
-	s.underline = true
-	return s
+// longestTarget is how long an address may be, in bytes; some terminals take no
+// more.
+const longestTarget = 2000
+
+// target is what a click on a link to an address opens, "" when nothing: a
+// model's words open no files and start no programs. It is plain ASCII.
+func (d *drawing) target(address string) string {
+	if !d.Links || len(address) > longestTarget {
+		return ""
+	}
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	switch u.Scheme {
+	case "http", "https", "mailto":
+	default:
+		return ""
+	}
+	to := u.String()
+	for _, c := range []byte(to) {
+		if c <= ' ' || c > '~' {
+			return ""
+		}
+	}
+	return to
 }
 
 // link writes a link's text and, where it is another, its destination.
@@ -76,7 +104,7 @@ func (d *drawing) link(b *strings.Builder, label, to string, s style) {
 	if strings.Contains(label, to) {
 		return
 	}
-	s.colour = d.theme.muted
+	s.colour = d.Muted
 	b.WriteString(s.on(" (" + to + ")"))
 }
 

@@ -55,18 +55,21 @@ var markdown = parser.NewParser(
 
 // A Renderer draws blocks. It belongs to one goroutine.
 type Renderer struct {
-	theme theme
+	Theme
+	// Links makes what is linked something to click on, in terminals that know
+	// OSC 8. Only addresses of the web and of mail become so.
+	Links bool
 }
 
-// NewRenderer draws for a background.
-func NewRenderer(t Theme) *Renderer { return &Renderer{themes[t]} }
+// NewRenderer draws in a theme's colours.
+func NewRenderer(t Theme) *Renderer { return &Renderer{Theme: t} }
 
 // Block draws one block, or several, in so many columns, with SGR sequences of
 // 24-bit colour and without a newline at the end. Text is at most 100 columns
 // wide; code is as wide as it is, so that it can be copied. The result has no
 // control character that is not ours, whatever the text has.
 func (r *Renderer) Block(block string, columns int) string {
-	d := drawing{theme: r.theme, source: []byte(block)}
+	d := drawing{Renderer: r, source: []byte(block)}
 	root := markdown.Parse(text.NewReader(d.source))
 	lines := d.blocks(root, max(narrowest, min(widest, columns)), true)
 	for i, line := range lines {
@@ -77,7 +80,7 @@ func (r *Renderer) Block(block string, columns int) string {
 
 // A drawing turns the tree of a text into lines.
 type drawing struct {
-	theme  theme
+	*Renderer
 	source []byte
 	depth  int
 }
@@ -107,18 +110,18 @@ func (d *drawing) blocks(n ast.Node, width int, loose bool) []string {
 func (d *drawing) block(n ast.Node, width int) []string {
 	switch n := n.(type) {
 	case *ast.Heading:
-		return wrap(d.inline(n, style{bold: true, colour: d.theme.accent}), width)
+		return wrap(d.inline(n, style{bold: true, colour: d.Accent}), width)
 	case *ast.FencedCodeBlock:
 		return indent(d.code(n, string(n.Language(d.source))), "  ", "  ")
 	case *ast.CodeBlock:
 		return indent(d.code(n, ""), "  ", "  ")
 	case *ast.Blockquote:
-		bar := style{colour: d.theme.muted}.on("│ ")
+		bar := style{colour: d.Muted}.on("│ ")
 		return indent(d.blocks(n, width-2, true), bar, bar)
 	case *ast.List:
 		return d.list(n, width)
 	case *ast.ThematicBreak:
-		return []string{style{colour: d.theme.muted}.on(strings.Repeat("─", min(8, width)))}
+		return []string{style{colour: d.Muted}.on(strings.Repeat("─", min(8, width)))}
 	case *gfm.Table:
 		return d.table(n, width)
 	case *ast.Paragraph, *ast.TextBlock:
@@ -164,16 +167,20 @@ func indent(lines []string, first, rest string) []string {
 }
 
 // wrap breaks styled text into lines of at most so many columns. Each line has
-// its style whole, so that it can be indented.
+// its style and its link whole, so that it can be indented.
 func wrap(s string, width int) []string {
 	var lines []string
-	open := ""
+	style, link := "", ""
 	for _, line := range strings.Split(xansi.Wrap(s, width, ""), "\n") {
-		line = open + strings.Trim(line, " ")
-		open = ""
+		line = link + style + strings.Trim(line, " ")
+		style, link = "", ""
 		if i := strings.LastIndex(line, "\x1b["); i >= 0 && !strings.HasPrefix(line[i:], reset) {
-			open = line[i : i+strings.IndexByte(line[i:], 'm')+1]
+			style = line[i : i+strings.IndexByte(line[i:], 'm')+1]
 			line += reset
+		}
+		if i := strings.LastIndex(line, linkTo); i >= 0 && !strings.HasPrefix(line[i+len(linkTo):], stringEnd) {
+			link = line[i : i+strings.Index(line[i:], stringEnd)+len(stringEnd)]
+			line += linkTo + stringEnd
 		}
 		lines = append(lines, line)
 	}

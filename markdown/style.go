@@ -2,41 +2,39 @@ package markdown
 
 import (
 	"fmt"
+	"image/color"
 	"strings"
 )
 
-// A Theme is for a light or a dark background.
-type Theme int
-
-const (
-	Dark Theme = iota
-	Light
-)
-
-// A theme is the colours of an answer: structure comes by weight and space, and
+// A Theme is the colours of an answer: structure comes by weight and space, and
 // there is one accent.
-type theme struct {
-	accent, muted colour
-	code          string // the name of a style of chroma
+type Theme struct {
+	Accent, Muted color.Color
+	Code          string // the name of a style of chroma
 }
 
 // Contrast with a black and a white background is at least 4.5:1.
-var themes = map[Theme]theme{
-	Dark:  {accent: 0xffb000, muted: 0x8a8a8a, code: "monokai"},
-	Light: {accent: 0xa33a00, muted: 0x6b6b6b, code: "friendly"},
-}
+var (
+	Dark  = Theme{Accent: rgb(0xffb000), Muted: rgb(0x8a8a8a), Code: "monokai"}
+	Light = Theme{Accent: rgb(0xa33a00), Muted: rgb(0x6b6b6b), Code: "friendly"}
+)
 
-// A colour is 0xRRGGBB; 0 is the terminal's own.
-type colour int
+func rgb(v uint32) color.Color {
+	return color.RGBA{R: uint8(v >> 16), G: uint8(v >> 8), B: uint8(v), A: 0xff}
+}
 
 // A style is how a run of text looks.
 type style struct {
 	bold, italic, underline, struck bool
-	colour                          colour
+	colour                          color.Color // nil: the terminal's own
+	link                            string      // what a click opens, from [target]; "": nothing
 }
 
-// reset ends every style (SGR 0).
-const reset = "\x1b[m"
+const (
+	reset     = "\x1b[m"   // ends every style (SGR 0)
+	linkTo    = "\x1b]8;;" // begins a link (OSC 8), or ends it when no address follows
+	stringEnd = "\x1b\\"   // ends the address (ST)
+)
 
 // on gives text in the style. The sequence before it says everything about the
 // style, so that a line can be cut after it and begun again with it.
@@ -53,8 +51,15 @@ func (s style) on(text string) string {
 			codes = append(codes, c.code)
 		}
 	}
-	if s.colour != 0 {
-		codes = append(codes, fmt.Sprintf("38;2;%d;%d;%d", s.colour>>16&0xff, s.colour>>8&0xff, s.colour&0xff))
+	if s.colour != nil {
+		r, g, b, _ := s.colour.RGBA()
+		codes = append(codes, fmt.Sprintf("38;2;%d;%d;%d", r>>8, g>>8, b>>8))
 	}
-	return "\x1b[" + strings.Join(codes, ";") + "m" + text + reset
+	if len(codes) > 0 {
+		text = "\x1b[" + strings.Join(codes, ";") + "m" + text + reset
+	}
+	if s.link != "" {
+		text = linkTo + s.link + stringEnd + text + linkTo + stringEnd
+	}
+	return text
 }

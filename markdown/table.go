@@ -51,7 +51,7 @@ func (d *drawing) table(n *gfm.Table, width int) []string {
 			for _, w := range widths {
 				total += w
 			}
-			lines = append(lines, style{colour: d.theme.muted}.on(strings.Repeat("─", max(1, total))))
+			lines = append(lines, style{colour: d.Muted}.on(strings.Repeat("─", max(1, total))))
 		}
 	}
 	return lines
