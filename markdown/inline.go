@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 
+	xansi "github.com/charmbracelet/x/ansi"
 	"github.com/yuin/goldmark/ast"
 	gfm "github.com/yuin/goldmark/extension/ast"
 
@@ -101,7 +102,7 @@ func (d *drawing) target(address string) string {
 func (d *drawing) link(b *strings.Builder, label, to string, s style) {
 	b.WriteString(label)
 	to = literal(to)
-	if strings.Contains(label, to) {
+	if strings.Contains(xansi.Strip(label), to) {
 		return
 	}
 	s.colour = d.Muted
