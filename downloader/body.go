@@ -1,0 +1,125 @@
+package downloader
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+var errStalled = fmt.Errorf("no byte came for %v", stallTime)
+
+// A body is that of a response: it keeps the pace, and ends when nothing comes.
+type body struct {
+	io.ReadCloser
+	ctx   context.Context
+	stop  context.CancelCauseFunc
+	stall *time.Timer
+	pace  *pace
+}
+
+func newBody(ctx context.Context, stop context.CancelCauseFunc, rc io.ReadCloser, p *pace) *body {
+	b := &body{ReadCloser: rc, ctx: ctx, stop: stop, pace: p}
+	b.stall = time.AfterFunc(stallTime, func() { stop(errStalled) })
+	b.stall.Stop()
+	return b
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	p = p[:min(len(p), b.pace.piece())]
+	b.stall.Reset(stallTime)
+	n, err := b.ReadCloser.Read(p)
+	b.stall.Stop()
+	if err != nil && !errors.Is(err, io.EOF) && b.ctx.Err() != nil {
+		err = context.Cause(b.ctx)
+	}
+	// The wait is ours, not the server's, so no stall is counted meanwhile.
+	if wait := b.pace.wait(b.ctx, n); err == nil {
+		err = wait
+	}
+	return n, err
+}
+
+func (b *body) Close() error {
+	b.stall.Stop()
+	b.stop(nil)
+	return b.ReadCloser.Close()
+}
+
+// burst is the most that is read at once, and so the most that comes without a
+// pause when there is a limit.
+const burst = 256 << 10 // bytes
+
+// A pace keeps all transfers together within a limit that may change.
+type pace struct{ limiter *rate.Limiter }
+
+func newPace(bytesPerSecond int64) *pace {
+	p := &pace{rate.NewLimiter(rate.Inf, burst)}
+	p.set(bytesPerSecond)
+	return p
+}
+
+func (p *pace) set(bytesPerSecond int64) {
+	limit := rate.Limit(bytesPerSecond)
+	if bytesPerSecond <= 0 {
+		limit = rate.Inf
+	}
+	p.limiter.SetLimit(limit)
+}
+
+// piece is how much to read at once: a tenth of a second's worth, so that a new
+// limit is soon heeded.
+func (p *pace) piece() int {
+	limit := p.limiter.Limit()
+	if limit >= 10*burst {
+		return burst
+	}
+	return max(1, int(limit/10))
+}
+
+// wait pays for n bytes that have come.
+func (p *pace) wait(ctx context.Context, n int) error {
+	if err := p.limiter.WaitN(ctx, n); err != nil {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		return err
+	}
+	return nil
+}
+
+// maxBodyTime is how long the whole of a short answer may take.
+const maxBodyTime = 2 * time.Minute
+
+// ReadBody reads a short answer whole, a listing for instance, and closes it. More
+// than so many bytes, or two minutes, is an error.
+func ReadBody(resp *http.Response, limit int64) ([]byte, error) {
+	defer resp.Body.Close()
+	late := false
+	var once sync.Once
+	timer := time.AfterFunc(maxBodyTime, func() {
+		once.Do(func() { late = true })
+		resp.Body.Close()
+	})
+	defer timer.Stop()
+	data, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
+	once.Do(func() {})
+	switch {
+	case late:
+		err = fmt.Errorf("it is not whole after %v", maxBodyTime)
+	case err == nil && int64(len(data)) > limit:
+		err = fmt.Errorf("it has more than %d bytes", limit)
+	}
+	if err != nil {
+		return nil, &Error{
+			Kind: Network, Status: resp.StatusCode, RequestID: requestID(resp), Err: err,
+			Msg: fmt.Sprintf("read the answer of %s: %v", resp.Request.URL.Host, cause(err)), Advice: "Try again.",
+		}
+	}
+	return data, nil
+}

@@ -1,0 +1,136 @@
+package downloader
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// stormy is after how many failures in a row a server is asked by one at a time.
+const stormy = 5
+
+// A gate is what all requests to one origin pass. It keeps everybody out as long as
+// the server asks for, and lets one at a time try when it is in trouble.
+type gate struct {
+	mu       sync.Mutex
+	until    time.Time     // when requests may go on
+	failures int           // in a row
+	probing  bool          // somebody is trying for all
+	changed  chan struct{} // closed when any of it changes
+}
+
+func (c *Client) gate(u *url.URL) *gate {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	g := c.gates[origin(u)]
+	if g == nil {
+		g = &gate{changed: make(chan struct{})}
+		c.gates[origin(u)] = g
+	}
+	return g
+}
+
+// enter waits until a request may be sent. It must be followed by leave. While the
+// server has asked for a pause, told is called with its end, where it is not nil.
+func (g *gate) enter(ctx context.Context, told func(until time.Time)) error {
+	for {
+		g.mu.Lock()
+		wait, storm, changed := time.Until(g.until), g.failures >= stormy && g.probing, g.changed
+		if wait <= 0 && !storm {
+			g.probing = true
+			g.mu.Unlock()
+			return ctx.Err()
+		}
+		until := g.until
+		g.mu.Unlock()
+		if wait > 0 && told != nil {
+			told(until)
+		}
+		var timer <-chan time.Time
+		if wait > 0 {
+			timer = time.After(wait)
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-timer:
+		case <-changed:
+		}
+	}
+}
+
+// leave takes in how a request went, and says how long to wait before the next
+// one, and whether it was the server that asked for it.
+func (g *gate) leave(resp *http.Response, err error) (wait time.Duration, asked bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.probing = false
+	if err == nil && !passes(resp.StatusCode) {
+		g.failures = 0
+	} else {
+		g.failures++
+		wait = backoff(g.failures)
+	}
+	if resp != nil {
+		if d, ok := pause(resp.Header, resp.StatusCode, time.Now()); ok {
+			wait, asked = d, true
+			g.until = time.Now().Add(d)
+		}
+	}
+	close(g.changed)
+	g.changed = make(chan struct{})
+	return wait, asked
+}
+
+// pause is how long a server wants no requests, by its RateLimit header (a draft of
+// the IETF: `"resolvers";r=0;t=3`, r left and t seconds to wait) or by Retry-After.
+func pause(h http.Header, status int, now time.Time) (d time.Duration, ok bool) {
+	if status != http.StatusTooManyRequests && status != http.StatusServiceUnavailable {
+		return 0, false
+	}
+	if left, seconds, ok := rateLimit(h.Get("RateLimit")); ok && left == 0 {
+		return seconds + time.Second, true
+	}
+	return retryAfter(h.Get("Retry-After"), now)
+}
+
+// longest is more than any pause that makes sense, and far from an overflow.
+const longest = 365 * 24 * time.Hour
+
+// rateLimit reads a RateLimit header.
+func rateLimit(text string) (left int, wait time.Duration, ok bool) {
+	left = -1
+	wait = -1
+	for param := range strings.SplitSeq(text, ";") {
+		key, value, _ := strings.Cut(strings.TrimSpace(param), "=")
+		n, err := strconv.Atoi(value)
+		if err != nil || n < 0 {
+			continue
+		}
+		switch key {
+		case "r":
+			left = n
+		case "t":
+			wait = time.Duration(min(n, int(longest/time.Second))) * time.Second
+		}
+	}
+	return left, wait, left >= 0 && wait >= 0
+}
+
+// retryAfter reads a Retry-After header: seconds, or the time of day (RFC 9110,
+// 10.2.3). A time that has passed is no wait.
+func retryAfter(text string, now time.Time) (d time.Duration, ok bool) {
+	text = strings.TrimSpace(text)
+	if n, err := strconv.Atoi(text); err == nil {
+		return time.Duration(min(n, int(longest/time.Second))) * time.Second, n >= 0
+	}
+	at, err := http.ParseTime(text)
+	if err != nil {
+		return 0, false
+	}
+	return min(max(0, at.Sub(now)), longest), true
+}

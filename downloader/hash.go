@@ -1,0 +1,83 @@
+package downloader
+
+import (
+	"crypto/sha1"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"strings"
+)
+
+const (
+	sha256Prefix = "sha256:"
+	gitPrefix    = "git-sha1:"
+)
+
+// A Hash is what the bytes of a file must come to: "sha256:" or "git-sha1:" and
+// lower-case hex digits, or "" where it is not known. git's is the SHA-1 of "blob",
+// a space, the length in decimal, a zero byte, and the bytes.
+type Hash string
+
+// ParseHash reads a Hash. Digits may be upper-case.
+func ParseHash(text string) (Hash, error) {
+	if text == "" {
+		return "", nil
+	}
+	lower := strings.ToLower(text)
+	for prefix, size := range map[string]int{sha256Prefix: sha256.Size, gitPrefix: sha1.Size} {
+		digits, ok := strings.CutPrefix(lower, prefix)
+		if !ok {
+			continue
+		}
+		if sum, err := hex.DecodeString(digits); err == nil && len(sum) == size {
+			return Hash(lower), nil
+		}
+	}
+	return "", fmt.Errorf("%.80q is no hash", text)
+}
+
+// SHA256 makes a Hash of the 64 hex digits of a SHA-256.
+func SHA256(digits string) (Hash, error) { return ParseHash(sha256Prefix + digits) }
+
+// GitSHA1 makes a Hash of the 40 hex digits of a git blob's name.
+func GitSHA1(digits string) (Hash, error) { return ParseHash(gitPrefix + digits) }
+
+// A digest computes the SHA-256 of a file, and with it the hash that is expected
+// of it where that is another one.
+type digest struct {
+	want Hash
+	sum  hash.Hash
+	git  hash.Hash // nil unless want is git's
+}
+
+// newDigest begins with a file of so many bytes.
+func newDigest(want Hash, size int64) *digest {
+	d := &digest{want: want, sum: sha256.New()}
+	if strings.HasPrefix(string(want), gitPrefix) {
+		d.git = sha1.New()
+		fmt.Fprintf(d.git, "blob %d\x00", size)
+	}
+	return d
+}
+
+func (d *digest) Write(p []byte) (int, error) {
+	if d.git != nil {
+		d.git.Write(p)
+	}
+	return d.sum.Write(p)
+}
+
+// sha256 is that of all that was written.
+func (d *digest) sha256() Hash { return Hash(sha256Prefix + hex.EncodeToString(d.sum.Sum(nil))) }
+
+// got is the hash of the kind that is wanted.
+func (d *digest) got() Hash {
+	if d.git != nil {
+		return Hash(gitPrefix + hex.EncodeToString(d.git.Sum(nil)))
+	}
+	return d.sha256()
+}
+
+// ok reports whether the bytes are the right ones, as far as that is known.
+func (d *digest) ok() bool { return d.want == "" || d.want == d.got() }

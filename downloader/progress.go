@@ -1,0 +1,246 @@
+package downloader
+
+import (
+	"sync"
+	"time"
+)
+
+// Phase is what a fetch is at.
+type Phase int
+
+// The phases of a fetch, in order. One that finds another process at work on the
+// same file waits, and may find the file whole after that.
+const (
+	Preparing   Phase = iota
+	Waiting           // for another process; what it has is shown
+	Downloading       // or waiting for a server: see Sample.Reason
+	Verifying         // the last byte has come, and not all of them are hashed
+	Finished
+)
+
+// A Sample is how far things are at a moment.
+type Sample struct {
+	Phase   Phase
+	Name    string        // of the file
+	Have    int64         // bytes on the disk; falls only when Damaged grows
+	Total   int64         // bytes; −1 while unknown
+	Fetched int64         // bytes that came over the network in this run
+	Damaged int64         // bytes that had to be given up, and are fetched again
+	Rate    float64       // bytes per second in the last 10 s
+	Left    time.Duration // to the end; never grows but with Total and Damaged; −1 while unknown
+	// Reason says why nothing comes, "" while something does. Until is when that
+	// ends, zero where it cannot be known.
+	Reason string
+	Until  time.Time
+}
+
+// A Progress tells how far a fetch is, or several of them, one after another or at
+// once. Its zero value is ready. It is sampled, at any time and from any goroutine.
+type Progress struct {
+	mu      sync.Mutex
+	s       Sample
+	planned int64 // bytes of Total that no fetch has begun with
+	unknown int   // fetches whose size is not known
+	speed   meter
+	left    countdown
+}
+
+// Plan tells of files that will be fetched, so that the whole is known from the
+// beginning.
+func (p *Progress) Plan(files ...File) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, f := range files {
+		p.planned += max(0, f.Size)
+		p.s.Total += max(0, f.Size)
+	}
+}
+
+// Sample is how far things are.
+func (p *Progress) Sample() Sample {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now, s := time.Now(), p.s
+	s.Rate = p.speed.rate(now, 10*time.Second)
+	s.Left = -1
+	if p.unknown > 0 {
+		s.Total = -1
+	} else if s.Phase != Waiting {
+		s.Left = p.left.next(now, s.Total-s.Have, p.speed.rate(now, 30*time.Second))
+	}
+	if s.Phase == Finished {
+		s.Left = 0
+	}
+	return s
+}
+
+// A share is one fetch's part in a progress.
+type share struct {
+	p    *Progress
+	name string
+	size int64 // −1 while unknown
+	have int64
+}
+
+// begin takes part in p, which may be nil, with a file.
+func (p *Progress) begin(f File) *share {
+	if p == nil {
+		p = new(Progress)
+	}
+	s := &share{p: p, name: f.Name, size: -1}
+	p.mu.Lock()
+	p.s.Name, p.s.Phase, p.s.Reason = f.Name, Preparing, ""
+	p.unknown++
+	p.mu.Unlock()
+	if f.Size >= 0 {
+		s.sized(f.Size)
+	}
+	return s
+}
+
+// sized tells the size once it is known.
+func (s *share) sized(size int64) {
+	s.p.mu.Lock()
+	defer s.p.mu.Unlock()
+	if s.size >= 0 {
+		return
+	}
+	s.size = size
+	s.p.unknown--
+	if s.p.planned >= size {
+		s.p.planned -= size
+	} else {
+		s.p.s.Total += size
+		s.p.left.reset()
+	}
+}
+
+// phase tells what is done next.
+func (s *share) phase(phase Phase) {
+	s.p.mu.Lock()
+	defer s.p.mu.Unlock()
+	s.p.s.Phase, s.p.s.Name, s.p.s.Reason, s.p.s.Until = phase, s.name, "", time.Time{}
+}
+
+// at tells how much of the file lies on the disk without having been fetched now.
+func (s *share) at(have int64) {
+	s.p.mu.Lock()
+	defer s.p.mu.Unlock()
+	s.p.s.Have += have - s.have
+	s.have = have
+}
+
+// came tells of bytes from the network, of which so many are new on the disk.
+func (s *share) came(bytes, kept int64) {
+	s.p.mu.Lock()
+	defer s.p.mu.Unlock()
+	s.p.s.Fetched += bytes
+	s.p.s.Have += kept
+	s.have += kept
+	s.p.s.Reason, s.p.s.Until = "", time.Time{}
+	s.p.speed.add(time.Now(), kept)
+}
+
+// lost tells of bytes on the disk that are good for nothing.
+func (s *share) lost(bytes int64) {
+	s.p.mu.Lock()
+	defer s.p.mu.Unlock()
+	s.p.s.Damaged += bytes
+	s.p.s.Have -= bytes
+	s.have -= bytes
+	s.p.left.reset()
+}
+
+// waits tells why nothing comes.
+func (s *share) waits(reason string, until time.Time) {
+	s.p.mu.Lock()
+	defer s.p.mu.Unlock()
+	s.p.s.Reason, s.p.s.Until = reason, until
+}
+
+// A meter counts bytes by the second.
+type meter struct {
+	began time.Time
+	sums  [32]int64 // of the last seconds, each at its number modulo 32
+	last  int64     // the newest second, counted from began
+}
+
+// advance empties the seconds that have begun since the last time.
+func (m *meter) advance(now time.Time) {
+	second := max(m.last, int64(now.Sub(m.began)/time.Second))
+	for i := m.last + 1; i <= min(second, m.last+int64(len(m.sums))); i++ {
+		m.sums[i%int64(len(m.sums))] = 0
+	}
+	m.last = second
+}
+
+func (m *meter) add(now time.Time, n int64) {
+	if m.began.IsZero() {
+		m.began = now
+	}
+	m.advance(now)
+	m.sums[m.last%int64(len(m.sums))] += n
+}
+
+// rate is bytes per second in the last while, of at most 31 s.
+func (m *meter) rate(now time.Time, while time.Duration) float64 {
+	if m.began.IsZero() {
+		return 0
+	}
+	m.advance(now)
+	seconds := min(int64(while/time.Second), m.last+1)
+	var sum int64
+	for i := range seconds {
+		sum += m.sums[(m.last-i)%int64(len(m.sums))]
+	}
+	// The newest second has not passed whole.
+	since := now.Sub(m.began) - time.Duration(m.last-seconds+1)*time.Second
+	if since < 100*time.Millisecond {
+		return 0
+	}
+	return float64(sum) / since.Seconds()
+}
+
+// A countdown is the time left as it is shown. It runs faster or slower as the
+// estimate says, so that both come to nothing at once, and never goes back.
+type countdown struct {
+	shown time.Duration
+	at    time.Time // when shown was right; zero before the first time
+	since time.Time // when the first estimate was asked for
+}
+
+// settle is how long the pace is watched before there is an estimate.
+const settle = 2 * time.Second
+
+func (c *countdown) reset() { *c = countdown{} }
+
+// next is what to show, with so many bytes left that come at a rate; −1 for nothing.
+func (c *countdown) next(now time.Time, left int64, rate float64) time.Duration {
+	if c.since.IsZero() {
+		c.since = now
+	}
+	if rate > 0 && c.at.IsZero() && now.Sub(c.since) >= settle {
+		c.shown, c.at = estimate(left, rate), now
+	}
+	if c.at.IsZero() {
+		return -1
+	}
+	passed := now.Sub(c.at)
+	c.at = now
+	if rate > 0 && passed > 0 {
+		whole := estimate(left, rate)
+		if whole < c.shown {
+			c.shown = max(whole, c.shown-3*passed)
+		} else if whole > 0 {
+			c.shown -= time.Duration(float64(passed) * min(1, c.shown.Seconds()/whole.Seconds()))
+		}
+	}
+	c.shown = max(0, c.shown)
+	return c.shown
+}
+
+// estimate is how long bytes take at a rate.
+func estimate(left int64, rate float64) time.Duration {
+	const most = 1000 * time.Hour
+	return time.Duration(min(float64(max(0, left))/rate, most.Seconds()) * float64(time.Second))
+}
