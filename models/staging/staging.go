@@ -42,8 +42,7 @@ func (f *Folder) Commit() error {
 		return errors.Join(err, f.Discard())
 	}
 	for _, file := range files {
-		// Windows makes only files safe that are open for writing.
-		if err := sync(f.Path(file.Name()), os.O_RDWR); err != nil {
+		if err := Sync(f.Path(file.Name())); err != nil {
 			return errors.Join(err, f.Discard())
 		}
 	}
@@ -55,9 +54,7 @@ func (f *Folder) Commit() error {
 			return errors.Join(err, f.Discard())
 		}
 	}
-	// The new names are safe once the folder is; where that cannot be asked for
-	// (Windows), the system sees to it.
-	_ = sync(f.to, os.O_RDONLY)
+	SyncFolder(f.to)
 	return f.Discard()
 }
 
@@ -73,6 +70,16 @@ func (f *Folder) Discard() error {
 	}
 	return err
 }
+
+// Sync makes sure that a file's bytes are on the disk.
+func Sync(path string) error {
+	// Windows makes only files safe that are open for writing.
+	return sync(path, os.O_RDWR)
+}
+
+// SyncFolder makes sure that a folder's names are on the disk. Where that cannot
+// be asked for (Windows), the system sees to it.
+func SyncFolder(dir string) { _ = sync(dir, os.O_RDONLY) }
 
 func sync(path string, flag int) error {
 	f, err := os.OpenFile(path, flag, 0)

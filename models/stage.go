@@ -1,0 +1,260 @@
+package models
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/models/staging"
+)
+
+const (
+	incoming = ".incoming" // the folder of stages
+	joint    = "@"         // between name and tag where both are one name; in neither
+	lockEnd  = ".lock"
+)
+
+// ErrBusy reports that another process is doing the same.
+var ErrBusy = errors.New("another process is doing that")
+
+// A Stage is a folder in which a model is put together. It belongs to one process
+// at a time, and whoever stages the same model after a crash finds what is there.
+type Stage struct {
+	// Dir is where the model's files are to lie at Commit, under their names in
+	// the manifest. What else is there then is removed: journals, sources.
+	Dir string
+
+	store     Store
+	name, tag string
+	lock      *flock.Flock
+}
+
+// Staging is the folder of the stage of a model, whether it is there or not; a
+// process that waits for it may look, and must not write.
+func (s Store) Staging(name, tag string) string {
+	return filepath.Join(s.Dir, incoming, name+joint+tag)
+}
+
+// Stage opens the stage of a model. While another process has it, the error is
+// ErrBusy; try again, or look into Staging for how far the other is. The model
+// may have been installed meanwhile: Installed tells.
+func (s Store) Stage(name, tag string) (*Stage, error) {
+	if !ValidName(name) || !ValidName(tag) {
+		return nil, engine.Errorf(engine.Invalid, "%s:%s cannot be the name of a model", name, tag)
+	}
+	unlock, err := s.lock()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	st := &Stage{Dir: s.Staging(name, tag), store: s, name: name, tag: tag}
+	if err := os.MkdirAll(filepath.Dir(st.Dir), 0o700); err != nil {
+		return nil, cannot("prepare "+name, err)
+	}
+	if st.lock, err = hold(st.Dir + lockEnd); err != nil {
+		return nil, cannot("prepare "+name, err)
+	}
+	if st.lock == nil {
+		e := engine.Errorf(engine.Busy, "cannot prepare %s:%s: %w", name, tag, ErrBusy)
+		e.Advice = "Wait until it is done."
+		return nil, e
+	}
+	err = s.settleStage(st.Dir, name, tag)
+	if err == nil {
+		err = os.MkdirAll(st.Dir, 0o700)
+	}
+	if err != nil {
+		_ = st.lock.Unlock()
+		return nil, cannot("prepare "+name, err)
+	}
+	return st, nil
+}
+
+// Commit installs what has been staged as the manifest describes it, in the place
+// of what was installed under that name and tag, and ends the stage. Version, Name
+// and Tag are filled in, Created too where it is zero. The model is there with all
+// its files, or not at all; it is once Commit has returned, and may be after a
+// crash in it. After an error the stage is still there.
+func (st *Stage) Commit(m Manifest) error {
+	m.Version, m.Name, m.Tag = manifestVersion, st.name, st.tag
+	if m.Created.IsZero() {
+		m.Created = time.Now().UTC().Truncate(time.Second)
+	}
+	what := fmt.Sprintf("install %s:%s", st.name, st.tag)
+	if err := m.Check(); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	data, err := m.encode()
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	for _, f := range m.Files {
+		if err := present(st.Dir, f); err != nil {
+			return fmt.Errorf("%s: %w", what, err)
+		}
+	}
+	if err := st.prune(m); err != nil {
+		return cannot(what, err)
+	}
+	for _, f := range m.Files {
+		if f.Path == "" {
+			if err := staging.Sync(filepath.Join(st.Dir, f.Name)); err != nil {
+				return cannot(what, err)
+			}
+		}
+	}
+	unlock, err := st.store.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	// With the manifest in place the model is as good as installed: whoever comes
+	// next would do what follows if this process did not.
+	if err := writeWhole(filepath.Join(st.Dir, manifestName), data); err != nil {
+		return cannot(what, err)
+	}
+	if err := st.store.settleStage(st.Dir, st.name, st.tag); err != nil {
+		_ = os.Remove(filepath.Join(st.Dir, manifestName))
+		return cannot(what, err)
+	}
+	_ = os.Remove(st.Dir + lockEnd)
+	return st.lock.Unlock()
+}
+
+// Discard removes what has been staged.
+func (st *Stage) Discard() error {
+	unlock, err := st.store.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := os.RemoveAll(st.Dir); err != nil {
+		return cannot("remove "+st.Dir, err)
+	}
+	_ = os.Remove(st.Dir + lockEnd)
+	return st.lock.Unlock()
+}
+
+// Release leaves what has been staged to whoever stages the model next.
+func (st *Stage) Release() error { return st.lock.Unlock() }
+
+// prune removes what the manifest does not list.
+func (st *Stage) prune(m Manifest) error {
+	entries, err := os.ReadDir(st.Dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if slices.ContainsFunc(m.Files, func(f File) bool { return f.Path == "" && f.Name == e.Name() }) {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(st.Dir, e.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settleStage installs the model of a stage whose manifest has been written. The
+// caller has the store's lock and the stage's.
+func (s Store) settleStage(dir, name, tag string) error {
+	if _, err := os.Lstat(filepath.Join(dir, manifestName)); err != nil {
+		return nil // it is not that far
+	}
+	to := s.folder(name, tag)
+	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+		return err
+	}
+	// A folder does not replace another that is not empty, so the old one leaves.
+	old, err := s.discard(name+joint+tag, to)
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(dir, to); err != nil {
+		return errors.Join(err, old.restore())
+	}
+	staging.SyncFolder(filepath.Dir(to))
+	staging.SyncFolder(filepath.Dir(dir))
+	return nil
+}
+
+// settle finishes the installations that were cut off at their end. It does what
+// it can: a store that cannot be written is read as it is.
+func (s Store) settle() {
+	entries, err := os.ReadDir(filepath.Join(s.Dir, incoming))
+	if err != nil {
+		return
+	}
+	for _, e := range entries {
+		dir := filepath.Join(s.Dir, incoming, e.Name())
+		name, tag, ok := strings.Cut(e.Name(), joint)
+		if !ok || !e.IsDir() || !ValidName(name) || !ValidName(tag) {
+			continue
+		}
+		if _, err := os.Lstat(filepath.Join(dir, manifestName)); err != nil {
+			continue
+		}
+		unlock, err := s.lock()
+		if err != nil {
+			return
+		}
+		if l, err := hold(dir + lockEnd); err == nil && l != nil {
+			if s.settleStage(dir, name, tag) == nil {
+				_ = os.Remove(dir + lockEnd)
+			}
+			_ = l.Unlock()
+		}
+		unlock()
+	}
+}
+
+// folder is where a model is installed.
+func (s Store) folder(name, tag string) string { return filepath.Join(s.Dir, name, tag) }
+
+// present checks that a file of a manifest is there with its size.
+func present(dir string, f File) error {
+	path := f.Path
+	if path == "" {
+		path = filepath.Join(dir, f.Name)
+	}
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("its file %s is gone", path)
+	case err != nil:
+		return fmt.Errorf("its file %s cannot be read: %w", path, bare(err))
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%s is no regular file", path)
+	case info.Size() != f.Size:
+		return fmt.Errorf("its file %s has %d bytes, and had %d", path, info.Size(), f.Size)
+	}
+	return nil
+}
+
+// writeWhole writes a small file that is there whole or not.
+func writeWhole(path string, data []byte) error {
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".new-*")
+	if err != nil {
+		return err
+	}
+	_, err = tmp.Write(data)
+	if err == nil {
+		err = tmp.Sync()
+	}
+	if err = errors.Join(err, tmp.Close()); err == nil {
+		if err = os.Rename(tmp.Name(), path); err == nil {
+			staging.SyncFolder(filepath.Dir(path))
+			return nil
+		}
+	}
+	_ = os.Remove(tmp.Name())
+	return err
+}

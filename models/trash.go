@@ -1,0 +1,133 @@
+package models
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/bise-sh/bise/models/staging"
+)
+
+const (
+	trash = ".trash" // the folder of what has been removed
+	// leaving lists, in a folder of the trash, the names of what is to lie there.
+	leaving = ".leaving.json"
+)
+
+// A discarded is a folder of the trash and where what is in it had been.
+type discarded struct {
+	dir  string
+	from []string
+}
+
+// discard moves files and folders that lie beside each other into the trash, those
+// of them that are there. A crash leaves the rest to settleTrash. The caller has
+// the lock.
+func (s Store) discard(label string, paths ...string) (discarded, error) {
+	paths = slices.DeleteFunc(slices.Clone(paths), func(path string) bool {
+		_, err := os.Lstat(path)
+		return errors.Is(err, fs.ErrNotExist)
+	})
+	if len(paths) == 0 {
+		return discarded{}, nil
+	}
+	bin := filepath.Join(s.Dir, trash)
+	if err := os.MkdirAll(bin, 0o700); err != nil {
+		return discarded{}, err
+	}
+	dir, err := os.MkdirTemp(bin, label+"-*")
+	if err != nil {
+		return discarded{}, err
+	}
+	d := discarded{dir: dir, from: paths}
+	if len(paths) > 1 {
+		err = writeLeaving(dir, paths)
+	}
+	for _, path := range paths {
+		if err == nil {
+			err = os.Rename(path, filepath.Join(dir, filepath.Base(path)))
+		}
+	}
+	if err != nil {
+		return discarded{}, errors.Join(err, d.restore())
+	}
+	staging.SyncFolder(dir)
+	staging.SyncFolder(filepath.Dir(paths[0]))
+	_ = os.Remove(filepath.Join(dir, leaving))
+	return d, nil
+}
+
+func writeLeaving(dir string, paths []string) error {
+	names := make([]string, len(paths))
+	for i, path := range paths {
+		names[i] = filepath.Base(path)
+	}
+	list, err := json.Marshal(names)
+	if err != nil {
+		return err
+	}
+	return writeWhole(filepath.Join(dir, leaving), list)
+}
+
+// settleTrash moves what was to follow into the trash when a crash came between
+// the files of a model. What has followed may since have been put back by
+// somebody, and stays. The caller has the lock.
+func (s Store) settleTrash(dir string) {
+	list := filepath.Join(dir, leaving)
+	data, err := readBounded(list, maxManifest)
+	if err != nil {
+		return
+	}
+	var names []string
+	if json.Unmarshal(data, &names) != nil {
+		return
+	}
+	for _, name := range names {
+		moved := filepath.Join(dir, name)
+		if _, err := os.Lstat(moved); err == nil || !validFile(name) {
+			continue
+		}
+		if err := os.Rename(filepath.Join(s.Dir, name), moved); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return
+		}
+	}
+	_ = os.Remove(list)
+}
+
+// clear removes a folder of the trash for good.
+func clear(dir string) error {
+	// First the list, without which nothing more follows.
+	if err := os.Remove(filepath.Join(dir, leaving)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return os.RemoveAll(dir)
+}
+
+// restore moves things back to where they were. The caller has the lock.
+func (d discarded) restore() error {
+	if d.dir == "" {
+		return nil
+	}
+	var failed error
+	for _, path := range d.from {
+		moved := filepath.Join(d.dir, filepath.Base(path))
+		if _, err := os.Lstat(moved); err != nil {
+			continue
+		}
+		err := os.MkdirAll(filepath.Dir(path), 0o700)
+		if _, there := os.Lstat(path); err == nil && there == nil {
+			err = &fs.PathError{Op: "restore", Path: path, Err: fs.ErrExist}
+		}
+		if err == nil {
+			err = os.Rename(moved, path)
+		}
+		failed = errors.Join(failed, err)
+	}
+	if failed != nil {
+		return failed
+	}
+	return clear(d.dir)
+}
