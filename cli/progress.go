@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"io"
-	"strings"
 	"sync"
 	"time"
 
@@ -11,6 +10,7 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/term"
+	"github.com/bise-sh/bise/words"
 )
 
 const (
@@ -148,7 +148,5 @@ func withBar(text string, share float64, after string, columns int) string {
 	if room < 4 {
 		return text + after
 	}
-	full := int(share*float64(room) + 0.5)
-	full = max(0, min(room, full))
-	return text + " " + strings.Repeat("━", full) + strings.Repeat("─", room-full) + after
+	return text + " " + words.Bar(share, room) + after
 }

@@ -38,6 +38,7 @@ type Config struct {
 	FlashAttn *bool          `toml:"flash_attn"` // nil: llama.cpp decides
 	Context   int            `toml:"context"`    // tokens at most; 0: as far as model and memory go
 	Sampling  Sampling       `toml:"sampling"`
+	Interface Interface      `toml:"interface"`
 	// Endpoints are servers, by the name that stands before the slash in
 	// "lab/Mistral-Large".
 	Endpoints map[string]Endpoint `toml:"endpoints"`
@@ -197,6 +198,9 @@ func (c Config) check() (key, what string) {
 		return "sampling.top_k", "it must not be negative"
 	case s.MaxTokens != nil && *s.MaxTokens < 1:
 		return "sampling.max_tokens", "it must be at least 1"
+	}
+	if key, what := c.Interface.check(); what != "" {
+		return key, what
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Endpoints)) {
 		e := c.Endpoints[name]

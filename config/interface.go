@@ -1,0 +1,50 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Interface is how the person wants the interface to be.
+type Interface struct {
+	Theme    string          `toml:"theme"`    // one of [Themes]; "": auto
+	Mouse    *bool           `toml:"mouse"`    // nil: on
+	Vim      bool            `toml:"vim"`      // vim keys where one writes
+	Thinking bool            `toml:"thinking"` // a model's thinking is shown unfolded
+	Keys     map[string]Keys `toml:"keys"`     // by the name of what they do
+}
+
+// Themes are the interface's themes. The first three have the same colours: for
+// the terminal's background, or always for a light or a dark one.
+var Themes = []string{"auto", "light", "dark", "lavender", "olive", "contrast"}
+
+// Keys are those that do something: one, a list, or none at all.
+type Keys []string
+
+// UnmarshalTOML reads a string or a list of strings.
+func (k *Keys) UnmarshalTOML(v any) error {
+	*k = Keys{}
+	list, ok := v.([]any)
+	if !ok {
+		list = []any{v}
+	}
+	for _, item := range list {
+		s, ok := item.(string)
+		if !ok {
+			return fmt.Errorf("a key is a string, such as %q", "ctrl+p")
+		}
+		if s != "" {
+			*k = append(*k, s)
+		}
+	}
+	return nil
+}
+
+// check finds a value that cannot be meant: its key and what is wrong, or "".
+func (i Interface) check() (key, what string) {
+	if i.Theme != "" && !slices.Contains(Themes, i.Theme) {
+		return "interface.theme", fmt.Sprintf("%q is none of %s", i.Theme, strings.Join(Themes, ", "))
+	}
+	return "", ""
+}
