@@ -9,6 +9,7 @@ package licence
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"strings"
 	"time"
 )
@@ -80,20 +81,15 @@ var licences = []Licence{
 }
 
 // All lists the licences that are known.
-func All() []Licence { return append([]Licence{}, licences...) }
+func All() []Licence { return slices.Clone(licences) }
 
 // Find gives a licence by its ID or by what a model card calls it; case does not
 // matter.
 func Find(id string) (_ Licence, ok bool) {
 	id = strings.ToLower(strings.TrimSpace(id))
 	for _, l := range licences {
-		if strings.ToLower(l.ID) == id {
+		if strings.ToLower(l.ID) == id || slices.Contains(l.aliases, id) {
 			return l, true
-		}
-		for _, alias := range l.aliases {
-			if alias == id {
-				return l, true
-			}
 		}
 	}
 	return Licence{}, false
@@ -148,14 +144,7 @@ func (l Licence) Limits() string {
 	return ""
 }
 
-func (l Licence) forbids(u Use) bool {
-	for _, f := range l.Forbids {
-		if f == u {
-			return true
-		}
-	}
-	return false
-}
+func (l Licence) forbids(u Use) bool { return slices.Contains(l.Forbids, u) }
 
 // Digest names a text that was shown: its SHA-256, in hex.
 func Digest(text []byte) string {
