@@ -1,0 +1,94 @@
+// Package history keeps conversations in a SQLite database.
+//
+// A [Store] is one open database. Any number of goroutines may use it, and any
+// number of processes the same file: writers wait for each other, readers wait
+// for nobody. What a method has written survives the end of the process, however
+// it ends; an answer is written while it comes, so that at most the piece on its
+// way is lost.
+//
+// A conversation is a tree of messages. Asking again with other words is another
+// child of the same parent, and so is another answer to the same words; the
+// conversation remembers which of its leaves the person was at.
+package history
+
+import (
+	"errors"
+	"time"
+
+	"github.com/bise-sh/bise/engine"
+)
+
+// ErrNotFound reports a conversation or a message that the store does not have.
+var ErrNotFound = errors.New("it is not in the history")
+
+// A Conversation is what a list shows of one.
+type Conversation struct {
+	ID      int64
+	Title   string // the first words of the first message, unless it was renamed
+	Renamed bool   // the person chose the title
+	Mode    string // chat, review, …: names of the interface's modes
+	Model   string // the REF that was used last
+	Created time.Time
+	Updated time.Time // when something was last said, or the draft written
+	Draft   string    // what stands in the composer, not sent yet
+	Leaf    int64     // the message the person was at; 0 while nothing was said
+}
+
+// A Message is one message of a conversation.
+type Message struct {
+	ID           int64
+	Conversation int64
+	Parent       int64 // the message it follows; 0 for a first one
+	engine.Message
+	// Attached says which chunks of the content were attached: a file's text, a
+	// picture. What is attached is kept once, however often it is sent.
+	Attached []Attachment
+	Created  time.Time
+	State    State
+	Measured Measured // of an answer
+
+	// Versions are the messages with the same parent and role, oldest first, this
+	// one among them. Only messages that were read have them.
+	Versions []int64
+}
+
+// An Attachment names an attached chunk of a message.
+type Attachment struct {
+	Chunk int    `json:"chunk"` // its place in the content
+	Name  string `json:"name"`  // of the file; empty for what was piped in
+}
+
+// Measured is what an answer took and how it ended.
+type Measured struct {
+	Model   string              `json:"model,omitempty"` // who answered
+	Finish  engine.FinishReason `json:"finish_reason,omitempty"`
+	Usage   engine.Usage        `json:"usage,omitzero"`
+	Timings engine.Timings      `json:"timings,omitzero"`
+	LeftOut engine.LeftOut      `json:"left_out,omitzero"` // what the model did not see
+}
+
+// State is whether a message is whole.
+type State int
+
+const (
+	// Complete messages are as they were sent, or as the model ended them.
+	Complete State = iota
+	// Streaming messages are being written, by this process or another, or were
+	// when that process was killed.
+	Streaming
+	// Stopped messages ended before the model's end.
+	Stopped
+)
+
+func (s State) String() string {
+	switch s {
+	case Streaming:
+		return "streaming"
+	case Stopped:
+		return "stopped"
+	}
+	return "complete"
+}
+
+// A Range is a piece of a text, in bytes: text[Start:End].
+type Range struct{ Start, End int }

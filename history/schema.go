@@ -1,0 +1,109 @@
+package history
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+)
+
+// applicationID marks a database as ours in its header, "bise" in ASCII.
+const applicationID = 0x62697365
+
+// migrations bring a database from one version (PRAGMA user_version) to the
+// next: the first makes version 1 of an empty file. One that was released is not
+// changed any more.
+var migrations = []string{
+	`
+	CREATE TABLE conversations (
+		id      INTEGER PRIMARY KEY AUTOINCREMENT,
+		title   TEXT NOT NULL DEFAULT '',
+		renamed INTEGER NOT NULL DEFAULT 0,
+		mode    TEXT NOT NULL,
+		model   TEXT NOT NULL,
+		created INTEGER NOT NULL, -- times are Unix milliseconds
+		updated INTEGER NOT NULL,
+		draft   TEXT NOT NULL DEFAULT '',
+		leaf    INTEGER, -- NULL while nothing was said
+		deleted INTEGER  -- when; NULL for those that are there
+	);
+	CREATE INDEX conversations_newest ON conversations (updated DESC, id DESC)
+		WHERE deleted IS NULL AND (leaf IS NOT NULL OR draft <> '');
+	CREATE INDEX conversations_deleted ON conversations (deleted) WHERE deleted IS NOT NULL;
+
+	CREATE TABLE messages (
+		id           INTEGER PRIMARY KEY AUTOINCREMENT,
+		conversation INTEGER NOT NULL REFERENCES conversations ON DELETE CASCADE,
+		parent       INTEGER, -- NULL for a first message
+		role         TEXT NOT NULL,
+		content      TEXT NOT NULL, -- JSON, see content.go
+		state        INTEGER NOT NULL,
+		created      INTEGER NOT NULL,
+		measured     TEXT -- JSON
+	);
+	CREATE INDEX messages_by_conversation ON messages (conversation);
+	CREATE INDEX messages_streaming ON messages (id) WHERE state = 1;
+
+	-- What has come of an answer that is being written, a row for each piece.
+	CREATE TABLE pieces (
+		message INTEGER NOT NULL REFERENCES messages ON DELETE CASCADE,
+		seq     INTEGER NOT NULL,
+		type    TEXT NOT NULL,
+		text    TEXT NOT NULL,
+		PRIMARY KEY (message, seq)
+	) WITHOUT ROWID;
+
+	-- What is attached to messages, each thing once.
+	CREATE TABLE blobs (
+		id   INTEGER PRIMARY KEY,
+		hash BLOB NOT NULL UNIQUE, -- SHA-256 of data
+		data BLOB NOT NULL
+	);
+	CREATE TABLE attached (
+		message INTEGER NOT NULL REFERENCES messages ON DELETE CASCADE,
+		blob    INTEGER NOT NULL REFERENCES blobs,
+		PRIMARY KEY (message, blob)
+	) WITHOUT ROWID;
+	CREATE INDEX attached_by_blob ON attached (blob);
+
+	-- The words of messages and of titles, by their ids. What a word is, terms.go
+	-- says: here they come separated by spaces, and everything else is part of one.
+	CREATE VIRTUAL TABLE words USING fts5(text, parts, content='', contentless_delete=1, prefix='2 3',
+		tokenize="unicode61 remove_diacritics 0 categories 'L* M* N* P* S* C*'");
+	CREATE VIRTUAL TABLE titles USING fts5(text, parts, content='', contentless_delete=1,
+		tokenize="unicode61 remove_diacritics 0 categories 'L* M* N* P* S* C*'");
+	`,
+}
+
+// migrate brings the database to the newest version. Of two processes that try,
+// one waits and finds it done.
+func migrate(ctx context.Context, db *sql.DB) error {
+	return inTx(ctx, db, func(tx *sql.Tx) error {
+		var version int
+		if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
+			return err
+		}
+		if version >= len(migrations) {
+			return nil
+		}
+		for i, m := range migrations[version:] {
+			if _, err := tx.ExecContext(ctx, m); err != nil {
+				return fmt.Errorf("bring the history to version %d: %w", version+i+1, err)
+			}
+		}
+		_, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d", applicationID, len(migrations)))
+		return err
+	})
+}
+
+// inTx does what do does as one.
+func inTx(ctx context.Context, db *sql.DB, do func(*sql.Tx) error) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // does nothing after Commit
+	if err := do(tx); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
