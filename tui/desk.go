@@ -1,0 +1,90 @@
+package tui
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/bise-sh/bise/config"
+)
+
+// A desk is what all screens work with. It belongs to the goroutine that runs the
+// program; commands take what they need out of it before they begin.
+type desk struct {
+	// ctx ends with the interface. A command takes no argument, so it is kept here.
+	ctx      context.Context
+	options  Options
+	settings config.Interface
+	theme    *theme
+	keys     *keymap
+	terminal shade // the terminal's own background
+	engines  *engines
+	notice   notice
+}
+
+func newDesk(ctx context.Context, o Options) *desk {
+	if o.Getenv == nil {
+		o.Getenv = func(string) string { return "" }
+	}
+	d := &desk{ctx: ctx, options: o, engines: newEngines(ctx, o)}
+	d.apply(o.Settings)
+	return d
+}
+
+// apply puts settings into effect.
+func (d *desk) apply(s config.Interface) {
+	d.settings = s
+	if d.theme == nil || d.theme.name != s.Theme {
+		d.theme = newTheme(s.Theme, d.terminal)
+	}
+	keys, unknown := newKeymap(s.Keys)
+	d.keys = keys
+	if len(unknown) > 0 {
+		d.say(fmt.Sprintf("config.toml: interface.keys has no key for %q", unknown[0]))
+	}
+}
+
+// mouse reports whether the mouse is the interface's, not the terminal's.
+func (d *desk) mouse() bool { return d.settings.Mouse == nil || *d.settings.Mouse }
+
+// settingsSaved tells that changed settings were written, or why not.
+type settingsSaved struct{ err error }
+
+// change puts settings into effect and writes them.
+func (d *desk) change(s config.Interface) tea.Cmd {
+	d.apply(s)
+	save := d.options.Save
+	if save == nil {
+		return nil
+	}
+	return func() tea.Msg { return settingsSaved{save(s)} }
+}
+
+// A notice is something worth a line that does not stop anybody. It stands in the
+// foot until the next key.
+type notice struct {
+	text string
+	// A key that can still change it, what that does, and in a word.
+	key, word string
+	do        tea.Cmd
+}
+
+// say shows a notice.
+func (d *desk) say(text string) { d.notice = notice{text: oneLine(text)} }
+
+// sayUndo shows a notice of what was done, which the key u takes back as long as
+// it stands there.
+func (d *desk) sayUndo(text string, undo tea.Cmd) {
+	d.notice = notice{text: oneLine(text), key: "u", word: "undo", do: undo}
+}
+
+// sayError shows an error of something that people can go on without.
+func (d *desk) sayError(err error) {
+	if errors.Is(err, context.Canceled) {
+		return
+	}
+	msg, advice := told(err)
+	d.say(msg + " " + advice)
+}

@@ -1,0 +1,196 @@
+package tui
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"charm.land/bubbles/v2/key"
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/bise-sh/bise/config"
+)
+
+// keymap is every key of the interface that is not a letter typed into a list.
+// The list of keys, the commands and config.toml read it through [keymap.named].
+type keymap struct {
+	// Everywhere.
+	Commands, Keys, NewChat, Conversations, Models, Settings, Context, NextMode, Suspend, Quit key.Binding
+	Modes                                                                                      []key.Binding // in the order of modes
+
+	// In a conversation.
+	Send, Newline, Stop, Regenerate, Continue, Select, PageUp, PageDown, Top, Bottom, CopyCode key.Binding
+	Editor, Paste, Detach, Earlier, Later                                                      key.Binding
+
+	// With a message selected.
+	Up, Down, Copy, Edit, Again, OlderVersion, NewerVersion, Fold, Save, Back key.Binding
+
+	// In lists and dialogs.
+	Choose, Complete, Delete, Rename, Export key.Binding
+
+	// While writing.
+	Undo, Redo, WordLeft, WordRight, LineStart, LineEnd, DeleteWord, DeleteToStart, DeleteToEnd, Yank key.Binding
+}
+
+// A namedKey is a binding as config.toml and the list of keys know it.
+type namedKey struct {
+	group   string
+	name    string // in config.toml
+	binding *key.Binding
+	keys    string // the keys it has from the start, apart by spaces
+	help    string
+}
+
+// named lists the bindings with the name, the keys and the words of each.
+func (k *keymap) named() []namedKey {
+	list := []namedKey{
+		{"everywhere", "commands", &k.Commands, "ctrl+p", "commands"},
+		{"everywhere", "keys", &k.Keys, "? f1", "keys"},
+		{"everywhere", "new", &k.NewChat, "ctrl+n", "new conversation"},
+		{"everywhere", "conversations", &k.Conversations, "ctrl+r", "conversations"},
+		{"everywhere", "models", &k.Models, "ctrl+l", "models"},
+		{"everywhere", "settings", &k.Settings, "ctrl+s", "settings"},
+		{"everywhere", "context", &k.Context, "ctrl+o", "longer context"},
+		{"everywhere", "next_mode", &k.NextMode, "shift+tab", "next mode"},
+	}
+	for i := range k.Modes {
+		list = append(list, namedKey{"everywhere", modes[i].name, &k.Modes[i], fmt.Sprintf("alt+%d", i+1), modes[i].name})
+	}
+	return append(list, []namedKey{
+		{"everywhere", "suspend", &k.Suspend, "ctrl+z", "suspend bise"},
+		{"everywhere", "quit", &k.Quit, "ctrl+c", "quit"},
+
+		{"conversation", "send", &k.Send, "enter", "send"},
+		{"conversation", "newline", &k.Newline, "shift+enter ctrl+j alt+enter", "new line"},
+		{"conversation", "stop", &k.Stop, "esc", "stop the answer"},
+		{"conversation", "regenerate", &k.Regenerate, "alt+r", "answer again"},
+		{"conversation", "continue", &k.Continue, "alt+c", "continue a cut answer"},
+		{"conversation", "select", &k.Select, "alt+up", "select messages"},
+		{"conversation", "page_up", &k.PageUp, "pgup", "scroll up"},
+		{"conversation", "page_down", &k.PageDown, "pgdown", "scroll down"},
+		{"conversation", "top", &k.Top, "ctrl+home", "to the beginning"},
+		{"conversation", "bottom", &k.Bottom, "ctrl+end", "to the end"},
+		{"conversation", "copy_code", &k.CopyCode, "alt+y", "copy the last code"},
+		{"conversation", "editor", &k.Editor, "ctrl+g", "write in $EDITOR"},
+		{"conversation", "paste", &k.Paste, "ctrl+v", "paste, also pictures"},
+		{"conversation", "detach", &k.Detach, "ctrl+x", "remove the last attachment"},
+		{"conversation", "earlier", &k.Earlier, "alt+p", "earlier message"},
+		{"conversation", "later", &k.Later, "alt+n", "later message"},
+
+		{"selected message", "up", &k.Up, "up k", "message before"},
+		{"selected message", "down", &k.Down, "down j", "message after"},
+		{"selected message", "copy", &k.Copy, "y", "copy"},
+		{"selected message", "edit", &k.Edit, "e", "edit"},
+		{"selected message", "again", &k.Again, "r", "again"},
+		{"selected message", "older_version", &k.OlderVersion, "left h", "version before"},
+		{"selected message", "newer_version", &k.NewerVersion, "right l", "version after"},
+		{"selected message", "fold", &k.Fold, "space", "fold"},
+		{"selected message", "save", &k.Save, "s", "save"},
+		{"selected message", "back", &k.Back, "esc", "back"},
+
+		{"lists", "choose", &k.Choose, "enter", "choose"},
+		{"lists", "complete", &k.Complete, "tab", "complete"},
+		{"lists", "delete", &k.Delete, "ctrl+d delete", "delete"},
+		{"lists", "rename", &k.Rename, "ctrl+e", "rename"},
+		{"lists", "export", &k.Export, "ctrl+x", "export"},
+
+		{"writing", "undo", &k.Undo, "ctrl+_ ctrl+/ alt+z", "undo"},
+		{"writing", "redo", &k.Redo, "alt+/ alt+shift+z", "redo"},
+		{"writing", "word_left", &k.WordLeft, "alt+left ctrl+left alt+b", "word left"},
+		{"writing", "word_right", &k.WordRight, "alt+right ctrl+right alt+f", "word right"},
+		{"writing", "line_start", &k.LineStart, "home ctrl+a", "line start"},
+		{"writing", "line_end", &k.LineEnd, "end ctrl+e", "line end"},
+		{"writing", "delete_word", &k.DeleteWord, "ctrl+w alt+backspace", "delete word"},
+		{"writing", "delete_to_start", &k.DeleteToStart, "ctrl+u", "delete to line start"},
+		{"writing", "delete_to_end", &k.DeleteToEnd, "ctrl+k", "delete to line end"},
+		{"writing", "yank", &k.Yank, "ctrl+y", "insert what was deleted"},
+	}...)
+}
+
+// newKeymap makes the keys, with those that the person has set: for the name of a
+// binding, its keys in place of the usual ones. No keys at all unbind it. Names
+// that are unknown come back.
+func newKeymap(set map[string]config.Keys) (*keymap, []string) {
+	k := &keymap{Modes: make([]key.Binding, len(modes))}
+	unknown := make(map[string]bool, len(set))
+	for name := range set {
+		unknown[name] = true
+	}
+	for _, n := range k.named() {
+		keys := strings.Fields(n.keys)
+		if own, ok := set[n.name]; ok {
+			keys = own
+			delete(unknown, n.name)
+		}
+		*n.binding = key.NewBinding(key.WithKeys(keys...), key.WithHelp(keyNames(keys), n.help))
+		if len(keys) == 0 {
+			n.binding.Unbind()
+		}
+	}
+	var names []string
+	for name := range unknown {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return k, names
+}
+
+// keyNames is how keys are told to people: the first of them, in short.
+func keyNames(keys []string) string {
+	if len(keys) == 0 {
+		return ""
+	}
+	return strings.NewReplacer("up", "↑", "down", "↓", "left", "←", "right", "→", "pg↑", "pgup", "pg↓", "pgdn").Replace(keys[0])
+}
+
+// A hint is a binding that works at this moment, with words that may be more to
+// the point than the general ones.
+type hint struct {
+	key.Binding
+	words string // "": the binding's own
+}
+
+// hints are bindings with their own words.
+func hints(bindings ...key.Binding) []hint {
+	list := make([]hint, len(bindings))
+	for i, b := range bindings {
+		list[i] = hint{Binding: b}
+	}
+	return list
+}
+
+func (h hint) String() string {
+	words := h.words
+	if words == "" {
+		words = h.Help().Desc
+	}
+	return h.Help().Key + " " + words
+}
+
+// joined are hints as the foot shows them, as many as fit.
+func joined(list []hint, width int) string {
+	s := ""
+	for _, h := range list {
+		if !h.Enabled() {
+			continue
+		}
+		next := h.String()
+		if s != "" {
+			next = s + " · " + next
+		}
+		if cells(next) > width {
+			break
+		}
+		s = next
+	}
+	return s
+}
+
+// letter is a key that is no letter of a filter: what a list's row can be done to.
+func letter(keys, words string) key.Binding {
+	list := strings.Fields(keys)
+	return key.NewBinding(key.WithKeys(list...), key.WithHelp(keyNames(list), words))
+}
+
+// is reports whether a key press is one of the bindings'.
+func is(k tea.KeyPressMsg, bindings ...key.Binding) bool { return key.Matches(k, bindings...) }

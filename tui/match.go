@@ -1,0 +1,87 @@
+package tui
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// match reports whether the letters of a filter stand in a text in their order,
+// whatever their case, how well, and where. Letters that follow one another or
+// begin a word count more, and so does an early and a short match.
+func match(filter, text string) (score int, marks []span, ok bool) {
+	if filter == "" {
+		return 0, nil, true
+	}
+	// A run of letters as it was typed is what people mean most often.
+	if i := indexFold(text, filter); i >= 0 {
+		score = 100 + 8*utf8.RuneCountInString(filter) - min(i, 40) - min(len(text)/8, 20)
+		if i == 0 || !letterBefore(text, i) {
+			score += 30
+		}
+		return score, []span{{i, i + len(filter)}}, true
+	}
+	at, previous := 0, -2
+	for _, want := range filter {
+		if want == ' ' {
+			continue
+		}
+		i := strings.IndexFunc(text[at:], func(r rune) bool { return unicode.ToLower(r) == unicode.ToLower(want) })
+		if i < 0 {
+			return 0, nil, false
+		}
+		i += at
+		_, n := utf8.DecodeRuneInString(text[i:])
+		switch {
+		case i == previous:
+			score += 6
+			marks[len(marks)-1].to = i + n
+		case !letterBefore(text, i):
+			score += 5
+			marks = append(marks, span{i, i + n})
+		default:
+			score -= 1
+			marks = append(marks, span{i, i + n})
+		}
+		at, previous = i+n, i+n
+	}
+	return score - min(len(text)/8, 20), marks, true
+}
+
+// indexFold is where a text has another, whatever the case of ASCII letters.
+func indexFold(text, part string) int {
+	if len(part) > len(text) {
+		return -1
+	}
+	for i := 0; i+len(part) <= len(text); i++ {
+		if strings.EqualFold(text[i:i+len(part)], part) && utf8.RuneStart(text[i]) {
+			return i
+		}
+	}
+	return -1
+}
+
+func letterBefore(text string, i int) bool {
+	r, _ := utf8.DecodeLastRuneInString(text[:i])
+	return i > 0 && kindOf(r) == 1
+}
+
+// marked styles parts of a text; on and off are what surrounds them.
+func marked(text string, marks []span, on, plain func(string) string) string {
+	var b strings.Builder
+	at := 0
+	for _, m := range marks {
+		if m.from < at || m.to > len(text) || m.from >= m.to {
+			continue
+		}
+		if m.from > at {
+			b.WriteString(plain(text[at:m.from]))
+		}
+		b.WriteString(on(text[m.from:m.to]))
+		at = m.to
+	}
+	if at < len(text) {
+		b.WriteString(plain(text[at:]))
+	}
+	return b.String()
+}

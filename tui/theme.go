@@ -1,0 +1,143 @@
+package tui
+
+import (
+	"image/color"
+	"strings"
+
+	"charm.land/lipgloss/v2"
+
+	"github.com/bise-sh/bise/markdown"
+)
+
+// A palette is the colours of a theme on a dark or a light background. Body text
+// has the terminal's own colour. Contrast with black, or white, is at least 4.5:1
+// for all of them (WCAG 2.2, 1.4.3).
+type palette struct {
+	accent               [3]color.Color // a gradient, from the left
+	muted, border        color.Color
+	okay, warn, alarming color.Color
+	code                 string // a style of chroma
+}
+
+func rgb(v uint32) color.Color {
+	return color.RGBA{R: uint8(v >> 16), G: uint8(v >> 8), B: uint8(v), A: 0xff}
+}
+
+func gradient(a, b, c uint32) [3]color.Color { return [3]color.Color{rgb(a), rgb(b), rgb(c)} }
+
+// A shade is a palette's background.
+type shade int
+
+const (
+	dark shade = iota
+	light
+)
+
+// palettes are those of each family of themes, by shade.
+var palettes = map[string][2]palette{
+	// The mistral's land: amber, orange, red.
+	"bise": {
+		dark:  {gradient(0xffb000, 0xff7000, 0xe33b2e), rgb(0x8a8a8a), rgb(0x7d7d7d), rgb(0x5fbf77), rgb(0xe5b93c), rgb(0xff6b5e), "monokai"},
+		light: {gradient(0x8f5a00, 0xa84300, 0xb3261e), rgb(0x6b6b6b), rgb(0x757575), rgb(0x1d7a3e), rgb(0x8a5a00), rgb(0xc0261c), "friendly"},
+	},
+	"lavender": {
+		dark:  {gradient(0xd6b4ff, 0xb08cff, 0x8f7bff), rgb(0x8d8a99), rgb(0x777482), rgb(0x7fc8a0), rgb(0xe2c26b), rgb(0xff7a90), "dracula"},
+		light: {gradient(0x7a3fc0, 0x6233b8, 0x4a2fa8), rgb(0x69667a), rgb(0x74717f), rgb(0x1f7a4d), rgb(0x7d5c00), rgb(0xb4233f), "xcode"},
+	},
+	"olive": {
+		dark:  {gradient(0xd8e26a, 0xa9cf5a, 0x6fbf73), rgb(0x8b8d80), rgb(0x75776c), rgb(0x7fcf8a), rgb(0xe3bd4f), rgb(0xff7b61), "gruvbox"},
+		light: {gradient(0x5f6b00, 0x47702a, 0x23703f), rgb(0x676a5c), rgb(0x73766a), rgb(0x23703f), rgb(0x7a5b00), rgb(0xb03a1c), "gruvbox-light"},
+	},
+	// For eyes or screens that need more: at least 7:1.
+	"contrast": {
+		dark:  {gradient(0xffe14d, 0xffd000, 0xffb84d), rgb(0xc4c4c4), rgb(0xb0b0b0), rgb(0x7dff9b), rgb(0xffe14d), rgb(0xff9c8f), "monokai"},
+		light: {gradient(0x4a2c00, 0x5c2400, 0x6e1008), rgb(0x3d3d3d), rgb(0x4a4a4a), rgb(0x00461c), rgb(0x4f3300), rgb(0x7a0c05), "friendly"},
+	},
+}
+
+// A theme is everything that is coloured. It is a plain value that is replaced as
+// a whole, so that what was drawn with one can be told by its address.
+type theme struct {
+	name  string
+	shade shade
+	// paint is set when the theme was chosen for another background than the
+	// terminal has: then the interface asks for this one.
+	paint bool
+	palette
+
+	text, bold, faint, muted, accent, border lipgloss.Style
+	okay, warn, alarm                        lipgloss.Style
+	selected                                 lipgloss.Style // the row or tab that is chosen
+	link                                     lipgloss.Style
+	hit                                      lipgloss.Style // what a search found
+
+	brand    string // the name in the frame
+	markdown *markdown.Renderer
+}
+
+// newTheme makes the theme of a name for a terminal whose background is known or
+// guessed.
+func newTheme(name string, terminal shade) *theme {
+	t := &theme{name: name, shade: terminal}
+	family := name
+	switch name {
+	case "light", "dark":
+		t.shade = dark
+		if name == "light" {
+			t.shade = light
+		}
+		t.paint = t.shade != terminal
+		family = "bise"
+	case "auto", "":
+		family = "bise"
+	}
+	pair, ok := palettes[family]
+	if !ok {
+		pair = palettes["bise"]
+	}
+	t.palette = pair[t.shade]
+	p := t.palette
+	plain := lipgloss.NewStyle()
+	t.text, t.bold, t.faint = plain, plain.Bold(true), plain.Faint(true)
+	t.muted = plain.Foreground(p.muted)
+	t.accent = plain.Foreground(p.accent[1])
+	t.border = plain.Foreground(p.border)
+	t.okay = plain.Foreground(p.okay)
+	t.warn = plain.Foreground(p.warn)
+	t.alarm = plain.Foreground(p.alarming)
+	t.selected = plain.Foreground(p.accent[1]).Bold(true)
+	t.link = plain.Underline(true)
+	t.hit = plain.Foreground(p.accent[0]).Underline(true)
+	t.brand = t.gradient("bise")
+	t.markdown = markdown.NewRenderer(markdown.Theme{Accent: p.accent[1], Muted: p.muted, Code: p.code})
+	t.markdown.Links = true
+	return t
+}
+
+// gradient writes a text in bold in the accent's colours, from left to right.
+func (t *theme) gradient(s string) string {
+	runes := []rune(s)
+	var b strings.Builder
+	for i, c := range lipgloss.Blend1D(max(2, len(runes)), t.palette.accent[:]...) {
+		if i < len(runes) {
+			b.WriteString(lipgloss.NewStyle().Bold(true).Foreground(c).Render(string(runes[i])))
+		}
+	}
+	return b.String()
+}
+
+// background and foreground are what the terminal is asked for, nil when it stays
+// as it is.
+func (t *theme) background() color.Color {
+	if !t.paint {
+		return nil
+	}
+	return [2]color.Color{dark: rgb(0x080808), light: rgb(0xffffff)}[t.shade]
+}
+
+func (t *theme) foreground() color.Color {
+	if !t.paint {
+		return nil
+	}
+	return [2]color.Color{dark: rgb(0xe6e6e6), light: rgb(0x1a1a1a)}[t.shade]
+}

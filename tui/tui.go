@@ -1,0 +1,328 @@
+package tui
+
+import (
+	"context"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+)
+
+const (
+	// Below this size, in cells, there is only a sentence that asks for room.
+	leastWidth, leastHeight = 30, 8
+	// From this width on the tabs of all modes are shown.
+	tabsWidth = 60
+)
+
+// A Model is the interface.
+type Model struct {
+	*desk
+	width, height int
+	screens       []mode // by place in modes; nil until first shown
+	current       int
+	dialogs       []dialog // the last one is on top
+}
+
+// New makes the interface, which ends with ctx. Nothing is read or opened before
+// [Model.Init]'s commands run.
+func New(ctx context.Context, o Options) *Model {
+	d := newDesk(ctx, o)
+	m := &Model{desk: d, width: o.Width, height: o.Height, screens: make([]mode, len(modes))}
+	m.screens[0] = modes[0].make(d)
+	m.resize(m.width, m.height)
+	return m
+}
+
+// Init begins everything that takes time.
+func (m *Model) Init() tea.Cmd {
+	return tea.Batch(tea.RequestBackgroundColor, m.screens[m.current].shown())
+}
+
+// Close waits for what is going on and closes the engines. The context must have
+// ended before.
+func (m *Model) Close() error {
+	return m.engines.ledger.close()
+}
+
+// Update takes what happened.
+func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	switch msg := msg.(type) {
+	case tea.WindowSizeMsg:
+		m.resize(msg.Width, msg.Height)
+	case tea.BackgroundColorMsg:
+		m.paper(msg.IsDark())
+	case tea.KeyPressMsg:
+		return m, m.press(msg)
+	case tea.PasteMsg:
+		return m, m.paste(msg.Content)
+	case tea.MouseClickMsg:
+		return m, m.click(tea.Mouse(msg))
+	case tea.MouseWheelMsg:
+		m.wheel(tea.Mouse(msg))
+	case opened:
+		return m, m.push(msg.dialog)
+	default:
+		return m, m.carryOut(msg)
+	}
+	return m, nil
+}
+
+// top is who has the keys: the uppermost dialog, or the current mode.
+func (m *Model) top() screen {
+	if n := len(m.dialogs); n > 0 {
+		return m.dialogs[n-1]
+	}
+	return m.screens[m.current]
+}
+
+func (m *Model) push(d dialog) tea.Cmd {
+	for _, open := range m.dialogs {
+		if open.title() == d.title() {
+			return nil
+		}
+	}
+	m.dialogs = append(m.dialogs, d)
+	m.resize(m.width, m.height)
+	return d.begin()
+}
+
+func (m *Model) press(k tea.KeyPressMsg) tea.Cmd {
+	standing := m.notice
+	m.notice = notice{}
+	if standing.key != "" && k.String() == standing.key {
+		return standing.do
+	}
+	o := m.top().press(k)
+	if !o.handled {
+		return m.act(k)
+	}
+	return m.settle(o)
+}
+
+func (m *Model) paste(text string) tea.Cmd {
+	m.notice = notice{}
+	return m.settle(m.top().paste(text))
+}
+
+// settle does what the top screen answered.
+func (m *Model) settle(o outcome) tea.Cmd {
+	if n := len(m.dialogs); o.closes && n > 0 {
+		m.dialogs = m.dialogs[:n-1]
+	}
+	cmds := []tea.Cmd{o.cmd}
+	if o.tell != nil {
+		_, cmd := m.Update(o.tell)
+		cmds = append(cmds, cmd)
+	}
+	m.layOut()
+	return tea.Batch(cmds...)
+}
+
+// act does what a key does wherever nobody else knows it.
+func (m *Model) act(k tea.KeyPressMsg) tea.Cmd {
+	switch {
+	case is(k, m.keys.Quit):
+		return tea.Quit
+	case is(k, m.keys.Suspend):
+		return tea.Suspend
+	case is(k, m.keys.Keys):
+		return m.push(newKeysDialog(m.desk, m.top().bindings()))
+	case is(k, m.keys.NextMode):
+		return m.show((m.current + 1) % len(modes))
+	}
+	for i, b := range m.keys.Modes {
+		if is(k, b) {
+			return m.show(i)
+		}
+	}
+	return nil
+}
+
+// show goes to a mode.
+func (m *Model) show(i int) tea.Cmd {
+	m.current = i
+	m.dialogs = nil
+	if m.screens[i] == nil {
+		m.screens[i] = modes[i].make(m.desk)
+	}
+	m.layOut()
+	return m.screens[i].shown()
+}
+
+// paper takes what the terminal says about its background.
+func (m *Model) paper(isDark bool) {
+	m.terminal = light
+	if isDark {
+		m.terminal = dark
+	}
+	m.theme = newTheme(m.settings.Theme, m.terminal)
+}
+
+// carryOut does what a message of the root's own says, and passes it on to
+// everybody whom it may concern.
+func (m *Model) carryOut(msg tea.Msg) tea.Cmd {
+	if saved, ok := msg.(settingsSaved); ok && saved.err != nil {
+		m.sayError(saved.err)
+	}
+	cmds := []tea.Cmd{m.engines.update(msg)}
+	for _, s := range m.screens {
+		if s != nil {
+			cmds = append(cmds, s.update(msg))
+		}
+	}
+	for _, d := range m.dialogs {
+		cmds = append(cmds, d.update(msg))
+	}
+	m.layOut()
+	return tea.Batch(cmds...)
+}
+
+func (m *Model) resize(width, height int) {
+	m.width, m.height = width, height
+	m.layOut()
+}
+
+// layOut tells the screens how much space they have.
+func (m *Model) layOut() {
+	width, height := max(m.width, leastWidth), max(m.height, leastHeight)
+	m.screens[m.current].resize(width, height-frameLines)
+	for _, d := range m.dialogs {
+		d.resize(width, height-frameLines)
+	}
+}
+
+// frameLines are those that the body does not have.
+const frameLines = 2
+
+// click goes to a tab, or to who is on top.
+func (m *Model) click(at tea.Mouse) tea.Cmd {
+	if at.Button != tea.MouseLeft {
+		return nil
+	}
+	m.notice = notice{}
+	switch {
+	case at.Y == 0:
+		for _, tab := range m.tabs() {
+			if at.X >= tab.left && at.X < tab.left+cells(tab.text) {
+				return m.show(tab.mode)
+			}
+		}
+	case at.Y < m.height-1:
+		return m.settle(m.top().click(at.X, at.Y-1))
+	}
+	return nil
+}
+
+// wheelLines is how far a turn of the wheel goes.
+const wheelLines = 3
+
+func (m *Model) wheel(at tea.Mouse) {
+	switch at.Button {
+	case tea.MouseWheelUp:
+		m.top().wheel(-wheelLines)
+	case tea.MouseWheelDown:
+		m.top().wheel(wheelLines)
+	}
+}
+
+// View draws the frame.
+func (m *Model) View() tea.View {
+	var v tea.View
+	v.AltScreen = true
+	v.WindowTitle = "bise"
+	v.BackgroundColor, v.ForegroundColor = m.theme.background(), m.theme.foreground()
+	if m.mouse() {
+		v.MouseMode = tea.MouseModeCellMotion
+	}
+	if m.width < leastWidth || m.height < leastHeight {
+		v.SetContent(small(m.width, m.height))
+		return v
+	}
+	top := m.top()
+	body, cursor := top.view()
+	lines := make([]string, 0, m.height)
+	lines = append(lines, cut(m.head(), m.width))
+	for i := range m.height - frameLines {
+		line := ""
+		if i < len(body) {
+			line = body[i]
+			if cells(line) > m.width {
+				line = cut(line, m.width)
+			}
+		}
+		lines = append(lines, line)
+	}
+	lines = append(lines, m.drawFoot(top.foot()))
+	v.SetContent(strings.Join(lines, "\n"))
+	if cursor != nil && cursor.Y < m.height-frameLines {
+		cursor.Y++
+		cursor.Color = m.theme.palette.accent[1]
+		v.Cursor = cursor
+	}
+	return v
+}
+
+// small asks for room.
+func small(width, height int) string {
+	lines := wrapped("bise needs a larger window.", width)
+	return strings.Join(lines[:min(max(0, height), len(lines))], "\n")
+}
+
+// A tab is a mode's name in the head.
+type tab struct {
+	mode, left int
+	text       string
+}
+
+// tabs are those that the head shows.
+func (m *Model) tabs() []tab {
+	if m.width < tabsWidth {
+		return []tab{{m.current, 7, modes[m.current].name}}
+	}
+	var list []tab
+	left := 8
+	for i, mode := range modes {
+		list = append(list, tab{i, left, mode.name})
+		left += len(mode.name) + 2
+	}
+	return list
+}
+
+// head is the first line: who this is, what is on, and with which model.
+func (m *Model) head() string {
+	left, at := " "+m.theme.brand, 5
+	right := ""
+	if n := len(m.dialogs); n > 0 {
+		d := m.dialogs[n-1]
+		left += "   " + m.theme.bold.Render(d.title())
+		right = d.note()
+	} else {
+		for _, tab := range m.tabs() {
+			style := m.theme.muted
+			if tab.mode == m.current {
+				style = m.theme.selected.Underline(true)
+			}
+			left += strings.Repeat(" ", max(0, tab.left-at)) + style.Render(tab.text)
+			at = tab.left + len(tab.text)
+		}
+		right = m.screens[m.current].subject()
+	}
+	return spread(left, right, m.width-1)
+}
+
+// drawFoot is the last line.
+func (m *Model) drawFoot(f foot) string {
+	width := m.width - 2
+	if m.notice.text != "" {
+		text := m.notice.text
+		if m.notice.key != "" {
+			text += " · " + m.notice.key + " " + m.notice.word
+		}
+		return " " + cut(text, width)
+	}
+	if f.left == "" {
+		return " " + m.theme.muted.Render(joined(f.hints, width))
+	}
+	right := joined(f.hints, max(width-cells(f.left)-3, min(width/3, 10)))
+	return " " + spread(f.left, m.theme.muted.Render(right), width)
+}
