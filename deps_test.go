@@ -42,6 +42,7 @@ var forbidden = map[string][][]string{
 	"tui":               {llama, {module + "/cli"}},
 	"markdown":          {terminal[2:], http, llama, c, commands, leaves, {module + "/engine", module + "/modes"}},
 	"term":              {terminal[2:], http, llama, c, commands, leaves, {module + "/engine", module + "/modes"}},
+	"latex":             {terminal[2:], http, llama, c, commands, leaves, {module + "/engine", module + "/modes", module + "/markdown"}},
 	"gguf":              {terminal, http, c, {module}},
 	"safetensors":       {terminal, http, c, {module}},
 	"pull":              {terminal, llama, commands, {module + "/modes", module + "/history", module + "/config"}},

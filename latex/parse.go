@@ -1,0 +1,358 @@
+package latex
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// parse reads a formula. Delimiters of mathematics around it ($$ and \[) are for
+// the caller to take off.
+func parse(source string) (node, error) {
+	tokens, err := lex(source)
+	if err != nil {
+		return nil, err
+	}
+	p := &parser{tokens: tokens}
+	body, err := p.lines(func(token) bool { return false })
+	if err != nil {
+		return nil, err
+	}
+	if len(p.tokens) > p.at {
+		return nil, ErrSource // a } or \right or \end too many
+	}
+	return body, nil
+}
+
+type parser struct {
+	tokens []token
+	at     int
+	depth  int
+}
+
+// peek is the next token, "" at the end.
+func (p *parser) peek() token {
+	if p.at < len(p.tokens) {
+		return p.tokens[p.at]
+	}
+	return ""
+}
+
+func (p *parser) next() token {
+	t := p.peek()
+	p.at++
+	return t
+}
+
+func (p *parser) skipSpace() {
+	for p.peek() == " " {
+		p.at++
+	}
+}
+
+// take goes over the next token if it is the one given.
+func (p *parser) take(t token) bool {
+	p.skipSpace()
+	if p.peek() == t {
+		p.at++
+		return true
+	}
+	return false
+}
+
+// deeper bounds how far groups nest.
+func (p *parser) deeper() error {
+	if p.depth++; p.depth > maxDepth {
+		return ErrSource
+	}
+	return nil
+}
+
+// lines reads rows until end or the end of the source. One row without & is that
+// row; more are an aligned system, whether or not an environment says so, since
+// models often leave it out.
+func (p *parser) lines(end func(token) bool) (node, error) {
+	g, err := p.cells(end)
+	if err != nil {
+		return nil, err
+	}
+	if len(g.rows) == 0 {
+		return row{}, nil
+	}
+	if len(g.rows) == 1 && len(g.rows[0]) == 1 {
+		return g.rows[0][0], nil
+	}
+	g.align, g.paired = "rl", true
+	return g, nil
+}
+
+// cells reads rows of cells until end.
+func (p *parser) cells(end func(token) bool) (grid, error) {
+	var g grid
+	var current []node
+	for {
+		cell, err := p.row(func(t token) bool { return t == "&" || t == `\\` || t == `\cr` || t == `\newline` || end(t) })
+		if err != nil {
+			return g, err
+		}
+		current = append(current, cell)
+		switch t := p.peek(); {
+		case t == "&":
+			p.at++
+		case t == `\\` || t == `\cr` || t == `\newline`:
+			p.at++
+			p.lineSpace()
+			g.rows = append(g.rows, current)
+			current = nil
+			for p.take(`\hline`) {
+				g.rules = append(g.rules, len(g.rows))
+			}
+		default:
+			if len(current) > 1 || len(current[0].(row)) > 0 {
+				g.rows = append(g.rows, current)
+			}
+			return g, nil
+		}
+	}
+}
+
+// lineSpace goes over the [4pt] or * that may follow \\.
+func (p *parser) lineSpace() {
+	if p.peek() == "*" {
+		p.at++
+	}
+	if p.peek() != "[" {
+		return
+	}
+	for i := p.at + 1; i < len(p.tokens) && i < p.at+12; i++ {
+		if p.tokens[i] == "]" {
+			p.at = i + 1
+			return
+		}
+		if r, _ := utf8.DecodeRuneInString(string(p.tokens[i])); !(unicode.IsDigit(r) || 'a' <= r && r <= 'z' || r == '.' || r == '-' || r == ' ') {
+			return
+		}
+	}
+}
+
+// row reads parts until end, a } or the end of the source, none of which it takes.
+func (p *parser) row(end func(token) bool) (row, error) {
+	list := row{}
+	for {
+		p.skipSpace()
+		t := p.peek()
+		switch {
+		case t == "" || t == "}" || t == `\right` || t == `\end` || t == `\middle` || end(t):
+			return pair(list), nil
+		case t == `\over` || t == `\choose` || t == `\atop`: // TeX's own fractions: everything so far over everything to come
+			p.at++
+			below, err := p.row(end)
+			if err != nil {
+				return nil, err
+			}
+			var n node = fraction{above: pair(list), below: below, bar: t == `\over`}
+			if t == `\choose` {
+				n = fence{left: "(", right: ")", body: n}
+			}
+			return row{n}, nil
+		case t == "^" || t == "_" || t == "'":
+			base := node(row{})
+			if n := len(list); n > 0 {
+				base, list = list[n-1], list[:n-1]
+			}
+			s, err := p.scripts(base)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, s)
+		default:
+			n, err := p.atom()
+			if err != nil {
+				return nil, err
+			}
+			if n != nil {
+				list = append(list, n)
+			}
+		}
+	}
+}
+
+// scripts reads what is raised and lowered at a base.
+func (p *parser) scripts(base node) (node, error) {
+	s := scripts{base: base, limits: takesLimits(base)}
+	for {
+		p.skipSpace()
+		var err error
+		switch t := p.peek(); {
+		case t == "'":
+			n := 0
+			for ; p.peek() == "'"; n++ {
+				p.at++
+			}
+			s.sup = row{symbol{text: strings.Repeat("‴", n/3) + []string{"", "′", "″"}[n%3]}}
+		case t == "^" && raisedAlready(s.sup):
+			return nil, ErrSource // x^a^b
+		case t == "^":
+			p.at++
+			var sup node
+			if sup, err = p.argument(); err == nil {
+				if primes, ok := s.sup.(row); ok {
+					sup = append(slices.Clone(primes), sup)
+				}
+				s.sup = sup
+			}
+		case t == "_" && s.sub == nil:
+			p.at++
+			s.sub, err = p.argument()
+		case t == "_":
+			return nil, ErrSource
+		case t == `\limits`:
+			p.at++
+			s.limits = true
+		case t == `\nolimits`:
+			p.at++
+			s.limits = false
+		default:
+			if b, ok := base.(brace); ok { // what stands at a brace is its label
+				return stack{base: b, above: s.sup, below: s.sub, kind: inner}, nil
+			}
+			return s, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+// raisedAlready reports whether there is a superscript other than primes.
+func raisedAlready(n node) bool {
+	r, ok := n.(row)
+	if !ok {
+		return n != nil
+	}
+	if len(r) != 1 {
+		return len(r) > 0
+	}
+	s, ok := r[0].(symbol)
+	return !ok || strings.Trim(s.text, "′″‴") != ""
+}
+
+func takesLimits(n node) bool {
+	switch n := n.(type) {
+	case symbol:
+		return n.limits
+	case brace:
+		return true
+	}
+	return false
+}
+
+// argument is what a command or script applies to: a group or one atom.
+func (p *parser) argument() (node, error) {
+	p.skipSpace()
+	switch t := p.peek(); t {
+	case "", "}", "&", "^", "_", `\\`, `\right`, `\end`:
+		return nil, ErrSource
+	}
+	if err := p.deeper(); err != nil {
+		return nil, err
+	}
+	defer func() { p.depth-- }()
+	if t := p.peek(); isDigit(t) {
+		p.at++
+		return symbol{text: string(t)}, nil // \frac12 is a half
+	}
+	n, err := p.atom()
+	if err == nil && n == nil {
+		n = row{}
+	}
+	return n, err
+}
+
+// group reads { … }, whose brace has been taken.
+func (p *parser) group() (node, error) {
+	if err := p.deeper(); err != nil {
+		return nil, err
+	}
+	defer func() { p.depth-- }()
+	body, err := p.lines(func(token) bool { return false })
+	if err != nil {
+		return nil, err
+	}
+	if p.next() != "}" {
+		return nil, ErrSource
+	}
+	return body, nil
+}
+
+// word reads the text of a group as it stands: {matrix}, {a b}.
+func (p *parser) word() (string, error) {
+	if !p.take("{") {
+		return "", ErrSource
+	}
+	var s strings.Builder
+	for depth := 0; ; {
+		switch t := p.next(); t {
+		case "":
+			return "", ErrSource
+		case "{":
+			depth++
+		case "}":
+			if depth == 0 {
+				return s.String(), nil
+			}
+			depth--
+		case `\ `, "~":
+			s.WriteByte(' ')
+		case `\{`, `\}`, `\$`, `\%`, `\#`, `\&`, `\_`:
+			s.WriteString(string(t[1:]))
+		default:
+			if c, ok := letters[string(t)]; ok {
+				s.WriteString(c)
+			} else if n, ok := spaces[string(t)]; ok {
+				s.WriteString(blank(n))
+			} else if dropped[string(t)] || t == "$" {
+				continue // mathematics in a text is set like it
+			} else {
+				s.WriteString(string(t))
+			}
+		}
+	}
+}
+
+// pair makes fences of matching brackets that stand plainly in a row, so that
+// they grow with what is between them.
+func pair(list row) row {
+	var stack []int // of opening brackets in out
+	out := row{}
+	for _, n := range list {
+		s, bare := n.(symbol)
+		sc, scripted := n.(scripts)
+		if scripted {
+			s, bare = sc.base.(symbol)
+		}
+		if bare && s.kind == closing && len(stack) > 0 {
+			i := stack[len(stack)-1]
+			left := out[i].(symbol).text
+			// ( … ] is an interval, as good as ( … ).
+			if right, ok := partner[left]; ok && (right == s.text || right != "}" && (s.text == ")" || s.text == "]")) {
+				stack = stack[:len(stack)-1]
+				f := fence{left: left, right: s.text, body: slices.Clone(out[i+1:])}
+				out = out[:i]
+				if scripted {
+					sc.base = f
+					out = append(out, sc)
+				} else {
+					out = append(out, f)
+				}
+				continue
+			}
+		}
+		if bare && !scripted && s.kind == opening {
+			stack = append(stack, len(out))
+		}
+		out = append(out, n)
+	}
+	return out
+}
