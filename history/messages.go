@@ -45,8 +45,8 @@ func (s *Store) add(ctx context.Context, tx *sql.Tx, m *Message) error {
 	if err != nil {
 		return err
 	}
-	if m.State == Complete && (m.Role == engine.User || m.Role == engine.Assistant) {
-		if err := index(ctx, tx, m.ID, text); err != nil {
+	if m.State != Streaming {
+		if err := index(ctx, tx, m.ID, m.Role, text); err != nil {
 			return err
 		}
 	}
@@ -115,8 +115,11 @@ func insert(ctx context.Context, tx *sql.Tx, m *Message) (text string, err error
 	return st.text(), nil
 }
 
-// index makes a message found by its text.
-func index(ctx context.Context, tx *sql.Tx, id int64, text string) error {
+// index makes a message found by its text, when a person or a model has said it.
+func index(ctx context.Context, tx *sql.Tx, id int64, role engine.Role, text string) error {
+	if role != engine.User && role != engine.Assistant {
+		return nil
+	}
 	words, parts := indexed(text)
 	_, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO words (rowid, text, parts) VALUES (?, ?, ?)", id, words, parts)
 	return err

@@ -150,7 +150,8 @@ func fold(ctx context.Context, tx *sql.Tx, message int64, state State, measured 
 		return err
 	}
 	var content string
-	if err := tx.QueryRowContext(ctx, "SELECT content FROM messages WHERE id = ?", message).Scan(&content); err != nil {
+	var role engine.Role
+	if err := tx.QueryRowContext(ctx, "SELECT content, role FROM messages WHERE id = ?", message).Scan(&content, &role); err != nil {
 		return err
 	}
 	var st stored
@@ -183,7 +184,7 @@ func fold(ctx context.Context, tx *sql.Tx, message int64, state State, measured 
 	if _, err := tx.ExecContext(ctx, "DELETE FROM pieces WHERE message = ?", message); err != nil {
 		return err
 	}
-	return index(ctx, tx, message, st.text())
+	return index(ctx, tx, message, role, st.text())
 }
 
 // append joins a piece with the content. Thinking at the end stays open, so that a

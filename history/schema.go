@@ -28,6 +28,7 @@ var migrations = []string{
 	);
 	CREATE INDEX conversations_newest ON conversations (updated DESC, id DESC)
 		WHERE deleted IS NULL AND (leaf IS NOT NULL OR draft <> '');
+	CREATE INDEX conversations_created ON conversations (created);
 	CREATE INDEX conversations_deleted ON conversations (deleted) WHERE deleted IS NOT NULL;
 
 	CREATE TABLE messages (

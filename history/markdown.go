@@ -1,0 +1,83 @@
+package history
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/bise-sh/bise/engine"
+)
+
+// ExportMarkdown writes a conversation for reading, as the person sees it: the
+// messages up to its leaf, without other versions. Pictures are named only.
+func (s *Store) ExportMarkdown(ctx context.Context, w io.Writer, id int64) error {
+	c, err := s.Conversation(ctx, id)
+	if err != nil {
+		return err
+	}
+	path, err := s.Path(ctx, id)
+	if err != nil {
+		return err
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "# %s\n\n%s\n", c.Title, c.Created.Local().Format("2 January 2006, 15:04"))
+	for i := range path {
+		path[i].markdown(&b)
+	}
+	if _, err := io.WriteString(w, b.String()); err != nil {
+		return fmt.Errorf("export conversation %d: %w", id, err)
+	}
+	return nil
+}
+
+// markdown writes a message below a heading that says who speaks.
+func (m *Message) markdown(b *strings.Builder) {
+	fmt.Fprintf(b, "\n## %s\n", m.speaker())
+	attached := map[int]string{}
+	for _, a := range m.Attached {
+		attached[a.Chunk] = a.Name
+	}
+	for i, k := range m.Content {
+		name, isAttached := attached[i]
+		switch {
+		case k.Type == engine.ImageChunk:
+			fmt.Fprintf(b, "\n*Picture: %s*\n", named(name))
+		case k.Type == engine.ThinkingChunk:
+			fmt.Fprintf(b, "\n<details><summary>Thinking</summary>\n\n%s\n\n</details>\n", strings.TrimSpace(k.Text))
+		case k.Type == engine.TextChunk && isAttached:
+			fmt.Fprintf(b, "\n<details><summary>Attached: %s</summary>\n\n%s\n\n</details>\n", named(name), strings.TrimRight(k.Text, "\n"))
+		case k.Type == engine.TextChunk:
+			fmt.Fprintf(b, "\n%s\n", strings.Trim(k.Text, "\n"))
+		}
+	}
+	for _, c := range m.ToolCalls {
+		fmt.Fprintf(b, "\n`%s(%s)`\n", c.Function.Name, c.Function.Arguments)
+	}
+	if m.State != Complete {
+		b.WriteString("\n*Stopped here.*\n")
+	}
+}
+
+// speaker is who a message is from.
+func (m *Message) speaker() string {
+	switch m.Role {
+	case engine.User:
+		return "You"
+	case engine.System:
+		return "Instructions"
+	case engine.ToolRole:
+		return "Result of " + named(m.Name)
+	}
+	if m.Measured.Model != "" {
+		return m.Measured.Model
+	}
+	return "Answer"
+}
+
+func named(name string) string {
+	if name == "" {
+		return "without a name"
+	}
+	return "`" + strings.ReplaceAll(name, "`", "'") + "`"
+}
