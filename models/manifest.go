@@ -11,6 +11,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/bise-sh/bise/models/caches"
 )
 
 const (
@@ -27,13 +29,13 @@ const (
 )
 
 // A Role is what a file is to its model.
-type Role string
+type Role = caches.Role
 
 const (
-	Weights   Role = "model"     // GGUF; several are the parts of one split file
-	Projector Role = "projector" // GGUF of the vision tower
-	Adapter   Role = "adapter"   // GGUF of a LoRA
-	Terms     Role = "licence"   // text
+	Weights   = caches.Weights
+	Projector = caches.Projector
+	Adapter   = caches.Adapter
+	Terms     = caches.Terms
 )
 
 // A File belongs to a model.
@@ -49,7 +51,9 @@ type File struct {
 
 // A Source is where a model came from.
 type Source struct {
-	Kind     Scheme `json:"kind"`               // ByPath for what was imported
+	Kind Scheme `json:"kind"` // ByPath for what was imported
+	// Ref is what to write to get it again: codestral:q4_k_m, hf:owner/repo:file.gguf.
+	Ref      string `json:"ref,omitempty"`
 	Repo     string `json:"repo,omitempty"`     // owner/name, the address, or the path
 	Revision string `json:"revision,omitempty"` // commit of Hugging Face, digest of a registry's manifest
 }
@@ -129,7 +133,7 @@ func (m *Manifest) Check() error {
 	case len(m.Files) > maxFiles:
 		return fmt.Errorf("the manifest lists %d files", len(m.Files))
 	}
-	texts := []string{m.Title, m.Type, string(m.Source.Kind), m.Source.Repo, m.Source.Revision, m.Licence.ID, m.Licence.Name, m.Licence.Link, m.Licence.TextSHA256}
+	texts := []string{m.Title, m.Type, string(m.Source.Kind), m.Source.Ref, m.Source.Repo, m.Source.Revision, m.Licence.ID, m.Licence.Name, m.Licence.Link, m.Licence.TextSHA256}
 	for _, s := range m.Made {
 		texts = append(texts, s.Step, s.Type, s.Version)
 	}

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/bise-sh/bise/gguf"
+	"github.com/bise-sh/bise/models/caches"
 )
 
 // valid is what names and tags are made of, so that they are names of folders
@@ -42,8 +43,7 @@ func validFile(s string) bool {
 // Mistral-7B-v0.3.Q4_K_M.gguf is mistral-7b-v0.3 and q4_k_m. The tag is empty
 // when the name does not say its type; the name when nothing in it could be one.
 func NameOf(file string) (name, tag string) {
-	stem, _ := cutExtension(filepath.Base(file))
-	stem = part.ReplaceAllString(stem, "")
+	stem, _, _, _ := caches.Stem(filepath.Base(file))
 	if i := strings.LastIndexAny(stem, ".-_"); i > 0 {
 		// Types have underscores themselves, so the longest that is one is taken.
 		for at := range i + 1 {

@@ -11,6 +11,7 @@ import (
 	"unicode"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/models/caches"
 )
 
 // A Scheme is how a reference says where a model is.
@@ -130,7 +131,7 @@ func ParseRef(text string, endpoints ...string) (Ref, error) {
 // isPath reports whether a text is meant as a path: it has a separator, or ends
 // in .gguf.
 func isPath(text string) bool {
-	_, named := cutExtension(text)
+	_, _, _, named := caches.Stem(text)
 	return named || text == "." || text == ".." || strings.ContainsFunc(text, func(r rune) bool { return r == '/' || r < 128 && os.IsPathSeparator(uint8(r)) })
 }
 

@@ -16,12 +16,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
-	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/models/caches"
-	"github.com/bise-sh/bise/nearest"
 )
 
 // An Origin is who keeps the files of a model.
@@ -57,6 +54,8 @@ type Model struct {
 	Verified time.Time // zero when it has not been verified since it changed
 	// Problem is why it cannot be opened: nil for most.
 	Problem error
+
+	long string // name:tag, or what caches call Ref
 }
 
 // sum sets the size.
@@ -170,7 +169,7 @@ func (s Store) installed(name, tag string) (Model, bool) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return Model{}, false
 	}
-	m := Model{Name: name, Tag: tag, Origin: Installed}
+	m := Model{Name: name, Tag: tag, Origin: Installed, long: name + ":" + tag}
 	if err == nil {
 		m.Modified = at.ModTime()
 		var man Manifest
@@ -212,177 +211,4 @@ func (m *Model) add(f File) {
 	case f.Role == Adapter:
 		m.Adapters = append(m.Adapters, f.Path)
 	}
-}
-
-// Find gives the model that ref names: the path of a file, or the name of an
-// installed model, with its tag where there are several, or of one in another
-// program's cache. Case does not matter in a name, nor does .gguf at its end, and
-// its beginning is enough when only one model begins so. Errors are of kind
-// NotFound or BadModel.
-func (s Store) Find(ref string) (Model, error) {
-	if m, ok, err := atPath(ref); ok || err != nil {
-		if ok {
-			m.Used, m.Verified = s.marks(m)
-		}
-		return m, err
-	}
-	list, err := s.List()
-	if err != nil {
-		return Model{}, err
-	}
-	if len(list) == 0 {
-		return Model{}, s.none(fmt.Sprintf("there is no model %q: no model is installed", ref))
-	}
-	m, err := pick(list, ref)
-	if err == nil && m.Problem != nil {
-		e := engine.Errorf(engine.BadModel, "cannot use %s: %w", m.Name, m.Problem)
-		e.Advice = "Pull or import it again, or remove it with bise rm."
-		if errors.Is(m.Problem, ErrNewer) {
-			e.Advice = "Use that version of bise."
-		}
-		return Model{}, e
-	}
-	return m, err
-}
-
-// Pick gives the model of a list that a name means, by the rules of Find, even if
-// it cannot be opened.
-func pick(list []Model, ref string) (Model, error) {
-	typed, _ := cutExtension(strings.ToLower(ref))
-	var begin []Model
-	for _, m := range list {
-		name := strings.ToLower(m.Name)
-		if name == typed || name == strings.ToLower(ref) || m.tagged(typed) {
-			return m, nil
-		}
-		if typed != "" && strings.HasPrefix(name, typed) {
-			begin = append(begin, m)
-		}
-	}
-	switch len(begin) {
-	case 1:
-		return begin[0], nil
-	case 0:
-		e := engine.Errorf(engine.NotFound, "there is no model %q", ref)
-		e.Advice = "Installed: " + names(list) + "."
-		if word := nearest.Word(typed, each(list)); word != "" {
-			e.Advice = fmt.Sprintf("Did you mean %s? %s", word, e.Advice)
-		}
-		return Model{}, e
-	}
-	e := engine.Errorf(engine.NotFound, "%q is the beginning of %d models", ref, len(begin))
-	e.Advice = "Write more of the name: " + names(begin) + "."
-	return Model{}, e
-}
-
-// tagged reports whether a text is the model's name with its tag, which may be
-// written where it need not.
-func (m Model) tagged(text string) bool {
-	return m.Manifest != nil && text == m.Manifest.Name+":"+m.Tag
-}
-
-// Default is the model to use when none is named: the one that was installed or
-// changed last. It is an error of kind NotFound when there is none.
-func (s Store) Default() (Model, error) {
-	list, err := s.List()
-	if err != nil {
-		return Model{}, err
-	}
-	// What other programs have is used when it is asked for, or all there is.
-	for _, own := range []bool{true, false} {
-		var last *Model
-		for i, m := range list {
-			if m.Problem == nil && (m.Origin != Cached) == own && (last == nil || m.Modified.After(last.Modified)) {
-				last = &list[i]
-			}
-		}
-		if last != nil {
-			return *last, nil
-		}
-	}
-	return Model{}, s.none("no model is installed")
-}
-
-func (s Store) none(what string) error {
-	e := engine.Errorf(engine.NotFound, "%s", what)
-	e.Advice = fmt.Sprintf("Put a GGUF file into %s, or name one: bise ask -m path/to/model.gguf.", s.Dir)
-	return e
-}
-
-// atPath is the model in the file ref, if ref is a path: it has a separator, or
-// ends in .gguf and lies in the working folder.
-func atPath(ref string) (_ Model, ok bool, _ error) {
-	stem, named := cutExtension(filepath.Base(ref))
-	separated := strings.ContainsRune(ref, '/') || strings.ContainsRune(ref, filepath.Separator)
-	if !separated && !named {
-		return Model{}, false, nil
-	}
-	info, err := os.Stat(ref)
-	switch {
-	case err != nil && !separated:
-		return Model{}, false, nil
-	case errors.Is(err, fs.ErrNotExist):
-		e := engine.Errorf(engine.NotFound, "there is no file %s", ref)
-		e.Advice = "Check the path, or give the name of an installed model."
-		return Model{}, false, e
-	case err != nil:
-		return Model{}, false, engine.Errorf(engine.BadModel, "cannot read %s: %w", ref, bare(err))
-	case info.IsDir():
-		e := engine.Errorf(engine.BadModel, "cannot load %s: it is a folder", ref)
-		e.Advice = "Give the path of a GGUF file."
-		return Model{}, false, e
-	case !info.Mode().IsRegular():
-		e := engine.Errorf(engine.BadModel, "cannot load %s: it is not a regular file", ref)
-		e.Advice = "Give the path of a GGUF file."
-		return Model{}, false, e
-	}
-	path, err := filepath.Abs(ref)
-	if err != nil {
-		return Model{}, false, engine.Errorf(engine.BadModel, "cannot find %s: %w", ref, err)
-	}
-	m := Model{Name: part.ReplaceAllString(stem, ""), Origin: Elsewhere, Modified: info.ModTime()}
-	m.add(File{Name: filepath.Base(path), Path: path, Size: info.Size(), Role: Weights})
-	m.sum()
-	return m, true, nil
-}
-
-// cannot is the error of an operation on the store's folder that the system does
-// not allow, with what to do where that is known.
-func cannot(what string, err error) error {
-	if _, ok := errors.AsType[*engine.Error](err); ok {
-		return err
-	}
-	e := engine.Errorf(engine.Internal, "cannot %s: %w", what, err)
-	switch {
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		e.Advice = "Make room on the disk: bise gc removes what nobody needs, bise rm a model."
-	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
-		e.Advice = "See who may write there, or set XDG_DATA_HOME to another folder."
-	}
-	return e
-}
-
-// bare is the error without operation and path.
-func bare(err error) error {
-	if p, ok := errors.AsType[*fs.PathError](err); ok {
-		return p.Err
-	}
-	return err
-}
-
-func each(list []Model) []string {
-	var names []string
-	for _, m := range list {
-		names = append(names, m.Name)
-	}
-	return names
-}
-
-// names are at most eight of the models' names in one phrase.
-func names(list []Model) string {
-	all := each(list)
-	if len(all) > 8 {
-		return strings.Join(all[:8], ", ") + fmt.Sprintf(" and %d more", len(all)-8)
-	}
-	return strings.Join(all, ", ")
 }

@@ -1,0 +1,139 @@
+package models
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// A Waste is something in the store that nobody needs.
+type Waste struct {
+	What string    `json:"what"` // a noun for people
+	Path string    `json:"path"`
+	Size int64     `json:"size_bytes"` // that removing it frees
+	Time time.Time `json:"time"`       // when it was last changed
+
+	remove func() error
+}
+
+// Remove removes it, unless somebody has come to need it meanwhile.
+func (w Waste) Remove() error {
+	if err := w.remove(); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return cannot("remove "+w.Path, err)
+	}
+	return nil
+}
+
+// Waste finds what nobody needs: what was removed and is still in the trash,
+// stages that no process has and that did not change for as long as idle, parts
+// of files that were being made beside models, and marks of models that are gone.
+func (s Store) Waste(idle time.Duration) ([]Waste, error) {
+	if _, err := os.Stat(s.Dir); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	s.settle()
+	old := time.Now().Add(-idle)
+	var list []Waste
+	for _, e := range folders(filepath.Join(s.Dir, trash)) {
+		dir := filepath.Join(s.Dir, trash, e.Name())
+		if s.held(dir) {
+			continue
+		}
+		list = append(list, s.waste("removed model", dir, func() error { return s.whenFree(dir, clear) }))
+	}
+	for _, e := range folders(filepath.Join(s.Dir, incoming)) {
+		dir := filepath.Join(s.Dir, incoming, e.Name())
+		w := s.waste("unfinished download or import", dir, func() error { return s.whenFree(dir, os.RemoveAll) })
+		if w.Time.Before(old) && !s.held(dir) {
+			list = append(list, w)
+		}
+	}
+	for _, e := range folders(s.Dir) {
+		if !strings.HasPrefix(e.Name(), ".bise-") || !strings.HasSuffix(e.Name(), ".part") {
+			continue // the name that package staging gives
+		}
+		dir := filepath.Join(s.Dir, e.Name())
+		if w := s.waste("unfinished file", dir, func() error { return os.RemoveAll(dir) }); w.Time.Before(old) {
+			list = append(list, w)
+		}
+	}
+	for _, k := range []mark{used, verified} {
+		list = append(list, s.oldMarks(k)...)
+	}
+	return list, nil
+}
+
+// folders are those in a folder.
+func folders(dir string) []os.DirEntry {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil
+	}
+	var list []os.DirEntry
+	for _, e := range entries {
+		if e.IsDir() {
+			list = append(list, e)
+		}
+	}
+	return list
+}
+
+// waste measures a folder.
+func (s Store) waste(what, dir string, remove func() error) Waste {
+	w := Waste{What: what, Path: dir, Size: frees(dir), remove: remove}
+	_ = filepath.WalkDir(dir, func(_ string, d os.DirEntry, err error) error {
+		if err == nil {
+			if info, err := d.Info(); err == nil && info.ModTime().After(w.Time) {
+				w.Time = info.ModTime()
+			}
+		}
+		return nil
+	})
+	return w
+}
+
+// held reports whether a process has a stage or a folder of the trash.
+func (s Store) held(dir string) bool {
+	busy := true
+	_ = s.whenFree(dir, func(string) error { busy = false; return nil })
+	return busy
+}
+
+// whenFree does something with a folder that no process has, and that no process
+// can take while it is done.
+func (s Store) whenFree(dir string, do func(dir string) error) error {
+	unlock, err := s.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	l, err := hold(dir + lockEnd)
+	if err != nil || l == nil {
+		return err
+	}
+	err = do(dir)
+	if _, gone := os.Lstat(dir); gone != nil {
+		_ = os.Remove(dir + lockEnd)
+	}
+	return errors.Join(err, l.Unlock())
+}
+
+// oldMarks are those of models that are gone.
+func (s Store) oldMarks(k mark) []Waste {
+	var list []Waste
+	entries, _ := os.ReadDir(filepath.Join(s.Dir, string(k)))
+	for _, e := range entries {
+		at := filepath.Join(s.Dir, string(k), e.Name())
+		path, err := readBounded(at, maxText)
+		if err != nil {
+			continue
+		}
+		if _, err := os.Stat(strings.TrimSuffix(string(path), "\n")); errors.Is(err, fs.ErrNotExist) {
+			list = append(list, Waste{What: "note about a model that is gone", Path: at, Size: int64(len(path)), remove: func() error { return os.Remove(at) }})
+		}
+	}
+	return list
+}

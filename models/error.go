@@ -1,0 +1,33 @@
+package models
+
+import (
+	"errors"
+	"io/fs"
+	"syscall"
+
+	"github.com/bise-sh/bise/engine"
+)
+
+// cannot is the error of an operation on the store's folder that the system does
+// not allow, with what to do where that is known.
+func cannot(what string, err error) error {
+	if _, ok := errors.AsType[*engine.Error](err); ok {
+		return err
+	}
+	e := engine.Errorf(engine.Internal, "cannot %s: %w", what, err)
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		e.Advice = "Make room on the disk: bise gc removes what nobody needs, bise rm a model."
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		e.Advice = "See who may write there, or set XDG_DATA_HOME to another folder."
+	}
+	return e
+}
+
+// bare is the error without operation and path.
+func bare(err error) error {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		return p.Err
+	}
+	return err
+}

@@ -1,0 +1,241 @@
+package models
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/models/caches"
+	"github.com/bise-sh/bise/nearest"
+)
+
+// Find gives the model that ref names: the path of a file, or the name of an
+// installed model, with its tag where there are several, or of one in another
+// program's cache. Case does not matter in a name, nor does .gguf at its end, and
+// its beginning is enough when only one model begins so. What hf: and ollama:
+// name is found where it was fetched from there, by whatever program. Errors are
+// of kind NotFound or BadModel.
+func (s Store) Find(ref string) (Model, error) {
+	hub := fromHub(ref)
+	if !hub {
+		if m, ok, err := atPath(ref); ok || err != nil {
+			if ok {
+				m.Used, m.Verified = s.marks(m)
+			}
+			return m, err
+		}
+	}
+	list, err := s.List()
+	if err != nil {
+		return Model{}, err
+	}
+	var m Model
+	switch {
+	case hub:
+		m, err = pickFetched(list, ref)
+	case len(list) == 0:
+		err = s.none(fmt.Sprintf("there is no model %q: no model is installed", ref))
+	default:
+		m, err = pick(list, ref)
+	}
+	if err == nil && m.Problem != nil {
+		return Model{}, m.unusable()
+	}
+	return m, err
+}
+
+// unusable is the error of opening a model that has a problem.
+func (m Model) unusable() error {
+	e := engine.Errorf(engine.BadModel, "cannot use %s: %w", m.Name, m.Problem)
+	e.Advice = "Pull or import it again, or remove it with bise rm."
+	if errors.Is(m.Problem, ErrNewer) {
+		e.Advice = "Use that version of bise."
+	}
+	return e
+}
+
+// pick gives the model of a list that a name means.
+func pick(list []Model, ref string) (Model, error) {
+	typed, _, _, _ := caches.Stem(strings.ToLower(ref))
+	for _, m := range list {
+		if strings.EqualFold(m.Name, typed) || strings.EqualFold(m.Name, ref) || m.long != "" && strings.EqualFold(m.long, ref) {
+			return m, nil
+		}
+	}
+	var begin []Model
+	for _, own := range []bool{true, false} {
+		for _, m := range list {
+			begins := strings.HasPrefix(strings.ToLower(m.Name), typed) || strings.HasPrefix(strings.ToLower(m.long), typed)
+			if typed != "" && begins && (m.Origin != Cached) == own {
+				begin = append(begin, m)
+			}
+		}
+		if len(begin) > 0 {
+			break
+		}
+	}
+	if len(begin) == 0 {
+		e := engine.Errorf(engine.NotFound, "there is no model %q", ref)
+		e.Advice = "Installed: " + names(list) + "."
+		if word := nearest.Word(typed, each(list)); word != "" {
+			e.Advice = fmt.Sprintf("Did you mean %s? %s", word, e.Advice)
+		}
+		return Model{}, e
+	}
+	for _, m := range begin[1:] {
+		// The variants of one name follow the one that the name alone means.
+		if before, _, _ := strings.Cut(m.long, ":"); m.Origin == Cached || m.long == "" || before != begin[0].Name {
+			e := engine.Errorf(engine.NotFound, "%q is the beginning of %d models", ref, len(begin))
+			e.Advice = "Write more of the name: " + names(begin) + "."
+			return Model{}, e
+		}
+	}
+	return begin[0], nil
+}
+
+// fromHub reports whether a reference is to what was fetched from somewhere.
+func fromHub(ref string) bool {
+	for _, prefix := range []string{"hf:", "ollama:", "lmstudio:"} {
+		if _, ok := cutPrefixFold(ref, prefix); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// pickFetched gives the model of a list that was fetched as ref says.
+func pickFetched(list []Model, ref string) (Model, error) {
+	var found []Model
+	for _, m := range list {
+		if m.fetchedAs(ref) {
+			found = append(found, m)
+		}
+	}
+	switch {
+	case len(found) == 1, len(found) > 1 && found[0].Origin != Cached:
+		return found[0], nil
+	case len(found) > 1:
+		e := engine.Errorf(engine.NotFound, "%s has %d models here", ref, len(found))
+		var refs []string
+		for _, m := range found {
+			refs = append(refs, m.long)
+		}
+		e.Advice = "Name one: " + phrase(refs) + "."
+		return Model{}, e
+	}
+	e := engine.Errorf(engine.NotFound, "%s is not on this machine", ref)
+	e.Advice = fmt.Sprintf("Fetch it: bise pull %s.", ref)
+	return Model{}, e
+}
+
+// fetchedAs reports whether a reference names where the model came from. One to
+// Hugging Face may leave the file out, or give its type alone.
+func (m Model) fetchedAs(ref string) bool {
+	from := m.long
+	if m.Manifest != nil {
+		from = m.Manifest.Source.Ref
+	}
+	if strings.EqualFold(from, ref) {
+		return true
+	}
+	is, err := ParseRef(from)
+	want, wrong := ParseRef(ref)
+	if err != nil || wrong != nil || is.Scheme != want.Scheme || !strings.EqualFold(is.Repo, want.Repo) {
+		return false
+	}
+	switch want.Scheme {
+	case Ollama:
+		return strings.EqualFold(is.Host, want.Host) && strings.EqualFold(is.Tag, want.Tag)
+	case HuggingFace:
+		_, tag := NameOf(is.File)
+		return want.File == "" || strings.EqualFold(is.File, want.File) || tag != "" && strings.EqualFold(tag, want.File)
+	}
+	return false
+}
+
+// Default is the model to use when none is named: the one that was installed or
+// changed last. It is an error of kind NotFound when there is none.
+func (s Store) Default() (Model, error) {
+	list, err := s.List()
+	if err != nil {
+		return Model{}, err
+	}
+	// What other programs have is used when it is asked for, or all there is.
+	for _, own := range []bool{true, false} {
+		var last *Model
+		for i, m := range list {
+			if m.Problem == nil && (m.Origin != Cached) == own && (last == nil || m.Modified.After(last.Modified)) {
+				last = &list[i]
+			}
+		}
+		if last != nil {
+			return *last, nil
+		}
+	}
+	return Model{}, s.none("no model is installed")
+}
+
+func (s Store) none(what string) error {
+	e := engine.Errorf(engine.NotFound, "%s", what)
+	e.Advice = fmt.Sprintf("Put a GGUF file into %s, or name one: bise ask -m path/to/model.gguf.", s.Dir)
+	return e
+}
+
+// atPath is the model in the file ref, if ref is a path: it has a separator, or
+// ends in .gguf and lies in the working folder.
+func atPath(ref string) (_ Model, ok bool, _ error) {
+	stem, _, _, named := caches.Stem(filepath.Base(ref))
+	separated := strings.ContainsRune(ref, '/') || strings.ContainsRune(ref, filepath.Separator)
+	if !separated && !named {
+		return Model{}, false, nil
+	}
+	info, err := os.Stat(ref)
+	switch {
+	case err != nil && !separated:
+		return Model{}, false, nil
+	case errors.Is(err, fs.ErrNotExist):
+		e := engine.Errorf(engine.NotFound, "there is no file %s", ref)
+		e.Advice = "Check the path, or give the name of an installed model."
+		return Model{}, false, e
+	case err != nil:
+		return Model{}, false, engine.Errorf(engine.BadModel, "cannot read %s: %w", ref, bare(err))
+	case info.IsDir():
+		e := engine.Errorf(engine.BadModel, "cannot load %s: it is a folder", ref)
+		e.Advice = "Give the path of a GGUF file."
+		return Model{}, false, e
+	case !info.Mode().IsRegular():
+		e := engine.Errorf(engine.BadModel, "cannot load %s: it is not a regular file", ref)
+		e.Advice = "Give the path of a GGUF file."
+		return Model{}, false, e
+	}
+	path, err := filepath.Abs(ref)
+	if err != nil {
+		return Model{}, false, engine.Errorf(engine.BadModel, "cannot find %s: %w", ref, err)
+	}
+	m := Model{Name: stem, Origin: Elsewhere, Modified: info.ModTime()}
+	m.add(File{Name: filepath.Base(path), Path: path, Size: info.Size(), Role: Weights})
+	m.sum()
+	return m, true, nil
+}
+
+func each(list []Model) []string {
+	var names []string
+	for _, m := range list {
+		names = append(names, m.Name)
+	}
+	return names
+}
+
+// names are at most eight of the models' names in one phrase.
+func names(list []Model) string { return phrase(each(list)) }
+
+func phrase(all []string) string {
+	if len(all) > 8 {
+		return strings.Join(all[:8], ", ") + fmt.Sprintf(" and %d more", len(all)-8)
+	}
+	return strings.Join(all, ", ")
+}

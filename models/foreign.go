@@ -1,0 +1,78 @@
+package models
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/bise-sh/bise/models/caches"
+)
+
+// loose are the models in GGUF files that somebody has put into the store's
+// folder.
+func (s Store) loose(entries []os.DirEntry) []Model {
+	var list []Model
+	for _, found := range caches.InFolder(s.Dir, entries) {
+		m := foreign(found)
+		m.Origin = Loose
+		if found.Missing > 0 {
+			m.Problem = fmt.Errorf("%d of its %d files are missing", found.Missing, found.Missing+len(found.Files))
+		}
+		list = append(list, m)
+	}
+	return list
+}
+
+// cached gives the models in other programs' caches by name. Those whose short
+// name another model has, there or in the store, go by the long one.
+func (s Store) cached(own []Model) []Model {
+	var list []Model
+	taken := map[string]int{}
+	for _, m := range own {
+		taken[strings.ToLower(m.Name)]++
+	}
+	for _, c := range s.Caches {
+		found, err := c.Models()
+		if err != nil {
+			continue // see Unreadable
+		}
+		for _, f := range found {
+			m := foreign(f)
+			m.Origin, m.Program, m.long = Cached, string(f.Program), f.Ref
+			taken[strings.ToLower(m.Name)]++
+			list = append(list, m)
+		}
+	}
+	for i := range list {
+		if taken[strings.ToLower(list[i].Name)] > 1 {
+			list[i].Name = list[i].long
+		}
+	}
+	slices.SortFunc(list, byName)
+	return list
+}
+
+// Unreadable gives an error for each cache that this user may not read.
+func (s Store) Unreadable() []error {
+	var list []error
+	for _, c := range s.Caches {
+		if f, err := os.Open(c.Dir); err != nil {
+			list = append(list, fmt.Errorf("the models of %s in %s cannot be read: %w", c.Program, c.Dir, bare(err)))
+		} else {
+			f.Close()
+		}
+	}
+	return list
+}
+
+// foreign is a model without a manifest.
+func foreign(c caches.Model) Model {
+	m := Model{Name: c.Name, Modified: c.Modified}
+	for _, f := range c.Files {
+		m.add(File{Name: filepath.Base(f.Path), Path: f.Path, Size: f.Size, SHA256: f.SHA256, Role: f.Role})
+	}
+	m.sum()
+	return m
+}

@@ -1,0 +1,232 @@
+package models
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/gguf"
+	"github.com/bise-sh/bise/models/caches"
+	"github.com/bise-sh/bise/models/staging"
+)
+
+// A Way is how the files of an imported model come into the store.
+type Way string
+
+const (
+	InPlace Way = "in place" // they stay where they are, and the store knows of them
+	Link    Way = "link"     // the store has another name for them (a hard link), on one disk
+	Copy    Way = "copy"
+)
+
+// An Import is a model to take into the store.
+type Import struct {
+	Path      string // of a GGUF file, one of its parts, or a folder that has one model
+	Projector string // of the vision tower that belongs to it; may be empty
+	Way       Way
+	Name, Tag string // "": as the file says
+	// Progress, which may be nil, is told how many bytes are read.
+	Progress func(done, total int64)
+}
+
+// Import takes a model into the store. All its bytes are read, so that Verify can
+// tell what they should be.
+func (s Store) Import(ctx context.Context, im Import) (Model, error) {
+	path, err := weightsIn(im.Path)
+	if err != nil {
+		return Model{}, err
+	}
+	m, err := describe(path)
+	if err != nil {
+		return Model{}, err
+	}
+	name, tag := NameOf(path)
+	name = cmp.Or(strings.ToLower(im.Name), name, "model")
+	tag = cmp.Or(strings.ToLower(im.Tag), strings.ToLower(m.Type), tag, "gguf")
+	if !ValidName(name) || !ValidName(tag) {
+		e := engine.Errorf(engine.Invalid, "a model cannot be called %s:%s", name, tag)
+		e.Advice = "A name has letters, digits, dots, dashes and underscores."
+		return Model{}, e
+	}
+	st, err := s.Stage(name, tag)
+	if err != nil {
+		return Model{}, err
+	}
+	defer st.Release()
+	if _, ok := s.Installed(name, tag); ok {
+		e := engine.Errorf(engine.Invalid, "cannot import %s: %s:%s is installed", im.Path, name, tag)
+		e.Advice = "Give it another name with --name, or remove that one with bise rm."
+		return Model{}, errors.Join(e, st.Discard())
+	}
+	if m.Files, err = st.take(ctx, path, im); err != nil {
+		return Model{}, errors.Join(err, st.Discard())
+	}
+	m.Source = Source{Kind: ByPath, Repo: path}
+	if err := st.Commit(m); err != nil {
+		return Model{}, errors.Join(err, st.Discard())
+	}
+	got, ok := s.Installed(name, tag)
+	if !ok {
+		return Model{}, engine.Errorf(engine.NotFound, "cannot import %s: it was removed at once by another process", im.Path)
+	}
+	return got, nil
+}
+
+// weightsIn is the absolute path of the weights at path, which may be a folder.
+func weightsIn(path string) (string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		e := engine.Errorf(engine.NotFound, "cannot import %s: %w", path, bare(err))
+		e.Advice = "Check the path."
+		return "", e
+	}
+	if info.IsDir() {
+		entries, err := os.ReadDir(path)
+		if err != nil {
+			return "", engine.Errorf(engine.BadModel, "cannot import %s: %w", path, bare(err))
+		}
+		found := caches.InFolder(path, entries)
+		safetensors := slices.ContainsFunc(entries, func(e os.DirEntry) bool { return filepath.Ext(e.Name()) == ".safetensors" })
+		switch {
+		case len(found) == 1:
+			path = found[0].Files[0].Path
+		case len(found) > 1:
+			e := engine.Errorf(engine.Invalid, "cannot import %s: it has %d models", path, len(found))
+			e.Advice = "Name the file of one."
+			return "", e
+		case safetensors:
+			e := engine.Errorf(engine.BadModel, "cannot import %s: its weights are safetensors, not GGUF", path)
+			e.Advice = fmt.Sprintf("Make GGUF of them first: bise convert %s -o model.gguf.", path)
+			return "", e
+		default:
+			e := engine.Errorf(engine.BadModel, "cannot import %s: it has no GGUF file", path)
+			e.Advice = "Give the path of a GGUF file."
+			return "", e
+		}
+	}
+	return filepath.Abs(path)
+}
+
+// describe says in a manifest what a file's head tells.
+func describe(path string) (Manifest, error) {
+	file, err := gguf.Read(path)
+	if err == nil {
+		err = file.Check()
+	}
+	if err != nil {
+		e := engine.Errorf(engine.BadModel, "cannot import %s: %w", path, err)
+		e.Advice = "Give the path of a whole GGUF file."
+		return Manifest{}, e
+	}
+	if kind, ok := file.Metadata.String("general.type"); ok && kind != "model" {
+		e := engine.Errorf(engine.BadModel, "cannot import %s: it is no model but of type %s", path, kind)
+		e.Advice = "Give the path of the model that it belongs to."
+		return Manifest{}, e
+	}
+	sum := file.Summary()
+	m := Manifest{Title: sum.Name, Type: sum.FileType}
+	m.Licence.ID, _ = file.Metadata.String("general.license")
+	m.Licence.Name, _ = file.Metadata.String("general.license.name")
+	m.Licence.Link, _ = file.Metadata.String("general.license.link")
+	for _, text := range []*string{&m.Title, &m.Licence.ID, &m.Licence.Name, &m.Licence.Link} {
+		*text = strings.ToValidUTF8((*text)[:min(len(*text), 200)], "")
+	}
+	return m, nil
+}
+
+// take brings the files of an import into the stage, or notes where they lie.
+func (st *Stage) take(ctx context.Context, path string, im Import) ([]File, error) {
+	parts, err := gguf.Parts(path)
+	if err != nil {
+		return nil, engine.Errorf(engine.BadModel, "cannot import %s: %w", im.Path, err)
+	}
+	var files []File
+	for _, p := range parts {
+		files = append(files, File{Name: filepath.Base(p), Path: p, Role: Weights})
+	}
+	if im.Projector != "" {
+		p, err := filepath.Abs(im.Projector)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, File{Name: filepath.Base(p), Path: p, Role: Projector})
+	}
+	var done, total int64
+	for i := range files {
+		info, err := os.Stat(files[i].Path)
+		if err != nil {
+			return nil, engine.Errorf(engine.NotFound, "cannot import %s: %w", files[i].Path, bare(err))
+		}
+		files[i].Size = info.Size()
+		total += info.Size()
+	}
+	if free, ok := staging.Free(st.Dir); ok && im.Way == Copy && free < total {
+		return nil, cannot("copy "+im.Path, fmt.Errorf("it has %d MB and the disk has room for %d MB: %w", total/1e6, free/1e6, syscall.ENOSPC))
+	}
+	for i := range files {
+		f := &files[i]
+		from := f.Path
+		var w io.WriteCloser = nothing{io.Discard}
+		switch im.Way {
+		case Link:
+			if err := link(from, filepath.Join(st.Dir, f.Name)); err != nil {
+				return nil, err
+			}
+			f.Path = ""
+		case Copy:
+			if w, err = os.Create(filepath.Join(st.Dir, f.Name)); err != nil {
+				return nil, cannot("copy "+from, err)
+			}
+			f.Path = ""
+		}
+		sum, n, err := hash(ctx, from, w, func(n int64) {
+			if im.Progress != nil {
+				im.Progress(done+n, total)
+			}
+		})
+		if err = errors.Join(err, w.Close()); err != nil {
+			if ctx.Err() != nil {
+				return nil, context.Cause(ctx)
+			}
+			return nil, cannot("import "+from, err)
+		}
+		f.SHA256, f.Size = sum, n
+		done += n
+	}
+	return files, nil
+}
+
+// link gives a file another name.
+func link(from, to string) error {
+	_ = os.Remove(to) // of a stage that was left
+	at, err := filepath.EvalSymlinks(from)
+	if err == nil {
+		err = os.Link(at, to)
+	}
+	if err == nil {
+		return nil
+	}
+	e := engine.Errorf(engine.Invalid, "cannot link %s: %w", from, linkError(err))
+	e.Advice = "Use it in place (without --link), or copy it with --copy."
+	return e
+}
+
+func linkError(err error) error {
+	if l, ok := errors.AsType[*os.LinkError](err); ok {
+		return l.Err
+	}
+	return bare(err)
+}
+
+// nothing is a writer that need not be closed.
+type nothing struct{ io.Writer }
+
+func (nothing) Close() error { return nil }

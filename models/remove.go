@@ -1,0 +1,121 @@
+package models
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/gofrs/flock"
+
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/models/caches"
+)
+
+// A Removed model is in the trash: it can come back until it is purged. It stays
+// there as long as this process runs; afterwards Collect takes it.
+type Removed struct {
+	Model Model
+	Frees int64 // bytes that purging gives back to the disk
+
+	store Store
+	was   discarded
+	lock  *flock.Flock
+}
+
+// Remove takes a model out of the store, at once and whole. Of an imported model
+// it removes what the store knows of it, of a link the link: what they stand for
+// stays where it lies. What other programs keep, and what lies elsewhere, is an
+// error of kind Invalid.
+func (s Store) Remove(m Model) (*Removed, error) {
+	var paths []string
+	label := strings.ReplaceAll(m.Name, ":", joint)
+	switch m.Origin {
+	case Installed, Registered:
+		name, _, _ := strings.Cut(m.Name, ":")
+		paths = []string{s.folder(name, m.Tag)}
+	case Loose:
+		for _, f := range m.Files {
+			paths = append(paths, f.Path)
+		}
+		stem, _, _, _ := caches.Stem(filepath.Base(m.Path))
+		paths = append(paths, filepath.Join(s.Dir, stem+".mmproj.gguf"))
+	case Cached:
+		e := engine.Errorf(engine.Invalid, "cannot remove %s: it belongs to %s", m.Name, m.Program)
+		e.Advice = map[caches.Program]string{
+			caches.Ollama:      "Remove it there: ollama rm " + strings.TrimPrefix(m.long, "ollama:") + ".",
+			caches.HuggingFace: "Remove it there: hf cache rm. It lies in " + filepath.Dir(m.Path) + ".",
+			caches.LMStudio:    "Remove it in LM Studio, under My Models.",
+		}[caches.Program(m.Program)]
+		return nil, e
+	default:
+		e := engine.Errorf(engine.Invalid, "cannot remove %s: it is not in the store", m.Path)
+		e.Advice = "It is a file of yours: remove it as you remove files."
+		return nil, e
+	}
+	what := "remove " + m.Name
+	unlock, err := s.lock()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	r := &Removed{Model: m, store: s}
+	for _, path := range paths {
+		r.Frees += frees(path)
+	}
+	if r.was, err = s.discard(label, paths...); err != nil {
+		return nil, cannot(what, err)
+	}
+	if r.was.dir == "" {
+		return nil, engine.Errorf(engine.NotFound, "cannot %s: it is gone already", what)
+	}
+	if r.lock, err = hold(r.was.dir + lockEnd); err != nil || r.lock == nil {
+		return nil, cannot(what, errors.Join(err, r.was.restore()))
+	}
+	if m.Origin != Loose {
+		_ = os.Remove(filepath.Dir(paths[0])) // if it is empty
+	}
+	return r, nil
+}
+
+// Undo puts the model back. It is an error when another has taken its place.
+func (r *Removed) Undo() error {
+	unlock, err := r.store.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := r.was.restore(); err != nil {
+		return cannot("put "+r.Model.Name+" back", err)
+	}
+	return r.end()
+}
+
+// Purge removes the model for good.
+func (r *Removed) Purge() error {
+	if err := clear(r.was.dir); err != nil {
+		return cannot("remove "+r.Model.Name, err)
+	}
+	return r.end()
+}
+
+func (r *Removed) end() error {
+	_ = os.Remove(r.was.dir + lockEnd)
+	return r.lock.Unlock()
+}
+
+// frees is how many bytes the disk gets back when what is at path is removed:
+// nothing for links, nor for files that have another name.
+func frees(path string) int64 {
+	var sum int64
+	_ = filepath.WalkDir(path, func(path string, d os.DirEntry, err error) error {
+		if err != nil {
+			return nil
+		}
+		if info, err := d.Info(); err == nil && info.Mode().IsRegular() && hardLinks(info) <= 1 {
+			sum += info.Size()
+		}
+		return nil
+	})
+	return sum
+}
