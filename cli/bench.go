@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/llama"
+	"github.com/bise-sh/bise/machine"
 )
 
 // What is measured: prompts of these lengths, and so many answers at once of
@@ -37,13 +40,13 @@ const (
 
 // A bench is what bise bench measures.
 type bench struct {
-	Model        string    `json:"model"`
-	Quantization string    `json:"quantization,omitempty"`
-	Parameters   int64     `json:"parameters,omitempty"`
-	Size         int64     `json:"size_bytes"` // of the weights
-	Devices      []string  `json:"devices"`
-	CPU          processor `json:"cpu"`
-	Threads      int       `json:"threads"`
+	Model        string            `json:"model"`
+	Quantization string            `json:"quantization,omitempty"`
+	Parameters   int64             `json:"parameters,omitempty"`
+	Size         int64             `json:"size_bytes"` // of the weights
+	Devices      []string          `json:"devices"`
+	CPU          machine.Processor `json:"cpu"`
+	Threads      int               `json:"threads"`
 
 	LoadMS  float64       `json:"load_ms"`
 	Prefill []benchPace   `json:"prefill"`
@@ -144,7 +147,7 @@ func (a *app) bench(ctx context.Context, ref string, o engine.LoadOptions) error
 	b.LoadMS = ms(time.Since(began))
 	info := e.Info()
 	b.Model, b.Quantization, b.Parameters, b.Size = m.Name, info.Quantization, info.Parameters, info.Size
-	b.Devices, b.CPU, b.Threads = append([]string{}, info.Devices...), thisProcessor(), spec.Options.Threads
+	b.Devices, b.CPU, b.Threads = append([]string{}, info.Devices...), machine.ThisProcessor(), spec.Options.Threads
 	if b.Threads == 0 {
 		b.Threads = llama.Threads()
 	}
@@ -191,7 +194,7 @@ func (b *bencher) run(ctx context.Context, info engine.Info) error {
 	}
 	b.PeakMemory = peakMemory()
 	b.wait("measuring memory")
-	b.Bandwidth = bandwidth(ctx, b.Threads)
+	b.Bandwidth = machine.Bandwidth(ctx, b.Threads)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -379,4 +382,20 @@ func at(answers int) string {
 		return "one answer"
 	}
 	return fmt.Sprintf("%d answers at once, together", answers)
+}
+
+// peakMemory is the most memory that this process has had, in bytes, 0 where the
+// system does not tell (it does on Linux).
+func peakMemory() int64 {
+	data, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(data)) {
+		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			kB, _ := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(rest), "kB")), 10, 64)
+			return kB * 1024
+		}
+	}
+	return 0
 }

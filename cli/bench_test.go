@@ -115,12 +115,3 @@ func TestBenchWithShortContext(t *testing.T) {
 		}
 	}
 }
-
-func TestBandwidth(t *testing.T) {
-	if rate := bandwidth(t.Context(), 2); rate < 1e8 {
-		t.Errorf("memory reads %.0f bytes per second", rate)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	equal(t, "bandwidth when interrupted", bandwidth(ctx, 1), 0)
-}

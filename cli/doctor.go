@@ -13,6 +13,7 @@ import (
 
 	"github.com/bise-sh/bise/engine/llama"
 	"github.com/bise-sh/bise/engine/worker"
+	"github.com/bise-sh/bise/machine"
 	"github.com/bise-sh/bise/models"
 )
 
@@ -36,11 +37,11 @@ type finding struct {
 
 // A checkup is all that bise doctor finds.
 type checkup struct {
-	Healthy   bool           `json:"healthy"`
-	Findings  []finding      `json:"findings"`
-	Processor processor      `json:"cpu"`
-	Devices   []llama.Device `json:"devices"`
-	Backends  string         `json:"backends,omitempty"` // the folder they were loaded from
+	Healthy   bool              `json:"healthy"`
+	Findings  []finding         `json:"findings"`
+	Processor machine.Processor `json:"cpu"`
+	Devices   []llama.Device    `json:"devices"`
+	Backends  string            `json:"backends,omitempty"` // the folder they were loaded from
 	Memory    struct {
 		Total     int64   `json:"total_bytes"`
 		Free      int64   `json:"free_bytes"`
@@ -88,12 +89,12 @@ func (a *app) doctor(ctx context.Context) error {
 // examine looks at everything that bise needs.
 func (a *app) examine(ctx context.Context) checkup {
 	var c checkup
-	c.Processor = thisProcessor()
+	c.Processor = machine.ThisProcessor()
 	c.Devices, c.Backends = llama.Devices()
 	c.Devices = append([]llama.Device{}, c.Devices...)
 	c.Findings = append(c.Findings, a.examineProcessor(&c))
-	c.Memory.Total, c.Memory.Free = memory()
-	c.Memory.Bandwidth = bandwidth(ctx, c.Processor.Cores)
+	c.Memory.Total, c.Memory.Free = machine.Memory()
+	c.Memory.Bandwidth = machine.Bandwidth(ctx, c.Processor.Cores)
 	c.Findings = append(c.Findings,
 		finding{What: "memory", State: healthy, Is: fmt.Sprintf("%s, %s free; reads %s/s", size(c.Memory.Total), size(c.Memory.Free), size(int64(c.Memory.Bandwidth)))},
 		examineGPU(c.Devices),
@@ -120,7 +121,7 @@ func (a *app) examine(ctx context.Context) checkup {
 
 func (a *app) examineProcessor(c *checkup) finding {
 	f := finding{What: "cpu", State: healthy}
-	f.Is = fmt.Sprintf("%s, %s, %s", c.Processor.Name, plural(c.Processor.Cores, "core"), c.Processor.best())
+	f.Is = fmt.Sprintf("%s, %s, %s", c.Processor.Name, plural(c.Processor.Cores, "core"), c.Processor.Best())
 	switch {
 	case len(c.Devices) == 0 && len(a.config.Endpoints) > 0:
 		f.State, f.Is = absent, f.Is+"; this build has no engine of its own"
