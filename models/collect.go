@@ -42,11 +42,11 @@ func (s Store) Waste(idle time.Duration) ([]Waste, error) {
 		if s.held(dir) {
 			continue
 		}
-		list = append(list, s.waste("removed model", dir, func() error { return s.whenFree(dir, clear) }))
+		list = append(list, s.waste("removed model", dir, func() error { return s.whenFree(dir, empty) }))
 	}
 	for _, e := range folders(filepath.Join(s.Dir, incoming)) {
 		dir := filepath.Join(s.Dir, incoming, e.Name())
-		w := s.waste("unfinished download or import", dir, func() error { return s.whenFree(dir, os.RemoveAll) })
+		w := s.waste("unfinished download or import", dir, func() error { return s.whenFree(dir, removeAll) })
 		if w.Time.Before(old) && !s.held(dir) {
 			list = append(list, w)
 		}
@@ -56,7 +56,7 @@ func (s Store) Waste(idle time.Duration) ([]Waste, error) {
 			continue // the name that package staging gives
 		}
 		dir := filepath.Join(s.Dir, e.Name())
-		if w := s.waste("unfinished file", dir, func() error { return os.RemoveAll(dir) }); w.Time.Before(old) {
+		if w := s.waste("unfinished file", dir, func() error { return removeAll(dir) }); w.Time.Before(old) {
 			list = append(list, w)
 		}
 	}
@@ -64,21 +64,6 @@ func (s Store) Waste(idle time.Duration) ([]Waste, error) {
 		list = append(list, s.oldMarks(k)...)
 	}
 	return list, nil
-}
-
-// folders are those in a folder.
-func folders(dir string) []os.DirEntry {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil
-	}
-	var list []os.DirEntry
-	for _, e := range entries {
-		if e.IsDir() {
-			list = append(list, e)
-		}
-	}
-	return list
 }
 
 // waste measures a folder.
@@ -115,8 +100,8 @@ func (s Store) whenFree(dir string, do func(dir string) error) error {
 		return err
 	}
 	err = do(dir)
-	if _, gone := os.Lstat(dir); gone != nil {
-		_ = os.Remove(dir + lockEnd)
+	if !exists(dir) {
+		_ = remove(dir + lockEnd)
 	}
 	return errors.Join(err, l.Unlock())
 }
@@ -132,7 +117,7 @@ func (s Store) oldMarks(k mark) []Waste {
 			continue
 		}
 		if _, err := os.Stat(strings.TrimSuffix(string(path), "\n")); errors.Is(err, fs.ErrNotExist) {
-			list = append(list, Waste{What: "note about a model that is gone", Path: at, Size: int64(len(path)), remove: func() error { return os.Remove(at) }})
+			list = append(list, Waste{What: "note about a model that is gone", Path: at, Size: int64(len(path)), remove: func() error { return remove(at) }})
 		}
 	}
 	return list

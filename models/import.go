@@ -206,7 +206,7 @@ func (st *Stage) take(ctx context.Context, path string, im Import) ([]File, erro
 
 // link gives a file another name.
 func link(from, to string) error {
-	_ = os.Remove(to) // of a stage that was left
+	_ = remove(to) // of a stage that was left
 	at, err := filepath.EvalSymlinks(from)
 	if err == nil {
 		err = os.Link(at, to)

@@ -73,7 +73,7 @@ func (s Store) Remove(m Model) (*Removed, error) {
 		return nil, cannot(what, errors.Join(err, r.was.restore()))
 	}
 	if m.Origin != Loose {
-		_ = os.Remove(filepath.Dir(paths[0])) // if it is empty
+		_ = remove(filepath.Dir(paths[0])) // if it is empty
 	}
 	return r, nil
 }
@@ -93,14 +93,14 @@ func (r *Removed) Undo() error {
 
 // Purge removes the model for good.
 func (r *Removed) Purge() error {
-	if err := clear(r.was.dir); err != nil {
+	if err := empty(r.was.dir); err != nil {
 		return cannot("remove "+r.Model.Name, err)
 	}
 	return r.end()
 }
 
 func (r *Removed) end() error {
-	_ = os.Remove(r.was.dir + lockEnd)
+	_ = remove(r.was.dir + lockEnd)
 	return r.lock.Unlock()
 }
 

@@ -55,6 +55,11 @@ func (s Store) Stage(name, tag string) (*Stage, error) {
 		return nil, err
 	}
 	defer unlock()
+	if _, err := readManifest(s.folder(name, tag)); errors.Is(err, ErrNewer) {
+		e := engine.Errorf(engine.Invalid, "cannot replace %s:%s: %w", name, tag, err)
+		e.Advice = "Use that version of bise, or remove the model first: bise rm " + name + ":" + tag + "."
+		return nil, e
+	}
 	st := &Stage{Dir: s.Staging(name, tag), store: s, name: name, tag: tag}
 	if err := os.MkdirAll(filepath.Dir(st.Dir), 0o700); err != nil {
 		return nil, cannot("prepare "+name, err)
@@ -122,10 +127,10 @@ func (st *Stage) Commit(m Manifest) error {
 		return cannot(what, err)
 	}
 	if err := st.store.settleStage(st.Dir, st.name, st.tag); err != nil {
-		_ = os.Remove(filepath.Join(st.Dir, manifestName))
+		_ = remove(filepath.Join(st.Dir, manifestName))
 		return cannot(what, err)
 	}
-	_ = os.Remove(st.Dir + lockEnd)
+	_ = remove(st.Dir + lockEnd)
 	return st.lock.Unlock()
 }
 
@@ -136,10 +141,10 @@ func (st *Stage) Discard() error {
 		return err
 	}
 	defer unlock()
-	if err := os.RemoveAll(st.Dir); err != nil {
+	if err := removeAll(st.Dir); err != nil {
 		return cannot("remove "+st.Dir, err)
 	}
-	_ = os.Remove(st.Dir + lockEnd)
+	_ = remove(st.Dir + lockEnd)
 	return st.lock.Unlock()
 }
 
@@ -156,7 +161,7 @@ func (st *Stage) prune(m Manifest) error {
 		if slices.ContainsFunc(m.Files, func(f File) bool { return f.Path == "" && f.Name == e.Name() }) {
 			continue
 		}
-		if err := os.RemoveAll(filepath.Join(st.Dir, e.Name())); err != nil {
+		if err := removeAll(filepath.Join(st.Dir, e.Name())); err != nil {
 			return err
 		}
 	}
@@ -166,7 +171,7 @@ func (st *Stage) prune(m Manifest) error {
 // settleStage installs the model of a stage whose manifest has been written. The
 // caller has the store's lock and the stage's.
 func (s Store) settleStage(dir, name, tag string) error {
-	if _, err := os.Lstat(filepath.Join(dir, manifestName)); err != nil {
+	if !exists(filepath.Join(dir, manifestName)) {
 		return nil // it is not that far
 	}
 	to := s.folder(name, tag)
@@ -178,7 +183,7 @@ func (s Store) settleStage(dir, name, tag string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.Rename(dir, to); err != nil {
+	if err := rename(dir, to); err != nil {
 		return errors.Join(err, old.restore())
 	}
 	staging.SyncFolder(filepath.Dir(to))
@@ -186,33 +191,40 @@ func (s Store) settleStage(dir, name, tag string) error {
 	return nil
 }
 
-// settle finishes the installations that were cut off at their end. It does what
-// it can: a store that cannot be written is read as it is.
+// settle finishes what was cut off at its end: installations, and removals of
+// several files. It does what it can: a store that cannot be written is read as
+// it is.
 func (s Store) settle() {
-	entries, err := os.ReadDir(filepath.Join(s.Dir, incoming))
+	var stages, bins []string
+	for _, e := range folders(filepath.Join(s.Dir, incoming)) {
+		if dir := filepath.Join(s.Dir, incoming, e.Name()); exists(filepath.Join(dir, manifestName)) {
+			stages = append(stages, dir)
+		}
+	}
+	for _, e := range folders(filepath.Join(s.Dir, trash)) {
+		if dir := filepath.Join(s.Dir, trash, e.Name()); exists(filepath.Join(dir, leaving)) {
+			bins = append(bins, dir)
+		}
+	}
+	if len(stages)+len(bins) == 0 {
+		return
+	}
+	for _, dir := range stages {
+		_ = s.whenFree(dir, func(dir string) error {
+			name, tag, ok := strings.Cut(filepath.Base(dir), joint)
+			if !ok || !ValidName(name) || !ValidName(tag) {
+				return nil
+			}
+			return s.settleStage(dir, name, tag)
+		})
+	}
+	unlock, err := s.lock()
 	if err != nil {
 		return
 	}
-	for _, e := range entries {
-		dir := filepath.Join(s.Dir, incoming, e.Name())
-		name, tag, ok := strings.Cut(e.Name(), joint)
-		if !ok || !e.IsDir() || !ValidName(name) || !ValidName(tag) {
-			continue
-		}
-		if _, err := os.Lstat(filepath.Join(dir, manifestName)); err != nil {
-			continue
-		}
-		unlock, err := s.lock()
-		if err != nil {
-			return
-		}
-		if l, err := hold(dir + lockEnd); err == nil && l != nil {
-			if s.settleStage(dir, name, tag) == nil {
-				_ = os.Remove(dir + lockEnd)
-			}
-			_ = l.Unlock()
-		}
-		unlock()
+	defer unlock()
+	for _, dir := range bins {
+		s.settleTrash(dir)
 	}
 }
 
@@ -237,24 +249,4 @@ func present(dir string, f File) error {
 		return fmt.Errorf("its file %s has %d bytes, and had %d", path, info.Size(), f.Size)
 	}
 	return nil
-}
-
-// writeWhole writes a small file that is there whole or not.
-func writeWhole(path string, data []byte) error {
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".new-*")
-	if err != nil {
-		return err
-	}
-	_, err = tmp.Write(data)
-	if err == nil {
-		err = tmp.Sync()
-	}
-	if err = errors.Join(err, tmp.Close()); err == nil {
-		if err = os.Rename(tmp.Name(), path); err == nil {
-			staging.SyncFolder(filepath.Dir(path))
-			return nil
-		}
-	}
-	_ = os.Remove(tmp.Name())
-	return err
 }

@@ -27,10 +27,7 @@ type discarded struct {
 // of them that are there. A crash leaves the rest to settleTrash. The caller has
 // the lock.
 func (s Store) discard(label string, paths ...string) (discarded, error) {
-	paths = slices.DeleteFunc(slices.Clone(paths), func(path string) bool {
-		_, err := os.Lstat(path)
-		return errors.Is(err, fs.ErrNotExist)
-	})
+	paths = slices.DeleteFunc(slices.Clone(paths), func(path string) bool { return !exists(path) })
 	if len(paths) == 0 {
 		return discarded{}, nil
 	}
@@ -48,7 +45,7 @@ func (s Store) discard(label string, paths ...string) (discarded, error) {
 	}
 	for _, path := range paths {
 		if err == nil {
-			err = os.Rename(path, filepath.Join(dir, filepath.Base(path)))
+			err = rename(path, filepath.Join(dir, filepath.Base(path)))
 		}
 	}
 	if err != nil {
@@ -56,7 +53,7 @@ func (s Store) discard(label string, paths ...string) (discarded, error) {
 	}
 	staging.SyncFolder(dir)
 	staging.SyncFolder(filepath.Dir(paths[0]))
-	_ = os.Remove(filepath.Join(dir, leaving))
+	_ = remove(filepath.Join(dir, leaving))
 	return d, nil
 }
 
@@ -87,23 +84,23 @@ func (s Store) settleTrash(dir string) {
 	}
 	for _, name := range names {
 		moved := filepath.Join(dir, name)
-		if _, err := os.Lstat(moved); err == nil || !validFile(name) {
+		if exists(moved) || filepath.Base(name) != name || !filepath.IsLocal(name) {
 			continue
 		}
-		if err := os.Rename(filepath.Join(s.Dir, name), moved); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := rename(filepath.Join(s.Dir, name), moved); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return
 		}
 	}
-	_ = os.Remove(list)
+	_ = remove(list)
 }
 
-// clear removes a folder of the trash for good.
-func clear(dir string) error {
+// empty removes a folder of the trash for good.
+func empty(dir string) error {
 	// First the list, without which nothing more follows.
-	if err := os.Remove(filepath.Join(dir, leaving)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := remove(filepath.Join(dir, leaving)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return os.RemoveAll(dir)
+	return removeAll(dir)
 }
 
 // restore moves things back to where they were. The caller has the lock.
@@ -114,20 +111,20 @@ func (d discarded) restore() error {
 	var failed error
 	for _, path := range d.from {
 		moved := filepath.Join(d.dir, filepath.Base(path))
-		if _, err := os.Lstat(moved); err != nil {
+		if !exists(moved) {
 			continue
 		}
 		err := os.MkdirAll(filepath.Dir(path), 0o700)
-		if _, there := os.Lstat(path); err == nil && there == nil {
+		if err == nil && exists(path) {
 			err = &fs.PathError{Op: "restore", Path: path, Err: fs.ErrExist}
 		}
 		if err == nil {
-			err = os.Rename(moved, path)
+			err = rename(moved, path)
 		}
 		failed = errors.Join(failed, err)
 	}
 	if failed != nil {
 		return failed
 	}
-	return clear(d.dir)
+	return empty(d.dir)
 }

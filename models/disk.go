@@ -1,0 +1,72 @@
+package models
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/bise-sh/bise/models/staging"
+)
+
+// The steps by which a store changes. Tests end the process between them.
+var (
+	rename    = os.Rename
+	remove    = os.Remove
+	removeAll = os.RemoveAll
+)
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+// writeWhole writes a small file that is there whole or not.
+func writeWhole(path string, data []byte) error {
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".new-*")
+	if err != nil {
+		return err
+	}
+	_, err = tmp.Write(data)
+	if err == nil {
+		err = tmp.Sync()
+	}
+	if err = errors.Join(err, tmp.Close()); err == nil {
+		if err = rename(tmp.Name(), path); err == nil {
+			staging.SyncFolder(filepath.Dir(path))
+			return nil
+		}
+	}
+	_ = remove(tmp.Name())
+	return err
+}
+
+// folders are those in a folder.
+func folders(dir string) []os.DirEntry {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil
+	}
+	var list []os.DirEntry
+	for _, e := range entries {
+		if e.IsDir() {
+			list = append(list, e)
+		}
+	}
+	return list
+}
+
+// readBounded reads a file of so many bytes at most.
+func readBounded(path string, most int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err == nil && int64(len(data)) > most {
+		err = fmt.Errorf("%s has more than %d bytes", path, most)
+	}
+	return data, err
+}
