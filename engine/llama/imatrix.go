@@ -7,6 +7,7 @@ import (
 	"context"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/engine/footprint"
 )
 
 // Inputs evaluates a text, piece by piece, and sums up the squares of what goes
@@ -23,7 +24,7 @@ func (e *Engine) Inputs(ctx context.Context, text string, o InputsOptions, progr
 	err = e.alone(0, func(s *scheduler, _ *slot) error {
 		c := newCollector(o.Output)
 		defer c.free()
-		x, err := c.context(s.m, size, min(size, defaultBatch), s.params.threads)
+		x, err := c.context(s.m, size, min(size, footprint.Batch), s.params.threads)
 		if err != nil {
 			return &engine.Error{Kind: engine.NoMemory, Msg: "cannot make a context for the text: " + err.Error(), Advice: "Take a shorter --context, or free some memory."}
 		}

@@ -21,17 +21,11 @@ import (
 	"github.com/shirou/gopsutil/v4/cpu"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/engine/footprint"
 	"github.com/bise-sh/bise/gguf"
 )
 
-const (
-	defaultBatch   = 512
-	defaultSlots   = 16
-	defaultContext = 4096 // tokens that a context begins with
-	// A sequence of a recurrent model takes its memory whether it is used or not.
-	recurrentSlots = 4
-	defaultStates  = 4_000_000_000 // bytes of saved conversations
-)
+const defaultStates = 4_000_000_000 // bytes of saved conversations
 
 type loadedAdapter struct {
 	adapter
@@ -60,7 +54,7 @@ func Open(ctx context.Context, path string, o engine.LoadOptions, progress func(
 	Backends(o.BackendDirs...)
 
 	p := contextParams{
-		batch: max(1, cmp.Or(o.Batch, defaultBatch)), slots: cmp.Or(o.Slots, defaultSlots), threads: cmp.Or(o.Threads, Threads()), kv: kv, flash: flashAuto,
+		batch: max(1, cmp.Or(o.Batch, footprint.Batch)), slots: footprint.Slots(sum, o), threads: cmp.Or(o.Threads, Threads()), kv: kv, flash: flashAuto,
 	}
 	if o.FlashAttn != nil {
 		p.flash = flashOff
@@ -68,16 +62,13 @@ func Open(ctx context.Context, path string, o engine.LoadOptions, progress func(
 			p.flash = flashOn
 		}
 	}
-	if sum.StateFloats > 0 && o.Slots == 0 {
-		p.slots = recurrentSlots
-	}
-	fit := estimate(sum, p, kvName(o.KVType))
+	fit := estimate(file, o)
 	limit, err := fit.context(name, o.Context)
 	if err != nil {
 		return nil, err
 	}
-	p.tokens = min(limit, defaultContext)
-	if fit.token == 0 {
+	p.tokens = min(limit, footprint.Context)
+	if fit.Token == 0 {
 		p.tokens = limit // a state of constant size; there is nothing to grow
 	}
 

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/engine/footprint"
 	"github.com/bise-sh/bise/gguf"
 	"github.com/bise-sh/bise/gguf/tinymodel"
 )
@@ -116,16 +117,16 @@ func TestBadOptions(t *testing.T) {
 
 // What does not fit this machine is refused with the figures, before it is read.
 func TestNoMemory(t *testing.T) {
-	f := fit{weights: 1 << 50, token: 1000, train: 4096}
+	f := fit{Footprint: footprint.Footprint{Weights: 1 << 50, Token: 1000}, train: 4096}
 	_, err := f.context("giant", 0)
 	if engine.KindOf(err) != engine.NoMemory || !strings.Contains(err.Error(), "1125899.9 GB") || !strings.Contains(err.Error(), "are free") {
 		t.Errorf("got %v", err)
 	}
-	if n, err := (fit{weights: 1 << 20, token: 1 << 10, train: 4096}).context("small", 0); n != 4096 || err != nil {
+	if n, err := (fit{Footprint: footprint.Footprint{Weights: 1 << 20, Token: 1 << 10}, train: 4096}).context("small", 0); n != 4096 || err != nil {
 		t.Errorf("a small model has %d tokens, %v", n, err)
 	}
 	// A context as long as memory goes, where it was trained on more.
-	if n, err := (fit{token: available() / 10000, train: 1 << 30}).context("long", 0); n < 5000 || n > 15000 || err != nil {
+	if n, err := (fit{Footprint: footprint.Footprint{Token: available() / 10000}, train: 1 << 30}).context("long", 0); n < 5000 || n > 15000 || err != nil {
 		t.Errorf("a long context has %d tokens, %v", n, err)
 	}
 }

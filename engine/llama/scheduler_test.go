@@ -15,6 +15,7 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
+	"github.com/bise-sh/bise/engine/footprint"
 	"github.com/bise-sh/bise/gguf/tinymodel"
 )
 
@@ -91,8 +92,8 @@ func TestOnePromptServesManyAnswers(t *testing.T) {
 func TestGrowing(t *testing.T) {
 	path := tiny(t, tinymodel.Options{Context: 32768})
 	small := open(t, path, engine.LoadOptions{})
-	if n := small.Info().ContextNow; n != defaultContext {
-		t.Fatalf("the context begins with %d tokens, want %d", n, defaultContext)
+	if n := small.Info().ContextNow; n != footprint.Context {
+		t.Fatalf("the context begins with %d tokens, want %d", n, footprint.Context)
 	}
 	ids := tokens(3000, 1)
 	write(t, small, ids, 1)
