@@ -48,7 +48,7 @@ func (q Question) text() string {
 	}
 	var parts []string
 	for _, f := range q.Files {
-		parts = append(parts, f.fenced())
+		parts = append(parts, f.Fenced())
 	}
 	if q.Prompt != "" {
 		parts = append(parts, q.Prompt)
@@ -56,9 +56,9 @@ func (q Question) text() string {
 	return strings.Join(parts, "\n\n")
 }
 
-// fenced is the file as a Markdown code block, whose fence is longer than any
-// that the file has.
-func (f File) fenced() string {
+// Fenced is the file as the model reads it: its name and a Markdown code block,
+// whose fence is longer than any that the file has.
+func (f File) Fenced() string {
 	fence := "```"
 	for strings.Contains(f.Text, fence) {
 		fence += "`"
