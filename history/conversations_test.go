@@ -1,0 +1,283 @@
+package history
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/bise-sh/bise/engine"
+)
+
+// aged sets when a conversation changed last.
+func aged(t *testing.T, s *Store, id int64, ago time.Duration) {
+	t.Helper()
+	at := time.Now().Add(-ago).UnixMilli()
+	if _, err := s.write.Exec("UPDATE conversations SET updated = ?, deleted = CASE WHEN deleted IS NULL THEN NULL ELSE ? END WHERE id = ?", at, at, id); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func listed(t *testing.T, s *Store) []int64 {
+	t.Helper()
+	list, err := s.List(t.Context(), Conversation{}, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []int64
+	for _, c := range list {
+		ids = append(ids, c.ID)
+	}
+	return ids
+}
+
+func TestDraftFromTheFirstKeystroke(t *testing.T) {
+	s := openTest(t)
+	c := started(t, s)
+	if got := listed(t, s); len(got) != 0 {
+		t.Errorf("a conversation without a word is listed: %v", got)
+	}
+	for _, draft := range []string{"H", "Ho", "How"} {
+		if err := s.SaveDraft(t.Context(), c.ID, draft); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := s.Conversation(t.Context(), c.ID)
+	if err != nil || got.Draft != "How" || got.Mode != "chat" || got.Model != "ministral-3-8b" || got.Title != "" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if ids := listed(t, s); !slices.Equal(ids, []int64{c.ID}) {
+		t.Errorf("listed: %v", ids)
+	}
+	said(t, s, c.ID, 0, engine.User, "How\n")
+	if got, _ = s.Conversation(t.Context(), c.ID); got.Draft != "" || got.Title != "How" {
+		t.Errorf("after it was sent: %+v", got)
+	}
+	// What is typed while an earlier message is sent stays.
+	if err := s.SaveDraft(t.Context(), c.ID, "next"); err != nil {
+		t.Fatal(err)
+	}
+	said(t, s, c.ID, got.Leaf, engine.User, "queued before")
+	if got, _ = s.Conversation(t.Context(), c.ID); got.Draft != "next" {
+		t.Errorf("draft %q", got.Draft)
+	}
+}
+
+func TestListInPages(t *testing.T) {
+	s := openTest(t)
+	var want []int64
+	for i := range 25 {
+		c := started(t, s)
+		said(t, s, c.ID, 0, engine.User, "hello")
+		aged(t, s, c.ID, time.Duration(i/4)*time.Hour) // some changed at the same moment
+		want = append(want, c.ID)
+	}
+	at := time.Now().UnixMilli()
+	if _, err := s.write.Exec("UPDATE conversations SET updated = ? - 1000 * (id / 4)", at); err != nil {
+		t.Fatal(err)
+	}
+	slices.SortFunc(want, func(a, b int64) int {
+		if a/4 != b/4 {
+			return int(a/4 - b/4)
+		}
+		return int(b - a)
+	})
+	var got []int64
+	var last Conversation
+	for {
+		page, err := s.List(t.Context(), last, 7)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(page) == 0 {
+			break
+		}
+		for _, c := range page {
+			got = append(got, c.ID)
+		}
+		last = page[len(page)-1]
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("pages\n%v, want\n%v", got, want)
+	}
+}
+
+func TestRename(t *testing.T) {
+	s := openTest(t)
+	c := started(t, s)
+	said(t, s, c.ID, 0, engine.User, "How does  a\nslice grow?")
+	for _, tt := range []struct {
+		title, want string
+		renamed     bool
+	}{
+		{"slices\nin Go ", "slices in Go", true},
+		{"", "How does a slice grow?", false},
+		{strings.Repeat("é", 200), strings.Repeat("é", 58) + "…", true},
+	} {
+		if err := s.Rename(t.Context(), c.ID, tt.title); err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.Conversation(t.Context(), c.ID)
+		if err != nil || got.Title != tt.want || got.Renamed != tt.renamed {
+			t.Errorf("%q: %+v, %v", tt.title, got, err)
+		}
+		if hits, err := s.Search(t.Context(), tt.want, 5); err != nil || len(hits) != 1 || len(hits[0].TitleMarks) == 0 {
+			t.Errorf("search by %q: %+v, %v", tt.want, hits, err)
+		}
+	}
+	if hits, _ := s.Search(t.Context(), "slices", 5); len(hits) != 0 {
+		t.Errorf("found by an old title: %+v", hits)
+	}
+}
+
+func TestChoose(t *testing.T) {
+	s := openTest(t)
+	c := started(t, s)
+	if err := s.Choose(t.Context(), c.ID, "code", "codestral"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.Conversation(t.Context(), c.ID); err != nil || got.Mode != "code" || got.Model != "codestral" {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+func TestWhatIsNotThere(t *testing.T) {
+	s := openTest(t)
+	ctx := t.Context()
+	c := started(t, s)
+	other := said(t, s, started(t, s).ID, 0, engine.User, "elsewhere")
+	for name, err := range map[string]error{
+		"draft":    s.SaveDraft(ctx, 99, "x"),
+		"rename":   s.Rename(ctx, 99, "x"),
+		"choose":   s.Choose(ctx, 99, "x", "y"),
+		"delete":   s.Delete(ctx, c.ID, 99),
+		"restore":  s.Restore(ctx, c.ID), // it was not deleted
+		"purge":    s.Purge(ctx, 99),
+		"switch":   s.Switch(ctx, 99),
+		"markdown": s.ExportMarkdown(ctx, t.Output(), 99),
+		"json":     s.ExportJSON(ctx, t.Output(), 99),
+		"conversation": func() error {
+			_, err := s.Conversation(ctx, 99)
+			return err
+		}(),
+		"path": func() error {
+			_, err := s.Path(ctx, 99)
+			return err
+		}(),
+		"add": func() error {
+			_, err := s.Add(ctx, Message{Conversation: 99, Message: say(engine.User, "x")})
+			return err
+		}(),
+		"parent": func() error {
+			_, err := s.Add(ctx, Message{Conversation: c.ID, Parent: other.ID, Message: say(engine.User, "x")})
+			return err
+		}(),
+		"begin": func() error {
+			_, err := s.Begin(ctx, Message{Conversation: c.ID, Parent: 99, Message: say(engine.Assistant, "")})
+			return err
+		}(),
+		"continue": func() error {
+			_, err := s.Continue(ctx, 99)
+			return err
+		}(),
+	} {
+		if !errors.Is(err, ErrNotFound) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := s.Restore(ctx, c.ID); !errors.Is(err, ErrNotFound) {
+		t.Errorf("delete took one of two: %v", err)
+	}
+}
+
+func TestDeleteAndUndo(t *testing.T) {
+	s := openTest(t)
+	ctx := t.Context()
+	a, b := started(t, s), started(t, s)
+	said(t, s, a.ID, 0, engine.User, "apples")
+	said(t, s, b.ID, 0, engine.User, "pears")
+	if err := s.Delete(ctx, a.ID); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Tidy(ctx); err != nil { // too early to remove it
+		t.Fatal(err)
+	}
+	hits, err := s.Search(ctx, "apples", 5)
+	if err != nil || len(hits) != 0 || !slices.Equal(listed(t, s), []int64{b.ID}) {
+		t.Errorf("a deleted one is found: %v, %v, listed %v", hits, err, listed(t, s))
+	}
+	if err := s.Restore(ctx, a.ID); err != nil {
+		t.Fatal(err)
+	}
+	if hits, err = s.Search(ctx, "apples", 5); err != nil || len(hits) != 1 || len(listed(t, s)) != 2 {
+		t.Errorf("after undo: %v, %v, listed %v", hits, err, listed(t, s))
+	}
+}
+
+func TestTidy(t *testing.T) {
+	s := openTest(t)
+	ctx := t.Context()
+	kept, deleted, empty, fresh := started(t, s), started(t, s), started(t, s), started(t, s)
+	picture := engine.Chunk{Type: engine.ImageChunk, ImageURL: "data:image/png;base64,AAAA"}
+	file := engine.Chunk{Type: engine.TextChunk, Text: strings.Repeat("only here ", 100)}
+	for c, content := range map[int64]engine.Content{kept.ID: {picture}, deleted.ID: {picture, file}} {
+		if _, err := s.Add(ctx, Message{
+			Conversation: c, Message: engine.Message{Role: engine.User, Content: content},
+			Attached: []Attachment{{len(content) - 1, "x"}},
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Delete(ctx, deleted.ID); err != nil {
+		t.Fatal(err)
+	}
+	aged(t, s, deleted.ID, 25*time.Hour)
+	aged(t, s, empty.ID, 25*time.Hour)
+	if n := rows(t, s, "blobs"); n != 2 {
+		t.Errorf("%d blobs before", n)
+	}
+	if err := s.Tidy(ctx); err != nil {
+		t.Fatal(err)
+	}
+	for id, want := range map[int64]error{kept.ID: nil, deleted.ID: ErrNotFound, empty.ID: ErrNotFound, fresh.ID: nil} {
+		if _, err := s.Conversation(ctx, id); !errors.Is(err, want) {
+			t.Errorf("conversation %d: %v, want %v", id, err, want)
+		}
+	}
+	for table, want := range map[string]int{"messages": 1, "attached": 1, "blobs": 1, "words": 1, "titles": 1} {
+		if n := rows(t, s, table); n != want {
+			t.Errorf("%s has %d rows, want %d", table, n, want)
+		}
+	}
+	if p, err := s.Path(ctx, kept.ID); err != nil || p[0].Content[0].ImageURL != picture.ImageURL {
+		t.Errorf("what is kept: %+v, %v", p, err)
+	}
+}
+
+func rows(t *testing.T, s *Store, table string) (n int) {
+	t.Helper()
+	if err := s.read.QueryRow("SELECT count(*) FROM " + table).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestOneLine(t *testing.T) {
+	for _, tt := range []struct{ text, want string }{
+		{"", ""},
+		{"  a \n\t b ", "a b"},
+		{"twelve bytes", "twelve bytes"},
+		{"thirteen words", "thirteen…"},
+		{"indivisibilities", "indivisib…"},
+		{"ééééééééé", "éééé…"},
+		{"a\xffb", "ab"},
+		{strings.Repeat(" ", 5000), ""},
+	} {
+		got := oneLine(tt.text, 12)
+		if got != tt.want || len(got) > 12 || !utf8.ValidString(got) {
+			t.Errorf("oneLine(%q) = %q, want %q", tt.text, got, tt.want)
+		}
+	}
+}
