@@ -44,9 +44,9 @@ func (a *anchor) gap(p Place) Gap {
 }
 
 // place puts the windows around a place. Tokens is what they and the files have
-// together; files, of which the latest are the most important, get what the
-// windows leave, and a quarter at least.
-func (m *meter) place(ctx context.Context, p Place, r ring, tokens int, old *anchor) (*anchor, error) {
+// together; files, of which the last are the most important, get what the windows
+// leave, and a quarter at least.
+func (m *meter) place(ctx context.Context, p Place, files []File, tokens int, old *anchor) (*anchor, error) {
 	// A line without an end, as in files that no person wrote, is not all typed.
 	base := max(p.line(), runeAt(p.Text, p.At-m.bytes(tokens/8)))
 	end, used, err := m.lead(ctx, p.after(), tokens/4)
@@ -54,16 +54,19 @@ func (m *meter) place(ctx context.Context, p Place, r ring, tokens int, old *anc
 		return nil, err
 	}
 	a := &anchor{file: p.File, suffix: p.after()[:end], limit: m.bytes(tokens / 4)}
-	wanted, sizes, err := m.beside(ctx, r, p)
+	begun, err := m.count(ctx, p.Text[base:p.At])
 	if err != nil {
 		return nil, err
 	}
-	left := tokens - used
-	reserved := 0
-	for _, n := range sizes {
-		reserved += n
+	left, wanted := tokens-used-begun, 0
+	for _, f := range files {
+		n, err := m.again(ctx, f.marked())
+		if err != nil {
+			return nil, err
+		}
+		wanted += n
 	}
-	start, used, err := m.tail(ctx, p.Text[:base], left-min(reserved, tokens/4))
+	start, used, err := m.tail(ctx, p.Text[:base], left-min(wanted, tokens/4))
 	if err != nil {
 		return nil, err
 	}
@@ -71,24 +74,36 @@ func (m *meter) place(ctx context.Context, p Place, r ring, tokens int, old *anc
 		start = old.start // a window that stays is one that has been read
 	}
 	a.start, a.before = start, p.Text[start:base]
-	left -= used
-	for i := len(wanted) - 1; i >= 0 && sizes[i] <= left; i-- {
-		left -= sizes[i]
-		a.files = append(a.files, wanted[i])
+	if a.files, err = m.choose(ctx, files, left-used); err != nil {
+		return nil, err
 	}
-	slices.Reverse(a.files)
 	return a, nil
 }
 
-// beside counts what the ring has for a place.
-func (m *meter) beside(ctx context.Context, r ring, p Place) (files []File, sizes []int, err error) {
-	files = r.beside(p.Text)
-	for _, f := range files {
-		n, err := m.again(ctx, f.marked())
+// choose takes the last of the files that have at most n tokens together, and the
+// beginning of the one before them.
+func (m *meter) choose(ctx context.Context, files []File, n int) (out []File, err error) {
+	for _, f := range slices.Backward(files) {
+		size, err := m.again(ctx, f.marked())
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		sizes = append(sizes, n)
+		if size > n {
+			end, _, err := m.lead(ctx, f.Text, n-markTokens)
+			if err != nil {
+				return nil, err
+			}
+			if f.Text = f.Text[:end]; !blank(f.Text) {
+				out = append(out, f)
+			}
+			break
+		}
+		n -= size
+		out = append(out, f)
 	}
-	return files, sizes, nil
+	slices.Reverse(out)
+	return out, nil
 }
+
+// markTokens is room for the line that names a file.
+const markTokens = 32

@@ -10,8 +10,10 @@ import (
 	"github.com/bise-sh/bise/engine"
 )
 
-// Options bound what a session does. Zero fields take what is in brackets.
+// Options say what a session does and bound it. Zero fields take what is in
+// brackets.
 type Options struct {
+	Files      []File        // to be seen wherever something is filled in, the most important last
 	Tokens     int           // of a prompt [8192; never more than the model's context has room for]
 	MaxTokens  int           // of a completion [128]
 	PromptTime time.Duration // how long reading a prompt may keep the person waiting; the rest is read when nothing happens [no bound]
@@ -285,9 +287,9 @@ func (s *Session) request(ctx context.Context, p Place) (engine.CompletionReques
 // place places the windows anew.
 func (s *Session) place(ctx context.Context, p Place, tokens int) (*anchor, error) {
 	s.mu.Lock()
-	old, ring := s.anchors[p.File], ring{s.ring.chunks}
+	old, files := s.anchors[p.File], append(s.ring.beside(p.Text), s.o.Files...)
 	s.mu.Unlock()
-	return s.meter.place(ctx, p, ring, tokens, old)
+	return s.meter.place(ctx, p, files, tokens, old)
 }
 
 // keep makes an anchor that of its file.

@@ -31,6 +31,16 @@ func completions(s *enginetest.Script) (out []engine.CompletionRequest) {
 	return out
 }
 
+// size is how many tokens a prompt has, without those that stand around its parts.
+func size(t *testing.T, e engine.Engine, r engine.CompletionRequest) int {
+	t.Helper()
+	tokens, err := e.Tokenize(t.Context(), engine.TokenizeRequest{Text: new(r.Prompt + r.Suffix)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(tokens.IDs)
+}
+
 func complete(t *testing.T, s *Session, p Place) Completion {
 	t.Helper()
 	c, err := s.Complete(t.Context(), p)
@@ -123,7 +133,7 @@ func TestWindows(t *testing.T) {
 	at := strings.Index(text, "line500")
 	complete(t, s, Place{File: "x", Text: text, At: at})
 	r := completions(e)[0]
-	if n := len(r.Prompt) + len(r.Suffix); n > 400 || n < 200 { // the script has a token for each of these bytes
+	if n := size(t, e, r); n > 400 || n < 200 {
 		t.Errorf("the prompt has %d tokens", n)
 	}
 	if !strings.HasPrefix(r.Prompt, "line4") || !strings.HasSuffix(r.Prompt, "line499()\n") || !strings.HasPrefix(r.Suffix, "line500()\n") || !strings.HasSuffix(r.Suffix, ")\n") {
@@ -133,7 +143,7 @@ func TestWindows(t *testing.T) {
 	long := strings.Repeat("é", 5000)
 	complete(t, s, Place{File: "min.js", Text: long, At: 5000})
 	r = completions(e)[1]
-	if n := len(r.Prompt) + len(r.Suffix); n > 400 || strings.ContainsRune(r.Prompt+r.Suffix, '\uFFFD') || r.Prompt == "" {
+	if n := size(t, e, r); n > 400 || strings.ContainsRune(r.Prompt+r.Suffix, '\uFFFD') || r.Prompt == "" {
 		t.Errorf("of a long line, prompt %q, suffix %q", r.Prompt, r.Suffix)
 	}
 }
@@ -185,6 +195,35 @@ func TestRing(t *testing.T) {
 	}
 	if m, u, o := strings.Index(r.Prompt, "main.go"), strings.Index(r.Prompt, "user.go"), strings.Index(r.Prompt, "other.go"); m > u || u > o {
 		t.Error("the latest does not come last")
+	}
+}
+
+func TestFiles(t *testing.T) {
+	text := strings.Repeat("func a() {}\n", 100)
+	for _, tt := range []struct {
+		tokens int
+		want   string // of each file, how much: nothing, half or all
+	}{{4000, "all all"}, {2000, "half all"}, {800, "nothing half"}} {
+		e := enginetest.Says("z")
+		s := session(t, e, Options{Tokens: tt.tokens, Files: []File{{"a.go", text}, {"b.go", text}}})
+		complete(t, s, at(t, "c.go", "package c¦\n"))
+		r := completions(e)[0]
+		got := ""
+		for _, name := range []string{"a.go", "b.go"} {
+			_, rest, _ := strings.Cut(r.Prompt, mark(name))
+			rest, _, _ = strings.Cut(rest, "+++++")
+			switch n := strings.Count(rest, "func"); n {
+			case 0:
+				got += "nothing "
+			case 100:
+				got += "all "
+			default:
+				got += "half "
+			}
+		}
+		if n := size(t, e, r); got != tt.want+" " || n > tt.tokens {
+			t.Errorf("of %d tokens the files got %q in a prompt of %d, want %q", tt.tokens, got, n, tt.want)
+		}
 	}
 }
 
