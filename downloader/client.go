@@ -57,6 +57,8 @@ type Client struct {
 	// for what a server of the open internet redirects to.
 	open, guarded *http.Transport
 	pace          *pace
+	unit          int64 // bytes of a chunk at least
+	disk          func(dir string) (folder, error)
 
 	mu    sync.Mutex
 	gates map[string]*gate // by origin
@@ -67,6 +69,7 @@ func New(o Options) *Client {
 	c := &Client{
 		agent: o.UserAgent, offline: o.Offline, connections: o.Connections,
 		proxy: o.Proxy, pace: newPace(o.Limit), gates: map[string]*gate{},
+		unit: 8 << 20, disk: openFolder,
 	}
 	if c.agent == "" {
 		c.agent = "bise"
@@ -158,22 +161,11 @@ func (c *Client) Do(ctx context.Context, req *http.Request) (*http.Response, err
 // Send is [Client.Do] that hands a redirect to its caller, who reads what it says
 // and goes on with [Client.Follow] or [Client.Location].
 func (c *Client) Send(ctx context.Context, req *http.Request) (*http.Response, error) {
-	g := c.gate(req.URL)
 	var waited time.Duration
 	for try := 1; ; {
-		if err := g.enter(ctx, nil); err != nil {
-			return nil, err
-		}
-		resp, err := c.once(ctx, req)
-		wait, asked := g.leave(resp, err)
-		if err == nil && !passes(resp.StatusCode) {
+		resp, wait, asked, err := c.try(ctx, req, nil)
+		if err == nil {
 			return resp, nil
-		}
-		if resp != nil {
-			err = StatusError(resp)
-		}
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
 		}
 		if waited += wait; !retriable(err) || try == tries || waited > maxWait {
 			return nil, err
@@ -185,6 +177,28 @@ func (c *Client) Send(ctx context.Context, req *http.Request) (*http.Response, e
 			return nil, err
 		}
 	}
+}
+
+// try sends a request when its origin lets it, once. After an error, wait is how
+// long to wait before the next time, and asked whether the server asked for that.
+// told is as in [gate.enter].
+func (c *Client) try(ctx context.Context, req *http.Request, told func(time.Time)) (resp *http.Response, wait time.Duration, asked bool, err error) {
+	g := c.gate(req.URL)
+	if err := g.enter(ctx, told); err != nil {
+		return nil, 0, false, err
+	}
+	resp, err = c.once(ctx, req)
+	wait, asked = g.leave(resp, err)
+	if err == nil && passes(resp.StatusCode) {
+		err = StatusError(resp)
+	}
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		return nil, wait, asked, err
+	}
+	return resp, 0, false, nil
 }
 
 // once sends a request, one time.

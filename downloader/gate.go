@@ -78,7 +78,9 @@ func (g *gate) leave(resp *http.Response, err error) (wait time.Duration, asked 
 	if resp != nil {
 		if d, ok := pause(resp.Header, resp.StatusCode, time.Now()); ok {
 			wait, asked = d, true
-			g.until = time.Now().Add(d)
+			if d <= maxWait { // who is told to wait longer gives up
+				g.until = time.Now().Add(d)
+			}
 		}
 	}
 	close(g.changed)

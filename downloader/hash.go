@@ -81,3 +81,20 @@ func (d *digest) got() Hash {
 
 // ok reports whether the bytes are the right ones, as far as that is known.
 func (d *digest) ok() bool { return d.want == "" || d.want == d.got() }
+
+// clone is a digest that goes on from here by itself.
+func (d *digest) clone() *digest {
+	c := &digest{want: d.want, sum: clone(d.sum)}
+	if d.git != nil {
+		c.git = clone(d.git)
+	}
+	return c
+}
+
+func clone(h hash.Hash) hash.Hash {
+	c, err := h.(hash.Cloner).Clone()
+	if err != nil {
+		panic("downloader: a hash cannot be cloned: " + err.Error())
+	}
+	return c.(hash.Hash)
+}

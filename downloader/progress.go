@@ -25,6 +25,7 @@ type Sample struct {
 	Have    int64         // bytes on the disk; falls only when Damaged grows
 	Total   int64         // bytes; −1 while unknown
 	Fetched int64         // bytes that came over the network in this run
+	Checked int64         // bytes that were read back from the disk and hashed
 	Damaged int64         // bytes that had to be given up, and are fetched again
 	Rate    float64       // bytes per second in the last 10 s
 	Left    time.Duration // to the end; never grows but with Total and Damaged; −1 while unknown
@@ -141,6 +142,13 @@ func (s *share) came(bytes, kept int64) {
 	s.p.speed.add(time.Now(), kept)
 }
 
+// checked tells of bytes that were hashed.
+func (s *share) checked(bytes int64) {
+	s.p.mu.Lock()
+	defer s.p.mu.Unlock()
+	s.p.s.Checked += bytes
+}
+
 // lost tells of bytes on the disk that are good for nothing.
 func (s *share) lost(bytes int64) {
 	s.p.mu.Lock()
@@ -156,6 +164,15 @@ func (s *share) waits(reason string, until time.Time) {
 	s.p.mu.Lock()
 	defer s.p.mu.Unlock()
 	s.p.s.Reason, s.p.s.Until = reason, until
+}
+
+// quiet tells that nothing comes, where no other reason is known.
+func (s *share) quiet() {
+	s.p.mu.Lock()
+	defer s.p.mu.Unlock()
+	if s.p.s.Phase == Downloading && s.p.s.Reason == "" {
+		s.p.s.Reason = "the server sends nothing"
+	}
 }
 
 // A meter counts bytes by the second.

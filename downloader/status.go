@@ -5,19 +5,26 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"regexp"
 	"strings"
 	"time"
 )
+
+// storeCode is the reason that S3, and stores that speak like it, give.
+var storeCode = regexp.MustCompile(`<Code>(\w{1,40})</Code>`)
 
 // StatusError is the error of a response that has not the status it should, in
 // general terms; a hub that knows more says it instead. The body is closed.
 func StatusError(resp *http.Response) *Error {
 	defer resp.Body.Close()
 	// Read to its end, a short body leaves the connection to the next request.
-	_, _ = io.CopyN(io.Discard, resp.Body, 16<<10)
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, 16<<10))
 	e := &Error{
 		Kind: Network, Status: resp.StatusCode, RequestID: requestID(resp),
 		Msg: fmt.Sprintf("get %s: the server answered %s", plain(resp.Request.URL), status(resp.StatusCode)),
+	}
+	if code := storeCode.FindSubmatch(text); code != nil {
+		e.Msg += fmt.Sprintf(" (%s)", code[1])
 	}
 	switch code := resp.StatusCode; {
 	case code == http.StatusUnauthorized:

@@ -1,0 +1,245 @@
+package downloader
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+)
+
+const (
+	// poll is how often the holder of a file is looked at.
+	poll = 250 * time.Millisecond
+	// stale is how long a journal that says it is somebody's must not have changed
+	// before it is taken from a process that cannot be asked, on another machine.
+	stale = 10 * time.Second
+)
+
+// owners has the IDs of the fetches of this process.
+var owners sync.Map
+
+// claim opens the partial file as soon as nobody else is at work on it, and says
+// what is known of it, nil for nothing. The error is errElsewhere when somebody has
+// finished it meanwhile.
+func (w *fetch) claim(ctx context.Context) (*journal, error) {
+	var (
+		last  owner
+		since time.Time // when last was seen first
+	)
+	for {
+		part, err := w.dir.open(w.name + partSuffix)
+		if err != nil {
+			return nil, localError("open "+w.dest+partSuffix, err)
+		}
+		locked, err := part.TryLock()
+		if err != nil {
+			part.Close()
+			return nil, localError("lock "+w.dest+partSuffix, err)
+		}
+		w.part = part
+		mine := locked && w.holds()
+		j := w.read()
+		if mine && j != nil && j.Owner.ID != "" && !j.Owner.gone() {
+			if j.Owner != last {
+				last, since = j.Owner, time.Now()
+			}
+			mine = time.Since(since) >= stale
+		}
+		there, err := w.dir.look(w.name)
+		if err != nil {
+			err = localError("look at "+w.dest, err)
+		} else if there != nil {
+			if mine { // an empty one, made by opening it
+				w.discard()
+			}
+			err = errElsewhere
+		}
+		if mine && err == nil {
+			if j != nil && !j.fits(w.file) {
+				slog.Info("what is there of a file is of another one", "file", w.dest)
+				j = nil
+			}
+			w.beat = 0
+			return j, nil
+		}
+		w.part = nil
+		part.Close()
+		if err != nil {
+			return nil, err
+		}
+		w.waiting(j)
+		if err := sleep(ctx, poll); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// waiting shows how far the one is who has the file.
+func (w *fetch) waiting(j *journal) {
+	w.share.phase(Waiting)
+	who := "another process"
+	if j != nil && j.Owner.ID != "" {
+		if who = fmt.Sprintf("process %d", j.Owner.PID); j.Owner.Host != hostname() {
+			who += " on " + j.Owner.Host
+		}
+		if j.Hash == w.file.Hash {
+			w.share.sized(j.Size)
+			w.share.at(j.have())
+		}
+	}
+	w.share.waits(who+" fetches it", time.Time{})
+}
+
+// gone reports whether an owner is known not to be at work any more.
+func (o owner) gone() bool {
+	if o.Host != hostname() {
+		return false
+	}
+	if o.PID == os.Getpid() {
+		_, here := owners.Load(o.ID)
+		return !here
+	}
+	return !alive(o.PID)
+}
+
+func hostname() string {
+	name, err := os.Hostname()
+	if err != nil {
+		return ""
+	}
+	return name
+}
+
+// holds reports whether the partial file that is open is the one that others find.
+func (w *fetch) holds() bool {
+	mine, err := w.part.Stat()
+	if err != nil {
+		return false
+	}
+	there, err := w.dir.look(w.name + partSuffix)
+	return err == nil && there != nil && os.SameFile(mine, there)
+}
+
+// read is the journal, nil where there is none that can be relied on.
+func (w *fetch) read() *journal {
+	f, err := w.dir.view(w.name + journalSuffix)
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			slog.Warn("a journal cannot be read", "file", w.dest, "error", err)
+		}
+		return nil
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxJournal+1))
+	if err != nil {
+		return nil
+	}
+	j, err := parseJournal(data)
+	if err != nil {
+		slog.Warn("a journal is left aside", "file", w.dest, "error", err)
+		return nil
+	}
+	return j
+}
+
+// keep saves what has come, every second, or sooner when it comes fast.
+func (w *fetch) keep(ctx context.Context) error {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		case <-w.enough:
+		}
+		if err := w.save(); err != nil {
+			return err
+		}
+	}
+}
+
+// save notes in the journal what is whole, after it is safe on the disk.
+func (w *fetch) save() error {
+	w.beat++
+	return w.note(owner{ID: w.id, Host: hostname(), PID: os.Getpid(), Beat: w.beat})
+}
+
+func (w *fetch) note(by owner) error {
+	if j := w.read(); j != nil && j.Owner.ID != "" && j.Owner.ID != w.id && w.beat > 1 {
+		return errElsewhere
+	}
+	w.mu.Lock()
+	j := &journal{Name: w.file.Name, Hash: w.file.Hash, Validator: w.validator, Owner: by}
+	w.mu.Unlock()
+	_, fresh := w.queue.missing()
+	w.queue.record(j)
+	if fresh != w.known.Load() {
+		if err := w.part.Sync(); err != nil {
+			return localError("write "+w.dest+partSuffix, err)
+		}
+	}
+	tmp := w.name + journalSuffix + ".tmp"
+	err := w.dir.write(tmp, j.encode())
+	if err == nil {
+		err = w.dir.rename(tmp, w.name+journalSuffix)
+	}
+	if err != nil {
+		_ = w.dir.remove(tmp)
+		return localError("write "+w.dest+journalSuffix, err)
+	}
+	w.known.Store(fresh)
+	return nil
+}
+
+// leave lets the partial file go for whoever goes on with it. Why is the error that
+// led here.
+func (w *fetch) leave(why error) {
+	if w.part == nil { // it has its name
+		return
+	}
+	if !errors.Is(why, errElsewhere) && w.holds() {
+		if w.queue == nil || w.queue.left == len(w.queue.chunks) {
+			w.discard()
+		} else {
+			// When this fails, with the disk full for instance, what was saved before is
+			// good enough, and why is what to tell.
+			_ = w.note(owner{})
+		}
+	}
+	w.part.Close()
+	w.part = nil
+}
+
+// discard removes what is there of a file, which must be this process's.
+func (w *fetch) discard() {
+	for _, suffix := range []string{journalSuffix, partSuffix} {
+		_ = w.dir.remove(w.name + suffix)
+	}
+}
+
+// clear removes what a process left that was killed after it had given the file its
+// name, or before it saw that it has it.
+func (w *fetch) clear() {
+	part, err := w.dir.look(w.name + partSuffix)
+	if err != nil || part != nil && !part.Mode().IsRegular() {
+		return
+	}
+	if part == nil {
+		_ = w.dir.remove(w.name + journalSuffix)
+		return
+	}
+	if w.part, err = w.dir.open(w.name + partSuffix); err != nil {
+		return
+	}
+	if locked, err := w.part.TryLock(); err == nil && locked && w.holds() {
+		w.discard()
+	}
+	w.part.Close()
+	w.part = nil
+}

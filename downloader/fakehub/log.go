@@ -1,0 +1,266 @@
+package fakehub
+
+import (
+	"context"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/textproto"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// An Entry is a request that was answered, or is being.
+type Entry struct {
+	Time     time.Time
+	Route    Route
+	Method   string
+	Host     string
+	URI      string
+	File     string // the path in its repository, or the digest, where there is one
+	Header   http.Header
+	Conn     int64 // numbers the connection
+	Parallel int   // requests of the route being answered, this one included
+
+	status atomic.Int32
+	sent   atomic.Int64
+}
+
+// Status is what was answered; 0 before that.
+func (e *Entry) Status() int { return int(e.status.Load()) }
+
+// Sent is how many bytes of a body were sent.
+func (e *Entry) Sent() int64 { return e.sent.Load() }
+
+// Line is method, URI without its query, and status.
+func (e *Entry) Line() string {
+	uri, _, _ := strings.Cut(e.URI, "?")
+	return e.Method + " " + uri + " " + strconv.Itoa(e.Status())
+}
+
+type connKey struct{}
+
+var connections atomic.Int64
+
+func numberConnection(ctx context.Context, _ net.Conn) context.Context {
+	return context.WithValue(ctx, connKey{}, connections.Add(1))
+}
+
+// quiet swallows what net/http says about connections that were cut on purpose.
+var quiet = log.New(io.Discard, "", 0)
+
+// A recorder counts what is sent. It has no ReadFrom, so that every byte passes.
+type recorder struct {
+	http.ResponseWriter
+	e *Entry
+}
+
+func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (w *recorder) WriteHeader(status int) {
+	if status >= 200 {
+		w.e.status.Store(int32(status))
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *recorder) Write(p []byte) (int, error) {
+	w.e.status.CompareAndSwap(0, http.StatusOK)
+	n, err := w.ResponseWriter.Write(p)
+	w.e.sent.Add(int64(n))
+	return n, err
+}
+
+// handle logs a request and answers it, with the first fault that fits.
+func (h *Hub) handle(w http.ResponseWriter, r *http.Request, a answer) {
+	c := h.parse(r)
+	conn, _ := r.Context().Value(connKey{}).(int64)
+	e := &Entry{
+		Time: time.Now(), Route: c.route, Method: r.Method, Host: r.Host, URI: r.RequestURI, File: c.name(),
+		Header: r.Header.Clone(), Conn: conn,
+	}
+	h.mu.Lock()
+	h.flying[string(c.route)]++
+	e.Parallel = h.flying[string(c.route)]
+	h.log = append(h.log, e)
+	fault := h.fits(r, c)
+	h.mu.Unlock()
+	defer func() {
+		h.mu.Lock()
+		h.flying[string(c.route)]--
+		h.mu.Unlock()
+	}()
+	rec := &recorder{w, e}
+	if fault == nil {
+		a(rec, r, c)
+		return
+	}
+	fault(rec, r, func(w http.ResponseWriter, r *http.Request) { a(w, r, c) })
+}
+
+// Log is every request, in order.
+func (h *Hub) Log() []*Entry {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.log)
+}
+
+// Requests are those of a route, in order, for files whose path has part in it.
+func (h *Hub) Requests(route Route, part string) []*Entry {
+	return slices.DeleteFunc(h.Log(), func(e *Entry) bool { return !route.has(e.Route) || !strings.Contains(e.File, part) })
+}
+
+// Count is how many requests a route had.
+func (h *Hub) Count(route Route) int { return len(h.Requests(route, "")) }
+
+// Sent is how many bytes the CDN has sent of files whose path has part in it.
+func (h *Hub) Sent(part string) int64 {
+	var n int64
+	for _, e := range h.Requests(CDN, part) {
+		n += e.Sent()
+	}
+	return n
+}
+
+// AssertCount holds that a route had so many requests.
+func (h *Hub) AssertCount(t testing.TB, route Route, want int) {
+	t.Helper()
+	if got := h.Count(route); got != want {
+		t.Errorf("%d requests of %s, not %d:\n%s", got, route, want, h.lines())
+	}
+}
+
+func (h *Hub) lines() string {
+	var b strings.Builder
+	for _, e := range h.Log() {
+		b.WriteString(e.Line() + "\n")
+	}
+	return b.String()
+}
+
+// AssertNoTokenLeak holds that the CDN saw no credentials, and no token anywhere in
+// what it was asked.
+func (h *Hub) AssertNoTokenLeak(t testing.TB) {
+	t.Helper()
+	secrets := []string{Ann, Bob, Cat, Dan, Eve}
+	h.mu.Lock()
+	for b := range h.bearers {
+		secrets = append(secrets, b)
+	}
+	h.mu.Unlock()
+	for _, e := range h.Requests(CDN, "") {
+		for name, values := range e.Header {
+			if name == "Authorization" || name == "Cookie" || name == "Proxy-Authorization" {
+				t.Errorf("the CDN was sent %s with %s", name, e.Line())
+			}
+			for _, s := range secrets {
+				if strings.Contains(strings.Join(values, " "), s) {
+					t.Errorf("the CDN was sent a token in %s with %s", name, e.Line())
+				}
+			}
+			if name == "Referer" {
+				t.Errorf("the CDN was told where %s comes from", e.Line())
+			}
+		}
+		for _, s := range secrets {
+			if strings.Contains(e.URI, s) {
+				t.Errorf("the CDN was asked for a URL with a token in it: %s", e.Line())
+			}
+		}
+	}
+}
+
+// AssertManners holds that every request said who asks, and that no body was asked
+// for compressed.
+func (h *Hub) AssertManners(t testing.TB) {
+	t.Helper()
+	for _, e := range h.Log() {
+		if agent := e.Header.Get("User-Agent"); agent == "" || strings.HasPrefix(agent, "Go-http-client") {
+			t.Errorf("%s has the User-Agent %q", e.Line(), agent)
+		}
+		if enc := e.Header.Get("Accept-Encoding"); (e.Route == CDN || e.Route == Resolve) && enc != "identity" {
+			t.Errorf("%s has the Accept-Encoding %q", e.Line(), enc)
+		}
+	}
+}
+
+// AssertQuiet holds that a route had no request in a while.
+func (h *Hub) AssertQuiet(t testing.TB, route Route, from, until time.Time) {
+	t.Helper()
+	for _, e := range h.Requests(route, "") {
+		if e.Time.After(from) && e.Time.Before(until) {
+			t.Errorf("%s came %v early", e.Line(), until.Sub(e.Time))
+		}
+	}
+}
+
+// MaxParallel is how many requests of a route were answered at once at most.
+func (h *Hub) MaxParallel(route Route) int {
+	most := 0
+	for _, e := range h.Requests(route, "") {
+		most = max(most, e.Parallel)
+	}
+	return most
+}
+
+var rangeHeader = regexp.MustCompile(`^bytes=(\d+)-(\d*)$`)
+
+// AssertFetchedAtMost holds that no byte of a file was sent by the CDN more often
+// than so many times.
+func (h *Hub) AssertFetchedAtMost(t testing.TB, part string, times int) {
+	t.Helper()
+	type edge struct {
+		at   int64
+		step int
+	}
+	var edges []edge
+	for _, e := range h.Requests(CDN, part) {
+		var from int64
+		if m := rangeHeader.FindStringSubmatch(e.Header.Get(textproto.CanonicalMIMEHeaderKey("Range"))); m != nil && e.Status() == http.StatusPartialContent {
+			from, _ = strconv.ParseInt(m[1], 10, 64)
+		}
+		if e.Status() < 300 {
+			edges = append(edges, edge{from, 1}, edge{from + e.Sent(), -1})
+		}
+	}
+	slices.SortFunc(edges, func(a, b edge) int {
+		if a.at != b.at {
+			return int(min(1, max(-1, a.at-b.at)))
+		}
+		return a.step - b.step
+	})
+	deep := 0
+	for _, e := range edges {
+		if deep += e.step; deep > times {
+			t.Errorf("the byte at %d of %s was sent %d times", e.at, part, deep)
+			return
+		}
+	}
+}
+
+// A window counts the requests of a while.
+type window struct {
+	began time.Time
+	n     int
+}
+
+// spend counts a request of a bucket, and says how many are left and for how long.
+func (h *Hub) spend(bucket string, limit int) (left int, wait time.Duration) {
+	const length = 5 * time.Minute
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := time.Now().Add(h.shift)
+	w := h.windows[bucket]
+	if now.Sub(w.began) >= length {
+		w = window{began: now}
+	}
+	w.n++
+	h.windows[bucket] = w
+	return limit - w.n, w.began.Add(length).Sub(now)
+}

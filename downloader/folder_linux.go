@@ -1,0 +1,27 @@
+package downloader
+
+import (
+	"errors"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// reserve takes the room at once, where the file system can do that without writing
+// it: a file that is only made long takes none.
+func reserve(f *os.File, size int64) error {
+	var err error
+	for {
+		if err = unix.Fallocate(int(f.Fd()), 0, 0, size); !errors.Is(err, unix.EINTR) {
+			break
+		}
+	}
+	switch {
+	case err == nil:
+		return f.Truncate(size) // it may have been longer
+	case errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.ENOSYS), errors.Is(err, unix.EINVAL):
+		return f.Truncate(size)
+	default:
+		return &os.PathError{Op: "reserve", Path: f.Name(), Err: err}
+	}
+}

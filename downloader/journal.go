@@ -1,0 +1,104 @@
+package downloader
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"strings"
+)
+
+const (
+	partSuffix    = ".part"
+	journalSuffix = ".journal"
+
+	journalHead  = "bise journal 1 "
+	maxJournal   = 1 << 20  // bytes
+	maxChunks    = 16 << 10 // of a file
+	maxSize      = 8 << 40  // bytes; no file of a model comes near
+	smallestUnit = 4 << 10  // bytes
+)
+
+// castagnoli is the polynomial that processors compute.
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// A journal is what is known of a partial file: a line with the CRC-32C of what
+// follows it, and JSON. It speaks only of bytes that are safe on the disk.
+type journal struct {
+	Name      string `json:"name"`
+	Size      int64  `json:"size"`                // bytes
+	Hash      Hash   `json:"hash,omitempty"`      // that the whole is to have
+	Validator string `json:"validator,omitempty"` // of the server's version, for If-Range
+	Unit      int64  `json:"unit"`                // bytes of a chunk; the last may have fewer
+	Done      []byte `json:"done"`                // a bit for each chunk, lowest first
+	Sums      []byte `json:"sums"`                // CRC-32C of each chunk that is done, little-endian
+	Owner     owner  `json:"owner,omitzero"`      // who is at work on it
+}
+
+// An owner is a process at work. Its lock on the file is what keeps others away;
+// this is for where locks do not reach, and to tell who it is.
+type owner struct {
+	ID   string `json:"id"` // of this one fetch
+	Host string `json:"host"`
+	PID  int    `json:"pid"`
+	Beat int64  `json:"beat"` // grows as long as the owner lives
+}
+
+func (j *journal) chunks() int { return int((j.Size + j.Unit - 1) / j.Unit) }
+
+func (j *journal) done(i int) bool { return j.Done[i/8]>>(i%8)&1 == 1 }
+
+func (j *journal) sum(i int) uint32 { return binary.LittleEndian.Uint32(j.Sums[4*i:]) }
+
+// have is how many bytes are there.
+func (j *journal) have() (bytes int64) {
+	for i := range j.chunks() {
+		if j.done(i) {
+			bytes += min(j.Unit, j.Size-int64(i)*j.Unit)
+		}
+	}
+	return bytes
+}
+
+// encode makes a journal's bytes.
+func (j *journal) encode() []byte {
+	text, err := json.Marshal(j)
+	if err != nil {
+		panic("downloader: a journal cannot be written: " + err.Error())
+	}
+	return append(fmt.Appendf(nil, "%s%08x\n", journalHead, crc32.Checksum(text, castagnoli)), text...)
+}
+
+var errJournal = errors.New("it is no journal of this version, or damaged")
+
+// parseJournal reads a journal that can be relied on to be one.
+func parseJournal(data []byte) (*journal, error) {
+	head, text, ok := bytes.Cut(data, []byte("\n"))
+	sum, known := strings.CutPrefix(string(head), journalHead)
+	if !ok || !known || len(data) > maxJournal || sum != fmt.Sprintf("%08x", crc32.Checksum(text, castagnoli)) {
+		return nil, errJournal
+	}
+	j := new(journal)
+	if err := json.Unmarshal(text, j); err != nil {
+		return nil, errJournal
+	}
+	if hash, err := ParseHash(string(j.Hash)); err != nil || hash != j.Hash {
+		return nil, errJournal
+	}
+	if j.Size < 0 || j.Size > maxSize || j.Unit < smallestUnit || j.Unit > maxSize || j.Size/j.Unit >= maxChunks {
+		return nil, errJournal
+	}
+	if n := j.chunks(); len(j.Done) != (n+7)/8 || len(j.Sums) != 4*n {
+		return nil, errJournal
+	}
+	return j, nil
+}
+
+// fits reports whether a journal is of a file that is to be fetched. Without a
+// hash it must have a validator, by which the server tells whether its file is still
+// the same.
+func (j *journal) fits(f File) bool {
+	return j.Hash == f.Hash && (f.Size < 0 || j.Size == f.Size) && (j.Hash != "" || j.Validator != "" && j.Name == f.Name)
+}
