@@ -94,15 +94,15 @@ func generate(b *testing.B, s *Store, messages int) {
 						role = engine.Assistant
 					}
 					m = Message{Conversation: id, Parent: m.ID, Message: say(role, text.String()), Created: at}
-					words, err := insert(ctx, tx, &m)
+					st, err := insert(ctx, tx, &m)
 					if err != nil {
 						return err
 					}
-					if err := index(ctx, tx, m.ID, m.Role, words); err != nil {
+					if err := index(ctx, tx, m.ID, m.Role, st.text()); err != nil {
 						return err
 					}
 					if n == 0 {
-						if err := setTitle(ctx, tx, id, oneLine(words, maxTitle), false); err != nil {
+						if err := setTitle(ctx, tx, id, st.title(), false); err != nil {
 							return err
 						}
 					}

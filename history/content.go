@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/bise-sh/bise/engine"
@@ -135,26 +136,30 @@ func (s *stored) message(m *Message, blob func(int64) ([]byte, error)) error {
 // what was attached. What the model thought and what is in the files is left out:
 // the person would not know why a message was found.
 func (s *stored) text() string {
-	var b strings.Builder
-	part := func(text string) {
-		if b.Len() > 0 && text != "" {
-			b.WriteString("\n\n")
-		}
-		b.WriteString(text)
-	}
-	attached := map[int]bool{}
+	parts := []string{s.said()}
 	for _, a := range s.Attached {
-		attached[a.Chunk] = true
+		parts = append(parts, a.Name)
 	}
+	return strings.TrimPrefix(strings.Join(parts, "\n\n"), "\n\n")
+}
+
+// said is the message's text without what is attached.
+func (s *stored) said() string {
+	var parts []string
 	for i, c := range s.Chunks {
-		if c.Type == engine.TextChunk && !attached[i] {
-			part(c.Text)
+		if c.Type == engine.TextChunk && !slices.ContainsFunc(s.Attached, func(a Attachment) bool { return a.Chunk == i }) {
+			parts = append(parts, c.Text)
 		}
 	}
-	for _, a := range s.Attached {
-		part(a.Name)
+	return strings.Join(parts, "\n\n")
+}
+
+// title is the title that a conversation gets of its first message.
+func (s *stored) title() string {
+	if line := oneLine(s.said(), maxTitle); line != "" || len(s.Attached) == 0 {
+		return line
 	}
-	return b.String()
+	return oneLine(s.Attached[0].Name, maxTitle)
 }
 
 // marshal is json.Marshal that leaves <, > and & as they are.

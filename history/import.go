@@ -135,11 +135,11 @@ func (s *Store) importOne(ctx context.Context, e *exported) (id int64, err error
 			if x.State != "" {
 				m.State = Stopped // whatever wrote it does so no longer
 			}
-			text, err := insert(ctx, tx, &m)
+			st, err := insert(ctx, tx, &m)
 			if err != nil {
 				return err
 			}
-			if err := index(ctx, tx, m.ID, m.Role, text); err != nil {
+			if err := index(ctx, tx, m.ID, m.Role, st.text()); err != nil {
 				return err
 			}
 			ids[i+1] = m.ID

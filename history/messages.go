@@ -41,17 +41,17 @@ func (s *Store) add(ctx context.Context, tx *sql.Tx, m *Message) error {
 		return err
 	}
 	m.Created = time.UnixMilli(time.Now().UnixMilli())
-	text, err := insert(ctx, tx, m)
+	st, err := insert(ctx, tx, m)
 	if err != nil {
 		return err
 	}
 	if m.State != Streaming {
-		if err := index(ctx, tx, m.ID, m.Role, text); err != nil {
+		if err := index(ctx, tx, m.ID, m.Role, st.text()); err != nil {
 			return err
 		}
 	}
 	if m.Role == engine.User && c.Title == "" {
-		if err := setTitle(ctx, tx, c.ID, oneLine(text, maxTitle), false); err != nil {
+		if err := setTitle(ctx, tx, c.ID, st.title(), false); err != nil {
 			return err
 		}
 	}
@@ -65,54 +65,54 @@ func (s *Store) add(ctx context.Context, tx *sql.Tx, m *Message) error {
 	return err
 }
 
-// insert writes a message's row and its blobs, sets its id and gives the text that
-// search is to find.
-func insert(ctx context.Context, tx *sql.Tx, m *Message) (text string, err error) {
+// insert writes a message's row and its blobs, sets its id and gives its content
+// as it is stored.
+func insert(ctx context.Context, tx *sql.Tx, m *Message) (*stored, error) {
 	var parent, measured any
 	if m.Parent != 0 {
 		var of int64
 		err := tx.QueryRowContext(ctx, "SELECT conversation FROM messages WHERE id = ?", m.Parent).Scan(&of)
 		if errors.Is(err, sql.ErrNoRows) || err == nil && of != m.Conversation {
-			return "", fmt.Errorf("its parent, message %d: %w", m.Parent, ErrNotFound)
+			return nil, fmt.Errorf("its parent, message %d: %w", m.Parent, ErrNotFound)
 		} else if err != nil {
-			return "", err
+			return nil, err
 		}
 		parent = m.Parent
 	}
 	if m.Measured != (Measured{}) {
 		data, err := marshal(m.Measured)
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		measured = string(data)
 	}
 	for _, a := range m.Attached {
 		if a.Chunk < 0 || a.Chunk >= len(m.Content) {
-			return "", fmt.Errorf("attached chunk %d of %d", a.Chunk, len(m.Content))
+			return nil, fmt.Errorf("attached chunk %d of %d", a.Chunk, len(m.Content))
 		}
 	}
 	st, blobs, err := store(ctx, tx, m)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	content, err := marshal(st)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	r, err := tx.ExecContext(ctx, "INSERT INTO messages (conversation, parent, role, content, state, created, measured) VALUES (?, ?, ?, ?, ?, ?, ?)",
 		m.Conversation, parent, m.Role, string(content), m.State, m.Created.UnixMilli(), measured)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if m.ID, err = r.LastInsertId(); err != nil {
-		return "", err
+		return nil, err
 	}
 	for _, b := range blobs {
 		if _, err := tx.ExecContext(ctx, "INSERT OR IGNORE INTO attached (message, blob) VALUES (?, ?)", m.ID, b); err != nil {
-			return "", err
+			return nil, err
 		}
 	}
-	return st.text(), nil
+	return st, nil
 }
 
 // index makes a message found by its text, when a person or a model has said it.
@@ -150,7 +150,7 @@ func firstWords(ctx context.Context, tx *sql.Tx, conversation int64) (string, er
 	if err := json.Unmarshal([]byte(content), &st); err != nil {
 		return "", err
 	}
-	return oneLine(st.text(), maxTitle), nil
+	return st.title(), nil
 }
 
 // Path reads a conversation as the person sees it: the messages from the first to

@@ -194,7 +194,7 @@ func plain(s string) string {
 	}
 	s = norm.NFKD.String(strings.ToLower(norm.NFKD.String(strings.ToValidUTF8(s, ""))))
 	s = strings.Map(func(r rune) rune {
-		if isDiacritic(r) {
+		if isDiacritic(r) || unicode.IsSpace(r) || r == '"' { // ﷺ is four words
 			return -1
 		}
 		return r
