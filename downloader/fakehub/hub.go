@@ -199,7 +199,7 @@ func (h *Hub) answerRepository(w http.ResponseWriter, r *http.Request, c *call, 
 		return
 	}
 	revision := c.revision
-	if revision == "" {
+	if revision == "" || revision == "HEAD" {
 		revision = "main"
 	}
 	h.mu.Lock()
