@@ -1,0 +1,192 @@
+package fit
+
+import (
+	"fmt"
+
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/gguf"
+	"github.com/bise-sh/bise/models/catalog"
+	"github.com/bise-sh/bise/models/quantize"
+)
+
+// A Model is one that would be run: a file that is here, or one that could be
+// made of what the catalogue says.
+type Model struct {
+	Type  string // of its weights: Q4_K_M, BF16, …
+	Tower int64  // bytes of its vision tower
+	// Limit is how many tokens a context of it is good for; 0 where unknown.
+	Limit int
+	// Rough is set where its shape is not known: weights are guessed from the
+	// number of parameters, and nothing is known of the rest.
+	Rough bool
+
+	head *gguf.File
+}
+
+// Installed is a model whose file is here, with so many bytes of a vision tower
+// beside it.
+func Installed(f *gguf.File, tower int64) Model {
+	s := f.Summary()
+	return Model{Type: s.FileType, Tower: tower, Limit: s.Context, head: f}
+}
+
+// Catalogued is a model of the catalogue, as its makers published it. Ok is false
+// where nothing is known of its size.
+func Catalogued(m catalog.Model) (_ Model, ok bool) {
+	out := Model{Type: "BF16", Limit: m.Context}
+	if m.Advised > 0 {
+		out.Limit = m.Advised
+	}
+	switch {
+	case m.Shape != nil:
+		out.head = headOf(*m.Shape, m.Context)
+		if m.Tower != nil {
+			out.Tower = towerBytes(*m.Tower, *m.Shape)
+		}
+		if f, ok := m.Projector(); ok && f.Size > 0 {
+			out.Tower = f.Size
+		}
+	case m.Parameters > 0:
+		out.Rough = true
+		out.head = &gguf.File{Tensors: []gguf.Tensor{{Name: "blk.0.ffn_up.weight", Type: gguf.BF16, Dims: []int64{256, m.Parameters / 256}}}}
+	default:
+		return Model{}, false
+	}
+	return out, true
+}
+
+// As is the model quantized to a type. Errors are of kind Invalid: there is no
+// such type, or rows of the model that it cannot pack.
+func (m Model) As(kind string) (Model, error) {
+	t, err := quantize.ParseType(kind)
+	if err != nil {
+		return Model{}, err
+	}
+	tensors, err := quantize.Predict(m.head, t)
+	if err != nil {
+		return Model{}, engine.Errorf(engine.Invalid, "make a model %s: %w", t.Name, err)
+	}
+	head := *m.head
+	head.Tensors = tensors
+	m.Type, m.head = t.Name, &head
+	return m, nil
+}
+
+// Bytes is the size of the model's file, without its vision tower: of one that is
+// not here yet, within a thousandth.
+func (m Model) Bytes() int64 {
+	if len(m.head.Parts) > 0 {
+		return m.head.Size()
+	}
+	s := m.head.Summary()
+	n := s.Weights
+	// Vocabularies, and where there are many tokens their merges, as files have them.
+	if s.Vocabulary > 64<<10 {
+		return n + 8_100_000
+	}
+	return n + int64(s.Vocabulary)*23
+}
+
+// headOf makes the head that a model of a shape has when it is converted.
+func headOf(s catalog.Shape, context int) *gguf.File {
+	f := &gguf.File{Version: 3}
+	m := &f.Metadata
+	m.Set("general.architecture", gguf.Of(s.Architecture))
+	count := func(key string, n int) { m.Set(s.Architecture+"."+key, gguf.Of(uint32(n))) }
+	count("block_count", s.Layers)
+	count("context_length", context)
+	count("embedding_length", s.Width)
+	count("vocab_size", s.Vocabulary)
+	matrix := func(name string, dims ...int) {
+		f.Tensors = append(f.Tensors, tensor(name, gguf.BF16, dims))
+	}
+	vector := func(name string, dims ...int) {
+		f.Tensors = append(f.Tensors, tensor(name, gguf.F32, dims))
+	}
+	matrix("token_embd.weight", s.Width, s.Vocabulary)
+	vector("output_norm.weight", s.Width)
+	if !s.Tied {
+		matrix("output.weight", s.Width, s.Vocabulary)
+	}
+	layer := attention
+	if s.Architecture == "mamba2" {
+		layer = mamba
+		count("feed_forward_length", 0)
+		count("attention.head_count", 0)
+		count("ssm.conv_kernel", s.Kernel)
+		count("ssm.inner_size", s.Inner)
+		count("ssm.state_size", s.State)
+		count("ssm.time_step_rank", s.Heads)
+		count("ssm.group_count", s.Groups)
+	} else {
+		count("feed_forward_length", s.FFN)
+		count("attention.head_count", s.Heads)
+		count("attention.head_count_kv", s.KVHeads)
+		count("attention.key_length", s.HeadWidth)
+		count("attention.value_length", s.HeadWidth)
+		if s.Experts > 0 {
+			count("expert_count", s.Experts)
+			count("expert_used_count", s.ExpertsUsed)
+		}
+	}
+	for i := range s.Layers {
+		name := func(tensor string) string { return fmt.Sprintf("blk.%d.%s", i, tensor) }
+		layer(s, name, matrix, vector)
+	}
+	return f
+}
+
+func tensor(name string, kind gguf.Type, dims []int) gguf.Tensor {
+	t := gguf.Tensor{Name: name, Type: kind}
+	for _, d := range dims {
+		t.Dims = append(t.Dims, int64(d))
+	}
+	return t
+}
+
+type adder func(name string, dims ...int)
+
+// attention adds the tensors of a layer of the architectures llama and mistral3.
+func attention(s catalog.Shape, name func(string) string, matrix, vector adder) {
+	vector(name("attn_norm.weight"), s.Width)
+	matrix(name("attn_q.weight"), s.Width, s.Heads*s.HeadWidth)
+	matrix(name("attn_k.weight"), s.Width, s.KVHeads*s.HeadWidth)
+	matrix(name("attn_v.weight"), s.Width, s.KVHeads*s.HeadWidth)
+	matrix(name("attn_output.weight"), s.Heads*s.HeadWidth, s.Width)
+	vector(name("ffn_norm.weight"), s.Width)
+	if s.Experts > 0 {
+		vector(name("ffn_gate_inp.weight"), s.Width, s.Experts)
+		matrix(name("ffn_gate_exps.weight"), s.Width, s.FFN, s.Experts)
+		matrix(name("ffn_down_exps.weight"), s.FFN, s.Width, s.Experts)
+		matrix(name("ffn_up_exps.weight"), s.Width, s.FFN, s.Experts)
+		return
+	}
+	matrix(name("ffn_gate.weight"), s.Width, s.FFN)
+	matrix(name("ffn_down.weight"), s.FFN, s.Width)
+	matrix(name("ffn_up.weight"), s.Width, s.FFN)
+}
+
+// mamba adds the tensors of a layer of the architecture mamba2.
+func mamba(s catalog.Shape, name func(string) string, matrix, vector adder) {
+	mixed := s.Inner + 2*s.Groups*s.State
+	vector(name("attn_norm.weight"), s.Width)
+	matrix(name("ssm_in.weight"), s.Width, s.Inner+mixed+s.Heads)
+	vector(name("ssm_conv1d.weight"), s.Kernel, mixed)
+	vector(name("ssm_conv1d.bias"), mixed)
+	vector(name("ssm_dt.bias"), s.Heads)
+	vector(name("ssm_a"), 1, s.Heads)
+	vector(name("ssm_d"), 1, s.Heads)
+	vector(name("ssm_norm.weight"), s.Inner/s.Groups, s.Groups)
+	matrix(name("ssm_out.weight"), s.Inner, s.Width)
+}
+
+// towerBytes is the size of a vision tower's file, whose matrices are F16.
+func towerBytes(t catalog.Tower, s catalog.Shape) int64 {
+	width, ffn, text := int64(t.Width), int64(t.FFN), int64(s.Width)
+	n := int64(t.Layers)*(4*width*width+3*width*ffn+2*width) + 3*int64(t.Patch*t.Patch)*width + width
+	if t.Merge > 1 {
+		n += width * width * int64(t.Merge*t.Merge)
+	}
+	n += width*text + text*text // the two matrices of the adapter
+	return 2 * n
+}
