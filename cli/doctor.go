@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -48,9 +49,10 @@ type checkup struct {
 		Bandwidth float64 `json:"bytes_per_second"` // that the processor's cores read together
 	} `json:"memory"`
 	Models struct {
-		Dir   string `json:"dir"`
-		Count int    `json:"count"`
-		Size  int64  `json:"size_bytes"`
+		Dir       string `json:"dir"`
+		Count     int    `json:"count"`
+		Size      int64  `json:"size_bytes"`
+		Elsewhere int    `json:"elsewhere"` // in other programs' caches
 	} `json:"models"`
 }
 
@@ -159,23 +161,64 @@ func examineGPU(devices []llama.Device) finding {
 func (a *app) examineModels(c *checkup) finding {
 	f := finding{What: "models", State: healthy}
 	c.Models.Dir = a.places.Models
-	list, err := models.Store{Dir: a.places.Models}.List()
+	list, err := a.store().List()
+	var broken []string
+	var checks []time.Time
 	for _, m := range list {
+		if m.Origin == models.Cached {
+			c.Models.Elsewhere++
+			continue
+		}
 		c.Models.Count++
 		c.Models.Size += m.Size
+		checks = append(checks, m.Verified)
+		if m.Problem != nil {
+			broken = append(broken, m.Name)
+		}
 	}
-	f.Is = fmt.Sprintf("%d installed, %s", c.Models.Count, size(c.Models.Size))
+	f.Is = fmt.Sprintf("%d installed, %s; %s", c.Models.Count, size(c.Models.Size), verifiedAll(checks, time.Now()))
+	if c.Models.Count == 0 {
+		f.Is = "none installed"
+	}
+	if c.Models.Elsewhere > 0 {
+		f.Is += fmt.Sprintf("; %d in other programs' caches", c.Models.Elsewhere)
+	}
 	switch {
 	case err != nil:
 		f.State, f.Is = missing, err.Error()
 		f.Advice = "See who may read " + a.places.Models + "."
+	case len(broken) > 0:
+		f.State = missing
+		f.Is += "; cannot be used: " + strings.Join(broken, ", ")
+		f.Advice = "See what is wrong with bise verify --all."
 	case len(list) == 0 && len(a.config.Endpoints) > 0:
-		f.State, f.Is = absent, "none installed"
+		f.State = absent
 	case len(list) == 0:
-		f.State, f.Is = missing, "none installed"
-		f.Advice = fmt.Sprintf("Put a GGUF file into %s.", a.places.Models)
+		f.State = missing
+		f.Advice = "Get one with bise pull; bise catalog tells which fit."
 	}
 	return f
+}
+
+// verifiedAll says when all models were last verified: the longest ago of them.
+func verifiedAll(checks []time.Time, now time.Time) string {
+	never := 0
+	oldest := now
+	for _, t := range checks {
+		switch {
+		case t.IsZero():
+			never++
+		case t.Before(oldest):
+			oldest = t
+		}
+	}
+	switch {
+	case never == 0:
+		return "all files verified " + ago(oldest, now)
+	case never == len(checks):
+		return "not verified yet (bise verify --all)"
+	}
+	return fmt.Sprintf("%d not verified yet (bise verify --all)", never)
 }
 
 func examineWorkers(ctx context.Context) finding {

@@ -23,6 +23,7 @@ import (
 	"github.com/bise-sh/bise/engine/worker"
 	"github.com/bise-sh/bise/gguf"
 	"github.com/bise-sh/bise/models"
+	"github.com/bise-sh/bise/models/caches"
 )
 
 // keyCommandTime is how long an endpoint's key_command may take. It may ask for
@@ -57,13 +58,17 @@ func (a *app) chosen(ref string) (_, from string) {
 	return a.config.Model, a.places.File()
 }
 
+// store is where the models on this machine are.
+func (a *app) store() models.Store {
+	return models.Store{Dir: a.places.Models, Caches: caches.Here()}
+}
+
 // find gives the model in a file that ref names, or the default.
 func (a *app) find(ref string) (models.Model, error) {
-	store := models.Store{Dir: a.places.Models}
 	if ref == "" {
-		return store.Default()
+		return a.store().Default()
 	}
-	m, err := store.Find(ref)
+	m, err := a.store().Find(ref)
 	if e, ok := errors.AsType[*engine.Error](err); ok && e.Kind == engine.NotFound && len(a.config.Endpoints) > 0 && strings.Contains(ref, "/") {
 		known := *e
 		known.Advice += " Endpoints: " + strings.Join(slices.Sorted(maps.Keys(a.config.Endpoints)), ", ") + "."
@@ -93,6 +98,7 @@ func (a *app) worker(ctx context.Context, m models.Model, o engine.LoadOptions) 
 	if err != nil {
 		return nil, fmt.Errorf("find bise itself, to start a worker: %w", err)
 	}
+	_ = a.store().MarkUsed(m)
 	a.progress.wait(func(int) string { return "starting " + m.Name })
 	return worker.Open(ctx, spec, worker.Launcher{Command: []string{program, "worker", "--log-level", a.logLevel}, LogDir: a.places.Log})
 }
@@ -108,6 +114,12 @@ func (a *app) spec(m models.Model, o engine.LoadOptions) (worker.Spec, error) {
 		}
 	}
 	o.StateDir = a.places.KV
+	if o.Projector == "" {
+		o.Projector = m.Projector
+	}
+	for _, path := range m.Adapters {
+		o.Adapters = append(o.Adapters, engine.Adapter{Path: path, Scale: 1})
+	}
 	spec := worker.Spec{Name: m.Name, Path: m.Path, Options: o, Fingerprint: print, Version: buildID()}
 	if keep := a.config.KeepAlive; keep != nil {
 		spec.KeepAlive = *keep

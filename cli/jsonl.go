@@ -229,7 +229,7 @@ func (a *app) layout(ref, eye string) (*layout.Layout, error) {
 	if err != nil {
 		return nil, &engine.Error{Kind: engine.BadModel, Msg: fmt.Sprintf("cannot read %s: %v", m.Name, err), Advice: "Give the path of a GGUF file.", Err: err}
 	}
-	pictures := seenBeside(m.Path, file.Summary().Width)
+	pictures := seenBy(m, file.Summary().Width)
 	if eye != "" {
 		cut, err := projector(eye)
 		if err != nil {

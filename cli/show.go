@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -17,6 +19,7 @@ import (
 	"github.com/bise-sh/bise/engine/prompt"
 	"github.com/bise-sh/bise/engine/tokenizer"
 	"github.com/bise-sh/bise/gguf"
+	"github.com/bise-sh/bise/models"
 	"github.com/bise-sh/bise/term"
 )
 
@@ -46,6 +49,7 @@ type shownModel struct {
 	Prompt        string         `json:"prompt_version,omitempty"`
 	PromptSource  string         `json:"prompt_version_source,omitempty"`
 	Licence       string         `json:"licence,omitempty"`
+	Install       shownInstall   `json:"install"`
 	Tensors       int            `json:"tensors"`
 	TensorTypes   map[string]int `json:"tensor_types"`
 	Metadata      map[string]any `json:"metadata"`
@@ -64,9 +68,11 @@ func (a *app) showCommand() *cobra.Command {
 	var tensors, metadata bool
 	cmd := &cobra.Command{
 		Use:   "show REF",
-		Short: "Tell what a model's file holds",
-		Long: `Tell what a model's file holds: architecture, size, context, prompt format and how
-that is known, licence. --json has the whole of the metadata.`,
+		Short: "Tell what a model is and what its file holds",
+		Long: `Tell what a model is and what its file holds: architecture, size, context, prompt
+format and how that is known; its licence, what that forbids and when it was
+accepted; where it came from, where it lies, and its hashes. --json has the whole of
+the metadata.`,
 		Example: `bise show codestral
 bise show ./model.gguf --tensors`,
 		Args: arguments(cobra.ExactArgs(1), "one model"),
@@ -86,7 +92,7 @@ func (a *app) show(ref string, tensors, metadata bool) error {
 	if err != nil {
 		return &engine.Error{Kind: engine.BadModel, Msg: fmt.Sprintf("cannot read %s: %v", m.Name, err), Advice: "Give the path of a GGUF file.", Err: err}
 	}
-	s := describe(file, m.Name)
+	s := describe(file, m)
 	if tensors {
 		for _, t := range file.Tensors {
 			s.List = append(s.List, shownTensor{t.Name, t.Type.String(), t.Dims, t.Size()})
@@ -112,7 +118,7 @@ func (a *app) show(ref string, tensors, metadata bool) error {
 }
 
 // describe collects what a model's head tells.
-func describe(file *gguf.File, name string) shownModel {
+func describe(file *gguf.File, model models.Model) shownModel {
 	sum := file.Summary()
 	m := &file.Metadata
 	s := shownModel{
@@ -143,12 +149,13 @@ func describe(file *gguf.File, name string) shownModel {
 	for key, v := range m.All() {
 		s.Metadata[key] = plainValue(m, key, v)
 	}
-	s.layout(file, name)
+	s.Install = installOf(model, abilities(model, file), termsIn(file))
+	s.layout(file, model)
 	return s
 }
 
 // layout tells how text is tokenized and conversations are laid out.
-func (s *shownModel) layout(file *gguf.File, name string) {
+func (s *shownModel) layout(file *gguf.File, model models.Model) {
 	m := &file.Metadata
 	kind, ok := m.String("tokenizer.ggml.model")
 	if !ok {
@@ -163,7 +170,7 @@ func (s *shownModel) layout(file *gguf.File, name string) {
 	default:
 		s.Tokenizer = strings.TrimSpace(kind + " " + pre)
 	}
-	l, err := layout.Read(file, name, seenBeside(file.Parts[0].Path, file.Summary().Width))
+	l, err := layout.Read(file, model.Name, seenBy(model, file.Summary().Width))
 	switch {
 	case err == nil:
 		s.Prompt, s.PromptSource = l.Format.Version(), string(l.Source)
@@ -175,20 +182,6 @@ func (s *shownModel) layout(file *gguf.File, name string) {
 			s.Prompt, s.PromptSource = "template", string(layout.Own)
 		}
 	}
-}
-
-// seenBeside tells how the projector that lies beside a model cuts pictures, nil
-// when there is none.
-func seenBeside(path string, width int) *prompt.Pictures {
-	found := layout.Projector(path, width)
-	if found == "" {
-		return nil
-	}
-	cut, err := projector(found)
-	if err != nil {
-		return nil
-	}
-	return &cut
 }
 
 // projector tells how the projector in a file cuts pictures.
@@ -230,8 +223,21 @@ func (s *shownModel) table(a *app) *table {
 		when(s.StateBytes > 0, "%s of memory a conversation", size(s.StateBytes)), when(s.Window > 0, "looks back %s", count(s.Window)))
 	row("vocabulary", when(s.Vocabulary > 0, "%d tokens", s.Vocabulary), s.Tokenizer)
 	row("prompt", s.Prompt, s.PromptSource)
-	row("licence", s.Licence)
+	row("can", abilityWords(s.Install.Can))
+	row("licence", s.Install.terms()...)
 	row("tensors", fmt.Sprintf("%d: %s", s.Tensors, strings.Join(s.tensorSummary, ", ")))
+	now := time.Now()
+	row("from", s.Install.from()...)
+	if !s.Install.Created.IsZero() {
+		row("installed", day(s.Install.Created), s.Install.health(now))
+	}
+	if !s.Install.Used.IsZero() {
+		row("used", ago(s.Install.Used, now))
+	}
+	row("where", filepath.Dir(s.Path))
+	for _, f := range s.Install.Files {
+		row("file", s.Install.file(f)...)
+	}
 	return t
 }
 

@@ -2,61 +2,76 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/bise-sh/bise/models"
 	"github.com/bise-sh/bise/models/verify"
 )
 
 func (a *app) verifyCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "verify REF…",
-		Short: "Look whether a model's file is whole",
-		Long: `Look whether a model's file is whole: that its head makes sense, that every tensor is
-there, and that no number is infinite or not a number. The file is read once. The
-exit code is 1 when something is wrong.`,
-		Example: "bise verify codestral ./model.gguf",
-		Args:    arguments(cobra.MinimumNArgs(1), "one model or more"),
-		RunE:    func(cmd *cobra.Command, args []string) error { return a.verify(cmd.Context(), args) },
+	var all bool
+	cmd := &cobra.Command{
+		Use:   "verify [REF…]",
+		Short: "Look whether a model's bytes are what they should be",
+		Long: `Look whether a model's bytes are what they should be. All of them are read once. Of
+a model whose hashes are known, from when it was fetched or imported, these are
+compared. Of any other file it is checked that its head makes sense, that every
+tensor is there, and that no number is infinite or not a number. The exit code is 1
+when something is wrong.`,
+		Example: `bise verify codestral ./model.gguf
+bise verify --all`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if (len(args) == 0) == !all {
+				return &usageError{msg: "verify takes one model or more, or --all", hint: "See bise verify --help."}
+			}
+			return a.verify(cmd.Context(), args, all)
+		},
 	}
+	cmd.Flags().BoolVar(&all, "all", false, "every model that bise has")
+	return cmd
 }
 
-func (a *app) verify(ctx context.Context, refs []string) error {
-	type checked struct {
-		Path string `json:"path"`
-		OK   bool   `json:"ok"`
-		verify.Report
+// A checked model is what bise verify tells of one.
+type checked struct {
+	Name string `json:"name"`
+	Path string `json:"path"`
+	OK   bool   `json:"ok"`
+	// Compared tells that its hashes were, rather than its numbers looked at.
+	Compared bool `json:"hashes_compared"`
+	verify.Report
+}
+
+func (a *app) verify(ctx context.Context, refs []string, all bool) error {
+	list, err := a.toVerify(refs, all)
+	if err != nil {
+		return err
 	}
 	whole := true
-	for _, ref := range refs {
-		m, err := a.find(ref)
+	for i, m := range list {
+		name := m.Name
+		if !all {
+			name = refs[i]
+		}
+		c, err := a.check(ctx, m)
 		if err != nil {
 			return err
 		}
-		line := amount{verb: "reading " + m.Name}
-		a.progress.wait(line.line)
-		r, err := verify.Verify(ctx, m.Path, func(done, total int64) { line.set(done, total, "") })
-		if err != nil {
-			return err
-		}
-		a.progress.erase()
-		ok := len(r.Problems) == 0
-		whole = whole && ok
+		whole = whole && c.OK
 		if a.json {
-			if err := writeJSON(a.stdout, checked{m.Path, ok, r}); err != nil {
-				return err
-			}
-			continue
-		}
-		if ok {
-			_, err = fmt.Fprintf(a.stdout, "%s is whole: %s, %s.\n", a.shown(ref), plural(r.Tensors, "tensor"), size(r.Bytes))
+			err = writeJSON(a.stdout, c)
 		} else {
-			err = a.problems(ref, r)
+			err = a.tellChecked(name, m, c)
 		}
 		if err != nil {
 			return err
 		}
+	}
+	if len(list) == 0 {
+		a.note("bise has no model yet.")
 	}
 	if !whole {
 		return errNo
@@ -64,9 +79,74 @@ func (a *app) verify(ctx context.Context, refs []string) error {
 	return nil
 }
 
-func (a *app) problems(ref string, r verify.Report) error {
-	for _, p := range r.Problems {
-		what := a.shown(ref) + ": "
+// toVerify are the models that are meant, those with problems among them.
+func (a *app) toVerify(refs []string, all bool) ([]models.Model, error) {
+	var list []models.Model
+	if all {
+		found, err := a.store().List()
+		for _, m := range found {
+			if m.Origin != models.Cached {
+				list = append(list, m)
+			}
+		}
+		return list, err
+	}
+	for _, ref := range refs {
+		m, err := a.store().Lookup(ref)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, m)
+	}
+	return list, nil
+}
+
+// check reads all of a model.
+func (a *app) check(ctx context.Context, m models.Model) (checked, error) {
+	c := checked{Name: m.Name, Path: m.Path, Compared: m.Known()}
+	c.Problems = []verify.Problem{}
+	line := amount{verb: "reading " + m.Name}
+	progress := func(done, total int64) { line.set(done, total, "") }
+	a.progress.wait(line.line)
+	defer a.progress.erase()
+	switch {
+	case c.Compared:
+		damage, err := a.store().Verify(ctx, m, progress)
+		if err != nil {
+			return c, err
+		}
+		c.Files, c.Bytes = len(m.Files), m.Size
+		for _, d := range damage {
+			c.Problems = append(c.Problems, verify.Problem{What: d.Path + ": " + d.What})
+		}
+	case m.Problem != nil:
+		c.Problems = append(c.Problems, verify.Problem{What: m.Problem.Error()})
+	default:
+		began := time.Now()
+		r, err := verify.Verify(ctx, m.Path, progress)
+		if err != nil {
+			return c, err
+		}
+		c.Report = r
+		if len(r.Problems) == 0 {
+			_ = a.store().MarkVerified(m, began)
+		}
+	}
+	c.OK = len(c.Problems) == 0
+	return c, nil
+}
+
+func (a *app) tellChecked(name string, m models.Model, c checked) error {
+	switch {
+	case c.OK && c.Compared:
+		_, err := fmt.Fprintf(a.stdout, "%s is as it was: %s, %s.\n", a.shown(name), plural(c.Files, "file"), size(c.Bytes))
+		return err
+	case c.OK:
+		_, err := fmt.Fprintf(a.stdout, "%s is whole: %s, %s.\n", a.shown(name), plural(c.Tensors, "tensor"), size(c.Bytes))
+		return err
+	}
+	for _, p := range c.Problems {
+		what := a.shown(name) + ": "
 		if p.Tensor != "" {
 			what += a.shown(p.Tensor) + ": "
 		}
@@ -74,5 +154,23 @@ func (a *app) problems(ref string, r verify.Report) error {
 			return err
 		}
 	}
+	if advice := repair(m); advice != "" {
+		a.note("%s", advice)
+	}
 	return nil
+}
+
+// repair is what to do about a damaged model.
+func repair(m models.Model) string {
+	switch {
+	case errors.Is(m.Problem, models.ErrNewer):
+		return "A newer bise installed it: use that one."
+	case m.Origin == models.Cached:
+		return fmt.Sprintf("%s fetched it: fetch it again there.", m.Program)
+	case m.Manifest == nil:
+		return ""
+	case m.Manifest.Source.Ref != "":
+		return fmt.Sprintf("Get it again: bise rm %s && bise pull %s.", m.Name, m.Manifest.Source.Ref)
+	}
+	return fmt.Sprintf("Remove it with bise rm %s, and import it again from a file that is whole.", m.Name)
 }

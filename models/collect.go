@@ -19,6 +19,11 @@ type Waste struct {
 	remove func() error
 }
 
+// NewWaste is something elsewhere that nobody needs, and how it is removed.
+func NewWaste(what, path string, size int64, when time.Time, remove func() error) Waste {
+	return Waste{What: what, Path: path, Size: size, Time: when, remove: remove}
+}
+
 // Remove removes it, unless somebody has come to need it meanwhile.
 func (w Waste) Remove() error {
 	if err := w.remove(); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -20,8 +20,21 @@ import (
 // name is found where it was fetched from there, by whatever program. Errors are
 // of kind NotFound or BadModel.
 func (s Store) Find(ref string) (Model, error) {
-	hub := fromHub(ref)
-	if !hub {
+	m, err := s.Lookup(ref)
+	if err == nil && m.Problem != nil {
+		return Model{}, m.unusable()
+	}
+	return m, err
+}
+
+// Lookup is Find for those who do not want to open the model: it gives those that
+// have a problem, too.
+func (s Store) Lookup(ref string) (Model, error) {
+	fetched, err := fromHub(ref)
+	if err != nil {
+		return Model{}, err
+	}
+	if !fetched {
 		if m, ok, err := atPath(ref); ok || err != nil {
 			if ok {
 				m.Used, m.Verified = s.marks(m)
@@ -30,22 +43,23 @@ func (s Store) Find(ref string) (Model, error) {
 		}
 	}
 	list, err := s.List()
-	if err != nil {
-		return Model{}, err
-	}
-	var m Model
 	switch {
-	case hub:
-		m, err = pickFetched(list, ref)
+	case err != nil:
+		return Model{}, err
+	case fetched:
+		return pickFetched(list, ref)
 	case len(list) == 0:
-		err = s.none(fmt.Sprintf("there is no model %q: no model is installed", ref))
-	default:
-		m, err = pick(list, ref)
+		return Model{}, s.none(fmt.Sprintf("there is no model %q: no model is installed", ref))
 	}
-	if err == nil && m.Problem != nil {
-		return Model{}, m.unusable()
-	}
-	return m, err
+	return pick(list, ref)
+}
+
+// Called reports whether a text is one of the model's whole names, and not only
+// the beginning of one.
+func (m Model) Called(text string) bool {
+	typed, _, _, _ := caches.Stem(text)
+	return strings.EqualFold(m.Name, text) || strings.EqualFold(m.Name, typed) || m.long != "" && strings.EqualFold(m.long, text) ||
+		m.fetchedAs(text)
 }
 
 // unusable is the error of opening a model that has a problem.
@@ -62,7 +76,7 @@ func (m Model) unusable() error {
 func pick(list []Model, ref string) (Model, error) {
 	typed, _, _, _ := caches.Stem(strings.ToLower(ref))
 	for _, m := range list {
-		if strings.EqualFold(m.Name, typed) || strings.EqualFold(m.Name, ref) || m.long != "" && strings.EqualFold(m.long, ref) {
+		if m.Called(ref) {
 			return m, nil
 		}
 	}
@@ -98,13 +112,20 @@ func pick(list []Model, ref string) (Model, error) {
 }
 
 // fromHub reports whether a reference is to what was fetched from somewhere.
-func fromHub(ref string) bool {
-	for _, prefix := range []string{"hf:", "ollama:", "lmstudio:"} {
-		if _, ok := cutPrefixFold(ref, prefix); ok {
-			return true
-		}
+func fromHub(ref string) (bool, error) {
+	if _, ok := cutPrefixFold(ref, "lmstudio:"); ok {
+		return true, nil
 	}
-	return false
+	r, err := ParseRef(ref)
+	if err != nil {
+		for _, prefix := range []string{"hf:", "hf.co/", "ollama:"} {
+			if _, ok := cutPrefixFold(ref, prefix); ok {
+				return false, err
+			}
+		}
+		return false, nil // it may be the name of a file
+	}
+	return r.Scheme == HuggingFace || r.Scheme == Ollama || r.Scheme == URL, nil
 }
 
 // pickFetched gives the model of a list that was fetched as ref says.
@@ -139,8 +160,8 @@ func (m Model) fetchedAs(ref string) bool {
 	if m.Manifest != nil {
 		from = m.Manifest.Source.Ref
 	}
-	if strings.EqualFold(from, ref) {
-		return true
+	if from == "" || strings.EqualFold(from, ref) {
+		return from != ""
 	}
 	is, err := ParseRef(from)
 	want, wrong := ParseRef(ref)

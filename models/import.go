@@ -32,7 +32,8 @@ type Import struct {
 	Path      string // of a GGUF file, one of its parts, or a folder that has one model
 	Projector string // of the vision tower that belongs to it; may be empty
 	Way       Way
-	Name, Tag string // "": as the file says
+	Name, Tag string   // "": as the file says
+	Can       []string // abilities, for the manifest
 	// Progress, which may be nil, is told how many bytes are read.
 	Progress func(done, total int64)
 }
@@ -69,7 +70,7 @@ func (s Store) Import(ctx context.Context, im Import) (Model, error) {
 	if m.Files, err = st.take(ctx, path, im); err != nil {
 		return Model{}, errors.Join(err, st.Discard())
 	}
-	m.Source = Source{Kind: ByPath, Repo: path}
+	m.Source, m.Can = Source{Kind: ByPath, Repo: path}, im.Can
 	if err := st.Commit(m); err != nil {
 		return Model{}, errors.Join(err, st.Discard())
 	}
