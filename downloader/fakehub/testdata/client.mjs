@@ -6,7 +6,7 @@ const [modules, hubUrl, folder] = process.argv.slice(2);
 const hub = await import(pathToFileURL(createRequire(modules + "/").resolve("@huggingface/hub")));
 const repo = { type: "model", name: "acme/plain" };
 
-console.log = () => {}; // the library tells of each file
+console.debug = () => {}; // the library tells of each file
 
 async function say(name, make) {
   let answer;
