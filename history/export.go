@@ -115,7 +115,7 @@ func (s *Store) Import(ctx context.Context, r io.Reader) (ids []int64, present i
 			ids = nil
 		}
 	}()
-	in := &bounded{r: r}
+	in := &bounded{r: r, limit: maxConversation}
 	err = decode(in, func(e *exported) error {
 		id, err := s.importOne(ctx, e)
 		switch {
@@ -140,12 +140,13 @@ func decode(in *bounded, take func(*exported) error) error {
 		}
 		return &ImportError{What: what, Offset: dec.InputOffset(), Err: err}
 	}
+	in.more()
 	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
 		return bad("it is no exported history", err)
 	}
 	version := 0
 	for dec.More() {
-		in.left = maxConversation
+		in.more()
 		key, err := dec.Token()
 		if err != nil {
 			return bad("it breaks off", err)
@@ -166,7 +167,7 @@ func decode(in *bounded, take func(*exported) error) error {
 				return bad("its conversations are no list", err)
 			}
 			for n := 1; dec.More(); n++ {
-				in.left = maxConversation
+				in.more()
 				e := &exported{}
 				if err := dec.Decode(e); err != nil {
 					return bad(fmt.Sprintf("conversation %d cannot be read", n), err)

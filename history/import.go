@@ -41,16 +41,18 @@ func (e *ImportError) Hint() string {
 	return "Nothing of it was kept. Files that bise history export --json has written can be imported."
 }
 
-// bounded is a reader of which so much may be read before somebody allows more.
+// bounded is a reader that gives so many bytes before somebody asks for more.
 type bounded struct {
-	r    io.Reader
-	left int
+	r           io.Reader
+	limit, left int
 }
 
+// more allows as much again.
+func (b *bounded) more() { b.left = b.limit }
+
 func (b *bounded) Read(p []byte) (int, error) {
-	if b.left <= 0 {
-		b.left = 0
-		return 0, fmt.Errorf("it is larger than %d MB", maxConversation/1_000_000)
+	if b.left == 0 {
+		return 0, fmt.Errorf("it is larger than %d MB", b.limit/1_000_000)
 	}
 	n, err := b.r.Read(p[:min(len(p), b.left)])
 	b.left -= n

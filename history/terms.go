@@ -46,11 +46,12 @@ func terms(text string) (words, parts []term) {
 		case isWord(r):
 			end = run(text, i, func(r rune) bool { return isWord(r) && !spaceless(r) })
 			words = word(words, text, i, end)
-			parts = humps(parts, text, i, end)
-			if signed := end + signs(text[end:]); signed > end {
+			signed := end + signs(text[end:])
+			if signed > end {
 				parts = word(parts, text, i, signed)
-				end = signed
 			}
+			parts = humps(parts, text, i, end)
+			end = signed
 		case isOperator(r):
 			end = run(text, i, isOperator)
 			if n := end - i; n > 1 && n <= 4 && !isMarkup(text[i:end]) {
