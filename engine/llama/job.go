@@ -128,6 +128,7 @@ type slot struct {
 	canonical int     // leading tokens that were evaluated in full batches of their own
 	shared    int     // leading tokens whose cells another slot holds too
 	saved     int     // leading tokens that are on disk
+	aside     bool    // a state to come back to, of a model that cannot forget; no conversation
 	busy      bool
 	used      int64 // scheduler's clock at its last use
 }

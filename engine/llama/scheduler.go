@@ -357,10 +357,11 @@ func (s *scheduler) reuse(j *job, idle []*slot) (to *slot, from int) {
 	s.clock++
 	to = idle[0]
 	switch {
-	case best != nil && !best.busy && (2*from >= len(best.tokens) || len(idle) == 1):
+	case best != nil && !best.busy && !s.m.recurrent && (2*from >= len(best.tokens) || len(idle) == 1):
 		to = best
 	case best != nil:
-		// Another conversation that begins alike: leave it as it is.
+		// Another conversation that begins alike: leave it as it is. A state that
+		// cannot go back is left, too, for the case that what follows is written anew.
 		to = idle[0]
 		if to == best {
 			to = idle[1%len(idle)]
@@ -371,6 +372,9 @@ func (s *scheduler) reuse(j *job, idle []*slot) (to *slot, from int) {
 			to.tokens = slices.Clone(best.tokens[:from])
 			to.canonical = min(best.canonical, from)
 			to.shared = from
+			if s.m.recurrent {
+				best.used, best.aside = s.clock, true
+			}
 		}
 	default:
 		s.evict(to)
@@ -430,7 +434,7 @@ func (s *scheduler) truncate(o *slot, n int) {
 
 func (s *scheduler) clear(o *slot) {
 	s.x.remove(o.seq, -1, -1)
-	o.tokens, o.canonical, o.shared, o.saved = nil, 0, 0, 0
+	o.tokens, o.canonical, o.shared, o.saved, o.aside = nil, 0, 0, 0, false
 }
 
 // evict empties a slot, saving its conversation first.
@@ -462,7 +466,7 @@ func (s *scheduler) save() {
 }
 
 func (s *scheduler) saveSlot(o *slot) {
-	if s.states == nil || len(o.tokens) < stateMinTokens || o.saved == len(o.tokens) {
+	if s.states == nil || o.aside || len(o.tokens) < stateMinTokens || o.saved == len(o.tokens) {
 		return
 	}
 	if e, n := s.states.best(o.tokens); e != nil && n == len(o.tokens) {
@@ -782,7 +786,7 @@ func (s *scheduler) snapshot(o *slot) {
 	to := idle[0]
 	s.evict(to)
 	s.x.share(o.seq, to.seq, -1)
-	to.tokens, to.used = slices.Clone(o.tokens), s.clock
+	to.tokens, to.used, to.aside = slices.Clone(o.tokens), s.clock, true
 }
 
 // makeRoom is called when the cells do not suffice: idle conversations go, the

@@ -351,3 +351,26 @@ func TestSeedsWhateverIsCached(t *testing.T) {
 		}
 	}
 }
+
+// TestStateToComeBackTo checks that a model whose memory cannot forget goes on
+// from a state that it had before, though another end was read since; and that
+// such states, of which there are many, are not saved as conversations are.
+func TestStateToComeBackTo(t *testing.T) {
+	dir := t.TempDir()
+	e := open(t, tiny(t, tinymodel.Mamba()), engine.LoadOptions{StateDir: dir})
+	begin := tokens(600, 1)
+	end := func(i int) []int32 { return append(slices.Clone(begin), tokens(4, i)...) }
+	want := write(t, e, end(2), 10).Text()
+	write(t, e, begin, 0)
+	for i := range 6 {
+		if a := write(t, e, end(i+2), 10); a.Timings.Evaluated > 5 {
+			t.Errorf("end %d: %d tokens were evaluated", i, a.Timings.Evaluated)
+		} else if i == 0 && a.Text() != want {
+			t.Errorf("from a state it wrote %q, from nothing %q", a.Text(), want)
+		}
+	}
+	e.Close()
+	if files, _ := filepath.Glob(filepath.Join(dir, "*", "*.kv")); len(files) > 7 {
+		t.Errorf("%d states are saved, of 7 conversations", len(files))
+	}
+}
