@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -202,30 +203,40 @@ func TestImportIsBounded(t *testing.T) {
 }
 
 // FuzzImport imports whatever is in a file. What comes in goes out and comes in
-// elsewhere the same.
+// again the same.
 func FuzzImport(f *testing.F) {
 	f.Add([]byte(`{"bise_history":1,"conversations":[` + good + `]}`))
 	f.Add([]byte(`{"bise_history":1,"conversations":[` + strings.Replace(good, `"a","created"`, `[{"type":"image_url","image_url":"data:image/png;base64,AAAA"},{"type":"thinking","thinking":"x"},{"type":"text","text":"y"}],"attached":[{"chunk":0,"name":"z"}],"state":"stopped","created"`, 1) + `]}`))
+	s, err := Open(filepath.Join(f.TempDir(), "history.db"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { _ = s.Close() })
 	f.Fuzz(func(t *testing.T, file []byte) {
 		if len(file) > 10_000 {
 			return
 		}
-		a := openTest(t)
-		ids, _, err := a.Import(t.Context(), bytes.NewReader(file))
-		if err != nil {
-			if n := rows(t, a, "conversations"); n != 0 {
-				t.Fatalf("%d conversations stay after %v", n, err)
+		ids, _, err := s.Import(t.Context(), bytes.NewReader(file))
+		if err == nil {
+			out := exportedJSON(t, s, ids...)
+			if err := s.Purge(t.Context(), ids...); err != nil {
+				t.Fatal(err)
 			}
-			return
+			again, _, err := s.Import(t.Context(), strings.NewReader(out))
+			if err != nil || len(again) != len(ids) {
+				t.Fatalf("%d of %d come in again: %v\n%s", len(again), len(ids), err, out)
+			}
+			if second := exportedJSON(t, s, again...); second != out {
+				t.Fatalf("exported\n%s\nthen\n%s", out, second)
+			}
+			if err := s.Purge(t.Context(), again...); err != nil {
+				t.Fatal(err)
+			}
 		}
-		out := exportedJSON(t, a, ids...)
-		b := openTest(t)
-		again, _, err := b.Import(t.Context(), strings.NewReader(out))
-		if err != nil || len(again) != len(ids) {
-			t.Fatalf("%d of %d come in again: %v\n%s", len(again), len(ids), err, out)
-		}
-		if second := exportedJSON(t, b, again...); second != out {
-			t.Fatalf("exported\n%s\nthen\n%s", out, second)
+		for _, table := range []string{"conversations", "messages", "blobs", "words", "titles"} {
+			if n := rows(t, s, table); n != 0 {
+				t.Fatalf("%d rows of %s stay, %v", n, table, err)
+			}
 		}
 	})
 }
