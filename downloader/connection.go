@@ -15,8 +15,8 @@ import (
 )
 
 const (
-	// patience is how long a file is tried for without a byte; before the first one it
-	// is less, for then the server may never have been there.
+	// patience is how long a file is tried for without a byte. It is less as long as
+	// nobody has answered: perhaps there is no such server.
 	patience      = 10 * time.Minute
 	firstPatience = time.Minute
 	// worth is how many bytes make an attempt one that went well, so that the next one
@@ -83,7 +83,9 @@ func (w *fetch) recover(ctx context.Context, err error, got int64, failures *int
 		return err
 	}
 	limit := patience
-	if !w.some.Load() {
+	if e := (*Error)(nil); errors.As(err, &e) && e.Status != 0 {
+		w.answered.Store(true)
+	} else if !w.answered.Load() {
 		limit = firstPatience
 	}
 	if time.Since(time.Unix(0, w.good.Load())) > limit {
@@ -364,7 +366,7 @@ func (w *fetch) came(who int, bytes, kept int64) {
 	w.share.came(bytes, kept)
 	if kept > 0 {
 		w.good.Store(time.Now().UnixNano())
-		w.some.Store(true)
+		w.answered.Store(true)
 	}
 }
 

@@ -95,7 +95,7 @@ type fetch struct {
 	beat      int64
 	fetched   atomic.Int64 // bytes
 	good      atomic.Int64 // when the last byte came, Unix nanoseconds
-	some      atomic.Bool  // whether one did
+	answered  atomic.Bool  // whether a server has been there
 	misranged atomic.Int64 // answers that were not what was asked for
 	attempts  []attempt    // of the connections, by number
 	digest    *digest      // of the whole file when it is right
