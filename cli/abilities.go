@@ -1,11 +1,13 @@
 package cli
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/layout"
 	"github.com/bise-sh/bise/engine/prompt"
+	"github.com/bise-sh/bise/engine/tokenizer"
 	"github.com/bise-sh/bise/gguf"
 	"github.com/bise-sh/bise/models"
 	"github.com/bise-sh/bise/models/catalog"
@@ -20,12 +22,16 @@ func abilities(m models.Model, file *gguf.File) []string {
 		return []string{string(catalog.Embed)}
 	}
 	pictures := seenBy(m, file.Summary().Width)
+	var can engine.Capabilities
 	l, err := layout.Read(file, m.Name, pictures)
-	if err != nil || l.Source == layout.None {
-		return []string{}
+	switch {
+	case err == nil && l.Source != layout.None:
+		can = l.Format.Capabilities()
+		can.Vision = pictures != nil
+	case errors.Is(err, tokenizer.ErrUnsupported):
+		// llama.cpp tokenizes, and the file's own template says how people talk to it.
+		_, can.Chat = file.Metadata.String("tokenizer.chat_template")
 	}
-	can := l.Format.Capabilities()
-	can.Vision = pictures != nil
 	return listed(can)
 }
 

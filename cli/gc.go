@@ -81,15 +81,18 @@ func (a *app) gc(dry bool, stage, state time.Duration) error {
 	return nil
 }
 
-// oldStates are the saved conversations that were last used before then.
+// oldStates are the saved conversations that were last used before then: a file
+// each, in a folder for each model.
 func oldStates(dir string, then time.Time) []models.Waste {
 	var list []models.Waste
-	files, _ := filepath.Glob(filepath.Join(dir, "*", "*.kv"))
-	for _, path := range files {
-		info, err := os.Stat(path)
-		if err == nil && info.ModTime().Before(then) {
-			list = append(list, models.NewWaste("saved conversation state", path, info.Size(), info.ModTime(), func() error { return os.Remove(path) }))
+	_ = filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil || filepath.Ext(path) != ".kv" {
+			return nil
 		}
-	}
+		if info, err := d.Info(); err == nil && info.ModTime().Before(then) {
+			list = append(list, models.NewWaste("saved conversation", path, info.Size(), info.ModTime(), func() error { return os.Remove(path) }))
+		}
+		return nil
+	})
 	return list
 }

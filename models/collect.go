@@ -68,6 +68,7 @@ func (s Store) Waste(idle time.Duration) ([]Waste, error) {
 	for _, k := range []mark{used, verified} {
 		list = append(list, s.oldMarks(k)...)
 	}
+	s.dropLocks()
 	return list, nil
 }
 
@@ -126,4 +127,18 @@ func (s Store) oldMarks(k mark) []Waste {
 		}
 	}
 	return list
+}
+
+// dropLocks removes the locks of folders that are gone: what is left when a
+// process ends between the two.
+func (s Store) dropLocks() {
+	for _, place := range []string{incoming, trash} {
+		entries, _ := os.ReadDir(filepath.Join(s.Dir, place))
+		for _, e := range entries {
+			dir, ok := strings.CutSuffix(filepath.Join(s.Dir, place, e.Name()), lockEnd)
+			if ok && !exists(dir) {
+				_ = s.whenFree(dir, func(string) error { return nil })
+			}
+		}
+	}
 }

@@ -76,6 +76,11 @@ func (m Model) unusable() error {
 func pick(list []Model, ref string) (Model, error) {
 	typed, _, _, _ := caches.Stem(strings.ToLower(ref))
 	for _, m := range list {
+		if strings.EqualFold(m.Name, ref) {
+			return m, nil
+		}
+	}
+	for _, m := range list {
 		if m.Called(ref) {
 			return m, nil
 		}

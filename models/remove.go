@@ -96,6 +96,9 @@ func (r *Removed) Purge() error {
 	if err := empty(r.was.dir); err != nil {
 		return cannot("remove "+r.Model.Name, err)
 	}
+	for _, k := range []mark{used, verified} {
+		_ = remove(r.store.mark(k, r.Model.Path))
+	}
 	return r.end()
 }
 

@@ -165,10 +165,24 @@ func (s Store) Installed(name, tag string) (Model, bool) {
 // installed reads the model in a folder, if it is one.
 func (s Store) installed(name, tag string) (Model, bool) {
 	dir := s.folder(name, tag)
-	at, err := os.Stat(filepath.Join(dir, manifestName))
-	if errors.Is(err, fs.ErrNotExist) {
-		return Model{}, false
+	for {
+		at, err := os.Stat(filepath.Join(dir, manifestName))
+		if errors.Is(err, fs.ErrNotExist) {
+			return Model{}, false
+		}
+		m := s.read(dir, name, tag, at, err)
+		if m.Problem == nil || err != nil {
+			return m, true
+		}
+		// Another process may have taken the model away while it was looked at.
+		if now, err := os.Stat(filepath.Join(dir, manifestName)); err == nil && os.SameFile(at, now) {
+			return m, true
+		}
 	}
+}
+
+// read reads the model of a manifest, which is at.
+func (s Store) read(dir, name, tag string, at os.FileInfo, err error) Model {
 	m := Model{Name: name, Tag: tag, Origin: Installed, long: name + ":" + tag}
 	if err == nil {
 		m.Modified = at.ModTime()
@@ -183,7 +197,7 @@ func (s Store) installed(name, tag string) (Model, bool) {
 	}
 	if err != nil {
 		m.Path, m.Problem = dir, err
-		return m, true
+		return m
 	}
 	for _, f := range m.Manifest.Files {
 		if err := present(dir, f); err != nil && m.Problem == nil {
@@ -197,7 +211,7 @@ func (s Store) installed(name, tag string) (Model, bool) {
 		m.add(f)
 	}
 	m.sum()
-	return m, true
+	return m
 }
 
 // add takes a file in, which has its path.
