@@ -97,6 +97,9 @@ func (a *app) examine(ctx context.Context) checkup {
 	c.Findings = append(c.Findings, a.examineProcessor(&c))
 	c.Memory.Total, c.Memory.Free = machine.Memory()
 	c.Memory.Bandwidth = machine.Bandwidth(ctx, c.Processor.Cores)
+	if c.Memory.Bandwidth > 0 {
+		a.memoryBench().Keep(c.Memory.Bandwidth)
+	}
 	c.Findings = append(c.Findings,
 		finding{What: "memory", State: healthy, Is: fmt.Sprintf("%s, %s free; reads %s/s", size(c.Memory.Total), size(c.Memory.Free), size(int64(c.Memory.Bandwidth)))},
 		examineGPU(c.Devices),

@@ -13,6 +13,7 @@ import (
 
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/models/catalog"
 	"github.com/bise-sh/bise/nearest"
 	"github.com/bise-sh/bise/term"
 )
@@ -59,6 +60,9 @@ func exitCode(err error) int {
 		return exitUsage
 	}
 	if _, ok := errors.AsType[*config.Error](err); ok {
+		return exitUsage
+	}
+	if _, ok := errors.AsType[*catalog.Error](err); ok {
 		return exitUsage
 	}
 	switch engine.KindOf(err) {

@@ -27,15 +27,15 @@ const (
 
 // A Licence is what a person may do with a model.
 type Licence struct {
-	ID   string // "MRL-0.1", as in SPDX where SPDX has it
-	Name string // "Mistral Research License"
+	ID   string `json:"id"`   // "MRL-0.1", as in SPDX where SPDX has it
+	Name string `json:"name"` // "Mistral Research License"
 	// Link is where the text is. Where each model has a text of its own, it is
 	// empty and the model's repository has it as LICENSE.
-	Link    string
-	Summary string // the two sentences that matter
-	Forbids []Use  // empty: nothing that a user of models would want
+	Link    string `json:"link,omitempty"`
+	Summary string `json:"summary"`           // the two sentences that matter
+	Forbids []Use  `json:"forbids,omitempty"` // empty: nothing that a user of models would want
 	// Ask is set where a person must agree before the weights are fetched.
-	Ask bool
+	Ask bool `json:"ask"`
 
 	short   string   // for lists
 	aliases []string // as model cards write it, lower case
