@@ -3,11 +3,9 @@ package history
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"database/sql"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -68,7 +66,7 @@ func store(ctx context.Context, tx *sql.Tx, m *Message) (*stored, []int64, error
 		}
 		if data != nil {
 			var err error
-			if c.Blob, err = keep(ctx, tx, data); err != nil {
+			if c.Blob, err = keep(ctx, tx, data, k.Type == engine.TextChunk); err != nil {
 				return nil, nil, err
 			}
 			blobs = append(blobs, c.Blob)
@@ -76,20 +74,6 @@ func store(ctx context.Context, tx *sql.Tx, m *Message) (*stored, []int64, error
 		s.Chunks = append(s.Chunks, c)
 	}
 	return s, blobs, nil
-}
-
-// keep keeps data once and gives its row.
-func keep(ctx context.Context, tx *sql.Tx, data []byte) (id int64, err error) {
-	hash := sha256.Sum256(data)
-	err = tx.QueryRowContext(ctx, "SELECT id FROM blobs WHERE hash = ?", hash[:]).Scan(&id)
-	if !errors.Is(err, sql.ErrNoRows) {
-		return id, err
-	}
-	r, err := tx.ExecContext(ctx, "INSERT INTO blobs (hash, data) VALUES (?, ?)", hash[:], data)
-	if err != nil {
-		return 0, err
-	}
-	return r.LastInsertId()
 }
 
 // picture takes a data: URL apart; the data is nil when it is none, or one that

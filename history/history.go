@@ -13,6 +13,7 @@ package history
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/bise-sh/bise/engine"
@@ -88,6 +89,31 @@ func (s State) String() string {
 		return "stopped"
 	}
 	return "complete"
+}
+
+// Messages are those of a path as a request for the next one takes them: without
+// answers of which nothing has come, and with thinking that broke off closed.
+func Messages(path []Message) []engine.Message {
+	var list []engine.Message
+	for _, m := range path {
+		if m.isEmpty() {
+			continue
+		}
+		content := slices.Clone(m.Content)
+		for i := range content {
+			content[i].Open = false
+		}
+		m.Message.Content = content
+		list = append(list, m.Message)
+	}
+	return list
+}
+
+// isEmpty reports whether an answer ended before its first word.
+func (m *Message) isEmpty() bool {
+	return m.Role == engine.Assistant && len(m.ToolCalls) == 0 && !slices.ContainsFunc(m.Content, func(k engine.Chunk) bool {
+		return k.Type != engine.ThinkingChunk && (k.Type != engine.TextChunk || k.Text != "")
+	})
 }
 
 // A Range is a piece of a text, in bytes: text[Start:End].

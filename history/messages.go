@@ -227,17 +227,7 @@ func readMessages(ctx context.Context, tx *sql.Tx, ids []int64) ([]Message, erro
 		return nil, err
 	}
 	defer rows.Close()
-	blobs := map[int64][]byte{}
-	blob := func(id int64) ([]byte, error) {
-		data, ok := blobs[id]
-		if !ok {
-			if err := tx.QueryRowContext(ctx, "SELECT data FROM blobs WHERE id = ?", id).Scan(&data); err != nil {
-				return nil, err
-			}
-			blobs[id] = data
-		}
-		return data, nil
-	}
+	blob := readBlobs(ctx, tx)
 	var all []Message
 	for rows.Next() {
 		var m Message

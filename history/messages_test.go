@@ -3,6 +3,7 @@ package history
 import (
 	"encoding/json"
 	"errors"
+	"math/rand/v2"
 	"reflect"
 	"slices"
 	"strings"
@@ -154,6 +155,58 @@ func TestAttachedOnce(t *testing.T) {
 	}
 	if n := rows(t, s, "blobs"); n != 2 {
 		t.Errorf("%d blobs", n)
+	}
+}
+
+func TestTextIsDeflated(t *testing.T) {
+	s := openTest(t)
+	c := started(t, s)
+	texts := []string{strings.Repeat("all work and no play ", 10_000), noise(10_000)}
+	for _, text := range texts {
+		if _, err := s.Add(t.Context(), Message{Conversation: c.ID, Message: say(engine.User, text), Attached: []Attachment{{0, "a"}}}); err != nil {
+			t.Fatal(err)
+		}
+		if got := leaf(t, s, c.ID); got.Content.Plain() != text {
+			t.Errorf("%d bytes came back, of %d", len(got.Content.Plain()), len(text))
+		}
+	}
+	var size int
+	if err := s.read.QueryRow("SELECT sum(length(data)) FROM blobs").Scan(&size); err != nil || size < len(texts[1]) || size > len(texts[1])+5000 {
+		t.Errorf("%d bytes are kept, %v", size, err)
+	}
+}
+
+// noise is text that cannot be compressed to its half.
+func noise(n int) string {
+	random := rand.New(rand.NewPCG(1, 2))
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = byte(' ' + random.IntN(95))
+	}
+	return string(b)
+}
+
+func TestMessages(t *testing.T) {
+	thinking := func(open bool) engine.Chunk { return engine.Chunk{Type: engine.ThinkingChunk, Text: "hm", Open: open} }
+	answer := func(chunks ...engine.Chunk) Message {
+		return Message{Message: engine.Message{Role: engine.Assistant, Content: chunks}}
+	}
+	path := []Message{
+		{Message: say(engine.User, "a")},
+		answer(),                   // killed before the first word
+		answer(thinking(true)),     // stopped while it thought
+		answer(engine.Text("")[0]), // imported
+		answer(engine.Text("b")...),
+		answer(engine.Text("c")[0], thinking(true)),
+		{Message: engine.Message{Role: engine.Assistant, ToolCalls: []engine.ToolCall{{ID: "x"}}}},
+	}
+	got := Messages(path)
+	want := []engine.Message{path[0].Message, path[4].Message, answer(engine.Text("c")[0], thinking(false)).Message, path[6].Message}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v\nwant %+v", got, want)
+	}
+	if !path[5].Content[1].Open {
+		t.Error("the path was changed")
 	}
 }
 

@@ -55,9 +55,10 @@ var migrations = []string{
 
 	-- What is attached to messages, each thing once.
 	CREATE TABLE blobs (
-		id   INTEGER PRIMARY KEY,
-		hash BLOB NOT NULL UNIQUE, -- SHA-256 of data
-		data BLOB NOT NULL
+		id       INTEGER PRIMARY KEY,
+		hash     BLOB NOT NULL UNIQUE, -- SHA-256 of what it is
+		deflated INTEGER NOT NULL,
+		data     BLOB NOT NULL
 	);
 	CREATE TABLE attached (
 		message INTEGER NOT NULL REFERENCES messages ON DELETE CASCADE,
