@@ -33,27 +33,27 @@ func (q Question) Request() engine.ChatRequest {
 	if q.System != "" {
 		r.Messages = append(r.Messages, engine.Message{Role: engine.System, Content: engine.Text(q.System)})
 	}
+	r.Messages = append(r.Messages, engine.Message{Role: engine.User, Content: q.Content()})
+	return r
+}
+
+// Content is what is asked for the model: a chunk for each image, one for each
+// file, and the prompt.
+func (q Question) Content() engine.Content {
 	var content engine.Content
 	for _, url := range q.Images {
 		content = append(content, engine.Chunk{Type: engine.ImageChunk, ImageURL: url})
 	}
-	content = append(content, engine.Text(q.text())...)
-	r.Messages = append(r.Messages, engine.Message{Role: engine.User, Content: content})
-	return r
-}
-
-func (q Question) text() string {
 	if q.Prompt == "" && len(q.Files) == 1 && q.Files[0].Name == "" {
-		return q.Files[0].Text // piped in, with nothing said about it: it is the question
+		return append(content, engine.Text(q.Files[0].Text)...) // piped in, with nothing said about it: it is the question
 	}
-	var parts []string
 	for _, f := range q.Files {
-		parts = append(parts, f.Fenced())
+		content = append(content, engine.Text(f.Fenced())...)
 	}
-	if q.Prompt != "" {
-		parts = append(parts, q.Prompt)
+	if q.Prompt != "" || len(content) == 0 {
+		content = append(content, engine.Text(q.Prompt)...)
 	}
-	return strings.Join(parts, "\n\n")
+	return content
 }
 
 // Fenced is the file as the model reads it: its name and a Markdown code block,
