@@ -37,6 +37,7 @@ type Config struct {
 	KVType    string         `toml:"kv_type"`    // one of [KVTypes]
 	FlashAttn *bool          `toml:"flash_attn"` // nil: llama.cpp decides
 	Context   int            `toml:"context"`    // tokens at most; 0: as far as model and memory go
+	History   *bool          `toml:"history"`    // whether conversations are kept; nil: yes
 	Sampling  Sampling       `toml:"sampling"`
 	Interface Interface      `toml:"interface"`
 	// Endpoints are servers, by the name that stands before the slash in

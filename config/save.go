@@ -1,0 +1,157 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// SaveInterface writes how the interface is to be into a config.toml. Of the file
+// it changes the values that differ and nothing else: comments, order and what
+// bise does not know stay. Keys are not written. A file that cannot be changed so
+// is left as it is.
+func SaveInterface(path string, to Interface) error {
+	if err := saveInterface(path, to); err != nil {
+		return fmt.Errorf("save the settings in %s: %w", path, err)
+	}
+	return nil
+}
+
+func saveInterface(path string, to Interface) error {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real // the file itself, which may lie among somebody's dotfiles
+	}
+	mode := fs.FileMode(0o600)
+	data, err := os.ReadFile(path)
+	switch {
+	case err == nil:
+		if info, err := os.Stat(path); err == nil {
+			mode = info.Mode().Perm()
+		}
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	before, _, err := parse(path, data)
+	if err != nil {
+		return err
+	}
+	after := change(data, before.Interface, to)
+	if bytes.Equal(after, data) {
+		return nil
+	}
+	// What was not understood, such as a header within a text of several lines, is
+	// noticed here.
+	to.Keys = before.Interface.Keys
+	want := before
+	want.Interface = to
+	if got, _, err := parse(path, after); err != nil || !reflect.DeepEqual(got, want) {
+		return errors.New("the file is written in a way that bise cannot change; set it there")
+	}
+	return replace(path, after, mode)
+}
+
+// change sets the values that differ.
+func change(data []byte, from, to Interface) []byte {
+	if from.Theme != to.Theme {
+		data = set(data, "interface", "theme", strconv.Quote(to.Theme))
+	}
+	if to.Mouse != nil && (from.Mouse == nil || *from.Mouse != *to.Mouse) {
+		data = set(data, "interface", "mouse", strconv.FormatBool(*to.Mouse))
+	}
+	if from.Vim != to.Vim {
+		data = set(data, "interface", "vim", strconv.FormatBool(to.Vim))
+	}
+	if from.Thinking != to.Thinking {
+		data = set(data, "interface", "thinking", strconv.FormatBool(to.Thinking))
+	}
+	return data
+}
+
+// set gives a key of a table a value: in the line where it stands, or else at the
+// end of the table, or in a table of its own.
+func set(data []byte, table, key, value string) []byte {
+	lines := strings.SplitAfter(string(data), "\n")
+	var at []string
+	end := -1 // the line after the table's last
+	for i, line := range lines {
+		text := strings.TrimSpace(line)
+		if rest, ok := strings.CutPrefix(text, "["); ok {
+			name, _, _ := strings.Cut(strings.TrimPrefix(rest, "["), "]")
+			at = splitKey(name)
+			if named(at, table) {
+				end = i + 1
+			}
+			continue
+		}
+		left, right, ok := strings.Cut(line, "=")
+		if !ok || strings.HasPrefix(text, "#") {
+			continue
+		}
+		if named(slices.Concat(at, splitKey(left)), table, key) {
+			lines[i] = left + "=" + withValue(right, value)
+			return []byte(strings.Join(lines, ""))
+		}
+		if named(at, table) {
+			end = i + 1
+		}
+	}
+	line := key + " = " + value + "\n"
+	if end < 0 {
+		text := strings.TrimRight(string(data), "\n")
+		if text != "" {
+			text += "\n\n"
+		}
+		return []byte(text + "[" + table + "]\n" + line)
+	}
+	if !strings.HasSuffix(lines[end-1], "\n") {
+		lines[end-1] += "\n"
+	}
+	return []byte(strings.Join(slices.Insert(lines, end, line), ""))
+}
+
+// named reports whether a key is the one of a name. Package toml makes nothing of
+// upper and lower case.
+func named(key []string, name ...string) bool { return slices.EqualFunc(key, name, strings.EqualFold) }
+
+// withValue puts a value in place of the one after an equals sign, and keeps the
+// comment behind it.
+func withValue(right, value string) string {
+	old := strings.TrimLeft(right, " \t")
+	space := right[:len(right)-len(old)]
+	rest := old
+	if old != "" && (old[0] == '"' || old[0] == '\'') {
+		if i := strings.IndexByte(old[1:], old[0]); i >= 0 {
+			rest = old[i+2:]
+		}
+	} else {
+		rest = strings.TrimLeft(old, "abcdefghijklmnopqrstuvwxyz")
+	}
+	return space + value + rest
+}
+
+// replace puts a whole file in another's place.
+func replace(path string, data []byte, mode fs.FileMode) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".config-*.toml")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
+}
