@@ -90,7 +90,8 @@ type deed struct {
 var deeds = map[string]deed{
 	"replace": {
 		func(s Store) error { return put(s, "a", "new") },
-		[]string{"old", "new"}, []string{"big"},
+		[]string{"old", "new"},
+		[]string{"big"},
 	},
 	"remove": {
 		func(s Store) error {
@@ -100,7 +101,8 @@ var deeds = map[string]deed{
 			}
 			return r.Purge()
 		},
-		[]string{"old", ""}, []string{"big"},
+		[]string{"old", ""},
+		[]string{"big"},
 	},
 	"remove parts": {
 		func(s Store) error {
@@ -110,7 +112,8 @@ var deeds = map[string]deed{
 			}
 			return r.Purge()
 		},
-		[]string{"old"}, []string{"big", ""},
+		[]string{"old"},
+		[]string{"big", ""},
 	},
 	"undo": {
 		func(s Store) error {
@@ -120,7 +123,8 @@ var deeds = map[string]deed{
 			}
 			return r.Undo()
 		},
-		[]string{"old", ""}, []string{"big"},
+		[]string{"old", ""},
+		[]string{"big"},
 	},
 	"import": {
 		func(s Store) error {
@@ -131,7 +135,8 @@ var deeds = map[string]deed{
 			_, err := s.Import(context.Background(), Import{Path: path, Way: Copy})
 			return err
 		},
-		[]string{"old"}, []string{"big"},
+		[]string{"old"},
+		[]string{"big"},
 	},
 	"collect": {
 		func(s Store) error {
@@ -141,7 +146,8 @@ var deeds = map[string]deed{
 			}
 			return err
 		},
-		[]string{"old"}, []string{"big"},
+		[]string{"old"},
+		[]string{"big"},
 	},
 }
 

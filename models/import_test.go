@@ -1,0 +1,182 @@
+package models
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/gguf/tinymodel"
+)
+
+// tiny writes a model of the name tiny.Q8_0.gguf and gives its path.
+func tiny(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "Tiny.gguf")
+	if err := tinymodel.Write(path, tinymodel.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestImport(t *testing.T) {
+	for _, way := range []Way{InPlace, Link, Copy} {
+		t.Run(string(way), func(t *testing.T) {
+			s := Store{Dir: filepath.Join(t.TempDir(), "models")}
+			path := tiny(t)
+			eye := filepath.Join(filepath.Dir(path), "eye.gguf")
+			write(t, eye, "eye")
+			var last, total int64
+			m, err := s.Import(t.Context(), Import{Path: path, Projector: eye, Way: way, Can: []string{"chat"}, Progress: func(done, all int64) { last, total = done, all }})
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := os.ReadFile(m.Path)
+			if err != nil || string(got) != string(want) {
+				t.Errorf("its file has %d bytes, %v", len(got), err)
+			}
+			if m.Name != "tiny" || m.Tag != "f32" || m.Manifest.Type != "F32" || m.Manifest.Title != "Tiny llama" || m.Projector == "" || !m.Known() ||
+				last != total || total != m.Size || !slices.Equal(m.Manifest.Can, []string{"chat"}) {
+				t.Errorf("imported %+v", m)
+			}
+			if in := strings.HasPrefix(m.Path, s.Dir); in != (way != InPlace) || (m.Origin == Installed) != in {
+				t.Errorf("%s lies at %s", m.Origin, m.Path)
+			}
+			if damage, err := s.Verify(t.Context(), m, nil); err != nil || len(damage) > 0 {
+				t.Errorf("verified: %v, %v", damage, err)
+			}
+			if _, err := s.Import(t.Context(), Import{Path: path, Way: way}); engine.KindOf(err) != engine.Invalid || !strings.Contains(err.Error(), "is installed") {
+				t.Errorf("again: %v", err)
+			}
+			r := removed(t, s, "tiny")
+			if frees := map[Way]int64{InPlace: 0, Link: 0, Copy: m.Size}[way]; r.Frees < frees || r.Frees > frees+4096 {
+				t.Errorf("removing it frees %d bytes, not about %d", r.Frees, frees)
+			}
+			if err := r.Purge(); err != nil {
+				t.Fatal(err)
+			}
+			if got := below(t, s); len(got) > 0 {
+				t.Errorf("the store has %q", got)
+			}
+			if after, err := os.ReadFile(path); err != nil || string(after) != string(want) {
+				t.Errorf("the imported file: %v", err)
+			}
+		})
+	}
+}
+
+func TestImportFolder(t *testing.T) {
+	s := Store{Dir: filepath.Join(t.TempDir(), "models")}
+	path := tiny(t)
+	m, err := s.Import(t.Context(), Import{Path: filepath.Dir(path), Name: "Mine", Tag: "v2"})
+	if err != nil || m.Name != "mine" || m.Tag != "v2" || m.Path != path {
+		t.Errorf("imported %+v, %v", m, err)
+	}
+}
+
+func TestImportRefuses(t *testing.T) {
+	s := Store{Dir: filepath.Join(t.TempDir(), "models")}
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, filepath.FromSlash(name)) }
+	write(t, at("text.gguf"), "no GGUF at all")
+	write(t, at("original/model.safetensors"), "")
+	write(t, at("empty/x"), "")
+	write(t, at("two/a.gguf"), "")
+	write(t, at("two/b.gguf"), "")
+	for _, tt := range []struct {
+		im   Import
+		want string
+	}{
+		{Import{Path: at("none.gguf")}, "no such file"},
+		{Import{Path: at("text.gguf")}, "not a GGUF"},
+		{Import{Path: at("original")}, "safetensors"},
+		{Import{Path: at("empty")}, "has no GGUF file"},
+		{Import{Path: at("two")}, "it has 2 models"},
+		{Import{Path: tiny(t), Name: "a/b"}, "cannot be called a/b"},
+		{Import{Path: tiny(t), Projector: at("none.gguf")}, "none.gguf"},
+	} {
+		_, err := s.Import(t.Context(), tt.im)
+		e, ok := errors.AsType[*engine.Error](err)
+		if !ok || !strings.Contains(e.Msg, tt.want) {
+			t.Errorf("%s: %v", tt.want, err)
+		}
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	why := errors.New("enough")
+	cancel(why)
+	if _, err := s.Import(ctx, Import{Path: tiny(t), Way: Copy}); !errors.Is(err, why) {
+		t.Errorf("cancelled: %v", err)
+	}
+	if got := below(t, s); len(got) > 0 {
+		t.Errorf("the store has %q", got)
+	}
+}
+
+func TestVerify(t *testing.T) {
+	s := Store{Dir: t.TempDir()}
+	m := install(t, s, "a", "x", "weights")
+	if !m.Verified.IsZero() {
+		t.Errorf("it is verified at %v", m.Verified)
+	}
+	var last int64
+	damage, err := s.Verify(t.Context(), m, func(done, _ int64) { last = done })
+	if err != nil || len(damage) != 0 || last != m.Size {
+		t.Fatalf("damage %v, %v; read %d", damage, err, last)
+	}
+	if m := lookup(t, s, "a"); m.Verified.IsZero() {
+		t.Error("that it was verified is forgotten")
+	}
+	write(t, m.Path, "weighty")
+	later := m.Modified.Add(1e12)
+	if err := os.Chtimes(m.Path, later, later); err != nil {
+		t.Fatal(err)
+	}
+	if m := lookup(t, s, "a"); !m.Verified.IsZero() {
+		t.Error("it is verified although it has changed since")
+	}
+	for want, spoil := range map[string]func(){
+		"its bytes have changed":      func() {},
+		"it has 3 bytes instead of 7": func() { write(t, m.Path, "abc") },
+		"it is gone":                  func() { remove(m.Path) },
+	} {
+		write(t, m.Path, "weighty")
+		spoil()
+		damage, err := s.Verify(t.Context(), m, nil)
+		if err != nil || len(damage) != 1 || !strings.Contains(damage[0].What, want) || damage[0].Path != m.Path {
+			t.Errorf("%s: %v, %v", want, damage, err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	write(t, m.Path, "weights")
+	if _, err := s.Verify(ctx, m, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+}
+
+func TestUsed(t *testing.T) {
+	s := Store{Dir: t.TempDir()}
+	m := install(t, s, "a", "x", "weights")
+	if !m.Used.IsZero() {
+		t.Errorf("it is used at %v", m.Used)
+	}
+	for range 2 {
+		if err := s.MarkUsed(m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// By whatever name it is opened.
+	for _, ref := range []string{"a", m.Path} {
+		if m := lookup(t, s, ref); m.Used.Before(m.Modified) {
+			t.Errorf("%s is used at %v", ref, m.Used)
+		}
+	}
+}
