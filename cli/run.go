@@ -96,7 +96,7 @@ func (a *app) root() *cobra.Command {
 		Use:   "bise",
 		Short: "A terminal assistant that runs Mistral's models on your machine",
 		Args:  knownVerb,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE:  a.noVerb,
 		// Verbs that say they are bare touch nothing that the person has.
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			if cmd.Annotations[bare] != "" || !cmd.HasParent() {

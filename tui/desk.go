@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -21,6 +22,8 @@ type desk struct {
 	keys     *keymap
 	terminal shade // the terminal's own background
 	engines  *engines
+	records  *records
+	running  sync.WaitGroup // goroutines that read answers
 	notice   notice
 }
 
@@ -28,17 +31,17 @@ func newDesk(ctx context.Context, o Options) *desk {
 	if o.Getenv == nil {
 		o.Getenv = func(string) string { return "" }
 	}
-	d := &desk{ctx: ctx, options: o, engines: newEngines(ctx, o)}
+	d := &desk{ctx: ctx, options: o, engines: newEngines(ctx, o), records: newRecords(ctx, o.History)}
 	d.apply(o.Settings)
 	return d
 }
 
 // apply puts settings into effect.
 func (d *desk) apply(s config.Interface) {
-	d.settings = s
-	if d.theme == nil || d.theme.name != s.Theme {
+	if d.theme == nil || d.settings.Theme != s.Theme {
 		d.theme = newTheme(s.Theme, d.terminal)
 	}
+	d.settings = s
 	keys, unknown := newKeymap(s.Keys)
 	d.keys = keys
 	if len(unknown) > 0 {

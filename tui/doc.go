@@ -24,7 +24,8 @@
 // # Adding a mode
 //
 // A mode is a type with the methods of [mode], in files of its own (math.go,
-// math_view.go), and one line in modesOf. A mode whose screen is a conversation
+// math_view.go), its name in modes and
+// a line in newMode. A mode whose screen is a conversation
 // has a *conversation and gives it the space that it does not need itself.
 //
 // # Adding a dialog

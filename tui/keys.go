@@ -54,7 +54,7 @@ func (k *keymap) named() []namedKey {
 		{"everywhere", "next_mode", &k.NextMode, "shift+tab", "next mode"},
 	}
 	for i := range k.Modes {
-		list = append(list, namedKey{"everywhere", modes[i].name, &k.Modes[i], fmt.Sprintf("alt+%d", i+1), modes[i].name})
+		list = append(list, namedKey{"everywhere", modes[i], &k.Modes[i], fmt.Sprintf("alt+%d", i+1), modes[i]})
 	}
 	return append(list, []namedKey{
 		{"everywhere", "suspend", &k.Suspend, "ctrl+z", "suspend bise"},

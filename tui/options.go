@@ -16,6 +16,9 @@ type Options struct {
 	// Save writes changed settings to where they came from.
 	Save func(config.Interface) error
 
+	// Problem is what was wrong with the settings, to be told; nil: nothing.
+	Problem error
+
 	// Model is the REF to begin with; "": whatever Open takes for the default.
 	Model string
 	// Sampling are the defaults of every answer.

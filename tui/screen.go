@@ -58,16 +58,22 @@ type mode interface {
 	// subject is what the mode is about, for the right end of the frame's first
 	// line: usually the model.
 	subject() string
+	// commands are the mode's own, in the order in which they are listed.
+	commands() []command
 	// shown tells the mode that it is current again.
 	shown() tea.Cmd
 }
 
-// modes are the modes in the order of their tabs.
-var modes = []struct {
-	name string
-	make func(*desk) mode
-}{
-	{"chat", newChat},
+// modes are the names of the modes, in the order of their tabs.
+var modes = []string{"chat"}
+
+// newMode makes the mode of a name.
+func newMode(d *desk, name string) mode {
+	switch name {
+	case "chat":
+		return newChat(d)
+	}
+	panic("tui: there is no mode " + name)
 }
 
 // A dialog covers the body until it is answered.

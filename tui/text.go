@@ -3,6 +3,7 @@ package tui
 import (
 	"strings"
 
+	"charm.land/lipgloss/v2"
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/bise-sh/bise/term"
@@ -56,6 +57,14 @@ func indented(lines []string, by int) []string {
 func wrapped(s string, width int) []string {
 	s = strings.ReplaceAll(term.Clean(s), "\t", "    ")
 	return strings.Split(ansi.Wrap(s, max(1, width), ""), "\n")
+}
+
+// styled puts a style on each line.
+func styled(style lipgloss.Style, lines []string) []string {
+	for i, line := range lines {
+		lines[i] = style.Render(line)
+	}
+	return lines
 }
 
 // oneLine is text from outside as it fits in a row of a list.

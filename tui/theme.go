@@ -78,6 +78,9 @@ type theme struct {
 // newTheme makes the theme of a name for a terminal whose background is known or
 // guessed.
 func newTheme(name string, terminal shade) *theme {
+	if name == "" {
+		name = "auto"
+	}
 	t := &theme{name: name, shade: terminal}
 	family := name
 	switch name {
@@ -88,7 +91,7 @@ func newTheme(name string, terminal shade) *theme {
 		}
 		t.paint = t.shade != terminal
 		family = "bise"
-	case "auto", "":
+	case "auto":
 		family = "bise"
 	}
 	pair, ok := palettes[family]

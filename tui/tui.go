@@ -2,6 +2,8 @@ package tui
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -28,7 +30,10 @@ type Model struct {
 func New(ctx context.Context, o Options) *Model {
 	d := newDesk(ctx, o)
 	m := &Model{desk: d, width: o.Width, height: o.Height, screens: make([]mode, len(modes))}
-	m.screens[0] = modes[0].make(d)
+	m.screens[0] = newMode(d, modes[0])
+	if o.Problem != nil {
+		d.sayError(o.Problem)
+	}
 	m.resize(m.width, m.height)
 	return m
 }
@@ -38,10 +43,11 @@ func (m *Model) Init() tea.Cmd {
 	return tea.Batch(tea.RequestBackgroundColor, m.screens[m.current].shown())
 }
 
-// Close waits for what is going on and closes the engines. The context must have
-// ended before.
+// Close waits for what is going on, writes what is not written yet, and closes the
+// engines. The context must have ended before.
 func (m *Model) Close() error {
-	return m.engines.ledger.close()
+	m.running.Wait()                                                // answers, which the context has ended
+	return errors.Join(m.records.close(), m.engines.ledger.close()) // what they said, then who said it
 }
 
 // Update takes what happened.
@@ -127,6 +133,12 @@ func (m *Model) act(k tea.KeyPressMsg) tea.Cmd {
 		return tea.Suspend
 	case is(k, m.keys.Keys):
 		return m.push(newKeysDialog(m.desk, m.top().bindings()))
+	case is(k, m.keys.Commands):
+		return m.push(newCommandsDialog(m.desk, m.commands()))
+	case is(k, m.keys.Settings):
+		return m.push(newSettingsDialog(m.desk))
+	case is(k, m.keys.NewChat):
+		return tea.Batch(m.showNamed("chat"), m.carryOut(newAsked{}))
 	case is(k, m.keys.NextMode):
 		return m.show((m.current + 1) % len(modes))
 	}
@@ -143,10 +155,15 @@ func (m *Model) show(i int) tea.Cmd {
 	m.current = i
 	m.dialogs = nil
 	if m.screens[i] == nil {
-		m.screens[i] = modes[i].make(m.desk)
+		m.screens[i] = newMode(m.desk, modes[i])
 	}
 	m.layOut()
 	return m.screens[i].shown()
+}
+
+// commands are those of the current mode and those that work everywhere.
+func (m *Model) commands() []command {
+	return append(m.screens[m.current].commands(), m.globals()...)
 }
 
 // paper takes what the terminal says about its background.
@@ -158,13 +175,47 @@ func (m *Model) paper(isDark bool) {
 	m.theme = newTheme(m.settings.Theme, m.terminal)
 }
 
+// showNamed goes to the mode of a name.
+func (m *Model) showNamed(name string) tea.Cmd {
+	if i := slices.Index(modes, name); i >= 0 {
+		return m.show(i)
+	}
+	return nil
+}
+
 // carryOut does what a message of the root's own says, and passes it on to
 // everybody whom it may concern.
 func (m *Model) carryOut(msg tea.Msg) tea.Cmd {
-	if saved, ok := msg.(settingsSaved); ok && saved.err != nil {
-		m.sayError(saved.err)
-	}
 	cmds := []tea.Cmd{m.engines.update(msg)}
+	switch msg := msg.(type) {
+	case settingsSaved:
+		if msg.err != nil {
+			m.sayError(msg.err)
+		}
+	case saveDone:
+		if msg.err != nil {
+			m.sayError(msg.err)
+		} else {
+			m.say("saved " + msg.path)
+		}
+	case saveChosen:
+		cmds = append(cmds, m.save(msg))
+	case commandChosen:
+		cmds = append(cmds, m.settle(msg.command.run("")))
+	case helpAsked:
+		cmds = append(cmds, m.push(newKeysDialog(m.desk, m.screens[m.current].bindings())))
+	case settingsAsked:
+		cmds = append(cmds, m.push(newSettingsDialog(m.desk)))
+	case settingsChanged:
+		cmds = append(cmds, m.change(msg.to))
+	case modeChosen:
+		cmds = append(cmds, m.showNamed(msg.name))
+	case conversationChosen:
+		cmds = append(cmds, m.showNamed("chat"), m.readConversation("chat", msg.id))
+	}
+	if err := m.records.news(); err != nil {
+		m.sayError(err)
+	}
 	for _, s := range m.screens {
 		if s != nil {
 			cmds = append(cmds, s.update(msg))
@@ -277,13 +328,13 @@ type tab struct {
 // tabs are those that the head shows.
 func (m *Model) tabs() []tab {
 	if m.width < tabsWidth {
-		return []tab{{m.current, 7, modes[m.current].name}}
+		return []tab{{m.current, 7, modes[m.current]}}
 	}
 	var list []tab
 	left := 8
 	for i, mode := range modes {
-		list = append(list, tab{i, left, mode.name})
-		left += len(mode.name) + 2
+		list = append(list, tab{i, left, mode})
+		left += len(mode) + 2
 	}
 	return list
 }

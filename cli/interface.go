@@ -1,0 +1,96 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bise-sh/bise/config"
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/engine/worker"
+	"github.com/bise-sh/bise/history"
+	"github.com/bise-sh/bise/term"
+	"github.com/bise-sh/bise/tui"
+)
+
+// bise without a verb is the interface on a terminal, and help elsewhere.
+func (a *app) noVerb(cmd *cobra.Command, _ []string) error {
+	if !a.out.Moves() || !term.IsTerminal(a.stdin) {
+		return cmd.Help()
+	}
+	if err := a.begin(true); err != nil {
+		return err
+	}
+	return a.showInterface(cmd.Context())
+}
+
+func (a *app) showInterface(ctx context.Context) error {
+	o := a.interfaceOptions()
+	o.Width, o.Height = a.out.Size()
+	// Nothing but the interface writes to the terminal.
+	a.progress.calm(true)
+	a.quiet = true
+	err := tui.Run(ctx, o, a.stdin, a.stdout, os.Environ(), !a.noColor)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+// interfaceOptions wires the interface to what it works with.
+func (a *app) interfaceOptions() tui.Options {
+	folder, err := os.Getwd()
+	if err != nil {
+		folder = ""
+	}
+	// Flags that nobody can give: what config.toml says is what they say.
+	none := &cobra.Command{}
+	var sampling samplingFlags
+	var load loadFlags
+	sampling.add(none)
+	load.add(none)
+	o := tui.Options{
+		Settings: a.config.Interface,
+		Save:     func(i config.Interface) error { return config.SaveInterface(a.places.File(), i) },
+		Open: func(ctx context.Context, ref string, o engine.LoadOptions) (engine.Engine, error) {
+			all, err := load.options(a.config)
+			if err != nil {
+				return nil, err
+			}
+			if o.Context > 0 {
+				all.Context = o.Context
+			}
+			return a.open(ctx, ref, all)
+		},
+		Loaded:  loadedShare,
+		History: func() (*history.Store, error) { return history.Open(filepath.Join(a.places.Data, "history.db")) },
+		Folder:  folder,
+		Getenv:  os.Getenv,
+	}
+	o.Model, _ = a.chosen(a.model)
+	o.Sampling, err = sampling.sampling(a.config.Sampling)
+	o.Problem = errors.Join(a.configError, err)
+	return o
+}
+
+// loadedShare tells how much of a model is loaded, 0 to 1.
+func loadedShare(ctx context.Context, e engine.Engine) (float64, error) {
+	w, ok := e.(*worker.Engine)
+	if !ok {
+		return 1, nil
+	}
+	s, err := w.Status(ctx)
+	switch {
+	case err != nil:
+		return 0, err
+	case s.State == worker.Failed:
+		return 0, &engine.Error{Kind: engine.BadModel, Msg: fmt.Sprintf("cannot load %s: %s", s.Name, s.LastError), Advice: advice[engine.BadModel]}
+	case s.State == worker.Loading:
+		return min(s.Loaded, 0.99), nil
+	}
+	return 1, nil
+}

@@ -1,0 +1,215 @@
+package tui
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"image"
+	_ "image/gif"  // told by its size
+	_ "image/jpeg" // told by its size
+	_ "image/png"  // told by its size
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	_ "golang.org/x/image/webp" // told by its size
+
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/history"
+	"github.com/bise-sh/bise/modes/chat"
+	"github.com/bise-sh/bise/words"
+)
+
+// An attachment is something that goes with a message: a file, a picture, or a
+// long text that was pasted.
+type attachment struct {
+	name   string // as the model is to call it; "" for pasted text
+	text   string
+	image  string // a data: URL, in place of the text
+	about  string // what a person is told of it beside the name
+	tokens int    // 0 while they are not counted
+}
+
+const (
+	// maxAttached is the largest file that is attached, in bytes. No model that
+	// runs on one machine reads as much.
+	maxAttached = 10_000_000
+	// maxPicture is the largest file of a picture, in bytes.
+	maxPicture = 20_000_000
+)
+
+// attach reads a file. It takes no longer than its bound allows: what is no plain
+// file is refused before it is read.
+func attach(path string) (attachment, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return attachment{}, cannotAttach(path, err)
+	}
+	switch {
+	case info.IsDir():
+		return attachment{}, cannotAttach(path, errors.New("it is a folder"))
+	case !info.Mode().IsRegular():
+		return attachment{}, cannotAttach(path, errors.New("it is no plain file"))
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return attachment{}, cannotAttach(path, err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxPicture+1))
+	if err != nil {
+		return attachment{}, cannotAttach(path, err)
+	}
+	a, err := attachData(path, data)
+	if err != nil {
+		return attachment{}, cannotAttach(path, err)
+	}
+	return a, nil
+}
+
+func cannotAttach(path string, err error) error {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		err = p.Err
+	}
+	return fmt.Errorf("cannot attach %s: %w", path, err)
+}
+
+// attachData makes an attachment of a file's bytes.
+func attachData(name string, data []byte) (attachment, error) {
+	if kind := http.DetectContentType(data); isPicture(kind) {
+		return attachPicture(name, kind, data)
+	}
+	data = bytes.TrimPrefix(data, []byte("\ufeff"))
+	switch {
+	case len(data) > maxAttached:
+		return attachment{}, fmt.Errorf("it is larger than %s", words.Size(maxAttached))
+	case bytes.IndexByte(data, 0) >= 0:
+		return attachment{}, errors.New("it is neither text nor a picture")
+	case !utf8.Valid(data) && strings.Count(strings.ToValidUTF8(string(data), "\ufffd"), "\ufffd") > len(data)/20:
+		return attachment{}, errors.New("it is not UTF-8 text")
+	}
+	a := attachment{name: name, text: strings.ToValidUTF8(string(data), "\ufffd")}
+	a.about = words.Plural(lineCount(a.text), "line")
+	return a, nil
+}
+
+func isPicture(kind string) bool {
+	return slices.Contains([]string{"image/png", "image/jpeg", "image/gif", "image/webp"}, kind)
+}
+
+func attachPicture(name, kind string, data []byte) (attachment, error) {
+	if len(data) > maxPicture {
+		return attachment{}, fmt.Errorf("it is larger than %s", words.Size(maxPicture))
+	}
+	size, _, err := image.DecodeConfig(bytes.NewReader(data))
+	if err != nil {
+		return attachment{}, fmt.Errorf("the picture is damaged: %w", err)
+	}
+	return attachment{
+		name: name, about: fmt.Sprintf("%d×%d", size.Width, size.Height),
+		image: "data:" + kind + ";base64," + base64.StdEncoding.EncodeToString(data),
+	}, nil
+}
+
+// lineCount is how many lines a text has, the last one with or without its end.
+func lineCount(s string) int {
+	if s == "" {
+		return 0
+	}
+	return strings.Count(strings.TrimSuffix(s, "\n"), "\n") + 1
+}
+
+// label is the attachment in a few words.
+func (a attachment) label() string {
+	mark, name := "▤", oneLine(a.name)
+	if a.image != "" {
+		mark = "▣"
+	}
+	if name == "" {
+		name = "pasted text"
+	}
+	about := a.about
+	if a.tokens > 0 {
+		about = words.Count(a.tokens) + " tokens"
+	}
+	return fmt.Sprintf("%s %s · %s", mark, name, about)
+}
+
+// composed is a message as it was written.
+type composed struct {
+	text     string
+	attached []attachment
+}
+
+func (m composed) empty() bool { return strings.TrimSpace(m.text) == "" && len(m.attached) == 0 }
+
+// content is the message for the model: pictures and files come before the
+// question, so that a second question about them finds them read already.
+func (m composed) content() (engine.Content, []history.Attachment) {
+	var content engine.Content
+	var attached []history.Attachment
+	add := func(a attachment, c engine.Chunk) {
+		attached = append(attached, history.Attachment{Chunk: len(content), Name: a.name})
+		content = append(content, c)
+	}
+	for _, a := range m.attached {
+		if a.image != "" {
+			add(a, engine.Chunk{Type: engine.ImageChunk, ImageURL: a.image})
+		}
+	}
+	for _, a := range m.attached {
+		if a.image == "" {
+			add(a, engine.Chunk{Type: engine.TextChunk, Text: chat.File{Name: a.name, Text: a.text}.Fenced()})
+		}
+	}
+	if text := strings.TrimSpace(m.text); text != "" {
+		content = append(content, engine.Text(text)...)
+	}
+	return content, attached
+}
+
+// composedOf takes a sent message apart again, to be edited.
+func composedOf(t *turn) composed {
+	m := composed{text: t.said()}
+	for _, a := range t.attached {
+		if a.Chunk < 0 || a.Chunk >= len(t.content) {
+			continue
+		}
+		switch c := t.content[a.Chunk]; c.Type {
+		case engine.ImageChunk:
+			m.attached = append(m.attached, attachment{name: a.Name, image: c.ImageURL, about: "picture"})
+		case engine.TextChunk:
+			text := unfenced(c.Text)
+			m.attached = append(m.attached, attachment{name: a.Name, text: text, about: words.Plural(lineCount(text), "line")})
+		}
+	}
+	return m
+}
+
+// unfenced takes a file out of its fence.
+func unfenced(s string) string {
+	at := strings.Index(s, "```")
+	if at < 0 {
+		return s
+	}
+	fence := s[at : at+len(s[at:])-len(strings.TrimLeft(s[at:], "`"))]
+	_, body, ok := strings.Cut(s[at:], "\n")
+	if !ok {
+		return s
+	}
+	return strings.TrimSuffix(body, fence)
+}
+
+// relative is a path as people say it from the folder they are in.
+func relative(folder, path string) string {
+	if rel, err := filepath.Rel(folder, path); err == nil && filepath.IsLocal(rel) {
+		return rel
+	}
+	return path
+}

@@ -1,0 +1,390 @@
+package tui
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/history"
+)
+
+// A conversation is what a person and a model say to each other: the transcript,
+// the composer below it, and the answer on its way. Modes whose screen is a
+// conversation have one.
+type conversation struct {
+	*desk
+	mode       string // its name in the history
+	system     string // what the model is told first; may be empty
+	transcript *transcript
+	composer   *composer
+
+	saved  *saved // in the history; nil before the first key
+	ref    string // of the model
+	model  *model
+	stream *stream // the answer on its way, nil when there is none
+	number int     // of answers, to tell late pieces
+	asks   bool    // an answer is wanted as soon as the model is open
+	goesOn bool    // and it is to continue the last one
+	queue  []composed
+
+	edited int       // the turn that is being edited, -1: none
+	aside  composed  // what was being written before
+	kept   draftMark // what was kept last of what is written
+
+	width, height int
+}
+
+func newConversation(d *desk, mode, placeholder string) *conversation {
+	c := &conversation{
+		desk: d, mode: mode, ref: d.options.Model, edited: -1,
+		transcript: newTranscript(d), composer: newComposer(d, placeholder),
+	}
+	c.composer.commands = func() []command { return append(c.commands(), d.globals()...) }
+	return c
+}
+
+// busy reports whether an answer is on its way, or waits for its model.
+func (c *conversation) busy() bool { return c.stream != nil || c.asks }
+
+// last is the last turn, nil when there is none.
+func (c *conversation) last() *turn {
+	if n := len(c.transcript.turns); n > 0 {
+		return c.transcript.turns[n-1]
+	}
+	return nil
+}
+
+// useModel has the conversation go on with a model, which is opened if nobody has.
+func (c *conversation) useModel(ref string) tea.Cmd {
+	var cmd tea.Cmd
+	c.ref = ref
+	c.model, cmd = c.engines.use(ref)
+	c.composer.model = c.model
+	if s := c.saved; s != nil {
+		mode := c.mode
+		c.records.push(func(ctx context.Context, store *history.Store) error {
+			return store.Choose(ctx, s.id.Load(), mode, ref)
+		})
+	}
+	return cmd
+}
+
+// keep makes sure that the conversation is in the history.
+func (c *conversation) keep() *saved {
+	if c.saved == nil {
+		s := new(saved)
+		c.saved = s
+		mode, ref := c.mode, c.ref
+		c.records.push(func(ctx context.Context, store *history.Store) error {
+			started, err := store.Start(ctx, mode, ref)
+			s.id.Store(started.ID)
+			return err
+		})
+	}
+	return c.saved
+}
+
+// send sends a message, or has it wait for the end of the answer on its way.
+func (c *conversation) send(m composed) tea.Cmd {
+	if c.busy() {
+		c.queue = append(c.queue, m)
+		return nil
+	}
+	return c.ask(m)
+}
+
+// ask adds the person's message and asks for the answer.
+func (c *conversation) ask(m composed) tea.Cmd {
+	t := c.asked(m.content())
+	if c.edited >= 0 {
+		t.replaces(c.transcript.turns[c.edited])
+		c.transcript.turns = c.transcript.turns[:c.edited]
+		c.edited = -1
+		c.composer.restore(c.aside)
+		c.aside = composed{}
+	}
+	c.add(t)
+	return c.answer(nil)
+}
+
+// add puts a message of the person's at the end of the transcript and into the
+// history.
+func (c *conversation) add(t *turn) {
+	parent, conversation, own := c.parent(), c.keep(), t.saved
+	c.records.push(func(ctx context.Context, store *history.Store) error {
+		added, err := store.Add(ctx, history.Message{
+			Conversation: conversation.id.Load(), Parent: parent.id.Load(), Attached: t.attached,
+			Message: engine.Message{Role: engine.User, Content: t.content},
+		})
+		own.id.Store(added.ID)
+		return err
+	})
+	c.transcript.turns = append(c.transcript.turns, t)
+	c.transcript.choose(-1)
+	c.transcript.follow = true
+}
+
+// parent is what the next message follows.
+func (c *conversation) parent() *saved {
+	if t := c.last(); t != nil {
+		return t.saved
+	}
+	return new(saved)
+}
+
+// answer asks for the answer to the transcript, in place of one before if there is
+// one.
+func (c *conversation) answer(before *turn) tea.Cmd {
+	t := c.answered(c.model.name())
+	if before != nil {
+		t.replaces(before)
+	}
+	c.transcript.turns = append(c.transcript.turns, t)
+	c.transcript.follow = true
+	return c.begin(t, false)
+}
+
+// again asks for another answer in place of the last one, or of the one at a
+// turn; what followed it stays in the history.
+func (c *conversation) again(i int) tea.Cmd {
+	turns := c.transcript.turns
+	for i >= 0 && turns[i].role != engine.User {
+		i--
+	}
+	if c.busy() || i < 0 {
+		return nil
+	}
+	var before *turn
+	if i+1 < len(turns) {
+		before = turns[i+1]
+	}
+	c.transcript.turns = turns[:i+1]
+	c.transcript.choose(-1)
+	return c.answer(before)
+}
+
+// goOn continues a cut answer.
+func (c *conversation) goOn() tea.Cmd {
+	t := c.last()
+	if c.busy() || t == nil || !t.cut() {
+		return nil
+	}
+	t.state, t.err = answering, nil
+	c.transcript.choose(-1)
+	c.transcript.follow = true
+	return c.begin(t, true)
+}
+
+// begin begins an answer, or goes on with one, as soon as its model is open.
+func (c *conversation) begin(t *turn, goesOn bool) tea.Cmd {
+	t.waits = waiting{what: forEngine, model: c.model.name(), loaded: -1}
+	c.number++
+	switch {
+	case c.model.state == failed:
+		c.asks, c.goesOn = true, goesOn
+		var cmd tea.Cmd
+		c.model, cmd = c.engines.reopen(c.ref, c.model.options)
+		t.refresh()
+		return cmd
+	case c.model.engine == nil:
+		c.asks, c.goesOn = true, goesOn
+		t.refresh()
+		return nil
+	}
+	c.asks = false
+	t.waits.what = forLoading
+	if c.model.state == ready {
+		t.waits.what = forReading
+	}
+	t.refresh()
+	c.stream = c.start(c.number, c.model.engine, c.request(goesOn), c.recorder(t, goesOn))
+	return c.stream.next()
+}
+
+// request asks for what comes after the transcript.
+func (c *conversation) request(goesOn bool) engine.ChatRequest {
+	r := engine.ChatRequest{Sampling: c.options.Sampling, Overflow: engine.OverflowDropOldest}
+	if c.system != "" {
+		r.Messages = append(r.Messages, engine.Message{Role: engine.System, Content: engine.Text(c.system)})
+	}
+	turns := c.transcript.turns
+	for i, t := range turns {
+		if i == len(turns)-1 && t.role == engine.Assistant && !goesOn {
+			break // it is the one that is asked for
+		}
+		m := t.message()
+		if len(m.Content) == 0 && len(m.ToolCalls) == 0 {
+			continue
+		}
+		r.Messages = append(r.Messages, m)
+	}
+	r.Messages[len(r.Messages)-1].Prefix = goesOn
+	return r
+}
+
+// recorder gives what writes an answer's events to the history. It is called from
+// the goroutine that reads them.
+func (c *conversation) recorder(t *turn, goesOn bool) func(engine.Event) {
+	turns := c.transcript.turns
+	parent := new(saved)
+	if len(turns) > 1 {
+		parent = turns[len(turns)-2].saved
+	}
+	conversation, own, model := c.keep(), t.saved, t.measured.Model
+	var reply *history.Reply
+	c.records.push(func(ctx context.Context, store *history.Store) (err error) {
+		if goesOn {
+			reply, err = store.Continue(ctx, own.id.Load())
+		} else {
+			reply, err = store.Begin(ctx, history.Message{
+				Conversation: conversation.id.Load(), Parent: parent.id.Load(),
+				Message: engine.Message{Role: engine.Assistant}, Measured: history.Measured{Model: model},
+			})
+		}
+		if err == nil {
+			own.id.Store(reply.Message())
+		}
+		return err
+	})
+	return func(event engine.Event) {
+		c.records.push(func(context.Context, *history.Store) error {
+			switch {
+			case reply == nil:
+				return nil
+			case event == nil:
+				return reply.Close()
+			}
+			return reply.Take(event)
+		})
+	}
+}
+
+// halt stops the answer on its way. What was queued comes back to be written.
+func (c *conversation) halt() {
+	if c.asks {
+		c.asks = false
+		c.last().end(stopped, nil)
+	}
+	if c.stream != nil {
+		c.stream.stop(errStopped)
+	}
+	c.unqueue()
+}
+
+// unqueue puts what was queued back into the composer.
+func (c *conversation) unqueue() {
+	for _, m := range c.queue {
+		c.composer.restore(m)
+	}
+	c.queue = nil
+}
+
+// update takes the news of the answer on its way, and of its model.
+func (c *conversation) update(msg tea.Msg) tea.Cmd {
+	switch msg := msg.(type) {
+	case eventsCame:
+		if c.stream != nil && msg.number == c.stream.number {
+			return c.take(msg)
+		}
+	case pathRead:
+		if msg.of == c.saved && !c.busy() {
+			if msg.err != nil {
+				c.sayError(msg.err)
+				return nil
+			}
+			c.walk(msg)
+		}
+	case modelOpened, modelReady:
+		return c.modelNews()
+	case modelLoading:
+		if t := c.last(); t != nil && t.state == answering && t.waits.what == forLoading {
+			t.waits.loaded = msg.part
+			t.refresh()
+		}
+	}
+	return nil
+}
+
+// modelNews goes on with what waited for the model.
+func (c *conversation) modelNews() tea.Cmd {
+	if !c.asks || c.model == nil {
+		return nil
+	}
+	t := c.last()
+	switch {
+	case c.model.state == failed:
+		c.asks = false
+		t.end(broken, c.model.err)
+		c.unqueue()
+	case c.model.engine != nil:
+		t.measured.Model = c.model.name()
+		return c.begin(t, c.goesOn)
+	}
+	return nil
+}
+
+// take adds what has come of the answer.
+func (c *conversation) take(msg eventsCame) tea.Cmd {
+	t, now := c.last(), time.Now()
+	for _, event := range msg.events {
+		t.take(event, now)
+		if out, ok := event.(engine.LeftOut); ok {
+			c.leaveOut(out)
+		}
+	}
+	if !msg.ended {
+		t.refresh()
+		return c.stream.next()
+	}
+	c.stream = nil
+	switch {
+	case msg.err == nil:
+		t.end(whole, nil)
+	case errors.Is(msg.err, errStopped) || errors.Is(msg.err, context.Canceled):
+		t.end(stopped, nil)
+	default:
+		t.end(broken, msg.err)
+		c.unqueue()
+	}
+	if len(c.queue) == 0 {
+		return nil
+	}
+	next := c.queue[0]
+	c.queue = c.queue[1:]
+	return c.ask(next)
+}
+
+// leaveOut marks where the model's view of the conversation begins.
+func (c *conversation) leaveOut(out engine.LeftOut) {
+	for i, t := range c.transcript.turns {
+		if t.leftOut != nil || i == out.Messages {
+			t.leftOut = nil
+			if i == out.Messages {
+				t.leftOut = &out
+			}
+			t.refresh()
+		}
+	}
+}
+
+// used and total are the context's tokens: those of the last answer with all that
+// it was an answer to, and those that fit. 0 is unknown.
+func (c *conversation) used() (used, total int) {
+	for i := len(c.transcript.turns) - 1; i >= 0 && used == 0; i-- {
+		used = c.transcript.turns[i].measured.Usage.TotalTokens
+	}
+	if c.model != nil {
+		total = c.model.info.ContextLength
+	}
+	return used, total
+}
+
+// copyText is the command that puts a text on the clipboard.
+func (c *conversation) copyText(text, what string) tea.Cmd {
+	c.say("copied " + what)
+	return c.copied(strings.TrimRight(text, "\n"))
+}

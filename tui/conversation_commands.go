@@ -1,0 +1,132 @@
+package tui
+
+import (
+	"slices"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+)
+
+// commands are those of a conversation, that follow a slash.
+func (c *conversation) commands() []command {
+	do := func(f func() tea.Cmd) func(string) outcome {
+		return func(string) outcome { return took(f()) }
+	}
+	return []command{
+		{name: "new", help: "a new conversation", run: func(string) outcome { return tell(newAsked{}) }},
+		{name: "model", args: "[REF]", help: "another model", run: c.modelCommand},
+		{name: "attach", args: "PATH", help: "attach a file or a picture", run: func(path string) outcome {
+			return took(c.composer.attachFile(path))
+		}},
+		{name: "paste", help: "attach what is on the clipboard", run: do(c.composer.pasteFromSystem)},
+		{name: "editor", help: "write in $EDITOR", run: do(c.edit)},
+		{name: "again", help: "answer the last message again", run: do(func() tea.Cmd { return c.again(len(c.transcript.turns) - 1) })},
+		{name: "continue", help: "continue a cut answer", run: do(c.goOn)},
+		{name: "copy", help: "copy the last answer", run: do(c.copyLast)},
+		{name: "system", args: "[TEXT]", help: "how the model is to answer", run: c.systemCommand},
+		{name: "unload", help: "take back the last attachment", run: do(func() tea.Cmd {
+			c.composer.attached = slices.Delete(c.composer.attached, max(0, len(c.composer.attached)-1), len(c.composer.attached))
+			return nil
+		})},
+	}
+}
+
+func (c *conversation) modelCommand(ref string) outcome {
+	if ref == "" {
+		return pass()
+	}
+	return took(c.useModel(ref))
+}
+
+func (c *conversation) copyLast() tea.Cmd {
+	if t := c.last(); t != nil {
+		return c.copyText(t.said(), "the answer")
+	}
+	return nil
+}
+
+func (c *conversation) systemCommand(text string) outcome {
+	c.system = strings.TrimSpace(text)
+	if c.system == "" {
+		c.say("the model is told nothing before your messages")
+	} else {
+		c.say("the model is told this before your messages: " + c.system)
+	}
+	return took(nil)
+}
+
+// paste takes a pasted text.
+func (c *conversation) paste(text string) outcome {
+	c.transcript.choose(-1)
+	cmd := c.composer.pasted(text)
+	c.keepDraft()
+	return took(cmd)
+}
+
+// click selects a message, copies code, or puts the cursor somewhere.
+func (c *conversation) click(x, y int) outcome {
+	left, _ := column(c.width)
+	if y < c.transcript.height {
+		turn, copied := c.transcript.click(x-left, y)
+		if copied != nil {
+			return took(c.copyText(copied.source.String(), "the code"))
+		}
+		if turn == c.transcript.selected {
+			turn = -1
+		}
+		c.transcript.selected = turn
+		return took(nil)
+	}
+	c.transcript.choose(-1)
+	if top := c.height - c.composer.rows; y >= top {
+		c.composer.editor.click(x-left, y-top)
+	}
+	return took(nil)
+}
+
+func (c *conversation) wheel(lines int) { c.transcript.scroll(lines) }
+
+// attachments takes what was read for the composer.
+func (c *conversation) attachments(msg tea.Msg) {
+	switch msg := msg.(type) {
+	case fileAttached:
+		if msg.to != c.composer {
+			return
+		}
+		switch {
+		case msg.instead != "" && (msg.err != nil || msg.attachment.about == ""):
+			c.composer.putPasted(msg.instead)
+		case msg.err != nil:
+			c.sayError(msg.err)
+		default:
+			c.composer.attached = append(c.composer.attached, msg.attachment)
+		}
+	case clipboardRead:
+		if msg.to != c.composer {
+			return
+		}
+		switch {
+		case len(msg.picture) > 0:
+			a, err := attachData("", msg.picture)
+			if err != nil {
+				c.sayError(err)
+				return
+			}
+			c.composer.attached = append(c.composer.attached, a)
+		case msg.text != "":
+			c.composer.putPasted(msg.text)
+		case msg.missing:
+			c.say("there is no program here that reads the clipboard; paste with the terminal's own key")
+		}
+	case editorDone:
+		if msg.to != c.composer {
+			return
+		}
+		if msg.err != nil {
+			c.sayError(msg.err)
+			return
+		}
+		c.composer.set(strings.TrimRight(msg.text, "\n"))
+	}
+	c.keepDraft()
+}

@@ -1,0 +1,377 @@
+package tui
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/history"
+	"github.com/bise-sh/bise/words"
+)
+
+// press takes a key, and keeps the draft that it may have changed.
+func (c *conversation) press(k tea.KeyPressMsg) outcome {
+	if c.transcript.selected >= 0 {
+		if o := c.pressSelected(k); o.handled {
+			return o
+		}
+	}
+	o := c.pressKey(k)
+	c.keepDraft()
+	return o
+}
+
+func (c *conversation) pressKey(k tea.KeyPressMsg) outcome {
+	if is(k, c.keys.Keys) && c.composer.text == "" && c.composer.vim.inserting() {
+		return pass()
+	}
+	if o := c.composer.press(k); o.handled {
+		c.transcript.choose(-1)
+		return o
+	}
+	page := max(1, c.transcript.height-2)
+	switch {
+	case is(k, c.keys.Send):
+		return c.sendWritten()
+	case is(k, c.keys.Stop):
+		return c.escape()
+	case is(k, c.keys.Quit):
+		return c.interrupt()
+	case is(k, c.keys.Regenerate):
+		return took(c.again(len(c.transcript.turns) - 1))
+	case is(k, c.keys.Continue):
+		return took(c.goOn())
+	case is(k, c.keys.Select), k.String() == "up" && c.composer.message().empty():
+		c.transcript.choose(len(c.transcript.turns) - 1)
+	case is(k, c.keys.PageUp):
+		c.transcript.scroll(-page)
+	case is(k, c.keys.PageDown):
+		c.transcript.scroll(page)
+	case is(k, c.keys.Top):
+		c.transcript.goTo(place{})
+	case is(k, c.keys.Bottom):
+		c.transcript.follow = true
+	case is(k, c.keys.CopyCode):
+		return took(c.copyCode(c.transcript.lastCode()))
+	case is(k, c.keys.Editor):
+		return took(c.edit())
+	case is(k, c.keys.Paste):
+		return took(c.composer.pasteFromSystem())
+	default:
+		return pass()
+	}
+	return took(nil)
+}
+
+// pressSelected takes the keys for the selected message.
+func (c *conversation) pressSelected(k tea.KeyPressMsg) outcome {
+	i := c.transcript.selected
+	t := c.transcript.turns[i]
+	switch {
+	case is(k, c.keys.Up):
+		c.transcript.choose(max(0, i-1))
+	case is(k, c.keys.Down):
+		if i+1 == len(c.transcript.turns) {
+			i = -2
+		}
+		c.transcript.choose(i + 1)
+	case is(k, c.keys.Back):
+		c.transcript.choose(-1)
+	case is(k, c.keys.Copy):
+		return took(c.copyText(t.said(), "the message"))
+	case is(k, c.keys.Edit):
+		return took(c.rewrite(i))
+	case is(k, c.keys.Again):
+		return took(c.again(i))
+	case is(k, c.keys.OlderVersion):
+		return took(c.version(i, -1))
+	case is(k, c.keys.NewerVersion):
+		return took(c.version(i, 1))
+	case is(k, c.keys.Fold):
+		t.unfolded = !t.unfolded
+		t.refresh()
+	case is(k, c.keys.Save):
+		return tell(opened{c.savePrompt(t)})
+	default:
+		codes := t.codes()
+		if n := int(k.Code - '1'); k.Mod == 0 && n >= 0 && n < min(9, len(codes)) {
+			return took(c.copyCode(codes[n]))
+		}
+		return pass()
+	}
+	return took(nil)
+}
+
+// sendWritten sends what is written, or does what it says if it is a command.
+func (c *conversation) sendWritten() outcome {
+	m := c.composer.message()
+	if m.empty() {
+		return took(nil)
+	}
+	if len(m.attached) == 0 && strings.HasPrefix(m.text, "/") {
+		if o, ok := runLine(m.text, c.composer.commands()); ok {
+			c.composer.clear()
+			return o
+		}
+		if name := strings.TrimSpace(m.text[1:]); strings.Trim(name, "abcdefghijklmnopqrstuvwxyz") == "" {
+			c.say("there is no command /" + name + "; / lists them")
+			return took(nil)
+		}
+	}
+	if m.text != "" {
+		c.composer.sent = append(c.composer.sent, m.text)
+	}
+	c.composer.clear()
+	return took(c.send(m))
+}
+
+// escape stops what goes on, or leaves what was begun.
+func (c *conversation) escape() outcome {
+	switch {
+	case c.busy():
+		c.halt()
+	case c.edited >= 0:
+		c.leaveEdit()
+	default:
+		return pass()
+	}
+	return took(nil)
+}
+
+// interrupt stops what goes on and clears what is written, before bise is left.
+func (c *conversation) interrupt() outcome {
+	switch {
+	case c.busy():
+		c.halt()
+	case c.edited >= 0:
+		c.leaveEdit()
+	case !c.composer.message().empty():
+		c.composer.sent = append(c.composer.sent, c.composer.text)
+		c.composer.clear()
+		c.say(c.keys.Quit.Help().Key + " again leaves bise · " + c.keys.Earlier.Help().Key + " brings the text back")
+	default:
+		return pass()
+	}
+	return took(nil)
+}
+
+// keepDraft has what is written kept, if it is not what was kept last.
+func (c *conversation) keepDraft() {
+	now := draftMark{c.composer.text, len(c.composer.attached)}
+	if now == c.kept || c.edited >= 0 {
+		return
+	}
+	c.kept = now
+	c.records.keepDraft(c.keep(), c.composer.draft())
+}
+
+// A draftMark tells drafts apart.
+type draftMark struct {
+	text     string
+	attached int
+}
+
+// rewrite puts a message of the person's into the composer, to be sent in another
+// version: with what follows it then, a branch.
+func (c *conversation) rewrite(i int) tea.Cmd {
+	for i >= 0 && c.transcript.turns[i].role != engine.User {
+		i--
+	}
+	if c.busy() || i < 0 {
+		return nil
+	}
+	if c.edited < 0 {
+		c.aside = c.composer.message()
+	}
+	c.edited = i
+	c.transcript.choose(-1)
+	c.composer.clear()
+	c.composer.restore(composedOf(c.transcript.turns[i]))
+	return nil
+}
+
+// leaveEdit gives back what was being written before a message was edited.
+func (c *conversation) leaveEdit() {
+	c.edited = -1
+	c.composer.clear()
+	c.composer.restore(c.aside)
+	c.aside = composed{}
+}
+
+// copyCode copies a part's code.
+func (c *conversation) copyCode(p *part) tea.Cmd {
+	if p == nil {
+		return nil
+	}
+	source := p.code.source.String()
+	return c.copyText(source, words.Plural(lineCount(source), "line")+" of code")
+}
+
+// editorDone brings what was written in the person's own editor.
+type editorDone struct {
+	to   *composer
+	text string
+	err  error
+}
+
+// edit opens the person's own editor with what is written.
+func (c *conversation) edit() tea.Cmd {
+	to := c.composer
+	return c.inEditor("message.md", to.text, func(text string, err error) tea.Msg { return editorDone{to, text, err} })
+}
+
+// savePrompt asks where a message is to be saved.
+func (c *conversation) savePrompt(t *turn) dialog {
+	text, folder := t.said(), c.options.Folder
+	return newPrompt(c.desk, "Save", "Save the message as a file in "+folder, "answer.md", "save", func(path string) tea.Msg {
+		return saveChosen{path, text}
+	})
+}
+
+// saveChosen is a text that is to be saved at a path the person gave.
+type saveChosen struct{ path, text string }
+
+// saveDone tells that a file was saved, or why not.
+type saveDone struct {
+	path string
+	err  error
+}
+
+// save writes a new file; one that is there already is left alone.
+func (d *desk) save(s saveChosen) tea.Cmd {
+	path := s.path
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(d.options.Folder, path)
+	}
+	return func() tea.Msg {
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+		if err == nil {
+			_, err = f.WriteString(strings.TrimRight(s.text, "\n") + "\n")
+			err = errors.Join(err, f.Close())
+		}
+		if errors.Is(err, fs.ErrExist) {
+			err = errors.New("there is such a file already")
+		}
+		if err != nil {
+			err = fmt.Errorf("cannot save %s: %w", s.path, err)
+		}
+		return saveDone{s.path, err}
+	}
+}
+
+// version goes to another version of a turn.
+func (c *conversation) version(i, by int) tea.Cmd {
+	t := c.transcript.turns[i]
+	n, of := t.version()
+	if c.busy() || n == 0 || n+by < 1 || n+by > of {
+		return nil
+	}
+	to, conversation, ctx, records := t.versions[n+by-1], c.saved, c.ctx, c.records
+	return func() tea.Msg {
+		store, err := records.store(ctx)
+		if err != nil {
+			return pathRead{of: conversation, err: err}
+		}
+		if err := store.Switch(ctx, to.id.Load()); err != nil {
+			return pathRead{of: conversation, err: err}
+		}
+		path, err := store.Path(ctx, conversation.id.Load())
+		return pathRead{of: conversation, path: path, selected: i, err: err}
+	}
+}
+
+// pathRead brings a conversation from the history: the messages as the person sees
+// them.
+type pathRead struct {
+	of       *saved
+	path     []history.Message
+	selected int // a turn; -1: none
+	err      error
+}
+
+// walk shows the messages of another path. Turns that are on both keep what they
+// drew.
+func (c *conversation) walk(msg pathRead) {
+	known := map[int64]*turn{}
+	for _, t := range c.transcript.turns {
+		known[t.saved.id.Load()] = t
+	}
+	var turns []*turn
+	for _, m := range msg.path {
+		t := known[m.ID]
+		if t == nil {
+			t = c.read(m)
+		}
+		t.know(m.Versions)
+		turns = append(turns, t)
+	}
+	c.transcript.turns = turns
+	c.transcript.choose(min(msg.selected, len(turns)-1))
+}
+
+// conversationChosen has the chat go on with a conversation of the history, and
+// conversationDeleted tells that one is gone: whoever shows it begins a new one.
+type (
+	conversationChosen  struct{ id int64 }
+	conversationDeleted struct{ id int64 }
+	newAsked            struct{}
+)
+
+// conversationRead brings a conversation that was chosen.
+type conversationRead struct {
+	mode         string // who is to show it
+	conversation history.Conversation
+	path         []history.Message
+	err          error
+}
+
+// readConversation is the command that reads one for a mode.
+func (d *desk) readConversation(mode string, id int64) tea.Cmd {
+	ctx, records := d.ctx, d.records
+	return func() tea.Msg {
+		store, err := records.store(ctx)
+		if err != nil {
+			return conversationRead{mode: mode, err: err}
+		}
+		conversation, err := store.Conversation(ctx, id)
+		if err != nil {
+			return conversationRead{mode: mode, err: err}
+		}
+		path, err := store.Path(ctx, id)
+		return conversationRead{mode: mode, conversation: conversation, path: path, err: err}
+	}
+}
+
+// show goes on with a conversation that was read.
+func (c *conversation) show(msg conversationRead) tea.Cmd {
+	c.leave()
+	c.saved = savedAs(msg.conversation.ID)
+	c.walk(pathRead{of: c.saved, path: msg.path, selected: -1})
+	c.composer.restore(composed{text: msg.conversation.Draft})
+	c.kept = draftMark{c.composer.text, 0}
+	var cmd tea.Cmd
+	if ref := msg.conversation.Model; ref != "" && ref != c.ref {
+		cmd = c.useModel(ref)
+	}
+	return cmd
+}
+
+// leave begins a new conversation. What was said and written in the one before
+// stays in the history.
+func (c *conversation) leave() {
+	if c.busy() {
+		c.halt()
+		c.keepDraft()
+	}
+	c.stream, c.saved, c.edited, c.kept = nil, nil, -1, draftMark{}
+	c.transcript.turns = nil
+	c.transcript.choose(-1)
+	c.transcript.follow = true
+	c.composer.clear()
+}

@@ -1,0 +1,209 @@
+package tui
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/bise-sh/bise/words"
+)
+
+// resize gives the conversation its space: the composer takes what it needs, and
+// the transcript the rest.
+func (c *conversation) resize(width, height int) {
+	c.width, c.height = width, height
+	_, columns := column(width)
+	c.composer.resize(columns, max(1, height/3), max(1, height-4))
+	c.transcript.resize(columns, max(0, height-c.composer.height()-1-len(c.waitingLines())))
+}
+
+func (c *conversation) view() ([]string, *tea.Cursor) {
+	left, columns := column(c.width)
+	lines := c.transcript.view(left)
+	if len(c.transcript.turns) == 0 {
+		lines = indented(c.greeting(columns), left)
+		lines = lines[:min(len(lines), c.transcript.height)]
+	}
+	for len(lines) < c.transcript.height {
+		lines = append(lines, "")
+	}
+	lines = append(lines, "")
+	if help := c.composer.help(); len(help) > 0 {
+		help = help[:min(len(help), len(lines))]
+		lines = slices.Concat(lines[:len(lines)-len(help)], indented(help, left-2))
+	}
+	lines = append(lines, indented(c.waitingLines(), left)...)
+	composed, cursor := c.composer.view()
+	cursor.X += left - 2
+	cursor.Y += len(lines)
+	if c.transcript.selected >= 0 {
+		cursor = nil
+	}
+	return append(lines, indented(composed, left-2)...), cursor
+}
+
+// waitingLines are the messages that wait for the end of the answer.
+func (c *conversation) waitingLines() []string {
+	_, columns := column(c.width)
+	var lines []string
+	for _, m := range c.queue {
+		text := oneLine(m.text)
+		if text == "" {
+			text = words.Plural(len(m.attached), "attachment")
+		}
+		lines = append(lines, c.theme.muted.Render(cut("next: "+text, columns)))
+	}
+	const most = 3
+	if len(lines) > most {
+		lines = append(lines[:most-1], c.theme.muted.Render(fmt.Sprintf("and %d more", len(lines)-most+1)))
+	}
+	return lines
+}
+
+// greeting is what an empty conversation says: only what has to be known.
+func (c *conversation) greeting(width int) []string {
+	if c.model == nil || c.model.state != failed {
+		return nil
+	}
+	msg, advice := told(c.model.err)
+	lines := append([]string{""}, wrapped(msg, width)...)
+	if advice != "" {
+		lines = append(lines, styled(c.theme.muted, wrapped(advice, width))...)
+	}
+	return append(lines, "", c.theme.muted.Render(c.keys.Models.Help().Key+" models"))
+}
+
+// subject is the model, and what it does when that is not to be ready.
+func (c *conversation) subject() string {
+	if c.model == nil {
+		return ""
+	}
+	name := c.model.name()
+	switch c.model.state {
+	case opening:
+		return c.theme.muted.Render(strings.TrimSpace("starting " + name))
+	case loading:
+		text := "loading " + name
+		if c.model.loaded >= 0 {
+			text += fmt.Sprintf(" %.0f %%", c.model.loaded*100)
+		}
+		return c.theme.muted.Render(text)
+	case failed:
+		return c.theme.alarm.Render(strings.TrimSpace("✗ " + name))
+	}
+	return name
+}
+
+// foot says what is true of the conversation, and which keys work.
+func (c *conversation) foot() foot {
+	if i := c.transcript.selected; i >= 0 {
+		return foot{hints: c.selectedHints(c.transcript.turns[i])}
+	}
+	f := foot{left: c.meter(), hints: c.hints()}
+	if c.edited >= 0 {
+		f.left = c.theme.muted.Render("editing: it becomes another version")
+	}
+	return f
+}
+
+// hints are the keys that the foot shows.
+func (c *conversation) hints() []hint {
+	switch {
+	case c.busy():
+		return []hint{{c.keys.Stop, "stop"}}
+	case c.edited >= 0:
+		return []hint{{c.keys.Send, "send"}, {c.keys.Back, "back"}}
+	case len(c.transcript.turns) > 0:
+		return []hint{{c.keys.Keys, ""}}
+	}
+	return hints(c.keys.Keys, c.keys.Conversations, c.keys.Models, c.keys.Settings)
+}
+
+// selectedHints are what can be done to a selected message.
+func (c *conversation) selectedHints(t *turn) []hint {
+	list := []hint{{Binding: c.keys.Copy}, {Binding: c.keys.Edit}, {Binding: c.keys.Again}}
+	if n, of := t.version(); of > 1 {
+		versions := letter("left", "versions")
+		versions.SetHelp(fmt.Sprintf("‹ %d/%d ›", n, of), "versions")
+		list = append(list, hint{Binding: versions})
+	}
+	if codes := len(t.codes()); codes > 0 {
+		copied := letter("1", "code")
+		if codes > 1 {
+			copied.SetHelp(fmt.Sprintf("1-%d", min(9, codes)), "code")
+		}
+		list = append(list, hint{Binding: copied})
+	}
+	return append(list, hints(c.keys.Fold, c.keys.Save, c.keys.Back)...)
+}
+
+// bindings are the keys that work in a conversation.
+func (c *conversation) bindings() []hint {
+	if i := c.transcript.selected; i >= 0 {
+		return c.selectedHints(c.transcript.turns[i])
+	}
+	list := hints(c.keys.Send, c.keys.Newline)
+	if c.busy() {
+		list = append(list, hint{Binding: c.keys.Stop})
+	}
+	if t := c.last(); t != nil && t.cut() {
+		list = append(list, hint{Binding: c.keys.Continue})
+	}
+	if len(c.transcript.turns) > 0 {
+		list = append(list, hints(c.keys.Select, c.keys.Regenerate)...)
+	}
+	at, slash := letter("@", "attach a file"), letter("/", "commands")
+	return append(list, hint{Binding: at}, hint{Binding: slash})
+}
+
+// meter says how full the context is, and what the last answer took.
+func (c *conversation) meter() string {
+	used, total := c.used()
+	if used == 0 {
+		return ""
+	}
+	parts := []string{words.Count(used) + " tokens"}
+	if total > 0 {
+		share := float64(used) / float64(total)
+		style, columns := c.theme.accent, 18
+		if share > 0.9 {
+			style = c.theme.warn
+		}
+		if c.width < tabsWidth {
+			columns = 8
+		}
+		full := max(0, min(columns, int(share*float64(columns)+0.5)))
+		bar := style.Render(words.Bar(1, full)) + c.theme.border.Render(words.Bar(0, columns-full))
+		parts[0] = fmt.Sprintf("%s of %s %s", words.Count(used), words.Count(total), bar)
+	}
+	t := c.lastMeasured()
+	var facts []string
+	if out := t.measured.LeftOut.Messages; out > 0 {
+		facts = append(facts, fmt.Sprintf("%d earlier left out", out))
+	}
+	if rate := t.measured.Timings.DecodeRate(); rate > 0 {
+		facts = append(facts, words.Speed(rate))
+	}
+	if first := t.measured.Timings.FirstToken; first > 0 {
+		facts = append(facts, "first "+words.Duration(first))
+	}
+	if reused := t.measured.Usage.Cached(); reused > 0 {
+		facts = append(facts, words.Count(reused)+" reused")
+	}
+	if len(facts) > 0 {
+		parts = append(parts, c.theme.muted.Render(strings.Join(facts, " · ")))
+	}
+	return strings.Join(parts, "   ")
+}
+
+// lastMeasured is the last answer whose tokens are known.
+func (c *conversation) lastMeasured() *turn {
+	for _, t := range slices.Backward(c.transcript.turns) {
+		if t.measured.Usage.TotalTokens > 0 {
+			return t
+		}
+	}
+	return nil
+}

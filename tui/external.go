@@ -1,0 +1,50 @@
+package tui
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+)
+
+// inEditor opens the person's own editor ($VISUAL, $EDITOR, else vi) with a text,
+// in a file of a name that tells the editor what it is, and waits for its end.
+func (d *desk) inEditor(name, text string, done func(text string, err error) tea.Msg) tea.Cmd {
+	editor := d.options.Getenv("VISUAL")
+	if editor == "" {
+		editor = d.options.Getenv("EDITOR")
+	}
+	if strings.TrimSpace(editor) == "" {
+		editor = "vi"
+	}
+	fail := func(err error) tea.Cmd {
+		return func() tea.Msg { return done("", fmt.Errorf("cannot open %s: %w", editor, err)) }
+	}
+	dir, err := os.MkdirTemp("", "bise-")
+	if err != nil {
+		return fail(err)
+	}
+	path := filepath.Join(dir, name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		return fail(errors.Join(err, os.RemoveAll(dir)))
+	}
+	words := strings.Fields(editor)
+	return tea.ExecProcess(exec.CommandContext(d.ctx, words[0], append(words[1:], path)...), func(err error) tea.Msg {
+		defer os.RemoveAll(dir)
+		if err != nil {
+			return done("", fmt.Errorf("cannot use %s: %w", editor, err))
+		}
+		f, err := os.Open(path)
+		if err != nil {
+			return done("", err)
+		}
+		defer f.Close()
+		data, err := io.ReadAll(io.LimitReader(f, maxAttached))
+		return done(string(data), err)
+	})
+}

@@ -1,0 +1,310 @@
+package tui
+
+import (
+	"context"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/words"
+)
+
+// filePopup finds a file to attach after an @.
+type filePopup struct {
+	*composer
+	all    []string // relative to the folder; nil until they are read
+	more   bool     // there are more than were read
+	filter string
+	found  []foundFile
+	chosen int
+	shown  filePreview
+	asked  string // the file whose preview is on its way
+}
+
+type foundFile struct {
+	path  string
+	marks []span
+	score int
+}
+
+const (
+	maxFiles   = 50_000 // that are looked through
+	maxFound   = 100    // that are offered
+	previewing = 3      // lines of a file
+)
+
+// filesRead brings the files of a folder.
+type filesRead struct {
+	folder string
+	paths  []string
+	more   bool
+}
+
+func newFilePopup(c *composer) *filePopup { return &filePopup{composer: c} }
+
+func (p *filePopup) begin() tea.Cmd {
+	ctx, folder := p.ctx, p.options.Folder
+	return func() tea.Msg {
+		paths, more := filesIn(ctx, folder)
+		return filesRead{folder, paths, more}
+	}
+}
+
+// filesIn lists the files in a folder: those that git knows or would know, or
+// else all but hidden ones.
+func filesIn(ctx context.Context, folder string) (paths []string, more bool) {
+	cmd := exec.CommandContext(ctx, "git", "-C", folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+	if out, err := cmd.Output(); err == nil {
+		paths = strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00")
+		paths = slices.DeleteFunc(paths, func(s string) bool { return s == "" })
+		slices.Sort(paths)
+		paths = slices.Compact(paths)
+		return paths[:min(len(paths), maxFiles)], len(paths) > maxFiles
+	}
+	filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case ctx.Err() != nil || len(paths) == maxFiles:
+			more = true
+			return fs.SkipAll
+		case err != nil:
+			return nil // what cannot be read is not offered
+		case path != folder && strings.HasPrefix(d.Name(), "."), d.Name() == "node_modules":
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+		case d.Type().IsRegular():
+			paths = append(paths, relative(folder, path))
+		}
+		return nil
+	})
+	return paths, more
+}
+
+func (p *filePopup) typed(word string) tea.Cmd {
+	p.filter = strings.TrimPrefix(word, "@")
+	p.find()
+	return p.look()
+}
+
+// find offers what the filter matches, the best first.
+func (p *filePopup) find() {
+	p.found = p.found[:0]
+	for _, path := range p.all {
+		if score, marks, ok := match(p.filter, path); ok {
+			// Words of the name itself count more than those of its folders.
+			if s, _, ok := match(p.filter, filepath.Base(path)); ok && p.filter != "" {
+				score += s
+			}
+			p.found = append(p.found, foundFile{path, marks, score})
+		}
+	}
+	sortBy(p.found, func(f foundFile) int { return -f.score })
+	p.found = p.found[:min(len(p.found), maxFound)]
+	p.chosen = max(0, min(p.chosen, len(p.found)-1))
+}
+
+// take takes the files that were read, and previews.
+func (p *filePopup) take(msg tea.Msg) tea.Cmd {
+	switch msg := msg.(type) {
+	case filesRead:
+		p.all, p.more = msg.paths, msg.more
+		p.find()
+		return p.look()
+	case filePreview:
+		if msg.path == p.asked {
+			p.shown, p.asked = msg, ""
+			return p.look()
+		}
+	}
+	return nil
+}
+
+// filePreview is the beginning of a file, and what it would cost.
+type filePreview struct {
+	path   string
+	lines  []string
+	about  string
+	tokens int
+}
+
+// look asks for the preview of the chosen file, one at a time.
+func (p *filePopup) look() tea.Cmd {
+	if len(p.found) == 0 || p.asked != "" || p.found[p.chosen].path == p.shown.path {
+		return nil
+	}
+	path := p.found[p.chosen].path
+	p.asked = path
+	ctx, full, count := p.ctx, filepath.Join(p.options.Folder, path), p.counter()
+	return func() tea.Msg {
+		a, err := attach(full)
+		if err != nil {
+			msg, _ := told(err)
+			return filePreview{path: path, about: msg}
+		}
+		preview := filePreview{path: path, about: a.about, tokens: count(ctx, a)}
+		text := a.text[:min(len(a.text), 4000)]
+		for line := range strings.Lines(text) {
+			if len(preview.lines) == previewing {
+				break
+			}
+			if strings.TrimSpace(line) != "" {
+				preview.lines = append(preview.lines, strings.TrimRight(line, "\r\n"))
+			}
+		}
+		return preview
+	}
+}
+
+// counter gives what counts an attachment's tokens, as far as the model can: 0
+// when it cannot.
+func (c *composer) counter() func(context.Context, attachment) int {
+	var e engine.Engine
+	if m := c.model; m != nil && m.state == ready {
+		e = m.engine
+	}
+	return func(ctx context.Context, a attachment) int {
+		if e == nil || a.text == "" || len(a.text) > countable {
+			return 0
+		}
+		tokens, err := e.Tokenize(ctx, engine.TokenizeRequest{Text: &a.text})
+		if err != nil {
+			return 0
+		}
+		return len(tokens.IDs)
+	}
+}
+
+// countable is the longest text whose tokens are counted, in bytes.
+const countable = 2_000_000
+
+func (p *filePopup) press(k tea.KeyPressMsg) outcome {
+	if to, ok := moved(k, p.chosen, len(p.found)); ok {
+		p.chosen = to
+		return took(p.look())
+	}
+	switch {
+	case k.String() == "esc":
+		p.popup = nil
+		return took(nil)
+	case len(p.found) == 0:
+		return pass()
+	case is(k, p.keys.Complete), is(k, p.keys.Send):
+		path := p.found[p.chosen].path
+		p.replaceWord("")
+		return took(p.attachFile(path))
+	}
+	return pass()
+}
+
+// fileAttached brings a file that is to be attached.
+type fileAttached struct {
+	to         *composer
+	attachment attachment
+	err        error
+	instead    string // the text that takes its place when it cannot be attached
+}
+
+// attachFile attaches a file, named from the folder.
+func (c *composer) attachFile(path string) tea.Cmd {
+	ctx, folder, count := c.ctx, c.options.Folder, c.counter()
+	return func() tea.Msg {
+		full := path
+		if !filepath.IsAbs(path) {
+			full = filepath.Join(folder, path)
+		}
+		a, err := attach(full)
+		a.name, a.tokens = relative(folder, full), count(ctx, a)
+		return fileAttached{to: c, attachment: a, err: err}
+	}
+}
+
+func (p *filePopup) view(width, height int) []string {
+	switch {
+	case p.all == nil:
+		return []string{p.theme.muted.Render("looking for files")}
+	case len(p.found) == 0:
+		return []string{p.theme.muted.Render("no file matches " + oneLine(p.filter))}
+	}
+	preview := p.preview(width)
+	if height < len(preview)+3 {
+		preview = preview[:min(len(preview), 1)]
+	}
+	rows := max(1, height-len(preview))
+	var lines []string
+	top := window(p.chosen, len(p.found), rows)
+	for i := top; i < min(len(p.found), top+rows); i++ {
+		f := p.found[i]
+		style, mark := p.theme.text, "  "
+		if i == p.chosen {
+			style, mark = p.theme.selected, p.theme.accent.Render("❯ ")
+		}
+		path, marks := f.path, f.marks
+		if clean := oneLine(path); clean != path {
+			path, marks = clean, nil
+		}
+		lines = append(lines, cut(mark+marked(path, marks, func(s string) string { return p.theme.hit.Render(s) }, func(s string) string { return style.Render(s) }), width))
+	}
+	return append(lines, preview...)
+}
+
+// preview are the lines about the chosen file.
+func (p *filePopup) preview(width int) []string {
+	if p.shown.path != p.found[p.chosen].path {
+		return nil
+	}
+	about := p.shown.about
+	if p.shown.tokens > 0 {
+		about += " · " + words.Count(p.shown.tokens) + " tokens"
+	}
+	lines := []string{"    " + about}
+	for _, line := range p.shown.lines {
+		lines = append(lines, "    "+cut(strings.Join(wrapped(line, 1000)[:1], ""), width-4))
+	}
+	return styled(p.theme.muted, lines)
+}
+
+// pathOf is the path that a pasted text may be: of one line, as terminals write
+// it when a file is dragged there.
+func pathOf(text string) (string, bool) {
+	text = strings.TrimSpace(text)
+	if text == "" || len(text) > 4096 || strings.ContainsAny(text, "\n\r\x00") {
+		return "", false
+	}
+	if rest, ok := strings.CutPrefix(text, "file://"); ok {
+		text = unescaped(rest)
+	} else if n := len(text); n > 1 && (text[0] == '\'' || text[0] == '"') && text[n-1] == text[0] {
+		text = text[1 : n-1]
+	} else if !strings.Contains(text, " ") || strings.Contains(text, `\ `) {
+		text = strings.NewReplacer(`\ `, " ", `\(`, "(", `\)`, ")", `\'`, "'", `\&`, "&").Replace(text)
+	}
+	if !filepath.IsAbs(text) && !strings.HasPrefix(text, "~/") && !strings.HasPrefix(text, "./") {
+		return "", false
+	}
+	return text, true
+}
+
+// inspect looks whether there is a file at a pasted path, and attaches it; else
+// the text is a text.
+func (c *composer) inspect(path, text string) tea.Cmd {
+	folder, home := c.options.Folder, c.options.Getenv("HOME")
+	return func() tea.Msg {
+		full := path
+		if rest, ok := strings.CutPrefix(path, "~/"); ok {
+			full = filepath.Join(home, rest)
+		} else if !filepath.IsAbs(path) {
+			full = filepath.Join(folder, path)
+		}
+		if info, err := os.Stat(full); err != nil || !info.Mode().IsRegular() {
+			return fileAttached{to: c, instead: text}
+		}
+		a, err := attach(full)
+		a.name = relative(folder, full)
+		return fileAttached{to: c, attachment: a, err: err, instead: text}
+	}
+}

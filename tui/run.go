@@ -1,0 +1,33 @@
+package tui
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/colorprofile"
+)
+
+// Run shows the interface on a terminal until the person leaves it or ctx ends.
+// The terminal is given back in every case; colour says whether it has colours.
+func Run(ctx context.Context, o Options, in io.Reader, out io.Writer, environ []string, colour bool) error {
+	ctx, cancel := context.WithCancel(ctx)
+	m := New(ctx, o)
+	options := []tea.ProgramOption{
+		tea.WithContext(ctx), tea.WithInput(in), tea.WithOutput(out), tea.WithEnvironment(environ), tea.WithoutSignalHandler(),
+	}
+	if !colour {
+		options = append(options, tea.WithColorProfile(colorprofile.ASCII))
+	}
+	_, err := tea.NewProgram(m, options...).Run()
+	cancel() // answers end here, so that Close has nothing long to wait for
+	if errors.Is(err, context.Canceled) {
+		err = nil
+	}
+	if err != nil {
+		err = fmt.Errorf("show the interface: %w", err)
+	}
+	return errors.Join(err, m.Close())
+}

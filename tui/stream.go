@@ -1,0 +1,140 @@
+package tui
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"sync"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/bise-sh/bise/engine"
+)
+
+// errStopped is the cause of an answer's end when the person stopped it.
+var errStopped = errors.New("stopped")
+
+// A stream is an answer on its way. A goroutine reads the engine; the interface
+// takes everything that has come since it took last, so a slow screen gets larger
+// pieces and never a backlog.
+type stream struct {
+	number int // tells a late piece from one of the answer that is awaited
+	stop   context.CancelCauseFunc
+
+	mu     sync.Mutex
+	events []engine.Event
+	ended  bool
+	err    error
+	taken  time.Time     // when the interface took last
+	came   chan struct{} // has room for one
+}
+
+// eventsCame brings what has come of an answer, and its end.
+type eventsCame struct {
+	number int
+	events []engine.Event
+	ended  bool
+	err    error
+}
+
+// start begins to read an answer. kept is given each event first, and nil at the
+// end.
+func (d *desk) start(number int, e engine.Engine, r engine.ChatRequest, kept func(engine.Event)) *stream {
+	ctx, stop := context.WithCancelCause(d.ctx)
+	s := &stream{number: number, stop: stop, came: make(chan struct{}, 1)}
+	d.running.Go(func() {
+		defer stop(nil)
+		s.run(ctx, e.Chat(ctx, r), kept)
+	})
+	return s
+}
+
+func (s *stream) run(ctx context.Context, seq iter.Seq2[engine.Event, error], kept func(engine.Event)) {
+	for event, err := range seq {
+		if err != nil {
+			if cause := context.Cause(ctx); cause != nil {
+				err = cause
+			}
+			kept(nil)
+			s.put(nil, true, err)
+			return
+		}
+		kept(event)
+		s.put(event, false, nil)
+	}
+	kept(nil)
+	s.put(nil, true, nil)
+}
+
+func (s *stream) put(event engine.Event, ended bool, err error) {
+	s.mu.Lock()
+	if event != nil {
+		s.events = joinEvents(s.events, event)
+	}
+	if ended {
+		s.ended, s.err = true, err
+	}
+	s.mu.Unlock()
+	select {
+	case s.came <- struct{}{}:
+	default:
+	}
+}
+
+// joinEvents adds an event to those that wait. Pieces of text become one, and of
+// progress only the last counts.
+func joinEvents(events []engine.Event, next engine.Event) []engine.Event {
+	if len(events) == 0 {
+		return append(events, next)
+	}
+	last := &events[len(events)-1]
+	switch e := next.(type) {
+	case engine.TextDelta:
+		if before, ok := (*last).(engine.TextDelta); ok && before.Choice == e.Choice {
+			before.Text += e.Text
+			*last = before
+			return events
+		}
+	case engine.ThinkingDelta:
+		if before, ok := (*last).(engine.ThinkingDelta); ok && before.Choice == e.Choice {
+			before.Text += e.Text
+			*last = before
+			return events
+		}
+	case engine.Progress:
+		if _, ok := (*last).(engine.Progress); ok {
+			*last = e
+			return events
+		}
+	case engine.Loading:
+		if _, ok := (*last).(engine.Loading); ok {
+			*last = e
+			return events
+		}
+	}
+	return append(events, next)
+}
+
+// pace is the least time between two readings: a person sees no more.
+const pace = 33 * time.Millisecond
+
+// next is the command that waits for what comes next.
+func (s *stream) next() tea.Cmd {
+	return func() tea.Msg {
+		<-s.came
+		s.mu.Lock()
+		wait := pace - time.Since(s.taken)
+		if s.ended {
+			wait = 0
+		}
+		s.mu.Unlock()
+		time.Sleep(wait)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.taken = time.Now()
+		msg := eventsCame{s.number, s.events, s.ended, s.err}
+		s.events = nil
+		return msg
+	}
+}

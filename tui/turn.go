@@ -1,0 +1,397 @@
+package tui
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/history"
+	"github.com/bise-sh/bise/words"
+)
+
+// A turn is a message as the transcript shows it.
+type turn struct {
+	*desk
+	saved    *saved
+	role     engine.Role
+	content  engine.Content // what the person sent
+	attached []history.Attachment
+	versions []*saved // messages in the same place, oldest first, this one among them
+	unfolded bool
+	leftOut  *engine.LeftOut // of the conversation that begins here for the model
+
+	// Of an answer.
+	thinking strings.Builder
+	thought  time.Duration // how long it thought; 0 while unknown
+	calls    []engine.ToolCall
+	text     strings.Builder
+	article  article
+	state    turnState
+	waits    waiting
+	err      error
+	measured history.Measured
+
+	parts []*part
+}
+
+type turnState int
+
+const (
+	whole     turnState = iota
+	answering           // it is being written
+	stopped             // the person, or a process that ended, stopped it
+	broken              // err ended it
+)
+
+// asked is a turn of the person's.
+func (d *desk) asked(content engine.Content, attached []history.Attachment) *turn {
+	t := &turn{desk: d, role: engine.User, saved: new(saved), content: content, attached: attached}
+	t.refresh()
+	return t
+}
+
+// answered is a turn of the model's that begins.
+func (d *desk) answered(model string) *turn {
+	t := &turn{desk: d, role: engine.Assistant, saved: new(saved), state: answering}
+	t.measured.Model = model
+	t.refresh()
+	return t
+}
+
+// read makes a turn of what the history has.
+func (d *desk) read(m history.Message) *turn {
+	t := &turn{desk: d, role: m.Role, saved: savedAs(m.ID), attached: m.Attached, measured: m.Measured, calls: m.ToolCalls}
+	if m.State != history.Complete {
+		t.state = stopped
+	}
+	if m.Role != engine.Assistant {
+		t.content = m.Content
+		t.refresh()
+		return t
+	}
+	for _, k := range m.Content {
+		switch {
+		case k.Type == engine.ThinkingChunk:
+			t.thinking.WriteString(k.Text)
+		case k.Type == engine.TextChunk:
+			t.text.WriteString(k.Text)
+		}
+	}
+	t.article.add(t.text.String())
+	t.article.end()
+	t.refresh()
+	return t
+}
+
+// know takes the versions that the history has.
+func (t *turn) know(ids []int64) {
+	t.versions = nil
+	for _, id := range ids {
+		s := t.saved
+		if id != s.id.Load() {
+			s = savedAs(id)
+		}
+		t.versions = append(t.versions, s)
+	}
+}
+
+// replaces makes the turn another version of one before.
+func (t *turn) replaces(before *turn) {
+	t.versions = slices.Clone(before.versions)
+	if len(t.versions) == 0 {
+		t.versions = append(t.versions, before.saved)
+	}
+	t.versions = append(t.versions, t.saved)
+}
+
+// version tells which of its versions the turn is, from 1, and how many there are.
+func (t *turn) version() (n, of int) {
+	return slices.IndexFunc(t.versions, func(s *saved) bool { return s == t.saved }) + 1, max(1, len(t.versions))
+}
+
+// message is the turn as a request has it.
+func (t *turn) message() engine.Message {
+	if t.role != engine.Assistant {
+		return engine.Message{Role: t.role, Content: t.content}
+	}
+	m := engine.Message{Role: engine.Assistant, ToolCalls: t.calls}
+	if t.thinking.Len() > 0 {
+		m.Content = append(m.Content, engine.Chunk{Type: engine.ThinkingChunk, Text: t.thinking.String()})
+	}
+	if t.text.Len() > 0 {
+		m.Content = append(m.Content, engine.Text(t.text.String())...)
+	}
+	return m
+}
+
+// said is the text that a person would copy.
+func (t *turn) said() string {
+	if t.role == engine.Assistant {
+		return t.text.String()
+	}
+	var texts []string
+	for i, k := range t.content {
+		if k.Type == engine.TextChunk && !t.isAttached(i) {
+			texts = append(texts, k.Text)
+		}
+	}
+	return strings.Join(texts, "\n\n")
+}
+
+func (t *turn) isAttached(chunk int) bool {
+	for _, a := range t.attached {
+		if a.Chunk == chunk {
+			return true
+		}
+	}
+	return false
+}
+
+// cut reports whether the answer ended before the model was done with it, so that
+// it can be continued.
+func (t *turn) cut() bool {
+	if t.role != engine.Assistant || t.text.Len() == 0 {
+		return false
+	}
+	f := t.measured.Finish
+	return t.state == stopped || t.state == broken || t.state == whole && (f == engine.FinishLength || f == engine.FinishModelLength)
+}
+
+// take adds an event of the answer.
+func (t *turn) take(event engine.Event, now time.Time) {
+	t.waits.take(event, now)
+	switch e := event.(type) {
+	case engine.LeftOut:
+		t.measured.LeftOut = e
+	case engine.ThinkingDelta:
+		t.thinking.WriteString(e.Text)
+	case engine.TextDelta:
+		t.text.WriteString(e.Text)
+		t.article.add(e.Text)
+	case engine.ToolCallDelta:
+		t.calls = append(t.calls, e.Call)
+	case engine.Finish:
+		t.measured.Finish = e.Reason
+	case engine.Done:
+		t.measured.Usage, t.measured.Timings = e.Usage, e.Timings
+	}
+	if took := t.waits.thought(now); took > 0 {
+		t.thought = took
+	}
+}
+
+// end ends the answer in a state.
+func (t *turn) end(state turnState, err error) {
+	t.state, t.err = state, err
+	t.article.end()
+	t.refresh()
+}
+
+// codes are the parts that have code, in their order.
+func (t *turn) codes() []*part {
+	var list []*part
+	for _, p := range t.parts {
+		if p.code != nil {
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+// refresh makes the parts anew of what the turn is; what does not change keeps
+// what it drew.
+func (t *turn) refresh() {
+	t.parts = nil
+	if out := t.leftOut; out != nil {
+		t.parts = append(t.parts, lined(func(th *theme, width int) []string { return t.drawLeftOut(th, *out, width) }))
+	}
+	switch t.role {
+	case engine.User:
+		t.parts = append(t.parts, t.question()...)
+		return
+	case engine.ToolRole:
+		p := lined(func(th *theme, width int) []string {
+			return []string{th.muted.Render(cut("  → "+oneLine(t.content.Plain()), width))}
+		})
+		p.joined = true
+		t.parts = append(t.parts, p)
+		return
+	case engine.System:
+		return
+	}
+	if t.thinking.Len() > 0 {
+		t.parts = append(t.parts, lined(t.drawThinking))
+	}
+	for i := range t.calls {
+		p := lined(func(th *theme, width int) []string { return []string{drawCall(th, t.calls[i], width)} })
+		p.joined = i > 0
+		t.parts = append(t.parts, p)
+	}
+	t.parts = append(t.parts, t.article.parts...)
+	if t.state == answering {
+		if p := t.article.growing(); p != nil {
+			t.parts = append(t.parts, p)
+		} else if t.text.Len() == 0 && t.waits.what != nothing {
+			t.parts = append(t.parts, lined(func(th *theme, width int) []string { return []string{th.muted.Render(t.waits.line(width))} }))
+		}
+		return
+	}
+	if p := t.ending(); p != nil {
+		t.parts = append(t.parts, p)
+	}
+}
+
+// question are the parts of what the person sent.
+func (t *turn) question() []*part {
+	var parts []*part
+	for _, a := range t.attached {
+		if a.Chunk < 0 || a.Chunk >= len(t.content) {
+			continue
+		}
+		chunk := t.content[a.Chunk]
+		p := lined(func(th *theme, width int) []string { return drawAttached(th, a.Name, chunk, width) })
+		p.joined = len(parts) > 0
+		parts = append(parts, p)
+	}
+	if text := t.said(); text != "" {
+		p := lined(func(th *theme, width int) []string { return t.drawQuestion(th, text, width) })
+		p.joined = len(parts) > 0
+		parts = append(parts, p)
+	}
+	return parts
+}
+
+// foldedLines is how many lines of a long message are shown.
+const foldedLines = 16
+
+func (t *turn) drawQuestion(th *theme, text string, width int) []string {
+	const roughly = foldedLines * widest * 4
+	short := text
+	if !t.unfolded && len(text) > roughly {
+		short = text[:roughly] // the rest would not be seen, only broken into lines
+	}
+	lines := wrapped(strings.ToValidUTF8(short, ""), width)
+	rest := 0
+	if !t.unfolded && len(lines) > foldedLines+2 {
+		rest = strings.Count(text, "\n") + 1
+		lines = lines[:foldedLines]
+	}
+	for i, line := range lines {
+		lines[i] = th.bold.Render(line)
+	}
+	if rest > 0 {
+		lines = append(lines, th.muted.Render(fmt.Sprintf("▸ all of it has %s", words.Plural(rest, "line"))))
+	}
+	return lines
+}
+
+func drawAttached(th *theme, name string, chunk engine.Chunk, width int) []string {
+	what := oneLine(name)
+	if chunk.Type == engine.ImageChunk {
+		if what == "" {
+			what = "picture"
+		}
+		return []string{th.muted.Render(cut("▣ "+what, width))}
+	}
+	if what == "" {
+		what = "pasted text"
+	}
+	return []string{th.muted.Render(cut(fmt.Sprintf("▤ %s · %s", what, words.Plural(strings.Count(strings.TrimSuffix(chunk.Text, "\n"), "\n")+1, "line")), width))}
+}
+
+func (t *turn) drawThinking(th *theme, width int) []string {
+	mark, what := "▸", "thought"
+	if t.unfolded {
+		mark = "▾"
+	}
+	if t.state == answering && t.text.Len() == 0 && len(t.calls) == 0 {
+		what = "thinking"
+	}
+	if t.thought > 0 {
+		what += " for " + words.Duration(t.thought)
+	}
+	lines := []string{th.muted.Render(mark + " " + what)}
+	if t.unfolded {
+		for _, line := range wrapped(strings.TrimSpace(t.thinking.String()), max(1, width-2)) {
+			lines = append(lines, "  "+th.muted.Italic(true).Render(line))
+		}
+	}
+	return lines
+}
+
+func (t *turn) drawLeftOut(th *theme, out engine.LeftOut, width int) []string {
+	is := "are"
+	if out.Messages == 1 {
+		is = "is"
+	}
+	text := fmt.Sprintf("⋯ %s %s not in the model's view (%s kept; %s for a longer context)",
+		words.Plural(out.Messages, "earlier message"), is, map[string]string{"are": "they are", "is": "it is"}[is], t.keys.Context.Help().Key)
+	return styled(th.muted, wrapped(text, width))
+}
+
+// ending is the part that says how an answer ended, and what can be done about
+// it; nil when it ended as it should.
+func (t *turn) ending() *part {
+	again := t.keys.Regenerate.Help().Key + " answer again"
+	on := t.keys.Continue.Help().Key + " continue"
+	switch {
+	case t.state == broken:
+		return lined(func(th *theme, width int) []string {
+			msg, advice := told(t.err)
+			lines := styled(th.alarm, wrapped("✗ "+msg, width))
+			if advice != "" {
+				lines = append(lines, wrapped(advice, width)...)
+			}
+			keys := again + " · " + t.keys.Models.Help().Key + " another model"
+			if t.text.Len() > 0 {
+				keys = on + " · " + keys
+			}
+			return append(lines, styled(th.muted, wrapped(keys, width))...)
+		})
+	case t.state == stopped && t.text.Len() > 0:
+		return t.remark("stopped · " + on)
+	case t.state == stopped:
+		return t.remark("stopped before the first word · " + again)
+	case t.measured.Finish == engine.FinishLength:
+		return t.remark("cut off: this is as long as an answer may be · " + on)
+	case t.measured.Finish == engine.FinishModelLength:
+		return t.remark("cut off: the context is full · " + t.keys.Context.Help().Key + " longer context")
+	case t.text.Len() == 0 && len(t.calls) == 0:
+		return t.remark("the model said nothing · " + again)
+	}
+	return nil
+}
+
+func (t *turn) remark(text string) *part {
+	return lined(func(th *theme, width int) []string { return styled(th.muted, wrapped(text, width)) })
+}
+
+func drawCall(th *theme, c engine.ToolCall, width int) string {
+	return th.muted.Render(cut(fmt.Sprintf("▸ %s(%s)", oneLine(c.Function.Name), arguments(string(c.Function.Arguments))), width))
+}
+
+// arguments are those of a call as people read them: city: Paris, days: 2.
+func arguments(object string) string {
+	dec := json.NewDecoder(strings.NewReader(object))
+	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
+		return oneLine(object)
+	}
+	var list []string
+	for dec.More() {
+		name, err := dec.Token()
+		var value json.RawMessage
+		if err != nil || dec.Decode(&value) != nil {
+			return oneLine(object)
+		}
+		said := string(value)
+		var text string
+		if json.Unmarshal(value, &text) == nil {
+			said = text
+		}
+		list = append(list, fmt.Sprintf("%s: %s", name, said))
+	}
+	return oneLine(strings.Join(list, ", "))
+}

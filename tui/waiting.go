@@ -1,0 +1,104 @@
+package tui
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/words"
+)
+
+// waiting is what an answer waits for before its first word.
+type waiting struct {
+	what   waitsFor
+	model  string
+	loaded float64 // share
+	now    engine.Progress
+	began  time.Time     // the reading
+	first  int           // tokens that were read when it began
+	left   time.Duration // until it is read, 0 while unknown
+
+	thinkingBegan, thinkingEnded time.Time
+}
+
+type waitsFor int
+
+const (
+	nothing waitsFor = iota
+	forEngine
+	forLoading
+	forTurn
+	forReading
+)
+
+// take takes the news of an event.
+func (w *waiting) take(event engine.Event, now time.Time) {
+	switch e := event.(type) {
+	case engine.Loading:
+		w.what, w.loaded = forLoading, e.Fraction
+	case engine.Progress:
+		w.progress(e, now)
+	case engine.ThinkingDelta:
+		w.what = nothing
+		if w.thinkingBegan.IsZero() {
+			w.thinkingBegan = now
+		}
+		w.thinkingEnded = now
+	case engine.TextDelta, engine.ToolCallDelta:
+		w.what = nothing
+	}
+}
+
+func (w *waiting) progress(p engine.Progress, now time.Time) {
+	w.now = p
+	if p.Queued > 0 {
+		w.what = forTurn
+		return
+	}
+	w.what = forReading
+	if w.began.IsZero() {
+		w.began, w.first = now, p.Done
+	}
+	w.left = 0
+	if done := p.Done - w.first; done > 0 {
+		w.left = now.Sub(w.began) / time.Duration(done) * time.Duration(p.Total-p.Done)
+	}
+}
+
+// thought is how long the model has been thinking.
+func (w *waiting) thought(time.Time) time.Duration { return w.thinkingEnded.Sub(w.thinkingBegan) }
+
+// line says what is waited for.
+func (w *waiting) line(width int) string {
+	switch w.what {
+	case forEngine:
+		return cut("starting "+w.model, width)
+	case forLoading:
+		if w.loaded < 0 {
+			return cut("loading "+w.model, width)
+		}
+		return barred("loading "+w.model, w.loaded, fmt.Sprintf("%.0f %%", w.loaded*100), width)
+	case forTurn:
+		return cut(fmt.Sprintf("waiting for %s before this one", words.Plural(w.now.Queued, "request")), width)
+	case forReading:
+		after := ""
+		if w.left >= time.Second {
+			after = words.Duration(w.left.Round(time.Second)) + " left"
+		}
+		text := fmt.Sprintf("reading %s of %s tokens", words.Count(w.now.Done), words.Count(w.now.Total))
+		return barred(text, float64(w.now.Done)/float64(max(1, w.now.Total)), after, width)
+	}
+	return ""
+}
+
+// barred puts a bar between two texts, as long as there is room for it.
+func barred(text string, share float64, after string, width int) string {
+	if after != "" {
+		after = "  " + after
+	}
+	room := min(24, width-cells(text)-cells(after)-1)
+	if room < 4 {
+		return cut(text+after, width)
+	}
+	return text + " " + words.Bar(share, room) + after
+}
