@@ -156,7 +156,7 @@ func TestWhatIsNotThere(t *testing.T) {
 		"restore":  s.Restore(ctx, c.ID), // it was not deleted
 		"purge":    s.Purge(ctx, 99),
 		"switch":   s.Switch(ctx, 99),
-		"markdown": s.ExportMarkdown(ctx, t.Output(), 99),
+		"markdown": s.ExportMarkdown(ctx, t.Output(), 99, false),
 		"json":     s.ExportJSON(ctx, t.Output(), 99),
 		"conversation": func() error {
 			_, err := s.Conversation(ctx, 99)

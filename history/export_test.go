@@ -245,7 +245,7 @@ func TestExportMarkdown(t *testing.T) {
 	s := openTest(t)
 	c := told(t, s)
 	var b bytes.Buffer
-	if err := s.ExportMarkdown(t.Context(), &b, c.ID); err != nil {
+	if err := s.ExportMarkdown(t.Context(), &b, c.ID, false); err != nil {
 		t.Fatal(err)
 	}
 	file := "main.go:\n```go\n" + strings.Repeat("// <&>\n", 200) + "```"
@@ -286,11 +286,16 @@ A *program*.
 	if b.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
 	}
+	b.Reset()
+	if err := s.ExportMarkdown(t.Context(), &b, c.ID, true); err != nil || strings.Contains(b.String(), "package main") ||
+		!strings.Contains(b.String(), "\n*Attached: `main.go`*\n") || !strings.Contains(b.String(), "## Pixtral 12B\n\n*Thinking*\n\nA *program*.\n") {
+		t.Errorf("folded: %v\n%s", err, b.String())
+	}
 	if err := s.Switch(t.Context(), func() int64 { p, _ := s.Path(t.Context(), c.ID); return p[2].Versions[0] }()); err != nil {
 		t.Fatal(err)
 	}
 	b.Reset()
-	if err := s.ExportMarkdown(t.Context(), &b, c.ID); err != nil || !strings.HasSuffix(b.String(), "\nFirst versi\n\n*Stopped here.*\n") {
+	if err := s.ExportMarkdown(t.Context(), &b, c.ID, false); err != nil || !strings.HasSuffix(b.String(), "\nFirst versi\n\n*Stopped here.*\n") {
 		t.Errorf("%v\n%s", err, b.String())
 	}
 }

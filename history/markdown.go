@@ -10,8 +10,9 @@ import (
 )
 
 // ExportMarkdown writes a conversation for reading, as the person sees it: the
-// messages up to its leaf, without other versions. Pictures are named only.
-func (s *Store) ExportMarkdown(ctx context.Context, w io.Writer, id int64) error {
+// messages up to its leaf, without other versions. Pictures are named only; folded,
+// what was attached and what the model thought is, too.
+func (s *Store) ExportMarkdown(ctx context.Context, w io.Writer, id int64, folded bool) error {
 	c, err := s.Conversation(ctx, id)
 	if err != nil {
 		return err
@@ -23,7 +24,7 @@ func (s *Store) ExportMarkdown(ctx context.Context, w io.Writer, id int64) error
 	var b strings.Builder
 	fmt.Fprintf(&b, "# %s\n\n%s\n", c.Title, c.Created.Local().Format("2 January 2006, 15:04"))
 	for i := range path {
-		path[i].markdown(&b)
+		path[i].markdown(&b, folded)
 	}
 	if _, err := io.WriteString(w, b.String()); err != nil {
 		return fmt.Errorf("export conversation %d: %w", id, err)
@@ -32,7 +33,7 @@ func (s *Store) ExportMarkdown(ctx context.Context, w io.Writer, id int64) error
 }
 
 // markdown writes a message below a heading that says who speaks.
-func (m *Message) markdown(b *strings.Builder) {
+func (m *Message) markdown(b *strings.Builder, folded bool) {
 	fmt.Fprintf(b, "\n## %s\n", m.speaker())
 	attached := map[int]string{}
 	for _, a := range m.Attached {
@@ -43,6 +44,10 @@ func (m *Message) markdown(b *strings.Builder) {
 		switch {
 		case k.Type == engine.ImageChunk:
 			fmt.Fprintf(b, "\n*Picture: %s*\n", named(name))
+		case folded && k.Type == engine.ThinkingChunk:
+			b.WriteString("\n*Thinking*\n")
+		case folded && k.Type == engine.TextChunk && isAttached:
+			fmt.Fprintf(b, "\n*Attached: %s*\n", named(name))
 		case k.Type == engine.ThinkingChunk:
 			fmt.Fprintf(b, "\n<details><summary>Thinking</summary>\n\n%s\n\n</details>\n", strings.TrimSpace(k.Text))
 		case k.Type == engine.TextChunk && isAttached:
