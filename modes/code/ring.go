@@ -10,6 +10,8 @@ const (
 	chunkLines = 64
 	// alike is how much of a chunk's lines another one has when it says the same.
 	alike = 0.75
+	// near is how many bytes before and after the cursor the model sees, more or less.
+	near = 32 << 10
 )
 
 // A ring holds pieces of the files that the person has been in, the latest last.
@@ -29,11 +31,14 @@ func (r *ring) add(p Place) {
 	r.chunks = append(r.chunks, chunk)
 }
 
-// beside are the chunks that do not repeat what the model sees of a file anyway.
-func (r *ring) beside(window string) []File {
+// beside are the chunks that do not repeat what the model sees anyway around a
+// place.
+func (r *ring) beside(p Place) []File {
+	from, to := max(0, p.At-near), min(len(p.Text), p.At+near)
 	var out []File
 	for _, c := range r.chunks {
-		if share(c.Text, window) <= alike {
+		same := c.Name == p.File && from == 0 && to == len(p.Text) // perhaps as it was before
+		if !same && share(c.Text, p.Text[from:to]) <= alike {
 			out = append(out, c)
 		}
 	}

@@ -287,7 +287,7 @@ func (s *Session) request(ctx context.Context, p Place) (engine.CompletionReques
 // place places the windows anew.
 func (s *Session) place(ctx context.Context, p Place, tokens int) (*anchor, error) {
 	s.mu.Lock()
-	old, files := s.anchors[p.File], append(s.ring.beside(p.Text), s.o.Files...)
+	old, files := s.anchors[p.File], append(s.ring.beside(p), s.o.Files...)
 	s.mu.Unlock()
 	return s.meter.place(ctx, p, files, tokens, old)
 }
