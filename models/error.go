@@ -6,7 +6,10 @@ import (
 	"syscall"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/models/staging"
 )
+
+const makeRoom = "Make room on the disk: bise gc removes what nobody needs, bise rm a model."
 
 // cannot is the error of an operation on the store's folder that the system does
 // not allow, with what to do where that is known.
@@ -16,8 +19,8 @@ func cannot(what string, err error) error {
 	}
 	e := engine.Errorf(engine.Internal, "cannot %s: %w", what, err)
 	switch {
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		e.Advice = "Make room on the disk: bise gc removes what nobody needs, bise rm a model."
+	case staging.Full(err):
+		e.Advice = makeRoom
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
 		e.Advice = "See who may write there, or set XDG_DATA_HOME to another folder."
 	}

@@ -10,12 +10,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/gguf"
 	"github.com/bise-sh/bise/models/caches"
 	"github.com/bise-sh/bise/models/staging"
+	"github.com/bise-sh/bise/words"
 )
 
 // A Way is how the files of an imported model come into the store.
@@ -170,7 +170,9 @@ func (st *Stage) take(ctx context.Context, path string, im Import) ([]File, erro
 		total += info.Size()
 	}
 	if free, ok := staging.Free(st.Dir); ok && im.Way == Copy && free < total {
-		return nil, cannot("copy "+im.Path, fmt.Errorf("it has %d MB and the disk has room for %d MB: %w", total/1e6, free/1e6, syscall.ENOSPC))
+		e := engine.Errorf(engine.Internal, "cannot copy %s: it has %s and the disk has room for %s", im.Path, words.Size(total), words.Size(free))
+		e.Advice = makeRoom
+		return nil, e
 	}
 	for i := range files {
 		f := &files[i]

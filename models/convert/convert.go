@@ -394,7 +394,7 @@ func (b *build) blame(ctx context.Context, path string, err error) error {
 func cannotWrite(path string, err error) error {
 	e := &Error{File: path, Err: err}
 	switch {
-	case isFull(err):
+	case staging.Full(err):
 		e.What, e.Advice = "cannot be written: the disk is full", advice
 	case errors.Is(err, fs.ErrNotExist):
 		e.What, e.Advice = "cannot be written: there is no folder "+filepath.Dir(path), "Make it first."

@@ -1,4 +1,4 @@
-package convert
+package staging
 
 import (
 	"errors"
@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// isFull reports whether an error is that a disk is full.
-func isFull(err error) bool {
+// Full reports whether an error is that a disk is full.
+func Full(err error) bool {
 	return errors.Is(err, windows.ERROR_DISK_FULL) || errors.Is(err, windows.ERROR_HANDLE_DISK_FULL)
 }
