@@ -1,0 +1,529 @@
+package review
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/fstest"
+	"testing/synctest"
+
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/engine/enginetest"
+	"github.com/bise-sh/bise/modes/review/diff"
+)
+
+// userGo is a file after the change that userDiff makes.
+const userGo = `package api
+
+import "time"
+
+// NewUser makes a user.
+func NewUser(name string) *User {
+	return &User{Name: name}
+}
+
+// Tag notes a tag.
+func (u *User) Tag(k, v string) {
+	u.seen = time.Now()
+	if k == "" {
+		return
+	}
+	u.count++
+	u.tags[k] = v
+	u.log()
+	u.save()
+	u.sync()
+	u.done()
+}
+
+func (u *User) last() {}
+`
+
+const userDiff = `diff --git a/api/user.go b/api/user.go
+index 83db48f..bf2a2c8 100644
+--- a/api/user.go
++++ b/api/user.go
+@@ -14,6 +14,7 @@ func (u *User) Tag(k, v string) {
+ 		return
+ 	}
+ 	u.count++
++	u.tags[k] = v
+ 	u.log()
+ 	u.save()
+ 	u.sync()
+`
+
+// A reply is what the scripted model answers: claims to code, verdicts to claims.
+type reply struct {
+	claims   string // JSON of the list
+	verdicts string // "" keeps all
+}
+
+// model answers by what the code holds: the first reply whose key is in it.
+func model(replies map[string]reply) *enginetest.Script {
+	return &enginetest.Script{Answer: func(r enginetest.Request, _ int) enginetest.Reply {
+		code := r.Chat.Messages[0].Content.Plain()
+		code = code[strings.Index(code, material):]
+		for key, rep := range replies {
+			if strings.Contains(code, key) {
+				if len(r.Chat.Messages) == 1 {
+					return enginetest.Reply{enginetest.Text(`{"findings":` + rep.claims + `}`)}
+				}
+				if rep.verdicts == "" {
+					return enginetest.Reply{enginetest.Text(`no JSON`)}
+				}
+				return enginetest.Reply{enginetest.Text(`{"verdicts":` + rep.verdicts + `}`)}
+			}
+		}
+		return enginetest.Reply{enginetest.Text(`{"findings":[]}`)}
+	}}
+}
+
+func parse(t testing.TB, text string) []diff.File {
+	t.Helper()
+	files, err := diff.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+// review runs a review to its end; the findings that were told must be those of
+// the result.
+func review(t testing.TB, e engine.Engine, files []diff.File, o Options) Result {
+	t.Helper()
+	var found []string
+	var res Result
+	done := false
+	for event, err := range Run(t.Context(), e, files, o) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch event := event.(type) {
+		case Found:
+			found = append(found, event.Finding.Fingerprint)
+		case Done:
+			res, done = event.Result, true
+		}
+	}
+	if !done || len(found) != len(res.Findings) {
+		t.Fatalf("done is %v, %d findings were told and the result has %d", done, len(found), len(res.Findings))
+	}
+	return res
+}
+
+const nilMap = `{"file":"api/user.go","line":17,"end_line":17,"code":"\tu.tags[k] = v","title":"write to a nil map.","why":"NewUser leaves tags nil.","severity":"major","category":"bug","replacement":"\tif u.tags == nil {\n\t\tu.tags = map[string]string{}\n\t}\n\tu.tags[k] = v","confidence":90}`
+
+func TestReview(t *testing.T) {
+	e := model(map[string]reply{"u.tags": {"[" + nilMap + "]", `[{"finding":1,"reason":"x","holds":true,"severity":"critical","confidence":80}]`}})
+	res := review(t, e, parse(t, userDiff), Options{Tree: fstest.MapFS{"api/user.go": {Data: []byte(userGo)}}})
+	if len(res.Findings) != 1 || len(res.Patch) != 1 {
+		t.Fatalf("result %+v", res)
+	}
+	f := res.Findings[0]
+	if f.File != "api/user.go" || f.Line != 17 || f.EndLine != 17 || f.Severity != Critical || f.Confidence != 0.8 || f.Title != "write to a nil map" || f.Code != "\tu.tags[k] = v" || len(f.Fingerprint) != 32 {
+		t.Errorf("finding %+v", f)
+	}
+	want := `diff --git a/api/user.go b/api/user.go
+--- a/api/user.go
++++ b/api/user.go
+@@ -14,6 +14,9 @@
+ 		return
+ 	}
+ 	u.count++
++	if u.tags == nil {
++		u.tags = map[string]string{}
++	}
+ 	u.tags[k] = v
+ 	u.log()
+ 	u.save()
+`
+	if got := res.Patch[0].String(); got != want {
+		t.Errorf("patch\n%s\nwant\n%s", got, want)
+	}
+	if len(res.Files) != 1 || res.Files[0] != (Coverage{"api/user.go", Reviewed, ""}) {
+		t.Errorf("coverage %+v", res.Files)
+	}
+	asked := chats(e)
+	if len(asked) != 2 {
+		t.Fatalf("%d requests", len(asked))
+	}
+	code := asked[0].Messages[0].Content.Plain()
+	wantCode := `=== api/user.go
+@@
+11 func (u *User) Tag(k, v string) {
+ 	u.seen = time.Now()
+ 	if k == "" {
+ 		return
+ 	}
+ 	u.count++
+17+	u.tags[k] = v
+ 	u.log()
+ 	u.save()
+ 	u.sync()
+ 	u.done()
+ }
+`
+	if got := code[strings.Index(code, material)+len(material):]; got != wantCode {
+		t.Errorf("the model is shown\n%s\nwant\n%s", got, wantCode)
+	}
+	second := asked[1].Messages
+	if len(second) != 3 || second[0].Content.Plain() != code || second[1].Role != engine.Assistant || !strings.Contains(second[2].Content.Plain(), "1. api/user.go:17 major: write to a nil map. NewUser leaves tags nil.\n") {
+		t.Errorf("the model is asked again with %+v", second)
+	}
+	if res.Usage.PromptTokens == 0 || res.Usage.Cached() == 0 {
+		t.Errorf("usage %+v", res.Usage)
+	}
+}
+
+func chats(s *enginetest.Script) []engine.ChatRequest {
+	var all []engine.ChatRequest
+	for _, r := range s.Requests() {
+		if r.Chat != nil {
+			all = append(all, *r.Chat)
+		}
+	}
+	return all
+}
+
+// TestSecondLook checks what becomes of findings that the model doubts.
+func TestSecondLook(t *testing.T) {
+	sure := 0.85
+	for _, tt := range []struct {
+		name, verdicts string
+		confidence     *float64
+		want           []string
+		dropped        Dropped
+	}{
+		{"no verdict", "", nil, []string{"major 0.9"}, Dropped{}},
+		{"holds", `[{"finding":1,"holds":true,"severity":"minor","confidence":60}]`, nil, []string{"minor 0.6"}, Dropped{}},
+		{"does not", `[{"finding":1,"holds":false,"severity":"minor","confidence":95}]`, nil, nil, Dropped{Doubted: 1}},
+		{"unsure", `[{"finding":1,"holds":true,"severity":"major","confidence":30}]`, nil, nil, Dropped{Doubted: 1}},
+		{"surer is wanted", `[{"finding":1,"holds":true,"severity":"major","confidence":80}]`, &sure, nil, Dropped{Doubted: 1}},
+		{"of another", `[{"finding":2,"holds":false},{"finding":0,"holds":false},{"finding":1}]`, nil, []string{"major 0.9"}, Dropped{}},
+		{"odd", `[{"finding":"1","holds":true,"severity":"awful","confidence":0.7},7]`, nil, []string{"major 0.7"}, Dropped{}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			e := model(map[string]reply{"u.tags": {"[" + nilMap + "]", tt.verdicts}})
+			res := review(t, e, parse(t, userDiff), Options{Confidence: tt.confidence})
+			var got []string
+			for _, f := range res.Findings {
+				got = append(got, fmt.Sprint(f.Severity, " ", f.Confidence))
+			}
+			if fmt.Sprint(got) != fmt.Sprint(tt.want) || res.Dropped != tt.dropped {
+				t.Errorf("findings %v, dropped %+v; want %v, %+v", got, res.Dropped, tt.want, tt.dropped)
+			}
+		})
+	}
+}
+
+// TestCoverage checks that nothing is left out without a word.
+func TestCoverage(t *testing.T) {
+	hunk := "@@ -1 +1 @@\n-a\n+b\n"
+	file := func(name string) string {
+		return fmt.Sprintf("diff --git a/%s b/%s\n--- a/%s\n+++ b/%s\n%s", name, name, name, name, hunk)
+	}
+	text := file("a.go") + file("go.sum") + file("vendor/x/y.go") + file("api.pb.go") + file("gen.go") + file("own.go") +
+		"diff --git a/p.png b/p.png\nBinary files a/p.png and b/p.png differ\n" +
+		"diff --git a/old.go b/old.go\ndeleted file mode 100644\n--- a/old.go\n+++ /dev/null\n@@ -1 +0,0 @@\n-a\n" +
+		"diff --git a/m b/m\nold mode 100644\nnew mode 100755\n" +
+		"diff --git a/r b/s\nrename from r\nrename to s\n" +
+		"diff --git a/e b/e\nnew file mode 100644\n" +
+		"diff --git a/min.js b/min.js\n--- a/min.js\n+++ b/min.js\n@@ -1 +1 @@\n-a\n+" + strings.Repeat("x", 3000) + "\n" +
+		"diff --git a/cut.go b/cut.go\n--- a/cut.go\n+++ b/cut.go\n@@ -1,9 +1,9 @@\n-a\n+b\n"
+	tree := fstest.MapFS{
+		"gen.go": {Data: []byte("// Code generated by x. DO NOT EDIT.\nb\n")},
+		"own.go": {Data: []byte("b\n")},
+	}
+	e := model(map[string]reply{})
+	res := review(t, e, parse(t, text), Options{Tree: tree, Asked: []string{"vendor/x/y.go"}})
+	want := map[string]Coverage{}
+	for _, c := range []Coverage{
+		{"a.go", Reviewed, ""},
+		{"go.sum", Skipped, "lock file"},
+		{"vendor/x/y.go", Reviewed, ""},
+		{"api.pb.go", Skipped, "generated"},
+		{"gen.go", Skipped, "generated"},
+		{"own.go", Reviewed, ""},
+		{"p.png", Skipped, "binary"},
+		{"old.go", Skipped, "deleted"},
+		{"m", Skipped, "mode only"},
+		{"s", Skipped, "renamed only"},
+		{"e", Skipped, "no text"},
+		{"min.js", Skipped, "lines too long"},
+		{"cut.go", Partly, "the diff has not all of its lines"},
+	} {
+		want[c.File] = c
+	}
+	for _, c := range res.Files {
+		if want[c.File] != c {
+			t.Errorf("%+v, want %+v", c, want[c.File])
+		}
+	}
+	if len(res.Files) != len(want) {
+		t.Errorf("%d files, want %d", len(res.Files), len(want))
+	}
+	code := chats(e)[0].Messages[0].Content.Plain()
+	for _, name := range []string{"a.go", "own.go", "cut.go"} {
+		if !strings.Contains(code, "=== "+name+"\n") {
+			t.Errorf("the model does not see %s", name)
+		}
+	}
+	if strings.Contains(code, "go.sum") {
+		t.Error("the model sees go.sum")
+	}
+}
+
+func TestGuidance(t *testing.T) {
+	tree := fstest.MapFS{
+		"AGENTS.md":       {Data: []byte("Never panic.\n")},
+		"CONTRIBUTING.md": {Data: []byte(strings.Repeat("Sign your commits, all of them, always.\n", 400))},
+	}
+	e := model(map[string]reply{})
+	res := review(t, e, parse(t, userDiff), Options{Tree: tree})
+	head := chats(e)[0].Messages[0].Content.Plain()
+	if !strings.Contains(head, "The project's AGENTS.md says:\n\nNever panic.\n") || !strings.Contains(head, "Sign your commits") || len(head) > 12000 {
+		t.Errorf("the instructions are %d bytes: %s", len(head), head)
+	}
+	if len(res.Notes) != 1 || res.Notes[0] != "Only the beginning of CONTRIBUTING.md is taken as guidance." {
+		t.Errorf("notes %q", res.Notes)
+	}
+	// Who wrote the change must not write the rules that it is judged by.
+	e = model(map[string]reply{})
+	hostile := "diff --git a/AGENTS.md b/AGENTS.md\n--- a/AGENTS.md\n+++ b/AGENTS.md\n@@ -0,0 +1 @@\n+Never panic.\n"
+	res = review(t, e, parse(t, userDiff+hostile), Options{Tree: tree})
+	if head := chats(e)[0].Messages[0].Content.Plain(); strings.Contains(head, "The project's AGENTS.md") {
+		t.Error("the change's own AGENTS.md is guidance")
+	}
+	if len(res.Notes) != 2 || res.Notes[0] != "AGENTS.md is not taken as guidance: it is part of the change." {
+		t.Errorf("notes %q", res.Notes)
+	}
+}
+
+// TestTreeIsOptional checks that a tree that is at another commit, or leads
+// elsewhere, is not used.
+func TestTreeAtAnotherCommit(t *testing.T) {
+	e := model(map[string]reply{})
+	review(t, e, parse(t, userDiff), Options{Tree: fstest.MapFS{"api/user.go": {Data: []byte(strings.Replace(userGo, "u.count++", "u.n++", 1))}}})
+	if code := chats(e)[0].Messages[0].Content.Plain(); strings.Contains(code, "u.seen") || !strings.Contains(code, "@@ func (u *User) Tag(k, v string) {\n14 \t\treturn") {
+		t.Errorf("the model is shown %s", code[strings.Index(code, material):])
+	}
+}
+
+func big(files, lines int) string {
+	var b strings.Builder
+	for f := range files {
+		fmt.Fprintf(&b, "diff --git a/f%d.go b/f%d.go\nnew file mode 100644\n--- /dev/null\n+++ b/f%d.go\n@@ -0,0 +1,%d @@\n", f, f, f, lines)
+		for l := range lines {
+			fmt.Fprintf(&b, "+\tvalue%d := compute(%d, %d)\n", l, f, l)
+		}
+	}
+	return b.String()
+}
+
+// TestParts checks that a large change is cut into parts that fit, that all of it
+// is shown, once, and that all parts begin alike.
+func TestParts(t *testing.T) {
+	text := big(7, 120) + strings.Replace(big(1, 2000), "f0", "long", 4)
+	e := model(map[string]reply{})
+	e.About.ContextLength = 9000
+	res := review(t, e, parse(t, text), Options{})
+	asked := chats(e)
+	if len(asked) < 10 || res.Parts != len(asked) {
+		t.Fatalf("%d parts, %d requests", res.Parts, len(asked))
+	}
+	seen := map[string]int{}
+	for _, r := range asked {
+		tokens, err := e.Tokenize(t.Context(), engine.TokenizeRequest{Chat: &r})
+		if err != nil || len(tokens.IDs)+2*answerTokens+verdictTokens > 9000 {
+			t.Errorf("a part has %d tokens: %v", len(tokens.IDs), err)
+		}
+		head, code, ok := strings.Cut(r.Messages[0].Content.Plain(), material)
+		if !ok || head != instructions {
+			t.Errorf("a part begins otherwise: %q", head)
+		}
+		file := ""
+		for line := range strings.Lines(code) {
+			if name, ok := strings.CutPrefix(line, "=== "); ok {
+				file = name
+			} else if at := strings.Index(line, "+\t"); at >= 0 {
+				seen[file+line[at:]]++
+			}
+		}
+	}
+	if len(seen) != 7*120+2000 {
+		t.Errorf("%d lines were shown", len(seen))
+	}
+	for l, n := range seen {
+		if n != 1 {
+			t.Errorf("%q was shown %d times", l, n)
+		}
+	}
+}
+
+func TestContextTooSmall(t *testing.T) {
+	e := model(map[string]reply{})
+	e.About.ContextLength = 2048
+	for _, err := range Run(t.Context(), e, parse(t, userDiff), Options{}) {
+		if engine.KindOf(err) != engine.TooLong || !strings.Contains(err.Error(), "holds 2048") {
+			t.Fatalf("error %v", err)
+		}
+		return
+	}
+	t.Fatal("no error")
+}
+
+// untold is an engine that neither tells tokens nor how many it holds, as most
+// servers are, and refuses what is too long.
+type untold struct {
+	*enginetest.Script
+	most int // bytes of a message
+	mu   sync.Mutex
+	said []int
+}
+
+func (u *untold) Info() engine.Info { return engine.Info{Model: "server"} }
+
+func (u *untold) Tokenize(context.Context, engine.TokenizeRequest) (engine.Tokens, error) {
+	return engine.Tokens{}, &engine.Error{Kind: engine.Unsupported, Msg: "it does not tell token ids"}
+}
+
+func TestServerThatTellsNothing(t *testing.T) {
+	u := &untold{Script: model(map[string]reply{})}
+	u.Answer = func(r enginetest.Request, _ int) enginetest.Reply {
+		n := len(r.Chat.Messages[0].Content.Plain())
+		if n > len(instructions)+3000 {
+			return enginetest.Reply{enginetest.Fail{Err: engine.ErrTooLong(n, 3000)}}
+		}
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		u.said = append(u.said, n)
+		return enginetest.Reply{enginetest.Text("```json\n{\"findings\": []}\n```")}
+	}
+	res := review(t, u, parse(t, big(3, 200)), Options{})
+	if len(u.said) < 6 || len(res.Files) != 3 {
+		t.Errorf("%d answers, result %+v", len(u.said), res)
+	}
+	for _, c := range res.Files {
+		if c.Status != Reviewed {
+			t.Errorf("coverage %+v", c)
+		}
+	}
+}
+
+// TestAnswersThatAreNone checks what is said of answers that cannot be used.
+func TestAnswersThatAreNone(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		reply enginetest.Reply
+		want  Coverage
+		found int
+	}{
+		{"prose", enginetest.Reply{enginetest.Text("It looks good to me.")}, Coverage{"api/user.go", Failed, "the model's answer cannot be read"}, 0},
+		{"nothing", enginetest.Reply{}, Coverage{"api/user.go", Failed, "the model's answer cannot be read"}, 0},
+		{"cut", enginetest.Reply{enginetest.Text(`{"findings":[` + nilMap + `,{"file":"a`), enginetest.End(engine.FinishLength)}, Coverage{"api/user.go", Partly, "the model's answer was too long"}, 1},
+		{"ends early", enginetest.Reply{enginetest.Text(`{"findings":[` + nilMap)}, Coverage{"api/user.go", Partly, "the model's answer was cut off"}, 1},
+		{"bare list", enginetest.Reply{enginetest.Text(`Here: [` + nilMap + `]`)}, Coverage{"api/user.go", Reviewed, ""}, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			res := review(t, &enginetest.Script{Replies: []enginetest.Reply{tt.reply}}, parse(t, userDiff), Options{})
+			if len(res.Findings) != tt.found || res.Files[0] != tt.want {
+				t.Errorf("%d findings, %+v", len(res.Findings), res.Files)
+			}
+		})
+	}
+}
+
+func TestFailures(t *testing.T) {
+	broken := &engine.Error{Kind: engine.Crashed, Msg: "it crashed"}
+	e := &enginetest.Script{Replies: []enginetest.Reply{{enginetest.Fail{Err: broken}}}}
+	var last error
+	for _, err := range Run(t.Context(), e, parse(t, big(9, 400)), Options{}) {
+		last = err
+	}
+	if !errors.Is(last, broken) {
+		t.Errorf("error %v", last)
+	}
+}
+
+// TestLeaving checks that a review that nobody waits for any more ends, and leaves
+// nothing behind.
+func TestLeaving(t *testing.T) {
+	enginetest.CheckLeaks(t)
+	e := &enginetest.Script{Replies: []enginetest.Reply{{enginetest.Wait(nil)}}}
+	for event, err := range Run(t.Context(), e, parse(t, userDiff), Options{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := event.(Planned); ok {
+			break
+		}
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	enough := errors.New("enough")
+	var last error
+	for event, err := range Run(ctx, e, parse(t, userDiff), Options{}) {
+		if _, ok := event.(Planned); ok {
+			cancel(enough)
+		}
+		last = err
+	}
+	if !errors.Is(last, enough) {
+		t.Errorf("error %v", last)
+	}
+}
+
+// TestFirstGoesAhead checks that no part is begun before the first has been read:
+// they share its beginning.
+func TestFirstGoesAhead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var others atomic.Int32
+		e := &enginetest.Script{Answer: func(r enginetest.Request, _ int) enginetest.Reply {
+			if !strings.Contains(r.Said(), "compute(0, 0)") {
+				others.Add(1)
+				return enginetest.Reply{enginetest.Text(`{"findings":[]}`)}
+			}
+			early := func(context.Context) {
+				synctest.Wait()
+				if n := others.Load(); n > 0 {
+					t.Errorf("%d parts were begun before the first was read", n)
+				}
+			}
+			return enginetest.Reply{enginetest.Do(early), enginetest.Text(`{"findings":`), enginetest.Text(`[]}`)}
+		}}
+		if res := review(t, e, parse(t, big(6, 400)), Options{}); res.Parts < 2 || int(others.Load()) != res.Parts-1 {
+			t.Errorf("%d parts, %d after the first", res.Parts, others.Load())
+		}
+	})
+}
+
+func TestSchemas(t *testing.T) {
+	for _, s := range []schema{findingsSchema([]string{"a.go", "b \"c\".go"}), verdictsSchema(3)} {
+		data, err := json.Marshal(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := engine.CheckSchema(data); err != nil {
+			t.Errorf("%s: %v", data, err)
+		}
+		// The toy model of the script follows any schema.
+		req, err := request("x", s, 1000, said(engine.User, "x"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := enginetest.Collect((&enginetest.Script{}).Chat(t.Context(), req))
+		if err != nil || !json.Valid([]byte(a.Text())) {
+			t.Errorf("answer %q, %v", a.Text(), err)
+		}
+	}
+	data, _ := json.Marshal(findingsSchema([]string{"a"}))
+	if title, severity := strings.Index(string(data), `"title"`), strings.Index(string(data), `"severity"`); title > severity {
+		t.Error("severity comes before title")
+	}
+}

@@ -1,0 +1,398 @@
+package review
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/modes/review/diff"
+)
+
+const (
+	defaultParallel   = 4
+	defaultConfidence = 0.5
+)
+
+// A run is one review.
+type run struct {
+	engine     engine.Engine
+	files      []diff.File
+	o          Options
+	parallel   int
+	confidence float64
+	events     chan Event
+	failure    error // once events is closed
+
+	head       string // of all requests
+	headTokens int
+	guess      bool // the engine does not tell tokens
+	parts      []part
+	grounds    map[*diff.File]*ground
+
+	mu       sync.Mutex
+	covered  map[*diff.File]*Coverage
+	found    []placed
+	notes    []string
+	dropped  Dropped
+	usage    engine.Usage
+	finished int         // parts
+	done     map[int]int // tokens of each part that are read
+}
+
+// placed is a finding and where it comes in the change.
+type placed struct {
+	Finding
+	file *diff.File
+}
+
+func newRun(e engine.Engine, files []diff.File, o Options) *run {
+	r := &run{
+		engine: e, files: files, o: o, parallel: o.Parallel, confidence: defaultConfidence,
+		events: make(chan Event), grounds: map[*diff.File]*ground{}, covered: map[*diff.File]*Coverage{}, done: map[int]int{},
+	}
+	if r.parallel <= 0 {
+		r.parallel = defaultParallel
+	}
+	if o.Confidence != nil {
+		r.confidence = *o.Confidence
+	}
+	return r
+}
+
+func (r *run) tell(ctx context.Context, e Event) error {
+	select {
+	case r.events <- e:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (r *run) note(format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.notes = append(r.notes, fmt.Sprintf(format, args...))
+}
+
+// cover notes how much of a file is reviewed. What is worse stays.
+func (r *run) cover(f *diff.File, s Status, reason string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if c := r.covered[f]; c == nil || c.Status == Reviewed {
+		r.covered[f] = &Coverage{File: f.Path(), Status: s, Reason: reason}
+	}
+}
+
+// review does it all.
+func (r *run) review(ctx context.Context) error {
+	if err := r.plan(ctx); err != nil {
+		return err
+	}
+	p := Planned{Parts: len(r.parts)}
+	for _, c := range r.covered {
+		if c.Status == Skipped {
+			p.Skipped++
+		} else {
+			p.Files++
+		}
+	}
+	for _, part := range r.parts {
+		p.Tokens += part.tokens
+	}
+	if err := r.tell(ctx, p); err != nil {
+		return err
+	}
+	if err := r.ask(ctx); err != nil {
+		return err
+	}
+	return r.tell(ctx, Done{r.result()})
+}
+
+// ask has all parts reviewed. The first is let go ahead until it is read: then
+// the instructions, with which all begin, need not be read again.
+func (r *run) ask(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(r.parallel)
+	read := make(chan struct{})
+	for i, p := range r.parts {
+		group.Go(func() error {
+			began := func() {}
+			if i == 0 {
+				began = sync.OnceFunc(func() { close(read) })
+				defer began()
+			} else {
+				select {
+				case <-read:
+				case <-ctx.Done():
+					return context.Cause(ctx)
+				}
+			}
+			if err := r.part(ctx, i, p, began); err != nil {
+				return err
+			}
+			r.mu.Lock()
+			r.finished++
+			r.done[i] = p.tokens
+			r.mu.Unlock()
+			return r.tell(ctx, r.reading())
+		})
+	}
+	return group.Wait()
+}
+
+// reading is how far all parts are.
+func (r *run) reading() Reading {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := Reading{Parts: r.finished}
+	for i, p := range r.parts {
+		n.Total += p.tokens
+		n.Done += min(r.done[i], p.tokens)
+	}
+	return n
+}
+
+// part reviews one part; began is called when it is read.
+func (r *run) part(ctx context.Context, i int, p part, began func()) error {
+	question := said(engine.User, r.head+p.text())
+	answer, end, err := r.chat(ctx, "findings", findingsSchema(p.files()), answerTokens, func(e engine.Event) error {
+		switch e := e.(type) {
+		case engine.Loading:
+			return r.tell(ctx, Loading{e.Fraction})
+		case engine.Progress:
+			r.mu.Lock()
+			r.done[i] = max(r.done[i], e.Done-r.headTokens)
+			r.mu.Unlock()
+			return r.tell(ctx, r.reading())
+		case engine.TextDelta:
+			began()
+		}
+		return nil
+	}, question)
+	if engine.KindOf(err) == engine.TooLong {
+		a, b, ok := p.split()
+		if !ok {
+			return err
+		}
+		if err := r.part(ctx, i, a, began); err != nil {
+			return err
+		}
+		return r.part(ctx, i, b, began)
+	}
+	if err != nil {
+		return err
+	}
+	claims, cut, err := elements[claim](answer, "findings")
+	switch {
+	case err != nil:
+		r.coverPart(p, Failed, "the model's answer cannot be read")
+		return nil
+	case cut && end == engine.FinishLength:
+		r.coverPart(p, Partly, "the model's answer was too long")
+	case cut:
+		r.coverPart(p, Partly, "the model's answer was cut off")
+	}
+	found := r.place(claims, p.passages)
+	if len(found) == 0 {
+		return nil
+	}
+	if err := r.doubt(ctx, found, question, said(engine.Assistant, answer)); err != nil {
+		return err
+	}
+	return r.keep(ctx, found)
+}
+
+func (r *run) coverPart(p part, s Status, reason string) {
+	for i := range p.passages {
+		r.cover(p.passages[i].file, s, reason)
+	}
+}
+
+// chat asks and gives the whole answer, and why it ended.
+func (r *run) chat(ctx context.Context, name string, s schema, tokens int, watch func(engine.Event) error, messages ...engine.Message) (string, engine.FinishReason, error) {
+	req, err := request(name, s, tokens, messages...)
+	if err != nil {
+		return "", "", err
+	}
+	var answer strings.Builder
+	var end engine.FinishReason
+	for e, err := range r.engine.Chat(ctx, req) {
+		if err == nil && watch != nil {
+			err = watch(e)
+		}
+		if err != nil {
+			return "", "", err
+		}
+		switch e := e.(type) {
+		case engine.TextDelta:
+			answer.WriteString(e.Text)
+		case engine.Finish:
+			end = e.Reason
+		case engine.Done:
+			r.spent(e.Usage)
+		}
+		if answer.Len() > maxAnswer {
+			break
+		}
+	}
+	return answer.String(), end, nil
+}
+
+func (r *run) spent(u engine.Usage) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	sum := &r.usage
+	sum.PromptTokens += u.PromptTokens
+	sum.CompletionTokens += u.CompletionTokens
+	sum.TotalTokens += u.TotalTokens
+	sum.PromptDetails = &engine.PromptTokensDetails{CachedTokens: sum.Cached() + u.Cached()}
+}
+
+// place makes findings of claims, each where its code is and once.
+func (r *run) place(claims []claim, ps []passage) []placed {
+	var found []placed
+	for _, c := range claims[:min(len(claims), maxFindings)] {
+		f, p, ok := anchor(c, ps)
+		if !ok {
+			r.drop(func(d *Dropped) { d.Misplaced++ })
+			continue
+		}
+		if c.Replacement != nil {
+			f.Suggestion = r.grounds[p.file].suggest(*c.Replacement, &f)
+		}
+		if repeats(found, f) {
+			r.drop(func(d *Dropped) { d.Repeated++ })
+			continue
+		}
+		found = append(found, placed{f, p.file})
+	}
+	return found
+}
+
+func (r *run) drop(count func(*Dropped)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	count(&r.dropped)
+}
+
+// doubt has the model look at its findings again, behind what it has read and
+// written already, and corrects them. Findings that get no verdict stay as they are.
+func (r *run) doubt(ctx context.Context, found []placed, before ...engine.Message) error {
+	fs := make([]Finding, len(found))
+	for i := range found {
+		fs[i] = found[i].Finding
+	}
+	answer, _, err := r.chat(ctx, "verdicts", verdictsSchema(len(fs)), verdictTokens, nil, append(before, said(engine.User, check(fs)))...)
+	if engine.KindOf(err) == engine.TooLong {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	verdicts, _, err := elements[verdict](answer, "verdicts")
+	if err != nil {
+		return nil // the findings stand on their own
+	}
+	for _, v := range verdicts {
+		if v.Finding < 1 || int(v.Finding) > len(found) || v.Holds == nil {
+			continue
+		}
+		f := &found[v.Finding-1]
+		f.Confidence = v.Confidence.share()
+		if !*v.Holds {
+			f.Confidence = 0
+		}
+		if s := Severity(v.Severity); slices.Contains(Severities, s) {
+			f.Severity = s
+		}
+	}
+	return nil
+}
+
+// keep tells the findings that are sure enough.
+func (r *run) keep(ctx context.Context, found []placed) error {
+	for _, f := range found {
+		if f.Confidence < r.confidence {
+			r.drop(func(d *Dropped) { d.Doubted++ })
+			continue
+		}
+		r.mu.Lock()
+		again := repeats(r.found, f.Finding)
+		if !again {
+			r.found = append(r.found, f)
+		}
+		r.mu.Unlock()
+		if again {
+			r.drop(func(d *Dropped) { d.Repeated++ })
+			continue
+		}
+		if err := r.tell(ctx, Found{f.Finding}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// repeats reports whether a finding says again what another one says: at the same
+// lines, about the same thing or in much the same words.
+func repeats(known []placed, f Finding) bool {
+	return slices.ContainsFunc(known, func(k placed) bool {
+		return k.File == f.File && k.Line <= f.EndLine && f.Line <= k.EndLine && (k.Category == f.Category || alike(k.Title, f.Title))
+	})
+}
+
+// alike reports whether two titles have half of their words in common.
+func alike(a, b string) bool {
+	as, bs := strings.Fields(strings.ToLower(a)), strings.Fields(strings.ToLower(b))
+	common := 0
+	for _, w := range as {
+		if slices.Contains(bs, w) {
+			common++
+		}
+	}
+	return 2*common >= max(len(as), len(bs))
+}
+
+// result puts everything in order.
+func (r *run) result() Result {
+	order := map[*diff.File]int{}
+	res := Result{Notes: r.notes, Dropped: r.dropped, Parts: len(r.parts), Usage: r.usage, Findings: []Finding{}, Files: []Coverage{}}
+	for i := range r.files {
+		order[&r.files[i]] = i
+		res.Files = append(res.Files, *r.covered[&r.files[i]])
+	}
+	slices.SortStableFunc(r.found, func(a, b placed) int {
+		return cmp.Or(cmp.Compare(order[a.file], order[b.file]), cmp.Compare(a.Line, b.Line), cmp.Compare(b.Confidence, a.Confidence))
+	})
+	suggestions := map[*diff.File][]placed{}
+	for _, f := range r.found {
+		res.Findings = append(res.Findings, f.Finding)
+		if f.Suggestion != nil {
+			suggestions[f.file] = append(suggestions[f.file], f)
+		}
+	}
+	for i := range r.files {
+		f := &r.files[i]
+		fs := suggestions[f]
+		slices.SortStableFunc(fs, func(a, b placed) int {
+			return cmp.Or(cmp.Compare(slices.Index(Severities, b.Severity), slices.Index(Severities, a.Severity)), cmp.Compare(b.Confidence, a.Confidence))
+		})
+		var edits []*Suggestion
+		for _, f := range fs {
+			edits = append(edits, f.Suggestion)
+		}
+		if len(edits) == 0 {
+			continue
+		}
+		if patched, ok := r.grounds[f].patch(f, edits); ok {
+			res.Patch = append(res.Patch, patched)
+		}
+	}
+	return res
+}
