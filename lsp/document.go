@@ -29,14 +29,14 @@ type document struct {
 func (e encoding) offset(text string, p position) int {
 	at := 0
 	for range p.Line {
-		end := strings.IndexByte(text[at:], '\n')
-		if end < 0 {
+		_, next, ok := endOfLine(text[at:])
+		if !ok {
 			return len(text)
 		}
-		at += end + 1
+		at += next
 	}
-	line, _, _ := strings.Cut(text[at:], "\n")
-	line = strings.TrimSuffix(line, "\r")
+	end, _, _ := endOfLine(text[at:])
+	line := text[at : at+end]
 	if e == utf8Encoding {
 		n := max(0, min(p.Character, len(line)))
 		for n > 0 && n < len(line) && !utf8.RuneStart(line[n]) {
@@ -55,8 +55,14 @@ func (e encoding) offset(text string, p position) int {
 
 // position is the position of a byte offset.
 func (e encoding) position(text string, at int) position {
-	start := strings.LastIndexByte(text[:at], '\n') + 1
-	p := position{Line: strings.Count(text[:start], "\n")}
+	p, start := position{}, 0
+	for {
+		_, next, ok := endOfLine(text[start:])
+		if !ok || start+next > at {
+			break
+		}
+		p.Line, start = p.Line+1, start+next
+	}
 	if e == utf8Encoding {
 		p.Character = at - start
 		return p
@@ -65,6 +71,19 @@ func (e encoding) position(text string, at int) position {
 		p.Character += e.width(r)
 	}
 	return p
+}
+
+// endOfLine is where the first line of a text ends and where the next begins, and
+// whether there is one. A line ends with a newline, a carriage return, or both.
+func endOfLine(text string) (end, next int, ok bool) {
+	end = strings.IndexAny(text, "\r\n")
+	switch {
+	case end < 0:
+		return len(text), len(text), false
+	case strings.HasPrefix(text[end:], "\r\n"):
+		return end, end + 2, true
+	}
+	return end, end + 1, true
 }
 
 // width is how many units a rune has.

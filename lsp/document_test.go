@@ -30,6 +30,7 @@ func TestOffset(t *testing.T) {
 		{utf32Encoding, 1, 2, 9},
 		{utf32Encoding, 2, 0, 12},
 		{utf16Encoding, 1, -3, 3},
+		{utf16Encoding, 4, 1, 16},
 		{utf8Encoding, 1, -3, 3},
 	} {
 		if got := tt.e.offset(text, position{tt.line, tt.character}); got != tt.want {
@@ -58,6 +59,7 @@ func TestName(t *testing.T) {
 // offsets agree.
 func FuzzApply(f *testing.F) {
 	f.Add("ab\nc𝄞d\n", "x\n", 1, 1, 1, 3, 0)
+	f.Add("a\rb\r\nc\r", "x", 1, 0, 2, 1, 1)
 	f.Add("a", "", 0, 9, 0, 0, 1)
 	f.Fuzz(func(t *testing.T, text, put string, line, character, toLine, toCharacter, which int) {
 		if len(text)+len(put) > 4096 || !utf8.ValidString(text) || !utf8.ValidString(put) || line > 1<<12 || toLine > 1<<12 {
@@ -74,7 +76,7 @@ func FuzzApply(f *testing.F) {
 		if e.offset(text, p) != at {
 			t.Errorf("byte %d of %q is %+v, which is byte %d", at, text, p, e.offset(text, p))
 		}
-		if start := strings.LastIndexByte(text[:at], '\n') + 1; e == utf16Encoding && p.Character != len(utf16.Encode([]rune(text[start:at]))) {
+		if start := strings.LastIndexAny(text[:at], "\r\n") + 1; e == utf16Encoding && p.Character != len(utf16.Encode([]rune(text[start:at]))) {
 			t.Errorf("byte %d of %q is %+v", at, text, p)
 		}
 	})

@@ -38,6 +38,9 @@ var ErrGone = errors.New("the editor is gone")
 // larger ones by hand.
 const maxDocument = 8 << 20
 
+// maxVisited is how many places are kept until the model is open.
+const maxVisited = 16
+
 // again is how long after a model could not be opened it is tried again.
 const again = 10 * time.Second
 
@@ -65,7 +68,8 @@ type server struct {
 	opening chan struct{} // closed when an attempt to open the engine has ended; nil: none was made
 	failure error         // of the last attempt
 	tried   time.Time
-	told    string // the last error that the person saw
+	visited []code.Place // before there was a session
+	told    string       // the last error that the person saw
 	wait    sync.WaitGroup
 }
 
@@ -259,14 +263,22 @@ func notification[P any](m message, do func(P)) error {
 	return nil
 }
 
-// visit tells the session, once there is one, where the person is.
+// visit tells the session where the person is, once there is one.
 func (s *server) visit(uri string, d *document) {
-	s.mu.Lock()
-	session := s.session
-	s.mu.Unlock()
-	if session != nil && len(d.text) <= maxDocument {
-		session.Visit(code.Place{File: name(uri, s.folders), Text: d.text, At: d.cursor})
+	if len(d.text) > maxDocument {
+		return
 	}
+	p := code.Place{File: name(uri, s.folders), Text: d.text, At: d.cursor}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.session != nil {
+		s.session.Visit(p)
+		return
+	}
+	if len(s.visited) == maxVisited {
+		s.visited = slices.Delete(s.visited, 0, 1)
+	}
+	s.visited = append(s.visited, p)
 }
 
 // open opens the model, unless it is open or being opened, or could not be a
@@ -279,13 +291,6 @@ func (s *server) open() <-chan struct{} {
 	}
 	done := make(chan struct{})
 	s.opening, s.failure = done, nil
-	// What is open already serves as context from the beginning.
-	var places []code.Place
-	for uri, d := range s.documents {
-		if len(d.text) <= maxDocument {
-			places = append(places, code.Place{File: name(uri, s.folders), Text: d.text, At: d.cursor})
-		}
-	}
 	s.wait.Go(func() {
 		defer close(done)
 		e, err := s.c.Open(s.ctx)
@@ -296,9 +301,10 @@ func (s *server) open() <-chan struct{} {
 			return
 		}
 		s.engine, s.session = e, code.New(s.ctx, e, s.c.Options)
-		for _, p := range places {
+		for _, p := range s.visited {
 			s.session.Visit(p)
 		}
+		s.visited = nil
 	})
 	return done
 }
