@@ -24,6 +24,8 @@ type ask struct {
 	schema        string
 	stats, raw    bool
 	noThinking    bool
+	continues     bool // the last conversation
+	noHistory     bool
 	sampling      samplingFlags
 	load          loadFlags
 }
@@ -34,8 +36,12 @@ func (a *app) askCommand() *cobra.Command {
 		Use:   "ask [PROMPT]…",
 		Short: "Ask a question, get one answer",
 		Long: `Ask a question, get one answer. What is piped in is attached.
-On a terminal the answer is drawn, in a pipe it is the model's own text.`,
+On a terminal the answer is drawn, in a pipe it is the model's own text.
+
+Question and answer are kept in the history: -c continues the conversation that was
+last talked in, with its model unless -m names another.`,
 		Example: `bise ask "How does a slice grow in Go?"
+bise ask -c "and a map?"
 git diff | bise ask "write a commit message"
 bise ask -f main.go -f go.mod "what is missing?"`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -43,12 +49,14 @@ bise ask -f main.go -f go.mod "what is missing?"`,
 		},
 	}
 	f := cmd.Flags()
+	f.BoolVarP(&v.continues, "continue", "c", false, "continue the last conversation")
 	f.StringArrayVarP(&v.files, "file", "f", nil, "attach the text `FILE`; may be repeated")
 	f.StringArrayVarP(&v.images, "image", "i", nil, "show the picture `FILE`; may be repeated")
 	f.StringVar(&v.system, "system", "", "the system prompt, `TEXT`: how the model is to answer")
 	f.StringVar(&v.schema, "schema", "", "answer with JSON that satisfies the JSON schema in `FILE`")
 	f.BoolVar(&v.raw, "raw", false, "do not draw Markdown")
 	f.BoolVar(&v.noThinking, "no-thinking", false, "answer without thinking first")
+	f.BoolVar(&v.noHistory, "no-history", false, "do not keep what is asked and answered")
 	f.BoolVar(&v.stats, "stats", false, "tell tokens and speeds afterwards")
 	v.sampling.add(cmd)
 	v.load.add(cmd)
@@ -56,6 +64,9 @@ bise ask -f main.go -f go.mod "what is missing?"`,
 }
 
 func (a *app) ask(ctx context.Context, v ask, prompt string) error {
+	if v.continues && v.system != "" {
+		return usageErrorf("--system is for the first question of a conversation, and -c continues one")
+	}
 	q, err := a.question(ctx, v, prompt)
 	if err != nil {
 		return err
@@ -76,18 +87,29 @@ func (a *app) ask(ctx context.Context, v ask, prompt string) error {
 	if err != nil {
 		return err
 	}
+	kept, before, err := a.remember(ctx, v, q)
+	if err != nil {
+		return err
+	}
+	defer kept.close()
+	r.Messages = append(before, r.Messages...)
+	if kept != nil && a.model == "" {
+		a.model = kept.conversation.Model
+	}
 	e, err := a.open(ctx, a.model, o)
 	if err != nil {
 		return a.failed(err)
 	}
 	defer e.Close()
+	ref, _ := a.chosen(a.model)
+	kept.by(e.Info(), ref, r.Choices())
 	if info := e.Info(); len(q.Images) > 0 && info.Architecture != "" && !info.Can.Vision {
 		return a.failed(&engine.Error{
 			Kind: engine.Unsupported, Param: "image", Msg: fmt.Sprintf("%s cannot see pictures", info.Model),
 			Advice: "Name a model that can with -m, such as pixtral-12b.",
 		})
 	}
-	return a.answer(ctx, e, r, v)
+	return a.answer(ctx, e, r, v, kept)
 }
 
 // failed tells an error to who reads the answer as JSON.
@@ -164,7 +186,7 @@ func schema(ctx context.Context, path string) (*engine.ResponseFormat, error) {
 }
 
 // answer asks and shows what comes.
-func (a *app) answer(ctx context.Context, e engine.Engine, r engine.ChatRequest, v ask) error {
+func (a *app) answer(ctx context.Context, e engine.Engine, r engine.ChatRequest, v ask, kept *recording) error {
 	began := time.Now()
 	s := show{
 		a: a, name: e.Info().Model, limit: r.MaxTokens,
@@ -175,6 +197,7 @@ func (a *app) answer(ctx context.Context, e engine.Engine, r engine.ChatRequest,
 	}
 	for event, err := range e.Chat(ctx, r) {
 		if err == nil {
+			kept.take(ctx, event)
 			err = s.take(event)
 		}
 		if err != nil {

@@ -33,7 +33,7 @@ func writeUsage(w io.Writer, cmd *cobra.Command) {
 	if cmd.Example != "" {
 		fmt.Fprintf(w, "\nExamples\n  %s\n", strings.ReplaceAll(cmd.Example, "\n", "\n  "))
 	}
-	if !cmd.HasParent() {
+	if cmd.HasSubCommands() {
 		fmt.Fprintln(w, "\nVerbs")
 		for _, c := range cmd.Commands() {
 			if !c.Hidden {
