@@ -59,14 +59,15 @@ var errNoJSON = errors.New("the answer is not of the form that was asked for")
 
 // elements reads the elements of the list of that name in an answer. Models that
 // are held to a form write nothing else; others put words or a fence around it, or
-// give the list alone. An answer that was cut off has the elements before the cut,
+// give the list alone, which is one of objects, as brackets in prose are not. An answer that was cut off has the elements before the cut,
 // and cut is true. Elements that cannot be read are passed over.
 func elements[T any](answer, list string) (found []T, cut bool, err error) {
 	answer = answer[:min(len(answer), maxAnswer)]
 	start := strings.IndexAny(answer, "{[")
 	for ; start >= 0; start = next(answer, start) {
-		d := json.NewDecoder(strings.NewReader(answer[start:]))
-		if !enter(d, list) {
+		value := answer[start:]
+		d := json.NewDecoder(strings.NewReader(value))
+		if value[0] == '[' && !strings.HasPrefix(strings.TrimSpace(value[1:]), "{") || !enter(d, list) {
 			continue
 		}
 		for d.More() {
