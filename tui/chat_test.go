@@ -5,8 +5,6 @@ import (
 	"testing"
 	"time"
 
-	tea "charm.land/bubbletea/v2"
-
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
 )
@@ -71,5 +69,3 @@ func TestSettings(t *testing.T) {
 		d.pressed("ctrl+s")
 	})
 }
-
-var _ = tea.Quit

@@ -46,6 +46,12 @@ func (c *composer) clear() {
 	c.attached, c.popup, c.recall = nil, nil, 0
 }
 
+// clearText leaves what is attached.
+func (c *composer) clearText() {
+	c.reset()
+	c.popup = nil
+}
+
 // restore puts a message back, before what is written.
 func (c *composer) restore(m composed) {
 	text := m.text
@@ -179,6 +185,12 @@ func (c *composer) putPasted(text string) {
 // many above it for the popup.
 func (c *composer) resize(width, most, space int) {
 	c.width, c.space = width, space
+	switch {
+	case !c.settings.Vim:
+		c.vim = nil
+	case c.vim == nil:
+		c.vim = new(vim)
+	}
 	c.editor.width = width
 	c.rows = max(1, min(len(c.editor.rows()), most))
 	c.scroll(c.rows)

@@ -173,7 +173,7 @@ func (c *conversation) goOn() tea.Cmd {
 	if c.busy() || t == nil || !t.cut() {
 		return nil
 	}
-	t.state, t.err = answering, nil
+	t.goOn()
 	c.transcript.choose(-1)
 	c.transcript.follow = true
 	return c.begin(t, true)

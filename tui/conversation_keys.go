@@ -114,9 +114,9 @@ func (c *conversation) sendWritten() outcome {
 	if m.empty() {
 		return took(nil)
 	}
-	if len(m.attached) == 0 && strings.HasPrefix(m.text, "/") {
+	if strings.HasPrefix(m.text, "/") {
 		if o, ok := runLine(m.text, c.composer.commands()); ok {
-			c.composer.clear()
+			c.composer.clearText()
 			return o
 		}
 		if name := strings.TrimSpace(m.text[1:]); strings.Trim(name, "abcdefghijklmnopqrstuvwxyz") == "" {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	tea "charm.land/bubbletea/v2"
@@ -66,9 +67,10 @@ func (d *desk) change(s config.Interface) tea.Cmd {
 }
 
 // A notice is something worth a line that does not stop anybody. It stands in the
-// foot until the next key.
+// foot until the next key, or, when it stays, until a key that is not just writing.
 type notice struct {
-	text string
+	text  string
+	stays bool
 	// A key that can still change it, what that does, and in a word.
 	key, word string
 	do        tea.Cmd
@@ -89,5 +91,6 @@ func (d *desk) sayError(err error) {
 		return
 	}
 	msg, advice := told(err)
-	d.say(msg + " " + advice)
+	d.say(strings.TrimSpace(msg + " " + advice))
+	d.notice.stays = true
 }

@@ -6,6 +6,7 @@ import (
 	"image/color"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -27,6 +28,7 @@ type driver struct {
 	running int // commands whose result has not been taken
 	raw     []string
 	quit    bool
+	end     func() // ends the interface; the test's end does too
 }
 
 // patience is how long a test waits for something before it fails.
@@ -37,12 +39,13 @@ func drive(t *testing.T, o Options, width, height int) *driver {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	d := &driver{t: t, m: New(ctx, o), arrived: make(chan tea.Msg, 100)}
-	t.Cleanup(func() {
+	d.end = sync.OnceFunc(func() {
 		cancel()
 		if err := d.m.Close(); err != nil {
 			t.Error(err)
 		}
 	})
+	t.Cleanup(d.end)
 	d.run(d.m.Init())
 	d.send(tea.WindowSizeMsg{Width: width, Height: height})
 	return d

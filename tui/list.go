@@ -195,8 +195,21 @@ func (l *list) filterLine() string {
 	return l.theme.accent.Render("/ ") + text
 }
 
-// below are the lines after the rows.
+// below are the lines after the rows: as many as leave room for a few of those.
 func (l *list) below() []string {
+	lines := l.about()
+	free := l.height - len(l.above()) - min(len(l.rows), max(5, l.height/2))
+	if len(lines) > free {
+		lines = lines[:max(0, free)]
+		if len(lines) == 1 {
+			return nil // only the empty one
+		}
+	}
+	return lines
+}
+
+// about are the lines that there should be after the rows.
+func (l *list) about() []string {
 	_, width := column(l.width)
 	var lines []string
 	if i, ok := l.row(); ok && l.detail != nil {

@@ -42,12 +42,16 @@ func (p *part) rows(t *theme, width int) []string {
 	return p.lines
 }
 
-// within breaks a styled line that is too long, as code can be, anywhere.
+// within breaks a styled line that is too long, as code can be, anywhere, and
+// indents the rest of it as the line is.
 func within(line string, width int) []string {
 	if len(line) <= width || ansi.StringWidth(line) <= width {
 		return []string{line}
 	}
-	lines := strings.Split(ansi.Hardwrap(line, width, true), "\n")
+	plain := ansi.Strip(line)
+	indent := min(len(plain)-len(strings.TrimLeft(plain, " ")), width/2)
+	space := strings.Repeat(" ", indent)
+	lines := strings.Split(ansi.Hardwrap(ansi.Cut(line, indent, ansi.StringWidth(line)), max(1, width-indent), true), "\n")
 	open := ""
 	for i, l := range lines {
 		l = open + l
@@ -56,7 +60,7 @@ func within(line string, width int) []string {
 			open = l[at : at+strings.IndexByte(l[at:], 'm')+1]
 			l += "\x1b[m"
 		}
-		lines[i] = l
+		lines[i] = space + l
 	}
 	return lines
 }

@@ -99,7 +99,7 @@ func (p *commandPopup) press(k tea.KeyPressMsg) outcome {
 			p.complete()
 			return took(nil)
 		}
-		p.clear()
+		p.clearText()
 		return c.run("")
 	}
 	return pass()

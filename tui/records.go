@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 
@@ -99,9 +101,7 @@ func (r *records) work() {
 				if j.do == nil || store == nil {
 					continue
 				}
-				if err := j.do(r.ctx, store); err != nil {
-					r.trouble.Store(&err)
-				}
+				r.note(r.perform(j, store))
 			}
 			if len(jobs) == 0 {
 				if ended {
@@ -111,6 +111,18 @@ func (r *records) work() {
 			}
 		}
 	}
+}
+
+// perform does a job. A panic must not end the program while the terminal is
+// bise's: it becomes an error.
+func (r *records) perform(j job, store *history.Store) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			slog.Error("panic while the history was written", "panic", p, "stack", string(debug.Stack()))
+			err = fmt.Errorf("a fault of bise's own keeps the history from being written: %v", p)
+		}
+	}()
+	return j.do(r.ctx, store)
 }
 
 func (r *records) take() ([]job, bool) {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"log/slog"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -51,6 +53,13 @@ func (d *desk) start(number int, e engine.Engine, r engine.ChatRequest, kept fun
 }
 
 func (s *stream) run(ctx context.Context, seq iter.Seq2[engine.Event, error], kept func(engine.Event)) {
+	defer func() {
+		// Bubble Tea gives the terminal back only after panics of its own goroutines.
+		if r := recover(); r != nil {
+			slog.Error("panic while an answer was read", "panic", r, "stack", string(debug.Stack()))
+			s.put(nil, true, engine.Errorf(engine.Internal, "a fault of bise's own ended the answer: %v", r))
+		}
+	}()
 	for event, err := range seq {
 		if err != nil {
 			if cause := context.Cause(ctx); cause != nil {

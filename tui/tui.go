@@ -52,25 +52,33 @@ func (m *Model) Close() error {
 
 // Update takes what happened.
 func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	cmd := m.update(msg)
+	if err := m.records.news(); err != nil {
+		m.sayError(err)
+	}
+	return m, cmd
+}
+
+func (m *Model) update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
 		m.resize(msg.Width, msg.Height)
 	case tea.BackgroundColorMsg:
 		m.paper(msg.IsDark())
 	case tea.KeyPressMsg:
-		return m, m.press(msg)
+		return m.press(msg)
 	case tea.PasteMsg:
-		return m, m.paste(msg.Content)
+		return m.paste(msg.Content)
 	case tea.MouseClickMsg:
-		return m, m.click(tea.Mouse(msg))
+		return m.click(tea.Mouse(msg))
 	case tea.MouseWheelMsg:
 		m.wheel(tea.Mouse(msg))
 	case opened:
-		return m, m.push(msg.dialog)
+		return m.push(msg.dialog)
 	default:
-		return m, m.carryOut(msg)
+		return m.carryOut(msg)
 	}
-	return m, nil
+	return nil
 }
 
 // top is who has the keys: the uppermost dialog, or the current mode.
@@ -94,7 +102,9 @@ func (m *Model) push(d dialog) tea.Cmd {
 
 func (m *Model) press(k tea.KeyPressMsg) tea.Cmd {
 	standing := m.notice
-	m.notice = notice{}
+	if !standing.stays || k.Text == "" {
+		m.notice = notice{}
+	}
 	if standing.key != "" && k.String() == standing.key {
 		return standing.do
 	}
@@ -117,8 +127,7 @@ func (m *Model) settle(o outcome) tea.Cmd {
 	}
 	cmds := []tea.Cmd{o.cmd}
 	if o.tell != nil {
-		_, cmd := m.Update(o.tell)
-		cmds = append(cmds, cmd)
+		cmds = append(cmds, m.update(o.tell))
 	}
 	m.layOut()
 	return tea.Batch(cmds...)
@@ -212,9 +221,6 @@ func (m *Model) carryOut(msg tea.Msg) tea.Cmd {
 		cmds = append(cmds, m.showNamed(msg.name))
 	case conversationChosen:
 		cmds = append(cmds, m.showNamed("chat"), m.readConversation("chat", msg.id))
-	}
-	if err := m.records.news(); err != nil {
-		m.sayError(err)
 	}
 	for _, s := range m.screens {
 		if s != nil {

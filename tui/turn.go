@@ -55,7 +55,7 @@ func (d *desk) asked(content engine.Content, attached []history.Attachment) *tur
 
 // answered is a turn of the model's that begins.
 func (d *desk) answered(model string) *turn {
-	t := &turn{desk: d, role: engine.Assistant, saved: new(saved), state: answering}
+	t := &turn{desk: d, role: engine.Assistant, saved: new(saved), state: answering, unfolded: d.settings.Thinking}
 	t.measured.Model = model
 	t.refresh()
 	return t
@@ -72,6 +72,7 @@ func (d *desk) read(m history.Message) *turn {
 		t.refresh()
 		return t
 	}
+	t.unfolded = d.settings.Thinking
 	for _, k := range m.Content {
 		switch {
 		case k.Type == engine.ThinkingChunk:
@@ -178,9 +179,16 @@ func (t *turn) take(event engine.Event, now time.Time) {
 	case engine.Done:
 		t.measured.Usage, t.measured.Timings = e.Usage, e.Timings
 	}
-	if took := t.waits.thought(now); took > 0 {
+	if took := t.waits.thought(); took > 0 {
 		t.thought = took
 	}
+}
+
+// goOn makes the end of the text what grows again.
+func (t *turn) goOn() {
+	t.state, t.err = answering, nil
+	t.article = article{}
+	t.article.add(t.text.String())
 }
 
 // end ends the answer in a state.
@@ -299,7 +307,7 @@ func drawAttached(th *theme, name string, chunk engine.Chunk, width int) []strin
 	if what == "" {
 		what = "pasted text"
 	}
-	return []string{th.muted.Render(cut(fmt.Sprintf("▤ %s · %s", what, words.Plural(strings.Count(strings.TrimSuffix(chunk.Text, "\n"), "\n")+1, "line")), width))}
+	return []string{th.muted.Render(cut(fmt.Sprintf("▤ %s · %s", what, words.Plural(lineCount(unfenced(chunk.Text)), "line")), width))}
 }
 
 func (t *turn) drawThinking(th *theme, width int) []string {

@@ -66,7 +66,7 @@ func (w *waiting) progress(p engine.Progress, now time.Time) {
 }
 
 // thought is how long the model has been thinking.
-func (w *waiting) thought(time.Time) time.Duration { return w.thinkingEnded.Sub(w.thinkingBegan) }
+func (w *waiting) thought() time.Duration { return w.thinkingEnded.Sub(w.thinkingBegan) }
 
 // line says what is waited for.
 func (w *waiting) line(width int) string {
@@ -82,8 +82,11 @@ func (w *waiting) line(width int) string {
 		return cut(fmt.Sprintf("waiting for %s before this one", words.Plural(w.now.Queued, "request")), width)
 	case forReading:
 		after := ""
-		if w.left >= time.Second {
-			after = words.Duration(w.left.Round(time.Second)) + " left"
+		switch {
+		case w.left >= 2*time.Minute:
+			after = fmt.Sprintf("%.0f min left", w.left.Minutes())
+		case w.left >= time.Second:
+			after = fmt.Sprintf("%.0f s left", w.left.Seconds())
 		}
 		text := fmt.Sprintf("reading %s of %s tokens", words.Count(w.now.Done), words.Count(w.now.Total))
 		return barred(text, float64(w.now.Done)/float64(max(1, w.now.Total)), after, width)
