@@ -18,6 +18,8 @@ const (
 	// stale is how long a journal that says it is somebody's must not have changed
 	// before it is taken from a process that cannot be asked, on another machine.
 	stale = 10 * time.Second
+	// beat is how often a journal changes at least while its owner lives.
+	beat = 3 * time.Second
 )
 
 // owners has the IDs of the fetches of this process.
@@ -147,16 +149,21 @@ func (w *fetch) read() *journal {
 	return j
 }
 
-// keep saves what has come, every second, or sooner when it comes fast.
+// keep saves what has come, every second, or sooner when it comes fast, and that its
+// owner lives.
 func (w *fetch) keep(ctx context.Context) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		case <-w.enough:
+	for saved := time.Now(); ; saved = time.Now() {
+		for news := false; !news && time.Since(saved) < beat; {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-tick.C:
+			case <-w.enough:
+			}
+			_, fresh := w.queue.missing()
+			news = fresh != w.known.Load()
 		}
 		if err := w.save(); err != nil {
 			return err

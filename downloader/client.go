@@ -260,8 +260,11 @@ func retriable(err error) bool {
 		unknown x509.UnknownAuthorityError
 	)
 	return (e.Kind == Network || e.Kind == Limited) && !errors.As(err, &invalid) && !errors.As(err, &unknown) &&
-		!errors.Is(err, errPrivate) && (e.Status == 0 || passes(e.Status))
+		!errors.Is(err, errPrivate) && !errors.Is(err, errLongWait) && (e.Status == 0 || passes(e.Status))
 }
+
+// errLongWait is that a server wants no requests for longer than anybody waits.
+var errLongWait = errors.New("the server wants no requests for a long time")
 
 const proxyAdvice = "Look at HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY."
 
@@ -286,6 +289,9 @@ func unreachable(u, proxy *url.URL, err error) error {
 // cause is what is at the bottom of a transport's error, as it can be shown: an
 // error of net/url has the whole URL in it.
 func cause(err error) error {
+	if e := (*Error)(nil); errors.As(err, &e) {
+		return e
+	}
 	var u *url.Error
 	if errors.As(err, &u) {
 		err = u.Err

@@ -18,7 +18,7 @@ const (
 	// patience is how long a file is tried for without a byte. It is less as long as
 	// nobody has answered: perhaps there is no such server.
 	patience      = 10 * time.Minute
-	firstPatience = time.Minute
+	firstPatience = 2 * time.Minute
 	// worth is how many bytes make an attempt one that went well, so that the next one
 	// is made at once.
 	worth = 64 << 10
@@ -169,8 +169,7 @@ func (c *Client) persist(ctx context.Context, req *http.Request, told func(time.
 		case err != nil && asked && wait <= maxWait && waits < maxWaits:
 			waits++
 		case err != nil && asked:
-			// A kind that is not tried again.
-			return nil, &Error{Kind: Denied, Err: err, Msg: err.Error(), Advice: "Try again later: the server wants no requests for a long time."}
+			return nil, &Error{Kind: Limited, Msg: err.Error(), Err: errLongWait, Advice: fmt.Sprintf("Try again in %v.", wait.Round(time.Second))}
 		case err != nil || !IsRedirect(resp):
 			return resp, err
 		default:
@@ -190,7 +189,7 @@ func (w *fetch) accept(resp *http.Response, who int, s span, ranged bool, versio
 	q := w.queue
 	switch code := resp.StatusCode; code {
 	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusGone:
-		if w.source.refused(version) {
+		if w.source.refused(version, w.fetched.Load()) {
 			return s, errExpired
 		}
 		return s, StatusError(resp)

@@ -54,7 +54,7 @@ func (w *fetch) probe(ctx context.Context) (got int64, err error) {
 		}
 		size = resp.ContentLength
 	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusGone:
-		if w.source.refused(version) {
+		if w.source.refused(version, w.fetched.Load()) {
 			return 0, errExpired
 		}
 		return 0, StatusError(resp)

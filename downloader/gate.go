@@ -18,6 +18,7 @@ const stormy = 5
 type gate struct {
 	mu       sync.Mutex
 	until    time.Time     // when requests may go on
+	asked    bool          // whether that is the server's wish
 	failures int           // in a row
 	probing  bool          // somebody is trying for all
 	changed  chan struct{} // closed when any of it changes
@@ -45,9 +46,9 @@ func (g *gate) enter(ctx context.Context, told func(until time.Time)) error {
 			g.mu.Unlock()
 			return ctx.Err()
 		}
-		until := g.until
+		until, asked := g.until, g.asked
 		g.mu.Unlock()
-		if wait > 0 && told != nil {
+		if wait > 0 && asked && told != nil {
 			told(until)
 		}
 		var timer <-chan time.Time
@@ -74,12 +75,15 @@ func (g *gate) leave(resp *http.Response, err error) (wait time.Duration, asked 
 	} else {
 		g.failures++
 		wait = backoff(g.failures)
+		if g.failures >= stormy && time.Until(g.until) < wait {
+			g.until, g.asked = time.Now().Add(wait), false
+		}
 	}
 	if resp != nil {
 		if d, ok := pause(resp.Header, resp.StatusCode, time.Now()); ok {
 			wait, asked = d, true
 			if d <= maxWait { // who is told to wait longer gives up
-				g.until = time.Now().Add(d)
+				g.until, g.asked = time.Now().Add(d), true
 			}
 		}
 	}
@@ -128,7 +132,7 @@ func rateLimit(text string) (left int, wait time.Duration, ok bool) {
 func retryAfter(text string, now time.Time) (d time.Duration, ok bool) {
 	text = strings.TrimSpace(text)
 	if n, err := strconv.Atoi(text); err == nil {
-		return time.Duration(min(n, int(longest/time.Second))) * time.Second, n >= 0
+		return time.Duration(max(0, min(n, int(longest/time.Second)))) * time.Second, n >= 0
 	}
 	at, err := http.ParseTime(text)
 	if err != nil {

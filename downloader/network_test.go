@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -28,6 +29,8 @@ type network struct {
 	mu    sync.Mutex
 	hosts map[string]chan net.Conn
 	dials int
+	// private has the addresses of hosts that are not of the open internet.
+	private map[string]net.IP
 	// dialing is called before a connection is made, where it is not nil.
 	dialing func(address string) error
 }
@@ -41,7 +44,7 @@ func bubble(t *testing.T, test func(t *testing.T, n *network)) {
 func (n *network) dial(ctx context.Context, _, address string) (net.Conn, error) {
 	n.mu.Lock()
 	n.dials++
-	conns, dialing := n.hosts[address], n.dialing
+	conns, dialing, ip := n.hosts[address], n.dialing, n.private[address]
 	n.mu.Unlock()
 	if dialing != nil {
 		if err := dialing(address); err != nil {
@@ -58,16 +61,22 @@ func (n *network) dial(ctx context.Context, _, address string) (net.Conn, error)
 	here, there := net.Pipe()
 	select {
 	case conns <- there:
-		return &publicConn{Conn: here}, nil
+		if ip == nil {
+			ip = net.IPv4(8, 8, 8, 8)
+		}
+		return &addressedConn{here, ip}, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
 }
 
-// A publicConn seems to lead to an address of the open internet.
-type publicConn struct{ net.Conn }
+// An addressedConn seems to lead to an address.
+type addressedConn struct {
+	net.Conn
+	ip net.IP
+}
 
-func (*publicConn) RemoteAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(8, 8, 8, 8), Port: 80} }
+func (c *addressedConn) RemoteAddr() net.Addr { return &net.TCPAddr{IP: c.ip, Port: 80} }
 
 // A pipeListener accepts what is dialed.
 type pipeListener struct {
@@ -103,7 +112,7 @@ func (n *network) serve(t *testing.T, address string, h http.HandlerFunc) *url.U
 	n.mu.Lock()
 	n.hosts[address] = l.conns
 	n.mu.Unlock()
-	server := &http.Server{Handler: h, ErrorLog: nil}
+	server := &http.Server{Handler: h, ErrorLog: quietLog}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -130,9 +139,40 @@ func client(t testing.TB, o Options) *Client {
 	t.Helper()
 	c := New(o)
 	c.unit = testUnit
+	c.disk = openHasty
 	t.Cleanup(c.Close)
 	return c
 }
+
+// A hastyFolder is one whose writes are not waited for, as tests of servers make
+// hundreds of them.
+type hastyFolder struct{ *realFolder }
+
+func openHasty(path string) (folder, error) {
+	d, err := openFolder(path)
+	if err != nil {
+		return nil, err
+	}
+	return hastyFolder{d.(*realFolder)}, nil
+}
+
+type hastyFile struct{ *realFile }
+
+func (hastyFile) Sync() error { return nil }
+
+func (d hastyFolder) open(name string) (file, error) {
+	f, err := d.realFolder.open(name)
+	if err != nil {
+		return nil, err
+	}
+	return hastyFile{f.(*realFile)}, nil
+}
+
+func (d hastyFolder) write(name string, data []byte) error {
+	return d.root.WriteFile(name, data, 0o644)
+}
+
+func (hastyFolder) sync() error { return nil }
 
 func parse(t testing.TB, text string) *url.URL {
 	t.Helper()
@@ -285,3 +325,6 @@ func raw(t testing.TB, w http.ResponseWriter, write func(io.Writer)) {
 	buf.Flush()
 	conn.Close()
 }
+
+// quietLog is for servers whose complaints are what is tested.
+var quietLog = log.New(io.Discard, "", 0)

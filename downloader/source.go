@@ -28,7 +28,8 @@ type source struct {
 	current *Location
 	version int  // of current
 	moved   bool // redirects have led to current
-	refusal int  // locations that were refused since bytes came
+	refusal int  // locations that were refused in a row
+	got     int64
 }
 
 func newSource(locate func(context.Context) (Location, error)) *source {
@@ -78,7 +79,6 @@ func (l *Location) due() bool { return !l.Expires.IsZero() && time.Until(l.Expir
 func (s *source) arrived(version int, resp *http.Response) {
 	<-s.turn
 	defer func() { s.turn <- struct{}{} }()
-	s.refusal = 0
 	if version != s.version || s.current == nil || resp.Request.URL.String() == s.current.URL.String() {
 		return
 	}
@@ -91,17 +91,22 @@ func (s *source) arrived(version int, resp *http.Response) {
 }
 
 // refused takes in that a location is no longer good, and reports whether another
-// one is worth a try.
-func (s *source) refused(version int) bool {
+// one is worth a try: not when several in a row were of no use. Got is how many bytes
+// have come.
+func (s *source) refused(version int, got int64) bool {
 	<-s.turn
 	defer func() { s.turn <- struct{}{} }()
 	if version != s.version {
 		return true // somebody has seen to it
+	}
+	if s.got != got {
+		s.got, s.refusal = got, 0
 	}
 	s.refusal++
 	if !s.moved || s.refusal > maxRelocations {
 		return false
 	}
 	s.current = nil
+	s.version++ // others that are refused there now mean the same
 	return true
 }
