@@ -139,13 +139,11 @@ func (r *records) begin() (store *history.Store, leave func()) {
 	if r.open != nil {
 		if store, err = r.open(); err == nil {
 			if aside := store.SetAside(); aside != "" {
-				err := fmt.Errorf("the history was damaged and is now %s; a new one is begun", aside)
-				r.trouble.Store(&err)
+				r.note(fmt.Errorf("the history was damaged and is now %s; a new one is begun", aside))
 			}
 			return store, func() { r.note(store.Close()) }
 		}
-		err = &notKept{err}
-		r.trouble.Store(&err)
+		r.note(&notKept{err})
 	}
 	dir, err := os.MkdirTemp("", "bise-")
 	if err == nil {

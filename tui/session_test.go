@@ -553,7 +553,7 @@ func TestInterrupt(t *testing.T) {
 // TestHostileText checks that nothing from outside commands the terminal; the
 // driver looks at every frame.
 func TestHostileText(t *testing.T) {
-	const evil = "a\x1b[2J\x1b]0;title\ab\x1b]52;c;ZXZpbA==\x1b\\c\u009b31md\x07\x08e\x1bPq\x1b\\f‮g"
+	const evil = "a\x1b[2J\x1b]0;title\ab\x1b]52;c;ZXZpbA==\x1b\\c\u009b31md\x07\x08e\x1bPq\x1b\\f\u202eg"
 	folder := t.TempDir()
 	name := "evil\x1b[31m\x07.txt"
 	if err := os.WriteFile(filepath.Join(folder, name), []byte(evil), 0o644); err != nil {
