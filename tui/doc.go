@@ -24,24 +24,27 @@
 // # Adding a mode
 //
 // A mode is a type with the methods of [mode], in files of its own (math.go,
-// math_view.go), its name in modes and
-// a line in newMode. A mode whose screen is a conversation
-// has a *conversation and gives it the space that it does not need itself.
+// math_view.go), its name in modes and a line in newMode. A mode whose screen is a
+// conversation has a *conversation, which has all the methods it needs (see
+// chatMode), and gives it the space that it does not need itself. A mode that
+// asks a model by itself takes one from desk.engines.use, and reads the answer
+// with desk.start, whose events come as [eventsCame] messages.
 //
 // # Adding a dialog
 //
-// A dialog is a type with the methods of [dialog]. It is opened by a message of
-// type [opened] from a command (desk.open makes one), covers the body, and closes
-// by returning an answer from its press method: a message in the past tense such
-// as modelChosen, or [closed] when nothing was decided. The root carries the
-// answer out. Most dialogs are a list with something around it: see [list], and
-// keysDialog for the smallest example.
+// A dialog is a type with the methods of [dialog]. It is opened by an outcome that
+// tells [opened], or by a case in Model.act; it covers the body, and closes with
+// an answer from its press method: a message in the past tense such as
+// modelChosen, or nil when nothing was decided. The root carries the answer out
+// (Model.carryOut). Most dialogs embed a [list] and set its rows; commandsDialog is
+// an example, settingsDialog one in which letters are keys, promptDialog asks for
+// one line. What is undone with u is told by desk.sayUndo.
 //
 // # Adding a command
 //
-// What can be done by a key anywhere is a binding in [keymap] and a case in
-// Model.act; it is then in the list of keys, in the commands that / opens, and can
-// be remapped in config.toml.
+// What can be done by a key is a binding in [keymap], and is then in the list of
+// keys and can be remapped in config.toml. What has a name is a [command] of the
+// mode, or one of desk.globals.
 //
 // # Messages
 //

@@ -88,6 +88,3 @@ type dialog interface {
 
 // opened asks the root to lay a dialog on top.
 type opened struct{ dialog dialog }
-
-// open is the command that opens a dialog.
-func open(d dialog) tea.Cmd { return func() tea.Msg { return opened{d} } }
