@@ -234,9 +234,11 @@ func (s *shownModel) table(a *app) *table {
 	if !s.Install.Used.IsZero() {
 		row("used", ago(s.Install.Used, now))
 	}
-	row("where", filepath.Dir(s.Path))
-	for _, f := range s.Install.Files {
-		row("file", s.Install.file(f)...)
+	if s.Install.Origin != models.Elsewhere { // else the person has just said where it is
+		row("where", filepath.Dir(s.Path))
+		for _, f := range s.Install.Files {
+			row("file", s.Install.file(f)...)
+		}
 	}
 	return t
 }

@@ -39,9 +39,9 @@ bise verify --all`,
 type checked struct {
 	Name string `json:"name"`
 	Path string `json:"path"`
-	OK   bool   `json:"ok"`
 	// Compared tells that its hashes were, rather than its numbers looked at.
 	Compared bool `json:"hashes_compared"`
+	OK       bool `json:"ok"`
 	verify.Report
 }
 

@@ -5,9 +5,11 @@ package cli
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"os"
@@ -48,7 +50,7 @@ func TestWeights(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:           "testdata/weights",
 		UpdateScripts: *update,
-		Cmds:          map[string]func(*testscript.TestScript, bool, []string){"damage": damage, "clean": clean},
+		Cmds:          map[string]func(*testscript.TestScript, bool, []string){"damage": damage, "clean": clean, "asollama": asOllama},
 		Setup: func(env *testscript.Env) error {
 			for _, place := range []string{"CONFIG", "DATA", "STATE", "CACHE"} {
 				env.Setenv("XDG_"+place+"_HOME", filepath.Join(env.WorkDir, "home", strings.ToLower(place)))
@@ -88,6 +90,21 @@ func damage(ts *testscript.TestScript, _ bool, args []string) {
 		}
 	}
 	ts.Fatalf("there is no tensor %s", args[1])
+}
+
+// asOllama FILE NAME:TAG moves a model to where Ollama would have it, and calls its
+// file $BLOB.
+func asOllama(ts *testscript.TestScript, _ bool, args []string) {
+	path := ts.MkAbs(args[0])
+	data, err := os.ReadFile(path)
+	ts.Check(err)
+	sum := fmt.Sprintf("%x", sha256.Sum256(data))
+	ts.Setenv("BLOB", "sha256-"+sum)
+	dir := ts.Getenv("OLLAMA_MODELS")
+	ts.Check(os.Rename(path, filepath.Join(dir, "blobs", "sha256-"+sum)))
+	name, tag, _ := strings.Cut(args[1], ":")
+	manifest := fmt.Sprintf(`{"layers":[{"mediaType":"application/vnd.ollama.image.model","digest":"sha256:%s","size":%d}]}`, sum, len(data))
+	ts.Check(os.WriteFile(filepath.Join(dir, "manifests", "registry.ollama.ai", "library", name, tag), []byte(manifest), 0o600))
 }
 
 // clean checks that nothing half done is left.

@@ -123,6 +123,9 @@ func describe(path string) (Manifest, error) {
 		err = file.Check()
 	}
 	if err != nil {
+		if f, ok := errors.AsType[*gguf.FormatError](err); ok {
+			err = f // it need not say which file
+		}
 		e := engine.Errorf(engine.BadModel, "cannot import %s: %w", path, err)
 		e.Advice = "Give the path of a whole GGUF file."
 		return Manifest{}, e

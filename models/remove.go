@@ -108,11 +108,12 @@ func (r *Removed) end() error {
 }
 
 // frees is how many bytes the disk gets back when what is at path is removed:
-// nothing for links, nor for files that have another name.
+// nothing for links, nor for files that have another name, and nothing worth
+// telling for manifests.
 func frees(path string) int64 {
 	var sum int64
 	_ = filepath.WalkDir(path, func(path string, d os.DirEntry, err error) error {
-		if err != nil {
+		if err != nil || d.Name() == manifestName {
 			return nil
 		}
 		if info, err := d.Info(); err == nil && info.Mode().IsRegular() && hardLinks(info) <= 1 {
