@@ -67,7 +67,7 @@ func (d *desk) change(s config.Interface) tea.Cmd {
 }
 
 // A notice is something worth a line that does not stop anybody. It stands in the
-// foot until the next key, or, when it stays, until a key that is not just writing.
+// foot until the next key, or, when it stays, until esc or another notice.
 type notice struct {
 	text  string
 	stays bool

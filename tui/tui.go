@@ -102,7 +102,7 @@ func (m *Model) push(d dialog) tea.Cmd {
 
 func (m *Model) press(k tea.KeyPressMsg) tea.Cmd {
 	standing := m.notice
-	if !standing.stays || k.Text == "" {
+	if !standing.stays || is(k, m.keys.Back) {
 		m.notice = notice{}
 	}
 	if standing.key != "" && k.String() == standing.key {
