@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/engine/fim"
 	"github.com/bise-sh/bise/modes/code"
 )
 
@@ -62,13 +63,13 @@ func (a *app) complete(ctx context.Context, v complete, args []string) error {
 	if err != nil {
 		return err
 	}
-	var files []code.File
+	var files []fim.File
 	for _, path := range v.files {
 		text, err := in.file(ctx, path)
 		if err != nil {
 			return err
 		}
-		files = append(files, code.File{Name: path, Text: text})
+		files = append(files, fim.File{Name: path, Text: text})
 	}
 	if v.maxTokens < 0 || v.time < 0 {
 		return usageErrorf("--max-tokens and --time must not be negative")

@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 	"strings"
+
+	"github.com/bise-sh/bise/engine/fim"
 )
 
 // An anchor is what a model has read of a file while the person types. The
@@ -14,11 +16,11 @@ import (
 // it really is.
 type anchor struct {
 	file   string
-	files  []File // from the ring
-	start  int    // of the window before the cursor
-	before string // the window, up to the line that the cursor was in
-	suffix string // the window after the cursor
-	limit  int    // bytes that may be typed until the windows are placed anew
+	files  []fim.File // from the ring
+	start  int        // of the window before the cursor
+	before string     // the window, up to the line that the cursor was in
+	suffix string     // the window after the cursor
+	limit  int        // bytes that may be typed until the windows are placed anew
 }
 
 // fits reports whether the anchor serves a place: the same file, not changed
@@ -34,19 +36,19 @@ func (a *anchor) fits(p Place) bool {
 }
 
 // gap is the place as the model is to see it.
-func (a *anchor) gap(p Place) Gap {
+func (a *anchor) gap(p Place) fim.Gap {
 	end := p.At
 	if blank(p.head()) {
 		end = p.line() // the model indents by itself, with tokens that it knows
 	}
 	base := a.start + len(a.before)
-	return Gap{Files: a.files, Name: p.File, Prefix: a.before, Begun: p.Text[base:max(base, end)], Suffix: a.suffix}
+	return fim.Gap{Files: a.files, Name: p.File, Prefix: a.before, Begun: p.Text[base:max(base, end)], Suffix: a.suffix}
 }
 
 // place puts the windows around a place. Tokens is what they and the files have
 // together; files, of which the last are the most important, get what the windows
 // leave, and a quarter at least.
-func (m *meter) place(ctx context.Context, p Place, files []File, tokens int, old *anchor) (*anchor, error) {
+func (m *meter) place(ctx context.Context, p Place, files []fim.File, tokens int, old *anchor) (*anchor, error) {
 	// A line without an end, as in files that no person wrote, is not all typed.
 	base := max(p.line(), runeAt(p.Text, p.At-m.bytes(tokens/8)))
 	end, used, err := m.lead(ctx, p.after(), tokens/4)
@@ -60,7 +62,7 @@ func (m *meter) place(ctx context.Context, p Place, files []File, tokens int, ol
 	}
 	left, wanted := tokens-used-begun, 0
 	for _, f := range files {
-		n, err := m.again(ctx, f.marked())
+		n, err := m.again(ctx, f.Marked())
 		if err != nil {
 			return nil, err
 		}
@@ -82,9 +84,9 @@ func (m *meter) place(ctx context.Context, p Place, files []File, tokens int, ol
 
 // choose takes the last of the files that have at most n tokens together, and the
 // beginning of the one before them.
-func (m *meter) choose(ctx context.Context, files []File, n int) (out []File, err error) {
+func (m *meter) choose(ctx context.Context, files []fim.File, n int) (out []fim.File, err error) {
 	for _, f := range slices.Backward(files) {
-		size, err := m.again(ctx, f.marked())
+		size, err := m.again(ctx, f.Marked())
 		if err != nil {
 			return nil, err
 		}

@@ -4,8 +4,7 @@
 // key pressed costs the evaluation of that key: what the model has read of a
 // file is frozen while the person types (see anchor), what was suggested is
 // served again as long as it is being typed, and when nothing happens the next
-// prompt is read ahead. [Layout] makes one request of one place, for those who
-// keep no session.
+// prompt is read ahead.
 //
 // Methods may be called from any goroutine.
 package code
@@ -24,12 +23,6 @@ type Place struct {
 	File string // as the model is to call it, and as a session tells files apart
 	Text string // all of it
 	At   int    // the cursor, a byte offset in Text
-}
-
-// A File is text from elsewhere that tells the model what it may use.
-type File struct {
-	Name string
-	Text string
 }
 
 // A Completion is text to be put in at a place. Its text is empty when there is

@@ -3,6 +3,8 @@ package code
 import (
 	"slices"
 	"strings"
+
+	"github.com/bise-sh/bise/engine/fim"
 )
 
 const (
@@ -15,16 +17,16 @@ const (
 )
 
 // A ring holds pieces of the files that the person has been in, the latest last.
-type ring struct{ chunks []File }
+type ring struct{ chunks []fim.File }
 
 // add takes the lines around a place. A chunk that says the same gives way, and
 // else the oldest one.
 func (r *ring) add(p Place) {
-	chunk := File{p.File, around(p.Text, p.At)}
+	chunk := fim.File{Name: p.File, Text: around(p.Text, p.At)}
 	if blank(chunk.Text) {
 		return
 	}
-	r.chunks = slices.DeleteFunc(r.chunks, func(o File) bool { return share(o.Text, chunk.Text) > alike })
+	r.chunks = slices.DeleteFunc(r.chunks, func(o fim.File) bool { return share(o.Text, chunk.Text) > alike })
 	if over := len(r.chunks) + 1 - ringSize; over > 0 {
 		r.chunks = slices.Delete(r.chunks, 0, over)
 	}
@@ -33,9 +35,9 @@ func (r *ring) add(p Place) {
 
 // beside are the chunks that do not repeat what the model sees anyway around a
 // place.
-func (r *ring) beside(p Place) []File {
+func (r *ring) beside(p Place) []fim.File {
 	from, to := max(0, p.At-near), min(len(p.Text), p.At+near)
-	var out []File
+	var out []fim.File
 	for _, c := range r.chunks {
 		same := c.Name == p.File && from == 0 && to == len(p.Text) // perhaps as it was before
 		if !same && share(c.Text, p.Text[from:to]) <= alike {

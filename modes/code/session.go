@@ -8,12 +8,13 @@ import (
 	"time"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/engine/fim"
 )
 
 // Options say what a session does and bound it. Zero fields take what is in
 // brackets.
 type Options struct {
-	Files      []File        // to be seen wherever something is filled in, the most important last
+	Files      []fim.File    // to be seen wherever something is filled in, the most important last
 	Tokens     int           // of a prompt [8192; never more than the model's context has room for]
 	MaxTokens  int           // of a completion [128]
 	PromptTime time.Duration // how long reading a prompt may keep the person waiting; the rest is read when nothing happens [no bound]
@@ -45,7 +46,7 @@ type Session struct {
 	meter  meter
 
 	mu      sync.Mutex
-	layout  *Layout       // nil until it is known
+	layout  *fim.Layout   // nil until it is known
 	tokens  int           // of a prompt
 	pace    time.Duration // of reading one prompt token; 0 while it is not known
 	ring    ring
@@ -306,16 +307,16 @@ func (s *Session) keep(a *anchor) {
 }
 
 // know finds out what the session has to know of the model.
-func (s *Session) know(ctx context.Context) (Layout, error) {
+func (s *Session) know(ctx context.Context) (fim.Layout, error) {
 	s.mu.Lock()
 	known := s.layout
 	s.mu.Unlock()
 	if known != nil {
 		return *known, nil
 	}
-	layout, err := LayoutOf(ctx, s.engine)
+	layout, err := fim.LayoutOf(ctx, s.engine)
 	if err != nil {
-		return Layout{}, err
+		return fim.Layout{}, err
 	}
 	limit := s.engine.Info().ContextLength
 	s.mu.Lock()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
+	"github.com/bise-sh/bise/engine/fim"
 )
 
 // session makes a session that ends with the test.
@@ -205,12 +206,12 @@ func TestFiles(t *testing.T) {
 		want   string // of each file, how much: nothing, half or all
 	}{{4000, "all all"}, {2000, "half all"}, {800, "nothing half"}} {
 		e := enginetest.Says("z")
-		s := session(t, e, Options{Tokens: tt.tokens, Files: []File{{"a.go", text}, {"b.go", text}}})
+		s := session(t, e, Options{Tokens: tt.tokens, Files: []fim.File{{Name: "a.go", Text: text}, {Name: "b.go", Text: text}}})
 		complete(t, s, at(t, "c.go", "package c¦\n"))
 		r := completions(e)[0]
 		got := ""
 		for _, name := range []string{"a.go", "b.go"} {
-			_, rest, _ := strings.Cut(r.Prompt, mark(name))
+			_, rest, _ := strings.Cut(r.Prompt, "+++++ "+name+"\n")
 			rest, _, _ = strings.Cut(rest, "+++++")
 			switch n := strings.Count(rest, "func"); n {
 			case 0:

@@ -1,4 +1,6 @@
-package code
+// Package fim asks engines to fill in text in the middle, in the order in which
+// their models read it.
+package fim
 
 import (
 	"context"
@@ -20,10 +22,20 @@ type Layout struct {
 	begins bool // the gap's token comes last, and text can be put behind it
 }
 
+// SuffixFirst reports that prompts begin with what comes after the gap, as far as
+// is known: then a prompt without it is not the beginning of one that has it.
+func (l Layout) SuffixFirst() bool { return !l.begins }
+
+// A File is text from elsewhere that tells the model what it may use.
+type File struct {
+	Name string
+	Text string
+}
+
 // A Gap is a text with something missing in it.
 type Gap struct {
 	Files  []File // for the model to know, the most important last
-	Name   string // of the file with the gap
+	Name   string // of the file with the gap; may be empty
 	Prefix string // what comes before, without Begun
 	Begun  string // the beginning of what is missing: it comes after Prefix
 	Suffix string // what comes after
@@ -89,15 +101,15 @@ func (g *Gap) prefix() string {
 	}
 	var b strings.Builder
 	for _, f := range g.Files {
-		b.WriteString(f.marked())
+		b.WriteString(f.Marked())
 	}
 	b.WriteString(mark(g.Name))
 	b.WriteString(g.Prefix)
 	return b.String()
 }
 
-// marked is the file as the model reads it before the one with the gap.
-func (f File) marked() string {
+// Marked is the file as the model reads it, before the one with the gap.
+func (f File) Marked() string {
 	text := mark(f.Name) + f.Text
 	if !strings.HasSuffix(text, "\n") {
 		text += "\n"
@@ -105,4 +117,10 @@ func (f File) marked() string {
 	return text + "\n"
 }
 
-func mark(name string) string { return "+++++ " + strings.ReplaceAll(name, "\n", " ") + "\n" }
+// mark is the line that begins a file.
+func mark(name string) string {
+	if name == "" {
+		name = "untitled"
+	}
+	return "+++++ " + strings.ReplaceAll(name, "\n", " ") + "\n"
+}

@@ -1,9 +1,7 @@
-package code
+package fim
 
 import (
 	"context"
-	"iter"
-	"slices"
 	"strings"
 	"testing"
 
@@ -17,12 +15,6 @@ type middle struct {
 	*enginetest.Script
 	space bool // before each text, as SentencePiece has it
 	mute  bool // tells no tokens
-	asked func(engine.CompletionRequest)
-}
-
-func (m middle) Complete(ctx context.Context, r engine.CompletionRequest) iter.Seq2[engine.Event, error] {
-	m.asked(r)
-	return m.Script.Complete(ctx, engine.CompletionRequest{Prompt: "x"})
 }
 
 func (m middle) Tokenize(_ context.Context, r engine.TokenizeRequest) (engine.Tokens, error) {
@@ -86,24 +78,6 @@ func TestLayout(t *testing.T) {
 		if tt.tokens == "" && (r.Prompt != "ab\nc" || r.Suffix != "d") {
 			t.Errorf("%s: prompt %q, suffix %q", tt.name, r.Prompt, r.Suffix)
 		}
-	}
-}
-
-// TestKeystrokeWithPrefixFirst checks that also where the gap's token comes last,
-// the prompt of the next key is the one before and that key.
-func TestKeystrokeWithPrefixFirst(t *testing.T) {
-	script := enginetest.Says("z")
-	var asked []engine.CompletionRequest
-	s := session(t, middle{Script: script, asked: func(r engine.CompletionRequest) { asked = append(asked, r) }}, Options{})
-	for _, text := range []string{"func f() {\n\tx¦\n}\n", "func f() {\n\txy¦\n}\n", "func f() {\n\txy\n\tq¦\n}\n"} {
-		complete(t, s, at(t, "f.go", text))
-	}
-	var last []int32
-	for i, r := range asked {
-		if len(r.Tokens) <= len(last) || !slices.Equal(r.Tokens[:len(last)], last) {
-			t.Errorf("key %d: tokens %v after %v", i, r.Tokens, last)
-		}
-		last = r.Tokens
 	}
 }
 
