@@ -382,6 +382,8 @@ func TestHistoryThatCannotBeOpened(t *testing.T) {
 	d.store()
 	d.typed("x")
 	d.sees("is locked. What is said this time is not kept.")
+	d.pressed("esc")
+	d.misses("is locked")
 	d.pressed("alt+r")
 	d.idle()
 	d.pressed("alt+up", "left") // walking versions works all the same
