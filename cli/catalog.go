@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -196,22 +197,17 @@ func (a *app) serverFor(m catalog.Model) string {
 	return ""
 }
 
-// cannotRun is the error of a model that this engine cannot run, or nil.
+// cannotRun is the error of a model that this engine cannot run, with where else it
+// may be found, or nil.
 func (a *app) cannotRun(m catalog.Model) error {
-	if m.Local() {
-		return nil
-	}
-	e := engine.Errorf(engine.Unsupported, "cannot run %s on this machine: it is served by La Plateforme alone", m.Name)
-	if m.Obstacle != "" {
-		e = engine.Errorf(engine.Unsupported, "cannot run %s on this machine: %s", m.Name, m.Obstacle)
-	}
-	e.Advice = "Choose another one from bise catalog."
-	if server := a.serverFor(m); server != "" {
+	err := m.CannotRun()
+	e, ok := errors.AsType[*engine.Error](err)
+	if server := a.serverFor(m); ok && server != "" {
 		name, _, _ := strings.Cut(server, "/")
 		e.Advice = fmt.Sprintf("Use a server: name one endpoints.%s in %s, then bise ask -m %s.", name, a.places.File(), server)
 		if _, ok := a.config.Endpoints[name]; ok {
 			e.Advice = fmt.Sprintf("Use a server: bise ask -m %s.", server)
 		}
 	}
-	return e
+	return err
 }

@@ -141,6 +141,21 @@ func (m Model) Does(a Ability) bool { return slices.Contains(m.Can, a) }
 // Local reports whether the model can be brought here and run.
 func (m Model) Local() bool { return m.Obstacle == "" && (m.Repo != "" || len(m.GGUF) > 0) }
 
+// CannotRun is the error of a model that cannot be brought here and run, nil for one
+// that can. It is of kind Unsupported.
+func (m Model) CannotRun() error {
+	if m.Local() {
+		return nil
+	}
+	why := m.Obstacle
+	if why == "" {
+		why = "it is served by La Plateforme alone"
+	}
+	e := engine.Errorf(engine.Unsupported, "cannot run %s on this machine: %s", m.Name, why)
+	e.Advice = "Choose another one from bise catalog."
+	return e
+}
+
 // Current reports whether the model is one to choose when nothing speaks for an
 // older one or a base model.
 func (m Model) Current() bool { return !m.Base && m.Newer == "" }

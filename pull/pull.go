@@ -1,0 +1,199 @@
+// Package pull brings models here.
+//
+// A [Puller] makes a [Plan] of what somebody wrote: which files, from where, under
+// which licence, and what is to be made of them. Nothing but listings and texts has
+// been read until then. Running the plan fetches the files, converts and quantizes
+// them where nobody else has, looks whether they are right, and installs them.
+//
+// Everything lies in a stage of the store meanwhile, with a record of what is done:
+// whatever ends a run, the next one goes on from there. A run that finds another
+// process at the same model waits for it and shows how far it is, and takes over
+// if it leaves.
+package pull
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/bise-sh/bise/downloader"
+	"github.com/bise-sh/bise/downloader/huggingface"
+	"github.com/bise-sh/bise/models"
+	"github.com/bise-sh/bise/models/catalog"
+	"github.com/bise-sh/bise/models/fit"
+	"github.com/bise-sh/bise/models/licence"
+	"github.com/bise-sh/bise/models/quantize"
+)
+
+// A Puller brings models into a store. It may be used from any goroutine.
+type Puller struct {
+	Store   models.Store
+	Catalog *catalog.Catalog
+	Client  *downloader.Client
+	Hub     *huggingface.Hub
+	// Quantize runs llama.cpp's quantizer, in a process of its own.
+	Quantize quantize.Worker
+	// Machine is what models are to run on; nil looks at nothing of the kind.
+	Machine *fit.Machine
+	Version string // of bise, for manifests
+}
+
+// A Request is what somebody wants to have here.
+type Request struct {
+	Ref        string `json:"ref"`
+	Type       string `json:"type,omitempty"`        // Q4_K_M, …; "" is what Ref says, or the usual one
+	FromSource bool   `json:"from_source,omitempty"` // make it of the original weights, even where others have
+	Again      bool   `json:"-"`                     // pull what is installed already
+	Anyway     bool   `json:"-"`                     // pull what this machine cannot run
+}
+
+// A Part is a file that a plan fetches.
+type Part struct {
+	Name string      // under which it is to lie here
+	Role models.Role // "" of original weights
+	downloader.File
+}
+
+// A Plan is what a pull will do.
+type Plan struct {
+	Request   Request
+	Name, Tag string // under which the model will be installed
+	Title     string
+	Type      string // of the weights; "" where only the file tells
+	Source    models.Source
+	Terms     licence.Licence
+	Text      []byte // of the licence; nil where only its summary is known
+	// Accepted is when somebody has agreed to the licence, zero when nobody has.
+	Accepted time.Time
+	Can      []string
+	Parts    []Part
+	// Convert is set when the parts are original weights; Quantize is then the type
+	// that is made of them in a second step, "" for none.
+	Convert  bool
+	Quantize string
+	Download int64 // bytes to be fetched, those that are here already included; −1 unknown
+	Disk     int64 // bytes that are taken at the same time at most
+	Fit      *fit.Plan
+	Warnings []string // what somebody should know before, a sentence each
+
+	// Installed is the model where it is here already, and nothing is to be done.
+	Installed *models.Model
+
+	repo         *huggingface.Repo // that the parts are of
+	whole, small int64             // bytes of what is made here
+	resumed      string            // the digest of the text that was agreed to in an earlier run
+}
+
+// ErrNotAccepted is behind the error of a licence that nobody has agreed to.
+var ErrNotAccepted = errors.New("the licence has not been accepted")
+
+// A LicenceError is a licence that somebody has to agree to first.
+type LicenceError struct{ Plan *Plan }
+
+func (e *LicenceError) Error() string {
+	return fmt.Sprintf("cannot pull %s: its licence has not been accepted: %s", e.Plan.Name, e.Plan.Terms.Name)
+}
+
+// Hint says what to do.
+func (e *LicenceError) Hint() string {
+	text := e.Plan.Terms.Summary
+	if e.Plan.Terms.Link != "" {
+		text += " It is at " + e.Plan.Terms.Link + "."
+	}
+	return text + " Agree with --accept-licence."
+}
+
+// Unwrap gives [ErrNotAccepted].
+func (e *LicenceError) Unwrap() error { return ErrNotAccepted }
+
+// NeedsYes reports whether somebody has to agree to the licence before the plan
+// can be run.
+func (p *Plan) NeedsYes() bool {
+	return p.Installed == nil && p.Terms.Ask && p.Accepted.IsZero()
+}
+
+// Accept writes down that somebody agrees.
+func (p *Plan) Accept(now time.Time) { p.Accepted = now.UTC().Truncate(time.Second) }
+
+// digest names the text that somebody agrees to.
+func (p *Plan) digest() string {
+	if p.resumed != "" {
+		return p.resumed
+	}
+	if p.Text == nil {
+		return licence.Digest([]byte(p.Terms.Name + "\n" + p.Terms.Summary + "\n" + p.Terms.Link + "\n"))
+	}
+	return licence.Digest(p.Text)
+}
+
+// agreement is the licence as a manifest has it.
+func (p *Plan) agreement() models.Agreement {
+	a := models.Agreement{ID: p.Terms.ID, Name: p.Terms.Name, Link: p.Terms.Link, Accepted: p.Accepted}
+	if p.Terms.Ask {
+		a.TextSHA256 = p.digest()
+	}
+	return a
+}
+
+// remember takes over a yes to the same text that was given before: for this pull,
+// or for another model that is here.
+func (p *Puller) remember(plan *Plan, earlier models.Agreement) {
+	yes := func(a models.Agreement) bool {
+		return !a.Accepted.IsZero() && licence.Acceptance{Licence: a.ID, Text: a.TextSHA256}.Covers(plan.Terms, plan.digest())
+	}
+	if yes(earlier) {
+		plan.Accepted = earlier.Accepted
+		return
+	}
+	list, err := p.Store.List()
+	if err != nil {
+		return // then it is asked
+	}
+	for _, m := range list {
+		if m.Manifest != nil && yes(m.Manifest.Licence) {
+			plan.Accepted = m.Manifest.Licence.Accepted
+			return
+		}
+	}
+}
+
+// Run does what a plan says and gives the model that is installed then. When ctx
+// ends, what has been done stays, and another run goes on from there; progress may
+// be nil. Errors are of package engine or downloader, or a [*LicenceError].
+func (p *Puller) Run(ctx context.Context, plan *Plan, progress *Progress) (models.Model, error) {
+	if progress == nil {
+		progress = &Progress{}
+	}
+	if plan.Installed != nil {
+		return *plan.Installed, nil
+	}
+	if plan.NeedsYes() {
+		return models.Model{}, &LicenceError{plan}
+	}
+	stage, installed, err := p.enter(ctx, plan, progress)
+	if err != nil || installed != nil {
+		if installed == nil {
+			installed = &models.Model{}
+		}
+		return *installed, err
+	}
+	j := &job{Puller: p, plan: plan, stage: stage, progress: progress}
+	if err := j.run(ctx); err != nil {
+		return models.Model{}, errors.Join(err, stage.Release())
+	}
+	m, ok := p.Store.Installed(plan.Name, plan.Tag)
+	if !ok {
+		return m, fmt.Errorf("pull %s: it is not there after it was installed", plan.Name)
+	}
+	return m, nil
+}
+
+// Forget removes what an unfinished pull has left here.
+func (p *Puller) Forget(plan *Plan) error {
+	stage, err := p.Store.Stage(plan.Name, plan.Tag)
+	if err != nil {
+		return err
+	}
+	return stage.Discard()
+}

@@ -1,0 +1,157 @@
+package pull
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/bise-sh/bise/models"
+)
+
+const (
+	recordName   = "pull.json"     // in a stage: what is pulled, and how far that is
+	progressName = "progress.json" // in a stage: for processes that wait
+	sourceName   = "source"        // in a stage: the folder of original weights
+
+	recordVersion = 1
+	maxRecord     = 1 << 20 // bytes
+)
+
+// A record is what a later process must know of a pull to go on with it. It lies in
+// the stage, and is replaced whole.
+type record struct {
+	Version  int                `json:"version"`
+	Request  Request            `json:"request"`
+	Manifest models.Manifest    `json:"manifest"` // as far as it is known; its Files are those that are finished
+	Files    []recordFile       `json:"files"`    // to be fetched
+	Quantize string             `json:"quantize,omitempty"`
+	Done     []Step             `json:"done,omitempty"`
+	Sums     map[string]fetched `json:"sums,omitempty"` // of files that have come, by name
+}
+
+// A recordFile is a file that is fetched, without where it is to be had.
+type recordFile struct {
+	Name string      `json:"name"`
+	Role models.Role `json:"role,omitempty"` // "" of original weights
+	Size int64       `json:"size"`
+	Hash string      `json:"hash,omitempty"`
+}
+
+// A fetched is a file that has come.
+type fetched struct {
+	Size     int64  `json:"size"`
+	SHA256   string `json:"sha256"`
+	Verified bool   `json:"verified"`
+}
+
+func (r *record) did(s Step) bool { return slices.Contains(r.Done, s) }
+
+// readRecord reads the record of a stage. One that is not there, is not whole or is
+// of another version is none.
+func readRecord(dir string) (*record, bool) {
+	f, err := os.Open(filepath.Join(dir, recordName))
+	if err != nil {
+		return nil, false
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxRecord))
+	if err != nil {
+		return nil, false
+	}
+	return parseRecord(data)
+}
+
+func parseRecord(data []byte) (*record, bool) {
+	var r record
+	if json.Unmarshal(data, &r) != nil || r.Version != recordVersion {
+		return nil, false
+	}
+	for _, f := range r.Files {
+		if filepath.Base(f.Name) != f.Name || f.Name == "." || f.Name == ".." || f.Size < -1 {
+			return nil, false
+		}
+	}
+	return &r, true
+}
+
+// write replaces the record of a stage: on the disk, so that what it says is done
+// is done after a power cut too.
+func (r *record) write(dir string) error {
+	data, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	return replace(filepath.Join(dir, recordName), append(data, '\n'), true)
+}
+
+// rename is how a record is replaced. Tests end the process there.
+var rename = os.Rename
+
+// replace writes a file that readers see whole, as it was or as it is.
+func replace(path string, data []byte, durably bool) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".bise-*.new")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err == nil && durably {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
+}
+
+// shareEvery is how often a process that pulls says how far it is.
+const shareEvery = 500 * time.Millisecond
+
+// share writes how far the pull is for whoever waits for it, until done is closed.
+// What cannot be written is not missed.
+func share(dir string, p *Progress, done <-chan struct{}) {
+	tick := time.NewTicker(shareEvery)
+	defer tick.Stop()
+	for {
+		if data, err := json.Marshal(p.Sample()); err == nil {
+			_ = replace(filepath.Join(dir, progressName), data, false)
+		}
+		select {
+		case <-done:
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// shared is how far another process is.
+func shared(dir string) (s Sample, ok bool) {
+	f, err := os.Open(filepath.Join(dir, progressName))
+	if err != nil {
+		return Sample{}, false
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxRecord))
+	return s, err == nil && json.Unmarshal(data, &s) == nil
+}
+
+// clean empties a folder, except for some names.
+func clean(dir string, keep ...string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	for _, e := range entries {
+		if !slices.Contains(keep, e.Name()) {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(dir, e.Name())))
+		}
+	}
+	return err
+}
