@@ -93,7 +93,7 @@ func (a *app) ask(ctx context.Context, v ask, prompt string) error {
 	}
 	defer kept.close()
 	r.Messages = append(before, r.Messages...)
-	if kept != nil && a.model == "" {
+	if a.model == "" {
 		a.model = kept.conversation.Model
 	}
 	e, err := a.open(ctx, a.model, o)

@@ -15,7 +15,7 @@ import (
 
 // A recording keeps what is asked and answered. It begins when the engine has taken
 // the request: one that was refused leaves nothing behind. That nothing can be kept
-// is said, and ends no answer. A nil recording keeps nothing.
+// is said, and ends no answer.
 type recording struct {
 	a            *app
 	store        *history.Store
@@ -31,31 +31,20 @@ type recording struct {
 // remember prepares to keep a question, and reads what was said before when it
 // continues the last conversation.
 func (a *app) remember(ctx context.Context, v ask, q chat.Question) (*recording, []engine.Message, error) {
-	keep := !v.noHistory && (a.config.History == nil || *a.config.History)
-	if !keep && !v.continues {
-		return nil, nil, nil
+	r := &recording{a: a, system: v.system, question: questionAsked(q, v.images)}
+	r.closed = v.noHistory || a.config.History != nil && !*a.config.History
+	if !v.continues {
+		return r, nil, nil
 	}
-	store, err := a.openHistory()
-	if err != nil && !v.continues {
-		a.notKept(err)
-		return nil, nil, nil
-	} else if err != nil {
-		return nil, nil, err
-	}
-	r := &recording{a: a, store: store, system: v.system, question: questionAsked(q, v.images)}
 	var before []history.Message
-	if v.continues {
-		if r.conversation, before, err = lastConversation(ctx, store); err != nil {
-			return nil, nil, errors.Join(err, store.Close())
-		}
-		if len(before) > 0 {
-			r.question.Parent = before[len(before)-1].ID
-		}
+	err := a.withHistory(func(s *history.Store) (err error) {
+		r.conversation, before, err = lastConversation(ctx, s)
+		return err
+	})
+	if len(before) > 0 {
+		r.question.Parent = before[len(before)-1].ID
 	}
-	if !keep {
-		r.close()
-	}
-	return r, history.Messages(before), nil
+	return r, history.Messages(before), err
 }
 
 // lastConversation reads the conversation that was last talked in, up to the
@@ -94,7 +83,7 @@ func questionAsked(q chat.Question, paths []string) history.Message {
 
 // take keeps what an event says.
 func (r *recording) take(ctx context.Context, event engine.Event) {
-	if r == nil || r.closed {
+	if r.closed {
 		return
 	}
 	switch e := event.(type) {
@@ -120,8 +109,11 @@ func (r *recording) take(ctx context.Context, event engine.Event) {
 }
 
 // begin keeps the question, and begins the answers.
-func (r *recording) begin(ctx context.Context) error {
-	c, err := r.conversation, error(nil)
+func (r *recording) begin(ctx context.Context) (err error) {
+	if r.store, err = r.a.openHistory(); err != nil {
+		return err
+	}
+	c := r.conversation
 	if c.ID == 0 {
 		if c, err = r.store.Start(ctx, "chat", c.Model); err != nil {
 			return err
@@ -156,9 +148,6 @@ func (r *recording) begin(ctx context.Context) error {
 
 // by says who answers, in how many choices.
 func (r *recording) by(info engine.Info, ref string, choices int) {
-	if r == nil {
-		return
-	}
 	if ref == "" {
 		ref = info.Model
 	}
@@ -179,10 +168,13 @@ func (a *app) notKept(err error) {
 
 // close ends what is kept.
 func (r *recording) close() {
-	if r == nil || r.closed {
+	if r.closed {
 		return
 	}
 	r.closed = true
+	if r.store == nil {
+		return
+	}
 	var err error
 	for _, reply := range r.replies {
 		err = errors.Join(err, reply.Close())
