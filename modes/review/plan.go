@@ -70,6 +70,10 @@ func (p *part) split() (a, b part, ok bool) {
 
 // plan chooses what is reviewed and cuts it into parts.
 func (r *run) plan(ctx context.Context) error {
+	files := r.choose()
+	if len(files) == 0 {
+		return nil
+	}
 	if err := r.instruct(ctx); err != nil {
 		return err
 	}
@@ -79,6 +83,23 @@ func (r *run) plan(ctx context.Context) error {
 	}
 	p := packer{count: r.count, room: room}
 	around := aroundTokens
+	for _, f := range files {
+		g := r.grounds[f]
+		view := slices.Clone(g.ps)
+		if g.src != nil && f.Kind != diff.Whole && f.Kind != diff.Added {
+			around = g.src.surround(view, around)
+		}
+		if err := p.add(ctx, view); err != nil {
+			return err
+		}
+	}
+	r.parts = p.done()
+	return nil
+}
+
+// choose finds out which files are reviewed, and what is known of them.
+func (r *run) choose() []*diff.File {
+	var chosen []*diff.File
 	for i := range r.files {
 		f := &r.files[i]
 		name := f.Path()
@@ -87,22 +108,15 @@ func (r *run) plan(ctx context.Context) error {
 			r.cover(f, Skipped, reason)
 			continue
 		}
-		r.cover(f, Reviewed, "")
 		if f.Damaged {
 			r.cover(f, Partly, "the diff has not all of its lines")
+		} else {
+			r.cover(f, Reviewed, "")
 		}
-		g := &ground{src: sourceOf(f, text), ps: passages(f)}
-		view := slices.Clone(g.ps)
-		if g.src != nil && f.Kind != diff.Whole && f.Kind != diff.Added {
-			around = g.src.surround(view, around)
-		}
-		r.grounds[f] = g
-		if err := p.add(ctx, view); err != nil {
-			return err
-		}
+		r.grounds[f] = &ground{src: sourceOf(f, text), ps: passages(f)}
+		chosen = append(chosen, f)
 	}
-	r.parts = p.done()
-	return nil
+	return chosen
 }
 
 // instruct makes the beginning of all requests.

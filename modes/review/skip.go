@@ -47,6 +47,8 @@ func unreviewed(f *diff.File, text string, asked bool) string {
 		return "mode only"
 	case len(f.Hunks) == 0:
 		return "no text"
+	case submodule(f):
+		return "submodule"
 	}
 	bytes, longest := 0, 0
 	for _, h := range f.Hunks {
@@ -105,4 +107,15 @@ func gains(f *diff.File) bool {
 		}
 	}
 	return false
+}
+
+// submodule reports whether the change is of what git has of a submodule, the name
+// of a commit.
+func submodule(f *diff.File) bool {
+	for _, l := range f.Hunks[0].Lines {
+		if !strings.HasPrefix(l.Text, "Subproject commit ") {
+			return false
+		}
+	}
+	return f.Kind != diff.Whole
 }

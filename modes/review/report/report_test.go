@@ -1,0 +1,148 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/xml"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/modes/review"
+	"github.com/bise-sh/bise/modes/review/diff"
+)
+
+var update = flag.Bool("update", false, "rewrite the reports to compare with")
+
+var result = review.Result{
+	Findings: []review.Finding{
+		{
+			File: "api/user.go", Line: 42, EndLine: 43, Severity: review.Major, Category: "bug", Title: "write to a nil map", Why: "It panics: NewUser leaves tags nil.\nSeen, with 100%.",
+			Code: "\tu.tags[k] = v\n\tu.log()", Confidence: 0.9, Fingerprint: "00112233445566778899aabbccddeeff",
+			Suggestion: &review.Suggestion{Line: 42, EndLine: 42, Old: "\tu.tags[k] = v\n", New: "\tu.init()\n\tu.tags[k] = v\n"},
+		},
+		{File: "api/user.go", Line: 50, EndLine: 50, Severity: review.Info, Category: "performance", Title: "grows", Code: "x", Confidence: 0.5, Fingerprint: "ff", Suggestion: &review.Suggestion{Line: 51, EndLine: 50, New: "y\n"}},
+		{File: "store/öpen, a:b%.go", Line: 17, EndLine: 19, Severity: review.Minor, Category: "errors", Title: "error dropped", Why: "<Close> & \"Sync\" fail.", Code: "f()\ng()\nh()", Confidence: 0.75, Fingerprint: "ff", Suggestion: &review.Suggestion{Line: 18, EndLine: 18, Old: "g()\n"}},
+		{File: "../../etc/passwd", Line: 1, EndLine: 1, Severity: review.Critical, Category: "security", Title: "path", Code: "root", Confidence: 1, Fingerprint: "aa"},
+	},
+	Files: []review.Coverage{
+		{File: "api/user.go", Status: review.Reviewed},
+		{File: "go.sum", Status: review.Skipped, Reason: "lock file"},
+		{File: "store/öpen, a:b%.go", Status: review.Partly, Reason: "the diff has not all of its lines"},
+		{File: "../../etc/passwd", Status: review.Failed, Reason: "the model's answer cannot be read"},
+	},
+	Notes:   []string{"Only the beginning of AGENTS.md is taken as guidance."},
+	Dropped: review.Dropped{Misplaced: 1, Doubted: 2},
+	Patch: []diff.File{{Old: "api/user.go", New: "api/user.go", Kind: diff.Modified, Hunks: []diff.Hunk{{
+		Old: diff.Span{Start: 41, Count: 2}, New: diff.Span{Start: 41, Count: 3},
+		Lines: []diff.Line{{Op: diff.Context, Text: "\tu.seen = now"}, {Op: diff.Add, Text: "\tu.init()"}, {Op: diff.Context, Text: "\tu.tags[k] = v"}},
+	}}}},
+	Usage: engine.Usage{PromptTokens: 900, CompletionTokens: 100, TotalTokens: 1000, PromptDetails: &engine.PromptTokensDetails{CachedTokens: 300}},
+}
+
+// write is a report of the result in a format.
+func write(t *testing.T, format string, r review.Result) string {
+	t.Helper()
+	var b bytes.Buffer
+	w, err := New(format, &b, Tool{Version: "1.2.3", Model: "codestral"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range r.Findings {
+		if err := w.Found(f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Done(r); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestReports(t *testing.T) {
+	for _, format := range Formats() {
+		t.Run(format, func(t *testing.T) {
+			got := write(t, format, result)
+			path := filepath.Join("testdata", "report."+format)
+			if *update {
+				if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got != string(want) {
+				t.Errorf("the report is\n%s\nwant\n%s", got, want)
+			}
+		})
+	}
+	if _, err := New("html", nil, Tool{}); err == nil {
+		t.Error("html is a format")
+	}
+}
+
+func TestEveryCategoryIsDescribed(t *testing.T) {
+	for _, c := range review.Categories {
+		if abouts[c] == "" {
+			t.Errorf("%s is not", c)
+		}
+	}
+}
+
+// TestReportsKeepTheirSchemas holds reports to the schemas that SARIF's and
+// Reviewdog's authors publish.
+func TestReportsKeepTheirSchemas(t *testing.T) {
+	for format, file := range map[string]string{"sarif": "sarif-schema-2.1.0.json", "rdjson": "DiagnosticResult.json", "rdjsonl": "Diagnostic.json"} {
+		t.Run(format, func(t *testing.T) {
+			c := jsonschema.NewCompiler()
+			c.AssertFormat()
+			schema, err := c.Compile(filepath.Join("testdata", file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range []review.Result{result, {}} {
+				for d := json.NewDecoder(strings.NewReader(write(t, format, r))); d.More(); {
+					var v any
+					if err := d.Decode(&v); err != nil {
+						t.Fatal(err)
+					}
+					if err := schema.Validate(v); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+			if err := schema.Validate(map[string]any{"version": 2, "message": 7, "diagnostics": 7}); err == nil {
+				t.Error("the schema takes anything")
+			}
+		})
+	}
+}
+
+func TestCheckstyleIsXML(t *testing.T) {
+	f := result.Findings[0]
+	f.Title, f.File = "a \"b\" <c> & \x1b]52;", "x\"y<z.go"
+	var out checkstyle
+	if err := xml.Unmarshal([]byte(write(t, "checkstyle", review.Result{Findings: []review.Finding{f}})), &out); err != nil {
+		t.Fatal(err)
+	}
+	if len(out.Files) != 1 || out.Files[0].Name != f.File || len(out.Files[0].Errors) != 1 || out.Files[0].Errors[0].Line != 42 || !strings.HasPrefix(out.Files[0].Errors[0].Message, `a "b" <c> & `) {
+		t.Errorf("%+v", out)
+	}
+}
+
+// TestCommandsCannotBeForged checks that a finding's words make no second command.
+func TestCommandsCannotBeForged(t *testing.T) {
+	f := result.Findings[0]
+	f.File, f.Title, f.Why = "a\n::error::b.go", "x\r\n::set-output name=a::b", "y\n::error file=c::d"
+	got := write(t, "github", review.Result{Findings: []review.Finding{f}})
+	if strings.Count(got, "\n") != 1 || strings.ContainsRune(got, '\r') || !strings.HasPrefix(got, "::error file=a%0A%3A%3Aerror%3A%3Ab.go,line=42,endLine=43,title=major%3A x%0D%0A") {
+		t.Errorf("%q", got)
+	}
+}
