@@ -35,6 +35,7 @@ func newServer(c Config) *server {
 	s.route("/v1/chat/completions", map[string]endpoint{"POST": s.chat})
 	s.route("/v1/fim/completions", map[string]endpoint{"POST": s.fim})
 	s.route("/v1/completions", map[string]endpoint{"POST": s.completions})
+	s.route("/infill", map[string]endpoint{"POST": s.infill})
 	s.route("/v1/embeddings", map[string]endpoint{"POST": s.embeddings})
 	s.route("/tokenize", map[string]endpoint{"POST": s.tokenizeText})
 	s.route("/v1/bise/tokenize", map[string]endpoint{"POST": s.tokenize})
@@ -226,5 +227,5 @@ func (s *server) notFound(_ http.ResponseWriter, r *http.Request) error {
 	if strings.HasPrefix(r.URL.Path, "/v1/v1/") {
 		return no.advise("Mistral's clients append /v1 themselves: leave it out of the base URL")
 	}
-	return no.advise("It serves /v1/models, /v1/chat/completions, /v1/fim/completions, /v1/completions and /v1/embeddings")
+	return no.advise("It serves /v1/models, /v1/chat/completions, /v1/fim/completions, /v1/completions, /v1/embeddings and /infill")
 }
