@@ -37,22 +37,25 @@ func (a *app) rm(ctx context.Context, refs []string) error {
 		if err != nil {
 			return err
 		}
-		if m.Origin != models.Elsewhere && !m.Called(ref) {
+		if err := m.Theirs(); err != nil {
+			return err
+		}
+		if !m.Called(ref) {
 			return &usageError{msg: fmt.Sprintf("%q is not the whole name of a model", ref), hint: fmt.Sprintf("Is it %s? To remove it, write that.", m.Name)}
 		}
 		list = append(list, m)
 	}
 	var rows []removed
 	for _, m := range list {
-		r, err := store.Remove(m)
-		if err != nil {
-			return err
-		}
 		kept := m.Origin == models.Registered
 		if !kept {
 			if err := a.unload(ctx, m); err != nil {
 				return err
 			}
+		}
+		r, err := store.Remove(m)
+		if err != nil {
+			return err
 		}
 		if err := r.Purge(); err != nil {
 			return err
@@ -76,8 +79,8 @@ func (a *app) rm(ctx context.Context, refs []string) error {
 	return nil
 }
 
-// unload ends the workers that have a model: its bytes are on the disk as long as
-// somebody has them.
+// unload ends the workers that have a model: its bytes stay on the disk as long as
+// somebody has them, and on Windows their names, too.
 func (a *app) unload(ctx context.Context, m models.Model) error {
 	stopped, err := worker.Stop(ctx, stopGrace, func(s worker.Status) bool { return s.Path == m.Path })
 	if err != nil {

@@ -207,7 +207,7 @@ func (s Store) Default() (Model, error) {
 
 func (s Store) none(what string) error {
 	e := engine.Errorf(engine.NotFound, "%s", what)
-	e.Advice = fmt.Sprintf("Put a GGUF file into %s, or name one: bise ask -m path/to/model.gguf.", s.Dir)
+	e.Advice = fmt.Sprintf("Get one with bise pull, put a GGUF file into %s, or name one: bise ask -m path/to/model.gguf.", s.Dir)
 	return e
 }
 

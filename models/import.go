@@ -45,6 +45,11 @@ func (s Store) Import(ctx context.Context, im Import) (Model, error) {
 	if err != nil {
 		return Model{}, err
 	}
+	if within, err := filepath.Rel(s.Dir, path); err == nil && filepath.IsLocal(within) {
+		e := engine.Errorf(engine.Invalid, "cannot import %s: it is in the store", im.Path)
+		e.Advice = "See what it is called there with bise list."
+		return Model{}, e
+	}
 	m, err := describe(path)
 	if err != nil {
 		return Model{}, err

@@ -109,6 +109,12 @@ func TestImportRefuses(t *testing.T) {
 			t.Errorf("%s: %v", tt.want, err)
 		}
 	}
+	loose := filepath.Join(s.Dir, "here.gguf")
+	write(t, loose, "")
+	if _, err := s.Import(t.Context(), Import{Path: loose}); engine.KindOf(err) != engine.Invalid || !strings.Contains(err.Error(), "it is in the store") {
+		t.Errorf("what is here: %v", err)
+	}
+	remove(loose)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	why := errors.New("enough")
 	cancel(why)

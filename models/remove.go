@@ -23,23 +23,11 @@ type Removed struct {
 	lock  *flock.Flock
 }
 
-// Remove takes a model out of the store, at once and whole. Of an imported model
-// it removes what the store knows of it, of a link the link: what they stand for
-// stays where it lies. What other programs keep, and what lies elsewhere, is an
-// error of kind Invalid.
-func (s Store) Remove(m Model) (*Removed, error) {
-	var paths []string
-	label := strings.ReplaceAll(m.Name, ":", joint)
+// Theirs is the error of removing a model that is not the store's: what another
+// program keeps, and what lies elsewhere. It is of kind Invalid, and nil for all
+// other models.
+func (m Model) Theirs() error {
 	switch m.Origin {
-	case Installed, Registered:
-		name, _, _ := strings.Cut(m.Name, ":")
-		paths = []string{s.folder(name, m.Tag)}
-	case Loose:
-		for _, f := range m.Files {
-			paths = append(paths, f.Path)
-		}
-		stem, _, _, _ := caches.Stem(filepath.Base(m.Path))
-		paths = append(paths, filepath.Join(s.Dir, stem+".mmproj.gguf"))
 	case Cached:
 		e := engine.Errorf(engine.Invalid, "cannot remove %s: it belongs to %s", m.Name, m.Program)
 		e.Advice = map[caches.Program]string{
@@ -47,11 +35,33 @@ func (s Store) Remove(m Model) (*Removed, error) {
 			caches.HuggingFace: "Remove it there: hf cache rm. It lies in " + filepath.Dir(m.Path) + ".",
 			caches.LMStudio:    "Remove it in LM Studio, under My Models.",
 		}[caches.Program(m.Program)]
-		return nil, e
-	default:
+		return e
+	case Elsewhere:
 		e := engine.Errorf(engine.Invalid, "cannot remove %s: it is not in the store", m.Path)
 		e.Advice = "It is a file of yours: remove it as you remove files."
-		return nil, e
+		return e
+	}
+	return nil
+}
+
+// Remove takes a model out of the store, at once and whole. Of an imported model
+// it removes what the store knows of it, of a link the link: what they stand for
+// stays where it lies. See Theirs for what is not removed.
+func (s Store) Remove(m Model) (*Removed, error) {
+	if err := m.Theirs(); err != nil {
+		return nil, err
+	}
+	var paths []string
+	label := strings.ReplaceAll(m.Name, ":", joint)
+	if m.Origin == Loose {
+		for _, f := range m.Files {
+			paths = append(paths, f.Path)
+		}
+		stem, _, _, _ := caches.Stem(filepath.Base(m.Path))
+		paths = append(paths, filepath.Join(s.Dir, stem+".mmproj.gguf"))
+	} else {
+		name, _, _ := strings.Cut(m.Name, ":")
+		paths = []string{s.folder(name, m.Tag)}
 	}
 	what := "remove " + m.Name
 	unlock, err := s.lock()

@@ -1,0 +1,101 @@
+package cli
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/bise-sh/bise/engine/worker"
+	"github.com/bise-sh/bise/models"
+)
+
+func TestAgo(t *testing.T) {
+	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	for d, want := range map[time.Duration]string{
+		-time.Hour:          "just now", // a clock that was set back
+		59 * time.Second:    "just now",
+		time.Minute:         "1 minute ago",
+		59 * time.Minute:    "59 minutes ago",
+		2 * time.Hour:       "2 hours ago",
+		47 * time.Hour:      "47 hours ago",
+		3 * 24 * time.Hour:  "3 days ago",
+		90 * 24 * time.Hour: "in August 2026",
+	} {
+		if got := ago(now.Add(-d), now); got != want {
+			t.Errorf("%v is %q, not %q", d, got, want)
+		}
+	}
+}
+
+func TestModelTable(t *testing.T) {
+	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	list := []listedModel{
+		{Name: "codestral", Type: "Q4_K_M", Size: 13.3e9, Used: now.Add(-2 * time.Hour), Can: []string{"fim"}, Origin: models.Installed, terms: &models.Agreement{ID: "MNPL-0.1"}},
+		{
+			Name: "ministral-3-3b", Type: "Q4_K_M", Size: 2.15e9, Used: now.Add(-time.Hour), Can: []string{"chat", "vision", "tools"}, Origin: models.Installed,
+			terms: &models.Agreement{ID: "Apache-2.0"}, State: worker.Answering, loaded: []worker.Status{{}},
+		},
+	}
+	a := newApp(strings.NewReader(""), &strings.Builder{}, &strings.Builder{})
+	text := func() string {
+		var b strings.Builder
+		if err := a.modelTable(list, now).write(&b, 0); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
+	want := `NAME            TYPE    SIZE     LICENCE     USED         CAN
+codestral       Q4_K_M  13.3 GB  MNPL ⚠      2 hours ago  code
+ministral-3-3b  Q4_K_M  2.15 GB  Apache-2.0  now, loaded  chat vision tools
+`
+	if got := text(); got != want {
+		t.Errorf("got\n%s", got)
+	}
+	list = append(list,
+		listedModel{Name: "mistral:7b", Size: 4.4e9, Origin: models.Cached, Program: "Ollama", State: worker.Idle, loaded: []worker.Status{{}}},
+		listedModel{Name: "mine", Size: 4.4e9, Origin: models.Registered, Path: "/weights/mine.gguf", Problem: "its file is gone"},
+	)
+	want = `NAME            TYPE    SIZE     LICENCE     USED         CAN                WHERE
+codestral       Q4_K_M  13.3 GB  MNPL ⚠      2 hours ago  code
+ministral-3-3b  Q4_K_M  2.15 GB  Apache-2.0  now, loaded  chat vision tools
+mistral:7b      –       4.4 GB   –           –, loaded    –                  Ollama
+mine            –       4.4 GB   –           –            cannot be used     /weights/mine.gguf
+`
+	if got := text(); got != want {
+		t.Errorf("got\n%s", got)
+	}
+}
+
+func TestShownLicence(t *testing.T) {
+	accepted := time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)
+	for _, tt := range []struct {
+		terms models.Agreement
+		want  string
+	}{
+		{models.Agreement{ID: "MNPL-0.1", Accepted: accepted}, "Mistral AI Non-Production License, no commercial use, no use in production, accepted 24 November 2026, https://mistral.ai/licenses/MNPL-0.1.md"},
+		{models.Agreement{ID: "other", Name: "mrl"}, "Mistral Research License, no commercial use, https://mistral.ai/licenses/MRL-0.1.md"},
+		{models.Agreement{ID: "apache-2.0"}, "Apache License 2.0, https://www.apache.org/licenses/LICENSE-2.0"},
+		{models.Agreement{}, ""},
+	} {
+		s := installOf(models.Model{}, nil, tt.terms)
+		parts := slices.DeleteFunc(s.terms(), func(p string) bool { return p == "" })
+		if got := strings.Join(parts, ", "); got != tt.want {
+			t.Errorf("%+v is %q", tt.terms, got)
+		}
+	}
+}
+
+func TestVerifiedAll(t *testing.T) {
+	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	days := func(n int) time.Time { return now.Add(-time.Duration(n) * 24 * time.Hour) }
+	for want, checks := range map[string][]time.Time{
+		"all files verified 3 days ago":          {days(2), days(3)},
+		"not verified yet (bise verify --all)":   {{}, {}},
+		"1 not verified yet (bise verify --all)": {{}, days(3)},
+	} {
+		if got := verifiedAll(checks, now); got != want {
+			t.Errorf("%v is %q", checks, got)
+		}
+	}
+}
