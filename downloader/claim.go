@@ -118,14 +118,7 @@ func hostname() string {
 }
 
 // holds reports whether the partial file that is open is the one that others find.
-func (w *fetch) holds() bool {
-	mine, err := w.part.Stat()
-	if err != nil {
-		return false
-	}
-	there, err := w.dir.look(w.name + partSuffix)
-	return err == nil && there != nil && os.SameFile(mine, there)
-}
+func (w *fetch) holds() bool { return w.dir.is(w.name+partSuffix, w.part) }
 
 // read is the journal, nil where there is none that can be relied on.
 func (w *fetch) read() *journal {

@@ -22,8 +22,8 @@ const (
 	// worth is how many bytes make an attempt one that went well, so that the next one
 	// is made at once.
 	worth = 64 << 10
-	// unsaved is how many new bytes the journal may not know, for long.
-	unsaved = 32 << 20
+	// unsaved is how many new chunks the journal may not know.
+	unsaved = 4
 )
 
 var (
@@ -346,7 +346,7 @@ func (w *fetch) copy(who int, s span, body io.Reader) (got int64, err error) {
 				return got, err
 			}
 		}
-		if _, fresh := q.missing(); fresh-w.known.Load() >= unsaved {
+		if _, fresh := q.missing(); fresh-w.known.Load() >= unsaved*q.unit {
 			select {
 			case w.enough <- struct{}{}:
 			default:

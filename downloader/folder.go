@@ -25,6 +25,8 @@ type folder interface {
 	// write makes a file that is safe on the disk before it is closed.
 	write(name string, data []byte) error
 	rename(from, to string) error
+	// is reports whether an open file is what a name stands for.
+	is(name string, f file) bool
 	remove(name string) error
 	// sync makes what was renamed safe.
 	sync() error
@@ -44,7 +46,6 @@ type file interface {
 	Allocated() int64
 	// TryLock takes it for this process until it is closed, or the process ends.
 	TryLock() (bool, error)
-	Stat() (fs.FileInfo, error)
 	Truncate(size int64) error
 	Sync() error
 	Close() error
@@ -124,6 +125,19 @@ func (d *realFolder) rename(from, to string) error {
 			return err
 		}
 	}
+}
+
+func (d *realFolder) is(name string, f file) bool {
+	stat, ok := f.(interface{ Stat() (fs.FileInfo, error) })
+	if !ok {
+		return false
+	}
+	mine, err := stat.Stat()
+	if err != nil {
+		return false
+	}
+	there, err := d.look(name)
+	return err == nil && there != nil && os.SameFile(mine, there)
 }
 
 func (d *realFolder) remove(name string) error { return d.root.Remove(name) }

@@ -121,6 +121,9 @@ func (s *share) phase(phase Phase) {
 	s.p.mu.Lock()
 	defer s.p.mu.Unlock()
 	s.p.s.Phase, s.p.s.Name, s.p.s.Reason, s.p.s.Until = phase, s.name, "", time.Time{}
+	if phase == Downloading {
+		s.p.speed.start(time.Now())
+	}
 }
 
 // at tells how much of the file lies on the disk without having been fetched now.
@@ -191,10 +194,15 @@ func (m *meter) advance(now time.Time) {
 	m.last = second
 }
 
-func (m *meter) add(now time.Time, n int64) {
+// start begins the first second.
+func (m *meter) start(now time.Time) {
 	if m.began.IsZero() {
 		m.began = now
 	}
+}
+
+func (m *meter) add(now time.Time, n int64) {
+	m.start(now)
 	m.advance(now)
 	m.sums[m.last%int64(len(m.sums))] += n
 }
@@ -245,11 +253,12 @@ func (c *countdown) next(now time.Time, left int64, rate float64) time.Duration 
 	passed := now.Sub(c.at)
 	c.at = now
 	if rate > 0 && passed > 0 {
+		const soon = 5.0 // seconds in which most of a difference is made good
 		whole := estimate(left, rate)
-		if whole < c.shown {
-			c.shown = max(whole, c.shown-3*passed)
+		if less := c.shown - whole; less > 0 {
+			c.shown -= max(min(less, passed), time.Duration(float64(less)*min(1, passed.Seconds()/soon)))
 		} else if whole > 0 {
-			c.shown -= time.Duration(float64(passed) * min(1, c.shown.Seconds()/whole.Seconds()))
+			c.shown -= time.Duration(float64(passed) * c.shown.Seconds() / whole.Seconds())
 		}
 	}
 	c.shown = max(0, c.shown)

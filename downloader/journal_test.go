@@ -1,0 +1,126 @@
+package downloader
+
+import (
+	"bytes"
+	"fmt"
+	"hash/crc32"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// sealed is a journal's text with its right sum.
+func sealed(text string) []byte {
+	return fmt.Appendf(nil, "%s%08x\n%s", journalHead, crc32.Checksum([]byte(text), castagnoli), text)
+}
+
+func aJournal() *journal {
+	data := content(3*8192 + 5)
+	q := newQueue(int64(len(data)), 8192)
+	for _, i := range []int{0, 3} {
+		q.wrote(i, data[int64(i)*8192:][:q.length(i)])
+	}
+	j := &journal{Name: "model", Hash: sha(data), Validator: `"1"`, Owner: owner{ID: "x", Host: "here", PID: 7, Beat: 3}}
+	q.record(j)
+	return j
+}
+
+func TestJournal(t *testing.T) {
+	j := aJournal()
+	got, err := parseJournal(j.encode())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, j) {
+		t.Errorf("it is read as %+v", got)
+	}
+	if got.have() != 8192+5 {
+		t.Errorf("it has %d bytes", got.have())
+	}
+	if q := restore(got); q.left != 2 || q.have() != 8192+5 {
+		t.Errorf("%d chunks are missing", q.left)
+	}
+}
+
+// TestF77DamagedJournals has what is no journal. Every bit of a good one is turned.
+func TestF77DamagedJournals(t *testing.T) {
+	good := aJournal().encode()
+	for i := range good {
+		bad := bytes.Clone(good)
+		bad[i] ^= 1 << (i % 8)
+		if _, err := parseJournal(bad); err == nil {
+			t.Errorf("with byte %d turned it is read", i)
+		}
+		if _, err := parseJournal(good[:i]); err == nil {
+			t.Errorf("cut at byte %d it is read", i)
+		}
+	}
+	for name, text := range map[string]string{
+		"nothing":               ``,
+		"null":                  `null`,
+		"no unit":               `{"size":5,"done":"","sums":""}`,
+		"a unit of zero":        `{"size":5,"unit":0,"done":"AA==","sums":"AAAAAA=="}`,
+		"a size below zero":     `{"size":-5,"unit":8192,"done":"AA==","sums":"AAAAAA=="}`,
+		"a size without bounds": `{"size":9223372036854775807,"unit":9223372036854775807,"done":"AA==","sums":"AAAAAA=="}`,
+		"too many chunks":       `{"size":8796093022208,"unit":4096,"done":"","sums":""}`,
+		"too few bits":          `{"size":81920,"unit":8192,"done":"AA==","sums":"` + strings.Repeat("AAAA", 13) + `AA=="}`,
+		"too few sums":          `{"size":5,"unit":8192,"done":"AA==","sums":""}`,
+		"no hash":               `{"size":5,"unit":8192,"done":"AA==","sums":"AAAAAA==","hash":"x"}`,
+	} {
+		if j, err := parseJournal(sealed(text)); err == nil {
+			t.Errorf("%s is read as %+v", name, j)
+		}
+	}
+	if _, err := parseJournal(sealed(`{"size":5,"unit":8192,"done":"AA==","sums":"AAAAAA=="}`)); err != nil {
+		t.Errorf("one without anything wrong: %v", err)
+	}
+}
+
+func TestFits(t *testing.T) {
+	j := aJournal()
+	for name, test := range map[string]struct {
+		f    File
+		want bool
+	}{
+		"the same":       {File{Size: j.Size, Hash: j.Hash}, true},
+		"of some size":   {File{Size: -1, Hash: j.Hash}, true},
+		"another size":   {File{Size: j.Size + 1, Hash: j.Hash}, false},
+		"another hash":   {File{Size: j.Size, Hash: sha(nil)}, false},
+		"unknown hash":   {File{Name: "model", Size: j.Size}, false},
+		"another source": {File{Name: "other", Size: j.Size, Hash: j.Hash}, true},
+	} {
+		if j.fits(test.f) != test.want {
+			t.Errorf("%s: %v", name, !test.want)
+		}
+	}
+}
+
+func FuzzJournal(f *testing.F) {
+	f.Add(aJournal().encode(), true)
+	f.Add([]byte(`{"size":5,"unit":8192,"done":"AA==","sums":"AAAAAA=="}`), false)
+	f.Fuzz(func(t *testing.T, data []byte, raw bool) {
+		if len(data) > 1<<16 {
+			return
+		}
+		if !raw { // so that what lies behind the sum is reached
+			data = sealed(string(data))
+		}
+		j, err := parseJournal(data)
+		if err != nil {
+			return
+		}
+		q := restore(j)
+		if have := j.have(); have != q.have() || have < 0 || have > j.Size {
+			t.Fatalf("it has %d bytes, and %d when it is restored", have, q.have())
+		}
+		again := &journal{Name: j.Name, Hash: j.Hash, Validator: j.Validator, Owner: j.Owner}
+		q.record(again)
+		back, err := parseJournal(again.encode())
+		if err != nil {
+			t.Fatalf("what is written of it cannot be read: %v", err)
+		}
+		if back.have() != j.have() || back.Size != j.Size {
+			t.Fatalf("it comes back as %+v", back)
+		}
+	})
+}
