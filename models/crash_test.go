@@ -248,15 +248,7 @@ func killedAt(t *testing.T, what string, d deed, at int) (survived bool) {
 	if err := d.do(s); err != nil && engine.KindOf(err) != engine.NotFound {
 		t.Fatalf("after step %d: %v", at, err)
 	}
-	waste, err := s.Waste(0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, w := range waste {
-		if err := w.Remove(); err != nil {
-			t.Fatal(err)
-		}
-	}
+	collect(t, s)
 	for _, name := range below(t, s) {
 		if strings.HasPrefix(name, ".") {
 			t.Fatalf("killed before step %d, %s is left", at, name)
@@ -336,15 +328,7 @@ func TestKilledAtRandom(t *testing.T) {
 			_ = cmd.Wait()
 		}
 	}
-	waste, err := s.Waste(0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, w := range waste {
-		if err := w.Remove(); err != nil {
-			t.Error(err)
-		}
-	}
+	collect(t, s)
 	for _, name := range []string{"a", "b"} {
 		content(t, s, name)
 	}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/bise-sh/bise/engine"
@@ -161,26 +162,42 @@ func pickFetched(list []Model, ref string) (Model, error) {
 // fetchedAs reports whether a reference names where the model came from. One to
 // Hugging Face may leave the file out, or give its type alone.
 func (m Model) fetchedAs(ref string) bool {
-	from := m.long
-	if m.Manifest != nil {
-		from = m.Manifest.Source.Ref
-	}
-	if from == "" || strings.EqualFold(from, ref) {
-		return from != ""
-	}
-	is, err := ParseRef(from)
-	want, wrong := ParseRef(ref)
-	if err != nil || wrong != nil || is.Scheme != want.Scheme || !strings.EqualFold(is.Repo, want.Repo) {
+	want, err := ParseRef(ref)
+	return slices.ContainsFunc(m.sources(), func(source string) bool {
+		if strings.EqualFold(source, ref) {
+			return true
+		}
+		is, wrong := ParseRef(source)
+		if err != nil || wrong != nil || is.Scheme != want.Scheme || !strings.EqualFold(is.Repo, want.Repo) {
+			return false
+		}
+		switch want.Scheme {
+		case Ollama:
+			return strings.EqualFold(is.Host, want.Host) && strings.EqualFold(is.Tag, want.Tag)
+		case HuggingFace:
+			_, tag := NameOf(is.File)
+			return want.File == "" || strings.EqualFold(is.File, want.File) || tag != "" && strings.EqualFold(tag, want.File)
+		}
 		return false
+	})
+}
+
+// sources are references to where the model came from, as far as that is known.
+func (m Model) sources() []string {
+	switch {
+	case m.Origin == Cached:
+		return []string{m.long}
+	case m.Manifest == nil:
+		return nil
 	}
-	switch want.Scheme {
-	case Ollama:
-		return strings.EqualFold(is.Host, want.Host) && strings.EqualFold(is.Tag, want.Tag)
-	case HuggingFace:
-		_, tag := NameOf(is.File)
-		return want.File == "" || strings.EqualFold(is.File, want.File) || tag != "" && strings.EqualFold(tag, want.File)
+	var list []string
+	if m.Manifest.Source.Ref != "" {
+		list = append(list, m.Manifest.Source.Ref)
 	}
-	return false
+	if m.Manifest.Source.Kind == HuggingFace {
+		list = append(list, "hf:"+m.Manifest.Source.Repo+":"+m.Manifest.Files[0].Name)
+	}
+	return list
 }
 
 // Default is the model to use when none is named: the one that was installed or

@@ -105,8 +105,8 @@ func TestFetchedIsFoundByItsSource(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, filepath.Join(st.Dir, "tiny.gguf"), "x")
-	err = st.Commit(Manifest{Files: []File{fileOf("tiny.gguf", "x", Weights)}, Source: Source{Kind: HuggingFace, Ref: "hf:acme/tiny-GGUF:tiny-Q4_K_M.gguf"}})
+	write(t, filepath.Join(st.Dir, "tiny-Q4_K_M.gguf"), "x")
+	err = st.Commit(Manifest{Files: []File{fileOf("tiny-Q4_K_M.gguf", "x", Weights)}, Source: Source{Kind: HuggingFace, Ref: "tiny:q4_k_m", Repo: "acme/tiny-GGUF"}})
 	if err != nil {
 		t.Fatal(err)
 	}

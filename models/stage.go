@@ -72,7 +72,7 @@ func (s Store) Stage(name, tag string) (*Stage, error) {
 		e.Advice = "Wait until it is done."
 		return nil, e
 	}
-	err = s.settleStage(st.Dir, name, tag)
+	_, err = s.settleStage(st.Dir, name, tag)
 	if err == nil {
 		err = os.MkdirAll(st.Dir, 0o700)
 	}
@@ -85,13 +85,15 @@ func (s Store) Stage(name, tag string) (*Stage, error) {
 
 // Commit installs what has been staged as the manifest describes it, in the place
 // of what was installed under that name and tag, and ends the stage. Version, Name
-// and Tag are filled in, Created too where it is zero. The model is there with all
-// its files, or not at all; it is once Commit has returned, and may be after a
-// crash in it. After an error the stage is still there.
+// and Tag are filled in, Created too where it is zero. Hashes in the manifest are
+// those of bytes that the caller has seen: the model counts as verified. It is there
+// with all its files, or not at all; it is once Commit has returned, and may be
+// after a crash in it. After an error the stage is as it was.
 func (st *Stage) Commit(m Manifest) error {
+	now := time.Now()
 	m.Version, m.Name, m.Tag = manifestVersion, st.name, st.tag
 	if m.Created.IsZero() {
-		m.Created = time.Now().UTC().Truncate(time.Second)
+		m.Created = now.UTC().Truncate(time.Second)
 	}
 	what := fmt.Sprintf("install %s:%s", st.name, st.tag)
 	if err := m.Check(); err != nil {
@@ -102,36 +104,46 @@ func (st *Stage) Commit(m Manifest) error {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	for _, f := range m.Files {
-		if err := present(st.Dir, f); err != nil {
-			return fmt.Errorf("%s: %w", what, err)
+		err := present(st.Dir, f)
+		if err == nil && f.Path == "" {
+			err = staging.Sync(filepath.Join(st.Dir, f.Name))
+		}
+		if err != nil {
+			return cannot(what, err)
 		}
 	}
-	if err := st.prune(m); err != nil {
+	old, err := st.install(data)
+	if err != nil {
 		return cannot(what, err)
 	}
-	for _, f := range m.Files {
-		if f.Path == "" {
-			if err := staging.Sync(filepath.Join(st.Dir, f.Name)); err != nil {
-				return cannot(what, err)
-			}
-		}
+	if installed, ok := st.store.Installed(st.name, st.tag); ok && installed.Known() {
+		_ = st.store.MarkVerified(installed, now)
 	}
+	if old.dir != "" {
+		return empty(old.dir)
+	}
+	return nil
+}
+
+// install writes the manifest into the stage and puts it where installed models
+// are; old is what was there.
+func (st *Stage) install(manifest []byte) (old discarded, err error) {
 	unlock, err := st.store.lock()
 	if err != nil {
-		return err
+		return discarded{}, err
 	}
 	defer unlock()
 	// With the manifest in place the model is as good as installed: whoever comes
-	// next would do what follows if this process did not.
-	if err := writeWhole(filepath.Join(st.Dir, manifestName), data); err != nil {
-		return cannot(what, err)
+	// next does what follows if this process does not.
+	at := filepath.Join(st.Dir, manifestName)
+	if err := writeWhole(at, manifest); err != nil {
+		return discarded{}, err
 	}
-	if err := st.store.settleStage(st.Dir, st.name, st.tag); err != nil {
-		_ = remove(filepath.Join(st.Dir, manifestName))
-		return cannot(what, err)
+	if old, err = st.store.settleStage(st.Dir, st.name, st.tag); err != nil {
+		return discarded{}, errors.Join(err, remove(at))
 	}
 	_ = remove(st.Dir + lockEnd)
-	return st.lock.Unlock()
+	return old, st.lock.Unlock()
 }
 
 // Discard removes what has been staged.
@@ -151,44 +163,51 @@ func (st *Stage) Discard() error {
 // Release leaves what has been staged to whoever stages the model next.
 func (st *Stage) Release() error { return st.lock.Unlock() }
 
-// prune removes what the manifest does not list.
-func (st *Stage) prune(m Manifest) error {
-	entries, err := os.ReadDir(st.Dir)
+// prune removes from a folder what a manifest does not list.
+func (m *Manifest) prune(dir string) error {
+	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
-		if slices.ContainsFunc(m.Files, func(f File) bool { return f.Path == "" && f.Name == e.Name() }) {
+		listed := func(f File) bool { return f.Path == "" && f.Name == e.Name() }
+		if e.Name() == manifestName || slices.ContainsFunc(m.Files, listed) {
 			continue
 		}
-		if err := removeAll(filepath.Join(st.Dir, e.Name())); err != nil {
+		if err := removeAll(filepath.Join(dir, e.Name())); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// settleStage installs the model of a stage whose manifest has been written. The
-// caller has the store's lock and the stage's.
-func (s Store) settleStage(dir, name, tag string) error {
-	if !exists(filepath.Join(dir, manifestName)) {
-		return nil // it is not that far
+// settleStage installs the model of a stage whose manifest has been written; old
+// is what was in its place. The caller has the store's lock and the stage's.
+func (s Store) settleStage(dir, name, tag string) (old discarded, err error) {
+	m, err := readManifest(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return discarded{}, nil // it is not that far
+	}
+	if err != nil {
+		return discarded{}, err
+	}
+	if err := m.prune(dir); err != nil {
+		return discarded{}, err
 	}
 	to := s.folder(name, tag)
 	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
-		return err
+		return discarded{}, err
 	}
 	// A folder does not replace another that is not empty, so the old one leaves.
-	old, err := s.discard(name+joint+tag, to)
-	if err != nil {
-		return err
+	if old, err = s.discard(name+joint+tag, to); err != nil {
+		return discarded{}, err
 	}
 	if err := rename(dir, to); err != nil {
-		return errors.Join(err, old.restore())
+		return discarded{}, errors.Join(err, old.restore())
 	}
 	staging.SyncFolder(filepath.Dir(to))
 	staging.SyncFolder(filepath.Dir(dir))
-	return nil
+	return old, nil
 }
 
 // settle finishes what was cut off at its end: installations, and removals of
@@ -215,7 +234,8 @@ func (s Store) settle() {
 			if !ok || !ValidName(name) || !ValidName(tag) {
 				return nil
 			}
-			return s.settleStage(dir, name, tag)
+			_, err := s.settleStage(dir, name, tag)
+			return err
 		})
 	}
 	unlock, err := s.lock()

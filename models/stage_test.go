@@ -48,7 +48,7 @@ func install(t *testing.T, s Store, name, tag, text string) Model {
 }
 
 // below lists what is in the store's folder, folders' names ending in a slash,
-// except for what is always there.
+// except for what is always there and the marks of models that are.
 func below(t *testing.T, s Store) []string {
 	t.Helper()
 	var list []string
@@ -57,6 +57,11 @@ func below(t *testing.T, s Store) []string {
 			return err
 		}
 		name, err := filepath.Rel(s.Dir, path)
+		if strings.HasPrefix(name, string(used)) || strings.HasPrefix(name, string(verified)) {
+			if of, err := os.ReadFile(path); err == nil && exists(strings.TrimSpace(string(of))) {
+				return nil
+			}
+		}
 		if d.IsDir() {
 			name += "/"
 		}
@@ -69,6 +74,20 @@ func below(t *testing.T, s Store) []string {
 		t.Fatal(err)
 	}
 	return list
+}
+
+// collect removes all waste.
+func collect(t *testing.T, s Store) {
+	t.Helper()
+	waste, err := s.Waste(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range waste {
+		if err := w.Remove(); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func TestCommit(t *testing.T) {
@@ -115,9 +134,8 @@ func TestCommitReplaces(t *testing.T) {
 	if data, err := os.ReadFile(m.Path); err != nil || string(data) != "newer" {
 		t.Errorf("the file has %q, %v", data, err)
 	}
-	waste, err := s.Waste(0)
-	if err != nil || len(waste) != 1 || waste[0].Size < 3 {
-		t.Errorf("the old one is %+v, %v", waste, err)
+	if got := below(t, s); !slices.Equal(got, []string{"a/", "a/x/", "a/x/manifest.json", "a/x/model.gguf"}) {
+		t.Errorf("the store has %q", got)
 	}
 }
 
@@ -141,6 +159,9 @@ func TestCommitRefuses(t *testing.T) {
 		}
 		if !exists(filepath.Join(st.Dir, "a.gguf")) {
 			t.Errorf("%s: the stage is gone", what)
+		}
+		if !exists(filepath.Join(st.Dir, "folder", "b")) || exists(filepath.Join(st.Dir, manifestName)) {
+			t.Errorf("%s: the stage is not as it was", what)
 		}
 		if err := st.Discard(); err != nil {
 			t.Fatal(err)
@@ -248,6 +269,7 @@ func TestProblems(t *testing.T) {
 		if err := r.Purge(); err != nil {
 			t.Fatal(err)
 		}
+		collect(t, s)
 		if got := below(t, s); len(got) > 0 {
 			t.Errorf("%s: the store has %q", want, got)
 		}

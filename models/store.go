@@ -156,6 +156,7 @@ func (s Store) Installed(name, tag string) (Model, bool) {
 	s.settle()
 	for _, m := range s.variants(name) {
 		if m.Tag == tag {
+			m.Used, m.Verified = s.marks(m)
 			return m, true
 		}
 	}
