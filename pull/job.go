@@ -1,6 +1,7 @@
 package pull
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -75,7 +76,9 @@ func (j *job) open() error {
 	if rec.Sums == nil {
 		rec.Sums = map[string]fetched{}
 	}
+	known := rec.Manifest
 	rec.Manifest = j.manifest()
+	rec.Manifest.Files, rec.Manifest.Type = known.Files, cmp.Or(rec.Manifest.Type, known.Type)
 	j.rec = rec
 	// What conversions have left that were ended.
 	left, _ := filepath.Glob(filepath.Join(j.stage.Dir, ".bise-*"))
@@ -366,8 +369,7 @@ func (j *job) sum(ctx context.Context, path string, size int64) (string, error) 
 
 // install puts the model into the store.
 func (j *job) install() error {
-	m := j.manifest()
-	m.Files, m.Type = j.rec.Manifest.Files, j.rec.Manifest.Type
+	m := j.rec.Manifest
 	if j.plan.Convert {
 		m.Made = append(m.Made, models.Step{Step: string(Converting), Version: j.Version})
 		if j.plan.Quantize != "" {
