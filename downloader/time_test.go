@@ -30,7 +30,9 @@ func trickle(w http.ResponseWriter, r *http.Request, data []byte, bytes int, eve
 		if http.NewResponseController(w).Flush() != nil {
 			return
 		}
-		from += n
+		if from += n; from == to {
+			return // the client may have its next request under way
+		}
 		select {
 		case <-time.After(every):
 		case <-r.Context().Done():
