@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -22,8 +21,8 @@ import (
 type Way string
 
 const (
-	InPlace Way = "in place" // they stay where they are, and the store knows of them
-	Link    Way = "link"     // the store has another name for them (a hard link), on one disk
+	InPlace Way = ""     // they stay where they are, and the store knows of them
+	Link    Way = "link" // the store has another name for them (a hard link), on one disk
 	Copy    Way = "copy"
 )
 
@@ -184,60 +183,19 @@ func (st *Stage) take(ctx context.Context, path string, im Import) ([]File, erro
 	}
 	for i := range files {
 		f := &files[i]
-		from := f.Path
-		var w io.WriteCloser = nothing{io.Discard}
-		switch im.Way {
-		case Link:
-			if err := link(from, filepath.Join(st.Dir, f.Name)); err != nil {
-				return nil, err
-			}
-			f.Path = ""
-		case Copy:
-			if w, err = os.Create(filepath.Join(st.Dir, f.Name)); err != nil {
-				return nil, cannot("copy "+from, err)
-			}
-			f.Path = ""
-		}
-		sum, n, err := hash(ctx, from, w, func(n int64) {
+		sum, n, err := st.bring(ctx, f.Path, f.Name, im.Way, func(n int64) {
 			if im.Progress != nil {
 				im.Progress(done+n, total)
 			}
 		})
-		if err = errors.Join(err, w.Close()); err != nil {
-			if ctx.Err() != nil {
-				return nil, context.Cause(ctx)
-			}
-			return nil, cannot("import "+from, err)
+		if err != nil {
+			return nil, err
 		}
 		f.SHA256, f.Size = sum, n
+		if im.Way != InPlace {
+			f.Path = ""
+		}
 		done += n
 	}
 	return files, nil
 }
-
-// link gives a file another name.
-func link(from, to string) error {
-	_ = remove(to) // of a stage that was left
-	at, err := filepath.EvalSymlinks(from)
-	if err == nil {
-		err = os.Link(at, to)
-	}
-	if err == nil {
-		return nil
-	}
-	e := engine.Errorf(engine.Invalid, "cannot link %s: %w", from, linkError(err))
-	e.Advice = "Use it in place (without --link), or copy it with --copy."
-	return e
-}
-
-func linkError(err error) error {
-	if l, ok := errors.AsType[*os.LinkError](err); ok {
-		return l.Err
-	}
-	return bare(err)
-}
-
-// nothing is a writer that need not be closed.
-type nothing struct{ io.Writer }
-
-func (nothing) Close() error { return nil }

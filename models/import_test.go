@@ -3,6 +3,7 @@ package models
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -25,7 +26,7 @@ func tiny(t *testing.T) string {
 
 func TestImport(t *testing.T) {
 	for _, way := range []Way{InPlace, Link, Copy} {
-		t.Run(string(way), func(t *testing.T) {
+		t.Run("way "+string(way), func(t *testing.T) {
 			s := Store{Dir: filepath.Join(t.TempDir(), "models")}
 			path := tiny(t)
 			eye := filepath.Join(filepath.Dir(path), "eye.gguf")
@@ -123,6 +124,81 @@ func TestImportRefuses(t *testing.T) {
 	}
 	if got := below(t, s); len(got) > 0 {
 		t.Errorf("the store has %q", got)
+	}
+}
+
+// TestImportAfterLink has an import by link that was cut off: what it left must not
+// be written to, for it is the imported file itself.
+func TestImportAfterLink(t *testing.T) {
+	s := Store{Dir: filepath.Join(t.TempDir(), "models")}
+	path := tiny(t)
+	st, err := s.Stage("tiny", "f32")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := link(path, filepath.Join(st.Dir, "Tiny.gguf")); err != nil {
+		t.Skip("there are no links: ", err)
+	}
+	if err := st.Release(); err != nil {
+		t.Fatal(err)
+	}
+	m, err := s.Import(t.Context(), Import{Path: path, Way: Copy})
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, err := os.Stat(path)
+	if err != nil || one.Size() != m.Size {
+		t.Fatalf("the imported file is %v, %v", one, err)
+	}
+	if two, err := os.Stat(m.Path); err != nil || os.SameFile(one, two) {
+		t.Errorf("the copy is the file itself, %v", err)
+	}
+}
+
+func TestReuse(t *testing.T) {
+	s := besides(t)
+	install(t, s, "a", "x", "installed")
+	st, err := s.Stage("b", "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Release()
+	liar := fileOf("liar.gguf", "a lie", Weights)
+	write(t, filepath.Join(s.Caches[0].Dir, "blobs", "sha256-"+liar.SHA256), "5 let")
+	write(t, filepath.Join(s.Caches[0].Dir, "manifests", "registry.ollama.ai", "library", "liar", "latest"),
+		fmt.Sprintf(`{"layers":[{"mediaType":"application/vnd.ollama.image.model","digest":"sha256:%s","size":5}]}`, liar.SHA256))
+	for _, tt := range []struct {
+		file File
+		want bool
+	}{
+		{fileOf("one.gguf", "installed", Weights), true},
+		{fileOf("two.gguf", "eye", Projector), true}, // Ollama has it
+		{fileOf("three.gguf", "nobody has it", Weights), false},
+		{File{Name: "four.gguf", Size: 9}, false},
+		{fileOf("../five.gguf", "installed", Weights), false},
+		{liar, false},
+	} {
+		got, err := st.Reuse(t.Context(), tt.file, nil)
+		if err != nil || got != tt.want {
+			t.Errorf("%s: %v, %v", tt.file.Name, got, err)
+		}
+		if exists(filepath.Join(st.Dir, tt.file.Name)) != tt.want {
+			t.Errorf("%s is in the stage: %v", tt.file.Name, !tt.want)
+		}
+	}
+	if err := st.Commit(Manifest{Files: []File{fileOf("one.gguf", "installed", Weights), fileOf("two.gguf", "eye", Projector)}}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if st, err = s.Stage("c", "x"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := st.Reuse(ctx, fileOf("one.gguf", "installed", Weights), nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+	if err := st.Discard(); err != nil {
+		t.Fatal(err)
 	}
 }
 

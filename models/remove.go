@@ -13,7 +13,7 @@ import (
 )
 
 // A Removed model is in the trash: it can come back until it is purged. It stays
-// there as long as this process runs; afterwards Collect takes it.
+// there as long as this process runs; afterwards it is Waste.
 type Removed struct {
 	Model Model
 	Frees int64 // bytes that purging gives back to the disk
