@@ -256,6 +256,29 @@ func TestTidy(t *testing.T) {
 	}
 }
 
+func TestPurgeAll(t *testing.T) {
+	s := openTest(t)
+	told(t, s)
+	gone := told(t, s)
+	if err := s.Delete(t.Context(), gone.ID); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []int{1, 0} {
+		if n, err := s.PurgeAll(t.Context()); err != nil || n != want {
+			t.Errorf("%d removed, %v, want %d", n, err, want)
+		}
+	}
+	for _, table := range []string{"conversations", "messages", "pieces", "attached", "blobs", "words", "titles"} {
+		if n := rows(t, s, table); n != 0 {
+			t.Errorf("%s has %d rows", table, n)
+		}
+	}
+	said(t, s, started(t, s).ID, 0, engine.User, "a new beginning")
+	if hits, err := s.Search(t.Context(), "beginning", 5); err != nil || len(hits) != 1 {
+		t.Errorf("%+v, %v", hits, err)
+	}
+}
+
 func rows(t *testing.T, s *Store, table string) (n int) {
 	t.Helper()
 	if err := s.read.QueryRow("SELECT count(*) FROM " + table).Scan(&n); err != nil {

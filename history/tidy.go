@@ -41,6 +41,31 @@ func (s *Store) Purge(ctx context.Context, ids ...int64) error {
 	return nil
 }
 
+// PurgeAll removes all conversations for good, the deleted ones with them, and
+// tells how many there were.
+func (s *Store) PurgeAll(ctx context.Context) (n int, err error) {
+	err = inTx(ctx, s.write, func(tx *sql.Tx) error {
+		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM conversations WHERE deleted IS NULL AND (leaf IS NOT NULL OR draft <> '')").Scan(&n); err != nil {
+			return err
+		}
+		for _, statement := range []string{
+			"INSERT INTO words (words) VALUES ('delete-all')",
+			"INSERT INTO titles (titles) VALUES ('delete-all')",
+			"DELETE FROM conversations",
+			"DELETE FROM blobs",
+		} {
+			if _, err := tx.ExecContext(ctx, statement); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		_, err = s.write.ExecContext(ctx, "VACUUM")
+	}
+	return n, failed("remove all conversations", err)
+}
+
 // settle ends the answers that were begun before a time.
 func (s *Store) settle(ctx context.Context, before time.Time) error {
 	ids, err := readIDs(ctx, s.read, "SELECT id FROM messages WHERE state = 1 AND created < ?", before.UnixMilli())
