@@ -10,7 +10,7 @@ type Blocks struct {
 	block strings.Builder // whole lines of the block that is growing
 	line  string          // the line that is growing
 	kind  kind            // of the block
-	fence string          // the run of ` or ~ that opened the code being read, or ""
+	fence string          // the run of ` or ~ that opened the code being read, what closes the mathematics, or ""
 	empty bool            // the last line of the block was empty
 }
 
@@ -22,6 +22,7 @@ const (
 	list
 	indented
 	fenced
+	displayed // mathematics
 )
 
 // Add appends to the text and returns the blocks that this finished.
@@ -54,7 +55,7 @@ func (b *Blocks) Growing() string { return b.block.String() + b.line }
 func (b *Blocks) Cut() (block string, ok bool) {
 	text := b.block.String()
 	switch {
-	case text == "" || b.kind == list && b.fence != "" || b.kind == prose && strings.Contains(text, "|"):
+	case text == "" || b.kind == displayed || b.kind == list && b.fence != "" || b.kind == prose && strings.Contains(text, "|"):
 		return "", false
 	case b.kind == fenced:
 		opening, _, _ := strings.Cut(text, "\n")
@@ -102,6 +103,9 @@ func (b *Blocks) ended() bool {
 // read takes one whole line and appends the blocks that it finishes.
 func (b *Blocks) read(line string, done []string) []string {
 	indent, body := measure(line)
+	if b.kind == displayed {
+		return b.readMath(line, body, done)
+	}
 	if b.fence != "" {
 		b.block.WriteString(line)
 		if closes(body, b.fence) && (indent < 4 || b.kind == list) {
@@ -119,7 +123,7 @@ func (b *Blocks) read(line string, done []string) []string {
 		}
 		return done
 	}
-	fence := opens(body)
+	fence, math := opens(body), display(body)
 	switch {
 	case b.kind == none:
 	case b.kind == list && indent >= 2, b.kind == indented && indent >= 4:
@@ -133,7 +137,7 @@ func (b *Blocks) read(line string, done []string) []string {
 		b.empty = false
 		b.block.WriteString(line)
 		return done
-	case b.empty || fence != "" && indent < 4:
+	case b.empty || (fence != "" || math != "" && whole(body, math)) && indent < 4:
 		done = b.finish(done)
 	default:
 		b.block.WriteString(line)
@@ -145,6 +149,11 @@ func (b *Blocks) read(line string, done []string) []string {
 		b.kind = indented
 	case fence != "":
 		b.kind, b.fence = fenced, fence
+	case math != "" && whole(body, math):
+		b.kind, b.fence = displayed, math
+		if strings.Contains(body[2:], math) {
+			return b.finish(done)
+		}
 	case heading(body):
 		return b.finish(done)
 	case item(body):
@@ -153,6 +162,23 @@ func (b *Blocks) read(line string, done []string) []string {
 		b.kind = prose
 	}
 	return done
+}
+
+// readMath takes a line of mathematics. An empty one ends it, since there are none
+// in a formula: so a mark that is never closed costs one paragraph.
+func (b *Blocks) readMath(line, body string, done []string) []string {
+	b.block.WriteString(line)
+	if body == "" || shuts(body, b.fence) {
+		return b.finish(done)
+	}
+	return done
+}
+
+// whole reports whether the mathematics that a line begins with, closed by math,
+// takes the whole line, or goes on in the next.
+func whole(body, math string) bool {
+	_, after, closed := strings.Cut(body[2:], math)
+	return !closed || endsThere(after)
 }
 
 func (b *Blocks) finish(done []string) []string {

@@ -34,6 +34,8 @@ func (d *drawing) span(b *strings.Builder, n ast.Node, s style) {
 		}
 	case *ast.String:
 		b.WriteString(s.on(literal(string(n.Value))))
+	case *mathSpan:
+		b.WriteString(d.formula(n, s))
 	case *ast.CodeSpan:
 		s.colour = d.Accent
 		b.WriteString(s.on(d.raw(n)))

@@ -236,7 +236,7 @@ func TestBlock(t *testing.T) {
 	}{
 		{"tags", "vector<int> and `map<K>` <br> <https://a.b>", 80, "vector<int> and map<K> <br> https://a.b"},
 		{"html block", "<div>\nx\n</div>", 80, "<div> x </div>"},
-		{"mathematics", `\(x_1 \cdot y_2\) and \[a\] but \* and \_`, 80, `\(x_1 \cdot y_2\) and \[a\] but * and _`},
+		{"mathematics among escapes", `\(x_1 \cdot y_2\) but \* and \_`, 80, `x₁ · y₂ but * and _`},
 		{"hard break", "a  \nb\\\nc\nd", 80, "a\nb\nc d"},
 		{"entities", "a &amp; b &lt;", 80, "a & b <"},
 		{"entities that command", "a&#27;b&#27;&#91;31mc&#8;", 80, "ac"},

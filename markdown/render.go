@@ -22,7 +22,7 @@ const (
 	deepest = 24
 )
 
-// markdown reads CommonMark with tables, strikethrough and task lists. What
+// markdown reads CommonMark with tables, strikethrough, task lists and mathematics. What
 // looks like HTML is text: in an answer it is a type parameter more often than a
 // tag, and a terminal has no use for tags.
 var markdown = parser.NewParser(
@@ -33,11 +33,13 @@ var markdown = parser.NewParser(
 		util.Prioritized(parser.NewListItemParser(), 400),
 		util.Prioritized(parser.NewCodeBlockParser(), 500),
 		util.Prioritized(parser.NewATXHeadingParser(), 600),
+		util.Prioritized(mathBlocks{}, 690),
 		util.Prioritized(parser.NewFencedCodeBlockParser(), 700),
 		util.Prioritized(parser.NewBlockquoteParser(), 800),
 		util.Prioritized(parser.NewParagraphParser(), 1000),
 	),
 	parser.WithInlineParsers(
+		util.Prioritized(mathSpans{}, 50),
 		util.Prioritized(parser.NewCodeSpanParser(), 100),
 		util.Prioritized(parser.NewLinkParser(), 200),
 		util.Prioritized(parser.NewAutoLinkParser(), 300),
@@ -59,6 +61,8 @@ type Renderer struct {
 	// Links makes what is linked something to click on, in terminals that know
 	// OSC 8. Only addresses of the web and of mail become so.
 	Links bool
+	// Source shows mathematics as it was written.
+	Source bool
 }
 
 // NewRenderer draws in a theme's colours.
@@ -112,6 +116,10 @@ func (d *drawing) block(n ast.Node, width int) []string {
 	case *ast.Heading:
 		return wrap(d.inline(n, style{bold: true, colour: d.Accent}), width)
 	case *ast.FencedCodeBlock:
+		if string(n.Language(d.source)) == "math" {
+			source := string(n.Lines().Value(d.source))
+			return d.math(source, source, width)
+		}
 		return indent(d.code(n, string(n.Language(d.source))), "  ", "  ")
 	case *ast.CodeBlock:
 		return indent(d.code(n, ""), "  ", "  ")
@@ -124,8 +132,10 @@ func (d *drawing) block(n ast.Node, width int) []string {
 		return []string{style{colour: d.Muted}.on(strings.Repeat("─", min(8, width)))}
 	case *gfm.Table:
 		return d.table(n, width)
+	case *mathBlock:
+		return d.mathBlock(n, width)
 	case *ast.Paragraph, *ast.TextBlock:
-		return wrap(d.inline(n, style{}), width)
+		return d.paragraph(n, width)
 	}
 	return d.blocks(n, width, true)
 }
