@@ -43,10 +43,17 @@ func (s Store) Lookup(ref string) (Model, error) {
 			return m, err
 		}
 	}
-	list, err := s.List()
-	switch {
-	case err != nil:
+	own, err := s.own()
+	if err != nil {
 		return Model{}, err
+	}
+	// Caches can be large: they are not looked through for a name that is known.
+	if m, ok := exact(own, ref); ok && !fetched {
+		m.Used, m.Verified = s.marks(m)
+		return m, nil
+	}
+	list := s.with(own)
+	switch {
 	case fetched:
 		return pickFetched(list, ref)
 	case len(list) == 0:
@@ -73,19 +80,27 @@ func (m Model) unusable() error {
 	return e
 }
 
+// exact gives the model of a list that has a name.
+func exact(list []Model, name string) (Model, bool) {
+	for _, m := range list {
+		if strings.EqualFold(m.Name, name) {
+			return m, true
+		}
+	}
+	for _, m := range list {
+		if m.Called(name) {
+			return m, true
+		}
+	}
+	return Model{}, false
+}
+
 // pick gives the model of a list that a name means.
 func pick(list []Model, ref string) (Model, error) {
+	if m, ok := exact(list, ref); ok {
+		return m, nil
+	}
 	typed, _, _, _ := caches.Stem(strings.ToLower(ref))
-	for _, m := range list {
-		if strings.EqualFold(m.Name, ref) {
-			return m, nil
-		}
-	}
-	for _, m := range list {
-		if m.Called(ref) {
-			return m, nil
-		}
-	}
 	var begin []Model
 	for _, own := range []bool{true, false} {
 		for _, m := range list {

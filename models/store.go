@@ -82,11 +82,17 @@ func (s Store) List() ([]Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	list = append(list, s.cached(list)...)
+	return s.with(list), nil
+}
+
+// with adds to the store's own models those of other programs, and to all of them
+// when they were used and verified.
+func (s Store) with(own []Model) []Model {
+	list := append(own, s.cached(own)...)
 	for i := range list {
 		list[i].Used, list[i].Verified = s.marks(list[i])
 	}
-	return list, nil
+	return list
 }
 
 // own gives the models in the store's folder by name.

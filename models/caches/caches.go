@@ -116,7 +116,8 @@ const maxEntries = 100_000
 
 // A scan looks at a cache and stops when that becomes too much.
 type scan struct {
-	left int // entries
+	left  int  // entries
+	links bool // to folders are followed
 }
 
 // read lists a folder; what cannot be read is empty.
@@ -155,7 +156,7 @@ func (c Cache) Models() ([]Model, error) {
 		return nil, fmt.Errorf("look for models of %s: %w", c.Program, err)
 	}
 	f.Close()
-	s := &scan{left: maxEntries}
+	s := &scan{left: maxEntries, links: c.Program == LMStudio} // its users put models on other disks
 	var list []Model
 	switch c.Program {
 	case HuggingFace:

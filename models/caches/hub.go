@@ -2,6 +2,7 @@ package caches
 
 import (
 	"cmp"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -78,8 +79,12 @@ func (s *scan) below(dir, prefix string, depth int) []Model {
 	}
 	for _, entry := range entries {
 		at := filepath.Join(dir, entry.Name())
-		info, err := os.Stat(at) // people link folders
-		if err == nil && info.IsDir() && entry.Name()[0] != '.' {
+		folder := entry.IsDir()
+		if s.links && entry.Type()&fs.ModeSymlink != 0 {
+			info, err := os.Stat(at)
+			folder = err == nil && info.IsDir()
+		}
+		if folder && entry.Name()[0] != '.' {
 			list = append(list, s.below(at, path.Join(prefix, entry.Name()), depth-1)...)
 		}
 	}
