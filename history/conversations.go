@@ -107,6 +107,20 @@ func (s *Store) Restore(ctx context.Context, ids ...int64) error {
 	return s.mark(ctx, "bring back", nil, ids)
 }
 
+// RestoreLast brings back the conversation that was deleted last, as long as it is
+// there. The error is [ErrNotFound] when there is none.
+func (s *Store) RestoreLast(ctx context.Context) (Conversation, error) {
+	var c Conversation
+	err := inTx(ctx, s.write, func(tx *sql.Tx) error {
+		err := c.scan(tx.QueryRowContext(ctx, "SELECT "+columns+" FROM conversations c WHERE deleted IS NOT NULL ORDER BY deleted DESC, id DESC LIMIT 1"))
+		if err == nil {
+			_, err = tx.ExecContext(ctx, "UPDATE conversations SET deleted = NULL WHERE id = ?", c.ID)
+		}
+		return err
+	})
+	return c, failed("bring back the last conversation", err)
+}
+
 func (s *Store) mark(ctx context.Context, what string, deleted any, ids []int64) error {
 	return inTx(ctx, s.write, func(tx *sql.Tx) error {
 		for _, id := range ids {

@@ -216,6 +216,33 @@ func TestDeleteAndUndo(t *testing.T) {
 	}
 }
 
+func TestRestoreLast(t *testing.T) {
+	s := openTest(t)
+	var ids []int64
+	for range 3 {
+		c := started(t, s)
+		said(t, s, c.ID, 0, engine.User, "hello")
+		ids = append(ids, c.ID)
+	}
+	for i, id := range ids[:2] {
+		if err := s.Delete(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+		aged(t, s, id, time.Duration(2-i)*time.Minute)
+	}
+	for _, want := range []int64{ids[1], ids[0]} {
+		if c, err := s.RestoreLast(t.Context()); err != nil || c.ID != want {
+			t.Errorf("%+v, %v, want %d", c, err, want)
+		}
+	}
+	if _, err := s.RestoreLast(t.Context()); !errors.Is(err, ErrNotFound) {
+		t.Errorf("nothing is deleted any more: %v", err)
+	}
+	if got := listed(t, s); len(got) != 3 {
+		t.Errorf("listed: %v", got)
+	}
+}
+
 func TestTidy(t *testing.T) {
 	s := openTest(t)
 	ctx := t.Context()

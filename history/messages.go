@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -196,13 +197,26 @@ func (s *Store) All(ctx context.Context, conversation int64) ([]Message, error) 
 // Switch makes a message, usually one of another's versions, part of its
 // conversation's path, which then goes on to the newest message below it.
 func (s *Store) Switch(ctx context.Context, message int64) error {
+	return s.lead(ctx, message, true)
+}
+
+// Reveal makes a message part of its conversation's path, as Switch does, unless it
+// is.
+func (s *Store) Reveal(ctx context.Context, message int64) error {
+	return s.lead(ctx, message, false)
+}
+
+// lead leads the path of a conversation through a message.
+func (s *Store) lead(ctx context.Context, message int64, onward bool) error {
 	err := inTx(ctx, s.write, func(tx *sql.Tx) error {
-		var conversation int64
-		if err := tx.QueryRowContext(ctx, "SELECT conversation FROM messages WHERE id = ?", message).Scan(&conversation); err != nil {
+		var conversation, leaf int64
+		err := tx.QueryRowContext(ctx, "SELECT c.id, coalesce(c.leaf, 0) FROM messages m JOIN conversations c ON c.id = m.conversation WHERE m.id = ?", message).
+			Scan(&conversation, &leaf)
+		if err != nil {
 			return err
 		}
 		t, err := readTree(ctx, tx, conversation)
-		if err != nil {
+		if err != nil || !onward && slices.Contains(t.path(leaf), message) {
 			return err
 		}
 		_, err = tx.ExecContext(ctx, "UPDATE conversations SET leaf = ? WHERE id = ?", t.leaf(message), conversation)

@@ -64,6 +64,16 @@ func TestBranches(t *testing.T) {
 	}
 	see("be brief > q1 > b1")
 
+	// What a search found is shown where it is, if it is not shown already.
+	if err := errors.Join(s.Switch(ctx, q2.ID), s.Reveal(ctx, a1.ID)); err != nil {
+		t.Fatal(err)
+	}
+	see("be brief > q1 > a1 > q2 > a2")
+	if err := s.Reveal(ctx, b1.ID); err != nil {
+		t.Fatal(err)
+	}
+	see("be brief > q1 > b1")
+
 	all, err := s.All(ctx, c.ID)
 	if err != nil || texts(all) != "be brief > q1 > a1 > q2 > a2 > b1 > q3 > a3" {
 		t.Errorf("all %q, %v", texts(all), err)

@@ -24,6 +24,7 @@ type phrase struct {
 	terms  []string
 	parts  bool // an operator or the like, which stands among the parts
 	prefix bool
+	letter bool // it would be a prefix, but a single letter begins half of all words
 }
 
 // ParseQuery reads what a person typed. Messages are found that have all of its
@@ -58,6 +59,16 @@ func ParseQuery(text string) Query {
 	return q
 }
 
+// InTitles is the query as titles are searched: a single letter is the beginning
+// of a word there.
+func (q Query) InTitles() Query {
+	phrases := slices.Clone(q.phrases)
+	for i := range phrases {
+		phrases[i].prefix = phrases[i].prefix || phrases[i].letter
+	}
+	return Query{phrases}
+}
+
 // Empty reports whether there is nothing to find.
 func (q Query) Empty() bool { return len(q.phrases) == 0 }
 
@@ -78,8 +89,8 @@ func (q *Query) add(text string, prefix bool) {
 	}
 	if n := len(p.terms); n > 0 {
 		last := words[len(words)-1]
-		// A single letter begins half of all words.
-		p.prefix = prefix && (len(p.terms[n-1]) > 1 || last.first != 0)
+		p.letter = prefix && len(p.terms[n-1]) == 1 && last.first == 0
+		p.prefix = prefix && !p.letter
 		q.phrases = append(q.phrases, p)
 	}
 	for _, t := range parts {

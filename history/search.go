@@ -55,7 +55,7 @@ func (s *Store) Search(ctx context.Context, query string, limit int) ([]Hit, err
 		if err := weigh(ctx, tx, q, found); err != nil {
 			return err
 		}
-		titled, err := findTitles(ctx, tx, q)
+		titled, err := findTitles(ctx, tx, q.InTitles())
 		if err != nil {
 			return err
 		}
@@ -209,7 +209,7 @@ func gather(ctx context.Context, tx *sql.Tx, q Query, found []match, limit int) 
 		if err := h.Conversation.scan(tx.QueryRowContext(ctx, "SELECT "+columns+" FROM conversations c WHERE id = ?", id)); err != nil {
 			return nil, err
 		}
-		h.TitleMarks = q.Marks(h.Conversation.Title)
+		h.TitleMarks = q.InTitles().Marks(h.Conversation.Title)
 		if h.Message != 0 {
 			text, err := contentText(tx.QueryRowContext(ctx, "SELECT content, role FROM messages WHERE id = ?", h.Message), &h.Role)
 			if err != nil {

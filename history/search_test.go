@@ -85,6 +85,7 @@ func TestSearch(t *testing.T) {
 		{"c++", "five"},
 		{"c#", "five"},
 		{"c", "five"},
+		{"t", "three, two"}, // of titles one letter is enough
 		{"bread", "about bread, six"},
 		{"nowhere", ""},
 		{"slice nowhere", ""},
