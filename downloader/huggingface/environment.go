@@ -1,0 +1,109 @@
+package huggingface
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/bise-sh/bise/downloader"
+)
+
+// Environment reads what Hugging Face's own programs read, so that who has signed in
+// with them is signed in here: HF_ENDPOINT, HF_HUB_OFFLINE, and the token of HF_TOKEN
+// or of the file that `hf auth login` writes.
+// See https://huggingface.co/docs/huggingface_hub/package_reference/environment_variables.
+func Environment(getenv func(string) string) (Options, error) {
+	o := Options{
+		Endpoint: strings.TrimSpace(getenv("HF_ENDPOINT")),
+		Offline:  yes(getenv("HF_HUB_OFFLINE")) || yes(getenv("TRANSFORMERS_OFFLINE")),
+	}
+	for _, name := range []string{"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"} {
+		if o.Token = strings.TrimSpace(getenv(name)); o.Token != "" {
+			o.TokenFrom = name
+			return o, nil
+		}
+	}
+	if yes(getenv("HF_HUB_DISABLE_IMPLICIT_TOKEN")) {
+		return o, nil
+	}
+	path := tokenPath(getenv)
+	if path == "" {
+		return o, nil
+	}
+	text, err := readToken(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return o, nil
+	}
+	if err != nil {
+		return o, &downloader.Error{
+			Kind: downloader.Local, Err: err, Msg: fmt.Sprintf("read the token of Hugging Face: %v", err),
+			Advice: "Put the token into HF_TOKEN, or set HF_HUB_DISABLE_IMPLICIT_TOKEN=1 to go without.",
+		}
+	}
+	if o.Token = strings.TrimSpace(text); o.Token != "" {
+		o.TokenFrom = path
+	}
+	return o, nil
+}
+
+// yes reads a switch as huggingface_hub does.
+func yes(text string) bool {
+	return slices.Contains([]string{"1", "ON", "YES", "TRUE"}, strings.ToUpper(strings.TrimSpace(text)))
+}
+
+// tokenPath is where the token is kept, "" when that cannot be known.
+func tokenPath(getenv func(string) string) string {
+	if path := getenv("HF_TOKEN_PATH"); path != "" {
+		return path
+	}
+	if home := getenv("HF_HOME"); home != "" {
+		return filepath.Join(home, "token")
+	}
+	if cache := getenv("XDG_CACHE_HOME"); cache != "" {
+		return filepath.Join(cache, "huggingface", "token")
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(home, ".cache", "huggingface", "token")
+}
+
+// readToken reads a file that must be one, and short.
+func readToken(path string) (string, error) {
+	const most = 4 << 10 // bytes
+	if info, err := os.Stat(path); err != nil {
+		return "", err
+	} else if !info.Mode().IsRegular() {
+		return "", fmt.Errorf("%s is not a file", path)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, most))
+	return string(text), err
+}
+
+// from is where the token is from.
+func (o Options) from() string {
+	if o.TokenFrom == "" {
+		return "the token"
+	}
+	return o.TokenFrom
+}
+
+// shown is the token so that its owner knows it and nobody else can use it.
+func (o Options) shown() string {
+	const tail = 4
+	if len(o.Token) < 4*tail {
+		return "hf_…"
+	}
+	return "hf_…" + o.Token[len(o.Token)-tail:]
+}

@@ -1,0 +1,289 @@
+package huggingface
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/bise-sh/bise/downloader"
+	"github.com/bise-sh/bise/nearest"
+)
+
+// DefaultType is what is chosen of a model when nobody says otherwise.
+const DefaultType = "Q4_K_M"
+
+// A GGUF is a model in a repository that is ready to run.
+type GGUF struct {
+	Type      string  // how it is quantized, by its name: "Q4_K_M"; "" when that does not tell
+	Weights   []Entry // one file, or all parts in order; their names and folder must stay
+	Projector *Entry  // the vision tower; nil when there is none
+}
+
+// Size is that of weights and projector, in bytes.
+func (g GGUF) Size() int64 {
+	n := total(g.Weights)
+	if g.Projector != nil {
+		n += g.Projector.Size
+	}
+	return n
+}
+
+// kind is the type at the end of a name. Only one that cannot be a word of the name
+// needs no mark before it.
+var kind = regexp.MustCompile(`(?i)(?:^|[-._])((?:UD-)?(?:BF16|FP?16|FP?32|Q[2-8]))$|` +
+	`((?:UD-)?(?:I?Q[1-8]_(?:0|1|K|K_X?S|K_M|K_X?X?L|XXS|XS|S|M|L|XL|NL)|TQ[12]_0|MXFP4(?:_MOE)?))$`)
+
+// typeOf is the type that a file's name tells, or else that of its folder; "" when
+// neither does.
+func typeOf(stem string) string {
+	for _, name := range []string{path.Base(stem), path.Base(path.Dir(stem))} {
+		m := kind.FindStringSubmatch(name)
+		if m == nil {
+			continue
+		}
+		t := strings.ToUpper(m[1] + m[2])
+		if whole, ok := strings.CutPrefix(t, "FP"); ok {
+			t = "F" + whole
+		}
+		return t
+	}
+	return ""
+}
+
+// bits is about how many bits a number takes in a type, 0 when that is not known: the
+// table of llama.cpp's tools/quantize/README.md, for the shape of a name.
+func bits(typ string) float64 {
+	typ = strings.TrimPrefix(typ, "UD-")
+	switch {
+	case typ == "F32":
+		return 32
+	case typ == "F16" || typ == "BF16":
+		return 16
+	case strings.HasPrefix(typ, "MXFP4"):
+		return 4.25
+	case typ == "TQ1_0":
+		return 1.69
+	case typ == "TQ2_0":
+		return 2.06
+	}
+	name := strings.TrimPrefix(typ, "I")
+	if len(name) < 2 || name[0] != 'Q' {
+		return 0
+	}
+	n, err := strconv.Atoi(name[1:2])
+	if err != nil {
+		return 0
+	}
+	more := map[string]float64{"_0": .5, "_1": 1, "_K": .55, "_K_S": .55, "_K_M": .85, "_K_L": 1, "_K_XL": 1.1, "_XXS": .06, "_XS": .3, "_S": .45, "_M": .66, "_NL": .5}
+	return float64(n) + more[name[2:]]
+}
+
+// beside are files that go with a model and are none.
+func beside(name string) bool {
+	name = strings.ToLower(path.Base(name))
+	for _, mark := range []string{"mtp-", "eagle3-", "dflash-", "dspark-"} {
+		if strings.HasPrefix(name, mark) {
+			return true
+		}
+	}
+	return strings.Contains(name, "imatrix")
+}
+
+func isProjector(name string) bool {
+	return strings.Contains(strings.ToLower(path.Base(name)), "mmproj")
+}
+
+// GGUFs lists the models that are ready to run, the smallest first. Those of which
+// parts are missing are left out.
+func (r *Repo) GGUFs() []GGUF {
+	var list []GGUF
+	for _, s := range r.ggufs() {
+		if r.whole(s) == nil {
+			list = append(list, r.with(s))
+		}
+	}
+	slices.SortStableFunc(list, func(a, b GGUF) int { return cmp.Compare(a.Size(), b.Size()) })
+	return list
+}
+
+// ggufs are the sets of weights.
+func (r *Repo) ggufs() []*set {
+	return slices.DeleteFunc(sets(r.Tree, ".gguf"), func(s *set) bool { return isProjector(s.stem) || beside(s.stem) })
+}
+
+// with is a set of weights with the projector that suits it.
+func (r *Repo) with(s *set) GGUF {
+	g := GGUF{Type: typeOf(s.stem), Weights: s.files()}
+	g.Projector = r.projector(s.stem, g.Type)
+	return g
+}
+
+// GGUF chooses a model that is ready to run: by a type such as "Q4_K_M", by the path of
+// a file, or with "" by [DefaultType], or what is nearest to it.
+func (r *Repo) GGUF(want string) (GGUF, error) {
+	all := r.ggufs()
+	if len(all) == 0 {
+		return GGUF{}, r.missing("it has no GGUF", "Name a repository that has, such as one whose name ends in -GGUF; or have it converted from its original weights.")
+	}
+	if strings.EqualFold(path.Ext(want), ".gguf") {
+		return r.byPath(want, all)
+	}
+	typ := cmp.Or(strings.ToUpper(want), DefaultType)
+	found := ofType(all, typ)
+	if len(found) == 0 && want == "" {
+		found = r.closest(all)
+	}
+	switch len(found) {
+	case 0:
+		return GGUF{}, r.missing(fmt.Sprintf("it has no GGUF of type %.40q", want), r.choices(all, want))
+	case 1:
+		if err := r.whole(found[0]); err != nil {
+			return GGUF{}, err
+		}
+		return r.with(found[0]), nil
+	}
+	return GGUF{}, r.missing(fmt.Sprintf("it has %d models of type %s", len(found), typeOf(found[0].stem)),
+		fmt.Sprintf("Name the file, as in hf:%s:%s.", r.ID, found[0].parts[0].Path))
+}
+
+// ofType are the sets of a type. What "dynamic" quantizers make under the same name
+// counts where there is nothing else.
+func ofType(all []*set, typ string) []*set {
+	for _, t := range []string{typ, "UD-" + typ} {
+		var found []*set
+		for _, s := range all {
+			if typeOf(s.stem) == t {
+				found = append(found, s)
+			}
+		}
+		if len(found) > 0 {
+			return found
+		}
+	}
+	return nil
+}
+
+// closest are the sets of the type that is nearest to the default one in size; of two
+// as near the larger. Where no name tells a type, it is all.
+func (r *Repo) closest(all []*set) []*set {
+	best, least := "", math.Inf(1)
+	for _, s := range all {
+		t := typeOf(s.stem)
+		if r.whole(s) != nil || bits(t) == 0 {
+			continue
+		}
+		away := math.Abs(bits(t) - bits(DefaultType))
+		if away < least || away == least && bits(t) > bits(best) {
+			best, least = t, away
+		}
+	}
+	if best == "" {
+		return all
+	}
+	return ofType(all, best)
+}
+
+// byPath is the model that a file belongs to, which may be any of its parts. A name
+// without its folder will do when there is but one.
+func (r *Repo) byPath(want string, all []*set) (GGUF, error) {
+	var exact *set
+	var short []*set
+	var paths []string
+	for _, s := range all {
+		for _, p := range s.parts {
+			paths = append(paths, p.Path)
+			if p.Path == want {
+				exact = s
+			}
+			if path.Base(p.Path) == want {
+				short = append(short, s)
+			}
+		}
+	}
+	if exact == nil && len(short) == 1 {
+		exact = short[0]
+	}
+	if exact != nil {
+		if err := r.whole(exact); err != nil {
+			return GGUF{}, err
+		}
+		return r.with(exact), nil
+	}
+	advice := r.choices(all, "")
+	if near := nearest.Word(want, paths); near != "" {
+		advice = fmt.Sprintf("Did you mean hf:%s:%s?", r.ID, near)
+	}
+	return GGUF{}, r.missing(fmt.Sprintf("it has no file %.100q", want), advice)
+}
+
+func (r *Repo) missing(what, advice string) error {
+	return &downloader.Error{Kind: downloader.Missing, Msg: fmt.Sprintf("open %s: %s", r.ID, what), Advice: advice}
+}
+
+// choices is a sentence about the types that there are.
+func (r *Repo) choices(all []*set, want string) string {
+	var types []string
+	for _, s := range all {
+		if t := typeOf(s.stem); t != "" && !slices.Contains(types, t) {
+			types = append(types, t)
+		}
+	}
+	if near := nearest.Word(want, types); near != "" {
+		return fmt.Sprintf("Did you mean hf:%s:%s?", r.ID, near)
+	}
+	if len(types) == 0 {
+		return fmt.Sprintf("Name the file, as in hf:%s:%s.", r.ID, all[0].parts[0].Path)
+	}
+	slices.SortFunc(types, func(a, b string) int { return cmp.Compare(bits(a), bits(b)) })
+	const some = 12
+	more := ""
+	if n := len(types) - some; n > 0 {
+		types, more = types[:some], fmt.Sprintf(" and %d more", n)
+	}
+	return fmt.Sprintf("It has %s%s.", strings.Join(types, ", "), more)
+}
+
+// projector is the vision tower for weights: in their folder, or else in one above, the
+// one of about as many bits.
+func (r *Repo) projector(stem, typ string) *Entry {
+	var best *Entry
+	better := func(e, than *Entry) bool {
+		if than == nil {
+			return true
+		}
+		away := func(e *Entry) float64 { return math.Abs(bits(towerType(e.Path)) - bits(typ)) }
+		if a, b := away(e), away(than); a != b {
+			return a < b
+		}
+		// Of F16 and BF16 the one that more processors can compute with.
+		return towerType(e.Path) == "F16" && towerType(than.Path) != "F16"
+	}
+	for dir := path.Dir(stem); best == nil; dir = path.Dir(dir) {
+		for i := range r.Tree {
+			e := &r.Tree[i]
+			if path.Dir(e.Path) == dir && isProjector(e.Path) && strings.EqualFold(path.Ext(e.Path), ".gguf") && e.Size > 0 && better(e, best) {
+				best = e
+			}
+		}
+		if dir == "." {
+			break
+		}
+	}
+	if best == nil {
+		return nil
+	}
+	e := *best
+	return &e
+}
+
+// towerType is the type that the name of a vision tower tells: mmproj-model-F16.gguf,
+// model-BF16-mmproj.gguf.
+func towerType(name string) string {
+	stem := strings.TrimSuffix(strings.ToLower(path.Base(name)), ".gguf")
+	return typeOf(strings.Trim(strings.Replace(stem, "mmproj", "", 1), "-._"))
+}
