@@ -12,9 +12,11 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/bise-sh/bise/config"
+	"github.com/bise-sh/bise/downloader"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/models/catalog"
 	"github.com/bise-sh/bise/nearest"
+	"github.com/bise-sh/bise/pull"
 	"github.com/bise-sh/bise/term"
 )
 
@@ -25,6 +27,7 @@ const (
 	exitUsage       = 2
 	exitModel       = 3
 	exitNetwork     = 4
+	exitLicence     = 5
 	exitInterrupted = 130
 )
 
@@ -64,6 +67,12 @@ func exitCode(err error) int {
 	}
 	if _, ok := errors.AsType[*catalog.Error](err); ok {
 		return exitUsage
+	}
+	if errors.Is(err, pull.ErrNotAccepted) {
+		return exitLicence
+	}
+	if e, ok := errors.AsType[*downloader.Error](err); ok && e.Kind != downloader.Full && e.Kind != downloader.Local {
+		return exitNetwork
 	}
 	switch engine.KindOf(err) {
 	case engine.Invalid:

@@ -86,7 +86,7 @@ func (a *app) run(args []string) int {
 func (a *app) verbs() []*cobra.Command {
 	return []*cobra.Command{
 		a.askCommand(), a.reviewCommand(), a.completeCommand(), a.embedCommand(), a.tokenizeCommand(), a.benchCommand(), a.doctorCommand(),
-		a.catalogCommand(), a.fitCommand(), a.listCommand(), a.showCommand(), a.verifyCommand(), a.importCommand(), a.rmCommand(), a.gcCommand(), a.convertCommand(), a.quantizeCommand(), a.imatrixCommand(), a.perplexityCommand(), a.logitsCommand(),
+		a.catalogCommand(), a.fitCommand(), a.pullCommand(), a.listCommand(), a.showCommand(), a.verifyCommand(), a.importCommand(), a.rmCommand(), a.gcCommand(), a.convertCommand(), a.quantizeCommand(), a.imatrixCommand(), a.perplexityCommand(), a.logitsCommand(),
 		a.historyCommand(), a.psCommand(), a.stopCommand(), a.versionCommand(), a.completionCommand(), a.manCommand(), a.workerCommand(), a.taskCommand(),
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -174,12 +175,13 @@ func (j *job) fetch(ctx context.Context) error {
 	}
 	p.Plan(files...)
 	j.progress.fetching(&p)
+	missing := slices.DeleteFunc(slices.Clone(j.plan.Parts), func(part Part) bool {
+		sum, ok := j.rec.Sums[part.Name]
+		return ok && sizeOf(filepath.Join(j.folder(), part.Name)) == sum.Size
+	})
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)
-	for _, part := range j.plan.Parts {
-		if sum, ok := j.rec.Sums[part.Name]; ok && sizeOf(filepath.Join(j.folder(), part.Name)) == sum.Size {
-			continue
-		}
+	for _, part := range missing {
 		group.Go(func() error {
 			r, err := j.Client.Fetch(ctx, part.File, filepath.Join(j.folder(), part.Name), &p)
 			if err != nil {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/bise-sh/bise/downloader/fakehub"
 	"github.com/bise-sh/bise/models/quantize"
+	"github.com/bise-sh/bise/pull/pulltest"
 )
 
 // TestMain plays another process that pulls, and is killed in the middle.
@@ -97,7 +98,7 @@ func child(t *testing.T, url, dir, at string) (killed bool) {
 // Whatever is done when the process is killed, the next one goes on from there, and
 // the model is right.
 func TestKilledAtEveryStep(t *testing.T) {
-	hub := newHub(t)
+	hub := pulltest.New(t)
 	reached := 0
 	for n := 1; ; n++ {
 		dir := t.TempDir()
@@ -119,7 +120,7 @@ func TestKilledAtEveryStep(t *testing.T) {
 }
 
 func TestKilledWithinAStep(t *testing.T) {
-	hub := newHub(t)
+	hub := pulltest.New(t)
 	for _, step := range []Step{Fetching, Converting, Quantizing, Verifying, Installing} {
 		t.Run(string(step), func(t *testing.T) {
 			dir := t.TempDir()
@@ -136,7 +137,7 @@ func TestKilledWithinAStep(t *testing.T) {
 }
 
 func TestKilledAtRandom(t *testing.T) {
-	hub := newHub(t)
+	hub := pulltest.New(t)
 	hub.Fault(fakehub.CDN, fakehub.Slow(2_000_000))
 	dir := t.TempDir()
 	for range 15 {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/bise-sh/bise/downloader/fakehub"
 	"github.com/bise-sh/bise/models/licence"
+	"github.com/bise-sh/bise/pull/pulltest"
 )
 
 var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
@@ -17,10 +18,10 @@ var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
 func TestLicenceIsAskedFirst(t *testing.T) {
 	for _, r := range []Request{{Ref: "guarded"}, {Ref: "guarded", FromSource: true}, {Ref: "hf:acme/guarded-GGUF"}} {
 		t.Run(r.Ref, func(t *testing.T) {
-			hub := newHub(t)
+			hub := pulltest.New(t)
 			p := newPuller(t, hub)
 			plan := planned(t, p, r)
-			if !plan.NeedsYes() || plan.Terms.ID != "MNPL-0.1" || string(plan.Text) != terms {
+			if !plan.NeedsYes() || plan.Terms.ID != "MNPL-0.1" || string(plan.Text) != pulltest.Terms {
 				t.Fatalf("the licence is %s with the text %q, asked: %v", plan.Terms.ID, plan.Text, plan.NeedsYes())
 			}
 			_, err := p.Run(t.Context(), plan, nil)
@@ -33,7 +34,7 @@ func TestLicenceIsAskedFirst(t *testing.T) {
 			plan.Accept(noon)
 			m := pulled(t, p, plan)
 			got := m.Manifest.Licence
-			if got.ID != "MNPL-0.1" || !got.Accepted.Equal(noon) || got.TextSHA256 != licence.Digest([]byte(terms)) || got.Link == "" {
+			if got.ID != "MNPL-0.1" || !got.Accepted.Equal(noon) || got.TextSHA256 != licence.Digest([]byte(pulltest.Terms)) || got.Link == "" {
 				t.Errorf("what is written down is %+v", got)
 			}
 		})
@@ -41,7 +42,7 @@ func TestLicenceIsAskedFirst(t *testing.T) {
 }
 
 func TestNothingIsAsked(t *testing.T) {
-	p := newPuller(t, newHub(t))
+	p := newPuller(t, pulltest.New(t))
 	plan := planned(t, p, Request{Ref: "tiny"})
 	if plan.NeedsYes() || plan.Text != nil {
 		t.Error("a yes is wanted to a licence that forbids nothing")
@@ -53,7 +54,7 @@ func TestNothingIsAsked(t *testing.T) {
 
 // One yes is enough for all types of a model, until the text changes.
 func TestAskedOnce(t *testing.T) {
-	hub := newHub(t)
+	hub := pulltest.New(t)
 	p := newPuller(t, hub)
 	plan := planned(t, p, Request{Ref: "guarded"})
 	plan.Accept(noon)
@@ -63,7 +64,7 @@ func TestAskedOnce(t *testing.T) {
 	if other.NeedsYes() || !other.Accepted.Equal(noon) {
 		t.Error("it is asked again for another type")
 	}
-	hub.Commit("acme/guarded-GGUF", "main", fakehub.Bytes("Guarded-Q8_0.gguf", model(t, 4)), fakehub.Text("LICENSE", terms+"No fun either.\n"))
+	hub.Commit("acme/guarded-GGUF", "main", fakehub.Bytes("Guarded-Q8_0.gguf", pulltest.Model(t, 4)), fakehub.Text("LICENSE", pulltest.Terms+"No fun either.\n"))
 	if changed := planned(t, p, Request{Ref: "guarded:q8_0"}); !changed.NeedsYes() {
 		t.Error("the text has changed, and nobody is asked")
 	}
@@ -71,7 +72,7 @@ func TestAskedOnce(t *testing.T) {
 
 // A yes holds for the pull that it was given to, when that is taken up again.
 func TestYesIsKept(t *testing.T) {
-	hub := newHub(t)
+	hub := pulltest.New(t)
 	p := newPuller(t, hub)
 	plan := planned(t, p, Request{Ref: "guarded"})
 	plan.Accept(noon)
@@ -100,14 +101,14 @@ func TestStatedLicence(t *testing.T) {
 		{"hf:other/unsaid-GGUF", licence.Unstated, true, ""},
 	} {
 		t.Run(c.ref, func(t *testing.T) {
-			plan := planned(t, newPuller(t, newHub(t)), Request{Ref: c.ref})
+			plan := planned(t, newPuller(t, pulltest.New(t)), Request{Ref: c.ref})
 			if plan.Terms.ID != c.id || plan.NeedsYes() != c.asked {
 				t.Errorf("the licence is %s, asked: %v", plan.Terms.ID, plan.NeedsYes())
 			}
 			if all := strings.Join(plan.Warnings, "\n"); !strings.Contains(all, c.warning) || c.warning == "" && all != "" {
 				t.Errorf("the warnings are %q", all)
 			}
-			if c.id == "MNPL-0.1" && string(plan.Text) != terms {
+			if c.id == "MNPL-0.1" && string(plan.Text) != pulltest.Terms {
 				t.Errorf("the text is %q, not that of the original", plan.Text)
 			}
 		})

@@ -16,6 +16,7 @@ import (
 	"github.com/bise-sh/bise/models"
 	"github.com/bise-sh/bise/models/fit"
 	"github.com/bise-sh/bise/models/quantize"
+	"github.com/bise-sh/bise/pull/pulltest"
 )
 
 func TestPull(t *testing.T) {
@@ -40,7 +41,7 @@ func TestPull(t *testing.T) {
 		{"a repository of weights", Request{Ref: "hf:acme/tiny", Type: "Q5_K_M"}, "tiny:q5_k_m", "acme/tiny", "Q5_K_M", []string{"tiny.Q5_K_M.gguf"}, "convert quantize"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			hub := newHub(t)
+			hub := pulltest.New(t)
 			p := newPuller(t, hub)
 			var progress Progress
 			plan := planned(t, p, c.request)
@@ -117,7 +118,7 @@ func TestPlanRefuses(t *testing.T) {
 		{"hf:acme/..", engine.Invalid, "", ""},
 	} {
 		t.Run(c.ref, func(t *testing.T) {
-			hub := newHub(t)
+			hub := pulltest.New(t)
 			p := newPuller(t, hub)
 			p.Machine = &fit.Machine{Memory: 16e9, Free: 9e9}
 			_, err := p.Plan(t.Context(), Request{Ref: c.ref})
@@ -134,7 +135,7 @@ func TestPlanRefuses(t *testing.T) {
 }
 
 func TestAnyway(t *testing.T) {
-	p := newPuller(t, newHub(t))
+	p := newPuller(t, pulltest.New(t))
 	p.Machine = &fit.Machine{Memory: 16e9, Free: 9e9}
 	plan := planned(t, p, Request{Ref: "huge", Anyway: true})
 	if plan.Fit == nil || plan.Fit.Verdict != fit.No {
@@ -150,13 +151,13 @@ func TestAnyway(t *testing.T) {
 func TestPinned(t *testing.T) {
 	for _, ref := range []string{"tiny", "hf:acme/tiny-GGUF"} {
 		t.Run(ref, func(t *testing.T) {
-			hub := newHub(t)
+			hub := pulltest.New(t)
 			p := newPuller(t, hub)
 			plan := planned(t, p, Request{Ref: ref})
 			stopped, stop := context.WithCancel(t.Context())
 			hub.Fault(fakehub.CDN, fakehub.Stall(1000), fakehub.Times(1))
 			watch(t, p, plan, stopped, stop, func(s Sample) bool { return s.Done > 0 })
-			hub.Commit("acme/tiny-GGUF", "main", fakehub.Bytes("Tiny-Q4_K_M.gguf", model(t, 99)))
+			hub.Commit("acme/tiny-GGUF", "main", fakehub.Bytes("Tiny-Q4_K_M.gguf", pulltest.Model(t, 99)))
 			next := planned(t, p, Request{Ref: ref})
 			if next.Source.Revision != plan.Source.Revision {
 				t.Errorf("it goes on with commit %s, and began with %s", next.Source.Revision, plan.Source.Revision)
@@ -192,7 +193,7 @@ func watch(t *testing.T, p *Puller, plan *Plan, ctx context.Context, stop contex
 
 // What an interrupted run has done is not done again.
 func TestResume(t *testing.T) {
-	hub := newHub(t)
+	hub := pulltest.New(t)
 	p := newPuller(t, hub)
 	plan := planned(t, p, Request{Ref: "tiny", FromSource: true})
 	ctx, stop := context.WithCancel(t.Context())
@@ -218,7 +219,7 @@ func TestResume(t *testing.T) {
 
 // An unfinished pull of something else under the same name is given up.
 func TestAnotherPullUnderTheName(t *testing.T) {
-	hub := newHub(t)
+	hub := pulltest.New(t)
 	p := newPuller(t, hub)
 	ctx, stop := context.WithCancel(t.Context())
 	hub.Fault(fakehub.CDN, fakehub.Stall(1000), fakehub.Times(1))
@@ -231,7 +232,7 @@ func TestAnotherPullUnderTheName(t *testing.T) {
 }
 
 func TestForget(t *testing.T) {
-	hub := newHub(t)
+	hub := pulltest.New(t)
 	p := newPuller(t, hub)
 	ctx, stop := context.WithCancel(t.Context())
 	hub.Fault(fakehub.CDN, fakehub.Stall(1000), fakehub.Times(1))
@@ -248,7 +249,7 @@ func TestForget(t *testing.T) {
 // What comes is no model, though its bytes are as promised: nothing of it stays, and
 // the error says what else to do.
 func TestNoModel(t *testing.T) {
-	hub := newHub(t, fakehub.Repo("acme/tiny-GGUF", fakehub.Bytes("Tiny-Q4_K_M.gguf", []byte("GGUF, or so it says"))))
+	hub := pulltest.New(t, fakehub.Repo("acme/tiny-GGUF", fakehub.Bytes("Tiny-Q4_K_M.gguf", []byte("GGUF, or so it says"))))
 	p := newPuller(t, hub)
 	_, err := p.Run(t.Context(), planned(t, p, Request{Ref: "tiny"}), nil)
 	if engine.KindOf(err) != engine.BadModel || !strings.Contains(err.Error(), "Tiny-Q4_K_M.gguf is not a model") {
@@ -257,14 +258,14 @@ func TestNoModel(t *testing.T) {
 	if _, ok := p.Store.Installed("tiny", "q4_k_m"); ok {
 		t.Error("it is installed")
 	}
-	hub.Commit("acme/tiny-GGUF", "main", fakehub.Bytes("Tiny-Q4_K_M.gguf", model(t, 9)))
+	hub.Commit("acme/tiny-GGUF", "main", fakehub.Bytes("Tiny-Q4_K_M.gguf", pulltest.Model(t, 9)))
 	pulled(t, p, planned(t, p, Request{Ref: "tiny"}))
 	right(t, p.Store, "tiny", "q4_k_m")
 }
 
 // Bytes that are damaged on the way are noticed, and do not stay.
 func TestDamaged(t *testing.T) {
-	hub := newHub(t)
+	hub := pulltest.New(t)
 	hub.Fault(fakehub.CDN, fakehub.Flip(5000), fakehub.Times(1))
 	p := newPuller(t, hub)
 	if _, err := p.Run(t.Context(), planned(t, p, Request{Ref: "tiny"}), nil); err != nil {
@@ -277,7 +278,7 @@ func TestDamaged(t *testing.T) {
 }
 
 func TestNoRoom(t *testing.T) {
-	p := newPuller(t, newHub(t))
+	p := newPuller(t, pulltest.New(t))
 	plan := planned(t, p, Request{Ref: "tiny"})
 	plan.Disk = 1 << 60
 	_, err := p.Run(t.Context(), plan, nil)
@@ -289,7 +290,7 @@ func TestNoRoom(t *testing.T) {
 // Two pulls of one model: one fetches, the other shows how far that is and has the
 // model too in the end.
 func TestTwoAtOnce(t *testing.T) {
-	hub := newHub(t)
+	hub := pulltest.New(t)
 	dir := t.TempDir()
 	first, second := pullerInto(t, hub.URL, dir), pullerInto(t, hub.URL, dir)
 	gate := make(chan struct{})
@@ -329,7 +330,7 @@ func TestTwoAtOnce(t *testing.T) {
 
 // The one that waits takes over when the other leaves.
 func TestTakeOver(t *testing.T) {
-	hub := newHub(t)
+	hub := pulltest.New(t)
 	dir := t.TempDir()
 	first, second := pullerInto(t, hub.URL, dir), pullerInto(t, hub.URL, dir)
 	hub.Fault(fakehub.CDN, fakehub.Stall(1000), fakehub.Times(1))

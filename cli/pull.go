@@ -1,0 +1,429 @@
+package cli
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bise-sh/bise/downloader"
+	"github.com/bise-sh/bise/downloader/huggingface"
+	"github.com/bise-sh/bise/models"
+	"github.com/bise-sh/bise/models/catalog"
+	"github.com/bise-sh/bise/models/fit"
+	"github.com/bise-sh/bise/models/licence"
+	"github.com/bise-sh/bise/pull"
+	"github.com/bise-sh/bise/term"
+)
+
+// pullFlags are what the person says about a pull.
+type pullFlags struct {
+	accept      string // "": ask; anyLicence; or the ID of the one that is agreed to
+	fromSource  bool
+	kind        string
+	again       bool
+	anyway      bool
+	connections int
+	limit       string
+}
+
+// anyLicence is the value of --accept-licence when it names none.
+const anyLicence = "any"
+
+func (a *app) pullCommand() *cobra.Command {
+	var v pullFlags
+	cmd := &cobra.Command{
+		Use:   "pull REF…",
+		Short: "Bring models to this machine",
+		Long: `Bring models to this machine, and look whether every byte is right. REF is a model
+of the catalogue, with or without a type (codestral, mistral-nemo:q8_0), or a
+repository of the Hugging Face Hub (hf:owner/repo, with :TYPE or :FILE behind it).
+
+A type that nobody has made is made here of the original weights. Whatever ends a
+pull, the next one goes on from there. A licence that forbids something is asked
+about first; without a terminal, agree to it with --accept-licence. Sign in to the
+hub by HF_TOKEN or with its own program.`,
+		Example: `bise pull ministral-3-3b
+bise pull codestral:q5_k_m --accept-licence
+bise pull mathstral --from-source --type Q6_K --limit 5MB`,
+		Args: arguments(cobra.MinimumNArgs(1), "one model or more"),
+		RunE: func(cmd *cobra.Command, args []string) error { return a.pull(cmd.Context(), v, args) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&v.accept, "accept-licence", "", "agree to the licence, or only to the one with this `ID`: --accept-licence=MNPL-0.1")
+	f.Lookup("accept-licence").NoOptDefVal = anyLicence
+	f.BoolVar(&v.fromSource, "from-source", false, "make the model here of its original weights, even where others have")
+	f.StringVar(&v.kind, "type", "", "have the weights as `TYPE`, such as Q8_0 (default: Q4_K_M)")
+	f.BoolVar(&v.again, "again", false, "also what is here already")
+	f.BoolVar(&v.anyway, "anyway", false, "also what this machine cannot run")
+	f.IntVar(&v.connections, "connections", 0, "at most `N` connections for a file, to 16 (default 8)")
+	f.StringVar(&v.limit, "limit", "", "at most so many bytes per second, `RATE`: 500kB, 5MB")
+	return cmd
+}
+
+func (a *app) pull(ctx context.Context, v pullFlags, refs []string) error {
+	limit, err := parseRate(v.limit)
+	if err != nil {
+		return err
+	}
+	if v.connections < 0 || v.connections > 16 {
+		return usageErrorf("--connections must be from 1 to 16")
+	}
+	if v.accept != "" && v.accept != anyLicence {
+		if _, ok := licence.Find(v.accept); !ok {
+			return usageErrorf("there is no licence %q to agree to", v.accept)
+		}
+	}
+	p, err := a.puller(ctx, downloader.Options{Connections: v.connections, Limit: limit})
+	if err != nil {
+		return err
+	}
+	defer p.Client.Close()
+	for _, ref := range refs {
+		if err := a.pullOne(ctx, p, v, ref); err != nil {
+			a.progress.erase()
+			if a.json {
+				return errors.Join(err, writeFailure(a.stdout, err))
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+// puller brings models into the store, from where the environment says.
+func (a *app) puller(ctx context.Context, o downloader.Options) (*pull.Puller, error) {
+	c, err := a.catalog()
+	if err != nil {
+		return nil, err
+	}
+	env, err := huggingface.Environment(os.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	o.UserAgent = fmt.Sprintf("bise/%s; go/%s; %s/%s", cmp.Or(thisBuild().Version, "dev"), strings.TrimPrefix(runtime.Version(), "go"), runtime.GOOS, runtime.GOARCH)
+	o.Offline = o.Offline || env.Offline
+	client := downloader.New(o)
+	hub, err := huggingface.New(client, env)
+	if err != nil {
+		return nil, err
+	}
+	h := a.hardware(ctx)
+	return &pull.Puller{
+		Store: a.store(), Catalog: c, Client: client, Hub: hub,
+		Quantize: a.quantizeWorker("quantize what was pulled"), Machine: &h, Version: thisBuild().Version,
+	}, nil
+}
+
+func (a *app) pullOne(ctx context.Context, p *pull.Puller, v pullFlags, ref string) error {
+	a.progress.wait(func(int) string { return "looking for " + a.plain(ref) })
+	plan, err := p.Plan(ctx, pull.Request{Ref: ref, Type: v.kind, FromSource: v.fromSource, Again: v.again, Anyway: v.anyway})
+	if err != nil {
+		return a.elsewhere(p.Catalog, ref, err)
+	}
+	a.progress.erase()
+	if plan.Installed != nil {
+		return a.pulled(plan, *plan.Installed, "is here already")
+	}
+	if err := a.tellPlan(plan); err != nil {
+		return err
+	}
+	if err := a.agree(ctx, plan, v.accept); err != nil {
+		return err
+	}
+	var progress pull.Progress
+	told := make(chan struct{})
+	var telling sync.WaitGroup
+	if a.json {
+		telling.Go(func() { a.streamProgress(plan, &progress, told) })
+	} else {
+		a.progress.wait(func(columns int) string { return pullLine(plan.Name, progress.Sample(), columns) })
+	}
+	m, err := p.Run(ctx, plan, &progress)
+	close(told)
+	telling.Wait()
+	a.progress.erase()
+	switch {
+	case err != nil && ctx.Err() != nil:
+		a.note("Stopped. bise pull %s goes on from here.", a.plain(ref))
+		return context.Cause(ctx)
+	case err != nil:
+		return err
+	}
+	return a.pulled(plan, m, "is installed and verified")
+}
+
+// elsewhere adds to the error of a model that cannot run here where it does.
+func (a *app) elsewhere(c *catalog.Catalog, ref string, err error) error {
+	if m, _, found := c.Find(ref); found == nil {
+		if obstacle := a.cannotRun(m); obstacle != nil {
+			return obstacle
+		}
+	}
+	return err
+}
+
+// A plannedPull is the event before a pull begins.
+type plannedPull struct {
+	Type       string           `json:"type"`
+	Name       string           `json:"name"`
+	Tag        string           `json:"tag"`
+	Title      string           `json:"title"`
+	Weights    string           `json:"weights"` // their type
+	Source     models.Source    `json:"source"`
+	Download   int64            `json:"download_bytes"` // −1: not known
+	Disk       int64            `json:"disk_bytes"`
+	FromSource bool             `json:"from_source"`
+	Licence    *licence.Licence `json:"licence"`
+	Fit        *fit.Plan        `json:"fit,omitempty"`
+	Warnings   []string         `json:"warnings"`
+}
+
+// tellPlan says what will be done.
+func (a *app) tellPlan(plan *pull.Plan) error {
+	if a.json {
+		return writeJSON(a.stdout, plannedPull{
+			"plan", plan.Name, plan.Tag, plan.Title, plan.Type, plan.Source, plan.Download, plan.Disk, plan.Convert, &plan.Terms, plan.Fit, append([]string{}, plan.Warnings...),
+		})
+	}
+	line := []string{cmp.Or(plan.Title, plan.Name)}
+	if plan.Type != "" {
+		line = append(line, plan.Type)
+	}
+	switch {
+	case plan.Convert:
+		line = append(line, size(plan.Download)+" of original weights, made here")
+	case plan.Download >= 0:
+		line = append(line, size(plan.Download))
+	}
+	a.note("%s", a.plain(strings.Join(line, ", ")))
+	if f := plan.Fit; f != nil && f.Verdict == fit.Tight {
+		a.note("It needs %s of memory, more than is free now: close other programs before you use it.", size(f.Need))
+	}
+	for _, w := range plan.Warnings {
+		a.note("%s", a.plain(w))
+	}
+	return nil
+}
+
+// agree has somebody agree to the licence, if that is needed. An error of package
+// pull says that nobody has.
+func (a *app) agree(ctx context.Context, plan *pull.Plan, accept string) error {
+	if !plan.NeedsYes() {
+		return nil
+	}
+	named, _ := licence.Find(accept)
+	if accept == anyLicence || accept != "" && named.ID == plan.Terms.ID {
+		plan.Accept(time.Now())
+		return nil
+	}
+	refused := &pull.LicenceError{Plan: plan}
+	if a.json || accept != "" || !term.IsTerminal(a.stdin) || !a.err.Terminal() {
+		return refused
+	}
+	// A question is not a note: it is asked of those who want quiet, too.
+	fmt.Fprintf(a.stderr, "%s: %s\n", a.plain(plan.Terms.Name), firstLower(a.plain(plan.Terms.Summary)))
+	in := bufio.NewReader(a.stdin)
+	for {
+		fmt.Fprint(a.stderr, "Accept? [y/N/read] ")
+		answer, err := typed(ctx, in)
+		if err != nil {
+			fmt.Fprintln(a.stderr)
+			return err
+		}
+		switch strings.ToLower(strings.TrimSpace(answer)) {
+		case "y", "yes":
+			plan.Accept(time.Now())
+			return nil
+		case "r", "read":
+			a.showTerms(plan)
+		default:
+			return refused
+		}
+	}
+}
+
+// showTerms shows a licence's text and where it is.
+func (a *app) showTerms(plan *pull.Plan) {
+	text := strings.TrimSpace(string(plan.Text))
+	if text == "" {
+		text = plan.Terms.Name + "\n\n" + plan.Terms.Summary
+	}
+	if plan.Terms.Link != "" {
+		text += "\n\n" + plan.Terms.Link
+	}
+	fmt.Fprintf(a.stderr, "\n%s\n\n", a.plain(text))
+}
+
+// typed is the next line that somebody types, or the cause of ctx's end. The end of
+// the input is an empty line.
+func typed(ctx context.Context, in *bufio.Reader) (string, error) {
+	type line struct {
+		text string
+		err  error
+	}
+	read := make(chan line, 1)
+	// A read cannot be interrupted; its goroutine ends with the process or the line.
+	go func() {
+		text, err := in.ReadString('\n')
+		if errors.Is(err, io.EOF) {
+			err = nil
+		}
+		read <- line{text, err}
+	}()
+	select {
+	case l := <-read:
+		return l.text, l.err
+	case <-ctx.Done():
+		return "", context.Cause(ctx)
+	}
+}
+
+// firstLower is a sentence that goes on after a colon.
+func firstLower(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToLower(s[:1]) + s[1:]
+}
+
+// pullLine is how far a pull is, in a line.
+func pullLine(name string, s pull.Sample, columns int) string {
+	var doing string
+	switch {
+	case s.Elsewhere:
+		doing = "another bise is at it"
+	case s.Step == pull.Converting:
+		doing = "converting"
+	case s.Step == pull.Quantizing:
+		doing = "quantizing"
+	case s.Step == pull.Verifying:
+		doing = "verifying"
+	case s.Step == pull.Installing:
+		doing = "installing"
+	}
+	head := name
+	if doing != "" {
+		head += "  " + doing
+	}
+	if s.Total <= 0 {
+		if s.Reason != "" {
+			head += "  " + s.Reason
+		}
+		return head
+	}
+	parts := []string{ofSize(s.Done, s.Total)}
+	if s.Reason != "" {
+		parts = append(parts, s.Reason)
+	} else {
+		if s.Rate > 0 {
+			parts = append(parts, size(int64(s.Rate))+"/s")
+		}
+		if s.Left >= 0 && s.Done < s.Total {
+			parts = append(parts, long(s.Left))
+		}
+	}
+	return withBar(head+" ", float64(s.Done)/float64(s.Total), "  "+strings.Join(parts, " · "), columns)
+}
+
+// ofSize is a part of a size: 3.1 of 13.3 GB, 940 MB of 13.3 GB.
+func ofSize(done, total int64) string {
+	part, whole := size(done), size(total)
+	if number, unit, _ := strings.Cut(part, " "); strings.HasSuffix(whole, " "+unit) {
+		part = number
+	}
+	return part + " of " + whole
+}
+
+// streamProgress writes how far a pull is as events, until told is closed.
+func (a *app) streamProgress(plan *pull.Plan, p *pull.Progress, told <-chan struct{}) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-told:
+			return
+		case <-tick.C:
+			s := p.Sample()
+			_ = writeJSON(a.stdout, struct {
+				Type      string    `json:"type"`
+				Name      string    `json:"name"`
+				Step      pull.Step `json:"step"`
+				What      string    `json:"what,omitempty"` // the file or the tensor
+				Done      int64     `json:"done_bytes"`
+				Total     int64     `json:"total_bytes"` // −1: not known
+				Rate      float64   `json:"bytes_per_second"`
+				Left      float64   `json:"seconds_left"` // of the step; negative: not known
+				Reason    string    `json:"reason,omitempty"`
+				Elsewhere bool      `json:"elsewhere,omitempty"`
+			}{"progress", plan.Name, s.Step, s.Name, s.Done, s.Total, s.Rate, s.Left.Seconds(), s.Reason, s.Elsewhere})
+		}
+	}
+}
+
+// pulled says that a model is here, and what to do with it.
+func (a *app) pulled(plan *pull.Plan, m models.Model, how string) error {
+	if a.json {
+		return writeJSON(a.stdout, struct {
+			Type     string           `json:"type"`
+			Name     string           `json:"name"`
+			Tag      string           `json:"tag"`
+			Path     string           `json:"path"`
+			Already  bool             `json:"already"`
+			Manifest *models.Manifest `json:"manifest"`
+		}{"installed", plan.Name, plan.Tag, m.Path, plan.Installed != nil, m.Manifest})
+	}
+	sum := ""
+	if man := m.Manifest; man != nil && len(man.Files) > 0 && plan.Installed == nil {
+		if s := man.Files[0].SHA256; len(s) == 64 {
+			sum = fmt.Sprintf(" (sha256 %s…%s)", s[:4], s[60:])
+		}
+	}
+	a.note("%s %s%s. Try: %s", m.Name, how, sum, tryIt(m))
+	return nil
+}
+
+// tryIt is a command that shows what a model is good for.
+func tryIt(m models.Model) string {
+	can := func(a catalog.Ability) bool { return m.Manifest != nil && slices.Contains(m.Manifest.Can, string(a)) }
+	switch {
+	case can(catalog.Embed):
+		return fmt.Sprintf("bise embed -m %s README.md", m.Name)
+	case can(catalog.FIM):
+		return fmt.Sprintf("bise complete -m %s main.go:10", m.Name)
+	case can(catalog.Vision):
+		return fmt.Sprintf("bise ask -m %s -i photo.jpg \"What is this?\"", m.Name)
+	}
+	return fmt.Sprintf("bise ask -m %s \"How does a slice grow in Go?\"", m.Name)
+}
+
+// parseRate reads bytes per second: 500kB, 5 MB/s, 2.5M. An empty text is 0, no limit.
+func parseRate(text string) (int64, error) {
+	s := strings.ToLower(strings.ReplaceAll(text, " ", ""))
+	if s == "" {
+		return 0, nil
+	}
+	s = strings.TrimSuffix(strings.TrimSuffix(s, "/s"), "b")
+	scale := 1.0
+	for unit, one := range map[string]float64{"k": 1e3, "m": 1e6, "g": 1e9} {
+		if rest, ok := strings.CutSuffix(s, unit); ok {
+			s, scale = rest, one
+		}
+	}
+	n, err := strconv.ParseFloat(s, 64)
+	if err != nil || !(n*scale >= 1) || n*scale > 1e15 {
+		return 0, usageErrorf("--limit cannot be %q: it is a number of bytes per second, such as 500kB or 5MB", text)
+	}
+	return int64(n * scale), nil
+}
