@@ -271,7 +271,7 @@ func TestAskPrintsCalls(t *testing.T) {
 func TestAskSaysWhereTheModelComesFrom(t *testing.T) {
 	t.Setenv("BISE_MODEL", "nonesuch")
 	got := runApp(t, func(*app) {}, "", "ask", "hi")
-	if got.code != exitModel || !strings.HasPrefix(got.stderr, `bise: there is no model "nonesuch": no model is installed.`+"\nIt is named in BISE_MODEL. Put a GGUF") {
+	if got.code != exitModel || !strings.HasPrefix(got.stderr, `bise: there is no model "nonesuch": no model is installed.`+"\nIt is named in BISE_MODEL. Get one with bise pull") {
 		t.Errorf("got %+v", got)
 	}
 }
