@@ -30,15 +30,16 @@ func TestMain(m *testing.M) {
 
 // An order is what a fetching process is to do.
 type order struct {
-	URL   string
-	Dest  string
-	Size  int64
-	Hash  Hash
-	Unit  int64 // 0 for the usual one
-	Limit int64
+	URL  string
+	Dest string
+	Size int64
+	Hash Hash
+	Unit int64 // 0 for the usual one
+	// Connections, 0 for the usual number.
+	Connections int
 }
 
-// asFetcher fetches, says the result as JSON, and ends when stdin does.
+// asFetcher fetches and says the result as JSON.
 func asFetcher(text string) int {
 	var o order
 	if err := json.Unmarshal([]byte(text), &o); err != nil {
@@ -50,7 +51,7 @@ func asFetcher(text string) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 2
 	}
-	c := New(Options{Limit: o.Limit})
+	c := New(Options{Connections: o.Connections})
 	if o.Unit > 0 {
 		c.unit = o.Unit
 	}
@@ -108,16 +109,25 @@ func fetcher(t testing.TB, o order) *exec.Cmd {
 	return exec.CommandContext(t.Context(), exe, "as-fetcher", string(text))
 }
 
-// outcome is what a fetching process said, when it has ended well.
-func outcome(t testing.TB, cmd *exec.Cmd) (r Result) {
-	t.Helper()
+// carryOut has a fetching process do its work, and gives what it says in the end.
+func carryOut(cmd *exec.Cmd) (r Result, err error) {
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("%v: %s", err, stderr.String())
+	if err == nil {
+		err = json.Unmarshal(out, &r)
 	}
-	if err := json.Unmarshal(out, &r); err != nil {
+	if err != nil {
+		err = fmt.Errorf("%w: %s", err, stderr.String())
+	}
+	return r, err
+}
+
+// outcome is what a process says that must end well.
+func outcome(t testing.TB, cmd *exec.Cmd) Result {
+	t.Helper()
+	r, err := carryOut(cmd)
+	if err != nil {
 		t.Fatal(err)
 	}
 	return r

@@ -18,8 +18,8 @@ const (
 	// stale is how long a journal that says it is somebody's must not have changed
 	// before it is taken from a process that cannot be asked, on another machine.
 	stale = 10 * time.Second
-	// beat is how often a journal changes at least while its owner lives.
-	beat = 3 * time.Second
+	// beat is how often a journal is written while its owner lives.
+	beat = 2 * time.Second
 )
 
 // owners has the IDs of the fetches of this process.
@@ -66,7 +66,7 @@ func (w *fetch) claim(ctx context.Context) (*journal, error) {
 				slog.Info("what is there of a file is of another one", "file", w.dest)
 				j = nil
 			}
-			w.beat = 0
+			w.beat, w.journal, w.notes = 0, nil, nil
 			return j, nil
 		}
 		w.part = nil
@@ -91,7 +91,7 @@ func (w *fetch) waiting(j *journal) {
 		}
 		if j.Hash == w.file.Hash {
 			w.share.sized(j.Size)
-			w.share.at(j.have())
+			w.share.at(restore(j).have())
 		}
 	}
 	w.share.waits(who+" fetches it", time.Time{})
@@ -142,21 +142,15 @@ func (w *fetch) read() *journal {
 	return j
 }
 
-// keep saves what has come, every second, or sooner when it comes fast, and that its
-// owner lives.
+// keep saves what has come every now and then, also to show that its owner lives.
 func (w *fetch) keep(ctx context.Context) error {
-	tick := time.NewTicker(time.Second)
+	tick := time.NewTicker(beat)
 	defer tick.Stop()
-	for saved := time.Now(); ; saved = time.Now() {
-		for news := false; !news && time.Since(saved) < beat; {
-			select {
-			case <-ctx.Done():
-				return nil
-			case <-tick.C:
-			case <-w.enough:
-			}
-			_, fresh := w.queue.missing()
-			news = fresh != w.known.Load()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
 		}
 		if err := w.save(); err != nil {
 			return err
@@ -164,37 +158,64 @@ func (w *fetch) keep(ctx context.Context) error {
 	}
 }
 
-// save notes in the journal what is whole, after it is safe on the disk.
+// save makes what is whole safe on the disk, and then says so in the journal.
 func (w *fetch) save() error {
 	w.beat++
-	return w.note(owner{ID: w.id, Host: hostname(), PID: os.Getpid(), Beat: w.beat})
-}
-
-func (w *fetch) note(by owner) error {
 	if j := w.read(); j != nil && j.Owner.ID != "" && j.Owner.ID != w.id && w.beat > 1 {
 		return errElsewhere
 	}
 	w.mu.Lock()
-	j := &journal{Name: w.file.Name, Hash: w.file.Hash, Validator: w.validator, Owner: by}
-	w.mu.Unlock()
-	_, fresh := w.queue.missing()
+	j := &journal{
+		Name: w.file.Name, Hash: w.file.Hash, Validator: w.validator,
+		Owner: owner{ID: w.id, Host: hostname(), PID: os.Getpid(), Beat: w.beat},
+	}
 	w.queue.record(j)
-	if fresh != w.known.Load() {
+	noted := len(w.notes)
+	w.mu.Unlock()
+	if noted > 0 || w.journal == nil {
 		if err := w.part.Sync(); err != nil {
 			return localError("write "+w.dest+partSuffix, err)
 		}
 	}
-	tmp := w.name + journalSuffix + ".tmp"
-	err := w.dir.write(tmp, j.encode())
+	return w.replace(j, noted)
+}
+
+// replace puts a journal in the place of the one before, which has so many notes that
+// the new one does not need.
+func (w *fetch) replace(j *journal, noted int) error {
+	name := w.name + journalSuffix
+	// Nobody has to wait for the disk to note something down.
+	err := w.dir.write(name+".tmp", j.encode())
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if notes := w.notes[noted:]; len(notes) > 0 && err == nil {
+		var lines []byte
+		for _, n := range notes {
+			lines = n.append(lines)
+		}
+		err = w.dir.append(name+".tmp", lines)
+	}
 	if err == nil {
-		err = w.dir.rename(tmp, w.name+journalSuffix)
+		err = w.dir.rename(name+".tmp", name)
 	}
 	if err != nil {
-		_ = w.dir.remove(tmp)
+		_ = w.dir.remove(name + ".tmp")
 		return localError("write "+w.dest+journalSuffix, err)
 	}
-	w.known.Store(fresh)
+	w.journal, w.notes = j, w.notes[noted:]
 	return nil
+}
+
+// noteDown adds to the journal that a chunk was written, which a process that is killed
+// after that has then not fetched in vain.
+func (w *fetch) noteDown(n note) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.notes) < maxChunks { // else the disk is so slow that saving lags far behind
+		w.notes = append(w.notes, n)
+		// Where this fails the next save fails too, and says why.
+		_ = w.dir.append(w.name+journalSuffix, n.append(nil))
+	}
 }
 
 // leave lets the partial file go for whoever goes on with it. Why is the error that
@@ -207,9 +228,12 @@ func (w *fetch) leave(why error) {
 		if w.queue == nil || w.queue.left == len(w.queue.chunks) {
 			w.discard()
 		} else {
-			// When this fails, with the disk full for instance, what was saved before is
-			// good enough, and why is what to tell.
-			_ = w.note(owner{})
+			if w.journal != nil {
+				w.journal.Owner = owner{}
+				// When this fails, with the disk full for instance, the journal as it is is
+				// good enough, and why is what to tell.
+				_ = w.replace(w.journal, 0)
+			}
 		}
 	}
 	w.part.Close()

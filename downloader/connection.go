@@ -22,8 +22,6 @@ const (
 	// worth is how many bytes make an attempt one that went well, so that the next one
 	// is made at once.
 	worth = 64 << 10
-	// unsaved is how many new chunks the journal may not know.
-	unsaved = 4
 )
 
 var (
@@ -332,7 +330,9 @@ func (w *fetch) copy(who int, s span, body io.Reader) (got int64, err error) {
 					if _, err := w.part.WriteAt(buf[:n], pos); err != nil {
 						return got, localError("write "+w.dest+partSuffix, err)
 					}
-					q.wrote(i, buf[:n])
+					if sum, whole := q.wrote(i, buf[:n]); whole {
+						w.noteDown(note{i, sum})
+					}
 					at += int64(n)
 					w.came(who, int64(n), int64(n))
 				}
@@ -344,12 +344,6 @@ func (w *fetch) copy(who int, s span, body io.Reader) (got int64, err error) {
 					err = errShort
 				}
 				return got, err
-			}
-		}
-		if _, fresh := q.missing(); fresh-w.known.Load() >= unsaved*q.unit {
-			select {
-			case w.enough <- struct{}{}:
-			default:
 			}
 		}
 	}

@@ -74,6 +74,14 @@ func (d *troubledFolder) write(name string, data []byte) error {
 	return d.folder.write(name, data)
 }
 
+func (d *troubledFolder) append(name string, data []byte) error {
+	if err := d.ask("append", name); err != nil {
+		_ = d.folder.append(name, data[:len(data)/2])
+		return err
+	}
+	return d.folder.append(name, data)
+}
+
 func (d *troubledFolder) rename(from, to string) error {
 	if err := d.ask("rename", to); err != nil {
 		return err
@@ -371,7 +379,7 @@ func half(t *testing.T, n *network, data []byte, dest string) File {
 			cancel(stop)
 		}
 	})
-	_, err := n.client(t, Options{Connections: 2}).Fetch(ctx, model(data, u), dest, nil)
+	_, err := n.client(t, Options{Connections: 1}).Fetch(ctx, model(data, u), dest, nil)
 	if !errors.Is(err, stop) {
 		t.Fatalf("got %v", err)
 	}
@@ -415,7 +423,7 @@ func TestF78DamagedBetweenRuns(t *testing.T) {
 			change(t, strings.TrimSuffix(part, ".part")+".journal", func([]byte) []byte { return nil })
 		}},
 		{name: "F77 its journal cut off", all: true, damage: func(t *testing.T, part string) {
-			change(t, strings.TrimSuffix(part, ".part")+".journal", func(b []byte) []byte { return b[:len(b)/2] })
+			change(t, strings.TrimSuffix(part, ".part")+".journal", func(b []byte) []byte { return b[:len(b)/9] })
 		}},
 		{name: "F77 its journal made huge", all: true, damage: func(t *testing.T, part string) {
 			if err := os.Truncate(strings.TrimSuffix(part, ".part")+".journal", 1<<30); err != nil {
@@ -613,7 +621,11 @@ func TestF76StaleOwner(t *testing.T) {
 					}
 					j.Owner = test.owner
 					j.Owner.Beat = beat
-					write(t, dest+".tmp", j.encode())
+					text := j.encode()
+					for _, n := range j.notes {
+						text = n.append(text)
+					}
+					write(t, dest+".tmp", text)
 					if err := os.Rename(dest+".tmp", dest+".journal"); err != nil {
 						t.Error(err)
 					}
@@ -664,7 +676,7 @@ func TestTakenAway(t *testing.T) {
 			_, err := troubled(t, n, Options{Connections: 2}, &troubledFolder{noLocks: true}).Fetch(t.Context(), model(data, u), dest, nil)
 			done <- err
 		}()
-		time.Sleep(10 * time.Second)
+		time.Sleep(9 * time.Second) // between two beats
 		raw, err := os.ReadFile(dest + ".journal")
 		if err != nil {
 			t.Fatal(err)
@@ -808,6 +820,19 @@ func (d *memDisk) write(name string, data []byte) error {
 		return err
 	}
 	return f.Sync()
+}
+
+func (d *memDisk) append(name string, data []byte) error {
+	info, _ := d.look(name)
+	if info == nil {
+		return fs.ErrNotExist
+	}
+	f, err := d.open(name)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt(data, info.Size())
+	return err
 }
 
 func (d *memDisk) rename(from, to string) error {

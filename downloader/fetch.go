@@ -49,7 +49,7 @@ func (c *Client) fetch(ctx context.Context, f File, dest string, s *share) (Resu
 	defer dir.close()
 	w := &fetch{
 		c: c, file: f, dest: dest, name: filepath.Base(dest), dir: dir, share: s,
-		id: rand.Text(), source: newSource(f.Locate), opened: make(chan struct{}), enough: make(chan struct{}, 1),
+		id: rand.Text(), source: newSource(f.Locate), opened: make(chan struct{}),
 	}
 	owners.Store(w.id, true)
 	defer owners.Delete(w.id)
@@ -90,8 +90,6 @@ type fetch struct {
 
 	once      sync.Once
 	opened    chan struct{} // closed when the server has given the first bytes
-	enough    chan struct{} // says that much is there that the journal does not know
-	known     atomic.Int64  // bytes of the queue's fresh that it knows
 	beat      int64
 	fetched   atomic.Int64 // bytes
 	good      atomic.Int64 // when the last byte came, Unix nanoseconds
@@ -101,7 +99,9 @@ type fetch struct {
 	digest    *digest      // of the whole file when it is right
 
 	mu        sync.Mutex
-	validator string // of the server's version, where no hash is known
+	validator string   // of the server's version, where no hash is known
+	journal   *journal // the last that was written
+	notes     []note   // of what it does not know to be safe
 }
 
 var (
@@ -179,8 +179,7 @@ func (w *fetch) reserve() error {
 
 // restart forgets what came, and where from.
 func (w *fetch) restart() error {
-	w.queue, w.source, w.validator = newQueue(w.queue.size, w.queue.unit), newSource(w.file.Locate), ""
-	w.known.Store(0)
+	w.queue, w.source, w.validator, w.notes = newQueue(w.queue.size, w.queue.unit), newSource(w.file.Locate), "", nil
 	return w.save()
 }
 

@@ -24,6 +24,8 @@ type folder interface {
 	view(name string) (io.ReadCloser, error)
 	// write makes a file that is safe on the disk before it is closed.
 	write(name string, data []byte) error
+	// append adds to a file that exists.
+	append(name string, data []byte) error
 	rename(from, to string) error
 	// is reports whether an open file is what a name stands for.
 	is(name string, f file) bool
@@ -110,6 +112,15 @@ func (d *realFolder) write(name string, data []byte) error {
 	if err == nil {
 		err = f.Sync()
 	}
+	return errors.Join(err, f.Close())
+}
+
+func (d *realFolder) append(name string, data []byte) error {
+	f, err := d.root.OpenFile(name, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
 	return errors.Join(err, f.Close())
 }
 

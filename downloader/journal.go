@@ -24,8 +24,10 @@ const (
 // castagnoli is the polynomial that processors compute.
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// A journal is what is known of a partial file: a line with the CRC-32C of what
-// follows it, and JSON. It speaks only of bytes that are safe on the disk.
+// A journal is what is known of a partial file. Its file has a line with the CRC-32C
+// of the next one, a line of JSON, which speaks only of bytes that are safe on the
+// disk, and a line for each chunk that was written since: those survive the process,
+// and perhaps not the machine.
 type journal struct {
 	Name      string `json:"name"`
 	Size      int64  `json:"size"`                // bytes
@@ -35,6 +37,27 @@ type journal struct {
 	Done      []byte `json:"done"`                // a bit for each chunk, lowest first
 	Sums      []byte `json:"sums"`                // CRC-32C of each chunk that is done, little-endian
 	Owner     owner  `json:"owner,omitzero"`      // who is at work on it
+
+	notes []note
+}
+
+// A note says that a chunk was written.
+type note struct {
+	chunk int
+	sum   uint32 // CRC-32C
+}
+
+// append adds a note's line: the number of the chunk, its sum, and the sum of both.
+func (n note) append(to []byte) []byte {
+	line := fmt.Sprintf("%08x %08x", n.chunk, n.sum)
+	return fmt.Appendf(to, "%s %08x\n", line, crc32.Checksum([]byte(line), castagnoli))
+}
+
+// parseNote reads a note's line, without its end.
+func parseNote(line []byte) (n note, ok bool) {
+	var sum uint32
+	count, err := fmt.Sscanf(string(line), "%x %x %x", &n.chunk, &n.sum, &sum)
+	return n, err == nil && count == 3 && n.chunk >= 0 && string(n.append(nil)) == string(line)+"\n"
 }
 
 // An owner is a process at work. Its lock on the file is what keeps others away;
@@ -52,30 +75,21 @@ func (j *journal) done(i int) bool { return j.Done[i/8]>>(i%8)&1 == 1 }
 
 func (j *journal) sum(i int) uint32 { return binary.LittleEndian.Uint32(j.Sums[4*i:]) }
 
-// have is how many bytes are there.
-func (j *journal) have() (bytes int64) {
-	for i := range j.chunks() {
-		if j.done(i) {
-			bytes += min(j.Unit, j.Size-int64(i)*j.Unit)
-		}
-	}
-	return bytes
-}
-
-// encode makes a journal's bytes.
+// encode makes a journal's bytes, without notes.
 func (j *journal) encode() []byte {
 	text, err := json.Marshal(j)
 	if err != nil {
 		panic("downloader: a journal cannot be written: " + err.Error())
 	}
-	return append(fmt.Appendf(nil, "%s%08x\n", journalHead, crc32.Checksum(text, castagnoli)), text...)
+	return fmt.Appendf(nil, "%s%08x\n%s\n", journalHead, crc32.Checksum(text, castagnoli), text)
 }
 
 var errJournal = errors.New("it is no journal of this version, or damaged")
 
 // parseJournal reads a journal that can be relied on to be one.
 func parseJournal(data []byte) (*journal, error) {
-	head, text, ok := bytes.Cut(data, []byte("\n"))
+	head, rest, _ := bytes.Cut(data, []byte("\n"))
+	text, notes, ok := bytes.Cut(rest, []byte("\n"))
 	sum, known := strings.CutPrefix(string(head), journalHead)
 	if !ok || !known || len(data) > maxJournal || sum != fmt.Sprintf("%08x", crc32.Checksum(text, castagnoli)) {
 		return nil, errJournal
@@ -92,6 +106,14 @@ func parseJournal(data []byte) (*journal, error) {
 	}
 	if n := j.chunks(); len(j.Done) != (n+7)/8 || len(j.Sums) != 4*n {
 		return nil, errJournal
+	}
+	// The last note may be cut off, and what is behind it is not worth a thought.
+	for line := range bytes.SplitSeq(notes, []byte("\n")) {
+		n, ok := parseNote(line)
+		if !ok || n.chunk >= j.chunks() {
+			break
+		}
+		j.notes = append(j.notes, n)
 	}
 	return j, nil
 }

@@ -11,7 +11,7 @@ import (
 
 // sealed is a journal's text with its right sum.
 func sealed(text string) []byte {
-	return fmt.Appendf(nil, "%s%08x\n%s", journalHead, crc32.Checksum([]byte(text), castagnoli), text)
+	return fmt.Appendf(nil, "%s%08x\n%s\n", journalHead, crc32.Checksum([]byte(text), castagnoli), text)
 }
 
 func aJournal() *journal {
@@ -27,18 +27,33 @@ func aJournal() *journal {
 
 func TestJournal(t *testing.T) {
 	j := aJournal()
-	got, err := parseJournal(j.encode())
+	data := j.encode()
+	j.notes = []note{{1, 0xabcd}, {2, 0xffffffff}, {0, 5}}
+	for _, n := range j.notes {
+		data = n.append(data)
+	}
+	got, err := parseJournal(data)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !reflect.DeepEqual(got, j) {
 		t.Errorf("it is read as %+v", got)
 	}
-	if got.have() != 8192+5 {
-		t.Errorf("it has %d bytes", got.have())
+	if q := restore(got); q.left != 0 || q.have() != j.Size || q.chunks[1].sum != 0xabcd || q.chunks[0].sum != 5 {
+		t.Errorf("it is restored as %+v", q.chunks)
 	}
-	if q := restore(got); q.left != 2 || q.have() != 8192+5 {
-		t.Errorf("%d chunks are missing", q.left)
+	// Notes end with the first that is not whole.
+	for cut := range len(j.notes[2].append(nil)) - 1 {
+		got, err := parseJournal(data[:len(data)-2-cut])
+		if err != nil || len(got.notes) != 2 {
+			t.Fatalf("cut by %d it has %d notes, %v", cut+2, len(got.notes), err)
+		}
+	}
+	for _, line := range []string{"x\n", "00000001 00000002 00000003\n", string(note{4, 1}.append(nil)), string(note{-1, 1}.append(nil)), "\n"} {
+		bad := append(j.encode(), line...)
+		if got, err := parseJournal(note{1, 1}.append(bad)); err != nil || len(got.notes) != 0 {
+			t.Errorf("%q is followed by %v, %v", line, got.notes, err)
+		}
 	}
 }
 
@@ -97,6 +112,7 @@ func TestFits(t *testing.T) {
 
 func FuzzJournal(f *testing.F) {
 	f.Add(aJournal().encode(), true)
+	f.Add(note{2, 7}.append(aJournal().encode()), true)
 	f.Add([]byte(`{"size":5,"unit":8192,"done":"AA==","sums":"AAAAAA=="}`), false)
 	f.Fuzz(func(t *testing.T, data []byte, raw bool) {
 		if len(data) > 1<<16 {
@@ -110,8 +126,8 @@ func FuzzJournal(f *testing.F) {
 			return
 		}
 		q := restore(j)
-		if have := j.have(); have != q.have() || have < 0 || have > j.Size {
-			t.Fatalf("it has %d bytes, and %d when it is restored", have, q.have())
+		if have := q.have(); have < 0 || have > j.Size || (have == j.Size) != (q.left == 0) {
+			t.Fatalf("it has %d bytes of %d, and %d chunks are missing", have, j.Size, q.left)
 		}
 		again := &journal{Name: j.Name, Hash: j.Hash, Validator: j.Validator, Owner: j.Owner}
 		q.record(again)
@@ -119,7 +135,7 @@ func FuzzJournal(f *testing.F) {
 		if err != nil {
 			t.Fatalf("what is written of it cannot be read: %v", err)
 		}
-		if back.have() != j.have() || back.Size != j.Size {
+		if restore(back).have() != q.have() || back.Size != j.Size {
 			t.Fatalf("it comes back as %+v", back)
 		}
 	})

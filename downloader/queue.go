@@ -27,9 +27,8 @@ type queue struct {
 
 	mu      sync.Mutex
 	chunks  []chunk
-	left    int   // chunks that are not whole
-	fresh   int64 // bytes of chunks that became whole, ever
-	single  bool  // the server sends the whole file or nothing
+	left    int  // chunks that are not whole
+	single  bool // the server sends the whole file or nothing
 	closed  bool
 	changed chan struct{} // closed when a chunk becomes whole, or missing, or free
 }
@@ -44,13 +43,17 @@ func newQueue(size, unit int64) *queue {
 	return q
 }
 
-// restore makes the queue of a journal.
+// restore makes the queue of a journal. What it says is believed for the time being:
+// hashing looks at every chunk.
 func restore(j *journal) *queue {
 	q := newQueue(j.Size, j.Unit)
 	for i := range q.chunks {
 		if j.done(i) {
 			q.adopt(i, j.sum(i))
 		}
+	}
+	for _, n := range j.notes {
+		q.adopt(n.chunk, n.sum)
 	}
 	return q
 }
@@ -196,8 +199,9 @@ func (q *queue) owns(who, i int) (at int64, ok bool) {
 	return q.chunks[i].at, q.chunks[i].owner == who
 }
 
-// wrote takes in that the owner of a chunk has written more of it.
-func (q *queue) wrote(i int, p []byte) {
+// wrote takes in that the owner of a chunk has written more of it. When that makes it
+// whole, it says the sum.
+func (q *queue) wrote(i int, p []byte) (sum uint32, whole bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	c := &q.chunks[i]
@@ -206,9 +210,10 @@ func (q *queue) wrote(i int, p []byte) {
 	if q.whole(i) {
 		c.owner = 0
 		q.left--
-		q.fresh += q.length(i)
 		q.tell()
+		return c.sum, true
 	}
+	return 0, false
 }
 
 // release frees what a connection has not finished.
@@ -237,8 +242,10 @@ func (q *queue) await(ctx context.Context, i int) (sum uint32, all bool, err err
 
 // adopt takes in that a chunk is there.
 func (q *queue) adopt(i int, sum uint32) {
+	if !q.whole(i) {
+		q.left--
+	}
 	q.chunks[i].at, q.chunks[i].sum = q.length(i), sum
-	q.left--
 }
 
 // redo makes a chunk that was whole missing, and says how often that was done.
@@ -261,13 +268,6 @@ func (q *queue) have() (bytes int64) {
 		bytes += q.chunks[i].at
 	}
 	return bytes
-}
-
-// missing is how many chunks are not whole, and how many bytes became whole ever.
-func (q *queue) missing() (chunks int, fresh int64) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.left, q.fresh
 }
 
 // close ends it: nothing more is to be fetched.

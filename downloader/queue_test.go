@@ -144,8 +144,8 @@ func TestRedo(t *testing.T) {
 		t.Errorf("it has %d bytes", n)
 	}
 	fill(q, 2, taken(t, q, 2, 8, 1, 2), data)
-	if left, fresh := q.missing(); left != 0 || fresh != 40 {
-		t.Errorf("%d are missing, %d bytes came", left, fresh)
+	if q.left != 0 || q.have() != 30 {
+		t.Errorf("%d are missing, it has %d bytes", q.left, q.have())
 	}
 }
 
