@@ -10,13 +10,17 @@ import (
 	"github.com/charmbracelet/colorprofile"
 )
 
+// framesPerSecond is how often the terminal is drawn at most. A key waits for the
+// next frame, so twice as many as usual halve that wait.
+const framesPerSecond = 120
+
 // Run shows the interface on a terminal until the person leaves it or ctx ends.
 // The terminal is given back in every case; colour says whether it has colours.
 func Run(ctx context.Context, o Options, in io.Reader, out io.Writer, environ []string, colour bool) error {
 	ctx, cancel := context.WithCancel(ctx)
 	m := New(ctx, o)
 	options := []tea.ProgramOption{
-		tea.WithContext(ctx), tea.WithInput(in), tea.WithOutput(out), tea.WithEnvironment(environ), tea.WithoutSignalHandler(),
+		tea.WithContext(ctx), tea.WithInput(in), tea.WithOutput(out), tea.WithEnvironment(environ), tea.WithoutSignalHandler(), tea.WithFPS(framesPerSecond),
 	}
 	if !colour {
 		options = append(options, tea.WithColorProfile(colorprofile.ASCII))
