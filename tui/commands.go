@@ -27,6 +27,8 @@ type (
 func (d *desk) globals() []command {
 	list := []command{
 		{name: "help", help: "every key", run: func(string) outcome { return tell(helpAsked{}) }},
+		{name: "conversations", help: "all conversations, and search in them", run: func(string) outcome { return tell(opened{newConversationsDialog(d)}) }},
+		{name: "import", args: "PATH", help: "take in conversations that were exported", run: d.importCommand},
 		{name: "settings", help: "theme, mouse, keys", run: func(string) outcome { return tell(settingsAsked{}) }},
 		{name: "theme", args: "NAME", help: strings.Join(config.Themes, ", "), run: d.themeCommand},
 		{name: "quit", help: "leave bise; nothing is lost", run: func(string) outcome { return took(tea.Quit) }},

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -318,7 +319,10 @@ func (c *conversation) walk(msg pathRead) {
 // conversationChosen has the chat go on with a conversation of the history, and
 // conversationDeleted tells that one is gone: whoever shows it begins a new one.
 type (
-	conversationChosen  struct{ id int64 }
+	conversationChosen struct {
+		id      int64
+		message int64 // to show of it; 0: the last
+	}
 	conversationDeleted struct{ id int64 }
 	newAsked            struct{}
 )
@@ -328,11 +332,13 @@ type conversationRead struct {
 	mode         string // who is to show it
 	conversation history.Conversation
 	path         []history.Message
+	selected     int // the message that was chosen; -1: none
 	err          error
 }
 
 // readConversation is the command that reads one for a mode.
-func (d *desk) readConversation(mode string, id int64) tea.Cmd {
+func (d *desk) readConversation(mode string, chosen conversationChosen) tea.Cmd {
+	id := chosen.id
 	ctx, records := d.ctx, d.records
 	return func() tea.Msg {
 		store, err := records.store(ctx)
@@ -344,15 +350,19 @@ func (d *desk) readConversation(mode string, id int64) tea.Cmd {
 			return conversationRead{mode: mode, err: err}
 		}
 		path, err := store.Path(ctx, id)
-		return conversationRead{mode: mode, conversation: conversation, path: path, err: err}
+		selected := slices.IndexFunc(path, func(m history.Message) bool { return m.ID == chosen.message })
+		return conversationRead{mode: mode, conversation: conversation, path: path, selected: selected, err: err}
 	}
 }
 
 // show goes on with a conversation that was read.
 func (c *conversation) show(msg conversationRead) tea.Cmd {
+	if c.busy() && c.saved.id.Load() == msg.conversation.ID {
+		return nil // it is here, and an answer is on its way
+	}
 	c.leave()
 	c.saved = savedAs(msg.conversation.ID)
-	c.walk(pathRead{of: c.saved, path: msg.path, selected: -1})
+	c.walk(pathRead{of: c.saved, path: msg.path, selected: msg.selected})
 	c.composer.restore(composed{text: msg.conversation.Draft})
 	c.kept = draftMark{c.composer.text, 0}
 	var cmd tea.Cmd

@@ -336,7 +336,7 @@ func TestResume(t *testing.T) {
 	o.History = func() (*history.Store, error) { return history.Open(path) }
 	d = drive(t, o, 80, 24)
 	d.sees("Ministral 3 8B")
-	d.send(conversationChosen{id})
+	d.send(conversationChosen{id: id})
 	d.sees("a question")
 	d.sees("An answer.")
 	d.sees("▍ half a next one")

@@ -146,6 +146,8 @@ func (m *Model) act(k tea.KeyPressMsg) tea.Cmd {
 		return m.push(newCommandsDialog(m.desk, m.commands()))
 	case is(k, m.keys.Settings):
 		return m.push(newSettingsDialog(m.desk))
+	case is(k, m.keys.Conversations):
+		return m.push(newConversationsDialog(m.desk))
 	case is(k, m.keys.NewChat):
 		return tea.Batch(m.showNamed("chat"), m.carryOut(newAsked{}))
 	case is(k, m.keys.NextMode):
@@ -207,6 +209,8 @@ func (m *Model) carryOut(msg tea.Msg) tea.Cmd {
 		} else {
 			m.say("saved " + msg.path)
 		}
+	case conversationsImported:
+		m.sayImported(msg)
 	case saveChosen:
 		cmds = append(cmds, m.save(msg))
 	case commandChosen:
@@ -220,7 +224,7 @@ func (m *Model) carryOut(msg tea.Msg) tea.Cmd {
 	case modeChosen:
 		cmds = append(cmds, m.showNamed(msg.name))
 	case conversationChosen:
-		cmds = append(cmds, m.showNamed("chat"), m.readConversation("chat", msg.id))
+		cmds = append(cmds, m.showNamed("chat"), m.readConversation("chat", msg))
 	}
 	for _, s := range m.screens {
 		if s != nil {
