@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -68,7 +69,7 @@ func Model(name string, layers ...Layer) *Image {
 	if err != nil {
 		panic("fakehub: " + err.Error())
 	}
-	return &Image{name: name, manifest: manifest, layers: append(layers, config)}
+	return &Image{name: name, manifest: manifest, layers: slices.Concat(layers, []Layer{config})}
 }
 
 // Signed has the registry ask for a token that is given for a signature with a key.

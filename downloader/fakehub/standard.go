@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
+	"sync"
 
 	"github.com/bise-sh/bise/gguf"
 	"github.com/bise-sh/bise/safetensors"
@@ -28,11 +30,7 @@ func Standard() Option {
 		licensed := map[string]any{"license": "apache-2.0", "base_model": "acme/base"}
 		research := map[string]any{"license": "other", "license_name": "mrl", "license_link": "https://mistral.ai/licenses/MRL-0.1.md"}
 		plain := tiny()
-		odd := append(tiny(), Text("sub/dir/weird name+%&#é.txt", "odd"), Text("empty.txt", ""))
-		many := make([]File, 2500)
-		for i := range many {
-			many[i] = Text(fmt.Sprintf("data/%04d.json", i), "{}")
-		}
+		odd := slices.Concat(tiny(), []File{Text("sub/dir/weird name+%&#é.txt", "odd"), Text("empty.txt", "")})
 		small := []File{Text("README.md", "# A model\n"), Text("LICENSE", "Be good.\n"), Text("config.json", `{"model_type":"mistral"}`), GGUF("model-Q4_K_M.gguf", "Q4_K_M", 4096)}
 		for _, o := range []Option{
 			Repo("acme/tiny", odd...).Card(licensed).Branch("refs/pr/1", small...),
@@ -40,7 +38,7 @@ func Standard() Option {
 			Repo("acme/gated", small...).Card(research).Gated("manual"),
 			Repo("acme/private", small...).Card(licensed).Private(),
 			Repo("acme/disabled", small...).Disabled(),
-			Repo("acme/many", many...),
+			Repo("acme/many", many()...),
 			Repo("solo", small...).Card(licensed),
 			Rename("acme/old", "acme/tiny"),
 			Repo("acme/licence-mrl", small...).Card(research),
@@ -54,7 +52,16 @@ func Standard() Option {
 	})
 }
 
-func tiny() []File {
+// What is made once is hashed once, for all hubs of a test run.
+var many = sync.OnceValue(func() []File {
+	files := make([]File, 2500)
+	for i := range files {
+		files[i] = Text(fmt.Sprintf("data/%04d.json", i), "{}")
+	}
+	return files
+})
+
+var tiny = sync.OnceValue(func() []File {
 	files := []File{
 		Text("README.md", "---\nlicense: apache-2.0\nbase_model: acme/base\n---\n# Tiny\n"),
 		Text("LICENSE", "Apache License 2.0\n"),
@@ -76,9 +83,9 @@ func tiny() []File {
 		files = append(files, GGUF(fmt.Sprintf("BF16/tiny-BF16-%05d-of-00003.gguf", i+1), "BF16", 700_000))
 	}
 	return files
-}
+})
 
-func image() []Layer {
+var image = sync.OnceValue(func() []Layer {
 	model := GGUF("model.gguf", "Q4_K_M", 1_000_000)
 	return []Layer{
 		{ModelLayer, model.Content},
@@ -86,7 +93,7 @@ func image() []Layer {
 		TextLayer(TemplateLayer, "[INST] {{ .Prompt }} [/INST]"),
 		TextLayer(ParamsLayer, `{"stop":["[INST]"],"temperature":0.15}`),
 	}
-}
+})
 
 // floats is how many float32 take about so many bytes, in whole blocks.
 func floats(size int64) int64 { return max(32, size/4/32*32) }

@@ -143,7 +143,7 @@ func TestF42_TheTokenStaysAtItsOrigin(t *testing.T) {
 }
 
 func TestF44_RedirectsThatLeadAstray(t *testing.T) {
-	for _, location := range []string{"file:///etc/passwd", "", "//", "ftp://x/y", "http://me:pw@127.0.0.1/x", "javascript:x", "http://", "\x00"} {
+	for _, location := range []string{"file:///etc/passwd", "", "//", "ftp://x/y", "http://me:pw@127.0.0.1/x", "javascript:x", "http://"} {
 		h := fakehub.New(t, fakehub.Standard())
 		r := open(t, reach(t, h, Options{}), "acme/tiny")
 		h.Fault(fakehub.Resolve, fakehub.RedirectTo(location))

@@ -7,7 +7,6 @@ import (
 	"path"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/bise-sh/bise/downloader"
@@ -55,32 +54,28 @@ func typeOf(stem string) string {
 	return ""
 }
 
-// bits is about how many bits a number takes in a type, 0 when that is not known: the
-// table of llama.cpp's tools/quantize/README.md, for the shape of a name.
+// widths are how many bits a number takes on average, when an 8B model is quantized to a
+// type: the table of tools/quantize/README.md of llama.cpp; of the older types as they
+// come out with its larger output tensor.
+var widths = map[string]float64{
+	"IQ1_S": 2.00, "IQ1_M": 2.15, "TQ1_0": 1.69, "TQ2_0": 2.06, "IQ2_XXS": 2.38, "IQ2_XS": 2.59, "IQ2_S": 2.74, "IQ2_M": 2.93,
+	"Q2_K_S": 2.97, "Q2_K": 3.16, "IQ3_XXS": 3.25, "IQ3_XS": 3.50, "Q3_K_S": 3.64, "IQ3_S": 3.66, "IQ3_M": 3.76, "Q3_K_M": 4.00, "Q3_K_L": 4.30,
+	"MXFP4": 4.25, "MXFP4_MOE": 4.25, "IQ4_XS": 4.46, "Q4_0": 4.66, "Q4_K_S": 4.67, "IQ4_NL": 4.68, "Q4_K_M": 4.89, "Q4_1": 5.13,
+	"Q5_K_S": 5.57, "Q5_0": 5.59, "Q5_K_M": 5.70, "Q5_1": 6.06, "Q6_K": 6.56, "Q8_0": 8.50, "F16": 16, "BF16": 16, "F32": 32,
+}
+
+// bits is about how many bits a number takes in a type. Of one that llama.cpp does not
+// have, such as Q4_K_XL, it is what the digit makes likely; 0 where there is none.
 func bits(typ string) float64 {
 	typ = strings.TrimPrefix(typ, "UD-")
-	switch {
-	case typ == "F32":
-		return 32
-	case typ == "F16" || typ == "BF16":
-		return 16
-	case strings.HasPrefix(typ, "MXFP4"):
-		return 4.25
-	case typ == "TQ1_0":
-		return 1.69
-	case typ == "TQ2_0":
-		return 2.06
+	if w, ok := widths[typ]; ok {
+		return w
 	}
-	name := strings.TrimPrefix(typ, "I")
-	if len(name) < 2 || name[0] != 'Q' {
+	digits := strings.TrimLeft(typ, "IQ")
+	if digits == "" || digits[0] < '1' || digits[0] > '8' {
 		return 0
 	}
-	n, err := strconv.Atoi(name[1:2])
-	if err != nil {
-		return 0
-	}
-	more := map[string]float64{"_0": .5, "_1": 1, "_K": .55, "_K_S": .55, "_K_M": .85, "_K_L": 1, "_K_XL": 1.1, "_XXS": .06, "_XS": .3, "_S": .45, "_M": .66, "_NL": .5}
-	return float64(n) + more[name[2:]]
+	return float64(digits[0]-'0') + .75
 }
 
 // beside are files that go with a model and are none.
@@ -263,16 +258,18 @@ func (r *Repo) projector(stem, typ string) *Entry {
 		// Of F16 and BF16 the one that more processors can compute with.
 		return towerType(e.Path) == "F16" && towerType(than.Path) != "F16"
 	}
-	for dir := path.Dir(stem); best == nil; dir = path.Dir(dir) {
+	for dir := path.Dir(stem); best == nil; {
 		for i := range r.Tree {
 			e := &r.Tree[i]
 			if path.Dir(e.Path) == dir && isProjector(e.Path) && strings.EqualFold(path.Ext(e.Path), ".gguf") && e.Size > 0 && better(e, best) {
 				best = e
 			}
 		}
-		if dir == "." {
+		above := path.Dir(dir)
+		if above == dir { // "." or, where somebody means harm, "/"
 			break
 		}
+		dir = above
 	}
 	if best == nil {
 		return nil

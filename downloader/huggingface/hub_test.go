@@ -160,7 +160,7 @@ func TestF36_TheGateInFiveWays(t *testing.T) {
 	}
 	h.Fault(fakehub.Resolve, fakehub.Status(403, "", "X-Error-Message", "Please enable access to public gated repositories in your fine-grained token settings to view this repository."))
 	r := open(t, reach(t, h, Options{Token: fakehub.Ann}), "acme/plain")
-	_, err := r.Read(t.Context(), r.Tree[0], 100)
+	_, err := r.Read(t.Context(), r.Tree[0], 1<<20)
 	expect(t, err, downloader.Denied, "permission to read public gated repositories")
 	h.AssertNoTokenLeak(t)
 }
