@@ -211,6 +211,9 @@ func (a *app) tellPlan(plan *pull.Plan) error {
 	if f := plan.Fit; f != nil && f.Verdict == fit.Tight {
 		a.note("It needs %s of memory, more than is free now: close other programs before you use it.", size(f.Need))
 	}
+	for _, l := range plan.Lent {
+		a.note("%s has %s here already. If its bytes are right, it is used where it lies.", l.Program, a.plain(l.Part))
+	}
 	for _, w := range plan.Warnings {
 		a.note("%s", a.plain(w))
 	}
@@ -304,6 +307,8 @@ func pullLine(name string, s pull.Sample, columns int) string {
 	switch {
 	case s.Elsewhere:
 		doing = "another bise is at it"
+	case s.Step == pull.Borrowing:
+		doing = "looking at what is here"
 	case s.Step == pull.Converting:
 		doing = "converting"
 	case s.Step == pull.Quantizing:

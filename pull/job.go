@@ -129,6 +129,7 @@ func (j *job) steps(ctx context.Context) error {
 		do   func(context.Context) error
 		skip bool
 	}{
+		{Borrowing, j.borrow, len(j.plan.Lent) == 0},
 		{Fetching, j.fetch, false},
 		{Converting, j.convert, !j.plan.Convert},
 		{Quantizing, j.quantize, j.plan.Quantize == ""},
@@ -168,17 +169,18 @@ func (j *job) fetch(ctx context.Context) error {
 	if err := os.MkdirAll(j.folder(), 0o700); err != nil {
 		return j.cannot(err)
 	}
+	missing := slices.DeleteFunc(slices.Clone(j.plan.Parts), func(part Part) bool {
+		sum, ok := j.rec.Sums[part.Name]
+		return ok && sizeOf(j.place(part.Name)) == sum.Size
+	})
 	var p downloader.Progress
 	var files []downloader.File
-	for _, part := range j.plan.Parts {
+	for _, part := range missing {
 		files = append(files, part.File)
+		delete(j.rec.Sums, part.Name)
 	}
 	p.Plan(files...)
 	j.progress.fetching(&p)
-	missing := slices.DeleteFunc(slices.Clone(j.plan.Parts), func(part Part) bool {
-		sum, ok := j.rec.Sums[part.Name]
-		return ok && sizeOf(filepath.Join(j.folder(), part.Name)) == sum.Size
-	})
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(atOnce)
 	for _, part := range missing {
@@ -189,7 +191,7 @@ func (j *job) fetch(ctx context.Context) error {
 			}
 			j.mu.Lock()
 			defer j.mu.Unlock()
-			j.rec.Sums[part.Name] = fetched{r.Size, strings.TrimPrefix(string(r.SHA256), "sha256:"), r.Verified}
+			j.rec.Sums[part.Name] = fetched{Size: r.Size, SHA256: strings.TrimPrefix(string(r.SHA256), "sha256:"), Verified: r.Verified}
 			if err := j.rec.write(j.stage.Dir); err != nil {
 				return j.cannot(err)
 			}
@@ -262,7 +264,8 @@ func removed(path string) error {
 	return nil
 }
 
-// models are the files that will be installed, without their sizes and sums.
+// files are those that will be installed, as far as they are known: by the names
+// that sums have, and without sizes.
 func (j *job) files() []models.File {
 	if !j.plan.Convert {
 		var list []models.File
@@ -271,8 +274,7 @@ func (j *job) files() []models.File {
 		}
 		return list
 	}
-	kind := j.plan.Type
-	list := []models.File{{Name: j.file(kind), Role: models.Weights}}
+	list := []models.File{{Name: j.file(j.plan.Type), Role: models.Weights}}
 	if tower := convert.ProjectorPath(j.whole()); sizeOf(filepath.Join(j.stage.Dir, tower)) >= 0 {
 		list = append(list, models.File{Name: tower, Role: models.Projector})
 	}
@@ -285,8 +287,11 @@ func (j *job) files() []models.File {
 func (j *job) verify(ctx context.Context) error {
 	j.rec.Manifest.Files = nil
 	for _, f := range j.files() {
-		path := filepath.Join(j.stage.Dir, f.Name)
 		sum, come := j.rec.Sums[f.Name]
+		path := filepath.Join(j.stage.Dir, f.Name)
+		if sum.Path != "" {
+			path, f.Path, f.Name = sum.Path, sum.Path, filepath.Base(sum.Path)
+		}
 		f.Size = sizeOf(path)
 		if f.Role != models.Terms {
 			if err := j.verifyModel(ctx, path, f, come && sum.Verified); err != nil {
@@ -338,6 +343,9 @@ func (j *job) verifyModel(ctx context.Context, path string, f models.File, known
 // next run begins anew.
 func (j *job) bad(name string, err error) error {
 	_ = clean(j.stage.Dir)
+	if f, ok := errors.AsType[*gguf.FormatError](err); ok {
+		err = errors.New(f.What) // its path is in our sentence
+	}
 	e := engine.Errorf(engine.BadModel, "pull %s: %s is not a model: %w", j.plan.Name, name, err)
 	e.Advice = "Choose another source, for instance with --from-source."
 	return e

@@ -50,6 +50,7 @@ func (p *Puller) Plan(ctx context.Context, r Request) (*Plan, error) {
 	if plan.Installed != nil {
 		return plan, nil
 	}
+	p.lend(plan)
 	plan.total()
 	p.remember(plan, p.earlier(plan).Manifest.Licence)
 	return plan, plan.tooBig(p.Machine)
@@ -400,6 +401,9 @@ func (plan *Plan) total() {
 			return
 		}
 		n += part.Size
+	}
+	for _, l := range plan.Lent {
+		n -= l.Size
 	}
 	plan.Download, plan.Disk = n, n
 	if plan.Convert {

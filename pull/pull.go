@@ -68,11 +68,12 @@ type Plan struct {
 	Accepted time.Time
 	Can      []string
 	Parts    []Part
+	Lent     []Lent // parts that need not be fetched, if they are what they seem
 	// Convert is set when the parts are original weights; Quantize is then the type
 	// that is made of them in a second step, "" for none.
 	Convert  bool
 	Quantize string
-	Download int64 // bytes to be fetched, those that are here already included; −1 unknown
+	Download int64 // bytes to be fetched, those of an unfinished pull included; −1 unknown
 	Disk     int64 // bytes that are taken at the same time at most
 	Fit      *fit.Plan
 	Warnings []string // what somebody should know before, a sentence each
@@ -139,6 +140,9 @@ func (p *Plan) agreement() models.Agreement {
 // remember takes over a yes to the same text that was given before: for this pull,
 // or for another model that is here.
 func (p *Puller) remember(plan *Plan, earlier models.Agreement) {
+	if !plan.Terms.Ask {
+		return
+	}
 	yes := func(a models.Agreement) bool {
 		return !a.Accepted.IsZero() && licence.Acceptance{Licence: a.ID, Text: a.TextSHA256}.Covers(plan.Terms, plan.digest())
 	}
@@ -172,11 +176,11 @@ func (p *Puller) Run(ctx context.Context, plan *Plan, progress *Progress) (model
 		return models.Model{}, &LicenceError{plan}
 	}
 	stage, installed, err := p.enter(ctx, plan, progress)
-	if err != nil || installed != nil {
-		if installed == nil {
-			installed = &models.Model{}
-		}
-		return *installed, err
+	switch {
+	case err != nil:
+		return models.Model{}, err
+	case installed != nil:
+		return *installed, nil
 	}
 	j := &job{Puller: p, plan: plan, stage: stage, progress: progress}
 	if err := j.run(ctx); err != nil {

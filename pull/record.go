@@ -47,6 +47,7 @@ type fetched struct {
 	Size     int64  `json:"size"`
 	SHA256   string `json:"sha256"`
 	Verified bool   `json:"verified"`
+	Path     string `json:"path,omitempty"` // where it lies, if another program has it
 }
 
 func (r *record) did(s Step) bool { return slices.Contains(r.Done, s) }
