@@ -147,3 +147,37 @@ vim.defer_fn(function() vim.cmd('cquit') end, 20000)
 		})
 	}
 }
+
+// TestEmacs completes in Emacs with eglot, which knows ordinary completions.
+func TestEmacs(t *testing.T) {
+	path, dir := editor(t, "emacs")
+	script := filepath.Join(dir, "drive.el")
+	lisp := `
+(package-initialize)
+(unless (require 'eglot nil t) (princ "no eglot") (kill-emacs 0))
+(define-derived-mode adding-mode prog-mode "Adding")
+(add-to-list 'eglot-server-programs '(adding-mode . ("` + self(t) + `")))
+(setq eglot-sync-connect 10 eglot-autoshutdown t)
+(find-file "add.go")
+(adding-mode)
+(eglot-ensure)
+(apply #'eglot (eglot--guess-contact))
+(goto-char (point-min))
+(forward-line 3)
+(end-of-line)
+(insert "ret")
+(completion-at-point)
+(save-buffer)
+(eglot-shutdown (eglot-current-server))
+`
+	if err := os.WriteFile(script, []byte(lisp), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got := drive(t, dir, path, "--batch", "-q", "-l", script)
+	if got == adding {
+		t.Skip("Emacs has no eglot")
+	}
+	if want := strings.Replace(adding, "\t\n", "\treturn a + b\n", 1); got != want {
+		t.Errorf("the file is\n%q\nwant\n%q", got, want)
+	}
+}
