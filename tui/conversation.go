@@ -58,6 +58,9 @@ func (c *conversation) last() *turn {
 	return nil
 }
 
+// using is the model that answers.
+func (c *conversation) using() *model { return c.model }
+
 // useModel has the conversation go on with a model, which is opened if nobody has.
 func (c *conversation) useModel(ref string) tea.Cmd {
 	var cmd tea.Cmd

@@ -23,8 +23,9 @@ func (c *conversation) commands() []command {
 		{name: "again", help: "answer the last message again", run: do(func() tea.Cmd { return c.again(len(c.transcript.turns) - 1) })},
 		{name: "continue", help: "continue a cut answer", run: do(c.goOn)},
 		{name: "copy", help: "copy the last answer", run: do(c.copyLast)},
+		{name: "context", help: "how much the model keeps in view", run: func(string) outcome { return tell(opened{newContextDialog(c.desk, c.model)}) }},
 		{name: "system", args: "[TEXT]", help: "how the model is to answer", run: c.systemCommand},
-		{name: "unload", help: "take back the last attachment", run: do(func() tea.Cmd {
+		{name: "detach", help: "take the last attachment back", run: do(func() tea.Cmd {
 			c.composer.attached = slices.Delete(c.composer.attached, max(0, len(c.composer.attached)-1), len(c.composer.attached))
 			return nil
 		})},
@@ -33,7 +34,7 @@ func (c *conversation) commands() []command {
 
 func (c *conversation) modelCommand(ref string) outcome {
 	if ref == "" {
-		return pass()
+		return tell(modelsAsked{})
 	}
 	return took(c.useModel(ref))
 }

@@ -75,6 +75,13 @@ type modelReady struct {
 	err  error
 }
 
+// modelsAsked asks for the list of models, and modelChosen is the one that the
+// current mode is to go on with.
+type (
+	modelsAsked struct{}
+	modelChosen struct{ ref string }
+)
+
 // use gives the model of a REF, and the command that opens it if nobody has.
 func (e *engines) use(ref string) (*model, tea.Cmd) {
 	if m, ok := e.models[ref]; ok && m.state != failed {

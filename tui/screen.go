@@ -58,6 +58,10 @@ type mode interface {
 	// subject is what the mode is about, for the right end of the frame's first
 	// line: usually the model.
 	subject() string
+	// using is the model that the mode works with, nil while it has none, and
+	// useModel gives it another.
+	using() *model
+	useModel(ref string) tea.Cmd
 	// commands are the mode's own, in the order in which they are listed.
 	commands() []command
 	// shown tells the mode that it is current again.

@@ -148,6 +148,10 @@ func (m *Model) act(k tea.KeyPressMsg) tea.Cmd {
 		return m.push(newSettingsDialog(m.desk))
 	case is(k, m.keys.Conversations):
 		return m.push(newConversationsDialog(m.desk))
+	case is(k, m.keys.Models):
+		return m.carryOut(modelsAsked{})
+	case is(k, m.keys.Context):
+		return m.push(newContextDialog(m.desk, m.screens[m.current].using()))
 	case is(k, m.keys.NewChat):
 		return tea.Batch(m.showNamed("chat"), m.carryOut(newAsked{}))
 	case is(k, m.keys.NextMode):
@@ -221,6 +225,10 @@ func (m *Model) carryOut(msg tea.Msg) tea.Cmd {
 		cmds = append(cmds, m.push(newSettingsDialog(m.desk)))
 	case settingsChanged:
 		cmds = append(cmds, m.change(msg.to))
+	case modelChosen:
+		cmds = append(cmds, m.screens[m.current].useModel(msg.ref))
+	case contextChosen:
+		cmds = append(cmds, m.useContext(msg))
 	case modeChosen:
 		cmds = append(cmds, m.showNamed(msg.name))
 	case conversationChosen:
