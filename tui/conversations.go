@@ -6,8 +6,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -58,11 +60,11 @@ func (c *conversationsDialog) note() string {
 }
 
 func (c *conversationsDialog) bindings() []hint {
-	list := []hint{{c.keys.Choose, "open"}, {c.keys.Rename, ""}, {c.keys.Delete, ""}, {c.keys.Export, ""}}
+	list := []hint{{c.keys.Choose, "open"}}
 	if c.deleted && c.filter.text == "" {
 		list = append(list, hint{c.keys.Undo, "undo delete"})
 	}
-	return append(list, hint{c.keys.Back, ""})
+	return append(list, hints(c.keys.Rename, c.keys.Delete, c.keys.Export, c.keys.Back)...)
 }
 
 func (c *conversationsDialog) foot() foot {
@@ -148,13 +150,15 @@ func (c *conversationsDialog) fill() {
 	_, width := column(c.width)
 	rows := make([]row, 0, len(c.hits))
 	for _, h := range c.hits {
-		at := h.Conversation.Updated
-		r := row{cells: []string{"", shortRef(h.Conversation.Model), history.Day(at, c.now)}}
-		if c.query.Empty() {
-			r.group, r.cells[2] = r.cells[2], at.Local().Format("15:04")
-		}
-		if width < 50 {
-			r.cells = []string{"", r.cells[2]} // as what matters most here
+		r := row{cells: []string{""}}
+		day, at := history.Day(h.Conversation.Updated, c.now), h.Conversation.Updated.Local().Format("15:04")
+		switch wide := width >= 50; {
+		case c.query.Empty() && wide:
+			r.group, r.cells = day, append(r.cells, cut(shortRef(h.Conversation.Model), 20), at)
+		case c.query.Empty():
+			r.group, r.cells = day, append(r.cells, at)
+		case wide:
+			r.cells = append(r.cells, day) // the rest of the line is for what was found
 		}
 		free := width
 		for _, cell := range r.cells[1:] {
@@ -175,8 +179,15 @@ func (c *conversationsDialog) headline(h history.Hit, width int) (string, []span
 	if h.Message == 0 || len(marks) > 0 {
 		return title, marks
 	}
-	title = cut(title, width/3) + " · "
-	said := cut(oneLine(h.Text), width-cells(title))
+	title = cut(title, width*2/5) + " · "
+	said := oneLine(h.Text)
+	if found := c.query.Marks(said); len(found) > 0 {
+		// Not much before it, so that it is not cut off.
+		if from := strings.LastIndexByte(said[:max(0, found[0].Start-10)], ' ') + 1; from > 0 {
+			said = "…" + said[from:]
+		}
+	}
+	said = cut(said, width-cells(title))
 	for _, m := range spans(c.query.Marks(said)) {
 		marks = append(marks, span{m.from + len(title), m.to + len(title)})
 	}
@@ -324,7 +335,7 @@ func (c *conversationsDialog) remove() outcome {
 	}
 	gone := c.hits[i].Conversation
 	c.records.push(func(ctx context.Context, store *history.Store) error { return store.Delete(ctx, gone.ID) })
-	c.hits = append(c.hits[:i:i], c.hits[i+1:]...)
+	c.hits = slices.Delete(c.hits, i, i+1)
 	c.deleted = true
 	c.fill()
 	c.sayUndo(fmt.Sprintf("deleted %q", cut(titled(gone), 40)), c.restore(gone.ID))
@@ -448,7 +459,10 @@ func (d *desk) importCommand(path string) outcome {
 	return took(func() tea.Msg {
 		f, err := os.Open(path)
 		if err != nil {
-			return conversationsImported{err: err}
+			if p, ok := errors.AsType[*fs.PathError](err); ok {
+				err = p.Err
+			}
+			return conversationsImported{err: fmt.Errorf("cannot import %s: %w", path, err)}
 		}
 		defer f.Close()
 		store, err := records.store(ctx)
