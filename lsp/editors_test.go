@@ -181,3 +181,30 @@ func TestEmacs(t *testing.T) {
 		t.Errorf("the file is\n%q\nwant\n%q", got, want)
 	}
 }
+
+// TestProtocolClient asks with the library that VS Code is built on. BISE_CLIENTS
+// is a folder where Node finds it.
+func TestProtocolClient(t *testing.T) {
+	clients := os.Getenv("BISE_CLIENTS")
+	if _, err := os.Stat(filepath.Join(clients, "node_modules", "vscode-languageserver-protocol")); clients == "" || err != nil {
+		t.Skip("BISE_CLIENTS names no folder with vscode-languageserver-protocol")
+	}
+	path, dir := editor(t, "node")
+	if err := os.CopyFS(dir, os.DirFS("testdata")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(filepath.Join(clients, "node_modules"), filepath.Join(dir, "node_modules")); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), path, filepath.Join(dir, "inline.mjs"), self(t))
+	cmd.Env = append(os.Environ(), serverVariable+"=1")
+	cmd.Stderr = t.Output()
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "[\"turn a + b\"]\n[\"turn a + b\",\"turn b + a\",\"\\tsum := a + b\\n\\treturn sum\"]\n"
+	if string(out) != want {
+		t.Errorf("suggested\n%s\nwant\n%s", out, want)
+	}
+}
