@@ -1,0 +1,86 @@
+package math
+
+import (
+	"regexp"
+	"strings"
+)
+
+// An Answer is what a solution ends with.
+type Answer struct {
+	Text  string // as it was written, without what marked it
+	Value Value
+	How   How
+}
+
+// How says what marked a final answer.
+type How int
+
+const (
+	None  How = iota // there is no answer
+	Last             // the last expression, for want of anything better
+	Said             // "the answer is …"
+	Boxed            // \boxed{…}
+)
+
+var (
+	said      = regexp.MustCompile(`(?i)(?:final\s+answer|answer|result|solution)(?:\s+(?:to|of)\s+[^.\n:=]{1,80}?)?\s*(?:\*\*)?\s*(?:is|are|:|=)\s*(?:\*\*)?\s*:?\s*(.+)`)
+	hashed    = regexp.MustCompile(`(?m)^####\s*(.+)$`)
+	displayed = regexp.MustCompile(`(?s)\$\$(.+?)\$\$|\\\[(.+?)\\\]|\$([^$\n]+)\$|\\\((.+?)\\\)`)
+	numerals  = regexp.MustCompile(`[-−]?\d[\d,]*(?:\.\d+)?(?:/\d+)?`)
+	sentence  = regexp.MustCompile(`\.(?:\s|$)|\n`)
+)
+
+// Extract finds the final answer of a solution: the last \boxed, else what is said
+// to be the answer, else the last formula or number.
+func Extract(solution string) Answer {
+	if text, ok := boxed(solution); ok {
+		return answer(text, Boxed)
+	}
+	if all := hashed.FindAllStringSubmatch(solution, -1); len(all) > 0 {
+		return answer(all[len(all)-1][1], Said)
+	}
+	if all := said.FindAllStringSubmatch(solution, -1); len(all) > 0 {
+		text := all[len(all)-1][1]
+		if i := sentence.FindStringIndex(text); i != nil {
+			text = text[:i[0]]
+		}
+		if m := displayed.FindStringSubmatch(text); m != nil && strings.HasPrefix(strings.TrimSpace(text), m[0][:1]) {
+			text = m[1] + m[2] + m[3] + m[4]
+		}
+		if strings.TrimSpace(strings.Trim(text, "*.: ")) != "" {
+			return answer(text, Said)
+		}
+	}
+	if all := displayed.FindAllStringSubmatch(solution, -1); len(all) > 0 {
+		m := all[len(all)-1]
+		return answer(m[1]+m[2]+m[3]+m[4], Last)
+	}
+	if all := numerals.FindAllString(solution, -1); len(all) > 0 {
+		return answer(all[len(all)-1], Last)
+	}
+	return Answer{}
+}
+
+func answer(text string, how How) Answer {
+	text = strings.TrimSpace(strings.Trim(strings.TrimSpace(text), "*"))
+	text = strings.TrimRight(text, ". \n")
+	if text == "" {
+		return Answer{}
+	}
+	return Answer{Text: text, Value: Parse(text), How: how}
+}
+
+// boxed gives what is in the last \boxed that is closed.
+func boxed(s string) (string, bool) {
+	for end := len(s); ; {
+		i := max(strings.LastIndex(s[:end], `\boxed{`), strings.LastIndex(s[:end], `\fbox{`))
+		if i < 0 {
+			return "", false
+		}
+		open := i + strings.IndexByte(s[i:], '{') + 1
+		if in, _, ok := group(s[open:]); ok && strings.TrimSpace(in) != "" {
+			return in, true
+		}
+		end = i
+	}
+}

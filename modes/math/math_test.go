@@ -1,0 +1,137 @@
+package math
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/engine/enginetest"
+)
+
+func TestDecided(t *testing.T) {
+	for _, test := range []struct {
+		answers string
+		all     int
+		want    bool
+	}{
+		{"", 4, false},
+		{"7", 1, true},
+		{"77", 4, false}, // 2 against 2
+		{"777", 4, true},
+		{"77-", 4, true}, // 2 against 1
+		{"7878", 4, true},
+		{"7788", 5, false},
+		{"----", 4, true},
+		{"7", 2, false},
+	} {
+		var tally Tally
+		for i, c := range test.answers {
+			text := fmt.Sprintf(`\boxed{%c}`, c)
+			if c == '-' {
+				text = "?"
+			}
+			tally.Add(i, Extract(text), text)
+		}
+		if got := tally.Decided(test.all); got != test.want {
+			t.Errorf("%q of %d: decided %v", test.answers, test.all, got)
+		}
+	}
+}
+
+// votes is an engine whose choices give these answers.
+func votes(answers ...string) *enginetest.Script {
+	return &enginetest.Script{Answer: func(_ enginetest.Request, choice int) enginetest.Reply {
+		return enginetest.Reply{enginetest.Text("Let me see. "), enginetest.Text(answers[choice])}
+	}}
+}
+
+func TestSolveOne(t *testing.T) {
+	e := votes(`Then $2x - 3 = 11$ and so \boxed{7}.`)
+	defer e.Close()
+	r, err := Solve(t.Context(), e, Problem{Text: "A number is doubled, then reduced by 3, giving 11."}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Answer.Text != "7" || r.Label != Checked || r.Check.Text != "2·7 − 3 = 11" || r.Agree != 1 || r.Votes != 1 {
+		t.Errorf("%+v", r)
+	}
+	sent := e.Requests()[0].Chat
+	if *sent.Temperature != 0 || sent.Choices() != 1 {
+		t.Errorf("temperature %v, %d choices", *sent.Temperature, sent.Choices())
+	}
+}
+
+func TestSolveByVotes(t *testing.T) {
+	e := votes(`\boxed{14}, which took a long way to find`, `so \boxed{x = 7}`, `\boxed{7}`, "no idea", `the answer is 7.0`)
+	defer e.Close()
+	r, err := Solve(t.Context(), e, Problem{Text: "What is it?", Votes: 5}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Answer.Text != "7" || r.Label != Voted || r.Agree < 2 || r.Solution.Text != `Let me see. \boxed{7}` {
+		t.Errorf("%+v", r)
+	}
+	if sent := e.Requests()[0].Chat; *sent.Temperature != 0.7 || sent.Choices() != 5 {
+		t.Errorf("temperature %v, %d choices", *sent.Temperature, sent.Choices())
+	}
+}
+
+// Of two answers that equally many agree on, the one that computing confirms wins.
+func TestComputingBreaksTies(t *testing.T) {
+	e := votes(`\boxed{8}`, `\boxed{7}`)
+	defer e.Close()
+	r, err := Solve(t.Context(), e, Problem{Text: "Solve 2x - 3 = 11", Votes: 2}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Answer.Text != "7" || r.Label != Checked {
+		t.Errorf("%+v", r)
+	}
+	if r.Groups[0].Answer.Text != "7" {
+		t.Errorf("the tally begins with %q", r.Groups[0].Answer.Text)
+	}
+}
+
+func TestSolveStopsWhenDecided(t *testing.T) {
+	s := NewSession(Problem{Votes: 4})
+	for i := range 3 {
+		s.Add(engine.TextDelta{Choice: i, Text: `\boxed{7}`})
+		s.Add(engine.Finish{Choice: i, Reason: engine.FinishStop})
+		if got, want := s.Decided(), i == 2; got != want {
+			t.Errorf("after %d: decided %v", i+1, got)
+		}
+	}
+	s.Add(engine.Finish{Choice: 9, Reason: engine.FinishStop}) // an engine's mistake
+	s.Add(engine.TextDelta{Choice: -1, Text: "x"})
+	if r := s.Result(); r.Votes != 3 || r.Agree != 3 {
+		t.Errorf("%+v", r)
+	}
+}
+
+// A solution that was cut off has no answer, unless it was in a box already.
+func TestCutOff(t *testing.T) {
+	s := NewSession(Problem{Votes: 2})
+	s.Add(engine.TextDelta{Choice: 0, Text: "so 3 and 4"})
+	s.Add(engine.Finish{Choice: 0, Reason: engine.FinishLength})
+	s.Add(engine.TextDelta{Choice: 1, Text: `so \boxed{3}, since`})
+	s.Add(engine.Finish{Choice: 1, Reason: engine.FinishLength})
+	if r := s.Result(); s.Tally.None() != 1 || r.Answer.Text != "3" || r.Label != Unchecked {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestSolveFails(t *testing.T) {
+	e := votes(`\boxed{7}`)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	why := errors.New("enough")
+	cancel(why)
+	if _, err := Solve(ctx, e, Problem{Text: "x"}, nil); !errors.Is(err, why) {
+		t.Errorf("got %v", err)
+	}
+	e.Close()
+	if _, err := Solve(t.Context(), e, Problem{Text: "x"}, nil); engine.KindOf(err) != engine.Closed {
+		t.Errorf("got %v", err)
+	}
+}

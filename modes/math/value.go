@@ -1,0 +1,408 @@
+package math
+
+import (
+	"math/big"
+	"regexp"
+	"strings"
+	"unicode"
+)
+
+// A Value is an answer as what it means: two answers written differently can be
+// equal.
+type Value struct {
+	kind  kind
+	text  string     // of words: folded
+	x     expression // of an expression
+	unit  string     // of an expression: cm, %, $; may be empty
+	left  string     // of a tuple or interval: its brackets
+	right string
+	op    string // of a relation: =, <, ≤, ≠
+	items []Value
+	width int // of a matrix: its columns
+	round int // digits after the point, where it was written as a decimal number; else 0
+}
+
+type kind int
+
+const (
+	words    kind = iota
+	formula       // a number or an expression
+	tuple         // in order: a point, an interval
+	set           // in no order: roots, {1, 2}, a union
+	matrix        // row by row
+	relation      // two sides: an equation, an inequality
+)
+
+// setting is what says only how an answer is set.
+var setting = strings.NewReplacer(
+	`\\`, `\\`, // the end of a row is no space
+	`\left`, "", `\right`, "", `\displaystyle`, "", `\!`, "", `\,`, " ", `\;`, " ", `\:`, " ", `\ `, " ", "~", " ", `\quad`, " ", `\qquad`, " ",
+	`\(`, "", `\)`, "", `\[`, "", `\]`, "", "$$", "", `\$`, "＄", `\%`, "%", `\le `, "≤ ", `\ge `, "≥ ", `\leq`, "≤", `\geq`, "≥", `\neq`, "≠", `\ne `, "≠ ", `\lt`, "<", `\gt`, ">",
+	`\in `, "∈ ", `\cup`, "∪", `\pm`, "±", `\infty`, "∞", `\{`, "｛", `\}`, "｝", `\lbrace`, "｛", `\rbrace`, "｝", `^\circ`, "°", `^{\circ}`, "°", `\degree`, "°", `\text{ or }`, " or ", `\text{ and }`, " and ", `\text{or}`, " or ", `\text{and}`, " and ",
+	`\langle`, "(", `\rangle`, ")", "**", "",
+)
+
+// Parse reads an answer. It always gives a value: what is no mathematics is words.
+func Parse(answer string) Value {
+	s := strings.TrimSpace(answer)
+	if len(s) > maxExpression {
+		return wordsOf(s[:maxExpression])
+	}
+	s = strings.Trim(setting.Replace(s), " .;:\n")
+	if n := len(s); n > 2 && s[0] == '$' && s[n-1] == '$' {
+		s = s[1 : n-1]
+	}
+	return parseValue(strings.TrimSpace(s), 0)
+}
+
+func parseValue(s string, depth int) Value {
+	if depth > 8 || s == "" {
+		return wordsOf(s)
+	}
+	if in, ok := wrapped(s, `\text{`); ok {
+		return parseValue(strings.TrimSpace(in), depth+1)
+	}
+	if in, ok := wrapped(s, `\boxed{`); ok {
+		return parseValue(strings.TrimSpace(in), depth+1)
+	}
+	if onlyWords.MatchString(s) {
+		return wordsOf(s)
+	}
+	if v, ok := parseMatrix(s, depth); ok {
+		return v
+	}
+	if _, after, ok := strings.Cut(s, "∈"); ok {
+		return parseValue(strings.TrimSpace(after), depth+1)
+	}
+	if in, ok := between(s, "｛", "｝"); ok {
+		return listOf(Value{kind: set}, split(in, ",;"), depth)
+	}
+	if parts := split(s, "∪"); len(parts) > 1 {
+		return listOf(Value{kind: set}, parts, depth)
+	}
+	if v, ok := parseTuple(s, depth); ok {
+		return v
+	}
+	if parts := alternatives(s); len(parts) > 1 {
+		return listOf(Value{kind: set}, parts, depth)
+	}
+	if v, ok := parseRelation(s, depth); ok {
+		return v
+	}
+	if strings.Contains(s, "±") {
+		return Value{kind: set, items: []Value{
+			parseValue(strings.ReplaceAll(s, "±", "+"), depth+1), parseValue(strings.ReplaceAll(s, "±", "-"), depth+1),
+		}}.sorted()
+	}
+	if v, ok := parseFormula(s); ok {
+		return v
+	}
+	return wordsOf(s)
+}
+
+// onlyWords finds what is said in words: yes, no solution. A single letter may be
+// a variable.
+var onlyWords = regexp.MustCompile(`^[\pL][\pL' -]+$`)
+
+// wordsOf is a text without case, space and punctuation.
+func wordsOf(s string) Value {
+	return Value{kind: words, text: strings.Join(strings.FieldsFunc(strings.ToLower(s), func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(".,;:!?$", r) }), " ")}
+}
+
+func listOf(v Value, parts []string, depth int) Value {
+	for _, p := range parts {
+		v.items = append(v.items, parseValue(strings.TrimSpace(p), depth+1))
+	}
+	if v.kind == set {
+		return v.sorted()
+	}
+	return v
+}
+
+// sorted is a set without what it has twice.
+func (v Value) sorted() Value {
+	var items []Value
+	for _, i := range v.items {
+		known := false
+		for _, k := range items {
+			known = known || Equal(i, k)
+		}
+		if !known {
+			items = append(items, i)
+		}
+	}
+	if len(items) == 1 && items[0].kind != tuple {
+		return items[0]
+	}
+	v.items = items
+	return v
+}
+
+// wrapped gives what is in a command that takes the whole text.
+func wrapped(s, command string) (string, bool) {
+	if !strings.HasPrefix(s, command) {
+		return "", false
+	}
+	in, rest, ok := group(s[len(command):])
+	return in, ok && strings.TrimSpace(rest) == ""
+}
+
+// group gives what stands before the } that closes a group whose { was taken.
+func group(s string) (in, rest string, ok bool) {
+	depth := 0
+	for i, c := range []byte(s) {
+		switch {
+		case c == '\\' && i+1 < len(s) && (s[i+1] == '{' || s[i+1] == '}'):
+			continue
+		case (c == '{' || c == '}') && i > 0 && s[i-1] == '\\':
+			continue
+		case c == '{':
+			depth++
+		case c == '}' && depth == 0:
+			return s[:i], s[i+1:], true
+		case c == '}':
+			depth--
+		}
+	}
+	return "", "", false
+}
+
+// between gives what stands between two marks that take the whole text.
+func between(s, left, right string) (string, bool) {
+	if !strings.HasPrefix(s, left) || !strings.HasSuffix(s, right) {
+		return "", false
+	}
+	in := s[len(left) : len(s)-len(right)]
+	return in, !strings.Contains(in, right)
+}
+
+// split cuts a text at marks that stand in no bracket. A comma within a number
+// separates nothing.
+func split(s, marks string) []string {
+	var parts []string
+	depth, from := 0, 0
+	for i, r := range s {
+		switch {
+		case strings.ContainsRune("([{｛", r):
+			depth++
+		case strings.ContainsRune(")]}｝", r):
+			depth--
+		case depth == 0 && strings.ContainsRune(marks, r) && !(r == ',' && groups(s, i)):
+			parts = append(parts, s[from:i])
+			from = i + len(string(r))
+		}
+	}
+	return append(parts, s[from:])
+}
+
+// groups reports whether the comma at i groups the digits of a number.
+func groups(s string, i int) bool {
+	before := 0
+	for before < i && before < 4 && '0' <= s[i-1-before] && s[i-1-before] <= '9' {
+		before++
+	}
+	return before >= 1 && before <= 3 && digits(s[i+1:]) == 3
+}
+
+var or = regexp.MustCompile(`\s+(?:or|and)\s+|[,;]\s*(?:or|and)\s+`)
+
+// alternatives are several answers: x = 2 or x = 3.
+func alternatives(s string) []string {
+	var parts []string
+	for _, p := range split(or.ReplaceAllString(s, ";"), ",;") {
+		if strings.TrimSpace(p) != "" {
+			parts = append(parts, p)
+		}
+	}
+	return parts
+}
+
+func parseTuple(s string, depth int) (Value, bool) {
+	if len(s) < 3 || !strings.ContainsAny(s[:1], "([") || !strings.ContainsAny(s[len(s)-1:], ")]") {
+		return Value{}, false
+	}
+	in := s[1 : len(s)-1]
+	level := 0
+	for _, r := range in {
+		switch {
+		case strings.ContainsRune("([", r):
+			level++
+		case strings.ContainsRune(")]", r):
+			if level--; level < 0 {
+				return Value{}, false // (1)(2)
+			}
+		}
+	}
+	parts := split(in, ",;")
+	if len(parts) < 2 {
+		return Value{}, false
+	}
+	return listOf(Value{kind: tuple, left: s[:1], right: s[len(s)-1:]}, parts, depth), true
+}
+
+var matrixForm = regexp.MustCompile(`(?s)^\\begin\{([pbvB]?matrix|array)\}(?:\{[lcr|]*\})?(.*)\\end\{(?:[pbvB]?matrix|array)\}$`)
+
+func parseMatrix(s string, depth int) (Value, bool) {
+	m := matrixForm.FindStringSubmatch(s)
+	if m == nil {
+		return Value{}, false
+	}
+	v := Value{kind: matrix}
+	for _, row := range strings.Split(m[2], `\\`) {
+		if strings.TrimSpace(row) == "" {
+			continue
+		}
+		cells := strings.Split(row, "&")
+		v.width = max(v.width, len(cells))
+		for _, c := range cells {
+			v.items = append(v.items, parseValue(strings.TrimSpace(c), depth+1))
+		}
+	}
+	return v, true
+}
+
+var (
+	assigned = regexp.MustCompile(`^\s*(?:\\?[a-zA-Z]+(?:_\{?\w+\}?)?|[a-zA-Z]\([a-zA-Z]\))\s*$`)
+	compared = regexp.MustCompile(`[=<>≤≥≠]`)
+)
+
+// parseRelation reads equations and inequalities. That a variable is something is
+// that thing: x = 7 is 7. A range of one variable is an interval.
+func parseRelation(s string, depth int) (Value, bool) {
+	at := compared.FindAllStringIndex(s, -1)
+	if len(at) == 0 {
+		return Value{}, false
+	}
+	var sides, ops []string
+	from := 0
+	for _, i := range at {
+		sides, ops = append(sides, strings.TrimSpace(s[from:i[0]])), append(ops, s[i[0]:i[1]])
+		from = i[1]
+	}
+	sides = append(sides, strings.TrimSpace(s[from:]))
+	if ops[len(ops)-1] == "=" && (len(sides) > 2 || assigned.MatchString(sides[0])) {
+		v := parseValue(sides[len(sides)-1], depth+1)
+		name, err := parseExpression(sides[0])
+		if _, ok := name.(variable); ok && err == nil && len(sides) == 2 && v.kind == formula && len(variables(v.x, nil)) > 0 {
+			return Value{kind: relation, op: "=", items: []Value{{kind: formula, x: name}, v}}, true // a line: y = 2x + 1
+		}
+		return v, true
+	}
+	if v, ok := interval(sides, ops); ok {
+		return v, true
+	}
+	if len(sides) != 2 {
+		return Value{}, false
+	}
+	v := Value{kind: relation, op: ops[0], items: []Value{parseValue(sides[0], depth+1), parseValue(sides[1], depth+1)}}
+	if v.items[0].kind != formula || v.items[1].kind != formula {
+		return Value{}, false
+	}
+	if v.op == ">" || v.op == "≥" {
+		v.op = map[string]string{">": "<", "≥": "≤"}[v.op]
+		v.items[0], v.items[1] = v.items[1], v.items[0]
+	}
+	return v, true
+}
+
+// interval is what 1 < x ≤ 2, x > 3 or 3 ≥ x say of x.
+func interval(sides, ops []string) (Value, bool) {
+	bound := func(s string) (Value, bool) {
+		v, ok := parseFormula(s)
+		return v, ok && len(variables(v.x, nil)) == 0
+	}
+	name := func(s string) bool { return assigned.MatchString(s) }
+	infinite := func(minus bool) Value {
+		v := Value{kind: formula, x: constant("∞")}
+		if minus {
+			v.x = negation{v.x}
+		}
+		return v
+	}
+	bracket := func(op, open, closed string) string {
+		if op == "≤" || op == "≥" {
+			return closed
+		}
+		return open
+	}
+	less := func(op string) bool { return op == "<" || op == "≤" }
+	more := func(op string) bool { return op == ">" || op == "≥" }
+	v := Value{kind: tuple}
+	switch {
+	case len(sides) == 3 && name(sides[1]) && less(ops[0]) && less(ops[1]):
+		a, ok := bound(sides[0])
+		b, ok2 := bound(sides[2])
+		v.items, v.left, v.right = []Value{a, b}, bracket(ops[0], "(", "["), bracket(ops[1], ")", "]")
+		return v, ok && ok2
+	case len(sides) != 2:
+		return v, false
+	case name(sides[1]) && !name(sides[0]): // 3 ≥ x
+		sides = []string{sides[1], sides[0]}
+		ops = []string{map[string]string{"<": ">", ">": "<", "≤": "≥", "≥": "≤"}[ops[0]]}
+	case !name(sides[0]):
+		return v, false
+	}
+	b, ok := bound(sides[1])
+	switch {
+	case ok && less(ops[0]):
+		v.items, v.left, v.right = []Value{infinite(true), b}, "(", bracket(ops[0], ")", "]")
+	case ok && more(ops[0]):
+		v.items, v.left, v.right = []Value{b, infinite(false)}, bracket(ops[0], "(", "["), ")"
+	default:
+		return v, false
+	}
+	return v, true
+}
+
+var (
+	unitAfter  = regexp.MustCompile(`^(.*[\d)}])(?:\s*\\(?:text|mathrm|textrm|mbox)\{\s*([^{}]*)\}|\s*([°%])|\s+([A-Za-zµ°²³/]{2,}(?:\s[A-Za-z]{2,}){0,2}|[mgsLJNWVAK]))(\^\{?[23]\}?|[²³])?$`)
+	scientific = regexp.MustCompile(`^([-−+]?[\d.]+)[eE]([-+]?\d{1,3})$`)
+	decimal    = regexp.MustCompile(`^[-−+]?[\d,]*\.(\d+)$`)
+)
+
+// parseFormula reads a number or an expression, with a unit perhaps.
+func parseFormula(s string) (Value, bool) {
+	v := Value{kind: formula}
+	s = strings.TrimSpace(s)
+	for _, sign := range []string{"＄", "$", "€", "£"} {
+		if after, ok := strings.CutPrefix(s, sign); ok {
+			v.unit, s = strings.Replace(sign, "＄", "$", 1), strings.TrimSpace(after)
+		}
+	}
+	s = strings.TrimSuffix(s, "$")
+	if m := scientific.FindStringSubmatch(s); m != nil {
+		if r, ok := new(big.Rat).SetString(strings.Replace(m[1], "−", "-", 1) + "e" + m[2]); ok {
+			v.x = number{r}
+			return v, true
+		}
+	}
+	if m := decimal.FindStringSubmatch(s); m != nil {
+		v.round = len(m[1])
+	}
+	if m := unitAfter.FindStringSubmatch(s); m != nil {
+		if e, err := parseExpression(m[1]); err == nil {
+			if d := decimal.FindStringSubmatch(strings.TrimSpace(m[1])); d != nil {
+				v.round = len(d[1])
+			}
+			v.x, v.unit = e, unitOf(m[2]+m[3]+m[4]+m[5])
+			return v, true
+		}
+	}
+	e, err := parseExpression(s)
+	v.x = e
+	return v, err == nil
+}
+
+// unitOf is a unit in one spelling.
+func unitOf(s string) string {
+	s = strings.NewReplacer("^", "", "{", "", "}", "", "²", "2", "³", "3", "°", "degree", "%", "percent").Replace(strings.ToLower(strings.TrimSpace(s)))
+	s = strings.Join(strings.Fields(s), " ")
+	if long, ok := map[string]string{
+		"centimeters": "cm", "centimeter": "cm", "meters": "m", "meter": "m", "metres": "m", "kilometers": "km", "kilometer": "km", "seconds": "s", "second": "s", "sec": "s",
+		"minutes": "min", "minute": "min", "hours": "h", "hour": "h", "hr": "h", "hrs": "h", "kilograms": "kg", "kilogram": "kg", "grams": "g", "gram": "g", "dollars": "$", "dollar": "$", "degrees": "degree",
+		"square centimeters": "cm2", "square meters": "m2", "cubic centimeters": "cm3", "cubic meters": "m3",
+	}[s]; ok {
+		return long
+	}
+	return strings.TrimSuffix(s, "s")
+}
