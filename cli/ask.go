@@ -59,6 +59,7 @@ bise ask -f main.go -f go.mod "what is missing?"`,
 	f.BoolVar(&v.noHistory, "no-history", false, "do not keep what is asked and answered")
 	f.BoolVar(&v.stats, "stats", false, "tell tokens and speeds afterwards")
 	v.sampling.add(cmd)
+	v.sampling.addChoices(cmd)
 	v.load.add(cmd)
 	return cmd
 }
@@ -233,6 +234,29 @@ type show struct {
 }
 
 func (s *show) take(event engine.Event) error {
+	s.await(event)
+	if s.a.json {
+		return writeEvent(s.a.stdout, event)
+	}
+	switch e := event.(type) {
+	case engine.TextDelta:
+		s.write()
+		return s.choices.print(e.Choice, e.Text)
+	case engine.ToolCallDelta:
+		s.write()
+		return s.choices.print(e.Choice, fmt.Sprintf("%s(%s)\n", e.Call.Function.Name, e.Call.Function.Arguments))
+	case engine.Finish:
+		s.write()
+		if err := s.choices.finish(e.Choice); err != nil {
+			return err
+		}
+		s.ended(e)
+	}
+	return nil
+}
+
+// await shows what happens before and beside the answer's text.
+func (s *show) await(event engine.Event) {
 	_, loading := event.(engine.Loading)
 	if s.loading && !loading {
 		s.loaded = time.Now()
@@ -253,24 +277,6 @@ func (s *show) take(event engine.Event) error {
 	case engine.Done:
 		s.done = e
 	}
-	if s.a.json {
-		return writeEvent(s.a.stdout, event)
-	}
-	switch e := event.(type) {
-	case engine.TextDelta:
-		s.write()
-		return s.choices.print(e.Choice, e.Text)
-	case engine.ToolCallDelta:
-		s.write()
-		return s.choices.print(e.Choice, fmt.Sprintf("%s(%s)\n", e.Call.Function.Name, e.Call.Function.Arguments))
-	case engine.Finish:
-		s.write()
-		if err := s.choices.finish(e.Choice); err != nil {
-			return err
-		}
-		s.ended(e)
-	}
-	return nil
 }
 
 // think notes that the model thinks.

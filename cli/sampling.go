@@ -26,7 +26,11 @@ func (s *samplingFlags) add(cmd *cobra.Command) {
 	f.Float64Var(&s.minP, "min-p", 0, "choose among tokens at least `P` times as likely as the likeliest")
 	f.Int64Var(&s.seed, "seed", 0, "`N` makes the choice repeatable")
 	f.StringArrayVar(&s.stop, "stop", nil, "stop before `TEXT`; may be repeated")
-	f.IntVar(&s.n, "n", 1, "give `N` answers")
+}
+
+// addChoices adds the flag that asks for several answers.
+func (s *samplingFlags) addChoices(cmd *cobra.Command) {
+	cmd.Flags().IntVar(&s.n, "n", 1, "give `N` answers")
 }
 
 // sampling is what the flags say and, where they say nothing, config.toml.
@@ -43,7 +47,7 @@ func (s *samplingFlags) sampling(c config.Sampling) (engine.Sampling, error) {
 	set(f.Changed("min-p"), &r.MinP, &s.minP)
 	set(f.Changed("seed"), &r.Seed, &s.seed)
 	set(f.Changed("max-tokens"), &r.MaxTokens, &s.maxTokens)
-	if s.n != 1 {
+	if s.n != 0 && s.n != 1 {
 		r.N = s.n
 	}
 	return r, r.Check()

@@ -332,6 +332,7 @@ func (w *fetch) copy(who int, s span, body io.Reader) (got int64, err error) {
 					}
 					if sum, whole := q.wrote(i, buf[:n]); whole {
 						w.noteDown(note{i, sum})
+						w.part.Hasten(start, end-start)
 					}
 					at += int64(n)
 					w.came(who, int64(n), int64(n))

@@ -936,6 +936,7 @@ func (f *memFile) Sync() error {
 }
 
 func (f *memFile) Reserve(size int64) error { return f.Truncate(size) }
+func (f *memFile) Hasten(int64, int64)      {}
 func (f *memFile) Allocated() int64         { return 0 }
 func (f *memFile) TryLock() (bool, error)   { return true, nil }
 func (f *memFile) Close() error             { return nil }

@@ -46,6 +46,8 @@ type file interface {
 	Reserve(size int64) error
 	// Allocated is how many bytes it takes on the disk.
 	Allocated() int64
+	// Hasten has the disk begin to write a part of it, and does not wait.
+	Hasten(from, n int64)
 	// TryLock takes it for this process until it is closed, or the process ends.
 	TryLock() (bool, error)
 	Truncate(size int64) error
@@ -182,6 +184,8 @@ type realFile struct{ *os.File }
 func (f *realFile) TryLock() (bool, error) { return tryLock(f.File) }
 
 func (f *realFile) Reserve(size int64) error { return reserve(f.File, size) }
+
+func (f *realFile) Hasten(from, n int64) { hasten(f.File, from, n) }
 
 func (f *realFile) Allocated() int64 { return allocated(f.File) }
 
