@@ -201,7 +201,7 @@ func (s *solving) solved(r math.Result) error {
 	if _, err := fmt.Fprintf(s.a.stdout, "\n%s\n", answer); err != nil {
 		return err
 	}
-	s.a.note("%s", verdict(r))
+	s.a.note("%s", standing(r))
 	if len(r.Groups) > 1 {
 		line := tally(r.Groups)
 		none := r.Votes
@@ -216,8 +216,8 @@ func (s *solving) solved(r math.Result) error {
 	return nil
 }
 
-// verdict says how far the answer can be relied on.
-func verdict(r math.Result) string {
+// standing says how far the answer can be relied on.
+func standing(r math.Result) string {
 	var parts []string
 	if r.Votes > 1 {
 		parts = append(parts, fmt.Sprintf("%d of %d agree", r.Agree, r.Votes))
