@@ -1,0 +1,65 @@
+package ollama
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/bise-sh/bise/downloader"
+)
+
+// explain makes an error of an answer that is none. Its body is closed.
+func explain(resp *http.Response, name Name) error {
+	code, said := complaint(resp)
+	e := downloader.StatusError(resp)
+	tell := func(kind downloader.Kind, msg, advice string) error {
+		e.Kind, e.Msg, e.Advice = kind, fmt.Sprintf("open %s: %s", name, msg), advice
+		return e
+	}
+	switch {
+	case e.Status == http.StatusNotFound && code == "BLOB_UNKNOWN":
+		return tell(downloader.Missing, "the registry lists a file that it does not have", "The upload is not whole: try another tag.")
+	case e.Status == http.StatusNotFound:
+		return tell(downloader.Missing, "the registry has no such model or tag", "Check the name.")
+	case e.Status == http.StatusPreconditionFailed:
+		return tell(downloader.Refused, "the registry says that it needs a newer version of Ollama", "What bise runs on may be too old for it: look for the model as GGUF on Hugging Face, or use a server.")
+	case e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden:
+		return tell(downloader.Denied, "the registry does not give it to everybody, or does not have it", "Check the name; for a private model, put the key of this machine (~/.ollama/id_ed25519.pub) into your account there.")
+	}
+	if e.Msg = fmt.Sprintf("open %s: %s", name, e.Msg); said != "" {
+		e.Msg += fmt.Sprintf(" (%.200q)", said)
+	}
+	return e
+}
+
+// explainSignIn makes an error of a realm that gives no token.
+func explainSignIn(resp *http.Response, name Name) error {
+	date, _ := http.ParseTime(resp.Header.Get("Date")) // zero is looked at below
+	e := downloader.StatusError(resp)
+	e.Kind, e.Msg = downloader.Denied, fmt.Sprintf("sign in to %s for %s: it answers %d", name.Host, name, e.Status)
+	e.Advice = "Check the name; for a private model, put the key of this machine (~/.ollama/id_ed25519.pub) into your account there."
+	const apart = 5 * time.Minute
+	if wrong := time.Since(date).Abs(); !date.IsZero() && wrong > apart {
+		e.Advice = fmt.Sprintf("The clock of this machine is %v off, and what is signed is good for a few minutes only: set it.", wrong.Round(time.Minute))
+	}
+	return e
+}
+
+// complaint is what a registry says is wrong: {"errors":[…]} of the OCI, or
+// {"error":"…"}.
+func complaint(resp *http.Response) (code, message string) {
+	const most = 16 << 10 // bytes
+	data, err := downloader.ReadBody(resp, most)
+	var said struct {
+		Error  string
+		Errors []struct{ Code, Message string }
+	}
+	if err != nil || json.Unmarshal(data, &said) != nil {
+		return "", ""
+	}
+	if len(said.Errors) > 0 {
+		return said.Errors[0].Code, said.Errors[0].Message
+	}
+	return "", said.Error
+}

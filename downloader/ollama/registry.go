@@ -1,0 +1,162 @@
+// Package ollama finds models in registries that speak Ollama's protocol, which is that
+// of container images: registry.ollama.ai, or one of somebody's own.
+//
+// A [Registry] opens an [Image] by its manifest, whose hash names all of it; its layers
+// are files that downloader fetches, each named by its own hash.
+// See https://github.com/opencontainers/distribution-spec.
+package ollama
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/bise-sh/bise/downloader"
+)
+
+// What a name means when it does not say more.
+const (
+	Home      = "registry.ollama.ai"
+	namespace = "library"
+	latest    = "latest"
+)
+
+// A Name is what an image is called in its registry.
+type Name struct {
+	Host string // with a port or without; "" is [Home]
+	Repo string // namespace/model, or only the model
+	Tag  string // "" is latest; or a digest of the manifest
+}
+
+// The rules for names are those of Ollama's types/model/name.go.
+var (
+	part   = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,79}$`)
+	site   = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]{0,252})(:[0-9]{1,5})?$|^\[[0-9a-fA-F:]{2,45}\](:[0-9]{1,5})?$`)
+	digest = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+)
+
+// whole is the name with nothing left out.
+func (n Name) whole() (Name, error) {
+	if n.Host == "" {
+		n.Host = Home
+	}
+	if n.Tag == "" {
+		n.Tag = latest
+	}
+	if !strings.Contains(n.Repo, "/") {
+		n.Repo = namespace + "/" + n.Repo
+	}
+	space, model, _ := strings.Cut(n.Repo, "/")
+	if !site.MatchString(n.Host) || !part.MatchString(space) || strings.Contains(space, ".") || !part.MatchString(model) ||
+		!part.MatchString(n.Tag) && !digest.MatchString(n.Tag) {
+		return n, &downloader.Error{
+			Kind: downloader.Refused, Msg: fmt.Sprintf("%.100q is no model of a registry", n.Host+"/"+n.Repo+":"+n.Tag),
+			Advice: "A model is a name and a tag, such as mistral:7b.",
+		}
+	}
+	return n, nil
+}
+
+// String is the name as people write it.
+func (n Name) String() string {
+	text := strings.TrimPrefix(n.Repo, namespace+"/")
+	if n.Host != "" && n.Host != Home {
+		text = n.Host + "/" + n.Repo
+	}
+	if n.Tag == "" || n.Tag == latest {
+		return text
+	}
+	if digest.MatchString(n.Tag) {
+		return text + "@" + n.Tag
+	}
+	return text + ":" + n.Tag
+}
+
+// A Registry reaches registries. It may be used from any goroutine.
+type Registry struct {
+	client *downloader.Client
+	key    func() (ssh.Signer, error)
+
+	mu     sync.Mutex
+	tokens map[string]string // by host and repository
+}
+
+// New makes a Registry that is reached with a client. Where a registry wants to know who
+// asks, it is told with the key of the OpenSSH file at keyPath, such as Ollama makes at
+// ~/.ollama/id_ed25519; when there is no such file, with one that is made for this once,
+// which is enough for public models.
+func New(c *downloader.Client, keyPath string) *Registry {
+	return &Registry{client: c, key: sync.OnceValues(func() (ssh.Signer, error) { return readKey(keyPath) }), tokens: map[string]string{}}
+}
+
+// scheme is https, but for servers of this machine, which seldom have a certificate.
+func scheme(host string) string {
+	name, _, err := net.SplitHostPort(host)
+	if err != nil {
+		name = strings.Trim(host, "[]")
+	}
+	if ip := net.ParseIP(name); strings.EqualFold(name, "localhost") || ip != nil && ip.IsLoopback() {
+		return "http"
+	}
+	return "https"
+}
+
+// at is an address of a registry.
+func (n Name) at(kind, what string) *url.URL {
+	host := n.Host
+	if strings.EqualFold(host, "docker.io") { // what people call it
+		host = "registry-1.docker.io"
+	}
+	return &url.URL{Scheme: scheme(host), Host: host, Path: "/v2/" + n.Repo + "/" + kind + "/" + what}
+}
+
+// Open finds an image by its name.
+func (r *Registry) Open(ctx context.Context, name Name) (*Image, error) {
+	name, err := name.whole()
+	if err != nil {
+		return nil, err
+	}
+	resp, err := r.ask(ctx, name, name.at("manifests", name.Tag), true)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode != http.StatusOK {
+		return nil, explain(resp, name)
+	}
+	if err := downloader.LoginPage(resp); err != nil {
+		resp.Body.Close()
+		return nil, fmt.Errorf("open %s: %w", name, err)
+	}
+	data, err := downloader.ReadBody(resp, maxManifest)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", name, err)
+	}
+	sum := sha256.Sum256(data)
+	image := &Image{Name: name, Digest: "sha256:" + hex.EncodeToString(sum[:]), Manifest: data, registry: r}
+	for _, said := range []string{resp.Header.Get("Docker-Content-Digest"), name.Tag} {
+		if digest.MatchString(said) && said != image.Digest {
+			return nil, nonsense(name, "its manifest is not the one that its hash names", nil)
+		}
+	}
+	if err := image.parse(data); err != nil {
+		return nil, err
+	}
+	return image, nil
+}
+
+// nonsense is the error of an answer that makes no sense.
+func nonsense(name Name, why string, err error) error {
+	return &downloader.Error{
+		Kind: downloader.Network, Err: err, Msg: fmt.Sprintf("open %s: %s answers what a registry does not: %s", name, name.Host, why),
+		Advice: "Try again; if it stays, the registry or a proxy on the way is broken.",
+	}
+}

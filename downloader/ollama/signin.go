@@ -1,0 +1,267 @@
+package ollama
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/bise-sh/bise/downloader"
+)
+
+// ask sends a request to a registry, and signs in where it wants that: first as anybody,
+// and where that is not enough with a key. Redirects are followed, or handed back.
+func (r *Registry) ask(ctx context.Context, name Name, u *url.URL, follow bool) (*http.Response, error) {
+	send := func() (*http.Response, error) {
+		req := &http.Request{Method: http.MethodGet, URL: u, Header: http.Header{}}
+		req.Header.Set("Accept", dockerManifest+", "+ociManifest)
+		r.mu.Lock()
+		token := r.tokens[name.Host+"/"+name.Repo]
+		r.mu.Unlock()
+		if token != "" {
+			req.Header.Set("Authorization", "Bearer "+token)
+		}
+		do := r.client.Send
+		if follow {
+			do = r.client.Do
+		}
+		resp, err := do(ctx, req)
+		if err != nil {
+			return nil, fmt.Errorf("open %s: %w", name, err)
+		}
+		return resp, nil
+	}
+	resp, err := send()
+	if err != nil {
+		return nil, err
+	}
+	for _, signed := range []bool{false, true} {
+		if resp.StatusCode != http.StatusUnauthorized || !downloader.SameOrigin(resp.Request.URL, u) {
+			break
+		}
+		c, ok := findChallenge(resp.Header.Values("WWW-Authenticate"))
+		if !ok {
+			break
+		}
+		resp.Body.Close()
+		realm, err := trusted(c.realm, u)
+		if err != nil {
+			return nil, &downloader.Error{
+				Kind: downloader.Refused, Err: err, Msg: fmt.Sprintf("open %s: %s wants to have you sign in elsewhere: %v", name, name.Host, err),
+				Advice: "Do not trust that registry.",
+			}
+		}
+		token, refused, err := r.token(ctx, realm, c, signed)
+		switch {
+		case refused != nil && signed:
+			return nil, explainSignIn(refused, name)
+		case refused != nil:
+			refused.Body.Close()
+			continue
+		case err != nil:
+			return nil, fmt.Errorf("sign in to %s: %w", name.Host, err)
+		}
+		r.mu.Lock()
+		r.tokens[name.Host+"/"+name.Repo] = token
+		r.mu.Unlock()
+		if resp, err = send(); err != nil {
+			return nil, err
+		}
+	}
+	return resp, nil
+}
+
+// A challenge is how a registry says where its tokens are: RFC 6750, and
+// https://distribution.github.io/distribution/spec/auth/token/.
+type challenge struct {
+	realm, service string
+	scopes         []string
+}
+
+// findChallenge finds the one that asks for a token.
+func findChallenge(headers []string) (challenge, bool) {
+	for _, text := range headers {
+		name, params, _ := strings.Cut(strings.TrimSpace(text), " ")
+		if !strings.EqualFold(name, "Bearer") {
+			continue
+		}
+		values := parameters(params)
+		c := challenge{realm: values["realm"], service: values["service"], scopes: strings.Fields(values["scope"])}
+		if c.realm != "" {
+			return c, true
+		}
+	}
+	return challenge{}, false
+}
+
+// parameters reads name="value" pairs, the first of each name. They end where another
+// challenge begins.
+func parameters(text string) map[string]string {
+	values := map[string]string{}
+	for {
+		text = strings.TrimLeft(text, " ,\t")
+		name, rest, ok := strings.Cut(text, "=")
+		if !ok || strings.ContainsAny(name, " ,\t\"") {
+			return values
+		}
+		var value string
+		if quoted, is := strings.CutPrefix(rest, `"`); is {
+			value, rest, ok = strings.Cut(quoted, `"`)
+			if !ok {
+				return values
+			}
+		} else if i := strings.IndexAny(rest, ", \t"); i >= 0 {
+			value, rest = rest[:i], rest[i:]
+		} else {
+			value, rest = rest, ""
+		}
+		if name = strings.ToLower(name); values[name] == "" {
+			values[name] = value
+		}
+		text = rest
+	}
+}
+
+// siblings are the hosts that give out tokens for registries of another name.
+var siblings = map[string][]string{
+	"registry.ollama.ai":   {"ollama.com"},
+	"hf.co":                {"huggingface.co"},
+	"registry-1.docker.io": {"auth.docker.io"},
+}
+
+// trusted is the address of a realm, which must be the registry itself or known to belong
+// to it. Another one could use what is signed for it to pass for the person elsewhere
+// (CVE-2025-51471).
+func trusted(realm string, registry *url.URL) (*url.URL, error) {
+	u, err := url.Parse(realm)
+	if err != nil || u.Hostname() == "" || u.User != nil {
+		return nil, errors.New("where to is no address")
+	}
+	if u.Scheme != registry.Scheme {
+		return nil, fmt.Errorf("not by %s", registry.Scheme)
+	}
+	if !downloader.SameOrigin(u, registry) && !(u.Port() == "" && slices.Contains(siblings[strings.ToLower(registry.Host)], strings.ToLower(u.Host))) {
+		return nil, fmt.Errorf("at %.80s", u.Host)
+	}
+	u.Fragment, u.RawFragment = "", ""
+	return u, nil
+}
+
+const maxToken = 1 << 20 // bytes of an answer
+
+// token asks a realm for a token. One that refuses is handed back.
+func (r *Registry) token(ctx context.Context, realm *url.URL, c challenge, signed bool) (token string, refused *http.Response, err error) {
+	q := realm.Query()
+	if c.service != "" {
+		q.Set("service", c.service)
+	}
+	for _, s := range c.scopes {
+		q.Add("scope", s)
+	}
+	if signed {
+		q.Set("ts", strconv.FormatInt(time.Now().Unix(), 10))
+		q.Set("nonce", rand.Text())
+	}
+	realm.RawQuery = q.Encode()
+	req := &http.Request{Method: http.MethodGet, URL: realm, Header: http.Header{}}
+	if signed {
+		auth, err := r.sign(realm)
+		if err != nil {
+			return "", nil, err
+		}
+		req.Header.Set("Authorization", auth)
+	}
+	resp, err := r.client.Send(ctx, req) // a redirect is no answer: what is signed is for this address
+	if err != nil {
+		return "", nil, err
+	}
+	if resp.StatusCode != http.StatusOK {
+		return "", resp, nil
+	}
+	data, err := downloader.ReadBody(resp, maxToken)
+	if err != nil {
+		return "", nil, err
+	}
+	var answer struct {
+		Token       string `json:"token"`
+		AccessToken string `json:"access_token"`
+	}
+	if err := json.Unmarshal(data, &answer); err != nil {
+		return "", nil, fmt.Errorf("read the token: %w", err)
+	}
+	if answer.Token == "" {
+		answer.Token = answer.AccessToken
+	}
+	if answer.Token == "" || strings.ContainsFunc(answer.Token, func(c rune) bool { return c <= ' ' || c > '~' }) {
+		return "", nil, errors.New("the answer has no token")
+	}
+	return answer.Token, nil, nil
+}
+
+// sign says who asks, as Ollama does (auth/auth.go there): the public key, and a signature
+// of the method, the address and the hash of the body, which is empty.
+func (r *Registry) sign(u *url.URL) (string, error) {
+	key, err := r.key()
+	if err != nil {
+		return "", err
+	}
+	empty := sha256.Sum256(nil)
+	text := fmt.Sprintf("%s,%s,%s", http.MethodGet, u, base64.StdEncoding.EncodeToString([]byte(hex.EncodeToString(empty[:]))))
+	signature, err := key.Sign(rand.Reader, []byte(text))
+	if err != nil {
+		return "", fmt.Errorf("sign: %w", err)
+	}
+	return base64.StdEncoding.EncodeToString(key.PublicKey().Marshal()) + ":" + base64.StdEncoding.EncodeToString(signature.Blob), nil
+}
+
+// readKey reads a private key in OpenSSH's format, and makes one when there is no file.
+func readKey(path string) (ssh.Signer, error) {
+	const most = 64 << 10 // bytes
+	text, err := readFile(path, most)
+	if path == "" || errors.Is(err, fs.ErrNotExist) {
+		_, key, err := ed25519.GenerateKey(rand.Reader)
+		if err != nil {
+			return nil, err
+		}
+		return ssh.NewSignerFromKey(key)
+	}
+	if err == nil {
+		var key ssh.Signer
+		if key, err = ssh.ParsePrivateKey(text); err == nil {
+			return key, nil
+		}
+	}
+	return nil, &downloader.Error{Kind: downloader.Local, Err: err, Msg: fmt.Sprintf("read the key %s: %v", path, err), Advice: "Ollama makes that file; models that are public can be had without it."}
+}
+
+func readFile(path string, most int64) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errors.New("it is not a file")
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, most))
+}
