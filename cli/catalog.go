@@ -134,11 +134,11 @@ func (r cataloguedModel) here(h fit.Machine) string {
 	case r.Fit == nil:
 		return ""
 	}
-	return verdict(*r.Fit, h, r.Recommended)
+	return fitVerdict(*r.Fit, h, r.Recommended)
 }
 
-// verdict says in a few words whether a model fits, and how fast it is.
-func verdict(p fit.Plan, h fit.Machine, recommended bool) string {
+// fitVerdict says in a few words whether a model fits, and how fast it is.
+func fitVerdict(p fit.Plan, h fit.Machine, recommended bool) string {
 	var word string
 	switch {
 	case p.Verdict == fit.No:

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/bise-sh/bise/downloader"
 	"github.com/bise-sh/bise/downloader/huggingface"
+	"github.com/bise-sh/bise/downloader/ollama"
 	"github.com/bise-sh/bise/models"
 	"github.com/bise-sh/bise/models/catalog"
 	"github.com/bise-sh/bise/models/fit"
@@ -47,8 +49,9 @@ func (a *app) pullCommand() *cobra.Command {
 		Use:   "pull REF…",
 		Short: "Bring models to this machine",
 		Long: `Bring models to this machine, and look whether every byte is right. REF is a model
-of the catalogue, with or without a type (codestral, mistral-nemo:q8_0), or a
-repository of the Hugging Face Hub (hf:owner/repo, with :TYPE or :FILE behind it).
+of the catalogue, with or without a type (codestral, mistral-nemo:q8_0), a repository
+of the Hugging Face Hub (hf:owner/repo, with :TYPE or :FILE behind it), or a model of
+Ollama's registry (ollama:mistral:7b).
 
 A type that nobody has made is made here of the original weights. Whatever ends a
 pull, the next one goes on from there. A licence that forbids something is asked
@@ -121,9 +124,18 @@ func (a *app) puller(ctx context.Context, o downloader.Options) (*pull.Puller, e
 	}
 	h := a.hardware(ctx)
 	return &pull.Puller{
-		Store: a.store(), Catalog: c, Client: client, Hub: hub,
+		Store: a.store(), Catalog: c, Client: client, Hub: hub, Registry: ollama.New(client, ollamaKey()),
 		Quantize: a.quantizeWorker("quantize what was pulled"), Machine: &h, Version: thisBuild().Version,
 	}, nil
+}
+
+// ollamaKey is where Ollama keeps the key by which registries know this machine.
+func ollamaKey() string {
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(home, ".ollama", "id_ed25519")
 }
 
 func (a *app) pullOne(ctx context.Context, p *pull.Puller, v pullFlags, ref string) error {

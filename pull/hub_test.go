@@ -10,6 +10,7 @@ import (
 	"github.com/bise-sh/bise/downloader"
 	"github.com/bise-sh/bise/downloader/fakehub"
 	"github.com/bise-sh/bise/downloader/huggingface"
+	"github.com/bise-sh/bise/downloader/ollama"
 	"github.com/bise-sh/bise/models"
 	"github.com/bise-sh/bise/models/catalog"
 	"github.com/bise-sh/bise/models/quantize"
@@ -46,7 +47,7 @@ func puller(url, dir string) (*Puller, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Puller{Store: models.Store{Dir: filepath.Join(dir, "models")}, Catalog: c, Client: client, Hub: hub, Quantize: copier, Version: "test"}, nil
+	return &Puller{Store: models.Store{Dir: filepath.Join(dir, "models")}, Catalog: c, Client: client, Hub: hub, Registry: ollama.New(client, filepath.Join(dir, "no-key")), Quantize: copier, Version: "test"}, nil
 }
 
 // copier stands for llama.cpp: what it makes is what it was given.

@@ -13,6 +13,7 @@ import (
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/models"
 	"github.com/bise-sh/bise/models/catalog"
+	"github.com/bise-sh/bise/models/convert"
 	"github.com/bise-sh/bise/models/fit"
 	"github.com/bise-sh/bise/models/licence"
 	"github.com/bise-sh/bise/models/quantize"
@@ -39,6 +40,8 @@ func (p *Puller) Plan(ctx context.Context, r Request) (*Plan, error) {
 		err = p.planName(ctx, plan, ref)
 	case models.HuggingFace:
 		err = p.planRepo(ctx, plan, ref)
+	case models.Ollama:
+		err = p.planImage(ctx, plan, ref)
 	default:
 		e := engine.Errorf(engine.Invalid, "cannot pull %s: it is no model of a hub", r.Ref)
 		e.Advice = "Name a model of bise catalog, or a repository such as hf:owner/repo. What is on this machine is taken in with bise import."
@@ -222,6 +225,9 @@ func (p *Puller) weights(ctx context.Context, plan *Plan, repo *huggingface.Repo
 	if err != nil {
 		return err
 	}
+	if err := supported(ctx, plan, repo, source); err != nil {
+		return err
+	}
 	plan.Convert = true
 	if !converted(plan.Type) {
 		plan.Quantize = plan.Type
@@ -233,6 +239,30 @@ func (p *Puller) weights(ctx context.Context, plan *Plan, repo *huggingface.Repo
 	plan.making(size, size/2)
 	entries := append(source.Weights[:len(source.Weights):len(source.Weights)], source.Rest...)
 	return p.parts(ctx, plan, repo, entries, make([]models.Role, len(entries)))
+}
+
+// supported looks whether a model's configuration is of one that can be converted,
+// before its weights are fetched.
+func supported(ctx context.Context, plan *Plan, repo *huggingface.Repo, source huggingface.Source) error {
+	name := "config.json"
+	if source.Layout == huggingface.Native {
+		name = "params.json"
+	}
+	entry, ok := repo.Entry(name)
+	if !ok {
+		return nil // the converter says what is missing
+	}
+	const most = 1 << 20 // bytes
+	config, err := repo.Read(ctx, entry, most)
+	if err != nil {
+		return err
+	}
+	if err := convert.Supports(name, config); err != nil {
+		e := engine.Errorf(engine.Unsupported, "cannot pull %s: %w", plan.Name, err)
+		e.Advice = "Look for it as GGUF, or choose another model from bise catalog."
+		return e
+	}
+	return nil
 }
 
 // converted reports whether conversion alone makes files of a type.

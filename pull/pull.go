@@ -19,6 +19,7 @@ import (
 
 	"github.com/bise-sh/bise/downloader"
 	"github.com/bise-sh/bise/downloader/huggingface"
+	"github.com/bise-sh/bise/downloader/ollama"
 	"github.com/bise-sh/bise/models"
 	"github.com/bise-sh/bise/models/catalog"
 	"github.com/bise-sh/bise/models/fit"
@@ -28,10 +29,11 @@ import (
 
 // A Puller brings models into a store. It may be used from any goroutine.
 type Puller struct {
-	Store   models.Store
-	Catalog *catalog.Catalog
-	Client  *downloader.Client
-	Hub     *huggingface.Hub
+	Store    models.Store
+	Catalog  *catalog.Catalog
+	Client   *downloader.Client
+	Hub      *huggingface.Hub
+	Registry *ollama.Registry
 	// Quantize runs llama.cpp's quantizer, in a process of its own.
 	Quantize quantize.Worker
 	// Machine is what models are to run on; nil looks at nothing of the kind.

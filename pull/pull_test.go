@@ -115,10 +115,11 @@ func TestPlanRefuses(t *testing.T) {
 		{"hf:acme/none", "", downloader.Missing, "acme/none"},
 		{"hf:acme/tiny-GGUF:Q2_K", "", downloader.Missing, "Q2_K"},
 		{"hf:acme/tiny-GGUF:none.gguf", "", downloader.Missing, "none.gguf"},
+		{"hf:other/gpt2", engine.Unsupported, "", "GPT2LMHeadModel, which cannot be converted"},
 		{"hf:acme/..", engine.Invalid, "", ""},
 	} {
 		t.Run(c.ref, func(t *testing.T) {
-			hub := pulltest.New(t)
+			hub := pulltest.New(t, fakehub.Repo("other/gpt2", fakehub.Text("config.json", `{"architectures":["GPT2LMHeadModel"]}`), fakehub.Safetensors("model.safetensors", "w", 4096)))
 			p := newPuller(t, hub)
 			p.Machine = &fit.Machine{Memory: 16e9, Free: 9e9}
 			_, err := p.Plan(t.Context(), Request{Ref: c.ref})

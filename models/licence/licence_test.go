@@ -99,3 +99,22 @@ func TestCovers(t *testing.T) {
 		t.Errorf("the digest of nothing is %q", got)
 	}
 }
+
+func TestRecognise(t *testing.T) {
+	for _, c := range []struct{ text, id string }{
+		{"                                 Apache License\n                           Version 2.0, January 2004\n", "Apache-2.0"},
+		{"# Mistral AI Non-Production License\n\nVersion 0.1", "MNPL-0.1"},
+		{"Mistral AI Research\nLicense", "MRL-0.1"},
+		{"MIT License\n\nCopyright (c)", "MIT"},
+		{"Modified MIT License\n", "Modified-MIT"},
+		{"Attribution-NonCommercial 4.0 International", "CC-BY-NC-4.0"},
+		{"Be good.", ""},
+		{"", ""},
+		{strings.Repeat("x", 1000) + "MIT License", ""},
+	} {
+		l, ok := Recognise([]byte(c.text))
+		if l.ID != c.id || ok != (c.id != "") {
+			t.Errorf("%.40q is %q, want %q", c.text, l.ID, c.id)
+		}
+	}
+}
