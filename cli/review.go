@@ -18,13 +18,14 @@ import (
 )
 
 type reviewFlags struct {
-	format, failOn          string
-	staged, unstaged        bool
-	revisions, commit       string
-	confidence              float64
-	jobs                    int
-	load                    loadFlags
-	sureness, parallel, git bool // which of the flags are given
+	format, failOn     string
+	staged, unstaged   bool
+	revisions, commit  string
+	confidence         float64
+	jobs               int
+	load               loadFlags
+	sureness, parallel bool     // the flags are given
+	changes            []string // those that say which change git is to show
 }
 
 func (a *app) reviewCommand() *cobra.Command {
@@ -42,7 +43,11 @@ bise review --format patch src/ | git apply`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f := cmd.Flags()
 			v.sureness, v.parallel = f.Changed("confidence"), f.Changed("jobs")
-			v.git = v.staged || v.unstaged || f.Changed("range") || f.Changed("commit")
+			for _, name := range []string{"staged", "unstaged", "range", "commit"} {
+				if f.Changed(name) {
+					v.changes = append(v.changes, "--"+name)
+				}
+			}
 			return a.review(cmd.Context(), v, args)
 		},
 	}
@@ -55,7 +60,6 @@ bise review --format patch src/ | git apply`,
 	f.StringVar(&v.commit, "commit", "", "review the commit `REV`")
 	f.Float64Var(&v.confidence, "confidence", 0.5, "show findings that the model is so sure of, `X` from 0 to 1")
 	f.IntVar(&v.jobs, "jobs", 4, "ask about `N` parts of the change at once")
-	cmd.MarkFlagsMutuallyExclusive("staged", "unstaged", "range", "commit")
 	v.load.add(cmd)
 	return cmd
 }
@@ -123,6 +127,9 @@ func (a *app) review(ctx context.Context, v reviewFlags, paths []string) error {
 
 // check refuses flags that cannot be meant.
 func (v *reviewFlags) check() error {
+	if len(v.changes) > 1 {
+		return usageErrorf("%s and %s cannot both be meant", v.changes[0], v.changes[1])
+	}
 	if v.format != "text" && !slices.Contains(report.Formats(), v.format) {
 		return usageErrorf("--format cannot be %q: it is text, %s", v.format, strings.Join(report.Formats(), ", "))
 	}
@@ -191,7 +198,7 @@ func (a *app) subject(ctx context.Context, v reviewFlags, paths []string) (subje
 	}
 	s := subject{root: root}
 	switch {
-	case v.git:
+	case len(v.changes) > 0:
 		s.why = " there"
 		s.files, err = gitChange(ctx, v.gitArguments(), paths)
 	case len(paths) == 1 && paths[0] == "-":

@@ -133,9 +133,9 @@ func findingsSchema(files []string) schema {
 		property{"file", one(files)},
 		property{"line", whole(1, maxLine)}, property{"end_line", whole(1, maxLine)},
 		property{"code", words(200)},
-		property{"title", words(100)}, property{"why", words(500)},
+		property{"title", words(100)}, property{"why", words(400)},
 		property{"severity", one(Severities)}, property{"category", one(Categories)},
-		property{"replacement", schema{AnyOf: []schema{words(1500), {Type: "null"}}}},
+		property{"replacement", schema{AnyOf: []schema{words(1000), {Type: "null"}}}},
 		property{"confidence", whole(0, 100)},
 	)
 	return object(property{"findings", schema{Type: "array", Items: &finding, MaxItems: maxFindings}})
