@@ -84,13 +84,17 @@ func (a *app) openHistory() (*history.Store, error) {
 	return s, nil
 }
 
-// withHistory opens the conversations for do.
-func (a *app) withHistory(do func(*history.Store) error) error {
+// withHistory opens the conversations for do, and tidies them before: then what a
+// killed process left is found, too.
+func (a *app) withHistory(ctx context.Context, do func(*history.Store) error) error {
 	s, err := a.openHistory()
 	if err != nil {
 		return err
 	}
-	return errors.Join(do(s), s.Close())
+	if err = s.Tidy(ctx); err == nil {
+		err = do(s)
+	}
+	return errors.Join(err, s.Close())
 }
 
 func (a *app) historyListCommand() *cobra.Command {
@@ -104,7 +108,7 @@ func (a *app) historyListCommand() *cobra.Command {
 			if limit < 0 {
 				return usageErrorf("--limit must not be negative")
 			}
-			return a.withHistory(func(s *history.Store) error { return a.historyList(cmd.Context(), s, limit) })
+			return a.withHistory(cmd.Context(), func(s *history.Store) error { return a.historyList(cmd.Context(), s, limit) })
 		},
 	}
 	cmd.Flags().IntVarP(&limit, "limit", "n", 20, "the last `N`; 0 for all")
@@ -148,7 +152,11 @@ func (a *app) historyList(ctx context.Context, s *history.Store, limit int) erro
 	}
 	t := &table{head: []string{"ID", "WHEN", "MODEL", "TITLE"}, right: []int{0}}
 	for _, c := range list {
-		t.add(fmt.Sprint(c.ID), when(c.Updated), a.oneLine(c.Model), a.oneLine(c.Title))
+		model := c.Model
+		if filepath.IsAbs(model) {
+			model = strings.TrimSuffix(filepath.Base(model), ".gguf")
+		}
+		t.add(fmt.Sprint(c.ID), when(c.Updated), a.oneLine(model), a.oneLine(c.Title))
 	}
 	if err := a.print(t); err != nil {
 		return err
@@ -208,7 +216,7 @@ bise history search os.ReadFile :=`,
 			if history.ParseQuery(query).Empty() {
 				return &usageError{msg: fmt.Sprintf("%q has no word to search for", query), hint: "Search for letters, digits, or operators such as :=."}
 			}
-			return a.withHistory(func(s *history.Store) error { return a.historySearch(cmd.Context(), s, query, limit) })
+			return a.withHistory(cmd.Context(), func(s *history.Store) error { return a.historySearch(cmd.Context(), s, query, limit) })
 		},
 	}
 	cmd.Flags().IntVarP(&limit, "limit", "n", 20, "the best `N`")
@@ -291,7 +299,7 @@ What was attached and what the model thought is only named; --json has all of it
 		Example: "bise history show\nbise history show 12",
 		Args:    arguments(cobra.MaximumNArgs(1), "at most one ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.withHistory(func(s *history.Store) error { return a.historyShow(cmd.Context(), s, args) })
+			return a.withHistory(cmd.Context(), func(s *history.Store) error { return a.historyShow(cmd.Context(), s, args) })
 		},
 	}
 }
@@ -369,7 +377,7 @@ bise history export 12 --markdown >slices.md`,
 			if markdown && a.json {
 				return usageErrorf("--markdown and --json exclude each other")
 			}
-			return a.withHistory(func(s *history.Store) error {
+			return a.withHistory(cmd.Context(), func(s *history.Store) error {
 				return a.historyExport(cmd.Context(), s, args, markdown, out)
 			})
 		},
@@ -446,7 +454,7 @@ func (a *app) historyImportCommand() *cobra.Command {
 		Example: "bise history import conversations.json",
 		Args:    arguments(cobra.ExactArgs(1), "one file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.withHistory(func(s *history.Store) error { return a.historyImport(cmd.Context(), s, args[0]) })
+			return a.withHistory(cmd.Context(), func(s *history.Store) error { return a.historyImport(cmd.Context(), s, args[0]) })
 		},
 	}
 }
@@ -491,7 +499,7 @@ func (a *app) historyRmCommand() *cobra.Command {
 			if (len(args) == 0) == !all {
 				return &usageError{msg: "bise history rm takes the IDs of conversations, or --all", hint: "bise history list tells them."}
 			}
-			return a.withHistory(func(s *history.Store) error { return a.historyRm(cmd.Context(), s, args, all) })
+			return a.withHistory(cmd.Context(), func(s *history.Store) error { return a.historyRm(cmd.Context(), s, args, all) })
 		},
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "remove all conversations")

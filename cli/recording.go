@@ -37,7 +37,7 @@ func (a *app) remember(ctx context.Context, v ask, q chat.Question) (*recording,
 		return r, nil, nil
 	}
 	var before []history.Message
-	err := a.withHistory(func(s *history.Store) (err error) {
+	err := a.withHistory(ctx, func(s *history.Store) (err error) {
 		r.conversation, before, err = lastConversation(ctx, s)
 		return err
 	})

@@ -205,9 +205,12 @@ func titled(c history.Conversation) string {
 	return "picture" // sent without a word
 }
 
-// shortRef is a model's REF without the path of its file.
+// shortRef is a model's REF, for a file its name alone.
 func shortRef(ref string) string {
-	return oneLine(strings.TrimSuffix(filepath.Base(ref), ".gguf"))
+	if filepath.IsAbs(ref) {
+		ref = strings.TrimSuffix(filepath.Base(ref), ".gguf")
+	}
+	return oneLine(ref)
 }
 
 func spans(ranges []history.Range) []span {
@@ -237,7 +240,7 @@ func (c *conversationsDialog) known(i, width int) []string {
 		what += fmt.Sprintf(" · found in %s", words.Plural(h.Matches, "message"))
 	}
 	if conversation.Model != "" {
-		what += " · " + oneLine(conversation.Model)
+		what += " · " + shortRef(conversation.Model)
 	}
 	return append(lines, c.theme.muted.Render(cut(what, width)))
 }

@@ -141,6 +141,7 @@ func (r *records) begin() (store *history.Store, leave func()) {
 			if aside := store.SetAside(); aside != "" {
 				r.note(fmt.Errorf("the history was damaged and is now %s; a new one is begun", aside))
 			}
+			r.note(store.Tidy(r.ctx))
 			return store, func() { r.note(store.Close()) }
 		}
 		r.note(&notKept{err})
