@@ -65,7 +65,7 @@ func BenchmarkTransfer(b *testing.B) {
 						b.Fatalf("%v: %s", err, out)
 					}
 					if used, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok && i == 0 {
-						memory = max(memory, int64(used.Maxrss)<<10)
+						memory = max(memory, int64(used.Maxrss)<<10) // this process's at least
 						processor += used.Utime.Nano() + used.Stime.Nano()
 					}
 				}

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/time/rate"
 )
 
-var errStalled = fmt.Errorf("no byte came for %v", stallTime)
+var errStalled = errors.New("no byte came for " + minutes(stallTime))
 
 // A body is that of a response: it keeps the pace, and ends when nothing comes.
 type body struct {
@@ -111,7 +111,7 @@ func ReadBody(resp *http.Response, limit int64) ([]byte, error) {
 	once.Do(func() {})
 	switch {
 	case late:
-		err = fmt.Errorf("it is not whole after %v", maxBodyTime)
+		err = errors.New("it is not whole after " + minutes(maxBodyTime))
 	case err == nil && int64(len(data)) > limit:
 		err = fmt.Errorf("it has more than %d bytes", limit)
 	}

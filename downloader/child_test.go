@@ -62,10 +62,26 @@ func asFetcher(text string) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	if err := json.NewEncoder(os.Stdout).Encode(result); err != nil {
+	if err := json.NewEncoder(os.Stdout).Encode(report{result, peak()}); err != nil {
 		return 1
 	}
 	return 0
+}
+
+// A report is what a fetching process says in the end.
+type report struct {
+	Result
+	Peak int64 // bytes of memory it had at most, 0 where that is not known
+}
+
+// peak reads how much memory this process had at most. What the system tells its
+// parent is of no use: it counts from before the process became another program.
+func peak() (bytes int64) {
+	status, _ := os.ReadFile("/proc/self/status")
+	if _, text, ok := strings.Cut(string(status), "VmHWM:"); ok {
+		_, _ = fmt.Sscan(text, &bytes)
+	}
+	return bytes << 10
 }
 
 // asServer serves a file, says where, and ends when stdin does.
@@ -110,7 +126,7 @@ func fetcher(t testing.TB, o order) *exec.Cmd {
 }
 
 // carryOut has a fetching process do its work, and gives what it says in the end.
-func carryOut(cmd *exec.Cmd) (r Result, err error) {
+func carryOut(cmd *exec.Cmd) (r report, err error) {
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -124,7 +140,7 @@ func carryOut(cmd *exec.Cmd) (r Result, err error) {
 }
 
 // outcome is what a process says that must end well.
-func outcome(t testing.TB, cmd *exec.Cmd) Result {
+func outcome(t testing.TB, cmd *exec.Cmd) report {
 	t.Helper()
 	r, err := carryOut(cmd)
 	if err != nil {

@@ -66,7 +66,7 @@ func (w *fetch) claim(ctx context.Context) (*journal, error) {
 				slog.Info("what is there of a file is of another one", "file", w.dest)
 				j = nil
 			}
-			w.beat, w.journal, w.notes = 0, nil, nil
+			w.beat, w.queue, w.journal, w.notes = 0, nil, nil, nil
 			return j, nil
 		}
 		w.part = nil
@@ -106,7 +106,7 @@ func (o owner) gone() bool {
 		_, here := owners.Load(o.ID)
 		return !here
 	}
-	return !alive(o.PID)
+	return o.PID <= 0 || !alive(o.PID)
 }
 
 func hostname() string {
@@ -172,10 +172,8 @@ func (w *fetch) save() error {
 	w.queue.record(j)
 	noted := len(w.notes)
 	w.mu.Unlock()
-	if noted > 0 || w.journal == nil {
-		if err := w.part.Sync(); err != nil {
-			return localError("write "+w.dest+partSuffix, err)
-		}
+	if err := w.part.Sync(); err != nil {
+		return localError("write "+w.dest+partSuffix, err)
 	}
 	return w.replace(j, noted)
 }
@@ -224,17 +222,15 @@ func (w *fetch) leave(why error) {
 	if w.part == nil { // it has its name
 		return
 	}
-	if !errors.Is(why, errElsewhere) && w.holds() {
-		if w.queue == nil || w.queue.left == len(w.queue.chunks) {
-			w.discard()
-		} else {
-			if w.journal != nil {
-				w.journal.Owner = owner{}
-				// When this fails, with the disk full for instance, the journal as it is is
-				// good enough, and why is what to tell.
-				_ = w.replace(w.journal, 0)
-			}
-		}
+	switch {
+	case errors.Is(why, errElsewhere) || !w.holds():
+	case w.queue == nil || w.queue.left == len(w.queue.chunks):
+		w.discard()
+	case w.journal != nil:
+		w.journal.Owner = owner{}
+		// When this fails, with the disk full for instance, the journal as it is is good
+		// enough, and why is what to tell.
+		_ = w.replace(w.journal, 0)
 	}
 	w.part.Close()
 	w.part = nil

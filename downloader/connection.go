@@ -5,10 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net/http"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,12 +22,8 @@ const (
 )
 
 var (
-	errShort   = errors.New("the connection was closed before all had come")
-	errSlow    = errors.New("one connection was much slower than the others")
-	errExpired = errors.New("the address has expired")
-	errNoRange = errors.New("the server sends only the whole file")
-	errRange   = errors.New("the server sends another part than was asked for")
-	errCoded   = errors.New("the server sends it compressed")
+	errShort = errors.New("the connection was closed before all had come")
+	errSlow  = errors.New("one connection was much slower than the others")
 )
 
 // An attempt is what a connection is at.
@@ -60,7 +53,7 @@ func (w *fetch) connection(ctx context.Context, who, connections int) error {
 			w.attempts[who].drops.Store(0)
 			continue
 		}
-		if err := w.recover(ctx, err, got, &failures); err != nil {
+		if err := w.retry(ctx, err, got, &failures); err != nil {
 			return err
 		}
 	}
@@ -75,8 +68,8 @@ func final(err error) bool {
 	return errors.Is(err, errChanged) || (errors.As(err, &e) || errors.As(err, &l)) && !retriable(err)
 }
 
-// recover waits as long as is good after an error, or says that it is enough.
-func (w *fetch) recover(ctx context.Context, err error, got int64, failures *int) error {
+// retry waits as long as is good after an error, or says that it is enough.
+func (w *fetch) retry(ctx context.Context, err error, got int64, failures *int) error {
 	if final(err) {
 		return err
 	}
@@ -88,7 +81,7 @@ func (w *fetch) recover(ctx context.Context, err error, got int64, failures *int
 	}
 	if time.Since(time.Unix(0, w.good.Load())) > limit {
 		return &Error{
-			Kind: Network, Err: err, Msg: fmt.Sprintf("nothing came for %v: %v", limit, cause(err)),
+			Kind: Network, Err: err, Msg: fmt.Sprintf("nothing came for %s: %v", minutes(limit), cause(err)),
 			Advice: "Check the connection and run it again: it goes on from where it is.",
 		}
 	}
@@ -167,7 +160,7 @@ func (c *Client) persist(ctx context.Context, req *http.Request, told func(time.
 		case err != nil && asked && wait <= maxWait && waits < maxWaits:
 			waits++
 		case err != nil && asked:
-			return nil, &Error{Kind: Limited, Msg: err.Error(), Err: errLongWait, Advice: fmt.Sprintf("Try again in %v.", wait.Round(time.Second))}
+			return nil, &Error{Kind: Limited, Msg: err.Error(), Err: errLongWait, Advice: fmt.Sprintf("Try again in %s.", minutes(wait))}
 		case err != nil || !IsRedirect(resp):
 			return resp, err
 		default:
@@ -181,124 +174,6 @@ func (c *Client) persist(ctx context.Context, req *http.Request, told func(time.
 
 // maxWaits is how often in a row a server may ask to wait for the same request.
 const maxWaits = 20
-
-// accept decides whether an answer is what was asked for, and what of it to keep.
-func (w *fetch) accept(resp *http.Response, who int, s span, ranged bool, version int) (span, error) {
-	q := w.queue
-	switch code := resp.StatusCode; code {
-	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusGone:
-		if w.source.refused(version, w.fetched.Load()) {
-			return s, errExpired
-		}
-		return s, StatusError(resp)
-	case http.StatusRequestedRangeNotSatisfiable:
-		if _, _, total, ok := contentRange(resp.Header.Get("Content-Range")); ok && total >= 0 && total != q.size {
-			return s, w.otherSize(resp, total)
-		}
-		return s, w.misrange()
-	case http.StatusPartialContent:
-		if !ranged {
-			return s, w.misrange()
-		}
-	case http.StatusOK:
-		if err := LoginPage(resp); err != nil && !strings.HasSuffix(w.file.Name, ".html") {
-			return s, err
-		}
-	default:
-		return s, StatusError(resp)
-	}
-	if coding := resp.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
-		if w.misranged.Add(1) > 1 {
-			return s, &Error{
-				Kind: Network, Status: resp.StatusCode, RequestID: requestID(resp), Err: errCoded,
-				Msg:    fmt.Sprintf("get %s: %v", plain(resp.Request.URL), errCoded),
-				Advice: "A proxy on the way changes what is sent: go around it.",
-			}
-		}
-		return s, errCoded
-	}
-	if err := w.sameVersion(resp.Header); err != nil {
-		return s, err
-	}
-	if resp.StatusCode == http.StatusPartialContent {
-		from, to, total, ok := contentRange(resp.Header.Get("Content-Range"))
-		kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
-		if !ok || kind == "multipart/byteranges" || from != s.from || to != s.to ||
-			total >= 0 && total != q.size || resp.ContentLength >= 0 && resp.ContentLength != to-from {
-			return s, w.misrange()
-		}
-		return s, nil
-	}
-	if resp.Header.Get("Content-Range") != "" { // of a part, whatever its status says
-		return s, w.misrange()
-	}
-	if resp.ContentLength >= 0 && resp.ContentLength != q.size {
-		return s, w.otherSize(resp, resp.ContentLength)
-	}
-	if !ranged {
-		return s, nil
-	}
-	if s, ok := q.alone(who); ok {
-		return s, nil
-	}
-	return s, errNoRange
-}
-
-// misrange counts answers that cannot be relied on; from the second on, ranges are
-// done without.
-func (w *fetch) misrange() error {
-	const most = 6
-	n := w.misranged.Add(1)
-	if n > most {
-		return &Error{
-			Kind: Network, Status: http.StatusPartialContent, Err: errRange, Msg: errRange.Error(),
-			Advice: "The server, or a proxy on the way, is broken: try another network.",
-		}
-	}
-	if n > 1 {
-		w.queue.alone(0)
-	}
-	return errRange
-}
-
-// otherSize is the error of a server whose file is not the one that was expected.
-func (w *fetch) otherSize(resp *http.Response, size int64) error {
-	return &Error{
-		Kind: Damaged, Status: resp.StatusCode, RequestID: requestID(resp),
-		Msg:    fmt.Sprintf("it should have %d bytes, and %s has one of %d bytes", w.queue.size, resp.Request.URL.Host, size),
-		Advice: "The file has changed on the server, or a proxy on the way is broken: try again later.",
-	}
-}
-
-// sameVersion reports an error when the server's file is not the one that was begun,
-// as far as can be told. Where a hash is known it is what tells.
-func (w *fetch) sameVersion(h http.Header) error {
-	if w.file.Hash != "" {
-		return nil
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	v := validator(h)
-	switch {
-	case w.validator == "":
-		w.validator = v
-	case v != "" && v != w.validator:
-		return errChanged
-	}
-	return nil
-}
-
-// validator is what tells one version of a file from another, for If-Range: a strong
-// ETag, or a date.
-func validator(h http.Header) string {
-	const most = 256 // bytes
-	for _, v := range []string{h.Get("ETag"), h.Get("Last-Modified")} {
-		if v != "" && len(v) <= most && !strings.HasPrefix(v, "W/") {
-			return v
-		}
-	}
-	return ""
-}
 
 // copy writes a body to where it belongs, as long as that is this connection's.
 func (w *fetch) copy(who int, s span, body io.Reader) (got int64, err error) {
@@ -362,35 +237,4 @@ func (w *fetch) came(who int, bytes, kept int64) {
 		w.good.Store(time.Now().UnixNano())
 		w.answered.Store(true)
 	}
-}
-
-// contentRange reads a Content-Range header (RFC 9110, 14.4): bytes from, to before
-// to, of total, which is −1 when it is not said. Where the range is not satisfied
-// from and to are 0.
-func contentRange(text string) (from, to, total int64, ok bool) {
-	text, ok = strings.CutPrefix(text, "bytes ")
-	part, whole, cut := strings.Cut(text, "/")
-	if !ok || !cut {
-		return 0, 0, 0, false
-	}
-	number := func(s string) int64 {
-		n, err := strconv.ParseUint(s, 10, 63)
-		if err != nil || s[0] == '+' {
-			ok = false
-		}
-		return int64(n)
-	}
-	total = -1
-	if whole != "*" {
-		total = number(whole)
-	}
-	if part == "*" {
-		return 0, 0, total, ok && total >= 0
-	}
-	first, last, cut := strings.Cut(part, "-")
-	from, to = number(first), number(last)+1
-	if !ok || !cut || to <= from || total >= 0 && to > total {
-		return 0, 0, 0, false
-	}
-	return from, to, total, true
 }

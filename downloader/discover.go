@@ -3,6 +3,7 @@ package downloader
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 )
@@ -22,12 +23,13 @@ func (w *fetch) discover(ctx context.Context) error {
 		if got > 0 {
 			w.share.lost(got)
 		}
-		if err := w.recover(ctx, err, got, &failures); err != nil {
+		if err := w.retry(ctx, err, got, &failures); err != nil {
 			return err
 		}
 	}
 }
 
+// probe asks once. Got is how many bytes came in vain when there is an error.
 func (w *fetch) probe(ctx context.Context) (got int64, err error) {
 	loc, version, err := w.source.location(ctx)
 	if err != nil {
@@ -40,46 +42,43 @@ func (w *fetch) probe(ctx context.Context) (got int64, err error) {
 	}
 	defer resp.Body.Close()
 	size := int64(-1)
+	_, _, total, ok := contentRange(resp.Header.Get("Content-Range"))
 	switch resp.StatusCode {
-	case http.StatusPartialContent:
-		_, _, size, _ = contentRange(resp.Header.Get("Content-Range"))
 	case http.StatusRequestedRangeNotSatisfiable:
-		// An empty file has no first byte.
-		if _, _, total, ok := contentRange(resp.Header.Get("Content-Range")); ok && total == 0 {
-			size = 0
+		if ok && total == 0 {
+			size = 0 // an empty file has no first byte
 		}
-	case http.StatusOK:
-		if err := LoginPage(resp); err != nil {
+	default:
+		if err := w.usable(resp, version, ranged); err != nil {
 			return 0, err
 		}
-		size = resp.ContentLength
-	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusGone:
-		if w.source.refused(version, w.fetched.Load()) {
-			return 0, errExpired
+		if size = resp.ContentLength; resp.StatusCode == http.StatusPartialContent {
+			size = -1
+			if ok {
+				size = total
+			}
 		}
-		return 0, StatusError(resp)
-	default:
-		return 0, StatusError(resp)
 	}
-	if err := w.sameVersion(resp.Header); err != nil {
-		return 0, err
+	if size > maxSize {
+		return 0, &Error{
+			Kind: Refused, Status: resp.StatusCode, Msg: fmt.Sprintf("%s says that it has %s", resp.Request.URL.Host, amount(size)),
+			Advice: "No model is that large: the server is wrong.",
+		}
 	}
-	w.source.arrived(version, resp)
-	switch {
-	case size > maxSize:
-		return 0, &Error{Kind: Refused, Status: resp.StatusCode, Msg: "the server says it has " + amount(size), Advice: "No model is that large: the server is wrong."}
-	case size >= 0:
-		w.queue = newQueue(size, w.c.unit)
-		w.share.sized(size)
-		return 0, w.reserve()
-	case resp.StatusCode != http.StatusOK:
+	if size < 0 && resp.StatusCode != http.StatusOK {
 		if !ranged {
-			return 0, &Error{Kind: Network, Status: resp.StatusCode, Err: errRange, Msg: errRange.Error(), Advice: "The server, or a proxy on the way, is broken."}
+			return 0, w.broken(resp, errRange)
 		}
 		w.misranged.Add(1)
 		return 0, errNoRange
 	}
-	return w.stream(ctx, resp.Body)
+	w.source.arrived(version, resp)
+	if size < 0 {
+		return w.stream(ctx, resp.Body)
+	}
+	w.queue = newQueue(size, w.c.unit)
+	w.share.sized(size)
+	return 0, w.reserve()
 }
 
 // stream takes a body of unknown length. Where it ends too early without a sign, only
@@ -99,7 +98,7 @@ func (w *fetch) stream(ctx context.Context, body io.Reader) (n int64, err error)
 			break
 		}
 		if err == nil && n > maxSize {
-			err = &Error{Kind: Refused, Status: http.StatusOK, Msg: "the server sends without end"}
+			err = &Error{Kind: Refused, Status: http.StatusOK, Msg: "the server sends without end", Advice: "Check the address."}
 		}
 		if err != nil {
 			return n, err

@@ -2,6 +2,7 @@ package downloader
 
 import (
 	"fmt"
+	"time"
 )
 
 // Kind is what a caller can do about an [Error].
@@ -42,3 +43,14 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // Hint says what to do.
 func (e *Error) Hint() string { return e.Advice }
+
+// minutes is a time as people say it.
+func minutes(d time.Duration) string {
+	switch {
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%.0f s", d.Seconds())
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%.0f min", d.Minutes())
+	}
+	return fmt.Sprintf("%.0f h", d.Hours())
+}

@@ -94,7 +94,7 @@ type fetch struct {
 	fetched   atomic.Int64 // bytes
 	good      atomic.Int64 // when the last byte came, Unix nanoseconds
 	answered  atomic.Bool  // whether a server has been there
-	misranged atomic.Int64 // answers that were not what was asked for
+	misranged atomic.Int64 // answers that were not as asked for
 	attempts  []attempt    // of the connections, by number
 	digest    *digest      // of the whole file when it is right
 
@@ -127,14 +127,15 @@ func (w *fetch) run(ctx context.Context, saved *journal) (Result, error) {
 			return Result{}, err
 		}
 		w.share.lost(w.queue.have())
-		if err := w.restart(); err != nil {
-			return Result{}, err
-		}
+		w.queue, w.source, w.validator, w.journal, w.notes = nil, newSource(w.file.Locate), "", nil, nil
 		if attempt == 2 {
 			return Result{}, &Error{
 				Kind: Damaged, Err: err, Msg: fmt.Sprintf("what the server sends is wrong, two times over: %v", err),
 				Advice: "The server or a proxy on the way changes or mixes files: try again later, or another network.",
 			}
+		}
+		if err := w.prepare(ctx, nil); err != nil {
+			return Result{}, err
 		}
 	}
 	if err := w.install(); err != nil {
@@ -144,10 +145,10 @@ func (w *fetch) run(ctx context.Context, saved *journal) (Result, error) {
 	return Result{Size: w.queue.size, SHA256: w.digest.sha256(), Verified: w.file.Hash != "", Fetched: w.fetched.Load()}, nil
 }
 
-// prepare makes the queue and the room for the file.
+// prepare makes the queue of what is there, or of a new beginning, and the room for the
+// file.
 func (w *fetch) prepare(ctx context.Context, saved *journal) error {
 	w.good.Store(time.Now().UnixNano())
-	w.queue = nil
 	if saved != nil {
 		w.queue, w.validator = restore(saved), saved.Validator
 		w.share.sized(saved.Size)
@@ -175,12 +176,6 @@ func (w *fetch) reserve() error {
 		return localError(fmt.Sprintf("reserve %s for %s", amount(w.queue.size), w.dest), err)
 	}
 	return nil
-}
-
-// restart forgets what came, and where from.
-func (w *fetch) restart() error {
-	w.queue, w.source, w.validator, w.notes = newQueue(w.queue.size, w.queue.unit), newSource(w.file.Locate), "", nil
-	return w.save()
 }
 
 // transfer has all that is missing fetched, hashed and noted.

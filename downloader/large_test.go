@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"slices"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -29,11 +28,8 @@ func TestF95Memory(t *testing.T) {
 	source := filepath.Join(dir, "source")
 	hash := random(t, source, size)
 	cmd := fetcher(t, order{URL: server(t, source), Dest: filepath.Join(dir, "model"), Size: size, Hash: hash})
-	if r := outcome(t, cmd); !r.Verified || r.Fetched != size {
+	if r := outcome(t, cmd); !r.Verified || r.Fetched != size || r.Peak > most {
 		t.Errorf("got %+v", r)
-	}
-	if used := cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10; used > most {
-		t.Errorf("it used %d bytes", used)
 	}
 }
 

@@ -99,21 +99,26 @@ func (p *Progress) begin(f File) *share {
 	return s
 }
 
-// sized tells the size once it is known.
+// sized tells the size once it is known, or that it is another one.
 func (s *share) sized(size int64) {
 	s.p.mu.Lock()
 	defer s.p.mu.Unlock()
-	if s.size >= 0 {
+	switch {
+	case s.size == size:
 		return
-	}
-	s.size = size
-	s.p.unknown--
-	if s.p.planned >= size {
+	case s.size >= 0:
+		s.p.s.Total += size - s.size
+		s.p.left.reset()
+	case s.p.planned >= size:
 		s.p.planned -= size
-	} else {
+	default:
 		s.p.s.Total += size
 		s.p.left.reset()
 	}
+	if s.size < 0 {
+		s.p.unknown--
+	}
+	s.size = size
 }
 
 // phase tells what is done next.

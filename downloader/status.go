@@ -40,7 +40,7 @@ func StatusError(resp *http.Response) *Error {
 	case code == http.StatusTooManyRequests:
 		e.Kind = Limited
 		if wait, ok := pause(resp.Header, code, time.Now()); ok {
-			e.Advice = fmt.Sprintf("Try again in %v.", wait.Round(time.Second))
+			e.Advice = fmt.Sprintf("Try again in %s.", minutes(wait))
 		} else {
 			e.Advice = "Try again later."
 		}
