@@ -155,6 +155,7 @@ func (a *app) pullOne(ctx context.Context, p *pull.Puller, v pullFlags, ref stri
 		return err
 	}
 	var progress pull.Progress
+	warned := len(plan.Warnings)
 	told := make(chan struct{})
 	var telling sync.WaitGroup
 	if a.json {
@@ -173,6 +174,7 @@ func (a *app) pullOne(ctx context.Context, p *pull.Puller, v pullFlags, ref stri
 	case err != nil:
 		return err
 	}
+	a.warn(plan.Warnings[warned:])
 	return a.pulled(plan, m, "is installed and verified")
 }
 
@@ -226,10 +228,14 @@ func (a *app) tellPlan(plan *pull.Plan) error {
 	for _, l := range plan.Lent {
 		a.note("%s has %s here already. If its bytes are right, it is used where it lies.", l.Program, a.plain(l.Part))
 	}
-	for _, w := range plan.Warnings {
-		a.note("%s", a.plain(w))
-	}
+	a.warn(plan.Warnings)
 	return nil
+}
+
+func (a *app) warn(warnings []string) {
+	for _, w := range warnings {
+		a.note("%s", sentence(a.plain(w)))
+	}
 }
 
 // agree has somebody agree to the licence, if that is needed. An error of package
@@ -399,7 +405,8 @@ func (a *app) pulled(plan *pull.Plan, m models.Model, how string) error {
 			Path     string           `json:"path"`
 			Already  bool             `json:"already"`
 			Manifest *models.Manifest `json:"manifest"`
-		}{"installed", plan.Name, plan.Tag, m.Path, plan.Installed != nil, m.Manifest})
+			Warnings []string         `json:"warnings"`
+		}{"installed", plan.Name, plan.Tag, m.Path, plan.Installed != nil, m.Manifest, append([]string{}, plan.Warnings...)})
 	}
 	sum := ""
 	if man := m.Manifest; man != nil && len(man.Files) > 0 && plan.Installed == nil {

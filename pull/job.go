@@ -231,9 +231,11 @@ func (j *job) convert(ctx context.Context) error {
 	if j.plan.Quantize == "" {
 		o.Type = convert.Type(strings.ToLower(j.plan.Type))
 	}
-	if _, err := convert.Convert(ctx, j.folder(), o); err != nil {
+	r, err := convert.Convert(ctx, j.folder(), o)
+	if err != nil {
 		return j.cannot(err)
 	}
+	j.plan.Warnings = append(j.plan.Warnings, r.Warnings...)
 	return nil
 }
 

@@ -78,7 +78,9 @@ type Plan struct {
 	Download int64 // bytes to be fetched, those of an unfinished pull included; −1 unknown
 	Disk     int64 // bytes that are taken at the same time at most
 	Fit      *fit.Plan
-	Warnings []string // what somebody should know before, a sentence each
+	// Warnings are what somebody should know, a clause or a sentence each; a run can
+	// add some.
+	Warnings []string
 
 	// Installed is the model where it is here already, and nothing is to be done.
 	Installed *models.Model
