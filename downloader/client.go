@@ -105,7 +105,7 @@ func (c *Client) transport(config *tls.Config, dial func(context.Context, string
 		TLSHandshakeTimeout: 15 * time.Second, ResponseHeaderTimeout: headerTime, ExpectContinueTimeout: time.Second,
 		IdleConnTimeout: time.Minute, MaxIdleConns: 4 * maxPerHost, MaxIdleConnsPerHost: maxPerHost, MaxConnsPerHost: maxPerHost,
 		MaxResponseHeaderBytes: 1 << 20, DisableCompression: true,
-		Protocols: new(http.Protocols),
+		Protocols: new(http.Protocols), OnProxyConnectResponse: proxyAnswer,
 	}
 	t.Protocols.SetHTTP1(true)
 	return t
@@ -266,10 +266,31 @@ func retriable(err error) bool {
 // errLongWait is that a server wants no requests for longer than anybody waits.
 var errLongWait = errors.New("the server wants no requests for a long time")
 
-const proxyAdvice = "Look at HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY."
+const (
+	proxyAdvice = "Look at HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY."
+	proxyLogin  = "The proxy wants a user name and password: put them into HTTPS_PROXY, as in http://user:password@host:port."
+)
+
+// proxyAnswer is the error of a proxy that does not make a connection.
+func proxyAnswer(_ context.Context, proxy *url.URL, _ *http.Request, resp *http.Response) error {
+	if resp.StatusCode == http.StatusOK {
+		return nil
+	}
+	e := &Error{
+		Kind: Network, Status: resp.StatusCode, Advice: proxyAdvice,
+		Msg: fmt.Sprintf("go through the proxy %s: it answered %s", proxy.Host, status(resp.StatusCode)),
+	}
+	if e.Status == http.StatusProxyAuthRequired {
+		e.Advice = proxyLogin
+	}
+	return e
+}
 
 // unreachable is the error of a server, or the proxy before it, that did not answer.
 func unreachable(u, proxy *url.URL, err error) error {
+	if e := (*Error)(nil); errors.As(err, &e) {
+		return e
+	}
 	e := &Error{Kind: Network, Err: err, Msg: fmt.Sprintf("ask %s: %v", u.Host, cause(err))}
 	var certificate *tls.CertificateVerificationError
 	switch {

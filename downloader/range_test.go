@@ -420,14 +420,17 @@ func interrupted(t *testing.T, n *network, f File, dest string, requests int32, 
 func TestF10ChangedBetweenRuns(t *testing.T) {
 	one, two := content(24*testUnit), bytes.Repeat(content(testUnit), 24)
 	for _, test := range []struct {
-		name  string
-		tag   func(version int) string
-		hash  Hash
-		same  bool // the file does not change
-		most  int  // bytes of the second run
-		least int
+		name   string
+		tag    func(version int) string
+		hash   Hash
+		same   bool // the file does not change
+		longer int  // bytes that the new file has more
+		most   int  // bytes of the second run
+		least  int
 	}{
 		{name: "F10 by its tag", tag: func(v int) string { return fmt.Sprintf(`"%d"`, v) }, most: len(two), least: len(two)},
+		{name: "F10 by its tag, longer", tag: func(v int) string { return fmt.Sprintf(`"%d"`, v) }, longer: 5, most: len(two) + 5, least: len(two) + 5},
+		{name: "F10 without any tag any more", tag: func(v int) string { return []string{"", `"1"`, ""}[v] }, most: len(two), least: len(two)},
 		{name: "the same by its tag", tag: func(int) string { return `"1"` }, same: true, most: len(one) - testUnit},
 		{name: "F12 weak tags", tag: func(int) string { return `W/"1"` }, same: true, most: len(one), least: len(one)},
 		{name: "F12 no tags", tag: func(int) string { return "" }, same: true, most: len(one), least: len(one)},
@@ -460,9 +463,9 @@ func TestF10ChangedBetweenRuns(t *testing.T) {
 				})
 				want := one
 				if !test.same {
-					want = two
 					mu.Lock()
-					data, tag = two, test.tag(2)
+					want = append(bytes.Clone(two), content(test.longer)...)
+					data, tag = want, test.tag(2)
 					mu.Unlock()
 				}
 				var p Progress

@@ -36,7 +36,7 @@ func StatusError(resp *http.Response) *Error {
 	case code == http.StatusUnavailableForLegalReasons:
 		e.Kind, e.Advice = Missing, "The server may not give it out for legal reasons."
 	case code == http.StatusProxyAuthRequired:
-		e.Advice = "The proxy wants a user name and password: put them into HTTPS_PROXY, as in http://user:password@host:port."
+		e.Advice = proxyLogin
 	case code == http.StatusTooManyRequests:
 		e.Kind = Limited
 		if wait, ok := pause(resp.Header, code, time.Now()); ok {
