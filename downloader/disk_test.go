@@ -946,7 +946,7 @@ func (f *memFile) Close() error             { return nil }
 // of the right name, and never a journal that claims what is gone; and the next fetch
 // ends well.
 func TestF72PowerLoss(t *testing.T) {
-	data := content(24*testUnit + 100)
+	data := content(12*testUnit + 100)
 	fetch := func(t *testing.T, n *network, d *memDisk) error {
 		t.Helper()
 		u := n.serve(t, "host.test", func(w http.ResponseWriter, r *http.Request) { trickle(w, r, data, testUnit/2, 500*time.Millisecond) })

@@ -54,7 +54,7 @@ func (s *countingServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // TestF71Kill kills a process that fetches, at random moments, again and again until
 // it has the file, and that again and again. BISE_KILLS is how often.
 func TestF71Kill(t *testing.T) {
-	kills := 40
+	kills := 30
 	if text := os.Getenv("BISE_KILLS"); text != "" {
 		var err error
 		if kills, err = strconv.Atoi(text); err != nil {
@@ -77,35 +77,28 @@ func TestF71Kill(t *testing.T) {
 	for killed < kills {
 		runs++
 		cmd := fetcher(t, o)
-		kill := func() { _ = cmd.Process.Kill() }
-		var timer *time.Timer
+		started := make(chan struct{})
+		kill := func() {
+			<-started
+			_ = cmd.Process.Kill()
+		}
 		if random.IntN(2) == 0 {
 			// After so many bytes,
 			s.when.Store(s.served.Load() + random.Int64N(o.Size/2))
 			s.then.Store(&kill)
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
 		} else {
 			// or so long after the first of them, which may be when all is there.
 			s.when.Store(0)
 			wait := time.Duration(random.Int64N(int64(30 * time.Millisecond)))
-			var mu sync.Mutex
-			later := func() {
-				mu.Lock()
-				defer mu.Unlock()
-				timer = time.AfterFunc(wait, kill)
-			}
+			later := func() { time.AfterFunc(wait, kill) }
 			s.then.Store(&later)
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
 		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		close(started)
 		err := cmd.Wait()
 		s.then.Store(nil)
-		if timer != nil {
-			timer.Stop()
-		}
 		var exit *exec.ExitError
 		if err == nil || !errors.As(err, &exit) || exit.ExitCode() != -1 && runtime.GOOS != "windows" {
 			if err != nil {
@@ -237,10 +230,18 @@ func TestF73Interrupt(t *testing.T) {
 	dest := filepath.Join(t.TempDir(), "model")
 	o := order{URL: server.URL + "/model", Dest: dest, Size: int64(len(s.data)), Hash: sha(s.data), Unit: testUnit, Connections: 1}
 	cmd := fetcher(t, o)
-	stop := func() { _ = cmd.Process.Signal(os.Interrupt) }
+	started := make(chan struct{})
+	stop := func() {
+		<-started
+		_ = cmd.Process.Signal(os.Interrupt)
+	}
 	s.when.Store(o.Size / 2)
 	s.then.Store(&stop)
-	if err := cmd.Run(); err == nil {
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	close(started)
+	if err := cmd.Wait(); err == nil {
 		t.Skip("it was faster than the signal")
 	}
 	alone(t, filepath.Dir(dest), "model.part", "model.journal")
