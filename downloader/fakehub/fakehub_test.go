@@ -468,9 +468,13 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-func TestParseFault(t *testing.T) {
-	for text, ok := range map[string]bool{"drop 7": true, "html": true, "status 503": true, "drop x": false, "dance": false, "drop -1": false} {
-		if f, err := ParseFault(text); (err == nil) != ok || (f != nil) != ok {
+func TestOrders(t *testing.T) {
+	for text, ok := range map[string]bool{
+		"cdn drop 7": true, "tree html": true, "any status 503": true, "cdn drop x": false, "cdn dance": false, "cdn drop -1": false, "moon html": false, "": false, "html": false,
+		"cdn drop 7 8": false,
+	} {
+		h := New(t)
+		if err := h.Order(text); (err == nil) != ok || (len(h.faults) == 1) != ok {
 			t.Errorf("%q: %v", text, err)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -489,16 +490,27 @@ var spellings = map[string]func(n int) Fault{
 	"chain":    Chain,
 }
 
-// ParseFault reads a fault such as "drop 700000" or "html".
-func ParseFault(text string) (Fault, error) {
-	name, number, has := strings.Cut(text, " ")
-	n, err := strconv.Atoi(number)
-	if has && (err != nil || n < 0) {
-		return nil, fmt.Errorf("the fault %q has no number", text)
+// Order has requests misbehave from now on as a text says: a route, a fault and for some
+// a number, as in "cdn drop 700000" or "tree html".
+func (h *Hub) Order(text string) error {
+	words := strings.Fields(text)
+	if len(words) < 2 || len(words) > 3 {
+		return fmt.Errorf("%q is no order: a route, a fault and a number are", text)
 	}
-	f, ok := spellings[name]
+	if !slices.Contains(routes, Route(words[0])) {
+		return fmt.Errorf("there is no route %q", words[0])
+	}
+	f, ok := spellings[words[1]]
 	if !ok {
-		return nil, fmt.Errorf("there is no fault %q", name)
+		return fmt.Errorf("there is no fault %q", words[1])
 	}
-	return f(n), nil
+	n := 0
+	if len(words) == 3 {
+		var err error
+		if n, err = strconv.Atoi(words[2]); err != nil || n < 0 {
+			return fmt.Errorf("%q is no number", words[2])
+		}
+	}
+	h.Fault(Route(words[0]), f(n))
+	return nil
 }

@@ -32,6 +32,8 @@ const (
 	Realm        Route = "realm"     // where the registry's tokens come from
 )
 
+var routes = []Route{Any, API, Info, Tree, Paths, Refs, Access, User, XetToken, Harnesses, Resolve, ResolveCache, Raw, Page, CDN, Manifest, Layers, Realm}
+
 func (r Route) has(other Route) bool {
 	return r == Any || r == other ||
 		r == API && slices.Contains([]Route{Info, Tree, Paths, Refs, Access, User, XetToken}, other)

@@ -55,6 +55,7 @@ func (h *Hub) explain(ctx context.Context, resp *http.Response, about subject) e
 	said := func(words string) bool { return strings.Contains(strings.ToLower(message), words) }
 	tell := func(kind downloader.Kind, msg, advice string) *downloader.Error {
 		e.Kind, e.Msg, e.Advice = kind, fmt.Sprintf("open %s: %s", about, msg), advice
+		e.RequestID = "" // it is of use to the hub's support alone, who are not needed here
 		return e
 	}
 	switch {

@@ -15,6 +15,7 @@ func explain(resp *http.Response, name Name) error {
 	e := downloader.StatusError(resp)
 	tell := func(kind downloader.Kind, msg, advice string) error {
 		e.Kind, e.Msg, e.Advice = kind, fmt.Sprintf("open %s: %s", name, msg), advice
+		e.RequestID = "" // it is of use to the registry's support alone
 		return e
 	}
 	switch {

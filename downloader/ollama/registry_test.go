@@ -3,6 +3,9 @@ package ollama
 import (
 	"crypto/ed25519"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -14,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ollama/ollama/auth"
 	"golang.org/x/crypto/ssh"
 
 	"github.com/bise-sh/bise/downloader"
@@ -127,6 +131,39 @@ func TestTheKeyOfThisMachineSigns(t *testing.T) {
 	key, _, _ := strings.Cut(asked[1].Header.Get("Authorization"), ":")
 	if want := strings.Fields(string(ssh.MarshalAuthorizedKey(public)))[1]; key != want {
 		t.Errorf("signed with %s, not %s", key, want)
+	}
+}
+
+// TestSignaturesAreOllamas holds what is signed to Ollama's own code. Ed25519 gives the
+// same signature every time.
+func TestSignaturesAreOllamas(t *testing.T) {
+	path, _ := newKey(t)
+	home := t.TempDir()
+	t.Setenv("HOME", home)
+	t.Setenv("USERPROFILE", home)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(home, ".ollama"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(home, ".ollama", "id_ed25519"), data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	u, err := url.Parse("https://ollama.com/token?nonce=n&scope=repository%3Alibrary%2Fx%3Apull&service=ollama.com&ts=1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The text is that of getAuthorizationToken in Ollama's server/auth.go.
+	empty := sha256.Sum256(nil)
+	want, err := auth.Sign(t.Context(), fmt.Appendf(nil, "GET,%s,%s", u, base64.StdEncoding.EncodeToString([]byte(hex.EncodeToString(empty[:])))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := New(downloader.New(downloader.Options{}), path).sign(u)
+	if err != nil || got != want {
+		t.Errorf("%s, not %s, %v", got, want, err)
 	}
 }
 

@@ -20,7 +20,6 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
-	"strings"
 
 	"github.com/bise-sh/bise/downloader/fakehub"
 )
@@ -71,16 +70,12 @@ func orders(h *fakehub.Hub) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /faults", func(w http.ResponseWriter, r *http.Request) {
 		text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<10))
-		route, order, _ := strings.Cut(strings.TrimSpace(string(text)), " ")
-		var fault fakehub.Fault
 		if err == nil {
-			fault, err = fakehub.ParseFault(order)
+			err = h.Order(string(text))
 		}
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
 		}
-		h.Fault(fakehub.Route(route), fault)
 	})
 	mux.HandleFunc("GET /log", func(w http.ResponseWriter, _ *http.Request) {
 		for _, e := range h.Log() {
