@@ -21,6 +21,9 @@ const (
 // It takes about half a second, and a gigabyte if an eighth of the free memory
 // is as much. It is 0 when ctx ends before.
 func Bandwidth(ctx context.Context, threads int) float64 {
+	if ctx.Err() != nil {
+		return 0
+	}
 	_, free := Memory()
 	total := int64(bandwidthBytes)
 	if free > 0 {

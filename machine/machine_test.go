@@ -38,10 +38,7 @@ func TestBest(t *testing.T) {
 	}
 }
 
-func TestBandwidth(t *testing.T) {
-	if rate := Bandwidth(t.Context(), 2); rate < 1e8 {
-		t.Errorf("two threads read %.0f bytes a second", rate)
-	}
+func TestBandwidthIsInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if rate := Bandwidth(ctx, 1); rate != 0 {
@@ -55,7 +52,7 @@ func TestBenchMeasuresOnce(t *testing.T) {
 		t.Error("something is known before it was measured")
 	}
 	first := b.Bandwidth(t.Context())
-	if first <= 0 || b.Known() != first || b.Bandwidth(t.Context()) != first {
+	if first < 1e8 || b.Known() != first || b.Bandwidth(t.Context()) != first {
 		t.Errorf("measured %v, kept %v", first, b.Known())
 	}
 	for name, text := range map[string]string{

@@ -41,14 +41,14 @@ func TestAgainstLlama(t *testing.T) {
 		kv, compute float64
 		off         float64 // the share by which compute may be wrong
 	}{
-		{"logits are most", tinymodel.Options{Width: 512, Heads: 8, KVHeads: 2, Layers: 8, FFN: 1536, Tokens: 32000}, engine.LoadOptions{}, 4096, 16, 63.5, 0.01},
+		{"logits are most", tinymodel.Options{Width: 128, KVHeads: 2, FFN: 256, Tokens: 8000}, engine.LoadOptions{}, 4096, 2, 15.88, 0.01},
 		{"hidden numbers are most", tinymodel.Options{Width: 256, KVHeads: 2, FFN: 8192}, engine.LoadOptions{}, 4096, 4, 62.01, 0.1},
 		{"masks are most", tinymodel.Options{Width: 256, KVHeads: 2, FFN: 256}, engine.LoadOptions{}, 4096, 4, 14.01, 0.1},
 		{"a short context", tinymodel.Options{Width: 256, KVHeads: 2, FFN: 4096}, engine.LoadOptions{}, 1024, 1, 27.51, 0.1},
-		{"wide", tinymodel.Options{Width: 2048, Heads: 16, KVHeads: 4, FFN: 7168}, engine.LoadOptions{}, 4096, 16, 58.01, 0.1},
-		{"a small batch", tinymodel.Options{Width: 1024, Heads: 8, KVHeads: 2, FFN: 4096}, engine.LoadOptions{Batch: 256}, 512, 1, 15.76, 0.1},
+		{"wide", tinymodel.Options{Width: 512, KVHeads: 2, FFN: 2048}, engine.LoadOptions{}, 512, 1, 15.51, 0.1},
+		{"a small batch", tinymodel.Options{Width: 512, KVHeads: 2, FFN: 2048}, engine.LoadOptions{Batch: 256}, 512, 1, 7.76, 0.1},
 		{"KV of 8 bits", tinymodel.Options{Width: 256, KVHeads: 2, FFN: 4096}, engine.LoadOptions{KVType: "q8_0"}, 4096, 2.125, 30.01, 0.1},
-		{"experts", tinymodel.Options{Width: 256, KVHeads: 2, FFN: 4096, Experts: 8}, engine.LoadOptions{}, 4096, 4, 62.01, 0.1},
+		{"experts", tinymodel.Options{Width: 128, KVHeads: 2, FFN: 1024, Experts: 8}, engine.LoadOptions{}, 4096, 2, 17.01, 0.1},
 		{"no flash attention", tinymodel.Options{Width: 256, Heads: 32, HeadWidth: 128, FFN: 256}, engine.LoadOptions{FlashAttn: new(bool)}, 4096, 8, 282.51, 0.2},
 		{"Mamba", tinymodel.Options{Architecture: "mamba2", Width: 512, Heads: 8, Layers: 4}, engine.LoadOptions{}, 4096, 0, 12.55, 0.15},
 	} {
