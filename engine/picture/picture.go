@@ -5,7 +5,6 @@ package picture
 import (
 	"bytes"
 	"encoding/base64"
-	"fmt"
 	"image"
 	"image/color"
 	"image/draw"
@@ -35,13 +34,16 @@ func Size(url string) (width, height int, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	return size(data)
+	return Head(data)
 }
 
-func size(data []byte) (int, int, error) {
+// Head is an image file's width and height in pixels, as its head says. No more of
+// it is read: the rest may be missing. What cannot be read is an error with what is
+// wrong as its cause, and what is too large one without.
+func Head(data []byte) (width, height int, err error) {
 	c, err := config(data)
 	if err != nil {
-		return 0, 0, bad("the image cannot be read: %v", err)
+		return 0, 0, bad("the image cannot be read: %w", err)
 	}
 	if c.Width <= 0 || c.Height <= 0 || c.Width > maxPixels/c.Height {
 		return 0, 0, bad("the image has %d×%d pixels; up to %d million can be read", c.Width, c.Height, maxPixels>>20)
@@ -55,22 +57,34 @@ func Decode(url string) (*image.RGBA, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, _, err := size(data); err != nil {
+	return Read(data)
+}
+
+// Read decodes an image file, over white where it is transparent. An image that is
+// larger than its head says is refused; the first of a moving one stands on the
+// canvas that all of them share.
+func Read(data []byte) (*image.RGBA, error) {
+	width, height, err := Head(data)
+	if err != nil {
 		return nil, err
 	}
 	img, err := decode(data)
 	if err != nil {
-		return nil, bad("the image cannot be read: %v", err)
+		return nil, bad("the image cannot be read: %w", err)
 	}
 	if ycc, ok := img.(*image.YCbCr); ok {
 		if out := likeLibjpeg(ycc); out != nil {
 			return out, nil
 		}
 	}
+	canvas := image.Rect(0, 0, width, height)
 	b := img.Bounds()
-	out := image.NewRGBA(image.Rect(0, 0, b.Dx(), b.Dy()))
-	draw.Draw(out, out.Bounds(), image.NewUniform(color.White), image.Point{}, draw.Src)
-	draw.Draw(out, out.Bounds(), img, b.Min, draw.Over)
+	if !b.In(canvas) {
+		return nil, bad("the image has %d×%d pixels and says that it has %d×%d", b.Dx(), b.Dy(), width, height)
+	}
+	out := image.NewRGBA(canvas)
+	draw.Draw(out, canvas, image.NewUniform(color.White), image.Point{}, draw.Src)
+	draw.Draw(out, b, img, b.Min, draw.Over)
 	return out, nil
 }
 
@@ -112,7 +126,9 @@ func bytesOf(url string) ([]byte, error) {
 }
 
 func bad(format string, args ...any) *engine.Error {
-	return &engine.Error{Kind: engine.Invalid, Param: "messages", Msg: fmt.Sprintf(format, args...)}
+	err := engine.Errorf(engine.Invalid, format, args...)
+	err.Param = "messages"
+	return err
 }
 
 // Stretch brings an image to width×height pixels, not keeping its shape, and

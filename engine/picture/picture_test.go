@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"image"
 	"image/color"
+	"image/gif"
 	"image/png"
 	"math"
 	"os"
@@ -120,6 +121,32 @@ func TestRefused(t *testing.T) {
 		}
 		if _, _, err := Size(url); engine.KindOf(err) != engine.Invalid {
 			t.Errorf("%s: size: %v", name, err)
+		}
+	}
+}
+
+// TestFirstOfAMovingImage looks at a frame that is smaller than the canvas.
+func TestFirstOfAMovingImage(t *testing.T) {
+	colours := color.Palette{color.RGBA{A: 255}, color.RGBA{R: 255, A: 255}}
+	first := image.NewPaletted(image.Rect(1, 1, 3, 2), colours)
+	first.SetColorIndex(2, 1, 1)
+	var b bytes.Buffer
+	if err := gif.EncodeAll(&b, &gif.GIF{
+		Image: []*image.Paletted{first, image.NewPaletted(image.Rect(0, 0, 4, 3), colours)}, Delay: []int{1, 1},
+		Config: image.Config{ColorModel: colours, Width: 4, Height: 3},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	img, err := Read(b.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w, h, err := Head(b.Bytes()); err != nil || image.Rect(0, 0, w, h) != img.Bounds() {
+		t.Errorf("the head says %d×%d, %v, and the image has %v", w, h, err, img.Bounds())
+	}
+	for at, want := range map[image.Point]color.RGBA{{0, 0}: {255, 255, 255, 255}, {1, 1}: {A: 255}, {2, 1}: {R: 255, A: 255}, {3, 2}: {255, 255, 255, 255}} {
+		if got := img.RGBAAt(at.X, at.Y); got != want {
+			t.Errorf("at %v it is %v, want %v", at, got, want)
 		}
 	}
 }
