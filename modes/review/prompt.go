@@ -45,18 +45,15 @@ func guidance(files []guide) string {
 
 const material = "\nThe code:\n\n"
 
-// check is what the model is asked about its own findings.
+// check is what the model is asked about its own findings. They stand in its answer
+// before it, so their titles are enough.
 func check(fs []Finding) string {
 	var b strings.Builder
-	b.WriteString(`Now doubt these findings, one by one, with the code above before you. A finding holds if the code really does what it says, in a case that can happen, and the change (not code that was there before) is the reason. It does not hold if the code around it, the language or the caller prevents it, or if it is a matter of taste.
-
-`)
+	b.WriteString("Now doubt each of these, with the code above before you. A finding holds if the code really does that, in a case that can happen, because of the change. It does not hold if the code around it, the language or the callers prevent it, or if it is a matter of taste.\n\n")
 	for i, f := range fs {
-		fmt.Fprintf(&b, "%d. %s:%d %s: %s. %s\n", i+1, oneLine(f.File), f.Line, f.Severity, f.Title, strings.ReplaceAll(f.Why, "\n", " "))
+		fmt.Fprintf(&b, "%d. line %d: %s\n", i+1, f.Line, f.Title)
 	}
-	b.WriteString(`
-Answer with JSON: {"verdicts": [...]}, one for each finding: finding, its number; reason, why it holds or not, in one sentence; holds, true or false; severity, as it ought to be; confidence from 0 to 100 that it holds.
-`)
+	b.WriteString("\nAnswer with JSON: {\"verdicts\": [...]}, each with finding, its number; reason, in one sentence; holds; severity; confidence from 0 to 100.\n")
 	return b.String()
 }
 

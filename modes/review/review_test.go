@@ -173,7 +173,7 @@ func TestReview(t *testing.T) {
 		t.Errorf("the model is shown\n%s\nwant\n%s", got, wantCode)
 	}
 	second := asked[1].Messages
-	if len(second) != 3 || second[0].Content.Plain() != code || second[1].Role != engine.Assistant || !strings.Contains(second[2].Content.Plain(), "1. api/user.go:17 major: write to a nil map. NewUser leaves tags nil.\n") {
+	if len(second) != 3 || second[0].Content.Plain() != code || second[1].Role != engine.Assistant || !strings.Contains(second[2].Content.Plain(), "1. line 17: write to a nil map\n") {
 		t.Errorf("the model is asked again with %+v", second)
 	}
 	if res.Usage.PromptTokens == 0 || res.Usage.Cached() == 0 {
