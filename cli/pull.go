@@ -34,6 +34,7 @@ type pullFlags struct {
 	accept      string // "": ask; anyLicence; or the ID of the one that is agreed to
 	fromSource  bool
 	kind        string
+	sha256      string
 	again       bool
 	anyway      bool
 	connections int
@@ -50,8 +51,8 @@ func (a *app) pullCommand() *cobra.Command {
 		Short: "Bring models to this machine",
 		Long: `Bring models to this machine, and look whether every byte is right. REF is a model
 of the catalogue, with or without a type (codestral, mistral-nemo:q8_0), a repository
-of the Hugging Face Hub (hf:owner/repo, with :TYPE or :FILE behind it), or a model of
-Ollama's registry (ollama:mistral:7b).
+of the Hugging Face Hub (hf:owner/repo, with :TYPE or :FILE behind it), a model of
+Ollama's registry (ollama:mistral:7b), or the address of a GGUF file.
 
 A type that nobody has made is made here of the original weights. Whatever ends a
 pull, the next one goes on from there. A licence that forbids something is asked
@@ -68,6 +69,7 @@ bise pull mathstral --from-source --type Q6_K --limit 5MB`,
 	f.Lookup("accept-licence").NoOptDefVal = anyLicence
 	f.BoolVar(&v.fromSource, "from-source", false, "make the model here of its original weights, even where others have")
 	f.StringVar(&v.kind, "type", "", "have the weights as `TYPE`, such as Q8_0 (default: Q4_K_M)")
+	f.StringVar(&v.sha256, "sha256", "", "what the bytes of a file at an address must come to, in `HEX`")
 	f.BoolVar(&v.again, "again", false, "also what is here already")
 	f.BoolVar(&v.anyway, "anyway", false, "also what this machine cannot run")
 	f.IntVar(&v.connections, "connections", 0, "at most `N` connections for a file, to 16 (default 8)")
@@ -82,6 +84,9 @@ func (a *app) pull(ctx context.Context, v pullFlags, refs []string) error {
 	}
 	if v.connections < 0 || v.connections > 16 {
 		return usageErrorf("--connections must be from 1 to 16")
+	}
+	if v.sha256 != "" && len(refs) > 1 {
+		return usageErrorf("--sha256 is of one file, and %d models are named", len(refs))
 	}
 	if v.accept != "" && v.accept != anyLicence {
 		if _, ok := licence.Find(v.accept); !ok {
@@ -140,7 +145,7 @@ func ollamaKey() string {
 
 func (a *app) pullOne(ctx context.Context, p *pull.Puller, v pullFlags, ref string) error {
 	a.progress.wait(func(int) string { return "looking for " + a.plain(ref) })
-	plan, err := p.Plan(ctx, pull.Request{Ref: ref, Type: v.kind, FromSource: v.fromSource, Again: v.again, Anyway: v.anyway})
+	plan, err := p.Plan(ctx, pull.Request{Ref: ref, Type: v.kind, FromSource: v.fromSource, SHA256: v.sha256, Again: v.again, Anyway: v.anyway})
 	if err != nil {
 		return a.elsewhere(p.Catalog, ref, err)
 	}

@@ -31,6 +31,7 @@ func (p *Puller) Plan(ctx context.Context, r Request) (*Plan, error) {
 		}
 		r.Type = t.Name
 	}
+	r.Ref = withoutSecrets(ref, r.Ref)
 	plan := &Plan{Request: r, Download: -1}
 	switch ref.Scheme {
 	case models.ByName:
@@ -39,6 +40,8 @@ func (p *Puller) Plan(ctx context.Context, r Request) (*Plan, error) {
 		err = p.planRepo(ctx, plan, ref)
 	case models.Ollama:
 		err = p.planImage(ctx, plan, ref)
+	case models.URL:
+		err = p.planURL(ctx, plan, ref)
 	default:
 		e := engine.Errorf(engine.Invalid, "cannot pull %s: it is no model of a hub", r.Ref)
 		e.Advice = "Name a model of bise catalog, or a repository such as hf:owner/repo. What is on this machine is taken in with bise import."

@@ -46,6 +46,7 @@ type Request struct {
 	Ref        string `json:"ref"`
 	Type       string `json:"type,omitempty"`        // Q4_K_M, …; "" is what Ref says, or the usual one
 	FromSource bool   `json:"from_source,omitempty"` // make it of the original weights, even where others have
+	SHA256     string `json:"sha256,omitempty"`      // of a file at an address, where that is known
 	Again      bool   `json:"-"`                     // pull what is installed already
 	Anyway     bool   `json:"-"`                     // pull what this machine cannot run
 }
