@@ -83,7 +83,7 @@ func (w *fetch) claim(ctx context.Context) (*journal, error) {
 
 // waiting shows how far the one is who has the file.
 func (w *fetch) waiting(j *journal) {
-	w.share.phase(Waiting)
+	w.share.enter(Waiting)
 	who := "another process"
 	if j != nil && j.Owner.ID != "" {
 		if who = fmt.Sprintf("process %d", j.Owner.PID); j.Owner.Host != hostname() {

@@ -26,7 +26,9 @@ import (
 // otherwise it is an error of kind [Local]. When Fetch returns nil, dest has its size
 // and, where one is known, its hash.
 func (c *Client) Fetch(ctx context.Context, f File, dest string, p *Progress) (Result, error) {
-	result, err := c.fetch(ctx, f, dest, p.begin(f))
+	s := p.begin(f)
+	defer s.end()
+	result, err := c.fetch(ctx, f, dest, s)
 	if err != nil {
 		return Result{}, fmt.Errorf("fetch %s: %w", f.Name, err)
 	}
@@ -141,7 +143,7 @@ func (w *fetch) run(ctx context.Context, saved *journal) (Result, error) {
 	if err := w.install(); err != nil {
 		return Result{}, err
 	}
-	w.share.phase(Finished)
+	w.share.enter(Finished)
 	return Result{Size: w.queue.size, SHA256: w.digest.sha256(), Verified: w.file.Hash != "", Fetched: w.fetched.Load()}, nil
 }
 
@@ -160,7 +162,7 @@ func (w *fetch) prepare(ctx context.Context, saved *journal) error {
 		return localError("empty "+w.dest+partSuffix, err)
 	}
 	if w.file.Size < 0 {
-		w.share.phase(Downloading)
+		w.share.enter(Downloading)
 		return w.discover(ctx)
 	}
 	w.queue = newQueue(w.file.Size, w.c.unit)
@@ -180,7 +182,7 @@ func (w *fetch) reserve() error {
 
 // transfer has all that is missing fetched, hashed and noted.
 func (w *fetch) transfer(ctx context.Context) error {
-	w.share.phase(Downloading)
+	w.share.enter(Downloading)
 	if err := w.save(); err != nil {
 		return err
 	}
@@ -232,7 +234,7 @@ func (w *fetch) hash(ctx context.Context) error {
 				return err
 			}
 			if last {
-				w.share.phase(Verifying)
+				w.share.enter(Verifying)
 			}
 			next := d.clone()
 			sum := newSum()
@@ -248,7 +250,7 @@ func (w *fetch) hash(ctx context.Context) error {
 				return localError("read "+w.dest+partSuffix, errors.New("the disk does not keep what is written on it"))
 			}
 			w.share.lost(q.length(i))
-			w.share.phase(Downloading)
+			w.share.enter(Downloading)
 		}
 	}
 	if !d.ok() {
@@ -329,7 +331,7 @@ func (w *fetch) compare(ctx context.Context, info fs.FileInfo) (Result, error) {
 	}
 	w.share.sized(size)
 	w.share.at(size)
-	w.share.phase(Verifying)
+	w.share.enter(Verifying)
 	f, err := w.dir.view(w.name)
 	if err != nil {
 		return Result{}, localError("read "+w.dest, err)
@@ -355,6 +357,6 @@ func (w *fetch) compare(ctx context.Context, info fs.FileInfo) (Result, error) {
 		return Result{}, inTheWay(w.dest)
 	}
 	w.clear()
-	w.share.phase(Finished)
+	w.share.enter(Finished)
 	return Result{Size: size, SHA256: d.sha256(), Verified: true, Fetched: w.fetched.Load()}, nil
 }

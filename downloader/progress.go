@@ -1,6 +1,7 @@
 package downloader
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
@@ -42,6 +43,7 @@ type Progress struct {
 	s       Sample
 	planned int64 // bytes of Total that no fetch has begun with
 	unknown int   // fetches whose size is not known
+	shares  []*share
 	speed   meter
 	left    countdown
 }
@@ -69,7 +71,10 @@ func (p *Progress) Sample() Sample {
 	} else if s.Phase != Waiting {
 		s.Left = p.left.next(now, s.Total-s.Have, p.speed.rate(now, 30*time.Second))
 	}
-	if s.Phase == Finished {
+	switch {
+	case s.Phase == Finished && p.planned > 0:
+		s.Phase = Preparing // of the next
+	case s.Phase == Finished:
 		s.Left = 0
 	}
 	return s
@@ -77,10 +82,11 @@ func (p *Progress) Sample() Sample {
 
 // A share is one fetch's part in a progress.
 type share struct {
-	p    *Progress
-	name string
-	size int64 // −1 while unknown
-	have int64
+	p     *Progress
+	name  string
+	size  int64 // −1 while unknown
+	have  int64
+	phase Phase
 }
 
 // begin takes part in p, which may be nil, with a file.
@@ -90,9 +96,10 @@ func (p *Progress) begin(f File) *share {
 	}
 	s := &share{p: p, name: f.Name, size: -1}
 	p.mu.Lock()
-	p.s.Name, p.s.Phase, p.s.Reason = f.Name, Preparing, ""
 	p.unknown++
+	p.shares = append(p.shares, s)
 	p.mu.Unlock()
+	s.enter(Preparing)
 	if f.Size >= 0 {
 		s.sized(f.Size)
 	}
@@ -121,13 +128,37 @@ func (s *share) sized(size int64) {
 	s.size = size
 }
 
-// phase tells what is done next.
-func (s *share) phase(phase Phase) {
+// enter tells what is done next.
+func (s *share) enter(phase Phase) {
 	s.p.mu.Lock()
 	defer s.p.mu.Unlock()
-	s.p.s.Phase, s.p.s.Name, s.p.s.Reason, s.p.s.Until = phase, s.name, "", time.Time{}
+	s.phase = phase
+	s.p.s.Reason, s.p.s.Until = "", time.Time{}
 	if phase == Downloading {
 		s.p.speed.start(time.Now())
+	}
+	s.p.choose()
+}
+
+// end takes the share's part back from what is shown, when its fetch has ended.
+func (s *share) end() {
+	s.p.mu.Lock()
+	defer s.p.mu.Unlock()
+	if len(s.p.shares) == 1 {
+		return // the last one stays to be seen
+	}
+	s.p.shares = slices.DeleteFunc(s.p.shares, func(other *share) bool { return other == s })
+	s.p.choose()
+}
+
+// choose finds the fetch that is shown, of several: one that brings something before
+// one that waits, and that before all others. p is locked.
+func (p *Progress) choose() {
+	for _, phase := range []Phase{Downloading, Waiting, Verifying, Preparing, Finished} {
+		if i := slices.IndexFunc(p.shares, func(s *share) bool { return s.phase == phase }); i >= 0 {
+			p.s.Phase, p.s.Name = phase, p.shares[i].name
+			return
+		}
 	}
 }
 

@@ -15,7 +15,7 @@ func TestProgress(t *testing.T) {
 			t.Errorf("planned: %+v", s)
 		}
 		first := p.begin(a)
-		first.phase(Downloading)
+		first.enter(Downloading)
 		first.at(500)
 		for range 5 {
 			time.Sleep(time.Second)
@@ -29,8 +29,13 @@ func TestProgress(t *testing.T) {
 		if s.Left < 20*time.Second || s.Left > 31*time.Second {
 			t.Errorf("3000 bytes at 100 in a second need %v", s.Left)
 		}
+		first.enter(Finished)
+		if s := p.Sample(); s.Phase != Preparing || s.Left <= 0 {
+			t.Errorf("with the first whole: %+v", s)
+		}
 		second := p.begin(b)
-		second.phase(Downloading)
+		first.end()
+		second.enter(Downloading)
 		second.waits("a reason", time.Now().Add(time.Minute))
 		if s := p.Sample(); s.Name != "b" || s.Total != 4000 || s.Reason != "a reason" || s.Until.IsZero() {
 			t.Errorf("while it waits: %+v", s)
@@ -50,7 +55,16 @@ func TestProgress(t *testing.T) {
 		if s := p.Sample(); s.Total != 4060 {
 			t.Errorf("with its size: %+v", s)
 		}
-		third.phase(Finished)
+		if s := p.Sample(); s.Name != "b" || s.Phase != Downloading {
+			t.Errorf("with one at work: %+v", s)
+		}
+		second.enter(Finished)
+		if s := p.Sample(); s.Name != "c" || s.Phase != Preparing {
+			t.Errorf("with one whole: %+v", s)
+		}
+		second.end()
+		third.enter(Finished)
+		third.end()
 		if s := p.Sample(); s.Left != 0 {
 			t.Errorf("at the end: %+v", s)
 		}
@@ -101,7 +115,7 @@ func TestCountdown(t *testing.T) {
 				const whole = 100_000
 				var p Progress
 				s := p.begin(File{Size: whole})
-				s.phase(Downloading)
+				s.enter(Downloading)
 				last := time.Duration(-1)
 				began := time.Now()
 				for second, have := 0, int64(0); have < whole; second++ {
