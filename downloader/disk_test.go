@@ -234,6 +234,11 @@ func TestCheckRoom(t *testing.T) {
 	if err := CheckRoom(dir, map[string]File{"there": {Size: 100}, "a": {Size: 1000}, "b": {Size: -1}}); err != nil {
 		t.Error(err)
 	}
+	write(t, filepath.Join(dir, "a.part"), make([]byte, 5000))
+	pipe(t, filepath.Join(dir, "b.part"))
+	if err := CheckRoom(dir, map[string]File{"a": {Size: 1000}, "b": {Size: 5}}); err != nil {
+		t.Error(err)
+	}
 	failed(t, CheckRoom(dir, map[string]File{"a": {Size: 1 << 60}, "b": {Size: 5}}), Full)
 	failed(t, CheckRoom(filepath.Join(dir, "no"), nil), Local)
 }

@@ -187,7 +187,13 @@ func (f *realFile) Reserve(size int64) error { return reserve(f.File, size) }
 
 func (f *realFile) Hasten(from, n int64) { hasten(f.File, from, n) }
 
-func (f *realFile) Allocated() int64 { return allocated(f.File) }
+func (f *realFile) Allocated() int64 {
+	info, err := f.Stat()
+	if err != nil {
+		return 0
+	}
+	return allocated(info)
+}
 
 // localError is the error of something that could not be done on the disk.
 func localError(doing string, err error) error {
@@ -251,14 +257,12 @@ func CheckRoom(dir string, files map[string]File) error {
 	defer d.close()
 	var need int64
 	for name, f := range files {
-		info, err := os.Stat(filepath.Join(dir, name))
-		if err == nil && info.Size() == f.Size {
+		if info, err := d.look(name); err == nil && info != nil && info.Size() == f.Size {
 			continue
 		}
 		need += max(0, f.Size)
-		if part, err := os.Open(filepath.Join(dir, name+partSuffix)); err == nil {
+		if part, err := d.look(name + partSuffix); err == nil && part != nil {
 			need -= min(max(0, f.Size), allocated(part))
-			part.Close()
 		}
 	}
 	return room(d, need, dir)

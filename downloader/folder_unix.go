@@ -4,6 +4,7 @@ package downloader
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"syscall"
 )
@@ -23,11 +24,7 @@ func tryLock(f *os.File) (bool, error) {
 	}
 }
 
-func allocated(f *os.File) int64 {
-	info, err := f.Stat()
-	if err != nil {
-		return 0
-	}
+func allocated(info fs.FileInfo) int64 {
 	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
 		return int64(stat.Blocks) * 512
 	}

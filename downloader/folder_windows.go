@@ -2,6 +2,7 @@ package downloader
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 
 	"golang.org/x/sys/windows"
@@ -29,7 +30,7 @@ func reserve(f *os.File, size int64) error {
 
 // allocated is not asked for: what is there of a sparse file counts as missing, so
 // that rather too much room is wanted than too little.
-func allocated(*os.File) int64 { return 0 }
+func allocated(fs.FileInfo) int64 { return 0 }
 
 func isFull(err error) bool {
 	return errors.Is(err, windows.ERROR_DISK_FULL) || errors.Is(err, windows.ERROR_HANDLE_DISK_FULL)
