@@ -113,7 +113,7 @@ func (a *app) review(ctx context.Context, v reviewFlags, paths []string) error {
 	if err != nil {
 		return a.failed(err)
 	}
-	a.note("%s", reviewSummary(r))
+	a.note("%s", r.Summary())
 	for _, n := range r.Notes {
 		a.note("%s", n)
 	}
@@ -283,65 +283,4 @@ func parseDiff(name string, data []byte) ([]diff.File, error) {
 		e.hint = h.Hint()
 	}
 	return nil, e
-}
-
-// reviewSummary says in one line what was found and what was looked at.
-func reviewSummary(r review.Result) string {
-	var b strings.Builder
-	counts := map[review.Severity]int{}
-	for _, f := range r.Findings {
-		counts[f.Severity]++
-	}
-	var kinds []string
-	for _, s := range slices.Backward(review.Severities) {
-		if n := counts[s]; n > 0 {
-			kinds = append(kinds, fmt.Sprintf("%d %s", n, s))
-		}
-	}
-	if len(kinds) == 0 {
-		b.WriteString("No findings.")
-	} else {
-		fmt.Fprintf(&b, "%s: %s.", plural(len(r.Findings), "finding"), strings.Join(kinds, ", "))
-	}
-	reviewed := 0
-	var partly []string
-	skipped := map[string][]string{}
-	var reasons []string
-	for _, c := range r.Files {
-		switch c.Status {
-		case review.Reviewed:
-			reviewed++
-		case review.Partly:
-			reviewed++
-			partly = append(partly, fmt.Sprintf("%s only partly (%s)", c.File, c.Reason))
-		case review.Failed:
-			partly = append(partly, fmt.Sprintf("%s not (%s)", c.File, c.Reason))
-		case review.Skipped:
-			if len(skipped[c.Reason]) == 0 {
-				reasons = append(reasons, c.Reason)
-			}
-			skipped[c.Reason] = append(skipped[c.Reason], c.File)
-		}
-	}
-	fmt.Fprintf(&b, " Reviewed %d of %s", reviewed, plural(len(r.Files), "file"))
-	var parts []string
-	for _, reason := range reasons {
-		what := fmt.Sprint(len(skipped[reason]))
-		if what == "1" {
-			what = skipped[reason][0]
-		}
-		parts = append(parts, fmt.Sprintf("%s (%s)", what, reason))
-	}
-	if len(parts) > 0 {
-		b.WriteString("; skipped " + strings.Join(parts, ", "))
-	}
-	const shown = 3 // of those that something went wrong with
-	if n := len(partly); n > shown {
-		partly = append(partly[:shown:shown], fmt.Sprintf("and %d more not wholly", n-shown))
-	}
-	if len(partly) > 0 {
-		b.WriteString("; " + strings.Join(partly, ", "))
-	}
-	b.WriteByte('.')
-	return b.String()
 }
