@@ -46,6 +46,11 @@ func TestScripts(t *testing.T) {
 			for _, place := range []string{"CONFIG", "DATA", "STATE", "CACHE"} {
 				env.Setenv("XDG_"+place+"_HOME", filepath.Join(env.WorkDir, strings.ToLower(place)))
 			}
+			plugins, err := filepath.Abs("../docs/editors")
+			if err != nil {
+				return err
+			}
+			env.Setenv("PLUGINS", plugins)
 			run := filepath.Join(env.WorkDir, "run")
 			env.Setenv("XDG_RUNTIME_DIR", run)
 			env.Setenv("BISE_MODEL", "")
