@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -19,7 +20,7 @@ import (
 
 // bise without a verb is the interface on a terminal, and help elsewhere.
 func (a *app) noVerb(cmd *cobra.Command, _ []string) error {
-	if !a.out.Moves() || !term.IsTerminal(a.stdin) {
+	if !term.IsTerminal(a.stdin) || !a.out.Moves() && !(a.accessible && a.out.Terminal()) {
 		return cmd.Help()
 	}
 	if err := a.begin(true); err != nil {
@@ -34,11 +35,26 @@ func (a *app) showInterface(ctx context.Context) error {
 	// Nothing but the interface writes to the terminal.
 	a.progress.calm(true)
 	a.quiet = true
-	err := tui.Run(ctx, o, a.stdin, a.stdout, os.Environ(), !a.noColor)
+	var err error
+	if a.accessible {
+		err = a.showLinear(ctx, o)
+	} else {
+		err = tui.Run(ctx, o, a.stdin, a.stdout, os.Environ(), !a.noColor)
+	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	return err
+}
+
+// showLinear is the interface for screen readers. Ctrl-C is a key of its own
+// there, as it is where the terminal is drawn on: it stops an answer first.
+func (a *app) showLinear(ctx context.Context, o tui.Options) error {
+	signal.Reset(os.Interrupt)
+	keys := make(chan os.Signal, 1)
+	signal.Notify(keys, os.Interrupt)
+	defer signal.Stop(keys)
+	return tui.RunLinear(ctx, o, a.stdin, a.stdout, keys)
 }
 
 // interfaceOptions wires the interface to what it works with.

@@ -15,7 +15,7 @@ import (
 // (OSC 52), which also reaches over ssh, and by a program of the system where
 // there is one, for terminals that do not.
 func (d *desk) copied(text string) tea.Cmd {
-	return tea.Batch(tea.SetClipboard(text), d.copyBySystem(text))
+	return tea.Batch(d.copy(text), d.copyBySystem(text))
 }
 
 // clipboardTime is how long a program of the system's clipboard may take.

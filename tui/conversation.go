@@ -22,20 +22,34 @@ type conversation struct {
 	transcript *transcript
 	composer   *composer
 
-	saved  *saved // in the history; nil before the first key
-	ref    string // of the model
-	model  *model
-	stream *stream // the answer on its way, nil when there is none
-	number int     // of answers, to tell late pieces
-	asks   bool    // an answer is wanted as soon as the model is open
-	goesOn bool    // and it is to continue the last one
-	queue  []composed
+	craft craft // what the mode makes of answers; nil: they are texts
+
+	saved   *saved // in the history; nil before the first key
+	ref     string // of the model
+	model   *model
+	stream  *stream // the answer on its way, nil when there is none
+	number  int     // of answers, to tell late pieces
+	asks    bool    // an answer is wanted as soon as the model is open
+	goesOn  bool    // and it is to continue the last one
+	crafted bool    // the answer on its way goes through the craft
+	queue   []composed
 
 	edited int       // the turn that is being edited, -1: none
 	aside  composed  // what was being written before
 	kept   draftMark // what was kept last of what is written
 
 	width, height int
+}
+
+// A craft is what a mode does to an answer that is more than a text. It takes part
+// from the request to the end of the answer.
+type craft interface {
+	// begin changes what is asked, of whom, and what the history is told: kept is
+	// called from the goroutine that reads the events, with nil at their end.
+	begin(e engine.Engine, r engine.ChatRequest, kept func(engine.Event)) (engine.Engine, engine.ChatRequest, func(engine.Event))
+	// take shows an event in the answer's turn, and end what comes after the last.
+	take(t *turn, event engine.Event, now time.Time)
+	end(t *turn, now time.Time)
 }
 
 func newConversation(d *desk, mode, placeholder string) *conversation {
@@ -204,7 +218,11 @@ func (c *conversation) begin(t *turn, goesOn bool) tea.Cmd {
 		t.waits.what = forReading
 	}
 	t.refresh()
-	c.stream = c.start(c.number, c.model.engine, c.request(goesOn), c.recorder(t, goesOn))
+	e, r, kept := c.model.engine, c.request(goesOn), c.recorder(t, goesOn)
+	if c.crafted = c.craft != nil && !goesOn; c.crafted {
+		e, r, kept = c.craft.begin(e, r, kept)
+	}
+	c.stream = c.start(c.number, e, r, kept)
 	return c.stream.next()
 }
 
@@ -334,7 +352,11 @@ func (c *conversation) modelNews() tea.Cmd {
 func (c *conversation) take(msg eventsCame) tea.Cmd {
 	t, now := c.last(), time.Now()
 	for _, event := range msg.events {
-		t.take(event, now)
+		if c.crafted {
+			c.craft.take(t, event, now)
+		} else {
+			t.take(event, now)
+		}
 		if out, ok := event.(engine.LeftOut); ok {
 			c.leaveOut(out)
 		}
@@ -344,6 +366,9 @@ func (c *conversation) take(msg eventsCame) tea.Cmd {
 		return c.stream.next()
 	}
 	c.stream = nil
+	if c.crafted {
+		c.craft.end(t, now)
+	}
 	switch {
 	case msg.err == nil:
 		t.end(whole, nil)
@@ -391,3 +416,7 @@ func (c *conversation) copyText(text, what string) tea.Cmd {
 	c.say("copied " + what)
 	return c.copied(strings.TrimRight(text, "\n"))
 }
+
+// theConversation gives the conversation to who shows it in another way than by
+// its frame.
+func (c *conversation) theConversation() *conversation { return c }

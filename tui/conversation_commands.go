@@ -2,9 +2,12 @@ package tui
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
+
+	"github.com/bise-sh/bise/words"
 )
 
 // commands are those of a conversation, that follow a slash.
@@ -23,6 +26,7 @@ func (c *conversation) commands() []command {
 		{name: "again", help: "answer the last message again", run: do(func() tea.Cmd { return c.again(len(c.transcript.turns) - 1) })},
 		{name: "continue", help: "continue a cut answer", run: do(c.goOn)},
 		{name: "copy", help: "copy the last answer", run: do(c.copyLast)},
+		{name: "message", args: "NUMBER", help: "select a message", run: c.messageCommand},
 		{name: "context", help: "how much the model keeps in view", run: func(string) outcome { return tell(opened{newContextDialog(c.desk, c.model)}) }},
 		{name: "system", args: "[TEXT]", help: "how the model is to answer", run: c.systemCommand},
 		{name: "detach", help: "take the last attachment back", run: do(func() tea.Cmd {
@@ -37,6 +41,17 @@ func (c *conversation) modelCommand(ref string) outcome {
 		return tell(modelsAsked{})
 	}
 	return took(c.useModel(ref))
+}
+
+// messageCommand selects a message by its number, from the first.
+func (c *conversation) messageCommand(number string) outcome {
+	n, err := strconv.Atoi(number)
+	if err != nil || n < 1 || n > len(c.transcript.turns) {
+		c.say("there are " + words.Plural(len(c.transcript.turns), "message"))
+		return took(nil)
+	}
+	c.transcript.choose(n - 1)
+	return took(nil)
 }
 
 func (c *conversation) copyLast() tea.Cmd {

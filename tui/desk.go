@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os/exec"
 	"strings"
 	"sync"
 
@@ -26,6 +27,10 @@ type desk struct {
 	records  *records
 	running  sync.WaitGroup // goroutines that read answers
 	notice   notice
+
+	// How the terminal is asked for what is its to do.
+	exec func(*exec.Cmd, func(error) tea.Msg) tea.Cmd // runs a program in it
+	copy func(text string) tea.Cmd                    // puts a text on its clipboard
 }
 
 func newDesk(ctx context.Context, o Options) *desk {
@@ -33,6 +38,8 @@ func newDesk(ctx context.Context, o Options) *desk {
 		o.Getenv = func(string) string { return "" }
 	}
 	d := &desk{ctx: ctx, options: o, engines: newEngines(ctx, o), records: newRecords(ctx, o.History)}
+	d.exec = func(c *exec.Cmd, done func(error) tea.Msg) tea.Cmd { return tea.ExecProcess(c, done) }
+	d.copy = tea.SetClipboard
 	d.apply(o.Settings)
 	return d
 }

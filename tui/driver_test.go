@@ -32,7 +32,7 @@ type driver struct {
 }
 
 // patience is how long a test waits for something before it fails.
-const patience = 20 * time.Second
+const patience = 10 * time.Second
 
 // drive begins an interface of a size, in a context of its own.
 func drive(t *testing.T, o Options, width, height int) *driver {
@@ -138,32 +138,6 @@ func (d *driver) pressed(names ...string) {
 	for _, name := range names {
 		d.send(keyNamed(name))
 	}
-}
-
-// keyNamed is the press of a key that String calls so.
-func keyNamed(name string) tea.KeyPressMsg {
-	var k tea.KeyPressMsg
-	parts := strings.Split(name, "+")
-	for _, mod := range parts[:len(parts)-1] {
-		k.Mod |= map[string]tea.KeyMod{"ctrl": tea.ModCtrl, "alt": tea.ModAlt, "shift": tea.ModShift}[mod]
-	}
-	last := parts[len(parts)-1]
-	special := map[string]rune{
-		"enter": tea.KeyEnter, "esc": tea.KeyEscape, "tab": tea.KeyTab, "up": tea.KeyUp, "down": tea.KeyDown, "left": tea.KeyLeft, "right": tea.KeyRight,
-		"home": tea.KeyHome, "end": tea.KeyEnd, "pgup": tea.KeyPgUp, "pgdown": tea.KeyPgDown, "backspace": tea.KeyBackspace, "delete": tea.KeyDelete, "f1": tea.KeyF1, "space": ' ',
-	}
-	if code, ok := special[last]; ok {
-		k.Code = code
-		if last == "space" && k.Mod == 0 {
-			k.Text = " "
-		}
-		return k
-	}
-	k.Code = []rune(last)[0]
-	if k.Mod&^tea.ModShift == 0 {
-		k.Text = last
-	}
-	return k
 }
 
 // frame is what a person sees.

@@ -34,7 +34,7 @@ func (d *desk) inEditor(name, text string, done func(text string, err error) tea
 		return fail(errors.Join(err, os.RemoveAll(dir)))
 	}
 	words := strings.Fields(editor)
-	return tea.ExecProcess(exec.CommandContext(d.ctx, words[0], append(words[1:], path)...), func(err error) tea.Msg {
+	return d.exec(exec.CommandContext(d.ctx, words[0], append(words[1:], path)...), func(err error) tea.Msg {
 		defer os.RemoveAll(dir)
 		if err != nil {
 			return done("", fmt.Errorf("cannot use %s: %w", editor, err))

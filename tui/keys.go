@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
@@ -194,3 +195,37 @@ func letter(keys, words string) key.Binding {
 
 // is reports whether a key press is one of the bindings'.
 func is(k tea.KeyPressMsg, bindings ...key.Binding) bool { return key.Matches(k, bindings...) }
+
+// namedKeys are the keys whose names are more than their letter.
+var namedKeys = map[string]rune{
+	"enter": tea.KeyEnter, "esc": tea.KeyEscape, "tab": tea.KeyTab, "space": tea.KeySpace, "backspace": tea.KeyBackspace, "delete": tea.KeyDelete,
+	"up": tea.KeyUp, "down": tea.KeyDown, "left": tea.KeyLeft, "right": tea.KeyRight,
+	"home": tea.KeyHome, "end": tea.KeyEnd, "pgup": tea.KeyPgUp, "pgdown": tea.KeyPgDown, "f1": tea.KeyF1, "f2": tea.KeyF2,
+}
+
+// keyNamed is the press of a key by its name, such as ctrl+p: what String says of
+// the press.
+func keyNamed(name string) tea.KeyPressMsg {
+	var k tea.KeyPressMsg
+	for {
+		mod, rest, ok := strings.Cut(name, "+")
+		bit := map[string]tea.KeyMod{"ctrl": tea.ModCtrl, "alt": tea.ModAlt, "shift": tea.ModShift}[mod]
+		if !ok || bit == 0 {
+			break
+		}
+		k.Mod |= bit
+		name = rest
+	}
+	if code, ok := namedKeys[name]; ok {
+		k.Code = code
+		if name == "space" && k.Mod == 0 {
+			k.Text = " "
+		}
+		return k
+	}
+	k.Code, _ = utf8.DecodeRuneInString(name)
+	if k.Mod&^tea.ModShift == 0 {
+		k.Text = name
+	}
+	return k
+}

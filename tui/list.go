@@ -355,3 +355,6 @@ func (l *list) click(y int) (chosen, again bool) {
 }
 
 func (l *list) wheel(lines int) { l.choose(l.chosen + lines) }
+
+// rowsOf gives the list to who shows it in another way than by its frame.
+func (l *list) rowsOf() *list { return l }

@@ -12,8 +12,9 @@ import (
 // line about what happened. What it drew is kept for one width and theme.
 type part struct {
 	draw   func(t *theme, width int) []string
-	joined bool  // it follows without an empty line
-	code   *code // what a key copies; on the first part of the code
+	block  string // the Markdown it draws, if it does
+	joined bool   // it follows without an empty line
+	code   *code  // what a key copies; on the first part of the code
 
 	lines []string
 	width int
@@ -142,7 +143,7 @@ func (a *article) growing() *part {
 
 // drawn is a part of a block of Markdown.
 func drawn(block string) *part {
-	return &part{draw: func(t *theme, width int) []string {
+	return &part{block: block, draw: func(t *theme, width int) []string {
 		return strings.Split(t.markdown.Block(block, width), "\n")
 	}}
 }
