@@ -40,6 +40,7 @@ type linear struct {
 	selected int
 	unfolded bool // the selected message
 	edited   int  // the message that is being edited
+	written  string
 	chat     *saved
 	turn     *turn
 	parts    int    // of the turn
@@ -181,6 +182,7 @@ func (l *linear) take(ctx context.Context, line string) {
 		l.press(ctx, l.m.keys.Choose.Keys()[0])
 	case strings.HasSuffix(line, `\`):
 		c.composer.insert(strings.TrimSuffix(line, `\`) + "\n")
+		l.written = c.composer.text
 	default:
 		if c.edited >= 0 {
 			c.composer.editor.set("")

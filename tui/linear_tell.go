@@ -162,6 +162,12 @@ func (l *linear) tellConversation(c *conversation) {
 			l.say("What it thought: " + thinking)
 		}
 	}
+	if text := c.composer.text; text != l.written {
+		l.written = text
+		if text != "" && c.edited < 0 {
+			l.say("Written: " + text + "\nAn empty line sends it, others are added.")
+		}
+	}
 	if c.edited != l.edited {
 		l.edited = c.edited
 		if c.edited >= 0 {

@@ -191,8 +191,9 @@ func TestLinearSession(t *testing.T) {
 	l.types("/new")
 	l.hears("You: ")
 	l.types("/editor")
-	l.hears("You: ")
+	l.hears("Written: from the editor\n")
 	l.types("")
+	l.hears("five\n")
 	l.hears("You: ")
 	l.interrupted <- os.Interrupt
 	l.ends()
