@@ -141,8 +141,10 @@ func keyNames(keys []string) string {
 	if len(keys) == 0 {
 		return ""
 	}
-	return strings.NewReplacer("up", "↑", "down", "↓", "left", "←", "right", "→", "pg↑", "pgup", "pg↓", "pgdn").Replace(keys[0])
+	return arrows.Replace(keys[0])
 }
+
+var arrows = strings.NewReplacer("pgup", "pgup", "pgdown", "pgdn", "up", "↑", "down", "↓", "left", "←", "right", "→")
 
 // A hint is a binding that works at this moment, with words that may be more to
 // the point than the general ones.

@@ -75,13 +75,29 @@ func (k *keysDialog) lines() []string {
 			for c := range columns {
 				if at := c*rows + i; at < len(group.rows) {
 					row := group.rows[at]
-					b.WriteString(padded(k.theme.bold.Render(padded(row[0], 15))+" "+row[1], each))
+					b.WriteString(padded(k.theme.bold.Render(padded(row[0], keyCells))+" "+row[1], each))
 				}
 			}
 			lines = append(lines, strings.TrimRight(b.String(), " "))
 		}
 	}
 	return indented(lines, left)
+}
+
+// keyCells is how wide the keys are at most.
+const keyCells = 15
+
+// someKeys are as many of a binding's keys as fit.
+func someKeys(keys []string) string {
+	s := ""
+	for i := range keys {
+		next := strings.TrimSpace(s + " " + keyNames(keys[i:]))
+		if i > 0 && cells(next) > keyCells {
+			break
+		}
+		s = next
+	}
+	return s
 }
 
 type keyGroup struct {
@@ -110,11 +126,7 @@ func (k *keysDialog) groups() []keyGroup {
 			groups = append(groups, keyGroup{name: n.group})
 		}
 		g := &groups[len(groups)-1]
-		var names []string
-		for _, key := range n.binding.Keys() {
-			names = append(names, keyNames([]string{key}))
-		}
-		g.rows = append(g.rows, [2]string{strings.Join(names, " "), n.help})
+		g.rows = append(g.rows, [2]string{someKeys(n.binding.Keys()), n.help})
 	}
 	return groups
 }

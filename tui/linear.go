@@ -169,8 +169,12 @@ func (l *linear) take(ctx context.Context, line string) {
 		l.answer(ctx, l.m.dialogs[n-1], strings.TrimSpace(line))
 		return
 	}
-	if line == "/quit" {
+	switch line {
+	case "/quit":
 		l.quit = true
+		return
+	case "/help":
+		l.help()
 		return
 	}
 	if name, ok := strings.CutPrefix(line, "/"); ok && l.word(ctx, l.m.top(), strings.TrimSpace(name)) {
@@ -192,6 +196,15 @@ func (l *linear) take(ctx context.Context, line string) {
 		c.composer.insert(line)
 		l.settle(ctx, c.sendWritten())
 	}
+}
+
+// help tells what can be typed.
+func (l *linear) help() {
+	l.say("A line is a message; one that ends with a backslash goes on in the next.")
+	for _, c := range l.m.commands() {
+		l.say(strings.TrimSpace("/"+c.name+" "+c.args) + ": " + c.help + ".")
+	}
+	l.say("At this moment also: /" + strings.Join(hintWords(l.m.top().bindings()), ", /") + ".")
 }
 
 func (l *linear) settle(ctx context.Context, o outcome) {

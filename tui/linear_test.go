@@ -175,9 +175,8 @@ func TestLinearSession(t *testing.T) {
 	l.types("/theme")
 	l.hears("themes are auto") // a notice
 	l.types("/help")
-	l.hears("Keys.\n")
-	l.hears("Enter goes back.")
-	l.types("")
+	l.hears("/new: a new conversation.\n")
+	l.hears("At this moment also: /send, /new line")
 	l.hears("You: ")
 	l.types("/conversations")
 	l.hears("Conversations.\n")

@@ -69,7 +69,7 @@ type mode interface {
 }
 
 // modes are the names of the modes, in the order of their tabs.
-var modes = []string{"chat"}
+var modes = []string{"chat", "review", "code", "math", "vision"}
 
 // newMode makes the mode of a name.
 func newMode(d *desk, name string) mode {
@@ -77,7 +77,7 @@ func newMode(d *desk, name string) mode {
 	case "chat":
 		return newChat(d)
 	}
-	panic("tui: there is no mode " + name)
+	return newChat(d) // of a mode that has no screen of its own
 }
 
 // A dialog covers the body until it is answered.
