@@ -81,7 +81,7 @@ func (a *app) listCatalog(ctx context.Context, words []string, all bool) error {
 				return err
 			}
 			plan := usual.On(h, engine.LoadOptions{})
-			row.Download, row.Fit = download(m, catalog.DefaultType, usual), &plan
+			row.Download, row.Fit = usual.Download(m), &plan
 		}
 		rows = append(rows, row)
 	}
@@ -134,40 +134,7 @@ func (r cataloguedModel) here(h fit.Machine) string {
 	case r.Fit == nil:
 		return ""
 	}
-	return fitVerdict(*r.Fit, h, r.Recommended)
-}
-
-// fitVerdict says in a few words whether a model fits, and how fast it is.
-func fitVerdict(p fit.Plan, h fit.Machine, recommended bool) string {
-	var word string
-	switch {
-	case p.Verdict == fit.No:
-		return fmt.Sprintf("too big: %s", size(p.Need))
-	case p.Verdict == fit.Tight:
-		return fmt.Sprintf("tight: %s of %s", strings.TrimSuffix(size(p.Need), " GB"), size(h.Memory))
-	case recommended:
-		word = "best here"
-	default:
-		word = "fits"
-	}
-	switch {
-	case p.Layers > 0 && p.Layers == p.Blocks:
-		word += ", on the GPU"
-	case p.Layers > 0:
-		word += fmt.Sprintf(", %d of %d layers on the GPU", p.Layers, p.Blocks)
-	case p.Speed > 0:
-		word += ", ~" + speed(p.Speed)
-	}
-	return word
-}
-
-// download is how many bytes a model's files of a type have, as far as is known.
-func download(m catalog.Model, kind string, at fit.Model) int64 {
-	n := at.Bytes()
-	if f, ok := m.File(kind); ok && f.Size > 0 {
-		n = f.Size
-	}
-	return n + at.Tower
+	return r.Fit.Words(h, r.Recommended)
 }
 
 // installedNames are the names of the catalogue whose models are here.

@@ -150,7 +150,7 @@ func (a *app) tellFit(f fitting) error {
 		if p.Rough {
 			context, compute, longest = "?", "?", "?"
 		}
-		t.add(p.Type, size(p.Weights+p.Tower), context, compute, size(p.Need), longest, fitVerdict(p, f.Machine, false))
+		t.add(p.Type, size(p.Weights+p.Tower), context, compute, size(p.Need), longest, p.Words(f.Machine, false))
 	}
 	if err := a.print(t); err != nil {
 		return err

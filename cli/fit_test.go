@@ -161,7 +161,7 @@ func TestVerdict(t *testing.T) {
 		{fit.Plan{Verdict: fit.Tight, Need: 14.2e9}, false, "tight: 14.2 of 16 GB"},
 		{fit.Plan{Verdict: fit.No, Need: 75e9}, false, "too big: 75 GB"},
 	} {
-		equal(t, "the verdict", fitVerdict(c.p, h, c.recommended), c.want)
+		equal(t, "the verdict", c.p.Words(h, c.recommended), c.want)
 	}
 }
 

@@ -326,52 +326,14 @@ func firstLower(s string) string {
 
 // pullLine is how far a pull is, in a line.
 func pullLine(name string, s pull.Sample, columns int) string {
-	var doing string
-	switch {
-	case s.Elsewhere:
-		doing = "another bise is at it"
-	case s.Step == pull.Borrowing:
-		doing = "looking at what is here"
-	case s.Step == pull.Converting:
-		doing = "converting"
-	case s.Step == pull.Quantizing:
-		doing = "quantizing"
-	case s.Step == pull.Verifying:
-		doing = "verifying"
-	case s.Step == pull.Installing:
-		doing = "installing"
-	}
 	head := name
-	if doing != "" {
+	if doing := s.Doing(); doing != "" {
 		head += "  " + doing
 	}
 	if s.Total <= 0 {
-		if s.Reason != "" {
-			head += "  " + s.Reason
-		}
-		return head
+		return strings.TrimRight(head+"  "+s.Amount(), " ")
 	}
-	parts := []string{ofSize(s.Done, s.Total)}
-	if s.Reason != "" {
-		parts = append(parts, s.Reason)
-	} else {
-		if s.Rate > 0 {
-			parts = append(parts, size(int64(s.Rate))+"/s")
-		}
-		if s.Left >= 0 && s.Done < s.Total {
-			parts = append(parts, long(s.Left))
-		}
-	}
-	return withBar(head+" ", float64(s.Done)/float64(s.Total), "  "+strings.Join(parts, " · "), columns)
-}
-
-// ofSize is a part of a size: 3.1 of 13.3 GB, 940 MB of 13.3 GB.
-func ofSize(done, total int64) string {
-	part, whole := size(done), size(total)
-	if number, unit, _ := strings.Cut(part, " "); strings.HasSuffix(whole, " "+unit) {
-		part = number
-	}
-	return part + " of " + whole
+	return withBar(head+" ", s.Share(), "  "+s.Amount(), columns)
 }
 
 // streamProgress writes how far a pull is as events, until told is closed.

@@ -21,6 +21,15 @@ func Size(bytes int64) string {
 	return Short(x) + " TB"
 }
 
+// Part is a part of a size: 3.1 of 13.3 GB, 940 MB of 13.3 GB.
+func Part(done, total int64) string {
+	part, whole := Size(done), Size(total)
+	if number, unit, _ := strings.Cut(part, " "); strings.HasSuffix(whole, " "+unit) {
+		part = number
+	}
+	return part + " of " + whole
+}
+
 // Short is a number with three digits, or all that it has before the point.
 func Short(x float64) string {
 	if x >= 999.5 {

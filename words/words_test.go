@@ -32,6 +32,8 @@ func TestTimes(t *testing.T) {
 }
 
 func TestOthers(t *testing.T) {
+	equal(t, "3.1 of 13.3 GB", Part(3_100_000_000, 13_300_000_000))
+	equal(t, "940 MB of 13.3 GB", Part(940_000_000, 13_300_000_000))
 	equal(t, "31 tok/s", Speed(31.2))
 	equal(t, "0.6 tok/s", Speed(0.61))
 	equal(t, "1 file", Plural(1, "file"))

@@ -1,0 +1,45 @@
+package fit
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/bise-sh/bise/models/catalog"
+	"github.com/bise-sh/bise/words"
+)
+
+// Words say whether the model fits, and how fast it is; best is set for the one
+// that is recommended.
+func (p Plan) Words(h Machine, best bool) string {
+	var word string
+	switch {
+	case p.Verdict == No:
+		return fmt.Sprintf("too big: %s", words.Size(p.Need))
+	case p.Verdict == Tight:
+		return fmt.Sprintf("tight: %s of %s", strings.TrimSuffix(words.Size(p.Need), " GB"), words.Size(h.Memory))
+	case best:
+		word = "best here"
+	default:
+		word = "fits"
+	}
+	switch {
+	case p.Layers > 0 && p.Layers == p.Blocks:
+		word += ", on the GPU"
+	case p.Layers > 0:
+		word += fmt.Sprintf(", %d of %d layers on the GPU", p.Layers, p.Blocks)
+	case p.Speed > 0:
+		word += ", ~" + words.Speed(p.Speed)
+	}
+	return word
+}
+
+// Download is how many bytes of a catalogued model are fetched at the model's type,
+// as far as is known: those of a ready file, where there is one, and of its vision
+// tower.
+func (m Model) Download(of catalog.Model) int64 {
+	n := m.Bytes()
+	if f, ok := of.File(m.Type); ok && f.Size > 0 {
+		n = f.Size
+	}
+	return n + m.Tower
+}
