@@ -62,12 +62,9 @@ func (w *fetch) claim(ctx context.Context) (*journal, error) {
 			err = errElsewhere
 		}
 		if mine && err == nil {
-			if j != nil && !j.fits(w.file) {
-				slog.Info("what is there of a file is of another one", "file", w.dest)
-				j = nil
+			if j, err = w.take(j); err == nil {
+				return j, nil
 			}
-			w.beat, w.queue, w.journal, w.notes = 0, nil, nil, nil
-			return j, nil
 		}
 		w.part = nil
 		part.Close()
@@ -79,6 +76,30 @@ func (w *fetch) claim(ctx context.Context) (*journal, error) {
 			return nil, err
 		}
 	}
+}
+
+// take says in the journal that the file is this fetch's, before anything is done to it,
+// and gives what of the journal is of use.
+func (w *fetch) take(j *journal) (*journal, error) {
+	if j != nil && !j.fits(w.file) {
+		slog.Info("what is there of a file is of another one", "file", w.dest)
+		j = nil
+	}
+	own := journal{Name: w.file.Name, Hash: w.file.Hash, Unit: w.c.unit}
+	if j != nil {
+		own = *j
+	}
+	w.beat++
+	own.Owner, w.notes, w.queue = w.owner(), own.notes, nil
+	err := w.replace(&own, 0)
+	if err != nil && j == nil && !errors.Is(err, errElsewhere) {
+		w.discard()
+	}
+	return j, err
+}
+
+func (w *fetch) owner() owner {
+	return owner{ID: w.id, Host: hostname(), PID: os.Getpid(), Beat: w.beat}
 }
 
 // waiting shows how far the one is who has the file.
@@ -158,17 +179,21 @@ func (w *fetch) keep(ctx context.Context) error {
 	}
 }
 
+// elsewhere reports whether another fetch has taken the file over, which it may do
+// where locks are of no use, and this one was not heard of.
+func (w *fetch) elsewhere() bool {
+	j := w.read()
+	return j != nil && j.Owner.ID != "" && j.Owner.ID != w.id
+}
+
 // save makes what is whole safe on the disk, and then says so in the journal.
 func (w *fetch) save() error {
-	w.beat++
-	if j := w.read(); j != nil && j.Owner.ID != "" && j.Owner.ID != w.id && w.beat > 1 {
+	if w.elsewhere() {
 		return errElsewhere
 	}
+	w.beat++
 	w.mu.Lock()
-	j := &journal{
-		Name: w.file.Name, Hash: w.file.Hash, Validator: w.validator,
-		Owner: owner{ID: w.id, Host: hostname(), PID: os.Getpid(), Beat: w.beat},
-	}
+	j := &journal{Name: w.file.Name, Hash: w.file.Hash, Validator: w.validator, Owner: w.owner()}
 	w.queue.record(j)
 	noted := len(w.notes)
 	w.mu.Unlock()
@@ -196,9 +221,15 @@ func (w *fetch) replace(j *journal, noted int) error {
 	if err == nil {
 		err = w.dir.rename(name+".tmp", name)
 	}
+	if errors.Is(err, fs.ErrNotExist) && w.holds() {
+		return errElsewhere // somebody else wrote there too
+	}
 	if err != nil {
 		_ = w.dir.remove(name + ".tmp")
 		return localError("write "+w.dest+journalSuffix, err)
+	}
+	if back := w.read(); back == nil || back.Owner.ID != j.Owner.ID {
+		return errElsewhere
 	}
 	w.journal, w.notes = j, w.notes[noted:]
 	return nil

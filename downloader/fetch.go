@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	mathrand "math/rand/v2"
 	"path/filepath"
 	"runtime"
 	"sync"
@@ -71,6 +72,9 @@ func (c *Client) fetch(ctx context.Context, f File, dest string, s *share) (Resu
 			}
 		}
 		if !errors.Is(err, errElsewhere) {
+			return Result{}, err
+		}
+		if err := sleep(ctx, mathrand.N(poll)); err != nil {
 			return Result{}, err
 		}
 	}
@@ -287,7 +291,7 @@ func (w *fetch) install() error {
 	if err := w.part.Sync(); err != nil {
 		return localError("write "+w.dest, err)
 	}
-	if !w.holds() {
+	if !w.holds() || w.elsewhere() {
 		return errElsewhere
 	}
 	if there, err := w.dir.look(w.name); err != nil {

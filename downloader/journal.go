@@ -122,5 +122,5 @@ func parseJournal(data []byte) (*journal, error) {
 // hash it must have a validator, by which the server tells whether its file is still
 // the same.
 func (j *journal) fits(f File) bool {
-	return j.Hash == f.Hash && (f.Size < 0 || j.Size == f.Size) && (j.Hash != "" || j.Validator != "" && j.Name == f.Name)
+	return j.Hash == f.Hash && j.Size > 0 && (f.Size < 0 || j.Size == f.Size) && (j.Hash != "" || j.Validator != "" && j.Name == f.Name)
 }
