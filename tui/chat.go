@@ -24,6 +24,8 @@ func (c *chatMode) update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case newAsked:
 		c.leave()
+	case questionAsked:
+		c.composer.insert(msg.text)
 	case conversationRead:
 		switch {
 		case msg.mode != c.mode:

@@ -12,16 +12,20 @@ import (
 	tea "charm.land/bubbletea/v2"
 )
 
-// inEditor opens the person's own editor ($VISUAL, $EDITOR, else vi) with a text,
-// in a file of a name that tells the editor what it is, and waits for its end.
+// editorCommand is the person's own editor: $VISUAL, $EDITOR, else vi.
+func (d *desk) editorCommand() string {
+	for _, name := range []string{"VISUAL", "EDITOR"} {
+		if editor := d.options.Getenv(name); strings.TrimSpace(editor) != "" {
+			return editor
+		}
+	}
+	return "vi"
+}
+
+// inEditor opens the person's own editor with a text, in a file of a name that
+// tells the editor what it is, and waits for its end.
 func (d *desk) inEditor(name, text string, done func(text string, err error) tea.Msg) tea.Cmd {
-	editor := d.options.Getenv("VISUAL")
-	if editor == "" {
-		editor = d.options.Getenv("EDITOR")
-	}
-	if strings.TrimSpace(editor) == "" {
-		editor = "vi"
-	}
+	editor := d.editorCommand()
 	fail := func(err error) tea.Cmd {
 		return func() tea.Msg { return done("", fmt.Errorf("cannot open %s: %w", editor, err)) }
 	}

@@ -33,6 +33,9 @@ type Options struct {
 	// History opens the conversations. It is called once, after the first frame.
 	History func() (*history.Store, error)
 
+	// Changes finds out what can be reviewed here. Nil: nothing.
+	Changes func(context.Context) ([]Change, error)
+
 	// Folder is where files for @ are looked for; "": the working directory.
 	Folder string
 	// Getenv looks at the environment; nil: nothing is set.

@@ -74,6 +74,8 @@ var modes = []string{"chat", "review", "code", "math", "vision"}
 // newMode makes the mode of a name.
 func newMode(d *desk, name string) mode {
 	switch name {
+	case "review":
+		return newReview(d)
 	case "chat":
 		return newChat(d)
 	}

@@ -231,6 +231,8 @@ func (m *Model) carryOut(msg tea.Msg) tea.Cmd {
 		cmds = append(cmds, m.useContext(msg))
 	case modeChosen:
 		cmds = append(cmds, m.showNamed(msg.name))
+	case questionAsked:
+		cmds = append(cmds, m.showNamed("chat"))
 	case conversationChosen:
 		cmds = append(cmds, m.showNamed("chat"), m.readConversation("chat", msg))
 	}

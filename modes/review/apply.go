@@ -18,7 +18,7 @@ var errMoved = errors.New("the file has changed there since it was reviewed")
 // Apply writes a suggestion into the finding's file in the project's folder, and
 // gives what takes it back. The file may have changed elsewhere since it was
 // reviewed.
-func (f *Finding) Apply(root *os.Root) (undo func() error, err error) {
+func (f *Finding) Apply(root *os.Root) (undo func(*os.Root) error, err error) {
 	if f.Suggestion == nil {
 		return nil, errors.New("there is no suggestion to apply")
 	}
@@ -34,7 +34,7 @@ func (f *Finding) Apply(root *os.Root) (undo func() error, err error) {
 	if err := writeFile(root, name, after, mode); err != nil {
 		return nil, fmt.Errorf("apply to %s: %w", f.File, err)
 	}
-	return func() error {
+	return func(root *os.Root) error {
 		now, _, err := readFile(root, name)
 		if err == nil && now != after {
 			err = errMoved

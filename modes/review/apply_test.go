@@ -48,7 +48,7 @@ func TestApply(t *testing.T) {
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o640 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
 	}
-	if err := undo(); err != nil || read() != now {
+	if err := undo(root); err != nil || read() != now {
 		t.Errorf("%v, taken back it is\n%s", err, read())
 	}
 
@@ -58,7 +58,7 @@ func TestApply(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(want + "// more\n")
-	if err := undo(); !errors.Is(err, errMoved) || read() != want+"// more\n" {
+	if err := undo(root); !errors.Is(err, errMoved) || read() != want+"// more\n" {
 		t.Errorf("%v, the file is\n%s", err, read())
 	}
 	write(strings.Replace(now, "u.log()", "u.print()", 1))

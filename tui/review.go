@@ -1,0 +1,607 @@
+package tui
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"charm.land/bubbles/v2/key"
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/bise-sh/bise/modes/review"
+	"github.com/bise-sh/bise/modes/review/diff"
+	"github.com/bise-sh/bise/words"
+)
+
+// A Change is something that can be reviewed.
+type Change struct {
+	Name  string // what it is: "not staged", "last commit"
+	About string // of which there are several: a commit's subject; may be empty
+	Root  string // the folder that paths begin at
+	Files []diff.File
+}
+
+// reviewMode is the mode in which a model looks for what is wrong with a change.
+// First there is a list of what can be reviewed; then one of findings, with the
+// code that the chosen one is about below it.
+type reviewMode struct {
+	*desk
+	list          list // of changes, or of findings
+	width, height int
+	ref           string
+	model         *model
+	keys          reviewKeys
+
+	changes []Change
+	looked  bool  // changes is what there is
+	trouble error // why that could not be found out
+
+	review *reviewing // nil: the changes are shown
+	number int        // of the last review
+	whole  bool       // the chosen finding has the body to itself
+	top    int        // its first line that is shown then
+}
+
+// reviewKeys are the keys that are this mode's own.
+type reviewKeys struct {
+	apply, dismiss, open, next, ask, again, look key.Binding
+}
+
+// A reviewing is one review, on its way or done.
+type reviewing struct {
+	number  int
+	change  Change
+	pull    func() (review.Event, error, bool) // the next event; nil until the engine is there
+	stop    context.CancelCauseFunc
+	busy    bool
+	loading float64 // share of the model, below 0 when it does not load
+	reading review.Reading
+	found   []*finding
+	result  *review.Result
+	err     error
+}
+
+// A finding is one of the model's, and what the person did with it.
+type finding struct {
+	review.Finding
+	dismissed, applied bool
+}
+
+// Messages of the mode. Those of a review carry its number.
+type (
+	changesFound struct {
+		changes []Change
+		err     error
+	}
+	reviewCame struct {
+		number int
+		event  review.Event
+		err    error
+		more   bool
+	}
+	findingChanged struct { // a suggestion was applied, or taken back
+		number  int
+		finding *finding
+		applied bool
+		undo    func() error
+		err     error
+	}
+	findingRestored struct{ finding *finding }
+	programEnded    struct{ err error }
+	// questionAsked goes on in a chat, with a text to write the question behind.
+	questionAsked struct{ text string }
+)
+
+func newReview(d *desk) mode {
+	m := &reviewMode{desk: d, ref: d.options.Model, list: list{desk: d, letters: true}}
+	m.keys = reviewKeys{
+		apply: letter("a", "apply"), dismiss: letter("d", "dismiss"), open: letter("o", "open in editor"), next: letter("n", "next"),
+		ask: letter("e", "ask about it"), again: letter("r", "review again"), look: letter("r", "look again"),
+	}
+	m.refresh()
+	return m
+}
+
+func (m *reviewMode) using() *model { return m.model }
+
+func (m *reviewMode) useModel(ref string) tea.Cmd {
+	var cmd tea.Cmd
+	m.ref = ref
+	m.model, cmd = m.engines.use(ref)
+	return cmd
+}
+
+// shown looks for changes, which may be others each time, unless there is a review.
+func (m *reviewMode) shown() tea.Cmd {
+	var cmds []tea.Cmd
+	if m.model == nil {
+		cmds = append(cmds, m.useModel(m.ref))
+	}
+	if m.review == nil {
+		cmds = append(cmds, m.look())
+	}
+	return tea.Batch(cmds...)
+}
+
+// look finds out what can be reviewed.
+func (m *reviewMode) look() tea.Cmd {
+	ctx, changes := m.ctx, m.options.Changes
+	if changes == nil {
+		return nil
+	}
+	return func() tea.Msg {
+		list, err := changes(ctx)
+		return changesFound{list, err}
+	}
+}
+
+func (m *reviewMode) update(msg tea.Msg) tea.Cmd {
+	defer m.refresh()
+	switch msg := msg.(type) {
+	case changesFound:
+		m.changes, m.trouble, m.looked = msg.changes, msg.err, true
+	case modelOpened, modelReady:
+		return m.begin()
+	case reviewCame:
+		return m.take(msg)
+	case findingChanged:
+		m.changed(msg)
+	case findingRestored:
+		msg.finding.dismissed = false
+	case programEnded:
+		if msg.err != nil {
+			m.sayError(msg.err)
+		}
+	}
+	return nil
+}
+
+// start begins to review a change.
+func (m *reviewMode) start(c Change) tea.Cmd {
+	m.number++
+	m.whole = false
+	m.review = &reviewing{number: m.number, change: c, busy: true, loading: -1, stop: func(error) {}}
+	m.list.filter.reset()
+	m.list.choose(0)
+	var open tea.Cmd
+	if m.model == nil || m.model.state == failed {
+		open = m.useModel(m.ref)
+	}
+	return tea.Batch(open, m.begin())
+}
+
+// begin has the model begin, if a review waits for it and it is there.
+func (m *reviewMode) begin() tea.Cmd {
+	r := m.review
+	if r == nil || !r.busy || r.pull != nil || m.model == nil {
+		return nil
+	}
+	switch {
+	case m.model.state == failed:
+		r.busy, r.err = false, m.model.err
+		return nil
+	case m.model.engine == nil:
+		return nil
+	}
+	ctx, stop := context.WithCancelCause(m.ctx)
+	engine, change := m.model.engine, r.change
+	r.stop = stop
+	r.pull, _ = iter.Pull2(func(yield func(review.Event, error) bool) {
+		root, err := os.OpenRoot(change.Root)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		defer root.Close()
+		for event, err := range review.Run(ctx, engine, change.Files, review.Options{Tree: root.FS()}) {
+			if cause := context.Cause(ctx); err != nil && cause != nil {
+				err = cause
+			}
+			if !yield(event, err) {
+				return
+			}
+		}
+	})
+	return r.await()
+}
+
+// await is the command that waits for the next event.
+func (r *reviewing) await() tea.Cmd {
+	pull, number := r.pull, r.number
+	return func() tea.Msg {
+		event, err, more := pull()
+		return reviewCame{number, event, err, more}
+	}
+}
+
+// take takes an event of a review.
+func (m *reviewMode) take(msg reviewCame) tea.Cmd {
+	r := m.review
+	if r == nil || msg.number != r.number {
+		return nil // nobody waits for the rest: its context has ended
+	}
+	if !msg.more {
+		r.busy = false
+		r.stop(nil)
+		return nil
+	}
+	if msg.err != nil && !errors.Is(msg.err, errStopped) {
+		r.err = msg.err
+	}
+	switch e := msg.event.(type) {
+	case review.Loading:
+		r.loading = e.Fraction
+	case review.Reading:
+		r.reading, r.loading = e, -1
+	case review.Found:
+		r.found = append(r.found, &finding{Finding: e.Finding})
+	case review.Done:
+		r.result = &e.Result
+		r.sort()
+		if len(r.found) > 0 {
+			m.say(r.result.Covered())
+		}
+	}
+	return r.await()
+}
+
+// sort puts the findings in the order of the change. Until the end they are in the
+// order in which they came.
+func (r *reviewing) sort() {
+	place := map[string]int{}
+	for i, f := range r.change.Files {
+		if _, ok := place[f.Path()]; !ok {
+			place[f.Path()] = i
+		}
+	}
+	sortBy(r.found, func(f *finding) int { return f.Line })
+	sortBy(r.found, func(f *finding) int { return place[f.File] })
+}
+
+// refresh sets the rows of the list.
+func (m *reviewMode) refresh() {
+	var chosen *finding
+	if m.review != nil {
+		chosen = m.chosen()
+	}
+	m.list.intro, m.list.empty = nil, nil
+	var rows []row
+	switch {
+	case m.review == nil:
+		m.list.intro = []string{"What is to be reviewed?"}
+		for _, c := range m.changes {
+			rows = append(rows, row{cells: []string{c.Name, words.Plural(len(c.Files), "file"), size(c.Files), c.About}})
+		}
+		m.list.empty = m.nothing()
+	default:
+		for _, f := range m.shownFindings() {
+			place := fmt.Sprintf("%s:%d", f.File, f.Line)
+			if f.EndLine > f.Line {
+				place += fmt.Sprintf("-%d", f.EndLine)
+			}
+			title := f.Title
+			if f.applied {
+				title = "✓ " + title
+			}
+			rows = append(rows, row{cells: []string{string(f.Severity), oneLine(place), oneLine(title)}, dim: f.applied})
+		}
+		m.list.empty = m.none()
+	}
+	m.list.show(rows)
+	if chosen != nil {
+		if i := slices.Index(m.shownFindings(), chosen); i >= 0 {
+			m.list.choose(i)
+		}
+	}
+}
+
+// size counts the lines of a change.
+func size(files []diff.File) string {
+	added, removed := 0, 0
+	for _, f := range files {
+		for _, h := range f.Hunks {
+			for _, l := range h.Lines {
+				switch l.Op {
+				case diff.Add:
+					added++
+				case diff.Delete:
+					removed++
+				}
+			}
+		}
+	}
+	return fmt.Sprintf("+%d −%d", added, removed)
+}
+
+// nothing says why there are no changes to choose from.
+func (m *reviewMode) nothing() []string {
+	switch {
+	case m.trouble != nil:
+		msg, advice := told(m.trouble)
+		return []string{msg, advice}
+	case m.options.Changes == nil, m.looked:
+		return []string{"There is nothing to review here: no change that git knows. Whole files are reviewed by bise review FILE."}
+	}
+	return []string{"looking for changes"}
+}
+
+// none says why there are no findings.
+func (m *reviewMode) none() []string {
+	r := m.review
+	switch {
+	case r.err != nil:
+		msg, advice := told(r.err)
+		return []string{msg, advice}
+	case r.busy:
+		return []string{"nothing found so far"}
+	case r.result == nil:
+		return []string{"The review was stopped."}
+	case len(r.found) > 0 && m.list.filter.text == "":
+		return []string{"All findings are dismissed."}
+	case len(r.found) > 0:
+		return []string{"No finding has that."}
+	}
+	lines := []string{"No findings. " + r.result.Covered()}
+	return append(lines, r.result.Notes...)
+}
+
+// shownFindings are those that are not dismissed, and that the filter lets through.
+func (m *reviewMode) shownFindings() []*finding {
+	var list []*finding
+	if m.review == nil {
+		return nil
+	}
+	for _, f := range m.review.found {
+		_, _, ok := match(m.list.filter.text, f.File+" "+f.Title+" "+string(f.Severity))
+		if !f.dismissed && ok {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
+// chosen is the finding that is chosen, nil when there is none.
+func (m *reviewMode) chosen() *finding {
+	if list := m.shownFindings(); m.list.chosen < len(list) {
+		return list[m.list.chosen]
+	}
+	return nil
+}
+
+// apply writes a suggestion into its file.
+func (m *reviewMode) apply(f *finding) tea.Cmd {
+	if f.Suggestion == nil || f.applied {
+		m.say(map[bool]string{true: "it is applied", false: "it has no suggestion to apply"}[f.applied])
+		return nil
+	}
+	number, root := m.review.number, m.review.change.Root
+	return func() tea.Msg {
+		folder, err := os.OpenRoot(root)
+		if err != nil {
+			return findingChanged{number: number, finding: f, err: err}
+		}
+		defer folder.Close()
+		undo, err := f.Apply(folder)
+		return findingChanged{number, f, true, func() error {
+			folder, err := os.OpenRoot(root)
+			if err != nil {
+				return err
+			}
+			defer folder.Close()
+			return undo(folder)
+		}, err}
+	}
+}
+
+// changed tells that a suggestion was applied or taken back.
+func (m *reviewMode) changed(msg findingChanged) {
+	f := msg.finding
+	if msg.err != nil {
+		m.sayError(msg.err)
+		return
+	}
+	f.applied = msg.applied
+	if !f.applied {
+		m.say("taken back in " + f.File)
+		return
+	}
+	m.sayUndo("applied to "+f.File, func() tea.Msg {
+		return findingChanged{number: msg.number, finding: f, err: msg.undo()}
+	})
+}
+
+// dismiss takes a finding off the list.
+func (m *reviewMode) dismiss(f *finding) {
+	f.dismissed = true
+	m.sayUndo(fmt.Sprintf("dismissed %q", f.Title), func() tea.Msg { return findingRestored{f} })
+}
+
+// open shows a finding's line in the person's editor.
+func (m *reviewMode) open(f *finding) tea.Cmd {
+	name := filepath.FromSlash(path.Clean(f.File))
+	if !filepath.IsLocal(name) {
+		m.say(f.File + " is not in this folder")
+		return nil
+	}
+	command := atLine(m.editorCommand(), filepath.Join(m.review.change.Root, name), f.Line)
+	return m.exec(exec.CommandContext(m.ctx, command[0], command[1:]...), func(err error) tea.Msg {
+		if err != nil {
+			err = fmt.Errorf("cannot use %s: %w", command[0], err)
+		}
+		return programEnded{err}
+	})
+}
+
+// atLine is the command with which an editor opens a file at a line.
+func atLine(editor, file string, line int) []string {
+	command := strings.Fields(editor)
+	place := fmt.Sprintf("%s:%d", file, line)
+	switch strings.TrimSuffix(filepath.Base(command[0]), ".exe") {
+	case "code", "code-insiders", "codium", "cursor":
+		return append(command, "--goto", place)
+	case "hx", "helix", "zed", "subl", "micro":
+		return append(command, place)
+	}
+	return append(command, fmt.Sprintf("+%d", line), file)
+}
+
+// question is what a chat about a finding begins with.
+func (m *reviewMode) question(f *finding) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "A review of %s says, at line %d: %s. %s\n\n", oneLine(f.File), f.Line, f.Title, f.Why)
+	fence := "```"
+	for strings.Contains(f.Code, fence) {
+		fence += "`"
+	}
+	fmt.Fprintf(&b, "%s%s\n", fence, strings.TrimPrefix(path.Ext(f.File), "."))
+	for _, l := range m.review.around(&f.Finding, aroundFinding) {
+		b.WriteString(string(rune(l.Op)) + strings.TrimSuffix(l.Text, "\r") + "\n")
+	}
+	b.WriteString(fence + "\n\n")
+	return b.String()
+}
+
+func (m *reviewMode) press(k tea.KeyPressMsg) outcome {
+	defer m.refresh()
+	if m.whole && m.scroll(k) {
+		return took(nil)
+	}
+	if !m.list.filtering {
+		if o := m.letter(k); o.handled {
+			return o
+		}
+	}
+	if change := m.list.press(k); change.handled {
+		m.top = 0
+		return took(nil)
+	}
+	switch {
+	case is(k, m.desk.keys.Choose):
+		return took(m.choose())
+	case is(k, m.desk.keys.Back):
+		return m.back()
+	}
+	return pass()
+}
+
+// letter does what a letter does.
+func (m *reviewMode) letter(k tea.KeyPressMsg) outcome {
+	if m.review == nil {
+		if is(k, m.keys.look) {
+			return took(m.look())
+		}
+		return pass()
+	}
+	if is(k, m.keys.again) && !m.review.busy {
+		return took(m.start(m.review.change))
+	}
+	f := m.chosen()
+	if f == nil {
+		return pass()
+	}
+	switch {
+	case is(k, m.keys.apply):
+		return took(m.apply(f))
+	case is(k, m.keys.dismiss):
+		m.dismiss(f)
+	case is(k, m.keys.open):
+		return took(m.open(f))
+	case is(k, m.keys.next):
+		m.list.choose((m.list.chosen + 1) % max(1, len(m.list.rows)))
+		m.top = 0
+	case is(k, m.keys.ask):
+		return tell(questionAsked{m.question(f)})
+	default:
+		return pass()
+	}
+	return took(nil)
+}
+
+// choose begins the chosen review, or gives the chosen finding the whole body.
+func (m *reviewMode) choose() tea.Cmd {
+	if m.review != nil {
+		m.whole = !m.whole && m.chosen() != nil
+		m.top = 0
+		return nil
+	}
+	if i, ok := m.list.row(); ok {
+		return m.start(m.changes[i])
+	}
+	return nil
+}
+
+// back leaves the finding, stops the review, or leaves that.
+func (m *reviewMode) back() outcome {
+	switch {
+	case m.review == nil:
+		return pass()
+	case m.whole:
+		m.whole = false
+	case m.review.busy && m.review.pull != nil:
+		m.review.stop(errStopped)
+	default:
+		m.review = nil
+		m.list.choose(0)
+		return took(m.look())
+	}
+	return took(nil)
+}
+
+func (m *reviewMode) paste(text string) outcome {
+	defer m.refresh()
+	m.list.paste(text)
+	return took(nil)
+}
+
+func (m *reviewMode) click(_, y int) outcome {
+	defer m.refresh()
+	if m.whole {
+		return took(nil)
+	}
+	if _, again := m.list.click(y - m.margin()); again {
+		return took(m.choose())
+	}
+	m.top = 0
+	return took(nil)
+}
+
+func (m *reviewMode) wheel(lines int) {
+	if m.whole {
+		m.top = max(0, m.top+lines)
+		return
+	}
+	m.list.wheel(lines)
+}
+
+// commands are what keys do, by name.
+func (m *reviewMode) commands() []command {
+	list := []command{}
+	for _, c := range []struct {
+		name, help string
+		key        key.Binding
+	}{
+		{"apply", "write the suggestion into the file", m.keys.apply},
+		{"dismiss", "take the finding off the list", m.keys.dismiss},
+		{"open", "the finding's line in $EDITOR", m.keys.open},
+		{"ask", "a question about the finding", m.keys.ask},
+		{"again", "review again", m.keys.again},
+	} {
+		list = append(list, command{name: c.name, help: c.help, run: func(string) outcome {
+			if o := m.press(keyNamed(c.key.Keys()[0])); o.handled {
+				return o
+			}
+			m.say("there is no finding that is chosen")
+			return took(nil)
+		}})
+	}
+	return list
+}
+
+func (m *reviewMode) rowsOf() *list { return &m.list }
