@@ -25,6 +25,16 @@ func SaveInterface(path string, to Interface) error {
 }
 
 func saveInterface(path string, to Interface) error {
+	return edit(path, func(data []byte, before Config) ([]byte, Config) {
+		want := before
+		want.Interface = to
+		want.Interface.Keys = before.Interface.Keys
+		return change(data, before.Interface, to), want
+	})
+}
+
+// edit changes a config.toml, whose new text has to mean what is wanted.
+func edit(path string, change func(data []byte, before Config) (after []byte, want Config)) error {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		path = real // the file itself, which may lie among somebody's dotfiles
 	}
@@ -42,15 +52,12 @@ func saveInterface(path string, to Interface) error {
 	if err != nil {
 		return err
 	}
-	after := change(data, before.Interface, to)
+	after, want := change(data, before)
 	if bytes.Equal(after, data) {
 		return nil
 	}
 	// What was not understood, such as a header within a text of several lines, is
 	// noticed here.
-	to.Keys = before.Interface.Keys
-	want := before
-	want.Interface = to
 	if got, _, err := parse(path, after); err != nil || !reflect.DeepEqual(got, want) {
 		return errors.New("the file is written in a way that bise cannot change; set it there")
 	}

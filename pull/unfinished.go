@@ -44,6 +44,8 @@ func (p *Puller) Unfinished() ([]Unfinished, error) {
 		}
 		list = append(list, u)
 	}
-	slices.SortFunc(list, func(a, b Unfinished) int { return cmp.Or(b.Begun.Compare(a.Begun), cmp.Compare(a.Plan.Name, b.Plan.Name)) })
+	slices.SortFunc(list, func(a, b Unfinished) int {
+		return cmp.Or(b.Begun.Compare(a.Begun), cmp.Compare(a.Plan.Name, b.Plan.Name))
+	})
 	return list, nil
 }
