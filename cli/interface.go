@@ -83,6 +83,7 @@ func (a *app) interfaceOptions() tui.Options {
 			return a.open(ctx, ref, all)
 		},
 		Loaded:  loadedShare,
+		Changes: a.reviewable,
 		History: func() (*history.Store, error) { return history.Open(filepath.Join(a.places.Data, "history.db")) },
 		Folder:  folder,
 		Getenv:  os.Getenv,

@@ -15,6 +15,7 @@ import (
 
 	"github.com/bise-sh/bise/modes/review/diff"
 	"github.com/bise-sh/bise/term"
+	"github.com/bise-sh/bise/tui"
 )
 
 // gitArguments say which change git is to show.
@@ -211,4 +212,36 @@ func filesIn(ctx context.Context, dir string) ([]string, error) {
 		return nil, cannotRead(dir, err)
 	}
 	return names, nil
+}
+
+// reviewable is what the interface offers to review: what git knows to have
+// changed.
+func (a *app) reviewable(ctx context.Context) ([]tui.Change, error) {
+	root, repository, err := reviewRoot(".")
+	if err != nil || !repository {
+		return nil, err
+	}
+	var changes []tui.Change
+	for _, c := range []struct {
+		name string
+		args []string
+	}{{"not staged", []string{"diff"}}, {"staged", []string{"diff", "--staged"}}} {
+		files, err := gitChange(ctx, c.args, nil)
+		if err != nil {
+			return nil, err
+		}
+		if len(files) > 0 {
+			changes = append(changes, tui.Change{Name: c.name, Root: root, Files: files})
+		}
+	}
+	// A repository without a commit has no last one.
+	subject, err := git(ctx, "log", "-1", "--format=%s")
+	if err != nil {
+		return changes, nil
+	}
+	files, err := gitChange(ctx, []string{"show", "--format=", "HEAD"}, nil)
+	if err == nil && len(files) > 0 {
+		changes = append(changes, tui.Change{Name: "last commit", About: strings.TrimSpace(string(subject)), Root: root, Files: files})
+	}
+	return changes, err
 }
