@@ -29,7 +29,7 @@ func (c *conversation) press(k tea.KeyPressMsg) outcome {
 }
 
 func (c *conversation) pressKey(k tea.KeyPressMsg) outcome {
-	if is(k, c.keys.Keys) && c.composer.text == "" && c.composer.vim.inserting() {
+	if is(k, c.keys.Keys) && c.composer.text == "" {
 		return pass()
 	}
 	if o := c.composer.press(k); o.handled {

@@ -56,9 +56,8 @@ func (v *vim) press(c *composer, k tea.KeyPressMsg) outcome {
 	v.typed = append(v.typed, k)
 	if !v.command(c, r) {
 		v.rest()
-		return pass()
 	}
-	return took(nil)
+	return took(nil) // letters are never text here, whatever they mean
 }
 
 // recording reports whether an insertion belongs to the command that . repeats.

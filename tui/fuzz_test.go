@@ -1,0 +1,130 @@
+package tui
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/engine/enginetest"
+	"github.com/bise-sh/bise/history"
+)
+
+// hands are what a person does, by number.
+var hands = []string{
+	"a", "/", "@", "?", "1", " ", "日", "👩‍👩‍👧", "\u202e", "e\u0301", "y", "e", "r", "s", "j", "k",
+	"enter", "esc", "tab", "space", "up", "down", "left", "right", "home", "end", "pgup", "pgdown", "backspace", "delete", "shift+enter",
+	"ctrl+p", "ctrl+r", "ctrl+l", "ctrl+s", "ctrl+o", "ctrl+n", "ctrl+x", "ctrl+w", "ctrl+u", "ctrl+k", "ctrl+y", "ctrl+_", "ctrl+d", "ctrl+e",
+	"alt+r", "alt+c", "alt+y", "alt+up", "alt+p", "alt+n", "alt+1", "ctrl+home", "ctrl+end", "shift+tab", "f1",
+}
+
+// FuzzHands plays anything at all, and looks at every frame: none overflows, none
+// has what a terminal would obey, and nothing panics. Half of the bytes are keys,
+// the others resizes, pastes, clicks, and the arrival of what was asked for.
+func FuzzHands(f *testing.F) {
+	f.Add([]byte("\x00\x10hello\x10\x14\x14\x0b\x82\xff\xc0\xd0"))
+	f.Add([]byte{16, 200, 200, 20, 9, 31, 5, 16, 250, 3, 129, 60, 60, 16, 200, 200, 200})
+	f.Add([]byte{2, 0, 200, 200, 16, 200, 33, 21, 21, 16, 17, 34, 22, 16, 200, 129, 1, 200, 1, 16})
+	f.Fuzz(func(t *testing.T, script []byte) {
+		if len(script) > 300 {
+			return
+		}
+		folder := t.TempDir()
+		if err := os.WriteFile(filepath.Join(folder, "main.go"), []byte("package main\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		s := &enginetest.Script{About: about, Replies: []enginetest.Reply{
+			{timings, enginetest.Thinking("hm"), enginetest.Text(growing)},
+			{enginetest.Text(strings.Repeat("日本語 wide, ", 40)), enginetest.End(engine.FinishLength)},
+			{enginetest.Text("| a | b |\n| - | - |\n| x | y |\n\n"), enginetest.Fail{Err: engine.Errorf(engine.Internal, "it broke")}},
+			{enginetest.Text("on and on "), enginetest.Wait(nil)},
+		}}
+		o := scripted(s)
+		o.Folder = folder
+		path := filepath.Join(folder, "history.db")
+		o.History = func() (*history.Store, error) { return history.Open(path) }
+		o.Settings.Vim = len(script)%5 == 0
+		play(t, o, script)
+	})
+}
+
+func play(t *testing.T, o Options, script []byte) {
+	ctx, cancel := context.WithCancel(t.Context())
+	m := New(ctx, o)
+	defer m.Close()
+	defer cancel()
+	arrived := make(chan tea.Msg, 1000)
+	run := func(cmd tea.Cmd) {
+		if cmd != nil {
+			go func() { arrived <- cmd() }()
+		}
+	}
+	do := func(msg tea.Msg) {
+		switch msg := msg.(type) {
+		case nil:
+		case tea.BatchMsg:
+			for _, cmd := range msg {
+				run(cmd)
+			}
+		default:
+			_, cmd := m.Update(msg)
+			run(cmd)
+			checkFrame(t, m)
+		}
+	}
+	do(tea.WindowSizeMsg{Width: 80, Height: 24})
+	run(m.screens[0].shown())
+	for i := 0; i < len(script); i++ {
+		switch c := script[i]; {
+		case int(c) < len(hands):
+			do(keyNamed(hands[c]))
+		case c < 140 && i+2 < len(script):
+			do(tea.WindowSizeMsg{Width: int(script[i+1]), Height: int(script[i+2]) / 3})
+			i += 2
+		case c < 160:
+			do(tea.MouseClickMsg{X: int(c) % 40, Y: i % 24, Button: tea.MouseLeft})
+		case c < 170:
+			do(tea.MouseWheelMsg{Button: tea.MouseWheelUp})
+		case c < 180:
+			do(tea.PasteMsg{Content: strings.Repeat(strings.ToValidUTF8(string(script[i:]), "?"), int(c)-169)})
+		default:
+			select {
+			case msg := <-arrived:
+				do(msg)
+			default:
+			}
+		}
+	}
+}
+
+// FuzzMarkdown draws any text at any width.
+func FuzzMarkdown(f *testing.F) {
+	f.Add(growing, 40)
+	f.Add("```\n\x1b[31m\n", 1)
+	f.Add("- a\n  - b\n    - c\n\n> d\n\n| e |\n| - |\n", 12)
+	f.Add(strings.Repeat("x", 10_000), 100)
+	d := newDesk(context.Background(), Options{})
+	f.Fuzz(func(t *testing.T, text string, width int) {
+		if len(text) > 12_000 || width < 1 || width > 200 || !utf8.ValidString(text) {
+			return
+		}
+		var a article
+		a.add(text)
+		a.end()
+		for _, p := range a.parts {
+			for _, row := range p.rows(d.theme, width) {
+				if w := cells(row); w > max(width, 2) {
+					t.Fatalf("%d columns of %d: %q", w, width, row)
+				}
+				if bad := commands(row); bad != "" {
+					t.Fatalf("the row has %q", bad)
+				}
+			}
+		}
+	})
+}
