@@ -53,7 +53,11 @@ func indexFold(text, part string) int {
 	if len(part) > len(text) {
 		return -1
 	}
+	first := part[0] | 0x20 // of a letter the small one
 	for i := 0; i+len(part) <= len(text); i++ {
+		if c := text[i]; c < utf8.RuneSelf && c|0x20 != first && part[0] < utf8.RuneSelf {
+			continue
+		}
 		if strings.EqualFold(text[i:i+len(part)], part) && utf8.RuneStart(text[i]) {
 			return i
 		}
