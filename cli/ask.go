@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/modes/chat"
+	"github.com/bise-sh/bise/modes/vision"
 )
 
 // maxSchema is the largest JSON schema file, in bytes.
@@ -26,12 +28,15 @@ type ask struct {
 	noThinking    bool
 	continues     bool // the last conversation
 	noHistory     bool
+	mode          string        // as the history has it
+	from          pictureSource // of the images
+	shows         bool          // the pictures to the person too
 	sampling      samplingFlags
 	load          loadFlags
 }
 
 func (a *app) askCommand() *cobra.Command {
-	var v ask
+	v := ask{mode: "chat"}
 	cmd := &cobra.Command{
 		Use:   "ask [PROMPT]…",
 		Short: "Ask a question, get one answer",
@@ -51,7 +56,7 @@ bise ask -f main.go -f go.mod "what is missing?"`,
 	f := cmd.Flags()
 	f.BoolVarP(&v.continues, "continue", "c", false, "continue the last conversation")
 	f.StringArrayVarP(&v.files, "file", "f", nil, "attach the text `FILE`; may be repeated")
-	f.StringArrayVarP(&v.images, "image", "i", nil, "show the picture `FILE`; may be repeated")
+	f.StringArrayVarP(&v.images, "image", "i", nil, "show the picture `FILE` (also -, clipboard: or an address); may be repeated")
 	f.StringVar(&v.system, "system", "", "the system prompt, `TEXT`: how the model is to answer")
 	f.StringVar(&v.schema, "schema", "", "answer with JSON that satisfies the JSON schema in `FILE`")
 	f.BoolVar(&v.raw, "raw", false, "do not draw Markdown")
@@ -68,7 +73,7 @@ func (a *app) ask(ctx context.Context, v ask, prompt string) error {
 	if v.continues && v.system != "" {
 		return usageErrorf("--system is for the first question of a conversation, and -c continues one")
 	}
-	q, err := a.question(ctx, v, prompt)
+	q, pictures, err := a.question(ctx, v, prompt)
 	if err != nil {
 		return err
 	}
@@ -88,7 +93,7 @@ func (a *app) ask(ctx context.Context, v ask, prompt string) error {
 	if err != nil {
 		return err
 	}
-	kept, before, err := a.remember(ctx, v, q)
+	kept, before, err := a.remember(ctx, v, q, pictures)
 	if err != nil {
 		return err
 	}
@@ -110,7 +115,12 @@ func (a *app) ask(ctx context.Context, v ask, prompt string) error {
 			Advice: "Name a model that can with -m, such as pixtral-12b.",
 		})
 	}
-	return a.answer(ctx, e, r, v, kept)
+	if v.shows {
+		if err := a.tellPictures(ctx, pictures, a.counter(e, v.load.projector)); err != nil {
+			return a.failed(err)
+		}
+	}
+	return a.answer(ctx, e, r, v, kept, pictures)
 }
 
 // failed tells an error to who reads the answer as JSON.
@@ -122,14 +132,14 @@ func (a *app) failed(err error) error {
 }
 
 // question gathers what is asked.
-func (a *app) question(ctx context.Context, v ask, prompt string) (chat.Question, error) {
+func (a *app) question(ctx context.Context, v ask, prompt string) (chat.Question, []vision.Picture, error) {
 	q := chat.Question{System: v.system, Prompt: prompt}
 	in := a.input()
-	stdin := false
+	stdin := slices.Contains(v.images, "-")
 	for _, path := range v.files {
 		text, err := in.file(ctx, path)
 		if err != nil {
-			return q, err
+			return q, nil, err
 		}
 		if path == "-" {
 			stdin, path = true, ""
@@ -139,26 +149,26 @@ func (a *app) question(ctx context.Context, v ask, prompt string) (chat.Question
 	if !stdin {
 		text, _, err := in.piped(ctx)
 		if err != nil {
-			return q, err
+			return q, nil, err
 		}
 		if strings.TrimSpace(text) != "" {
 			q.Files = append(q.Files, chat.File{Text: text})
 		}
 	}
-	for _, path := range v.images {
-		url, err := image(ctx, path)
-		if err != nil {
-			return q, err
-		}
-		q.Images = append(q.Images, url)
+	pictures, err := a.pictures(ctx, v.images, v.from)
+	if err != nil {
+		return q, nil, err
+	}
+	for _, p := range pictures {
+		q.Images = append(q.Images, p.URL)
 	}
 	if strings.TrimSpace(prompt) == "" && len(q.Files) == 0 {
 		if len(q.Images) > 0 {
-			return q, &usageError{msg: "there is no question about the picture", hint: `Ask one: bise ask -i photo.jpg "what is on it?"`}
+			return q, nil, noQuestion(v)
 		}
-		return q, &usageError{msg: "there is nothing to answer", hint: `Ask something: bise ask "how does a slice grow in Go?", or pipe a text in.`}
+		return q, nil, &usageError{msg: "there is nothing to answer", hint: `Ask something: bise ask "how does a slice grow in Go?", or pipe a text in.`}
 	}
-	return q, nil
+	return q, pictures, nil
 }
 
 // schema reads the form that the answer is to have.
@@ -187,7 +197,7 @@ func schema(ctx context.Context, path string) (*engine.ResponseFormat, error) {
 }
 
 // answer asks and shows what comes.
-func (a *app) answer(ctx context.Context, e engine.Engine, r engine.ChatRequest, v ask, kept *recording) error {
+func (a *app) answer(ctx context.Context, e engine.Engine, r engine.ChatRequest, v ask, kept *recording, pictures []vision.Picture) error {
 	began := time.Now()
 	s := show{
 		a: a, name: e.Info().Model, limit: r.MaxTokens,
@@ -196,7 +206,7 @@ func (a *app) answer(ctx context.Context, e engine.Engine, r engine.ChatRequest,
 			sheet: func() sheet { return a.sheet(v.raw || v.schema != "") },
 		},
 	}
-	for event, err := range e.Chat(ctx, r) {
+	for event, err := range a.chat(ctx, e, r, pictures) {
 		if err == nil {
 			kept.take(ctx, event)
 			err = s.take(event)

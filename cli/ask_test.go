@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -131,13 +132,14 @@ func TestAskSaysWhatItReplaced(t *testing.T) {
 
 func TestAskShowsPictures(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "p.png")
-	write(t, path, "\x89PNG\r\n\x1a\n")
+	file := pngFile(t, 8, 4)
+	write(t, path, string(file))
 	s := enginetest.Says("a cat")
 	if got := runBise(t, s, "", "ask", "-i", path, "what is it?"); got.code != 0 {
 		t.Fatalf("got %+v", got)
 	}
 	c := asked(t, s).Messages[0].Content
-	if len(c) != 2 || c[0].Type != engine.ImageChunk || c[0].ImageURL != "data:image/png;base64,iVBORw0KGgo=" {
+	if len(c) != 2 || c[0].Type != engine.ImageChunk || c[0].ImageURL != "data:image/png;base64,"+base64.StdEncoding.EncodeToString(file) {
 		t.Errorf("content %+v", c)
 	}
 	blind := enginetest.Says("a cat")

@@ -73,7 +73,7 @@ func TestAskKeepsWhatIsAttached(t *testing.T) {
 	dir := t.TempDir()
 	file, picture := filepath.Join(dir, "a.go"), filepath.Join(dir, "a.png")
 	write(t, file, "package a\n")
-	write(t, picture, "\x89PNG\r\n\x1a\n")
+	write(t, picture, string(pngFile(t, 8, 4)))
 	for _, tt := range []struct {
 		name, stdin string
 		args        []string

@@ -3,12 +3,10 @@ package cli
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"net/http"
 	"os"
 	"strings"
 	"unicode/utf8"
@@ -16,13 +14,9 @@ import (
 	"github.com/bise-sh/bise/term"
 )
 
-const (
-	// maxText is the most text that one request takes from files and stdin, in
-	// bytes: what the engines' API takes, less what JSON adds.
-	maxText = 60_000_000
-	// maxImage is the largest image file, in bytes.
-	maxImage = 20_000_000
-)
+// maxText is the most text that one request takes from files and stdin, in bytes:
+// what the engines' API takes, less what JSON adds.
+const maxText = 60_000_000
 
 // An input reads what a request is made of, and counts it.
 type input struct {
@@ -157,30 +151,4 @@ func were(n int, noun string) string {
 		return "1 " + noun + " was"
 	}
 	return plural(n, noun) + " were"
-}
-
-// image reads an image file as a data: URL.
-func image(ctx context.Context, path string) (string, error) {
-	f, err := open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	data, err := bounded(ctx, f, maxImage)
-	if errors.Is(err, errTooMuch) {
-		return "", &usageError{msg: fmt.Sprintf("cannot read %s: it is larger than %s", path, size(maxImage)), hint: "Make the picture smaller: models see few pixels."}
-	}
-	if err != nil {
-		if ctx.Err() != nil {
-			return "", context.Cause(ctx)
-		}
-		return "", cannotRead(path, err)
-	}
-	kind := http.DetectContentType(data)
-	switch kind {
-	case "image/png", "image/jpeg", "image/gif", "image/webp":
-	default:
-		return "", &usageError{msg: path + " is no picture that can be shown to a model", hint: "PNG, JPEG, GIF and WebP can."}
-	}
-	return "data:" + kind + ";base64," + base64.StdEncoding.EncodeToString(data), nil
 }

@@ -66,7 +66,7 @@ of float32 and without flash attention.`,
 				return &usageError{msg: fmt.Sprintf("%s is no list of tokens", ids), hint: "It is a list such as [1, 3, 22557, 4]."}
 			}
 			for _, path := range pictures {
-				url, err := image(ctx, path)
+				url, err := pictureURL(ctx, path)
 				if err != nil {
 					return err
 				}

@@ -11,6 +11,7 @@ import (
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/history"
 	"github.com/bise-sh/bise/modes/chat"
+	"github.com/bise-sh/bise/modes/vision"
 )
 
 // A recording keeps what is asked and answered. It begins when the engine has taken
@@ -20,7 +21,7 @@ type recording struct {
 	a            *app
 	store        *history.Store
 	conversation history.Conversation // without an ID until a new one has begun
-	system       string               // of a new conversation
+	mode, system string               // of a new conversation
 	question     history.Message
 	name         string           // of the model
 	choices      int              // answers to it
@@ -30,8 +31,8 @@ type recording struct {
 
 // remember prepares to keep a question, and reads what was said before when it
 // continues the last conversation.
-func (a *app) remember(ctx context.Context, v ask, q chat.Question) (*recording, []engine.Message, error) {
-	r := &recording{a: a, system: v.system, question: questionAsked(q, v.images)}
+func (a *app) remember(ctx context.Context, v ask, q chat.Question, pictures []vision.Picture) (*recording, []engine.Message, error) {
+	r := &recording{a: a, mode: v.mode, system: v.system, question: questionAsked(q, pictures)}
 	r.closed = v.noHistory || a.config.History != nil && !*a.config.History
 	if !v.continues {
 		return r, nil, nil
@@ -66,15 +67,15 @@ func lastConversation(ctx context.Context, s *history.Store) (history.Conversati
 	return list[i], path, err
 }
 
-// questionAsked is a question as the history has it; the images were read from paths.
-func questionAsked(q chat.Question, paths []string) history.Message {
+// questionAsked is a question as the history has it; its images are the pictures'.
+func questionAsked(q chat.Question, pictures []vision.Picture) history.Message {
 	m := history.Message{Message: engine.Message{Role: engine.User, Content: q.Content()}}
-	for i, path := range paths {
-		m.Attached = append(m.Attached, history.Attachment{Chunk: i, Name: path})
+	for i, p := range pictures {
+		m.Attached = append(m.Attached, history.Attachment{Chunk: i, Name: p.Name})
 	}
 	for i, f := range q.Files {
 		// Text that is the question itself is not fenced.
-		if chunk := len(paths) + i; m.Content[chunk].Text != f.Text {
+		if chunk := len(pictures) + i; m.Content[chunk].Text != f.Text {
 			m.Attached = append(m.Attached, history.Attachment{Chunk: chunk, Name: f.Name})
 		}
 	}
@@ -115,7 +116,7 @@ func (r *recording) begin(ctx context.Context) (err error) {
 	}
 	c := r.conversation
 	if c.ID == 0 {
-		if c, err = r.store.Start(ctx, "chat", c.Model); err != nil {
+		if c, err = r.store.Start(ctx, r.mode, c.Model); err != nil {
 			return err
 		}
 		if r.system != "" {

@@ -85,7 +85,7 @@ func (a *app) run(args []string) int {
 // verbs are the commands, in the order in which help lists them.
 func (a *app) verbs() []*cobra.Command {
 	return []*cobra.Command{
-		a.askCommand(), a.reviewCommand(), a.completeCommand(), a.solveCommand(), a.lspCommand(), a.serveCommand(), a.embedCommand(), a.tokenizeCommand(), a.benchCommand(), a.doctorCommand(),
+		a.askCommand(), a.seeCommand(), a.reviewCommand(), a.completeCommand(), a.solveCommand(), a.lspCommand(), a.serveCommand(), a.embedCommand(), a.tokenizeCommand(), a.benchCommand(), a.doctorCommand(),
 		a.catalogCommand(), a.fitCommand(), a.pullCommand(), a.listCommand(), a.showCommand(), a.verifyCommand(), a.importCommand(), a.rmCommand(), a.gcCommand(), a.convertCommand(), a.quantizeCommand(), a.imatrixCommand(), a.perplexityCommand(), a.logitsCommand(),
 		a.historyCommand(), a.psCommand(), a.stopCommand(), a.versionCommand(), a.completionCommand(), a.manCommand(), a.workerCommand(), a.taskCommand(),
 	}

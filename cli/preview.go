@@ -1,0 +1,95 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/charmbracelet/colorprofile"
+
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/markdown"
+	"github.com/bise-sh/bise/modes/vision"
+	"github.com/bise-sh/bise/preview"
+	"github.com/bise-sh/bise/words"
+)
+
+const (
+	// previewColumns is how wide a picture is drawn at most.
+	previewColumns = 80
+	// previewed is how many pictures are drawn; the others are told.
+	previewed = 6
+)
+
+// A seenPicture is the event of a picture that is shown to the model.
+type seenPicture struct {
+	Type   string `json:"type"`
+	Name   string `json:"name"`
+	Format string `json:"format"`
+	Width  int    `json:"width"`
+	Height int    `json:"height"`
+	Tokens int    `json:"tokens,omitempty"`
+}
+
+// tellPictures shows pictures and says what each costs, before anything is asked.
+func (a *app) tellPictures(ctx context.Context, pictures []vision.Picture, count vision.Count) error {
+	draw := a.err.Moves() && !a.quiet && !a.accessible && !a.json
+	var terminal preview.Terminal
+	if draw {
+		terminal = previewTerminal(ctx, a.stderr, a.noColor)
+	}
+	sum := 0
+	for i, p := range pictures {
+		tokens, err := vision.Tokens(ctx, count, p.Width, p.Height)
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case engine.KindOf(err) == engine.Unsupported, engine.KindOf(err) == engine.Network, engine.KindOf(err) == engine.NotFound:
+			tokens = 0 // a server that does not count
+		case err != nil:
+			return err
+		}
+		sum += tokens
+		if a.json {
+			if err := writeJSON(a.stdout, seenPicture{"picture", p.Name, p.Format, p.Width, p.Height, tokens}); err != nil {
+				return err
+			}
+			continue
+		}
+		if draw && i < previewed {
+			a.progress.erase()
+			columns, rows := a.err.Size()
+			size := terminal.Fit(p.Thumb.Rect.Max, min(columns-1, previewColumns), max(1, rows*2/3/min(len(pictures), 2)))
+			fmt.Fprint(a.stderr, terminal.Draw(p.Thumb, size))
+		}
+		a.note("%s", caption(p, tokens))
+	}
+	if len(pictures) > 1 && sum > 0 && !a.json {
+		a.note("%s, %s tokens", plural(len(pictures), "picture"), words.Count(sum))
+	}
+	return nil
+}
+
+// caption says what a picture is and what it costs: photo.jpg 1920×1080 → 2.3k tokens.
+func caption(p vision.Picture, tokens int) string {
+	line := fmt.Sprintf("%s %d×%d", p.Name, p.Width, p.Height)
+	if tokens > 0 {
+		line += " → " + words.Count(tokens) + " tokens"
+	}
+	return line
+}
+
+// previewTerminal learns how pictures are drawn on a terminal.
+func previewTerminal(ctx context.Context, w io.Writer, noColor bool) preview.Terminal {
+	t := preview.Detect(os.Getenv).AskTmux(ctx)
+	t.Profile = colorprofile.Detect(w, os.Environ())
+	if noColor {
+		t.Protocol, t.Profile = preview.Blocks, colorprofile.ASCII
+	}
+	t.Light = background(os.Getenv("COLORFGBG")) == markdown.Light
+	if f, ok := w.(*os.File); ok {
+		t.Cell = preview.Cell(f)
+	}
+	return t
+}
