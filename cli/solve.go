@@ -201,36 +201,15 @@ func (s *solving) solved(r math.Result) error {
 	if _, err := fmt.Fprintf(s.a.stdout, "\n%s\n", answer); err != nil {
 		return err
 	}
-	s.a.note("%s", standing(r))
+	s.a.note("%s", r.Standing())
 	if len(r.Groups) > 1 {
 		line := tally(r.Groups)
-		none := r.Votes
-		for _, g := range r.Groups {
-			none -= len(g.Choices)
-		}
-		if none > 0 {
+		if none := r.None(); none > 0 {
 			line += fmt.Sprintf(", no answer ×%d", none)
 		}
 		s.a.note("%s", line)
 	}
 	return nil
-}
-
-// standing says how far the answer can be relied on.
-func standing(r math.Result) string {
-	var parts []string
-	if r.Votes > 1 {
-		parts = append(parts, fmt.Sprintf("%d of %d agree", r.Agree, r.Votes))
-	}
-	switch {
-	case r.Check == nil:
-		parts = append(parts, "unchecked")
-	case r.Check.OK:
-		parts = append(parts, "checked: "+r.Check.Text)
-	default:
-		parts = append(parts, "it does not hold: "+r.Check.Text)
-	}
-	return strings.Join(parts, " · ")
 }
 
 // solvedJSON writes what came of a problem as one line of JSON.

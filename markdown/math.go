@@ -67,6 +67,10 @@ func (mathSpans) Parse(_ ast.Node, block text.Reader, _ parser.Context) ast.Node
 	line, at := block.Position()
 	rest := remainder(block)
 	block.SetPosition(line, at)
+	if n := boxed(rest); n > 0 {
+		advance(block, n)
+		return &mathSpan{source: string(rest[:n]), written: string(rest[:n])}
+	}
 	for _, m := range mathClosers {
 		if !bytes.HasPrefix(rest, []byte(m.open)) {
 			continue
@@ -84,6 +88,30 @@ func (mathSpans) Parse(_ ast.Node, block text.Reader, _ parser.Context) ast.Node
 		return &mathSpan{source: source, written: string(rest[:written]), display: m.display}
 	}
 	return nil
+}
+
+// boxed is the length of the \boxed{…} that a text begins with, 0 when it begins
+// with none: models frame a final answer so without any other mark.
+func boxed(text []byte) int {
+	const command = `\boxed{`
+	if !bytes.HasPrefix(text, []byte(command)) {
+		return 0
+	}
+	depth := 0
+	for i := len(command); i < len(text); i++ {
+		switch text[i] {
+		case '\\':
+			i++
+		case '{':
+			depth++
+		case '}':
+			if depth == 0 {
+				return i + 1
+			}
+			depth--
+		}
+	}
+	return 0
 }
 
 // dollars reports whether what stands between two single dollars is mathematics,

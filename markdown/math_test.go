@@ -22,6 +22,7 @@ func TestMathematics(t *testing.T) {
 		{"```math\n\\frac{a}{b}\n```", "  a\n  ─\n  b"},
 		{"| a |\n|---|\n| $x^2$ |", "a\n──\nx²"},
 		{"`$x^2$`", "$x^2$"},
+		{`so \boxed{\frac{1}{2}} and \boxed{x`, `so [ 1/2 ] and \boxed{x`},
 	} {
 		if got := xansi.Strip(NewRenderer(Dark).Block(test.text, 60)); got != test.want {
 			t.Errorf("%q is drawn as\n%s\nwant\n%s", test.text, got, test.want)

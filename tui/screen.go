@@ -74,10 +74,12 @@ var modes = []string{"chat", "review", "code", "math", "vision"}
 // newMode makes the mode of a name.
 func newMode(d *desk, name string) mode {
 	switch name {
-	case "review":
-		return newReview(d)
 	case "chat":
 		return newChat(d)
+	case "review":
+		return newReview(d)
+	case "math":
+		return newMath(d)
 	}
 	return newChat(d) // of a mode that has no screen of its own
 }

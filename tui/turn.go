@@ -184,6 +184,14 @@ func (t *turn) take(event engine.Event, now time.Time) {
 	}
 }
 
+// retell puts another text in place of what was told so far.
+func (t *turn) retell(text string) {
+	t.text.Reset()
+	t.text.WriteString(text)
+	t.article = article{}
+	t.article.add(text)
+}
+
 // goOn makes the end of the text what grows again.
 func (t *turn) goOn() {
 	t.state, t.err = answering, nil

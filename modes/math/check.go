@@ -248,6 +248,9 @@ func valueOf(e expression) string {
 	return fmt.Sprintf("%.6g", at(e, nil))
 }
 
+// steps stand between equations.
+var steps = regexp.MustCompile(`\\\\|\\(?:implies|Rightarrow|Longrightarrow|iff|Leftrightarrow|quad|qquad|text\{[^{}]*\})|[⟹⇒⇔⟺]`)
+
 // maxEquations is how many equations are looked for in a text.
 const maxEquations = 200
 
@@ -256,17 +259,17 @@ const maxEquations = 200
 func equations(text string) [][2]expression {
 	var found [][2]expression
 	add := func(s string) {
-		for _, line := range strings.Split(s, `\\`) {
-			sides := strings.Split(strings.ReplaceAll(line, "&", ""), "=")
-			if len(sides) != 2 || len(found) >= maxEquations {
-				continue
-			}
-			left, err := parseExpression(strings.TrimSpace(sides[0]))
-			if err != nil {
-				continue
-			}
-			if right, err := parseExpression(strings.TrimRight(strings.TrimSpace(sides[1]), ".,;")); err == nil {
-				found = append(found, [2]expression{left, right})
+		for _, line := range steps.Split(s, -1) {
+			var left expression
+			for i, side := range strings.Split(strings.ReplaceAll(line, "&", ""), "=") {
+				right, err := parseExpression(strings.TrimRight(strings.TrimSpace(side), ".,;"))
+				if err != nil {
+					right = nil
+				}
+				if i > 0 && left != nil && right != nil && len(found) < maxEquations {
+					found = append(found, [2]expression{left, right})
+				}
+				left = right // a = b = c says two things
 			}
 		}
 	}

@@ -117,6 +117,7 @@ func TestVerify(t *testing.T) {
 		{"Solve $x^2 - 5x + 6 = 0$", "", "2, 4", false, true, "4² − 5·4 + 6 is 2, not 0"},
 		{"A number is doubled, then reduced by 3, giving 11. What is it?", "Let it be x. Then $2x - 3 = 11$, so $2x = 14$.", "7", true, true, "2·7 − 3 = 11"},
 		{"A number is doubled, then reduced by 3, giving 11. What is it?", "It is 8.", "8", false, false, ""},
+		{"Double it, take 3, get 11.", `$$2x - 3 = 11 \implies x = \frac{11 + 3}{2} = 7$$`, "7", true, true, "2·7 − 3 = 11"},
 		{"What is 12*13?", "", "156", true, true, "12·13 = 156"},
 		{"What is 12*13?", "", "155", false, true, "12·13 is 156, not 155"},
 		{"What is the capital of France?", "", "3", false, false, ""},

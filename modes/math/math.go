@@ -10,6 +10,7 @@ package math
 
 import (
 	"context"
+	"iter"
 	"strings"
 
 	"github.com/bise-sh/bise/engine"
@@ -181,21 +182,35 @@ func (s *Session) Result() Result {
 	return r
 }
 
-// Solve asks an engine, and calls watch after each event until the answer is
-// certain; then what is still being written is stopped. It returns what there is
-// also when it fails or is cancelled.
+// UntilDecided passes the events of a request for several solutions on, and ends
+// when what is still being written cannot change the answer; leaving an engine's
+// events is what stops it. Done does not come then.
+func UntilDecided(events iter.Seq2[engine.Event, error], p Problem) iter.Seq2[engine.Event, error] {
+	return func(yield func(engine.Event, error) bool) {
+		s := NewSession(p)
+		for event, err := range events {
+			if !yield(event, err) || err != nil {
+				return
+			}
+			s.Add(event)
+			if _, ended := event.(engine.Finish); ended && s.Tally.Counted() < len(s.Solutions) && s.Decided() {
+				return
+			}
+		}
+	}
+}
+
+// Solve asks an engine until the answer is certain, and calls watch after each
+// event. It returns what there is also when it fails or is cancelled.
 func Solve(ctx context.Context, e engine.Engine, p Problem, watch func(*Session, engine.Event)) (Result, error) {
 	s := NewSession(p)
-	for event, err := range e.Chat(ctx, p.Request()) {
+	for event, err := range UntilDecided(e.Chat(ctx, p.Request()), p) {
 		if err != nil {
 			return s.Result(), err
 		}
 		s.Add(event)
 		if watch != nil {
 			watch(s, event)
-		}
-		if _, ended := event.(engine.Finish); ended && len(s.Solutions) > 1 && s.Tally.Counted() < len(s.Solutions) && s.Decided() {
-			break // leaving the loop stops the rest
 		}
 	}
 	return s.Result(), nil

@@ -1,0 +1,165 @@
+package tui
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/modes/math"
+	"github.com/bise-sh/bise/words"
+)
+
+// mathMode is the mode for mathematics: a conversation whose answers are worked
+// solutions, each with its final answer and how far that can be relied on below it.
+// With votes several solutions are written at once, of which the leading one is
+// shown.
+type mathMode struct {
+	*chatMode
+	votes   int
+	session *math.Session // of the answer on its way, or of the last one
+	leading int           // the solution that its turn shows
+}
+
+func newMath(d *desk) mode {
+	m := &mathMode{chatMode: &chatMode{newConversation(d, "math", "A problem. /votes asks for several solutions")}, votes: 1}
+	m.craft = m
+	own := m.composer.commands
+	m.composer.commands = func() []command { return append([]command{m.votesCommand()}, own()...) }
+	return m
+}
+
+func (m *mathMode) commands() []command {
+	return append([]command{m.votesCommand()}, m.chatMode.commands()...)
+}
+
+// votesCommand says how many solutions are written.
+func (m *mathMode) votesCommand() command {
+	return command{name: "votes", args: "N", help: "write N solutions and take the answer that most agree on", run: func(args string) outcome {
+		n, err := strconv.Atoi(strings.TrimSpace(args))
+		if err != nil || n < 1 || n > math.MaxVotes {
+			m.say(fmt.Sprintf("votes are from 1 to %d", math.MaxVotes))
+			return took(nil)
+		}
+		m.votes = n
+		m.say("the next problem gets " + words.Plural(n, "solution"))
+		return took(nil)
+	}}
+}
+
+func (m *mathMode) subject() string {
+	s := m.chatMode.subject()
+	if m.votes > 1 && s != "" {
+		s += m.theme.muted.Render(fmt.Sprintf(" · %d votes", m.votes))
+	}
+	return s
+}
+
+// foot says how the votes stand as long as they are counted.
+func (m *mathMode) foot() foot {
+	f := m.chatMode.foot()
+	if s := m.session; m.busy() && s != nil && len(s.Solutions) > 1 {
+		f.left = fmt.Sprintf("%d of %d solved", s.Tally.Counted(), len(s.Solutions))
+		for _, g := range s.Tally.Groups() {
+			f.left += " · " + fmt.Sprintf("%s ×%d", oneLine(g.Answer.Text), len(g.Choices))
+		}
+		f.left = cut(f.left, max(10, m.width-20))
+	}
+	return f
+}
+
+// begin asks for solutions to the last message in place of an answer to it.
+func (m *mathMode) begin(e engine.Engine, r engine.ChatRequest, kept func(engine.Event)) (engine.Engine, engine.ChatRequest, func(engine.Event)) {
+	last := len(r.Messages) - 1
+	p := math.Problem{Text: r.Messages[last].Content.Plain(), Votes: m.votes, Sampling: r.Sampling, Before: r.Messages[:last]}
+	p.Sampling.Temperature = nil // the mode knows better than the setting for chats
+	asked := p.Request()
+	for _, k := range r.Messages[last].Content {
+		if k.Type != engine.TextChunk { // a picture of the problem comes before its words
+			asked.Messages[last].Content = append(engine.Content{k}, asked.Messages[last].Content...)
+		}
+	}
+	m.session, m.leading = math.NewSession(p), 0
+	return deciding{e, p}, asked, recorded(p, kept)
+}
+
+// deciding is an engine that stops writing solutions when the answer is certain.
+type deciding struct {
+	engine.Engine
+	problem math.Problem
+}
+
+func (d deciding) Chat(ctx context.Context, r engine.ChatRequest) iter.Seq2[engine.Event, error] {
+	return math.UntilDecided(d.Engine.Chat(ctx, r), d.problem)
+}
+
+// recorded gives the history one answer: the only solution as it is written, the
+// leading one of several when it is known; and the summary of them.
+func recorded(p math.Problem, kept func(engine.Event)) func(engine.Event) {
+	s := math.NewSession(p)
+	return func(event engine.Event) {
+		if event == nil {
+			if text := ending(s, len(s.Solutions) > 1); text != "" {
+				kept(engine.TextDelta{Text: text})
+			}
+			kept(nil)
+			return
+		}
+		s.Add(event)
+		if len(s.Solutions) == 1 || !ofChoice(event) {
+			kept(event)
+		}
+	}
+}
+
+// ofChoice reports whether an event belongs to one of several solutions.
+func ofChoice(event engine.Event) bool {
+	switch event.(type) {
+	case engine.TextDelta, engine.ThinkingDelta, engine.ToolCallDelta, engine.Finish:
+		return true
+	}
+	return false
+}
+
+// ending is what an answer ends with: the solution, where it was not told as it
+// came, and the summary.
+func ending(s *math.Session, whole bool) string {
+	r := s.Result()
+	text := ""
+	if whole {
+		text = r.Solution.Text
+	}
+	if r.Votes > 0 {
+		text += "\n\n" + r.Summary()
+	}
+	return text
+}
+
+// take shows the leading solution.
+func (m *mathMode) take(t *turn, event engine.Event, now time.Time) {
+	m.session.Add(event)
+	if len(m.session.Solutions) == 1 || !ofChoice(event) {
+		t.take(event, now)
+		return
+	}
+	if e, ok := event.(engine.TextDelta); ok && e.Choice == m.leading && m.session.Leading() == m.leading {
+		t.take(event, now)
+		return
+	}
+	if lead := m.session.Leading(); lead != m.leading {
+		m.leading = lead
+		t.retell(m.session.Solutions[lead].Text)
+	}
+}
+
+// end puts the summary below the solution.
+func (m *mathMode) end(t *turn, now time.Time) {
+	if len(m.session.Solutions) > 1 {
+		t.retell(ending(m.session, true))
+	} else if text := ending(m.session, false); text != "" {
+		t.take(engine.TextDelta{Text: text}, now)
+	}
+}

@@ -1,0 +1,74 @@
+package tui
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/engine/enginetest"
+	"github.com/bise-sh/bise/modes/math"
+)
+
+const doubled = "A number is doubled, then reduced by 3, giving 11. What is it?"
+
+const worked = "Let it be $x$. Then\n\n$$2x - 3 = 11 \\implies x = \\frac{11 + 3}{2} = 7$$\n\nso \\boxed{x = 7}."
+
+// solved takes results until no solution is on its way.
+func (d *driver) solved() {
+	d.t.Helper()
+	d.until("the end of the solution", func() bool { return !d.m.screens[d.m.current].(*mathMode).busy() })
+}
+
+func TestMath(t *testing.T) {
+	goldens(t, func() Options { return scripted(says(strings.SplitAfter(worked, " ")...)) }, func(d *driver) {
+		d.sees("Ministral 3 8B")
+		d.typed("/math")
+		d.send(keyNamed("enter"))
+		d.sees("A problem.")
+		d.asks(doubled)
+		d.solved()
+	})
+}
+
+func TestMathVotes(t *testing.T) {
+	answers := []string{"It took long to see, but it is \\boxed{-7}.", "\\boxed{14}", worked, "So \\boxed{7}.", "\\boxed{\\frac{14}{2}} is it", "I cannot tell."}
+	goldens(t, func() Options {
+		return scripted(&enginetest.Script{About: about, Answer: func(_ enginetest.Request, choice int) enginetest.Reply {
+			return enginetest.Reply{enginetest.Text(answers[choice])}
+		}})
+	}, func(d *driver) {
+		d.sees("Ministral 3 8B")
+		d.typed("/math")
+		d.send(keyNamed("enter"))
+		d.sees("A problem.")
+		d.typed("/votes 6")
+		d.send(keyNamed("enter"))
+		d.asks(doubled)
+		d.solved()
+	})
+}
+
+// What the history has of several solutions is the one that is shown.
+func TestMathIsKept(t *testing.T) {
+	var kept []engine.Event
+	p := math.Problem{Text: "What is it?", Votes: 3}
+	keep := recorded(p, func(e engine.Event) {
+		if e != nil {
+			kept = append(kept, e)
+		}
+	})
+	for i, text := range []string{"\\boxed{8}", "\\boxed{7} after all", "\\boxed{7}"} {
+		keep(engine.TextDelta{Choice: i, Text: text})
+		keep(engine.Finish{Choice: i, Reason: engine.FinishStop})
+	}
+	keep(engine.Done{})
+	keep(nil)
+	if len(kept) != 2 {
+		t.Fatalf("%d events are kept: %+v", len(kept), kept)
+	}
+	got := kept[1].(engine.TextDelta).Text
+	want := "\\boxed{7}\n\n**\\(7\\)** · 2 of 3 agree · unchecked\n\n\\(7\\) ━━ · \\(8\\) ━"
+	if got != want {
+		t.Errorf("kept\n%s\nwant\n%s", got, want)
+	}
+}
