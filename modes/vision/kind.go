@@ -115,6 +115,9 @@ func (k kind) refusal() string {
 func (k kind) advice(name string) string {
 	base := filepath.Base(name)
 	to := strings.TrimSuffix(base, filepath.Ext(base)) + ".png"
+	if to == base { // which is not what it is
+		to = "converted-" + to
+	}
 	base, to = quoted(base), quoted(to)
 	switch k.name {
 	case "text", "HTML", "":

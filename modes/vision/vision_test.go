@@ -269,6 +269,7 @@ func TestRefused(t *testing.T) {
 		{"moving WebP of nothing", "a.webp", []byte("RIFF\x20\x00\x00\x00WEBPANMF\x00\x00\x00\x00ANMF\x00\x00\x00\x00"), "as a WebP picture it is damaged", "again"},
 		{"large", "a.png", append(bytes.Clone(whole), make([]byte, MaxFile)...), "it is larger than 20 MB", "smaller"},
 		{"HEIC", "IMG 1.HEIC", []byte("\x00\x00\x00\x1cftypheic\x00\x00\x00\x00"), "cannot show IMG 1.HEIC: it is a picture in the format HEIC, which bise does not read", "'IMG 1.png'"},
+		{"HEIC that says it is PNG", "a.png", []byte("\x00\x00\x00\x1cftypheic"), "format HEIC", " a.png converted-a.png"},
 		{"AVIF", "a.avif", []byte("\x00\x00\x00\x1cftypavif"), "format AVIF", "a.png"},
 		{"video", "a.mp4", []byte("\x00\x00\x00\x1cftypisom"), "no picture but a video", "ffmpeg -i a.mp4"},
 		{"SVG", "a.svg", []byte(`<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>`), "format SVG", "rsvg-convert -o a.png a.svg"},
