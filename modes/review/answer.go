@@ -17,7 +17,7 @@ type claim struct {
 	File        text    `json:"file"`
 	Line        number  `json:"line"`
 	EndLine     number  `json:"end_line"`
-	Code        text    `json:"code"`
+	Code        quote   `json:"code"`
 	Title       text    `json:"title"`
 	Why         text    `json:"why"`
 	Severity    text    `json:"severity"`
@@ -120,6 +120,17 @@ func enter(d *json.Decoder, list string) bool {
 		}
 	}
 	return false
+}
+
+// A quote is a string that is only compared with code.
+type quote string
+
+func (q *quote) UnmarshalJSON(data []byte) error {
+	var s string
+	if json.Unmarshal(data, &s) == nil {
+		*q = quote(s)
+	}
+	return nil
 }
 
 // A text is a string that people are shown: nothing in it commands a terminal.

@@ -12,12 +12,12 @@ import (
 
 // Tokens that one answer of the model may have.
 const (
-	answerTokens  = 1200
+	answerTokens  = 1000
 	verdictTokens = 800
 )
 
 // maxFindings is how many findings one part of a change may have.
-const maxFindings = 8
+const maxFindings = 5
 
 // instructions are the beginning of every request. They are the same for all
 // parts of all changes, so that engines read them once; and they stand in the

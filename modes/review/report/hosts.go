@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/bise-sh/bise/modes/review"
+	"github.com/bise-sh/bise/term"
 )
 
 // commands writes findings as workflow commands of GitHub Actions, which shows
@@ -27,7 +28,7 @@ func (c *commands) Found(f review.Finding) error {
 		text += "\n\nSuggested: remove it."
 	}
 	_, err := fmt.Fprintf(c.w, "::%s file=%s,line=%d,endLine=%d,title=%s::%s\n", level(f.Severity, "notice", "warning", "error"),
-		commandProperty.Replace(f.File), f.Line, f.EndLine, commandProperty.Replace(fmt.Sprintf("%s: %s", f.Severity, f.Title)), commandText.Replace(strings.TrimSpace(text)))
+		commandProperty.Replace(f.File), f.Line, f.EndLine, commandProperty.Replace(fmt.Sprintf("%s: %s", f.Severity, f.Title)), commandText.Replace(term.Clean(strings.TrimSpace(text))))
 	return err
 }
 

@@ -140,9 +140,9 @@ func TestCheckstyleIsXML(t *testing.T) {
 // TestCommandsCannotBeForged checks that a finding's words make no second command.
 func TestCommandsCannotBeForged(t *testing.T) {
 	f := result.Findings[0]
-	f.File, f.Title, f.Why = "a\n::error::b.go", "x\r\n::set-output name=a::b", "y\n::error file=c::d"
+	f.File, f.Title, f.Why = "a\n::error::b.go", "x\r\n::set-output name=a::b", "y\n::error file=c::d\x1b[2J"
 	got := write(t, "github", review.Result{Findings: []review.Finding{f}})
-	if strings.Count(got, "\n") != 1 || strings.ContainsRune(got, '\r') || !strings.HasPrefix(got, "::error file=a%0A%3A%3Aerror%3A%3Ab.go,line=42,endLine=43,title=major%3A x%0D%0A") {
+	if strings.Count(got, "\n") != 1 || strings.ContainsAny(got, "\r\x1b") || !strings.HasPrefix(got, "::error file=a%0A%3A%3Aerror%3A%3Ab.go,line=42,endLine=43,title=major%3A x%0D%0A") {
 		t.Errorf("%q", got)
 	}
 }
