@@ -21,8 +21,7 @@ func (t Terminal) Draw(img image.Image, size image.Point) string {
 	case Kitty, ITerm2, Sixel:
 		return placed(t.sequence(img, size), size.Y)
 	case Placeholders:
-		id := ID(img)
-		return t.Send(id, img, size) + joined(placeholders(id, size))
+		return t.Send(img, size) + joined(placeholders(ID(img, size), size))
 	}
 	return joined(t.blocks(img, size))
 }
@@ -33,7 +32,7 @@ func (t Terminal) Draw(img image.Image, size image.Point) string {
 func (t Terminal) Lines(img image.Image, size image.Point) []string {
 	size = bounded(size)
 	if t.Protocol == Placeholders {
-		return placeholders(ID(img), size)
+		return placeholders(ID(img, size), size)
 	}
 	return t.blocks(img, size)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"fmt"
 	"image"
 	"image/color"
 	"strings"
@@ -12,11 +13,13 @@ import (
 	"github.com/charmbracelet/x/ansi/kitty"
 )
 
-// ID is the number by which a terminal knows a picture: the same for the same
-// pixels. It fits the colour of a character, by which placeholders name it, and is
-// not 0.
-func ID(img image.Image) int {
+// ID is the number by which a terminal knows a picture at a size in cells: the same
+// for the same pixels. It fits the colour of a character, by which placeholders name
+// it, and is not 0.
+func ID(img image.Image, size image.Point) int {
+	size = bounded(size)
 	sum := sha256.New()
+	fmt.Fprintf(sum, "%d×%d", size.X, size.Y)
 	b := img.Bounds()
 	row := make([]byte, 0, 8*b.Dx())
 	for y := b.Min.Y; y < b.Max.Y; y++ {
@@ -32,15 +35,15 @@ func ID(img image.Image) int {
 
 // Send gives what sends a picture to a terminal with Placeholders, to be shown in so
 // many cells. Nothing is seen of it.
-func (t Terminal) Send(id int, img image.Image, size image.Point) string {
+func (t Terminal) Send(img image.Image, size image.Point) string {
 	size = bounded(size)
 	return t.through(t.pixels(img, size), &kitty.Options{
 		Action: kitty.TransmitAndPut, Transmission: kitty.Direct, Format: kitty.PNG, Quiet: 2, Chunk: true,
-		ID: id, Columns: size.X, Rows: size.Y, VirtualPlacement: true,
+		ID: ID(img, size), Columns: size.X, Rows: size.Y, VirtualPlacement: true,
 	})
 }
 
-// Forget gives what has a terminal free a picture that was sent.
+// Forget gives what has a terminal free a picture that was sent, by its [ID].
 func (t Terminal) Forget(id int) string {
 	o := kitty.Options{Action: kitty.Delete, Delete: kitty.DeleteID, DeleteResources: true, ID: id, Quiet: 2}
 	return t.wrap(ansi.KittyGraphics(nil, o.Options()...))

@@ -308,15 +308,19 @@ func TestLinesAreAsWideAsTheySay(t *testing.T) {
 }
 
 func TestIDs(t *testing.T) {
+	size := image.Pt(4, 2)
 	a, b := scene(30, 20), scene(30, 20)
-	if ID(a) != ID(b) {
+	if ID(a, size) != ID(b, size) {
 		t.Error("equal pictures have two numbers")
 	}
+	if ID(a, size) == ID(a, image.Pt(2, 4)) {
+		t.Error("two sizes have one number")
+	}
 	b.SetRGBA(3, 3, color.RGBA{A: 255})
-	if ID(a) == ID(b) {
+	if ID(a, size) == ID(b, size) {
 		t.Error("two pictures have one number")
 	}
-	if id := ID(a); id <= 0 || id >= 1<<24 {
+	if id := ID(a, size); id <= 0 || id >= 1<<24 {
 		t.Errorf("%d does not fit a colour", id)
 	}
 	if got, want := (Terminal{}).Forget(7), "\x1b_Gq=2,i=7,d=I,a=d\x1b\\"; got != want {
