@@ -23,10 +23,12 @@ type desk struct {
 	theme    *theme
 	keys     *keymap
 	terminal shade // the terminal's own background
-	engines  *engines
-	records  *records
-	running  sync.WaitGroup // goroutines that read answers
-	notice   notice
+	// asWritten shows mathematics as the model wrote it, not drawn.
+	asWritten bool
+	engines   *engines
+	records   *records
+	running   sync.WaitGroup // goroutines that read answers
+	notice    notice
 
 	// How the terminal is asked for what is its to do.
 	exec func(*exec.Cmd, func(error) tea.Msg) tea.Cmd // runs a program in it
@@ -47,7 +49,7 @@ func newDesk(ctx context.Context, o Options) *desk {
 // apply puts settings into effect.
 func (d *desk) apply(s config.Interface) {
 	if d.theme == nil || d.settings.Theme != s.Theme {
-		d.theme = newTheme(s.Theme, d.terminal)
+		d.paint(s.Theme)
 	}
 	d.settings = s
 	keys, unknown := newKeymap(s.Keys)
@@ -55,6 +57,18 @@ func (d *desk) apply(s config.Interface) {
 	if len(unknown) > 0 {
 		d.say(fmt.Sprintf("config.toml: interface.keys has no key for %q", unknown[0]))
 	}
+}
+
+// paint makes the theme anew; what was drawn in another one is drawn again.
+func (d *desk) paint(name string) {
+	d.theme = newTheme(name, d.terminal)
+	d.theme.markdown.Source = d.asWritten
+}
+
+// turnMathematics shows mathematics as it was written, or drawn again.
+func (d *desk) turnMathematics() {
+	d.asWritten = !d.asWritten
+	d.paint(d.settings.Theme)
 }
 
 // mouse reports whether the mouse is the interface's, not the terminal's.

@@ -16,8 +16,8 @@ import (
 // The list of keys, the commands and config.toml read it through [keymap.named].
 type keymap struct {
 	// Everywhere.
-	Commands, Keys, NewChat, Conversations, Models, Settings, Context, NextMode, Suspend, Quit key.Binding
-	Modes                                                                                      []key.Binding // in the order of modes
+	Commands, Keys, NewChat, Conversations, Models, Settings, Context, Source, NextMode, Suspend, Quit key.Binding
+	Modes                                                                                              []key.Binding // in the order of modes
 
 	// In a conversation.
 	Send, Newline, Stop, Regenerate, Continue, Select, PageUp, PageDown, Top, Bottom, CopyCode key.Binding
@@ -52,6 +52,7 @@ func (k *keymap) named() []namedKey {
 		{"everywhere", "models", &k.Models, "ctrl+l", "models"},
 		{"everywhere", "settings", &k.Settings, "ctrl+s", "settings"},
 		{"everywhere", "context", &k.Context, "ctrl+o", "longer context"},
+		{"everywhere", "source", &k.Source, "alt+m", "math as written"},
 		{"everywhere", "next_mode", &k.NextMode, "shift+tab", "next mode"},
 	}
 	for i := range k.Modes {

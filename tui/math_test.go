@@ -48,6 +48,20 @@ func TestMathVotes(t *testing.T) {
 	})
 }
 
+// A key shows mathematics as the model wrote it, and another press draws it again.
+func TestMathAsWritten(t *testing.T) {
+	d := drive(t, scripted(says(worked)), 80, 24)
+	d.sees("Ministral 3 8B")
+	d.pressed("alt+4")
+	d.asks(doubled)
+	d.solved()
+	d.sees("2x − 3 = 11 ⟹ x = ────── = 7")
+	d.pressed("alt+m")
+	d.sees(`$$2x - 3 = 11 \implies x = \frac{11 + 3}{2} = 7$$`)
+	d.pressed("alt+m")
+	d.sees("2x − 3 = 11 ⟹ x = ────── = 7")
+}
+
 // What the history has of several solutions is the one that is shown.
 func TestMathIsKept(t *testing.T) {
 	var kept []engine.Event

@@ -154,6 +154,8 @@ func (m *Model) act(k tea.KeyPressMsg) tea.Cmd {
 		return m.push(newContextDialog(m.desk, m.screens[m.current].using()))
 	case is(k, m.keys.NewChat):
 		return tea.Batch(m.showNamed("chat"), m.carryOut(newAsked{}))
+	case is(k, m.keys.Source):
+		m.turnMathematics()
 	case is(k, m.keys.NextMode):
 		return m.show((m.current + 1) % len(modes))
 	}
@@ -187,7 +189,7 @@ func (m *Model) paper(isDark bool) {
 	if isDark {
 		m.terminal = dark
 	}
-	m.theme = newTheme(m.settings.Theme, m.terminal)
+	m.paint(m.settings.Theme)
 }
 
 // showNamed goes to the mode of a name.
