@@ -19,13 +19,14 @@ func told(err error) (msg, advice string) {
 	return sentence(term.Clean(err.Error())), term.Clean(advice)
 }
 
-// sentence begins a text with a capital and ends it with a full stop.
+// sentence begins a text with a capital, if it begins with a word, and ends it
+// with a full stop.
 func sentence(s string) string {
 	s = strings.TrimSpace(s)
 	if s == "" {
 		return s
 	}
-	if strings.HasPrefix(s, "cannot ") || strings.HasPrefix(s, "the ") {
+	if word, _, _ := strings.Cut(s, " "); strings.Trim(word, "abcdefghijklmnopqrstuvwxyz") == "" {
 		s = strings.ToUpper(s[:1]) + s[1:]
 	}
 	if !strings.ContainsAny(s[len(s)-1:], ".?!:") {

@@ -92,7 +92,7 @@ func TestLinear(t *testing.T) {
 	l.types("/quit")
 	l.ends()
 	const want = `bise. /help lists commands.
-starting ministral-3-8b.
+Starting ministral-3-8b.
 You: 
 Ministral 3 8B.
 You: Ministral 3 8B is answering.
@@ -137,7 +137,7 @@ func TestLinearSession(t *testing.T) {
 	l.hears("and two\nAnswer ends.")
 	l.hears("You: ")
 	l.types("and then?")
-	l.hears("Error: it broke. Mend it.")
+	l.hears("Error: It broke. Mend it.")
 	l.hears("You: ")
 	l.types("/again")
 	l.hears("four\n")
@@ -173,7 +173,7 @@ func TestLinearSession(t *testing.T) {
 	l.types("")
 	l.hears("You: ")
 	l.types("/theme")
-	l.hears("themes are auto") // a notice
+	l.hears("Themes are auto") // a notice
 	l.types("/help")
 	l.hears("/new: a new conversation.\n")
 	l.hears("At this moment also: /send, /new line")

@@ -268,7 +268,7 @@ func TestReviewFails(t *testing.T) {
 	o.Changes = func(context.Context) ([]Change, error) { return nil, errors.New("git is not there") }
 	d = drive(t, o, 80, 24)
 	d.pressed("alt+2")
-	d.sees("git is not there.")
+	d.sees("Git is not there.")
 	o.Changes = nil
 	d = drive(t, o, 80, 24)
 	d.pressed("alt+2")

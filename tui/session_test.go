@@ -212,11 +212,11 @@ func TestModelThatCannotBeOpened(t *testing.T) {
 		return s, nil
 	}
 	d := drive(t, o, 80, 24)
-	d.sees("no model is installed.")
+	d.sees("No model is installed.")
 	d.sees("Get one: bise pull ministral-3-3b.")
 	d.sees("✗ ministral-3-8b")
 	d.asks("hello")
-	d.sees("✗ no model is installed.")
+	d.sees("✗ No model is installed.")
 	d.asks("hello again")
 	d.sees("here I am")
 }
