@@ -4,6 +4,10 @@
 //	go run ./scripts/fakehub -hub 127.0.0.1:8801 -cdn 127.0.0.1:8802
 //	HF_ENDPOINT=http://127.0.0.1:8801 hf download acme/plain
 //
+// Folders can be repositories of it, under names that bise's catalogue has, say:
+//
+//	go run ./scripts/fakehub -repo mistralai/Codestral-22B-v0.1=./codestral -gated acme/locked=./codestral
+//
 // A third address takes orders, when one is given:
 //
 //	curl -d 'cdn drop 700000' 127.0.0.1:8803/faults    a route, and what it does wrong from now on
@@ -13,6 +17,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -20,6 +25,8 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"strings"
 
 	"github.com/bise-sh/bise/downloader/fakehub"
 )
@@ -36,11 +43,26 @@ func run() error {
 	cdnAddr := flag.String("cdn", "127.0.0.1:8802", "`address` of the CDN")
 	control := flag.String("control", "", "`address` that takes orders")
 	size := flag.Int64("size", 0, "`bytes` of a model of acme/big, if there is to be one")
+	var folders []fakehub.Option
+	folder := func(gated string) func(string) error {
+		return func(text string) error {
+			id, dir, ok := strings.Cut(text, "=")
+			if !ok {
+				return errors.New("it is no owner/name=folder")
+			}
+			files, err := filesOf(dir)
+			folders = append(folders, fakehub.Repo(id, files...).Gated(gated))
+			return err
+		}
+	}
+	flag.Func("repo", "serve a folder as a repository, `owner/name=folder`; several times", folder(""))
+	flag.Func("gated", "the same, gated", folder("manual"))
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 
 	options := []fakehub.Option{fakehub.Standard(), fakehub.Listen(*hubAddr, *cdnAddr)}
+	options = append(options, folders...)
 	if *size > 0 {
 		options = append(options, fakehub.Repo("acme/big", fakehub.Weights("big-Q4_K_M.gguf", 1, *size)))
 	}
@@ -64,6 +86,39 @@ func run() error {
 		return err
 	}
 	return nil
+}
+
+// A part is a file on the disk as the hub has it.
+type part struct {
+	*os.File
+	size int64
+}
+
+func (p part) Size() int64 { return p.size }
+
+// filesOf are the files of a folder. They stay open as long as the program runs.
+func filesOf(dir string) ([]fakehub.File, error) {
+	var files []fakehub.File
+	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		name, err := filepath.Rel(dir, path)
+		if err != nil {
+			return err
+		}
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		info, err := f.Stat()
+		if err != nil {
+			return err
+		}
+		files = append(files, fakehub.Of(filepath.ToSlash(name), part{f, info.Size()}))
+		return nil
+	})
+	return files, err
 }
 
 func orders(h *fakehub.Hub) http.Handler {
