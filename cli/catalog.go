@@ -172,7 +172,7 @@ func (a *app) cannotRun(m catalog.Model) error {
 	if server := a.serverFor(m); ok && server != "" {
 		name, _, _ := strings.Cut(server, "/")
 		e.Advice = fmt.Sprintf("Use a server: name one endpoints.%s in %s, then bise ask -m %s.", name, a.places.File(), server)
-		if _, ok := a.config.Endpoints[name]; ok {
+		if _, ok := a.endpoints()[name]; ok {
 			e.Advice = fmt.Sprintf("Use a server: bise ask -m %s.", server)
 		}
 	}

@@ -35,7 +35,7 @@ const keyCommandTime = 2 * time.Minute
 func (a *app) openRef(ctx context.Context, ref string, o engine.LoadOptions) (engine.Engine, error) {
 	ref, from := a.chosen(ref)
 	if name, model, ok := strings.Cut(ref, "/"); ok {
-		if e, ok := a.config.Endpoints[name]; ok {
+		if e, ok := a.endpoints()[name]; ok {
 			return a.endpoint(ctx, name, e, model)
 		}
 	}
@@ -58,6 +58,15 @@ func (a *app) chosen(ref string) (_, from string) {
 	return a.config.Model, a.places.File()
 }
 
+// endpoints are the servers that are known: those of config.toml, and those that were
+// added since it was read. It may be called from any goroutine.
+func (a *app) endpoints() map[string]config.Endpoint {
+	if all := a.extended.Load(); all != nil {
+		return *all
+	}
+	return a.config.Endpoints
+}
+
 // store is where the models on this machine are.
 func (a *app) store() models.Store {
 	return models.Store{Dir: a.places.Models, Caches: caches.Here()}
@@ -69,9 +78,9 @@ func (a *app) find(ref string) (models.Model, error) {
 		return a.store().Default()
 	}
 	m, err := a.store().Find(ref)
-	if e, ok := errors.AsType[*engine.Error](err); ok && e.Kind == engine.NotFound && len(a.config.Endpoints) > 0 && strings.Contains(ref, "/") {
+	if e, ok := errors.AsType[*engine.Error](err); ok && e.Kind == engine.NotFound && len(a.endpoints()) > 0 && strings.Contains(ref, "/") {
 		known := *e
-		known.Advice += " Endpoints: " + strings.Join(slices.Sorted(maps.Keys(a.config.Endpoints)), ", ") + "."
+		known.Advice += " Endpoints: " + strings.Join(slices.Sorted(maps.Keys(a.endpoints())), ", ") + "."
 		err = &known
 	}
 	return m, err

@@ -46,13 +46,7 @@ bise import ./model.gguf --copy --name mine`,
 }
 
 func (a *app) importModel(ctx context.Context, im models.Import) error {
-	// What a file cannot tell is left out here, and Import says why it is none.
-	if file, err := gguf.Read(im.Path); err == nil && file.Check() == nil {
-		if im.Projector == "" {
-			im.Projector = layout.Projector(im.Path, file.Summary().Width)
-		}
-		im.Can = abilities(models.Model{Name: im.Path, Path: im.Path, Projector: im.Projector}, file)
-	}
+	im = readable(im)
 	line := amount{verb: "reading " + im.Path}
 	if im.Way == models.Copy {
 		line.verb = "copying " + im.Path
@@ -70,6 +64,18 @@ func (a *app) importModel(ctx context.Context, im models.Import) error {
 	how := map[models.Way]string{models.InPlace: "used where it lies", models.Link: "linked", models.Copy: "copied"}[im.Way]
 	a.note("%s is imported: %s, %s (sha256 %s). Try: bise ask -m %s", m.Name, size(m.Size), how, briefHash(m.Files[0].SHA256), m.Name)
 	return nil
+}
+
+// readable adds to an import what the file tells. What it cannot tell is left out,
+// and Import says why it is no model.
+func readable(im models.Import) models.Import {
+	if file, err := gguf.Read(im.Path); err == nil && file.Check() == nil {
+		if im.Projector == "" {
+			im.Projector = layout.Projector(im.Path, file.Summary().Width)
+		}
+		im.Can = abilities(models.Model{Name: im.Path, Path: im.Path, Projector: im.Projector}, file)
+	}
+	return im
 }
 
 // briefHash is the beginning and the end of a hash.

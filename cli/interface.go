@@ -30,7 +30,10 @@ func (a *app) noVerb(cmd *cobra.Command, _ []string) error {
 }
 
 func (a *app) showInterface(ctx context.Context) error {
+	models := &library{app: a}
+	defer models.close()
 	o := a.interfaceOptions()
+	o.Library = models
 	o.Width, o.Height = a.out.Size()
 	// Nothing but the interface writes to the terminal.
 	a.progress.calm(true)

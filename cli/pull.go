@@ -93,7 +93,7 @@ func (a *app) pull(ctx context.Context, v pullFlags, refs []string) error {
 			return usageErrorf("there is no licence %q to agree to", v.accept)
 		}
 	}
-	p, err := a.puller(ctx, downloader.Options{Connections: v.connections, Limit: limit})
+	p, err := a.puller(a.hardware(ctx), downloader.Options{Connections: v.connections, Limit: limit})
 	if err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ func (a *app) pull(ctx context.Context, v pullFlags, refs []string) error {
 }
 
 // puller brings models into the store, from where the environment says.
-func (a *app) puller(ctx context.Context, o downloader.Options) (*pull.Puller, error) {
+func (a *app) puller(h fit.Machine, o downloader.Options) (*pull.Puller, error) {
 	c, err := a.catalog()
 	if err != nil {
 		return nil, err
@@ -127,7 +127,6 @@ func (a *app) puller(ctx context.Context, o downloader.Options) (*pull.Puller, e
 	if err != nil {
 		return nil, err
 	}
-	h := a.hardware(ctx)
 	return &pull.Puller{
 		Store: a.store(), Catalog: c, Client: client, Hub: hub, Registry: ollama.New(client, ollamaKey()),
 		Quantize: a.quantizeWorker("quantize what was pulled"), Machine: &h, Version: thisBuild().Version,

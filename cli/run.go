@@ -13,6 +13,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 
@@ -36,8 +37,9 @@ type app struct {
 
 	places      config.Places
 	config      config.Config
-	configError error     // why config is empty, for verbs that forgive it
-	log         io.Closer // the log file
+	extended    atomic.Pointer[map[string]config.Endpoint] // config's endpoints with those that were added; nil: none was
+	configError error                                      // why config is empty, for verbs that forgive it
+	log         io.Closer                                  // the log file
 
 	// What the flags of every verb say.
 	model      string

@@ -27,6 +27,7 @@ type desk struct {
 	asWritten bool
 	engines   *engines
 	records   *records
+	shelf     *shelf
 	running   sync.WaitGroup // goroutines that read answers
 	notice    notice
 
@@ -42,6 +43,7 @@ func newDesk(ctx context.Context, o Options) *desk {
 	d := &desk{ctx: ctx, options: o, engines: newEngines(ctx, o), records: newRecords(ctx, o.History)}
 	d.exec = func(c *exec.Cmd, done func(error) tea.Msg) tea.Cmd { return tea.ExecProcess(c, done) }
 	d.copy = tea.SetClipboard
+	d.shelf = newShelf(d)
 	d.apply(o.Settings)
 	return d
 }

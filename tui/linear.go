@@ -58,7 +58,11 @@ func RunLinear(ctx context.Context, o Options, in io.Reader, out io.Writer, inte
 	l.m.exec, l.m.copy = l.program, l.clipboard
 	err := l.run(ctx, interrupted)
 	cancel()
-	return errors.Join(err, l.m.Close())
+	err = errors.Join(err, l.m.Close())
+	for _, line := range l.m.shelf.left() {
+		l.say(line)
+	}
+	return errors.Join(err, l.out.Flush())
 }
 
 func (l *linear) run(ctx context.Context, interrupted <-chan os.Signal) error {

@@ -31,10 +31,11 @@ type list struct {
 
 // A row is one line of a list.
 type row struct {
-	group string   // stands above the first of the rows that have it
-	cells []string // plain text; those at the end give way first
-	marks []span   // what matched in the first cell
-	dim   bool     // it cannot be chosen, or not at this moment
+	group string                 // stands above the first of the rows that have it
+	cells []string               // plain text; those at the end give way first
+	marks []span                 // what matched in the first cell
+	dim   bool                   // it cannot be chosen, or not at this moment
+	rest  func(width int) string // what follows the cells, whatever the columns; may be nil
 }
 
 // A listChange is what a key did to a list.
@@ -297,6 +298,7 @@ func (l *list) widths(width int) []int {
 // draw draws one row.
 func (l *list) draw(i int, widths []int) string {
 	r := l.rows[i]
+	_, columns := column(l.width)
 	style, mark := l.theme.text, "  "
 	if r.dim {
 		style = l.theme.muted
@@ -329,6 +331,10 @@ func (l *list) draw(i int, widths []int) string {
 			b.WriteString(l.theme.muted.Render(short))
 		}
 		b.WriteString(gap)
+	}
+	if r.rest != nil {
+		b.WriteString(strings.Repeat(" ", between))
+		b.WriteString(style.Render(r.rest(columns + 2 - cells(b.String()))))
 	}
 	return strings.TrimRight(b.String(), " ")
 }

@@ -33,5 +33,9 @@ func Run(ctx context.Context, o Options, in io.Reader, out io.Writer, environ []
 	if err != nil {
 		err = fmt.Errorf("show the interface: %w", err)
 	}
-	return errors.Join(err, m.Close())
+	err = errors.Join(err, m.Close())
+	for _, line := range m.shelf.left() {
+		fmt.Fprintln(out, line)
+	}
+	return err
 }

@@ -23,6 +23,7 @@ type Model struct {
 	screens       []mode // by place in modes; nil until first shown
 	current       int
 	dialogs       []dialog // the last one is on top
+	greeted       bool     // somebody without a model was shown what there is
 }
 
 // New makes the interface, which ends with ctx. Nothing is read or opened before
@@ -40,14 +41,14 @@ func New(ctx context.Context, o Options) *Model {
 
 // Init begins everything that takes time.
 func (m *Model) Init() tea.Cmd {
-	return tea.Batch(tea.RequestBackgroundColor, m.screens[m.current].shown())
+	return tea.Batch(tea.RequestBackgroundColor, m.screens[m.current].shown(), m.shelf.begin())
 }
 
 // Close waits for what is going on, writes what is not written yet, and closes the
 // engines. The context must have ended before.
 func (m *Model) Close() error {
-	m.running.Wait()                                                // answers, which the context has ended
-	return errors.Join(m.records.close(), m.engines.ledger.close()) // what they said, then who said it
+	m.running.Wait()                                                                 // answers, which the context has ended
+	return errors.Join(m.records.close(), m.engines.ledger.close(), m.shelf.close()) // what they said, who said it, and what of it is to go
 }
 
 // Update takes what happened.
@@ -203,8 +204,18 @@ func (m *Model) showNamed(name string) tea.Cmd {
 // carryOut does what a message of the root's own says, and passes it on to
 // everybody whom it may concern.
 func (m *Model) carryOut(msg tea.Msg) tea.Cmd {
-	cmds := []tea.Cmd{m.engines.update(msg)}
+	cmds := []tea.Cmd{m.engines.update(msg), m.shelf.update(msg)}
 	switch msg := msg.(type) {
+	case modelOpened:
+		cmds = append(cmds, m.noModel(msg))
+	case modelsAsked:
+		cmds = append(cmds, m.push(newModelsDialog(m.desk, false)))
+	case downloadPlanned:
+		cmds = append(cmds, m.toAgree(msg))
+	case licenceAccepted:
+		cmds = append(cmds, m.shelf.accept(msg.download))
+	case downloadEnded:
+		cmds = append(cmds, m.arrived(msg))
 	case settingsSaved:
 		if msg.err != nil {
 			m.sayError(msg.err)
@@ -258,14 +269,12 @@ func (m *Model) resize(width, height int) {
 // layOut tells the screens how much space they have.
 func (m *Model) layOut() {
 	width, height := max(m.width, leastWidth), max(m.height, leastHeight)
-	m.screens[m.current].resize(width, height-frameLines)
+	height -= m.frameLines()
+	m.screens[m.current].resize(width, height)
 	for _, d := range m.dialogs {
-		d.resize(width, height-frameLines)
+		d.resize(width, height)
 	}
 }
-
-// frameLines are those that the body does not have.
-const frameLines = 2
 
 // click goes to a tab, or to who is on top.
 func (m *Model) click(at tea.Mouse) tea.Cmd {
@@ -280,8 +289,10 @@ func (m *Model) click(at tea.Mouse) tea.Cmd {
 				return m.show(tab.mode)
 			}
 		}
-	case at.Y < m.height-1:
+	case at.Y <= m.height-m.frameLines():
 		return m.settle(m.top().click(at.X, at.Y-1))
+	case at.Y < m.height-1:
+		return m.carryOut(modelsAsked{})
 	}
 	return nil
 }
@@ -315,7 +326,8 @@ func (m *Model) View() tea.View {
 	body, cursor := top.view()
 	lines := make([]string, 0, m.height)
 	lines = append(lines, cut(m.head(), m.width))
-	for i := range m.height - frameLines {
+	rows := m.height - m.frameLines()
+	for i := range rows {
 		line := ""
 		if i < len(body) {
 			line = body[i]
@@ -325,9 +337,12 @@ func (m *Model) View() tea.View {
 		}
 		lines = append(lines, line)
 	}
+	if m.downloadLine() != "" {
+		lines = append(lines, m.drawDownloads())
+	}
 	lines = append(lines, m.drawFoot(top.foot()))
 	v.SetContent(strings.Join(lines, "\n"))
-	if cursor != nil && cursor.Y < m.height-frameLines {
+	if cursor != nil && cursor.Y < rows {
 		cursor.Y++
 		cursor.Color = m.theme.palette.accent[1]
 		v.Cursor = cursor

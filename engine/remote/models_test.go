@@ -18,13 +18,13 @@ func TestModels(t *testing.T) {
 		t.Errorf("of none there are %q, %v", names, err)
 	}
 	for name, c := range map[string]struct {
-		server foreign
+		server *foreign
 		kind   engine.Kind
 	}{
-		"denied": {foreign{status: 401}, engine.Denied},
-		"a page": {foreign{body: "<html>"}, engine.Internal},
+		"denied": {&foreign{status: 401}, engine.Denied},
+		"a page": {&foreign{body: "<html>"}, engine.Internal},
 	} {
-		_, err := open(t, &c.server, Config{}).Models(t.Context())
+		_, err := open(t, c.server, Config{}).Models(t.Context())
 		if e, ok := errors.AsType[*engine.Error](err); !ok || e.Kind != c.kind {
 			t.Errorf("%s: got %v", name, err)
 		}

@@ -1,0 +1,304 @@
+package tui
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/engine/worker"
+	"github.com/bise-sh/bise/models"
+	"github.com/bise-sh/bise/models/catalog"
+	"github.com/bise-sh/bise/models/fit"
+	"github.com/bise-sh/bise/models/licence"
+	"github.com/bise-sh/bise/pull"
+)
+
+// A Library is what the interface knows models by: those on this machine, those
+// that could be, and how they come here. Its methods may take a while and are
+// called from any goroutine.
+type Library interface {
+	// Machine is what models run on, in numbers and in a line for people.
+	Machine(context.Context) (fit.Machine, string)
+	// Catalog is the models there are.
+	Catalog() (*catalog.Catalog, error)
+	// Here lists the models on this machine.
+	Here(context.Context) ([]Installed, error)
+	// Import takes in the model in a file or a folder, telling how many bytes are read.
+	Import(ctx context.Context, path string, progress func(done, total int64)) (models.Model, error)
+	// Remove takes a model out of memory and out of the store.
+	Remove(context.Context, models.Model) (*models.Removed, error)
+
+	// Puller brings models here.
+	Puller(context.Context) (Puller, error)
+	// Unfinished lists what was begun to be pulled, and Forget removes what there is
+	// of one.
+	Unfinished() ([]pull.Unfinished, error)
+	Forget(*pull.Plan) error
+
+	// Servers are the endpoints that are known, by name; Served lists the models of
+	// one, and AddServer adds one. The variable of the environment that has its key
+	// may be empty.
+	Servers() map[string]string
+	Served(ctx context.Context, server string) ([]string, error)
+	AddServer(name, url, keyVariable string) error
+}
+
+// A Puller brings models here; see [pull.Puller].
+type Puller interface {
+	Plan(context.Context, pull.Request) (*pull.Plan, error)
+	Run(context.Context, *pull.Plan, *pull.Progress) (models.Model, error)
+}
+
+// An Installed is a model on this machine, with what its file and its process tell.
+type Installed struct {
+	models.Model
+	Title, Type string
+	Can         []string        // as the catalogue calls it
+	Terms       licence.Licence // its ID is empty where it is not known
+	Takes       *fit.Model      // what it takes of a machine; nil where that is not known
+	State       worker.State    // of the process that has it in memory; "": none has
+}
+
+// A shelf is what is known of models, and what is done to them in the background.
+// What it has not read yet is nil.
+type shelf struct {
+	*desk
+	library   Library
+	catalog   *catalog.Catalog
+	here      []Installed
+	machine   *fit.Machine
+	described string                // the machine, for people
+	plans     map[string]catalogued // by name
+	fits      map[string]fit.Plan   // of those here, by name
+	best      string                // the model to take when nothing speaks for another
+	err       error                 // why something could not be read
+
+	downloads []*download
+	number    int               // of downloads, to tell late news
+	watched   bool              // a look at them is on its way
+	cancelled []*pull.Plan      // downloads of which nothing is to stay
+	removed   []*models.Removed // models that can still come back, the last one last
+}
+
+// A catalogued is how a model of the catalogue would be here, at the usual type.
+type catalogued struct {
+	fit.Plan
+	download int64 // bytes
+}
+
+func newShelf(d *desk) *shelf { return &shelf{desk: d, library: d.options.Library} }
+
+var errNoLibrary = errors.New("there is nothing that knows models")
+
+// begin looks for downloads that can go on.
+func (s *shelf) begin() tea.Cmd {
+	library := s.library
+	if library == nil {
+		return nil
+	}
+	return func() tea.Msg {
+		list, err := library.Unfinished()
+		return unfinishedRead{list, err}
+	}
+}
+
+// close removes for good what was removed and cancelled. It is for when nothing goes
+// on any more.
+func (s *shelf) close() error {
+	var errs []error
+	for _, r := range s.removed {
+		errs = append(errs, r.Purge())
+	}
+	for _, plan := range s.cancelled {
+		if err := s.library.Forget(plan); !errors.Is(err, models.ErrBusy) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// News of models.
+type (
+	hereRead struct {
+		here    []Installed
+		catalog *catalog.Catalog
+		err     error
+	}
+	machineRead struct {
+		machine   fit.Machine
+		described string
+		plans     map[string]catalogued
+		best      string
+	}
+	modelRemoved struct {
+		removed *models.Removed
+		err     error
+	}
+	modelRestored struct{ err error }
+)
+
+// read looks again at what is here, and the first time at the machine, too.
+func (s *shelf) read() tea.Cmd {
+	library, ctx := s.library, s.ctx
+	if library == nil {
+		s.err = errNoLibrary
+		return nil
+	}
+	here := func() tea.Msg {
+		c, err := library.Catalog()
+		list, failed := library.Here(ctx)
+		return hereRead{list, c, errors.Join(err, failed)}
+	}
+	if s.machine != nil {
+		return here
+	}
+	return tea.Batch(here, func() tea.Msg {
+		h, described := library.Machine(ctx)
+		msg := machineRead{machine: h, described: described}
+		c, err := library.Catalog()
+		if err != nil {
+			return msg // which the other command tells
+		}
+		msg.plans = planned(c, h)
+		if best, ok := fit.Recommend(c.All(), h, engine.LoadOptions{}); ok {
+			msg.best = best.Name
+		}
+		return msg
+	})
+}
+
+// planned plans the models of a catalogue for a machine.
+func planned(c *catalog.Catalog, h fit.Machine) map[string]catalogued {
+	plans := map[string]catalogued{}
+	for _, m := range c.All() {
+		whole, ok := fit.Catalogued(m)
+		if !ok || !m.Local() {
+			continue
+		}
+		if usual, err := whole.As(catalog.DefaultType); err == nil {
+			plans[m.Name] = catalogued{usual.On(h, engine.LoadOptions{}), usual.Download(m)}
+		}
+	}
+	return plans
+}
+
+// fit plans the models that are here for the machine, when both are known.
+func (s *shelf) fit() {
+	s.fits = map[string]fit.Plan{}
+	for _, i := range s.here {
+		if i.Takes != nil && s.machine != nil {
+			s.fits[i.Name] = i.Takes.On(*s.machine, engine.LoadOptions{})
+		}
+	}
+}
+
+// update takes the news of models.
+func (s *shelf) update(msg tea.Msg) tea.Cmd {
+	switch msg := msg.(type) {
+	case hereRead:
+		s.here, s.err = msg.here, msg.err
+		if s.here == nil {
+			s.here = []Installed{}
+		}
+		if msg.catalog != nil {
+			s.catalog = msg.catalog
+		}
+		s.fit()
+	case machineRead:
+		s.machine, s.described, s.plans, s.best = &msg.machine, msg.described, msg.plans, msg.best
+		s.fit()
+	case unfinishedRead:
+		s.takeUp(msg)
+	case downloadPlanned:
+		return s.planned(msg)
+	case downloadsLooked:
+		return s.looked(msg)
+	case downloadEnded:
+		return s.ended(msg)
+	case pullWanted:
+		return s.pull(msg.request, msg.title)
+	case downloadRestored:
+		return s.restored(msg)
+	case undoAsked:
+		return s.putBack()
+	case modelRemoved:
+		return s.wasRemoved(msg)
+	case modelRestored:
+		if msg.err != nil {
+			s.sayError(msg.err)
+		}
+		return s.read()
+	}
+	return nil
+}
+
+// remove is the command that removes a model, which can be undone until bise is
+// left.
+func (s *shelf) remove(m Installed) tea.Cmd {
+	if err := m.Theirs(); err != nil {
+		s.sayError(err)
+		return nil
+	}
+	library, ctx, gone := s.library, s.ctx, m.Model
+	return func() tea.Msg {
+		r, err := library.Remove(ctx, gone)
+		return modelRemoved{r, err}
+	}
+}
+
+func (s *shelf) wasRemoved(msg modelRemoved) tea.Cmd {
+	if msg.err != nil {
+		s.sayError(msg.err)
+		return s.read()
+	}
+	gone := msg.removed.Model
+	s.removed = append(s.removed, msg.removed)
+	s.here = slices.DeleteFunc(s.here, func(i Installed) bool { return i.Name == gone.Name })
+	s.engines.gone(gone.Name)
+	s.sayUndo(fmt.Sprintf("deleted %q", oneLine(gone.Name)), func() tea.Msg { return undoAsked{} })
+	return s.read()
+}
+
+// undoAsked asks for the model back that was removed last.
+type undoAsked struct{}
+
+// putBack puts the model back that was removed last.
+func (s *shelf) putBack() tea.Cmd {
+	n := len(s.removed)
+	if n == 0 {
+		s.say("nothing that was deleted is left to bring back")
+		return nil
+	}
+	last := s.removed[n-1]
+	s.removed = s.removed[:n-1]
+	return func() tea.Msg { return modelRestored{last.Undo()} }
+}
+
+// gone has a model that was removed opened anew when somebody asks it again.
+func (e *engines) gone(name string) {
+	for _, m := range e.models {
+		if m.called(name) {
+			m.state, m.engine, m.err = failed, nil, engine.Errorf(engine.NotFound, "%s was removed", name)
+		}
+	}
+}
+
+// called reports whether a model is the one of a name.
+func (m *model) called(name string) bool {
+	return strings.EqualFold(m.ref, name) || m.ref == "" && m.info.Model == name
+}
+
+// named is the model of a name, nil when nobody has asked for it.
+func (e *engines) named(name string) *model {
+	for _, m := range e.models {
+		if m.called(name) && m.state != failed {
+			return m
+		}
+	}
+	return nil
+}

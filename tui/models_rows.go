@@ -1,0 +1,278 @@
+package tui
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/bise-sh/bise/engine/worker"
+	"github.com/bise-sh/bise/models"
+	"github.com/bise-sh/bise/models/catalog"
+	"github.com/bise-sh/bise/models/fit"
+	"github.com/bise-sh/bise/words"
+)
+
+// An entry is a row of the list of models: one of its four is set.
+type entry struct {
+	download  *download
+	installed *Installed
+	server    string // an endpoint's name
+	model     *catalog.Model
+	row       row
+}
+
+// key tells entries apart, also when they are made anew.
+func (e entry) key() string {
+	switch {
+	case e.download != nil:
+		return fmt.Sprint("download ", e.download.number)
+	case e.installed != nil:
+		return "here " + e.installed.Name
+	case e.model != nil:
+		return "catalog " + e.model.Name
+	}
+	return "server " + e.server
+}
+
+// entries are what the list of models shows: what is on its way, what is here, what
+// is on servers, and what could be. To somebody who has no model yet, what could be
+// matters most.
+func (s *shelf) entries(filter string, first bool) []entry {
+	var coming, here, served, known []entry
+	for _, w := range s.downloads {
+		coming = append(coming, s.downloadEntry(w))
+	}
+	for i := range s.here {
+		here = append(here, s.installedEntry(&s.here[i]))
+	}
+	if s.library != nil {
+		servers := s.library.Servers()
+		for _, name := range sortedKeys(servers) {
+			served = append(served, entry{server: name, row: row{group: "on servers", cells: []string{oneLine(name), "", "models of a server", oneLine(servers[name])}}})
+		}
+	}
+	known = s.knownEntries(filter != "")
+	all := slices.Concat(coming, here, served, known)
+	if first {
+		for i := range known {
+			known[i].row.group = ""
+		}
+		for i := range here {
+			here[i].row.group = "already here"
+		}
+		all = slices.Concat(coming, known, here, served)
+	}
+	return filtered(all, filter)
+}
+
+func sortedKeys(m map[string]string) []string {
+	var names []string
+	for name := range m {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// filtered are the entries that have the filter's letters in their name, or all its
+// words anywhere.
+func filtered(all []entry, filter string) []entry {
+	if filter = strings.TrimSpace(filter); filter == "" {
+		return all
+	}
+	var found []entry
+	for _, e := range all {
+		_, marks, named := match(filter, e.row.cells[0])
+		about := strings.ToLower(strings.Join(e.row.cells, " "))
+		if e.model != nil {
+			about += strings.ToLower(strings.Join(append([]string{"", e.model.Name, e.model.About}, e.model.Aliases...), " "))
+		}
+		lacks := func(word string) bool { return !strings.Contains(about, word) }
+		// Letters that are scattered over a name are a guess; words are none.
+		if exact := named && len(marks) == 1; !exact && slices.ContainsFunc(strings.Fields(strings.ToLower(filter)), lacks) {
+			continue
+		}
+		if named && len(marks) == 1 {
+			e.row.marks = marks
+		}
+		found = append(found, e)
+	}
+	return found
+}
+
+func (s *shelf) downloadEntry(w *download) entry {
+	size := ""
+	if w.plan != nil && w.plan.Download > 0 {
+		size = words.Size(w.plan.Download)
+	} else if w.at.Total > 0 {
+		size = words.Size(w.at.Total)
+	}
+	return entry{download: w, row: row{group: "on the way", cells: []string{oneLine(w.title), size}, rest: w.told}}
+}
+
+func (s *shelf) installedEntry(i *Installed) entry {
+	return entry{installed: i, row: row{
+		group: "on this machine",
+		cells: []string{s.titleOf(i), words.Size(i.Size), s.stateOf(i), aboutInstalled(i)},
+		dim:   i.Problem != nil,
+	}}
+}
+
+// titleOf is what an installed model is called: by its title where it has one, and
+// with its type where another has the same.
+func (s *shelf) titleOf(i *Installed) string {
+	title := cmp.Or(i.Title, i.Name)
+	for n := range s.here {
+		if other := &s.here[n]; other != i && cmp.Or(other.Title, other.Name) == title {
+			title = i.Name
+		}
+	}
+	return oneLine(title)
+}
+
+// stateOf says whether a model is in memory, or whether it fits.
+func (s *shelf) stateOf(i *Installed) string {
+	if i.Problem != nil {
+		return "cannot be used"
+	}
+	switch m := s.engines.named(i.Name); {
+	case m == nil:
+	case m.state == ready:
+		return "in use"
+	case m.loaded >= 0:
+		return fmt.Sprintf("loading %.0f %%", m.loaded*100)
+	default:
+		return "loading"
+	}
+	switch i.State {
+	case worker.Loading:
+		return "loading"
+	case worker.Idle, worker.Answering:
+		return "loaded"
+	}
+	if p, ok := s.fits[i.Name]; ok {
+		return p.Words(*s.machine, false)
+	}
+	return ""
+}
+
+// aboutInstalled says what a model can do, under which licence, and who has it.
+func aboutInstalled(i *Installed) string {
+	var parts []string
+	for _, part := range []string{abilityWords(i.Can), i.Type, i.Terms.Limits(), whose(i)} {
+		if part = oneLine(part); part != "" {
+			parts = append(parts, part)
+		}
+	}
+	return strings.Join(parts, " · ")
+}
+
+// whose says who keeps a model's files, where that is not bise.
+func whose(i *Installed) string {
+	switch i.Origin {
+	case models.Cached:
+		return i.Program
+	case models.Registered, models.Elsewhere:
+		return i.Path
+	}
+	return ""
+}
+
+func abilityWords(can []string) string {
+	list := make([]string, len(can))
+	for i, a := range can {
+		list[i] = catalog.Ability(a).Word()
+	}
+	return strings.Join(list, " ")
+}
+
+// knownEntries are the models of the catalogue that are not here, the best for this
+// machine first; with everything, also those that a newer one has replaced, and
+// those that only servers can run.
+func (s *shelf) knownEntries(everything bool) []entry {
+	if s.catalog == nil || s.machine == nil {
+		return nil
+	}
+	here := map[string]bool{}
+	for _, i := range s.here {
+		if i.Manifest != nil {
+			here[i.Manifest.Name] = true
+		}
+	}
+	for _, w := range s.downloads {
+		if w.plan != nil {
+			here[w.plan.Name] = true
+		}
+		here[w.request.Ref] = true
+	}
+	var list []entry
+	for _, m := range s.catalog.All() {
+		if here[m.Name] || !everything && (!m.Current() || !m.Local()) {
+			continue
+		}
+		list = append(list, entry{model: &m, row: row{
+			group: "to download", cells: []string{oneLine(m.Title), s.sizeOf(m), s.fitOf(m), aboutKnown(m)}, dim: s.rank(m) > rankTight,
+		}})
+	}
+	slices.SortStableFunc(list, func(a, b entry) int { return s.rank(*a.model) - s.rank(*b.model) })
+	return list
+}
+
+// Ranks of models in the catalogue.
+const (
+	rankBest = iota
+	rankFits
+	rankTight
+	rankTooBig
+	rankElsewhere
+)
+
+func (s *shelf) rank(m catalog.Model) int {
+	p, ok := s.plans[m.Name]
+	switch {
+	case m.Name == s.best:
+		return rankBest
+	case !ok || !m.Local():
+		return rankElsewhere
+	case p.Verdict == fit.Fits:
+		return rankFits
+	case p.Verdict == fit.Tight:
+		return rankTight
+	}
+	return rankTooBig
+}
+
+func (s *shelf) sizeOf(m catalog.Model) string {
+	p, ok := s.plans[m.Name]
+	switch {
+	case !ok:
+		return ""
+	case p.Rough:
+		return "~" + words.Size(p.download)
+	}
+	return words.Size(p.download)
+}
+
+// fitOf says how a model of the catalogue and this machine go together.
+func (s *shelf) fitOf(m catalog.Model) string {
+	p, ok := s.plans[m.Name]
+	switch {
+	case !m.Local() && len(m.Remote) > 0:
+		return "on a server only"
+	case !m.Local():
+		return "cannot run"
+	case !ok:
+		return ""
+	}
+	return p.Words(*s.machine, m.Name == s.best)
+}
+
+// aboutKnown says what a model can do, and what its licence forbids.
+func aboutKnown(m catalog.Model) string {
+	about := m.Words()
+	if terms, ok := m.Terms(); ok && terms.Limits() != "" {
+		about += " · " + terms.Limits()
+	}
+	return about
+}
