@@ -2,27 +2,20 @@ package tui
 
 import (
 	"bytes"
-	"encoding/base64"
+	"cmp"
 	"errors"
 	"fmt"
-	"image"
-	_ "image/gif"  // told by its size
-	_ "image/jpeg" // told by its size
-	_ "image/png"  // told by its size
 	"io"
 	"io/fs"
-	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"unicode/utf8"
-
-	_ "golang.org/x/image/webp" // told by its size
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/history"
 	"github.com/bise-sh/bise/modes/chat"
+	"github.com/bise-sh/bise/modes/vision"
 	"github.com/bise-sh/bise/words"
 )
 
@@ -32,6 +25,7 @@ type attachment struct {
 	name   string // as the model is to call it; "" for pasted text
 	text   string
 	image  string // a data: URL, in place of the text
+	shot   *shot  // the picture as it is shown
 	about  string // what a person is told of it beside the name
 	tokens int    // 0 while they are not counted
 }
@@ -40,8 +34,6 @@ const (
 	// maxAttached is the largest file that is attached, in bytes. No model that
 	// runs on one machine reads as much.
 	maxAttached = 10_000_000
-	// maxPicture is the largest file of a picture, in bytes.
-	maxPicture = 20_000_000
 )
 
 // attach reads a file. It takes no longer than its bound allows: what is no plain
@@ -62,7 +54,7 @@ func attach(path string) (attachment, error) {
 		return attachment{}, cannotAttach(path, err)
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxPicture+1))
+	data, err := io.ReadAll(io.LimitReader(f, vision.MaxFile+1))
 	if err != nil {
 		return attachment{}, cannotAttach(path, err)
 	}
@@ -74,6 +66,9 @@ func attach(path string) (attachment, error) {
 }
 
 func cannotAttach(path string, err error) error {
+	if engine.KindOf(err) != "" {
+		return err // it says itself what was attempted
+	}
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		err = p.Err
 	}
@@ -82,39 +77,27 @@ func cannotAttach(path string, err error) error {
 
 // attachData makes an attachment of a file's bytes.
 func attachData(name string, data []byte) (attachment, error) {
-	if kind := http.DetectContentType(data); isPicture(kind) {
-		return attachPicture(name, kind, data)
+	if vision.Reads(data) {
+		p, err := vision.Read(cmp.Or(name, "the picture"), data)
+		if err != nil {
+			return attachment{}, err
+		}
+		s := taken(p)
+		return attachment{name: name, about: s.pixelSize(), image: p.URL, shot: s}, nil
 	}
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	switch {
+	case bytes.IndexByte(data, 0) >= 0:
+		_, err := vision.Read(name, data) // which knows what it may be
+		return attachment{}, err
 	case len(data) > maxAttached:
 		return attachment{}, fmt.Errorf("it is larger than %s", words.Size(maxAttached))
-	case bytes.IndexByte(data, 0) >= 0:
-		return attachment{}, errors.New("it is neither text nor a picture")
 	case !utf8.Valid(data) && strings.Count(strings.ToValidUTF8(string(data), "\ufffd"), "\ufffd") > len(data)/20:
 		return attachment{}, errors.New("it is not UTF-8 text")
 	}
 	a := attachment{name: name, text: strings.ToValidUTF8(string(data), "\ufffd")}
 	a.about = words.Plural(lineCount(a.text), "line")
 	return a, nil
-}
-
-func isPicture(kind string) bool {
-	return slices.Contains([]string{"image/png", "image/jpeg", "image/gif", "image/webp"}, kind)
-}
-
-func attachPicture(name, kind string, data []byte) (attachment, error) {
-	if len(data) > maxPicture {
-		return attachment{}, fmt.Errorf("it is larger than %s", words.Size(maxPicture))
-	}
-	size, _, err := image.DecodeConfig(bytes.NewReader(data))
-	if err != nil {
-		return attachment{}, fmt.Errorf("the picture is damaged: %w", err)
-	}
-	return attachment{
-		name: name, about: fmt.Sprintf("%d×%d", size.Width, size.Height),
-		image: "data:" + kind + ";base64," + base64.StdEncoding.EncodeToString(data),
-	}, nil
 }
 
 // lineCount is how many lines a text has, the last one with or without its end.
@@ -135,7 +118,10 @@ func (a attachment) label() string {
 		name = "pasted text"
 	}
 	about := a.about
-	if a.tokens > 0 {
+	switch {
+	case a.tokens > 0 && a.image != "":
+		about += " → " + words.Count(a.tokens) + " tokens"
+	case a.tokens > 0:
 		about = words.Count(a.tokens) + " tokens"
 	}
 	return fmt.Sprintf("%s %s · %s", mark, name, about)
@@ -183,7 +169,7 @@ func composedOf(t *turn) composed {
 		}
 		switch c := t.content[a.Chunk]; c.Type {
 		case engine.ImageChunk:
-			m.attached = append(m.attached, attachment{name: a.Name, image: c.ImageURL, about: "picture"})
+			m.attached = append(m.attached, attachment{name: a.Name, image: c.ImageURL, shot: t.shots[a.Chunk], about: "picture"})
 		case engine.TextChunk:
 			text := unfenced(c.Text)
 			m.attached = append(m.attached, attachment{name: a.Name, text: text, about: words.Plural(lineCount(text), "line")})

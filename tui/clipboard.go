@@ -9,6 +9,8 @@ import (
 	"time"
 
 	tea "charm.land/bubbletea/v2"
+
+	"github.com/bise-sh/bise/modes/vision"
 )
 
 // copied is the command that puts a text on the clipboard: by the terminal
@@ -75,16 +77,12 @@ type clipboardRead struct {
 
 // pasteFromSystem reads the clipboard: a picture if there is one, else its text.
 func (c *composer) pasteFromSystem() tea.Cmd {
-	picture := c.clipboardProgram(
-		[]string{"wl-paste", "--type", "image/png"}, []string{"xclip", "-selection", "clipboard", "-t", "image/png", "-o"}, nil,
-		[]string{"pngpaste", "-"},
-		[]string{"powershell.exe", "-NoProfile", "-Command", "$i=Get-Clipboard -Format Image; if ($i) { $m=New-Object IO.MemoryStream; $i.Save($m,[Drawing.Imaging.ImageFormat]::Png); $o=[Console]::OpenStandardOutput(); $o.Write($m.ToArray(),0,$m.Length) }"})
 	text := c.clipboardProgram(
 		[]string{"wl-paste", "--no-newline"}, []string{"xclip", "-selection", "clipboard", "-o"}, []string{"xsel", "-ob"},
 		[]string{"pbpaste"}, []string{"powershell.exe", "-NoProfile", "-Command", "Get-Clipboard"})
-	ctx := c.ctx
+	ctx, getenv := c.ctx, c.options.Getenv
 	return func() tea.Msg {
-		if data := printed(ctx, picture); len(data) > 0 {
+		if data, err := vision.Clipboard(ctx, getenv); err == nil {
 			return clipboardRead{to: c, picture: data}
 		}
 		return clipboardRead{to: c, text: string(printed(ctx, text)), missing: text == nil}
@@ -99,7 +97,7 @@ func printed(ctx context.Context, program []string) []byte {
 	ctx, cancel := context.WithTimeout(ctx, clipboardTime)
 	defer cancel()
 	out, err := exec.CommandContext(ctx, program[0], program[1:]...).Output()
-	if err != nil || len(out) > maxPicture {
+	if err != nil || len(out) > maxAttached {
 		return nil
 	}
 	return out

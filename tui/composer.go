@@ -40,6 +40,14 @@ const (
 // message is what is written.
 func (c *composer) message() composed { return composed{c.text, c.attached} }
 
+// attach adds what goes with the message.
+func (c *composer) attach(a attachment) {
+	if a.shot != nil {
+		a.shot = c.gallery.add(a.shot)
+	}
+	c.attached = append(c.attached, a)
+}
+
 // clear begins a new message.
 func (c *composer) clear() {
 	c.reset()

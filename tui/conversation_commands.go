@@ -115,7 +115,7 @@ func (c *conversation) attachments(msg tea.Msg) {
 		case msg.err != nil:
 			c.sayError(msg.err)
 		default:
-			c.composer.attached = append(c.composer.attached, msg.attachment)
+			c.composer.attach(msg.attachment)
 		}
 	case clipboardRead:
 		if msg.to != c.composer {
@@ -128,7 +128,7 @@ func (c *conversation) attachments(msg tea.Msg) {
 				c.sayError(err)
 				return
 			}
-			c.composer.attached = append(c.composer.attached, a)
+			c.composer.attach(a)
 		case msg.text != "":
 			c.composer.putPasted(msg.text)
 		case msg.missing:

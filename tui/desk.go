@@ -26,6 +26,7 @@ type desk struct {
 	// asWritten shows mathematics as the model wrote it, not drawn.
 	asWritten bool
 	engines   *engines
+	gallery   *gallery
 	records   *records
 	shelf     *shelf
 	running   sync.WaitGroup // goroutines that read answers
@@ -40,7 +41,7 @@ func newDesk(ctx context.Context, o Options) *desk {
 	if o.Getenv == nil {
 		o.Getenv = func(string) string { return "" }
 	}
-	d := &desk{ctx: ctx, options: o, engines: newEngines(ctx, o), records: newRecords(ctx, o.History)}
+	d := &desk{ctx: ctx, options: o, engines: newEngines(ctx, o), gallery: newGallery(ctx, o.Getenv), records: newRecords(ctx, o.History)}
 	d.exec = func(c *exec.Cmd, done func(error) tea.Msg) tea.Cmd { return tea.ExecProcess(c, done) }
 	d.copy = tea.SetClipboard
 	d.shelf = newShelf(d)

@@ -12,6 +12,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/modes/vision"
 	"github.com/bise-sh/bise/words"
 )
 
@@ -169,6 +170,13 @@ func (c *composer) counter() func(context.Context, attachment) int {
 		e = m.engine
 	}
 	return func(ctx context.Context, a attachment) int {
+		if e != nil && a.shot != nil {
+			n, err := vision.Tokens(ctx, vision.CountBy(e), a.shot.width, a.shot.height)
+			if err != nil {
+				return 0
+			}
+			return n
+		}
 		if e == nil || a.text == "" || len(a.text) > countable {
 			return 0
 		}
@@ -293,6 +301,7 @@ func pathOf(text string) (string, bool) {
 // the text is a text.
 func (c *composer) inspect(path, text string) tea.Cmd {
 	folder, home := c.options.Folder, c.options.Getenv("HOME")
+	ctx, count := c.ctx, c.counter()
 	return func() tea.Msg {
 		full := path
 		if rest, ok := strings.CutPrefix(path, "~/"); ok {
@@ -304,7 +313,7 @@ func (c *composer) inspect(path, text string) tea.Cmd {
 			return fileAttached{to: c, instead: text}
 		}
 		a, err := attach(full)
-		a.name = relative(folder, full)
+		a.name, a.tokens = relative(folder, full), count(ctx, a)
 		return fileAttached{to: c, attachment: a, err: err, instead: text}
 	}
 }

@@ -57,7 +57,7 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	if err := m.records.news(); err != nil {
 		m.sayError(err)
 	}
-	return m, cmd
+	return m, tea.Batch(cmd, m.gallery.next())
 }
 
 func (m *Model) update(msg tea.Msg) tea.Cmd {
@@ -205,6 +205,7 @@ func (m *Model) showNamed(name string) tea.Cmd {
 // everybody whom it may concern.
 func (m *Model) carryOut(msg tea.Msg) tea.Cmd {
 	cmds := []tea.Cmd{m.engines.update(msg), m.shelf.update(msg)}
+	m.gallery.update(msg)
 	switch msg := msg.(type) {
 	case modelOpened:
 		cmds = append(cmds, m.noModel(msg))

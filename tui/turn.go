@@ -19,7 +19,9 @@ type turn struct {
 	role     engine.Role
 	content  engine.Content // what the person sent
 	attached []history.Attachment
-	versions []*saved // messages in the same place, oldest first, this one among them
+	versions []*saved      // messages in the same place, oldest first, this one among them
+	shots    map[int]*shot // the pictures among what is attached, by chunk
+	besides  bool          // they are shown elsewhere
 	unfolded bool
 	leftOut  *engine.LeftOut // of the conversation that begins here for the model
 
@@ -49,6 +51,7 @@ const (
 // asked is a turn of the person's.
 func (d *desk) asked(content engine.Content, attached []history.Attachment) *turn {
 	t := &turn{desk: d, role: engine.User, saved: new(saved), content: content, attached: attached}
+	t.expose()
 	t.refresh()
 	return t
 }
@@ -69,6 +72,7 @@ func (d *desk) read(m history.Message) *turn {
 	}
 	if m.Role != engine.Assistant {
 		t.content = m.Content
+		t.expose()
 		t.refresh()
 		return t
 	}
@@ -267,8 +271,13 @@ func (t *turn) question() []*part {
 		if a.Chunk < 0 || a.Chunk >= len(t.content) {
 			continue
 		}
-		chunk := t.content[a.Chunk]
-		p := lined(func(th *theme, width int) []string { return drawAttached(th, a.Name, chunk, width) })
+		chunk, shot := t.content[a.Chunk], t.shots[a.Chunk]
+		p := lined(func(th *theme, width int) []string {
+			if shot != nil {
+				return t.drawShot(th, a.Name, shot, width)
+			}
+			return drawAttached(th, a.Name, chunk, width)
+		})
 		p.joined = len(parts) > 0
 		parts = append(parts, p)
 	}
@@ -306,12 +315,6 @@ func (t *turn) drawQuestion(th *theme, text string, width int) []string {
 
 func drawAttached(th *theme, name string, chunk engine.Chunk, width int) []string {
 	what := oneLine(name)
-	if chunk.Type == engine.ImageChunk {
-		if what == "" {
-			what = "picture"
-		}
-		return []string{th.muted.Render(cut("▣ "+what, width))}
-	}
 	if what == "" {
 		what = "pasted text"
 	}

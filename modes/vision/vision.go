@@ -25,7 +25,7 @@ const (
 	// MaxFile is the largest file of a picture, in bytes.
 	MaxFile = 20_000_000
 	// maxThumb is how many pixels a thumbnail has at most on its longer side.
-	maxThumb = 1024
+	maxThumb = 800
 )
 
 // A Picture is one that a model can be shown.
