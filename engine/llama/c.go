@@ -436,6 +436,9 @@ func (x *lctx) setAdapter(a adapter, scale float32) error {
 	return nil
 }
 
+// setThreads says how many of the pool's threads compute.
+func (x *lctx) setThreads(n int) { C.llama_set_n_threads(x.c, C.int32_t(n), C.int32_t(n)) }
+
 // pool is a set of compute threads that outlives batches.
 type pool struct{ c *C.bise_pool }
 

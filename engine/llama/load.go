@@ -114,6 +114,10 @@ func (e *Engine) prepare(o engine.LoadOptions, p contextParams, limit int, finge
 	s.params = p
 	s.limit.Store(int64(limit))
 	s.pool = newPool(p.threads)
+	s.computing = p.threads
+	if s.m.gpuLayers == 0 {
+		s.crowd = newCrowd(p.threads)
+	}
 	x, err := s.open()
 	if err != nil {
 		return &engine.Error{Kind: engine.NoMemory, Msg: fmt.Sprintf("cannot make a context of %d tokens for %s: %s", p.tokens, e.name, err), Advice: "Ask for a smaller context, or free some memory."}

@@ -33,6 +33,9 @@ type scheduler struct {
 	pieces pieces
 	eye    *eye // nil: the model does not see
 
+	crowd     *crowd // nil: the processor is not all that computes
+	computing int    // threads
+
 	slots   []*slot
 	waiting []*job
 	jobs    []*job // admitted, oldest first
@@ -608,6 +611,9 @@ func (s *scheduler) open() (*lctx, error) {
 		return nil, err
 	}
 	s.pool.attach(x)
+	if s.computing != s.params.threads {
+		x.setThreads(s.computing)
+	}
 	for _, a := range s.lora {
 		if err := x.setAdapter(a.adapter, a.scale); err != nil {
 			x.free()
@@ -680,7 +686,14 @@ func (s *scheduler) compute() {
 
 	s.watch.begin()
 	begin := time.Now()
+	used, faults, known := processorTime()
 	err := s.x.decode()
+	if known && s.crowd != nil {
+		// Pages that the disk had to bring are no sign of others.
+		if after, waited, _ := processorTime(); waited == faults {
+			s.threads(s.crowd.computed(after-used, time.Since(begin)))
+		}
+	}
 
 	s.mu.Lock()
 	s.batch = s.batch[:0]
@@ -732,6 +745,16 @@ func (s *scheduler) compute() {
 		s.finish(j)
 	}
 	s.cells()
+}
+
+// threads has so many threads compute from the next batch on.
+func (s *scheduler) threads(n int) {
+	if n == s.computing {
+		return
+	}
+	slog.Debug("threads", "from", s.computing, "to", n)
+	s.computing = n
+	s.x.setThreads(n)
 }
 
 // advance records that n more tokens of a prompt are evaluated. After the last
