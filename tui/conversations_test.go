@@ -330,10 +330,14 @@ func TestConversationsByMouse(t *testing.T) {
 			y = i
 		}
 	}
-	click := tea.MouseClickMsg{X: 10, Y: y, Button: tea.MouseLeft}
-	d.send(click)
+	at := tea.Mouse{X: 10, Y: y, Button: tea.MouseLeft}
+	click := func() {
+		d.send(tea.MouseClickMsg(at))
+		d.send(tea.MouseReleaseMsg(at))
+	}
+	click()
 	d.sees("❯ How does a slice")
-	d.send(click)
+	click()
 	d.sees("Appending past the capacity")
 }
 

@@ -87,7 +87,12 @@ func play(t *testing.T, o Options, script []byte) {
 			do(tea.WindowSizeMsg{Width: int(script[i+1]), Height: int(script[i+2]) / 3})
 			i += 2
 		case c < 160:
-			do(tea.MouseClickMsg{X: int(c) % 40, Y: i % 24, Button: tea.MouseLeft})
+			at := tea.Mouse{X: int(c) % 40, Y: i % 24, Button: tea.MouseLeft}
+			do(tea.MouseClickMsg(at))
+			if at.X += i % 3; i%3 > 0 {
+				do(tea.MouseMotionMsg(at))
+			}
+			do(tea.MouseReleaseMsg(at))
 		case c < 170:
 			do(tea.MouseWheelMsg{Button: tea.MouseWheelUp})
 		case c < 180:

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
+
+	"github.com/bise-sh/bise/words"
 )
 
 const (
@@ -23,7 +25,8 @@ type Model struct {
 	screens       []mode // by place in modes; nil until first shown
 	current       int
 	dialogs       []dialog // the last one is on top
-	greeted       bool     // somebody without a model was shown what there is
+	selection     selection
+	greeted       bool // somebody without a model was shown what there is
 }
 
 // New makes the interface, which ends with ctx. Nothing is read or opened before
@@ -71,8 +74,13 @@ func (m *Model) update(msg tea.Msg) tea.Cmd {
 	case tea.PasteMsg:
 		return m.paste(msg.Content)
 	case tea.MouseClickMsg:
-		return m.click(tea.Mouse(msg))
+		m.selection.begin(tea.Mouse(msg))
+	case tea.MouseMotionMsg:
+		m.selection.extend(tea.Mouse(msg))
+	case tea.MouseReleaseMsg:
+		return m.release(tea.Mouse(msg))
 	case tea.MouseWheelMsg:
+		m.selection = selection{}
 		m.wheel(tea.Mouse(msg))
 	case opened:
 		return m.push(msg.dialog)
@@ -102,6 +110,7 @@ func (m *Model) push(d dialog) tea.Cmd {
 }
 
 func (m *Model) press(k tea.KeyPressMsg) tea.Cmd {
+	m.selection = selection{}
 	standing := m.notice
 	if !standing.stays || is(k, m.keys.Back) {
 		m.notice = notice{}
@@ -277,11 +286,27 @@ func (m *Model) layOut() {
 	}
 }
 
-// click goes to a tab, or to who is on top.
-func (m *Model) click(at tea.Mouse) tea.Cmd {
-	if at.Button != tea.MouseLeft {
+// release ends a click or a drag. What was dragged over is copied.
+func (m *Model) release(at tea.Mouse) tea.Cmd {
+	if !m.selection.begun {
 		return nil
 	}
+	if !m.selection.dragged() {
+		m.selection = selection{}
+		return m.click(at)
+	}
+	m.selection.begun = false
+	lines, _ := m.draw()
+	text := m.selection.text(lines)
+	if text == "" {
+		return nil
+	}
+	m.say("copied " + words.Plural(lineCount(text), "line"))
+	return m.copied(text)
+}
+
+// click goes to a tab, or to who is on top.
+func (m *Model) click(at tea.Mouse) tea.Cmd {
 	m.notice = notice{}
 	switch {
 	case at.Y == 0:
@@ -323,6 +348,18 @@ func (m *Model) View() tea.View {
 		v.SetContent(small(m.width, m.height))
 		return v
 	}
+	lines, cursor := m.draw()
+	m.selection.mark(lines)
+	v.SetContent(strings.Join(lines, "\n"))
+	if cursor != nil {
+		cursor.Color = m.theme.palette.accent[1]
+	}
+	v.Cursor = cursor
+	return v
+}
+
+// draw draws the frame's lines, and says where in them the cursor is.
+func (m *Model) draw() ([]string, *tea.Cursor) {
 	top := m.top()
 	body, cursor := top.view()
 	lines := make([]string, 0, m.height)
@@ -341,14 +378,14 @@ func (m *Model) View() tea.View {
 	if m.downloadLine() != "" {
 		lines = append(lines, m.drawDownloads())
 	}
-	lines = append(lines, m.drawFoot(top.foot()))
-	v.SetContent(strings.Join(lines, "\n"))
-	if cursor != nil && cursor.Y < rows {
+	switch {
+	case cursor == nil:
+	case cursor.Y >= rows:
+		cursor = nil
+	default:
 		cursor.Y++
-		cursor.Color = m.theme.palette.accent[1]
-		v.Cursor = cursor
 	}
-	return v
+	return append(lines, m.drawFoot(top.foot())), cursor
 }
 
 // small asks for room.

@@ -1,0 +1,83 @@
+package tui
+
+import (
+	"math"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+	"charm.land/lipgloss/v2"
+	"github.com/charmbracelet/x/ansi"
+)
+
+// A selection is what the mouse is dragged over, as a terminal would select it if
+// the mouse were its own. It goes with the next key.
+type selection struct {
+	from, to point
+	begun    bool // the button is down
+}
+
+// A point is a cell of the frame.
+type point struct{ x, y int }
+
+func (s *selection) begin(at tea.Mouse) {
+	p := point{at.X, at.Y}
+	*s = selection{from: p, to: p, begun: at.Button == tea.MouseLeft}
+}
+
+func (s *selection) extend(at tea.Mouse) {
+	if s.begun {
+		s.to = point{at.X, at.Y}
+	}
+}
+
+func (s *selection) dragged() bool { return s.from != s.to }
+
+// span is the part of a row that is selected, in cells; ok is false when none is.
+func (s *selection) span(y int) (from, to int, ok bool) {
+	a, b := s.from, s.to
+	if b.y < a.y || b.y == a.y && b.x < a.x {
+		a, b = b, a
+	}
+	from, to = 0, math.MaxInt
+	if y == a.y {
+		from = max(0, a.x)
+	}
+	if y == b.y {
+		to = b.x + 1
+	}
+	return from, to, s.dragged() && y >= a.y && y <= b.y
+}
+
+// mark shows in a frame's lines what is selected.
+func (s *selection) mark(lines []string) {
+	reverse := lipgloss.NewStyle().Reverse(true)
+	for y, line := range lines {
+		from, to, ok := s.span(y)
+		width := ansi.StringWidth(line)
+		if to = min(to, width); !ok || from >= to {
+			continue
+		}
+		lines[y] = ansi.Cut(line, 0, from) + reverse.Render(ansi.Strip(ansi.Cut(line, from, to))) + ansi.Cut(line, to, width)
+	}
+}
+
+// text is what is selected, without the margin that all its lines have.
+func (s *selection) text(lines []string) string {
+	var picked []string
+	margin := math.MaxInt
+	for y, line := range lines {
+		from, to, ok := s.span(y)
+		if !ok {
+			continue
+		}
+		text := strings.TrimRight(ansi.Strip(ansi.Cut(line, from, min(to, ansi.StringWidth(line)))), " ")
+		if indent := len(text) - len(strings.TrimLeft(text, " ")); text != "" {
+			margin = min(margin, from+indent)
+		}
+		picked = append(picked, strings.Repeat(" ", from)+text)
+	}
+	for i, text := range picked {
+		picked[i] = text[min(margin, len(text)):]
+	}
+	return strings.Trim(strings.Join(picked, "\n"), "\n")
+}

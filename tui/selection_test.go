@@ -1,0 +1,73 @@
+package tui
+
+import (
+	"testing"
+
+	tea "charm.land/bubbletea/v2"
+)
+
+// drag moves the mouse with its button down.
+func (d *driver) drag(fromX, fromY, toX, toY int) {
+	d.send(tea.MouseClickMsg{X: fromX, Y: fromY, Button: tea.MouseLeft})
+	d.send(tea.MouseMotionMsg{X: (fromX + toX) / 2, Y: (fromY + toY) / 2, Button: tea.MouseLeft})
+	d.send(tea.MouseMotionMsg{X: toX, Y: toY, Button: tea.MouseLeft})
+	d.send(tea.MouseReleaseMsg{X: toX, Y: toY, Button: tea.MouseLeft})
+}
+
+func TestDraggingCopies(t *testing.T) {
+	for _, tt := range []struct {
+		name                   string
+		fromX, fromY, toX, toY int
+		want                   string
+	}{
+		{"a word", 3, 4, 11, 4, "Appending"},
+		{"backwards", 11, 4, 3, 4, "Appending"},
+		{"lines", 0, 7, 79, 8, "s := make([]int, 0, 2)                                        go · alt+y\ns = append(s, 1, 2, 3) // cap is now 4"},
+		{"from within a line", 13, 4, 12, 5, "          past the capacity allocates a new array, copies the old elements\nand return"},
+		{"wide", 3, 12, 8, 12, "日本語"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			d := drive(t, scripted(says(growing+"\n\n日本語 and more")), 80, 24)
+			d.sees("Ministral 3 8B")
+			d.asks("How does a slice grow in Go?")
+			d.idle()
+			d.drag(tt.fromX, tt.fromY, tt.toX, tt.toY)
+			d.sees("copied")
+			d.until("the clipboard", func() bool { return len(d.raw) > 0 })
+			if d.raw[0] != tt.want {
+				t.Errorf("copied %q, want %q", d.raw[0], tt.want)
+			}
+			d.pressed("esc")
+			d.misses("copied")
+		})
+	}
+}
+
+func TestClicks(t *testing.T) {
+	d := drive(t, scripted(says(growing)), 80, 24)
+	d.sees("Ministral 3 8B")
+	d.asks("How does a slice grow in Go?")
+	d.idle()
+	click := func(x, y int) {
+		d.send(tea.MouseClickMsg{X: x, Y: y, Button: tea.MouseLeft})
+		d.send(tea.MouseReleaseMsg{X: x, Y: y, Button: tea.MouseLeft})
+	}
+	click(10, 4)
+	d.sees("▍ Appending")
+	click(10, 4)
+	d.misses("▍ Appending")
+	click(75, 7) // the label of the code
+	d.sees("copied the code")
+	d.until("the clipboard", func() bool { return len(d.raw) > 0 })
+	d.typed("abc")
+	click(4, 22)
+	d.typed("x")
+	d.sees("▍ axbc")
+	click(16, 0)
+	if name := modes[d.m.current]; name != "review" {
+		t.Errorf("the tab of %s is current", name)
+	}
+	click(9, 0)
+	d.send(tea.MouseWheelMsg{Button: tea.MouseWheelUp})
+	d.sees("▍ axbc")
+}
