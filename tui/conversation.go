@@ -311,6 +311,11 @@ func (c *conversation) update(msg tea.Msg) tea.Cmd {
 		if c.stream != nil && msg.number == c.stream.number {
 			return c.take(msg)
 		}
+	case thinkingCounted:
+		if msg.tokens > 0 {
+			msg.of.pondered = msg.tokens
+			msg.of.refresh()
+		}
 	case pathRead:
 		if msg.of == c.saved && !c.busy() {
 			if msg.err != nil {
@@ -378,12 +383,28 @@ func (c *conversation) take(msg eventsCame) tea.Cmd {
 		t.end(broken, msg.err)
 		c.unqueue()
 	}
+	count := c.countThinking(t)
 	if len(c.queue) == 0 {
-		return nil
+		return count
 	}
 	next := c.queue[0]
 	c.queue = c.queue[1:]
-	return c.ask(next)
+	return tea.Batch(count, c.ask(next))
+}
+
+// thinkingCounted tells how many tokens a model thought.
+type thinkingCounted struct {
+	of     *turn
+	tokens int
+}
+
+// countThinking counts the tokens that the model thought, if it did.
+func (c *conversation) countThinking(t *turn) tea.Cmd {
+	if t.thinking.Len() == 0 {
+		return nil
+	}
+	ctx, count, text := c.ctx, c.composer.counter(), t.thinking.String()
+	return func() tea.Msg { return thinkingCounted{t, count(ctx, attachment{text: text})} }
 }
 
 // leaveOut marks where the model's view of the conversation begins.

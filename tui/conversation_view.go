@@ -101,6 +101,9 @@ func (c *conversation) foot() foot {
 	if i := c.transcript.selected; i >= 0 {
 		return foot{hints: c.selectedHints(c.transcript.turns[i])}
 	}
+	if c.composer.popup != nil {
+		return foot{hints: []hint{{c.keys.Send, "take it"}, {c.keys.Complete, ""}, {c.keys.Back, ""}}}
+	}
 	f := foot{left: c.meter(), hints: c.hints()}
 	if c.edited >= 0 {
 		f.left = c.theme.muted.Render("editing: it becomes another version")

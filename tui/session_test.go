@@ -285,7 +285,7 @@ func TestWaitingLines(t *testing.T) {
 		gate <- struct{}{}
 	}
 	d.idle()
-	d.sees("▸ thought")
+	d.sees("▸ thought for 0.0 s (")
 	d.sees("⋯ 2 earlier messages are not in the model's view")
 	d.misses("indeed")
 	d.pressed("up", "space")

@@ -192,8 +192,8 @@ func (tr *transcript) gap(r seenRow) bool {
 	return r.row == 0 && r.part == 0 && r.text == ""
 }
 
-// labelled puts the name of code's language, and the key that copies it, at the
-// end of its first row.
+// labelled puts at the end of a row what there is to know of it: of code its
+// language and the key that copies it, of a turn which version it is.
 func (tr *transcript) labelled(r seenRow) string {
 	label := tr.label(r)
 	if label == "" || cells(r.text)+cells(label)+2 > tr.width {
@@ -204,7 +204,13 @@ func (tr *transcript) labelled(r seenRow) string {
 
 func (tr *transcript) label(r seenRow) string {
 	p := tr.turns[r.turn].parts[r.part]
-	if p.code == nil || r.row != 1 {
+	if r.row != 1 {
+		return ""
+	}
+	if n, of := tr.turns[r.turn].version(); of > 1 && r.part == 0 {
+		return fmt.Sprintf("‹ %d/%d ›", n, of)
+	}
+	if p.code == nil {
 		return ""
 	}
 	label := oneLine(p.code.language)
@@ -250,8 +256,8 @@ func (tr *transcript) click(x, y int) (turn int, copied *code) {
 		return -1, nil
 	}
 	r := rows[y]
-	if label := tr.label(r); label != "" && x >= tr.width-cells(label) {
-		copied = tr.turns[r.turn].parts[r.part].code
+	if p := tr.turns[r.turn].parts[r.part]; p.code != nil && x >= tr.width-cells(tr.label(r)) && tr.label(r) != "" {
+		copied = p.code
 	}
 	return r.turn, copied
 }

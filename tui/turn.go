@@ -28,6 +28,7 @@ type turn struct {
 	// Of an answer.
 	thinking strings.Builder
 	thought  time.Duration // how long it thought; 0 while unknown
+	pondered int           // tokens that it thought; 0 while they are not counted
 	calls    []engine.ToolCall
 	text     strings.Builder
 	article  article
@@ -331,6 +332,9 @@ func (t *turn) drawThinking(th *theme, width int) []string {
 	}
 	if t.thought > 0 {
 		what += " for " + words.Duration(t.thought)
+	}
+	if t.pondered > 0 {
+		what += fmt.Sprintf(" (%d tokens)", t.pondered)
 	}
 	lines := []string{th.muted.Render(mark + " " + what)}
 	if t.unfolded {
