@@ -140,11 +140,11 @@ func describe(path string) (Manifest, error) {
 		return Manifest{}, e
 	}
 	sum := file.Summary()
-	m := Manifest{Title: sum.Name, Type: sum.FileType}
+	m := Manifest{Type: sum.FileType} // general.name is what a training run was called, not a title
 	m.Licence.ID, _ = file.Metadata.String("general.license")
 	m.Licence.Name, _ = file.Metadata.String("general.license.name")
 	m.Licence.Link, _ = file.Metadata.String("general.license.link")
-	for _, text := range []*string{&m.Title, &m.Licence.ID, &m.Licence.Name, &m.Licence.Link} {
+	for _, text := range []*string{&m.Licence.ID, &m.Licence.Name, &m.Licence.Link} {
 		*text = strings.ToValidUTF8((*text)[:min(len(*text), 200)], "")
 	}
 	return m, nil
