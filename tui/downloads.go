@@ -182,7 +182,8 @@ func (s *shelf) planned(msg downloadPlanned) tea.Cmd {
 	return s.run(w)
 }
 
-// fail keeps a download that did not come to its end, and tells why.
+// fail keeps a download that did not come to its end, and tells why. One of which
+// nothing was found out is none.
 func (s *shelf) fail(w *download, err error) {
 	switch {
 	case errors.Is(err, errPaused):
@@ -190,6 +191,9 @@ func (s *shelf) fail(w *download, err error) {
 	case errors.Is(err, errCancelled), s.ctx.Err() != nil:
 	default:
 		w.state, w.err = broke, err
+		if w.plan == nil {
+			s.drop(w)
+		}
 		s.sayError(err)
 	}
 }

@@ -86,14 +86,15 @@ func paragraphs(texts ...string) []string {
 	return list
 }
 
+// contextOf says how much a model keeps in view.
 func contextOf(m catalog.Model) string {
 	switch {
 	case m.Context == 0:
 		return ""
 	case m.Advised > 0 && m.Advised < m.Context:
-		return fmt.Sprintf("%s tokens of context, best up to %s", words.Count(m.Context), words.Count(m.Advised))
+		return fmt.Sprintf("%s tokens, best up to %s", words.Count(m.Context), words.Count(m.Advised))
 	}
-	return words.Count(m.Context) + " tokens of context"
+	return words.Count(m.Context) + " tokens"
 }
 
 // termsOf is a model's licence in a line.
@@ -127,7 +128,11 @@ func dayOf(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return history.Day(t, time.Now())
+	day := history.Day(t, time.Now())
+	if day == "Today" || day == "Yesterday" {
+		return strings.ToLower(day)
+	}
+	return day
 }
 
 func (a *aboutDialog) title() string {

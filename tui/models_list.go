@@ -276,12 +276,15 @@ func (m *modelsDialog) known(i, width int) []string {
 		}
 		return []string{m.theme.muted.Render(cut(joinedParts(e.installed.Name, e.installed.Type, termsMark(e.installed), whose(e.installed)), width))}
 	case e.model != nil:
-		terms := ""
+		terms, view := "", contextOf(*e.model)
+		if view != "" {
+			view += " of context"
+		}
 		if l, ok := e.model.Terms(); ok {
 			terms = l.Mark()
 		}
 		lines := wrapped(e.model.About, width)
-		return append(lines, m.theme.muted.Render(cut(joinedParts(e.model.Name, e.model.Words(), terms, contextOf(*e.model)), width)))
+		return append(lines, m.theme.muted.Render(cut(joinedParts(e.model.Name, e.model.Words(), terms, view), width)))
 	}
 	return nil
 }

@@ -102,13 +102,7 @@ func filtered(all []entry, filter string) []entry {
 }
 
 func (s *shelf) downloadEntry(w *download) entry {
-	size := ""
-	if w.plan != nil && w.plan.Download > 0 {
-		size = words.Size(w.plan.Download)
-	} else if w.at.Total > 0 {
-		size = words.Size(w.at.Total)
-	}
-	return entry{download: w, row: row{group: "on the way", cells: []string{oneLine(w.title), size}, rest: w.told}}
+	return entry{download: w, row: row{group: "on the way", cells: []string{oneLine(w.title)}, rest: w.told}}
 }
 
 func (s *shelf) installedEntry(i *Installed) entry {
