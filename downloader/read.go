@@ -18,6 +18,10 @@ func (c *Client) Read(ctx context.Context, f File, limit int64) ([]byte, error) 
 		if err == nil {
 			return data, nil
 		}
+		var located *locateError
+		if errors.As(err, &located) {
+			return nil, located.err // which says what it is about
+		}
 		if ctx.Err() != nil || try == readTries || !worthAgain(err) {
 			return nil, fmt.Errorf("read %s: %w", f.Name, err)
 		}
@@ -37,7 +41,7 @@ func worthAgain(err error) bool {
 func (c *Client) read(ctx context.Context, f File, limit int64) ([]byte, error) {
 	loc, err := f.Locate(ctx)
 	if err != nil {
-		return nil, err
+		return nil, &locateError{err}
 	}
 	req := &http.Request{Method: http.MethodGet, URL: loc.URL, Header: loc.Header.Clone()}
 	if req.Header == nil {

@@ -11,6 +11,8 @@ import (
 	"path"
 	"slices"
 	"sync"
+
+	"github.com/bise-sh/bise/gguf"
 )
 
 // A Content is bytes that can be read from anywhere.
@@ -57,7 +59,8 @@ type File struct {
 	Content Content
 	Large   bool // kept in LFS: with a SHA-256, and at the CDN
 
-	sums func() sums
+	sums         func() sums
+	architecture func() string // of a GGUF, "" of anything else
 }
 
 type sums struct {
@@ -91,6 +94,16 @@ func Of(name string, c Content) File {
 			s.git = gitSum(c)
 		}
 		return s
+	})
+	f.architecture = sync.OnceValue(func() string {
+		if path.Ext(name) != ".gguf" {
+			return ""
+		}
+		head, err := gguf.Decode(c, c.Size())
+		if err != nil {
+			return ""
+		}
+		return head.Summary().Architecture
 	})
 	return f
 }

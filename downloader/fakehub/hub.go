@@ -250,11 +250,18 @@ func info(repo *Repository, sha string, files []File, blobs, masked bool) map[st
 		tags = append(tags, "license:"+l)
 	}
 	owner, _, _ := strings.Cut(repo.id, "/")
-	return map[string]any{
+	about := map[string]any{
 		"_id": repo.oid(), "id": repo.id, "modelId": repo.id, "author": owner, "sha": sha, "private": repo.private, "gated": gated,
 		"disabled": repo.disabled, "tags": tags, "pipeline_tag": "text-generation", "downloads": 7, "likes": 3,
 		"createdAt": "2026-01-02T03:04:05.000Z", "lastModified": "2026-02-03T04:05:06.000Z", "cardData": repo.card, "siblings": siblings, "spaces": []string{},
 	}
+	for _, f := range files {
+		if name := f.architecture(); name != "" {
+			about["gguf"] = map[string]any{"architecture": name, "total": f.Content.Size()}
+			break
+		}
+	}
+	return about
 }
 
 // mask hides a hash from those without access.

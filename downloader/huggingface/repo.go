@@ -19,7 +19,10 @@ type Repo struct {
 	Commit string // 40 hex digits
 	Gated  string // "auto" or "manual" where people must ask for access first, or ""
 	Card   Card
-	Tree   []Entry // all files, by their paths
+	// Architecture is that of its GGUFs, as the hub has read it in them: "llama"; ""
+	// where it does not say.
+	Architecture string
+	Tree         []Entry // all files, by their paths
 
 	hub *Hub
 }
@@ -86,7 +89,7 @@ func (h *Hub) Open(ctx context.Context, id, revision string) (*Repo, error) {
 	if !commit.MatchString(info.SHA) || commit.MatchString(revision) && info.SHA != revision {
 		return nil, h.nonsense(about, "it names no commit, or another one", nil)
 	}
-	r := &Repo{ID: id, Asked: id, Commit: info.SHA, Gated: string(info.Gated), hub: h, Card: info.CardData.card()}
+	r := &Repo{ID: id, Asked: id, Commit: info.SHA, Gated: string(info.Gated), hub: h, Card: info.CardData.card(), Architecture: info.GGUF.Architecture.first()}
 	if isRepo(info.ID) {
 		r.ID = info.ID
 	}
@@ -103,6 +106,9 @@ type modelInfo struct {
 	SHA      string   `json:"sha"`
 	Gated    gated    `json:"gated"`
 	CardData cardData `json:"cardData"`
+	GGUF     struct {
+		Architecture words `json:"architecture"`
+	} `json:"gguf"`
 }
 
 // gated is false, "auto" or "manual".
