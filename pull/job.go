@@ -24,6 +24,7 @@ import (
 	"github.com/bise-sh/bise/models/quantize"
 	"github.com/bise-sh/bise/models/staging"
 	"github.com/bise-sh/bise/models/verify"
+	"github.com/bise-sh/bise/words"
 )
 
 // A job is a run of a plan that has its stage.
@@ -43,7 +44,7 @@ const atOnce = 4
 
 func (j *job) run(ctx context.Context) error {
 	if err := j.open(); err != nil {
-		return j.cannot(err)
+		return err
 	}
 	done := make(chan struct{})
 	var sharing sync.WaitGroup
@@ -64,7 +65,7 @@ func (j *job) open() error {
 	rec, ok := readRecord(j.stage.Dir)
 	if !ok || !rec.continues(j.plan) {
 		if err := clean(j.stage.Dir); err != nil {
-			return err
+			return j.cannot(err)
 		}
 		if err := j.room(); err != nil {
 			return err
@@ -85,10 +86,13 @@ func (j *job) open() error {
 	left, _ := filepath.Glob(filepath.Join(j.stage.Dir, ".bise-*"))
 	for _, path := range left {
 		if err := os.RemoveAll(path); err != nil {
-			return err
+			return j.cannot(err)
 		}
 	}
-	return rec.write(j.stage.Dir)
+	if err := rec.write(j.stage.Dir); err != nil {
+		return j.cannot(err)
+	}
+	return nil
 }
 
 // continues reports whether a record is of the same files, to the same end.
@@ -110,12 +114,12 @@ func (j *job) room() error {
 	if !ok || j.plan.Disk <= free {
 		return nil
 	}
-	e := engine.Errorf(engine.Invalid, "cannot pull %s: it takes %s of disk, and %s are free in %s", j.plan.Name, gigabytes(j.plan.Disk), gigabytes(free), j.Store.Dir)
-	e.Advice = "Make room, for instance with bise rm or bise gc, or choose a smaller type."
-	return e
+	return &downloader.Error{
+		Kind:   downloader.Full,
+		Msg:    fmt.Sprintf("cannot pull %s: it takes %s of disk, and %s are free in %s", j.plan.Name, words.Size(j.plan.Disk), words.Size(free), j.Store.Dir),
+		Advice: "Make room, for instance with bise rm or bise gc, or choose a smaller type.",
+	}
 }
-
-func gigabytes(n int64) string { return fmt.Sprintf("%.1f GB", float64(n)/1e9) }
 
 // manifest is what is known of the model before its files are there.
 func (j *job) manifest() models.Manifest {
@@ -324,6 +328,12 @@ func (j *job) verifyModel(ctx context.Context, path string, f models.File, known
 	}
 	if err != nil {
 		return j.bad(f.Name, err)
+	}
+	if f.Role == models.Weights {
+		if err := j.plan.runs(file.Summary().Architecture); err != nil {
+			_ = clean(j.stage.Dir) // as in bad
+			return err
+		}
 	}
 	if f.Role == models.Weights && j.rec.Manifest.Type == "" {
 		j.rec.Manifest.Type = file.Summary().FileType

@@ -3,24 +3,26 @@ package pull
 import (
 	"context"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/bise-sh/bise/models"
 	"github.com/bise-sh/bise/models/caches"
 )
 
-// A Lent is a file that a plan wants and another program seems to have here. It is
-// used where it lies, once its bytes are known to be right.
+// A Lent is a file that a plan wants and that seems to be here. Once its bytes are
+// known to be right it need not be fetched: what another program has is used where it
+// lies, and what a model of the store has gets another name.
 type Lent struct {
-	Part    string // by its name
-	Program caches.Program
+	Part    string         // by its name
+	Program caches.Program // that has it, "" where a model of the store does
 	Path    string
 	Size    int64 // bytes
 }
 
-// lend looks for what a plan wants in the caches of other programs, by the hash that
-// they give it. The parts of a split model have to lie in one folder, and original
-// weights in one of ours, so those are fetched.
+// lend looks for what a plan wants in the caches of other programs and in the store,
+// by the hash that they give it. The parts of a split model have to lie in one folder,
+// and original weights in one of ours, so other programs cannot lend those.
 func (p *Puller) lend(plan *Plan) {
 	wanted := map[string]Part{} // by the digits of its SHA-256
 	weights := 0
@@ -32,9 +34,32 @@ func (p *Puller) lend(plan *Plan) {
 			wanted[digits] = part
 		}
 	}
-	if plan.Convert || weights != 1 || len(wanted) == 0 {
+	if plan.Convert || len(wanted) == 0 {
 		return
 	}
+	if weights == 1 {
+		p.lendCached(plan, wanted)
+	}
+	own := p.Store
+	own.Caches = nil
+	list, err := own.List()
+	if err != nil {
+		return // what cannot be read cannot be used
+	}
+	for _, m := range list {
+		for _, f := range m.Files {
+			part, ok := wanted[f.SHA256]
+			if !ok || f.Size != part.Size || sizeOf(f.Path) != f.Size {
+				continue
+			}
+			delete(wanted, f.SHA256)
+			plan.Lent = append(plan.Lent, Lent{Part: part.Name, Path: f.Path, Size: f.Size})
+		}
+	}
+}
+
+// lendCached looks for what is wanted in the caches of other programs.
+func (p *Puller) lendCached(plan *Plan, wanted map[string]Part) {
 	for _, c := range p.Store.Caches {
 		list, err := c.Models()
 		if err != nil {
@@ -56,6 +81,12 @@ func (p *Puller) lend(plan *Plan) {
 // borrow looks whether what other programs have is what the plan wants.
 func (j *job) borrow(ctx context.Context) error {
 	for _, l := range j.plan.Lent {
+		if l.Program == "" {
+			if err := j.reuse(ctx, l); err != nil {
+				return err
+			}
+			continue
+		}
 		sum, err := j.sum(ctx, l.Path, l.Size)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -65,6 +96,22 @@ func (j *job) borrow(ctx context.Context) error {
 				j.rec.Sums[part.Name] = fetched{Size: l.Size, SHA256: sum, Verified: true, Path: l.Path}
 			}
 		}
+	}
+	return nil
+}
+
+// reuse brings what a model of the store has into the stage. What cannot be brought
+// is fetched.
+func (j *job) reuse(ctx context.Context, l Lent) error {
+	i := slices.IndexFunc(j.plan.Parts, func(part Part) bool { return part.Name == l.Part })
+	digits, _ := strings.CutPrefix(string(j.plan.Parts[i].Hash), "sha256:")
+	f := models.File{Name: l.Part, Size: l.Size, SHA256: digits, Role: j.plan.Parts[i].Role}
+	reused, err := j.stage.Reuse(ctx, f, func(done int64) { j.progress.set(l.Part, done, l.Size) })
+	if reused {
+		j.rec.Sums[l.Part] = fetched{Size: l.Size, SHA256: digits, Verified: true}
+	}
+	if ctx.Err() != nil {
+		return err
 	}
 	return nil
 }

@@ -73,6 +73,39 @@ func TestLentAndWrong(t *testing.T) {
 	}
 }
 
+// What a model of the store has is not fetched again under another name.
+func TestReused(t *testing.T) {
+	hub := pulltest.New(t, fakehub.Repo("other/copy-GGUF", fakehub.Bytes("Copy-Q4_K_M.gguf", pulltest.Model(t, 1))).Card(map[string]any{"license": "mit"}))
+	p := newPuller(t, hub)
+	pulled(t, p, planned(t, p, Request{Ref: "tiny"}))
+	sent := hub.Count(fakehub.CDN)
+	plan := planned(t, p, Request{Ref: "hf:other/copy-GGUF"})
+	if len(plan.Lent) != 1 || plan.Lent[0].Program != "" || plan.Download != 0 {
+		t.Fatalf("what is lent is %+v, and %d bytes are fetched", plan.Lent, plan.Download)
+	}
+	m := pulled(t, p, plan)
+	right(t, p.Store, "copy", "q4_k_m")
+	if hub.Count(fakehub.CDN) != sent || m.Origin != models.Installed {
+		t.Errorf("%d requests for bytes, and it is kept by %s", hub.Count(fakehub.CDN)-sent, m.Origin)
+	}
+
+	// One that is damaged is no help.
+	if err := os.Remove(m.Path); err != nil {
+		t.Fatal(err)
+	}
+	tiny, _ := p.Store.Installed("tiny", "q4_k_m")
+	wrong := append([]byte{}, pulltest.Model(t, 1)...)
+	wrong[len(wrong)-1] ^= 1
+	if err := os.WriteFile(tiny.Path, wrong, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	pulled(t, p, planned(t, p, Request{Ref: "hf:other/copy-GGUF", Again: true}))
+	right(t, p.Store, "copy", "q4_k_m")
+	if hub.Count(fakehub.CDN) == sent {
+		t.Error("nothing was fetched")
+	}
+}
+
 // Others' files are not lent to what is made here.
 func TestNotLent(t *testing.T) {
 	hub := pulltest.New(t)

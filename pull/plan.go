@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/bise-sh/bise/downloader"
@@ -14,6 +15,7 @@ import (
 	"github.com/bise-sh/bise/models/catalog"
 	"github.com/bise-sh/bise/models/fit"
 	"github.com/bise-sh/bise/models/quantize"
+	"github.com/bise-sh/bise/words"
 )
 
 // Plan finds out what somebody means and what it takes to have it here. It reads
@@ -45,6 +47,9 @@ func (p *Puller) Plan(ctx context.Context, r Request) (*Plan, error) {
 	default:
 		e := engine.Errorf(engine.Invalid, "cannot pull %s: it is no model of a hub", r.Ref)
 		e.Advice = "Name a model of bise catalog, or a repository such as hf:owner/repo. What is on this machine is taken in with bise import."
+		if ref.Scheme == models.Endpoint {
+			e.Advice = fmt.Sprintf("A repository of the Hugging Face Hub is written hf:%s.", r.Ref)
+		}
 		return nil, e
 	}
 	if err != nil {
@@ -124,6 +129,9 @@ func (p *Puller) planName(ctx context.Context, plan *Plan, ref models.Ref) error
 		if m.Repo == "" {
 			e := engine.Errorf(engine.NotFound, "cannot pull %s as %s: nobody has made it, and where its original weights are is not known", m.Name, t.Name)
 			e.Advice = "Choose another type."
+			if i := slices.IndexFunc(m.Files, func(f catalog.File) bool { return f.Role != catalog.Projector }); i >= 0 {
+				e.Advice = fmt.Sprintf("There is one of %s: bise pull %s:%s.", m.Files[i].Type, m.Name, strings.ToLower(m.Files[i].Type))
+			}
 			return e
 		}
 		repo, err := p.open(ctx, plan, m.Repo)
@@ -226,7 +234,7 @@ func (plan *Plan) tooBig(h *fit.Machine) error {
 	if h == nil || plan.Fit == nil || plan.Request.Anyway || plan.Fit.Verdict != fit.No {
 		return nil
 	}
-	e := engine.Errorf(engine.NoMemory, "cannot run %s here: it needs %s of memory, and this machine has %s", plan.Name, gigabytes(plan.Fit.Need), gigabytes(h.Memory))
+	e := engine.Errorf(engine.NoMemory, "cannot run %s here: it needs %s of memory, and this machine has %s for everything it runs", plan.Name, words.Size(plan.Fit.Need), words.Size(h.Memory))
 	e.Advice = "Choose a smaller one from bise catalog, use a server, or pull it anyway with --anyway."
 	return e
 }

@@ -110,7 +110,7 @@ func TestPlanRefuses(t *testing.T) {
 		{"tinny", engine.NotFound, "", "no model"},
 		{"tiny:q9", engine.Invalid, "", "Q9"},
 		{"foreign", engine.Unsupported, "", "newer than this engine"},
-		{"huge", engine.NoMemory, "", "this machine has 16.0 GB"},
+		{"huge", engine.NoMemory, "", "this machine has 16 GB for"},
 		{"./x.gguf", engine.Invalid, "", "no model of a hub"},
 		{"hf:acme/none", "", downloader.Missing, "acme/none"},
 		{"hf:acme/tiny-GGUF:Q2_K", "", downloader.Missing, "Q2_K"},
@@ -283,7 +283,7 @@ func TestNoRoom(t *testing.T) {
 	plan := planned(t, p, Request{Ref: "tiny"})
 	plan.Disk = 1 << 60
 	_, err := p.Run(t.Context(), plan, nil)
-	if err == nil || !strings.Contains(err.Error(), "1152921504.6 GB of disk") {
+	if err == nil || !strings.Contains(err.Error(), "it takes 1152922 TB of disk") {
 		t.Errorf("it says %v", err)
 	}
 }

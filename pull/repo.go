@@ -3,8 +3,10 @@ package pull
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/bise-sh/bise/downloader/huggingface"
@@ -18,7 +20,7 @@ import (
 
 // planRepo plans a model of any repository of the hub.
 func (p *Puller) planRepo(ctx context.Context, plan *Plan, ref models.Ref) error {
-	repo, err := p.Hub.Open(ctx, ref.Repo, ref.Revision)
+	repo, err := p.openAt(ctx, plan, ref.Repo, ref.Revision)
 	if err != nil {
 		return err
 	}
@@ -40,7 +42,7 @@ func (p *Puller) planRepo(ctx context.Context, plan *Plan, ref models.Ref) error
 		// An unfinished pull goes on with the commit that it began with, as long as
 		// the hub has it.
 		if was := p.earlier(plan).Manifest.Source.Revision; was != "" && was != repo.Commit {
-			if old, err := p.Hub.Open(ctx, repo.ID, was); err == nil {
+			if old, err := p.openAt(ctx, plan, repo.ID, was); err == nil {
 				repo = old
 				continue
 			}
@@ -86,11 +88,32 @@ func (p *Puller) open(ctx context.Context, plan *Plan, id string) (*huggingface.
 	if s := p.earlier(plan).Manifest.Source; strings.EqualFold(s.Repo, id) {
 		revision = s.Revision
 	}
-	return p.Hub.Open(ctx, id, revision)
+	return p.openAt(ctx, plan, id, revision)
+}
+
+// openAt opens a repository at a revision. A hub that does not take the token refuses
+// everything for it, also what needs none: that is opened without.
+func (p *Puller) openAt(ctx context.Context, plan *Plan, id, revision string) (*huggingface.Repo, error) {
+	repo, err := p.Hub.Open(ctx, id, revision)
+	if !errors.Is(err, huggingface.ErrToken) {
+		return repo, err
+	}
+	repo, without := p.Hub.Anonymous().Open(ctx, id, revision)
+	if without != nil || repo.Gated != "" {
+		return nil, err
+	}
+	const told = "The hub does not take your token. What is public is pulled without it."
+	if !slices.Contains(plan.Warnings, told) {
+		plan.Warnings = append(plan.Warnings, told)
+	}
+	return repo, nil
 }
 
 // take plans a file that is ready, and its vision tower.
 func (p *Puller) take(ctx context.Context, plan *Plan, repo *huggingface.Repo, g huggingface.GGUF, sees bool) error {
+	if err := plan.runs(repo.Architecture); err != nil {
+		return err
+	}
 	entries := g.Weights
 	roles := make([]models.Role, len(entries))
 	for i := range roles {
@@ -192,7 +215,7 @@ func (p *Puller) text(ctx context.Context, plan *Plan, original string) error {
 		return err
 	}
 	if text == nil && original != "" && !strings.EqualFold(original, plan.repo.ID) {
-		if repo, err := p.Hub.Open(ctx, original, ""); err == nil {
+		if repo, err := p.openAt(ctx, plan, original, ""); err == nil {
 			text, _, _ = repo.Licence(ctx)
 		}
 	}
