@@ -80,6 +80,8 @@ func newMode(d *desk, name string) mode {
 		return newReview(d)
 	case "math":
 		return newMath(d)
+	case "vision":
+		return newVision(d)
 	}
 	return newChat(d) // of a mode that has no screen of its own
 }

@@ -1,0 +1,186 @@
+package tui
+
+import (
+	"context"
+	"image"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/bise-sh/bise/modes/vision"
+)
+
+// visionMode is the mode for questions about pictures: a conversation, with the
+// pictures that it is about beside it or above.
+type visionMode struct {
+	*chatMode
+	chosen int // of the pictures, the one that is shown large; -1: the newest
+	costs  map[cost]int
+
+	wall   []string    // the pictures as lines
+	beside bool        // the wall is at the left of the conversation, not above it
+	room   image.Point // that the wall takes: columns at the left, or rows above
+	hung   []hanging
+}
+
+// An exhibit is a picture of the conversation, or one that is to be sent with the
+// next message.
+type exhibit struct {
+	name string
+	shot *shot
+}
+
+// A hanging is where on the screen a picture is.
+type hanging struct {
+	exhibit int
+	area    image.Rectangle
+}
+
+// A cost is what a picture is counted by: the model that is to see it.
+type cost struct {
+	shot  *shot
+	model *model
+}
+
+const unknown = 0 // tokens while they are counted, or where nobody can
+
+func newVision(d *desk) mode {
+	v := &visionMode{
+		chatMode: &chatMode{newConversation(d, "vision", "Ask about a picture. @ finds one, ctrl+v pastes one")},
+		chosen:   -1, costs: map[cost]int{},
+	}
+	own := v.composer.commands
+	v.composer.commands = func() []command { return append([]command{v.nextCommand()}, own()...) }
+	return v
+}
+
+func (v *visionMode) shown() tea.Cmd {
+	return tea.Batch(v.chatMode.shown(), v.gallery.ask(), v.count())
+}
+
+func (v *visionMode) update(msg tea.Msg) tea.Cmd {
+	if msg, ok := msg.(picturesCounted); ok {
+		v.costs[msg.cost] = msg.tokens
+		return nil
+	}
+	cmd := v.chatMode.update(msg)
+	return tea.Batch(cmd, v.count())
+}
+
+func (v *visionMode) useModel(ref string) tea.Cmd {
+	cmd := v.chatMode.useModel(ref)
+	return tea.Batch(cmd, v.count())
+}
+
+// exhibits are the pictures there are, the newest last. One that was sent twice is
+// the same picture.
+func (v *visionMode) exhibits() []exhibit {
+	var list []exhibit
+	seen := map[*shot]bool{}
+	add := func(name string, s *shot) {
+		if s != nil && !seen[s] {
+			seen[s] = true
+			list = append(list, exhibit{name, s})
+		}
+	}
+	for _, t := range v.transcript.turns {
+		for _, a := range t.attached {
+			add(a.Name, t.shots[a.Chunk])
+		}
+	}
+	for _, a := range v.composer.attached {
+		add(a.name, a.shot)
+	}
+	return list
+}
+
+// current is the picture that is shown large, by its place among n.
+func (v *visionMode) current(n int) int {
+	if v.chosen < 0 || v.chosen >= n {
+		return n - 1
+	}
+	return v.chosen
+}
+
+// next shows the next picture large.
+func (v *visionMode) next() {
+	if n := len(v.exhibits()); n > 0 {
+		v.chosen = (v.current(n) + 1) % n
+	}
+}
+
+func (v *visionMode) nextCommand() command {
+	return command{name: "picture", help: "show the next picture", run: func(string) outcome {
+		v.next()
+		return took(nil)
+	}}
+}
+
+func (v *visionMode) commands() []command {
+	return append([]command{v.nextCommand()}, v.chatMode.commands()...)
+}
+
+// nextPicture is the key that shows the next picture.
+var nextPicture = letter("alt+.", "next picture")
+
+func (v *visionMode) press(k tea.KeyPressMsg) outcome {
+	if is(k, nextPicture) && len(v.exhibits()) > 1 {
+		v.next()
+		return took(nil)
+	}
+	return v.chatMode.press(k)
+}
+
+func (v *visionMode) bindings() []hint {
+	list := v.chatMode.bindings()
+	if len(v.exhibits()) > 1 {
+		list = append(list, hint{Binding: nextPicture})
+	}
+	return list
+}
+
+func (v *visionMode) foot() foot {
+	f := v.chatMode.foot()
+	if len(v.exhibits()) > 1 && !v.busy() {
+		f.hints = append([]hint{{Binding: nextPicture}}, f.hints...)
+	}
+	return f
+}
+
+// picturesCounted brings what a picture costs.
+type picturesCounted struct {
+	cost   cost
+	tokens int
+}
+
+// count is the command that counts what pictures cost, each once for a model.
+func (v *visionMode) count() tea.Cmd {
+	if v.model == nil || v.model.state != ready {
+		return nil
+	}
+	var cmds []tea.Cmd
+	ctx, e := v.ctx, v.model.engine
+	for _, x := range v.exhibits() {
+		c := cost{x.shot, v.model}
+		if _, begun := v.costs[c]; begun || x.shot.thumb == nil {
+			continue
+		}
+		v.costs[c] = unknown
+		width, height := x.shot.width, x.shot.height
+		cmds = append(cmds, func() tea.Msg { return picturesCounted{c, tokensOf(ctx, vision.CountBy(e), width, height)} })
+	}
+	return tea.Batch(cmds...)
+}
+
+// tokensOf is what a picture costs, unknown where the model does not tell.
+func tokensOf(ctx context.Context, count vision.Count, width, height int) int {
+	n, err := vision.Tokens(ctx, count, width, height)
+	if err != nil {
+		return unknown
+	}
+	return n
+}
+
+// blind reports whether the model is known not to see.
+func (v *visionMode) blind() bool {
+	return v.model != nil && v.model.state == ready && v.model.info.Architecture != "" && !v.model.info.Can.Vision
+}

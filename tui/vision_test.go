@@ -1,0 +1,289 @@
+package tui
+
+import (
+	"bytes"
+	"fmt"
+	"image"
+	"image/color"
+	"image/png"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/colorprofile"
+
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/engine/enginetest"
+)
+
+// sunset writes a picture of so many pixels into a folder.
+func sunset(t *testing.T, folder, name string, width, height int) {
+	t.Helper()
+	img := image.NewRGBA(image.Rect(0, 0, width, height))
+	for y := range height {
+		for x := range width {
+			c := color.RGBA{R: 240, G: uint8(80 + 120*y/height), B: 60, A: 255}
+			if y > height*2/3 {
+				c = color.RGBA{R: 20, G: 40, B: uint8(60 + 60*x/width), A: 255}
+			}
+			img.SetRGBA(x, y, c)
+		}
+	}
+	var b bytes.Buffer
+	if err := png.Encode(&b, img); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, name), b.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// seeing are options with a model that sees, in a folder with two pictures.
+func seeing(t *testing.T, texts ...string) (Options, *enginetest.Script) {
+	s := replies(texts...)
+	s.About.Can.Vision = true
+	o := scripted(s)
+	o.Folder = t.TempDir()
+	sunset(t, o.Folder, "evening.png", 160, 90)
+	sunset(t, o.Folder, "tall.png", 40, 80)
+	return o, s
+}
+
+// vision goes to the mode, when the model is ready.
+func (d *driver) vision() *visionMode {
+	d.t.Helper()
+	d.sees("Ministral 3 8B")
+	d.until("the model", func() bool { return d.chat().model.state == ready })
+	d.typed("/vision")
+	d.pressed("enter")
+	d.sees("Ask about a picture.")
+	return d.m.screens[d.m.current].(*visionMode)
+}
+
+// attaches attaches a picture, and waits until it is counted.
+func (d *driver) attaches(name string) {
+	d.t.Helper()
+	v := d.m.screens[d.m.current].(*visionMode)
+	n := len(v.composer.attached)
+	d.typed("/attach " + name)
+	d.pressed("enter")
+	d.until(name, func() bool {
+		if len(v.composer.attached) == n {
+			return false
+		}
+		return v.costs[cost{v.composer.attached[n].shot, v.model}] != unknown
+	})
+}
+
+// answered takes results until no answer is on its way.
+func (d *driver) answered() {
+	d.t.Helper()
+	d.until("the end of the answer", func() bool { return !d.m.screens[d.m.current].(*visionMode).busy() })
+}
+
+func TestVision(t *testing.T) {
+	goldens(t, func() Options {
+		o, _ := seeing(t, "The sun goes down over the *sea*.")
+		return o
+	}, func(d *driver) {
+		d.vision()
+		d.attaches("evening.png")
+		d.asks("What is on it?")
+		d.answered()
+	})
+}
+
+func TestVisionOfTwo(t *testing.T) {
+	goldens(t, func() Options {
+		o, _ := seeing(t, "One is wide.")
+		return o
+	}, func(d *driver) {
+		d.vision()
+		d.attaches("evening.png")
+		d.attaches("tall.png")
+		d.sees("alt+.")
+	})
+}
+
+func TestVisionEmpty(t *testing.T) {
+	goldens(t, func() Options {
+		o, _ := seeing(t, "")
+		return o
+	}, func(d *driver) { d.vision() })
+}
+
+func TestVisionGoesThroughPictures(t *testing.T) {
+	o, s := seeing(t, "Both are warm.", "Wide.")
+	d := drive(t, o, 120, 40)
+	v := d.vision()
+	d.attaches("evening.png")
+	d.sees("evening.png 160×90 → 16 tokens")
+	d.attaches("tall.png")
+	d.sees("tall.png 40×80 → 16 tokens")
+	d.pressed("alt+.")
+	d.sees("evening.png 160×90")
+	d.pressed("alt+.")
+	d.sees("tall.png 40×80")
+	d.typed("/picture")
+	d.pressed("enter")
+	d.sees("evening.png 160×90")
+
+	// The small picture is chosen by a click.
+	x, y := v.hung[1].area.Min.X+1, v.hung[1].area.Min.Y+2
+	d.drag(x, y, x, y)
+	d.sees("tall.png 40×80")
+
+	d.asks("Which is warmer?")
+	d.answered()
+	d.sees("Both are warm.")
+	if c := last(t, s).Messages[0].Content; len(c) != 3 || c[0].Type != engine.ImageChunk || c[1].Type != engine.ImageChunk || c[2].Text != "Which is warmer?" {
+		t.Errorf("it is asked %+v", c)
+	}
+	d.sees("tall.png 40×80") // they stay
+	d.asks("And wider?")
+	d.answered()
+	if m := last(t, s).Messages; len(m) != 3 || len(m[0].Content) != 3 {
+		t.Errorf("the second question has %d messages", len(m))
+	}
+	if n := len(v.exhibits()); n != 2 {
+		t.Errorf("%d pictures", n)
+	}
+	d.pressed("ctrl+n")
+	d.until("nothing to see", func() bool { return len(v.exhibits()) == 0 })
+}
+
+func TestVisionSaysThatTheModelIsBlind(t *testing.T) {
+	o, s := seeing(t, "")
+	s.About.Can.Vision, s.About.Architecture = false, "llama"
+	d := drive(t, o, 120, 40)
+	d.vision()
+	d.typed("/attach evening.png")
+	d.pressed("enter")
+	d.sees("Ministral 3 8B does not see: ctrl+l")
+}
+
+func TestDamagedPictureIsNotAttached(t *testing.T) {
+	o, _ := seeing(t, "")
+	whole, err := os.ReadFile(filepath.Join(o.Folder, "evening.png"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, data := range map[string][]byte{"cut.png": whole[:len(whole)/2], "photo.heic": []byte("\x00\x00\x00\x1cftypheic\x00")} {
+		if err := os.WriteFile(filepath.Join(o.Folder, name), data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d := drive(t, o, 200, 24)
+	d.vision()
+	d.typed("/attach cut.png")
+	d.pressed("enter")
+	d.sees("as a PNG picture it is damaged or cut off")
+	d.typed("/attach photo.heic")
+	d.pressed("enter")
+	d.sees("in the format HEIC, which bise does not read. Convert it:")
+}
+
+// TestPixelsWhereTheTerminalHasThem plays a terminal that answers as kitty does.
+func TestPixelsWhereTheTerminalHasThem(t *testing.T) {
+	o, _ := seeing(t, "")
+	sunset(t, o.Folder, "evening.png", 800, 450)
+	d := drive(t, o, 120, 40)
+	d.vision()
+	d.send(tea.ColorProfileMsg{Profile: colorprofile.TrueColor})
+	d.send(tea.TerminalVersionMsg{Name: "kitty(0.39.1)"})
+	sent := func() string { return strings.Join(d.raw, "") }
+	d.attaches("evening.png")
+	d.until("the picture", func() bool { return strings.Contains(sent(), "U=1") })
+	if n := strings.Count(d.m.View().Content, "\U0010eeee"); n == 0 {
+		t.Errorf("no placeholders:\n%s", d.frame())
+	}
+	before := len(d.raw)
+	d.typed("a question") // sends it no second time
+	d.until("everything", func() bool { return d.running == 0 })
+	if len(d.raw) != before {
+		t.Errorf("sent again: %.60q", d.raw[before:])
+	}
+	// At another size the picture is another, and the old one is freed.
+	d.send(tea.WindowSizeMsg{Width: 100, Height: 20})
+	d.until("the other size", func() bool { return strings.Count(sent(), "U=1") == 2 })
+	if !strings.Contains(sent(), "a=d") {
+		t.Error("the first size is not freed")
+	}
+	// Colours that are changed on the way would name another picture.
+	d.send(tea.ColorProfileMsg{Profile: colorprofile.ANSI256})
+	if strings.Contains(d.m.View().Content, "\U0010eeee") {
+		t.Error("there are placeholders in 256 colours")
+	}
+}
+
+// TestPicturesComeBack resumes a conversation whose picture is in the history alone.
+func TestPicturesComeBack(t *testing.T) {
+	s := replies("The sun.")
+	s.About.Can.Vision = true
+	o, _ := kept(t, s)
+	o.Folder = t.TempDir()
+	sunset(t, o.Folder, "evening.png", 160, 90)
+	d := drive(t, o, 80, 24)
+	d.sees("Ministral 3 8B")
+	d.typed("/attach evening.png")
+	d.pressed("enter")
+	d.sees("▣ evening.png · 160×90")
+	d.asks("What is it?")
+	d.sees("The sun.")
+	d.idle()
+	d.sees("▀▀▀▀")
+	d.store()
+	id := d.chat().saved.id.Load()
+	d.end()
+
+	d = drive(t, o, 80, 24)
+	d.send(conversationChosen{id: id})
+	d.sees("▣ evening.png · 160×90")
+	d.sees("▀▀▀▀")
+}
+
+// TestGalleryDrawsEachSizeOnce looks at what is shared.
+func TestGalleryDrawsEachSizeOnce(t *testing.T) {
+	g := newGallery(t.Context(), func(string) string { return "" })
+	o, _ := seeing(t, "")
+	data, err := os.ReadFile(filepath.Join(o.Folder, "evening.png"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := attachData("evening.png", data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := g.add(a.shot)
+	if g.add(again(t, data)) != s || g.shot(a.image) != s {
+		t.Error("the same picture is there twice")
+	}
+	first := g.blocks(s, dark, 20, 10)
+	if second := g.blocks(s, dark, 20, 10); &second[0] != &first[0] {
+		t.Error("it is drawn twice")
+	}
+	if fmt.Sprint(g.blocks(s, dark, 10, 10)) == fmt.Sprint(first) {
+		t.Error("another size is the same")
+	}
+	if g.next() != nil {
+		t.Error("there is something to decode")
+	}
+	if msg := g.shot("data:image/png;base64,AAAA"); msg.thumb != nil {
+		t.Error("it is decoded before it is asked for")
+	}
+	decoded, ok := g.next()().(pictureDecoded)
+	if !ok || decoded.err == nil {
+		t.Errorf("decoded %+v", decoded)
+	}
+}
+
+func again(t *testing.T, data []byte) *shot {
+	t.Helper()
+	a, err := attachData("again.png", data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a.shot
+}
