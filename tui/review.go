@@ -62,6 +62,7 @@ type reviewing struct {
 	stop    context.CancelCauseFunc
 	busy    bool
 	loading float64 // share of the model, below 0 when it does not load
+	parts   int     // into which the change was cut, 0 while unknown
 	reading review.Reading
 	found   []*finding
 	result  *review.Result
@@ -238,6 +239,8 @@ func (m *reviewMode) take(msg reviewCame) tea.Cmd {
 	switch e := msg.event.(type) {
 	case review.Loading:
 		r.loading = e.Fraction
+	case review.Planned:
+		r.parts = e.Parts
 	case review.Reading:
 		r.reading, r.loading = e, -1
 	case review.Found:

@@ -255,7 +255,7 @@ func (m *reviewMode) waits(width int) string {
 		w.what = forReading
 		w.now.Done, w.now.Total = r.reading.Done, r.reading.Total
 	default:
-		return "reviewing"
+		return cut(fmt.Sprintf("reviewing · %d of %d parts done", r.reading.Parts, r.parts), width)
 	}
 	return w.line(width)
 }
