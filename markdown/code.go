@@ -23,7 +23,14 @@ func (d *drawing) code(n ast.Node, language string) []string {
 		line := n.Lines().At(i)
 		b.Write(line.Value(d.source))
 	}
-	source := strings.ReplaceAll(term.Clean(strings.TrimRight(b.String(), "\n")), "\t", "    ")
+	return Highlight(strings.TrimRight(b.String(), "\n"), language, d.Code)
+}
+
+// Highlight colours code, in a style of chroma. The language may be that of a
+// file, told by its name; one that is not known leaves the code as it is. Tabs
+// become four spaces, and what could command the terminal goes.
+func Highlight(source, language, name string) []string {
+	source = strings.ReplaceAll(term.Clean(source), "\t", "    ")
 	lexer := lexers.Get(language)
 	if language == "" || lexer == nil || len(source) > maxColoured {
 		return strings.Split(source, "\n")
@@ -32,7 +39,7 @@ func (d *drawing) code(n ast.Node, language string) []string {
 	if err != nil {
 		return strings.Split(source, "\n")
 	}
-	theme := styles.Get(d.Code)
+	theme := styles.Get(name)
 	lines := []string{""}
 	for token := tokens(); token != chroma.EOF; token = tokens() {
 		s := style{}

@@ -19,6 +19,7 @@ func sortBy[T any](list []T, number func(T) int) {
 type (
 	modeChosen      struct{ name string }
 	helpAsked       struct{}
+	quitAsked       struct{}
 	settingsAsked   struct{}
 	settingsChanged struct{ to config.Interface }
 )
@@ -31,7 +32,7 @@ func (d *desk) globals() []command {
 		{name: "import", args: "PATH", help: "take in conversations that were exported", run: d.importCommand},
 		{name: "settings", help: "theme, mouse, keys", run: func(string) outcome { return tell(settingsAsked{}) }},
 		{name: "theme", args: "NAME", help: strings.Join(config.Themes, ", "), run: d.themeCommand},
-		{name: "quit", help: "leave bise; nothing is lost", run: func(string) outcome { return took(tea.Quit) }},
+		{name: "quit", help: "leave bise; nothing is lost", run: func(string) outcome { return tell(quitAsked{}) }},
 	}
 	for _, m := range modes[1:] {
 		list = append(list, command{name: m, help: "go to " + m, run: func(string) outcome { return tell(modeChosen{m}) }})

@@ -78,6 +78,8 @@ func newMode(d *desk, name string) mode {
 		return newChat(d)
 	case "review":
 		return newReview(d)
+	case "code":
+		return newCode(d)
 	case "math":
 		return newMath(d)
 	case "vision":

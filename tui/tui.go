@@ -147,7 +147,7 @@ func (m *Model) settle(o outcome) tea.Cmd {
 func (m *Model) act(k tea.KeyPressMsg) tea.Cmd {
 	switch {
 	case is(k, m.keys.Quit):
-		return tea.Quit
+		return m.quit()
 	case is(k, m.keys.Suspend):
 		return tea.Suspend
 	case is(k, m.keys.Keys):
@@ -175,6 +175,17 @@ func (m *Model) act(k tea.KeyPressMsg) tea.Cmd {
 		}
 	}
 	return nil
+}
+
+// quit ends the interface, unless a mode has something that would be lost: that
+// one is shown, and says so once.
+func (m *Model) quit() tea.Cmd {
+	for i, s := range m.screens {
+		if k, ok := s.(interface{ leave() bool }); ok && !k.leave() {
+			return m.show(i)
+		}
+	}
+	return tea.Quit
 }
 
 // show goes to a mode.
@@ -244,6 +255,8 @@ func (m *Model) carryOut(msg tea.Msg) tea.Cmd {
 		cmds = append(cmds, m.settle(msg.command.run("")))
 	case helpAsked:
 		cmds = append(cmds, m.push(newKeysDialog(m.desk, m.screens[m.current].bindings())))
+	case quitAsked:
+		cmds = append(cmds, m.quit())
 	case settingsAsked:
 		cmds = append(cmds, m.push(newSettingsDialog(m.desk)))
 	case settingsChanged:

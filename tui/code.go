@@ -1,0 +1,467 @@
+package tui
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"charm.land/bubbles/v2/key"
+	tea "charm.land/bubbletea/v2"
+
+	infill "github.com/bise-sh/bise/modes/code"
+)
+
+// codeMode is the mode in which a person writes a file and a model goes on: what it
+// would write stands after the cursor until it is taken or something else is typed.
+type codeMode struct {
+	*desk
+	list          list // of files, to open one
+	width, height int
+	ref           string
+	model         *model
+	session       *infill.Session // of the model; nil until it is there
+	keys          codeKeys
+
+	paths   []string // of the folder; nil until they are read
+	more    bool     // there are more than were read
+	found   []string // that the filter matches
+	picking bool     // the list is shown
+
+	file    *sourceFile // nil: none is open
+	text    editor
+	left    int  // the first column that is shown
+	warned  bool // that there are changes which leaving would lose
+	over    bool // that saving would write over what something else has written
+	colours coloured
+
+	number  int // of the last suggestion that was asked for
+	stop    context.CancelFunc
+	ghost   string   // what is suggested at the cursor
+	others  []string // texts that can be suggested in its place; nil: not asked for
+	about   infill.Completion
+	trouble string // the last error that the person saw
+}
+
+// codeKeys are the keys that are this mode's own.
+type codeKeys struct {
+	all, word, line, another, no, save, open key.Binding
+}
+
+// calm is how long nothing must be typed for something to be suggested.
+const calm = 60 * time.Millisecond
+
+// Messages of the mode. Those about suggestions carry the number of the request.
+type (
+	folderRead struct {
+		paths []string
+		more  bool
+	}
+	fileOpened struct {
+		file *sourceFile
+		err  error
+	}
+	fileSaved struct {
+		file *sourceFile
+		text string
+		err  error
+	}
+	suggested struct {
+		number int
+		what   infill.Completion
+		err    error
+	}
+	othersCame struct {
+		number int
+		texts  []string
+		err    error
+	}
+)
+
+func newCode(d *desk) mode {
+	m := &codeMode{desk: d, ref: d.options.Model, list: list{desk: d}, picking: true, stop: func() {}}
+	m.keys = codeKeys{
+		all: letter("tab", "all"), word: letter("ctrl+right", "word"), line: letter("ctrl+down", "line"), another: letter("alt+]", "another"),
+		no: letter("esc", "no"), save: letter("ctrl+s", "save"), open: letter("alt+o", "open a file"),
+	}
+	m.find()
+	return m
+}
+
+func (m *codeMode) using() *model { return m.model }
+
+func (m *codeMode) useModel(ref string) tea.Cmd {
+	m.ref = ref
+	var cmd tea.Cmd
+	m.model, cmd = m.engines.use(ref)
+	m.quiet()
+	m.session = nil
+	m.begin()
+	return cmd
+}
+
+func (m *codeMode) shown() tea.Cmd {
+	var cmds []tea.Cmd
+	if m.model == nil {
+		cmds = append(cmds, m.useModel(m.ref))
+	}
+	if m.picking {
+		cmds = append(cmds, m.look())
+	}
+	return tea.Batch(cmds...)
+}
+
+// begin makes a session once the model is there.
+func (m *codeMode) begin() {
+	if m.session != nil || m.model == nil || m.model.state != ready {
+		return
+	}
+	o := infill.Options{PromptTime: 2 * time.Second, Time: 3 * time.Second}
+	if m.model.info.Path != "" {
+		// On this machine. A server elsewhere is asked for nothing ahead.
+		o.Idle, o.Speculate = time.Second, true
+	}
+	session, ctx := infill.New(m.ctx, m.model.engine, o), m.ctx
+	m.session, m.trouble = session, ""
+	m.running.Go(func() { // until the interface ends, whose engines outlive it
+		<-ctx.Done()
+		session.Close()
+	})
+}
+
+func (m *codeMode) commands() []command {
+	return []command{
+		{name: "open", args: "PATH", help: "open a file", run: func(path string) outcome {
+			if path == "" {
+				return took(m.pick())
+			}
+			return took(m.openFile(path))
+		}},
+		{name: "save", help: "save the file", run: func(string) outcome { return took(m.save()) }},
+	}
+}
+
+// subject is the file, with a dot when it has changes, and the model.
+func (m *codeMode) subject() string {
+	name := ""
+	if m.model != nil {
+		name = m.model.name()
+		if m.model.state == opening || m.model.state == loading {
+			name = m.theme.muted.Render("loading " + name)
+		}
+	}
+	if m.file == nil {
+		return name
+	}
+	file := oneLine(m.file.name)
+	if m.modified() {
+		file += m.theme.warn.Render(" •")
+	}
+	if name == "" {
+		return file
+	}
+	return file + m.theme.muted.Render(" · ") + name
+}
+
+func (m *codeMode) modified() bool { return m.file != nil && m.text.text != m.file.saved }
+
+// look reads the files of the folder.
+func (m *codeMode) look() tea.Cmd {
+	ctx, folder := m.ctx, m.options.Folder
+	return func() tea.Msg {
+		paths, more := filesIn(ctx, folder)
+		return folderRead{paths, more}
+	}
+}
+
+// pick shows the list of files.
+func (m *codeMode) pick() tea.Cmd {
+	m.quiet()
+	m.picking = true
+	m.list.filter.reset()
+	m.find()
+	return m.look()
+}
+
+// find shows the files that the filter matches.
+func (m *codeMode) find() {
+	type hit struct {
+		path  string
+		marks []span
+		score int
+	}
+	var hits []hit
+	for _, path := range m.paths {
+		if score, marks, ok := match(m.list.filter.text, path); ok {
+			hits = append(hits, hit{path, marks, score})
+		}
+	}
+	sortBy(hits, func(h hit) int { return -h.score })
+	m.found = m.found[:0]
+	rows := make([]row, 0, min(len(hits), maxFound))
+	for _, h := range hits[:min(len(hits), maxFound)] {
+		m.found = append(m.found, h.path)
+		marks := h.marks
+		if oneLine(h.path) != h.path {
+			marks = nil
+		}
+		rows = append(rows, row{cells: []string{oneLine(h.path)}, marks: marks})
+	}
+	m.list.intro = []string{"Which file?"}
+	switch {
+	case m.paths == nil:
+		m.list.empty = []string{"looking for files"}
+	case len(m.paths) == 0:
+		m.list.empty = []string{"There is no file here. /open PATH opens one elsewhere."}
+	default:
+		m.list.empty = []string{"No file has that name."}
+	}
+	m.list.show(rows)
+}
+
+// openFile opens a file, named from the folder.
+func (m *codeMode) openFile(path string) tea.Cmd {
+	folder := m.options.Folder
+	if rest, ok := strings.CutPrefix(path, "~/"); ok {
+		path = m.options.Getenv("HOME") + string(os.PathSeparator) + rest
+	}
+	return func() tea.Msg {
+		f, err := readSource(folder, path)
+		return fileOpened{f, err}
+	}
+}
+
+func (m *codeMode) update(msg tea.Msg) tea.Cmd {
+	switch msg := msg.(type) {
+	case modelReady:
+		m.begin()
+	case folderRead:
+		m.paths, m.more = msg.paths, msg.more
+		if m.paths == nil {
+			m.paths = []string{}
+		}
+		m.find()
+	case fileOpened:
+		m.opened(msg)
+	case fileSaved:
+		m.written(msg)
+	case suggested:
+		m.take(msg)
+	case othersCame:
+		m.takeOthers(msg)
+	}
+	return nil
+}
+
+// opened takes a file that was read.
+func (m *codeMode) opened(msg fileOpened) {
+	if msg.err != nil {
+		m.sayError(msg.err)
+		return
+	}
+	if m.modified() && !m.warned {
+		m.warned = true
+		m.say(oneLine(m.file.name) + " has changes; open the other file again to lose them")
+		return
+	}
+	if m.session != nil && m.file != nil {
+		m.session.Visit(m.place())
+	}
+	m.quiet()
+	m.file, m.picking, m.left, m.warned, m.over = msg.file, false, 0, false, false
+	m.about = infill.Completion{}
+	m.text = editor{width: unwrapped}
+	m.text.set(msg.file.saved)
+	m.text.past = nil
+	m.text.move(0)
+}
+
+// unwrapped is a width in which no line is broken.
+const unwrapped = 1 << 30
+
+// place is where the person is.
+func (m *codeMode) place() infill.Place {
+	return infill.Place{File: m.file.name, Text: m.text.text, At: m.text.at}
+}
+
+// save writes the file.
+func (m *codeMode) save() tea.Cmd {
+	switch {
+	case m.file == nil:
+		m.say("no file is open")
+		return nil
+	case !m.modified():
+		m.say(oneLine(m.file.name) + " has no changes")
+		return nil
+	}
+	file, text, over := m.file, m.text.text, m.over
+	return func() tea.Msg { return fileSaved{file, text, file.write(text, over)} }
+}
+
+func (m *codeMode) written(msg fileSaved) {
+	switch {
+	case msg.err != nil:
+		m.over = errors.Is(msg.err, errChanged)
+		m.sayError(msg.err)
+	default:
+		msg.file.saved, m.warned, m.over = msg.text, false, false
+		m.say("saved " + oneLine(msg.file.name))
+	}
+}
+
+// leave reports whether the interface can end without a loss, and says once what
+// would be lost.
+func (m *codeMode) leave() bool {
+	if !m.modified() || m.warned {
+		return true
+	}
+	m.warned = true
+	m.say(fmt.Sprintf("%s has changes: %s saves them, %s again loses them", oneLine(m.file.name), m.keys.save.Help().Key, m.desk.keys.Quit.Help().Key))
+	return false
+}
+
+// quiet takes the suggestion away, and awaits no other.
+func (m *codeMode) quiet() {
+	m.stop()
+	m.number++
+	m.ghost, m.others = "", nil
+}
+
+// typed follows a change of the text: a suggestion that is typed along stays, and
+// another is asked for.
+func (m *codeMode) typed(before string, at int) tea.Cmd {
+	m.warned = false
+	ghost := m.ghost
+	m.quiet()
+	if put, ok := insertion(before, at, m.text.text, m.text.at); ok {
+		if rest, along := strings.CutPrefix(ghost, put); along {
+			m.ghost = rest
+		}
+	}
+	return m.suggest(calm)
+}
+
+// insertion is the text that was put in at a place, if that is all that happened.
+func insertion(before string, at int, after string, now int) (string, bool) {
+	n := len(after) - len(before)
+	if n <= 0 || now != at+n || after[:at] != before[:at] || after[now:] != before[at:] {
+		return "", false
+	}
+	return after[at:now], true
+}
+
+// suggest asks what comes at the cursor, once nothing was typed for a while.
+func (m *codeMode) suggest(after time.Duration) tea.Cmd {
+	if m.session == nil || m.file == nil {
+		return nil
+	}
+	ctx, stop := context.WithCancel(m.ctx)
+	m.stop = stop
+	session, place, number := m.session, m.place(), m.number
+	return func() tea.Msg {
+		defer stop()
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(after):
+		}
+		c, err := session.Complete(ctx, place)
+		if ctx.Err() != nil {
+			return nil
+		}
+		return suggested{number, c, err}
+	}
+}
+
+// take takes a suggestion.
+func (m *codeMode) take(msg suggested) {
+	if msg.number != m.number {
+		return
+	}
+	if msg.err != nil {
+		m.ghost = ""
+		m.complain(msg.err)
+		return
+	}
+	m.trouble = ""
+	m.ghost, m.about = msg.what.Text, msg.what
+}
+
+// complain says an error, once: it would come again with every key.
+func (m *codeMode) complain(err error) {
+	if err.Error() != m.trouble {
+		m.trouble = err.Error()
+		m.sayError(err)
+	}
+}
+
+// another suggests another text.
+func (m *codeMode) another() tea.Cmd {
+	switch {
+	case m.ghost == "":
+		m.quiet()
+		return m.suggest(0)
+	case len(m.others) > 0:
+		m.ghost, m.others = m.others[0], append(m.others[1:], m.ghost)
+		return nil
+	}
+	ctx, stop := context.WithCancel(m.ctx)
+	m.stop()
+	m.stop = stop
+	session, place, number := m.session, m.place(), m.number
+	return func() tea.Msg {
+		defer stop()
+		more, err := session.More(ctx, place, 3)
+		if ctx.Err() != nil {
+			return nil
+		}
+		texts := make([]string, len(more))
+		for i, c := range more {
+			texts[i] = c.Text
+		}
+		return othersCame{number, texts, err}
+	}
+}
+
+func (m *codeMode) takeOthers(msg othersCame) {
+	switch {
+	case msg.number != m.number || m.ghost == "":
+	case msg.err != nil:
+		m.complain(msg.err)
+	case len(msg.texts) == 0:
+		m.say("the model has nothing else to say here")
+	default:
+		m.ghost, m.others = msg.texts[0], append(msg.texts[1:], m.ghost)
+	}
+}
+
+// accept puts a part of the suggestion in. The rest stays suggested, and what
+// comes after all of it is asked for.
+func (m *codeMode) accept(part string) tea.Cmd {
+	rest := m.ghost[len(part):]
+	m.quiet()
+	m.text.insert(part)
+	m.warned = false
+	if m.ghost = rest; rest != "" {
+		return nil
+	}
+	return m.suggest(0)
+}
+
+// firstWord is the beginning of a text up to the end of its first word.
+func firstWord(s string) string {
+	e := editor{text: s}
+	return s[:e.wordRight(0)]
+}
+
+// firstLine is the beginning of a text up to the end of its first line that says
+// something.
+func firstLine(s string) string {
+	start := len(s) - len(strings.TrimLeft(s, "\n"))
+	if n := strings.IndexByte(s[start:], '\n'); n >= 0 {
+		return s[:start+n]
+	}
+	return s
+}

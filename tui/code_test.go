@@ -1,0 +1,305 @@
+package tui
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/engine/enginetest"
+)
+
+const counting = `package words
+
+import "strings"
+
+// Count counts the words of a text.
+func Count(text string) map[string]int {
+	count := map[string]int{}
+	for _, word := range strings.Fields(text) {
+		
+	}
+	return count
+}
+`
+
+// coding is a folder with a file, and an engine that knows how its loop goes on.
+func coding(t *testing.T) (Options, string) {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range map[string]string{"words.go": counting, "go.mod": "module words\n", "sub/other.txt": "a\nb\n"} {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o640); err != nil {
+			t.Fatal(err)
+		}
+	}
+	body := "\t\tif word != \"\" {\n\t\t\tcount[word]++\n\t\t}"
+	o := scripted(&enginetest.Script{About: engine.Info{Model: "Codestral 22B"}, Answer: func(r enginetest.Request, choice int) enginetest.Reply {
+		_, begun, _ := strings.Cut(r.Complete.Prompt, "Fields(text) {\n")
+		if *r.Complete.Temperature > 0 {
+			return enginetest.Reply{enginetest.Text(strings.TrimPrefix("\t\tcount[strings.ToLower(word)]++", begun))}
+		}
+		rest, ok := strings.CutPrefix(body, begun)
+		if !ok {
+			return enginetest.Reply{enginetest.Text("")}
+		}
+		return enginetest.Reply{enginetest.Emit{Event: engine.Progress{Total: 100, Cached: 88}}, enginetest.Text(rest), enginetest.Text("\n\t}\n")}
+	}})
+	o.Folder = dir
+	return o, dir
+}
+
+// code gives the mode.
+func (d *driver) code() *codeMode { return d.m.screens[2].(*codeMode) }
+
+// opens opens a file in the code mode.
+func (d *driver) opens(name string) {
+	d.t.Helper()
+	d.pressed("alt+3")
+	d.sees("words.go")
+	d.typed(name)
+	d.pressed("enter")
+	d.until("the file", func() bool { return d.code().file != nil })
+	d.until("the model", func() bool { return d.code().session != nil })
+}
+
+// atLoop puts the cursor into the loop of counting, whose line is empty, and asks
+// for a suggestion.
+func (d *driver) atLoop() {
+	d.t.Helper()
+	for range 8 {
+		d.pressed("down")
+	}
+	d.pressed("end", "alt+]")
+	d.until("a suggestion", func() bool { return d.code().ghost != "" })
+}
+
+func TestCode(t *testing.T) {
+	goldens(t, func() Options { o, _ := coding(t); return o }, func(d *driver) {
+		d.sees("Codestral 22B")
+		d.opens("words")
+		d.atLoop()
+		d.code().about.Took = 90_000_000
+	})
+}
+
+func TestCodeFiles(t *testing.T) {
+	goldens(t, func() Options { o, _ := coding(t); return o }, func(d *driver) {
+		d.sees("Codestral 22B")
+		d.pressed("alt+3")
+		d.sees("go.mod")
+		d.typed("o")
+	})
+}
+
+// TestCodeAccepting takes suggestions by the word, the line and whole.
+func TestCodeAccepting(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		keys  []string
+		want  string // of the loop
+		ghost bool   // something is still suggested
+	}{
+		{"all", []string{"tab"}, "\t\tif word != \"\" {\n\t\t\tcount[word]++\n\t\t}\n", false},
+		{"a word", []string{"ctrl+right"}, "\t\tif\n", true},
+		{"two words", []string{"ctrl+right", "ctrl+right"}, "\t\tif word\n", true},
+		{"a line", []string{"ctrl+down"}, "\t\tif word != \"\" {\n", true},
+		{"two lines", []string{"ctrl+down", "ctrl+down"}, "\t\tif word != \"\" {\n\t\t\tcount[word]++\n", true},
+		{"typed along", []string{"i", "f", "space"}, "\t\tif \n", true},
+		{"no", []string{"esc"}, "\t\t\n", false},
+		{"moved away", []string{"up", "down", "end"}, "\t\t\n", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			o, _ := coding(t)
+			d := drive(t, o, 80, 24)
+			d.opens("words")
+			d.atLoop()
+			d.pressed(tt.keys...)
+			m := d.code()
+			if want := strings.Replace(counting, "\t\t\n", tt.want, 1); m.text.text != want {
+				t.Errorf("the text is\n%s", m.text.text)
+			}
+			if got := m.ghost != ""; got != tt.ghost {
+				t.Errorf("suggested is %q", m.ghost)
+			}
+		})
+	}
+}
+
+// TestCodeWhileTyping checks that suggestions come by themselves, and that what is
+// known is not asked for again.
+func TestCodeWhileTyping(t *testing.T) {
+	o, _ := coding(t)
+	d := drive(t, o, 80, 24)
+	d.opens("words")
+	for range 8 {
+		d.pressed("down")
+	}
+	d.pressed("end")
+	d.typed("if w")
+	d.until("a suggestion", func() bool { return d.code().ghost != "" })
+	d.sees("if word != \"\" {")
+	d.typed("o")
+	d.sees("if word != \"\" {") // at once
+	d.until("what is known", func() bool { return d.code().about.Cached })
+	d.typed("x")
+	d.misses("rd != ")
+}
+
+func TestCodeAnother(t *testing.T) {
+	o, _ := coding(t)
+	d := drive(t, o, 80, 24)
+	d.opens("words")
+	d.atLoop()
+	d.pressed("alt+]")
+	d.sees("count[strings.ToLower(word)]++")
+	d.pressed("alt+]")
+	d.sees("if word != \"\" {")
+}
+
+// TestCodeSaving saves, and keeps people from losing what they wrote or what
+// others did.
+func TestCodeSaving(t *testing.T) {
+	o, dir := coding(t)
+	path := filepath.Join(dir, "words.go")
+	d := drive(t, o, 80, 24)
+	d.opens("words")
+	d.pressed("ctrl+s")
+	d.sees("has no changes")
+	d.typed("x")
+	d.sees("words.go •")
+	d.pressed("ctrl+c")
+	d.sees("words.go has changes: ctrl+s saves them, ctrl+c again loses them")
+	if d.quit {
+		t.Fatal("it quit")
+	}
+	d.pressed("ctrl+s")
+	d.sees("saved words.go")
+	d.misses("•")
+	want := func(text string) {
+		t.Helper()
+		if got, err := os.ReadFile(path); err != nil || string(got) != text {
+			t.Errorf("the file is %q, %v", got, err)
+		}
+	}
+	want("x" + counting)
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o640 {
+		t.Errorf("its mode is %v, %v", info.Mode(), err)
+	}
+
+	if err := os.WriteFile(path, []byte("others"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d.typed("y")
+	d.pressed("ctrl+s")
+	d.sees("something else has written it")
+	want("others")
+	d.pressed("ctrl+s")
+	d.sees("saved words.go")
+	want("xy" + counting)
+
+	d.typed("z")
+	d.pressed("alt+o")
+	d.typed("go.mod")
+	d.pressed("enter")
+	d.sees("words.go has changes")
+	d.pressed("enter")
+	d.sees("module words")
+	d.pressed("ctrl+c")
+	d.until("the end", func() bool { return d.quit })
+}
+
+func TestCodeIndents(t *testing.T) {
+	o, _ := coding(t)
+	d := drive(t, o, 80, 24)
+	d.opens("words")
+	for range 7 {
+		d.pressed("down")
+	}
+	d.pressed("end", "enter", "tab")
+	d.typed("x")
+	if want := strings.Replace(counting, "text) {\n", "text) {\n\t\tx\n", 1); d.code().text.text != want {
+		t.Errorf("the text is\n%s", d.code().text.text)
+	}
+}
+
+// TestCodeCannotOpen checks what is not opened because it would not come out as it
+// went in.
+func TestCodeCannotOpen(t *testing.T) {
+	dir := t.TempDir()
+	for name, tt := range map[string]struct{ data, err string }{
+		"lf":       {"a\nb", ""},
+		"crlf":     {"a\r\nb\r\n", ""},
+		"bom":      {"\ufeffa\n", ""},
+		"empty":    {"", ""},
+		"mixed":    {"a\r\nb\n", "more than one way"},
+		"escapes":  {"a\x1b[31mb", "control characters"},
+		"latin1":   {"caf\xe9", "UTF-8"},
+		"zero":     {"a\x00b", "control characters"},
+		"too long": {strings.Repeat("x", maxSource+1), "more than 500 kB"},
+	} {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(tt.data), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		f, err := readSource(dir, name)
+		switch {
+		case tt.err == "" && err != nil, tt.err != "" && (err == nil || !strings.Contains(err.Error(), tt.err)):
+			t.Errorf("%s: %v", name, err)
+		case err == nil:
+			if err := f.write(f.saved, false); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			if now, _ := os.ReadFile(path); string(now) != tt.data {
+				t.Errorf("%s came out as %q", name, now)
+			}
+		}
+	}
+	for _, name := range []string{"none", "."} {
+		if _, err := readSource(dir, name); err == nil || !strings.HasPrefix(err.Error(), "cannot open "+name) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestCodeModelCannot checks that a model that cannot fill in says so once.
+func TestCodeModelCannot(t *testing.T) {
+	o, _ := coding(t)
+	chat := scripted(&enginetest.Script{About: engine.Info{Model: "Mistral", Can: engine.Capabilities{Chat: true}}})
+	o.Open = chat.Open
+	d := drive(t, o, 80, 24)
+	d.opens("words")
+	d.typed("x")
+	d.sees("Mistral cannot fill in the middle.")
+	d.pressed("esc")
+	d.misses("cannot fill in")
+}
+
+// TestCodeWideLines moves along a line that is wider than the screen.
+func TestCodeWideLines(t *testing.T) {
+	o, dir := coding(t)
+	line := strings.Repeat("abcdefghij", 30) + "世界 end"
+	if err := os.WriteFile(filepath.Join(dir, "wide.txt"), []byte(line+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d := drive(t, o, 40, 12)
+	d.pressed("alt+3")
+	d.sees("wide.txt")
+	d.typed("wide")
+	d.pressed("enter")
+	d.sees("abcdefghij")
+	d.pressed("end")
+	d.sees("世界 end")
+	d.pressed("home")
+	d.sees("1  abcdefghij")
+	d.send(tea.MouseClickMsg{X: 8, Y: 1, Button: tea.MouseLeft})
+	d.send(tea.MouseReleaseMsg{X: 8, Y: 1, Button: tea.MouseLeft})
+	d.typed("|")
+	d.sees("abcd|efghij")
+}
