@@ -209,11 +209,14 @@ func (m *reviewMode) subject() string {
 	if m.model == nil {
 		return ""
 	}
-	s := m.model.name()
-	if r := m.review; r != nil && m.width >= tabsWidth {
-		s += " · " + words.Plural(len(r.change.Files), "file") + " · " + words.Plural(len(r.found), "finding")
+	var facts []string
+	if name := m.model.name(); name != "" {
+		facts = append(facts, name)
 	}
-	return m.theme.muted.Render(s)
+	if r := m.review; r != nil && m.width >= tabsWidth {
+		facts = append(facts, words.Plural(len(r.change.Files), "file"), words.Plural(len(r.found), "finding"))
+	}
+	return m.theme.muted.Render(strings.Join(facts, " · "))
 }
 
 func (m *reviewMode) foot() foot {
