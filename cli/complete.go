@@ -50,7 +50,7 @@ bise complete --cursor 120 <main.go`,
 	f.StringVar(&v.suffix, "suffix-file", "", "what comes after the gap is in `FILE`")
 	f.IntVar(&v.cursor, "cursor", 0, "the gap is before byte `N`, from 0, of what is piped in")
 	f.StringArrayVarP(&v.files, "file", "f", nil, "let the model see `FILE` too; may be repeated, the most important last")
-	f.IntVar(&v.maxTokens, "max-tokens", 0, "write at most `N` tokens (default 128)")
+	f.IntVar(&v.maxTokens, "max-tokens", 0, "write at most `N` tokens (default: 128)")
 	f.DurationVar(&v.time, "time", 0, "write no line more after so long a `TIME`, such as 2s")
 	f.BoolVar(&v.stats, "stats", false, "tell tokens and times afterwards")
 	v.load.add(cmd)

@@ -50,7 +50,7 @@ and Zed is in docs/editors.md.`,
 			return a.lsp(cmd.Context(), o, maxTokens)
 		},
 	}
-	cmd.Flags().IntVar(&maxTokens, "max-tokens", 0, "write at most `N` tokens (default 128)")
+	cmd.Flags().IntVar(&maxTokens, "max-tokens", 0, "write at most `N` tokens (default: 128)")
 	load.add(cmd)
 	return cmd
 }
