@@ -39,7 +39,7 @@ var terminalsWithin = []string{"STY", "ZELLIJ", "VIM_TERMINAL", "NVIM", "INSIDE_
 func protocolOf(name string, getenv func(string) string) Protocol {
 	switch getenv("TERM_PROGRAM") {
 	case "ghostty":
-		return Placeholders
+		return Kitty
 	case "iTerm.app", "WezTerm", "mintty", "rio":
 		return ITerm2
 	case "":
@@ -48,7 +48,7 @@ func protocolOf(name string, getenv func(string) string) Protocol {
 	}
 	switch {
 	case name == "xterm-kitty", name == "xterm-ghostty":
-		return Placeholders
+		return Kitty
 	case version(getenv("KONSOLE_VERSION")) >= 220400: // 22.04
 		return Kitty
 	case name == "foot", strings.HasPrefix(name, "foot-"), strings.HasPrefix(name, "mlterm"), strings.HasPrefix(name, "contour"), strings.HasPrefix(name, "yaft"):
@@ -70,33 +70,39 @@ func version(s string) int {
 // Named learns from what a terminal answers when it is asked for its name and
 // version (XTVERSION). An answer that says nothing of pictures leaves t as it is.
 func (t Terminal) Named(answer string) Terminal {
-	if t.Tmux {
-		return t
+	if !t.Tmux {
+		t.Protocol = named(t.Protocol, answer)
 	}
+	return t
+}
+
+// named is the protocol of a terminal that answers so, otherwise where that says
+// nothing of pictures. Placeholders are known by their version alone.
+func named(otherwise Protocol, answer string) Protocol {
 	name, rest, _ := strings.Cut(strings.ToLower(answer), "(")
 	if f := strings.Fields(name); len(f) > 0 {
 		name = f[0]
 	}
 	switch name {
 	case "ghostty":
-		t.Protocol = Placeholders
+		return Placeholders
 	case "kitty":
-		// Placeholders came with 0.28.
-		t.Protocol = Kitty
 		major, minor, _ := strings.Cut(rest, ".")
 		minor, _, _ = strings.Cut(minor, ".")
 		if version(major) > 0 || version(strings.TrimSuffix(minor, ")")) >= 28 {
-			t.Protocol = Placeholders
+			return Placeholders
 		}
+		return Kitty
 	}
-	return t
+	return otherwise
 }
 
 // tmuxTime is how long tmux may take to answer.
 const tmuxTime = time.Second
 
-// tmuxFormat asks tmux for what [Terminal.around] reads.
-const tmuxFormat = "#{client_termname} #{allow-passthrough} #{sixel_support} #{client_termfeatures}"
+// tmuxFormat asks tmux for what [Terminal.around] reads; the last is the terminal's
+// own name and version.
+const tmuxFormat = "#{allow-passthrough}|#{sixel_support}|#{client_termfeatures}|#{client_termtype}"
 
 // AskTmux asks the tmux that t is about the terminal around it, in a process of its
 // own, and returns what pictures can be drawn with. Without an answer it is t.
@@ -116,13 +122,13 @@ func (t Terminal) AskTmux(ctx context.Context) Terminal {
 // around learns from tmux's answer. Placeholders go through it, when it lets the
 // picture itself pass to a terminal that knows them; Sixel it draws itself.
 func (t Terminal) around(answer string) Terminal {
-	f := strings.Split(strings.TrimRight(answer, "\r\n"), " ")
+	f := strings.Split(strings.TrimRight(answer, "\r\n"), "|")
 	if len(f) != 4 {
 		return t
 	}
-	name, passes, sixel, features := f[0], f[1], f[2], f[3]
+	passes, sixel, features, name := f[0], f[1], f[2], f[3]
 	switch {
-	case (passes == "on" || passes == "all") && (name == "xterm-kitty" || name == "xterm-ghostty"):
+	case (passes == "on" || passes == "all") && named(Blocks, name) == Placeholders:
 		t.Protocol = Placeholders
 	case sixel == "1" && slices.Contains(strings.Split(features, ","), "sixel"):
 		t.Protocol = Sixel

@@ -10,9 +10,9 @@ func TestDetect(t *testing.T) {
 	}{
 		{"nothing", nil, Terminal{}},
 		{"xterm", map[string]string{"TERM": "xterm-256color"}, Terminal{}},
-		{"kitty", map[string]string{"TERM": "xterm-kitty"}, Terminal{Protocol: Placeholders}},
-		{"ghostty", map[string]string{"TERM": "xterm-256color", "TERM_PROGRAM": "ghostty"}, Terminal{Protocol: Placeholders}},
-		{"ghostty over ssh", map[string]string{"TERM": "xterm-ghostty"}, Terminal{Protocol: Placeholders}},
+		{"kitty", map[string]string{"TERM": "xterm-kitty"}, Terminal{Protocol: Kitty}},
+		{"ghostty", map[string]string{"TERM": "xterm-256color", "TERM_PROGRAM": "ghostty"}, Terminal{Protocol: Kitty}},
+		{"ghostty over ssh", map[string]string{"TERM": "xterm-ghostty"}, Terminal{Protocol: Kitty}},
 		{"iTerm2", map[string]string{"TERM": "xterm-256color", "TERM_PROGRAM": "iTerm.app"}, Terminal{Protocol: ITerm2}},
 		{"WezTerm", map[string]string{"TERM": "xterm-256color", "TERM_PROGRAM": "WezTerm"}, Terminal{Protocol: ITerm2}},
 		{"WezTerm over ssh", map[string]string{"TERM": "wezterm"}, Terminal{Protocol: ITerm2}},
@@ -67,17 +67,18 @@ func TestAroundTmux(t *testing.T) {
 		answer string
 		want   Protocol
 	}{
-		{"xterm-kitty on 0 256,RGB,title\n", Placeholders},
-		{"xterm-ghostty all 1 256,RGB,sixel\n", Placeholders},
-		{"xterm-kitty off 1 256,RGB,sixel,title\n", Sixel},
-		{"xterm-kitty off 0 256,RGB\n", Blocks},
-		{"xterm-256color on 0 256\n", Blocks},
-		{"foot on 1 256,sixel\n", Sixel},
-		{"foot on  256,sixel\n", Blocks}, // of a tmux that does not know Sixel
-		{"foot on 1 256,nosixel\n", Blocks},
-		{" 0  \n", Blocks}, // detached
+		{"on|0|256,RGB,title|kitty(0.39.1)\n", Placeholders},
+		{"all|1|256,RGB,sixel|ghostty 1.1.3\n", Placeholders},
+		{"on|0|256,RGB|kitty(0.26.5)\n", Blocks},
+		{"off|1|256,RGB,sixel,title|kitty(0.39.1)\n", Sixel},
+		{"off|0|256,RGB|kitty(0.39.1)\n", Blocks},
+		{"on|0|256|\n", Blocks},
+		{"on|1|256,sixel|foot(1.16.2)\n", Sixel},
+		{"on||256,sixel|foot(1.16.2)\n", Blocks}, // of a tmux that does not know Sixel
+		{"on|1|256,nosixel|foot(1.16.2)\n", Blocks},
+		{"0|||\n", Blocks}, // detached
 		{"", Blocks},
-		{"a b c d e", Blocks},
+		{"a|b|c|d|e", Blocks},
 	} {
 		if got := (Terminal{Tmux: true}).around(tt.answer).Protocol; got != tt.want {
 			t.Errorf("%q is %v, want %v", tt.answer, got, tt.want)
