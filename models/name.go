@@ -68,8 +68,10 @@ func NameOf(file string) (name, tag string) {
 		}
 		return '-'
 	}, stem)
-	for strings.Contains(name, "..") {
-		name = strings.ReplaceAll(name, "..", ".")
+	for _, twice := range []string{"..", "--"} {
+		for strings.Contains(name, twice) {
+			name = strings.ReplaceAll(name, twice, twice[:1])
+		}
 	}
 	name = strings.Trim(name[:min(len(name), 96)], ".-_")
 	if !ValidName(name) {

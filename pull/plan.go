@@ -47,7 +47,7 @@ func (p *Puller) Plan(ctx context.Context, r Request) (*Plan, error) {
 	default:
 		e := engine.Errorf(engine.Invalid, "cannot pull %s: it is no model of a hub", r.Ref)
 		e.Advice = "Name a model of bise catalog, or a repository such as hf:owner/repo. What is on this machine is taken in with bise import."
-		if ref.Scheme == models.Endpoint {
+		if hub, err := models.ParseRef("hf:" + r.Ref); err == nil && hub.Repo == r.Ref {
 			e.Advice = fmt.Sprintf("A repository of the Hugging Face Hub is written hf:%s.", r.Ref)
 		}
 		return nil, e

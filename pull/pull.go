@@ -98,6 +98,9 @@ var ErrNotAccepted = errors.New("the licence has not been accepted")
 type LicenceError struct{ Plan *Plan }
 
 func (e *LicenceError) Error() string {
+	if e.Plan.Terms.ID == licence.Unstated {
+		return fmt.Sprintf("cannot pull %s: it states no licence, and nobody has agreed to that", e.Plan.Name)
+	}
 	return fmt.Sprintf("cannot pull %s: its licence has not been accepted: %s", e.Plan.Name, e.Plan.Terms.Name)
 }
 

@@ -112,6 +112,7 @@ func TestPlanRefuses(t *testing.T) {
 		{"foreign", engine.Unsupported, "", "newer than this engine"},
 		{"huge", engine.NoMemory, "", "this machine has 16 GB for"},
 		{"./x.gguf", engine.Invalid, "", "no model of a hub"},
+		{"acme/tiny-GGUF", engine.Invalid, "", "no model of a hub"},
 		{"hf:acme/none", "", downloader.Missing, "acme/none"},
 		{"hf:acme/tiny-GGUF:Q2_K", "", downloader.Missing, "Q2_K"},
 		{"hf:acme/tiny-GGUF:none.gguf", "", downloader.Missing, "none.gguf"},

@@ -36,22 +36,21 @@ func TestWrongToken(t *testing.T) {
 // Who may not read a gated repository learns it before a byte of weights, and where
 // the terms are.
 func TestGated(t *testing.T) {
-	closed := []fakehub.File{fakehub.Bytes("Closed-Q4_K_M.gguf", pulltest.Model(t, 8))}
 	for _, c := range []struct {
 		who, token string
 		is         error
 		what, hint string
 	}{
-		{"anybody", "", huggingface.ErrGated, "accept their terms first", "/acme/closed in a browser"},
-		{"who has not asked", fakehub.Bob, huggingface.ErrGated, "accept their terms first", "/acme/closed in a browser"},
-		{"who waits", fakehub.Cat, huggingface.ErrGated, "waits for its owners", "/acme/closed"},
+		{"anybody", "", huggingface.ErrGated, "accept their terms first", "/acme/closed-GGUF in a browser"},
+		{"who has not asked", fakehub.Bob, huggingface.ErrGated, "accept their terms first", "/acme/closed-GGUF in a browser"},
+		{"who waits", fakehub.Cat, huggingface.ErrGated, "waits for its owners", "/acme/closed-GGUF"},
 		{"a wrong token", "hf_expiredexpiredexpiredexpired", huggingface.ErrToken, "does not take the token hf_…ired of HF_TOKEN", "settings/tokens"},
 		{"who may", fakehub.Ann, nil, "", ""},
 	} {
 		t.Run(c.who, func(t *testing.T) {
-			hub := pulltest.New(t, fakehub.Repo("acme/closed", closed...).Card(map[string]any{"license": "mit"}).Gated("manual"))
+			hub := pulltest.New(t)
 			p := signedIn(t, hub, c.token)
-			plan, err := p.Plan(t.Context(), Request{Ref: "hf:acme/closed"})
+			plan, err := p.Plan(t.Context(), Request{Ref: "hf:acme/closed-GGUF"})
 			if c.is == nil {
 				if err != nil {
 					t.Fatal(err)

@@ -72,7 +72,7 @@ func (h *Hub) explain(ctx context.Context, resp *http.Response, about subject) e
 			"Make a new one at "+tokensPage+"; or do without it, which is enough for what is public.")
 	case e.Status == http.StatusUnauthorized && h.o.Token != "":
 		return tell(downloader.Denied, "it does not exist, or only those may see it who have signed in, and your token is not sent to "+h.base.Host,
-			"Check the name; if you trust "+h.base.Host+" with your token, allow that.")
+			"Check the name; if you trust "+h.base.Host+" with your token, allow that: bise pull --send-token.")
 	case e.Status == http.StatusUnauthorized:
 		return tell(downloader.Missing, "it does not exist or is private", "Check the name; for a private one put a token of "+tokensPage+" into HF_TOKEN.")
 	case e.Status == http.StatusNotFound:
@@ -103,7 +103,7 @@ func (h *Hub) explainGate(tell func(downloader.Kind, string, string) *downloader
 		return tell(downloader.Denied, "its owners want you to accept their terms first", "Open "+page+" in a browser, accept them, and run it again.")
 	case h.o.Token != "" && !h.send:
 		return tell(downloader.Denied, "its owners want to know who reads it, and your token is not sent to "+h.base.Host,
-			"If you trust "+h.base.Host+" with your token, allow that; or unset HF_ENDPOINT.")
+			"If you trust "+h.base.Host+" with your token, allow that: bise pull --send-token; or unset HF_ENDPOINT.")
 	}
 	return tell(downloader.Denied, "its owners want you to sign in and accept their terms first",
 		"Open "+page+" in a browser and accept them; then put a token of "+tokensPage+" into HF_TOKEN and run it again.")

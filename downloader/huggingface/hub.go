@@ -100,6 +100,13 @@ func (h *Hub) Anonymous() *Hub {
 	return &a
 }
 
+// Trusted is the hub with the token sent to it, also where it is a mirror.
+func (h *Hub) Trusted() *Hub {
+	a := *h
+	a.send = a.o.Token != ""
+	return &a
+}
+
 // at is an address of the hub, of a path that is escaped already.
 func (h *Hub) at(path string) (*url.URL, error) { return url.Parse(h.base.String() + path) }
 

@@ -111,6 +111,11 @@ func Of(id, link string) Licence {
 			ID: Unstated, Name: "No licence is stated", Link: link, Ask: true, short: "not stated",
 			Summary: "Its makers do not say what it may be used for. Without a licence nothing is allowed that the law does not allow.",
 		}
+	case strings.EqualFold(id, "custom"), strings.EqualFold(id, "other"):
+		l = Licence{
+			ID: id, Name: "A licence of its own", Link: link, Ask: true, short: "of its own",
+			Summary: "bise does not know this licence. Read its text before you agree.",
+		}
 	default:
 		l = Licence{
 			ID: id, Name: id, Link: link, Ask: true, short: id,

@@ -62,6 +62,7 @@ func TestOf(t *testing.T) {
 		{"apache-2.0", "", "Apache-2.0", "https://www.apache.org/licenses/LICENSE-2.0", "", false},
 		{"", link, Unstated, link, "licence not stated", true},
 		{"unknown", "", Unstated, "", "licence not stated", true},
+		{"custom", link, "custom", link, "licence of its own", true},
 		{"openrail", link, "openrail", link, "licence openrail", true},
 	} {
 		l := Of(c.id, c.link)
