@@ -99,27 +99,54 @@ func (a *app) listCatalog(ctx context.Context, words []string, all bool) error {
 		return errNo
 	}
 	a.note("%s.", machineLine(h))
-	t := &table{head: []string{"MODEL", "SIZE", "HERE", "CAN", "LICENCE"}, right: []int{1}}
-	for _, r := range rows {
-		download, terms := "–", ""
-		if r.Download > 0 {
-			download = size(r.Download)
-			if r.Fit.Rough {
-				download = "~" + download
-			}
-		}
-		if r.Terms != nil {
-			terms = r.Terms.Limits()
-		}
-		t.add(r.Name, download, r.here(h), r.Words(), terms)
+	columns := 0
+	if a.out.Terminal() {
+		columns, _ = a.out.Size()
 	}
-	if err := a.print(t); err != nil {
+	if err := a.print(catalogTable(rows, h, columns)); err != nil {
 		return err
 	}
 	if hidden > 0 {
 		a.note("%d older and base models are not shown; see them with --all.", hidden)
 	}
 	return nil
+}
+
+// catalogTable is the catalogue in so many columns; 0 is no limit. What matters most
+// has room on the narrowest terminal: whether a model fits.
+func catalogTable(rows []cataloguedModel, h fit.Machine, columns int) *table {
+	const narrow = 56
+	t := &table{head: []string{"MODEL", "SIZE", "HERE", "CAN", "LICENCE"}, right: []int{1}}
+	if columns > 0 && columns < narrow {
+		t = &table{head: []string{"MODEL", "HERE"}}
+	}
+	for _, r := range rows {
+		cells := []string{r.Name, r.size(), r.here(h), r.Words(), r.limits()}
+		if len(t.head) == 2 {
+			cells = []string{r.Name, r.here(h)}
+		}
+		t.add(cells...)
+	}
+	return t
+}
+
+// size is what is to be fetched.
+func (r cataloguedModel) size() string {
+	switch {
+	case r.Download == 0:
+		return "–"
+	case r.Fit.Rough:
+		return "~" + size(r.Download)
+	}
+	return size(r.Download)
+}
+
+// limits are what the licence forbids.
+func (r cataloguedModel) limits() string {
+	if r.Terms == nil {
+		return ""
+	}
+	return r.Terms.Limits()
 }
 
 // here says how the model and this machine go together.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/downloader"
+	"github.com/bise-sh/bise/downloader/huggingface"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/models/catalog"
 	"github.com/bise-sh/bise/nearest"
@@ -68,7 +69,8 @@ func exitCode(err error) int {
 	if _, ok := errors.AsType[*catalog.Error](err); ok {
 		return exitUsage
 	}
-	if errors.Is(err, pull.ErrNotAccepted) {
+	// The owners of a gated repository have terms, too, that somebody must agree to.
+	if errors.Is(err, pull.ErrNotAccepted) || errors.Is(err, huggingface.ErrGated) {
 		return exitLicence
 	}
 	if e, ok := errors.AsType[*downloader.Error](err); ok && e.Kind != downloader.Full && e.Kind != downloader.Local {

@@ -162,7 +162,7 @@ func (a *app) tellFit(f fitting) error {
 // conclusion says what to do.
 func (f fitting) conclusion() string {
 	p := f.Best
-	text := fmt.Sprintf("The context is of %s tokens; it grows when it has to.", count(p.Context))
+	text := fmt.Sprintf("That is with a context of %s tokens, which grows when it has to.", count(p.Context))
 	switch {
 	case p.Verdict == fit.No:
 		return text + " Choose a smaller model from bise catalog, or a server."

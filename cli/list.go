@@ -193,6 +193,9 @@ func (m listedModel) mark() string {
 
 // known is the licence of the family that a model came under.
 func known(t models.Agreement) licence.Licence {
+	if t.ID == licence.Unstated {
+		return licence.Of(t.ID, t.Link)
+	}
 	for _, id := range []string{t.ID, t.Name} {
 		if l, ok := licence.Find(id); ok && id != "" {
 			return l

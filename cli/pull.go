@@ -37,6 +37,7 @@ type pullFlags struct {
 	sha256      string
 	again       bool
 	anyway      bool
+	sendToken   bool
 	connections int
 	limit       string
 }
@@ -72,7 +73,8 @@ bise pull mathstral --from-source --type Q6_K --limit 5MB`,
 	f.StringVar(&v.sha256, "sha256", "", "what the bytes of a file at an address must come to, in `HEX`")
 	f.BoolVar(&v.again, "again", false, "also what is here already")
 	f.BoolVar(&v.anyway, "anyway", false, "also what this machine cannot run")
-	f.IntVar(&v.connections, "connections", 0, "at most `N` connections for a file, to 16 (default 8)")
+	f.BoolVar(&v.sendToken, "send-token", false, "sign in to the mirror that HF_ENDPOINT names, too")
+	f.IntVar(&v.connections, "connections", 0, "at most `N` connections for a file, 1 to 16 (default: 8)")
 	f.StringVar(&v.limit, "limit", "", "at most so many bytes per second, `RATE`: 500kB, 5MB")
 	return cmd
 }
@@ -98,6 +100,9 @@ func (a *app) pull(ctx context.Context, v pullFlags, refs []string) error {
 		return err
 	}
 	defer p.Client.Close()
+	if v.sendToken {
+		p.Hub = p.Hub.Trusted()
+	}
 	for _, ref := range refs {
 		if err := a.pullOne(ctx, p, v, ref); err != nil {
 			a.progress.erase()
@@ -222,7 +227,7 @@ func (a *app) tellPlan(plan *pull.Plan) error {
 	switch {
 	case plan.Convert:
 		line = append(line, size(plan.Download)+" of original weights, made here")
-	case plan.Download >= 0:
+	case plan.Download > 0:
 		line = append(line, size(plan.Download))
 	}
 	a.note("%s", a.plain(strings.Join(line, ", ")))
@@ -230,6 +235,10 @@ func (a *app) tellPlan(plan *pull.Plan) error {
 		a.note("It needs %s of memory, more than is free now: close other programs before you use it.", size(f.Need))
 	}
 	for _, l := range plan.Lent {
+		if l.Program == "" {
+			a.note("%s is here already, as a file of another model. If its bytes are right, they are used again.", a.plain(l.Part))
+			continue
+		}
 		a.note("%s has %s here already. If its bytes are right, it is used where it lies.", l.Program, a.plain(l.Part))
 	}
 	a.warn(plan.Warnings)
@@ -274,7 +283,7 @@ func (a *app) agree(ctx context.Context, plan *pull.Plan, accept string) error {
 		case "r", "read":
 			a.showTerms(plan)
 		default:
-			return refused
+			return fmt.Errorf("%s is not pulled: %w", plan.Name, pull.ErrNotAccepted)
 		}
 	}
 }

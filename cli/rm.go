@@ -65,6 +65,8 @@ func (a *app) rm(ctx context.Context, refs []string) error {
 			continue
 		}
 		switch {
+		case kept && m.Problem != nil:
+			a.note("%s is removed from the list.", m.Name)
 		case kept:
 			a.note("%s is removed from the list. Its file stays: %s", m.Name, m.Path)
 		case r.Frees == 0:
