@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
@@ -191,13 +192,15 @@ type loadFlags struct {
 
 func (l *loadFlags) add(cmd *cobra.Command) {
 	l.cmd = cmd
-	f := cmd.Flags()
+	f := pflag.NewFlagSet("", pflag.ContinueOnError)
+	f.SortFlags = false
 	f.IntVar(&l.context, "context", 0, "at most `N` tokens of context")
 	f.IntVar(&l.threads, "threads", 0, "compute with `N` threads (default: the physical cores)")
 	f.IntVar(&l.gpuLayers, "gpu-layers", 0, "put `N` layers on the GPU (default: as many as fit)")
 	f.StringVar(&l.kvType, "kv-type", "", "hold the context as `TYPE`: f16, q8_0 or q4_0")
 	f.StringVar(&l.projector, "projector", "", "see with the projector in `FILE` (default: the one beside the model)")
 	f.StringArrayVar(&l.adapters, "adapter", nil, "apply the LoRA adapter `FILE[=SCALE]`; may be repeated")
+	under("How the model is loaded", f, cmd)
 }
 
 // options are those of the flags and, where they say nothing, of config.toml.

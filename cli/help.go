@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -27,22 +28,21 @@ func usage(cmd *cobra.Command) error {
 func writeUsage(w io.Writer, cmd *cobra.Command) {
 	line := cmd.UseLine()
 	if !cmd.HasParent() {
-		line = "bise VERB [flags]"
+		line = "bise               open the interface\n  bise VERB [flags]  do one thing, also in a pipe"
 	}
 	fmt.Fprintf(w, "  %s\n", line)
 	if cmd.Example != "" {
 		fmt.Fprintf(w, "\nExamples\n  %s\n", strings.ReplaceAll(cmd.Example, "\n", "\n  "))
 	}
-	if cmd.HasSubCommands() {
-		fmt.Fprintln(w, "\nVerbs")
-		for _, c := range cmd.Commands() {
-			if !c.Hidden {
-				fmt.Fprintf(w, "  %-11s %s\n", c.Name(), c.Short)
-			}
+	if groups := cmd.Groups(); len(groups) > 0 {
+		for _, g := range groups {
+			writeVerbs(w, g.Title, cmd, g.ID)
 		}
+	} else if cmd.HasSubCommands() {
+		writeVerbs(w, "Verbs", cmd, "")
 	}
-	if flags := flagLines(cmd.LocalNonPersistentFlags()); flags != "" {
-		fmt.Fprintf(w, "\nFlags\n%s", flags)
+	for _, section := range flagSections(cmd) {
+		fmt.Fprintf(w, "\n%s\n%s", section.title, flagLines(section.flags))
 	}
 	global := cmd.Root().PersistentFlags()
 	if !cmd.HasParent() {
@@ -61,16 +61,67 @@ func writeUsage(w io.Writer, cmd *cobra.Command) {
 	fmt.Fprintf(w, "\nAlso %s: see bise --help\n", strings.Join(names, " "))
 }
 
+// writeVerbs lists the verbs of a group.
+func writeVerbs(w io.Writer, title string, cmd *cobra.Command, group string) {
+	fmt.Fprintf(w, "\n%s\n", title)
+	for _, c := range cmd.Commands() {
+		if !c.Hidden && c.GroupID == group {
+			fmt.Fprintf(w, "  %-11s %s\n", c.Name(), c.Short)
+		}
+	}
+}
+
+// section is the annotation of a flag that says under which title help lists it.
+const section = "section"
+
+// under has help list flags apart from a verb's own, and gives them to the verb.
+func under(title string, flags *pflag.FlagSet, cmd *cobra.Command) {
+	flags.VisitAll(func(f *pflag.Flag) {
+		f.Annotations = map[string][]string{section: {title}}
+	})
+	cmd.Flags().AddFlagSet(flags)
+}
+
+// A flagSection is flags under a title.
+type flagSection struct {
+	title string
+	flags *pflag.FlagSet
+}
+
+// flagSections are the flags of a verb that help shows: what only this verb has
+// first, and all in the order in which they were added.
+func flagSections(cmd *cobra.Command) []flagSection {
+	sections := []flagSection{newSection("Flags")}
+	cmd.Flags().SortFlags = false
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if f.Hidden || f.Name == "help" || cmd.Root().PersistentFlags().Lookup(f.Name) != nil {
+			return
+		}
+		title := sections[0].title
+		if t := f.Annotations[section]; len(t) > 0 {
+			title = t[0]
+		}
+		i := slices.IndexFunc(sections, func(s flagSection) bool { return s.title == title })
+		if i < 0 {
+			i, sections = len(sections), append(sections, newSection(title))
+		}
+		sections[i].flags.AddFlag(f)
+	})
+	return slices.DeleteFunc(sections, func(s flagSection) bool { return !s.flags.HasFlags() })
+}
+
+func newSection(title string) flagSection {
+	flags := pflag.NewFlagSet(title, pflag.ContinueOnError)
+	flags.SortFlags = false
+	return flagSection{title, flags}
+}
+
 // flagLines describes flags, one a line, without defaults that mean nothing.
 func flagLines(flags *pflag.FlagSet) string {
 	var b strings.Builder
-	flags.SortFlags = false
 	width := 0
 	flags.VisitAll(func(f *pflag.Flag) { width = max(width, len([]rune(flagName(f)))) })
 	flags.VisitAll(func(f *pflag.Flag) {
-		if f.Hidden || f.Name == "help" {
-			return
-		}
 		_, what := pflag.UnquoteUsage(f)
 		name := flagName(f)
 		fmt.Fprintf(&b, "  %s%s  %s\n", name, strings.Repeat(" ", width-len([]rune(name))), what)

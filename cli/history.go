@@ -111,7 +111,7 @@ func (a *app) historyListCommand() *cobra.Command {
 			return a.withHistory(cmd.Context(), func(s *history.Store) error { return a.historyList(cmd.Context(), s, limit) })
 		},
 	}
-	cmd.Flags().IntVarP(&limit, "limit", "n", 20, "the last `N`; 0 for all")
+	cmd.Flags().IntVarP(&limit, "limit", "n", 20, "the last `N`, or all: 0 (default: 20)")
 	return cmd
 }
 
@@ -219,7 +219,7 @@ bise history search os.ReadFile :=`,
 			return a.withHistory(cmd.Context(), func(s *history.Store) error { return a.historySearch(cmd.Context(), s, query, limit) })
 		},
 	}
-	cmd.Flags().IntVarP(&limit, "limit", "n", 20, "the best `N`")
+	cmd.Flags().IntVarP(&limit, "limit", "n", 20, "the best `N` (default: 20)")
 	return cmd
 }
 
@@ -383,7 +383,7 @@ bise history export 12 --markdown >slices.md`,
 		},
 	}
 	cmd.Flags().BoolVar(&markdown, "markdown", false, "write Markdown")
-	cmd.Flags().StringVarP(&out, "out", "o", "", "write `FILE` (default: stdout)")
+	cmd.Flags().StringVarP(&out, "output", "o", "", "write to `FILE` (default: standard output)")
 	return cmd
 }
 

@@ -32,18 +32,18 @@ type textReader struct {
 
 // textFlags are the flags of verbs that let a model read a text.
 type textFlags struct {
-	text, pieces string // pieces is what the limit counts
+	text string
 	textReader
 	gpuLayers int
 	cmd       *cobra.Command
 }
 
-func (f *textFlags) add(cmd *cobra.Command, pieces, what string) {
-	f.cmd, f.pieces = cmd, pieces
+func (f *textFlags) add(cmd *cobra.Command) {
+	f.cmd = cmd
 	flags := cmd.Flags()
 	flags.StringVar(&f.text, "text", "", "read the text `FILE`; - is standard input")
 	flags.IntVar(&f.Context, "context", 512, "read it in pieces of `N` tokens (default: 512)")
-	flags.IntVar(&f.Limit, pieces, 0, what)
+	flags.IntVar(&f.Limit, "chunks", 0, "read at most `N` pieces (default: all)")
 	flags.IntVar(&f.Threads, "threads", 0, "compute with `N` threads (default: the physical cores)")
 	flags.IntVar(&f.gpuLayers, "gpu-layers", 0, "put `N` layers on the GPU (default: as many as fit)")
 }
@@ -55,7 +55,7 @@ func (f *textFlags) reader(ctx context.Context, a *app, ref string) (textReader,
 		return r, &usageError{msg: f.cmd.CommandPath() + " wants a text", hint: "Name one with --text: some hundred kilobytes of what the model is used for."}
 	}
 	if r.Context < 0 || r.Limit < 0 || r.Threads < 0 || f.gpuLayers < 0 {
-		return r, usageErrorf("--context, --%s, --threads and --gpu-layers must not be negative", f.pieces)
+		return r, usageErrorf("--context, --chunks, --threads and --gpu-layers must not be negative")
 	}
 	if f.cmd.Flags().Changed("gpu-layers") {
 		r.GPULayers = &f.gpuLayers
@@ -171,7 +171,7 @@ bise quantize nemo.bf16.gguf nemo.gguf --type IQ3_M --imatrix nemo.imatrix.gguf`
 			return a.imatrix(cmd.Context(), imatrixTask{textReader: r, Output: output, Dataset: v.text}, args[0], out)
 		},
 	}
-	v.add(cmd, "chunks", "read at most `N` pieces (default: all)")
+	v.add(cmd)
 	f := cmd.Flags()
 	f.StringVarP(&out, "output", "o", "", "write the matrix to `FILE`")
 	f.BoolVar(&output, "process-output", false, "look at output.weight too, which is best quantized without a matrix")

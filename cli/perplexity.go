@@ -47,7 +47,7 @@ those of another model, such as the one it was quantized from.`,
 			return a.perplexity(cmd.Context(), t, args[0])
 		},
 	}
-	v.add(cmd, "windows", "read at most `N` pieces (default: all)")
+	v.add(cmd)
 	cmd.Flags().StringVar(&base, "base", "", "compare with the model `REF`")
 	return cmd
 }

@@ -52,14 +52,14 @@ bise review --format patch src/ | git apply`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&v.format, "format", "text", "write the findings as `FORMAT`: text, "+strings.Join(report.Formats(), ", "))
+	f.StringVar(&v.format, "format", "text", "write the findings as `FORMAT` (default: text): text, "+strings.Join(report.Formats(), ", "))
 	f.StringVar(&v.failOn, "fail-on", "", "exit with 1 when a finding is at least as severe as `SEVERITY`: info, minor, major or critical")
 	f.BoolVar(&v.staged, "staged", false, "review what git has staged")
 	f.BoolVar(&v.unstaged, "unstaged", false, "review what git has not staged")
 	f.StringVar(&v.revisions, "range", "", "review the change between two commits, `A..B`, or since one, A")
 	f.StringVar(&v.commit, "commit", "", "review the commit `REV`")
-	f.Float64Var(&v.confidence, "confidence", 0.5, "show findings that the model is so sure of, `X` from 0 to 1")
-	f.IntVar(&v.jobs, "jobs", 4, "ask about `N` parts of the change at once")
+	f.Float64Var(&v.confidence, "confidence", 0.5, "show findings that the model is at least so sure of, `X` from 0 to 1 (default: 0.5)")
+	f.IntVar(&v.jobs, "jobs", 4, "ask about `N` parts of the change at once (default: 4)")
 	v.load.add(cmd)
 	return cmd
 }

@@ -84,12 +84,21 @@ func (a *app) run(args []string) int {
 	return exitCode(err)
 }
 
+// A verbGroup is verbs that help lists together.
+type verbGroup struct {
+	title string
+	verbs []*cobra.Command
+}
+
 // verbs are the commands, in the order in which help lists them.
-func (a *app) verbs() []*cobra.Command {
-	return []*cobra.Command{
-		a.askCommand(), a.seeCommand(), a.reviewCommand(), a.completeCommand(), a.solveCommand(), a.lspCommand(), a.serveCommand(), a.embedCommand(), a.tokenizeCommand(), a.benchCommand(), a.doctorCommand(),
-		a.catalogCommand(), a.fitCommand(), a.pullCommand(), a.listCommand(), a.showCommand(), a.verifyCommand(), a.importCommand(), a.rmCommand(), a.gcCommand(), a.convertCommand(), a.quantizeCommand(), a.imatrixCommand(), a.perplexityCommand(), a.logitsCommand(),
-		a.historyCommand(), a.psCommand(), a.stopCommand(), a.versionCommand(), a.completionCommand(), a.manCommand(), a.workerCommand(), a.taskCommand(),
+func (a *app) verbs() []verbGroup {
+	return []verbGroup{
+		{"Ask and be helped", []*cobra.Command{a.askCommand(), a.reviewCommand(), a.completeCommand(), a.solveCommand(), a.seeCommand(), a.historyCommand()}},
+		{"Models on this machine", []*cobra.Command{a.catalogCommand(), a.fitCommand(), a.pullCommand(), a.importCommand(), a.listCommand(), a.showCommand(), a.verifyCommand(), a.rmCommand(), a.gcCommand()}},
+		{"For editors and other programs", []*cobra.Command{a.lspCommand(), a.serveCommand(), a.embedCommand(), a.tokenizeCommand()}},
+		{"The machine", []*cobra.Command{a.doctorCommand(), a.psCommand(), a.stopCommand(), a.benchCommand()}},
+		{"Making model files", []*cobra.Command{a.convertCommand(), a.quantizeCommand(), a.imatrixCommand(), a.perplexityCommand(), a.logitsCommand()}},
+		{"bise itself", []*cobra.Command{a.versionCommand(), a.completionCommand(), a.manCommand()}},
 	}
 }
 
@@ -112,18 +121,25 @@ func (a *app) root() *cobra.Command {
 	}
 	f := root.PersistentFlags()
 	f.SortFlags = false
-	f.StringVarP(&a.model, "model", "m", "", "the model: the name of an installed one, the path of a GGUF file, or endpoint/model, as `REF`")
+	f.StringVarP(&a.model, "model", "m", "", "use the model `REF`: the name of an installed one, the path of a GGUF file, or endpoint/model")
 	f.BoolVar(&a.json, "json", false, "print JSON")
 	f.BoolVar(&a.quiet, "quiet", false, "no progress and no notes, only errors")
 	f.BoolVar(&a.noColor, "no-color", false, "no colours (also with NO_COLOR)")
 	f.BoolVar(&a.accessible, "accessible", false, "print in order and redraw nothing")
-	f.StringVar(&a.logLevel, "log-level", "info", "what the log file holds: `LEVEL` is debug, info, warn or error")
+	f.StringVar(&a.logLevel, "log-level", "info", "log what is of `LEVEL` or above: debug, info, warn or error")
 	root.SetHelpCommand(&cobra.Command{Hidden: true})
 	root.SetFlagErrorFunc(flagError)
 	root.SetUsageFunc(usage)
 	root.SetHelpFunc(help)
 	cobra.EnableCommandSorting = false
-	root.AddCommand(a.verbs()...)
+	for _, g := range a.verbs() {
+		root.AddGroup(&cobra.Group{ID: g.title, Title: g.title})
+		for _, c := range g.verbs {
+			c.GroupID = g.title
+			root.AddCommand(c)
+		}
+	}
+	root.AddCommand(a.workerCommand(), a.taskCommand()) // bise's own processes
 	return root
 }
 

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
@@ -18,14 +19,16 @@ type samplingFlags struct {
 
 func (s *samplingFlags) add(cmd *cobra.Command) {
 	s.cmd = cmd
-	f := cmd.Flags()
-	f.IntVar(&s.maxTokens, "max-tokens", 0, "stop after `N` tokens")
+	f := pflag.NewFlagSet("", pflag.ContinueOnError)
+	f.SortFlags = false
+	f.IntVar(&s.maxTokens, "max-tokens", 0, "write at most `N` tokens")
 	f.Float64Var(&s.temperature, "temperature", 0, "`T` above 1 is freer, 0 always takes the likeliest token")
 	f.Float64Var(&s.topP, "top-p", 0, "choose among the likeliest tokens that make up `P` together")
 	f.IntVar(&s.topK, "top-k", 0, "choose among the `K` likeliest tokens")
 	f.Float64Var(&s.minP, "min-p", 0, "choose among tokens at least `P` times as likely as the likeliest")
 	f.Int64Var(&s.seed, "seed", 0, "`N` makes the choice repeatable")
 	f.StringArrayVar(&s.stop, "stop", nil, "stop before `TEXT`; may be repeated")
+	under("How the answer is written", f, cmd)
 }
 
 // addChoices adds the flag that asks for several answers.

@@ -63,7 +63,7 @@ key: --key, or the variable ` + serveKey + `, which other users of this machine 
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&addr, "addr", defaultAddr, "listen on `HOST:PORT`; port 0 is any that is free")
+	f.StringVar(&addr, "addr", defaultAddr, "listen on `HOST:PORT` (default: "+defaultAddr+"); port 0 is any that is free")
 	f.StringVar(&key, "key", "", "answer only who has this `KEY`")
 	f.BoolVar(&strict, "strict", false, "refuse what La Plateforme refuses")
 	load.add(cmd)
