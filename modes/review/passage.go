@@ -16,7 +16,6 @@ type passage struct {
 	lines   []line
 	section string // what the first line stands under
 	ends    bool   // the file ends with the last line
-	tokens  int
 }
 
 // A line of a passage. Lines around the hunk are shown, but nothing may be found

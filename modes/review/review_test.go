@@ -384,7 +384,6 @@ func TestContextTooSmall(t *testing.T) {
 // servers are, and refuses what is too long.
 type untold struct {
 	*enginetest.Script
-	most int // bytes of a message
 	mu   sync.Mutex
 	said []int
 }
@@ -438,6 +437,30 @@ func TestAnswersThatAreNone(t *testing.T) {
 				t.Errorf("%d findings, %+v", len(res.Findings), res.Files)
 			}
 		})
+	}
+}
+
+// TestServerThatRefusesSchemas checks that such a one is asked in another way, once.
+func TestServerThatRefusesSchemas(t *testing.T) {
+	e := &enginetest.Script{Answer: func(r enginetest.Request, _ int) enginetest.Reply {
+		if r.Chat.ResponseFormat.Type == "json_schema" {
+			return enginetest.Reply{enginetest.Fail{Err: &engine.Error{Kind: engine.Invalid, Param: "response_format", Msg: "maxLength is not permitted"}}}
+		}
+		return enginetest.Reply{enginetest.Text(`{"findings":[` + nilMap + `]}`)}
+	}}
+	res := review(t, e, parse(t, userDiff+big(5, 300)), Options{Parallel: 1})
+	asked := chats(e)
+	if len(res.Findings) != 1 || len(asked) != res.Parts+2 || asked[1].ResponseFormat.Type != "json_object" {
+		t.Errorf("%d findings, %d requests for %d parts", len(res.Findings), len(asked), res.Parts)
+	}
+	never := &enginetest.Script{Replies: []enginetest.Reply{{enginetest.Fail{Err: &engine.Error{Kind: engine.Invalid, Msg: "no"}}}}}
+	for _, err := range Run(t.Context(), never, parse(t, userDiff), Options{}) {
+		if err != nil && engine.KindOf(err) != engine.Invalid {
+			t.Errorf("error %v", err)
+		}
+	}
+	if n := len(chats(never)); n != 2 {
+		t.Errorf("%d requests", n)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -31,7 +32,8 @@ type run struct {
 
 	head       string // of all requests
 	headTokens int
-	guess      bool // the engine does not tell tokens
+	guess      bool        // the engine does not tell tokens
+	loose      atomic.Bool // it refuses the forms of answers
 	parts      []part
 	grounds    map[*diff.File]*ground
 
@@ -214,12 +216,28 @@ func (r *run) coverPart(p part, s Status, reason string) {
 	}
 }
 
-// chat asks and gives the whole answer, and why it ended.
+// chat asks and gives the whole answer, and why it ended. Servers know schemas of
+// different size; one that refuses this one is asked for JSON of any form, which the
+// question describes.
 func (r *run) chat(ctx context.Context, name string, s schema, tokens int, watch func(engine.Event) error, messages ...engine.Message) (string, engine.FinishReason, error) {
 	req, err := request(name, s, tokens, messages...)
 	if err != nil {
 		return "", "", err
 	}
+	loose := r.loose.Load()
+	if loose {
+		req.ResponseFormat = &engine.ResponseFormat{Type: "json_object"}
+	}
+	text, end, err := r.answer(ctx, req, watch)
+	if engine.KindOf(err) != engine.Invalid || loose {
+		return text, end, err
+	}
+	r.loose.Store(true)
+	return r.chat(ctx, name, s, tokens, watch, messages...)
+}
+
+// answer reads an answer to its end.
+func (r *run) answer(ctx context.Context, req engine.ChatRequest, watch func(engine.Event) error) (string, engine.FinishReason, error) {
 	var answer strings.Builder
 	var end engine.FinishReason
 	for e, err := range r.engine.Chat(ctx, req) {

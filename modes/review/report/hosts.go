@@ -27,8 +27,9 @@ func (c *commands) Found(f review.Finding) error {
 	} else if s != nil {
 		text += "\n\nSuggested: remove it."
 	}
-	_, err := fmt.Fprintf(c.w, "::%s file=%s,line=%d,endLine=%d,title=%s::%s\n", level(f.Severity, "notice", "warning", "error"),
-		commandProperty.Replace(f.File), f.Line, f.EndLine, commandProperty.Replace(fmt.Sprintf("%s: %s", f.Severity, f.Title)), commandText.Replace(term.Clean(strings.TrimSpace(text))))
+	line := fmt.Sprintf("::%s file=%s,line=%d,endLine=%d,title=%s::%s\n", level(f.Severity, "notice", "warning", "error"),
+		commandProperty.Replace(f.File), f.Line, f.EndLine, commandProperty.Replace(fmt.Sprintf("%s: %s", f.Severity, f.Title)), commandText.Replace(strings.TrimSpace(text)))
+	_, err := io.WriteString(c.w, term.Clean(line)) // logs are read on terminals
 	return err
 }
 
