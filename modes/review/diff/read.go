@@ -1,6 +1,7 @@
 package diff
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path"
@@ -103,9 +104,13 @@ func (p *parser) run() {
 	p.flush()
 }
 
-// add appends a file and forgets the Index line that announced it.
+// add appends a file and forgets the Index line that announced it. What only looks
+// like a header names none.
 func (p *parser) add(f File) {
 	p.index = ""
+	if f.Path() == "" {
+		return
+	}
 	p.files = append(p.files, f)
 }
 
@@ -197,6 +202,8 @@ func (p *parser) body(f *File, renamed Kind) {
 		f.Old = ""
 	case Deleted:
 		f.New = ""
+	default: // a header may lack one of the two
+		f.Old, f.New = cmp.Or(f.Old, f.New), cmp.Or(f.New, f.Old)
 	}
 	p.add(*f)
 }

@@ -151,6 +151,7 @@ func TestParse(t *testing.T) {
 		},
 		{"wild numbers", text("--- a/x", "+++ b/x", "@@ -1,99999999999 +1 @@", "-a", "@@ -0,5 +1 @@", "@@@ -1 +1 @@@"), "modified \"x\" \"x\" damaged\n"},
 		{"zero byte", text("--- a/x", "+++ b/x", "@@ -1 +1 @@", "-a\x00", "+b"), text(`modified "x" "x" binary`, `@ 1 1 ""`, `1 0 -"a\x00"`, `0 1 +"b"`)},
+		{"words", text("diff --git is what git writes", "", "--- a/x", "+++ b/x") + hunk, "modified \"x\" \"x\"\n" + shown},
 		{"escape", text("diff --git a/../../etc/passwd b/../../etc/passwd", "--- a/../../etc/passwd", "+++ b/../../etc/passwd") + hunk, "modified \"../../etc/passwd\" \"../../etc/passwd\"\n" + shown},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -192,6 +192,7 @@ func FuzzParse(f *testing.F) {
 	f.Add("diff --cc x\nindex 1,2..3\n--- a/x\n+++ b/x\n@@@ -1 -1 +1,2 @@@\n  a\n++b\n")
 	f.Add("Index: x\n===\n--- x\t(revision 1)\n+++ x\t(nonexistent)\n@@ -1 +0,0 @@\n-a\n")
 	f.Add("diff --git \"a/\\303\\251\" \"b/\\303\\251\"\nrename from \"\\303\\251\"\nrename to z\nOnly in a: b\n")
+	f.Add("diff --git a\nrename from x\nrename to\n")
 	f.Add("From: a\nContent-Transfer-Encoding: base64\n\nLS0tIGEveAorKysgYi94CkBAIC0xICsxIEBACi1hCiti\n")
 	f.Fuzz(func(t *testing.T, in string) {
 		if len(in) > 1<<14 {
@@ -203,7 +204,7 @@ func FuzzParse(f *testing.F) {
 		}
 		for _, file := range files {
 			check(t, file)
-			if file.Binary || file.Path() == "" || !file.plain() {
+			if file.Binary || !file.plain() {
 				continue
 			}
 			again, err := Parse(file.String())
@@ -239,6 +240,9 @@ func (f *File) plain() bool {
 // check holds a file's numbers together.
 func check(t *testing.T, f File) {
 	t.Helper()
+	if f.Path() == "" {
+		t.Fatal("a file has no name")
+	}
 	for _, h := range f.Hunks {
 		old, new := first(h.Old), first(h.New)
 		merge := false
