@@ -83,7 +83,7 @@ func (c *conversation) subject() string {
 	name := c.model.name()
 	switch c.model.state {
 	case opening:
-		return c.theme.muted.Render(strings.TrimSpace("starting " + name))
+		return c.theme.muted.Render("starting " + name)
 	case loading:
 		text := "loading " + name
 		if c.model.loaded >= 0 {
@@ -91,7 +91,10 @@ func (c *conversation) subject() string {
 		}
 		return c.theme.muted.Render(text)
 	case failed:
-		return c.theme.alarm.Render(strings.TrimSpace("✗ " + name))
+		if c.model.ref == "" {
+			name = "no model"
+		}
+		return c.theme.alarm.Render("✗ " + name)
 	}
 	return name
 }

@@ -3,6 +3,8 @@ package tui
 import (
 	"context"
 	"errors"
+	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -178,8 +180,11 @@ func (m *model) name() string {
 	switch {
 	case m.info.Model != "":
 		return oneLine(m.info.Model)
-	case m.engine != nil && m.ref == "":
-		return "model"
+	case m.ref == "":
+		return "the model"
+	}
+	if base, ok := strings.CutSuffix(m.ref, ".gguf"); ok {
+		return oneLine(filepath.Base(base))
 	}
 	return oneLine(m.ref)
 }

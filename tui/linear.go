@@ -90,10 +90,10 @@ func (l *linear) run(ctx context.Context, interrupted <-chan os.Signal) error {
 	l.m.resize(widest, 50)
 	l.do(ctx, l.m.screens[l.m.current].shown())
 	l.say("bise. /help lists commands.")
-	reads := next
+	reads, ending := next, false
 	for !l.quit {
 		l.report()
-		if l.quit {
+		if c := l.conversation(); ending && (c == nil || !c.busy()) {
 			break
 		}
 		l.prompt()
@@ -113,7 +113,7 @@ func (l *linear) run(ctx context.Context, interrupted <-chan os.Signal) error {
 			if !errors.Is(err, io.EOF) {
 				return fmt.Errorf("read what is typed: %w", err)
 			}
-			return l.out.Flush()
+			reads, ending = nil, true // once the answer is told
 		case <-interrupted:
 			l.do(ctx, l.m.press(keyNamed(l.m.keys.Quit.Keys()[0])))
 		case msg := <-l.arrived:

@@ -1,10 +1,12 @@
 package tui
 
 import (
+	"errors"
 	"testing"
 
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine/enginetest"
 )
 
@@ -34,4 +36,27 @@ func TestQuit(t *testing.T) {
 	d := drive(t, scripted(enginetest.Says("hello")), 80, 24)
 	d.pressed("ctrl+c")
 	d.until("quit", func() bool { return d.quit })
+}
+
+// TestProblem tells what is wrong with the settings, and goes on.
+func TestProblem(t *testing.T) {
+	o := scripted(enginetest.Says("hello"))
+	o.Problem = errors.New("cannot read config.toml: line 1: it is no TOML")
+	d := drive(t, o, 80, 24)
+	d.sees("Cannot read config.toml: line 1: it is no TOML.")
+	d.typed("x")
+	d.sees("Cannot read config.toml")
+	d.pressed("esc")
+	d.misses("Cannot read")
+
+	o.Problem = nil
+	o.Settings.Keys = map[string]config.Keys{"quit": {"ctrl+t"}, "qiut": {"q"}}
+	d = drive(t, o, 80, 24)
+	d.sees(`config.toml: interface.keys has no key for "qiut"`)
+	d.pressed("ctrl+c")
+	if d.quit {
+		t.Error("ctrl+c quits, though it was given away")
+	}
+	d.pressed("ctrl+t")
+	d.until("the end", func() bool { return d.quit })
 }
