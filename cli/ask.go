@@ -120,7 +120,7 @@ func (a *app) ask(ctx context.Context, v ask, prompt string) error {
 			return a.failed(err)
 		}
 	}
-	return a.answer(ctx, e, r, v, kept, pictures)
+	return a.answer(ctx, a.fitting(e, pictures), r, v, kept)
 }
 
 // failed tells an error to who reads the answer as JSON.
@@ -197,7 +197,7 @@ func schema(ctx context.Context, path string) (*engine.ResponseFormat, error) {
 }
 
 // answer asks and shows what comes.
-func (a *app) answer(ctx context.Context, e engine.Engine, r engine.ChatRequest, v ask, kept *recording, pictures []vision.Picture) error {
+func (a *app) answer(ctx context.Context, e engine.Engine, r engine.ChatRequest, v ask, kept *recording) error {
 	began := time.Now()
 	s := show{
 		a: a, name: e.Info().Model, limit: r.MaxTokens,
@@ -206,7 +206,7 @@ func (a *app) answer(ctx context.Context, e engine.Engine, r engine.ChatRequest,
 			sheet: func() sheet { return a.sheet(v.raw || v.schema != "") },
 		},
 	}
-	for event, err := range a.chat(ctx, e, r, pictures) {
+	for event, err := range e.Chat(ctx, r) {
 		if err == nil {
 			kept.take(ctx, event)
 			err = s.take(event)

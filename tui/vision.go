@@ -2,11 +2,16 @@ package tui
 
 import (
 	"context"
+	"fmt"
 	"image"
+	"sync/atomic"
+	"time"
 
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/modes/vision"
+	"github.com/bise-sh/bise/words"
 )
 
 // visionMode is the mode for questions about pictures: a conversation, with the
@@ -20,6 +25,10 @@ type visionMode struct {
 	beside bool        // the wall is at the left of the conversation, not above it
 	room   image.Point // that the wall takes: columns at the left, or rows above
 	hung   []hanging
+
+	// shrunk is what is to be said of pictures that had to be made smaller. Who reads
+	// the answer puts it here.
+	shrunk atomic.Pointer[string]
 }
 
 // An exhibit is a picture of the conversation, or one that is to be sent with the
@@ -48,6 +57,7 @@ func newVision(d *desk) mode {
 		chatMode: &chatMode{newConversation(d, "vision", "Ask about a picture. @ finds one, ctrl+v pastes one")},
 		chosen:   -1, costs: map[cost]int{},
 	}
+	v.craft = v
 	own := v.composer.commands
 	v.composer.commands = func() []command { return append([]command{v.nextCommand()}, own()...) }
 	return v
@@ -63,8 +73,25 @@ func (v *visionMode) update(msg tea.Msg) tea.Cmd {
 		return nil
 	}
 	cmd := v.chatMode.update(msg)
+	if text := v.shrunk.Swap(nil); text != nil {
+		v.say(*text)
+		v.notice.stays = true
+	}
 	return tea.Batch(cmd, v.count())
 }
+
+// begin has pictures made smaller where the context has no room for them.
+func (v *visionMode) begin(e engine.Engine, r engine.ChatRequest, kept func(engine.Event)) (engine.Engine, engine.ChatRequest, func(engine.Event)) {
+	return vision.Fitting{Engine: e, Tell: func(_ int, before, after vision.Picture, context int) {
+		text := fmt.Sprintf("a picture is shown to the model in %d×%d instead of %d×%d: the context holds %s tokens",
+			after.Width, after.Height, before.Width, before.Height, words.Count(context))
+		v.shrunk.Store(&text)
+	}}, r, kept
+}
+
+func (v *visionMode) take(t *turn, event engine.Event, now time.Time) { t.take(event, now) }
+
+func (v *visionMode) end(*turn, time.Time) {}
 
 func (v *visionMode) useModel(ref string) tea.Cmd {
 	cmd := v.chatMode.useModel(ref)

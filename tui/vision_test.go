@@ -2,10 +2,12 @@ package tui
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"image"
 	"image/color"
 	"image/png"
+	"iter"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,6 +18,7 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
+	"github.com/bise-sh/bise/engine/picture"
 )
 
 // sunset writes a picture of so many pixels into a folder.
@@ -162,6 +165,46 @@ func TestVisionSaysThatTheModelIsBlind(t *testing.T) {
 	d.typed("/attach evening.png")
 	d.pressed("enter")
 	d.sees("Ministral 3 8B does not see: ctrl+l")
+}
+
+// crowded is a script whose context has no room for large pictures.
+type crowded struct{ *enginetest.Script }
+
+func (c crowded) Tokenize(_ context.Context, r engine.TokenizeRequest) (engine.Tokens, error) {
+	n := 0
+	for _, k := range r.Chat.Messages[0].Content {
+		if k.Type == engine.ImageChunk {
+			w, h, err := picture.Size(k.ImageURL)
+			if err != nil {
+				return engine.Tokens{}, err
+			}
+			n += w * h / 100
+		}
+	}
+	return engine.Tokens{IDs: make([]int32, n)}, nil
+}
+
+func (c crowded) Chat(ctx context.Context, r engine.ChatRequest) iter.Seq2[engine.Event, error] {
+	if w, _, err := picture.Size(r.Messages[0].Content[0].ImageURL); err != nil || w > 120 {
+		return func(yield func(engine.Event, error) bool) { yield(nil, engine.ErrTooLong(144, 100)) }
+	}
+	return c.Script.Chat(ctx, r)
+}
+
+func TestVisionMakesRoom(t *testing.T) {
+	o, s := seeing(t, "It is small.")
+	o.Open = func(context.Context, string, engine.LoadOptions) (engine.Engine, error) { return crowded{s}, nil }
+	d := drive(t, o, 120, 40)
+	d.vision()
+	d.attaches("evening.png")
+	d.asks("What is it?")
+	d.answered()
+	d.sees("It is small.")
+	d.sees("a picture is shown to the model in ")
+	d.sees(" instead of 160×90: the context holds 100 tokens")
+	if w, _, err := picture.Size(last(t, s).Messages[0].Content[0].ImageURL); err != nil || w > 120 {
+		t.Errorf("the model sees %d columns, %v", w, err)
+	}
 }
 
 func TestDamagedPictureIsNotAttached(t *testing.T) {
