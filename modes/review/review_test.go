@@ -307,7 +307,7 @@ func TestGuidance(t *testing.T) {
 	}
 }
 
-// TestTreeIsOptional checks that a tree that is at another commit, or leads
+// TestTreeAtAnotherCommit checks that a tree that is at another commit, or leads
 // elsewhere, is not used.
 func TestTreeAtAnotherCommit(t *testing.T) {
 	e := model(map[string]reply{})

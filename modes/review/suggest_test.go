@@ -133,7 +133,7 @@ func TestPatchesApply(t *testing.T) {
 		var b strings.Builder
 		for i, l := range f.Hunks[0].Lines {
 			new, changed := want[i+1]
-			put := slicesIn(edits, i+1)
+			put := putsIn(edits, i+1)
 			b.WriteString(new)
 			if !changed || put {
 				b.WriteString(l.Text + "\n")
@@ -164,8 +164,8 @@ func TestPatchesApply(t *testing.T) {
 	}
 }
 
-// slicesIn reports whether a suggestion only puts lines in before a line.
-func slicesIn(edits []*Suggestion, line int) bool {
+// putsIn reports whether a suggestion only puts lines in before a line.
+func putsIn(edits []*Suggestion, line int) bool {
 	for _, e := range edits {
 		if e.Line == line && e.EndLine < line {
 			return true
