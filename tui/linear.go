@@ -186,6 +186,12 @@ func (l *linear) take(ctx context.Context, line string) {
 	}
 	c := l.conversation()
 	switch {
+	case c == nil && strings.TrimSpace(line) != "":
+		if o, ok := runLine(line, l.m.commands()); ok {
+			l.settle(ctx, o)
+			return
+		}
+		l.answer(ctx, l.m.top(), strings.TrimSpace(line))
 	case c == nil, strings.TrimSpace(line) == "" && c.composer.message().empty():
 		l.press(ctx, l.m.keys.Choose.Keys()[0])
 	case strings.HasSuffix(line, `\`):
@@ -240,8 +246,8 @@ func (l *linear) word(ctx context.Context, s screen, word string) bool {
 	return false
 }
 
-// answer takes a line for a dialog.
-func (l *linear) answer(ctx context.Context, d dialog, line string) {
+// answer takes a line for a dialog, or for a mode that is a list.
+func (l *linear) answer(ctx context.Context, d screen, line string) {
 	if p, ok := d.(*promptDialog); ok {
 		if line == "" {
 			l.press(ctx, l.m.keys.Back.Keys()[0])

@@ -274,3 +274,28 @@ func TestReviewFails(t *testing.T) {
 	d.pressed("alt+2")
 	d.sees("bise review FILE")
 }
+
+// TestReviewLinear reviews by lines that are typed.
+func TestReviewLinear(t *testing.T) {
+	o, path := reviewable(t, reviewer(nilMapFound, droppedFound))
+	l := listen(t, o)
+	l.hears("/help lists commands")
+	l.types("/review")
+	l.hears("What is to be reviewed?")
+	l.hears("last commit")
+	l.types("1")
+	l.hears("error dropped")
+	l.hears("skipped go.sum (lock file).")
+	l.types("/apply")
+	l.hears("Applied to api/user.go")
+	data, err := os.ReadFile(path)
+	if err != nil || !strings.Contains(string(data), "map[string]string{}") {
+		t.Errorf("%v, the file is\n%s", err, data)
+	}
+	l.types("2")
+	l.hears("What Sync and Close say is lost.")
+	l.types("/dismiss")
+	l.hears("/undo takes it back")
+	l.types("/quit")
+	l.ends()
+}
