@@ -128,7 +128,7 @@ func (t Terminal) around(answer string) Terminal {
 	}
 	passes, sixel, features, name := f[0], f[1], f[2], f[3]
 	switch {
-	case (passes == "on" || passes == "all") && named(Blocks, name) == Placeholders:
+	case (passes == "on" || passes == "all" || passes == "1") && named(Blocks, name) == Placeholders:
 		t.Protocol = Placeholders
 	case sixel == "1" && slices.Contains(strings.Split(features, ","), "sixel"):
 		t.Protocol = Sixel

@@ -68,6 +68,7 @@ func TestAroundTmux(t *testing.T) {
 		want   Protocol
 	}{
 		{"on|0|256,RGB,title|kitty(0.39.1)\n", Placeholders},
+		{"1||256,RGB,title|kitty(0.39.1)\n", Placeholders}, // as tmux 3.3 says it
 		{"all|1|256,RGB,sixel|ghostty 1.1.3\n", Placeholders},
 		{"on|0|256,RGB|kitty(0.26.5)\n", Blocks},
 		{"off|1|256,RGB,sixel,title|kitty(0.39.1)\n", Sixel},
