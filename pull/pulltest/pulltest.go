@@ -202,6 +202,7 @@ func New(t testing.TB, more ...fakehub.Option) *fakehub.Hub {
 		fakehub.Repo("acme/seeing-GGUF", fakehub.Bytes("Seeing-Q4_K_M.gguf", Model(t, 5)), fakehub.Bytes("mmproj-Seeing-F16.gguf", projector(t))),
 		fakehub.Repo("other/renamed-GGUF", fakehub.Bytes("Something-Q4_K_M.gguf", Model(t, 6))).Card(map[string]any{"license": "apache-2.0", "base_model": "acme/guarded"}),
 		fakehub.Repo("acme/closed-GGUF", fakehub.Bytes("Closed-Q4_K_M.gguf", Model(t, 8))).Card(card).Gated("manual"),
+		fakehub.Repo("other/tiny-GGUF", fakehub.Bytes("Tiny-Q4_K_M.gguf", Model(t, 9))).Card(card),
 		fakehub.Repo("other/unsaid-GGUF", fakehub.Bytes("Unsaid-Q4_K_M.gguf", Model(t, 7))),
 	}, more...)...)
 }
