@@ -126,6 +126,10 @@ func (s *shelf) goOn(w *download) tea.Cmd {
 	if w.active() || w.state == asking {
 		return nil
 	}
+	if s.library == nil {
+		s.fail(w, errors.New("there is nothing here that brings models"))
+		return nil
+	}
 	if w.path != "" {
 		return s.takeIn(w)
 	}

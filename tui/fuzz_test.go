@@ -2,10 +2,14 @@ package tui
 
 import (
 	"context"
+	"flag"
+	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	tea "charm.land/bubbletea/v2"
@@ -23,6 +27,23 @@ var hands = []string{
 	"alt+r", "alt+c", "alt+y", "alt+up", "alt+p", "alt+n", "alt+1", "ctrl+home", "ctrl+end", "shift+tab", "f1",
 }
 
+var hours = flag.Duration("hands", 300*time.Millisecond, "how long TestHands plays")
+
+// TestHands plays at random, for as long as it is told to.
+func TestHands(t *testing.T) {
+	for seed, end := uint64(1), time.Now().Add(*hours); time.Now().Before(end); seed++ {
+		random := rand.New(rand.NewPCG(seed, 0))
+		script := make([]byte, 20+random.IntN(400))
+		for i := range script {
+			script[i] = byte(random.IntN(256))
+			if random.IntN(3) > 0 {
+				script[i] = byte(random.IntN(len(hands)))
+			}
+		}
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { playSession(t, script) })
+	}
+}
+
 // FuzzHands plays anything at all, and looks at every frame: none overflows, none
 // has what a terminal would obey, and nothing panics. Half of the bytes are keys,
 // the others resizes, pastes, clicks, and the arrival of what was asked for.
@@ -31,26 +52,30 @@ func FuzzHands(f *testing.F) {
 	f.Add([]byte{16, 200, 200, 20, 9, 31, 5, 16, 250, 3, 129, 60, 60, 16, 200, 200, 200})
 	f.Add([]byte{2, 0, 200, 200, 16, 200, 33, 21, 21, 16, 17, 34, 22, 16, 200, 129, 1, 200, 1, 16})
 	f.Fuzz(func(t *testing.T, script []byte) {
-		if len(script) > 300 {
-			return
+		if len(script) <= 300 {
+			playSession(t, script)
 		}
-		folder := t.TempDir()
-		if err := os.WriteFile(filepath.Join(folder, "main.go"), []byte("package main\n"), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		s := &enginetest.Script{About: about, Replies: []enginetest.Reply{
-			{timings, enginetest.Thinking("hm"), enginetest.Text(growing)},
-			{enginetest.Text(strings.Repeat("日本語 wide, ", 40)), enginetest.End(engine.FinishLength)},
-			{enginetest.Text("| a | b |\n| - | - |\n| x | y |\n\n"), enginetest.Fail{Err: engine.Errorf(engine.Internal, "it broke")}},
-			{enginetest.Text("on and on "), enginetest.Wait(nil)},
-		}}
-		o := scripted(s)
-		o.Folder = folder
-		path := filepath.Join(folder, "history.db")
-		o.History = func() (*history.Store, error) { return history.Open(path) }
-		o.Settings.Vim = len(script)%5 == 0
-		play(t, o, script)
 	})
+}
+
+// playSession plays a script in an interface with everything.
+func playSession(t *testing.T, script []byte) {
+	folder := t.TempDir()
+	if err := os.WriteFile(filepath.Join(folder, "main.go"), []byte("package main\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s := &enginetest.Script{About: about, Replies: []enginetest.Reply{
+		{timings, enginetest.Thinking("hm"), enginetest.Text(growing)},
+		{enginetest.Text(strings.Repeat("日本語 wide, ", 40)), enginetest.End(engine.FinishLength)},
+		{enginetest.Text("| a | b |\n| - | - |\n| x | y |\n\n"), enginetest.Fail{Err: engine.Errorf(engine.Internal, "it broke")}},
+		{enginetest.Text("on and on "), enginetest.Wait(nil)},
+	}}
+	o := scripted(s)
+	o.Folder = folder
+	path := filepath.Join(folder, "history.db")
+	o.History = func() (*history.Store, error) { return history.Open(path) }
+	o.Settings.Vim = len(script)%5 == 0
+	play(t, o, script)
 }
 
 func play(t *testing.T, o Options, script []byte) {

@@ -261,27 +261,6 @@ func TestPixelsWhereTheTerminalHasThem(t *testing.T) {
 	}
 }
 
-// TestVisionAtEverySize looks at every frame: driver.send checks them.
-func TestVisionAtEverySize(t *testing.T) {
-	for _, terminal := range []string{"xterm(390)", "kitty(0.39.1)"} {
-		o, _ := seeing(t, "Both are warm, and both are of an evening by the sea, at which nobody looks.")
-		sunset(t, o.Folder, "日本語 with a name that goes on and on and on and on.png", 900, 300)
-		d := drive(t, o, 120, 40)
-		d.vision()
-		d.send(tea.TerminalVersionMsg{Name: terminal})
-		d.attaches("evening.png")
-		d.attaches("tall.png")
-		d.asks("Which is warmer?")
-		d.answered()
-		d.attaches("日本語 with a name that goes on and on and on and on.png")
-		for width := 1; width < 130; width += 7 {
-			for height := 1; height < 45; height += 3 {
-				d.send(tea.WindowSizeMsg{Width: width, Height: height})
-			}
-		}
-	}
-}
-
 // TestPicturesComeBack resumes a conversation whose picture is in the history alone.
 func TestPicturesComeBack(t *testing.T) {
 	s := replies("The sun.")
