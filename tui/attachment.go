@@ -3,6 +3,7 @@ package tui
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -65,9 +66,33 @@ func attach(path string) (attachment, error) {
 	return a, nil
 }
 
+// A document is a file that cannot be attached as it is, but whose pages can.
+type document struct{ data []byte }
+
+func (d *document) Error() string { return "its pages are attached, as pictures" }
+
+// attachAll makes attachments of the file at a path, which the model is to know by a
+// name: of a document one for each page. The note tells what is left out of it.
+func attachAll(ctx context.Context, path, name string) (list []attachment, note string, err error) {
+	a, err := attach(path)
+	d, ok := errors.AsType[*document](err)
+	if !ok {
+		a.name = name
+		return []attachment{a}, "", err
+	}
+	pages, of, err := vision.Pages(ctx, name, d.data, nil)
+	for _, p := range pages {
+		list = append(list, pictured(p.Name, p))
+	}
+	if len(pages) < of {
+		note = fmt.Sprintf("%s has %s: the first %d are attached", name, words.Plural(of, "page"), len(pages))
+	}
+	return list, note, err
+}
+
 func cannotAttach(path string, err error) error {
-	if engine.KindOf(err) != "" {
-		return err // it says itself what was attempted
+	if _, ok := errors.AsType[*document](err); ok || engine.KindOf(err) != "" {
+		return err // it says itself what it is about
 	}
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		err = p.Err
@@ -82,8 +107,10 @@ func attachData(name string, data []byte) (attachment, error) {
 		if err != nil {
 			return attachment{}, err
 		}
-		s := taken(p)
-		return attachment{name: name, about: s.pixelSize(), image: p.URL, shot: s}, nil
+		return pictured(name, p), nil
+	}
+	if vision.IsPDF(data) {
+		return attachment{}, &document{data}
 	}
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	switch {
@@ -98,6 +125,12 @@ func attachData(name string, data []byte) (attachment, error) {
 	a := attachment{name: name, text: strings.ToValidUTF8(string(data), "\ufffd")}
 	a.about = words.Plural(lineCount(a.text), "line")
 	return a, nil
+}
+
+// pictured makes an attachment of a picture.
+func pictured(name string, p vision.Picture) attachment {
+	s := taken(p)
+	return attachment{name: name, about: s.pixelSize(), image: p.URL, shot: s}
 }
 
 // lineCount is how many lines a text has, the last one with or without its end.

@@ -110,12 +110,20 @@ func (c *conversation) attachments(msg tea.Msg) {
 			return
 		}
 		switch {
-		case msg.instead != "" && (msg.err != nil || msg.attachment.about == ""):
-			c.composer.putPasted(msg.instead)
-		case msg.err != nil:
-			c.sayError(msg.err)
+		case msg.err == nil && len(msg.attachments) > 0:
+			for _, a := range msg.attachments {
+				c.composer.attach(a)
+			}
+			if msg.note != "" {
+				c.say(msg.note)
+			}
 		default:
-			c.composer.attach(msg.attachment)
+			if msg.instead != "" {
+				c.composer.putPasted(msg.instead)
+			}
+			if msg.err != nil {
+				c.sayError(msg.err)
+			}
 		}
 	case clipboardRead:
 		if msg.to != c.composer {

@@ -212,10 +212,11 @@ func (p *filePopup) press(k tea.KeyPressMsg) outcome {
 
 // fileAttached brings a file that is to be attached.
 type fileAttached struct {
-	to         *composer
-	attachment attachment
-	err        error
-	instead    string // the text that takes its place when it cannot be attached
+	to          *composer
+	attachments []attachment // several of a document
+	note        string       // what is to be said about it; may be empty
+	err         error
+	instead     string // the text that takes its place when it cannot be attached
 }
 
 // attachFile attaches a file, named from the folder.
@@ -226,9 +227,11 @@ func (c *composer) attachFile(path string) tea.Cmd {
 		if !filepath.IsAbs(path) {
 			full = filepath.Join(folder, path)
 		}
-		a, err := attach(full)
-		a.name, a.tokens = relative(folder, full), count(ctx, a)
-		return fileAttached{to: c, attachment: a, err: err}
+		list, note, err := attachAll(ctx, full, relative(folder, full))
+		for i := range list {
+			list[i].tokens = count(ctx, list[i])
+		}
+		return fileAttached{to: c, attachments: list, note: note, err: err}
 	}
 }
 
@@ -312,8 +315,10 @@ func (c *composer) inspect(path, text string) tea.Cmd {
 		if info, err := os.Stat(full); err != nil || !info.Mode().IsRegular() {
 			return fileAttached{to: c, instead: text}
 		}
-		a, err := attach(full)
-		a.name, a.tokens = relative(folder, full), count(ctx, a)
-		return fileAttached{to: c, attachment: a, err: err, instead: text}
+		list, note, err := attachAll(ctx, full, relative(folder, full))
+		for i := range list {
+			list[i].tokens = count(ctx, list[i])
+		}
+		return fileAttached{to: c, attachments: list, note: note, err: err, instead: text}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"image/png"
 	"iter"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -167,6 +168,29 @@ func TestVisionSaysThatTheModelIsBlind(t *testing.T) {
 	d.sees("Ministral 3 8B does not see: ctrl+l")
 }
 
+// twoPages is a PDF of two empty pages.
+const twoPages = "%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Count 2/Kids[3 0 R 4 0 R]>>endobj\n" +
+	"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 100]>>endobj\n4 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 100]>>endobj\ntrailer<</Root 1 0 R>>\n"
+
+func TestDocumentIsAttachedByItsPages(t *testing.T) {
+	if _, err := exec.LookPath("pdftoppm"); err != nil {
+		t.Skip("Poppler is not installed: ", err)
+	}
+	o, s := seeing(t, "Empty.")
+	if err := os.WriteFile(filepath.Join(o.Folder, "paper.pdf"), []byte(twoPages), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	d := drive(t, o, 120, 40)
+	d.vision()
+	d.send(tea.PasteMsg{Content: filepath.Join(o.Folder, "paper.pdf")})
+	d.sees("▣ paper.pdf, page 2 · 1540×770")
+	d.asks("What is on them?")
+	d.answered()
+	if c := last(t, s).Messages[0].Content; len(c) != 3 || c[0].Type != engine.ImageChunk || c[1].Type != engine.ImageChunk {
+		t.Errorf("%d chunks are sent", len(c))
+	}
+}
+
 // crowded is a script whose context has no room for large pictures.
 type crowded struct{ *enginetest.Script }
 
@@ -223,6 +247,10 @@ func TestDamagedPictureIsNotAttached(t *testing.T) {
 	d.typed("/attach cut.png")
 	d.pressed("enter")
 	d.sees("as a PNG picture it is damaged or cut off")
+	d.send(tea.PasteMsg{Content: filepath.Join(o.Folder, "cut.png")}) // then it is a text, and why is said
+	d.sees("▍ " + o.Folder[:20])
+	d.sees("as a PNG picture it is damaged")
+	d.pressed("ctrl+u")
 	d.typed("/attach photo.heic")
 	d.pressed("enter")
 	d.sees("in the format HEIC, which bise does not read. Convert it:")
@@ -258,6 +286,27 @@ func TestPixelsWhereTheTerminalHasThem(t *testing.T) {
 	d.send(tea.ColorProfileMsg{Profile: colorprofile.ANSI256})
 	if strings.Contains(d.m.View().Content, "\U0010eeee") {
 		t.Error("there are placeholders in 256 colours")
+	}
+}
+
+// TestVisionAtEverySize looks at every frame: driver.send checks them.
+func TestVisionAtEverySize(t *testing.T) {
+	for _, terminal := range []string{"xterm(390)", "kitty(0.39.1)"} {
+		o, _ := seeing(t, "Both are warm, and both are of an evening by the sea, at which nobody looks.")
+		sunset(t, o.Folder, "日本語 with a name that goes on and on and on and on.png", 900, 300)
+		d := drive(t, o, 120, 40)
+		d.vision()
+		d.send(tea.TerminalVersionMsg{Name: terminal})
+		d.attaches("evening.png")
+		d.attaches("tall.png")
+		d.asks("Which is warmer?")
+		d.answered()
+		d.attaches("日本語 with a name that goes on and on and on and on.png")
+		for width := 1; width < 130; width += 7 {
+			for height := 1; height < 45; height += 3 {
+				d.send(tea.WindowSizeMsg{Width: width, Height: height})
+			}
+		}
 	}
 }
 
