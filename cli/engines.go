@@ -197,7 +197,7 @@ func (l *loadFlags) add(cmd *cobra.Command) {
 	f.IntVar(&l.context, "context", 0, "at most `N` tokens of context")
 	f.IntVar(&l.threads, "threads", 0, "compute with `N` threads (default: the physical cores)")
 	f.IntVar(&l.gpuLayers, "gpu-layers", 0, "put `N` layers on the GPU (default: as many as fit)")
-	f.StringVar(&l.kvType, "kv-type", "", "hold the context as `TYPE`: f16, q8_0 or q4_0")
+	f.StringVar(&l.kvType, "kv-type", "", "hold the context as `TYPE`: f32, f16, bf16, q8_0 or q4_0 (default: f16)")
 	f.StringVar(&l.projector, "projector", "", "see with the projector in `FILE` (default: the one beside the model)")
 	f.StringArrayVar(&l.adapters, "adapter", nil, "apply the LoRA adapter `FILE[=SCALE]`; may be repeated")
 	under("How the model is loaded", f, cmd)

@@ -154,8 +154,12 @@ func (a *app) pullOne(ctx context.Context, p *pull.Puller, v pullFlags, ref stri
 		return a.elsewhere(p.Catalog, ref, err)
 	}
 	a.progress.erase()
-	if plan.Installed != nil {
-		return a.pulled(plan, *plan.Installed, "is here already")
+	if m := plan.Installed; m != nil {
+		how := "is here already"
+		if hub, _ := models.ParseRef(ref); m.Manifest != nil && hub.Repo != "" && !strings.EqualFold(hub.Repo, m.Manifest.Source.Repo) {
+			how = fmt.Sprintf("is here already, from %s (--again replaces it)", cmp.Or(m.Manifest.Source.Repo, "a file"))
+		}
+		return a.pulled(plan, *m, how)
 	}
 	if err := a.tellPlan(plan); err != nil {
 		return err
@@ -236,7 +240,7 @@ func (a *app) tellPlan(plan *pull.Plan) error {
 	}
 	for _, l := range plan.Lent {
 		if l.Program == "" {
-			a.note("%s is here already, as a file of another model. If its bytes are right, they are used again.", a.plain(l.Part))
+			a.note("The bytes of %s seem to be here already. If they are right, they are used again.", a.plain(l.Part))
 			continue
 		}
 		a.note("%s has %s here already. If its bytes are right, it is used where it lies.", l.Program, a.plain(l.Part))

@@ -19,6 +19,7 @@ import (
 func TestPull(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:           "testdata/pull",
+		Cmds:          map[string]func(*testscript.TestScript, bool, []string){"damage": damage},
 		UpdateScripts: *update,
 		Setup: func(env *testscript.Env) error {
 			for _, place := range []string{"CONFIG", "DATA", "STATE", "CACHE"} {

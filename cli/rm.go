@@ -2,7 +2,10 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -65,8 +68,8 @@ func (a *app) rm(ctx context.Context, refs []string) error {
 			continue
 		}
 		switch {
-		case kept && m.Problem != nil:
-			a.note("%s is removed from the list.", m.Name)
+		case kept && gone(m.Path):
+			a.note("%s is removed from the list. Its file was gone already.", m.Name)
 		case kept:
 			a.note("%s is removed from the list. Its file stays: %s", m.Name, m.Path)
 		case r.Frees == 0:
@@ -79,6 +82,11 @@ func (a *app) rm(ctx context.Context, refs []string) error {
 		return writeJSON(a.stdout, rows)
 	}
 	return nil
+}
+
+func gone(path string) bool {
+	_, err := os.Lstat(path)
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 // unload ends the workers that have a model: its bytes stay on the disk as long as

@@ -113,7 +113,7 @@ func (a *app) root() *cobra.Command {
 			if cmd.Annotations[bare] != "" || !cmd.HasParent() {
 				return nil
 			}
-			return a.begin(cmd.Annotations[forgiving] != "")
+			return a.begin(cmd.Annotations[forgiving] != "" || cmd.Name() == cobra.ShellCompRequestCmd)
 		},
 		SilenceErrors:     true,
 		SilenceUsage:      true,
@@ -140,6 +140,7 @@ func (a *app) root() *cobra.Command {
 		}
 	}
 	root.AddCommand(a.workerCommand(), a.taskCommand()) // bise's own processes
+	a.offer(root)
 	return root
 }
 

@@ -170,7 +170,7 @@ func repair(m models.Model) string {
 	case m.Manifest == nil:
 		return ""
 	case m.Manifest.Source.Ref != "":
-		return fmt.Sprintf("Get it again: bise rm %s && bise pull %s.", m.Name, m.Manifest.Source.Ref)
+		return fmt.Sprintf("Get it again: bise pull %s --again.", m.Manifest.Source.Ref)
 	}
 	return fmt.Sprintf("Remove it with bise rm %s, and import it again from a file that is whole.", m.Name)
 }
