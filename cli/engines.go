@@ -84,7 +84,26 @@ func (a *app) find(ref string) (models.Model, error) {
 		known.Advice += " Endpoints: " + strings.Join(slices.Sorted(maps.Keys(a.endpoints())), ", ") + "."
 		err = &known
 	}
-	return m, err
+	return m, a.orPull(ref, err)
+}
+
+// orPull adds to the error of a model that is not here that it can be pulled, if the
+// catalogue has it.
+func (a *app) orPull(ref string, err error) error {
+	e, ok := errors.AsType[*engine.Error](err)
+	if !ok || e.Kind != engine.NotFound {
+		return err
+	}
+	c, unreadable := a.catalog()
+	if unreadable != nil {
+		return err
+	}
+	if m, _, unknown := c.Find(ref); unknown != nil || !m.Local() {
+		return err
+	}
+	known := *e
+	known.Advice = fmt.Sprintf("Get it with bise pull %s.", ref)
+	return &known
 }
 
 // chosenBy adds to an error what it was that named the model.
