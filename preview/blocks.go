@@ -4,6 +4,7 @@ import (
 	"image"
 	"image/color"
 	"image/draw"
+	"slices"
 	"strings"
 
 	"github.com/charmbracelet/colorprofile"
@@ -48,7 +49,7 @@ func (t Terminal) shaded(img image.Image, size image.Point) []string {
 	for i := range greys {
 		greys[i] = color.Gray{uint8(255 * i / (len(greys) - 1))}
 	}
-	dithered := dither(scaled(img, size.X, size.Y), greys)
+	dithered := dither(stretched(scaled(img, size.X, size.Y)), greys)
 	lines := make([]string, size.Y)
 	for row := range lines {
 		var b strings.Builder
@@ -62,6 +63,22 @@ func (t Terminal) shaded(img image.Image, size image.Point) []string {
 		lines[row] = b.String()
 	}
 	return lines
+}
+
+// stretched is a picture's lightness, spread over the whole range: few shades are to
+// show as much as they can. What is nearly even stays so.
+func stretched(img *image.RGBA) *image.Gray {
+	out := image.NewGray(img.Bounds())
+	draw.Draw(out, out.Bounds(), img, img.Bounds().Min, draw.Src)
+	darkest, lightest := int(slices.Min(out.Pix)), int(slices.Max(out.Pix))
+	const least = 32
+	if lightest-darkest < least {
+		return out
+	}
+	for i, v := range out.Pix {
+		out.Pix[i] = uint8((int(v) - darkest) * 255 / (lightest - darkest))
+	}
+	return out
 }
 
 // paletteOf are the colours of a terminal that does not have all of them, nil for
