@@ -170,6 +170,8 @@ func (f fitting) conclusion() string {
 		return fmt.Sprintf("%s Close other programs before you use it. Get it with %s.", text, f.get)
 	case p.Verdict == fit.Tight:
 		return text + " Close other programs before you use it, or stop other models with bise stop."
+	case f.get != "" && len(f.Plans) == 1:
+		return fmt.Sprintf("%s Get it with %s.", text, f.get)
 	case f.get != "":
 		return fmt.Sprintf("%s Best here is %s: %s.", text, p.Type, f.get)
 	}
