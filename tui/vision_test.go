@@ -302,8 +302,8 @@ func TestVisionAtEverySize(t *testing.T) {
 		d.asks("Which is warmer?")
 		d.answered()
 		d.attaches("日本語 with a name that goes on and on and on and on.png")
-		for width := 1; width < 130; width += 7 {
-			for height := 1; height < 45; height += 3 {
+		for width := 1; width < 130; width += 11 {
+			for height := 1; height < 45; height += 5 {
 				d.send(tea.WindowSizeMsg{Width: width, Height: height})
 			}
 		}
