@@ -358,6 +358,10 @@ func (a *app) streamProgress(plan *pull.Plan, p *pull.Progress, told <-chan stru
 			return
 		case <-tick.C:
 			s := p.Sample()
+			left := -1.0
+			if s.Left >= 0 {
+				left = s.Left.Seconds()
+			}
 			_ = writeJSON(a.stdout, struct {
 				Type      string    `json:"type"`
 				Name      string    `json:"name"`
@@ -366,10 +370,10 @@ func (a *app) streamProgress(plan *pull.Plan, p *pull.Progress, told <-chan stru
 				Done      int64     `json:"done_bytes"`
 				Total     int64     `json:"total_bytes"` // −1: not known
 				Rate      float64   `json:"bytes_per_second"`
-				Left      float64   `json:"seconds_left"` // of the step; negative: not known
+				Left      float64   `json:"seconds_left"` // of the step; −1: not known
 				Reason    string    `json:"reason,omitempty"`
 				Elsewhere bool      `json:"elsewhere,omitempty"`
-			}{"progress", plan.Name, s.Step, s.Name, s.Done, s.Total, s.Rate, s.Left.Seconds(), s.Reason, s.Elsewhere})
+			}{"progress", plan.Name, s.Step, s.Name, s.Done, s.Total, s.Rate, left, s.Reason, s.Elsewhere})
 		}
 	}
 }
