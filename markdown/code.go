@@ -23,13 +23,13 @@ func (d *drawing) code(n ast.Node, language string) []string {
 		line := n.Lines().At(i)
 		b.Write(line.Value(d.source))
 	}
-	return Highlight(strings.TrimRight(b.String(), "\n"), language, d.Code)
+	return d.Highlight(strings.TrimRight(b.String(), "\n"), language)
 }
 
-// Highlight colours code, in a style of chroma. The language may be that of a
-// file, told by its name; one that is not known leaves the code as it is. Tabs
-// become four spaces, and what could command the terminal goes.
-func Highlight(source, language, name string) []string {
+// Highlight colours code in the theme's style. The language may be that of a file,
+// told by its name; one that is not known leaves the code as it is. Tabs become
+// four spaces, and what could command the terminal goes.
+func (r *Renderer) Highlight(source, language string) []string {
 	source = strings.ReplaceAll(term.Clean(source), "\t", "    ")
 	lexer := lexers.Get(language)
 	if language == "" || lexer == nil || len(source) > maxColoured {
@@ -39,12 +39,12 @@ func Highlight(source, language, name string) []string {
 	if err != nil {
 		return strings.Split(source, "\n")
 	}
-	theme := styles.Get(name)
+	theme := styles.Get(r.Theme.Code)
 	lines := []string{""}
 	for token := tokens(); token != chroma.EOF; token = tokens() {
 		s := style{}
 		if c := theme.Get(token.Type).Colour; c.IsSet() {
-			s.colour = color.RGBA{R: c.Red(), G: c.Green(), B: c.Blue(), A: 0xff}
+			s.colour = r.legible(color.RGBA{R: c.Red(), G: c.Green(), B: c.Blue(), A: 0xff})
 		}
 		for i, part := range strings.Split(token.Value, "\n") {
 			if i > 0 {

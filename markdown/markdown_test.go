@@ -279,7 +279,7 @@ func TestStyles(t *testing.T) {
 		{"`code`", "\x1b[38;2;255;176;0mcode\x1b[m"},
 		{"# Title", "\x1b[1;38;2;255;176;0mTitle\x1b[m"},
 		{"> **bold words here**", "\x1b[38;2;138;138;138m│ \x1b[m\x1b[1mbold words\x1b[m\n\x1b[38;2;138;138;138m│ \x1b[m\x1b[1mhere\x1b[m"},
-		{"```go\n// a\n```", "  \x1b[38;2;117;113;94m// a\x1b[m"},
+		{"```go\n// a\n```", "  \x1b[38;2;123;120;102m// a\x1b[m"},
 	} {
 		if got := NewRenderer(Dark).Block(tt.in, 10); got != tt.want {
 			t.Errorf("%q is drawn as\n%q\nwant\n%q", tt.in, got, tt.want)

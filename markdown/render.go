@@ -2,6 +2,7 @@ package markdown
 
 import (
 	"fmt"
+	"image/color"
 	"strings"
 
 	xansi "github.com/charmbracelet/x/ansi"
@@ -61,6 +62,8 @@ type Renderer struct {
 	// Links makes what is linked something to click on, in terminals that know
 	// OSC 8. Only addresses of the web and of mail become so.
 	Links bool
+
+	readable map[color.RGBA]color.RGBA // what legible gave
 	// Source shows mathematics as it was written.
 	Source bool
 }

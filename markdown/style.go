@@ -11,12 +11,15 @@ import (
 type Theme struct {
 	Accent, Muted color.Color
 	Code          string // the name of a style of chroma
+	// Background is what text stands on: colours of Code that could hardly be read
+	// there are made lighter or darker. Nil: they stay.
+	Background color.Color
 }
 
 // Contrast with a black and a white background is at least 4.5:1.
 var (
-	Dark  = Theme{Accent: rgb(0xffb000), Muted: rgb(0x8a8a8a), Code: "monokai"}
-	Light = Theme{Accent: rgb(0xa33a00), Muted: rgb(0x6b6b6b), Code: "friendly"}
+	Dark  = Theme{Accent: rgb(0xffb000), Muted: rgb(0x8a8a8a), Code: "monokai", Background: color.Black}
+	Light = Theme{Accent: rgb(0xa33a00), Muted: rgb(0x6b6b6b), Code: "friendly", Background: color.White}
 )
 
 func rgb(v uint32) color.Color {

@@ -8,7 +8,6 @@ import (
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
 
-	"github.com/bise-sh/bise/markdown"
 	"github.com/bise-sh/bise/term"
 	"github.com/bise-sh/bise/words"
 )
@@ -59,7 +58,7 @@ func (m *codeMode) colour() {
 		return
 	}
 	part := m.text.text[rows[from].from:rows[to-1].to]
-	*c = coloured{m.text.text, m.theme, from, to, markdown.Highlight(part, m.file.name, m.theme.palette.code)}
+	*c = coloured{m.text.text, m.theme, from, to, m.theme.markdown.Highlight(part, m.file.name)}
 }
 
 // line is a row in colours.

@@ -112,7 +112,7 @@ func newTheme(name string, terminal shade) *theme {
 	t.link = plain.Underline(true)
 	t.hit = plain.Foreground(p.accent[0]).Underline(true)
 	t.brand = t.gradient("bise")
-	t.markdown = markdown.NewRenderer(markdown.Theme{Accent: p.accent[1], Muted: p.muted, Code: p.code})
+	t.markdown = markdown.NewRenderer(markdown.Theme{Accent: p.accent[1], Muted: p.muted, Code: p.code, Background: paper(t.shade)})
 	t.markdown.Links = true
 	return t
 }
@@ -135,7 +135,12 @@ func (t *theme) background() color.Color {
 	if !t.paint {
 		return nil
 	}
-	return [2]color.Color{dark: rgb(0x080808), light: rgb(0xffffff)}[t.shade]
+	return paper(t.shade)
+}
+
+// paper is a background of a shade.
+func paper(s shade) color.Color {
+	return [2]color.Color{dark: rgb(0x080808), light: rgb(0xffffff)}[s]
 }
 
 func (t *theme) foreground() color.Color {
