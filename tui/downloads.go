@@ -379,7 +379,7 @@ func (w *download) told(width int) string {
 		msg, _ := told(w.err)
 		return cut("✗ "+oneLine(msg), width)
 	}
-	return barred(w.doing(), w.at.Share(), w.at.Amount(), width)
+	return strings.TrimLeft(barred(w.doing(), w.at.Share(), w.at.Amount(), width), " ")
 }
 
 func (w *download) doing() string {

@@ -102,7 +102,11 @@ func (d *driver) take() {
 // until takes results until something is so.
 func (d *driver) until(what string, so func() bool) {
 	d.t.Helper()
+	began := time.Now()
 	for !so() {
+		if time.Since(began) > patience {
+			d.t.Fatalf("%s did not come; the screen:\n%s", what, d.frame())
+		}
 		if d.running == 0 {
 			d.t.Fatalf("%s never came; the screen:\n%s", what, d.frame())
 		}

@@ -29,15 +29,15 @@ type aboutDialog struct {
 
 func newAboutModel(d *desk, m catalog.Model) *aboutDialog {
 	a := &aboutDialog{list: list{desk: d, letters: true, right: []bool{false, true, true}}, model: &m}
-	a.intro = paragraphs(
-		m.About,
+	a.intro = paragraphs(m.About)
+	a.outro = paragraphs(
 		labelled("can", m.Words()),
 		labelled("context", contextOf(m)),
 		labelled("released", m.Released),
 		labelled("made by", m.Repo),
 	)
 	if terms, ok := m.Terms(); ok {
-		a.intro = append(a.intro, paragraphs(labelled("licence", joinedParts(terms.Name, cmp.Or(m.Link, terms.Link))), terms.Summary)...)
+		a.outro = append(a.outro, paragraphs(labelled("licence", joinedParts(terms.Name, cmp.Or(m.Link, terms.Link))), terms.Summary)...)
 	}
 	a.empty = []string{"Looking at this machine."}
 	if err := m.CannotRun(); err != nil {

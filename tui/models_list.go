@@ -36,7 +36,12 @@ func (m *modelsDialog) title() string {
 	return "Models"
 }
 
-func (m *modelsDialog) note() string { return m.theme.muted.Render(oneLine(m.shelf.described)) }
+func (m *modelsDialog) note() string {
+	if m.width < tabsWidth {
+		return ""
+	}
+	return m.theme.muted.Render(oneLine(m.shelf.described))
+}
 
 func (m *modelsDialog) begin() tea.Cmd { return m.shelf.read() }
 
@@ -49,7 +54,7 @@ func (m *modelsDialog) refresh() {
 	m.entries = m.shelf.entries(m.filter.text, m.first)
 	rows := make([]row, len(m.entries))
 	for i, e := range m.entries {
-		rows[i] = e.row
+		rows[i] = m.narrowed(e.row)
 		if e.key() == before && chosen > 0 {
 			chosen = i
 		}
@@ -71,6 +76,32 @@ func (m *modelsDialog) refresh() {
 	}
 	m.chosen = chosen
 	m.show(rows)
+}
+
+// narrowed cuts a row's name where it would leave no room for what else there is; the
+// chosen one's is told whole below the rows.
+func (m *modelsDialog) narrowed(r row) row {
+	_, width := column(m.width)
+	most := width
+	switch {
+	case width < 60:
+		most = 19
+	case width < 90:
+		most = 26
+	}
+	if cells(r.cells[0]) > most {
+		r.cells = append([]string{cut(r.cells[0], most)}, r.cells[1:]...)
+		r.marks = nil
+	}
+	return r
+}
+
+func (m *modelsDialog) resize(width, height int) {
+	if width != m.width {
+		m.width = width
+		m.refresh()
+	}
+	m.list.resize(width, height)
 }
 
 // entry is the chosen one, false when there is none.
@@ -130,6 +161,12 @@ func (m *modelsDialog) bindings() []hint {
 func (m *modelsDialog) foot() foot { return foot{hints: m.bindings()} }
 
 func (m *modelsDialog) press(k tea.KeyPressMsg) outcome {
+	o := m.pressKey(k)
+	m.refresh()
+	return o
+}
+
+func (m *modelsDialog) pressKey(k tea.KeyPressMsg) outcome {
 	if m.filtering {
 		return m.pressList(k)
 	}
@@ -156,9 +193,6 @@ func (m *modelsDialog) press(k tea.KeyPressMsg) outcome {
 func (m *modelsDialog) pressList(k tea.KeyPressMsg) outcome {
 	change := m.list.press(k)
 	switch {
-	case change.filtered:
-		m.refresh()
-		return took(nil)
 	case change.handled:
 		return took(nil)
 	case is(k, m.keys.Choose):
@@ -174,7 +208,8 @@ func (m *modelsDialog) choice() outcome {
 	e, ok := m.entry()
 	switch {
 	case !ok && m.filter.text != "":
-		return took(m.shelf.pull(pull.Request{Ref: strings.TrimSpace(m.filter.text)}, strings.TrimSpace(m.filter.text)))
+		ref := strings.TrimSpace(m.filter.text)
+		return took(m.begun(m.shelf.pull(pull.Request{Ref: ref}, ref)))
 	case !ok:
 		return took(nil)
 	case e.download != nil && e.download.state == asking:
@@ -205,7 +240,20 @@ func (m *modelsDialog) download(e entry) outcome {
 	if p, ok := m.shelf.plans[e.model.Name]; ok && p.Verdict == fit.No {
 		return m.anyway(request, e.model.Title, tooBig(e.model.Title, p.Plan, *m.shelf.machine))
 	}
-	return took(m.shelf.pull(request, e.model.Title))
+	return took(m.begun(m.shelf.pull(request, e.model.Title)))
+}
+
+// begun shows a download that was begun, among all models.
+func (m *modelsDialog) begun(cmd tea.Cmd) tea.Cmd {
+	m.filter.reset()
+	m.filtering = false
+	m.refresh()
+	for i, e := range m.entries {
+		if e.download != nil {
+			m.choose(i) // the last of them
+		}
+	}
+	return cmd
 }
 
 // tooBig is the error of a model that does not fit.
@@ -228,7 +276,6 @@ func (d *desk) anyway(r pull.Request, title string, why error) outcome {
 func (m *modelsDialog) pauseOrGoOn(w *download) outcome {
 	if w.active() {
 		m.shelf.pause(w)
-		m.refresh()
 		return took(nil)
 	}
 	return took(m.shelf.goOn(w))
@@ -239,7 +286,6 @@ func (m *modelsDialog) remove(e entry) outcome {
 	switch {
 	case e.download != nil:
 		m.shelf.cancel(e.download)
-		m.refresh()
 	case e.installed != nil:
 		return took(m.shelf.remove(*e.installed))
 	}
@@ -331,7 +377,9 @@ func (m *modelsDialog) paste(text string) outcome {
 
 func (m *modelsDialog) click(_, y int) outcome {
 	if _, again := m.list.click(y); again {
-		return m.choice()
+		o := m.choice()
+		m.refresh()
+		return o
 	}
 	return took(nil)
 }

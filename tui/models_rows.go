@@ -75,29 +75,40 @@ func sortedKeys(m map[string]string) []string {
 	return names
 }
 
-// filtered are the entries that have the filter's letters in their name, or all its
-// words anywhere.
+// filtered are the entries that have the filter in their name, before those of the
+// same group that have all its words anywhere.
 func filtered(all []entry, filter string) []entry {
 	if filter = strings.TrimSpace(filter); filter == "" {
 		return all
 	}
 	var found []entry
 	for _, e := range all {
-		_, marks, named := match(filter, e.row.cells[0])
+		name := e.row.cells[0]
 		about := strings.ToLower(strings.Join(e.row.cells, " "))
 		if e.model != nil {
 			about += strings.ToLower(strings.Join(append([]string{"", e.model.Name, e.model.About}, e.model.Aliases...), " "))
 		}
 		lacks := func(word string) bool { return !strings.Contains(about, word) }
-		// Letters that are scattered over a name are a guess; words are none.
-		if exact := named && len(marks) == 1; !exact && slices.ContainsFunc(strings.Fields(strings.ToLower(filter)), lacks) {
+		if at := indexFold(name, filter); at >= 0 {
+			e.row.marks = []span{{at, at + len(filter)}}
+		} else if slices.ContainsFunc(strings.Fields(strings.ToLower(filter)), lacks) {
 			continue
-		}
-		if named && len(marks) == 1 {
-			e.row.marks = marks
 		}
 		found = append(found, e)
 	}
+	groups := map[string]int{}
+	for _, e := range found {
+		if _, ok := groups[e.row.group]; !ok {
+			groups[e.row.group] = len(groups)
+		}
+	}
+	sortBy(found, func(e entry) int {
+		place := groups[e.row.group] * 2
+		if e.row.marks == nil {
+			place++
+		}
+		return place
+	})
 	return found
 }
 

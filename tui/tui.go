@@ -262,6 +262,7 @@ func (m *Model) carryOut(msg tea.Msg) tea.Cmd {
 	case settingsChanged:
 		cmds = append(cmds, m.change(msg.to))
 	case modelChosen:
+		m.dialogs = nil // it may have been chosen in one that lies on another
 		cmds = append(cmds, m.screens[m.current].useModel(msg.ref))
 	case contextChosen:
 		cmds = append(cmds, m.useContext(msg))
@@ -453,11 +454,11 @@ func (m *Model) head() string {
 func (m *Model) drawFoot(f foot) string {
 	width := m.width - 2
 	if m.notice.text != "" {
-		text := m.notice.text
+		key := ""
 		if m.notice.key != "" {
-			text += " · " + m.notice.key + " " + m.notice.word
+			key = " · " + m.notice.key + " " + m.notice.word
 		}
-		return " " + cut(text, width)
+		return " " + cut(cut(m.notice.text, width-cells(key))+key, width)
 	}
 	if f.left == "" {
 		return " " + m.theme.muted.Render(joined(f.hints, width))

@@ -1,0 +1,542 @@
+package tui
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/bise-sh/bise/downloader"
+	"github.com/bise-sh/bise/downloader/huggingface"
+	"github.com/bise-sh/bise/downloader/ollama"
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/engine/enginetest"
+	"github.com/bise-sh/bise/engine/worker"
+	"github.com/bise-sh/bise/models"
+	"github.com/bise-sh/bise/models/catalog"
+	"github.com/bise-sh/bise/models/fit"
+	"github.com/bise-sh/bise/models/licence"
+	"github.com/bise-sh/bise/pull"
+	"github.com/bise-sh/bise/pull/pulltest"
+)
+
+// A shelves is a library of a store of the test's own, and of models that are said
+// to be here.
+type shelves struct {
+	store   models.Store
+	catalog *catalog.Catalog
+	machine fit.Machine
+	said    []Installed
+	served  map[string][]string // by server; a server without is one that cannot be reached
+	puller  Puller
+
+	mu      sync.Mutex
+	servers map[string]string
+}
+
+// newShelves is a library with the models of a hub for tests; without a hub nothing
+// can be pulled.
+func newShelves(t *testing.T, hub string) *shelves {
+	t.Helper()
+	dir := t.TempDir()
+	s := &shelves{
+		store: models.Store{Dir: filepath.Join(dir, "models")}, catalog: catalog.Embedded(), servers: map[string]string{},
+		machine: fit.Machine{Memory: 16e9, Free: 9.8e9, Bandwidth: 30e9},
+	}
+	if hub == "" {
+		return s
+	}
+	path := filepath.Join(dir, "catalog.toml")
+	if err := os.WriteFile(path, []byte(pulltest.Catalog), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	if s.catalog, _, err = catalog.Load(path); err != nil {
+		t.Fatal(err)
+	}
+	client := downloader.New(downloader.Options{UserAgent: "bise/test", Connections: 1})
+	t.Cleanup(client.Close)
+	h, err := huggingface.New(client, huggingface.Options{Endpoint: hub})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.puller = &pull.Puller{Store: s.store, Catalog: s.catalog, Client: client, Hub: h, Registry: ollama.New(client, ""), Machine: &s.machine, Version: "test"}
+	return s
+}
+
+func (s *shelves) Machine(context.Context) (fit.Machine, string) {
+	return s.machine, "16 GB memory, 9.8 free · 8 cores · no GPU"
+}
+
+func (s *shelves) Catalog() (*catalog.Catalog, error) { return s.catalog, nil }
+
+func (s *shelves) Here(context.Context) ([]Installed, error) {
+	list, err := s.store.List()
+	here := slices.Clone(s.said)
+	for _, m := range list {
+		i := Installed{Model: m}
+		if m.Manifest != nil {
+			i.Title, i.Type, i.Can = m.Manifest.Title, m.Manifest.Type, m.Manifest.Can
+			i.Terms, _ = licence.Find(m.Manifest.Licence.ID)
+		}
+		here = append(here, i)
+	}
+	return here, err
+}
+
+func (s *shelves) Import(ctx context.Context, path string, progress func(done, total int64)) (models.Model, error) {
+	return s.store.Import(ctx, models.Import{Path: path, Progress: progress})
+}
+
+func (s *shelves) Remove(_ context.Context, m models.Model) (*models.Removed, error) {
+	return s.store.Remove(m)
+}
+
+func (s *shelves) Puller(context.Context) (Puller, error) {
+	if s.puller == nil {
+		return nil, errors.New("there is no network here")
+	}
+	return s.puller, nil
+}
+
+func (s *shelves) Unfinished() ([]pull.Unfinished, error) {
+	return (&pull.Puller{Store: s.store}).Unfinished()
+}
+
+func (s *shelves) Forget(p *pull.Plan) error { return (&pull.Puller{Store: s.store}).Forget(p) }
+
+func (s *shelves) Servers() map[string]string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.servers)
+}
+
+func (s *shelves) Served(_ context.Context, server string) ([]string, error) {
+	if list, ok := s.served[server]; ok {
+		return list, nil
+	}
+	return nil, engine.Errorf(engine.Network, "%s could not be reached", server)
+}
+
+func (s *shelves) AddServer(name, url, variable string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if strings.Contains(url, "broken") {
+		return errors.New("the file is written in a way that bise cannot change")
+	}
+	s.servers[name] = strings.TrimSpace(url + " " + variable)
+	return nil
+}
+
+// options are those of an interface over the library, whose models are a script that
+// answers. Without a model here, none can be opened.
+func (s *shelves) options(script *enginetest.Script) Options {
+	return Options{
+		Library: s, Folder: s.store.Dir,
+		Open: func(_ context.Context, ref string, _ engine.LoadOptions) (engine.Engine, error) {
+			if _, ok := s.Servers()[strings.Split(ref, "/")[0]]; ok {
+				return named{script, ref}, nil
+			}
+			if i := slices.IndexFunc(s.said, func(i Installed) bool { return i.Name == ref }); i >= 0 || ref == "" && len(s.said) > 0 {
+				return named{script, s.said[max(0, i)].Name}, nil
+			}
+			m, err := s.store.Find(ref)
+			if ref == "" {
+				m, err = s.store.Default()
+			}
+			if err != nil {
+				return nil, err
+			}
+			return named{script, m.Name}, nil
+		},
+	}
+}
+
+// named is an engine with a name of its own.
+type named struct {
+	engine.Engine
+	name string
+}
+
+func (n named) Info() engine.Info { return engine.Info{Model: n.name, ContextLength: 4096} }
+
+// A slowPuller finds out what is to be done, and never does it.
+type slowPuller struct{}
+
+func (slowPuller) Plan(_ context.Context, r pull.Request) (*pull.Plan, error) {
+	plan := &pull.Plan{Request: r, Name: r.Ref, Tag: "q4_k_m", Download: 13_300_000_000}
+	m, _, err := catalog.Embedded().Find(r.Ref)
+	if err != nil {
+		return nil, err
+	}
+	plan.Title = m.Title
+	plan.Terms, _ = m.Terms()
+	if plan.Terms.Ask {
+		plan.Text = []byte("Mistral AI Non-Production License\n\n" + strings.Repeat("1. You may look at \x1b[31mit.\n", 60))
+	}
+	return plan, nil
+}
+
+func (slowPuller) Run(ctx context.Context, _ *pull.Plan, _ *pull.Progress) (models.Model, error) {
+	<-ctx.Done()
+	return models.Model{}, context.Cause(ctx)
+}
+
+// furnished is a library in which there is something of everything.
+func furnished(t *testing.T) *shelves {
+	s := newShelves(t, "")
+	s.puller = slowPuller{}
+	takes := func(name string) *fit.Model {
+		m, _, err := s.catalog.Find(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		whole, _ := fit.Catalogued(m)
+		usual, err := whole.As(catalog.DefaultType)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &usual
+	}
+	terms := func(id string) licence.Licence { l, _ := licence.Find(id); return l }
+	at := time.Date(2024, 3, 14, 9, 30, 0, 0, time.UTC)
+	s.said = []Installed{
+		{
+			Model: models.Model{Name: "ministral-3-3b", Tag: "q4_k_m", Origin: models.Installed, Path: "/models/ministral-3-3b.gguf", Size: 2_990_000_000, Used: at, Verified: at, Manifest: &models.Manifest{
+				Name: "ministral-3-3b", Tag: "q4_k_m", Source: models.Source{Repo: "mistralai/Ministral-3-3B-Instruct-2512-GGUF"},
+			}},
+			Title: "Ministral 3 3B", Type: "Q4_K_M", Can: []string{"chat", "vision", "tools"}, Terms: terms("apache-2.0"), Takes: takes("ministral-3-3b"),
+		},
+		{
+			Model: models.Model{Name: "codestral", Tag: "q4_k_m", Origin: models.Installed, Size: 13_300_000_000, Manifest: &models.Manifest{
+				Name: "codestral", Tag: "q4_k_m", Licence: models.Agreement{ID: "MNPL-0.1", Accepted: at},
+			}},
+			Title: "Codestral 22B v0.1", Type: "Q4_K_M", Can: []string{"chat", "fim"}, Terms: terms("mnpl"), Takes: takes("codestral"), State: worker.Idle,
+		},
+		{
+			Model: models.Model{Name: "mistral-7b-instruct-v0.3.Q4_K_M", Origin: models.Cached, Program: "Hugging Face", Path: "/cache/mistral-7b.gguf", Size: 4_370_000_000},
+			Type:  "Q4_K_M", Can: []string{"chat", "tools"}, Takes: takes("mistral-7b-v0.3"),
+		},
+		{Model: models.Model{Name: "half\x1b[2J", Origin: models.Loose, Size: 1_000_000, Problem: errors.New("half.gguf is cut off")}},
+	}
+	s.servers["lab"], s.servers["plateforme"] = "http://lab:8000", "https://api.mistral.ai"
+	s.served = map[string][]string{"plateforme": {"codestral-latest", "mistral-large-latest", "mistral-\x1b[2Jsmall-latest"}}
+	return s
+}
+
+// looks lets time pass until downloads were looked at, and says what is seen then.
+func (d *driver) looks(at ...pull.Sample) {
+	d.t.Helper()
+	msg := downloadsLooked{at: map[int]pull.Sample{}}
+	for i, sample := range at {
+		msg.at[d.m.shelf.downloads[i].number] = sample
+	}
+	d.send(msg)
+}
+
+func TestFirstRun(t *testing.T) {
+	goldens(t, func() Options { return newShelves(t, "").options(&enginetest.Script{}) }, func(d *driver) {
+		d.waits()
+		d.pressed("down")
+	})
+}
+
+func TestModels(t *testing.T) {
+	goldens(t, func() Options {
+		s := furnished(t)
+		return s.options(&enginetest.Script{})
+	}, func(d *driver) {
+		d.sees("ministral-3-3b")
+		d.lists()
+		d.pressed("/")
+		d.typed("mathstral")
+		d.pressed("enter")
+		d.until("the download", func() bool { return d.m.shelf.downloads[0].state == coming })
+		d.pressed("home")
+		d.looks(pull.Sample{Step: pull.Fetching, Done: 1_210_000_000, Total: 4_370_000_000, Rate: 38e6, Left: 83 * time.Second})
+	})
+}
+
+func TestDownloadLine(t *testing.T) {
+	goldens(t, func() Options { return furnished(t).options(&enginetest.Script{}) }, func(d *driver) {
+		d.sees("ministral-3-3b")
+		for _, name := range []string{"mathstral", "pixtral"} {
+			d.lists()
+			d.pressed("/")
+			d.typed(name)
+			d.pressed("enter")
+			d.until("the download", func() bool {
+				list := d.m.shelf.downloads
+				return len(list) > 0 && list[len(list)-1].state == coming
+			})
+			d.pressed("esc")
+		}
+		d.typed("meanwhile")
+		d.looks(
+			pull.Sample{Step: pull.Fetching, Done: 1_210_000_000, Total: 4_370_000_000, Rate: 38e6, Left: 83 * time.Second},
+			pull.Sample{Step: pull.Fetching, Done: 2_000_000_000, Total: 8_350_000_000, Rate: 20e6, Left: 300 * time.Second},
+		)
+	})
+}
+
+func TestLicence(t *testing.T) {
+	goldens(t, func() Options {
+		s := furnished(t)
+		s.said = s.said[:1]
+		s.machine = fit.Machine{Memory: 64e9, Free: 50e9, Bandwidth: 30e9}
+		return s.options(&enginetest.Script{})
+	}, func(d *driver) {
+		d.sees("ministral-3-3b")
+		d.lists()
+		d.pressed("/")
+		d.typed("codestral 22")
+		d.pressed("enter")
+		d.sees("o open the text")
+	})
+}
+
+func TestAbout(t *testing.T) {
+	goldens(t, func() Options { return furnished(t).options(&enginetest.Script{}) }, func(d *driver) {
+		d.sees("ministral-3-3b")
+		d.lists()
+		d.pressed("/")
+		d.typed("pixtral 12")
+		d.m.dialogs[0].(*modelsDialog).filtering = false
+		d.pressed("space")
+		d.sees("Q8_0")
+	})
+}
+
+func TestServers(t *testing.T) {
+	goldens(t, func() Options { return furnished(t).options(&enginetest.Script{}) }, func(d *driver) {
+		d.sees("ministral-3-3b")
+		d.lists()
+		d.pressed("s")
+		d.sees("codestral-latest")
+		d.sees("could not be reached")
+		d.pressed("down")
+	})
+}
+
+// lists opens the list of models and waits until it is all there.
+func (d *driver) lists() {
+	d.t.Helper()
+	d.pressed("ctrl+l")
+	d.waits()
+}
+
+// waits waits until the list of models is all there.
+func (d *driver) waits() {
+	d.t.Helper()
+	d.until("the list of models", func() bool { return d.m.shelf.machine != nil && d.m.shelf.here != nil })
+}
+
+// finds filters the list of models.
+func (d *driver) finds(text string) {
+	d.t.Helper()
+	d.pressed("/")
+	d.typed(text)
+}
+
+func TestModelIsChosen(t *testing.T) {
+	script := replies("from there")
+	s := furnished(t)
+	d := drive(t, s.options(script), 80, 24)
+	d.sees("ministral-3-3b")
+	d.lists()
+	d.sees("in use")
+	d.finds("codestral 22")
+	d.pressed("enter")
+	if n := len(d.m.dialogs); n > 0 {
+		t.Errorf("%d dialogs are open", n)
+	}
+	d.until("the model", func() bool { m := d.chat().model; return m != nil && m.ref == "codestral" && m.state == ready })
+	d.lists()
+	d.finds("codestral 22")
+	d.sees("in use")
+
+	// What cannot be used says why.
+	d.pressed("esc", "esc")
+	d.lists()
+	d.finds("half")
+	d.pressed("enter")
+	d.sees("cut off")
+
+	// One of a server.
+	d.pressed("esc")
+	d.finds("plateforme")
+	d.pressed("enter")
+	d.sees("mistral-large-latest")
+	d.misses("http://lab")
+	d.finds("large")
+	d.pressed("enter")
+	d.until("the model", func() bool {
+		m := d.chat().model
+		return m.ref == "plateforme/mistral-large-latest" && m.state == ready
+	})
+	if n := len(d.m.dialogs); n > 0 {
+		t.Errorf("%d dialogs are open", n)
+	}
+	d.asks("hello")
+	d.sees("from there")
+}
+
+func TestServerIsAdded(t *testing.T) {
+	s := newShelves(t, "")
+	d := drive(t, s.options(&enginetest.Script{}), 80, 24)
+	d.sees("best here")
+	d.pressed("s")
+	d.sees("No server is known")
+	for _, c := range []struct{ address, key, says, name, url string }{
+		{"https://api.mistral.ai", "", "", "plateforme", "https://api.mistral.ai MISTRAL_API_KEY"},
+		{"lab.example.org:8000", "LAB_KEY", "", "lab", "http://lab.example.org:8000 LAB_KEY"},
+		{"http://lab.example.net", "", "", "lab2", "http://lab.example.net"},
+		{"127.0.0.1:8642", "", "", "server", "http://127.0.0.1:8642"},
+		{"http://", "", "is no address", "", ""},
+		{"http://broken", "", "cannot change", "broken", ""},
+	} {
+		d.pressed("a")
+		d.sees("Its address")
+		d.typed(c.address)
+		d.pressed("enter")
+		if !strings.Contains(c.says, "address") {
+			d.sees("The variable of the environment")
+			d.typed(c.key)
+			d.pressed("enter")
+		}
+		if c.says != "" {
+			d.sees(c.says)
+		} else {
+			d.until("the server", func() bool { return s.Servers()[c.name] != "" })
+		}
+		if got := s.Servers()[c.name]; got != c.url {
+			t.Errorf("%s is known as %s: %q", c.address, c.name, got)
+		}
+	}
+}
+
+func TestRemove(t *testing.T) {
+	s := newShelves(t, "")
+	file := filepath.Join(t.TempDir(), "mine.Q8_0.gguf")
+	if err := os.WriteFile(file, pulltest.Model(t, 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d := drive(t, s.options(&enginetest.Script{}), 80, 24)
+	d.sees("best here")
+
+	// A file is taken in; the first model is used at once.
+	d.pressed("i")
+	d.sees("The path of a GGUF file")
+	d.typed(file)
+	d.pressed("enter")
+	d.until("the model", func() bool { m := d.chat().model; return m.ref == "mine" && m.state == ready })
+	if n := len(d.m.dialogs); n > 0 {
+		t.Errorf("%d dialogs are open", n)
+	}
+
+	d.lists()
+	d.sees("in use")
+	d.pressed("ctrl+d")
+	d.sees(`deleted "mine" · u undo`)
+	d.until("the list", func() bool { return len(d.m.shelf.here) == 0 })
+	d.pressed("u")
+	d.until("the list", func() bool { return len(d.m.shelf.here) == 1 })
+	if _, err := s.store.Find("mine"); err != nil {
+		t.Error(err)
+	}
+
+	// The notice is gone, and the key for undo still there.
+	d.pressed("home", "ctrl+d")
+	d.until("the list", func() bool { return len(d.m.shelf.here) == 0 })
+	d.pressed("down", "ctrl+_")
+	d.until("the list", func() bool { return len(d.m.shelf.here) == 1 })
+
+	d.pressed("home", "ctrl+d")
+	d.until("the list", func() bool { return len(d.m.shelf.here) == 0 })
+	d.end()
+	if list, err := s.store.Waste(0); err != nil || len(list) > 0 {
+		t.Errorf("in the store is still %+v, %v", list, err)
+	}
+	if _, err := os.Stat(file); err != nil {
+		t.Errorf("the file that was taken in is gone: %v", err)
+	}
+}
+
+// What belongs to another program is not removed, and says whose it is.
+func TestTheirsIsNotRemoved(t *testing.T) {
+	d := drive(t, furnished(t).options(&enginetest.Script{}), 80, 24)
+	d.sees("ministral-3-3b")
+	d.lists()
+	d.finds("mistral-7b-instruct")
+	d.m.dialogs[0].(*modelsDialog).filtering = false
+	d.pressed("ctrl+d")
+	d.sees("it belongs to Hugging Face")
+}
+
+func TestImportFails(t *testing.T) {
+	s := newShelves(t, "")
+	if err := os.MkdirAll(s.store.Dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "no.gguf")
+	if err := os.WriteFile(path, []byte("no model"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d := drive(t, s.options(&enginetest.Script{}), 120, 24)
+	d.sees("best here")
+	d.pressed("i")
+	d.typed(path)
+	d.pressed("enter")
+	d.until("an error", func() bool { return strings.Contains(d.m.notice.text, "no.gguf") })
+	if len(d.m.shelf.downloads) > 0 {
+		t.Error("it is still on the way")
+	}
+}
+
+// A model that does not fit is had by those who insist.
+func TestTooBig(t *testing.T) {
+	s := furnished(t)
+	d := drive(t, s.options(&enginetest.Script{}), 120, 24)
+	d.sees("ministral-3-3b")
+	d.lists()
+	d.finds("devstral 2")
+	d.pressed("enter")
+	d.sees("this machine has 16 GB · d download it anyway")
+	if len(d.m.shelf.downloads) > 0 {
+		t.Fatal("it is on its way")
+	}
+	d.pressed("d")
+	d.until("the download", func() bool {
+		list := d.m.shelf.downloads
+		return len(list) == 1 && list[0].request.Anyway && list[0].state == asking
+	})
+}
+
+// Frames hold at any size, with everything that there is.
+func TestModelsAtAnySize(t *testing.T) {
+	s := furnished(t)
+	d := drive(t, s.options(&enginetest.Script{}), 80, 24)
+	d.sees("ministral-3-3b")
+	d.lists()
+	d.finds("mathstral")
+	d.pressed("enter")
+	d.until("the download", func() bool { return d.m.shelf.downloads[0].state == coming })
+	d.pressed("home")
+	for _, keys := range [][]string{{}, {"down"}, {"down", "space"}, {"esc", "s"}, {"a"}, {"esc", "esc", "esc"}} {
+		d.pressed(keys...)
+		for width := 1; width < 130; width += 9 {
+			for height := 1; height < 40; height += 5 {
+				d.send(tea.WindowSizeMsg{Width: width, Height: height})
+				d.looks(pull.Sample{Step: pull.Fetching, Done: 1, Total: 3, Rate: 1, Left: time.Hour, Reason: strings.Repeat("reason ", height%3)})
+			}
+		}
+	}
+}
