@@ -44,7 +44,7 @@ func (a *app) serveCommand() *cobra.Command {
 		Long: `Serve the models to other programs over HTTP: La Plateforme's API, what OpenAI's
 clients need of theirs, and llama.cpp's /infill for editors. A model is loaded when it
 is asked for and leaves memory when it is not; -m says which one answers requests that
-name none.
+need not name one, such as those to /infill.
 
 Without --addr, only programs on this machine reach it. Where others do, they need a
 key: --key, or the variable ` + serveKey + `, which other users of this machine do not see.`,
