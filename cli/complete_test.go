@@ -2,6 +2,7 @@ package cli
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,7 +22,10 @@ func TestKeystrokes(t *testing.T) {
 	for name, o := range map[string]tinymodel.Options{"suffix first": tinymodel.Mistral(), "prefix first": tinymodel.ChatML(), "recurrent": tinymodel.Mamba()} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			o.Context = 16384
+			o.Context, o.Layers, o.Heads, o.KVHeads = 16384, 1, 1, 1 // a long prompt is what matters
+			if o.Architecture == "mamba2" {
+				o.Heads = 4
+			}
 			path := filepath.Join(t.TempDir(), "tiny.gguf")
 			if err := tinymodel.Write(path, o); err != nil {
 				t.Fatal(err)
@@ -46,21 +50,24 @@ func TestKeystrokes(t *testing.T) {
 			if cold.Prompt < 7000 || cold.Evaluated < cold.Prompt-1 {
 				t.Fatalf("cold: %+v", cold)
 			}
-			var slowest time.Duration
+			var times []time.Duration
 			most := 0
 			for i := range line[1:] {
 				c := ask(line[:i+2])
 				if c.Cached {
 					continue // the model guessed it
 				}
-				most, slowest = max(most, c.Evaluated), max(slowest, c.Took)
+				most = max(most, c.Evaluated)
+				times = append(times, c.Took)
 			}
-			t.Logf("cold: %d tokens in %v; a key: at most %d tokens and %v", cold.Evaluated, cold.Took, most, slowest)
+			slices.Sort(times)
+			usual := times[len(times)/2]
+			t.Logf("cold: %d tokens in %v; a key: at most %d tokens, usually %v", cold.Evaluated, cold.Took, most, usual)
 			if most > 32 {
 				t.Errorf("a key costs %d tokens", most)
 			}
-			if 10*slowest > cold.Took {
-				t.Errorf("the slowest key takes %v, a cold prompt %v", slowest, cold.Took)
+			if 10*usual > cold.Took {
+				t.Errorf("a key usually takes %v, a cold prompt %v", usual, cold.Took)
 			}
 		})
 	}
