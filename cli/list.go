@@ -15,6 +15,7 @@ import (
 	"github.com/bise-sh/bise/gguf"
 	"github.com/bise-sh/bise/models"
 	"github.com/bise-sh/bise/models/licence"
+	"github.com/bise-sh/bise/pull"
 )
 
 // A listedModel is a model as bise list tells it.
@@ -76,6 +77,7 @@ func (a *app) list(ctx context.Context, names []string) error {
 	if a.json {
 		return writeJSON(a.stdout, list)
 	}
+	a.tellUnfinished(store)
 	switch {
 	case len(list) == 0 && len(names) > 0:
 		a.note("No model on this machine is called so.")
@@ -93,6 +95,21 @@ func (a *app) list(ctx context.Context, names []string) error {
 		}
 	}
 	return nil
+}
+
+// tellUnfinished tells of pulls that have not come to their end.
+func (a *app) tellUnfinished(store models.Store) {
+	list, err := (&pull.Puller{Store: store}).Unfinished()
+	if err != nil {
+		return // it is of those that are here that was asked
+	}
+	for _, u := range list {
+		how := u.At.Amount()
+		if how != "" {
+			how = ", " + how
+		}
+		a.note("%s:%s is not finished%s. Go on with %s.", u.Plan.Name, u.Plan.Tag, how, pullAgain(u.Plan.Request))
+	}
 }
 
 // describeAll looks into the models' files, several at a time, and asks the

@@ -95,6 +95,13 @@ func (a *app) pull(ctx context.Context, v pullFlags, refs []string) error {
 			return usageErrorf("there is no licence %q to agree to", v.accept)
 		}
 	}
+	for _, ref := range refs {
+		if l, ok := licence.Find(ref); ok && v.accept == anyLicence {
+			e := usageErrorf("%s is a licence and no model", ref)
+			e.hint = fmt.Sprintf("To agree to it alone, write --accept-licence=%s.", l.ID)
+			return e
+		}
+	}
 	p, err := a.puller(a.hardware(ctx), downloader.Options{Connections: v.connections, Limit: limit})
 	if err != nil {
 		return err
@@ -182,13 +189,28 @@ func (a *app) pullOne(ctx context.Context, p *pull.Puller, v pullFlags, ref stri
 	a.progress.erase()
 	switch {
 	case err != nil && ctx.Err() != nil:
-		a.note("Stopped. bise pull %s goes on from here.", a.plain(ref))
+		a.note("Stopped. %s goes on from here.", pullAgain(plan.Request))
 		return context.Cause(ctx)
 	case err != nil:
 		return err
 	}
 	a.warn(plan.Warnings[warned:])
 	return a.pulled(plan, m, "is installed and verified")
+}
+
+// pullAgain is the command that goes on with a pull.
+func pullAgain(r pull.Request) string {
+	words := []string{"bise pull", r.Ref}
+	if r.FromSource {
+		words = append(words, "--from-source")
+	}
+	if r.Type != "" {
+		words = append(words, "--type "+r.Type)
+	}
+	if r.SHA256 != "" {
+		words = append(words, "--sha256 "+r.SHA256)
+	}
+	return strings.Join(words, " ")
 }
 
 // elsewhere adds to the error of a model that cannot run here where it does.

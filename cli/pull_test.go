@@ -92,3 +92,13 @@ func TestTryIt(t *testing.T) {
 		equal(t, can, tryIt(models.Model{Name: "x", Manifest: &models.Manifest{Can: strings.Fields(can)}}), want)
 	}
 }
+
+func TestPullAgain(t *testing.T) {
+	for want, r := range map[string]pull.Request{
+		"bise pull tiny": {Ref: "tiny"},
+		"bise pull tiny --from-source --type Q6_K":   {Ref: "tiny", FromSource: true, Type: "Q6_K"},
+		"bise pull https://h.org/m.gguf --sha256 00": {Ref: "https://h.org/m.gguf", SHA256: "00"},
+	} {
+		equal(t, "the command", pullAgain(r), want)
+	}
+}

@@ -170,7 +170,11 @@ func repair(m models.Model) string {
 	case m.Manifest == nil:
 		return ""
 	case m.Manifest.Source.Ref != "":
-		return fmt.Sprintf("Get it again: bise pull %s --again.", m.Manifest.Source.Ref)
+		ref := m.Manifest.Source.Ref
+		if r, err := models.ParseRef(ref); err == nil && r.Scheme == models.ByName && r.Tag == "" {
+			ref += ":" + m.Manifest.Tag // it may have been chosen otherwise
+		}
+		return fmt.Sprintf("Get it again: bise pull %s --again.", ref)
 	}
 	return fmt.Sprintf("Remove it with bise rm %s, and import it again from a file that is whole.", m.Name)
 }
