@@ -76,7 +76,7 @@ func inFront(b *testing.B, e engine.Engine, tokens int) (m *Model, end func()) {
 	o.History = func() (*history.Store, error) { return history.Open(path) }
 	m = New(ctx, o)
 	m.Update(tea.WindowSizeMsg{Width: 200, Height: 50})
-	m.Update(m.readConversation("chat", conversationChosen{id: c.ID})())
+	m.Update(m.readConversation(conversationChosen{id: c.ID})())
 	return m, func() {
 		cancel()
 		if err := m.Close(); err != nil {
@@ -219,7 +219,7 @@ func BenchmarkScroll(b *testing.B) {
 // BenchmarkOpen is what it takes to read a long conversation and show its end.
 func BenchmarkOpen(b *testing.B) {
 	m, end := inFront(b, enginetest.Says("x"), 200_000)
-	read := m.readConversation("chat", conversationChosen{id: m.screens[0].(*chatMode).saved.id.Load()})
+	read := m.readConversation(conversationChosen{id: m.screens[0].(*chatMode).saved.id.Load()})
 	for b.Loop() {
 		m.Update(newAsked{})
 		m.Update(read())

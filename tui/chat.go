@@ -27,13 +27,7 @@ func (c *chatMode) update(msg tea.Msg) tea.Cmd {
 	case questionAsked:
 		c.composer.insert(msg.text)
 	case conversationRead:
-		switch {
-		case msg.mode != c.mode:
-		case msg.err != nil:
-			c.sayError(msg.err)
-		default:
-			return c.show(msg)
-		}
+		return c.show(msg)
 	case conversationDeleted:
 		if c.saved != nil && c.saved.id.Load() == msg.id {
 			c.leave()

@@ -316,7 +316,8 @@ func (c *conversation) walk(msg pathRead) {
 	c.transcript.choose(min(msg.selected, len(turns)-1))
 }
 
-// conversationChosen has the chat go on with a conversation of the history, and
+// conversationChosen has a mode go on with a conversation of the history, that in
+// which it was had. newAsked has the current one begin a new one, and
 // conversationDeleted tells that one is gone: whoever shows it begins a new one.
 type (
 	conversationChosen struct {
@@ -329,29 +330,28 @@ type (
 
 // conversationRead brings a conversation that was chosen.
 type conversationRead struct {
-	mode         string // who is to show it
 	conversation history.Conversation
 	path         []history.Message
 	selected     int // the message that was chosen; -1: none
 	err          error
 }
 
-// readConversation is the command that reads one for a mode.
-func (d *desk) readConversation(mode string, chosen conversationChosen) tea.Cmd {
+// readConversation is the command that reads one.
+func (d *desk) readConversation(chosen conversationChosen) tea.Cmd {
 	id := chosen.id
 	ctx, records := d.ctx, d.records
 	return func() tea.Msg {
 		store, err := records.store(ctx)
 		if err != nil {
-			return conversationRead{mode: mode, err: err}
+			return conversationRead{err: err}
 		}
 		conversation, err := store.Conversation(ctx, id)
 		if err != nil {
-			return conversationRead{mode: mode, err: err}
+			return conversationRead{err: err}
 		}
 		path, err := store.Path(ctx, id)
 		selected := slices.IndexFunc(path, func(m history.Message) bool { return m.ID == chosen.message })
-		return conversationRead{mode: mode, conversation: conversation, path: path, selected: selected, err: err}
+		return conversationRead{conversation: conversation, path: path, selected: selected, err: err}
 	}
 }
 

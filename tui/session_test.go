@@ -355,6 +355,40 @@ func TestResume(t *testing.T) {
 	d.misses("a question")
 }
 
+// TestResumeInItsMode opens a conversation from another mode, in the one where it was
+// had; what is said elsewhere stays.
+func TestResumeInItsMode(t *testing.T) {
+	o, _ := kept(t, replies("x = 7", "hello", "again"))
+	d := drive(t, o, 80, 24)
+	d.sees("Ministral 3 8B")
+	d.pressed("alt+4")
+	d.sees("A problem.")
+	d.asks("what is x?")
+	d.sees("x = 7")
+	math := d.m.screens[3].(interface{ theConversation() *conversation }).theConversation()
+	d.until("the end", func() bool { return !math.busy() })
+	d.store()
+	id := math.saved.id.Load()
+	d.pressed("ctrl+n")
+	d.sees("A problem.") // a new one in the same mode
+	d.misses("what is x?")
+	d.pressed("alt+1")
+	d.asks("hi")
+	d.sees("hello")
+	d.idle()
+	d.send(conversationChosen{id: id})
+	d.sees("what is x?")
+	if name := modes[d.m.current]; name != "math" {
+		t.Errorf("it is shown in %s", name)
+	}
+	d.pressed("alt+1")
+	d.sees("hello")
+	d.pressed("alt+2")
+	d.send(newAsked{}) // the review has no conversation
+	d.sees("Ask anything")
+	d.misses("hello")
+}
+
 // TestDraftFromTheFirstKey checks what would be left if the program were killed.
 func TestDraftFromTheFirstKey(t *testing.T) {
 	o, _ := kept(t, replies("x"))

@@ -163,7 +163,7 @@ func (m *Model) act(k tea.KeyPressMsg) tea.Cmd {
 	case is(k, m.keys.Context):
 		return m.push(newContextDialog(m.desk, m.screens[m.current].using()))
 	case is(k, m.keys.NewChat):
-		return tea.Batch(m.showNamed("chat"), m.carryOut(newAsked{}))
+		return m.carryOut(newAsked{})
 	case is(k, m.keys.Source):
 		m.turnMathematics()
 	case is(k, m.keys.NextMode):
@@ -211,6 +211,20 @@ func (m *Model) paper(isDark bool) {
 		m.terminal = dark
 	}
 	m.paint(m.settings.Theme)
+}
+
+// toConversation gives a message to the mode of a name, or to the chat if that one
+// has no conversation, and shows it.
+func (m *Model) toConversation(name string, msg tea.Msg) tea.Cmd {
+	i := max(0, slices.Index(modes, name))
+	if m.screens[i] == nil {
+		m.screens[i] = newMode(m.desk, modes[i])
+	}
+	if _, ok := m.screens[i].(interface{ theConversation() *conversation }); !ok {
+		i = 0
+	}
+	cmd := m.show(i)
+	return tea.Batch(cmd, m.screens[i].update(msg))
 }
 
 // showNamed goes to the mode of a name.
@@ -271,7 +285,15 @@ func (m *Model) carryOut(msg tea.Msg) tea.Cmd {
 	case questionAsked:
 		cmds = append(cmds, m.showNamed("chat"))
 	case conversationChosen:
-		cmds = append(cmds, m.showNamed("chat"), m.readConversation("chat", msg))
+		cmds = append(cmds, m.readConversation(msg))
+	case conversationRead:
+		if msg.err != nil {
+			m.sayError(msg.err)
+			return nil
+		}
+		return m.toConversation(msg.conversation.Mode, msg)
+	case newAsked:
+		return m.toConversation(modes[m.current], msg)
 	}
 	for _, s := range m.screens {
 		if s != nil {
