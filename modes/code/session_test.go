@@ -365,6 +365,16 @@ func TestCRLF(t *testing.T) {
 	}
 }
 
+func TestStrange(t *testing.T) {
+	for written, want := range map[string]string{
+		"a()\n\x1b[31mb()\n": "a()", "x = 1\x00": "x = 1", "caf\uFFFD": "caf", "a()\r\nb()\r\n": "a()\nb()\nmore",
+	} {
+		if c := complete(t, session(t, enginetest.Says(written, "more"), Options{}), at(t, "x", "¦")); c.Text != want {
+			t.Errorf("of %q comes %q, want %q", written, c.Text, want)
+		}
+	}
+}
+
 func TestCannotFillIn(t *testing.T) {
 	e := &enginetest.Script{About: engine.Info{Can: engine.Capabilities{Chat: true}}}
 	_, err := session(t, e, Options{}).Complete(t.Context(), at(t, "x", "¦"))

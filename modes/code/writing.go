@@ -3,6 +3,8 @@ package code
 import (
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/bise-sh/bise/engine"
 )
@@ -51,13 +53,20 @@ func (w *writing) end(whole bool) {
 
 func (w *writing) cut(ended bool) {
 	belongs := true
-	w.raw = w.pieces.String()
+	w.raw = strings.ReplaceAll(strings.TrimSuffix(w.pieces.String(), "\r"), "\r\n", "\n")
+	if n := strings.IndexFunc(w.raw, strange); n >= 0 {
+		w.raw, ended = w.raw[:n], true
+	}
 	if blank(w.scissor.head) {
 		w.raw, belongs = outdent(w.scissor.head, w.raw)
 	}
 	w.kept, w.done = w.scissor.cut(w.raw, ended, w.whole)
 	w.done = w.done || ended || !belongs
 }
+
+// strange reports whether a rune is one that nobody writes into code: what comes
+// with it is not worth having.
+func strange(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' || r == utf8.RuneError }
 
 func (w *writing) completion() Completion {
 	return Completion{Text: w.kept, Evaluated: w.read.Total - w.read.Cached, Prompt: w.read.Total}
