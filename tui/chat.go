@@ -14,10 +14,13 @@ func newChat(d *desk) mode {
 }
 
 func (c *chatMode) shown() tea.Cmd {
-	if c.model == nil {
-		return c.useModel(c.ref)
+	switch {
+	case c.model != nil:
+		return nil
+	case c.ref == "":
+		return c.lastModel()
 	}
-	return nil
+	return c.useModel(c.ref)
 }
 
 func (c *chatMode) update(msg tea.Msg) tea.Cmd {

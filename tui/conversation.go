@@ -24,15 +24,16 @@ type conversation struct {
 
 	craft craft // what the mode makes of answers; nil: they are texts
 
-	saved   *saved // in the history; nil before the first key
-	ref     string // of the model
-	model   *model
-	stream  *stream // the answer on its way, nil when there is none
-	number  int     // of answers, to tell late pieces
-	asks    bool    // an answer is wanted as soon as the model is open
-	goesOn  bool    // and it is to continue the last one
-	crafted bool    // the answer on its way goes through the craft
-	queue   []composed
+	saved      *saved // in the history; nil before the first key
+	ref        string // of the model
+	remembered bool   // it is that of the last time
+	model      *model
+	stream     *stream // the answer on its way, nil when there is none
+	number     int     // of answers, to tell late pieces
+	asks       bool    // an answer is wanted as soon as the model is open
+	goesOn     bool    // and it is to continue the last one
+	crafted    bool    // the answer on its way goes through the craft
+	queue      []composed
 
 	edited int       // the turn that is being edited, -1: none
 	aside  composed  // what was being written before
@@ -156,13 +157,22 @@ func (c *conversation) parent() *saved {
 // answer asks for the answer to the transcript, in place of one before if there is
 // one.
 func (c *conversation) answer(before *turn) tea.Cmd {
+	open := c.needModel()
 	t := c.answered(c.model.name())
 	if before != nil {
 		t.replaces(before)
 	}
 	c.transcript.turns = append(c.transcript.turns, t)
 	c.transcript.follow = true
-	return c.begin(t, false)
+	return tea.Batch(open, c.begin(t, false))
+}
+
+// needModel opens the model that there is to answer, when that was not known yet.
+func (c *conversation) needModel() tea.Cmd {
+	if c.model != nil {
+		return nil
+	}
+	return c.useModel(c.ref)
 }
 
 // again asks for another answer in place of the last one, or of the one at a
@@ -193,7 +203,7 @@ func (c *conversation) goOn() tea.Cmd {
 	t.goOn()
 	c.transcript.choose(-1)
 	c.transcript.follow = true
-	return c.begin(t, true)
+	return tea.Batch(c.needModel(), c.begin(t, true))
 }
 
 // begin begins an answer, or goes on with one, as soon as its model is open.
@@ -324,7 +334,12 @@ func (c *conversation) update(msg tea.Msg) tea.Cmd {
 			}
 			c.walk(msg)
 		}
+	case modelRemembered:
+		return c.remember(msg)
 	case modelOpened, modelReady:
+		if cmd, ok := c.forget(); ok {
+			return cmd
+		}
 		return c.modelNews()
 	case modelLoading:
 		if t := c.last(); t != nil && t.state == answering && t.waits.what == forLoading {

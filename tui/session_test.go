@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"image/png"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -621,4 +623,72 @@ func TestHostileText(t *testing.T) {
 	for _, size := range sizes {
 		d.send(tea.WindowSizeMsg{Width: size.width, Height: size.height})
 	}
+}
+
+// TestModelOfTheLastTime begins with the model that was used last, in each mode, as
+// long as it is there.
+func TestModelOfTheLastTime(t *testing.T) {
+	folder := t.TempDir()
+	start := func(gone ...string) *driver {
+		s := replies("yes")
+		s.About.Model = ""
+		o := scripted(s)
+		o.Model = ""
+		o.History = func() (*history.Store, error) { return history.Open(filepath.Join(folder, "history.db")) }
+		o.Open = func(_ context.Context, ref string, _ engine.LoadOptions) (engine.Engine, error) {
+			if slices.Contains(gone, ref) {
+				return nil, engine.Errorf(engine.NotFound, "no model is named %s", ref)
+			}
+			s := replies("yes")
+			s.About.Model = cmp.Or(ref, "the default")
+			return s, nil
+		}
+		return drive(t, o, 80, 24)
+	}
+	d := start()
+	d.sees("the default")
+	d.asks("/model mathstral")
+	d.sees("mathstral")
+	d.asks("hi")
+	d.idle()
+	d.store()
+	d.end()
+
+	d = start()
+	d.sees("mathstral")
+	d.pressed("alt+4")
+	d.sees("A problem.")
+	d.sees("mathstral") // there was none in this mode
+	d.asks("/model codestral")
+	d.asks("2 + 2?")
+	d.sees("yes")
+	d.store()
+	d.end()
+
+	d = start()
+	d.pressed("alt+4")
+	d.sees("codestral")
+	d.pressed("alt+1")
+	d.sees("mathstral")
+	d.end()
+
+	d = start("mathstral")
+	d.sees("the default")
+}
+
+// TestSendingAtOnce does not wait until it is known which model was the last.
+func TestSendingAtOnce(t *testing.T) {
+	s := replies("yes")
+	o := scripted(s)
+	o.Model = ""
+	gate := make(chan struct{})
+	o.History = func() (*history.Store, error) {
+		<-gate
+		return history.Open(filepath.Join(t.TempDir(), "history.db"))
+	}
+	d := drive(t, o, 80, 24)
+	d.asks("hi")
+	d.sees("yes")
+	close(gate)
+	d.idle()
 }

@@ -1,0 +1,55 @@
+package tui
+
+import (
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/history"
+)
+
+// modelRemembered brings the REF that a mode was used with last, "" when it never
+// was.
+type modelRemembered struct{ mode, ref string }
+
+// lastModel is the command that looks it up: what the newest conversation in the
+// mode had, or else the newest of all.
+func (c *conversation) lastModel() tea.Cmd {
+	ctx, records, mode := c.ctx, c.records, c.mode
+	return func() tea.Msg {
+		store, err := records.store(ctx)
+		if err != nil {
+			return modelRemembered{mode, ""}
+		}
+		// Some are enough: a model of long ago is not what is expected.
+		list, err := store.List(ctx, history.Conversation{}, 50)
+		if err != nil || len(list) == 0 {
+			return modelRemembered{mode, ""}
+		}
+		for _, conversation := range list {
+			if conversation.Mode == mode && conversation.Model != "" {
+				return modelRemembered{mode, conversation.Model}
+			}
+		}
+		return modelRemembered{mode, list[0].Model}
+	}
+}
+
+// remember goes on with the model of the last time, unless another was chosen
+// meanwhile.
+func (c *conversation) remember(msg modelRemembered) tea.Cmd {
+	if msg.mode != c.mode || c.model != nil {
+		return nil
+	}
+	c.remembered = msg.ref != ""
+	return c.useModel(msg.ref)
+}
+
+// forget takes the default model in place of a remembered one that is gone; false
+// when that is not what is wrong.
+func (c *conversation) forget() (tea.Cmd, bool) {
+	if !c.remembered || c.model.state != failed || engine.KindOf(c.model.err) != engine.NotFound {
+		return nil, false
+	}
+	c.remembered = false
+	return c.useModel(""), true
+}
