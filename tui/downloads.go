@@ -372,7 +372,7 @@ func (w *download) told(width int) string {
 		return cut("its licence is to be read first", width)
 	case paused:
 		if w.at.Total > 0 {
-			return cut("paused · "+words.Part(w.at.Done, w.at.Total), width)
+			return cut("paused at "+words.Part(w.at.Done, w.at.Total), width)
 		}
 		return cut("paused", width)
 	case broke:
@@ -380,6 +380,14 @@ func (w *download) told(width int) string {
 		return cut("✗ "+oneLine(msg), width)
 	}
 	return strings.TrimLeft(barred(w.doing(), w.at.Share(), w.at.Amount(), width), " ")
+}
+
+// said is told without what changes all the time.
+func (w *download) said() string {
+	if w.state == coming {
+		return w.doing()
+	}
+	return w.told(widest)
 }
 
 func (w *download) doing() string {
@@ -432,11 +440,11 @@ func (s *shelf) left() []string {
 		if w.try == 0 || w.path != "" || w.plan == nil {
 			continue
 		}
-		line := oneLine(w.title) + " is not here yet"
+		line := oneLine(w.title) + " was stopped"
 		if w.at.Total > 0 {
-			line = fmt.Sprintf("%s: %s are here", oneLine(w.title), words.Part(w.at.Done, w.at.Total))
+			line += " at " + words.Part(w.at.Done, w.at.Total)
 		}
-		lines = append(lines, fmt.Sprintf("%s. bise, or bise pull %s, goes on from there.", line, oneLine(w.request.Ref)))
+		lines = append(lines, fmt.Sprintf("%s. bise goes on with it, or bise pull %s.", line, oneLine(w.request.Ref)))
 	}
 	return lines
 }

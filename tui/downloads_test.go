@@ -136,7 +136,7 @@ func TestPauseAndGoOn(t *testing.T) {
 	d.wants("Tiny 1")
 	d.runs()
 	d.pressed("p")
-	d.sees("paused · ")
+	d.sees("paused at ")
 	d.until("the end of the run", func() bool { return d.running == 0 })
 	if s := d.frame(); !strings.Contains(s, "enter go on") {
 		t.Errorf("how to go on is not said:\n%s", s)
@@ -163,7 +163,7 @@ func TestDownloadOutlivesBise(t *testing.T) {
 	for _, line := range d.m.shelf.left() {
 		out.WriteString(line + "\n")
 	}
-	if got := out.String(); !strings.HasPrefix(got, "Tiny 1: ") || !strings.HasSuffix(got, " are here. bise, or bise pull tiny, goes on from there.\n") {
+	if got := out.String(); !strings.HasPrefix(got, "Tiny 1 was stopped at ") || !strings.HasSuffix(got, ". bise goes on with it, or bise pull tiny.\n") {
 		t.Errorf("it is said: %q", got)
 	}
 
@@ -171,7 +171,7 @@ func TestDownloadOutlivesBise(t *testing.T) {
 	next.waits()
 	next.until("the download", func() bool { return len(next.m.shelf.downloads) == 1 })
 	next.sees("Tiny 1")
-	next.sees("paused · ")
+	next.sees("paused at ")
 	if lines := next.m.shelf.left(); len(lines) > 0 {
 		t.Errorf("of what nobody went on with it is said: %q", lines)
 	}

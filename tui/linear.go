@@ -258,6 +258,9 @@ func (l *linear) answer(ctx context.Context, d screen, line string) {
 		return
 	}
 	rows, ok := d.(interface{ rowsOf() *list })
+	if !ok && l.word(ctx, d, line) {
+		return
+	}
 	if !ok || line == "" {
 		l.press(ctx, l.m.keys.Back.Keys()[0])
 		return

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
@@ -51,7 +52,10 @@ func (l *linear) tellDialog(d dialog) {
 				b.WriteString(line + "\n")
 			}
 		}
-		b.WriteString("Enter goes back.")
+		if actions := hintWords(d.bindings()); len(actions) > 0 {
+			fmt.Fprintf(&b, "You can: %s. ", strings.Join(actions, ", "))
+		}
+		b.WriteString("An empty line goes back.")
 	}
 	text := b.String()
 	if d == l.dialog && text == l.listed {
@@ -98,7 +102,7 @@ func (l *list) told(actions []string) string {
 			b.WriteString(sentence(group) + "\n")
 		}
 		var filled []string
-		for _, cell := range r.cells {
+		for _, cell := range append(slices.Clone(r.cells), r.said) {
 			if cell = strings.TrimSpace(ansi.Strip(cell)); cell != "" {
 				filled = append(filled, cell)
 			}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
+	"github.com/bise-sh/bise/pull/pulltest"
 )
 
 // A listener is somebody who hears the linear interface and types.
@@ -226,4 +227,23 @@ func TestLinearEnds(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
+}
+
+// The first run, for those who hear it: choose a model, agree to its licence, ask it.
+func TestLinearFirstRun(t *testing.T) {
+	s := newShelves(t, pulltest.New(t).URL)
+	l := listen(t, s.options(replies("Hello to you.")))
+	l.hears("Choose a model. It is downloaded once and stays on this machine.")
+	l.hears("Ministral 3 3B, 2.99 GB, best here")
+	l.types("guarded")
+	l.hears("1. Guarded 1, chat code · not for commercial use")
+	l.types("1")
+	l.hears("For testing and research.")
+	l.hears("accept")
+	l.types("accept")
+	l.hears("Guarded is here, verified, and loading")
+	l.types("Hello")
+	l.hears("Hello to you.")
+	l.types("/quit")
+	l.ends()
 }

@@ -36,6 +36,7 @@ type row struct {
 	marks []span                 // what matched in the first cell
 	dim   bool                   // it cannot be chosen, or not at this moment
 	rest  func(width int) string // what follows the cells, whatever the columns; may be nil
+	said  string                 // what follows them where rows are told, as often as it changes
 }
 
 // A listChange is what a key did to a list.
