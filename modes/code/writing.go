@@ -66,7 +66,9 @@ func (w *writing) cut(ended bool) {
 
 // strange reports whether a rune is one that nobody writes into code: what comes
 // with it is not worth having.
-func strange(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' || r == utf8.RuneError }
+func strange(r rune) bool {
+	return unicode.IsControl(r) && r != '\n' && r != '\t' || r == utf8.RuneError
+}
 
 func (w *writing) completion() Completion {
 	return Completion{Text: w.kept, Evaluated: w.read.Total - w.read.Cached, Prompt: w.read.Total}
