@@ -61,7 +61,7 @@ about first; without a terminal, agree to it with --accept-licence. Sign in to t
 hub by HF_TOKEN or with its own program.`,
 		Example: `bise pull ministral-3-3b
 bise pull codestral:q5_k_m --accept-licence
-bise pull mathstral --from-source --type Q6_K --limit 5MB`,
+bise pull mathstral --from-source --type Q6_K --limit-rate 5MB`,
 		Args: arguments(cobra.MinimumNArgs(1), "one model or more"),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.pull(cmd.Context(), v, args) },
 	}
@@ -71,11 +71,11 @@ bise pull mathstral --from-source --type Q6_K --limit 5MB`,
 	f.BoolVar(&v.fromSource, "from-source", false, "make the model here of its original weights, even where others have")
 	f.StringVar(&v.kind, "type", "", "have the weights as `TYPE`, such as Q8_0 (default: Q4_K_M)")
 	f.StringVar(&v.sha256, "sha256", "", "what the bytes of a file at an address must come to, in `HEX`")
-	f.BoolVar(&v.again, "again", false, "also what is here already")
-	f.BoolVar(&v.anyway, "anyway", false, "also what this machine cannot run")
+	f.BoolVar(&v.again, "again", false, "also pull what is here already")
+	f.BoolVar(&v.anyway, "anyway", false, "also pull what this machine cannot run")
 	f.BoolVar(&v.sendToken, "send-token", false, "sign in to the mirror that HF_ENDPOINT names, too")
 	f.IntVar(&v.connections, "connections", 0, "at most `N` connections for a file, 1 to 16 (default: 8)")
-	f.StringVar(&v.limit, "limit", "", "at most so many bytes per second, `RATE`: 500kB, 5MB")
+	f.StringVar(&v.limit, "limit-rate", "", "at most so many bytes per second, `RATE`: 500kB, 5MB")
 	return cmd
 }
 
@@ -432,7 +432,9 @@ func tryIt(m models.Model) string {
 	case can(catalog.FIM):
 		return fmt.Sprintf("bise complete -m %s main.go:10", m.Name)
 	case can(catalog.Vision):
-		return fmt.Sprintf("bise ask -m %s -i photo.jpg \"What is this?\"", m.Name)
+		return fmt.Sprintf("bise see -m %s photo.jpg \"What is on it?\"", m.Name)
+	case can(catalog.Math):
+		return fmt.Sprintf("bise solve -m %s \"2x - 3 = 11\"", m.Name)
 	}
 	return fmt.Sprintf("bise ask -m %s \"How does a slice grow in Go?\"", m.Name)
 }
@@ -452,7 +454,7 @@ func parseRate(text string) (int64, error) {
 	}
 	n, err := strconv.ParseFloat(s, 64)
 	if err != nil || !(n*scale >= 1) || n*scale > 1e15 {
-		return 0, usageErrorf("--limit cannot be %q: it is a number of bytes per second, such as 500kB or 5MB", text)
+		return 0, usageErrorf("--limit-rate cannot be %q: it is a number of bytes per second, such as 500kB or 5MB", text)
 	}
 	return int64(n * scale), nil
 }

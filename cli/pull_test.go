@@ -60,7 +60,7 @@ func TestParseRate(t *testing.T) {
 		if err != nil {
 			got = -1
 		}
-		equal(t, "--limit "+c.text, got, c.want)
+		equal(t, "--limit-rate "+c.text, got, c.want)
 	}
 }
 
