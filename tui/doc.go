@@ -40,6 +40,13 @@
 // an example, settingsDialog one in which letters are keys, promptDialog asks for
 // one line. What is undone with u is told by desk.sayUndo.
 //
+// # Models and downloads
+//
+// What is known of models is on desk.shelf, which reads it from the [Library] that
+// the program gives: what is here, what could be, and how that fits the machine. It
+// has the downloads, too, which go on whatever is shown: a line of the frame says how
+// they are. A model that is here is opened through desk.engines.
+//
 // # Adding a command
 //
 // What can be done by a key is a binding in [keymap], and is then in the list of

@@ -77,6 +77,7 @@ type shelf struct {
 	fits      map[string]fit.Plan   // of those here, by name
 	best      string                // the model to take when nothing speaks for another
 	err       error                 // why something could not be read
+	readings  int
 
 	downloads []*download
 	number    int               // of downloads, to tell late news
@@ -125,6 +126,7 @@ func (s *shelf) close() error {
 // News of models.
 type (
 	hereRead struct {
+		number  int // of the reading: earlier ones may come later
 		here    []Installed
 		catalog *catalog.Catalog
 		err     error
@@ -149,10 +151,12 @@ func (s *shelf) read() tea.Cmd {
 		s.err = errNoLibrary
 		return nil
 	}
+	s.readings++
+	number := s.readings
 	here := func() tea.Msg {
 		c, err := library.Catalog()
 		list, failed := library.Here(ctx)
-		return hereRead{list, c, errors.Join(err, failed)}
+		return hereRead{number, list, c, errors.Join(err, failed)}
 	}
 	if s.machine != nil {
 		return here
@@ -201,6 +205,9 @@ func (s *shelf) fit() {
 func (s *shelf) update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case hereRead:
+		if msg.number != s.readings {
+			return nil
+		}
 		s.here, s.err = msg.here, msg.err
 		if s.here == nil {
 			s.here = []Installed{}
