@@ -160,7 +160,7 @@ func knownVerb(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	e := usageErrorf("there is no verb %q", args[0])
-	e.hint = "See them all with bise --help."
+	e.hint = fmt.Sprintf("See them all with %s --help.", cmd.CommandPath())
 	var names []string
 	for _, c := range cmd.Commands() {
 		if !c.Hidden {
@@ -168,7 +168,7 @@ func knownVerb(cmd *cobra.Command, args []string) error {
 		}
 	}
 	if word := nearest.Word(args[0], names); word != "" {
-		e.hint = fmt.Sprintf("Did you mean bise %s? %s", word, e.hint)
+		e.hint = fmt.Sprintf("Did you mean %s %s? %s", cmd.CommandPath(), word, e.hint)
 	}
 	return e
 }
