@@ -85,7 +85,8 @@ func TestTryIt(t *testing.T) {
 	for can, want := range map[string]string{
 		"chat fim":    "bise complete -m x main.go:10",
 		"embed":       "bise embed -m x README.md",
-		"chat vision": `bise ask -m x -i photo.jpg "What is this?"`,
+		"chat vision": `bise see -m x photo.jpg "What is on it?"`,
+		"chat math":   `bise solve -m x "2x - 3 = 11"`,
 		"chat":        `bise ask -m x "How does a slice grow in Go?"`,
 		"":            `bise ask -m x "How does a slice grow in Go?"`,
 	} {
