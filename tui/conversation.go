@@ -3,6 +3,7 @@ package tui
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,7 +30,6 @@ type conversation struct {
 	remembered bool   // it is that of the last time
 	model      *model
 	stream     *stream // the answer on its way, nil when there is none
-	number     int     // of answers, to tell late pieces
 	asks       bool    // an answer is wanted as soon as the model is open
 	goesOn     bool    // and it is to continue the last one
 	crafted    bool    // the answer on its way goes through the craft
@@ -132,10 +132,10 @@ func (c *conversation) ask(m composed) tea.Cmd {
 // add puts a message of the person's at the end of the transcript and into the
 // history.
 func (c *conversation) add(t *turn) {
-	parent, conversation, own := c.parent(), c.keep(), t.saved
+	parent, conversation, own := lastSaved(c.transcript.turns), c.keep(), t.saved
 	c.records.push(func(ctx context.Context, store *history.Store) error {
 		added, err := store.Add(ctx, history.Message{
-			Conversation: conversation.id.Load(), Parent: parent.id.Load(), Attached: t.attached,
+			Conversation: conversation.id.Load(), Parent: parent(), Attached: t.attached,
 			Message: engine.Message{Role: engine.User, Content: t.content},
 		})
 		own.id.Store(added.ID)
@@ -146,12 +146,22 @@ func (c *conversation) add(t *turn) {
 	c.transcript.follow = true
 }
 
-// parent is what the next message follows.
-func (c *conversation) parent() *saved {
-	if t := c.last(); t != nil {
-		return t.saved
+// lastSaved gives what tells, once the jobs before are done, the id of the last of
+// some turns that is in the history: what the next message follows. An answer that
+// never began is not there.
+func lastSaved(turns []*turn) func() int64 {
+	list := make([]*saved, len(turns))
+	for i, t := range turns {
+		list[i] = t.saved
 	}
-	return new(saved)
+	return func() int64 {
+		for _, s := range slices.Backward(list) {
+			if id := s.id.Load(); id != 0 {
+				return id
+			}
+		}
+		return 0
+	}
 }
 
 // answer asks for the answer to the transcript, in place of one before if there is
@@ -209,7 +219,6 @@ func (c *conversation) goOn() tea.Cmd {
 // begin begins an answer, or goes on with one, as soon as its model is open.
 func (c *conversation) begin(t *turn, goesOn bool) tea.Cmd {
 	t.waits = waiting{what: forEngine, model: c.model.name(), loaded: -1}
-	c.number++
 	switch {
 	case c.model.state == failed:
 		c.asks, c.goesOn = true, goesOn
@@ -232,7 +241,7 @@ func (c *conversation) begin(t *turn, goesOn bool) tea.Cmd {
 	if c.crafted = c.craft != nil && !goesOn; c.crafted {
 		e, r, kept = c.craft.begin(e, r, kept)
 	}
-	c.stream = c.start(c.number, e, r, kept)
+	c.stream = c.start(e, r, kept)
 	return c.stream.next()
 }
 
@@ -260,11 +269,9 @@ func (c *conversation) request(goesOn bool) engine.ChatRequest {
 // recorder gives what writes an answer's events to the history. It is called from
 // the goroutine that reads them.
 func (c *conversation) recorder(t *turn, goesOn bool) func(engine.Event) {
+	t.begun = true
 	turns := c.transcript.turns
-	parent := new(saved)
-	if len(turns) > 1 {
-		parent = turns[len(turns)-2].saved
-	}
+	parent := lastSaved(turns[:len(turns)-1])
 	conversation, own, model := c.keep(), t.saved, t.measured.Model
 	var reply *history.Reply
 	c.records.push(func(ctx context.Context, store *history.Store) (err error) {
@@ -272,7 +279,7 @@ func (c *conversation) recorder(t *turn, goesOn bool) func(engine.Event) {
 			reply, err = store.Continue(ctx, own.id.Load())
 		} else {
 			reply, err = store.Begin(ctx, history.Message{
-				Conversation: conversation.id.Load(), Parent: parent.id.Load(),
+				Conversation: conversation.id.Load(), Parent: parent(),
 				Message: engine.Message{Role: engine.Assistant}, Measured: history.Measured{Model: model},
 			})
 		}
@@ -318,7 +325,7 @@ func (c *conversation) unqueue() {
 func (c *conversation) update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case eventsCame:
-		if c.stream != nil && msg.number == c.stream.number {
+		if msg.from == c.stream {
 			return c.take(msg)
 		}
 	case thinkingCounted:

@@ -26,7 +26,8 @@
 // A mode is a type with the methods of [mode], in files of its own (math.go,
 // math_view.go), its name in modes and a line in newMode. A mode whose screen is a
 // conversation has a *conversation, which has all the methods it needs (see
-// chatMode), and gives it the space that it does not need itself. A mode that
+// chatMode), and gives it the space that it does not need itself; a mode that makes
+// more of answers than texts gives it a [craft]. A mode that
 // asks a model by itself takes one from desk.engines.use, and reads the answer
 // with desk.start, whose events come as [eventsCame] messages.
 //

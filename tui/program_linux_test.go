@@ -41,7 +41,7 @@ func perform(scene string) int {
 	gate := make(chan struct{})
 	s := &enginetest.Script{About: about, Replies: []enginetest.Reply{
 		{enginetest.Text("The first half"), enginetest.Wait(gate)},
-		{enginetest.Text("日本語 and 👩‍👩‍👧 and ‮right to left‬.\n\n```go\nx := 1\n```")},
+		{enginetest.Text("日本語 and 👩\u200d👩\u200d👧 and \u202eright to left\u202c.\n\n```go\nx := 1\n```")},
 	}}
 	o := scripted(s)
 	path := filepath.Join(os.Getenv("BISE_TEST_FOLDER"), "history.db")

@@ -692,3 +692,57 @@ func TestSendingAtOnce(t *testing.T) {
 	close(gate)
 	d.idle()
 }
+
+// TestTwoAnswersAtOnce streams in two modes, and mixes nothing up.
+func TestTwoAnswersAtOnce(t *testing.T) {
+	gate := make(chan struct{})
+	s := &enginetest.Script{About: about, Answer: func(r enginetest.Request, _ int) enginetest.Reply {
+		what := strings.Fields(r.Said())[0]
+		return enginetest.Reply{enginetest.Text(what + " begins"), enginetest.Wait(gate), enginetest.Text(" and ends")}
+	}}
+	d := drive(t, scripted(s), 80, 24)
+	d.sees("Ministral 3 8B")
+	d.asks("chat")
+	d.sees("chat begins")
+	d.pressed("alt+5")
+	d.sees("Ask about a picture")
+	d.asks("vision")
+	d.sees("vision begins")
+	close(gate)
+	d.sees("vision begins and ends")
+	d.pressed("alt+1")
+	d.sees("chat begins and ends")
+	d.misses("vision begins")
+}
+
+// TestAnswerThatNeverBegan is not in the history, and breaks no thread.
+func TestAnswerThatNeverBegan(t *testing.T) {
+	gate := make(chan struct{})
+	s := replies("one", "two")
+	o, _ := kept(t, s)
+	tries := 0
+	o.Open = func(context.Context, string, engine.LoadOptions) (engine.Engine, error) {
+		if tries++; tries == 1 {
+			<-gate
+			return nil, engine.Errorf(engine.NoMemory, "no room")
+		}
+		return s, nil
+	}
+	d := drive(t, o, 80, 24)
+	d.asks("first")
+	close(gate)
+	d.sees("✗ No room.")
+	d.asks("second")
+	d.sees("one")
+	d.idle()
+	path, err := d.store().Path(t.Context(), d.chat().saved.id.Load())
+	if err != nil || len(path) != 3 || path[0].Content.Plain() != "first" || path[1].Parent != path[0].ID || path[2].Content.Plain() != "one" {
+		t.Errorf("the history has %+v, %v", path, err)
+	}
+	d.pressed("alt+up", "up", "up") // the answer that never began
+	d.pressed("r")
+	d.sees("two")
+	d.idle()
+	d.pressed("alt+up")
+	d.misses("versions")
+}

@@ -21,8 +21,7 @@ var errStopped = errors.New("stopped")
 // takes everything that has come since it took last, so a slow screen gets larger
 // pieces and never a backlog.
 type stream struct {
-	number int // tells a late piece from one of the answer that is awaited
-	stop   context.CancelCauseFunc
+	stop context.CancelCauseFunc
 
 	mu     sync.Mutex
 	events []engine.Event
@@ -34,7 +33,7 @@ type stream struct {
 
 // eventsCame brings what has come of an answer, and its end.
 type eventsCame struct {
-	number int
+	from   *stream // tells a late piece from one of the answer that is awaited
 	events []engine.Event
 	ended  bool
 	err    error
@@ -42,9 +41,9 @@ type eventsCame struct {
 
 // start begins to read an answer. kept is given each event first, and nil at the
 // end.
-func (d *desk) start(number int, e engine.Engine, r engine.ChatRequest, kept func(engine.Event)) *stream {
+func (d *desk) start(e engine.Engine, r engine.ChatRequest, kept func(engine.Event)) *stream {
 	ctx, stop := context.WithCancelCause(d.ctx)
-	s := &stream{number: number, stop: stop, came: make(chan struct{}, 1)}
+	s := &stream{stop: stop, came: make(chan struct{}, 1)}
 	d.running.Go(func() {
 		defer stop(nil)
 		s.run(ctx, e.Chat(ctx, r), kept)
@@ -142,7 +141,7 @@ func (s *stream) next() tea.Cmd {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.taken = time.Now()
-		msg := eventsCame{s.number, s.events, s.ended, s.err}
+		msg := eventsCame{s, s.events, s.ended, s.err}
 		s.events = nil
 		return msg
 	}

@@ -223,8 +223,9 @@ func (m *Model) toConversation(name string, msg tea.Msg) tea.Cmd {
 	if _, ok := m.screens[i].(interface{ theConversation() *conversation }); !ok {
 		i = 0
 	}
-	cmd := m.show(i)
-	return tea.Batch(cmd, m.screens[i].update(msg))
+	cmds := []tea.Cmd{m.show(i), m.screens[i].update(msg)}
+	m.layOut()
+	return tea.Batch(cmds...)
 }
 
 // showNamed goes to the mode of a name.

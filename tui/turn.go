@@ -26,6 +26,7 @@ type turn struct {
 	leftOut  *engine.LeftOut // of the conversation that begins here for the model
 
 	// Of an answer.
+	begun    bool // it is in the history, or will be soon
 	thinking strings.Builder
 	thought  time.Duration // how long it thought; 0 while unknown
 	pondered int           // tokens that it thought; 0 while they are not counted
@@ -77,7 +78,7 @@ func (d *desk) read(m history.Message) *turn {
 		t.refresh()
 		return t
 	}
-	t.unfolded = d.settings.Thinking
+	t.unfolded, t.begun = d.settings.Thinking, true
 	for _, k := range m.Content {
 		switch {
 		case k.Type == engine.ThinkingChunk:
@@ -107,7 +108,10 @@ func (t *turn) know(ids []int64) {
 // replaces makes the turn another version of one before.
 func (t *turn) replaces(before *turn) {
 	t.versions = slices.Clone(before.versions)
-	if len(t.versions) == 0 {
+	switch {
+	case before.role == engine.Assistant && !before.begun:
+		t.versions = slices.DeleteFunc(t.versions, func(s *saved) bool { return s == before.saved })
+	case len(t.versions) == 0:
 		t.versions = append(t.versions, before.saved)
 	}
 	t.versions = append(t.versions, t.saved)
