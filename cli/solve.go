@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -170,11 +171,17 @@ func tally(groups []math.Group) string {
 	return strings.Join(parts, ", ")
 }
 
-// onLine is a final answer as it is shown on a line: drawn, if it can be.
+// word is what a formula has none of: its letters stand for one thing each.
+var word = regexp.MustCompile(`\pL{2}`)
+
+// onLine is a final answer as it is shown on a line: drawn, if it is a formula that
+// can be. Words drawn as one would lose the spaces between them.
 func onLine(answer string) string {
 	answer = strings.Trim(strings.TrimSpace(answer), "$")
-	if line, err := latex.Inline(answer); err == nil {
-		return line
+	if strings.Contains(answer, `\`) || !word.MatchString(answer) {
+		if line, err := latex.Inline(answer); err == nil {
+			return line
+		}
 	}
 	return strings.Join(strings.Fields(term.Clean(answer)), " ")
 }

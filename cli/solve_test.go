@@ -1,0 +1,17 @@
+package cli
+
+import "testing"
+
+func TestAnswerOnALine(t *testing.T) {
+	for answer, want := range map[string]string{
+		`$\frac{1}{2}$`:             "1/2",
+		`x^2`:                       "x²",
+		"42":                        "42",
+		"a classic example":         "a classic example",
+		"12 apples":                 "12 apples",
+		`\text{no solution}`:        "no solution",
+		"no\nsolution \x1b[31mhere": "no solution here",
+	} {
+		equal(t, answer, onLine(answer), want)
+	}
+}
