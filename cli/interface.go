@@ -83,9 +83,6 @@ func (a *app) interfaceOptions() tui.Options {
 			if o.Context > 0 {
 				all.Context = o.Context
 			}
-			if ref == "" {
-				ref = a.lastUsed()
-			}
 			return a.open(ctx, ref, all)
 		},
 		Loaded:  loadedShare,

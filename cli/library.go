@@ -181,21 +181,6 @@ func (l *library) AddServer(name, url, keyVariable string) error {
 	return nil
 }
 
-// lastUsed is the name of the model that was used last, "" where none was.
-func (a *app) lastUsed() string {
-	list, err := a.store().List()
-	if err != nil {
-		return "" // whoever opens a model is told why
-	}
-	var last models.Model
-	for _, m := range list {
-		if m.Problem == nil && m.Used.After(last.Used) {
-			last = m
-		}
-	}
-	return last.Name
-}
-
 // close lets go of the connections.
 func (l *library) close() {
 	l.mu.Lock()

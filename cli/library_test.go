@@ -65,7 +65,6 @@ func TestLibrary(t *testing.T) {
 		t.Errorf("the machine is %+v, %q", h, line)
 	}
 	holds()
-	equal(t, "the last one used", l.app.lastUsed(), "")
 
 	p, err := l.Puller(t.Context())
 	if err != nil {
@@ -96,11 +95,6 @@ func TestLibrary(t *testing.T) {
 	if i := list[0]; i.Origin != models.Registered || len(i.Can) == 0 {
 		t.Errorf("of the one that was imported is known: %+v", i)
 	}
-
-	if err := l.app.store().MarkUsed(tiny); err != nil {
-		t.Fatal(err)
-	}
-	equal(t, "the last one used", l.app.lastUsed(), "tiny")
 
 	r, err := l.Remove(t.Context(), tiny)
 	if err != nil {

@@ -49,7 +49,7 @@ func (m *Model) arrived(msg downloadEnded) tea.Cmd {
 		m.say(fmt.Sprintf("%s is here: %s", name, m.keys.Models.Help().Key))
 		return nil
 	}
-	m.say(name + " is here, verified, and loading")
+	m.say(name + " is here and verified")
 	if top, ok := m.top().(*modelsDialog); ok && top.first {
 		m.dialogs = nil
 	}
