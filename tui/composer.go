@@ -71,7 +71,7 @@ func (c *composer) restore(m composed) {
 }
 
 // draft is what would be missed of the message if the program ended: pasted text
-// is in it, files by their names.
+// is in it, files by their names. resume reads it.
 func (c *composer) draft() string {
 	parts := []string{c.text}
 	for _, a := range c.attached {
@@ -83,6 +83,21 @@ func (c *composer) draft() string {
 		}
 	}
 	return strings.TrimSpace(strings.Join(parts, "\n\n"))
+}
+
+// resume goes on with a draft: files that it names are attached again.
+func (c *composer) resume(draft string) tea.Cmd {
+	var cmds []tea.Cmd
+	var texts []string
+	for part := range strings.SplitSeq(draft, "\n\n") {
+		if name, ok := strings.CutPrefix(part, "@"); ok && name != "" && !strings.Contains(name, "\n") && c.options.Folder != "" {
+			cmds = append(cmds, c.inspect(name, part)) // or a text, when there is no such file any more
+			continue
+		}
+		texts = append(texts, part)
+	}
+	c.restore(composed{text: strings.Join(texts, "\n\n")})
+	return tea.Batch(cmds...)
 }
 
 // press takes a key; false when it means nothing here.

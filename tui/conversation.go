@@ -349,7 +349,7 @@ func (c *conversation) update(msg tea.Msg) tea.Cmd {
 		}
 		return c.modelNews()
 	case modelLoading:
-		if t := c.last(); t != nil && t.state == answering && t.waits.what == forLoading {
+		if t := c.last(); msg.ref == c.ref && t != nil && t.state == answering && t.waits.what == forLoading {
 			t.waits.loaded = msg.part
 			t.refresh()
 		}

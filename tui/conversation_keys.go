@@ -363,11 +363,10 @@ func (c *conversation) show(msg conversationRead) tea.Cmd {
 	c.leave()
 	c.saved = savedAs(msg.conversation.ID)
 	c.walk(pathRead{of: c.saved, path: msg.path, selected: msg.selected})
-	c.composer.restore(composed{text: msg.conversation.Draft})
+	cmd := c.composer.resume(msg.conversation.Draft)
 	c.kept = draftMark{c.composer.text, 0}
-	var cmd tea.Cmd
 	if ref := msg.conversation.Model; ref != "" && ref != c.ref {
-		cmd = c.useModel(ref)
+		cmd = tea.Batch(cmd, c.useModel(ref))
 	}
 	return cmd
 }

@@ -322,6 +322,11 @@ func TestCut(t *testing.T) {
 func TestResume(t *testing.T) {
 	s := replies("An answer.\n\n```go\nx := 1\n```")
 	o, path := kept(t, s)
+	o.Folder = t.TempDir()
+	if err := os.WriteFile(filepath.Join(o.Folder, "notes.txt"), []byte("a note\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	folder := o.Folder
 	d := drive(t, o, 80, 24)
 	d.sees("Ministral 3 8B")
 	d.asks("a question")
@@ -329,16 +334,22 @@ func TestResume(t *testing.T) {
 	d.typed("half a th")
 	d.pressed("backspace", "backspace")
 	d.typed("next one")
+	d.typed(" @no")
+	d.sees("❯ notes.txt")
+	d.pressed("enter")
+	d.sees("▤ notes.txt")
 	d.store()
 	id := d.chat().saved.id.Load()
 	d.end()
 
 	s = replies("Another.")
 	o = scripted(s)
+	o.Folder = folder
 	o.History = func() (*history.Store, error) { return history.Open(path) }
 	d = drive(t, o, 80, 24)
 	d.sees("Ministral 3 8B")
 	d.send(conversationChosen{id: id})
+	d.sees("▤ notes.txt")
 	d.sees("a question")
 	d.sees("An answer.")
 	d.sees("▍ half a next one")
@@ -346,7 +357,7 @@ func TestResume(t *testing.T) {
 	d.pressed("enter")
 	d.sees("Another.")
 	d.idle()
-	if got, want := spoken(last(t, s)), "user: a question\nassistant: An answer.\n\n```go\nx := 1\n```\nuser: half a next one"; got != want {
+	if got, want := spoken(last(t, s)), "user: a question\nassistant: An answer.\n\n```go\nx := 1\n```\nuser: notes.txt:\n```txt\na note\n```\n\nhalf a next one"; got != want {
 		t.Errorf("asked\n%s\nwant\n%s", got, want)
 	}
 	c, err := d.store().Conversation(t.Context(), id)
