@@ -115,18 +115,21 @@ func replace(path string, data []byte, durably bool) error {
 // shareEvery is how often a process that pulls says how far it is.
 const shareEvery = 500 * time.Millisecond
 
-// share writes how far the pull is for whoever waits for it, until done is closed.
-// What cannot be written is not missed.
+// share writes how far the pull is for whoever waits for it, until done is closed,
+// and where it stands then. What cannot be written is not missed.
 func share(dir string, p *Progress, done <-chan struct{}) {
 	tick := time.NewTicker(shareEvery)
 	defer tick.Stop()
-	for {
+	for last := false; ; {
 		if data, err := json.Marshal(p.Sample()); err == nil {
 			_ = replace(filepath.Join(dir, progressName), data, false)
 		}
+		if last {
+			return
+		}
 		select {
 		case <-done:
-			return
+			last = true
 		case <-tick.C:
 		}
 	}

@@ -315,6 +315,116 @@ func TestAbout(t *testing.T) {
 	})
 }
 
+func TestAboutInstalled(t *testing.T) {
+	goldens(t, func() Options { return furnished(t).options(&enginetest.Script{}) }, func(d *driver) {
+		d.sees("ministral-3-3b")
+		d.lists()
+		d.pressed("space")
+		d.sees("enter use it")
+	})
+}
+
+// What a model has been through is told, whatever it is.
+func TestAboutEveryModel(t *testing.T) {
+	s := furnished(t)
+	d := drive(t, s.options(&enginetest.Script{}), 120, 40)
+	d.sees("ministral-3-3b")
+	d.lists()
+	for _, texts := range [][]string{
+		{"Ministral 3 3B", "Apache License 2.0", "mistralai/Ministral-3-3B-Instruct-2512-GGUF", "14 March 2024"},
+		{"Codestral 22B v0.1", "not for commercial use", "accepted 14 March 2024"},
+		{"mistral-7b-instruct", "Hugging Face, which keeps it"},
+		{"half", "half.gguf is cut off"},
+	} {
+		d.pressed("space")
+		for _, text := range texts {
+			d.sees(text)
+		}
+		d.pressed("esc", "down")
+	}
+	// Enter in it uses the model.
+	d.pressed("home", "down", "space", "enter")
+	d.until("the model", func() bool { m := d.chat().model; return m.ref == "codestral" && m.state == ready })
+	if n := len(d.m.dialogs); n > 0 {
+		t.Errorf("%d dialogs are open", n)
+	}
+}
+
+func TestModelsByMouse(t *testing.T) {
+	s := furnished(t)
+	d := drive(t, s.options(&enginetest.Script{}), 80, 24)
+	d.sees("ministral-3-3b")
+	// click clicks on the line that has a text.
+	click := func(text string) {
+		t.Helper()
+		for y, line := range strings.Split(d.frame(), "\n") {
+			if strings.Contains(line, text) {
+				at := tea.Mouse{X: 10, Y: y, Button: tea.MouseLeft}
+				d.send(tea.MouseClickMsg(at))
+				d.send(tea.MouseReleaseMsg(at))
+				return
+			}
+		}
+		t.Fatalf("%q is not on the screen:\n%s", text, d.frame())
+	}
+	d.lists()
+	click("plateforme")
+	d.sees("❯ plateforme")
+	click("plateforme")
+	d.sees("codestral-latest")
+	click("mistral-large-latest")
+	click("mistral-large-latest")
+	d.until("the model", func() bool {
+		m := d.chat().model
+		return m.ref == "plateforme/mistral-large-latest" && m.state == ready
+	})
+
+	d.lists()
+	d.finds("mathstral")
+	click("Mathstral")
+	d.until("the download", func() bool { list := d.m.shelf.downloads; return len(list) == 1 && list[0].state == coming })
+	d.pressed("esc")
+	click("Mathstral") // the frame's line
+	d.sees("on the way")
+}
+
+func TestLicenceScrolls(t *testing.T) {
+	s := furnished(t)
+	d := drive(t, s.options(&enginetest.Script{}), 80, 24)
+	d.sees("ministral-3-3b")
+	d.lists()
+	d.finds("pixtral large")
+	d.pressed("enter")
+	d.sees("d download it anyway")
+	d.pressed("d")
+	d.sees("a accept")
+	d.pressed("o")
+	d.sees("You may look")
+	first := d.frame()
+	for _, c := range []struct {
+		keys []string
+		same bool // as at first
+	}{
+		{[]string{"down"}, false},
+		{[]string{"up"}, true},
+		{[]string{"pgdown"}, false},
+		{[]string{"pgup"}, true},
+		{[]string{"space"}, false},
+		{[]string{"home"}, true},
+		{[]string{"end"}, false},
+		{[]string{"o", "o"}, true},
+	} {
+		d.pressed(c.keys...)
+		if got := d.frame(); (got == first) != c.same {
+			t.Errorf("after %q it is the same: %v\n%s", c.keys, !c.same, got)
+		}
+	}
+	d.send(tea.MouseWheelMsg{Button: tea.MouseWheelDown})
+	if d.frame() == first {
+		t.Error("the wheel does not scroll")
+	}
+}
+
 func TestServers(t *testing.T) {
 	goldens(t, func() Options { return furnished(t).options(&enginetest.Script{}) }, func(d *driver) {
 		d.sees("ministral-3-3b")

@@ -116,6 +116,7 @@ func (m *Model) press(k tea.KeyPressMsg) tea.Cmd {
 		m.notice = notice{}
 	}
 	if standing.key != "" && k.String() == standing.key {
+		m.notice = notice{}
 		return standing.do
 	}
 	o := m.top().press(k)
