@@ -76,13 +76,29 @@ func inFront(b *testing.B, e engine.Engine, tokens int) (m *Model, end func()) {
 	o.History = func() (*history.Store, error) { return history.Open(path) }
 	m = New(ctx, o)
 	m.Update(tea.WindowSizeMsg{Width: 200, Height: 50})
-	m.Update(m.readConversation(conversationChosen{id: c.ID})())
+	finish(m, m.readConversation(conversationChosen{id: c.ID}))
 	return m, func() {
 		cancel()
 		if err := m.Close(); err != nil {
 			b.Fatal(err)
 		}
 	}
+}
+
+// finish runs a command, and those that come of it.
+func finish(m *Model, cmd tea.Cmd) {
+	if cmd == nil {
+		return
+	}
+	msg := cmd()
+	if list, ok := msg.(tea.BatchMsg); ok {
+		for _, cmd := range list {
+			finish(m, cmd)
+		}
+		return
+	}
+	_, next := m.Update(msg)
+	finish(m, next)
 }
 
 // endless writes so many tokens a second until it is stopped. It does not read
@@ -192,6 +208,9 @@ func BenchmarkKeyToFrame(b *testing.B) {
 	hand.Close()
 	p.Quit()
 	<-ended
+	if t := m.screens[0].(*chatMode).last(); t.text.Len() == 0 {
+		b.Fatal("nothing was streamed")
+	}
 	end()
 }
 
