@@ -35,6 +35,8 @@ func newComposer(d *desk, placeholder string) *composer {
 const (
 	// A paste of more than so many lines, or bytes, becomes an attachment.
 	pastedLines, pastedBytes = 12, 2000
+	// A longer one is not kept with the draft, which is written at every key.
+	draftBytes = 1_000_000
 )
 
 // message is what is written.
@@ -78,7 +80,7 @@ func (c *composer) draft() string {
 		switch {
 		case a.name != "":
 			parts = append(parts, "@"+a.name)
-		case a.text != "":
+		case a.text != "" && len(a.text) <= draftBytes:
 			parts = append(parts, a.text)
 		}
 	}

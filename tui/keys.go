@@ -171,23 +171,32 @@ func (h hint) String() string {
 	return h.Help().Key + " " + words
 }
 
-// joined are hints as the foot shows them, as many as fit.
-func joined(list []hint, width int) string {
-	s := ""
+// betweenHints stands between two hints of a foot.
+const betweenHints = " · "
+
+// fitting are the hints that a foot of a width shows.
+func fitting(list []hint, width int) []hint {
+	var shown []hint
+	used := -cells(betweenHints)
 	for _, h := range list {
 		if !h.Enabled() {
 			continue
 		}
-		next := h.String()
-		if s != "" {
-			next = s + " · " + next
-		}
-		if cells(next) > width {
+		if used += cells(betweenHints) + cells(h.String()); used > width {
 			break
 		}
-		s = next
+		shown = append(shown, h)
 	}
-	return s
+	return shown
+}
+
+// joined are hints as the foot shows them, as many as fit.
+func joined(list []hint, width int) string {
+	var texts []string
+	for _, h := range fitting(list, width) {
+		texts = append(texts, h.String())
+	}
+	return strings.Join(texts, betweenHints)
 }
 
 // letter is a key that is no letter of a filter: what a list's row can be done to.

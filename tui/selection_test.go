@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"strings"
 	"testing"
 
 	tea "charm.land/bubbletea/v2"
@@ -70,4 +71,36 @@ func TestClicks(t *testing.T) {
 	click(9, 0)
 	d.send(tea.MouseWheelMsg{Button: tea.MouseWheelUp})
 	d.sees("▍ axbc")
+}
+
+// TestHintsAreClicked does what the foot says by clicking on it.
+func TestHintsAreClicked(t *testing.T) {
+	d := drive(t, scripted(says(growing)), 80, 24)
+	d.sees("Ministral 3 8B")
+	on := func(text string) {
+		t.Helper()
+		lines := strings.Split(d.frame(), "\n")
+		foot := lines[23]
+		at := strings.Index(foot, text)
+		if at < 0 {
+			t.Fatalf("there is no %q in %q", text, foot)
+		}
+		mouse := tea.Mouse{X: cells(foot[:at]), Y: 23, Button: tea.MouseLeft}
+		d.send(tea.MouseClickMsg(mouse))
+		d.send(tea.MouseReleaseMsg(mouse))
+	}
+	on("ctrl+s")
+	d.sees("theme")
+	on("esc")
+	d.misses("theme")
+	d.asks("How does a slice grow in Go?")
+	d.idle()
+	on("? keys") // at the right end
+	d.sees("everywhere")
+	on("back")
+	d.pressed("up")
+	on("copy")
+	d.sees("copied the message")
+	d.send(tea.MouseClickMsg{X: 0, Y: 23, Button: tea.MouseLeft})
+	d.send(tea.MouseReleaseMsg{X: 0, Y: 23, Button: tea.MouseLeft})
 }

@@ -343,7 +343,7 @@ func (m *Model) release(at tea.Mouse) tea.Cmd {
 	return m.copied(text)
 }
 
-// click goes to a tab, or to who is on top.
+// click goes to a tab, to who is on top, or does what a hint says.
 func (m *Model) click(at tea.Mouse) tea.Cmd {
 	m.notice = notice{}
 	switch {
@@ -357,6 +357,10 @@ func (m *Model) click(at tea.Mouse) tea.Cmd {
 		return m.settle(m.top().click(at.X, at.Y-1))
 	case at.Y < m.height-1:
 		return m.carryOut(modelsAsked{})
+	default:
+		if h, ok := m.hintAt(m.top().foot(), at.X); ok && len(h.Keys()) > 0 {
+			return m.press(keyNamed(h.Keys()[0]))
+		}
 	}
 	return nil
 }
@@ -487,6 +491,31 @@ func (m *Model) drawFoot(f foot) string {
 	if f.left == "" {
 		return " " + m.theme.muted.Render(joined(f.hints, width))
 	}
-	right := joined(f.hints, max(width-cells(f.left)-3, min(width/3, 10)))
-	return " " + spread(f.left, m.theme.muted.Render(right), width)
+	return " " + spread(f.left, m.theme.muted.Render(joined(f.hints, m.hintsWidth(f))), width)
+}
+
+// hintsWidth is how much of the foot its hints may take.
+func (m *Model) hintsWidth(f foot) int {
+	width := m.width - 2
+	if f.left == "" {
+		return width
+	}
+	return max(width-cells(f.left)-3, min(width/3, 10))
+}
+
+// hintAt is the hint that stands at a column of the foot.
+func (m *Model) hintAt(f foot, x int) (hint, bool) {
+	list := fitting(f.hints, m.hintsWidth(f))
+	from := 1
+	if f.left != "" {
+		from = m.width - 1 - cells(joined(list, m.width))
+	}
+	for _, h := range list {
+		to := from + cells(h.String())
+		if x >= from && x < to {
+			return h, true
+		}
+		from = to + cells(betweenHints)
+	}
+	return hint{}, false
 }
