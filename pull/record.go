@@ -116,7 +116,8 @@ func replace(path string, data []byte, durably bool) error {
 const shareEvery = 500 * time.Millisecond
 
 // share writes how far the pull is for whoever waits for it, until done is closed,
-// and where it stands then. What cannot be written is not missed.
+// and where it stands then if another run can go on. What cannot be written is not
+// missed.
 func share(dir string, p *Progress, done <-chan struct{}) {
 	tick := time.NewTicker(shareEvery)
 	defer tick.Stop()
@@ -129,6 +130,9 @@ func share(dir string, p *Progress, done <-chan struct{}) {
 		}
 		select {
 		case <-done:
+			if _, ok := readRecord(dir); !ok {
+				return
+			}
 			last = true
 		case <-tick.C:
 		}
