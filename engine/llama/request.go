@@ -93,7 +93,7 @@ func (e *Engine) room(s *engine.Sampling, limit int) int {
 	if s.MaxTokens != nil {
 		room = min(*s.MaxTokens, limit/2)
 	}
-	return room * s.Choices()
+	return min(room*s.Choices(), limit/2)
 }
 
 // shorten leaves out the oldest turns until the rest has at most limit tokens.
