@@ -69,6 +69,32 @@ func (ToolCallDelta) event() {}
 func (Finish) event()        {}
 func (Done) event()          {}
 
+// Join makes one event of two that follow each other, for a reader that takes what
+// has come since it took last: pieces of text become one, and of progress only the
+// last counts. It is false for events that have to stay apart.
+func Join(a, b Event) (Event, bool) {
+	switch a := a.(type) {
+	case TextDelta:
+		if b, ok := b.(TextDelta); ok && a.Choice == b.Choice {
+			a.Text += b.Text
+			a.Logprobs = append(a.Logprobs, b.Logprobs...)
+			return a, true
+		}
+	case ThinkingDelta:
+		if b, ok := b.(ThinkingDelta); ok && a.Choice == b.Choice {
+			a.Text += b.Text
+			return a, true
+		}
+	case Progress:
+		_, ok := b.(Progress)
+		return b, ok
+	case Loading:
+		_, ok := b.(Loading)
+		return b, ok
+	}
+	return nil, false
+}
+
 // FinishReason is why a choice ended.
 type FinishReason string
 

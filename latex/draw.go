@@ -58,8 +58,7 @@ func (d *drawer) box(n node, tight bool) box {
 			return beside(textBox("[ "), b, textBox(" ]"))
 		}
 		b = beside(textBox(" "), b, textBox(" "))
-		side := strings.Repeat("│", b.height())
-		edge := box{lines: strings.Split(strings.TrimSuffix(strings.ReplaceAll(side, "│", "│\n"), "\n"), "\n"), width: 1, baseline: b.baseline}
+		edge := bar(b.baseline, b.below())
 		line := strings.Repeat("─", b.width)
 		return atop(1, 'l', textBox("┌"+line+"┐"), beside(edge, b, edge), textBox("└"+line+"┘"))
 	}

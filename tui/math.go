@@ -82,24 +82,26 @@ func (m *mathMode) begin(e engine.Engine, r engine.ChatRequest, kept func(engine
 			asked.Messages[last].Content = append(engine.Content{k}, asked.Messages[last].Content...)
 		}
 	}
+	// Two sessions: one belongs to the interface, one to who reads the events.
 	m.session, m.leading = math.NewSession(p), 0
-	return deciding{e, p}, asked, recorded(p, kept)
+	read := math.NewSession(p)
+	return deciding{e, read}, asked, recorded(read, kept)
 }
 
 // deciding is an engine that stops writing solutions when the answer is certain.
 type deciding struct {
 	engine.Engine
-	problem math.Problem
+	session *math.Session
 }
 
 func (d deciding) Chat(ctx context.Context, r engine.ChatRequest) iter.Seq2[engine.Event, error] {
-	return math.UntilDecided(d.Engine.Chat(ctx, r), d.problem)
+	return d.session.Follow(d.Engine.Chat(ctx, r))
 }
 
-// recorded gives the history one answer: the only solution as it is written, the
-// leading one of several when it is known; and the summary of them.
-func recorded(p math.Problem, kept func(engine.Event)) func(engine.Event) {
-	s := math.NewSession(p)
+// recorded gives the history one answer of a session that follows the same events:
+// the only solution as it is written, the leading one of several when it is known;
+// and the summary of them.
+func recorded(s *math.Session, kept func(engine.Event)) func(engine.Event) {
 	return func(event engine.Event) {
 		if event == nil {
 			if text := ending(s, len(s.Solutions) > 1); text != "" {
@@ -108,7 +110,6 @@ func recorded(p math.Problem, kept func(engine.Event)) func(engine.Event) {
 			kept(nil)
 			return
 		}
-		s.Add(event)
 		if len(s.Solutions) == 1 || !ofChoice(event) {
 			kept(event)
 		}

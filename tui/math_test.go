@@ -65,17 +65,22 @@ func TestMathAsWritten(t *testing.T) {
 // What the history has of several solutions is the one that is shown.
 func TestMathIsKept(t *testing.T) {
 	var kept []engine.Event
-	p := math.Problem{Text: "What is it?", Votes: 3}
-	keep := recorded(p, func(e engine.Event) {
+	session := math.NewSession(math.Problem{Text: "What is it?", Votes: 3})
+	keep := recorded(session, func(e engine.Event) {
 		if e != nil {
 			kept = append(kept, e)
 		}
 	})
-	for i, text := range []string{"\\boxed{8}", "\\boxed{7} after all", "\\boxed{7}"} {
-		keep(engine.TextDelta{Choice: i, Text: text})
-		keep(engine.Finish{Choice: i, Reason: engine.FinishStop})
+	for event := range session.Follow(func(yield func(engine.Event, error) bool) {
+		for i, text := range []string{"\\boxed{8}", "\\boxed{7} after all", "\\boxed{7}"} {
+			if !yield(engine.TextDelta{Choice: i, Text: text}, nil) || !yield(engine.Finish{Choice: i, Reason: engine.FinishStop}, nil) {
+				return
+			}
+		}
+		yield(engine.Done{}, nil)
+	}) {
+		keep(event)
 	}
-	keep(engine.Done{})
 	keep(nil)
 	if len(kept) != 2 {
 		t.Fatalf("%d events are kept: %+v", len(kept), kept)

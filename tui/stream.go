@@ -78,7 +78,7 @@ func (s *stream) run(ctx context.Context, seq iter.Seq2[engine.Event, error], ke
 func (s *stream) put(event engine.Event, ended bool, err error) {
 	s.mu.Lock()
 	if event != nil {
-		s.events = joinEvents(s.events, event)
+		s.add(event)
 	}
 	if ended {
 		s.ended, s.err = true, err
@@ -90,38 +90,15 @@ func (s *stream) put(event engine.Event, ended bool, err error) {
 	}
 }
 
-// joinEvents adds an event to those that wait. Pieces of text become one, and of
-// progress only the last counts.
-func joinEvents(events []engine.Event, next engine.Event) []engine.Event {
-	if len(events) == 0 {
-		return append(events, next)
-	}
-	last := &events[len(events)-1]
-	switch e := next.(type) {
-	case engine.TextDelta:
-		if before, ok := (*last).(engine.TextDelta); ok && before.Choice == e.Choice {
-			before.Text += e.Text
-			*last = before
-			return events
-		}
-	case engine.ThinkingDelta:
-		if before, ok := (*last).(engine.ThinkingDelta); ok && before.Choice == e.Choice {
-			before.Text += e.Text
-			*last = before
-			return events
-		}
-	case engine.Progress:
-		if _, ok := (*last).(engine.Progress); ok {
-			*last = e
-			return events
-		}
-	case engine.Loading:
-		if _, ok := (*last).(engine.Loading); ok {
-			*last = e
-			return events
+// add puts an event behind those that wait.
+func (s *stream) add(next engine.Event) {
+	if n := len(s.events); n > 0 {
+		if joined, ok := engine.Join(s.events[n-1], next); ok {
+			s.events[n-1] = joined
+			return
 		}
 	}
-	return append(events, next)
+	s.events = append(s.events, next)
 }
 
 // pace is the least time between two readings: a person sees no more.

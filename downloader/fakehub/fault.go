@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"regexp"
@@ -28,8 +27,6 @@ type rule struct {
 	method, part  string
 	header, value string
 	after, times  int // times < 0: always
-	chance        float64
-	dice          *rand.Rand
 }
 
 // Times has the fault happen so many times, and not any more.
@@ -46,11 +43,6 @@ func For(part string) When { return func(r *rule) { r.part = part } }
 
 // With is for requests with part in a header.
 func With(header, part string) When { return func(r *rule) { r.header, r.value = header, part } }
-
-// Chance has the fault happen with a probability, in an order that the seed decides.
-func Chance(p float64, seed uint64) When {
-	return func(r *rule) { r.chance, r.dice = p, rand.New(rand.NewPCG(seed, 0)) }
-}
 
 // Fault has requests of a route misbehave, always unless told otherwise. Of several
 // that fit, the first does.
@@ -73,9 +65,6 @@ func (h *Hub) fits(req *http.Request, c *call) Fault {
 		}
 		if r.after > 0 {
 			r.after--
-			continue
-		}
-		if r.dice != nil && r.dice.Float64() >= r.chance {
 			continue
 		}
 		r.times--
@@ -244,9 +233,6 @@ func Slow(bytesPerSecond int) Fault {
 	piece := max(1, bytesPerSecond/50)
 	return pieces(piece, time.Second*time.Duration(piece)/time.Duration(bytesPerSecond))
 }
-
-// Trickle sends a byte at a time.
-func Trickle(every time.Duration) Fault { return pieces(1, every) }
 
 func pieces(size int, every time.Duration) Fault {
 	return func(w http.ResponseWriter, r *http.Request, answer http.HandlerFunc) {

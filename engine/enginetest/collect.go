@@ -175,21 +175,6 @@ func (a *Answer) choice(i int, e engine.Event) error {
 	return nil
 }
 
-// First reads events until one of type E comes, and leaves the sequence. Without
-// one, it gives the sequence's error, or one that says so.
-func First[E engine.Event](seq iter.Seq2[engine.Event, error]) (E, error) {
-	var zero E
-	for e, err := range seq {
-		if err != nil {
-			return zero, err
-		}
-		if e, ok := e.(E); ok {
-			return e, nil
-		}
-	}
-	return zero, fmt.Errorf("the answer has no %T", zero)
-}
-
 // Chat is a request to answer one message.
 func Chat(text string) engine.ChatRequest {
 	return engine.ChatRequest{Messages: []engine.Message{{Role: engine.User, Content: engine.Text(text)}}}

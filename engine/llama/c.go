@@ -156,19 +156,14 @@ func (m *model) size() int64       { return int64(C.llama_model_size(m.c)) }
 func (m *model) parameters() int64 { return int64(C.llama_model_n_params(m.c)) }
 func (m *model) contextTrain() int { return int(C.llama_model_n_ctx_train(m.c)) }
 func (m *model) embedding() int    { return int(C.llama_model_n_embd(m.c)) }
-func (m *model) layers() int       { return int(C.llama_model_n_layer(m.c)) }
 func (m *model) vocabulary() int   { return int(C.llama_vocab_n_tokens(m.v)) }
 
-func (m *model) encoder() bool      { return bool(C.llama_model_has_encoder(m.c)) }
 func (m *model) decoder() bool      { return bool(C.llama_model_has_decoder(m.c)) }
 func (m *model) ends(id token) bool { return slices.Contains(m.enders, id) }
 func (m *model) bos() token         { return token(C.llama_vocab_bos(m.v)) }
 func (m *model) eos() token         { return token(C.llama_vocab_eos(m.v)) }
 func (m *model) addBOS() bool       { return bool(C.llama_vocab_get_add_bos(m.v)) }
 func (m *model) addEOS() bool       { return bool(C.llama_vocab_get_add_eos(m.v)) }
-func (m *model) text(id token) string {
-	return C.GoString(C.llama_vocab_get_text(m.v, C.llama_token(id)))
-}
 
 // special reports whether the token is one that text must not become.
 func (m *model) special(id token) bool {
@@ -215,10 +210,6 @@ func (m *model) piece(id token) string {
 		return C.GoStringN(&long[0], n)
 	}
 	return C.GoStringN(&buf[0], n)
-}
-
-func (m *model) template() string {
-	return C.GoString(C.llama_model_chat_template(m.c, nil))
 }
 
 type contextParams struct {

@@ -26,7 +26,7 @@ func (s *stream) put(ev engine.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if n := len(s.events); n > 0 {
-		if joined, ok := join(s.events[n-1], ev); ok {
+		if joined, ok := engine.Join(s.events[n-1], ev); ok {
 			s.events[n-1] = joined
 			return
 		}
@@ -56,25 +56,4 @@ func (s *stream) take() (events []engine.Event, ended bool, err error) {
 	defer s.mu.Unlock()
 	events, s.events = s.events, nil
 	return events, s.ended, s.err
-}
-
-func join(a, b engine.Event) (engine.Event, bool) {
-	switch a := a.(type) {
-	case engine.TextDelta:
-		if b, ok := b.(engine.TextDelta); ok && a.Choice == b.Choice {
-			a.Text += b.Text
-			a.Logprobs = append(a.Logprobs, b.Logprobs...)
-			return a, true
-		}
-	case engine.ThinkingDelta:
-		if b, ok := b.(engine.ThinkingDelta); ok && a.Choice == b.Choice {
-			a.Text += b.Text
-			return a, true
-		}
-	case engine.Progress:
-		if b, ok := b.(engine.Progress); ok {
-			return b, true
-		}
-	}
-	return nil, false
 }

@@ -76,18 +76,15 @@ func schemaOf(t engine.Tool) json.RawMessage {
 	return t.Function.Parameters
 }
 
-// CallSchema is the JSON schema of one call of one of the tools, as an object
-// with the name and, under the key named arguments, the arguments.
-func CallSchema(tools []engine.Tool, arguments string) json.RawMessage {
-	return callSchema(tools, arguments, false)
-}
-
-func callSchema(tools []engine.Tool, arguments string, id bool) json.RawMessage {
+// callSchema is the JSON schema of one call of one of the tools, as an object
+// with the name and; id adds an
+// identifier as v3 and later write it.
+func callSchema(tools []engine.Tool, id bool) json.RawMessage {
 	type object = map[string]any
 	var any []object
 	for _, t := range tools {
-		keys := []string{"name", arguments}
-		properties := object{"name": object{"const": t.Function.Name}, arguments: schemaOf(t)}
+		keys := []string{"name", "arguments"}
+		properties := object{"name": object{"const": t.Function.Name}, "arguments": schemaOf(t)}
 		if id {
 			properties["id"] = object{"type": "string", "pattern": "^[a-zA-Z0-9]{9}$"}
 			keys = append(keys, "id")
@@ -99,7 +96,7 @@ func callSchema(tools []engine.Tool, arguments string, id bool) json.RawMessage 
 
 // listSchema is the schema of the list of calls that v2 to v7 write.
 func listSchema(tools []engine.Tool, id, several bool) json.RawMessage {
-	list := map[string]any{"type": "array", "items": callSchema(tools, "arguments", id), "minItems": 1}
+	list := map[string]any{"type": "array", "items": callSchema(tools, id), "minItems": 1}
 	if !several {
 		list["maxItems"] = 1
 	}

@@ -169,10 +169,6 @@ func (m Model) Terms() (_ licence.Licence, ok bool) {
 	return licence.Of(m.Licence, m.Link), true
 }
 
-// MayBeGated reports whether a repository probably wants a signed-in user: most
-// of Mistral's own do.
-func MayBeGated(repo string) bool { return strings.HasPrefix(strings.ToLower(repo), "mistralai/") }
-
 // Words are the model's abilities as people say them, in one phrase.
 func (m Model) Words() string {
 	if len(m.Can) == 0 && m.Base {

@@ -309,9 +309,8 @@ func mathematical(w string) bool {
 	for w != "" {
 		t := raw(w)
 		w = w[len(t):]
-		_, function := functions[t]
 		switch {
-		case function || len(t) > 1 && t[0] == '\\':
+		case functions[t] || len(t) > 1 && t[0] == '\\':
 			letters, other = 0, true
 		case isLetter(t[0]):
 			if letters++; letters > 2 || !other && (w == "" && (letters == 2 || strings.Contains("aAI", t))) {

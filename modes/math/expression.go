@@ -37,9 +37,9 @@ type (
 )
 
 // functions by name, as LaTeX and people write them.
-var functions = map[string]int{ // how many arguments
-	"sin": 1, "cos": 1, "tan": 1, "cot": 1, "sec": 1, "csc": 1, "arcsin": 1, "arccos": 1, "arctan": 1, "sinh": 1, "cosh": 1, "tanh": 1,
-	"ln": 1, "log": 1, "lg": 1, "exp": 1, "sqrt": 1, "abs": 1, "floor": 1, "ceil": 1,
+var functions = map[string]bool{
+	"sin": true, "cos": true, "tan": true, "cot": true, "sec": true, "csc": true, "arcsin": true, "arccos": true, "arctan": true, "sinh": true, "cosh": true, "tanh": true,
+	"ln": true, "log": true, "lg": true, "exp": true, "sqrt": true, "abs": true, "floor": true, "ceil": true,
 }
 
 // parseExpression reads an expression in LaTeX or as it is typed: 2x^3, \frac12,
@@ -117,7 +117,7 @@ func raw(s string) string {
 		for n < len(s) && isLetter(s[n]) {
 			n++
 		}
-		if _, ok := functions[s[:n]]; ok || s[:n] == "pi" {
+		if functions[s[:n]] || s[:n] == "pi" {
 			return s[:n]
 		}
 		return s[:1]
@@ -266,7 +266,7 @@ func (p *reader) begins(t string) bool {
 // isName reports whether a token is a variable or a function.
 func isName(t string) bool {
 	name := strings.TrimPrefix(t, `\`)
-	if _, ok := functions[name]; ok {
+	if functions[name] {
 		return true
 	}
 	if greek[t] {
@@ -458,7 +458,7 @@ func (p *reader) atom() (expression, error) {
 		return parseNumber(t)
 	}
 	name := strings.TrimPrefix(t, `\`)
-	if _, ok := functions[name]; ok {
+	if functions[name] {
 		return p.function(name)
 	}
 	if isName(t) {
@@ -514,8 +514,7 @@ func (p *reader) bare() (expression, error) {
 	e, err := p.power()
 	for err == nil {
 		t := spell(p.peek())
-		_, function := functions[strings.TrimPrefix(t, `\`)]
-		if function || t == "(" || !p.begins(t) || isDigit(t) {
+		if functions[strings.TrimPrefix(t, `\`)] || t == "(" || !p.begins(t) || isDigit(t) {
 			return e, nil
 		}
 		var b expression

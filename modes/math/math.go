@@ -182,17 +182,18 @@ func (s *Session) Result() Result {
 	return r
 }
 
-// UntilDecided passes the events of a request for several solutions on, and ends
-// when what is still being written cannot change the answer; leaving an engine's
-// events is what stops it. Done does not come then.
-func UntilDecided(events iter.Seq2[engine.Event, error], p Problem) iter.Seq2[engine.Event, error] {
+// Follow takes a request's events and passes them on, and ends when what is still
+// being written cannot change the answer; leaving an engine's events is what stops
+// it. Done does not come then.
+func (s *Session) Follow(events iter.Seq2[engine.Event, error]) iter.Seq2[engine.Event, error] {
 	return func(yield func(engine.Event, error) bool) {
-		s := NewSession(p)
 		for event, err := range events {
+			if err == nil {
+				s.Add(event)
+			}
 			if !yield(event, err) || err != nil {
 				return
 			}
-			s.Add(event)
 			if _, ended := event.(engine.Finish); ended && s.Tally.Counted() < len(s.Solutions) && s.Decided() {
 				return
 			}
@@ -204,11 +205,10 @@ func UntilDecided(events iter.Seq2[engine.Event, error], p Problem) iter.Seq2[en
 // event. It returns what there is also when it fails or is cancelled.
 func Solve(ctx context.Context, e engine.Engine, p Problem, watch func(*Session, engine.Event)) (Result, error) {
 	s := NewSession(p)
-	for event, err := range UntilDecided(e.Chat(ctx, p.Request()), p) {
+	for event, err := range s.Follow(e.Chat(ctx, p.Request())) {
 		if err != nil {
 			return s.Result(), err
 		}
-		s.Add(event)
 		if watch != nil {
 			watch(s, event)
 		}
