@@ -22,38 +22,41 @@ var (
 	llama    = []string{"github.com/ollama/ollama", module + "/engine/llama"}
 	commands = []string{module + "/cli", module + "/tui", module + "/api", module + "/lsp"}
 	leaves   = []string{module + "/models", module + "/downloader", module + "/history", module + "/config"}
+	middle   = []string{module + "/modes", module + "/library", module + "/attach"}
+	engines  = []string{module + "/engine", module + "/mistral", module + "/chattemplate"}
 	// A package that cannot need C is one that any program can use and any machine can test.
 	c = []string{"runtime/cgo"}
 )
 
-// forbidden keeps the arrows pointing one way: main → cli → {tui, api, lsp} → modes → engine, with
-// the leaves beside them. A folder's rule holds for the folders in it too, as long as none of them
-// has a rule of its own.
+// forbidden keeps the arrows pointing one way: main → cli → {tui, api, lsp} → {library, modes, history} →
+// {engine, models, downloader} → ground. A folder's rule holds for the folders in it too, as long as none
+// of them has a rule of its own.
 var forbidden = map[string][][]string{
-	"engine":            {terminal, http, llama, c, commands, leaves, {module + "/modes"}},
-	"engine/enginetest": {terminal, http, llama, commands, leaves, {module + "/modes"}},
-	"engine/llama":      {terminal, http[1:], commands, leaves, {module + "/modes"}}, // the binding has net/http
-	"engine/worker":     {terminal, llama, {module + "/cli", module + "/tui", module + "/lsp", module + "/modes"}, leaves},
-	"engine/wire":       {terminal, llama, commands, leaves, {module + "/modes"}},
-	"engine/remote":     {terminal, llama, {module + "/cli", module + "/tui", module + "/lsp", module + "/modes"}, leaves},
-	"modes":             {terminal, http, llama, commands, {module + "/downloader", module + "/history", module + "/config"}},
+	"engine":            {terminal, http, llama, c, commands, leaves, middle},
+	"engine/enginetest": {terminal, http, llama, commands, leaves, middle},
+	"engine/llama":      {terminal, http[1:], commands, leaves, middle}, // the binding has net/http
+	"engine/worker":     {terminal, llama, {module + "/cli", module + "/tui", module + "/lsp"}, leaves, middle},
+	"engine/wire":       {terminal, llama, commands, leaves, middle},
+	"engine/remote":     {terminal, llama, {module + "/cli", module + "/tui", module + "/lsp"}, leaves, middle},
+	"mistral":           {terminal, http, llama, c, commands, leaves, middle},
+	"chattemplate":      {terminal, http, llama, c, commands, leaves, middle},
+	"modes":             {terminal, http, llama, commands, {module + "/downloader", module + "/history", module + "/config", module + "/library"}},
+	"library":           {terminal, llama, commands, {module + "/modes", module + "/history"}},
+	"library/pull":      {terminal, llama, commands, {module + "/modes", module + "/history", module + "/config"}},
 	"api":               {terminal, llama, leaves, {module + "/cli", module + "/tui", module + "/lsp"}},
 	"lsp":               {terminal, llama, {module + "/cli", module + "/tui"}},
 	"tui":               {llama, {module + "/cli"}},
-	"markdown":          {terminal[2:], http, llama, c, commands, leaves, {module + "/engine", module + "/modes"}},
-	"term":              {terminal[2:], http, llama, c, commands, leaves, {module + "/engine", module + "/modes"}},
-	"latex":             {terminal[2:], http, llama, c, commands, leaves, {module + "/engine", module + "/modes", module + "/markdown"}},
+	"render":            {terminal[2:], http, llama, commands, leaves, middle, engines},
+	"fault":             {terminal, http, c, {module}},
+	"atomicfile":        {terminal, http, c, {module}},
 	"gguf":              {terminal, http, c, {module}},
 	"machine":           {terminal, http, c, {module}},
-	"nearest":           {terminal, http, c, {module}},
-	"words":             {terminal, http, c, {module}},
-	"preview":           {terminal[2:], http, llama, commands, leaves, {module + "/engine", module + "/modes"}},
+	"units":             {terminal, http, c, {module}},
 	"safetensors":       {terminal, http, c, {module}},
-	"pull":              {terminal, llama, commands, {module + "/modes", module + "/history", module + "/config"}},
-	"models":            {terminal, http, llama, commands, without(leaves, "/models"), {module + "/modes"}},
-	"downloader":        {terminal, llama, commands, without(leaves, "/downloader"), {module + "/engine", module + "/modes"}},
-	"history":           {terminal, http, llama, commands, without(leaves, "/history"), {module + "/modes"}},
-	"config":            {terminal, http, llama, commands, without(leaves, "/config"), {module + "/modes"}},
+	"models":            {terminal, http, llama, commands, without(leaves, "/models"), middle},
+	"downloader":        {terminal, llama, commands, without(leaves, "/downloader"), middle, engines},
+	"history":           {terminal, http, llama, commands, without(leaves, "/history"), middle},
+	"config":            {terminal, http, llama, commands, without(leaves, "/config"), middle},
 }
 
 func without(list []string, name string) []string {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/wire"
+	"github.com/bise-sh/bise/fault"
 )
 
 // A generation is a request for text, understood.
@@ -124,5 +125,5 @@ func finishReason(reason engine.FinishReason, strict bool) (told *engine.FinishR
 // errStray is what an engine gets that speaks of choices nobody asked for, or
 // ends without a word.
 func errStray(what string) error {
-	return engine.Errorf(engine.Internal, "the engine's answer %s", what)
+	return fault.Errorf(fault.Internal, "the engine's answer %s", what)
 }

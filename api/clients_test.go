@@ -19,6 +19,7 @@ import (
 	"github.com/bise-sh/bise/api"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
+	"github.com/bise-sh/bise/fault"
 )
 
 // TestClients runs the clients that people have against the handler. BISE_CLIENTS
@@ -101,14 +102,14 @@ func (w *world) server(t *testing.T, c api.Config) string {
 			enginetest.Thinking("hm"), enginetest.Thinking(" so"), enginetest.Text("39"), enginetest.Text("1"),
 		}}},
 		"failing": &enginetest.Script{Replies: []enginetest.Reply{{
-			enginetest.Text("half"), enginetest.Fail{Err: engine.Errorf(engine.Internal, "the engine stopped")},
+			enginetest.Text("half"), enginetest.Fail{Err: fault.Errorf(fault.Internal, "the engine stopped")},
 		}}},
 	}
 	c.Open = func(_ context.Context, model string, _ func(float64)) (engine.Engine, error) {
 		if e, ok := engines[model]; ok {
 			return e, nil
 		}
-		return nil, engine.Errorf(engine.NotFound, "Invalid model: %s", model)
+		return nil, fault.Errorf(fault.NotFound, "Invalid model: %s", model)
 	}
 	c.Models = func(context.Context) ([]api.Model, error) {
 		return []api.Model{

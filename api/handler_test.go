@@ -19,6 +19,7 @@ import (
 	"github.com/bise-sh/bise/api"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
+	"github.com/bise-sh/bise/fault"
 )
 
 // ask sends a request to a handler and gives the response.
@@ -189,7 +190,7 @@ func TestStream(t *testing.T) {
 // A last chunk with the error, which Mistral's client delivers and OpenAI's
 // throws.
 func TestStreamFails(t *testing.T) {
-	broken := &engine.Error{Kind: engine.Crashed, Msg: "the worker died", Advice: "Ask again"}
+	broken := &fault.Error{Kind: fault.Crashed, Msg: "the worker died", Advice: "Ask again"}
 	arrived := make(chan struct{}) // before that, the error would be answered with a status
 	url := serve(t, one(&enginetest.Script{Replies: []enginetest.Reply{{enginetest.Text("a"), enginetest.Wait(arrived), enginetest.Fail{Err: broken}}}}))
 	resp, err := http.Post(url+"/v1/chat/completions", "application/json", strings.NewReader(`{"model":"m","stream":true,`+question+`}`))
@@ -391,7 +392,7 @@ func TestLegacyCompletions(t *testing.T) {
 func TestErrors(t *testing.T) {
 	open := func(_ context.Context, model string, _ func(float64)) (engine.Engine, error) {
 		if model != "m" {
-			return nil, engine.Errorf(engine.NotFound, "Invalid model: %s", model)
+			return nil, fault.Errorf(fault.NotFound, "Invalid model: %s", model)
 		}
 		return &enginetest.Script{About: engine.Info{Can: engine.Capabilities{Chat: true}}}, nil
 	}
@@ -456,7 +457,7 @@ func TestKey(t *testing.T) {
 
 func TestHealth(t *testing.T) {
 	c := one(&enginetest.Script{})
-	c.Health = func() error { return engine.Errorf(engine.Busy, "the model is loading") }
+	c.Health = func() error { return fault.Errorf(fault.Busy, "the model is loading") }
 	w := ask(t, api.New(c), "GET", "/health", "")
 	wantError(t, w, 503, "rate_limited", "the model is loading")
 	if w.Header().Get("Retry-After") == "" {

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/bise-sh/bise/engine"
-	"github.com/bise-sh/bise/engine/fim"
+	"github.com/bise-sh/bise/mistral/fim"
 )
 
 // An infill is a request of llama.cpp's server to fill in, which editor plugins

@@ -13,6 +13,7 @@ import (
 	"github.com/bise-sh/bise/api"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
+	"github.com/bise-sh/bise/fault"
 )
 
 // llamaVim is a request as llama.vim sends it.
@@ -152,7 +153,7 @@ func TestInfillRefused(t *testing.T) {
 	} {
 		wantError(t, ask(t, api.New(one(enginetest.Says("x"))), "POST", "/infill", body), http.StatusUnprocessableEntity, "invalid_request_error", part)
 	}
-	failing := &enginetest.Script{Replies: []enginetest.Reply{{enginetest.Text("a"), enginetest.Fail{Err: engine.Errorf(engine.Crashed, "the worker died")}}}}
+	failing := &enginetest.Script{Replies: []enginetest.Reply{{enginetest.Text("a"), enginetest.Fail{Err: fault.Errorf(fault.Crashed, "the worker died")}}}}
 	if w := ask(t, api.New(one(failing)), "POST", "/infill", `{"stream":true}`); !strings.Contains(w.Body.String(), "the worker died") {
 		t.Errorf("answer %s", w.Body)
 	}

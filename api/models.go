@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 )
 
 // A card is a model as La Plateforme describes it. No field may be null that is
@@ -78,7 +78,7 @@ func (s *server) find(r *http.Request) (Model, error) {
 		}
 	}
 	no := refuse("model", "Invalid model: %.200s", id).as("invalid_model", "1500").status(http.StatusNotFound)
-	no.err.Kind = engine.NotFound
+	no.err.Kind = fault.NotFound
 	return Model{}, no
 }
 

@@ -5,14 +5,14 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/wire"
+	"github.com/bise-sh/bise/fault"
 )
 
-// A refusal is an engine.Error that is told in other words than those of its
+// A refusal is an fault.Error that is told in other words than those of its
 // kind.
 type refusal struct {
-	err    *engine.Error
+	err    *fault.Error
 	class  wire.Class
 	detail []wire.Detail
 }
@@ -24,9 +24,9 @@ func (r *refusal) Unwrap() error { return r.err }
 
 // refuse makes a refusal of what fits the schema but makes no sense.
 func refuse(param, format string, args ...any) *refusal {
-	err := engine.Errorf(engine.Invalid, format, args...)
+	err := fault.Errorf(fault.Invalid, format, args...)
 	err.Param = param
-	return &refusal{err: err, class: wire.ClassOf(engine.Invalid)}
+	return &refusal{err: err, class: wire.ClassOf(fault.Invalid)}
 }
 
 // as gives a refusal the type and code that La Plateforme has for it.

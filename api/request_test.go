@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 )
 
 // readChat reads a chat request as the handler does.
@@ -122,8 +123,8 @@ func TestRefused(t *testing.T) {
 			if r.class.Status != test.status || typ != test.typ || loc != test.loc {
 				t.Errorf("%s (strict %v): got %d %s %s (%v), want %d %s %s", test.name, isStrict, r.class.Status, typ, loc, r, test.status, test.typ, test.loc)
 			}
-			if engine.KindOf(err) != engine.Invalid {
-				t.Errorf("%s: the kind is %q", test.name, engine.KindOf(err))
+			if fault.KindOf(err) != fault.Invalid {
+				t.Errorf("%s: the kind is %q", test.name, fault.KindOf(err))
 			}
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
 	"github.com/bise-sh/bise/engine/remote"
+	"github.com/bise-sh/bise/fault"
 )
 
 // serve gives a handler's URL, which goes when the test ends.
@@ -140,33 +141,33 @@ func TestPrefixIsNotRepeated(t *testing.T) {
 }
 
 func TestErrorsComeBack(t *testing.T) {
-	kinds := []engine.Kind{
-		engine.Invalid, engine.TooLong, engine.Unsupported, engine.NotFound, engine.BadModel, engine.NoMemory,
-		engine.Crashed, engine.Busy, engine.Network, engine.Denied, engine.Closed, engine.Internal,
+	kinds := []fault.Kind{
+		fault.Invalid, fault.TooLong, fault.Unsupported, fault.NotFound, fault.BadModel, fault.NoMemory,
+		fault.Crashed, fault.Busy, fault.Network, fault.Denied, fault.Closed, fault.Internal,
 	}
 	for _, kind := range kinds {
-		want := engine.Error{Kind: kind, Msg: "it broke", Advice: "Mend it.", Param: "n", Tokens: 9, Limit: 8}
+		want := fault.Error{Kind: kind, Msg: "it broke", Advice: "Mend it.", Param: "n"}
 		script := &enginetest.Script{Replies: []enginetest.Reply{{enginetest.Fail{Err: &want}}, {enginetest.Text("a"), enginetest.Fail{Err: &want}}}}
 		e := overUnix(t, script)
 		for _, when := range []string{"before", "within"} {
 			_, err := enginetest.Collect(e.Chat(t.Context(), enginetest.Chat("hi")))
-			if got, ok := errors.AsType[*engine.Error](err); !ok || *got != want {
+			if got, ok := errors.AsType[*fault.Error](err); !ok || *got != want {
 				t.Errorf("%s, %s the answer: got %#v", kind, when, err)
 			}
 		}
 	}
 	failing := one(nil)
 	failing.Open = func(context.Context, string, func(float64)) (engine.Engine, error) {
-		return nil, engine.Errorf(engine.NoMemory, "it needs 14 GB")
+		return nil, fault.Errorf(fault.NoMemory, "it needs 14 GB")
 	}
 	r, err := remote.New(remote.Config{URL: serve(t, failing), Model: "m", Dialect: remote.Bise})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := enginetest.Collect(r.Chat(t.Context(), enginetest.Chat("hi"))); engine.KindOf(err) != engine.NoMemory {
+	if _, err := enginetest.Collect(r.Chat(t.Context(), enginetest.Chat("hi"))); fault.KindOf(err) != fault.NoMemory {
 		t.Errorf("got %v", err)
 	}
-	if _, err := r.Embed(t.Context(), engine.EmbedRequest{Input: []string{"a"}}); engine.KindOf(err) != engine.NoMemory {
+	if _, err := r.Embed(t.Context(), engine.EmbedRequest{Input: []string{"a"}}); fault.KindOf(err) != fault.NoMemory {
 		t.Errorf("got %v", err)
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/wire"
+	"github.com/bise-sh/bise/fault"
 )
 
 // A server answers requests. It has no state but its configuration.
@@ -76,7 +76,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			slog.Int("status", rec.status), slog.Duration("took", time.Since(start)),
 		}
 		if rec.err != nil {
-			attrs = append(attrs, slog.String("kind", string(engine.KindOf(rec.err))))
+			attrs = append(attrs, slog.String("kind", string(fault.KindOf(rec.err))))
 		}
 		if len(rec.ignored) > 0 {
 			attrs = append(attrs, slog.Any("ignored", rec.ignored))
@@ -92,8 +92,8 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mux.ServeHTTP(rec, r)
 }
 
-var errDenied = &engine.Error{
-	Kind: engine.Denied, Msg: "Unauthorized",
+var errDenied = &fault.Error{
+	Kind: fault.Denied, Msg: "Unauthorized",
 	Advice: "Send the server's key in the Authorization header: Bearer KEY",
 }
 

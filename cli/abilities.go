@@ -5,10 +5,10 @@ import (
 	"strings"
 
 	"github.com/bise-sh/bise/engine"
-	"github.com/bise-sh/bise/engine/layout"
-	"github.com/bise-sh/bise/engine/prompt"
-	"github.com/bise-sh/bise/engine/tokenizer"
 	"github.com/bise-sh/bise/gguf"
+	"github.com/bise-sh/bise/mistral/layout"
+	"github.com/bise-sh/bise/mistral/prompt"
+	"github.com/bise-sh/bise/mistral/tokenizer"
 	"github.com/bise-sh/bise/models"
 	"github.com/bise-sh/bise/models/catalog"
 )

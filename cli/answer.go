@@ -8,8 +8,8 @@ import (
 
 	"github.com/charmbracelet/colorprofile"
 
-	"github.com/bise-sh/bise/markdown"
-	"github.com/bise-sh/bise/term"
+	"github.com/bise-sh/bise/render/markdown"
+	"github.com/bise-sh/bise/render/term"
 )
 
 // A sheet is what one answer's text is written on.

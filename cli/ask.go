@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/modes/chat"
 	"github.com/bise-sh/bise/modes/vision"
 )
@@ -110,8 +111,8 @@ func (a *app) ask(ctx context.Context, v ask, prompt string) error {
 	ref, _ := a.chosen(a.model)
 	kept.by(e.Info(), ref, r.Choices())
 	if info := e.Info(); len(q.Images) > 0 && info.Architecture != "" && !info.Can.Vision {
-		return a.failed(&engine.Error{
-			Kind: engine.Unsupported, Param: "image", Msg: fmt.Sprintf("%s cannot see pictures", info.Model),
+		return a.failed(&fault.Error{
+			Kind: fault.Unsupported, Param: "image", Msg: fmt.Sprintf("%s cannot see pictures", info.Model),
 			Advice: "Name a model that can with -m, such as pixtral-12b.",
 		})
 	}
@@ -166,7 +167,7 @@ func (a *app) question(ctx context.Context, v ask, prompt string) (chat.Question
 		if len(q.Images) > 0 {
 			return q, nil, noQuestion(v)
 		}
-		return q, nil, &usageError{msg: "there is nothing to answer", hint: `Ask something: bise ask "how does a slice grow in Go?", or pipe a text in.`}
+		return q, nil, &fault.Error{Kind: fault.Usage, Msg: "there is nothing to answer", Advice: `Ask something: bise ask "how does a slice grow in Go?", or pipe a text in.`}
 	}
 	return q, pictures, nil
 }
@@ -187,7 +188,7 @@ func schema(ctx context.Context, path string) (*engine.ResponseFormat, error) {
 	}
 	var object map[string]json.RawMessage
 	if err := json.Unmarshal(data, &object); err != nil {
-		return nil, &usageError{msg: fmt.Sprintf("%s is no JSON schema: %v", path, err), hint: "A schema is a JSON object."}
+		return nil, &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("%s is no JSON schema: %v", path, err), Advice: "A schema is a JSON object."}
 	}
 	name := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
 	return &engine.ResponseFormat{

@@ -11,6 +11,7 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
+	"github.com/bise-sh/bise/fault"
 )
 
 func TestAskMakesTheRequest(t *testing.T) {
@@ -113,7 +114,7 @@ func TestAskRefusesInput(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			s := enginetest.Says("ok")
 			got := runBise(t, s, tt.stdin, append([]string{"ask"}, tt.args...)...)
-			if got.code != exitUsage || got.stdout != "" || !strings.HasPrefix(got.stderr, "bise: ") || !strings.Contains(got.stderr, tt.want) {
+			if got.code != fault.ExitUsage || got.stdout != "" || !strings.HasPrefix(got.stderr, "bise: ") || !strings.Contains(got.stderr, tt.want) {
 				t.Errorf("got %+v", got)
 			}
 			if len(s.Requests()) > 0 {
@@ -145,10 +146,10 @@ func TestAskShowsPictures(t *testing.T) {
 	blind := enginetest.Says("a cat")
 	blind.About = engine.Info{Model: "mole", Can: engine.Capabilities{Chat: true}}
 	got := runBise(t, blind, "", "ask", "-i", path, "what is it?")
-	if got.code != exitModel || !strings.Contains(got.stderr, "bise: mole cannot see pictures.\n") {
+	if got.code != fault.ExitModel || !strings.Contains(got.stderr, "bise: mole cannot see pictures.\n") {
 		t.Errorf("got %+v", got)
 	}
-	if got := runBise(t, s, "", "ask", "-i", path); got.code != exitUsage || !strings.Contains(got.stderr, "no question about the picture") {
+	if got := runBise(t, s, "", "ask", "-i", path); got.code != fault.ExitUsage || !strings.Contains(got.stderr, "no question about the picture") {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -202,22 +203,22 @@ func TestAskWritesEvents(t *testing.T) {
 }
 
 func TestAskFails(t *testing.T) {
-	failing := func(kind engine.Kind) *enginetest.Script {
+	failing := func(kind fault.Kind) *enginetest.Script {
 		return &enginetest.Script{Replies: []enginetest.Reply{{
 			enginetest.Text("so far"),
-			enginetest.Fail{Err: &engine.Error{Kind: kind, Msg: "it broke", Advice: "Mend it."}},
+			enginetest.Fail{Err: &fault.Error{Kind: kind, Msg: "it broke", Advice: "Mend it."}},
 		}}}
 	}
-	for kind, code := range map[engine.Kind]int{
-		engine.Invalid: exitUsage, engine.TooLong: exitModel, engine.NotFound: exitModel, engine.BadModel: exitModel,
-		engine.NoMemory: exitModel, engine.Crashed: exitModel, engine.Network: exitNetwork, engine.Denied: exitNetwork,
+	for kind, code := range map[fault.Kind]int{
+		fault.Invalid: fault.ExitUsage, fault.TooLong: fault.ExitModel, fault.NotFound: fault.ExitModel, fault.BadModel: fault.ExitModel,
+		fault.NoMemory: fault.ExitModel, fault.Crashed: fault.ExitModel, fault.Network: fault.ExitNetwork, fault.Denied: fault.ExitNetwork,
 	} {
 		got := runBise(t, failing(kind), "", "ask", "hi")
 		if want := (run{code, "so far\n", "bise: it broke.\nMend it.\n"}); got != want {
 			t.Errorf("%s: got %+v, want %+v", kind, got, want)
 		}
 	}
-	got := runBise(t, failing(engine.Crashed), "", "ask", "--json", "hi")
+	got := runBise(t, failing(fault.Crashed), "", "ask", "--json", "hi")
 	if !strings.HasSuffix(got.stdout, `{"type":"error","kind":"crashed","message":"it broke.","hint":"Mend it."}`+"\n") {
 		t.Errorf("got %+v", got)
 	}
@@ -273,7 +274,7 @@ func TestAskPrintsCalls(t *testing.T) {
 func TestAskSaysWhereTheModelComesFrom(t *testing.T) {
 	t.Setenv("BISE_MODEL", "nonesuch")
 	got := runApp(t, func(*app) {}, "", "ask", "hi")
-	if got.code != exitModel || !strings.HasPrefix(got.stderr, `bise: there is no model "nonesuch": no model is installed.`+"\nIt is named in BISE_MODEL. Get one with bise pull") {
+	if got.code != fault.ExitModel || !strings.HasPrefix(got.stderr, `bise: there is no model "nonesuch": no model is installed.`+"\nIt is named in BISE_MODEL. Get one with bise pull") {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -296,11 +297,11 @@ key_command = ["false"]
 		code int
 		want string
 	}{
-		{"lab/mistral", exitNetwork, "127.0.0.1:1"},
-		{"lab/", exitUsage, "lab/ names an endpoint and no model"},
-		{"env/mistral", exitNetwork, "cannot use endpoint env: its key is in BISE_TEST_KEY, which is not set.\nSet it: export BISE_TEST_KEY=…"},
-		{"command/mistral", exitNetwork, "cannot use endpoint command: its key_command false: exit status 1"},
-		{"lob/mistral", exitModel, "there is no file lob/mistral.\nCheck the path, or give the name of an installed model. Endpoints: command, env, lab."},
+		{"lab/mistral", fault.ExitNetwork, "127.0.0.1:1"},
+		{"lab/", fault.ExitUsage, "lab/ names an endpoint and no model"},
+		{"env/mistral", fault.ExitNetwork, "cannot use endpoint env: its key is in BISE_TEST_KEY, which is not set.\nSet it: export BISE_TEST_KEY=…"},
+		{"command/mistral", fault.ExitNetwork, "cannot use endpoint command: its key_command false: exit status 1"},
+		{"lob/mistral", fault.ExitModel, "there is no file lob/mistral.\nCheck the path, or give the name of an installed model. Endpoints: command, env, lab."},
 	} {
 		got := runApp(t, func(*app) {}, "", "ask", "-m", tt.ref, "hi")
 		if got.code != tt.code || !strings.Contains(got.stderr, tt.want) {
@@ -349,7 +350,7 @@ func TestAdapters(t *testing.T) {
 			t.Errorf("parseAdapter(%q) = %+v, %v", in, got, err)
 		}
 	}
-	if _, err := parseAdapter("a.gguf=nan"); exitCode(err) != exitUsage {
+	if _, err := parseAdapter("a.gguf=nan"); exitCode(err) != fault.ExitUsage {
 		t.Errorf("error %v", err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/models/catalog"
 	"github.com/bise-sh/bise/models/fit"
 	"github.com/bise-sh/bise/models/licence"
@@ -48,7 +49,7 @@ A catalog.toml in the config folder changes and adds models.`,
 func (a *app) catalog() (*catalog.Catalog, error) {
 	c, problems, err := catalog.Load(filepath.Join(a.places.Config, "catalog.toml"))
 	for _, p := range problems {
-		a.note("%s", sentence(p))
+		a.note("%s", fault.Sentence(p))
 	}
 	return c, err
 }
@@ -195,7 +196,7 @@ func (a *app) serverFor(m catalog.Model) string {
 // may be found, or nil.
 func (a *app) cannotRun(m catalog.Model) error {
 	err := m.CannotRun()
-	e, ok := errors.AsType[*engine.Error](err)
+	e, ok := errors.AsType[*fault.Error](err)
 	if server := a.serverFor(m); ok && server != "" {
 		name, _, _ := strings.Cut(server, "/")
 		e.Advice = fmt.Sprintf("Use a server: name one endpoints.%s in %s, then bise ask -m %s.", name, a.places.File(), server)

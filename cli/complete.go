@@ -12,7 +12,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bise-sh/bise/engine"
-	"github.com/bise-sh/bise/engine/fim"
+	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/mistral/fim"
 	"github.com/bise-sh/bise/modes/code"
 )
 
@@ -133,9 +134,10 @@ func (v complete) place(ctx context.Context, in *input, args []string) (code.Pla
 		}
 	}
 	if ways != 1 {
-		return code.Place{}, &usageError{
-			msg:  "one place is to be filled in",
-			hint: "Name it: bise complete main.go:10:5, or --prefix-file and --suffix-file, or --cursor for what is piped in.",
+		return code.Place{}, &fault.Error{
+			Kind:   fault.Usage,
+			Msg:    "one place is to be filled in",
+			Advice: "Name it: bise complete main.go:10:5, or --prefix-file and --suffix-file, or --cursor for what is piped in.",
 		}
 	}
 	switch {
@@ -158,7 +160,7 @@ func (v complete) place(ctx context.Context, in *input, args []string) (code.Pla
 			return code.Place{}, err
 		}
 		if !ok {
-			return code.Place{}, &usageError{msg: "--cursor is of what is piped in, and nothing is", hint: "Pipe the text in, or name a place: bise complete main.go:10:5."}
+			return code.Place{}, &fault.Error{Kind: fault.Usage, Msg: "--cursor is of what is piped in, and nothing is", Advice: "Pipe the text in, or name a place: bise complete main.go:10:5."}
 		}
 		if v.cursor < 0 || v.cursor > len(text) {
 			return code.Place{}, usageErrorf("--cursor cannot be %d: the text has %s", v.cursor, plural(len(text), "byte"))
@@ -187,7 +189,7 @@ var placePattern = regexp.MustCompile(`^(.+?):([0-9]+)(?::([0-9]+))?$`)
 func parsePlace(s string) (path string, line, column int, err error) {
 	m := placePattern.FindStringSubmatch(s)
 	if m == nil {
-		return "", 0, 0, &usageError{msg: fmt.Sprintf("%q names no place", s), hint: "Write the file, the line and perhaps the column: main.go:10:5."}
+		return "", 0, 0, &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("%q names no place", s), Advice: "Write the file, the line and perhaps the column: main.go:10:5."}
 	}
 	line, err = strconv.Atoi(m[2])
 	if err == nil && m[3] != "" {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/models/convert"
 )
 
@@ -30,7 +31,7 @@ bise quantize nemo.bf16.gguf nemo.gguf --type Q4_K_M`,
 		Args: arguments(cobra.ExactArgs(1), "one folder"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if o.Output == "" {
-				return &usageError{msg: "convert wants a file to write", hint: "Name it with -o, such as -o model.gguf."}
+				return &fault.Error{Kind: fault.Usage, Msg: "convert wants a file to write", Advice: "Name it with -o, such as -o model.gguf."}
 			}
 			var err error
 			if o.Type, err = oneOf("type", kind, convert.Stored, convert.F32, convert.F16, convert.BF16, convert.Q8_0); err != nil {
@@ -98,7 +99,7 @@ func (a *app) convert(ctx context.Context, o convert.Options, dir string) error 
 		})
 	}
 	for _, s := range slices.Concat(r.Notes, r.Warnings) {
-		a.note("%s", sentence(s))
+		a.note("%s", fault.Sentence(s))
 	}
 	what := []string{r.Architecture, string(r.Type)}
 	if r.PromptVersion != "" {

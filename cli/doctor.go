@@ -14,6 +14,7 @@ import (
 
 	"github.com/bise-sh/bise/engine/llama"
 	"github.com/bise-sh/bise/engine/worker"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/machine"
 	"github.com/bise-sh/bise/models"
 )
@@ -107,7 +108,7 @@ func (a *app) examine(ctx context.Context) checkup {
 	)
 	if a.configError != nil {
 		f := finding{What: "config", State: missing}
-		f.Is, f.Advice = tell(a.configError)
+		f.Is, f.Advice = fault.Explain(a.configError)
 		c.Findings = append(c.Findings, f)
 	}
 	if len(a.config.Endpoints) > 0 {
@@ -229,7 +230,7 @@ func examineWorkers(ctx context.Context) finding {
 	list, err := worker.List(ctx)
 	if err != nil {
 		f.State = missing
-		f.Is, f.Advice = tell(err)
+		f.Is, f.Advice = fault.Explain(err)
 		return f
 	}
 	f.Is = plural(len(list), "model") + " in memory"

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 )
 
 // embedAtOnce is how many texts are sent in one request.
@@ -79,7 +80,7 @@ func (a *app) texts(ctx context.Context, files []string) ([]embedding, error) {
 		index++
 	}
 	if !ok || len(texts) == 0 {
-		return nil, &usageError{msg: "there is no text to embed", hint: "Name files, or pipe in a text a line."}
+		return nil, &fault.Error{Kind: fault.Usage, Msg: "there is no text to embed", Advice: "Name files, or pipe in a text a line."}
 	}
 	return texts, nil
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/remote"
 	"github.com/bise-sh/bise/engine/worker"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf"
 	"github.com/bise-sh/bise/models"
 	"github.com/bise-sh/bise/models/caches"
@@ -79,7 +80,7 @@ func (a *app) find(ref string) (models.Model, error) {
 		return a.store().Default()
 	}
 	m, err := a.store().Find(ref)
-	if e, ok := errors.AsType[*engine.Error](err); ok && e.Kind == engine.NotFound && len(a.endpoints()) > 0 && strings.Contains(ref, "/") {
+	if e, ok := errors.AsType[*fault.Error](err); ok && e.Kind == fault.NotFound && len(a.endpoints()) > 0 && strings.Contains(ref, "/") {
 		known := *e
 		known.Advice += " Endpoints: " + strings.Join(slices.Sorted(maps.Keys(a.endpoints())), ", ") + "."
 		err = &known
@@ -90,8 +91,8 @@ func (a *app) find(ref string) (models.Model, error) {
 // orPull adds to the error of a model that is not here that it can be pulled, if the
 // catalogue has it.
 func (a *app) orPull(ref string, err error) error {
-	e, ok := errors.AsType[*engine.Error](err)
-	if !ok || e.Kind != engine.NotFound {
+	e, ok := errors.AsType[*fault.Error](err)
+	if !ok || e.Kind != fault.NotFound {
 		return err
 	}
 	c, unreadable := a.catalog()
@@ -108,7 +109,7 @@ func (a *app) orPull(ref string, err error) error {
 
 // chosenBy adds to an error what it was that named the model.
 func chosenBy(err error, from string) error {
-	e, ok := errors.AsType[*engine.Error](err)
+	e, ok := errors.AsType[*fault.Error](err)
 	if !ok || from == "" || !strings.Contains(e.Msg, "\"") {
 		return err
 	}
@@ -136,8 +137,8 @@ func (a *app) worker(ctx context.Context, m models.Model, o engine.LoadOptions) 
 func (a *app) spec(m models.Model, o engine.LoadOptions) (worker.Spec, error) {
 	print, err := gguf.Fingerprint(m.Path)
 	if err != nil {
-		return worker.Spec{}, &engine.Error{
-			Kind: engine.BadModel, Err: err,
+		return worker.Spec{}, &fault.Error{
+			Kind: fault.BadModel, Cause: err,
 			Msg:    fmt.Sprintf("cannot load %s: %v", m.Name, err),
 			Advice: "Give the path of a whole GGUF file.",
 		}
@@ -175,8 +176,8 @@ func secret(ctx context.Context, name string, e config.Endpoint) (string, error)
 	case e.KeyEnv != "":
 		key := os.Getenv(e.KeyEnv)
 		if key == "" {
-			return "", &engine.Error{
-				Kind: engine.Denied, Msg: fmt.Sprintf("cannot use endpoint %s: its key is in %s, which is not set", name, e.KeyEnv),
+			return "", &fault.Error{
+				Kind: fault.Denied, Msg: fmt.Sprintf("cannot use endpoint %s: its key is in %s, which is not set", name, e.KeyEnv),
 				Advice: fmt.Sprintf("Set it: export %s=…", e.KeyEnv),
 			}
 		}
@@ -191,8 +192,8 @@ func secret(ctx context.Context, name string, e config.Endpoint) (string, error)
 			err = errors.New("it printed nothing")
 		}
 		if err != nil {
-			return "", &engine.Error{
-				Kind: engine.Denied, Err: err, Msg: fmt.Sprintf("cannot use endpoint %s: its key_command %s: %v", name, e.KeyCommand[0], err),
+			return "", &fault.Error{
+				Kind: fault.Denied, Cause: err, Msg: fmt.Sprintf("cannot use endpoint %s: its key_command %s: %v", name, e.KeyCommand[0], err),
 				Advice: "Run the command yourself to see what is wrong.",
 			}
 		}

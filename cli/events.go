@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 )
 
 // writeEvent writes an event as one line of JSON. The names are those that
@@ -68,13 +69,13 @@ func writeEvent(w io.Writer, e engine.Event) error {
 
 // writeFailure writes the error that ended an answer as its last line of JSON.
 func writeFailure(w io.Writer, err error) error {
-	msg, hint := tell(err)
+	msg, hint := fault.Explain(err)
 	return writeJSON(w, struct {
-		Type    string      `json:"type"`
-		Kind    engine.Kind `json:"kind"`
-		Message string      `json:"message"`
-		Hint    string      `json:"hint,omitempty"`
-	}{"error", engine.KindOf(err), msg, hint})
+		Type    string     `json:"type"`
+		Kind    fault.Kind `json:"kind"`
+		Message string     `json:"message"`
+		Hint    string     `json:"hint,omitempty"`
+	}{"error", fault.KindOf(err), msg, hint})
 }
 
 // writeJSON writes a value on a line of its own, without escapes that only

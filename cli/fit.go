@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf"
 	"github.com/bise-sh/bise/models"
 	"github.com/bise-sh/bise/models/catalog"
@@ -96,7 +97,7 @@ func (a *app) planFor(f *fitting, ref string, o engine.LoadOptions) error {
 	}
 	file, err := gguf.Read(m.Path)
 	if err != nil {
-		return engine.Errorf(engine.BadModel, "cannot read %s: %w", m.Path, err)
+		return fault.Errorf(fault.BadModel, "cannot read %s: %w", m.Path, err)
 	}
 	var tower int64
 	if info, err := os.Stat(m.Projector); err == nil {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/worker"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf"
 	"github.com/bise-sh/bise/gguf/tinymodel"
 	"github.com/bise-sh/bise/models/catalog"
@@ -180,9 +181,9 @@ func TestEveryModelHasAnAnswer(t *testing.T) {
 			}
 			continue
 		}
-		if engine.KindOf(err) != engine.Unsupported {
+		if fault.KindOf(err) != fault.Unsupported {
 			t.Errorf("%s: %v", m.Name, err)
-		} else if _, hint := tell(err); !strings.HasSuffix(hint, ".") {
+		} else if _, hint := fault.Explain(err); !strings.HasSuffix(hint, ".") {
 			t.Errorf("%s: %v, and then? %q", m.Name, err, hint)
 		}
 	}

@@ -14,10 +14,11 @@ import (
 	xansi "github.com/charmbracelet/x/ansi"
 	"github.com/spf13/cobra"
 
+	"github.com/bise-sh/bise/atomicfile"
+	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/fault/suggest"
 	"github.com/bise-sh/bise/history"
-	"github.com/bise-sh/bise/models/staging"
-	"github.com/bise-sh/bise/nearest"
-	"github.com/bise-sh/bise/term"
+	"github.com/bise-sh/bise/render/term"
 )
 
 // A listedConversation is a conversation as bise history tells it.
@@ -58,10 +59,10 @@ bise history export >conversations.json`,
 				verbs = append(verbs, c.Name())
 			}
 			hint := "It has " + strings.Join(verbs, ", ") + "."
-			if meant := nearest.Word(args[0], verbs); meant != "" {
+			if meant := suggest.Word(args[0], verbs); meant != "" {
 				hint = "Did you mean bise history " + meant + "?"
 			}
-			return &usageError{msg: fmt.Sprintf("bise history has no verb %q", args[0]), hint: hint}
+			return &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("bise history has no verb %q", args[0]), Advice: hint}
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -214,7 +215,7 @@ bise history search os.ReadFile :=`,
 			}
 			query := strings.Join(args, " ")
 			if history.ParseQuery(query).Empty() {
-				return &usageError{msg: fmt.Sprintf("%q has no word to search for", query), hint: "Search for letters, digits, or operators such as :=."}
+				return &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("%q has no word to search for", query), Advice: "Search for letters, digits, or operators such as :=."}
 			}
 			return a.withHistory(cmd.Context(), func(s *history.Store) error { return a.historySearch(cmd.Context(), s, query, limit) })
 		},
@@ -315,7 +316,7 @@ func (a *app) historyShow(ctx context.Context, s *history.Store, args []string) 
 			return err
 		}
 		if len(last) == 0 {
-			return &usageError{msg: "there is no conversation yet", hint: "Begin one with bise, or with bise ask."}
+			return &fault.Error{Kind: fault.Usage, Msg: "there is no conversation yet", Advice: "Begin one with bise, or with bise ask."}
 		}
 		ids = []int64{last[0].ID}
 	}
@@ -341,9 +342,9 @@ func conversationIDs(ctx context.Context, s *history.Store, args []string) ([]in
 		}
 		switch {
 		case errors.Is(err, history.ErrNotFound):
-			return nil, &usageError{msg: fmt.Sprintf("there is no conversation %d", id), hint: "bise history list tells those there are."}
+			return nil, &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("there is no conversation %d", id), Advice: "bise history list tells those there are."}
 		case errors.Is(err, strconv.ErrSyntax), errors.Is(err, strconv.ErrRange):
-			return nil, &usageError{msg: fmt.Sprintf("%q is no conversation's ID", arg), hint: "IDs are numbers: bise history list tells them."}
+			return nil, &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("%q is no conversation's ID", arg), Advice: "IDs are numbers: bise history list tells them."}
 		case err != nil:
 			return nil, err
 		}
@@ -432,7 +433,7 @@ func (a *app) historyExport(ctx context.Context, s *history.Store, args []string
 // writeFile makes a file that is whole or not there, which only the person may
 // read.
 func writeFile(path string, write func(io.Writer) error) error {
-	folder, err := staging.Beside(filepath.Dir(path))
+	folder, err := atomicfile.Beside(filepath.Dir(path))
 	if err != nil {
 		return err
 	}
@@ -497,7 +498,7 @@ func (a *app) historyRmCommand() *cobra.Command {
 		Example: "bise history rm 12 13\nbise history rm --all",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if (len(args) == 0) == !all {
-				return &usageError{msg: "bise history rm takes the IDs of conversations, or --all", hint: "bise history list tells them."}
+				return &fault.Error{Kind: fault.Usage, Msg: "bise history rm takes the IDs of conversations, or --all", Advice: "bise history list tells them."}
 			}
 			return a.withHistory(cmd.Context(), func(s *history.Store) error { return a.historyRm(cmd.Context(), s, args, all) })
 		},

@@ -13,6 +13,7 @@ import (
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/history"
 )
 
@@ -49,7 +50,7 @@ func TestAskContinues(t *testing.T) {
 		return &enginetest.Script{Replies: []enginetest.Reply{steps}}
 	}
 	runBise(t, says(enginetest.Thinking("hm"), enginetest.Text("It doubles.")), "", "ask", "--system", "Be brief.", "How does a slice grow?")
-	dies := says(enginetest.Emit{Event: engine.Progress{Done: 1, Total: 2}}, enginetest.Fail{Err: &engine.Error{Kind: engine.Crashed, Msg: "it died"}})
+	dies := says(enginetest.Emit{Event: engine.Progress{Done: 1, Total: 2}}, enginetest.Fail{Err: &fault.Error{Kind: fault.Crashed, Msg: "it died"}})
 	runBise(t, dies, "", "ask", "-c", "and a map?") // is not answered
 	s := says(enginetest.Text("By hashing."))
 	if got := runBise(t, s, "", "ask", "-c", "And how does a map?"); got.code != 0 || got.stdout != "By hashing.\n" {
@@ -108,7 +109,7 @@ func TestAskKeepsWhatCame(t *testing.T) {
 		a.stdout = deafWriter{}
 		a.open = func(context.Context, string, engine.LoadOptions) (engine.Engine, error) { return s, nil }
 	}, "", "ask", "hi")
-	if got.code != exitDone || got.stderr != "" {
+	if got.code != fault.ExitOK || got.stderr != "" {
 		t.Fatalf("got %+v", got)
 	}
 	_, path := lastKept(t)
@@ -126,7 +127,7 @@ func (deafWriter) Write([]byte) (int, error) { return 0, syscall.EPIPE }
 // is not even made.
 func TestAskKeepsNothingOfWhatIsRefused(t *testing.T) {
 	s := &enginetest.Script{Replies: []enginetest.Reply{{enginetest.Fail{Err: engine.ErrTooLong(50_000_000, 4096)}}}}
-	if got := runBise(t, s, strings.Repeat("too long ", 1_000_000), "ask", "what is it?"); got.code != exitModel {
+	if got := runBise(t, s, strings.Repeat("too long ", 1_000_000), "ask", "what is it?"); got.code != fault.ExitModel {
 		t.Fatalf("got %+v", got)
 	}
 	if found, err := filepath.Glob(filepath.Join(os.Getenv("XDG_DATA_HOME"), "bise", "*")); err != nil || len(found) != 0 {

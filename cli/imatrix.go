@@ -14,10 +14,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bise-sh/bise/atomicfile"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/llama"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/models/quantize"
-	"github.com/bise-sh/bise/models/staging"
 )
 
 // A textReader is a model that is to read a text, in another process.
@@ -52,7 +53,7 @@ func (f *textFlags) add(cmd *cobra.Command) {
 func (f *textFlags) reader(ctx context.Context, a *app, ref string) (textReader, error) {
 	r := f.textReader
 	if f.text == "" {
-		return r, &usageError{msg: f.cmd.CommandPath() + " wants a text", hint: "Name one with --text: some hundred kilobytes of what the model is used for."}
+		return r, &fault.Error{Kind: fault.Usage, Msg: f.cmd.CommandPath() + " wants a text", Advice: "Name one with --text: some hundred kilobytes of what the model is used for."}
 	}
 	if r.Context < 0 || r.Limit < 0 || r.Threads < 0 || f.gpuLayers < 0 {
 		return r, usageErrorf("--context, --chunks, --threads and --gpu-layers must not be negative")
@@ -159,7 +160,7 @@ bise quantize nemo.bf16.gguf nemo.gguf --type IQ3_M --imatrix nemo.imatrix.gguf`
 		Args: arguments(cobra.ExactArgs(1), "one model"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if out == "" {
-				return &usageError{msg: "imatrix wants a file to write", hint: "Name it with -o, such as -o model.imatrix.gguf."}
+				return &fault.Error{Kind: fault.Usage, Msg: "imatrix wants a file to write", Advice: "Name it with -o, such as -o model.imatrix.gguf."}
 			}
 			if err := replaces(force, out); err != nil {
 				return err
@@ -210,7 +211,7 @@ func (a *app) imatrix(ctx context.Context, t imatrixTask, ref, out string) error
 // stage has a file written in a folder beside where it is to lie, and moves it
 // there when it is whole. After an error nothing is left.
 func stage(out string, write func(path, folder string) error) error {
-	s, err := staging.Beside(filepath.Dir(out))
+	s, err := atomicfile.Beside(filepath.Dir(out))
 	if err != nil {
 		return cannotWrite(out, err)
 	}
@@ -225,7 +226,7 @@ func stage(out string, write func(path, folder string) error) error {
 
 func cannotWrite(name string, err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
-		return &usageError{msg: fmt.Sprintf("cannot write %s: there is no folder %s", name, filepath.Dir(name)), hint: "Make the folder first."}
+		return &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("cannot write %s: there is no folder %s", name, filepath.Dir(name)), Advice: "Make the folder first."}
 	}
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		err = p.Err

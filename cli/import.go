@@ -6,8 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/bise-sh/bise/engine/layout"
 	"github.com/bise-sh/bise/gguf"
+	"github.com/bise-sh/bise/mistral/layout"
 	"github.com/bise-sh/bise/models"
 )
 

@@ -11,7 +11,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/bise-sh/bise/term"
+	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/render/term"
 )
 
 // maxText is the most text that one request takes from files and stdin, in bytes:
@@ -58,7 +59,7 @@ func open(path string) (*os.File, error) {
 	}
 	if info, err := f.Stat(); err == nil && info.IsDir() {
 		f.Close()
-		return nil, &usageError{msg: fmt.Sprintf("cannot read %s: it is a folder", path), hint: "Name the files in it."}
+		return nil, &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("cannot read %s: it is a folder", path), Advice: "Name the files in it."}
 	}
 	return f, nil
 }
@@ -74,9 +75,10 @@ func cannotRead(name string, err error) error {
 func (in *input) read(ctx context.Context, name string, r io.Reader) (string, error) {
 	data, err := bounded(ctx, r, in.left)
 	if errors.Is(err, errTooMuch) {
-		return "", &usageError{
-			msg:  fmt.Sprintf("cannot read %s: with it, the request has more than %s", name, size(maxText)),
-			hint: "No model reads so much at once: send a part of it.",
+		return "", &fault.Error{
+			Kind:   fault.Usage,
+			Msg:    fmt.Sprintf("cannot read %s: with it, the request has more than %s", name, size(maxText)),
+			Advice: "No model reads so much at once: send a part of it.",
 		}
 	}
 	if err != nil {
@@ -120,12 +122,13 @@ func bounded(ctx context.Context, r io.Reader, limit int64) ([]byte, error) {
 func (in *input) text(name string, data []byte) (string, error) {
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
-		return "", &usageError{msg: name + " is UTF-16 text", hint: "Convert it: iconv -f UTF-16 -t UTF-8."}
+		return "", &fault.Error{Kind: fault.Usage, Msg: name + " is UTF-16 text", Advice: "Convert it: iconv -f UTF-16 -t UTF-8."}
 	}
 	if i := bytes.IndexByte(data, 0); i >= 0 {
-		return "", &usageError{
-			msg:  fmt.Sprintf("%s is not text: byte %d is zero", name, i+1),
-			hint: "Send text; for a picture use -i.",
+		return "", &fault.Error{
+			Kind:   fault.Usage,
+			Msg:    fmt.Sprintf("%s is not text: byte %d is zero", name, i+1),
+			Advice: "Send text; for a picture use -i.",
 		}
 	}
 	if utf8.Valid(data) {
@@ -140,7 +143,7 @@ func (in *input) text(name string, data []byte) (string, error) {
 		rest = rest[n:]
 	}
 	if wrong > len(data)/4 {
-		return "", &usageError{msg: fmt.Sprintf("%s is not text: %d of its %d bytes are not UTF-8", name, wrong, len(data)), hint: "Send text; for a picture use -i."}
+		return "", &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("%s is not text: %d of its %d bytes are not UTF-8", name, wrong, len(data)), Advice: "Send text; for a picture use -i."}
 	}
 	in.a.note("%s is not all UTF-8: %s replaced by \ufffd.", name, were(wrong, "byte"))
 	return strings.ToValidUTF8(string(data), "\ufffd"), nil

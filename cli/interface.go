@@ -13,8 +13,9 @@ import (
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/worker"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/history"
-	"github.com/bise-sh/bise/term"
+	"github.com/bise-sh/bise/render/term"
 	"github.com/bise-sh/bise/tui"
 )
 
@@ -108,7 +109,7 @@ func loadedShare(ctx context.Context, e engine.Engine) (float64, error) {
 	case err != nil:
 		return 0, err
 	case s.State == worker.Failed:
-		return 0, &engine.Error{Kind: engine.BadModel, Msg: fmt.Sprintf("cannot load %s: %s", s.Name, s.LastError), Advice: advice[engine.BadModel]}
+		return 0, &fault.Error{Kind: fault.BadModel, Msg: fmt.Sprintf("cannot load %s: %s", s.Name, s.LastError)}
 	case s.State == worker.Loading:
 		return min(s.Loaded, 0.99), nil
 	}

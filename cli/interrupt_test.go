@@ -15,6 +15,7 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
+	"github.com/bise-sh/bise/fault"
 )
 
 func TestInterruptStopsTheAnswer(t *testing.T) {
@@ -28,7 +29,7 @@ func TestInterruptStopsTheAnswer(t *testing.T) {
 			}),
 			enginetest.Wait(nil),
 		}}}
-		if got, want := runBise(t, s, "", "ask", "hi"), (run{exitInterrupted, "so far\n", ""}); got != want {
+		if got, want := runBise(t, s, "", "ask", "hi"), (run{fault.ExitInterrupted, "so far\n", ""}); got != want {
 			t.Errorf("%v: got %+v, want %+v", signal, got, want)
 		}
 	}
@@ -44,7 +45,7 @@ func TestInterruptWhileReadingStdin(t *testing.T) {
 	got := runApp(t, func(a *app) {
 		a.stdin = signalling{r}
 	}, "", "ask", "hi")
-	if want := (run{code: exitInterrupted}); got != want {
+	if want := (run{code: fault.ExitInterrupted}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
@@ -93,7 +94,7 @@ func TestSecondInterruptLeavesAtOnce(t *testing.T) {
 		}
 	}
 	exit, ok := errors.AsType[*exec.ExitError](cmd.Wait())
-	if !ok || exit.ExitCode() != exitInterrupted {
+	if !ok || exit.ExitCode() != fault.ExitInterrupted {
 		t.Errorf("it ended with %v", exit)
 	}
 }
@@ -114,7 +115,7 @@ func TestBrokenPipeEndsQuietly(t *testing.T) {
 		a.stdout, a.stderr = w, &stderr
 		a.open = func(context.Context, string, engine.LoadOptions) (engine.Engine, error) { return s, nil }
 	}, "", "ask", "hi")
-	if got.code != exitDone || stderr.String() != "" {
+	if got.code != fault.ExitOK || stderr.String() != "" {
 		t.Errorf("code %d, stderr %q", got.code, stderr.String())
 	}
 }

@@ -11,9 +11,10 @@ import (
 	"strings"
 
 	"github.com/bise-sh/bise/engine"
-	"github.com/bise-sh/bise/engine/layout"
-	"github.com/bise-sh/bise/engine/tokenizer"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf"
+	"github.com/bise-sh/bise/mistral/layout"
+	"github.com/bise-sh/bise/mistral/tokenizer"
 )
 
 // maxLine is the longest line that is read, in bytes: room for a picture.
@@ -118,7 +119,7 @@ func readLine(r *bufio.Reader) ([]byte, error) {
 		line = append(line, part...)
 		switch {
 		case len(line) > maxLine:
-			return nil, &usageError{msg: fmt.Sprintf("a line has more than %s", size(maxLine)), hint: "Send a request a line."}
+			return nil, &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("a line has more than %s", size(maxLine)), Advice: "Send a request a line."}
 		case errors.Is(err, bufio.ErrBufferFull):
 			continue
 		case errors.Is(err, io.EOF) && len(line) > 0, err == nil:
@@ -227,7 +228,7 @@ func (a *app) layout(ref, eye string) (*layout.Layout, error) {
 		err = file.Check()
 	}
 	if err != nil {
-		return nil, &engine.Error{Kind: engine.BadModel, Msg: fmt.Sprintf("cannot read %s: %v", m.Name, err), Advice: "Give the path of a GGUF file.", Err: err}
+		return nil, &fault.Error{Kind: fault.BadModel, Msg: fmt.Sprintf("cannot read %s: %v", m.Name, err), Advice: "Give the path of a GGUF file.", Cause: err}
 	}
 	pictures := seenBy(m, file.Summary().Width)
 	if eye != "" {

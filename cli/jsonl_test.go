@@ -14,6 +14,7 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf/tinymodel"
 )
 
@@ -114,10 +115,10 @@ func TestLinesByTheEngine(t *testing.T) {
 	}
 	failed := runApp(t, func(a *app) {
 		a.open = func(context.Context, string, engine.LoadOptions) (engine.Engine, error) {
-			return nil, &engine.Error{Kind: engine.NoMemory, Msg: "there is no room"}
+			return nil, &fault.Error{Kind: fault.NoMemory, Msg: "there is no room"}
 		}
 	}, "", "tokenize", "--jsonl", "-m", path)
-	if failed.code != exitModel || !strings.Contains(failed.stderr, "there is no room") {
+	if failed.code != fault.ExitModel || !strings.Contains(failed.stderr, "there is no room") {
 		t.Errorf("got %+v", failed)
 	}
 }

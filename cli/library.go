@@ -13,14 +13,14 @@ import (
 
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/downloader"
-	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/remote"
 	"github.com/bise-sh/bise/engine/worker"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf"
+	"github.com/bise-sh/bise/library/pull"
 	"github.com/bise-sh/bise/models"
 	"github.com/bise-sh/bise/models/catalog"
 	"github.com/bise-sh/bise/models/fit"
-	"github.com/bise-sh/bise/pull"
 	"github.com/bise-sh/bise/tui"
 )
 
@@ -149,7 +149,7 @@ func (l *library) Servers() map[string]string {
 func (l *library) Served(ctx context.Context, server string) ([]string, error) {
 	e, ok := l.app.endpoints()[server]
 	if !ok {
-		return nil, engine.Errorf(engine.NotFound, "no server is called %s", server)
+		return nil, fault.Errorf(fault.NotFound, "no server is called %s", server)
 	}
 	key, err := secret(ctx, server, e)
 	if err != nil {

@@ -14,9 +14,10 @@ import (
 
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/library/pull"
+	"github.com/bise-sh/bise/library/pull/pulltest"
 	"github.com/bise-sh/bise/models"
-	"github.com/bise-sh/bise/pull"
-	"github.com/bise-sh/bise/pull/pulltest"
 )
 
 // newLibrary is a library of a person who has nothing yet, and a hub for tests.
@@ -156,9 +157,9 @@ func TestServersOfTheLibrary(t *testing.T) {
 	if list, err := l.Served(t.Context(), "lab"); err != nil || !slices.Equal(list, []string{"large", "small"}) {
 		t.Errorf("its models are %q, %v", list, err)
 	}
-	for name, kind := range map[string]engine.Kind{"open": engine.Denied, "nowhere": engine.NotFound} {
+	for name, kind := range map[string]fault.Kind{"open": fault.Denied, "nowhere": fault.NotFound} {
 		_, err := l.Served(t.Context(), name)
-		if e, ok := errors.AsType[*engine.Error](err); !ok || e.Kind != kind {
+		if e, ok := errors.AsType[*fault.Error](err); !ok || e.Kind != kind {
 			t.Errorf("of %s it is said: %v", name, err)
 		}
 	}

@@ -12,10 +12,11 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/bise-sh/bise/engine/worker"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf"
+	"github.com/bise-sh/bise/library/pull"
 	"github.com/bise-sh/bise/models"
 	"github.com/bise-sh/bise/models/licence"
-	"github.com/bise-sh/bise/pull"
 )
 
 // A listedModel is a model as bise list tells it.
@@ -72,7 +73,7 @@ func (a *app) list(ctx context.Context, names []string) error {
 		return err
 	}
 	for _, err := range store.Unreadable() {
-		a.note("%s", sentence(err.Error()))
+		a.note("%s", fault.Sentence(err.Error()))
 	}
 	if a.json {
 		return writeJSON(a.stdout, list)
@@ -91,7 +92,7 @@ func (a *app) list(ctx context.Context, names []string) error {
 	}
 	for _, m := range list {
 		if m.Problem != "" {
-			a.note("%s cannot be used: %s", m.Name, sentence(m.Problem))
+			a.note("%s cannot be used: %s", m.Name, fault.Sentence(m.Problem))
 		}
 	}
 	return nil

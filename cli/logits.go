@@ -14,6 +14,7 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/llama"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/safetensors"
 )
 
@@ -50,7 +51,7 @@ of float32 and without flash attention.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
 			if ids == "" || out == "" {
-				return &usageError{msg: "logits wants tokens, and a file to write", hint: "Give both: --tokens ids.json -o logits.safetensors."}
+				return &fault.Error{Kind: fault.Usage, Msg: "logits wants tokens, and a file to write", Advice: "Give both: --tokens ids.json -o logits.safetensors."}
 			}
 			if t.Threads < 0 {
 				return usageErrorf("--threads must not be negative")
@@ -63,7 +64,7 @@ of float32 and without flash attention.`,
 				return err
 			}
 			if err := json.Unmarshal([]byte(text), &t.Tokens); err != nil || len(t.Tokens) == 0 {
-				return &usageError{msg: fmt.Sprintf("%s is no list of tokens", ids), hint: "It is a list such as [1, 3, 22557, 4]."}
+				return &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("%s is no list of tokens", ids), Advice: "It is a list such as [1, 3, 22557, 4]."}
 			}
 			for _, path := range pictures {
 				url, err := pictureURL(ctx, path)
@@ -151,7 +152,7 @@ func doLogits(ctx context.Context, t logitsTask, progress func(any)) (logitsDone
 	var list []floatTensor
 	if e.Info().Can.Embed {
 		if len(t.Pictures) > 0 {
-			return nil, &engine.Error{Kind: engine.Unsupported, Msg: "an embedding model does not see pictures"}
+			return nil, &fault.Error{Kind: fault.Unsupported, Msg: "an embedding model does not see pictures"}
 		}
 		vector, err := e.EmbedTokens(ctx, t.Tokens)
 		if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/lsp"
 	"github.com/bise-sh/bise/modes/code"
-	"github.com/bise-sh/bise/term"
+	"github.com/bise-sh/bise/render/term"
 )
 
 // What an editor waits for, and how long.

@@ -18,6 +18,7 @@ import (
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
 	"github.com/bise-sh/bise/engine/worker"
+	"github.com/bise-sh/bise/fault"
 )
 
 var update = flag.Bool("update", false, "rewrite what the scripts compare with")
@@ -107,9 +108,9 @@ func loadScript(_ context.Context, spec worker.Spec, _ func(float64)) (engine.En
 		case "end":
 			reply = append(reply, enginetest.End(text))
 		case "fail":
-			reply = append(reply, enginetest.Fail{Err: &engine.Error{Kind: engine.Kind(text), Msg: "cannot go on: it is told so", Advice: "Try another script."}})
+			reply = append(reply, enginetest.Fail{Err: &fault.Error{Kind: fault.Kind(text), Msg: "cannot go on: it is told so", Advice: "Try another script."}})
 		case "refuse":
-			return nil, &engine.Error{Kind: engine.BadModel, Msg: "cannot load " + spec.Name + ": it refuses", Advice: "Try another script."}
+			return nil, &fault.Error{Kind: fault.BadModel, Msg: "cannot load " + spec.Name + ": it refuses", Advice: "Try another script."}
 		case "blind":
 			script.About.Can = engine.Capabilities{Chat: true}
 		case "#":

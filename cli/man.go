@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/bise-sh/bise/fault"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -92,13 +93,13 @@ var exitStatus = []struct {
 	code  int
 	means string
 }{
-	{exitDone, "Done."},
-	{exitNo, "Done, and the answer is no."},
-	{exitUsage, "The command line, an input file or a configuration file cannot be meant."},
-	{exitModel, "The model or its engine."},
-	{exitNetwork, "The network, or a server that wants another key."},
-	{exitLicence, "A licence that has not been accepted."},
-	{exitInterrupted, "Interrupted."},
+	{fault.ExitOK, "Done."},
+	{fault.ExitNo, "Done, and the answer is no."},
+	{fault.ExitUsage, "The command line, an input file or a configuration file cannot be meant."},
+	{fault.ExitModel, "The model or its engine."},
+	{fault.ExitNetwork, "The network, or a server that wants another key."},
+	{fault.ExitLicence, "A licence that has not been accepted."},
+	{fault.ExitInterrupted, "Interrupted."},
 }
 
 func manualOf(cmd *cobra.Command) string {

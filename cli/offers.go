@@ -19,7 +19,7 @@ import (
 	"github.com/bise-sh/bise/models/quantize"
 	"github.com/bise-sh/bise/modes/review"
 	"github.com/bise-sh/bise/modes/review/report"
-	"github.com/bise-sh/bise/term"
+	"github.com/bise-sh/bise/render/term"
 )
 
 // Offers are what a shell may offer for a word of which somebody has written the

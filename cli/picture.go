@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/modes/vision"
 )
 
@@ -28,7 +29,7 @@ func (a *app) pictures(ctx context.Context, names []string, from pictureSource) 
 	if from.pages != "" {
 		var err error
 		if pages, err = vision.ParsePages(from.pages); err != nil {
-			return nil, &usageError{msg: fmt.Sprintf("--pages cannot be %q", from.pages), hint: "It is like 3, 1-4 or 2,5-7."}
+			return nil, &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("--pages cannot be %q", from.pages), Advice: "It is like 3, 1-4 or 2,5-7."}
 		}
 	}
 	var list []vision.Picture
@@ -100,7 +101,7 @@ func readPicture(ctx context.Context, name string, r io.Reader) ([]byte, error) 
 	data, err := bounded(ctx, r, vision.MaxDocument)
 	switch {
 	case errors.Is(err, errTooMuch):
-		return nil, &usageError{msg: fmt.Sprintf("cannot read %s: it is larger than %s", name, size(vision.MaxDocument)), hint: "Make the picture smaller: models see few pixels."}
+		return nil, &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("cannot read %s: it is larger than %s", name, size(vision.MaxDocument)), Advice: "Make the picture smaller: models see few pixels."}
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
 	case err != nil:

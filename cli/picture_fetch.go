@@ -12,9 +12,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/modes/vision"
-	"github.com/bise-sh/bise/term"
+	"github.com/bise-sh/bise/render/term"
 )
 
 // fetchTime is how long the fetching of a picture may take.
@@ -42,9 +42,10 @@ func (a *app) fetchPicture(ctx context.Context, address string, agreed bool) ([]
 }
 
 func (a *app) agreeToFetch(ctx context.Context, u *url.URL) error {
-	refused := &usageError{
-		msg:  fmt.Sprintf("%s is not fetched: nobody has agreed to it", u.Redacted()),
-		hint: "Answer the question with y, or use bise see --fetch.",
+	refused := &fault.Error{
+		Kind:   fault.Usage,
+		Msg:    fmt.Sprintf("%s is not fetched: nobody has agreed to it", u.Redacted()),
+		Advice: "Answer the question with y, or use bise see --fetch.",
 	}
 	if a.json || !term.IsTerminal(a.stdin) || !a.err.Terminal() {
 		return refused
@@ -72,7 +73,7 @@ func (a *app) fetched(ctx context.Context, u *url.URL) ([]byte, error) {
 	r.Header.Set("User-Agent", "bise/"+cmp.Or(thisBuild().Version, "dev"))
 	r.Header.Set("Accept", "image/png, image/jpeg, image/webp, image/*, application/pdf")
 	failed := func(why any, advice string) error {
-		return &engine.Error{Kind: engine.Network, Msg: fmt.Sprintf("cannot fetch %s: %v", u.Redacted(), why), Advice: advice}
+		return &fault.Error{Kind: fault.Network, Msg: fmt.Sprintf("cannot fetch %s: %v", u.Redacted(), why), Advice: advice}
 	}
 	answer, err := http.DefaultClient.Do(r)
 	if err != nil {

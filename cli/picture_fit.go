@@ -3,7 +3,7 @@ package cli
 import (
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/modes/vision"
-	"github.com/bise-sh/bise/words"
+	"github.com/bise-sh/bise/units"
 )
 
 // fitting has pictures made smaller when the context has no room for them, which is
@@ -14,6 +14,6 @@ func (a *app) fitting(e engine.Engine, pictures []vision.Picture) engine.Engine 
 	}
 	return vision.Fitting{Engine: e, Tell: func(i int, before, after vision.Picture, context int) {
 		a.note("%s is made smaller, from %d×%d to %d×%d: the context holds %s tokens.",
-			pictures[i].Name, before.Width, before.Height, after.Width, after.Height, words.Count(context))
+			pictures[i].Name, before.Width, before.Height, after.Width, after.Height, units.Count(context))
 	}}
 }

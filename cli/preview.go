@@ -8,11 +8,11 @@ import (
 
 	"github.com/charmbracelet/colorprofile"
 
-	"github.com/bise-sh/bise/engine"
-	"github.com/bise-sh/bise/markdown"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/modes/vision"
-	"github.com/bise-sh/bise/preview"
-	"github.com/bise-sh/bise/words"
+	"github.com/bise-sh/bise/render/markdown"
+	"github.com/bise-sh/bise/render/preview"
+	"github.com/bise-sh/bise/units"
 )
 
 const (
@@ -45,7 +45,7 @@ func (a *app) tellPictures(ctx context.Context, pictures []vision.Picture, count
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		case engine.KindOf(err) == engine.Unsupported, engine.KindOf(err) == engine.Network, engine.KindOf(err) == engine.NotFound:
+		case fault.KindOf(err) == fault.Unsupported, fault.KindOf(err) == fault.Network, fault.KindOf(err) == fault.NotFound:
 			tokens = 0 // a server that does not count
 		case err != nil:
 			return err
@@ -66,7 +66,7 @@ func (a *app) tellPictures(ctx context.Context, pictures []vision.Picture, count
 		a.note("%s", caption(p, tokens))
 	}
 	if len(pictures) > 1 && sum > 0 && !a.json {
-		a.note("%s, %s tokens", plural(len(pictures), "picture"), words.Count(sum))
+		a.note("%s, %s tokens", plural(len(pictures), "picture"), units.Count(sum))
 	}
 	return nil
 }
@@ -75,7 +75,7 @@ func (a *app) tellPictures(ctx context.Context, pictures []vision.Picture, count
 func caption(p vision.Picture, tokens int) string {
 	line := fmt.Sprintf("%s %d×%d", p.Name, p.Width, p.Height)
 	if tokens > 0 {
-		line += " → " + words.Count(tokens) + " tokens"
+		line += " → " + units.Count(tokens) + " tokens"
 	}
 	return line
 }

@@ -9,8 +9,8 @@ import (
 	xansi "github.com/charmbracelet/x/ansi"
 
 	"github.com/bise-sh/bise/engine"
-	"github.com/bise-sh/bise/term"
-	"github.com/bise-sh/bise/words"
+	"github.com/bise-sh/bise/render/term"
+	"github.com/bise-sh/bise/units"
 )
 
 const (
@@ -148,5 +148,5 @@ func withBar(text string, share float64, after string, columns int) string {
 	if room < 4 {
 		return text + after
 	}
-	return text + " " + words.Bar(share, room) + after
+	return text + " " + units.Bar(share, room) + after
 }

@@ -21,12 +21,13 @@ import (
 	"github.com/bise-sh/bise/downloader"
 	"github.com/bise-sh/bise/downloader/huggingface"
 	"github.com/bise-sh/bise/downloader/ollama"
+	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/library/pull"
 	"github.com/bise-sh/bise/models"
 	"github.com/bise-sh/bise/models/catalog"
 	"github.com/bise-sh/bise/models/fit"
 	"github.com/bise-sh/bise/models/licence"
-	"github.com/bise-sh/bise/pull"
-	"github.com/bise-sh/bise/term"
+	"github.com/bise-sh/bise/render/term"
 )
 
 // pullFlags are what the person says about a pull.
@@ -98,7 +99,7 @@ func (a *app) pull(ctx context.Context, v pullFlags, refs []string) error {
 	for _, ref := range refs {
 		if l, ok := licence.Find(ref); ok && v.accept == anyLicence {
 			e := usageErrorf("%s is a licence and no model", ref)
-			e.hint = fmt.Sprintf("To agree to it alone, write --accept-licence=%s.", l.ID)
+			e.Advice = fmt.Sprintf("To agree to it alone, write --accept-licence=%s.", l.ID)
 			return e
 		}
 	}
@@ -273,7 +274,7 @@ func (a *app) tellPlan(plan *pull.Plan) error {
 
 func (a *app) warn(warnings []string) {
 	for _, w := range warnings {
-		a.note("%s", sentence(a.plain(w)))
+		a.note("%s", fault.Sentence(a.plain(w)))
 	}
 }
 

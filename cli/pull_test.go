@@ -9,9 +9,9 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/bise-sh/bise/library/pull"
+	"github.com/bise-sh/bise/library/pull/pulltest"
 	"github.com/bise-sh/bise/models"
-	"github.com/bise-sh/bise/pull"
-	"github.com/bise-sh/bise/pull/pulltest"
 )
 
 // Models are pulled from a hub on this machine, converted here and quantized by

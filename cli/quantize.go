@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bise-sh/bise/engine/llama"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf"
 	"github.com/bise-sh/bise/models/quantize"
 )
@@ -88,7 +89,7 @@ func (a *app) quantizeTypes() error {
 // parse makes options of the flags.
 func (v *quantizeFlags) parse() (o quantize.Options, err error) {
 	if v.kind == "" {
-		return o, &usageError{msg: "quantize wants a type", hint: "Most people take --type Q4_K_M; see them all with bise quantize --types."}
+		return o, &fault.Error{Kind: fault.Usage, Msg: "quantize wants a type", Advice: "Most people take --type Q4_K_M; see them all with bise quantize --types."}
 	}
 	if v.threads < 0 {
 		return o, usageErrorf("--threads must not be negative")
@@ -127,9 +128,9 @@ func replaces(force bool, paths ...string) error {
 		switch {
 		case err != nil:
 		case info.IsDir():
-			return &usageError{msg: fmt.Sprintf("cannot write %s: it is a folder", path), hint: "Name a file in it."}
+			return &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("cannot write %s: it is a folder", path), Advice: "Name a file in it."}
 		case !force:
-			return &usageError{msg: fmt.Sprintf("%s exists", path), hint: "Replace it with --force, or give another name."}
+			return &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("%s exists", path), Advice: "Replace it with --force, or give another name."}
 		}
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/history"
 	"github.com/bise-sh/bise/modes/chat"
 	"github.com/bise-sh/bise/modes/vision"
@@ -58,7 +59,7 @@ func lastConversation(ctx context.Context, s *history.Store) (history.Conversati
 	}
 	i := slices.IndexFunc(list, func(c history.Conversation) bool { return c.Leaf != 0 }) // others are drafts
 	if i < 0 {
-		return history.Conversation{}, nil, &usageError{msg: "there is no conversation to continue", hint: "Begin one: bise ask, without -c."}
+		return history.Conversation{}, nil, &fault.Error{Kind: fault.Usage, Msg: "there is no conversation to continue", Advice: "Begin one: bise ask, without -c."}
 	}
 	path, err := s.Path(ctx, list[i].ID)
 	for n := len(path); n > 0 && (path[n-1].Role == engine.User || len(history.Messages(path[n-1:])) == 0); n-- {
@@ -163,7 +164,7 @@ func (r *recording) fail(err error) {
 
 // notKept says that something is not kept, and why.
 func (a *app) notKept(err error) {
-	msg, hint := tell(err)
+	msg, hint := fault.Explain(err)
 	a.note("%s", strings.TrimSpace("This is not kept in the history: "+msg+" "+hint))
 }
 
@@ -181,7 +182,7 @@ func (r *recording) close() {
 		err = errors.Join(err, reply.Close())
 	}
 	if err = errors.Join(err, r.store.Close()); err != nil {
-		r.a.note("The answer may not be whole in the history: %s", sentence(err.Error()))
+		r.a.note("The answer may not be whole in the history: %s", fault.Sentence(err.Error()))
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/modes/review"
 	"github.com/bise-sh/bise/modes/review/diff"
 	"github.com/bise-sh/bise/modes/review/report"
@@ -209,7 +210,7 @@ func (a *app) subject(ctx context.Context, v reviewFlags, paths []string) (subje
 		s.why = ": standard input is empty"
 		s.files, err = a.pipedDiff(ctx)
 	case !repository:
-		err = &usageError{msg: "there is nothing to review: this folder is in no git repository", hint: "Pipe in a diff, or name files."}
+		err = &fault.Error{Kind: fault.Usage, Msg: "there is nothing to review: this folder is in no git repository", Advice: "Pipe in a diff, or name files."}
 	default:
 		s.why = ": nothing has changed since the last commit"
 		err = a.changed(ctx, &s)
@@ -269,18 +270,18 @@ func (a *app) pipedDiff(ctx context.Context) ([]diff.File, error) {
 // parseDiff reads the text of a diff, bytes as they are: files need not be UTF-8.
 func parseDiff(name string, data []byte) ([]diff.File, error) {
 	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
-		return nil, &usageError{msg: name + " is UTF-16 text", hint: "Convert it: iconv -f UTF-16 -t UTF-8."}
+		return nil, &fault.Error{Kind: fault.Usage, Msg: name + " is UTF-16 text", Advice: "Convert it: iconv -f UTF-16 -t UTF-8."}
 	}
 	files, err := diff.Parse(string(bytes.TrimPrefix(data, []byte("\ufeff"))))
 	if err == nil {
 		return files, nil
 	}
-	e := &usageError{msg: fmt.Sprintf("cannot review %s: %v", name, err), hint: "Pipe in what git diff writes, or name the files to review."}
+	e := &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("cannot review %s: %v", name, err), Advice: "Pipe in what git diff writes, or name the files to review."}
 	if h, ok := errors.AsType[interface {
 		error
 		Hint() string
 	}](err); ok {
-		e.hint = h.Hint()
+		e.Advice = h.Hint()
 	}
 	return nil, e
 }

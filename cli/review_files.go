@@ -13,8 +13,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/modes/review/diff"
-	"github.com/bise-sh/bise/term"
+	"github.com/bise-sh/bise/render/term"
 	"github.com/bise-sh/bise/tui"
 )
 
@@ -58,7 +59,7 @@ func git(ctx context.Context, args ...string) ([]byte, error) {
 		err = cmd.Start()
 	}
 	if err != nil {
-		return nil, &usageError{msg: fmt.Sprintf("cannot run %s: %v", what, err), hint: "Install git, or pipe in a diff."}
+		return nil, &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("cannot run %s: %v", what, err), Advice: "Install git, or pipe in a diff."}
 	}
 	data, err := bounded(ctx, out, maxText)
 	if err != nil {
@@ -77,13 +78,13 @@ func git(ctx context.Context, args ...string) ([]byte, error) {
 		if line == "" {
 			line = err.Error()
 		}
-		return nil, &usageError{msg: fmt.Sprintf("%s does not work: %s", what, strings.TrimPrefix(line, "fatal: ")), hint: "See what is wrong by running it yourself, or pipe in a diff."}
+		return nil, &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("%s does not work: %s", what, strings.TrimPrefix(line, "fatal: ")), Advice: "See what is wrong by running it yourself, or pipe in a diff."}
 	}
 	return data, nil
 }
 
 func tooMuch(name string) error {
-	return &usageError{msg: fmt.Sprintf("%s has more than %s", name, size(maxText)), hint: "Review it in parts."}
+	return &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("%s has more than %s", name, size(maxText)), Advice: "Review it in parts."}
 }
 
 // untracked counts the files that git knows nothing of.

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
+	"github.com/bise-sh/bise/fault"
 )
 
 // TestReviewBreaksOff checks that what was found before a failure is told.
@@ -25,14 +25,14 @@ func TestReviewBreaksOff(t *testing.T) {
 		case strings.Contains(r.Said(), "=== first.go"):
 			return enginetest.Reply{enginetest.Text(`{"findings":[{"file":"first.go","line":1,"code":"value := compute(7, with, some, words)","title":"seven is odd","confidence":80}]}`)}
 		}
-		return enginetest.Reply{enginetest.Fail{Err: &engine.Error{Kind: engine.Crashed, Msg: "the model crashed", Advice: "Try again."}}}
+		return enginetest.Reply{enginetest.Fail{Err: &fault.Error{Kind: fault.Crashed, Msg: "the model crashed", Advice: "Try again."}}}
 	}
 	got := runBise(t, &enginetest.Script{Answer: answer}, diff.String(), "review", "--jobs", "1")
-	if want := (run{exitModel, "first.go:8: minor: seven is odd\n", "bise: the model crashed.\nTry again.\n"}); got != want {
+	if want := (run{fault.ExitModel, "first.go:8: minor: seven is odd\n", "bise: the model crashed.\nTry again.\n"}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	got = runBise(t, &enginetest.Script{Answer: answer}, diff.String(), "review", "--jobs", "1", "--json")
-	if got.code != exitModel || !strings.Contains(got.stdout, `"type":"error","kind":"crashed"`) {
+	if got.code != fault.ExitModel || !strings.Contains(got.stdout, `"type":"error","kind":"crashed"`) {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -46,7 +46,7 @@ func TestReviewRefusesInput(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			s := enginetest.Says("ok")
 			got := runBise(t, s, tt.stdin, "review")
-			if got.code != exitUsage || got.stdout != "" || !strings.Contains(got.stderr, tt.want) {
+			if got.code != fault.ExitUsage || got.stdout != "" || !strings.Contains(got.stderr, tt.want) {
 				t.Errorf("got %+v", got)
 			}
 			if len(s.Requests()) > 0 {

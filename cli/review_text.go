@@ -12,7 +12,7 @@ import (
 
 	"github.com/bise-sh/bise/modes/review"
 	"github.com/bise-sh/bise/modes/review/report"
-	"github.com/bise-sh/bise/term"
+	"github.com/bise-sh/bise/render/term"
 )
 
 // A textReview writes a review for people. On a terminal, findings are written as

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bise-sh/bise/engine/worker"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/models"
 )
 
@@ -44,7 +45,7 @@ func (a *app) rm(ctx context.Context, refs []string) error {
 			return err
 		}
 		if !m.Called(ref) {
-			return &usageError{msg: fmt.Sprintf("%q is not the whole name of a model", ref), hint: fmt.Sprintf("Is it %s? To remove it, write that.", m.Name)}
+			return &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("%q is not the whole name of a model", ref), Advice: fmt.Sprintf("Is it %s? To remove it, write that.", m.Name)}
 		}
 		list = append(list, m)
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bise-sh/bise/fault"
 	"github.com/spf13/cobra"
 )
 
@@ -28,7 +29,7 @@ bise see clipboard: "what does this error mean?"`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			images, question := picturesAndQuestion(args)
 			if len(images) == 0 {
-				return &usageError{msg: "there is no picture to see", hint: `Name one: bise see photo.jpg "what is on it?"`}
+				return &fault.Error{Kind: fault.Usage, Msg: "there is no picture to see", Advice: `Name one: bise see photo.jpg "what is on it?"`}
 			}
 			v.images = images
 			return a.ask(cmd.Context(), v, question)
@@ -73,10 +74,10 @@ func namesPicture(arg string) bool {
 var pictureExtensions = []string{".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".avif", ".pdf"}
 
 // noQuestion is the error of pictures without a question.
-func noQuestion(v ask) *usageError {
+func noQuestion(v ask) *fault.Error {
 	example := fmt.Sprintf("bise ask -i %s", filepath.Base(v.images[0]))
 	if v.shows {
 		example = "bise see " + filepath.Base(v.images[0])
 	}
-	return &usageError{msg: "there is no question about the picture", hint: "Ask one: " + example + ` "what is on it?"`}
+	return &fault.Error{Kind: fault.Usage, Msg: "there is no question about the picture", Advice: "Ask one: " + example + ` "what is on it?"`}
 }

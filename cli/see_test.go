@@ -13,7 +13,8 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
-	"github.com/bise-sh/bise/engine/picture"
+	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/mistral/picture"
 )
 
 // pngFile is a PNG of so many pixels.
@@ -91,7 +92,7 @@ func TestSeeMakesRoom(t *testing.T) {
 
 	// Where it would see nothing any more, the request is what is refused.
 	got = runBise(t, &sized{Script: enginetest.Says("ok"), limit: 10}, "", "see", path, "what?")
-	if got.code != exitModel || !strings.Contains(got.stderr, "and the context holds 10") {
+	if got.code != fault.ExitModel || !strings.Contains(got.stderr, "and the context holds 10") {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -120,9 +121,9 @@ func TestFetchPicture(t *testing.T) {
 	}{
 		{"/a.png", 0, "/a.png 8×4"},
 		{"/moved", 0, "/moved 8×4"},
-		{"/page", exitUsage, "it is no picture but HTML"},
-		{"/none", exitNetwork, "the server says 404 Not Found"},
-		{"/away", exitNetwork, `unsupported protocol scheme "file"`},
+		{"/page", fault.ExitUsage, "it is no picture but HTML"},
+		{"/none", fault.ExitNetwork, "the server says 404 Not Found"},
+		{"/away", fault.ExitNetwork, `unsupported protocol scheme "file"`},
 	} {
 		got := runBise(t, enginetest.Says("ok"), "", "see", "--fetch", server.URL+tt.path, "what?")
 		if got.code != tt.code || !strings.Contains(got.stderr, tt.says) {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/bise-sh/bise/api"
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf"
 	"github.com/bise-sh/bise/models"
 	"github.com/bise-sh/bise/models/catalog"
@@ -78,9 +79,10 @@ func (a *app) serve(ctx context.Context, addr string, c api.Config, load engine.
 	defer listener.Close()
 	here := listener.Addr().(*net.TCPAddr)
 	if !here.IP.IsLoopback() && c.Key == "" {
-		return &usageError{
-			msg:  fmt.Sprintf("cannot serve on %s without a key: whoever reaches this machine could use it", addr),
-			hint: "Set one with " + serveKey + ", or with --key.",
+		return &fault.Error{
+			Kind:   fault.Usage,
+			Msg:    fmt.Sprintf("cannot serve on %s without a key: whoever reaches this machine could use it", addr),
+			Advice: "Set one with " + serveKey + ", or with --key.",
 		}
 	}
 	s := &served{a: a, load: load, open: map[string]engine.Engine{}, known: map[string]engine.Capabilities{}}
@@ -117,16 +119,17 @@ func (a *app) serve(ctx context.Context, addr string, c api.Config, load engine.
 // listen opens a port, and says what to do when it cannot.
 func listen(ctx context.Context, addr string) (net.Listener, error) {
 	if _, _, err := net.SplitHostPort(addr); err != nil {
-		return nil, &usageError{msg: fmt.Sprintf("--addr cannot be %q: %v", addr, err), hint: "Write a host and a port: " + defaultAddr + "."}
+		return nil, &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("--addr cannot be %q: %v", addr, err), Advice: "Write a host and a port: " + defaultAddr + "."}
 	}
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	if err != nil {
 		if op, ok := errors.AsType[*net.OpError](err); ok {
 			err = op.Err
 		}
-		return nil, &usageError{
-			msg:  fmt.Sprintf("cannot listen on %s: %v", addr, err),
-			hint: "Perhaps bise serves there already; another port is --addr 127.0.0.1:0.",
+		return nil, &fault.Error{
+			Kind:   fault.Usage,
+			Msg:    fmt.Sprintf("cannot listen on %s: %v", addr, err),
+			Advice: "Perhaps bise serves there already; another port is --addr 127.0.0.1:0.",
 		}
 	}
 	return l, nil
@@ -158,7 +161,7 @@ func (s *served) engine(ctx context.Context, name string, _ func(float64)) (engi
 			return nil, err
 		}
 		if !slices.ContainsFunc(list, func(m models.Model) bool { return m.Called(name) }) {
-			e := engine.Errorf(engine.NotFound, "there is no model %.200q", name)
+			e := fault.Errorf(fault.NotFound, "there is no model %.200q", name)
 			e.Advice = "GET /v1/models lists those that there are."
 			return nil, e
 		}

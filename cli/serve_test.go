@@ -13,6 +13,7 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf/tinymodel"
 )
 
@@ -115,7 +116,7 @@ func TestServe(t *testing.T) {
 	if list := strings.Join(opened(), " "); list != "one two" {
 		t.Errorf("opened %q, each should be once", list)
 	}
-	equal(t, "the exit code", end(), exitInterrupted)
+	equal(t, "the exit code", end(), fault.ExitInterrupted)
 	http.DefaultClient.CloseIdleConnections()
 	if _, err := http.Get(url + "/health"); err == nil {
 		t.Error("it still serves")
@@ -142,12 +143,12 @@ func TestServeRefuses(t *testing.T) {
 		{"203.0.113.7:1", "cannot listen"},
 	} {
 		r := runBise(t, enginetest.Says("x"), "", "serve", "--addr", tt.addr)
-		if r.code != exitUsage || !strings.Contains(r.stderr, tt.part) {
+		if r.code != fault.ExitUsage || !strings.Contains(r.stderr, tt.part) {
 			t.Errorf("%s: code %d, %s", tt.addr, r.code, r.stderr)
 		}
 	}
 	r := runBise(t, enginetest.Says("x"), "", "serve", "--addr", "127.0.0.1:0")
-	if r.code != exitModel || !strings.Contains(r.stderr, "no model") {
+	if r.code != fault.ExitModel || !strings.Contains(r.stderr, "no model") {
 		t.Errorf("without a model: code %d, %s", r.code, r.stderr)
 	}
 }
@@ -157,14 +158,14 @@ func TestLSP(t *testing.T) {
 	session := say(`{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"capabilities":{}}}`) +
 		say(`{"jsonrpc":"2.0","id":2,"method":"shutdown"}`) + say(`{"jsonrpc":"2.0","method":"exit"}`)
 	r := runBise(t, enginetest.Says("x"), session, "lsp")
-	if r.code != exitDone || !strings.Contains(r.stdout, `"inlineCompletionProvider":true`) || r.stderr != "" {
+	if r.code != fault.ExitOK || !strings.Contains(r.stdout, `"inlineCompletionProvider":true`) || r.stderr != "" {
 		t.Errorf("code %d, %s, %s", r.code, r.stdout, r.stderr)
 	}
 	// An editor that is gone is no error that anybody reads.
-	if r := runBise(t, enginetest.Says("x"), "", "lsp"); r.code != exitNo || r.stderr != "" {
+	if r := runBise(t, enginetest.Says("x"), "", "lsp"); r.code != fault.ExitNo || r.stderr != "" {
 		t.Errorf("code %d, %s", r.code, r.stderr)
 	}
-	if r := runBise(t, enginetest.Says("x"), "nonsense\r\n\r\n", "lsp"); r.code == exitDone || r.stderr == "" {
+	if r := runBise(t, enginetest.Says("x"), "nonsense\r\n\r\n", "lsp"); r.code == fault.ExitOK || r.stderr == "" {
 		t.Errorf("code %d, %s", r.code, r.stderr)
 	}
 }

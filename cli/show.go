@@ -14,13 +14,13 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/bise-sh/bise/engine"
-	"github.com/bise-sh/bise/engine/layout"
-	"github.com/bise-sh/bise/engine/prompt"
-	"github.com/bise-sh/bise/engine/tokenizer"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf"
+	"github.com/bise-sh/bise/mistral/layout"
+	"github.com/bise-sh/bise/mistral/prompt"
+	"github.com/bise-sh/bise/mistral/tokenizer"
 	"github.com/bise-sh/bise/models"
-	"github.com/bise-sh/bise/term"
+	"github.com/bise-sh/bise/render/term"
 )
 
 // A shownModel is what bise show tells of a model.
@@ -90,7 +90,7 @@ func (a *app) show(ref string, tensors, metadata bool) error {
 	}
 	file, err := gguf.Read(m.Path)
 	if err != nil {
-		return &engine.Error{Kind: engine.BadModel, Msg: fmt.Sprintf("cannot read %s: %v", m.Name, err), Advice: "Give the path of a GGUF file.", Err: err}
+		return &fault.Error{Kind: fault.BadModel, Msg: fmt.Sprintf("cannot read %s: %v", m.Name, err), Advice: "Give the path of a GGUF file.", Cause: err}
 	}
 	s := describe(file, m)
 	if tensors {
@@ -188,7 +188,7 @@ func (s *shownModel) layout(file *gguf.File, model models.Model) {
 func projector(path string) (prompt.Pictures, error) {
 	file, err := gguf.Read(path)
 	if err != nil {
-		return prompt.Pictures{}, &engine.Error{Kind: engine.BadModel, Msg: fmt.Sprintf("cannot read %s: %v", path, err), Err: err}
+		return prompt.Pictures{}, &fault.Error{Kind: fault.BadModel, Msg: fmt.Sprintf("cannot read %s: %v", path, err), Cause: err}
 	}
 	cut, _, err := layout.Pictures(&file.Metadata)
 	return cut, err

@@ -5,6 +5,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/bise-sh/bise/fault"
 )
 
 // interruptible makes a context that ends, with cause errInterrupted, when the
@@ -28,7 +30,7 @@ func interruptible() (ctx context.Context, stop func()) {
 			select {
 			case <-ended:
 				if n > 0 {
-					os.Exit(exitInterrupted)
+					os.Exit(fault.ExitInterrupted)
 				}
 				cancel(errInterrupted)
 			case <-done:

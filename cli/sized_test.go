@@ -6,8 +6,8 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
-	"github.com/bise-sh/bise/engine/picture"
-	"github.com/bise-sh/bise/engine/prompt"
+	"github.com/bise-sh/bise/mistral/picture"
+	"github.com/bise-sh/bise/mistral/prompt"
 )
 
 // A sized engine is a script to which pictures cost what they cost Pixtral, in a

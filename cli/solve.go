@@ -11,9 +11,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bise-sh/bise/engine"
-	"github.com/bise-sh/bise/latex"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/modes/math"
-	"github.com/bise-sh/bise/term"
+	"github.com/bise-sh/bise/render/latex"
+	"github.com/bise-sh/bise/render/term"
 )
 
 // maxProblem is the longest problem, in bytes; a book's chapter has fewer.
@@ -63,7 +64,7 @@ func (a *app) solve(ctx context.Context, v solve, problem string) error {
 	}
 	problem = strings.TrimSpace(strings.Join([]string{strings.TrimSpace(piped), strings.TrimSpace(problem)}, "\n\n"))
 	if problem == "" {
-		return &usageError{msg: "there is nothing to solve", hint: `Give a problem: bise solve "2x - 3 = 11", or pipe one in.`}
+		return &fault.Error{Kind: fault.Usage, Msg: "there is nothing to solve", Advice: `Give a problem: bise solve "2x - 3 = 11", or pipe one in.`}
 	}
 	if len(problem) > maxProblem {
 		return usageErrorf("the problem is too long: %s, and at most %s can be read", size(int64(len(problem))), size(maxProblem))

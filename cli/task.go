@@ -16,8 +16,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/llama"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/models/quantize"
 )
 
@@ -42,26 +42,24 @@ type taskLine struct {
 	Error    *taskError      `json:"error,omitempty"`
 }
 
-// A taskError is an engine.Error on its way.
+// A taskError is an fault.Error on its way.
 type taskError struct {
-	Kind   engine.Kind `json:"kind"`
-	Msg    string      `json:"msg"`
-	Advice string      `json:"advice,omitempty"`
-	Param  string      `json:"param,omitempty"`
-	Tokens int         `json:"tokens,omitempty"`
-	Limit  int         `json:"limit,omitempty"`
+	Kind   fault.Kind `json:"kind"`
+	Msg    string     `json:"msg"`
+	Advice string     `json:"advice,omitempty"`
+	Param  string     `json:"param,omitempty"`
 }
 
 func newTaskError(err error) *taskError {
-	e, ok := errors.AsType[*engine.Error](err)
+	e, ok := errors.AsType[*fault.Error](err)
 	if !ok {
-		return &taskError{Kind: engine.Internal, Msg: err.Error()}
+		return &taskError{Kind: fault.Internal, Msg: err.Error()}
 	}
-	return &taskError{e.Kind, e.Msg, e.Advice, e.Param, e.Tokens, e.Limit}
+	return &taskError{e.Kind, e.Msg, e.Advice, e.Param}
 }
 
 func (e *taskError) err() error {
-	return &engine.Error{Kind: e.Kind, Msg: e.Msg, Advice: e.Advice, Param: e.Param, Tokens: e.Tokens, Limit: e.Limit}
+	return &fault.Error{Kind: e.Kind, Msg: e.Msg, Advice: e.Advice, Param: e.Param}
 }
 
 // executable finds this program; a test is another one.
@@ -125,8 +123,8 @@ func (a *app) perform(ctx context.Context, t task, what string, result any, prog
 		}
 		return json.Unmarshal(last.Result, result)
 	}
-	e := &engine.Error{
-		Kind: engine.Crashed, Msg: fmt.Sprintf("cannot %s: the process that was to do it ended (%v)", what, cmd.ProcessState),
+	e := &fault.Error{
+		Kind: fault.Crashed, Msg: fmt.Sprintf("cannot %s: the process that was to do it ended (%v)", what, cmd.ProcessState),
 		Advice: "If it happens again, the file may be of a kind that llama.cpp does not expect; bise verify looks at it.",
 	}
 	if cmd.ProcessState.String() == "signal: killed" {
@@ -188,7 +186,7 @@ func (a *app) taskCommand() *cobra.Command {
 				if t.Folder != "" {
 					_ = os.RemoveAll(t.Folder)
 				}
-				os.Exit(exitInterrupted)
+				os.Exit(fault.ExitInterrupted)
 			}()
 			llama.Log() // its last line is told when the process ends unasked
 			out := json.NewEncoder(a.stdout)

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 )
 
 type tokenize struct {
@@ -104,7 +105,7 @@ func (a *app) tokenizeRequest(ctx context.Context, v tokenize, text string) (eng
 		}
 		var chat engine.ChatRequest
 		if err := json.Unmarshal([]byte(data), &chat); err != nil {
-			return engine.TokenizeRequest{}, &usageError{msg: fmt.Sprintf("%s is no chat request: %v", v.chat, err), hint: `It is an object such as {"messages":[{"role":"user","content":"hello"}]}.`}
+			return engine.TokenizeRequest{}, &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("%s is no chat request: %v", v.chat, err), Advice: `It is an object such as {"messages":[{"role":"user","content":"hello"}]}.`}
 		}
 		return engine.TokenizeRequest{Chat: &chat}, nil
 	}
@@ -124,7 +125,7 @@ func (a *app) tokenizeRequest(ctx context.Context, v tokenize, text string) (eng
 			return engine.TokenizeRequest{}, err
 		}
 		if !ok {
-			return engine.TokenizeRequest{}, &usageError{msg: "there is no text", hint: `Give one: bise tokenize "naïve café", or pipe it in.`}
+			return engine.TokenizeRequest{}, &fault.Error{Kind: fault.Usage, Msg: "there is no text", Advice: `Give one: bise tokenize "naïve café", or pipe it in.`}
 		}
 		text = piped
 	}

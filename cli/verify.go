@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/models"
 	"github.com/bise-sh/bise/models/verify"
 )
@@ -26,7 +27,7 @@ when something is wrong.`,
 bise verify --all`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if (len(args) == 0) == !all {
-				return &usageError{msg: "verify takes one model or more, or --all", hint: "See bise verify --help."}
+				return &fault.Error{Kind: fault.Usage, Msg: "verify takes one model or more, or --all", Advice: "See bise verify --help."}
 			}
 			return a.verify(cmd.Context(), args, all)
 		},

@@ -21,7 +21,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf"
 	"github.com/bise-sh/bise/gguf/tinymodel"
 	"github.com/bise-sh/bise/models/quantize"
@@ -205,7 +205,7 @@ func TestTaskEndsWithItsMaster(t *testing.T) {
 	}
 	stdin.Close()
 	err = cmd.Wait()
-	if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != exitInterrupted {
+	if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != fault.ExitInterrupted {
 		t.Errorf("the task ended with %v", err)
 	}
 	if _, err := os.Stat(folder); !os.IsNotExist(err) {
@@ -226,8 +226,8 @@ func TestTaskDies(t *testing.T) {
 	a := newApp(strings.NewReader(""), io.Discard, &stderr)
 	job := quantize.Job{In: in, Out: filepath.Join(dir, "out.gguf"), Type: 15, Pure: true, Threads: 1}
 	err := a.perform(t.Context(), task{Quantize: &job}, "quantize in.gguf", nil, nil)
-	e, ok := errors.AsType[*engine.Error](err)
-	if !ok || e.Kind != engine.Crashed || !strings.HasPrefix(e.Msg, "cannot quantize in.gguf: the process that was to do it ended (") {
+	e, ok := errors.AsType[*fault.Error](err)
+	if !ok || e.Kind != fault.Crashed || !strings.HasPrefix(e.Msg, "cannot quantize in.gguf: the process that was to do it ended (") {
 		t.Errorf("got %v", err)
 	}
 	if e != nil && !strings.Contains(e.Msg, "GGML_ASSERT") {

@@ -1,14 +1,14 @@
 package cli
 
-import "github.com/bise-sh/bise/words"
+import "github.com/bise-sh/bise/units"
 
 // How the verbs say quantities.
 var (
-	size    = words.Size
-	count   = words.Count
-	long    = words.Duration
-	speed   = words.Speed
-	plural  = words.Plural
-	precise = words.Precise
-	short   = words.Short
+	size    = units.Size
+	count   = units.Count
+	long    = units.Duration
+	speed   = units.Speed
+	plural  = units.Plural
+	precise = units.Precise
+	short   = units.Short
 )

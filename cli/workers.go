@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bise-sh/bise/engine/worker"
+	"github.com/bise-sh/bise/fault"
 )
 
 // stopGrace is how long answers being written may go on when a worker is told to
@@ -114,9 +115,10 @@ finish. Without REF, the only model in memory is meant.`,
 func (a *app) meant(list []worker.Status, ref string) ([]worker.Status, error) {
 	if ref == "" {
 		if len(list) > 1 {
-			return nil, &usageError{
-				msg:  fmt.Sprintf("%d models are in memory", len(list)),
-				hint: fmt.Sprintf("Say which (%s), or stop them with --all.", loaded(list)),
+			return nil, &fault.Error{
+				Kind:   fault.Usage,
+				Msg:    fmt.Sprintf("%d models are in memory", len(list)),
+				Advice: fmt.Sprintf("Say which (%s), or stop them with --all.", loaded(list)),
 			}
 		}
 		return list, nil
@@ -138,7 +140,7 @@ func (a *app) meant(list []worker.Status, ref string) ([]worker.Status, error) {
 		return exact, nil
 	}
 	if len(begin) > 1 {
-		return nil, &usageError{msg: fmt.Sprintf("%q is the beginning of %d models in memory", ref, len(begin)), hint: "Write more of the name: " + loaded(begin) + "."}
+		return nil, &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("%q is the beginning of %d models in memory", ref, len(begin)), Advice: "Write more of the name: " + loaded(begin) + "."}
 	}
 	if len(begin) == 0 && len(list) > 0 {
 		a.note("%s is not in memory; these are: %s.", ref, loaded(list))

@@ -21,7 +21,7 @@ import (
 
 	"github.com/BurntSushi/toml"
 
-	"github.com/bise-sh/bise/nearest"
+	"github.com/bise-sh/bise/fault/suggest"
 )
 
 // maxFile is the most that a config.toml may hold, in bytes. Ten times the
@@ -154,7 +154,7 @@ func parse(path string, data []byte) (Config, []Problem, error) {
 		allowed := known(key[:len(key)-1])
 		problems = append(problems, Problem{
 			Path: path, Line: lineOf(data, key), Key: key.String(),
-			Meant: nearest.Word(key[len(key)-1], allowed), Allowed: allowed,
+			Meant: suggest.Word(key[len(key)-1], allowed), Allowed: allowed,
 		})
 	}
 	return c, problems, nil

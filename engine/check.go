@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+
+	"github.com/bise-sh/bise/fault"
 )
 
 const (
@@ -174,6 +176,6 @@ func hasTool(tools []Tool, name string) bool {
 	return false
 }
 
-func invalid(param, format string, args ...any) *Error {
-	return &Error{Kind: Invalid, Param: param, Msg: fmt.Sprintf(format, args...)}
+func invalid(param, format string, args ...any) *fault.Error {
+	return &fault.Error{Kind: fault.Invalid, Param: param, Msg: fmt.Sprintf(format, args...)}
 }

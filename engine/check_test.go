@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 )
 
 func TestSamplingCheck(t *testing.T) {
@@ -98,8 +99,8 @@ func wantParam(t *testing.T, param string, err error) {
 		}
 		return
 	}
-	e, ok := errors.AsType[*engine.Error](err)
-	if !ok || e.Kind != engine.Invalid || e.Param != param || e.Msg == "" {
+	e, ok := errors.AsType[*fault.Error](err)
+	if !ok || e.Kind != fault.Invalid || e.Param != param || e.Msg == "" {
 		t.Errorf("got %#v, want an error of kind invalid for %s", err, param)
 	}
 }

@@ -14,10 +14,12 @@ import (
 	"io"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/modes/code"
 )
 
@@ -311,19 +313,14 @@ func (s *server) open() <-chan struct{} {
 
 // complain tells the person an error, once: it would come again with every key.
 func (s *server) complain(err error) {
-	msg := err.Error()
-	if h, ok := errors.AsType[interface {
-		error
-		Hint() string
-	}](err); ok && h.Hint() != "" {
-		msg += ". " + h.Hint()
-	}
+	msg, advice := fault.Explain(err)
+	msg = strings.TrimSpace(msg + " " + advice)
 	s.mu.Lock()
 	known := msg == s.told
 	s.told = msg
 	s.mu.Unlock()
 	if !known {
-		s.c.Logger.Warn("no completion", "kind", engine.KindOf(err))
+		s.c.Logger.Warn("no completion", "kind", fault.KindOf(err))
 		_ = s.out.notify("window/showMessage", showMessageParams{messageError, "bise: " + msg})
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
+	"github.com/bise-sh/bise/fault"
 )
 
 // A client is an editor that speaks with a server of its own.
@@ -346,7 +347,7 @@ func TestStopping(t *testing.T) {
 func TestModelThatCannot(t *testing.T) {
 	for name, open := range map[string]func(context.Context) (engine.Engine, error){
 		"opening": func(context.Context) (engine.Engine, error) {
-			return nil, &engine.Error{Kind: engine.NotFound, Msg: "no model is installed", Advice: "Get one."}
+			return nil, &fault.Error{Kind: fault.NotFound, Msg: "no model is installed", Advice: "Get one."}
 		},
 		"filling in": func(context.Context) (engine.Engine, error) {
 			return &enginetest.Script{About: engine.Info{Model: "no model is installed", Can: engine.Capabilities{Chat: true}}}, nil

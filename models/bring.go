@@ -7,7 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 )
 
 // bring reads a file and gives its SHA-256 and size. If way says so, it is then in
@@ -90,7 +90,7 @@ func link(from, to string) error {
 	if err == nil {
 		return nil
 	}
-	e := engine.Errorf(engine.Invalid, "cannot link %s: %w", from, linkError(err))
+	e := fault.Errorf(fault.Invalid, "cannot link %s: %w", from, linkError(err))
 	e.Advice = "Use it in place (without --link), or copy it with --copy."
 	return e
 }

@@ -17,7 +17,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf/tinymodel"
 )
 
@@ -155,7 +155,7 @@ var deeds = map[string]deed{
 func content(t *testing.T, s Store, ref string) string {
 	t.Helper()
 	m, err := s.Lookup(ref)
-	if engine.KindOf(err) == engine.NotFound {
+	if fault.KindOf(err) == fault.NotFound {
 		return ""
 	}
 	if err == nil {
@@ -245,7 +245,7 @@ func killedAt(t *testing.T, what string, d deed, at int) (survived bool) {
 		t.Fatalf("killed before step %d, tiny is %+v", at, m)
 	}
 	// Whoever comes next can do the same, and nothing of it stays behind.
-	if err := d.do(s); err != nil && engine.KindOf(err) != engine.NotFound {
+	if err := d.do(s); err != nil && fault.KindOf(err) != fault.NotFound {
 		t.Fatalf("after step %d: %v", at, err)
 	}
 	collect(t, s)
@@ -280,7 +280,7 @@ func atRandom(s Store, who string) {
 				_ = gone.Undo() // another may be in its place
 			}
 		}
-		if kind := engine.KindOf(err); err != nil && kind != engine.NotFound && kind != engine.Busy {
+		if kind := fault.KindOf(err); err != nil && kind != fault.NotFound && kind != fault.Busy {
 			fmt.Println("failed:", err)
 			return
 		}
@@ -342,7 +342,7 @@ func TestKilledAtRandom(t *testing.T) {
 // whole checks that a model is listed without a problem, if it is.
 func whole(t *testing.T, s Store, name string) {
 	t.Helper()
-	if m, err := s.Lookup(name); err == nil && m.Problem != nil || err != nil && engine.KindOf(err) != engine.NotFound {
+	if m, err := s.Lookup(name); err == nil && m.Problem != nil || err != nil && fault.KindOf(err) != fault.NotFound {
 		t.Errorf("%s: %v, %v", name, m.Problem, err)
 	}
 }

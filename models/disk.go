@@ -7,7 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/bise-sh/bise/models/staging"
+	"github.com/bise-sh/bise/atomicfile"
 )
 
 // The steps by which a store changes. Tests end the process between them.
@@ -34,7 +34,7 @@ func writeWhole(path string, data []byte) error {
 	}
 	if err = errors.Join(err, tmp.Close()); err == nil {
 		if err = rename(tmp.Name(), path); err == nil {
-			staging.SyncFolder(filepath.Dir(path))
+			atomicfile.SyncFolder(filepath.Dir(path))
 			return nil
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 )
 
 // ownMounts runs the calling test once more, in a process that may mount file
@@ -54,7 +54,7 @@ func mount(t *testing.T, dir, options string, flags uintptr) {
 // said checks that an error says what is wrong and what to do.
 func said(t *testing.T, err error, cause error, advice string) {
 	t.Helper()
-	e, ok := errors.AsType[*engine.Error](err)
+	e, ok := errors.AsType[*fault.Error](err)
 	if !ok || !errors.Is(err, cause) || !strings.HasPrefix(e.Msg, "cannot ") || !strings.Contains(e.Advice, advice) {
 		t.Errorf("error is %q, %#v", err, e)
 	}

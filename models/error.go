@@ -5,8 +5,8 @@ import (
 	"io/fs"
 	"syscall"
 
-	"github.com/bise-sh/bise/engine"
-	"github.com/bise-sh/bise/models/staging"
+	"github.com/bise-sh/bise/atomicfile"
+	"github.com/bise-sh/bise/fault"
 )
 
 const makeRoom = "Make room on the disk: bise gc removes what nobody needs, bise rm a model."
@@ -14,12 +14,12 @@ const makeRoom = "Make room on the disk: bise gc removes what nobody needs, bise
 // cannot is the error of an operation on the store's folder that the system does
 // not allow, with what to do where that is known.
 func cannot(what string, err error) error {
-	if _, ok := errors.AsType[*engine.Error](err); ok {
+	if _, ok := errors.AsType[*fault.Error](err); ok {
 		return err
 	}
-	e := engine.Errorf(engine.Internal, "cannot %s: %w", what, err)
+	e := fault.Errorf(fault.Internal, "cannot %s: %w", what, err)
 	switch {
-	case staging.Full(err):
+	case atomicfile.Full(err):
 		e.Advice = makeRoom
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
 		e.Advice = "See who may write there, or set XDG_DATA_HOME to another folder."

@@ -9,9 +9,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/fault/suggest"
 	"github.com/bise-sh/bise/models/caches"
-	"github.com/bise-sh/bise/nearest"
 )
 
 // Find gives the model that ref names: the path of a file, or the name of an
@@ -72,7 +72,7 @@ func (m Model) Called(text string) bool {
 
 // unusable is the error of opening a model that has a problem.
 func (m Model) unusable() error {
-	e := engine.Errorf(engine.BadModel, "cannot use %s: %w", m.Name, m.Problem)
+	e := fault.Errorf(fault.BadModel, "cannot use %s: %w", m.Name, m.Problem)
 	e.Advice = "Pull or import it again, or remove it with bise rm."
 	if errors.Is(m.Problem, ErrNewer) {
 		e.Advice = "Use that version of bise."
@@ -114,9 +114,9 @@ func pick(list []Model, ref string) (Model, error) {
 		}
 	}
 	if len(begin) == 0 {
-		e := engine.Errorf(engine.NotFound, "there is no model %q", ref)
+		e := fault.Errorf(fault.NotFound, "there is no model %q", ref)
 		e.Advice = "Installed: " + names(list) + "."
-		if word := nearest.Word(typed, each(list)); word != "" {
+		if word := suggest.Word(typed, each(list)); word != "" {
 			e.Advice = fmt.Sprintf("Did you mean %s? %s", word, e.Advice)
 		}
 		return Model{}, e
@@ -124,7 +124,7 @@ func pick(list []Model, ref string) (Model, error) {
 	for _, m := range begin[1:] {
 		// The variants of one name follow the one that the name alone means.
 		if before, _, _ := strings.Cut(m.long, ":"); m.Origin == Cached || m.long == "" || before != begin[0].Name {
-			e := engine.Errorf(engine.NotFound, "%q is the beginning of %d models", ref, len(begin))
+			e := fault.Errorf(fault.NotFound, "%q is the beginning of %d models", ref, len(begin))
 			e.Advice = "Write more of the name: " + names(begin) + "."
 			return Model{}, e
 		}
@@ -161,7 +161,7 @@ func pickFetched(list []Model, ref string) (Model, error) {
 	case len(found) == 1, len(found) > 1 && found[0].Origin != Cached:
 		return found[0], nil
 	case len(found) > 1:
-		e := engine.Errorf(engine.NotFound, "%s has %d models here", ref, len(found))
+		e := fault.Errorf(fault.NotFound, "%s has %d models here", ref, len(found))
 		var refs []string
 		for _, m := range found {
 			refs = append(refs, m.long)
@@ -169,7 +169,7 @@ func pickFetched(list []Model, ref string) (Model, error) {
 		e.Advice = "Name one: " + phrase(refs) + "."
 		return Model{}, e
 	}
-	e := engine.Errorf(engine.NotFound, "%s is not on this machine", ref)
+	e := fault.Errorf(fault.NotFound, "%s is not on this machine", ref)
 	e.Advice = fmt.Sprintf("Fetch it: bise pull %s.", ref)
 	return Model{}, e
 }
@@ -238,7 +238,7 @@ func (s Store) Default() (Model, error) {
 }
 
 func (s Store) none(what string) error {
-	e := engine.Errorf(engine.NotFound, "%s", what)
+	e := fault.Errorf(fault.NotFound, "%s", what)
 	e.Advice = fmt.Sprintf("Get one with bise pull, put a GGUF file into %s, or name one: bise ask -m path/to/model.gguf.", s.Dir)
 	return e
 }
@@ -256,23 +256,23 @@ func atPath(ref string) (_ Model, ok bool, _ error) {
 	case err != nil && !separated:
 		return Model{}, false, nil
 	case errors.Is(err, fs.ErrNotExist):
-		e := engine.Errorf(engine.NotFound, "there is no file %s", ref)
+		e := fault.Errorf(fault.NotFound, "there is no file %s", ref)
 		e.Advice = "Check the path, or give the name of an installed model."
 		return Model{}, false, e
 	case err != nil:
-		return Model{}, false, engine.Errorf(engine.BadModel, "cannot read %s: %w", ref, bare(err))
+		return Model{}, false, fault.Errorf(fault.BadModel, "cannot read %s: %w", ref, bare(err))
 	case info.IsDir():
-		e := engine.Errorf(engine.BadModel, "cannot load %s: it is a folder", ref)
+		e := fault.Errorf(fault.BadModel, "cannot load %s: it is a folder", ref)
 		e.Advice = "Give the path of a GGUF file."
 		return Model{}, false, e
 	case !info.Mode().IsRegular():
-		e := engine.Errorf(engine.BadModel, "cannot load %s: it is not a regular file", ref)
+		e := fault.Errorf(fault.BadModel, "cannot load %s: it is not a regular file", ref)
 		e.Advice = "Give the path of a GGUF file."
 		return Model{}, false, e
 	}
 	path, err := filepath.Abs(ref)
 	if err != nil {
-		return Model{}, false, engine.Errorf(engine.BadModel, "cannot find %s: %w", ref, err)
+		return Model{}, false, fault.Errorf(fault.BadModel, "cannot find %s: %w", ref, err)
 	}
 	m := Model{Name: stem, Origin: Elsewhere, Modified: info.ModTime()}
 	m.add(File{Name: filepath.Base(path), Path: path, Size: info.Size(), Role: Weights})

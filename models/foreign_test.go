@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/models/caches"
 )
 
@@ -62,11 +62,11 @@ func TestFindCached(t *testing.T) {
 		"https://example.org/x":  "is not on this machine",
 		"tiny-q":                 "is the beginning of 3 models",
 	} {
-		if _, err := s.Find(ref); engine.KindOf(err) != engine.NotFound || !strings.Contains(err.Error(), want) {
+		if _, err := s.Find(ref); fault.KindOf(err) != fault.NotFound || !strings.Contains(err.Error(), want) {
 			t.Errorf("Find(%q): %v", ref, err)
 		}
 	}
-	if _, err := s.Find("hf:acme"); engine.KindOf(err) != engine.Invalid {
+	if _, err := s.Find("hf:acme"); fault.KindOf(err) != fault.Invalid {
 		t.Errorf("half a reference: %v", err)
 	}
 }
@@ -83,7 +83,7 @@ func TestCachedIsTheirs(t *testing.T) {
 	for _, ref := range []string{"pixtral:12b", "tiny-Q8_0", "tiny-Q6_K"} {
 		m := lookup(t, s, ref)
 		_, err := s.Remove(m)
-		if e, ok := err.(*engine.Error); !ok || e.Kind != engine.Invalid || e.Advice == "" || !exists(m.Path) {
+		if e, ok := err.(*fault.Error); !ok || e.Kind != fault.Invalid || e.Advice == "" || !exists(m.Path) {
 			t.Errorf("removed %s: %v", ref, err)
 		}
 	}

@@ -10,11 +10,11 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/atomicfile"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf"
 	"github.com/bise-sh/bise/models/caches"
-	"github.com/bise-sh/bise/models/staging"
-	"github.com/bise-sh/bise/words"
+	"github.com/bise-sh/bise/units"
 )
 
 // A Way is how the files of an imported model come into the store.
@@ -45,7 +45,7 @@ func (s Store) Import(ctx context.Context, im Import) (Model, error) {
 		return Model{}, err
 	}
 	if within, err := filepath.Rel(s.Dir, path); err == nil && filepath.IsLocal(within) {
-		e := engine.Errorf(engine.Invalid, "cannot import %s: it is in the store", im.Path)
+		e := fault.Errorf(fault.Invalid, "cannot import %s: it is in the store", im.Path)
 		e.Advice = "See what it is called there with bise list."
 		return Model{}, e
 	}
@@ -57,7 +57,7 @@ func (s Store) Import(ctx context.Context, im Import) (Model, error) {
 	name = cmp.Or(strings.ToLower(im.Name), name, "model")
 	tag = cmp.Or(strings.ToLower(im.Tag), strings.ToLower(m.Type), tag, "gguf")
 	if !ValidName(name) || !ValidName(tag) {
-		e := engine.Errorf(engine.Invalid, "a model cannot be called %s:%s", name, tag)
+		e := fault.Errorf(fault.Invalid, "a model cannot be called %s:%s", name, tag)
 		e.Advice = "A name has letters, digits, dots, dashes and underscores."
 		return Model{}, e
 	}
@@ -67,7 +67,7 @@ func (s Store) Import(ctx context.Context, im Import) (Model, error) {
 	}
 	defer st.Release()
 	if _, ok := s.Installed(name, tag); ok {
-		e := engine.Errorf(engine.Invalid, "cannot import %s: %s:%s is installed", im.Path, name, tag)
+		e := fault.Errorf(fault.Invalid, "cannot import %s: %s:%s is installed", im.Path, name, tag)
 		e.Advice = "Give it another name with --name, or remove that one with bise rm."
 		return Model{}, errors.Join(e, st.Discard())
 	}
@@ -80,7 +80,7 @@ func (s Store) Import(ctx context.Context, im Import) (Model, error) {
 	}
 	got, ok := s.Installed(name, tag)
 	if !ok {
-		return Model{}, engine.Errorf(engine.NotFound, "cannot import %s: it was removed at once by another process", im.Path)
+		return Model{}, fault.Errorf(fault.NotFound, "cannot import %s: it was removed at once by another process", im.Path)
 	}
 	return got, nil
 }
@@ -89,14 +89,14 @@ func (s Store) Import(ctx context.Context, im Import) (Model, error) {
 func weightsIn(path string) (string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		e := engine.Errorf(engine.NotFound, "cannot import %s: %w", path, bare(err))
+		e := fault.Errorf(fault.NotFound, "cannot import %s: %w", path, bare(err))
 		e.Advice = "Check the path."
 		return "", e
 	}
 	if info.IsDir() {
 		entries, err := os.ReadDir(path)
 		if err != nil {
-			return "", engine.Errorf(engine.BadModel, "cannot import %s: %w", path, bare(err))
+			return "", fault.Errorf(fault.BadModel, "cannot import %s: %w", path, bare(err))
 		}
 		found := caches.InFolder(path, entries)
 		safetensors := slices.ContainsFunc(entries, func(e os.DirEntry) bool { return filepath.Ext(e.Name()) == ".safetensors" })
@@ -104,15 +104,15 @@ func weightsIn(path string) (string, error) {
 		case len(found) == 1:
 			path = found[0].Files[0].Path
 		case len(found) > 1:
-			e := engine.Errorf(engine.Invalid, "cannot import %s: it has %d models", path, len(found))
+			e := fault.Errorf(fault.Invalid, "cannot import %s: it has %d models", path, len(found))
 			e.Advice = "Name the file of one."
 			return "", e
 		case safetensors:
-			e := engine.Errorf(engine.BadModel, "cannot import %s: its weights are safetensors, not GGUF", path)
+			e := fault.Errorf(fault.BadModel, "cannot import %s: its weights are safetensors, not GGUF", path)
 			e.Advice = fmt.Sprintf("Make GGUF of them first: bise convert %s -o model.gguf.", path)
 			return "", e
 		default:
-			e := engine.Errorf(engine.BadModel, "cannot import %s: it has no GGUF file", path)
+			e := fault.Errorf(fault.BadModel, "cannot import %s: it has no GGUF file", path)
 			e.Advice = "Give the path of a GGUF file."
 			return "", e
 		}
@@ -130,12 +130,12 @@ func describe(path string) (Manifest, error) {
 		if f, ok := errors.AsType[*gguf.FormatError](err); ok {
 			err = f // it need not say which file
 		}
-		e := engine.Errorf(engine.BadModel, "cannot import %s: %w", path, err)
+		e := fault.Errorf(fault.BadModel, "cannot import %s: %w", path, err)
 		e.Advice = "Give the path of a whole GGUF file."
 		return Manifest{}, e
 	}
 	if kind, ok := file.Metadata.String("general.type"); ok && kind != "model" {
-		e := engine.Errorf(engine.BadModel, "cannot import %s: it is no model but of type %s", path, kind)
+		e := fault.Errorf(fault.BadModel, "cannot import %s: it is no model but of type %s", path, kind)
 		e.Advice = "Give the path of the model that it belongs to."
 		return Manifest{}, e
 	}
@@ -154,7 +154,7 @@ func describe(path string) (Manifest, error) {
 func (st *Stage) take(ctx context.Context, path string, im Import) ([]File, error) {
 	parts, err := gguf.Parts(path)
 	if err != nil {
-		return nil, engine.Errorf(engine.BadModel, "cannot import %s: %w", im.Path, err)
+		return nil, fault.Errorf(fault.BadModel, "cannot import %s: %w", im.Path, err)
 	}
 	var files []File
 	for _, p := range parts {
@@ -171,13 +171,13 @@ func (st *Stage) take(ctx context.Context, path string, im Import) ([]File, erro
 	for i := range files {
 		info, err := os.Stat(files[i].Path)
 		if err != nil {
-			return nil, engine.Errorf(engine.NotFound, "cannot import %s: %w", files[i].Path, bare(err))
+			return nil, fault.Errorf(fault.NotFound, "cannot import %s: %w", files[i].Path, bare(err))
 		}
 		files[i].Size = info.Size()
 		total += info.Size()
 	}
-	if free, ok := staging.Free(st.Dir); ok && im.Way == Copy && free < total {
-		e := engine.Errorf(engine.Internal, "cannot copy %s: it has %s and the disk has room for %s", im.Path, words.Size(total), words.Size(free))
+	if free, ok := atomicfile.Free(st.Dir); ok && im.Way == Copy && free < total {
+		e := fault.Errorf(fault.Internal, "cannot copy %s: it has %s and the disk has room for %s", im.Path, units.Size(total), units.Size(free))
 		e.Advice = makeRoom
 		return nil, e
 	}

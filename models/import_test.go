@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf/tinymodel"
 )
 
@@ -54,7 +54,7 @@ func TestImport(t *testing.T) {
 			if damage, err := s.Verify(t.Context(), m, nil); err != nil || len(damage) > 0 {
 				t.Errorf("verified: %v, %v", damage, err)
 			}
-			if _, err := s.Import(t.Context(), Import{Path: path, Way: way}); engine.KindOf(err) != engine.Invalid || !strings.Contains(err.Error(), "is installed") {
+			if _, err := s.Import(t.Context(), Import{Path: path, Way: way}); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "is installed") {
 				t.Errorf("again: %v", err)
 			}
 			r := removed(t, s, "tiny")
@@ -105,14 +105,14 @@ func TestImportRefuses(t *testing.T) {
 		{Import{Path: tiny(t), Projector: at("none.gguf")}, "none.gguf"},
 	} {
 		_, err := s.Import(t.Context(), tt.im)
-		e, ok := errors.AsType[*engine.Error](err)
+		e, ok := errors.AsType[*fault.Error](err)
 		if !ok || !strings.Contains(e.Msg, tt.want) {
 			t.Errorf("%s: %v", tt.want, err)
 		}
 	}
 	loose := filepath.Join(s.Dir, "here.gguf")
 	write(t, loose, "")
-	if _, err := s.Import(t.Context(), Import{Path: loose}); engine.KindOf(err) != engine.Invalid || !strings.Contains(err.Error(), "it is in the store") {
+	if _, err := s.Import(t.Context(), Import{Path: loose}); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "it is in the store") {
 		t.Errorf("what is here: %v", err)
 	}
 	remove(loose)

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/models/caches"
 )
 
@@ -258,7 +258,7 @@ func cutPrefixFold(s, prefix string) (string, bool) {
 }
 
 func badRef(text, why, advice string) error {
-	e := engine.Errorf(engine.Invalid, "%q names no model: %s", text, why)
+	e := fault.Errorf(fault.Invalid, "%q names no model: %s", text, why)
 	e.Advice = advice
 	if advice == "" {
 		e.Advice = "Write the name of a model, the path of a GGUF file, hf:owner/repo, ollama:model or an address."

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 )
 
 func TestParseRef(t *testing.T) {
@@ -53,7 +53,7 @@ func TestParseRefRefuses(t *testing.T) {
 		"ollama:", "ollama:a/b/c/d", "ollama:a.b/c", "ollama:tiny:", "ollama:tiny:a/b", "ollama:-x", "ollama:bad host/a/b", "https://", "http:///x",
 	} {
 		got, err := ParseRef(text, "lab")
-		if engine.KindOf(err) != engine.Invalid {
+		if fault.KindOf(err) != fault.Invalid {
 			t.Errorf("ParseRef(%q) = %+v, %v", text, got, err)
 		}
 	}
@@ -70,7 +70,7 @@ func FuzzParseRef(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		r, err := ParseRef(text, "lab")
 		if err != nil {
-			if engine.KindOf(err) != engine.Invalid {
+			if fault.KindOf(err) != fault.Invalid {
 				t.Fatalf("%q: %v", text, err)
 			}
 			return

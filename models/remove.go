@@ -8,7 +8,7 @@ import (
 
 	"github.com/gofrs/flock"
 
-	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/models/caches"
 )
 
@@ -29,7 +29,7 @@ type Removed struct {
 func (m Model) Theirs() error {
 	switch m.Origin {
 	case Cached:
-		e := engine.Errorf(engine.Invalid, "cannot remove %s: it belongs to %s", m.Name, m.Program)
+		e := fault.Errorf(fault.Invalid, "cannot remove %s: it belongs to %s", m.Name, m.Program)
 		e.Advice = map[caches.Program]string{
 			caches.Ollama:      "Remove it there: ollama rm " + strings.TrimPrefix(m.long, "ollama:") + ".",
 			caches.HuggingFace: "Remove it there: hf cache rm. It lies in " + filepath.Dir(m.Path) + ".",
@@ -37,7 +37,7 @@ func (m Model) Theirs() error {
 		}[caches.Program(m.Program)]
 		return e
 	case Elsewhere:
-		e := engine.Errorf(engine.Invalid, "cannot remove %s: it is not in the store", m.Path)
+		e := fault.Errorf(fault.Invalid, "cannot remove %s: it is not in the store", m.Path)
 		e.Advice = "It is a file of yours: remove it as you remove files."
 		return e
 	}
@@ -77,7 +77,7 @@ func (s Store) Remove(m Model) (*Removed, error) {
 		return nil, cannot(what, err)
 	}
 	if r.was.dir == "" {
-		return nil, engine.Errorf(engine.NotFound, "cannot %s: it is gone already", what)
+		return nil, fault.Errorf(fault.NotFound, "cannot %s: it is gone already", what)
 	}
 	if r.lock, err = hold(r.was.dir + lockEnd); err != nil || r.lock == nil {
 		return nil, cannot(what, errors.Join(err, r.was.restore()))

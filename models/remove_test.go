@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 )
 
 func lookup(t *testing.T, s Store, ref string) Model {
@@ -47,7 +47,7 @@ func TestRemove(t *testing.T) {
 	if waste, err := s.Waste(0); err != nil || len(waste) != 0 && waste[0].What == "removed model" {
 		t.Errorf("waste is %+v, %v", waste, err)
 	}
-	if _, err := s.Remove(m); engine.KindOf(err) != engine.NotFound {
+	if _, err := s.Remove(m); fault.KindOf(err) != fault.NotFound {
 		t.Errorf("removed twice: %v", err)
 	}
 	if err := r.Undo(); err != nil {
@@ -110,7 +110,7 @@ func TestRemoveNotOurs(t *testing.T) {
 	s := Store{Dir: t.TempDir()}
 	path := filepath.Join(t.TempDir(), "mine.gguf")
 	write(t, path, "mine")
-	if _, err := s.Remove(lookup(t, s, path)); engine.KindOf(err) != engine.Invalid || !exists(path) {
+	if _, err := s.Remove(lookup(t, s, path)); fault.KindOf(err) != fault.Invalid || !exists(path) {
 		t.Errorf("removed a file elsewhere: %v", err)
 	}
 }

@@ -12,8 +12,8 @@ import (
 
 	"github.com/gofrs/flock"
 
-	"github.com/bise-sh/bise/engine"
-	"github.com/bise-sh/bise/models/staging"
+	"github.com/bise-sh/bise/atomicfile"
+	"github.com/bise-sh/bise/fault"
 )
 
 const (
@@ -48,7 +48,7 @@ func (s Store) Staging(name, tag string) string {
 // may have been installed meanwhile: Installed tells.
 func (s Store) Stage(name, tag string) (*Stage, error) {
 	if !ValidName(name) || !ValidName(tag) {
-		return nil, engine.Errorf(engine.Invalid, "%s:%s cannot be the name of a model", name, tag)
+		return nil, fault.Errorf(fault.Invalid, "%s:%s cannot be the name of a model", name, tag)
 	}
 	unlock, err := s.lock()
 	if err != nil {
@@ -56,7 +56,7 @@ func (s Store) Stage(name, tag string) (*Stage, error) {
 	}
 	defer unlock()
 	if _, err := readManifest(s.folder(name, tag)); errors.Is(err, ErrNewer) {
-		e := engine.Errorf(engine.Invalid, "cannot replace %s:%s: %w", name, tag, err)
+		e := fault.Errorf(fault.Invalid, "cannot replace %s:%s: %w", name, tag, err)
 		e.Advice = "Use that version of bise, or remove the model first: bise rm " + name + ":" + tag + "."
 		return nil, e
 	}
@@ -68,7 +68,7 @@ func (s Store) Stage(name, tag string) (*Stage, error) {
 		return nil, cannot("prepare "+name, err)
 	}
 	if st.lock == nil {
-		e := engine.Errorf(engine.Busy, "cannot prepare %s:%s: %w", name, tag, ErrBusy)
+		e := fault.Errorf(fault.Busy, "cannot prepare %s:%s: %w", name, tag, ErrBusy)
 		e.Advice = "Wait until it is done."
 		return nil, e
 	}
@@ -106,7 +106,7 @@ func (st *Stage) Commit(m Manifest) error {
 	for _, f := range m.Files {
 		err := present(st.Dir, f)
 		if err == nil && f.Path == "" {
-			err = staging.Sync(filepath.Join(st.Dir, f.Name))
+			err = atomicfile.Sync(filepath.Join(st.Dir, f.Name))
 		}
 		if err != nil {
 			return cannot(what, err)
@@ -205,8 +205,8 @@ func (s Store) settleStage(dir, name, tag string) (old discarded, err error) {
 	if err := rename(dir, to); err != nil {
 		return discarded{}, errors.Join(err, old.restore())
 	}
-	staging.SyncFolder(filepath.Dir(to))
-	staging.SyncFolder(filepath.Dir(dir))
+	atomicfile.SyncFolder(filepath.Dir(to))
+	atomicfile.SyncFolder(filepath.Dir(dir))
 	return old, nil
 }
 

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 )
 
 func write(t *testing.T, path, text string) {
@@ -171,7 +171,7 @@ func TestCommitRefuses(t *testing.T) {
 		t.Errorf("the store has %q", got)
 	}
 	for _, name := range []string{"", "..", "A", "a/b", "con"} {
-		if _, err := s.Stage(name, "x"); engine.KindOf(err) != engine.Invalid {
+		if _, err := s.Stage(name, "x"); fault.KindOf(err) != fault.Invalid {
 			t.Errorf("a stage for %q: %v", name, err)
 		}
 	}
@@ -184,7 +184,7 @@ func TestStageHasOneHolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(st.Dir, "part"), "half")
-	if _, err := s.Stage("a", "x"); !errors.Is(err, ErrBusy) || engine.KindOf(err) != engine.Busy {
+	if _, err := s.Stage("a", "x"); !errors.Is(err, ErrBusy) || fault.KindOf(err) != fault.Busy {
 		t.Errorf("a second holder: %v", err)
 	}
 	other, err := s.Stage("a", "y")
@@ -218,7 +218,7 @@ func TestNewerManifestIsLeftAlone(t *testing.T) {
 	if err != nil || len(list) != 2 || !errors.Is(list[0].Problem, ErrNewer) || list[1].Problem != nil {
 		t.Fatalf("listed %+v, %v", list, err)
 	}
-	if _, err := s.Find("a"); !errors.Is(err, ErrNewer) || engine.KindOf(err) != engine.BadModel {
+	if _, err := s.Find("a"); !errors.Is(err, ErrNewer) || fault.KindOf(err) != fault.BadModel {
 		t.Errorf("found: %v", err)
 	}
 	if m, err := s.Default(); err != nil || m.Name != "b" {
@@ -254,8 +254,8 @@ func TestProblems(t *testing.T) {
 		m := install(t, s, "a", "x", "weights")
 		spoil(t, m)
 		_, err := s.Find("a")
-		var e *engine.Error
-		if !errors.As(err, &e) || e.Kind != engine.BadModel || !strings.Contains(e.Msg, want) || e.Advice == "" {
+		var e *fault.Error
+		if !errors.As(err, &e) || e.Kind != fault.BadModel || !strings.Contains(e.Msg, want) || e.Advice == "" {
 			t.Errorf("%s: %v", want, err)
 		}
 		m, err = s.Lookup("a:x")

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 )
 
 // store has files of one byte for each letter of their name, each a minute
@@ -66,7 +66,7 @@ func TestFind(t *testing.T) {
 	s := store(t, "codestral.gguf", "Ministral-3-3b.gguf", "ministral-3-8b.gguf", "mini.gguf")
 	for _, tt := range []struct {
 		ref, want    string
-		kind         engine.Kind
+		kind         fault.Kind
 		msg, advises string
 	}{
 		{ref: "codestral", want: "codestral"},
@@ -75,13 +75,13 @@ func TestFind(t *testing.T) {
 		{ref: "ministral-3-3b", want: "Ministral-3-3b"},
 		{ref: "mini", want: "mini"}, // exact before beginning
 		{ref: filepath.Join(s.Dir, "codestral.gguf"), want: "codestral"},
-		{ref: "ministral", kind: engine.NotFound, msg: `"ministral" is the beginning of 2 models`, advises: "Ministral-3-3b, ministral-3-8b"},
-		{ref: "codestrl", kind: engine.NotFound, msg: `there is no model "codestrl"`, advises: "Did you mean codestral?"},
-		{ref: "zzz", kind: engine.NotFound, msg: "no model", advises: "Installed: codestral, mini, Ministral-3-3b, ministral-3-8b."},
-		{ref: "", kind: engine.NotFound, msg: `no model ""`, advises: "Installed"},
-		{ref: "./none.gguf", kind: engine.NotFound, msg: "there is no file ./none.gguf", advises: "path"},
-		{ref: s.Dir, kind: engine.BadModel, msg: "it is a folder", advises: "GGUF"},
-		{ref: "/dev/null", kind: engine.BadModel, msg: "not a regular file", advises: "GGUF"},
+		{ref: "ministral", kind: fault.NotFound, msg: `"ministral" is the beginning of 2 models`, advises: "Ministral-3-3b, ministral-3-8b"},
+		{ref: "codestrl", kind: fault.NotFound, msg: `there is no model "codestrl"`, advises: "Did you mean codestral?"},
+		{ref: "zzz", kind: fault.NotFound, msg: "no model", advises: "Installed: codestral, mini, Ministral-3-3b, ministral-3-8b."},
+		{ref: "", kind: fault.NotFound, msg: `no model ""`, advises: "Installed"},
+		{ref: "./none.gguf", kind: fault.NotFound, msg: "there is no file ./none.gguf", advises: "path"},
+		{ref: s.Dir, kind: fault.BadModel, msg: "it is a folder", advises: "GGUF"},
+		{ref: "/dev/null", kind: fault.BadModel, msg: "not a regular file", advises: "GGUF"},
 	} {
 		t.Run(tt.ref, func(t *testing.T) {
 			m, err := s.Find(tt.ref)
@@ -91,9 +91,9 @@ func TestFind(t *testing.T) {
 				}
 				return
 			}
-			var e *engine.Error
+			var e *fault.Error
 			if !errors.As(err, &e) {
-				t.Fatalf("error %v is no engine.Error", err)
+				t.Fatalf("error %v is no fault.Error", err)
 			}
 			if e.Kind != tt.kind || !strings.Contains(e.Msg, tt.msg) || !strings.Contains(e.Advice, tt.advises) {
 				t.Errorf("error is %s %q %q", e.Kind, e.Msg, e.Advice)
@@ -120,7 +120,7 @@ func TestDefault(t *testing.T) {
 		t.Errorf("Default = %+v, %v", m, err)
 	}
 	_, err := store(t).Default()
-	if engine.KindOf(err) != engine.NotFound || err.Error() != "no model is installed" {
+	if fault.KindOf(err) != fault.NotFound || err.Error() != "no model is installed" {
 		t.Errorf("error %v", err)
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/bise-sh/bise/models/staging"
+	"github.com/bise-sh/bise/atomicfile"
 )
 
 const (
@@ -51,8 +51,8 @@ func (s Store) discard(label string, paths ...string) (discarded, error) {
 	if err != nil {
 		return discarded{}, errors.Join(err, d.restore())
 	}
-	staging.SyncFolder(dir)
-	staging.SyncFolder(filepath.Dir(paths[0]))
+	atomicfile.SyncFolder(dir)
+	atomicfile.SyncFolder(filepath.Dir(paths[0]))
 	_ = remove(filepath.Join(dir, leaving))
 	return d, nil
 }

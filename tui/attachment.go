@@ -14,10 +14,11 @@ import (
 	"unicode/utf8"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/history"
 	"github.com/bise-sh/bise/modes/chat"
 	"github.com/bise-sh/bise/modes/vision"
-	"github.com/bise-sh/bise/words"
+	"github.com/bise-sh/bise/units"
 )
 
 // An attachment is something that goes with a message: a file, a picture, or a
@@ -85,13 +86,13 @@ func attachAll(ctx context.Context, path, name string) (list []attachment, note 
 		list = append(list, pictured(p.Name, p))
 	}
 	if len(pages) < of {
-		note = fmt.Sprintf("%s has %s: the first %d are attached", name, words.Plural(of, "page"), len(pages))
+		note = fmt.Sprintf("%s has %s: the first %d are attached", name, units.Plural(of, "page"), len(pages))
 	}
 	return list, note, err
 }
 
 func cannotAttach(path string, err error) error {
-	if _, ok := errors.AsType[*document](err); ok || engine.KindOf(err) != "" {
+	if _, ok := errors.AsType[*document](err); ok || fault.KindOf(err) != "" {
 		return err // it says itself what it is about
 	}
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
@@ -118,12 +119,12 @@ func attachData(name string, data []byte) (attachment, error) {
 		_, err := vision.Read(name, data) // which knows what it may be
 		return attachment{}, err
 	case len(data) > maxAttached:
-		return attachment{}, fmt.Errorf("it is larger than %s", words.Size(maxAttached))
+		return attachment{}, fmt.Errorf("it is larger than %s", units.Size(maxAttached))
 	case !utf8.Valid(data) && strings.Count(strings.ToValidUTF8(string(data), "\ufffd"), "\ufffd") > len(data)/20:
 		return attachment{}, errors.New("it is not UTF-8 text")
 	}
 	a := attachment{name: name, text: strings.ToValidUTF8(string(data), "\ufffd")}
-	a.about = words.Plural(lineCount(a.text), "line")
+	a.about = units.Plural(lineCount(a.text), "line")
 	return a, nil
 }
 
@@ -153,9 +154,9 @@ func (a attachment) label() string {
 	about := a.about
 	switch {
 	case a.tokens > 0 && a.image != "":
-		about += " → " + words.Count(a.tokens) + " tokens"
+		about += " → " + units.Count(a.tokens) + " tokens"
 	case a.tokens > 0:
-		about = words.Count(a.tokens) + " tokens"
+		about = units.Count(a.tokens) + " tokens"
 	}
 	return fmt.Sprintf("%s %s · %s", mark, name, about)
 }
@@ -205,7 +206,7 @@ func composedOf(t *turn) composed {
 			m.attached = append(m.attached, attachment{name: a.Name, image: c.ImageURL, shot: t.shots[a.Chunk], about: "picture"})
 		case engine.TextChunk:
 			text := unfenced(c.Text)
-			m.attached = append(m.attached, attachment{name: a.Name, text: text, about: words.Plural(lineCount(text), "line")})
+			m.attached = append(m.attached, attachment{name: a.Name, text: text, about: units.Plural(lineCount(text), "line")})
 		}
 	}
 	return m

@@ -8,8 +8,8 @@ import (
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
 
-	"github.com/bise-sh/bise/term"
-	"github.com/bise-sh/bise/words"
+	"github.com/bise-sh/bise/render/term"
+	"github.com/bise-sh/bise/units"
 )
 
 const (
@@ -130,7 +130,7 @@ func (m *codeMode) drawnGhost() []string {
 func (m *codeMode) foot() foot {
 	f := foot{hints: m.bindings()}
 	if m.picking {
-		f.left = words.Plural(len(m.paths), "file")
+		f.left = units.Plural(len(m.paths), "file")
 		if m.more {
 			f.left = "the first " + f.left
 		}
@@ -147,7 +147,7 @@ func (m *codeMode) foot() foot {
 	case m.about.Cached:
 		f.left = "known already"
 	case m.about.Took > 0:
-		f.left = words.Plural(m.about.Evaluated, "new token") + " read · " + words.Precise(m.about.Took)
+		f.left = units.Plural(m.about.Evaluated, "new token") + " read · " + units.Precise(m.about.Took)
 	}
 	return f
 }

@@ -5,7 +5,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
-	"github.com/bise-sh/bise/words"
+	"github.com/bise-sh/bise/units"
 )
 
 // A composer is where a message is written: its text, what is attached, and the
@@ -200,7 +200,7 @@ func (c *composer) pasted(text string) tea.Cmd {
 func (c *composer) putPasted(text string) {
 	text = strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n")
 	if n := lineCount(text); n > pastedLines || len(text) > pastedBytes {
-		c.attached = append(c.attached, attachment{text: text, about: words.Plural(n, "line")})
+		c.attached = append(c.attached, attachment{text: text, about: units.Plural(n, "line")})
 		return
 	}
 	c.insert(text)
@@ -245,7 +245,7 @@ func (c *composer) shelf() []string {
 	}
 	const most = 3
 	if len(lines) > most {
-		lines = append(lines[:most-1], words.Plural(len(c.attached), "attachment"))
+		lines = append(lines[:most-1], units.Plural(len(c.attached), "attachment"))
 	}
 	return lines
 }

@@ -6,7 +6,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/bise-sh/bise/engine"
-	"github.com/bise-sh/bise/words"
+	"github.com/bise-sh/bise/units"
 )
 
 // contextDialog offers how much a model is to keep in view.
@@ -40,7 +40,7 @@ func (c *contextDialog) refresh() {
 		if c.model.options.Context == tokens {
 			about = "now"
 			if tokens == 0 {
-				about += fmt.Sprintf(": %s tokens", words.Count(c.model.info.ContextLength))
+				about += fmt.Sprintf(": %s tokens", units.Count(c.model.info.ContextLength))
 			}
 			c.chosen = len(rows)
 		}
@@ -51,9 +51,9 @@ func (c *contextDialog) refresh() {
 		offer(0, "as far as memory goes")
 		most := max(c.model.info.ContextTrain, c.model.info.ContextLength)
 		for tokens := 4096; tokens < most; tokens *= 2 {
-			offer(tokens, words.Count(tokens)+" tokens")
+			offer(tokens, units.Count(tokens)+" tokens")
 		}
-		offer(most, words.Count(most)+" tokens, all it was trained for")
+		offer(most, units.Count(most)+" tokens, all it was trained for")
 	}
 	c.show(rows)
 }

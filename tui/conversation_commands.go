@@ -7,7 +7,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
-	"github.com/bise-sh/bise/words"
+	"github.com/bise-sh/bise/units"
 )
 
 // commands are those of a conversation, that follow a slash.
@@ -47,7 +47,7 @@ func (c *conversation) modelCommand(ref string) outcome {
 func (c *conversation) messageCommand(number string) outcome {
 	n, err := strconv.Atoi(number)
 	if err != nil || n < 1 || n > len(c.transcript.turns) {
-		c.say("there are " + words.Plural(len(c.transcript.turns), "message"))
+		c.say("there are " + units.Plural(len(c.transcript.turns), "message"))
 		return took(nil)
 	}
 	c.transcript.choose(n - 1)

@@ -13,7 +13,7 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/history"
-	"github.com/bise-sh/bise/words"
+	"github.com/bise-sh/bise/units"
 )
 
 // press takes a key, and keeps the draft that it may have changed.
@@ -211,7 +211,7 @@ func (c *conversation) copyCode(p *part) tea.Cmd {
 		return nil
 	}
 	source := p.code.source.String()
-	return c.copyText(source, words.Plural(lineCount(source), "line")+" of code")
+	return c.copyText(source, units.Plural(lineCount(source), "line")+" of code")
 }
 
 // editorDone brings what was written in the person's own editor.

@@ -7,7 +7,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
-	"github.com/bise-sh/bise/words"
+	"github.com/bise-sh/bise/units"
 )
 
 // resize gives the conversation its space: the composer takes what it needs, and
@@ -51,7 +51,7 @@ func (c *conversation) waitingLines() []string {
 	for _, m := range c.queue {
 		text := oneLine(m.text)
 		if text == "" {
-			text = words.Plural(len(m.attached), "attachment")
+			text = units.Plural(len(m.attached), "attachment")
 		}
 		lines = append(lines, c.theme.muted.Render(cut("next: "+text, columns)))
 	}
@@ -170,7 +170,7 @@ func (c *conversation) meter() string {
 	if used == 0 {
 		return ""
 	}
-	parts := []string{words.Count(used) + " tokens"}
+	parts := []string{units.Count(used) + " tokens"}
 	if total > 0 {
 		share := float64(used) / float64(total)
 		style, columns := c.theme.accent, 18
@@ -181,8 +181,8 @@ func (c *conversation) meter() string {
 			columns = 8
 		}
 		full := max(0, min(columns, int(share*float64(columns)+0.5)))
-		bar := style.Render(words.Bar(1, full)) + c.theme.border.Render(words.Bar(0, columns-full))
-		parts[0] = fmt.Sprintf("%s of %s %s", words.Count(used), words.Count(total), bar)
+		bar := style.Render(units.Bar(1, full)) + c.theme.border.Render(units.Bar(0, columns-full))
+		parts[0] = fmt.Sprintf("%s of %s %s", units.Count(used), units.Count(total), bar)
 	}
 	t := c.lastMeasured()
 	var facts []string
@@ -190,13 +190,13 @@ func (c *conversation) meter() string {
 		facts = append(facts, fmt.Sprintf("%d earlier left out", out))
 	}
 	if rate := t.measured.Timings.DecodeRate(); rate > 0 {
-		facts = append(facts, words.Speed(rate))
+		facts = append(facts, units.Speed(rate))
 	}
 	if first := t.measured.Timings.FirstToken; first > 0 {
-		facts = append(facts, "first "+words.Duration(first))
+		facts = append(facts, "first "+units.Duration(first))
 	}
 	if reused := t.measured.Usage.Cached(); reused > 0 {
-		facts = append(facts, words.Count(reused)+" reused")
+		facts = append(facts, units.Count(reused)+" reused")
 	}
 	if len(facts) > 0 {
 		parts = append(parts, c.theme.muted.Render(strings.Join(facts, " · ")))

@@ -17,7 +17,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/bise-sh/bise/history"
-	"github.com/bise-sh/bise/words"
+	"github.com/bise-sh/bise/units"
 )
 
 const (
@@ -237,7 +237,7 @@ func (c *conversationsDialog) known(i, width int) []string {
 	}
 	what := fmt.Sprintf("%s · begun %s", conversation.Mode, history.Day(conversation.Created, c.now))
 	if h.Matches > 1 {
-		what += fmt.Sprintf(" · found in %s", words.Plural(h.Matches, "message"))
+		what += fmt.Sprintf(" · found in %s", units.Plural(h.Matches, "message"))
 	}
 	if conversation.Model != "" {
 		what += " · " + shortRef(conversation.Model)
@@ -483,8 +483,8 @@ func (d *desk) sayImported(msg conversationsImported) {
 	case msg.err != nil:
 		d.sayError(msg.err)
 	case msg.present > 0:
-		d.say(fmt.Sprintf("took in %s; %d here already", words.Plural(msg.taken, "conversation"), msg.present))
+		d.say(fmt.Sprintf("took in %s; %d here already", units.Plural(msg.taken, "conversation"), msg.present))
 	default:
-		d.say("took in " + words.Plural(msg.taken, "conversation"))
+		d.say("took in " + units.Plural(msg.taken, "conversation"))
 	}
 }

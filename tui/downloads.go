@@ -14,10 +14,10 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
-	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/library/pull"
 	"github.com/bise-sh/bise/models"
-	"github.com/bise-sh/bise/pull"
-	"github.com/bise-sh/bise/words"
+	"github.com/bise-sh/bise/units"
 )
 
 // A download brings a model here in the background: it is fetched, made of what was
@@ -246,7 +246,7 @@ func (s *shelf) work(w *download, sample func() pull.Sample, do func(context.Con
 			// Bubble Tea gives the terminal back only after panics of its own goroutines.
 			if r := recover(); r != nil {
 				slog.Error("panic while a model was brought", "panic", r, "stack", string(debug.Stack()))
-				msg.err = engine.Errorf(engine.Internal, "a fault of bise's own ended the download: %v", r)
+				msg.err = fault.Errorf(fault.Internal, "a fault of bise's own ended the download: %v", r)
 			}
 			ended <- msg
 		}()
@@ -372,7 +372,7 @@ func (w *download) told(width int) string {
 		return cut("its licence is to be read first", width)
 	case paused:
 		if w.at.Total > 0 {
-			return cut("paused at "+words.Part(w.at.Done, w.at.Total), width)
+			return cut("paused at "+units.Part(w.at.Done, w.at.Total), width)
 		}
 		return cut("paused", width)
 	case broke:
@@ -442,7 +442,7 @@ func (s *shelf) left() []string {
 		}
 		line := oneLine(w.title) + " was stopped"
 		if w.at.Total > 0 {
-			line += " at " + words.Part(w.at.Done, w.at.Total)
+			line += " at " + units.Part(w.at.Done, w.at.Total)
 		}
 		lines = append(lines, fmt.Sprintf("%s. bise goes on with it, or bise pull %s.", line, oneLine(w.request.Ref)))
 	}

@@ -10,9 +10,9 @@ import (
 
 	"github.com/bise-sh/bise/downloader/fakehub"
 	"github.com/bise-sh/bise/engine/enginetest"
+	"github.com/bise-sh/bise/library/pull"
+	"github.com/bise-sh/bise/library/pull/pulltest"
 	"github.com/bise-sh/bise/models"
-	"github.com/bise-sh/bise/pull"
-	"github.com/bise-sh/bise/pull/pulltest"
 )
 
 // pulling is an interface that is shown what there is, over a hub.

@@ -1,22 +1,17 @@
 package tui
 
 import (
-	"errors"
 	"strings"
 
-	"github.com/bise-sh/bise/term"
+	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/render/term"
 )
 
-// told gives the two sentences of an error: what went wrong, and what to do,
+// told returns the two sentences of an error: what went wrong, and what to do,
 // which may be empty.
 func told(err error) (msg, advice string) {
-	if h, ok := errors.AsType[interface {
-		error
-		Hint() string
-	}](err); ok {
-		advice = h.Hint()
-	}
-	return sentence(term.Clean(err.Error())), term.Clean(advice)
+	msg, advice = fault.Explain(err)
+	return sentence(term.Clean(msg)), term.Clean(advice)
 }
 
 // sentence begins a text with a capital, if it begins with a word, and ends it

@@ -13,7 +13,7 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/modes/vision"
-	"github.com/bise-sh/bise/words"
+	"github.com/bise-sh/bise/units"
 )
 
 // filePopup finds a file to attach after an @.
@@ -271,7 +271,7 @@ func (p *filePopup) preview(width int) []string {
 	}
 	about := p.shown.about
 	if p.shown.tokens > 0 {
-		about += " · " + words.Count(p.shown.tokens) + " tokens"
+		about += " · " + units.Count(p.shown.tokens) + " tokens"
 	}
 	lines := []string{"    " + about}
 	for _, line := range p.shown.lines {

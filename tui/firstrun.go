@@ -6,13 +6,13 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
-	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 )
 
 // noModel shows what could be had to somebody who has no model to begin with.
 func (m *Model) noModel(msg modelOpened) tea.Cmd {
-	e, ok := errors.AsType[*engine.Error](msg.err)
-	if !ok || e.Kind != engine.NotFound || msg.ref != "" || m.shelf.library == nil || len(m.dialogs) > 0 || m.greeted {
+	e, ok := errors.AsType[*fault.Error](msg.err)
+	if !ok || e.Kind != fault.NotFound || msg.ref != "" || m.shelf.library == nil || len(m.dialogs) > 0 || m.greeted {
 		return nil
 	}
 	m.greeted = true

@@ -16,6 +16,7 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/history"
 )
 
@@ -67,7 +68,7 @@ func playSession(t *testing.T, script []byte) {
 	s := &enginetest.Script{About: about, Replies: []enginetest.Reply{
 		{timings, enginetest.Thinking("hm"), enginetest.Text(growing)},
 		{enginetest.Text(strings.Repeat("日本語 wide, ", 40)), enginetest.End(engine.FinishLength)},
-		{enginetest.Text("| a | b |\n| - | - |\n| x | y |\n\n"), enginetest.Fail{Err: engine.Errorf(engine.Internal, "it broke")}},
+		{enginetest.Text("| a | b |\n| - | - |\n| x | y |\n\n"), enginetest.Fail{Err: fault.Errorf(fault.Internal, "it broke")}},
 		{enginetest.Text("on and on "), enginetest.Wait(nil)},
 	}}
 	o := scripted(s)

@@ -15,7 +15,7 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/modes/vision"
-	"github.com/bise-sh/bise/preview"
+	"github.com/bise-sh/bise/render/preview"
 )
 
 // A gallery has the pictures of conversations as they are shown: each once, decoded

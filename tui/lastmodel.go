@@ -3,7 +3,7 @@ package tui
 import (
 	tea "charm.land/bubbletea/v2"
 
-	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/history"
 )
 
@@ -47,7 +47,7 @@ func (c *conversation) remember(msg modelRemembered) tea.Cmd {
 // forget takes the default model in place of a remembered one that is gone; false
 // when that is not what is wrong.
 func (c *conversation) forget() (tea.Cmd, bool) {
-	if !c.remembered || c.model.state != failed || engine.KindOf(c.model.err) != engine.NotFound {
+	if !c.remembered || c.model.state != failed || fault.KindOf(c.model.err) != fault.NotFound {
 		return nil, false
 	}
 	c.remembered = false

@@ -14,7 +14,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
 
-	"github.com/bise-sh/bise/term"
+	"github.com/bise-sh/bise/render/term"
 )
 
 // linear is the interface for screen readers: the same [Model], told line by line

@@ -8,8 +8,8 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/bise-sh/bise/engine"
-	"github.com/bise-sh/bise/markdown"
-	"github.com/bise-sh/bise/words"
+	"github.com/bise-sh/bise/render/markdown"
+	"github.com/bise-sh/bise/units"
 )
 
 // report tells what is new.
@@ -186,7 +186,7 @@ func (l *linear) tellConversation(c *conversation) {
 // resumed tells a conversation that was opened: its last question and answer.
 func (l *linear) resumed(c *conversation) {
 	turns := c.transcript.turns
-	l.say(fmt.Sprintf("A conversation of %s. The last:", words.Plural(len(turns), "message")))
+	l.say(fmt.Sprintf("A conversation of %s. The last:", units.Plural(len(turns), "message")))
 	for _, t := range turns[max(0, len(turns)-2):] {
 		if t.role == engine.User {
 			l.say("You: " + t.said())
@@ -241,12 +241,12 @@ func (l *linear) tellWaiting(t *turn) {
 	case forLoading:
 		phase = "Loading the model."
 	case forTurn:
-		phase = fmt.Sprintf("Waiting for %s before this one.", words.Plural(t.waits.now.Queued, "request"))
+		phase = fmt.Sprintf("Waiting for %s before this one.", units.Plural(t.waits.now.Queued, "request"))
 	case forReading:
 		if t.waits.now.Total == 0 {
 			return
 		}
-		phase = fmt.Sprintf("Reading %s tokens.", words.Count(t.waits.now.Total))
+		phase = fmt.Sprintf("Reading %s tokens.", units.Count(t.waits.now.Total))
 	default:
 		if t.thinking.Len() > 0 && t.text.Len() == 0 {
 			phase = "Thinking."
@@ -266,7 +266,7 @@ func (l *linear) tellPart(p *part) {
 			if language == "" {
 				language = "no language"
 			}
-			l.say(fmt.Sprintf("Code, %s, %s:", language, words.Plural(lineCount(source), "line")))
+			l.say(fmt.Sprintf("Code, %s, %s:", language, units.Plural(lineCount(source), "line")))
 		}
 		l.inCode = true
 		l.say(source)
@@ -303,7 +303,7 @@ func (l *linear) tellEnd(c *conversation, t *turn) {
 	}
 	end := "Answer ends."
 	if n := t.measured.Usage.CompletionTokens; n > 0 {
-		end += " " + words.Plural(n, "token")
+		end += " " + units.Plural(n, "token")
 		if rate := t.measured.Timings.DecodeRate(); rate > 0 {
 			end += fmt.Sprintf(", %.0f per second", rate)
 		}
@@ -313,7 +313,7 @@ func (l *linear) tellEnd(c *conversation, t *turn) {
 		end += fmt.Sprintf(" Context %.0f percent used.", float64(used)/float64(total)*100)
 	}
 	if out := t.measured.LeftOut.Messages; out > 0 {
-		end += fmt.Sprintf(" %s not in the model's view.", words.Plural(out, "earlier message"))
+		end += fmt.Sprintf(" %s not in the model's view.", units.Plural(out, "earlier message"))
 	}
 	l.say(end)
 }

@@ -10,9 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
-	"github.com/bise-sh/bise/pull/pulltest"
+	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/library/pull/pulltest"
 )
 
 // A listener is somebody who hears the linear interface and types.
@@ -121,7 +121,7 @@ func TestLinearSession(t *testing.T) {
 	s := &enginetest.Script{About: about, Replies: []enginetest.Reply{
 		{enginetest.Thinking("hm"), enginetest.Text("one\n\nand "), enginetest.Wait(nil)},
 		{enginetest.Text("two")},
-		{enginetest.Text("three"), enginetest.Fail{Err: &engine.Error{Msg: "it broke", Advice: "Mend it."}}},
+		{enginetest.Text("three"), enginetest.Fail{Err: &fault.Error{Msg: "it broke", Advice: "Mend it."}}},
 		{enginetest.Text("four")},
 		{enginetest.Text("five")},
 	}}

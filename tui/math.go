@@ -10,7 +10,7 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/modes/math"
-	"github.com/bise-sh/bise/words"
+	"github.com/bise-sh/bise/units"
 )
 
 // mathMode is the mode for mathematics: a conversation whose answers are worked
@@ -45,7 +45,7 @@ func (m *mathMode) votesCommand() command {
 			return took(nil)
 		}
 		m.votes = n
-		m.say("the next problem gets " + words.Plural(n, "solution"))
+		m.say("the next problem gets " + units.Plural(n, "solution"))
 		return took(nil)
 	}}
 }

@@ -11,11 +11,12 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/worker"
+	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/library/pull"
 	"github.com/bise-sh/bise/models"
 	"github.com/bise-sh/bise/models/catalog"
 	"github.com/bise-sh/bise/models/fit"
 	"github.com/bise-sh/bise/models/licence"
-	"github.com/bise-sh/bise/pull"
 )
 
 // A Library is what the interface knows models by: those on this machine, those
@@ -290,7 +291,7 @@ func (s *shelf) putBack() tea.Cmd {
 func (e *engines) gone(name string) {
 	for _, m := range e.models {
 		if m.called(name) {
-			m.state, m.engine, m.err = failed, nil, engine.Errorf(engine.NotFound, "%s was removed", name)
+			m.state, m.engine, m.err = failed, nil, fault.Errorf(fault.NotFound, "%s was removed", name)
 		}
 	}
 }

@@ -11,11 +11,11 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/history"
+	"github.com/bise-sh/bise/library/pull"
 	"github.com/bise-sh/bise/models"
 	"github.com/bise-sh/bise/models/catalog"
 	"github.com/bise-sh/bise/models/fit"
-	"github.com/bise-sh/bise/pull"
-	"github.com/bise-sh/bise/words"
+	"github.com/bise-sh/bise/units"
 )
 
 // aboutDialog tells more of a model. Of one of the catalogue it lists the types in
@@ -52,7 +52,7 @@ func newAboutInstalled(d *desk, i *Installed) *aboutDialog {
 	a.intro = paragraphs(
 		labelled("can", abilityWords(i.Can)),
 		labelled("type", i.Type),
-		labelled("size", words.Size(i.Size)),
+		labelled("size", units.Size(i.Size)),
 		labelled("here", d.shelf.stateOf(i)),
 		labelled("licence", termsOf(i)),
 		labelled("from", from(i)),
@@ -92,9 +92,9 @@ func contextOf(m catalog.Model) string {
 	case m.Context == 0:
 		return ""
 	case m.Advised > 0 && m.Advised < m.Context:
-		return fmt.Sprintf("%s tokens, best up to %s", words.Count(m.Context), words.Count(m.Advised))
+		return fmt.Sprintf("%s tokens, best up to %s", units.Count(m.Context), units.Count(m.Advised))
 	}
-	return words.Count(m.Context) + " tokens"
+	return units.Count(m.Context) + " tokens"
 }
 
 // termsOf is a model's licence in a line.
@@ -180,7 +180,7 @@ func (a *aboutDialog) update(msg tea.Msg) tea.Cmd {
 	a.empty = []string{"The catalogue does not say how large it is."}
 	var rows []row
 	for i, p := range t.plans {
-		rows = append(rows, row{cells: []string{p.Type, words.Size(p.Weights + p.Tower), "needs " + words.Size(p.Need), p.Words(*a.shelf.machine, false)}, dim: p.Verdict == fit.No})
+		rows = append(rows, row{cells: []string{p.Type, units.Size(p.Weights + p.Tower), "needs " + units.Size(p.Need), p.Words(*a.shelf.machine, false)}, dim: p.Verdict == fit.No})
 		if p.Type == catalog.DefaultType {
 			a.chosen = i
 		}

@@ -7,10 +7,10 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
-	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/library/pull"
 	"github.com/bise-sh/bise/models/fit"
-	"github.com/bise-sh/bise/pull"
-	"github.com/bise-sh/bise/words"
+	"github.com/bise-sh/bise/units"
 )
 
 // modelsDialog is the list of models: those that are on their way, on this machine,
@@ -258,12 +258,12 @@ func (m *modelsDialog) begun(cmd tea.Cmd) tea.Cmd {
 
 // tooBig is the error of a model that does not fit.
 func tooBig(title string, p fit.Plan, h fit.Machine) error {
-	return engine.Errorf(engine.NoMemory, "%s needs %s of memory and this machine has %s", title, words.Size(p.Need), words.Size(h.Memory))
+	return fault.Errorf(fault.NoMemory, "%s needs %s of memory and this machine has %s", title, units.Size(p.Need), units.Size(h.Memory))
 }
 
 func isTooBig(err error) bool {
-	e, ok := errors.AsType[*engine.Error](err)
-	return ok && e.Kind == engine.NoMemory
+	e, ok := errors.AsType[*fault.Error](err)
+	return ok && e.Kind == fault.NoMemory
 }
 
 // anyway warns of a model that does not fit, and lets the person have it.

@@ -10,7 +10,7 @@ import (
 	"github.com/bise-sh/bise/models"
 	"github.com/bise-sh/bise/models/catalog"
 	"github.com/bise-sh/bise/models/fit"
-	"github.com/bise-sh/bise/words"
+	"github.com/bise-sh/bise/units"
 )
 
 // An entry is a row of the list of models: one of its four is set.
@@ -119,7 +119,7 @@ func (s *shelf) downloadEntry(w *download) entry {
 func (s *shelf) installedEntry(i *Installed) entry {
 	return entry{installed: i, row: row{
 		group: "on this machine",
-		cells: []string{s.titleOf(i), words.Size(i.Size), s.stateOf(i), aboutInstalled(i)},
+		cells: []string{s.titleOf(i), units.Size(i.Size), s.stateOf(i), aboutInstalled(i)},
 		dim:   i.Problem != nil,
 	}}
 }
@@ -254,9 +254,9 @@ func (s *shelf) sizeOf(m catalog.Model) string {
 	case !ok:
 		return ""
 	case p.Rough:
-		return "~" + words.Size(p.download)
+		return "~" + units.Size(p.download)
 	}
-	return words.Size(p.download)
+	return units.Size(p.download)
 }
 
 // fitOf says how a model of the catalogue and this machine go together.

@@ -20,12 +20,13 @@ import (
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
 	"github.com/bise-sh/bise/engine/worker"
+	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/library/pull"
+	"github.com/bise-sh/bise/library/pull/pulltest"
 	"github.com/bise-sh/bise/models"
 	"github.com/bise-sh/bise/models/catalog"
 	"github.com/bise-sh/bise/models/fit"
 	"github.com/bise-sh/bise/models/licence"
-	"github.com/bise-sh/bise/pull"
-	"github.com/bise-sh/bise/pull/pulltest"
 )
 
 // A shelves is a library of a store of the test's own, and of models that are said
@@ -123,7 +124,7 @@ func (s *shelves) Served(_ context.Context, server string) ([]string, error) {
 	if list, ok := s.served[server]; ok {
 		return list, nil
 	}
-	return nil, engine.Errorf(engine.Network, "%s could not be reached", server)
+	return nil, fault.Errorf(fault.Network, "%s could not be reached", server)
 }
 
 func (s *shelves) AddServer(name, url, variable string) error {

@@ -5,7 +5,7 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 
-	"github.com/bise-sh/bise/markdown"
+	"github.com/bise-sh/bise/render/markdown"
 )
 
 // A part is a piece of a turn that is drawn by itself: a paragraph, some code, a

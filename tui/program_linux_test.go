@@ -20,8 +20,8 @@ import (
 	"github.com/charmbracelet/x/vt"
 	"golang.org/x/sys/unix"
 
-	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/history"
 )
 
@@ -54,7 +54,7 @@ func perform(scene string) int {
 	case "panicking engine":
 		s.Replies = []enginetest.Reply{{enginetest.Do(func(context.Context) { panic("a fault") })}}
 	case "dying worker":
-		s.Replies = []enginetest.Reply{{enginetest.Text("half"), enginetest.Fail{Err: &engine.Error{Kind: engine.Crashed, Msg: "the worker died", Advice: "Ask again."}}}}
+		s.Replies = []enginetest.Reply{{enginetest.Text("half"), enginetest.Fail{Err: &fault.Error{Kind: fault.Crashed, Msg: "the worker died", Advice: "Ask again."}}}}
 	}
 	if err := Run(ctx, o, os.Stdin, os.Stdout, os.Environ(), true); err != nil {
 		fmt.Fprintln(os.Stderr, "failed:", err)

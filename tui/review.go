@@ -17,7 +17,7 @@ import (
 
 	"github.com/bise-sh/bise/modes/review"
 	"github.com/bise-sh/bise/modes/review/diff"
-	"github.com/bise-sh/bise/words"
+	"github.com/bise-sh/bise/units"
 )
 
 // A Change is something that can be reviewed.
@@ -280,7 +280,7 @@ func (m *reviewMode) refresh() {
 	case m.review == nil:
 		m.list.intro = []string{"What is to be reviewed?"}
 		for _, c := range m.changes {
-			rows = append(rows, row{cells: []string{c.Name, words.Plural(len(c.Files), "file"), size(c.Files), c.About}})
+			rows = append(rows, row{cells: []string{c.Name, units.Plural(len(c.Files), "file"), size(c.Files), c.About}})
 		}
 		m.list.empty = m.nothing()
 	default:

@@ -14,6 +14,7 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/modes/review/diff"
 )
 
@@ -255,7 +256,7 @@ func TestReviewStops(t *testing.T) {
 }
 
 func TestReviewFails(t *testing.T) {
-	s := &enginetest.Script{Replies: []enginetest.Reply{{enginetest.Fail{Err: &engine.Error{Kind: engine.Crashed, Msg: "the model crashed", Advice: "Try another one."}}}}}
+	s := &enginetest.Script{Replies: []enginetest.Reply{{enginetest.Fail{Err: &fault.Error{Kind: fault.Crashed, Msg: "the model crashed", Advice: "Try another one."}}}}}
 	o, _ := reviewable(t, s)
 	d := drive(t, o, 80, 24)
 	d.pressed("alt+2")

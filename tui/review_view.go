@@ -10,8 +10,8 @@ import (
 
 	"github.com/bise-sh/bise/modes/review"
 	"github.com/bise-sh/bise/modes/review/diff"
-	"github.com/bise-sh/bise/term"
-	"github.com/bise-sh/bise/words"
+	"github.com/bise-sh/bise/render/term"
+	"github.com/bise-sh/bise/units"
 )
 
 // aroundFinding is how many lines are shown before and after a finding's.
@@ -214,7 +214,7 @@ func (m *reviewMode) subject() string {
 		facts = append(facts, name)
 	}
 	if r := m.review; r != nil && m.width >= tabsWidth {
-		facts = append(facts, words.Plural(len(r.change.Files), "file"), words.Plural(len(r.found), "finding"))
+		facts = append(facts, units.Plural(len(r.change.Files), "file"), units.Plural(len(r.found), "finding"))
 	}
 	return m.theme.muted.Render(strings.Join(facts, " · "))
 }

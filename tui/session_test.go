@@ -18,6 +18,7 @@ import (
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/history"
 )
 
@@ -187,7 +188,7 @@ func TestQueue(t *testing.T) {
 
 func TestErrorAndAgain(t *testing.T) {
 	s := &enginetest.Script{About: about, Replies: []enginetest.Reply{
-		{enginetest.Text("half"), enginetest.Fail{Err: &engine.Error{Kind: engine.Crashed, Msg: "the worker died while it answered", Advice: "Ask again."}}},
+		{enginetest.Text("half"), enginetest.Fail{Err: &fault.Error{Kind: fault.Crashed, Msg: "the worker died while it answered", Advice: "Ask again."}}},
 		{enginetest.Text("whole")},
 	}}
 	d := drive(t, scripted(s), 80, 24)
@@ -209,7 +210,7 @@ func TestModelThatCannotBeOpened(t *testing.T) {
 	o := scripted(s)
 	o.Open = func(context.Context, string, engine.LoadOptions) (engine.Engine, error) {
 		if tries++; tries < 3 {
-			return nil, &engine.Error{Kind: engine.NotFound, Msg: "no model is installed", Advice: "Get one: bise pull ministral-3-3b."}
+			return nil, &fault.Error{Kind: fault.NotFound, Msg: "no model is installed", Advice: "Get one: bise pull ministral-3-3b."}
 		}
 		return s, nil
 	}
@@ -648,7 +649,7 @@ func TestModelOfTheLastTime(t *testing.T) {
 		o.History = func() (*history.Store, error) { return history.Open(filepath.Join(folder, "history.db")) }
 		o.Open = func(_ context.Context, ref string, _ engine.LoadOptions) (engine.Engine, error) {
 			if slices.Contains(gone, ref) {
-				return nil, engine.Errorf(engine.NotFound, "no model is named %s", ref)
+				return nil, fault.Errorf(fault.NotFound, "no model is named %s", ref)
 			}
 			s := replies("yes")
 			s.About.Model = cmp.Or(ref, "the default")
@@ -735,7 +736,7 @@ func TestAnswerThatNeverBegan(t *testing.T) {
 	o.Open = func(context.Context, string, engine.LoadOptions) (engine.Engine, error) {
 		if tries++; tries == 1 {
 			<-gate
-			return nil, engine.Errorf(engine.NoMemory, "no room")
+			return nil, fault.Errorf(fault.NoMemory, "no room")
 		}
 		return s, nil
 	}

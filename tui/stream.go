@@ -12,6 +12,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 )
 
 // errStopped is the cause of an answer's end when the person stopped it.
@@ -56,7 +57,7 @@ func (s *stream) run(ctx context.Context, seq iter.Seq2[engine.Event, error], ke
 		// Bubble Tea gives the terminal back only after panics of its own goroutines.
 		if r := recover(); r != nil {
 			slog.Error("panic while an answer was read", "panic", r, "stack", string(debug.Stack()))
-			s.put(nil, true, engine.Errorf(engine.Internal, "a fault of bise's own ended the answer: %v", r))
+			s.put(nil, true, fault.Errorf(fault.Internal, "a fault of bise's own ended the answer: %v", r))
 		}
 	}()
 	for event, err := range seq {

@@ -6,7 +6,7 @@ import (
 
 	"charm.land/lipgloss/v2"
 
-	"github.com/bise-sh/bise/markdown"
+	"github.com/bise-sh/bise/render/markdown"
 )
 
 // A palette is the colours of a theme on a dark or a light background. Body text

@@ -8,7 +8,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
-	"github.com/bise-sh/bise/words"
+	"github.com/bise-sh/bise/units"
 )
 
 const (
@@ -339,7 +339,7 @@ func (m *Model) release(at tea.Mouse) tea.Cmd {
 	if text == "" {
 		return nil
 	}
-	m.say("copied " + words.Plural(lineCount(text), "line"))
+	m.say("copied " + units.Plural(lineCount(text), "line"))
 	return m.copied(text)
 }
 

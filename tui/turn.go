@@ -9,7 +9,7 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/history"
-	"github.com/bise-sh/bise/words"
+	"github.com/bise-sh/bise/units"
 )
 
 // A turn is a message as the transcript shows it.
@@ -313,7 +313,7 @@ func (t *turn) drawQuestion(th *theme, text string, width int) []string {
 		lines[i] = th.bold.Render(line)
 	}
 	if rest > 0 {
-		lines = append(lines, th.muted.Render(fmt.Sprintf("▸ all of it has %s", words.Plural(rest, "line"))))
+		lines = append(lines, th.muted.Render(fmt.Sprintf("▸ all of it has %s", units.Plural(rest, "line"))))
 	}
 	return lines
 }
@@ -323,7 +323,7 @@ func drawAttached(th *theme, name string, chunk engine.Chunk, width int) []strin
 	if what == "" {
 		what = "pasted text"
 	}
-	return []string{th.muted.Render(cut(fmt.Sprintf("▤ %s · %s", what, words.Plural(lineCount(unfenced(chunk.Text)), "line")), width))}
+	return []string{th.muted.Render(cut(fmt.Sprintf("▤ %s · %s", what, units.Plural(lineCount(unfenced(chunk.Text)), "line")), width))}
 }
 
 func (t *turn) drawThinking(th *theme, width int) []string {
@@ -335,7 +335,7 @@ func (t *turn) drawThinking(th *theme, width int) []string {
 		what = "thinking"
 	}
 	if t.thought > 0 {
-		what += " for " + words.Duration(t.thought)
+		what += " for " + units.Duration(t.thought)
 	}
 	if t.pondered > 0 {
 		what += fmt.Sprintf(" (%d tokens)", t.pondered)
@@ -355,7 +355,7 @@ func (t *turn) drawLeftOut(th *theme, out engine.LeftOut, width int) []string {
 		is = "is"
 	}
 	text := fmt.Sprintf("⋯ %s %s not in the model's view (%s kept; %s for a longer context)",
-		words.Plural(out.Messages, "earlier message"), is, map[string]string{"are": "they are", "is": "it is"}[is], t.keys.Context.Help().Key)
+		units.Plural(out.Messages, "earlier message"), is, map[string]string{"are": "they are", "is": "it is"}[is], t.keys.Context.Help().Key)
 	return styled(th.muted, wrapped(text, width))
 }
 

@@ -11,7 +11,7 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/modes/vision"
-	"github.com/bise-sh/bise/words"
+	"github.com/bise-sh/bise/units"
 )
 
 // visionMode is the mode for questions about pictures: a conversation, with the
@@ -84,7 +84,7 @@ func (v *visionMode) update(msg tea.Msg) tea.Cmd {
 func (v *visionMode) begin(e engine.Engine, r engine.ChatRequest, kept func(engine.Event)) (engine.Engine, engine.ChatRequest, func(engine.Event)) {
 	return vision.Fitting{Engine: e, Tell: func(_ int, before, after vision.Picture, context int) {
 		text := fmt.Sprintf("a picture is shown to the model in %d×%d instead of %d×%d: the context holds %s tokens",
-			after.Width, after.Height, before.Width, before.Height, words.Count(context))
+			after.Width, after.Height, before.Width, before.Height, units.Count(context))
 		v.shrunk.Store(&text)
 	}}, r, kept
 }

@@ -19,7 +19,7 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
-	"github.com/bise-sh/bise/engine/picture"
+	"github.com/bise-sh/bise/mistral/picture"
 )
 
 // sunset writes a picture of so many pixels into a folder.

@@ -7,7 +7,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
-	"github.com/bise-sh/bise/words"
+	"github.com/bise-sh/bise/units"
 )
 
 const (
@@ -147,7 +147,7 @@ func (v *visionMode) captions(list []exhibit, chosen, columns int) []string {
 		about = "…"
 	}
 	if n := v.costs[cost{x.shot, v.model}]; n != unknown {
-		about += " → " + words.Count(n) + " tokens"
+		about += " → " + units.Count(n) + " tokens"
 	}
 	if v.blind() {
 		about = v.model.name() + " does not see: " + v.keys.Models.Help().Key + " chooses another"

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/bise-sh/bise/engine"
-	"github.com/bise-sh/bise/words"
+	"github.com/bise-sh/bise/units"
 )
 
 // waiting is what an answer waits for before its first word.
@@ -79,7 +79,7 @@ func (w *waiting) line(width int) string {
 		}
 		return barred("loading "+w.model, w.loaded, fmt.Sprintf("%.0f %%", w.loaded*100), width)
 	case forTurn:
-		return cut(fmt.Sprintf("waiting for %s before this one", words.Plural(w.now.Queued, "request")), width)
+		return cut(fmt.Sprintf("waiting for %s before this one", units.Plural(w.now.Queued, "request")), width)
 	case forReading:
 		after := ""
 		switch {
@@ -88,7 +88,7 @@ func (w *waiting) line(width int) string {
 		case w.left >= time.Second:
 			after = fmt.Sprintf("%.0f s left", w.left.Seconds())
 		}
-		text := fmt.Sprintf("reading %s of %s tokens", words.Count(w.now.Done), words.Count(w.now.Total))
+		text := fmt.Sprintf("reading %s of %s tokens", units.Count(w.now.Done), units.Count(w.now.Total))
 		return barred(text, float64(w.now.Done)/float64(max(1, w.now.Total)), after, width)
 	}
 	return ""
@@ -103,5 +103,5 @@ func barred(text string, share float64, after string, width int) string {
 	if room < 4 {
 		return cut(text+after, width)
 	}
-	return text + " " + words.Bar(share, room) + after
+	return text + " " + units.Bar(share, room) + after
 }

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/bise-sh/bise/downloader"
-	"github.com/bise-sh/bise/nearest"
+	"github.com/bise-sh/bise/fault/suggest"
 )
 
 // What an error is about, for callers that offer something: to open a page, or to
@@ -113,7 +113,7 @@ func (h *Hub) explainGate(tell func(downloader.Kind, string, string) *downloader
 func (h *Hub) explainRevision(ctx context.Context, tell func(downloader.Kind, string, string) *downloader.Error, about subject) error {
 	advice := "Look at " + h.page(about.repo) + " for its branches."
 	if names, err := h.branches(ctx, about.repo); err == nil && len(names) > 0 {
-		if near := nearest.Word(about.revision, names); near != "" {
+		if near := suggest.Word(about.revision, names); near != "" {
 			advice = "Did you mean " + near + "?"
 		} else {
 			const some = 5

@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"github.com/bise-sh/bise/downloader"
-	"github.com/bise-sh/bise/nearest"
+	"github.com/bise-sh/bise/fault/suggest"
 )
 
 // DefaultType is what is chosen of a model when nobody says otherwise.
@@ -210,7 +210,7 @@ func (r *Repo) byPath(want string, all []*set) (GGUF, error) {
 		return r.with(exact), nil
 	}
 	advice := r.choices(all, "")
-	if near := nearest.Word(want, paths); near != "" {
+	if near := suggest.Word(want, paths); near != "" {
 		advice = fmt.Sprintf("Did you mean hf:%s:%s?", r.ID, near)
 	}
 	return GGUF{}, r.missing(fmt.Sprintf("it has no file %.100q", want), advice)
@@ -228,7 +228,7 @@ func (r *Repo) choices(all []*set, want string) string {
 			types = append(types, t)
 		}
 	}
-	if near := nearest.Word(want, types); near != "" {
+	if near := suggest.Word(want, types); near != "" {
 		return fmt.Sprintf("Did you mean hf:%s:%s?", r.ID, near)
 	}
 	if len(types) == 0 {

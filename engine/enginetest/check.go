@@ -4,14 +4,15 @@ import (
 	"fmt"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 )
 
 func invalid(param, format string, args ...any) error {
-	return &engine.Error{Kind: engine.Invalid, Param: param, Msg: fmt.Sprintf(format, args...)}
+	return &fault.Error{Kind: fault.Invalid, Param: param, Msg: fmt.Sprintf(format, args...)}
 }
 
 func unsupported(what string) error {
-	return &engine.Error{Kind: engine.Unsupported, Msg: "the model cannot " + what, Advice: "Choose a model that can."}
+	return &fault.Error{Kind: fault.Unsupported, Msg: "the model cannot " + what, Advice: "Choose a model that can."}
 }
 
 func checkChat(r *engine.ChatRequest, info engine.Info) error {

@@ -15,6 +15,7 @@ import (
 	"sync"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 )
 
 // A Script is an engine that plays replies. It counts one token for each piece
@@ -158,7 +159,7 @@ func (s *Script) begin(ctx context.Context, r Request) (end func(), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return nil, &engine.Error{Kind: engine.Closed, Msg: "the engine is closed"}
+		return nil, &fault.Error{Kind: fault.Closed, Msg: "the engine is closed"}
 	}
 	s.requests = append(s.requests, r)
 	if ctx.Err() != nil {

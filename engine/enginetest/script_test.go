@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 )
 
 func TestScriptPlaysReplies(t *testing.T) {
@@ -180,7 +181,7 @@ func TestScriptLeavesOut(t *testing.T) {
 	for _, c := range []struct {
 		context  int
 		messages int // left out
-		err      engine.Kind
+		err      fault.Kind
 	}{
 		{100, 0, ""},
 		{34, 0, ""},
@@ -189,14 +190,14 @@ func TestScriptLeavesOut(t *testing.T) {
 		{19, 4, ""},
 		{18, 6, ""},
 		{10, 6, ""},
-		{9, 0, engine.TooLong},
-		{8, 0, engine.TooLong},
+		{9, 0, fault.TooLong},
+		{8, 0, fault.TooLong},
 	} {
 		s := Says("x")
 		s.About.ContextLength = c.context
 		req := engine.ChatRequest{Messages: conversation, Overflow: engine.OverflowDropOldest}
 		got, err := Collect(s.Chat(t.Context(), req))
-		if engine.KindOf(err) != c.err {
+		if fault.KindOf(err) != c.err {
 			t.Errorf("context %d: error %v, want kind %q", c.context, err, c.err)
 		}
 		if err != nil {
@@ -313,7 +314,7 @@ func TestScriptIsClosed(t *testing.T) {
 	if err := errors.Join(s.Close(), s.Close()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Collect(s.Chat(t.Context(), Chat("hi"))); engine.KindOf(err) != engine.Closed {
+	if _, err := Collect(s.Chat(t.Context(), Chat("hi"))); fault.KindOf(err) != fault.Closed {
 		t.Errorf("got %v, want an error of kind closed", err)
 	}
 }

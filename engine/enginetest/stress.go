@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 )
 
 // A Load is what Stress puts on an engine.
@@ -134,7 +135,7 @@ func (s *stress) serve(ctx context.Context, t *testing.T, e engine.Engine, n int
 		case cancel && errors.Is(err, errCaller):
 			s.cancelled.Add(1)
 			return
-		case engine.KindOf(err) != engine.Crashed:
+		case fault.KindOf(err) != fault.Crashed:
 			t.Errorf("request %d: %v", n, err)
 			return
 		case s.Disturbances == 0:

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 )
 
 func TestStressScript(t *testing.T) {
@@ -40,7 +41,7 @@ func (f *fragile) crash() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.alive != nil {
-		f.killed(&engine.Error{Kind: engine.Crashed, Msg: "the process died"})
+		f.killed(&fault.Error{Kind: fault.Crashed, Msg: "the process died"})
 	}
 	f.alive = nil
 }
@@ -68,7 +69,7 @@ var stressMutants = map[string]struct {
 }{
 	"crash unasked": {func() engine.Engine {
 		return &mutant{events: everyTenth(func(yield func(engine.Event, error) bool) {
-			yield(nil, &engine.Error{Kind: engine.Crashed, Msg: "the process died"})
+			yield(nil, &fault.Error{Kind: fault.Crashed, Msg: "the process died"})
 		})}
 	}, Load{}, "nothing was done"},
 	"mixed up": {func() engine.Engine {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 )
 
 func testEmbed(t *testing.T, c *check) {
@@ -55,7 +56,7 @@ func testEmbed(t *testing.T, c *check) {
 	}
 
 	// Nothing has a vector too, or is refused.
-	if _, err := c.e.Embed(c.context(t), engine.EmbedRequest{Input: []string{""}}); err != nil && engine.KindOf(err) != engine.Invalid {
+	if _, err := c.e.Embed(c.context(t), engine.EmbedRequest{Input: []string{""}}); err != nil && fault.KindOf(err) != fault.Invalid {
 		t.Errorf("an empty text: %v", err)
 	}
 }

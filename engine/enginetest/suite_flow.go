@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 )
 
 func testInfo(t *testing.T, c *check) {
@@ -181,7 +182,7 @@ func testClose(t *testing.T, c *check) {
 		}
 	}
 	closed := func(call string, err error) {
-		if engine.KindOf(err) != engine.Closed {
+		if fault.KindOf(err) != fault.Closed {
 			t.Errorf("%s after Close: %v, want an error of kind closed", call, err)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 )
 
 func testComplete(t *testing.T, c *check) {
@@ -33,7 +34,7 @@ func testComplete(t *testing.T, c *check) {
 
 	// An empty text has something to say too, or is refused.
 	a, err := Collect(c.e.Complete(c.context(t), engine.CompletionRequest{Sampling: c.sampling(4)}))
-	if err == nil && a.Usage.CompletionTokens != 4 || err != nil && engine.KindOf(err) != engine.Invalid {
+	if err == nil && a.Usage.CompletionTokens != 4 || err != nil && fault.KindOf(err) != fault.Invalid {
 		t.Errorf("an empty prompt: %d tokens, %v", a.Usage.CompletionTokens, err)
 	}
 
@@ -52,7 +53,7 @@ func testPrefix(t *testing.T, c *check) {
 	req.Messages = append(req.Messages, engine.Message{Role: engine.Assistant, Content: engine.Text("The bise is"), Prefix: true})
 	req.Sampling = c.sampling(8)
 	a, err := Collect(c.e.Chat(c.context(t), req))
-	if engine.KindOf(err) == engine.Unsupported {
+	if fault.KindOf(err) == fault.Unsupported {
 		t.Skip(err)
 	}
 	if err != nil {
@@ -67,9 +68,9 @@ func testPrefix(t *testing.T, c *check) {
 // field when param is empty.
 func wantInvalid(t *testing.T, what, param string, err error) {
 	t.Helper()
-	var e *engine.Error
-	if !errors.As(err, &e) || e.Kind != engine.Invalid {
-		t.Errorf("%s: got %v, want an error of kind %s", what, err, engine.Invalid)
+	var e *fault.Error
+	if !errors.As(err, &e) || e.Kind != fault.Invalid {
+		t.Errorf("%s: got %v, want an error of kind %s", what, err, fault.Invalid)
 		return
 	}
 	// A part of the field may be named: messages[0].role.
@@ -153,10 +154,10 @@ func testInvalid(t *testing.T, c *check) {
 
 func testUnsupported(t *testing.T, c *check) {
 	ctx := c.context(t)
-	want := func(what string, err error, kinds ...engine.Kind) {
+	want := func(what string, err error, kinds ...fault.Kind) {
 		t.Helper()
 		for _, k := range kinds {
-			if engine.KindOf(err) == k {
+			if fault.KindOf(err) == k {
 				return
 			}
 		}
@@ -165,15 +166,15 @@ func testUnsupported(t *testing.T, c *check) {
 	can := c.info.Can
 	if !can.Embed {
 		_, err := c.e.Embed(ctx, engine.EmbedRequest{Input: []string{"a"}})
-		want("embed", err, engine.Unsupported)
+		want("embed", err, fault.Unsupported)
 	}
 	if !can.Chat {
 		_, err := Collect(c.e.Chat(ctx, Chat("hello")))
-		want("chat", err, engine.Unsupported)
+		want("chat", err, fault.Unsupported)
 	}
 	if !can.FIM {
 		_, err := Collect(c.e.Complete(ctx, engine.CompletionRequest{Prompt: "a", Suffix: "b"}))
-		want("fill in the middle", err, engine.Unsupported)
+		want("fill in the middle", err, fault.Unsupported)
 	}
 	picture := Chat("What is this?")
 	// The smallest GIF there is.
@@ -182,12 +183,12 @@ func testUnsupported(t *testing.T, c *check) {
 	})
 	if can.Chat && !can.Vision {
 		_, err := Collect(c.e.Chat(ctx, picture))
-		want("a picture", err, engine.Unsupported)
+		want("a picture", err, fault.Unsupported)
 	}
 	if can.Chat {
 		picture.Messages[0].Content[1] = engine.Chunk{Type: "smell", Raw: []byte(`{"type":"smell"}`)}
 		_, err := Collect(c.e.Chat(ctx, picture))
-		want("a chunk of an unknown type", err, engine.Unsupported, engine.Invalid)
+		want("a chunk of an unknown type", err, fault.Unsupported, fault.Invalid)
 	}
 }
 
@@ -202,13 +203,14 @@ func (c *check) long(t *testing.T) string {
 
 func (c *check) wantTooLong(t *testing.T, what string, err error) {
 	t.Helper()
-	var e *engine.Error
-	if !errors.As(err, &e) || e.Kind != engine.TooLong {
-		t.Errorf("%s: got %v, want an error of kind %s", what, err, engine.TooLong)
+	var e *fault.Error
+	if !errors.As(err, &e) || e.Kind != fault.TooLong {
+		t.Errorf("%s: got %v, want an error of kind %s", what, err, fault.TooLong)
 		return
 	}
-	if e.Limit <= 0 || e.Limit > c.info.ContextLength || e.Tokens <= e.Limit {
-		t.Errorf("%s: %d tokens, and the context holds %d (at most %d)", what, e.Tokens, e.Limit, c.info.ContextLength)
+	over := engine.OverflowOf(err)
+	if over.Limit <= 0 || over.Limit > c.info.ContextLength || over.Tokens <= over.Limit {
+		t.Errorf("%s: %d tokens, and the context holds %d (at most %d)", what, over.Tokens, over.Limit, c.info.ContextLength)
 	}
 }
 
@@ -290,7 +292,7 @@ func testHostile(t *testing.T, c *check) {
 		"one long word":   strings.Repeat("a", c.fits(1000)/2),
 	} {
 		a, err := Collect(c.write(c.context(t), text, 4))
-		if err == nil && a.Usage.CompletionTokens != 4 || err != nil && engine.KindOf(err) != engine.Invalid {
+		if err == nil && a.Usage.CompletionTokens != 4 || err != nil && fault.KindOf(err) != fault.Invalid {
 			t.Errorf("%s: %d tokens, %v", name, a.Usage.CompletionTokens, err)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 )
 
 // choose takes the next token of an answer from the logits of its row.
@@ -52,7 +53,7 @@ func (s *scheduler) nextStep(a *answer) {
 	}
 	a.written.Reset()
 	if err := a.sampler.constrain(grammar); err != nil {
-		s.fail(a.job, &engine.Error{Kind: engine.Invalid, Param: "response_format", Msg: "the grammar cannot be used: " + err.Error()})
+		s.fail(a.job, &fault.Error{Kind: fault.Invalid, Param: "response_format", Msg: "the grammar cannot be used: " + err.Error()})
 		return
 	}
 	s.force(a)

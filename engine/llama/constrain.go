@@ -9,7 +9,8 @@ import (
 	"strings"
 
 	"github.com/bise-sh/bise/engine"
-	"github.com/bise-sh/bise/engine/prompt"
+	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/mistral/prompt"
 )
 
 // A step constrains a part of an answer: force is written as it is, then grammar
@@ -40,7 +41,7 @@ func (e *Engine) constrain(j *job, r *engine.ChatRequest) (err error) {
 func (j *job) follow(schema json.RawMessage) error {
 	g, err := schemaGrammar(string(schema))
 	if err != nil {
-		return &engine.Error{Kind: engine.Invalid, Param: "response_format", Msg: "the JSON schema cannot be used: " + err.Error()}
+		return &fault.Error{Kind: fault.Invalid, Param: "response_format", Msg: "the JSON schema cannot be used: " + err.Error()}
 	}
 	j.steps = []step{{grammar: g}}
 	return nil
@@ -54,7 +55,7 @@ func (e *Engine) callSteps(r *engine.ChatRequest) ([]step, error) {
 		layout = f.Force(r)
 	}
 	if layout == nil {
-		return nil, &engine.Error{Kind: engine.Unsupported, Param: "tool_choice", Msg: fmt.Sprintf("%s cannot be made to call a tool", e.name), Advice: "Leave tool_choice out, or use a model that calls tools."}
+		return nil, &fault.Error{Kind: fault.Unsupported, Param: "tool_choice", Msg: fmt.Sprintf("%s cannot be made to call a tool", e.name), Advice: "Leave tool_choice out, or use a model that calls tools."}
 	}
 	var steps []step
 	for _, l := range layout {
@@ -98,11 +99,11 @@ func (e *Engine) callSteps(r *engine.ChatRequest) ([]step, error) {
 // toolGrammar is the grammar of a schema, after what space allows.
 func toolGrammar(schema json.RawMessage, space string) (string, error) {
 	if err := engine.CheckSchema(schema); err != nil {
-		return "", &engine.Error{Kind: engine.Invalid, Param: "tools", Msg: "a tool's JSON schema " + err.Error()}
+		return "", &fault.Error{Kind: fault.Invalid, Param: "tools", Msg: "a tool's JSON schema " + err.Error()}
 	}
 	g, err := schemaGrammar(string(schema))
 	if err != nil {
-		return "", &engine.Error{Kind: engine.Invalid, Param: "tools", Msg: "a tool's JSON schema cannot be used: " + err.Error()}
+		return "", &fault.Error{Kind: fault.Invalid, Param: "tools", Msg: "a tool's JSON schema cannot be used: " + err.Error()}
 	}
 	if space == "" {
 		return g, nil

@@ -8,6 +8,7 @@ import (
 	"math"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 )
 
 // Embed turns texts into vectors of length 1, pooled as the model says.
@@ -19,14 +20,14 @@ func (e *Engine) Embed(ctx context.Context, r engine.EmbedRequest) (engine.Embed
 	}
 	defer release()
 	if !s.params.embeddings {
-		return engine.Embeddings{}, &engine.Error{Kind: engine.Unsupported, Msg: fmt.Sprintf("%s has no pooling and makes no embeddings", e.name), Advice: "Use an embedding model, such as E5 Mistral."}
+		return engine.Embeddings{}, &fault.Error{Kind: fault.Unsupported, Msg: fmt.Sprintf("%s has no pooling and makes no embeddings", e.name), Advice: "Use an embedding model, such as E5 Mistral."}
 	}
 	width := s.m.embedding()
 	if r.Dimension < 0 || r.Dimension > width {
-		return engine.Embeddings{}, &engine.Error{Kind: engine.Invalid, Param: "output_dimension", Msg: fmt.Sprintf("output_dimension is %d and the model's vectors have %d components", r.Dimension, width)}
+		return engine.Embeddings{}, &fault.Error{Kind: fault.Invalid, Param: "output_dimension", Msg: fmt.Sprintf("output_dimension is %d and the model's vectors have %d components", r.Dimension, width)}
 	}
 	if len(r.Input) == 0 {
-		return engine.Embeddings{}, &engine.Error{Kind: engine.Invalid, Param: "input", Msg: "there is no text to embed"}
+		return engine.Embeddings{}, &fault.Error{Kind: fault.Invalid, Param: "input", Msg: "there is no text to embed"}
 	}
 	texts := make([][]token, len(r.Input))
 	out := engine.Embeddings{Vectors: make([][]float32, 0, len(r.Input))}
@@ -100,7 +101,7 @@ func (s *scheduler) embed(ctx context.Context, texts [][]token) ([][]float32, er
 					return nil, context.Cause(ctx)
 				}
 				if err := s.x.decode(); err != nil {
-					return nil, engine.Errorf(engine.Internal, "llama.cpp cannot evaluate the text: %w", err)
+					return nil, fault.Errorf(fault.Internal, "llama.cpp cannot evaluate the text: %w", err)
 				}
 				s.x.clearBatch()
 			}
@@ -108,12 +109,12 @@ func (s *scheduler) embed(ctx context.Context, texts [][]token) ([][]float32, er
 		}
 	}
 	if err := s.x.decode(); err != nil {
-		return nil, engine.Errorf(engine.Internal, "llama.cpp cannot evaluate the text: %w", err)
+		return nil, fault.Errorf(fault.Internal, "llama.cpp cannot evaluate the text: %w", err)
 	}
 	vectors := make([][]float32, len(texts))
 	for seq := range vectors {
 		if vectors[seq] = s.x.embeddings(seq); vectors[seq] == nil {
-			return nil, engine.Errorf(engine.Internal, "llama.cpp gave no vector")
+			return nil, fault.Errorf(fault.Internal, "llama.cpp gave no vector")
 		}
 	}
 	return vectors, nil

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 )
 
 // EmbedTokens is the vector of a text that is tokenized already, of length 1 and
@@ -20,9 +21,9 @@ func (e *Engine) EmbedTokens(ctx context.Context, tokens []int32) ([]float32, er
 	defer release()
 	switch {
 	case !s.params.embeddings:
-		return nil, &engine.Error{Kind: engine.Unsupported, Msg: fmt.Sprintf("%s has no pooling and makes no embeddings", e.name), Advice: "Use an embedding model, such as E5 Mistral."}
+		return nil, &fault.Error{Kind: fault.Unsupported, Msg: fmt.Sprintf("%s has no pooling and makes no embeddings", e.name), Advice: "Use an embedding model, such as E5 Mistral."}
 	case len(tokens) == 0:
-		return nil, &engine.Error{Kind: engine.Invalid, Param: "tokens", Msg: "there are no tokens to embed"}
+		return nil, &fault.Error{Kind: fault.Invalid, Param: "tokens", Msg: "there are no tokens to embed"}
 	case len(tokens) > s.bound():
 		return nil, engine.ErrTooLong(len(tokens), s.bound())
 	}

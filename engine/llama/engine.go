@@ -19,9 +19,10 @@ import (
 	"time"
 
 	"github.com/bise-sh/bise/engine"
-	"github.com/bise-sh/bise/engine/prompt"
-	"github.com/bise-sh/bise/engine/tokenizer"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf"
+	"github.com/bise-sh/bise/mistral/prompt"
+	"github.com/bise-sh/bise/mistral/tokenizer"
 )
 
 // An Engine generates with one model through llama.cpp.
@@ -82,8 +83,8 @@ func (e *Engine) use() (release func(), err error) {
 	return e.model.RUnlock, nil
 }
 
-func errClosed() *engine.Error {
-	return &engine.Error{Kind: engine.Closed, Msg: "the engine is closed"}
+func errClosed() *fault.Error {
+	return &fault.Error{Kind: fault.Closed, Msg: "the engine is closed"}
 }
 
 // Chat answers a conversation.
@@ -190,7 +191,7 @@ func (e *Engine) Tokenize(_ context.Context, r engine.TokenizeRequest) (engine.T
 			return engine.Tokens{}, err
 		}
 	default:
-		return engine.Tokens{}, &engine.Error{Kind: engine.Invalid, Msg: "exactly one of text, chat and fim has to be given"}
+		return engine.Tokens{}, &fault.Error{Kind: fault.Invalid, Msg: "exactly one of text, chat and fim has to be given"}
 	}
 	out := engine.Tokens{IDs: ids, Pieces: make([]string, len(ids))}
 	if out.IDs == nil {

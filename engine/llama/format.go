@@ -6,9 +6,9 @@ import (
 	"errors"
 	"sync"
 
-	"github.com/bise-sh/bise/engine/layout"
-	"github.com/bise-sh/bise/engine/prompt"
-	"github.com/bise-sh/bise/engine/tokenizer"
+	"github.com/bise-sh/bise/mistral/layout"
+	"github.com/bise-sh/bise/mistral/prompt"
+	"github.com/bise-sh/bise/mistral/tokenizer"
 )
 
 // formats finds out how the model's text is tokenized and how its conversations

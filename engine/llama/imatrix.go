@@ -6,8 +6,8 @@ import (
 	"cmp"
 	"context"
 
-	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/footprint"
+	"github.com/bise-sh/bise/fault"
 )
 
 // Inputs evaluates a text, piece by piece, and sums up the squares of what goes
@@ -26,7 +26,7 @@ func (e *Engine) Inputs(ctx context.Context, text string, o InputsOptions, progr
 		defer c.free()
 		x, err := c.context(s.m, size, min(size, footprint.Batch), s.params.threads)
 		if err != nil {
-			return &engine.Error{Kind: engine.NoMemory, Msg: "cannot make a context for the text: " + err.Error(), Advice: "Take a shorter --context, or free some memory."}
+			return &fault.Error{Kind: fault.NoMemory, Msg: "cannot make a context for the text: " + err.Error(), Advice: "Take a shorter --context, or free some memory."}
 		}
 		defer x.free()
 		s.pool.attach(x)

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/bise-sh/bise/engine"
-	"github.com/bise-sh/bise/engine/prompt"
+	"github.com/bise-sh/bise/mistral/prompt"
 )
 
 // A job is one request in the hands of the scheduler. Fields below owned belong

@@ -22,6 +22,7 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/footprint"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf"
 )
 
@@ -34,7 +35,7 @@ type loadedAdapter struct {
 
 // Open loads the model at path. Progress, which may be nil, is told how much of
 // it is read, from 0 to 1, from another goroutine. What is wrong with the file,
-// or with this machine for it, is an *engine.Error of kind NotFound, BadModel,
+// or with this machine for it, is an *fault.Error of kind NotFound, BadModel,
 // NoMemory or Invalid.
 func Open(ctx context.Context, path string, o engine.LoadOptions, progress func(float64)) (*Engine, error) {
 	name := strings.TrimSuffix(filepath.Base(path), ".gguf")
@@ -49,7 +50,7 @@ func Open(ctx context.Context, path string, o engine.LoadOptions, progress func(
 	sum := file.Summary()
 	kv, ok := kvTypes[cmp.Or(o.KVType, "f16")]
 	if !ok {
-		return nil, &engine.Error{Kind: engine.Invalid, Param: "kv_type", Msg: fmt.Sprintf("the KV cache type %q is not known", o.KVType), Advice: "Use f16, q8_0 or q4_0."}
+		return nil, &fault.Error{Kind: fault.Invalid, Param: "kv_type", Msg: fmt.Sprintf("the KV cache type %q is not known", o.KVType), Advice: "Use f16, q8_0 or q4_0."}
 	}
 	Backends(o.BackendDirs...)
 
@@ -107,7 +108,7 @@ func (e *Engine) prepare(o engine.LoadOptions, p contextParams, limit int, finge
 	for _, a := range o.Adapters {
 		loaded, err := s.m.loadAdapter(a.Path)
 		if err != nil {
-			return &engine.Error{Kind: engine.BadModel, Msg: fmt.Sprintf("cannot use the adapter %s with %s: %s", a.Path, e.name, err), Advice: "An adapter fits only the model it was trained on."}
+			return &fault.Error{Kind: fault.BadModel, Msg: fmt.Sprintf("cannot use the adapter %s with %s: %s", a.Path, e.name, err), Advice: "An adapter fits only the model it was trained on."}
 		}
 		s.lora = append(s.lora, loadedAdapter{loaded, a.Scale})
 	}
@@ -120,7 +121,7 @@ func (e *Engine) prepare(o engine.LoadOptions, p contextParams, limit int, finge
 	}
 	x, err := s.open()
 	if err != nil {
-		return &engine.Error{Kind: engine.NoMemory, Msg: fmt.Sprintf("cannot make a context of %d tokens for %s: %s", p.tokens, e.name, err), Advice: "Ask for a smaller context, or free some memory."}
+		return &fault.Error{Kind: fault.NoMemory, Msg: fmt.Sprintf("cannot make a context of %d tokens for %s: %s", p.tokens, e.name, err), Advice: "Ask for a smaller context, or free some memory."}
 	}
 	s.x = x
 	s.pieces = newPieces(s.m)
@@ -197,13 +198,13 @@ func read(path string) (*gguf.File, error) {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, &engine.Error{Kind: engine.NotFound, Msg: fmt.Sprintf("there is no file %s", path), Err: err}
+		return nil, &fault.Error{Kind: fault.NotFound, Msg: fmt.Sprintf("there is no file %s", path), Cause: err}
 	case errors.Is(err, fs.ErrPermission):
-		return nil, &engine.Error{Kind: engine.BadModel, Msg: fmt.Sprintf("cannot read %s: permission denied", path), Err: err}
+		return nil, &fault.Error{Kind: fault.BadModel, Msg: fmt.Sprintf("cannot read %s: permission denied", path), Cause: err}
 	case err != nil:
 		return nil, badModel(path, err)
 	case info.IsDir():
-		return nil, &engine.Error{Kind: engine.BadModel, Msg: fmt.Sprintf("%s is a folder, not a GGUF file", path), Advice: "Name the .gguf file in it, or convert the weights first."}
+		return nil, &fault.Error{Kind: fault.BadModel, Msg: fmt.Sprintf("%s is a folder, not a GGUF file", path), Advice: "Name the .gguf file in it, or convert the weights first."}
 	}
 	file, err := gguf.Read(path)
 	if err != nil {
@@ -214,28 +215,28 @@ func read(path string) (*gguf.File, error) {
 	}
 	arch, _ := file.Metadata.String("general.architecture")
 	if arch == "clip" {
-		return nil, &engine.Error{Kind: engine.BadModel, Msg: fmt.Sprintf("%s is the projector of a vision model, not a model", path), Advice: "Name the model's own file; its projector is found beside it or by --projector."}
+		return nil, &fault.Error{Kind: fault.BadModel, Msg: fmt.Sprintf("%s is the projector of a vision model, not a model", path), Advice: "Name the model's own file; its projector is found beside it or by --projector."}
 	}
 	if n, ok := file.Metadata.Count("tokenizer.ggml.tokens"); !ok || n == 0 {
-		return nil, &engine.Error{Kind: engine.BadModel, Msg: fmt.Sprintf("%s has no vocabulary", path), Advice: "It is probably an adapter or a part of a model."}
+		return nil, &fault.Error{Kind: fault.BadModel, Msg: fmt.Sprintf("%s has no vocabulary", path), Advice: "It is probably an adapter or a part of a model."}
 	}
 	return file, nil
 }
 
-func badModel(path string, err error) *engine.Error {
+func badModel(path string, err error) *fault.Error {
 	var format *gguf.FormatError
 	if errors.As(err, &format) {
-		return &engine.Error{Kind: engine.BadModel, Msg: fmt.Sprintf("cannot load %s: %s", path, format.What), Err: err}
+		return &fault.Error{Kind: fault.BadModel, Msg: fmt.Sprintf("cannot load %s: %s", path, format.What), Cause: err}
 	}
 	if errors.Is(err, fs.ErrPermission) {
-		return &engine.Error{Kind: engine.BadModel, Msg: fmt.Sprintf("cannot read %s: permission denied", path), Err: err}
+		return &fault.Error{Kind: fault.BadModel, Msg: fmt.Sprintf("cannot read %s: permission denied", path), Cause: err}
 	}
 	// llama.cpp names the function that failed first, which helps nobody.
 	msg := err.Error()
 	if _, rest, ok := strings.Cut(msg, "error loading model: "); ok {
 		msg = rest
 	}
-	return &engine.Error{Kind: engine.BadModel, Msg: fmt.Sprintf("cannot load %s: %s", path, msg), Err: err}
+	return &fault.Error{Kind: fault.BadModel, Msg: fmt.Sprintf("cannot load %s: %s", path, msg), Cause: err}
 }
 
 // stateKey is everything that a conversation's KV depends on besides its tokens.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/footprint"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf"
 	"github.com/bise-sh/bise/gguf/tinymodel"
 )
@@ -40,18 +41,18 @@ func TestBadModels(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name, path string
-		kind       engine.Kind
+		kind       fault.Kind
 		says       string
 	}{
-		{"no file", filepath.Join(dir, "none.gguf"), engine.NotFound, "there is no file"},
-		{"folder", dir, engine.BadModel, "is a folder"},
-		{"empty", file("empty.gguf", nil), engine.BadModel, "cannot load"},
-		{"text", file("text.gguf", []byte(strings.Repeat("not a model\n", 1000))), engine.BadModel, "GGUF"},
-		{"half", file("half.gguf", good[:len(good)/2]), engine.BadModel, "cannot load"},
-		{"architecture", edited("arch.gguf", func(m *gguf.Metadata) { m.Set("general.architecture", gguf.Of("nosuch")) }), engine.BadModel, "nosuch"},
-		{"projector", edited("clip.gguf", func(m *gguf.Metadata) { m.Set("general.architecture", gguf.Of("clip")) }), engine.BadModel, "projector"},
-		{"vocabulary", edited("vocab.gguf", func(m *gguf.Metadata) { m.Delete("tokenizer.ggml.tokens") }), engine.BadModel, "vocabulary"},
-		{"heads", edited("heads.gguf", func(m *gguf.Metadata) { m.Set("llama.attention.head_count", gguf.Of(uint32(1000))) }), engine.BadModel, "cannot load"},
+		{"no file", filepath.Join(dir, "none.gguf"), fault.NotFound, "there is no file"},
+		{"folder", dir, fault.BadModel, "is a folder"},
+		{"empty", file("empty.gguf", nil), fault.BadModel, "cannot load"},
+		{"text", file("text.gguf", []byte(strings.Repeat("not a model\n", 1000))), fault.BadModel, "GGUF"},
+		{"half", file("half.gguf", good[:len(good)/2]), fault.BadModel, "cannot load"},
+		{"architecture", edited("arch.gguf", func(m *gguf.Metadata) { m.Set("general.architecture", gguf.Of("nosuch")) }), fault.BadModel, "nosuch"},
+		{"projector", edited("clip.gguf", func(m *gguf.Metadata) { m.Set("general.architecture", gguf.Of("clip")) }), fault.BadModel, "projector"},
+		{"vocabulary", edited("vocab.gguf", func(m *gguf.Metadata) { m.Delete("tokenizer.ggml.tokens") }), fault.BadModel, "vocabulary"},
+		{"heads", edited("heads.gguf", func(m *gguf.Metadata) { m.Set("llama.attention.head_count", gguf.Of(uint32(1000))) }), fault.BadModel, "cannot load"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e, err := Open(t.Context(), c.path, engine.LoadOptions{}, nil)
@@ -59,8 +60,8 @@ func TestBadModels(t *testing.T) {
 				e.Close()
 				t.Fatal("it opened")
 			}
-			if engine.KindOf(err) != c.kind || !strings.Contains(err.Error(), c.says) {
-				t.Errorf("the error is of kind %q: %v", engine.KindOf(err), err)
+			if fault.KindOf(err) != c.kind || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("the error is of kind %q: %v", fault.KindOf(err), err)
 			}
 			if strings.ContainsRune(err.Error(), '\n') {
 				t.Errorf("the error has more than a line: %q", err)
@@ -80,7 +81,7 @@ func TestTruncatedAnywhere(t *testing.T) {
 		if err := os.WriteFile(path, good[:n], 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if e, err := Open(t.Context(), path, engine.LoadOptions{}, nil); engine.KindOf(err) != engine.BadModel {
+		if e, err := Open(t.Context(), path, engine.LoadOptions{}, nil); fault.KindOf(err) != fault.BadModel {
 			t.Errorf("cut to %d of %d bytes: %v", n, len(good), err)
 			if e != nil {
 				e.Close()
@@ -94,13 +95,13 @@ func TestBadOptions(t *testing.T) {
 	other := tiny(t, tinymodel.ChatML())
 	for name, c := range map[string]struct {
 		o    engine.LoadOptions
-		kind engine.Kind
+		kind fault.Kind
 	}{
-		"KV type":      {engine.LoadOptions{KVType: "q3"}, engine.Invalid},
-		"adapter":      {engine.LoadOptions{Adapters: []engine.Adapter{{Path: other, Scale: 1}}}, engine.BadModel},
-		"no adapter":   {engine.LoadOptions{Adapters: []engine.Adapter{{Path: "none.gguf", Scale: 1}}}, engine.BadModel},
-		"projector":    {engine.LoadOptions{Projector: other}, engine.BadModel},
-		"no projector": {engine.LoadOptions{Projector: "none.gguf"}, engine.BadModel},
+		"KV type":      {engine.LoadOptions{KVType: "q3"}, fault.Invalid},
+		"adapter":      {engine.LoadOptions{Adapters: []engine.Adapter{{Path: other, Scale: 1}}}, fault.BadModel},
+		"no adapter":   {engine.LoadOptions{Adapters: []engine.Adapter{{Path: "none.gguf", Scale: 1}}}, fault.BadModel},
+		"projector":    {engine.LoadOptions{Projector: other}, fault.BadModel},
+		"no projector": {engine.LoadOptions{Projector: "none.gguf"}, fault.BadModel},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e, err := Open(t.Context(), path, c.o, nil)
@@ -108,8 +109,8 @@ func TestBadOptions(t *testing.T) {
 				e.Close()
 				t.Fatal("it opened")
 			}
-			if engine.KindOf(err) != c.kind {
-				t.Errorf("the error is of kind %q: %v", engine.KindOf(err), err)
+			if fault.KindOf(err) != c.kind {
+				t.Errorf("the error is of kind %q: %v", fault.KindOf(err), err)
 			}
 		})
 	}
@@ -119,7 +120,7 @@ func TestBadOptions(t *testing.T) {
 func TestNoMemory(t *testing.T) {
 	f := fit{Footprint: footprint.Footprint{Weights: 1 << 50, Token: 1000}, train: 4096}
 	_, err := f.context("giant", 0)
-	if engine.KindOf(err) != engine.NoMemory || !strings.Contains(err.Error(), "1125899.9 GB") || !strings.Contains(err.Error(), "are free") {
+	if fault.KindOf(err) != fault.NoMemory || !strings.Contains(err.Error(), "1125899.9 GB") || !strings.Contains(err.Error(), "are free") {
 		t.Errorf("got %v", err)
 	}
 	if n, err := (fit{Footprint: footprint.Footprint{Weights: 1 << 20, Token: 1 << 10}, train: 4096}).context("small", 0); n != 4096 || err != nil {

@@ -9,7 +9,8 @@ import (
 	"time"
 
 	"github.com/bise-sh/bise/engine"
-	"github.com/bise-sh/bise/engine/layout"
+	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/mistral/layout"
 )
 
 // Logits evaluates tokens from the beginning and returns what the model makes of
@@ -36,7 +37,7 @@ func (e *Engine) Logits(ctx context.Context, tokens []int32, pictures ...string)
 				for from := 0; from < p.n; {
 					n := min(p.n-from, s.params.batch)
 					if err := s.x.decodeEmbeddings(p.embed[from*width:(from+n)*width], i+from, o.seq, true); err != nil {
-						return engine.Errorf(engine.Internal, "llama.cpp cannot evaluate the picture: %w", err)
+						return fault.Errorf(fault.Internal, "llama.cpp cannot evaluate the picture: %w", err)
 					}
 					for k := range n {
 						rows = append(rows, s.x.logits(k))
@@ -55,7 +56,7 @@ func (e *Engine) Logits(ctx context.Context, tokens []int32, pictures ...string)
 			}
 			for _, err := range s.x.batches(tokens[:end], i, o.seq, func(int) bool { return true }) {
 				if err != nil {
-					return engine.Errorf(engine.Internal, "llama.cpp cannot evaluate the tokens: %w", err)
+					return fault.Errorf(fault.Internal, "llama.cpp cannot evaluate the tokens: %w", err)
 				}
 				for row := range s.x.batchLen() {
 					rows = append(rows, s.x.logits(row))
@@ -76,7 +77,7 @@ func (e *Engine) Logits(ctx context.Context, tokens []int32, pictures ...string)
 func (e *Engine) findPictures(tokens []int32, urls []string) (parts []picturePart, err error) {
 	for _, id := range tokens {
 		if id < 0 || int(id) >= e.vocab.Len() {
-			return nil, &engine.Error{Kind: engine.Invalid, Param: "tokens", Msg: fmt.Sprintf("there is no token %d; the vocabulary has %d", id, e.vocab.Len())}
+			return nil, &fault.Error{Kind: fault.Invalid, Param: "tokens", Msg: fmt.Sprintf("there is no token %d; the vocabulary has %d", id, e.vocab.Len())}
 		}
 	}
 	if len(urls) == 0 {
@@ -84,7 +85,7 @@ func (e *Engine) findPictures(tokens []int32, urls []string) (parts []picturePar
 	}
 	eye := e.scheduler.eye
 	if eye == nil {
-		return nil, &engine.Error{Kind: engine.Unsupported, Msg: fmt.Sprintf("%s does not see pictures", e.name)}
+		return nil, &fault.Error{Kind: fault.Unsupported, Msg: fmt.Sprintf("%s does not see pictures", e.name)}
 	}
 	i := 0
 	for n, url := range urls {
@@ -96,7 +97,7 @@ func (e *Engine) findPictures(tokens []int32, urls []string) (parts []picturePar
 			i++
 		}
 		if i+len(run) > len(tokens) || !slices.Equal(tokens[i:i+len(run)], run) {
-			return nil, &engine.Error{Kind: engine.Invalid, Param: "tokens", Msg: fmt.Sprintf("picture %d takes %d tokens, which are not there", n+1, len(run))}
+			return nil, &fault.Error{Kind: fault.Invalid, Param: "tokens", Msg: fmt.Sprintf("picture %d takes %d tokens, which are not there", n+1, len(run))}
 		}
 		parts = append(parts, newPart(i, len(run), url))
 		i += len(run)
@@ -180,7 +181,7 @@ func (e *Engine) alone(n int, f func(*scheduler, *slot) error) error {
 	called := e.scheduler.call(func() {
 		s := &e.scheduler
 		if len(s.jobs)+len(s.waiting) > 0 {
-			err = &engine.Error{Kind: engine.Busy, Msg: fmt.Sprintf("%s is answering", e.name), Advice: "Try again when it is done."}
+			err = &fault.Error{Kind: fault.Busy, Msg: fmt.Sprintf("%s is answering", e.name), Advice: "Try again when it is done."}
 			return
 		}
 		for _, o := range s.slots {

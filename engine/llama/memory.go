@@ -8,6 +8,7 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/footprint"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf"
 	"github.com/bise-sh/bise/machine"
 )
@@ -43,8 +44,8 @@ func (f fit) context(name string, want int) (int, error) {
 	free := available()
 	longest := f.Longest(free, limit)
 	if least := min(limit, leastContext); longest < least {
-		return 0, &engine.Error{
-			Kind:   engine.NoMemory,
+		return 0, &fault.Error{
+			Kind:   fault.NoMemory,
 			Msg:    fmt.Sprintf("cannot load %s: it needs %s and %s are free", name, gigabytes(f.At(least)), gigabytes(free)),
 			Advice: "Free memory with `bise stop`, or use a smaller model or quantization.",
 		}

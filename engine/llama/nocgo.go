@@ -10,14 +10,15 @@ import (
 	"time"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 )
 
 // An Engine is what [Open] would return.
 type Engine struct{ engine.Engine }
 
 func errNoCgo() error {
-	return &engine.Error{
-		Kind:   engine.Unsupported,
+	return &fault.Error{
+		Kind:   fault.Unsupported,
 		Msg:    "this build of bise has no engine of its own",
 		Advice: "Use a server (`bise ask -m endpoint/model`), or a build with cgo.",
 	}

@@ -10,7 +10,7 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 )
 
 // Perplexity evaluates a text in windows, as llama.cpp's llama-perplexity does:
@@ -25,7 +25,7 @@ func (e *Engine) Perplexity(ctx context.Context, text string, o PerplexityOption
 		return Perplexity{}, err
 	}
 	if e.scheduler.params.embeddings {
-		return Perplexity{}, &engine.Error{Kind: engine.Unsupported, Msg: fmt.Sprintf("%s makes embeddings and does not write", e.name), Advice: "Measure a model that writes."}
+		return Perplexity{}, &fault.Error{Kind: fault.Unsupported, Msg: fmt.Sprintf("%s makes embeddings and does not write", e.name), Advice: "Measure a model that writes."}
 	}
 	if base != nil {
 		if err := e.sameVocabulary(base); err != nil {
@@ -69,7 +69,7 @@ func (e *Engine) sameVocabulary(base *Engine) error {
 		differ = string(e.vocab.Piece(id)) != string(base.vocab.Piece(id))
 	}
 	if differ {
-		return &engine.Error{Kind: engine.Invalid, Msg: fmt.Sprintf("%s and %s have different vocabularies", e.name, base.name), Advice: "Compare a model with what it was quantized from."}
+		return &fault.Error{Kind: fault.Invalid, Msg: fmt.Sprintf("%s and %s have different vocabularies", e.name, base.name), Advice: "Compare a model with what it was quantized from."}
 	}
 	return nil
 }

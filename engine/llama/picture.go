@@ -9,10 +9,11 @@ import (
 	"fmt"
 
 	"github.com/bise-sh/bise/engine"
-	"github.com/bise-sh/bise/engine/layout"
-	"github.com/bise-sh/bise/engine/picture"
-	"github.com/bise-sh/bise/engine/prompt"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf"
+	"github.com/bise-sh/bise/mistral/layout"
+	"github.com/bise-sh/bise/mistral/picture"
+	"github.com/bise-sh/bise/mistral/prompt"
 )
 
 // maxPictures is how many one request may have.
@@ -92,9 +93,9 @@ func (e *Engine) loadEye(path string) (*eye, error) {
 	return y, nil
 }
 
-func wrongEye(path, model, why string) *engine.Error {
-	return &engine.Error{
-		Kind:   engine.BadModel,
+func wrongEye(path, model, why string) *fault.Error {
+	return &fault.Error{
+		Kind:   fault.BadModel,
 		Msg:    fmt.Sprintf("the projector %s does not fit %s: %s", path, model, why),
 		Advice: "Use the projector that was published with the model.",
 	}
@@ -107,10 +108,10 @@ func (e *Engine) encode(p prompt.Prompt) (ids []token, parts []picturePart, err 
 	if len(p.Images) > 0 {
 		eye := e.scheduler.eye
 		if eye == nil {
-			return nil, nil, &engine.Error{Kind: engine.Unsupported, Param: "messages", Msg: fmt.Sprintf("%s does not see pictures", e.name), Advice: "Use a vision model, such as Pixtral, with its projector."}
+			return nil, nil, &fault.Error{Kind: fault.Unsupported, Param: "messages", Msg: fmt.Sprintf("%s does not see pictures", e.name), Advice: "Use a vision model, such as Pixtral, with its projector."}
 		}
 		if len(p.Images) > maxPictures {
-			return nil, nil, &engine.Error{Kind: engine.Invalid, Param: "messages", Msg: fmt.Sprintf("there are %d pictures and at most %d can be shown", len(p.Images), maxPictures)}
+			return nil, nil, &fault.Error{Kind: fault.Invalid, Param: "messages", Msg: fmt.Sprintf("there are %d pictures and at most %d can be shown", len(p.Images), maxPictures)}
 		}
 		cut = &eye.cut
 	}
@@ -158,7 +159,7 @@ func (y *eye) look(p *picturePart) error {
 	}
 	v, err := y.c.encode(pixels, columns*unit, rows*unit, p.n)
 	if err != nil {
-		return engine.Errorf(engine.Internal, "the picture cannot be encoded: %w", err)
+		return fault.Errorf(fault.Internal, "the picture cannot be encoded: %w", err)
 	}
 	if len(y.order) == maxKnown {
 		delete(y.known, y.order[0])
@@ -182,7 +183,7 @@ func (y *eye) focus(patches int) error {
 	}
 	c, err := openVision(y.path, y.threads, flash)
 	if err != nil {
-		return engine.Errorf(engine.NoMemory, "the vision tower cannot be loaded: %w", err)
+		return fault.Errorf(fault.NoMemory, "the vision tower cannot be loaded: %w", err)
 	}
 	y.c.free()
 	y.c, y.flash = c, flash
@@ -224,7 +225,7 @@ func (s *scheduler) readPart(j *job, p *picturePart, from int) error {
 			continue
 		}
 		if err != nil {
-			return engine.Errorf(engine.Internal, "llama.cpp cannot evaluate the picture: %w", err)
+			return fault.Errorf(fault.Internal, "llama.cpp cannot evaluate the picture: %w", err)
 		}
 		break
 	}

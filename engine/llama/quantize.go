@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 )
 
 // Quantize writes a file with other tensor types by llama.cpp's own quantizer,
@@ -59,7 +59,7 @@ func Quantize(o Quantization, progress func(Quantized)) (Quantized, error) {
 	close(done)
 	<-watched
 	if err != nil {
-		return q.look(), engine.Errorf(engine.BadModel, "cannot quantize %s: %w", o.In, err)
+		return q.look(), fault.Errorf(fault.BadModel, "cannot quantize %s: %w", o.In, err)
 	}
 	return q.look(), nil
 }

@@ -8,7 +8,8 @@ import (
 	"slices"
 
 	"github.com/bise-sh/bise/engine"
-	"github.com/bise-sh/bise/engine/prompt"
+	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/mistral/prompt"
 )
 
 // chatJob turns a conversation into a job, leaving out its oldest turns when it
@@ -81,8 +82,9 @@ func (e *Engine) surelyTooLong(p prompt.Prompt) error {
 	}
 	n := len(e.vocab.Encode(longest[:sample], false))
 	tokens := int(float64(bytes) / sample * float64(n))
-	err := engine.ErrTooLong(max(tokens, limit+1), limit)
-	err.Msg = fmt.Sprintf("the request has about %d tokens and the context holds %d", err.Tokens, limit)
+	tokens = max(tokens, limit+1)
+	err := engine.ErrTooLong(tokens, limit)
+	err.Msg = fmt.Sprintf("the request has about %d tokens and the context holds %d", tokens, limit)
 	return err
 }
 
@@ -176,17 +178,17 @@ func (e *Engine) completionJob(r *engine.CompletionRequest) (*job, error) {
 func (e *Engine) job(r *engine.Sampling, ids []token, temperature float64) (*job, error) {
 	s := &e.scheduler
 	if s.params.embeddings {
-		return nil, &engine.Error{Kind: engine.Unsupported, Msg: fmt.Sprintf("%s makes embeddings and does not write", e.name), Advice: "Use a chat model, or `bise embed`."}
+		return nil, &fault.Error{Kind: fault.Unsupported, Msg: fmt.Sprintf("%s makes embeddings and does not write", e.name), Advice: "Use a chat model, or `bise embed`."}
 	}
 	if r.Choices() > s.params.slots {
-		return nil, &engine.Error{Kind: engine.Invalid, Param: "n", Msg: fmt.Sprintf("n is %d and this engine writes at most %d answers at once", r.Choices(), s.params.slots)}
+		return nil, &fault.Error{Kind: fault.Invalid, Param: "n", Msg: fmt.Sprintf("n is %d and this engine writes at most %d answers at once", r.Choices(), s.params.slots)}
 	}
 	if len(ids)+1 > s.bound() {
 		return nil, engine.ErrTooLong(len(ids)+1, s.bound())
 	}
 	for id := range r.LogitBias {
 		if int(id) >= s.m.vocabulary() {
-			return nil, &engine.Error{Kind: engine.Invalid, Param: "logit_bias", Msg: fmt.Sprintf("logit_bias names token %d and the vocabulary has %d", id, s.m.vocabulary())}
+			return nil, &fault.Error{Kind: fault.Invalid, Param: "logit_bias", Msg: fmt.Sprintf("logit_bias names token %d and the vocabulary has %d", id, s.m.vocabulary())}
 		}
 	}
 	j := &job{
@@ -209,7 +211,7 @@ func (e *Engine) job(r *engine.Sampling, ids []token, temperature float64) (*job
 // layOut turns a conversation into segments.
 func (e *Engine) layOut(r *engine.ChatRequest) (prompt.Prompt, error) {
 	if e.format == nil || !e.info.Can.Chat {
-		return prompt.Prompt{}, &engine.Error{Kind: engine.Unsupported, Msg: fmt.Sprintf("%s has no chat template", e.name), Advice: "Use an instruct model, or `bise complete`."}
+		return prompt.Prompt{}, &fault.Error{Kind: fault.Unsupported, Msg: fmt.Sprintf("%s has no chat template", e.name), Advice: "Use an instruct model, or `bise complete`."}
 	}
 	return e.format.Chat(r)
 }
@@ -220,7 +222,7 @@ func (e *Engine) fill(r *engine.CompletionRequest) ([]token, error) {
 	if len(r.Tokens) > 0 {
 		for _, id := range r.Tokens {
 			if id < 0 || int(id) >= e.scheduler.m.vocabulary() {
-				return nil, &engine.Error{Kind: engine.Invalid, Param: "tokens", Msg: fmt.Sprintf("there is no token %d; the vocabulary has %d", id, e.scheduler.m.vocabulary())}
+				return nil, &fault.Error{Kind: fault.Invalid, Param: "tokens", Msg: fmt.Sprintf("there is no token %d; the vocabulary has %d", id, e.scheduler.m.vocabulary())}
 			}
 		}
 		return slices.Clone(r.Tokens), nil
@@ -243,7 +245,7 @@ func (e *Engine) begun(text string) []token {
 // gap is the prompt for what lies between two texts.
 func (e *Engine) gap(r *engine.CompletionRequest) ([]token, error) {
 	if e.format == nil || !e.info.Can.FIM {
-		return nil, &engine.Error{Kind: engine.Unsupported, Msg: fmt.Sprintf("%s cannot fill in the middle", e.name), Advice: "Use a code model, such as Codestral."}
+		return nil, &fault.Error{Kind: fault.Unsupported, Msg: fmt.Sprintf("%s cannot fill in the middle", e.name), Advice: "Use a code model, such as Codestral."}
 	}
 	p, err := e.format.Fill(r.Prompt, r.Suffix)
 	if err != nil {

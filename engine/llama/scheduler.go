@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 )
 
 // scheduler is the goroutine that owns the context, and what it owns. Each turn
@@ -90,7 +91,7 @@ func (s *scheduler) submit(j *job) error {
 		}
 	})
 	if busy {
-		return &engine.Error{Kind: engine.Busy, Msg: fmt.Sprintf("%d requests wait already", maxWaiting), Advice: "Try again later."}
+		return &fault.Error{Kind: fault.Busy, Msg: fmt.Sprintf("%d requests wait already", maxWaiting), Advice: "Try again later."}
 	}
 	return err
 }
@@ -303,7 +304,7 @@ func (s *scheduler) place(j *job) (bool, error) {
 			for _, o := range others[:i] {
 				o.busy = false
 			}
-			return false, &engine.Error{Kind: engine.Invalid, Param: "grammar", Msg: "the grammar cannot be used: " + err.Error()}
+			return false, &fault.Error{Kind: fault.Invalid, Param: "grammar", Msg: "the grammar cannot be used: " + err.Error()}
 		}
 		a.sampler = sampler
 		if j.sampling.remembersPrompt() {
@@ -598,7 +599,7 @@ func (s *scheduler) lose(o *slot) {
 	for _, j := range s.jobs {
 		for _, a := range j.answers {
 			if a.slot == o && !a.ended {
-				s.fail(j, engine.Errorf(engine.Internal, "the conversation was lost when the context grew"))
+				s.fail(j, fault.Errorf(fault.Internal, "the conversation was lost when the context grew"))
 				break
 			}
 		}
@@ -710,7 +711,7 @@ func (s *scheduler) compute() {
 		// What the memory holds is not known any more.
 		slog.Error("batch not evaluated", "err", err)
 		for _, j := range s.jobs {
-			s.fail(j, engine.Errorf(engine.Internal, "llama.cpp cannot evaluate the batch: %w", err))
+			s.fail(j, fault.Errorf(fault.Internal, "llama.cpp cannot evaluate the batch: %w", err))
 		}
 		for _, o := range s.slots {
 			s.clear(o)

@@ -16,6 +16,7 @@ import (
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
 	"github.com/bise-sh/bise/engine/footprint"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf/tinymodel"
 )
 
@@ -150,8 +151,7 @@ func TestContextIsFull(t *testing.T) {
 		t.Errorf("the answer ended by %q after %d tokens", a.Reasons[0], a.Timings.Generated)
 	}
 	_, err = enginetest.Collect(e.Complete(t.Context(), engine.CompletionRequest{Tokens: tokens(2000, 1)}))
-	var tooLong *engine.Error
-	if !errors.As(err, &tooLong) || tooLong.Kind != engine.TooLong || tooLong.Tokens != 2001 || tooLong.Limit != 1024 {
+	if fault.KindOf(err) != fault.TooLong || engine.OverflowOf(err) != (engine.ContextOverflow{Tokens: 2001, Limit: 1024}) {
 		t.Errorf("2,000 tokens: %v", err)
 	}
 }
@@ -162,8 +162,8 @@ func TestFarTooLong(t *testing.T) {
 	text := strings.Repeat("all work and no play ", 500_000)
 	want := len(e.vocab.Encode(text, false))
 	_, err := enginetest.Collect(e.Chat(t.Context(), enginetest.Chat(text)))
-	var tooLong *engine.Error
-	if !errors.As(err, &tooLong) || tooLong.Kind != engine.TooLong || tooLong.Limit != 2048 {
+	tooLong := engine.OverflowOf(err)
+	if fault.KindOf(err) != fault.TooLong || tooLong.Limit != 2048 {
 		t.Fatalf("got %v", err)
 	}
 	if off := float64(tooLong.Tokens)/float64(want) - 1; off < -0.05 || off > 0.05 || !strings.Contains(err.Error(), "about") {

@@ -5,8 +5,8 @@ package llama
 import (
 	"log/slog"
 
-	"github.com/bise-sh/bise/engine/prompt"
-	"github.com/bise-sh/bise/engine/prompt/template"
+	template "github.com/bise-sh/bise/chattemplate"
+	"github.com/bise-sh/bise/mistral/prompt"
 )
 
 // ownTemplate lays conversations out by the file's own chat template. A template

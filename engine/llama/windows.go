@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 )
 
 // windows cuts a text into pieces of so many tokens, as llama.cpp's tools do:
@@ -16,15 +17,15 @@ import (
 // cut; 0 is no limit.
 func (e *Engine) windows(text string, size, limit int) ([][]token, error) {
 	if size < leastWindow {
-		return nil, &engine.Error{Kind: engine.Invalid, Param: "context", Msg: fmt.Sprintf("a context of %d tokens is too short to tell anything", size), Advice: fmt.Sprintf("Take at least %d.", leastWindow)}
+		return nil, &fault.Error{Kind: fault.Invalid, Param: "context", Msg: fmt.Sprintf("a context of %d tokens is too short to tell anything", size), Advice: fmt.Sprintf("Take at least %d.", leastWindow)}
 	}
 	if most := e.scheduler.m.contextTrain(); most > 0 && size > most {
 		return nil, engine.ErrTooLong(size, most)
 	}
 	ids := e.begun(text)
 	if len(ids) < size {
-		return nil, &engine.Error{
-			Kind: engine.Invalid, Param: "text", Msg: fmt.Sprintf("the text has %d tokens and one context takes %d", len(ids), size),
+		return nil, &fault.Error{
+			Kind: fault.Invalid, Param: "text", Msg: fmt.Sprintf("the text has %d tokens and one context takes %d", len(ids), size),
 			Advice: "Give a longer text, or a shorter --context.",
 		}
 	}
@@ -52,13 +53,13 @@ func evaluate(ctx context.Context, x *lctx, tokens []token, first int, show func
 	}
 	for begin, err := range x.batches(tokens, 0, 0, func(i int) bool { return i >= first }) {
 		if err != nil {
-			return engine.Errorf(engine.Internal, "llama.cpp cannot evaluate the text: %w", err)
+			return fault.Errorf(fault.Internal, "llama.cpp cannot evaluate the text: %w", err)
 		}
 		if end := begin + x.batchLen(); show != nil && end > first {
 			from := max(first, begin)
 			rows := x.outputs(from - begin)
 			if rows == nil {
-				return engine.Errorf(engine.Internal, "llama.cpp gave no logits")
+				return fault.Errorf(fault.Internal, "llama.cpp gave no logits")
 			}
 			show(from, rows)
 		}

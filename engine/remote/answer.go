@@ -13,6 +13,7 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/wire"
+	"github.com/bise-sh/bise/fault"
 )
 
 // generate runs a request for text.
@@ -104,7 +105,7 @@ func (e *Engine) stream(ctx context.Context, cancel func(), resp *http.Response,
 func (e *Engine) event(a *answer, data []byte) error {
 	var chunk wire.Answer
 	if err := json.Unmarshal(data, &chunk); err != nil {
-		return engine.Errorf(engine.Internal, "read the answer of %s: %w", e.base.Host, err)
+		return fault.Errorf(fault.Internal, "read the answer of %s: %w", e.base.Host, err)
 	}
 	if chunk.Error == nil && len(chunk.Choices) == 0 && bytes.Contains(data, []byte(`"object":"error"`)) {
 		return readFailure(e.base.Host, 0, data) // vLLM's way, in older versions
@@ -167,7 +168,7 @@ func (a *answer) choice(index int) (*choice, error) {
 	c, ok := a.choices[index]
 	if !ok {
 		if index < 0 || index >= maxChoice {
-			return nil, engine.Errorf(engine.Internal, "the server answered with choice %d", index)
+			return nil, fault.Errorf(fault.Internal, "the server answered with choice %d", index)
 		}
 		c = &choice{index: index, echo: echo{prefix: a.call.echo}}
 		a.choices[index] = c
@@ -314,7 +315,7 @@ func (a *answer) finish(c *choice, reason engine.FinishReason) error {
 		return nil
 	}
 	if reason == wire.FinishError {
-		return engine.Errorf(engine.Internal, "the server ended its answer with an error and did not say which")
+		return fault.Errorf(fault.Internal, "the server ended its answer with an error and did not say which")
 	}
 	if err := a.flushCalls(c); err != nil {
 		return err
@@ -333,7 +334,7 @@ func (a *answer) finish(c *choice, reason engine.FinishReason) error {
 // end ends an answer; said tells that the server said so, and did not just stop.
 func (a *answer) end(said bool) error {
 	if len(a.choices) == 0 || a.call.whole && (!a.finished() || a.usage == nil) {
-		return engine.Errorf(engine.Internal, "the server's answer is not whole")
+		return fault.Errorf(fault.Internal, "the server's answer is not whole")
 	}
 	if said {
 		for i := range maxChoice {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
+	"github.com/bise-sh/bise/fault"
 )
 
 func TestURL(t *testing.T) {
@@ -29,11 +30,11 @@ func TestURL(t *testing.T) {
 		}
 	}
 	for _, in := range []string{"", "http://", "ftp://h", "http://h:port", "://", "http://[::1", "/v1"} {
-		if got, err := New(Config{URL: in}); engine.KindOf(err) != engine.Invalid {
+		if got, err := New(Config{URL: in}); fault.KindOf(err) != fault.Invalid {
 			t.Errorf("%q: got %v, %v", in, got, err)
 		}
 	}
-	if _, err := New(Config{URL: "http://h", Dialect: "french"}); engine.KindOf(err) != engine.Invalid {
+	if _, err := New(Config{URL: "http://h", Dialect: "french"}); fault.KindOf(err) != fault.Invalid {
 		t.Errorf("a dialect that is none: %v", err)
 	}
 }
@@ -68,13 +69,13 @@ func TestRedirects(t *testing.T) {
 		_, err := enginetest.Collect(e.Chat(t.Context(), enginetest.Chat("hi")))
 		return err
 	}
-	if err := ask("/away"); engine.KindOf(err) != engine.Network || !strings.Contains(err.Error(), other.URL) {
+	if err := ask("/away"); fault.KindOf(err) != fault.Network || !strings.Contains(err.Error(), other.URL) {
 		t.Errorf("got %v", err)
 	}
 	if reached != 0 {
 		t.Error("another server got the request")
 	}
-	if err := ask("/round"); engine.KindOf(err) != engine.Network {
+	if err := ask("/round"); fault.KindOf(err) != fault.Network {
 		t.Errorf("got %v", err)
 	}
 	if err := ask("/near"); err != nil {
@@ -105,7 +106,7 @@ func TestRetries(t *testing.T) {
 		header   string
 		failures int // before the server answers
 		tries    int
-		kind     engine.Kind
+		kind     fault.Kind
 		from, to time.Duration
 	}{
 		{"asked to wait", 503, "3", 1, 2, "", 3 * time.Second, 3250 * time.Millisecond},
@@ -113,9 +114,9 @@ func TestRetries(t *testing.T) {
 		{"asked to wait until", 503, "Sat, 01 Jan 2000 00:00:10 GMT", 1, 2, "", 10 * time.Second, 10250 * time.Millisecond},
 		{"not told", 429, "", 2, 3, "", 1500 * time.Millisecond, 2 * time.Second},
 		{"nonsense", 429, "soon", 1, 2, "", 500 * time.Millisecond, 750 * time.Millisecond},
-		{"too often", 503, "1", 9, 3, engine.Busy, 2 * time.Second, 2500 * time.Millisecond},
-		{"too long", 503, "3600", 9, 1, engine.Busy, 0, 0},
-		{"other errors", 500, "1", 9, 1, engine.Internal, 0, 0},
+		{"too often", 503, "1", 9, 3, fault.Busy, 2 * time.Second, 2500 * time.Millisecond},
+		{"too long", 503, "3600", 9, 1, fault.Busy, 0, 0},
+		{"other errors", 500, "1", 9, 1, fault.Internal, 0, 0},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -132,7 +133,7 @@ func TestRetries(t *testing.T) {
 				})}})
 				start := time.Now()
 				_, err := enginetest.Collect(e.Chat(t.Context(), enginetest.Chat("hi")))
-				if took := time.Since(start); engine.KindOf(err) != test.kind || tries != test.tries || took < test.from || took > test.to {
+				if took := time.Since(start); fault.KindOf(err) != test.kind || tries != test.tries || took < test.from || took > test.to {
 					t.Errorf("got %v after %d tries and %s", err, tries, took)
 				}
 			})
@@ -168,7 +169,7 @@ func TestBroken(t *testing.T) {
 	}
 	listener.Close() // nobody is there
 
-	mapped := engine.Errorf(engine.Crashed, "it died")
+	mapped := fault.Errorf(fault.Crashed, "it died")
 	var cause error
 	hook := func(err error) error {
 		cause = err
@@ -178,7 +179,7 @@ func TestBroken(t *testing.T) {
 		c.Dialect = OpenAI
 		e := open(t, cut, c)
 		a, err := enginetest.Collect(e.Chat(t.Context(), enginetest.Chat("hi")))
-		if engine.KindOf(err) != engine.Network || name == "answer" && a.Text() != "a" {
+		if fault.KindOf(err) != fault.Network || name == "answer" && a.Text() != "a" {
 			t.Errorf("%s: got %q, %v", name, a.Text(), err)
 		}
 		c.OnBroken = hook

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 )
 
 // A Dialect is the way a server speaks the API.
@@ -25,8 +26,8 @@ func (d Dialect) check() error {
 	case Auto, Bise, Plateforme, OpenAI:
 		return nil
 	}
-	return &engine.Error{
-		Kind: engine.Invalid, Param: "dialect", Msg: fmt.Sprintf("there is no dialect %q", string(d)),
+	return &fault.Error{
+		Kind: fault.Invalid, Param: "dialect", Msg: fmt.Sprintf("there is no dialect %q", string(d)),
 		Advice: "It can be bise, plateforme or openai.",
 	}
 }
@@ -98,8 +99,8 @@ func continued(req engine.ChatRequest) string {
 // lacks is the error of a setting that a server would refuse, or take no notice
 // of.
 func lacks(server, field string) error {
-	return &engine.Error{
-		Kind: engine.Unsupported, Param: field,
+	return &fault.Error{
+		Kind: fault.Unsupported, Param: field,
 		Msg:    fmt.Sprintf("%s has no %s", server, field),
 		Advice: fmt.Sprintf("Leave %s out, or use a model on this machine.", field),
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/wire"
+	"github.com/bise-sh/bise/fault"
 )
 
 type embedRequest struct {
@@ -61,12 +62,12 @@ func (e *Engine) Embed(ctx context.Context, req engine.EmbedRequest) (engine.Emb
 	all := engine.Embeddings{Vectors: make([][]float32, len(req.Input)), Usage: answer.Usage}
 	for _, d := range answer.Data {
 		if d.Index < 0 || d.Index >= len(all.Vectors) || all.Vectors[d.Index] != nil {
-			return engine.Embeddings{}, engine.Errorf(engine.Internal, "%s answered %d texts with a vector number %d", e.base.Host, len(req.Input), d.Index)
+			return engine.Embeddings{}, fault.Errorf(fault.Internal, "%s answered %d texts with a vector number %d", e.base.Host, len(req.Input), d.Index)
 		}
 		all.Vectors[d.Index] = d.Embedding
 	}
 	if len(answer.Data) != len(all.Vectors) {
-		return engine.Embeddings{}, engine.Errorf(engine.Internal, "%s answered %d texts with %d vectors", e.base.Host, len(req.Input), len(answer.Data))
+		return engine.Embeddings{}, fault.Errorf(fault.Internal, "%s answered %d texts with %d vectors", e.base.Host, len(req.Input), len(answer.Data))
 	}
 	return all, nil
 }
@@ -106,8 +107,8 @@ func (e *Engine) Tokenize(ctx context.Context, req engine.TokenizeRequest) (engi
 		return engine.Tokens{}, err
 	}
 	if dialect != Bise {
-		return engine.Tokens{}, &engine.Error{
-			Kind: engine.Unsupported, Msg: e.base.Host + " does not tell token ids",
+		return engine.Tokens{}, &fault.Error{
+			Kind: fault.Unsupported, Msg: e.base.Host + " does not tell token ids",
 			Advice: "Use a model on this machine.",
 		}
 	}

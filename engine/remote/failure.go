@@ -12,10 +12,11 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/wire"
+	"github.com/bise-sh/bise/fault"
 )
 
 // failure reads an error answer and closes it. It reports whether bise wrote it.
-func (e *Engine) failure(resp *http.Response) (failed *engine.Error, ours bool) {
+func (e *Engine) failure(resp *http.Response) (failed *fault.Error, ours bool) {
 	defer resp.Body.Close()
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxFailure)) // as much as came
 	_, ours = parseFailure(body).Engine()
@@ -25,13 +26,13 @@ func (e *Engine) failure(resp *http.Response) (failed *engine.Error, ours bool) 
 // readFailure makes an error of what a server answers with an error status, or
 // within a stream with none (0): any of the shapes of bise, La Plateforme, FastAPI
 // and OpenAI, or something else.
-func readFailure(host string, status int, body []byte) *engine.Error {
+func readFailure(host string, status int, body []byte) *fault.Error {
 	f := parseFailure(body)
 	if ours, ok := f.Engine(); ok {
 		return ours
 	}
 	kind := wire.KindOf(status, f.Type, string(f.Code))
-	err := &engine.Error{Kind: kind, Param: string(f.Param)}
+	err := &fault.Error{Kind: kind, Param: string(f.Param)}
 	err.Msg = host + " answered with an error"
 	if status != 0 {
 		err.Msg = strings.TrimSpace(fmt.Sprintf("%s answered %d %s", host, status, http.StatusText(status)))
@@ -39,7 +40,7 @@ func readFailure(host string, status int, body []byte) *engine.Error {
 	if f.Message != "" {
 		err.Msg += ": " + f.Message
 	}
-	if kind == engine.Invalid {
+	if kind == fault.Invalid {
 		noteLength(err, f)
 	} else {
 		err.Param = ""
@@ -48,11 +49,11 @@ func readFailure(host string, status int, body []byte) *engine.Error {
 	return err
 }
 
-var advice = map[engine.Kind]string{
-	engine.Denied:   "Check the key of this endpoint.",
-	engine.NotFound: "Check the model's name and the server's address.",
-	engine.Busy:     "Try again in a moment.",
-	engine.TooLong:  "Send less, or use a model with a longer context.",
+var advice = map[fault.Kind]string{
+	fault.Denied:   "Check the key of this endpoint.",
+	fault.NotFound: "Check the model's name and the server's address.",
+	fault.Busy:     "Try again in a moment.",
+	fault.TooLong:  "Send less, or use a model with a longer context.",
 }
 
 // parseFailure finds the message, type and code in an error's body.
@@ -166,16 +167,16 @@ var tooLong = []struct{ pattern, tokens, limit *regexp.Regexp }{
 
 // noteLength tells an overflow from other invalid requests, with its two numbers
 // where the server gives them.
-func noteLength(err *engine.Error, f *wire.Failure) {
+func noteLength(err *fault.Error, f *wire.Failure) {
 	for _, p := range tooLong {
 		if p.pattern.MatchString(f.Message) {
-			err.Kind = engine.TooLong
-			err.Tokens, err.Limit = numberIn(f.Message, p.tokens), numberIn(f.Message, p.limit)
+			err.Kind = fault.TooLong
+			err.Cause = &engine.ContextOverflow{Tokens: numberIn(f.Message, p.tokens), Limit: numberIn(f.Message, p.limit)}
 			return
 		}
 	}
 	if f.Type == "exceed_context_size_error" || f.Code == "3051" {
-		err.Kind = engine.TooLong
+		err.Kind = fault.TooLong
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
+	"github.com/bise-sh/bise/fault"
 )
 
 // A foreign server answers every request with the same, and keeps the last
@@ -191,41 +192,41 @@ func TestForeignFaults(t *testing.T) {
 		name          string
 		status        int
 		body          string
-		kind          engine.Kind
+		kind          fault.Kind
 		part          string
 		tokens, limit int
 	}{
-		{"unauthorized", 401, `{"detail":"Unauthorized"}`, engine.Denied, "Unauthorized", 0, 0},
-		{"unauthorized of a proxy", 401, `{"message":"Unauthorized","request_id":"1"}`, engine.Denied, "Unauthorized", 0, 0},
-		{"forbidden", 403, `no`, engine.Denied, "no", 0, 0},
-		{"unknown model", 400, `{"object":"error","message":"Invalid model: x","type":"invalid_model","param":null,"code":"1500"}`, engine.NotFound, "Invalid model: x", 0, 0},
-		{"unknown model of openai", 404, `{"error":{"message":"The model x does not exist.","type":"NotFoundError","param":null,"code":404}}`, engine.NotFound, "does not exist", 0, 0},
-		{"fastapi", 422, `{"detail":[{"type":"missing","loc":["body","messages",0,"role"],"msg":"Field required"}]}`, engine.Invalid, "messages.0.role: Field required", 0, 0},
-		{"la plateforme's fastapi", 422, `{"object":"error","message":{"detail":[{"loc":["body","n"],"msg":"too small"}]},"type":"invalid_request_error","param":null,"code":null}`, engine.Invalid, "n: too small", 0, 0},
-		{"too long for la plateforme", 400, `{"object":"error","message":"Prompt contains 40000 tokens and 0 draft tokens, too large for model with 32768 maximum context length","type":"invalid_request_error","code":"3051"}`, engine.TooLong, "40000", 40000, 32768},
-		{"too long for vllm", 400, `{"object":"error","message":"This model's maximum context length is 4096 tokens. However, you requested 5000 tokens (4990 in the messages, 10 in the completion).","type":"BadRequestError","code":400}`, engine.TooLong, "4096", 5000, 4096},
-		{"too long for openai", 400, `{"error":{"message":"Too long","type":"invalid_request_error","param":"messages","code":"context_length_exceeded"}}`, engine.TooLong, "Too long", 0, 0},
-		{"too long for llama.cpp", 400, `{"error":{"code":400,"message":"the request exceeds the available context size. try increasing it","type":"exceed_context_size_error"}}`, engine.TooLong, "available context size", 0, 0},
-		{"rate", 429, `{"object":"error","message":"Rate limit exceeded","type":"rate_limited","param":null,"code":"1300"}`, engine.Busy, "Rate limit", 0, 0},
-		{"loading", 503, `{"error":{"code":503,"message":"Loading model","type":"unavailable_error"}}`, engine.Busy, "Loading model", 0, 0},
-		{"a page", 502, `<html><body>Bad Gateway</body></html>`, engine.Network, "502 Bad Gateway", 0, 0},
-		{"nothing", 500, ``, engine.Internal, "500 Internal Server Error", 0, 0},
-		{"a string", 400, `{"error":"model is required"}`, engine.Invalid, "model is required", 0, 0},
-		{"very long", 400, strings.Repeat("é", 100_000), engine.Invalid, "é…", 0, 0},
-		{"error in the stream", 0, lines(choices(begun), `{"error":{"message":"engine stopped","type":"server_error","param":null,"code":null}}`), engine.Internal, "engine stopped", 0, 0},
-		{"flat error in the stream", 0, lines(choices(begun), `{"object":"error","message":"out of memory","type":"InternalServerError","code":500}`), engine.Internal, "out of memory", 0, 0},
-		{"finish reason error", 0, lines(choices(`{"index":0,"delta":{"content":""},"finish_reason":"error"}`), "[DONE]"), engine.Internal, "error", 0, 0},
-		{"not json", 0, lines("{"), engine.Internal, "read the answer", 0, 0},
-		{"broken off", 0, lines(choices(begun)), engine.Network, "unexpected EOF", 0, 0},
-		{"nothing at all", 0, "", engine.Network, "unexpected EOF", 0, 0},
-		{"done at once", 0, lines("[DONE]"), engine.Internal, "not whole", 0, 0},
-		{"a choice nobody asked for", 0, lines(choices(`{"index":99999,"delta":{"content":"a"},"finish_reason":null}`)), engine.Internal, "choice 99999", 0, 0},
+		{"unauthorized", 401, `{"detail":"Unauthorized"}`, fault.Denied, "Unauthorized", 0, 0},
+		{"unauthorized of a proxy", 401, `{"message":"Unauthorized","request_id":"1"}`, fault.Denied, "Unauthorized", 0, 0},
+		{"forbidden", 403, `no`, fault.Denied, "no", 0, 0},
+		{"unknown model", 400, `{"object":"error","message":"Invalid model: x","type":"invalid_model","param":null,"code":"1500"}`, fault.NotFound, "Invalid model: x", 0, 0},
+		{"unknown model of openai", 404, `{"error":{"message":"The model x does not exist.","type":"NotFoundError","param":null,"code":404}}`, fault.NotFound, "does not exist", 0, 0},
+		{"fastapi", 422, `{"detail":[{"type":"missing","loc":["body","messages",0,"role"],"msg":"Field required"}]}`, fault.Invalid, "messages.0.role: Field required", 0, 0},
+		{"la plateforme's fastapi", 422, `{"object":"error","message":{"detail":[{"loc":["body","n"],"msg":"too small"}]},"type":"invalid_request_error","param":null,"code":null}`, fault.Invalid, "n: too small", 0, 0},
+		{"too long for la plateforme", 400, `{"object":"error","message":"Prompt contains 40000 tokens and 0 draft tokens, too large for model with 32768 maximum context length","type":"invalid_request_error","code":"3051"}`, fault.TooLong, "40000", 40000, 32768},
+		{"too long for vllm", 400, `{"object":"error","message":"This model's maximum context length is 4096 tokens. However, you requested 5000 tokens (4990 in the messages, 10 in the completion).","type":"BadRequestError","code":400}`, fault.TooLong, "4096", 5000, 4096},
+		{"too long for openai", 400, `{"error":{"message":"Too long","type":"invalid_request_error","param":"messages","code":"context_length_exceeded"}}`, fault.TooLong, "Too long", 0, 0},
+		{"too long for llama.cpp", 400, `{"error":{"code":400,"message":"the request exceeds the available context size. try increasing it","type":"exceed_context_size_error"}}`, fault.TooLong, "available context size", 0, 0},
+		{"rate", 429, `{"object":"error","message":"Rate limit exceeded","type":"rate_limited","param":null,"code":"1300"}`, fault.Busy, "Rate limit", 0, 0},
+		{"loading", 503, `{"error":{"code":503,"message":"Loading model","type":"unavailable_error"}}`, fault.Busy, "Loading model", 0, 0},
+		{"a page", 502, `<html><body>Bad Gateway</body></html>`, fault.Network, "502 Bad Gateway", 0, 0},
+		{"nothing", 500, ``, fault.Internal, "500 Internal Server Error", 0, 0},
+		{"a string", 400, `{"error":"model is required"}`, fault.Invalid, "model is required", 0, 0},
+		{"very long", 400, strings.Repeat("é", 100_000), fault.Invalid, "é…", 0, 0},
+		{"error in the stream", 0, lines(choices(begun), `{"error":{"message":"engine stopped","type":"server_error","param":null,"code":null}}`), fault.Internal, "engine stopped", 0, 0},
+		{"flat error in the stream", 0, lines(choices(begun), `{"object":"error","message":"out of memory","type":"InternalServerError","code":500}`), fault.Internal, "out of memory", 0, 0},
+		{"finish reason error", 0, lines(choices(`{"index":0,"delta":{"content":""},"finish_reason":"error"}`), "[DONE]"), fault.Internal, "error", 0, 0},
+		{"not json", 0, lines("{"), fault.Internal, "read the answer", 0, 0},
+		{"broken off", 0, lines(choices(begun)), fault.Network, "unexpected EOF", 0, 0},
+		{"nothing at all", 0, "", fault.Network, "unexpected EOF", 0, 0},
+		{"done at once", 0, lines("[DONE]"), fault.Internal, "not whole", 0, 0},
+		{"a choice nobody asked for", 0, lines(choices(`{"index":99999,"delta":{"content":"a"},"finish_reason":null}`)), fault.Internal, "choice 99999", 0, 0},
 	}
 	for _, test := range tests {
 		e := open(t, &foreign{status: test.status, body: test.body}, Config{Dialect: OpenAI})
 		_, err := enginetest.Collect(e.Chat(t.Context(), enginetest.Chat("hi")))
-		failed, ok := errors.AsType[*engine.Error](err)
-		if !ok || failed.Kind != test.kind || !strings.Contains(failed.Msg, test.part) || failed.Tokens != test.tokens || failed.Limit != test.limit {
+		failed, ok := errors.AsType[*fault.Error](err)
+		if !ok || failed.Kind != test.kind || !strings.Contains(failed.Msg, test.part) || engine.OverflowOf(err) != (engine.ContextOverflow{Tokens: test.tokens, Limit: test.limit}) {
 			t.Errorf("%s: got %#v, want %s with %q", test.name, err, test.kind, test.part)
 		}
 		if ok && len(failed.Msg) > 3000 {
@@ -297,8 +298,8 @@ func TestSettingsThatAServerLacks(t *testing.T) {
 		_, chat := enginetest.Collect(e.Chat(t.Context(), req))
 		_, fim := enginetest.Collect(e.Complete(t.Context(), engine.CompletionRequest{Prompt: "a", Sampling: s}))
 		for _, err := range []error{chat, fim} {
-			failed, ok := errors.AsType[*engine.Error](err)
-			if !ok || failed.Kind != engine.Unsupported || failed.Param != field {
+			failed, ok := errors.AsType[*fault.Error](err)
+			if !ok || failed.Kind != fault.Unsupported || failed.Param != field {
 				t.Errorf("%s, %s: %v", d, field, err)
 			}
 		}
@@ -363,7 +364,7 @@ func TestEmbeddingsOfOthers(t *testing.T) {
 
 func TestTokensOfOthers(t *testing.T) {
 	e := open(t, &foreign{}, Config{Dialect: Plateforme})
-	if _, err := e.Tokenize(t.Context(), engine.TokenizeRequest{Text: new("a")}); engine.KindOf(err) != engine.Unsupported {
+	if _, err := e.Tokenize(t.Context(), engine.TokenizeRequest{Text: new("a")}); fault.KindOf(err) != fault.Unsupported {
 		t.Errorf("got %v", err)
 	}
 }

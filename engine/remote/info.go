@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 )
 
 // knowledge is what was learnt of a server.
@@ -148,7 +149,7 @@ func (e *Engine) probe(ctx context.Context) (Dialect, error) {
 		switch {
 		case ours:
 			return Bise, nil
-		case failed.Kind == engine.Denied, failed.Kind == engine.Busy, failed.Kind == engine.Network:
+		case failed.Kind == fault.Denied, failed.Kind == fault.Busy, failed.Kind == fault.Network:
 			return Auto, failed // which says nothing about the server
 		}
 		return OpenAI, nil
@@ -157,7 +158,7 @@ func (e *Engine) probe(ctx context.Context) (Dialect, error) {
 		Can *engine.Capabilities `json:"capabilities"`
 	}
 	if err := e.decode(ctx, resp, &info); err != nil {
-		if engine.KindOf(err) == engine.Internal { // it came, and is something else
+		if fault.KindOf(err) == fault.Internal { // it came, and is something else
 			return OpenAI, nil
 		}
 		return Auto, err

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 )
 
 func TestModels(t *testing.T) {
@@ -19,13 +19,13 @@ func TestModels(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		server *foreign
-		kind   engine.Kind
+		kind   fault.Kind
 	}{
-		"denied": {&foreign{status: 401}, engine.Denied},
-		"a page": {&foreign{body: "<html>"}, engine.Internal},
+		"denied": {&foreign{status: 401}, fault.Denied},
+		"a page": {&foreign{body: "<html>"}, fault.Internal},
 	} {
 		_, err := open(t, c.server, Config{}).Models(t.Context())
-		if e, ok := errors.AsType[*engine.Error](err); !ok || e.Kind != c.kind {
+		if e, ok := errors.AsType[*fault.Error](err); !ok || e.Kind != c.kind {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}

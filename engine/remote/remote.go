@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 )
 
 // Config says which server and model.
@@ -130,7 +131,7 @@ func (e *Engine) begin(ctx context.Context) (end func(), err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closed {
-		return nil, engine.Errorf(engine.Closed, "the engine is closed")
+		return nil, fault.Errorf(fault.Closed, "the engine is closed")
 	}
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)

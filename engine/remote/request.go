@@ -14,7 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 )
 
 const (
@@ -30,7 +30,7 @@ func encode(v any) ([]byte, error) {
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
-		return nil, engine.Errorf(engine.Invalid, "write the request: %w", err)
+		return nil, fault.Errorf(fault.Invalid, "write the request: %w", err)
 	}
 	return b.Bytes(), nil
 }
@@ -85,7 +85,7 @@ func (e *Engine) send(ctx context.Context, method, path string, body []byte, acc
 	target := strings.TrimSuffix(e.base.String(), "/") + path
 	req, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body))
 	if err != nil {
-		return nil, engine.Errorf(engine.Invalid, "make a request to %s: %w", e.base.Host, err)
+		return nil, fault.Errorf(fault.Invalid, "make a request to %s: %w", e.base.Host, err)
 	}
 	if body != nil {
 		req.Header.Set("Content-Type", jsonType)
@@ -113,10 +113,10 @@ func (e *Engine) decode(ctx context.Context, resp *http.Response, v any) error {
 	case err != nil:
 		return e.broken(ctx, err, "read the answer of "+e.base.Host)
 	case len(body) > maxAnswer:
-		return engine.Errorf(engine.Internal, "the answer of %s has more than %d bytes", e.base.Host, maxAnswer)
+		return fault.Errorf(fault.Internal, "the answer of %s has more than %d bytes", e.base.Host, maxAnswer)
 	}
 	if err := json.Unmarshal(body, v); err != nil {
-		return engine.Errorf(engine.Internal, "read the answer of %s: %w", e.base.Host, err)
+		return fault.Errorf(fault.Internal, "read the answer of %s: %w", e.base.Host, err)
 	}
 	return nil
 }
@@ -132,11 +132,11 @@ func (e *Engine) broken(ctx context.Context, err error, attempt string) error {
 	if e.c.OnBroken != nil {
 		return e.c.OnBroken(err)
 	}
-	if known, ok := errors.AsType[*engine.Error](err); ok {
+	if known, ok := errors.AsType[*fault.Error](err); ok {
 		return known
 	}
-	return &engine.Error{
-		Kind: engine.Network, Err: err,
+	return &fault.Error{
+		Kind: fault.Network, Cause: err,
 		Msg:    fmt.Sprintf("cannot %s: %v", attempt, err),
 		Advice: "Check that the server runs and that this is its address.",
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/wire"
+	"github.com/bise-sh/bise/fault"
 )
 
 const (
@@ -28,7 +29,7 @@ func (a *answer) toolCall(c *choice, piece engine.ToolCall) error {
 	for i := len(c.calls) - 1; i >= 0; i-- {
 		if call := c.calls[i]; continues(call, &piece) {
 			if len(call.Function.Arguments)+len(piece.Function.Arguments) > maxArguments {
-				return engine.Errorf(engine.Internal, "the arguments of a tool call have more than %d bytes", maxArguments)
+				return fault.Errorf(fault.Internal, "the arguments of a tool call have more than %d bytes", maxArguments)
 			}
 			call.ID = cmp.Or(call.ID, piece.ID)
 			call.Function.Name = cmp.Or(call.Function.Name, piece.Function.Name)
@@ -37,7 +38,7 @@ func (a *answer) toolCall(c *choice, piece engine.ToolCall) error {
 		}
 	}
 	if len(c.calls) == maxCalls {
-		return engine.Errorf(engine.Internal, "the server's answer has more than %d tool calls", maxCalls)
+		return fault.Errorf(fault.Internal, "the server's answer has more than %d tool calls", maxCalls)
 	}
 	c.calls = append(c.calls, &piece)
 	return nil

@@ -7,7 +7,7 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 )
 
 // baseURL reads where a server is.
@@ -18,8 +18,8 @@ func baseURL(s string) (*url.URL, error) {
 	}
 	u, err := url.Parse(full)
 	if err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, &engine.Error{
-			Kind: engine.Invalid, Err: err, Param: "url",
+		return nil, &fault.Error{
+			Kind: fault.Invalid, Cause: err, Param: "url",
 			Msg:    "not the URL of a server: " + s,
 			Advice: "Write it like http://host:port",
 		}
@@ -46,13 +46,13 @@ func sameHost(also func(*http.Request, []*http.Request) error) func(*http.Reques
 		from := via[0].URL
 		switch {
 		case next.URL.Host != from.Host, from.Scheme == "https" && next.URL.Scheme != "https":
-			return &engine.Error{
-				Kind:   engine.Network,
+			return &fault.Error{
+				Kind:   fault.Network,
 				Msg:    "the server " + from.Host + " sends the request on to " + cmp.Or(next.URL.Scheme+"://"+next.URL.Host, "nowhere"),
 				Advice: "Use that URL if you trust it.",
 			}
 		case len(via) > maxRedirects:
-			return engine.Errorf(engine.Network, "the server %s redirects without end", from.Host)
+			return fault.Errorf(fault.Network, "the server %s redirects without end", from.Host)
 		case also != nil:
 			return also(next, via)
 		}

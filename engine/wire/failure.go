@@ -7,10 +7,11 @@ import (
 	"strings"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 )
 
 // A Failure is an error in the shape of OpenAI's clients, with what makes it an
-// engine.Error again.
+// fault.Error again.
 type Failure struct {
 	Message string        `json:"message"`
 	Type    string        `json:"type"`
@@ -19,12 +20,12 @@ type Failure struct {
 	Bise    *FailureExtra `json:"bise,omitempty"`
 }
 
-// A FailureExtra has what an engine.Error says beyond its message.
+// A FailureExtra has what an fault.Error says beyond its message.
 type FailureExtra struct {
-	Kind   engine.Kind `json:"kind"`
-	Advice string      `json:"advice,omitempty"`
-	Tokens int         `json:"tokens,omitempty"`
-	Limit  int         `json:"limit,omitempty"`
+	Kind   fault.Kind `json:"kind"`
+	Advice string     `json:"advice,omitempty"`
+	Tokens int        `json:"tokens,omitempty"`
+	Limit  int        `json:"limit,omitempty"`
 }
 
 // An Envelope is the body of an error answer. Each of three kinds of clients
@@ -51,7 +52,7 @@ type Detail struct {
 
 // A Class is how a kind of error is told over HTTP.
 type Class struct {
-	Kind   engine.Kind
+	Kind   fault.Kind
 	Status int
 	Type   string
 	Code   string // "": null
@@ -61,28 +62,28 @@ type Class struct {
 // are its own; the first class of a status is what that status means when it
 // comes from a server that says no more.
 var classes = []Class{
-	{engine.Invalid, http.StatusBadRequest, "invalid_request_error", ""},
-	{engine.TooLong, http.StatusBadRequest, "invalid_request_error", "context_length_exceeded"},
-	{engine.Unsupported, http.StatusBadRequest, "invalid_request_error", "unsupported"},
-	{engine.NotFound, http.StatusBadRequest, "invalid_model", "1500"},
-	{engine.Denied, http.StatusUnauthorized, "unauthorized", ""},
-	{engine.Busy, http.StatusTooManyRequests, "rate_limited", "1300"},
-	{engine.Internal, http.StatusInternalServerError, "internal_server_error", ""},
-	{engine.BadModel, http.StatusInternalServerError, "server_error", "bad_model"},
-	{engine.NoMemory, http.StatusInternalServerError, "server_error", "no_memory"},
-	{engine.Network, http.StatusBadGateway, "server_error", "unreachable"},
-	{engine.Crashed, http.StatusServiceUnavailable, "server_error", "crashed"},
-	{engine.Closed, http.StatusServiceUnavailable, "server_error", "closed"},
+	{fault.Invalid, http.StatusBadRequest, "invalid_request_error", ""},
+	{fault.TooLong, http.StatusBadRequest, "invalid_request_error", "context_length_exceeded"},
+	{fault.Unsupported, http.StatusBadRequest, "invalid_request_error", "unsupported"},
+	{fault.NotFound, http.StatusBadRequest, "invalid_model", "1500"},
+	{fault.Denied, http.StatusUnauthorized, "unauthorized", ""},
+	{fault.Busy, http.StatusTooManyRequests, "rate_limited", "1300"},
+	{fault.Internal, http.StatusInternalServerError, "internal_server_error", ""},
+	{fault.BadModel, http.StatusInternalServerError, "server_error", "bad_model"},
+	{fault.NoMemory, http.StatusInternalServerError, "server_error", "no_memory"},
+	{fault.Network, http.StatusBadGateway, "server_error", "unreachable"},
+	{fault.Crashed, http.StatusServiceUnavailable, "server_error", "crashed"},
+	{fault.Closed, http.StatusServiceUnavailable, "server_error", "closed"},
 }
 
 // ClassOf is how errors of a kind are told; a kind that is none is Internal.
-func ClassOf(kind engine.Kind) Class {
+func ClassOf(kind fault.Kind) Class {
 	internal := Class{}
 	for _, c := range classes {
 		if c.Kind == kind {
 			return c
 		}
-		if c.Kind == engine.Internal {
+		if c.Kind == fault.Internal {
 			internal = c
 		}
 	}
@@ -90,21 +91,21 @@ func ClassOf(kind engine.Kind) Class {
 }
 
 // statusKinds are meanings of statuses that no class has.
-var statusKinds = map[int]engine.Kind{
-	http.StatusForbidden:             engine.Denied,
-	http.StatusPaymentRequired:       engine.Denied,
-	http.StatusNotFound:              engine.NotFound,
-	http.StatusRequestTimeout:        engine.Network,
-	http.StatusGatewayTimeout:        engine.Network,
-	http.StatusRequestEntityTooLarge: engine.Invalid,
-	http.StatusUnprocessableEntity:   engine.Invalid,
-	http.StatusServiceUnavailable:    engine.Busy,
-	529:                              engine.Busy, // "overloaded", of several hosts
+var statusKinds = map[int]fault.Kind{
+	http.StatusForbidden:             fault.Denied,
+	http.StatusPaymentRequired:       fault.Denied,
+	http.StatusNotFound:              fault.NotFound,
+	http.StatusRequestTimeout:        fault.Network,
+	http.StatusGatewayTimeout:        fault.Network,
+	http.StatusRequestEntityTooLarge: fault.Invalid,
+	http.StatusUnprocessableEntity:   fault.Invalid,
+	http.StatusServiceUnavailable:    fault.Busy,
+	529:                              fault.Busy, // "overloaded", of several hosts
 }
 
 // KindOf is the kind of error that a server means which gives a status, a type
 // and a code, any of which may be absent.
-func KindOf(status int, typ, code string) engine.Kind {
+func KindOf(status int, typ, code string) fault.Kind {
 	for _, c := range classes {
 		if code != "" && code == c.Code || typ == c.Type && typ == "invalid_model" {
 			return c.Kind
@@ -119,29 +120,30 @@ func KindOf(status int, typ, code string) engine.Kind {
 		}
 	}
 	if status/100 == 4 {
-		return engine.Invalid
+		return fault.Invalid
 	}
-	return engine.Internal
+	return fault.Internal
 }
 
-// AsError is err as an *engine.Error: the one in its chain, else of kind
+// AsError is err as an *fault.Error: the one in its chain, else of kind
 // Internal.
-func AsError(err error) *engine.Error {
-	var e *engine.Error
+func AsError(err error) *fault.Error {
+	var e *fault.Error
 	if errors.As(err, &e) {
 		return e
 	}
-	return &engine.Error{Kind: engine.Internal, Msg: err.Error(), Err: err}
+	return &fault.Error{Kind: fault.Internal, Msg: err.Error(), Cause: err}
 }
 
 // NewFailure tells an error in its class's words. The message has the advice
 // too: most clients show nothing else.
-func NewFailure(e *engine.Error, c Class) *Failure {
+func NewFailure(e *fault.Error, c Class) *Failure {
 	f := &Failure{Message: e.Msg, Type: c.Type, Param: Optional(e.Param), Code: Optional(c.Code)}
 	if e.Advice != "" {
 		f.Message += adviceMark + e.Advice
 	}
-	f.Bise = &FailureExtra{Kind: e.Kind, Advice: e.Advice, Tokens: e.Tokens, Limit: e.Limit}
+	over := engine.OverflowOf(e)
+	f.Bise = &FailureExtra{Kind: e.Kind, Advice: e.Advice, Tokens: over.Tokens, Limit: over.Limit}
 	return f
 }
 
@@ -157,13 +159,13 @@ func NewEnvelope(f *Failure, detail []Detail) *Envelope {
 
 // Engine gives back the error that NewFailure was given. It reports false for a
 // failure that is not bise's.
-func (f *Failure) Engine() (*engine.Error, bool) {
+func (f *Failure) Engine() (*fault.Error, bool) {
 	if f.Bise == nil || f.Bise.Kind == "" {
 		return nil, false
 	}
-	e := &engine.Error{
-		Kind: f.Bise.Kind, Msg: f.Message, Advice: f.Bise.Advice, Param: string(f.Param),
-		Tokens: f.Bise.Tokens, Limit: f.Bise.Limit,
+	e := &fault.Error{Kind: f.Bise.Kind, Msg: f.Message, Advice: f.Bise.Advice, Param: string(f.Param)}
+	if f.Bise.Limit > 0 {
+		e.Cause = &engine.ContextOverflow{Tokens: f.Bise.Tokens, Limit: f.Bise.Limit}
 	}
 	if e.Advice != "" {
 		e.Msg = strings.TrimSuffix(e.Msg, adviceMark+e.Advice)

@@ -10,13 +10,15 @@ import (
 	"testing"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 )
 
 func TestFailureComesBack(t *testing.T) {
 	for _, c := range classes {
-		for _, want := range []engine.Error{
+		for _, want := range []fault.Error{
 			{Kind: c.Kind, Msg: "it broke"},
-			{Kind: c.Kind, Msg: "it. broke", Advice: "Mend it. Then go on.", Param: "n", Tokens: 7, Limit: 5},
+			{Kind: c.Kind, Msg: "it. broke", Advice: "Mend it. Then go on.", Param: "n"},
+			{Kind: c.Kind, Msg: "too long", Cause: &engine.ContextOverflow{Tokens: 7, Limit: 5}},
 		} {
 			sent, err := json.Marshal(NewEnvelope(NewFailure(&want, ClassOf(want.Kind)), nil))
 			if err != nil {
@@ -26,7 +28,7 @@ func TestFailureComesBack(t *testing.T) {
 			if err := json.Unmarshal(sent, &got); err != nil {
 				t.Fatal(err)
 			}
-			if e, ok := got.Error.Engine(); !ok || *e != want {
+			if e, ok := got.Error.Engine(); !ok || !reflect.DeepEqual(*e, want) {
 				t.Errorf("%s comes back as %+v", sent, e)
 			}
 		}
@@ -34,13 +36,13 @@ func TestFailureComesBack(t *testing.T) {
 			t.Errorf("%d %s %s is %s, want %s", c.Status, c.Type, c.Code, kind, c.Kind)
 		}
 	}
-	if c := ClassOf("new"); c.Kind != engine.Internal {
+	if c := ClassOf("new"); c.Kind != fault.Internal {
 		t.Errorf("a new kind is %+v", c)
 	}
-	if e := AsError(fmt.Errorf("read: %w", engine.ErrTooLong(2, 1))); e.Kind != engine.TooLong {
+	if e := AsError(fmt.Errorf("read: %w", engine.ErrTooLong(2, 1))); e.Kind != fault.TooLong {
 		t.Errorf("got %v", e)
 	}
-	if e := AsError(errors.New("odd")); e.Kind != engine.Internal || e.Msg != "odd" {
+	if e := AsError(errors.New("odd")); e.Kind != fault.Internal || e.Msg != "odd" {
 		t.Errorf("got %v", e)
 	}
 	if _, ok := (&Failure{Message: "theirs"}).Engine(); ok {
@@ -49,9 +51,9 @@ func TestFailureComesBack(t *testing.T) {
 }
 
 func TestStatuses(t *testing.T) {
-	for status, want := range map[int]engine.Kind{
-		400: engine.Invalid, 401: engine.Denied, 403: engine.Denied, 404: engine.NotFound, 409: engine.Invalid, 413: engine.Invalid,
-		422: engine.Invalid, 429: engine.Busy, 500: engine.Internal, 502: engine.Network, 503: engine.Busy, 504: engine.Network, 529: engine.Busy, 599: engine.Internal,
+	for status, want := range map[int]fault.Kind{
+		400: fault.Invalid, 401: fault.Denied, 403: fault.Denied, 404: fault.NotFound, 409: fault.Invalid, 413: fault.Invalid,
+		422: fault.Invalid, 429: fault.Busy, 500: fault.Internal, 502: fault.Network, 503: fault.Busy, 504: fault.Network, 529: fault.Busy, 599: fault.Internal,
 	} {
 		if got := KindOf(status, "", ""); got != want {
 			t.Errorf("%d is %s, want %s", status, got, want)

@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 )
 
 // The control routes, beside those of package api.
@@ -177,10 +177,10 @@ func (c *control) pid(ctx context.Context) (int, error) {
 
 // errSilentWorker says that a worker hangs, and what helps.
 func errSilentWorker(name string) error {
-	return &engine.Error{
-		Kind:   engine.Busy,
+	return &fault.Error{
+		Kind:   fault.Busy,
 		Msg:    fmt.Sprintf("the worker for %s does not answer", name),
 		Advice: "End it with `bise stop`, then ask again.",
-		Err:    errSilent,
+		Cause:  errSilent,
 	}
 }

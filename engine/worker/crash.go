@@ -5,12 +5,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 )
 
 // crashed says how a worker ended that was still needed, and what it said last.
 // It takes no longer than half a second.
-func crashed(name, when string, pid int, log string) *engine.Error {
+func crashed(name, when string, pid int, log string) *fault.Error {
 	how := fate(pid, 500*time.Millisecond)
 	var msg strings.Builder
 	fmt.Fprintf(&msg, "the worker for %s ended %s", name, when)
@@ -24,5 +24,5 @@ func crashed(name, when string, pid int, log string) *engine.Error {
 	if how == killed {
 		advice = "If nobody killed it, the system ran out of memory: a smaller model or context needs less. Ask again to start a fresh worker."
 	}
-	return &engine.Error{Kind: engine.Crashed, Msg: msg.String(), Advice: advice}
+	return &fault.Error{Kind: fault.Crashed, Msg: msg.String(), Advice: advice}
 }

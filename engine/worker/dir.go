@@ -6,7 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 )
 
 // maxSocketPath is the longest path a Unix socket can have, in bytes: sun_path
@@ -49,8 +49,8 @@ func socketDirs() []string {
 func usable(dir string) error {
 	longest := filepath.Join(dir, "0123456789abcdef.sock")
 	if len(longest) > maxSocketPath {
-		return &engine.Error{
-			Kind:   engine.Internal,
+		return &fault.Error{
+			Kind:   fault.Internal,
 			Msg:    fmt.Sprintf("the path of a worker's socket would have %d bytes (%s) and the system takes %d", len(longest), longest, maxSocketPath),
 			Advice: "Set XDG_RUNTIME_DIR or TMPDIR to a shorter path.",
 		}
@@ -60,8 +60,8 @@ func usable(dir string) error {
 
 // errShared is what is wrong with a folder that is not the user's alone.
 func errShared(dir, why string) error {
-	return &engine.Error{
-		Kind:   engine.Internal,
+	return &fault.Error{
+		Kind:   fault.Internal,
 		Msg:    fmt.Sprintf("the folder of the workers' sockets, %s, is not safe: %s", dir, why),
 		Advice: fmt.Sprintf("Look who made it, then remove it, or make it yours alone with `chmod 700 %s`.", dir),
 	}

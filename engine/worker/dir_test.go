@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 )
 
 // places gives a user's folders to a test: a runtime folder, and one for temporary
@@ -126,7 +126,7 @@ func TestSocketDir(t *testing.T) {
 				if err == nil || !strings.Contains(err.Error(), tt.refusal) {
 					t.Fatalf("got %q, %v, want a refusal with %q", dir, err, tt.refusal)
 				}
-				if e, ok := err.(*engine.Error); !ok || e.Advice == "" {
+				if e, ok := err.(*fault.Error); !ok || e.Advice == "" {
 					t.Errorf("%v has no advice", err)
 				}
 				return

@@ -9,6 +9,7 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/remote"
+	"github.com/bise-sh/bise/fault"
 )
 
 // An Engine is a model in a worker process. It may be used from any goroutine.
@@ -74,10 +75,10 @@ func connections(socket string) *http.Transport {
 // wraps it in.
 func broken(name string) func(error) error {
 	return func(err error) error {
-		if known, ok := errors.AsType[*engine.Error](err); ok {
+		if known, ok := errors.AsType[*fault.Error](err); ok {
 			return known
 		}
-		return engine.Errorf(engine.Crashed, "the answer of the worker for %s broke off: %w", name, err)
+		return fault.Errorf(fault.Crashed, "the answer of the worker for %s broke off: %w", name, err)
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
+	"github.com/bise-sh/bise/fault"
 )
 
 // The test binary is also the program that it starts: a worker with a script for a
@@ -53,7 +54,7 @@ func openScript(ctx context.Context, spec Spec, progress func(float64)) (engine.
 	progress(0.25)
 	switch spec.Name {
 	case "fails":
-		return nil, engine.Errorf(engine.BadModel, "%s is not a model", spec.Path)
+		return nil, fault.Errorf(fault.BadModel, "%s is not a model", spec.Path)
 	case "aborts":
 		abort("llama-model.cpp:7: GGML_ASSERT(it loads) failed")
 	case "waits":
@@ -82,7 +83,7 @@ func openScript(ctx context.Context, spec Spec, progress func(float64)) (engine.
 			case "exit":
 				return enginetest.Reply{enginetest.Do(func(context.Context) { os.Exit(9) })}
 			case "fail":
-				return enginetest.Reply{enginetest.Fail{Err: engine.Errorf(engine.Internal, "as the script says")}}
+				return enginetest.Reply{enginetest.Fail{Err: fault.Errorf(fault.Internal, "as the script says")}}
 			}
 			return nil
 		},

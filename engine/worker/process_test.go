@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 )
 
 // A house is where one test's workers live.
@@ -529,9 +530,9 @@ func TestDeathWhileAnswering(t *testing.T) {
 			if took := time.Since(start); took > time.Second {
 				t.Errorf("told after %v", took)
 			}
-			var told *engine.Error
-			if !errors.As(err, &told) || told.Kind != engine.Crashed || told.Msg != tt.want || told.Advice == "" {
-				t.Errorf("got %q (kind %s)\nwant %q", err, engine.KindOf(err), tt.want)
+			var told *fault.Error
+			if !errors.As(err, &told) || told.Kind != fault.Crashed || told.Msg != tt.want || told.Advice == "" {
+				t.Errorf("got %q (kind %s)\nwant %q", err, fault.KindOf(err), tt.want)
 			}
 			if again := h.pid(e); again == pid {
 				t.Error("the dead answer")
@@ -552,7 +553,7 @@ func TestDeathOfAnothersChild(t *testing.T) {
 	e := h.open(spec)
 	_, err := ask(t.Context(), e, "abort")
 	want := "the worker for m ended while answering: ggml.c:1: GGML_ASSERT(a == b) failed"
-	if engine.KindOf(err) != engine.Crashed || err.Error() != want {
+	if fault.KindOf(err) != fault.Crashed || err.Error() != want {
 		t.Errorf("got %v\nwant %s", err, want)
 	}
 }
@@ -568,8 +569,8 @@ func TestModelThatDoesNotLoad(t *testing.T) {
 		}
 		for range 2 {
 			_, err := ask(t.Context(), e, "pid")
-			var told *engine.Error
-			if !errors.As(err, &told) || told.Kind != engine.BadModel || told.Msg != spec.Path+" is not a model" {
+			var told *fault.Error
+			if !errors.As(err, &told) || told.Kind != fault.BadModel || told.Msg != spec.Path+" is not a model" {
 				t.Errorf("got %v", err)
 			}
 		}
@@ -584,7 +585,7 @@ func TestModelThatDoesNotLoad(t *testing.T) {
 			_, err = ask(t.Context(), e, "pid")
 			defer e.Close()
 		}
-		if engine.KindOf(err) != engine.Crashed || !strings.HasSuffix(err.Error(), "llama-model.cpp:7: GGML_ASSERT(it loads) failed") {
+		if fault.KindOf(err) != fault.Crashed || !strings.HasSuffix(err.Error(), "llama-model.cpp:7: GGML_ASSERT(it loads) failed") {
 			t.Errorf("got %v", err)
 		}
 		if n := h.starts(spec); n > 2 {
@@ -608,7 +609,7 @@ func TestModelThatDoesNotLoad(t *testing.T) {
 	})
 	t.Run("because it is not there", func(t *testing.T) {
 		_, err := Open(t.Context(), Spec{Name: "m", Path: filepath.Join(h.logs, "absent.gguf")}, launcher(h.logs))
-		if engine.KindOf(err) != engine.NotFound {
+		if fault.KindOf(err) != fault.NotFound {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -682,7 +683,7 @@ func TestStopWhileItLoads(t *testing.T) {
 	if ended, err := Stop(t.Context(), time.Minute, nil); err != nil || len(ended) != 1 {
 		t.Errorf("%v, %v", ended, err)
 	}
-	if err := <-done; engine.KindOf(err) != engine.Closed {
+	if err := <-done; fault.KindOf(err) != fault.Closed {
 		t.Errorf("who waits gets %v", err)
 	}
 }
@@ -722,7 +723,7 @@ func TestStopWhileAnswering(t *testing.T) {
 		if ended, err := Stop(t.Context(), time.Millisecond, nil); err != nil || len(ended) != 1 {
 			t.Errorf("%v, %v", ended, err)
 		}
-		if _, err := finish(); engine.KindOf(err) != engine.Closed {
+		if _, err := finish(); fault.KindOf(err) != fault.Closed {
 			t.Errorf("the answer ends with %v", err)
 		}
 		if again := h.pid(e); again == pid {

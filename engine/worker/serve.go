@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 )
 
 // ServeConfig says what a worker process serves.
@@ -152,8 +153,8 @@ func (s *server) run(ctx context.Context) error {
 
 // errStopped is what an answer ends with that the worker did not finish.
 func errStopped(name string) error {
-	return &engine.Error{
-		Kind:   engine.Closed,
+	return &fault.Error{
+		Kind:   fault.Closed,
 		Msg:    fmt.Sprintf("the worker for %s was told to stop", name),
 		Advice: "Ask again: a fresh worker starts by itself.",
 	}
@@ -216,8 +217,8 @@ func (s *server) load(ctx context.Context) {
 	case ctx.Err() != nil:
 		err = context.Cause(ctx)
 	default:
-		if engine.KindOf(err) == "" {
-			err = engine.Errorf(engine.Internal, "cannot load %s: %w", s.spec.Name, err)
+		if fault.KindOf(err) == "" {
+			err = fault.Errorf(fault.Internal, "cannot load %s: %w", s.spec.Name, err)
 		}
 		s.log.Error("model not loaded", "error", err)
 	}
@@ -234,7 +235,7 @@ func (s *server) end() error {
 		return nil
 	}
 	if s.failure != nil {
-		if engine.KindOf(s.failure) == engine.Closed {
+		if fault.KindOf(s.failure) == fault.Closed {
 			return nil
 		}
 		return s.failure

@@ -13,6 +13,7 @@ import (
 
 	"github.com/bise-sh/bise/api"
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 )
 
 // A server is the inside of a worker process: its model, and who needs it.
@@ -257,7 +258,7 @@ func (s *server) state() State {
 // health is why the worker cannot answer.
 func (s *server) health() error {
 	if !s.settled() {
-		return engine.Errorf(engine.Busy, "%s is still loading", s.spec.Name)
+		return fault.Errorf(fault.Busy, "%s is still loading", s.spec.Name)
 	}
 	return s.failure
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 )
 
 // replaceGrace is how long a worker of another version may go on answering before
@@ -61,11 +62,11 @@ func newStarter(spec Spec, l Launcher) (*starter, error) {
 	}
 	key, err := spec.Key()
 	if err != nil {
-		return nil, &engine.Error{
-			Kind:   engine.NotFound,
+		return nil, &fault.Error{
+			Kind:   fault.NotFound,
 			Msg:    fmt.Sprintf("cannot open %s: %v", spec.Name, err),
 			Advice: "Check the path, and whether the file may be read.",
-			Err:    err,
+			Cause:  err,
 		}
 	}
 	dir, err := socketDir()
@@ -164,7 +165,7 @@ func (s *starter) explain(err error) error {
 // start runs a worker process and returns when it listens. The lock is held.
 func (s *starter) start(ctx context.Context, lock *lock) (Status, error) {
 	fail := func(err error) (Status, error) {
-		e := engine.Errorf(engine.Internal, "cannot start a worker for %s: %w", s.spec.Name, err)
+		e := fault.Errorf(fault.Internal, "cannot start a worker for %s: %w", s.spec.Name, err)
 		e.Advice = "Run `bise doctor` to see what is missing."
 		return Status{}, e
 	}

@@ -7,8 +7,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
+	"github.com/bise-sh/bise/fault"
 )
 
 // leaves runs what a worker does while it is there, in a bubble of time, and gives
@@ -76,12 +76,12 @@ func TestStay(t *testing.T) {
 			s.stops <- stopOrder{}
 		}, 999 * time.Hour},
 		{"a failure that nobody asks about", time.Hour, func(s *server) {
-			s.finishLoading(nil, engine.Errorf(engine.BadModel, "no"))
+			s.finishLoading(nil, fault.Errorf(fault.BadModel, "no"))
 		}, lingerFailed},
 		{"a failure that is told", time.Hour, func(s *server) {
 			s.begin()
 			time.Sleep(time.Second)
-			s.finishLoading(nil, engine.Errorf(engine.BadModel, "no"))
+			s.finishLoading(nil, fault.Errorf(fault.BadModel, "no"))
 			time.Sleep(time.Second)
 			s.finish()
 		}, 2 * time.Second},

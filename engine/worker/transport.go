@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 )
 
 // acceptHeader comes with the interim response 102 by which a worker says that it
@@ -55,7 +55,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 			return nil, t.crashed(&accepted)
 		case tries == maxTries || req.Method != http.MethodPost || req.GetBody == nil:
 			// A question about the model is not worth loading it.
-			return nil, engine.Errorf(engine.Crashed, "cannot reach the worker for %s: %w", t.starter.spec.Name, err)
+			return nil, fault.Errorf(fault.Crashed, "cannot reach the worker for %s: %w", t.starter.spec.Name, err)
 		}
 		// One that dies as soon as it is started will do so again.
 		if how := fate(found.PID, 100*time.Millisecond); how != "" && how != left {

@@ -14,9 +14,9 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/fault/suggest"
 	"github.com/bise-sh/bise/models/licence"
-	"github.com/bise-sh/bise/nearest"
 )
 
 //go:embed catalog.toml
@@ -151,7 +151,7 @@ func (m Model) CannotRun() error {
 	if why == "" {
 		why = "it is served by La Plateforme alone"
 	}
-	e := engine.Errorf(engine.Unsupported, "cannot run %s on this machine: %s", m.Name, why)
+	e := fault.Errorf(fault.Unsupported, "cannot run %s on this machine: %s", m.Name, why)
 	e.Advice = "Choose another one from bise catalog."
 	return e
 }
@@ -226,7 +226,7 @@ func (c *Catalog) Find(ref string) (_ Model, kind string, _ error) {
 	if i, ok := c.byName[strings.ToLower(name)]; ok {
 		return c.models[i], strings.ToUpper(kind), nil
 	}
-	e := engine.Errorf(engine.NotFound, "the catalogue has no model %q", name)
+	e := fault.Errorf(fault.NotFound, "the catalogue has no model %q", name)
 	e.Advice = "See them all with bise catalog --all."
 	if near := c.Near(name); len(near) > 0 {
 		e.Advice = fmt.Sprintf("Did you mean %s? %s", strings.Join(near, " or "), e.Advice)
@@ -246,7 +246,7 @@ func (c *Catalog) Near(name string) []string {
 			near = append(near, m.Name)
 		}
 	}
-	if word := nearest.Word(typed, known); word != "" {
+	if word := suggest.Word(typed, known); word != "" {
 		near = append([]string{c.models[c.byName[strings.ToLower(word)]].Name}, near...)
 	}
 	var list []string

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/models/licence"
 )
 
@@ -41,11 +41,11 @@ func TestFindTellsNearNames(t *testing.T) {
 		{"", "See them all"},
 	} {
 		_, _, err := Embedded().Find(c.ref)
-		if engine.KindOf(err) != engine.NotFound {
+		if fault.KindOf(err) != fault.NotFound {
 			t.Errorf("Find(%q) gives %v", c.ref, err)
 			continue
 		}
-		if hint := err.(*engine.Error).Hint(); !strings.Contains(hint, c.near) {
+		if hint := err.(*fault.Error).Hint(); !strings.Contains(hint, c.near) {
 			t.Errorf("Find(%q) advises %q, which lacks %q", c.ref, hint, c.near)
 		}
 	}

@@ -20,8 +20,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bise-sh/bise/atomicfile"
 	"github.com/bise-sh/bise/gguf"
-	"github.com/bise-sh/bise/models/staging"
 	"github.com/bise-sh/bise/safetensors"
 )
 
@@ -338,7 +338,7 @@ func (b *build) write(ctx context.Context, o Options) error {
 		e.Advice = advice
 		return e
 	}
-	stage, err := staging.Beside(dir)
+	stage, err := atomicfile.Beside(dir)
 	if err != nil {
 		return cannotWrite(o.Output, err)
 	}
@@ -356,8 +356,8 @@ func (b *build) write(ctx context.Context, o Options) error {
 
 const advice = "Make room on the disk, or write to another one."
 
-// free is [staging.Free]; tests give other answers.
-var free = staging.Free
+// free is [atomicfile.Free]; tests give other answers.
+var free = atomicfile.Free
 
 // spared makes sure that the weights are not replaced by what is made of them.
 func (b *build) spared(path string) error {
@@ -394,7 +394,7 @@ func (b *build) blame(ctx context.Context, path string, err error) error {
 func cannotWrite(path string, err error) error {
 	e := &Error{File: path, Err: err}
 	switch {
-	case staging.Full(err):
+	case atomicfile.Full(err):
 		e.What, e.Advice = "cannot be written: the disk is full", advice
 	case errors.Is(err, fs.ErrNotExist):
 		e.What, e.Advice = "cannot be written: there is no folder "+filepath.Dir(path), "Make it first."

@@ -13,8 +13,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bise-sh/bise/engine/tokenizer"
 	"github.com/bise-sh/bise/gguf"
+	"github.com/bise-sh/bise/mistral/tokenizer"
 	"github.com/bise-sh/bise/safetensors"
 )
 

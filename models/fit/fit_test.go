@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf"
 	"github.com/bise-sh/bise/gguf/tinymodel"
 	"github.com/bise-sh/bise/models/catalog"
@@ -213,11 +214,11 @@ func TestInstalled(t *testing.T) {
 
 func TestAsRefuses(t *testing.T) {
 	m, _ := Catalogued(model(t, "mistral-7b"))
-	if _, err := m.As("Q9"); engine.KindOf(err) != engine.Invalid {
+	if _, err := m.As("Q9"); fault.KindOf(err) != fault.Invalid {
 		t.Errorf("a type that is none: %v", err)
 	}
 	narrow := Installed(&gguf.File{Tensors: []gguf.Tensor{{Name: "blk.0.ffn_up.weight", Type: gguf.F16, Dims: []int64{48, 3}}}}, 0)
-	if _, err := narrow.As("Q4_0"); engine.KindOf(err) != engine.Invalid {
+	if _, err := narrow.As("Q4_0"); fault.KindOf(err) != fault.Invalid {
 		t.Errorf("rows that cannot be packed: %v", err)
 	}
 	if _, ok := Catalogued(model(t, "mistral-embed")); ok {

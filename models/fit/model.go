@@ -3,7 +3,7 @@ package fit
 import (
 	"fmt"
 
-	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf"
 	"github.com/bise-sh/bise/models/catalog"
 	"github.com/bise-sh/bise/models/quantize"
@@ -64,7 +64,7 @@ func (m Model) As(kind string) (Model, error) {
 	}
 	tensors, err := quantize.Predict(m.head, t)
 	if err != nil {
-		return Model{}, engine.Errorf(engine.Invalid, "make a model %s: %w", t.Name, err)
+		return Model{}, fault.Errorf(fault.Invalid, "make a model %s: %w", t.Name, err)
 	}
 	head := *m.head
 	head.Tensors = tensors

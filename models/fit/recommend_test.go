@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/models/catalog"
 )
 
@@ -36,7 +37,7 @@ func TestAt(t *testing.T) {
 	if plans, err = At(m, laptop, engine.LoadOptions{}, "Q4_K_M"); err != nil || len(plans) != len(qualities) {
 		t.Errorf("%d plans, %v", len(plans), err)
 	}
-	if _, err := At(m, laptop, engine.LoadOptions{}, "Q9"); engine.KindOf(err) != engine.Invalid {
+	if _, err := At(m, laptop, engine.LoadOptions{}, "Q9"); fault.KindOf(err) != fault.Invalid {
 		t.Errorf("a type that is none: %v", err)
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/bise-sh/bise/models/catalog"
-	"github.com/bise-sh/bise/words"
+	"github.com/bise-sh/bise/units"
 )
 
 // Words say whether the model fits, and how fast it is; best is set for the one
@@ -14,9 +14,9 @@ func (p Plan) Words(h Machine, best bool) string {
 	var word string
 	switch {
 	case p.Verdict == No:
-		return fmt.Sprintf("too big: %s", words.Size(p.Need))
+		return fmt.Sprintf("too big: %s", units.Size(p.Need))
 	case p.Verdict == Tight:
-		return fmt.Sprintf("tight: %s of %s", strings.TrimSuffix(words.Size(p.Need), " GB"), words.Size(h.Memory))
+		return fmt.Sprintf("tight: %s of %s", strings.TrimSuffix(units.Size(p.Need), " GB"), units.Size(h.Memory))
 	case best:
 		word = "best here"
 	default:
@@ -28,7 +28,7 @@ func (p Plan) Words(h Machine, best bool) string {
 	case p.Layers > 0:
 		word += fmt.Sprintf(", %d of %d layers on the GPU", p.Layers, p.Blocks)
 	case p.Speed > 0:
-		word += ", ~" + words.Speed(p.Speed)
+		word += ", ~" + units.Speed(p.Speed)
 	}
 	return word
 }

@@ -13,7 +13,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf"
 )
 
@@ -85,9 +85,9 @@ func ReadMatrix(path string) (*Matrix, error) {
 	case err == nil:
 		return m, nil
 	case errors.Is(err, os.ErrNotExist):
-		return nil, &engine.Error{Kind: engine.NotFound, Msg: fmt.Sprintf("there is no importance matrix %s", path), Advice: "Make one with bise imatrix.", Err: err}
+		return nil, &fault.Error{Kind: fault.NotFound, Msg: fmt.Sprintf("there is no importance matrix %s", path), Advice: "Make one with bise imatrix.", Cause: err}
 	}
-	return nil, &engine.Error{Kind: engine.Invalid, Msg: fmt.Sprintf("cannot read the importance matrix %s: %v", path, err), Advice: "Make one with bise imatrix.", Err: err}
+	return nil, &fault.Error{Kind: fault.Invalid, Msg: fmt.Sprintf("cannot read the importance matrix %s: %v", path, err), Advice: "Make one with bise imatrix.", Cause: err}
 }
 
 func readMatrix(path string) (*Matrix, error) {

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf"
 )
 
@@ -82,8 +82,8 @@ func newPlan(f *gguf.File, o *Options, m *Matrix) (*plan, error) {
 	}
 	for i, ok := range matched {
 		if !ok {
-			return nil, &engine.Error{
-				Kind: engine.Invalid, Msg: fmt.Sprintf("no tensor that is quantized has a name like %s", o.Tensors[i].Pattern),
+			return nil, &fault.Error{
+				Kind: fault.Invalid, Msg: fmt.Sprintf("no tensor that is quantized has a name like %s", o.Tensors[i].Pattern),
 				Advice: "See the names with bise show --tensors.",
 			}
 		}
@@ -125,8 +125,8 @@ func (m *mix) resolve(t gguf.Tensor, o *Options, matched []bool) (gguf.Type, err
 
 func unpackable(t gguf.Tensor, kind gguf.Type) error {
 	block, _ := kind.Block()
-	return &engine.Error{
-		Kind:   engine.Invalid,
+	return &fault.Error{
+		Kind:   fault.Invalid,
 		Msg:    fmt.Sprintf("%s has rows of %d numbers, and %v packs %d together", t.Name, t.Dims[0], kind, block),
 		Advice: "Choose a type that packs 32 numbers, such as Q8_0, or F16.",
 	}
@@ -141,8 +141,8 @@ func (m *mix) check(t gguf.Tensor, kind gguf.Type, o *Options, matrix *Matrix) e
 		return unpackable(t, kind)
 	}
 	if packed(t.Type) && !o.Requantize {
-		return &engine.Error{
-			Kind:   engine.Invalid,
+		return &fault.Error{
+			Kind:   fault.Invalid,
 			Msg:    fmt.Sprintf("%s is quantized already: %s is %v", o.In, t.Name, t.Type),
 			Advice: "Quantize from F16, BF16 or F32, or accept the loss with --allow-requantize.",
 		}
@@ -153,9 +153,9 @@ func (m *mix) check(t gguf.Tensor, kind gguf.Type, o *Options, matrix *Matrix) e
 	}
 	if columns == nil && m.needsMatrix(t.Name, kind) {
 		if matrix != nil {
-			return &engine.Error{Kind: engine.Invalid, Msg: fmt.Sprintf("the importance matrix lacks %s, and %v needs it", t.Name, kind), Advice: "Make one of this model with bise imatrix."}
+			return &fault.Error{Kind: fault.Invalid, Msg: fmt.Sprintf("the importance matrix lacks %s, and %v needs it", t.Name, kind), Advice: "Make one of this model with bise imatrix."}
 		}
-		return &engine.Error{Kind: engine.Invalid, Msg: fmt.Sprintf("%s needs an importance matrix: without one, %v leaves little of %s", o.Type.Name, kind, t.Name), Advice: "Make one with bise imatrix, and give it with --imatrix."}
+		return &fault.Error{Kind: fault.Invalid, Msg: fmt.Sprintf("%s needs an importance matrix: without one, %v leaves little of %s", o.Type.Name, kind, t.Name), Advice: "Make one with bise imatrix, and give it with --imatrix."}
 	}
 	want := t.Dims[0]
 	if len(t.Dims) > 2 {
@@ -163,7 +163,7 @@ func (m *mix) check(t gguf.Tensor, kind gguf.Type, o *Options, matrix *Matrix) e
 	}
 	// llama.cpp lets the embedding pass, of which no matrix knows.
 	if columns != nil && int64(len(columns)) != want && t.Name != "token_embd.weight" {
-		return &engine.Error{Kind: engine.Invalid, Msg: fmt.Sprintf("the importance matrix is of another model: it has %d columns of %s, which has %d", len(columns), t.Name, want), Advice: "Make one of this model with bise imatrix."}
+		return &fault.Error{Kind: fault.Invalid, Msg: fmt.Sprintf("the importance matrix is of another model: it has %d columns of %s, which has %d", len(columns), t.Name, want), Advice: "Make one of this model with bise imatrix."}
 	}
 	return nil
 }
@@ -195,7 +195,7 @@ type Override struct {
 func ParseOverride(s string) (Override, error) {
 	i := strings.LastIndexByte(s, '=')
 	if i < 1 {
-		return Override{}, &engine.Error{Kind: engine.Invalid, Msg: fmt.Sprintf("%q is no tensor type", s), Advice: "Write PATTERN=TYPE, such as attn_v=q8_0."}
+		return Override{}, &fault.Error{Kind: fault.Invalid, Msg: fmt.Sprintf("%q is no tensor type", s), Advice: "Write PATTERN=TYPE, such as attn_v=q8_0."}
 	}
 	t, err := ParseTensorType(s[i+1:])
 	if err != nil {
@@ -203,7 +203,7 @@ func ParseOverride(s string) (Override, error) {
 	}
 	re, err := regexp.Compile(s[:i])
 	if err != nil {
-		return Override{}, &engine.Error{Kind: engine.Invalid, Msg: fmt.Sprintf("%q is no pattern: %v", s[:i], err), Advice: `Write part of a tensor's name, or a regular expression such as blk\.[0-3]\..*weight.`}
+		return Override{}, &fault.Error{Kind: fault.Invalid, Msg: fmt.Sprintf("%q is no pattern: %v", s[:i], err), Advice: `Write part of a tensor's name, or a regular expression such as blk\.[0-3]\..*weight.`}
 	}
 	return Override{s[:i], t, re}, nil
 }

@@ -16,9 +16,9 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/atomicfile"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf"
-	"github.com/bise-sh/bise/models/staging"
 )
 
 // Options say what to make of which file.
@@ -98,7 +98,7 @@ func Run(ctx context.Context, o Options, work Worker, progress func(Progress)) (
 	if err := room(o.Out, dir, p.size()); err != nil {
 		return Result{}, err
 	}
-	stage, err := staging.Beside(dir)
+	stage, err := atomicfile.Beside(dir)
 	if err != nil {
 		return Result{}, cannotWrite(o.Out, err)
 	}
@@ -111,7 +111,7 @@ func Run(ctx context.Context, o Options, work Worker, progress func(Progress)) (
 
 // make has the new files written into stage, looks at them, and puts them in
 // their place.
-func (o *Options) make(ctx context.Context, file *gguf.File, p *plan, stage *staging.Folder, work Worker, progress func(Progress)) (Result, error) {
+func (o *Options) make(ctx context.Context, file *gguf.File, p *plan, stage *atomicfile.Folder, work Worker, progress func(Progress)) (Result, error) {
 	name := filepath.Base(o.Out)
 	if o.KeepSplit {
 		name = cutExtension(name)
@@ -143,7 +143,7 @@ func (o *Options) make(ctx context.Context, file *gguf.File, p *plan, stage *sta
 		if e := full(o.Out, filepath.Dir(o.Out), err); e != nil {
 			return Result{}, e
 		}
-		return Result{}, engine.Errorf(engine.Internal, "llama.cpp left a file that is not whole: %w", err)
+		return Result{}, fault.Errorf(fault.Internal, "llama.cpp left a file that is not whole: %w", err)
 	}
 	if err := stage.Commit(); err != nil {
 		return Result{}, cannotWrite(o.Out, err)
@@ -179,23 +179,23 @@ func (o *Options) read() (*gguf.File, error) {
 	}
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		return nil, &engine.Error{Kind: engine.NotFound, Msg: fmt.Sprintf("there is no file %s", o.In), Err: err}
+		return nil, &fault.Error{Kind: fault.NotFound, Msg: fmt.Sprintf("there is no file %s", o.In), Cause: err}
 	case err != nil:
-		return nil, &engine.Error{Kind: engine.BadModel, Msg: fmt.Sprintf("cannot quantize %s: %v", o.In, err), Advice: "Give the path of a whole GGUF file.", Err: err}
+		return nil, &fault.Error{Kind: fault.BadModel, Msg: fmt.Sprintf("cannot quantize %s: %v", o.In, err), Advice: "Give the path of a whole GGUF file.", Cause: err}
 	}
 	if kind, ok := file.Metadata.String("general.type"); ok && kind == "adapter" {
-		return nil, &engine.Error{Kind: engine.Invalid, Msg: fmt.Sprintf("%s is an adapter, and those are not quantized", o.In), Advice: "Quantize the model, and give the adapter with --adapter."}
+		return nil, &fault.Error{Kind: fault.Invalid, Msg: fmt.Sprintf("%s is an adapter, and those are not quantized", o.In), Advice: "Quantize the model, and give the adapter with --adapter."}
 	}
 	if n, ok := file.Metadata.Uint("general.alignment"); ok && n != gguf.DefaultAlignment {
-		return nil, &engine.Error{Kind: engine.Invalid, Msg: fmt.Sprintf("%s has its tensors %d bytes apart, and llama.cpp quantizes only those with %d", o.In, n, gguf.DefaultAlignment), Advice: "Convert it again from its safetensors."}
+		return nil, &fault.Error{Kind: fault.Invalid, Msg: fmt.Sprintf("%s has its tensors %d bytes apart, and llama.cpp quantizes only those with %d", o.In, n, gguf.DefaultAlignment), Advice: "Convert it again from its safetensors."}
 	}
 	for _, part := range file.Parts {
 		if same(part.Path, o.Out) {
-			return nil, &engine.Error{Kind: engine.Invalid, Msg: fmt.Sprintf("%s cannot be quantized into itself", o.In), Advice: "Give the new file another name."}
+			return nil, &fault.Error{Kind: fault.Invalid, Msg: fmt.Sprintf("%s cannot be quantized into itself", o.In), Advice: "Give the new file another name."}
 		}
 	}
 	if len(o.Tensors) > 0 && (o.Pure || o.Type.Copy || !packed(o.Type.Base)) {
-		return nil, &engine.Error{Kind: engine.Invalid, Msg: fmt.Sprintf("single tensors have types of their own only in a mix, which %s is not", o.Type.Name), Advice: "Leave out --tensor-type, or --pure."}
+		return nil, &fault.Error{Kind: fault.Invalid, Msg: fmt.Sprintf("single tensors have types of their own only in a mix, which %s is not", o.Type.Name), Advice: "Leave out --tensor-type, or --pure."}
 	}
 	return file, nil
 }
@@ -236,8 +236,8 @@ func (o *Options) Outputs() ([]string, error) {
 	return out, nil
 }
 
-// free is [staging.Free]; tests give other answers.
-var free = staging.Free
+// free is [atomicfile.Free]; tests give other answers.
+var free = atomicfile.Free
 
 // spare is how many bytes a disk has to have left for a failure not to be for
 // want of room.
@@ -256,14 +256,14 @@ func room(out, dir string, want int64) error {
 func full(out, dir string, err error) error {
 	if n, ok := free(dir); ok && n < spare {
 		e := noRoom(out, "the disk is full")
-		e.Err = err
+		e.Cause = err
 		return e
 	}
 	return nil
 }
 
-func noRoom(out, why string) *engine.Error {
-	return &engine.Error{Kind: engine.Internal, Msg: fmt.Sprintf("cannot write %s: %s", out, why), Advice: "Make room on the disk, or write to another one."}
+func noRoom(out, why string) *fault.Error {
+	return &fault.Error{Kind: fault.Internal, Msg: fmt.Sprintf("cannot write %s: %s", out, why), Advice: "Make room on the disk, or write to another one."}
 }
 
 func megabytes(n int64) string {
@@ -274,13 +274,13 @@ func megabytes(n int64) string {
 }
 
 func cannotWrite(out string, err error) error {
-	e := &engine.Error{Kind: engine.Internal, Msg: fmt.Sprintf("cannot write %s: %v", out, err), Err: err}
+	e := &fault.Error{Kind: fault.Internal, Msg: fmt.Sprintf("cannot write %s: %v", out, err), Cause: err}
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		e.Kind = engine.Invalid
+		e.Kind = fault.Invalid
 		e.Msg = fmt.Sprintf("cannot write %s: there is no folder %s", out, filepath.Dir(out))
 	case errors.Is(err, os.ErrPermission):
-		e.Kind = engine.Invalid
+		e.Kind = fault.Invalid
 		e.Msg = fmt.Sprintf("cannot write %s: permission denied", out)
 	}
 	return e

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf"
 	"github.com/bise-sh/bise/gguf/tinymodel"
 )
@@ -184,7 +184,7 @@ func TestRunRefuses(t *testing.T) {
 				t.Error("the worker was asked")
 				return Done{}, nil
 			}, nil)
-			if err == nil || !strings.Contains(err.Error(), tt.want) || engine.KindOf(err) == "" {
+			if err == nil || !strings.Contains(err.Error(), tt.want) || fault.KindOf(err) == "" {
 				t.Errorf("got %v", err)
 			}
 		})
@@ -302,7 +302,7 @@ func TestParse(t *testing.T) {
 		{"Q4_KM", "Did you mean Q4_K_M?"}, {"", "There are IQ1_S, "}, {"Q9", "There are IQ1_S"},
 	} {
 		_, err := ParseType(tt.text)
-		if e, ok := errors.AsType[*engine.Error](err); !ok || e.Kind != engine.Invalid || !strings.Contains(e.Advice, tt.advice) {
+		if e, ok := errors.AsType[*fault.Error](err); !ok || e.Kind != fault.Invalid || !strings.Contains(e.Advice, tt.advice) {
 			t.Errorf("%q: %v", tt.text, err)
 		}
 	}
@@ -310,7 +310,7 @@ func TestParse(t *testing.T) {
 		t.Errorf("got %+v", o)
 	}
 	for _, s := range []string{"", "attn_v", "=q8_0", "attn_v=", "attn_v=q8_1", "attn_v=Q4_K_M", "(=q8_0"} {
-		if _, err := ParseOverride(s); engine.KindOf(err) != engine.Invalid {
+		if _, err := ParseOverride(s); fault.KindOf(err) != fault.Invalid {
 			t.Errorf("%q: %v", s, err)
 		}
 	}

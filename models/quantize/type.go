@@ -4,9 +4,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/fault/suggest"
 	"github.com/bise-sh/bise/gguf"
-	"github.com/bise-sh/bise/nearest"
 )
 
 // A Type is what a whole file can be quantized to: a mix of tensor types under
@@ -102,8 +102,8 @@ var tensorTypes = []gguf.Type{
 }
 
 func unknown(what, name, upper string, known []string) error {
-	e := &engine.Error{Kind: engine.Invalid, Msg: "there is no " + what + " \"" + name + "\"", Advice: "There are " + strings.Join(known, ", ") + "."}
-	if word := nearest.Word(upper, known); word != "" {
+	e := &fault.Error{Kind: fault.Invalid, Msg: "there is no " + what + " \"" + name + "\"", Advice: "There are " + strings.Join(known, ", ") + "."}
+	if word := suggest.Word(upper, known); word != "" {
 		e.Advice = "Did you mean " + word + "? " + e.Advice
 	}
 	return e

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bise-sh/bise/engine/fim"
+	"github.com/bise-sh/bise/mistral/fim"
 )
 
 // An anchor is what a model has read of a file while the person types. The

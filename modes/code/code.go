@@ -15,7 +15,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 )
 
 // A Place is where text is to be filled in.
@@ -67,7 +67,7 @@ func Position(text string, line, column int) (int, error) {
 }
 
 func outside(format string, args ...any) error {
-	return &engine.Error{Kind: engine.Invalid, Param: "position", Msg: fmt.Sprintf(format, args...)}
+	return &fault.Error{Kind: fault.Invalid, Param: "position", Msg: fmt.Sprintf(format, args...)}
 }
 
 // normal is the place in a text whose lines end with a newline alone, as models

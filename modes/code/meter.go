@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 )
 
 // A meter cuts texts to a number of tokens.
@@ -35,7 +36,7 @@ func (m *meter) count(ctx context.Context, text string) (int, error) {
 		return int(float64(len(text))/usualRatio) + 1, nil
 	}
 	tokens, err := m.engine.Tokenize(ctx, engine.TokenizeRequest{Text: &text})
-	if engine.KindOf(err) == engine.Unsupported {
+	if fault.KindOf(err) == fault.Unsupported {
 		m.mu.Lock()
 		m.blind = true
 		m.mu.Unlock()

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bise-sh/bise/engine/fim"
+	"github.com/bise-sh/bise/mistral/fim"
 )
 
 const (

@@ -2,13 +2,12 @@ package code
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/bise-sh/bise/engine"
-	"github.com/bise-sh/bise/engine/fim"
+	"github.com/bise-sh/bise/mistral/fim"
 )
 
 // Options say what a session does and bound it. Zero fields take what is in
@@ -252,12 +251,12 @@ func (s *Session) write(ctx context.Context, p Place, temperature float64, writi
 		}
 		r.MaxTokens, r.Temperature, r.N = &s.o.MaxTokens, &temperature, len(writings)
 		err = s.run(ctx, r, writings)
-		var long *engine.Error
-		if !again || !errors.As(err, &long) || long.Kind != engine.TooLong || long.Limit == 0 {
+		limit := engine.OverflowOf(err).Limit
+		if !again || limit == 0 {
 			return err
 		}
 		s.mu.Lock() // there is less room than the model promised
-		s.tokens = s.room(long.Limit)
+		s.tokens = s.room(limit)
 		delete(s.anchors, p.File)
 		s.mu.Unlock()
 	}

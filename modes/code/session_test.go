@@ -11,7 +11,8 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
-	"github.com/bise-sh/bise/engine/fim"
+	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/mistral/fim"
 )
 
 // session makes a session that ends with the test.
@@ -378,7 +379,7 @@ func TestStrange(t *testing.T) {
 func TestCannotFillIn(t *testing.T) {
 	e := &enginetest.Script{About: engine.Info{Can: engine.Capabilities{Chat: true}}}
 	_, err := session(t, e, Options{}).Complete(t.Context(), at(t, "x", "¦"))
-	if engine.KindOf(err) != engine.Unsupported || !strings.Contains(err.Error(), "cannot fill in") {
+	if fault.KindOf(err) != fault.Unsupported || !strings.Contains(err.Error(), "cannot fill in") {
 		t.Errorf("error %v", err)
 	}
 }
@@ -435,7 +436,7 @@ func TestPosition(t *testing.T) {
 			t.Errorf("Position(%d, %d) = %d, %v; want %d", tt.line, tt.column, got, err, tt.want)
 		}
 	}
-	if _, err := New(t.Context(), enginetest.Says("x"), Options{}).Complete(t.Context(), Place{Text: "x", At: 2}); engine.KindOf(err) != engine.Invalid {
+	if _, err := New(t.Context(), enginetest.Says("x"), Options{}).Complete(t.Context(), Place{Text: "x", At: 2}); fault.KindOf(err) != fault.Invalid {
 		t.Errorf("a cursor outside the text gives %v", err)
 	}
 }

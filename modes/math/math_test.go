@@ -8,6 +8,7 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
+	"github.com/bise-sh/bise/fault"
 )
 
 func TestDecided(t *testing.T) {
@@ -131,7 +132,7 @@ func TestSolveFails(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	e.Close()
-	if _, err := Solve(t.Context(), e, Problem{Text: "x"}, nil); engine.KindOf(err) != engine.Closed {
+	if _, err := Solve(t.Context(), e, Problem{Text: "x"}, nil); fault.KindOf(err) != fault.Closed {
 		t.Errorf("got %v", err)
 	}
 }

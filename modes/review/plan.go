@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/modes/review/diff"
 )
 
@@ -169,8 +170,8 @@ func (r *run) room() (int, error) {
 	room := min(partTokens, (limit-r.headTokens-others)*19/20)
 	if room < leastRoom {
 		need := r.headTokens + others + leastRoom*20/19 + 1
-		return 0, &engine.Error{
-			Kind: engine.TooLong, Tokens: need, Limit: limit,
+		return 0, &fault.Error{
+			Kind: fault.TooLong, Cause: &engine.ContextOverflow{Tokens: need, Limit: limit},
 			Msg:    fmt.Sprintf("a review needs a context of %d tokens at least, and this one holds %d", need, limit),
 			Advice: "Use a model with a longer context, or give it more with --context.",
 		}
@@ -185,7 +186,7 @@ func (r *run) count(ctx context.Context, text string) (int, error) {
 		return estimate(len(text)), nil
 	}
 	tokens, err := r.engine.Tokenize(ctx, engine.TokenizeRequest{Text: &text})
-	if engine.KindOf(err) == engine.Unsupported {
+	if fault.KindOf(err) == fault.Unsupported {
 		r.guess = true
 		return estimate(len(text)), nil
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/modes/review/diff"
 )
 
@@ -372,7 +373,7 @@ func TestContextTooSmall(t *testing.T) {
 	e := model(map[string]reply{})
 	e.About.ContextLength = 2048
 	for _, err := range Run(t.Context(), e, parse(t, userDiff), Options{}) {
-		if engine.KindOf(err) != engine.TooLong || !strings.Contains(err.Error(), "holds 2048") {
+		if fault.KindOf(err) != fault.TooLong || !strings.Contains(err.Error(), "holds 2048") {
 			t.Fatalf("error %v", err)
 		}
 		return
@@ -391,7 +392,7 @@ type untold struct {
 func (u *untold) Info() engine.Info { return engine.Info{Model: "server"} }
 
 func (u *untold) Tokenize(context.Context, engine.TokenizeRequest) (engine.Tokens, error) {
-	return engine.Tokens{}, &engine.Error{Kind: engine.Unsupported, Msg: "it does not tell token ids"}
+	return engine.Tokens{}, &fault.Error{Kind: fault.Unsupported, Msg: "it does not tell token ids"}
 }
 
 func TestServerThatTellsNothing(t *testing.T) {
@@ -444,7 +445,7 @@ func TestAnswersThatAreNone(t *testing.T) {
 func TestServerThatRefusesSchemas(t *testing.T) {
 	e := &enginetest.Script{Answer: func(r enginetest.Request, _ int) enginetest.Reply {
 		if r.Chat.ResponseFormat.Type == "json_schema" {
-			return enginetest.Reply{enginetest.Fail{Err: &engine.Error{Kind: engine.Invalid, Param: "response_format", Msg: "maxLength is not permitted"}}}
+			return enginetest.Reply{enginetest.Fail{Err: &fault.Error{Kind: fault.Invalid, Param: "response_format", Msg: "maxLength is not permitted"}}}
 		}
 		return enginetest.Reply{enginetest.Text(`{"findings":[` + nilMap + `]}`)}
 	}}
@@ -453,9 +454,9 @@ func TestServerThatRefusesSchemas(t *testing.T) {
 	if len(res.Findings) != 1 || len(asked) != res.Parts+2 || asked[1].ResponseFormat.Type != "json_object" {
 		t.Errorf("%d findings, %d requests for %d parts", len(res.Findings), len(asked), res.Parts)
 	}
-	never := &enginetest.Script{Replies: []enginetest.Reply{{enginetest.Fail{Err: &engine.Error{Kind: engine.Invalid, Msg: "no"}}}}}
+	never := &enginetest.Script{Replies: []enginetest.Reply{{enginetest.Fail{Err: &fault.Error{Kind: fault.Invalid, Msg: "no"}}}}}
 	for _, err := range Run(t.Context(), never, parse(t, userDiff), Options{}) {
-		if err != nil && engine.KindOf(err) != engine.Invalid {
+		if err != nil && fault.KindOf(err) != fault.Invalid {
 			t.Errorf("error %v", err)
 		}
 	}
@@ -465,7 +466,7 @@ func TestServerThatRefusesSchemas(t *testing.T) {
 }
 
 func TestFailures(t *testing.T) {
-	broken := &engine.Error{Kind: engine.Crashed, Msg: "it crashed"}
+	broken := &fault.Error{Kind: fault.Crashed, Msg: "it crashed"}
 	e := &enginetest.Script{Replies: []enginetest.Reply{{enginetest.Fail{Err: broken}}}}
 	var last error
 	for _, err := range Run(t.Context(), e, parse(t, big(9, 400)), Options{}) {

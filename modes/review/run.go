@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/modes/review/diff"
 )
 
@@ -177,7 +178,7 @@ func (r *run) part(ctx context.Context, i int, p part, began func()) error {
 		}
 		return nil
 	}, question)
-	if engine.KindOf(err) == engine.TooLong {
+	if fault.KindOf(err) == fault.TooLong {
 		a, b, ok := p.split()
 		if !ok {
 			return err
@@ -229,7 +230,7 @@ func (r *run) chat(ctx context.Context, name string, s schema, tokens int, watch
 		req.ResponseFormat = &engine.ResponseFormat{Type: "json_object"}
 	}
 	text, end, err := r.answer(ctx, req, watch)
-	if engine.KindOf(err) != engine.Invalid || loose {
+	if fault.KindOf(err) != fault.Invalid || loose {
 		return text, end, err
 	}
 	r.loose.Store(true)
@@ -307,7 +308,7 @@ func (r *run) doubt(ctx context.Context, found []placed, before ...engine.Messag
 		fs[i] = found[i].Finding
 	}
 	answer, _, err := r.chat(ctx, "verdicts", verdictsSchema(len(fs)), verdictTokens, nil, append(before, said(engine.User, check(fs)))...)
-	if engine.KindOf(err) == engine.TooLong {
+	if fault.KindOf(err) == fault.TooLong {
 		return nil
 	}
 	if err != nil {

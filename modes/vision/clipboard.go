@@ -7,7 +7,7 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 )
 
 // clipboardTime is how long a program of the system's clipboard may take.
@@ -58,5 +58,5 @@ func Clipboard(ctx context.Context, getenv func(string) string) ([]byte, error) 
 }
 
 func noClipboard(why, advice string) error {
-	return &engine.Error{Kind: engine.Invalid, Param: "image", Msg: "cannot read the clipboard: " + why, Advice: advice}
+	return &fault.Error{Kind: fault.Invalid, Param: "image", Msg: "cannot read the clipboard: " + why, Advice: advice}
 }

@@ -8,7 +8,7 @@ import (
 	"math"
 
 	"github.com/bise-sh/bise/engine"
-	"github.com/bise-sh/bise/engine/picture"
+	"github.com/bise-sh/bise/mistral/picture"
 )
 
 // A Count counts the tokens of a request, as the model that is to answer it would

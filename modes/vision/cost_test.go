@@ -8,8 +8,9 @@ import (
 	"testing"
 
 	"github.com/bise-sh/bise/engine"
-	"github.com/bise-sh/bise/engine/picture"
-	"github.com/bise-sh/bise/engine/prompt"
+	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/mistral/picture"
+	"github.com/bise-sh/bise/mistral/prompt"
 )
 
 // pixtral counts as Pixtral 12B does, and ten tokens for everything that is no picture.
@@ -91,7 +92,7 @@ func TestFit(t *testing.T) {
 			t.Errorf("%+v", got[0])
 		}
 	}
-	if _, err := Fit(t.Context(), pixtral, all, 20); engine.KindOf(err) != engine.TooLong || !strings.Contains(err.Error(), "20") {
+	if _, err := Fit(t.Context(), pixtral, all, 20); fault.KindOf(err) != fault.TooLong || !strings.Contains(err.Error(), "20") {
 		t.Errorf("no room: %v", err)
 	}
 }

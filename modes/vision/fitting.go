@@ -2,12 +2,11 @@ package vision
 
 import (
 	"context"
-	"errors"
 	"iter"
 	"slices"
 
 	"github.com/bise-sh/bise/engine"
-	"github.com/bise-sh/bise/engine/picture"
+	"github.com/bise-sh/bise/mistral/picture"
 )
 
 // answerRoom is how many tokens of the context are left for an answer when pictures
@@ -27,8 +26,7 @@ type Fitting struct {
 func (f Fitting) Chat(ctx context.Context, r engine.ChatRequest) iter.Seq2[engine.Event, error] {
 	return func(yield func(engine.Event, error) bool) {
 		for event, err := range f.Engine.Chat(ctx, r) {
-			var full *engine.Error
-			if errors.As(err, &full) && full.Kind == engine.TooLong && full.Limit > 0 {
+			if full := engine.OverflowOf(err); full.Limit > 0 {
 				if smaller, ok := f.smaller(ctx, r, full); ok {
 					f.Engine.Chat(ctx, smaller)(yield)
 					return
@@ -42,7 +40,7 @@ func (f Fitting) Chat(ctx context.Context, r engine.ChatRequest) iter.Seq2[engin
 }
 
 // smaller is a request with its pictures made to fit, if that can be.
-func (f Fitting) smaller(ctx context.Context, r engine.ChatRequest, full *engine.Error) (engine.ChatRequest, bool) {
+func (f Fitting) smaller(ctx context.Context, r engine.ChatRequest, full engine.ContextOverflow) (engine.ChatRequest, bool) {
 	last := len(r.Messages) - 1
 	pictures, chunks := shownIn(r.Messages[last].Content)
 	if len(pictures) == 0 {

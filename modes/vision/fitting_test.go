@@ -9,7 +9,8 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
-	"github.com/bise-sh/bise/engine/picture"
+	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/mistral/picture"
 )
 
 // A narrow engine is a script that counts as Pixtral does, in a context of so many
@@ -69,7 +70,7 @@ func TestFitting(t *testing.T) {
 				t.Fatalf("%v, told %q", err, told)
 			}
 			if tt.failed {
-				if engine.KindOf(err) != engine.TooLong {
+				if fault.KindOf(err) != fault.TooLong {
 					t.Errorf("%v", err)
 				}
 				return

@@ -8,8 +8,8 @@ import (
 	"image/draw"
 	"slices"
 
-	"github.com/bise-sh/bise/engine"
-	"github.com/bise-sh/bise/engine/picture"
+	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/mistral/picture"
 )
 
 // maxCanvas is how many pixels the canvas of a moving picture has at most: what
@@ -104,7 +104,7 @@ func firstOfWebP(data []byte) (*image.RGBA, error) {
 			}
 			at := img.Rect.Add(image.Pt(2*threeBytes(body), 2*threeBytes(body[3:])))
 			if !at.In(canvas) || uint64(canvas.Max.X)*uint64(canvas.Max.Y) > maxCanvas {
-				return nil, engine.Errorf(engine.Invalid, "%w", errors.New("its first image does not fit it"))
+				return nil, fault.Errorf(fault.Invalid, "%w", errors.New("its first image does not fit it"))
 			}
 			out := image.NewRGBA(canvas)
 			draw.Draw(out, canvas, image.White, image.Point{}, draw.Src)
@@ -112,7 +112,7 @@ func firstOfWebP(data []byte) (*image.RGBA, error) {
 			return out, nil
 		}
 	}
-	return nil, engine.Errorf(engine.Invalid, "%w", errors.New("it has no image"))
+	return nil, fault.Errorf(fault.Invalid, "%w", errors.New("it has no image"))
 }
 
 // still makes a WebP file of the chunks of one image. Transparency has to be

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 )
 
 func TestParsePages(t *testing.T) {
@@ -105,7 +105,7 @@ func TestPages(t *testing.T) {
 		t.Errorf("the red field is %v", c)
 	}
 	for name, data := range map[string][]byte{"cut off": document(2)[:60], "not one": []byte("%PDF-1.4 nothing else")} {
-		if _, _, err := Pages(t.Context(), "a.pdf", data, nil); engine.KindOf(err) != engine.Invalid {
+		if _, _, err := Pages(t.Context(), "a.pdf", data, nil); fault.KindOf(err) != fault.Invalid {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

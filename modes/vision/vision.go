@@ -17,8 +17,8 @@ import (
 
 	"golang.org/x/image/draw"
 
-	"github.com/bise-sh/bise/engine"
-	"github.com/bise-sh/bise/engine/picture"
+	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/mistral/picture"
 )
 
 const (
@@ -44,7 +44,7 @@ type Picture struct {
 //
 // A file that models' servers take is sent as it is: pictures that lie on their side
 // (EXIF) are set upright, and formats that few read become PNG. Errors are of type
-// [*engine.Error] and tell what to do.
+// [*fault.Error] and tell what to do.
 func Read(name string, data []byte) (Picture, error) {
 	k := kindOf(data)
 	switch {
@@ -86,7 +86,7 @@ func unreadable(name string, k kind, err error) error {
 
 // refused is the error of a picture that is not shown.
 func refused(name, advice, why string, args ...any) error {
-	e := engine.Errorf(engine.Invalid, "cannot show %s: %s", name, fmt.Sprintf(why, args...))
+	e := fault.Errorf(fault.Invalid, "cannot show %s: %s", name, fmt.Sprintf(why, args...))
 	e.Advice, e.Param = advice, "image"
 	return e
 }

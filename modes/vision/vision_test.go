@@ -17,8 +17,8 @@ import (
 	"golang.org/x/image/bmp"
 	"golang.org/x/image/tiff"
 
-	"github.com/bise-sh/bise/engine"
-	"github.com/bise-sh/bise/engine/picture"
+	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/mistral/picture"
 )
 
 // corner is a picture with one red corner, the upper left, on blue.
@@ -283,10 +283,10 @@ func TestRefused(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := Read(tt.file, tt.data)
-			if engine.KindOf(err) != engine.Invalid || !strings.Contains(err.Error(), tt.msg) {
+			if fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), tt.msg) {
 				t.Fatalf("%v, want %q", err, tt.msg)
 			}
-			if hint := err.(*engine.Error).Advice; !strings.Contains(hint, tt.advises) {
+			if hint := err.(*fault.Error).Advice; !strings.Contains(hint, tt.advises) {
 				t.Errorf("it advises %q, want %q in it", hint, tt.advises)
 			}
 		})
@@ -343,7 +343,7 @@ func FuzzRead(f *testing.F) {
 		}
 		p, err := Read("fuzzed", data)
 		if err != nil {
-			if engine.KindOf(err) != engine.Invalid {
+			if fault.KindOf(err) != fault.Invalid {
 				t.Errorf("%v", err)
 			}
 			return

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/bise-sh/bise/modes/review"
-	"github.com/bise-sh/bise/term"
+	"github.com/bise-sh/bise/render/term"
 )
 
 // commands writes findings as workflow commands of GitHub Actions, which shows

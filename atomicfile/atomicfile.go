@@ -1,0 +1,104 @@
+// Package atomicfile makes files that are whole or not there.
+//
+// What is to become one or more files is written in a [Folder] beside them, on
+// the same disk. Committing it makes sure the bytes are on that disk and moves
+// the files to their names; until then nothing can be seen of them, and discarding
+// the folder leaves nothing.
+package atomicfile
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/shirou/gopsutil/v4/disk"
+)
+
+// A Folder holds files that are being made.
+type Folder struct {
+	dir string // "" when it is gone
+	to  string
+}
+
+// Beside makes a folder for files that are to lie in dir.
+func Beside(dir string) (*Folder, error) {
+	made, err := os.MkdirTemp(dir, ".bise-*.part")
+	if err != nil {
+		return nil, err
+	}
+	return &Folder{dir: made, to: dir}, nil
+}
+
+// Path is where the file of a name is to be written.
+func (f *Folder) Path(name string) string { return filepath.Join(f.dir, name) }
+
+// Commit moves all files of the folder, which must be closed, to where they are
+// to lie; files of their names are replaced. After an error none of them is left,
+// neither here nor there.
+func (f *Folder) Commit() error {
+	files, err := os.ReadDir(f.dir)
+	if err != nil {
+		return errors.Join(err, f.Discard())
+	}
+	for _, file := range files {
+		if err := Sync(f.Path(file.Name())); err != nil {
+			return errors.Join(err, f.Discard())
+		}
+	}
+	for i, file := range files {
+		if err := os.Rename(f.Path(file.Name()), filepath.Join(f.to, file.Name())); err != nil {
+			for _, moved := range files[:i] {
+				err = errors.Join(err, os.Remove(filepath.Join(f.to, moved.Name())))
+			}
+			return errors.Join(err, f.Discard())
+		}
+	}
+	SyncFolder(f.to)
+	return f.Discard()
+}
+
+// Discard removes the folder and what is in it. It may be called again, and after
+// Commit, when it does nothing.
+func (f *Folder) Discard() error {
+	if f.dir == "" {
+		return nil
+	}
+	err := os.RemoveAll(f.dir)
+	if err == nil {
+		f.dir = ""
+	}
+	return err
+}
+
+// Sync makes sure that a file's bytes are on the disk.
+func Sync(path string) error {
+	// Windows makes only files safe that are open for writing.
+	return sync(path, os.O_RDWR)
+}
+
+// SyncFolder makes sure that a folder's names are on the disk. Where that cannot
+// be asked for (Windows), the system sees to it.
+func SyncFolder(dir string) { _ = sync(dir, os.O_RDONLY) }
+
+func sync(path string, flag int) error {
+	f, err := os.OpenFile(path, flag, 0)
+	if err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		f.Close()
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return f.Close()
+}
+
+// Free is how many bytes can still be written in a folder; ok is false where the
+// system does not tell.
+func Free(dir string) (bytes int64, ok bool) {
+	usage, err := disk.Usage(dir)
+	if err != nil {
+		return 0, false
+	}
+	return int64(min(usage.Free, 1<<62)), true
+}

@@ -1,0 +1,378 @@
+package template
+
+import (
+	"crypto/rand"
+	"strings"
+
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/mistral/prompt"
+)
+
+// The tags that models write around thoughts and calls. In some vocabularies
+// they are tokens, in others text.
+const (
+	thinkTag    = "<think>"
+	thinkEnd    = "</think>"
+	callTag     = "<tool_call>" // Hermes, Qwen, Granite: a JSON object and
+	callEnd     = "</tool_call>"
+	callsTag    = "[TOOL_CALLS]"   // Mistral: an array, or name[ARGS]{…}
+	argsTag     = "[ARGS]"         // between name and arguments
+	idTag       = "[CALL_ID]"      // before a call's id, which is not kept
+	pythonTag   = "<|python_tag|>" // Llama: an object follows, as it also does bare
+	bareObject  = "{"
+	space       = " \t\r\n"
+	bareBetween = space + ";" // between Llama's calls
+)
+
+type state int
+
+const (
+	starting state = iota // nothing but white space was read, or only calls
+	texting
+	thinking
+	calling // after callTag
+	listing // after callsTag
+	baring  // in an object that may be a call
+)
+
+// A reader finds thoughts and calls in what a model writes. It holds text back
+// for as long as that may be the beginning of a tag, or is within a call.
+type reader struct {
+	tools map[string]bool // names; nil: calls are not looked for
+	state state
+	held  string
+	lead  string // white space before held, to be written if it is text
+	trim  bool   // white space that comes is not to be written
+	scan  scanner
+	calls int
+	out   []engine.Event
+}
+
+// Reader reads an answer to req.
+func (f *Format) Reader(req *engine.ChatRequest) prompt.Reader {
+	r := &reader{}
+	if len(req.Tools) > 0 && req.ToolChoice.Mode != "none" {
+		r.tools = map[string]bool{}
+		for _, t := range req.Tools {
+			r.tools[t.Function.Name] = true
+		}
+	}
+	if f.beginsThinking(req) {
+		r.state, r.trim = thinking, true
+	}
+	return r
+}
+
+// beginsThinking reports whether the prompt of req ends inside a thought. That
+// hangs on its settings, not on what is said in it.
+func (f *Format) beginsThinking(req *engine.ChatRequest) bool {
+	n := len(req.Messages)
+	if f.template == nil || n > 0 && req.Messages[n-1].Prefix && !blank(req.Messages[n-1]) {
+		return false
+	}
+	out, err := f.render(&engine.ChatRequest{Messages: []engine.Message{user("x")}, ReasoningEffort: req.ReasoningEffort}, true, 20)
+	return err == nil && opensThought(out)
+}
+
+// Text reads whole runes.
+func (r *reader) Text(s string) []engine.Event {
+	r.held += s
+	return r.read(false)
+}
+
+// Control reads a control token. Those that are no tags mean nothing here.
+func (r *reader) Control(name string) []engine.Event {
+	switch name {
+	case thinkTag:
+		if r.state == starting || r.state == texting {
+			r.flush()
+			r.state, r.trim = thinking, true
+		}
+	case callTag, callsTag:
+		if r.tools != nil && (r.state == starting || r.state == texting) {
+			r.flush()
+			r.enter(name)
+		}
+	case pythonTag:
+		if r.tools != nil && r.state == starting {
+			r.lead, r.held = "", ""
+		}
+	case thinkEnd:
+		if r.state == thinking {
+			r.held += name
+		}
+	case callEnd:
+		if r.state == calling {
+			r.held += name
+		}
+	case argsTag, idTag:
+		if r.state == listing {
+			r.held += name
+		}
+	}
+	return r.read(false)
+}
+
+// End reads the end of the answer.
+func (r *reader) End() ([]engine.Event, bool) {
+	return r.read(true), r.calls > 0
+}
+
+// read goes on until more text is needed. At the end there is none.
+func (r *reader) read(end bool) []engine.Event {
+	for r.step(end) {
+	}
+	out := r.out
+	r.out = nil
+	return out
+}
+
+// step reads one thing, and reports whether it did.
+func (r *reader) step(end bool) bool {
+	switch r.state {
+	case starting:
+		return r.start(end)
+	case texting:
+		return r.text(end)
+	case thinking:
+		return r.think(end)
+	case calling:
+		return r.call(end)
+	case listing:
+		return r.list(end)
+	}
+	return r.bare(end)
+}
+
+// tags are those that can come in text.
+func (r *reader) tags() []string {
+	if r.tools == nil {
+		return nil
+	}
+	return []string{callTag, callsTag}
+}
+
+// start looks at what an answer begins with, or goes on with after a call.
+func (r *reader) start(end bool) bool {
+	cut := space
+	if r.calls > 0 {
+		cut = bareBetween
+	}
+	rest := strings.TrimLeft(r.held, cut)
+	r.lead += r.held[:len(r.held)-len(rest)]
+	r.held = rest
+	if rest == "" && !end {
+		return false
+	}
+	tags := append([]string{thinkTag}, r.tags()...)
+	if r.tools != nil {
+		tags = append(tags, pythonTag, bareObject)
+	}
+	for _, t := range tags {
+		if after, ok := strings.CutPrefix(rest, t); ok {
+			r.enter(t)
+			if t != bareObject {
+				r.held = after
+				r.lead = ""
+			}
+			return true
+		}
+		if !end && strings.HasPrefix(t, rest) {
+			return false
+		}
+	}
+	r.asText()
+	return true
+}
+
+func (r *reader) enter(tag string) {
+	r.scan = scanner{}
+	switch tag {
+	case thinkTag:
+		r.state, r.trim = thinking, true
+	case callTag:
+		r.state = calling
+	case callsTag:
+		r.state = listing
+	case bareObject:
+		r.state = baring
+	}
+}
+
+func (r *reader) text(end bool) bool {
+	at, tag := len(r.held), ""
+	for _, t := range r.tags() {
+		if i := strings.Index(r.held, t); i >= 0 && i < at {
+			at, tag = i, t
+		}
+	}
+	if tag != "" {
+		r.say(r.held[:at])
+		r.held = r.held[at+len(tag):]
+		r.enter(tag)
+		return true
+	}
+	keep := 0
+	if !end {
+		keep = beginning(r.held, r.tags()...)
+	}
+	r.say(r.held[:len(r.held)-keep])
+	r.held = r.held[len(r.held)-keep:]
+	return false
+}
+
+// beginning is the length of the longest end of s that begins one of tags.
+func beginning(s string, tags ...string) int {
+	for n := min(len(s), len(callsTag)); n > 0; n-- {
+		for _, t := range tags {
+			if n < len(t) && strings.HasSuffix(s, t[:n]) {
+				return n
+			}
+		}
+	}
+	return 0
+}
+
+func (r *reader) think(end bool) bool {
+	if r.trim {
+		r.held = strings.TrimLeft(r.held, space)
+		r.trim = r.held == ""
+	}
+	if thought, rest, ok := strings.Cut(r.held, thinkEnd); ok {
+		r.ponder(strings.TrimRight(thought, space))
+		r.held, r.state, r.trim = rest, starting, true
+		return true
+	}
+	n := len(r.held)
+	if !end {
+		// White space may be the thought's end, which is not part of it.
+		n -= beginning(r.held, thinkEnd)
+		n = len(strings.TrimRight(r.held[:n], space))
+	}
+	r.ponder(r.held[:n])
+	r.held = r.held[n:]
+	return false
+}
+
+func (r *reader) call(end bool) bool {
+	from := r.scan.at // before it was searched
+	i := strings.Index(r.held[from:], callEnd)
+	if i < 0 && !end {
+		r.scan.at = max(0, len(r.held)-len(callEnd))
+		return false
+	}
+	body, rest, closing := r.held, "", ""
+	if i >= 0 {
+		body, rest, closing = r.held[:from+i], r.held[from+i+len(callEnd):], callEnd
+	}
+	r.held, r.state = rest, starting
+	if c, ok := readCall(body); ok {
+		r.emit(c)
+	} else {
+		r.say(callTag + body + closing)
+		r.state = texting
+	}
+	return r.held != ""
+}
+
+func (r *reader) list(end bool) bool {
+	body := strings.TrimLeft(r.held, space)
+	open := strings.IndexAny(body, "[{")
+	if open > 0 {
+		open = strings.IndexByte(body, '{') // of the arguments, after a name
+	}
+	if open < 0 || !r.scan.end(body[open:]) {
+		if end {
+			r.say(callsTag + r.held)
+			r.held, r.state = "", texting
+		}
+		return false
+	}
+	name, _, _ := strings.Cut(body[:open], "[")
+	value := body[open : open+r.scan.at]
+	rest := body[open+len(value):]
+	if calls, ok := readCalls(strings.TrimSpace(name), value); ok {
+		r.state = starting
+		for _, c := range calls {
+			r.emit(c)
+		}
+	} else {
+		r.state = texting
+		r.say(callsTag + strings.TrimSuffix(r.held, rest))
+	}
+	r.held = rest
+	return rest != ""
+}
+
+func (r *reader) bare(end bool) bool {
+	if r.scan.end(r.held) {
+		if c, ok := readCall(r.held[:r.scan.at]); ok && r.tools[c.name] {
+			r.emit(c)
+			r.held, r.lead, r.state = r.held[r.scan.at:], "", starting
+			return r.held != ""
+		}
+		end = true
+	}
+	if end || !plausible(r.held) {
+		r.asText()
+		return true
+	}
+	return false
+}
+
+// asText makes what is held the beginning of what the answer says.
+func (r *reader) asText() {
+	r.held = r.lead + r.held
+	if r.trim {
+		r.held = strings.TrimLeft(r.held, space)
+	}
+	r.lead, r.trim, r.state = "", false, texting
+}
+
+// plausible reports whether an object that is not complete may be a call, by its
+// first key.
+func plausible(s string) bool {
+	s = strings.TrimLeft(strings.TrimPrefix(s, bareObject), space)
+	if s == "" {
+		return true
+	}
+	for _, key := range []string{`"name"`, `"type"`, `"function"`, `"parameters"`, `"arguments"`} {
+		if strings.HasPrefix(s, key) || strings.HasPrefix(key, s) {
+			return true
+		}
+	}
+	return false
+}
+
+// flush writes what is held as what it is so far.
+func (r *reader) flush() {
+	if r.held = r.lead + r.held; strings.TrimLeft(r.held, space) == "" && r.state == starting {
+		r.held = ""
+	}
+	r.say(r.held)
+	r.held, r.lead = "", ""
+}
+
+func (r *reader) say(s string) {
+	if s != "" {
+		r.out = append(r.out, engine.TextDelta{Text: s})
+	}
+}
+
+func (r *reader) ponder(s string) {
+	if s != "" {
+		r.out = append(r.out, engine.ThinkingDelta{Text: s})
+	}
+}
+
+// emit writes a call.
+func (r *reader) emit(c call) {
+	r.out = append(r.out, engine.ToolCallDelta{Call: engine.ToolCall{
+		ID:       rand.Text()[:9],
+		Type:     "function",
+		Index:    r.calls,
+		Function: engine.FunctionCall{Name: c.name, Arguments: engine.Arguments(c.arguments)},
+	}})
+	r.calls++
+	r.trim = true
+}

@@ -1,0 +1,84 @@
+package template
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/bise-sh/bise/chattemplate/jinja"
+	"github.com/bise-sh/bise/mistral/prompt"
+)
+
+// spellings are tokens by their first byte, the longest first.
+type spellings map[byte][]string
+
+// newSpellings takes the tokens that can be told from text. Those of white space
+// alone, of which some vocabularies have many, are for the tokenizer to find:
+// they carry no structure.
+func newSpellings(tokens []string) spellings {
+	s := spellings{}
+	for _, t := range tokens {
+		if strings.Trim(t, " \t\r\n▁") != "" && !slices.Contains(s[t[0]], t) {
+			s[t[0]] = append(s[t[0]], t)
+		}
+	}
+	for _, list := range s {
+		slices.SortFunc(list, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
+	}
+	return s
+}
+
+// at is the longest token that s begins with, "" for none.
+func (s spellings) at(text string) string {
+	for _, t := range s[text[0]] {
+		if strings.HasPrefix(text, t) {
+			return t
+		}
+	}
+	return ""
+}
+
+// segments reads control tokens from what the template wrote, and only from
+// that. Text on both sides of a border between template and user is one span:
+// it is tokenized as it reads.
+func (s spellings) segments(out jinja.Text) []prompt.Segment {
+	var list []prompt.Segment
+	var text strings.Builder
+	flush := func() {
+		if text.Len() > 0 {
+			list = append(list, prompt.Segment{Text: text.String()})
+			text.Reset()
+		}
+	}
+	for run, source := range out.Runs() {
+		if source != 0 {
+			text.WriteString(run)
+			continue
+		}
+		from := 0
+		for i := 0; i < len(run); {
+			t := s.at(run[i:])
+			if t == "" {
+				i++
+				continue
+			}
+			text.WriteString(run[from:i])
+			flush()
+			list = append(list, prompt.Segment{Control: t})
+			i += len(t)
+			from = i
+		}
+		text.WriteString(run[from:])
+	}
+	flush()
+	return list
+}
+
+// appendText adds text to the end of a prompt.
+func appendText(list []prompt.Segment, text string) []prompt.Segment {
+	if n := len(list); n > 0 && list[n-1].Control == "" {
+		list[n-1].Text += text
+		return list
+	}
+	return append(list, prompt.Segment{Text: text})
+}

@@ -1,0 +1,177 @@
+// Package fault is how every part of bise reports a failure: one error type, the
+// kinds of failure, and in one table what each kind means for the exit code and
+// what a user can do about it.
+//
+// A package returns an [*Error] when it knows the kind; everything else is an
+// ordinary error and counts as [Internal]. A face (the command line, the
+// interface, the server) shows what [Explain] returns, so that all of them show
+// the same two sentences.
+package fault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Kind classifies a failure by what a caller can do about it. Kinds are part of
+// the wire format: they cross process borders by name.
+type Kind string
+
+const (
+	Usage       Kind = "usage"       // the command line or a configuration file is wrong
+	Invalid     Kind = "invalid"     // the request is invalid; Param names the field
+	TooLong     Kind = "too_long"    // the request does not fit the context
+	Unsupported Kind = "unsupported" // the model cannot do this
+	NotFound    Kind = "not_found"   // no such model, file or conversation
+	BadModel    Kind = "bad_model"   // the file is not a model that the engine can run
+	BadData     Kind = "bad_data"    // a file has the wrong format or is damaged
+	NoMemory    Kind = "no_memory"   // the model does not fit in memory
+	NoSpace     Kind = "no_space"    // the disk is full
+	File        Kind = "file"        // a local file or folder cannot be used
+	Crashed     Kind = "crashed"     // the process that held the model ended
+	Busy        Kind = "busy"        // too many requests are waiting, or another process holds a lock
+	Closed      Kind = "closed"      // the engine is closed
+	Internal    Kind = "internal"    // a bug in bise
+
+	Offline Kind = "offline" // network access is switched off
+	Network Kind = "network" // the server cannot be reached or does not follow the protocol
+	Limited Kind = "limited" // the server refuses more requests for now
+	Denied  Kind = "denied"  // the server wants a token or key, or another one
+	Missing Kind = "missing" // the server does not have it
+	Refused Kind = "refused" // bise refuses to go on, because it would not be safe
+	Damaged Kind = "damaged" // the received bytes are not the expected ones
+
+	Licence     Kind = "licence"     // a licence has not been accepted
+	Negative    Kind = "negative"    // the command worked and its answer is "no"; already reported
+	Interrupted Kind = "interrupted" // the user stopped it; nothing to report
+)
+
+// Exit codes of the program.
+const (
+	ExitOK          = 0
+	ExitNo          = 1 // the command worked and its answer is "no"
+	ExitUsage       = 2
+	ExitModel       = 3 // the model or the engine failed
+	ExitNetwork     = 4
+	ExitLicence     = 5
+	ExitInterrupted = 130
+)
+
+// table has the exit code of each kind, and the advice shown for an error that
+// brings none.
+var table = map[Kind]struct {
+	exit   int
+	advice string
+}{
+	Usage:       {ExitUsage, ""},
+	Invalid:     {ExitUsage, ""},
+	TooLong:     {ExitModel, "Send less, or use a model with a longer context."},
+	Unsupported: {ExitModel, ""},
+	NotFound:    {ExitModel, ""},
+	BadModel:    {ExitModel, "Download the file again, or choose another model with -m."},
+	BadData:     {ExitModel, ""},
+	NoMemory:    {ExitModel, "Free memory with bise stop --all, or choose a smaller model with -m."},
+	NoSpace:     {ExitModel, "Free some disk space and try again."},
+	File:        {ExitModel, ""},
+	Crashed:     {ExitModel, "Try again: bise starts a new worker. If it crashes again, choose another model with -m."},
+	Busy:        {ExitModel, "Try again when the other request is done."},
+	Closed:      {ExitModel, "Try again."},
+	Internal:    {ExitModel, ""},
+	Offline:     {ExitNetwork, ""},
+	Network:     {ExitNetwork, "Check the network, and the URL in config.toml."},
+	Limited:     {ExitNetwork, "Try again later."},
+	Denied:      {ExitNetwork, "Check the endpoint's key in config.toml."},
+	Missing:     {ExitNetwork, ""},
+	Refused:     {ExitNetwork, ""},
+	Damaged:     {ExitNetwork, ""},
+	Licence:     {ExitLicence, ""},
+	Negative:    {ExitNo, ""},
+	Interrupted: {ExitInterrupted, ""},
+}
+
+// An Error is a failure of a known kind: one sentence on what was attempted and
+// what went wrong, and another on what to do.
+type Error struct {
+	Kind   Kind
+	Msg    string // "verb object: cause", without a full stop
+	Advice string // what to do next, a sentence; "": the default of the kind
+	Param  string // the field of the request, for Invalid and Unsupported
+	Cause  error  // for errors.Is and errors.As; not sent to other processes
+}
+
+func (e *Error) Error() string { return e.Msg }
+
+// Hint returns the advice.
+func (e *Error) Hint() string { return e.Advice }
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Cause }
+
+// Errorf makes an error of a kind. A %w operand is kept as its cause.
+func Errorf(kind Kind, format string, args ...any) *Error {
+	err := fmt.Errorf(format, args...)
+	return &Error{Kind: kind, Msg: err.Error(), Cause: errors.Unwrap(err)}
+}
+
+// Advise returns err with advice in place of its own. An err without a kind
+// gets [Internal].
+func Advise(err error, format string, args ...any) *Error {
+	e := &Error{Kind: Internal, Msg: err.Error(), Cause: err}
+	if known, ok := errors.AsType[*Error](err); ok {
+		e.Kind, e.Param = known.Kind, known.Param
+	}
+	e.Advice = fmt.Sprintf(format, args...)
+	return e
+}
+
+// KindOf returns the kind of the first [*Error] in err's chain, and "" when
+// there is none.
+func KindOf(err error) Kind {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Kind
+	}
+	return ""
+}
+
+// ExitCode returns the exit code for err: 0 for nil, and that of [Internal] for
+// an error without a kind.
+func ExitCode(err error) int {
+	if err == nil {
+		return ExitOK
+	}
+	kind := KindOf(err)
+	if kind == "" {
+		kind = Internal
+	}
+	return table[kind].exit
+}
+
+// Explain returns what to show for err: a sentence on what went wrong, and one
+// on what to do, which may be empty.
+func Explain(err error) (message, advice string) {
+	message = err.Error()
+	if errors.Is(err, context.DeadlineExceeded) {
+		message = "timed out: " + message
+	}
+	if h, ok := errors.AsType[interface {
+		error
+		Hint() string
+	}](err); ok {
+		advice = h.Hint()
+	}
+	if advice == "" {
+		advice = table[KindOf(err)].advice
+	}
+	return Sentence(message), Sentence(advice)
+}
+
+// Sentence ends s with a full stop unless another mark ends it.
+func Sentence(s string) string {
+	s = strings.TrimRight(s, " \n")
+	if s == "" || strings.ContainsAny(s[len(s)-1:], ".?!:…") {
+		return s
+	}
+	return s + "."
+}

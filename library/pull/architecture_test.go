@@ -1,0 +1,99 @@
+package pull
+
+import (
+	"bytes"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/bise-sh/bise/downloader/fakehub"
+	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/gguf"
+	"github.com/bise-sh/bise/library/pull/pulltest"
+)
+
+// The list is that of the llama.cpp which bise is built with.
+func TestArchitectures(t *testing.T) {
+	dir, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "github.com/ollama/ollama").Output()
+	if err != nil {
+		t.Skipf("cannot run go list: %v", err)
+	}
+	source, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(dir)), "llama/llama.cpp/src/llama-arch.cpp"))
+	if err != nil {
+		t.Skipf("its source is not here: %v", err)
+	}
+	_, names, _ := strings.Cut(string(source), "LLM_ARCH_NAMES = {")
+	names, _, _ = strings.Cut(names, "};")
+	var want []string
+	for _, m := range regexp.MustCompile(`"([^"]+)"`).FindAllStringSubmatch(names, -1) {
+		// A vision tower is no model, and the last one stands for what is not known.
+		if m[1] != "clip" && m[1] != "(unknown)" {
+			want = append(want, m[1])
+		}
+	}
+	slices.Sort(want)
+	if len(want) < 50 || !slices.Equal(architectures, want) {
+		t.Errorf("it knows\n%s\nand the list is\n%s", strings.Join(want, " "), strings.Join(architectures, " "))
+	}
+}
+
+// newer is a GGUF of an architecture that nobody knows.
+func newer(t *testing.T) []byte {
+	t.Helper()
+	var meta gguf.Metadata
+	meta.Set("general.architecture", gguf.Of("mistral9"))
+	var b bytes.Buffer
+	w, err := gguf.NewWriter(&b, &meta, []gguf.Tensor{{Name: "token_embd.weight", Type: gguf.F32, Dims: []int64{32}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := w.Tensor("token_embd.weight")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := data.Write(make([]byte, 128)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// What the hub knows to be of another architecture is not fetched.
+func TestUnknownArchitecture(t *testing.T) {
+	hub := pulltest.New(t, fakehub.Repo("other/newer-GGUF", fakehub.Bytes("Newer-Q4_K_M.gguf", newer(t))).Card(map[string]any{"license": "mit"}))
+	p := newPuller(t, hub)
+	_, err := p.Plan(t.Context(), Request{Ref: "hf:other/newer-GGUF"})
+	if fault.KindOf(err) != fault.Unsupported || !strings.Contains(err.Error(), "its architecture, mistral9, is none") {
+		t.Errorf("it says %v", err)
+	}
+	hub.AssertCount(t, fakehub.CDN, 0)
+	pulled(t, p, planned(t, p, Request{Ref: "hf:other/newer-GGUF", Anyway: true}))
+	right(t, p.Store, "newer", "q4_k_m")
+}
+
+// Where nobody tells before, the file does, and nothing of it stays.
+func TestUnknownArchitectureOfAFile(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.ServeContent(w, r, "newer.gguf", time.Time{}, bytes.NewReader(newer(t)))
+	}))
+	t.Cleanup(server.Close)
+	p := newPuller(t, pulltest.New(t))
+	plan := planned(t, p, Request{Ref: server.URL + "/newer.gguf"})
+	plan.Accept(time.Now())
+	_, err := p.Run(t.Context(), plan, nil)
+	if fault.KindOf(err) != fault.Unsupported || !strings.Contains(err.Error(), "mistral9") {
+		t.Errorf("it says %v", err)
+	}
+	if left, err := os.ReadDir(p.Store.Staging(plan.Name, plan.Tag)); err != nil || len(left) > 0 {
+		t.Errorf("%v is left, %v", left, err)
+	}
+}

@@ -1,0 +1,241 @@
+package pull
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/bise-sh/bise/downloader"
+	"github.com/bise-sh/bise/downloader/huggingface"
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/models"
+	"github.com/bise-sh/bise/models/catalog"
+	"github.com/bise-sh/bise/models/fit"
+	"github.com/bise-sh/bise/models/quantize"
+	"github.com/bise-sh/bise/units"
+)
+
+// Plan finds out what somebody means and what it takes to have it here. It reads
+// listings and texts of licences, and no weights. Errors are of package engine or
+// downloader.
+func (p *Puller) Plan(ctx context.Context, r Request) (*Plan, error) {
+	ref, err := models.ParseRef(r.Ref)
+	if err != nil {
+		return nil, err
+	}
+	if r.Type != "" {
+		t, err := quantize.ParseType(r.Type)
+		if err != nil {
+			return nil, err
+		}
+		r.Type = t.Name
+	}
+	r.Ref = withoutSecrets(ref, r.Ref)
+	plan := &Plan{Request: r, Download: -1}
+	switch ref.Scheme {
+	case models.ByName:
+		err = p.planName(ctx, plan, ref)
+	case models.HuggingFace:
+		err = p.planRepo(ctx, plan, ref)
+	case models.Ollama:
+		err = p.planImage(ctx, plan, ref)
+	case models.URL:
+		err = p.planURL(ctx, plan, ref)
+	default:
+		e := fault.Errorf(fault.Invalid, "cannot pull %s: it is no model of a hub", r.Ref)
+		e.Advice = "Name a model of bise catalog, or a repository such as hf:owner/repo. What is on this machine is taken in with bise import."
+		if hub, err := models.ParseRef("hf:" + r.Ref); err == nil && hub.Repo == r.Ref {
+			e.Advice = fmt.Sprintf("A repository of the Hugging Face Hub is written hf:%s.", r.Ref)
+		}
+		return nil, e
+	}
+	if err != nil {
+		return nil, err
+	}
+	if plan.Installed != nil {
+		return plan, nil
+	}
+	p.lend(plan)
+	plan.total()
+	p.remember(plan, p.earlier(plan).Manifest.Licence)
+	return plan, plan.tooBig(p.Machine)
+}
+
+// here looks whether the model is installed already.
+func (p *Puller) here(plan *Plan) bool {
+	m, ok := p.Store.Installed(plan.Name, plan.Tag)
+	if ok && !plan.Request.Again {
+		plan.Installed = &m
+	}
+	return plan.Installed != nil
+}
+
+// earlier is the record of an unfinished pull of the same, an empty one where there
+// is none.
+func (p *Puller) earlier(plan *Plan) *record {
+	if rec, ok := readRecord(p.Store.Staging(plan.Name, plan.Tag)); ok && rec.Request.Ref == plan.Request.Ref && rec.Request.FromSource == plan.Request.FromSource {
+		return rec
+	}
+	return &record{}
+}
+
+// planName plans a model of the catalogue.
+func (p *Puller) planName(ctx context.Context, plan *Plan, ref models.Ref) error {
+	name := ref.Name
+	if ref.Tag != "" {
+		name += ":" + ref.Tag
+	}
+	m, kind, err := p.Catalog.Find(name)
+	if err != nil {
+		return err
+	}
+	if err := m.CannotRun(); err != nil {
+		return err
+	}
+	t, err := quantize.ParseType(cmp.Or(plan.Request.Type, kind, catalog.DefaultType))
+	if err != nil {
+		return err
+	}
+	plan.Name, plan.Tag, plan.Title, plan.Type = m.Name, strings.ToLower(t.Name), m.Title, t.Name
+	plan.Terms, _ = m.Terms()
+	for _, a := range m.Can {
+		plan.Can = append(plan.Can, string(a))
+	}
+	if p.here(plan) {
+		return nil
+	}
+	if whole, ok := fit.Catalogued(m); ok && p.Machine != nil {
+		at, err := whole.As(t.Name)
+		if err != nil {
+			return err
+		}
+		f := at.On(*p.Machine, engine.LoadOptions{})
+		plan.Fit = &f
+	}
+	if rec := p.earlier(plan); rec.did(Fetching) {
+		plan.resume(rec)
+		return nil
+	}
+	found := false
+	if !plan.Request.FromSource {
+		if found, err = p.ready(ctx, plan, m); err != nil {
+			return err
+		}
+	}
+	if !found {
+		if m.Repo == "" {
+			e := fault.Errorf(fault.NotFound, "cannot pull %s as %s: nobody has made it, and where its original weights are is not known", m.Name, t.Name)
+			e.Advice = "Choose another type."
+			if i := slices.IndexFunc(m.Files, func(f catalog.File) bool { return f.Role != catalog.Projector }); i >= 0 {
+				e.Advice = fmt.Sprintf("There is one of %s: bise pull %s:%s.", m.Files[i].Type, m.Name, strings.ToLower(m.Files[i].Type))
+			}
+			return e
+		}
+		repo, err := p.open(ctx, plan, m.Repo)
+		if err != nil {
+			return err
+		}
+		if err := p.weights(ctx, plan, repo); err != nil {
+			return err
+		}
+		if whole, ok := fit.Catalogued(m); ok {
+			small, err := whole.As(t.Name)
+			if err != nil {
+				return err
+			}
+			plan.making(whole.Bytes(), small.Bytes())
+		}
+	}
+	return p.text(ctx, plan, m.Repo)
+}
+
+// resume takes over what an earlier run has fetched, of which nothing has to be
+// asked any more.
+func (plan *Plan) resume(rec *record) {
+	plan.Source, plan.Quantize = rec.Manifest.Source, rec.Quantize
+	plan.Convert = plan.Request.FromSource
+	for _, f := range rec.Files {
+		plan.Convert = plan.Convert || f.Role == ""
+		plan.Parts = append(plan.Parts, Part{f.Name, f.Role, downloader.File{Name: f.Name, Size: f.Size, Hash: downloader.Hash(f.Hash)}})
+	}
+	plan.Text = nil
+	plan.Accepted = rec.Manifest.Licence.Accepted
+	plan.resumed = rec.Manifest.Licence.TextSHA256
+}
+
+// ready looks for a file that others have made, in the repositories that the
+// catalogue knows; found is false where none has the type.
+func (p *Puller) ready(ctx context.Context, plan *Plan, m catalog.Model) (found bool, _ error) {
+	type want struct{ repo, file, sum string }
+	var wants []want
+	if f, ok := m.File(plan.Type); ok {
+		wants = append(wants, want{f.Repo, f.Path, f.SHA256})
+	}
+	for _, repo := range m.GGUF {
+		wants = append(wants, want{repo, plan.Type, ""})
+	}
+	for i, w := range wants {
+		repo, err := p.open(ctx, plan, w.repo)
+		if err == nil {
+			var g huggingface.GGUF
+			if g, err = repo.GGUF(w.file); err == nil {
+				if err := p.take(ctx, plan, repo, g, m.Does(catalog.Vision)); err != nil {
+					return false, err
+				}
+				if hash, _ := downloader.SHA256(w.sum); w.sum != "" && plan.Parts[0].Hash != hash {
+					plan.Warnings = append(plan.Warnings, fmt.Sprintf("%s has another %s than the catalogue knows.", w.repo, w.file))
+				}
+				return true, nil
+			}
+		}
+		// What is not there may be in the next one, or be made.
+		if e, ok := errors.AsType[*downloader.Error](err); !ok || e.Kind != downloader.Missing && (e.Kind != downloader.Denied || i == len(wants)-1) {
+			return false, err
+		}
+	}
+	return false, nil
+}
+
+// making says how large the files are that are made here: the converted one, and
+// the quantized one.
+func (plan *Plan) making(whole, small int64) {
+	plan.whole, plan.small = whole, small
+	if plan.Quantize == "" {
+		plan.whole, plan.small = small, 0
+	}
+}
+
+// total adds up what is to be fetched and what the disk must hold.
+func (plan *Plan) total() {
+	var n int64
+	for _, part := range plan.Parts {
+		if part.Size < 0 {
+			return
+		}
+		n += part.Size
+	}
+	for _, l := range plan.Lent {
+		n -= l.Size
+	}
+	plan.Download, plan.Disk = n, n
+	if plan.Convert {
+		// The original weights go when they are converted, the converted ones when
+		// they are quantized.
+		plan.Disk = max(n+plan.whole, plan.whole+plan.small)
+	}
+}
+
+// tooBig refuses a model that this machine cannot run, unless somebody wants it
+// anyway.
+func (plan *Plan) tooBig(h *fit.Machine) error {
+	if h == nil || plan.Fit == nil || plan.Request.Anyway || plan.Fit.Verdict != fit.No {
+		return nil
+	}
+	e := fault.Errorf(fault.NoMemory, "cannot run %s here: it needs %s of memory, and this machine has %s for everything it runs", plan.Name, units.Size(plan.Fit.Need), units.Size(h.Memory))
+	e.Advice = "Choose a smaller one from bise catalog, use a server, or pull it anyway with --anyway."
+	return e
+}

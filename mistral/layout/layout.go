@@ -1,0 +1,218 @@
+// Package layout finds out from the head of a model file how text becomes the
+// tokens that the model reads: its vocabulary, and the format of its prompts. The
+// weights are not needed for that.
+package layout
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/bise-sh/bise/chattemplate"
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/gguf"
+	"github.com/bise-sh/bise/mistral/picture"
+	"github.com/bise-sh/bise/mistral/prompt"
+	"github.com/bise-sh/bise/mistral/tokenizer"
+)
+
+// Vocabulary makes the tokenizer of a model file. The error wraps
+// [tokenizer.ErrUnsupported] for one whose ids would not surely be right.
+func Vocabulary(m *gguf.Metadata) (tokenizer.Tokenizer, error) {
+	v := tokenizer.Meta{AddSpacePrefix: true}
+	v.Model, _ = m.String("tokenizer.ggml.model")
+	v.Pre, _ = m.String("tokenizer.ggml.pre")
+	v.Tokens, _ = m.Strings("tokenizer.ggml.tokens")
+	types, _ := m.Ints("tokenizer.ggml.token_type")
+	for _, t := range types {
+		v.Types = append(v.Types, int32(t))
+	}
+	scores, _ := m.Floats("tokenizer.ggml.scores")
+	for _, f := range scores {
+		v.Scores = append(v.Scores, float32(f))
+	}
+	if b, ok := m.Bool("tokenizer.ggml.add_space_prefix"); ok {
+		v.AddSpacePrefix = b
+	}
+	return tokenizer.FromGGUF(v)
+}
+
+// Meta is what a model file says of its prompts. Name is the file's own, which
+// may say more than the metadata; images tells that a projector is there.
+func Meta(m *gguf.Metadata, vocab tokenizer.Tokenizer, name string, images bool) prompt.Meta {
+	meta := prompt.Meta{Images: images, Has: func(name string) bool { _, ok := vocab.ID(name); return ok }}
+	model, _ := m.String("tokenizer.ggml.model")
+	meta.Tekken = model == "gpt2"
+	meta.Version, _ = m.String("bise.prompt_version")
+	meta.Settings, _ = m.String("bise.prompt_settings")
+	meta.Architecture, _ = m.String("general.architecture")
+	meta.Name, _ = m.String("general.name")
+	meta.Name += " " + name
+	meta.Template, _ = m.String("tokenizer.chat_template")
+	return meta
+}
+
+// How a format came to be known.
+type Source string
+
+const (
+	Said     Source = "said by the file"
+	Named    Source = "named by its chat template"
+	Inferred Source = "inferred from the vocabulary"
+	Own      Source = "the file's own chat template"
+	None     Source = "" // the model only completes text
+)
+
+// A Layout turns requests into tokens.
+type Layout struct {
+	Vocab    tokenizer.Tokenizer
+	Format   prompt.Format
+	Source   Source
+	pictures *prompt.Pictures
+}
+
+// Read finds the layout of a model. Name is the file's own; pictures tells how
+// its projector cuts them and is nil where it has none.
+func Read(f *gguf.File, name string, pictures *prompt.Pictures) (*Layout, error) {
+	m := &f.Metadata
+	vocab, err := Vocabulary(m)
+	if err != nil {
+		return nil, err
+	}
+	l := &Layout{Vocab: vocab, pictures: pictures}
+	meta := Meta(m, vocab, name, pictures != nil)
+	if format, ok := prompt.Infer(meta); ok {
+		l.Format, l.Source = format, Inferred
+		switch {
+		case meta.Version != "":
+			l.Source = Said
+		case strings.HasPrefix(meta.Template, "mistral-"):
+			l.Source = Named
+		}
+		return l, nil
+	}
+	l.Source = Own
+	source := ends(m, vocab)
+	source.Template = meta.Template
+	if l.Format, err = template.New(source); err != nil || meta.Template == "" {
+		source.Template, l.Source = "", None
+		l.Format, err = template.New(source)
+	}
+	return l, err
+}
+
+// ends are the tokens that a template may name, with llama.cpp's defaults.
+func ends(m *gguf.Metadata, vocab tokenizer.Tokenizer) template.Source {
+	s := template.Source{AddBOS: true} // for the two kinds of vocabulary that are read
+	if b, ok := m.Bool("tokenizer.ggml.add_bos_token"); ok {
+		s.AddBOS = b
+	}
+	for id := range int32(vocab.Len()) {
+		if vocab.IsControl(id) {
+			s.Tokens = append(s.Tokens, string(vocab.Piece(id)))
+		}
+	}
+	for _, end := range []struct {
+		key       string
+		otherwise int32
+		to        *string
+	}{{"bos", 1, &s.BOS}, {"eos", 2, &s.EOS}} {
+		id := end.otherwise
+		if n, ok := m.Uint("tokenizer.ggml." + end.key + "_token_id"); ok && n < uint64(vocab.Len()) {
+			id = int32(n)
+		}
+		*end.to = string(vocab.Piece(id))
+	}
+	return s
+}
+
+// Text is the tokens of a plain text, with nothing before it.
+func (l *Layout) Text(text string) []int32 { return l.Vocab.Encode(text, false) }
+
+// Chat is the tokens of a conversation whose answer comes next.
+func (l *Layout) Chat(r *engine.ChatRequest) ([]int32, error) {
+	if !l.Format.Capabilities().Chat {
+		return nil, &fault.Error{Kind: fault.Unsupported, Msg: "the model has no chat template"}
+	}
+	p, err := l.Format.Chat(r)
+	if err != nil {
+		return nil, err
+	}
+	return l.encode(p)
+}
+
+// Fill is the tokens of a text with a gap, which may be at its end.
+func (l *Layout) Fill(prefix, suffix string) ([]int32, error) {
+	if !l.Format.Capabilities().FIM {
+		return nil, &fault.Error{Kind: fault.Unsupported, Msg: "the model cannot fill in the middle"}
+	}
+	p, err := l.Format.Fill(prefix, suffix)
+	if err != nil {
+		return nil, err
+	}
+	return l.encode(p)
+}
+
+func (l *Layout) encode(p prompt.Prompt) ([]int32, error) {
+	ids, _, err := Encode(l.Vocab, p, l.pictures)
+	return ids, err
+}
+
+// A Place is where a picture's tokens are among a prompt's.
+type Place struct {
+	At, N int    // the first one and how many, [IMG_END] among them
+	URL   string // data:
+}
+
+// Encode turns a prompt into tokens. Pictures become those that the reference
+// gives them, by how the model's projector cuts them; nil means that the model
+// has none.
+func Encode(vocab tokenizer.Tokenizer, p prompt.Prompt, cut *prompt.Pictures) (ids []int32, places []Place, err error) {
+	text, images, err := prompt.Encode(vocab, p)
+	if err != nil || len(images) == 0 {
+		return text, nil, err
+	}
+	if cut == nil {
+		return nil, nil, &fault.Error{Kind: fault.Unsupported, Param: "messages", Msg: "the model does not see pictures"}
+	}
+	from := 0
+	for _, image := range images {
+		url := p.Images[image.Image-1]
+		run, err := Run(vocab, *cut, url)
+		if err != nil {
+			return nil, nil, err
+		}
+		ids = append(ids, text[from:image.At]...)
+		places = append(places, Place{len(ids), len(run), url})
+		ids = append(ids, run...)
+		from = image.At
+	}
+	return append(ids, text[from:]...), places, nil
+}
+
+// Run is the tokens of one picture, a data: URL.
+func Run(vocab tokenizer.Tokenizer, cut prompt.Pictures, url string) ([]int32, error) {
+	w, h, err := picture.Size(url)
+	if err != nil {
+		return nil, err
+	}
+	return cut.Encode(vocab, w, h)
+}
+
+// Pictures tells how the projector in a file cuts pictures, and how wide its
+// vectors are. Projectors of other makes than Mistral's are an error of kind
+// Unsupported.
+func Pictures(m *gguf.Metadata) (cut prompt.Pictures, width int, err error) {
+	kind, _ := m.String("clip.projector_type")
+	if kind != "pixtral" {
+		return cut, 0, &fault.Error{Kind: fault.Unsupported, Msg: fmt.Sprintf("projectors of the type %q cannot be used; Mistral's are of the type pixtral", kind)}
+	}
+	number := func(key string, otherwise int) int {
+		if n, ok := m.Uint("clip.vision." + key); ok && n > 0 && n < 1<<16 {
+			return int(n)
+		}
+		return otherwise
+	}
+	cut = prompt.Pictures{Patch: number("patch_size", 16), Merge: number("spatial_merge_size", 1), Max: number("image_size", 1024)}
+	return cut, number("projection_dim", 0), nil
+}

@@ -1,0 +1,63 @@
+package prompt
+
+import (
+	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/mistral/tokenizer"
+)
+
+// A Place is where a picture's tokens belong among a prompt's.
+type Place struct {
+	At    int // before the token of this index
+	Image int // 1 is Prompt.Images[0]
+}
+
+// Encode turns a prompt into tokens. Pictures are left to the caller, who knows
+// how many tokens each has. A control token that the vocabulary does not have is
+// an error of kind BadModel.
+func Encode(t tokenizer.Tokenizer, p Prompt) ([]int32, []Place, error) {
+	var ids []int32
+	var places []Place
+	for i, s := range p.Segments {
+		switch {
+		case s.Image > 0:
+			places = append(places, Place{At: len(ids), Image: s.Image})
+		case s.Control != "":
+			id, ok := t.ID(s.Control)
+			if !ok {
+				return nil, nil, fault.Errorf(fault.BadModel, "the model's vocabulary has no token %s", s.Control)
+			}
+			ids = append(ids, id)
+		case s.Bare && i > 0 && isSuffixToken(p.Segments[i-1].Control):
+			ids = append(ids, encodeSuffix(t, s.Text)...)
+		default:
+			ids = append(ids, t.Encode(s.Text, s.Bare)...)
+		}
+	}
+	return ids, places, nil
+}
+
+// isSuffixToken reports whether the suffix of a text with a gap comes after a
+// control token.
+func isSuffixToken(name string) bool {
+	for _, r := range versions {
+		if name != "" && name == r.suffix {
+			return true
+		}
+	}
+	return false
+}
+
+// encodeSuffix encodes what comes after a gap. Mistral's way to have no space in
+// front of it is to put a character there that nothing merges with, and to drop
+// the two tokens it becomes. In Tekken's case that is no matter of spaces, but
+// the first word may be cut otherwise, and models have seen it so.
+func encodeSuffix(t tokenizer.Tokenizer, suffix string) []int32 {
+	ids := t.Encode("☺"+suffix, false)
+	return ids[min(2, len(ids)):]
+}
+
+// Continue is the prompt for the text that comes after another, as every model
+// reads it, in whatever format.
+func Continue(text string) Prompt {
+	return Prompt{Segments: []Segment{{Control: bos}, {Text: text}}}
+}

@@ -1,0 +1,81 @@
+package markdown
+
+import (
+	"image/color"
+	"strings"
+
+	"github.com/alecthomas/chroma/v2"
+	"github.com/alecthomas/chroma/v2/lexers"
+	"github.com/alecthomas/chroma/v2/styles"
+	"github.com/yuin/goldmark/ast"
+
+	"github.com/bise-sh/bise/render/term"
+)
+
+// maxColoured is the most code that is coloured, in bytes; a lexer takes some
+// microseconds for each.
+const maxColoured = 100_000
+
+// code draws a block of code in the colours of its language.
+func (d *drawing) code(n ast.Node, language string) []string {
+	var b strings.Builder
+	for i := range n.Lines().Len() {
+		line := n.Lines().At(i)
+		b.Write(line.Value(d.source))
+	}
+	return d.Highlight(strings.TrimRight(b.String(), "\n"), language)
+}
+
+// Highlight colours code in the theme's style. The language may be that of a file,
+// told by its name; one that is not known leaves the code as it is. Tabs become
+// four spaces, and what could command the terminal goes.
+func (r *Renderer) Highlight(source, language string) []string {
+	source = strings.ReplaceAll(term.Clean(source), "\t", "    ")
+	lexer := lexers.Get(language)
+	if language == "" || lexer == nil || len(source) > maxColoured {
+		return strings.Split(source, "\n")
+	}
+	tokens, err := chroma.Coalesce(lexer).Tokenise(nil, source)
+	if err != nil {
+		return strings.Split(source, "\n")
+	}
+	theme := styles.Get(r.Theme.Code)
+	lines := []string{""}
+	for token := tokens(); token != chroma.EOF; token = tokens() {
+		s := style{}
+		if c := theme.Get(token.Type).Colour; c.IsSet() {
+			s.colour = r.legible(color.RGBA{R: c.Red(), G: c.Green(), B: c.Blue(), A: 0xff})
+		}
+		for i, part := range strings.Split(token.Value, "\n") {
+			if i > 0 {
+				lines = append(lines, "")
+			}
+			lines[len(lines)-1] += s.on(part)
+		}
+	}
+	for len(lines) > 1 && lines[len(lines)-1] == "" {
+		lines = lines[:len(lines)-1]
+	}
+	return lines
+}
+
+// Code gives the language and the source of a block that is fenced code, as a
+// person would copy it; ok is false when it is something else.
+func Code(block string) (language, source string, ok bool) {
+	first, rest, _ := strings.Cut(block, "\n")
+	indent, body := measure(first)
+	fence := opens(body)
+	if fence == "" || indent >= 4 {
+		return "", "", false
+	}
+	language, _, _ = strings.Cut(strings.TrimSpace(body[len(fence):]), " ")
+	lines := strings.Split(strings.TrimSuffix(rest, "\n"), "\n")
+	for i, line := range lines {
+		if in, body := measure(line); in < 4 && closes(body, fence) {
+			lines = lines[:i]
+			break
+		}
+		lines[i] = line[min(indent, len(line)-len(strings.TrimLeft(line, " "))):]
+	}
+	return language, strings.Join(lines, "\n"), true
+}

@@ -1,0 +1,313 @@
+package markdown
+
+import (
+	"bytes"
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	xansi "github.com/charmbracelet/x/ansi"
+	"github.com/yuin/goldmark/ast"
+	"github.com/yuin/goldmark/parser"
+	"github.com/yuin/goldmark/text"
+	"github.com/yuin/goldmark/util"
+
+	"github.com/bise-sh/bise/render/latex"
+)
+
+// Mathematics is what models write between $ and $, $$ and $$, \( and \), \[ and
+// \], and in code of the language "math", as Pandoc and GitHub read it.
+
+// mathClosers are the marks that open mathematics and those that close it.
+var mathClosers = []struct {
+	open, close string
+	display     bool
+}{{"$$", "$$", true}, {`\[`, `\]`, true}, {`\(`, `\)`, false}, {"$", "$", false}}
+
+// longestMath is how far the end of mathematics is looked for, in bytes.
+const longestMath = 16 << 10
+
+var (
+	kindMath        = ast.NewNodeKind("Math")
+	kindMathDisplay = ast.NewNodeKind("MathDisplay")
+)
+
+// mathSpan is mathematics within a paragraph. A display is set in lines of its own.
+type mathSpan struct {
+	ast.BaseInline
+	source  string // between the marks
+	written string // with them
+	display bool
+}
+
+func (*mathSpan) Kind() ast.NodeKind { return kindMath }
+
+func (m *mathSpan) Dump(source []byte, level int) { ast.DumpHelper(m, source, level, nil, nil) }
+
+// mathBlock is mathematics that has its lines to itself.
+type mathBlock struct {
+	ast.BaseBlock
+	close string
+	ended bool
+}
+
+func (*mathBlock) Kind() ast.NodeKind { return kindMathDisplay }
+
+func (m *mathBlock) Dump(source []byte, level int) { ast.DumpHelper(m, source, level, nil, nil) }
+
+func (*mathBlock) IsRaw() bool { return true }
+
+// mathSpans reads mathematics within a line, or over several of a paragraph.
+type mathSpans struct{}
+
+func (mathSpans) Trigger() []byte { return []byte{'$', '\\'} }
+
+func (mathSpans) Parse(_ ast.Node, block text.Reader, _ parser.Context) ast.Node {
+	line, at := block.Position()
+	rest := remainder(block)
+	block.SetPosition(line, at)
+	if n := boxed(rest); n > 0 {
+		advance(block, n)
+		return &mathSpan{source: string(rest[:n]), written: string(rest[:n])}
+	}
+	for _, m := range mathClosers {
+		if !bytes.HasPrefix(rest, []byte(m.open)) {
+			continue
+		}
+		end := bytes.Index(rest[len(m.open):], []byte(m.close))
+		if end < 0 {
+			return nil
+		}
+		source := string(rest[len(m.open) : len(m.open)+end])
+		written := len(m.open) + end + len(m.close)
+		if strings.TrimSpace(source) == "" || m.open == "$" && !dollars(source, rest[written:]) {
+			return nil
+		}
+		advance(block, written)
+		return &mathSpan{source: source, written: string(rest[:written]), display: m.display}
+	}
+	return nil
+}
+
+// boxed is the length of the \boxed{…} that a text begins with, 0 when it begins
+// with none: models frame a final answer so without any other mark.
+func boxed(text []byte) int {
+	const command = `\boxed{`
+	if !bytes.HasPrefix(text, []byte(command)) {
+		return 0
+	}
+	depth := 0
+	for i := len(command); i < len(text); i++ {
+		switch text[i] {
+		case '\\':
+			i++
+		case '{':
+			depth++
+		case '}':
+			if depth == 0 {
+				return i + 1
+			}
+			depth--
+		}
+	}
+	return 0
+}
+
+// dollars reports whether what stands between two single dollars is mathematics,
+// and not an amount and whatever comes before the next one: no white space inside
+// the marks, no letter or digit after them, and a formula that can be read.
+func dollars(source string, after []byte) bool {
+	first, _ := utf8.DecodeRuneInString(source)
+	last, _ := utf8.DecodeLastRuneInString(source)
+	next, _ := utf8.DecodeRune(after)
+	if unicode.IsSpace(first) || unicode.IsSpace(last) || last == '\\' || unicode.IsLetter(next) || unicode.IsDigit(next) {
+		return false
+	}
+	if words.MatchString(source) && strings.ContainsFunc(source, unicode.IsSpace) {
+		return false // $HOME and PATH=$
+	}
+	_, err := latex.Inline(source)
+	return err == nil
+}
+
+// words finds a word that is neither a command nor the beginning of an argument.
+var words = regexp.MustCompile(`(^|[^\\{a-zA-Z])[a-zA-Z]{4,}`)
+
+// remainder is what follows in the paragraph, bounded.
+func remainder(block text.Reader) []byte {
+	var rest []byte
+	for len(rest) < longestMath {
+		line, _ := block.PeekLine()
+		if line == nil {
+			break
+		}
+		rest = append(rest, line...)
+		block.AdvanceLine()
+	}
+	return rest
+}
+
+// advance goes over n bytes, which may be several lines.
+func advance(block text.Reader, n int) {
+	for n > 0 {
+		line, _ := block.PeekLine()
+		if line == nil {
+			return
+		}
+		if n < len(line) {
+			block.Advance(n)
+			return
+		}
+		n -= len(line)
+		block.AdvanceLine()
+	}
+}
+
+// mathBlocks reads mathematics that begins a line and ends one. A list or a
+// heading does not begin within it, whatever its lines begin with.
+type mathBlocks struct{}
+
+func (mathBlocks) Trigger() []byte { return []byte{'$', '\\'} }
+
+func (mathBlocks) Open(_ ast.Node, reader text.Reader, pc parser.Context) (ast.Node, parser.State) {
+	line, segment := reader.PeekLine()
+	body := strings.TrimSpace(string(line))
+	closer := display(body)
+	if closer == "" || pc.BlockOffset() < 0 {
+		return nil, parser.NoChildren
+	}
+	m := &mathBlock{close: closer}
+	from := pc.BlockOffset() + 2
+	if !whole(body, closer) {
+		return nil, parser.NoChildren // text goes on after it: a paragraph
+	}
+	m.ended = strings.Contains(body[2:], closer)
+	m.Lines().Append(text.NewSegment(segment.Start+from, segment.Stop))
+	reader.Advance(segment.Len() - util.TrimRightSpaceLength(line))
+	return m, parser.NoChildren
+}
+
+func (mathBlocks) Continue(n ast.Node, reader text.Reader, _ parser.Context) parser.State {
+	m := n.(*mathBlock)
+	line, segment := reader.PeekLine()
+	if m.ended || len(bytes.TrimSpace(line)) == 0 {
+		return parser.Close
+	}
+	if shuts(string(line), m.close) {
+		m.ended = true
+	}
+	m.Lines().Append(segment)
+	reader.Advance(segment.Len() - util.TrimRightSpaceLength(line))
+	return parser.Continue | parser.NoChildren
+}
+
+func (mathBlocks) Close(ast.Node, text.Reader, parser.Context) {}
+
+func (mathBlocks) CanInterruptParagraph() bool { return true }
+
+func (mathBlocks) CanAcceptIndentedLine() bool { return false }
+
+// display gives what closes the mathematics that a line begins with, "" when it
+// begins with none that stands by itself.
+func display(body string) string {
+	switch {
+	case strings.HasPrefix(body, "$$"):
+		return "$$"
+	case strings.HasPrefix(body, `\[`):
+		return `\]`
+	}
+	return ""
+}
+
+// shuts reports whether a line ends mathematics.
+func shuts(line, closer string) bool {
+	i := strings.Index(line, closer)
+	return i >= 0 && endsThere(line[i+len(closer):])
+}
+
+// endsThere reports whether only the end of a sentence follows.
+func endsThere(rest string) bool { return strings.Trim(rest, " \t\r\n.,;:") == "" }
+
+// math draws mathematics in lines of its own, or gives it back as it was written.
+func (d *drawing) math(source, written string, width int) []string {
+	if !d.Source {
+		if f, err := latex.Draw(source, width-4); err == nil {
+			lines := make([]string, len(f.Lines))
+			for i, l := range f.Lines {
+				lines[i] = "  " + l
+			}
+			return lines
+		}
+	}
+	var lines []string
+	for l := range strings.Lines(written) {
+		lines = append(lines, wrap(style{colour: d.Accent}.on(visible(strings.TrimRight(l, "\r\n"))), width)...)
+	}
+	return lines
+}
+
+// mathBlock draws mathematics that has its lines to itself.
+func (d *drawing) mathBlock(n *mathBlock, width int) []string {
+	var s strings.Builder
+	for i := range n.Lines().Len() {
+		line := n.Lines().At(i)
+		s.Write(line.Value(d.source))
+	}
+	written := n.opener() + s.String()
+	source, after, ok := strings.Cut(s.String(), n.close)
+	if !ok {
+		return d.math(`\`, written, width) // it has no end, so it is no formula
+	}
+	if after = strings.TrimSpace(after); after != "" {
+		source += `\text{` + after + "}"
+	}
+	return d.math(source, written, width)
+}
+
+func (m *mathBlock) opener() string {
+	if m.close == `\]` {
+		return `\[`
+	}
+	return m.close
+}
+
+// formula is mathematics on a line, or as it was written where it cannot be read.
+func (d *drawing) formula(m *mathSpan, s style) string {
+	if !d.Source {
+		if line, err := latex.Inline(m.source); err == nil {
+			return s.on(line)
+		}
+	}
+	s.colour = d.Accent
+	return s.on(visible(m.written))
+}
+
+// paragraph draws a paragraph, whose displays stand in lines of their own.
+func (d *drawing) paragraph(n ast.Node, width int) []string {
+	var lines []string
+	var line strings.Builder
+	flush := func() {
+		if s := line.String(); strings.TrimSpace(xansi.Strip(s)) != "" {
+			if len(lines) > 0 {
+				lines = append(lines, "")
+			}
+			lines = append(lines, wrap(strings.Trim(s, " "), width)...)
+		}
+		line.Reset()
+	}
+	for c := n.FirstChild(); c != nil; c = c.NextSibling() {
+		m, ok := c.(*mathSpan)
+		if !ok || !m.display && (c.PreviousSibling() != nil || c.NextSibling() != nil) {
+			d.span(&line, c, style{})
+			continue
+		}
+		flush()
+		if len(lines) > 0 {
+			lines = append(lines, "")
+		}
+		lines = append(lines, d.math(m.source, m.written, width)...)
+	}
+	flush()
+	return lines
+}
