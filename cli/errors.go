@@ -14,7 +14,6 @@ import (
 	"github.com/bise-sh/bise/downloader/huggingface"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/fault/suggest"
-	"github.com/bise-sh/bise/library/pull"
 	"github.com/bise-sh/bise/models/catalog"
 	"github.com/bise-sh/bise/render/term"
 )
@@ -45,7 +44,7 @@ func exitCode(err error) int {
 		return fault.ExitUsage
 	}
 	// The owners of a gated repository have terms, too, that somebody must agree to.
-	if errors.Is(err, pull.ErrNotAccepted) || errors.Is(err, huggingface.ErrGated) {
+	if errors.Is(err, huggingface.ErrGated) {
 		return fault.ExitLicence
 	}
 	if e, ok := errors.AsType[*downloader.Error](err); ok && e.Kind != downloader.Full && e.Kind != downloader.Local {

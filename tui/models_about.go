@@ -11,6 +11,7 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/history"
+	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/library/pull"
 	"github.com/bise-sh/bise/models"
 	"github.com/bise-sh/bise/models/catalog"
@@ -23,7 +24,7 @@ import (
 type aboutDialog struct {
 	list
 	model     *catalog.Model // nil: one that is here
-	installed *Installed
+	installed *library.Installed
 	types     []fit.Plan
 }
 
@@ -47,7 +48,7 @@ func newAboutModel(d *desk, m catalog.Model) *aboutDialog {
 	return a
 }
 
-func newAboutInstalled(d *desk, i *Installed) *aboutDialog {
+func newAboutInstalled(d *desk, i *library.Installed) *aboutDialog {
 	a := &aboutDialog{list: list{desk: d, letters: true}, installed: i}
 	a.intro = paragraphs(
 		labelled("can", abilityWords(i.Can)),
@@ -98,7 +99,7 @@ func contextOf(m catalog.Model) string {
 }
 
 // termsOf is a model's licence in a line.
-func termsOf(i *Installed) string {
+func termsOf(i *library.Installed) string {
 	accepted := ""
 	if i.Manifest != nil && !i.Manifest.Licence.Accepted.IsZero() {
 		accepted = "accepted " + dayOf(i.Manifest.Licence.Accepted)
@@ -110,7 +111,7 @@ func termsOf(i *Installed) string {
 }
 
 // from says where a model came from.
-func from(i *Installed) string {
+func from(i *library.Installed) string {
 	switch {
 	case i.Origin == models.Cached:
 		return i.Program + ", which keeps it"
@@ -155,15 +156,14 @@ func (a *aboutDialog) begin() tea.Cmd {
 	if a.model == nil || !a.model.Local() {
 		return nil
 	}
-	ctx, library, m := a.ctx, a.shelf.library, *a.model
-	return func() tea.Msg { return planTypes(ctx, library, m) }
+	ctx, known, m := a.ctx, a.shelf.library, *a.model
+	return func() tea.Msg { return planTypes(ctx, known, m) }
 }
 
-func planTypes(ctx context.Context, library Library, m catalog.Model) typesPlanned {
+func planTypes(ctx context.Context, known Models, m catalog.Model) typesPlanned {
 	msg := typesPlanned{model: m.Name}
 	if whole, ok := fit.Catalogued(m); ok {
-		h, _ := library.Machine(ctx)
-		msg.plans, msg.err = fit.At(whole, h, engine.LoadOptions{}, "")
+		msg.plans, msg.err = fit.At(whole, known.Machine(ctx), engine.LoadOptions{}, "")
 	}
 	return msg
 }

@@ -8,6 +8,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/library/pull"
 	"github.com/bise-sh/bise/models/fit"
 	"github.com/bise-sh/bise/units"
@@ -40,7 +41,10 @@ func (m *modelsDialog) note() string {
 	if m.width < tabsWidth {
 		return ""
 	}
-	return m.theme.muted.Render(oneLine(m.shelf.described))
+	if m.shelf.machine == nil {
+		return ""
+	}
+	return m.theme.muted.Render(oneLine(library.MachineLine(*m.shelf.machine)))
 }
 
 func (m *modelsDialog) begin() tea.Cmd { return m.shelf.read() }
@@ -335,7 +339,7 @@ func (m *modelsDialog) known(i, width int) []string {
 	return nil
 }
 
-func termsMark(i *Installed) string {
+func termsMark(i *library.Installed) string {
 	if i.Terms.ID == "" {
 		return ""
 	}
