@@ -9,12 +9,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/bise-sh/bise/config"
-	"github.com/bise-sh/bise/downloader"
-	"github.com/bise-sh/bise/downloader/huggingface"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/fault/suggest"
-	"github.com/bise-sh/bise/models/catalog"
 	"github.com/bise-sh/bise/render/term"
 )
 
@@ -29,26 +25,11 @@ func usageErrorf(format string, args ...any) *fault.Error {
 	return fault.Errorf(fault.Usage, format, args...)
 }
 
+// exitCode is the exit code of the program. A reader that closes the pipe has read
+// enough: that is not a failure.
 func exitCode(err error) int {
-	switch {
-	case err == nil, errors.Is(err, syscall.EPIPE):
-		// Who closes the pipe has read enough.
+	if errors.Is(err, syscall.EPIPE) {
 		return fault.ExitOK
-	case errors.Is(err, errInterrupted):
-		return fault.ExitInterrupted
-	}
-	if _, ok := errors.AsType[*config.Error](err); ok {
-		return fault.ExitUsage
-	}
-	if _, ok := errors.AsType[*catalog.Error](err); ok {
-		return fault.ExitUsage
-	}
-	// The owners of a gated repository have terms, too, that somebody must agree to.
-	if errors.Is(err, huggingface.ErrGated) {
-		return fault.ExitLicence
-	}
-	if e, ok := errors.AsType[*downloader.Error](err); ok && e.Kind != downloader.Full && e.Kind != downloader.Local {
-		return fault.ExitNetwork
 	}
 	return fault.ExitCode(err)
 }

@@ -47,7 +47,13 @@ type Endpoints interface {
 // A shelf is what is known of models, and what is done to them in the background.
 // What it has not read yet is nil.
 type shelf struct {
-	*desk
+	look    *Look
+	notify  Notify
+	tasks   *Tasks
+	engines *engines
+	folder  string
+	home    string
+
 	library   Models
 	pulls     Downloads
 	endpoints Endpoints
@@ -73,8 +79,11 @@ type catalogued struct {
 	download int64 // bytes
 }
 
-func newShelf(d *desk) *shelf {
-	return &shelf{desk: d, library: d.options.Models, pulls: d.options.Downloads, endpoints: d.options.Endpoints}
+func newShelf(look *Look, notify Notify, tasks *Tasks, e *engines, o Options, home string) *shelf {
+	return &shelf{
+		look: look, notify: notify, tasks: tasks, engines: e, library: o.Models, pulls: o.Downloads, endpoints: o.Endpoints,
+		folder: o.Folder, home: home,
+	}
 }
 
 var errNoLibrary = errors.New("there is nothing that knows models")
@@ -128,7 +137,7 @@ type (
 
 // read looks again at what is here, and the first time at the machine, too.
 func (s *shelf) read() tea.Cmd {
-	known, ctx := s.library, s.ctx
+	known, ctx := s.library, s.tasks.Context()
 	if known == nil {
 		s.err = errNoLibrary
 		return nil
@@ -219,7 +228,7 @@ func (s *shelf) update(msg tea.Msg) tea.Cmd {
 		return s.wasRemoved(msg)
 	case modelRestored:
 		if msg.err != nil {
-			s.sayError(msg.err)
+			s.notify.Error(msg.err)
 		}
 		return s.read()
 	}
@@ -230,10 +239,10 @@ func (s *shelf) update(msg tea.Msg) tea.Cmd {
 // left.
 func (s *shelf) remove(m library.Installed) tea.Cmd {
 	if err := m.Theirs(); err != nil {
-		s.sayError(err)
+		s.notify.Error(err)
 		return nil
 	}
-	known, ctx, gone := s.library, s.ctx, m.Model
+	known, ctx, gone := s.library, s.tasks.Context(), m.Model
 	return func() tea.Msg {
 		r, err := known.Remove(ctx, gone)
 		return modelRemoved{r, err}
@@ -242,14 +251,14 @@ func (s *shelf) remove(m library.Installed) tea.Cmd {
 
 func (s *shelf) wasRemoved(msg modelRemoved) tea.Cmd {
 	if msg.err != nil {
-		s.sayError(msg.err)
+		s.notify.Error(msg.err)
 		return s.read()
 	}
 	gone := msg.removed.Model
 	s.removed = append(s.removed, msg.removed)
 	s.here = slices.DeleteFunc(s.here, func(i library.Installed) bool { return i.Name == gone.Name })
 	s.engines.gone(gone.Name)
-	s.sayUndo(fmt.Sprintf("deleted %q", oneLine(gone.Name)), func() tea.Msg { return undoAsked{} })
+	s.notify.Undo(fmt.Sprintf("deleted %q", oneLine(gone.Name)), func() tea.Msg { return undoAsked{} })
 	return s.read()
 }
 
@@ -260,7 +269,7 @@ type undoAsked struct{}
 func (s *shelf) putBack() tea.Cmd {
 	n := len(s.removed)
 	if n == 0 {
-		s.say("nothing that was deleted is left to bring back")
+		s.notify.Say("nothing that was deleted is left to bring back")
 		return nil
 	}
 	last := s.removed[n-1]
