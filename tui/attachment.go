@@ -134,14 +134,6 @@ func pictured(name string, p vision.Picture) attachment {
 	return attachment{name: name, about: s.pixelSize(), image: p.URL, shot: s}
 }
 
-// lineCount is how many lines a text has, the last one with or without its end.
-func lineCount(s string) int {
-	if s == "" {
-		return 0
-	}
-	return strings.Count(strings.TrimSuffix(s, "\n"), "\n") + 1
-}
-
 // label is the attachment in a few words.
 func (a attachment) label() string {
 	mark, name := "▤", oneLine(a.name)

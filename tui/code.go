@@ -283,7 +283,7 @@ func (m *codeMode) opened(msg fileOpened) {
 	m.about = infill.Completion{}
 	m.text = editor{width: unwrapped}
 	m.text.set(msg.file.saved)
-	m.text.past = nil
+	m.text.clearUndo()
 	m.text.move(0)
 }
 
@@ -320,9 +320,9 @@ func (m *codeMode) written(msg fileSaved) {
 	}
 }
 
-// leave reports whether the interface can end without a loss, and says once what
+// CanLeave reports whether the interface can end without a loss, and says once what
 // would be lost.
-func (m *codeMode) leave() bool {
+func (m *codeMode) CanLeave() bool {
 	if !m.modified() || m.warned {
 		return true
 	}

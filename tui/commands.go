@@ -11,11 +11,6 @@ import (
 	"github.com/bise-sh/bise/units"
 )
 
-// sortBy sorts a list by a number, and leaves the order of equals.
-func sortBy[T any](list []T, number func(T) int) {
-	slices.SortStableFunc(list, func(a, b T) int { return number(a) - number(b) })
-}
-
 // Messages that ask the root, or the current mode, to do something that was
 // decided in a command or a dialog.
 type (
@@ -72,20 +67,6 @@ func (m *Model) sayImported(msg conversationsImported) {
 	default:
 		m.say().Say("imported " + units.Plural(msg.taken, "conversation"))
 	}
-}
-
-// runLine carries out a line such as "/theme dark"; false when it is no command.
-func runLine(line string, commands []command) (outcome, bool) {
-	name, args, _ := strings.Cut(strings.TrimPrefix(line, "/"), " ")
-	if !strings.HasPrefix(line, "/") {
-		return pass(), false
-	}
-	for _, c := range commands {
-		if c.name == name {
-			return c.run(strings.TrimSpace(args)), true
-		}
-	}
-	return pass(), false
 }
 
 // commandsDialog is the list of commands, for modes that have no composer at hand.

@@ -224,7 +224,7 @@ type editorDone struct {
 // edit opens the person's own editor with what is written.
 func (c *conversation) edit() tea.Cmd {
 	to := c.mode
-	return c.terminal.inEditor("message.md", c.composer.text, func(text string, err error) tea.Msg { return editorDone{to, text, err} })
+	return c.terminal.EditText("message.md", c.composer.text, func(text string, err error) tea.Msg { return editorDone{to, text, err} })
 }
 
 // savePrompt asks where a message is to be saved.

@@ -213,7 +213,7 @@ func goldens(t *testing.T, options func() Options, scene func(*driver)) {
 	t.Helper()
 	for _, size := range sizes {
 		t.Run(fmt.Sprintf("%dx%d", size.width, size.height), func(t *testing.T) {
-			for name, colour := range map[string]color.Color{"dark": rgb(0), "light": rgb(0xffffff)} {
+			for name, colour := range map[string]color.Color{"dark": color.Black, "light": color.White} {
 				t.Run(name, func(t *testing.T) {
 					d := drive(t, options(), size.width, size.height)
 					d.send(tea.BackgroundColorMsg{Color: colour})

@@ -45,6 +45,9 @@ func (e *editor) set(text string) {
 // reset empties the editor and forgets its past.
 func (e *editor) reset() { *e = editor{single: e.single, width: e.width, killed: e.killed} }
 
+// clearUndo forgets the states before this one.
+func (e *editor) clearUndo() { e.past, e.future = nil, nil }
+
 // replace puts text from outside in place of a part, and the cursor after it.
 func (e *editor) replace(from, to int, text string) {
 	text = strings.ReplaceAll(text, "\r\n", "\n")

@@ -23,7 +23,7 @@ func played(e *editor, keys *Keymap, script string) string {
 func withCursor(e *editor) string { return e.text[:e.at] + "|" + e.text[e.at:] }
 
 func TestEditor(t *testing.T) {
-	keys, _ := newKeymap(nil, modes)
+	keys, _ := newKeymap(nil, nil)
 	for _, tt := range []struct{ name, script, want string }{
 		{"typing", "hello space world", "hello world|"},
 		{"left and delete", "abc left left delete", "a|c"},
@@ -49,7 +49,7 @@ func TestEditor(t *testing.T) {
 
 // TestEditorClusters goes through characters of several runes in one step each.
 func TestEditorClusters(t *testing.T) {
-	keys, _ := newKeymap(nil, modes)
+	keys, _ := newKeymap(nil, nil)
 	for _, c := range []string{"é", "e\u0301", "日", "👩‍👩‍👧", "🇫🇷", "ש", "\n"} {
 		e := &editor{width: 40}
 		e.insert("a" + c + "b")
@@ -96,7 +96,7 @@ func TestEditorRows(t *testing.T) {
 }
 
 func TestEditorUpAndDown(t *testing.T) {
-	keys, _ := newKeymap(nil, modes)
+	keys, _ := newKeymap(nil, nil)
 	e := &editor{width: 40}
 	e.insert("a long line\nab\nanother line")
 	if got := played(e, keys, "up up"); got != "a long line|\nab\nanother line" {
@@ -120,7 +120,7 @@ func TestEditorSingleLine(t *testing.T) {
 
 // TestLongLine writes into a line of 10,000 characters.
 func TestLongLine(t *testing.T) {
-	keys, _ := newKeymap(nil, modes)
+	keys, _ := newKeymap(nil, nil)
 	e := &editor{width: 80}
 	e.insert(strings.Repeat("x", 10_000))
 	played(e, keys, "up up left y")
@@ -164,7 +164,7 @@ func TestVim(t *testing.T) {
 		{"nothing there", "ab", "esc 0 fz x", "|b"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			keys, _ := newKeymap(nil, modes)
+			keys, _ := newKeymap(nil, nil)
 			e, v := &editor{width: 40}, new(vim)
 			e.insert(tt.text)
 			for _, word := range strings.Fields(tt.script) {

@@ -3,6 +3,7 @@ package tui
 import (
 	"context"
 	"io/fs"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -322,4 +323,12 @@ func (c *composer) inspect(path, text string) tea.Cmd {
 		}
 		return fileAttached{to: to, attachments: list, note: note, err: err, instead: text}
 	}
+}
+
+// unescaped is a URL's path without its escapes.
+func unescaped(path string) string {
+	if plain, err := url.PathUnescape(path); err == nil {
+		return plain
+	}
+	return path
 }

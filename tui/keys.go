@@ -201,6 +201,21 @@ func joined(list []hint, width int) string {
 	return strings.Join(texts, betweenHints)
 }
 
+// hintWords are the actions of the keys that work.
+func hintWords(list []hint) []string {
+	var words []string
+	for _, h := range list {
+		switch {
+		case !h.Enabled():
+		case h.words != "":
+			words = append(words, h.words)
+		default:
+			words = append(words, h.Help().Desc)
+		}
+	}
+	return words
+}
+
 // letter is a key that is no letter of a filter: what a list's row can be done to.
 func letter(keys, words string) key.Binding {
 	list := strings.Fields(keys)

@@ -129,7 +129,7 @@ func TestListColumns(t *testing.T) {
 // newLook is a look without settings.
 func newLook(t testing.TB) *Look {
 	t.Helper()
-	look, unknown := NewLook(config.Interface{}, modes)
+	look, unknown := NewLook(config.Interface{}, nil)
 	if len(unknown) > 0 {
 		t.Fatal("unknown keys: ", unknown)
 	}

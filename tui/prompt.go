@@ -21,7 +21,7 @@ func newPrompt(look *Look, heading, question, text, verb string, done func(strin
 	p := &promptDialog{look: look, heading: heading, question: question, verb: verb, done: done}
 	p.single = true
 	p.set(text)
-	p.past = nil
+	p.clearUndo()
 	return p
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"os"
-	"os/exec"
 	"path"
 	"path/filepath"
 	"slices"
@@ -442,26 +441,9 @@ func (m *reviewMode) open(f *finding) tea.Cmd {
 		m.notify.Say(f.File + " is not in this folder")
 		return nil
 	}
-	command := atLine(m.terminal.editorCommand(), filepath.Join(m.review.change.Root, name), f.Line)
-	return m.terminal.Exec(exec.CommandContext(m.tasks.Context(), command[0], command[1:]...), func(err error) tea.Msg {
-		if err != nil {
-			err = fmt.Errorf("cannot use %s: %w", command[0], err)
-		}
+	return m.terminal.EditFile(filepath.Join(m.review.change.Root, name), f.Line, func(err error) tea.Msg {
 		return programEnded{err}
 	})
-}
-
-// atLine is the command with which an editor opens a file at a line.
-func atLine(editor, file string, line int) []string {
-	command := strings.Fields(editor)
-	place := fmt.Sprintf("%s:%d", file, line)
-	switch strings.TrimSuffix(filepath.Base(command[0]), ".exe") {
-	case "code", "code-insiders", "codium", "cursor":
-		return append(command, "--goto", place)
-	case "hx", "helix", "zed", "subl", "micro":
-		return append(command, place)
-	}
-	return append(command, fmt.Sprintf("+%d", line), file)
 }
 
 // question is what a chat about a finding begins with.

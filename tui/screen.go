@@ -56,25 +56,6 @@ func openDialog(d dialog) outcome { return outcome{handled: true, opens: d} }
 // answer closes the dialog with what was decided; nil is nothing.
 func answer(msg tea.Msg) outcome { return outcome{handled: true, closes: true, tell: msg} }
 
-// A mode is a thing that bise can do, with a tab of its own.
-type mode interface {
-	screen
-	// subject is what the mode is about, for the right end of the frame's first
-	// line: usually the model.
-	subject() string
-	// using is the model that the mode works with, nil while it has none, and
-	// useModel gives it another.
-	using() *model
-	useModel(ref string) tea.Cmd
-	// commands are the mode's own, in the order in which they are listed.
-	commands() []command
-	// shown tells the mode that it is current again.
-	shown() tea.Cmd
-}
-
-// modes are the names of the modes, in the order of their tabs.
-var modes = []string{"chat", "review", "code", "math", "vision"}
-
 // A dialog covers the body until it is answered.
 type dialog interface {
 	screen
@@ -83,4 +64,10 @@ type dialog interface {
 	note() string
 	// begin is the command with which it begins, or nil.
 	begin() tea.Cmd
+}
+
+// A Leaver is a screen that can lose something when the interface ends.
+type Leaver interface {
+	// CanLeave reports whether nothing would be lost. It says once what would.
+	CanLeave() bool
 }

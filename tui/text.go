@@ -7,6 +7,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/bise-sh/bise/render/term"
+	"github.com/bise-sh/bise/units"
 )
 
 // cells is how many columns a styled text takes.
@@ -83,4 +84,24 @@ func column(width int) (left, columns int) {
 	}
 	columns = max(1, min(widest, width-2*margin))
 	return (width - columns) / 2, columns
+}
+
+// barred puts a bar between two texts, as long as there is room for it.
+func barred(text string, share float64, after string, width int) string {
+	if after != "" {
+		after = "  " + after
+	}
+	room := min(24, width-cells(text)-cells(after)-1)
+	if room < 4 {
+		return cut(text+after, width)
+	}
+	return text + " " + units.Bar(share, room) + after
+}
+
+// lineCount is how many lines a text has, the last one with or without its end.
+func lineCount(s string) int {
+	if s == "" {
+		return 0
+	}
+	return strings.Count(strings.TrimSuffix(s, "\n"), "\n") + 1
 }

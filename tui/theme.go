@@ -149,3 +149,6 @@ func (t *Theme) foreground() color.Color {
 	}
 	return [2]color.Color{dark: rgb(0xe6e6e6), light: rgb(0x1a1a1a)}[t.shade]
 }
+
+// Cursor is the colour of the text cursor.
+func (t *Theme) Cursor() color.Color { return t.palette.accent[1] }

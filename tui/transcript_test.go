@@ -6,13 +6,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/history"
 )
 
 // transcriptOf shows texts as turns.
 func transcriptOf(t *testing.T, width, height int, texts ...string) *transcript {
-	tr := newTranscript(newLook(t))
+	tr := newTranscript(plainLook(t))
 	for i, text := range texts {
 		role := engine.User
 		if i%2 == 1 {
@@ -190,4 +191,14 @@ func TestArguments(t *testing.T) {
 			t.Errorf("%s is %q, want %q", in, got, want)
 		}
 	}
+}
+
+// plainLook is a look without settings.
+func plainLook(t testing.TB) *Look {
+	t.Helper()
+	look, unknown := NewLook(config.Interface{}, modes)
+	if len(unknown) > 0 {
+		t.Fatal("unknown keys: ", unknown)
+	}
+	return look
 }

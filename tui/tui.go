@@ -260,7 +260,7 @@ func (m *Model) act(k tea.KeyPressMsg) tea.Cmd {
 // one is shown, and says so once.
 func (m *Model) quit() tea.Cmd {
 	for i, s := range m.screens {
-		if k, ok := s.(interface{ leave() bool }); ok && !k.leave() {
+		if k, ok := s.(Leaver); ok && !k.CanLeave() {
 			return m.show(i)
 		}
 	}
@@ -464,7 +464,7 @@ func (m *Model) View() tea.View {
 	m.selection.mark(lines)
 	v.SetContent(strings.Join(lines, "\n"))
 	if cursor != nil {
-		cursor.Color = m.look.Theme.palette.accent[1]
+		cursor.Color = m.look.Theme.Cursor()
 	}
 	v.Cursor = cursor
 	return v

@@ -17,7 +17,7 @@ type vim struct {
 	linewise bool // the register has whole lines
 	repeat   []Key
 	typed    []Key // of the command that is being given
-	again    bool              // the keys are a repetition
+	again    bool  // the keys are a repetition
 }
 
 // inserting reports whether letters become text.

@@ -93,15 +93,3 @@ func (w *waiting) line(width int) string {
 	}
 	return ""
 }
-
-// barred puts a bar between two texts, as long as there is room for it.
-func barred(text string, share float64, after string, width int) string {
-	if after != "" {
-		after = "  " + after
-	}
-	room := min(24, width-cells(text)-cells(after)-1)
-	if room < 4 {
-		return cut(text+after, width)
-	}
-	return text + " " + units.Bar(share, room) + after
-}
