@@ -1,12 +1,14 @@
 package tui
 
 import (
+	"github.com/bise-sh/bise/tui/kit"
+
 	tea "charm.land/bubbletea/v2"
 )
 
 // A mode is a thing that bise can do, with a tab of its own.
 type mode interface {
-	screen
+	kit.Screen
 	// subject is what the mode is about, for the right end of the frame's first
 	// line: usually the model.
 	subject() string
@@ -15,7 +17,7 @@ type mode interface {
 	using() *model
 	useModel(ref string) tea.Cmd
 	// commands are the mode's own, in the order in which they are listed.
-	commands() []command
+	commands() []kit.Command
 	// shown tells the mode that it is current again.
 	shown() tea.Cmd
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/history"
+	"github.com/bise-sh/bise/tui/kit"
 )
 
 // transcriptOf shows texts as turns.
@@ -194,9 +195,9 @@ func TestArguments(t *testing.T) {
 }
 
 // plainLook is a look without settings.
-func plainLook(t testing.TB) *Look {
+func plainLook(t testing.TB) *kit.Look {
 	t.Helper()
-	look, unknown := NewLook(config.Interface{}, modes)
+	look, unknown := kit.NewLook(config.Interface{}, modes)
 	if len(unknown) > 0 {
 		t.Fatal("unknown keys: ", unknown)
 	}

@@ -1,4 +1,4 @@
-package tui
+package kit
 
 import (
 	"context"
@@ -28,7 +28,7 @@ type Terminal struct {
 // maxEdited is how much of an edited file is read, in bytes.
 const maxEdited = 10_000_000
 
-func newTerminal(tasks *Tasks, getenv func(string) string) *Terminal {
+func NewTerminal(tasks *Tasks, getenv func(string) string) *Terminal {
 	return &Terminal{
 		Exec:         func(c *exec.Cmd, done func(error) tea.Msg) tea.Cmd { return tea.ExecProcess(c, done) },
 		SetClipboard: tea.SetClipboard, Getenv: getenv, tasks: tasks,
