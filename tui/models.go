@@ -7,8 +7,9 @@ import (
 	"slices"
 	"strings"
 
-	tea "charm.land/bubbletea/v2"
+	"github.com/bise-sh/bise/tui/kit"
 
+	tea "charm.land/bubbletea/v2"
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/fault"
@@ -47,9 +48,9 @@ type Endpoints interface {
 // A shelf is what is known of models, and what is done to them in the background.
 // What it has not read yet is nil.
 type shelf struct {
-	look    *Look
-	notify  Notify
-	tasks   *Tasks
+	look    *kit.Look
+	notify  kit.Notify
+	tasks   *kit.Tasks
 	engines *engines
 	folder  string
 	home    string
@@ -79,7 +80,7 @@ type catalogued struct {
 	download int64 // bytes
 }
 
-func newShelf(look *Look, notify Notify, tasks *Tasks, e *engines, o Options, home string) *shelf {
+func newShelf(look *kit.Look, notify kit.Notify, tasks *kit.Tasks, e *engines, o Options, home string) *shelf {
 	return &shelf{
 		look: look, notify: notify, tasks: tasks, engines: e, library: o.Models, pulls: o.Downloads, endpoints: o.Endpoints,
 		folder: o.Folder, home: home,
@@ -258,7 +259,7 @@ func (s *shelf) wasRemoved(msg modelRemoved) tea.Cmd {
 	s.removed = append(s.removed, msg.removed)
 	s.here = slices.DeleteFunc(s.here, func(i library.Installed) bool { return i.Name == gone.Name })
 	s.engines.gone(gone.Name)
-	s.notify.Undo(fmt.Sprintf("deleted %q", oneLine(gone.Name)), func() tea.Msg { return undoAsked{} })
+	s.notify.Undo(fmt.Sprintf("deleted %q", kit.OneLine(gone.Name)), func() tea.Msg { return undoAsked{} })
 	return s.read()
 }
 
