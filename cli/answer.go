@@ -8,6 +8,7 @@ import (
 
 	"github.com/charmbracelet/colorprofile"
 
+	"github.com/bise-sh/bise/cli/console"
 	"github.com/bise-sh/bise/render/markdown"
 	"github.com/bise-sh/bise/render/term"
 )
@@ -19,22 +20,22 @@ type sheet interface {
 	Close() error
 }
 
-// sheet gives what an answer is written on: drawn as Markdown on a terminal,
+// newSheet gives what an answer is written on: drawn as Markdown on a terminal,
 // as it is everywhere else and when raw is asked for.
-func (a *app) sheet(raw bool) sheet {
-	if !a.out.Terminal() {
-		return &paper{w: a.stdout}
+func newSheet(con *console.Console, raw bool) sheet {
+	if !con.Out.Terminal() {
+		return &paper{w: con.Stdout}
 	}
-	if raw || a.accessible || !a.out.Moves() {
-		return &cleaned{sheet: &paper{w: a.stdout}}
+	if raw || con.Accessible || !con.Out.Moves() {
+		return &cleaned{sheet: &paper{w: con.Stdout}}
 	}
-	w := colorprofile.NewWriter(a.stdout, os.Environ())
+	w := colorprofile.NewWriter(con.Stdout, os.Environ())
 	// It is a terminal, so sequences that move the cursor must pass.
 	w.Profile = max(w.Profile, colorprofile.ASCII)
-	if a.noColor {
+	if con.NoColor {
 		w.Profile = colorprofile.ASCII
 	}
-	return &cleaned{sheet: markdown.NewPrinter(w, background(os.Getenv("COLORFGBG")), a.out.Size)}
+	return &cleaned{sheet: markdown.NewPrinter(w, background(os.Getenv("COLORFGBG")), con.Out.Size)}
 }
 
 // background reads the variable in which some terminals tell their colours, as
@@ -147,14 +148,14 @@ func (c *choices) close() error {
 	return s.Close()
 }
 
-// ruled is the line before an answer when there are several.
-func (a *app) ruled(n int) func(choice int) error {
+// choiceRule is the line before an answer when there are several.
+func choiceRule(con *console.Console, n int) func(choice int) error {
 	return func(choice int) error {
 		before := "\n"
 		if choice == 0 {
 			before = ""
 		}
-		_, err := fmt.Fprintf(a.stdout, "%s── %d of %d ──\n", before, choice+1, n)
+		_, err := fmt.Fprintf(con.Stdout, "%s── %d of %d ──\n", before, choice+1, n)
 		return err
 	}
 }

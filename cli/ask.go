@@ -12,10 +12,16 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bise-sh/bise/cli/console"
+	"github.com/bise-sh/bise/cli/flags"
+	"github.com/bise-sh/bise/cli/past"
+	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/modes/chat"
 	"github.com/bise-sh/bise/modes/vision"
+	"github.com/bise-sh/bise/units"
 )
 
 // maxSchema is the largest JSON schema file, in bytes.
@@ -32,11 +38,11 @@ type ask struct {
 	mode          string        // as the history has it
 	from          pictureSource // of the images
 	shows         bool          // the pictures to the person too
-	sampling      samplingFlags
-	load          loadFlags
+	sampling      flags.Sampling
+	load          flags.Load
 }
 
-func (a *app) askCommand() *cobra.Command {
+func askCommand(con *console.Console, lib *library.Library, conf config.Config, h *past.Opener) *cobra.Command {
 	v := ask{mode: "chat"}
 	cmd := &cobra.Command{
 		Use:   "ask [PROMPT]…",
@@ -51,7 +57,7 @@ bise ask -c "and a map?"
 git diff | bise ask "write a commit message"
 bise ask -f main.go -f go.mod "what is missing?"`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.ask(cmd.Context(), v, strings.Join(args, " "))
+			return runAsk(cmd.Context(), con, lib, conf, h, flags.Model(cmd), v, strings.Join(args, " "))
 		},
 	}
 	f := cmd.Flags()
@@ -64,22 +70,22 @@ bise ask -f main.go -f go.mod "what is missing?"`,
 	f.BoolVar(&v.noThinking, "no-thinking", false, "answer without thinking first")
 	f.BoolVar(&v.noHistory, "no-history", false, "do not keep what is asked and answered")
 	f.BoolVar(&v.stats, "stats", false, "tell tokens and speeds afterwards")
-	v.sampling.add(cmd)
-	v.sampling.addChoices(cmd)
-	v.load.add(cmd)
+	v.sampling.Add(cmd)
+	v.sampling.AddChoices(cmd)
+	v.load.Add(cmd)
 	return cmd
 }
 
-func (a *app) ask(ctx context.Context, v ask, prompt string) error {
+func runAsk(ctx context.Context, con *console.Console, lib *library.Library, conf config.Config, h *past.Opener, model string, v ask, prompt string) error {
 	if v.continues && v.system != "" {
-		return usageErrorf("--system is for the first question of a conversation, and -c continues one")
+		return fault.Errorf(fault.Usage, "--system is for the first question of a conversation, and -c continues one")
 	}
-	q, pictures, err := a.question(ctx, v, prompt)
+	q, pictures, err := question(ctx, con, v, prompt)
 	if err != nil {
 		return err
 	}
 	r := q.Request()
-	if r.Sampling, err = v.sampling.sampling(a.config.Sampling); err != nil {
+	if r.Sampling, err = v.sampling.Options(conf.Sampling); err != nil {
 		return err
 	}
 	if v.noThinking {
@@ -90,52 +96,44 @@ func (a *app) ask(ctx context.Context, v ask, prompt string) error {
 			return err
 		}
 	}
-	o, err := v.load.options(a.config)
+	o, err := v.load.Options(conf)
 	if err != nil {
 		return err
 	}
-	kept, before, err := a.remember(ctx, v, q, pictures)
+	kept, before, err := remember(ctx, con, conf, h, v, q, pictures)
 	if err != nil {
 		return err
 	}
 	defer kept.close()
 	r.Messages = append(before, r.Messages...)
-	if a.model == "" {
-		a.model = kept.conversation.Model
+	if model == "" {
+		model = kept.conversation.Model
 	}
-	e, err := a.lib.Open(ctx, a.model, o)
+	e, err := lib.Open(ctx, model, o)
 	if err != nil {
-		return a.failed(err)
+		return con.Fail(err)
 	}
 	defer e.Close()
-	ref, _ := a.lib.Choose(a.model)
+	ref, _ := lib.Choose(model)
 	kept.by(e.Info(), ref, r.Choices())
 	if info := e.Info(); len(q.Images) > 0 && info.Architecture != "" && !info.Can.Vision {
-		return a.failed(&fault.Error{
+		return con.Fail(&fault.Error{
 			Kind: fault.Unsupported, Param: "image", Msg: fmt.Sprintf("%s cannot see pictures", info.Model),
 			Advice: "Name a model that can with -m, such as pixtral-12b.",
 		})
 	}
 	if v.shows {
-		if err := a.tellPictures(ctx, pictures, a.counter(e, v.load.projector)); err != nil {
-			return a.failed(err)
+		if err := printPictures(ctx, con, pictures, tokenCounter(lib, model, e, v.load.Projector)); err != nil {
+			return con.Fail(err)
 		}
 	}
-	return a.answer(ctx, a.fitting(e, pictures), r, v, kept)
-}
-
-// failed tells an error to who reads the answer as JSON.
-func (a *app) failed(err error) error {
-	if a.json && !errors.Is(err, errInterrupted) {
-		return errors.Join(err, writeFailure(a.stdout, err))
-	}
-	return err
+	return runAnswer(ctx, con, fitting(con, e, pictures), r, v, kept)
 }
 
 // question gathers what is asked.
-func (a *app) question(ctx context.Context, v ask, prompt string) (chat.Question, []vision.Picture, error) {
+func question(ctx context.Context, con *console.Console, v ask, prompt string) (chat.Question, []vision.Picture, error) {
 	q := chat.Question{System: v.system, Prompt: prompt}
-	in := a.input()
+	in := newInput(con)
 	stdin := slices.Contains(v.images, "-")
 	for _, path := range v.files {
 		text, err := in.file(ctx, path)
@@ -156,7 +154,7 @@ func (a *app) question(ctx context.Context, v ask, prompt string) (chat.Question
 			q.Files = append(q.Files, chat.File{Text: text})
 		}
 	}
-	pictures, err := a.pictures(ctx, v.images, v.from)
+	pictures, err := readPictures(ctx, con, v.images, v.from)
 	if err != nil {
 		return q, nil, err
 	}
@@ -181,7 +179,7 @@ func schema(ctx context.Context, path string) (*engine.ResponseFormat, error) {
 	defer f.Close()
 	data, err := bounded(ctx, f, maxSchema)
 	if errors.Is(err, errTooMuch) {
-		return nil, usageErrorf("cannot read %s: a schema has at most %s", path, size(maxSchema))
+		return nil, fault.Errorf(fault.Usage, "cannot read %s: a schema has at most %s", path, units.Size(maxSchema))
 	}
 	if err != nil {
 		return nil, cannotRead(path, err)
@@ -197,14 +195,14 @@ func schema(ctx context.Context, path string) (*engine.ResponseFormat, error) {
 	}, nil
 }
 
-// answer asks and shows what comes.
-func (a *app) answer(ctx context.Context, e engine.Engine, r engine.ChatRequest, v ask, kept *recording) error {
+// runAnswer asks and shows what comes.
+func runAnswer(ctx context.Context, con *console.Console, e engine.Engine, r engine.ChatRequest, v ask, kept *recording) error {
 	began := time.Now()
 	s := show{
-		a: a, name: e.Info().Model, limit: r.MaxTokens,
+		con: con, name: e.Info().Model, limit: r.MaxTokens,
 		choices: choices{
-			n: r.Choices(), rule: a.ruled(r.Choices()),
-			sheet: func() sheet { return a.sheet(v.raw || v.schema != "") },
+			n: r.Choices(), rule: choiceRule(con, r.Choices()),
+			sheet: func() sheet { return newSheet(con, v.raw || v.schema != "") },
 		},
 	}
 	for event, err := range e.Chat(ctx, r) {
@@ -213,11 +211,11 @@ func (a *app) answer(ctx context.Context, e engine.Engine, r engine.ChatRequest,
 			err = s.take(event)
 		}
 		if err != nil {
-			a.progress.erase()
-			return errors.Join(a.failed(err), s.choices.close())
+			con.Erase()
+			return errors.Join(con.Fail(err), s.choices.close())
 		}
 	}
-	a.progress.erase()
+	con.Erase()
 	if err := s.choices.close(); err != nil {
 		return err
 	}
@@ -225,14 +223,14 @@ func (a *app) answer(ctx context.Context, e engine.Engine, r engine.ChatRequest,
 		if s.done.Timings.Load == 0 && !s.loaded.IsZero() {
 			s.done.Timings.Load = s.loaded.Sub(began)
 		}
-		a.stats(s.done, time.Since(began))
+		printStats(con, s.done, time.Since(began))
 	}
 	return nil
 }
 
 // show shows the events of an answer.
 type show struct {
-	a       *app
+	con     *console.Console
 	name    string // of the model
 	limit   *int   // tokens that the person allowed
 	choices choices
@@ -246,8 +244,8 @@ type show struct {
 
 func (s *show) take(event engine.Event) error {
 	s.await(event)
-	if s.a.json {
-		return writeEvent(s.a.stdout, event)
+	if s.con.JSON {
+		return writeEvent(s.con.Stdout, event)
 	}
 	switch e := event.(type) {
 	case engine.TextDelta:
@@ -275,14 +273,14 @@ func (s *show) await(event engine.Event) {
 	s.loading = loading
 	switch e := event.(type) {
 	case engine.Loading:
-		s.a.progress.wait(func(columns int) string {
-			return withBar("loading "+s.name, e.Fraction, fmt.Sprintf("  %.0f %%", e.Fraction*100), columns)
+		s.con.Wait(func(columns int) string {
+			return console.Bar("loading "+s.name, e.Fraction, fmt.Sprintf("  %.0f %%", e.Fraction*100), columns)
 		})
 	case engine.Progress:
 		s.reading.update(e)
-		s.a.progress.wait(s.reading.line)
+		s.con.Wait(s.reading.line)
 	case engine.LeftOut:
-		s.a.note("%s", leftOut(e))
+		s.con.Notef("%s", leftOut(e))
 	case engine.ThinkingDelta:
 		s.think()
 	case engine.Done:
@@ -295,16 +293,16 @@ func (s *show) think() {
 	if s.thinking.IsZero() {
 		began := time.Now()
 		s.thinking = began
-		s.a.progress.wait(func(int) string { return "thinking, " + long(time.Since(began)) })
+		s.con.Wait(func(int) string { return "thinking, " + units.Duration(time.Since(began)) })
 	}
 }
 
 // write makes way for the answer.
 func (s *show) write() {
-	s.a.progress.erase()
+	s.con.Erase()
 	if !s.thinking.IsZero() {
-		if s.a.out.Terminal() {
-			s.a.note("▸ thought for %s", long(time.Since(s.thinking)))
+		if s.con.Out.Terminal() {
+			s.con.Notef("▸ thought for %s", units.Duration(time.Since(s.thinking)))
 		}
 		s.thinking = time.Time{}
 	}
@@ -319,25 +317,25 @@ func (s *show) ended(e engine.Finish) {
 	switch e.Reason {
 	case engine.FinishLength:
 		if s.limit != nil {
-			s.a.note("%s is cut off after %s (--max-tokens).", which, plural(*s.limit, "token"))
+			s.con.Notef("%s is cut off after %s (--max-tokens).", which, units.Plural(*s.limit, "token"))
 			return
 		}
-		s.a.note("%s is cut off: the server allows no more tokens.", which)
+		s.con.Notef("%s is cut off: the server allows no more tokens.", which)
 	case engine.FinishModelLength:
-		s.a.note("%s is cut off: the context is full.", which)
+		s.con.Notef("%s is cut off: the context is full.", which)
 	}
 }
 
 // leftOut tells what the model does not see.
 func leftOut(e engine.LeftOut) string {
 	return fmt.Sprintf("%s (%s tokens) are not in the model's view: its context holds %s tokens.",
-		plural(e.Messages, "earlier message"), count(e.Tokens), count(e.Context))
+		units.Plural(e.Messages, "earlier message"), units.Count(e.Tokens), units.Count(e.Context))
 }
 
-// stats tells what an answer took, in two lines: tokens and times.
-func (a *app) stats(d engine.Done, took time.Duration) {
+// printStats tells what an answer took, in two lines: tokens and times.
+func printStats(con *console.Console, d engine.Done, took time.Duration) {
 	u, t := d.Usage, d.Timings
-	tokens := fmt.Sprintf("%s read", plural(u.PromptTokens, "token"))
+	tokens := fmt.Sprintf("%s read", units.Plural(u.PromptTokens, "token"))
 	if n := u.Cached(); n > 0 {
 		tokens += fmt.Sprintf(" (%d cached)", n)
 	}
@@ -347,18 +345,18 @@ func (a *app) stats(d engine.Done, took time.Duration) {
 		rate float64
 	}{{"read", t.PrefillRate()}, {"wrote", t.DecodeRate()}} {
 		if r.rate > 0 {
-			tokens += fmt.Sprintf(" · %s %s", r.what, speed(r.rate))
+			tokens += fmt.Sprintf(" · %s %s", r.what, units.Speed(r.rate))
 		}
 	}
-	fmt.Fprintln(a.stderr, tokens)
+	fmt.Fprintln(con.Stderr, tokens)
 	var times []string
 	for _, p := range []struct {
 		what string
 		d    time.Duration
 	}{{"load", t.Load}, {"queue", t.Queue}, {"restore", t.Restore}, {"first", t.FirstToken}, {"all", took}} {
 		if p.d > 0 {
-			times = append(times, fmt.Sprintf("%s %s", p.what, precise(p.d)))
+			times = append(times, fmt.Sprintf("%s %s", p.what, units.Precise(p.d)))
 		}
 	}
-	fmt.Fprintln(a.stderr, strings.Join(times, " · "))
+	fmt.Fprintln(con.Stderr, strings.Join(times, " · "))
 }

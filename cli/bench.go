@@ -12,9 +12,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bise-sh/bise/cli/console"
+	"github.com/bise-sh/bise/cli/flags"
+	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/llama"
+	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/machine"
+	"github.com/bise-sh/bise/units"
 )
 
 // What is measured: prompts of these lengths, and so many answers at once of
@@ -91,9 +96,9 @@ type measured interface {
 	StateCost(tokens []int32) (llama.StateCost, error)
 }
 
-func (a *app) benchCommand() *cobra.Command {
+func benchCommand(con *console.Console, lib *library.Library, conf config.Config, loadModel loader) *cobra.Command {
 	var (
-		load     loadFlags
+		load     flags.Load
 		backends string
 	)
 	cmd := &cobra.Command{
@@ -103,46 +108,46 @@ func (a *app) benchCommand() *cobra.Command {
 and several, saving and restoring a conversation, and what share of the memory's
 speed is reached. Let the machine do nothing else meanwhile.`,
 		Example: "bise bench codestral --json >before.json",
-		Args:    arguments(cobra.MaximumNArgs(1), "at most one model"),
+		Args:    flags.Args(cobra.MaximumNArgs(1), "at most one model"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			ref := a.model
+			ref := flags.Model(cmd)
 			if len(args) == 1 {
 				ref = args[0]
 			}
-			o, err := load.options(a.config)
+			o, err := load.Options(conf)
 			if err != nil {
 				return err
 			}
 			if backends != "" {
 				o.BackendDirs = []string{backends}
 			}
-			return a.bench(cmd.Context(), ref, o)
+			return runBench(cmd.Context(), con, lib, loadModel, ref, o)
 		},
 	}
-	load.add(cmd)
+	load.Add(cmd)
 	cmd.Flags().StringVar(&backends, "backends", "", "use the backends of llama.cpp in `DIR`")
 	return cmd
 }
 
-func (a *app) bench(ctx context.Context, ref string, o engine.LoadOptions) error {
-	m, err := a.lib.FindChosen(ref)
+func runBench(ctx context.Context, con *console.Console, lib *library.Library, load loader, ref string, o engine.LoadOptions) error {
+	m, err := lib.FindChosen(ref)
 	if err != nil {
 		return err
 	}
-	spec, err := a.lib.Spec(m, o)
+	spec, err := lib.Spec(m, o)
 	if err != nil {
 		return err
 	}
 	// What was saved before must not make this run faster.
 	spec.Options.StateDir = ""
-	a.progress.wait(func(int) string { return "loading " + m.Name })
+	con.Wait(func(int) string { return "loading " + m.Name })
 	began := time.Now()
-	e, err := a.load(ctx, spec, func(float64) {})
+	e, err := load(ctx, spec, func(float64) {})
 	if err != nil {
 		return err
 	}
 	defer e.Close()
-	b := bencher{a: a, e: e, rng: rand.New(rand.NewPCG(1, 2))}
+	b := bencher{con: con, e: e, rng: rand.New(rand.NewPCG(1, 2))}
 	b.LoadMS = ms(time.Since(began))
 	info := e.Info()
 	b.Model, b.Quantization, b.Parameters, b.Size = m.Name, info.Quantization, info.Parameters, info.Size
@@ -153,17 +158,17 @@ func (a *app) bench(ctx context.Context, ref string, o engine.LoadOptions) error
 	if err := b.run(ctx, info); err != nil {
 		return err
 	}
-	a.progress.erase()
-	if a.json {
-		return writeJSON(a.stdout, b.bench)
+	con.Erase()
+	if con.JSON {
+		return con.WriteJSON(b.bench)
 	}
-	return a.print(b.table())
+	return con.Print(b.table())
 }
 
 // A bencher measures.
 type bencher struct {
 	bench
-	a   *app
+	con *console.Console
 	e   engine.Engine
 	rng *rand.Rand
 }
@@ -183,7 +188,7 @@ func (b *bencher) run(ctx context.Context, info engine.Info) error {
 			continue
 		}
 		if err := b.decode(ctx, n); err != nil {
-			return fmt.Errorf("write %s at once: %w", plural(n, "answer"), err)
+			return fmt.Errorf("write %s at once: %w", units.Plural(n, "answer"), err)
 		}
 	}
 	if m, ok := b.e.(measured); ok {
@@ -204,7 +209,7 @@ func (b *bencher) run(ctx context.Context, info engine.Info) error {
 }
 
 func (b *bencher) wait(format string, args ...any) {
-	b.a.progress.wait(func(int) string { return fmt.Sprintf(format, args...) })
+	b.con.Wait(func(int) string { return fmt.Sprintf(format, args...) })
 }
 
 // tooLong reports whether a prompt of n tokens would take too long, to go by the
@@ -231,7 +236,7 @@ func (b *bencher) prefill(ctx context.Context, n int) error {
 }
 
 func (b *bencher) decode(ctx context.Context, answers int) error {
-	b.wait("writing %s at once", plural(answers, "answer"))
+	b.wait("writing %s at once", units.Plural(answers, "answer"))
 	best, err := b.best(ctx, func() (float64, error) {
 		done, err := b.complete(ctx, benchPrompt, answers, benchTokens)
 		return done.Timings.DecodeRate(), err
@@ -342,36 +347,36 @@ func (b *bencher) inside(ctx context.Context, m measured, longest int) error {
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 // table is the bench for people.
-func (b *bench) table() *table {
-	t := &table{}
+func (b *bench) table() *console.Table {
+	t := &console.Table{}
 	about := []string{b.Model}
 	if b.Quantization != "" {
 		about = append(about, b.Quantization)
 	}
-	t.add("model", strings.Join(append(about, size(b.Size)), ", "))
-	t.add("on", strings.Join(append(b.Devices, plural(b.Threads, "thread")), ", "))
-	t.add("load", precise(time.Duration(b.LoadMS*float64(time.Millisecond))))
+	t.Add("model", strings.Join(append(about, units.Size(b.Size)), ", "))
+	t.Add("on", strings.Join(append(b.Devices, units.Plural(b.Threads, "thread")), ", "))
+	t.Add("load", units.Precise(time.Duration(b.LoadMS*float64(time.Millisecond))))
 	for _, p := range b.Prefill {
-		t.add("read", fmt.Sprintf("%s, %d tokens", speed(p.Rate), p.Tokens))
+		t.Add("read", fmt.Sprintf("%s, %d tokens", units.Speed(p.Rate), p.Tokens))
 	}
 	for _, d := range b.Decode {
-		t.add("write", fmt.Sprintf("%s, %s", speed(d.Rate), at(d.Answers)))
+		t.Add("write", fmt.Sprintf("%s, %s", units.Speed(d.Rate), at(d.Answers)))
 	}
 	if b.Bare != nil {
-		t.add("llama.cpp alone", fmt.Sprintf("reads %s, writes %s; bise reaches %.2f and %.2f of that", speed(b.Bare.Prefill), speed(b.Bare.Decode), b.Bare.PrefillRatio, b.Bare.DecodeRatio))
+		t.Add("llama.cpp alone", fmt.Sprintf("reads %s, writes %s; bise reaches %.2f and %.2f of that", units.Speed(b.Bare.Prefill), units.Speed(b.Bare.Decode), b.Bare.PrefillRatio, b.Bare.DecodeRatio))
 	}
 	if b.State != nil {
-		t.add("state", fmt.Sprintf("%s for %d tokens, saved in %.3g ms, restored in %.3g ms", size(int64(b.State.Bytes)), b.State.Tokens, b.State.SaveMS, b.State.RestoreMS))
+		t.Add("state", fmt.Sprintf("%s for %d tokens, saved in %.3g ms, restored in %.3g ms", units.Size(int64(b.State.Bytes)), b.State.Tokens, b.State.SaveMS, b.State.RestoreMS))
 	}
 	if b.PeakMemory > 0 {
-		t.add("memory", size(b.PeakMemory)+" at most")
+		t.Add("memory", units.Size(b.PeakMemory)+" at most")
 	}
 	if b.Bandwidth > 0 {
 		reach := ""
 		if b.BandwidthShare > 0 {
 			reach = fmt.Sprintf("; writing one answer reaches %.0f %% of that", b.BandwidthShare*100)
 		}
-		t.add("memory speed", size(int64(b.Bandwidth))+"/s"+reach)
+		t.Add("memory speed", units.Size(int64(b.Bandwidth))+"/s"+reach)
 	}
 	return t
 }

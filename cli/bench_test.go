@@ -25,23 +25,22 @@ func (benched) StateCost(tokens []int32) (llama.StateCost, error) {
 	return llama.StateCost{Bytes: 1000 * len(tokens), Save: 4 * time.Millisecond, Restore: 2 * time.Millisecond}, nil
 }
 
-func runBench(t *testing.T, tokens int, args ...string) (run, *enginetest.Script, worker.Spec) {
+func benchScript(t *testing.T, tokens int, args ...string) (ran, *enginetest.Script, worker.Spec) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "toy.gguf")
 	write(t, path, "toy")
 	s := &enginetest.Script{About: engine.Info{Size: 1_000_000, Quantization: "Q4_K_M", ContextLength: tokens, Devices: []string{"CPU: toy"}}}
 	var spec worker.Spec
-	got := runApp(t, func(a *app) {
-		a.load = func(_ context.Context, o worker.Spec, _ func(float64)) (engine.Engine, error) {
-			spec = o
-			return benched{s}, nil
-		}
-	}, "", append([]string{"bench", path}, args...)...)
+	load := func(_ context.Context, o worker.Spec, _ func(float64)) (engine.Engine, error) {
+		spec = o
+		return benched{s}, nil
+	}
+	got := runWith(t, engines{load: load}, "", append([]string{"bench", path}, args...)...)
 	return got, s, spec
 }
 
 func TestBench(t *testing.T) {
-	got, s, spec := runBench(t, 8192, "--json", "--backends", "there")
+	got, s, spec := benchScript(t, 8192, "--json", "--backends", "there")
 	if got.code != 0 {
 		t.Fatalf("got %+v", got)
 	}
@@ -97,7 +96,7 @@ func must[T any](v T, err error) T {
 }
 
 func TestBenchWithShortContext(t *testing.T) {
-	got, _, _ := runBench(t, 400)
+	got, _, _ := benchScript(t, 400)
 	if got.code != 0 {
 		t.Fatalf("got %+v", got)
 	}

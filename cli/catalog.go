@@ -7,11 +7,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bise-sh/bise/cli/console"
 	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/models/fit"
+	"github.com/bise-sh/bise/units"
 )
 
-func (a *app) catalogCommand() *cobra.Command {
+func catalogCommand(con *console.Console, lib *library.Library) *cobra.Command {
 	var all bool
 	cmd := &cobra.Command{
 		Use:   "catalog [WORD]…",
@@ -23,69 +25,69 @@ vision, tools, embed, thinking; base and remote are words too.
 A catalog.toml in the config folder changes and adds models.`,
 		Example: "bise catalog\nbise catalog vision\nbise catalog --all --json",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.listCatalog(cmd.Context(), args, all || len(args) > 0)
+			return runCatalog(cmd.Context(), con, lib, args, all || len(args) > 0)
 		},
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "also those that a newer one has replaced, and base models")
 	return cmd
 }
 
-func (a *app) listCatalog(ctx context.Context, words []string, all bool) error {
-	found, err := a.lib.Browse(ctx, words...)
+func runCatalog(ctx context.Context, con *console.Console, lib *library.Library, words []string, all bool) error {
+	found, err := lib.Browse(ctx, words...)
 	if err != nil {
 		return err
 	}
-	h := a.lib.Machine(ctx)
+	h := lib.Machine(ctx)
 	rows := found
 	if !all {
 		rows = slices.DeleteFunc(slices.Clone(found), func(e library.CatalogEntry) bool { return !e.Current() })
 	}
 	hidden := len(found) - len(rows)
-	if a.json {
-		return writeJSON(a.stdout, struct {
+	if con.JSON {
+		return con.WriteJSON(struct {
 			Machine fit.Machine            `json:"machine"`
 			Models  []library.CatalogEntry `json:"models"`
 		}{h, append([]library.CatalogEntry{}, rows...)})
 	}
 	if len(rows) == 0 {
-		a.note("The catalogue has no model with %s.", strings.Join(words, ", "))
-		c, err := a.lib.Catalog()
+		con.Notef("The catalogue has no model with %s.", strings.Join(words, ", "))
+		c, err := lib.Catalog()
 		if err != nil {
 			return err
 		}
 		if near := c.Near(strings.Join(words, " ")); len(near) > 0 {
-			a.note("Did you mean %s?", strings.Join(near, " or "))
+			con.Notef("Did you mean %s?", strings.Join(near, " or "))
 		}
-		return errNo
+		return console.ErrNo
 	}
-	a.note("%s.", library.MachineLine(h))
+	con.Notef("%s.", library.MachineLine(h))
 	columns := 0
-	if a.out.Terminal() {
-		columns, _ = a.out.Size()
+	if con.Out.Terminal() {
+		columns, _ = con.Out.Size()
 	}
-	if err := a.print(catalogTable(rows, h, columns)); err != nil {
+	if err := con.Print(catalogTable(rows, h, columns)); err != nil {
 		return err
 	}
 	if hidden > 0 {
-		a.note("%d older and base models are not shown; see them with --all.", hidden)
+		con.Notef("%d older and base models are not shown; see them with --all.", hidden)
 	}
 	return nil
 }
 
 // catalogTable is the catalogue in so many columns; 0 is no limit. What matters most
 // has room on the narrowest terminal: whether a model fits.
-func catalogTable(rows []library.CatalogEntry, h fit.Machine, columns int) *table {
+func catalogTable(rows []library.CatalogEntry, h fit.Machine, columns int) *console.Table {
 	const narrow = 56
-	t := &table{head: []string{"MODEL", "SIZE", "HERE", "CAN", "LICENCE"}, right: []int{1}}
+	t := &console.Table{Head: []string{"MODEL", "SIZE", "HERE", "CAN", "LICENCE"}, Right: []int{1}}
 	if columns > 0 && columns < narrow {
-		t = &table{head: []string{"MODEL", "HERE"}}
+		t = &console.Table{Head: []string{"MODEL", "HERE"}}
 	}
 	for _, r := range rows {
 		cells := []string{r.Name, downloadSize(r), fitWords(r, h), r.Words(), limits(r)}
-		if len(t.head) == 2 {
+		if len(t.Head) == 2 {
 			cells = []string{r.Name, fitWords(r, h)}
 		}
-		t.add(cells...)
+		t.Add(cells...)
 	}
 	return t
 }
@@ -96,9 +98,9 @@ func downloadSize(r library.CatalogEntry) string {
 	case r.Download == 0:
 		return "–"
 	case r.Fit.Rough:
-		return "~" + size(r.Download)
+		return "~" + units.Size(r.Download)
 	}
-	return size(r.Download)
+	return units.Size(r.Download)
 }
 
 // limits are what the licence forbids.

@@ -42,7 +42,7 @@ far                        cannot run
 `},
 	} {
 		var b strings.Builder
-		if err := catalogTable(rows, fit.Machine{}, c.columns).write(&b, c.columns); err != nil {
+		if err := catalogTable(rows, fit.Machine{}, c.columns).Write(&b, c.columns); err != nil {
 			t.Fatal(err)
 		}
 		equal(t, "the table", "\n"+b.String(), c.want)

@@ -11,10 +11,15 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bise-sh/bise/cli/console"
+	"github.com/bise-sh/bise/cli/flags"
+	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/mistral/fim"
 	"github.com/bise-sh/bise/modes/code"
+	"github.com/bise-sh/bise/units"
 )
 
 // complete are the flags of bise complete.
@@ -25,11 +30,11 @@ type complete struct {
 	maxTokens      int
 	time           time.Duration
 	stats          bool
-	load           loadFlags
+	load           flags.Load
 	cmd            *cobra.Command
 }
 
-func (a *app) completeCommand() *cobra.Command {
+func completeCommand(con *console.Console, lib *library.Library, conf config.Config) *cobra.Command {
 	var v complete
 	cmd := &cobra.Command{
 		Use:   "complete [FILE:LINE[:COL]]",
@@ -40,10 +45,10 @@ characters; without a column it is the end of the line.`,
 		Example: `bise complete main.go:10
 bise complete -f user.go main.go:10:5
 bise complete --cursor 120 <main.go`,
-		Args: arguments(cobra.MaximumNArgs(1), "one place, FILE:LINE or FILE:LINE:COL"),
+		Args: flags.Args(cobra.MaximumNArgs(1), "one place, FILE:LINE or FILE:LINE:COL"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			v.cmd = cmd
-			return a.complete(cmd.Context(), v, args)
+			return runComplete(cmd.Context(), con, lib, conf, flags.Model(cmd), v, args)
 		},
 	}
 	f := cmd.Flags()
@@ -54,12 +59,12 @@ bise complete --cursor 120 <main.go`,
 	f.IntVar(&v.maxTokens, "max-tokens", 0, "write at most `N` tokens (default: 128)")
 	f.DurationVar(&v.time, "time", 0, "write no line more after so long a `TIME`, such as 2s")
 	f.BoolVar(&v.stats, "stats", false, "tell tokens and times afterwards")
-	v.load.add(cmd)
+	v.load.Add(cmd)
 	return cmd
 }
 
-func (a *app) complete(ctx context.Context, v complete, args []string) error {
-	in := a.input()
+func runComplete(ctx context.Context, con *console.Console, lib *library.Library, conf config.Config, model string, v complete, args []string) error {
+	in := newInput(con)
 	p, err := v.place(ctx, in, args)
 	if err != nil {
 		return err
@@ -73,35 +78,35 @@ func (a *app) complete(ctx context.Context, v complete, args []string) error {
 		files = append(files, fim.File{Name: path, Text: text})
 	}
 	if v.maxTokens < 0 || v.time < 0 {
-		return usageErrorf("--max-tokens and --time must not be negative")
+		return fault.Errorf(fault.Usage, "--max-tokens and --time must not be negative")
 	}
-	o, err := v.load.options(a.config)
+	o, err := v.load.Options(conf)
 	if err != nil {
 		return err
 	}
-	e, err := a.lib.Open(ctx, a.model, o)
+	e, err := lib.Open(ctx, model, o)
 	if err != nil {
-		return a.failed(err)
+		return con.Fail(err)
 	}
 	defer e.Close()
-	a.progress.wait(func(int) string { return "loading the model" })
-	s := code.New(ctx, watched{e, a.awaits()}, code.Options{Files: files, MaxTokens: v.maxTokens, Time: v.time})
+	con.Waitf("loading the model")
+	s := code.New(ctx, watched{e, progressOf(con)}, code.Options{Files: files, MaxTokens: v.maxTokens, Time: v.time})
 	defer s.Close()
 	c, err := s.Complete(ctx, p)
-	a.progress.erase()
+	con.Erase()
 	if err != nil {
-		return a.failed(err)
+		return con.Fail(err)
 	}
-	return a.completed(c, v.stats)
+	return printCompletion(con, c, v.stats)
 }
 
-// completed prints a completion.
-func (a *app) completed(c code.Completion, stats bool) error {
+// printCompletion prints a completion.
+func printCompletion(con *console.Console, c code.Completion, stats bool) error {
 	if stats {
-		fmt.Fprintf(a.stderr, "%s read, %d of them new · %s\n", plural(c.Prompt, "token"), c.Evaluated, precise(c.Took))
+		fmt.Fprintf(con.Stderr, "%s read, %d of them new · %s\n", units.Plural(c.Prompt, "token"), c.Evaluated, units.Precise(c.Took))
 	}
-	if a.json {
-		return writeJSON(a.stdout, struct {
+	if con.JSON {
+		return con.WriteJSON(struct {
 			Text      string  `json:"text"`
 			Prompt    int     `json:"prompt_tokens"`
 			Evaluated int     `json:"evaluated_tokens"`
@@ -109,14 +114,14 @@ func (a *app) completed(c code.Completion, stats bool) error {
 		}{c.Text, c.Prompt, c.Evaluated, c.Took.Seconds()})
 	}
 	if c.Text == "" {
-		a.note("There is nothing to fill in there.")
+		con.Notef("There is nothing to fill in there.")
 		return nil
 	}
-	if !a.out.Terminal() {
-		_, err := io.WriteString(a.stdout, c.Text) // who puts it in wants no newline more
+	if !con.Out.Terminal() {
+		_, err := io.WriteString(con.Stdout, c.Text) // who puts it in wants no newline more
 		return err
 	}
-	sheet := a.sheet(true)
+	sheet := newSheet(con, true)
 	if err := sheet.Print(c.Text); err != nil {
 		return err
 	}
@@ -163,7 +168,7 @@ func (v complete) place(ctx context.Context, in *input, args []string) (code.Pla
 			return code.Place{}, &fault.Error{Kind: fault.Usage, Msg: "--cursor is of what is piped in, and nothing is", Advice: "Pipe the text in, or name a place: bise complete main.go:10:5."}
 		}
 		if v.cursor < 0 || v.cursor > len(text) {
-			return code.Place{}, usageErrorf("--cursor cannot be %d: the text has %s", v.cursor, plural(len(text), "byte"))
+			return code.Place{}, fault.Errorf(fault.Usage, "--cursor cannot be %d: the text has %s", v.cursor, units.Plural(len(text), "byte"))
 		}
 		return code.Place{Text: text, At: v.cursor}, nil
 	}
@@ -177,7 +182,7 @@ func (v complete) place(ctx context.Context, in *input, args []string) (code.Pla
 	}
 	at, err := code.Position(text, line, column)
 	if err != nil {
-		return code.Place{}, usageErrorf("cannot fill in %s: %v", args[0], err)
+		return code.Place{}, fault.Errorf(fault.Usage, "cannot fill in %s: %v", args[0], err)
 	}
 	return code.Place{File: path, Text: text, At: at}, nil
 }
@@ -198,7 +203,7 @@ func parsePlace(s string) (path string, line, column int, err error) {
 		}
 	}
 	if err != nil || line == 0 {
-		return "", 0, 0, usageErrorf("%q names no place: lines and columns are counted from 1", s)
+		return "", 0, 0, fault.Errorf(fault.Usage, "%q names no place: lines and columns are counted from 1", s)
 	}
 	return m[1], line, column, nil
 }
@@ -222,19 +227,19 @@ func (w watched) Complete(ctx context.Context, r engine.CompletionRequest) iter.
 	}
 }
 
-// awaits shows what a completion waits for.
-func (a *app) awaits() func(engine.Event) {
+// progressOf shows what a completion waits for.
+func progressOf(con *console.Console) func(engine.Event) {
 	var r reading
 	return func(ev engine.Event) {
 		switch ev := ev.(type) {
 		case engine.Loading:
-			a.progress.wait(func(columns int) string { return withBar("loading the model", ev.Fraction, "", columns) })
+			con.Wait(func(columns int) string { return console.Bar("loading the model", ev.Fraction, "", columns) })
 		case engine.Progress:
 			r.update(ev)
 			now := r
-			a.progress.wait(now.line)
+			con.Wait(now.line)
 		case engine.TextDelta:
-			a.progress.wait(func(int) string { return "writing" })
+			con.Waitf("writing")
 		}
 	}
 }

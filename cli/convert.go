@@ -9,11 +9,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bise-sh/bise/cli/console"
+	"github.com/bise-sh/bise/cli/flags"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/models/convert"
+	"github.com/bise-sh/bise/units"
 )
 
-func (a *app) convertCommand() *cobra.Command {
+func convertCommand(con *console.Console) *cobra.Command {
 	var (
 		o            convert.Options
 		kind, layout string
@@ -28,22 +31,22 @@ vision tower of a model that sees goes into a second file beside it. A folder wi
 LoRA adapter becomes an adapter file.`,
 		Example: `bise convert Mistral-Nemo-Instruct-2407 -o nemo.bf16.gguf
 bise quantize nemo.bf16.gguf nemo.gguf --type Q4_K_M`,
-		Args: arguments(cobra.ExactArgs(1), "one folder"),
+		Args: flags.Args(cobra.ExactArgs(1), "one folder"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if o.Output == "" {
 				return &fault.Error{Kind: fault.Usage, Msg: "convert wants a file to write", Advice: "Name it with -o, such as -o model.gguf."}
 			}
 			var err error
-			if o.Type, err = oneOf("type", kind, convert.Stored, convert.F32, convert.F16, convert.BF16, convert.Q8_0); err != nil {
+			if o.Type, err = flags.OneOf("type", kind, convert.Stored, convert.F32, convert.F16, convert.BF16, convert.Q8_0); err != nil {
 				return err
 			}
-			if o.Layout, err = oneOf("layout", layout, convert.Auto, convert.HF, convert.Native); err != nil {
+			if o.Layout, err = flags.OneOf("layout", layout, convert.Auto, convert.HF, convert.Native); err != nil {
 				return err
 			}
 			if err := replaces(force, o.Output, convert.ProjectorPath(o.Output)); err != nil {
 				return err
 			}
-			return a.convert(cmd.Context(), o, args[0])
+			return runConvert(cmd.Context(), con, o, args[0])
 		},
 	}
 	f := cmd.Flags()
@@ -56,33 +59,13 @@ bise quantize nemo.bf16.gguf nemo.gguf --type Q4_K_M`,
 	return cmd
 }
 
-// oneOf is the value of a flag that has only some; its case does not matter. The
-// first of them, which is empty, is not listed.
-func oneOf[T ~string](flag, value string, known ...T) (T, error) {
-	v := T(strings.ToLower(value))
-	if slices.Contains(known, v) {
-		return v, nil
-	}
-	var names []string
-	for _, k := range known[1:] {
-		names = append(names, string(k))
-	}
-	return "", usageErrorf("--%s cannot be %q: it is one of %s", flag, value, strings.Join(names, ", "))
-}
-
-func (a *app) convert(ctx context.Context, o convert.Options, dir string) error {
+func runConvert(ctx context.Context, con *console.Console, o convert.Options, dir string) error {
 	began := time.Now()
-	line := amount{verb: "converting " + filepath.Base(dir)}
-	a.progress.wait(line.line)
-	o.Progress = func(done, total int64) { line.set(done, total, "") }
-	r, err := convert.Convert(ctx, dir, o)
-	if err != nil {
-		return err
-	}
-	a.progress.erase()
-	took := time.Since(began)
-	if a.json {
-		return writeJSON(a.stdout, struct {
+	line := console.Counter{Verb: "converting " + filepath.Base(dir)}
+	o.Progress = func(done, total int64) { line.Set(done, total, "") }
+	work := func() (convert.Result, error) { return convert.Convert(ctx, dir, o) }
+	return console.Run(con, line.Line, work, func(r convert.Result) any {
+		return struct {
 			Files         []string `json:"files"`
 			Bytes         int64    `json:"bytes"`
 			Architecture  string   `json:"architecture"`
@@ -95,16 +78,16 @@ func (a *app) convert(ctx context.Context, o convert.Options, dir string) error 
 			Seconds       float64  `json:"seconds"`
 		}{
 			r.Files, r.Bytes, r.Architecture, string(r.Type), string(r.Layout), r.Tokenizer, r.PromptVersion,
-			append([]string{}, r.Notes...), append([]string{}, r.Warnings...), took.Seconds(),
-		})
-	}
-	for _, s := range slices.Concat(r.Notes, r.Warnings) {
-		a.note("%s", fault.Sentence(s))
-	}
-	what := []string{r.Architecture, string(r.Type)}
-	if r.PromptVersion != "" {
-		what = append(what, "prompts of version "+r.PromptVersion)
-	}
-	a.note("%s: %s, %s (%s).", strings.Join(r.Files, ", "), strings.Join(what, ", "), size(r.Bytes), long(took))
-	return nil
+			append([]string{}, r.Notes...), append([]string{}, r.Warnings...), time.Since(began).Seconds(),
+		}
+	}, func(r convert.Result) {
+		for _, s := range slices.Concat(r.Notes, r.Warnings) {
+			con.Notef("%s", fault.Sentence(s))
+		}
+		what := []string{r.Architecture, string(r.Type)}
+		if r.PromptVersion != "" {
+			what = append(what, "prompt version "+r.PromptVersion)
+		}
+		con.Notef("%s: %s, %s (%s).", strings.Join(r.Files, ", "), strings.Join(what, ", "), units.Size(r.Bytes), units.Duration(time.Since(began)))
+	})
 }

@@ -12,11 +12,16 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bise-sh/bise/cli/console"
+	"github.com/bise-sh/bise/cli/flags"
+	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine/llama"
 	"github.com/bise-sh/bise/engine/worker"
 	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/machine"
 	"github.com/bise-sh/bise/models"
+	"github.com/bise-sh/bise/units"
 )
 
 // A state of health.
@@ -57,67 +62,69 @@ type checkup struct {
 	} `json:"models"`
 }
 
-func (a *app) doctorCommand() *cobra.Command {
+func doctorCommand(con *console.Console, lib *library.Library, conf config.Config, configErr error, places config.Places) *cobra.Command {
 	return &cobra.Command{
 		Use:   "doctor",
 		Short: "Look whether this machine has what bise needs",
 		Long: `Look whether this machine has what bise needs, and how fast it can be.
 Exit code 1 says that something essential is missing.`,
-		Args:        arguments(cobra.NoArgs, "no arguments"),
-		Annotations: map[string]string{forgiving: "yes"},
-		RunE:        func(cmd *cobra.Command, _ []string) error { return a.doctor(cmd.Context()) },
+		Args:        flags.Args(cobra.NoArgs, "no arguments"),
+		Annotations: flags.Mark(flags.Forgiving),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runDoctor(cmd.Context(), con, lib, conf, configErr, places)
+		},
 	}
 }
 
-func (a *app) doctor(ctx context.Context) error {
-	a.progress.wait(func(int) string { return "measuring memory" })
-	c := a.examine(ctx)
-	a.progress.erase()
+func runDoctor(ctx context.Context, con *console.Console, lib *library.Library, conf config.Config, configErr error, places config.Places) error {
+	con.Waitf("measuring memory")
+	c := runCheckup(ctx, lib, conf, configErr, places)
+	con.Erase()
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if a.json {
-		if err := writeJSON(a.stdout, c); err != nil {
+	if con.JSON {
+		if err := con.WriteJSON(c); err != nil {
 			return err
 		}
-	} else if err := a.tellHealth(c); err != nil {
+	} else if err := printCheckup(con, c); err != nil {
 		return err
 	}
 	if !c.Healthy {
-		return errNo
+		return console.ErrNo
 	}
 	return nil
 }
 
-// examine looks at everything that bise needs.
-func (a *app) examine(ctx context.Context) checkup {
+// runCheckup looks at everything that bise needs.
+func runCheckup(ctx context.Context, lib *library.Library, conf config.Config, configErr error, places config.Places) checkup {
 	var c checkup
 	c.Processor = machine.ThisProcessor()
 	c.Devices, c.Backends = llama.Devices()
 	c.Devices = append([]llama.Device{}, c.Devices...)
-	c.Findings = append(c.Findings, a.examineProcessor(&c))
+	c.Findings = append(c.Findings, examineProcessor(conf, places, &c))
 	c.Memory.Total, c.Memory.Free = machine.Memory()
 	c.Memory.Bandwidth = machine.Bandwidth(ctx, c.Processor.Cores)
 	if c.Memory.Bandwidth > 0 {
-		a.lib.MemoryBench().Keep(c.Memory.Bandwidth)
+		lib.MemoryBench().Keep(c.Memory.Bandwidth)
 	}
 	c.Findings = append(c.Findings,
-		finding{What: "memory", State: healthy, Is: fmt.Sprintf("%s, %s free; reads %s/s", size(c.Memory.Total), size(c.Memory.Free), size(int64(c.Memory.Bandwidth)))},
+		finding{What: "memory", State: healthy, Is: fmt.Sprintf("%s, %s free; reads %s/s", units.Size(c.Memory.Total), units.Size(c.Memory.Free), units.Size(int64(c.Memory.Bandwidth)))},
 		examineGPU(c.Devices),
-		a.examineModels(&c),
+		examineModels(lib, conf, places, &c),
 	)
-	if a.configError != nil {
+	if configErr != nil {
 		f := finding{What: "config", State: missing}
-		f.Is, f.Advice = fault.Explain(a.configError)
+		f.Is, f.Advice = fault.Explain(configErr)
 		c.Findings = append(c.Findings, f)
 	}
-	if len(a.config.Endpoints) > 0 {
-		c.Findings = append(c.Findings, finding{What: "servers", State: healthy, Is: strings.Join(slices.Sorted(maps.Keys(a.config.Endpoints)), ", ") + " (not asked)"})
+	if len(conf.Endpoints) > 0 {
+		c.Findings = append(c.Findings, finding{What: "servers", State: healthy, Is: strings.Join(slices.Sorted(maps.Keys(conf.Endpoints)), ", ") + " (not asked)"})
 	}
 	c.Findings = append(c.Findings, examineWorkers(ctx))
 	for _, place := range []struct{ what, dir, without string }{
-		{"cache", a.places.KV, "long conversations are read again after a pause"},
-		{"log", a.places.Log, "nothing is logged"},
+		{"cache", places.KV, "long conversations are read again after a pause"},
+		{"log", places.Log, "nothing is logged"},
 	} {
 		c.Findings = append(c.Findings, examinePlace(place.what, place.dir, place.without))
 	}
@@ -125,15 +132,15 @@ func (a *app) examine(ctx context.Context) checkup {
 	return c
 }
 
-func (a *app) examineProcessor(c *checkup) finding {
+func examineProcessor(conf config.Config, places config.Places, c *checkup) finding {
 	f := finding{What: "cpu", State: healthy}
-	f.Is = fmt.Sprintf("%s, %s, %s", c.Processor.Name, plural(c.Processor.Cores, "core"), c.Processor.Best())
+	f.Is = fmt.Sprintf("%s, %s, %s", c.Processor.Name, units.Plural(c.Processor.Cores, "core"), c.Processor.Best())
 	switch {
-	case len(c.Devices) == 0 && len(a.config.Endpoints) > 0:
+	case len(c.Devices) == 0 && len(conf.Endpoints) > 0:
 		f.State, f.Is = absent, f.Is+"; this build has no engine of its own"
 	case len(c.Devices) == 0:
 		f.State, f.Is = missing, f.Is+"; this build has no engine of its own"
-		f.Advice = "Use a build with cgo, or name a server in " + a.places.File() + "."
+		f.Advice = "Use a build with cgo, or name a server in " + places.File() + "."
 	case c.Backends == "":
 		f.State, f.Is = slow, f.Is+"; no backend for them found"
 		f.Advice = "Without its backends bise is some twenty times slower: build them with make build."
@@ -148,7 +155,7 @@ func examineGPU(devices []llama.Device) finding {
 	var names []string
 	for _, d := range devices {
 		if d.GPU {
-			names = append(names, fmt.Sprintf("%s, %s of %s free", d.Description, size(d.Free), size(d.Total)))
+			names = append(names, fmt.Sprintf("%s, %s of %s free", d.Description, units.Size(d.Free), units.Size(d.Total)))
 		}
 	}
 	if len(names) > 0 {
@@ -162,10 +169,10 @@ func examineGPU(devices []llama.Device) finding {
 	return f
 }
 
-func (a *app) examineModels(c *checkup) finding {
+func examineModels(lib *library.Library, conf config.Config, places config.Places, c *checkup) finding {
 	f := finding{What: "models", State: healthy}
-	c.Models.Dir = a.places.Models
-	list, err := a.lib.Store().List()
+	c.Models.Dir = places.Models
+	list, err := lib.Store().List()
 	var broken []string
 	var checks []time.Time
 	for _, m := range list {
@@ -180,7 +187,7 @@ func (a *app) examineModels(c *checkup) finding {
 			broken = append(broken, m.Name)
 		}
 	}
-	f.Is = fmt.Sprintf("%d installed, %s; %s", c.Models.Count, size(c.Models.Size), verifiedAll(checks, time.Now()))
+	f.Is = fmt.Sprintf("%d installed, %s; %s", c.Models.Count, units.Size(c.Models.Size), verifiedAll(checks, time.Now()))
 	if c.Models.Count == 0 {
 		f.Is = "none installed"
 	}
@@ -190,12 +197,12 @@ func (a *app) examineModels(c *checkup) finding {
 	switch {
 	case err != nil:
 		f.State, f.Is = missing, err.Error()
-		f.Advice = "See who may read " + a.places.Models + "."
+		f.Advice = "See who may read " + places.Models + "."
 	case len(broken) > 0:
 		f.State = missing
 		f.Is += "; cannot be used: " + strings.Join(broken, ", ")
 		f.Advice = "See what is wrong with bise verify --all."
-	case len(list) == 0 && len(a.config.Endpoints) > 0:
+	case len(list) == 0 && len(conf.Endpoints) > 0:
 		f.State = absent
 	case len(list) == 0:
 		f.State = missing
@@ -233,7 +240,7 @@ func examineWorkers(ctx context.Context) finding {
 		f.Is, f.Advice = fault.Explain(err)
 		return f
 	}
-	f.Is = plural(len(list), "model") + " in memory"
+	f.Is = units.Plural(len(list), "model") + " in memory"
 	return f
 }
 
@@ -271,13 +278,13 @@ const (
 	reached = 0.75
 )
 
-// tellHealth prints a checkup and what follows from it.
-func (a *app) tellHealth(c checkup) error {
-	t := &table{}
+// printCheckup prints a checkup and what follows from it.
+func printCheckup(con *console.Console, c checkup) error {
+	t := &console.Table{}
 	for _, f := range c.Findings {
-		t.add(f.What, string(f.State), f.Is)
+		t.Add(f.What, string(f.State), f.Is)
 	}
-	if err := a.print(t); err != nil {
+	if err := con.Print(t); err != nil {
 		return err
 	}
 	var advice []string
@@ -290,9 +297,9 @@ func (a *app) tellHealth(c checkup) error {
 	if c.Healthy {
 		end = "Everything bise needs is in place."
 		if gpu := slices.ContainsFunc(c.Devices, func(d llama.Device) bool { return d.GPU }); !gpu && c.Backends != "" && c.Memory.Bandwidth > 0 {
-			end += fmt.Sprintf(" Expect about %s from a 7B model at Q4_K_M.", speed(c.Memory.Bandwidth*reached/sevenB))
+			end += fmt.Sprintf(" Expect about %s from a 7B model at Q4_K_M.", units.Speed(c.Memory.Bandwidth*reached/sevenB))
 		}
 	}
-	_, err := fmt.Fprintln(a.stdout, strings.Join(append([]string{end}, advice...), "\n"))
+	_, err := fmt.Fprintln(con.Stdout, strings.Join(append([]string{end}, advice...), "\n"))
 	return err
 }

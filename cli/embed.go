@@ -7,8 +7,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bise-sh/bise/cli/console"
+	"github.com/bise-sh/bise/cli/flags"
+	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/library"
 )
 
 // embedAtOnce is how many texts are sent in one request.
@@ -22,10 +26,10 @@ type embedding struct {
 	text      string
 }
 
-func (a *app) embedCommand() *cobra.Command {
+func embedCommand(con *console.Console, lib *library.Library, conf config.Config) *cobra.Command {
 	var (
 		dimension int
-		load      loadFlags
+		load      flags.Load
 	)
 	cmd := &cobra.Command{
 		Use:   "embed [FILE]…",
@@ -35,25 +39,25 @@ a line of JSON with its index, from 0, and its embedding. Empty lines are passed
 		Example: `bise embed -m e5-mistral README.md
 bise embed -m e5-mistral <questions.txt >vectors.jsonl`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			texts, err := a.texts(cmd.Context(), args)
+			texts, err := readTexts(cmd.Context(), con, args)
 			if err != nil {
 				return err
 			}
-			o, err := load.options(a.config)
+			o, err := load.Options(conf)
 			if err != nil {
 				return err
 			}
-			return a.embed(cmd.Context(), texts, dimension, o)
+			return runEmbed(cmd.Context(), con, lib, flags.Model(cmd), texts, dimension, o)
 		},
 	}
 	cmd.Flags().IntVar(&dimension, "dimension", 0, "keep the first `N` components")
-	load.add(cmd)
+	load.Add(cmd)
 	return cmd
 }
 
-// texts gathers what is to be embedded.
-func (a *app) texts(ctx context.Context, files []string) ([]embedding, error) {
-	in := a.input()
+// readTexts gathers what is to be embedded.
+func readTexts(ctx context.Context, con *console.Console, files []string) ([]embedding, error) {
+	in := newInput(con)
 	var texts []embedding
 	for i, path := range files {
 		text, err := in.file(ctx, path)
@@ -61,7 +65,7 @@ func (a *app) texts(ctx context.Context, files []string) ([]embedding, error) {
 			return nil, err
 		}
 		if strings.TrimSpace(text) == "" {
-			return nil, usageErrorf("%s is empty", path)
+			return nil, fault.Errorf(fault.Usage, "%s is empty", path)
 		}
 		texts = append(texts, embedding{Index: i, File: path, text: text})
 	}
@@ -85,18 +89,18 @@ func (a *app) texts(ctx context.Context, files []string) ([]embedding, error) {
 	return texts, nil
 }
 
-func (a *app) embed(ctx context.Context, texts []embedding, dimension int, o engine.LoadOptions) error {
+func runEmbed(ctx context.Context, con *console.Console, lib *library.Library, model string, texts []embedding, dimension int, o engine.LoadOptions) error {
 	if dimension < 0 {
-		return usageErrorf("--dimension must not be negative")
+		return fault.Errorf(fault.Usage, "--dimension must not be negative")
 	}
-	e, err := a.lib.Open(ctx, a.model, o)
+	e, err := lib.Open(ctx, model, o)
 	if err != nil {
 		return err
 	}
 	defer e.Close()
 	for done := 0; done < len(texts); {
-		a.progress.wait(func(columns int) string {
-			return withBar(fmt.Sprintf("embedding %d of %d", done, len(texts)), float64(done)/float64(len(texts)), "", columns)
+		con.Wait(func(columns int) string {
+			return console.Bar(fmt.Sprintf("embedding %d of %d", done, len(texts)), float64(done)/float64(len(texts)), "", columns)
 		})
 		batch := texts[done:min(done+embedAtOnce, len(texts))]
 		r := engine.EmbedRequest{Dimension: dimension}
@@ -110,10 +114,10 @@ func (a *app) embed(ctx context.Context, texts []embedding, dimension int, o eng
 		if len(got.Vectors) != len(batch) {
 			return fmt.Errorf("embed %d texts: %d vectors came back", len(batch), len(got.Vectors))
 		}
-		a.progress.erase()
+		con.Erase()
 		for i, t := range batch {
 			t.Embedding = got.Vectors[i]
-			if err := writeJSON(a.stdout, t); err != nil {
+			if err := con.WriteJSON(t); err != nil {
 				return err
 			}
 		}

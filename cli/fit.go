@@ -6,13 +6,17 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bise-sh/bise/cli/console"
+	"github.com/bise-sh/bise/cli/flags"
+	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/models/fit"
+	"github.com/bise-sh/bise/units"
 )
 
-func (a *app) fitCommand() *cobra.Command {
-	var load loadFlags
+func fitCommand(con *console.Console, lib *library.Library, conf config.Config) *cobra.Command {
+	var load flags.Load
 	cmd := &cobra.Command{
 		Use:   "fit REF",
 		Short: "Tell whether a model fits this machine, and how",
@@ -21,62 +25,62 @@ can be, and how fast it would write. REF is a model of the catalogue, with or wi
 a type (codestral, mistral-nemo:q8_0), or one that is here. Exit code 1 says that it
 does not fit.`,
 		Example: "bise fit codestral\nbise fit mistral-nemo:q8_0 --context 32768 --kv-type q8_0",
-		Args:    arguments(cobra.ExactArgs(1), "one model"),
+		Args:    flags.Args(cobra.ExactArgs(1), "one model"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o, err := load.options(a.config)
+			o, err := load.Options(conf)
 			if err != nil {
 				return err
 			}
-			return a.fit(cmd.Context(), args[0], o)
+			return runFit(cmd.Context(), con, lib, args[0], o)
 		},
 	}
-	load.add(cmd)
+	load.Add(cmd)
 	return cmd
 }
 
-func (a *app) fit(ctx context.Context, ref string, o engine.LoadOptions) error {
-	f, err := a.lib.Fit(ctx, ref, o)
+func runFit(ctx context.Context, con *console.Console, lib *library.Library, ref string, o engine.LoadOptions) error {
+	f, err := lib.Fit(ctx, ref, o)
 	if err != nil {
 		return err
 	}
-	if a.json {
-		if err := writeJSON(a.stdout, f); err != nil {
+	if con.JSON {
+		if err := con.WriteJSON(f); err != nil {
 			return err
 		}
-	} else if err := a.tellFit(f); err != nil {
+	} else if err := printFit(con, f); err != nil {
 		return err
 	}
 	if f.Best.Verdict == fit.No {
-		return errNo
+		return console.ErrNo
 	}
 	return nil
 }
 
-func (a *app) tellFit(f library.Fit) error {
-	a.note("%s.", library.MachineLine(f.Machine))
-	t := &table{head: []string{"TYPE", "WEIGHTS", "CONTEXT", "COMPUTE", "NEEDS", "GROWS TO", "HERE"}, right: []int{1, 2, 3, 4, 5}}
+func printFit(con *console.Console, f library.Fit) error {
+	con.Notef("%s.", library.MachineLine(f.Machine))
+	t := &console.Table{Head: []string{"TYPE", "WEIGHTS", "CONTEXT", "COMPUTE", "NEEDS", "GROWS TO", "HERE"}, Right: []int{1, 2, 3, 4, 5}}
 	for _, p := range f.Plans {
 		longest := "–"
 		if p.Longest > 0 {
-			longest = count(p.Longest)
+			longest = units.Count(p.Longest)
 		}
-		context, compute := size(p.KV), size(p.Compute)
+		context, compute := units.Size(p.KV), units.Size(p.Compute)
 		if p.Rough {
 			context, compute, longest = "?", "?", "?"
 		}
-		t.add(p.Type, size(p.Weights+p.Tower), context, compute, size(p.Need), longest, p.Words(f.Machine, false))
+		t.Add(p.Type, units.Size(p.Weights+p.Tower), context, compute, units.Size(p.Need), longest, p.Words(f.Machine, false))
 	}
-	if err := a.print(t); err != nil {
+	if err := con.Print(t); err != nil {
 		return err
 	}
-	a.note("%s", fitConclusion(f))
+	con.Notef("%s", fitConclusion(f))
 	return nil
 }
 
 // fitConclusion says what to do.
 func fitConclusion(f library.Fit) string {
 	p := f.Best
-	text := fmt.Sprintf("That is with a context of %s tokens, which grows when it has to.", count(p.Context))
+	text := fmt.Sprintf("That is with a context of %s tokens, which grows when it has to.", units.Count(p.Context))
 	switch {
 	case p.Verdict == fit.No:
 		return text + " Choose a smaller model from bise catalog, or a server."

@@ -5,7 +5,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bise-sh/bise/cli/console"
+	"github.com/bise-sh/bise/cli/flags"
+	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/models"
+	"github.com/bise-sh/bise/units"
 )
 
 const (
@@ -17,7 +21,7 @@ const (
 	idleState = 30 * 24 * time.Hour
 )
 
-func (a *app) gcCommand() *cobra.Command {
+func gcCommand(con *console.Console, lib *library.Library) *cobra.Command {
 	var dry, all bool
 	cmd := &cobra.Command{
 		Use:   "gc",
@@ -27,13 +31,13 @@ downloads and imports that nobody has gone on with for a week, and saved states 
 conversations that were not used for a month. What another bise works on stays, and
 so do models.`,
 		Example: "bise gc --dry-run",
-		Args:    arguments(cobra.NoArgs, "no arguments"),
+		Args:    flags.Args(cobra.NoArgs, "no arguments"),
 		RunE: func(*cobra.Command, []string) error {
 			stage, state := idleStage, idleState
 			if all {
 				stage, state = 0, 0
 			}
-			return a.gc(dry, stage, state)
+			return runGC(con, lib, dry, stage, state)
 		},
 	}
 	cmd.Flags().BoolVarP(&dry, "dry-run", "n", false, "only tell what would be removed")
@@ -41,8 +45,8 @@ so do models.`,
 	return cmd
 }
 
-func (a *app) gc(dry bool, stage, state time.Duration) error {
-	list, err := a.lib.Garbage(stage, state)
+func runGC(con *console.Console, lib *library.Library, dry bool, stage, state time.Duration) error {
+	list, err := lib.Garbage(stage, state)
 	if err != nil {
 		return err
 	}
@@ -57,23 +61,23 @@ func (a *app) gc(dry bool, stage, state time.Duration) error {
 		sum += w.Size
 		rows = append(rows, w)
 	}
-	if a.json {
-		return writeJSON(a.stdout, rows)
+	if con.JSON {
+		return con.WriteJSON(rows)
 	}
-	t := &table{}
+	t := &console.Table{}
 	for _, w := range rows {
-		t.add(w.What, size(w.Size), a.shown(w.Path))
+		t.Add(w.What, units.Size(w.Size), con.CleanOut(w.Path))
 	}
-	if err := a.print(t); err != nil {
+	if err := con.Print(t); err != nil {
 		return err
 	}
 	switch {
 	case len(rows) == 0:
-		a.note("There is nothing to remove.")
+		con.Notef("There is nothing to remove.")
 	case dry:
-		a.note("Nothing is removed yet; %s would be free again.", size(sum))
+		con.Notef("Nothing is removed yet; %s would be free again.", units.Size(sum))
 	default:
-		a.note("%s are free again.", size(sum))
+		con.Notef("%s are free again.", units.Size(sum))
 	}
 	return nil
 }

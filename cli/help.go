@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bise-sh/bise/cli/flags"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -71,17 +72,6 @@ func writeVerbs(w io.Writer, title string, cmd *cobra.Command, group string) {
 	}
 }
 
-// section is the annotation of a flag that says under which title help lists it.
-const section = "section"
-
-// under has help list flags apart from a verb's own, and gives them to the verb.
-func under(title string, flags *pflag.FlagSet, cmd *cobra.Command) {
-	flags.VisitAll(func(f *pflag.Flag) {
-		f.Annotations = map[string][]string{section: {title}}
-	})
-	cmd.Flags().AddFlagSet(flags)
-}
-
 // A flagSection is flags under a title.
 type flagSection struct {
 	title string
@@ -98,8 +88,8 @@ func flagSections(cmd *cobra.Command) []flagSection {
 			return
 		}
 		title := sections[0].title
-		if t := f.Annotations[section]; len(t) > 0 {
-			title = t[0]
+		if own := flags.Section(f); own != "" {
+			title = own
 		}
 		i := slices.IndexFunc(sections, func(s flagSection) bool { return s.title == title })
 		if i < 0 {

@@ -14,10 +14,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bise-sh/bise/atomicfile"
+	"github.com/bise-sh/bise/cli/console"
+	"github.com/bise-sh/bise/cli/flags"
+	"github.com/bise-sh/bise/cli/past"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/fault/suggest"
 	"github.com/bise-sh/bise/history"
 	"github.com/bise-sh/bise/render/term"
+	"github.com/bise-sh/bise/units"
 )
 
 // A listedConversation is a conversation as bise history tells it.
@@ -38,7 +42,7 @@ func listConversation(c history.Conversation) listedConversation {
 	return l
 }
 
-func (a *app) historyCommand() *cobra.Command {
+func historyCommand(con *console.Console, h *past.Opener) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "history VERB",
 		Short: "List, search and export conversations",
@@ -66,49 +70,24 @@ bise history export >conversations.json`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(
-		a.historyListCommand(), a.historySearchCommand(), a.historyShowCommand(),
-		a.historyExportCommand(), a.historyImportCommand(), a.historyRmCommand(),
+		historyListCommand(con, h), historySearchCommand(con, h), historyShowCommand(con, h),
+		historyExportCommand(con, h), historyImportCommand(con, h), historyRmCommand(con, h),
 	)
 	return cmd
 }
 
-// openHistory opens the conversations.
-func (a *app) openHistory() (*history.Store, error) {
-	s, err := history.Open(filepath.Join(a.places.Data, "history.db"))
-	if err != nil {
-		return nil, err
-	}
-	if aside := s.SetAside(); aside != "" {
-		a.note("The history was damaged and is now %s. A new one is begun.", aside)
-	}
-	return s, nil
-}
-
-// withHistory opens the conversations for do, and tidies them before: then what a
-// killed process left is found, too.
-func (a *app) withHistory(ctx context.Context, do func(*history.Store) error) error {
-	s, err := a.openHistory()
-	if err != nil {
-		return err
-	}
-	if err = s.Tidy(ctx); err == nil {
-		err = do(s)
-	}
-	return errors.Join(err, s.Close())
-}
-
-func (a *app) historyListCommand() *cobra.Command {
+func historyListCommand(con *console.Console, h *past.Opener) *cobra.Command {
 	var limit int
 	cmd := &cobra.Command{
 		Use:     "list",
 		Short:   "List the conversations, the last one first",
 		Example: "bise history list\nbise history list --limit 0 --json",
-		Args:    arguments(cobra.NoArgs, "no arguments"),
+		Args:    flags.Args(cobra.NoArgs, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if limit < 0 {
-				return usageErrorf("--limit must not be negative")
+				return fault.Errorf(fault.Usage, "--limit must not be negative")
 			}
-			return a.withHistory(cmd.Context(), func(s *history.Store) error { return a.historyList(cmd.Context(), s, limit) })
+			return h.Use(cmd.Context(), func(s *history.Store) error { return historyList(cmd.Context(), con, s, limit) })
 		},
 	}
 	cmd.Flags().IntVarP(&limit, "limit", "n", 20, "the last `N`, or all: 0 (default: 20)")
@@ -138,31 +117,31 @@ func listConversations(ctx context.Context, s *history.Store, limit int) (list [
 	}
 }
 
-func (a *app) historyList(ctx context.Context, s *history.Store, limit int) error {
+func historyList(ctx context.Context, con *console.Console, s *history.Store, limit int) error {
 	list, more, err := listConversations(ctx, s, limit)
 	if err != nil {
 		return err
 	}
-	if a.json {
-		return writeJSON(a.stdout, list)
+	if con.JSON {
+		return con.WriteJSON(list)
 	}
 	if len(list) == 0 {
-		a.note("There is no conversation yet. Begin one with bise, or with bise ask.")
+		con.Notef("There is no conversation yet. Begin one with bise, or with bise ask.")
 		return nil
 	}
-	t := &table{head: []string{"ID", "WHEN", "MODEL", "TITLE"}, right: []int{0}}
+	t := &console.Table{Head: []string{"ID", "WHEN", "MODEL", "TITLE"}, Right: []int{0}}
 	for _, c := range list {
 		model := c.Model
 		if filepath.IsAbs(model) {
 			model = strings.TrimSuffix(filepath.Base(model), ".gguf")
 		}
-		t.add(fmt.Sprint(c.ID), when(c.Updated), a.oneLine(model), a.oneLine(c.Title))
+		t.Add(fmt.Sprint(c.ID), when(c.Updated), oneLine(con, model), oneLine(con, c.Title))
 	}
-	if err := a.print(t); err != nil {
+	if err := con.Print(t); err != nil {
 		return err
 	}
 	if more {
-		a.note("These are the last %d. All: bise history list --limit 0", limit)
+		con.Notef("These are the last %d. All: bise history list --limit 0", limit)
 	}
 	return nil
 }
@@ -179,8 +158,8 @@ func when(t time.Time) string {
 }
 
 // oneLine is a line of somebody's words as stdout may have it.
-func (a *app) oneLine(s string) string {
-	if a.out.Terminal() {
+func oneLine(con *console.Console, s string) string {
+	if con.Out.Terminal() {
 		s = term.Clean(s)
 	}
 	return strings.Join(strings.Fields(s), " ")
@@ -196,7 +175,7 @@ type foundConversation struct {
 	Matches int      `json:"matches"`
 }
 
-func (a *app) historySearchCommand() *cobra.Command {
+func historySearchCommand(con *console.Console, h *past.Opener) *cobra.Command {
 	var limit int
 	cmd := &cobra.Command{
 		Use:   "search WORD…",
@@ -207,28 +186,28 @@ code is 1 when nothing is found.`,
 		Example: `bise history search slice grow
 bise history search '"a slice grows"'
 bise history search os.ReadFile :=`,
-		Args: arguments(cobra.MinimumNArgs(1), "what to search for"),
+		Args: flags.Args(cobra.MinimumNArgs(1), "what to search for"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if limit < 1 {
-				return usageErrorf("--limit must be at least 1")
+				return fault.Errorf(fault.Usage, "--limit must be at least 1")
 			}
 			query := strings.Join(args, " ")
 			if history.ParseQuery(query).Empty() {
 				return &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("%q has no word to search for", query), Advice: "Search for letters, digits, or operators such as :=."}
 			}
-			return a.withHistory(cmd.Context(), func(s *history.Store) error { return a.historySearch(cmd.Context(), s, query, limit) })
+			return h.Use(cmd.Context(), func(s *history.Store) error { return historySearch(cmd.Context(), con, s, query, limit) })
 		},
 	}
 	cmd.Flags().IntVarP(&limit, "limit", "n", 20, "the best `N` (default: 20)")
 	return cmd
 }
 
-func (a *app) historySearch(ctx context.Context, s *history.Store, query string, limit int) error {
+func historySearch(ctx context.Context, con *console.Console, s *history.Store, query string, limit int) error {
 	hits, err := s.Search(ctx, query, limit)
 	if err != nil {
 		return err
 	}
-	if a.json {
+	if con.JSON {
 		found := []foundConversation{}
 		for _, h := range hits {
 			f := foundConversation{listConversation(h.Conversation), h.Message, string(h.Role), h.Text, nil, h.Matches}
@@ -237,25 +216,25 @@ func (a *app) historySearch(ctx context.Context, s *history.Store, query string,
 			}
 			found = append(found, f)
 		}
-		if err := writeJSON(a.stdout, found); err != nil {
+		if err := con.WriteJSON(found); err != nil {
 			return err
 		}
-	} else if err := a.printHits(hits, history.ParseQuery(query)); err != nil {
+	} else if err := printHits(con, hits, history.ParseQuery(query)); err != nil {
 		return err
 	}
 	if len(hits) == 0 {
-		a.note("Nothing is found.")
-		return errNo
+		con.Notef("Nothing is found.")
+		return console.ErrNo
 	}
 	return nil
 }
 
 // printHits writes what was found: a line for the conversation, and one of what was
 // said below it.
-func (a *app) printHits(hits []history.Hit, q history.Query) error {
+func printHits(con *console.Console, hits []history.Hit, q history.Query) error {
 	columns := 0
-	if a.out.Terminal() {
-		columns, _ = a.out.Size()
+	if con.Out.Terminal() {
+		columns, _ = con.Out.Size()
 	}
 	var b strings.Builder
 	line := func(text string) {
@@ -266,19 +245,19 @@ func (a *app) printHits(hits []history.Hit, q history.Query) error {
 	}
 	for _, h := range hits {
 		id := fmt.Sprint(h.Conversation.ID)
-		line(fmt.Sprintf("%s  %s  %s", id, when(h.Conversation.Updated), a.marked(h.Conversation.Title, q)))
+		line(fmt.Sprintf("%s  %s  %s", id, when(h.Conversation.Updated), marked(con, h.Conversation.Title, q)))
 		if h.Message != 0 {
-			line(strings.Repeat(" ", len(id)+2) + a.marked(h.Text, q))
+			line(strings.Repeat(" ", len(id)+2) + marked(con, h.Text, q))
 		}
 	}
-	_, err := io.WriteString(a.stdout, b.String())
+	_, err := io.WriteString(con.Stdout, b.String())
 	return err
 }
 
 // marked is a line in which what was found is bold, on a terminal.
-func (a *app) marked(text string, q history.Query) string {
-	text = a.oneLine(text)
-	if !a.out.Moves() || a.accessible {
+func marked(con *console.Console, text string, q history.Query) string {
+	text = oneLine(con, text)
+	if !con.Out.Moves() || con.Accessible {
 		return text
 	}
 	var b strings.Builder
@@ -290,21 +269,21 @@ func (a *app) marked(text string, q history.Query) string {
 	return b.String() + text[last:]
 }
 
-func (a *app) historyShowCommand() *cobra.Command {
+func historyShowCommand(con *console.Console, h *past.Opener) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show [ID]",
 		Short: "Print a conversation, the last one if none is named",
 		Long: `Print a conversation, the last one if none is named, as Markdown: drawn on a terminal.
 What was attached and what the model thought is only named; --json has all of it.`,
 		Example: "bise history show\nbise history show 12",
-		Args:    arguments(cobra.MaximumNArgs(1), "at most one ID"),
+		Args:    flags.Args(cobra.MaximumNArgs(1), "at most one ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.withHistory(cmd.Context(), func(s *history.Store) error { return a.historyShow(cmd.Context(), s, args) })
+			return h.Use(cmd.Context(), func(s *history.Store) error { return historyShow(cmd.Context(), con, s, args) })
 		},
 	}
 }
 
-func (a *app) historyShow(ctx context.Context, s *history.Store, args []string) error {
+func historyShow(ctx context.Context, con *console.Console, s *history.Store, args []string) error {
 	ids, err := conversationIDs(ctx, s, args)
 	if err != nil {
 		return err
@@ -319,14 +298,14 @@ func (a *app) historyShow(ctx context.Context, s *history.Store, args []string) 
 		}
 		ids = []int64{last[0].ID}
 	}
-	if a.json {
-		return s.ExportJSON(ctx, a.stdout, ids...)
+	if con.JSON {
+		return s.ExportJSON(ctx, con.Stdout, ids...)
 	}
 	var text strings.Builder
 	if err := s.ExportMarkdown(ctx, &text, ids[0], true); err != nil {
 		return err
 	}
-	sheet := a.sheet(false)
+	sheet := newSheet(con, false)
 	return errors.Join(sheet.Print(text.String()), sheet.Close())
 }
 
@@ -362,7 +341,7 @@ func allConversations(ctx context.Context, s *history.Store) ([]int64, error) {
 	return ids, err
 }
 
-func (a *app) historyExportCommand() *cobra.Command {
+func historyExportCommand(con *console.Console, h *past.Opener) *cobra.Command {
 	var markdown bool
 	var out string
 	cmd := &cobra.Command{
@@ -374,11 +353,11 @@ as it was seen last.`,
 		Example: `bise history export -o conversations.json
 bise history export 12 --markdown >slices.md`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if markdown && a.json {
-				return usageErrorf("--markdown and --json exclude each other")
+			if markdown && con.JSON {
+				return fault.Errorf(fault.Usage, "--markdown and --json exclude each other")
 			}
-			return a.withHistory(cmd.Context(), func(s *history.Store) error {
-				return a.historyExport(cmd.Context(), s, args, markdown, out)
+			return h.Use(cmd.Context(), func(s *history.Store) error {
+				return historyExport(cmd.Context(), con, s, args, markdown, out)
 			})
 		},
 	}
@@ -387,7 +366,7 @@ bise history export 12 --markdown >slices.md`,
 	return cmd
 }
 
-func (a *app) historyExport(ctx context.Context, s *history.Store, args []string, markdown bool, out string) error {
+func historyExport(ctx context.Context, con *console.Console, s *history.Store, args []string, markdown bool, out string) error {
 	ids, err := conversationIDs(ctx, s, args)
 	if err == nil && len(args) == 0 {
 		ids, err = allConversations(ctx, s)
@@ -412,20 +391,20 @@ func (a *app) historyExport(ctx context.Context, s *history.Store, args []string
 		return nil
 	}
 	if out == "" {
-		if !a.out.Terminal() {
-			return write(a.stdout)
+		if !con.Out.Terminal() {
+			return write(con.Stdout)
 		}
 		var text strings.Builder
 		if err := write(&text); err != nil {
 			return err
 		}
-		_, err := io.WriteString(a.stdout, term.Clean(text.String()))
+		_, err := io.WriteString(con.Stdout, term.Clean(text.String()))
 		return err
 	}
 	if err := writeFile(out, write); err != nil {
-		return usageErrorf("cannot write %s: %v", out, err)
+		return fault.Errorf(fault.Usage, "cannot write %s: %v", out, err)
 	}
-	a.note("%s in %s.", plural(len(ids), "conversation"), out)
+	con.Notef("%s in %s.", units.Plural(len(ids), "conversation"), out)
 	return nil
 }
 
@@ -443,21 +422,21 @@ func writeFile(path string, write func(io.Writer) error) error {
 	return f.Commit()
 }
 
-func (a *app) historyImportCommand() *cobra.Command {
+func historyImportCommand(con *console.Console, h *past.Opener) *cobra.Command {
 	return &cobra.Command{
 		Use:     "import FILE",
 		Short:   "Take in conversations that were exported",
 		Long:    "Take in conversations that were exported, from a file or, as -, from stdin. Those that are\nhere already are passed over.",
 		Example: "bise history import conversations.json",
-		Args:    arguments(cobra.ExactArgs(1), "one file"),
+		Args:    flags.Args(cobra.ExactArgs(1), "one file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.withHistory(cmd.Context(), func(s *history.Store) error { return a.historyImport(cmd.Context(), s, args[0]) })
+			return h.Use(cmd.Context(), func(s *history.Store) error { return historyImport(cmd.Context(), con, s, args[0]) })
 		},
 	}
 }
 
-func (a *app) historyImport(ctx context.Context, s *history.Store, path string) error {
-	in := a.stdin
+func historyImport(ctx context.Context, con *console.Console, s *history.Store, path string) error {
+	in := con.Stdin
 	if path != "-" {
 		f, err := open(path)
 		if err != nil {
@@ -466,14 +445,14 @@ func (a *app) historyImport(ctx context.Context, s *history.Store, path string) 
 		defer f.Close()
 		in = f
 	}
-	a.progress.wait(func(int) string { return "importing " + path })
+	con.Wait(func(int) string { return "importing " + path })
 	ids, present, err := s.Import(ctx, in)
-	a.progress.erase()
+	con.Erase()
 	if err != nil {
 		return err
 	}
-	if a.json {
-		return writeJSON(a.stdout, struct {
+	if con.JSON {
+		return con.WriteJSON(struct {
 			Imported []int64 `json:"imported"`
 			Present  int     `json:"present"`
 		}{append([]int64{}, ids...), present})
@@ -482,11 +461,11 @@ func (a *app) historyImport(ctx context.Context, s *history.Store, path string) 
 	if present > 0 {
 		text += "; " + were(present, "conversation") + " here already"
 	}
-	a.note("%s.", text)
+	con.Notef("%s.", text)
 	return nil
 }
 
-func (a *app) historyRmCommand() *cobra.Command {
+func historyRmCommand(con *console.Console, h *past.Opener) *cobra.Command {
 	var all bool
 	cmd := &cobra.Command{
 		Use:     "rm ID…",
@@ -496,14 +475,14 @@ func (a *app) historyRmCommand() *cobra.Command {
 			if (len(args) == 0) == !all {
 				return &fault.Error{Kind: fault.Usage, Msg: "bise history rm takes the IDs of conversations, or --all", Advice: "bise history list tells them."}
 			}
-			return a.withHistory(cmd.Context(), func(s *history.Store) error { return a.historyRm(cmd.Context(), s, args, all) })
+			return h.Use(cmd.Context(), func(s *history.Store) error { return historyRm(cmd.Context(), con, s, args, all) })
 		},
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "remove all conversations")
 	return cmd
 }
 
-func (a *app) historyRm(ctx context.Context, s *history.Store, args []string, all bool) error {
+func historyRm(ctx context.Context, con *console.Console, s *history.Store, args []string, all bool) error {
 	ids, err := conversationIDs(ctx, s, args)
 	n := len(ids)
 	switch {
@@ -516,11 +495,11 @@ func (a *app) historyRm(ctx context.Context, s *history.Store, args []string, al
 	if err != nil {
 		return err
 	}
-	if a.json {
-		return writeJSON(a.stdout, struct {
+	if con.JSON {
+		return con.WriteJSON(struct {
 			Removed int `json:"removed"`
 		}{n})
 	}
-	a.note("%s removed.", were(n, "conversation"))
+	con.Notef("%s removed.", were(n, "conversation"))
 	return nil
 }

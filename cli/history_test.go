@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -105,12 +104,11 @@ func TestAskKeepsWhatIsAttached(t *testing.T) {
 // TestAskKeepsWhatCame ends an answer before its end, as head does.
 func TestAskKeepsWhatCame(t *testing.T) {
 	s := enginetest.Says("so far", " and on")
-	got := runApp(t, func(a *app) {
-		a.stdout = deafWriter{}
-		a.open = func(context.Context, string, engine.LoadOptions) (engine.Engine, error) { return s, nil }
-	}, "", "ask", "hi")
-	if got.code != fault.ExitOK || got.stderr != "" {
-		t.Fatalf("got %+v", got)
+	var stderr strings.Builder
+	testPlaces(t)
+	code := run([]string{"ask", "hi"}, strings.NewReader(""), deafWriter{}, &stderr, engines{load: loadHere, open: always(s)})
+	if code != fault.ExitOK || stderr.String() != "" {
+		t.Fatalf("code %d, stderr %q", code, stderr.String())
 	}
 	_, path := lastKept(t)
 	if len(path) != 2 || path[1].Content.Plain() != "so far" || path[1].State != history.Stopped {

@@ -15,23 +15,27 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bise-sh/bise/atomicfile"
+	"github.com/bise-sh/bise/cli/console"
+	"github.com/bise-sh/bise/cli/flags"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/llama"
 	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/models/quantize"
+	"github.com/bise-sh/bise/units"
 )
 
-// A textReader is a model that is to read a text, in another process.
+// A textReader is a model that reads a text, in another process.
 type textReader struct {
 	Model     string `json:"model"` // path
 	Text      string `json:"text"`
-	Context   int    `json:"context"`
-	Limit     int    `json:"limit,omitempty"` // pieces of Context tokens at most
+	Context   int    `json:"context"`         // tokens of a chunk
+	Limit     int    `json:"limit,omitempty"` // chunks at most
 	Threads   int    `json:"threads,omitempty"`
 	GPULayers *int   `json:"gpu_layers,omitempty"`
 }
 
-// textFlags are the flags of verbs that let a model read a text.
+// textFlags are the flags of commands that let a model read a text.
 type textFlags struct {
 	text string
 	textReader
@@ -43,41 +47,41 @@ func (f *textFlags) add(cmd *cobra.Command) {
 	f.cmd = cmd
 	flags := cmd.Flags()
 	flags.StringVar(&f.text, "text", "", "read the text `FILE`; - is standard input")
-	flags.IntVar(&f.Context, "context", 512, "read it in pieces of `N` tokens (default: 512)")
-	flags.IntVar(&f.Limit, "chunks", 0, "read at most `N` pieces (default: all)")
+	flags.IntVar(&f.Context, "window", 512, "read chunks of `N` tokens (default: 512)")
+	flags.IntVar(&f.Limit, "chunks", 0, "read at most `N` chunks (default: all)")
 	flags.IntVar(&f.Threads, "threads", 0, "compute with `N` threads (default: the physical cores)")
 	flags.IntVar(&f.gpuLayers, "gpu-layers", 0, "put `N` layers on the GPU (default: as many as fit)")
 }
 
 // reader finds the model and reads the text.
-func (f *textFlags) reader(ctx context.Context, a *app, ref string) (textReader, error) {
+func (f *textFlags) reader(ctx context.Context, con *console.Console, lib *library.Library, ref string) (textReader, error) {
 	r := f.textReader
 	if f.text == "" {
-		return r, &fault.Error{Kind: fault.Usage, Msg: f.cmd.CommandPath() + " wants a text", Advice: "Name one with --text: some hundred kilobytes of what the model is used for."}
+		return r, &fault.Error{Kind: fault.Usage, Msg: f.cmd.CommandPath() + " needs a text", Advice: "Name one with --text: a few hundred kilobytes of what the model is used for."}
 	}
 	if r.Context < 0 || r.Limit < 0 || r.Threads < 0 || f.gpuLayers < 0 {
-		return r, usageErrorf("--context, --chunks, --threads and --gpu-layers must not be negative")
+		return r, fault.Errorf(fault.Usage, "--window, --chunks, --threads and --gpu-layers must not be negative")
 	}
 	if f.cmd.Flags().Changed("gpu-layers") {
 		r.GPULayers = &f.gpuLayers
 	}
-	m, err := a.lib.Find(ref)
+	m, err := lib.Find(ref)
 	if err != nil {
 		return r, err
 	}
 	r.Model = m.Path
-	r.Text, err = a.input().file(ctx, f.text)
+	r.Text, err = newInput(con).file(ctx, f.text)
 	return r, err
 }
 
-// load puts the reader's model into this process, or another one that is to be
-// read with.
+// load loads the reader's model, or another one that reads the same text, into this
+// process.
 func (r textReader) load(ctx context.Context, path string, progress func(any)) (*llama.Engine, error) {
 	o := engine.LoadOptions{Context: r.Context, Slots: 1, Threads: r.Threads, GPULayers: r.GPULayers}
 	return llama.Open(ctx, path, o, func(part float64) { progress(readingText{Loading: filepath.Base(path), Part: part}) })
 }
 
-// readingText is how far a reader is: loading a model, or reading.
+// readingText is the progress of a reader: loading a model, or reading.
 type readingText struct {
 	Loading string  `json:"loading,omitempty"`
 	Part    float64 `json:"part,omitempty"`
@@ -86,47 +90,21 @@ type readingText struct {
 	Note    string  `json:"note,omitempty"`
 }
 
-// A textLine shows how far a reader in another process is.
-type textLine struct {
-	unit string
-	amount
+// textProgress shows the progress of a reader in another process.
+func textProgress(line *console.Counter) func(json.RawMessage) {
+	return func(data json.RawMessage) {
+		var r readingText
+		switch {
+		case json.Unmarshal(data, &r) != nil:
+		case r.Loading != "":
+			line.SetVerb("loading "+r.Loading, 0, 0, "")
+		default:
+			line.SetVerb("reading", int64(r.Done), int64(r.Total), r.Note)
+		}
+	}
 }
 
-func (l *textLine) take(data json.RawMessage) {
-	var r readingText
-	if json.Unmarshal(data, &r) != nil {
-		return
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.what, l.done, l.total = r.Note, int64(r.Done), int64(r.Total)
-	if r.Loading != "" {
-		l.verb = "loading " + r.Loading
-		return
-	}
-	if l.began.IsZero() {
-		l.began = time.Now()
-	}
-	l.verb = "reading"
-}
-
-func (l *textLine) line(columns int) string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.total == 0 {
-		return l.verb
-	}
-	after := ""
-	if l.done > 0 {
-		after = "  " + long(time.Duration(float64(time.Since(l.began))/float64(l.done)*float64(l.total-l.done))) + " left"
-	}
-	if l.what != "" {
-		after += "  " + l.what
-	}
-	return withBar(fmt.Sprintf("%s, %s %d of %d", l.verb, l.unit, l.done, l.total), float64(l.done)/float64(l.total), after, columns)
-}
-
-// An imatrixTask is what the other process is told.
+// An imatrixTask is the task of the other process.
 type imatrixTask struct {
 	textReader
 	Output  bool   `json:"output,omitempty"`
@@ -134,7 +112,7 @@ type imatrixTask struct {
 	Out     string `json:"out"`
 }
 
-// imatrixDone is what it tells.
+// imatrixDone is its result.
 type imatrixDone struct {
 	Tensors int `json:"tensors"`
 	Chunks  int `json:"chunks"`
@@ -142,7 +120,7 @@ type imatrixDone struct {
 	Unused  int `json:"unused_experts"`
 }
 
-func (a *app) imatrixCommand() *cobra.Command {
+func imatrixCommand(con *console.Console, lib *library.Library) *cobra.Command {
 	var (
 		v             textFlags
 		out           string
@@ -150,66 +128,62 @@ func (a *app) imatrixCommand() *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use:   "imatrix REF --text FILE -o OUT",
-		Short: "Make an importance matrix, to quantize a model better",
-		Long: `Make an importance matrix: let the model read a text, and note how large the inputs
-of each column of its weights are. bise quantize --imatrix then spends its bits
-where they matter. A hundred pieces of text are enough; it should be like what the
-model is used for, in all its languages.`,
+		Short: "Make an importance matrix for a better quantization",
+		Long: `Make an importance matrix: the model reads a text, and bise records how large the
+inputs of each column of its weights are. bise quantize --imatrix then spends more bits
+on the columns that matter. A hundred chunks are enough. Choose a text that is like
+what the model is used for, in all its languages.`,
 		Example: `bise imatrix nemo.bf16.gguf --text texts.txt --chunks 200 -o nemo.imatrix.gguf
 bise quantize nemo.bf16.gguf nemo.gguf --type IQ3_M --imatrix nemo.imatrix.gguf`,
-		Args: arguments(cobra.ExactArgs(1), "one model"),
+		Args: flags.Args(cobra.ExactArgs(1), "one model"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if out == "" {
-				return &fault.Error{Kind: fault.Usage, Msg: "imatrix wants a file to write", Advice: "Name it with -o, such as -o model.imatrix.gguf."}
+				return &fault.Error{Kind: fault.Usage, Msg: "imatrix needs an output file", Advice: "Name it with -o, such as -o model.imatrix.gguf."}
 			}
 			if err := replaces(force, out); err != nil {
 				return err
 			}
-			r, err := v.reader(cmd.Context(), a, args[0])
+			r, err := v.reader(cmd.Context(), con, lib, args[0])
 			if err != nil {
 				return err
 			}
-			return a.imatrix(cmd.Context(), imatrixTask{textReader: r, Output: output, Dataset: v.text}, args[0], out)
+			return runImatrix(cmd.Context(), con, imatrixTask{textReader: r, Output: output, Dataset: v.text}, args[0], out)
 		},
 	}
 	v.add(cmd)
 	f := cmd.Flags()
 	f.StringVarP(&out, "output", "o", "", "write the matrix to `FILE`")
-	f.BoolVar(&output, "process-output", false, "look at output.weight too, which is best quantized without a matrix")
+	f.BoolVar(&output, "process-output", false, "include output.weight, which is best quantized without a matrix")
 	f.BoolVar(&force, "force", false, "replace the file if it exists")
 	return cmd
 }
 
-func (a *app) imatrix(ctx context.Context, t imatrixTask, ref, out string) error {
+func runImatrix(ctx context.Context, con *console.Console, t imatrixTask, ref, out string) error {
 	began := time.Now()
-	line := textLine{unit: "piece"}
-	line.verb = "loading " + filepath.Base(t.Model)
-	a.progress.wait(line.line)
-	var done imatrixDone
-	err := stage(out, func(path, folder string) error {
-		t.Out = path
-		return a.perform(ctx, task{Imatrix: &t, Folder: folder}, "make an importance matrix of "+ref, &done, line.take)
-	})
-	if err != nil {
-		return err
+	line := console.Counter{Verb: "loading " + filepath.Base(t.Model), Unit: "chunk"}
+	work := func() (done imatrixDone, err error) {
+		err = stage(out, func(path, folder string) error {
+			t.Out = path
+			return performTask(ctx, task{Imatrix: &t, Folder: folder}, "make an importance matrix of "+ref, &done, textProgress(&line))
+		})
+		return done, err
 	}
-	a.progress.erase()
-	if a.json {
-		return writeJSON(a.stdout, struct {
+	return console.Run(con, line.Line, work, func(done imatrixDone) any {
+		return struct {
 			File string `json:"file"`
 			imatrixDone
 			Seconds float64 `json:"seconds"`
-		}{out, done, time.Since(began).Seconds()})
-	}
-	if done.Unused > 0 {
-		a.note("Nothing was sent to %s; a longer text would reach them.", plural(done.Unused, "expert"))
-	}
-	a.note("%s knows %s from %s of %d tokens (%s).", out, plural(done.Tensors, "tensor"), plural(done.Chunks, "piece"), done.Context, long(time.Since(began)))
-	return nil
+		}{out, done, time.Since(began).Seconds()}
+	}, func(done imatrixDone) {
+		if done.Unused > 0 {
+			con.Notef("The text did not reach %s; a longer text would.", units.Plural(done.Unused, "expert"))
+		}
+		con.Notef("%s covers %s, from %s of %d tokens (%s).", out, units.Plural(done.Tensors, "tensor"), units.Plural(done.Chunks, "chunk"), done.Context, units.Duration(time.Since(began)))
+	})
 }
 
-// stage has a file written in a folder beside where it is to lie, and moves it
-// there when it is whole. After an error nothing is left.
+// stage writes a file in a temporary folder beside its place, and moves it there when
+// it is complete. An error leaves nothing behind.
 func stage(out string, write func(path, folder string) error) error {
 	s, err := atomicfile.Beside(filepath.Dir(out))
 	if err != nil {
@@ -226,12 +200,12 @@ func stage(out string, write func(path, folder string) error) error {
 
 func cannotWrite(name string, err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
-		return &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("cannot write %s: there is no folder %s", name, filepath.Dir(name)), Advice: "Make the folder first."}
+		return &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("cannot write %s: no folder %s", name, filepath.Dir(name)), Advice: "Make the folder first."}
 	}
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		err = p.Err
 	}
-	return usageErrorf("cannot write %s: %v", name, err)
+	return fault.Errorf(fault.Usage, "cannot write %s: %v", name, err)
 }
 
 // create writes a file from front to back.
@@ -248,7 +222,7 @@ func create(path string, write func(io.Writer) error) (err error) {
 	return w.Flush()
 }
 
-// doImatrix is what the other process does.
+// doImatrix is the work of the other process.
 func doImatrix(ctx context.Context, t imatrixTask, progress func(any)) (imatrixDone, error) {
 	e, err := t.load(ctx, t.Model, progress)
 	if err != nil {

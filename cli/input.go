@@ -11,8 +11,10 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/bise-sh/bise/cli/console"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/render/term"
+	"github.com/bise-sh/bise/units"
 )
 
 // maxText is the most text that one request takes from files and stdin, in bytes:
@@ -21,27 +23,27 @@ const maxText = 60_000_000
 
 // An input reads what a request is made of, and counts it.
 type input struct {
-	a    *app
+	con  *console.Console
 	left int64 // bytes that may still be read
 }
 
-func (a *app) input() *input { return &input{a: a, left: maxText} }
+func newInput(con *console.Console) *input { return &input{con: con, left: maxText} }
 
 // piped reads stdin unless the person types there: then ok is false.
 func (in *input) piped(ctx context.Context) (text string, ok bool, err error) {
-	if in.a.stdin == nil || term.IsTerminal(in.a.stdin) {
+	if in.con.Stdin == nil || term.IsTerminal(in.con.Stdin) {
 		return "", false, nil
 	}
-	in.a.progress.wait(func(int) string { return "reading standard input (end it with Ctrl-D, or use </dev/null)" })
-	defer in.a.progress.erase()
-	text, err = in.read(ctx, "standard input", in.a.stdin)
+	in.con.Wait(func(int) string { return "reading standard input (end it with Ctrl-D, or use </dev/null)" })
+	defer in.con.Erase()
+	text, err = in.read(ctx, "standard input", in.con.Stdin)
 	return text, true, err
 }
 
 // file reads a text file; "-" is stdin.
 func (in *input) file(ctx context.Context, path string) (string, error) {
 	if path == "-" {
-		return in.read(ctx, "standard input", in.a.stdin)
+		return in.read(ctx, "standard input", in.con.Stdin)
 	}
 	f, err := open(path)
 	if err != nil {
@@ -68,7 +70,7 @@ func cannotRead(name string, err error) error {
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		err = p.Err
 	}
-	return usageErrorf("cannot read %s: %v", name, err)
+	return fault.Errorf(fault.Usage, "cannot read %s: %v", name, err)
 }
 
 // read reads a text to its end, or until ctx ends.
@@ -77,7 +79,7 @@ func (in *input) read(ctx context.Context, name string, r io.Reader) (string, er
 	if errors.Is(err, errTooMuch) {
 		return "", &fault.Error{
 			Kind:   fault.Usage,
-			Msg:    fmt.Sprintf("cannot read %s: with it, the request has more than %s", name, size(maxText)),
+			Msg:    fmt.Sprintf("cannot read %s: with it, the request has more than %s", name, units.Size(maxText)),
 			Advice: "No model reads so much at once: send a part of it.",
 		}
 	}
@@ -145,7 +147,7 @@ func (in *input) text(name string, data []byte) (string, error) {
 	if wrong > len(data)/4 {
 		return "", &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("%s is not text: %d of its %d bytes are not UTF-8", name, wrong, len(data)), Advice: "Send text; for a picture use -i."}
 	}
-	in.a.note("%s is not all UTF-8: %s replaced by \ufffd.", name, were(wrong, "byte"))
+	in.con.Notef("%s is not all UTF-8: %s replaced by \ufffd.", name, were(wrong, "byte"))
 	return strings.ToValidUTF8(string(data), "\ufffd"), nil
 }
 
@@ -153,5 +155,5 @@ func were(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun + " was"
 	}
-	return plural(n, noun) + " were"
+	return units.Plural(n, noun) + " were"
 }

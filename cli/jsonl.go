@@ -2,22 +2,20 @@ package cli
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
+	"github.com/bise-sh/bise/cli/console"
+	"github.com/bise-sh/bise/cli/flags"
+	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
-	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/mistral/layout"
 	"github.com/bise-sh/bise/mistral/tokenizer"
 )
-
-// maxLine is the longest line that is read, in bytes: room for a picture.
-const maxLine = 64 << 20
 
 // A tokenizeLine is one line of bise tokenize --jsonl: a conversation, a text
 // with a gap, or a plain text, by which of these keys it has.
@@ -35,27 +33,27 @@ type lineTokenizer interface {
 	fill(prefix, suffix string) ([]int32, error)
 }
 
-// tokenizeLines answers every line of stdin with a line.
-func (a *app) tokenizeLines(ctx context.Context, load loadFlags) error {
-	t, done, err := a.lineTokenizer(ctx, load)
+// runTokenizeLines answers every line of stdin with a line.
+func runTokenizeLines(ctx context.Context, con *console.Console, lib *library.Library, conf config.Config, model string, load flags.Load) error {
+	t, done, err := openLineTokenizer(ctx, lib, conf, model, load)
 	if err != nil {
 		return err
 	}
 	defer done()
-	a.progress.erase()
+	con.Erase()
 	pictures := &pictureFiles{known: map[string]string{}}
-	out := bufio.NewWriterSize(a.stdout, 1<<16)
-	return eachLine(ctx, a.stdin, func(line []byte, more bool) error {
+	out := bufio.NewWriterSize(con.Stdout, 1<<16)
+	return console.EachLine(ctx, con.Stdin, func(line []byte, more bool) error {
 		ids, err := pictures.tokens(ctx, t, line)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
 		if err != nil {
-			err = writeJSON(out, struct {
+			err = console.WriteJSON(out, struct {
 				Error string `json:"error"`
 			}{err.Error()})
 		} else {
-			err = writeJSON(out, struct {
+			err = console.WriteJSON(out, struct {
 				Tokens []int32 `json:"tokens"`
 			}{append([]int32{}, ids...)})
 		}
@@ -64,68 +62,6 @@ func (a *app) tokenizeLines(ctx context.Context, load loadFlags) error {
 		}
 		return err
 	}, out.Flush)
-}
-
-// eachLine gives the lines of r to do until they end, then calls end. More tells
-// that the next line is here already. It returns when ctx ends, even while r
-// blocks: see bounded.
-func eachLine(ctx context.Context, r io.Reader, do func(line []byte, more bool) error, end func() error) error {
-	type read struct {
-		line []byte
-		more bool
-		err  error
-	}
-	lines := make(chan read)
-	stop := make(chan struct{})
-	defer close(stop)
-	go func() {
-		in := bufio.NewReaderSize(r, 1<<16)
-		for {
-			line, err := readLine(in)
-			select {
-			case lines <- read{line, in.Buffered() > 0, err}:
-			case <-stop:
-				return
-			}
-			if err != nil {
-				return
-			}
-		}
-	}()
-	for {
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case got := <-lines:
-			if errors.Is(got.err, io.EOF) {
-				return end()
-			}
-			if got.err != nil {
-				return errors.Join(end(), got.err)
-			}
-			if err := do(got.line, got.more); err != nil {
-				return err
-			}
-		}
-	}
-}
-
-// readLine reads a line, without its end.
-func readLine(r *bufio.Reader) ([]byte, error) {
-	var line []byte
-	for {
-		part, err := r.ReadSlice('\n')
-		line = append(line, part...)
-		switch {
-		case len(line) > maxLine:
-			return nil, &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("a line has more than %s", size(maxLine)), Advice: "Send a request a line."}
-		case errors.Is(err, bufio.ErrBufferFull):
-			continue
-		case errors.Is(err, io.EOF) && len(line) > 0, err == nil:
-			return bytes.TrimRight(line, "\r\n"), nil
-		}
-		return nil, err
-	}
 }
 
 // pictureFiles are pictures that lines named, as data: URLs.
@@ -191,11 +127,11 @@ func (p *pictureFiles) read(ctx context.Context, r *engine.ChatRequest) error {
 	return nil
 }
 
-// lineTokenizer makes the tokenizer of the model: from the head of its file
+// openLineTokenizer makes the tokenizer of the model: from the head of its file
 // alone where that is enough, else the engine's.
-func (a *app) lineTokenizer(ctx context.Context, load loadFlags) (t lineTokenizer, done func(), err error) {
-	if ref, _ := a.lib.Choose(a.model); !a.lib.IsRemote(ref) {
-		l, err := a.lib.Layout(ref, load.projector)
+func openLineTokenizer(ctx context.Context, lib *library.Library, conf config.Config, model string, load flags.Load) (t lineTokenizer, done func(), err error) {
+	if ref, _ := lib.Choose(model); !lib.IsRemote(ref) {
+		l, err := lib.Layout(ref, load.Projector)
 		if err == nil {
 			return layoutLines{l}, func() {}, nil
 		}
@@ -203,11 +139,11 @@ func (a *app) lineTokenizer(ctx context.Context, load loadFlags) (t lineTokenize
 			return nil, nil, err
 		}
 	}
-	o, err := load.options(a.config)
+	o, err := load.Options(conf)
 	if err != nil {
 		return nil, nil, err
 	}
-	e, err := a.lib.Open(ctx, a.model, o)
+	e, err := lib.Open(ctx, model, o)
 	if err != nil {
 		return nil, nil, err
 	}

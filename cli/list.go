@@ -10,14 +10,17 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bise-sh/bise/cli/console"
+	"github.com/bise-sh/bise/cli/flags"
 	"github.com/bise-sh/bise/engine/worker"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/models"
 	"github.com/bise-sh/bise/models/catalog"
+	"github.com/bise-sh/bise/units"
 )
 
-func (a *app) listCommand() *cobra.Command {
+func listCommand(con *console.Console, lib *library.Library) *cobra.Command {
 	return &cobra.Command{
 		Use:   "list [NAME]…",
 		Short: "List the models on this machine",
@@ -25,42 +28,42 @@ func (a *app) listCommand() *cobra.Command {
 LM Studio and programs that use the Hugging Face cache have. bise uses the latter
 where they lie and never changes them.`,
 		Example:     "bise list\nbise list codestral --json",
-		Annotations: map[string]string{forgiving: "yes"},
-		RunE:        func(cmd *cobra.Command, args []string) error { return a.list(cmd.Context(), args) },
+		Annotations: flags.Mark(flags.Forgiving),
+		RunE:        func(cmd *cobra.Command, args []string) error { return runList(cmd.Context(), con, lib, args) },
 	}
 }
 
-func (a *app) list(ctx context.Context, names []string) error {
-	list, err := a.lib.Installed(ctx, names...)
+func runList(ctx context.Context, con *console.Console, lib *library.Library, names []string) error {
+	list, err := lib.Installed(ctx, names...)
 	if err != nil {
 		return err
 	}
-	if a.json {
-		return writeJSON(a.stdout, list)
+	if con.JSON {
+		return con.WriteJSON(list)
 	}
-	a.noteUnfinished()
+	noteUnfinished(con, lib)
 	switch {
 	case len(list) == 0 && len(names) > 0:
-		a.note("No model on this machine is called so.")
+		con.Notef("No model on this machine is called so.")
 		return nil
 	case len(list) == 0:
-		a.note("No model is on this machine. Get one with bise pull; see which there are with bise catalog.")
+		con.Notef("No model is on this machine. Get one with bise pull; see which there are with bise catalog.")
 		return nil
 	}
-	if err := a.print(a.modelTable(list, time.Now())); err != nil {
+	if err := con.Print(modelTable(con, list, time.Now())); err != nil {
 		return err
 	}
 	for _, m := range list {
 		if m.Problem != nil {
-			a.note("%s cannot be used: %s", m.Name, fault.Sentence(m.Problem.Error()))
+			con.Notef("%s cannot be used: %s", m.Name, fault.Sentence(m.Problem.Error()))
 		}
 	}
 	return nil
 }
 
 // noteUnfinished reports the pulls that are not finished.
-func (a *app) noteUnfinished() {
-	list, err := a.lib.Unfinished()
+func noteUnfinished(con *console.Console, lib *library.Library) {
+	list, err := lib.Unfinished()
 	if err != nil {
 		return // the installed models are what was asked for
 	}
@@ -69,28 +72,28 @@ func (a *app) noteUnfinished() {
 		if how != "" {
 			how = ", " + how
 		}
-		a.note("%s:%s is not finished%s. Go on with %s.", u.Plan.Name, u.Plan.Tag, how, pullAgain(u.Plan.Request))
+		con.Notef("%s:%s is not finished%s. Go on with %s.", u.Plan.Name, u.Plan.Tag, how, pullAgain(u.Plan.Request))
 	}
 }
 
-func (a *app) modelTable(list []library.Installed, now time.Time) *table {
-	t := &table{head: []string{"NAME", "TYPE", "SIZE", "LICENCE", "USED", "CAN"}}
+func modelTable(con *console.Console, list []library.Installed, now time.Time) *console.Table {
+	t := &console.Table{Head: []string{"NAME", "TYPE", "SIZE", "LICENCE", "USED", "CAN"}}
 	// Most people have no other program's models, and need no column for them.
 	elsewhere := slices.ContainsFunc(list, func(m library.Installed) bool { return location(m) != "" })
 	if elsewhere {
-		t.head = append(t.head, "WHERE")
+		t.Head = append(t.Head, "WHERE")
 	}
-	dash := func(s string) string { return cmp.Or(a.shown(s), "–") }
+	dash := func(s string) string { return cmp.Or(con.CleanOut(s), "–") }
 	for _, m := range list {
 		can := dash(abilityWords(m.Can))
 		if m.Problem != nil {
 			can = "cannot be used"
 		}
-		row := []string{a.shown(m.Name), dash(m.Type), size(m.Size), dash(licenceMark(m)), lastUse(m, now), can}
+		row := []string{con.CleanOut(m.Name), dash(m.Type), units.Size(m.Size), dash(licenceMark(m)), lastUse(m, now), can}
 		if elsewhere {
-			row = append(row, a.shown(location(m)))
+			row = append(row, con.CleanOut(location(m)))
 		}
-		t.add(row...)
+		t.Add(row...)
 	}
 	return t
 }
@@ -136,11 +139,11 @@ func ago(then, now time.Time) string {
 	case d < time.Minute:
 		return "just now"
 	case d < time.Hour:
-		return plural(int(d.Minutes()), "minute") + " ago"
+		return units.Plural(int(d.Minutes()), "minute") + " ago"
 	case d < 48*time.Hour:
-		return plural(int(d.Hours()), "hour") + " ago"
+		return units.Plural(int(d.Hours()), "hour") + " ago"
 	case d < 60*24*time.Hour:
-		return plural(int(d.Hours()/24), "day") + " ago"
+		return units.Plural(int(d.Hours()/24), "day") + " ago"
 	}
 	return fmt.Sprintf("in %s", then.Format("January 2006"))
 }

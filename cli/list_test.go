@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bise-sh/bise/cli/console"
 	"github.com/bise-sh/bise/engine/worker"
 	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/models"
@@ -43,10 +44,10 @@ func TestModelTable(t *testing.T) {
 			State: worker.Answering, Workers: []worker.Status{{}},
 		},
 	}
-	a := newApp(strings.NewReader(""), &strings.Builder{}, &strings.Builder{})
+	con := console.New(strings.NewReader(""), &strings.Builder{}, &strings.Builder{})
 	text := func() string {
 		var b strings.Builder
-		if err := a.modelTable(list, now).write(&b, 0); err != nil {
+		if err := modelTable(con, list, now).Write(&b, 0); err != nil {
 			t.Fatal(err)
 		}
 		return b.String()

@@ -8,63 +8,67 @@ import (
 	"io"
 	"math"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/bise-sh/bise/cli/console"
+	"github.com/bise-sh/bise/cli/flags"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/llama"
 	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/safetensors"
 )
 
-// A logitsTask is what another process is told.
+// A logitsTask is the task of another process.
 type logitsTask struct {
-	Model    string           `json:"model"` // path
-	Tokens   []int32          `json:"tokens"`
-	Pictures []string         `json:"pictures,omitempty"` // data: URLs
-	Adapters []engine.Adapter `json:"adapters,omitempty"`
-	Eye      string           `json:"projector,omitempty"`
-	Threads  int              `json:"threads,omitempty"`
-	Out      string           `json:"out"`
+	Model     string           `json:"model"` // path
+	Tokens    []int32          `json:"tokens"`
+	Pictures  []string         `json:"pictures,omitempty"` // data: URLs
+	Adapters  []engine.Adapter `json:"adapters,omitempty"`
+	Projector string           `json:"projector,omitempty"`
+	Threads   int              `json:"threads,omitempty"`
+	Out       string           `json:"out"`
 }
 
-// logitsDone is what it tells: the shape of each tensor that it wrote.
+// logitsDone is its result: the shape of each tensor that it wrote.
 type logitsDone map[string][]int
 
-func (a *app) logitsCommand() *cobra.Command {
+func logitsCommand(con *console.Console, lib *library.Library) *cobra.Command {
 	var (
-		t                  logitsTask
-		ids, out, eye      string
-		pictures, adapters []string
-		force              bool
+		t                   logitsTask
+		ids, out, projector string
+		pictures, adapters  []string
+		force               bool
 	)
 	cmd := &cobra.Command{
 		Use:   "logits REF --tokens IDS.json -o OUT.safetensors",
-		Short: "Write down what a model makes of tokens, to check it against another engine",
-		Long: `Write down what a model makes of tokens, to check it against another engine: logits, a
-row for each token; with pictures at the runs of [IMG] also their image_embeds; of an
-embedding model the embedding. All of it is computed on the processor, with a context
-of float32 and without flash attention.`,
+		Short: "Write a model's logits, to compare it with another engine",
+		Long: `Write a model's logits, one row for each token, to compare it with another engine. With
+images at the runs of [IMG], also their image_embeds. For an embedding model, the
+embedding. Everything is computed on the CPU, with a context of float32 and without
+flash attention.`,
 		Example: "bise logits nemo.gguf --tokens ids.json -o logits.safetensors",
-		Args:    arguments(cobra.ExactArgs(1), "one model"),
+		Args:    flags.Args(cobra.ExactArgs(1), "one model"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
 			if ids == "" || out == "" {
-				return &fault.Error{Kind: fault.Usage, Msg: "logits wants tokens, and a file to write", Advice: "Give both: --tokens ids.json -o logits.safetensors."}
+				return &fault.Error{Kind: fault.Usage, Msg: "logits needs tokens and an output file", Advice: "Give both: --tokens ids.json -o logits.safetensors."}
 			}
 			if t.Threads < 0 {
-				return usageErrorf("--threads must not be negative")
+				return fault.Errorf(fault.Usage, "--threads must not be negative")
 			}
 			if err := replaces(force, out); err != nil {
 				return err
 			}
-			text, err := a.input().file(ctx, ids)
+			text, err := newInput(con).file(ctx, ids)
 			if err != nil {
 				return err
 			}
 			if err := json.Unmarshal([]byte(text), &t.Tokens); err != nil || len(t.Tokens) == 0 {
-				return &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("%s is no list of tokens", ids), Advice: "It is a list such as [1, 3, 22557, 4]."}
+				return &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("invalid tokens in %s: want a JSON list of numbers", ids), Advice: "Example: [1, 3, 22557, 4]."}
 			}
 			for _, path := range pictures {
 				url, err := pictureURL(ctx, path)
@@ -74,76 +78,72 @@ of float32 and without flash attention.`,
 				t.Pictures = append(t.Pictures, url)
 			}
 			for _, s := range adapters {
-				adapter, err := parseAdapter(s)
+				adapter, err := flags.ParseAdapter(s)
 				if err != nil {
 					return err
 				}
 				t.Adapters = append(t.Adapters, adapter)
 			}
-			if eye != "" {
-				if t.Eye, err = filepath.Abs(eye); err != nil {
-					return fmt.Errorf("find %s: %w", eye, err)
+			if projector != "" {
+				if t.Projector, err = filepath.Abs(projector); err != nil {
+					return fmt.Errorf("find %s: %w", projector, err)
 				}
 			}
-			return a.logits(ctx, t, args[0], out)
+			return runLogits(ctx, con, lib, t, args[0], out)
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&ids, "tokens", "", "read the tokens' numbers from `FILE`, a JSON list; - is standard input")
-	f.StringArrayVarP(&pictures, "image", "i", nil, "show the picture `FILE`; may be repeated")
-	f.StringArrayVar(&adapters, "adapter", nil, "apply the LoRA adapter `FILE[=SCALE]`; may be repeated")
-	f.StringVar(&eye, "projector", "", "see with the projector in `FILE` (default: the one beside the model)")
-	f.StringVarP(&out, "output", "o", "", "write to `FILE`, in the format safetensors")
+	f.StringVar(&ids, "tokens", "", "read the token IDs from `FILE`, a JSON list; - is standard input")
+	f.StringArrayVarP(&pictures, "image", "i", nil, "add the image `FILE`; can be repeated")
+	f.StringArrayVar(&adapters, "adapter", nil, "apply the LoRA adapter `FILE[=SCALE]`; can be repeated")
+	f.StringVar(&projector, "projector", "", "use the vision projector in `FILE` (default: the one beside the model)")
+	f.StringVarP(&out, "output", "o", "", "write to `FILE`, in safetensors format")
 	f.IntVar(&t.Threads, "threads", 0, "compute with `N` threads (default: the physical cores)")
 	f.BoolVar(&force, "force", false, "replace the file if it exists")
 	return cmd
 }
 
-func (a *app) logits(ctx context.Context, t logitsTask, ref, out string) error {
-	m, err := a.lib.Find(ref)
+func runLogits(ctx context.Context, con *console.Console, lib *library.Library, t logitsTask, ref, out string) error {
+	m, err := lib.Find(ref)
 	if err != nil {
 		return err
 	}
 	t.Model = m.Path
-	line := textLine{}
-	line.verb = "loading " + m.Name
-	a.progress.wait(line.line)
-	var done logitsDone
-	err = stage(out, func(path, folder string) error {
-		t.Out = path
-		return a.perform(ctx, task{Logits: &t, Folder: folder}, "compute with "+ref, &done, line.take)
-	})
-	if err != nil {
-		return err
+	line := console.Counter{Verb: "loading " + m.Name}
+	work := func() (done logitsDone, err error) {
+		err = stage(out, func(path, folder string) error {
+			t.Out = path
+			return performTask(ctx, task{Logits: &t, Folder: folder}, "compute with "+ref, &done, textProgress(&line))
+		})
+		return done, err
 	}
-	a.progress.erase()
-	if a.json {
-		return writeJSON(a.stdout, struct {
+	return console.Run(con, line.Line, work, func(done logitsDone) any {
+		return struct {
 			File    string     `json:"file"`
 			Tensors logitsDone `json:"tensors"`
-		}{out, done})
-	}
-	var parts []string
-	for _, name := range []string{"logits", "image_embeds", "embedding"} {
-		if shape, ok := done[name]; ok {
-			dims := make([]int64, len(shape))
-			for i, n := range shape {
-				dims[i] = int64(n)
+		}{out, done}
+	}, func(done logitsDone) {
+		var parts []string
+		for _, name := range []string{"logits", "image_embeds", "embedding"} {
+			if shape, ok := done[name]; ok {
+				var dims []string
+				for _, n := range shape {
+					dims = append(dims, strconv.Itoa(n))
+				}
+				parts = append(parts, fmt.Sprintf("%s (%s)", name, strings.Join(dims, " × ")))
 			}
-			parts = append(parts, fmt.Sprintf("%s (%s)", name, dimensions(dims)))
 		}
-	}
-	a.note("%s has %s.", out, strings.Join(parts, " and "))
-	return nil
+		con.Notef("%s has %s.", out, strings.Join(parts, " and "))
+	})
 }
 
-// doLogits is what the other process does.
+// doLogits is the work of the other process.
 func doLogits(ctx context.Context, t logitsTask, progress func(any)) (logitsDone, error) {
 	off, none := false, 0
 	e, err := llama.Open(ctx, t.Model, engine.LoadOptions{
 		// Where a token has no room after it, the engine takes no more of them.
 		Context: len(t.Tokens) + 1, Slots: 1, Threads: t.Threads, GPULayers: &none, KVType: "f32", FlashAttn: &off,
-		Projector: t.Eye, Adapters: t.Adapters,
+		Projector: t.Projector, Adapters: t.Adapters,
 	}, func(part float64) { progress(readingText{Loading: filepath.Base(t.Model), Part: part}) })
 	if err != nil {
 		return nil, err
@@ -152,7 +152,7 @@ func doLogits(ctx context.Context, t logitsTask, progress func(any)) (logitsDone
 	var list []floatTensor
 	if e.Info().Can.Embed {
 		if len(t.Pictures) > 0 {
-			return nil, &fault.Error{Kind: fault.Unsupported, Msg: "an embedding model does not see pictures"}
+			return nil, &fault.Error{Kind: fault.Unsupported, Msg: "an embedding model cannot use images"}
 		}
 		vector, err := e.EmbedTokens(ctx, t.Tokens)
 		if err != nil {

@@ -8,7 +8,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bise-sh/bise/cli/console"
+	"github.com/bise-sh/bise/cli/flags"
+	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/lsp"
 	"github.com/bise-sh/bise/modes/code"
 	"github.com/bise-sh/bise/render/term"
@@ -21,10 +26,10 @@ const (
 	idleTime   = time.Second // until the next prompt is read ahead
 )
 
-func (a *app) lspCommand() *cobra.Command {
+func lspCommand(con *console.Console, lib *library.Library, conf config.Config) *cobra.Command {
 	var (
 		maxTokens int
-		load      loadFlags
+		load      flags.Load
 	)
 	cmd := &cobra.Command{
 		Use:   "lsp",
@@ -34,38 +39,38 @@ an editor starts. It gives inline completions (LSP 3.18) to editors that know th
 ordinary ones to all others. How to set up Neovim, Vim, VS Code, Helix, Emacs, Kakoune
 and Zed is in docs/editors.md.`,
 		Example: `bise lsp -m codestral`,
-		Args:    arguments(cobra.NoArgs, "no arguments"),
+		Args:    flags.Args(cobra.NoArgs, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if maxTokens < 0 {
-				return usageErrorf("--max-tokens must not be negative")
+				return fault.Errorf(fault.Usage, "--max-tokens must not be negative")
 			}
-			o, err := load.options(a.config)
+			o, err := load.Options(conf)
 			if err != nil {
 				return err
 			}
-			if term.IsTerminal(a.stdin) {
-				a.note("This is for an editor, which starts it by itself; see docs/editors.md. Ctrl-D ends it.")
+			if term.IsTerminal(con.Stdin) {
+				con.Notef("This is for an editor, which starts it by itself; see docs/editors.md. Ctrl-D ends it.")
 			}
-			return a.lsp(cmd.Context(), o, maxTokens)
+			return runLSP(cmd.Context(), con, lib, flags.Model(cmd), o, maxTokens)
 		},
 	}
 	cmd.Flags().IntVar(&maxTokens, "max-tokens", 0, "write at most `N` tokens (default: 128)")
-	load.add(cmd)
+	load.Add(cmd)
 	return cmd
 }
 
-func (a *app) lsp(ctx context.Context, load engine.LoadOptions, maxTokens int) error {
+func runLSP(ctx context.Context, con *console.Console, lib *library.Library, model string, load engine.LoadOptions, maxTokens int) error {
 	o := code.Options{MaxTokens: maxTokens, Time: writeTime}
-	if !a.lib.IsRemote(a.model) {
+	if !lib.IsRemote(model) {
 		// What a server elsewhere computes costs money, or somebody else's time: it
 		// is asked for what the person wants and nothing ahead.
 		o.PromptTime, o.Idle, o.Speculate = promptTime, idleTime, true
 	}
 	done := make(chan error, 1)
 	go func() {
-		done <- lsp.Serve(ctx, a.stdin, a.stdout, lsp.Config{
+		done <- lsp.Serve(ctx, con.Stdin, con.Stdout, lsp.Config{
 			Open: func(ctx context.Context) (engine.Engine, error) {
-				return a.lib.Open(ctx, a.model, load)
+				return lib.Open(ctx, model, load)
 			},
 			Options: o, Version: thisBuild().Version, Logger: slog.Default(),
 		})
@@ -76,7 +81,7 @@ func (a *app) lsp(ctx context.Context, load engine.LoadOptions, maxTokens int) e
 	case err := <-done:
 		if errors.Is(err, lsp.ErrGone) {
 			slog.Info("the editor is gone")
-			return errNo // nobody is left to be told
+			return console.ErrNo // nobody is left to be told
 		}
 		return err
 	}

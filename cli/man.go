@@ -5,27 +5,29 @@ import (
 	"io"
 	"strings"
 
+	"github.com/bise-sh/bise/cli/console"
+	"github.com/bise-sh/bise/cli/flags"
 	"github.com/bise-sh/bise/fault"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
 
-func (a *app) manCommand() *cobra.Command {
+func manCommand(con *console.Console) *cobra.Command {
 	return &cobra.Command{
 		Use:         "man [VERB]…",
 		Short:       "Print the manual page of bise, or of a verb",
 		Example:     "bise man ask | man -l -\nbise man history search >bise-history-search.1",
-		Annotations: map[string]string{bare: "yes"},
+		Annotations: flags.Mark(flags.Bare),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			page := cmd.Root()
 			for i, arg := range args {
 				next := child(page, arg)
 				if next == nil {
-					return knownVerb(page, args[i:])
+					return noSuchCommand(page, args[i:])
 				}
 				page = next
 			}
-			return writeManual(a.stdout, page, thisBuild().Version)
+			return writeManual(con.Stdout, page, thisBuild().Version)
 		},
 	}
 }

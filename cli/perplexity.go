@@ -8,17 +8,21 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bise-sh/bise/cli/console"
+	"github.com/bise-sh/bise/cli/flags"
 	"github.com/bise-sh/bise/engine/llama"
+	"github.com/bise-sh/bise/library"
+	"github.com/bise-sh/bise/units"
 )
 
-// A perplexityTask is what another process is told; its result is a
+// A perplexityTask is the task of another process; its result is a
 // llama.Perplexity.
 type perplexityTask struct {
 	textReader
 	Base string `json:"base,omitempty"` // path of the model to compare with
 }
 
-func (a *app) perplexityCommand() *cobra.Command {
+func perplexityCommand(con *console.Console, lib *library.Library) *cobra.Command {
 	var (
 		v    textFlags
 		base string
@@ -26,25 +30,25 @@ func (a *app) perplexityCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "perplexity REF --text FILE",
 		Short: "Measure how well a model predicts a text",
-		Long: `Measure how well a model predicts a text: its perplexity, as llama.cpp counts it (the
-second half of each window). With --base, also how far its probabilities are from
-those of another model, such as the one it was quantized from.`,
+		Long: `Measure how well a model predicts a text: its perplexity, as llama.cpp computes it
+(over the second half of each chunk). With --base, also how far its probabilities are
+from those of another model, such as the one it was quantized from.`,
 		Example: "bise perplexity nemo.gguf --text wiki.txt --base nemo.bf16.gguf",
-		Args:    arguments(cobra.ExactArgs(1), "one model"),
+		Args:    flags.Args(cobra.ExactArgs(1), "one model"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			r, err := v.reader(cmd.Context(), a, args[0])
+			r, err := v.reader(cmd.Context(), con, lib, args[0])
 			if err != nil {
 				return err
 			}
 			t := perplexityTask{textReader: r}
 			if base != "" {
-				m, err := a.lib.Find(base)
+				m, err := lib.Find(base)
 				if err != nil {
 					return err
 				}
 				t.Base = m.Path
 			}
-			return a.perplexity(cmd.Context(), t, args[0])
+			return runPerplexity(cmd.Context(), con, t, args[0])
 		},
 	}
 	v.add(cmd)
@@ -52,31 +56,30 @@ those of another model, such as the one it was quantized from.`,
 	return cmd
 }
 
-func (a *app) perplexity(ctx context.Context, t perplexityTask, ref string) error {
-	line := textLine{unit: "window"}
-	line.verb = "loading " + filepath.Base(t.Model)
-	a.progress.wait(line.line)
+func runPerplexity(ctx context.Context, con *console.Console, t perplexityTask, ref string) error {
+	line := console.Counter{Verb: "loading " + filepath.Base(t.Model), Unit: "chunk"}
+	con.Wait(line.Line)
 	var p llama.Perplexity
-	if err := a.perform(ctx, task{Perplexity: &t}, "measure "+ref, &p, line.take); err != nil {
+	if err := performTask(ctx, task{Perplexity: &t}, "measure "+ref, &p, textProgress(&line)); err != nil {
 		return err
 	}
-	a.progress.erase()
-	if a.json {
-		return writeJSON(a.stdout, p)
+	con.Erase()
+	if con.JSON {
+		return con.WriteJSON(p)
 	}
-	tab := &table{}
-	tab.add("perplexity", plusMinus(p.Perplexity, p.Error))
+	tab := &console.Table{}
+	tab.Add("perplexity", plusMinus(p.Perplexity, p.Error))
 	if d := p.Divergence; d != nil {
-		tab.add("of the base", plusMinus(d.BasePerplexity, d.BaseError))
-		tab.add("ratio", plusMinus(math.Exp(d.LogRatio), math.Exp(d.LogRatio)*d.LogRatioError))
-		tab.add("divergence", plusMinus(d.KL, d.KLError)+fmt.Sprintf(" nats a token; median %.4g, 99%% below %.4g, at most %.4g", d.KLMedian, d.KL99, d.KLMax))
-		tab.add("same first", fmt.Sprintf("%.2f ± %.2f %% of tokens", 100*d.SameTop, 100*d.SameTopError))
-		tab.add("probability", fmt.Sprintf("differs by %.2f points (root mean square)", 100*d.RMSDelta))
+		tab.Add("of the base", plusMinus(d.BasePerplexity, d.BaseError))
+		tab.Add("ratio", plusMinus(math.Exp(d.LogRatio), math.Exp(d.LogRatio)*d.LogRatioError))
+		tab.Add("divergence", plusMinus(d.KL, d.KLError)+fmt.Sprintf(" nats a token; median %.4g, 99%% below %.4g, at most %.4g", d.KLMedian, d.KL99, d.KLMax))
+		tab.Add("same first", fmt.Sprintf("%.2f ± %.2f %% of tokens", 100*d.SameTop, 100*d.SameTopError))
+		tab.Add("probability", fmt.Sprintf("differs by %.2f points (root mean square)", 100*d.RMSDelta))
 	}
-	if err := a.print(tab); err != nil {
+	if err := con.Print(tab); err != nil {
 		return err
 	}
-	a.note("%s in %s of %d.", plural(p.Tokens, "token"), plural(p.Windows, "window"), p.Context)
+	con.Notef("%s in %s of %d.", units.Plural(p.Tokens, "token"), units.Plural(p.Windows, "window"), p.Context)
 	return nil
 }
 
@@ -90,7 +93,7 @@ func plusMinus(x, err float64) string {
 	return fmt.Sprintf("%.*f ± %.*f", digits, x, digits, err)
 }
 
-// doPerplexity is what the other process does.
+// doPerplexity is the work of the other process.
 func doPerplexity(ctx context.Context, t perplexityTask, progress func(any)) (llama.Perplexity, error) {
 	e, err := t.load(ctx, t.Model, progress)
 	if err != nil {

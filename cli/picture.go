@@ -8,9 +8,12 @@ import (
 	"os"
 	"strings"
 
+	"github.com/bise-sh/bise/cli/console"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/modes/vision"
+	"github.com/bise-sh/bise/units"
 )
 
 // clipboardName names the picture on the clipboard, in place of a file.
@@ -22,9 +25,9 @@ type pictureSource struct {
 	fetch bool   // from addresses, without asking
 }
 
-// pictures reads what a command line names: files, - for standard input, clipboard:,
+// readPictures reads what a command line names: files, - for standard input, clipboard:,
 // addresses. A document is as many pictures as it has pages.
-func (a *app) pictures(ctx context.Context, names []string, from pictureSource) ([]vision.Picture, error) {
+func readPictures(ctx context.Context, con *console.Console, names []string, from pictureSource) ([]vision.Picture, error) {
 	var pages []vision.Range
 	if from.pages != "" {
 		var err error
@@ -34,7 +37,7 @@ func (a *app) pictures(ctx context.Context, names []string, from pictureSource) 
 	}
 	var list []vision.Picture
 	for _, name := range names {
-		data, err := a.pictureData(ctx, name, from.fetch)
+		data, err := pictureData(ctx, con, name, from.fetch)
 		if err != nil {
 			return nil, err
 		}
@@ -45,19 +48,19 @@ func (a *app) pictures(ctx context.Context, names []string, from pictureSource) 
 				return nil, err
 			}
 			if p.Frames > 1 {
-				a.note("%s moves: the model sees the first of its %s.", name, plural(p.Frames, "image"))
+				con.Notef("%s moves: the model sees the first of its %s.", name, units.Plural(p.Frames, "image"))
 			}
 			list = append(list, p)
 			continue
 		}
-		a.progress.wait(func(int) string { return "drawing the pages of " + name })
+		con.Wait(func(int) string { return "drawing the pages of " + name })
 		shown, of, err := vision.Pages(ctx, name, data, pages)
-		a.progress.erase()
+		con.Erase()
 		if err != nil {
 			return nil, err
 		}
 		if len(pages) == 0 && len(shown) < of {
-			a.note("%s has %s: the model sees the first %d (others with --pages).", name, plural(of, "page"), len(shown))
+			con.Notef("%s has %s: the model sees the first %d (others with --pages).", name, units.Plural(of, "page"), len(shown))
 		}
 		list = append(list, shown...)
 	}
@@ -76,17 +79,17 @@ func called(name string) string {
 }
 
 // pictureData gets the bytes of a picture or a document.
-func (a *app) pictureData(ctx context.Context, name string, fetch bool) ([]byte, error) {
+func pictureData(ctx context.Context, con *console.Console, name string, fetch bool) ([]byte, error) {
 	switch {
 	case name == "-":
-		if a.stdin == nil {
-			return nil, usageErrorf("cannot read standard input: it is closed")
+		if con.Stdin == nil {
+			return nil, fault.Errorf(fault.Usage, "cannot read standard input: it is closed")
 		}
-		return readPicture(ctx, "standard input", a.stdin)
+		return readPicture(ctx, "standard input", con.Stdin)
 	case name == clipboardName:
 		return vision.Clipboard(ctx, os.Getenv)
 	case isAddress(name):
-		return a.fetchPicture(ctx, name, fetch)
+		return fetchPicture(ctx, con, name, fetch)
 	}
 	f, err := open(name)
 	if err != nil {
@@ -101,7 +104,7 @@ func readPicture(ctx context.Context, name string, r io.Reader) ([]byte, error) 
 	data, err := bounded(ctx, r, vision.MaxDocument)
 	switch {
 	case errors.Is(err, errTooMuch):
-		return nil, &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("cannot read %s: it is larger than %s", name, size(vision.MaxDocument)), Advice: "Make the picture smaller: models see few pixels."}
+		return nil, &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("cannot read %s: it is larger than %s", name, units.Size(vision.MaxDocument)), Advice: "Make the picture smaller: models see few pixels."}
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
 	case err != nil:
@@ -125,11 +128,11 @@ func pictureURL(ctx context.Context, path string) (string, error) {
 	return p.URL, err
 }
 
-// counter counts tokens as the model will: by the head of its file, where that is at
+// tokenCounter counts tokens as the model will: by the head of its file, where that is at
 // hand, so that nothing has to be loaded.
-func (a *app) counter(e engine.Engine, eye string) vision.Count {
-	ref, _ := a.lib.Choose(a.model)
-	l, err := a.lib.Layout(ref, eye)
+func tokenCounter(lib *library.Library, model string, e engine.Engine, eye string) vision.Count {
+	ref, _ := lib.Choose(model)
+	l, err := lib.Layout(ref, eye)
 	if err != nil {
 		return vision.CountBy(e)
 	}

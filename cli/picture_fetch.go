@@ -12,9 +12,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bise-sh/bise/cli/console"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/modes/vision"
 	"github.com/bise-sh/bise/render/term"
+	"github.com/bise-sh/bise/units"
 )
 
 // fetchTime is how long the fetching of a picture may take.
@@ -22,38 +24,38 @@ const fetchTime = 2 * time.Minute
 
 // fetchPicture gets what lies at an address, once somebody has agreed: whoever is
 // asked for it learns that it is looked at.
-func (a *app) fetchPicture(ctx context.Context, address string, agreed bool) ([]byte, error) {
+func fetchPicture(ctx context.Context, con *console.Console, address string, agreed bool) ([]byte, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" {
-		return nil, usageErrorf("%q is no address", address)
+		return nil, fault.Errorf(fault.Usage, "%q is no address", address)
 	}
 	if !agreed {
-		if err := a.agreeToFetch(ctx, u); err != nil {
+		if err := agreeToFetch(ctx, con, u); err != nil {
 			return nil, err
 		}
 	}
-	a.progress.wait(func(int) string { return "fetching " + a.plain(u.Redacted()) })
-	defer a.progress.erase()
-	data, err := a.fetched(ctx, u)
+	con.Wait(func(int) string { return "fetching " + con.Clean(u.Redacted()) })
+	defer con.Erase()
+	data, err := fetched(ctx, u)
 	if err != nil && ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
 	return data, err
 }
 
-func (a *app) agreeToFetch(ctx context.Context, u *url.URL) error {
+func agreeToFetch(ctx context.Context, con *console.Console, u *url.URL) error {
 	refused := &fault.Error{
 		Kind:   fault.Usage,
 		Msg:    fmt.Sprintf("%s is not fetched: nobody has agreed to it", u.Redacted()),
 		Advice: "Answer the question with y, or use bise see --fetch.",
 	}
-	if a.json || !term.IsTerminal(a.stdin) || !a.err.Terminal() {
+	if con.JSON || !term.IsTerminal(con.Stdin) || !con.Err.Terminal() {
 		return refused
 	}
-	fmt.Fprintf(a.stderr, "Fetch %s from %s? [y/N] ", a.plain(cmp.Or(strings.Trim(path.Base(u.Path), "/."), "a picture")), a.plain(u.Host))
-	answer, err := typed(ctx, bufio.NewReader(a.stdin))
+	fmt.Fprintf(con.Stderr, "Fetch %s from %s? [y/N] ", con.Clean(cmp.Or(strings.Trim(path.Base(u.Path), "/."), "a picture")), con.Clean(u.Host))
+	answer, err := console.ReadLine(ctx, bufio.NewReader(con.Stdin))
 	if err != nil {
-		fmt.Fprintln(a.stderr)
+		fmt.Fprintln(con.Stderr)
 		return err
 	}
 	switch strings.ToLower(strings.TrimSpace(answer)) {
@@ -63,12 +65,12 @@ func (a *app) agreeToFetch(ctx context.Context, u *url.URL) error {
 	return refused
 }
 
-func (a *app) fetched(ctx context.Context, u *url.URL) ([]byte, error) {
+func fetched(ctx context.Context, u *url.URL) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTime)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
-		return nil, usageErrorf("cannot fetch %s: %v", u.Redacted(), err)
+		return nil, fault.Errorf(fault.Usage, "cannot fetch %s: %v", u.Redacted(), err)
 	}
 	r.Header.Set("User-Agent", "bise/"+cmp.Or(thisBuild().Version, "dev"))
 	r.Header.Set("Accept", "image/png, image/jpeg, image/webp, image/*, application/pdf")
@@ -88,7 +90,7 @@ func (a *app) fetched(ctx context.Context, u *url.URL) ([]byte, error) {
 	}
 	data, err := bounded(ctx, answer.Body, vision.MaxDocument)
 	if errors.Is(err, errTooMuch) {
-		return nil, failed("it is larger than "+size(vision.MaxDocument), "Save it, and make it smaller.")
+		return nil, failed("it is larger than "+units.Size(vision.MaxDocument), "Save it, and make it smaller.")
 	}
 	if err != nil {
 		return nil, failed(err, "Try again.")

@@ -8,6 +8,7 @@ import (
 
 	"github.com/charmbracelet/colorprofile"
 
+	"github.com/bise-sh/bise/cli/console"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/modes/vision"
 	"github.com/bise-sh/bise/render/markdown"
@@ -32,12 +33,12 @@ type seenPicture struct {
 	Tokens int    `json:"tokens,omitempty"`
 }
 
-// tellPictures shows pictures and says what each costs, before anything is asked.
-func (a *app) tellPictures(ctx context.Context, pictures []vision.Picture, count vision.Count) error {
-	draw := a.err.Moves() && !a.quiet && !a.accessible && !a.json
+// printPictures shows pictures and says what each costs, before anything is asked.
+func printPictures(ctx context.Context, con *console.Console, pictures []vision.Picture, count vision.Count) error {
+	draw := con.Err.Moves() && !con.Quiet && !con.Accessible && !con.JSON
 	var terminal preview.Terminal
 	if draw {
-		terminal = previewTerminal(ctx, a.stderr, a.noColor)
+		terminal = previewTerminal(ctx, con.Stderr, con.NoColor)
 	}
 	sum := 0
 	for i, p := range pictures {
@@ -51,22 +52,22 @@ func (a *app) tellPictures(ctx context.Context, pictures []vision.Picture, count
 			return err
 		}
 		sum += tokens
-		if a.json {
-			if err := writeJSON(a.stdout, seenPicture{"picture", p.Name, p.Format, p.Width, p.Height, tokens}); err != nil {
+		if con.JSON {
+			if err := con.WriteJSON(seenPicture{"picture", p.Name, p.Format, p.Width, p.Height, tokens}); err != nil {
 				return err
 			}
 			continue
 		}
 		if draw && i < previewed {
-			a.progress.erase()
-			columns, rows := a.err.Size()
+			con.Erase()
+			columns, rows := con.Err.Size()
 			size := terminal.Fit(p.Thumb.Rect.Max, min(columns-1, previewColumns), max(1, rows*2/3/min(len(pictures), 2)))
-			fmt.Fprint(a.stderr, terminal.Draw(p.Thumb, size))
+			fmt.Fprint(con.Stderr, terminal.Draw(p.Thumb, size))
 		}
-		a.note("%s", caption(p, tokens))
+		con.Notef("%s", caption(p, tokens))
 	}
-	if len(pictures) > 1 && sum > 0 && !a.json {
-		a.note("%s, %s tokens", plural(len(pictures), "picture"), units.Count(sum))
+	if len(pictures) > 1 && sum > 0 && !con.JSON {
+		con.Notef("%s, %s tokens", units.Plural(len(pictures), "picture"), units.Count(sum))
 	}
 	return nil
 }

@@ -4,9 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,6 +13,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bise-sh/bise/cli/console"
+	"github.com/bise-sh/bise/cli/flags"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/library/pull"
@@ -23,6 +23,7 @@ import (
 	"github.com/bise-sh/bise/models/fit"
 	"github.com/bise-sh/bise/models/licence"
 	"github.com/bise-sh/bise/render/term"
+	"github.com/bise-sh/bise/units"
 )
 
 // pullFlags are what the person says about a pull.
@@ -39,7 +40,7 @@ type pullFlags struct {
 	limit       string
 }
 
-func (a *app) pullCommand() *cobra.Command {
+func pullCommand(con *console.Console, lib *library.Library) *cobra.Command {
 	var v pullFlags
 	cmd := &cobra.Command{
 		Use:   "pull REF…",
@@ -56,8 +57,8 @@ To sign in to the hub, set HF_TOKEN or use the hub's own program.`,
 		Example: `bise pull ministral-3-3b
 bise pull codestral:q5_k_m --accept-licence=MNPL-0.1
 bise pull mathstral --from-source --type Q6_K --limit-rate 5MB`,
-		Args: arguments(cobra.MinimumNArgs(1), "one model or more"),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.pull(cmd.Context(), v, args) },
+		Args: flags.Args(cobra.MinimumNArgs(1), "one model or more"),
+		RunE: func(cmd *cobra.Command, args []string) error { return runPull(cmd.Context(), con, lib, v, args) },
 	}
 	f := cmd.Flags()
 	f.BoolVar(&v.yes, "yes", false, "accept every licence")
@@ -73,78 +74,75 @@ bise pull mathstral --from-source --type Q6_K --limit-rate 5MB`,
 	return cmd
 }
 
-func (a *app) pull(ctx context.Context, v pullFlags, refs []string) error {
+func runPull(ctx context.Context, con *console.Console, lib *library.Library, v pullFlags, refs []string) error {
 	limit, err := parseRate(v.limit)
 	if err != nil {
 		return err
 	}
 	if v.connections < 0 || v.connections > 16 {
-		return usageErrorf("--connections must be from 1 to 16")
+		return fault.Errorf(fault.Usage, "--connections must be from 1 to 16")
 	}
 	if v.sha256 != "" && len(refs) > 1 {
-		return usageErrorf("--sha256 is for one file, but %d models are named", len(refs))
+		return fault.Errorf(fault.Usage, "--sha256 is for one file, but %d models are named", len(refs))
 	}
 	if v.accept != "" {
 		if _, ok := licence.Find(v.accept); !ok {
-			return usageErrorf("unknown licence %q", v.accept)
+			return fault.Errorf(fault.Usage, "unknown licence %q", v.accept)
 		}
 	}
-	a.lib.ConfigureDownloads(library.DownloadOptions{Connections: v.connections, Limit: limit, SendToken: v.sendToken})
-	defer a.lib.Close()
+	lib.ConfigureDownloads(library.DownloadOptions{Connections: v.connections, Limit: limit, SendToken: v.sendToken})
+	defer lib.Close()
 	for _, ref := range refs {
-		if err := a.pullOne(ctx, v, ref); err != nil {
-			a.progress.erase()
-			if a.json {
-				return errors.Join(err, writeFailure(a.stdout, err))
-			}
-			return err
+		if err := pullModel(ctx, con, lib, v, ref); err != nil {
+			con.Erase()
+			return con.Fail(err)
 		}
 	}
 	return nil
 }
 
-func (a *app) pullOne(ctx context.Context, v pullFlags, ref string) error {
-	a.progress.wait(func(int) string { return "looking for " + a.plain(ref) })
-	plan, err := a.lib.Plan(ctx, pull.Request{Ref: ref, Type: v.kind, FromSource: v.fromSource, SHA256: v.sha256, Again: v.again, Anyway: v.anyway})
+func pullModel(ctx context.Context, con *console.Console, lib *library.Library, v pullFlags, ref string) error {
+	con.Wait(func(int) string { return "looking for " + con.Clean(ref) })
+	plan, err := lib.Plan(ctx, pull.Request{Ref: ref, Type: v.kind, FromSource: v.fromSource, SHA256: v.sha256, Again: v.again, Anyway: v.anyway})
 	if err != nil {
 		return err
 	}
-	a.progress.erase()
+	con.Erase()
 	if m := plan.Installed; m != nil {
 		how := "is here already"
 		if hub, _ := models.ParseRef(ref); m.Manifest != nil && hub.Repo != "" && !strings.EqualFold(hub.Repo, m.Manifest.Source.Repo) {
 			how = fmt.Sprintf("is here already, from %s (--again replaces it)", cmp.Or(m.Manifest.Source.Repo, "a file"))
 		}
-		return a.pulled(plan, *m, how)
+		return printInstalled(con, plan, *m, how)
 	}
-	if err := a.tellPlan(plan); err != nil {
+	if err := printPlan(con, plan); err != nil {
 		return err
 	}
-	if err := a.acceptLicence(ctx, plan, v); err != nil {
+	if err := acceptLicence(ctx, con, plan, v); err != nil {
 		return err
 	}
 	var progress pull.Progress
 	warned := len(plan.Warnings)
 	told := make(chan struct{})
 	var telling sync.WaitGroup
-	if a.json {
-		telling.Go(func() { a.streamProgress(plan, &progress, told) })
+	if con.JSON {
+		telling.Go(func() { streamProgress(con, plan, &progress, told) })
 	} else {
-		a.progress.wait(func(columns int) string { return pullLine(plan.Name, progress.Sample(), columns) })
+		con.Wait(func(columns int) string { return pullLine(plan.Name, progress.Sample(), columns) })
 	}
-	m, err := a.lib.Pull(ctx, plan, &progress)
+	m, err := lib.Pull(ctx, plan, &progress)
 	close(told)
 	telling.Wait()
-	a.progress.erase()
+	con.Erase()
 	switch {
 	case err != nil && ctx.Err() != nil:
-		a.note("Stopped. %s goes on from here.", pullAgain(plan.Request))
+		con.Notef("Stopped. %s goes on from here.", pullAgain(plan.Request))
 		return context.Cause(ctx)
 	case err != nil:
 		return err
 	}
-	a.warn(plan.Warnings[warned:])
-	return a.pulled(plan, m, "is installed and verified")
+	printWarnings(con, plan.Warnings[warned:])
+	return printInstalled(con, plan, m, "is installed and verified")
 }
 
 // pullAgain is the command that goes on with a pull.
@@ -178,10 +176,10 @@ type plannedPull struct {
 	Warnings   []string         `json:"warnings"`
 }
 
-// tellPlan says what will be done.
-func (a *app) tellPlan(plan *pull.Plan) error {
-	if a.json {
-		return writeJSON(a.stdout, plannedPull{
+// printPlan says what will be done.
+func printPlan(con *console.Console, plan *pull.Plan) error {
+	if con.JSON {
+		return con.WriteJSON(plannedPull{
 			"plan", plan.Name, plan.Tag, plan.Title, plan.Type, plan.Source, plan.Download, plan.Disk, plan.Convert, &plan.Terms, plan.Fit, append([]string{}, plan.Warnings...),
 		})
 	}
@@ -191,33 +189,33 @@ func (a *app) tellPlan(plan *pull.Plan) error {
 	}
 	switch {
 	case plan.Convert:
-		line = append(line, size(plan.Download)+" of original weights, made here")
+		line = append(line, units.Size(plan.Download)+" of original weights, made here")
 	case plan.Download > 0:
-		line = append(line, size(plan.Download))
+		line = append(line, units.Size(plan.Download))
 	}
-	a.note("%s", a.plain(strings.Join(line, ", ")))
+	con.Notef("%s", con.Clean(strings.Join(line, ", ")))
 	if f := plan.Fit; f != nil && f.Verdict == fit.Tight {
-		a.note("It needs %s of memory, more than is free now: close other programs before you use it.", size(f.Need))
+		con.Notef("It needs %s of memory, more than is free now: close other programs before you use it.", units.Size(f.Need))
 	}
 	for _, l := range plan.Lent {
 		if l.Program == "" {
-			a.note("The bytes of %s seem to be here already. If they are right, they are used again.", a.plain(l.Part))
+			con.Notef("The bytes of %s seem to be here already. If they are right, they are used again.", con.Clean(l.Part))
 			continue
 		}
-		a.note("%s has %s here already. If its bytes are right, it is used where it lies.", l.Program, a.plain(l.Part))
+		con.Notef("%s has %s here already. If its bytes are right, it is used where it lies.", l.Program, con.Clean(l.Part))
 	}
-	a.warn(plan.Warnings)
+	printWarnings(con, plan.Warnings)
 	return nil
 }
 
-func (a *app) warn(warnings []string) {
+func printWarnings(con *console.Console, warnings []string) {
 	for _, w := range warnings {
-		a.note("%s", fault.Sentence(a.plain(w)))
+		con.Notef("%s", fault.Sentence(con.Clean(w)))
 	}
 }
 
 // acceptLicence accepts the plan's licence as the flags say, or asks the user.
-func (a *app) acceptLicence(ctx context.Context, plan *pull.Plan, v pullFlags) error {
+func acceptLicence(ctx context.Context, con *console.Console, plan *pull.Plan, v pullFlags) error {
 	if !plan.NeedsYes() {
 		return nil
 	}
@@ -226,17 +224,17 @@ func (a *app) acceptLicence(ctx context.Context, plan *pull.Plan, v pullFlags) e
 		plan.Accept(time.Now())
 		return nil
 	}
-	if a.json || v.accept != "" || !term.IsTerminal(a.stdin) || !a.err.Terminal() {
+	if con.JSON || v.accept != "" || !term.IsTerminal(con.Stdin) || !con.Err.Terminal() {
 		return plan.Refused()
 	}
 	// A question is not a note: it is asked of those who want quiet, too.
-	fmt.Fprintf(a.stderr, "%s: %s\n", a.plain(plan.Terms.Name), firstLower(a.plain(plan.Terms.Summary)))
-	in := bufio.NewReader(a.stdin)
+	fmt.Fprintf(con.Stderr, "%s: %s\n", con.Clean(plan.Terms.Name), firstLower(con.Clean(plan.Terms.Summary)))
+	in := bufio.NewReader(con.Stdin)
 	for {
-		fmt.Fprint(a.stderr, "Accept? [y/N/read] ")
-		answer, err := typed(ctx, in)
+		fmt.Fprint(con.Stderr, "Accept? [y/N/read] ")
+		answer, err := console.ReadLine(ctx, in)
 		if err != nil {
-			fmt.Fprintln(a.stderr)
+			fmt.Fprintln(con.Stderr)
 			return err
 		}
 		switch strings.ToLower(strings.TrimSpace(answer)) {
@@ -244,15 +242,15 @@ func (a *app) acceptLicence(ctx context.Context, plan *pull.Plan, v pullFlags) e
 			plan.Accept(time.Now())
 			return nil
 		case "r", "read":
-			a.showTerms(plan)
+			printTerms(con, plan)
 		default:
 			return fault.Errorf(fault.Licence, "%s is not pulled: the licence has not been accepted", plan.Name)
 		}
 	}
 }
 
-// showTerms shows a licence's text and where it is.
-func (a *app) showTerms(plan *pull.Plan) {
+// printTerms shows a licence's text and where it is.
+func printTerms(con *console.Console, plan *pull.Plan) {
 	text := strings.TrimSpace(string(plan.Text))
 	if text == "" {
 		text = plan.Terms.Name + "\n\n" + plan.Terms.Summary
@@ -260,31 +258,7 @@ func (a *app) showTerms(plan *pull.Plan) {
 	if plan.Terms.Link != "" {
 		text += "\n\n" + plan.Terms.Link
 	}
-	fmt.Fprintf(a.stderr, "\n%s\n\n", a.plain(text))
-}
-
-// typed is the next line that somebody types, or the cause of ctx's end. The end of
-// the input is an empty line.
-func typed(ctx context.Context, in *bufio.Reader) (string, error) {
-	type line struct {
-		text string
-		err  error
-	}
-	read := make(chan line, 1)
-	// A read cannot be interrupted; its goroutine ends with the process or the line.
-	go func() {
-		text, err := in.ReadString('\n')
-		if errors.Is(err, io.EOF) {
-			err = nil
-		}
-		read <- line{text, err}
-	}()
-	select {
-	case l := <-read:
-		return l.text, l.err
-	case <-ctx.Done():
-		return "", context.Cause(ctx)
-	}
+	fmt.Fprintf(con.Stderr, "\n%s\n\n", con.Clean(text))
 }
 
 // firstLower is a sentence that goes on after a colon.
@@ -304,11 +278,11 @@ func pullLine(name string, s pull.Sample, columns int) string {
 	if s.Total <= 0 {
 		return strings.TrimRight(head+"  "+s.Amount(), " ")
 	}
-	return withBar(head+" ", s.Share(), "  "+s.Amount(), columns)
+	return console.Bar(head+" ", s.Share(), "  "+s.Amount(), columns)
 }
 
 // streamProgress writes how far a pull is as events, until told is closed.
-func (a *app) streamProgress(plan *pull.Plan, p *pull.Progress, told <-chan struct{}) {
+func streamProgress(con *console.Console, plan *pull.Plan, p *pull.Progress, told <-chan struct{}) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
@@ -321,7 +295,7 @@ func (a *app) streamProgress(plan *pull.Plan, p *pull.Progress, told <-chan stru
 			if s.Left >= 0 {
 				left = s.Left.Seconds()
 			}
-			_ = writeJSON(a.stdout, struct {
+			_ = con.WriteJSON(struct {
 				Type      string    `json:"type"`
 				Name      string    `json:"name"`
 				Step      pull.Step `json:"step"`
@@ -337,10 +311,10 @@ func (a *app) streamProgress(plan *pull.Plan, p *pull.Progress, told <-chan stru
 	}
 }
 
-// pulled says that a model is here, and what to do with it.
-func (a *app) pulled(plan *pull.Plan, m models.Model, how string) error {
-	if a.json {
-		return writeJSON(a.stdout, struct {
+// printInstalled says that a model is here, and what to do with it.
+func printInstalled(con *console.Console, plan *pull.Plan, m models.Model, how string) error {
+	if con.JSON {
+		return con.WriteJSON(struct {
 			Type     string           `json:"type"`
 			Name     string           `json:"name"`
 			Tag      string           `json:"tag"`
@@ -356,7 +330,7 @@ func (a *app) pulled(plan *pull.Plan, m models.Model, how string) error {
 			sum = fmt.Sprintf(" (sha256 %s…%s)", s[:4], s[60:])
 		}
 	}
-	a.note("%s %s%s. Try: %s", m.Name, how, sum, tryIt(m))
+	con.Notef("%s %s%s. Try: %s", m.Name, how, sum, tryIt(m))
 	return nil
 }
 
@@ -391,7 +365,7 @@ func parseRate(text string) (int64, error) {
 	}
 	n, err := strconv.ParseFloat(s, 64)
 	if err != nil || !(n*scale >= 1) || n*scale > 1e15 {
-		return 0, usageErrorf("--limit-rate cannot be %q: it is a number of bytes per second, such as 500kB or 5MB", text)
+		return 0, fault.Errorf(fault.Usage, "--limit-rate cannot be %q: it is a number of bytes per second, such as 500kB or 5MB", text)
 	}
 	return int64(n * scale), nil
 }

@@ -7,15 +7,18 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/bise-sh/bise/cli/console"
+	"github.com/bise-sh/bise/cli/flags"
 	"github.com/bise-sh/bise/engine/llama"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf"
+	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/models/quantize"
+	"github.com/bise-sh/bise/units"
 )
 
 // quantizeFlags are what the person says about a quantization.
@@ -29,7 +32,7 @@ type quantizeFlags struct {
 	threads           int
 }
 
-func (a *app) quantizeCommand() *cobra.Command {
+func quantizeCommand(con *console.Console, lib *library.Library) *cobra.Command {
 	var v quantizeFlags
 	cmd := &cobra.Command{
 		Use:   "quantize IN OUT",
@@ -43,13 +46,13 @@ bise quantize --types`,
 			if v.types {
 				return nil
 			}
-			return arguments(cobra.ExactArgs(2), "two files: the model, and where to write")(cmd, args)
+			return flags.Args(cobra.ExactArgs(2), "two files: the model, and where to write")(cmd, args)
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if v.types {
-				return a.quantizeTypes()
+				return quantizeTypes(con)
 			}
-			return a.quantize(cmd.Context(), v, args[0], args[1])
+			return runQuantize(cmd.Context(), con, lib, v, args[0], args[1])
 		},
 	}
 	f := cmd.Flags()
@@ -67,8 +70,8 @@ bise quantize --types`,
 	return cmd
 }
 
-func (a *app) quantizeTypes() error {
-	if a.json {
+func quantizeTypes(con *console.Console) error {
+	if con.JSON {
 		type row struct {
 			Name string `json:"name"`
 			Note string `json:"note"`
@@ -77,13 +80,13 @@ func (a *app) quantizeTypes() error {
 		for _, t := range quantize.Types() {
 			rows = append(rows, row{t.Name, t.Note})
 		}
-		return writeJSON(a.stdout, rows)
+		return con.WriteJSON(rows)
 	}
-	t := &table{}
+	t := &console.Table{}
 	for _, kind := range quantize.Types() {
-		t.add(kind.Name, kind.Note)
+		t.Add(kind.Name, kind.Note)
 	}
-	return a.print(t)
+	return con.Print(t)
 }
 
 // parse makes options of the flags.
@@ -92,7 +95,7 @@ func (v *quantizeFlags) parse() (o quantize.Options, err error) {
 		return o, &fault.Error{Kind: fault.Usage, Msg: "quantize wants a type", Advice: "Most people take --type Q4_K_M; see them all with bise quantize --types."}
 	}
 	if v.threads < 0 {
-		return o, usageErrorf("--threads must not be negative")
+		return o, fault.Errorf(fault.Usage, "--threads must not be negative")
 	}
 	o = quantize.Options{Matrix: v.imatrix, Pure: v.pure, Requantize: v.requantize, KeepSplit: v.keepSplit, Threads: v.threads}
 	if o.Type, err = quantize.ParseType(v.kind); err != nil {
@@ -136,12 +139,12 @@ func replaces(force bool, paths ...string) error {
 	return nil
 }
 
-func (a *app) quantize(ctx context.Context, v quantizeFlags, in, out string) error {
+func runQuantize(ctx context.Context, con *console.Console, lib *library.Library, v quantizeFlags, in, out string) error {
 	o, err := v.parse()
 	if err != nil {
 		return err
 	}
-	m, err := a.lib.Find(in)
+	m, err := lib.Find(in)
 	if err != nil {
 		return err
 	}
@@ -154,18 +157,12 @@ func (a *app) quantize(ctx context.Context, v quantizeFlags, in, out string) err
 		return err
 	}
 	began := time.Now()
-	line := amount{verb: "quantizing"}
-	a.progress.wait(line.line)
-	r, err := quantize.Run(ctx, o, a.quantizeWorker("quantize "+in), func(p quantize.Progress) {
-		line.set(p.Done, p.Total, p.Tensor)
-	})
-	if err != nil {
-		return err
+	line := console.Counter{Verb: "quantizing"}
+	work := func() (quantize.Result, error) {
+		return quantize.Run(ctx, o, quantizeWorker("quantize "+in), func(p quantize.Progress) { line.Set(p.Done, p.Total, p.Tensor) })
 	}
-	a.progress.erase()
-	took := time.Since(began)
-	if a.json {
-		return writeJSON(a.stdout, struct {
+	return console.Run(con, line.Line, work, func(r quantize.Result) any {
+		return struct {
 			Files      []string `json:"files"`
 			Type       string   `json:"type"`
 			Before     int64    `json:"bytes_before"`
@@ -173,31 +170,31 @@ func (a *app) quantize(ctx context.Context, v quantizeFlags, in, out string) err
 			Fallbacks  int      `json:"fallbacks"`
 			Unweighted int      `json:"unweighted"`
 			Seconds    float64  `json:"seconds"`
-		}{r.Files, o.Type.Name, r.Before, r.After, r.Fallbacks, r.Unweighted, took.Seconds()})
-	}
-	if r.Fallbacks > 0 {
-		a.note("%s rows that %s cannot pack; they have a larger type.", have(r.Fallbacks, "tensor"), o.Type.Name)
-	}
-	// The embedding never is in a matrix, and the output seldom.
-	if r.Unweighted > 2 {
-		a.note("The importance matrix lacks %s.", plural(r.Unweighted, "tensor"))
-	}
-	a.note("%s is %s, %s instead of %s (%s).", strings.Join(r.Files, ", "), o.Type.Name, size(r.After), size(r.Before), long(took))
-	return nil
+		}{r.Files, o.Type.Name, r.Before, r.After, r.Fallbacks, r.Unweighted, time.Since(began).Seconds()}
+	}, func(r quantize.Result) {
+		if r.Fallbacks > 0 {
+			con.Notef("%s rows that %s cannot pack and got a larger type.", have(r.Fallbacks, "tensor"), o.Type.Name)
+		}
+		// The embedding is never in a matrix, and the output seldom.
+		if r.Unweighted > 2 {
+			con.Notef("The importance matrix lacks %s.", units.Plural(r.Unweighted, "tensor"))
+		}
+		con.Notef("%s is %s, %s instead of %s (%s).", strings.Join(r.Files, ", "), o.Type.Name, units.Size(r.After), units.Size(r.Before), units.Duration(time.Since(began)))
+	})
 }
 
 func have(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun + " has"
 	}
-	return plural(n, noun) + " have"
+	return units.Plural(n, noun) + " have"
 }
 
 // quantizeWorker quantizes in another process.
-func (a *app) quantizeWorker(what string) quantize.Worker {
+func quantizeWorker(what string) quantize.Worker {
 	return func(ctx context.Context, job quantize.Job, begun func(int)) (quantize.Done, error) {
 		var done quantize.Done
-		err := a.perform(ctx, task{Quantize: &job, Folder: filepath.Dir(job.Out)}, what, &done, func(data json.RawMessage) {
+		err := performTask(ctx, task{Quantize: &job, Folder: filepath.Dir(job.Out)}, what, &done, func(data json.RawMessage) {
 			var tensor int
 			if json.Unmarshal(data, &tensor) == nil {
 				begun(tensor)
@@ -238,37 +235,4 @@ func doQuantize(job quantize.Job, progress func(any)) (quantize.Done, error) {
 	}
 	done, err := llama.Quantize(q, func(at llama.Quantized) { progress(at.Done) })
 	return quantize.Done{Fallbacks: done.Fallbacks, Unweighted: done.Unweighted}, err
-}
-
-// An amount is how many bytes of a whole are done, and what is being done.
-type amount struct {
-	verb string
-
-	mu          sync.Mutex
-	began       time.Time
-	done, total int64
-	what        string
-}
-
-func (m *amount) set(done, total int64, what string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.began.IsZero() {
-		m.began = time.Now()
-	}
-	m.done, m.total, m.what = done, total, what
-}
-
-func (m *amount) line(columns int) string {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.total == 0 {
-		return m.verb
-	}
-	after := "  " + m.what
-	if m.done > 0 {
-		left := time.Duration(float64(time.Since(m.began)) / float64(m.done) * float64(m.total-m.done))
-		after = "  " + long(left) + " left" + after
-	}
-	return withBar(fmt.Sprintf("%s, %s of %s", m.verb, size(m.done), size(m.total)), float64(m.done)/float64(m.total), after, columns)
 }

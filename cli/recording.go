@@ -8,6 +8,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bise-sh/bise/cli/console"
+	"github.com/bise-sh/bise/cli/past"
+	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/history"
@@ -19,7 +22,8 @@ import (
 // the request: one that was refused leaves nothing behind. That nothing can be kept
 // is said, and ends no answer.
 type recording struct {
-	a            *app
+	con          *console.Console
+	history      *past.Opener
 	store        *history.Store
 	conversation history.Conversation // without an ID until a new one has begun
 	mode, system string               // of a new conversation
@@ -32,14 +36,14 @@ type recording struct {
 
 // remember prepares to keep a question, and reads what was said before when it
 // continues the last conversation.
-func (a *app) remember(ctx context.Context, v ask, q chat.Question, pictures []vision.Picture) (*recording, []engine.Message, error) {
-	r := &recording{a: a, mode: v.mode, system: v.system, question: questionAsked(q, pictures)}
-	r.closed = v.noHistory || a.config.History != nil && !*a.config.History
+func remember(ctx context.Context, con *console.Console, conf config.Config, h *past.Opener, v ask, q chat.Question, pictures []vision.Picture) (*recording, []engine.Message, error) {
+	r := &recording{con: con, history: h, mode: v.mode, system: v.system, question: questionAsked(q, pictures)}
+	r.closed = v.noHistory || conf.History != nil && !*conf.History
 	if !v.continues {
 		return r, nil, nil
 	}
 	var before []history.Message
-	err := a.withHistory(ctx, func(s *history.Store) (err error) {
+	err := h.Use(ctx, func(s *history.Store) (err error) {
 		r.conversation, before, err = lastConversation(ctx, s)
 		return err
 	})
@@ -112,7 +116,7 @@ func (r *recording) take(ctx context.Context, event engine.Event) {
 
 // begin keeps the question, and begins the answers.
 func (r *recording) begin(ctx context.Context) (err error) {
-	if r.store, err = r.a.openHistory(); err != nil {
+	if r.store, err = r.history.Open(); err != nil {
 		return err
 	}
 	c := r.conversation
@@ -158,14 +162,14 @@ func (r *recording) by(info engine.Info, ref string, choices int) {
 
 // fail says that nothing more is kept.
 func (r *recording) fail(err error) {
-	r.a.notKept(err)
+	notKept(r.con, err)
 	r.close()
 }
 
 // notKept says that something is not kept, and why.
-func (a *app) notKept(err error) {
+func notKept(con *console.Console, err error) {
 	msg, hint := fault.Explain(err)
-	a.note("%s", strings.TrimSpace("This is not kept in the history: "+msg+" "+hint))
+	con.Notef("%s", strings.TrimSpace("This is not kept in the history: "+msg+" "+hint))
 }
 
 // close ends what is kept.
@@ -182,7 +186,7 @@ func (r *recording) close() {
 		err = errors.Join(err, reply.Close())
 	}
 	if err = errors.Join(err, r.store.Close()); err != nil {
-		r.a.note("The answer may not be whole in the history: %s", fault.Sentence(err.Error()))
+		r.con.Notef("The answer may not be whole in the history: %s", fault.Sentence(err.Error()))
 	}
 }
 

@@ -12,10 +12,15 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bise-sh/bise/cli/console"
+	"github.com/bise-sh/bise/cli/flags"
+	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/modes/review"
 	"github.com/bise-sh/bise/modes/review/diff"
 	"github.com/bise-sh/bise/modes/review/report"
+	"github.com/bise-sh/bise/units"
 )
 
 type reviewFlags struct {
@@ -24,12 +29,12 @@ type reviewFlags struct {
 	revisions, commit  string
 	confidence         float64
 	jobs               int
-	load               loadFlags
+	load               flags.Load
 	sureness, parallel bool     // the flags are given
 	changes            []string // those that say which change git is to show
 }
 
-func (a *app) reviewCommand() *cobra.Command {
+func reviewCommand(con *console.Console, lib *library.Library, conf config.Config) *cobra.Command {
 	var v reviewFlags
 	cmd := &cobra.Command{
 		Use:   "review [PATH]…",
@@ -49,7 +54,7 @@ bise review --format patch src/ | git apply`,
 					v.changes = append(v.changes, "--"+name)
 				}
 			}
-			return a.review(cmd.Context(), v, args)
+			return runReview(cmd.Context(), con, lib, conf, flags.Model(cmd), v, args)
 		},
 	}
 	f := cmd.Flags()
@@ -61,22 +66,22 @@ bise review --format patch src/ | git apply`,
 	f.StringVar(&v.commit, "commit", "", "review the commit `REV`")
 	f.Float64Var(&v.confidence, "confidence", 0.5, "show findings that the model is at least so sure of, `X` from 0 to 1 (default: 0.5)")
 	f.IntVar(&v.jobs, "jobs", 4, "ask about `N` parts of the change at once (default: 4)")
-	v.load.add(cmd)
+	v.load.Add(cmd)
 	return cmd
 }
 
-func (a *app) review(ctx context.Context, v reviewFlags, paths []string) error {
-	if a.json && v.format == "text" {
+func runReview(ctx context.Context, con *console.Console, lib *library.Library, conf config.Config, model string, v reviewFlags, paths []string) error {
+	if con.JSON && v.format == "text" {
 		v.format = "json"
 	}
 	if err := v.check(); err != nil {
 		return err
 	}
-	o, err := v.load.options(a.config)
+	o, err := v.load.Options(conf)
 	if err != nil {
 		return err
 	}
-	s, err := a.subject(ctx, v, paths)
+	s, err := findSubject(ctx, con, v, paths)
 	if err != nil {
 		return err
 	}
@@ -86,16 +91,16 @@ func (a *app) review(ctx context.Context, v reviewFlags, paths []string) error {
 	}
 	defer tree.Close()
 	if len(s.files) == 0 {
-		a.note("There is nothing to review%s.", s.why)
-		w, err := a.reviewWriter(v.format, s.root, "")
+		con.Notef("There is nothing to review%s.", s.why)
+		w, err := reviewWriter(con, v.format, s.root, "")
 		if err != nil {
 			return err
 		}
 		return w.Done(review.Result{Findings: []review.Finding{}, Files: []review.Coverage{}})
 	}
-	e, err := a.lib.Open(ctx, a.model, o)
+	e, err := lib.Open(ctx, model, o)
 	if err != nil {
-		return a.failed(err)
+		return con.Fail(err)
 	}
 	defer e.Close()
 	options := review.Options{Tree: tree.FS(), Asked: s.asked}
@@ -105,22 +110,22 @@ func (a *app) review(ctx context.Context, v reviewFlags, paths []string) error {
 	if v.parallel {
 		options.Parallel = v.jobs
 	}
-	model := e.Info().Model
-	w, err := a.reviewWriter(v.format, s.root, model)
+	name := e.Info().Model
+	w, err := reviewWriter(con, v.format, s.root, name)
 	if err != nil {
 		return err
 	}
-	r, err := a.watchReview(review.Run(ctx, e, s.files, options), model, w)
+	r, err := watchReview(con, review.Run(ctx, e, s.files, options), name, w)
 	if err != nil {
-		return a.failed(err)
+		return con.Fail(err)
 	}
-	a.note("%s", r.Summary())
+	con.Notef("%s", r.Summary())
 	for _, n := range r.Notes {
-		a.note("%s", n)
+		con.Notef("%s", n)
 	}
 	for _, f := range r.Findings {
 		if v.failOn != "" && f.Severity.AtLeast(review.Severity(v.failOn)) {
-			return errNo
+			return console.ErrNo
 		}
 	}
 	return nil
@@ -129,29 +134,29 @@ func (a *app) review(ctx context.Context, v reviewFlags, paths []string) error {
 // check refuses flags that cannot be meant.
 func (v *reviewFlags) check() error {
 	if len(v.changes) > 1 {
-		return usageErrorf("%s and %s cannot both be meant", v.changes[0], v.changes[1])
+		return fault.Errorf(fault.Usage, "%s and %s cannot both be meant", v.changes[0], v.changes[1])
 	}
 	if v.format != "text" && !slices.Contains(report.Formats(), v.format) {
-		return usageErrorf("--format cannot be %q: it is text, %s", v.format, strings.Join(report.Formats(), ", "))
+		return fault.Errorf(fault.Usage, "--format cannot be %q: it is text, %s", v.format, strings.Join(report.Formats(), ", "))
 	}
 	if v.failOn != "" && !slices.Contains(review.Severities, review.Severity(v.failOn)) {
-		return usageErrorf("--fail-on cannot be %q: it is info, minor, major or critical", v.failOn)
+		return fault.Errorf(fault.Usage, "--fail-on cannot be %q: it is info, minor, major or critical", v.failOn)
 	}
 	if !(v.confidence >= 0 && v.confidence <= 1) {
-		return usageErrorf("--confidence is %v and must be between 0 and 1", v.confidence)
+		return fault.Errorf(fault.Usage, "--confidence is %v and must be between 0 and 1", v.confidence)
 	}
 	if v.jobs < 1 || v.jobs > 64 {
-		return usageErrorf("--jobs is %d and must be between 1 and 64", v.jobs)
+		return fault.Errorf(fault.Usage, "--jobs is %d and must be between 1 and 64", v.jobs)
 	}
 	return nil
 }
 
 // watchReview shows how far a review is and has its findings written.
-func (a *app) watchReview(events func(func(review.Event, error) bool), model string, w report.Writer) (review.Result, error) {
+func watchReview(con *console.Console, events func(func(review.Event, error) bool), model string, w report.Writer) (review.Result, error) {
 	var parts int
 	for event, err := range events {
 		if err != nil {
-			a.progress.erase()
+			con.Erase()
 			if t, ok := w.(*textReview); ok {
 				err = errors.Join(err, t.rest())
 			}
@@ -159,23 +164,23 @@ func (a *app) watchReview(events func(func(review.Event, error) bool), model str
 		}
 		switch event := event.(type) {
 		case review.Loading:
-			a.progress.wait(func(columns int) string {
-				return withBar("loading "+model, event.Fraction, fmt.Sprintf("  %.0f %%", event.Fraction*100), columns)
+			con.Wait(func(columns int) string {
+				return console.Bar("loading "+model, event.Fraction, fmt.Sprintf("  %.0f %%", event.Fraction*100), columns)
 			})
 		case review.Planned:
 			parts = event.Parts
 		case review.Reading:
-			a.progress.wait(func(columns int) string {
-				text := fmt.Sprintf("reviewing %s of %s tokens", count(event.Done), count(event.Total))
-				return withBar(text, float64(event.Done)/float64(max(1, event.Total)), fmt.Sprintf("  %d of %d answers", event.Parts, parts), columns)
+			con.Wait(func(columns int) string {
+				text := fmt.Sprintf("reviewing %s of %s tokens", units.Count(event.Done), units.Count(event.Total))
+				return console.Bar(text, float64(event.Done)/float64(max(1, event.Total)), fmt.Sprintf("  %d of %d answers", event.Parts, parts), columns)
 			})
 		case review.Found:
-			a.progress.erase()
+			con.Erase()
 			if err := w.Found(event.Finding); err != nil {
 				return review.Result{}, err
 			}
 		case review.Done:
-			a.progress.erase()
+			con.Erase()
 			return event.Result, w.Done(event.Result)
 		}
 	}
@@ -190,9 +195,9 @@ type subject struct {
 	why   string   // there are no files
 }
 
-// subject finds what is to be reviewed: what the flags say, else files that are
+// findSubject finds what is to be reviewed: what the flags say, else files that are
 // named, else what is piped in, else what has changed.
-func (a *app) subject(ctx context.Context, v reviewFlags, paths []string) (subject, error) {
+func findSubject(ctx context.Context, con *console.Console, v reviewFlags, paths []string) (subject, error) {
 	root, repository, err := reviewRoot(".")
 	if err != nil {
 		return subject{}, err
@@ -203,23 +208,23 @@ func (a *app) subject(ctx context.Context, v reviewFlags, paths []string) (subje
 		s.why = " there"
 		s.files, err = gitChange(ctx, v.gitArguments(), paths)
 	case len(paths) == 1 && paths[0] == "-":
-		s.files, err = a.pipedDiff(ctx)
+		s.files, err = pipedDiff(ctx, con)
 	case len(paths) > 0:
-		err = a.wholeFiles(ctx, &s, paths)
-	case a.piped():
+		err = wholeFiles(ctx, &s, paths)
+	case con.Piped():
 		s.why = ": standard input is empty"
-		s.files, err = a.pipedDiff(ctx)
+		s.files, err = pipedDiff(ctx, con)
 	case !repository:
 		err = &fault.Error{Kind: fault.Usage, Msg: "there is nothing to review: this folder is in no git repository", Advice: "Pipe in a diff, or name files."}
 	default:
 		s.why = ": nothing has changed since the last commit"
-		err = a.changed(ctx, &s)
+		err = addChanges(ctx, con, &s)
 	}
 	return s, err
 }
 
-// changed takes what git diff shows, or what is staged if it shows nothing.
-func (a *app) changed(ctx context.Context, s *subject) (err error) {
+// addChanges takes what git diff shows, or what is staged if it shows nothing.
+func addChanges(ctx context.Context, con *console.Console, s *subject) (err error) {
 	if s.files, err = gitChange(ctx, []string{"diff"}, nil); err != nil {
 		return err
 	}
@@ -228,11 +233,11 @@ func (a *app) changed(ctx context.Context, s *subject) (err error) {
 			return err
 		}
 		if len(s.files) > 0 {
-			a.note("All changes are staged: those are reviewed.")
+			con.Notef("All changes are staged: those are reviewed.")
 		}
 	}
 	if n := untracked(ctx); n > 0 {
-		a.note("%s not in git and not reviewed (git add -N takes them in).", are(n, "new file"))
+		con.Notef("%s not in git and not reviewed (git add -N takes them in).", are(n, "new file"))
 	}
 	return nil
 }
@@ -241,7 +246,7 @@ func are(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun + " is"
 	}
-	return plural(n, noun) + " are"
+	return units.Plural(n, noun) + " are"
 }
 
 // reviewRoot is the top of the git repository around a folder, or the folder itself.
@@ -261,10 +266,10 @@ func reviewRoot(dir string) (root string, repository bool, err error) {
 }
 
 // pipedDiff reads a diff from stdin.
-func (a *app) pipedDiff(ctx context.Context) ([]diff.File, error) {
-	a.progress.wait(func(int) string { return "reading standard input (end it with Ctrl-D, or use </dev/null)" })
-	defer a.progress.erase()
-	return readDiff(ctx, "standard input", a.stdin)
+func pipedDiff(ctx context.Context, con *console.Console) ([]diff.File, error) {
+	con.Waitf("reading standard input (end it with Ctrl-D, or use </dev/null)")
+	defer con.Erase()
+	return readDiff(ctx, "standard input", con.Stdin)
 }
 
 // parseDiff reads the text of a diff, bytes as they are: files need not be UTF-8.

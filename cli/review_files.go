@@ -13,10 +13,12 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bise-sh/bise/cli/console"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/modes/review/diff"
 	"github.com/bise-sh/bise/render/term"
 	"github.com/bise-sh/bise/tui"
+	"github.com/bise-sh/bise/units"
 )
 
 // gitArguments say which change git is to show.
@@ -84,7 +86,7 @@ func git(ctx context.Context, args ...string) ([]byte, error) {
 }
 
 func tooMuch(name string) error {
-	return &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("%s has more than %s", name, size(maxText)), Advice: "Review it in parts."}
+	return &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("%s has more than %s", name, units.Size(maxText)), Advice: "Review it in parts."}
 }
 
 // untracked counts the files that git knows nothing of.
@@ -97,7 +99,7 @@ func untracked(ctx context.Context) int {
 }
 
 // piped reports whether something other than a terminal is on stdin.
-func (a *app) piped() bool { return a.stdin != nil && !term.IsTerminal(a.stdin) }
+func piped(con *console.Console) bool { return con.Stdin != nil && !term.IsTerminal(con.Stdin) }
 
 // readDiff reads a diff, which may be long.
 func readDiff(ctx context.Context, name string, r io.Reader) ([]diff.File, error) {
@@ -115,7 +117,7 @@ func readDiff(ctx context.Context, name string, r io.Reader) ([]diff.File, error
 
 // wholeFiles takes files as they are, and all that are in folders. A file that
 // holds a diff is taken for that.
-func (a *app) wholeFiles(ctx context.Context, s *subject, paths []string) error {
+func wholeFiles(ctx context.Context, s *subject, paths []string) error {
 	left := int64(maxText)
 	for _, path := range paths {
 		info, err := os.Stat(path)
@@ -217,7 +219,7 @@ func filesIn(ctx context.Context, dir string) ([]string, error) {
 
 // reviewable is what the interface offers to review: what git knows to have
 // changed.
-func (a *app) reviewable(ctx context.Context) ([]tui.Change, error) {
+func reviewable(ctx context.Context) ([]tui.Change, error) {
 	root, repository, err := reviewRoot(".")
 	if err != nil || !repository {
 		return nil, err

@@ -10,6 +10,7 @@ import (
 
 	xansi "github.com/charmbracelet/x/ansi"
 
+	"github.com/bise-sh/bise/cli/console"
 	"github.com/bise-sh/bise/modes/review"
 	"github.com/bise-sh/bise/modes/review/report"
 	"github.com/bise-sh/bise/render/term"
@@ -18,22 +19,22 @@ import (
 // A textReview writes a review for people. On a terminal, findings are written as
 // they are found; elsewhere at the end, in the order of the change.
 type textReview struct {
-	a       *app
+	con     *console.Console
 	root    string // for links
 	waiting []review.Finding
 	written int
 }
 
 // reviewWriter makes what writes a review in a format.
-func (a *app) reviewWriter(format, root, model string) (report.Writer, error) {
+func reviewWriter(con *console.Console, format, root, model string) (report.Writer, error) {
 	if format == "text" {
-		return &textReview{a: a, root: root}, nil
+		return &textReview{con: con, root: root}, nil
 	}
-	return report.New(format, a.stdout, report.Tool{Version: thisBuild().Version, Model: model})
+	return report.New(format, con.Stdout, report.Tool{Version: thisBuild().Version, Model: model})
 }
 
 func (t *textReview) Found(f review.Finding) error {
-	if !t.a.out.Terminal() {
+	if !t.con.Out.Terminal() {
 		t.waiting = append(t.waiting, f)
 		return nil
 	}
@@ -42,7 +43,7 @@ func (t *textReview) Found(f review.Finding) error {
 
 func (t *textReview) Done(r review.Result) error {
 	t.waiting = nil
-	if t.a.out.Terminal() {
+	if t.con.Out.Terminal() {
 		return nil
 	}
 	for _, f := range r.Findings {
@@ -84,7 +85,7 @@ func (t *textReview) write(f review.Finding) error {
 		t.lines(&b, s.Old, "- ", red)
 		t.lines(&b, s.New, "+ ", green)
 	}
-	_, err := io.WriteString(t.a.stdout, b.String())
+	_, err := io.WriteString(t.con.Stdout, b.String())
 	return err
 }
 
@@ -100,8 +101,8 @@ func (t *textReview) wrapped(s string) string {
 	if s == "" {
 		return ""
 	}
-	if t.a.out.Terminal() {
-		columns, _ := t.a.out.Size()
+	if t.con.Out.Terminal() {
+		columns, _ := t.con.Out.Size()
 		s = xansi.Wrap(s, max(20, min(columns, 100)-len(indent)), "")
 	}
 	return indent + strings.ReplaceAll(s, "\n", "\n"+indent) + "\n"
@@ -109,7 +110,7 @@ func (t *textReview) wrapped(s string) string {
 
 // clean takes out of a text what a terminal would obey.
 func (t *textReview) clean(s string) string {
-	if !t.a.out.Terminal() {
+	if !t.con.Out.Terminal() {
 		return s
 	}
 	return term.Clean(s)
@@ -127,8 +128,7 @@ var severityStyle = map[review.Severity]string{review.Critical: "1;31", review.M
 
 // styled gives a text a style where there may be one.
 func (t *textReview) styled(style, s string) string {
-	a := t.a
-	if style == "" || !a.out.Moves() || a.accessible || a.noColor && style != bold {
+	if style == "" || !t.con.Out.Moves() || t.con.Accessible || t.con.NoColor && style != bold {
 		return s
 	}
 	return "\x1b[" + style + "m" + s + "\x1b[m"
@@ -136,7 +136,7 @@ func (t *textReview) styled(style, s string) string {
 
 // link makes a text lead to the file on terminals that know how (OSC 8).
 func (t *textReview) link(f review.Finding, s string) string {
-	if !t.a.out.Moves() || t.a.accessible || !filepath.IsLocal(filepath.FromSlash(f.File)) {
+	if !t.con.Out.Moves() || t.con.Accessible || !filepath.IsLocal(filepath.FromSlash(f.File)) {
 		return s
 	}
 	u := url.URL{Scheme: "file", Path: path.Join("/", filepath.ToSlash(t.root), f.File)}

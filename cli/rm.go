@@ -8,10 +8,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bise-sh/bise/cli/console"
+	"github.com/bise-sh/bise/cli/flags"
+	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/models"
+	"github.com/bise-sh/bise/units"
 )
 
-func (a *app) rmCommand() *cobra.Command {
+func rmCommand(con *console.Console, lib *library.Library) *cobra.Command {
 	return &cobra.Command{
 		Use:   "rm REF…",
 		Short: "Remove models from this machine",
@@ -19,26 +23,26 @@ func (a *app) rmCommand() *cobra.Command {
 removed; the file stays where it lies. What Ollama, LM Studio or the Hugging Face
 cache have is theirs and not removed.`,
 		Example: "bise rm codestral\nbise rm mistral-nemo:q8_0",
-		Args:    arguments(cobra.MinimumNArgs(1), "one model or more"),
-		RunE:    func(cmd *cobra.Command, args []string) error { return a.rm(cmd.Context(), args) },
+		Args:    flags.Args(cobra.MinimumNArgs(1), "one model or more"),
+		RunE:    func(cmd *cobra.Command, args []string) error { return runRemove(cmd.Context(), con, lib, args) },
 	}
 }
 
-func (a *app) rm(ctx context.Context, refs []string) error {
+func runRemove(ctx context.Context, con *console.Console, lib *library.Library, refs []string) error {
 	type removed struct {
 		Name  string `json:"name"`
 		Path  string `json:"path"`
 		Frees int64  `json:"frees_bytes"`
 		Kept  bool   `json:"file_kept"` // it lies outside of the store
 	}
-	list, err := a.lib.Removable(refs...)
+	list, err := lib.Removable(refs...)
 	if err != nil {
 		return err
 	}
 	var rows []removed
 	for _, m := range list {
 		kept := m.Origin == models.Registered
-		r, err := a.lib.Remove(ctx, m)
+		r, err := lib.Remove(ctx, m)
 		if err != nil {
 			return err
 		}
@@ -46,22 +50,22 @@ func (a *app) rm(ctx context.Context, refs []string) error {
 			return err
 		}
 		rows = append(rows, removed{m.Name, m.Path, r.Frees, kept})
-		if a.json {
+		if con.JSON {
 			continue
 		}
 		switch {
 		case kept && gone(m.Path):
-			a.note("%s is removed from the list. Its file was gone already.", m.Name)
+			con.Notef("%s is removed from the list. Its file was gone already.", m.Name)
 		case kept:
-			a.note("%s is removed from the list. Its file stays: %s", m.Name, m.Path)
+			con.Notef("%s is removed from the list. Its file stays: %s", m.Name, m.Path)
 		case r.Frees == 0:
-			a.note("%s is removed. Its bytes have another name and stay.", m.Name)
+			con.Notef("%s is removed. Its bytes have another name and stay.", m.Name)
 		default:
-			a.note("%s is removed: %s are free again.", m.Name, size(r.Frees))
+			con.Notef("%s is removed: %s are free again.", m.Name, units.Size(r.Frees))
 		}
 	}
-	if a.json {
-		return writeJSON(a.stdout, rows)
+	if con.JSON {
+		return con.WriteJSON(rows)
 	}
 	return nil
 }

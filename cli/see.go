@@ -7,11 +7,16 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bise-sh/bise/cli/console"
+	"github.com/bise-sh/bise/cli/flags"
+	"github.com/bise-sh/bise/cli/past"
+	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/library"
 	"github.com/spf13/cobra"
 )
 
-func (a *app) seeCommand() *cobra.Command {
+func seeCommand(con *console.Console, lib *library.Library, conf config.Config, h *past.Opener) *cobra.Command {
 	v := ask{mode: "vision", shows: true}
 	cmd := &cobra.Command{
 		Use:   "see IMAGE… QUESTION",
@@ -32,7 +37,7 @@ bise see clipboard: "what does this error mean?"`,
 				return &fault.Error{Kind: fault.Usage, Msg: "there is no picture to see", Advice: `Name one: bise see photo.jpg "what is on it?"`}
 			}
 			v.images = images
-			return a.ask(cmd.Context(), v, question)
+			return runAsk(cmd.Context(), con, lib, conf, h, flags.Model(cmd), v, question)
 		},
 	}
 	f := cmd.Flags()
@@ -44,8 +49,8 @@ bise see clipboard: "what does this error mean?"`,
 	f.BoolVar(&v.raw, "raw", false, "do not draw Markdown")
 	f.BoolVar(&v.noHistory, "no-history", false, "do not keep what is asked and answered")
 	f.BoolVar(&v.stats, "stats", false, "tell tokens and speeds afterwards")
-	v.sampling.add(cmd)
-	v.load.add(cmd)
+	v.sampling.Add(cmd)
+	v.load.Add(cmd)
 	return cmd
 }
 

@@ -13,8 +13,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bise-sh/bise/api"
+	"github.com/bise-sh/bise/cli/console"
+	"github.com/bise-sh/bise/cli/flags"
+	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/library"
 )
 
 const (
@@ -28,11 +32,11 @@ const (
 	leaveTime = 5 * time.Second
 )
 
-func (a *app) serveCommand() *cobra.Command {
+func serveCommand(con *console.Console, lib *library.Library, conf config.Config) *cobra.Command {
 	var (
 		addr, key string
 		strict    bool
-		load      loadFlags
+		load      flags.Load
 	)
 	cmd := &cobra.Command{
 		Use:   "serve",
@@ -46,27 +50,27 @@ Without --addr, only programs on this machine reach it. Where others do, they ne
 key: --key, or the variable ` + serveKey + `, which other users of this machine do not see.`,
 		Example: `bise serve -m codestral
 ` + serveKey + `=secret bise serve --addr 0.0.0.0:8642`,
-		Args: arguments(cobra.NoArgs, "no arguments"),
+		Args: flags.Args(cobra.NoArgs, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if key == "" {
 				key = os.Getenv(serveKey)
 			}
-			o, err := load.options(a.config)
+			o, err := load.Options(conf)
 			if err != nil {
 				return err
 			}
-			return a.serve(cmd.Context(), addr, api.Config{Key: key, Strict: strict, Logger: slog.Default()}, o)
+			return runServe(cmd.Context(), con, lib, flags.Model(cmd), addr, api.Config{Key: key, Strict: strict, Logger: slog.Default()}, o)
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&addr, "addr", defaultAddr, "listen on `HOST:PORT` (default: "+defaultAddr+"); port 0 is any that is free")
 	f.StringVar(&key, "key", "", "answer only who has this `KEY`")
 	f.BoolVar(&strict, "strict", false, "refuse what La Plateforme refuses")
-	load.add(cmd)
+	load.Add(cmd)
 	return cmd
 }
 
-func (a *app) serve(ctx context.Context, addr string, c api.Config, load engine.LoadOptions) error {
+func runServe(ctx context.Context, con *console.Console, lib *library.Library, model string, addr string, c api.Config, load engine.LoadOptions) error {
 	listener, err := listen(ctx, addr)
 	if err != nil {
 		return err
@@ -80,7 +84,7 @@ func (a *app) serve(ctx context.Context, addr string, c api.Config, load engine.
 			Advice: "Set one with " + serveKey + ", or with --key.",
 		}
 	}
-	pool := a.lib.NewPool(a.model, load)
+	pool := lib.NewPool(model, load)
 	defer pool.Close()
 	if err := pool.Check(); err != nil {
 		return err // better now than with every request
@@ -97,14 +101,14 @@ func (a *app) serve(ctx context.Context, addr string, c api.Config, load engine.
 		return out, err
 	}
 	answers, cut := context.WithCancelCause(context.WithoutCancel(ctx))
-	defer cut(errInterrupted)
+	defer cut(console.ErrInterrupted)
 	web := &http.Server{
 		Handler:           api.Browsers(api.New(c), here.IP.IsLoopback()),
 		ReadHeaderTimeout: headerTime,
 		BaseContext:       func(net.Listener) context.Context { return answers },
 		ErrorLog:          slog.NewLogLogger(slog.Default().Handler(), slog.LevelWarn),
 	}
-	a.note("Serving at http://%s. Ctrl-C ends it.", here)
+	con.Notef("Serving at http://%s. Ctrl-C ends it.", here)
 	failed := make(chan error, 1)
 	go func() { failed <- web.Serve(listener) }()
 	select {
@@ -115,7 +119,7 @@ func (a *app) serve(ctx context.Context, addr string, c api.Config, load engine.
 	patient, cancel := context.WithTimeout(answers, leaveTime)
 	defer cancel()
 	if web.Shutdown(patient) != nil {
-		cut(errInterrupted)
+		cut(console.ErrInterrupted)
 		return errors.Join(web.Close(), context.Cause(ctx))
 	}
 	return context.Cause(ctx)

@@ -10,12 +10,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bise-sh/bise/cli/console"
+	"github.com/bise-sh/bise/cli/flags"
 	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/models"
-	"github.com/bise-sh/bise/render/term"
+	"github.com/bise-sh/bise/units"
 )
 
-func (a *app) showCommand() *cobra.Command {
+func showCommand(con *console.Console, lib *library.Library) *cobra.Command {
 	var tensors, metadata bool
 	cmd := &cobra.Command{
 		Use:   "show REF",
@@ -26,44 +28,44 @@ accepted; where it came from, where it lies, and its hashes. --json has the whol
 the metadata.`,
 		Example: `bise show codestral
 bise show ./model.gguf --tensors`,
-		Args: arguments(cobra.ExactArgs(1), "one model"),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.show(args[0], tensors, metadata) },
+		Args: flags.Args(cobra.ExactArgs(1), "one model"),
+		RunE: func(cmd *cobra.Command, args []string) error { return runShow(con, lib, args[0], tensors, metadata) },
 	}
 	cmd.Flags().BoolVar(&tensors, "tensors", false, "list the tensors")
 	cmd.Flags().BoolVar(&metadata, "metadata", false, "list the metadata")
 	return cmd
 }
 
-func (a *app) show(ref string, tensors, metadata bool) error {
-	s, err := a.lib.Details(ref, tensors)
+func runShow(con *console.Console, lib *library.Library, ref string, tensors, metadata bool) error {
+	s, err := lib.Details(ref, tensors)
 	if err != nil {
 		return err
 	}
 	switch {
-	case a.json:
-		return writeJSON(a.stdout, s)
+	case con.JSON:
+		return con.WriteJSON(s)
 	case tensors:
-		t := &table{head: []string{"TENSOR", "TYPE", "DIMENSIONS", "SIZE"}, right: []int{3}}
+		t := &console.Table{Head: []string{"TENSOR", "TYPE", "DIMENSIONS", "SIZE"}, Right: []int{3}}
 		for _, x := range s.List {
-			t.add(a.shown(x.Name), x.Type, dimensions(x.Dims), size(x.Bytes))
+			t.Add(con.CleanOut(x.Name), x.Type, dimensions(x.Dims), units.Size(x.Bytes))
 		}
-		return a.print(t)
+		return con.Print(t)
 	case metadata:
-		t := &table{}
+		t := &console.Table{}
 		for key := range s.File.Metadata.All() {
-			t.add(a.shown(key), a.shown(s.MetadataLine(key)))
+			t.Add(con.CleanOut(key), con.CleanOut(s.MetadataLine(key)))
 		}
-		return a.print(t)
+		return con.Print(t)
 	}
-	return a.print(a.detailsTable(&s))
+	return con.Print(detailsTable(con, &s))
 }
 
-func (a *app) detailsTable(s *library.Details) *table {
-	t := &table{}
+func detailsTable(con *console.Console, s *library.Details) *console.Table {
+	t := &console.Table{}
 	row := func(what string, parts ...string) {
 		parts = slices.DeleteFunc(parts, func(p string) bool { return p == "" })
 		if len(parts) > 0 {
-			t.add(what, a.shown(strings.Join(parts, ", ")))
+			t.Add(what, con.CleanOut(strings.Join(parts, ", ")))
 		}
 	}
 	when := func(ok bool, format string, args ...any) string {
@@ -78,20 +80,20 @@ func (a *app) detailsTable(s *library.Details) *table {
 		kind = ""
 	}
 	row("kind", kind)
-	row("architecture", s.Architecture, when(s.Layers > 0, "%s", plural(s.Layers, "layer")), when(s.Width > 0, "%d wide", s.Width),
-		when(s.Heads > 0, "%s of %d (%d for keys and values)", plural(s.Heads, "head"), s.HeadWidth, s.KVHeads),
+	row("architecture", s.Architecture, when(s.Layers > 0, "%s", units.Plural(s.Layers, "layer")), when(s.Width > 0, "%d wide", s.Width),
+		when(s.Heads > 0, "%s of %d (%d for keys and values)", units.Plural(s.Heads, "head"), s.HeadWidth, s.KVHeads),
 		when(s.Experts > 0, "%d experts, %d at a time", s.Experts, s.ExpertsUsed))
 	row("parameters", when(s.Parameters > 0, "%s", billions(s.Parameters)))
-	row("size", s.Type, size(s.Bytes), when(s.Files > 1, "%d files", s.Files))
-	row("context", when(s.Context > 0, "%s tokens", count(s.Context)), when(s.KVBytes > 0, "%s of memory a token", size(s.KVBytes)),
-		when(s.StateBytes > 0, "%s of memory a conversation", size(s.StateBytes)), when(s.Window > 0, "looks back %s", count(s.Window)))
+	row("size", s.Type, units.Size(s.Bytes), when(s.Files > 1, "%d files", s.Files))
+	row("context", when(s.Context > 0, "%s tokens", units.Count(s.Context)), when(s.KVBytes > 0, "%s of memory a token", units.Size(s.KVBytes)),
+		when(s.StateBytes > 0, "%s of memory a conversation", units.Size(s.StateBytes)), when(s.Window > 0, "looks back %s", units.Count(s.Window)))
 	row("vocabulary", when(s.Vocabulary > 0, "%d tokens", s.Vocabulary), s.Tokenizer)
 	row("prompt", s.Prompt, s.PromptSource)
 	row("can", abilityWords(s.Install.Can))
 	row("licence", licenceParts(s.Install)...)
 	var types []string
 	for _, t := range s.TypesBySize() {
-		types = append(types, fmt.Sprintf("%d %s (%s)", s.TensorTypes[t], t, size(s.TypeBytes[t])))
+		types = append(types, fmt.Sprintf("%d %s (%s)", s.TensorTypes[t], t, units.Size(s.TypeBytes[t])))
 	}
 	row("tensors", fmt.Sprintf("%d: %s", s.Tensors, strings.Join(types, ", ")))
 	now := time.Now()
@@ -115,11 +117,11 @@ func (a *app) detailsTable(s *library.Details) *table {
 func billions(n int64) string {
 	switch x := float64(n); {
 	case x >= 999.5e6:
-		return short(x/1e9) + "B"
+		return units.Short(x/1e9) + "B"
 	case x >= 999.5e3:
-		return short(x/1e6) + "M"
+		return units.Short(x/1e6) + "M"
 	default:
-		return short(x/1e3) + "k"
+		return units.Short(x/1e3) + "k"
 	}
 }
 
@@ -129,13 +131,4 @@ func dimensions(dims []int64) string {
 		texts[i] = strconv.FormatInt(d, 10)
 	}
 	return strings.Join(texts, " × ")
-}
-
-// shown takes out of a text what stdout would obey if it is a terminal: it is
-// from a file.
-func (a *app) shown(s string) string {
-	if !a.out.Terminal() {
-		return s
-	}
-	return term.Clean(s)
 }

@@ -10,11 +10,16 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bise-sh/bise/cli/console"
+	"github.com/bise-sh/bise/cli/flags"
+	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/modes/math"
 	"github.com/bise-sh/bise/render/latex"
 	"github.com/bise-sh/bise/render/term"
+	"github.com/bise-sh/bise/units"
 )
 
 // maxProblem is the longest problem, in bytes; a book's chapter has fewer.
@@ -23,11 +28,11 @@ const maxProblem = 1_000_000
 type solve struct {
 	votes    int
 	raw      bool
-	sampling samplingFlags
-	load     loadFlags
+	sampling flags.Sampling
+	load     flags.Load
 }
 
-func (a *app) solveCommand() *cobra.Command {
+func solveCommand(con *console.Console, lib *library.Library, conf config.Config) *cobra.Command {
 	var v solve
 	cmd := &cobra.Command{
 		Use:   "solve [PROBLEM]…",
@@ -43,22 +48,22 @@ expressions evaluated, so that an answer is checked, voted or unchecked.`,
 bise solve --votes 16 "How many primes are less than 100?"
 bise solve -m mathstral < problem.txt`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.solve(cmd.Context(), v, strings.Join(args, " "))
+			return runSolve(cmd.Context(), con, lib, conf, flags.Model(cmd), v, strings.Join(args, " "))
 		},
 	}
 	f := cmd.Flags()
 	f.IntVar(&v.votes, "votes", 1, "write `N` solutions and take the answer that most agree on")
 	f.BoolVar(&v.raw, "raw", false, "do not draw Markdown and mathematics")
-	v.sampling.add(cmd)
-	v.load.add(cmd)
+	v.sampling.Add(cmd)
+	v.load.Add(cmd)
 	return cmd
 }
 
-func (a *app) solve(ctx context.Context, v solve, problem string) error {
+func runSolve(ctx context.Context, con *console.Console, lib *library.Library, conf config.Config, model string, v solve, problem string) error {
 	if v.votes < 1 || v.votes > math.MaxVotes {
-		return usageErrorf("--votes must be from 1 to %d", math.MaxVotes)
+		return fault.Errorf(fault.Usage, "--votes must be from 1 to %d", math.MaxVotes)
 	}
-	piped, _, err := a.input().piped(ctx)
+	piped, _, err := newInput(con).piped(ctx)
 	if err != nil {
 		return err
 	}
@@ -67,41 +72,41 @@ func (a *app) solve(ctx context.Context, v solve, problem string) error {
 		return &fault.Error{Kind: fault.Usage, Msg: "there is nothing to solve", Advice: `Give a problem: bise solve "2x - 3 = 11", or pipe one in.`}
 	}
 	if len(problem) > maxProblem {
-		return usageErrorf("the problem is too long: %s, and at most %s can be read", size(int64(len(problem))), size(maxProblem))
+		return fault.Errorf(fault.Usage, "the problem is too long: %s, and at most %s can be read", units.Size(int64(len(problem))), units.Size(maxProblem))
 	}
 	p := math.Problem{Text: problem, Votes: v.votes}
-	if p.Sampling, err = v.sampling.sampling(a.config.Sampling); err != nil {
+	if p.Sampling, err = v.sampling.Options(conf.Sampling); err != nil {
 		return err
 	}
-	if !v.sampling.cmd.Flags().Changed("temperature") {
+	if !v.sampling.TemperatureSet() {
 		p.Sampling.Temperature = nil // the mode knows better than the setting for chats
 	}
-	o, err := v.load.options(a.config)
+	o, err := v.load.Options(conf)
 	if err != nil {
 		return err
 	}
-	e, err := a.lib.Open(ctx, a.model, o)
+	e, err := lib.Open(ctx, model, o)
 	if err != nil {
-		return a.failed(err)
+		return con.Fail(err)
 	}
 	defer e.Close()
-	s := solving{a: a, v: v, began: time.Now(), show: show{a: a, name: e.Info().Model, limit: p.Sampling.MaxTokens}}
+	s := solving{con: con, v: v, began: time.Now(), show: show{con: con, name: e.Info().Model, limit: p.Sampling.MaxTokens}}
 	r, err := math.Solve(ctx, e, p, s.watch)
-	a.progress.erase()
+	con.Erase()
 	if err = errors.Join(err, s.failed); err != nil {
 		if s.sheet != nil {
 			err = errors.Join(err, s.sheet.Close())
 		}
-		return a.failed(err)
+		return con.Fail(err)
 	}
-	if a.json {
-		err = a.solvedJSON(r)
+	if con.JSON {
+		err = solvedJSON(con, r)
 	} else {
 		err = s.solved(r)
 	}
 	if err == nil && r.Answer.How == math.None {
-		a.note("No answer was found in the solution. Say what is asked for, or try --votes 8.")
-		return errNo
+		con.Notef("No answer was found in the solution. Say what is asked for, or try --votes 8.")
+		return console.ErrNo
 	}
 	return err
 }
@@ -109,7 +114,7 @@ func (a *app) solve(ctx context.Context, v solve, problem string) error {
 // solving shows a problem while it is solved: one solution as it is written, the
 // count where there are several.
 type solving struct {
-	a      *app
+	con    *console.Console
 	v      solve
 	show   show
 	began  time.Time
@@ -120,7 +125,7 @@ type solving struct {
 func (s *solving) watch(m *math.Session, event engine.Event) {
 	switch e := event.(type) {
 	case engine.TextDelta:
-		if s.a.json || s.failed != nil {
+		if s.con.JSON || s.failed != nil {
 			return
 		}
 		if len(m.Solutions) > 1 {
@@ -132,7 +137,7 @@ func (s *solving) watch(m *math.Session, event engine.Event) {
 	case engine.Finish:
 		if len(m.Solutions) > 1 {
 			s.count(m)
-		} else if !s.a.json {
+		} else if !s.con.JSON {
 			s.show.ended(e)
 		}
 	default:
@@ -142,7 +147,7 @@ func (s *solving) watch(m *math.Session, event engine.Event) {
 
 func (s *solving) print(text string) error {
 	if s.sheet == nil {
-		s.sheet = s.a.sheet(s.v.raw)
+		s.sheet = newSheet(s.con, s.v.raw)
 	}
 	return s.sheet.Print(text)
 }
@@ -154,12 +159,12 @@ func (s *solving) count(m *math.Session) {
 		tokens += len(v.Text)
 	}
 	counted, all, groups := m.Tally.Counted(), len(m.Solutions), m.Tally.Groups()
-	s.a.progress.wait(func(int) string {
+	s.con.Wait(func(int) string {
 		line := fmt.Sprintf("%d of %d solved", counted, all)
 		if len(groups) > 0 {
 			line += ": " + tally(groups[:min(3, len(groups))])
 		}
-		return fmt.Sprintf("%s · %s written · %s", line, size(int64(tokens)), long(time.Since(s.began)))
+		return fmt.Sprintf("%s · %s written · %s", line, units.Size(int64(tokens)), units.Duration(time.Since(s.began)))
 	})
 }
 
@@ -203,25 +208,25 @@ func (s *solving) solved(r math.Result) error {
 		return nil
 	}
 	answer := onLine(r.Answer.Text)
-	if s.v.raw || !s.a.out.Terminal() {
+	if s.v.raw || !s.con.Out.Terminal() {
 		answer = term.Clean(r.Answer.Text)
 	}
-	if _, err := fmt.Fprintf(s.a.stdout, "\n%s\n", answer); err != nil {
+	if _, err := fmt.Fprintf(s.con.Stdout, "\n%s\n", answer); err != nil {
 		return err
 	}
-	s.a.note("%s", r.Standing())
+	s.con.Notef("%s", r.Standing())
 	if len(r.Groups) > 1 {
 		line := tally(r.Groups)
 		if none := r.None(); none > 0 {
 			line += fmt.Sprintf(", no answer ×%d", none)
 		}
-		s.a.note("%s", line)
+		s.con.Notef("%s", line)
 	}
 	return nil
 }
 
 // solvedJSON writes what came of a problem as one line of JSON.
-func (a *app) solvedJSON(r math.Result) error {
+func solvedJSON(con *console.Console, r math.Result) error {
 	type group struct {
 		Answer string `json:"answer"`
 		Count  int    `json:"count"`
@@ -248,5 +253,5 @@ func (a *app) solvedJSON(r math.Result) error {
 	if r.Check != nil {
 		out.Check = &check{r.Check.OK, r.Check.Text}
 	}
-	return writeJSON(a.stdout, out)
+	return con.WriteJSON(out)
 }

@@ -28,7 +28,7 @@ codestral       41990  14.2 G…
 `,
 	} {
 		var b strings.Builder
-		if err := table.write(&b, columns); err != nil {
+		if err := table.Write(&b, columns); err != nil {
 			t.Fatal(err)
 		}
 		equal(t, "table", b.String(), want)

@@ -16,6 +16,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bise-sh/bise/cli/console"
+	"github.com/bise-sh/bise/cli/flags"
 	"github.com/bise-sh/bise/engine/llama"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/models/quantize"
@@ -65,10 +67,10 @@ func (e *taskError) err() error {
 // executable finds this program; a test is another one.
 var executable = os.Executable
 
-// perform has a task done. What says what is attempted, such as "quantize x.gguf",
+// performTask has a task done. What says what is attempted, such as "quantize x.gguf",
 // for the case that the process dies. The result is unmarshalled; progress is
 // called from another goroutine.
-func (a *app) perform(ctx context.Context, t task, what string, result any, progress func(json.RawMessage)) error {
+func performTask(ctx context.Context, t task, what string, result any, progress func(json.RawMessage)) error {
 	program, err := executable()
 	if err != nil {
 		return fmt.Errorf("find bise itself, to %s: %w", what, err)
@@ -166,31 +168,31 @@ func (t *tail) last() string {
 
 // taskCommand is the process that does a task. It is started by the others and
 // not for people.
-func (a *app) taskCommand() *cobra.Command {
+func taskCommand(con *console.Console) *cobra.Command {
 	return &cobra.Command{
 		Use:         "task",
 		Short:       "Work on weights for another process of bise",
 		Hidden:      true,
-		Args:        arguments(cobra.NoArgs, "no arguments"),
-		Annotations: map[string]string{bare: "yes"},
+		Args:        flags.Args(cobra.NoArgs, "no arguments"),
+		Annotations: flags.Mark(flags.Bare),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var t task
-			in := json.NewDecoder(a.stdin)
+			in := json.NewDecoder(con.Stdin)
 			if err := in.Decode(&t); err != nil {
 				return fmt.Errorf("read the task: %w", err)
 			}
 			go func() {
 				// Whoever gave the task is gone. llama.cpp would go on, so the process
 				// ends here and now.
-				_, _ = io.Copy(io.Discard, a.stdin)
+				_, _ = io.Copy(io.Discard, con.Stdin)
 				if t.Folder != "" {
 					_ = os.RemoveAll(t.Folder)
 				}
 				os.Exit(fault.ExitInterrupted)
 			}()
 			llama.Log() // its last line is told when the process ends unasked
-			out := json.NewEncoder(a.stdout)
-			result, err := a.task(cmd.Context(), t, func(p any) {
+			out := json.NewEncoder(con.Stdout)
+			result, err := doTask(cmd.Context(), t, func(p any) {
 				if data, err := json.Marshal(p); err == nil {
 					_ = out.Encode(taskLine{Progress: data})
 				}
@@ -207,8 +209,8 @@ func (a *app) taskCommand() *cobra.Command {
 	}
 }
 
-// task does a task; progress is not to be called again when it has returned.
-func (a *app) task(ctx context.Context, t task, progress func(any)) (any, error) {
+// doTask does a task; progress is not to be called again when it has returned.
+func doTask(ctx context.Context, t task, progress func(any)) (any, error) {
 	switch {
 	case t.Quantize != nil:
 		return doQuantize(*t.Quantize, progress)

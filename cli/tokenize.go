@@ -9,8 +9,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bise-sh/bise/cli/console"
+	"github.com/bise-sh/bise/cli/flags"
+	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/library"
+	"github.com/bise-sh/bise/units"
 )
 
 type tokenize struct {
@@ -19,10 +24,10 @@ type tokenize struct {
 	fim    bool
 	suffix string
 	jsonl  bool
-	load   loadFlags
+	load   flags.Load
 }
 
-func (a *app) tokenizeCommand() *cobra.Command {
+func tokenizeCommand(con *console.Console, lib *library.Library, conf config.Config) *cobra.Command {
 	var v tokenize
 	cmd := &cobra.Command{
 		Use:   "tokenize [TEXT]…",
@@ -36,11 +41,11 @@ bise tokenize --jsonl -m codestral <requests.jsonl`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if v.jsonl {
 				if len(args)+len(v.files) > 0 || v.chat != "" || v.fim || v.suffix != "" {
-					return usageErrorf("--jsonl takes what it reads from standard input alone")
+					return fault.Errorf(fault.Usage, "--jsonl takes what it reads from standard input alone")
 				}
-				return a.tokenizeLines(cmd.Context(), v.load)
+				return runTokenizeLines(cmd.Context(), con, lib, conf, flags.Model(cmd), v.load)
 			}
-			return a.tokenize(cmd.Context(), v, strings.Join(args, " "))
+			return runTokenize(cmd.Context(), con, lib, conf, flags.Model(cmd), v, strings.Join(args, " "))
 		},
 	}
 	f := cmd.Flags()
@@ -49,55 +54,55 @@ bise tokenize --jsonl -m codestral <requests.jsonl`,
 	f.BoolVar(&v.fim, "fim", false, "lay out the text as one to fill in after")
 	f.StringVar(&v.suffix, "suffix", "", "with --fim, the `TEXT` after the gap")
 	f.BoolVar(&v.jsonl, "jsonl", false, "answer each line of standard input, such as {\"messages\":[…]}, {\"prompt\":\"\",\"suffix\":\"\"} or {\"text\":\"\"}")
-	v.load.add(cmd)
+	v.load.Add(cmd)
 	return cmd
 }
 
-func (a *app) tokenize(ctx context.Context, v tokenize, text string) error {
-	r, err := a.tokenizeRequest(ctx, v, text)
+func runTokenize(ctx context.Context, con *console.Console, lib *library.Library, conf config.Config, model string, v tokenize, text string) error {
+	r, err := tokenizeRequest(ctx, con, v, text)
 	if err != nil {
 		return err
 	}
-	o, err := v.load.options(a.config)
+	o, err := v.load.Options(conf)
 	if err != nil {
 		return err
 	}
-	e, err := a.lib.Open(ctx, a.model, o)
+	e, err := lib.Open(ctx, model, o)
 	if err != nil {
 		return err
 	}
 	defer e.Close()
 	tokens, err := e.Tokenize(ctx, r)
-	a.progress.erase()
+	con.Erase()
 	if err != nil {
 		return err
 	}
-	if a.json {
-		return writeJSON(a.stdout, struct {
+	if con.JSON {
+		return con.WriteJSON(struct {
 			Count int `json:"count"`
 			engine.Tokens
 		}{len(tokens.IDs), tokens})
 	}
-	t := &table{right: []int{0}}
+	t := &console.Table{Right: []int{0}}
 	for i, id := range tokens.IDs {
 		piece := ""
 		if i < len(tokens.Pieces) {
 			piece = strconv.Quote(tokens.Pieces[i])
 		}
-		t.add(fmt.Sprint(id), piece)
+		t.Add(fmt.Sprint(id), piece)
 	}
-	if err := a.print(t); err != nil {
+	if err := con.Print(t); err != nil {
 		return err
 	}
-	a.note("%s", plural(len(tokens.IDs), "token"))
+	con.Notef("%s", units.Plural(len(tokens.IDs), "token"))
 	return nil
 }
 
-func (a *app) tokenizeRequest(ctx context.Context, v tokenize, text string) (engine.TokenizeRequest, error) {
-	in := a.input()
+func tokenizeRequest(ctx context.Context, con *console.Console, v tokenize, text string) (engine.TokenizeRequest, error) {
+	in := newInput(con)
 	if v.chat != "" {
 		if text != "" || v.fim || len(v.files) > 0 {
-			return engine.TokenizeRequest{}, usageErrorf("--chat takes its text from the request alone")
+			return engine.TokenizeRequest{}, fault.Errorf(fault.Usage, "--chat takes its text from the request alone")
 		}
 		data, err := in.file(ctx, v.chat)
 		if err != nil {
@@ -110,7 +115,7 @@ func (a *app) tokenizeRequest(ctx context.Context, v tokenize, text string) (eng
 		return engine.TokenizeRequest{Chat: &chat}, nil
 	}
 	if v.suffix != "" && !v.fim {
-		return engine.TokenizeRequest{}, usageErrorf("--suffix is for --fim")
+		return engine.TokenizeRequest{}, fault.Errorf(fault.Usage, "--suffix is for --fim")
 	}
 	for _, path := range v.files {
 		more, err := in.file(ctx, path)

@@ -7,12 +7,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bise-sh/bise/cli/console"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/models"
+	"github.com/bise-sh/bise/units"
 )
 
-func (a *app) verifyCommand() *cobra.Command {
+func verifyCommand(con *console.Console, lib *library.Library) *cobra.Command {
 	var all bool
 	cmd := &cobra.Command{
 		Use:   "verify [REF…]",
@@ -28,15 +30,15 @@ bise verify --all`,
 			if (len(args) == 0) == !all {
 				return &fault.Error{Kind: fault.Usage, Msg: "verify takes one model or more, or --all", Advice: "See bise verify --help."}
 			}
-			return a.verify(cmd.Context(), args, all)
+			return runVerify(cmd.Context(), con, lib, args, all)
 		},
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "every model that bise has")
 	return cmd
 }
 
-func (a *app) verify(ctx context.Context, refs []string, all bool) error {
-	list, err := a.toVerify(refs, all)
+func runVerify(ctx context.Context, con *console.Console, lib *library.Library, refs []string, all bool) error {
+	list, err := modelsToVerify(lib, refs, all)
 	if err != nil {
 		return err
 	}
@@ -46,34 +48,34 @@ func (a *app) verify(ctx context.Context, refs []string, all bool) error {
 		if !all {
 			name = refs[i]
 		}
-		c, err := a.check(ctx, m)
+		c, err := verifyModel(ctx, con, lib, m)
 		if err != nil {
 			return err
 		}
 		whole = whole && c.OK
-		if a.json {
-			err = writeJSON(a.stdout, c)
+		if con.JSON {
+			err = con.WriteJSON(c)
 		} else {
-			err = a.tellChecked(name, m, c)
+			err = printVerification(con, name, m, c)
 		}
 		if err != nil {
 			return err
 		}
 	}
 	if len(list) == 0 {
-		a.note("bise has no model yet.")
+		con.Notef("bise has no model yet.")
 	}
 	if !whole {
-		return errNo
+		return console.ErrNo
 	}
 	return nil
 }
 
-// toVerify are the models that are meant, those with problems among them.
-func (a *app) toVerify(refs []string, all bool) ([]models.Model, error) {
+// modelsToVerify are the models that are meant, those with problems among them.
+func modelsToVerify(lib *library.Library, refs []string, all bool) ([]models.Model, error) {
 	var list []models.Model
 	if all {
-		found, err := a.lib.Store().List()
+		found, err := lib.Store().List()
 		for _, m := range found {
 			if m.Origin != models.Cached {
 				list = append(list, m)
@@ -82,7 +84,7 @@ func (a *app) toVerify(refs []string, all bool) ([]models.Model, error) {
 		return list, err
 	}
 	for _, ref := range refs {
-		m, err := a.lib.Store().Lookup(ref)
+		m, err := lib.Store().Lookup(ref)
 		if err != nil {
 			return nil, err
 		}
@@ -91,34 +93,34 @@ func (a *app) toVerify(refs []string, all bool) ([]models.Model, error) {
 	return list, nil
 }
 
-// check reads all of a model.
-func (a *app) check(ctx context.Context, m models.Model) (library.Verification, error) {
-	line := amount{verb: "reading " + m.Name}
-	a.progress.wait(line.line)
-	defer a.progress.erase()
-	return a.lib.Verify(ctx, m, func(done, total int64) { line.set(done, total, "") })
+// verifyModel reads all of a model.
+func verifyModel(ctx context.Context, con *console.Console, lib *library.Library, m models.Model) (library.Verification, error) {
+	line := console.Counter{Verb: "reading " + m.Name}
+	con.Wait(line.Line)
+	defer con.Erase()
+	return lib.Verify(ctx, m, func(done, total int64) { line.Set(done, total, "") })
 }
 
-func (a *app) tellChecked(name string, m models.Model, c library.Verification) error {
+func printVerification(con *console.Console, name string, m models.Model, c library.Verification) error {
 	switch {
 	case c.OK && c.Compared:
-		_, err := fmt.Fprintf(a.stdout, "%s is as it was: %s, %s.\n", a.shown(name), plural(c.Files, "file"), size(c.Bytes))
+		_, err := fmt.Fprintf(con.Stdout, "%s is as it was: %s, %s.\n", con.CleanOut(name), units.Plural(c.Files, "file"), units.Size(c.Bytes))
 		return err
 	case c.OK:
-		_, err := fmt.Fprintf(a.stdout, "%s is whole: %s, %s.\n", a.shown(name), plural(c.Tensors, "tensor"), size(c.Bytes))
+		_, err := fmt.Fprintf(con.Stdout, "%s is whole: %s, %s.\n", con.CleanOut(name), units.Plural(c.Tensors, "tensor"), units.Size(c.Bytes))
 		return err
 	}
 	for _, p := range c.Problems {
-		what := a.shown(name) + ": "
+		what := con.CleanOut(name) + ": "
 		if p.Tensor != "" {
-			what += a.shown(p.Tensor) + ": "
+			what += con.CleanOut(p.Tensor) + ": "
 		}
-		if _, err := fmt.Fprintf(a.stdout, "%s%s\n", what, a.shown(p.What)); err != nil {
+		if _, err := fmt.Fprintf(con.Stdout, "%s%s\n", what, con.CleanOut(p.What)); err != nil {
 			return err
 		}
 	}
 	if advice := repair(m); advice != "" {
-		a.note("%s", advice)
+		con.Notef("%s", advice)
 	}
 	return nil
 }

@@ -7,6 +7,8 @@ import (
 	"runtime/debug"
 	"strings"
 
+	"github.com/bise-sh/bise/cli/console"
+	"github.com/bise-sh/bise/cli/flags"
 	"github.com/spf13/cobra"
 )
 
@@ -67,16 +69,16 @@ func buildID() string {
 	return id
 }
 
-func (a *app) versionCommand() *cobra.Command {
+func versionCommand(con *console.Console) *cobra.Command {
 	return &cobra.Command{
 		Use:         "version",
 		Short:       "Tell which build of bise this is",
-		Args:        arguments(cobra.NoArgs, "no arguments"),
-		Annotations: map[string]string{bare: "yes"},
+		Args:        flags.Args(cobra.NoArgs, "no arguments"),
+		Annotations: flags.Mark(flags.Bare),
 		RunE: func(*cobra.Command, []string) error {
 			b := thisBuild()
-			if a.json {
-				return writeJSON(a.stdout, b)
+			if con.JSON {
+				return con.WriteJSON(b)
 			}
 			line := "bise " + b.Version
 			if b.Commit != "" && !strings.Contains(b.Version, b.Commit[:min(7, len(b.Commit))]) {
@@ -89,7 +91,7 @@ func (a *app) versionCommand() *cobra.Command {
 			if b.Llama != "" {
 				line += "llama.cpp from " + b.Llama + "\n"
 			}
-			_, err := fmt.Fprint(a.stdout, line)
+			_, err := fmt.Fprint(con.Stdout, line)
 			return err
 		},
 	}

@@ -10,7 +10,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"os"
 	"os/exec"
@@ -21,6 +20,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/bise-sh/bise/cli/console"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf"
 	"github.com/bise-sh/bise/gguf/tinymodel"
@@ -158,17 +158,16 @@ func TestInterruptedQuantize(t *testing.T) {
 	o := slowJob(t)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	defer cancel(nil)
-	a := newApp(strings.NewReader(""), io.Discard, io.Discard)
 	begun := false
-	work := a.quantizeWorker("quantize")
+	work := quantizeWorker("quantize")
 	_, err := quantize.Run(ctx, o, func(ctx context.Context, j quantize.Job, tell func(int)) (quantize.Done, error) {
 		return work(ctx, j, func(n int) {
 			begun = true
-			cancel(errInterrupted)
+			cancel(console.ErrInterrupted)
 			tell(n)
 		})
 	}, nil)
-	if !errors.Is(err, errInterrupted) || !begun {
+	if !errors.Is(err, console.ErrInterrupted) || !begun {
 		t.Errorf("got %v; begun: %v", err, begun)
 	}
 	if got := names(t, filepath.Dir(o.Out)); !slices.Equal(got, []string{"in.gguf", "matrix.gguf"}) {
@@ -223,9 +222,8 @@ func TestTaskDies(t *testing.T) {
 		t.Fatal(err)
 	}
 	var stderr bytes.Buffer
-	a := newApp(strings.NewReader(""), io.Discard, &stderr)
 	job := quantize.Job{In: in, Out: filepath.Join(dir, "out.gguf"), Type: 15, Pure: true, Threads: 1}
-	err := a.perform(t.Context(), task{Quantize: &job}, "quantize in.gguf", nil, nil)
+	err := performTask(t.Context(), task{Quantize: &job}, "quantize in.gguf", nil, nil)
 	e, ok := errors.AsType[*fault.Error](err)
 	if !ok || e.Kind != fault.Crashed || !strings.HasPrefix(e.Msg, "cannot quantize in.gguf: the process that was to do it ended (") {
 		t.Errorf("got %v", err)
@@ -257,7 +255,7 @@ func TestLogitsAreTheReferences(t *testing.T) {
 				args = append(args, "--projector", path+".mmproj.f32.gguf", "--image", filepath.Join(fixtures, "cases", "exact_224x112.png"))
 				compared = append(compared, "image_embeds")
 			}
-			if got := runApp(t, func(*app) {}, string(ids), args...); got.code != 0 {
+			if got := runWith(t, engines{}, string(ids), args...); got.code != 0 {
 				t.Fatalf("got %+v", got)
 			}
 			for _, name := range compared {

@@ -6,44 +6,49 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bise-sh/bise/cli/console"
+	"github.com/bise-sh/bise/cli/flags"
 	"github.com/bise-sh/bise/engine/worker"
+	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/library"
+	"github.com/bise-sh/bise/units"
 )
 
-func (a *app) psCommand() *cobra.Command {
+func psCommand(con *console.Console) *cobra.Command {
 	return &cobra.Command{
 		Use:         "ps",
 		Short:       "List the models in memory",
-		Args:        arguments(cobra.NoArgs, "no arguments"),
-		Annotations: map[string]string{forgiving: "yes"},
+		Args:        flags.Args(cobra.NoArgs, "no arguments"),
+		Annotations: flags.Mark(flags.Forgiving),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			list, err := worker.List(cmd.Context())
 			if err != nil {
 				return err
 			}
-			if a.json {
-				return writeJSON(a.stdout, append([]worker.Status{}, list...))
+			if con.JSON {
+				return con.WriteJSON(append([]worker.Status{}, list...))
 			}
 			if len(list) == 0 {
-				a.note("No model is in memory. The first question to one loads it.")
+				con.Notef("No model is in memory. The first question to one loads it.")
 				return nil
 			}
-			return a.print(workerTable(list, time.Now()))
+			return con.Print(workerTable(list, time.Now()))
 		},
 	}
 }
 
-func workerTable(list []worker.Status, now time.Time) *table {
-	t := &table{head: []string{"MODEL", "PID", "MEMORY", "CONTEXT", "STATE", "LEAVES IN"}}
+func workerTable(list []worker.Status, now time.Time) *console.Table {
+	t := &console.Table{Head: []string{"MODEL", "PID", "MEMORY", "CONTEXT", "STATE", "LEAVES IN"}}
 	for _, s := range list {
 		memory, context, leaves := "–", "–", "–"
 		if s.Memory > 0 {
-			memory = size(s.Memory)
+			memory = units.Size(s.Memory)
 		}
 		if s.Context > 0 {
-			context = fmt.Sprintf("%s of %s", count(s.ContextUsed), count(s.Context))
+			context = fmt.Sprintf("%s of %s", units.Count(s.ContextUsed), units.Count(s.Context))
 		}
 		if !s.LeavesAt.IsZero() {
-			leaves = long(max(0, s.LeavesAt.Sub(now)))
+			leaves = units.Duration(max(0, s.LeavesAt.Sub(now)))
 		}
 		state := string(s.State)
 		switch s.State {
@@ -52,12 +57,12 @@ func workerTable(list []worker.Status, now time.Time) *table {
 		case worker.Answering:
 			state = fmt.Sprintf("answering %d", s.Requests)
 		}
-		t.add(s.Name, fmt.Sprint(s.PID), memory, context, state, leaves)
+		t.Add(s.Name, fmt.Sprint(s.PID), memory, context, state, leaves)
 	}
 	return t
 }
 
-func (a *app) stopCommand() *cobra.Command {
+func stopCommand(con *console.Console, lib *library.Library) *cobra.Command {
 	var all bool
 	cmd := &cobra.Command{
 		Use:   "stop [REF]",
@@ -65,35 +70,35 @@ func (a *app) stopCommand() *cobra.Command {
 		Long: `Free the memory that a model takes. Answers being written have ten seconds to
 finish. Without REF, the only model in memory is meant.`,
 		Example:     "bise stop codestral\nbise stop --all",
-		Args:        arguments(cobra.MaximumNArgs(1), "at most one model"),
-		Annotations: map[string]string{forgiving: "yes"},
+		Args:        flags.Args(cobra.MaximumNArgs(1), "at most one model"),
+		Annotations: flags.Mark(flags.Forgiving),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			ref := a.model
+			ref := flags.Model(cmd)
 			if len(args) == 1 {
 				ref = args[0]
 			}
 			if all && ref != "" {
-				return usageErrorf("a model and --all exclude each other")
+				return fault.Errorf(fault.Usage, "a model and --all exclude each other")
 			}
 			list, err := worker.List(cmd.Context())
 			if !all {
-				list, err = a.lib.Workers(cmd.Context(), ref)
+				list, err = lib.Workers(cmd.Context(), ref)
 			}
 			if err != nil {
 				return err
 			}
-			stopped, err := a.lib.Stop(cmd.Context(), list)
+			stopped, err := lib.Stop(cmd.Context(), list)
 			if err != nil {
 				return err
 			}
-			if a.json {
-				return writeJSON(a.stdout, append([]worker.Status{}, stopped...))
+			if con.JSON {
+				return con.WriteJSON(append([]worker.Status{}, stopped...))
 			}
 			for _, s := range stopped {
-				a.note("%s is stopped.", s.Name)
+				con.Notef("%s is stopped.", s.Name)
 			}
 			if all && len(stopped) == 0 {
-				a.note("No model is in memory.")
+				con.Notef("No model is in memory.")
 			}
 			return nil
 		},

@@ -1,4 +1,4 @@
-package cli
+package console
 
 import (
 	"io"
@@ -8,20 +8,22 @@ import (
 	xansi "github.com/charmbracelet/x/ansi"
 )
 
-// A table is rows of cells under a heading, aligned without lines.
-type table struct {
-	head  []string // empty: no heading
-	rows  [][]string
-	right []int // columns whose cells stand at the right, such as numbers
+// A Table is rows of cells under a heading, aligned without lines.
+type Table struct {
+	Head  []string // empty: no heading
+	Right []int    // columns that are aligned to the right, such as numbers
+
+	rows [][]string
 }
 
-func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
+// Add appends a row.
+func (t *Table) Add(cells ...string) { t.rows = append(t.rows, cells) }
 
-// write writes the table, in so many columns at most; 0 is no limit.
-func (t *table) write(w io.Writer, columns int) error {
+// Write writes the table, at most columns wide; 0 is no limit.
+func (t *Table) Write(w io.Writer, columns int) error {
 	rows := t.rows
-	if len(t.head) > 0 {
-		rows = append([][]string{t.head}, rows...)
+	if len(t.Head) > 0 {
+		rows = append([][]string{t.Head}, rows...)
 	}
 	var widths []int
 	for _, row := range rows {
@@ -40,7 +42,7 @@ func (t *table) write(w io.Writer, columns int) error {
 				line.WriteString("  ")
 			}
 			fill := strings.Repeat(" ", widths[i]-xansi.StringWidth(cell))
-			if slices.Contains(t.right, i) {
+			if slices.Contains(t.Right, i) {
 				line.WriteString(fill + cell)
 			} else {
 				line.WriteString(cell + fill)
@@ -54,14 +56,4 @@ func (t *table) write(w io.Writer, columns int) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
-}
-
-// print writes a table to stdout, cut to the width of a terminal, whole in a
-// pipe.
-func (a *app) print(t *table) error {
-	if !a.out.Terminal() {
-		return t.write(a.stdout, 0)
-	}
-	columns, _ := a.out.Size()
-	return t.write(a.stdout, columns)
 }

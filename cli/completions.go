@@ -2,8 +2,6 @@ package cli
 
 import (
 	"context"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,15 +9,18 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/bise-sh/bise/cli/past"
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine/worker"
 	"github.com/bise-sh/bise/history"
+	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/models"
 	"github.com/bise-sh/bise/models/licence"
 	"github.com/bise-sh/bise/models/quantize"
 	"github.com/bise-sh/bise/modes/review"
 	"github.com/bise-sh/bise/modes/review/report"
 	"github.com/bise-sh/bise/render/term"
+	"github.com/bise-sh/bise/units"
 )
 
 // Offers are what a shell may offer for a word of which somebody has written the
@@ -30,30 +31,30 @@ type offers func(ctx context.Context, begun string) []cobra.Completion
 // offeredConversations is how many conversations a shell offers: the last ones.
 const offeredConversations = 50
 
-// offer tells the shells what verbs and their flags take. Where nothing is told,
-// they offer the names of files.
-func (a *app) offer(root *cobra.Command) {
+// addCompletions tells the shells what commands and their flags take. Elsewhere the
+// shells offer the names of files.
+func addCompletions(root *cobra.Command, lib *library.Library, h *past.Opener) {
+	installed, catalogue, conversations := offerModels(lib, nil), offerCatalogue(lib), offerConversations(h)
 	texts := func(list ...string) offers {
 		return func(context.Context, string) []cobra.Completion { return list }
 	}
-	installed := a.offerModels(nil)
 	words := map[string]offers{
-		"pull": a.offerCatalogue, "fit": either(installed, a.offerCatalogue),
+		"pull": catalogue, "fit": either(installed, catalogue),
 		"list": installed, "show": installed, "verify": installed, "bench": installed,
 		"perplexity": installed, "imatrix": installed, "logits": installed,
-		"rm":   a.offerModels(func(m models.Model) bool { return m.Theirs() == nil }),
-		"stop": a.offerLoaded, "man": offerVerbs(root),
-		"history show": a.offerConversations, "history export": a.offerConversations, "history rm": a.offerConversations,
+		"rm":   offerModels(lib, func(m models.Model) bool { return m.Theirs() == nil }),
+		"stop": offerLoaded, "man": offerCommands(root),
+		"history show": conversations, "history export": conversations, "history rm": conversations,
 	}
 	paths := []string{"fit", "show", "verify", "bench", "perplexity", "imatrix", "logits"} // are words of these too
 	// The words of these are texts, or there are none.
 	free := []string{"ask", "solve", "catalog", "doctor", "gc", "lsp", "ps", "serve", "version", "history list", "history search"}
-	flags := map[string]offers{
+	ofFlag := map[string]offers{
 		"accept-licence": offerLicences, "fail-on": offerSeverities, "type": offerTypes,
 		"format": texts(append([]string{"text"}, report.Formats()...)...), "kv-type": texts(config.KVTypes...), "layout": texts("hf", "native"),
 		"perplexity base": installed, "convert type": texts("f32", "f16", "bf16", "q8_0"),
 	}
-	for _, cmd := range everyVerb(root) {
+	for _, cmd := range allCommands(root) {
 		path := strings.TrimPrefix(cmd.CommandPath(), "bise ")
 		if o, ok := words[path]; ok {
 			cmd.ValidArgsFunction = offering(o, slices.Contains(paths, path))
@@ -61,8 +62,8 @@ func (a *app) offer(root *cobra.Command) {
 			cmd.ValidArgsFunction = cobra.NoFileCompletions
 		}
 		cmd.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
-			o := flags[f.Name]
-			if own, ok := flags[path+" "+f.Name]; ok {
+			o := ofFlag[f.Name]
+			if own, ok := ofFlag[path+" "+f.Name]; ok {
 				o = own
 			}
 			if o != nil {
@@ -70,7 +71,7 @@ func (a *app) offer(root *cobra.Command) {
 			}
 		})
 	}
-	offerFor(root, "model", offering(either(installed, a.offerEndpoints), true))
+	offerFor(root, "model", offering(either(installed, offerEndpoints(lib)), true))
 	offerFor(root, "log-level", offering(texts("debug", "info", "warn", "error"), false))
 }
 
@@ -80,11 +81,11 @@ func offerFor(cmd *cobra.Command, flag string, f cobra.CompletionFunc) {
 	}
 }
 
-// everyVerb lists the verbs and the verbs of verbs.
-func everyVerb(root *cobra.Command) []*cobra.Command {
+// allCommands lists the commands and their subcommands.
+func allCommands(root *cobra.Command) []*cobra.Command {
 	var all []*cobra.Command
 	for _, c := range root.Commands() {
-		all = append(append(all, c), everyVerb(c)...)
+		all = append(append(all, c), allCommands(c)...)
 	}
 	return all
 }
@@ -130,7 +131,7 @@ func either(all ...offers) offers {
 	}
 }
 
-func offerVerbs(root *cobra.Command) offers {
+func offerCommands(root *cobra.Command) offers {
 	return func(context.Context, string) []cobra.Completion {
 		var list []cobra.Completion
 		for _, c := range root.Commands() {
@@ -143,57 +144,61 @@ func offerVerbs(root *cobra.Command) offers {
 }
 
 // offerModels offers the models on this machine that are right; nil: all.
-func (a *app) offerModels(right func(models.Model) bool) offers {
+func offerModels(lib *library.Library, right func(models.Model) bool) offers {
 	return func(context.Context, string) []cobra.Completion {
-		found, err := a.lib.Store().List()
+		found, err := lib.Store().List()
 		if err != nil {
 			return nil
 		}
 		var list []cobra.Completion
 		for _, m := range found {
 			if right == nil || right(m) {
-				list = append(list, cobra.CompletionWithDesc(term.Clean(m.Name), size(m.Size)))
+				list = append(list, cobra.CompletionWithDesc(term.Clean(m.Name), units.Size(m.Size)))
 			}
 		}
 		return list
 	}
 }
 
-func (a *app) offerEndpoints(context.Context, string) []cobra.Completion {
-	var list []cobra.Completion
-	for name, e := range a.lib.Endpoints() {
-		list = append(list, cobra.CompletionWithDesc(name+"/", "a model of "+e.URL))
+func offerEndpoints(lib *library.Library) offers {
+	return func(context.Context, string) []cobra.Completion {
+		var list []cobra.Completion
+		for name, e := range lib.Endpoints() {
+			list = append(list, cobra.CompletionWithDesc(name+"/", "a model of "+e.URL))
+		}
+		slices.Sort(list)
+		return list
 	}
-	slices.Sort(list)
-	return list
 }
 
 // offerCatalogue offers the models that can be fetched and, behind a colon, their
 // types.
-func (a *app) offerCatalogue(_ context.Context, begun string) []cobra.Completion {
-	c, err := a.lib.Catalog()
-	if err != nil {
-		return nil
-	}
-	var list []cobra.Completion
-	for _, m := range c.All() {
-		if !m.Local() {
-			continue
+func offerCatalogue(lib *library.Library) offers {
+	return func(_ context.Context, begun string) []cobra.Completion {
+		c, err := lib.Catalog()
+		if err != nil {
+			return nil
 		}
-		if name, _, ok := strings.Cut(begun, ":"); !ok {
-			list = append(list, cobra.CompletionWithDesc(m.Name, m.Title))
-		} else if name == m.Name {
-			for _, t := range quantize.Types() {
-				if !t.Copy {
-					list = append(list, cobra.CompletionWithDesc(m.Name+":"+strings.ToLower(t.Name), t.Note))
+		var list []cobra.Completion
+		for _, m := range c.All() {
+			if !m.Local() {
+				continue
+			}
+			if name, _, ok := strings.Cut(begun, ":"); !ok {
+				list = append(list, cobra.CompletionWithDesc(m.Name, m.Title))
+			} else if name == m.Name {
+				for _, t := range quantize.Types() {
+					if !t.Copy {
+						list = append(list, cobra.CompletionWithDesc(m.Name+":"+strings.ToLower(t.Name), t.Note))
+					}
 				}
 			}
 		}
+		return list
 	}
-	return list
 }
 
-func (a *app) offerLoaded(ctx context.Context, _ string) []cobra.Completion {
+func offerLoaded(ctx context.Context, _ string) []cobra.Completion {
 	found, err := worker.List(ctx)
 	if err != nil {
 		return nil
@@ -205,24 +210,26 @@ func (a *app) offerLoaded(ctx context.Context, _ string) []cobra.Completion {
 	return list
 }
 
-func (a *app) offerConversations(ctx context.Context, _ string) []cobra.Completion {
-	if _, err := os.Stat(filepath.Join(a.places.Data, "history.db")); err != nil {
-		return nil // and none is made
+func offerConversations(h *past.Opener) offers {
+	return func(ctx context.Context, _ string) []cobra.Completion {
+		if !h.Exists() {
+			return nil
+		}
+		s, err := h.Open()
+		if err != nil {
+			return nil
+		}
+		defer s.Close()
+		found, err := s.List(ctx, history.Conversation{}, offeredConversations)
+		if err != nil {
+			return nil
+		}
+		var list []cobra.Completion
+		for _, c := range found {
+			list = append(list, cobra.CompletionWithDesc(strconv.FormatInt(c.ID, 10), strings.Join(strings.Fields(term.Clean(c.Title)), " ")))
+		}
+		return list
 	}
-	s, err := a.openHistory()
-	if err != nil {
-		return nil
-	}
-	defer s.Close()
-	found, err := s.List(ctx, history.Conversation{}, offeredConversations)
-	if err != nil {
-		return nil
-	}
-	var list []cobra.Completion
-	for _, c := range found {
-		list = append(list, cobra.CompletionWithDesc(strconv.FormatInt(c.ID, 10), strings.Join(strings.Fields(term.Clean(c.Title)), " ")))
-	}
-	return list
 }
 
 func offerTypes(context.Context, string) []cobra.Completion {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/models"
+	"github.com/bise-sh/bise/units"
 )
 
 // licenceParts are the licence in a sentence: its name, what it forbids, and when it
@@ -55,7 +56,7 @@ func fileParts(f models.File) []string {
 	if f.SHA256 != "" {
 		sum = "sha256 " + f.SHA256
 	}
-	return []string{filepath.Base(f.Path), size(f.Size), sum}
+	return []string{filepath.Base(f.Path), units.Size(f.Size), sum}
 }
 
 // verifiedAgo says when a model was verified.

@@ -1,4 +1,4 @@
-package cli
+package flags
 
 import (
 	"fmt"
@@ -13,32 +13,36 @@ import (
 
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/library"
 )
 
-// loadFlags are the flags that say how a model is put into memory.
-type loadFlags struct {
+// Load are the flags that say how a model is loaded.
+type Load struct {
+	Projector string
+
 	context, threads, gpuLayers int
-	kvType, projector           string
+	kvType                      string
 	adapters                    []string
 	cmd                         *cobra.Command
 }
 
-func (l *loadFlags) add(cmd *cobra.Command) {
+// Add adds the flags to a command.
+func (l *Load) Add(cmd *cobra.Command) {
 	l.cmd = cmd
 	f := pflag.NewFlagSet("", pflag.ContinueOnError)
 	f.SortFlags = false
-	f.IntVar(&l.context, "context", 0, "at most `N` tokens of context")
+	f.IntVar(&l.context, "context", 0, "use a context of at most `N` tokens")
 	f.IntVar(&l.threads, "threads", 0, "compute with `N` threads (default: the physical cores)")
 	f.IntVar(&l.gpuLayers, "gpu-layers", 0, "put `N` layers on the GPU (default: as many as fit)")
-	f.StringVar(&l.kvType, "kv-type", "", "hold the context as `TYPE`: f32, f16, bf16, q8_0 or q4_0 (default: f16)")
-	f.StringVar(&l.projector, "projector", "", "see with the projector in `FILE` (default: the one beside the model)")
-	f.StringArrayVar(&l.adapters, "adapter", nil, "apply the LoRA adapter `FILE[=SCALE]`; may be repeated")
-	under("How the model is loaded", f, cmd)
+	f.StringVar(&l.kvType, "kv-type", "", "store the context as `TYPE`: f32, f16, bf16, q8_0 or q4_0 (default: f16)")
+	f.StringVar(&l.Projector, "projector", "", "use the vision projector in `FILE` (default: the one beside the model)")
+	f.StringArrayVar(&l.adapters, "adapter", nil, "apply the LoRA adapter `FILE[=SCALE]`; can be repeated")
+	addSection("Loading the model", f, cmd)
 }
 
-// options are those of the flags and, where they say nothing, of config.toml.
-func (l *loadFlags) options(c config.Config) (engine.LoadOptions, error) {
+// Options are the flags and, where those are not given, config.toml.
+func (l *Load) Options(c config.Config) (engine.LoadOptions, error) {
 	o := library.LoadOptions(c)
 	f := l.cmd.Flags()
 	if f.Changed("context") {
@@ -52,23 +56,23 @@ func (l *loadFlags) options(c config.Config) (engine.LoadOptions, error) {
 	}
 	if f.Changed("kv-type") {
 		if !slices.Contains(config.KVTypes, l.kvType) {
-			return o, usageErrorf("--kv-type cannot be %q: it is one of %s", l.kvType, strings.Join(config.KVTypes, ", "))
+			return o, Invalid("kv-type", l.kvType, config.KVTypes...)
 		}
 		o.KVType = l.kvType
 	}
 	if o.Context < 0 || o.Threads < 0 {
-		return o, usageErrorf("--context and --threads must not be negative")
+		return o, fault.Errorf(fault.Usage, "--context and --threads must not be negative")
 	}
-	// A worker does not run where the person is: its paths are absolute.
-	if l.projector != "" {
-		path, err := filepath.Abs(l.projector)
+	// A worker runs in another folder: its paths are absolute.
+	if l.Projector != "" {
+		path, err := filepath.Abs(l.Projector)
 		if err != nil {
-			return o, fmt.Errorf("find %s: %w", l.projector, err)
+			return o, fmt.Errorf("find %s: %w", l.Projector, err)
 		}
 		o.Projector = path
 	}
 	for _, s := range l.adapters {
-		adapter, err := parseAdapter(s)
+		adapter, err := ParseAdapter(s)
 		if err != nil {
 			return o, err
 		}
@@ -77,9 +81,9 @@ func (l *loadFlags) options(c config.Config) (engine.LoadOptions, error) {
 	return o, nil
 }
 
-// parseAdapter reads FILE or FILE=SCALE. What follows an equals sign and is no
+// ParseAdapter parses FILE or FILE=SCALE. Text after an equals sign that is not a
 // number belongs to the file's name.
-func parseAdapter(s string) (engine.Adapter, error) {
+func ParseAdapter(s string) (engine.Adapter, error) {
 	a := engine.Adapter{Path: s, Scale: 1}
 	if i := strings.LastIndexByte(s, '='); i > 0 {
 		if scale, err := strconv.ParseFloat(s[i+1:], 32); err == nil {
@@ -87,7 +91,7 @@ func parseAdapter(s string) (engine.Adapter, error) {
 		}
 	}
 	if math.IsNaN(float64(a.Scale)) || math.IsInf(float64(a.Scale), 0) {
-		return a, usageErrorf("--adapter cannot be %q: its scale is no number", s)
+		return a, fault.Errorf(fault.Usage, "invalid --adapter %q: the scale is not a number", s)
 	}
 	path, err := filepath.Abs(a.Path)
 	if err != nil {
