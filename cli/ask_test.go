@@ -107,9 +107,9 @@ func TestAskRefusesInput(t *testing.T) {
 		{"no picture", "", []string{"-i", text, "x"}, "is no picture"},
 		{"no schema", "", []string{"--schema", schema, "x"}, "is no JSON schema"},
 		{"temperature", "", []string{"--temperature", "-1", "x"}, "temperature is -1"},
-		{"kv type", "", []string{"--kv-type", "q3", "x"}, `--kv-type cannot be "q3"`},
-		{"log level", "", []string{"--log-level", "loud", "x"}, `the log level "loud"`},
-		{"not a number", "", []string{"--seed", "x", "x"}, `--seed cannot be "x"`},
+		{"kv type", "", []string{"--kv-type", "q3", "x"}, `invalid --kv-type "q3": want f32, f16, bf16, q8_0 or q4_0.`},
+		{"log level", "", []string{"--log-level", "loud", "x"}, `invalid --log-level "loud": want debug, info, warn or error.`},
+		{"not a number", "", []string{"--seed", "x", "x"}, `invalid --seed "x"`},
 		{"no value", "", []string{"--seed"}, `--seed needs a value`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -158,7 +158,7 @@ func TestAskShowsPictures(t *testing.T) {
 func TestAskWithSchema(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "person.json")
 	write(t, path, `{"type":"object","properties":{"name":{"type":"string"}},"required":["name"]}`)
-	s := &enginetest.Script{}
+	s := enginetest.Says(`{"name":"Ada"}`)
 	got := runBise(t, s, "", "ask", "--schema", path, "who?")
 	var person struct{ Name *string }
 	if err := json.Unmarshal([]byte(got.stdout), &person); got.code != 0 || err != nil || person.Name == nil {
