@@ -39,7 +39,7 @@ func (a *app) sheet(raw bool) sheet {
 
 // background reads the variable in which some terminals tell their colours, as
 // numbers of the foreground and the background, "15;0": 7 and 9 to 15 are light.
-func background(colours string) markdown.Theme {
+func background(colours string) *markdown.Style {
 	switch colours[strings.LastIndexByte(colours, ';')+1:] {
 	case "7", "9", "10", "11", "12", "13", "14", "15":
 		return markdown.Light

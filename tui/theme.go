@@ -112,7 +112,7 @@ func newTheme(name string, terminal shade) *theme {
 	t.link = plain.Underline(true)
 	t.hit = plain.Foreground(p.accent[0]).Underline(true)
 	t.brand = t.gradient("bise")
-	t.markdown = markdown.NewRenderer(markdown.Theme{Accent: p.accent[1], Muted: p.muted, Code: p.code, Background: paper(t.shade)})
+	t.markdown = markdown.NewRenderer(markdown.NewStyle(p.accent[1], p.muted, p.code, paper(t.shade)))
 	t.markdown.Links = true
 	return t
 }
