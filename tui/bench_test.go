@@ -76,7 +76,7 @@ func inFront(b *testing.B, e engine.Engine, tokens int) (m *Model, end func()) {
 	o.History = func() (*history.Store, error) { return history.Open(path) }
 	m = New(ctx, o)
 	m.Update(tea.WindowSizeMsg{Width: 200, Height: 50})
-	finish(m, m.readConversation(conversationChosen{id: c.ID}))
+	finish(m, readConversation(m.tasks, m.records, conversationChosen{id: c.ID}))
 	return m, func() {
 		cancel()
 		if err := m.Close(); err != nil {
@@ -171,7 +171,7 @@ func BenchmarkKeyToFrame(b *testing.B) {
 	m, end := inFront(b, endless{&enginetest.Script{About: about}, 200}, 200_000)
 	keys, hand := io.Pipe()
 	screen := &glass{came: make(chan time.Time, 1)}
-	p := tea.NewProgram(m, tea.WithContext(m.ctx), tea.WithInput(keys), tea.WithOutput(screen), tea.WithoutSignalHandler(), tea.WithWindowSize(200, 50),
+	p := tea.NewProgram(m, tea.WithContext(m.tasks.Context()), tea.WithInput(keys), tea.WithOutput(screen), tea.WithoutSignalHandler(), tea.WithWindowSize(200, 50),
 		tea.WithEnvironment([]string{"TERM=xterm-256color"}), tea.WithFPS(framesPerSecond))
 	ended := make(chan error)
 	go func() {
@@ -238,7 +238,7 @@ func BenchmarkScroll(b *testing.B) {
 // BenchmarkOpen is what it takes to read a long conversation and show its end.
 func BenchmarkOpen(b *testing.B) {
 	m, end := inFront(b, enginetest.Says("x"), 200_000)
-	read := m.readConversation(conversationChosen{id: m.screens[0].(*chatMode).saved.id.Load()})
+	read := readConversation(m.tasks, m.records, conversationChosen{id: m.screens[0].(*chatMode).saved.id.Load()})
 	for b.Loop() {
 		m.Update(newAsked{})
 		m.Update(read())

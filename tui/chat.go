@@ -9,8 +9,8 @@ type chatMode struct {
 	*conversation
 }
 
-func newChat(d *desk) mode {
-	return &chatMode{newConversation(d, "chat", "Ask anything. @ adds a file, / lists commands")}
+func newChat(o TalkOptions) mode {
+	return &chatMode{newConversation(o, "chat", "Ask anything. @ adds a file, / lists commands")}
 }
 
 func (c *chatMode) shown() tea.Cmd {

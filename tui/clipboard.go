@@ -13,24 +13,24 @@ import (
 	"github.com/bise-sh/bise/modes/vision"
 )
 
-// copied is the command that puts a text on the clipboard: by the terminal
+// Copy is the command that puts a text on the clipboard: by the terminal
 // (OSC 52), which also reaches over ssh, and by a program of the system where
 // there is one, for terminals that do not.
-func (d *desk) copied(text string) tea.Cmd {
-	return tea.Batch(d.copy(text), d.copyBySystem(text))
+func (t *Terminal) Copy(text string) tea.Cmd {
+	return tea.Batch(t.SetClipboard(text), t.copyBySystem(text))
 }
 
 // clipboardTime is how long a program of the system's clipboard may take.
 const clipboardTime = 2 * time.Second
 
-func (d *desk) copyBySystem(text string) tea.Cmd {
-	program := d.clipboardProgram(
+func (t *Terminal) copyBySystem(text string) tea.Cmd {
+	program := t.clipboardProgram(
 		[]string{"wl-copy"}, []string{"xclip", "-selection", "clipboard"}, []string{"xsel", "-ib"},
 		[]string{"pbcopy"}, []string{"clip.exe"})
 	if program == nil {
 		return nil
 	}
-	ctx := d.ctx
+	ctx := t.tasks.Context()
 	return func() tea.Msg {
 		ctx, cancel := context.WithTimeout(ctx, clipboardTime)
 		defer cancel()
@@ -44,17 +44,17 @@ func (d *desk) copyBySystem(text string) tea.Cmd {
 // clipboardProgram is the first program that can work here: for Wayland, for X
 // twice, for macOS, for Windows. Over ssh the clipboard of the machine is not the
 // person's.
-func (d *desk) clipboardProgram(wayland, x, otherX, mac, windows []string) []string {
+func (t *Terminal) clipboardProgram(wayland, x, otherX, mac, windows []string) []string {
 	var list [][]string
 	switch {
-	case d.options.Getenv("SSH_CONNECTION") != "":
+	case t.Getenv("SSH_CONNECTION") != "":
 	case runtime.GOOS == "darwin":
 		list = [][]string{mac}
-	case runtime.GOOS == "windows" || d.options.Getenv("WSL_DISTRO_NAME") != "":
+	case runtime.GOOS == "windows" || t.Getenv("WSL_DISTRO_NAME") != "":
 		list = [][]string{windows}
-	case d.options.Getenv("WAYLAND_DISPLAY") != "":
+	case t.Getenv("WAYLAND_DISPLAY") != "":
 		list = [][]string{wayland}
-	case d.options.Getenv("DISPLAY") != "":
+	case t.Getenv("DISPLAY") != "":
 		list = [][]string{x, otherX}
 	}
 	for _, program := range list {
@@ -69,7 +69,7 @@ func (d *desk) clipboardProgram(wayland, x, otherX, mac, windows []string) []str
 
 // clipboardRead brings what is on the system's clipboard.
 type clipboardRead struct {
-	to      *composer
+	to      string // the mode
 	picture []byte
 	text    string
 	missing bool // no program can tell
@@ -77,15 +77,15 @@ type clipboardRead struct {
 
 // pasteFromSystem reads the clipboard: a picture if there is one, else its text.
 func (c *composer) pasteFromSystem() tea.Cmd {
-	text := c.clipboardProgram(
+	text := c.terminal.clipboardProgram(
 		[]string{"wl-paste", "--no-newline"}, []string{"xclip", "-selection", "clipboard", "-o"}, []string{"xsel", "-ob"},
 		[]string{"pbpaste"}, []string{"powershell.exe", "-NoProfile", "-Command", "Get-Clipboard"})
-	ctx, getenv := c.ctx, c.options.Getenv
+	ctx, getenv, to := c.tasks.Context(), c.terminal.Getenv, c.mode
 	return func() tea.Msg {
 		if data, err := vision.Clipboard(ctx, getenv); err == nil {
-			return clipboardRead{to: c, picture: data}
+			return clipboardRead{to: to, picture: data}
 		}
-		return clipboardRead{to: c, text: string(printed(ctx, text)), missing: text == nil}
+		return clipboardRead{to: to, text: string(printed(ctx, text)), missing: text == nil}
 	}
 }
 

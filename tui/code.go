@@ -17,7 +17,13 @@ import (
 // codeMode is the mode in which a person writes a file and a model goes on: what it
 // would write stands after the cursor until it is taken or something else is typed.
 type codeMode struct {
-	*desk
+	look    *Look
+	notify  Notify
+	tasks   *Tasks
+	engines *engines
+	folder  string
+	home    string
+
 	list          list // of files, to open one
 	width, height int
 	ref           string
@@ -80,8 +86,11 @@ type (
 	}
 )
 
-func newCode(d *desk) mode {
-	m := &codeMode{desk: d, ref: d.options.Model, list: list{desk: d}, picking: true, stop: func() {}}
+func newCode(look *Look, notify Notify, tasks *Tasks, e *engines, ref, folder, home string) mode {
+	m := &codeMode{
+		look: look, notify: notify, tasks: tasks, engines: e, ref: ref, folder: folder, home: home,
+		list: list{look: look}, picking: true, stop: func() {},
+	}
 	m.keys = codeKeys{
 		all: letter("tab", "all"), word: letter("ctrl+right", "word"), line: letter("ctrl+down", "line"), another: letter("alt+]", "another"),
 		no: letter("esc", "no"), save: letter("ctrl+s", "save"), open: letter("alt+o", "open a file"),
@@ -108,7 +117,7 @@ func (m *codeMode) shown() tea.Cmd {
 		cmds = append(cmds, m.useModel(m.ref))
 	}
 	if m.picking {
-		cmds = append(cmds, m.look())
+		cmds = append(cmds, m.listFiles())
 	}
 	return tea.Batch(cmds...)
 }
@@ -123,9 +132,9 @@ func (m *codeMode) begin() {
 		// On this machine. A server elsewhere is asked for nothing ahead.
 		o.Idle, o.Speculate = time.Second, true
 	}
-	session, ctx := infill.New(m.ctx, m.model.engine, o), m.ctx
+	session, ctx := infill.New(m.tasks.Context(), m.model.engine, o), m.tasks.Context()
 	m.session, m.trouble = session, ""
-	m.running.Go(func() { // until the interface ends, whose engines outlive it
+	m.tasks.Go(func() { // until the interface ends, whose engines outlive it
 		<-ctx.Done()
 		session.Close()
 	})
@@ -149,7 +158,7 @@ func (m *codeMode) subject() string {
 	if m.model != nil {
 		name = m.model.name()
 		if m.model.state == opening || m.model.state == loading {
-			name = m.theme.muted.Render("loading " + name)
+			name = m.look.Theme.muted.Render("loading " + name)
 		}
 	}
 	if m.file == nil {
@@ -157,19 +166,19 @@ func (m *codeMode) subject() string {
 	}
 	file := oneLine(m.file.name)
 	if m.modified() {
-		file += m.theme.warn.Render(" •")
+		file += m.look.Theme.warn.Render(" •")
 	}
 	if name == "" {
 		return file
 	}
-	return file + m.theme.muted.Render(" · ") + name
+	return file + m.look.Theme.muted.Render(" · ") + name
 }
 
 func (m *codeMode) modified() bool { return m.file != nil && m.text.text != m.file.saved }
 
-// look reads the files of the folder.
-func (m *codeMode) look() tea.Cmd {
-	ctx, folder := m.ctx, m.options.Folder
+// listFiles is the command that lists the files of the folder.
+func (m *codeMode) listFiles() tea.Cmd {
+	ctx, folder := m.tasks.Context(), m.folder
 	return func() tea.Msg {
 		paths, more := filesIn(ctx, folder)
 		return folderRead{paths, more}
@@ -182,7 +191,7 @@ func (m *codeMode) pick() tea.Cmd {
 	m.picking = true
 	m.list.filter.reset()
 	m.find()
-	return m.look()
+	return m.listFiles()
 }
 
 // find shows the files that the filter matches.
@@ -223,9 +232,9 @@ func (m *codeMode) find() {
 
 // openFile opens a file, named from the folder.
 func (m *codeMode) openFile(path string) tea.Cmd {
-	folder := m.options.Folder
+	folder := m.folder
 	if rest, ok := strings.CutPrefix(path, "~/"); ok {
-		path = m.options.Getenv("HOME") + string(os.PathSeparator) + rest
+		path = m.home + string(os.PathSeparator) + rest
 	}
 	return func() tea.Msg {
 		f, err := readSource(folder, path)
@@ -258,12 +267,12 @@ func (m *codeMode) update(msg tea.Msg) tea.Cmd {
 // opened takes a file that was read.
 func (m *codeMode) opened(msg fileOpened) {
 	if msg.err != nil {
-		m.sayError(msg.err)
+		m.notify.Error(msg.err)
 		return
 	}
 	if m.modified() && !m.warned {
 		m.warned = true
-		m.say(oneLine(m.file.name) + " has changes; open the other file again to lose them")
+		m.notify.Say(oneLine(m.file.name) + " has changes; open the other file again to lose them")
 		return
 	}
 	if m.session != nil && m.file != nil {
@@ -290,10 +299,10 @@ func (m *codeMode) place() infill.Place {
 func (m *codeMode) save() tea.Cmd {
 	switch {
 	case m.file == nil:
-		m.say("no file is open")
+		m.notify.Say("no file is open")
 		return nil
 	case !m.modified():
-		m.say(oneLine(m.file.name) + " has no changes")
+		m.notify.Say(oneLine(m.file.name) + " has no changes")
 		return nil
 	}
 	file, text, over := m.file, m.text.text, m.over
@@ -304,10 +313,10 @@ func (m *codeMode) written(msg fileSaved) {
 	switch {
 	case msg.err != nil:
 		m.over = errors.Is(msg.err, errChanged)
-		m.sayError(msg.err)
+		m.notify.Error(msg.err)
 	default:
 		msg.file.saved, m.warned, m.over = msg.text, false, false
-		m.say("saved " + oneLine(msg.file.name))
+		m.notify.Say("saved " + oneLine(msg.file.name))
 	}
 }
 
@@ -318,7 +327,7 @@ func (m *codeMode) leave() bool {
 		return true
 	}
 	m.warned = true
-	m.say(fmt.Sprintf("%s has changes: %s saves them, %s again loses them", oneLine(m.file.name), m.keys.save.Help().Key, m.desk.keys.Quit.Help().Key))
+	m.notify.Say(fmt.Sprintf("%s has changes: %s saves them, %s again loses them", oneLine(m.file.name), m.keys.save.Help().Key, m.look.Keys.Quit.Help().Key))
 	return false
 }
 
@@ -357,7 +366,7 @@ func (m *codeMode) suggest(after time.Duration) tea.Cmd {
 	if m.session == nil || m.file == nil {
 		return nil
 	}
-	ctx, stop := context.WithCancel(m.ctx)
+	ctx, stop := context.WithCancel(m.tasks.Context())
 	m.stop = stop
 	session, place, number := m.session, m.place(), m.number
 	return func() tea.Msg {
@@ -393,7 +402,7 @@ func (m *codeMode) take(msg suggested) {
 func (m *codeMode) complain(err error) {
 	if err.Error() != m.trouble {
 		m.trouble = err.Error()
-		m.sayError(err)
+		m.notify.Error(err)
 	}
 }
 
@@ -407,7 +416,7 @@ func (m *codeMode) another() tea.Cmd {
 		m.ghost, m.others = m.others[0], append(m.others[1:], m.ghost)
 		return nil
 	}
-	ctx, stop := context.WithCancel(m.ctx)
+	ctx, stop := context.WithCancel(m.tasks.Context())
 	m.stop()
 	m.stop = stop
 	session, place, number := m.session, m.place(), m.number
@@ -431,7 +440,7 @@ func (m *codeMode) takeOthers(msg othersCame) {
 	case msg.err != nil:
 		m.complain(msg.err)
 	case len(msg.texts) == 0:
-		m.say("the model has nothing else to say here")
+		m.notify.Say("the model has nothing else to say here")
 	default:
 		m.ghost, m.others = msg.texts[0], append(msg.texts[1:], m.ghost)
 	}

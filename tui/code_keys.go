@@ -39,9 +39,9 @@ func (m *codeMode) pressList(k tea.KeyPressMsg) outcome {
 	switch {
 	case change.handled:
 		return took(nil)
-	case is(k, m.desk.keys.Choose) && chosen:
+	case is(k, m.look.Keys.Choose) && chosen:
 		return took(m.openFile(m.found[i]))
-	case is(k, m.desk.keys.Back) && m.file != nil:
+	case is(k, m.look.Keys.Back) && m.file != nil:
 		m.picking = false
 		return took(nil)
 	}
@@ -65,7 +65,7 @@ func (m *codeMode) write(k tea.KeyPressMsg) outcome {
 	case "ctrl+end":
 		m.text.move(len(m.text.text))
 	default:
-		if !m.text.press(k, m.desk.keys) {
+		if !m.text.press(keyOf(k), m.look.Keys) {
 			return pass()
 		}
 	}
@@ -145,9 +145,9 @@ func (m *codeMode) wheel(lines int) {
 
 func (m *codeMode) bindings() []hint {
 	if m.picking {
-		list := []hint{{m.desk.keys.Choose, "open"}}
+		list := []hint{{m.look.Keys.Choose, "open"}}
 		if m.file != nil {
-			list = append(list, hint{m.desk.keys.Back, ""})
+			list = append(list, hint{m.look.Keys.Back, ""})
 		}
 		return list
 	}

@@ -24,7 +24,7 @@ const (
 // coloured are lines of a text in colours, for one text and theme.
 type coloured struct {
 	text     string
-	theme    *theme
+	theme    *Theme
 	from, to int // rows
 	lines    []string
 }
@@ -54,11 +54,11 @@ func (m *codeMode) colour() {
 	from := max(0, m.text.top-colouredAbove)
 	to := min(len(rows), m.text.top+m.height)
 	c := &m.colours
-	if c.text == m.text.text && c.theme == m.theme && c.from == from && c.to == to {
+	if c.text == m.text.text && c.theme == m.look.Theme && c.from == from && c.to == to {
 		return
 	}
 	part := m.text.text[rows[from].from:rows[to-1].to]
-	*c = coloured{m.text.text, m.theme, from, to, m.theme.markdown.Highlight(part, m.file.name)}
+	*c = coloured{m.text.text, m.look.Theme, from, to, m.look.Theme.markdown.Highlight(part, m.file.name)}
 }
 
 // line is a row in colours.
@@ -83,9 +83,9 @@ func (m *codeMode) view() ([]string, *tea.Cursor) {
 	}
 	y := 0
 	for i := m.text.top; i < len(rows) && len(lines) < m.height; i++ {
-		style := m.theme.muted
+		style := m.look.Theme.muted
 		if i == row {
-			style = m.theme.accent
+			style = m.look.Theme.accent
 			y = len(lines)
 		}
 		number := style.Render(fmt.Sprintf(" %*d", gutter-3, i+1)) + "  "
@@ -123,7 +123,7 @@ func (m *codeMode) drawnGhost() []string {
 		return nil
 	}
 	text := strings.ReplaceAll(term.Clean(m.ghost), "\t", strings.Repeat(" ", tabCells))
-	return styled(m.theme.muted.Italic(true), strings.Split(text, "\n"))
+	return styled(m.look.Theme.muted.Italic(true), strings.Split(text, "\n"))
 }
 
 // foot says what the last suggestion took, and the keys.
@@ -137,11 +137,11 @@ func (m *codeMode) foot() foot {
 		return f
 	}
 	if m.ghost == "" {
-		f.hints = hints(m.keys.save, m.keys.open, m.desk.keys.Commands)
+		f.hints = hints(m.keys.save, m.keys.open, m.look.Keys.Commands)
 	}
 	switch {
 	case m.session == nil && m.model != nil && m.model.state == failed:
-		f.left, _ = told(m.model.err)
+		f.left, _ = Explain(m.model.err)
 	case m.session == nil:
 		f.left = "no suggestions yet"
 	case m.about.Cached:

@@ -1,12 +1,14 @@
 package tui
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/bise-sh/bise/config"
+	"github.com/bise-sh/bise/units"
 )
 
 // sortBy sorts a list by a number, and leaves the order of equals.
@@ -25,30 +27,51 @@ type (
 )
 
 // globals are the commands that work everywhere.
-func (d *desk) globals() []command {
+func (m *Model) globals() []command {
 	list := []command{
 		{name: "help", help: "every key", run: func(string) outcome { return tell(helpAsked{}) }},
-		{name: "conversations", help: "all conversations, and search in them", run: func(string) outcome { return tell(opened{newConversationsDialog(d)}) }},
-		{name: "import", args: "PATH", help: "take in conversations that were exported", run: d.importCommand},
+		{name: "conversations", help: "all conversations, and search in them", run: func(string) outcome { return openDialog(m.newConversationsDialog()) }},
+		{name: "import", args: "PATH", help: "take in conversations that were exported", run: m.importCommand},
 		{name: "settings", help: "theme, mouse, keys", run: func(string) outcome { return tell(settingsAsked{}) }},
-		{name: "theme", args: "NAME", help: strings.Join(config.Themes, ", "), run: d.themeCommand},
+		{name: "theme", args: "NAME", help: strings.Join(config.Themes, ", "), run: m.themeCommand},
 		{name: "quit", help: "leave bise; nothing is lost", run: func(string) outcome { return tell(quitAsked{}) }},
 	}
-	for _, m := range modes[1:] {
-		list = append(list, command{name: m, help: "go to " + m, run: func(string) outcome { return tell(modeChosen{m}) }})
+	for _, name := range modes[1:] {
+		list = append(list, command{name: name, help: "go to " + name, run: func(string) outcome { return tell(modeChosen{name}) }})
 	}
 	return list
 }
 
-func (d *desk) themeCommand(args string) outcome {
+func (m *Model) themeCommand(args string) outcome {
 	name := strings.TrimSpace(args)
 	if !slices.Contains(config.Themes, name) {
-		d.say("themes are " + strings.Join(config.Themes, ", "))
+		m.say().Say("themes are " + strings.Join(config.Themes, ", "))
 		return took(nil)
 	}
-	s := d.settings
+	s := m.look.Settings
 	s.Theme = name
 	return tell(settingsChanged{s})
+}
+
+// importCommand imports the conversations of an exported file.
+func (m *Model) importCommand(path string) outcome {
+	if path == "" {
+		m.say().Say("/import needs a file: /import conversations.json")
+		return took(nil)
+	}
+	return took(importConversations(m.tasks, m.records, m.folder, path))
+}
+
+// sayImported shows the result of an import.
+func (m *Model) sayImported(msg conversationsImported) {
+	switch {
+	case msg.err != nil:
+		m.say().Error(msg.err)
+	case msg.present > 0:
+		m.say().Say(fmt.Sprintf("imported %s; %d already exist", units.Plural(msg.taken, "conversation"), msg.present))
+	default:
+		m.say().Say("imported " + units.Plural(msg.taken, "conversation"))
+	}
 }
 
 // runLine carries out a line such as "/theme dark"; false when it is no command.
@@ -72,8 +95,8 @@ type commandsDialog struct {
 	found    []command
 }
 
-func newCommandsDialog(d *desk, commands []command) *commandsDialog {
-	c := &commandsDialog{list: list{desk: d, empty: []string{"There is no such command."}}, commands: commands}
+func newCommandsDialog(look *Look, commands []command) *commandsDialog {
+	c := &commandsDialog{list: list{look: look, empty: []string{"There is no such command."}}, commands: commands}
 	c.find()
 	return c
 }
@@ -107,10 +130,10 @@ func (c *commandsDialog) title() string          { return "Commands" }
 func (c *commandsDialog) note() string           { return "" }
 func (c *commandsDialog) begin() tea.Cmd         { return nil }
 func (c *commandsDialog) update(tea.Msg) tea.Cmd { return nil }
-func (c *commandsDialog) bindings() []hint       { return hints(c.keys.Choose) }
+func (c *commandsDialog) bindings() []hint       { return hints(c.look.Keys.Choose) }
 
 func (c *commandsDialog) foot() foot {
-	return foot{hints: []hint{{c.keys.Choose, "do it"}, {c.keys.Back, ""}}}
+	return foot{hints: []hint{{c.look.Keys.Choose, "do it"}, {c.look.Keys.Back, ""}}}
 }
 
 func (c *commandsDialog) press(k tea.KeyPressMsg) outcome {
@@ -121,25 +144,24 @@ func (c *commandsDialog) press(k tea.KeyPressMsg) outcome {
 	switch {
 	case change.handled:
 		return took(nil)
-	case is(k, c.keys.Choose):
+	case is(k, c.look.Keys.Choose):
 		return c.do()
-	case is(k, c.keys.Back):
+	case is(k, c.look.Keys.Back):
 		return answer(nil)
 	}
 	return pass()
 }
 
-// do carries out the chosen command, once the dialog is closed.
+// do runs the chosen command and closes the dialog.
 func (c *commandsDialog) do() outcome {
 	i, ok := c.row()
 	if !ok {
 		return took(nil)
 	}
-	return answer(commandChosen{c.found[i]})
+	o := c.found[i].run("")
+	o.closes = true
+	return o
 }
-
-// commandChosen is a command that the person chose in a dialog.
-type commandChosen struct{ command command }
 
 func (c *commandsDialog) paste(text string) outcome {
 	if c.list.paste(text).filtered {

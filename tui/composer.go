@@ -11,8 +11,14 @@ import (
 // A composer is where a message is written: its text, what is attached, and the
 // popup that helps with either.
 type composer struct {
-	*desk
+	look     *Look
+	tasks    *Tasks
+	terminal *Terminal
+	gallery  *gallery
+	folder   string // of files for @; "": there are none
+
 	editor
+	mode        string // of the conversation, for messages
 	placeholder string
 	attached    []attachment
 	popup       popup  // nil: none
@@ -28,8 +34,8 @@ type composer struct {
 	space       int // rows there are for the popup
 }
 
-func newComposer(d *desk, placeholder string) *composer {
-	return &composer{desk: d, placeholder: placeholder}
+func newComposer(o TalkOptions, mode, placeholder string) *composer {
+	return &composer{look: o.Look, tasks: o.Tasks, terminal: o.Terminal, gallery: o.Gallery, folder: o.Folder, mode: mode, placeholder: placeholder}
 }
 
 const (
@@ -92,7 +98,7 @@ func (c *composer) resume(draft string) tea.Cmd {
 	var cmds []tea.Cmd
 	var texts []string
 	for part := range strings.SplitSeq(draft, "\n\n") {
-		if name, ok := strings.CutPrefix(part, "@"); ok && name != "" && !strings.Contains(name, "\n") && c.options.Folder != "" {
+		if name, ok := strings.CutPrefix(part, "@"); ok && name != "" && !strings.Contains(name, "\n") && c.folder != "" {
 			cmds = append(cmds, c.inspect(name, part)) // or a text, when there is no such file any more
 			continue
 		}
@@ -109,22 +115,22 @@ func (c *composer) press(k tea.KeyPressMsg) outcome {
 			return o
 		}
 	}
-	if o := c.vim.press(c, k); o.handled {
-		return c.wrote(o)
+	if c.vim.press(&c.editor, keyOf(k), c.look.Keys) {
+		return c.wrote(took(nil))
 	}
 	switch {
-	case is(k, c.keys.Newline):
+	case is(k, c.look.Keys.Newline):
 		c.insert("\n")
-	case is(k, c.keys.Earlier):
+	case is(k, c.look.Keys.Earlier):
 		c.remember(1)
-	case is(k, c.keys.Later):
+	case is(k, c.look.Keys.Later):
 		c.remember(-1)
-	case is(k, c.keys.Detach) || k.String() == "backspace" && c.text == "":
+	case is(k, c.look.Keys.Detach) || k.String() == "backspace" && c.text == "":
 		if len(c.attached) == 0 {
 			return pass()
 		}
 		c.attached = c.attached[:len(c.attached)-1]
-	case !c.editor.press(k, c.keys):
+	case !c.editor.press(keyOf(k), c.look.Keys):
 		return pass()
 	}
 	return c.wrote(took(nil))
@@ -139,7 +145,7 @@ func (c *composer) wrote(o outcome) outcome {
 		if _, ok := c.popup.(*commandPopup); !ok {
 			c.popup = newCommandPopup(c)
 		}
-	case strings.HasPrefix(word, "@") && c.options.Folder != "":
+	case strings.HasPrefix(word, "@") && c.folder != "":
 		if _, ok := c.popup.(*filePopup); !ok {
 			p := newFilePopup(c)
 			c.popup = p
@@ -211,7 +217,7 @@ func (c *composer) putPasted(text string) {
 func (c *composer) resize(width, most, space int) {
 	c.width, c.space = width, space
 	switch {
-	case !c.settings.Vim:
+	case !c.look.Settings.Vim:
 		c.vim = nil
 	case c.vim == nil:
 		c.vim = new(vim)
@@ -222,10 +228,10 @@ func (c *composer) resize(width, most, space int) {
 }
 
 // height is the lines that view draws.
-func (c *composer) height() int { return c.rows + len(c.shelf()) }
+func (c *composer) height() int { return c.rows + len(c.attachedLines()) }
 
-// shelf are the lines with what is attached.
-func (c *composer) shelf() []string {
+// attachedLines are the lines that show what is attached.
+func (c *composer) attachedLines() []string {
 	var lines []string
 	line := ""
 	for _, a := range c.attached {
@@ -252,14 +258,14 @@ func (c *composer) shelf() []string {
 
 // view draws what is attached and the text, beside the bar that marks them.
 func (c *composer) view() (lines []string, cursor *tea.Cursor) {
-	bar := c.theme.accent.Render("▍") + " "
-	for _, line := range c.shelf() {
-		lines = append(lines, bar+c.theme.muted.Render(line))
+	bar := c.look.Theme.accent.Render("▍") + " "
+	for _, line := range c.attachedLines() {
+		lines = append(lines, bar+c.look.Theme.muted.Render(line))
 	}
 	above := len(lines)
 	text, x, y := c.editor.view(c.rows)
 	if c.text == "" {
-		text = []string{c.theme.muted.Render(cut(c.placeholder, c.width))}
+		text = []string{c.look.Theme.muted.Render(cut(c.placeholder, c.width))}
 	}
 	for _, line := range text {
 		lines = append(lines, bar+line)

@@ -5,7 +5,6 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
-	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/units"
 )
 
@@ -23,8 +22,8 @@ type contextChosen struct {
 	tokens int // 0: as far as memory goes
 }
 
-func newContextDialog(d *desk, m *model) *contextDialog {
-	c := &contextDialog{list: list{desk: d, letters: true}, model: m}
+func newContextDialog(look *Look, m *model) *contextDialog {
+	c := &contextDialog{list: list{look: look, letters: true}, model: m}
 	c.intro = []string{"How much of a conversation the model keeps in view. More takes more memory, and the model is loaded again."}
 	c.empty = []string{"The model has to be loaded before its context can be changed."}
 	c.refresh()
@@ -61,7 +60,7 @@ func (c *contextDialog) refresh() {
 func (c *contextDialog) title() string  { return "Context" }
 func (c *contextDialog) begin() tea.Cmd { return nil }
 func (c *contextDialog) bindings() []hint {
-	return []hint{{c.keys.Choose, "use it"}, {c.keys.Back, ""}}
+	return []hint{{c.look.Keys.Choose, "use it"}, {c.look.Keys.Back, ""}}
 }
 func (c *contextDialog) foot() foot { return foot{hints: c.bindings()} }
 
@@ -81,9 +80,9 @@ func (c *contextDialog) update(msg tea.Msg) tea.Cmd {
 
 func (c *contextDialog) press(k tea.KeyPressMsg) outcome {
 	switch {
-	case is(k, c.keys.Back):
+	case is(k, c.look.Keys.Back):
 		return answer(nil)
-	case is(k, c.keys.Choose):
+	case is(k, c.look.Keys.Choose):
 		return c.choice()
 	case c.list.press(k).handled:
 		return took(nil)
@@ -106,10 +105,4 @@ func (c *contextDialog) click(_, y int) outcome {
 		return c.choice()
 	}
 	return took(nil)
-}
-
-// useContext opens a model again with another context.
-func (d *desk) useContext(to contextChosen) tea.Cmd {
-	_, cmd := d.engines.reopen(to.ref, engine.LoadOptions{Context: to.tokens})
-	return cmd
 }

@@ -17,7 +17,16 @@ import (
 // the composer below it, and the answer on its way. Modes whose screen is a
 // conversation have one.
 type conversation struct {
-	*desk
+	look     *Look
+	notify   Notify
+	tasks    *Tasks
+	terminal *Terminal
+	engines  *engines
+	records  *records
+	gallery  *gallery
+	folder   string // for files
+	sampling engine.Sampling
+
 	mode       string // its name in the history
 	system     string // what the model is told first; may be empty
 	transcript *transcript
@@ -53,12 +62,30 @@ type craft interface {
 	end(t *turn, now time.Time)
 }
 
-func newConversation(d *desk, mode, placeholder string) *conversation {
+// TalkOptions are what a conversation is made with.
+type TalkOptions struct {
+	Look     *Look
+	Notify   Notify
+	Tasks    *Tasks
+	Terminal *Terminal
+	Engines  *engines
+	Records  *records
+	Gallery  *gallery
+	Folder   string // of files for @; "": there are none
+	Model    string // REF; "": the one that was used last
+	Sampling engine.Sampling
+	// Commands are those of the interface, which follow those of the mode.
+	Commands func() []command
+}
+
+func newConversation(o TalkOptions, mode, placeholder string) *conversation {
 	c := &conversation{
-		desk: d, mode: mode, ref: d.options.Model, edited: -1,
-		transcript: newTranscript(d), composer: newComposer(d, placeholder),
+		look: o.Look, notify: o.Notify, tasks: o.Tasks, terminal: o.Terminal, engines: o.Engines, records: o.Records, gallery: o.Gallery,
+		folder: o.Folder, sampling: o.Sampling,
+		mode: mode, ref: o.Model, edited: -1,
+		transcript: newTranscript(o.Look), composer: newComposer(o, mode, placeholder),
 	}
-	c.composer.commands = func() []command { return append(c.commands(), d.globals()...) }
+	c.composer.commands = func() []command { return append(c.commands(), o.Commands()...) }
 	return c
 }
 
@@ -117,7 +144,7 @@ func (c *conversation) send(m composed) tea.Cmd {
 
 // ask adds the person's message and asks for the answer.
 func (c *conversation) ask(m composed) tea.Cmd {
-	t := c.asked(m.content())
+	t := c.newQuestion(m)
 	if c.edited >= 0 {
 		t.replaces(c.transcript.turns[c.edited])
 		c.transcript.turns = c.transcript.turns[:c.edited]
@@ -127,6 +154,11 @@ func (c *conversation) ask(m composed) tea.Cmd {
 	}
 	c.add(t)
 	return c.answer(nil)
+}
+
+func (c *conversation) newQuestion(m composed) *turn {
+	content, attached := m.content()
+	return newQuestion(c.look, c.gallery, content, attached)
 }
 
 // add puts a message of the person's at the end of the transcript and into the
@@ -168,7 +200,7 @@ func lastSaved(turns []*turn) func() int64 {
 // one.
 func (c *conversation) answer(before *turn) tea.Cmd {
 	open := c.needModel()
-	t := c.answered(c.model.name())
+	t := newAnswer(c.look, c.model.name())
 	if before != nil {
 		t.replaces(before)
 	}
@@ -241,13 +273,13 @@ func (c *conversation) begin(t *turn, goesOn bool) tea.Cmd {
 	if c.crafted = c.craft != nil && !goesOn; c.crafted {
 		e, r, kept = c.craft.begin(e, r, kept)
 	}
-	c.stream = c.start(e, r, kept)
+	c.stream = startStream(c.tasks, e, r, kept)
 	return c.stream.next()
 }
 
 // request asks for what comes after the transcript.
 func (c *conversation) request(goesOn bool) engine.ChatRequest {
-	r := engine.ChatRequest{Sampling: c.options.Sampling, Overflow: engine.OverflowDropOldest}
+	r := engine.ChatRequest{Sampling: c.sampling, Overflow: engine.OverflowDropOldest}
 	if c.system != "" {
 		r.Messages = append(r.Messages, engine.Message{Role: engine.System, Content: engine.Text(c.system)})
 	}
@@ -329,14 +361,16 @@ func (c *conversation) update(msg tea.Msg) tea.Cmd {
 			return c.take(msg)
 		}
 	case thinkingCounted:
-		if msg.tokens > 0 {
-			msg.of.pondered = msg.tokens
-			msg.of.refresh()
+		for _, t := range c.transcript.turns {
+			if t.saved == msg.of && msg.tokens > 0 {
+				t.pondered = msg.tokens
+				t.refresh()
+			}
 		}
 	case pathRead:
 		if msg.of == c.saved && !c.busy() {
 			if msg.err != nil {
-				c.sayError(msg.err)
+				c.notify.Error(msg.err)
 				return nil
 			}
 			c.walk(msg)
@@ -416,7 +450,7 @@ func (c *conversation) take(msg eventsCame) tea.Cmd {
 
 // thinkingCounted tells how many tokens a model thought.
 type thinkingCounted struct {
-	of     *turn
+	of     *saved // the answer
 	tokens int
 }
 
@@ -425,8 +459,8 @@ func (c *conversation) countThinking(t *turn) tea.Cmd {
 	if t.thinking.Len() == 0 {
 		return nil
 	}
-	ctx, count, text := c.ctx, c.composer.counter(), t.thinking.String()
-	return func() tea.Msg { return thinkingCounted{t, count(ctx, attachment{text: text})} }
+	ctx, count, text, of := c.tasks.Context(), c.composer.counter(), t.thinking.String(), t.saved
+	return func() tea.Msg { return thinkingCounted{of, count(ctx, attachment{text: text})} }
 }
 
 // leaveOut marks where the model's view of the conversation begins.
@@ -456,8 +490,8 @@ func (c *conversation) used() (used, total int) {
 
 // copyText is the command that puts a text on the clipboard.
 func (c *conversation) copyText(text, what string) tea.Cmd {
-	c.say("copied " + what)
-	return c.copied(strings.TrimRight(text, "\n"))
+	c.notify.Say("copied " + what)
+	return c.terminal.Copy(strings.TrimRight(text, "\n"))
 }
 
 // theConversation gives the conversation to who shows it in another way than by

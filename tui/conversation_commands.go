@@ -27,7 +27,7 @@ func (c *conversation) commands() []command {
 		{name: "continue", help: "continue a cut answer", run: do(c.goOn)},
 		{name: "copy", help: "copy the last answer", run: do(c.copyLast)},
 		{name: "message", args: "NUMBER", help: "select a message", run: c.messageCommand},
-		{name: "context", help: "how much the model keeps in view", run: func(string) outcome { return tell(opened{newContextDialog(c.desk, c.model)}) }},
+		{name: "context", help: "how much the model keeps in view", run: func(string) outcome { return tell(contextAsked{}) }},
 		{name: "system", args: "[TEXT]", help: "how the model is to answer", run: c.systemCommand},
 		{name: "detach", help: "take the last attachment back", run: do(func() tea.Cmd {
 			c.composer.attached = slices.Delete(c.composer.attached, max(0, len(c.composer.attached)-1), len(c.composer.attached))
@@ -47,7 +47,7 @@ func (c *conversation) modelCommand(ref string) outcome {
 func (c *conversation) messageCommand(number string) outcome {
 	n, err := strconv.Atoi(number)
 	if err != nil || n < 1 || n > len(c.transcript.turns) {
-		c.say("there are " + units.Plural(len(c.transcript.turns), "message"))
+		c.notify.Say("there are " + units.Plural(len(c.transcript.turns), "message"))
 		return took(nil)
 	}
 	c.transcript.choose(n - 1)
@@ -64,9 +64,9 @@ func (c *conversation) copyLast() tea.Cmd {
 func (c *conversation) systemCommand(text string) outcome {
 	c.system = strings.TrimSpace(text)
 	if c.system == "" {
-		c.say("the model is told nothing before your messages")
+		c.notify.Say("the model is told nothing before your messages")
 	} else {
-		c.say("the model is told this before your messages: " + c.system)
+		c.notify.Say("the model is told this before your messages: " + c.system)
 	}
 	return took(nil)
 }
@@ -106,7 +106,7 @@ func (c *conversation) wheel(lines int) { c.transcript.scroll(lines) }
 func (c *conversation) attachments(msg tea.Msg) {
 	switch msg := msg.(type) {
 	case fileAttached:
-		if msg.to != c.composer {
+		if msg.to != c.mode {
 			return
 		}
 		switch {
@@ -115,39 +115,39 @@ func (c *conversation) attachments(msg tea.Msg) {
 				c.composer.attach(a)
 			}
 			if msg.note != "" {
-				c.say(msg.note)
+				c.notify.Say(msg.note)
 			}
 		default:
 			if msg.instead != "" {
 				c.composer.putPasted(msg.instead)
 			}
 			if msg.err != nil {
-				c.sayError(msg.err)
+				c.notify.Error(msg.err)
 			}
 		}
 	case clipboardRead:
-		if msg.to != c.composer {
+		if msg.to != c.mode {
 			return
 		}
 		switch {
 		case len(msg.picture) > 0:
 			a, err := attachData("", msg.picture)
 			if err != nil {
-				c.sayError(err)
+				c.notify.Error(err)
 				return
 			}
 			c.composer.attach(a)
 		case msg.text != "":
 			c.composer.putPasted(msg.text)
 		case msg.missing:
-			c.say("there is no program here that reads the clipboard; paste with the terminal's own key")
+			c.notify.Say("there is no program here that reads the clipboard; paste with the terminal's own key")
 		}
 	case editorDone:
-		if msg.to != c.composer {
+		if msg.to != c.mode {
 			return
 		}
 		if msg.err != nil {
-			c.sayError(msg.err)
+			c.notify.Error(msg.err)
 			return
 		}
 		c.composer.set(strings.TrimRight(msg.text, "\n"))

@@ -29,7 +29,7 @@ func (c *conversation) press(k tea.KeyPressMsg) outcome {
 }
 
 func (c *conversation) pressKey(k tea.KeyPressMsg) outcome {
-	if is(k, c.keys.Keys) && c.composer.text == "" {
+	if is(k, c.look.Keys.Keys) && c.composer.text == "" {
 		return pass()
 	}
 	if o := c.composer.press(k); o.handled {
@@ -38,31 +38,31 @@ func (c *conversation) pressKey(k tea.KeyPressMsg) outcome {
 	}
 	page := max(1, c.transcript.height-2)
 	switch {
-	case is(k, c.keys.Send):
+	case is(k, c.look.Keys.Send):
 		return c.sendWritten()
-	case is(k, c.keys.Stop):
+	case is(k, c.look.Keys.Stop):
 		return c.escape()
-	case is(k, c.keys.Quit):
+	case is(k, c.look.Keys.Quit):
 		return c.interrupt()
-	case is(k, c.keys.Regenerate):
+	case is(k, c.look.Keys.Regenerate):
 		return took(c.again(len(c.transcript.turns) - 1))
-	case is(k, c.keys.Continue):
+	case is(k, c.look.Keys.Continue):
 		return took(c.goOn())
-	case is(k, c.keys.Select), k.String() == "up" && c.composer.message().empty():
+	case is(k, c.look.Keys.Select), k.String() == "up" && c.composer.message().empty():
 		c.transcript.choose(len(c.transcript.turns) - 1)
-	case is(k, c.keys.PageUp):
+	case is(k, c.look.Keys.PageUp):
 		c.transcript.scroll(-page)
-	case is(k, c.keys.PageDown):
+	case is(k, c.look.Keys.PageDown):
 		c.transcript.scroll(page)
-	case is(k, c.keys.Top):
+	case is(k, c.look.Keys.Top):
 		c.transcript.goTo(place{})
-	case is(k, c.keys.Bottom):
+	case is(k, c.look.Keys.Bottom):
 		c.transcript.follow = true
-	case is(k, c.keys.CopyCode):
+	case is(k, c.look.Keys.CopyCode):
 		return took(c.copyCode(c.transcript.lastCode()))
-	case is(k, c.keys.Editor):
+	case is(k, c.look.Keys.Editor):
 		return took(c.edit())
-	case is(k, c.keys.Paste):
+	case is(k, c.look.Keys.Paste):
 		return took(c.composer.pasteFromSystem())
 	default:
 		return pass()
@@ -75,30 +75,30 @@ func (c *conversation) pressSelected(k tea.KeyPressMsg) outcome {
 	i := c.transcript.selected
 	t := c.transcript.turns[i]
 	switch {
-	case is(k, c.keys.Up):
+	case is(k, c.look.Keys.Up):
 		c.transcript.choose(max(0, i-1))
-	case is(k, c.keys.Down):
+	case is(k, c.look.Keys.Down):
 		if i+1 == len(c.transcript.turns) {
 			i = -2
 		}
 		c.transcript.choose(i + 1)
-	case is(k, c.keys.Back):
+	case is(k, c.look.Keys.Back):
 		c.transcript.choose(-1)
-	case is(k, c.keys.Copy):
+	case is(k, c.look.Keys.Copy):
 		return took(c.copyText(t.said(), "the message"))
-	case is(k, c.keys.Edit):
+	case is(k, c.look.Keys.Edit):
 		return took(c.rewrite(i))
-	case is(k, c.keys.Again):
+	case is(k, c.look.Keys.Again):
 		return took(c.again(i))
-	case is(k, c.keys.OlderVersion):
+	case is(k, c.look.Keys.OlderVersion):
 		return took(c.version(i, -1))
-	case is(k, c.keys.NewerVersion):
+	case is(k, c.look.Keys.NewerVersion):
 		return took(c.version(i, 1))
-	case is(k, c.keys.Fold):
+	case is(k, c.look.Keys.Fold):
 		t.unfolded = !t.unfolded
 		t.refresh()
-	case is(k, c.keys.Save):
-		return tell(opened{c.savePrompt(t)})
+	case is(k, c.look.Keys.Save):
+		return openDialog(c.savePrompt(t))
 	default:
 		codes := t.codes()
 		if n := int(k.Code - '1'); k.Mod == 0 && n >= 0 && n < min(9, len(codes)) {
@@ -121,7 +121,7 @@ func (c *conversation) sendWritten() outcome {
 			return o
 		}
 		if name := strings.TrimSpace(m.text[1:]); strings.Trim(name, "abcdefghijklmnopqrstuvwxyz") == "" {
-			c.say("there is no command /" + name + "; / lists them")
+			c.notify.Say("there is no command /" + name + "; / lists them")
 			return took(nil)
 		}
 	}
@@ -155,7 +155,7 @@ func (c *conversation) interrupt() outcome {
 	case !c.composer.message().empty():
 		c.composer.sent = append(c.composer.sent, c.composer.text)
 		c.composer.clear()
-		c.say(c.keys.Quit.Help().Key + " again leaves bise · " + c.keys.Earlier.Help().Key + " brings the text back")
+		c.notify.Say(c.look.Keys.Quit.Help().Key + " again leaves bise · " + c.look.Keys.Earlier.Help().Key + " brings the text back")
 	default:
 		return pass()
 	}
@@ -216,22 +216,22 @@ func (c *conversation) copyCode(p *part) tea.Cmd {
 
 // editorDone brings what was written in the person's own editor.
 type editorDone struct {
-	to   *composer
+	to   string // the mode
 	text string
 	err  error
 }
 
 // edit opens the person's own editor with what is written.
 func (c *conversation) edit() tea.Cmd {
-	to := c.composer
-	return c.inEditor("message.md", to.text, func(text string, err error) tea.Msg { return editorDone{to, text, err} })
+	to := c.mode
+	return c.terminal.inEditor("message.md", c.composer.text, func(text string, err error) tea.Msg { return editorDone{to, text, err} })
 }
 
 // savePrompt asks where a message is to be saved.
 func (c *conversation) savePrompt(t *turn) dialog {
-	text, folder := t.said(), c.options.Folder
-	return newPrompt(c.desk, "Save", "Save the message as a file in "+folder, "answer.md", "save", func(path string) tea.Msg {
-		return saveChosen{path, text}
+	text, folder := t.said(), c.folder
+	return newPrompt(c.look, "Save", "Save the message as a file in "+folder, "answer.md", "save", func(path string) outcome {
+		return answer(saveChosen{path, text})
 	})
 }
 
@@ -244,26 +244,24 @@ type saveDone struct {
 	err  error
 }
 
-// save writes a new file; one that is there already is left alone.
-func (d *desk) save(s saveChosen) tea.Cmd {
-	path := s.path
+// saveFile writes a new file. It does not replace a file that exists.
+func saveFile(folder, name, text string) saveDone {
+	path := name
 	if !filepath.IsAbs(path) {
-		path = filepath.Join(d.options.Folder, path)
+		path = filepath.Join(folder, path)
 	}
-	return func() tea.Msg {
-		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
-		if err == nil {
-			_, err = f.WriteString(strings.TrimRight(s.text, "\n") + "\n")
-			err = errors.Join(err, f.Close())
-		}
-		if errors.Is(err, fs.ErrExist) {
-			err = errors.New("there is such a file already")
-		}
-		if err != nil {
-			err = fmt.Errorf("cannot save %s: %w", s.path, err)
-		}
-		return saveDone{s.path, err}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if err == nil {
+		_, err = f.WriteString(strings.TrimRight(text, "\n") + "\n")
+		err = errors.Join(err, f.Close())
 	}
+	if errors.Is(err, fs.ErrExist) {
+		err = errors.New("the file already exists")
+	}
+	if err != nil {
+		err = fmt.Errorf("cannot save %s: %w", name, err)
+	}
+	return saveDone{name, err}
 }
 
 // version goes to another version of a turn.
@@ -273,7 +271,7 @@ func (c *conversation) version(i, by int) tea.Cmd {
 	if c.busy() || n == 0 || n+by < 1 || n+by > of {
 		return nil
 	}
-	to, conversation, ctx, records := t.versions[n+by-1], c.saved, c.ctx, c.records
+	to, conversation, ctx, records := t.versions[n+by-1], c.saved, c.tasks.Context(), c.records
 	return func() tea.Msg {
 		store, err := records.store(ctx)
 		if err != nil {
@@ -307,7 +305,7 @@ func (c *conversation) walk(msg pathRead) {
 	for _, m := range msg.path {
 		t := known[m.ID]
 		if t == nil {
-			t = c.read(m)
+			t = readTurn(c.look, c.gallery, m)
 		}
 		t.know(m.Versions)
 		turns = append(turns, t)
@@ -337,9 +335,9 @@ type conversationRead struct {
 }
 
 // readConversation is the command that reads one.
-func (d *desk) readConversation(chosen conversationChosen) tea.Cmd {
+func readConversation(tasks *Tasks, records *records, chosen conversationChosen) tea.Cmd {
 	id := chosen.id
-	ctx, records := d.ctx, d.records
+	ctx := tasks.Context()
 	return func() tea.Msg {
 		store, err := records.store(ctx)
 		if err != nil {

@@ -53,11 +53,11 @@ func (c *conversation) waitingLines() []string {
 		if text == "" {
 			text = units.Plural(len(m.attached), "attachment")
 		}
-		lines = append(lines, c.theme.muted.Render(cut("next: "+text, columns)))
+		lines = append(lines, c.look.Theme.muted.Render(cut("next: "+text, columns)))
 	}
 	const most = 3
 	if len(lines) > most {
-		lines = append(lines[:most-1], c.theme.muted.Render(fmt.Sprintf("and %d more", len(lines)-most+1)))
+		lines = append(lines[:most-1], c.look.Theme.muted.Render(fmt.Sprintf("and %d more", len(lines)-most+1)))
 	}
 	return lines
 }
@@ -67,12 +67,12 @@ func (c *conversation) greeting(width int) []string {
 	if c.model == nil || c.model.state != failed {
 		return nil
 	}
-	msg, advice := told(c.model.err)
+	msg, advice := Explain(c.model.err)
 	lines := append([]string{""}, wrapped(msg, width)...)
 	if advice != "" {
-		lines = append(lines, styled(c.theme.muted, wrapped(advice, width))...)
+		lines = append(lines, styled(c.look.Theme.muted, wrapped(advice, width))...)
 	}
-	return append(lines, "", c.theme.muted.Render(c.keys.Models.Help().Key+" models"))
+	return append(lines, "", c.look.Theme.muted.Render(c.look.Keys.Models.Help().Key+" models"))
 }
 
 // subject is the model, and what it does when that is not to be ready.
@@ -83,18 +83,18 @@ func (c *conversation) subject() string {
 	name := c.model.name()
 	switch c.model.state {
 	case opening:
-		return c.theme.muted.Render("starting " + name)
+		return c.look.Theme.muted.Render("starting " + name)
 	case loading:
 		text := "loading " + name
 		if c.model.loaded >= 0 {
 			text += fmt.Sprintf(" %.0f %%", c.model.loaded*100)
 		}
-		return c.theme.muted.Render(text)
+		return c.look.Theme.muted.Render(text)
 	case failed:
 		if c.model.ref == "" {
 			name = "no model"
 		}
-		return c.theme.alarm.Render("✗ " + name)
+		return c.look.Theme.alarm.Render("✗ " + name)
 	}
 	return name
 }
@@ -105,11 +105,11 @@ func (c *conversation) foot() foot {
 		return foot{hints: c.selectedHints(c.transcript.turns[i])}
 	}
 	if c.composer.popup != nil {
-		return foot{hints: []hint{{c.keys.Send, "take it"}, {c.keys.Complete, ""}, {c.keys.Back, ""}}}
+		return foot{hints: []hint{{c.look.Keys.Send, "take it"}, {c.look.Keys.Complete, ""}, {c.look.Keys.Back, ""}}}
 	}
 	f := foot{left: c.meter(), hints: c.hints()}
 	if c.edited >= 0 {
-		f.left = c.theme.muted.Render("editing: it becomes another version")
+		f.left = c.look.Theme.muted.Render("editing: it becomes another version")
 	}
 	return f
 }
@@ -118,18 +118,18 @@ func (c *conversation) foot() foot {
 func (c *conversation) hints() []hint {
 	switch {
 	case c.busy():
-		return []hint{{c.keys.Stop, "stop"}}
+		return []hint{{c.look.Keys.Stop, "stop"}}
 	case c.edited >= 0:
-		return []hint{{c.keys.Send, "send"}, {c.keys.Back, "back"}}
+		return []hint{{c.look.Keys.Send, "send"}, {c.look.Keys.Back, "back"}}
 	case len(c.transcript.turns) > 0:
-		return []hint{{c.keys.Keys, ""}}
+		return []hint{{c.look.Keys.Keys, ""}}
 	}
-	return hints(c.keys.Keys, c.keys.Conversations, c.keys.Models, c.keys.Settings)
+	return hints(c.look.Keys.Keys, c.look.Keys.Conversations, c.look.Keys.Models, c.look.Keys.Settings)
 }
 
 // selectedHints are what can be done to a selected message.
 func (c *conversation) selectedHints(t *turn) []hint {
-	list := []hint{{Binding: c.keys.Copy}, {Binding: c.keys.Edit}, {Binding: c.keys.Again}}
+	list := []hint{{Binding: c.look.Keys.Copy}, {Binding: c.look.Keys.Edit}, {Binding: c.look.Keys.Again}}
 	if n, of := t.version(); of > 1 {
 		versions := letter("left", "versions")
 		versions.SetHelp(fmt.Sprintf("‹ %d/%d ›", n, of), "versions")
@@ -142,7 +142,7 @@ func (c *conversation) selectedHints(t *turn) []hint {
 		}
 		list = append(list, hint{Binding: copied})
 	}
-	return append(list, hints(c.keys.Fold, c.keys.Save, c.keys.Back)...)
+	return append(list, hints(c.look.Keys.Fold, c.look.Keys.Save, c.look.Keys.Back)...)
 }
 
 // bindings are the keys that work in a conversation.
@@ -150,15 +150,15 @@ func (c *conversation) bindings() []hint {
 	if i := c.transcript.selected; i >= 0 {
 		return c.selectedHints(c.transcript.turns[i])
 	}
-	list := hints(c.keys.Send, c.keys.Newline)
+	list := hints(c.look.Keys.Send, c.look.Keys.Newline)
 	if c.busy() {
-		list = append(list, hint{Binding: c.keys.Stop})
+		list = append(list, hint{Binding: c.look.Keys.Stop})
 	}
 	if t := c.last(); t != nil && t.cut() {
-		list = append(list, hint{Binding: c.keys.Continue})
+		list = append(list, hint{Binding: c.look.Keys.Continue})
 	}
 	if len(c.transcript.turns) > 0 {
-		list = append(list, hints(c.keys.Select, c.keys.Regenerate)...)
+		list = append(list, hints(c.look.Keys.Select, c.look.Keys.Regenerate)...)
 	}
 	at, slash := letter("@", "attach a file"), letter("/", "commands")
 	return append(list, hint{Binding: at}, hint{Binding: slash})
@@ -173,15 +173,15 @@ func (c *conversation) meter() string {
 	parts := []string{units.Count(used) + " tokens"}
 	if total > 0 {
 		share := float64(used) / float64(total)
-		style, columns := c.theme.accent, 18
+		style, columns := c.look.Theme.accent, 18
 		if share > 0.9 {
-			style = c.theme.warn
+			style = c.look.Theme.warn
 		}
 		if c.width < tabsWidth {
 			columns = 8
 		}
 		full := max(0, min(columns, int(share*float64(columns)+0.5)))
-		bar := style.Render(units.Bar(1, full)) + c.theme.border.Render(units.Bar(0, columns-full))
+		bar := style.Render(units.Bar(1, full)) + c.look.Theme.border.Render(units.Bar(0, columns-full))
 		parts[0] = fmt.Sprintf("%s of %s %s", units.Count(used), units.Count(total), bar)
 	}
 	t := c.lastMeasured()
@@ -199,7 +199,7 @@ func (c *conversation) meter() string {
 		facts = append(facts, units.Count(reused)+" reused")
 	}
 	if len(facts) > 0 {
-		parts = append(parts, c.theme.muted.Render(strings.Join(facts, " · ")))
+		parts = append(parts, c.look.Theme.muted.Render(strings.Join(facts, " · ")))
 	}
 	return strings.Join(parts, "   ")
 }

@@ -31,6 +31,11 @@ const (
 // finds in what was said, the best first.
 type conversationsDialog struct {
 	list
+	notify  Notify
+	tasks   *Tasks
+	records *records
+	folder  string // for exported files
+
 	now   time.Time // when the rows were read
 	query history.Query
 	hits  []history.Hit // what the rows show; without a filter of the conversation alone
@@ -42,8 +47,8 @@ type conversationsDialog struct {
 	deleted bool // one was, since the dialog was opened
 }
 
-func newConversationsDialog(d *desk) *conversationsDialog {
-	return &conversationsDialog{list: list{desk: d}, cancel: func() {}}
+func newConversationsDialog(look *Look, notify Notify, tasks *Tasks, r *records, folder string) *conversationsDialog {
+	return &conversationsDialog{list: list{look: look}, notify: notify, tasks: tasks, records: r, folder: folder, cancel: func() {}}
 }
 
 func (c *conversationsDialog) title() string  { return "Conversations" }
@@ -60,16 +65,16 @@ func (c *conversationsDialog) note() string {
 }
 
 func (c *conversationsDialog) bindings() []hint {
-	list := []hint{{c.keys.Choose, "open"}}
+	list := []hint{{c.look.Keys.Choose, "open"}}
 	if c.deleted && c.filter.text == "" {
-		list = append(list, hint{c.keys.Undo, "undo delete"})
+		list = append(list, hint{c.look.Keys.Undo, "undo delete"})
 	}
-	return append(list, hints(c.keys.Rename, c.keys.Delete, c.keys.Export, c.keys.Back)...)
+	return append(list, hints(c.look.Keys.Rename, c.look.Keys.Delete, c.look.Keys.Export, c.look.Keys.Back)...)
 }
 
 func (c *conversationsDialog) foot() foot {
 	if len(c.rows) == 0 && !c.deleted {
-		return foot{hints: hints(c.keys.Back)}
+		return foot{hints: hints(c.look.Keys.Back)}
 	}
 	return foot{hints: c.bindings()}
 }
@@ -87,7 +92,7 @@ type conversationsRead struct {
 // filter finds.
 func (c *conversationsDialog) read(after history.Conversation) tea.Cmd {
 	c.cancel() // what was searched for before is not wanted any more
-	ctx, cancel := context.WithCancel(c.ctx)
+	ctx, cancel := context.WithCancel(c.tasks.Context())
 	c.number++
 	c.cancel, c.reading = cancel, true
 	records, text, answer := c.records, c.filter.text, conversationsRead{number: c.number, after: after}
@@ -118,7 +123,7 @@ func (c *conversationsDialog) take(msg conversationsRead) {
 	}
 	c.reading = false
 	if msg.err != nil {
-		c.sayError(msg.err)
+		c.notify.Error(msg.err)
 		return
 	}
 	if msg.after.ID == 0 {
@@ -230,7 +235,7 @@ func (c *conversationsDialog) known(i, width int) []string {
 	if h.Message != 0 {
 		plain := func(s string) string { return s }
 		for _, line := range wrapped(oneLine(h.Text), width) {
-			lines = append(lines, marked(line, spans(c.query.Marks(line)), func(s string) string { return c.theme.hit.Render(s) }, plain))
+			lines = append(lines, marked(line, spans(c.query.Marks(line)), func(s string) string { return c.look.Theme.hit.Render(s) }, plain))
 		}
 	} else if draft := oneLine(conversation.Draft); draft != "" && conversation.Title != "" {
 		lines = append(lines, cut("✎ "+draft, width))
@@ -242,7 +247,7 @@ func (c *conversationsDialog) known(i, width int) []string {
 	if conversation.Model != "" {
 		what += " · " + shortRef(conversation.Model)
 	}
-	return append(lines, c.theme.muted.Render(cut(what, width)))
+	return append(lines, c.look.Theme.muted.Render(cut(what, width)))
 }
 
 func (c *conversationsDialog) resize(width, height int) {
@@ -255,13 +260,13 @@ func (c *conversationsDialog) resize(width, height int) {
 
 func (c *conversationsDialog) press(k tea.KeyPressMsg) outcome {
 	switch {
-	case is(k, c.keys.Delete):
+	case is(k, c.look.Keys.Delete):
 		return c.remove()
-	case is(k, c.keys.Rename):
+	case is(k, c.look.Keys.Rename):
 		return c.rename()
-	case is(k, c.keys.Export):
+	case is(k, c.look.Keys.Export):
 		return c.export()
-	case is(k, c.keys.Undo) && c.filter.text == "" && c.deleted:
+	case is(k, c.look.Keys.Undo) && c.filter.text == "" && c.deleted:
 		return took(c.restore(0))
 	}
 	change := c.list.press(k)
@@ -270,9 +275,9 @@ func (c *conversationsDialog) press(k tea.KeyPressMsg) outcome {
 		return took(c.read(history.Conversation{}))
 	case change.handled:
 		return took(c.further())
-	case is(k, c.keys.Choose):
+	case is(k, c.look.Keys.Choose):
 		return c.open()
-	case is(k, c.keys.Back):
+	case is(k, c.look.Keys.Back):
 		c.cancel()
 		return answer(nil)
 	}
@@ -306,9 +311,9 @@ func (c *conversationsDialog) update(msg tea.Msg) tea.Cmd {
 	case conversationRestored:
 		switch {
 		case errors.Is(msg.err, history.ErrNotFound):
-			c.say("nothing that was deleted is left to bring back")
+			c.notify.Say("nothing that was deleted is left to bring back")
 		case msg.err != nil:
-			c.sayError(msg.err)
+			c.notify.Error(msg.err)
 		default:
 			return c.read(history.Conversation{})
 		}
@@ -341,7 +346,7 @@ func (c *conversationsDialog) remove() outcome {
 	c.hits = slices.Delete(c.hits, i, i+1)
 	c.deleted = true
 	c.fill()
-	c.sayUndo(fmt.Sprintf("deleted %q", cut(titled(gone), 40)), c.restore(gone.ID))
+	c.notify.Undo(fmt.Sprintf("deleted %q", cut(titled(gone), 40)), c.restore(gone.ID))
 	o := tell(conversationDeleted{gone.ID})
 	o.cmd = c.further()
 	return o
@@ -353,7 +358,7 @@ type conversationRestored struct{ err error }
 // restore is the command that brings a conversation back, for 0 the one that was
 // deleted last.
 func (c *conversationsDialog) restore(id int64) tea.Cmd {
-	ctx, records := c.ctx, c.records
+	ctx, records := c.tasks.Context(), c.records
 	return func() tea.Msg {
 		store, err := records.store(ctx)
 		switch {
@@ -380,9 +385,9 @@ func (c *conversationsDialog) rename() outcome {
 		return took(nil)
 	}
 	conversation := c.hits[i].Conversation
-	return tell(opened{newPrompt(c.desk, "Rename", "A title; without one it has its first words.", conversation.Title, "rename", func(title string) tea.Msg {
-		return titleChosen{conversation.ID, title}
-	})})
+	return openDialog(newPrompt(c.look, "Rename", "A title; without one it has its first words.", conversation.Title, "rename", func(title string) outcome {
+		return answer(titleChosen{conversation.ID, title})
+	}))
 }
 
 // exportChosen is where a conversation is to be written.
@@ -398,9 +403,9 @@ func (c *conversationsDialog) export() outcome {
 	}
 	conversation := c.hits[i].Conversation
 	question := "A file: Markdown, for reading, or with .json at its end all that belongs to the conversation, to be imported elsewhere."
-	return tell(opened{newPrompt(c.desk, "Export", question, fileName(titled(conversation))+".md", "export", func(path string) tea.Msg {
-		return exportChosen{conversation.ID, path}
-	})})
+	return openDialog(newPrompt(c.look, "Export", question, fileName(titled(conversation))+".md", "export", func(path string) outcome {
+		return answer(exportChosen{conversation.ID, path})
+	}))
 }
 
 // fileName is a name for a file that is about something: its first words.
@@ -424,7 +429,7 @@ func fileName(title string) string {
 
 // write is the command that writes a conversation to a new file.
 func (c *conversationsDialog) write(e exportChosen) tea.Cmd {
-	ctx, records, save := c.ctx, c.records, c.save
+	ctx, records, folder := c.tasks.Context(), c.records, c.folder
 	return func() tea.Msg {
 		store, err := records.store(ctx)
 		if err != nil {
@@ -439,7 +444,7 @@ func (c *conversationsDialog) write(e exportChosen) tea.Cmd {
 		if err != nil {
 			return saveDone{e.path, err}
 		}
-		return save(saveChosen{e.path, text.String()})()
+		return saveFile(folder, e.path, text.String())
 	}
 }
 
@@ -449,17 +454,13 @@ type conversationsImported struct {
 	err            error
 }
 
-// importCommand takes in the conversations of an exported file.
-func (d *desk) importCommand(path string) outcome {
-	if path == "" {
-		d.say("say which file: /import conversations.json")
-		return took(nil)
-	}
+// importConversations is the command that imports the conversations in a file.
+func importConversations(tasks *Tasks, records *records, folder, path string) tea.Cmd {
 	if !filepath.IsAbs(path) {
-		path = filepath.Join(d.options.Folder, path)
+		path = filepath.Join(folder, path)
 	}
-	ctx, records := d.ctx, d.records
-	return took(func() tea.Msg {
+	ctx := tasks.Context()
+	return func() tea.Msg {
 		f, err := os.Open(path)
 		if err != nil {
 			if p, ok := errors.AsType[*fs.PathError](err); ok {
@@ -474,17 +475,5 @@ func (d *desk) importCommand(path string) outcome {
 		}
 		ids, present, err := store.Import(ctx, f)
 		return conversationsImported{len(ids), present, err}
-	})
-}
-
-// sayImported tells what came of an import.
-func (d *desk) sayImported(msg conversationsImported) {
-	switch {
-	case msg.err != nil:
-		d.sayError(msg.err)
-	case msg.present > 0:
-		d.say(fmt.Sprintf("took in %s; %d here already", units.Plural(msg.taken, "conversation"), msg.present))
-	default:
-		d.say("took in " + units.Plural(msg.taken, "conversation"))
 	}
 }

@@ -266,7 +266,7 @@ func TestDownloadFails(t *testing.T) {
 	t.Run("nothing of that name", func(t *testing.T) {
 		d, _ := pulling(t, pulltest.New(t), replies())
 		d.wants("nonsense")
-		d.until("an error", func() bool { return strings.Contains(d.m.notice.text, "nonsense") })
+		d.until("an error", func() bool { return strings.Contains(d.m.notice.Text, "nonsense") })
 		if n := len(d.m.shelf.downloads); n > 0 {
 			t.Errorf("%d are on the way", n)
 		}

@@ -5,7 +5,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/bise-sh/bise/render/term"
@@ -108,7 +107,7 @@ func (e *editor) remove(from, to int, kill bool) {
 }
 
 // press takes a key; false when it means nothing here.
-func (e *editor) press(k tea.KeyPressMsg, keys *keymap) bool {
+func (e *editor) press(k Key, keys *Keymap) bool {
 	switch {
 	case is(k, keys.Undo):
 		e.undo()
@@ -144,7 +143,7 @@ func (e *editor) press(k tea.KeyPressMsg, keys *keymap) bool {
 }
 
 // pressPlain takes the keys that nobody remaps.
-func (e *editor) pressPlain(k tea.KeyPressMsg) bool {
+func (e *editor) pressPlain(k Key) bool {
 	switch k.String() {
 	case "left":
 		e.move(e.left(e.at))
@@ -165,7 +164,7 @@ func (e *editor) pressPlain(k tea.KeyPressMsg) bool {
 		}
 		e.remove(e.at, e.right(e.at), false)
 	default:
-		if k.Text == "" || k.Mod&(tea.ModCtrl|tea.ModAlt|tea.ModMeta|tea.ModSuper) != 0 {
+		if k.Text == "" {
 			return false
 		}
 		e.typed(k.Text)

@@ -7,14 +7,14 @@ import (
 
 // played presses keys by their names in an editor, and gives the text with a bar
 // where the cursor is. A word that is no key is typed.
-func played(e *editor, keys *keymap, script string) string {
+func played(e *editor, keys *Keymap, script string) string {
 	for _, word := range strings.Fields(script) {
 		if _, named := namedKeys[word]; named || strings.ContainsRune(word, '+') && len(word) > 1 {
-			e.press(keyNamed(word), keys)
+			e.press(keyOf(keyNamed(word)), keys)
 			continue
 		}
 		for _, r := range word {
-			e.press(keyNamed(string(r)), keys)
+			e.press(keyOf(keyNamed(string(r))), keys)
 		}
 	}
 	return withCursor(e)
@@ -23,7 +23,7 @@ func played(e *editor, keys *keymap, script string) string {
 func withCursor(e *editor) string { return e.text[:e.at] + "|" + e.text[e.at:] }
 
 func TestEditor(t *testing.T) {
-	keys, _ := newKeymap(nil)
+	keys, _ := newKeymap(nil, modes)
 	for _, tt := range []struct{ name, script, want string }{
 		{"typing", "hello space world", "hello world|"},
 		{"left and delete", "abc left left delete", "a|c"},
@@ -49,7 +49,7 @@ func TestEditor(t *testing.T) {
 
 // TestEditorClusters goes through characters of several runes in one step each.
 func TestEditorClusters(t *testing.T) {
-	keys, _ := newKeymap(nil)
+	keys, _ := newKeymap(nil, modes)
 	for _, c := range []string{"é", "e\u0301", "日", "👩‍👩‍👧", "🇫🇷", "ש", "\n"} {
 		e := &editor{width: 40}
 		e.insert("a" + c + "b")
@@ -96,7 +96,7 @@ func TestEditorRows(t *testing.T) {
 }
 
 func TestEditorUpAndDown(t *testing.T) {
-	keys, _ := newKeymap(nil)
+	keys, _ := newKeymap(nil, modes)
 	e := &editor{width: 40}
 	e.insert("a long line\nab\nanother line")
 	if got := played(e, keys, "up up"); got != "a long line|\nab\nanother line" {
@@ -105,7 +105,7 @@ func TestEditorUpAndDown(t *testing.T) {
 	if got := played(e, keys, "down down"); got != "a long line\nab\nanother lin|e" && got != "a long line\nab\nanother line|" {
 		t.Errorf("down twice: %q", got)
 	}
-	if e.press(keyNamed("down"), keys) {
+	if e.press(keyOf(keyNamed("down")), keys) {
 		t.Error("there is no row below the last")
 	}
 }
@@ -120,7 +120,7 @@ func TestEditorSingleLine(t *testing.T) {
 
 // TestLongLine writes into a line of 10,000 characters.
 func TestLongLine(t *testing.T) {
-	keys, _ := newKeymap(nil)
+	keys, _ := newKeymap(nil, modes)
 	e := &editor{width: 80}
 	e.insert(strings.Repeat("x", 10_000))
 	played(e, keys, "up up left y")
@@ -164,21 +164,21 @@ func TestVim(t *testing.T) {
 		{"nothing there", "ab", "esc 0 fz x", "|b"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			d := newDesk(t.Context(), Options{})
-			d.settings.Vim = true
-			c := newComposer(d, "")
-			c.resize(40, 8, 8)
-			c.insert(tt.text)
+			keys, _ := newKeymap(nil, modes)
+			e, v := &editor{width: 40}, new(vim)
+			e.insert(tt.text)
 			for _, word := range strings.Fields(tt.script) {
-				keys := strings.Split(word, "")
+				names := strings.Split(word, "")
 				if word == "esc" {
-					keys = []string{word}
+					names = []string{word}
 				}
-				for _, k := range keys {
-					c.press(keyNamed(k))
+				for _, k := range names {
+					if k := keyOf(keyNamed(k)); !v.press(e, k, keys) {
+						e.press(k, keys)
+					}
 				}
 			}
-			if got := withCursor(&c.editor); got != tt.want {
+			if got := withCursor(e); got != tt.want {
 				t.Errorf("it is %q, want %q", got, tt.want)
 			}
 		})

@@ -51,8 +51,12 @@ const (
 	failed
 )
 
-func newEngines(ctx context.Context, o Options) *engines {
-	return &engines{ctx: ctx, open: o.Open, loaded: o.Loaded, models: map[string]*model{}, ledger: &ledger{}}
+func newEngines(
+	ctx context.Context,
+	open func(context.Context, string, engine.LoadOptions) (engine.Engine, error),
+	loaded func(context.Context, engine.Engine) (float64, error),
+) *engines {
+	return &engines{ctx: ctx, open: open, loaded: loaded, models: map[string]*model{}, ledger: &ledger{}}
 }
 
 // modelOpened tells that an engine is there, though it may be loading.
@@ -80,8 +84,9 @@ type modelReady struct {
 // modelsAsked asks for the list of models, and modelChosen is the one that the
 // current mode is to go on with.
 type (
-	modelsAsked struct{}
-	modelChosen struct{ ref string }
+	modelsAsked  struct{}
+	contextAsked struct{}
+	modelChosen  struct{ ref string }
 )
 
 // use gives the model of a REF, and the command that opens it if nobody has.

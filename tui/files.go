@@ -50,7 +50,7 @@ type filesRead struct {
 func newFilePopup(c *composer) *filePopup { return &filePopup{composer: c} }
 
 func (p *filePopup) begin() tea.Cmd {
-	ctx, folder := p.ctx, p.options.Folder
+	ctx, folder := p.tasks.Context(), p.folder
 	return func() tea.Msg {
 		paths, more := filesIn(ctx, folder)
 		return filesRead{folder, paths, more}
@@ -90,7 +90,7 @@ func filesIn(ctx context.Context, folder string) (paths []string, more bool) {
 func (p *filePopup) typed(word string) tea.Cmd {
 	p.filter = strings.TrimPrefix(word, "@")
 	p.find()
-	return p.look()
+	return p.readPreview()
 }
 
 // find offers what the filter matches, the best first.
@@ -116,11 +116,11 @@ func (p *filePopup) take(msg tea.Msg) tea.Cmd {
 	case filesRead:
 		p.all, p.more = msg.paths, msg.more
 		p.find()
-		return p.look()
+		return p.readPreview()
 	case filePreview:
 		if msg.path == p.asked {
 			p.shown, p.asked = msg, ""
-			return p.look()
+			return p.readPreview()
 		}
 	}
 	return nil
@@ -134,18 +134,19 @@ type filePreview struct {
 	tokens int
 }
 
-// look asks for the preview of the chosen file, one at a time.
-func (p *filePopup) look() tea.Cmd {
+// readPreview is the command that reads the preview of the chosen file, one at a
+// time.
+func (p *filePopup) readPreview() tea.Cmd {
 	if len(p.found) == 0 || p.asked != "" || p.found[p.chosen].path == p.shown.path {
 		return nil
 	}
 	path := p.found[p.chosen].path
 	p.asked = path
-	ctx, full, count := p.ctx, filepath.Join(p.options.Folder, path), p.counter()
+	ctx, full, count := p.tasks.Context(), filepath.Join(p.folder, path), p.counter()
 	return func() tea.Msg {
 		a, err := attach(full)
 		if err != nil {
-			msg, _ := told(err)
+			msg, _ := Explain(err)
 			return filePreview{path: path, about: msg}
 		}
 		preview := filePreview{path: path, about: a.about, tokens: count(ctx, a)}
@@ -194,7 +195,7 @@ const countable = 2_000_000
 func (p *filePopup) press(k tea.KeyPressMsg) outcome {
 	if to, ok := moved(k, p.chosen, len(p.found)); ok {
 		p.chosen = to
-		return took(p.look())
+		return took(p.readPreview())
 	}
 	switch {
 	case k.String() == "esc":
@@ -202,7 +203,7 @@ func (p *filePopup) press(k tea.KeyPressMsg) outcome {
 		return took(nil)
 	case len(p.found) == 0:
 		return pass()
-	case is(k, p.keys.Complete), is(k, p.keys.Send):
+	case is(k, p.look.Keys.Complete), is(k, p.look.Keys.Send):
 		path := p.found[p.chosen].path
 		p.replaceWord("")
 		return took(p.attachFile(path))
@@ -212,7 +213,7 @@ func (p *filePopup) press(k tea.KeyPressMsg) outcome {
 
 // fileAttached brings a file that is to be attached.
 type fileAttached struct {
-	to          *composer
+	to          string       // the mode
 	attachments []attachment // several of a document
 	note        string       // what is to be said about it; may be empty
 	err         error
@@ -221,7 +222,7 @@ type fileAttached struct {
 
 // attachFile attaches a file, named from the folder.
 func (c *composer) attachFile(path string) tea.Cmd {
-	ctx, folder, count := c.ctx, c.options.Folder, c.counter()
+	ctx, folder, count, to := c.tasks.Context(), c.folder, c.counter(), c.mode
 	return func() tea.Msg {
 		full := path
 		if !filepath.IsAbs(path) {
@@ -231,16 +232,16 @@ func (c *composer) attachFile(path string) tea.Cmd {
 		for i := range list {
 			list[i].tokens = count(ctx, list[i])
 		}
-		return fileAttached{to: c, attachments: list, note: note, err: err}
+		return fileAttached{to: to, attachments: list, note: note, err: err}
 	}
 }
 
 func (p *filePopup) view(width, height int) []string {
 	switch {
 	case p.all == nil:
-		return []string{p.theme.muted.Render("looking for files")}
+		return []string{p.look.Theme.muted.Render("looking for files")}
 	case len(p.found) == 0:
-		return []string{p.theme.muted.Render("no file matches " + oneLine(p.filter))}
+		return []string{p.look.Theme.muted.Render("no file matches " + oneLine(p.filter))}
 	}
 	preview := p.preview(width)
 	if height < len(preview)+3 {
@@ -251,15 +252,15 @@ func (p *filePopup) view(width, height int) []string {
 	top := window(p.chosen, len(p.found), rows)
 	for i := top; i < min(len(p.found), top+rows); i++ {
 		f := p.found[i]
-		style, mark := p.theme.text, "  "
+		style, mark := p.look.Theme.text, "  "
 		if i == p.chosen {
-			style, mark = p.theme.selected, p.theme.accent.Render("❯ ")
+			style, mark = p.look.Theme.selected, p.look.Theme.accent.Render("❯ ")
 		}
 		path, marks := f.path, f.marks
 		if clean := oneLine(path); clean != path {
 			path, marks = clean, nil
 		}
-		lines = append(lines, cut(mark+marked(path, marks, func(s string) string { return p.theme.hit.Render(s) }, func(s string) string { return style.Render(s) }), width))
+		lines = append(lines, cut(mark+marked(path, marks, func(s string) string { return p.look.Theme.hit.Render(s) }, func(s string) string { return style.Render(s) }), width))
 	}
 	return append(lines, preview...)
 }
@@ -277,7 +278,7 @@ func (p *filePopup) preview(width int) []string {
 	for _, line := range p.shown.lines {
 		lines = append(lines, "    "+cut(strings.Join(wrapped(line, 1000)[:1], ""), width-4))
 	}
-	return styled(p.theme.muted, lines)
+	return styled(p.look.Theme.muted, lines)
 }
 
 // pathOf is the path that a pasted text may be: of one line, as terminals write
@@ -303,8 +304,8 @@ func pathOf(text string) (string, bool) {
 // inspect looks whether there is a file at a pasted path, and attaches it; else
 // the text is a text.
 func (c *composer) inspect(path, text string) tea.Cmd {
-	folder, home := c.options.Folder, c.options.Getenv("HOME")
-	ctx, count := c.ctx, c.counter()
+	folder, home := c.folder, c.terminal.Getenv("HOME")
+	ctx, count, to := c.tasks.Context(), c.counter(), c.mode
 	return func() tea.Msg {
 		full := path
 		if rest, ok := strings.CutPrefix(path, "~/"); ok {
@@ -313,12 +314,12 @@ func (c *composer) inspect(path, text string) tea.Cmd {
 			full = filepath.Join(folder, path)
 		}
 		if info, err := os.Stat(full); err != nil || !info.Mode().IsRegular() {
-			return fileAttached{to: c, instead: text}
+			return fileAttached{to: to, instead: text}
 		}
 		list, note, err := attachAll(ctx, full, relative(folder, full))
 		for i := range list {
 			list[i].tokens = count(ctx, list[i])
 		}
-		return fileAttached{to: c, attachments: list, note: note, err: err, instead: text}
+		return fileAttached{to: to, attachments: list, note: note, err: err, instead: text}
 	}
 }

@@ -142,7 +142,7 @@ func FuzzMarkdown(f *testing.F) {
 	f.Add("```\n\x1b[31m\n", 1)
 	f.Add("- a\n  - b\n    - c\n\n> d\n\n| e |\n| - |\n", 12)
 	f.Add(strings.Repeat("x", 10_000), 100)
-	d := newDesk(context.Background(), Options{})
+	look := newLook(f)
 	f.Fuzz(func(t *testing.T, text string, width int) {
 		if len(text) > 12_000 || width < 1 || width > 200 || !utf8.ValidString(text) {
 			return
@@ -151,7 +151,7 @@ func FuzzMarkdown(f *testing.F) {
 		a.add(text)
 		a.end()
 		for _, p := range a.parts {
-			for _, row := range p.rows(d.theme, width) {
+			for _, row := range p.rows(look.Theme, width) {
 				if w := cells(row); w > max(width, 2) {
 					t.Fatalf("%d columns of %d: %q", w, width, row)
 				}

@@ -173,7 +173,7 @@ func (g *gallery) update(msg tea.Msg) {
 
 // blocks draws a shot as characters within so many columns and rows; nil while there
 // is nothing to draw.
-func (g *gallery) blocks(s *shot, shade shade, columns, rows int) []string {
+func (g *gallery) blocks(s *shot, shade Shade, columns, rows int) []string {
 	t := g.terminal
 	t.Protocol, t.Light = preview.Blocks, shade == light
 	return s.drawn.of(s, t, columns, rows)
@@ -182,7 +182,7 @@ func (g *gallery) blocks(s *shot, shade shade, columns, rows int) []string {
 // pixels draws a shot as the terminal's own pixels where it can show them in the
 // place of characters, else as blocks. It is called before a frame is drawn, and not
 // while: the terminal has to be sent the picture.
-func (g *gallery) pixels(s *shot, shade shade, columns, rows int) []string {
+func (g *gallery) pixels(s *shot, shade Shade, columns, rows int) []string {
 	t := g.terminal
 	// Placeholders name their picture by a colour, which must not be changed.
 	if t.Protocol != preview.Placeholders || t.Profile < colorprofile.TrueColor || s.thumb == nil {
@@ -239,7 +239,7 @@ const (
 
 // drawShot are the lines of a picture in a conversation: what it is called, and a
 // small picture of it.
-func (t *turn) drawShot(th *theme, name string, s *shot, width int) []string {
+func (t *turn) drawShot(th *Theme, name string, s *shot, width int) []string {
 	if name = oneLine(name); name == "" {
 		name = "picture"
 	}

@@ -12,12 +12,14 @@ import (
 	"github.com/bise-sh/bise/config"
 )
 
-// keymap is every key of the interface that is not a letter typed into a list.
-// The list of keys, the commands and config.toml read it through [keymap.named].
-type keymap struct {
+// A Keymap has every key of the interface that is not a letter typed into a list.
+// The list of keys, the commands and config.toml read it through [Keymap.named].
+type Keymap struct {
 	// Everywhere.
 	Commands, Keys, NewChat, Conversations, Models, Settings, Context, Source, NextMode, Suspend, Quit key.Binding
-	Modes                                                                                              []key.Binding // in the order of modes
+	Modes                                                                                              []key.Binding // one for each mode
+
+	modes []string // their names
 
 	// In a conversation.
 	Send, Newline, Stop, Regenerate, Continue, Select, PageUp, PageDown, Top, Bottom, CopyCode key.Binding
@@ -43,7 +45,7 @@ type namedKey struct {
 }
 
 // named lists the bindings with the name, the keys and the words of each.
-func (k *keymap) named() []namedKey {
+func (k *Keymap) named() []namedKey {
 	list := []namedKey{
 		{"everywhere", "commands", &k.Commands, "ctrl+p", "commands"},
 		{"everywhere", "keys", &k.Keys, "? f1", "keys"},
@@ -56,7 +58,7 @@ func (k *keymap) named() []namedKey {
 		{"everywhere", "next_mode", &k.NextMode, "shift+tab", "next mode"},
 	}
 	for i := range k.Modes {
-		list = append(list, namedKey{"everywhere", modes[i], &k.Modes[i], fmt.Sprintf("alt+%d", i+1), modes[i]})
+		list = append(list, namedKey{"everywhere", k.modes[i], &k.Modes[i], fmt.Sprintf("alt+%d", i+1), k.modes[i]})
 	}
 	return append(list, []namedKey{
 		{"everywhere", "suspend", &k.Suspend, "ctrl+z", "suspend bise"},
@@ -112,8 +114,8 @@ func (k *keymap) named() []namedKey {
 // newKeymap makes the keys, with those that the person has set: for the name of a
 // binding, its keys in place of the usual ones. No keys at all unbind it. Names
 // that are unknown come back.
-func newKeymap(set map[string]config.Keys) (*keymap, []string) {
-	k := &keymap{Modes: make([]key.Binding, len(modes))}
+func newKeymap(set map[string]config.Keys, modes []string) (*Keymap, []string) {
+	k := &Keymap{Modes: make([]key.Binding, len(modes)), modes: modes}
 	unknown := make(map[string]bool, len(set))
 	for name := range set {
 		unknown[name] = true
@@ -205,8 +207,24 @@ func letter(keys, words string) key.Binding {
 	return key.NewBinding(key.WithKeys(list...), key.WithHelp(keyNames(list), words))
 }
 
-// is reports whether a key press is one of the bindings'.
-func is(k tea.KeyPressMsg, bindings ...key.Binding) bool { return key.Matches(k, bindings...) }
+// A Key is a key press as text editing sees it.
+type Key struct {
+	Name string // such as ctrl+p
+	Text string // that it inserts; "": none
+}
+
+func (k Key) String() string { return k.Name }
+
+// keyOf returns the key of a press.
+func keyOf(k tea.KeyPressMsg) Key {
+	if k.Mod&(tea.ModCtrl|tea.ModAlt|tea.ModMeta|tea.ModSuper) != 0 {
+		return Key{Name: k.String()}
+	}
+	return Key{k.String(), k.Text}
+}
+
+// is reports whether a key is one of the bindings'.
+func is(k fmt.Stringer, bindings ...key.Binding) bool { return key.Matches(k, bindings...) }
 
 // namedKeys are the keys whose names are more than their letter.
 var namedKeys = map[string]rune{

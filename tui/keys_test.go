@@ -16,7 +16,7 @@ func TestKeysAreDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k, _ := newKeymap(nil)
+	k, _ := newKeymap(nil, modes)
 	for _, n := range k.named() {
 		if row := fmt.Sprintf("| `%s` | %s | %s |\n", n.name, n.keys, n.help); !strings.Contains(string(page), row) {
 			t.Errorf("docs/interface.md has no row %s", row)
@@ -27,7 +27,7 @@ func TestKeysAreDocumented(t *testing.T) {
 // TestKeysAreTheirOwn checks that keys mean one thing where they work together:
 // those of a conversation and of writing with those of everywhere.
 func TestKeysAreTheirOwn(t *testing.T) {
-	k, _ := newKeymap(nil)
+	k, _ := newKeymap(nil, modes)
 	for _, together := range [][]string{
 		{"everywhere", "conversation", "writing"},
 		{"everywhere", "selected message"},
@@ -49,7 +49,7 @@ func TestKeysAreTheirOwn(t *testing.T) {
 }
 
 func TestRemappedKeys(t *testing.T) {
-	k, unknown := newKeymap(map[string]config.Keys{"quit": {"f2", "ctrl+q"}, "suspend": {}, "send": {"tab"}, "nonsense": {"x"}})
+	k, unknown := newKeymap(map[string]config.Keys{"quit": {"f2", "ctrl+q"}, "suspend": {}, "send": {"tab"}, "nonsense": {"x"}}, modes)
 	if !slices.Equal(unknown, []string{"nonsense"}) {
 		t.Errorf("unknown are %q", unknown)
 	}

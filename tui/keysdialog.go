@@ -8,13 +8,13 @@ import (
 
 // keysDialog lists every key, those that work at this moment first.
 type keysDialog struct {
-	*desk
+	look          *Look
 	here          []hint
 	width, height int
 	top           int // the first line that is shown
 }
 
-func newKeysDialog(d *desk, here []hint) *keysDialog { return &keysDialog{desk: d, here: here} }
+func newKeysDialog(look *Look, here []hint) *keysDialog { return &keysDialog{look: look, here: here} }
 
 func (k *keysDialog) title() string            { return "Keys" }
 func (k *keysDialog) note() string             { return "" }
@@ -66,7 +66,7 @@ func (k *keysDialog) lines() []string {
 	left, width := column(k.width)
 	var lines []string
 	for _, group := range k.groups() {
-		lines = append(lines, "", k.theme.selected.Render(group.name))
+		lines = append(lines, "", k.look.Theme.selected.Render(group.name))
 		each := 38
 		columns := max(1, width/each)
 		rows := (len(group.rows) + columns - 1) / columns
@@ -75,7 +75,7 @@ func (k *keysDialog) lines() []string {
 			for c := range columns {
 				if at := c*rows + i; at < len(group.rows) {
 					row := group.rows[at]
-					b.WriteString(padded(k.theme.bold.Render(padded(row[0], keyCells))+" "+row[1], each))
+					b.WriteString(padded(k.look.Theme.bold.Render(padded(row[0], keyCells))+" "+row[1], each))
 				}
 			}
 			lines = append(lines, strings.TrimRight(b.String(), " "))
@@ -118,7 +118,7 @@ func (k *keysDialog) groups() []keyGroup {
 		}
 		groups = append(groups, g)
 	}
-	for _, n := range k.keys.named() {
+	for _, n := range k.look.Keys.named() {
 		if !n.binding.Enabled() {
 			continue
 		}

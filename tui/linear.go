@@ -55,7 +55,7 @@ type linear struct {
 func RunLinear(ctx context.Context, o Options, in io.Reader, out io.Writer, interrupted <-chan os.Signal) error {
 	ctx, cancel := context.WithCancel(ctx)
 	l := &linear{m: New(ctx, o), in: in, screen: out, out: bufio.NewWriter(out), arrived: make(chan tea.Msg), selected: -1, edited: -1}
-	l.m.exec, l.m.copy = l.program, l.clipboard
+	l.m.terminal.Exec, l.m.terminal.SetClipboard = l.program, l.clipboard
 	err := l.run(ctx, interrupted)
 	cancel()
 	err = errors.Join(err, l.m.Close())
@@ -115,7 +115,7 @@ func (l *linear) run(ctx context.Context, interrupted <-chan os.Signal) error {
 			}
 			reads, ending = nil, true // once the answer is told
 		case <-interrupted:
-			l.do(ctx, l.m.press(keyNamed(l.m.keys.Quit.Keys()[0])))
+			l.do(ctx, l.m.press(keyNamed(l.m.look.Keys.Quit.Keys()[0])))
 		case msg := <-l.arrived:
 			l.update(ctx, msg)
 		}
@@ -193,7 +193,7 @@ func (l *linear) take(ctx context.Context, line string) {
 		}
 		l.answer(ctx, l.m.top(), strings.TrimSpace(line))
 	case c == nil, strings.TrimSpace(line) == "" && c.composer.message().empty():
-		l.press(ctx, l.m.keys.Choose.Keys()[0])
+		l.press(ctx, l.m.look.Keys.Choose.Keys()[0])
 	case strings.HasSuffix(line, `\`):
 		c.composer.insert(strings.TrimSuffix(line, `\`) + "\n")
 		l.written = c.composer.text
@@ -250,11 +250,11 @@ func (l *linear) word(ctx context.Context, s screen, word string) bool {
 func (l *linear) answer(ctx context.Context, d screen, line string) {
 	if p, ok := d.(*promptDialog); ok {
 		if line == "" {
-			l.press(ctx, l.m.keys.Back.Keys()[0])
+			l.press(ctx, l.m.look.Keys.Back.Keys()[0])
 			return
 		}
 		p.set(line)
-		l.press(ctx, l.m.keys.Choose.Keys()[0])
+		l.press(ctx, l.m.look.Keys.Choose.Keys()[0])
 		return
 	}
 	rows, ok := d.(interface{ rowsOf() *list })
@@ -262,7 +262,7 @@ func (l *linear) answer(ctx context.Context, d screen, line string) {
 		return
 	}
 	if !ok || line == "" {
-		l.press(ctx, l.m.keys.Back.Keys()[0])
+		l.press(ctx, l.m.look.Keys.Back.Keys()[0])
 		return
 	}
 	list := rows.rowsOf()
@@ -273,7 +273,7 @@ func (l *linear) answer(ctx context.Context, d screen, line string) {
 	if n, err := strconv.Atoi(number); err == nil && n >= 1 && n <= len(list.rows) {
 		list.choose(n - 1)
 		if action == "" {
-			l.press(ctx, l.m.keys.Choose.Keys()[0])
+			l.press(ctx, l.m.look.Keys.Choose.Keys()[0])
 			return
 		}
 		if l.word(ctx, d, action) {

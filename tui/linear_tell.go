@@ -24,13 +24,13 @@ func (l *linear) report() {
 			l.tellBody(l.m.top())
 		}
 	}
-	if text := l.m.notice.text; text != l.notice {
+	if text := l.m.notice.Text; text != l.notice {
 		l.notice = text
-		if l.m.notice.key != "" {
-			text += " /" + l.m.notice.word + " takes it back"
+		if l.m.notice.Key != "" {
+			text += " /" + l.m.notice.Word + " takes it back"
 		}
 		if text != "" {
-			l.say(sentence(text))
+			l.say(Sentence(text))
 		}
 	}
 }
@@ -44,7 +44,7 @@ func (l *linear) tellDialog(d dialog) {
 	if p, ok := d.(*promptDialog); ok {
 		fmt.Fprintf(&b, "%s\nNow it is: %s\nA line takes its place; an empty one goes back.", p.question, p.text)
 	} else if rows, ok := d.(interface{ rowsOf() *list }); ok {
-		b.WriteString(rows.rowsOf().told(hintWords(d.bindings())))
+		b.WriteString(rows.rowsOf().describe(hintWords(d.bindings())))
 	} else {
 		lines, _ := d.view()
 		for _, line := range lines {
@@ -66,7 +66,7 @@ func (l *linear) tellDialog(d dialog) {
 		if note := d.note(); note != "" {
 			head += ", " + note
 		}
-		l.say(sentence(head))
+		l.say(Sentence(head))
 	}
 	l.dialog, l.listed = d, text
 	l.say(text)
@@ -86,8 +86,8 @@ func hintWords(list []hint) []string {
 	return words
 }
 
-// told is the list in lines that are read one by one.
-func (l *list) told(actions []string) string {
+// describe is the list in lines that are read one by one.
+func (l *list) describe(actions []string) string {
 	var b strings.Builder
 	for _, s := range l.intro {
 		b.WriteString(s + "\n")
@@ -99,7 +99,7 @@ func (l *list) told(actions []string) string {
 	for i, r := range l.rows[:min(len(l.rows), listedRows)] {
 		if r.group != group {
 			group = r.group
-			b.WriteString(sentence(group) + "\n")
+			b.WriteString(Sentence(group) + "\n")
 		}
 		var filled []string
 		for _, cell := range append(slices.Clone(r.cells), r.said) {
@@ -143,7 +143,7 @@ func (l *linear) tellBody(s screen) {
 func (l *linear) tellConversation(c *conversation) {
 	if subject := ansi.Strip(c.subject()); c.model != nil && c.model.state != loading && subject != l.subject {
 		l.subject = subject
-		l.say(sentence(subject))
+		l.say(Sentence(subject))
 	}
 	if c.saved != l.chat {
 		l.chat, l.turn = c.saved, nil
@@ -227,7 +227,7 @@ func (l *linear) tellAnswer(c *conversation, t *turn) {
 	l.ended = true
 	l.endCode()
 	for i := range t.calls {
-		l.say("Calls " + drawCall(l.m.theme, t.calls[i], widest))
+		l.say("Calls " + drawCall(l.m.look.Theme, t.calls[i], widest))
 	}
 	l.tellEnd(c, t)
 }
@@ -273,7 +273,7 @@ func (l *linear) tellPart(p *part) {
 		return
 	}
 	l.endCode()
-	for _, line := range p.draw(l.m.theme, widest) {
+	for _, line := range p.draw(l.m.look.Theme, widest) {
 		if text := strings.TrimSpace(ansi.Strip(line)); strings.Trim(text, "─│ ") != "" {
 			l.say(text)
 		}
@@ -291,7 +291,7 @@ func (l *linear) endCode() {
 func (l *linear) tellEnd(c *conversation, t *turn) {
 	switch {
 	case t.state == broken:
-		msg, advice := told(t.err)
+		msg, advice := Explain(t.err)
 		l.say("Error: " + strings.TrimSpace(msg+" "+advice))
 		l.say("/again answers again, /model takes another model.")
 		return

@@ -10,7 +10,7 @@ import (
 // about the chosen row below them. Who has it sets rows, decides what the filter
 // means, and handles the keys that the list passes.
 type list struct {
-	*desk
+	look   *Look
 	filter editor
 	// letters says that letters are the caller's keys until / begins the filter.
 	// Otherwise the filter takes them at once.
@@ -103,7 +103,7 @@ func (l *list) write(k tea.KeyPressMsg) listChange {
 		return listChange{}
 	}
 	before := l.filter.text
-	if !l.filter.press(k, l.keys) {
+	if !l.filter.press(keyOf(k), l.look.Keys) {
 		return listChange{}
 	}
 	return l.wrote(before)
@@ -192,9 +192,9 @@ func (l *list) filterLine() string {
 	lines, _, _ := l.filter.view(1)
 	text := strings.Join(lines, "")
 	if l.filter.text == "" {
-		text = l.theme.muted.Render("type to filter")
+		text = l.look.Theme.muted.Render("type to filter")
 	}
-	return l.theme.accent.Render("/ ") + text
+	return l.look.Theme.accent.Render("/ ") + text
 }
 
 // below are the lines after the rows: as many as leave room for a few of those.
@@ -251,7 +251,7 @@ func (l *list) drawRows(width int) []string {
 		var lines []string
 		for _, s := range l.empty {
 			for _, line := range wrapped(s, width) {
-				lines = append(lines, "  "+l.theme.muted.Render(line))
+				lines = append(lines, "  "+l.look.Theme.muted.Render(line))
 			}
 		}
 		return lines
@@ -264,7 +264,7 @@ func (l *list) drawRows(width int) []string {
 			if i > l.top {
 				lines = append(lines, "")
 			}
-			lines = append(lines, "  "+l.theme.muted.Render(cut(l.rows[i].group, width)))
+			lines = append(lines, "  "+l.look.Theme.muted.Render(cut(l.rows[i].group, width)))
 		}
 		lines = append(lines, l.draw(i, widths))
 	}
@@ -300,12 +300,12 @@ func (l *list) widths(width int) []int {
 func (l *list) draw(i int, widths []int) string {
 	r := l.rows[i]
 	_, columns := column(l.width)
-	style, mark := l.theme.text, "  "
+	style, mark := l.look.Theme.text, "  "
 	if r.dim {
-		style = l.theme.muted
+		style = l.look.Theme.muted
 	}
 	if i == l.chosen {
-		style, mark = l.theme.selected, l.theme.accent.Render("❯ ")
+		style, mark = l.look.Theme.selected, l.look.Theme.accent.Render("❯ ")
 	}
 	plain := func(s string) string { return style.Render(s) }
 	var b strings.Builder
@@ -325,11 +325,11 @@ func (l *list) draw(i int, widths []int) string {
 		}
 		switch {
 		case c == 0 && len(r.marks) > 0 && short == text:
-			b.WriteString(marked(text, r.marks, func(s string) string { return l.theme.hit.Render(s) }, plain))
+			b.WriteString(marked(text, r.marks, func(s string) string { return l.look.Theme.hit.Render(s) }, plain))
 		case c == 0 || r.dim:
 			b.WriteString(style.Render(short))
 		default:
-			b.WriteString(l.theme.muted.Render(short))
+			b.WriteString(l.look.Theme.muted.Render(short))
 		}
 		b.WriteString(gap)
 	}

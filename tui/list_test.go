@@ -6,11 +6,13 @@ import (
 	"testing"
 
 	"github.com/charmbracelet/x/ansi"
+
+	"github.com/bise-sh/bise/config"
 )
 
 // listOf is a list of so many rows in groups of three.
 func listOf(t *testing.T, n int) *list {
-	l := &list{desk: newDesk(t.Context(), Options{}), empty: []string{"There is nothing."}}
+	l := &list{look: newLook(t), empty: []string{"There is nothing."}}
 	var rows []row
 	for i := range n {
 		rows = append(rows, row{group: fmt.Sprintf("group %d", i/3), cells: []string{fmt.Sprintf("row %d", i), "about it"}})
@@ -122,4 +124,14 @@ func TestListColumns(t *testing.T) {
 			t.Errorf("too wide: %q", line)
 		}
 	}
+}
+
+// newLook is a look without settings.
+func newLook(t testing.TB) *Look {
+	t.Helper()
+	look, unknown := NewLook(config.Interface{}, modes)
+	if len(unknown) > 0 {
+		t.Fatal("unknown keys: ", unknown)
+	}
+	return look
 }

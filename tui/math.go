@@ -24,8 +24,8 @@ type mathMode struct {
 	leading int           // the solution that its turn shows
 }
 
-func newMath(d *desk) mode {
-	m := &mathMode{chatMode: &chatMode{newConversation(d, "math", "A problem. /votes asks for several solutions")}, votes: 1}
+func newMath(o TalkOptions) mode {
+	m := &mathMode{chatMode: &chatMode{newConversation(o, "math", "A problem. /votes asks for several solutions")}, votes: 1}
 	m.craft = m
 	own := m.composer.commands
 	m.composer.commands = func() []command { return append([]command{m.votesCommand()}, own()...) }
@@ -41,11 +41,11 @@ func (m *mathMode) votesCommand() command {
 	return command{name: "votes", args: "N", help: "write N solutions and take the answer that most agree on", run: func(args string) outcome {
 		n, err := strconv.Atoi(strings.TrimSpace(args))
 		if err != nil || n < 1 || n > math.MaxVotes {
-			m.say(fmt.Sprintf("votes are from 1 to %d", math.MaxVotes))
+			m.notify.Say(fmt.Sprintf("votes are from 1 to %d", math.MaxVotes))
 			return took(nil)
 		}
 		m.votes = n
-		m.say("the next problem gets " + units.Plural(n, "solution"))
+		m.notify.Say("the next problem gets " + units.Plural(n, "solution"))
 		return took(nil)
 	}}
 }
@@ -53,7 +53,7 @@ func (m *mathMode) votesCommand() command {
 func (m *mathMode) subject() string {
 	s := m.chatMode.subject()
 	if m.votes > 1 && s != "" {
-		s += m.theme.muted.Render(fmt.Sprintf(" · %d votes", m.votes))
+		s += m.look.Theme.muted.Render(fmt.Sprintf(" · %d votes", m.votes))
 	}
 	return s
 }

@@ -22,13 +22,14 @@ import (
 // which it can be had; the larger ones answer better.
 type aboutDialog struct {
 	list
+	shelf     *shelf
 	model     *catalog.Model // nil: one that is here
 	installed *Installed
 	types     []fit.Plan
 }
 
-func newAboutModel(d *desk, m catalog.Model) *aboutDialog {
-	a := &aboutDialog{list: list{desk: d, letters: true, right: []bool{false, true, true}}, model: &m}
+func newAboutModel(s *shelf, m catalog.Model) *aboutDialog {
+	a := &aboutDialog{shelf: s, list: list{look: s.look, letters: true, right: []bool{false, true, true}}, model: &m}
 	a.intro = paragraphs(m.About)
 	a.outro = paragraphs(
 		labelled("can", m.Words()),
@@ -41,19 +42,19 @@ func newAboutModel(d *desk, m catalog.Model) *aboutDialog {
 	}
 	a.empty = []string{"Looking at this machine."}
 	if err := m.CannotRun(); err != nil {
-		msg, advice := told(err)
+		msg, advice := Explain(err)
 		a.empty = []string{strings.TrimSpace(msg + " " + advice)}
 	}
 	return a
 }
 
-func newAboutInstalled(d *desk, i *Installed) *aboutDialog {
-	a := &aboutDialog{list: list{desk: d, letters: true}, installed: i}
+func newAboutInstalled(s *shelf, i *Installed) *aboutDialog {
+	a := &aboutDialog{shelf: s, list: list{look: s.look, letters: true}, installed: i}
 	a.intro = paragraphs(
 		labelled("can", abilityWords(i.Can)),
 		labelled("type", i.Type),
 		labelled("size", units.Size(i.Size)),
-		labelled("here", d.shelf.stateOf(i)),
+		labelled("here", s.stateOf(i)),
 		labelled("licence", termsOf(i)),
 		labelled("from", from(i)),
 		labelled("file", i.Path),
@@ -155,7 +156,7 @@ func (a *aboutDialog) begin() tea.Cmd {
 	if a.model == nil || !a.model.Local() {
 		return nil
 	}
-	ctx, library, m := a.ctx, a.shelf.library, *a.model
+	ctx, library, m := a.shelf.tasks.Context(), a.shelf.library, *a.model
 	return func() tea.Msg { return planTypes(ctx, library, m) }
 }
 
@@ -174,7 +175,7 @@ func (a *aboutDialog) update(msg tea.Msg) tea.Cmd {
 		return nil
 	}
 	if t.err != nil {
-		a.sayError(t.err)
+		a.shelf.notify.Error(t.err)
 	}
 	a.types = t.plans
 	a.empty = []string{"The catalogue does not say how large it is."}
@@ -192,20 +193,20 @@ func (a *aboutDialog) update(msg tea.Msg) tea.Cmd {
 func (a *aboutDialog) bindings() []hint {
 	switch {
 	case a.installed != nil:
-		return []hint{{a.keys.Choose, "use it"}, {a.keys.Back, ""}}
+		return []hint{{a.look.Keys.Choose, "use it"}, {a.look.Keys.Back, ""}}
 	case len(a.rows) == 0:
-		return hints(a.keys.Back)
+		return hints(a.look.Keys.Back)
 	}
-	return []hint{{a.keys.Choose, "download this type"}, {a.keys.Back, ""}}
+	return []hint{{a.look.Keys.Choose, "download this type"}, {a.look.Keys.Back, ""}}
 }
 
 func (a *aboutDialog) foot() foot { return foot{hints: a.bindings()} }
 
 func (a *aboutDialog) press(k tea.KeyPressMsg) outcome {
 	switch {
-	case is(k, a.keys.Back), is(k, aboutKey):
+	case is(k, a.look.Keys.Back), is(k, aboutKey):
 		return answer(nil)
-	case is(k, a.keys.Choose):
+	case is(k, a.look.Keys.Choose):
 		return a.choice()
 	case k.String() == "/":
 		return took(nil) // there is nothing to filter
@@ -231,7 +232,7 @@ func (a *aboutDialog) choice() outcome {
 		request.Type = p.Type
 	}
 	if p.Verdict == fit.No {
-		return a.anyway(request, a.model.Title, tooBig(a.model.Title, p, *a.shelf.machine))
+		return a.shelf.anyway(request, a.model.Title, tooBig(a.model.Title, p, *a.shelf.machine))
 	}
 	return answer(pullWanted{request, a.model.Title})
 }

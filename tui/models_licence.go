@@ -13,15 +13,15 @@ import (
 // licenceDialog asks somebody to agree to a licence before the bytes come: its name
 // and the two sentences that matter, or the whole text.
 type licenceDialog struct {
-	*desk
+	look          *Look
 	download      *download
 	whole         bool // the text is shown
 	width, height int
 	top           int // the first line that is shown
 }
 
-func newLicenceDialog(d *desk, w *download) *licenceDialog {
-	return &licenceDialog{desk: d, download: w}
+func newLicenceDialog(look *Look, w *download) *licenceDialog {
+	return &licenceDialog{look: look, download: w}
 }
 
 var (
@@ -46,7 +46,7 @@ func (l *licenceDialog) bindings() []hint {
 	if l.whole {
 		text.words = "close the text"
 	}
-	list := []hint{{acceptKey, ""}, text, {l.keys.Back, ""}}
+	list := []hint{{acceptKey, ""}, text, {l.look.Keys.Back, ""}}
 	if len(l.lines()) > l.height {
 		list = append(list, hint{letter("down", "scroll"), ""})
 	}
@@ -64,7 +64,7 @@ func (l *licenceDialog) press(k tea.KeyPressMsg) outcome {
 		return answer(licenceAccepted{l.download})
 	case is(k, textKey):
 		l.whole, l.top = !l.whole, 0
-	case is(k, l.keys.Back):
+	case is(k, l.look.Keys.Back):
 		return answer(nil)
 	default:
 		return l.scroll(k)
@@ -100,7 +100,7 @@ func (l *licenceDialog) view() ([]string, *tea.Cursor) {
 func (l *licenceDialog) lines() []string {
 	left, width := column(l.width)
 	terms := l.download.plan.Terms
-	lines := append([]string{""}, styled(l.theme.bold, wrapped(terms.Name, width))...)
+	lines := append([]string{""}, styled(l.look.Theme.bold, wrapped(terms.Name, width))...)
 	lines = append(lines, "")
 	if l.whole {
 		lines = append(lines, wrapped(l.text(terms), width)...)
@@ -108,7 +108,7 @@ func (l *licenceDialog) lines() []string {
 		lines = append(lines, wrapped(terms.Summary, width)...)
 	}
 	if terms.Link != "" {
-		lines = append(append(lines, ""), styled(l.theme.muted, wrapped(terms.Link, width))...)
+		lines = append(append(lines, ""), styled(l.look.Theme.muted, wrapped(terms.Link, width))...)
 	}
 	return indented(append(lines, ""), left)
 }

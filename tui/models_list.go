@@ -18,12 +18,13 @@ import (
 // thing that they see.
 type modelsDialog struct {
 	list
+	shelf   *shelf
 	first   bool // there is no model yet
 	entries []entry
 }
 
-func newModelsDialog(d *desk, first bool) *modelsDialog {
-	m := &modelsDialog{list: list{desk: d, letters: true, right: []bool{false, true}}, first: first}
+func newModelsDialog(s *shelf, first bool) *modelsDialog {
+	m := &modelsDialog{shelf: s, list: list{look: s.look, letters: true, right: []bool{false, true}}, first: first}
 	m.detail = m.known
 	m.refresh()
 	return m
@@ -40,7 +41,7 @@ func (m *modelsDialog) note() string {
 	if m.width < tabsWidth {
 		return ""
 	}
-	return m.theme.muted.Render(oneLine(m.shelf.described))
+	return m.look.Theme.muted.Render(oneLine(m.shelf.described))
 }
 
 func (m *modelsDialog) begin() tea.Cmd { return m.shelf.read() }
@@ -65,10 +66,10 @@ func (m *modelsDialog) refresh() {
 	}
 	switch {
 	case m.shelf.err != nil:
-		msg, advice := told(m.shelf.err)
+		msg, advice := Explain(m.shelf.err)
 		m.empty = []string{msg, advice}
 	case m.filter.text != "":
-		m.empty = []string{fmt.Sprintf("No model has %q. A repository such as hf:owner/name, or an address, can be downloaded too: %s.", oneLine(m.filter.text), m.keys.Choose.Help().Key)}
+		m.empty = []string{fmt.Sprintf("No model has %q. A repository such as hf:owner/name, or an address, can be downloaded too: %s.", oneLine(m.filter.text), m.look.Keys.Choose.Help().Key)}
 	case m.shelf.machine == nil:
 		m.empty = []string{"Looking at this machine."}
 	default:
@@ -123,7 +124,7 @@ var (
 
 func (m *modelsDialog) bindings() []hint {
 	e, ok := m.entry()
-	later := hint{m.keys.Back, ""}
+	later := hint{m.look.Keys.Back, ""}
 	if m.first {
 		later.words = "later"
 	}
@@ -138,22 +139,22 @@ func (m *modelsDialog) bindings() []hint {
 		case seeking, coming:
 			list = []hint{{pauseKey, ""}}
 		case asking:
-			list = []hint{{m.keys.Choose, "read the licence"}}
+			list = []hint{{m.look.Keys.Choose, "read the licence"}}
 		default:
-			list = []hint{{m.keys.Choose, "go on"}}
+			list = []hint{{m.look.Keys.Choose, "go on"}}
 		}
-		list = append(list, hint{m.keys.Delete, "cancel"})
+		list = append(list, hint{m.look.Keys.Delete, "cancel"})
 	case e.installed != nil:
-		list = []hint{{m.keys.Choose, "use it"}, {aboutKey, ""}, {m.keys.Delete, ""}}
+		list = []hint{{m.look.Keys.Choose, "use it"}, {aboutKey, ""}, {m.look.Keys.Delete, ""}}
 	case e.model != nil && !e.model.Local():
 		list = []hint{{aboutKey, ""}}
 	case e.model != nil:
-		list = []hint{{m.keys.Choose, "download"}, {aboutKey, ""}}
+		list = []hint{{m.look.Keys.Choose, "download"}, {aboutKey, ""}}
 	default:
-		list = []hint{{m.keys.Choose, "its models"}}
+		list = []hint{{m.look.Keys.Choose, "its models"}}
 	}
 	if len(m.shelf.removed) > 0 {
-		list = append(list, hint{m.keys.Undo, "undo delete"})
+		list = append(list, hint{m.look.Keys.Undo, "undo delete"})
 	}
 	return append(list, more...)
 }
@@ -175,15 +176,15 @@ func (m *modelsDialog) pressKey(k tea.KeyPressMsg) outcome {
 	case is(k, importKey):
 		return m.importFile()
 	case is(k, serverKey):
-		return tell(opened{newServersDialog(m.desk, "")})
-	case is(k, m.keys.Undo) && len(m.shelf.removed) > 0:
+		return openDialog(newServersDialog(m.shelf, ""))
+	case is(k, m.look.Keys.Undo) && len(m.shelf.removed) > 0:
 		return took(m.shelf.putBack())
 	case !ok:
 	case is(k, aboutKey):
 		return m.about(e)
 	case is(k, pauseKey) && e.download != nil:
 		return m.pauseOrGoOn(e.download)
-	case is(k, m.keys.Delete):
+	case is(k, m.look.Keys.Delete):
 		return m.remove(e)
 	}
 	return m.pressList(k)
@@ -195,9 +196,9 @@ func (m *modelsDialog) pressList(k tea.KeyPressMsg) outcome {
 	switch {
 	case change.handled:
 		return took(nil)
-	case is(k, m.keys.Choose):
+	case is(k, m.look.Keys.Choose):
 		return m.choice()
-	case is(k, m.keys.Back):
+	case is(k, m.look.Keys.Back):
 		return answer(nil)
 	}
 	return pass()
@@ -213,32 +214,32 @@ func (m *modelsDialog) choice() outcome {
 	case !ok:
 		return took(nil)
 	case e.download != nil && e.download.state == asking:
-		return tell(opened{newLicenceDialog(m.desk, e.download)})
+		return openDialog(newLicenceDialog(m.look, e.download))
 	case e.download != nil && isTooBig(e.download.err):
-		return m.anyway(e.download.request, e.download.title, e.download.err)
+		return m.shelf.anyway(e.download.request, e.download.title, e.download.err)
 	case e.download != nil:
 		return took(m.shelf.goOn(e.download))
 	case e.installed != nil && e.installed.Problem != nil:
-		m.sayError(e.installed.Problem)
+		m.shelf.notify.Error(e.installed.Problem)
 		return took(nil)
 	case e.installed != nil:
 		return answer(modelChosen{e.installed.Name})
 	case e.model != nil:
 		return m.download(e)
 	}
-	return tell(opened{newServersDialog(m.desk, e.server)})
+	return openDialog(newServersDialog(m.shelf, e.server))
 }
 
 // download begins the download of a model of the catalogue, unless it cannot run
 // here.
 func (m *modelsDialog) download(e entry) outcome {
 	if err := e.model.CannotRun(); err != nil {
-		m.sayError(err)
+		m.shelf.notify.Error(err)
 		return took(nil)
 	}
 	request := pull.Request{Ref: e.model.Name}
 	if p, ok := m.shelf.plans[e.model.Name]; ok && p.Verdict == fit.No {
-		return m.anyway(request, e.model.Title, tooBig(e.model.Title, p.Plan, *m.shelf.machine))
+		return m.shelf.anyway(request, e.model.Title, tooBig(e.model.Title, p.Plan, *m.shelf.machine))
 	}
 	return took(m.begun(m.shelf.pull(request, e.model.Title)))
 }
@@ -267,9 +268,9 @@ func isTooBig(err error) bool {
 }
 
 // anyway warns of a model that does not fit, and lets the person have it.
-func (d *desk) anyway(r pull.Request, title string, why error) outcome {
+func (s *shelf) anyway(r pull.Request, title string, why error) outcome {
 	r.Anyway = true
-	d.notice = notice{text: oneLine(why.Error()), stays: true, key: "d", word: "download it anyway", do: func() tea.Msg { return pullWanted{r, title} }}
+	s.notify(Notice{Text: oneLine(why.Error()), Stays: true, Key: "d", Word: "download it anyway", Do: func() tea.Msg { return pullWanted{r, title} }})
 	return took(nil)
 }
 
@@ -293,18 +294,18 @@ func (m *modelsDialog) remove(e entry) outcome {
 }
 
 func (m *modelsDialog) importFile() outcome {
-	return tell(opened{newPrompt(m.desk, "Import", "The path of a GGUF file, or of a folder that has one model. It is used where it lies, and has to stay there.", "", "import", func(path string) tea.Msg {
-		return importChosen{path}
-	})})
+	return openDialog(newPrompt(m.look, "Import", "The path of a GGUF file, or of a folder that has one model. It is used where it lies, and has to stay there.", "", "import", func(path string) outcome {
+		return answer(importChosen{path})
+	}))
 }
 
 // about tells more of a model.
 func (m *modelsDialog) about(e entry) outcome {
 	switch {
 	case e.installed != nil:
-		return tell(opened{newAboutInstalled(m.desk, e.installed)})
+		return openDialog(newAboutInstalled(m.shelf, e.installed))
 	case e.model != nil:
-		return tell(opened{newAboutModel(m.desk, *e.model)})
+		return openDialog(newAboutModel(m.shelf, *e.model))
 	}
 	return took(nil)
 }
@@ -314,13 +315,13 @@ func (m *modelsDialog) known(i, width int) []string {
 	e := m.entries[i]
 	switch {
 	case e.download != nil && e.download.err != nil:
-		msg, advice := told(e.download.err)
+		msg, advice := Explain(e.download.err)
 		return wrapped(oneLine(msg+" "+advice), width)
 	case e.installed != nil:
 		if p := e.installed.Problem; p != nil {
 			return wrapped(oneLine(p.Error()), width)
 		}
-		return []string{m.theme.muted.Render(cut(joinedParts(e.installed.Name, e.installed.Type, termsMark(e.installed), whose(e.installed)), width))}
+		return []string{m.look.Theme.muted.Render(cut(joinedParts(e.installed.Name, e.installed.Type, termsMark(e.installed), whose(e.installed)), width))}
 	case e.model != nil:
 		terms, view := "", contextOf(*e.model)
 		if view != "" {
@@ -330,7 +331,7 @@ func (m *modelsDialog) known(i, width int) []string {
 			terms = l.Mark()
 		}
 		lines := wrapped(e.model.About, width)
-		return append(lines, m.theme.muted.Render(cut(joinedParts(e.model.Name, e.model.Words(), terms, view), width)))
+		return append(lines, m.look.Theme.muted.Render(cut(joinedParts(e.model.Name, e.model.Words(), terms, view), width)))
 	}
 	return nil
 }

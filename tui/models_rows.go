@@ -113,7 +113,7 @@ func filtered(all []entry, filter string) []entry {
 }
 
 func (s *shelf) downloadEntry(w *download) entry {
-	return entry{download: w, row: row{group: "on the way", cells: []string{oneLine(w.title)}, rest: w.told, said: w.said()}}
+	return entry{download: w, row: row{group: "on the way", cells: []string{oneLine(w.title)}, rest: w.status, said: w.said()}}
 }
 
 func (s *shelf) installedEntry(i *Installed) entry {

@@ -11,6 +11,7 @@ import (
 // serversDialog lists the models of servers: those of one, or of all.
 type serversDialog struct {
 	list
+	shelf   *shelf
 	only    string // the server whose models are shown; "": all
 	servers []*served
 	refs    []string // of the rows; "" where there is only a server
@@ -24,17 +25,17 @@ type served struct {
 	err    error
 }
 
-func newServersDialog(d *desk, only string) *serversDialog {
-	s := &serversDialog{list: list{desk: d, letters: true}, only: only}
-	s.intro = []string{"Models that run elsewhere. What you write is sent there."}
-	s.empty = []string{"No server is known. La Plateforme, another bise and every server that speaks OpenAI's API will do: add one with a."}
-	s.detail = s.known
-	s.look()
-	return s
+func newServersDialog(s *shelf, only string) *serversDialog {
+	d := &serversDialog{shelf: s, list: list{look: s.look, letters: true}, only: only}
+	d.intro = []string{"Models on servers. Your messages are sent there."}
+	d.empty = []string{"No server is configured. Add La Plateforme, another bise or any server with OpenAI's API with a."}
+	d.detail = d.known
+	d.readServers()
+	return d
 }
 
-// look takes over the servers that are known.
-func (s *serversDialog) look() {
+// readServers reads which servers are configured.
+func (s *serversDialog) readServers() {
 	before := map[string]*served{}
 	for _, v := range s.servers {
 		before[v.name] = v
@@ -71,7 +72,7 @@ func (s *serversDialog) refresh() {
 		}
 		switch {
 		case v.err != nil:
-			msg, _ := told(v.err)
+			msg, _ := Explain(v.err)
 			add(v.name, "✗ "+msg, "", true)
 		case v.asked:
 			add(v.name, "asking which models it has", "", true)
@@ -86,7 +87,7 @@ func (s *serversDialog) known(i, width int) []string {
 	if s.refs[i] == "" {
 		return nil
 	}
-	return []string{s.theme.muted.Render(cut(oneLine(s.refs[i]), width))}
+	return []string{s.look.Theme.muted.Render(cut(oneLine(s.refs[i]), width))}
 }
 
 // servedRead brings the models of a server, and serverAdded tells that one is known
@@ -101,13 +102,12 @@ type (
 		name string
 		err  error
 	}
-	serverNamed struct{ url string }
 	serverKeyed struct{ url, variable string }
 )
 
 func (s *serversDialog) begin() tea.Cmd {
 	var cmds []tea.Cmd
-	ctx, library := s.ctx, s.shelf.library
+	ctx, library := s.shelf.tasks.Context(), s.shelf.library
 	for _, v := range s.servers {
 		if v.asked || v.models != nil {
 			continue
@@ -131,44 +131,42 @@ func (s *serversDialog) update(msg tea.Msg) tea.Cmd {
 			}
 		}
 		s.refresh()
-	case serverNamed:
-		return s.askKey(msg.url)
 	case serverKeyed:
 		return s.add(msg)
 	case serverAdded:
 		if msg.err != nil {
-			s.sayError(msg.err)
+			s.shelf.notify.Error(msg.err)
 			return nil
 		}
 		s.only = ""
-		s.look()
+		s.readServers()
 		return s.begin()
 	}
 	return nil
 }
 
-// askKey asks for the key of a server, unless it is one of this machine.
-func (s *serversDialog) askKey(address string) tea.Cmd {
+// askKey asks for the variable that has the key of the server at a URL.
+func (s *serversDialog) askKey(address string) outcome {
 	address = strings.TrimSpace(address)
 	if address == "" {
-		return nil
+		return answer(nil)
 	}
 	if !strings.Contains(address, "://") {
 		address = "http://" + address
 	}
 	u, err := url.Parse(address)
 	if err != nil || u.Hostname() == "" {
-		s.say(fmt.Sprintf("%s is no address of a server", oneLine(address)))
-		return nil
+		s.shelf.notify.Say(fmt.Sprintf("invalid server URL %q", oneLine(address)))
+		return answer(nil)
 	}
 	usual := ""
 	if ofMistral(u) {
 		usual = "MISTRAL_API_KEY"
 	}
-	d := newPrompt(s.desk, "Key", "The variable of the environment that has the key for it; nothing if it wants none. The key itself is not written down.", usual, "add", func(variable string) tea.Msg {
-		return serverKeyed{address, strings.TrimSpace(variable)}
-	})
-	return func() tea.Msg { return opened{d} }
+	question := "The environment variable with the server's API key, or nothing if it needs none. The key itself is not saved."
+	return openDialog(newPrompt(s.look, "Key", question, usual, "add", func(variable string) outcome {
+		return answer(serverKeyed{address, strings.TrimSpace(variable)})
+	}))
 }
 
 func ofMistral(u *url.URL) bool { return strings.HasSuffix("."+u.Hostname(), ".mistral.ai") }
@@ -207,9 +205,9 @@ func (s *serversDialog) note() string  { return "" }
 var addKey = letter("a", "add a server")
 
 func (s *serversDialog) bindings() []hint {
-	list := []hint{{addKey, ""}, {filterKey, ""}, {s.keys.Back, ""}}
+	list := []hint{{addKey, ""}, {filterKey, ""}, {s.look.Keys.Back, ""}}
 	if i, ok := s.row(); ok && s.refs[i] != "" {
-		list = append([]hint{{s.keys.Choose, "use it"}}, list...)
+		list = append([]hint{{s.look.Keys.Choose, "use it"}}, list...)
 	}
 	return list
 }
@@ -218,9 +216,8 @@ func (s *serversDialog) foot() foot { return foot{hints: s.bindings()} }
 
 func (s *serversDialog) press(k tea.KeyPressMsg) outcome {
 	if is(k, addKey) && !s.filtering {
-		return tell(opened{newPrompt(s.desk, "Add a server", "Its address, such as https://api.mistral.ai for La Plateforme, or http://127.0.0.1:8642 for another bise.", "", "go on", func(address string) tea.Msg {
-			return serverNamed{address}
-		})})
+		question := "The server's URL, such as https://api.mistral.ai for La Plateforme or http://127.0.0.1:8642 for another bise."
+		return openDialog(newPrompt(s.look, "Add a server", question, "", "continue", s.askKey))
 	}
 	change := s.list.press(k)
 	switch {
@@ -229,9 +226,9 @@ func (s *serversDialog) press(k tea.KeyPressMsg) outcome {
 		return took(nil)
 	case change.handled:
 		return took(nil)
-	case is(k, s.keys.Choose):
+	case is(k, s.look.Keys.Choose):
 		return s.choice()
-	case is(k, s.keys.Back):
+	case is(k, s.look.Keys.Back):
 		return answer(nil)
 	}
 	return pass()

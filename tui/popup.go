@@ -90,10 +90,10 @@ func (p *commandPopup) press(k tea.KeyPressMsg) outcome {
 		return took(nil)
 	case len(p.found) == 0:
 		return pass()
-	case is(k, p.keys.Complete):
+	case is(k, p.look.Keys.Complete):
 		p.complete()
 		return took(nil)
-	case is(k, p.keys.Send):
+	case is(k, p.look.Keys.Send):
 		c := p.found[p.chosen]
 		if c.args != "" && !strings.HasPrefix(c.args, "[") {
 			p.complete()
@@ -116,7 +116,7 @@ func (p *commandPopup) complete() {
 
 func (p *commandPopup) view(width, height int) []string {
 	if len(p.found) == 0 {
-		return []string{p.theme.muted.Render("there is no such command")}
+		return []string{p.look.Theme.muted.Render("there is no such command")}
 	}
 	names := 0
 	for _, c := range p.found {
@@ -126,15 +126,15 @@ func (p *commandPopup) view(width, height int) []string {
 	top := window(p.chosen, len(p.found), height)
 	for i := top; i < min(len(p.found), top+height); i++ {
 		c := p.found[i]
-		style, mark := p.theme.text, "  "
+		style, mark := p.look.Theme.text, "  "
 		if i == p.chosen {
-			style, mark = p.theme.selected, p.theme.accent.Render("❯ ")
+			style, mark = p.look.Theme.selected, p.look.Theme.accent.Render("❯ ")
 		}
-		name := style.Render("/") + marked(c.name, p.marks[i], func(s string) string { return p.theme.hit.Render(s) }, func(s string) string { return style.Render(s) })
+		name := style.Render("/") + marked(c.name, p.marks[i], func(s string) string { return p.look.Theme.hit.Render(s) }, func(s string) string { return style.Render(s) })
 		if c.args != "" {
-			name += " " + p.theme.muted.Render(c.args)
+			name += " " + p.look.Theme.muted.Render(c.args)
 		}
-		lines = append(lines, cut(mark+padded(name, names)+"  "+p.theme.muted.Render(c.help), width))
+		lines = append(lines, cut(mark+padded(name, names)+"  "+p.look.Theme.muted.Render(c.help), width))
 	}
 	return lines
 }

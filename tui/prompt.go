@@ -6,19 +6,19 @@ import (
 
 // A promptDialog asks for one line: a name, a path.
 type promptDialog struct {
-	*desk
+	look *Look
 	editor
 	heading, question string
 	verb              string // what enter does
-	done              func(text string) tea.Msg
+	done              func(text string) outcome
 
 	width int
 }
 
-// newPrompt asks a question whose answer is at first the given text. done makes
-// the dialog's answer of what was written.
-func newPrompt(d *desk, heading, question, text, verb string, done func(string) tea.Msg) *promptDialog {
-	p := &promptDialog{desk: d, heading: heading, question: question, verb: verb, done: done}
+// newPrompt asks a question, with text as the answer to begin with. done says what
+// follows from the answer.
+func newPrompt(look *Look, heading, question, text, verb string, done func(string) outcome) *promptDialog {
+	p := &promptDialog{look: look, heading: heading, question: question, verb: verb, done: done}
 	p.single = true
 	p.set(text)
 	p.past = nil
@@ -30,8 +30,10 @@ func (p *promptDialog) note() string           { return "" }
 func (p *promptDialog) begin() tea.Cmd         { return nil }
 func (p *promptDialog) update(tea.Msg) tea.Cmd { return nil }
 func (p *promptDialog) wheel(int)              {}
-func (p *promptDialog) bindings() []hint       { return []hint{{p.keys.Choose, p.verb}, {p.keys.Back, ""}} }
-func (p *promptDialog) foot() foot             { return foot{hints: p.bindings()} }
+func (p *promptDialog) bindings() []hint {
+	return []hint{{p.look.Keys.Choose, p.verb}, {p.look.Keys.Back, ""}}
+}
+func (p *promptDialog) foot() foot { return foot{hints: p.bindings()} }
 
 func (p *promptDialog) resize(width, _ int) {
 	p.width = width
@@ -42,11 +44,13 @@ func (p *promptDialog) resize(width, _ int) {
 
 func (p *promptDialog) press(k tea.KeyPressMsg) outcome {
 	switch {
-	case is(k, p.keys.Choose):
-		return answer(p.done(p.text))
-	case is(k, p.keys.Back):
+	case is(k, p.look.Keys.Choose):
+		o := p.done(p.text)
+		o.handled, o.closes = true, true
+		return o
+	case is(k, p.look.Keys.Back):
 		return answer(nil)
-	case p.editor.press(k, p.keys):
+	case p.editor.press(keyOf(k), p.look.Keys):
 		return took(nil)
 	}
 	return pass()
@@ -67,7 +71,7 @@ func (p *promptDialog) view() ([]string, *tea.Cursor) {
 	left, columns := column(p.width)
 	lines := append([]string{""}, wrapped(p.question, columns)...)
 	text, x, _ := p.editor.view(1)
-	lines = append(lines, "", p.theme.accent.Render("▍")+" "+text[0])
+	lines = append(lines, "", p.look.Theme.accent.Render("▍")+" "+text[0])
 	y := len(lines) - 1
 	for i := range lines[:y] {
 		lines[i] = "  " + lines[i]

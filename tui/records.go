@@ -170,7 +170,7 @@ func (e *notKept) Error() string { return e.err.Error() }
 func (e *notKept) Unwrap() error { return e.err }
 
 func (e *notKept) Hint() string {
-	_, advice := told(e.err)
+	_, advice := Explain(e.err)
 	return "What is said this time is not kept. " + advice
 }
 

@@ -32,7 +32,13 @@ type Change struct {
 // First there is a list of what can be reviewed; then one of findings, with the
 // code that the chosen one is about below it.
 type reviewMode struct {
-	*desk
+	look      *Look
+	notify    Notify
+	tasks     *Tasks
+	terminal  *Terminal
+	engines   *engines
+	changesOf func(context.Context) ([]Change, error) // nil: there are none
+
 	list          list // of changes, or of findings
 	width, height int
 	ref           string
@@ -100,8 +106,11 @@ type (
 	questionAsked struct{ text string }
 )
 
-func newReview(d *desk) mode {
-	m := &reviewMode{desk: d, ref: d.options.Model, list: list{desk: d, letters: true}}
+func newReview(look *Look, notify Notify, tasks *Tasks, t *Terminal, e *engines, ref string, changes func(context.Context) ([]Change, error)) mode {
+	m := &reviewMode{
+		look: look, notify: notify, tasks: tasks, terminal: t, engines: e, ref: ref, changesOf: changes,
+		list: list{look: look, letters: true},
+	}
 	m.keys = reviewKeys{
 		apply: letter("a", "apply"), dismiss: letter("d", "dismiss"), open: letter("o", "open in editor"), next: letter("n", "next"),
 		ask: letter("e", "ask about it"), again: letter("r", "review again"), look: letter("r", "look again"),
@@ -126,14 +135,14 @@ func (m *reviewMode) shown() tea.Cmd {
 		cmds = append(cmds, m.useModel(m.ref))
 	}
 	if m.review == nil {
-		cmds = append(cmds, m.look())
+		cmds = append(cmds, m.findChanges())
 	}
 	return tea.Batch(cmds...)
 }
 
-// look finds out what can be reviewed.
-func (m *reviewMode) look() tea.Cmd {
-	ctx, changes := m.ctx, m.options.Changes
+// findChanges is the command that finds what can be reviewed.
+func (m *reviewMode) findChanges() tea.Cmd {
+	ctx, changes := m.tasks.Context(), m.changesOf
 	if changes == nil {
 		return nil
 	}
@@ -158,7 +167,7 @@ func (m *reviewMode) update(msg tea.Msg) tea.Cmd {
 		msg.finding.dismissed = false
 	case programEnded:
 		if msg.err != nil {
-			m.sayError(msg.err)
+			m.notify.Error(msg.err)
 		}
 	}
 	return nil
@@ -191,7 +200,7 @@ func (m *reviewMode) begin() tea.Cmd {
 	case m.model.engine == nil:
 		return nil
 	}
-	ctx, stop := context.WithCancelCause(m.ctx)
+	ctx, stop := context.WithCancelCause(m.tasks.Context())
 	engine, change := m.model.engine, r.change
 	r.stop = stop
 	r.pull, _ = iter.Pull2(func(yield func(review.Event, error) bool) {
@@ -249,7 +258,7 @@ func (m *reviewMode) take(msg reviewCame) tea.Cmd {
 		r.result = &e.Result
 		r.sort()
 		if len(r.found) > 0 {
-			m.say(r.result.Covered())
+			m.notify.Say(r.result.Covered())
 		}
 	}
 	return r.await()
@@ -327,9 +336,9 @@ func size(files []diff.File) string {
 func (m *reviewMode) nothing() []string {
 	switch {
 	case m.trouble != nil:
-		msg, advice := told(m.trouble)
+		msg, advice := Explain(m.trouble)
 		return []string{msg, advice}
-	case m.options.Changes == nil, m.looked:
+	case m.changesOf == nil, m.looked:
 		return []string{"There is nothing to review here: no change that git knows. Whole files are reviewed by bise review FILE."}
 	}
 	return []string{"looking for changes"}
@@ -340,7 +349,7 @@ func (m *reviewMode) none() []string {
 	r := m.review
 	switch {
 	case r.err != nil:
-		msg, advice := told(r.err)
+		msg, advice := Explain(r.err)
 		return []string{msg, advice}
 	case r.busy:
 		return []string{"nothing found so far"}
@@ -381,7 +390,7 @@ func (m *reviewMode) chosen() *finding {
 // apply writes a suggestion into its file.
 func (m *reviewMode) apply(f *finding) tea.Cmd {
 	if f.Suggestion == nil || f.applied {
-		m.say(map[bool]string{true: "it is applied", false: "it has no suggestion to apply"}[f.applied])
+		m.notify.Say(map[bool]string{true: "it is applied", false: "it has no suggestion to apply"}[f.applied])
 		return nil
 	}
 	number, root := m.review.number, m.review.change.Root
@@ -407,15 +416,15 @@ func (m *reviewMode) apply(f *finding) tea.Cmd {
 func (m *reviewMode) changed(msg findingChanged) {
 	f := msg.finding
 	if msg.err != nil {
-		m.sayError(msg.err)
+		m.notify.Error(msg.err)
 		return
 	}
 	f.applied = msg.applied
 	if !f.applied {
-		m.say("taken back in " + f.File)
+		m.notify.Say("taken back in " + f.File)
 		return
 	}
-	m.sayUndo("applied to "+f.File, func() tea.Msg {
+	m.notify.Undo("applied to "+f.File, func() tea.Msg {
 		return findingChanged{number: msg.number, finding: f, err: msg.undo()}
 	})
 }
@@ -423,18 +432,18 @@ func (m *reviewMode) changed(msg findingChanged) {
 // dismiss takes a finding off the list.
 func (m *reviewMode) dismiss(f *finding) {
 	f.dismissed = true
-	m.sayUndo(fmt.Sprintf("dismissed %q", f.Title), func() tea.Msg { return findingRestored{f} })
+	m.notify.Undo(fmt.Sprintf("dismissed %q", f.Title), func() tea.Msg { return findingRestored{f} })
 }
 
 // open shows a finding's line in the person's editor.
 func (m *reviewMode) open(f *finding) tea.Cmd {
 	name := filepath.FromSlash(path.Clean(f.File))
 	if !filepath.IsLocal(name) {
-		m.say(f.File + " is not in this folder")
+		m.notify.Say(f.File + " is not in this folder")
 		return nil
 	}
-	command := atLine(m.editorCommand(), filepath.Join(m.review.change.Root, name), f.Line)
-	return m.exec(exec.CommandContext(m.ctx, command[0], command[1:]...), func(err error) tea.Msg {
+	command := atLine(m.terminal.editorCommand(), filepath.Join(m.review.change.Root, name), f.Line)
+	return m.terminal.Exec(exec.CommandContext(m.tasks.Context(), command[0], command[1:]...), func(err error) tea.Msg {
 		if err != nil {
 			err = fmt.Errorf("cannot use %s: %w", command[0], err)
 		}
@@ -486,9 +495,9 @@ func (m *reviewMode) press(k tea.KeyPressMsg) outcome {
 		return took(nil)
 	}
 	switch {
-	case is(k, m.desk.keys.Choose):
+	case is(k, m.look.Keys.Choose):
 		return took(m.choose())
-	case is(k, m.desk.keys.Back):
+	case is(k, m.look.Keys.Back):
 		return m.back()
 	}
 	return pass()
@@ -498,7 +507,7 @@ func (m *reviewMode) press(k tea.KeyPressMsg) outcome {
 func (m *reviewMode) letter(k tea.KeyPressMsg) outcome {
 	if m.review == nil {
 		if is(k, m.keys.look) {
-			return took(m.look())
+			return took(m.findChanges())
 		}
 		return pass()
 	}
@@ -552,7 +561,7 @@ func (m *reviewMode) back() outcome {
 	default:
 		m.review = nil
 		m.list.choose(0)
-		return took(m.look())
+		return took(m.findChanges())
 	}
 	return took(nil)
 }
@@ -600,7 +609,7 @@ func (m *reviewMode) commands() []command {
 			if o := m.press(keyNamed(c.key.Keys()[0])); o.handled {
 				return o
 			}
-			m.say("there is no finding that is chosen")
+			m.notify.Say("there is no finding that is chosen")
 			return took(nil)
 		}})
 	}

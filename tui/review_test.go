@@ -197,7 +197,7 @@ func TestReviewOpen(t *testing.T) {
 	o.Getenv = func(name string) string { return map[string]string{"EDITOR": "code --wait"}[name] }
 	d := reviewed(t, o, 80, 24)
 	var ran []string
-	d.m.exec = func(c *exec.Cmd, done func(error) tea.Msg) tea.Cmd {
+	d.m.terminal.Exec = func(c *exec.Cmd, done func(error) tea.Msg) tea.Cmd {
 		ran = c.Args
 		return func() tea.Msg { return done(errors.New("no display")) }
 	}

@@ -135,21 +135,21 @@ func (m *reviewMode) drawn(f *finding, around int) []string {
 	var out []string
 	for _, l := range lines {
 		number := ""
-		style, sign := m.theme.text, " "
+		style, sign := m.look.Theme.text, " "
 		if l.New > 0 {
 			number = strconv.Itoa(l.New)
 		}
 		switch l.Op {
 		case diff.Add:
-			style, sign = m.theme.okay, "+"
+			style, sign = m.look.Theme.okay, "+"
 		case diff.Delete:
-			style, sign = m.theme.alarm, "-"
+			style, sign = m.look.Theme.alarm, "-"
 		}
 		at := l.New >= f.Line && l.New <= f.EndLine
 		if at {
 			style = style.Bold(true)
 		}
-		out = append(out, m.theme.muted.Render(fmt.Sprintf("%*s ", digits, number))+style.Render(sign+" "+cut(codeLine(l.Text), width-gutter)))
+		out = append(out, m.look.Theme.muted.Render(fmt.Sprintf("%*s ", digits, number))+style.Render(sign+" "+cut(codeLine(l.Text), width-gutter)))
 		if l.New == f.EndLine {
 			out = append(out, m.said(f, gutter, width)...)
 		}
@@ -172,7 +172,7 @@ func (m *reviewMode) said(f *finding, gutter, width int) []string {
 	var out []string
 	if f.Line == f.EndLine {
 		n := max(1, min(cells(strings.TrimSpace(code)), width-indent))
-		out = append(out, m.theme.accent.Render(strings.Repeat("^", n)))
+		out = append(out, m.look.Theme.accent.Render(strings.Repeat("^", n)))
 	}
 	if m.whole || m.width < tabsWidth { // else it stands in the list, whole
 		out = append(out, styled(m.severity(f.Severity), wrapped(f.Title, width-indent))...)
@@ -181,11 +181,11 @@ func (m *reviewMode) said(f *finding, gutter, width int) []string {
 		out = append(out, wrapped(f.Why, width-indent)...)
 	}
 	if s := f.Suggestion; s != nil {
-		out = append(out, m.theme.muted.Render(map[bool]string{true: "applied:", false: "suggested:"}[f.applied]))
+		out = append(out, m.look.Theme.muted.Render(map[bool]string{true: "applied:", false: "suggested:"}[f.applied]))
 		for _, part := range []struct {
 			text, sign string
 			style      lipgloss.Style
-		}{{s.Old, "- ", m.theme.alarm}, {s.New, "+ ", m.theme.okay}} {
+		}{{s.Old, "- ", m.look.Theme.alarm}, {s.New, "+ ", m.look.Theme.okay}} {
 			for line := range strings.Lines(part.text) {
 				out = append(out, part.style.Render(cut(part.sign+codeLine(line), width-indent)))
 			}
@@ -197,11 +197,11 @@ func (m *reviewMode) said(f *finding, gutter, width int) []string {
 func (m *reviewMode) severity(s review.Severity) lipgloss.Style {
 	switch {
 	case s.AtLeast(review.Major):
-		return m.theme.alarm
+		return m.look.Theme.alarm
 	case s.AtLeast(review.Minor):
-		return m.theme.warn
+		return m.look.Theme.warn
 	}
-	return m.theme.muted
+	return m.look.Theme.muted
 }
 
 // subject is the model, and what it reviews.
@@ -216,7 +216,7 @@ func (m *reviewMode) subject() string {
 	if r := m.review; r != nil && m.width >= tabsWidth {
 		facts = append(facts, units.Plural(len(r.change.Files), "file"), units.Plural(len(r.found), "finding"))
 	}
-	return m.theme.muted.Render(strings.Join(facts, " · "))
+	return m.look.Theme.muted.Render(strings.Join(facts, " · "))
 }
 
 func (m *reviewMode) foot() foot {
@@ -265,7 +265,7 @@ func (m *reviewMode) waits(width int) string {
 
 // bindings are the keys that work at this moment.
 func (m *reviewMode) bindings() []hint {
-	choose, back := m.desk.keys.Choose, m.desk.keys.Back
+	choose, back := m.look.Keys.Choose, m.look.Keys.Back
 	if m.review == nil {
 		if len(m.list.rows) == 0 {
 			return hints(m.keys.look)

@@ -36,6 +36,7 @@ type foot struct {
 type outcome struct {
 	handled bool    // it meant something here
 	tell    tea.Msg // what the root is to carry out, or nil
+	opens   dialog  // the dialog to put on top, or nil
 	closes  bool    // the dialog is done
 	cmd     tea.Cmd
 }
@@ -48,6 +49,9 @@ func took(cmd tea.Cmd) outcome { return outcome{handled: true, cmd: cmd} }
 
 // tell has the root carry something out.
 func tell(msg tea.Msg) outcome { return outcome{handled: true, tell: msg} }
+
+// openDialog puts a dialog on top.
+func openDialog(d dialog) outcome { return outcome{handled: true, opens: d} }
 
 // answer closes the dialog with what was decided; nil is nothing.
 func answer(msg tea.Msg) outcome { return outcome{handled: true, closes: true, tell: msg} }
@@ -71,23 +75,6 @@ type mode interface {
 // modes are the names of the modes, in the order of their tabs.
 var modes = []string{"chat", "review", "code", "math", "vision"}
 
-// newMode makes the mode of a name.
-func newMode(d *desk, name string) mode {
-	switch name {
-	case "chat":
-		return newChat(d)
-	case "review":
-		return newReview(d)
-	case "code":
-		return newCode(d)
-	case "math":
-		return newMath(d)
-	case "vision":
-		return newVision(d)
-	}
-	return newChat(d) // of a mode that has no screen of its own
-}
-
 // A dialog covers the body until it is answered.
 type dialog interface {
 	screen
@@ -97,6 +84,3 @@ type dialog interface {
 	// begin is the command with which it begins, or nil.
 	begin() tea.Cmd
 }
-
-// opened asks the root to lay a dialog on top.
-type opened struct{ dialog dialog }

@@ -20,22 +20,22 @@ type setting struct {
 	next               func(s *config.Interface, by int) // goes to another value
 }
 
-func newSettingsDialog(d *desk) *settingsDialog {
-	s := &settingsDialog{list: list{desk: d, letters: true}}
+func newSettingsDialog(look *Look) *settingsDialog {
+	s := &settingsDialog{list: list{look: look, letters: true}}
 	s.detail = func(i, width int) []string { return wrapped(s.settings()[i].about, width) }
 	s.refresh()
 	return s
 }
 
 func (s *settingsDialog) settings() []setting {
-	now := s.desk.settings
+	now := s.look.Settings
 	return []setting{
-		{"theme", s.theme.name, "auto follows the terminal's background; light and dark do not. lavender, olive and contrast follow it in other colours.", func(i *config.Interface, by int) {
+		{"theme", s.look.Theme.name, "auto follows the terminal's background; light and dark do not. lavender, olive and contrast follow it in other colours.", func(i *config.Interface, by int) {
 			n := len(config.Themes)
-			i.Theme = config.Themes[(slices.Index(config.Themes, s.theme.name)+by+n)%n]
+			i.Theme = config.Themes[(slices.Index(config.Themes, s.look.Theme.name)+by+n)%n]
 		}},
-		{"mouse", onOff(s.mouse()), "With the mouse on, its wheel scrolls and clicks choose; hold shift to select text. Off leaves it to the terminal.", func(i *config.Interface, _ int) {
-			on := !s.mouse()
+		{"mouse", onOff(s.look.Mouse()), "With the mouse on, its wheel scrolls and clicks choose; hold shift to select text. Off leaves it to the terminal.", func(i *config.Interface, _ int) {
+			on := !s.look.Mouse()
 			i.Mouse = &on
 		}},
 		{"vim keys", onOff(now.Vim), "Where one writes, esc leaves writing, and letters are vi's commands.", func(i *config.Interface, _ int) {
@@ -59,7 +59,7 @@ func (s *settingsDialog) refresh() {
 	for _, set := range s.settings() {
 		rows = append(rows, row{cells: []string{set.name, set.value}})
 	}
-	s.outro = []string{fmt.Sprintf("Keys can be changed in config.toml, under [interface.keys]; %s lists their names.", s.keys.Keys.Help().Key)}
+	s.outro = []string{fmt.Sprintf("Keys can be changed in config.toml, under [interface.keys]; %s lists their names.", s.look.Keys.Keys.Help().Key)}
 	s.show(rows)
 }
 
@@ -70,16 +70,16 @@ func (s *settingsDialog) update(tea.Msg) tea.Cmd { s.refresh(); return nil }
 func (s *settingsDialog) paste(string) outcome   { return took(nil) }
 
 func (s *settingsDialog) bindings() []hint {
-	return []hint{{s.keys.Choose, "change"}, {letter("left", "value before"), ""}, {s.keys.Back, ""}}
+	return []hint{{s.look.Keys.Choose, "change"}, {letter("left", "value before"), ""}, {s.look.Keys.Back, ""}}
 }
 
 func (s *settingsDialog) foot() foot { return foot{hints: s.bindings()} }
 
 func (s *settingsDialog) press(k tea.KeyPressMsg) outcome {
 	switch {
-	case is(k, s.keys.Back):
+	case is(k, s.look.Keys.Back):
 		return answer(nil)
-	case is(k, s.keys.Choose), k.String() == "right", k.String() == "space":
+	case is(k, s.look.Keys.Choose), k.String() == "right", k.String() == "space":
 		return s.turn(1)
 	case k.String() == "left":
 		return s.turn(-1)
@@ -95,7 +95,7 @@ func (s *settingsDialog) turn(by int) outcome {
 	if !ok {
 		return took(nil)
 	}
-	changed := s.desk.settings
+	changed := s.look.Settings
 	s.settings()[i].next(&changed, by)
 	return tell(settingsChanged{changed})
 }

@@ -25,11 +25,11 @@ func rgb(v uint32) color.Color {
 
 func gradient(a, b, c uint32) [3]color.Color { return [3]color.Color{rgb(a), rgb(b), rgb(c)} }
 
-// A shade is a palette's background.
-type shade int
+// A Shade is a palette's background.
+type Shade int
 
 const (
-	dark shade = iota
+	dark Shade = iota
 	light
 )
 
@@ -55,11 +55,11 @@ var palettes = map[string][2]palette{
 	},
 }
 
-// A theme is everything that is coloured. It is a plain value that is replaced as
+// A Theme is everything that is coloured. It is a plain value that is replaced as
 // a whole, so that what was drawn with one can be told by its address.
-type theme struct {
+type Theme struct {
 	name  string
-	shade shade
+	shade Shade
 	// paint is set when the theme was chosen for another background than the
 	// terminal has: then the interface asks for this one.
 	paint bool
@@ -77,11 +77,11 @@ type theme struct {
 
 // newTheme makes the theme of a name for a terminal whose background is known or
 // guessed.
-func newTheme(name string, terminal shade) *theme {
+func newTheme(name string, terminal Shade) *Theme {
 	if name == "" {
 		name = "auto"
 	}
-	t := &theme{name: name, shade: terminal}
+	t := &Theme{name: name, shade: terminal}
 	family := name
 	switch name {
 	case "light", "dark":
@@ -118,7 +118,7 @@ func newTheme(name string, terminal shade) *theme {
 }
 
 // gradient writes a text in bold in the accent's colours, from left to right.
-func (t *theme) gradient(s string) string {
+func (t *Theme) gradient(s string) string {
 	runes := []rune(s)
 	var b strings.Builder
 	for i, c := range lipgloss.Blend1D(max(2, len(runes)), t.palette.accent[:]...) {
@@ -131,7 +131,7 @@ func (t *theme) gradient(s string) string {
 
 // background and foreground are what the terminal is asked for, nil when it stays
 // as it is.
-func (t *theme) background() color.Color {
+func (t *Theme) background() color.Color {
 	if !t.paint {
 		return nil
 	}
@@ -139,11 +139,11 @@ func (t *theme) background() color.Color {
 }
 
 // paper is a background of a shade.
-func paper(s shade) color.Color {
+func paper(s Shade) color.Color {
 	return [2]color.Color{dark: rgb(0x080808), light: rgb(0xffffff)}[s]
 }
 
-func (t *theme) foreground() color.Color {
+func (t *Theme) foreground() color.Color {
 	if !t.paint {
 		return nil
 	}

@@ -15,7 +15,7 @@ import (
 // the theme for more contrast to 7:1.
 func TestContrast(t *testing.T) {
 	for _, name := range config.Themes {
-		for terminal, background := range map[shade]color.Color{dark: rgb(0), light: rgb(0xffffff)} {
+		for terminal, background := range map[Shade]color.Color{dark: rgb(0), light: rgb(0xffffff)} {
 			th := newTheme(name, terminal)
 			if b := th.background(); b != nil {
 				background = b
@@ -43,9 +43,9 @@ func TestContrast(t *testing.T) {
 func TestThemesPaintOnlyWhatTheyMust(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
-		terminal shade
+		terminal Shade
 		paints   bool
-		shade    shade
+		shade    Shade
 	}{
 		{"auto", dark, false, dark},
 		{"auto", light, false, light},

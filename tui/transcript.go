@@ -9,7 +9,7 @@ import (
 // them. It draws no more than what is seen: places are counted in rows from a
 // part of a turn, never from the beginning.
 type transcript struct {
-	*desk
+	look          *Look
 	turns         []*turn
 	at            place // the first row that is shown, unless the end is
 	follow        bool  // the end is shown, wherever that moves
@@ -21,11 +21,13 @@ type transcript struct {
 // after the last.
 type place struct{ turn, part, row int }
 
-func newTranscript(d *desk) *transcript { return &transcript{desk: d, follow: true, selected: -1} }
+func newTranscript(look *Look) *transcript {
+	return &transcript{look: look, follow: true, selected: -1}
+}
 
 // rows are those of the part at a place.
 func (tr *transcript) rows(at place) []string {
-	return tr.turns[at.turn].parts[at.part].rows(tr.theme, tr.width)
+	return tr.turns[at.turn].parts[at.part].rows(tr.look.Theme, tr.width)
 }
 
 // before gives the part before a place's, false at the beginning.
@@ -172,7 +174,7 @@ func (tr *transcript) seen() []seenRow {
 // view draws the rows with a margin at the left, in which the selected turn has a
 // bar.
 func (tr *transcript) view(left int) []string {
-	margin, bar := strings.Repeat(" ", left), strings.Repeat(" ", max(0, left-2))+tr.theme.accent.Render("▍")+" "
+	margin, bar := strings.Repeat(" ", left), strings.Repeat(" ", max(0, left-2))+tr.look.Theme.accent.Render("▍")+" "
 	var lines []string
 	for _, r := range tr.seen() {
 		text := tr.labelled(r)
@@ -199,7 +201,7 @@ func (tr *transcript) labelled(r seenRow) string {
 	if label == "" || cells(r.text)+cells(label)+2 > tr.width {
 		return r.text
 	}
-	return spread(r.text, tr.theme.muted.Render(label), tr.width)
+	return spread(r.text, tr.look.Theme.muted.Render(label), tr.width)
 }
 
 func (tr *transcript) label(r seenRow) string {
@@ -218,7 +220,7 @@ func (tr *transcript) label(r seenRow) string {
 	if r.turn == tr.selected {
 		key = tr.codeKey(r.turn, p)
 	} else if p == tr.lastCode() {
-		key = tr.keys.CopyCode.Help().Key
+		key = tr.look.Keys.CopyCode.Help().Key
 	}
 	if key != "" && label != "" {
 		label += " · "

@@ -3,11 +3,14 @@ package tui
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/bise-sh/bise/config"
+	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/units"
 )
 
@@ -20,7 +23,19 @@ const (
 
 // A Model is the interface.
 type Model struct {
-	*desk
+	look     *Look
+	tasks    *Tasks
+	terminal *Terminal
+	engines  *engines
+	shelf    *shelf
+	records  *records
+	gallery  *gallery
+
+	save    func(config.Interface) error // may be nil
+	folder  string
+	newMode func(name string) mode
+	notice  Notice
+
 	width, height int
 	screens       []mode // by place in modes; nil until first shown
 	current       int
@@ -32,14 +47,72 @@ type Model struct {
 // New makes the interface, which ends with ctx. Nothing is read or opened before
 // [Model.Init]'s commands run.
 func New(ctx context.Context, o Options) *Model {
-	d := newDesk(ctx, o)
-	m := &Model{desk: d, width: o.Width, height: o.Height, screens: make([]mode, len(modes))}
-	m.screens[0] = newMode(d, modes[0])
+	if o.Getenv == nil {
+		o.Getenv = func(string) string { return "" }
+	}
+	look, unknown := NewLook(o.Settings, modes)
+	m := &Model{
+		look: look, tasks: NewTasks(ctx), engines: newEngines(ctx, o.Open, o.Loaded), records: newRecords(ctx, o.History), gallery: newGallery(ctx, o.Getenv),
+		save: o.Save, folder: o.Folder,
+		width: o.Width, height: o.Height, screens: make([]mode, len(modes)),
+	}
+	m.terminal = newTerminal(m.tasks, o.Getenv)
+	m.shelf = newShelf(look, m.notify, m.tasks, m.engines, o.Library, o.Folder, o.Getenv("HOME"))
+	m.newMode = func(name string) mode { return m.makeMode(name, o) }
+	m.screens[0] = m.newMode(modes[0])
+	m.sayUnknownKeys(unknown)
 	if o.Problem != nil {
-		d.sayError(o.Problem)
+		m.say().Error(o.Problem)
 	}
 	m.resize(m.width, m.height)
 	return m
+}
+
+// makeMode makes the screen of a mode.
+func (m *Model) makeMode(name string, o Options) mode {
+	talk := TalkOptions{
+		Look: m.look, Notify: m.notify, Tasks: m.tasks, Terminal: m.terminal, Engines: m.engines, Records: m.records, Gallery: m.gallery,
+		Folder: o.Folder, Model: o.Model, Sampling: o.Sampling, Commands: m.globals,
+	}
+	switch name {
+	case "review":
+		return newReview(m.look, m.notify, m.tasks, m.terminal, m.engines, o.Model, o.Changes)
+	case "code":
+		return newCode(m.look, m.notify, m.tasks, m.engines, o.Model, o.Folder, o.Getenv("HOME"))
+	case "math":
+		return newMath(talk)
+	case "vision":
+		return newVision(talk)
+	}
+	return newChat(talk)
+}
+
+func (m *Model) newConversationsDialog() dialog {
+	return newConversationsDialog(m.look, m.notify, m.tasks, m.records, m.folder)
+}
+
+// notify shows a notice in place of the one before.
+func (m *Model) notify(n Notice) { m.notice = n }
+
+func (m *Model) say() Notify { return m.notify }
+
+func (m *Model) sayUnknownKeys(names []string) {
+	if len(names) > 0 {
+		m.say().Say(fmt.Sprintf("config.toml: interface.keys has no key for %q", names[0]))
+	}
+}
+
+// settingsSaved tells that changed settings were written, or why not.
+type settingsSaved struct{ err error }
+
+// change puts settings into effect and writes them.
+func (m *Model) change(s config.Interface) tea.Cmd {
+	m.sayUnknownKeys(m.look.Apply(s))
+	save := m.save
+	if save == nil {
+		return nil
+	}
+	return func() tea.Msg { return settingsSaved{save(s)} }
 }
 
 // Init begins everything that takes time.
@@ -50,7 +123,7 @@ func (m *Model) Init() tea.Cmd {
 // Close waits for what is going on, writes what is not written yet, and closes the
 // engines. The context must have ended before.
 func (m *Model) Close() error {
-	m.running.Wait()                                                                 // answers, which the context has ended
+	m.tasks.Wait()                                                                   // answers, which the context has ended
 	return errors.Join(m.records.close(), m.engines.ledger.close(), m.shelf.close()) // what they said, who said it, and what of it is to go
 }
 
@@ -58,7 +131,7 @@ func (m *Model) Close() error {
 func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	cmd := m.update(msg)
 	if err := m.records.news(); err != nil {
-		m.sayError(err)
+		m.say().Error(err)
 	}
 	return m, tea.Batch(cmd, m.gallery.next())
 }
@@ -68,7 +141,11 @@ func (m *Model) update(msg tea.Msg) tea.Cmd {
 	case tea.WindowSizeMsg:
 		m.resize(msg.Width, msg.Height)
 	case tea.BackgroundColorMsg:
-		m.paper(msg.IsDark())
+		shade := light
+		if msg.IsDark() {
+			shade = dark
+		}
+		m.look.SetBackground(shade)
 	case tea.KeyPressMsg:
 		return m.press(msg)
 	case tea.PasteMsg:
@@ -82,8 +159,6 @@ func (m *Model) update(msg tea.Msg) tea.Cmd {
 	case tea.MouseWheelMsg:
 		m.selection = selection{}
 		m.wheel(tea.Mouse(msg))
-	case opened:
-		return m.push(msg.dialog)
 	default:
 		return m.carryOut(msg)
 	}
@@ -112,12 +187,12 @@ func (m *Model) push(d dialog) tea.Cmd {
 func (m *Model) press(k tea.KeyPressMsg) tea.Cmd {
 	m.selection = selection{}
 	standing := m.notice
-	if !standing.stays || is(k, m.keys.Back) {
-		m.notice = notice{}
+	if !standing.Stays || is(k, m.look.Keys.Back) {
+		m.notice = Notice{}
 	}
-	if standing.key != "" && k.String() == standing.key {
-		m.notice = notice{}
-		return standing.do
+	if standing.Key != "" && k.String() == standing.Key {
+		m.notice = Notice{}
+		return standing.Do
 	}
 	o := m.top().press(k)
 	if !o.handled {
@@ -127,7 +202,7 @@ func (m *Model) press(k tea.KeyPressMsg) tea.Cmd {
 }
 
 func (m *Model) paste(text string) tea.Cmd {
-	m.notice = notice{}
+	m.notice = Notice{}
 	return m.settle(m.top().paste(text))
 }
 
@@ -140,6 +215,9 @@ func (m *Model) settle(o outcome) tea.Cmd {
 	if o.tell != nil {
 		cmds = append(cmds, m.update(o.tell))
 	}
+	if o.opens != nil {
+		cmds = append(cmds, m.push(o.opens))
+	}
 	m.layOut()
 	return tea.Batch(cmds...)
 }
@@ -147,30 +225,30 @@ func (m *Model) settle(o outcome) tea.Cmd {
 // act does what a key does wherever nobody else knows it.
 func (m *Model) act(k tea.KeyPressMsg) tea.Cmd {
 	switch {
-	case is(k, m.keys.Quit):
+	case is(k, m.look.Keys.Quit):
 		return m.quit()
-	case is(k, m.keys.Suspend):
+	case is(k, m.look.Keys.Suspend):
 		return tea.Suspend
-	case is(k, m.keys.Keys):
-		return m.push(newKeysDialog(m.desk, m.top().bindings()))
-	case is(k, m.keys.Commands):
-		return m.push(newCommandsDialog(m.desk, m.commands()))
-	case is(k, m.keys.Settings):
-		return m.push(newSettingsDialog(m.desk))
-	case is(k, m.keys.Conversations):
-		return m.push(newConversationsDialog(m.desk))
-	case is(k, m.keys.Models):
+	case is(k, m.look.Keys.Keys):
+		return m.push(newKeysDialog(m.look, m.top().bindings()))
+	case is(k, m.look.Keys.Commands):
+		return m.push(newCommandsDialog(m.look, m.commands()))
+	case is(k, m.look.Keys.Settings):
+		return m.push(newSettingsDialog(m.look))
+	case is(k, m.look.Keys.Conversations):
+		return m.push(m.newConversationsDialog())
+	case is(k, m.look.Keys.Models):
 		return m.carryOut(modelsAsked{})
-	case is(k, m.keys.Context):
-		return m.push(newContextDialog(m.desk, m.screens[m.current].using()))
-	case is(k, m.keys.NewChat):
+	case is(k, m.look.Keys.Context):
+		return m.push(newContextDialog(m.look, m.screens[m.current].using()))
+	case is(k, m.look.Keys.NewChat):
 		return m.carryOut(newAsked{})
-	case is(k, m.keys.Source):
-		m.turnMathematics()
-	case is(k, m.keys.NextMode):
+	case is(k, m.look.Keys.Source):
+		m.look.ToggleSource()
+	case is(k, m.look.Keys.NextMode):
 		return m.show((m.current + 1) % len(modes))
 	}
-	for i, b := range m.keys.Modes {
+	for i, b := range m.look.Keys.Modes {
 		if is(k, b) {
 			return m.show(i)
 		}
@@ -194,7 +272,7 @@ func (m *Model) show(i int) tea.Cmd {
 	m.current = i
 	m.dialogs = nil
 	if m.screens[i] == nil {
-		m.screens[i] = newMode(m.desk, modes[i])
+		m.screens[i] = m.newMode(modes[i])
 	}
 	m.layOut()
 	return m.screens[i].shown()
@@ -205,21 +283,12 @@ func (m *Model) commands() []command {
 	return append(m.screens[m.current].commands(), m.globals()...)
 }
 
-// paper takes what the terminal says about its background.
-func (m *Model) paper(isDark bool) {
-	m.terminal = light
-	if isDark {
-		m.terminal = dark
-	}
-	m.paint(m.settings.Theme)
-}
-
 // toConversation gives a message to the mode of a name, or to the chat if that one
 // has no conversation, and shows it.
 func (m *Model) toConversation(name string, msg tea.Msg) tea.Cmd {
 	i := max(0, slices.Index(modes, name))
 	if m.screens[i] == nil {
-		m.screens[i] = newMode(m.desk, modes[i])
+		m.screens[i] = m.newMode(modes[i])
 	}
 	if _, ok := m.screens[i].(interface{ theConversation() *conversation }); !ok {
 		i = 0
@@ -246,7 +315,7 @@ func (m *Model) carryOut(msg tea.Msg) tea.Cmd {
 	case modelOpened:
 		cmds = append(cmds, m.noModel(msg))
 	case modelsAsked:
-		cmds = append(cmds, m.push(newModelsDialog(m.desk, false)))
+		cmds = append(cmds, m.push(newModelsDialog(m.shelf, false)))
 	case downloadPlanned:
 		cmds = append(cmds, m.toAgree(msg))
 	case licenceAccepted:
@@ -255,42 +324,43 @@ func (m *Model) carryOut(msg tea.Msg) tea.Cmd {
 		cmds = append(cmds, m.arrived(msg))
 	case settingsSaved:
 		if msg.err != nil {
-			m.sayError(msg.err)
+			m.say().Error(msg.err)
 		}
 	case saveDone:
 		if msg.err != nil {
-			m.sayError(msg.err)
+			m.say().Error(msg.err)
 		} else {
-			m.say("saved " + msg.path)
+			m.say().Say("saved " + msg.path)
 		}
 	case conversationsImported:
 		m.sayImported(msg)
 	case saveChosen:
-		cmds = append(cmds, m.save(msg))
-	case commandChosen:
-		cmds = append(cmds, m.settle(msg.command.run("")))
+		cmds = append(cmds, func() tea.Msg { return saveFile(m.folder, msg.path, msg.text) })
 	case helpAsked:
-		cmds = append(cmds, m.push(newKeysDialog(m.desk, m.screens[m.current].bindings())))
+		cmds = append(cmds, m.push(newKeysDialog(m.look, m.screens[m.current].bindings())))
 	case quitAsked:
 		cmds = append(cmds, m.quit())
 	case settingsAsked:
-		cmds = append(cmds, m.push(newSettingsDialog(m.desk)))
+		cmds = append(cmds, m.push(newSettingsDialog(m.look)))
 	case settingsChanged:
 		cmds = append(cmds, m.change(msg.to))
 	case modelChosen:
 		m.dialogs = nil // it may have been chosen in one that lies on another
 		cmds = append(cmds, m.screens[m.current].useModel(msg.ref))
 	case contextChosen:
-		cmds = append(cmds, m.useContext(msg))
+		_, cmd := m.engines.reopen(msg.ref, engine.LoadOptions{Context: msg.tokens})
+		cmds = append(cmds, cmd)
+	case contextAsked:
+		cmds = append(cmds, m.push(newContextDialog(m.look, m.screens[m.current].using())))
 	case modeChosen:
 		cmds = append(cmds, m.showNamed(msg.name))
 	case questionAsked:
 		cmds = append(cmds, m.showNamed("chat"))
 	case conversationChosen:
-		cmds = append(cmds, m.readConversation(msg))
+		cmds = append(cmds, readConversation(m.tasks, m.records, msg))
 	case conversationRead:
 		if msg.err != nil {
-			m.sayError(msg.err)
+			m.say().Error(msg.err)
 			return nil
 		}
 		return m.toConversation(msg.conversation.Mode, msg)
@@ -339,13 +409,13 @@ func (m *Model) release(at tea.Mouse) tea.Cmd {
 	if text == "" {
 		return nil
 	}
-	m.say("copied " + units.Plural(lineCount(text), "line"))
-	return m.copied(text)
+	m.say().Say("copied " + units.Plural(lineCount(text), "line"))
+	return m.terminal.Copy(text)
 }
 
 // click goes to a tab, to who is on top, or does what a hint says.
 func (m *Model) click(at tea.Mouse) tea.Cmd {
-	m.notice = notice{}
+	m.notice = Notice{}
 	switch {
 	case at.Y == 0:
 		for _, tab := range m.tabs() {
@@ -382,8 +452,8 @@ func (m *Model) View() tea.View {
 	var v tea.View
 	v.AltScreen = true
 	v.WindowTitle = "bise"
-	v.BackgroundColor, v.ForegroundColor = m.theme.background(), m.theme.foreground()
-	if m.mouse() {
+	v.BackgroundColor, v.ForegroundColor = m.look.Theme.background(), m.look.Theme.foreground()
+	if m.look.Mouse() {
 		v.MouseMode = tea.MouseModeCellMotion
 	}
 	if m.width < leastWidth || m.height < leastHeight {
@@ -394,7 +464,7 @@ func (m *Model) View() tea.View {
 	m.selection.mark(lines)
 	v.SetContent(strings.Join(lines, "\n"))
 	if cursor != nil {
-		cursor.Color = m.theme.palette.accent[1]
+		cursor.Color = m.look.Theme.palette.accent[1]
 	}
 	v.Cursor = cursor
 	return v
@@ -458,17 +528,17 @@ func (m *Model) tabs() []tab {
 
 // head is the first line: who this is, what is on, and with which model.
 func (m *Model) head() string {
-	left, at := " "+m.theme.brand, 5
+	left, at := " "+m.look.Theme.brand, 5
 	right := ""
 	if n := len(m.dialogs); n > 0 {
 		d := m.dialogs[n-1]
-		left += "   " + m.theme.bold.Render(d.title())
+		left += "   " + m.look.Theme.bold.Render(d.title())
 		right = d.note()
 	} else {
 		for _, tab := range m.tabs() {
-			style := m.theme.muted
+			style := m.look.Theme.muted
 			if tab.mode == m.current {
-				style = m.theme.selected.Underline(true)
+				style = m.look.Theme.selected.Underline(true)
 			}
 			left += strings.Repeat(" ", max(0, tab.left-at)) + style.Render(tab.text)
 			at = tab.left + len(tab.text)
@@ -481,17 +551,17 @@ func (m *Model) head() string {
 // drawFoot is the last line.
 func (m *Model) drawFoot(f foot) string {
 	width := m.width - 2
-	if m.notice.text != "" {
+	if m.notice.Text != "" {
 		key := ""
-		if m.notice.key != "" {
-			key = " · " + m.notice.key + " " + m.notice.word
+		if m.notice.Key != "" {
+			key = " · " + m.notice.Key + " " + m.notice.Word
 		}
-		return " " + cut(cut(m.notice.text, width-cells(key))+key, width)
+		return " " + cut(cut(m.notice.Text, width-cells(key))+key, width)
 	}
 	if f.left == "" {
-		return " " + m.theme.muted.Render(joined(f.hints, width))
+		return " " + m.look.Theme.muted.Render(joined(f.hints, width))
 	}
-	return " " + spread(f.left, m.theme.muted.Render(joined(f.hints, m.hintsWidth(f))), width)
+	return " " + spread(f.left, m.look.Theme.muted.Render(joined(f.hints, m.hintsWidth(f))), width)
 }
 
 // hintsWidth is how much of the foot its hints may take.

@@ -14,7 +14,8 @@ import (
 
 // A turn is a message as the transcript shows it.
 type turn struct {
-	*desk
+	look     *Look
+	gallery  *gallery
 	saved    *saved
 	role     engine.Role
 	content  engine.Content // what the person sent
@@ -50,25 +51,25 @@ const (
 	broken              // err ended it
 )
 
-// asked is a turn of the person's.
-func (d *desk) asked(content engine.Content, attached []history.Attachment) *turn {
-	t := &turn{desk: d, role: engine.User, saved: new(saved), content: content, attached: attached}
+// newQuestion returns a turn of the user.
+func newQuestion(look *Look, g *gallery, content engine.Content, attached []history.Attachment) *turn {
+	t := &turn{look: look, gallery: g, role: engine.User, saved: new(saved), content: content, attached: attached}
 	t.expose()
 	t.refresh()
 	return t
 }
 
-// answered is a turn of the model's that begins.
-func (d *desk) answered(model string) *turn {
-	t := &turn{desk: d, role: engine.Assistant, saved: new(saved), state: answering, unfolded: d.settings.Thinking}
+// newAnswer returns a turn of the model, which begins.
+func newAnswer(look *Look, model string) *turn {
+	t := &turn{look: look, role: engine.Assistant, saved: new(saved), state: answering, unfolded: look.Settings.Thinking}
 	t.measured.Model = model
 	t.refresh()
 	return t
 }
 
-// read makes a turn of what the history has.
-func (d *desk) read(m history.Message) *turn {
-	t := &turn{desk: d, role: m.Role, saved: savedAs(m.ID), attached: m.Attached, measured: m.Measured, calls: m.ToolCalls}
+// readTurn returns the turn of a message in the history.
+func readTurn(look *Look, g *gallery, m history.Message) *turn {
+	t := &turn{look: look, gallery: g, role: m.Role, saved: savedAs(m.ID), attached: m.Attached, measured: m.Measured, calls: m.ToolCalls}
 	if m.State != history.Complete {
 		t.state = stopped
 	}
@@ -78,7 +79,7 @@ func (d *desk) read(m history.Message) *turn {
 		t.refresh()
 		return t
 	}
-	t.unfolded, t.begun = d.settings.Thinking, true
+	t.unfolded, t.begun = look.Settings.Thinking, true
 	for _, k := range m.Content {
 		switch {
 		case k.Type == engine.ThinkingChunk:
@@ -231,14 +232,14 @@ func (t *turn) codes() []*part {
 func (t *turn) refresh() {
 	t.parts = nil
 	if out := t.leftOut; out != nil {
-		t.parts = append(t.parts, lined(func(th *theme, width int) []string { return t.drawLeftOut(th, *out, width) }))
+		t.parts = append(t.parts, lined(func(th *Theme, width int) []string { return t.drawLeftOut(th, *out, width) }))
 	}
 	switch t.role {
 	case engine.User:
 		t.parts = append(t.parts, t.question()...)
 		return
 	case engine.ToolRole:
-		p := lined(func(th *theme, width int) []string {
+		p := lined(func(th *Theme, width int) []string {
 			return []string{th.muted.Render(cut("  → "+oneLine(t.content.Plain()), width))}
 		})
 		p.joined = true
@@ -251,7 +252,7 @@ func (t *turn) refresh() {
 		t.parts = append(t.parts, lined(t.drawThinking))
 	}
 	for i := range t.calls {
-		p := lined(func(th *theme, width int) []string { return []string{drawCall(th, t.calls[i], width)} })
+		p := lined(func(th *Theme, width int) []string { return []string{drawCall(th, t.calls[i], width)} })
 		p.joined = i > 0
 		t.parts = append(t.parts, p)
 	}
@@ -260,7 +261,7 @@ func (t *turn) refresh() {
 		if p := t.article.growing(); p != nil {
 			t.parts = append(t.parts, p)
 		} else if t.text.Len() == 0 && t.waits.what != nothing {
-			t.parts = append(t.parts, lined(func(th *theme, width int) []string { return []string{th.muted.Render(t.waits.line(width))} }))
+			t.parts = append(t.parts, lined(func(th *Theme, width int) []string { return []string{th.muted.Render(t.waits.line(width))} }))
 		}
 		return
 	}
@@ -277,7 +278,7 @@ func (t *turn) question() []*part {
 			continue
 		}
 		chunk, shot := t.content[a.Chunk], t.shots[a.Chunk]
-		p := lined(func(th *theme, width int) []string {
+		p := lined(func(th *Theme, width int) []string {
 			if shot != nil {
 				return t.drawShot(th, a.Name, shot, width)
 			}
@@ -287,7 +288,7 @@ func (t *turn) question() []*part {
 		parts = append(parts, p)
 	}
 	if text := t.said(); text != "" {
-		p := lined(func(th *theme, width int) []string { return t.drawQuestion(th, text, width) })
+		p := lined(func(th *Theme, width int) []string { return t.drawQuestion(th, text, width) })
 		p.joined = len(parts) > 0
 		parts = append(parts, p)
 	}
@@ -297,7 +298,7 @@ func (t *turn) question() []*part {
 // foldedLines is how many lines of a long message are shown.
 const foldedLines = 16
 
-func (t *turn) drawQuestion(th *theme, text string, width int) []string {
+func (t *turn) drawQuestion(th *Theme, text string, width int) []string {
 	const roughly = foldedLines * widest * 4
 	short := text
 	if !t.unfolded && len(text) > roughly {
@@ -318,7 +319,7 @@ func (t *turn) drawQuestion(th *theme, text string, width int) []string {
 	return lines
 }
 
-func drawAttached(th *theme, name string, chunk engine.Chunk, width int) []string {
+func drawAttached(th *Theme, name string, chunk engine.Chunk, width int) []string {
 	what := oneLine(name)
 	if what == "" {
 		what = "pasted text"
@@ -326,7 +327,7 @@ func drawAttached(th *theme, name string, chunk engine.Chunk, width int) []strin
 	return []string{th.muted.Render(cut(fmt.Sprintf("▤ %s · %s", what, units.Plural(lineCount(unfenced(chunk.Text)), "line")), width))}
 }
 
-func (t *turn) drawThinking(th *theme, width int) []string {
+func (t *turn) drawThinking(th *Theme, width int) []string {
 	mark, what := "▸", "thought"
 	if t.unfolded {
 		mark = "▾"
@@ -349,30 +350,30 @@ func (t *turn) drawThinking(th *theme, width int) []string {
 	return lines
 }
 
-func (t *turn) drawLeftOut(th *theme, out engine.LeftOut, width int) []string {
+func (t *turn) drawLeftOut(th *Theme, out engine.LeftOut, width int) []string {
 	is := "are"
 	if out.Messages == 1 {
 		is = "is"
 	}
 	text := fmt.Sprintf("⋯ %s %s not in the model's view (%s kept; %s for a longer context)",
-		units.Plural(out.Messages, "earlier message"), is, map[string]string{"are": "they are", "is": "it is"}[is], t.keys.Context.Help().Key)
+		units.Plural(out.Messages, "earlier message"), is, map[string]string{"are": "they are", "is": "it is"}[is], t.look.Keys.Context.Help().Key)
 	return styled(th.muted, wrapped(text, width))
 }
 
 // ending is the part that says how an answer ended, and what can be done about
 // it; nil when it ended as it should.
 func (t *turn) ending() *part {
-	again := t.keys.Regenerate.Help().Key + " answer again"
-	on := t.keys.Continue.Help().Key + " continue"
+	again := t.look.Keys.Regenerate.Help().Key + " answer again"
+	on := t.look.Keys.Continue.Help().Key + " continue"
 	switch {
 	case t.state == broken:
-		return lined(func(th *theme, width int) []string {
-			msg, advice := told(t.err)
+		return lined(func(th *Theme, width int) []string {
+			msg, advice := Explain(t.err)
 			lines := styled(th.alarm, wrapped("✗ "+msg, width))
 			if advice != "" {
 				lines = append(lines, wrapped(advice, width)...)
 			}
-			keys := again + " · " + t.keys.Models.Help().Key + " another model"
+			keys := again + " · " + t.look.Keys.Models.Help().Key + " another model"
 			if t.text.Len() > 0 {
 				keys = on + " · " + keys
 			}
@@ -385,7 +386,7 @@ func (t *turn) ending() *part {
 	case t.measured.Finish == engine.FinishLength:
 		return t.remark("cut off: this is as long as an answer may be · " + on)
 	case t.measured.Finish == engine.FinishModelLength:
-		return t.remark("cut off: the context is full · " + t.keys.Context.Help().Key + " longer context")
+		return t.remark("cut off: the context is full · " + t.look.Keys.Context.Help().Key + " longer context")
 	case t.text.Len() == 0 && len(t.calls) == 0:
 		return t.remark("the model said nothing · " + again)
 	}
@@ -393,10 +394,10 @@ func (t *turn) ending() *part {
 }
 
 func (t *turn) remark(text string) *part {
-	return lined(func(th *theme, width int) []string { return styled(th.muted, wrapped(text, width)) })
+	return lined(func(th *Theme, width int) []string { return styled(th.muted, wrapped(text, width)) })
 }
 
-func drawCall(th *theme, c engine.ToolCall, width int) string {
+func drawCall(th *Theme, c engine.ToolCall, width int) string {
 	return th.muted.Render(cut(fmt.Sprintf("▸ %s(%s)", oneLine(c.Function.Name), arguments(string(c.Function.Arguments))), width))
 }
 

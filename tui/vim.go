@@ -4,8 +4,6 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	tea "charm.land/bubbletea/v2"
 )
 
 // vim is the part of vi that people use to write a few lines: motions, operators,
@@ -17,47 +15,48 @@ type vim struct {
 	waits    rune // f, t, F, T, r or g wait for a character
 	register string
 	linewise bool // the register has whole lines
-	repeat   []tea.KeyPressMsg
-	typed    []tea.KeyPressMsg // of the command that is being given
+	repeat   []Key
+	typed    []Key // of the command that is being given
 	again    bool              // the keys are a repetition
 }
 
 // inserting reports whether letters become text.
 func (v *vim) inserting() bool { return v == nil || !v.normal }
 
-// press takes a key in the way of vi, unless letters are to be inserted.
-func (v *vim) press(c *composer, k tea.KeyPressMsg) outcome {
+// press handles a key as vi does. It returns false for keys that insert text and for
+// those that mean nothing here.
+func (v *vim) press(e *editor, k Key, keys *Keymap) bool {
 	switch {
 	case v == nil:
-		return pass()
+		return false
 	case !v.normal:
 		if k.String() == "esc" {
-			v.leave(&c.editor)
-			return took(nil)
+			v.leave(e)
+			return true
 		}
 		if len(v.repeat) > 0 && !v.again && v.recording() {
 			v.repeat = append(v.repeat, k)
 		}
-		return pass()
+		return false
 	case k.String() == "esc":
 		if v.count == 0 && v.operator == 0 && v.waits == 0 {
-			return pass()
+			return false
 		}
 		v.rest()
-		return took(nil)
-	case k.String() == "ctrl+r" && len(c.future) > 0:
-		c.redo()
-		return took(nil)
+		return true
+	case k.String() == "ctrl+r" && len(e.future) > 0:
+		e.redo()
+		return true
 	}
 	r, _ := utf8.DecodeRuneInString(k.Text)
-	if k.Text == "" || k.Mod&(tea.ModCtrl|tea.ModAlt) != 0 {
-		return pass()
+	if k.Text == "" {
+		return false
 	}
 	v.typed = append(v.typed, k)
-	if !v.command(c, r) {
+	if !v.command(e, r, keys) {
 		v.rest()
 	}
-	return took(nil) // letters are never text here, whatever they mean
+	return true // letters are never text here, whatever they mean
 }
 
 // recording reports whether an insertion belongs to the command that . repeats.
@@ -70,7 +69,7 @@ func (v *vim) rest() { v.count, v.operator, v.waits, v.typed = 0, 0, 0, nil }
 func (v *vim) leave(e *editor) {
 	v.normal = true
 	if len(v.repeat) > 0 && !v.again {
-		v.repeat = append(v.repeat, tea.KeyPressMsg{Code: tea.KeyEscape})
+		v.repeat = append(v.repeat, Key{Name: "esc"})
 	}
 	if e.at > e.lineStart(e.at) {
 		e.move(e.left(e.at))
@@ -80,14 +79,13 @@ func (v *vim) leave(e *editor) {
 // changed remembers the command that . repeats.
 func (v *vim) changed() {
 	if !v.again {
-		v.repeat = append([]tea.KeyPressMsg(nil), v.typed...)
+		v.repeat = append([]Key(nil), v.typed...)
 	}
 	v.rest()
 }
 
 // command takes one character of a command; false when it means nothing.
-func (v *vim) command(c *composer, r rune) bool {
-	e := &c.editor
+func (v *vim) command(e *editor, r rune, keys *Keymap) bool {
 	switch {
 	case v.waits != 0:
 		return v.awaited(e, r)
@@ -111,7 +109,7 @@ func (v *vim) command(c *composer, r rune) bool {
 		v.reach(e, to, inclusive)
 		return true
 	}
-	return v.operator == 0 && v.simple(c, r)
+	return v.operator == 0 && v.simple(e, r, keys)
 }
 
 // times is the count, 1 without.
@@ -301,8 +299,7 @@ func (v *vim) find(e *editor, how, r rune) (int, bool) {
 }
 
 // simple does what a single character says.
-func (v *vim) simple(c *composer, r rune) bool {
-	e := &c.editor
+func (v *vim) simple(e *editor, r rune, keys *Keymap) bool {
 	insert := func(at int) {
 		e.move(at)
 		v.normal = false
@@ -325,7 +322,7 @@ func (v *vim) simple(c *composer, r rune) bool {
 		e.replace(at, at, "\n")
 		insert(at)
 	case 'x', 'D', 'C', 's', 'S', 'Y':
-		return v.short(c, r)
+		return v.short(e, r, keys)
 	case 'p', 'P':
 		if v.register == "" {
 			return true
@@ -348,7 +345,7 @@ func (v *vim) simple(c *composer, r rune) bool {
 		}
 	case '.':
 		v.rest()
-		v.replay(c)
+		v.replay(e, keys)
 		return true
 	default:
 		return false
@@ -358,16 +355,19 @@ func (v *vim) simple(c *composer, r rune) bool {
 }
 
 // short does what is short for an operator and a motion.
-func (v *vim) short(c *composer, r rune) bool {
+func (v *vim) short(e *editor, r rune, keys *Keymap) bool {
 	operator, motion := map[rune]rune{'x': 'd', 'D': 'd', 'C': 'c', 's': 'c', 'S': 'c', 'Y': 'y'}[r], map[rune]rune{'x': 'l', 'D': '$', 'C': '$', 's': 'l', 'S': 'c', 'Y': 'y'}[r]
 	v.operator = operator
-	return v.command(c, motion)
+	return v.command(e, motion, keys)
 }
+
+// maxPut is how many bytes a put with a count inserts at most.
+const maxPut = 10_000_000
 
 // put inserts the register after the cursor, or before.
 func (v *vim) put(e *editor, after bool) {
 	at := e.at
-	text := strings.Repeat(v.register, min(v.times(), 1+maxAttached/max(1, len(v.register))))
+	text := strings.Repeat(v.register, min(v.times(), 1+maxPut/max(1, len(v.register))))
 	switch {
 	case v.linewise && after:
 		at = e.lineEnd(at)
@@ -387,12 +387,11 @@ func (v *vim) put(e *editor, after bool) {
 }
 
 // replay repeats the last change.
-func (v *vim) replay(c *composer) {
-	keys := v.repeat
+func (v *vim) replay(e *editor, keys *Keymap) {
 	v.again = true
-	for _, k := range keys {
-		if o := v.press(c, k); !o.handled {
-			c.editor.press(k, c.keys)
+	for _, k := range v.repeat {
+		if !v.press(e, k, keys) {
+			e.press(k, keys)
 		}
 	}
 	v.again = false

@@ -52,9 +52,9 @@ type cost struct {
 
 const unknown = 0 // tokens while they are counted, or where nobody can
 
-func newVision(d *desk) mode {
+func newVision(o TalkOptions) mode {
 	v := &visionMode{
-		chatMode: &chatMode{newConversation(d, "vision", "Ask about a picture. @ finds one, ctrl+v pastes one")},
+		chatMode: &chatMode{newConversation(o, "vision", "Ask about a picture. @ finds one, ctrl+v pastes one")},
 		chosen:   -1, costs: map[cost]int{},
 	}
 	v.craft = v
@@ -74,8 +74,7 @@ func (v *visionMode) update(msg tea.Msg) tea.Cmd {
 	}
 	cmd := v.chatMode.update(msg)
 	if text := v.shrunk.Swap(nil); text != nil {
-		v.say(*text)
-		v.notice.stays = true
+		v.notify(Notice{Text: *text, Stays: true})
 	}
 	return tea.Batch(cmd, v.count())
 }
@@ -185,7 +184,7 @@ func (v *visionMode) count() tea.Cmd {
 		return nil
 	}
 	var cmds []tea.Cmd
-	ctx, e := v.ctx, v.model.engine
+	ctx, e := v.tasks.Context(), v.model.engine
 	for _, x := range v.exhibits() {
 		c := cost{x.shot, v.model}
 		if _, begun := v.costs[c]; begun || x.shot.thumb == nil {

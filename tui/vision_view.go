@@ -55,7 +55,7 @@ func (v *visionMode) hangBeside(list []exhibit, columns, height int) {
 	if len(list) > 1 {
 		rows -= smallRows + 1
 	}
-	v.hang([]painting{{chosen, v.gallery.pixels(list[chosen].shot, v.theme.shade, columns, max(1, rows))}}, 1)
+	v.hang([]painting{{chosen, v.gallery.pixels(list[chosen].shot, v.look.Theme.shade, columns, max(1, rows))}}, 1)
 	v.wall = append([]string{""}, v.wall...)
 	v.wall = append(v.wall, text...)
 	if len(list) > 1 {
@@ -71,7 +71,7 @@ func (v *visionMode) hangAbove(list []exhibit, width, height int) {
 	chosen := v.current(len(list))
 	if height >= leastWall {
 		rows := min(height/3, 10)
-		large := v.gallery.pixels(list[chosen].shot, v.theme.shade, columns, rows)
+		large := v.gallery.pixels(list[chosen].shot, v.look.Theme.shade, columns, rows)
 		pictures := []painting{{chosen, large}}
 		if len(large) > 0 {
 			pictures = append(pictures, v.small(list, chosen, columns-cells(large[0])-2)...)
@@ -98,7 +98,7 @@ func (v *visionMode) small(list []exhibit, chosen, columns int) []painting {
 		if i == chosen || columns < smallColumns {
 			continue
 		}
-		lines := v.gallery.blocks(x.shot, v.theme.shade, smallColumns, smallRows)
+		lines := v.gallery.blocks(x.shot, v.look.Theme.shade, smallColumns, smallRows)
 		if len(lines) > 0 {
 			pictures = append(pictures, painting{i, lines})
 			columns -= cells(lines[0]) + 2
@@ -150,7 +150,7 @@ func (v *visionMode) captions(list []exhibit, chosen, columns int) []string {
 		about += " → " + units.Count(n) + " tokens"
 	}
 	if v.blind() {
-		about = v.model.name() + " does not see: " + v.keys.Models.Help().Key + " chooses another"
+		about = v.model.name() + " does not see: " + v.look.Keys.Models.Help().Key + " chooses another"
 	}
 	lines := []string{name + " " + about}
 	if cells(lines[0]) > columns {
@@ -161,7 +161,7 @@ func (v *visionMode) captions(list []exhibit, chosen, columns int) []string {
 			lines = []string{cut(name, columns), cut(about, columns)}
 		}
 	}
-	return styled(v.theme.muted, lines)
+	return styled(v.look.Theme.muted, lines)
 }
 
 func (v *visionMode) view() ([]string, *tea.Cursor) {
