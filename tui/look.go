@@ -14,9 +14,9 @@ type Look struct {
 	Keys     *Keymap
 	Settings config.Interface
 
-	modes    []string // whose keys Keys has
-	terminal Shade    // the background of the terminal itself
-	source   bool     // mathematics is shown as the model wrote it
+	modes    []string        // whose keys Keys has
+	terminal Shade           // the background of the terminal itself
+	source   bool            // mathematics is shown as the model wrote it
 	style    *markdown.Style // of answers; nil: the theme's
 }
 
