@@ -35,12 +35,16 @@ func newSheet(con *console.Console, raw bool) sheet {
 	if con.NoColor {
 		w.Profile = colorprofile.ASCII
 	}
-	return &cleaned{sheet: markdown.NewPrinter(w, background(os.Getenv("COLORFGBG")), con.Out.Size)}
+	style := con.Style()
+	if style == nil {
+		style = background(os.Getenv("COLORFGBG"))
+	}
+	return &cleaned{sheet: markdown.NewPrinter(w, style, con.Out.Size)}
 }
 
 // background reads the variable in which some terminals tell their colours, as
 // numbers of the foreground and the background, "15;0": 7 and 9 to 15 are light.
-func background(colours string) markdown.Theme {
+func background(colours string) *markdown.Style {
 	switch colours[strings.LastIndexByte(colours, ';')+1:] {
 	case "7", "9", "10", "11", "12", "13", "14", "15":
 		return markdown.Light

@@ -77,6 +77,8 @@ func interfaceOptions(lib *library.Library, conf config.Config, configErr error,
 	}
 	o.Model, _ = lib.Choose(model)
 	o.Sampling = sampling
-	o.Problem = errors.Join(configErr, sampling.Check())
+	style, styleErr := loadStyle(conf, places)
+	o.Style = style
+	o.Problem = errors.Join(configErr, sampling.Check(), styleErr)
 	return o
 }

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -27,6 +28,7 @@ import (
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/models/fit"
+	"github.com/bise-sh/bise/render/markdown"
 )
 
 // Run runs bise with the arguments after its name and returns the exit code.
@@ -77,6 +79,14 @@ func newProgram(con *console.Console, e engines) *program {
 	conf, problems, configErr := config.Load(places.File())
 	logLevel := "info"
 	lib := newLibrary(con, e, places, conf, &logLevel)
+	con.Style = sync.OnceValue(func() *markdown.Style {
+		style, err := loadStyle(conf, places)
+		if err != nil {
+			msg, advice := fault.Explain(err)
+			con.Notef("%s %s", msg, advice)
+		}
+		return style
+	})
 	h := past.NewOpener(con, filepath.Join(places.Data, "history.db"))
 
 	p := &program{}
@@ -196,6 +206,14 @@ func newLibrary(con *console.Console, e engines, places config.Places, conf conf
 		Stderr:   con.Stderr,
 		Engine:   e.open,
 	})
+}
+
+// loadStyle loads the style of answers that config.toml names; nil if it names none.
+func loadStyle(conf config.Config, places config.Places) (*markdown.Style, error) {
+	if conf.Interface.Style == "" {
+		return nil, nil
+	}
+	return markdown.LoadStyle(conf.Interface.Style, filepath.Dir(places.File()))
 }
 
 // gpus lists the GPUs that llama.cpp can use.

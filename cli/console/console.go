@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/render/markdown"
 	"github.com/bise-sh/bise/render/term"
 )
 
@@ -36,12 +37,16 @@ type Console struct {
 	NoColor    bool
 	Accessible bool // print in order and redraw nothing
 
+	// Style returns the user's style of answers; nil: bise's own.
+	Style func() *markdown.Style
+
 	progress *progress
 }
 
 // New makes a console.
 func New(stdin io.Reader, stdout, stderr io.Writer) *Console {
 	c := &Console{Stdin: stdin, Stdout: stdout, Stderr: stderr, Out: term.Of(stdout), Err: term.Of(stderr)}
+	c.Style = func() *markdown.Style { return nil }
 	c.progress = newProgress(stderr, c.Err)
 	return c
 }
