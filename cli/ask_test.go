@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/bise-sh/bise/cli/flags"
+	"github.com/bise-sh/bise/cli/input"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
 	"github.com/bise-sh/bise/fault"
@@ -103,7 +104,7 @@ func TestAskRefusesInput(t *testing.T) {
 		{"binary stdin", "\x00", []string{"x"}, "standard input is not text: byte 1 is zero"},
 		{"UTF-16", "\xff\xfea", []string{"x"}, "standard input is UTF-16 text"},
 		{"noise", "\x80\x81\x82abc", []string{"x"}, "3 of its 6 bytes are not UTF-8"},
-		{"too much", strings.Repeat("x", maxText+1), []string{"x"}, "the request has more than 60 MB"},
+		{"too much", strings.Repeat("x", input.MaxText+1), []string{"x"}, "the request has more than 60 MB"},
 		{"no picture", "", []string{"-i", text, "x"}, "is no picture"},
 		{"no schema", "", []string{"--schema", schema, "x"}, "is no JSON schema"},
 		{"temperature", "", []string{"--temperature", "-1", "x"}, "temperature is -1"},

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bise-sh/bise/cli/system"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
 	"github.com/bise-sh/bise/engine/llama"
@@ -44,7 +45,7 @@ func TestBench(t *testing.T) {
 	if got.code != 0 {
 		t.Fatalf("got %+v", got)
 	}
-	var b bench
+	var b system.Measurements
 	if err := json.Unmarshal([]byte(got.stdout), &b); err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +68,7 @@ func TestBench(t *testing.T) {
 	}
 	equal(t, "bare prefill", b.Bare.Prefill, 1000)
 	equal(t, "bare decode", b.Bare.Decode, 100)
-	equal(t, "state", *b.State, benchKV{Tokens: 512, Bytes: 512_000, SaveMS: 4, RestoreMS: 2})
+	equal(t, "state", *b.State, system.BenchState{Tokens: 512, Bytes: 512_000, SaveMS: 4, RestoreMS: 2})
 	if b.Bandwidth <= 0 || b.BandwidthShare <= 0 {
 		t.Errorf("bandwidth %v, share %v", b.Bandwidth, b.BandwidthShare)
 	}

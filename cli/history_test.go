@@ -7,7 +7,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
@@ -130,15 +129,5 @@ func TestAskKeepsNothingOfWhatIsRefused(t *testing.T) {
 	}
 	if found, err := filepath.Glob(filepath.Join(os.Getenv("XDG_DATA_HOME"), "bise", "*")); err != nil || len(found) != 0 {
 		t.Errorf("found %v, %v", found, err)
-	}
-}
-
-func TestWhen(t *testing.T) {
-	now := time.Now()
-	if got := when(now); got != "Today "+now.Format("15:04") && got != "Yesterday "+now.Format("15:04") {
-		t.Errorf("now is %q", got)
-	}
-	if got := when(now.AddDate(-2, 0, 0)); got != now.AddDate(-2, 0, 0).Format("2 January 2006") {
-		t.Errorf("two years ago is %q", got)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"os/signal"
 	"path/filepath"
 
+	"github.com/bise-sh/bise/cli/answer"
 	"github.com/bise-sh/bise/cli/console"
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
@@ -70,7 +71,7 @@ func interfaceOptions(lib *library.Library, conf config.Config, configErr error,
 		Models:    lib,
 		Downloads: lib,
 		Endpoints: lib,
-		Changes:   reviewable,
+		Changes:   answer.Reviewable,
 		History:   func() (*history.Store, error) { return history.Open(filepath.Join(places.Data, "history.db")) },
 		Folder:    folder,
 		Getenv:    os.Getenv,

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/bise-sh/bise/cli/build"
 	"github.com/bise-sh/bise/cli/console"
 	"github.com/bise-sh/bise/cli/flags"
 	"github.com/bise-sh/bise/fault"
@@ -27,7 +28,7 @@ func manCommand(con *console.Console) *cobra.Command {
 				}
 				page = next
 			}
-			return writeManual(con.Stdout, page, thisBuild().Version)
+			return writeManual(con.Stdout, page, build.Current().Version)
 		},
 	}
 }

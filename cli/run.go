@@ -18,9 +18,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bise-sh/bise/cli/answer"
+	"github.com/bise-sh/bise/cli/build"
 	"github.com/bise-sh/bise/cli/console"
 	"github.com/bise-sh/bise/cli/flags"
+	"github.com/bise-sh/bise/cli/model"
 	"github.com/bise-sh/bise/cli/past"
+	"github.com/bise-sh/bise/cli/system"
+	"github.com/bise-sh/bise/cli/weights"
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/llama"
@@ -39,13 +44,10 @@ func Run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 // engines are the functions that give engines. Tests put scripts here.
 type engines struct {
 	// load loads a model into this process.
-	load loader
+	load system.Loader
 	// open replaces what the library opens; nil: it opens workers and endpoints.
 	open func(ctx context.Context, ref string, o engine.LoadOptions) (engine.Engine, error)
 }
-
-// A loader loads a model into this process.
-type loader = func(ctx context.Context, spec worker.Spec, progress func(float64)) (engine.Engine, error)
 
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer, e engines) int {
 	ctx, stop := interruptible()
@@ -121,23 +123,23 @@ func newProgram(con *console.Console, e engines) *program {
 		commands []*cobra.Command
 	}{
 		{"Ask and get help", []*cobra.Command{
-			askCommand(con, lib, conf, h), reviewCommand(con, lib, conf), completeCommand(con, lib, conf),
-			solveCommand(con, lib, conf), seeCommand(con, lib, conf, h), historyCommand(con, h),
+			answer.Ask(con, lib, conf, h), answer.Review(con, lib, conf), answer.Complete(con, lib, conf),
+			answer.Solve(con, lib, conf), answer.See(con, lib, conf, h), past.History(con, h),
 		}},
 		{"Models on this machine", []*cobra.Command{
-			catalogCommand(con, lib), fitCommand(con, lib, conf), pullCommand(con, lib), importCommand(con, lib), listCommand(con, lib),
-			showCommand(con, lib), verifyCommand(con, lib), rmCommand(con, lib), gcCommand(con, lib),
+			model.Catalog(con, lib), model.Fit(con, lib, conf), model.Pull(con, lib), model.Import(con, lib), model.List(con, lib),
+			model.Show(con, lib), model.Verify(con, lib), model.Remove(con, lib), model.GC(con, lib),
 		}},
 		{"For editors and other programs", []*cobra.Command{
-			lspCommand(con, lib, conf), serveCommand(con, lib, conf), embedCommand(con, lib, conf), tokenizeCommand(con, lib, conf),
+			system.LSP(con, lib, conf), system.Serve(con, lib, conf), answer.Embed(con, lib, conf), system.Tokenize(con, lib, conf),
 		}},
 		{"The machine", []*cobra.Command{
-			doctorCommand(con, lib, conf, configErr, places), psCommand(con), stopCommand(con, lib), benchCommand(con, lib, conf, e.load),
+			system.Doctor(con, lib, conf, configErr, places), system.PS(con), system.Stop(con, lib), system.Bench(con, lib, conf, e.load),
 		}},
 		{"Making model files", []*cobra.Command{
-			convertCommand(con), quantizeCommand(con, lib), imatrixCommand(con, lib), perplexityCommand(con, lib), logitsCommand(con, lib),
+			weights.Convert(con), weights.Quantize(con, lib), weights.Imatrix(con, lib), weights.Perplexity(con, lib), weights.Logits(con, lib),
 		}},
-		{"bise itself", []*cobra.Command{versionCommand(con), completionCommand(con), manCommand(con)}},
+		{"bise itself", []*cobra.Command{system.Version(con), completionCommand(con), manCommand(con)}},
 	} {
 		p.root.AddGroup(&cobra.Group{ID: g.title, Title: g.title})
 		for _, c := range g.commands {
@@ -145,7 +147,7 @@ func newProgram(con *console.Console, e engines) *program {
 			p.root.AddCommand(c)
 		}
 	}
-	p.root.AddCommand(workerCommand(e.load), taskCommand(con)) // bise's own processes
+	p.root.AddCommand(workerCommand(e.load), weights.Task(con)) // bise's own processes
 	addCompletions(p.root, lib, h)
 	return p
 }
@@ -198,9 +200,9 @@ func newLibrary(con *console.Console, e engines, places config.Places, conf conf
 			}
 			return worker.Launcher{Command: []string{program, "worker", "--log-level", *logLevel}, LogDir: places.Log}, nil
 		},
-		Build: buildID(), Version: thisBuild().Version,
+		Build: build.ID(), Version: build.Current().Version,
 		Devices:  gpus,
-		Quantize: quantizeWorker("quantize the downloaded weights"),
+		Quantize: weights.QuantizeWorker("quantize the downloaded weights"),
 		Progress: con.Progress,
 		Note:     func(sentence string) { con.Notef("%s", sentence) },
 		Stderr:   con.Stderr,

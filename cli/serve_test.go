@@ -125,7 +125,7 @@ func TestServe(t *testing.T) {
 }
 
 func TestServeWithKey(t *testing.T) {
-	t.Setenv(serveKey, "secret")
+	t.Setenv("BISE_SERVE_KEY", "secret")
 	url, _, end := serving(t)
 	defer end()
 	if status, _ := fetch(t, "GET", url+"/v1/models", ""); status != http.StatusUnauthorized {

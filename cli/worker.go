@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bise-sh/bise/cli/flags"
+	"github.com/bise-sh/bise/cli/system"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/llama"
 	"github.com/bise-sh/bise/engine/worker"
@@ -22,7 +23,7 @@ func loadHere(ctx context.Context, spec worker.Spec, progress func(float64)) (en
 
 // workerCommand is the process that holds a model. It is started by the others
 // and not for people.
-func workerCommand(load loader) *cobra.Command {
+func workerCommand(load system.Loader) *cobra.Command {
 	return &cobra.Command{
 		Use:         "worker",
 		Short:       "Hold a model for other processes of bise",
