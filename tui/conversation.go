@@ -44,6 +44,7 @@ type conversation struct {
 	goesOn     bool    // and it is to continue the last one
 	crafted    bool    // the answer on its way goes through the craft
 	queue      []composed
+	heard      string // what was written line by line, which is not said again
 
 	edited int       // the turn that is being edited, -1: none
 	aside  composed  // what was being written before
@@ -495,6 +496,5 @@ func (c *conversation) copyText(text, what string) tea.Cmd {
 	return c.terminal.Copy(strings.TrimRight(text, "\n"))
 }
 
-// theConversation gives the conversation to who shows it in another way than by
-// its frame.
-func (c *conversation) theConversation() *conversation { return c }
+// Busy reports whether an answer is on its way.
+func (c *conversation) Busy() bool { return c.busy() }

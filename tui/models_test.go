@@ -511,15 +511,15 @@ func TestServerIsAdded(t *testing.T) {
 		{"lab.example.org:8000", "LAB_KEY", "", "lab", "http://lab.example.org:8000 LAB_KEY"},
 		{"http://lab.example.net", "", "", "lab2", "http://lab.example.net"},
 		{"127.0.0.1:8642", "", "", "server", "http://127.0.0.1:8642"},
-		{"http://", "", "is no address", "", ""},
+		{"http://", "", "invalid server URL", "", ""},
 		{"http://broken", "", "cannot change", "broken", ""},
 	} {
 		d.pressed("a")
 		d.sees("The server's URL")
 		d.typed(c.address)
 		d.pressed("enter")
-		if !strings.Contains(c.says, "address") {
-			d.sees("The variable of the environment")
+		if !strings.Contains(c.says, "URL") {
+			d.sees("The environment variable")
 			d.typed(c.key)
 			d.pressed("enter")
 		}

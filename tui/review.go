@@ -599,4 +599,4 @@ func (m *reviewMode) commands() []kit.Command {
 	return list
 }
 
-func (m *reviewMode) rowsOf() *kit.List { return &m.list }
+func (m *reviewMode) AsList() *kit.List { return &m.list }

@@ -286,7 +286,7 @@ func TestReviewLinear(t *testing.T) {
 	l.types("2")
 	l.hears("What Sync and Close say is lost.")
 	l.types("/dismiss")
-	l.hears("/undo takes it back")
+	l.hears("(/undo)")
 	l.types("/quit")
 	l.ends()
 }

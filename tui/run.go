@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/bise-sh/bise/tui/plain"
 	"github.com/charmbracelet/colorprofile"
 )
 
@@ -33,6 +35,20 @@ func Run(ctx context.Context, o Options, in io.Reader, out io.Writer, environ []
 	if err != nil {
 		err = fmt.Errorf("show the interface: %w", err)
 	}
+	err = errors.Join(err, m.Close())
+	for _, line := range m.shelf.left() {
+		fmt.Fprintln(out, line)
+	}
+	return err
+}
+
+// RunPlain shows the interface line by line, for screen readers. interrupted
+// reports Ctrl-C.
+func RunPlain(ctx context.Context, o Options, in io.Reader, out io.Writer, interrupted <-chan os.Signal) error {
+	ctx, cancel := context.WithCancel(ctx)
+	m := New(ctx, o)
+	err := plain.Run(ctx, m, in, out, interrupted)
+	cancel()
 	err = errors.Join(err, m.Close())
 	for _, line := range m.shelf.left() {
 		fmt.Fprintln(out, line)

@@ -379,7 +379,7 @@ func TestResumeInItsMode(t *testing.T) {
 	d.sees("A problem.")
 	d.asks("what is x?")
 	d.sees("x = 7")
-	math := d.m.screens[3].(interface{ theConversation() *conversation }).theConversation()
+	math := d.m.screens[3].(*mathMode).conversation
 	d.until("the end", func() bool { return !math.busy() })
 	d.store()
 	id := math.saved.id.Load()

@@ -148,7 +148,7 @@ func (m *Model) update(msg tea.Msg) tea.Cmd {
 		}
 		m.look.SetBackground(shade)
 	case tea.KeyPressMsg:
-		return m.press(msg)
+		return m.Press(msg)
 	case tea.PasteMsg:
 		return m.paste(msg.Content)
 	case tea.MouseClickMsg:
@@ -165,6 +165,29 @@ func (m *Model) update(msg tea.Msg) tea.Cmd {
 	}
 	return nil
 }
+
+// Start is the command with which the current mode begins.
+func (m *Model) Start() tea.Cmd { return m.screens[m.current].shown() }
+
+// Look is the look of the screens.
+func (m *Model) Look() *kit.Look { return m.look }
+
+// Terminal is how the interface reaches the terminal and other programs.
+func (m *Model) Terminal() *kit.Terminal { return m.terminal }
+
+// Mode is the screen of the current mode.
+func (m *Model) Mode() kit.Screen { return m.screens[m.current] }
+
+// Dialog is the uppermost dialog, nil when none is open.
+func (m *Model) Dialog() kit.Dialog {
+	if n := len(m.dialogs); n > 0 {
+		return m.dialogs[n-1]
+	}
+	return nil
+}
+
+// Notice is the notice in the footer. Its text is empty when there is none.
+func (m *Model) Notice() kit.Notice { return m.notice }
 
 // top is who has the keys: the uppermost dialog, or the current mode.
 func (m *Model) top() kit.Screen {
@@ -185,7 +208,8 @@ func (m *Model) push(d kit.Dialog) tea.Cmd {
 	return d.Init()
 }
 
-func (m *Model) press(k tea.KeyPressMsg) tea.Cmd {
+// Press handles a key.
+func (m *Model) Press(k tea.KeyPressMsg) tea.Cmd {
 	m.selection = kit.Selection{}
 	standing := m.notice
 	if !standing.Stays || kit.Matches(k, m.look.Keys.Back) {
@@ -199,16 +223,16 @@ func (m *Model) press(k tea.KeyPressMsg) tea.Cmd {
 	if !o.Handled {
 		return m.act(k)
 	}
-	return m.settle(o)
+	return m.Settle(o)
 }
 
 func (m *Model) paste(text string) tea.Cmd {
 	m.notice = kit.Notice{}
-	return m.settle(m.top().Paste(text))
+	return m.Settle(m.top().Paste(text))
 }
 
-// settle does what the top screen answered.
-func (m *Model) settle(o kit.Outcome) tea.Cmd {
+// Settle does what the top screen made of a key or a line.
+func (m *Model) Settle(o kit.Outcome) tea.Cmd {
 	if n := len(m.dialogs); o.Closes && n > 0 {
 		m.dialogs = m.dialogs[:n-1]
 	}
@@ -233,7 +257,7 @@ func (m *Model) act(k tea.KeyPressMsg) tea.Cmd {
 	case kit.Matches(k, m.look.Keys.Keys):
 		return m.push(newKeysDialog(m.look, m.top().Bindings()))
 	case kit.Matches(k, m.look.Keys.Commands):
-		return m.push(newCommandsDialog(m.look, m.commands()))
+		return m.push(newCommandsDialog(m.look, m.Commands()))
 	case kit.Matches(k, m.look.Keys.Settings):
 		return m.push(newSettingsDialog(m.look))
 	case kit.Matches(k, m.look.Keys.Conversations):
@@ -279,8 +303,8 @@ func (m *Model) show(i int) tea.Cmd {
 	return m.screens[i].shown()
 }
 
-// commands are those of the current mode and those that work everywhere.
-func (m *Model) commands() []kit.Command {
+// Commands are those of the current mode and those that work everywhere.
+func (m *Model) Commands() []kit.Command {
 	return append(m.screens[m.current].commands(), m.globals()...)
 }
 
@@ -291,7 +315,7 @@ func (m *Model) toConversation(name string, msg tea.Msg) tea.Cmd {
 	if m.screens[i] == nil {
 		m.screens[i] = m.newMode(modes[i])
 	}
-	if _, ok := m.screens[i].(interface{ theConversation() *conversation }); !ok {
+	if _, ok := m.screens[i].(kit.Narrator); !ok {
 		i = 0
 	}
 	cmds := []tea.Cmd{m.show(i), m.screens[i].Update(msg)}
@@ -425,12 +449,12 @@ func (m *Model) click(at tea.Mouse) tea.Cmd {
 			}
 		}
 	case at.Y <= m.height-m.frameLines():
-		return m.settle(m.top().Click(at.X, at.Y-1))
+		return m.Settle(m.top().Click(at.X, at.Y-1))
 	case at.Y < m.height-1:
 		return m.carryOut(modelsAsked{})
 	default:
 		if h, ok := m.hintAt(m.top().Footer(), at.X); ok && len(h.Keys()) > 0 {
-			return m.press(kit.KeyPress(h.Keys()[0]))
+			return m.Press(kit.KeyPress(h.Keys()[0]))
 		}
 	}
 	return nil
