@@ -52,6 +52,7 @@ func New(ctx context.Context, o Options) *Model {
 		o.Getenv = func(string) string { return "" }
 	}
 	look, unknown := kit.NewLook(o.Settings, modes)
+	look.SetStyle(o.Style)
 	m := &Model{
 		look: look, tasks: kit.NewTasks(ctx), engines: newEngines(ctx, o.Open, o.Loaded), records: newRecords(ctx, o.History), gallery: newGallery(ctx, o.Getenv),
 		save: o.Save, folder: o.Folder,
