@@ -9,7 +9,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 	"unicode/utf8"
 
@@ -217,12 +216,4 @@ func unfenced(s string) string {
 		return s
 	}
 	return strings.TrimSuffix(body, fence)
-}
-
-// relative is a path as people say it from the folder they are in.
-func relative(folder, path string) string {
-	if rel, err := filepath.Rel(folder, path); err == nil && filepath.IsLocal(rel) {
-		return rel
-	}
-	return path
 }

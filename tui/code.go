@@ -58,6 +58,9 @@ type codeKeys struct {
 	all, word, line, another, no, save, open key.Binding
 }
 
+// maxListed is how many files the list shows.
+const maxListed = 100
+
 // calm is how long nothing must be typed for something to be suggested.
 const calm = 60 * time.Millisecond
 
@@ -88,7 +91,7 @@ type (
 	}
 )
 
-func newCode(look *kit.Look, notify kit.Notify, tasks *kit.Tasks, e *engines, ref, folder, home string) mode {
+func newCode(look *kit.Look, notify kit.Notify, tasks *kit.Tasks, e *engines, ref, folder, home string) *codeMode {
 	m := &codeMode{
 		look: look, notify: notify, tasks: tasks, engines: e, ref: ref, folder: folder, home: home,
 		list: kit.List{Look: look}, picking: true, stop: func() {},
@@ -211,8 +214,8 @@ func (m *codeMode) find() {
 	}
 	kit.SortBy(hits, func(h hit) int { return -h.score })
 	m.found = m.found[:0]
-	rows := make([]kit.Row, 0, min(len(hits), maxFound))
-	for _, h := range hits[:min(len(hits), maxFound)] {
+	rows := make([]kit.Row, 0, min(len(hits), maxListed))
+	for _, h := range hits[:min(len(hits), maxListed)] {
 		m.found = append(m.found, h.path)
 		marks := h.marks
 		if kit.OneLine(h.path) != h.path {

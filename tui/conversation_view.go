@@ -178,7 +178,7 @@ func (c *conversation) meter() string {
 		if share > 0.9 {
 			style = c.look.Theme.Warn
 		}
-		if c.width < tabsWidth {
+		if c.width < kit.WideColumns {
 			columns = 8
 		}
 		full := max(0, min(columns, int(share*float64(columns)+0.5)))

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/tui/kit"
 
 	tea "charm.land/bubbletea/v2"
@@ -81,14 +82,6 @@ type modelReady struct {
 	info engine.Info
 	err  error
 }
-
-// modelsAsked asks for the list of models, and modelChosen is the one that the
-// current mode is to go on with.
-type (
-	modelsAsked  struct{}
-	contextAsked struct{}
-	modelChosen  struct{ ref string }
-)
 
 // use gives the model of a REF, and the command that opens it if nobody has.
 func (e *engines) use(ref string) (*model, tea.Cmd) {
@@ -219,3 +212,30 @@ func (o *ledger) close() error {
 	}
 	return errors.Join(errs...)
 }
+
+// gone has a model that was removed opened anew when somebody asks it again.
+func (e *engines) gone(name string) {
+	for _, m := range e.models {
+		if m.called(name) {
+			m.state, m.engine, m.err = failed, nil, fault.Errorf(fault.NotFound, "%s was removed", name)
+		}
+	}
+}
+
+// called reports whether a model is the one of a name.
+func (m *model) called(name string) bool {
+	return strings.EqualFold(m.ref, name) || m.ref == "" && m.info.Model == name
+}
+
+// named is the model of a name, nil when nobody has asked for it.
+func (e *engines) named(name string) *model {
+	for _, m := range e.models {
+		if m.called(name) && m.state != failed {
+			return m
+		}
+	}
+	return nil
+}
+
+// close closes the engines. Requests must have been cancelled before.
+func (e *engines) close() error { return e.ledger.close() }

@@ -77,7 +77,7 @@ func (m *Model) downloadLine() string {
 // drawDownloads is the line of the frame for downloads.
 func (m *Model) drawDownloads() string {
 	key := ""
-	if m.width >= tabsWidth {
+	if m.width >= kit.WideColumns {
 		key = m.look.Theme.Muted.Render(m.look.Keys.Models.Help().Key + " models")
 	}
 	return " " + kit.Spread(m.shelf.line(m.width-2-kit.Width(key)-2), key, m.width-2)

@@ -5,14 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/bise-sh/bise/tui/kit"
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/worker"
-	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/library/pull"
 	"github.com/bise-sh/bise/models"
 	"github.com/bise-sh/bise/models/catalog"
@@ -296,26 +294,5 @@ func (s *shelf) putBack() tea.Cmd {
 	return func() tea.Msg { return modelRestored{last.Undo()} }
 }
 
-// gone has a model that was removed opened anew when somebody asks it again.
-func (e *engines) gone(name string) {
-	for _, m := range e.models {
-		if m.called(name) {
-			m.state, m.engine, m.err = failed, nil, fault.Errorf(fault.NotFound, "%s was removed", name)
-		}
-	}
-}
-
-// called reports whether a model is the one of a name.
-func (m *model) called(name string) bool {
-	return strings.EqualFold(m.ref, name) || m.ref == "" && m.info.Model == name
-}
-
-// named is the model of a name, nil when nobody has asked for it.
-func (e *engines) named(name string) *model {
-	for _, m := range e.models {
-		if m.called(name) && m.state != failed {
-			return m
-		}
-	}
-	return nil
-}
+// modelChosen is the model that the current mode goes on with.
+type modelChosen struct{ ref string }

@@ -39,7 +39,7 @@ func (m *modelsDialog) Title() string {
 }
 
 func (m *modelsDialog) Note() string {
-	if m.Width < tabsWidth {
+	if m.Width < kit.WideColumns {
 		return ""
 	}
 	return m.Look.Theme.Muted.Render(kit.OneLine(m.shelf.described))

@@ -55,6 +55,9 @@ type reviewMode struct {
 	top    int        // its first line that is shown then
 }
 
+// errReviewStopped is the cause of the end of a review that the user stopped.
+var errReviewStopped = errors.New("stopped")
+
 // reviewKeys are the keys that are this mode's own.
 type reviewKeys struct {
 	apply, dismiss, open, next, ask, again, look key.Binding
@@ -106,7 +109,7 @@ type (
 	questionAsked struct{ text string }
 )
 
-func newReview(look *kit.Look, notify kit.Notify, tasks *kit.Tasks, t *kit.Terminal, e *engines, ref string, changes func(context.Context) ([]Change, error)) mode {
+func newReview(look *kit.Look, notify kit.Notify, tasks *kit.Tasks, t *kit.Terminal, e *engines, ref string, changes func(context.Context) ([]Change, error)) *reviewMode {
 	m := &reviewMode{
 		look: look, notify: notify, tasks: tasks, terminal: t, engines: e, ref: ref, changesOf: changes,
 		list: kit.List{Look: look, FilterOnSlash: true},
@@ -242,7 +245,7 @@ func (m *reviewMode) take(msg reviewCame) tea.Cmd {
 		r.stop(nil)
 		return nil
 	}
-	if msg.err != nil && !errors.Is(msg.err, errStopped) {
+	if msg.err != nil && !errors.Is(msg.err, errReviewStopped) {
 		r.err = msg.err
 	}
 	switch e := msg.event.(type) {
@@ -540,7 +543,7 @@ func (m *reviewMode) back() kit.Outcome {
 	case m.whole:
 		m.whole = false
 	case m.review.busy && m.review.pull != nil:
-		m.review.stop(errStopped)
+		m.review.stop(errReviewStopped)
 	default:
 		m.review = nil
 		m.list.Select(0)

@@ -175,7 +175,7 @@ func (m *reviewMode) said(f *finding, gutter, width int) []string {
 		n := max(1, min(kit.Width(strings.TrimSpace(code)), width-indent))
 		out = append(out, m.look.Theme.Accent.Render(strings.Repeat("^", n)))
 	}
-	if m.whole || m.width < tabsWidth { // else it stands in the list, whole
+	if m.whole || m.width < kit.WideColumns { // else it stands in the list, whole
 		out = append(out, kit.StyleLines(m.severity(f.Severity), kit.Wrap(f.Title, width-indent))...)
 	}
 	if f.Why != "" {
@@ -214,7 +214,7 @@ func (m *reviewMode) subject() string {
 	if name := m.model.name(); name != "" {
 		facts = append(facts, name)
 	}
-	if r := m.review; r != nil && m.width >= tabsWidth {
+	if r := m.review; r != nil && m.width >= kit.WideColumns {
 		facts = append(facts, units.Plural(len(r.change.Files), "file"), units.Plural(len(r.found), "finding"))
 	}
 	return m.look.Theme.Muted.Render(strings.Join(facts, " · "))

@@ -18,8 +18,6 @@ import (
 const (
 	// Below this size, in cells, there is only a sentence that asks for room.
 	leastWidth, leastHeight = 30, 8
-	// From this width on the tabs of all modes are shown.
-	tabsWidth = 60
 )
 
 // A Model is the interface.
@@ -125,8 +123,8 @@ func (m *Model) Init() tea.Cmd {
 // Close waits for what is going on, writes what is not written yet, and closes the
 // engines. The context must have ended before.
 func (m *Model) Close() error {
-	m.tasks.Wait()                                                                   // answers, which the context has ended
-	return errors.Join(m.records.close(), m.engines.ledger.close(), m.shelf.close()) // what they said, who said it, and what of it is to go
+	m.tasks.Wait()                                                            // answers, which the context has ended
+	return errors.Join(m.records.close(), m.engines.close(), m.shelf.close()) // what they said, who said it, and what of it is to go
 }
 
 // Update takes what happened.
@@ -381,7 +379,7 @@ func (m *Model) carryOut(msg tea.Msg) tea.Cmd {
 	case modeChosen:
 		cmds = append(cmds, m.showNamed(msg.name))
 	case questionAsked:
-		cmds = append(cmds, m.showNamed("chat"))
+		return m.toConversation("chat", questionBegun{msg.text})
 	case conversationChosen:
 		cmds = append(cmds, readConversation(m.tasks, m.records, msg))
 	case conversationRead:
@@ -540,7 +538,7 @@ type tab struct {
 
 // tabs are those that the head shows.
 func (m *Model) tabs() []tab {
-	if m.width < tabsWidth {
+	if m.width < kit.WideColumns {
 		return []tab{{m.current, 7, modes[m.current]}}
 	}
 	var list []tab

@@ -73,6 +73,10 @@ func OneLine(s string) string {
 	return strings.Join(strings.Fields(term.Clean(s)), " ")
 }
 
+// WideColumns is the width from which on there is room for more than the
+// essentials.
+const WideColumns = 60
+
 // MaxColumns is the most columns that body text takes, for the eye's sake.
 const MaxColumns = 100
 
