@@ -16,14 +16,14 @@ func newChat(o TalkOptions) mode {
 	return &chatMode{newConversation(o, "chat", "Ask anything. @ adds a file, / lists commands")}
 }
 
-func (c *chatMode) shown() tea.Cmd {
+func (c *chatMode) Shown() tea.Cmd {
 	switch {
 	case c.model != nil:
 		return nil
 	case c.ref == "":
 		return c.lastModel()
 	}
-	return c.useModel(c.ref)
+	return c.UseModel(c.ref)
 }
 
 func (c *chatMode) Update(msg tea.Msg) tea.Cmd {

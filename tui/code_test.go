@@ -10,6 +10,7 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
+	"github.com/bise-sh/bise/tui/code"
 )
 
 const counting = `package words
@@ -99,7 +100,7 @@ func TestCode(t *testing.T) {
 		d.sees("Codestral 22B")
 		d.opens("words")
 		d.atLoop()
-		d.m.screens[2].(*codeMode).about.Took = 90_000_000
+		d.m.screens[2].(*code.Mode).Current.Took = 90_000_000
 	})
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/bise-sh/bise/library/pull"
 	"github.com/bise-sh/bise/library/pull/pulltest"
 	"github.com/bise-sh/bise/models"
+	"github.com/bise-sh/bise/tui/engines"
 )
 
 // pulling is an interface that is shown what there is, over a hub.
@@ -66,7 +67,7 @@ func TestFirstModel(t *testing.T) {
 	d.typed("hel")
 	d.until("a look", func() bool { return d.download().at.Total > 0 })
 	close(held)
-	d.until("the model", func() bool { m := d.chat().model; return m.ref == "tiny" && m.state == ready })
+	d.until("the model", func() bool { m := d.chat().model; return m.Ref == "tiny" && m.State == engines.Ready })
 	d.misses("models")
 	d.typed("lo")
 	d.pressed("enter")

@@ -4,16 +4,17 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/bise-sh/bise/tui/kit"
-
 	tea "charm.land/bubbletea/v2"
+
 	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/tui/engines"
+	"github.com/bise-sh/bise/tui/kit"
 )
 
 // noModel shows what could be had to somebody who has no model to begin with.
-func (m *Model) noModel(msg modelOpened) tea.Cmd {
-	e, ok := errors.AsType[*fault.Error](msg.err)
-	if !ok || e.Kind != fault.NotFound || msg.ref != "" || m.shelf.library == nil || len(m.dialogs) > 0 || m.greeted {
+func (m *Model) noModel(msg engines.ModelOpened) tea.Cmd {
+	e, ok := errors.AsType[*fault.Error](msg.Err)
+	if !ok || e.Kind != fault.NotFound || msg.Ref != "" || m.shelf.library == nil || len(m.dialogs) > 0 || m.greeted {
 		return nil
 	}
 	m.greeted = true
@@ -46,7 +47,7 @@ func (m *Model) arrived(msg downloadEnded) tea.Cmd {
 		return nil
 	}
 	name := kit.OneLine(msg.model.Name)
-	if now := m.screens[m.current].using(); now != nil && !(now.state == failed && now.ref == "") {
+	if now := m.screens[m.current].Using(); now != nil && !(now.State == engines.Failed && now.Ref == "") {
 		m.say().Say(fmt.Sprintf("%s is here: %s", name, m.look.Keys.Models.Help().Key))
 		return nil
 	}
@@ -54,7 +55,7 @@ func (m *Model) arrived(msg downloadEnded) tea.Cmd {
 	if top, ok := m.top().(*modelsDialog); ok && top.first {
 		m.dialogs = nil
 	}
-	return m.screens[m.current].useModel(msg.model.Name)
+	return m.screens[m.current].UseModel(msg.model.Name)
 }
 
 // frameLines are those that the body does not have: the first and the last, and one

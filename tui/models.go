@@ -6,9 +6,8 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/bise-sh/bise/tui/kit"
-
 	tea "charm.land/bubbletea/v2"
+
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/worker"
 	"github.com/bise-sh/bise/library/pull"
@@ -16,6 +15,8 @@ import (
 	"github.com/bise-sh/bise/models/catalog"
 	"github.com/bise-sh/bise/models/fit"
 	"github.com/bise-sh/bise/models/licence"
+	"github.com/bise-sh/bise/tui/engines"
+	"github.com/bise-sh/bise/tui/kit"
 )
 
 // A Library is what the interface knows models by: those on this machine, those
@@ -70,7 +71,7 @@ type shelf struct {
 	look    *kit.Look
 	notify  kit.Notify
 	tasks   *kit.Tasks
-	engines *engines
+	engines *engines.Engines
 	folder  string
 	home    string
 
@@ -98,7 +99,7 @@ type catalogued struct {
 	download int64 // bytes
 }
 
-func newShelf(look *kit.Look, notify kit.Notify, tasks *kit.Tasks, e *engines, l Library, folder, home string) *shelf {
+func newShelf(look *kit.Look, notify kit.Notify, tasks *kit.Tasks, e *engines.Engines, l Library, folder, home string) *shelf {
 	return &shelf{look: look, notify: notify, tasks: tasks, engines: e, library: l, folder: folder, home: home}
 }
 
@@ -274,7 +275,7 @@ func (s *shelf) wasRemoved(msg modelRemoved) tea.Cmd {
 	gone := msg.removed.Model
 	s.removed = append(s.removed, msg.removed)
 	s.here = slices.DeleteFunc(s.here, func(i Installed) bool { return i.Name == gone.Name })
-	s.engines.gone(gone.Name)
+	s.engines.MarkRemoved(gone.Name)
 	s.notify.Undo(fmt.Sprintf("deleted %q", kit.OneLine(gone.Name)), func() tea.Msg { return undoAsked{} })
 	return s.read()
 }

@@ -5,10 +5,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/bise-sh/bise/tui/kit"
-
 	tea "charm.land/bubbletea/v2"
+
 	"github.com/bise-sh/bise/models/licence"
+	"github.com/bise-sh/bise/tui/kit"
 )
 
 // licenceDialog asks somebody to agree to a licence before the bytes come: its name

@@ -5,12 +5,13 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/bise-sh/bise/tui/kit"
-
 	tea "charm.land/bubbletea/v2"
+
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/library/pull"
 	"github.com/bise-sh/bise/models/fit"
+	"github.com/bise-sh/bise/tui/engines"
+	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/units"
 )
 
@@ -362,7 +363,7 @@ func (m *modelsDialog) Update(msg tea.Msg) tea.Cmd {
 		cmd = m.shelf.importFile(msg.path)
 	case hereRead, machineRead, unfinishedRead, modelRemoved, modelRestored,
 		downloadPlanned, downloadsLooked, downloadEnded, downloadRestored, pullWanted,
-		modelOpened, modelLoading, modelReady, serverAdded:
+		engines.ModelOpened, engines.ModelLoading, engines.ModelReady, serverAdded:
 	default:
 		return nil
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/bise-sh/bise/models"
 	"github.com/bise-sh/bise/models/catalog"
 	"github.com/bise-sh/bise/models/fit"
+	"github.com/bise-sh/bise/tui/engines"
 	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/units"
 )
@@ -142,12 +143,12 @@ func (s *shelf) stateOf(i *Installed) string {
 	if i.Problem != nil {
 		return "cannot be used"
 	}
-	switch m := s.engines.named(i.Name); {
+	switch m := s.engines.Find(i.Name); {
 	case m == nil:
-	case m.state == ready:
+	case m.State == engines.Ready:
 		return "in use"
-	case m.loaded >= 0:
-		return fmt.Sprintf("loading %.0f %%", m.loaded*100)
+	case m.Loaded >= 0:
+		return fmt.Sprintf("loading %.0f %%", m.Loaded*100)
 	default:
 		return "loading"
 	}

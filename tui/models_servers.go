@@ -5,9 +5,9 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/bise-sh/bise/tui/kit"
-
 	tea "charm.land/bubbletea/v2"
+
+	"github.com/bise-sh/bise/tui/kit"
 )
 
 // serversDialog lists the models of servers: those of one, or of all.

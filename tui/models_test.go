@@ -27,6 +27,7 @@ import (
 	"github.com/bise-sh/bise/models/catalog"
 	"github.com/bise-sh/bise/models/fit"
 	"github.com/bise-sh/bise/models/licence"
+	"github.com/bise-sh/bise/tui/engines"
 )
 
 // A shelves is a library of a store of the test's own, and of models that are said
@@ -345,7 +346,7 @@ func TestAboutEveryModel(t *testing.T) {
 	}
 	// Enter in it uses the model.
 	d.pressed("home", "down", "space", "enter")
-	d.until("the model", func() bool { m := d.chat().model; return m.ref == "codestral" && m.state == ready })
+	d.until("the model", func() bool { m := d.chat().model; return m.Ref == "codestral" && m.State == engines.Ready })
 	if n := len(d.m.dialogs); n > 0 {
 		t.Errorf("%d dialogs are open", n)
 	}
@@ -377,7 +378,7 @@ func TestModelsByMouse(t *testing.T) {
 	click("mistral-large-latest")
 	d.until("the model", func() bool {
 		m := d.chat().model
-		return m.ref == "plateforme/mistral-large-latest" && m.state == ready
+		return m.Ref == "plateforme/mistral-large-latest" && m.State == engines.Ready
 	})
 
 	d.lists()
@@ -469,7 +470,7 @@ func TestModelIsChosen(t *testing.T) {
 	if n := len(d.m.dialogs); n > 0 {
 		t.Errorf("%d dialogs are open", n)
 	}
-	d.until("the model", func() bool { m := d.chat().model; return m != nil && m.ref == "codestral" && m.state == ready })
+	d.until("the model", func() bool { m := d.chat().model; return m != nil && m.Ref == "codestral" && m.State == engines.Ready })
 	d.lists()
 	d.finds("codestral 22")
 	d.sees("in use")
@@ -491,7 +492,7 @@ func TestModelIsChosen(t *testing.T) {
 	d.pressed("enter")
 	d.until("the model", func() bool {
 		m := d.chat().model
-		return m.ref == "plateforme/mistral-large-latest" && m.state == ready
+		return m.Ref == "plateforme/mistral-large-latest" && m.State == engines.Ready
 	})
 	if n := len(d.m.dialogs); n > 0 {
 		t.Errorf("%d dialogs are open", n)
@@ -548,7 +549,7 @@ func TestRemove(t *testing.T) {
 	d.sees("The path of a GGUF file")
 	d.typed(file)
 	d.pressed("enter")
-	d.until("the model", func() bool { m := d.chat().model; return m.ref == "mine" && m.state == ready })
+	d.until("the model", func() bool { m := d.chat().model; return m.Ref == "mine" && m.State == engines.Ready })
 	if n := len(d.m.dialogs); n > 0 {
 		t.Errorf("%d dialogs are open", n)
 	}

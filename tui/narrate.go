@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/charmbracelet/x/ansi"
+
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/render/markdown"
+	"github.com/bise-sh/bise/tui/engines"
 	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/units"
-	"github.com/charmbracelet/x/ansi"
 )
 
 // A narration is what a conversation has said of itself in lines, so that only
@@ -61,7 +63,7 @@ func (c *conversation) EnterLine(line string) kit.Outcome {
 
 // tellConversation tells what came in the conversation.
 func (n *narration) tellConversation(c *conversation) {
-	if subject := ansi.Strip(c.subject()); c.model != nil && c.model.state != loading && subject != n.subject {
+	if subject := ansi.Strip(c.Subject()); c.model != nil && c.model.State != engines.Loading && subject != n.subject {
 		n.subject = subject
 		n.say(kit.Sentence(subject))
 	}
@@ -121,7 +123,7 @@ func who(c *conversation, t *turn) string {
 	if t.measured.Model != "" {
 		return kit.OneLine(t.measured.Model)
 	}
-	return c.model.name()
+	return c.model.Name()
 }
 
 // tellAnswer tells what has come of an answer since the last time.
@@ -155,18 +157,18 @@ func (n *narration) tellAnswer(c *conversation, t *turn) {
 // tellWaiting tells once what is waited for.
 func (n *narration) tellWaiting(t *turn) {
 	phase := ""
-	switch t.waits.what {
-	case forEngine:
+	switch t.waits.Phase {
+	case engines.Starting:
 		phase = "Starting the model."
-	case forLoading:
+	case engines.LoadingModel:
 		phase = "Loading the model."
-	case forTurn:
-		phase = fmt.Sprintf("Waiting for %s before this one.", units.Plural(t.waits.now.Queued, "request"))
-	case forReading:
-		if t.waits.now.Total == 0 {
+	case engines.Queued:
+		phase = fmt.Sprintf("Waiting for %s before this one.", units.Plural(t.waits.Progress.Queued, "request"))
+	case engines.Prefilling:
+		if t.waits.Progress.Total == 0 {
 			return
 		}
-		phase = fmt.Sprintf("Reading %s tokens.", units.Count(t.waits.now.Total))
+		phase = fmt.Sprintf("Reading %s tokens.", units.Count(t.waits.Progress.Total))
 	default:
 		if t.thinking.Len() > 0 && t.text.Len() == 0 {
 			phase = "Thinking."

@@ -3,9 +3,10 @@ package tui
 import (
 	"strings"
 
+	"github.com/charmbracelet/x/ansi"
+
 	"github.com/bise-sh/bise/render/markdown"
 	"github.com/bise-sh/bise/tui/kit"
-	"github.com/charmbracelet/x/ansi"
 )
 
 // A part is a piece of a turn that is drawn by itself: a paragraph, some code, a

@@ -8,8 +8,9 @@ import (
 	"os"
 
 	tea "charm.land/bubbletea/v2"
-	"github.com/bise-sh/bise/tui/plain"
 	"github.com/charmbracelet/colorprofile"
+
+	"github.com/bise-sh/bise/tui/plain"
 )
 
 // framesPerSecond is how often the terminal is drawn at most. A key waits for the

@@ -7,11 +7,14 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bise-sh/bise/tui/kit"
-
 	tea "charm.land/bubbletea/v2"
+
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/tui/code"
+	"github.com/bise-sh/bise/tui/engines"
+	"github.com/bise-sh/bise/tui/kit"
+	"github.com/bise-sh/bise/tui/review"
 	"github.com/bise-sh/bise/units"
 )
 
@@ -25,7 +28,7 @@ type Model struct {
 	look     *kit.Look
 	tasks    *kit.Tasks
 	terminal *kit.Terminal
-	engines  *engines
+	engines  *engines.Engines
 	shelf    *shelf
 	records  *records
 	gallery  *gallery
@@ -52,7 +55,7 @@ func New(ctx context.Context, o Options) *Model {
 	look, unknown := kit.NewLook(o.Settings, modes)
 	look.SetStyle(o.Style)
 	m := &Model{
-		look: look, tasks: kit.NewTasks(ctx), engines: newEngines(ctx, o.Open, o.Loaded), records: newRecords(ctx, o.History), gallery: newGallery(ctx, o.Getenv),
+		look: look, tasks: kit.NewTasks(ctx), engines: engines.New(ctx, o.Open, o.Loaded), records: newRecords(ctx, o.History), gallery: newGallery(ctx, o.Getenv),
 		save: o.Save, folder: o.Folder,
 		width: o.Width, height: o.Height, screens: make([]mode, len(modes)),
 	}
@@ -76,9 +79,9 @@ func (m *Model) makeMode(name string, o Options) mode {
 	}
 	switch name {
 	case "review":
-		return newReview(m.look, m.notify, m.tasks, m.terminal, m.engines, o.Model, o.Changes)
+		return review.New(m.look, m.notify, m.tasks, m.terminal, m.engines, o.Model, o.Changes)
 	case "code":
-		return newCode(m.look, m.notify, m.tasks, m.engines, o.Model, o.Folder, o.Getenv("HOME"))
+		return code.New(m.look, m.notify, m.tasks, m.engines, o.Model, o.Folder, o.Getenv("HOME"))
 	case "math":
 		return newMath(talk)
 	case "vision":
@@ -117,14 +120,14 @@ func (m *Model) change(s config.Interface) tea.Cmd {
 
 // Init begins everything that takes time.
 func (m *Model) Init() tea.Cmd {
-	return tea.Batch(tea.RequestBackgroundColor, m.screens[m.current].shown(), m.shelf.begin())
+	return tea.Batch(tea.RequestBackgroundColor, m.screens[m.current].Shown(), m.shelf.begin())
 }
 
 // Close waits for what is going on, writes what is not written yet, and closes the
 // engines. The context must have ended before.
 func (m *Model) Close() error {
 	m.tasks.Wait()                                                            // answers, which the context has ended
-	return errors.Join(m.records.close(), m.engines.close(), m.shelf.close()) // what they said, who said it, and what of it is to go
+	return errors.Join(m.records.close(), m.engines.Close(), m.shelf.close()) // what they said, who said it, and what of it is to go
 }
 
 // Update takes what happened.
@@ -166,7 +169,7 @@ func (m *Model) update(msg tea.Msg) tea.Cmd {
 }
 
 // Start is the command with which the current mode begins.
-func (m *Model) Start() tea.Cmd { return m.screens[m.current].shown() }
+func (m *Model) Start() tea.Cmd { return m.screens[m.current].Shown() }
 
 // Look is the look of the screens.
 func (m *Model) Look() *kit.Look { return m.look }
@@ -264,7 +267,7 @@ func (m *Model) act(k tea.KeyPressMsg) tea.Cmd {
 	case kit.Matches(k, m.look.Keys.Models):
 		return m.carryOut(modelsAsked{})
 	case kit.Matches(k, m.look.Keys.Context):
-		return m.push(newContextDialog(m.look, m.screens[m.current].using()))
+		return m.push(newContextDialog(m.look, m.screens[m.current].Using()))
 	case kit.Matches(k, m.look.Keys.NewChat):
 		return m.carryOut(newAsked{})
 	case kit.Matches(k, m.look.Keys.Source):
@@ -299,12 +302,12 @@ func (m *Model) show(i int) tea.Cmd {
 		m.screens[i] = m.newMode(modes[i])
 	}
 	m.layOut()
-	return m.screens[i].shown()
+	return m.screens[i].Shown()
 }
 
 // Commands are those of the current mode and those that work everywhere.
 func (m *Model) Commands() []kit.Command {
-	return append(m.screens[m.current].commands(), m.globals()...)
+	return append(m.screens[m.current].Commands(), m.globals()...)
 }
 
 // toConversation gives a message to the mode of a name, or to the chat if that one
@@ -333,10 +336,10 @@ func (m *Model) showNamed(name string) tea.Cmd {
 // carryOut does what a message of the root's own says, and passes it on to
 // everybody whom it may concern.
 func (m *Model) carryOut(msg tea.Msg) tea.Cmd {
-	cmds := []tea.Cmd{m.engines.update(msg), m.shelf.update(msg)}
+	cmds := []tea.Cmd{m.engines.Update(msg), m.shelf.update(msg)}
 	m.gallery.update(msg)
 	switch msg := msg.(type) {
-	case modelOpened:
+	case engines.ModelOpened:
 		cmds = append(cmds, m.noModel(msg))
 	case modelsAsked:
 		cmds = append(cmds, m.push(newModelsDialog(m.shelf, false)))
@@ -370,16 +373,16 @@ func (m *Model) carryOut(msg tea.Msg) tea.Cmd {
 		cmds = append(cmds, m.change(msg.to))
 	case modelChosen:
 		m.dialogs = nil // it may have been chosen in one that lies on another
-		cmds = append(cmds, m.screens[m.current].useModel(msg.ref))
+		cmds = append(cmds, m.screens[m.current].UseModel(msg.ref))
 	case contextChosen:
-		_, cmd := m.engines.reopen(msg.ref, engine.LoadOptions{Context: msg.tokens})
+		_, cmd := m.engines.Reopen(msg.ref, engine.LoadOptions{Context: msg.tokens})
 		cmds = append(cmds, cmd)
 	case contextAsked:
-		cmds = append(cmds, m.push(newContextDialog(m.look, m.screens[m.current].using())))
+		cmds = append(cmds, m.push(newContextDialog(m.look, m.screens[m.current].Using())))
 	case modeChosen:
 		cmds = append(cmds, m.showNamed(msg.name))
-	case questionAsked:
-		return m.toConversation("chat", questionBegun{msg.text})
+	case review.QuestionAsked:
+		return m.toConversation("chat", questionBegun{msg.Text})
 	case conversationChosen:
 		cmds = append(cmds, readConversation(m.tasks, m.records, msg))
 	case conversationRead:
@@ -567,7 +570,7 @@ func (m *Model) head() string {
 			left += strings.Repeat(" ", max(0, tab.left-at)) + style.Render(tab.text)
 			at = tab.left + len(tab.text)
 		}
-		right = m.screens[m.current].subject()
+		right = m.screens[m.current].Subject()
 	}
 	return kit.Spread(left, right, m.width-1)
 }
