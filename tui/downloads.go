@@ -29,8 +29,7 @@ type download struct {
 	try     int // counts the times it was begun
 	title   string
 	request pull.Request
-	path    string // of a file that is taken in; "": it is pulled
-	puller  Puller
+	path    string     // of a file that is taken in; "": it is pulled
 	plan    *pull.Plan // nil until it is known what is to be done
 
 	state  downloadState
@@ -64,7 +63,6 @@ type (
 	}
 	downloadPlanned struct {
 		number, try int
-		puller      Puller
 		plan        *pull.Plan
 		err         error
 	}
@@ -74,7 +72,7 @@ type (
 		model       models.Model
 		err         error
 	}
-	downloadRestored struct{ download *download }
+	downloadRestored struct{ number int }
 	// pullWanted asks for a download that somebody was warned of.
 	pullWanted struct {
 		request pull.Request
@@ -138,12 +136,10 @@ func (s *shelf) goOn(w *download) tea.Cmd {
 	w.try++
 	ctx, stop := context.WithCancelCause(s.tasks.Context())
 	w.stop = stop
-	library, number, try, request := s.library, w.number, w.try, w.request
+	pulls, number, try, request := s.pulls, w.number, w.try, w.request
 	return func() tea.Msg {
 		msg := downloadPlanned{number: number, try: try}
-		if msg.puller, msg.err = library.Puller(ctx); msg.err == nil {
-			msg.plan, msg.err = msg.puller.Plan(ctx, request)
-		}
+		msg.plan, msg.err = pulls.Plan(ctx, request)
 		if cause := context.Cause(ctx); cause != nil {
 			msg.err = cause
 		}
@@ -171,7 +167,7 @@ func (s *shelf) planned(msg downloadPlanned) tea.Cmd {
 		s.fail(w, msg.err)
 		return nil
 	}
-	w.puller, w.plan = msg.puller, msg.plan
+	w.plan = msg.plan
 	if msg.plan.Title != "" {
 		w.title = msg.plan.Title
 	}
@@ -210,8 +206,8 @@ func (s *shelf) drop(w *download) {
 
 // run does what the plan says.
 func (s *shelf) run(w *download) tea.Cmd {
-	progress, puller, plan := new(pull.Progress), w.puller, w.plan
-	return s.work(w, progress.Sample, func(ctx context.Context) (models.Model, error) { return puller.Run(ctx, plan, progress) })
+	progress, pulls, plan := new(pull.Progress), s.pulls, w.plan
+	return s.work(w, progress.Sample, func(ctx context.Context) (models.Model, error) { return pulls.Pull(ctx, plan, progress) })
 }
 
 // takeIn begins to take in a file.
@@ -228,9 +224,9 @@ func (s *shelf) takeIn(w *download) tea.Cmd {
 		}
 		return at
 	}
-	library, path := s.library, w.path
+	known, path := s.library, w.path
 	return s.work(w, sample, func(ctx context.Context) (models.Model, error) {
-		return library.Import(ctx, path, func(d, t int64) { done.Store(d); total.Store(t) })
+		return known.Import(ctx, models.Import{Path: path, Progress: func(d, t int64) { done.Store(d); total.Store(t) }})
 	})
 }
 
@@ -330,16 +326,18 @@ func (s *shelf) cancel(w *download) {
 	}
 	w.state = paused
 	s.drop(w)
-	if w.plan != nil {
-		s.cancelled = append(s.cancelled, w.plan)
-	}
-	s.notify.Undo(fmt.Sprintf("cancelled %q", kit.OneLine(w.title)), func() tea.Msg { return downloadRestored{w} })
+	s.cancelled = append(s.cancelled, w)
+	s.notify.Undo(fmt.Sprintf("cancelled %q", kit.OneLine(w.title)), func() tea.Msg { return downloadRestored{w.number} })
 }
 
 // restored goes on with a download that was cancelled.
 func (s *shelf) restored(msg downloadRestored) tea.Cmd {
-	w := msg.download
-	s.cancelled = slices.DeleteFunc(s.cancelled, func(p *pull.Plan) bool { return p == w.plan })
+	i := slices.IndexFunc(s.cancelled, func(w *download) bool { return w.number == msg.number })
+	if i < 0 {
+		return nil
+	}
+	w := s.cancelled[i]
+	s.cancelled = slices.Delete(s.cancelled, i, i+1)
 	s.downloads = append(s.downloads, w)
 	return s.goOn(w)
 }

@@ -82,7 +82,7 @@ func TestFirstModel(t *testing.T) {
 func TestFirstModelIsWaitedFor(t *testing.T) {
 	d, _ := pulling(t, pulltest.New(t), replies())
 	d.wants("Tiny 1")
-	d.sees("tiny is here and verified")
+	d.sees("tiny is installed and verified")
 	if n := len(d.m.dialogs); n > 0 {
 		t.Errorf("%d dialogs are open", n)
 	}
@@ -102,7 +102,7 @@ func TestLicenceComesFirst(t *testing.T) {
 	d.pressed("enter")
 	d.sees("a accept")
 	d.pressed("a")
-	d.sees("guarded is here and verified")
+	d.sees("guarded is installed and verified")
 	m, ok := s.store.Installed("guarded", "q4_k_m")
 	if !ok || m.Manifest.Licence.Accepted.IsZero() || m.Manifest.Licence.ID != "MNPL-0.1" {
 		t.Errorf("it is installed: %v, %+v", ok, m.Manifest)
@@ -120,7 +120,7 @@ func TestLicenceWaits(t *testing.T) {
 	d.pressed("esc")
 	d.typed("one moment")
 	close(held)
-	d.sees("Guarded 1 waits for its licence to be read: ctrl+l")
+	d.sees("accept the licence of Guarded 1 to download it: ctrl+l")
 	d.typed(", a")
 	if got := d.chat().composer.Text; got != "one moment, a" {
 		t.Errorf("what is written is %q", got)
@@ -143,7 +143,7 @@ func TestPauseAndGoOn(t *testing.T) {
 		t.Errorf("how to go on is not said:\n%s", s)
 	}
 	d.pressed("p")
-	d.sees("tiny is here and verified")
+	d.sees("tiny is installed and verified")
 	if _, ok := s.store.Installed("tiny", "q4_k_m"); !ok {
 		t.Error("it is not installed")
 	}
@@ -177,7 +177,7 @@ func TestDownloadOutlivesBise(t *testing.T) {
 		t.Errorf("of what nobody went on with it is said: %q", lines)
 	}
 	next.pressed("home", "enter")
-	next.sees("tiny is here and verified")
+	next.sees("tiny is installed and verified")
 }
 
 func TestCancel(t *testing.T) {
@@ -242,7 +242,7 @@ func TestTwoAtOnce(t *testing.T) {
 func TestPullByName(t *testing.T) {
 	d, s := pulling(t, pulltest.New(t), replies())
 	d.wants("hf:acme/tiny-GGUF:Q8_0")
-	d.sees("is here and verified")
+	d.sees("is installed and verified")
 	if list, err := s.store.List(); err != nil || len(list) != 1 || list[0].Manifest.Type != "Q8_0" {
 		t.Errorf("here is %+v, %v", list, err)
 	}
@@ -257,7 +257,7 @@ func TestOtherType(t *testing.T) {
 	d.pressed("home", "enter")
 	d.sees("d download it anyway")
 	d.pressed("d")
-	d.sees("is here and verified")
+	d.sees("is installed and verified")
 	if _, ok := s.store.Installed("huge", "q8_0"); !ok {
 		t.Error("it is not installed")
 	}

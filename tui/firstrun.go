@@ -11,10 +11,10 @@ import (
 	"github.com/bise-sh/bise/tui/kit"
 )
 
-// noModel shows what could be had to somebody who has no model to begin with.
+// noModel shows the models there are when the user has none to begin with.
 func (m *Model) noModel(msg engines.ModelOpened) tea.Cmd {
 	e, ok := errors.AsType[*fault.Error](msg.Err)
-	if !ok || e.Kind != fault.NotFound || msg.Ref != "" || m.shelf.library == nil || len(m.dialogs) > 0 || m.greeted {
+	if !ok || e.Kind != fault.NotFound || msg.Ref != "" || !m.shelf.Available() || len(m.dialogs) > 0 || m.greeted {
 		return nil
 	}
 	m.greeted = true
@@ -27,32 +27,32 @@ func (m *Model) modelsShown() bool {
 	return ok
 }
 
-// toAgree asks for a licence to be agreed to, at once where the list of models is
-// shown. Who is elsewhere is not taken away from what they do.
-func (m *Model) toAgree(msg downloadPlanned) tea.Cmd {
-	w := m.shelf.find(msg.number, msg.try)
-	if w == nil || w.state != asking {
+// askLicence asks the user to accept a licence, at once where the list of models is
+// shown, else with a notice.
+func (m *Model) askLicence(msg downloadPlanned) tea.Cmd {
+	d := m.shelf.LicenceDialog(msg)
+	if d == nil {
 		return nil
 	}
 	if m.modelsShown() {
-		return m.push(newLicenceDialog(m.look, w))
+		return m.push(d)
 	}
-	m.say().Say(fmt.Sprintf("%s waits for its licence to be read: %s", w.title, m.look.Keys.Models.Help().Key))
+	m.say().Say(fmt.Sprintf("accept the licence of %s to download it: %s", d.Note(), m.look.Keys.Models.Help().Key))
 	return nil
 }
 
-// arrived tells that a model has come, and takes it where there was none.
-func (m *Model) arrived(msg downloadEnded) tea.Cmd {
+// installed reports a model that was downloaded, and uses it where there was none.
+func (m *Model) installed(msg downloadEnded) tea.Cmd {
 	if msg.err != nil || msg.model.Name == "" {
 		return nil
 	}
 	name := kit.OneLine(msg.model.Name)
 	if now := m.screens[m.current].Using(); now != nil && !(now.State == engines.Failed && now.Ref == "") {
-		m.say().Say(fmt.Sprintf("%s is here: %s", name, m.look.Keys.Models.Help().Key))
+		m.say().Say(fmt.Sprintf("%s is installed: %s", name, m.look.Keys.Models.Help().Key))
 		return nil
 	}
-	m.say().Say(name + " is here and verified")
-	if top, ok := m.top().(*modelsDialog); ok && top.first {
+	m.say().Say(name + " is installed and verified")
+	if top, ok := m.top().(*modelsDialog); ok && top.First() {
 		m.dialogs = nil
 	}
 	return m.screens[m.current].UseModel(msg.model.Name)

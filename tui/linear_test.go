@@ -241,7 +241,7 @@ func TestLinearFirstRun(t *testing.T) {
 	l.hears("For testing and research.")
 	l.hears("accept")
 	l.types("accept")
-	l.hears("Guarded is here and verified")
+	l.hears("Guarded is installed and verified")
 	l.types("Hello")
 	l.hears("Hello to you.")
 	l.types("/quit")

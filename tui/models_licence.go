@@ -56,13 +56,13 @@ func (l *licenceDialog) Bindings() []kit.Hint {
 
 func (l *licenceDialog) Footer() kit.Footer { return kit.Footer{Hints: l.Bindings()} }
 
-// licenceAccepted tells that the person agrees.
-type licenceAccepted struct{ download *download }
+// licenceAccepted reports that the user accepts the licence of a download.
+type licenceAccepted struct{ number int }
 
 func (l *licenceDialog) Press(k tea.KeyPressMsg) kit.Outcome {
 	switch {
 	case kit.Matches(k, acceptKey):
-		return kit.Close(licenceAccepted{l.download})
+		return kit.Close(licenceAccepted{l.download.number})
 	case kit.Matches(k, textKey):
 		l.whole, l.top = !l.whole, 0
 	case kit.Matches(k, l.look.Keys.Back):
@@ -122,11 +122,23 @@ func (l *licenceDialog) text(terms licence.Licence) string {
 	return fmt.Sprintf("%s\n\nThe text did not come with the model. It is at the address below.", terms.Summary)
 }
 
-// accept writes down that the person agrees, and begins what waited for that.
-func (s *shelf) accept(w *download) tea.Cmd {
-	if w.state != asking {
+// accepted records that the user accepts a licence, and begins the download.
+func (s *shelf) accepted(msg licenceAccepted) tea.Cmd {
+	for _, w := range s.downloads {
+		if w.number == msg.number && w.state == asking {
+			w.plan.Accept(time.Now())
+			return s.run(w)
+		}
+	}
+	return nil
+}
+
+// LicenceDialog returns the dialog in which the user accepts the licence of a
+// download that was planned, nil when it does not need that.
+func (s *shelf) LicenceDialog(msg downloadPlanned) kit.Dialog {
+	w := s.find(msg.number, msg.try)
+	if w == nil || w.state != asking {
 		return nil
 	}
-	w.plan.Accept(time.Now())
-	return s.run(w)
+	return newLicenceDialog(s.look, w)
 }

@@ -8,6 +8,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/library/pull"
 	"github.com/bise-sh/bise/models/fit"
 	"github.com/bise-sh/bise/tui/engines"
@@ -39,11 +40,17 @@ func (m *modelsDialog) Title() string {
 	return "Models"
 }
 
+// First reports whether the dialog was opened because there is no model.
+func (m *modelsDialog) First() bool { return m.first }
+
 func (m *modelsDialog) Note() string {
 	if m.Width < kit.WideColumns {
 		return ""
 	}
-	return m.Look.Theme.Muted.Render(kit.OneLine(m.shelf.described))
+	if m.shelf.machine == nil {
+		return ""
+	}
+	return m.Look.Theme.Muted.Render(kit.OneLine(library.MachineLine(*m.shelf.machine)))
 }
 
 func (m *modelsDialog) Init() tea.Cmd { return m.shelf.read() }
@@ -338,7 +345,7 @@ func (m *modelsDialog) known(i, width int) []string {
 	return nil
 }
 
-func termsMark(i *Installed) string {
+func termsMark(i *library.Installed) string {
 	if i.Terms.ID == "" {
 		return ""
 	}

@@ -60,7 +60,7 @@ func New(ctx context.Context, o Options) *Model {
 		width: o.Width, height: o.Height, screens: make([]mode, len(modes)),
 	}
 	m.terminal = kit.NewTerminal(m.tasks, o.Getenv)
-	m.shelf = newShelf(look, m.notify, m.tasks, m.engines, o.Library, o.Folder, o.Getenv("HOME"))
+	m.shelf = newShelf(look, m.notify, m.tasks, m.engines, o.Models, o.Downloads, o.Endpoints, o.Folder, o.Getenv("HOME"))
 	m.newMode = func(name string) mode { return m.makeMode(name, o) }
 	m.screens[0] = m.newMode(modes[0])
 	m.sayUnknownKeys(unknown)
@@ -344,11 +344,9 @@ func (m *Model) carryOut(msg tea.Msg) tea.Cmd {
 	case modelsAsked:
 		cmds = append(cmds, m.push(newModelsDialog(m.shelf, false)))
 	case downloadPlanned:
-		cmds = append(cmds, m.toAgree(msg))
-	case licenceAccepted:
-		cmds = append(cmds, m.shelf.accept(msg.download))
+		cmds = append(cmds, m.askLicence(msg))
 	case downloadEnded:
-		cmds = append(cmds, m.arrived(msg))
+		cmds = append(cmds, m.installed(msg))
 	case settingsSaved:
 		if msg.err != nil {
 			m.say().Error(msg.err)
