@@ -9,6 +9,7 @@ import (
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/tui/engines"
 	"github.com/bise-sh/bise/tui/kit"
+	"github.com/bise-sh/bise/tui/models"
 )
 
 // noModel shows the models there are when the user has none to begin with.
@@ -18,18 +19,18 @@ func (m *Model) noModel(msg engines.ModelOpened) tea.Cmd {
 		return nil
 	}
 	m.greeted = true
-	return m.push(newModelsDialog(m.shelf, true))
+	return m.push(models.NewDialog(m.shelf, true))
 }
 
 // modelsShown reports whether the list of models is on top, where the downloads are.
 func (m *Model) modelsShown() bool {
-	_, ok := m.top().(*modelsDialog)
+	_, ok := m.top().(*models.Dialog)
 	return ok
 }
 
 // askLicence asks the user to accept a licence, at once where the list of models is
 // shown, else with a notice.
-func (m *Model) askLicence(msg downloadPlanned) tea.Cmd {
+func (m *Model) askLicence(msg models.DownloadPlanned) tea.Cmd {
 	d := m.shelf.LicenceDialog(msg)
 	if d == nil {
 		return nil
@@ -42,20 +43,20 @@ func (m *Model) askLicence(msg downloadPlanned) tea.Cmd {
 }
 
 // installed reports a model that was downloaded, and uses it where there was none.
-func (m *Model) installed(msg downloadEnded) tea.Cmd {
-	if msg.err != nil || msg.model.Name == "" {
+func (m *Model) installed(msg models.DownloadEnded) tea.Cmd {
+	if msg.Err != nil || msg.Model.Name == "" {
 		return nil
 	}
-	name := kit.OneLine(msg.model.Name)
+	name := kit.OneLine(msg.Model.Name)
 	if now := m.screens[m.current].Using(); now != nil && !(now.State == engines.Failed && now.Ref == "") {
 		m.say().Say(fmt.Sprintf("%s is installed: %s", name, m.look.Keys.Models.Help().Key))
 		return nil
 	}
 	m.say().Say(name + " is installed and verified")
-	if top, ok := m.top().(*modelsDialog); ok && top.First() {
+	if top, ok := m.top().(*models.Dialog); ok && top.First() {
 		m.dialogs = nil
 	}
-	return m.screens[m.current].UseModel(msg.model.Name)
+	return m.screens[m.current].UseModel(msg.Model.Name)
 }
 
 // frameLines are those that the body does not have: the first and the last, and one
@@ -72,7 +73,7 @@ func (m *Model) downloadLine() string {
 	if m.modelsShown() {
 		return ""
 	}
-	return m.shelf.line(m.width - 20)
+	return m.shelf.ProgressLine(m.width - 20)
 }
 
 // drawDownloads is the line of the frame for downloads.
@@ -81,5 +82,5 @@ func (m *Model) drawDownloads() string {
 	if m.width >= kit.WideColumns {
 		key = m.look.Theme.Muted.Render(m.look.Keys.Models.Help().Key + " models")
 	}
-	return " " + kit.Spread(m.shelf.line(m.width-2-kit.Width(key)-2), key, m.width-2)
+	return " " + kit.Spread(m.shelf.ProgressLine(m.width-2-kit.Width(key)-2), key, m.width-2)
 }

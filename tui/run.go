@@ -37,7 +37,7 @@ func Run(ctx context.Context, o Options, in io.Reader, out io.Writer, environ []
 		err = fmt.Errorf("show the interface: %w", err)
 	}
 	err = errors.Join(err, m.Close())
-	for _, line := range m.shelf.left() {
+	for _, line := range m.shelf.Interrupted() {
 		fmt.Fprintln(out, line)
 	}
 	return err
@@ -51,7 +51,7 @@ func RunPlain(ctx context.Context, o Options, in io.Reader, out io.Writer, inter
 	err := plain.Run(ctx, m, in, out, interrupted)
 	cancel()
 	err = errors.Join(err, m.Close())
-	for _, line := range m.shelf.left() {
+	for _, line := range m.shelf.Interrupted() {
 		fmt.Fprintln(out, line)
 	}
 	return err

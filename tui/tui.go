@@ -14,6 +14,7 @@ import (
 	"github.com/bise-sh/bise/tui/code"
 	"github.com/bise-sh/bise/tui/engines"
 	"github.com/bise-sh/bise/tui/kit"
+	"github.com/bise-sh/bise/tui/models"
 	"github.com/bise-sh/bise/tui/review"
 	"github.com/bise-sh/bise/units"
 )
@@ -29,7 +30,7 @@ type Model struct {
 	tasks    *kit.Tasks
 	terminal *kit.Terminal
 	engines  *engines.Engines
-	shelf    *shelf
+	shelf    *models.Service
 	records  *records
 	gallery  *gallery
 
@@ -60,7 +61,7 @@ func New(ctx context.Context, o Options) *Model {
 		width: o.Width, height: o.Height, screens: make([]mode, len(modes)),
 	}
 	m.terminal = kit.NewTerminal(m.tasks, o.Getenv)
-	m.shelf = newShelf(look, m.notify, m.tasks, m.engines, o.Models, o.Downloads, o.Endpoints, o.Folder, o.Getenv("HOME"))
+	m.shelf = models.New(look, m.notify, m.tasks, m.engines, o.Models, o.Downloads, o.Endpoints, o.Folder, o.Getenv("HOME"))
 	m.newMode = func(name string) mode { return m.makeMode(name, o) }
 	m.screens[0] = m.newMode(modes[0])
 	m.sayUnknownKeys(unknown)
@@ -120,14 +121,14 @@ func (m *Model) change(s config.Interface) tea.Cmd {
 
 // Init begins everything that takes time.
 func (m *Model) Init() tea.Cmd {
-	return tea.Batch(tea.RequestBackgroundColor, m.screens[m.current].Shown(), m.shelf.begin())
+	return tea.Batch(tea.RequestBackgroundColor, m.screens[m.current].Shown(), m.shelf.Start())
 }
 
 // Close waits for what is going on, writes what is not written yet, and closes the
 // engines. The context must have ended before.
 func (m *Model) Close() error {
 	m.tasks.Wait()                                                            // answers, which the context has ended
-	return errors.Join(m.records.close(), m.engines.Close(), m.shelf.close()) // what they said, who said it, and what of it is to go
+	return errors.Join(m.records.close(), m.engines.Close(), m.shelf.Close()) // what they said, who said it, and what of it is to go
 }
 
 // Update takes what happened.
@@ -267,7 +268,7 @@ func (m *Model) act(k tea.KeyPressMsg) tea.Cmd {
 	case kit.Matches(k, m.look.Keys.Models):
 		return m.carryOut(modelsAsked{})
 	case kit.Matches(k, m.look.Keys.Context):
-		return m.push(newContextDialog(m.look, m.screens[m.current].Using()))
+		return m.push(models.NewContextDialog(m.look, m.screens[m.current].Using()))
 	case kit.Matches(k, m.look.Keys.NewChat):
 		return m.carryOut(newAsked{})
 	case kit.Matches(k, m.look.Keys.Source):
@@ -336,16 +337,16 @@ func (m *Model) showNamed(name string) tea.Cmd {
 // carryOut does what a message of the root's own says, and passes it on to
 // everybody whom it may concern.
 func (m *Model) carryOut(msg tea.Msg) tea.Cmd {
-	cmds := []tea.Cmd{m.engines.Update(msg), m.shelf.update(msg)}
+	cmds := []tea.Cmd{m.engines.Update(msg), m.shelf.Update(msg)}
 	m.gallery.update(msg)
 	switch msg := msg.(type) {
 	case engines.ModelOpened:
 		cmds = append(cmds, m.noModel(msg))
 	case modelsAsked:
-		cmds = append(cmds, m.push(newModelsDialog(m.shelf, false)))
-	case downloadPlanned:
+		cmds = append(cmds, m.push(models.NewDialog(m.shelf, false)))
+	case models.DownloadPlanned:
 		cmds = append(cmds, m.askLicence(msg))
-	case downloadEnded:
+	case models.DownloadEnded:
 		cmds = append(cmds, m.installed(msg))
 	case settingsSaved:
 		if msg.err != nil {
@@ -369,14 +370,14 @@ func (m *Model) carryOut(msg tea.Msg) tea.Cmd {
 		cmds = append(cmds, m.push(newSettingsDialog(m.look)))
 	case settingsChanged:
 		cmds = append(cmds, m.change(msg.to))
-	case modelChosen:
+	case models.Chosen:
 		m.dialogs = nil // it may have been chosen in one that lies on another
-		cmds = append(cmds, m.screens[m.current].UseModel(msg.ref))
-	case contextChosen:
-		_, cmd := m.engines.Reopen(msg.ref, engine.LoadOptions{Context: msg.tokens})
+		cmds = append(cmds, m.screens[m.current].UseModel(msg.Ref))
+	case models.ContextChosen:
+		_, cmd := m.engines.Reopen(msg.Ref, engine.LoadOptions{Context: msg.Tokens})
 		cmds = append(cmds, cmd)
 	case contextAsked:
-		cmds = append(cmds, m.push(newContextDialog(m.look, m.screens[m.current].Using())))
+		cmds = append(cmds, m.push(models.NewContextDialog(m.look, m.screens[m.current].Using())))
 	case modeChosen:
 		cmds = append(cmds, m.showNamed(msg.name))
 	case review.QuestionAsked:

@@ -1,4 +1,4 @@
-package tui
+package models
 
 import (
 	"fmt"
@@ -15,13 +15,13 @@ import (
 // and the two sentences that matter, or the whole text.
 type licenceDialog struct {
 	look          *kit.Look
-	download      *download
+	download      *Download
 	whole         bool // the text is shown
 	width, height int
 	top           int // the first line that is shown
 }
 
-func newLicenceDialog(look *kit.Look, w *download) *licenceDialog {
+func newLicenceDialog(look *kit.Look, w *Download) *licenceDialog {
 	return &licenceDialog{look: look, download: w}
 }
 
@@ -62,7 +62,7 @@ type licenceAccepted struct{ number int }
 func (l *licenceDialog) Press(k tea.KeyPressMsg) kit.Outcome {
 	switch {
 	case kit.Matches(k, acceptKey):
-		return kit.Close(licenceAccepted{l.download.number})
+		return kit.Close(licenceAccepted{l.download.Number})
 	case kit.Matches(k, textKey):
 		l.whole, l.top = !l.whole, 0
 	case kit.Matches(k, l.look.Keys.Back):
@@ -123,9 +123,9 @@ func (l *licenceDialog) text(terms licence.Licence) string {
 }
 
 // accepted records that the user accepts a licence, and begins the download.
-func (s *shelf) accepted(msg licenceAccepted) tea.Cmd {
-	for _, w := range s.downloads {
-		if w.number == msg.number && w.state == asking {
+func (s *Service) accepted(msg licenceAccepted) tea.Cmd {
+	for _, w := range s.Downloads {
+		if w.Number == msg.number && w.State == AwaitingLicence {
 			w.plan.Accept(time.Now())
 			return s.run(w)
 		}
@@ -135,9 +135,9 @@ func (s *shelf) accepted(msg licenceAccepted) tea.Cmd {
 
 // LicenceDialog returns the dialog in which the user accepts the licence of a
 // download that was planned, nil when it does not need that.
-func (s *shelf) LicenceDialog(msg downloadPlanned) kit.Dialog {
+func (s *Service) LicenceDialog(msg DownloadPlanned) kit.Dialog {
 	w := s.find(msg.number, msg.try)
-	if w == nil || w.state != asking {
+	if w == nil || w.State != AwaitingLicence {
 		return nil
 	}
 	return newLicenceDialog(s.look, w)

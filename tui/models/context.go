@@ -1,4 +1,4 @@
-package tui
+package models
 
 import (
 	"fmt"
@@ -17,14 +17,14 @@ type contextDialog struct {
 	sizes []int // tokens; 0: as far as memory goes
 }
 
-// contextChosen is how much of a conversation a model is to keep in view from now
+// ContextChosen is how much of a conversation a model is to keep in view from now
 // on.
-type contextChosen struct {
-	ref    string
-	tokens int // 0: as far as memory goes
+type ContextChosen struct {
+	Ref    string
+	Tokens int // 0: as far as memory goes
 }
 
-func newContextDialog(look *kit.Look, m *engines.Model) *contextDialog {
+func NewContextDialog(look *kit.Look, m *engines.Model) *contextDialog {
 	c := &contextDialog{List: kit.List{Look: look, FilterOnSlash: true}, model: m}
 	c.Intro = []string{"How much of a conversation the model keeps in view. More takes more memory, and the model is loaded again."}
 	c.Empty = []string{"The model has to be loaded before its context can be changed."}
@@ -97,7 +97,7 @@ func (c *contextDialog) choice() kit.Outcome {
 	if !ok {
 		return kit.Handled(nil)
 	}
-	return kit.Close(contextChosen{c.model.Ref, c.sizes[i]})
+	return kit.Close(ContextChosen{c.model.Ref, c.sizes[i]})
 }
 
 func (c *contextDialog) Paste(string) kit.Outcome { return kit.Handled(nil) }

@@ -1,0 +1,2 @@
+// Package folder lists the files of the folder that the user works in.
+package folder
