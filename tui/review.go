@@ -69,7 +69,7 @@ type reviewing struct {
 	busy    bool
 	loading float64 // share of the model, below 0 when it does not load
 	parts   int     // into which the change was cut, 0 while unknown
-	reading review.Reading
+	reading review.Progress
 	found   []*finding
 	result  *review.Result
 	err     error
@@ -250,7 +250,7 @@ func (m *reviewMode) take(msg reviewCame) tea.Cmd {
 		r.loading = e.Fraction
 	case review.Planned:
 		r.parts = e.Parts
-	case review.Reading:
+	case review.Progress:
 		r.reading, r.loading = e, -1
 	case review.Found:
 		r.found = append(r.found, &finding{Finding: e.Finding})

@@ -236,7 +236,7 @@ func (m *reviewMode) foot() foot {
 func (r *reviewing) coverage() string {
 	n := 0
 	for _, c := range r.result.Files {
-		if c.Status == review.Reviewed || c.Status == review.Partly {
+		if c.Status == review.Reviewed || c.Status == review.Partial {
 			n++
 		}
 	}
