@@ -1,4 +1,4 @@
-package tui
+package kit
 
 import (
 	"github.com/bise-sh/bise/config"
@@ -33,7 +33,7 @@ func (l *Look) Apply(s config.Interface) (unknown []string) {
 	if repaint {
 		l.repaint()
 	}
-	l.Keys, unknown = newKeymap(s.Keys, l.modes)
+	l.Keys, unknown = NewKeymap(s.Keys, l.modes)
 	return unknown
 }
 
@@ -53,6 +53,6 @@ func (l *Look) ToggleSource() {
 func (l *Look) Mouse() bool { return l.Settings.Mouse == nil || *l.Settings.Mouse }
 
 func (l *Look) repaint() {
-	l.Theme = newTheme(l.Settings.Theme, l.terminal)
-	l.Theme.markdown.Source = l.source
+	l.Theme = NewTheme(l.Settings.Theme, l.terminal)
+	l.Theme.Markdown.Source = l.source
 }
