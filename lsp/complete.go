@@ -20,7 +20,7 @@ func (s *server) inline(ctx context.Context, session *code.Session, r request) (
 	}
 	all := []code.Completion{c}
 	if r.params.Context.TriggerKind == inlineInvoked {
-		more, err := session.More(ctx, r.place, alternatives)
+		more, err := session.Alternatives(ctx, r.place, alternatives)
 		if err != nil {
 			return nil, err
 		}
