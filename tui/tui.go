@@ -52,13 +52,14 @@ func New(ctx context.Context, o Options) *Model {
 		o.Getenv = func(string) string { return "" }
 	}
 	look, unknown := kit.NewLook(o.Settings, modes)
+	look.SetStyle(o.Style)
 	m := &Model{
 		look: look, tasks: kit.NewTasks(ctx), engines: newEngines(ctx, o.Open, o.Loaded), records: newRecords(ctx, o.History), gallery: newGallery(ctx, o.Getenv),
 		save: o.Save, folder: o.Folder,
 		width: o.Width, height: o.Height, screens: make([]mode, len(modes)),
 	}
 	m.terminal = kit.NewTerminal(m.tasks, o.Getenv)
-	m.shelf = newShelf(look, m.notify, m.tasks, m.engines, o.Library, o.Folder, o.Getenv("HOME"))
+	m.shelf = newShelf(look, m.notify, m.tasks, m.engines, o, o.Getenv("HOME"))
 	m.newMode = func(name string) mode { return m.makeMode(name, o) }
 	m.screens[0] = m.newMode(modes[0])
 	m.sayUnknownKeys(unknown)

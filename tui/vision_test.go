@@ -19,7 +19,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
-	"github.com/bise-sh/bise/mistral/picture"
+	"github.com/bise-sh/bise/mistral/preprocess"
 	"github.com/charmbracelet/colorprofile"
 )
 
@@ -199,7 +199,7 @@ func (c crowded) Tokenize(_ context.Context, r engine.TokenizeRequest) (engine.T
 	n := 0
 	for _, k := range r.Chat.Messages[0].Content {
 		if k.Type == engine.ImageChunk {
-			w, h, err := picture.Size(k.ImageURL)
+			w, h, err := preprocess.Size(k.ImageURL)
 			if err != nil {
 				return engine.Tokens{}, err
 			}
@@ -210,7 +210,7 @@ func (c crowded) Tokenize(_ context.Context, r engine.TokenizeRequest) (engine.T
 }
 
 func (c crowded) Chat(ctx context.Context, r engine.ChatRequest) iter.Seq2[engine.Event, error] {
-	if w, _, err := picture.Size(r.Messages[0].Content[0].ImageURL); err != nil || w > 120 {
+	if w, _, err := preprocess.Size(r.Messages[0].Content[0].ImageURL); err != nil || w > 120 {
 		return func(yield func(engine.Event, error) bool) { yield(nil, engine.ErrTooLong(144, 100)) }
 	}
 	return c.Script.Chat(ctx, r)
@@ -227,7 +227,7 @@ func TestVisionMakesRoom(t *testing.T) {
 	d.sees("It is small.")
 	d.sees("a picture is shown to the model in ")
 	d.sees(" instead of 160×90: the context holds 100 tokens")
-	if w, _, err := picture.Size(last(t, s).Messages[0].Content[0].ImageURL); err != nil || w > 120 {
+	if w, _, err := preprocess.Size(last(t, s).Messages[0].Content[0].ImageURL); err != nil || w > 120 {
 		t.Errorf("the model sees %d columns, %v", w, err)
 	}
 }

@@ -112,7 +112,7 @@ func NewTheme(name string, terminal Shade) *Theme {
 	t.link = plain.Underline(true)
 	t.Match = plain.Foreground(p.accent[0]).Underline(true)
 	t.Brand = t.gradient("bise")
-	t.Markdown = markdown.NewRenderer(markdown.Theme{Accent: p.accent[1], Muted: p.muted, Code: p.code, Background: paper(t.Shade)})
+	t.Markdown = markdown.NewRenderer(markdown.NewStyle(p.accent[1], p.muted, p.code, paper(t.Shade)))
 	t.Markdown.Links = true
 	return t
 }

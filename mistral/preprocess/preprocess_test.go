@@ -1,4 +1,4 @@
-package picture
+package preprocess
 
 import (
 	"bytes"
@@ -31,9 +31,9 @@ func encode(t testing.TB, img image.Image) string {
 	return dataURL(b.Bytes())
 }
 
-// TestStretchLikeTheReference compares with pixels that Mistral's own code made,
-// normalised, of pictures that have to be resized.
-func TestStretchLikeTheReference(t *testing.T) {
+// TestResizeMatchesReference compares with the normalised pixels that Mistral's own
+// code computes for images that it resizes.
+func TestResizeMatchesReference(t *testing.T) {
 	const fixtures = "../../../shared/fixtures"
 	mean := [3]float64{0.48145466, 0.4578275, 0.40821073}
 	std := [3]float64{0.26862954, 0.26130258, 0.27577711}
@@ -48,7 +48,7 @@ func TestStretchLikeTheReference(t *testing.T) {
 		t.Run(c.model+"/"+c.image, func(t *testing.T) {
 			data, err := os.ReadFile(filepath.Join(fixtures, "models", c.model, c.golden+".safetensors"))
 			if err != nil {
-				t.Skip("no fixtures at hand: ", err)
+				t.Skip("no fixtures: ", err)
 			}
 			file, err := os.ReadFile(filepath.Join(fixtures, "cases", c.image))
 			if err != nil {
@@ -58,7 +58,7 @@ func TestStretchLikeTheReference(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := Stretch(img, c.width, c.height)
+			got := Resize(img, c.width, c.height)
 			want := tensor(t, data, "pixels")
 			if len(want) != len(got) {
 				t.Fatalf("%d values, want %d", len(got), len(want))
@@ -70,9 +70,9 @@ func TestStretchLikeTheReference(t *testing.T) {
 				worst = max(worst, math.Abs(float64(v)-ref))
 			}
 			if worst > 1e-2 {
-				t.Errorf("a value is off by %g", worst)
+				t.Errorf("the largest error of a value is %g", worst)
 			}
-			t.Logf("off by %g of 255 at most", worst)
+			t.Logf("the largest error is %g of 255", worst)
 		})
 	}
 }
@@ -80,13 +80,13 @@ func TestStretchLikeTheReference(t *testing.T) {
 func tensor(t *testing.T, data []byte, name string) []float64 {
 	t.Helper()
 	n := binary.LittleEndian.Uint64(data)
-	var head map[string]struct {
+	var header map[string]struct {
 		Offsets []int `json:"data_offsets"`
 	}
-	if err := json.Unmarshal(data[8:8+n], &head); err != nil {
+	if err := json.Unmarshal(data[8:8+n], &header); err != nil {
 		t.Fatal(err)
 	}
-	raw := data[8+int(n):][head[name].Offsets[0]:head[name].Offsets[1]]
+	raw := data[8+int(n):][header[name].Offsets[0]:header[name].Offsets[1]]
 	out := make([]float64, len(raw)/4)
 	for i := range out {
 		out[i] = float64(math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:])))
@@ -94,19 +94,19 @@ func tensor(t *testing.T, data []byte, name string) []float64 {
 	return out
 }
 
-func TestTransparentIsWhite(t *testing.T) {
+func TestReadTransparent(t *testing.T) {
 	img := image.NewNRGBA(image.Rect(0, 0, 2, 1))
 	img.Set(0, 0, color.NRGBA{255, 0, 0, 255})
 	got, err := Decode(encode(t, img))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := []float32{255, 0, 0, 255, 255, 255}; !slices.Equal(Stretch(got, 2, 1), want) {
-		t.Errorf("got %v, want %v", Stretch(got, 2, 1), want)
+	if want := []float32{255, 0, 0, 255, 255, 255}; !slices.Equal(Resize(got, 2, 1), want) {
+		t.Errorf("got %v, want %v", Resize(got, 2, 1), want)
 	}
 }
 
-func TestRefused(t *testing.T) {
+func TestInvalidImages(t *testing.T) {
 	huge := bytes.Clone([]byte("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x01\x00\x00\x00\x01\x00\x00\x08\x02\x00\x00\x00"))
 	for name, url := range map[string]string{
 		"web":     "https://example.com/a.png",
@@ -125,8 +125,8 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// TestFirstOfAMovingImage looks at a frame that is smaller than the canvas.
-func TestFirstOfAMovingImage(t *testing.T) {
+// TestReadAnimation reads a first frame that is smaller than the canvas.
+func TestReadAnimation(t *testing.T) {
 	colours := color.Palette{color.RGBA{A: 255}, color.RGBA{R: 255, A: 255}}
 	first := image.NewPaletted(image.Rect(1, 1, 3, 2), colours)
 	first.SetColorIndex(2, 1, 1)
@@ -141,8 +141,8 @@ func TestFirstOfAMovingImage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if w, h, err := Head(b.Bytes()); err != nil || image.Rect(0, 0, w, h) != img.Bounds() {
-		t.Errorf("the head says %d×%d, %v, and the image has %v", w, h, err, img.Bounds())
+	if w, h, err := Dimensions(b.Bytes()); err != nil || image.Rect(0, 0, w, h) != img.Bounds() {
+		t.Errorf("the header says %d×%d, %v, and the image has %v", w, h, err, img.Bounds())
 	}
 	for at, want := range map[image.Point]color.RGBA{{0, 0}: {255, 255, 255, 255}, {1, 1}: {A: 255}, {2, 1}: {R: 255, A: 255}, {3, 2}: {255, 255, 255, 255}} {
 		if got := img.RGBAAt(at.X, at.Y); got != want {
@@ -167,7 +167,7 @@ func FuzzDecode(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if got := Stretch(img, 5, 7); len(got) != 3*5*7 {
+		if got := Resize(img, 5, 7); len(got) != 3*5*7 {
 			t.Errorf("%d bytes", len(got))
 		}
 	})

@@ -1,4 +1,4 @@
-package picture
+package preprocess
 
 import (
 	"encoding/base64"
@@ -8,8 +8,9 @@ import (
 	"testing"
 )
 
-// JPEGs come out as libjpeg decodes them, to the bit; testdata/jpegs.py made both.
-func TestLikeLibjpeg(t *testing.T) {
+// TestReadMatchesLibjpeg compares JPEGs, bit by bit, with what libjpeg decodes;
+// testdata/jpegs.py made both.
+func TestReadMatchesLibjpeg(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.jpg")
 	if err != nil || len(files) < 6 {
 		t.Fatalf("%d files, %v", len(files), err)
@@ -29,7 +30,7 @@ func TestLikeLibjpeg(t *testing.T) {
 				t.Fatal(err)
 			}
 			if len(want) != 3*img.Rect.Dx()*img.Rect.Dy() {
-				t.Fatalf("it has %v pixels", img.Rect)
+				t.Fatalf("the image has %v pixels", img.Rect)
 			}
 			n, worst := 0, 0
 			for i, w := range want {

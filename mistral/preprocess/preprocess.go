@@ -1,6 +1,6 @@
-// Package picture reads images and brings them to the size that a model's
-// vision tower takes, as Mistral's reference does.
-package picture
+// Package preprocess decodes images and resizes them for a model's vision encoder,
+// as Mistral's reference implementation does.
+package preprocess
 
 import (
 	"bytes"
@@ -11,7 +11,7 @@ import (
 	"math"
 	"strings"
 
-	// The formats that images come in.
+	// The other image formats.
 	_ "image/gif"
 	_ "image/png"
 
@@ -20,7 +20,7 @@ import (
 	_ "golang.org/x/image/webp"
 
 	"github.com/bise-sh/bise/fault"
-	"github.com/bise-sh/bise/mistral/picture/jpeg"
+	"github.com/bise-sh/bise/mistral/preprocess/jpeg"
 )
 
 const (
@@ -28,59 +28,60 @@ const (
 	maxPixels = 64 << 20 // when decoded, 4 bytes each
 )
 
-// Size is an image's width and height in pixels, from its head.
+// Size returns the width and height in pixels of the image in a data: URL. It reads
+// the header only.
 func Size(url string) (width, height int, err error) {
-	data, err := bytesOf(url)
+	data, err := parseDataURL(url)
 	if err != nil {
 		return 0, 0, err
 	}
-	return Head(data)
+	return Dimensions(data)
 }
 
-// Head is an image file's width and height in pixels, as its head says. No more of
-// it is read: the rest may be missing. What cannot be read is an error with what is
-// wrong as its cause, and what is too large one without.
-func Head(data []byte) (width, height int, err error) {
+// Dimensions returns the width and height in pixels from an image file's header. The
+// rest of the file may be missing. The error has a cause if the header is unreadable,
+// and none if the image is too large.
+func Dimensions(data []byte) (width, height int, err error) {
 	c, err := config(data)
 	if err != nil {
-		return 0, 0, bad("the image cannot be read: %w", err)
+		return 0, 0, invalid("decode image: %w", err)
 	}
 	if c.Width <= 0 || c.Height <= 0 || c.Width > maxPixels/c.Height {
-		return 0, 0, bad("the image has %d×%d pixels; up to %d million can be read", c.Width, c.Height, maxPixels>>20)
+		return 0, 0, invalid("the image has %d×%d pixels: the limit is %d million", c.Width, c.Height, maxPixels>>20)
 	}
 	return c.Width, c.Height, nil
 }
 
-// Decode reads the image of a data: URL, over white where it is transparent.
+// Decode decodes the image in a data: URL. Transparent pixels become white.
 func Decode(url string) (*image.RGBA, error) {
-	data, err := bytesOf(url)
+	data, err := parseDataURL(url)
 	if err != nil {
 		return nil, err
 	}
 	return Read(data)
 }
 
-// Read decodes an image file, over white where it is transparent. An image that is
-// larger than its head says is refused; the first of a moving one stands on the
-// canvas that all of them share.
+// Read decodes an image file. Transparent pixels become white. It rejects an image
+// that is larger than its header says. Of an animation it returns the first frame, on
+// the canvas of the whole animation.
 func Read(data []byte) (*image.RGBA, error) {
-	width, height, err := Head(data)
+	width, height, err := Dimensions(data)
 	if err != nil {
 		return nil, err
 	}
 	img, err := decode(data)
 	if err != nil {
-		return nil, bad("the image cannot be read: %w", err)
+		return nil, invalid("decode image: %w", err)
 	}
 	if ycc, ok := img.(*image.YCbCr); ok {
-		if out := likeLibjpeg(ycc); out != nil {
+		if out := convertYCbCr(ycc); out != nil {
 			return out, nil
 		}
 	}
 	canvas := image.Rect(0, 0, width, height)
 	b := img.Bounds()
 	if !b.In(canvas) {
-		return nil, bad("the image has %d×%d pixels and says that it has %d×%d", b.Dx(), b.Dy(), width, height)
+		return nil, invalid("the image has %d×%d pixels, but its header says %d×%d", b.Dx(), b.Dy(), width, height)
 	}
 	out := image.NewRGBA(canvas)
 	draw.Draw(out, canvas, image.NewUniform(color.White), image.Point{}, draw.Src)
@@ -106,37 +107,37 @@ func decode(data []byte) (image.Image, error) {
 	return img, err
 }
 
-// bytesOf decodes a data: URL. No other is fetched.
-func bytesOf(url string) ([]byte, error) {
-	head, data, ok := strings.Cut(url, ",")
-	if !ok || !strings.HasPrefix(head, "data:") {
-		return nil, bad("an image has to be given as a data: URL")
+// parseDataURL returns the content of a data: URL. Other URLs are never fetched.
+func parseDataURL(url string) ([]byte, error) {
+	mediaType, data, ok := strings.Cut(url, ",")
+	if !ok || !strings.HasPrefix(mediaType, "data:") {
+		return nil, invalid("an image must be a data: URL")
 	}
-	if !strings.HasSuffix(head, ";base64") {
-		return nil, bad("an image's data: URL has to be in base64")
+	if !strings.HasSuffix(mediaType, ";base64") {
+		return nil, invalid("an image's data: URL must be base64")
 	}
 	if base64.StdEncoding.DecodedLen(len(data)) > maxBytes {
-		return nil, bad("the image has more than %d MB", maxBytes>>20)
+		return nil, invalid("the image is larger than %d MB", maxBytes>>20)
 	}
 	out, err := base64.StdEncoding.DecodeString(data)
 	if err != nil {
-		return nil, bad("the image's data: URL is not base64")
+		return nil, invalid("the image's data: URL is not valid base64")
 	}
 	return out, nil
 }
 
-func bad(format string, args ...any) *fault.Error {
+func invalid(format string, args ...any) *fault.Error {
 	err := fault.Errorf(fault.Invalid, format, args...)
 	err.Param = "messages"
 	return err
 }
 
-// Stretch brings an image to width×height pixels, not keeping its shape, and
-// returns their red, green and blue from 0 to 255, row by row. It is OpenCV's
-// INTER_CUBIC on float32, which the reference uses: a cubic with a = −0.75 over four
-// pixels, edges repeated, without smoothing when the image gets smaller. Beside
-// sharp edges values overshoot, which the reference leaves as it is.
-func Stretch(img *image.RGBA, width, height int) []float32 {
+// Resize scales an image to width×height pixels without keeping its aspect ratio. It
+// returns red, green and blue from 0 to 255, row by row. It computes OpenCV's
+// INTER_CUBIC on float32, as the reference does: a cubic with a = −0.75 over four
+// pixels, edges repeated, no antialiasing. Values overshoot beside sharp edges, and
+// the reference does not clamp them.
+func Resize(img *image.RGBA, width, height int) []float32 {
 	b := img.Bounds()
 	out := make([]float32, 0, 3*width*height)
 	if b.Dx() == width && b.Dy() == height {
@@ -146,12 +147,12 @@ func Stretch(img *image.RGBA, width, height int) []float32 {
 		return out
 	}
 	xs, ys := taps(b.Dx(), width), taps(b.Dy(), height)
-	// Rows of the source, already stretched sideways, by their number.
+	// Rows of the source, scaled horizontally, by row number.
 	rows := map[int][]float32{}
 	for _, ty := range ys {
 		for _, at := range ty.at {
 			if rows[at] == nil {
-				rows[at] = sideways(img, at, xs)
+				rows[at] = resizeRow(img, at, xs)
 			}
 		}
 		for i := range 3 * width {
@@ -170,8 +171,8 @@ func Stretch(img *image.RGBA, width, height int) []float32 {
 	return out
 }
 
-// sideways is one row of an image stretched to the places of xs.
-func sideways(img *image.RGBA, y int, xs []tap) []float32 {
+// resizeRow scales one row of an image horizontally.
+func resizeRow(img *image.RGBA, y int, xs []tap) []float32 {
 	row := img.Pix[y*img.Stride:]
 	out := make([]float32, 3*len(xs))
 	for x, t := range xs {
@@ -186,13 +187,13 @@ func sideways(img *image.RGBA, y int, xs []tap) []float32 {
 	return out
 }
 
-// A tap is the four pixels that one pixel is made of.
+// A tap holds the four source pixels of one output pixel, and their weights.
 type tap struct {
 	at     [4]int
 	weight [4]float32
 }
 
-// taps maps n places onto size pixels, pixel centres to pixel centres.
+// taps maps n output pixels to size source pixels, centre to centre.
 func taps(size, n int) []tap {
 	const a = -0.75
 	scale := float64(size) / float64(n)

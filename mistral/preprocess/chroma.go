@@ -1,32 +1,32 @@
-package picture
+package preprocess
 
 import (
 	"image"
 	"image/color"
 )
 
-// likeLibjpeg converts a JPEG's colours as libjpeg does, and with it the
-// reference: where colour has fewer samples than brightness, each is mixed with
-// its nearest neighbour, three parts to one ("fancy upsampling" of jdsample.c),
-// and Go's image package would repeat it, which at sharp edges is a difference of
-// a quarter of the scale. It returns nil for the rare ratios it does not know.
-func likeLibjpeg(img *image.YCbCr) *image.RGBA {
+// convertYCbCr converts a JPEG's colours as libjpeg does, and so as the reference
+// does. It interpolates subsampled chroma from the two nearest samples, three parts
+// to one ("fancy upsampling" in jdsample.c). Go's image package repeats samples
+// instead, which differs by up to a quarter of the range at sharp edges. convertYCbCr
+// returns nil for other subsampling ratios, which are rare.
+func convertYCbCr(img *image.YCbCr) *image.RGBA {
 	b := img.Bounds()
 	w, h := b.Dx(), b.Dy()
 	cb := plane{img.Cb, img.CStride, w, h}
 	cr := plane{img.Cr, img.CStride, w, h}
-	var spread func(plane) []uint8
+	var upsample func(plane) []uint8
 	switch img.SubsampleRatio {
 	case image.YCbCrSubsampleRatio420:
-		spread = plane.doubleBoth
+		upsample = plane.doubleBoth
 	case image.YCbCrSubsampleRatio422:
-		spread = plane.doubleWidth
+		upsample = plane.doubleWidth
 	case image.YCbCrSubsampleRatio444:
-		spread = plane.whole
+		upsample = plane.copy
 	default:
 		return nil
 	}
-	blue, red := spread(cb), spread(cr)
+	blue, red := upsample(cb), upsample(cr)
 	out := image.NewRGBA(image.Rect(0, 0, w, h))
 	for y := range h {
 		for x := range w {
@@ -37,7 +37,7 @@ func likeLibjpeg(img *image.YCbCr) *image.RGBA {
 	return out
 }
 
-// rgb is ycc_rgb_convert of jdcolor.c, in 16-bit fixed point.
+// rgb computes ycc_rgb_convert of jdcolor.c in 16-bit fixed point.
 func rgb(y, cb, cr uint8) color.RGBA {
 	const half = 1 << 15
 	b, r := int(cb)-128, int(cr)-128
@@ -50,15 +50,15 @@ func rgb(y, cb, cr uint8) color.RGBA {
 	}
 }
 
-// A plane is the samples of one colour for a picture of w×h pixels.
+// A plane holds the samples of one chroma channel of an image of w×h pixels.
 type plane struct {
 	pix    []uint8
 	stride int
 	w, h   int
 }
 
-// whole has all samples already.
-func (p plane) whole() []uint8 {
+// copy returns the samples of a plane that is not subsampled.
+func (p plane) copy() []uint8 {
 	out := make([]uint8, 0, p.w*p.h)
 	for y := range p.h {
 		out = append(out, p.pix[y*p.stride:][:p.w]...)
@@ -66,7 +66,7 @@ func (p plane) whole() []uint8 {
 	return out
 }
 
-// doubleWidth is h2v1_fancy_upsample.
+// doubleWidth computes libjpeg's h2v1_fancy_upsample.
 func (p plane) doubleWidth() []uint8 {
 	out := make([]uint8, p.w*p.h)
 	n := (p.w + 1) / 2
@@ -84,7 +84,7 @@ func (p plane) doubleWidth() []uint8 {
 	return out
 }
 
-// doubleBoth is h2v2_fancy_upsample.
+// doubleBoth computes libjpeg's h2v2_fancy_upsample.
 func (p plane) doubleBoth() []uint8 {
 	out := make([]uint8, p.w*p.h)
 	n, rows := (p.w+1)/2, (p.h+1)/2
