@@ -14,12 +14,13 @@ import (
 	"strings"
 	"testing"
 
-	tea "charm.land/bubbletea/v2"
-	"github.com/charmbracelet/colorprofile"
+	"github.com/bise-sh/bise/tui/kit"
 
+	tea "charm.land/bubbletea/v2"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
 	"github.com/bise-sh/bise/mistral/preprocess"
+	"github.com/charmbracelet/colorprofile"
 )
 
 // sunset writes a picture of so many pixels into a folder.
@@ -352,11 +353,11 @@ func TestGalleryDrawsEachSizeOnce(t *testing.T) {
 	if g.add(again(t, data)) != s || g.shot(a.image) != s {
 		t.Error("the same picture is there twice")
 	}
-	first := g.blocks(s, dark, 20, 10)
-	if second := g.blocks(s, dark, 20, 10); &second[0] != &first[0] {
+	first := g.blocks(s, kit.Dark, 20, 10)
+	if second := g.blocks(s, kit.Dark, 20, 10); &second[0] != &first[0] {
 		t.Error("it is drawn twice")
 	}
-	if fmt.Sprint(g.blocks(s, dark, 10, 10)) == fmt.Sprint(first) {
+	if fmt.Sprint(g.blocks(s, kit.Dark, 10, 10)) == fmt.Sprint(first) {
 		t.Error("another size is the same")
 	}
 	if g.next() != nil {

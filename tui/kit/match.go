@@ -1,4 +1,4 @@
-package tui
+package kit
 
 import (
 	"strings"
@@ -6,20 +6,20 @@ import (
 	"unicode/utf8"
 )
 
-// match reports whether the letters of a filter stand in a text in their order,
+// Match reports whether the letters of a filter stand in a text in their order,
 // whatever their case, how well, and where. Letters that follow one another or
 // begin a word count more, and so does an early and a short match.
-func match(filter, text string) (score int, marks []span, ok bool) {
+func Match(filter, text string) (score int, marks []Span, ok bool) {
 	if filter == "" {
 		return 0, nil, true
 	}
 	// A run of letters as it was typed is what people mean most often.
-	if i := indexFold(text, filter); i >= 0 {
+	if i := IndexFold(text, filter); i >= 0 {
 		score = 100 + 8*utf8.RuneCountInString(filter) - min(i, 40) - min(len(text)/8, 20)
 		if i == 0 || !letterBefore(text, i) {
 			score += 30
 		}
-		return score, []span{{i, i + len(filter)}}, true
+		return score, []Span{{i, i + len(filter)}}, true
 	}
 	at, previous := 0, -2
 	for _, want := range filter {
@@ -35,21 +35,21 @@ func match(filter, text string) (score int, marks []span, ok bool) {
 		switch {
 		case i == previous:
 			score += 6
-			marks[len(marks)-1].to = i + n
+			marks[len(marks)-1].To = i + n
 		case !letterBefore(text, i):
 			score += 5
-			marks = append(marks, span{i, i + n})
+			marks = append(marks, Span{i, i + n})
 		default:
 			score -= 1
-			marks = append(marks, span{i, i + n})
+			marks = append(marks, Span{i, i + n})
 		}
 		at, previous = i+n, i+n
 	}
 	return score - min(len(text)/8, 20), marks, true
 }
 
-// indexFold is where a text has another, whatever the case of ASCII letters.
-func indexFold(text, part string) int {
+// IndexFold is where a text has another, whatever the case of ASCII letters.
+func IndexFold(text, part string) int {
 	if len(part) > len(text) {
 		return -1
 	}
@@ -70,19 +70,19 @@ func letterBefore(text string, i int) bool {
 	return i > 0 && kindOf(r) == 1
 }
 
-// marked styles parts of a text; on and off are what surrounds them.
-func marked(text string, marks []span, on, plain func(string) string) string {
+// Highlight styles parts of a text; on and off are what surrounds them.
+func Highlight(text string, marks []Span, on, plain func(string) string) string {
 	var b strings.Builder
 	at := 0
 	for _, m := range marks {
-		if m.from < at || m.to > len(text) || m.from >= m.to {
+		if m.From < at || m.To > len(text) || m.From >= m.To {
 			continue
 		}
-		if m.from > at {
-			b.WriteString(plain(text[at:m.from]))
+		if m.From > at {
+			b.WriteString(plain(text[at:m.From]))
 		}
-		b.WriteString(on(text[m.from:m.to]))
-		at = m.to
+		b.WriteString(on(text[m.From:m.To]))
+		at = m.To
 	}
 	if at < len(text) {
 		b.WriteString(plain(text[at:]))

@@ -1,4 +1,4 @@
-package tui
+package kit
 
 import (
 	"strings"
@@ -6,9 +6,9 @@ import (
 	"unicode/utf8"
 )
 
-// vim is the part of vi that people use to write a few lines: motions, operators,
+// Vim is the part of vi that people use to write a few lines: motions, operators,
 // counts, and the ways into inserting. A nil vim leaves all keys alone.
-type vim struct {
+type Vim struct {
 	normal   bool
 	count    int
 	operator rune // d, c or y waits for a motion; 0: none
@@ -17,15 +17,15 @@ type vim struct {
 	linewise bool // the register has whole lines
 	repeat   []Key
 	typed    []Key // of the command that is being given
-	again    bool              // the keys are a repetition
+	again    bool  // the keys are a repetition
 }
 
-// inserting reports whether letters become text.
-func (v *vim) inserting() bool { return v == nil || !v.normal }
+// Inserting reports whether letters become text.
+func (v *Vim) Inserting() bool { return v == nil || !v.normal }
 
-// press handles a key as vi does. It returns false for keys that insert text and for
+// Press handles a key as vi does. It returns false for keys that insert text and for
 // those that mean nothing here.
-func (v *vim) press(e *editor, k Key, keys *Keymap) bool {
+func (v *Vim) Press(e *Editor, k Key, keys *Keymap) bool {
 	switch {
 	case v == nil:
 		return false
@@ -60,24 +60,24 @@ func (v *vim) press(e *editor, k Key, keys *Keymap) bool {
 }
 
 // recording reports whether an insertion belongs to the command that . repeats.
-func (v *vim) recording() bool { return len(v.typed) == 0 }
+func (v *Vim) recording() bool { return len(v.typed) == 0 }
 
 // rest forgets a command that was begun.
-func (v *vim) rest() { v.count, v.operator, v.waits, v.typed = 0, 0, 0, nil }
+func (v *Vim) rest() { v.count, v.operator, v.waits, v.typed = 0, 0, 0, nil }
 
 // leave goes from inserting to commands.
-func (v *vim) leave(e *editor) {
+func (v *Vim) leave(e *Editor) {
 	v.normal = true
 	if len(v.repeat) > 0 && !v.again {
 		v.repeat = append(v.repeat, Key{Name: "esc"})
 	}
-	if e.at > e.lineStart(e.at) {
-		e.move(e.left(e.at))
+	if e.Cursor > e.LineStart(e.Cursor) {
+		e.MoveTo(e.left(e.Cursor))
 	}
 }
 
 // changed remembers the command that . repeats.
-func (v *vim) changed() {
+func (v *Vim) changed() {
 	if !v.again {
 		v.repeat = append([]Key(nil), v.typed...)
 	}
@@ -85,7 +85,7 @@ func (v *vim) changed() {
 }
 
 // command takes one character of a command; false when it means nothing.
-func (v *vim) command(e *editor, r rune, keys *Keymap) bool {
+func (v *Vim) command(e *Editor, r rune, keys *Keymap) bool {
 	switch {
 	case v.waits != 0:
 		return v.awaited(e, r)
@@ -113,12 +113,12 @@ func (v *vim) command(e *editor, r rune, keys *Keymap) bool {
 }
 
 // times is the count, 1 without.
-func (v *vim) times() int { return max(1, v.count) }
+func (v *Vim) times() int { return max(1, v.count) }
 
 // motion is where a character moves to; inclusive motions take what is there with
 // them.
-func (v *vim) motion(e *editor, r rune) (to int, inclusive, ok bool) {
-	to = e.at
+func (v *Vim) motion(e *Editor, r rune) (to int, inclusive, ok bool) {
+	to = e.Cursor
 	step := func(f func(int) int) {
 		for range v.times() {
 			to = f(to)
@@ -126,14 +126,14 @@ func (v *vim) motion(e *editor, r rune) (to int, inclusive, ok bool) {
 	}
 	switch r {
 	case 'h':
-		step(func(i int) int { return max(e.lineStart(e.at), e.left(i)) })
+		step(func(i int) int { return max(e.LineStart(e.Cursor), e.left(i)) })
 	case 'l', ' ':
-		step(func(i int) int { return min(e.lineEnd(e.at), e.right(i)) })
+		step(func(i int) int { return min(e.lineEnd(e.Cursor), e.right(i)) })
 	case 'w':
 		step(e.nextWord)
-		if v.operator == 'c' && to > e.at { // as vi has it, cw leaves the space
-			to = e.at + len(strings.TrimRightFunc(e.text[e.at:to], unicode.IsSpace))
-			if to == e.at {
+		if v.operator == 'c' && to > e.Cursor { // as vi has it, cw leaves the space
+			to = e.Cursor + len(strings.TrimRightFunc(e.Text[e.Cursor:to], unicode.IsSpace))
+			if to == e.Cursor {
 				step(e.nextWord)
 			}
 		}
@@ -143,14 +143,14 @@ func (v *vim) motion(e *editor, r rune) (to int, inclusive, ok bool) {
 		step(e.wordEnd)
 		inclusive = true
 	case '0':
-		to = e.lineStart(e.at)
+		to = e.LineStart(e.Cursor)
 	case '^', '_':
-		to = e.lineStart(e.at)
-		to += len(e.text[to:e.lineEnd(to)]) - len(strings.TrimLeft(e.text[to:e.lineEnd(to)], " \t"))
+		to = e.LineStart(e.Cursor)
+		to += len(e.Text[to:e.lineEnd(to)]) - len(strings.TrimLeft(e.Text[to:e.lineEnd(to)], " \t"))
 	case '$':
-		to = e.lineEnd(e.at)
+		to = e.lineEnd(e.Cursor)
 	case 'G':
-		to = e.lineStart(len(e.text))
+		to = e.LineStart(len(e.Text))
 	case 'j', 'k':
 		return v.line(e, r)
 	default:
@@ -160,15 +160,15 @@ func (v *vim) motion(e *editor, r rune) (to int, inclusive, ok bool) {
 }
 
 // line is the motion to another line, by lines of the text.
-func (v *vim) line(e *editor, r rune) (to int, inclusive, ok bool) {
-	start := e.lineStart(e.at)
-	column := e.at - start
+func (v *Vim) line(e *Editor, r rune) (to int, inclusive, ok bool) {
+	start := e.LineStart(e.Cursor)
+	column := e.Cursor - start
 	for range v.times() {
 		switch {
-		case r == 'j' && e.lineEnd(start) < len(e.text):
+		case r == 'j' && e.lineEnd(start) < len(e.Text):
 			start = e.lineEnd(start) + 1
 		case r == 'k' && start > 0:
-			start = e.lineStart(start - 1)
+			start = e.LineStart(start - 1)
 		default:
 			return 0, false, false
 		}
@@ -181,68 +181,68 @@ func (v *vim) line(e *editor, r rune) (to int, inclusive, ok bool) {
 }
 
 // reach moves, or does to what lies between what the operator says.
-func (v *vim) reach(e *editor, to int, inclusive bool) {
+func (v *Vim) reach(e *Editor, to int, inclusive bool) {
 	operator := v.operator
 	if operator == 0 {
-		e.move(to)
+		e.MoveTo(to)
 		v.settle(e)
 		v.rest()
 		return
 	}
-	from := min(e.at, to)
-	to = max(e.at, to)
+	from := min(e.Cursor, to)
+	to = max(e.Cursor, to)
 	if inclusive {
 		to = e.right(to)
 	}
-	v.register, v.linewise = e.text[from:to], false
+	v.register, v.linewise = e.Text[from:to], false
 	switch operator {
 	case 'y':
-		e.move(from)
+		e.MoveTo(from)
 		v.rest()
 		return
 	case 'd':
-		e.remove(from, to, false)
+		e.Delete(from, to, false)
 		v.settle(e)
 	case 'c':
-		e.remove(from, to, false)
+		e.Delete(from, to, false)
 		v.normal = false
 	}
 	v.changed()
 }
 
 // lines does what the operator says to whole lines.
-func (v *vim) lines(e *editor) {
+func (v *Vim) lines(e *Editor) {
 	operator := v.operator
-	from := e.lineStart(e.at)
-	to := e.lineEnd(e.at)
+	from := e.LineStart(e.Cursor)
+	to := e.lineEnd(e.Cursor)
 	for range v.times() - 1 {
-		if to < len(e.text) {
+		if to < len(e.Text) {
 			to = e.lineEnd(to + 1)
 		}
 	}
-	v.register, v.linewise = e.text[from:to], true
+	v.register, v.linewise = e.Text[from:to], true
 	switch operator {
 	case 'y':
 		v.rest()
 		return
 	case 'c':
-		e.remove(from, to, false)
+		e.Delete(from, to, false)
 		v.normal = false
 	case 'd':
 		switch {
-		case to < len(e.text):
+		case to < len(e.Text):
 			to++
 		case from > 0:
 			from--
 		}
-		e.remove(from, to, false)
-		e.move(e.lineStart(e.at))
+		e.Delete(from, to, false)
+		e.MoveTo(e.LineStart(e.Cursor))
 	}
 	v.changed()
 }
 
 // awaited takes the character after f, t, F, T, r or g.
-func (v *vim) awaited(e *editor, r rune) bool {
+func (v *Vim) awaited(e *Editor, r rune) bool {
 	waits := v.waits
 	v.waits = 0
 	switch waits {
@@ -253,12 +253,12 @@ func (v *vim) awaited(e *editor, r rune) bool {
 		v.reach(e, 0, false)
 		return true
 	case 'r':
-		if e.at == e.lineEnd(e.at) {
+		if e.Cursor == e.lineEnd(e.Cursor) {
 			return false
 		}
-		at := e.at
-		e.replace(at, e.right(at), string(r))
-		e.move(at)
+		at := e.Cursor
+		e.Replace(at, e.right(at), string(r))
+		e.MoveTo(at)
 		v.changed()
 		return true
 	}
@@ -271,23 +271,23 @@ func (v *vim) awaited(e *editor, r rune) bool {
 }
 
 // find is where a character of the line is.
-func (v *vim) find(e *editor, how, r rune) (int, bool) {
-	to := e.at
+func (v *Vim) find(e *Editor, how, r rune) (int, bool) {
+	to := e.Cursor
 	for range v.times() {
 		if how == 'f' || how == 't' {
 			next := e.right(to)
-			i := strings.IndexRune(e.text[min(next, e.lineEnd(e.at)):e.lineEnd(e.at)], r)
+			i := strings.IndexRune(e.Text[min(next, e.lineEnd(e.Cursor)):e.lineEnd(e.Cursor)], r)
 			if i < 0 {
 				return 0, false
 			}
 			to = next + i
 			continue
 		}
-		i := strings.LastIndex(e.text[e.lineStart(e.at):to], string(r))
+		i := strings.LastIndex(e.Text[e.LineStart(e.Cursor):to], string(r))
 		if i < 0 {
 			return 0, false
 		}
-		to = e.lineStart(e.at) + i
+		to = e.LineStart(e.Cursor) + i
 	}
 	switch how {
 	case 't':
@@ -299,27 +299,27 @@ func (v *vim) find(e *editor, how, r rune) (int, bool) {
 }
 
 // simple does what a single character says.
-func (v *vim) simple(e *editor, r rune, keys *Keymap) bool {
+func (v *Vim) simple(e *Editor, r rune, keys *Keymap) bool {
 	insert := func(at int) {
-		e.move(at)
+		e.MoveTo(at)
 		v.normal = false
 	}
 	switch r {
 	case 'i':
-		insert(e.at)
+		insert(e.Cursor)
 	case 'a':
-		insert(min(e.lineEnd(e.at), e.right(e.at)))
+		insert(min(e.lineEnd(e.Cursor), e.right(e.Cursor)))
 	case 'I':
 		to, _, _ := v.motion(e, '^')
 		insert(to)
 	case 'A':
-		insert(e.lineEnd(e.at))
+		insert(e.lineEnd(e.Cursor))
 	case 'o':
-		insert(e.lineEnd(e.at))
-		e.insert("\n")
+		insert(e.lineEnd(e.Cursor))
+		e.Insert("\n")
 	case 'O':
-		at := e.lineStart(e.at)
-		e.replace(at, at, "\n")
+		at := e.LineStart(e.Cursor)
+		e.Replace(at, at, "\n")
 		insert(at)
 	case 'x', 'D', 'C', 's', 'S', 'Y':
 		return v.short(e, r, keys)
@@ -334,14 +334,14 @@ func (v *vim) simple(e *editor, r rune, keys *Keymap) bool {
 		v.rest()
 		return true
 	case '~':
-		if end := min(e.right(e.at), e.lineEnd(e.at)); end > e.at {
-			e.replace(e.at, end, swapCase(e.text[e.at:end]))
+		if end := min(e.right(e.Cursor), e.lineEnd(e.Cursor)); end > e.Cursor {
+			e.Replace(e.Cursor, end, swapCase(e.Text[e.Cursor:end]))
 		}
 	case 'J':
-		if end := e.lineEnd(e.at); end < len(e.text) {
-			rest := strings.TrimLeft(e.text[end+1:e.lineEnd(end+1)], " \t")
-			e.replace(end, e.lineEnd(end+1), " "+rest)
-			e.move(end)
+		if end := e.lineEnd(e.Cursor); end < len(e.Text) {
+			rest := strings.TrimLeft(e.Text[end+1:e.lineEnd(end+1)], " \t")
+			e.Replace(end, e.lineEnd(end+1), " "+rest)
+			e.MoveTo(end)
 		}
 	case '.':
 		v.rest()
@@ -355,7 +355,7 @@ func (v *vim) simple(e *editor, r rune, keys *Keymap) bool {
 }
 
 // short does what is short for an operator and a motion.
-func (v *vim) short(e *editor, r rune, keys *Keymap) bool {
+func (v *Vim) short(e *Editor, r rune, keys *Keymap) bool {
 	operator, motion := map[rune]rune{'x': 'd', 'D': 'd', 'C': 'c', 's': 'c', 'S': 'c', 'Y': 'y'}[r], map[rune]rune{'x': 'l', 'D': '$', 'C': '$', 's': 'l', 'S': 'c', 'Y': 'y'}[r]
 	v.operator = operator
 	return v.command(e, motion, keys)
@@ -365,42 +365,42 @@ func (v *vim) short(e *editor, r rune, keys *Keymap) bool {
 const maxPut = 10_000_000
 
 // put inserts the register after the cursor, or before.
-func (v *vim) put(e *editor, after bool) {
-	at := e.at
+func (v *Vim) put(e *Editor, after bool) {
+	at := e.Cursor
 	text := strings.Repeat(v.register, min(v.times(), 1+maxPut/max(1, len(v.register))))
 	switch {
 	case v.linewise && after:
 		at = e.lineEnd(at)
-		e.replace(at, at, "\n"+text)
-		e.move(at + 1)
+		e.Replace(at, at, "\n"+text)
+		e.MoveTo(at + 1)
 	case v.linewise:
-		at = e.lineStart(at)
-		e.replace(at, at, text+"\n")
-		e.move(at)
+		at = e.LineStart(at)
+		e.Replace(at, at, text+"\n")
+		e.MoveTo(at)
 	default:
 		if after {
 			at = min(e.lineEnd(at), e.right(at))
 		}
-		e.replace(at, at, text)
-		e.move(e.left(e.at))
+		e.Replace(at, at, text)
+		e.MoveTo(e.left(e.Cursor))
 	}
 }
 
 // replay repeats the last change.
-func (v *vim) replay(e *editor, keys *Keymap) {
+func (v *Vim) replay(e *Editor, keys *Keymap) {
 	v.again = true
 	for _, k := range v.repeat {
-		if !v.press(e, k, keys) {
-			e.press(k, keys)
+		if !v.Press(e, k, keys) {
+			e.Press(k, keys)
 		}
 	}
 	v.again = false
 }
 
 // settle keeps the cursor on a character, where commands have it.
-func (v *vim) settle(e *editor) {
-	if e.at == e.lineEnd(e.at) && e.at > e.lineStart(e.at) {
-		e.move(e.left(e.at))
+func (v *Vim) settle(e *Editor) {
+	if e.Cursor == e.lineEnd(e.Cursor) && e.Cursor > e.LineStart(e.Cursor) {
+		e.MoveTo(e.left(e.Cursor))
 	}
 }
 
@@ -414,13 +414,13 @@ func swapCase(s string) string {
 }
 
 // nextWord is where the next word begins.
-func (e *editor) nextWord(i int) int {
+func (e *Editor) nextWord(i int) int {
 	start := i
-	if i < len(e.text) {
-		r, _ := utf8.DecodeRuneInString(e.text[i:])
+	if i < len(e.Text) {
+		r, _ := utf8.DecodeRuneInString(e.Text[i:])
 		kind := kindOf(r)
-		for i < len(e.text) {
-			r, n := utf8.DecodeRuneInString(e.text[i:])
+		for i < len(e.Text) {
+			r, n := utf8.DecodeRuneInString(e.Text[i:])
 			if kindOf(r) != kind {
 				break
 			}
@@ -430,8 +430,8 @@ func (e *editor) nextWord(i int) int {
 			return i
 		}
 	}
-	for i < len(e.text) {
-		r, n := utf8.DecodeRuneInString(e.text[i:])
+	for i < len(e.Text) {
+		r, n := utf8.DecodeRuneInString(e.Text[i:])
 		if !unicode.IsSpace(r) {
 			break
 		}
@@ -441,11 +441,11 @@ func (e *editor) nextWord(i int) int {
 }
 
 // wordEnd is the last character of this word or the next.
-func (e *editor) wordEnd(i int) int {
-	if i < len(e.text) {
+func (e *Editor) wordEnd(i int) int {
+	if i < len(e.Text) {
 		i = e.right(i)
 	}
-	end := e.wordRight(i)
+	end := e.WordRight(i)
 	if end == 0 {
 		return 0
 	}

@@ -1,4 +1,4 @@
-package tui
+package kit
 
 import (
 	"context"
@@ -25,11 +25,11 @@ type Notice struct {
 type Notify func(Notice)
 
 // Say shows a text.
-func (n Notify) Say(text string) { n(Notice{Text: oneLine(text)}) }
+func (n Notify) Say(text string) { n(Notice{Text: OneLine(text)}) }
 
 // Undo shows what was done. The key u undoes it while the notice is shown.
 func (n Notify) Undo(text string, undo tea.Cmd) {
-	n(Notice{Text: oneLine(text), Key: "u", Word: "undo", Do: undo})
+	n(Notice{Text: OneLine(text), Key: "u", Word: "undo", Do: undo})
 }
 
 // Error shows an error that does not end anything.
@@ -38,7 +38,7 @@ func (n Notify) Error(err error) {
 		return
 	}
 	msg, advice := Explain(err)
-	n(Notice{Text: oneLine(strings.TrimSpace(msg + " " + advice)), Stays: true})
+	n(Notice{Text: OneLine(strings.TrimSpace(msg + " " + advice)), Stays: true})
 }
 
 // Explain returns the two sentences that describe an error: what went wrong, and

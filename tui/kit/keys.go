@@ -1,4 +1,4 @@
-package tui
+package kit
 
 import (
 	"fmt"
@@ -35,18 +35,18 @@ type Keymap struct {
 	Undo, Redo, WordLeft, WordRight, LineStart, LineEnd, DeleteWord, DeleteToStart, DeleteToEnd, Yank key.Binding
 }
 
-// A namedKey is a binding as config.toml and the list of keys know it.
-type namedKey struct {
-	group   string
+// A NamedKey is a binding as config.toml and the list of keys know it.
+type NamedKey struct {
+	Group   string
 	name    string // in config.toml
-	binding *key.Binding
+	Binding *key.Binding
 	keys    string // the keys it has from the start, apart by spaces
-	help    string
+	Help    string
 }
 
-// named lists the bindings with the name, the keys and the words of each.
-func (k *Keymap) named() []namedKey {
-	list := []namedKey{
+// Named lists the bindings with the name, the keys and the words of each.
+func (k *Keymap) Named() []NamedKey {
+	list := []NamedKey{
 		{"everywhere", "commands", &k.Commands, "ctrl+p", "commands"},
 		{"everywhere", "keys", &k.Keys, "? f1", "keys"},
 		{"everywhere", "new", &k.NewChat, "ctrl+n", "new conversation"},
@@ -58,9 +58,9 @@ func (k *Keymap) named() []namedKey {
 		{"everywhere", "next_mode", &k.NextMode, "shift+tab", "next mode"},
 	}
 	for i := range k.Modes {
-		list = append(list, namedKey{"everywhere", k.modes[i], &k.Modes[i], fmt.Sprintf("alt+%d", i+1), k.modes[i]})
+		list = append(list, NamedKey{"everywhere", k.modes[i], &k.Modes[i], fmt.Sprintf("alt+%d", i+1), k.modes[i]})
 	}
-	return append(list, []namedKey{
+	return append(list, []NamedKey{
 		{"everywhere", "suspend", &k.Suspend, "ctrl+z", "suspend bise"},
 		{"everywhere", "quit", &k.Quit, "ctrl+c", "quit"},
 
@@ -111,24 +111,24 @@ func (k *Keymap) named() []namedKey {
 	}...)
 }
 
-// newKeymap makes the keys, with those that the person has set: for the name of a
+// NewKeymap makes the keys, with those that the person has set: for the name of a
 // binding, its keys in place of the usual ones. No keys at all unbind it. Names
 // that are unknown come back.
-func newKeymap(set map[string]config.Keys, modes []string) (*Keymap, []string) {
+func NewKeymap(set map[string]config.Keys, modes []string) (*Keymap, []string) {
 	k := &Keymap{Modes: make([]key.Binding, len(modes)), modes: modes}
 	unknown := make(map[string]bool, len(set))
 	for name := range set {
 		unknown[name] = true
 	}
-	for _, n := range k.named() {
+	for _, n := range k.Named() {
 		keys := strings.Fields(n.keys)
 		if own, ok := set[n.name]; ok {
 			keys = own
 			delete(unknown, n.name)
 		}
-		*n.binding = key.NewBinding(key.WithKeys(keys...), key.WithHelp(keyNames(keys), n.help))
+		*n.Binding = key.NewBinding(key.WithKeys(keys...), key.WithHelp(KeyName(keys), n.Help))
 		if len(keys) == 0 {
-			n.binding.Unbind()
+			n.Binding.Unbind()
 		}
 	}
 	var names []string
@@ -139,8 +139,8 @@ func newKeymap(set map[string]config.Keys, modes []string) (*Keymap, []string) {
 	return k, names
 }
 
-// keyNames is how keys are told to people: the first of them, in short.
-func keyNames(keys []string) string {
+// KeyName is how keys are told to people: the first of them, in short.
+func KeyName(keys []string) string {
 	if len(keys) == 0 {
 		return ""
 	}
@@ -149,42 +149,42 @@ func keyNames(keys []string) string {
 
 var arrows = strings.NewReplacer("pgup", "pgup", "pgdown", "pgdn", "up", "↑", "down", "↓", "left", "←", "right", "→")
 
-// A hint is a binding that works at this moment, with words that may be more to
+// A Hint is a binding that works at this moment, with words that may be more to
 // the point than the general ones.
-type hint struct {
+type Hint struct {
 	key.Binding
-	words string // "": the binding's own
+	Words string // "": the binding's own
 }
 
-// hints are bindings with their own words.
-func hints(bindings ...key.Binding) []hint {
-	list := make([]hint, len(bindings))
+// Hints are bindings with their own words.
+func Hints(bindings ...key.Binding) []Hint {
+	list := make([]Hint, len(bindings))
 	for i, b := range bindings {
-		list[i] = hint{Binding: b}
+		list[i] = Hint{Binding: b}
 	}
 	return list
 }
 
-func (h hint) String() string {
-	words := h.words
+func (h Hint) String() string {
+	words := h.Words
 	if words == "" {
 		words = h.Help().Desc
 	}
 	return h.Help().Key + " " + words
 }
 
-// betweenHints stands between two hints of a foot.
-const betweenHints = " · "
+// HintSeparator stands between two hints of a foot.
+const HintSeparator = " · "
 
-// fitting are the hints that a foot of a width shows.
-func fitting(list []hint, width int) []hint {
-	var shown []hint
-	used := -cells(betweenHints)
+// FitHints are the hints that a foot of a width shows.
+func FitHints(list []Hint, width int) []Hint {
+	var shown []Hint
+	used := -Width(HintSeparator)
 	for _, h := range list {
 		if !h.Enabled() {
 			continue
 		}
-		if used += cells(betweenHints) + cells(h.String()); used > width {
+		if used += Width(HintSeparator) + Width(h.String()); used > width {
 			break
 		}
 		shown = append(shown, h)
@@ -192,19 +192,34 @@ func fitting(list []hint, width int) []hint {
 	return shown
 }
 
-// joined are hints as the foot shows them, as many as fit.
-func joined(list []hint, width int) string {
+// JoinHints are hints as the foot shows them, as many as fit.
+func JoinHints(list []Hint, width int) string {
 	var texts []string
-	for _, h := range fitting(list, width) {
+	for _, h := range FitHints(list, width) {
 		texts = append(texts, h.String())
 	}
-	return strings.Join(texts, betweenHints)
+	return strings.Join(texts, HintSeparator)
 }
 
-// letter is a key that is no letter of a filter: what a list's row can be done to.
-func letter(keys, words string) key.Binding {
+// Actions are the actions of the keys that work.
+func Actions(list []Hint) []string {
+	var words []string
+	for _, h := range list {
+		switch {
+		case !h.Enabled():
+		case h.Words != "":
+			words = append(words, h.Words)
+		default:
+			words = append(words, h.Help().Desc)
+		}
+	}
+	return words
+}
+
+// NewBinding is a key that is no letter of a filter: what a list's row can be done to.
+func NewBinding(keys, words string) key.Binding {
 	list := strings.Fields(keys)
-	return key.NewBinding(key.WithKeys(list...), key.WithHelp(keyNames(list), words))
+	return key.NewBinding(key.WithKeys(list...), key.WithHelp(KeyName(list), words))
 }
 
 // A Key is a key press as text editing sees it.
@@ -215,16 +230,16 @@ type Key struct {
 
 func (k Key) String() string { return k.Name }
 
-// keyOf returns the key of a press.
-func keyOf(k tea.KeyPressMsg) Key {
+// KeyOf returns the key of a press.
+func KeyOf(k tea.KeyPressMsg) Key {
 	if k.Mod&(tea.ModCtrl|tea.ModAlt|tea.ModMeta|tea.ModSuper) != 0 {
 		return Key{Name: k.String()}
 	}
 	return Key{k.String(), k.Text}
 }
 
-// is reports whether a key is one of the bindings'.
-func is(k fmt.Stringer, bindings ...key.Binding) bool { return key.Matches(k, bindings...) }
+// Matches reports whether a key is one of the bindings'.
+func Matches(k fmt.Stringer, bindings ...key.Binding) bool { return key.Matches(k, bindings...) }
 
 // namedKeys are the keys whose names are more than their letter.
 var namedKeys = map[string]rune{
@@ -233,9 +248,9 @@ var namedKeys = map[string]rune{
 	"home": tea.KeyHome, "end": tea.KeyEnd, "pgup": tea.KeyPgUp, "pgdown": tea.KeyPgDown, "f1": tea.KeyF1, "f2": tea.KeyF2,
 }
 
-// keyNamed is the press of a key by its name, such as ctrl+p: what String says of
+// KeyPress is the press of a key by its name, such as ctrl+p: what String says of
 // the press.
-func keyNamed(name string) tea.KeyPressMsg {
+func KeyPress(name string) tea.KeyPressMsg {
 	var k tea.KeyPressMsg
 	for {
 		mod, rest, ok := strings.Cut(name, "+")

@@ -1,7 +1,6 @@
-package tui
+package kit
 
 import (
-	"strings"
 	"testing"
 	"unicode/utf8"
 )
@@ -20,10 +19,10 @@ func TestMatch(t *testing.T) {
 		{"xyz", "conversation.go", ""},
 		{"oga", "conversation.go", ""},
 	} {
-		_, marks, ok := match(tt.filter, tt.text)
+		_, marks, ok := Match(tt.filter, tt.text)
 		got := ""
 		if ok {
-			got = marked(tt.text, marks, func(s string) string { return "[" + s + "]" }, func(s string) string { return s })
+			got = Highlight(tt.text, marks, func(s string) string { return "[" + s + "]" }, func(s string) string { return s })
 		}
 		if got != tt.want {
 			t.Errorf("%q in %q: %q, want %q", tt.filter, tt.text, got, tt.want)
@@ -39,8 +38,8 @@ func TestMatchOrder(t *testing.T) {
 		{"list", "tui/list.go", "tui/finalist.go"},
 		{"a", "a", "a very long name of something"},
 	} {
-		better, _, ok := match(tt.filter, tt.better)
-		worse, _, ok2 := match(tt.filter, tt.worse)
+		better, _, ok := Match(tt.filter, tt.better)
+		worse, _, ok2 := Match(tt.filter, tt.worse)
 		if !ok || !ok2 || better <= worse {
 			t.Errorf("%q: %q has %d, %q has %d", tt.filter, tt.better, better, tt.worse, worse)
 		}
@@ -54,31 +53,20 @@ func FuzzMatch(f *testing.F) {
 		if len(filter) > 50 || len(text) > 500 || !utf8.ValidString(filter) {
 			return
 		}
-		_, marks, ok := match(filter, text)
+		_, marks, ok := Match(filter, text)
 		if !ok {
 			return
 		}
 		same := func(s string) string { return s }
-		if got := marked(text, marks, same, same); got != text {
+		if got := Highlight(text, marks, same, same); got != text {
 			t.Errorf("%q in %q: marked, it is %q", filter, text, got)
 		}
 		at := 0
 		for _, m := range marks {
-			if m.from < at || m.to <= m.from || m.to > len(text) {
+			if m.From < at || m.To <= m.From || m.To > len(text) {
 				t.Errorf("%q in %q: marks %v", filter, text, marks)
 			}
-			at = m.to
+			at = m.To
 		}
 	})
-}
-
-// BenchmarkFind is a key in the file picker of a large project.
-func BenchmarkFind(b *testing.B) {
-	p := &filePopup{filter: "srvhnd"}
-	for i := range maxFiles {
-		p.all = append(p.all, strings.Repeat("folder/", i%5)+"some_name_of_a_file_"+string(rune('a'+i%26))+".go")
-	}
-	for b.Loop() {
-		p.find()
-	}
 }

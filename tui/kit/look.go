@@ -1,7 +1,8 @@
-package tui
+package kit
 
 import (
 	"github.com/bise-sh/bise/config"
+	"github.com/bise-sh/bise/render/markdown"
 )
 
 // A Look is how screens draw and which keys they know. It belongs to the
@@ -13,9 +14,10 @@ type Look struct {
 	Keys     *Keymap
 	Settings config.Interface
 
-	modes    []string // whose keys Keys has
-	terminal Shade    // the background of the terminal itself
-	source   bool     // mathematics is shown as the model wrote it
+	modes    []string        // whose keys Keys has
+	terminal Shade           // the background of the terminal itself
+	source   bool            // mathematics is shown as the model wrote it
+	style    *markdown.Style // of answers; nil: the theme's
 }
 
 // NewLook returns the look that settings describe. unknown has the names of keys
@@ -33,7 +35,7 @@ func (l *Look) Apply(s config.Interface) (unknown []string) {
 	if repaint {
 		l.repaint()
 	}
-	l.Keys, unknown = newKeymap(s.Keys, l.modes)
+	l.Keys, unknown = NewKeymap(s.Keys, l.modes)
 	return unknown
 }
 
@@ -49,10 +51,19 @@ func (l *Look) ToggleSource() {
 	l.repaint()
 }
 
+// SetStyle takes the style of answers. Nil means the theme's own.
+func (l *Look) SetStyle(s *markdown.Style) {
+	l.style = s
+	l.repaint()
+}
+
 // Mouse reports whether mouse events go to the interface, not to the terminal.
 func (l *Look) Mouse() bool { return l.Settings.Mouse == nil || *l.Settings.Mouse }
 
 func (l *Look) repaint() {
-	l.Theme = newTheme(l.Settings.Theme, l.terminal)
-	l.Theme.markdown.Source = l.source
+	l.Theme = NewTheme(l.Settings.Theme, l.terminal)
+	l.Theme.Markdown.Source = l.source
+	if l.style != nil {
+		l.Theme.Markdown.Style = l.style
+	}
 }

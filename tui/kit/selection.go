@@ -1,4 +1,4 @@
-package tui
+package kit
 
 import (
 	"math"
@@ -9,31 +9,31 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// A selection is what the mouse is dragged over, as a terminal would select it if
+// A Selection is what the mouse is dragged over, as a terminal would select it if
 // the mouse were its own. It goes with the next key.
-type selection struct {
+type Selection struct {
 	from, to point
-	begun    bool // the button is down
+	Begun    bool // the button is down
 }
 
 // A point is a cell of the frame.
 type point struct{ x, y int }
 
-func (s *selection) begin(at tea.Mouse) {
+func (s *Selection) Begin(at tea.Mouse) {
 	p := point{at.X, at.Y}
-	*s = selection{from: p, to: p, begun: at.Button == tea.MouseLeft}
+	*s = Selection{from: p, to: p, Begun: at.Button == tea.MouseLeft}
 }
 
-func (s *selection) extend(at tea.Mouse) {
-	if s.begun {
+func (s *Selection) Extend(at tea.Mouse) {
+	if s.Begun {
 		s.to = point{at.X, at.Y}
 	}
 }
 
-func (s *selection) dragged() bool { return s.from != s.to }
+func (s *Selection) Dragged() bool { return s.from != s.to }
 
 // span is the part of a row that is selected, in cells; ok is false when none is.
-func (s *selection) span(y int) (from, to int, ok bool) {
+func (s *Selection) span(y int) (from, to int, ok bool) {
 	a, b := s.from, s.to
 	if b.y < a.y || b.y == a.y && b.x < a.x {
 		a, b = b, a
@@ -45,11 +45,11 @@ func (s *selection) span(y int) (from, to int, ok bool) {
 	if y == b.y {
 		to = b.x + 1
 	}
-	return from, to, s.dragged() && y >= a.y && y <= b.y
+	return from, to, s.Dragged() && y >= a.y && y <= b.y
 }
 
-// mark shows in a frame's lines what is selected.
-func (s *selection) mark(lines []string) {
+// Mark shows in a frame's lines what is selected.
+func (s *Selection) Mark(lines []string) {
 	reverse := lipgloss.NewStyle().Reverse(true)
 	for y, line := range lines {
 		from, to, ok := s.span(y)
@@ -61,8 +61,8 @@ func (s *selection) mark(lines []string) {
 	}
 }
 
-// text is what is selected, without the margin that all its lines have.
-func (s *selection) text(lines []string) string {
+// Text is what is selected, without the margin that all its lines have.
+func (s *Selection) Text(lines []string) string {
 	var picked []string
 	margin := math.MaxInt
 	for y, line := range lines {

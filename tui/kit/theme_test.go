@@ -1,4 +1,4 @@
-package tui
+package kit
 
 import (
 	"fmt"
@@ -15,9 +15,9 @@ import (
 // the theme for more contrast to 7:1.
 func TestContrast(t *testing.T) {
 	for _, name := range config.Themes {
-		for terminal, background := range map[Shade]color.Color{dark: rgb(0), light: rgb(0xffffff)} {
-			th := newTheme(name, terminal)
-			if b := th.background(); b != nil {
+		for terminal, background := range map[Shade]color.Color{Dark: rgb(0), Light: rgb(0xffffff)} {
+			th := NewTheme(name, terminal)
+			if b := th.Background(); b != nil {
 				background = b
 			}
 			least := 4.5
@@ -47,17 +47,17 @@ func TestThemesPaintOnlyWhatTheyMust(t *testing.T) {
 		paints   bool
 		shade    Shade
 	}{
-		{"auto", dark, false, dark},
-		{"auto", light, false, light},
-		{"light", dark, true, light},
-		{"light", light, false, light},
-		{"dark", light, true, dark},
-		{"olive", light, false, light},
-		{"", dark, false, dark},
+		{"auto", Dark, false, Dark},
+		{"auto", Light, false, Light},
+		{"light", Dark, true, Light},
+		{"light", Light, false, Light},
+		{"dark", Light, true, Dark},
+		{"olive", Light, false, Light},
+		{"", Dark, false, Dark},
 	} {
-		th := newTheme(tt.name, tt.terminal)
-		if (th.background() != nil) != tt.paints || (th.foreground() != nil) != tt.paints || th.shade != tt.shade {
-			t.Errorf("%q on shade %d paints %v and has shade %d", tt.name, tt.terminal, th.background(), th.shade)
+		th := NewTheme(tt.name, tt.terminal)
+		if (th.Background() != nil) != tt.paints || (th.Foreground() != nil) != tt.paints || th.Shade != tt.shade {
+			t.Errorf("%q on shade %d paints %v and has shade %d", tt.name, tt.terminal, th.Background(), th.Shade)
 		}
 	}
 }

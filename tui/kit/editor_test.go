@@ -1,4 +1,4 @@
-package tui
+package kit
 
 import (
 	"strings"
@@ -7,23 +7,23 @@ import (
 
 // played presses keys by their names in an editor, and gives the text with a bar
 // where the cursor is. A word that is no key is typed.
-func played(e *editor, keys *Keymap, script string) string {
+func played(e *Editor, keys *Keymap, script string) string {
 	for _, word := range strings.Fields(script) {
 		if _, named := namedKeys[word]; named || strings.ContainsRune(word, '+') && len(word) > 1 {
-			e.press(keyOf(keyNamed(word)), keys)
+			e.Press(KeyOf(KeyPress(word)), keys)
 			continue
 		}
 		for _, r := range word {
-			e.press(keyOf(keyNamed(string(r))), keys)
+			e.Press(KeyOf(KeyPress(string(r))), keys)
 		}
 	}
 	return withCursor(e)
 }
 
-func withCursor(e *editor) string { return e.text[:e.at] + "|" + e.text[e.at:] }
+func withCursor(e *Editor) string { return e.Text[:e.Cursor] + "|" + e.Text[e.Cursor:] }
 
 func TestEditor(t *testing.T) {
-	keys, _ := newKeymap(nil, modes)
+	keys, _ := NewKeymap(nil, nil)
 	for _, tt := range []struct{ name, script, want string }{
 		{"typing", "hello space world", "hello world|"},
 		{"left and delete", "abc left left delete", "a|c"},
@@ -38,7 +38,7 @@ func TestEditor(t *testing.T) {
 		{"undo nothing", "ctrl+_ a", "a|"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			e := &editor{width: 40}
+			e := &Editor{Width: 40}
 			got := played(e, keys, tt.script)
 			if got != tt.want {
 				t.Errorf("it is %q, want %q", got, tt.want)
@@ -49,10 +49,10 @@ func TestEditor(t *testing.T) {
 
 // TestEditorClusters goes through characters of several runes in one step each.
 func TestEditorClusters(t *testing.T) {
-	keys, _ := newKeymap(nil, modes)
+	keys, _ := NewKeymap(nil, nil)
 	for _, c := range []string{"é", "e\u0301", "日", "👩‍👩‍👧", "🇫🇷", "ש", "\n"} {
-		e := &editor{width: 40}
-		e.insert("a" + c + "b")
+		e := &Editor{Width: 40}
+		e.Insert("a" + c + "b")
 		for _, want := range []string{"a" + c + "|b", "a|" + c + "b"} {
 			if got := played(e, keys, "left"); got != want {
 				t.Errorf("left: %q, want %q", got, want)
@@ -83,10 +83,10 @@ func TestEditorRows(t *testing.T) {
 		{"narrow", "日", 1, "日"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			e := &editor{width: tt.width, text: tt.text}
+			e := &Editor{Width: tt.width, Text: tt.text}
 			var rows []string
-			for _, r := range e.rows() {
-				rows = append(rows, tt.text[r.from:r.to])
+			for _, r := range e.Rows() {
+				rows = append(rows, tt.text[r.From:r.To])
 			}
 			if got := strings.Join(rows, "|"); got != tt.want {
 				t.Errorf("rows %q, want %q", got, tt.want)
@@ -96,36 +96,36 @@ func TestEditorRows(t *testing.T) {
 }
 
 func TestEditorUpAndDown(t *testing.T) {
-	keys, _ := newKeymap(nil, modes)
-	e := &editor{width: 40}
-	e.insert("a long line\nab\nanother line")
+	keys, _ := NewKeymap(nil, nil)
+	e := &Editor{Width: 40}
+	e.Insert("a long line\nab\nanother line")
 	if got := played(e, keys, "up up"); got != "a long line|\nab\nanother line" {
 		t.Errorf("up twice: %q", got)
 	}
 	if got := played(e, keys, "down down"); got != "a long line\nab\nanother lin|e" && got != "a long line\nab\nanother line|" {
 		t.Errorf("down twice: %q", got)
 	}
-	if e.press(keyOf(keyNamed("down")), keys) {
+	if e.Press(KeyOf(KeyPress("down")), keys) {
 		t.Error("there is no row below the last")
 	}
 }
 
 func TestEditorSingleLine(t *testing.T) {
-	e := &editor{single: true, width: 20}
-	e.insert("a\nb\tc\x1b[31m")
-	if e.text != "a b c" {
-		t.Errorf("it is %q", e.text)
+	e := &Editor{SingleLine: true, Width: 20}
+	e.Insert("a\nb\tc\x1b[31m")
+	if e.Text != "a b c" {
+		t.Errorf("it is %q", e.Text)
 	}
 }
 
 // TestLongLine writes into a line of 10,000 characters.
 func TestLongLine(t *testing.T) {
-	keys, _ := newKeymap(nil, modes)
-	e := &editor{width: 80}
-	e.insert(strings.Repeat("x", 10_000))
+	keys, _ := NewKeymap(nil, nil)
+	e := &Editor{Width: 80}
+	e.Insert(strings.Repeat("x", 10_000))
 	played(e, keys, "up up left y")
-	e.scroll(8)
-	lines, x, y := e.view(8)
+	e.ScrollTo(8)
+	lines, x, y := e.View(8)
 	if len(lines) != 8 || y < 0 || y >= 8 || x < 0 || x >= 80 {
 		t.Errorf("%d lines, the cursor at %d, %d", len(lines), x, y)
 	}
@@ -164,17 +164,17 @@ func TestVim(t *testing.T) {
 		{"nothing there", "ab", "esc 0 fz x", "|b"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			keys, _ := newKeymap(nil, modes)
-			e, v := &editor{width: 40}, new(vim)
-			e.insert(tt.text)
+			keys, _ := NewKeymap(nil, nil)
+			e, v := &Editor{Width: 40}, new(Vim)
+			e.Insert(tt.text)
 			for _, word := range strings.Fields(tt.script) {
 				names := strings.Split(word, "")
 				if word == "esc" {
 					names = []string{word}
 				}
 				for _, k := range names {
-					if k := keyOf(keyNamed(k)); !v.press(e, k, keys) {
-						e.press(k, keys)
+					if k := KeyOf(KeyPress(k)); !v.Press(e, k, keys) {
+						e.Press(k, keys)
 					}
 				}
 			}
