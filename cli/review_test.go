@@ -41,7 +41,7 @@ func TestReviewRefusesInput(t *testing.T) {
 	for _, tt := range []struct{ name, stdin, want string }{
 		{"UTF-16", "\xff\xfed\x00", "standard input is UTF-16 text"},
 		{"too much", strings.Repeat("x", maxText+1), "standard input has more than 60 MB"},
-		{"bytes", "\x00\x01\x02", "there is no diff in it"},
+		{"bytes", "\x00\x01\x02", "no diff found"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := enginetest.Says("ok")

@@ -238,7 +238,7 @@ func (m *Mode) Footer() kit.Footer {
 func (r *reviewing) coverage() string {
 	n := 0
 	for _, c := range r.result.Files {
-		if c.Status == review.Reviewed || c.Status == review.Partly {
+		if c.Status == review.Reviewed || c.Status == review.Partial {
 			n++
 		}
 	}
