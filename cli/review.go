@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bise-sh/bise/attach"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/modes/review"
 	"github.com/bise-sh/bise/modes/review/diff"
@@ -82,7 +83,7 @@ func (a *app) review(ctx context.Context, v reviewFlags, paths []string) error {
 	}
 	tree, err := os.OpenRoot(s.root)
 	if err != nil {
-		return cannotRead(s.root, err)
+		return attach.ReadError(s.root, err)
 	}
 	defer tree.Close()
 	if len(s.files) == 0 {

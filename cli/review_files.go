@@ -13,9 +13,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bise-sh/bise/attach"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/modes/review/diff"
-	"github.com/bise-sh/bise/render/term"
 	"github.com/bise-sh/bise/tui"
 )
 
@@ -61,11 +61,11 @@ func git(ctx context.Context, args ...string) ([]byte, error) {
 	if err != nil {
 		return nil, &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("cannot run %s: %v", what, err), Advice: "Install git, or pipe in a diff."}
 	}
-	data, err := bounded(ctx, out, maxText)
+	data, err := attach.ReadAll(ctx, out, attach.MaxText)
 	if err != nil {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
-		if errors.Is(err, errTooMuch) {
+		if errors.Is(err, attach.ErrTooLarge) {
 			return nil, tooMuch("what " + what + " shows")
 		}
 		return nil, err
@@ -84,7 +84,7 @@ func git(ctx context.Context, args ...string) ([]byte, error) {
 }
 
 func tooMuch(name string) error {
-	return &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("%s has more than %s", name, size(maxText)), Advice: "Review it in parts."}
+	return &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("%s has more than %s", name, size(attach.MaxText)), Advice: "Review it in parts."}
 }
 
 // untracked counts the files that git knows nothing of.
@@ -96,19 +96,16 @@ func untracked(ctx context.Context) int {
 	return bytes.Count(out, []byte{0})
 }
 
-// piped reports whether something other than a terminal is on stdin.
-func (a *app) piped() bool { return a.stdin != nil && !term.IsTerminal(a.stdin) }
-
 // readDiff reads a diff, which may be long.
 func readDiff(ctx context.Context, name string, r io.Reader) ([]diff.File, error) {
-	data, err := bounded(ctx, r, maxText)
+	data, err := attach.ReadAll(ctx, r, attach.MaxText)
 	switch {
-	case errors.Is(err, errTooMuch):
+	case errors.Is(err, attach.ErrTooLarge):
 		return nil, tooMuch(name)
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
 	case err != nil:
-		return nil, cannotRead(name, err)
+		return nil, attach.ReadError(name, err)
 	}
 	return parseDiff(name, data)
 }
@@ -116,11 +113,11 @@ func readDiff(ctx context.Context, name string, r io.Reader) ([]diff.File, error
 // wholeFiles takes files as they are, and all that are in folders. A file that
 // holds a diff is taken for that.
 func (a *app) wholeFiles(ctx context.Context, s *subject, paths []string) error {
-	left := int64(maxText)
+	left := int64(attach.MaxText)
 	for _, path := range paths {
 		info, err := os.Stat(path)
 		if err != nil {
-			return cannotRead(path, err)
+			return attach.ReadError(path, err)
 		}
 		names := []string{path}
 		if info.IsDir() {
@@ -165,13 +162,13 @@ func (s *subject) name(path string) string {
 }
 
 func readWhole(ctx context.Context, name string, limit int64) ([]byte, error) {
-	f, err := open(name)
+	f, err := attach.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	data, err := bounded(ctx, f, limit)
-	if errors.Is(err, errTooMuch) {
+	data, err := attach.ReadAll(ctx, f, limit)
+	if errors.Is(err, attach.ErrTooLarge) {
 		return nil, tooMuch("what is named")
 	}
 	return data, err
@@ -210,7 +207,7 @@ func filesIn(ctx context.Context, dir string) ([]string, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, cannotRead(dir, err)
+		return nil, attach.ReadError(dir, err)
 	}
 	return names, nil
 }

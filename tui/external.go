@@ -3,13 +3,13 @@ package tui
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/bise-sh/bise/attach"
 )
 
 // editorCommand is the person's own editor: $VISUAL, $EDITOR, else vi.
@@ -48,7 +48,11 @@ func (d *desk) inEditor(name, text string, done func(text string, err error) tea
 			return done("", err)
 		}
 		defer f.Close()
-		data, err := io.ReadAll(io.LimitReader(f, maxAttached))
-		return done(string(data), err)
+		data, err := attach.ReadAll(d.ctx, f, attach.MaxText)
+		if err != nil {
+			return done("", attach.ReadError(name, err))
+		}
+		text, _, err := attach.Decode(name, data)
+		return done(text, err)
 	})
 }

@@ -143,13 +143,13 @@ func (p *filePopup) look() tea.Cmd {
 	p.asked = path
 	ctx, full, count := p.ctx, filepath.Join(p.options.Folder, path), p.counter()
 	return func() tea.Msg {
-		a, err := attach(full)
+		a, err := previewFile(ctx, full, path)
 		if err != nil {
 			msg, _ := told(err)
 			return filePreview{path: path, about: msg}
 		}
 		preview := filePreview{path: path, about: a.about, tokens: count(ctx, a)}
-		text := a.text[:min(len(a.text), 4000)]
+		text := a.Text[:min(len(a.Text), 4000)]
 		for line := range strings.Lines(text) {
 			if len(preview.lines) == previewing {
 				break
@@ -177,10 +177,10 @@ func (c *composer) counter() func(context.Context, attachment) int {
 			}
 			return n
 		}
-		if e == nil || a.text == "" || len(a.text) > countable {
+		if e == nil || a.Text == "" || len(a.Text) > countable {
 			return 0
 		}
-		tokens, err := e.Tokenize(ctx, engine.TokenizeRequest{Text: &a.text})
+		tokens, err := e.Tokenize(ctx, engine.TokenizeRequest{Text: &a.Text})
 		if err != nil {
 			return 0
 		}
@@ -227,7 +227,7 @@ func (c *composer) attachFile(path string) tea.Cmd {
 		if !filepath.IsAbs(path) {
 			full = filepath.Join(folder, path)
 		}
-		list, note, err := attachAll(ctx, full, relative(folder, full))
+		list, note, err := readFile(ctx, full, relative(folder, full))
 		for i := range list {
 			list[i].tokens = count(ctx, list[i])
 		}
@@ -315,7 +315,7 @@ func (c *composer) inspect(path, text string) tea.Cmd {
 		if info, err := os.Stat(full); err != nil || !info.Mode().IsRegular() {
 			return fileAttached{to: c, instead: text}
 		}
-		list, note, err := attachAll(ctx, full, relative(folder, full))
+		list, note, err := readFile(ctx, full, relative(folder, full))
 		for i := range list {
 			list[i].tokens = count(ctx, list[i])
 		}

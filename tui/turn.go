@@ -9,6 +9,7 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/history"
+	"github.com/bise-sh/bise/modes/chat"
 	"github.com/bise-sh/bise/units"
 )
 
@@ -323,7 +324,7 @@ func drawAttached(th *theme, name string, chunk engine.Chunk, width int) []strin
 	if what == "" {
 		what = "pasted text"
 	}
-	return []string{th.muted.Render(cut(fmt.Sprintf("▤ %s · %s", what, units.Plural(lineCount(unfenced(chunk.Text)), "line")), width))}
+	return []string{th.muted.Render(cut(fmt.Sprintf("▤ %s · %s", what, units.Plural(lineCount(chat.Unfence(chunk.Text)), "line")), width))}
 }
 
 func (t *turn) drawThinking(th *theme, width int) []string {

@@ -364,10 +364,13 @@ func (v *vim) short(c *composer, r rune) bool {
 	return v.command(c, motion)
 }
 
+// maxRepeated is how much text a repeated put inserts, in bytes.
+const maxRepeated = 10_000_000
+
 // put inserts the register after the cursor, or before.
 func (v *vim) put(e *editor, after bool) {
 	at := e.at
-	text := strings.Repeat(v.register, min(v.times(), 1+maxAttached/max(1, len(v.register))))
+	text := strings.Repeat(v.register, min(v.times(), 1+maxRepeated/max(1, len(v.register))))
 	switch {
 	case v.linewise && after:
 		at = e.lineEnd(at)
