@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build test race bench lint env setup native starter snapshot release clean distclean
+.PHONY: help run build test golden race bench lint env setup native starter snapshot release clean distclean
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 QUESTION ?= Why is the sky blue?
@@ -18,6 +18,7 @@ help:
 	@echo "                (QUESTION=\"…\" asks something else, MODEL=… another model)"
 	@echo "make build      build bin/bise; BACKENDS=cuda for NVIDIA GPUs too"
 	@echo "make test       run every test"
+	@echo "make golden     rewrite the golden files and scripts that tests compare with"
 	@echo "make race       run every test under the race detector (builds llama.cpp once more)"
 	@echo "make bench      measure how fast bise is on this machine"
 	@echo "make lint       check formatting, vet and staticcheck"
@@ -40,6 +41,10 @@ build: native
 
 test: native
 	@$(native) exec scripts/test.sh
+
+# Every package whose tests know the -update flag, which is golden's. Look at git diff afterwards.
+golden: native
+	$(native) exec go test $$(go list -f '{{$$p := .ImportPath}}{{range .TestImports}}{{if eq . "github.com/charmbracelet/x/exp/golden"}}{{$$p}}{{end}}{{end}}' ./...) -update
 
 race: native
 	$(native) exec go test -race ./...

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/image/draw"
 
 	"github.com/bise-sh/bise/fault"
-	"github.com/bise-sh/bise/mistral/picture"
+	"github.com/bise-sh/bise/mistral/preprocess"
 	"github.com/bise-sh/bise/units"
 )
 
@@ -49,7 +49,7 @@ func ReadImage(name string, data []byte) (Image, error) {
 		return Image{}, refused(name, k.advice(name), "%s", k.is())
 	}
 	i := Image{Name: name, Format: k.name, Frames: frames(k.name, data)}
-	read := picture.Read
+	read := preprocess.Read
 	if k.name == "WebP" && i.Frames > 1 {
 		read = firstOfWebP
 	}
@@ -76,7 +76,7 @@ func (i *Image) show(img *image.RGBA) {
 
 // Resize returns the image in another size.
 func (i Image) Resize(width, height int) (Image, error) {
-	img, err := picture.Decode(i.URL)
+	img, err := preprocess.Decode(i.URL)
 	if err != nil {
 		return Image{}, fmt.Errorf("resize %s: %w", i.Name, err)
 	}

@@ -9,13 +9,9 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/bise-sh/bise/config"
-	"github.com/bise-sh/bise/downloader"
-	"github.com/bise-sh/bise/downloader/huggingface"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/fault/suggest"
 	"github.com/bise-sh/bise/library/pull"
-	"github.com/bise-sh/bise/models/catalog"
 	"github.com/bise-sh/bise/render/term"
 )
 
@@ -38,18 +34,8 @@ func exitCode(err error) int {
 	case errors.Is(err, errInterrupted):
 		return fault.ExitInterrupted
 	}
-	if _, ok := errors.AsType[*config.Error](err); ok {
-		return fault.ExitUsage
-	}
-	if _, ok := errors.AsType[*catalog.Error](err); ok {
-		return fault.ExitUsage
-	}
-	// The owners of a gated repository have terms, too, that somebody must agree to.
-	if errors.Is(err, pull.ErrNotAccepted) || errors.Is(err, huggingface.ErrGated) {
+	if errors.Is(err, pull.ErrNotAccepted) {
 		return fault.ExitLicence
-	}
-	if e, ok := errors.AsType[*downloader.Error](err); ok && e.Kind != downloader.Full && e.Kind != downloader.Local {
-		return fault.ExitNetwork
 	}
 	return fault.ExitCode(err)
 }

@@ -94,7 +94,9 @@ func (a *app) interfaceOptions() tui.Options {
 	}
 	o.Model, _ = a.chosen(a.model)
 	o.Sampling, err = sampling.sampling(a.config.Sampling)
-	o.Problem = errors.Join(a.configError, err)
+	style, badStyle := a.loadStyle()
+	o.Style = style
+	o.Problem = errors.Join(a.configError, err, badStyle)
 	return o
 }
 

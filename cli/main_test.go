@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	_ "github.com/charmbracelet/x/exp/golden" // defines -update
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/bise-sh/bise/engine"
@@ -21,7 +22,9 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-var update = flag.Bool("update", false, "rewrite what the scripts compare with")
+// updating reports whether scripts rewrite what they compare with: the -update
+// flag belongs to the golden package, so that every test has the same one.
+func updating() bool { return flag.Lookup("update").Value.String() == "true" }
 
 // In scripts, bise is this program with all that it is made of, except that its
 // workers read a model file as the script of an engine.
@@ -42,7 +45,7 @@ var commands = map[string]func(){
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:           "testdata/script",
-		UpdateScripts: *update,
+		UpdateScripts: updating(),
 		Setup: func(env *testscript.Env) error {
 			for _, place := range []string{"CONFIG", "DATA", "STATE", "CACHE"} {
 				env.Setenv("XDG_"+place+"_HOME", filepath.Join(env.WorkDir, strings.ToLower(place)))

@@ -20,7 +20,7 @@ func TestPull(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:           "testdata/pull",
 		Cmds:          map[string]func(*testscript.TestScript, bool, []string){"damage": damage},
-		UpdateScripts: *update,
+		UpdateScripts: updating(),
 		Setup: func(env *testscript.Env) error {
 			for _, place := range []string{"CONFIG", "DATA", "STATE", "CACHE"} {
 				env.Setenv("XDG_"+place+"_HOME", filepath.Join(env.WorkDir, strings.ToLower(place)))

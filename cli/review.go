@@ -278,11 +278,8 @@ func parseDiff(name string, data []byte) ([]diff.File, error) {
 		return files, nil
 	}
 	e := &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("cannot review %s: %v", name, err), Advice: "Pipe in what git diff writes, or name the files to review."}
-	if h, ok := errors.AsType[interface {
-		error
-		Hint() string
-	}](err); ok {
-		e.Advice = h.Hint()
+	if form, ok := errors.AsType[*fault.Error](err); ok {
+		e.Advice = form.Advice
 	}
 	return nil, e
 }

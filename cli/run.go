@@ -20,6 +20,7 @@ import (
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/worker"
+	"github.com/bise-sh/bise/render/markdown"
 	"github.com/bise-sh/bise/render/term"
 )
 
@@ -39,6 +40,7 @@ type app struct {
 	config      config.Config
 	extended    atomic.Pointer[map[string]config.Endpoint] // config's endpoints with those that were added; nil: none was
 	configError error                                      // why config is empty, for verbs that forgive it
+	style       *markdown.Style                            // of answers; nil until the first
 	log         io.Closer                                  // the log file
 
 	// What the flags of every verb say.

@@ -49,7 +49,7 @@ func TestWeights(t *testing.T) {
 	text := strings.Repeat("the wind comes down from the north in winter, and nobody leaves a window open for it. ", 60)
 	testscript.Run(t, testscript.Params{
 		Dir:           "testdata/weights",
-		UpdateScripts: *update,
+		UpdateScripts: updating(),
 		Cmds:          map[string]func(*testscript.TestScript, bool, []string){"damage": damage, "clean": clean, "asollama": asOllama},
 		Setup: func(env *testscript.Env) error {
 			for _, place := range []string{"CONFIG", "DATA", "STATE", "CACHE"} {

@@ -21,6 +21,7 @@ import (
 
 	"github.com/BurntSushi/toml"
 
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/fault/suggest"
 )
 
@@ -91,22 +92,17 @@ func (p Problem) String() string {
 	return s + "; known here: " + strings.Join(p.Allowed, ", ")
 }
 
-// Error is a config.toml that cannot be used.
-type Error struct {
-	Path string
-	Line int // 0 where unknown
-	What string
-}
-
-func (e *Error) Error() string {
-	if e.Line > 0 {
-		return fmt.Sprintf("cannot read %s: line %d: %s", e.Path, e.Line, e.What)
+// fileError makes the error of a config.toml that cannot be used; line is 0 where it is
+// unknown.
+func fileError(path string, line int, why string) *fault.Error {
+	if line > 0 {
+		why = fmt.Sprintf("line %d: %s", line, why)
 	}
-	return fmt.Sprintf("cannot read %s: %s", e.Path, e.What)
+	return &fault.Error{
+		Kind: fault.Usage, Msg: fmt.Sprintf("cannot read %s: %s", path, why),
+		Advice: "Correct the file, or move it away to use the defaults.",
+	}
 }
-
-// Hint says what to do.
-func (e *Error) Hint() string { return "Correct the file, or move it away to use the defaults." }
 
 // Load reads a config.toml. A file that is not there or may not be read is an
 // empty one; keys that bise does not know come back as problems.
@@ -116,15 +112,15 @@ func Load(path string) (Config, []Problem, error) {
 		return Config{}, nil, nil
 	}
 	if err != nil {
-		return Config{}, nil, &Error{Path: path, What: cause(err)}
+		return Config{}, nil, fileError(path, 0, cause(err))
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {
-		return Config{}, nil, &Error{Path: path, What: cause(err)}
+		return Config{}, nil, fileError(path, 0, cause(err))
 	}
 	if len(data) > maxFile {
-		return Config{}, nil, &Error{Path: path, What: "it is larger than 1 MB"}
+		return Config{}, nil, fileError(path, 0, "it is larger than 1 MB")
 	}
 	return parse(path, data)
 }
@@ -144,7 +140,7 @@ func parse(path string, data []byte) (Config, []Problem, error) {
 		return Config{}, nil, explain(path, err)
 	}
 	if key, what := c.check(); what != "" {
-		return Config{}, nil, &Error{Path: path, Line: lineOf(data, strings.Split(key, ".")), What: key + ": " + what}
+		return Config{}, nil, fileError(path, lineOf(data, strings.Split(key, ".")), key+": "+what)
 	}
 	var problems []Problem
 	for _, key := range meta.Undecoded() {
@@ -164,19 +160,20 @@ func parse(path string, data []byte) (Config, []Problem, error) {
 // toml.ParseError.
 var badType = regexp.MustCompile(`^toml: line (\d+) \(last key "(.+?)"\): incompatible types: TOML value has type (.+); destination has type (.+)$`)
 
-// explain tells an error of package toml in our words.
-func explain(path string, err error) *Error {
-	e := &Error{Path: path, What: strings.TrimPrefix(err.Error(), "toml: ")}
+// explain makes the error of a file that package toml cannot read.
+func explain(path string, err error) *fault.Error {
 	if p, ok := errors.AsType[toml.ParseError](err); ok {
-		e.Line, e.What = p.Position.Line, p.Message
+		why := p.Message
 		if p.LastKey != "" {
-			e.What = p.LastKey + ": " + p.Message
+			why = p.LastKey + ": " + why
 		}
-	} else if m := badType.FindStringSubmatch(err.Error()); m != nil {
-		e.Line, _ = strconv.Atoi(m[1])
-		e.What = fmt.Sprintf("%s: it has type %s and must have type %s", m[2], m[3], m[4])
+		return fileError(path, p.Position.Line, why)
 	}
-	return e
+	if m := badType.FindStringSubmatch(err.Error()); m != nil {
+		line, _ := strconv.Atoi(m[1])
+		return fileError(path, line, fmt.Sprintf("%s: it has type %s and must have type %s", m[2], m[3], m[4]))
+	}
+	return fileError(path, 0, strings.TrimPrefix(err.Error(), "toml: "))
 }
 
 // check finds a value that cannot be meant: its key and what is wrong, or "".

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/bise-sh/bise/fault"
 )
 
 func TestLoad(t *testing.T) {
@@ -107,8 +109,8 @@ func TestErrors(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, _, err := parse("f", []byte(tt.text))
-			var e *Error
-			if !errors.As(err, &e) || !strings.Contains(err.Error(), tt.want) || e.Hint() == "" {
+			var e *fault.Error
+			if !errors.As(err, &e) || e.Kind != fault.Usage || !strings.Contains(err.Error(), tt.want) || e.Advice == "" {
 				t.Errorf("error %v, want %q", err, tt.want)
 			}
 		})

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"github.com/bise-sh/bise/fault"
 )
 
 var (
@@ -65,9 +67,9 @@ func (w *fetch) usable(resp *http.Response, version int, ranged bool) error {
 		if w.source.refused(version, w.fetched.Load()) {
 			return errExpired
 		}
-		return StatusError(resp)
+		return ResponseError(resp)
 	default:
-		return StatusError(resp)
+		return ResponseError(resp)
 	}
 	if coding := resp.Header.Get("Content-Encoding"); coding != "" && !strings.EqualFold(coding, "identity") {
 		if w.misranged.Add(1) > 1 {
@@ -126,20 +128,14 @@ func (w *fetch) misrange(resp *http.Response) error {
 
 // broken is the error of an answer that no server gives which is set up rightly.
 func (w *fetch) broken(resp *http.Response, why error) error {
-	return &Error{
-		Kind: Network, Status: resp.StatusCode, RequestID: requestID(resp), Err: why,
-		Msg:    fmt.Sprintf("get %s: %v", plain(resp.Request.URL), why),
-		Advice: "Perhaps a proxy on the way changes what is sent: try another network.",
-	}
+	return failure(fault.Network, resp, why, fmt.Sprintf("get %s: %v", plain(resp.Request.URL), why),
+		"A proxy may modify the responses: try another network.")
 }
 
 // otherSize is the error of a server whose file is not the one that was expected.
 func (w *fetch) otherSize(resp *http.Response, size int64) error {
-	return &Error{
-		Kind: Damaged, Status: resp.StatusCode, RequestID: requestID(resp),
-		Msg:    fmt.Sprintf("it should have %d bytes, and %s has one of %d bytes", w.queue.size, resp.Request.URL.Host, size),
-		Advice: "The file has changed on the server, or a proxy on the way is broken: try again later.",
-	}
+	return failure(fault.Damaged, resp, nil, fmt.Sprintf("expected %d bytes, and %s has a file of %d bytes", w.queue.size, resp.Request.URL.Host, size),
+		"The file has changed on the server, or a proxy is broken: try again later.")
 }
 
 // contentRange reads a Content-Range header (RFC 9110, 14.4): bytes from, to before

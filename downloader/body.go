@@ -9,10 +9,11 @@ import (
 	"sync"
 	"time"
 
+	"github.com/bise-sh/bise/fault"
 	"golang.org/x/time/rate"
 )
 
-var errStalled = errors.New("no byte came for " + minutes(stallTime))
+var errStalled = errors.New("no byte came for " + roundDuration(stallTime))
 
 // A body is that of a response: it keeps the pace, and ends when nothing comes.
 type body struct {
@@ -111,15 +112,12 @@ func ReadBody(resp *http.Response, limit int64) ([]byte, error) {
 	once.Do(func() {})
 	switch {
 	case late:
-		err = errors.New("it is not whole after " + minutes(maxBodyTime))
+		err = errors.New("it is not whole after " + roundDuration(maxBodyTime))
 	case err == nil && int64(len(data)) > limit:
 		err = fmt.Errorf("it has more than %d bytes", limit)
 	}
 	if err != nil {
-		return nil, &Error{
-			Kind: Network, Status: resp.StatusCode, RequestID: requestID(resp), Err: err,
-			Msg: fmt.Sprintf("read the answer of %s: %v", resp.Request.URL.Host, cause(err)), Advice: "Try again.",
-		}
+		return nil, failure(fault.Network, resp, err, fmt.Sprintf("read the response of %s: %v", resp.Request.URL.Host, cause(err)), "Try again.")
 	}
 	return data, nil
 }

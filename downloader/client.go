@@ -16,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/bise-sh/bise/fault"
 	"golang.org/x/net/http/httpproxy"
 )
 
@@ -189,8 +190,8 @@ func (c *Client) try(ctx context.Context, req *http.Request, told func(time.Time
 	}
 	resp, err = c.once(ctx, req)
 	wait, asked = g.leave(resp, err)
-	if err == nil && passes(resp.StatusCode) {
-		err = StatusError(resp)
+	if err == nil && temporary(resp.StatusCode) {
+		err = ResponseError(resp)
 	}
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
@@ -204,8 +205,8 @@ func (c *Client) try(ctx context.Context, req *http.Request, told func(time.Time
 // once sends a request, one time.
 func (c *Client) once(ctx context.Context, req *http.Request) (*http.Response, error) {
 	if c.offline {
-		return nil, &Error{
-			Kind: Offline, Msg: fmt.Sprintf("ask %s: the network is switched off", req.URL.Host),
+		return nil, &fault.Error{
+			Kind: fault.Offline, Msg: fmt.Sprintf("ask %s: the network is switched off", req.URL.Host),
 			Advice: "Use what is on this machine, or allow the network again.",
 		}
 	}
@@ -213,7 +214,7 @@ func (c *Client) once(ctx context.Context, req *http.Request) (*http.Response, e
 	transport := c.open
 	proxy, err := c.proxy(req)
 	if err != nil {
-		return nil, &Error{Kind: Network, Msg: "read the proxy's address: it is no URL", Advice: proxyAdvice}
+		return nil, &fault.Error{Kind: fault.Network, Msg: "read the proxy's address: it is no URL", Advice: proxyAdvice}
 	}
 	if t.public && proxy == nil {
 		transport = c.guarded
@@ -239,8 +240,8 @@ func (c *Client) once(ctx context.Context, req *http.Request) (*http.Response, e
 	return resp, nil
 }
 
-// passes reports whether a status is of the kind that is gone after a while.
-func passes(status int) bool {
+// temporary reports whether a status stands for a temporary problem.
+func temporary(status int) bool {
 	switch status {
 	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests, http.StatusInternalServerError,
 		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
@@ -251,7 +252,7 @@ func passes(status int) bool {
 
 // retriable reports whether an error is of the kind that is gone after a while.
 func retriable(err error) bool {
-	var e *Error
+	var e *fault.Error
 	if !errors.As(err, &e) {
 		return false
 	}
@@ -259,8 +260,9 @@ func retriable(err error) bool {
 		invalid *tls.CertificateVerificationError
 		unknown x509.UnknownAuthorityError
 	)
-	return (e.Kind == Network || e.Kind == Limited) && !errors.As(err, &invalid) && !errors.As(err, &unknown) &&
-		!errors.Is(err, errPrivate) && !errors.Is(err, errLongWait) && (e.Status == 0 || passes(e.Status))
+	status := statusOf(err)
+	return (e.Kind == fault.Network || e.Kind == fault.Limited) && !errors.As(err, &invalid) && !errors.As(err, &unknown) &&
+		!errors.Is(err, errPrivate) && !errors.Is(err, errLongWait) && (status == 0 || temporary(status))
 }
 
 // errLongWait is that a server wants no requests for longer than anybody waits.
@@ -276,26 +278,23 @@ func proxyAnswer(_ context.Context, proxy *url.URL, _ *http.Request, resp *http.
 	if resp.StatusCode == http.StatusOK {
 		return nil
 	}
-	e := &Error{
-		Kind: Network, Status: resp.StatusCode, Advice: proxyAdvice,
-		Msg: fmt.Sprintf("go through the proxy %s: it answered %s", proxy.Host, status(resp.StatusCode)),
+	advice := proxyAdvice
+	if resp.StatusCode == http.StatusProxyAuthRequired {
+		advice = proxyLogin
 	}
-	if e.Status == http.StatusProxyAuthRequired {
-		e.Advice = proxyLogin
-	}
-	return e
+	return failure(fault.Network, resp, nil, fmt.Sprintf("connect through the proxy %s: it answered %s", proxy.Host, statusText(resp.StatusCode)), advice)
 }
 
 // unreachable is the error of a server, or the proxy before it, that did not answer.
 func unreachable(u, proxy *url.URL, err error) error {
-	if e := (*Error)(nil); errors.As(err, &e) {
+	if e := (*fault.Error)(nil); errors.As(err, &e) {
 		return e
 	}
-	e := &Error{Kind: Network, Err: err, Msg: fmt.Sprintf("ask %s: %v", u.Host, cause(err))}
+	e := &fault.Error{Kind: fault.Network, Cause: err, Msg: fmt.Sprintf("ask %s: %v", u.Host, cause(err))}
 	var certificate *tls.CertificateVerificationError
 	switch {
 	case errors.Is(err, errPrivate):
-		e.Kind, e.Advice = Refused, "The server, or a proxy on the way, is set up wrongly."
+		e.Kind, e.Advice = fault.Refused, "The server, or a proxy on the way, is set up wrongly."
 	case errors.As(err, &certificate):
 		e.Advice = "Where a company's proxy opens connections, name the file of its certificates in SSL_CERT_FILE."
 	case proxy != nil:
@@ -310,7 +309,7 @@ func unreachable(u, proxy *url.URL, err error) error {
 // cause is what is at the bottom of a transport's error, as it can be shown: an
 // error of net/url has the whole URL in it.
 func cause(err error) error {
-	if e := (*Error)(nil); errors.As(err, &e) {
+	if e := (*fault.Error)(nil); errors.As(err, &e) {
 		return e
 	}
 	var u *url.Error

@@ -19,6 +19,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/bise-sh/bise/fault"
 )
 
 func unknownAuthority() error {
@@ -40,7 +42,7 @@ func TestF31TooManyRequests(t *testing.T) {
 		name   string
 		header func(now time.Time) (name, value string)
 		wait   time.Duration // at least
-		want   Kind
+		want   fault.Kind
 	}{
 		{name: "in seconds", wait: 3 * time.Second, header: func(time.Time) (string, string) { return "Retry-After", "3" }},
 		{name: "as a date", wait: 2 * time.Second, header: func(now time.Time) (string, string) {
@@ -50,8 +52,8 @@ func TestF31TooManyRequests(t *testing.T) {
 		{name: "not at all", header: func(time.Time) (string, string) { return "X", "" }},
 		{name: "below zero", header: func(time.Time) (string, string) { return "Retry-After", "-1" }},
 		{name: "as nonsense", header: func(time.Time) (string, string) { return "Retry-After", "x" }},
-		{name: "for days", want: Limited, header: func(time.Time) (string, string) { return "Retry-After", "999999" }},
-		{name: "for longer than there are seconds", want: Limited, header: func(time.Time) (string, string) { return "Retry-After", "9223372036854775807" }},
+		{name: "for days", want: fault.Limited, header: func(time.Time) (string, string) { return "Retry-After", "999999" }},
+		{name: "for longer than there are seconds", want: fault.Limited, header: func(time.Time) (string, string) { return "Retry-After", "9223372036854775807" }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, n *network) {
@@ -157,32 +159,32 @@ func TestRedirects(t *testing.T) {
 		name  string
 		to    map[string]string // by host and path; what is not here answers
 		start string
-		want  Kind
+		want  fault.Kind
 		end   string // where it ends
 		says  string
 	}{
 		{name: "F62 relative", start: "http://hub.test/old", to: map[string]string{"hub.test/old": "/new"}, end: "hub.test/new"},
 		{name: "to another host", start: "http://hub.test/a", to: map[string]string{"hub.test/a": "http://cdn.test/b"}, end: "cdn.test/b"},
-		{name: "F41 to itself", start: "http://hub.test/a", to: map[string]string{"hub.test/a": "/a"}, want: Refused, says: "before"},
-		{name: "F41 in a circle", start: "http://hub.test/a", to: map[string]string{"hub.test/a": "http://cdn.test/b", "cdn.test/b": "http://hub.test/a"}, want: Refused, says: "hub.test/a → http://cdn.test/b"},
-		{name: "F41 too many", start: "http://hub.test/0", want: Refused, says: "in a row", to: func() map[string]string {
+		{name: "F41 to itself", start: "http://hub.test/a", to: map[string]string{"hub.test/a": "/a"}, want: fault.Refused, says: "before"},
+		{name: "F41 in a circle", start: "http://hub.test/a", to: map[string]string{"hub.test/a": "http://cdn.test/b", "cdn.test/b": "http://hub.test/a"}, want: fault.Refused, says: "hub.test/a → http://cdn.test/b"},
+		{name: "F41 too many", start: "http://hub.test/0", want: fault.Refused, says: "in a row", to: func() map[string]string {
 			to := map[string]string{}
 			for i := range 30 {
 				to[fmt.Sprintf("hub.test/%d", i)] = fmt.Sprintf("/%d?secret=x", i+1)
 			}
 			return to
 		}()},
-		{name: "F44 to a file", start: "http://hub.test/a", to: map[string]string{"hub.test/a": "file:///etc/passwd"}, want: Refused},
-		{name: "F44 to nowhere", start: "http://hub.test/a", to: map[string]string{"hub.test/a": ""}, want: Refused},
-		{name: "F44 to no URL", start: "http://hub.test/a", to: map[string]string{"hub.test/a": "http://[::1"}, want: Refused},
-		{name: "F44 without host", start: "http://hub.test/a", to: map[string]string{"hub.test/a": "http:///b"}, want: Refused},
-		{name: "F44 with a user", start: "http://hub.test/a", to: map[string]string{"hub.test/a": "http://a:b@cdn.test/b"}, want: Refused},
+		{name: "F44 to a file", start: "http://hub.test/a", to: map[string]string{"hub.test/a": "file:///etc/passwd"}, want: fault.Refused},
+		{name: "F44 to nowhere", start: "http://hub.test/a", to: map[string]string{"hub.test/a": ""}, want: fault.Refused},
+		{name: "F44 to no URL", start: "http://hub.test/a", to: map[string]string{"hub.test/a": "http://[::1"}, want: fault.Refused},
+		{name: "F44 without host", start: "http://hub.test/a", to: map[string]string{"hub.test/a": "http:///b"}, want: fault.Refused},
+		{name: "F44 with a user", start: "http://hub.test/a", to: map[string]string{"hub.test/a": "http://a:b@cdn.test/b"}, want: fault.Refused},
 		{name: "F44 with a host alone", start: "http://hub.test/a", to: map[string]string{"hub.test/a": "//cdn.test/b"}, end: "cdn.test/b"},
-		{name: "F45 to this machine", start: "http://hub.test/a", to: map[string]string{"hub.test/a": "http://127.0.0.1/b"}, want: Refused, says: "private"},
-		{name: "F45 to this machine by name", start: "http://hub.test/a", to: map[string]string{"hub.test/a": "http://localhost/b"}, want: Refused},
-		{name: "F45 to where clouds keep keys", start: "http://hub.test/a", to: map[string]string{"hub.test/a": "http://169.254.169.254/b"}, want: Refused},
-		{name: "F45 to such an IPv6 address", start: "http://hub.test/a", to: map[string]string{"hub.test/a": "http://[::ffff:10.0.0.1]/b"}, want: Refused},
-		{name: "F45 to a name inside", start: "http://hub.test/a", to: map[string]string{"hub.test/a": "http://inner.test/b"}, want: Refused},
+		{name: "F45 to this machine", start: "http://hub.test/a", to: map[string]string{"hub.test/a": "http://127.0.0.1/b"}, want: fault.Refused, says: "private"},
+		{name: "F45 to this machine by name", start: "http://hub.test/a", to: map[string]string{"hub.test/a": "http://localhost/b"}, want: fault.Refused},
+		{name: "F45 to where clouds keep keys", start: "http://hub.test/a", to: map[string]string{"hub.test/a": "http://169.254.169.254/b"}, want: fault.Refused},
+		{name: "F45 to such an IPv6 address", start: "http://hub.test/a", to: map[string]string{"hub.test/a": "http://[::ffff:10.0.0.1]/b"}, want: fault.Refused},
+		{name: "F45 to a name inside", start: "http://hub.test/a", to: map[string]string{"hub.test/a": "http://inner.test/b"}, want: fault.Refused},
 		{name: "F45 from inside to inside", start: "http://inner.test/a", to: map[string]string{"inner.test/a": "http://127.0.0.1/b"}, end: "127.0.0.1/b"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -303,7 +305,7 @@ func TestLocation(t *testing.T) {
 		}
 		f := File{Name: "model", Size: 9, Locate: func(context.Context) (Location, error) { return loc, nil }}
 		_, err = c.Fetch(t.Context(), f, filepath.Join(t.TempDir(), "model"), nil)
-		failed(t, err, Refused)
+		failed(t, err, fault.Refused)
 	})
 }
 
@@ -340,8 +342,8 @@ func TestF51Certificates(t *testing.T) {
 			resp.Body.Close()
 			continue
 		}
-		failed(t, err, Network)
-		var e *Error
+		failed(t, err, fault.Network)
+		var e *fault.Error
 		if errors.As(err, &e) && !strings.Contains(e.Advice, "SSL_CERT_FILE") {
 			t.Errorf("%s: it advises %q", test.name, e.Advice)
 		}
@@ -425,7 +427,7 @@ func TestReadBody(t *testing.T) {
 				}
 				text, err := ReadBody(resp, 1000)
 				if test.bad {
-					failed(t, err, Network)
+					failed(t, err, fault.Network)
 				} else if err != nil || len(text) != 1000 {
 					t.Errorf("%d bytes, %v", len(text), err)
 				}
@@ -434,15 +436,15 @@ func TestReadBody(t *testing.T) {
 	}
 }
 
-func TestStatusError(t *testing.T) {
-	for status, kind := range map[int]Kind{
-		401: Denied, 403: Denied, 404: Missing, 410: Missing, 451: Missing, 407: Network, 429: Limited, 500: Network, 521: Network, 418: Network, 999: Network,
+func TestResponseError(t *testing.T) {
+	for status, kind := range map[int]fault.Kind{
+		401: fault.Denied, 403: fault.Denied, 404: fault.Missing, 410: fault.Missing, 451: fault.Missing, 407: fault.Network, 429: fault.Limited, 500: fault.Network, 521: fault.Network, 418: fault.Network, 999: fault.Network,
 	} {
-		e := StatusError(&http.Response{
+		e := ResponseError(&http.Response{
 			StatusCode: status, Header: http.Header{"X-Request-Id": {"Root=1-2"}}, Body: io.NopCloser(strings.NewReader("")),
 			Request: get(parse(t, "https://user:secret@hub.test/a%20b?Signature=secret")),
 		})
-		if e.Kind != kind || e.Advice == "" || e.Status != status {
+		if e.Kind != kind || e.Advice == "" || statusOf(e) != status {
 			t.Errorf("%d: %+v", status, e)
 		}
 		if text := e.Error(); !strings.Contains(text, "https://hub.test/a%20b: ") || !strings.Contains(text, "Root=1-2") || strings.Contains(text, "secret") {

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/bise-sh/bise/fault"
 )
 
 const (
@@ -62,7 +64,7 @@ func (w *fetch) connection(ctx context.Context, who, connections int) error {
 // final reports whether it makes no sense to try again after an error.
 func final(err error) bool {
 	var (
-		e *Error
+		e *fault.Error
 		l *locateError
 	)
 	return errors.Is(err, errChanged) || (errors.As(err, &e) || errors.As(err, &l)) && !retriable(err)
@@ -74,14 +76,14 @@ func (w *fetch) retry(ctx context.Context, err error, got int64, failures *int) 
 		return err
 	}
 	limit := patience
-	if e := (*Error)(nil); errors.As(err, &e) && e.Status != 0 {
+	if statusOf(err) != 0 {
 		w.answered.Store(true)
 	} else if !w.answered.Load() {
 		limit = firstPatience
 	}
 	if time.Since(time.Unix(0, w.good.Load())) > limit {
-		return &Error{
-			Kind: Network, Err: err, Msg: fmt.Sprintf("nothing came for %s: %v", minutes(limit), cause(err)),
+		return &fault.Error{
+			Kind: fault.Network, Cause: err, Msg: fmt.Sprintf("nothing came for %s: %v", roundDuration(limit), cause(err)),
 			Advice: "Check the connection and run it again: it goes on from where it is.",
 		}
 	}
@@ -160,7 +162,7 @@ func (c *Client) persist(ctx context.Context, req *http.Request, told func(time.
 		case err != nil && asked && wait <= maxWait && waits < maxWaits:
 			waits++
 		case err != nil && asked:
-			return nil, &Error{Kind: Limited, Msg: err.Error(), Err: errLongWait, Advice: fmt.Sprintf("Try again in %s.", minutes(wait))}
+			return nil, &fault.Error{Kind: fault.Limited, Msg: err.Error(), Cause: errLongWait, Advice: fmt.Sprintf("Try again in %s.", roundDuration(wait))}
 		case err != nil || !IsRedirect(resp):
 			return resp, err
 		default:

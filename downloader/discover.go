@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+
+	"github.com/bise-sh/bise/fault"
 )
 
 // discover finds out how long a file is whose size nobody said: from the answer to a
@@ -60,10 +62,8 @@ func (w *fetch) probe(ctx context.Context) (got int64, err error) {
 		}
 	}
 	if size > maxSize {
-		return 0, &Error{
-			Kind: Refused, Status: resp.StatusCode, Msg: fmt.Sprintf("%s says that it has %s", resp.Request.URL.Host, amount(size)),
-			Advice: "No model is that large: the server is wrong.",
-		}
+		return 0, failure(fault.Refused, resp, nil, fmt.Sprintf("%s reports a size of %s", resp.Request.URL.Host, amount(size)),
+			"No model is that large: the server is wrong.")
 	}
 	if size < 0 && resp.StatusCode != http.StatusOK {
 		if !ranged {
@@ -98,7 +98,7 @@ func (w *fetch) stream(ctx context.Context, body io.Reader) (n int64, err error)
 			break
 		}
 		if err == nil && n > maxSize {
-			err = &Error{Kind: Refused, Status: http.StatusOK, Msg: "the server sends without end", Advice: "Check the address."}
+			err = &fault.Error{Kind: fault.Refused, Msg: "the response does not end", Advice: "Check the URL."}
 		}
 		if err != nil {
 			return n, err

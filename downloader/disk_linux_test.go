@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bise-sh/bise/fault"
 	"golang.org/x/sys/unix"
 )
 
@@ -40,7 +41,7 @@ func TestF67SmallDisk(t *testing.T) {
 	c := New(Options{})
 	t.Cleanup(c.Close)
 	_, err := c.Fetch(t.Context(), model(data, parse(t, server.URL)), filepath.Join(dir, "model"), nil)
-	failed(t, err, Full)
+	failed(t, err, fault.NoSpace)
 	if requests.Load() > 0 {
 		t.Error("the server was asked")
 	}
@@ -76,7 +77,7 @@ func TestF68DiskFillsUp(t *testing.T) {
 	f := File{Name: "model", Size: -1, Hash: sha(data), Locate: At(parse(t, server.URL), nil)}
 	dest := filepath.Join(dir, "model")
 	_, err := c.Fetch(t.Context(), f, dest, nil)
-	failed(t, err, Full)
+	failed(t, err, fault.NoSpace)
 	<-filled
 	alone(t, dir, "ballast")
 	if err := os.Remove(ballast); err != nil {
@@ -88,7 +89,7 @@ func TestF68DiskFillsUp(t *testing.T) {
 	<-filled
 	if err != nil {
 		// There may be no room for the journal, and then that is said.
-		failed(t, err, Full)
+		failed(t, err, fault.NoSpace)
 		if err := os.Remove(ballast); err != nil {
 			t.Fatal(err)
 		}

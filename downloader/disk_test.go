@@ -20,6 +20,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/bise-sh/bise/fault"
 )
 
 // A troubledFolder asks before everything that is done to the disk, and does not do it
@@ -157,20 +159,20 @@ func TestDiskFaults(t *testing.T) {
 		file string // that it is done to
 		skip int    // times that it works
 		err  error
-		want Kind
+		want fault.Kind
 		kept bool // whether something is there to go on from
 	}{
-		{name: "F68 full in the middle", op: "fill", skip: 20, err: syscall.ENOSPC, want: Full, kept: true},
-		{name: "F68 over quota in the middle", op: "fill", skip: 20, err: syscall.EDQUOT, want: Full, kept: true},
-		{name: "F68 full at once", op: "reserve", err: syscall.ENOSPC, want: Full},
-		{name: "F83 too large for the file system", op: "reserve", err: syscall.EFBIG, want: Local},
-		{name: "F69 full at the first journal", op: "write", file: "model.journal.tmp", err: syscall.ENOSPC, want: Full},
-		{name: "F69 full at a later journal", op: "write", file: "model.journal.tmp", skip: 2, err: syscall.ENOSPC, want: Full, kept: true},
-		{name: "F69 a journal that cannot be renamed", op: "rename", file: "model.journal", skip: 2, err: syscall.EIO, want: Local, kept: true},
-		{name: "F69 a late error", op: "fsync", skip: 1, err: syscall.EIO, want: Local, kept: true},
-		{name: "F69 the last rename", op: "rename", file: "model", err: syscall.EIO, want: Local, kept: true},
-		{name: "F70 a disk that is read only", op: "open", err: syscall.EROFS, want: Local},
-		{name: "F70 no permission", op: "open", err: fs.ErrPermission, want: Local},
+		{name: "F68 full in the middle", op: "fill", skip: 20, err: syscall.ENOSPC, want: fault.NoSpace, kept: true},
+		{name: "F68 over quota in the middle", op: "fill", skip: 20, err: syscall.EDQUOT, want: fault.NoSpace, kept: true},
+		{name: "F68 full at once", op: "reserve", err: syscall.ENOSPC, want: fault.NoSpace},
+		{name: "F83 too large for the file system", op: "reserve", err: syscall.EFBIG, want: fault.File},
+		{name: "F69 full at the first journal", op: "write", file: "model.journal.tmp", err: syscall.ENOSPC, want: fault.NoSpace},
+		{name: "F69 full at a later journal", op: "write", file: "model.journal.tmp", skip: 2, err: syscall.ENOSPC, want: fault.NoSpace, kept: true},
+		{name: "F69 a journal that cannot be renamed", op: "rename", file: "model.journal", skip: 2, err: syscall.EIO, want: fault.File, kept: true},
+		{name: "F69 a late error", op: "fsync", skip: 1, err: syscall.EIO, want: fault.File, kept: true},
+		{name: "F69 the last rename", op: "rename", file: "model", err: syscall.EIO, want: fault.File, kept: true},
+		{name: "F70 a disk that is read only", op: "open", err: syscall.EROFS, want: fault.File},
+		{name: "F70 no permission", op: "open", err: fs.ErrPermission, want: fault.File},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, n *network) {
@@ -215,7 +217,7 @@ func TestF67NoRoom(t *testing.T) {
 		})
 		dest := filepath.Join(t.TempDir(), "model")
 		_, err := troubled(t, n, Options{}, &troubledFolder{room: 1_000_000}).Fetch(t.Context(), model(data, u), dest, nil)
-		failed(t, err, Full)
+		failed(t, err, fault.NoSpace)
 		if err != nil && (!strings.Contains(err.Error(), "3.3 MB") || !strings.Contains(err.Error(), "1 MB")) {
 			t.Errorf("it says %v", err)
 		}
@@ -224,23 +226,6 @@ func TestF67NoRoom(t *testing.T) {
 		}
 		alone(t, filepath.Dir(dest))
 	})
-}
-
-func TestCheckRoom(t *testing.T) {
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "there"), make([]byte, 100), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := CheckRoom(dir, map[string]File{"there": {Size: 100}, "a": {Size: 1000}, "b": {Size: -1}}); err != nil {
-		t.Error(err)
-	}
-	write(t, filepath.Join(dir, "a.part"), make([]byte, 5000))
-	pipe(t, filepath.Join(dir, "b.part"))
-	if err := CheckRoom(dir, map[string]File{"a": {Size: 1000}, "b": {Size: 5}}); err != nil {
-		t.Error(err)
-	}
-	failed(t, CheckRoom(dir, map[string]File{"a": {Size: 1 << 60}, "b": {Size: 5}}), Full)
-	failed(t, CheckRoom(filepath.Join(dir, "no"), nil), Local)
 }
 
 // TestInTheWay has what is at dest, or where the partial file belongs, already.
@@ -318,7 +303,7 @@ func TestInTheWay(t *testing.T) {
 					holds(t, dest, data)
 					return
 				}
-				failed(t, err, Local)
+				failed(t, err, fault.File)
 				if err != nil && !strings.Contains(err.Error(), test.want) {
 					t.Errorf("it says %v", err)
 				}
@@ -333,7 +318,7 @@ func TestInTheWay(t *testing.T) {
 	}
 	t.Run("no folder", func(t *testing.T) {
 		_, err := client(t, Options{}).Fetch(t.Context(), File{Name: "model", Size: 1}, filepath.Join(t.TempDir(), "no", "model"), nil)
-		failed(t, err, Local)
+		failed(t, err, fault.File)
 	})
 }
 
@@ -512,7 +497,7 @@ func TestF79FolderGone(t *testing.T) {
 				})
 				_, err := n.client(t, Options{}).Fetch(t.Context(), model(data, u), filepath.Join(dir, "model"), nil)
 				if name == "removed" {
-					failed(t, err, Local)
+					failed(t, err, fault.File)
 					if _, err := os.Stat(dir); err == nil {
 						t.Error("the folder was made again")
 					}

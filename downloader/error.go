@@ -1,51 +1,70 @@
 package downloader
 
 import (
+	"errors"
 	"fmt"
+	"net/http"
+	"strings"
 	"time"
+
+	"github.com/bise-sh/bise/fault"
 )
 
-// Kind is what a caller can do about an [Error].
-type Kind string
-
-const (
-	Offline Kind = "offline" // the network is switched off
-	Network Kind = "network" // the server cannot be reached, or does not behave
-	Limited Kind = "limited" // the server wants fewer requests than it got
-	Denied  Kind = "denied"  // the server wants a token, or another one
-	Missing Kind = "missing" // the server does not have it
-	Refused Kind = "refused" // it would not be safe to go on
-	Damaged Kind = "damaged" // the bytes are not what they should be
-	Full    Kind = "full"    // there is no room on the disk
-	Local   Kind = "local"   // a file or folder here is in the way
-)
-
-// An Error is one sentence on what was attempted and went wrong, and another on
-// what to do. Neither has credentials or the query of a URL in it.
-type Error struct {
-	Kind      Kind
-	Msg       string // a sentence without its full stop
-	Advice    string // what to do, a sentence; may be empty
-	Status    int    // the HTTP status behind it, 0 when there was none
-	RequestID string // what the server calls the request; its support asks for it
-	Err       error  // what is behind it
+// A StatusError is the cause of an error that a server's response led to.
+type StatusError struct {
+	Status    int    // the HTTP status
+	RequestID string // the server's identifier of the request, for its support; may be empty
+	Err       error  // what is wrong with the response, nil when its status says it all
 }
 
-func (e *Error) Error() string {
-	if e.RequestID != "" {
-		return fmt.Sprintf("%s (request %s)", e.Msg, e.RequestID)
+func (e *StatusError) Error() string {
+	if e.Err != nil {
+		return e.Err.Error()
 	}
-	return e.Msg
+	return "the server answered " + statusText(e.Status)
 }
 
-// Unwrap gives the cause.
-func (e *Error) Unwrap() error { return e.Err }
+// Unwrap returns what is wrong with the response.
+func (e *StatusError) Unwrap() error { return e.Err }
 
-// Hint says what to do.
-func (e *Error) Hint() string { return e.Advice }
+// failure makes the error of a response, with a [StatusError] as its cause. The
+// message ends with the request's identifier, if there is one.
+func failure(kind fault.Kind, resp *http.Response, why error, msg, advice string) *fault.Error {
+	s := &StatusError{Status: resp.StatusCode, RequestID: requestID(resp), Err: why}
+	if s.RequestID != "" {
+		msg = fmt.Sprintf("%s (request %s)", msg, s.RequestID)
+	}
+	return &fault.Error{Kind: kind, Msg: msg, Advice: advice, Cause: s}
+}
 
-// minutes is a time as people say it.
-func minutes(d time.Duration) string {
+// statusOf returns the HTTP status that led to err, and 0 when there was none.
+func statusOf(err error) int {
+	if s, ok := errors.AsType[*StatusError](err); ok {
+		return s.Status
+	}
+	return 0
+}
+
+// statusText returns a status as "404 Not Found".
+func statusText(code int) string {
+	if text := http.StatusText(code); text != "" {
+		return fmt.Sprintf("%d %s", code, text)
+	}
+	return fmt.Sprint(code)
+}
+
+// requestID returns the identifier that Hugging Face, S3 or Cloudflare gave to a request.
+func requestID(resp *http.Response) string {
+	for _, name := range []string{"X-Request-Id", "X-Amz-Request-Id", "Cf-Ray"} {
+		if id := resp.Header.Get(name); id != "" {
+			return strings.ToValidUTF8(fmt.Sprintf("%.80s", id), "")
+		}
+	}
+	return ""
+}
+
+// roundDuration formats a duration in its largest sensible unit.
+func roundDuration(d time.Duration) string {
 	switch {
 	case d < 2*time.Minute:
 		return fmt.Sprintf("%.0f s", d.Seconds())

@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/bise-sh/bise/fault"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -39,11 +40,11 @@ func (c *Client) Fetch(ctx context.Context, f File, dest string, p *Progress) (R
 func (c *Client) fetch(ctx context.Context, f File, dest string, s *share) (Result, error) {
 	hash, err := ParseHash(string(f.Hash))
 	if err != nil {
-		return Result{}, &Error{Kind: Refused, Msg: err.Error(), Advice: "The server, or what names the file, is wrong."}
+		return Result{}, &fault.Error{Kind: fault.Refused, Msg: err.Error(), Advice: "The server, or what names the file, is wrong."}
 	}
 	f.Hash = hash
 	if f.Size > maxSize {
-		return Result{}, &Error{Kind: Refused, Msg: "it is said to have " + amount(f.Size), Advice: "No model is that large: the server is wrong."}
+		return Result{}, &fault.Error{Kind: fault.Refused, Msg: "it is said to have " + amount(f.Size), Advice: "No model is that large: the server is wrong."}
 	}
 	dir, err := c.disk(filepath.Dir(dest))
 	if err != nil {
@@ -135,8 +136,8 @@ func (w *fetch) run(ctx context.Context, saved *journal) (Result, error) {
 		w.share.lost(w.queue.have())
 		w.queue, w.source, w.validator, w.journal, w.notes = nil, newSource(w.file.Locate), "", nil, nil
 		if attempt == 2 {
-			return Result{}, &Error{
-				Kind: Damaged, Err: err, Msg: fmt.Sprintf("what the server sends is wrong, two times over: %v", err),
+			return Result{}, &fault.Error{
+				Kind: fault.Damaged, Cause: err, Msg: fmt.Sprintf("what the server sends is wrong, two times over: %v", err),
 				Advice: "The server or a proxy on the way changes or mixes files: try again later, or another network.",
 			}
 		}
@@ -321,9 +322,9 @@ func (w *fetch) install() error {
 }
 
 func inTheWay(path string) error {
-	return &Error{
-		Kind: Local, Msg: path + " is there already, and is another file",
-		Advice: "Remove it, or choose another place.", Err: fs.ErrExist,
+	return &fault.Error{
+		Kind: fault.File, Msg: path + " is there already, and is another file",
+		Advice: "Remove it, or choose another place.", Cause: fs.ErrExist,
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/bise-sh/bise/fault"
 	"github.com/shirou/gopsutil/v4/disk"
 )
 
@@ -197,10 +198,10 @@ func (f *realFile) Allocated() int64 {
 
 // localError is the error of something that could not be done on the disk.
 func localError(doing string, err error) error {
-	e := &Error{Kind: Local, Err: err, Msg: fmt.Sprintf("%s: %v", doing, err)}
+	e := &fault.Error{Kind: fault.File, Cause: err, Msg: fmt.Sprintf("%s: %v", doing, err)}
 	switch {
 	case isFull(err):
-		e.Kind, e.Advice = Full, "Free some space and run it again: what is there already is kept."
+		e.Kind, e.Advice = fault.NoSpace, "Free some space and run it again: what is there already is kept."
 	case isTooBig(err):
 		e.Advice = "The file system cannot hold a file of that size; use a folder on another one."
 	case errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS):
@@ -223,8 +224,8 @@ func room(d folder, need int64, where string) error {
 	}
 	want := need + min(spare, need/20)
 	if free, ok := d.free(); ok && free < want {
-		return &Error{
-			Kind: Full, Msg: fmt.Sprintf("%s needs %s and %s are free", where, amount(want), amount(free)),
+		return &fault.Error{
+			Kind: fault.NoSpace, Msg: fmt.Sprintf("%s needs %s and %s are free", where, amount(want), amount(free)),
 			Advice: "Free some space, or use a folder on another disk.",
 		}
 	}
@@ -245,25 +246,4 @@ func amount(n int64) string {
 	default:
 		return fmt.Sprintf("%.4g TB", x/1e12)
 	}
-}
-
-// CheckRoom is an error of kind [Full] unless a folder has room for what is still to
-// come of files that will lie there, each under its name.
-func CheckRoom(dir string, files map[string]File) error {
-	d, err := openFolder(dir)
-	if err != nil {
-		return localError("open the folder "+dir, err)
-	}
-	defer d.close()
-	var need int64
-	for name, f := range files {
-		if info, err := d.look(name); err == nil && info != nil && info.Size() == f.Size {
-			continue
-		}
-		need += max(0, f.Size)
-		if part, err := d.look(name + partSuffix); err == nil && part != nil {
-			need -= min(max(0, f.Size), allocated(part))
-		}
-	}
-	return room(d, need, dir)
 }

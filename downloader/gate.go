@@ -70,7 +70,7 @@ func (g *gate) leave(resp *http.Response, err error) (wait time.Duration, asked 
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.probing = false
-	if err == nil && !passes(resp.StatusCode) {
+	if err == nil && !temporary(resp.StatusCode) {
 		g.failures = 0
 	} else {
 		g.failures++

@@ -19,6 +19,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/bise-sh/bise/fault"
 )
 
 const testUnit = 64 << 10 // bytes of a chunk in tests
@@ -250,9 +252,9 @@ func alone(t testing.TB, dir string, names ...string) {
 }
 
 // failed checks that an error is of a kind, and can be acted on.
-func failed(t testing.TB, err error, kind Kind) {
+func failed(t testing.TB, err error, kind fault.Kind) {
 	t.Helper()
-	var e *Error
+	var e *fault.Error
 	if !errors.As(err, &e) {
 		t.Errorf("got %v, want an error of kind %s", err, kind)
 		return

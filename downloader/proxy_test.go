@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/bise-sh/bise/fault"
 )
 
 // A tunnel is a proxy that only joins connections, as it must for https.
@@ -92,7 +94,7 @@ func TestF86Tunnel(t *testing.T) {
 			dest := filepath.Join(t.TempDir(), "model")
 			if test.says != "" {
 				_, err := c.Send(t.Context(), get(parse(t, store.URL)))
-				failed(t, err, Network)
+				failed(t, err, fault.Network)
 				if err != nil && (!strings.Contains(err.Error(), test.says) || !strings.Contains(err.Error(), proxy.Host) || strings.Contains(err.Error(), "secret")) {
 					t.Errorf("it says %v", err)
 				}

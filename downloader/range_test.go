@@ -14,6 +14,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/bise-sh/bise/fault"
 )
 
 // TestFetch has every size around the borders of chunks, with what is known of it and
@@ -149,8 +151,8 @@ func TestBadAnswers(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		answer func(request int32) http.HandlerFunc
-		want   Kind  // "" when it ends well
-		most   int64 // bytes that may have been fetched, beyond those of the file
+		want   fault.Kind // "" when it ends well
+		most   int64      // bytes that may have been fetched, beyond those of the file
 		says   string
 	}{
 		{name: "F01 dropped before the first byte", answer: first(3, dropping(0))},
@@ -186,7 +188,7 @@ func TestBadAnswers(t *testing.T) {
 			return fmt.Sprintf("items %d-%d/%d", from, to-1, len(data))
 		}))},
 		{name: "F05 wrong once", answer: first(1, ranges(func(from, to int) string { return fmt.Sprintf("bytes %d-%d/%d", from+1, to, len(data)) }))},
-		{name: "F05 a part when the whole was asked for", want: Network, answer: always(func(w http.ResponseWriter, r *http.Request) {
+		{name: "F05 a part when the whole was asked for", want: fault.Network, answer: always(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Range", fmt.Sprintf("bytes 7-99/%d", len(data)))
 			w.WriteHeader(http.StatusPartialContent)
 			_, _ = w.Write(data[7:100])
@@ -223,7 +225,7 @@ func TestBadAnswers(t *testing.T) {
 				good(w, r)
 			}
 		}},
-		{name: "F07 not satisfiable, of another size", want: Damaged, says: "77", answer: always(answer(416, "Content-Range", "bytes */77"))},
+		{name: "F07 not satisfiable, of another size", want: fault.Damaged, says: "77", answer: always(answer(416, "Content-Range", "bytes */77"))},
 		{name: "F08 several parts", answer: always(func(w http.ResponseWriter, r *http.Request) {
 			from, to, ok := asked(r)
 			if ok {
@@ -240,9 +242,9 @@ func TestBadAnswers(t *testing.T) {
 			flipped[3*testUnit/2] ^= 1
 			whole(flipped)(w, r)
 		})},
-		{name: "F14 a byte flipped always", want: Damaged, most: 2 * int64(len(data)), answer: always(whole(other))},
-		{name: "F15 zeros", want: Damaged, most: 2 * int64(len(data)), answer: always(whole(make([]byte, len(data))))},
-		{name: "F19 another size", want: Damaged, says: fmt.Sprint(len(data) + 1), answer: always(func(w http.ResponseWriter, r *http.Request) {
+		{name: "F14 a byte flipped always", want: fault.Damaged, most: 2 * int64(len(data)), answer: always(whole(other))},
+		{name: "F15 zeros", want: fault.Damaged, most: 2 * int64(len(data)), answer: always(whole(make([]byte, len(data))))},
+		{name: "F19 another size", want: fault.Damaged, says: fmt.Sprint(len(data) + 1), answer: always(func(w http.ResponseWriter, r *http.Request) {
 			r.Header.Del("Range")
 			whole(append(bytes.Clone(data), 'x'))(w, r)
 		})},
@@ -253,36 +255,36 @@ func TestBadAnswers(t *testing.T) {
 			}
 			return good
 		}},
-		{name: "F33 in trouble for ever", want: Network, answer: always(answer(500))},
+		{name: "F33 in trouble for ever", want: fault.Network, answer: always(answer(500))},
 		{name: "F34 compressed once", answer: first(1, answer(200, "Content-Encoding", "gzip"))},
-		{name: "F34 compressed", want: Network, answer: always(answer(200, "Content-Encoding", "gzip"))},
-		{name: "F34 a part compressed", want: Network, answer: always(func(w http.ResponseWriter, r *http.Request) {
+		{name: "F34 compressed", want: fault.Network, answer: always(answer(200, "Content-Encoding", "gzip"))},
+		{name: "F34 a part compressed", want: fault.Network, answer: always(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Encoding", "br")
 			good(w, r)
 		})},
-		{name: "F35 no access", want: Denied, answer: always(answer(401))},
-		{name: "F36 no right", want: Denied, answer: always(answer(403))},
-		{name: "F39 not there", want: Missing, answer: always(answer(404))},
-		{name: "F46 a login page", want: Network, says: "web page", answer: always(answer(200, "Content-Type", "text/html; charset=utf-8"))},
-		{name: "F47 no content", want: Network, answer: always(answer(204))},
-		{name: "F47 a status of nobody's", want: Network, answer: always(answer(299))},
-		{name: "F47 a teapot", want: Network, answer: always(answer(418))},
-		{name: "F47 the largest status", want: Network, answer: always(answer(999))},
+		{name: "F35 no access", want: fault.Denied, answer: always(answer(401))},
+		{name: "F36 no right", want: fault.Denied, answer: always(answer(403))},
+		{name: "F39 not there", want: fault.Missing, answer: always(answer(404))},
+		{name: "F46 a login page", want: fault.Network, says: "web page", answer: always(answer(200, "Content-Type", "text/html; charset=utf-8"))},
+		{name: "F47 no content", want: fault.Network, answer: always(answer(204))},
+		{name: "F47 a status of nobody's", want: fault.Network, answer: always(answer(299))},
+		{name: "F47 a teapot", want: fault.Network, answer: always(answer(418))},
+		{name: "F47 the largest status", want: fault.Network, answer: always(answer(999))},
 		{name: "F47 a hint first", answer: func(int32) http.HandlerFunc {
 			return func(w http.ResponseWriter, r *http.Request) {
 				w.WriteHeader(http.StatusEarlyHints)
 				good(w, r)
 			}
 		}},
-		{name: "F48 a length below zero", want: Network, answer: always(func(w http.ResponseWriter, _ *http.Request) {
+		{name: "F48 a length below zero", want: fault.Network, answer: always(func(w http.ResponseWriter, _ *http.Request) {
 			raw(t, w, func(out io.Writer) { fmt.Fprint(out, "HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nhello") })
 		})},
-		{name: "F48 two lengths", want: Network, answer: always(func(w http.ResponseWriter, _ *http.Request) {
+		{name: "F48 two lengths", want: fault.Network, answer: always(func(w http.ResponseWriter, _ *http.Request) {
 			raw(t, w, func(out io.Writer) {
 				fmt.Fprint(out, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!")
 			})
 		})},
-		{name: "F48 headers without end", want: Network, answer: always(func(w http.ResponseWriter, _ *http.Request) {
+		{name: "F48 headers without end", want: fault.Network, answer: always(func(w http.ResponseWriter, _ *http.Request) {
 			raw(t, w, func(out io.Writer) {
 				fmt.Fprintf(out, "HTTP/1.1 200 OK\r\nX-Bomb: %s\r\n\r\n", strings.Repeat("x", 2<<20))
 			})
@@ -390,7 +392,7 @@ func TestF57Sizes(t *testing.T) {
 		dir := t.TempDir()
 		for _, size := range []int64{-1, 9223372036854775807, maxSize + 1} {
 			_, err := n.client(t, Options{}).Fetch(t.Context(), File{Name: "model", Size: size, Locate: At(u, nil)}, filepath.Join(dir, "model"), nil)
-			failed(t, err, Refused)
+			failed(t, err, fault.Refused)
 		}
 		alone(t, dir)
 	})
@@ -494,12 +496,12 @@ func TestF11ChangedDuringRun(t *testing.T) {
 		name  string
 		hash  Hash
 		until int32 // the request from which on there is one version
-		want  Kind
+		want  fault.Kind
 	}{
 		{name: "known by its hash", hash: sha(two), until: 4},
 		{name: "known by its tag", until: 4},
-		{name: "for ever, known by its hash", hash: sha(two), until: 1 << 30, want: Damaged},
-		{name: "for ever, known by its tag", until: 1 << 30, want: Damaged},
+		{name: "for ever, known by its hash", hash: sha(two), until: 1 << 30, want: fault.Damaged},
+		{name: "for ever, known by its tag", until: 1 << 30, want: fault.Damaged},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, n *network) {

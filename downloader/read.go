@@ -5,13 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+
+	"github.com/bise-sh/bise/fault"
 )
 
 // Read brings a small file into memory: a licence, an index, a manifest's layer. It is
 // an error if it has more than limit bytes, or not the size and hash that are known.
 func (c *Client) Read(ctx context.Context, f File, limit int64) ([]byte, error) {
 	if f.Size > limit {
-		return nil, &Error{Kind: Refused, Msg: fmt.Sprintf("read %s: it has %s, more than the %s allowed", f.Name, amount(f.Size), amount(limit))}
+		return nil, &fault.Error{Kind: fault.Refused, Msg: fmt.Sprintf("read %s: it has %s, more than the %s allowed", f.Name, amount(f.Size), amount(limit))}
 	}
 	for try := 1; ; try++ {
 		data, err := c.read(ctx, f, limit)
@@ -34,8 +36,8 @@ const readTries = 3
 // worthAgain reports whether another try may go better: the bytes were wrong, they
 // ended too early, or a signed URL had expired.
 func worthAgain(err error) bool {
-	var e *Error
-	return errors.As(err, &e) && (e.Kind == Damaged || e.Kind == Network && e.Status == http.StatusOK || e.Kind == Denied && e.Status == http.StatusForbidden)
+	kind, status := fault.KindOf(err), statusOf(err)
+	return kind == fault.Damaged || kind == fault.Network && status == http.StatusOK || kind == fault.Denied && status == http.StatusForbidden
 }
 
 func (c *Client) read(ctx context.Context, f File, limit int64) ([]byte, error) {
@@ -52,7 +54,7 @@ func (c *Client) read(ctx context.Context, f File, limit int64) ([]byte, error) 
 		return nil, err
 	}
 	if resp.StatusCode != http.StatusOK {
-		return nil, StatusError(resp)
+		return nil, ResponseError(resp)
 	}
 	if f.Hash == "" {
 		if err := LoginPage(resp); err != nil {
@@ -62,7 +64,7 @@ func (c *Client) read(ctx context.Context, f File, limit int64) ([]byte, error) 
 	}
 	if enc := resp.Header.Get("Content-Encoding"); enc != "" && enc != "identity" {
 		resp.Body.Close()
-		return nil, &Error{Kind: Network, Status: resp.StatusCode, Msg: fmt.Sprintf("the server sent it packed (%.20q)", enc), Advice: proxyAdvice}
+		return nil, failure(fault.Network, resp, nil, fmt.Sprintf("the server sent it compressed (%.20q)", enc), proxyAdvice)
 	}
 	data, err := ReadBody(resp, limit)
 	if err != nil {
@@ -71,10 +73,8 @@ func (c *Client) read(ctx context.Context, f File, limit int64) ([]byte, error) 
 	d := newDigest(f.Hash, int64(len(data)))
 	_, _ = d.Write(data) // a hash takes everything
 	if f.Size >= 0 && f.Size != int64(len(data)) || !d.ok() {
-		return nil, &Error{
-			Kind: Damaged, Status: resp.StatusCode, Msg: fmt.Sprintf("the %d bytes that came are not the right ones", len(data)),
-			Advice: "Try again; if it stays, the server or a proxy on the way is broken.",
-		}
+		return nil, failure(fault.Damaged, resp, nil, fmt.Sprintf("the %d bytes received are not the expected ones", len(data)),
+			"Try again; if it happens again, the server or a proxy is broken.")
 	}
 	return data, nil
 }

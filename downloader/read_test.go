@@ -9,6 +9,7 @@ import (
 
 	"github.com/bise-sh/bise/downloader"
 	"github.com/bise-sh/bise/downloader/fakehub"
+	"github.com/bise-sh/bise/fault"
 )
 
 // small is a file of a hub, as a hub's package would find it.
@@ -59,13 +60,13 @@ func TestReadGivesUp(t *testing.T) {
 		name     string
 		fault    fakehub.Fault
 		limit    int64
-		kind     downloader.Kind
+		kind     fault.Kind
 		requests int
 	}{
-		{"F14 always a flipped bit", fakehub.Flip(3), 100, downloader.Damaged, 3},
-		{"too large", nil, 3, downloader.Refused, 0},
-		{"F53 an answer without end", fakehub.Endless("x"), 100, downloader.Network, 3},
-		{"gone", fakehub.Status(404, ""), 100, downloader.Missing, 1},
+		{"F14 always a flipped bit", fakehub.Flip(3), 100, fault.Damaged, 3},
+		{"too large", nil, 3, fault.Refused, 0},
+		{"F53 an answer without end", fakehub.Endless("x"), 100, fault.Network, 3},
+		{"gone", fakehub.Status(404, ""), 100, fault.Missing, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			h := fakehub.New(t, fakehub.Repo("acme/x", licence))
@@ -73,7 +74,7 @@ func TestReadGivesUp(t *testing.T) {
 				h.Fault(fakehub.ResolveCache, c.fault)
 			}
 			_, err := downloader.New(downloader.Options{}).Read(t.Context(), small(t, h, licence), c.limit)
-			var e *downloader.Error
+			var e *fault.Error
 			if !errors.As(err, &e) || e.Kind != c.kind {
 				t.Errorf("%v", err)
 			}

@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/bise-sh/bise/fault"
 )
 
 // maxHops is how many redirects are followed in a row.
@@ -90,11 +92,8 @@ func (c *Client) Follow(resp *http.Response) (*http.Request, error) {
 		err = errPrivate
 	}
 	if err != nil {
-		return nil, &Error{
-			Kind: Refused, Status: resp.StatusCode, RequestID: requestID(resp), Err: err,
-			Msg:    fmt.Sprintf("follow a redirect of %s: %v", t.shown(), err),
-			Advice: "The server, or a proxy on the way, is set up wrongly.",
-		}
+		return nil, failure(fault.Refused, resp, err, fmt.Sprintf("follow a redirect of %s: %v", t.shown(), err),
+			"The server or a proxy is misconfigured.")
 	}
 	req := from.Clone(from.Context())
 	req.URL, req.Host = to, ""

@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/bise-sh/bise/fault"
 )
 
 // silence keeps a connection open until its client leaves.
@@ -185,13 +187,13 @@ func TestExpiry(t *testing.T) {
 		good    func(address, request int32, made time.Time) bool
 		expires time.Duration // that the address says, 0 for nothing
 		slow    bool
-		want    Kind
+		want    fault.Kind
 		most    int32 // redirects
 	}{
 		{name: "F27 after three requests", good: func(_, request int32, _ time.Time) bool { return request <= 3 }, most: 48},
 		{name: "F27 after a while", slow: true, expires: 5 * time.Minute, good: func(_, _ int32, made time.Time) bool { return time.Since(made) < 5*time.Minute }, most: 8},
 		{name: "F27 sooner than it says", slow: true, expires: time.Hour, good: func(_, _ int32, made time.Time) bool { return time.Since(made) < time.Minute }, most: 20},
-		{name: "F28 never good", good: func(int32, int32, time.Time) bool { return false }, want: Denied, most: maxRelocations + 1},
+		{name: "F28 never good", good: func(int32, int32, time.Time) bool { return false }, want: fault.Denied, most: maxRelocations + 1},
 		{name: "F29 the clocks differ", expires: -24 * time.Hour, good: func(int32, int32, time.Time) bool { return true }, most: 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -271,14 +273,14 @@ func TestUnreachable(t *testing.T) {
 		name    string
 		err     error
 		during  time.Duration
-		want    Kind
+		want    fault.Kind
 		says    string
 		instant bool // nobody waits
 	}{
 		{name: "F24 no answer to a connection", err: &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("i/o timeout")}, during: 20 * time.Second},
 		{name: "F25 no such name for a while", err: &net.DNSError{Err: "no such host", IsNotFound: true}, during: 30 * time.Second},
-		{name: "F25 no such name", err: &net.DNSError{Err: "no such host", IsNotFound: true}, during: time.Hour, want: Network, says: "host.test"},
-		{name: "F51 an unknown certificate", err: unknownAuthority(), during: time.Hour, want: Network, instant: true},
+		{name: "F25 no such name", err: &net.DNSError{Err: "no such host", IsNotFound: true}, during: time.Hour, want: fault.Network, says: "host.test"},
+		{name: "F51 an unknown certificate", err: unknownAuthority(), during: time.Hour, want: fault.Network, instant: true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, n *network) {
@@ -319,9 +321,9 @@ func TestF90Offline(t *testing.T) {
 		dest := filepath.Join(t.TempDir(), "model")
 		c := n.client(t, Options{Offline: true})
 		_, err := c.Fetch(t.Context(), model(content(9), u), dest, nil)
-		failed(t, err, Offline)
+		failed(t, err, fault.Offline)
 		_, err = c.Do(t.Context(), &http.Request{URL: u, Header: http.Header{}})
-		failed(t, err, Offline)
+		failed(t, err, fault.Offline)
 		if n.dials > 0 {
 			t.Errorf("%d connections were made", n.dials)
 		}
@@ -417,7 +419,7 @@ func TestF86Proxy(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		answer func(w http.ResponseWriter, r *http.Request)
-		want   Kind
+		want   fault.Kind
 		says   string
 	}{
 		{name: "that works", answer: func(w http.ResponseWriter, r *http.Request) {
@@ -427,10 +429,10 @@ func TestF86Proxy(t *testing.T) {
 			}
 			whole(data)(w, r)
 		}},
-		{name: "that wants to know who it is", want: Network, says: "407", answer: func(w http.ResponseWriter, _ *http.Request) {
+		{name: "that wants to know who it is", want: fault.Network, says: "407", answer: func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusProxyAuthRequired)
 		}},
-		{name: "F87 that keeps an old redirect", want: Denied, says: "403", answer: func(w http.ResponseWriter, r *http.Request) {
+		{name: "F87 that keeps an old redirect", want: fault.Denied, says: "403", answer: func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Host == "hub.test" {
 				http.Redirect(w, r, "http://cdn.test/x", http.StatusFound)
 				return
@@ -441,7 +443,7 @@ func TestF86Proxy(t *testing.T) {
 			r.Header.Del("Range")
 			whole(data)(w, r)
 		}},
-		{name: "that leads inside", want: Refused, says: "private", answer: func(w http.ResponseWriter, r *http.Request) {
+		{name: "that leads inside", want: fault.Refused, says: "private", answer: func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "http://10.0.0.1/x", http.StatusFound)
 		}},
 	} {
@@ -472,7 +474,7 @@ func TestF86Proxy(t *testing.T) {
 	t.Run("that is not there", func(t *testing.T) {
 		bubble(t, func(t *testing.T, n *network) {
 			_, err := n.client(t, Options{Proxy: through}).Do(t.Context(), &http.Request{URL: parse(t, "http://hub.test/"), Header: http.Header{}})
-			failed(t, err, Network)
+			failed(t, err, fault.Network)
 			if err != nil && (!strings.Contains(err.Error(), "proxy.test") || strings.Contains(err.Error(), "secret")) {
 				t.Errorf("it says %v", err)
 			}

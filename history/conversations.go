@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/bise-sh/bise/fault"
 )
 
 // maxTitle is the longest title that is made of first words, in bytes.
@@ -169,28 +171,12 @@ func failed(what string, err error) error {
 	case errors.Is(err, sql.ErrNoRows):
 		err = ErrNotFound
 	case damaged(err):
-		return &DamageError{What: what, Err: err}
+		return &fault.Error{
+			Kind: fault.BadData, Msg: fmt.Sprintf("%s: the history is damaged: %v", what, err), Cause: err,
+			Advice: "Save what can be read with bise history export, then move the file away to begin a new history.",
+		}
 	}
 	return fmt.Errorf("%s: %w", what, err)
-}
-
-// A DamageError reports a history that turned out to be damaged while it was
-// used.
-type DamageError struct {
-	What string // what was attempted
-	Err  error
-}
-
-func (e *DamageError) Error() string {
-	return fmt.Sprintf("%s: the history is damaged: %v", e.What, e.Err)
-}
-
-// Unwrap gives SQLite's error.
-func (e *DamageError) Unwrap() error { return e.Err }
-
-// Hint says what to do.
-func (e *DamageError) Hint() string {
-	return "Save what can be read with bise history export, then move the file away to begin a new history."
 }
 
 // oneLine is the beginning of a text with every run of white space as a space, in

@@ -104,7 +104,7 @@ func (s *Store) export(ctx context.Context, id int64) (*exported, error) {
 
 // Import adds the conversations of an exported file and gives their ids. Those that
 // are here already are passed over; present counts them. When something is wrong
-// with the file, nothing of it is kept and the error is an [*ImportError].
+// with the file, nothing of it is kept and the error has kind [fault.BadData].
 func (s *Store) Import(ctx context.Context, r io.Reader) (ids []int64, present int, err error) {
 	defer func() {
 		if err != nil && len(ids) > 0 {
@@ -138,7 +138,7 @@ func decode(in *bounded, take func(*exported) error) error {
 		if err == io.EOF {
 			err = io.ErrUnexpectedEOF
 		}
-		return &ImportError{What: what, Offset: dec.InputOffset(), Err: err}
+		return importError(what, dec.InputOffset(), err)
 	}
 	in.more()
 	if t, err := dec.Token(); err != nil || t != json.Delim('{') {

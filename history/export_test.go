@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 )
 
 // told is a conversation with everything that one can have.
@@ -175,8 +176,8 @@ func TestImportRefuses(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			ids, _, err := s.Import(t.Context(), strings.NewReader(tt.file))
-			e, ok := errors.AsType[*ImportError](err)
-			if !ok || !strings.Contains(err.Error(), tt.want) || e.Hint() == "" || len(ids) != 0 {
+			e, ok := errors.AsType[*fault.Error](err)
+			if !ok || !strings.Contains(err.Error(), tt.want) || e.Advice == "" || len(ids) != 0 {
 				t.Errorf("%v, %v, want %s", ids, err, tt.want)
 			}
 			if n := rows(t, s, "conversations"); n != 0 {

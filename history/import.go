@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 )
 
 const (
@@ -19,26 +20,17 @@ const (
 	maxMessages = 100_000
 )
 
-// An ImportError is a file that is no exported history, or a broken one.
-type ImportError struct {
-	What   string
-	Offset int64 // in the file, bytes
-	Err    error // may be nil
-}
-
-func (e *ImportError) Error() string {
-	if e.Err != nil {
-		return fmt.Sprintf("cannot import the file: %s, at byte %d: %v", e.What, e.Offset, e.Err)
+// importError makes the error of a file that is not an exported history, or a damaged
+// one, at an offset in bytes; cause may be nil.
+func importError(what string, offset int64, cause error) error {
+	msg := "cannot import the file: " + what
+	if cause != nil {
+		msg = fmt.Sprintf("%s, at byte %d: %v", msg, offset, cause)
 	}
-	return "cannot import the file: " + e.What
-}
-
-// Unwrap gives the cause.
-func (e *ImportError) Unwrap() error { return e.Err }
-
-// Hint says what to do.
-func (e *ImportError) Hint() string {
-	return "Nothing of it was kept. Files that bise history export --json has written can be imported."
+	return &fault.Error{
+		Kind: fault.BadData, Msg: msg, Cause: cause,
+		Advice: "Nothing was imported. Import a file that bise history export --json has written.",
+	}
 }
 
 // bounded is a reader that gives so many bytes before somebody asks for more.
@@ -104,7 +96,7 @@ func (m *exportedMessage) check(place int) error {
 		}
 	}
 	if n := size(&Message{Message: m.Message}); n > maxMessage {
-		return &SizeError{n, maxMessage}
+		return sizeError(n)
 	}
 	return nil
 }

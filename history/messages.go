@@ -11,17 +11,16 @@ import (
 	"time"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 )
 
-// A SizeError is a message that is too large to be kept.
-type SizeError struct{ Size, Limit int } // bytes
-
-func (e *SizeError) Error() string {
-	return fmt.Sprintf("the message is not kept: it has %d MB and the history takes %d", e.Size/1_000_000, e.Limit/1_000_000)
+// sizeError makes the error of a message that is too large to be kept.
+func sizeError(n int) error {
+	return &fault.Error{
+		Kind: fault.BadData, Msg: fmt.Sprintf("cannot save the message: it has %d MB, more than the limit of %d MB", n/1_000_000, maxMessage/1_000_000),
+		Advice: "Attach less.",
+	}
 }
-
-// Hint says what to do.
-func (e *SizeError) Hint() string { return "Attach less of it." }
 
 // Add adds a whole message after its parent and makes it the conversation's leaf.
 // It needs a conversation, a parent unless it is a first message, a role and a
@@ -35,7 +34,7 @@ func (s *Store) Add(ctx context.Context, m Message) (Message, error) {
 
 func (s *Store) add(ctx context.Context, tx *sql.Tx, m *Message) error {
 	if n := size(m); n > maxMessage {
-		return &SizeError{n, maxMessage}
+		return sizeError(n)
 	}
 	c := Conversation{}
 	if err := c.scan(tx.QueryRowContext(ctx, "SELECT "+columns+" FROM conversations c WHERE id = ?", m.Conversation)); err != nil {

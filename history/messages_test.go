@@ -3,6 +3,7 @@ package history
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"reflect"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 )
 
 func texts(path []Message) string {
@@ -225,7 +227,7 @@ func TestAddRefuses(t *testing.T) {
 	c := started(t, s)
 	big := say(engine.User, strings.Repeat("x", maxMessage+1))
 	_, err := s.Add(t.Context(), Message{Conversation: c.ID, Message: big})
-	if e, ok := errors.AsType[*SizeError](err); !ok || e.Limit != maxMessage || e.Hint() == "" {
+	if e, ok := errors.AsType[*fault.Error](err); !ok || !strings.Contains(e.Msg, fmt.Sprintf("limit of %d MB", maxMessage/1_000_000)) || e.Advice == "" {
 		t.Errorf("too large: %v", err)
 	}
 	for _, chunk := range []int{-1, 1} {

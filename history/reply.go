@@ -108,7 +108,7 @@ func (r *Reply) write(p piece) error {
 		return nil
 	}
 	if r.size += len(p.text); r.size > maxMessage {
-		return &SizeError{r.size, maxMessage}
+		return sizeError(r.size)
 	}
 	_, err := r.s.write.ExecContext(r.ctx, `INSERT INTO pieces (message, seq, type, text)
 		SELECT ?1, coalesce(max(seq), 0) + 1, ?2, ?3 FROM pieces WHERE message = ?1`, r.message, p.kind, p.text)

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bise-sh/bise/fault"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 )
@@ -30,36 +31,10 @@ type Store struct {
 	read  *sql.DB
 }
 
-// A VersionError is a history that a newer bise has written. The file is left as
-// it is.
-type VersionError struct {
-	Path           string
-	Version, Known int // of the database, and the newest that this bise knows
-}
-
-func (e *VersionError) Error() string {
-	return fmt.Sprintf("cannot open the history: a newer bise wrote %s (version %d, this one knows %d)", e.Path, e.Version, e.Known)
-}
-
-// Hint says what to do.
-func (e *VersionError) Hint() string {
-	return "Install that version again, or move the file away to begin a new history."
-}
-
-// A ForeignError is a database of something else in the history's place.
-type ForeignError struct{ Path string }
-
-func (e *ForeignError) Error() string {
-	return fmt.Sprintf("cannot open the history: %s is another program's database", e.Path)
-}
-
-// Hint says what to do.
-func (e *ForeignError) Hint() string { return "Move the file away to begin a new history." }
-
 // Open opens the history at path, and makes it when it is not there, with its
 // folder. A file that is damaged is renamed, never overwritten, and a new history
-// begun: [Store.SetAside] then tells its new name. The error is a [*VersionError]
-// for a history of a newer bise.
+// begun: [Store.SetAside] then returns its new name. A history
+// of a newer bise and a database of another program are left as they are.
 func Open(path string) (*Store, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -89,9 +64,7 @@ func (s *Store) Close() error { return errors.Join(s.read.Close(), s.write.Close
 
 func open(path string) (_ *Store, err error) {
 	defer func() {
-		switch err.(type) {
-		case nil, *VersionError, *ForeignError:
-		default:
+		if err != nil && fault.KindOf(err) == "" {
 			err = fmt.Errorf("open the history %s: %w", path, err)
 		}
 	}()
@@ -139,9 +112,16 @@ func (s *Store) version(ctx context.Context) (int, error) {
 	case err != nil:
 		return 0, err
 	case application != applicationID && (application != 0 || tables > 0):
-		return 0, &ForeignError{s.path}
+		return 0, &fault.Error{
+			Kind: fault.BadData, Msg: fmt.Sprintf("cannot open the history: %s is another program's database", s.path),
+			Advice: "Move the file away to begin a new history.",
+		}
 	case version > len(migrations):
-		return 0, &VersionError{s.path, version, len(migrations)}
+		return 0, &fault.Error{
+			Kind:   fault.BadData,
+			Msg:    fmt.Sprintf("cannot open the history: %s has version %d of a newer bise, and this bise knows version %d", s.path, version, len(migrations)),
+			Advice: "Install that version again, or move the file away to begin a new history.",
+		}
 	}
 	return version, nil
 }

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 )
 
 func openAt(t *testing.T, path string) *Store {
@@ -157,8 +158,8 @@ func TestOpenLeavesANewerHistoryAlone(t *testing.T) {
 	_ = s.Close()
 	before, _ := os.ReadFile(path)
 	_, err = Open(path)
-	v, ok := errors.AsType[*VersionError](err)
-	if !ok || v.Version != 1000 || v.Known != len(migrations) || v.Hint() == "" || !strings.Contains(err.Error(), "a newer bise wrote") {
+	e, ok := errors.AsType[*fault.Error](err)
+	if !ok || e.Advice == "" || !strings.Contains(err.Error(), fmt.Sprintf("has version 1000 of a newer bise, and this bise knows version %d", len(migrations))) {
 		t.Fatalf("error %v", err)
 	}
 	if after, _ := os.ReadFile(path); !bytes.Equal(before, after) {
@@ -176,7 +177,7 @@ func TestOpenLeavesAForeignDatabaseAlone(t *testing.T) {
 	_ = db.Close()
 	before, _ := os.ReadFile(path)
 	_, err := Open(path)
-	if f, ok := errors.AsType[*ForeignError](err); !ok || f.Hint() == "" {
+	if e, ok := errors.AsType[*fault.Error](err); !ok || e.Advice == "" || !strings.Contains(e.Msg, "another program's") {
 		t.Fatalf("error %v", err)
 	}
 	if after, _ := os.ReadFile(path); !bytes.Equal(before, after) {
@@ -284,7 +285,7 @@ func TestDamageWhileUsed(t *testing.T) {
 	_ = f.Close()
 	s = openAt(t, path) // what it looks at is in order
 	_, err = s.Path(t.Context(), c.ID)
-	if d, ok := errors.AsType[*DamageError](err); !ok || d.Hint() == "" {
+	if e, ok := errors.AsType[*fault.Error](err); !ok || e.Advice == "" || !strings.Contains(e.Msg, "the history is damaged") {
 		t.Errorf("error %v", err)
 	}
 }

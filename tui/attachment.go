@@ -10,6 +10,7 @@ import (
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/history"
 	"github.com/bise-sh/bise/modes/chat"
+	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/units"
 )
 
@@ -25,7 +26,7 @@ type attachment struct {
 // newAttachment makes an attachment of one that was read.
 func newAttachment(a attach.Attachment) attachment {
 	if a.Image == nil {
-		return attachment{Attachment: a, about: units.Plural(lineCount(a.Text), "line")}
+		return attachment{Attachment: a, about: units.Plural(kit.LineCount(a.Text), "line")}
 	}
 	s := taken(*a.Image)
 	return attachment{Attachment: a, shot: s, about: s.pixelSize()}
@@ -63,17 +64,9 @@ func readPasted(data []byte) (attachment, error) {
 	return newAttachment(attach.Attachment{Image: &image}), nil
 }
 
-// lineCount is how many lines a text has, the last one with or without its end.
-func lineCount(s string) int {
-	if s == "" {
-		return 0
-	}
-	return strings.Count(strings.TrimSuffix(s, "\n"), "\n") + 1
-}
-
 // label describes the attachment in a few words.
 func (a attachment) label() string {
-	mark, name := "▤", oneLine(a.Name)
+	mark, name := "▤", kit.OneLine(a.Name)
 	if a.Image != nil {
 		mark = "▣"
 	}

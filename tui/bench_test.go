@@ -14,8 +14,9 @@ import (
 	"testing"
 	"time"
 
-	tea "charm.land/bubbletea/v2"
+	"github.com/bise-sh/bise/tui/kit"
 
+	tea "charm.land/bubbletea/v2"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
 	"github.com/bise-sh/bise/history"
@@ -76,7 +77,7 @@ func inFront(b *testing.B, e engine.Engine, tokens int) (m *Model, end func()) {
 	o.History = func() (*history.Store, error) { return history.Open(path) }
 	m = New(ctx, o)
 	m.Update(tea.WindowSizeMsg{Width: 200, Height: 50})
-	finish(m, m.readConversation(conversationChosen{id: c.ID}))
+	finish(m, readConversation(m.tasks, m.records, conversationChosen{id: c.ID}))
 	return m, func() {
 		cancel()
 		if err := m.Close(); err != nil {
@@ -171,7 +172,7 @@ func BenchmarkKeyToFrame(b *testing.B) {
 	m, end := inFront(b, endless{&enginetest.Script{About: about}, 200}, 200_000)
 	keys, hand := io.Pipe()
 	screen := &glass{came: make(chan time.Time, 1)}
-	p := tea.NewProgram(m, tea.WithContext(m.ctx), tea.WithInput(keys), tea.WithOutput(screen), tea.WithoutSignalHandler(), tea.WithWindowSize(200, 50),
+	p := tea.NewProgram(m, tea.WithContext(m.tasks.Context()), tea.WithInput(keys), tea.WithOutput(screen), tea.WithoutSignalHandler(), tea.WithWindowSize(200, 50),
 		tea.WithEnvironment([]string{"TERM=xterm-256color"}), tea.WithFPS(framesPerSecond))
 	ended := make(chan error)
 	go func() {
@@ -220,7 +221,7 @@ func BenchmarkUpdateAndView(b *testing.B) {
 	for b.Loop() {
 		m.Update(tea.KeyPressMsg{Code: 'x', Text: "x"})
 		m.View()
-		m.Update(keyNamed("ctrl+u"))
+		m.Update(kit.KeyPress("ctrl+u"))
 	}
 	end()
 }
@@ -229,7 +230,7 @@ func BenchmarkUpdateAndView(b *testing.B) {
 func BenchmarkScroll(b *testing.B) {
 	m, end := inFront(b, enginetest.Says("x"), 200_000)
 	for b.Loop() {
-		m.Update(keyNamed("pgup"))
+		m.Update(kit.KeyPress("pgup"))
 		m.View()
 	}
 	end()
@@ -238,7 +239,7 @@ func BenchmarkScroll(b *testing.B) {
 // BenchmarkOpen is what it takes to read a long conversation and show its end.
 func BenchmarkOpen(b *testing.B) {
 	m, end := inFront(b, enginetest.Says("x"), 200_000)
-	read := m.readConversation(conversationChosen{id: m.screens[0].(*chatMode).saved.id.Load()})
+	read := readConversation(m.tasks, m.records, conversationChosen{id: m.screens[0].(*chatMode).saved.id.Load()})
 	for b.Loop() {
 		m.Update(newAsked{})
 		m.Update(read())

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"charm.land/bubbles/v2/key"
+	"github.com/bise-sh/bise/tui/kit"
+
 	tea "charm.land/bubbletea/v2"
 
 	infill "github.com/bise-sh/bise/modes/code"
@@ -17,8 +19,14 @@ import (
 // codeMode is the mode in which a person writes a file and a model goes on: what it
 // would write stands after the cursor until it is taken or something else is typed.
 type codeMode struct {
-	*desk
-	list          list // of files, to open one
+	look    *kit.Look
+	notify  kit.Notify
+	tasks   *kit.Tasks
+	engines *engines
+	folder  string
+	home    string
+
+	list          kit.List // of files, to open one
 	width, height int
 	ref           string
 	model         *model
@@ -31,7 +39,7 @@ type codeMode struct {
 	picking bool     // the list is shown
 
 	file    *sourceFile // nil: none is open
-	text    editor
+	text    kit.Editor
 	left    int  // the first column that is shown
 	warned  bool // that there are changes which leaving would lose
 	over    bool // that saving would write over what something else has written
@@ -80,11 +88,14 @@ type (
 	}
 )
 
-func newCode(d *desk) mode {
-	m := &codeMode{desk: d, ref: d.options.Model, list: list{desk: d}, picking: true, stop: func() {}}
+func newCode(look *kit.Look, notify kit.Notify, tasks *kit.Tasks, e *engines, ref, folder, home string) mode {
+	m := &codeMode{
+		look: look, notify: notify, tasks: tasks, engines: e, ref: ref, folder: folder, home: home,
+		list: kit.List{Look: look}, picking: true, stop: func() {},
+	}
 	m.keys = codeKeys{
-		all: letter("tab", "all"), word: letter("ctrl+right", "word"), line: letter("ctrl+down", "line"), another: letter("alt+]", "another"),
-		no: letter("esc", "no"), save: letter("ctrl+s", "save"), open: letter("alt+o", "open a file"),
+		all: kit.NewBinding("tab", "all"), word: kit.NewBinding("ctrl+right", "word"), line: kit.NewBinding("ctrl+down", "line"), another: kit.NewBinding("alt+]", "another"),
+		no: kit.NewBinding("esc", "no"), save: kit.NewBinding("ctrl+s", "save"), open: kit.NewBinding("alt+o", "open a file"),
 	}
 	m.find()
 	return m
@@ -108,7 +119,7 @@ func (m *codeMode) shown() tea.Cmd {
 		cmds = append(cmds, m.useModel(m.ref))
 	}
 	if m.picking {
-		cmds = append(cmds, m.look())
+		cmds = append(cmds, m.listFiles())
 	}
 	return tea.Batch(cmds...)
 }
@@ -123,23 +134,23 @@ func (m *codeMode) begin() {
 		// On this machine. A server elsewhere is asked for nothing ahead.
 		o.Idle, o.Speculate = time.Second, true
 	}
-	session, ctx := infill.New(m.ctx, m.model.engine, o), m.ctx
+	session, ctx := infill.New(m.tasks.Context(), m.model.engine, o), m.tasks.Context()
 	m.session, m.trouble = session, ""
-	m.running.Go(func() { // until the interface ends, whose engines outlive it
+	m.tasks.Go(func() { // until the interface ends, whose engines outlive it
 		<-ctx.Done()
 		session.Close()
 	})
 }
 
-func (m *codeMode) commands() []command {
-	return []command{
-		{name: "open", args: "PATH", help: "open a file", run: func(path string) outcome {
+func (m *codeMode) commands() []kit.Command {
+	return []kit.Command{
+		{Name: "open", Args: "PATH", Help: "open a file", Run: func(path string) kit.Outcome {
 			if path == "" {
-				return took(m.pick())
+				return kit.Handled(m.pick())
 			}
-			return took(m.openFile(path))
+			return kit.Handled(m.openFile(path))
 		}},
-		{name: "save", help: "save the file", run: func(string) outcome { return took(m.save()) }},
+		{Name: "save", Help: "save the file", Run: func(string) kit.Outcome { return kit.Handled(m.save()) }},
 	}
 }
 
@@ -149,27 +160,27 @@ func (m *codeMode) subject() string {
 	if m.model != nil {
 		name = m.model.name()
 		if m.model.state == opening || m.model.state == loading {
-			name = m.theme.muted.Render("loading " + name)
+			name = m.look.Theme.Muted.Render("loading " + name)
 		}
 	}
 	if m.file == nil {
 		return name
 	}
-	file := oneLine(m.file.name)
+	file := kit.OneLine(m.file.name)
 	if m.modified() {
-		file += m.theme.warn.Render(" •")
+		file += m.look.Theme.Warn.Render(" •")
 	}
 	if name == "" {
 		return file
 	}
-	return file + m.theme.muted.Render(" · ") + name
+	return file + m.look.Theme.Muted.Render(" · ") + name
 }
 
-func (m *codeMode) modified() bool { return m.file != nil && m.text.text != m.file.saved }
+func (m *codeMode) modified() bool { return m.file != nil && m.text.Text != m.file.saved }
 
-// look reads the files of the folder.
-func (m *codeMode) look() tea.Cmd {
-	ctx, folder := m.ctx, m.options.Folder
+// listFiles is the command that lists the files of the folder.
+func (m *codeMode) listFiles() tea.Cmd {
+	ctx, folder := m.tasks.Context(), m.folder
 	return func() tea.Msg {
 		paths, more := filesIn(ctx, folder)
 		return folderRead{paths, more}
@@ -180,52 +191,52 @@ func (m *codeMode) look() tea.Cmd {
 func (m *codeMode) pick() tea.Cmd {
 	m.quiet()
 	m.picking = true
-	m.list.filter.reset()
+	m.list.Filter.Reset()
 	m.find()
-	return m.look()
+	return m.listFiles()
 }
 
 // find shows the files that the filter matches.
 func (m *codeMode) find() {
 	type hit struct {
 		path  string
-		marks []span
+		marks []kit.Span
 		score int
 	}
 	var hits []hit
 	for _, path := range m.paths {
-		if score, marks, ok := match(m.list.filter.text, path); ok {
+		if score, marks, ok := kit.Match(m.list.Filter.Text, path); ok {
 			hits = append(hits, hit{path, marks, score})
 		}
 	}
-	sortBy(hits, func(h hit) int { return -h.score })
+	kit.SortBy(hits, func(h hit) int { return -h.score })
 	m.found = m.found[:0]
-	rows := make([]row, 0, min(len(hits), maxFound))
+	rows := make([]kit.Row, 0, min(len(hits), maxFound))
 	for _, h := range hits[:min(len(hits), maxFound)] {
 		m.found = append(m.found, h.path)
 		marks := h.marks
-		if oneLine(h.path) != h.path {
+		if kit.OneLine(h.path) != h.path {
 			marks = nil
 		}
-		rows = append(rows, row{cells: []string{oneLine(h.path)}, marks: marks})
+		rows = append(rows, kit.Row{Cells: []string{kit.OneLine(h.path)}, Marks: marks})
 	}
-	m.list.intro = []string{"Which file?"}
+	m.list.Intro = []string{"Which file?"}
 	switch {
 	case m.paths == nil:
-		m.list.empty = []string{"looking for files"}
+		m.list.Empty = []string{"looking for files"}
 	case len(m.paths) == 0:
-		m.list.empty = []string{"There is no file here. /open PATH opens one elsewhere."}
+		m.list.Empty = []string{"There is no file here. /open PATH opens one elsewhere."}
 	default:
-		m.list.empty = []string{"No file has that name."}
+		m.list.Empty = []string{"No file has that name."}
 	}
-	m.list.show(rows)
+	m.list.SetRows(rows)
 }
 
 // openFile opens a file, named from the folder.
 func (m *codeMode) openFile(path string) tea.Cmd {
-	folder := m.options.Folder
+	folder := m.folder
 	if rest, ok := strings.CutPrefix(path, "~/"); ok {
-		path = m.options.Getenv("HOME") + string(os.PathSeparator) + rest
+		path = m.home + string(os.PathSeparator) + rest
 	}
 	return func() tea.Msg {
 		f, err := readSource(folder, path)
@@ -233,7 +244,7 @@ func (m *codeMode) openFile(path string) tea.Cmd {
 	}
 }
 
-func (m *codeMode) update(msg tea.Msg) tea.Cmd {
+func (m *codeMode) Update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case modelReady:
 		m.begin()
@@ -258,12 +269,12 @@ func (m *codeMode) update(msg tea.Msg) tea.Cmd {
 // opened takes a file that was read.
 func (m *codeMode) opened(msg fileOpened) {
 	if msg.err != nil {
-		m.sayError(msg.err)
+		m.notify.Error(msg.err)
 		return
 	}
 	if m.modified() && !m.warned {
 		m.warned = true
-		m.say(oneLine(m.file.name) + " has changes; open the other file again to lose them")
+		m.notify.Say(kit.OneLine(m.file.name) + " has changes; open the other file again to lose them")
 		return
 	}
 	if m.session != nil && m.file != nil {
@@ -272,10 +283,10 @@ func (m *codeMode) opened(msg fileOpened) {
 	m.quiet()
 	m.file, m.picking, m.left, m.warned, m.over = msg.file, false, 0, false, false
 	m.about = infill.Completion{}
-	m.text = editor{width: unwrapped}
-	m.text.set(msg.file.saved)
-	m.text.past = nil
-	m.text.move(0)
+	m.text = kit.Editor{Width: unwrapped}
+	m.text.SetText(msg.file.saved)
+	m.text.ClearUndo()
+	m.text.MoveTo(0)
 }
 
 // unwrapped is a width in which no line is broken.
@@ -283,20 +294,20 @@ const unwrapped = 1 << 30
 
 // place is where the person is.
 func (m *codeMode) place() infill.Place {
-	return infill.Place{File: m.file.name, Text: m.text.text, At: m.text.at}
+	return infill.Place{File: m.file.name, Text: m.text.Text, At: m.text.Cursor}
 }
 
 // save writes the file.
 func (m *codeMode) save() tea.Cmd {
 	switch {
 	case m.file == nil:
-		m.say("no file is open")
+		m.notify.Say("no file is open")
 		return nil
 	case !m.modified():
-		m.say(oneLine(m.file.name) + " has no changes")
+		m.notify.Say(kit.OneLine(m.file.name) + " has no changes")
 		return nil
 	}
-	file, text, over := m.file, m.text.text, m.over
+	file, text, over := m.file, m.text.Text, m.over
 	return func() tea.Msg { return fileSaved{file, text, file.write(text, over)} }
 }
 
@@ -304,21 +315,21 @@ func (m *codeMode) written(msg fileSaved) {
 	switch {
 	case msg.err != nil:
 		m.over = errors.Is(msg.err, errChanged)
-		m.sayError(msg.err)
+		m.notify.Error(msg.err)
 	default:
 		msg.file.saved, m.warned, m.over = msg.text, false, false
-		m.say("saved " + oneLine(msg.file.name))
+		m.notify.Say("saved " + kit.OneLine(msg.file.name))
 	}
 }
 
-// leave reports whether the interface can end without a loss, and says once what
+// CanLeave reports whether the interface can end without a loss, and says once what
 // would be lost.
-func (m *codeMode) leave() bool {
+func (m *codeMode) CanLeave() bool {
 	if !m.modified() || m.warned {
 		return true
 	}
 	m.warned = true
-	m.say(fmt.Sprintf("%s has changes: %s saves them, %s again loses them", oneLine(m.file.name), m.keys.save.Help().Key, m.desk.keys.Quit.Help().Key))
+	m.notify.Say(fmt.Sprintf("%s has changes: %s saves them, %s again loses them", kit.OneLine(m.file.name), m.keys.save.Help().Key, m.look.Keys.Quit.Help().Key))
 	return false
 }
 
@@ -335,7 +346,7 @@ func (m *codeMode) typed(before string, at int) tea.Cmd {
 	m.warned = false
 	ghost := m.ghost
 	m.quiet()
-	if put, ok := insertion(before, at, m.text.text, m.text.at); ok {
+	if put, ok := insertion(before, at, m.text.Text, m.text.Cursor); ok {
 		if rest, along := strings.CutPrefix(ghost, put); along {
 			m.ghost = rest
 		}
@@ -357,7 +368,7 @@ func (m *codeMode) suggest(after time.Duration) tea.Cmd {
 	if m.session == nil || m.file == nil {
 		return nil
 	}
-	ctx, stop := context.WithCancel(m.ctx)
+	ctx, stop := context.WithCancel(m.tasks.Context())
 	m.stop = stop
 	session, place, number := m.session, m.place(), m.number
 	return func() tea.Msg {
@@ -393,7 +404,7 @@ func (m *codeMode) take(msg suggested) {
 func (m *codeMode) complain(err error) {
 	if err.Error() != m.trouble {
 		m.trouble = err.Error()
-		m.sayError(err)
+		m.notify.Error(err)
 	}
 }
 
@@ -407,7 +418,7 @@ func (m *codeMode) another() tea.Cmd {
 		m.ghost, m.others = m.others[0], append(m.others[1:], m.ghost)
 		return nil
 	}
-	ctx, stop := context.WithCancel(m.ctx)
+	ctx, stop := context.WithCancel(m.tasks.Context())
 	m.stop()
 	m.stop = stop
 	session, place, number := m.session, m.place(), m.number
@@ -431,7 +442,7 @@ func (m *codeMode) takeOthers(msg othersCame) {
 	case msg.err != nil:
 		m.complain(msg.err)
 	case len(msg.texts) == 0:
-		m.say("the model has nothing else to say here")
+		m.notify.Say("the model has nothing else to say here")
 	default:
 		m.ghost, m.others = msg.texts[0], append(msg.texts[1:], m.ghost)
 	}
@@ -442,7 +453,7 @@ func (m *codeMode) takeOthers(msg othersCame) {
 func (m *codeMode) accept(part string) tea.Cmd {
 	rest := m.ghost[len(part):]
 	m.quiet()
-	m.text.insert(part)
+	m.text.Insert(part)
 	m.warned = false
 	if m.ghost = rest; rest != "" {
 		return nil
@@ -452,8 +463,8 @@ func (m *codeMode) accept(part string) tea.Cmd {
 
 // firstWord is the beginning of a text up to the end of its first word.
 func firstWord(s string) string {
-	e := editor{text: s}
-	return s[:e.wordRight(0)]
+	e := kit.Editor{Text: s}
+	return s[:e.WordRight(0)]
 }
 
 // firstLine is the beginning of a text up to the end of its first line that says

@@ -7,8 +7,9 @@ import (
 	"strings"
 	"time"
 
-	tea "charm.land/bubbletea/v2"
+	"github.com/bise-sh/bise/tui/kit"
 
+	tea "charm.land/bubbletea/v2"
 	"github.com/bise-sh/bise/attach"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/history"
@@ -18,7 +19,16 @@ import (
 // the composer below it, and the answer on its way. Modes whose screen is a
 // conversation have one.
 type conversation struct {
-	*desk
+	look     *kit.Look
+	notify   kit.Notify
+	tasks    *kit.Tasks
+	terminal *kit.Terminal
+	engines  *engines
+	records  *records
+	gallery  *gallery
+	folder   string // for files
+	sampling engine.Sampling
+
 	mode       string // its name in the history
 	system     string // what the model is told first; may be empty
 	transcript *transcript
@@ -54,12 +64,30 @@ type craft interface {
 	end(t *turn, now time.Time)
 }
 
-func newConversation(d *desk, mode, placeholder string) *conversation {
+// TalkOptions are what a conversation is made with.
+type TalkOptions struct {
+	Look     *kit.Look
+	Notify   kit.Notify
+	Tasks    *kit.Tasks
+	Terminal *kit.Terminal
+	Engines  *engines
+	Records  *records
+	Gallery  *gallery
+	Folder   string // of files for @; "": there are none
+	Model    string // REF; "": the one that was used last
+	Sampling engine.Sampling
+	// Commands are those of the interface, which follow those of the mode.
+	Commands func() []kit.Command
+}
+
+func newConversation(o TalkOptions, mode, placeholder string) *conversation {
 	c := &conversation{
-		desk: d, mode: mode, ref: d.options.Model, edited: -1,
-		transcript: newTranscript(d), composer: newComposer(d, placeholder),
+		look: o.Look, notify: o.Notify, tasks: o.Tasks, terminal: o.Terminal, engines: o.Engines, records: o.Records, gallery: o.Gallery,
+		folder: o.Folder, sampling: o.Sampling,
+		mode: mode, ref: o.Model, edited: -1,
+		transcript: newTranscript(o.Look), composer: newComposer(o, mode, placeholder),
 	}
-	c.composer.commands = func() []command { return append(c.commands(), d.globals()...) }
+	c.composer.commands = func() []kit.Command { return append(c.commands(), o.Commands()...) }
 	return c
 }
 
@@ -118,7 +146,7 @@ func (c *conversation) send(m composed) tea.Cmd {
 
 // ask adds the person's message and asks for the answer.
 func (c *conversation) ask(m composed) tea.Cmd {
-	t := c.asked(m.content())
+	t := c.newQuestion(m)
 	if c.edited >= 0 {
 		t.replaces(c.transcript.turns[c.edited])
 		c.transcript.turns = c.transcript.turns[:c.edited]
@@ -128,6 +156,11 @@ func (c *conversation) ask(m composed) tea.Cmd {
 	}
 	c.add(t)
 	return c.answer(nil)
+}
+
+func (c *conversation) newQuestion(m composed) *turn {
+	content, attached := m.content()
+	return newQuestion(c.look, c.gallery, content, attached)
 }
 
 // add puts a message of the person's at the end of the transcript and into the
@@ -169,7 +202,7 @@ func lastSaved(turns []*turn) func() int64 {
 // one.
 func (c *conversation) answer(before *turn) tea.Cmd {
 	open := c.needModel()
-	t := c.answered(c.model.name())
+	t := newAnswer(c.look, c.model.name())
 	if before != nil {
 		t.replaces(before)
 	}
@@ -242,13 +275,13 @@ func (c *conversation) begin(t *turn, goesOn bool) tea.Cmd {
 	if c.crafted = c.craft != nil && !goesOn; c.crafted {
 		e, r, kept = c.craft.begin(e, r, kept)
 	}
-	c.stream = c.start(e, r, kept)
+	c.stream = startStream(c.tasks, e, r, kept)
 	return c.stream.next()
 }
 
 // request asks for what comes after the transcript.
 func (c *conversation) request(goesOn bool) engine.ChatRequest {
-	r := engine.ChatRequest{Sampling: c.options.Sampling, Overflow: engine.OverflowDropOldest}
+	r := engine.ChatRequest{Sampling: c.sampling, Overflow: engine.OverflowDropOldest}
 	if c.system != "" {
 		r.Messages = append(r.Messages, engine.Message{Role: engine.System, Content: engine.Text(c.system)})
 	}
@@ -322,22 +355,24 @@ func (c *conversation) unqueue() {
 	c.queue = nil
 }
 
-// update takes the news of the answer on its way, and of its model.
-func (c *conversation) update(msg tea.Msg) tea.Cmd {
+// Update takes the news of the answer on its way, and of its model.
+func (c *conversation) Update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case eventsCame:
 		if msg.from == c.stream {
 			return c.take(msg)
 		}
 	case thinkingCounted:
-		if msg.tokens > 0 {
-			msg.of.pondered = msg.tokens
-			msg.of.refresh()
+		for _, t := range c.transcript.turns {
+			if t.saved == msg.of && msg.tokens > 0 {
+				t.pondered = msg.tokens
+				t.refresh()
+			}
 		}
 	case pathRead:
 		if msg.of == c.saved && !c.busy() {
 			if msg.err != nil {
-				c.sayError(msg.err)
+				c.notify.Error(msg.err)
 				return nil
 			}
 			c.walk(msg)
@@ -417,7 +452,7 @@ func (c *conversation) take(msg eventsCame) tea.Cmd {
 
 // thinkingCounted tells how many tokens a model thought.
 type thinkingCounted struct {
-	of     *turn
+	of     *saved // the answer
 	tokens int
 }
 
@@ -426,9 +461,9 @@ func (c *conversation) countThinking(t *turn) tea.Cmd {
 	if t.thinking.Len() == 0 {
 		return nil
 	}
-	ctx, count, text := c.ctx, c.composer.counter(), t.thinking.String()
+	ctx, count, text, of := c.tasks.Context(), c.composer.counter(), t.thinking.String(), t.saved
 	return func() tea.Msg {
-		return thinkingCounted{t, count(ctx, attachment{Attachment: attach.Attachment{Text: text}})}
+		return thinkingCounted{of, count(ctx, attachment{Attachment: attach.Attachment{Text: text}})}
 	}
 }
 
@@ -459,8 +494,8 @@ func (c *conversation) used() (used, total int) {
 
 // copyText is the command that puts a text on the clipboard.
 func (c *conversation) copyText(text, what string) tea.Cmd {
-	c.say("copied " + what)
-	return c.copied(strings.TrimRight(text, "\n"))
+	c.notify.Say("copied " + what)
+	return c.terminal.Copy(strings.TrimRight(text, "\n"))
 }
 
 // theConversation gives the conversation to who shows it in another way than by

@@ -274,7 +274,7 @@ func TestConversationsExportAndImport(t *testing.T) {
 		t.Errorf("it is %q, %v", data, err)
 	}
 	d.pressed("ctrl+x", "enter")
-	d.sees("there is such a file already")
+	d.sees("the file already exists")
 	d.pressed("ctrl+x", "ctrl+u")
 	d.typed("all.JSON")
 	d.pressed("enter")
@@ -282,13 +282,13 @@ func TestConversationsExportAndImport(t *testing.T) {
 	d.pressed("ctrl+d", "esc")
 
 	d.asks("/import all.JSON")
-	d.sees("took in 1 conversation")
+	d.sees("imported 1 conversation")
 	d.asks("/import all.JSON")
-	d.sees("took in 0 conversations; 1 here already")
+	d.sees("imported 0 conversations; 1 already exist")
 	d.pressed("ctrl+p")
 	d.typed("import")
 	d.pressed("enter")
-	d.sees("say which file")
+	d.sees("/import needs a file")
 	d.asks("/import nowhere.json")
 	d.sees("Cannot import")
 	d.asks("/import How-does-a-slice-grow-in-Go.md")
@@ -305,12 +305,12 @@ func TestConversationsMany(t *testing.T) {
 	d.pressed("ctrl+r")
 	d.sees("talk 249")
 	dialog := d.m.dialogs[0].(*conversationsDialog)
-	if len(dialog.rows) != pageRows {
-		t.Errorf("%d rows at first", len(dialog.rows))
+	if len(dialog.Rows) != pageRows {
+		t.Errorf("%d rows at first", len(dialog.Rows))
 	}
 	for _, n := range []int{2 * pageRows, 2*pageRows + 50} {
 		d.pressed("end")
-		d.until("the next page", func() bool { return len(dialog.rows) == n })
+		d.until("the next page", func() bool { return len(dialog.Rows) == n })
 	}
 	d.pressed("end")
 	d.sees("❯ talk 000")

@@ -12,8 +12,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	tea "charm.land/bubbletea/v2"
+	"github.com/bise-sh/bise/tui/kit"
 
+	tea "charm.land/bubbletea/v2"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/library/pull"
 	"github.com/bise-sh/bise/models"
@@ -87,7 +88,7 @@ func (w *download) active() bool { return w.state == seeking || w.state == comin
 // takeUp shows what an earlier run has left.
 func (s *shelf) takeUp(msg unfinishedRead) {
 	if msg.err != nil {
-		s.sayError(msg.err)
+		s.notify.Error(msg.err)
 		return
 	}
 	for _, u := range msg.list {
@@ -100,9 +101,9 @@ func (s *shelf) takeUp(msg unfinishedRead) {
 	}
 	switch n := len(msg.list); {
 	case n == 1:
-		s.say(fmt.Sprintf("the download of %s can go on: %s", s.downloads[0].title, s.keys.Models.Help().Key))
+		s.notify.Say(fmt.Sprintf("the download of %s can go on: %s", s.downloads[0].title, s.look.Keys.Models.Help().Key))
 	case n > 1:
-		s.say(fmt.Sprintf("%d downloads can go on: %s", n, s.keys.Models.Help().Key))
+		s.notify.Say(fmt.Sprintf("%d downloads can go on: %s", n, s.look.Keys.Models.Help().Key))
 	}
 }
 
@@ -135,7 +136,7 @@ func (s *shelf) goOn(w *download) tea.Cmd {
 	}
 	w.state, w.err = seeking, nil
 	w.try++
-	ctx, stop := context.WithCancelCause(s.ctx)
+	ctx, stop := context.WithCancelCause(s.tasks.Context())
 	w.stop = stop
 	library, number, try, request := s.library, w.number, w.try, w.request
 	return func() tea.Msg {
@@ -177,7 +178,7 @@ func (s *shelf) planned(msg downloadPlanned) tea.Cmd {
 	switch {
 	case w.plan.Installed != nil:
 		s.drop(w)
-		s.say(w.title + " is here already")
+		s.notify.Say(w.title + " is here already")
 		return s.read()
 	case w.plan.NeedsYes():
 		w.state = asking
@@ -192,13 +193,13 @@ func (s *shelf) fail(w *download, err error) {
 	switch {
 	case errors.Is(err, errPaused):
 		w.state = paused
-	case errors.Is(err, errCancelled), s.ctx.Err() != nil:
+	case errors.Is(err, errCancelled), s.tasks.Context().Err() != nil:
 	default:
 		w.state, w.err = broke, err
 		if w.plan == nil {
 			s.drop(w)
 		}
-		s.sayError(err)
+		s.notify.Error(err)
 	}
 }
 
@@ -236,11 +237,11 @@ func (s *shelf) takeIn(w *download) tea.Cmd {
 // work does something that takes long, in a goroutine for which the interface's end
 // waits.
 func (s *shelf) work(w *download, sample func() pull.Sample, do func(context.Context) (models.Model, error)) tea.Cmd {
-	ctx, stop := context.WithCancelCause(s.ctx)
+	ctx, stop := context.WithCancelCause(s.tasks.Context())
 	w.state, w.stop, w.sample = coming, stop, sample
 	ended := make(chan downloadEnded, 1)
 	msg := downloadEnded{number: w.number, try: w.try}
-	s.running.Go(func() {
+	s.tasks.Go(func() {
 		defer stop(nil)
 		defer func() {
 			// Bubble Tea gives the terminal back only after panics of its own goroutines.
@@ -272,7 +273,7 @@ func (s *shelf) watch() tea.Cmd {
 		return nil
 	}
 	s.watched = true
-	ctx := s.ctx
+	ctx := s.tasks.Context()
 	return func() tea.Msg {
 		select {
 		case <-ctx.Done():
@@ -332,7 +333,7 @@ func (s *shelf) cancel(w *download) {
 	if w.plan != nil {
 		s.cancelled = append(s.cancelled, w.plan)
 	}
-	s.sayUndo(fmt.Sprintf("cancelled %q", oneLine(w.title)), func() tea.Msg { return downloadRestored{w} })
+	s.notify.Undo(fmt.Sprintf("cancelled %q", kit.OneLine(w.title)), func() tea.Msg { return downloadRestored{w} })
 }
 
 // restored goes on with a download that was cancelled.
@@ -352,10 +353,10 @@ func (s *shelf) importFile(path string) tea.Cmd {
 		return nil
 	}
 	if rest, ok := strings.CutPrefix(path, "~/"); ok {
-		path = filepath.Join(s.options.Getenv("HOME"), rest)
+		path = filepath.Join(s.home, rest)
 	}
 	if !filepath.IsAbs(path) {
-		path = filepath.Join(s.options.Folder, path)
+		path = filepath.Join(s.folder, path)
 	}
 	s.number++
 	w := &download{number: s.number, title: filepath.Base(path), path: path, state: paused}
@@ -363,31 +364,31 @@ func (s *shelf) importFile(path string) tea.Cmd {
 	return s.goOn(w)
 }
 
-// told says how a download is, without its name.
-func (w *download) told(width int) string {
+// status says how a download is, without its name.
+func (w *download) status(width int) string {
 	switch w.state {
 	case seeking:
-		return cut("looking for it", width)
+		return kit.Truncate("looking for it", width)
 	case asking:
-		return cut("its licence is to be read first", width)
+		return kit.Truncate("its licence is to be read first", width)
 	case paused:
 		if w.at.Total > 0 {
-			return cut("paused at "+units.Part(w.at.Done, w.at.Total), width)
+			return kit.Truncate("paused at "+units.Part(w.at.Done, w.at.Total), width)
 		}
-		return cut("paused", width)
+		return kit.Truncate("paused", width)
 	case broke:
-		msg, _ := told(w.err)
-		return cut("✗ "+oneLine(msg), width)
+		msg, _ := kit.Explain(w.err)
+		return kit.Truncate("✗ "+kit.OneLine(msg), width)
 	}
-	return strings.TrimLeft(barred(w.doing(), w.at.Share(), w.at.Amount(), width), " ")
+	return strings.TrimLeft(kit.ProgressLine(w.doing(), w.at.Share(), w.at.Amount(), width), " ")
 }
 
-// said is told without what changes all the time.
+// said is status without what changes all the time.
 func (w *download) said() string {
 	if w.state == coming {
 		return w.doing()
 	}
-	return w.told(widest)
+	return w.status(kit.MaxColumns)
 }
 
 func (w *download) doing() string {
@@ -411,17 +412,17 @@ func (s *shelf) line(width int) string {
 		return ""
 	case len(list) == 1:
 		w := list[0]
-		head := oneLine(w.title)
+		head := kit.OneLine(w.title)
 		if w.state == seeking {
-			return cut(head+"  looking for it", width)
+			return kit.Truncate(head+"  looking for it", width)
 		}
 		if doing := w.doing(); doing != "" {
 			head += "  " + doing
 		}
 		if w.at.Total <= 0 {
-			return cut(head+"  "+w.at.Amount(), width)
+			return kit.Truncate(head+"  "+w.at.Amount(), width)
 		}
-		return barred(head+" ", w.at.Share(), w.at.Amount(), width)
+		return kit.ProgressLine(head+" ", w.at.Share(), w.at.Amount(), width)
 	}
 	all := pull.Sample{Left: -1}
 	for _, w := range list {
@@ -430,7 +431,7 @@ func (s *shelf) line(width int) string {
 	if all.Rate > 0 {
 		all.Left = time.Duration(float64(all.Total-all.Done) / all.Rate * float64(time.Second))
 	}
-	return barred(fmt.Sprintf("%d downloads ", len(list)), all.Share(), all.Amount(), width)
+	return kit.ProgressLine(fmt.Sprintf("%d downloads ", len(list)), all.Share(), all.Amount(), width)
 }
 
 // left says what the downloads have left that bise's end has stopped.
@@ -440,11 +441,11 @@ func (s *shelf) left() []string {
 		if w.try == 0 || w.path != "" || w.plan == nil {
 			continue
 		}
-		line := oneLine(w.title) + " was stopped"
+		line := kit.OneLine(w.title) + " was stopped"
 		if w.at.Total > 0 {
 			line += " at " + units.Part(w.at.Done, w.at.Total)
 		}
-		lines = append(lines, fmt.Sprintf("%s. bise goes on with it, or bise pull %s.", line, oneLine(w.request.Ref)))
+		lines = append(lines, fmt.Sprintf("%s. bise goes on with it, or bise pull %s.", line, kit.OneLine(w.request.Ref)))
 	}
 	return lines
 }

@@ -121,7 +121,7 @@ func TestLicenceWaits(t *testing.T) {
 	close(held)
 	d.sees("Guarded 1 waits for its licence to be read: ctrl+l")
 	d.typed(", a")
-	if got := d.chat().composer.text; got != "one moment, a" {
+	if got := d.chat().composer.Text; got != "one moment, a" {
 		t.Errorf("what is written is %q", got)
 	}
 	if state := d.download().state; state != asking {
@@ -250,7 +250,7 @@ func TestPullByName(t *testing.T) {
 func TestOtherType(t *testing.T) {
 	d, s := pulling(t, pulltest.New(t), replies())
 	d.finds("Huge 1")
-	d.m.dialogs[0].(*modelsDialog).filtering = false
+	d.m.dialogs[0].(*modelsDialog).Filtering = false
 	d.pressed("space")
 	d.sees("Q8_0")
 	d.pressed("home", "enter")
@@ -266,7 +266,7 @@ func TestDownloadFails(t *testing.T) {
 	t.Run("nothing of that name", func(t *testing.T) {
 		d, _ := pulling(t, pulltest.New(t), replies())
 		d.wants("nonsense")
-		d.until("an error", func() bool { return strings.Contains(d.m.notice.text, "nonsense") })
+		d.until("an error", func() bool { return strings.Contains(d.m.notice.Text, "nonsense") })
 		if n := len(d.m.shelf.downloads); n > 0 {
 			t.Errorf("%d are on the way", n)
 		}

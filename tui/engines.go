@@ -8,8 +8,9 @@ import (
 	"sync"
 	"time"
 
-	tea "charm.land/bubbletea/v2"
+	"github.com/bise-sh/bise/tui/kit"
 
+	tea "charm.land/bubbletea/v2"
 	"github.com/bise-sh/bise/engine"
 )
 
@@ -51,8 +52,12 @@ const (
 	failed
 )
 
-func newEngines(ctx context.Context, o Options) *engines {
-	return &engines{ctx: ctx, open: o.Open, loaded: o.Loaded, models: map[string]*model{}, ledger: &ledger{}}
+func newEngines(
+	ctx context.Context,
+	open func(context.Context, string, engine.LoadOptions) (engine.Engine, error),
+	loaded func(context.Context, engine.Engine) (float64, error),
+) *engines {
+	return &engines{ctx: ctx, open: open, loaded: loaded, models: map[string]*model{}, ledger: &ledger{}}
 }
 
 // modelOpened tells that an engine is there, though it may be loading.
@@ -80,8 +85,9 @@ type modelReady struct {
 // modelsAsked asks for the list of models, and modelChosen is the one that the
 // current mode is to go on with.
 type (
-	modelsAsked struct{}
-	modelChosen struct{ ref string }
+	modelsAsked  struct{}
+	contextAsked struct{}
+	modelChosen  struct{ ref string }
 )
 
 // use gives the model of a REF, and the command that opens it if nobody has.
@@ -179,14 +185,14 @@ func watch(ctx context.Context, ref string, try int, e engine.Engine, loaded fun
 func (m *model) name() string {
 	switch {
 	case m.info.Model != "":
-		return oneLine(m.info.Model)
+		return kit.OneLine(m.info.Model)
 	case m.ref == "":
 		return "the model"
 	}
 	if base, ok := strings.CutSuffix(m.ref, ".gguf"); ok {
-		return oneLine(filepath.Base(base))
+		return kit.OneLine(filepath.Base(base))
 	}
-	return oneLine(m.ref)
+	return kit.OneLine(m.ref)
 }
 
 // add keeps an engine for close; false when that is over, and the engine closed.

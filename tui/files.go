@@ -3,14 +3,16 @@ package tui
 import (
 	"context"
 	"io/fs"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 
-	tea "charm.land/bubbletea/v2"
+	"github.com/bise-sh/bise/tui/kit"
 
+	tea "charm.land/bubbletea/v2"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/modes/vision"
 	"github.com/bise-sh/bise/units"
@@ -30,7 +32,7 @@ type filePopup struct {
 
 type foundFile struct {
 	path  string
-	marks []span
+	marks []kit.Span
 	score int
 }
 
@@ -50,7 +52,7 @@ type filesRead struct {
 func newFilePopup(c *composer) *filePopup { return &filePopup{composer: c} }
 
 func (p *filePopup) begin() tea.Cmd {
-	ctx, folder := p.ctx, p.options.Folder
+	ctx, folder := p.tasks.Context(), p.folder
 	return func() tea.Msg {
 		paths, more := filesIn(ctx, folder)
 		return filesRead{folder, paths, more}
@@ -87,25 +89,25 @@ func filesIn(ctx context.Context, folder string) (paths []string, more bool) {
 	return paths, more
 }
 
-func (p *filePopup) typed(word string) tea.Cmd {
+func (p *filePopup) Typed(word string) tea.Cmd {
 	p.filter = strings.TrimPrefix(word, "@")
 	p.find()
-	return p.look()
+	return p.readPreview()
 }
 
 // find offers what the filter matches, the best first.
 func (p *filePopup) find() {
 	p.found = p.found[:0]
 	for _, path := range p.all {
-		if score, marks, ok := match(p.filter, path); ok {
+		if score, marks, ok := kit.Match(p.filter, path); ok {
 			// Words of the name itself count more than those of its folders.
-			if s, _, ok := match(p.filter, filepath.Base(path)); ok && p.filter != "" {
+			if s, _, ok := kit.Match(p.filter, filepath.Base(path)); ok && p.filter != "" {
 				score += s
 			}
 			p.found = append(p.found, foundFile{path, marks, score})
 		}
 	}
-	sortBy(p.found, func(f foundFile) int { return -f.score })
+	kit.SortBy(p.found, func(f foundFile) int { return -f.score })
 	p.found = p.found[:min(len(p.found), maxFound)]
 	p.chosen = max(0, min(p.chosen, len(p.found)-1))
 }
@@ -116,11 +118,11 @@ func (p *filePopup) take(msg tea.Msg) tea.Cmd {
 	case filesRead:
 		p.all, p.more = msg.paths, msg.more
 		p.find()
-		return p.look()
+		return p.readPreview()
 	case filePreview:
 		if msg.path == p.asked {
 			p.shown, p.asked = msg, ""
-			return p.look()
+			return p.readPreview()
 		}
 	}
 	return nil
@@ -134,18 +136,19 @@ type filePreview struct {
 	tokens int
 }
 
-// look asks for the preview of the chosen file, one at a time.
-func (p *filePopup) look() tea.Cmd {
+// readPreview is the command that reads the preview of the chosen file, one at a
+// time.
+func (p *filePopup) readPreview() tea.Cmd {
 	if len(p.found) == 0 || p.asked != "" || p.found[p.chosen].path == p.shown.path {
 		return nil
 	}
 	path := p.found[p.chosen].path
 	p.asked = path
-	ctx, full, count := p.ctx, filepath.Join(p.options.Folder, path), p.counter()
+	ctx, full, count := p.tasks.Context(), filepath.Join(p.folder, path), p.counter()
 	return func() tea.Msg {
 		a, err := previewFile(ctx, full, path)
 		if err != nil {
-			msg, _ := told(err)
+			msg, _ := kit.Explain(err)
 			return filePreview{path: path, about: msg}
 		}
 		preview := filePreview{path: path, about: a.about, tokens: count(ctx, a)}
@@ -191,28 +194,28 @@ func (c *composer) counter() func(context.Context, attachment) int {
 // countable is the longest text whose tokens are counted, in bytes.
 const countable = 2_000_000
 
-func (p *filePopup) press(k tea.KeyPressMsg) outcome {
-	if to, ok := moved(k, p.chosen, len(p.found)); ok {
+func (p *filePopup) Press(k tea.KeyPressMsg) kit.Outcome {
+	if to, ok := kit.MoveChoice(k, p.chosen, len(p.found)); ok {
 		p.chosen = to
-		return took(p.look())
+		return kit.Handled(p.readPreview())
 	}
 	switch {
 	case k.String() == "esc":
 		p.popup = nil
-		return took(nil)
+		return kit.Handled(nil)
 	case len(p.found) == 0:
-		return pass()
-	case is(k, p.keys.Complete), is(k, p.keys.Send):
+		return kit.Ignored()
+	case kit.Matches(k, p.look.Keys.Complete), kit.Matches(k, p.look.Keys.Send):
 		path := p.found[p.chosen].path
 		p.replaceWord("")
-		return took(p.attachFile(path))
+		return kit.Handled(p.attachFile(path))
 	}
-	return pass()
+	return kit.Ignored()
 }
 
 // fileAttached brings a file that is to be attached.
 type fileAttached struct {
-	to          *composer
+	to          string       // the mode
 	attachments []attachment // several of a document
 	note        string       // what is to be said about it; may be empty
 	err         error
@@ -221,7 +224,7 @@ type fileAttached struct {
 
 // attachFile attaches a file, named from the folder.
 func (c *composer) attachFile(path string) tea.Cmd {
-	ctx, folder, count := c.ctx, c.options.Folder, c.counter()
+	ctx, folder, count, to := c.tasks.Context(), c.folder, c.counter(), c.mode
 	return func() tea.Msg {
 		full := path
 		if !filepath.IsAbs(path) {
@@ -231,16 +234,16 @@ func (c *composer) attachFile(path string) tea.Cmd {
 		for i := range list {
 			list[i].tokens = count(ctx, list[i])
 		}
-		return fileAttached{to: c, attachments: list, note: note, err: err}
+		return fileAttached{to: to, attachments: list, note: note, err: err}
 	}
 }
 
-func (p *filePopup) view(width, height int) []string {
+func (p *filePopup) View(width, height int) []string {
 	switch {
 	case p.all == nil:
-		return []string{p.theme.muted.Render("looking for files")}
+		return []string{p.look.Theme.Muted.Render("looking for files")}
 	case len(p.found) == 0:
-		return []string{p.theme.muted.Render("no file matches " + oneLine(p.filter))}
+		return []string{p.look.Theme.Muted.Render("no file matches " + kit.OneLine(p.filter))}
 	}
 	preview := p.preview(width)
 	if height < len(preview)+3 {
@@ -248,18 +251,18 @@ func (p *filePopup) view(width, height int) []string {
 	}
 	rows := max(1, height-len(preview))
 	var lines []string
-	top := window(p.chosen, len(p.found), rows)
+	top := kit.FirstVisible(p.chosen, len(p.found), rows)
 	for i := top; i < min(len(p.found), top+rows); i++ {
 		f := p.found[i]
-		style, mark := p.theme.text, "  "
+		style, mark := p.look.Theme.Text, "  "
 		if i == p.chosen {
-			style, mark = p.theme.selected, p.theme.accent.Render("❯ ")
+			style, mark = p.look.Theme.Selected, p.look.Theme.Accent.Render("❯ ")
 		}
 		path, marks := f.path, f.marks
-		if clean := oneLine(path); clean != path {
+		if clean := kit.OneLine(path); clean != path {
 			path, marks = clean, nil
 		}
-		lines = append(lines, cut(mark+marked(path, marks, func(s string) string { return p.theme.hit.Render(s) }, func(s string) string { return style.Render(s) }), width))
+		lines = append(lines, kit.Truncate(mark+kit.Highlight(path, marks, func(s string) string { return p.look.Theme.Match.Render(s) }, func(s string) string { return style.Render(s) }), width))
 	}
 	return append(lines, preview...)
 }
@@ -275,9 +278,9 @@ func (p *filePopup) preview(width int) []string {
 	}
 	lines := []string{"    " + about}
 	for _, line := range p.shown.lines {
-		lines = append(lines, "    "+cut(strings.Join(wrapped(line, 1000)[:1], ""), width-4))
+		lines = append(lines, "    "+kit.Truncate(strings.Join(kit.Wrap(line, 1000)[:1], ""), width-4))
 	}
-	return styled(p.theme.muted, lines)
+	return kit.StyleLines(p.look.Theme.Muted, lines)
 }
 
 // pathOf is the path that a pasted text may be: of one line, as terminals write
@@ -303,8 +306,8 @@ func pathOf(text string) (string, bool) {
 // inspect looks whether there is a file at a pasted path, and attaches it; else
 // the text is a text.
 func (c *composer) inspect(path, text string) tea.Cmd {
-	folder, home := c.options.Folder, c.options.Getenv("HOME")
-	ctx, count := c.ctx, c.counter()
+	folder, home := c.folder, c.terminal.Getenv("HOME")
+	ctx, count, to := c.tasks.Context(), c.counter(), c.mode
 	return func() tea.Msg {
 		full := path
 		if rest, ok := strings.CutPrefix(path, "~/"); ok {
@@ -313,12 +316,20 @@ func (c *composer) inspect(path, text string) tea.Cmd {
 			full = filepath.Join(folder, path)
 		}
 		if info, err := os.Stat(full); err != nil || !info.Mode().IsRegular() {
-			return fileAttached{to: c, instead: text}
+			return fileAttached{to: to, instead: text}
 		}
 		list, note, err := readFile(ctx, full, relative(folder, full))
 		for i := range list {
 			list[i].tokens = count(ctx, list[i])
 		}
-		return fileAttached{to: c, attachments: list, note: note, err: err, instead: text}
+		return fileAttached{to: to, attachments: list, note: note, err: err, instead: text}
 	}
+}
+
+// unescaped is a URL's path without its escapes.
+func unescaped(path string) string {
+	if plain, err := url.PathUnescape(path); err == nil {
+		return plain
+	}
+	return path
 }

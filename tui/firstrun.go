@@ -4,8 +4,9 @@ import (
 	"errors"
 	"fmt"
 
-	tea "charm.land/bubbletea/v2"
+	"github.com/bise-sh/bise/tui/kit"
 
+	tea "charm.land/bubbletea/v2"
 	"github.com/bise-sh/bise/fault"
 )
 
@@ -16,7 +17,7 @@ func (m *Model) noModel(msg modelOpened) tea.Cmd {
 		return nil
 	}
 	m.greeted = true
-	return m.push(newModelsDialog(m.desk, true))
+	return m.push(newModelsDialog(m.shelf, true))
 }
 
 // modelsShown reports whether the list of models is on top, where the downloads are.
@@ -33,9 +34,9 @@ func (m *Model) toAgree(msg downloadPlanned) tea.Cmd {
 		return nil
 	}
 	if m.modelsShown() {
-		return m.push(newLicenceDialog(m.desk, w))
+		return m.push(newLicenceDialog(m.look, w))
 	}
-	m.say(fmt.Sprintf("%s waits for its licence to be read: %s", w.title, m.keys.Models.Help().Key))
+	m.say().Say(fmt.Sprintf("%s waits for its licence to be read: %s", w.title, m.look.Keys.Models.Help().Key))
 	return nil
 }
 
@@ -44,12 +45,12 @@ func (m *Model) arrived(msg downloadEnded) tea.Cmd {
 	if msg.err != nil || msg.model.Name == "" {
 		return nil
 	}
-	name := oneLine(msg.model.Name)
+	name := kit.OneLine(msg.model.Name)
 	if now := m.screens[m.current].using(); now != nil && !(now.state == failed && now.ref == "") {
-		m.say(fmt.Sprintf("%s is here: %s", name, m.keys.Models.Help().Key))
+		m.say().Say(fmt.Sprintf("%s is here: %s", name, m.look.Keys.Models.Help().Key))
 		return nil
 	}
-	m.say(name + " is here and verified")
+	m.say().Say(name + " is here and verified")
 	if top, ok := m.top().(*modelsDialog); ok && top.first {
 		m.dialogs = nil
 	}
@@ -77,7 +78,7 @@ func (m *Model) downloadLine() string {
 func (m *Model) drawDownloads() string {
 	key := ""
 	if m.width >= tabsWidth {
-		key = m.theme.muted.Render(m.keys.Models.Help().Key + " models")
+		key = m.look.Theme.Muted.Render(m.look.Keys.Models.Help().Key + " models")
 	}
-	return " " + spread(m.shelf.line(m.width-2-cells(key)-2), key, m.width-2)
+	return " " + kit.Spread(m.shelf.line(m.width-2-kit.Width(key)-2), key, m.width-2)
 }

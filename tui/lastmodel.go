@@ -14,7 +14,7 @@ type modelRemembered struct{ mode, ref string }
 // lastModel is the command that looks it up: what the newest conversation in the
 // mode had, or else the newest of all.
 func (c *conversation) lastModel() tea.Cmd {
-	ctx, records, mode := c.ctx, c.records, c.mode
+	ctx, records, mode := c.tasks.Context(), c.records, c.mode
 	return func() tea.Msg {
 		store, err := records.store(ctx)
 		if err != nil {

@@ -7,8 +7,9 @@ import (
 	"slices"
 	"strings"
 
-	tea "charm.land/bubbletea/v2"
+	"github.com/bise-sh/bise/tui/kit"
 
+	tea "charm.land/bubbletea/v2"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/worker"
 	"github.com/bise-sh/bise/fault"
@@ -68,7 +69,13 @@ type Installed struct {
 // A shelf is what is known of models, and what is done to them in the background.
 // What it has not read yet is nil.
 type shelf struct {
-	*desk
+	look    *kit.Look
+	notify  kit.Notify
+	tasks   *kit.Tasks
+	engines *engines
+	folder  string
+	home    string
+
 	library   Library
 	catalog   *catalog.Catalog
 	here      []Installed
@@ -93,7 +100,9 @@ type catalogued struct {
 	download int64 // bytes
 }
 
-func newShelf(d *desk) *shelf { return &shelf{desk: d, library: d.options.Library} }
+func newShelf(look *kit.Look, notify kit.Notify, tasks *kit.Tasks, e *engines, l Library, folder, home string) *shelf {
+	return &shelf{look: look, notify: notify, tasks: tasks, engines: e, library: l, folder: folder, home: home}
+}
 
 var errNoLibrary = errors.New("there is nothing that knows models")
 
@@ -147,7 +156,7 @@ type (
 
 // read looks again at what is here, and the first time at the machine, too.
 func (s *shelf) read() tea.Cmd {
-	library, ctx := s.library, s.ctx
+	library, ctx := s.library, s.tasks.Context()
 	if library == nil {
 		s.err = errNoLibrary
 		return nil
@@ -238,7 +247,7 @@ func (s *shelf) update(msg tea.Msg) tea.Cmd {
 		return s.wasRemoved(msg)
 	case modelRestored:
 		if msg.err != nil {
-			s.sayError(msg.err)
+			s.notify.Error(msg.err)
 		}
 		return s.read()
 	}
@@ -249,10 +258,10 @@ func (s *shelf) update(msg tea.Msg) tea.Cmd {
 // left.
 func (s *shelf) remove(m Installed) tea.Cmd {
 	if err := m.Theirs(); err != nil {
-		s.sayError(err)
+		s.notify.Error(err)
 		return nil
 	}
-	library, ctx, gone := s.library, s.ctx, m.Model
+	library, ctx, gone := s.library, s.tasks.Context(), m.Model
 	return func() tea.Msg {
 		r, err := library.Remove(ctx, gone)
 		return modelRemoved{r, err}
@@ -261,14 +270,14 @@ func (s *shelf) remove(m Installed) tea.Cmd {
 
 func (s *shelf) wasRemoved(msg modelRemoved) tea.Cmd {
 	if msg.err != nil {
-		s.sayError(msg.err)
+		s.notify.Error(msg.err)
 		return s.read()
 	}
 	gone := msg.removed.Model
 	s.removed = append(s.removed, msg.removed)
 	s.here = slices.DeleteFunc(s.here, func(i Installed) bool { return i.Name == gone.Name })
 	s.engines.gone(gone.Name)
-	s.sayUndo(fmt.Sprintf("deleted %q", oneLine(gone.Name)), func() tea.Msg { return undoAsked{} })
+	s.notify.Undo(fmt.Sprintf("deleted %q", kit.OneLine(gone.Name)), func() tea.Msg { return undoAsked{} })
 	return s.read()
 }
 
@@ -279,7 +288,7 @@ type undoAsked struct{}
 func (s *shelf) putBack() tea.Cmd {
 	n := len(s.removed)
 	if n == 0 {
-		s.say("nothing that was deleted is left to bring back")
+		s.notify.Say("nothing that was deleted is left to bring back")
 		return nil
 	}
 	last := s.removed[n-1]

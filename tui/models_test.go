@@ -310,7 +310,7 @@ func TestAbout(t *testing.T) {
 		d.lists()
 		d.pressed("/")
 		d.typed("pixtral 12")
-		d.m.dialogs[0].(*modelsDialog).filtering = false
+		d.m.dialogs[0].(*modelsDialog).Filtering = false
 		d.pressed("space")
 		d.sees("Q8_0")
 	})
@@ -505,7 +505,7 @@ func TestServerIsAdded(t *testing.T) {
 	d := drive(t, s.options(&enginetest.Script{}), 80, 24)
 	d.sees("best here")
 	d.pressed("s")
-	d.sees("No server is known")
+	d.sees("No server is configured")
 	for _, c := range []struct{ address, key, says, name, url string }{
 		{"https://api.mistral.ai", "", "", "plateforme", "https://api.mistral.ai MISTRAL_API_KEY"},
 		{"lab.example.org:8000", "LAB_KEY", "", "lab", "http://lab.example.org:8000 LAB_KEY"},
@@ -515,7 +515,7 @@ func TestServerIsAdded(t *testing.T) {
 		{"http://broken", "", "cannot change", "broken", ""},
 	} {
 		d.pressed("a")
-		d.sees("Its address")
+		d.sees("The server's URL")
 		d.typed(c.address)
 		d.pressed("enter")
 		if !strings.Contains(c.says, "address") {
@@ -587,7 +587,7 @@ func TestTheirsIsNotRemoved(t *testing.T) {
 	d.sees("ministral-3-3b")
 	d.lists()
 	d.finds("mistral-7b-instruct")
-	d.m.dialogs[0].(*modelsDialog).filtering = false
+	d.m.dialogs[0].(*modelsDialog).Filtering = false
 	d.pressed("ctrl+d")
 	d.sees("it belongs to Hugging Face")
 }
@@ -606,7 +606,7 @@ func TestImportFails(t *testing.T) {
 	d.pressed("i")
 	d.typed(path)
 	d.pressed("enter")
-	d.until("an error", func() bool { return strings.Contains(d.m.notice.text, "no.gguf") })
+	d.until("an error", func() bool { return strings.Contains(d.m.notice.Text, "no.gguf") })
 	if len(d.m.shelf.downloads) > 0 {
 		t.Error("it is still on the way")
 	}

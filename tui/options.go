@@ -6,6 +6,7 @@ import (
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/history"
+	"github.com/bise-sh/bise/render/markdown"
 )
 
 // Options are what the interface is given by who starts it.
@@ -15,6 +16,9 @@ type Options struct {
 	Settings config.Interface
 	// Save writes changed settings to where they came from.
 	Save func(config.Interface) error
+
+	// Style is the style of answers. Nil means that of the theme.
+	Style *markdown.Style
 
 	// Problem is what was wrong with the settings, to be told; nil: nothing.
 	Problem error

@@ -50,7 +50,12 @@ func perform(scene string) int {
 	o.Folder = os.Getenv("BISE_TEST_FOLDER")
 	switch scene {
 	case "panic":
-		o.Getenv = func(name string) string { panic("a fault") } // where a message is copied
+		o.Getenv = func(name string) string { // where a message is copied
+			if name == "HOME" {
+				return ""
+			}
+			panic("a fault")
+		}
 	case "panicking engine":
 		s.Replies = []enginetest.Reply{{enginetest.Do(func(context.Context) { panic("a fault") })}}
 	case "dying worker":

@@ -197,7 +197,7 @@ func TestReviewOpen(t *testing.T) {
 	o.Getenv = func(name string) string { return map[string]string{"EDITOR": "code --wait"}[name] }
 	d := reviewed(t, o, 80, 24)
 	var ran []string
-	d.m.exec = func(c *exec.Cmd, done func(error) tea.Msg) tea.Cmd {
+	d.m.terminal.Exec = func(c *exec.Cmd, done func(error) tea.Msg) tea.Cmd {
 		ran = c.Args
 		return func() tea.Msg { return done(errors.New("no display")) }
 	}
@@ -205,16 +205,6 @@ func TestReviewOpen(t *testing.T) {
 	d.sees("no display")
 	if want := []string{"code", "--wait", "--goto", path + ":42"}; !slices.Equal(ran, want) {
 		t.Errorf("%q was run, want %q", ran, want)
-	}
-}
-
-func TestAtLine(t *testing.T) {
-	for editor, want := range map[string]string{
-		"vi": "vi +7 a.go", "nvim -f": "nvim -f +7 a.go", "/usr/bin/emacs": "/usr/bin/emacs +7 a.go", "hx": "hx a.go:7", "codium": "codium --goto a.go:7",
-	} {
-		if got := strings.Join(atLine(editor, "a.go", 7), " "); got != want {
-			t.Errorf("%s: %q, want %q", editor, got, want)
-		}
 	}
 }
 

@@ -518,8 +518,8 @@ func TestCommands(t *testing.T) {
 	d.pressed("tab")
 	d.typed("olive")
 	d.pressed("enter")
-	if name := <-saved; name != "olive" || d.m.theme.name != "olive" {
-		t.Errorf("the theme is %s, and %s is saved", d.m.theme.name, name)
+	if name := <-saved; name != "olive" || d.m.look.Theme.Name != "olive" {
+		t.Errorf("the theme is %s, and %s is saved", d.m.look.Theme.Name, name)
 	}
 	d.asks("/theme pink")
 	d.sees("themes are auto, light, dark")
@@ -576,7 +576,7 @@ func TestCopyAndSave(t *testing.T) {
 		t.Errorf("the file is %q, %v", data, err)
 	}
 	d.pressed("s", "enter")
-	d.sees("there is such a file already")
+	d.sees("the file already exists")
 }
 
 // TestInterrupt goes through what ctrl+c does before bise is left.

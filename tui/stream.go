@@ -9,8 +9,9 @@ import (
 	"sync"
 	"time"
 
-	tea "charm.land/bubbletea/v2"
+	"github.com/bise-sh/bise/tui/kit"
 
+	tea "charm.land/bubbletea/v2"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/fault"
 )
@@ -40,12 +41,12 @@ type eventsCame struct {
 	err    error
 }
 
-// start begins to read an answer. kept is given each event first, and nil at the
+// startStream begins to read an answer. kept gets each event first, and nil at the
 // end.
-func (d *desk) start(e engine.Engine, r engine.ChatRequest, kept func(engine.Event)) *stream {
-	ctx, stop := context.WithCancelCause(d.ctx)
+func startStream(tasks *kit.Tasks, e engine.Engine, r engine.ChatRequest, kept func(engine.Event)) *stream {
+	ctx, stop := context.WithCancelCause(tasks.Context())
 	s := &stream{stop: stop, came: make(chan struct{}, 1)}
-	d.running.Go(func() {
+	tasks.Go(func() {
 		defer stop(nil)
 		s.run(ctx, e.Chat(ctx, r), kept)
 	})

@@ -3,13 +3,15 @@ package tui
 import (
 	"fmt"
 	"strings"
+
+	"github.com/bise-sh/bise/tui/kit"
 )
 
 // A transcript shows turns one below the other and knows where the person is in
 // them. It draws no more than what is seen: places are counted in rows from a
 // part of a turn, never from the beginning.
 type transcript struct {
-	*desk
+	look          *kit.Look
 	turns         []*turn
 	at            place // the first row that is shown, unless the end is
 	follow        bool  // the end is shown, wherever that moves
@@ -21,11 +23,13 @@ type transcript struct {
 // after the last.
 type place struct{ turn, part, row int }
 
-func newTranscript(d *desk) *transcript { return &transcript{desk: d, follow: true, selected: -1} }
+func newTranscript(look *kit.Look) *transcript {
+	return &transcript{look: look, follow: true, selected: -1}
+}
 
 // rows are those of the part at a place.
 func (tr *transcript) rows(at place) []string {
-	return tr.turns[at.turn].parts[at.part].rows(tr.theme, tr.width)
+	return tr.turns[at.turn].parts[at.part].rows(tr.look.Theme, tr.width)
 }
 
 // before gives the part before a place's, false at the beginning.
@@ -172,7 +176,7 @@ func (tr *transcript) seen() []seenRow {
 // view draws the rows with a margin at the left, in which the selected turn has a
 // bar.
 func (tr *transcript) view(left int) []string {
-	margin, bar := strings.Repeat(" ", left), strings.Repeat(" ", max(0, left-2))+tr.theme.accent.Render("▍")+" "
+	margin, bar := strings.Repeat(" ", left), strings.Repeat(" ", max(0, left-2))+tr.look.Theme.Accent.Render("▍")+" "
 	var lines []string
 	for _, r := range tr.seen() {
 		text := tr.labelled(r)
@@ -196,10 +200,10 @@ func (tr *transcript) gap(r seenRow) bool {
 // language and the key that copies it, of a turn which version it is.
 func (tr *transcript) labelled(r seenRow) string {
 	label := tr.label(r)
-	if label == "" || cells(r.text)+cells(label)+2 > tr.width {
+	if label == "" || kit.Width(r.text)+kit.Width(label)+2 > tr.width {
 		return r.text
 	}
-	return spread(r.text, tr.theme.muted.Render(label), tr.width)
+	return kit.Spread(r.text, tr.look.Theme.Muted.Render(label), tr.width)
 }
 
 func (tr *transcript) label(r seenRow) string {
@@ -213,12 +217,12 @@ func (tr *transcript) label(r seenRow) string {
 	if p.code == nil {
 		return ""
 	}
-	label := oneLine(p.code.language)
+	label := kit.OneLine(p.code.language)
 	key := ""
 	if r.turn == tr.selected {
 		key = tr.codeKey(r.turn, p)
 	} else if p == tr.lastCode() {
-		key = tr.keys.CopyCode.Help().Key
+		key = tr.look.Keys.CopyCode.Help().Key
 	}
 	if key != "" && label != "" {
 		label += " · "
@@ -256,7 +260,7 @@ func (tr *transcript) click(x, y int) (turn int, copied *code) {
 		return -1, nil
 	}
 	r := rows[y]
-	if p := tr.turns[r.turn].parts[r.part]; p.code != nil && x >= tr.width-cells(tr.label(r)) && tr.label(r) != "" {
+	if p := tr.turns[r.turn].parts[r.part]; p.code != nil && x >= tr.width-kit.Width(tr.label(r)) && tr.label(r) != "" {
 		copied = p.code
 	}
 	return r.turn, copied

@@ -6,20 +6,21 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/history"
+	"github.com/bise-sh/bise/tui/kit"
 )
 
 // transcriptOf shows texts as turns.
 func transcriptOf(t *testing.T, width, height int, texts ...string) *transcript {
-	d := newDesk(t.Context(), Options{})
-	tr := newTranscript(d)
+	tr := newTranscript(plainLook(t))
 	for i, text := range texts {
 		role := engine.User
 		if i%2 == 1 {
 			role = engine.Assistant
 		}
-		tr.turns = append(tr.turns, d.read(history.Message{ID: int64(i + 1), Message: engine.Message{Role: role, Content: engine.Text(text)}}))
+		tr.turns = append(tr.turns, readTurn(tr.look, nil, history.Message{ID: int64(i + 1), Message: engine.Message{Role: role, Content: engine.Text(text)}}))
 	}
 	tr.resize(width, height)
 	return tr
@@ -70,7 +71,7 @@ func TestScrolling(t *testing.T) {
 func TestFollowing(t *testing.T) {
 	tr := transcriptOf(t, 40, 6, "question", strings.Repeat("line\n\n", 20))
 	grow := func(text string) {
-		tr.turns = append(tr.turns, tr.read(history.Message{Message: engine.Message{Role: engine.Assistant, Content: engine.Text(text)}}))
+		tr.turns = append(tr.turns, readTurn(tr.look, nil, history.Message{Message: engine.Message{Role: engine.Assistant, Content: engine.Text(text)}}))
 	}
 	grow("new end")
 	if got := tr.texts(); got[len(got)-1] != "new end" {
@@ -191,4 +192,14 @@ func TestArguments(t *testing.T) {
 			t.Errorf("%s is %q, want %q", in, got, want)
 		}
 	}
+}
+
+// plainLook is a look without settings.
+func plainLook(t testing.TB) *kit.Look {
+	t.Helper()
+	look, unknown := kit.NewLook(config.Interface{}, modes)
+	if len(unknown) > 0 {
+		t.Fatal("unknown keys: ", unknown)
+	}
+	return look
 }

@@ -3,11 +3,15 @@ package tui
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
-	tea "charm.land/bubbletea/v2"
+	"github.com/bise-sh/bise/tui/kit"
 
+	tea "charm.land/bubbletea/v2"
+	"github.com/bise-sh/bise/config"
+	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/units"
 )
 
@@ -20,26 +24,97 @@ const (
 
 // A Model is the interface.
 type Model struct {
-	*desk
+	look     *kit.Look
+	tasks    *kit.Tasks
+	terminal *kit.Terminal
+	engines  *engines
+	shelf    *shelf
+	records  *records
+	gallery  *gallery
+
+	save    func(config.Interface) error // may be nil
+	folder  string
+	newMode func(name string) mode
+	notice  kit.Notice
+
 	width, height int
 	screens       []mode // by place in modes; nil until first shown
 	current       int
-	dialogs       []dialog // the last one is on top
-	selection     selection
+	dialogs       []kit.Dialog // the last one is on top
+	selection     kit.Selection
 	greeted       bool // somebody without a model was shown what there is
 }
 
 // New makes the interface, which ends with ctx. Nothing is read or opened before
 // [Model.Init]'s commands run.
 func New(ctx context.Context, o Options) *Model {
-	d := newDesk(ctx, o)
-	m := &Model{desk: d, width: o.Width, height: o.Height, screens: make([]mode, len(modes))}
-	m.screens[0] = newMode(d, modes[0])
+	if o.Getenv == nil {
+		o.Getenv = func(string) string { return "" }
+	}
+	look, unknown := kit.NewLook(o.Settings, modes)
+	look.SetStyle(o.Style)
+	m := &Model{
+		look: look, tasks: kit.NewTasks(ctx), engines: newEngines(ctx, o.Open, o.Loaded), records: newRecords(ctx, o.History), gallery: newGallery(ctx, o.Getenv),
+		save: o.Save, folder: o.Folder,
+		width: o.Width, height: o.Height, screens: make([]mode, len(modes)),
+	}
+	m.terminal = kit.NewTerminal(m.tasks, o.Getenv)
+	m.shelf = newShelf(look, m.notify, m.tasks, m.engines, o.Library, o.Folder, o.Getenv("HOME"))
+	m.newMode = func(name string) mode { return m.makeMode(name, o) }
+	m.screens[0] = m.newMode(modes[0])
+	m.sayUnknownKeys(unknown)
 	if o.Problem != nil {
-		d.sayError(o.Problem)
+		m.say().Error(o.Problem)
 	}
 	m.resize(m.width, m.height)
 	return m
+}
+
+// makeMode makes the screen of a mode.
+func (m *Model) makeMode(name string, o Options) mode {
+	talk := TalkOptions{
+		Look: m.look, Notify: m.notify, Tasks: m.tasks, Terminal: m.terminal, Engines: m.engines, Records: m.records, Gallery: m.gallery,
+		Folder: o.Folder, Model: o.Model, Sampling: o.Sampling, Commands: m.globals,
+	}
+	switch name {
+	case "review":
+		return newReview(m.look, m.notify, m.tasks, m.terminal, m.engines, o.Model, o.Changes)
+	case "code":
+		return newCode(m.look, m.notify, m.tasks, m.engines, o.Model, o.Folder, o.Getenv("HOME"))
+	case "math":
+		return newMath(talk)
+	case "vision":
+		return newVision(talk)
+	}
+	return newChat(talk)
+}
+
+func (m *Model) newConversationsDialog() kit.Dialog {
+	return newConversationsDialog(m.look, m.notify, m.tasks, m.records, m.folder)
+}
+
+// notify shows a notice in place of the one before.
+func (m *Model) notify(n kit.Notice) { m.notice = n }
+
+func (m *Model) say() kit.Notify { return m.notify }
+
+func (m *Model) sayUnknownKeys(names []string) {
+	if len(names) > 0 {
+		m.say().Say(fmt.Sprintf("config.toml: interface.keys has no key for %q", names[0]))
+	}
+}
+
+// settingsSaved tells that changed settings were written, or why not.
+type settingsSaved struct{ err error }
+
+// change puts settings into effect and writes them.
+func (m *Model) change(s config.Interface) tea.Cmd {
+	m.sayUnknownKeys(m.look.Apply(s))
+	save := m.save
+	if save == nil {
+		return nil
+	}
+	return func() tea.Msg { return settingsSaved{save(s)} }
 }
 
 // Init begins everything that takes time.
@@ -50,7 +125,7 @@ func (m *Model) Init() tea.Cmd {
 // Close waits for what is going on, writes what is not written yet, and closes the
 // engines. The context must have ended before.
 func (m *Model) Close() error {
-	m.running.Wait()                                                                 // answers, which the context has ended
+	m.tasks.Wait()                                                                   // answers, which the context has ended
 	return errors.Join(m.records.close(), m.engines.ledger.close(), m.shelf.close()) // what they said, who said it, and what of it is to go
 }
 
@@ -58,7 +133,7 @@ func (m *Model) Close() error {
 func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	cmd := m.update(msg)
 	if err := m.records.news(); err != nil {
-		m.sayError(err)
+		m.say().Error(err)
 	}
 	return m, tea.Batch(cmd, m.gallery.next())
 }
@@ -68,22 +143,24 @@ func (m *Model) update(msg tea.Msg) tea.Cmd {
 	case tea.WindowSizeMsg:
 		m.resize(msg.Width, msg.Height)
 	case tea.BackgroundColorMsg:
-		m.paper(msg.IsDark())
+		shade := kit.Light
+		if msg.IsDark() {
+			shade = kit.Dark
+		}
+		m.look.SetBackground(shade)
 	case tea.KeyPressMsg:
 		return m.press(msg)
 	case tea.PasteMsg:
 		return m.paste(msg.Content)
 	case tea.MouseClickMsg:
-		m.selection.begin(tea.Mouse(msg))
+		m.selection.Begin(tea.Mouse(msg))
 	case tea.MouseMotionMsg:
-		m.selection.extend(tea.Mouse(msg))
+		m.selection.Extend(tea.Mouse(msg))
 	case tea.MouseReleaseMsg:
 		return m.release(tea.Mouse(msg))
 	case tea.MouseWheelMsg:
-		m.selection = selection{}
+		m.selection = kit.Selection{}
 		m.wheel(tea.Mouse(msg))
-	case opened:
-		return m.push(msg.dialog)
 	default:
 		return m.carryOut(msg)
 	}
@@ -91,54 +168,57 @@ func (m *Model) update(msg tea.Msg) tea.Cmd {
 }
 
 // top is who has the keys: the uppermost dialog, or the current mode.
-func (m *Model) top() screen {
+func (m *Model) top() kit.Screen {
 	if n := len(m.dialogs); n > 0 {
 		return m.dialogs[n-1]
 	}
 	return m.screens[m.current]
 }
 
-func (m *Model) push(d dialog) tea.Cmd {
+func (m *Model) push(d kit.Dialog) tea.Cmd {
 	for _, open := range m.dialogs {
-		if open.title() == d.title() {
+		if open.Title() == d.Title() {
 			return nil
 		}
 	}
 	m.dialogs = append(m.dialogs, d)
 	m.resize(m.width, m.height)
-	return d.begin()
+	return d.Init()
 }
 
 func (m *Model) press(k tea.KeyPressMsg) tea.Cmd {
-	m.selection = selection{}
+	m.selection = kit.Selection{}
 	standing := m.notice
-	if !standing.stays || is(k, m.keys.Back) {
-		m.notice = notice{}
+	if !standing.Stays || kit.Matches(k, m.look.Keys.Back) {
+		m.notice = kit.Notice{}
 	}
-	if standing.key != "" && k.String() == standing.key {
-		m.notice = notice{}
-		return standing.do
+	if standing.Key != "" && k.String() == standing.Key {
+		m.notice = kit.Notice{}
+		return standing.Do
 	}
-	o := m.top().press(k)
-	if !o.handled {
+	o := m.top().Press(k)
+	if !o.Handled {
 		return m.act(k)
 	}
 	return m.settle(o)
 }
 
 func (m *Model) paste(text string) tea.Cmd {
-	m.notice = notice{}
-	return m.settle(m.top().paste(text))
+	m.notice = kit.Notice{}
+	return m.settle(m.top().Paste(text))
 }
 
 // settle does what the top screen answered.
-func (m *Model) settle(o outcome) tea.Cmd {
-	if n := len(m.dialogs); o.closes && n > 0 {
+func (m *Model) settle(o kit.Outcome) tea.Cmd {
+	if n := len(m.dialogs); o.Closes && n > 0 {
 		m.dialogs = m.dialogs[:n-1]
 	}
-	cmds := []tea.Cmd{o.cmd}
-	if o.tell != nil {
-		cmds = append(cmds, m.update(o.tell))
+	cmds := []tea.Cmd{o.Cmd}
+	if o.Msg != nil {
+		cmds = append(cmds, m.update(o.Msg))
+	}
+	if o.Opens != nil {
+		cmds = append(cmds, m.push(o.Opens))
 	}
 	m.layOut()
 	return tea.Batch(cmds...)
@@ -147,31 +227,31 @@ func (m *Model) settle(o outcome) tea.Cmd {
 // act does what a key does wherever nobody else knows it.
 func (m *Model) act(k tea.KeyPressMsg) tea.Cmd {
 	switch {
-	case is(k, m.keys.Quit):
+	case kit.Matches(k, m.look.Keys.Quit):
 		return m.quit()
-	case is(k, m.keys.Suspend):
+	case kit.Matches(k, m.look.Keys.Suspend):
 		return tea.Suspend
-	case is(k, m.keys.Keys):
-		return m.push(newKeysDialog(m.desk, m.top().bindings()))
-	case is(k, m.keys.Commands):
-		return m.push(newCommandsDialog(m.desk, m.commands()))
-	case is(k, m.keys.Settings):
-		return m.push(newSettingsDialog(m.desk))
-	case is(k, m.keys.Conversations):
-		return m.push(newConversationsDialog(m.desk))
-	case is(k, m.keys.Models):
+	case kit.Matches(k, m.look.Keys.Keys):
+		return m.push(newKeysDialog(m.look, m.top().Bindings()))
+	case kit.Matches(k, m.look.Keys.Commands):
+		return m.push(newCommandsDialog(m.look, m.commands()))
+	case kit.Matches(k, m.look.Keys.Settings):
+		return m.push(newSettingsDialog(m.look))
+	case kit.Matches(k, m.look.Keys.Conversations):
+		return m.push(m.newConversationsDialog())
+	case kit.Matches(k, m.look.Keys.Models):
 		return m.carryOut(modelsAsked{})
-	case is(k, m.keys.Context):
-		return m.push(newContextDialog(m.desk, m.screens[m.current].using()))
-	case is(k, m.keys.NewChat):
+	case kit.Matches(k, m.look.Keys.Context):
+		return m.push(newContextDialog(m.look, m.screens[m.current].using()))
+	case kit.Matches(k, m.look.Keys.NewChat):
 		return m.carryOut(newAsked{})
-	case is(k, m.keys.Source):
-		m.turnMathematics()
-	case is(k, m.keys.NextMode):
+	case kit.Matches(k, m.look.Keys.Source):
+		m.look.ToggleSource()
+	case kit.Matches(k, m.look.Keys.NextMode):
 		return m.show((m.current + 1) % len(modes))
 	}
-	for i, b := range m.keys.Modes {
-		if is(k, b) {
+	for i, b := range m.look.Keys.Modes {
+		if kit.Matches(k, b) {
 			return m.show(i)
 		}
 	}
@@ -182,7 +262,7 @@ func (m *Model) act(k tea.KeyPressMsg) tea.Cmd {
 // one is shown, and says so once.
 func (m *Model) quit() tea.Cmd {
 	for i, s := range m.screens {
-		if k, ok := s.(interface{ leave() bool }); ok && !k.leave() {
+		if k, ok := s.(kit.Leaver); ok && !k.CanLeave() {
 			return m.show(i)
 		}
 	}
@@ -194,24 +274,15 @@ func (m *Model) show(i int) tea.Cmd {
 	m.current = i
 	m.dialogs = nil
 	if m.screens[i] == nil {
-		m.screens[i] = newMode(m.desk, modes[i])
+		m.screens[i] = m.newMode(modes[i])
 	}
 	m.layOut()
 	return m.screens[i].shown()
 }
 
 // commands are those of the current mode and those that work everywhere.
-func (m *Model) commands() []command {
+func (m *Model) commands() []kit.Command {
 	return append(m.screens[m.current].commands(), m.globals()...)
-}
-
-// paper takes what the terminal says about its background.
-func (m *Model) paper(isDark bool) {
-	m.terminal = light
-	if isDark {
-		m.terminal = dark
-	}
-	m.paint(m.settings.Theme)
 }
 
 // toConversation gives a message to the mode of a name, or to the chat if that one
@@ -219,12 +290,12 @@ func (m *Model) paper(isDark bool) {
 func (m *Model) toConversation(name string, msg tea.Msg) tea.Cmd {
 	i := max(0, slices.Index(modes, name))
 	if m.screens[i] == nil {
-		m.screens[i] = newMode(m.desk, modes[i])
+		m.screens[i] = m.newMode(modes[i])
 	}
 	if _, ok := m.screens[i].(interface{ theConversation() *conversation }); !ok {
 		i = 0
 	}
-	cmds := []tea.Cmd{m.show(i), m.screens[i].update(msg)}
+	cmds := []tea.Cmd{m.show(i), m.screens[i].Update(msg)}
 	m.layOut()
 	return tea.Batch(cmds...)
 }
@@ -246,7 +317,7 @@ func (m *Model) carryOut(msg tea.Msg) tea.Cmd {
 	case modelOpened:
 		cmds = append(cmds, m.noModel(msg))
 	case modelsAsked:
-		cmds = append(cmds, m.push(newModelsDialog(m.desk, false)))
+		cmds = append(cmds, m.push(newModelsDialog(m.shelf, false)))
 	case downloadPlanned:
 		cmds = append(cmds, m.toAgree(msg))
 	case licenceAccepted:
@@ -255,42 +326,43 @@ func (m *Model) carryOut(msg tea.Msg) tea.Cmd {
 		cmds = append(cmds, m.arrived(msg))
 	case settingsSaved:
 		if msg.err != nil {
-			m.sayError(msg.err)
+			m.say().Error(msg.err)
 		}
 	case saveDone:
 		if msg.err != nil {
-			m.sayError(msg.err)
+			m.say().Error(msg.err)
 		} else {
-			m.say("saved " + msg.path)
+			m.say().Say("saved " + msg.path)
 		}
 	case conversationsImported:
 		m.sayImported(msg)
 	case saveChosen:
-		cmds = append(cmds, m.save(msg))
-	case commandChosen:
-		cmds = append(cmds, m.settle(msg.command.run("")))
+		cmds = append(cmds, func() tea.Msg { return saveFile(m.folder, msg.path, msg.text) })
 	case helpAsked:
-		cmds = append(cmds, m.push(newKeysDialog(m.desk, m.screens[m.current].bindings())))
+		cmds = append(cmds, m.push(newKeysDialog(m.look, m.screens[m.current].Bindings())))
 	case quitAsked:
 		cmds = append(cmds, m.quit())
 	case settingsAsked:
-		cmds = append(cmds, m.push(newSettingsDialog(m.desk)))
+		cmds = append(cmds, m.push(newSettingsDialog(m.look)))
 	case settingsChanged:
 		cmds = append(cmds, m.change(msg.to))
 	case modelChosen:
 		m.dialogs = nil // it may have been chosen in one that lies on another
 		cmds = append(cmds, m.screens[m.current].useModel(msg.ref))
 	case contextChosen:
-		cmds = append(cmds, m.useContext(msg))
+		_, cmd := m.engines.reopen(msg.ref, engine.LoadOptions{Context: msg.tokens})
+		cmds = append(cmds, cmd)
+	case contextAsked:
+		cmds = append(cmds, m.push(newContextDialog(m.look, m.screens[m.current].using())))
 	case modeChosen:
 		cmds = append(cmds, m.showNamed(msg.name))
 	case questionAsked:
 		cmds = append(cmds, m.showNamed("chat"))
 	case conversationChosen:
-		cmds = append(cmds, m.readConversation(msg))
+		cmds = append(cmds, readConversation(m.tasks, m.records, msg))
 	case conversationRead:
 		if msg.err != nil {
-			m.sayError(msg.err)
+			m.say().Error(msg.err)
 			return nil
 		}
 		return m.toConversation(msg.conversation.Mode, msg)
@@ -299,11 +371,11 @@ func (m *Model) carryOut(msg tea.Msg) tea.Cmd {
 	}
 	for _, s := range m.screens {
 		if s != nil {
-			cmds = append(cmds, s.update(msg))
+			cmds = append(cmds, s.Update(msg))
 		}
 	}
 	for _, d := range m.dialogs {
-		cmds = append(cmds, d.update(msg))
+		cmds = append(cmds, d.Update(msg))
 	}
 	m.layOut()
 	return tea.Batch(cmds...)
@@ -318,48 +390,48 @@ func (m *Model) resize(width, height int) {
 func (m *Model) layOut() {
 	width, height := max(m.width, leastWidth), max(m.height, leastHeight)
 	height -= m.frameLines()
-	m.screens[m.current].resize(width, height)
+	m.screens[m.current].Resize(width, height)
 	for _, d := range m.dialogs {
-		d.resize(width, height)
+		d.Resize(width, height)
 	}
 }
 
 // release ends a click or a drag. What was dragged over is copied.
 func (m *Model) release(at tea.Mouse) tea.Cmd {
-	if !m.selection.begun {
+	if !m.selection.Begun {
 		return nil
 	}
-	if !m.selection.dragged() {
-		m.selection = selection{}
+	if !m.selection.Dragged() {
+		m.selection = kit.Selection{}
 		return m.click(at)
 	}
-	m.selection.begun = false
+	m.selection.Begun = false
 	lines, _ := m.draw()
-	text := m.selection.text(lines)
+	text := m.selection.Text(lines)
 	if text == "" {
 		return nil
 	}
-	m.say("copied " + units.Plural(lineCount(text), "line"))
-	return m.copied(text)
+	m.say().Say("copied " + units.Plural(kit.LineCount(text), "line"))
+	return m.terminal.Copy(text)
 }
 
 // click goes to a tab, to who is on top, or does what a hint says.
 func (m *Model) click(at tea.Mouse) tea.Cmd {
-	m.notice = notice{}
+	m.notice = kit.Notice{}
 	switch {
 	case at.Y == 0:
 		for _, tab := range m.tabs() {
-			if at.X >= tab.left && at.X < tab.left+cells(tab.text) {
+			if at.X >= tab.left && at.X < tab.left+kit.Width(tab.text) {
 				return m.show(tab.mode)
 			}
 		}
 	case at.Y <= m.height-m.frameLines():
-		return m.settle(m.top().click(at.X, at.Y-1))
+		return m.settle(m.top().Click(at.X, at.Y-1))
 	case at.Y < m.height-1:
 		return m.carryOut(modelsAsked{})
 	default:
-		if h, ok := m.hintAt(m.top().foot(), at.X); ok && len(h.Keys()) > 0 {
-			return m.press(keyNamed(h.Keys()[0]))
+		if h, ok := m.hintAt(m.top().Footer(), at.X); ok && len(h.Keys()) > 0 {
+			return m.press(kit.KeyPress(h.Keys()[0]))
 		}
 	}
 	return nil
@@ -371,9 +443,9 @@ const wheelLines = 3
 func (m *Model) wheel(at tea.Mouse) {
 	switch at.Button {
 	case tea.MouseWheelUp:
-		m.top().wheel(-wheelLines)
+		m.top().Scroll(-wheelLines)
 	case tea.MouseWheelDown:
-		m.top().wheel(wheelLines)
+		m.top().Scroll(wheelLines)
 	}
 }
 
@@ -382,8 +454,8 @@ func (m *Model) View() tea.View {
 	var v tea.View
 	v.AltScreen = true
 	v.WindowTitle = "bise"
-	v.BackgroundColor, v.ForegroundColor = m.theme.background(), m.theme.foreground()
-	if m.mouse() {
+	v.BackgroundColor, v.ForegroundColor = m.look.Theme.Background(), m.look.Theme.Foreground()
+	if m.look.Mouse() {
 		v.MouseMode = tea.MouseModeCellMotion
 	}
 	if m.width < leastWidth || m.height < leastHeight {
@@ -391,10 +463,10 @@ func (m *Model) View() tea.View {
 		return v
 	}
 	lines, cursor := m.draw()
-	m.selection.mark(lines)
+	m.selection.Mark(lines)
 	v.SetContent(strings.Join(lines, "\n"))
 	if cursor != nil {
-		cursor.Color = m.theme.palette.accent[1]
+		cursor.Color = m.look.Theme.Cursor()
 	}
 	v.Cursor = cursor
 	return v
@@ -403,16 +475,16 @@ func (m *Model) View() tea.View {
 // draw draws the frame's lines, and says where in them the cursor is.
 func (m *Model) draw() ([]string, *tea.Cursor) {
 	top := m.top()
-	body, cursor := top.view()
+	body, cursor := top.View()
 	lines := make([]string, 0, m.height)
-	lines = append(lines, cut(m.head(), m.width))
+	lines = append(lines, kit.Truncate(m.head(), m.width))
 	rows := m.height - m.frameLines()
 	for i := range rows {
 		line := ""
 		if i < len(body) {
 			line = body[i]
-			if cells(line) > m.width {
-				line = cut(line, m.width)
+			if kit.Width(line) > m.width {
+				line = kit.Truncate(line, m.width)
 			}
 		}
 		lines = append(lines, line)
@@ -427,12 +499,12 @@ func (m *Model) draw() ([]string, *tea.Cursor) {
 	default:
 		cursor.Y++
 	}
-	return append(lines, m.drawFoot(top.foot())), cursor
+	return append(lines, m.drawFoot(top.Footer())), cursor
 }
 
 // small asks for room.
 func small(width, height int) string {
-	lines := wrapped("bise needs a larger window.", width)
+	lines := kit.Wrap("bise needs a larger window.", width)
 	return strings.Join(lines[:min(max(0, height), len(lines))], "\n")
 }
 
@@ -458,64 +530,64 @@ func (m *Model) tabs() []tab {
 
 // head is the first line: who this is, what is on, and with which model.
 func (m *Model) head() string {
-	left, at := " "+m.theme.brand, 5
+	left, at := " "+m.look.Theme.Brand, 5
 	right := ""
 	if n := len(m.dialogs); n > 0 {
 		d := m.dialogs[n-1]
-		left += "   " + m.theme.bold.Render(d.title())
-		right = d.note()
+		left += "   " + m.look.Theme.Bold.Render(d.Title())
+		right = d.Note()
 	} else {
 		for _, tab := range m.tabs() {
-			style := m.theme.muted
+			style := m.look.Theme.Muted
 			if tab.mode == m.current {
-				style = m.theme.selected.Underline(true)
+				style = m.look.Theme.Selected.Underline(true)
 			}
 			left += strings.Repeat(" ", max(0, tab.left-at)) + style.Render(tab.text)
 			at = tab.left + len(tab.text)
 		}
 		right = m.screens[m.current].subject()
 	}
-	return spread(left, right, m.width-1)
+	return kit.Spread(left, right, m.width-1)
 }
 
 // drawFoot is the last line.
-func (m *Model) drawFoot(f foot) string {
+func (m *Model) drawFoot(f kit.Footer) string {
 	width := m.width - 2
-	if m.notice.text != "" {
+	if m.notice.Text != "" {
 		key := ""
-		if m.notice.key != "" {
-			key = " · " + m.notice.key + " " + m.notice.word
+		if m.notice.Key != "" {
+			key = " · " + m.notice.Key + " " + m.notice.Word
 		}
-		return " " + cut(cut(m.notice.text, width-cells(key))+key, width)
+		return " " + kit.Truncate(kit.Truncate(m.notice.Text, width-kit.Width(key))+key, width)
 	}
-	if f.left == "" {
-		return " " + m.theme.muted.Render(joined(f.hints, width))
+	if f.Left == "" {
+		return " " + m.look.Theme.Muted.Render(kit.JoinHints(f.Hints, width))
 	}
-	return " " + spread(f.left, m.theme.muted.Render(joined(f.hints, m.hintsWidth(f))), width)
+	return " " + kit.Spread(f.Left, m.look.Theme.Muted.Render(kit.JoinHints(f.Hints, m.hintsWidth(f))), width)
 }
 
 // hintsWidth is how much of the foot its hints may take.
-func (m *Model) hintsWidth(f foot) int {
+func (m *Model) hintsWidth(f kit.Footer) int {
 	width := m.width - 2
-	if f.left == "" {
+	if f.Left == "" {
 		return width
 	}
-	return max(width-cells(f.left)-3, min(width/3, 10))
+	return max(width-kit.Width(f.Left)-3, min(width/3, 10))
 }
 
 // hintAt is the hint that stands at a column of the foot.
-func (m *Model) hintAt(f foot, x int) (hint, bool) {
-	list := fitting(f.hints, m.hintsWidth(f))
+func (m *Model) hintAt(f kit.Footer, x int) (kit.Hint, bool) {
+	list := kit.FitHints(f.Hints, m.hintsWidth(f))
 	from := 1
-	if f.left != "" {
-		from = m.width - 1 - cells(joined(list, m.width))
+	if f.Left != "" {
+		from = m.width - 1 - kit.Width(kit.JoinHints(list, m.width))
 	}
 	for _, h := range list {
-		to := from + cells(h.String())
+		to := from + kit.Width(h.String())
 		if x >= from && x < to {
 			return h, true
 		}
-		from = to + cells(betweenHints)
+		from = to + kit.Width(kit.HintSeparator)
 	}
-	return hint{}, false
+	return kit.Hint{}, false
 }

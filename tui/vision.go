@@ -7,8 +7,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	tea "charm.land/bubbletea/v2"
+	"github.com/bise-sh/bise/tui/kit"
 
+	tea "charm.land/bubbletea/v2"
 	"github.com/bise-sh/bise/attach"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/modes/vision"
@@ -53,14 +54,14 @@ type cost struct {
 
 const unknown = 0 // tokens while they are counted, or where nobody can
 
-func newVision(d *desk) mode {
+func newVision(o TalkOptions) mode {
 	v := &visionMode{
-		chatMode: &chatMode{newConversation(d, "vision", "Ask about a picture. @ finds one, ctrl+v pastes one")},
+		chatMode: &chatMode{newConversation(o, "vision", "Ask about a picture. @ finds one, ctrl+v pastes one")},
 		chosen:   -1, costs: map[cost]int{},
 	}
 	v.craft = v
 	own := v.composer.commands
-	v.composer.commands = func() []command { return append([]command{v.nextCommand()}, own()...) }
+	v.composer.commands = func() []kit.Command { return append([]kit.Command{v.nextCommand()}, own()...) }
 	return v
 }
 
@@ -68,15 +69,14 @@ func (v *visionMode) shown() tea.Cmd {
 	return tea.Batch(v.chatMode.shown(), v.gallery.ask(), v.count())
 }
 
-func (v *visionMode) update(msg tea.Msg) tea.Cmd {
+func (v *visionMode) Update(msg tea.Msg) tea.Cmd {
 	if msg, ok := msg.(picturesCounted); ok {
 		v.costs[msg.cost] = msg.tokens
 		return nil
 	}
-	cmd := v.chatMode.update(msg)
+	cmd := v.chatMode.Update(msg)
 	if text := v.shrunk.Swap(nil); text != nil {
-		v.say(*text)
-		v.notice.stays = true
+		v.notify(kit.Notice{Text: *text, Stays: true})
 	}
 	return tea.Batch(cmd, v.count())
 }
@@ -136,40 +136,40 @@ func (v *visionMode) next() {
 	}
 }
 
-func (v *visionMode) nextCommand() command {
-	return command{name: "picture", help: "show the next picture", run: func(string) outcome {
+func (v *visionMode) nextCommand() kit.Command {
+	return kit.Command{Name: "picture", Help: "show the next picture", Run: func(string) kit.Outcome {
 		v.next()
-		return took(nil)
+		return kit.Handled(nil)
 	}}
 }
 
-func (v *visionMode) commands() []command {
-	return append([]command{v.nextCommand()}, v.chatMode.commands()...)
+func (v *visionMode) commands() []kit.Command {
+	return append([]kit.Command{v.nextCommand()}, v.chatMode.commands()...)
 }
 
 // nextPicture is the key that shows the next picture.
-var nextPicture = letter("alt+.", "next picture")
+var nextPicture = kit.NewBinding("alt+.", "next picture")
 
-func (v *visionMode) press(k tea.KeyPressMsg) outcome {
-	if is(k, nextPicture) && len(v.exhibits()) > 1 {
+func (v *visionMode) Press(k tea.KeyPressMsg) kit.Outcome {
+	if kit.Matches(k, nextPicture) && len(v.exhibits()) > 1 {
 		v.next()
-		return took(nil)
+		return kit.Handled(nil)
 	}
-	return v.chatMode.press(k)
+	return v.chatMode.Press(k)
 }
 
-func (v *visionMode) bindings() []hint {
-	list := v.chatMode.bindings()
+func (v *visionMode) Bindings() []kit.Hint {
+	list := v.chatMode.Bindings()
 	if len(v.exhibits()) > 1 {
-		list = append(list, hint{Binding: nextPicture})
+		list = append(list, kit.Hint{Binding: nextPicture})
 	}
 	return list
 }
 
-func (v *visionMode) foot() foot {
-	f := v.chatMode.foot()
+func (v *visionMode) Footer() kit.Footer {
+	f := v.chatMode.Footer()
 	if len(v.exhibits()) > 1 && !v.busy() {
-		f.hints = append([]hint{{Binding: nextPicture}}, f.hints...)
+		f.Hints = append([]kit.Hint{{Binding: nextPicture}}, f.Hints...)
 	}
 	return f
 }
@@ -186,7 +186,7 @@ func (v *visionMode) count() tea.Cmd {
 		return nil
 	}
 	var cmds []tea.Cmd
-	ctx, e := v.ctx, v.model.engine
+	ctx, e := v.tasks.Context(), v.model.engine
 	for _, x := range v.exhibits() {
 		c := cost{x.shot, v.model}
 		if _, begun := v.costs[c]; begun || x.shot.thumb == nil {

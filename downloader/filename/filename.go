@@ -13,10 +13,9 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/bise-sh/bise/fault"
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
-
-	"github.com/bise-sh/bise/downloader"
 )
 
 const (
@@ -62,7 +61,7 @@ func CheckAll(paths []string) error {
 }
 
 func refuse(what string) error {
-	return &downloader.Error{Kind: downloader.Refused, Msg: what, Advice: "Nothing was fetched: do not trust what is there."}
+	return &fault.Error{Kind: fault.Refused, Msg: what, Advice: "Nothing was fetched: do not trust what is there."}
 }
 
 // fold makes those names equal that a file system may take for the same.

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bise-sh/bise/downloader"
+	"github.com/bise-sh/bise/fault"
 )
 
 func TestF54_NamesThatMayNotBeMade(t *testing.T) {
@@ -19,8 +19,8 @@ func TestF54_NamesThatMayNotBeMade(t *testing.T) {
 		"%2e%2e%2fx", "a%41", "x.part", "x.journal", ".cache/x",
 	} {
 		err := Check(path)
-		var e *downloader.Error
-		if !errors.As(err, &e) || e.Kind != downloader.Refused || e.Advice == "" {
+		var e *fault.Error
+		if !errors.As(err, &e) || e.Kind != fault.Refused || e.Advice == "" {
 			t.Errorf("%q: %v", path, err)
 		}
 	}

@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bise-sh/bise/downloader"
+	"github.com/bise-sh/bise/fault"
 )
 
 // Environment reads what Hugging Face's own programs read, so that who has signed in
@@ -40,8 +40,8 @@ func Environment(getenv func(string) string) (Options, error) {
 		return o, nil
 	}
 	if err != nil {
-		return o, &downloader.Error{
-			Kind: downloader.Local, Err: err, Msg: fmt.Sprintf("read the token of Hugging Face: %v", err),
+		return o, &fault.Error{
+			Kind: fault.File, Cause: err, Msg: fmt.Sprintf("read the token of Hugging Face: %v", err),
 			Advice: "Put the token into HF_TOKEN, or set HF_HUB_DISABLE_IMPLICIT_TOKEN=1 to go without.",
 		}
 	}

@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/bise-sh/bise/downloader"
+	"github.com/bise-sh/bise/fault"
 )
 
 func TestEnvironment(t *testing.T) {
@@ -48,7 +48,7 @@ func TestEnvironment(t *testing.T) {
 		}
 	}
 	_, err := Environment(func(name string) string { return map[string]string{"HF_TOKEN_PATH": home}[name] })
-	expect(t, err, downloader.Local, "is not a file", "HF_TOKEN")
+	expect(t, err, fault.File, "is not a file", "HF_TOKEN")
 }
 
 func TestShownTokens(t *testing.T) {

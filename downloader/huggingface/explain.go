@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/bise-sh/bise/downloader"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/fault/suggest"
 )
 
@@ -51,66 +52,65 @@ const tokensPage = Home + "/settings/tokens"
 // is closed.
 func (h *Hub) explain(ctx context.Context, resp *http.Response, about subject) error {
 	code, message := resp.Header.Get("X-Error-Code"), resp.Header.Get("X-Error-Message")
-	e := downloader.StatusError(resp)
+	status, base := resp.StatusCode, downloader.ResponseError(resp)
 	said := func(words string) bool { return strings.Contains(strings.ToLower(message), words) }
-	tell := func(kind downloader.Kind, msg, advice string) *downloader.Error {
-		e.Kind, e.Msg, e.Advice = kind, fmt.Sprintf("open %s: %s", about, msg), advice
-		e.RequestID = "" // it is of use to the hub's support alone, who are not needed here
-		return e
+	tell := func(kind fault.Kind, msg, advice string) *fault.Error {
+		return &fault.Error{Kind: kind, Msg: fmt.Sprintf("open %s: %s", about, msg), Advice: advice, Cause: base.Cause}
 	}
 	switch {
-	case code == "GatedRepo" || e.Status == http.StatusForbidden && said("gated"):
-		e.Err = ErrGated
-		return h.explainGate(tell, about, said)
+	case code == "GatedRepo" || status == http.StatusForbidden && said("gated"):
+		e := h.explainGate(tell, about, said)
+		e.Kind, e.Cause = fault.Licence, errors.Join(ErrGated, e.Cause)
+		return e
 	case code == "EntryNotFound":
-		return tell(downloader.Missing, "there is no such file", "Look at "+h.page(about.repo)+" for the files it has.")
+		return tell(fault.Missing, "there is no such file", "Look at "+h.page(about.repo)+" for the files it has.")
 	case code == "RevisionNotFound" && about.revision != "":
 		return h.explainRevision(ctx, tell, about)
-	case e.Status == http.StatusUnauthorized && h.send:
-		e.Err = ErrToken
-		return tell(downloader.Denied, fmt.Sprintf("%s does not take the token %s of %s", h.base.Host, h.o.shown(), h.o.from()),
+	case status == http.StatusUnauthorized && h.send:
+		base.Cause = errors.Join(ErrToken, base.Cause)
+		return tell(fault.Denied, fmt.Sprintf("%s does not take the token %s of %s", h.base.Host, h.o.shown(), h.o.from()),
 			"Make a new one at "+tokensPage+"; or do without it, which is enough for what is public.")
-	case e.Status == http.StatusUnauthorized && h.o.Token != "":
-		return tell(downloader.Denied, "it does not exist, or only those may see it who have signed in, and your token is not sent to "+h.base.Host,
+	case status == http.StatusUnauthorized && h.o.Token != "":
+		return tell(fault.Denied, "it does not exist, or only those may see it who have signed in, and your token is not sent to "+h.base.Host,
 			"Check the name; if you trust "+h.base.Host+" with your token, allow that: bise pull --send-token.")
-	case e.Status == http.StatusUnauthorized:
-		return tell(downloader.Missing, "it does not exist or is private", "Check the name; for a private one put a token of "+tokensPage+" into HF_TOKEN.")
-	case e.Status == http.StatusNotFound:
-		return tell(downloader.Missing, "it does not exist, or your token does not give access to it", "Check the name, and what the token may read at "+tokensPage+".")
-	case e.Status == http.StatusForbidden && said("disabled"):
-		return tell(downloader.Missing, "the hub has switched it off", "Look for another copy; "+h.page(about.repo)+" may say why.")
-	case e.Status == http.StatusForbidden:
-		return tell(downloader.Denied, "the hub does not allow it", "See what the token may read at "+tokensPage+".")
+	case status == http.StatusUnauthorized:
+		return tell(fault.Missing, "it does not exist or is private", "Check the name; for a private one put a token of "+tokensPage+" into HF_TOKEN.")
+	case status == http.StatusNotFound:
+		return tell(fault.Missing, "it does not exist, or your token does not give access to it", "Check the name, and what the token may read at "+tokensPage+".")
+	case status == http.StatusForbidden && said("disabled"):
+		return tell(fault.Missing, "the hub has switched it off", "Look for another copy; "+h.page(about.repo)+" may say why.")
+	case status == http.StatusForbidden:
+		return tell(fault.Denied, "the hub does not allow it", "See what the token may read at "+tokensPage+".")
 	}
-	e.Msg = fmt.Sprintf("open %s: %s", about, e.Msg)
-	return e
+	base.Msg = fmt.Sprintf("open %s: %s", about, base.Msg)
+	return base
 }
 
 // explainGate tells the five ways apart of not being let in.
-func (h *Hub) explainGate(tell func(downloader.Kind, string, string) *downloader.Error, about subject, said func(string) bool) error {
+func (h *Hub) explainGate(tell func(fault.Kind, string, string) *fault.Error, about subject, said func(string) bool) *fault.Error {
 	page := h.page(about.repo)
 	switch {
 	case said("fine-grained"):
-		return tell(downloader.Denied, "your token may not read gated repositories",
+		return tell(fault.Denied, "your token may not read gated repositories",
 			"At "+tokensPage+" give it the permission to read public gated repositories, and run it again.")
 	case said("awaiting"):
-		return tell(downloader.Denied, "your request for access waits for its owners", "Run it again when they have answered; "+page+" tells.")
+		return tell(fault.Denied, "your request for access waits for its owners", "Run it again when they have answered; "+page+" tells.")
 	case said("rejected"):
-		return tell(downloader.Denied, "its owners have rejected your request for access", "Take another model, or another copy of this one.")
+		return tell(fault.Denied, "its owners have rejected your request for access", "Take another model, or another copy of this one.")
 	case said("reset"):
-		return tell(downloader.Denied, "its owners have taken your access back", "Open "+page+" in a browser, ask again, and then run it again.")
+		return tell(fault.Denied, "its owners have taken your access back", "Open "+page+" in a browser, ask again, and then run it again.")
 	case said("authorized list"):
-		return tell(downloader.Denied, "its owners want you to accept their terms first", "Open "+page+" in a browser, accept them, and run it again.")
+		return tell(fault.Denied, "its owners want you to accept their terms first", "Open "+page+" in a browser, accept them, and run it again.")
 	case h.o.Token != "" && !h.send:
-		return tell(downloader.Denied, "its owners want to know who reads it, and your token is not sent to "+h.base.Host,
+		return tell(fault.Denied, "its owners want to know who reads it, and your token is not sent to "+h.base.Host,
 			"If you trust "+h.base.Host+" with your token, allow that: bise pull --send-token; or unset HF_ENDPOINT.")
 	}
-	return tell(downloader.Denied, "its owners want you to sign in and accept their terms first",
+	return tell(fault.Denied, "its owners want you to sign in and accept their terms first",
 		"Open "+page+" in a browser and accept them; then put a token of "+tokensPage+" into HF_TOKEN and run it again.")
 }
 
 // explainRevision tells which branches there are.
-func (h *Hub) explainRevision(ctx context.Context, tell func(downloader.Kind, string, string) *downloader.Error, about subject) error {
+func (h *Hub) explainRevision(ctx context.Context, tell func(fault.Kind, string, string) *fault.Error, about subject) error {
 	advice := "Look at " + h.page(about.repo) + " for its branches."
 	if names, err := h.branches(ctx, about.repo); err == nil && len(names) > 0 {
 		if near := suggest.Word(about.revision, names); near != "" {
@@ -120,7 +120,7 @@ func (h *Hub) explainRevision(ctx context.Context, tell func(downloader.Kind, st
 			advice = "It has " + strings.Join(names[:min(some, len(names))], ", ") + "."
 		}
 	}
-	return tell(downloader.Missing, "it has no such branch, tag or commit", advice)
+	return tell(fault.Missing, "it has no such branch, tag or commit", advice)
 }
 
 // branches are the names of branches and tags.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/bise-sh/bise/downloader"
 	"github.com/bise-sh/bise/downloader/fakehub"
+	"github.com/bise-sh/bise/fault"
 )
 
 // fetchAll brings a repository's files into a folder, as they are named.
@@ -90,7 +91,7 @@ func TestF19_SizesDiffer(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err = files[0].Locate(t.Context())
-		expect(t, err, downloader.Network, "1000160", size)
+		expect(t, err, fault.Network, "1000160", size)
 	}
 }
 
@@ -116,7 +117,7 @@ func TestF58_TheHashOfTheAnswer(t *testing.T) {
 		h.Reset()
 		h.Fault(fakehub.Resolve, fakehub.Header(func(h http.Header) { h.Set("X-Linked-Etag", tag) }))
 		_, err = files[0].Locate(t.Context())
-		expect(t, err, downloader.Network, "answers what a hub does not")
+		expect(t, err, fault.Network, "answers what a hub does not")
 	}
 }
 
@@ -148,7 +149,7 @@ func TestF44_RedirectsThatLeadAstray(t *testing.T) {
 		r := open(t, reach(t, h, Options{}), "acme/tiny")
 		h.Fault(fakehub.Resolve, fakehub.RedirectTo(location))
 		_, err := r.Read(t.Context(), r.Tree[0], 1<<20)
-		if kind, text := kindOf(err); kind != downloader.Refused && kind != downloader.Network {
+		if kind, text := kindOf(err); kind != fault.Refused && kind != fault.Network {
 			t.Errorf("%q: %s", location, text)
 		}
 	}
@@ -160,19 +161,19 @@ func TestF44_RedirectsThatLeadAstray(t *testing.T) {
 	r := open(t, hub, "acme/tiny")
 	h.Fault(fakehub.Resolve, fakehub.RedirectTo("http://hub.example.com/x"))
 	_, err = r.Read(t.Context(), r.Tree[0], 1<<20)
-	expect(t, err, downloader.Refused, "https to http")
+	expect(t, err, fault.Refused, "https to http")
 }
 
 func TestF41_RedirectsWithoutEnd(t *testing.T) {
-	for name, fault := range map[string]fakehub.Fault{"loop": fakehub.Loop(), "chain": fakehub.Chain(30)} {
+	for name, broken := range map[string]fakehub.Fault{"loop": fakehub.Loop(), "chain": fakehub.Chain(30)} {
 		for _, route := range []fakehub.Route{fakehub.Info, fakehub.Tree, fakehub.Resolve} {
 			h := fakehub.New(t, fakehub.Standard())
-			h.Fault(route, fault)
+			h.Fault(route, broken)
 			r, err := reach(t, h, Options{}).Open(t.Context(), "acme/tiny", "")
 			if err == nil {
 				_, err = r.Read(t.Context(), r.Tree[0], 1<<20)
 			}
-			expect(t, err, downloader.Refused, "redirect")
+			expect(t, err, fault.Refused, "redirect")
 			if n := h.Count(route); n > 12 {
 				t.Errorf("%s of %s: %d requests", name, route, n)
 			}
@@ -187,7 +188,7 @@ func TestF43_BackToTheHubWithoutTheToken(t *testing.T) {
 	e, _ := r.Entry("tiny-Q4_K_M.gguf")
 	h.Fault(fakehub.CDN, fakehub.RedirectTo(h.URL+"/acme/tiny/resolve/main/config.json"))
 	_, err := r.Read(t.Context(), e, 2_000_000)
-	expect(t, err, downloader.Damaged) // config.json is another file
+	expect(t, err, fault.Damaged) // config.json is another file
 	back := false
 	for _, e := range h.Requests(fakehub.Resolve, "config.json") {
 		if back = true; e.Header.Get("Authorization") != "" {

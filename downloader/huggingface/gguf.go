@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bise-sh/bise/downloader"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/fault/suggest"
 )
 
@@ -217,7 +217,7 @@ func (r *Repo) byPath(want string, all []*set) (GGUF, error) {
 }
 
 func (r *Repo) missing(what, advice string) error {
-	return &downloader.Error{Kind: downloader.Missing, Msg: fmt.Sprintf("open %s: %s", r.ID, what), Advice: advice}
+	return &fault.Error{Kind: fault.Missing, Msg: fmt.Sprintf("open %s: %s", r.ID, what), Advice: advice}
 }
 
 // choices is a sentence about the types that there are.

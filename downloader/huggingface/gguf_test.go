@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bise-sh/bise/downloader"
+	"github.com/bise-sh/bise/fault"
 )
 
 // holding is a repository with files of some names.
@@ -123,7 +123,7 @@ func TestGGUFThatCannotBeChosen(t *testing.T) {
 		{[]string{"x-00001-of-00000.gguf"}, "", "0 by their names"},
 	} {
 		_, err := holding(c.names...).GGUF(c.want)
-		expect(t, err, downloader.Missing, c.says)
+		expect(t, err, fault.Missing, c.says)
 	}
 }
 
@@ -135,9 +135,9 @@ func TestF39_F61_PartsThatAreMissing(t *testing.T) {
 		}
 	}
 	_, err := holding(parts...).GGUF("Q4_K_M")
-	expect(t, err, downloader.Missing, "of the 5 parts", "00003")
+	expect(t, err, fault.Missing, "of the 5 parts", "00003")
 	_, err = holding("x-Q4_K_M-00001-of-00003.gguf", "x-Q4_K_M-00001-of-00002.gguf").GGUF("x-Q4_K_M-00001-of-00002.gguf")
-	expect(t, err, downloader.Missing, "of the 2 parts", "00002")
+	expect(t, err, fault.Missing, "of the 2 parts", "00002")
 	if len(holding(parts...).GGUFs()) != 0 {
 		t.Error("what is not whole is offered")
 	}

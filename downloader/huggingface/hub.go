@@ -22,6 +22,7 @@ import (
 	"strings"
 
 	"github.com/bise-sh/bise/downloader"
+	"github.com/bise-sh/bise/fault"
 )
 
 // Home is the hub's own address.
@@ -54,14 +55,14 @@ func New(c *downloader.Client, o Options) (*Hub, error) {
 	}
 	base, err := url.Parse(strings.TrimRight(o.Endpoint, "/"))
 	if err != nil || base.Scheme != "https" && base.Scheme != "http" || base.Hostname() == "" || base.User != nil || base.RawQuery != "" || base.Fragment != "" {
-		return nil, &downloader.Error{
-			Kind: downloader.Refused, Msg: fmt.Sprintf("reach the hub: its endpoint %.60q is no address", withoutUser(o.Endpoint)),
+		return nil, &fault.Error{
+			Kind: fault.Refused, Msg: fmt.Sprintf("reach the hub: its endpoint %.60q is no address", withoutUser(o.Endpoint)),
 			Advice: "Set HF_ENDPOINT to something like https://hub.example.org, or leave it out.",
 		}
 	}
 	if strings.ContainsFunc(o.Token, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return nil, &downloader.Error{
-			Kind: downloader.Denied, Msg: fmt.Sprintf("sign in to %s: what %s holds is no token", base.Host, o.from()),
+		return nil, &fault.Error{
+			Kind: fault.Denied, Msg: fmt.Sprintf("sign in to %s: what %s holds is no token", base.Host, o.from()),
 			Advice: "A token is one word that begins with hf_; there is a page for them at " + Home + "/settings/tokens.",
 		}
 	}
@@ -113,8 +114,8 @@ func (h *Hub) at(path string) (*url.URL, error) { return url.Parse(h.base.String
 // request asks for an address of the hub, with the token if it may be sent there.
 func (h *Hub) request(u *url.URL) (*http.Request, error) {
 	if h.o.Offline {
-		return nil, &downloader.Error{
-			Kind: downloader.Offline, Msg: fmt.Sprintf("ask %s: HF_HUB_OFFLINE says that nothing may be sent", h.base.Host),
+		return nil, &fault.Error{
+			Kind: fault.Offline, Msg: fmt.Sprintf("ask %s: HF_HUB_OFFLINE says that nothing may be sent", h.base.Host),
 			Advice: "Use what is on this machine, or unset HF_HUB_OFFLINE.",
 		}
 	}
@@ -172,8 +173,8 @@ func (h *Hub) askOnce(ctx context.Context, u *url.URL, about subject, v any) (*h
 
 // nonsense is the error of an answer that makes no sense.
 func (h *Hub) nonsense(about subject, why string, err error) error {
-	return &downloader.Error{
-		Kind: downloader.Network, Err: err,
+	return &fault.Error{
+		Kind: fault.Network, Cause: err,
 		Msg:    fmt.Sprintf("open %s: %s answers what a hub does not: %s", about.repo, h.base.Host, why),
 		Advice: "Try again; if it stays, look at HF_ENDPOINT, or at the proxy on the way.",
 	}

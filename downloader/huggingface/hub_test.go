@@ -11,6 +11,7 @@ import (
 
 	"github.com/bise-sh/bise/downloader"
 	"github.com/bise-sh/bise/downloader/fakehub"
+	"github.com/bise-sh/bise/fault"
 )
 
 // reach makes a Hub that reaches a fake one.
@@ -36,8 +37,8 @@ func open(t *testing.T, hub *Hub, id string) *Repo {
 }
 
 // kindOf is the kind of an error, and what it says to people.
-func kindOf(err error) (kind downloader.Kind, text string) {
-	var e *downloader.Error
+func kindOf(err error) (kind fault.Kind, text string) {
+	var e *fault.Error
 	if !errors.As(err, &e) {
 		return "", fmt.Sprint(err)
 	}
@@ -45,7 +46,7 @@ func kindOf(err error) (kind downloader.Kind, text string) {
 }
 
 // expect holds that an error has a kind, and some words.
-func expect(t *testing.T, err error, want downloader.Kind, words ...string) {
+func expect(t *testing.T, err error, want fault.Kind, words ...string) {
 	t.Helper()
 	kind, text := kindOf(err)
 	if kind != want {
@@ -109,12 +110,12 @@ func TestRevisions(t *testing.T) {
 		t.Errorf("%+v, %v", again, err)
 	}
 	_, err = hub.Open(t.Context(), "acme/tiny", "mian")
-	expect(t, err, downloader.Missing, "acme/tiny@mian", "no such branch", "Did you mean main?")
+	expect(t, err, fault.Missing, "acme/tiny@mian", "no such branch", "Did you mean main?")
 	_, err = hub.Open(t.Context(), "acme/tiny", "v9.9-of-something-else")
-	expect(t, err, downloader.Missing, "It has main.")
+	expect(t, err, fault.Missing, "It has main.")
 	for _, rev := range []string{"a\nb", strings.Repeat("x", 300)} {
 		_, err = hub.Open(t.Context(), "acme/tiny", rev)
-		expect(t, err, downloader.Refused)
+		expect(t, err, fault.Refused)
 	}
 }
 
@@ -124,7 +125,7 @@ func TestNamesOfRepositories(t *testing.T) {
 		"", "/", "a/b/c", "a//b", "../x", "a/..", "a b/c", "a/b?x", "a/b#c", "a--b/c", "-a/b", "a/b.", "a/b.git", "a/" + strings.Repeat("x", 97), "a\n/b", "a/b%2fc",
 	} {
 		_, err := hub.Open(t.Context(), id, "")
-		expect(t, err, downloader.Refused, "is no repository")
+		expect(t, err, fault.Refused, "is no repository")
 	}
 }
 
@@ -145,7 +146,7 @@ func TestF36_TheGateInFiveWays(t *testing.T) {
 		}
 		before := h.Count(fakehub.Resolve)
 		_, err := r.Files(t.Context(), e)
-		expect(t, err, downloader.Denied, c.says)
+		expect(t, err, fault.Licence, c.says)
 		if !errors.Is(err, ErrGated) {
 			t.Errorf("%v is not ErrGated", err)
 		}
@@ -161,7 +162,7 @@ func TestF36_TheGateInFiveWays(t *testing.T) {
 	h.Fault(fakehub.Resolve, fakehub.Status(403, "", "X-Error-Message", "Please enable access to public gated repositories in your fine-grained token settings to view this repository."))
 	r := open(t, reach(t, h, Options{Token: fakehub.Ann}), "acme/plain")
 	_, err := r.Read(t.Context(), r.Tree[0], 1<<20)
-	expect(t, err, downloader.Denied, "permission to read public gated repositories")
+	expect(t, err, fault.Licence, "permission to read public gated repositories")
 	h.AssertNoTokenLeak(t)
 }
 
@@ -195,7 +196,7 @@ func TestF37_AStaleToken(t *testing.T) {
 	h := fakehub.New(t, fakehub.Standard())
 	hub := reach(t, h, Options{Token: "hf_expiredExpiredExpiredExpired1234", TokenFrom: "HF_TOKEN"})
 	_, err := hub.Open(t.Context(), "acme/tiny", "")
-	expect(t, err, downloader.Denied, "hf_…1234", "HF_TOKEN", "do without it")
+	expect(t, err, fault.Denied, "hf_…1234", "HF_TOKEN", "do without it")
 	if !errors.Is(err, ErrToken) {
 		t.Errorf("%v is not ErrToken", err)
 	}
@@ -208,18 +209,18 @@ func TestF38_WhatIsNotThere(t *testing.T) {
 	h := fakehub.New(t, fakehub.Standard())
 	for _, id := range []string{"acme/none", "acme/private"} {
 		_, err := reach(t, h, Options{}).Open(t.Context(), id, "")
-		expect(t, err, downloader.Missing, "does not exist or is private", "HF_TOKEN")
+		expect(t, err, fault.Missing, "does not exist or is private", "HF_TOKEN")
 		_, err = reach(t, h, Options{Token: fakehub.Bob}).Open(t.Context(), id, "")
-		expect(t, err, downloader.Missing, "token does not give access")
+		expect(t, err, fault.Missing, "token does not give access")
 	}
 	_, err := reach(t, h, Options{}).Open(t.Context(), "acme/disabled", "")
-	expect(t, err, downloader.Missing, "switched it off")
+	expect(t, err, fault.Missing, "switched it off")
 	if r := open(t, reach(t, h, Options{Token: fakehub.Ann}), "acme/private"); len(r.Tree) != 4 {
 		t.Errorf("%d files", len(r.Tree))
 	}
 	r := open(t, reach(t, h, Options{}), "acme/tiny")
 	_, err = r.Read(t.Context(), Entry{Path: "gone.json", Size: 3}, 100)
-	expect(t, err, downloader.Missing, "gone.json of acme/tiny", "no such file")
+	expect(t, err, fault.Missing, "gone.json of acme/tiny", "no such file")
 }
 
 func TestF35_TokenRevokedInMidRun(t *testing.T) {
@@ -231,7 +232,7 @@ func TestF35_TokenRevokedInMidRun(t *testing.T) {
 	}
 	h.Revoke(fakehub.Ann)
 	_, err = files[0].Locate(t.Context())
-	expect(t, err, downloader.Denied, "does not take the token")
+	expect(t, err, fault.Denied, "does not take the token")
 }
 
 func TestF46_LoginPages(t *testing.T) {
@@ -243,7 +244,7 @@ func TestF46_LoginPages(t *testing.T) {
 			e, _ := r.Entry("config.json")
 			_, err = r.Read(t.Context(), e, 100)
 		}
-		expect(t, err, downloader.Network, "a web page came instead")
+		expect(t, err, fault.Network, "got a web page instead")
 	}
 }
 
@@ -268,23 +269,23 @@ func TestF34_PackedAnswers(t *testing.T) {
 	h := fakehub.New(t, fakehub.Standard())
 	h.Fault(fakehub.Tree, fakehub.Gzip())
 	_, err := reach(t, h, Options{}).Open(t.Context(), "acme/tiny", "")
-	expect(t, err, downloader.Network, "acme/tiny")
+	expect(t, err, fault.Network, "acme/tiny")
 }
 
 func TestF52_BadJSON(t *testing.T) {
 	cut := fakehub.JSON(func(b []byte) []byte { return b[:len(b)/2] })
 	for _, route := range []fakehub.Route{fakehub.Info, fakehub.Tree} {
-		for name, fault := range map[string]fakehub.Fault{
+		for name, broken := range map[string]fakehub.Fault{
 			"cut": cut, "nothing": fakehub.Replace(""), "null": fakehub.Replace("null"), "the other kind": fakehub.Replace(map[bool]string{true: "[]", false: "{}"}[route == fakehub.Info]),
 			"BOM": fakehub.Replace("\ufeff{}"), "NaN": fakehub.Replace(`{"sha":NaN}`), "deep": fakehub.Replace(strings.Repeat("[", 100_000)), "text": fakehub.Replace(`"x"`),
 		} {
 			h := fakehub.New(t, fakehub.Standard())
-			h.Fault(route, fault)
+			h.Fault(route, broken)
 			r, err := reach(t, h, Options{}).Open(t.Context(), "acme/tiny", "")
 			if name == "null" && route == fakehub.Tree && err == nil && len(r.Tree) == 0 {
 				continue // as good as an empty list
 			}
-			expect(t, err, downloader.Network, "acme/tiny", "answers what a hub does not")
+			expect(t, err, fault.Network, "acme/tiny", "answers what a hub does not")
 			if want := map[bool]int{true: jsonTries, false: 1}[name == "cut" || name == "nothing" || name == "deep"]; h.Count(route) > want {
 				t.Errorf("%s: asked %d times for %s", name, h.Count(route), route)
 			}
@@ -299,7 +300,7 @@ func TestF53_AnswersWithoutEnd(t *testing.T) {
 	h := fakehub.New(t, fakehub.Standard())
 	h.Fault(fakehub.Tree, fakehub.Endless(" "))
 	_, err := reach(t, h, Options{}).Open(t.Context(), "acme/tiny", "")
-	expect(t, err, downloader.Network, "more than")
+	expect(t, err, fault.Network, "more than")
 }
 
 func TestF63_AnotherCommit(t *testing.T) {
@@ -308,14 +309,14 @@ func TestF63_AnotherCommit(t *testing.T) {
 	r := open(t, reach(t, h, Options{}), "acme/tiny")
 	h.Fault(fakehub.Resolve, fakehub.Header(func(h http.Header) { h.Set("X-Repo-Commit", other) }))
 	_, err := r.Read(t.Context(), r.Tree[0], 1<<20)
-	expect(t, err, downloader.Network, other, r.Commit)
+	expect(t, err, fault.Network, other, r.Commit)
 	h.Fault(fakehub.Info, fakehub.JSON(func(b []byte) []byte { return []byte(strings.Replace(string(b), r.Commit, other, 1)) }))
 	_, err = reach(t, h, Options{}).Open(t.Context(), "acme/tiny", r.Commit)
-	expect(t, err, downloader.Network, "another one")
+	expect(t, err, fault.Network, "another one")
 	h.Reset()
 	h.Fault(fakehub.Info, fakehub.Replace(`{"sha":"main"}`))
 	_, err = reach(t, h, Options{}).Open(t.Context(), "acme/tiny", "")
-	expect(t, err, downloader.Network, "names no commit")
+	expect(t, err, fault.Network, "names no commit")
 }
 
 func TestF90_OfflineSendsNothing(t *testing.T) {
@@ -336,10 +337,10 @@ func TestF90_OfflineSendsNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = hub.Open(t.Context(), "acme/tiny", "")
-	expect(t, err, downloader.Offline, "HF_HUB_OFFLINE")
+	expect(t, err, fault.Offline, "HF_HUB_OFFLINE")
 	r.hub = hub
 	_, err = files[0].Locate(t.Context())
-	expect(t, err, downloader.Offline)
+	expect(t, err, fault.Offline)
 	if dials != 0 || len(h.Log()) != asked {
 		t.Errorf("%d connections, %d requests", dials, len(h.Log())-asked)
 	}
@@ -355,7 +356,7 @@ func TestEndpoints(t *testing.T) {
 			t.Errorf("%q: %v", endpoint, err)
 		}
 		if err != nil {
-			expect(t, err, downloader.Refused, "HF_ENDPOINT")
+			expect(t, err, fault.Refused, "HF_ENDPOINT")
 			if _, text := kindOf(err); strings.Contains(text, "secret") {
 				t.Errorf("a password is shown: %s", text)
 			}
@@ -366,7 +367,7 @@ func TestEndpoints(t *testing.T) {
 func TestTokensThatAreNone(t *testing.T) {
 	for _, token := range []string{"Bearer hf_x", "hf_x\ny", "hf_ä", "\"hf_x\" "} {
 		_, err := New(downloader.New(downloader.Options{}), Options{Token: token, TokenFrom: "HF_TOKEN"})
-		expect(t, err, downloader.Denied, "HF_TOKEN", "no token")
+		expect(t, err, fault.Denied, "HF_TOKEN", "no token")
 	}
 }
 
@@ -399,10 +400,10 @@ func TestF88_MirrorsDoNotGetTheToken(t *testing.T) {
 			continue
 		}
 		_, err = reach(t, h, Options{Token: fakehub.Ann}).Open(t.Context(), "acme/private", "")
-		expect(t, err, downloader.Denied, "your token is not sent to hub.test")
+		expect(t, err, fault.Denied, "your token is not sent to hub.test")
 		gated := open(t, reach(t, h, Options{Token: fakehub.Ann}), "acme/gated")
 		e, _ = gated.Entry("model-Q4_K_M.gguf")
 		_, err = gated.Files(t.Context(), e)
-		expect(t, err, downloader.Denied, "your token is not sent to hub.test", "HF_ENDPOINT")
+		expect(t, err, fault.Licence, "your token is not sent to hub.test", "HF_ENDPOINT")
 	}
 }

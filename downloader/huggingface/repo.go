@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bise-sh/bise/downloader"
+	"github.com/bise-sh/bise/fault"
 )
 
 // A Repo is a model's repository at one commit.
@@ -66,13 +66,13 @@ const maxRevision = 255
 func (h *Hub) Open(ctx context.Context, id, revision string) (*Repo, error) {
 	about := subject{repo: id, revision: revision}
 	if !isRepo(id) {
-		return nil, &downloader.Error{
-			Kind: downloader.Refused, Msg: fmt.Sprintf("%.100q is no repository of Hugging Face", id),
+		return nil, &fault.Error{
+			Kind: fault.Refused, Msg: fmt.Sprintf("%.100q is no repository of Hugging Face", id),
 			Advice: "A repository is an owner and a name, such as mistralai/Ministral-3-3B-Instruct-2512-GGUF.",
 		}
 	}
 	if len(revision) > maxRevision || strings.ContainsFunc(revision, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		return nil, &downloader.Error{Kind: downloader.Refused, Msg: fmt.Sprintf("%.100q is no revision of %s", revision, id), Advice: "Name a branch, a tag or a commit."}
+		return nil, &fault.Error{Kind: fault.Refused, Msg: fmt.Sprintf("%.100q is no revision of %s", revision, id), Advice: "Name a branch, a tag or a commit."}
 	}
 	path := "/api/models/" + id
 	if revision != "" {

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bise-sh/bise/downloader"
+	"github.com/bise-sh/bise/fault"
 )
 
 // A Layout is how original weights are laid out.
@@ -145,8 +145,8 @@ func (r *Repo) indexed(ctx context.Context, index Entry) ([]Entry, error) {
 	}
 	if len(missing) > 0 {
 		const some = 3
-		return nil, &downloader.Error{
-			Kind: downloader.Missing, Msg: fmt.Sprintf("open %s: %s names files that are not there: %s", r.ID, index.Path, strings.Join(missing[:min(some, len(missing))], ", ")),
+		return nil, &fault.Error{
+			Kind: fault.Missing, Msg: fmt.Sprintf("open %s: %s names files that are not there: %s", r.ID, index.Path, strings.Join(missing[:min(some, len(missing))], ", ")),
 			Advice: "The upload is not whole: choose another repository.",
 		}
 	}

@@ -4,8 +4,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bise-sh/bise/downloader"
 	"github.com/bise-sh/bise/downloader/fakehub"
+	"github.com/bise-sh/bise/fault"
 )
 
 func TestSourceIsOneLayout(t *testing.T) {
@@ -70,7 +70,7 @@ func TestF61_Sources(t *testing.T) {
 			s, err := open(t, reach(t, h, Options{}), "acme/x").Source(t.Context())
 			if c.layout == "" {
 				kind, text := kindOf(err)
-				if kind != downloader.Missing && kind != downloader.Network || !strings.Contains(text, c.says) {
+				if kind != fault.Missing && kind != fault.Network || !strings.Contains(text, c.says) {
 					t.Errorf("%s: %s", kind, text)
 				}
 				return

@@ -9,6 +9,7 @@ import (
 
 	"github.com/bise-sh/bise/downloader"
 	"github.com/bise-sh/bise/downloader/fakehub"
+	"github.com/bise-sh/bise/fault"
 )
 
 // listed opens acme/x with a list of files of the test's own.
@@ -34,7 +35,7 @@ func TestF57_Sizes(t *testing.T) {
 			t.Errorf("%s: %v", size, err)
 		}
 		if err != nil {
-			expect(t, err, downloader.Network, "acme/x")
+			expect(t, err, fault.Network, "acme/x")
 		}
 	}
 }
@@ -59,7 +60,7 @@ func TestF58_Hashes(t *testing.T) {
 			continue
 		}
 		if err != nil {
-			expect(t, err, downloader.Network, "the hash of")
+			expect(t, err, fault.Network, "the hash of")
 		} else if r.Tree[0].Hash != c.want || r.Tree[0].Size != 7 {
 			t.Errorf("%q: %+v", c.oid, r.Tree[0])
 		}
@@ -91,7 +92,7 @@ func TestF59_PagesWithoutEnd(t *testing.T) {
 				fmt.Fprint(w, "[]")
 			})
 			_, err := reach(t, h, Options{Token: fakehub.Ann}).Open(t.Context(), "acme/many", "")
-			expect(t, err, downloader.Network, "the list of files")
+			expect(t, err, fault.Network, "the list of files")
 			if n > maxPages {
 				t.Errorf("%d pages", n)
 			}
@@ -119,7 +120,7 @@ func TestF60_FilesListedTwice(t *testing.T) {
 		t.Errorf("the same twice: %+v, %v", r, err)
 	}
 	_, err := listed(t, "["+file("a", sha1Digits)+","+file("a", strings.Repeat("0", 40))+"]")
-	expect(t, err, downloader.Network, "twice")
+	expect(t, err, fault.Network, "twice")
 }
 
 func TestF54_NamesThatLeadElsewhere(t *testing.T) {
@@ -137,7 +138,7 @@ func TestF54_NamesThatLeadElsewhere(t *testing.T) {
 			continue // not even seen
 		}
 		_, err = r.Files(t.Context(), g.Weights...)
-		expect(t, err, downloader.Refused, "acme/x")
+		expect(t, err, fault.Refused, "acme/x")
 	}
 }
 
@@ -147,7 +148,7 @@ func TestF56_NamesThatMeet(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = r.Files(t.Context(), r.Tree...)
-	expect(t, err, downloader.Refused, "one on some systems")
+	expect(t, err, fault.Refused, "one on some systems")
 }
 
 func TestNextLink(t *testing.T) {

@@ -7,26 +7,25 @@ import (
 	"time"
 
 	"github.com/bise-sh/bise/downloader"
+	"github.com/bise-sh/bise/fault"
 )
 
 // explain makes an error of an answer that is none. Its body is closed.
 func explain(resp *http.Response, name Name) error {
 	code, said := complaint(resp)
-	e := downloader.StatusError(resp)
-	tell := func(kind downloader.Kind, msg, advice string) error {
-		e.Kind, e.Msg, e.Advice = kind, fmt.Sprintf("open %s: %s", name, msg), advice
-		e.RequestID = "" // it is of use to the registry's support alone
-		return e
+	status, e := resp.StatusCode, downloader.ResponseError(resp)
+	tell := func(kind fault.Kind, msg, advice string) error {
+		return &fault.Error{Kind: kind, Msg: fmt.Sprintf("open %s: %s", name, msg), Advice: advice, Cause: e.Cause}
 	}
 	switch {
-	case e.Status == http.StatusNotFound && code == "BLOB_UNKNOWN":
-		return tell(downloader.Missing, "the registry lists a file that it does not have", "The upload is not whole: try another tag.")
-	case e.Status == http.StatusNotFound:
-		return tell(downloader.Missing, "the registry has no such model or tag", "Check the name.")
-	case e.Status == http.StatusPreconditionFailed:
-		return tell(downloader.Refused, "the registry says that it needs a newer version of Ollama", "What bise runs on may be too old for it: look for the model as GGUF on Hugging Face, or use a server.")
-	case e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden:
-		return tell(downloader.Denied, "the registry does not give it to everybody, or does not have it", "Check the name; for a private model, put the key of this machine (~/.ollama/id_ed25519.pub) into your account there.")
+	case status == http.StatusNotFound && code == "BLOB_UNKNOWN":
+		return tell(fault.Missing, "the registry lists a file that it does not have", "The upload is not whole: try another tag.")
+	case status == http.StatusNotFound:
+		return tell(fault.Missing, "the registry has no such model or tag", "Check the name.")
+	case status == http.StatusPreconditionFailed:
+		return tell(fault.Refused, "the registry says that it needs a newer version of Ollama", "What bise runs on may be too old for it: look for the model as GGUF on Hugging Face, or use a server.")
+	case status == http.StatusUnauthorized || status == http.StatusForbidden:
+		return tell(fault.Denied, "the registry does not give it to everybody, or does not have it", "Check the name; for a private model, put the key of this machine (~/.ollama/id_ed25519.pub) into your account there.")
 	}
 	if e.Msg = fmt.Sprintf("open %s: %s", name, e.Msg); said != "" {
 		e.Msg += fmt.Sprintf(" (%.200q)", said)
@@ -37,8 +36,8 @@ func explain(resp *http.Response, name Name) error {
 // explainSignIn makes an error of a realm that gives no token.
 func explainSignIn(resp *http.Response, name Name) error {
 	date, _ := http.ParseTime(resp.Header.Get("Date")) // zero is looked at below
-	e := downloader.StatusError(resp)
-	e.Kind, e.Msg = downloader.Denied, fmt.Sprintf("sign in to %s for %s: it answers %d", name.Host, name, e.Status)
+	e := downloader.ResponseError(resp)
+	e.Kind, e.Msg = fault.Denied, fmt.Sprintf("sign in to %s for %s: it answers %d", name.Host, name, resp.StatusCode)
 	e.Advice = "Check the name; for a private model, put the key of this machine (~/.ollama/id_ed25519.pub) into your account there."
 	const apart = 5 * time.Minute
 	if wrong := time.Since(date).Abs(); !date.IsZero() && wrong > apart {

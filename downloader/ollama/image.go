@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/bise-sh/bise/downloader"
+	"github.com/bise-sh/bise/fault"
 )
 
 // The kinds of layers: what stands behind application/vnd.ollama.image. in their media
@@ -76,8 +77,8 @@ func (i *Image) parse(data []byte) error {
 		return nonsense(i.Name, "its manifest cannot be read", err)
 	}
 	if kind := bare(m.MediaType); kind != "" && kind != dockerManifest && kind != ociManifest || len(m.Manifests) > 0 {
-		return &downloader.Error{
-			Kind: downloader.Refused, Msg: fmt.Sprintf("open %s: it is no model, but %.80q", i.Name, kind),
+		return &fault.Error{
+			Kind: fault.Refused, Msg: fmt.Sprintf("open %s: it is no model, but %.80q", i.Name, kind),
 			Advice: "Name the tag of one model.",
 		}
 	}
@@ -130,7 +131,7 @@ func (i *Image) Of(kind string) []Layer {
 // there is none.
 func (i *Image) GGUF() (weights Layer, projector *Layer, err error) {
 	refuse := func(why string) error {
-		return &downloader.Error{Kind: downloader.Missing, Msg: fmt.Sprintf("open %s: %s", i.Name, why), Advice: "Look for the model as one GGUF, in this registry or on Hugging Face."}
+		return &fault.Error{Kind: fault.Missing, Msg: fmt.Sprintf("open %s: %s", i.Name, why), Advice: "Look for the model as one GGUF, in this registry or on Hugging Face."}
 	}
 	models, towers := i.Of(Model), i.Of(Projector)
 	switch {

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bise-sh/bise/downloader"
+	"github.com/bise-sh/bise/fault"
 )
 
 var (
@@ -33,7 +33,7 @@ func TestF64_Manifests(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		data []byte
-		kind downloader.Kind // "" when it is right
+		kind fault.Kind // "" when it is right
 		says string
 	}{
 		{"right", manifest(model+" "+one+" 5", "application/vnd.ollama.image.license "+two+" 5"), "", ""},
@@ -42,19 +42,19 @@ func TestF64_Manifests(t *testing.T) {
 		{"no media type", []byte(strings.Replace(string(manifest(model+" "+one+" 5")), dockerManifest, "", 1)), "", ""},
 		{"unknown layers", manifest(model+" "+one+" 5", "application/x-new "+two+" 5"), "", ""},
 		{"the same twice", manifest(model+" "+one+" 5", model+" "+one+" 5"), "", ""},
-		{"two sizes", manifest(model+" "+one+" 5", model+" "+one+" 6"), downloader.Network, "two sizes"},
-		{"another hash", manifest(model + " sha512:12 5"), downloader.Network, "no SHA-256"},
-		{"upper case", manifest(model + " " + strings.ToUpper(one) + " 5"), downloader.Network, "no SHA-256"},
-		{"a path for a hash", manifest(model + " sha256:../../x 5"), downloader.Network, "no SHA-256"},
-		{"a negative size", manifest(model + " " + one + " -1"), downloader.Network, "size"},
-		{"a huge size", manifest(model + " " + one + " 9223372036854775807"), downloader.Network, "size"},
-		{"no size", manifest(model + " " + one + " null"), downloader.Network, "size"},
-		{"a broken size", manifest(model + " " + one + " 1.5"), downloader.Network, "cannot be read"},
-		{"too many layers", manifest(many...), downloader.Network, "4097 layers"},
-		{"no layers", manifest(), downloader.Network, "0 layers"},
-		{"a list of manifests", []byte(`{"mediaType":"application/vnd.docker.distribution.manifest.list.v2+json","manifests":[{}]}`), downloader.Refused, "manifest.list"},
-		{"an index", []byte(`{"manifests":[{}]}`), downloader.Refused, "no model"},
-		{"an old manifest", []byte(`{"mediaType":"application/vnd.docker.distribution.manifest.v1+json"}`), downloader.Refused, "manifest.v1"},
+		{"two sizes", manifest(model+" "+one+" 5", model+" "+one+" 6"), fault.Network, "two sizes"},
+		{"another hash", manifest(model + " sha512:12 5"), fault.Network, "no SHA-256"},
+		{"upper case", manifest(model + " " + strings.ToUpper(one) + " 5"), fault.Network, "no SHA-256"},
+		{"a path for a hash", manifest(model + " sha256:../../x 5"), fault.Network, "no SHA-256"},
+		{"a negative size", manifest(model + " " + one + " -1"), fault.Network, "size"},
+		{"a huge size", manifest(model + " " + one + " 9223372036854775807"), fault.Network, "size"},
+		{"no size", manifest(model + " " + one + " null"), fault.Network, "size"},
+		{"a broken size", manifest(model + " " + one + " 1.5"), fault.Network, "cannot be read"},
+		{"too many layers", manifest(many...), fault.Network, "4097 layers"},
+		{"no layers", manifest(), fault.Network, "0 layers"},
+		{"a list of manifests", []byte(`{"mediaType":"application/vnd.docker.distribution.manifest.list.v2+json","manifests":[{}]}`), fault.Refused, "manifest.list"},
+		{"an index", []byte(`{"manifests":[{}]}`), fault.Refused, "no model"},
+		{"an old manifest", []byte(`{"mediaType":"application/vnd.docker.distribution.manifest.v1+json"}`), fault.Refused, "manifest.v1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			i := &Image{Name: Name{Host: Home, Repo: "library/x", Tag: "latest"}}
@@ -93,7 +93,7 @@ func TestGGUFOfAnImage(t *testing.T) {
 		}
 		w, p, err := i.GGUF()
 		if c.says != "" {
-			expect(t, err, downloader.Missing, c.says)
+			expect(t, err, fault.Missing, c.says)
 		} else if err != nil || w.Digest != one || (p != nil) != c.projector {
 			t.Errorf("%q: %+v, %+v, %v", c.layers, w, p, err)
 		}

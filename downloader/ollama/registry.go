@@ -21,6 +21,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/bise-sh/bise/downloader"
+	"github.com/bise-sh/bise/fault"
 )
 
 // What a name means when it does not say more.
@@ -58,8 +59,8 @@ func (n Name) whole() (Name, error) {
 	space, model, _ := strings.Cut(n.Repo, "/")
 	if !site.MatchString(n.Host) || !part.MatchString(space) || strings.Contains(space, ".") || !part.MatchString(model) ||
 		!part.MatchString(n.Tag) && !digest.MatchString(n.Tag) {
-		return n, &downloader.Error{
-			Kind: downloader.Refused, Msg: fmt.Sprintf("%.100q is no model of a registry", n.Host+"/"+n.Repo+":"+n.Tag),
+		return n, &fault.Error{
+			Kind: fault.Refused, Msg: fmt.Sprintf("%.100q is no model of a registry", n.Host+"/"+n.Repo+":"+n.Tag),
 			Advice: "A model is a name and a tag, such as mistral:7b.",
 		}
 	}
@@ -155,8 +156,8 @@ func (r *Registry) Open(ctx context.Context, name Name) (*Image, error) {
 
 // nonsense is the error of an answer that makes no sense.
 func nonsense(name Name, why string, err error) error {
-	return &downloader.Error{
-		Kind: downloader.Network, Err: err, Msg: fmt.Sprintf("open %s: %s answers what a registry does not: %s", name, name.Host, why),
+	return &fault.Error{
+		Kind: fault.Network, Cause: err, Msg: fmt.Sprintf("open %s: %s answers what a registry does not: %s", name, name.Host, why),
 		Advice: "Try again; if it stays, the registry or a proxy on the way is broken.",
 	}
 }

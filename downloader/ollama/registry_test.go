@@ -22,6 +22,7 @@ import (
 
 	"github.com/bise-sh/bise/downloader"
 	"github.com/bise-sh/bise/downloader/fakehub"
+	"github.com/bise-sh/bise/fault"
 )
 
 // reach makes a Registry that reaches a fake one, and gives its host.
@@ -34,9 +35,9 @@ func reach(t *testing.T, h *fakehub.Hub, keyPath string) (*Registry, string) {
 	return New(downloader.New(downloader.Options{UserAgent: "bise/test", Dial: h.Dial}), keyPath), u.Host
 }
 
-func expect(t *testing.T, err error, want downloader.Kind, words ...string) {
+func expect(t *testing.T, err error, want fault.Kind, words ...string) {
 	t.Helper()
-	var e *downloader.Error
+	var e *fault.Error
 	if !errors.As(err, &e) || e.Kind != want {
 		t.Errorf("not %s: %v", want, err)
 		return
@@ -176,7 +177,7 @@ func TestKeysThatAreNone(t *testing.T) {
 		h := fakehub.New(t, fakehub.Standard())
 		r, host := reach(t, h, path)
 		_, err := r.Open(t.Context(), Name{Host: host, Repo: "locked"})
-		expect(t, err, downloader.Local, path)
+		expect(t, err, fault.File, path)
 		if _, err := r.Open(t.Context(), Name{Host: host, Repo: "tiny"}); err != nil {
 			t.Errorf("what needs no key: %v", err)
 		}
@@ -211,7 +212,7 @@ func TestF65_RealmsThatAreElsewhere(t *testing.T) {
 				t.Errorf("%s, %s: a token was asked for", realm, name)
 			}
 			if !safe && name == "alone" {
-				expect(t, err, downloader.Refused, "sign in elsewhere")
+				expect(t, err, fault.Refused, "sign in elsewhere")
 			}
 		}
 	}
@@ -259,11 +260,11 @@ func TestAWrongClockIsSaid(t *testing.T) {
 	h.Fault(fakehub.Realm, fakehub.Status(401, "", "Date", time.Now().Add(-3*time.Hour).UTC().Format(http.TimeFormat)))
 	r, host := reach(t, h, noKey(t))
 	_, err := r.Open(t.Context(), Name{Host: host, Repo: "locked"})
-	expect(t, err, downloader.Denied, "3h0m0s off", "set it")
+	expect(t, err, fault.Denied, "3h0m0s off", "set it")
 	h.Reset()
 	h.Fault(fakehub.Realm, fakehub.Status(403, ""))
 	_, err = r.Open(t.Context(), Name{Host: host, Repo: "locked"})
-	expect(t, err, downloader.Denied, "answers 403", "id_ed25519.pub")
+	expect(t, err, fault.Denied, "answers 403", "id_ed25519.pub")
 	h.Reset()
 	for _, body := range []string{"", "{}", `{"token":"a b"}`, "null", "[", "<html>"} {
 		h.Fault(fakehub.Realm, fakehub.Replace(body), fakehub.Times(2))
@@ -295,24 +296,24 @@ func TestF40_NewerThanThis(t *testing.T) {
 	h.Fault(fakehub.Manifest, fakehub.Status(412, `{"errors":[{"message":"The model you are attempting to pull requires a newer version of Ollama."}]}`))
 	r, host := reach(t, h, "")
 	_, err := r.Open(t.Context(), Name{Host: host, Repo: "tiny"})
-	expect(t, err, downloader.Refused, "newer version of Ollama", "too old")
+	expect(t, err, fault.Refused, "newer version of Ollama", "too old")
 }
 
 func TestAnswersThatAreErrors(t *testing.T) {
 	for _, c := range []struct {
 		status int
 		body   string
-		kind   downloader.Kind
+		kind   fault.Kind
 		says   string
 	}{
-		{404, `{"errors":[{"code":"MANIFEST_UNKNOWN","message":"x"}]}`, downloader.Missing, "no such model or tag"},
-		{404, `{"error":"not found"}`, downloader.Missing, "no such model or tag"},
-		{404, `<html>`, downloader.Missing, "no such model or tag"},
-		{401, ``, downloader.Denied, "not give it to everybody"},
-		{403, `{"error":"x"}`, downloader.Denied, "not give it to everybody"},
-		{400, `{"error":"bad day"}`, downloader.Network, `"bad day"`},
-		{418, `null`, downloader.Network, "418"},
-		{204, ``, downloader.Network, "204"},
+		{404, `{"errors":[{"code":"MANIFEST_UNKNOWN","message":"x"}]}`, fault.Missing, "no such model or tag"},
+		{404, `{"error":"not found"}`, fault.Missing, "no such model or tag"},
+		{404, `<html>`, fault.Missing, "no such model or tag"},
+		{401, ``, fault.Denied, "not give it to everybody"},
+		{403, `{"error":"x"}`, fault.Denied, "not give it to everybody"},
+		{400, `{"error":"bad day"}`, fault.Network, `"bad day"`},
+		{418, `null`, fault.Network, "418"},
+		{204, ``, fault.Network, "204"},
 	} {
 		h := fakehub.New(t, fakehub.Standard())
 		h.Fault(fakehub.Manifest, fakehub.Status(c.status, c.body))
@@ -328,17 +329,17 @@ func TestAnswersThatAreErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = image.Read(t.Context(), image.Layers[1], 1000)
-	expect(t, err, downloader.Missing, "a file that it does not have")
+	expect(t, err, fault.Missing, "a file that it does not have")
 }
 
 func TestF46_F41_F53_AnswersThatAreNoManifest(t *testing.T) {
 	for name, c := range map[string]struct {
 		fault fakehub.Fault
-		kind  downloader.Kind
+		kind  fault.Kind
 	}{
-		"F46": {fakehub.HTML(), downloader.Network}, "F41": {fakehub.Loop(), downloader.Refused}, "F53": {fakehub.Endless(" "), downloader.Network},
-		"F52": {fakehub.Replace("{"), downloader.Network}, "null": {fakehub.Replace("null"), downloader.Network},
-		"F63": {fakehub.Header(func(h http.Header) { h.Set("Docker-Content-Digest", "sha256:"+strings.Repeat("0", 64)) }), downloader.Network},
+		"F46": {fakehub.HTML(), fault.Network}, "F41": {fakehub.Loop(), fault.Refused}, "F53": {fakehub.Endless(" "), fault.Network},
+		"F52": {fakehub.Replace("{"), fault.Network}, "null": {fakehub.Replace("null"), fault.Network},
+		"F63": {fakehub.Header(func(h http.Header) { h.Set("Docker-Content-Digest", "sha256:"+strings.Repeat("0", 64)) }), fault.Network},
 	} {
 		h := fakehub.New(t, fakehub.Standard())
 		h.Fault(fakehub.Manifest, c.fault)
@@ -361,7 +362,7 @@ func TestOpenByDigest(t *testing.T) {
 	}
 	h.Fault(fakehub.Manifest, fakehub.JSON(func(b []byte) []byte { return append(b, '\n') }))
 	_, err = r.Open(t.Context(), Name{Host: host, Repo: "x", Tag: image.Digest()})
-	expect(t, err, downloader.Network, "not the one that its hash names")
+	expect(t, err, fault.Network, "not the one that its hash names")
 }
 
 func TestF42_TheTokenStaysAtTheRegistry(t *testing.T) {

@@ -23,6 +23,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/bise-sh/bise/downloader"
+	"github.com/bise-sh/bise/fault"
 )
 
 // ask sends a request to a registry, and signs in where it wants that: first as anybody,
@@ -62,8 +63,8 @@ func (r *Registry) ask(ctx context.Context, name Name, u *url.URL, follow bool) 
 		resp.Body.Close()
 		realm, err := trusted(c.realm, u)
 		if err != nil {
-			return nil, &downloader.Error{
-				Kind: downloader.Refused, Err: err, Msg: fmt.Sprintf("open %s: %s wants to have you sign in elsewhere: %v", name, name.Host, err),
+			return nil, &fault.Error{
+				Kind: fault.Refused, Cause: err, Msg: fmt.Sprintf("open %s: %s wants to have you sign in elsewhere: %v", name, name.Host, err),
 				Advice: "Do not trust that registry.",
 			}
 		}
@@ -247,7 +248,7 @@ func readKey(path string) (ssh.Signer, error) {
 			return key, nil
 		}
 	}
-	return nil, &downloader.Error{Kind: downloader.Local, Err: err, Msg: fmt.Sprintf("read the key %s: %v", path, err), Advice: "Ollama makes that file; models that are public can be had without it."}
+	return nil, &fault.Error{Kind: fault.File, Cause: err, Msg: fmt.Sprintf("read the key %s: %v", path, err), Advice: "Ollama makes that file; models that are public can be had without it."}
 }
 
 func readFile(path string, most int64) ([]byte, error) {

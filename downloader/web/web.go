@@ -19,6 +19,7 @@ import (
 
 	"github.com/bise-sh/bise/downloader"
 	"github.com/bise-sh/bise/downloader/filename"
+	"github.com/bise-sh/bise/fault"
 )
 
 // A Found is a file that can be fetched. Its Name may be that of a file here.
@@ -43,8 +44,8 @@ func Open(ctx context.Context, c *downloader.Client, address string, want downlo
 		return nil, err
 	}
 	if want != "" && len(parts) > 1 {
-		return nil, &downloader.Error{
-			Kind: downloader.Refused, Msg: fmt.Sprintf("open %s: a hash was given, and it is of %d parts", plain(u), len(parts)),
+		return nil, &fault.Error{
+			Kind: fault.Refused, Msg: fmt.Sprintf("open %s: a hash was given, and it is of %d parts", plain(u), len(parts)),
 			Advice: "Leave the hash out.",
 		}
 	}
@@ -71,8 +72,8 @@ func Open(ctx context.Context, c *downloader.Client, address string, want downlo
 func parse(address string) (*url.URL, http.Header, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" {
-		return nil, nil, &downloader.Error{
-			Kind: downloader.Refused, Msg: "open an address: it is none that files can be fetched from",
+		return nil, nil, &fault.Error{
+			Kind: fault.Refused, Msg: "open an address: it is none that files can be fetched from",
 			Advice: "Write one such as https://example.org/model.gguf.",
 		}
 	}
@@ -105,7 +106,7 @@ func parts(u *url.URL) ([]*url.URL, error) {
 	}
 	count, _ := strconv.Atoi(m[4]) // five digits
 	if no, _ := strconv.Atoi(m[2]); no < 1 || no > count || count > maxParts {
-		return nil, &downloader.Error{Kind: downloader.Refused, Msg: fmt.Sprintf("open %s: it is part %s of %s", plain(u), m[2], m[4]), Advice: "Check the address."}
+		return nil, &fault.Error{Kind: fault.Refused, Msg: fmt.Sprintf("open %s: it is part %s of %s", plain(u), m[2], m[4]), Advice: "Check the address."}
 	}
 	var list []*url.URL
 	for no := range count {
@@ -162,7 +163,7 @@ func sizeOf(resp *http.Response) (int64, error) {
 		}
 		return resp.ContentLength, nil
 	}
-	return 0, downloader.StatusError(resp)
+	return 0, downloader.ResponseError(resp)
 }
 
 // total reads the length of the whole from a Content-Range: RFC 9110, 14.4.

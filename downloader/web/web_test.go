@@ -14,6 +14,7 @@ import (
 
 	"github.com/bise-sh/bise/downloader"
 	"github.com/bise-sh/bise/downloader/fakehub"
+	"github.com/bise-sh/bise/fault"
 )
 
 // site is a server with files, whose answers an edit may change.
@@ -46,9 +47,9 @@ func serve(t *testing.T, s *site) string {
 
 func client() *downloader.Client { return downloader.New(downloader.Options{UserAgent: "bise/test"}) }
 
-func expect(t *testing.T, err error, want downloader.Kind, words ...string) {
+func expect(t *testing.T, err error, want fault.Kind, words ...string) {
 	t.Helper()
-	var e *downloader.Error
+	var e *fault.Error
 	if !errors.As(err, &e) || e.Kind != want {
 		t.Errorf("not %s: %v", want, err)
 		return
@@ -140,7 +141,7 @@ func TestNamesOfFiles(t *testing.T) {
 		}}
 		found, err := Open(t.Context(), client(), serve(t, s)+c.path, "")
 		if c.want == "" {
-			expect(t, err, downloader.Refused)
+			expect(t, err, fault.Refused)
 		} else if err != nil || found[0].Name != c.want {
 			t.Errorf("%s with %q: %+v, %v", c.path, c.disposition, found, err)
 		}
@@ -150,7 +151,7 @@ func TestNamesOfFiles(t *testing.T) {
 func TestAddresses(t *testing.T) {
 	for _, address := range []string{"", "x", "file:///etc/passwd", "ftp://x/y", "https://", "https:///x", "http://[::1", "javascript:x", "\x00"} {
 		_, err := Open(t.Context(), client(), address, "")
-		expect(t, err, downloader.Refused)
+		expect(t, err, fault.Refused)
 	}
 }
 
@@ -217,18 +218,18 @@ func TestAnswersThatAreNoFile(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		answer func(w http.ResponseWriter)
-		kind   downloader.Kind
+		kind   fault.Kind
 		says   string
 	}{
 		{"F46", func(w http.ResponseWriter) {
 			w.Header().Set("Content-Type", "text/html")
 			_, _ = io.WriteString(w, "<html>")
-		}, downloader.Network, "web page"},
-		{"gone", func(w http.ResponseWriter) { w.WriteHeader(404) }, downloader.Missing, "404"},
-		{"denied", func(w http.ResponseWriter) { w.WriteHeader(401) }, downloader.Denied, "401"},
-		{"F07", func(w http.ResponseWriter) { w.WriteHeader(416) }, downloader.Network, "416"},
-		{"F47", func(w http.ResponseWriter) { w.WriteHeader(299) }, downloader.Network, "299"},
-		{"F44", func(w http.ResponseWriter) { w.Header().Set("Location", "file:///etc/passwd"); w.WriteHeader(302) }, downloader.Refused, "file:"},
+		}, fault.Network, "web page"},
+		{"gone", func(w http.ResponseWriter) { w.WriteHeader(404) }, fault.Missing, "404"},
+		{"denied", func(w http.ResponseWriter) { w.WriteHeader(401) }, fault.Denied, "401"},
+		{"F07", func(w http.ResponseWriter) { w.WriteHeader(416) }, fault.Network, "416"},
+		{"F47", func(w http.ResponseWriter) { w.WriteHeader(299) }, fault.Network, "299"},
+		{"F44", func(w http.ResponseWriter) { w.Header().Set("Location", "file:///etc/passwd"); w.WriteHeader(302) }, fault.Refused, "file:"},
 	} {
 		s := &site{edit: func(w http.ResponseWriter, _ *http.Request) bool { c.answer(w); return true }}
 		_, err := Open(t.Context(), client(), serve(t, s)+"/m.gguf", "")
@@ -246,13 +247,13 @@ func TestPartsComeTogether(t *testing.T) {
 		}
 	}
 	_, err := Open(t.Context(), client(), at+"/a%20b/m-00001-of-00002.gguf", modelHash)
-	expect(t, err, downloader.Refused, "2 parts")
+	expect(t, err, fault.Refused, "2 parts")
 	delete(s.files, "/a b/m-00002-of-00002.gguf")
 	_, err = Open(t.Context(), client(), at+"/a%20b/m-00001-of-00002.gguf", "")
-	expect(t, err, downloader.Missing, "m-00002-of-00002.gguf")
+	expect(t, err, fault.Missing, "m-00002-of-00002.gguf")
 	for _, name := range []string{"m-00000-of-00002.gguf", "m-00003-of-00002.gguf", "m-00001-of-99999.gguf"} {
 		_, err = Open(t.Context(), client(), at+"/"+name, "")
-		expect(t, err, downloader.Refused, "it is part")
+		expect(t, err, fault.Refused, "it is part")
 	}
 }
 

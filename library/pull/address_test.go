@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bise-sh/bise/downloader"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/library/pull/pulltest"
 	"github.com/bise-sh/bise/models/licence"
@@ -100,7 +99,7 @@ func TestURL(t *testing.T) {
 		plan := planned(t, p, Request{Ref: url + "/summed.gguf", SHA256: strings.Repeat("0", 64)})
 		plan.Accept(noon)
 		_, err := p.Run(t.Context(), plan, nil)
-		if e, ok := errors.AsType[*downloader.Error](err); !ok || e.Kind != downloader.Damaged {
+		if e, ok := errors.AsType[*fault.Error](err); !ok || e.Kind != fault.Damaged {
 			t.Errorf("it says %v", err)
 		}
 	})

@@ -80,7 +80,7 @@ func TestImageRefuses(t *testing.T) {
 		kind    fault.Kind
 		what    string
 	}{
-		{Request{Ref: "ollama:" + host + "/library/none"}, "", "no such model"},
+		{Request{Ref: "ollama:" + host + "/library/none"}, fault.Missing, "no such model"},
 		{Request{Ref: "ollama:" + host + "/library/free", FromSource: true}, fault.Invalid, "finished files"},
 		{Request{Ref: "ollama:" + host + "/library/free", Type: "Q8_0"}, fault.Invalid, "finished files"},
 	} {

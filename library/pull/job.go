@@ -114,8 +114,8 @@ func (j *job) room() error {
 	if !ok || j.plan.Disk <= free {
 		return nil
 	}
-	return &downloader.Error{
-		Kind:   downloader.Full,
+	return &fault.Error{
+		Kind:   fault.NoSpace,
 		Msg:    fmt.Sprintf("cannot pull %s: it takes %s of disk, and %s are free in %s", j.plan.Name, units.Size(j.plan.Disk), units.Size(free), j.Store.Dir),
 		Advice: "Make room, for instance with bise rm or bise gc, or choose a smaller type.",
 	}

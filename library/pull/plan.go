@@ -3,7 +3,6 @@ package pull
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -193,7 +192,7 @@ func (p *Puller) ready(ctx context.Context, plan *Plan, m catalog.Model) (found 
 			}
 		}
 		// What is not there may be in the next one, or be made.
-		if e, ok := errors.AsType[*downloader.Error](err); !ok || e.Kind != downloader.Missing && (e.Kind != downloader.Denied || i == len(wants)-1) {
+		if kind := fault.KindOf(err); kind != fault.Missing && (kind != fault.Denied && kind != fault.Licence || i == len(wants)-1) {
 			return false, err
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/bise-sh/bise/downloader/fakehub"
 	"github.com/bise-sh/bise/downloader/huggingface"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/library/pull/pulltest"
 )
 
@@ -60,11 +61,7 @@ func TestGated(t *testing.T) {
 				hub.AssertNoTokenLeak(t)
 				return
 			}
-			h, ok := errors.AsType[interface {
-				error
-				Hint() string
-			}](err)
-			if !errors.Is(err, c.is) || !ok || !strings.Contains(err.Error(), c.what) || !strings.Contains(h.Hint(), c.hint) {
+			if _, advice := fault.Explain(err); !errors.Is(err, c.is) || !strings.Contains(err.Error(), c.what) || !strings.Contains(advice, c.hint) {
 				t.Errorf("it says %v", err)
 			}
 			hub.AssertCount(t, fakehub.CDN, 0)

@@ -204,7 +204,7 @@ type Catalog struct {
 
 // Embedded is the catalogue that bise comes with.
 var Embedded = sync.OnceValue(func() *Catalog {
-	c, problems, err := parse(nil, embedded)
+	c, problems, err := parse("the built-in catalogue", nil, embedded)
 	if err != nil || len(problems) > 0 {
 		panic(fmt.Sprint("catalog: ", err, problems)) // a test reads it
 	}

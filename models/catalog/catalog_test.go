@@ -45,7 +45,7 @@ func TestFindTellsNearNames(t *testing.T) {
 			t.Errorf("Find(%q) gives %v", c.ref, err)
 			continue
 		}
-		if hint := err.(*fault.Error).Hint(); !strings.Contains(hint, c.near) {
+		if hint := err.(*fault.Error).Advice; !strings.Contains(hint, c.near) {
 			t.Errorf("Find(%q) advises %q, which lacks %q", c.ref, hint, c.near)
 		}
 	}
@@ -231,8 +231,8 @@ func TestLoadRefuses(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "catalog.toml")
 			write(t, path, c.text)
 			_, _, err := Load(path)
-			e, ok := err.(*Error)
-			if !ok || !strings.Contains(e.Error(), c.what) || !strings.Contains(e.Error(), path) || e.Hint() == "" {
+			e, ok := err.(*fault.Error)
+			if !ok || e.Kind != fault.Usage || !strings.Contains(e.Error(), c.what) || !strings.Contains(e.Error(), path) || e.Advice == "" {
 				t.Errorf("it says %v, which lacks %q", err, c.what)
 			}
 		})
@@ -254,7 +254,7 @@ func FuzzParse(f *testing.F) {
 		if len(data) > 4096 {
 			return
 		}
-		c, _, err := parse(Embedded(), data)
+		c, _, err := parse("catalog.toml", Embedded(), data)
 		if err != nil {
 			return
 		}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/BurntSushi/toml"
 
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf"
 )
 
@@ -23,48 +24,38 @@ import (
 // what bise comes with.
 const maxFile = 1 << 20
 
-// An Error is a person's catalogue that cannot be used.
-type Error struct {
-	Path string
-	Line int // 0 where unknown
-	What string
-}
-
-func (e *Error) Error() string {
-	if e.Line > 0 {
-		return fmt.Sprintf("cannot read %s: line %d: %s", e.Path, e.Line, e.What)
+// fileError makes the error of a user's catalogue that cannot be used; line is 0 where
+// it is unknown.
+func fileError(path string, line int, why string) *fault.Error {
+	if line > 0 {
+		why = fmt.Sprintf("line %d: %s", line, why)
 	}
-	return fmt.Sprintf("cannot read %s: %s", e.Path, e.What)
+	return &fault.Error{
+		Kind: fault.Usage, Msg: fmt.Sprintf("cannot read %s: %s", path, why),
+		Advice: "Correct the file, or move it away to use the built-in catalogue.",
+	}
 }
 
-// Hint says what to do.
-func (e *Error) Hint() string {
-	return "Correct the file, or move it away to use the catalogue that bise comes with."
-}
-
-// Load gives the embedded catalogue with what a person's own file adds to it and
-// changes. A file that is not there changes nothing. Keys that bise does not know
-// come back as problems, a sentence each; what cannot be meant is an [*Error].
+// Load returns the embedded catalogue with the additions and changes of the user's file.
+// A missing file changes nothing. Unknown keys come back as problems, a sentence each; a
+// file that cannot be used is an error of kind [fault.Usage].
 func Load(path string) (_ *Catalog, problems []string, _ error) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Embedded(), nil, nil
 	}
 	if err != nil {
-		return nil, nil, &Error{Path: path, What: cause(err)}
+		return nil, nil, fileError(path, 0, cause(err))
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {
-		return nil, nil, &Error{Path: path, What: cause(err)}
+		return nil, nil, fileError(path, 0, cause(err))
 	}
 	if len(data) > maxFile {
-		return nil, nil, &Error{Path: path, What: "it is larger than 1 MB"}
+		return nil, nil, fileError(path, 0, "it is larger than 1 MB")
 	}
-	c, problems, err := parse(Embedded(), data)
-	if e, ok := errors.AsType[*Error](err); ok {
-		e.Path = path
-	}
+	c, problems, err := parse(path, Embedded(), data)
 	for i := range problems {
 		problems[i] = path + ": " + problems[i]
 	}
@@ -87,19 +78,21 @@ type document struct {
 	Vision map[string]Tower `toml:"vision"`
 }
 
-// parse reads a catalogue on top of another, which may be nil. Errors are *Error.
-func parse(under *Catalog, data []byte) (*Catalog, []string, error) {
+// parse reads a catalogue on top of another, which may be nil.
+func parse(path string, under *Catalog, data []byte) (*Catalog, []string, error) {
 	var doc document
 	meta, err := toml.NewDecoder(bytes.NewReader(data)).Decode(&doc)
 	if err != nil {
-		return nil, nil, explain(err)
+		line, why := explain(err)
+		return nil, nil, fileError(path, line, why)
 	}
 	// Which keys a row sets is asked apart: asking meta would count them as known.
 	var keys struct {
 		Model []map[string]any `toml:"model"`
 	}
 	if _, err := toml.Decode(string(data), &keys); err != nil {
-		return nil, nil, explain(err)
+		line, why := explain(err)
+		return nil, nil, fileError(path, line, why)
 	}
 	p := parser{meta: meta, own: under != nil, shapes: map[string]Shape{}, towers: map[string]Tower{}, rows: map[string]int{}}
 	if under != nil {
@@ -116,19 +109,19 @@ func parse(under *Catalog, data []byte) (*Catalog, []string, error) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(doc.Shape)) {
 		if what := doc.Shape[name].wrong(); what != "" {
-			return nil, nil, &Error{What: fmt.Sprintf("shape.%s: %s", name, what)}
+			return nil, nil, fileError(path, 0, fmt.Sprintf("shape.%s: %s", name, what))
 		}
 		p.shapes[name] = doc.Shape[name]
 	}
 	for _, name := range slices.Sorted(maps.Keys(doc.Vision)) {
 		if what := doc.Vision[name].wrong(); what != "" {
-			return nil, nil, &Error{What: fmt.Sprintf("vision.%s: %s", name, what)}
+			return nil, nil, fileError(path, 0, fmt.Sprintf("vision.%s: %s", name, what))
 		}
 		p.towers[name] = doc.Vision[name]
 	}
 	for i, row := range doc.Model {
 		if err := p.add(row, keys.Model[i]); err != nil {
-			return nil, nil, &Error{What: fmt.Sprintf("model %d: %s", i+1, err)}
+			return nil, nil, fileError(path, 0, fmt.Sprintf("model %d: %s", i+1, err))
 		}
 	}
 	for i := range p.models {
@@ -136,7 +129,7 @@ func parse(under *Catalog, data []byte) (*Catalog, []string, error) {
 	}
 	c, err := index(p.models)
 	if err != nil {
-		return nil, nil, &Error{What: err.Error()}
+		return nil, nil, fileError(path, 0, err.Error())
 	}
 	var problems []string
 	for _, key := range p.meta.Undecoded() {
@@ -173,7 +166,8 @@ func (p *parser) add(row toml.Primitive, set map[string]any) error {
 	m.Own = p.own
 	m.clear(set)
 	if err := p.meta.PrimitiveDecode(row, m); err != nil {
-		return fmt.Errorf("%s: %s", name, explain(err).What)
+		_, why := explain(err)
+		return fmt.Errorf("%s: %s", name, why)
 	}
 	if what := m.wrong(); what != "" {
 		return fmt.Errorf("%s: %s", name, what)
@@ -351,10 +345,10 @@ func (t Tower) wrong() string {
 	return ""
 }
 
-// explain tells an error of package toml in our words.
-func explain(err error) *Error {
+// explain returns what package toml says of a file, and the line, 0 where it is unknown.
+func explain(err error) (line int, why string) {
 	if p, ok := errors.AsType[toml.ParseError](err); ok {
-		return &Error{Line: p.Position.Line, What: p.Message}
+		return p.Position.Line, p.Message
 	}
-	return &Error{What: strings.TrimPrefix(err.Error(), "toml: ")}
+	return 0, strings.TrimPrefix(err.Error(), "toml: ")
 }

@@ -39,17 +39,17 @@ func parseAdapter(file string, data []byte) (*adapterConfig, error) {
 	}
 	switch {
 	case c.Kind != "LORA":
-		return nil, wrong(file, "is of an adapter of type %q, and only LORA can be converted", c.Kind)
+		return nil, fileErrorf(file, "is of an adapter of type %q, and only LORA can be converted", c.Kind)
 	case c.DoRA:
-		return nil, wrong(file, "is of a DoRA adapter, which llama.cpp cannot run")
+		return nil, fileErrorf(file, "is of a DoRA adapter, which llama.cpp cannot run")
 	case c.Flipped:
-		return nil, wrong(file, "is of an adapter that is stored the other way round (fan_in_fan_out)")
+		return nil, fileErrorf(file, "is of an adapter that is stored the other way round (fan_in_fan_out)")
 	case c.Bias != "" && c.Bias != "none":
-		return nil, wrong(file, "is of an adapter with biases, which llama.cpp cannot run")
+		return nil, fileErrorf(file, "is of an adapter with biases, which llama.cpp cannot run")
 	case len(c.Whole) > 0:
-		return nil, wrong(file, "is of an adapter that replaces %s as a whole, which llama.cpp cannot run", strings.Join(c.Whole, ", "))
+		return nil, fileErrorf(file, "is of an adapter that replaces %s as a whole, which llama.cpp cannot run", strings.Join(c.Whole, ", "))
 	case len(c.Alphas) > 0, c.Rooted && len(c.Ranks) > 0:
-		return nil, wrong(file, "has different strengths for different tensors, which llama.cpp cannot run")
+		return nil, fileErrorf(file, "has different strengths for different tensors, which llama.cpp cannot run")
 	}
 	return &c, nil
 }
@@ -145,7 +145,7 @@ func loraTargets(w *weights) ([]*loraTarget, error) {
 		s := w.tensors[name]
 		m := loraName.FindStringSubmatch(name)
 		if m == nil {
-			return nil, s.fault("is no part of an adapter that llama.cpp can run")
+			return nil, s.errorf("is no part of an adapter that llama.cpp can run")
 		}
 		t := &loraTarget{layer: -1, a: map[int]*source{}, b: map[int]*source{}}
 		expert := 0
@@ -165,7 +165,7 @@ func loraTargets(w *weights) ([]*loraTarget, error) {
 			t.name = "output.weight"
 		}
 		if t.name == "" {
-			return nil, s.fault("is added to a part of the model that llama.cpp does not adapt")
+			return nil, s.errorf("is added to a part of the model that llama.cpp does not adapt")
 		}
 		if before := found[t.name]; before != nil {
 			t = before
@@ -176,7 +176,7 @@ func loraTargets(w *weights) ([]*loraTarget, error) {
 			side = t.b
 		}
 		if before := side[expert]; before != nil {
-			return nil, s.fault("has the same place as %q", before.Name)
+			return nil, s.errorf("has the same place as %q", before.Name)
 		}
 		side[expert] = s
 	}
@@ -185,7 +185,7 @@ func loraTargets(w *weights) ([]*loraTarget, error) {
 		return cmp.Or(cmp.Compare(x.layer, y.layer), cmp.Compare(x.name, y.name))
 	})
 	if len(list) == 0 {
-		return nil, wrong("adapter_model.safetensors", "has no tensors")
+		return nil, fileErrorf("adapter_model.safetensors", "has no tensors")
 	}
 	return list, nil
 }
@@ -199,13 +199,13 @@ func (p *plan) lora(t *loraTarget, base *baseModel, rank int64, ranks bool) {
 		a, b := t.a[e], t.b[e]
 		switch {
 		case b == nil:
-			p.err = a.fault("has no lora_B beside it")
+			p.err = a.errorf("has no lora_B beside it")
 			return
 		case e != i:
-			p.err = a.fault("is of expert %d, and there is none of %d", e, i)
+			p.err = a.errorf("is of expert %d, and there is none of %d", e, i)
 			return
 		case len(a.Shape) != 2 || len(b.Shape) != 2:
-			p.err = a.fault("has shape %v, and lora_B %v", a.Shape, b.Shape)
+			p.err = a.errorf("has shape %v, and lora_B %v", a.Shape, b.Shape)
 			return
 		}
 		a.used, b.used = true, true
@@ -224,7 +224,7 @@ func (p *plan) lora(t *loraTarget, base *baseModel, rank int64, ranks bool) {
 	if len(t.b) != len(experts) {
 		for e, b := range t.b {
 			if t.a[e] == nil {
-				p.err = b.fault("has no lora_A beside it")
+				p.err = b.errorf("has no lora_A beside it")
 				return
 			}
 		}
@@ -232,7 +232,7 @@ func (p *plan) lora(t *loraTarget, base *baseModel, rank int64, ranks bool) {
 	n := int64(len(experts))
 	if strings.HasSuffix(t.name, "_exps.weight") {
 		if base.experts > 0 && n != base.experts {
-			p.err = t.a[0].fault("and its like are of %d experts, and the base model has %d", n, base.experts)
+			p.err = t.a[0].errorf("and its like are of %d experts, and the base model has %d", n, base.experts)
 			return
 		}
 		p.parts(t.name+".lora_a", []int64{n, rank, in}, as...)
@@ -243,7 +243,7 @@ func (p *plan) lora(t *loraTarget, base *baseModel, rank int64, ranks bool) {
 	b := p.parts(t.name+".lora_b", []int64{out, rank}, bs...)
 	if strings.HasSuffix(t.name, ".attn_q.weight") || strings.HasSuffix(t.name, ".attn_k.weight") {
 		if out%base.headWidth != 0 {
-			p.err = t.b[0].fault("has %d rows, and heads of the base model have %d", out, base.headWidth)
+			p.err = t.b[0].errorf("has %d rows, and heads of the base model have %d", out, base.headWidth)
 			return
 		}
 		b.rotated(base.headWidth)
@@ -267,7 +267,7 @@ func findBase(f *folder, c *adapterConfig, given string) (*baseModel, error) {
 	}
 	abs, err := filepath.Abs(f.path)
 	if err != nil {
-		return nil, unreadable(f.path, err)
+		return nil, readError(f.path, err)
 	}
 	name := filepath.Base(filepath.FromSlash(c.Base))
 	for _, path := range []string{
@@ -292,7 +292,7 @@ func findBase(f *folder, c *adapterConfig, given string) (*baseModel, error) {
 		b.warning = fmt.Sprintf("%s is not at hand, so heads of %d numbers were assumed, as all such models have them", c.Base, headWidth)
 		return b, nil
 	}
-	e := wrong("adapter_config.json", "names the base model %q, which is not beside the adapter", c.Base)
+	e := fileErrorf("adapter_config.json", "names the base model %q, which is not beside the adapter", c.Base)
 	e.Advice = "Give the base model's folder or GGUF: its heads have to be known."
 	return nil, e
 }
@@ -301,7 +301,7 @@ func findBase(f *folder, c *adapterConfig, given string) (*baseModel, error) {
 func readBase(path string) (*baseModel, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, unreadable(path, err)
+		return nil, readError(path, err)
 	}
 	if !info.IsDir() {
 		return baseOfGGUF(path)
@@ -324,7 +324,7 @@ func readBase(path string) (*baseModel, error) {
 		return nil, err
 	}
 	if m.mamba {
-		return nil, wrong(path, "has no attention, and adapters for it cannot be converted")
+		return nil, fileErrorf(path, "has no attention, and adapters for it cannot be converted")
 	}
 	return &baseModel{arch: m.arch, headWidth: m.headWidth, experts: m.experts, from: path}, nil
 }
@@ -333,13 +333,13 @@ func baseOfGGUF(path string) (*baseModel, error) {
 	g, err := gguf.Read(path)
 	if err != nil {
 		if _, ok := errors.AsType[*fs.PathError](err); ok {
-			return nil, unreadable(path, err)
+			return nil, readError(path, err)
 		}
-		return nil, wrong(path, "is no GGUF that can be used: %v", err)
+		return nil, fileErrorf(path, "is no GGUF that can be used: %v", err)
 	}
 	s := g.Summary()
 	if s.KeyWidth == 0 || s.Architecture != "llama" && s.Architecture != "mistral3" {
-		return nil, wrong(path, "is of architecture %q, and adapters for it cannot be converted", s.Architecture)
+		return nil, fileErrorf(path, "is of architecture %q, and adapters for it cannot be converted", s.Architecture)
 	}
 	return &baseModel{arch: s.Architecture, headWidth: int64(s.KeyWidth), experts: int64(s.Experts), from: path}, nil
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf"
 )
 
@@ -153,8 +154,8 @@ func TestAdapterRefuses(t *testing.T) {
 
 func TestAdapterWithoutBase(t *testing.T) {
 	d := adapter(t, adapterDoc(), adapterTensors())
-	if e := fails(t, string(d), Options{}, "", `names the base model "base", which is not beside`); !strings.Contains(e.Hint(), "Give the base") {
-		t.Errorf("the hint is %q", e.Hint())
+	if e := fails(t, string(d), Options{}, "", `names the base model "base", which is not beside`); !strings.Contains(e.Advice, "Give the base") {
+		t.Errorf("the hint is %q", e.Advice)
 	}
 	config, w := adapterDoc(), tensors{}
 	config["base_model_name_or_path"] = "mistralai/Mistral-7B-v0.3"
@@ -176,7 +177,7 @@ func FuzzAdapterConfig(f *testing.F) {
 			return
 		}
 		c, err := parseAdapter("adapter_config.json", data)
-		if _, ok := errors.AsType[*Error](err); err != nil && !ok {
+		if _, ok := errors.AsType[*fault.Error](err); err != nil && !ok {
 			t.Fatalf("got %v, want an Error", err)
 		}
 		if err == nil && (c.Kind != "LORA" || c.DoRA) {

@@ -79,7 +79,7 @@ func readCard(f *folder) (card, error) {
 		case doc.CLS:
 			c.pooling = poolCLS
 		default:
-			return c, wrong(name, "asks for a pooling that llama.cpp does not have")
+			return c, fileErrorf(name, "asks for a pooling that llama.cpp does not have")
 		}
 	}
 	return c, nil

@@ -21,6 +21,7 @@ import (
 	"strings"
 
 	"github.com/bise-sh/bise/atomicfile"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf"
 	"github.com/bise-sh/bise/safetensors"
 )
@@ -61,7 +62,7 @@ func ProjectorPath(path string) string {
 }
 
 // Convert converts the model or the LoRA adapter in a folder. What is wrong with
-// the folder or the disk is an [*Error]; when ctx ends, that is its cause. After an
+// the folder or the disk is an [*fault.Error]; when ctx ends, that is its cause. After an
 // error no file is left.
 func Convert(ctx context.Context, dir string, o Options) (Result, error) {
 	if _, ok := tensorTypes[o.Type]; !ok && o.Type != Stored {
@@ -185,7 +186,7 @@ func (b *build) model(f *folder, o Options, m *model) error {
 func (b *build) tower(m *model, names naming, v *vocabulary, name string, want gguf.Type, file gguf.FileType, o Options) error {
 	row := v.named("[IMG_BREAK]")
 	if row < 0 {
-		return wrong(v.file, "has no token [IMG_BREAK], and the model sees pictures")
+		return fileErrorf(v.file, "has no token [IMG_BREAK], and the model sees pictures")
 	}
 	p := &plan{w: b.w, file: m.file}
 	p.picture(m, names, int64(row))
@@ -264,7 +265,7 @@ func choose(f *folder, want Layout) (*selection, error) {
 		}
 	}
 	if len(order) == 0 {
-		e := wrong(f.path, "has no weights that can be converted")
+		e := fileErrorf(f.path, "has no weights that can be converted")
 		e.Advice = "It needs config.json and model*.safetensors, or params.json and consolidated*.safetensors, or an adapter of PEFT."
 		return nil, e
 	}
@@ -334,9 +335,10 @@ func (b *build) write(ctx context.Context, o Options) error {
 	b.result.Bytes = total
 	dir := filepath.Dir(o.Output)
 	if n, ok := free(dir); ok && n < total {
-		e := wrong(o.Output, "takes %d MB, and %d MB are free", total/1e6+1, n/1e6)
-		e.Advice = advice
-		return e
+		return &fault.Error{
+			Kind: fault.NoSpace, Msg: fmt.Sprintf("cannot write %s: it needs %d MB and %d MB are free", o.Output, total/1e6+1, n/1e6),
+			Advice: advice,
+		}
 	}
 	stage, err := atomicfile.Beside(dir)
 	if err != nil {
@@ -354,7 +356,7 @@ func (b *build) write(ctx context.Context, o Options) error {
 	return nil
 }
 
-const advice = "Make room on the disk, or write to another one."
+const advice = "Free some disk space, or write to another disk."
 
 // free is [atomicfile.Free]; tests give other answers.
 var free = atomicfile.Free
@@ -366,15 +368,11 @@ func (b *build) spared(path string) error {
 		return nil // nothing is there
 	}
 	if info.IsDir() {
-		e := wrong(path, "is a folder")
-		e.Advice = "Give the name of a file to write."
-		return e
+		return &fault.Error{Kind: fault.File, Msg: fmt.Sprintf("cannot write %s: it is a folder", path), Advice: "Give the name of a file to write."}
 	}
 	for _, f := range b.w.open {
 		if in, err := f.Stat(); err == nil && os.SameFile(info, in) {
-			e := wrong(path, "cannot be both what is read and what is written")
-			e.Advice = "Give the result another name."
-			return e
+			return &fault.Error{Kind: fault.File, Msg: fmt.Sprintf("cannot write %s: it is one of the input files", path), Advice: "Give the result another name."}
 		}
 	}
 	return nil
@@ -385,26 +383,24 @@ func (b *build) blame(ctx context.Context, path string, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if _, ok := errors.AsType[*Error](err); ok {
+	if _, ok := errors.AsType[*fault.Error](err); ok {
 		return err
 	}
 	return cannotWrite(path, err)
 }
 
 func cannotWrite(path string, err error) error {
-	e := &Error{File: path, Err: err}
+	why, kind, hint := err, fault.File, ""
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		why = p.Err
+	}
 	switch {
 	case atomicfile.Full(err):
-		e.What, e.Advice = "cannot be written: the disk is full", advice
+		why, kind, hint = errors.New("the disk is full"), fault.NoSpace, advice
 	case errors.Is(err, fs.ErrNotExist):
-		e.What, e.Advice = "cannot be written: there is no folder "+filepath.Dir(path), "Make it first."
+		why, hint = fmt.Errorf("there is no folder %s", filepath.Dir(path)), "Create it first."
 	case errors.Is(err, fs.ErrPermission):
-		e.What = "cannot be written: permission denied"
-	default:
-		if p, ok := errors.AsType[*fs.PathError](err); ok {
-			err = p.Err
-		}
-		e.What = "cannot be written: " + err.Error()
+		why = errors.New("permission denied")
 	}
-	return e
+	return &fault.Error{Kind: kind, Msg: fmt.Sprintf("cannot write %s: %v", path, why), Advice: hint, Cause: err}
 }

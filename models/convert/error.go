@@ -5,57 +5,38 @@ import (
 	"fmt"
 	"io/fs"
 
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/safetensors"
 )
 
-// An Error says what is wrong with what was to be converted, or with where the
-// result was to go.
-type Error struct {
-	File   string // as far as it is about one: a name in the folder, or the output's path
-	Tensor string // as far as it is about one, by its name in File
-	What   string // a clause: "is missing", "has shape [8 4], and config.json asks for [8 2]"
-	Advice string // what to do, a sentence; may be empty
-	Err    error  // what is behind it, for errors.Is
+// fileErrorf makes the error of an input file: a name in the folder, and what is
+// wrong with it as a predicate: "is missing", "has no tensors".
+func fileErrorf(file, format string, args ...any) *fault.Error {
+	return fault.Errorf(fault.BadData, "cannot convert: %s "+format, append([]any{file}, args...)...)
 }
 
-func (e *Error) Error() string {
-	switch {
-	case e.Tensor == "":
-		return fmt.Sprintf("cannot convert: %s %s", e.File, e.What)
-	case e.File == "":
-		return fmt.Sprintf("cannot convert: tensor %q %s", e.Tensor, e.What)
+// tensorErrorf makes the error of a tensor; file may be empty.
+func tensorErrorf(file, tensor, format string, args ...any) *fault.Error {
+	where := fmt.Sprintf("tensor %q", tensor)
+	if file != "" {
+		where = fmt.Sprintf("in %s, tensor %q", file, tensor)
 	}
-	return fmt.Sprintf("cannot convert: in %s, tensor %q %s", e.File, e.Tensor, e.What)
+	return fileErrorf(where, format, args...)
 }
 
-// Unwrap gives the cause.
-func (e *Error) Unwrap() error { return e.Err }
-
-// Hint says what to do.
-func (e *Error) Hint() string { return e.Advice }
-
-// wrong makes an error about a file.
-func wrong(file, format string, args ...any) *Error {
-	return &Error{File: file, What: fmt.Sprintf(format, args...)}
-}
-
-// unreadable makes an error about a file out of that of reading it.
-func unreadable(file string, err error) *Error {
-	e := &Error{File: file, Err: err}
+// readError makes the error of a file that cannot be read out of its cause.
+func readError(file string, err error) *fault.Error {
+	e := fileErrorf(file, "cannot be read: %v", err)
 	if f, ok := errors.AsType[*safetensors.FormatError](err); ok {
-		e.Tensor, e.What = f.Tensor, f.What
-		if f.Tensor == "" {
-			e.What = "is no safetensors file that can be used: " + f.What
+		e = fileErrorf(file, "is not a usable safetensors file: %s", f.What)
+		if f.Tensor != "" {
+			e = tensorErrorf(file, f.Tensor, "%s", f.What)
 		}
-		return e
+	} else if errors.Is(err, fs.ErrNotExist) {
+		e = fileErrorf(file, "is missing")
+	} else if p, ok := errors.AsType[*fs.PathError](err); ok {
+		e = fileErrorf(file, "cannot be read: %v", p.Err)
 	}
-	if p, ok := errors.AsType[*fs.PathError](err); ok {
-		err = p.Err
-	}
-	if errors.Is(err, fs.ErrNotExist) {
-		e.What = "is missing"
-	} else {
-		e.What = "cannot be read: " + err.Error()
-	}
+	e.Cause = err
 	return e
 }

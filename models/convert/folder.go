@@ -24,7 +24,7 @@ type folder struct {
 func openFolder(dir string) (*folder, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
-		return nil, unreadable(dir, err)
+		return nil, readError(dir, err)
 	}
 	if real, err := filepath.EvalSymlinks(abs); err == nil {
 		abs = real
@@ -40,15 +40,15 @@ func openFolder(dir string) (*folder, error) {
 	}
 	info, err := os.Stat(root)
 	if err != nil {
-		return nil, unreadable(dir, err)
+		return nil, readError(dir, err)
 	}
 	if !info.IsDir() {
-		e := wrong(dir, "is not a folder")
+		e := fileErrorf(dir, "is not a folder")
 		e.Advice = "Give the folder that has the weights, their configuration and the tokenizer."
 		return nil, e
 	}
 	if f.root, err = os.OpenRoot(root); err != nil {
-		return nil, unreadable(dir, err)
+		return nil, readError(dir, err)
 	}
 	return f, nil
 }
@@ -65,7 +65,7 @@ func (f *folder) has(name string) bool {
 func (f *folder) names() ([]string, error) {
 	entries, err := fs.ReadDir(f.root.FS(), f.sub)
 	if err != nil {
-		return nil, unreadable(f.path, err)
+		return nil, readError(f.path, err)
 	}
 	var names []string
 	for _, e := range entries {
@@ -84,13 +84,15 @@ func (f *folder) open(name string) (*os.File, int64, error) {
 	}
 	if err != nil {
 		if link, e := f.root.Lstat(path.Join(f.sub, name)); e == nil && link.Mode()&fs.ModeSymlink != 0 {
-			return nil, 0, &Error{File: name, What: "is a link out of the folder, or to nothing", Err: err}
+			e := fileErrorf(name, "is a link out of the folder, or to nothing")
+			e.Cause = err
+			return nil, 0, e
 		}
-		return nil, 0, unreadable(name, err)
+		return nil, 0, readError(name, err)
 	}
 	file, err := f.root.Open(path.Join(f.sub, name))
 	if err != nil {
-		return nil, 0, unreadable(name, err)
+		return nil, 0, readError(name, err)
 	}
 	return file, info.Size(), nil
 }
@@ -104,10 +106,10 @@ func (f *folder) read(name string, max int64) ([]byte, error) {
 	defer file.Close()
 	data, err := io.ReadAll(io.LimitReader(file, max+1))
 	if err != nil {
-		return nil, unreadable(name, err)
+		return nil, readError(name, err)
 	}
 	if int64(len(data)) > max {
-		return nil, wrong(name, "has more than the %d bytes that are allowed", max)
+		return nil, fileErrorf(name, "has more than the %d bytes that are allowed", max)
 	}
 	return data, nil
 }

@@ -101,7 +101,7 @@ func parseHF(file string, data []byte) (*model, error) {
 		return nil, err
 	}
 	if len(c.Classes) == 0 {
-		return nil, wrong(file, "does not say which architecture the model has")
+		return nil, fileErrorf(file, "does not say which architecture the model has")
 	}
 	m := &model{file: file, class: c.Classes[0], arch: "llama"}
 	r := &reader{file: file}
@@ -119,7 +119,7 @@ func parseHF(file string, data []byte) (*model, error) {
 		kind = "mamba2"
 	case "LlavaForConditionalGeneration", "Mistral3ForConditionalGeneration":
 		if c.Text == nil {
-			return nil, wrong(file, "has no text_config")
+			return nil, fileErrorf(file, "has no text_config")
 		}
 		text, kind = c.Text, c.Text.Type
 		if text.Tied == nil {

@@ -71,7 +71,7 @@ func (p *plan) stateSpace(m *model, mixer string) (s stateSpace) {
 			return make([]int64, dims)
 		}
 		if len(t.Shape) != dims {
-			p.err = t.fault("has shape %v, and %d dimensions are needed", t.Shape, dims)
+			p.err = t.errorf("has shape %v, and %d dimensions are needed", t.Shape, dims)
 			return make([]int64, dims)
 		}
 		return t.Shape
@@ -87,11 +87,11 @@ func (p *plan) stateSpace(m *model, mixer string) (s stateSpace) {
 	switch t := p.w.tensors[mixer+"conv1d.weight"]; {
 	case s.inner != 2*m.width:
 		// llama.cpp ends its process on any other.
-		p.err = p.w.tensors[mixer+"out_proj.weight"].fault("has %d columns, and llama.cpp runs only twice the width of %d", s.inner, m.width)
+		p.err = p.w.tensors[mixer+"out_proj.weight"].errorf("has %d columns, and llama.cpp runs only twice the width of %d", s.inner, m.width)
 	case s.state < 1 || conv[0] != s.inner+2*m.groups*s.state:
-		p.err = t.fault("has %d channels, which %d and %d groups of states do not make", conv[0], s.inner, m.groups)
+		p.err = t.errorf("has %d channels, which %d and %d groups of states do not make", conv[0], s.inner, m.groups)
 	case s.kernel < 1 || s.heads < 1 || s.inner%s.heads != 0 || s.heads%m.groups != 0 || s.inner%m.groups != 0:
-		p.err = t.fault("is of a model with %d heads and %d groups, which do not divide its inner width of %d", s.heads, m.groups, s.inner)
+		p.err = t.errorf("is of a model with %d heads and %d groups, which do not divide its inner width of %d", s.heads, m.groups, s.inner)
 	}
 	return s
 }

@@ -58,7 +58,7 @@ type reader struct {
 
 func (r *reader) fail(format string, args ...any) {
 	if r.err == nil {
-		r.err = wrong(r.file, format, args...)
+		r.err = fileErrorf(r.file, format, args...)
 	}
 }
 
@@ -169,7 +169,7 @@ func (m *model) early() bool {
 // have; those become null.
 func decodeConfig(file string, data []byte, v any) error {
 	if err := json.Unmarshal(withoutInfinity(data), v); err != nil {
-		return wrong(file, "cannot be read: %v", err)
+		return fileErrorf(file, "cannot be read: %v", err)
 	}
 	return nil
 }
@@ -208,7 +208,7 @@ func oddNumber(s []byte) string {
 
 // unsupported is the error of a model that cannot be converted.
 func unsupported(file, format string, args ...any) error {
-	e := wrong(file, format, args...)
+	e := fileErrorf(file, format, args...)
 	e.Advice = "Those that can be converted are " + strings.Join(classes, ", ") + ", and Mistral's own layout of the same models."
 	return e
 }

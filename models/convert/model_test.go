@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/bise-sh/bise/fault"
 )
 
 func parsed(t *testing.T, read func(string, []byte) (*model, error), v any) *model {
@@ -114,7 +116,7 @@ func TestUnsupported(t *testing.T) {
 	} {
 		data, _ := json.Marshal(params)
 		_, err := parseNative("params.json", data)
-		if e, ok := errors.AsType[*Error](err); !ok || !strings.Contains(e.Error(), says) || e.Advice == "" {
+		if e, ok := errors.AsType[*fault.Error](err); !ok || !strings.Contains(e.Error(), says) || e.Advice == "" {
 			t.Errorf("got %v, want %q", err, says)
 		}
 	}

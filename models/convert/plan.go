@@ -58,10 +58,10 @@ func (p *plan) tensor(name string, shape []int64, names ...string) *output {
 // long as the shape's.
 func (p *plan) part(t *source, shape []int64, from, n int64) part {
 	if p.err == nil && !slices.Equal(withoutOnes(t.Shape), withoutOnes(shape)) {
-		p.err = t.fault("has shape %v, and %s asks for %v", t.Shape, p.file, shape)
+		p.err = t.errorf("has shape %v, and %s asks for %v", t.Shape, p.file, shape)
 	}
 	if p.err == nil && decoders[t.Type] == nil {
-		p.err = t.fault("is of type %s, which weights cannot have here", t.Type)
+		p.err = t.errorf("is of type %s, which weights cannot have here", t.Type)
 	}
 	pt := part{source: t, from: from, rows: n, scale: 1}
 	if p.err == nil && t.Type == fp8 {
@@ -166,7 +166,7 @@ func (w *weights) unused(tied bool) error {
 	if len(left) > 1 {
 		what += fmt.Sprintf(", nor have %d others", len(left)-1)
 	}
-	e := w.tensors[left[0]].fault("%s", what)
+	e := w.tensors[left[0]].errorf("%s", what)
 	e.Advice = "A model with more in it than its configuration says would answer otherwise than it was trained to."
 	return e
 }

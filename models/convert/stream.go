@@ -209,10 +209,10 @@ func sized(b *[]byte, n int64) []byte {
 func (b *buffers) convert(f sink, j job) error {
 	raw := sized(&b.raw, j.raw)
 	if _, err := j.p.in.ReadAt(raw, j.p.Offset+j.row*(j.raw/j.rows)); err != nil {
-		return unreadable(j.p.file, err)
+		return readError(j.p.file, err)
 	}
 	if !finite(j.p.source.Type, raw) {
-		return j.p.fault("has %s of rows %d to %d, and weights must be finite numbers", firstOdd(j.p.source.Type, raw), j.row, j.row+j.rows-1)
+		return j.p.errorf("has %s of rows %d to %d, and weights must be finite numbers", firstOdd(j.p.source.Type, raw), j.row, j.row+j.rows-1)
 	}
 	if j.o.arrange != nil {
 		arranged := sized(&b.arranged, j.raw)
@@ -268,7 +268,7 @@ func (b *buffers) encode(out, raw []byte, j job) error {
 }
 
 func tooLarge(j job) error {
-	e := j.p.fault("has numbers that are too large for %s", j.o.Type)
+	e := j.p.errorf("has numbers that are too large for %s", j.o.Type)
 	e.Advice = "Convert to bf16 or f32."
 	return e
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"github.com/bise-sh/bise/fault"
 )
 
 func TestSupports(t *testing.T) {
@@ -28,7 +30,7 @@ func TestSupports(t *testing.T) {
 		if c.what == "" && err != nil || c.what != "" && (err == nil || !strings.Contains(err.Error(), c.what)) {
 			t.Errorf("%s %s: %v", c.file, data, err)
 		}
-		if e, ok := errors.AsType[*Error](err); err != nil && (!ok || e.File == "") {
+		if e, ok := errors.AsType[*fault.Error](err); err != nil && (!ok || e.Kind != fault.BadData) {
 			t.Errorf("%v is no error of this package", err)
 		}
 	}

@@ -30,7 +30,7 @@ func TestFullDisk(t *testing.T) {
 		f, err := os.Create(path)
 		return &fullDisk{f, 20000}, err
 	}
-	if e := fails(t, string(d), Options{}, "", "model.gguf cannot be written: the disk is full"); e.Hint() == "" {
+	if e := fails(t, string(d), Options{}, "", "model.gguf: the disk is full"); e.Advice == "" {
 		t.Error("there is no advice")
 	}
 }

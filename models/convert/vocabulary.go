@@ -67,7 +67,7 @@ func readVocabulary(f *folder) (*vocabulary, error) {
 	case slices.Contains(names, "tokenizer.json"):
 		v, err = readTokenizerJSON(f, "tokenizer.json")
 	default:
-		e := wrong(f.path, "has no tokenizer")
+		e := fileErrorf(f.path, "has no tokenizer")
 		e.Advice = "Put tekken.json, tokenizer.model or tokenizer.json beside the weights."
 		return nil, e
 	}
@@ -107,14 +107,14 @@ func readTekken(f *folder, name string) (*vocabulary, error) {
 		_, err = file.Tokenizer() // what cannot be used is told here, not by the result
 	}
 	if err != nil {
-		return nil, wrong(name, "cannot be used: %v", err)
+		return nil, fileErrorf(name, "cannot be used: %v", err)
 	}
 	v := tekkenVocabulary(name, file.Special, file.Texts)
 	v.version = file.PromptVersion()
 	if len(file.Settings) > 0 {
 		var b bytes.Buffer
 		if err := json.Compact(&b, file.Settings); err != nil {
-			return nil, wrong(name, "has settings that cannot be read: %v", err)
+			return nil, fileErrorf(name, "has settings that cannot be read: %v", err)
 		}
 		v.settings = b.String()
 	}
@@ -192,7 +192,7 @@ func readSentencePiece(f *folder, name string) (*vocabulary, error) {
 		_, err = file.Tokenizer()
 	}
 	if err != nil {
-		return nil, wrong(name, "cannot be used: %v", err)
+		return nil, fileErrorf(name, "cannot be used: %v", err)
 	}
 	v := &vocabulary{file: name, bos: file.BOS, eos: file.EOS, unk: file.Unknown, pad: file.Pad, noPrefix: !file.DummyPrefix()}
 	for _, p := range file.Pieces {
@@ -234,7 +234,7 @@ func (v *vocabulary) added(f *folder) error {
 	for key, t := range config.Decoder {
 		id, err := strconv.Atoi(key)
 		if err != nil {
-			return wrong("tokenizer_config.json", "has an added token with the id %q", key)
+			return fileErrorf("tokenizer_config.json", "has an added token with the id %q", key)
 		}
 		more[id] = t
 	}
@@ -242,11 +242,11 @@ func (v *vocabulary) added(f *folder) error {
 		t := more[id]
 		switch {
 		case id < 0 || id > len(v.tokens):
-			return wrong(v.file, "has %d tokens, and the token %q that was added to it has the id %d", len(v.tokens), t.Content, id)
+			return fileErrorf(v.file, "has %d tokens, and the token %q that was added to it has the id %d", len(v.tokens), t.Content, id)
 		case id < len(v.tokens):
 			continue
 		case !utf8.ValidString(t.Content) || t.Content == "":
-			return wrong("tokenizer_config.json", "adds the token %q", t.Content)
+			return fileErrorf("tokenizer_config.json", "adds the token %q", t.Content)
 		}
 		kind := int32(own)
 		if t.Special {
@@ -283,14 +283,14 @@ func parseTokenizerJSON(name string, data []byte) (*vocabulary, error) {
 	tokens := map[int]string{}
 	for text, id := range doc.Model.Vocab {
 		if before, twice := tokens[id]; twice {
-			return nil, wrong(name, "gives the id %d to %q and to %q", id, min(before, text), max(before, text))
+			return nil, fileErrorf(name, "gives the id %d to %q and to %q", id, min(before, text), max(before, text))
 		}
 		tokens[id] = text
 	}
 	special := map[int]bool{}
 	for _, t := range doc.Added {
 		if t.ID == nil {
-			return nil, wrong(name, "adds the token %q without an id", t.Content)
+			return nil, fileErrorf(name, "adds the token %q without an id", t.Content)
 		}
 		tokens[*t.ID] = t.Content
 		special[*t.ID] = t.Special
@@ -298,13 +298,13 @@ func parseTokenizerJSON(name string, data []byte) (*vocabulary, error) {
 	list := make([]string, len(tokens))
 	for id, text := range tokens {
 		if id < 0 || id >= len(list) {
-			return nil, wrong(name, "has %d tokens and an id of %d", len(list), id)
+			return nil, fileErrorf(name, "has %d tokens and an id of %d", len(list), id)
 		}
 		list[id] = text
 	}
 	first, ok := firstByte(list)
 	if !ok {
-		e := wrong(name, "is no vocabulary of Tekken")
+		e := fileErrorf(name, "is no vocabulary of Tekken")
 		e.Advice = "Put tekken.json or tokenizer.model beside it, from the model that this one was made of."
 		return nil, e
 	}
@@ -316,7 +316,7 @@ func parseTokenizerJSON(name string, data []byte) (*vocabulary, error) {
 		}
 		text, ok := bytesOf(list[end])
 		if !ok {
-			return nil, wrong(name, "has a token %q that is not written in bytes", list[end])
+			return nil, fileErrorf(name, "has a token %q that is not written in bytes", list[end])
 		}
 		texts = append(texts, text)
 	}
@@ -377,7 +377,7 @@ func (v *vocabulary) fit(m *model) error {
 		may = 63 // embeddings that grew are often rounded up to a multiple of 64
 	}
 	if missing < 0 || missing > may {
-		e := wrong(v.file, "has %d tokens, and %s says vocab_size %d", len(v.tokens), m.file, m.vocab)
+		e := fileErrorf(v.file, "has %d tokens, and %s says vocab_size %d", len(v.tokens), m.file, m.vocab)
 		e.Advice = "Take the tokenizer that the weights were trained with."
 		return e
 	}

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/safetensors"
 )
 
@@ -33,8 +34,8 @@ type source struct {
 	used bool
 }
 
-func (s *source) fault(format string, args ...any) *Error {
-	return &Error{File: s.file, Tensor: s.Name, What: fmt.Sprintf(format, args...)}
+func (s *source) errorf(format string, args ...any) *fault.Error {
+	return tensorErrorf(s.file, s.Name, format, args...)
 }
 
 // fp8Scale are the names under which scales of FP8 weights stand: those of
@@ -87,15 +88,15 @@ func (w *weights) indexed(index string) error {
 		Map map[string]string `json:"weight_map"`
 	}
 	if err := json.Unmarshal(data, &doc); err != nil {
-		return wrong(index, "cannot be read: %v", err)
+		return fileErrorf(index, "cannot be read: %v", err)
 	}
 	if len(doc.Map) == 0 {
-		return wrong(index, "names no tensors")
+		return fileErrorf(index, "names no tensors")
 	}
 	byFile := map[string]map[string]bool{}
 	for tensor, file := range doc.Map {
 		if file != path.Base(file) || file == "." || file == ".." {
-			return &Error{File: index, Tensor: tensor, What: fmt.Sprintf("is said to lie outside the folder, in %q", file)}
+			return tensorErrorf(index, tensor, "is said to lie outside the folder, in %q", file)
 		}
 		if byFile[file] == nil {
 			byFile[file] = map[string]bool{}
@@ -109,7 +110,7 @@ func (w *weights) indexed(index string) error {
 	}
 	for _, tensor := range slices.Sorted(maps.Keys(doc.Map)) {
 		if w.tensors[tensor] == nil {
-			return &Error{File: doc.Map[tensor], Tensor: tensor, What: "is missing, and the index says that it is there"}
+			return tensorErrorf(doc.Map[tensor], tensor, "is missing, and the index says that it is there")
 		}
 	}
 	return nil
@@ -125,14 +126,14 @@ func (w *weights) add(name string, wanted map[string]bool) error {
 	w.files = append(w.files, name)
 	head, err := safetensors.Decode(file, size)
 	if err != nil {
-		return unreadable(name, err)
+		return readError(name, err)
 	}
 	for _, t := range head.Tensors {
 		if wanted != nil && !wanted[t.Name] {
 			continue
 		}
 		if before := w.tensors[t.Name]; before != nil {
-			return &Error{File: name, Tensor: t.Name, What: "is in " + before.file + " too"}
+			return tensorErrorf(name, t.Name, "is in %s too", before.file)
 		}
 		w.tensors[t.Name] = &source{Tensor: t, file: name, in: file}
 	}
@@ -160,10 +161,10 @@ func shards(f *folder, stem string) ([]string, error) {
 		i, _ := strconv.Atoi(m[2])
 		n, _ := strconv.Atoi(m[3])
 		if n < 1 || n > maxShards || i < 1 || i > n {
-			return nil, wrong(name, "is part %d of %d by its name", i, n)
+			return nil, fileErrorf(name, "is part %d of %d by its name", i, n)
 		}
 		if of != 0 && of != n {
-			return nil, wrong(name, "is one of %d parts by its name, and another is one of %d", n, of)
+			return nil, fileErrorf(name, "is one of %d parts by its name, and another is one of %d", n, of)
 		}
 		found[i], of = name, n
 	}
@@ -171,12 +172,12 @@ func shards(f *folder, stem string) ([]string, error) {
 	case slices.Contains(names, stem+".safetensors"):
 		return []string{stem + ".safetensors"}, nil
 	case of == 0:
-		return nil, wrong(stem+".safetensors", "is missing")
+		return nil, fileErrorf(stem+".safetensors", "is missing")
 	}
 	list := make([]string, of)
 	for i := range list {
 		if list[i] = found[i+1]; list[i] == "" {
-			return nil, wrong(fmt.Sprintf("%s-%05d-of-%05d.safetensors", stem, i+1, of), "is missing")
+			return nil, fileErrorf(fmt.Sprintf("%s-%05d-of-%05d.safetensors", stem, i+1, of), "is missing")
 		}
 	}
 	return list, nil
@@ -197,7 +198,7 @@ func (w *weights) find(names ...string) (*source, error) {
 	if len(w.files) == 1 {
 		file = w.files[0]
 	}
-	return nil, &Error{File: file, Tensor: names[0], What: "is missing"}
+	return nil, tensorErrorf(file, names[0], "is missing")
 }
 
 // scale is the number that an FP8 tensor's numbers are multiplied with.
@@ -210,25 +211,25 @@ func (w *weights) scale(t *source) (float32, error) {
 		s = cmp.Or(s, w.tensors[stem+nativeScale])
 	}
 	if s == nil {
-		return 0, t.fault("is of FP8 and has no scale")
+		return 0, t.errorf("is of FP8 and has no scale")
 	}
 	s.used = true
 	if s.Elements() != 1 {
-		return 0, s.fault("has shape %v: only one scale for a whole tensor can be converted", s.Shape)
+		return 0, s.errorf("has shape %v: only one scale for a whole tensor can be converted", s.Shape)
 	}
 	size := s.Type.Size()
 	decode := decoders[s.Type]
 	if decode == nil || s.Type == safetensors.F8E4M3 {
-		return 0, s.fault("is a scale of type %s", s.Type)
+		return 0, s.errorf("is a scale of type %s", s.Type)
 	}
 	b := make([]byte, size)
 	if _, err := s.in.ReadAt(b, s.Offset); err != nil {
-		return 0, unreadable(s.file, err)
+		return 0, readError(s.file, err)
 	}
 	v := make([]float32, 1)
 	decode(v, b)
 	if !(v[0] > 0) || math.IsInf(float64(v[0]), 0) {
-		return 0, s.fault("is a scale of %v", v[0])
+		return 0, s.errorf("is a scale of %v", v[0])
 	}
 	return v[0], nil
 }

@@ -147,7 +147,7 @@ func (r *run) instruct(ctx context.Context) error {
 			found = append(found, guide{name, text})
 		}
 	}
-	r.head = instructions + guidance(found) + material
+	r.head = instructions + guidance(found) + codeHeading
 	var err error
 	r.headTokens, err = r.count(ctx, r.head)
 	return err

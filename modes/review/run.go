@@ -307,7 +307,7 @@ func (r *run) doubt(ctx context.Context, found []placed, before ...engine.Messag
 	for i := range found {
 		fs[i] = found[i].Finding
 	}
-	answer, _, err := r.chat(ctx, "verdicts", verdictsSchema(len(fs)), verdictTokens, nil, append(before, said(engine.User, check(fs)))...)
+	answer, _, err := r.chat(ctx, "verdicts", verdictsSchema(len(fs)), verdictTokens, nil, append(before, said(engine.User, verificationPrompt(fs)))...)
 	if fault.KindOf(err) == fault.TooLong {
 		return nil
 	}

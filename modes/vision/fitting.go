@@ -7,7 +7,7 @@ import (
 
 	"github.com/bise-sh/bise/attach"
 	"github.com/bise-sh/bise/engine"
-	"github.com/bise-sh/bise/mistral/picture"
+	"github.com/bise-sh/bise/mistral/preprocess"
 )
 
 // answerRoom is how many tokens of the context are left for an answer when pictures
@@ -82,7 +82,7 @@ func shownIn(content engine.Content) (images []attach.Image, chunks []int) {
 		if k.Type != engine.ImageChunk {
 			continue
 		}
-		if w, h, err := picture.Size(k.ImageURL); err == nil {
+		if w, h, err := preprocess.Size(k.ImageURL); err == nil {
 			images = append(images, attach.Image{Name: "the image", Width: w, Height: h, URL: k.ImageURL})
 			chunks = append(chunks, i)
 		}

@@ -2,22 +2,18 @@ package markdown
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	xansi "github.com/charmbracelet/x/ansi"
+	"github.com/charmbracelet/x/exp/golden"
 
 	"github.com/bise-sh/bise/render/term"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
 
 const sample = `# How slices grow
 
@@ -129,20 +125,7 @@ func TestGolden(t *testing.T) {
 			if err := p.Close(); err != nil {
 				t.Fatal(err)
 			}
-			path := filepath.Join("testdata", fmt.Sprintf("sample-%d.golden", columns))
-			got := s.text()
-			if *update {
-				if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got != string(want) {
-				t.Errorf("got\n%s\nwant\n%s", got, want)
-			}
+			golden.RequireEqual(t, s.text())
 		})
 	}
 }

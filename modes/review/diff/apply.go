@@ -5,16 +5,6 @@ import (
 	"strings"
 )
 
-// A MismatchError reports a hunk whose lines are not in the text.
-type MismatchError struct {
-	Hunk int // from 1
-	Line int // where it was looked for first
-}
-
-func (e *MismatchError) Error() string {
-	return fmt.Sprintf("hunk %d does not apply near line %d", e.Hunk, e.Line)
-}
-
 // Apply makes the change of hunks to a text, as git apply does: all context must
 // match, a hunk is looked for from its place outwards, one that begins at the first
 // line must match there, one that has no context at its end must match at the end
@@ -23,7 +13,7 @@ func Apply(text string, hunks []Hunk) (string, error) {
 	img := newImage(text)
 	for i, h := range hunks {
 		if !img.apply(h) {
-			return "", &MismatchError{Hunk: i + 1, Line: h.Old.Start}
+			return "", fmt.Errorf("hunk %d does not apply near line %d", i+1, h.Old.Start)
 		}
 	}
 	return img.String(), nil

@@ -7,22 +7,16 @@ import (
 	"path"
 	"regexp"
 	"strings"
+
+	"github.com/bise-sh/bise/fault"
 )
 
 // ErrNone reports a text in which there is no diff.
 var ErrNone = errors.New("there is no diff in it")
 
-// A FormError reports a diff of a form that names no lines or has no context.
-type FormError struct{ Form string }
-
-func (e *FormError) Error() string { return fmt.Sprintf("it is a %s diff", e.Form) }
-
-// Hint says how to make a diff that can be read.
-func (e *FormError) Hint() string { return "Make a unified one: diff -u, or git diff." }
-
 // Parse reads all files of a text with diffs, in their order; a file that is
 // changed twice, as in a series of mails, is there twice. A blank text has none,
-// and one that is not blank fails with [ErrNone] or a [FormError]. The lines
+// and one that is not blank fails with [ErrNone], or with advice when it is a diff of another format. The lines
 // share the text's memory.
 func Parse(text string) ([]File, error) {
 	text = decodeMails(text)
@@ -32,7 +26,7 @@ func Parse(text string) ([]File, error) {
 		return p.files, nil
 	}
 	if form := foreign(text); form != "" {
-		return nil, &FormError{form}
+		return nil, &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("it is a %s diff", form), Advice: "Make a unified one: diff -u, or git diff."}
 	}
 	return nil, ErrNone
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/bise-sh/bise/fault"
 )
 
 // show writes files down for comparison: a line for each, then its hunks with
@@ -167,7 +169,6 @@ func TestParse(t *testing.T) {
 }
 
 func TestParseRefuses(t *testing.T) {
-	var form *FormError
 	for in, want := range map[string]string{
 		"*** a\n--- b\n***************\n*** 1,2 ****\n": "it is a context diff",
 		"2c2\n< a\n---\n> b\n":                          "it is a plain diff",
@@ -179,7 +180,7 @@ func TestParseRefuses(t *testing.T) {
 		if err == nil || err.Error() != want {
 			t.Errorf("Parse(%q) fails with %v, want %s", in, err, want)
 		}
-		if errors.As(err, &form) && form.Hint() == "" {
+		if _, advice := fault.Explain(err); !errors.Is(err, ErrNone) && advice == "" {
 			t.Errorf("no hint for %q", in)
 		}
 	}

@@ -4,20 +4,17 @@ import (
 	"bytes"
 	"encoding/json"
 	"encoding/xml"
-	"flag"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/charmbracelet/x/exp/golden"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/modes/review"
 	"github.com/bise-sh/bise/modes/review/diff"
 )
-
-var update = flag.Bool("update", false, "rewrite the reports to compare with")
 
 var result = review.Result{
 	Findings: []review.Finding{
@@ -67,20 +64,7 @@ func write(t *testing.T, format string, r review.Result) string {
 func TestReports(t *testing.T) {
 	for _, format := range Formats() {
 		t.Run(format, func(t *testing.T) {
-			got := write(t, format, result)
-			path := filepath.Join("testdata", "report."+format)
-			if *update {
-				if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got != string(want) {
-				t.Errorf("the report is\n%s\nwant\n%s", got, want)
-			}
+			golden.RequireEqual(t, write(t, format, result))
 		})
 	}
 	if _, err := New("html", nil, Tool{}); err == nil {
