@@ -48,8 +48,8 @@ func imageURL(ctx context.Context, path string) (string, error) {
 // counter counts tokens as the model will: by the header of its file if that is on
 // this machine, so that nothing has to be loaded.
 func (a *app) counter(e engine.Engine, eye string) vision.Count {
-	ref, _ := a.chosen(a.model)
-	l, err := a.layout(ref, eye)
+	ref, _ := a.lib.Choose(a.model)
+	l, err := a.lib.Layout(ref, eye)
 	if err != nil {
 		return vision.CountBy(e)
 	}
