@@ -24,11 +24,7 @@ const (
 // Decode decodes a text by the rule in the package documentation. The note, if any,
 // says what was changed; the name is that of the text in the note and in the error.
 func Decode(name string, data []byte) (text, note string, err error) {
-	if rest, ok := bytes.CutPrefix(data, []byte(bomUTF8)); ok {
-		data = rest
-	} else if order := utf16Order(data); order != nil {
-		data = decodeUTF16(data[len(bomUTF16LE):], order)
-	}
+	data = trimMark(data)
 	if err := checkBinary(name, data); err != nil {
 		return "", "", err
 	}
@@ -51,6 +47,17 @@ func Decode(name string, data []byte) (text, note string, err error) {
 		were = "was"
 	}
 	return replaceInvalid(data), fmt.Sprintf("%s is not all UTF-8: %s %s replaced by \ufffd.", name, units.Plural(bad, "byte"), were), nil
+}
+
+// TrimMark removes a byte order mark and decodes what one says is UTF-16. Other bytes
+// stay as they are, whatever they are.
+func TrimMark(data []byte) string { return string(trimMark(data)) }
+
+func trimMark(data []byte) []byte {
+	if order := utf16Order(data); order != nil {
+		return decodeUTF16(data[len(bomUTF16LE):], order)
+	}
+	return bytes.TrimPrefix(data, []byte(bomUTF8))
 }
 
 // count counts the bytes that are not UTF-8, the valid characters of several bytes,

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"charm.land/bubbles/v2/key"
+	"github.com/bise-sh/bise/attach"
 	"github.com/bise-sh/bise/tui/kit"
 
 	tea "charm.land/bubbletea/v2"
@@ -182,7 +183,7 @@ func (m *codeMode) modified() bool { return m.file != nil && m.text.Text != m.fi
 func (m *codeMode) listFiles() tea.Cmd {
 	ctx, folder := m.tasks.Context(), m.folder
 	return func() tea.Msg {
-		paths, more := filesIn(ctx, folder)
+		paths, more, _ := attach.FilesIn(ctx, folder, maxFiles) // what cannot be read is not offered
 		return folderRead{paths, more}
 	}
 }

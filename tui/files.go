@@ -2,14 +2,12 @@ package tui
 
 import (
 	"context"
-	"io/fs"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 
+	"github.com/bise-sh/bise/attach"
 	"github.com/bise-sh/bise/tui/kit"
 
 	tea "charm.land/bubbletea/v2"
@@ -54,39 +52,9 @@ func newFilePopup(c *composer) *filePopup { return &filePopup{composer: c} }
 func (p *filePopup) begin() tea.Cmd {
 	ctx, folder := p.tasks.Context(), p.folder
 	return func() tea.Msg {
-		paths, more := filesIn(ctx, folder)
+		paths, more, _ := attach.FilesIn(ctx, folder, maxFiles) // what cannot be read is not offered
 		return filesRead{folder, paths, more}
 	}
-}
-
-// filesIn lists the files in a folder: those that git knows or would know, or
-// else all but hidden ones.
-func filesIn(ctx context.Context, folder string) (paths []string, more bool) {
-	cmd := exec.CommandContext(ctx, "git", "-C", folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
-	if out, err := cmd.Output(); err == nil {
-		paths = strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00")
-		paths = slices.DeleteFunc(paths, func(s string) bool { return s == "" })
-		slices.Sort(paths)
-		paths = slices.Compact(paths)
-		return paths[:min(len(paths), maxFiles)], len(paths) > maxFiles
-	}
-	filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
-		switch {
-		case ctx.Err() != nil || len(paths) == maxFiles:
-			more = true
-			return fs.SkipAll
-		case err != nil:
-			return nil // what cannot be read is not offered
-		case path != folder && strings.HasPrefix(d.Name(), "."), d.Name() == "node_modules":
-			if d.IsDir() {
-				return fs.SkipDir
-			}
-		case d.Type().IsRegular():
-			paths = append(paths, relative(folder, path))
-		}
-		return nil
-	})
-	return paths, more
 }
 
 func (p *filePopup) Typed(word string) tea.Cmd {

@@ -6,6 +6,7 @@ import (
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/history"
+	"github.com/bise-sh/bise/modes/review/change"
 	"github.com/bise-sh/bise/render/markdown"
 )
 
@@ -43,7 +44,7 @@ type Options struct {
 	History func() (*history.Store, error)
 
 	// Changes finds out what can be reviewed here. Nil: nothing.
-	Changes func(context.Context) ([]Change, error)
+	Changes func(context.Context) ([]change.Change, error)
 
 	// Folder is where files for @ are looked for; "": the working directory.
 	Folder string

@@ -16,17 +16,10 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/bise-sh/bise/modes/review"
+	"github.com/bise-sh/bise/modes/review/change"
 	"github.com/bise-sh/bise/modes/review/diff"
 	"github.com/bise-sh/bise/units"
 )
-
-// A Change is something that can be reviewed.
-type Change struct {
-	Name  string // what it is: "not staged", "last commit"
-	About string // of which there are several: a commit's subject; may be empty
-	Root  string // the folder that paths begin at
-	Files []diff.File
-}
 
 // reviewMode is the mode in which a model looks for what is wrong with a change.
 // First there is a list of what can be reviewed; then one of findings, with the
@@ -37,7 +30,7 @@ type reviewMode struct {
 	tasks     *kit.Tasks
 	terminal  *kit.Terminal
 	engines   *engines
-	changesOf func(context.Context) ([]Change, error) // nil: there are none
+	changesOf func(context.Context) ([]change.Change, error) // nil: there are none
 
 	list          kit.List // of changes, or of findings
 	width, height int
@@ -45,7 +38,7 @@ type reviewMode struct {
 	model         *model
 	keys          reviewKeys
 
-	changes []Change
+	changes []change.Change
 	looked  bool  // changes is what there is
 	trouble error // why that could not be found out
 
@@ -63,7 +56,7 @@ type reviewKeys struct {
 // A reviewing is one review, on its way or done.
 type reviewing struct {
 	number  int
-	change  Change
+	change  change.Change
 	pull    func() (review.Event, error, bool) // the next event; nil until the engine is there
 	stop    context.CancelCauseFunc
 	busy    bool
@@ -84,7 +77,7 @@ type finding struct {
 // Messages of the mode. Those of a review carry its number.
 type (
 	changesFound struct {
-		changes []Change
+		changes []change.Change
 		err     error
 	}
 	reviewCame struct {
@@ -106,7 +99,7 @@ type (
 	questionAsked struct{ text string }
 )
 
-func newReview(look *kit.Look, notify kit.Notify, tasks *kit.Tasks, t *kit.Terminal, e *engines, ref string, changes func(context.Context) ([]Change, error)) mode {
+func newReview(look *kit.Look, notify kit.Notify, tasks *kit.Tasks, t *kit.Terminal, e *engines, ref string, changes func(context.Context) ([]change.Change, error)) mode {
 	m := &reviewMode{
 		look: look, notify: notify, tasks: tasks, terminal: t, engines: e, ref: ref, changesOf: changes,
 		list: kit.List{Look: look, FilterOnSlash: true},
@@ -174,7 +167,7 @@ func (m *reviewMode) Update(msg tea.Msg) tea.Cmd {
 }
 
 // start begins to review a change.
-func (m *reviewMode) start(c Change) tea.Cmd {
+func (m *reviewMode) start(c change.Change) tea.Cmd {
 	m.number++
 	m.whole = false
 	m.review = &reviewing{number: m.number, change: c, busy: true, loading: -1, stop: func(error) {}}
