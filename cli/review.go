@@ -98,7 +98,7 @@ func (a *app) review(ctx context.Context, v reviewFlags, paths []string) error {
 		return a.failed(err)
 	}
 	defer e.Close()
-	options := review.Options{Tree: tree.FS(), Asked: c.Named}
+	options := review.Options{Tree: tree.FS(), Named: c.Named}
 	if v.sureness {
 		options.Confidence = &v.confidence
 	}
@@ -164,7 +164,7 @@ func (a *app) watchReview(events func(func(review.Event, error) bool), model str
 			})
 		case review.Planned:
 			parts = event.Parts
-		case review.Reading:
+		case review.Progress:
 			a.progress.wait(func(columns int) string {
 				text := fmt.Sprintf("reviewing %s of %s tokens", count(event.Done), count(event.Total))
 				return withBar(text, float64(event.Done)/float64(max(1, event.Total)), fmt.Sprintf("  %d of %d answers", event.Parts, parts), columns)

@@ -209,7 +209,7 @@ func (s *solving) solved(r math.Result) error {
 	if _, err := fmt.Fprintf(s.a.stdout, "\n%s\n", answer); err != nil {
 		return err
 	}
-	s.a.note("%s", r.Standing())
+	s.a.note("%s", r.Evidence())
 	if len(r.Groups) > 1 {
 		line := tally(r.Groups)
 		if none := r.None(); none > 0 {

@@ -425,7 +425,7 @@ func (m *codeMode) another() tea.Cmd {
 	session, place, number := m.session, m.place(), m.number
 	return func() tea.Msg {
 		defer stop()
-		more, err := session.More(ctx, place, 3)
+		more, err := session.Alternatives(ctx, place, 3)
 		if ctx.Err() != nil {
 			return nil
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/bise-sh/bise/tui/kit"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/bise-sh/bise/modes/chat"
 	"github.com/bise-sh/bise/modes/review"
 	"github.com/bise-sh/bise/modes/review/change"
 	"github.com/bise-sh/bise/modes/review/diff"
@@ -62,7 +63,7 @@ type reviewing struct {
 	busy    bool
 	loading float64 // share of the model, below 0 when it does not load
 	parts   int     // into which the change was cut, 0 while unknown
-	reading review.Reading
+	reading review.Progress
 	found   []*finding
 	result  *review.Result
 	err     error
@@ -243,7 +244,7 @@ func (m *reviewMode) take(msg reviewCame) tea.Cmd {
 		r.loading = e.Fraction
 	case review.Planned:
 		r.parts = e.Parts
-	case review.Reading:
+	case review.Progress:
 		r.reading, r.loading = e, -1
 	case review.Found:
 		r.found = append(r.found, &finding{Finding: e.Finding})
@@ -442,18 +443,12 @@ func (m *reviewMode) open(f *finding) tea.Cmd {
 
 // question is what a chat about a finding begins with.
 func (m *reviewMode) question(f *finding) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "A review of %s says, at line %d: %s. %s\n\n", kit.OneLine(f.File), f.Line, f.Title, f.Why)
-	fence := "```"
-	for strings.Contains(f.Code, fence) {
-		fence += "`"
-	}
-	fmt.Fprintf(&b, "%s%s\n", fence, strings.TrimPrefix(path.Ext(f.File), "."))
+	var code strings.Builder
 	for _, l := range m.review.around(&f.Finding, aroundFinding) {
-		b.WriteString(string(rune(l.Op)) + strings.TrimSuffix(l.Text, "\r") + "\n")
+		code.WriteString(string(rune(l.Op)) + strings.TrimSuffix(l.Text, "\r") + "\n")
 	}
-	b.WriteString(fence + "\n\n")
-	return b.String()
+	return fmt.Sprintf("A code review reports this about line %d of %s: %s. %s\n\n%s\n\n",
+		f.Line, kit.OneLine(f.File), f.Title, f.Why, chat.CodeBlock(strings.TrimPrefix(path.Ext(f.File), "."), code.String()))
 }
 
 func (m *reviewMode) Press(k tea.KeyPressMsg) kit.Outcome {

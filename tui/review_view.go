@@ -237,7 +237,7 @@ func (m *reviewMode) Footer() kit.Footer {
 func (r *reviewing) coverage() string {
 	n := 0
 	for _, c := range r.result.Files {
-		if c.Status == review.Reviewed || c.Status == review.Partly {
+		if c.Status == review.Reviewed || c.Status == review.Partial {
 			n++
 		}
 	}

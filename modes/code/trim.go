@@ -6,20 +6,20 @@ import (
 	"unicode/utf8"
 )
 
-// A scissor finds where a completion ends. Models write on: into what follows,
-// out of the block, around in circles.
-type scissor struct {
-	head  string   // the cursor's line before it
-	tail  string   // and after it
-	next  []string // lines below it that say something
-	floor int      // a line indented less is not wanted; -1: all are
+// A trimmer finds the end of a completion. Models continue too far: they repeat the
+// following text, leave the block, or repeat themselves.
+type trimmer struct {
+	head  string   // the cursor's line before the cursor
+	tail  string   // the cursor's line after the cursor
+	next  []string // the following lines that are not blank
+	floor int      // the minimum indentation of lines; -1: any
 }
 
-// maxNext is how many of the lines below are looked at.
+// maxNext limits the following lines that are compared.
 const maxNext = 3
 
-func newScissor(p Place) scissor {
-	c := scissor{head: p.head(), floor: -1}
+func newTrimmer(p Place) trimmer {
+	c := trimmer{head: p.head(), floor: -1}
 	rest := ""
 	c.tail, rest, _ = strings.Cut(p.after(), "\n")
 	for line := range strings.Lines(rest) {
@@ -35,14 +35,13 @@ func newScissor(p Place) scissor {
 	return c
 }
 
-// cut gives what is wanted of a text that goes on from head, and whether that is
-// all: more of the text would not change it. Ended tells that no more comes, and
-// whole that the model ended it itself: else a last line that is not whole is left
-// out where there are others.
-func (c *scissor) cut(text string, ended, whole bool) (kept string, done bool) {
+// trim returns the part of a text after head to suggest. done reports that more text
+// would not change it. ended means that the text is complete, and whole that the model
+// ended it; otherwise an incomplete last line is dropped, unless it is the only one.
+func (c *trimmer) trim(text string, ended, whole bool) (kept string, done bool) {
 	first, rest, several := strings.Cut(text, "\n")
 	if !blank(c.tail) {
-		// The line goes on after the cursor, so only this line is filled in.
+		// The line continues after the cursor, so only this line is completed.
 		kept, done = c.within(first, several || ended)
 		return kept, done || several
 	}
@@ -61,19 +60,19 @@ func (c *scissor) cut(text string, ended, whole bool) (kept string, done bool) {
 		partial := !more && !whole
 		switch {
 		case !blank(line) && indentation(line) < floor:
-			return finish(kept), true // out of the block
+			return finish(kept), true // outside the block
 		case partial:
-			return finish(kept), ended // it could still become anything
+			return finish(kept), ended // the line is incomplete
 		case c.repeats(line), loops(kept, line):
 			return finish(kept), true
 		case blank(line):
 			if open <= 0 && !blank(kept) {
-				return finish(kept), true // a paragraph at a time
+				return finish(kept), true // one paragraph at a time
 			}
 		case floor < 0:
 			floor = indentation(line)
 		case open <= 0 && closes(line) && indentation(line) == floor:
-			return finish(kept), true // it closes what was open before
+			return finish(kept), true // it closes an outer block
 		}
 		was := open
 		open = depth(line, open)
@@ -85,8 +84,8 @@ func (c *scissor) cut(text string, ended, whole bool) (kept string, done bool) {
 	return finish(kept), false
 }
 
-// within is what of a line belongs before the tail of it.
-func (c *scissor) within(first string, complete bool) (kept string, done bool) {
+// within returns the part of a line that belongs before its tail.
+func (c *trimmer) within(first string, complete bool) (kept string, done bool) {
 	tail := strings.TrimRightFunc(c.tail, unicode.IsSpace)
 	closer, _ := utf8.DecodeRuneInString(strings.TrimLeftFunc(tail, unicode.IsSpace))
 	if at := unmatched(first, closer); at >= 0 {
@@ -101,7 +100,7 @@ func (c *scissor) within(first string, complete bool) (kept string, done bool) {
 			return text, true
 		}
 	}
-	// The model may have begun to write the tail, too.
+	// The model may have started to write the tail.
 	for n := min(len(tail), len(line)); n >= 3; n-- {
 		if strings.HasSuffix(line, tail[:n]) {
 			return line[:len(line)-n], true
@@ -110,9 +109,8 @@ func (c *scissor) within(first string, complete bool) (kept string, done bool) {
 	return line, true
 }
 
-// outdent takes off a text the space that is before the cursor already, when the
-// model began at the line's beginning. A line that is indented less does not
-// belong there.
+// outdent removes the indentation that is already before the cursor from a text that
+// starts at the beginning of the line. belongs is false if the text is indented less.
 func outdent(head, text string) (_ string, belongs bool) {
 	line, _, _ := strings.Cut(text, "\n")
 	if !blank(line) && indentation(line) < indentation(head) {
@@ -125,8 +123,8 @@ func outdent(head, text string) (_ string, belongs bool) {
 	return text[n:], true
 }
 
-// repeats reports whether a line is the one that follows the cursor anyway.
-func (c *scissor) repeats(line string) bool {
+// repeats reports whether a line equals the next line of the file.
+func (c *trimmer) repeats(line string) bool {
 	line = strings.TrimRightFunc(line, unicode.IsSpace)
 	if len(c.next) == 0 || line != c.next[0] {
 		return false
@@ -134,7 +132,7 @@ func (c *scissor) repeats(line string) bool {
 	return !trivial(line) || indentation(line) <= max(0, c.floor)
 }
 
-// loops reports whether a line has come often enough.
+// loops reports whether a line has been repeated too often.
 func loops(kept, line string) bool {
 	if trivial(line) {
 		return false
@@ -149,7 +147,7 @@ func loops(kept, line string) bool {
 	return n >= 2
 }
 
-// finish takes the space off the end.
+// finish removes trailing space.
 func finish(text string) string {
 	if blank(text) {
 		return ""
@@ -157,10 +155,10 @@ func finish(text string) string {
 	return strings.TrimRightFunc(text, unicode.IsSpace)
 }
 
-// tabWidth is how many columns a tab is worth when indentations are compared.
+// tabWidth is the width of a tab when indentations are compared.
 const tabWidth = 4
 
-// indentation is the column at which a line begins.
+// indentation returns the column of the first character that is not white space.
 func indentation(line string) int {
 	n := 0
 	for _, r := range line {
@@ -178,8 +176,7 @@ func indentation(line string) int {
 
 const brackets = "()[]{}"
 
-// depth is how many brackets are open after a line, beginning with so many. A
-// line of a language that opens blocks with a colon opens none.
+// depth returns the number of open brackets after a line, given the number before it.
 func depth(line string, open int) int {
 	for _, r := range line {
 		if i := strings.IndexRune(brackets, r); i >= 0 {
@@ -189,7 +186,8 @@ func depth(line string, open int) int {
 	return open
 }
 
-// unmatched is where a line closes with closer what it has not opened, or -1.
+// unmatched returns the offset of the first closer without an opening bracket in the
+// line, or -1.
 func unmatched(line string, closer rune) int {
 	kind := strings.IndexRune(brackets, closer)
 	if kind < 0 || kind%2 == 0 {
@@ -209,7 +207,7 @@ func unmatched(line string, closer rune) int {
 	return -1
 }
 
-// closes reports whether a line begins with the end of a block.
+// closes reports whether a line starts with the end of a block.
 func closes(line string) bool {
 	line = strings.TrimSpace(line)
 	return line != "" && strings.ContainsRune(")]}", rune(line[0])) || line == "end"

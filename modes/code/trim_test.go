@@ -54,14 +54,14 @@ func TestCut(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := at(t, "x", tt.text)
-			c := newScissor(p)
-			if got, _ := c.cut(tt.written, true, true); got != tt.want {
+			c := newTrimmer(p)
+			if got, _ := c.trim(tt.written, true, true); got != tt.want {
 				t.Errorf("whole\n%q\nwant\n%q", got, tt.want)
 			}
-			// As it comes, byte by byte, what is kept when the scissor says that that is
+			// As it comes, byte by byte, what is kept when the trimmer reports that that is
 			// all must be the same; and once it says so, the answer stays.
 			for n := range len(tt.written) {
-				if got, done := c.cut(tt.written[:n+1], false, false); done && got != tt.want {
+				if got, done := c.trim(tt.written[:n+1], false, false); done && got != tt.want {
 					t.Fatalf("after %q it is done with\n%q\nwant\n%q", tt.written[:n+1], got, tt.want)
 				}
 			}
@@ -75,8 +75,8 @@ func TestCutOfWhatBrokeOff(t *testing.T) {
 		{"¦", "foo(ba", "foo(ba"},
 		{"f(¦)\n", "a, b", "a, b"},
 	} {
-		c := newScissor(at(t, "x", tt.text))
-		if got, done := c.cut(tt.written, true, false); got != tt.want || !done && strings.Contains(tt.written, "\n") {
+		c := newTrimmer(at(t, "x", tt.text))
+		if got, done := c.trim(tt.written, true, false); got != tt.want || !done && strings.Contains(tt.written, "\n") {
 			t.Errorf("%q gives %q, done %v; want %q", tt.written, got, done, tt.want)
 		}
 	}
@@ -109,8 +109,8 @@ func FuzzCut(f *testing.F) {
 		if len(before)+len(after)+len(written) > 4096 {
 			return
 		}
-		c := newScissor(Place{Text: before + after, At: len(before)})
-		got, _ := c.cut(written, true, whole)
+		c := newTrimmer(Place{Text: before + after, At: len(before)})
+		got, _ := c.trim(written, true, whole)
 		if !strings.HasPrefix(written, got) {
 			t.Errorf("%q is no beginning of %q", got, written)
 		}
