@@ -12,7 +12,6 @@ import (
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/history"
 	"github.com/bise-sh/bise/modes/chat"
-	"github.com/bise-sh/bise/modes/vision"
 )
 
 // A recording keeps what is asked and answered. It begins when the engine has taken
@@ -32,8 +31,8 @@ type recording struct {
 
 // remember prepares to keep a question, and reads what was said before when it
 // continues the last conversation.
-func (a *app) remember(ctx context.Context, v ask, q chat.Question, pictures []vision.Picture) (*recording, []engine.Message, error) {
-	r := &recording{a: a, mode: v.mode, system: v.system, question: questionAsked(q, pictures)}
+func (a *app) remember(ctx context.Context, v ask, q chat.Question) (*recording, []engine.Message, error) {
+	r := &recording{a: a, mode: v.mode, system: v.system, question: questionAsked(q)}
 	r.closed = v.noHistory || a.config.History != nil && !*a.config.History
 	if !v.continues {
 		return r, nil, nil
@@ -68,17 +67,12 @@ func lastConversation(ctx context.Context, s *history.Store) (history.Conversati
 	return list[i], path, err
 }
 
-// questionAsked is a question as the history has it; its images are the pictures'.
-func questionAsked(q chat.Question, pictures []vision.Picture) history.Message {
-	m := history.Message{Message: engine.Message{Role: engine.User, Content: q.Content()}}
-	for i, p := range pictures {
-		m.Attached = append(m.Attached, history.Attachment{Chunk: i, Name: p.Name})
-	}
-	for i, f := range q.Files {
-		// Text that is the question itself is not fenced.
-		if chunk := len(pictures) + i; m.Content[chunk].Text != f.Text {
-			m.Attached = append(m.Attached, history.Attachment{Chunk: chunk, Name: f.Name})
-		}
+// questionAsked is a question for the history.
+func questionAsked(q chat.Question) history.Message {
+	content, attached := q.Content()
+	m := history.Message{Message: engine.Message{Role: engine.User, Content: content}}
+	for _, a := range attached {
+		m.Attached = append(m.Attached, history.Attachment(a))
 	}
 	return m
 }

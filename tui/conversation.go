@@ -9,6 +9,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/bise-sh/bise/attach"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/history"
 	"github.com/bise-sh/bise/tui/engines"
@@ -463,7 +464,9 @@ func (c *conversation) countThinking(t *turn) tea.Cmd {
 		return nil
 	}
 	ctx, count, text, of := c.tasks.Context(), c.composer.counter(), t.thinking.String(), t.saved
-	return func() tea.Msg { return thinkingCounted{of, count(ctx, attachment{text: text})} }
+	return func() tea.Msg {
+		return thinkingCounted{of, count(ctx, attachment{Attachment: attach.Attachment{Text: text}})}
+	}
 }
 
 // leaveOut marks where the model's view of the conversation begins.

@@ -131,8 +131,8 @@ func (c *conversation) attachments(msg tea.Msg) {
 			return
 		}
 		switch {
-		case len(msg.picture) > 0:
-			a, err := attachData("", msg.picture)
+		case len(msg.image) > 0:
+			a, err := readPasted(msg.image)
 			if err != nil {
 				c.notify.Error(err)
 				return

@@ -9,10 +9,10 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/bise-sh/bise/attach"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/modes/vision"
 	"github.com/bise-sh/bise/tui/engines"
-	"github.com/bise-sh/bise/tui/folder"
 	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/units"
 )
@@ -36,8 +36,9 @@ type foundFile struct {
 }
 
 const (
-	maxFound   = 100 // that are offered
-	previewing = 3   // lines of a file
+	maxFiles   = 50_000 // that are looked for
+	maxFound   = 100    // that are offered
+	previewing = 3      // lines of a file
 )
 
 // filesRead brings the files of a folder.
@@ -52,7 +53,7 @@ func newFilePopup(c *composer) *filePopup { return &filePopup{composer: c} }
 func (p *filePopup) begin() tea.Cmd {
 	ctx, dir := p.tasks.Context(), p.folder
 	return func() tea.Msg {
-		paths, more := folder.Files(ctx, dir)
+		paths, more, _ := attach.FilesIn(ctx, dir, maxFiles) // what cannot be read is not offered
 		return filesRead{dir, paths, more}
 	}
 }
@@ -114,13 +115,13 @@ func (p *filePopup) readPreview() tea.Cmd {
 	p.asked = path
 	ctx, full, count := p.tasks.Context(), filepath.Join(p.folder, path), p.counter()
 	return func() tea.Msg {
-		a, err := attach(full)
+		a, err := previewFile(ctx, full, path)
 		if err != nil {
 			msg, _ := kit.Explain(err)
 			return filePreview{path: path, about: msg}
 		}
 		preview := filePreview{path: path, about: a.about, tokens: count(ctx, a)}
-		text := a.text[:min(len(a.text), 4000)]
+		text := a.Text[:min(len(a.Text), 4000)]
 		for line := range strings.Lines(text) {
 			if len(preview.lines) == previewing {
 				break
@@ -148,10 +149,10 @@ func (c *composer) counter() func(context.Context, attachment) int {
 			}
 			return n
 		}
-		if e == nil || a.text == "" || len(a.text) > countable {
+		if e == nil || a.Text == "" || len(a.Text) > countable {
 			return 0
 		}
-		tokens, err := e.Tokenize(ctx, engine.TokenizeRequest{Text: &a.text})
+		tokens, err := e.Tokenize(ctx, engine.TokenizeRequest{Text: &a.Text})
 		if err != nil {
 			return 0
 		}
@@ -198,7 +199,7 @@ func (c *composer) attachFile(path string) tea.Cmd {
 		if !filepath.IsAbs(path) {
 			full = filepath.Join(dir, path)
 		}
-		list, note, err := attachAll(ctx, full, folder.Relative(dir, full))
+		list, note, err := readFile(ctx, full, kit.RelativePath(dir, full))
 		for i := range list {
 			list[i].tokens = count(ctx, list[i])
 		}
@@ -286,7 +287,7 @@ func (c *composer) inspect(path, text string) tea.Cmd {
 		if info, err := os.Stat(full); err != nil || !info.Mode().IsRegular() {
 			return fileAttached{to: to, instead: text}
 		}
-		list, note, err := attachAll(ctx, full, folder.Relative(dir, full))
+		list, note, err := readFile(ctx, full, kit.RelativePath(dir, full))
 		for i := range list {
 			list[i].tokens = count(ctx, list[i])
 		}

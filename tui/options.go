@@ -6,13 +6,10 @@ import (
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/history"
+	"github.com/bise-sh/bise/modes/review/change"
 	"github.com/bise-sh/bise/render/markdown"
 	"github.com/bise-sh/bise/tui/models"
-	"github.com/bise-sh/bise/tui/review"
 )
-
-// A Change is something that can be reviewed.
-type Change = review.Change
 
 // Options are what the interface is given by who starts it.
 type Options struct {
@@ -48,7 +45,7 @@ type Options struct {
 	History func() (*history.Store, error)
 
 	// Changes finds out what can be reviewed here. Nil: nothing.
-	Changes func(context.Context) ([]review.Change, error)
+	Changes func(context.Context) ([]change.Change, error)
 
 	// Folder is where files for @ are looked for; "": the working directory.
 	Folder string

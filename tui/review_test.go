@@ -15,8 +15,8 @@ import (
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
 	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/modes/review/change"
 	"github.com/bise-sh/bise/modes/review/diff"
-	"github.com/bise-sh/bise/tui/review"
 )
 
 const reviewedDiff = `diff --git a/api/user.go b/api/user.go
@@ -78,8 +78,8 @@ func reviewable(t *testing.T, s *enginetest.Script) (Options, string) {
 		t.Fatal(err)
 	}
 	o := scripted(s)
-	o.Changes = func(context.Context) ([]review.Change, error) {
-		return []review.Change{{Name: "not staged", Root: dir, Files: files}, {Name: "last commit", About: "store: open what is there", Root: dir, Files: files[2:]}}, nil
+	o.Changes = func(context.Context) ([]change.Change, error) {
+		return []change.Change{{Name: "not staged", Root: dir, Files: files}, {Name: "last commit", About: "store: open what is there", Root: dir, Files: files[2:]}}, nil
 	}
 	return o, filepath.Join(dir, "api", "user.go")
 }
@@ -257,7 +257,7 @@ func TestReviewFails(t *testing.T) {
 	d.sees("Try another one.")
 	d.sees("r review again")
 
-	o.Changes = func(context.Context) ([]review.Change, error) { return nil, errors.New("git is not there") }
+	o.Changes = func(context.Context) ([]change.Change, error) { return nil, errors.New("git is not there") }
 	d = drive(t, o, 80, 24)
 	d.pressed("alt+2")
 	d.sees("Git is not there.")

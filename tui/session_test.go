@@ -478,7 +478,7 @@ func TestAttachments(t *testing.T) {
 	d.pressed("ctrl+u")
 	d.typed("/attach a folder")
 	d.pressed("enter")
-	d.sees("Cannot attach")
+	d.sees("Cannot read a folder")
 	d.send(tea.PasteMsg{Content: strings.Repeat("long\n", 30)})
 	d.pressed("ctrl+x")
 	d.misses("pasted text")

@@ -9,6 +9,7 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/history"
+	"github.com/bise-sh/bise/modes/chat"
 	"github.com/bise-sh/bise/tui/engines"
 	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/units"
@@ -326,7 +327,7 @@ func drawAttached(th *kit.Theme, name string, chunk engine.Chunk, width int) []s
 	if what == "" {
 		what = "pasted text"
 	}
-	return []string{th.Muted.Render(kit.Truncate(fmt.Sprintf("▤ %s · %s", what, units.Plural(kit.LineCount(unfenced(chunk.Text)), "line")), width))}
+	return []string{th.Muted.Render(kit.Truncate(fmt.Sprintf("▤ %s · %s", what, units.Plural(kit.LineCount(chat.Unfence(chunk.Text)), "line")), width))}
 }
 
 func (t *turn) drawThinking(th *kit.Theme, width int) []string {

@@ -9,6 +9,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/bise-sh/bise/attach"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/modes/vision"
 	"github.com/bise-sh/bise/tui/engines"
@@ -83,7 +84,7 @@ func (v *visionMode) Update(msg tea.Msg) tea.Cmd {
 
 // begin has pictures made smaller where the context has no room for them.
 func (v *visionMode) begin(e engine.Engine, r engine.ChatRequest, kept func(engine.Event)) (engine.Engine, engine.ChatRequest, func(engine.Event)) {
-	return vision.Fitting{Engine: e, Tell: func(_ int, before, after vision.Picture, context int) {
+	return vision.Fitting{Engine: e, Resized: func(_ int, before, after attach.Image, context int) {
 		text := fmt.Sprintf("a picture is shown to the model in %d×%d instead of %d×%d: the context holds %s tokens",
 			after.Width, after.Height, before.Width, before.Height, units.Count(context))
 		v.shrunk.Store(&text)
@@ -116,7 +117,7 @@ func (v *visionMode) exhibits() []exhibit {
 		}
 	}
 	for _, a := range v.composer.attached {
-		add(a.name, a.shot)
+		add(a.Name, a.shot)
 	}
 	return list
 }

@@ -248,14 +248,14 @@ func TestDamagedPictureIsNotAttached(t *testing.T) {
 	d.vision()
 	d.typed("/attach cut.png")
 	d.pressed("enter")
-	d.sees("as a PNG picture it is damaged or cut off")
+	d.sees("the PNG image is damaged or truncated")
 	d.send(tea.PasteMsg{Content: filepath.Join(o.Folder, "cut.png")}) // then it is a text, and why is said
 	d.sees("▍ " + o.Folder[:20])
-	d.sees("as a PNG picture it is damaged")
+	d.sees("the PNG image is damaged")
 	d.pressed("ctrl+u")
 	d.typed("/attach photo.heic")
 	d.pressed("enter")
-	d.sees("in the format HEIC, which bise does not read. Convert it:")
+	d.sees("in HEIC format, which bise does not read. Convert it:")
 }
 
 // TestPixelsWhereTheTerminalHasThem plays a terminal that answers as kitty does.
@@ -346,12 +346,12 @@ func TestGalleryDrawsEachSizeOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := attachData("evening.png", data)
+	a, err := readPasted(data)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := g.add(a.shot)
-	if g.add(again(t, data)) != s || g.shot(a.image) != s {
+	if g.add(again(t, data)) != s || g.shot(a.Image.URL) != s {
 		t.Error("the same picture is there twice")
 	}
 	first := g.blocks(s, kit.Dark, 20, 10)
@@ -375,7 +375,7 @@ func TestGalleryDrawsEachSizeOnce(t *testing.T) {
 
 func again(t *testing.T, data []byte) *shot {
 	t.Helper()
-	a, err := attachData("again.png", data)
+	a, err := readPasted(data)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,9 +11,9 @@ import (
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/bise-sh/bise/attach"
 	infill "github.com/bise-sh/bise/modes/code"
 	"github.com/bise-sh/bise/tui/engines"
-	"github.com/bise-sh/bise/tui/folder"
 	"github.com/bise-sh/bise/tui/kit"
 )
 
@@ -59,8 +59,11 @@ type codeKeys struct {
 	all, word, line, another, no, save, open key.Binding
 }
 
-// maxListed is how many files the list shows.
-const maxListed = 100
+// maxFiles is how many files are looked for, and maxListed how many the list shows.
+const (
+	maxFiles  = 50_000
+	maxListed = 100
+)
 
 // calm is how long nothing must be typed for something to be suggested.
 const calm = 60 * time.Millisecond
@@ -186,7 +189,7 @@ func (m *Mode) modified() bool { return m.file != nil && m.text.Text != m.file.s
 func (m *Mode) listFiles() tea.Cmd {
 	ctx, dir := m.tasks.Context(), m.folder
 	return func() tea.Msg {
-		paths, more := folder.Files(ctx, dir)
+		paths, more, _ := attach.FilesIn(ctx, dir, maxFiles) // what cannot be read is not offered
 		return folderRead{paths, more}
 	}
 }

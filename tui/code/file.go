@@ -12,7 +12,7 @@ import (
 
 	"github.com/bise-sh/bise/atomicfile"
 	"github.com/bise-sh/bise/render/term"
-	"github.com/bise-sh/bise/tui/folder"
+	"github.com/bise-sh/bise/tui/kit"
 )
 
 // A sourceFile is a file that is being written.
@@ -53,7 +53,7 @@ func readSource(dir, path string) (*sourceFile, error) {
 	if err != nil {
 		return cannot(err)
 	}
-	f := &sourceFile{path: full, name: folder.Relative(dir, full)}
+	f := &sourceFile{path: full, name: kit.RelativePath(dir, full)}
 	text := string(data)
 	text, f.bom = strings.CutPrefix(text, bom)
 	f.crlf = strings.Contains(text, "\r\n")

@@ -16,19 +16,12 @@ import (
 
 	"github.com/bise-sh/bise/modes/chat"
 	"github.com/bise-sh/bise/modes/review"
+	"github.com/bise-sh/bise/modes/review/change"
 	"github.com/bise-sh/bise/modes/review/diff"
 	"github.com/bise-sh/bise/tui/engines"
 	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/units"
 )
-
-// A Change is something that can be reviewed.
-type Change struct {
-	Name  string // what it is: "not staged", "last commit"
-	About string // of which there are several: a commit's subject; may be empty
-	Root  string // the folder that paths begin at
-	Files []diff.File
-}
 
 // Mode is the mode in which a model looks for what is wrong with a change.
 // First there is a list of what can be reviewed; then one of findings, with the
@@ -39,7 +32,7 @@ type Mode struct {
 	tasks     *kit.Tasks
 	terminal  *kit.Terminal
 	engines   *engines.Engines
-	changesOf func(context.Context) ([]Change, error) // nil: there are none
+	changesOf func(context.Context) ([]change.Change, error) // nil: there are none
 
 	list          kit.List // of changes, or of findings
 	width, height int
@@ -47,7 +40,7 @@ type Mode struct {
 	model         *engines.Model
 	keys          reviewKeys
 
-	changes []Change
+	changes []change.Change
 	looked  bool  // changes is what there is
 	trouble error // why that could not be found out
 
@@ -68,7 +61,7 @@ type reviewKeys struct {
 // A reviewing is one review, on its way or done.
 type reviewing struct {
 	number  int
-	change  Change
+	change  change.Change
 	pull    func() (review.Event, error, bool) // the next event; nil until the engine is there
 	stop    context.CancelCauseFunc
 	busy    bool
@@ -89,7 +82,7 @@ type finding struct {
 // Messages of the mode. Those of a review carry its number.
 type (
 	changesFound struct {
-		changes []Change
+		changes []change.Change
 		err     error
 	}
 	reviewCame struct {
@@ -111,7 +104,7 @@ type (
 	QuestionAsked struct{ Text string }
 )
 
-func New(look *kit.Look, notify kit.Notify, tasks *kit.Tasks, t *kit.Terminal, e *engines.Engines, ref string, changes func(context.Context) ([]Change, error)) *Mode {
+func New(look *kit.Look, notify kit.Notify, tasks *kit.Tasks, t *kit.Terminal, e *engines.Engines, ref string, changes func(context.Context) ([]change.Change, error)) *Mode {
 	m := &Mode{
 		look: look, notify: notify, tasks: tasks, terminal: t, engines: e, ref: ref, changesOf: changes,
 		list: kit.List{Look: look, FilterOnSlash: true},
@@ -179,7 +172,7 @@ func (m *Mode) Update(msg tea.Msg) tea.Cmd {
 }
 
 // start begins to review a change.
-func (m *Mode) start(c Change) tea.Cmd {
+func (m *Mode) start(c change.Change) tea.Cmd {
 	m.number++
 	m.whole = false
 	m.review = &reviewing{number: m.number, change: c, busy: true, loading: -1, stop: func(error) {}}

@@ -1,4 +1,4 @@
-package vision
+package attach
 
 import (
 	"bytes"
@@ -93,7 +93,7 @@ func TestRead(t *testing.T) {
 		{"photo on its side", exifJPEG(jpegOf(t, img), 6, binary.BigEndian), "JPEG", 5, 7, 1, "data:image/jpeg;base64,", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			p, err := Read("a picture", tt.data)
+			p, err := ReadImage("a picture", tt.data)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -121,7 +121,7 @@ func TestRead(t *testing.T) {
 // canvas.
 func TestFirstImageOfAMovingWebP(t *testing.T) {
 	for _, name := range []string{"moving-alpha.webp", "moving-lossless.webp"} {
-		p, err := Read(name, fixture(t, name))
+		p, err := ReadImage(name, fixture(t, name))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -135,7 +135,7 @@ func TestFirstImageOfAMovingWebP(t *testing.T) {
 }
 
 func TestThumbnailIsBounded(t *testing.T) {
-	p, err := Read("wide", pngOf(t, image.NewGray(image.Rect(0, 0, 3000, 1))))
+	p, err := ReadImage("wide", pngOf(t, image.NewGray(image.Rect(0, 0, 3000, 1))))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +166,7 @@ func TestUpright(t *testing.T) {
 		img := corner(w, h)
 		img.SetRGBA(1, 0, color.RGBA{G: 250, A: 255})
 		stored := exifPNG(pngOf(t, img), orientation)
-		p, err := Read("stored", stored)
+		p, err := ReadImage("stored", stored)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -259,30 +259,30 @@ func TestRefused(t *testing.T) {
 		data         []byte
 		msg, advises string
 	}{
-		{"empty", "a.png", nil, "cannot show a.png: it is empty", ""},
+		{"empty", "a.png", nil, "cannot read a.png: it is empty", ""},
 		{"bomb", "a.png", huge, "65536×65536 pixels: the limit is 64 million", "smaller"},
-		{"cut off PNG", "a.png", whole[:len(whole)/2], "as a PNG picture it is damaged or cut off", "again"},
-		{"cut off JPEG", "a.jpg", photo[:len(photo)/2], "as a JPEG picture it is damaged or cut off", "again"},
-		{"cut off GIF", "a.gif", gifOf(t, 1)[:24], "as a GIF picture it is damaged or cut off", "again"},
-		{"cut off WebP", "a.webp", fixture(t, "still.webp")[:30], "as a WebP picture it is damaged or cut off", "again"},
-		{"cut off in the head", "a.png", whole[:12], "as a PNG picture it is damaged", "again"},
-		{"moving WebP of nothing", "a.webp", []byte("RIFF\x20\x00\x00\x00WEBPANMF\x00\x00\x00\x00ANMF\x00\x00\x00\x00"), "as a WebP picture it is damaged", "again"},
-		{"large", "a.png", append(bytes.Clone(whole), make([]byte, MaxFile)...), "it is larger than 20 MB", "smaller"},
-		{"HEIC", "IMG 1.HEIC", []byte("\x00\x00\x00\x1cftypheic\x00\x00\x00\x00"), "cannot show IMG 1.HEIC: it is a picture in the format HEIC, which bise does not read", "'IMG 1.png'"},
-		{"HEIC that says it is PNG", "a.png", []byte("\x00\x00\x00\x1cftypheic"), "format HEIC", " a.png converted-a.png"},
-		{"AVIF", "a.avif", []byte("\x00\x00\x00\x1cftypavif"), "format AVIF", "a.png"},
-		{"video", "a.mp4", []byte("\x00\x00\x00\x1cftypisom"), "no picture but a video", "ffmpeg -i a.mp4"},
-		{"SVG", "a.svg", []byte(`<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>`), "format SVG", "rsvg-convert -o a.png a.svg"},
-		{"PDF", "a.pdf", []byte("%PDF-1.7\n"), "it is a PDF document", "bise see"},
-		{"page saved as a picture", "a.png", []byte("<!doctype html><HTML>404</html>"), "it is no picture but HTML", "PNG, JPEG"},
-		{"text", "a.png", []byte("naïve"), "it is no picture but text", "PNG, JPEG"},
-		{"text cut within a rune", "a.png", append(bytes.Repeat([]byte("a"), 1023), "é"...), "it is no picture but text", "PNG, JPEG"},
-		{"binary", "a.png", []byte("\x7fELF\x00\x01"), "no picture in a format that is known here", "PNG, JPEG"},
-		{"name that commands", "a;rm -rf ~.psd", []byte("8BPS"), "format Photoshop", "magick 'a;rm -rf ~.psd' 'a;rm -rf ~.png'"},
-		{"name with a quote", "it's.psd", []byte("8BPS"), "format Photoshop", `magick 'it'\''s.psd'`},
+		{"cut off PNG", "a.png", whole[:len(whole)/2], "the PNG image is damaged or truncated", "again"},
+		{"cut off JPEG", "a.jpg", photo[:len(photo)/2], "the JPEG image is damaged or truncated", "again"},
+		{"cut off GIF", "a.gif", gifOf(t, 1)[:24], "the GIF image is damaged or truncated", "again"},
+		{"cut off WebP", "a.webp", fixture(t, "still.webp")[:30], "the WebP image is damaged or truncated", "again"},
+		{"cut off in the head", "a.png", whole[:12], "the PNG image is damaged", "again"},
+		{"moving WebP of nothing", "a.webp", []byte("RIFF\x20\x00\x00\x00WEBPANMF\x00\x00\x00\x00ANMF\x00\x00\x00\x00"), "the WebP image is damaged", "again"},
+		{"large", "a.png", append(bytes.Clone(whole), make([]byte, MaxImage)...), "it is larger than 20 MB", "smaller"},
+		{"HEIC", "IMG 1.HEIC", []byte("\x00\x00\x00\x1cftypheic\x00\x00\x00\x00"), "cannot read IMG 1.HEIC: it is an image in HEIC format, which bise does not read", "'IMG 1.png'"},
+		{"HEIC that says it is PNG", "a.png", []byte("\x00\x00\x00\x1cftypheic"), "HEIC format", " a.png converted-a.png"},
+		{"AVIF", "a.avif", []byte("\x00\x00\x00\x1cftypavif"), "AVIF format", "a.png"},
+		{"video", "a.mp4", []byte("\x00\x00\x00\x1cftypisom"), "not an image but a video", "ffmpeg -i a.mp4"},
+		{"SVG", "a.svg", []byte(`<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>`), "SVG format", "rsvg-convert -o a.png a.svg"},
+		{"PDF", "a.pdf", []byte("%PDF-1.7\n"), "it is a PDF document", "Save the page"},
+		{"page saved as a picture", "a.png", []byte("<!doctype html><HTML>404</html>"), "it is not an image but HTML", "PNG, JPEG"},
+		{"text", "a.png", []byte("naïve"), "it is not an image but text", "PNG, JPEG"},
+		{"text cut within a rune", "a.png", append(bytes.Repeat([]byte("a"), 1023), "é"...), "it is not an image but text", "PNG, JPEG"},
+		{"binary", "a.png", []byte("\x7fELF\x00\x01"), "not an image in a known format", "PNG, JPEG"},
+		{"name that commands", "a;rm -rf ~.psd", []byte("8BPS\x00\x01"), "Photoshop format", "magick 'a;rm -rf ~.psd' 'a;rm -rf ~.png'"},
+		{"name with a quote", "it's.psd", []byte("8BPS\x00\x01"), "Photoshop format", `magick 'it'\''s.psd'`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := Read(tt.file, tt.data)
+			_, err := ReadImage(tt.file, tt.data)
 			if fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), tt.msg) {
 				t.Fatalf("%v, want %q", err, tt.msg)
 			}
@@ -341,7 +341,7 @@ func FuzzRead(f *testing.F) {
 		if w, h, err := preprocess.Dimensions(data); err == nil && w*h > 1<<18 {
 			return
 		}
-		p, err := Read("fuzzed", data)
+		p, err := ReadImage("fuzzed", data)
 		if err != nil {
 			if fault.KindOf(err) != fault.Invalid {
 				t.Errorf("%v", err)

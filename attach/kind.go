@@ -1,4 +1,4 @@
-package vision
+package attach
 
 import (
 	"bytes"
@@ -8,27 +8,28 @@ import (
 	"unicode/utf8"
 )
 
-// A kind is what a file is.
+// A kind is what a file contains.
 type kind struct {
-	name  string // as people say it; "" for what is not known
+	name  string // "" for an unknown one
 	media string
-	read  bool // here
-	sent  bool // as it is: every server reads it
+	read  bool // an image that ReadImage decodes
+	sent  bool // as it is: every server decodes it
+	text  bool
 }
 
-// signatures are the kinds of files by their first bytes, a dot standing for any one.
+// signatures has the kinds by the first bytes of a file; a dot stands for any byte.
 var signatures = []struct {
 	magic string
 	kind  kind
 }{
-	{"\x89PNG\r\n\x1a\n", kind{"PNG", "image/png", true, true}},
-	{"\xff\xd8\xff", kind{"JPEG", "image/jpeg", true, true}},
-	{"GIF87a", kind{"GIF", "image/gif", true, true}},
-	{"GIF89a", kind{"GIF", "image/gif", true, true}},
-	{"RIFF....WEBP", kind{"WebP", "image/webp", true, true}},
-	{"BM", kind{"BMP", "image/bmp", true, false}},
-	{"II*\x00", kind{"TIFF", "image/tiff", true, false}},
-	{"MM\x00*", kind{"TIFF", "image/tiff", true, false}},
+	{"\x89PNG\r\n\x1a\n", kind{name: "PNG", media: "image/png", read: true, sent: true}},
+	{"\xff\xd8\xff", kind{name: "JPEG", media: "image/jpeg", read: true, sent: true}},
+	{"GIF87a", kind{name: "GIF", media: "image/gif", read: true, sent: true}},
+	{"GIF89a", kind{name: "GIF", media: "image/gif", read: true, sent: true}},
+	{"RIFF....WEBP", kind{name: "WebP", media: "image/webp", read: true, sent: true}},
+	{"BM", kind{name: "BMP", media: "image/bmp", read: true}},
+	{"II*\x00", kind{name: "TIFF", media: "image/tiff", read: true}},
+	{"MM\x00*", kind{name: "TIFF", media: "image/tiff", read: true}},
 	{"....ftypavif", kind{name: "AVIF"}},
 	{"....ftypavis", kind{name: "AVIF"}},
 	{"....ftyphei", kind{name: "HEIC"}},
@@ -44,23 +45,25 @@ var signatures = []struct {
 	{"%PDF-", kind{name: "PDF"}},
 }
 
-// kindOf tells what a file is by its first bytes.
+// kindOf recognises a file by its first bytes. A text may begin with the bytes of an
+// image's signature ("BMW"); only a PDF is a text itself.
 func kindOf(data []byte) kind {
+	head := data[:min(len(data), 1024)]
+	text := isText(head)
 	for _, s := range signatures {
-		if begins(data, s.magic) {
+		if begins(data, s.magic) && (!text || s.kind.name == "PDF") {
 			return s.kind
 		}
 	}
-	head := data[:min(len(data), 1024)]
 	switch {
-	case bytes.Contains(head, []byte("%PDF-")): // some begin with other things
+	case !text && bytes.Contains(head, []byte("%PDF-")): // some begin with other bytes
 		return kind{name: "PDF"}
 	case bytes.Contains(head, []byte("<svg")):
-		return kind{name: "SVG"}
+		return kind{name: "SVG", text: true}
 	case bytes.Contains(bytes.ToLower(head), []byte("<html")):
-		return kind{name: "HTML"}
-	case isText(head):
-		return kind{name: "text"}
+		return kind{name: "HTML", text: true}
+	case text:
+		return kind{name: "text", text: true}
 	}
 	return kind{}
 }
@@ -88,30 +91,30 @@ func begins(data []byte, magic string) bool {
 	return true
 }
 
-// IsPDF reports whether a file is a document that [Pages] makes pictures of.
+// IsPDF reports whether a file is a document whose pages [Pages] draws.
 func IsPDF(data []byte) bool { return kindOf(data).name == "PDF" }
 
-// Reads reports whether a file is, by its first bytes, a picture that [Read] reads.
-func Reads(data []byte) bool { return kindOf(data).read }
-
-// refusal says what a file is that is not read.
-func (k kind) refusal() string {
+// is says what a file is instead of an image that can be read.
+func (k kind) is() string {
 	switch k.name {
 	case "":
-		return "it is no picture in a format that is known here"
+		return "it is not an image in a known format"
 	case "text", "HTML":
-		return "it is no picture but " + k.name
+		return "it is not an image but " + k.name
 	case "video":
-		return "it is no picture but a video"
+		return "it is not an image but a video"
 	case "PDF":
 		return "it is a PDF document"
 	case "icon":
 		return "it is an icon file"
 	}
-	return "it is a picture in the format " + k.name + ", which bise does not read"
+	if k.read {
+		return "it is a " + k.name + " image"
+	}
+	return "it is an image in " + k.name + " format, which bise does not read"
 }
 
-// advice says how a file becomes one that is read.
+// advice says how to turn a file into one that can be read.
 func (k kind) advice(name string) string {
 	base := filepath.Base(name)
 	to := strings.TrimSuffix(base, filepath.Ext(base)) + ".png"
@@ -121,13 +124,13 @@ func (k kind) advice(name string) string {
 	base, to = quoted(base), quoted(to)
 	switch k.name {
 	case "text", "HTML", "":
-		return "Pictures are PNG, JPEG, WebP, GIF, BMP or TIFF files."
+		return "Images are PNG, JPEG, WebP, GIF, BMP or TIFF files."
 	case "video":
-		return "Take a picture from it: ffmpeg -i " + base + " -frames:v 1 " + to
+		return "Extract an image: ffmpeg -i " + base + " -frames:v 1 " + to
 	case "SVG":
 		return "Convert it: rsvg-convert -o " + to + " " + base
 	case "PDF":
-		return "Its pages can be shown by bise see."
+		return "Save the page as an image."
 	case "HEIC", "AVIF":
 		if runtime.GOOS == "darwin" {
 			return "Convert it: sips -s format png " + base + " --out " + to
@@ -137,7 +140,7 @@ func (k kind) advice(name string) string {
 	return "Convert it: magick " + base + " " + to
 }
 
-// quoted is a file's name as a shell takes it.
+// quoted quotes a file name for a shell.
 func quoted(name string) string {
 	plain := func(r rune) bool {
 		return r >= 0x80 || strings.ContainsRune("._-+,@%=/", r) || r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z'

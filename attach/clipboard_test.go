@@ -1,4 +1,4 @@
-package vision
+package attach
 
 import (
 	"bytes"
@@ -28,15 +28,15 @@ func TestClipboard(t *testing.T) {
 		t.Fatal(err)
 	}
 	program("cat " + path)
-	if got, err := Clipboard(t.Context(), wayland); err != nil || !bytes.Equal(got, want) {
+	if got, err := ClipboardImage(t.Context(), wayland); err != nil || !bytes.Equal(got, want) {
 		t.Errorf("%d bytes, %v", len(got), err)
 	}
-	program(fmt.Sprintf("head -c %d /dev/zero", MaxFile+1))
-	if _, err := Clipboard(t.Context(), wayland); err == nil || !strings.Contains(err.Error(), "too large") {
+	program(fmt.Sprintf("head -c %d /dev/zero", MaxImage+1))
+	if _, err := ClipboardImage(t.Context(), wayland); err == nil || !strings.Contains(err.Error(), "larger than 20 MB") {
 		t.Errorf("a large one: %v", err)
 	}
 	program("echo 'No selection' >&2; exit 1")
-	if _, err := Clipboard(t.Context(), wayland); err == nil || !strings.Contains(err.Error(), "there is no picture on it") {
+	if _, err := ClipboardImage(t.Context(), wayland); err == nil || !strings.Contains(err.Error(), "there is no image on it") {
 		t.Errorf("an empty one: %v", err)
 	}
 }
@@ -52,9 +52,9 @@ func TestNoClipboard(t *testing.T) {
 	}{
 		"none":          {nil, "there is none here"},
 		"ssh":           {map[string]string{"SSH_CONNECTION": "1", "DISPLAY": ":0"}, "there is none here"},
-		"not installed": {map[string]string{"DISPLAY": ":0"}, "xclip, which reads it, is not installed"},
+		"not installed": {map[string]string{"DISPLAY": ":0"}, "xclip is not installed"},
 	} {
-		if _, err := Clipboard(t.Context(), func(name string) string { return tt.env[name] }); err == nil || !strings.Contains(err.Error(), tt.want) {
+		if _, err := ClipboardImage(t.Context(), func(name string) string { return tt.env[name] }); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

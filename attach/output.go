@@ -1,4 +1,4 @@
-package vision
+package attach
 
 import (
 	"bytes"
@@ -7,10 +7,8 @@ import (
 	"os/exec"
 )
 
-var errTooMuch = errors.New("it prints too much")
-
-// output runs a program and gives what it prints, up to limit bytes: one that prints
-// more is ended.
+// output runs a program and returns its output, up to limit bytes: a program that
+// prints more is killed.
 func output(cmd *exec.Cmd, limit int64) ([]byte, error) {
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
@@ -23,7 +21,7 @@ func output(cmd *exec.Cmd, limit int64) ([]byte, error) {
 	}
 	out, err := io.ReadAll(io.LimitReader(pipe, limit+1))
 	if int64(len(out)) > limit {
-		err = errTooMuch
+		err = ErrTooLarge
 		_ = cmd.Process.Kill()
 	}
 	if ended := cmd.Wait(); err == nil {

@@ -1,4 +1,4 @@
-package vision
+package attach
 
 import (
 	"bytes"
@@ -46,7 +46,7 @@ func TestChosenPages(t *testing.T) {
 		{[]Range{{2, 2}, {4, 0}}, 5, "[2 4 5]"},
 		{[]Range{{2, 9}}, 5, "it has no page 9"},
 		{[]Range{{9, 0}}, 5, "it has no page 9"},
-		{[]Range{{1, 65}}, 100, "65 of its pages are asked for, and 64 can be shown at once"},
+		{[]Range{{1, 65}}, 100, "65 pages are more than the 64 of one request"},
 		{[]Range{{1, 1 << 40}}, 100, "it has no page 1099511627776"},
 	} {
 		got, err := chosenPages("a.pdf", tt.list, tt.of)
@@ -117,7 +117,7 @@ func TestPages(t *testing.T) {
 func TestPagesWithoutPoppler(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	_, _, err := Pages(t.Context(), "a.pdf", document(1), nil)
-	if err == nil || !strings.Contains(err.Error(), "cannot show a.pdf: pdfinfo, which draws the pages of documents, is not installed") {
+	if err == nil || !strings.Contains(err.Error(), "cannot read a.pdf: pdfinfo is not installed") {
 		t.Errorf("%v", err)
 	}
 }

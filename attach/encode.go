@@ -1,4 +1,4 @@
-package vision
+package attach
 
 import (
 	"bytes"
@@ -7,9 +7,9 @@ import (
 	"image/png"
 )
 
-// encoded is a picture as a data: URL that every server takes: PNG when it came
-// without loss and has not more than limit bytes so, else a JPEG in which no loss is
-// seen. What still has more is made smaller by halves.
+// encoded returns an image as a data: URL that every server accepts: PNG if it came
+// without loss and fits limit bytes, else a JPEG of high quality. What is still too
+// large is halved.
 func encoded(img *image.RGBA, lossless bool, limit int) string {
 	for {
 		if lossless {

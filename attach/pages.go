@@ -1,4 +1,4 @@
-package vision
+package attach
 
 import (
 	"bytes"
@@ -11,25 +11,27 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/bise-sh/bise/units"
 )
 
 const (
 	// MaxDocument is the largest document, in bytes.
 	MaxDocument = 100_000_000
-	// pageTime is how long a page may take to be drawn.
+	// pageTime is the time limit for drawing a page.
 	pageTime = time.Minute
-	// pagePixels is the longer side of a page's picture: that of the largest picture
-	// that any of Mistral's towers sees.
+	// pagePixels is the longer side of a page's image: the largest that any of
+	// Mistral's vision encoders sees.
 	pagePixels = 1540
-	// MaxPages is how many pages are shown when nobody says which.
+	// MaxPages is how many pages are taken unless the user names them.
 	MaxPages = 8
 )
 
-// A Range is pages of a document, from 1 on, the last one included.
+// A Range is pages of a document, counted from 1, with the last one.
 type Range struct{ First, Last int }
 
-// ParsePages reads which pages are meant: 3, or 1-4, or 2,5-7. A range without an
-// end, as in 5-, has Last 0 and goes to the document's last page.
+// ParsePages parses page numbers: 3, 1-4 or 2,5-7. An open range such as 5- has Last
+// 0 and goes to the last page.
 func ParsePages(s string) ([]Range, error) {
 	var list []Range
 	for part := range strings.SplitSeq(s, ",") {
@@ -47,23 +49,22 @@ func ParsePages(s string) ([]Range, error) {
 			}
 		}
 		if err != nil || r.First < 1 {
-			return nil, fmt.Errorf("%q names no pages", s)
+			return nil, fmt.Errorf("invalid pages %q: want numbers and ranges such as 3 or 1-4,7", s)
 		}
 		list = append(list, r)
 	}
 	return list, nil
 }
 
-// Pages makes pictures of the pages of a PDF document, with the programs of Poppler:
-// those in the list, or the first [MaxPages] where it is empty. Of is how many pages
-// the document has.
-func Pages(ctx context.Context, name string, data []byte, list []Range) (pictures []Picture, of int, err error) {
+// Pages draws pages of a PDF with Poppler's programs: those in the list, or the first
+// [MaxPages] if it is empty. Of is how many pages the document has.
+func Pages(ctx context.Context, name string, data []byte, list []Range) (images []Image, of int, err error) {
 	if len(data) > MaxDocument {
-		return nil, 0, refused(name, "Take the pages that matter out of it.", "it is larger than %d MB", MaxDocument/1_000_000)
+		return nil, 0, refused(name, "Extract the pages that matter.", "it is larger than %s", units.Size(MaxDocument))
 	}
 	for _, program := range []string{"pdfinfo", "pdftoppm"} {
 		if _, err := exec.LookPath(program); err != nil {
-			return nil, 0, refused(name, howPoppler(), "%s, which draws the pages of documents, is not installed", program)
+			return nil, 0, refused(name, howPoppler(), "%s is not installed, which draws the pages", program)
 		}
 	}
 	if of, err = pageCount(ctx, name, data); err != nil {
@@ -79,27 +80,27 @@ func Pages(ctx context.Context, name string, data []byte, list []Range) (picture
 		if err != nil {
 			return nil, of, err
 		}
-		p, err := Read(page, file)
+		p, err := ReadImage(page, file)
 		if err != nil {
 			return nil, of, err
 		}
 		p.Format = "PDF"
-		pictures = append(pictures, p)
+		images = append(images, p)
 	}
-	return pictures, of, nil
+	return images, of, nil
 }
 
 func howPoppler() string {
 	switch runtime.GOOS {
 	case "darwin":
-		return "Install it with brew install poppler, or save the pages as pictures."
+		return "Install it with brew install poppler, or save the pages as images."
 	case "linux":
-		return "Install poppler-utils (Debian, Fedora) or poppler (Arch), or save the pages as pictures."
+		return "Install poppler-utils (Debian, Fedora) or poppler (Arch), or save the pages as images."
 	}
-	return "Install Poppler, or save the pages as pictures."
+	return "Install Poppler, or save the pages as images."
 }
 
-// chosenPages are the numbers of the pages to be shown.
+// chosenPages returns the numbers of the pages to draw.
 func chosenPages(name string, list []Range, of int) ([]int, error) {
 	if len(list) == 0 {
 		list = []Range{{1, min(of, MaxPages)}}
@@ -119,7 +120,7 @@ func chosenPages(name string, list []Range, of int) ([]int, error) {
 	}
 	const most = 64 // that an engine takes in one request
 	if len(numbers) > most {
-		return nil, refused(name, "Name fewer.", "%d of its pages are asked for, and %d can be shown at once", len(numbers), most)
+		return nil, refused(name, "Name fewer pages.", "%d pages are more than the %d of one request", len(numbers), most)
 	}
 	return numbers, nil
 }
@@ -141,7 +142,7 @@ func pageCount(ctx context.Context, name string, data []byte) (int, error) {
 
 func drawPage(ctx context.Context, page string, data []byte, n int) ([]byte, error) {
 	number := strconv.Itoa(n)
-	return poppler(ctx, page, data, MaxFile, "pdftoppm", "-png", "-f", number, "-l", number, "-singlefile", "-scale-to", strconv.Itoa(pagePixels), "-")
+	return poppler(ctx, page, data, MaxImage, "pdftoppm", "-png", "-f", number, "-l", number, "-singlefile", "-scale-to", strconv.Itoa(pagePixels), "-")
 }
 
 // poppler runs one of Poppler's programs on a document.
@@ -157,7 +158,7 @@ func poppler(ctx context.Context, name string, data []byte, limit int64, program
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
 	case timed.Err() != nil:
-		return nil, refused(name, "Save the page as a picture.", "%s took longer than %s", program, pageTime)
+		return nil, refused(name, "Save the page as an image.", "%s took longer than %s", program, pageTime)
 	}
 	why := err.Error()
 	if e, ok := errors.AsType[*exec.ExitError](err); ok {
@@ -165,7 +166,7 @@ func poppler(ctx context.Context, name string, data []byte, limit int64, program
 			why = said
 		}
 	}
-	return nil, refused(name, "Open it with another program, and save it anew.", "%s: %s", program, why)
+	return nil, refused(name, "Open it with another program and save it again.", "%s: %s", program, why)
 }
 
 func firstLine(s string) string {

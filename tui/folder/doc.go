@@ -1,2 +1,0 @@
-// Package folder lists the files of the folder that the user works in.
-package folder
