@@ -157,7 +157,7 @@ func TestAskShowsPictures(t *testing.T) {
 func TestAskWithSchema(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "person.json")
 	write(t, path, `{"type":"object","properties":{"name":{"type":"string"}},"required":["name"]}`)
-	s := &enginetest.Script{}
+	s := enginetest.Says(`{"name": "Ada"}`)
 	got := runBise(t, s, "", "ask", "--schema", path, "who?")
 	var person struct{ Name *string }
 	if err := json.Unmarshal([]byte(got.stdout), &person); got.code != 0 || err != nil || person.Name == nil {
