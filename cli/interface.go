@@ -7,12 +7,12 @@ import (
 	"os/signal"
 	"path/filepath"
 
-	"github.com/bise-sh/bise/cli/answer"
 	"github.com/bise-sh/bise/cli/console"
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/history"
 	"github.com/bise-sh/bise/library"
+	"github.com/bise-sh/bise/modes/review/change"
 	"github.com/bise-sh/bise/render/term"
 	"github.com/bise-sh/bise/tui"
 )
@@ -47,7 +47,7 @@ func showLinear(ctx context.Context, con *console.Console, o tui.Options) error 
 	keys := make(chan os.Signal, 1)
 	signal.Notify(keys, os.Interrupt)
 	defer signal.Stop(keys)
-	return tui.RunLinear(ctx, o, con.Stdin, con.Stdout, keys)
+	return tui.RunPlain(ctx, o, con.Stdin, con.Stdout, keys)
 }
 
 // interfaceOptions gives the interface what it works with.
@@ -71,7 +71,7 @@ func interfaceOptions(lib *library.Library, conf config.Config, configErr error,
 		Models:    lib,
 		Downloads: lib,
 		Endpoints: lib,
-		Changes:   answer.Reviewable,
+		Changes:   change.List,
 		History:   func() (*history.Store, error) { return history.Open(filepath.Join(places.Data, "history.db")) },
 		Folder:    folder,
 		Getenv:    os.Getenv,

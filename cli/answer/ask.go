@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bise-sh/bise/attach"
 	"github.com/bise-sh/bise/cli/console"
 	"github.com/bise-sh/bise/cli/flags"
 	"github.com/bise-sh/bise/cli/input"
@@ -21,7 +22,6 @@ import (
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/modes/chat"
-	"github.com/bise-sh/bise/modes/vision"
 	"github.com/bise-sh/bise/units"
 )
 
@@ -36,9 +36,9 @@ type ask struct {
 	noThinking    bool
 	continues     bool // the last conversation
 	noHistory     bool
-	mode          string              // as the history has it
-	from          input.PictureSource // of the images
-	shows         bool                // the pictures to the person too
+	mode          string // for the history
+	from          input.ImageSource
+	shows         bool // shows the images to the user too
 	sampling      flags.Sampling
 	load          flags.Load
 }
@@ -49,7 +49,7 @@ func Ask(con *console.Console, lib *library.Library, conf config.Config, h *past
 	cmd := &cobra.Command{
 		Use:   "ask [PROMPT]…",
 		Short: "Ask a question, get one answer",
-		Long: `Ask a question, get one answer. What is piped in is attached.
+		Long: `Ask a question, get one answer. What is piped in is attached: a text, an image or a PDF.
 On a terminal the answer is drawn, in a pipe it is the model's own text.
 
 Question and answer are kept in the history: -c continues the conversation that was
@@ -64,7 +64,7 @@ bise ask -f main.go -f go.mod "what is missing?"`,
 	}
 	f := cmd.Flags()
 	f.BoolVarP(&v.continues, "continue", "c", false, "continue the last conversation")
-	f.StringArrayVarP(&v.files, "file", "f", nil, "attach the text `FILE`; may be repeated")
+	f.StringArrayVarP(&v.files, "file", "f", nil, "attach `FILE`, a text, an image or a PDF; may be repeated")
 	f.StringArrayVarP(&v.images, "image", "i", nil, "show the picture `FILE` (also -, clipboard: or an address); may be repeated")
 	f.StringVar(&v.system, "system", "", "the system prompt, `TEXT`: how the model is to answer")
 	f.StringVar(&v.schema, "schema", "", "answer with JSON that satisfies the JSON schema in `FILE`")
@@ -82,7 +82,7 @@ func runAsk(ctx context.Context, con *console.Console, lib *library.Library, con
 	if v.continues && v.system != "" {
 		return fault.Errorf(fault.Usage, "--system is for the first question of a conversation, and -c continues one")
 	}
-	q, pictures, err := question(ctx, con, v, prompt)
+	q, err := question(ctx, con, v, prompt)
 	if err != nil {
 		return err
 	}
@@ -102,14 +102,14 @@ func runAsk(ctx context.Context, con *console.Console, lib *library.Library, con
 	if err != nil {
 		return err
 	}
-	kept, before, err := remember(ctx, con, conf, h, v, q, pictures)
+	kept, before, err := remember(ctx, con, conf, h, v, q)
 	if err != nil {
 		return err
 	}
 	defer kept.close()
 	r.Messages = append(before, r.Messages...)
 	if model == "" {
-		model = kept.conversation.Model
+		model = kept.Conversation.Model
 	}
 	e, err := lib.Open(ctx, model, o)
 	if err != nil {
@@ -118,73 +118,89 @@ func runAsk(ctx context.Context, con *console.Console, lib *library.Library, con
 	defer e.Close()
 	ref, _ := lib.Choose(model)
 	kept.by(e.Info(), ref, r.Choices())
-	if info := e.Info(); len(q.Images) > 0 && info.Architecture != "" && !info.Can.Vision {
+	if info := e.Info(); q.HasImages() && info.Architecture != "" && !info.Can.Vision {
 		return con.Fail(&fault.Error{
-			Kind: fault.Unsupported, Param: "image", Msg: fmt.Sprintf("%s cannot see pictures", info.Model),
+			Kind: fault.Unsupported, Param: "image", Msg: fmt.Sprintf("%s cannot see images", info.Model),
 			Advice: "Name a model that can with -m, such as pixtral-12b.",
 		})
 	}
 	if v.shows {
-		if err := printPictures(ctx, con, pictures, tokenCounter(lib, model, e, v.load.Projector)); err != nil {
+		if err := showImages(ctx, con, images(q), tokenCounter(lib, model, e, v.load.Projector)); err != nil {
 			return con.Fail(err)
 		}
 	}
-	return runAnswer(ctx, con, fitting(con, e, pictures), r, v, kept)
+	return runAnswer(ctx, con, fitting(con, e, images(q)), r, v, kept)
 }
 
 // question gathers what is asked.
-func question(ctx context.Context, con *console.Console, v ask, prompt string) (chat.Question, []vision.Picture, error) {
+func question(ctx context.Context, con *console.Console, v ask, prompt string) (chat.Question, error) {
 	q := chat.Question{System: v.system, Prompt: prompt}
-	in := input.New(con)
-	stdin := slices.Contains(v.images, "-")
+	r := input.New(con)
+	if err := v.from.Apply(con, r); err != nil {
+		return q, err
+	}
 	for _, path := range v.files {
-		text, err := in.File(ctx, path)
+		list, err := r.File(ctx, path, "")
 		if err != nil {
-			return q, nil, err
+			return q, err
 		}
-		if path == "-" {
-			stdin, path = true, ""
-		}
-		q.Files = append(q.Files, chat.File{Name: path, Text: text})
+		q.Attached = append(q.Attached, list...)
 	}
-	if !stdin {
-		text, _, err := in.Piped(ctx)
+	if con.Piped() && !slices.Contains(v.images, attach.Stdin) && !slices.Contains(v.files, attach.Stdin) {
+		input.WaitForStdin(con)
+		list, err := r.File(ctx, attach.Stdin, "")
+		con.Erase()
 		if err != nil {
-			return q, nil, err
+			return q, err
 		}
-		if strings.TrimSpace(text) != "" {
-			q.Files = append(q.Files, chat.File{Text: text})
+		for _, p := range list {
+			if p.Image != nil || strings.TrimSpace(p.Text) != "" {
+				q.Attached = append(q.Attached, p)
+			}
 		}
 	}
-	pictures, err := input.Pictures(ctx, con, v.images, v.from)
-	if err != nil {
-		return q, nil, err
-	}
-	for _, p := range pictures {
-		q.Images = append(q.Images, p.URL)
-	}
-	if strings.TrimSpace(prompt) == "" && len(q.Files) == 0 {
-		if len(q.Images) > 0 {
-			return q, nil, noQuestion(v)
+	for _, name := range v.images {
+		list, err := r.Images(ctx, name)
+		if err != nil {
+			return q, err
 		}
-		return q, nil, &fault.Error{Kind: fault.Usage, Msg: "there is nothing to answer", Advice: `Ask something: bise ask "how does a slice grow in Go?", or pipe a text in.`}
+		for i := range list {
+			q.Attached = append(q.Attached, attach.Attachment{Name: list[i].Name, Image: &list[i]})
+		}
 	}
-	return q, pictures, nil
+	if strings.TrimSpace(prompt) == "" && len(images(q)) == len(q.Attached) {
+		if len(q.Attached) > 0 {
+			return q, noQuestion(v, q.Attached[0].Name)
+		}
+		return q, &fault.Error{Kind: fault.Usage, Msg: "there is nothing to answer", Advice: `Ask something: bise ask "how does a slice grow in Go?", or pipe a text in.`}
+	}
+	return q, nil
+}
+
+// images returns the images of a question.
+func images(q chat.Question) []attach.Image {
+	var list []attach.Image
+	for _, a := range q.Attached {
+		if a.Image != nil {
+			list = append(list, *a.Image)
+		}
+	}
+	return list
 }
 
 // schema reads the form that the answer is to have.
 func schema(ctx context.Context, path string) (*engine.ResponseFormat, error) {
-	f, err := input.Open(path)
+	f, err := attach.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	data, err := input.Bounded(ctx, f, maxSchema)
-	if errors.Is(err, input.ErrTooMuch) {
+	data, err := attach.ReadAll(ctx, f, maxSchema)
+	if errors.Is(err, attach.ErrTooLarge) {
 		return nil, fault.Errorf(fault.Usage, "cannot read %s: a schema has at most %s", path, units.Size(maxSchema))
 	}
 	if err != nil {
-		return nil, input.CannotRead(path, err)
+		return nil, attach.ReadError(path, err)
 	}
 	var object map[string]json.RawMessage
 	if err := json.Unmarshal(data, &object); err != nil {

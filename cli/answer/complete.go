@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bise-sh/bise/attach"
 	"github.com/bise-sh/bise/cli/console"
 	"github.com/bise-sh/bise/cli/flags"
 	"github.com/bise-sh/bise/cli/input"
@@ -67,13 +68,13 @@ bise complete --cursor 120 <main.go`,
 
 func runComplete(ctx context.Context, con *console.Console, lib *library.Library, conf config.Config, model string, v complete, args []string) error {
 	in := input.New(con)
-	p, err := v.place(ctx, in, args)
+	p, err := place(ctx, con, v, in, args)
 	if err != nil {
 		return err
 	}
 	var files []fim.File
 	for _, path := range v.files {
-		text, err := in.File(ctx, path)
+		text, err := in.Text(ctx, path)
 		if err != nil {
 			return err
 		}
@@ -131,7 +132,7 @@ func printCompletion(con *console.Console, c code.Completion, stats bool) error 
 }
 
 // place finds out where to fill in.
-func (v complete) place(ctx context.Context, in *input.Input, args []string) (code.Place, error) {
+func place(ctx context.Context, con *console.Console, v complete, in *attach.Reader, args []string) (code.Place, error) {
 	apart := v.prefix != "" || v.suffix != ""
 	cursor := v.cmd.Flags().Changed("cursor")
 	ways := 0
@@ -154,7 +155,7 @@ func (v complete) place(ctx context.Context, in *input.Input, args []string) (co
 			if path == "" {
 				continue
 			}
-			text, err := in.File(ctx, path)
+			text, err := in.Text(ctx, path)
 			if err != nil {
 				return code.Place{}, err
 			}
@@ -162,7 +163,7 @@ func (v complete) place(ctx context.Context, in *input.Input, args []string) (co
 		}
 		return code.Place{File: v.prefix, Text: parts[0] + parts[1], At: len(parts[0])}, nil
 	case cursor:
-		text, ok, err := in.Piped(ctx)
+		text, ok, err := input.PipedText(ctx, con, in)
 		if err != nil {
 			return code.Place{}, err
 		}
@@ -178,7 +179,7 @@ func (v complete) place(ctx context.Context, in *input.Input, args []string) (co
 	if err != nil {
 		return code.Place{}, err
 	}
-	text, err := in.File(ctx, path)
+	text, err := in.Text(ctx, path)
 	if err != nil {
 		return code.Place{}, err
 	}

@@ -62,7 +62,7 @@ func readTexts(ctx context.Context, con *console.Console, files []string) ([]emb
 	in := input.New(con)
 	var texts []embedding
 	for i, path := range files {
-		text, err := in.File(ctx, path)
+		text, err := in.Text(ctx, path)
 		if err != nil {
 			return nil, err
 		}
@@ -74,7 +74,7 @@ func readTexts(ctx context.Context, con *console.Console, files []string) ([]emb
 	if len(files) > 0 {
 		return texts, nil
 	}
-	text, ok, err := in.Piped(ctx)
+	text, ok, err := input.PipedText(ctx, con, in)
 	if err != nil {
 		return nil, err
 	}

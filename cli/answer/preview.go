@@ -8,6 +8,7 @@ import (
 
 	"github.com/charmbracelet/colorprofile"
 
+	"github.com/bise-sh/bise/attach"
 	"github.com/bise-sh/bise/cli/console"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/fault"
@@ -21,7 +22,7 @@ import (
 const (
 	// previewColumns is how wide a picture is drawn at most.
 	previewColumns = 80
-	// previewed is how many pictures are drawn; the others are told.
+	// previewed is how many images are drawn; the others are told.
 	previewed = 6
 )
 
@@ -35,15 +36,15 @@ type seenPicture struct {
 	Tokens int    `json:"tokens,omitempty"`
 }
 
-// printPictures shows pictures and says what each costs, before anything is asked.
-func printPictures(ctx context.Context, con *console.Console, pictures []vision.Picture, count vision.Count) error {
+// showImages shows images and says what each costs, before anything is asked.
+func showImages(ctx context.Context, con *console.Console, images []attach.Image, count vision.Count) error {
 	draw := con.Err.Moves() && !con.Quiet && !con.Accessible && !con.JSON
 	var terminal preview.Terminal
 	if draw {
 		terminal = previewTerminal(ctx, con.Stderr, con.NoColor)
 	}
 	sum := 0
-	for i, p := range pictures {
+	for i, p := range images {
 		tokens, err := vision.Tokens(ctx, count, p.Width, p.Height)
 		switch {
 		case ctx.Err() != nil:
@@ -63,19 +64,19 @@ func printPictures(ctx context.Context, con *console.Console, pictures []vision.
 		if draw && i < previewed {
 			con.Erase()
 			columns, rows := con.Err.Size()
-			size := terminal.Fit(p.Thumb.Rect.Max, min(columns-1, previewColumns), max(1, rows*2/3/min(len(pictures), 2)))
+			size := terminal.Fit(p.Thumb.Rect.Max, min(columns-1, previewColumns), max(1, rows*2/3/min(len(images), 2)))
 			fmt.Fprint(con.Stderr, terminal.Draw(p.Thumb, size))
 		}
 		con.Notef("%s", caption(p, tokens))
 	}
-	if len(pictures) > 1 && sum > 0 && !con.JSON {
-		con.Notef("%s, %s tokens", units.Plural(len(pictures), "picture"), units.Count(sum))
+	if len(images) > 1 && sum > 0 && !con.JSON {
+		con.Notef("%s, %s tokens", units.Plural(len(images), "picture"), units.Count(sum))
 	}
 	return nil
 }
 
 // caption says what a picture is and what it costs: photo.jpg 1920×1080 → 2.3k tokens.
-func caption(p vision.Picture, tokens int) string {
+func caption(p attach.Image, tokens int) string {
 	line := fmt.Sprintf("%s %d×%d", p.Name, p.Width, p.Height)
 	if tokens > 0 {
 		line += " → " + units.Count(tokens) + " tokens"
@@ -83,7 +84,7 @@ func caption(p vision.Picture, tokens int) string {
 	return line
 }
 
-// previewTerminal learns how pictures are drawn on a terminal.
+// previewTerminal learns how images are drawn on a terminal.
 func previewTerminal(ctx context.Context, w io.Writer, noColor bool) preview.Terminal {
 	t := preview.Detect(os.Getenv).AskTmux(ctx)
 	t.Profile = colorprofile.Detect(w, os.Environ())
@@ -97,11 +98,11 @@ func previewTerminal(ctx context.Context, w io.Writer, noColor bool) preview.Ter
 	return t
 }
 
-// tokenCounter counts tokens as the model will: by the head of its file, where that is at
-// hand, so that nothing has to be loaded.
-func tokenCounter(lib *library.Library, model string, e engine.Engine, eye string) vision.Count {
+// tokenCounter counts tokens as the model will: by the header of its file if that is on
+// this machine, so that nothing has to be loaded.
+func tokenCounter(lib *library.Library, model string, e engine.Engine, projector string) vision.Count {
 	ref, _ := lib.Choose(model)
-	l, err := lib.Layout(ref, eye)
+	l, err := lib.Layout(ref, projector)
 	if err != nil {
 		return vision.CountBy(e)
 	}
@@ -109,4 +110,15 @@ func tokenCounter(lib *library.Library, model string, e engine.Engine, eye strin
 		ids, err := l.Chat(r)
 		return len(ids), err
 	}
+}
+
+// fitting makes images smaller when the context has no room for them, and says so.
+func fitting(con *console.Console, e engine.Engine, images []attach.Image) engine.Engine {
+	if len(images) == 0 {
+		return e
+	}
+	return vision.Fitting{Engine: e, Resized: func(i int, before, after attach.Image, context int) {
+		con.Notef("%s is made smaller, from %d×%d to %d×%d: the context holds %s tokens.",
+			images[i].Name, before.Width, before.Height, after.Width, after.Height, units.Count(context))
+	}}
 }

@@ -1,17 +1,16 @@
 package answer
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/bise-sh/bise/attach"
 	"github.com/bise-sh/bise/cli/console"
 	"github.com/bise-sh/bise/cli/flags"
 	"github.com/bise-sh/bise/cli/input"
@@ -19,6 +18,7 @@ import (
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/modes/review"
+	"github.com/bise-sh/bise/modes/review/change"
 	"github.com/bise-sh/bise/modes/review/diff"
 	"github.com/bise-sh/bise/modes/review/report"
 	"github.com/bise-sh/bise/units"
@@ -83,18 +83,18 @@ func runReview(ctx context.Context, con *console.Console, lib *library.Library, 
 	if err != nil {
 		return err
 	}
-	s, err := findSubject(ctx, con, v, paths)
+	c, why, err := findSubject(ctx, con, v, paths)
 	if err != nil {
 		return err
 	}
-	tree, err := os.OpenRoot(s.root)
+	tree, err := os.OpenRoot(c.Root)
 	if err != nil {
-		return input.CannotRead(s.root, err)
+		return attach.ReadError(c.Root, err)
 	}
 	defer tree.Close()
-	if len(s.files) == 0 {
-		con.Notef("There is nothing to review%s.", s.why)
-		w, err := reviewWriter(con, v.format, s.root, "")
+	if len(c.Files) == 0 {
+		con.Notef("There is nothing to review%s.", why)
+		w, err := reviewWriter(con, v.format, c.Root, "")
 		if err != nil {
 			return err
 		}
@@ -105,7 +105,7 @@ func runReview(ctx context.Context, con *console.Console, lib *library.Library, 
 		return con.Fail(err)
 	}
 	defer e.Close()
-	options := review.Options{Tree: tree.FS(), Asked: s.asked}
+	options := review.Options{Tree: tree.FS(), Named: c.Named}
 	if v.sureness {
 		options.Confidence = &v.confidence
 	}
@@ -113,11 +113,11 @@ func runReview(ctx context.Context, con *console.Console, lib *library.Library, 
 		options.Parallel = v.jobs
 	}
 	name := e.Info().Model
-	w, err := reviewWriter(con, v.format, s.root, name)
+	w, err := reviewWriter(con, v.format, c.Root, name)
 	if err != nil {
 		return err
 	}
-	r, err := watchReview(con, review.Run(ctx, e, s.files, options), name, w)
+	r, err := watchReview(con, review.Run(ctx, e, c.Files, options), name, w)
 	if err != nil {
 		return con.Fail(err)
 	}
@@ -171,7 +171,7 @@ func watchReview(con *console.Console, events func(func(review.Event, error) boo
 			})
 		case review.Planned:
 			parts = event.Parts
-		case review.Reading:
+		case review.Progress:
 			con.Wait(func(columns int) string {
 				text := fmt.Sprintf("reviewing %s of %s tokens", units.Count(event.Done), units.Count(event.Total))
 				return console.Bar(text, float64(event.Done)/float64(max(1, event.Total)), fmt.Sprintf("  %d of %d answers", event.Parts, parts), columns)
@@ -189,59 +189,41 @@ func watchReview(con *console.Console, events func(func(review.Event, error) boo
 	return review.Result{}, errors.New("the review has no end")
 }
 
-// A subject is what is to be reviewed.
-type subject struct {
-	root  string // the folder that paths begin at
-	files []diff.File
-	asked []string // files that were named
-	why   string   // there are no files
-}
-
-// findSubject finds what is to be reviewed: what the flags say, else files that are
-// named, else what is piped in, else what has changed.
-func findSubject(ctx context.Context, con *console.Console, v reviewFlags, paths []string) (subject, error) {
-	root, repository, err := reviewRoot(".")
+// findSubject finds what to review: what the flags select, else the named files, else
+// what is piped in, else what has changed. Why says why there is nothing.
+func findSubject(ctx context.Context, con *console.Console, v reviewFlags, paths []string) (c change.Change, why string, err error) {
+	root, repository, err := change.Root(".")
 	if err != nil {
-		return subject{}, err
+		return c, "", err
 	}
-	s := subject{root: root}
+	c.Root = root
 	switch {
 	case len(v.changes) > 0:
-		s.why = " there"
-		s.files, err = gitChange(ctx, v.gitArguments(), paths)
+		why = " there"
+		c.Files, err = change.Git(ctx, change.Selection{Staged: v.staged, Commit: v.commit, Revisions: v.revisions}, paths...)
 	case len(paths) == 1 && paths[0] == "-":
-		s.files, err = pipedDiff(ctx, con)
+		c.Files, err = pipedDiff(ctx, con)
 	case len(paths) > 0:
-		err = wholeFiles(ctx, &s, paths)
+		c, err = change.Whole(ctx, root, paths)
 	case con.Piped():
-		s.why = ": standard input is empty"
-		s.files, err = pipedDiff(ctx, con)
+		why = ": standard input is empty"
+		c.Files, err = pipedDiff(ctx, con)
 	case !repository:
 		err = &fault.Error{Kind: fault.Usage, Msg: "there is nothing to review: this folder is in no git repository", Advice: "Pipe in a diff, or name files."}
 	default:
-		s.why = ": nothing has changed since the last commit"
-		err = addChanges(ctx, con, &s)
-	}
-	return s, err
-}
-
-// addChanges takes what git diff shows, or what is staged if it shows nothing.
-func addChanges(ctx context.Context, con *console.Console, s *subject) (err error) {
-	if s.files, err = gitChange(ctx, []string{"diff"}, nil); err != nil {
-		return err
-	}
-	if len(s.files) == 0 {
-		if s.files, err = gitChange(ctx, []string{"diff", "--staged"}, nil); err != nil {
-			return err
+		why = ": nothing has changed since the last commit"
+		var staged bool
+		if c.Files, staged, err = change.Current(ctx); err != nil {
+			return c, "", err
 		}
-		if len(s.files) > 0 {
+		if staged {
 			con.Notef("All changes are staged: those are reviewed.")
 		}
+		if n := change.Untracked(ctx); n > 0 {
+			con.Notef("%s not in git and not reviewed (git add -N takes them in).", are(n, "new file"))
+		}
 	}
-	if n := untracked(ctx); n > 0 {
-		con.Notef("%s not in git and not reviewed (git add -N takes them in).", are(n, "new file"))
-	}
-	return nil
+	return c, why, err
 }
 
 func are(n int, noun string) string {
@@ -251,41 +233,9 @@ func are(n int, noun string) string {
 	return units.Plural(n, noun) + " are"
 }
 
-// reviewRoot is the top of the git repository around a folder, or the folder itself.
-func reviewRoot(dir string) (root string, repository bool, err error) {
-	dir, err = filepath.Abs(dir)
-	if err != nil {
-		return "", false, fmt.Errorf("find the current folder: %w", err)
-	}
-	for at := dir; ; at = filepath.Dir(at) {
-		if _, err := os.Lstat(filepath.Join(at, ".git")); err == nil {
-			return at, true, nil
-		}
-		if at == filepath.Dir(at) {
-			return dir, false, nil
-		}
-	}
-}
-
 // pipedDiff reads a diff from stdin.
 func pipedDiff(ctx context.Context, con *console.Console) ([]diff.File, error) {
-	con.Waitf("reading standard input (end it with Ctrl-D, or use </dev/null)")
+	input.WaitForStdin(con)
 	defer con.Erase()
-	return readDiff(ctx, "standard input", con.Stdin)
-}
-
-// parseDiff reads the text of a diff, bytes as they are: files need not be UTF-8.
-func parseDiff(name string, data []byte) ([]diff.File, error) {
-	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
-		return nil, &fault.Error{Kind: fault.Usage, Msg: name + " is UTF-16 text", Advice: "Convert it: iconv -f UTF-16 -t UTF-8."}
-	}
-	files, err := diff.Parse(string(bytes.TrimPrefix(data, []byte("\ufeff"))))
-	if err == nil {
-		return files, nil
-	}
-	e := &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("cannot review %s: %v", name, err), Advice: "Pipe in what git diff writes, or name the files to review."}
-	if form, ok := errors.AsType[*fault.Error](err); ok {
-		e.Advice = form.Advice
-	}
-	return nil, e
+	return change.Read(ctx, "standard input", con.Stdin)
 }

@@ -65,7 +65,7 @@ func runSolve(ctx context.Context, con *console.Console, lib *library.Library, c
 	if v.votes < 1 || v.votes > math.MaxVotes {
 		return fault.Errorf(fault.Usage, "--votes must be from 1 to %d", math.MaxVotes)
 	}
-	piped, _, err := input.New(con).Piped(ctx)
+	piped, _, err := input.PipedText(ctx, con, input.New(con))
 	if err != nil {
 		return err
 	}
@@ -216,7 +216,7 @@ func (s *solving) solved(r math.Result) error {
 	if _, err := fmt.Fprintf(s.con.Stdout, "\n%s\n", answer); err != nil {
 		return err
 	}
-	s.con.Notef("%s", r.Standing())
+	s.con.Notef("%s", r.Evidence())
 	if len(r.Groups) > 1 {
 		line := tally(r.Groups)
 		if none := r.None(); none > 0 {

@@ -1,159 +1,115 @@
+// Package input reads what a command line attaches to a request: files, standard
+// input, the clipboard and URLs.
 package input
 
 import (
-	"bytes"
+	"bufio"
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
+	"net/url"
 	"os"
+	"path"
 	"strings"
-	"unicode/utf8"
 
+	"github.com/bise-sh/bise/attach"
+	"github.com/bise-sh/bise/attach/web"
+	"github.com/bise-sh/bise/cli/build"
 	"github.com/bise-sh/bise/cli/console"
 	"github.com/bise-sh/bise/fault"
-	"github.com/bise-sh/bise/render/term"
 	"github.com/bise-sh/bise/units"
 )
 
-// MaxText is the most text that one request takes from files and stdin, in bytes:
-// what the engines' API takes, less what JSON adds.
-const MaxText = 60_000_000
-
-// An input reads what a request is made of, and counts it.
-type Input struct {
-	con  *console.Console
-	left int64 // bytes that may still be read
+// New returns what reads the attachments of a request.
+func New(con *console.Console) *attach.Reader {
+	return &attach.Reader{
+		Stdin: con.Stdin, Getenv: os.Getenv,
+		Fetch:    func(ctx context.Context, u *url.URL) ([]byte, error) { return fetch(ctx, con, u, false) },
+		Note:     func(text string) { con.Notef("%s", text) },
+		Progress: con.Progress,
+	}
 }
 
-func New(con *console.Console) *Input { return &Input{con: con, left: MaxText} }
+// WaitForStdin shows that stdin is read, until the progress line is erased.
+func WaitForStdin(con *console.Console) {
+	con.Waitf("reading standard input (end it with Ctrl-D, or use </dev/null)")
+}
 
-// piped reads stdin unless the person types there: then ok is false.
-func (in *Input) Piped(ctx context.Context) (text string, ok bool, err error) {
-	if in.con.Stdin == nil || term.IsTerminal(in.con.Stdin) {
+// PipedText reads text from stdin. If stdin is a terminal, ok is false.
+func PipedText(ctx context.Context, con *console.Console, r *attach.Reader) (text string, ok bool, err error) {
+	if !con.Piped() {
 		return "", false, nil
 	}
-	in.con.Wait(func(int) string { return "reading standard input (end it with Ctrl-D, or use </dev/null)" })
-	defer in.con.Erase()
-	text, err = in.read(ctx, "standard input", in.con.Stdin)
+	WaitForStdin(con)
+	defer con.Erase()
+	text, err = r.Text(ctx, attach.Stdin)
 	return text, true, err
 }
 
-// file reads a text file; "-" is stdin.
-func (in *Input) File(ctx context.Context, path string) (string, error) {
-	if path == "-" {
-		return in.read(ctx, "standard input", in.con.Stdin)
+// An ImageSource says how the images of a command line are read.
+type ImageSource struct {
+	Pages string // of documents; "": the first ones
+	Fetch bool   // URLs without asking
+}
+
+// Apply sets up a reader.
+func (s ImageSource) Apply(con *console.Console, r *attach.Reader) error {
+	if s.Pages != "" {
+		pages, err := attach.ParsePages(s.Pages)
+		if err != nil {
+			return &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("invalid value %q for --pages", s.Pages), Advice: "Write numbers and ranges such as 3, 1-4 or 2,5-7."}
+		}
+		r.Pages = pages
 	}
-	f, err := Open(path)
+	if s.Fetch {
+		r.Fetch = func(ctx context.Context, u *url.URL) ([]byte, error) { return fetch(ctx, con, u, true) }
+	}
+	return nil
+}
+
+// ImageURL reads an image file as a data: URL.
+func ImageURL(ctx context.Context, path string) (string, error) {
+	images, err := (&attach.Reader{}).Images(ctx, path)
 	if err != nil {
 		return "", err
 	}
-	defer f.Close()
-	return in.read(ctx, path, f)
+	if len(images) != 1 {
+		return "", fault.Errorf(fault.Invalid, "cannot read %s: it has %s, and one image is needed", path, units.Plural(len(images), "page"))
+	}
+	return images[0].URL, nil
 }
 
-// open opens a file for reading; folders are refused.
-func Open(path string) (*os.File, error) {
-	f, err := os.Open(path)
+// fetch downloads an image, if the user agrees: the server learns of it.
+func fetch(ctx context.Context, con *console.Console, u *url.URL, agreed bool) ([]byte, error) {
+	if !agreed {
+		if err := agreeToFetch(ctx, con, u); err != nil {
+			return nil, err
+		}
+	}
+	con.Waitf("fetching %s", con.Clean(u.Redacted()))
+	defer con.Erase()
+	return web.Fetch(ctx, u, build.Current().Version)
+}
+
+// agreeToFetch asks the user, where there is a terminal to ask on.
+func agreeToFetch(ctx context.Context, con *console.Console, u *url.URL) error {
+	refused := &fault.Error{
+		Kind:   fault.Usage,
+		Msg:    fmt.Sprintf("%s was not fetched: a download needs your consent", u.Redacted()),
+		Advice: "Answer the question with y, or use bise see --fetch.",
+	}
+	if !con.Asks() {
+		return refused
+	}
+	fmt.Fprintf(con.Stderr, "Fetch %s from %s? [y/N] ", con.Clean(cmp.Or(strings.Trim(path.Base(u.Path), "/."), "an image")), con.Clean(u.Host))
+	answer, err := console.ReadLine(ctx, bufio.NewReader(con.Stdin))
 	if err != nil {
-		return nil, CannotRead(path, err)
+		fmt.Fprintln(con.Stderr)
+		return err
 	}
-	if info, err := f.Stat(); err == nil && info.IsDir() {
-		f.Close()
-		return nil, &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("cannot read %s: it is a folder", path), Advice: "Name the files in it."}
+	switch strings.ToLower(strings.TrimSpace(answer)) {
+	case "y", "yes":
+		return nil
 	}
-	return f, nil
-}
-
-func CannotRead(name string, err error) error {
-	if p, ok := errors.AsType[*fs.PathError](err); ok {
-		err = p.Err
-	}
-	return fault.Errorf(fault.Usage, "cannot read %s: %v", name, err)
-}
-
-// read reads a text to its end, or until ctx ends.
-func (in *Input) read(ctx context.Context, name string, r io.Reader) (string, error) {
-	data, err := Bounded(ctx, r, in.left)
-	if errors.Is(err, ErrTooMuch) {
-		return "", &fault.Error{
-			Kind:   fault.Usage,
-			Msg:    fmt.Sprintf("cannot read %s: with it, the request has more than %s", name, units.Size(MaxText)),
-			Advice: "No model reads so much at once: send a part of it.",
-		}
-	}
-	if err != nil {
-		if ctx.Err() != nil {
-			return "", context.Cause(ctx)
-		}
-		return "", CannotRead(name, err)
-	}
-	in.left -= int64(len(data))
-	return in.text(name, data)
-}
-
-var ErrTooMuch = errors.New("too much")
-
-// Bounded reads everything, but no more than limit bytes. When ctx ends it
-// returns at once, and leaves the reader blocked: nothing can be done about a
-// terminal or pipe, and the process is about to end.
-func Bounded(ctx context.Context, r io.Reader, limit int64) ([]byte, error) {
-	type result struct {
-		data []byte
-		err  error
-	}
-	done := make(chan result, 1)
-	go func() {
-		data, err := io.ReadAll(io.LimitReader(r, limit+1))
-		done <- result{data, err}
-	}()
-	select {
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	case got := <-done:
-		if int64(len(got.data)) > limit {
-			return nil, ErrTooMuch
-		}
-		return got.data, got.err
-	}
-}
-
-// text makes text of bytes: what is not text is refused, and what is not quite
-// UTF-8 is replaced, which is said.
-func (in *Input) text(name string, data []byte) (string, error) {
-	data = bytes.TrimPrefix(data, []byte("\ufeff"))
-	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
-		return "", &fault.Error{Kind: fault.Usage, Msg: name + " is UTF-16 text", Advice: "Convert it: iconv -f UTF-16 -t UTF-8."}
-	}
-	if i := bytes.IndexByte(data, 0); i >= 0 {
-		return "", &fault.Error{
-			Kind:   fault.Usage,
-			Msg:    fmt.Sprintf("%s is not text: byte %d is zero", name, i+1),
-			Advice: "Send text; for a picture use -i.",
-		}
-	}
-	if utf8.Valid(data) {
-		return string(data), nil
-	}
-	wrong := 0
-	for rest := data; len(rest) > 0; {
-		r, n := utf8.DecodeRune(rest)
-		if r == utf8.RuneError && n == 1 {
-			wrong++
-		}
-		rest = rest[n:]
-	}
-	if wrong > len(data)/4 {
-		return "", &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("%s is not text: %d of its %d bytes are not UTF-8", name, wrong, len(data)), Advice: "Send text; for a picture use -i."}
-	}
-	in.con.Notef("%s is not all UTF-8: %s replaced by \ufffd.", name, were(wrong, "byte"))
-	return strings.ToValidUTF8(string(data), "\ufffd"), nil
-}
-
-func were(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun + " was"
-	}
-	return units.Plural(n, noun) + " were"
+	return refused
 }

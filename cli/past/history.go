@@ -14,9 +14,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bise-sh/bise/atomicfile"
+	"github.com/bise-sh/bise/attach"
 	"github.com/bise-sh/bise/cli/console"
 	"github.com/bise-sh/bise/cli/flags"
-	"github.com/bise-sh/bise/cli/input"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/fault/suggest"
 	"github.com/bise-sh/bise/history"
@@ -439,7 +439,7 @@ func historyImportCommand(con *console.Console, h *Opener) *cobra.Command {
 func historyImport(ctx context.Context, con *console.Console, s *history.Store, path string) error {
 	in := con.Stdin
 	if path != "-" {
-		f, err := input.Open(path)
+		f, err := attach.Open(path)
 		if err != nil {
 			return err
 		}

@@ -106,7 +106,7 @@ func tokenizeRequest(ctx context.Context, con *console.Console, v tokenize, text
 		if text != "" || v.fim || len(v.files) > 0 {
 			return engine.TokenizeRequest{}, fault.Errorf(fault.Usage, "--chat takes its text from the request alone")
 		}
-		data, err := in.File(ctx, v.chat)
+		data, err := in.Text(ctx, v.chat)
 		if err != nil {
 			return engine.TokenizeRequest{}, err
 		}
@@ -120,14 +120,14 @@ func tokenizeRequest(ctx context.Context, con *console.Console, v tokenize, text
 		return engine.TokenizeRequest{}, fault.Errorf(fault.Usage, "--suffix is for --fim")
 	}
 	for _, path := range v.files {
-		more, err := in.File(ctx, path)
+		more, err := in.Text(ctx, path)
 		if err != nil {
 			return engine.TokenizeRequest{}, err
 		}
 		text += more
 	}
 	if text == "" {
-		piped, ok, err := in.Piped(ctx)
+		piped, ok, err := input.PipedText(ctx, con, in)
 		if err != nil {
 			return engine.TokenizeRequest{}, err
 		}

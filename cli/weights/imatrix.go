@@ -71,7 +71,7 @@ func (f *textFlags) reader(ctx context.Context, con *console.Console, lib *libra
 		return r, err
 	}
 	r.Model = m.Path
-	r.Text, err = input.New(con).File(ctx, f.text)
+	r.Text, err = input.New(con).Text(ctx, f.text)
 	return r, err
 }
 

@@ -65,7 +65,7 @@ flash attention.`,
 			if err := replaces(force, out); err != nil {
 				return err
 			}
-			text, err := input.New(con).File(ctx, ids)
+			text, err := input.New(con).Text(ctx, ids)
 			if err != nil {
 				return err
 			}
@@ -73,7 +73,7 @@ flash attention.`,
 				return &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("invalid tokens in %s: want a JSON list of numbers", ids), Advice: "Example: [1, 3, 22557, 4]."}
 			}
 			for _, path := range pictures {
-				url, err := input.PictureURL(ctx, path)
+				url, err := input.ImageURL(ctx, path)
 				if err != nil {
 					return err
 				}
