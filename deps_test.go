@@ -24,6 +24,8 @@ var (
 	leaves   = []string{module + "/models", module + "/downloader", module + "/history", module + "/config"}
 	middle   = []string{module + "/modes", module + "/library", module + "/attach"}
 	engines  = []string{module + "/engine", module + "/mistral", module + "/chattemplate"}
+	// The topics of the command line do not know each other.
+	rooms = []string{module + "/cli/answer", module + "/cli/model", module + "/cli/weights", module + "/cli/system", module + "/cli/past"}
 	// A package that cannot need C is one that any program can use and any machine can test.
 	c = []string{"runtime/cgo"}
 )
@@ -48,6 +50,14 @@ var forbidden = map[string][][]string{
 	"api":               {terminal, llama, leaves, {module + "/cli", module + "/tui", module + "/lsp"}},
 	"lsp":               {terminal, llama, {module + "/cli", module + "/tui"}},
 	"tui":               {llama, {module + "/cli"}},
+	"cli/console":       {http, llama, leaves, middle, engines, {module + "/cli", module + "/tui"}},
+	"cli/flags":         {llama, {module + "/cli/console"}, rooms},
+	"cli/input":         {llama, rooms},
+	"cli/answer":        {llama, without(rooms, "/cli/past")},
+	"cli/past":          {llama, rooms},
+	"cli/model":         {llama, rooms},
+	"cli/weights":       {rooms},
+	"cli/system":        {rooms},
 	"render":            {terminal[2:], http, llama, commands, leaves, middle, engines},
 	"fault":             {terminal, http, c, {module}},
 	"atomicfile":        {terminal, http, c, {module}},
