@@ -9,9 +9,9 @@ import (
 func completionCommand(con *console.Console) *cobra.Command {
 	return &cobra.Command{
 		Use:   "completion bash|zsh|fish|powershell",
-		Short: "Print the script that completes verbs, flags and models in a shell",
-		Long: `Print the script that completes verbs, flags, models and conversations in a shell.
-Put it where the shell looks for such scripts, and open a new shell.`,
+		Short: "Print a shell completion script",
+		Long: `Print the script with which a shell completes commands, flags, models and conversations.
+Save it where the shell looks for such scripts, and open a new shell.`,
 		Example: `bise completion bash >~/.local/share/bash-completion/completions/bise
 bise completion zsh >~/.zfunc/_bise     # a folder of fpath
 bise completion fish >~/.config/fish/completions/bise.fish`,

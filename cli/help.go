@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// help prints what a verb does.
+// help prints the help of a command.
 func help(cmd *cobra.Command, _ []string) {
 	text := cmd.Long
 	if text == "" {
@@ -29,7 +29,7 @@ func usage(cmd *cobra.Command) error {
 func writeUsage(w io.Writer, cmd *cobra.Command) {
 	line := cmd.UseLine()
 	if !cmd.HasParent() {
-		line = "bise               open the interface\n  bise VERB [flags]  do one thing, also in a pipe"
+		line = "bise                  open the interface\n  bise COMMAND [flags]  do one thing, also in a pipe"
 	}
 	fmt.Fprintf(w, "  %s\n", line)
 	if cmd.Example != "" {
@@ -37,18 +37,18 @@ func writeUsage(w io.Writer, cmd *cobra.Command) {
 	}
 	if groups := cmd.Groups(); len(groups) > 0 {
 		for _, g := range groups {
-			writeVerbs(w, g.Title, cmd, g.ID)
+			writeCommands(w, g.Title, cmd, g.ID)
 		}
 	} else if cmd.HasSubCommands() {
-		writeVerbs(w, "Verbs", cmd, "")
+		writeCommands(w, "Commands", cmd, "")
 	}
 	for _, section := range flagSections(cmd) {
 		fmt.Fprintf(w, "\n%s\n%s", section.title, flagLines(section.flags))
 	}
 	global := cmd.Root().PersistentFlags()
 	if !cmd.HasParent() {
-		fmt.Fprintf(w, "\nFlags of every verb\n%s", flagLines(global))
-		fmt.Fprintln(w, "\nA verb's own flags and examples: bise VERB --help")
+		fmt.Fprintf(w, "\nGlobal flags\n%s", flagLines(global))
+		fmt.Fprintln(w, "\nFlags and examples of a command: bise COMMAND --help")
 		return
 	}
 	var names []string
@@ -62,8 +62,8 @@ func writeUsage(w io.Writer, cmd *cobra.Command) {
 	fmt.Fprintf(w, "\nAlso %s: see bise --help\n", strings.Join(names, " "))
 }
 
-// writeVerbs lists the verbs of a group.
-func writeVerbs(w io.Writer, title string, cmd *cobra.Command, group string) {
+// writeCommands lists the commands of a group.
+func writeCommands(w io.Writer, title string, cmd *cobra.Command, group string) {
 	fmt.Fprintf(w, "\n%s\n", title)
 	for _, c := range cmd.Commands() {
 		if !c.Hidden && c.GroupID == group {
@@ -78,8 +78,8 @@ type flagSection struct {
 	flags *pflag.FlagSet
 }
 
-// flagSections are the flags of a verb that help shows: what only this verb has
-// first, and all in the order in which they were added.
+// flagSections are the flags of a command that help shows: its own first, and all
+// in the order in which they were added.
 func flagSections(cmd *cobra.Command) []flagSection {
 	sections := []flagSection{newSection("Flags")}
 	cmd.Flags().SortFlags = false

@@ -26,7 +26,7 @@ func loadHere(ctx context.Context, spec worker.Spec, progress func(float64)) (en
 func workerCommand(load system.Loader) *cobra.Command {
 	return &cobra.Command{
 		Use:         "worker",
-		Short:       "Hold a model for other processes of bise",
+		Short:       "Hold a model for other bise processes",
 		Hidden:      true,
 		Args:        flags.Args(cobra.NoArgs, "no arguments"),
 		Annotations: flags.Mark(flags.Bare),

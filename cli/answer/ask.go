@@ -48,12 +48,12 @@ func Ask(con *console.Console, lib *library.Library, conf config.Config, h *past
 	v := ask{mode: "chat"}
 	cmd := &cobra.Command{
 		Use:   "ask [PROMPT]…",
-		Short: "Ask a question, get one answer",
-		Long: `Ask a question, get one answer. What is piped in is attached: a text, an image or a PDF.
-On a terminal the answer is drawn, in a pipe it is the model's own text.
+		Short: "Ask a question and print the answer",
+		Long: `Ask a question and print the answer. Piped input is attached: a text, an image or a
+PDF. On a terminal the answer is rendered; in a pipe it is the model's own text.
 
-Question and answer are kept in the history: -c continues the conversation that was
-last talked in, with its model unless -m names another.`,
+Saves the question and the answer to the history (--no-history to skip). -c continues
+the last conversation, with its model unless -m names another.`,
 		Example: `bise ask "How does a slice grow in Go?"
 bise ask -c "and a map?"
 git diff | bise ask "write a commit message"
@@ -64,14 +64,14 @@ bise ask -f main.go -f go.mod "what is missing?"`,
 	}
 	f := cmd.Flags()
 	f.BoolVarP(&v.continues, "continue", "c", false, "continue the last conversation")
-	f.StringArrayVarP(&v.files, "file", "f", nil, "attach `FILE`, a text, an image or a PDF; may be repeated")
-	f.StringArrayVarP(&v.images, "image", "i", nil, "show the picture `FILE` (also -, clipboard: or an address); may be repeated")
-	f.StringVar(&v.system, "system", "", "the system prompt, `TEXT`: how the model is to answer")
-	f.StringVar(&v.schema, "schema", "", "answer with JSON that satisfies the JSON schema in `FILE`")
-	f.BoolVar(&v.raw, "raw", false, "do not draw Markdown")
+	f.StringArrayVarP(&v.files, "file", "f", nil, "attach `FILE`, a text, an image or a PDF; can be repeated")
+	f.StringArrayVarP(&v.images, "image", "i", nil, "attach the image `FILE` (also -, clipboard: or a URL); can be repeated")
+	f.StringVar(&v.system, "system", "", "use `TEXT` as the system prompt")
+	f.StringVar(&v.schema, "schema", "", "answer with JSON that matches the JSON schema in `FILE`")
+	f.BoolVar(&v.raw, "raw", false, "do not render Markdown")
 	f.BoolVar(&v.noThinking, "no-thinking", false, "answer without thinking first")
-	f.BoolVar(&v.noHistory, "no-history", false, "do not keep what is asked and answered")
-	f.BoolVar(&v.stats, "stats", false, "tell tokens and speeds afterwards")
+	f.BoolVar(&v.noHistory, "no-history", false, "do not save the question and the answer")
+	f.BoolVar(&v.stats, "stats", false, "print token counts and speeds afterwards")
 	v.sampling.Add(cmd)
 	v.sampling.AddChoices(cmd)
 	v.load.Add(cmd)

@@ -41,10 +41,10 @@ func Complete(con *console.Console, lib *library.Library, conf config.Config) *c
 	var v complete
 	cmd := &cobra.Command{
 		Use:   "complete [FILE:LINE[:COL]]",
-		Short: "Fill in code at a place in a file",
-		Long: `Fill in code at a place in a file, or in what is piped in, and print what is to be
-put in there, nothing else. Lines and columns are counted from 1, columns in
-characters; without a column it is the end of the line.`,
+		Short: "Complete code at a position in a file",
+		Long: `Complete code at a position in a file or in piped input, and print only the inserted
+text. Lines and columns are counted from 1, columns in characters. Without a column,
+the position is the end of the line.`,
 		Example: `bise complete main.go:10
 bise complete -f user.go main.go:10:5
 bise complete --cursor 120 <main.go`,
@@ -55,13 +55,13 @@ bise complete --cursor 120 <main.go`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&v.prefix, "prefix-file", "", "what comes before the gap is in `FILE`")
-	f.StringVar(&v.suffix, "suffix-file", "", "what comes after the gap is in `FILE`")
-	f.IntVar(&v.cursor, "cursor", 0, "the gap is before byte `N`, from 0, of what is piped in")
-	f.StringArrayVarP(&v.files, "file", "f", nil, "let the model see `FILE` too; may be repeated, the most important last")
+	f.StringVar(&v.prefix, "prefix-file", "", "read the text before the cursor from `FILE`")
+	f.StringVar(&v.suffix, "suffix-file", "", "read the text after the cursor from `FILE`")
+	f.IntVar(&v.cursor, "cursor", 0, "the cursor is before byte `N` of the piped input, from 0")
+	f.StringArrayVarP(&v.files, "file", "f", nil, "give the model `FILE` as context; can be repeated, the most important last")
 	f.IntVar(&v.maxTokens, "max-tokens", 0, "write at most `N` tokens (default: 128)")
-	f.DurationVar(&v.time, "time", 0, "write no line more after so long a `TIME`, such as 2s")
-	f.BoolVar(&v.stats, "stats", false, "tell tokens and times afterwards")
+	f.DurationVar(&v.time, "time", 0, "start no new line after `TIME`, such as 2s")
+	f.BoolVar(&v.stats, "stats", false, "print token counts and times afterwards")
 	v.load.Add(cmd)
 	return cmd
 }

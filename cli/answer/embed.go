@@ -35,9 +35,9 @@ func Embed(con *console.Console, lib *library.Library, conf config.Config) *cobr
 	)
 	cmd := &cobra.Command{
 		Use:   "embed [FILE]…",
-		Short: "Turn texts into vectors",
-		Long: `Turn texts into vectors: each file, or else each line of what is piped in, gives
-a line of JSON with its index, from 0, and its embedding. Empty lines are passed over.`,
+		Short: "Compute embeddings of texts",
+		Long: `Compute embeddings: for each file, or for each line of piped input, a line of JSON with
+its index, from 0, and its embedding. Empty lines are skipped.`,
 		Example: `bise embed -m e5-mistral README.md
 bise embed -m e5-mistral <questions.txt >vectors.jsonl`,
 		RunE: func(cmd *cobra.Command, args []string) error {

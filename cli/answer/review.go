@@ -40,10 +40,10 @@ func Review(con *console.Console, lib *library.Library, conf config.Config) *cob
 	var v reviewFlags
 	cmd := &cobra.Command{
 		Use:   "review [PATH]…",
-		Short: "Review a change, or files",
-		Long: `Review a change, or files: a diff that is piped in; or else what has changed in this
-git repository, as git diff shows it; or the files and folders that are named, whole.
-With --staged, --unstaged, --range or --commit, PATHs choose among the changed files.`,
+		Short: "Review a change or files",
+		Long: `Review a change or files: a piped diff; or the changes in this git repository, as git
+diff shows them; or the named files and folders as a whole. With --staged, --unstaged,
+--range or --commit, PATHs select some of the changed files.`,
 		Example: `git diff | bise review
 bise review --staged --fail-on major
 bise review --range main...
@@ -61,13 +61,13 @@ bise review --format patch src/ | git apply`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&v.format, "format", "text", "write the findings as `FORMAT` (default: text): text, "+strings.Join(report.Formats(), ", "))
-	f.StringVar(&v.failOn, "fail-on", "", "exit with 1 when a finding is at least as severe as `SEVERITY`: info, minor, major or critical")
-	f.BoolVar(&v.staged, "staged", false, "review what git has staged")
-	f.BoolVar(&v.unstaged, "unstaged", false, "review what git has not staged")
-	f.StringVar(&v.revisions, "range", "", "review the change between two commits, `A..B`, or since one, A")
+	f.StringVar(&v.failOn, "fail-on", "", "exit with 1 if a finding is at least as severe as `SEVERITY`: info, minor, major or critical")
+	f.BoolVar(&v.staged, "staged", false, "review the staged changes")
+	f.BoolVar(&v.unstaged, "unstaged", false, "review the changes that are not staged")
+	f.StringVar(&v.revisions, "range", "", "review the changes between two commits, `A..B`, or since one, A")
 	f.StringVar(&v.commit, "commit", "", "review the commit `REV`")
-	f.Float64Var(&v.confidence, "confidence", 0.5, "show findings that the model is at least so sure of, `X` from 0 to 1 (default: 0.5)")
-	f.IntVar(&v.jobs, "jobs", 4, "ask about `N` parts of the change at once (default: 4)")
+	f.Float64Var(&v.confidence, "confidence", 0.5, "show findings with a confidence of at least `X`, 0 to 1 (default: 0.5)")
+	f.IntVar(&v.jobs, "jobs", 4, "review `N` parts of the change at once (default: 4)")
 	v.load.Add(cmd)
 	return cmd
 }

@@ -21,13 +21,14 @@ func See(con *console.Console, lib *library.Library, conf config.Config, h *past
 	v := ask{mode: "vision", shows: true}
 	cmd := &cobra.Command{
 		Use:   "see IMAGE… QUESTION",
-		Short: "Ask about pictures",
-		Long: `Ask about pictures. An IMAGE is a file (PNG, JPEG, WebP, GIF, BMP, TIFF, and PDF where
-Poppler is installed), - for standard input, clipboard: for what was copied, or an
-address, which is fetched when you agree. Everything after the pictures is the question.
+		Short: "Ask about images",
+		Long: `Ask about images. An IMAGE is a file (PNG, JPEG, WebP, GIF, BMP, TIFF, or PDF if
+Poppler is installed), - for standard input, clipboard: for the clipboard, or a URL,
+which bise fetches if you agree. Everything after the images is the question.
 
-On a terminal the pictures are drawn, and it is said how many tokens they cost. A second
-question about the same pictures finds them read.`,
+A terminal shows the images and how many tokens they cost. A second question about the
+same images is answered faster. Saves the question and the answer to the history
+(--no-history to skip).`,
 		Example: `bise see photo.jpg "what is on it?"
 bise see before.png after.png "what has changed?"
 bise see --pages 2-3 paper.pdf "what does the figure show?"
@@ -42,14 +43,14 @@ bise see clipboard: "what does this error mean?"`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&v.from.Pages, "pages", "", "the `PAGES` of documents to show, such as 3 or 1-4,7")
-	f.BoolVar(&v.from.Fetch, "fetch", false, "fetch pictures from addresses without asking")
+	f.StringVar(&v.from.Pages, "pages", "", "use the `PAGES` of documents, such as 3 or 1-4,7")
+	f.BoolVar(&v.from.Fetch, "fetch", false, "fetch images from URLs without asking")
 	f.BoolVarP(&v.continues, "continue", "c", false, "continue the last conversation")
-	f.StringVar(&v.system, "system", "", "the system prompt, `TEXT`: how the model is to answer")
-	f.StringVar(&v.schema, "schema", "", "answer with JSON that satisfies the JSON schema in `FILE`")
-	f.BoolVar(&v.raw, "raw", false, "do not draw Markdown")
-	f.BoolVar(&v.noHistory, "no-history", false, "do not keep what is asked and answered")
-	f.BoolVar(&v.stats, "stats", false, "tell tokens and speeds afterwards")
+	f.StringVar(&v.system, "system", "", "use `TEXT` as the system prompt")
+	f.StringVar(&v.schema, "schema", "", "answer with JSON that matches the JSON schema in `FILE`")
+	f.BoolVar(&v.raw, "raw", false, "do not render Markdown")
+	f.BoolVar(&v.noHistory, "no-history", false, "do not save the question and the answer")
+	f.BoolVar(&v.stats, "stats", false, "print token counts and speeds afterwards")
 	v.sampling.Add(cmd)
 	v.load.Add(cmd)
 	return cmd

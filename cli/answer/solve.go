@@ -38,14 +38,14 @@ func Solve(con *console.Console, lib *library.Library, conf config.Config) *cobr
 	var v solve
 	cmd := &cobra.Command{
 		Use:   "solve [PROBLEM]…",
-		Short: "Solve a problem of mathematics, with its answer last",
-		Long: `Solve a problem of mathematics: the worked solution, and the final answer last. A
-problem can also be piped in.
+		Short: "Solve a mathematical problem",
+		Long: `Solve a mathematical problem: print the worked solution, and the final answer last. The
+problem can be piped in.
 
-With --votes the model writes several solutions at once, and the answer that most of
-them agree on counts; it stops when that is certain. Answers written differently are
-compared by what they mean. What can be computed is: roots are put into the equation,
-expressions evaluated, so that an answer is checked, voted or unchecked.`,
+With --votes the model writes several solutions at once, and the most frequent answer
+wins. It stops early if the result is certain. Answers count as equal if they mean the
+same. Where possible the answer is checked: roots are inserted into the equation, and
+expressions are evaluated.`,
 		Example: `bise solve "A number is doubled, then reduced by 3, giving 11. What is it?"
 bise solve --votes 16 "How many primes are less than 100?"
 bise solve -m mathstral < problem.txt`,
@@ -54,8 +54,8 @@ bise solve -m mathstral < problem.txt`,
 		},
 	}
 	f := cmd.Flags()
-	f.IntVar(&v.votes, "votes", 1, "write `N` solutions and take the answer that most agree on")
-	f.BoolVar(&v.raw, "raw", false, "do not draw Markdown and mathematics")
+	f.IntVar(&v.votes, "votes", 1, "write `N` solutions and take the most frequent answer")
+	f.BoolVar(&v.raw, "raw", false, "do not render Markdown and mathematics")
 	v.sampling.Add(cmd)
 	v.load.Add(cmd)
 	return cmd

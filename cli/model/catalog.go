@@ -18,10 +18,10 @@ func Catalog(con *console.Console, lib *library.Library) *cobra.Command {
 	var all bool
 	cmd := &cobra.Command{
 		Use:   "catalog [WORD]…",
-		Short: "List the models there are, and what fits this machine",
-		Long: `List the models there are, and what fits this machine. Words choose those that
-have all of them in a name, the licence, or what they can do: chat, code, math,
-vision, tools, embed, thinking; base and remote are words too.
+		Short: "List the known models and how they fit this machine",
+		Long: `List the known models and how they fit this machine. WORDs select the models that have
+all of them in a name, the licence or the abilities: chat, code, math, vision, tools,
+embed, thinking; base and remote are words, too.
 
 A catalog.toml in the config folder changes and adds models.`,
 		Example: "bise catalog\nbise catalog vision\nbise catalog --all --json",
@@ -29,7 +29,7 @@ A catalog.toml in the config folder changes and adds models.`,
 			return runCatalog(cmd.Context(), con, lib, args, all || len(args) > 0)
 		},
 	}
-	cmd.Flags().BoolVar(&all, "all", false, "also those that a newer one has replaced, and base models")
+	cmd.Flags().BoolVar(&all, "all", false, "include base models and models with a newer version")
 	return cmd
 }
 

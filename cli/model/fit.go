@@ -20,11 +20,11 @@ func Fit(con *console.Console, lib *library.Library, conf config.Config) *cobra.
 	var load flags.Load
 	cmd := &cobra.Command{
 		Use:   "fit REF",
-		Short: "Tell whether a model fits this machine, and how",
-		Long: `Tell whether a model fits this machine: what it takes of memory, how long a context
-can be, and how fast it would write. REF is a model of the catalogue, with or without
-a type (codestral, mistral-nemo:q8_0), or one that is here. Exit code 1 says that it
-does not fit.`,
+		Short: "Check if a model fits this machine",
+		Long: `Check if a model fits this machine: how much memory it needs, how long the context can
+be, and how fast it would be. REF is a model of the catalogue, with or without a type
+(codestral, mistral-nemo:q8_0), or an installed one. The exit code is 1 if it does not
+fit.`,
 		Example: "bise fit codestral\nbise fit mistral-nemo:q8_0 --context 32768 --kv-type q8_0",
 		Args:    flags.Args(cobra.ExactArgs(1), "one model"),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -26,11 +26,10 @@ func GC(con *console.Console, lib *library.Library) *cobra.Command {
 	var dry, all bool
 	cmd := &cobra.Command{
 		Use:   "gc",
-		Short: "Remove what nobody needs any more",
-		Long: `Remove what nobody needs any more: removed models that are still in the trash,
-downloads and imports that nobody has gone on with for a week, and saved states of
-conversations that were not used for a month. What another bise works on stays, and
-so do models.`,
+		Short: "Remove files that are no longer needed",
+		Long: `Remove files that are no longer needed: removed models in the trash, unfinished downloads
+and imports older than a week, and saved states of conversations that were not used for
+a month. Models, and files that another bise works on, stay.`,
 		Example: "bise gc --dry-run",
 		Args:    flags.Args(cobra.NoArgs, "no arguments"),
 		RunE: func(*cobra.Command, []string) error {
@@ -41,8 +40,8 @@ so do models.`,
 			return runGC(con, lib, dry, stage, state)
 		},
 	}
-	cmd.Flags().BoolVarP(&dry, "dry-run", "n", false, "only tell what would be removed")
-	cmd.Flags().BoolVar(&all, "all", false, "also what was changed a moment ago: unfinished downloads cannot be resumed")
+	cmd.Flags().BoolVar(&dry, "dry-run", false, "print what would be removed, and remove nothing")
+	cmd.Flags().BoolVar(&all, "all", false, "include recent files: unfinished downloads cannot be resumed then")
 	return cmd
 }
 

@@ -20,10 +20,10 @@ func Import(con *console.Console, lib *library.Library) *cobra.Command {
 	var cp, link bool
 	cmd := &cobra.Command{
 		Use:   "import PATH",
-		Short: "Take a GGUF file into the list of models",
-		Long: `Take a GGUF file into the list of models, by default where it lies: nothing is
-copied, and the file must stay. Its bytes are read once, so that bise verify can
-tell later whether they have changed. PATH may be a folder that has one model.`,
+		Short: "Add a GGUF file to the installed models",
+		Long: `Add a GGUF file to the installed models. By default the file is used in place: it is not
+copied and must stay. bise reads it once for its checksum, so that bise verify can find
+changes. PATH can be a folder with one model.`,
 		Example: `bise import ~/Downloads/codestral-22b-v0.1.Q4_K_M.gguf
 bise import ./model.gguf --copy --name mine`,
 		Args: flags.Args(cobra.ExactArgs(1), "one path"),
@@ -42,10 +42,10 @@ bise import ./model.gguf --copy --name mine`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&name, "name", "", "call it `NAME[:TAG]` (default: as its file is called, and its type)")
+	f.StringVar(&name, "name", "", "use `NAME[:TAG]` (default: the name of the file and its type)")
 	f.BoolVar(&cp, "copy", false, "copy the file")
-	f.BoolVar(&link, "link", false, "give the file another name in bise's folder (a hard link): it may then be deleted where it lies")
-	f.StringVar(&projector, "projector", "", "see with the projector in `FILE` (default: the one beside the model)")
+	f.BoolVar(&link, "link", false, "make a hard link in bise's folder: the original can be deleted then")
+	f.StringVar(&projector, "projector", "", "use the vision projector in `FILE` (default: the one beside the model)")
 	return cmd
 }
 

@@ -23,10 +23,9 @@ import (
 func List(con *console.Console, lib *library.Library) *cobra.Command {
 	return &cobra.Command{
 		Use:   "list [NAME]…",
-		Short: "List the models on this machine",
-		Long: `List the models on this machine: those that bise has, and those that Ollama,
-LM Studio and programs that use the Hugging Face cache have. bise uses the latter
-where they lie and never changes them.`,
+		Short: "List the installed models",
+		Long: `List the installed models, and those in the caches of Ollama, LM Studio and Hugging
+Face. bise uses models of other programs in place and never changes them.`,
 		Example:     "bise list\nbise list codestral --json",
 		Annotations: flags.Mark(flags.Forgiving),
 		RunE:        func(cmd *cobra.Command, args []string) error { return runList(cmd.Context(), con, lib, args) },

@@ -19,10 +19,9 @@ import (
 func Remove(con *console.Console, lib *library.Library) *cobra.Command {
 	return &cobra.Command{
 		Use:   "rm REF…",
-		Short: "Remove models from this machine",
-		Long: `Remove models from this machine. Of an imported model only what bise knows of it is
-removed; the file stays where it lies. What Ollama, LM Studio or the Hugging Face
-cache have is theirs and not removed.`,
+		Short: "Remove models",
+		Long: `Remove models. The file of an imported model stays in its place. Models of Ollama, LM
+Studio and the Hugging Face cache cannot be removed with bise.`,
 		Example: "bise rm codestral\nbise rm mistral-nemo:q8_0",
 		Args:    flags.Args(cobra.MinimumNArgs(1), "one model or more"),
 		RunE:    func(cmd *cobra.Command, args []string) error { return runRemove(cmd.Context(), con, lib, args) },

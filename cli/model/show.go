@@ -22,11 +22,10 @@ func Show(con *console.Console, lib *library.Library) *cobra.Command {
 	var tensors, metadata bool
 	cmd := &cobra.Command{
 		Use:   "show REF",
-		Short: "Tell what a model is and what its file holds",
-		Long: `Tell what a model is and what its file holds: architecture, size, context, prompt
-format and how that is known; its licence, what that forbids and when it was
-accepted; where it came from, where it lies, and its hashes. --json has the whole of
-the metadata.`,
+		Short: "Show the details of a model",
+		Long: `Show the details of a model: architecture, size, context, prompt format and its source;
+its licence, the restrictions and when it was accepted; its origin, files and
+checksums. --json prints all of the metadata.`,
 		Example: `bise show codestral
 bise show ./model.gguf --tensors`,
 		Args: flags.Args(cobra.ExactArgs(1), "one model"),

@@ -19,12 +19,11 @@ func Verify(con *console.Console, lib *library.Library) *cobra.Command {
 	var all bool
 	cmd := &cobra.Command{
 		Use:   "verify [REF…]",
-		Short: "Look whether a model's bytes are what they should be",
-		Long: `Look whether a model's bytes are what they should be. All of them are read once. Of
-a model whose hashes are known, from when it was fetched or imported, these are
-compared. Of any other file it is checked that its head makes sense, that every
-tensor is there, and that no number is infinite or not a number. The exit code is 1
-when something is wrong.`,
+		Short: "Verify the files of models",
+		Long: `Verify the files of models. All bytes are read once. If checksums are known from the
+download or import, they are compared. Otherwise bise checks the header, that every
+tensor is complete, and that all numbers are finite. The exit code is 1 if something is
+wrong.`,
 		Example: `bise verify codestral ./model.gguf
 bise verify --all`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -34,7 +33,7 @@ bise verify --all`,
 			return runVerify(cmd.Context(), con, lib, args, all)
 		},
 	}
-	cmd.Flags().BoolVar(&all, "all", false, "every model that bise has")
+	cmd.Flags().BoolVar(&all, "all", false, "verify all installed models")
 	return cmd
 }
 

@@ -47,9 +47,8 @@ func History(con *console.Console, h *Opener) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "history VERB",
 		Short: "List, search and export conversations",
-		Long: `List, search and export conversations: those of the interface, and what bise ask was
-asked. They are kept on this machine until they are removed; history = false in
-config.toml keeps none.`,
+		Long: `List, search and export conversations from the interface and from bise ask. They stay on
+this machine until you remove them. With history = false in config.toml, none are saved.`,
 		Example: `bise history list
 bise history search slices
 bise history show 12
@@ -81,7 +80,7 @@ func historyListCommand(con *console.Console, h *Opener) *cobra.Command {
 	var limit int
 	cmd := &cobra.Command{
 		Use:     "list",
-		Short:   "List the conversations, the last one first",
+		Short:   "List the conversations, newest first",
 		Example: "bise history list\nbise history list --limit 0 --json",
 		Args:    flags.Args(cobra.NoArgs, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -91,7 +90,7 @@ func historyListCommand(con *console.Console, h *Opener) *cobra.Command {
 			return h.Use(cmd.Context(), func(s *history.Store) error { return historyList(cmd.Context(), con, s, limit) })
 		},
 	}
-	cmd.Flags().IntVarP(&limit, "limit", "n", 20, "the last `N`, or all: 0 (default: 20)")
+	cmd.Flags().IntVarP(&limit, "limit", "n", 20, "list at most `N` conversations, 0 for all (default: 20)")
 	return cmd
 }
 
@@ -180,10 +179,10 @@ func historySearchCommand(con *console.Console, h *Opener) *cobra.Command {
 	var limit int
 	cmd := &cobra.Command{
 		Use:   "search WORD…",
-		Short: "Find conversations by what was said in them",
-		Long: `Find conversations by what was said in them, the best first. All words must be there,
-each as the beginning of one; words in double quotes must stand as they are. The exit
-code is 1 when nothing is found.`,
+		Short: "Search the text of conversations",
+		Long: `Search the text of conversations, best matches first. All words must occur, each as the
+beginning of a word; words in double quotes must occur as they are. The exit code is 1
+if nothing is found.`,
 		Example: `bise history search slice grow
 bise history search '"a slice grows"'
 bise history search os.ReadFile :=`,
@@ -199,7 +198,7 @@ bise history search os.ReadFile :=`,
 			return h.Use(cmd.Context(), func(s *history.Store) error { return historySearch(cmd.Context(), con, s, query, limit) })
 		},
 	}
-	cmd.Flags().IntVarP(&limit, "limit", "n", 20, "the best `N` (default: 20)")
+	cmd.Flags().IntVarP(&limit, "limit", "n", 20, "list at most `N` conversations (default: 20)")
 	return cmd
 }
 
@@ -273,9 +272,9 @@ func marked(con *console.Console, text string, q history.Query) string {
 func historyShowCommand(con *console.Console, h *Opener) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show [ID]",
-		Short: "Print a conversation, the last one if none is named",
-		Long: `Print a conversation, the last one if none is named, as Markdown: drawn on a terminal.
-What was attached and what the model thought is only named; --json has all of it.`,
+		Short: "Print a conversation",
+		Long: `Print a conversation as Markdown, the last one if none is named. On a terminal it is
+rendered. Attachments and thinking are only mentioned; --json prints everything.`,
 		Example: "bise history show\nbise history show 12",
 		Args:    flags.Args(cobra.MaximumNArgs(1), "at most one ID"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -347,10 +346,10 @@ func historyExportCommand(con *console.Console, h *Opener) *cobra.Command {
 	var out string
 	cmd := &cobra.Command{
 		Use:   "export [ID]…",
-		Short: "Write conversations as JSON, or as Markdown",
-		Long: `Write conversations, all if none is named, as JSON that bise history import reads, with
-every version of every message and what was attached. As Markdown, for reading: each
-as it was seen last.`,
+		Short: "Export conversations as JSON or Markdown",
+		Long: `Export conversations, all if none is named, as JSON for bise history import, with every
+version of every message and the attachments. --markdown writes the versions that were
+last shown.`,
 		Example: `bise history export -o conversations.json
 bise history export 12 --markdown >slices.md`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -425,9 +424,10 @@ func writeFile(path string, write func(io.Writer) error) error {
 
 func historyImportCommand(con *console.Console, h *Opener) *cobra.Command {
 	return &cobra.Command{
-		Use:     "import FILE",
-		Short:   "Take in conversations that were exported",
-		Long:    "Take in conversations that were exported, from a file or, as -, from stdin. Those that are\nhere already are passed over.",
+		Use:   "import FILE",
+		Short: "Import exported conversations",
+		Long: `Import exported conversations from a file, or from standard input with -. Conversations
+that the history has already are skipped.`,
 		Example: "bise history import conversations.json",
 		Args:    flags.Args(cobra.ExactArgs(1), "one file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -470,7 +470,7 @@ func historyRmCommand(con *console.Console, h *Opener) *cobra.Command {
 	var all bool
 	cmd := &cobra.Command{
 		Use:     "rm ID…",
-		Short:   "Remove conversations for good",
+		Short:   "Remove conversations permanently",
 		Example: "bise history rm 12 13\nbise history rm --all",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if (len(args) == 0) == !all {

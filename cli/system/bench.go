@@ -111,10 +111,10 @@ func Bench(con *console.Console, lib *library.Library, conf config.Config, loadM
 	)
 	cmd := &cobra.Command{
 		Use:   "bench [REF]",
-		Short: "Measure how fast a model is on this machine",
-		Long: `Measure how fast a model is on this machine: loading, reading, writing one answer
-and several, saving and restoring a conversation, and what share of the memory's
-speed is reached. Let the machine do nothing else meanwhile.`,
+		Short: "Measure the speed of a model on this machine",
+		Long: `Measure the speed of a model on this machine: loading, prefill, decoding one answer and
+several at once, saving and restoring a conversation, and the share of the memory
+bandwidth that is reached. Run nothing else meanwhile.`,
 		Example: "bise bench codestral --json >before.json",
 		Args:    flags.Args(cobra.MaximumNArgs(1), "at most one model"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -133,7 +133,7 @@ speed is reached. Let the machine do nothing else meanwhile.`,
 		},
 	}
 	load.Add(cmd)
-	cmd.Flags().StringVar(&backends, "backends", "", "use the backends of llama.cpp in `DIR`")
+	cmd.Flags().StringVar(&backends, "backends", "", "use the llama.cpp backends in `DIR`")
 	return cmd
 }
 

@@ -66,9 +66,9 @@ type checkup struct {
 func Doctor(con *console.Console, lib *library.Library, conf config.Config, configErr error, places config.Places) *cobra.Command {
 	return &cobra.Command{
 		Use:   "doctor",
-		Short: "Look whether this machine has what bise needs",
-		Long: `Look whether this machine has what bise needs, and how fast it can be.
-Exit code 1 says that something essential is missing.`,
+		Short: "Check if this machine has what bise needs",
+		Long: `Check if this machine has what bise needs, and how fast it can be. The exit code is 1
+if something essential is missing.`,
 		Args:        flags.Args(cobra.NoArgs, "no arguments"),
 		Annotations: flags.Mark(flags.Forgiving),
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -36,10 +36,10 @@ func LSP(con *console.Console, lib *library.Library, conf config.Config) *cobra.
 	cmd := &cobra.Command{
 		Use:   "lsp",
 		Short: "Complete code in an editor",
-		Long: `Complete code in an editor: a language server on standard input and output, which
-an editor starts. It gives inline completions (LSP 3.18) to editors that know them and
-ordinary ones to all others. How to set up Neovim, Vim, VS Code, Helix, Emacs, Kakoune
-and Zed is in docs/editors.md.`,
+		Long: `Complete code in an editor: a language server on standard input and output, started by
+the editor. It offers inline completions (LSP 3.18), and ordinary completions to
+editors without them. docs/editors.md explains how to set up Neovim, Vim, VS Code,
+Helix, Emacs, Kakoune and Zed.`,
 		Example: `bise lsp -m codestral`,
 		Args:    flags.Args(cobra.NoArgs, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {

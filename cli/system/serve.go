@@ -43,12 +43,12 @@ func Serve(con *console.Console, lib *library.Library, conf config.Config) *cobr
 		Use:   "serve",
 		Short: "Serve the models to other programs",
 		Long: `Serve the models to other programs over HTTP: La Plateforme's API, what OpenAI's
-clients need of theirs, and llama.cpp's /infill for editors. A model is loaded when it
-is asked for and leaves memory when it is not; -m says which one answers requests that
-need not name one, such as those to /infill.
+clients need of OpenAI's API, and llama.cpp's /infill for editors. A model is loaded for
+the first request and unloaded when it is idle. -m sets the model for requests that
+name none, such as those to /infill.
 
-Without --addr, only programs on this machine reach it. Where others do, they need a
-key: --key, or the variable ` + serveKey + `, which other users of this machine do not see.`,
+Without --addr, only programs on this machine can connect. For others, set a key with
+--key or with the variable ` + serveKey + `, which other users of this machine do not see.`,
 		Example: `bise serve -m codestral
 ` + serveKey + `=secret bise serve --addr 0.0.0.0:8642`,
 		Args: flags.Args(cobra.NoArgs, "no arguments"),
@@ -64,9 +64,9 @@ key: --key, or the variable ` + serveKey + `, which other users of this machine 
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&addr, "addr", defaultAddr, "listen on `HOST:PORT` (default: "+defaultAddr+"); port 0 is any that is free")
-	f.StringVar(&key, "key", "", "answer only who has this `KEY`")
-	f.BoolVar(&strict, "strict", false, "refuse what La Plateforme refuses")
+	f.StringVar(&addr, "addr", defaultAddr, "listen on `HOST:PORT` (default: "+defaultAddr+"); port 0 is any free port")
+	f.StringVar(&key, "key", "", "require this `KEY` from clients")
+	f.BoolVar(&strict, "strict", false, "reject requests that La Plateforme rejects")
 	load.Add(cmd)
 	return cmd
 }

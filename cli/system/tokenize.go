@@ -33,9 +33,9 @@ func Tokenize(con *console.Console, lib *library.Library, conf config.Config) *c
 	var v tokenize
 	cmd := &cobra.Command{
 		Use:   "tokenize [TEXT]…",
-		Short: "Show the tokens that a model reads",
-		Long: `Show the tokens that a model reads: the number of each and what it stands for.
-The text is that of the arguments, of -f, or what is piped in.`,
+		Short: "Show the tokens of a text",
+		Long: `Show the tokens of a text: the ID of each and its text. The text is in the arguments,
+in -f, or piped in.`,
 		Example: `bise tokenize "naïve café"
 bise tokenize --chat request.json
 bise tokenize --fim --suffix "}" "func main() {"
@@ -51,10 +51,10 @@ bise tokenize --jsonl -m codestral <requests.jsonl`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringArrayVarP(&v.files, "file", "f", nil, "read the text `FILE`; may be repeated")
-	f.StringVar(&v.chat, "chat", "", "lay out the chat request in `FILE`, as sent to /v1/chat/completions")
-	f.BoolVar(&v.fim, "fim", false, "lay out the text as one to fill in after")
-	f.StringVar(&v.suffix, "suffix", "", "with --fim, the `TEXT` after the gap")
+	f.StringArrayVarP(&v.files, "file", "f", nil, "read the text `FILE`; can be repeated")
+	f.StringVar(&v.chat, "chat", "", "tokenize the chat request in `FILE`, as sent to /v1/chat/completions")
+	f.BoolVar(&v.fim, "fim", false, "tokenize the text as a fill-in-the-middle prefix")
+	f.StringVar(&v.suffix, "suffix", "", "with --fim, the `TEXT` after the cursor")
 	f.BoolVar(&v.jsonl, "jsonl", false, "answer each line of standard input, such as {\"messages\":[…]}, {\"prompt\":\"\",\"suffix\":\"\"} or {\"text\":\"\"}")
 	v.load.Add(cmd)
 	return cmd

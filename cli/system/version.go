@@ -14,7 +14,7 @@ import (
 func Version(con *console.Console) *cobra.Command {
 	return &cobra.Command{
 		Use:         "version",
-		Short:       "Tell which build of bise this is",
+		Short:       "Print the version of bise",
 		Args:        flags.Args(cobra.NoArgs, "no arguments"),
 		Annotations: flags.Mark(flags.Bare),
 		RunE: func(*cobra.Command, []string) error {

@@ -68,9 +68,9 @@ func Stop(con *console.Console, lib *library.Library) *cobra.Command {
 	var all bool
 	cmd := &cobra.Command{
 		Use:   "stop [REF]",
-		Short: "Free the memory that a model takes",
-		Long: `Free the memory that a model takes. Answers being written have ten seconds to
-finish. Without REF, the only model in memory is meant.`,
+		Short: "Unload a model from memory",
+		Long: `Unload a model from memory. Answers in progress have ten seconds to finish. Without REF,
+the only model in memory is unloaded.`,
 		Example:     "bise stop codestral\nbise stop --all",
 		Args:        flags.Args(cobra.MaximumNArgs(1), "at most one model"),
 		Annotations: flags.Mark(flags.Forgiving),
@@ -105,6 +105,6 @@ finish. Without REF, the only model in memory is meant.`,
 			return nil
 		},
 	}
-	cmd.Flags().BoolVar(&all, "all", false, "stop all models")
+	cmd.Flags().BoolVar(&all, "all", false, "unload all models")
 	return cmd
 }

@@ -25,17 +25,17 @@ func Convert(con *console.Console) *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use:   "convert DIR -o OUT",
-		Short: "Make a model file of published weights",
-		Long: `Make a GGUF file of weights as they are published: a folder of safetensors with their
-configuration and tokenizer, in the layout of Hugging Face or in Mistral's own. The
-vision tower of a model that sees goes into a second file beside it. A folder with a
-LoRA adapter becomes an adapter file.`,
+		Short: "Convert published weights to a GGUF file",
+		Long: `Convert published weights to a GGUF file: a folder of safetensors with their
+configuration and tokenizer, in the layout of Hugging Face or Mistral. The vision
+encoder of a model is written to a second file beside it. A folder with a LoRA adapter
+becomes an adapter file.`,
 		Example: `bise convert Mistral-Nemo-Instruct-2407 -o nemo.bf16.gguf
 bise quantize nemo.bf16.gguf nemo.gguf --type Q4_K_M`,
 		Args: flags.Args(cobra.ExactArgs(1), "one folder"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if o.Output == "" {
-				return &fault.Error{Kind: fault.Usage, Msg: "convert wants a file to write", Advice: "Name it with -o, such as -o model.gguf."}
+				return &fault.Error{Kind: fault.Usage, Msg: "convert needs an output file", Advice: "Name it with -o, such as -o model.gguf."}
 			}
 			var err error
 			if o.Type, err = flags.OneOf("type", kind, convert.Stored, convert.F32, convert.F16, convert.BF16, convert.Q8_0); err != nil {
@@ -52,10 +52,10 @@ bise quantize nemo.bf16.gguf nemo.gguf --type Q4_K_M`,
 	}
 	f := cmd.Flags()
 	f.StringVarP(&o.Output, "output", "o", "", "write the model to `FILE`")
-	f.StringVar(&kind, "type", "", "store matrices as `TYPE`: f32, f16, bf16 or q8_0 (default: as they are)")
-	f.StringVar(&layout, "layout", "", "read the weights in `LAYOUT`, hf or native (default: the one that is there)")
-	f.StringVar(&o.Name, "name", "", "call the model `NAME` (default: as the folder)")
-	f.StringVar(&o.Base, "base", "", "the model that an adapter is for: its folder or `FILE`")
+	f.StringVar(&kind, "type", "", "store matrices as `TYPE`: f32, f16, bf16 or q8_0 (default: unchanged)")
+	f.StringVar(&layout, "layout", "", "read the weights in `LAYOUT`, hf or native (default: detected)")
+	f.StringVar(&o.Name, "name", "", "name the model `NAME` (default: the folder's name)")
+	f.StringVar(&o.Base, "base", "", "the base model of an adapter: its folder or `FILE`")
 	f.BoolVar(&force, "force", false, "replace files that exist")
 	return cmd
 }

@@ -80,7 +80,7 @@ func runPerplexity(ctx context.Context, con *console.Console, t perplexityTask, 
 	if err := con.Print(tab); err != nil {
 		return err
 	}
-	con.Notef("%s in %s of %d.", units.Plural(p.Tokens, "token"), units.Plural(p.Windows, "window"), p.Context)
+	con.Notef("%s in %s of %d.", units.Plural(p.Tokens, "token"), units.Plural(p.Windows, "chunk"), p.Context)
 	return nil
 }
 

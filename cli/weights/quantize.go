@@ -37,9 +37,9 @@ func Quantize(con *console.Console, lib *library.Library) *cobra.Command {
 	var v quantizeFlags
 	cmd := &cobra.Command{
 		Use:   "quantize IN OUT",
-		Short: "Make a model smaller",
-		Long: `Make a model smaller: store its weights with fewer bits each. The file is the one
-that llama.cpp's own quantizer writes. Start from F16, BF16 or F32.`,
+		Short: "Quantize a model",
+		Long: `Quantize a model: store its weights with fewer bits each. The output is the same as that
+of llama.cpp's own quantizer. Start from F16, BF16 or F32.`,
 		Example: `bise quantize codestral.f16.gguf codestral.gguf --type Q4_K_M
 bise quantize nemo.bf16.gguf nemo.gguf --type IQ3_M --imatrix nemo.imatrix.gguf
 bise quantize --types`,
@@ -59,13 +59,13 @@ bise quantize --types`,
 	f := cmd.Flags()
 	f.StringVar(&v.kind, "type", "", "store weights as `TYPE`, such as Q4_K_M")
 	f.BoolVar(&v.types, "types", false, "list the types")
-	f.StringVar(&v.imatrix, "imatrix", "", "spend bits where the importance matrix in `FILE` says (see bise imatrix)")
+	f.StringVar(&v.imatrix, "imatrix", "", "use the importance matrix in `FILE` (see bise imatrix)")
 	f.BoolVar(&v.pure, "pure", false, "store all matrices as one type instead of a mix")
-	f.StringArrayVar(&v.tensors, "tensor-type", nil, "store tensors whose names match as a type, `PATTERN=TYPE`; may be repeated")
+	f.StringArrayVar(&v.tensors, "tensor-type", nil, "store tensors with matching names as a type, `PATTERN=TYPE`; can be repeated")
 	f.StringVar(&v.output, "output-tensor-type", "", "store output.weight as `TYPE`")
 	f.StringVar(&v.embedding, "token-embedding-type", "", "store token_embd.weight as `TYPE`")
-	f.BoolVar(&v.requantize, "allow-requantize", false, "also quantize what is quantized already, at a loss")
-	f.BoolVar(&v.keepSplit, "keep-split", false, "write as many files as the model has")
+	f.BoolVar(&v.requantize, "allow-requantize", false, "quantize tensors that are already quantized, with a loss")
+	f.BoolVar(&v.keepSplit, "keep-split", false, "write as many files as the input has")
 	f.IntVar(&v.threads, "threads", 0, "compute with `N` threads (default: the physical cores)")
 	f.BoolVar(&v.force, "force", false, "replace OUT if it exists")
 	return cmd
@@ -93,7 +93,7 @@ func quantizeTypes(con *console.Console) error {
 // parse makes options of the flags.
 func (v *quantizeFlags) parse() (o quantize.Options, err error) {
 	if v.kind == "" {
-		return o, &fault.Error{Kind: fault.Usage, Msg: "quantize wants a type", Advice: "Most people take --type Q4_K_M; see them all with bise quantize --types."}
+		return o, &fault.Error{Kind: fault.Usage, Msg: "quantize needs a type", Advice: "Use --type Q4_K_M unless you need another; bise quantize --types lists them."}
 	}
 	if v.threads < 0 {
 		return o, fault.Errorf(fault.Usage, "--threads must not be negative")

@@ -172,7 +172,7 @@ func (t *tail) last() string {
 func Task(con *console.Console) *cobra.Command {
 	return &cobra.Command{
 		Use:         "task",
-		Short:       "Work on weights for another process of bise",
+		Short:       "Do work on weights for another bise process",
 		Hidden:      true,
 		Args:        flags.Args(cobra.NoArgs, "no arguments"),
 		Annotations: flags.Mark(flags.Bare),
