@@ -50,7 +50,7 @@ var forbidden = map[string][][]string{
 	"fault":             {terminal, http, c, {module}},
 	"atomicfile":        {terminal, http, c, {module}},
 	"gguf":              {terminal, http, c, {module}},
-	"machine":           {terminal, http, c, {module}},
+	"machine":           {terminal, http, c, commands, middle, leaves, engines},
 	"units":             {terminal, http, c, {module}},
 	"safetensors":       {terminal, http, c, {module}},
 	"models":            {terminal, http, llama, commands, without(leaves, "/models"), middle},

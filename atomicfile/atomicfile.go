@@ -1,9 +1,9 @@
-// Package atomicfile makes files that are whole or not there.
+// Package atomicfile writes files that appear whole or not at all.
 //
-// What is to become one or more files is written in a [Folder] beside them, on
-// the same disk. Committing it makes sure the bytes are on that disk and moves
-// the files to their names; until then nothing can be seen of them, and discarding
-// the folder leaves nothing.
+// [WriteFile] and [Create] replace one file: it is written under another name in the same
+// folder, made safe on the disk, and renamed. A [Folder] does the same for files that
+// belong together, or that something else has to write. A process that is killed in
+// between leaves a file .bise-*.tmp or a folder .bise-*.part, which can be removed.
 package atomicfile
 
 import (

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -433,18 +432,15 @@ func (a *app) historyExport(ctx context.Context, s *history.Store, args []string
 // writeFile makes a file that is whole or not there, which only the person may
 // read.
 func writeFile(path string, write func(io.Writer) error) error {
-	folder, err := atomicfile.Beside(filepath.Dir(path))
+	f, err := atomicfile.Create(path, 0o600)
 	if err != nil {
 		return err
 	}
-	f, err := os.OpenFile(folder.Path(filepath.Base(path)), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err == nil {
-		err = errors.Join(write(f), f.Close())
+	if err := write(f); err != nil {
+		f.Discard()
+		return err
 	}
-	if err != nil {
-		return errors.Join(err, folder.Discard())
-	}
-	return folder.Commit()
+	return f.Commit()
 }
 
 func (a *app) historyImportCommand() *cobra.Command {

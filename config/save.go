@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/bise-sh/bise/atomicfile"
 )
 
 // SaveInterface writes how the interface is to be into a config.toml. Of the file
@@ -35,17 +37,8 @@ func saveInterface(path string, to Interface) error {
 
 // edit changes a config.toml, whose new text has to mean what is wanted.
 func edit(path string, change func(data []byte, before Config) (after []byte, want Config)) error {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real // the file itself, which may lie among somebody's dotfiles
-	}
-	mode := fs.FileMode(0o600)
 	data, err := os.ReadFile(path)
-	switch {
-	case err == nil:
-		if info, err := os.Stat(path); err == nil {
-			mode = info.Mode().Perm()
-		}
-	case !errors.Is(err, fs.ErrNotExist):
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	before, _, err := parse(path, data)
@@ -61,7 +54,10 @@ func edit(path string, change func(data []byte, before Config) (after []byte, wa
 	if got, _, err := parse(path, after); err != nil || !reflect.DeepEqual(got, want) {
 		return errors.New("the file is written in a way that bise cannot change; set it there")
 	}
-	return replace(path, after, mode)
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	return atomicfile.WriteFile(path, after, 0o600)
 }
 
 // change sets the values that differ.
@@ -141,24 +137,4 @@ func withValue(right, value string) string {
 		rest = strings.TrimLeft(old, "abcdefghijklmnopqrstuvwxyz")
 	}
 	return space + value + rest
-}
-
-// replace puts a whole file in another's place.
-func replace(path string, data []byte, mode fs.FileMode) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".config-*.toml")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return nil
 }

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/bise-sh/bise/atomicfile"
 )
 
 const (
@@ -106,11 +108,7 @@ func (b Bench) Keep(bandwidth float64) {
 	if err != nil || os.MkdirAll(filepath.Dir(b.Path), 0o700) != nil {
 		return
 	}
-	// Renamed into place, so that nobody reads half of it.
-	temp := b.Path + ".new"
-	if os.WriteFile(temp, append(data, '\n'), 0o600) == nil {
-		_ = os.Rename(temp, b.Path)
-	}
+	_ = atomicfile.WriteFile(b.Path, append(data, '\n'), 0o600)
 }
 
 // this is a measurement on this machine.

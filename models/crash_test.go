@@ -17,6 +17,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/bise-sh/bise/atomicfile"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf/tinymodel"
 )
@@ -51,6 +52,7 @@ func dieAt(at int) {
 		}
 	}
 	rename = func(from, to string) error { step(); return os.Rename(from, to) }
+	commit = func(f *atomicfile.File) error { step(); return f.Commit() }
 	remove = func(path string) error { step(); return os.Remove(path) }
 	removeAll = func(path string) error { step(); return os.RemoveAll(path) }
 }

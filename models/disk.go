@@ -1,11 +1,9 @@
 package models
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 
 	"github.com/bise-sh/bise/atomicfile"
 )
@@ -13,6 +11,7 @@ import (
 // The steps by which a store changes. Tests end the process between them.
 var (
 	rename    = os.Rename
+	commit    = (*atomicfile.File).Commit
 	remove    = os.Remove
 	removeAll = os.RemoveAll
 )
@@ -22,24 +21,17 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// writeWhole writes a small file that is there whole or not.
-func writeWhole(path string, data []byte) error {
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".new-*")
+// writeFile writes a small file that is there whole or not.
+func writeFile(path string, data []byte) error {
+	f, err := atomicfile.Create(path, 0o600)
 	if err != nil {
 		return err
 	}
-	_, err = tmp.Write(data)
-	if err == nil {
-		err = tmp.Sync()
+	if _, err := f.Write(data); err != nil {
+		f.Discard()
+		return err
 	}
-	if err = errors.Join(err, tmp.Close()); err == nil {
-		if err = rename(tmp.Name(), path); err == nil {
-			atomicfile.SyncFolder(filepath.Dir(path))
-			return nil
-		}
-	}
-	_ = remove(tmp.Name())
-	return err
+	return commit(f)
 }
 
 // folders are those in a folder.

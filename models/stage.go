@@ -136,7 +136,7 @@ func (st *Stage) install(manifest []byte) (old discarded, err error) {
 	// With the manifest in place the model is as good as installed: whoever comes
 	// next does what follows if this process does not.
 	at := filepath.Join(st.Dir, manifestName)
-	if err := writeWhole(at, manifest); err != nil {
+	if err := writeFile(at, manifest); err != nil {
 		return discarded{}, err
 	}
 	if old, err = st.store.settleStage(st.Dir, st.name, st.tag); err != nil {

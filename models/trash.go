@@ -66,7 +66,7 @@ func writeLeaving(dir string, paths []string) error {
 	if err != nil {
 		return err
 	}
-	return writeWhole(filepath.Join(dir, leaving), list)
+	return writeFile(filepath.Join(dir, leaving), list)
 }
 
 // settleTrash moves what was to follow into the trash when a crash came between

@@ -18,6 +18,7 @@ import (
 	"github.com/bise-sh/bise/history"
 	"github.com/bise-sh/bise/modes/chat"
 	"github.com/bise-sh/bise/modes/vision"
+	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/units"
 )
 
@@ -124,7 +125,7 @@ func attachData(name string, data []byte) (attachment, error) {
 		return attachment{}, errors.New("it is not UTF-8 text")
 	}
 	a := attachment{name: name, text: strings.ToValidUTF8(string(data), "\ufffd")}
-	a.about = units.Plural(lineCount(a.text), "line")
+	a.about = units.Plural(kit.LineCount(a.text), "line")
 	return a, nil
 }
 
@@ -134,17 +135,9 @@ func pictured(name string, p vision.Picture) attachment {
 	return attachment{name: name, about: s.pixelSize(), image: p.URL, shot: s}
 }
 
-// lineCount is how many lines a text has, the last one with or without its end.
-func lineCount(s string) int {
-	if s == "" {
-		return 0
-	}
-	return strings.Count(strings.TrimSuffix(s, "\n"), "\n") + 1
-}
-
 // label is the attachment in a few words.
 func (a attachment) label() string {
-	mark, name := "▤", oneLine(a.name)
+	mark, name := "▤", kit.OneLine(a.name)
 	if a.image != "" {
 		mark = "▣"
 	}
@@ -206,7 +199,7 @@ func composedOf(t *turn) composed {
 			m.attached = append(m.attached, attachment{name: a.Name, image: c.ImageURL, shot: t.shots[a.Chunk], about: "picture"})
 		case engine.TextChunk:
 			text := unfenced(c.Text)
-			m.attached = append(m.attached, attachment{name: a.Name, text: text, about: units.Plural(lineCount(text), "line")})
+			m.attached = append(m.attached, attachment{name: a.Name, text: text, about: units.Plural(kit.LineCount(text), "line")})
 		}
 	}
 	return m

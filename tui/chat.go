@@ -23,12 +23,12 @@ func (c *chatMode) shown() tea.Cmd {
 	return c.useModel(c.ref)
 }
 
-func (c *chatMode) update(msg tea.Msg) tea.Cmd {
+func (c *chatMode) Update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case newAsked:
 		c.leave()
 	case questionAsked:
-		c.composer.insert(msg.text)
+		c.composer.Insert(msg.text)
 	case conversationRead:
 		return c.show(msg)
 	case conversationDeleted:
@@ -42,7 +42,7 @@ func (c *chatMode) update(msg tea.Msg) tea.Cmd {
 			return p.take(msg)
 		}
 	default:
-		return c.conversation.update(msg)
+		return c.conversation.Update(msg)
 	}
 	return nil
 }

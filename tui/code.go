@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"charm.land/bubbles/v2/key"
+	"github.com/bise-sh/bise/tui/kit"
+
 	tea "charm.land/bubbletea/v2"
 
 	infill "github.com/bise-sh/bise/modes/code"
@@ -17,14 +19,14 @@ import (
 // codeMode is the mode in which a person writes a file and a model goes on: what it
 // would write stands after the cursor until it is taken or something else is typed.
 type codeMode struct {
-	look    *Look
-	notify  Notify
-	tasks   *Tasks
+	look    *kit.Look
+	notify  kit.Notify
+	tasks   *kit.Tasks
 	engines *engines
 	folder  string
 	home    string
 
-	list          list // of files, to open one
+	list          kit.List // of files, to open one
 	width, height int
 	ref           string
 	model         *model
@@ -37,7 +39,7 @@ type codeMode struct {
 	picking bool     // the list is shown
 
 	file    *sourceFile // nil: none is open
-	text    editor
+	text    kit.Editor
 	left    int  // the first column that is shown
 	warned  bool // that there are changes which leaving would lose
 	over    bool // that saving would write over what something else has written
@@ -86,14 +88,14 @@ type (
 	}
 )
 
-func newCode(look *Look, notify Notify, tasks *Tasks, e *engines, ref, folder, home string) mode {
+func newCode(look *kit.Look, notify kit.Notify, tasks *kit.Tasks, e *engines, ref, folder, home string) mode {
 	m := &codeMode{
 		look: look, notify: notify, tasks: tasks, engines: e, ref: ref, folder: folder, home: home,
-		list: list{look: look}, picking: true, stop: func() {},
+		list: kit.List{Look: look}, picking: true, stop: func() {},
 	}
 	m.keys = codeKeys{
-		all: letter("tab", "all"), word: letter("ctrl+right", "word"), line: letter("ctrl+down", "line"), another: letter("alt+]", "another"),
-		no: letter("esc", "no"), save: letter("ctrl+s", "save"), open: letter("alt+o", "open a file"),
+		all: kit.NewBinding("tab", "all"), word: kit.NewBinding("ctrl+right", "word"), line: kit.NewBinding("ctrl+down", "line"), another: kit.NewBinding("alt+]", "another"),
+		no: kit.NewBinding("esc", "no"), save: kit.NewBinding("ctrl+s", "save"), open: kit.NewBinding("alt+o", "open a file"),
 	}
 	m.find()
 	return m
@@ -140,15 +142,15 @@ func (m *codeMode) begin() {
 	})
 }
 
-func (m *codeMode) commands() []command {
-	return []command{
-		{name: "open", args: "PATH", help: "open a file", run: func(path string) outcome {
+func (m *codeMode) commands() []kit.Command {
+	return []kit.Command{
+		{Name: "open", Args: "PATH", Help: "open a file", Run: func(path string) kit.Outcome {
 			if path == "" {
-				return took(m.pick())
+				return kit.Handled(m.pick())
 			}
-			return took(m.openFile(path))
+			return kit.Handled(m.openFile(path))
 		}},
-		{name: "save", help: "save the file", run: func(string) outcome { return took(m.save()) }},
+		{Name: "save", Help: "save the file", Run: func(string) kit.Outcome { return kit.Handled(m.save()) }},
 	}
 }
 
@@ -158,23 +160,23 @@ func (m *codeMode) subject() string {
 	if m.model != nil {
 		name = m.model.name()
 		if m.model.state == opening || m.model.state == loading {
-			name = m.look.Theme.muted.Render("loading " + name)
+			name = m.look.Theme.Muted.Render("loading " + name)
 		}
 	}
 	if m.file == nil {
 		return name
 	}
-	file := oneLine(m.file.name)
+	file := kit.OneLine(m.file.name)
 	if m.modified() {
-		file += m.look.Theme.warn.Render(" •")
+		file += m.look.Theme.Warn.Render(" •")
 	}
 	if name == "" {
 		return file
 	}
-	return file + m.look.Theme.muted.Render(" · ") + name
+	return file + m.look.Theme.Muted.Render(" · ") + name
 }
 
-func (m *codeMode) modified() bool { return m.file != nil && m.text.text != m.file.saved }
+func (m *codeMode) modified() bool { return m.file != nil && m.text.Text != m.file.saved }
 
 // listFiles is the command that lists the files of the folder.
 func (m *codeMode) listFiles() tea.Cmd {
@@ -189,7 +191,7 @@ func (m *codeMode) listFiles() tea.Cmd {
 func (m *codeMode) pick() tea.Cmd {
 	m.quiet()
 	m.picking = true
-	m.list.filter.reset()
+	m.list.Filter.Reset()
 	m.find()
 	return m.listFiles()
 }
@@ -198,36 +200,36 @@ func (m *codeMode) pick() tea.Cmd {
 func (m *codeMode) find() {
 	type hit struct {
 		path  string
-		marks []span
+		marks []kit.Span
 		score int
 	}
 	var hits []hit
 	for _, path := range m.paths {
-		if score, marks, ok := match(m.list.filter.text, path); ok {
+		if score, marks, ok := kit.Match(m.list.Filter.Text, path); ok {
 			hits = append(hits, hit{path, marks, score})
 		}
 	}
-	sortBy(hits, func(h hit) int { return -h.score })
+	kit.SortBy(hits, func(h hit) int { return -h.score })
 	m.found = m.found[:0]
-	rows := make([]row, 0, min(len(hits), maxFound))
+	rows := make([]kit.Row, 0, min(len(hits), maxFound))
 	for _, h := range hits[:min(len(hits), maxFound)] {
 		m.found = append(m.found, h.path)
 		marks := h.marks
-		if oneLine(h.path) != h.path {
+		if kit.OneLine(h.path) != h.path {
 			marks = nil
 		}
-		rows = append(rows, row{cells: []string{oneLine(h.path)}, marks: marks})
+		rows = append(rows, kit.Row{Cells: []string{kit.OneLine(h.path)}, Marks: marks})
 	}
-	m.list.intro = []string{"Which file?"}
+	m.list.Intro = []string{"Which file?"}
 	switch {
 	case m.paths == nil:
-		m.list.empty = []string{"looking for files"}
+		m.list.Empty = []string{"looking for files"}
 	case len(m.paths) == 0:
-		m.list.empty = []string{"There is no file here. /open PATH opens one elsewhere."}
+		m.list.Empty = []string{"There is no file here. /open PATH opens one elsewhere."}
 	default:
-		m.list.empty = []string{"No file has that name."}
+		m.list.Empty = []string{"No file has that name."}
 	}
-	m.list.show(rows)
+	m.list.SetRows(rows)
 }
 
 // openFile opens a file, named from the folder.
@@ -242,7 +244,7 @@ func (m *codeMode) openFile(path string) tea.Cmd {
 	}
 }
 
-func (m *codeMode) update(msg tea.Msg) tea.Cmd {
+func (m *codeMode) Update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case modelReady:
 		m.begin()
@@ -272,7 +274,7 @@ func (m *codeMode) opened(msg fileOpened) {
 	}
 	if m.modified() && !m.warned {
 		m.warned = true
-		m.notify.Say(oneLine(m.file.name) + " has changes; open the other file again to lose them")
+		m.notify.Say(kit.OneLine(m.file.name) + " has changes; open the other file again to lose them")
 		return
 	}
 	if m.session != nil && m.file != nil {
@@ -281,10 +283,10 @@ func (m *codeMode) opened(msg fileOpened) {
 	m.quiet()
 	m.file, m.picking, m.left, m.warned, m.over = msg.file, false, 0, false, false
 	m.about = infill.Completion{}
-	m.text = editor{width: unwrapped}
-	m.text.set(msg.file.saved)
-	m.text.past = nil
-	m.text.move(0)
+	m.text = kit.Editor{Width: unwrapped}
+	m.text.SetText(msg.file.saved)
+	m.text.ClearUndo()
+	m.text.MoveTo(0)
 }
 
 // unwrapped is a width in which no line is broken.
@@ -292,7 +294,7 @@ const unwrapped = 1 << 30
 
 // place is where the person is.
 func (m *codeMode) place() infill.Place {
-	return infill.Place{File: m.file.name, Text: m.text.text, At: m.text.at}
+	return infill.Place{File: m.file.name, Text: m.text.Text, At: m.text.Cursor}
 }
 
 // save writes the file.
@@ -302,10 +304,10 @@ func (m *codeMode) save() tea.Cmd {
 		m.notify.Say("no file is open")
 		return nil
 	case !m.modified():
-		m.notify.Say(oneLine(m.file.name) + " has no changes")
+		m.notify.Say(kit.OneLine(m.file.name) + " has no changes")
 		return nil
 	}
-	file, text, over := m.file, m.text.text, m.over
+	file, text, over := m.file, m.text.Text, m.over
 	return func() tea.Msg { return fileSaved{file, text, file.write(text, over)} }
 }
 
@@ -316,18 +318,18 @@ func (m *codeMode) written(msg fileSaved) {
 		m.notify.Error(msg.err)
 	default:
 		msg.file.saved, m.warned, m.over = msg.text, false, false
-		m.notify.Say("saved " + oneLine(msg.file.name))
+		m.notify.Say("saved " + kit.OneLine(msg.file.name))
 	}
 }
 
-// leave reports whether the interface can end without a loss, and says once what
+// CanLeave reports whether the interface can end without a loss, and says once what
 // would be lost.
-func (m *codeMode) leave() bool {
+func (m *codeMode) CanLeave() bool {
 	if !m.modified() || m.warned {
 		return true
 	}
 	m.warned = true
-	m.notify.Say(fmt.Sprintf("%s has changes: %s saves them, %s again loses them", oneLine(m.file.name), m.keys.save.Help().Key, m.look.Keys.Quit.Help().Key))
+	m.notify.Say(fmt.Sprintf("%s has changes: %s saves them, %s again loses them", kit.OneLine(m.file.name), m.keys.save.Help().Key, m.look.Keys.Quit.Help().Key))
 	return false
 }
 
@@ -344,7 +346,7 @@ func (m *codeMode) typed(before string, at int) tea.Cmd {
 	m.warned = false
 	ghost := m.ghost
 	m.quiet()
-	if put, ok := insertion(before, at, m.text.text, m.text.at); ok {
+	if put, ok := insertion(before, at, m.text.Text, m.text.Cursor); ok {
 		if rest, along := strings.CutPrefix(ghost, put); along {
 			m.ghost = rest
 		}
@@ -451,7 +453,7 @@ func (m *codeMode) takeOthers(msg othersCame) {
 func (m *codeMode) accept(part string) tea.Cmd {
 	rest := m.ghost[len(part):]
 	m.quiet()
-	m.text.insert(part)
+	m.text.Insert(part)
 	m.warned = false
 	if m.ghost = rest; rest != "" {
 		return nil
@@ -461,8 +463,8 @@ func (m *codeMode) accept(part string) tea.Cmd {
 
 // firstWord is the beginning of a text up to the end of its first word.
 func firstWord(s string) string {
-	e := editor{text: s}
-	return s[:e.wordRight(0)]
+	e := kit.Editor{Text: s}
+	return s[:e.WordRight(0)]
 }
 
 // firstLine is the beginning of a text up to the end of its first line that says

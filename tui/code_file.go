@@ -10,6 +10,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/bise-sh/bise/atomicfile"
 	"github.com/bise-sh/bise/render/term"
 )
 
@@ -106,28 +107,11 @@ func (f *sourceFile) encoded(text string) []byte {
 // over.
 func (f *sourceFile) write(text string, over bool) error {
 	cannot := func(err error) error { return fmt.Errorf("cannot save %s: %w", f.name, err) }
-	path, err := filepath.EvalSymlinks(f.path)
-	if err != nil {
-		return cannot(err)
-	}
-	if now, err := readBounded(path); !over && (err != nil || !bytes.Equal(now, f.encoded(f.saved))) {
+	if now, err := readBounded(f.path); !over && (err != nil || !bytes.Equal(now, f.encoded(f.saved))) {
 		return cannot(errChanged)
 	}
-	info, err := os.Stat(path)
-	if err != nil {
+	if err := atomicfile.WriteFile(f.path, f.encoded(text), 0o644); err != nil {
 		return cannot(err)
-	}
-	temp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
-	if err != nil {
-		return cannot(err)
-	}
-	_, err = temp.Write(f.encoded(text))
-	err = errors.Join(err, temp.Chmod(info.Mode().Perm()), temp.Sync(), temp.Close())
-	if err == nil {
-		err = os.Rename(temp.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(cannot(err), os.Remove(temp.Name()))
 	}
 	return nil
 }

@@ -3,99 +3,101 @@ package tui
 import (
 	"strings"
 
+	"github.com/bise-sh/bise/tui/kit"
+
 	tea "charm.land/bubbletea/v2"
 )
 
-func (m *codeMode) press(k tea.KeyPressMsg) outcome {
+func (m *codeMode) Press(k tea.KeyPressMsg) kit.Outcome {
 	switch {
 	case m.picking:
 		return m.pressList(k)
-	case m.ghost != "" && is(k, m.keys.all):
-		return took(m.accept(m.ghost))
-	case m.ghost != "" && is(k, m.keys.word):
-		return took(m.accept(firstWord(m.ghost)))
-	case m.ghost != "" && is(k, m.keys.line):
-		return took(m.accept(firstLine(m.ghost)))
-	case m.ghost != "" && is(k, m.keys.no):
+	case m.ghost != "" && kit.Matches(k, m.keys.all):
+		return kit.Handled(m.accept(m.ghost))
+	case m.ghost != "" && kit.Matches(k, m.keys.word):
+		return kit.Handled(m.accept(firstWord(m.ghost)))
+	case m.ghost != "" && kit.Matches(k, m.keys.line):
+		return kit.Handled(m.accept(firstLine(m.ghost)))
+	case m.ghost != "" && kit.Matches(k, m.keys.no):
 		m.quiet()
-		return took(nil)
-	case is(k, m.keys.another):
-		return took(m.another())
-	case is(k, m.keys.save):
-		return took(m.save())
-	case is(k, m.keys.open):
-		return took(m.pick())
+		return kit.Handled(nil)
+	case kit.Matches(k, m.keys.another):
+		return kit.Handled(m.another())
+	case kit.Matches(k, m.keys.save):
+		return kit.Handled(m.save())
+	case kit.Matches(k, m.keys.open):
+		return kit.Handled(m.pick())
 	}
 	return m.write(k)
 }
 
 // pressList takes a key in the list of files.
-func (m *codeMode) pressList(k tea.KeyPressMsg) outcome {
-	change := m.list.press(k)
-	if change.filtered {
+func (m *codeMode) pressList(k tea.KeyPressMsg) kit.Outcome {
+	change := m.list.Press(k)
+	if change.Filtered {
 		m.find()
 	}
-	i, chosen := m.list.row()
+	i, chosen := m.list.SelectedRow()
 	switch {
-	case change.handled:
-		return took(nil)
-	case is(k, m.look.Keys.Choose) && chosen:
-		return took(m.openFile(m.found[i]))
-	case is(k, m.look.Keys.Back) && m.file != nil:
+	case change.Handled:
+		return kit.Handled(nil)
+	case kit.Matches(k, m.look.Keys.Choose) && chosen:
+		return kit.Handled(m.openFile(m.found[i]))
+	case kit.Matches(k, m.look.Keys.Back) && m.file != nil:
 		m.picking = false
-		return took(nil)
+		return kit.Handled(nil)
 	}
-	return pass()
+	return kit.Ignored()
 }
 
 // write gives a key to the text.
-func (m *codeMode) write(k tea.KeyPressMsg) outcome {
-	before, at := m.text.text, m.text.at
+func (m *codeMode) write(k tea.KeyPressMsg) kit.Outcome {
+	before, at := m.text.Text, m.text.Cursor
 	switch k.String() {
 	case "enter":
-		m.text.insert("\n" + m.indentation())
+		m.text.Insert("\n" + m.indentation())
 	case "tab":
-		m.text.typed(m.indent())
+		m.text.Type(m.indent())
 	case "pgup":
 		m.page(-1)
 	case "pgdown":
 		m.page(1)
 	case "ctrl+home":
-		m.text.move(0)
+		m.text.MoveTo(0)
 	case "ctrl+end":
-		m.text.move(len(m.text.text))
+		m.text.MoveTo(len(m.text.Text))
 	default:
-		if !m.text.press(keyOf(k), m.look.Keys) {
-			return pass()
+		if !m.text.Press(kit.KeyOf(k), m.look.Keys) {
+			return kit.Ignored()
 		}
 	}
 	switch {
-	case m.text.text != before:
-		return took(m.typed(before, at))
-	case m.text.at != at:
+	case m.text.Text != before:
+		return kit.Handled(m.typed(before, at))
+	case m.text.Cursor != at:
 		m.quiet()
 	}
-	return took(nil)
+	return kit.Handled(nil)
 }
 
 // page moves the cursor by what is shown.
 func (m *codeMode) page(by int) {
-	rows := m.text.rows()
-	row, column := m.text.place()
+	rows := m.text.Rows()
+	row, column := m.text.Position()
 	row = max(0, min(row+by*max(1, m.height-2), len(rows)-1))
-	m.text.move(m.text.offset(rows[row], column))
+	m.text.MoveTo(m.text.Offset(rows[row], column))
 }
 
 // indentation is the space before the cursor's line.
 func (m *codeMode) indentation() string {
-	line := m.text.text[m.text.lineStart(m.text.at):m.text.at]
+	line := m.text.Text[m.text.LineStart(m.text.Cursor):m.text.Cursor]
 	return line[:len(line)-len(strings.TrimLeft(line, " \t"))]
 }
 
 // indent is one step of indentation, as the file has it: a tab, unless its lines
 // begin with spaces.
 func (m *codeMode) indent() string {
-	for line := range strings.Lines(m.text.text) {
+	for line := range strings.Lines(m.text.Text) {
 		switch n := len(line) - len(strings.TrimLeft(line, " ")); {
 		case line[0] == '\t':
 			return "\t"
@@ -106,50 +108,50 @@ func (m *codeMode) indent() string {
 	return "\t"
 }
 
-func (m *codeMode) paste(text string) outcome {
+func (m *codeMode) Paste(text string) kit.Outcome {
 	if m.picking {
-		if m.list.paste(text).filtered {
+		if m.list.Paste(text).Filtered {
 			m.find()
 		}
-		return took(nil)
+		return kit.Handled(nil)
 	}
-	before, at := m.text.text, m.text.at
-	m.text.insert(text)
-	return took(m.typed(before, at))
+	before, at := m.text.Text, m.text.Cursor
+	m.text.Insert(text)
+	return kit.Handled(m.typed(before, at))
 }
 
-func (m *codeMode) click(x, y int) outcome {
+func (m *codeMode) Click(x, y int) kit.Outcome {
 	if m.picking {
-		if i, ok := m.list.row(); ok {
-			if _, again := m.list.click(y); again {
-				return took(m.openFile(m.found[i]))
+		if i, ok := m.list.SelectedRow(); ok {
+			if _, again := m.list.Click(y); again {
+				return kit.Handled(m.openFile(m.found[i]))
 			}
 		}
-		return took(nil)
+		return kit.Handled(nil)
 	}
 	m.quiet()
-	m.text.click(x-m.gutter()+m.left, y)
-	return took(nil)
+	m.text.Click(x-m.gutter()+m.left, y)
+	return kit.Handled(nil)
 }
 
-func (m *codeMode) wheel(lines int) {
+func (m *codeMode) Scroll(lines int) {
 	if m.picking {
-		m.list.choose(m.list.chosen + lines)
+		m.list.Select(m.list.Selected + lines)
 		return
 	}
 	m.quiet()
-	rows := m.text.rows()
-	row, column := m.text.place()
-	m.text.move(m.text.offset(rows[max(0, min(row+lines, len(rows)-1))], column))
+	rows := m.text.Rows()
+	row, column := m.text.Position()
+	m.text.MoveTo(m.text.Offset(rows[max(0, min(row+lines, len(rows)-1))], column))
 }
 
-func (m *codeMode) bindings() []hint {
+func (m *codeMode) Bindings() []kit.Hint {
 	if m.picking {
-		list := []hint{{m.look.Keys.Choose, "open"}}
+		list := []kit.Hint{{Binding: m.look.Keys.Choose, Words: "open"}}
 		if m.file != nil {
-			list = append(list, hint{m.look.Keys.Back, ""})
+			list = append(list, kit.Hint{Binding: m.look.Keys.Back, Words: ""})
 		}
 		return list
 	}
-	return append(hints(m.keys.all, m.keys.word, m.keys.line, m.keys.another, m.keys.no), hints(m.keys.save, m.keys.open)...)
+	return append(kit.Hints(m.keys.all, m.keys.word, m.keys.line, m.keys.another, m.keys.no), kit.Hints(m.keys.save, m.keys.open)...)
 }

@@ -122,8 +122,8 @@ func TestCodeAccepting(t *testing.T) {
 			d.atLoop()
 			d.pressed(tt.keys...)
 			m := d.code()
-			if want := strings.Replace(counting, "\t\t\n", tt.want, 1); m.text.text != want {
-				t.Errorf("the text is\n%s", m.text.text)
+			if want := strings.Replace(counting, "\t\t\n", tt.want, 1); m.text.Text != want {
+				t.Errorf("the text is\n%s", m.text.Text)
 			}
 			if got := m.ghost != ""; got != tt.ghost {
 				t.Errorf("suggested is %q", m.ghost)
@@ -224,8 +224,8 @@ func TestCodeIndents(t *testing.T) {
 	}
 	d.pressed("end", "enter", "tab")
 	d.typed("x")
-	if want := strings.Replace(counting, "text) {\n", "text) {\n\t\tx\n", 1); d.code().text.text != want {
-		t.Errorf("the text is\n%s", d.code().text.text)
+	if want := strings.Replace(counting, "text) {\n", "text) {\n\t\tx\n", 1); d.code().text.Text != want {
+		t.Errorf("the text is\n%s", d.code().text.Text)
 	}
 }
 

@@ -5,11 +5,12 @@ import (
 	"strconv"
 	"strings"
 
-	tea "charm.land/bubbletea/v2"
-	"github.com/charmbracelet/x/ansi"
+	"github.com/bise-sh/bise/tui/kit"
 
+	tea "charm.land/bubbletea/v2"
 	"github.com/bise-sh/bise/render/term"
 	"github.com/bise-sh/bise/units"
+	"github.com/charmbracelet/x/ansi"
 )
 
 const (
@@ -24,20 +25,20 @@ const (
 // coloured are lines of a text in colours, for one text and theme.
 type coloured struct {
 	text     string
-	theme    *Theme
+	theme    *kit.Theme
 	from, to int // rows
 	lines    []string
 }
 
-func (m *codeMode) resize(width, height int) {
+func (m *codeMode) Resize(width, height int) {
 	m.width, m.height = width, height
-	m.list.resize(width, height)
+	m.list.Resize(width, height)
 	if m.file == nil {
 		return
 	}
 	extra := min(strings.Count(m.ghost, "\n"), ghostLines, height/2)
-	m.text.scroll(max(1, height-extra))
-	_, x := m.text.place()
+	m.text.ScrollTo(max(1, height-extra))
+	_, x := m.text.Position()
 	room := max(1, width-m.gutter()-1)
 	m.left = max(0, min(m.left, x))
 	m.left = max(m.left, x-room+1)
@@ -45,20 +46,20 @@ func (m *codeMode) resize(width, height int) {
 }
 
 // gutter is how wide the line numbers are, with the space around them.
-func (m *codeMode) gutter() int { return len(strconv.Itoa(len(m.text.rows()))) + 3 }
+func (m *codeMode) gutter() int { return len(strconv.Itoa(len(m.text.Rows()))) + 3 }
 
 // colour draws the lines that are shown in the colours of their language, unless
 // they are.
 func (m *codeMode) colour() {
-	rows := m.text.rows()
-	from := max(0, m.text.top-colouredAbove)
-	to := min(len(rows), m.text.top+m.height)
+	rows := m.text.Rows()
+	from := max(0, m.text.Top-colouredAbove)
+	to := min(len(rows), m.text.Top+m.height)
 	c := &m.colours
-	if c.text == m.text.text && c.theme == m.look.Theme && c.from == from && c.to == to {
+	if c.text == m.text.Text && c.theme == m.look.Theme && c.from == from && c.to == to {
 		return
 	}
-	part := m.text.text[rows[from].from:rows[to-1].to]
-	*c = coloured{m.text.text, m.look.Theme, from, to, m.look.Theme.markdown.Highlight(part, m.file.name)}
+	part := m.text.Text[rows[from].From:rows[to-1].To]
+	*c = coloured{m.text.Text, m.look.Theme, from, to, m.look.Theme.Markdown.Highlight(part, m.file.name)}
 }
 
 // line is a row in colours.
@@ -69,23 +70,23 @@ func (m *codeMode) line(row int) string {
 	return ""
 }
 
-func (m *codeMode) view() ([]string, *tea.Cursor) {
+func (m *codeMode) View() ([]string, *tea.Cursor) {
 	if m.picking || m.file == nil {
-		return m.list.view()
+		return m.list.View()
 	}
 	gutter := m.gutter()
-	row, x := m.text.place()
-	rows := m.text.rows()
+	row, x := m.text.Position()
+	rows := m.text.Rows()
 	ghost := m.drawnGhost()
 	var lines []string
 	draw := func(number, line string) {
-		lines = append(lines, number+cut(ansi.TruncateLeft(line, m.left, ""), m.width-gutter))
+		lines = append(lines, number+kit.Truncate(ansi.TruncateLeft(line, m.left, ""), m.width-gutter))
 	}
 	y := 0
-	for i := m.text.top; i < len(rows) && len(lines) < m.height; i++ {
-		style := m.look.Theme.muted
+	for i := m.text.Top; i < len(rows) && len(lines) < m.height; i++ {
+		style := m.look.Theme.Muted
 		if i == row {
-			style = m.look.Theme.accent
+			style = m.look.Theme.Accent
 			y = len(lines)
 		}
 		number := style.Render(fmt.Sprintf(" %*d", gutter-3, i+1)) + "  "
@@ -95,7 +96,7 @@ func (m *codeMode) view() ([]string, *tea.Cursor) {
 			continue
 		}
 		// What is suggested stands between what is before the cursor and what is after.
-		width := cells(line)
+		width := kit.Width(line)
 		if width < x { // spaces at the end are not coloured
 			line += strings.Repeat(" ", x-width)
 			width = x
@@ -122,32 +123,32 @@ func (m *codeMode) drawnGhost() []string {
 	if m.ghost == "" {
 		return nil
 	}
-	text := strings.ReplaceAll(term.Clean(m.ghost), "\t", strings.Repeat(" ", tabCells))
-	return styled(m.look.Theme.muted.Italic(true), strings.Split(text, "\n"))
+	text := strings.ReplaceAll(term.Clean(m.ghost), "\t", strings.Repeat(" ", kit.TabWidth))
+	return kit.StyleLines(m.look.Theme.Muted.Italic(true), strings.Split(text, "\n"))
 }
 
-// foot says what the last suggestion took, and the keys.
-func (m *codeMode) foot() foot {
-	f := foot{hints: m.bindings()}
+// Footer says what the last suggestion took, and the keys.
+func (m *codeMode) Footer() kit.Footer {
+	f := kit.Footer{Hints: m.Bindings()}
 	if m.picking {
-		f.left = units.Plural(len(m.paths), "file")
+		f.Left = units.Plural(len(m.paths), "file")
 		if m.more {
-			f.left = "the first " + f.left
+			f.Left = "the first " + f.Left
 		}
 		return f
 	}
 	if m.ghost == "" {
-		f.hints = hints(m.keys.save, m.keys.open, m.look.Keys.Commands)
+		f.Hints = kit.Hints(m.keys.save, m.keys.open, m.look.Keys.Commands)
 	}
 	switch {
 	case m.session == nil && m.model != nil && m.model.state == failed:
-		f.left, _ = Explain(m.model.err)
+		f.Left, _ = kit.Explain(m.model.err)
 	case m.session == nil:
-		f.left = "no suggestions yet"
+		f.Left = "no suggestions yet"
 	case m.about.Cached:
-		f.left = "known already"
+		f.Left = "known already"
 	case m.about.Took > 0:
-		f.left = units.Plural(m.about.Evaluated, "new token") + " read · " + units.Precise(m.about.Took)
+		f.Left = units.Plural(m.about.Evaluated, "new token") + " read · " + units.Precise(m.about.Took)
 	}
 	return f
 }

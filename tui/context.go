@@ -3,14 +3,15 @@ package tui
 import (
 	"fmt"
 
-	tea "charm.land/bubbletea/v2"
+	"github.com/bise-sh/bise/tui/kit"
 
+	tea "charm.land/bubbletea/v2"
 	"github.com/bise-sh/bise/units"
 )
 
 // contextDialog offers how much a model is to keep in view.
 type contextDialog struct {
-	list
+	kit.List
 	model *model
 	sizes []int // tokens; 0: as far as memory goes
 }
@@ -22,10 +23,10 @@ type contextChosen struct {
 	tokens int // 0: as far as memory goes
 }
 
-func newContextDialog(look *Look, m *model) *contextDialog {
-	c := &contextDialog{list: list{look: look, letters: true}, model: m}
-	c.intro = []string{"How much of a conversation the model keeps in view. More takes more memory, and the model is loaded again."}
-	c.empty = []string{"The model has to be loaded before its context can be changed."}
+func newContextDialog(look *kit.Look, m *model) *contextDialog {
+	c := &contextDialog{List: kit.List{Look: look, FilterOnSlash: true}, model: m}
+	c.Intro = []string{"How much of a conversation the model keeps in view. More takes more memory, and the model is loaded again."}
+	c.Empty = []string{"The model has to be loaded before its context can be changed."}
 	c.refresh()
 	return c
 }
@@ -33,7 +34,7 @@ func newContextDialog(look *Look, m *model) *contextDialog {
 // refresh offers what the model was trained for, in doublings.
 func (c *contextDialog) refresh() {
 	c.sizes = nil
-	var rows []row
+	var rows []kit.Row
 	offer := func(tokens int, name string) {
 		about := ""
 		if c.model.options.Context == tokens {
@@ -41,10 +42,10 @@ func (c *contextDialog) refresh() {
 			if tokens == 0 {
 				about += fmt.Sprintf(": %s tokens", units.Count(c.model.info.ContextLength))
 			}
-			c.chosen = len(rows)
+			c.Selected = len(rows)
 		}
 		c.sizes = append(c.sizes, tokens)
-		rows = append(rows, row{cells: []string{name, about}})
+		rows = append(rows, kit.Row{Cells: []string{name, about}})
 	}
 	if c.model != nil && c.model.state == ready && c.model.info.ContextLength > 0 {
 		offer(0, "as far as memory goes")
@@ -54,55 +55,55 @@ func (c *contextDialog) refresh() {
 		}
 		offer(most, units.Count(most)+" tokens, all it was trained for")
 	}
-	c.show(rows)
+	c.SetRows(rows)
 }
 
-func (c *contextDialog) title() string  { return "Context" }
-func (c *contextDialog) begin() tea.Cmd { return nil }
-func (c *contextDialog) bindings() []hint {
-	return []hint{{c.look.Keys.Choose, "use it"}, {c.look.Keys.Back, ""}}
+func (c *contextDialog) Title() string { return "Context" }
+func (c *contextDialog) Init() tea.Cmd { return nil }
+func (c *contextDialog) Bindings() []kit.Hint {
+	return []kit.Hint{{Binding: c.Look.Keys.Choose, Words: "use it"}, {Binding: c.Look.Keys.Back, Words: ""}}
 }
-func (c *contextDialog) foot() foot { return foot{hints: c.bindings()} }
+func (c *contextDialog) Footer() kit.Footer { return kit.Footer{Hints: c.Bindings()} }
 
-func (c *contextDialog) note() string {
+func (c *contextDialog) Note() string {
 	if c.model == nil {
 		return ""
 	}
 	return c.model.name()
 }
 
-func (c *contextDialog) update(msg tea.Msg) tea.Cmd {
+func (c *contextDialog) Update(msg tea.Msg) tea.Cmd {
 	if _, ok := msg.(modelReady); ok {
 		c.refresh()
 	}
 	return nil
 }
 
-func (c *contextDialog) press(k tea.KeyPressMsg) outcome {
+func (c *contextDialog) Press(k tea.KeyPressMsg) kit.Outcome {
 	switch {
-	case is(k, c.look.Keys.Back):
-		return answer(nil)
-	case is(k, c.look.Keys.Choose):
+	case kit.Matches(k, c.Look.Keys.Back):
+		return kit.Close(nil)
+	case kit.Matches(k, c.Look.Keys.Choose):
 		return c.choice()
-	case c.list.press(k).handled:
-		return took(nil)
+	case c.List.Press(k).Handled:
+		return kit.Handled(nil)
 	}
-	return pass()
+	return kit.Ignored()
 }
 
-func (c *contextDialog) choice() outcome {
-	i, ok := c.row()
+func (c *contextDialog) choice() kit.Outcome {
+	i, ok := c.SelectedRow()
 	if !ok {
-		return took(nil)
+		return kit.Handled(nil)
 	}
-	return answer(contextChosen{c.model.ref, c.sizes[i]})
+	return kit.Close(contextChosen{c.model.ref, c.sizes[i]})
 }
 
-func (c *contextDialog) paste(string) outcome { return took(nil) }
+func (c *contextDialog) Paste(string) kit.Outcome { return kit.Handled(nil) }
 
-func (c *contextDialog) click(_, y int) outcome {
-	if _, again := c.list.click(y); again {
+func (c *contextDialog) Click(_, y int) kit.Outcome {
+	if _, again := c.List.Click(y); again {
 		return c.choice()
 	}
-	return took(nil)
+	return kit.Handled(nil)
 }

@@ -7,8 +7,9 @@ import (
 	"strings"
 	"time"
 
-	tea "charm.land/bubbletea/v2"
+	"github.com/bise-sh/bise/tui/kit"
 
+	tea "charm.land/bubbletea/v2"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/history"
 )
@@ -17,10 +18,10 @@ import (
 // the composer below it, and the answer on its way. Modes whose screen is a
 // conversation have one.
 type conversation struct {
-	look     *Look
-	notify   Notify
-	tasks    *Tasks
-	terminal *Terminal
+	look     *kit.Look
+	notify   kit.Notify
+	tasks    *kit.Tasks
+	terminal *kit.Terminal
 	engines  *engines
 	records  *records
 	gallery  *gallery
@@ -64,10 +65,10 @@ type craft interface {
 
 // TalkOptions are what a conversation is made with.
 type TalkOptions struct {
-	Look     *Look
-	Notify   Notify
-	Tasks    *Tasks
-	Terminal *Terminal
+	Look     *kit.Look
+	Notify   kit.Notify
+	Tasks    *kit.Tasks
+	Terminal *kit.Terminal
 	Engines  *engines
 	Records  *records
 	Gallery  *gallery
@@ -75,7 +76,7 @@ type TalkOptions struct {
 	Model    string // REF; "": the one that was used last
 	Sampling engine.Sampling
 	// Commands are those of the interface, which follow those of the mode.
-	Commands func() []command
+	Commands func() []kit.Command
 }
 
 func newConversation(o TalkOptions, mode, placeholder string) *conversation {
@@ -85,7 +86,7 @@ func newConversation(o TalkOptions, mode, placeholder string) *conversation {
 		mode: mode, ref: o.Model, edited: -1,
 		transcript: newTranscript(o.Look), composer: newComposer(o, mode, placeholder),
 	}
-	c.composer.commands = func() []command { return append(c.commands(), o.Commands()...) }
+	c.composer.commands = func() []kit.Command { return append(c.commands(), o.Commands()...) }
 	return c
 }
 
@@ -353,8 +354,8 @@ func (c *conversation) unqueue() {
 	c.queue = nil
 }
 
-// update takes the news of the answer on its way, and of its model.
-func (c *conversation) update(msg tea.Msg) tea.Cmd {
+// Update takes the news of the answer on its way, and of its model.
+func (c *conversation) Update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case eventsCame:
 		if msg.from == c.stream {

@@ -12,8 +12,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	tea "charm.land/bubbletea/v2"
+	"github.com/bise-sh/bise/tui/kit"
 
+	tea "charm.land/bubbletea/v2"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/library/pull"
 	"github.com/bise-sh/bise/models"
@@ -332,7 +333,7 @@ func (s *shelf) cancel(w *download) {
 	if w.plan != nil {
 		s.cancelled = append(s.cancelled, w.plan)
 	}
-	s.notify.Undo(fmt.Sprintf("cancelled %q", oneLine(w.title)), func() tea.Msg { return downloadRestored{w} })
+	s.notify.Undo(fmt.Sprintf("cancelled %q", kit.OneLine(w.title)), func() tea.Msg { return downloadRestored{w} })
 }
 
 // restored goes on with a download that was cancelled.
@@ -367,19 +368,19 @@ func (s *shelf) importFile(path string) tea.Cmd {
 func (w *download) status(width int) string {
 	switch w.state {
 	case seeking:
-		return cut("looking for it", width)
+		return kit.Truncate("looking for it", width)
 	case asking:
-		return cut("its licence is to be read first", width)
+		return kit.Truncate("its licence is to be read first", width)
 	case paused:
 		if w.at.Total > 0 {
-			return cut("paused at "+units.Part(w.at.Done, w.at.Total), width)
+			return kit.Truncate("paused at "+units.Part(w.at.Done, w.at.Total), width)
 		}
-		return cut("paused", width)
+		return kit.Truncate("paused", width)
 	case broke:
-		msg, _ := Explain(w.err)
-		return cut("✗ "+oneLine(msg), width)
+		msg, _ := kit.Explain(w.err)
+		return kit.Truncate("✗ "+kit.OneLine(msg), width)
 	}
-	return strings.TrimLeft(barred(w.doing(), w.at.Share(), w.at.Amount(), width), " ")
+	return strings.TrimLeft(kit.ProgressLine(w.doing(), w.at.Share(), w.at.Amount(), width), " ")
 }
 
 // said is status without what changes all the time.
@@ -387,7 +388,7 @@ func (w *download) said() string {
 	if w.state == coming {
 		return w.doing()
 	}
-	return w.status(widest)
+	return w.status(kit.MaxColumns)
 }
 
 func (w *download) doing() string {
@@ -411,17 +412,17 @@ func (s *shelf) line(width int) string {
 		return ""
 	case len(list) == 1:
 		w := list[0]
-		head := oneLine(w.title)
+		head := kit.OneLine(w.title)
 		if w.state == seeking {
-			return cut(head+"  looking for it", width)
+			return kit.Truncate(head+"  looking for it", width)
 		}
 		if doing := w.doing(); doing != "" {
 			head += "  " + doing
 		}
 		if w.at.Total <= 0 {
-			return cut(head+"  "+w.at.Amount(), width)
+			return kit.Truncate(head+"  "+w.at.Amount(), width)
 		}
-		return barred(head+" ", w.at.Share(), w.at.Amount(), width)
+		return kit.ProgressLine(head+" ", w.at.Share(), w.at.Amount(), width)
 	}
 	all := pull.Sample{Left: -1}
 	for _, w := range list {
@@ -430,7 +431,7 @@ func (s *shelf) line(width int) string {
 	if all.Rate > 0 {
 		all.Left = time.Duration(float64(all.Total-all.Done) / all.Rate * float64(time.Second))
 	}
-	return barred(fmt.Sprintf("%d downloads ", len(list)), all.Share(), all.Amount(), width)
+	return kit.ProgressLine(fmt.Sprintf("%d downloads ", len(list)), all.Share(), all.Amount(), width)
 }
 
 // left says what the downloads have left that bise's end has stopped.
@@ -440,11 +441,11 @@ func (s *shelf) left() []string {
 		if w.try == 0 || w.path != "" || w.plan == nil {
 			continue
 		}
-		line := oneLine(w.title) + " was stopped"
+		line := kit.OneLine(w.title) + " was stopped"
 		if w.at.Total > 0 {
 			line += " at " + units.Part(w.at.Done, w.at.Total)
 		}
-		lines = append(lines, fmt.Sprintf("%s. bise goes on with it, or bise pull %s.", line, oneLine(w.request.Ref)))
+		lines = append(lines, fmt.Sprintf("%s. bise goes on with it, or bise pull %s.", line, kit.OneLine(w.request.Ref)))
 	}
 	return lines
 }

@@ -121,7 +121,7 @@ func TestLicenceWaits(t *testing.T) {
 	close(held)
 	d.sees("Guarded 1 waits for its licence to be read: ctrl+l")
 	d.typed(", a")
-	if got := d.chat().composer.text; got != "one moment, a" {
+	if got := d.chat().composer.Text; got != "one moment, a" {
 		t.Errorf("what is written is %q", got)
 	}
 	if state := d.download().state; state != asking {
@@ -250,7 +250,7 @@ func TestPullByName(t *testing.T) {
 func TestOtherType(t *testing.T) {
 	d, s := pulling(t, pulltest.New(t), replies())
 	d.finds("Huge 1")
-	d.m.dialogs[0].(*modelsDialog).filtering = false
+	d.m.dialogs[0].(*modelsDialog).Filtering = false
 	d.pressed("space")
 	d.sees("Q8_0")
 	d.pressed("home", "enter")

@@ -8,8 +8,9 @@ import (
 	"sync"
 	"time"
 
-	tea "charm.land/bubbletea/v2"
+	"github.com/bise-sh/bise/tui/kit"
 
+	tea "charm.land/bubbletea/v2"
 	"github.com/bise-sh/bise/engine"
 )
 
@@ -184,14 +185,14 @@ func watch(ctx context.Context, ref string, try int, e engine.Engine, loaded fun
 func (m *model) name() string {
 	switch {
 	case m.info.Model != "":
-		return oneLine(m.info.Model)
+		return kit.OneLine(m.info.Model)
 	case m.ref == "":
 		return "the model"
 	}
 	if base, ok := strings.CutSuffix(m.ref, ".gguf"); ok {
-		return oneLine(filepath.Base(base))
+		return kit.OneLine(filepath.Base(base))
 	}
-	return oneLine(m.ref)
+	return kit.OneLine(m.ref)
 }
 
 // add keeps an engine for close; false when that is over, and the engine closed.

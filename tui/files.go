@@ -3,14 +3,16 @@ package tui
 import (
 	"context"
 	"io/fs"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 
-	tea "charm.land/bubbletea/v2"
+	"github.com/bise-sh/bise/tui/kit"
 
+	tea "charm.land/bubbletea/v2"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/modes/vision"
 	"github.com/bise-sh/bise/units"
@@ -30,7 +32,7 @@ type filePopup struct {
 
 type foundFile struct {
 	path  string
-	marks []span
+	marks []kit.Span
 	score int
 }
 
@@ -87,7 +89,7 @@ func filesIn(ctx context.Context, folder string) (paths []string, more bool) {
 	return paths, more
 }
 
-func (p *filePopup) typed(word string) tea.Cmd {
+func (p *filePopup) Typed(word string) tea.Cmd {
 	p.filter = strings.TrimPrefix(word, "@")
 	p.find()
 	return p.readPreview()
@@ -97,15 +99,15 @@ func (p *filePopup) typed(word string) tea.Cmd {
 func (p *filePopup) find() {
 	p.found = p.found[:0]
 	for _, path := range p.all {
-		if score, marks, ok := match(p.filter, path); ok {
+		if score, marks, ok := kit.Match(p.filter, path); ok {
 			// Words of the name itself count more than those of its folders.
-			if s, _, ok := match(p.filter, filepath.Base(path)); ok && p.filter != "" {
+			if s, _, ok := kit.Match(p.filter, filepath.Base(path)); ok && p.filter != "" {
 				score += s
 			}
 			p.found = append(p.found, foundFile{path, marks, score})
 		}
 	}
-	sortBy(p.found, func(f foundFile) int { return -f.score })
+	kit.SortBy(p.found, func(f foundFile) int { return -f.score })
 	p.found = p.found[:min(len(p.found), maxFound)]
 	p.chosen = max(0, min(p.chosen, len(p.found)-1))
 }
@@ -146,7 +148,7 @@ func (p *filePopup) readPreview() tea.Cmd {
 	return func() tea.Msg {
 		a, err := attach(full)
 		if err != nil {
-			msg, _ := Explain(err)
+			msg, _ := kit.Explain(err)
 			return filePreview{path: path, about: msg}
 		}
 		preview := filePreview{path: path, about: a.about, tokens: count(ctx, a)}
@@ -192,23 +194,23 @@ func (c *composer) counter() func(context.Context, attachment) int {
 // countable is the longest text whose tokens are counted, in bytes.
 const countable = 2_000_000
 
-func (p *filePopup) press(k tea.KeyPressMsg) outcome {
-	if to, ok := moved(k, p.chosen, len(p.found)); ok {
+func (p *filePopup) Press(k tea.KeyPressMsg) kit.Outcome {
+	if to, ok := kit.MoveChoice(k, p.chosen, len(p.found)); ok {
 		p.chosen = to
-		return took(p.readPreview())
+		return kit.Handled(p.readPreview())
 	}
 	switch {
 	case k.String() == "esc":
 		p.popup = nil
-		return took(nil)
+		return kit.Handled(nil)
 	case len(p.found) == 0:
-		return pass()
-	case is(k, p.look.Keys.Complete), is(k, p.look.Keys.Send):
+		return kit.Ignored()
+	case kit.Matches(k, p.look.Keys.Complete), kit.Matches(k, p.look.Keys.Send):
 		path := p.found[p.chosen].path
 		p.replaceWord("")
-		return took(p.attachFile(path))
+		return kit.Handled(p.attachFile(path))
 	}
-	return pass()
+	return kit.Ignored()
 }
 
 // fileAttached brings a file that is to be attached.
@@ -236,12 +238,12 @@ func (c *composer) attachFile(path string) tea.Cmd {
 	}
 }
 
-func (p *filePopup) view(width, height int) []string {
+func (p *filePopup) View(width, height int) []string {
 	switch {
 	case p.all == nil:
-		return []string{p.look.Theme.muted.Render("looking for files")}
+		return []string{p.look.Theme.Muted.Render("looking for files")}
 	case len(p.found) == 0:
-		return []string{p.look.Theme.muted.Render("no file matches " + oneLine(p.filter))}
+		return []string{p.look.Theme.Muted.Render("no file matches " + kit.OneLine(p.filter))}
 	}
 	preview := p.preview(width)
 	if height < len(preview)+3 {
@@ -249,18 +251,18 @@ func (p *filePopup) view(width, height int) []string {
 	}
 	rows := max(1, height-len(preview))
 	var lines []string
-	top := window(p.chosen, len(p.found), rows)
+	top := kit.FirstVisible(p.chosen, len(p.found), rows)
 	for i := top; i < min(len(p.found), top+rows); i++ {
 		f := p.found[i]
-		style, mark := p.look.Theme.text, "  "
+		style, mark := p.look.Theme.Text, "  "
 		if i == p.chosen {
-			style, mark = p.look.Theme.selected, p.look.Theme.accent.Render("❯ ")
+			style, mark = p.look.Theme.Selected, p.look.Theme.Accent.Render("❯ ")
 		}
 		path, marks := f.path, f.marks
-		if clean := oneLine(path); clean != path {
+		if clean := kit.OneLine(path); clean != path {
 			path, marks = clean, nil
 		}
-		lines = append(lines, cut(mark+marked(path, marks, func(s string) string { return p.look.Theme.hit.Render(s) }, func(s string) string { return style.Render(s) }), width))
+		lines = append(lines, kit.Truncate(mark+kit.Highlight(path, marks, func(s string) string { return p.look.Theme.Match.Render(s) }, func(s string) string { return style.Render(s) }), width))
 	}
 	return append(lines, preview...)
 }
@@ -276,9 +278,9 @@ func (p *filePopup) preview(width int) []string {
 	}
 	lines := []string{"    " + about}
 	for _, line := range p.shown.lines {
-		lines = append(lines, "    "+cut(strings.Join(wrapped(line, 1000)[:1], ""), width-4))
+		lines = append(lines, "    "+kit.Truncate(strings.Join(kit.Wrap(line, 1000)[:1], ""), width-4))
 	}
-	return styled(p.look.Theme.muted, lines)
+	return kit.StyleLines(p.look.Theme.Muted, lines)
 }
 
 // pathOf is the path that a pasted text may be: of one line, as terminals write
@@ -322,4 +324,12 @@ func (c *composer) inspect(path, text string) tea.Cmd {
 		}
 		return fileAttached{to: to, attachments: list, note: note, err: err, instead: text}
 	}
+}
+
+// unescaped is a URL's path without its escapes.
+func unescaped(path string) string {
+	if plain, err := url.PathUnescape(path); err == nil {
+		return plain
+	}
+	return path
 }

@@ -4,8 +4,9 @@ import (
 	"errors"
 	"fmt"
 
-	tea "charm.land/bubbletea/v2"
+	"github.com/bise-sh/bise/tui/kit"
 
+	tea "charm.land/bubbletea/v2"
 	"github.com/bise-sh/bise/fault"
 )
 
@@ -44,7 +45,7 @@ func (m *Model) arrived(msg downloadEnded) tea.Cmd {
 	if msg.err != nil || msg.model.Name == "" {
 		return nil
 	}
-	name := oneLine(msg.model.Name)
+	name := kit.OneLine(msg.model.Name)
 	if now := m.screens[m.current].using(); now != nil && !(now.state == failed && now.ref == "") {
 		m.say().Say(fmt.Sprintf("%s is here: %s", name, m.look.Keys.Models.Help().Key))
 		return nil
@@ -77,7 +78,7 @@ func (m *Model) downloadLine() string {
 func (m *Model) drawDownloads() string {
 	key := ""
 	if m.width >= tabsWidth {
-		key = m.look.Theme.muted.Render(m.look.Keys.Models.Help().Key + " models")
+		key = m.look.Theme.Muted.Render(m.look.Keys.Models.Help().Key + " models")
 	}
-	return " " + spread(m.shelf.line(m.width-2-cells(key)-2), key, m.width-2)
+	return " " + kit.Spread(m.shelf.line(m.width-2-kit.Width(key)-2), key, m.width-2)
 }

@@ -10,12 +10,13 @@ import (
 	"strings"
 	"weak"
 
-	tea "charm.land/bubbletea/v2"
-	"github.com/charmbracelet/colorprofile"
+	"github.com/bise-sh/bise/tui/kit"
 
+	tea "charm.land/bubbletea/v2"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/modes/vision"
 	"github.com/bise-sh/bise/render/preview"
+	"github.com/charmbracelet/colorprofile"
 )
 
 // A gallery has the pictures of conversations as they are shown: each once, decoded
@@ -173,16 +174,16 @@ func (g *gallery) update(msg tea.Msg) {
 
 // blocks draws a shot as characters within so many columns and rows; nil while there
 // is nothing to draw.
-func (g *gallery) blocks(s *shot, shade Shade, columns, rows int) []string {
+func (g *gallery) blocks(s *shot, shade kit.Shade, columns, rows int) []string {
 	t := g.terminal
-	t.Protocol, t.Light = preview.Blocks, shade == light
+	t.Protocol, t.Light = preview.Blocks, shade == kit.Light
 	return s.drawn.of(s, t, columns, rows)
 }
 
 // pixels draws a shot as the terminal's own pixels where it can show them in the
 // place of characters, else as blocks. It is called before a frame is drawn, and not
 // while: the terminal has to be sent the picture.
-func (g *gallery) pixels(s *shot, shade Shade, columns, rows int) []string {
+func (g *gallery) pixels(s *shot, shade kit.Shade, columns, rows int) []string {
 	t := g.terminal
 	// Placeholders name their picture by a colour, which must not be changed.
 	if t.Protocol != preview.Placeholders || t.Profile < colorprofile.TrueColor || s.thumb == nil {
@@ -239,17 +240,17 @@ const (
 
 // drawShot are the lines of a picture in a conversation: what it is called, and a
 // small picture of it.
-func (t *turn) drawShot(th *Theme, name string, s *shot, width int) []string {
-	if name = oneLine(name); name == "" {
+func (t *turn) drawShot(th *kit.Theme, name string, s *shot, width int) []string {
+	if name = kit.OneLine(name); name == "" {
 		name = "picture"
 	}
 	label := "▣ " + name
 	if size := s.pixelSize(); size != "" {
 		label += " · " + size
 	}
-	lines := []string{th.muted.Render(cut(label, width))}
+	lines := []string{th.Muted.Render(kit.Truncate(label, width))}
 	if t.besides {
 		return lines
 	}
-	return append(lines, t.gallery.blocks(s, th.shade, min(width, thumbColumns), thumbRows)...)
+	return append(lines, t.gallery.blocks(s, th.Shade, min(width, thumbColumns), thumbRows)...)
 }

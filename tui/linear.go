@@ -11,10 +11,11 @@ import (
 	"strconv"
 	"strings"
 
-	tea "charm.land/bubbletea/v2"
-	"github.com/charmbracelet/x/ansi"
+	"github.com/bise-sh/bise/tui/kit"
 
+	tea "charm.land/bubbletea/v2"
 	"github.com/bise-sh/bise/render/term"
+	"github.com/charmbracelet/x/ansi"
 )
 
 // linear is the interface for screen readers: the same [Model], told line by line
@@ -35,7 +36,7 @@ type linear struct {
 	// What was told last, to tell only what is new.
 	subject  string
 	notice   string
-	dialog   dialog
+	dialog   kit.Dialog
 	listed   string
 	selected int
 	unfolded bool // the selected message
@@ -87,7 +88,7 @@ func (l *linear) run(ctx context.Context, interrupted <-chan os.Signal) error {
 		}
 	}()
 	defer close(next)
-	l.m.resize(widest, 50)
+	l.m.resize(kit.MaxColumns, 50)
 	l.do(ctx, l.m.screens[l.m.current].shown())
 	l.say("bise. /help lists commands.")
 	reads, ending := next, false
@@ -115,7 +116,7 @@ func (l *linear) run(ctx context.Context, interrupted <-chan os.Signal) error {
 			}
 			reads, ending = nil, true // once the answer is told
 		case <-interrupted:
-			l.do(ctx, l.m.press(keyNamed(l.m.look.Keys.Quit.Keys()[0])))
+			l.do(ctx, l.m.press(kit.KeyPress(l.m.look.Keys.Quit.Keys()[0])))
 		case msg := <-l.arrived:
 			l.update(ctx, msg)
 		}
@@ -187,7 +188,7 @@ func (l *linear) take(ctx context.Context, line string) {
 	c := l.conversation()
 	switch {
 	case c == nil && strings.TrimSpace(line) != "":
-		if o, ok := runLine(line, l.m.commands()); ok {
+		if o, ok := kit.RunCommand(line, l.m.commands()); ok {
 			l.settle(ctx, o)
 			return
 		}
@@ -195,15 +196,15 @@ func (l *linear) take(ctx context.Context, line string) {
 	case c == nil, strings.TrimSpace(line) == "" && c.composer.message().empty():
 		l.press(ctx, l.m.look.Keys.Choose.Keys()[0])
 	case strings.HasSuffix(line, `\`):
-		c.composer.insert(strings.TrimSuffix(line, `\`) + "\n")
-		l.written = c.composer.text
+		c.composer.Insert(strings.TrimSuffix(line, `\`) + "\n")
+		l.written = c.composer.Text
 	default:
 		if c.edited >= 0 {
-			c.composer.editor.set("")
+			c.composer.Editor.SetText("")
 		}
 		c.transcript.choose(-1)
 		c.composer.popup = nil
-		c.composer.insert(line)
+		c.composer.Insert(line)
 		l.settle(ctx, c.sendWritten())
 	}
 }
@@ -212,29 +213,29 @@ func (l *linear) take(ctx context.Context, line string) {
 func (l *linear) help() {
 	l.say("A line is a message; one that ends with a backslash goes on in the next.")
 	for _, c := range l.m.commands() {
-		l.say(strings.TrimSpace("/"+c.name+" "+c.args) + ": " + c.help + ".")
+		l.say(strings.TrimSpace("/"+c.Name+" "+c.Args) + ": " + c.Help + ".")
 	}
-	l.say("At this moment also: /" + strings.Join(hintWords(l.m.top().bindings()), ", /") + ".")
+	l.say("At this moment also: /" + strings.Join(kit.Actions(l.m.top().Bindings()), ", /") + ".")
 }
 
-func (l *linear) settle(ctx context.Context, o outcome) {
+func (l *linear) settle(ctx context.Context, o kit.Outcome) {
 	l.do(ctx, l.m.settle(o))
 }
 
-func (l *linear) press(ctx context.Context, key string) { l.do(ctx, l.m.press(keyNamed(key))) }
+func (l *linear) press(ctx context.Context, key string) { l.do(ctx, l.m.press(kit.KeyPress(key))) }
 
 // word presses the key whose words begin with a word; false when there is none.
-func (l *linear) word(ctx context.Context, s screen, word string) bool {
+func (l *linear) word(ctx context.Context, s kit.Screen, word string) bool {
 	if word == "" {
 		return false
 	}
 	for _, c := range l.m.commands() {
-		if name, _, _ := strings.Cut(word, " "); name == c.name && s == screen(l.m.screens[l.m.current]) {
+		if name, _, _ := strings.Cut(word, " "); name == c.Name && s == kit.Screen(l.m.screens[l.m.current]) {
 			return false // a command of that name comes first
 		}
 	}
-	for _, h := range s.bindings() {
-		words := h.words
+	for _, h := range s.Bindings() {
+		words := h.Words
 		if words == "" {
 			words = h.Help().Desc
 		}
@@ -247,17 +248,17 @@ func (l *linear) word(ctx context.Context, s screen, word string) bool {
 }
 
 // answer takes a line for a dialog, or for a mode that is a list.
-func (l *linear) answer(ctx context.Context, d screen, line string) {
-	if p, ok := d.(*promptDialog); ok {
+func (l *linear) answer(ctx context.Context, d kit.Screen, line string) {
+	if p, ok := d.(*kit.Prompt); ok {
 		if line == "" {
 			l.press(ctx, l.m.look.Keys.Back.Keys()[0])
 			return
 		}
-		p.set(line)
+		p.SetText(line)
 		l.press(ctx, l.m.look.Keys.Choose.Keys()[0])
 		return
 	}
-	rows, ok := d.(interface{ rowsOf() *list })
+	rows, ok := d.(interface{ rowsOf() *kit.List })
 	if !ok && l.word(ctx, d, line) {
 		return
 	}
@@ -270,8 +271,8 @@ func (l *linear) answer(ctx context.Context, d screen, line string) {
 	if i := strings.LastIndexByte(line, ' '); i >= 0 {
 		action, number = line[:i], line[i+1:]
 	}
-	if n, err := strconv.Atoi(number); err == nil && n >= 1 && n <= len(list.rows) {
-		list.choose(n - 1)
+	if n, err := strconv.Atoi(number); err == nil && n >= 1 && n <= len(list.Rows) {
+		list.Select(n - 1)
 		if action == "" {
 			l.press(ctx, l.m.look.Keys.Choose.Keys()[0])
 			return
@@ -284,13 +285,13 @@ func (l *linear) answer(ctx context.Context, d screen, line string) {
 		return
 	}
 	// The filter takes it as if it were typed.
-	for list.filter.text != "" {
+	for list.Filter.Text != "" {
 		l.press(ctx, "backspace")
 	}
-	if list.letters {
+	if list.FilterOnSlash {
 		l.press(ctx, "/")
 	}
-	l.settle(ctx, d.paste(line))
+	l.settle(ctx, d.Paste(line))
 }
 
 // conversation is that of the current mode, nil when it has none.

@@ -2,14 +2,13 @@ package tui
 
 import (
 	"fmt"
-	"slices"
 	"strings"
-
-	"github.com/charmbracelet/x/ansi"
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/render/markdown"
+	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/units"
+	"github.com/charmbracelet/x/ansi"
 )
 
 // report tells what is new.
@@ -30,29 +29,26 @@ func (l *linear) report() {
 			text += " /" + l.m.notice.Word + " takes it back"
 		}
 		if text != "" {
-			l.say(Sentence(text))
+			l.say(kit.Sentence(text))
 		}
 	}
 }
 
-// listedRows is how many rows of a list are told at once.
-const listedRows = 20
-
 // tellDialog tells a dialog that was opened, or what changed in it.
-func (l *linear) tellDialog(d dialog) {
+func (l *linear) tellDialog(d kit.Dialog) {
 	var b strings.Builder
-	if p, ok := d.(*promptDialog); ok {
-		fmt.Fprintf(&b, "%s\nNow it is: %s\nA line takes its place; an empty one goes back.", p.question, p.text)
-	} else if rows, ok := d.(interface{ rowsOf() *list }); ok {
-		b.WriteString(rows.rowsOf().describe(hintWords(d.bindings())))
+	if p, ok := d.(*kit.Prompt); ok {
+		fmt.Fprintf(&b, "%s\nNow it is: %s\nA line takes its place; an empty one goes back.", p.Question, p.Text)
+	} else if rows, ok := d.(interface{ rowsOf() *kit.List }); ok {
+		b.WriteString(rows.rowsOf().Describe(kit.Actions(d.Bindings())))
 	} else {
-		lines, _ := d.view()
+		lines, _ := d.View()
 		for _, line := range lines {
 			if line = strings.TrimSpace(ansi.Strip(line)); line != "" {
 				b.WriteString(line + "\n")
 			}
 		}
-		if actions := hintWords(d.bindings()); len(actions) > 0 {
+		if actions := kit.Actions(d.Bindings()); len(actions) > 0 {
 			fmt.Fprintf(&b, "You can: %s. ", strings.Join(actions, ", "))
 		}
 		b.WriteString("An empty line goes back.")
@@ -62,77 +58,27 @@ func (l *linear) tellDialog(d dialog) {
 		return
 	}
 	if d != l.dialog {
-		head := d.title()
-		if note := d.note(); note != "" {
+		head := d.Title()
+		if note := d.Note(); note != "" {
 			head += ", " + note
 		}
-		l.say(Sentence(head))
+		l.say(kit.Sentence(head))
 	}
 	l.dialog, l.listed = d, text
 	l.say(text)
 }
 
-func hintWords(list []hint) []string {
-	var words []string
-	for _, h := range list {
-		switch {
-		case !h.Enabled():
-		case h.words != "":
-			words = append(words, h.words)
-		default:
-			words = append(words, h.Help().Desc)
-		}
-	}
-	return words
-}
-
-// describe is the list in lines that are read one by one.
-func (l *list) describe(actions []string) string {
-	var b strings.Builder
-	for _, s := range l.intro {
-		b.WriteString(s + "\n")
-	}
-	if l.filter.text != "" {
-		fmt.Fprintf(&b, "Filtered by %q.\n", l.filter.text)
-	}
-	group := ""
-	for i, r := range l.rows[:min(len(l.rows), listedRows)] {
-		if r.group != group {
-			group = r.group
-			b.WriteString(Sentence(group) + "\n")
-		}
-		var filled []string
-		for _, cell := range append(slices.Clone(r.cells), r.said) {
-			if cell = strings.TrimSpace(ansi.Strip(cell)); cell != "" {
-				filled = append(filled, cell)
-			}
-		}
-		fmt.Fprintf(&b, "%d. %s\n", i+1, strings.Join(filled, ", "))
-	}
-	if rest := len(l.rows) - listedRows; rest > 0 {
-		fmt.Fprintf(&b, "And %d more; words narrow the list.\n", rest)
-	}
-	if len(l.rows) == 0 {
-		b.WriteString(strings.Join(l.empty, "\n") + "\n")
-	}
-	for _, s := range l.outro {
-		b.WriteString(s + "\n")
-	}
-	fmt.Fprintf(&b, "A number chooses, words filter, an empty line goes back. Also, with a number: %s.", strings.Join(actions, ", "))
-	return b.String()
-}
-
 // tellBody tells what a screen shows, for those that are neither a list nor a
 // conversation.
-func (l *linear) tellBody(s screen) {
-	lines, _ := s.view()
+func (l *linear) tellBody(s kit.Screen) {
+	lines, _ := s.View()
 	var told []string
 	for _, line := range lines {
 		if line = strings.TrimSpace(ansi.Strip(line)); line != "" {
 			told = append(told, line)
 		}
 	}
-	text := strings.Join(append(told, "You can: "+strings.Join(hintWords(s.bindings()), ", ")), "\n")
+	text := strings.Join(append(told, "You can: "+strings.Join(kit.Actions(s.Bindings()), ", ")), "\n")
 	if text != l.listed {
 		l.listed = text
 		l.say(text)
@@ -143,7 +89,7 @@ func (l *linear) tellBody(s screen) {
 func (l *linear) tellConversation(c *conversation) {
 	if subject := ansi.Strip(c.subject()); c.model != nil && c.model.state != loading && subject != l.subject {
 		l.subject = subject
-		l.say(Sentence(subject))
+		l.say(kit.Sentence(subject))
 	}
 	if c.saved != l.chat {
 		l.chat, l.turn = c.saved, nil
@@ -155,9 +101,9 @@ func (l *linear) tellConversation(c *conversation) {
 		l.selected = i
 		if i >= 0 {
 			t := c.transcript.turns[i]
-			l.say(fmt.Sprintf("Message %d of %d, %s: %s", i+1, len(c.transcript.turns), who(c, t), cut(oneLine(t.said()), 200)))
+			l.say(fmt.Sprintf("Message %d of %d, %s: %s", i+1, len(c.transcript.turns), who(c, t), kit.Truncate(kit.OneLine(t.said()), 200)))
 			l.unfolded = t.unfolded
-			l.say("With it: /" + strings.Join(hintWords(c.selectedHints(t)), ", /") + ".")
+			l.say("With it: /" + strings.Join(kit.Actions(c.selectedHints(t)), ", /") + ".")
 		}
 	}
 	if i := l.selected; i >= 0 && c.transcript.turns[i].unfolded != l.unfolded {
@@ -166,7 +112,7 @@ func (l *linear) tellConversation(c *conversation) {
 			l.say("What it thought: " + thinking)
 		}
 	}
-	if text := c.composer.text; text != l.written {
+	if text := c.composer.Text; text != l.written {
 		l.written = text
 		if text != "" && c.edited < 0 {
 			l.say("Written: " + text + "\nAn empty line sends it, others are added.")
@@ -175,7 +121,7 @@ func (l *linear) tellConversation(c *conversation) {
 	if c.edited != l.edited {
 		l.edited = c.edited
 		if c.edited >= 0 {
-			l.say("It says: " + c.composer.text + "\nA line takes its place, as another version. /back leaves it.")
+			l.say("It says: " + c.composer.Text + "\nA line takes its place, as another version. /back leaves it.")
 		}
 	}
 	if t := c.last(); t != nil && t.role == engine.Assistant {
@@ -199,7 +145,7 @@ func who(c *conversation, t *turn) string {
 		return "yours"
 	}
 	if t.measured.Model != "" {
-		return oneLine(t.measured.Model)
+		return kit.OneLine(t.measured.Model)
 	}
 	return c.model.name()
 }
@@ -227,7 +173,7 @@ func (l *linear) tellAnswer(c *conversation, t *turn) {
 	l.ended = true
 	l.endCode()
 	for i := range t.calls {
-		l.say("Calls " + drawCall(l.m.look.Theme, t.calls[i], widest))
+		l.say("Calls " + drawCall(l.m.look.Theme, t.calls[i], kit.MaxColumns))
 	}
 	l.tellEnd(c, t)
 }
@@ -266,14 +212,14 @@ func (l *linear) tellPart(p *part) {
 			if language == "" {
 				language = "no language"
 			}
-			l.say(fmt.Sprintf("Code, %s, %s:", language, units.Plural(lineCount(source), "line")))
+			l.say(fmt.Sprintf("Code, %s, %s:", language, units.Plural(kit.LineCount(source), "line")))
 		}
 		l.inCode = true
 		l.say(source)
 		return
 	}
 	l.endCode()
-	for _, line := range p.draw(l.m.look.Theme, widest) {
+	for _, line := range p.draw(l.m.look.Theme, kit.MaxColumns) {
 		if text := strings.TrimSpace(ansi.Strip(line)); strings.Trim(text, "─│ ") != "" {
 			l.say(text)
 		}
@@ -291,7 +237,7 @@ func (l *linear) endCode() {
 func (l *linear) tellEnd(c *conversation, t *turn) {
 	switch {
 	case t.state == broken:
-		msg, advice := Explain(t.err)
+		msg, advice := kit.Explain(t.err)
 		l.say("Error: " + strings.TrimSpace(msg+" "+advice))
 		l.say("/again answers again, /model takes another model.")
 		return

@@ -7,8 +7,9 @@ import (
 	"slices"
 	"strings"
 
-	tea "charm.land/bubbletea/v2"
+	"github.com/bise-sh/bise/tui/kit"
 
+	tea "charm.land/bubbletea/v2"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/worker"
 	"github.com/bise-sh/bise/fault"
@@ -68,9 +69,9 @@ type Installed struct {
 // A shelf is what is known of models, and what is done to them in the background.
 // What it has not read yet is nil.
 type shelf struct {
-	look    *Look
-	notify  Notify
-	tasks   *Tasks
+	look    *kit.Look
+	notify  kit.Notify
+	tasks   *kit.Tasks
 	engines *engines
 	folder  string
 	home    string
@@ -99,7 +100,7 @@ type catalogued struct {
 	download int64 // bytes
 }
 
-func newShelf(look *Look, notify Notify, tasks *Tasks, e *engines, l Library, folder, home string) *shelf {
+func newShelf(look *kit.Look, notify kit.Notify, tasks *kit.Tasks, e *engines, l Library, folder, home string) *shelf {
 	return &shelf{look: look, notify: notify, tasks: tasks, engines: e, library: l, folder: folder, home: home}
 }
 
@@ -276,7 +277,7 @@ func (s *shelf) wasRemoved(msg modelRemoved) tea.Cmd {
 	s.removed = append(s.removed, msg.removed)
 	s.here = slices.DeleteFunc(s.here, func(i Installed) bool { return i.Name == gone.Name })
 	s.engines.gone(gone.Name)
-	s.notify.Undo(fmt.Sprintf("deleted %q", oneLine(gone.Name)), func() tea.Msg { return undoAsked{} })
+	s.notify.Undo(fmt.Sprintf("deleted %q", kit.OneLine(gone.Name)), func() tea.Msg { return undoAsked{} })
 	return s.read()
 }
 

@@ -7,8 +7,9 @@ import (
 	"strings"
 	"time"
 
-	tea "charm.land/bubbletea/v2"
+	"github.com/bise-sh/bise/tui/kit"
 
+	tea "charm.land/bubbletea/v2"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/history"
 	"github.com/bise-sh/bise/library/pull"
@@ -21,7 +22,7 @@ import (
 // aboutDialog tells more of a model. Of one of the catalogue it lists the types in
 // which it can be had; the larger ones answer better.
 type aboutDialog struct {
-	list
+	kit.List
 	shelf     *shelf
 	model     *catalog.Model // nil: one that is here
 	installed *Installed
@@ -29,28 +30,28 @@ type aboutDialog struct {
 }
 
 func newAboutModel(s *shelf, m catalog.Model) *aboutDialog {
-	a := &aboutDialog{shelf: s, list: list{look: s.look, letters: true, right: []bool{false, true, true}}, model: &m}
-	a.intro = paragraphs(m.About)
-	a.outro = paragraphs(
+	a := &aboutDialog{shelf: s, List: kit.List{Look: s.look, FilterOnSlash: true, AlignRight: []bool{false, true, true}}, model: &m}
+	a.Intro = paragraphs(m.About)
+	a.Outro = paragraphs(
 		labelled("can", m.Words()),
 		labelled("context", contextOf(m)),
 		labelled("released", m.Released),
 		labelled("made by", m.Repo),
 	)
 	if terms, ok := m.Terms(); ok {
-		a.outro = append(a.outro, paragraphs(labelled("licence", joinedParts(terms.Name, cmp.Or(m.Link, terms.Link))), terms.Summary)...)
+		a.Outro = append(a.Outro, paragraphs(labelled("licence", joinedParts(terms.Name, cmp.Or(m.Link, terms.Link))), terms.Summary)...)
 	}
-	a.empty = []string{"Looking at this machine."}
+	a.Empty = []string{"Looking at this machine."}
 	if err := m.CannotRun(); err != nil {
-		msg, advice := Explain(err)
-		a.empty = []string{strings.TrimSpace(msg + " " + advice)}
+		msg, advice := kit.Explain(err)
+		a.Empty = []string{strings.TrimSpace(msg + " " + advice)}
 	}
 	return a
 }
 
 func newAboutInstalled(s *shelf, i *Installed) *aboutDialog {
-	a := &aboutDialog{shelf: s, list: list{look: s.look, letters: true}, installed: i}
-	a.intro = paragraphs(
+	a := &aboutDialog{shelf: s, List: kit.List{Look: s.look, FilterOnSlash: true}, installed: i}
+	a.Intro = paragraphs(
 		labelled("can", abilityWords(i.Can)),
 		labelled("type", i.Type),
 		labelled("size", units.Size(i.Size)),
@@ -63,14 +64,14 @@ func newAboutInstalled(s *shelf, i *Installed) *aboutDialog {
 		labelled("verified", dayOf(i.Verified)),
 	)
 	if i.Problem != nil {
-		a.intro = append(a.intro, paragraphs(oneLine(i.Problem.Error()))...)
+		a.Intro = append(a.Intro, paragraphs(kit.OneLine(i.Problem.Error()))...)
 	}
 	return a
 }
 
 // labelled is a fact with what it is, "" where it is not known.
 func labelled(label, fact string) string {
-	if fact = oneLine(fact); fact == "" {
+	if fact = kit.OneLine(fact); fact == "" {
 		return ""
 	}
 	return fmt.Sprintf("%-10s%s", label, fact)
@@ -136,14 +137,14 @@ func dayOf(t time.Time) string {
 	return day
 }
 
-func (a *aboutDialog) title() string {
+func (a *aboutDialog) Title() string {
 	if a.model != nil {
-		return oneLine(a.model.Title)
+		return kit.OneLine(a.model.Title)
 	}
 	return a.shelf.titleOf(a.installed)
 }
 
-func (a *aboutDialog) note() string { return "" }
+func (a *aboutDialog) Note() string { return "" }
 
 // typesPlanned brings the types of a model, planned for this machine.
 type typesPlanned struct {
@@ -152,7 +153,7 @@ type typesPlanned struct {
 	err   error
 }
 
-func (a *aboutDialog) begin() tea.Cmd {
+func (a *aboutDialog) Init() tea.Cmd {
 	if a.model == nil || !a.model.Local() {
 		return nil
 	}
@@ -169,7 +170,7 @@ func planTypes(ctx context.Context, library Library, m catalog.Model) typesPlann
 	return msg
 }
 
-func (a *aboutDialog) update(msg tea.Msg) tea.Cmd {
+func (a *aboutDialog) Update(msg tea.Msg) tea.Cmd {
 	t, ok := msg.(typesPlanned)
 	if !ok || a.model == nil || t.model != a.model.Name || a.shelf.machine == nil {
 		return nil
@@ -178,54 +179,54 @@ func (a *aboutDialog) update(msg tea.Msg) tea.Cmd {
 		a.shelf.notify.Error(t.err)
 	}
 	a.types = t.plans
-	a.empty = []string{"The catalogue does not say how large it is."}
-	var rows []row
+	a.Empty = []string{"The catalogue does not say how large it is."}
+	var rows []kit.Row
 	for i, p := range t.plans {
-		rows = append(rows, row{cells: []string{p.Type, units.Size(p.Weights + p.Tower), "needs " + units.Size(p.Need), p.Words(*a.shelf.machine, false)}, dim: p.Verdict == fit.No})
+		rows = append(rows, kit.Row{Cells: []string{p.Type, units.Size(p.Weights + p.Tower), "needs " + units.Size(p.Need), p.Words(*a.shelf.machine, false)}, Dim: p.Verdict == fit.No})
 		if p.Type == catalog.DefaultType {
-			a.chosen = i
+			a.Selected = i
 		}
 	}
-	a.show(rows)
+	a.SetRows(rows)
 	return nil
 }
 
-func (a *aboutDialog) bindings() []hint {
+func (a *aboutDialog) Bindings() []kit.Hint {
 	switch {
 	case a.installed != nil:
-		return []hint{{a.look.Keys.Choose, "use it"}, {a.look.Keys.Back, ""}}
-	case len(a.rows) == 0:
-		return hints(a.look.Keys.Back)
+		return []kit.Hint{{Binding: a.Look.Keys.Choose, Words: "use it"}, {Binding: a.Look.Keys.Back, Words: ""}}
+	case len(a.Rows) == 0:
+		return kit.Hints(a.Look.Keys.Back)
 	}
-	return []hint{{a.look.Keys.Choose, "download this type"}, {a.look.Keys.Back, ""}}
+	return []kit.Hint{{Binding: a.Look.Keys.Choose, Words: "download this type"}, {Binding: a.Look.Keys.Back, Words: ""}}
 }
 
-func (a *aboutDialog) foot() foot { return foot{hints: a.bindings()} }
+func (a *aboutDialog) Footer() kit.Footer { return kit.Footer{Hints: a.Bindings()} }
 
-func (a *aboutDialog) press(k tea.KeyPressMsg) outcome {
+func (a *aboutDialog) Press(k tea.KeyPressMsg) kit.Outcome {
 	switch {
-	case is(k, a.look.Keys.Back), is(k, aboutKey):
-		return answer(nil)
-	case is(k, a.look.Keys.Choose):
+	case kit.Matches(k, a.Look.Keys.Back), kit.Matches(k, aboutKey):
+		return kit.Close(nil)
+	case kit.Matches(k, a.Look.Keys.Choose):
 		return a.choice()
 	case k.String() == "/":
-		return took(nil) // there is nothing to filter
-	case a.list.press(k).handled:
-		return took(nil)
+		return kit.Handled(nil) // there is nothing to filter
+	case a.List.Press(k).Handled:
+		return kit.Handled(nil)
 	}
-	return pass()
+	return kit.Ignored()
 }
 
-func (a *aboutDialog) choice() outcome {
+func (a *aboutDialog) choice() kit.Outcome {
 	if a.installed != nil {
 		if a.installed.Problem != nil {
-			return answer(nil)
+			return kit.Close(nil)
 		}
-		return answer(modelChosen{a.installed.Name})
+		return kit.Close(modelChosen{a.installed.Name})
 	}
-	i, ok := a.row()
+	i, ok := a.SelectedRow()
 	if !ok {
-		return took(nil)
+		return kit.Handled(nil)
 	}
 	p, request := a.types[i], pull.Request{Ref: a.model.Name}
 	if p.Type != catalog.DefaultType {
@@ -234,14 +235,14 @@ func (a *aboutDialog) choice() outcome {
 	if p.Verdict == fit.No {
 		return a.shelf.anyway(request, a.model.Title, tooBig(a.model.Title, p, *a.shelf.machine))
 	}
-	return answer(pullWanted{request, a.model.Title})
+	return kit.Close(pullWanted{request, a.model.Title})
 }
 
-func (a *aboutDialog) paste(string) outcome { return took(nil) }
+func (a *aboutDialog) Paste(string) kit.Outcome { return kit.Handled(nil) }
 
-func (a *aboutDialog) click(_, y int) outcome {
-	if _, again := a.list.click(y); again {
+func (a *aboutDialog) Click(_, y int) kit.Outcome {
+	if _, again := a.List.Click(y); again {
 		return a.choice()
 	}
-	return took(nil)
+	return kit.Handled(nil)
 }

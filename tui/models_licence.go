@@ -5,112 +5,113 @@ import (
 	"strings"
 	"time"
 
-	tea "charm.land/bubbletea/v2"
+	"github.com/bise-sh/bise/tui/kit"
 
+	tea "charm.land/bubbletea/v2"
 	"github.com/bise-sh/bise/models/licence"
 )
 
 // licenceDialog asks somebody to agree to a licence before the bytes come: its name
 // and the two sentences that matter, or the whole text.
 type licenceDialog struct {
-	look          *Look
+	look          *kit.Look
 	download      *download
 	whole         bool // the text is shown
 	width, height int
 	top           int // the first line that is shown
 }
 
-func newLicenceDialog(look *Look, w *download) *licenceDialog {
+func newLicenceDialog(look *kit.Look, w *download) *licenceDialog {
 	return &licenceDialog{look: look, download: w}
 }
 
 var (
-	textKey   = letter("o", "open the text")
-	acceptKey = letter("a", "accept")
+	textKey   = kit.NewBinding("o", "open the text")
+	acceptKey = kit.NewBinding("a", "accept")
 )
 
-func (l *licenceDialog) title() string            { return "Licence" }
-func (l *licenceDialog) note() string             { return oneLine(l.download.title) }
-func (l *licenceDialog) begin() tea.Cmd           { return nil }
-func (l *licenceDialog) update(tea.Msg) tea.Cmd   { return nil }
-func (l *licenceDialog) paste(string) outcome     { return took(nil) }
-func (l *licenceDialog) click(int, int) outcome   { return took(nil) }
-func (l *licenceDialog) resize(width, height int) { l.width, l.height = width, height; l.wheel(0) }
+func (l *licenceDialog) Title() string              { return "Licence" }
+func (l *licenceDialog) Note() string               { return kit.OneLine(l.download.title) }
+func (l *licenceDialog) Init() tea.Cmd              { return nil }
+func (l *licenceDialog) Update(tea.Msg) tea.Cmd     { return nil }
+func (l *licenceDialog) Paste(string) kit.Outcome   { return kit.Handled(nil) }
+func (l *licenceDialog) Click(int, int) kit.Outcome { return kit.Handled(nil) }
+func (l *licenceDialog) Resize(width, height int)   { l.width, l.height = width, height; l.Scroll(0) }
 
-func (l *licenceDialog) wheel(lines int) {
+func (l *licenceDialog) Scroll(lines int) {
 	l.top = max(0, min(l.top+lines, len(l.lines())-l.height))
 }
 
-func (l *licenceDialog) bindings() []hint {
-	text := hint{textKey, ""}
+func (l *licenceDialog) Bindings() []kit.Hint {
+	text := kit.Hint{Binding: textKey, Words: ""}
 	if l.whole {
-		text.words = "close the text"
+		text.Words = "close the text"
 	}
-	list := []hint{{acceptKey, ""}, text, {l.look.Keys.Back, ""}}
+	list := []kit.Hint{{Binding: acceptKey, Words: ""}, text, {Binding: l.look.Keys.Back, Words: ""}}
 	if len(l.lines()) > l.height {
-		list = append(list, hint{letter("down", "scroll"), ""})
+		list = append(list, kit.Hint{Binding: kit.NewBinding("down", "scroll"), Words: ""})
 	}
 	return list
 }
 
-func (l *licenceDialog) foot() foot { return foot{hints: l.bindings()} }
+func (l *licenceDialog) Footer() kit.Footer { return kit.Footer{Hints: l.Bindings()} }
 
 // licenceAccepted tells that the person agrees.
 type licenceAccepted struct{ download *download }
 
-func (l *licenceDialog) press(k tea.KeyPressMsg) outcome {
+func (l *licenceDialog) Press(k tea.KeyPressMsg) kit.Outcome {
 	switch {
-	case is(k, acceptKey):
-		return answer(licenceAccepted{l.download})
-	case is(k, textKey):
+	case kit.Matches(k, acceptKey):
+		return kit.Close(licenceAccepted{l.download})
+	case kit.Matches(k, textKey):
 		l.whole, l.top = !l.whole, 0
-	case is(k, l.look.Keys.Back):
-		return answer(nil)
+	case kit.Matches(k, l.look.Keys.Back):
+		return kit.Close(nil)
 	default:
 		return l.scroll(k)
 	}
-	return took(nil)
+	return kit.Handled(nil)
 }
 
-func (l *licenceDialog) scroll(k tea.KeyPressMsg) outcome {
+func (l *licenceDialog) scroll(k tea.KeyPressMsg) kit.Outcome {
 	switch k.String() {
 	case "up":
-		l.wheel(-1)
+		l.Scroll(-1)
 	case "down":
-		l.wheel(1)
+		l.Scroll(1)
 	case "pgup":
-		l.wheel(-l.height + 1)
+		l.Scroll(-l.height + 1)
 	case "pgdown", "space":
-		l.wheel(l.height - 1)
+		l.Scroll(l.height - 1)
 	case "home":
-		l.wheel(-len(l.lines()))
+		l.Scroll(-len(l.lines()))
 	case "end":
-		l.wheel(len(l.lines()))
+		l.Scroll(len(l.lines()))
 	default:
-		return pass()
+		return kit.Ignored()
 	}
-	return took(nil)
+	return kit.Handled(nil)
 }
 
-func (l *licenceDialog) view() ([]string, *tea.Cursor) {
+func (l *licenceDialog) View() ([]string, *tea.Cursor) {
 	lines := l.lines()
 	return lines[min(l.top, len(lines)):min(l.top+l.height, len(lines))], nil
 }
 
 func (l *licenceDialog) lines() []string {
-	left, width := column(l.width)
+	left, width := kit.Column(l.width)
 	terms := l.download.plan.Terms
-	lines := append([]string{""}, styled(l.look.Theme.bold, wrapped(terms.Name, width))...)
+	lines := append([]string{""}, kit.StyleLines(l.look.Theme.Bold, kit.Wrap(terms.Name, width))...)
 	lines = append(lines, "")
 	if l.whole {
-		lines = append(lines, wrapped(l.text(terms), width)...)
+		lines = append(lines, kit.Wrap(l.text(terms), width)...)
 	} else {
-		lines = append(lines, wrapped(terms.Summary, width)...)
+		lines = append(lines, kit.Wrap(terms.Summary, width)...)
 	}
 	if terms.Link != "" {
-		lines = append(append(lines, ""), styled(l.look.Theme.muted, wrapped(terms.Link, width))...)
+		lines = append(append(lines, ""), kit.StyleLines(l.look.Theme.Muted, kit.Wrap(terms.Link, width))...)
 	}
-	return indented(append(lines, ""), left)
+	return kit.Indent(append(lines, ""), left)
 }
 
 // text is the licence's text, or what is known in place of it.

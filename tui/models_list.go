@@ -5,8 +5,9 @@ import (
 	"fmt"
 	"strings"
 
-	tea "charm.land/bubbletea/v2"
+	"github.com/bise-sh/bise/tui/kit"
 
+	tea "charm.land/bubbletea/v2"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/library/pull"
 	"github.com/bise-sh/bise/models/fit"
@@ -17,72 +18,72 @@ import (
 // on servers, and those that could be here. To somebody who has none it is the first
 // thing that they see.
 type modelsDialog struct {
-	list
+	kit.List
 	shelf   *shelf
 	first   bool // there is no model yet
 	entries []entry
 }
 
 func newModelsDialog(s *shelf, first bool) *modelsDialog {
-	m := &modelsDialog{shelf: s, list: list{look: s.look, letters: true, right: []bool{false, true}}, first: first}
-	m.detail = m.known
+	m := &modelsDialog{shelf: s, List: kit.List{Look: s.look, FilterOnSlash: true, AlignRight: []bool{false, true}}, first: first}
+	m.Detail = m.known
 	m.refresh()
 	return m
 }
 
-func (m *modelsDialog) title() string {
+func (m *modelsDialog) Title() string {
 	if m.first {
 		return ""
 	}
 	return "Models"
 }
 
-func (m *modelsDialog) note() string {
-	if m.width < tabsWidth {
+func (m *modelsDialog) Note() string {
+	if m.Width < tabsWidth {
 		return ""
 	}
-	return m.look.Theme.muted.Render(oneLine(m.shelf.described))
+	return m.Look.Theme.Muted.Render(kit.OneLine(m.shelf.described))
 }
 
-func (m *modelsDialog) begin() tea.Cmd { return m.shelf.read() }
+func (m *modelsDialog) Init() tea.Cmd { return m.shelf.read() }
 
 // refresh makes the rows anew, and keeps the choice where it was.
 func (m *modelsDialog) refresh() {
-	before, chosen := "", m.chosen
-	if i, ok := m.row(); ok && i < len(m.entries) {
+	before, chosen := "", m.Selected
+	if i, ok := m.SelectedRow(); ok && i < len(m.entries) {
 		before = m.entries[i].key()
 	}
-	m.entries = m.shelf.entries(m.filter.text, m.first)
-	rows := make([]row, len(m.entries))
+	m.entries = m.shelf.entries(m.Filter.Text, m.first)
+	rows := make([]kit.Row, len(m.entries))
 	for i, e := range m.entries {
 		rows[i] = m.narrowed(e.row)
 		if e.key() == before && chosen > 0 {
 			chosen = i
 		}
 	}
-	m.intro = nil
+	m.Intro = nil
 	if m.first {
-		m.intro = []string{"Choose a model. It is downloaded once and stays on this machine."}
+		m.Intro = []string{"Choose a model. It is downloaded once and stays on this machine."}
 	}
 	switch {
 	case m.shelf.err != nil:
-		msg, advice := Explain(m.shelf.err)
-		m.empty = []string{msg, advice}
-	case m.filter.text != "":
-		m.empty = []string{fmt.Sprintf("No model has %q. A repository such as hf:owner/name, or an address, can be downloaded too: %s.", oneLine(m.filter.text), m.look.Keys.Choose.Help().Key)}
+		msg, advice := kit.Explain(m.shelf.err)
+		m.Empty = []string{msg, advice}
+	case m.Filter.Text != "":
+		m.Empty = []string{fmt.Sprintf("No model has %q. A repository such as hf:owner/name, or an address, can be downloaded too: %s.", kit.OneLine(m.Filter.Text), m.Look.Keys.Choose.Help().Key)}
 	case m.shelf.machine == nil:
-		m.empty = []string{"Looking at this machine."}
+		m.Empty = []string{"Looking at this machine."}
 	default:
-		m.empty = []string{"There is no model to choose from."}
+		m.Empty = []string{"There is no model to choose from."}
 	}
-	m.chosen = chosen
-	m.show(rows)
+	m.Selected = chosen
+	m.SetRows(rows)
 }
 
 // narrowed cuts a row's name where it would leave no room for what else there is; the
 // chosen one's is told whole below the rows.
-func (m *modelsDialog) narrowed(r row) row {
-	_, width := column(m.width)
+func (m *modelsDialog) narrowed(r kit.Row) kit.Row {
+	_, width := kit.Column(m.Width)
 	most := width
 	switch {
 	case width < 60:
@@ -90,24 +91,24 @@ func (m *modelsDialog) narrowed(r row) row {
 	case width < 90:
 		most = 26
 	}
-	if cells(r.cells[0]) > most {
-		r.cells = append([]string{cut(r.cells[0], most)}, r.cells[1:]...)
-		r.marks = nil
+	if kit.Width(r.Cells[0]) > most {
+		r.Cells = append([]string{kit.Truncate(r.Cells[0], most)}, r.Cells[1:]...)
+		r.Marks = nil
 	}
 	return r
 }
 
-func (m *modelsDialog) resize(width, height int) {
-	if width != m.width {
-		m.width = width
+func (m *modelsDialog) Resize(width, height int) {
+	if width != m.Width {
+		m.Width = width
 		m.refresh()
 	}
-	m.list.resize(width, height)
+	m.List.Resize(width, height)
 }
 
 // entry is the chosen one, false when there is none.
 func (m *modelsDialog) entry() (entry, bool) {
-	if i, ok := m.row(); ok {
+	if i, ok := m.SelectedRow(); ok {
 		return m.entries[i], true
 	}
 	return entry{}, false
@@ -115,143 +116,143 @@ func (m *modelsDialog) entry() (entry, bool) {
 
 // Keys of the list.
 var (
-	aboutKey  = letter("space", "about it")
-	pauseKey  = letter("p", "pause")
-	importKey = letter("i", "import a file")
-	serverKey = letter("s", "use a server")
-	filterKey = letter("/", "filter")
+	aboutKey  = kit.NewBinding("space", "about it")
+	pauseKey  = kit.NewBinding("p", "pause")
+	importKey = kit.NewBinding("i", "import a file")
+	serverKey = kit.NewBinding("s", "use a server")
+	filterKey = kit.NewBinding("/", "filter")
 )
 
-func (m *modelsDialog) bindings() []hint {
+func (m *modelsDialog) Bindings() []kit.Hint {
 	e, ok := m.entry()
-	later := hint{m.look.Keys.Back, ""}
+	later := kit.Hint{Binding: m.Look.Keys.Back, Words: ""}
 	if m.first {
-		later.words = "later"
+		later.Words = "later"
 	}
-	more := []hint{{filterKey, ""}, {importKey, ""}, {serverKey, ""}, later}
+	more := []kit.Hint{{Binding: filterKey, Words: ""}, {Binding: importKey, Words: ""}, {Binding: serverKey, Words: ""}, later}
 	if !ok {
 		return more
 	}
-	var list []hint
+	var list []kit.Hint
 	switch {
 	case e.download != nil:
 		switch e.download.state {
 		case seeking, coming:
-			list = []hint{{pauseKey, ""}}
+			list = []kit.Hint{{Binding: pauseKey, Words: ""}}
 		case asking:
-			list = []hint{{m.look.Keys.Choose, "read the licence"}}
+			list = []kit.Hint{{Binding: m.Look.Keys.Choose, Words: "read the licence"}}
 		default:
-			list = []hint{{m.look.Keys.Choose, "go on"}}
+			list = []kit.Hint{{Binding: m.Look.Keys.Choose, Words: "go on"}}
 		}
-		list = append(list, hint{m.look.Keys.Delete, "cancel"})
+		list = append(list, kit.Hint{Binding: m.Look.Keys.Delete, Words: "cancel"})
 	case e.installed != nil:
-		list = []hint{{m.look.Keys.Choose, "use it"}, {aboutKey, ""}, {m.look.Keys.Delete, ""}}
+		list = []kit.Hint{{Binding: m.Look.Keys.Choose, Words: "use it"}, {Binding: aboutKey, Words: ""}, {Binding: m.Look.Keys.Delete, Words: ""}}
 	case e.model != nil && !e.model.Local():
-		list = []hint{{aboutKey, ""}}
+		list = []kit.Hint{{Binding: aboutKey, Words: ""}}
 	case e.model != nil:
-		list = []hint{{m.look.Keys.Choose, "download"}, {aboutKey, ""}}
+		list = []kit.Hint{{Binding: m.Look.Keys.Choose, Words: "download"}, {Binding: aboutKey, Words: ""}}
 	default:
-		list = []hint{{m.look.Keys.Choose, "its models"}}
+		list = []kit.Hint{{Binding: m.Look.Keys.Choose, Words: "its models"}}
 	}
 	if len(m.shelf.removed) > 0 {
-		list = append(list, hint{m.look.Keys.Undo, "undo delete"})
+		list = append(list, kit.Hint{Binding: m.Look.Keys.Undo, Words: "undo delete"})
 	}
 	return append(list, more...)
 }
 
-func (m *modelsDialog) foot() foot { return foot{hints: m.bindings()} }
+func (m *modelsDialog) Footer() kit.Footer { return kit.Footer{Hints: m.Bindings()} }
 
-func (m *modelsDialog) press(k tea.KeyPressMsg) outcome {
+func (m *modelsDialog) Press(k tea.KeyPressMsg) kit.Outcome {
 	o := m.pressKey(k)
 	m.refresh()
 	return o
 }
 
-func (m *modelsDialog) pressKey(k tea.KeyPressMsg) outcome {
-	if m.filtering {
+func (m *modelsDialog) pressKey(k tea.KeyPressMsg) kit.Outcome {
+	if m.Filtering {
 		return m.pressList(k)
 	}
 	e, ok := m.entry()
 	switch {
-	case is(k, importKey):
+	case kit.Matches(k, importKey):
 		return m.importFile()
-	case is(k, serverKey):
-		return openDialog(newServersDialog(m.shelf, ""))
-	case is(k, m.look.Keys.Undo) && len(m.shelf.removed) > 0:
-		return took(m.shelf.putBack())
+	case kit.Matches(k, serverKey):
+		return kit.Open(newServersDialog(m.shelf, ""))
+	case kit.Matches(k, m.Look.Keys.Undo) && len(m.shelf.removed) > 0:
+		return kit.Handled(m.shelf.putBack())
 	case !ok:
-	case is(k, aboutKey):
+	case kit.Matches(k, aboutKey):
 		return m.about(e)
-	case is(k, pauseKey) && e.download != nil:
+	case kit.Matches(k, pauseKey) && e.download != nil:
 		return m.pauseOrGoOn(e.download)
-	case is(k, m.look.Keys.Delete):
+	case kit.Matches(k, m.Look.Keys.Delete):
 		return m.remove(e)
 	}
 	return m.pressList(k)
 }
 
 // pressList gives a key to the list, and takes those that it has no use for.
-func (m *modelsDialog) pressList(k tea.KeyPressMsg) outcome {
-	change := m.list.press(k)
+func (m *modelsDialog) pressList(k tea.KeyPressMsg) kit.Outcome {
+	change := m.List.Press(k)
 	switch {
-	case change.handled:
-		return took(nil)
-	case is(k, m.look.Keys.Choose):
+	case change.Handled:
+		return kit.Handled(nil)
+	case kit.Matches(k, m.Look.Keys.Choose):
 		return m.choice()
-	case is(k, m.look.Keys.Back):
-		return answer(nil)
+	case kit.Matches(k, m.Look.Keys.Back):
+		return kit.Close(nil)
 	}
-	return pass()
+	return kit.Ignored()
 }
 
 // choice does with the chosen model what one most likely wants.
-func (m *modelsDialog) choice() outcome {
+func (m *modelsDialog) choice() kit.Outcome {
 	e, ok := m.entry()
 	switch {
-	case !ok && m.filter.text != "":
-		ref := strings.TrimSpace(m.filter.text)
-		return took(m.begun(m.shelf.pull(pull.Request{Ref: ref}, ref)))
+	case !ok && m.Filter.Text != "":
+		ref := strings.TrimSpace(m.Filter.Text)
+		return kit.Handled(m.begun(m.shelf.pull(pull.Request{Ref: ref}, ref)))
 	case !ok:
-		return took(nil)
+		return kit.Handled(nil)
 	case e.download != nil && e.download.state == asking:
-		return openDialog(newLicenceDialog(m.look, e.download))
+		return kit.Open(newLicenceDialog(m.Look, e.download))
 	case e.download != nil && isTooBig(e.download.err):
 		return m.shelf.anyway(e.download.request, e.download.title, e.download.err)
 	case e.download != nil:
-		return took(m.shelf.goOn(e.download))
+		return kit.Handled(m.shelf.goOn(e.download))
 	case e.installed != nil && e.installed.Problem != nil:
 		m.shelf.notify.Error(e.installed.Problem)
-		return took(nil)
+		return kit.Handled(nil)
 	case e.installed != nil:
-		return answer(modelChosen{e.installed.Name})
+		return kit.Close(modelChosen{e.installed.Name})
 	case e.model != nil:
 		return m.download(e)
 	}
-	return openDialog(newServersDialog(m.shelf, e.server))
+	return kit.Open(newServersDialog(m.shelf, e.server))
 }
 
 // download begins the download of a model of the catalogue, unless it cannot run
 // here.
-func (m *modelsDialog) download(e entry) outcome {
+func (m *modelsDialog) download(e entry) kit.Outcome {
 	if err := e.model.CannotRun(); err != nil {
 		m.shelf.notify.Error(err)
-		return took(nil)
+		return kit.Handled(nil)
 	}
 	request := pull.Request{Ref: e.model.Name}
 	if p, ok := m.shelf.plans[e.model.Name]; ok && p.Verdict == fit.No {
 		return m.shelf.anyway(request, e.model.Title, tooBig(e.model.Title, p.Plan, *m.shelf.machine))
 	}
-	return took(m.begun(m.shelf.pull(request, e.model.Title)))
+	return kit.Handled(m.begun(m.shelf.pull(request, e.model.Title)))
 }
 
 // begun shows a download that was begun, among all models.
 func (m *modelsDialog) begun(cmd tea.Cmd) tea.Cmd {
-	m.filter.reset()
-	m.filtering = false
+	m.Filter.Reset()
+	m.Filtering = false
 	m.refresh()
 	for i, e := range m.entries {
 		if e.download != nil {
-			m.choose(i) // the last of them
+			m.Select(i) // the last of them
 		}
 	}
 	return cmd
@@ -268,46 +269,46 @@ func isTooBig(err error) bool {
 }
 
 // anyway warns of a model that does not fit, and lets the person have it.
-func (s *shelf) anyway(r pull.Request, title string, why error) outcome {
+func (s *shelf) anyway(r pull.Request, title string, why error) kit.Outcome {
 	r.Anyway = true
-	s.notify(Notice{Text: oneLine(why.Error()), Stays: true, Key: "d", Word: "download it anyway", Do: func() tea.Msg { return pullWanted{r, title} }})
-	return took(nil)
+	s.notify(kit.Notice{Text: kit.OneLine(why.Error()), Stays: true, Key: "d", Word: "download it anyway", Do: func() tea.Msg { return pullWanted{r, title} }})
+	return kit.Handled(nil)
 }
 
-func (m *modelsDialog) pauseOrGoOn(w *download) outcome {
+func (m *modelsDialog) pauseOrGoOn(w *download) kit.Outcome {
 	if w.active() {
 		m.shelf.pause(w)
-		return took(nil)
+		return kit.Handled(nil)
 	}
-	return took(m.shelf.goOn(w))
+	return kit.Handled(m.shelf.goOn(w))
 }
 
 // remove deletes a model, or cancels a download. Both can be undone.
-func (m *modelsDialog) remove(e entry) outcome {
+func (m *modelsDialog) remove(e entry) kit.Outcome {
 	switch {
 	case e.download != nil:
 		m.shelf.cancel(e.download)
 	case e.installed != nil:
-		return took(m.shelf.remove(*e.installed))
+		return kit.Handled(m.shelf.remove(*e.installed))
 	}
-	return took(nil)
+	return kit.Handled(nil)
 }
 
-func (m *modelsDialog) importFile() outcome {
-	return openDialog(newPrompt(m.look, "Import", "The path of a GGUF file, or of a folder that has one model. It is used where it lies, and has to stay there.", "", "import", func(path string) outcome {
-		return answer(importChosen{path})
+func (m *modelsDialog) importFile() kit.Outcome {
+	return kit.Open(kit.NewPrompt(m.Look, "Import", "The path of a GGUF file, or of a folder that has one model. It is used where it lies, and has to stay there.", "", "import", func(path string) kit.Outcome {
+		return kit.Close(importChosen{path})
 	}))
 }
 
 // about tells more of a model.
-func (m *modelsDialog) about(e entry) outcome {
+func (m *modelsDialog) about(e entry) kit.Outcome {
 	switch {
 	case e.installed != nil:
-		return openDialog(newAboutInstalled(m.shelf, e.installed))
+		return kit.Open(newAboutInstalled(m.shelf, e.installed))
 	case e.model != nil:
-		return openDialog(newAboutModel(m.shelf, *e.model))
+		return kit.Open(newAboutModel(m.shelf, *e.model))
 	}
-	return took(nil)
+	return kit.Handled(nil)
 }
 
 // known is what is known of a row, in a line or two.
@@ -315,13 +316,13 @@ func (m *modelsDialog) known(i, width int) []string {
 	e := m.entries[i]
 	switch {
 	case e.download != nil && e.download.err != nil:
-		msg, advice := Explain(e.download.err)
-		return wrapped(oneLine(msg+" "+advice), width)
+		msg, advice := kit.Explain(e.download.err)
+		return kit.Wrap(kit.OneLine(msg+" "+advice), width)
 	case e.installed != nil:
 		if p := e.installed.Problem; p != nil {
-			return wrapped(oneLine(p.Error()), width)
+			return kit.Wrap(kit.OneLine(p.Error()), width)
 		}
-		return []string{m.look.Theme.muted.Render(cut(joinedParts(e.installed.Name, e.installed.Type, termsMark(e.installed), whose(e.installed)), width))}
+		return []string{m.Look.Theme.Muted.Render(kit.Truncate(joinedParts(e.installed.Name, e.installed.Type, termsMark(e.installed), whose(e.installed)), width))}
 	case e.model != nil:
 		terms, view := "", contextOf(*e.model)
 		if view != "" {
@@ -330,8 +331,8 @@ func (m *modelsDialog) known(i, width int) []string {
 		if l, ok := e.model.Terms(); ok {
 			terms = l.Mark()
 		}
-		lines := wrapped(e.model.About, width)
-		return append(lines, m.look.Theme.muted.Render(cut(joinedParts(e.model.Name, e.model.Words(), terms, view), width)))
+		lines := kit.Wrap(e.model.About, width)
+		return append(lines, m.Look.Theme.Muted.Render(kit.Truncate(joinedParts(e.model.Name, e.model.Words(), terms, view), width)))
 	}
 	return nil
 }
@@ -347,14 +348,14 @@ func termsMark(i *Installed) string {
 func joinedParts(parts ...string) string {
 	var list []string
 	for _, p := range parts {
-		if p = oneLine(p); p != "" {
+		if p = kit.OneLine(p); p != "" {
 			list = append(list, p)
 		}
 	}
 	return strings.Join(list, " · ")
 }
 
-func (m *modelsDialog) update(msg tea.Msg) tea.Cmd {
+func (m *modelsDialog) Update(msg tea.Msg) tea.Cmd {
 	var cmd tea.Cmd
 	switch msg := msg.(type) {
 	case importChosen:
@@ -369,18 +370,18 @@ func (m *modelsDialog) update(msg tea.Msg) tea.Cmd {
 	return cmd
 }
 
-func (m *modelsDialog) paste(text string) outcome {
-	if m.list.paste(text).filtered {
+func (m *modelsDialog) Paste(text string) kit.Outcome {
+	if m.List.Paste(text).Filtered {
 		m.refresh()
 	}
-	return took(nil)
+	return kit.Handled(nil)
 }
 
-func (m *modelsDialog) click(_, y int) outcome {
-	if _, again := m.list.click(y); again {
+func (m *modelsDialog) Click(_, y int) kit.Outcome {
+	if _, again := m.List.Click(y); again {
 		o := m.choice()
 		m.refresh()
 		return o
 	}
-	return took(nil)
+	return kit.Handled(nil)
 }

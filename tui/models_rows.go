@@ -10,6 +10,7 @@ import (
 	"github.com/bise-sh/bise/models"
 	"github.com/bise-sh/bise/models/catalog"
 	"github.com/bise-sh/bise/models/fit"
+	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/units"
 )
 
@@ -19,7 +20,7 @@ type entry struct {
 	installed *Installed
 	server    string // an endpoint's name
 	model     *catalog.Model
-	row       row
+	row       kit.Row
 }
 
 // key tells entries apart, also when they are made anew.
@@ -49,17 +50,17 @@ func (s *shelf) entries(filter string, first bool) []entry {
 	if s.library != nil {
 		servers := s.library.Servers()
 		for _, name := range sortedKeys(servers) {
-			served = append(served, entry{server: name, row: row{group: "on servers", cells: []string{oneLine(name), "", "models of a server", oneLine(servers[name])}}})
+			served = append(served, entry{server: name, row: kit.Row{Group: "on servers", Cells: []string{kit.OneLine(name), "", "models of a server", kit.OneLine(servers[name])}}})
 		}
 	}
 	known = s.knownEntries(filter != "")
 	all := slices.Concat(coming, here, served, known)
 	if first {
 		for i := range known {
-			known[i].row.group = ""
+			known[i].row.Group = ""
 		}
 		for i := range here {
-			here[i].row.group = "already here"
+			here[i].row.Group = "already here"
 		}
 		all = slices.Concat(coming, known, here, served)
 	}
@@ -83,14 +84,14 @@ func filtered(all []entry, filter string) []entry {
 	}
 	var found []entry
 	for _, e := range all {
-		name := e.row.cells[0]
-		about := strings.ToLower(strings.Join(e.row.cells, " "))
+		name := e.row.Cells[0]
+		about := strings.ToLower(strings.Join(e.row.Cells, " "))
 		if e.model != nil {
 			about += strings.ToLower(strings.Join(append([]string{"", e.model.Name, e.model.About}, e.model.Aliases...), " "))
 		}
 		lacks := func(word string) bool { return !strings.Contains(about, word) }
-		if at := indexFold(name, filter); at >= 0 {
-			e.row.marks = []span{{at, at + len(filter)}}
+		if at := kit.IndexFold(name, filter); at >= 0 {
+			e.row.Marks = []kit.Span{{From: at, To: at + len(filter)}}
 		} else if slices.ContainsFunc(strings.Fields(strings.ToLower(filter)), lacks) {
 			continue
 		}
@@ -98,13 +99,13 @@ func filtered(all []entry, filter string) []entry {
 	}
 	groups := map[string]int{}
 	for _, e := range found {
-		if _, ok := groups[e.row.group]; !ok {
-			groups[e.row.group] = len(groups)
+		if _, ok := groups[e.row.Group]; !ok {
+			groups[e.row.Group] = len(groups)
 		}
 	}
-	sortBy(found, func(e entry) int {
-		place := groups[e.row.group] * 2
-		if e.row.marks == nil {
+	kit.SortBy(found, func(e entry) int {
+		place := groups[e.row.Group] * 2
+		if e.row.Marks == nil {
 			place++
 		}
 		return place
@@ -113,14 +114,14 @@ func filtered(all []entry, filter string) []entry {
 }
 
 func (s *shelf) downloadEntry(w *download) entry {
-	return entry{download: w, row: row{group: "on the way", cells: []string{oneLine(w.title)}, rest: w.status, said: w.said()}}
+	return entry{download: w, row: kit.Row{Group: "on the way", Cells: []string{kit.OneLine(w.title)}, Rest: w.status, Spoken: w.said()}}
 }
 
 func (s *shelf) installedEntry(i *Installed) entry {
-	return entry{installed: i, row: row{
-		group: "on this machine",
-		cells: []string{s.titleOf(i), units.Size(i.Size), s.stateOf(i), aboutInstalled(i)},
-		dim:   i.Problem != nil,
+	return entry{installed: i, row: kit.Row{
+		Group: "on this machine",
+		Cells: []string{s.titleOf(i), units.Size(i.Size), s.stateOf(i), aboutInstalled(i)},
+		Dim:   i.Problem != nil,
 	}}
 }
 
@@ -133,7 +134,7 @@ func (s *shelf) titleOf(i *Installed) string {
 			title = i.Name
 		}
 	}
-	return oneLine(title)
+	return kit.OneLine(title)
 }
 
 // stateOf says whether a model is in memory, or whether it fits.
@@ -166,7 +167,7 @@ func (s *shelf) stateOf(i *Installed) string {
 func aboutInstalled(i *Installed) string {
 	var parts []string
 	for _, part := range []string{abilityWords(i.Can), i.Type, i.Terms.Limits(), whose(i)} {
-		if part = oneLine(part); part != "" {
+		if part = kit.OneLine(part); part != "" {
 			parts = append(parts, part)
 		}
 	}
@@ -216,8 +217,8 @@ func (s *shelf) knownEntries(everything bool) []entry {
 		if here[m.Name] || !everything && (!m.Current() || !m.Local()) {
 			continue
 		}
-		list = append(list, entry{model: &m, row: row{
-			group: "to download", cells: []string{oneLine(m.Title), s.sizeOf(m), s.fitOf(m), aboutKnown(m)}, dim: s.rank(m) > rankTight,
+		list = append(list, entry{model: &m, row: kit.Row{
+			Group: "to download", Cells: []string{kit.OneLine(m.Title), s.sizeOf(m), s.fitOf(m), aboutKnown(m)}, Dim: s.rank(m) > rankTight,
 		}})
 	}
 	slices.SortStableFunc(list, func(a, b entry) int { return s.rank(*a.model) - s.rank(*b.model) })

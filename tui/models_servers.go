@@ -5,12 +5,14 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/bise-sh/bise/tui/kit"
+
 	tea "charm.land/bubbletea/v2"
 )
 
 // serversDialog lists the models of servers: those of one, or of all.
 type serversDialog struct {
-	list
+	kit.List
 	shelf   *shelf
 	only    string // the server whose models are shown; "": all
 	servers []*served
@@ -26,10 +28,10 @@ type served struct {
 }
 
 func newServersDialog(s *shelf, only string) *serversDialog {
-	d := &serversDialog{shelf: s, list: list{look: s.look, letters: true}, only: only}
-	d.intro = []string{"Models on servers. Your messages are sent there."}
-	d.empty = []string{"No server is configured. Add La Plateforme, another bise or any server with OpenAI's API with a."}
-	d.detail = d.known
+	d := &serversDialog{shelf: s, List: kit.List{Look: s.look, FilterOnSlash: true}, only: only}
+	d.Intro = []string{"Models on servers. Your messages are sent there."}
+	d.Empty = []string{"No server is configured. Add La Plateforme, another bise or any server with OpenAI's API with a."}
+	d.Detail = d.known
 	d.readServers()
 	return d
 }
@@ -59,11 +61,11 @@ func (s *serversDialog) readServers() {
 
 func (s *serversDialog) refresh() {
 	s.refs = nil
-	var rows []row
+	var rows []kit.Row
 	add := func(group, text, ref string, dim bool) {
-		if _, marks, ok := match(s.filter.text, text); ok {
+		if _, marks, ok := kit.Match(s.Filter.Text, text); ok {
 			s.refs = append(s.refs, ref)
-			rows = append(rows, row{group: oneLine(group), cells: []string{oneLine(text)}, marks: marks, dim: dim})
+			rows = append(rows, kit.Row{Group: kit.OneLine(group), Cells: []string{kit.OneLine(text)}, Marks: marks, Dim: dim})
 		}
 	}
 	for _, v := range s.servers {
@@ -72,7 +74,7 @@ func (s *serversDialog) refresh() {
 		}
 		switch {
 		case v.err != nil:
-			msg, _ := Explain(v.err)
+			msg, _ := kit.Explain(v.err)
 			add(v.name, "✗ "+msg, "", true)
 		case v.asked:
 			add(v.name, "asking which models it has", "", true)
@@ -80,14 +82,14 @@ func (s *serversDialog) refresh() {
 			add(v.name, "it has no models", "", true)
 		}
 	}
-	s.show(rows)
+	s.SetRows(rows)
 }
 
 func (s *serversDialog) known(i, width int) []string {
 	if s.refs[i] == "" {
 		return nil
 	}
-	return []string{s.look.Theme.muted.Render(cut(oneLine(s.refs[i]), width))}
+	return []string{s.Look.Theme.Muted.Render(kit.Truncate(kit.OneLine(s.refs[i]), width))}
 }
 
 // servedRead brings the models of a server, and serverAdded tells that one is known
@@ -105,7 +107,7 @@ type (
 	serverKeyed struct{ url, variable string }
 )
 
-func (s *serversDialog) begin() tea.Cmd {
+func (s *serversDialog) Init() tea.Cmd {
 	var cmds []tea.Cmd
 	ctx, library := s.shelf.tasks.Context(), s.shelf.library
 	for _, v := range s.servers {
@@ -122,7 +124,7 @@ func (s *serversDialog) begin() tea.Cmd {
 	return tea.Batch(cmds...)
 }
 
-func (s *serversDialog) update(msg tea.Msg) tea.Cmd {
+func (s *serversDialog) Update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case servedRead:
 		for _, v := range s.servers {
@@ -140,32 +142,32 @@ func (s *serversDialog) update(msg tea.Msg) tea.Cmd {
 		}
 		s.only = ""
 		s.readServers()
-		return s.begin()
+		return s.Init()
 	}
 	return nil
 }
 
 // askKey asks for the variable that has the key of the server at a URL.
-func (s *serversDialog) askKey(address string) outcome {
+func (s *serversDialog) askKey(address string) kit.Outcome {
 	address = strings.TrimSpace(address)
 	if address == "" {
-		return answer(nil)
+		return kit.Close(nil)
 	}
 	if !strings.Contains(address, "://") {
 		address = "http://" + address
 	}
 	u, err := url.Parse(address)
 	if err != nil || u.Hostname() == "" {
-		s.shelf.notify.Say(fmt.Sprintf("invalid server URL %q", oneLine(address)))
-		return answer(nil)
+		s.shelf.notify.Say(fmt.Sprintf("invalid server URL %q", kit.OneLine(address)))
+		return kit.Close(nil)
 	}
 	usual := ""
 	if ofMistral(u) {
 		usual = "MISTRAL_API_KEY"
 	}
 	question := "The environment variable with the server's API key, or nothing if it needs none. The key itself is not saved."
-	return openDialog(newPrompt(s.look, "Key", question, usual, "add", func(variable string) outcome {
-		return answer(serverKeyed{address, strings.TrimSpace(variable)})
+	return kit.Open(kit.NewPrompt(s.Look, "Key", question, usual, "add", func(variable string) kit.Outcome {
+		return kit.Close(serverKeyed{address, strings.TrimSpace(variable)})
 	}))
 }
 
@@ -199,60 +201,60 @@ func serverName(address string, taken map[string]string) string {
 	}
 }
 
-func (s *serversDialog) title() string { return "Servers" }
-func (s *serversDialog) note() string  { return "" }
+func (s *serversDialog) Title() string { return "Servers" }
+func (s *serversDialog) Note() string  { return "" }
 
-var addKey = letter("a", "add a server")
+var addKey = kit.NewBinding("a", "add a server")
 
-func (s *serversDialog) bindings() []hint {
-	list := []hint{{addKey, ""}, {filterKey, ""}, {s.look.Keys.Back, ""}}
-	if i, ok := s.row(); ok && s.refs[i] != "" {
-		list = append([]hint{{s.look.Keys.Choose, "use it"}}, list...)
+func (s *serversDialog) Bindings() []kit.Hint {
+	list := []kit.Hint{{Binding: addKey, Words: ""}, {Binding: filterKey, Words: ""}, {Binding: s.Look.Keys.Back, Words: ""}}
+	if i, ok := s.SelectedRow(); ok && s.refs[i] != "" {
+		list = append([]kit.Hint{{Binding: s.Look.Keys.Choose, Words: "use it"}}, list...)
 	}
 	return list
 }
 
-func (s *serversDialog) foot() foot { return foot{hints: s.bindings()} }
+func (s *serversDialog) Footer() kit.Footer { return kit.Footer{Hints: s.Bindings()} }
 
-func (s *serversDialog) press(k tea.KeyPressMsg) outcome {
-	if is(k, addKey) && !s.filtering {
+func (s *serversDialog) Press(k tea.KeyPressMsg) kit.Outcome {
+	if kit.Matches(k, addKey) && !s.Filtering {
 		question := "The server's URL, such as https://api.mistral.ai for La Plateforme or http://127.0.0.1:8642 for another bise."
-		return openDialog(newPrompt(s.look, "Add a server", question, "", "continue", s.askKey))
+		return kit.Open(kit.NewPrompt(s.Look, "Add a server", question, "", "continue", s.askKey))
 	}
-	change := s.list.press(k)
+	change := s.List.Press(k)
 	switch {
-	case change.filtered:
+	case change.Filtered:
 		s.refresh()
-		return took(nil)
-	case change.handled:
-		return took(nil)
-	case is(k, s.look.Keys.Choose):
+		return kit.Handled(nil)
+	case change.Handled:
+		return kit.Handled(nil)
+	case kit.Matches(k, s.Look.Keys.Choose):
 		return s.choice()
-	case is(k, s.look.Keys.Back):
-		return answer(nil)
+	case kit.Matches(k, s.Look.Keys.Back):
+		return kit.Close(nil)
 	}
-	return pass()
+	return kit.Ignored()
 }
 
-func (s *serversDialog) choice() outcome {
-	i, ok := s.row()
+func (s *serversDialog) choice() kit.Outcome {
+	i, ok := s.SelectedRow()
 	if !ok || s.refs[i] == "" {
-		return took(nil)
+		return kit.Handled(nil)
 	}
-	o := answer(modelChosen{s.refs[i]})
+	o := kit.Close(modelChosen{s.refs[i]})
 	return o
 }
 
-func (s *serversDialog) paste(text string) outcome {
-	if s.list.paste(text).filtered {
+func (s *serversDialog) Paste(text string) kit.Outcome {
+	if s.List.Paste(text).Filtered {
 		s.refresh()
 	}
-	return took(nil)
+	return kit.Handled(nil)
 }
 
-func (s *serversDialog) click(_, y int) outcome {
-	if _, again := s.list.click(y); again {
+func (s *serversDialog) Click(_, y int) kit.Outcome {
+	if _, again := s.List.Click(y); again {
 		return s.choice()
 	}
-	return took(nil)
+	return kit.Handled(nil)
 }

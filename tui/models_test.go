@@ -310,7 +310,7 @@ func TestAbout(t *testing.T) {
 		d.lists()
 		d.pressed("/")
 		d.typed("pixtral 12")
-		d.m.dialogs[0].(*modelsDialog).filtering = false
+		d.m.dialogs[0].(*modelsDialog).Filtering = false
 		d.pressed("space")
 		d.sees("Q8_0")
 	})
@@ -515,7 +515,7 @@ func TestServerIsAdded(t *testing.T) {
 		{"http://broken", "", "cannot change", "broken", ""},
 	} {
 		d.pressed("a")
-		d.sees("Its address")
+		d.sees("The server's URL")
 		d.typed(c.address)
 		d.pressed("enter")
 		if !strings.Contains(c.says, "address") {
@@ -587,7 +587,7 @@ func TestTheirsIsNotRemoved(t *testing.T) {
 	d.sees("ministral-3-3b")
 	d.lists()
 	d.finds("mistral-7b-instruct")
-	d.m.dialogs[0].(*modelsDialog).filtering = false
+	d.m.dialogs[0].(*modelsDialog).Filtering = false
 	d.pressed("ctrl+d")
 	d.sees("it belongs to Hugging Face")
 }

@@ -3,22 +3,22 @@ package tui
 import (
 	"strings"
 
-	"github.com/charmbracelet/x/ansi"
-
 	"github.com/bise-sh/bise/render/markdown"
+	"github.com/bise-sh/bise/tui/kit"
+	"github.com/charmbracelet/x/ansi"
 )
 
 // A part is a piece of a turn that is drawn by itself: a paragraph, some code, a
 // line about what happened. What it drew is kept for one width and theme.
 type part struct {
-	draw   func(t *Theme, width int) []string
+	draw   func(t *kit.Theme, width int) []string
 	block  string // the Markdown it draws, if it does
 	joined bool   // it follows without an empty line
 	code   *code  // what a key copies; on the first part of the code
 
 	lines []string
 	width int
-	theme *Theme
+	theme *kit.Theme
 }
 
 // code is a block of code as a person would copy it.
@@ -28,7 +28,7 @@ type code struct {
 }
 
 // rows are the lines the part has now, after an empty one unless it is joined.
-func (p *part) rows(t *Theme, width int) []string {
+func (p *part) rows(t *kit.Theme, width int) []string {
 	if p.theme == t && p.width == width {
 		return p.lines
 	}
@@ -67,7 +67,7 @@ func within(line string, width int) []string {
 }
 
 // lined is a part of lines that are made anew when the width changes.
-func lined(draw func(t *Theme, width int) []string) *part { return &part{draw: draw} }
+func lined(draw func(t *kit.Theme, width int) []string) *part { return &part{draw: draw} }
 
 // An article is an answer's Markdown as parts, while it grows. Each finished
 // block becomes a part that never changes; only the growing one is drawn again.
@@ -143,7 +143,7 @@ func (a *article) growing() *part {
 
 // drawn is a part of a block of Markdown.
 func drawn(block string) *part {
-	return &part{block: block, draw: func(t *Theme, width int) []string {
-		return strings.Split(t.markdown.Block(block, width), "\n")
+	return &part{block: block, draw: func(t *kit.Theme, width int) []string {
+		return strings.Split(t.Markdown.Block(block, width), "\n")
 	}}
 }

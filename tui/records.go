@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 
 	"github.com/bise-sh/bise/history"
+	"github.com/bise-sh/bise/tui/kit"
 )
 
 // records write what is said to the history, in the order in which it is said,
@@ -170,7 +171,7 @@ func (e *notKept) Error() string { return e.err.Error() }
 func (e *notKept) Unwrap() error { return e.err }
 
 func (e *notKept) Hint() string {
-	_, advice := Explain(e.err)
+	_, advice := kit.Explain(e.err)
 	return "What is said this time is not kept. " + advice
 }
 

@@ -6,15 +6,15 @@ import (
 	"fmt"
 	"iter"
 	"os"
-	"os/exec"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"charm.land/bubbles/v2/key"
-	tea "charm.land/bubbletea/v2"
+	"github.com/bise-sh/bise/tui/kit"
 
+	tea "charm.land/bubbletea/v2"
 	"github.com/bise-sh/bise/modes/review"
 	"github.com/bise-sh/bise/modes/review/diff"
 	"github.com/bise-sh/bise/units"
@@ -32,14 +32,14 @@ type Change struct {
 // First there is a list of what can be reviewed; then one of findings, with the
 // code that the chosen one is about below it.
 type reviewMode struct {
-	look      *Look
-	notify    Notify
-	tasks     *Tasks
-	terminal  *Terminal
+	look      *kit.Look
+	notify    kit.Notify
+	tasks     *kit.Tasks
+	terminal  *kit.Terminal
 	engines   *engines
 	changesOf func(context.Context) ([]Change, error) // nil: there are none
 
-	list          list // of changes, or of findings
+	list          kit.List // of changes, or of findings
 	width, height int
 	ref           string
 	model         *model
@@ -106,14 +106,14 @@ type (
 	questionAsked struct{ text string }
 )
 
-func newReview(look *Look, notify Notify, tasks *Tasks, t *Terminal, e *engines, ref string, changes func(context.Context) ([]Change, error)) mode {
+func newReview(look *kit.Look, notify kit.Notify, tasks *kit.Tasks, t *kit.Terminal, e *engines, ref string, changes func(context.Context) ([]Change, error)) mode {
 	m := &reviewMode{
 		look: look, notify: notify, tasks: tasks, terminal: t, engines: e, ref: ref, changesOf: changes,
-		list: list{look: look, letters: true},
+		list: kit.List{Look: look, FilterOnSlash: true},
 	}
 	m.keys = reviewKeys{
-		apply: letter("a", "apply"), dismiss: letter("d", "dismiss"), open: letter("o", "open in editor"), next: letter("n", "next"),
-		ask: letter("e", "ask about it"), again: letter("r", "review again"), look: letter("r", "look again"),
+		apply: kit.NewBinding("a", "apply"), dismiss: kit.NewBinding("d", "dismiss"), open: kit.NewBinding("o", "open in editor"), next: kit.NewBinding("n", "next"),
+		ask: kit.NewBinding("e", "ask about it"), again: kit.NewBinding("r", "review again"), look: kit.NewBinding("r", "look again"),
 	}
 	m.refresh()
 	return m
@@ -152,7 +152,7 @@ func (m *reviewMode) findChanges() tea.Cmd {
 	}
 }
 
-func (m *reviewMode) update(msg tea.Msg) tea.Cmd {
+func (m *reviewMode) Update(msg tea.Msg) tea.Cmd {
 	defer m.refresh()
 	switch msg := msg.(type) {
 	case changesFound:
@@ -178,8 +178,8 @@ func (m *reviewMode) start(c Change) tea.Cmd {
 	m.number++
 	m.whole = false
 	m.review = &reviewing{number: m.number, change: c, busy: true, loading: -1, stop: func(error) {}}
-	m.list.filter.reset()
-	m.list.choose(0)
+	m.list.Filter.Reset()
+	m.list.Select(0)
 	var open tea.Cmd
 	if m.model == nil || m.model.state == failed {
 		open = m.useModel(m.ref)
@@ -273,8 +273,8 @@ func (r *reviewing) sort() {
 			place[f.Path()] = i
 		}
 	}
-	sortBy(r.found, func(f *finding) int { return f.Line })
-	sortBy(r.found, func(f *finding) int { return place[f.File] })
+	kit.SortBy(r.found, func(f *finding) int { return f.Line })
+	kit.SortBy(r.found, func(f *finding) int { return place[f.File] })
 }
 
 // refresh sets the rows of the list.
@@ -283,15 +283,15 @@ func (m *reviewMode) refresh() {
 	if m.review != nil {
 		chosen = m.chosen()
 	}
-	m.list.intro, m.list.empty = nil, nil
-	var rows []row
+	m.list.Intro, m.list.Empty = nil, nil
+	var rows []kit.Row
 	switch {
 	case m.review == nil:
-		m.list.intro = []string{"What is to be reviewed?"}
+		m.list.Intro = []string{"What is to be reviewed?"}
 		for _, c := range m.changes {
-			rows = append(rows, row{cells: []string{c.Name, units.Plural(len(c.Files), "file"), size(c.Files), c.About}})
+			rows = append(rows, kit.Row{Cells: []string{c.Name, units.Plural(len(c.Files), "file"), size(c.Files), c.About}})
 		}
-		m.list.empty = m.nothing()
+		m.list.Empty = m.nothing()
 	default:
 		for _, f := range m.shownFindings() {
 			place := fmt.Sprintf("%s:%d", f.File, f.Line)
@@ -302,14 +302,14 @@ func (m *reviewMode) refresh() {
 			if f.applied {
 				title = "✓ " + title
 			}
-			rows = append(rows, row{cells: []string{string(f.Severity), oneLine(place), oneLine(title)}, dim: f.applied})
+			rows = append(rows, kit.Row{Cells: []string{string(f.Severity), kit.OneLine(place), kit.OneLine(title)}, Dim: f.applied})
 		}
-		m.list.empty = m.none()
+		m.list.Empty = m.none()
 	}
-	m.list.show(rows)
+	m.list.SetRows(rows)
 	if chosen != nil {
 		if i := slices.Index(m.shownFindings(), chosen); i >= 0 {
-			m.list.choose(i)
+			m.list.Select(i)
 		}
 	}
 }
@@ -336,7 +336,7 @@ func size(files []diff.File) string {
 func (m *reviewMode) nothing() []string {
 	switch {
 	case m.trouble != nil:
-		msg, advice := Explain(m.trouble)
+		msg, advice := kit.Explain(m.trouble)
 		return []string{msg, advice}
 	case m.changesOf == nil, m.looked:
 		return []string{"There is nothing to review here: no change that git knows. Whole files are reviewed by bise review FILE."}
@@ -349,13 +349,13 @@ func (m *reviewMode) none() []string {
 	r := m.review
 	switch {
 	case r.err != nil:
-		msg, advice := Explain(r.err)
+		msg, advice := kit.Explain(r.err)
 		return []string{msg, advice}
 	case r.busy:
 		return []string{"nothing found so far"}
 	case r.result == nil:
 		return []string{"The review was stopped."}
-	case len(r.found) > 0 && m.list.filter.text == "":
+	case len(r.found) > 0 && m.list.Filter.Text == "":
 		return []string{"All findings are dismissed."}
 	case len(r.found) > 0:
 		return []string{"No finding has that."}
@@ -371,7 +371,7 @@ func (m *reviewMode) shownFindings() []*finding {
 		return nil
 	}
 	for _, f := range m.review.found {
-		_, _, ok := match(m.list.filter.text, f.File+" "+f.Title+" "+string(f.Severity))
+		_, _, ok := kit.Match(m.list.Filter.Text, f.File+" "+f.Title+" "+string(f.Severity))
 		if !f.dismissed && ok {
 			list = append(list, f)
 		}
@@ -381,8 +381,8 @@ func (m *reviewMode) shownFindings() []*finding {
 
 // chosen is the finding that is chosen, nil when there is none.
 func (m *reviewMode) chosen() *finding {
-	if list := m.shownFindings(); m.list.chosen < len(list) {
-		return list[m.list.chosen]
+	if list := m.shownFindings(); m.list.Selected < len(list) {
+		return list[m.list.Selected]
 	}
 	return nil
 }
@@ -442,32 +442,15 @@ func (m *reviewMode) open(f *finding) tea.Cmd {
 		m.notify.Say(f.File + " is not in this folder")
 		return nil
 	}
-	command := atLine(m.terminal.editorCommand(), filepath.Join(m.review.change.Root, name), f.Line)
-	return m.terminal.Exec(exec.CommandContext(m.tasks.Context(), command[0], command[1:]...), func(err error) tea.Msg {
-		if err != nil {
-			err = fmt.Errorf("cannot use %s: %w", command[0], err)
-		}
+	return m.terminal.EditFile(filepath.Join(m.review.change.Root, name), f.Line, func(err error) tea.Msg {
 		return programEnded{err}
 	})
-}
-
-// atLine is the command with which an editor opens a file at a line.
-func atLine(editor, file string, line int) []string {
-	command := strings.Fields(editor)
-	place := fmt.Sprintf("%s:%d", file, line)
-	switch strings.TrimSuffix(filepath.Base(command[0]), ".exe") {
-	case "code", "code-insiders", "codium", "cursor":
-		return append(command, "--goto", place)
-	case "hx", "helix", "zed", "subl", "micro":
-		return append(command, place)
-	}
-	return append(command, fmt.Sprintf("+%d", line), file)
 }
 
 // question is what a chat about a finding begins with.
 func (m *reviewMode) question(f *finding) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "A review of %s says, at line %d: %s. %s\n\n", oneLine(f.File), f.Line, f.Title, f.Why)
+	fmt.Fprintf(&b, "A review of %s says, at line %d: %s. %s\n\n", kit.OneLine(f.File), f.Line, f.Title, f.Why)
 	fence := "```"
 	for strings.Contains(f.Code, fence) {
 		fence += "`"
@@ -480,60 +463,60 @@ func (m *reviewMode) question(f *finding) string {
 	return b.String()
 }
 
-func (m *reviewMode) press(k tea.KeyPressMsg) outcome {
+func (m *reviewMode) Press(k tea.KeyPressMsg) kit.Outcome {
 	defer m.refresh()
 	if m.whole && m.scroll(k) {
-		return took(nil)
+		return kit.Handled(nil)
 	}
-	if !m.list.filtering {
-		if o := m.letter(k); o.handled {
+	if !m.list.Filtering {
+		if o := m.letter(k); o.Handled {
 			return o
 		}
 	}
-	if change := m.list.press(k); change.handled {
+	if change := m.list.Press(k); change.Handled {
 		m.top = 0
-		return took(nil)
+		return kit.Handled(nil)
 	}
 	switch {
-	case is(k, m.look.Keys.Choose):
-		return took(m.choose())
-	case is(k, m.look.Keys.Back):
+	case kit.Matches(k, m.look.Keys.Choose):
+		return kit.Handled(m.choose())
+	case kit.Matches(k, m.look.Keys.Back):
 		return m.back()
 	}
-	return pass()
+	return kit.Ignored()
 }
 
 // letter does what a letter does.
-func (m *reviewMode) letter(k tea.KeyPressMsg) outcome {
+func (m *reviewMode) letter(k tea.KeyPressMsg) kit.Outcome {
 	if m.review == nil {
-		if is(k, m.keys.look) {
-			return took(m.findChanges())
+		if kit.Matches(k, m.keys.look) {
+			return kit.Handled(m.findChanges())
 		}
-		return pass()
+		return kit.Ignored()
 	}
-	if is(k, m.keys.again) && !m.review.busy {
-		return took(m.start(m.review.change))
+	if kit.Matches(k, m.keys.again) && !m.review.busy {
+		return kit.Handled(m.start(m.review.change))
 	}
 	f := m.chosen()
 	if f == nil {
-		return pass()
+		return kit.Ignored()
 	}
 	switch {
-	case is(k, m.keys.apply):
-		return took(m.apply(f))
-	case is(k, m.keys.dismiss):
+	case kit.Matches(k, m.keys.apply):
+		return kit.Handled(m.apply(f))
+	case kit.Matches(k, m.keys.dismiss):
 		m.dismiss(f)
-	case is(k, m.keys.open):
-		return took(m.open(f))
-	case is(k, m.keys.next):
-		m.list.choose((m.list.chosen + 1) % max(1, len(m.list.rows)))
+	case kit.Matches(k, m.keys.open):
+		return kit.Handled(m.open(f))
+	case kit.Matches(k, m.keys.next):
+		m.list.Select((m.list.Selected + 1) % max(1, len(m.list.Rows)))
 		m.top = 0
-	case is(k, m.keys.ask):
-		return tell(questionAsked{m.question(f)})
+	case kit.Matches(k, m.keys.ask):
+		return kit.Send(questionAsked{m.question(f)})
 	default:
-		return pass()
+		return kit.Ignored()
 	}
-	return took(nil)
+	return kit.Handled(nil)
 }
 
 // choose begins the chosen review, or gives the chosen finding the whole body.
@@ -543,58 +526,58 @@ func (m *reviewMode) choose() tea.Cmd {
 		m.top = 0
 		return nil
 	}
-	if i, ok := m.list.row(); ok {
+	if i, ok := m.list.SelectedRow(); ok {
 		return m.start(m.changes[i])
 	}
 	return nil
 }
 
 // back leaves the finding, stops the review, or leaves that.
-func (m *reviewMode) back() outcome {
+func (m *reviewMode) back() kit.Outcome {
 	switch {
 	case m.review == nil:
-		return pass()
+		return kit.Ignored()
 	case m.whole:
 		m.whole = false
 	case m.review.busy && m.review.pull != nil:
 		m.review.stop(errStopped)
 	default:
 		m.review = nil
-		m.list.choose(0)
-		return took(m.findChanges())
+		m.list.Select(0)
+		return kit.Handled(m.findChanges())
 	}
-	return took(nil)
+	return kit.Handled(nil)
 }
 
-func (m *reviewMode) paste(text string) outcome {
+func (m *reviewMode) Paste(text string) kit.Outcome {
 	defer m.refresh()
-	m.list.paste(text)
-	return took(nil)
+	m.list.Paste(text)
+	return kit.Handled(nil)
 }
 
-func (m *reviewMode) click(_, y int) outcome {
+func (m *reviewMode) Click(_, y int) kit.Outcome {
 	defer m.refresh()
 	if m.whole {
-		return took(nil)
+		return kit.Handled(nil)
 	}
-	if _, again := m.list.click(y - m.margin()); again {
-		return took(m.choose())
+	if _, again := m.list.Click(y - m.margin()); again {
+		return kit.Handled(m.choose())
 	}
 	m.top = 0
-	return took(nil)
+	return kit.Handled(nil)
 }
 
-func (m *reviewMode) wheel(lines int) {
+func (m *reviewMode) Scroll(lines int) {
 	if m.whole {
 		m.top = max(0, m.top+lines)
 		return
 	}
-	m.list.wheel(lines)
+	m.list.Scroll(lines)
 }
 
 // commands are what keys do, by name.
-func (m *reviewMode) commands() []command {
-	list := []command{}
+func (m *reviewMode) commands() []kit.Command {
+	list := []kit.Command{}
 	for _, c := range []struct {
 		name, help string
 		key        key.Binding
@@ -605,15 +588,15 @@ func (m *reviewMode) commands() []command {
 		{"ask", "a question about the finding", m.keys.ask},
 		{"again", "review again", m.keys.again},
 	} {
-		list = append(list, command{name: c.name, help: c.help, run: func(string) outcome {
-			if o := m.press(keyNamed(c.key.Keys()[0])); o.handled {
+		list = append(list, kit.Command{Name: c.name, Help: c.help, Run: func(string) kit.Outcome {
+			if o := m.Press(kit.KeyPress(c.key.Keys()[0])); o.Handled {
 				return o
 			}
 			m.notify.Say("there is no finding that is chosen")
-			return took(nil)
+			return kit.Handled(nil)
 		}})
 	}
 	return list
 }
 
-func (m *reviewMode) rowsOf() *list { return &m.list }
+func (m *reviewMode) rowsOf() *kit.List { return &m.list }

@@ -5,9 +5,10 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/bise-sh/bise/tui/kit"
+
 	tea "charm.land/bubbletea/v2"
 	"charm.land/lipgloss/v2"
-
 	"github.com/bise-sh/bise/modes/review"
 	"github.com/bise-sh/bise/modes/review/diff"
 	"github.com/bise-sh/bise/render/term"
@@ -17,9 +18,9 @@ import (
 // aroundFinding is how many lines are shown before and after a finding's.
 const aroundFinding = 3
 
-func (m *reviewMode) resize(width, height int) {
+func (m *reviewMode) Resize(width, height int) {
 	m.width, m.height = width, height
-	m.list.resize(width, m.listHeight())
+	m.list.Resize(width, m.listHeight())
 }
 
 // margin is the empty lines above the list.
@@ -33,24 +34,24 @@ func (m *reviewMode) margin() int {
 // listHeight is how many lines the list has: all, or what its findings need, up to
 // a third.
 func (m *reviewMode) listHeight() int {
-	if m.review == nil || len(m.list.rows) == 0 {
+	if m.review == nil || len(m.list.Rows) == 0 {
 		return m.height
 	}
-	need := len(m.list.rows)
-	if m.list.typing() || m.list.filter.text != "" {
+	need := len(m.list.Rows)
+	if m.list.Typing() || m.list.Filter.Text != "" {
 		need++
 	}
 	return max(1, min(need, m.height/3))
 }
 
-func (m *reviewMode) view() ([]string, *tea.Cursor) {
+func (m *reviewMode) View() ([]string, *tea.Cursor) {
 	f := m.chosen()
 	if m.whole && f != nil {
 		lines := m.drawn(f, aroundFinding+m.height/4)
 		return lines[min(m.top, max(0, len(lines)-m.height)):], nil
 	}
 	lines := make([]string, m.margin())
-	rows, cursor := m.list.view()
+	rows, cursor := m.list.View()
 	if cursor != nil {
 		cursor.Y += len(lines)
 	}
@@ -128,28 +129,28 @@ func (r *reviewing) around(f *review.Finding, by int) []diff.Line {
 
 // drawn is a finding's code, with what is said about it below its last line.
 func (m *reviewMode) drawn(f *finding, around int) []string {
-	left, width := column(m.width)
+	left, width := kit.Column(m.width)
 	lines := m.review.around(&f.Finding, around)
 	digits := len(strconv.Itoa(f.EndLine + around))
 	gutter := digits + 3 // a space, the sign, a space
 	var out []string
 	for _, l := range lines {
 		number := ""
-		style, sign := m.look.Theme.text, " "
+		style, sign := m.look.Theme.Text, " "
 		if l.New > 0 {
 			number = strconv.Itoa(l.New)
 		}
 		switch l.Op {
 		case diff.Add:
-			style, sign = m.look.Theme.okay, "+"
+			style, sign = m.look.Theme.OK, "+"
 		case diff.Delete:
-			style, sign = m.look.Theme.alarm, "-"
+			style, sign = m.look.Theme.Alert, "-"
 		}
 		at := l.New >= f.Line && l.New <= f.EndLine
 		if at {
 			style = style.Bold(true)
 		}
-		out = append(out, m.look.Theme.muted.Render(fmt.Sprintf("%*s ", digits, number))+style.Render(sign+" "+cut(codeLine(l.Text), width-gutter)))
+		out = append(out, m.look.Theme.Muted.Render(fmt.Sprintf("%*s ", digits, number))+style.Render(sign+" "+kit.Truncate(codeLine(l.Text), width-gutter)))
 		if l.New == f.EndLine {
 			out = append(out, m.said(f, gutter, width)...)
 		}
@@ -157,7 +158,7 @@ func (m *reviewMode) drawn(f *finding, around int) []string {
 	if len(lines) == 0 {
 		out = m.said(f, 0, width)
 	}
-	return indented(out, left)
+	return kit.Indent(out, left)
 }
 
 // codeLine is a line of code as it can be drawn.
@@ -171,37 +172,37 @@ func (m *reviewMode) said(f *finding, gutter, width int) []string {
 	indent := gutter + min(len(code)-len(strings.TrimLeft(code, " ")), width/4)
 	var out []string
 	if f.Line == f.EndLine {
-		n := max(1, min(cells(strings.TrimSpace(code)), width-indent))
-		out = append(out, m.look.Theme.accent.Render(strings.Repeat("^", n)))
+		n := max(1, min(kit.Width(strings.TrimSpace(code)), width-indent))
+		out = append(out, m.look.Theme.Accent.Render(strings.Repeat("^", n)))
 	}
 	if m.whole || m.width < tabsWidth { // else it stands in the list, whole
-		out = append(out, styled(m.severity(f.Severity), wrapped(f.Title, width-indent))...)
+		out = append(out, kit.StyleLines(m.severity(f.Severity), kit.Wrap(f.Title, width-indent))...)
 	}
 	if f.Why != "" {
-		out = append(out, wrapped(f.Why, width-indent)...)
+		out = append(out, kit.Wrap(f.Why, width-indent)...)
 	}
 	if s := f.Suggestion; s != nil {
-		out = append(out, m.look.Theme.muted.Render(map[bool]string{true: "applied:", false: "suggested:"}[f.applied]))
+		out = append(out, m.look.Theme.Muted.Render(map[bool]string{true: "applied:", false: "suggested:"}[f.applied]))
 		for _, part := range []struct {
 			text, sign string
 			style      lipgloss.Style
-		}{{s.Old, "- ", m.look.Theme.alarm}, {s.New, "+ ", m.look.Theme.okay}} {
+		}{{s.Old, "- ", m.look.Theme.Alert}, {s.New, "+ ", m.look.Theme.OK}} {
 			for line := range strings.Lines(part.text) {
-				out = append(out, part.style.Render(cut(part.sign+codeLine(line), width-indent)))
+				out = append(out, part.style.Render(kit.Truncate(part.sign+codeLine(line), width-indent)))
 			}
 		}
 	}
-	return indented(out, indent)
+	return kit.Indent(out, indent)
 }
 
 func (m *reviewMode) severity(s review.Severity) lipgloss.Style {
 	switch {
 	case s.AtLeast(review.Major):
-		return m.look.Theme.alarm
+		return m.look.Theme.Alert
 	case s.AtLeast(review.Minor):
-		return m.look.Theme.warn
+		return m.look.Theme.Warn
 	}
-	return m.look.Theme.muted
+	return m.look.Theme.Muted
 }
 
 // subject is the model, and what it reviews.
@@ -216,18 +217,18 @@ func (m *reviewMode) subject() string {
 	if r := m.review; r != nil && m.width >= tabsWidth {
 		facts = append(facts, units.Plural(len(r.change.Files), "file"), units.Plural(len(r.found), "finding"))
 	}
-	return m.look.Theme.muted.Render(strings.Join(facts, " · "))
+	return m.look.Theme.Muted.Render(strings.Join(facts, " · "))
 }
 
-func (m *reviewMode) foot() foot {
-	f := foot{hints: m.bindings()}
+func (m *reviewMode) Footer() kit.Footer {
+	f := kit.Footer{Hints: m.Bindings()}
 	r := m.review
 	switch {
 	case r == nil:
 	case r.busy:
-		f.left = m.waits(max(10, m.width/2))
+		f.Left = m.waits(max(10, m.width/2))
 	case r.result != nil && len(r.found) > 0:
-		f.left = r.coverage()
+		f.Left = r.coverage()
 	}
 	return f
 }
@@ -258,33 +259,33 @@ func (m *reviewMode) waits(width int) string {
 		w.what = forReading
 		w.now.Done, w.now.Total = r.reading.Done, r.reading.Total
 	default:
-		return cut(fmt.Sprintf("reviewing · %d of %d parts done", r.reading.Parts, r.parts), width)
+		return kit.Truncate(fmt.Sprintf("reviewing · %d of %d parts done", r.reading.Parts, r.parts), width)
 	}
 	return w.line(width)
 }
 
-// bindings are the keys that work at this moment.
-func (m *reviewMode) bindings() []hint {
+// Bindings are the keys that work at this moment.
+func (m *reviewMode) Bindings() []kit.Hint {
 	choose, back := m.look.Keys.Choose, m.look.Keys.Back
 	if m.review == nil {
-		if len(m.list.rows) == 0 {
-			return hints(m.keys.look)
+		if len(m.list.Rows) == 0 {
+			return kit.Hints(m.keys.look)
 		}
-		return []hint{{choose, "review"}, {m.keys.look, ""}}
+		return []kit.Hint{{Binding: choose, Words: "review"}, {Binding: m.keys.look, Words: ""}}
 	}
-	var list []hint
+	var list []kit.Hint
 	if f := m.chosen(); f != nil {
 		if f.Suggestion != nil && !f.applied {
-			list = append(list, hint{Binding: m.keys.apply})
+			list = append(list, kit.Hint{Binding: m.keys.apply})
 		}
-		list = append(list, hints(m.keys.dismiss, m.keys.open)...)
-		if len(m.list.rows) > 1 {
-			list = append(list, hint{Binding: m.keys.next})
+		list = append(list, kit.Hints(m.keys.dismiss, m.keys.open)...)
+		if len(m.list.Rows) > 1 {
+			list = append(list, kit.Hint{Binding: m.keys.next})
 		}
-		list = append(list, hint{Binding: m.keys.ask}, hint{choose, map[bool]string{true: "list", false: "all of it"}[m.whole]})
+		list = append(list, kit.Hint{Binding: m.keys.ask}, kit.Hint{Binding: choose, Words: map[bool]string{true: "list", false: "all of it"}[m.whole]})
 	}
 	if m.review.busy {
-		return append(list, hint{back, "stop"})
+		return append(list, kit.Hint{Binding: back, Words: "stop"})
 	}
-	return append(list, hint{Binding: m.keys.again}, hint{back, "changes"})
+	return append(list, kit.Hint{Binding: m.keys.again}, kit.Hint{Binding: back, Words: "changes"})
 }

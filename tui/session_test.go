@@ -518,8 +518,8 @@ func TestCommands(t *testing.T) {
 	d.pressed("tab")
 	d.typed("olive")
 	d.pressed("enter")
-	if name := <-saved; name != "olive" || d.m.look.Theme.name != "olive" {
-		t.Errorf("the theme is %s, and %s is saved", d.m.look.Theme.name, name)
+	if name := <-saved; name != "olive" || d.m.look.Theme.Name != "olive" {
+		t.Errorf("the theme is %s, and %s is saved", d.m.look.Theme.Name, name)
 	}
 	d.asks("/theme pink")
 	d.sees("themes are auto, light, dark")

@@ -7,8 +7,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	tea "charm.land/bubbletea/v2"
+	"github.com/bise-sh/bise/tui/kit"
 
+	tea "charm.land/bubbletea/v2"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/modes/vision"
 	"github.com/bise-sh/bise/units"
@@ -59,7 +60,7 @@ func newVision(o TalkOptions) mode {
 	}
 	v.craft = v
 	own := v.composer.commands
-	v.composer.commands = func() []command { return append([]command{v.nextCommand()}, own()...) }
+	v.composer.commands = func() []kit.Command { return append([]kit.Command{v.nextCommand()}, own()...) }
 	return v
 }
 
@@ -67,14 +68,14 @@ func (v *visionMode) shown() tea.Cmd {
 	return tea.Batch(v.chatMode.shown(), v.gallery.ask(), v.count())
 }
 
-func (v *visionMode) update(msg tea.Msg) tea.Cmd {
+func (v *visionMode) Update(msg tea.Msg) tea.Cmd {
 	if msg, ok := msg.(picturesCounted); ok {
 		v.costs[msg.cost] = msg.tokens
 		return nil
 	}
-	cmd := v.chatMode.update(msg)
+	cmd := v.chatMode.Update(msg)
 	if text := v.shrunk.Swap(nil); text != nil {
-		v.notify(Notice{Text: *text, Stays: true})
+		v.notify(kit.Notice{Text: *text, Stays: true})
 	}
 	return tea.Batch(cmd, v.count())
 }
@@ -134,40 +135,40 @@ func (v *visionMode) next() {
 	}
 }
 
-func (v *visionMode) nextCommand() command {
-	return command{name: "picture", help: "show the next picture", run: func(string) outcome {
+func (v *visionMode) nextCommand() kit.Command {
+	return kit.Command{Name: "picture", Help: "show the next picture", Run: func(string) kit.Outcome {
 		v.next()
-		return took(nil)
+		return kit.Handled(nil)
 	}}
 }
 
-func (v *visionMode) commands() []command {
-	return append([]command{v.nextCommand()}, v.chatMode.commands()...)
+func (v *visionMode) commands() []kit.Command {
+	return append([]kit.Command{v.nextCommand()}, v.chatMode.commands()...)
 }
 
 // nextPicture is the key that shows the next picture.
-var nextPicture = letter("alt+.", "next picture")
+var nextPicture = kit.NewBinding("alt+.", "next picture")
 
-func (v *visionMode) press(k tea.KeyPressMsg) outcome {
-	if is(k, nextPicture) && len(v.exhibits()) > 1 {
+func (v *visionMode) Press(k tea.KeyPressMsg) kit.Outcome {
+	if kit.Matches(k, nextPicture) && len(v.exhibits()) > 1 {
 		v.next()
-		return took(nil)
+		return kit.Handled(nil)
 	}
-	return v.chatMode.press(k)
+	return v.chatMode.Press(k)
 }
 
-func (v *visionMode) bindings() []hint {
-	list := v.chatMode.bindings()
+func (v *visionMode) Bindings() []kit.Hint {
+	list := v.chatMode.Bindings()
 	if len(v.exhibits()) > 1 {
-		list = append(list, hint{Binding: nextPicture})
+		list = append(list, kit.Hint{Binding: nextPicture})
 	}
 	return list
 }
 
-func (v *visionMode) foot() foot {
-	f := v.chatMode.foot()
+func (v *visionMode) Footer() kit.Footer {
+	f := v.chatMode.Footer()
 	if len(v.exhibits()) > 1 && !v.busy() {
-		f.hints = append([]hint{{Binding: nextPicture}}, f.hints...)
+		f.Hints = append([]kit.Hint{{Binding: nextPicture}}, f.Hints...)
 	}
 	return f
 }

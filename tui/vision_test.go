@@ -14,12 +14,13 @@ import (
 	"strings"
 	"testing"
 
-	tea "charm.land/bubbletea/v2"
-	"github.com/charmbracelet/colorprofile"
+	"github.com/bise-sh/bise/tui/kit"
 
+	tea "charm.land/bubbletea/v2"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
-	"github.com/bise-sh/bise/mistral/picture"
+	"github.com/bise-sh/bise/mistral/preprocess"
+	"github.com/charmbracelet/colorprofile"
 )
 
 // sunset writes a picture of so many pixels into a folder.
@@ -198,7 +199,7 @@ func (c crowded) Tokenize(_ context.Context, r engine.TokenizeRequest) (engine.T
 	n := 0
 	for _, k := range r.Chat.Messages[0].Content {
 		if k.Type == engine.ImageChunk {
-			w, h, err := picture.Size(k.ImageURL)
+			w, h, err := preprocess.Size(k.ImageURL)
 			if err != nil {
 				return engine.Tokens{}, err
 			}
@@ -209,7 +210,7 @@ func (c crowded) Tokenize(_ context.Context, r engine.TokenizeRequest) (engine.T
 }
 
 func (c crowded) Chat(ctx context.Context, r engine.ChatRequest) iter.Seq2[engine.Event, error] {
-	if w, _, err := picture.Size(r.Messages[0].Content[0].ImageURL); err != nil || w > 120 {
+	if w, _, err := preprocess.Size(r.Messages[0].Content[0].ImageURL); err != nil || w > 120 {
 		return func(yield func(engine.Event, error) bool) { yield(nil, engine.ErrTooLong(144, 100)) }
 	}
 	return c.Script.Chat(ctx, r)
@@ -226,7 +227,7 @@ func TestVisionMakesRoom(t *testing.T) {
 	d.sees("It is small.")
 	d.sees("a picture is shown to the model in ")
 	d.sees(" instead of 160×90: the context holds 100 tokens")
-	if w, _, err := picture.Size(last(t, s).Messages[0].Content[0].ImageURL); err != nil || w > 120 {
+	if w, _, err := preprocess.Size(last(t, s).Messages[0].Content[0].ImageURL); err != nil || w > 120 {
 		t.Errorf("the model sees %d columns, %v", w, err)
 	}
 }
@@ -352,11 +353,11 @@ func TestGalleryDrawsEachSizeOnce(t *testing.T) {
 	if g.add(again(t, data)) != s || g.shot(a.image) != s {
 		t.Error("the same picture is there twice")
 	}
-	first := g.blocks(s, dark, 20, 10)
-	if second := g.blocks(s, dark, 20, 10); &second[0] != &first[0] {
+	first := g.blocks(s, kit.Dark, 20, 10)
+	if second := g.blocks(s, kit.Dark, 20, 10); &second[0] != &first[0] {
 		t.Error("it is drawn twice")
 	}
-	if fmt.Sprint(g.blocks(s, dark, 10, 10)) == fmt.Sprint(first) {
+	if fmt.Sprint(g.blocks(s, kit.Dark, 10, 10)) == fmt.Sprint(first) {
 		t.Error("another size is the same")
 	}
 	if g.next() != nil {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/units"
 )
 
@@ -72,14 +73,14 @@ func (w *waiting) thought() time.Duration { return w.thinkingEnded.Sub(w.thinkin
 func (w *waiting) line(width int) string {
 	switch w.what {
 	case forEngine:
-		return cut("starting "+w.model, width)
+		return kit.Truncate("starting "+w.model, width)
 	case forLoading:
 		if w.loaded < 0 {
-			return cut("loading "+w.model, width)
+			return kit.Truncate("loading "+w.model, width)
 		}
-		return barred("loading "+w.model, w.loaded, fmt.Sprintf("%.0f %%", w.loaded*100), width)
+		return kit.ProgressLine("loading "+w.model, w.loaded, fmt.Sprintf("%.0f %%", w.loaded*100), width)
 	case forTurn:
-		return cut(fmt.Sprintf("waiting for %s before this one", units.Plural(w.now.Queued, "request")), width)
+		return kit.Truncate(fmt.Sprintf("waiting for %s before this one", units.Plural(w.now.Queued, "request")), width)
 	case forReading:
 		after := ""
 		switch {
@@ -89,19 +90,7 @@ func (w *waiting) line(width int) string {
 			after = fmt.Sprintf("%.0f s left", w.left.Seconds())
 		}
 		text := fmt.Sprintf("reading %s of %s tokens", units.Count(w.now.Done), units.Count(w.now.Total))
-		return barred(text, float64(w.now.Done)/float64(max(1, w.now.Total)), after, width)
+		return kit.ProgressLine(text, float64(w.now.Done)/float64(max(1, w.now.Total)), after, width)
 	}
 	return ""
-}
-
-// barred puts a bar between two texts, as long as there is room for it.
-func barred(text string, share float64, after string, width int) string {
-	if after != "" {
-		after = "  " + after
-	}
-	room := min(24, width-cells(text)-cells(after)-1)
-	if room < 4 {
-		return cut(text+after, width)
-	}
-	return text + " " + units.Bar(share, room) + after
 }

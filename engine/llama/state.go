@@ -19,6 +19,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/bise-sh/bise/atomicfile"
 )
 
 // stateStore keeps the KV of conversations that left memory, a file each, in a
@@ -231,28 +233,21 @@ func (s *stateStore) header(tokens []token, state int) []byte {
 	return binary.LittleEndian.AppendUint64(b, uint64(state))
 }
 
-func (s *stateStore) writeFile(e *stateEntry) (err error) {
-	f, err := os.CreateTemp(s.dir, "*.tmp")
+func (s *stateStore) writeFile(e *stateEntry) error {
+	f, err := atomicfile.Create(e.path, 0o600)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-		}
-	}()
+	f.NoSync = true // its checksum tells when it is damaged
 	head := s.header(e.tokens, len(e.state))
 	sum := crc32.Update(crc32.Checksum(head, castagnoli), castagnoli, e.state)
 	for _, b := range [][]byte{head, e.state, binary.LittleEndian.AppendUint32(nil, sum)} {
 		if _, err := f.Write(b); err != nil {
+			f.Discard()
 			return err
 		}
 	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), e.path)
+	return f.Commit()
 }
 
 var errNotState = errors.New("not a saved conversation of this model")

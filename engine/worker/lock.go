@@ -2,96 +2,69 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 	"os"
+	"time"
+
+	"github.com/gofrs/flock"
 )
 
-// A lock is held by whoever starts a worker or clears away what a dead one left,
-// so that one socket never has two starters. It ends with its process.
-type lock struct{ f *os.File }
+// A lock is held by the process that starts a worker or removes what a dead one
+// left, so that a socket never has two starters. It ends with its process.
+type lock struct{ *flock.Flock }
 
-// acquire takes the lock at path, waiting for its holder until ctx ends.
+// lockRetry is how often a waiting process tries to get a lock.
+const lockRetry = 10 * time.Millisecond
+
+// acquire takes the lock at path, and waits for its holder until ctx ends.
 func acquire(ctx context.Context, path string) (*lock, error) {
+	l := &lock{flock.New(path)}
 	for {
-		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-		if err != nil {
+		if _, err := l.TryLockContext(ctx, lockRetry); ctx.Err() != nil && err != nil {
+			return nil, fmt.Errorf("take the worker's lock %s: %w", path, context.Cause(ctx))
+		} else if err != nil {
 			return nil, fmt.Errorf("take the worker's lock: %w", err)
 		}
-		if err := lockFile(ctx, f); err != nil {
-			return nil, fmt.Errorf("take the worker's lock %s: %w", path, err)
-		}
-		// The holder before may have removed the file, and what is locked is then
-		// no longer what others find.
-		mine, err := f.Stat()
+		// The holder before may have removed the file. Then the locked file is not the
+		// one that others find.
+		locked, err := l.Stat()
 		if err == nil {
-			var there os.FileInfo
-			if there, err = os.Stat(path); err == nil && os.SameFile(mine, there) {
-				return &lock{f}, nil
+			var found fs.FileInfo
+			if found, err = os.Stat(path); err == nil && os.SameFile(locked, found) {
+				return l, nil
 			}
 		}
-		f.Close()
-		if err != nil && !os.IsNotExist(err) {
+		l.release()
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("take the worker's lock: %w", err)
 		}
-	}
-}
-
-// lockFile locks f, or closes it and says why not.
-func lockFile(ctx context.Context, f *os.File) error {
-	if locked, err := tryLock(f); err != nil {
-		f.Close()
-		return err
-	} else if locked {
-		return nil
-	}
-	// Waiting for a file lock cannot be called off, so who loses patience leaves
-	// the waiting, and the duty to close, to the one who waits.
-	done := make(chan error)
-	go func() {
-		err := waitLock(f)
-		select {
-		case done <- err:
-		case <-ctx.Done():
-			f.Close()
-		}
-	}()
-	select {
-	case err := <-done:
-		if err != nil {
-			f.Close()
-		}
-		return err
-	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 }
 
 // release gives the lock up.
-func (l *lock) release() { l.f.Close() }
+func (l *lock) release() { _ = l.Unlock() }
 
-// remove gives the lock up for good, with its file.
+// remove gives the lock up for good, with its files.
 func (l *lock) remove() {
-	_ = os.Remove(l.f.Name())
-	l.f.Close()
+	_ = os.Remove(namePath(l.Path()))
+	_ = os.Remove(l.Path())
+	l.release()
 }
 
-// note writes down whom the lock is about, for [noted]: it is all that can be
-// said of a worker that does not answer.
-func (l *lock) note(name string) {
-	if l.f.Truncate(0) == nil {
-		_, _ = l.f.WriteAt([]byte(name), 0)
-	}
+// namePath is the file beside a lock with the model's name: on Windows nobody else
+// can read a file that is locked.
+func namePath(lock string) string { return lock + ".name" }
+
+// setModel saves the name of the lock's model for [lockModel]. It is all that is known
+// of a worker that does not answer.
+func (l *lock) setModel(name string) {
+	_ = os.WriteFile(namePath(l.Path()), []byte(name), 0o600)
 }
 
-// noted is what was written down in the lock at path.
-func noted(path string) string {
-	const longest = 4 << 10 // bytes
-	f, err := os.Open(path)
-	if err != nil {
-		return ""
-	}
-	defer f.Close()
-	name, _ := io.ReadAll(io.LimitReader(f, longest))
+// lockModel returns the model's name saved for the lock at path.
+func lockModel(path string) string {
+	name, _ := os.ReadFile(namePath(path))
 	return string(name)
 }

@@ -111,13 +111,13 @@ func TestLock(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		l.note("a longer name")
-		l.note("codestral")
-		if got := noted(path); got != "codestral" {
+		l.setModel("a longer name")
+		l.setModel("codestral")
+		if got := lockModel(path); got != "codestral" {
 			t.Errorf("got %q", got)
 		}
 		l.remove()
-		if got := noted(path); got != "" {
+		if got := lockModel(path); got != "" {
 			t.Errorf("got %q from a lock that is gone", got)
 		}
 	})

@@ -176,7 +176,7 @@ func (s *starter) start(ctx context.Context, lock *lock) (Status, error) {
 	}
 	defer log.Close()
 	markLog(log, s.spec)
-	lock.note(s.spec.Name)
+	lock.setModel(s.spec.Name)
 
 	stdin, orders, err := os.Pipe()
 	if err != nil {

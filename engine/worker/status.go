@@ -144,7 +144,7 @@ func (w *running) look(ctx context.Context) error {
 		return clearAway(ctx, w.dir, w.Key)
 	case errors.Is(err, errSilent):
 		w.State = Silent
-		w.Name = noted(lockPath(w.dir, w.Key))
+		w.Name = lockModel(lockPath(w.dir, w.Key))
 		w.PID, _ = w.control.pid(ctx)
 		return nil
 	}

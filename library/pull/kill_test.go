@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bise-sh/bise/atomicfile"
 	"github.com/bise-sh/bise/downloader/fakehub"
 	"github.com/bise-sh/bise/library/pull/pulltest"
 	"github.com/bise-sh/bise/models/quantize"
@@ -45,13 +46,13 @@ func asPuller(url, dir, ref, at string) error {
 		return err
 	}
 	if n, err := strconv.Atoi(at); err == nil {
-		rename = func(from, to string) error {
-			if to[len(to)-len(recordName):] == recordName {
+		commit = func(f *atomicfile.File) error {
+			if f.Name() == recordName {
 				if n--; n == 0 {
 					die()
 				}
 			}
-			return os.Rename(from, to)
+			return f.Commit()
 		}
 	}
 	if at == string(Quantizing) {

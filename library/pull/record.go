@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/bise-sh/bise/atomicfile"
 	"github.com/bise-sh/bise/models"
 )
 
@@ -90,26 +91,21 @@ func (r *record) write(dir string) error {
 	return replace(filepath.Join(dir, recordName), append(data, '\n'), true)
 }
 
-// rename is how a record is replaced. Tests end the process there.
-var rename = os.Rename
+// commit gives a file of the stage its name. Tests end the process there.
+var commit = (*atomicfile.File).Commit
 
-// replace writes a file that readers see whole, as it was or as it is.
-func replace(path string, data []byte, durably bool) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".bise-*.new")
+// replace writes a file of the stage; durable means that it survives a power failure.
+func replace(path string, data []byte, durable bool) error {
+	f, err := atomicfile.Create(path, 0o600)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(data)
-	if err == nil && durably {
-		err = f.Sync()
+	f.NoSync = !durable
+	if _, err := f.Write(data); err != nil {
+		f.Discard()
+		return err
 	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return nil
+	return commit(f)
 }
 
 // shareEvery is how often a process that pulls says how far it is.

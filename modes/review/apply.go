@@ -4,11 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
 
+	"github.com/bise-sh/bise/atomicfile"
 	"github.com/bise-sh/bise/modes/review/diff"
 )
 
@@ -23,7 +23,7 @@ func (f *Finding) Apply(root *os.Root) (undo func(*os.Root) error, err error) {
 		return nil, errors.New("there is no suggestion to apply")
 	}
 	name := filepath.FromSlash(path.Clean(f.File))
-	before, mode, err := readFile(root, name)
+	before, err := readFile(root, name)
 	if err != nil {
 		return nil, fmt.Errorf("apply to %s: %w", f.File, err)
 	}
@@ -31,16 +31,16 @@ func (f *Finding) Apply(root *os.Root) (undo func(*os.Root) error, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("apply to %s: %w", f.File, errMoved)
 	}
-	if err := writeFile(root, name, after, mode); err != nil {
+	if err := writeFile(root, name, after); err != nil {
 		return nil, fmt.Errorf("apply to %s: %w", f.File, err)
 	}
 	return func(root *os.Root) error {
-		now, _, err := readFile(root, name)
+		now, err := readFile(root, name)
 		if err == nil && now != after {
 			err = errMoved
 		}
 		if err == nil {
-			err = writeFile(root, name, before, mode)
+			err = writeFile(root, name, before)
 		}
 		if err != nil {
 			return fmt.Errorf("take back the change of %s: %w", f.File, err)
@@ -49,35 +49,29 @@ func (f *Finding) Apply(root *os.Root) (undo func(*os.Root) error, err error) {
 	}, nil
 }
 
-// readFile reads a file that can be replaced: a link would be, in place of what it
-// leads to.
-func readFile(root *os.Root, name string) (string, fs.FileMode, error) {
+// readFile reads a regular file. A symbolic link is refused, because the suggestion is
+// about another file.
+func readFile(root *os.Root, name string) (string, error) {
 	info, err := root.Lstat(name)
 	if err != nil {
-		return "", 0, err
+		return "", err
 	}
 	if !info.Mode().IsRegular() {
-		return "", 0, errors.New("it is no ordinary file")
+		return "", errors.New("it is not a regular file")
 	}
 	data, err := root.ReadFile(name)
-	return string(data), info.Mode().Perm(), err
+	return string(data), err
 }
 
-// writeFile replaces a file at once: a copy beside it takes its place when it is
-// whole.
-func writeFile(root *os.Root, name, text string, mode fs.FileMode) error {
-	beside := name + ".bise-new"
-	file, err := root.OpenFile(beside, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+// writeFile replaces a file; its permissions stay.
+func writeFile(root *os.Root, name, text string) error {
+	f, err := atomicfile.CreateIn(root, name, 0o644)
 	if err != nil {
 		return err
 	}
-	_, err = io.WriteString(file, text)
-	err = errors.Join(err, file.Chmod(mode), file.Close())
-	if err == nil {
-		err = root.Rename(beside, name)
+	if _, err := io.WriteString(f, text); err != nil {
+		f.Discard()
+		return err
 	}
-	if err != nil {
-		return errors.Join(err, root.Remove(beside))
-	}
-	return nil
+	return f.Commit()
 }

@@ -12,6 +12,8 @@ import (
 	"testing/fstest"
 	"testing/synctest"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
 	"github.com/bise-sh/bise/fault"
@@ -538,14 +540,16 @@ func TestSchemas(t *testing.T) {
 		if err := engine.CheckSchema(data); err != nil {
 			t.Errorf("%s: %v", data, err)
 		}
-		// The toy model of the script follows any schema.
-		req, err := request("x", s, 1000, said(engine.User, "x"))
-		if err != nil {
+		var doc any
+		if err := json.Unmarshal(data, &doc); err != nil {
 			t.Fatal(err)
 		}
-		a, err := enginetest.Collect((&enginetest.Script{}).Chat(t.Context(), req))
-		if err != nil || !json.Valid([]byte(a.Text())) {
-			t.Errorf("answer %q, %v", a.Text(), err)
+		c := jsonschema.NewCompiler()
+		if err := c.AddResource("schema.json", doc); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Compile("schema.json"); err != nil {
+			t.Errorf("%s: %v", data, err)
 		}
 	}
 	data, _ := json.Marshal(findingsSchema([]string{"a"}))

@@ -8,7 +8,7 @@ import (
 	"math"
 
 	"github.com/bise-sh/bise/engine"
-	"github.com/bise-sh/bise/mistral/picture"
+	"github.com/bise-sh/bise/mistral/preprocess"
 )
 
 // A Count counts the tokens of a request, as the model that is to answer it would
@@ -107,7 +107,7 @@ func (p Picture) within(ctx context.Context, count Count, budget int) (Picture, 
 	if low == 0 {
 		return Picture{}, engine.ErrTooLong(1, budget)
 	}
-	img, err := picture.Decode(p.URL)
+	img, err := preprocess.Decode(p.URL)
 	if err != nil {
 		return Picture{}, fmt.Errorf("make %s smaller: %w", p.Name, err)
 	}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/fault"
-	"github.com/bise-sh/bise/mistral/picture"
+	"github.com/bise-sh/bise/mistral/preprocess"
 	"github.com/bise-sh/bise/mistral/prompt"
 )
 
@@ -19,7 +19,7 @@ func pixtral(_ context.Context, r *engine.ChatRequest) (int, error) {
 	n := 10
 	for _, k := range r.Messages[0].Content {
 		if k.Type == engine.ImageChunk {
-			w, h, err := picture.Size(k.ImageURL)
+			w, h, err := preprocess.Size(k.ImageURL)
 			if err != nil {
 				return 0, err
 			}
@@ -65,7 +65,7 @@ func TestFit(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if w, h, err := picture.Size(p.URL); err != nil || w != p.Width || h != p.Height {
+			if w, h, err := preprocess.Size(p.URL); err != nil || w != p.Width || h != p.Height {
 				t.Errorf("%s is %d×%d and sent as %d×%d, %v", p.Name, p.Width, p.Height, w, h, err)
 			}
 			sum += n

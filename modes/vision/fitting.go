@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"github.com/bise-sh/bise/engine"
-	"github.com/bise-sh/bise/mistral/picture"
+	"github.com/bise-sh/bise/mistral/preprocess"
 )
 
 // answerRoom is how many tokens of the context are left for an answer when pictures
@@ -81,7 +81,7 @@ func shownIn(content engine.Content) (pictures []Picture, chunks []int) {
 		if k.Type != engine.ImageChunk {
 			continue
 		}
-		if w, h, err := picture.Size(k.ImageURL); err == nil {
+		if w, h, err := preprocess.Size(k.ImageURL); err == nil {
 			pictures = append(pictures, Picture{Name: "the picture", Width: w, Height: h, URL: k.ImageURL})
 			chunks = append(chunks, i)
 		}

@@ -10,7 +10,7 @@ import (
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
 	"github.com/bise-sh/bise/fault"
-	"github.com/bise-sh/bise/mistral/picture"
+	"github.com/bise-sh/bise/mistral/preprocess"
 )
 
 // A narrow engine is a script that counts as Pixtral does, in a context of so many
@@ -80,7 +80,7 @@ func TestFitting(t *testing.T) {
 			if err != nil || n > tt.limit || len(asked.Messages) != 3 {
 				t.Errorf("%d tokens are asked in %d messages, %v; %v", n, len(asked.Messages), err, events)
 			}
-			if w, _, err := picture.Size(tt.r.Messages[2].Content[0].ImageURL); err != nil || w != 1600 {
+			if w, _, err := preprocess.Size(tt.r.Messages[2].Content[0].ImageURL); err != nil || w != 1600 {
 				t.Errorf("the request itself was changed: %d, %v", w, err)
 			}
 		})

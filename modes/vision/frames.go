@@ -9,7 +9,7 @@ import (
 	"slices"
 
 	"github.com/bise-sh/bise/fault"
-	"github.com/bise-sh/bise/mistral/picture"
+	"github.com/bise-sh/bise/mistral/preprocess"
 )
 
 // maxCanvas is how many pixels the canvas of a moving picture has at most: what
@@ -98,7 +98,7 @@ func firstOfWebP(data []byte) (*image.RGBA, error) {
 		case id == "VP8X" && len(body) >= 10:
 			canvas.Max = image.Pt(1+threeBytes(body[4:]), 1+threeBytes(body[7:]))
 		case id == "ANMF" && len(body) >= frameHead:
-			img, err := picture.Read(still(body[frameHead:], body[6:12]))
+			img, err := preprocess.Read(still(body[frameHead:], body[6:12]))
 			if err != nil {
 				return nil, err
 			}

@@ -18,7 +18,7 @@ import (
 	"golang.org/x/image/draw"
 
 	"github.com/bise-sh/bise/fault"
-	"github.com/bise-sh/bise/mistral/picture"
+	"github.com/bise-sh/bise/mistral/preprocess"
 )
 
 const (
@@ -56,7 +56,7 @@ func Read(name string, data []byte) (Picture, error) {
 		return Picture{}, refused(name, k.advice(name), "%s", k.refusal())
 	}
 	p := Picture{Name: name, Format: k.name, Frames: frames(k.name, data)}
-	read := picture.Read
+	read := preprocess.Read
 	if k.name == "WebP" && p.Frames > 1 {
 		read = firstOfWebP
 	}

@@ -18,7 +18,7 @@ import (
 	"golang.org/x/image/tiff"
 
 	"github.com/bise-sh/bise/fault"
-	"github.com/bise-sh/bise/mistral/picture"
+	"github.com/bise-sh/bise/mistral/preprocess"
 )
 
 // corner is a picture with one red corner, the upper left, on blue.
@@ -106,7 +106,7 @@ func TestRead(t *testing.T) {
 			if same := p.URL == dataURL(strings.TrimSuffix(strings.TrimPrefix(tt.sent, "data:"), ";base64,"), tt.data); same != tt.same {
 				t.Errorf("it is sent as it is: %v", same)
 			}
-			w, h, err := picture.Size(p.URL)
+			w, h, err := preprocess.Size(p.URL)
 			if err != nil || w != tt.w || h != tt.h {
 				t.Errorf("what is sent has %d×%d, %v", w, h, err)
 			}
@@ -260,7 +260,7 @@ func TestRefused(t *testing.T) {
 		msg, advises string
 	}{
 		{"empty", "a.png", nil, "cannot show a.png: it is empty", ""},
-		{"bomb", "a.png", huge, "65536×65536 pixels; up to 64 million", "smaller"},
+		{"bomb", "a.png", huge, "65536×65536 pixels: the limit is 64 million", "smaller"},
 		{"cut off PNG", "a.png", whole[:len(whole)/2], "as a PNG picture it is damaged or cut off", "again"},
 		{"cut off JPEG", "a.jpg", photo[:len(photo)/2], "as a JPEG picture it is damaged or cut off", "again"},
 		{"cut off GIF", "a.gif", gifOf(t, 1)[:24], "as a GIF picture it is damaged or cut off", "again"},
@@ -319,7 +319,7 @@ func TestLargePicturesAreSent(t *testing.T) {
 		if !strings.HasPrefix(url, "data:"+tt.media+";") {
 			t.Errorf("within %d it is sent as %.30s", tt.limit, url)
 		}
-		if w, h, err := picture.Size(url); err != nil || w != tt.w || h != tt.h {
+		if w, h, err := preprocess.Size(url); err != nil || w != tt.w || h != tt.h {
 			t.Errorf("within %d: %d×%d, %v", tt.limit, w, h, err)
 		}
 	}
@@ -338,7 +338,7 @@ func FuzzRead(f *testing.F) {
 		if len(data) > 1<<16 {
 			return
 		}
-		if w, h, err := picture.Head(data); err == nil && w*h > 1<<18 {
+		if w, h, err := preprocess.Dimensions(data); err == nil && w*h > 1<<18 {
 			return
 		}
 		p, err := Read("fuzzed", data)
@@ -348,7 +348,7 @@ func FuzzRead(f *testing.F) {
 			}
 			return
 		}
-		w, h, err := picture.Size(p.URL)
+		w, h, err := preprocess.Size(p.URL)
 		if err != nil || w != p.Width || h != p.Height {
 			t.Errorf("it is %d×%d and sent as %d×%d, %v", p.Width, p.Height, w, h, err)
 		}
