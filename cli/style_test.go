@@ -15,7 +15,7 @@ func TestAnswerStyle(t *testing.T) {
 	for _, tt := range []struct{ style, note string }{
 		{"", ""},
 		{"dracula", ""},
-		{"missing.json", "Load style \"missing.json\": no such file or directory. Set interface.style to ascii, "},
+		{"missing.json", "load style \"missing.json\": no such file or directory. Set interface.style to ascii, "},
 	} {
 		var stderr bytes.Buffer
 		a := &app{places: config.Places{Config: t.TempDir()}, stderr: &stderr, progress: newProgress(&stderr, term.Screen{})}
