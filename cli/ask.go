@@ -103,12 +103,12 @@ func (a *app) ask(ctx context.Context, v ask, prompt string) error {
 	if a.model == "" {
 		a.model = kept.conversation.Model
 	}
-	e, err := a.open(ctx, a.model, o)
+	e, err := a.lib.Open(ctx, a.model, o)
 	if err != nil {
 		return a.failed(err)
 	}
 	defer e.Close()
-	ref, _ := a.chosen(a.model)
+	ref, _ := a.lib.Choose(a.model)
 	kept.by(e.Info(), ref, r.Choices())
 	if info := e.Info(); len(q.Images) > 0 && info.Architecture != "" && !info.Can.Vision {
 		return a.failed(&fault.Error{

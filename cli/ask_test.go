@@ -274,7 +274,7 @@ func TestAskPrintsCalls(t *testing.T) {
 func TestAskSaysWhereTheModelComesFrom(t *testing.T) {
 	t.Setenv("BISE_MODEL", "nonesuch")
 	got := runApp(t, func(*app) {}, "", "ask", "hi")
-	if got.code != fault.ExitModel || !strings.HasPrefix(got.stderr, `bise: there is no model "nonesuch": no model is installed.`+"\nIt is named in BISE_MODEL. Get one with bise pull") {
+	if got.code != fault.ExitModel || !strings.HasPrefix(got.stderr, `bise: there is no model "nonesuch": no model is installed.`+"\nBISE_MODEL sets that name. Get one with bise pull") {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -298,8 +298,8 @@ key_command = ["false"]
 		want string
 	}{
 		{"lab/mistral", fault.ExitNetwork, "127.0.0.1:1"},
-		{"lab/", fault.ExitUsage, "lab/ names an endpoint and no model"},
-		{"env/mistral", fault.ExitNetwork, "cannot use endpoint env: its key is in BISE_TEST_KEY, which is not set.\nSet it: export BISE_TEST_KEY=…"},
+		{"lab/", fault.ExitUsage, "lab/ names an endpoint but no model"},
+		{"env/mistral", fault.ExitNetwork, "cannot use endpoint env: the variable BISE_TEST_KEY with its key is not set.\nSet it: export BISE_TEST_KEY=…"},
 		{"command/mistral", fault.ExitNetwork, "cannot use endpoint command: its key_command false: exit status 1"},
 		{"lob/mistral", fault.ExitModel, "there is no file lob/mistral.\nCheck the path, or give the name of an installed model. Endpoints: command, env, lab."},
 	} {

@@ -79,7 +79,7 @@ func (a *app) complete(ctx context.Context, v complete, args []string) error {
 	if err != nil {
 		return err
 	}
-	e, err := a.open(ctx, a.model, o)
+	e, err := a.lib.Open(ctx, a.model, o)
 	if err != nil {
 		return a.failed(err)
 	}

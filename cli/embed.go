@@ -89,7 +89,7 @@ func (a *app) embed(ctx context.Context, texts []embedding, dimension int, o eng
 	if dimension < 0 {
 		return usageErrorf("--dimension must not be negative")
 	}
-	e, err := a.open(ctx, a.model, o)
+	e, err := a.lib.Open(ctx, a.model, o)
 	if err != nil {
 		return err
 	}

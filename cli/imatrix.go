@@ -61,7 +61,7 @@ func (f *textFlags) reader(ctx context.Context, a *app, ref string) (textReader,
 	if f.cmd.Flags().Changed("gpu-layers") {
 		r.GPULayers = &f.gpuLayers
 	}
-	m, err := a.find(ref)
+	m, err := a.lib.Find(ref)
 	if err != nil {
 		return r, err
 	}

@@ -100,7 +100,7 @@ of float32 and without flash attention.`,
 }
 
 func (a *app) logits(ctx context.Context, t logitsTask, ref, out string) error {
-	m, err := a.find(ref)
+	m, err := a.lib.Find(ref)
 	if err != nil {
 		return err
 	}

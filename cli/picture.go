@@ -128,8 +128,8 @@ func pictureURL(ctx context.Context, path string) (string, error) {
 // counter counts tokens as the model will: by the head of its file, where that is at
 // hand, so that nothing has to be loaded.
 func (a *app) counter(e engine.Engine, eye string) vision.Count {
-	ref, _ := a.chosen(a.model)
-	l, err := a.layout(ref, eye)
+	ref, _ := a.lib.Choose(a.model)
+	l, err := a.lib.Layout(ref, eye)
 	if err != nil {
 		return vision.CountBy(e)
 	}

@@ -93,7 +93,7 @@ func (a *app) review(ctx context.Context, v reviewFlags, paths []string) error {
 		}
 		return w.Done(review.Result{Findings: []review.Finding{}, Files: []review.Coverage{}})
 	}
-	e, err := a.open(ctx, a.model, o)
+	e, err := a.lib.Open(ctx, a.model, o)
 	if err != nil {
 		return a.failed(err)
 	}

@@ -80,7 +80,7 @@ func (a *app) solve(ctx context.Context, v solve, problem string) error {
 	if err != nil {
 		return err
 	}
-	e, err := a.open(ctx, a.model, o)
+	e, err := a.lib.Open(ctx, a.model, o)
 	if err != nil {
 		return a.failed(err)
 	}

@@ -62,7 +62,7 @@ func (a *app) tokenize(ctx context.Context, v tokenize, text string) error {
 	if err != nil {
 		return err
 	}
-	e, err := a.open(ctx, a.model, o)
+	e, err := a.lib.Open(ctx, a.model, o)
 	if err != nil {
 		return err
 	}

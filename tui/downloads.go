@@ -29,8 +29,7 @@ type download struct {
 	try     int // counts the times it was begun
 	title   string
 	request pull.Request
-	path    string // of a file that is taken in; "": it is pulled
-	puller  Puller
+	path    string     // of a file that is taken in; "": it is pulled
 	plan    *pull.Plan // nil until it is known what is to be done
 
 	state  downloadState
@@ -64,7 +63,6 @@ type (
 	}
 	downloadPlanned struct {
 		number, try int
-		puller      Puller
 		plan        *pull.Plan
 		err         error
 	}
@@ -138,12 +136,10 @@ func (s *shelf) goOn(w *download) tea.Cmd {
 	w.try++
 	ctx, stop := context.WithCancelCause(s.tasks.Context())
 	w.stop = stop
-	library, number, try, request := s.library, w.number, w.try, w.request
+	pulls, number, try, request := s.pulls, w.number, w.try, w.request
 	return func() tea.Msg {
 		msg := downloadPlanned{number: number, try: try}
-		if msg.puller, msg.err = library.Puller(ctx); msg.err == nil {
-			msg.plan, msg.err = msg.puller.Plan(ctx, request)
-		}
+		msg.plan, msg.err = pulls.Plan(ctx, request)
 		if cause := context.Cause(ctx); cause != nil {
 			msg.err = cause
 		}
@@ -171,7 +167,7 @@ func (s *shelf) planned(msg downloadPlanned) tea.Cmd {
 		s.fail(w, msg.err)
 		return nil
 	}
-	w.puller, w.plan = msg.puller, msg.plan
+	w.plan = msg.plan
 	if msg.plan.Title != "" {
 		w.title = msg.plan.Title
 	}
@@ -210,8 +206,8 @@ func (s *shelf) drop(w *download) {
 
 // run does what the plan says.
 func (s *shelf) run(w *download) tea.Cmd {
-	progress, puller, plan := new(pull.Progress), w.puller, w.plan
-	return s.work(w, progress.Sample, func(ctx context.Context) (models.Model, error) { return puller.Run(ctx, plan, progress) })
+	progress, pulls, plan := new(pull.Progress), s.pulls, w.plan
+	return s.work(w, progress.Sample, func(ctx context.Context) (models.Model, error) { return pulls.Pull(ctx, plan, progress) })
 }
 
 // takeIn begins to take in a file.
@@ -228,9 +224,9 @@ func (s *shelf) takeIn(w *download) tea.Cmd {
 		}
 		return at
 	}
-	library, path := s.library, w.path
+	known, path := s.library, w.path
 	return s.work(w, sample, func(ctx context.Context) (models.Model, error) {
-		return library.Import(ctx, path, func(d, t int64) { done.Store(d); total.Store(t) })
+		return known.Import(ctx, models.Import{Path: path, Progress: func(d, t int64) { done.Store(d); total.Store(t) }})
 	})
 }
 

@@ -10,60 +10,39 @@ import (
 	"github.com/bise-sh/bise/tui/kit"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
-	"github.com/bise-sh/bise/engine/worker"
 	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/library/pull"
 	"github.com/bise-sh/bise/models"
 	"github.com/bise-sh/bise/models/catalog"
 	"github.com/bise-sh/bise/models/fit"
-	"github.com/bise-sh/bise/models/licence"
 )
 
-// A Library is what the interface knows models by: those on this machine, those
-// that could be, and how they come here. Its methods may take a while and are
-// called from any goroutine.
-type Library interface {
-	// Machine is what models run on, in numbers and in a line for people.
-	Machine(context.Context) (fit.Machine, string)
-	// Catalog is the models there are.
+// Models are the models on this machine and those of the catalogue; see
+// [library.Library]. The methods may take a while and are called from any goroutine.
+type Models interface {
+	Machine(context.Context) fit.Machine
 	Catalog() (*catalog.Catalog, error)
-	// Here lists the models on this machine.
-	Here(context.Context) ([]Installed, error)
-	// Import takes in the model in a file or a folder, telling how many bytes are read.
-	Import(ctx context.Context, path string, progress func(done, total int64)) (models.Model, error)
-	// Remove takes a model out of memory and out of the store.
+	InstalledWithNeeds(context.Context) ([]library.Installed, error)
+	Import(context.Context, models.Import) (models.Model, error)
 	Remove(context.Context, models.Model) (*models.Removed, error)
+}
 
-	// Puller brings models here.
-	Puller(context.Context) (Puller, error)
-	// Unfinished lists what was begun to be pulled, and Forget removes what there is
-	// of one.
+// Downloads downloads models; see [library.Library].
+type Downloads interface {
+	Plan(context.Context, pull.Request) (*pull.Plan, error)
+	Pull(context.Context, *pull.Plan, *pull.Progress) (models.Model, error)
 	Unfinished() ([]pull.Unfinished, error)
 	Forget(*pull.Plan) error
-
-	// Servers are the endpoints that are known, by name; Served lists the models of
-	// one, and AddServer adds one. The variable of the environment that has its key
-	// may be empty.
-	Servers() map[string]string
-	Served(ctx context.Context, server string) ([]string, error)
-	AddServer(name, url, keyVariable string) error
 }
 
-// A Puller brings models here; see [pull.Puller].
-type Puller interface {
-	Plan(context.Context, pull.Request) (*pull.Plan, error)
-	Run(context.Context, *pull.Plan, *pull.Progress) (models.Model, error)
-}
-
-// An Installed is a model on this machine, with what its file and its process tell.
-type Installed struct {
-	models.Model
-	Title, Type string
-	Can         []string        // as the catalogue calls it
-	Terms       licence.Licence // its ID is empty where it is not known
-	Takes       *fit.Model      // what it takes of a machine; nil where that is not known
-	State       worker.State    // of the process that has it in memory; "": none has
+// Endpoints are the servers with models; see [library.Library].
+type Endpoints interface {
+	Endpoints() map[string]config.Endpoint
+	Served(ctx context.Context, endpoint string) ([]string, error)
+	AddEndpoint(name, url, keyEnv string) error
 }
 
 // A shelf is what is known of models, and what is done to them in the background.
@@ -76,11 +55,12 @@ type shelf struct {
 	folder  string
 	home    string
 
-	library   Library
+	library   Models
+	pulls     Downloads
+	endpoints Endpoints
 	catalog   *catalog.Catalog
-	here      []Installed
+	here      []library.Installed
 	machine   *fit.Machine
-	described string                // the machine, for people
 	plans     map[string]catalogued // by name
 	fits      map[string]fit.Plan   // of those here, by name
 	best      string                // the model to take when nothing speaks for another
@@ -100,20 +80,23 @@ type catalogued struct {
 	download int64 // bytes
 }
 
-func newShelf(look *kit.Look, notify kit.Notify, tasks *kit.Tasks, e *engines, l Library, folder, home string) *shelf {
-	return &shelf{look: look, notify: notify, tasks: tasks, engines: e, library: l, folder: folder, home: home}
+func newShelf(look *kit.Look, notify kit.Notify, tasks *kit.Tasks, e *engines, o Options, home string) *shelf {
+	return &shelf{
+		look: look, notify: notify, tasks: tasks, engines: e, library: o.Models, pulls: o.Downloads, endpoints: o.Endpoints,
+		folder: o.Folder, home: home,
+	}
 }
 
 var errNoLibrary = errors.New("there is nothing that knows models")
 
 // begin looks for downloads that can go on.
 func (s *shelf) begin() tea.Cmd {
-	library := s.library
-	if library == nil {
+	pulls := s.pulls
+	if pulls == nil {
 		return nil
 	}
 	return func() tea.Msg {
-		list, err := library.Unfinished()
+		list, err := pulls.Unfinished()
 		return unfinishedRead{list, err}
 	}
 }
@@ -126,7 +109,7 @@ func (s *shelf) close() error {
 		errs = append(errs, r.Purge())
 	}
 	for _, plan := range s.cancelled {
-		if err := s.library.Forget(plan); !errors.Is(err, models.ErrBusy) {
+		if err := s.pulls.Forget(plan); !errors.Is(err, models.ErrBusy) {
 			errs = append(errs, err)
 		}
 	}
@@ -137,15 +120,14 @@ func (s *shelf) close() error {
 type (
 	hereRead struct {
 		number  int // of the reading: earlier ones may come later
-		here    []Installed
+		here    []library.Installed
 		catalog *catalog.Catalog
 		err     error
 	}
 	machineRead struct {
-		machine   fit.Machine
-		described string
-		plans     map[string]catalogued
-		best      string
+		machine fit.Machine
+		plans   map[string]catalogued
+		best    string
 	}
 	modelRemoved struct {
 		removed *models.Removed
@@ -156,25 +138,25 @@ type (
 
 // read looks again at what is here, and the first time at the machine, too.
 func (s *shelf) read() tea.Cmd {
-	library, ctx := s.library, s.tasks.Context()
-	if library == nil {
+	known, ctx := s.library, s.tasks.Context()
+	if known == nil {
 		s.err = errNoLibrary
 		return nil
 	}
 	s.readings++
 	number := s.readings
 	here := func() tea.Msg {
-		c, err := library.Catalog()
-		list, failed := library.Here(ctx)
+		c, err := known.Catalog()
+		list, failed := known.InstalledWithNeeds(ctx)
 		return hereRead{number, list, c, errors.Join(err, failed)}
 	}
 	if s.machine != nil {
 		return here
 	}
 	return tea.Batch(here, func() tea.Msg {
-		h, described := library.Machine(ctx)
-		msg := machineRead{machine: h, described: described}
-		c, err := library.Catalog()
+		h := known.Machine(ctx)
+		msg := machineRead{machine: h}
+		c, err := known.Catalog()
 		if err != nil {
 			return msg // which the other command tells
 		}
@@ -205,8 +187,8 @@ func planned(c *catalog.Catalog, h fit.Machine) map[string]catalogued {
 func (s *shelf) fit() {
 	s.fits = map[string]fit.Plan{}
 	for _, i := range s.here {
-		if i.Takes != nil && s.machine != nil {
-			s.fits[i.Name] = i.Takes.On(*s.machine, engine.LoadOptions{})
+		if i.Needs != nil && s.machine != nil {
+			s.fits[i.Name] = i.Needs.On(*s.machine, engine.LoadOptions{})
 		}
 	}
 }
@@ -220,14 +202,14 @@ func (s *shelf) update(msg tea.Msg) tea.Cmd {
 		}
 		s.here, s.err = msg.here, msg.err
 		if s.here == nil {
-			s.here = []Installed{}
+			s.here = []library.Installed{}
 		}
 		if msg.catalog != nil {
 			s.catalog = msg.catalog
 		}
 		s.fit()
 	case machineRead:
-		s.machine, s.described, s.plans, s.best = &msg.machine, msg.described, msg.plans, msg.best
+		s.machine, s.plans, s.best = &msg.machine, msg.plans, msg.best
 		s.fit()
 	case unfinishedRead:
 		s.takeUp(msg)
@@ -256,14 +238,14 @@ func (s *shelf) update(msg tea.Msg) tea.Cmd {
 
 // remove is the command that removes a model, which can be undone until bise is
 // left.
-func (s *shelf) remove(m Installed) tea.Cmd {
+func (s *shelf) remove(m library.Installed) tea.Cmd {
 	if err := m.Theirs(); err != nil {
 		s.notify.Error(err)
 		return nil
 	}
-	library, ctx, gone := s.library, s.tasks.Context(), m.Model
+	known, ctx, gone := s.library, s.tasks.Context(), m.Model
 	return func() tea.Msg {
-		r, err := library.Remove(ctx, gone)
+		r, err := known.Remove(ctx, gone)
 		return modelRemoved{r, err}
 	}
 }
@@ -275,7 +257,7 @@ func (s *shelf) wasRemoved(msg modelRemoved) tea.Cmd {
 	}
 	gone := msg.removed.Model
 	s.removed = append(s.removed, msg.removed)
-	s.here = slices.DeleteFunc(s.here, func(i Installed) bool { return i.Name == gone.Name })
+	s.here = slices.DeleteFunc(s.here, func(i library.Installed) bool { return i.Name == gone.Name })
 	s.engines.gone(gone.Name)
 	s.notify.Undo(fmt.Sprintf("deleted %q", kit.OneLine(gone.Name)), func() tea.Msg { return undoAsked{} })
 	return s.read()

@@ -12,6 +12,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/history"
+	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/library/pull"
 	"github.com/bise-sh/bise/models"
 	"github.com/bise-sh/bise/models/catalog"
@@ -25,7 +26,7 @@ type aboutDialog struct {
 	kit.List
 	shelf     *shelf
 	model     *catalog.Model // nil: one that is here
-	installed *Installed
+	installed *library.Installed
 	types     []fit.Plan
 }
 
@@ -49,7 +50,7 @@ func newAboutModel(s *shelf, m catalog.Model) *aboutDialog {
 	return a
 }
 
-func newAboutInstalled(s *shelf, i *Installed) *aboutDialog {
+func newAboutInstalled(s *shelf, i *library.Installed) *aboutDialog {
 	a := &aboutDialog{shelf: s, List: kit.List{Look: s.look, FilterOnSlash: true}, installed: i}
 	a.Intro = paragraphs(
 		labelled("can", abilityWords(i.Can)),
@@ -100,7 +101,7 @@ func contextOf(m catalog.Model) string {
 }
 
 // termsOf is a model's licence in a line.
-func termsOf(i *Installed) string {
+func termsOf(i *library.Installed) string {
 	accepted := ""
 	if i.Manifest != nil && !i.Manifest.Licence.Accepted.IsZero() {
 		accepted = "accepted " + dayOf(i.Manifest.Licence.Accepted)
@@ -112,7 +113,7 @@ func termsOf(i *Installed) string {
 }
 
 // from says where a model came from.
-func from(i *Installed) string {
+func from(i *library.Installed) string {
 	switch {
 	case i.Origin == models.Cached:
 		return i.Program + ", which keeps it"
@@ -157,15 +158,14 @@ func (a *aboutDialog) Init() tea.Cmd {
 	if a.model == nil || !a.model.Local() {
 		return nil
 	}
-	ctx, library, m := a.shelf.tasks.Context(), a.shelf.library, *a.model
-	return func() tea.Msg { return planTypes(ctx, library, m) }
+	ctx, known, m := a.shelf.tasks.Context(), a.shelf.library, *a.model
+	return func() tea.Msg { return planTypes(ctx, known, m) }
 }
 
-func planTypes(ctx context.Context, library Library, m catalog.Model) typesPlanned {
+func planTypes(ctx context.Context, known Models, m catalog.Model) typesPlanned {
 	msg := typesPlanned{model: m.Name}
 	if whole, ok := fit.Catalogued(m); ok {
-		h, _ := library.Machine(ctx)
-		msg.plans, msg.err = fit.At(whole, h, engine.LoadOptions{}, "")
+		msg.plans, msg.err = fit.At(whole, known.Machine(ctx), engine.LoadOptions{}, "")
 	}
 	return msg
 }

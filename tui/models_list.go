@@ -9,6 +9,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/library/pull"
 	"github.com/bise-sh/bise/models/fit"
 	"github.com/bise-sh/bise/units"
@@ -42,7 +43,10 @@ func (m *modelsDialog) Note() string {
 	if m.Width < tabsWidth {
 		return ""
 	}
-	return m.Look.Theme.Muted.Render(kit.OneLine(m.shelf.described))
+	if m.shelf.machine == nil {
+		return ""
+	}
+	return m.Look.Theme.Muted.Render(kit.OneLine(library.MachineLine(*m.shelf.machine)))
 }
 
 func (m *modelsDialog) Init() tea.Cmd { return m.shelf.read() }
@@ -337,7 +341,7 @@ func (m *modelsDialog) known(i, width int) []string {
 	return nil
 }
 
-func termsMark(i *Installed) string {
+func termsMark(i *library.Installed) string {
 	if i.Terms.ID == "" {
 		return ""
 	}

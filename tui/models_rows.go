@@ -3,10 +3,12 @@ package tui
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/bise-sh/bise/engine/worker"
+	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/models"
 	"github.com/bise-sh/bise/models/catalog"
 	"github.com/bise-sh/bise/models/fit"
@@ -17,7 +19,7 @@ import (
 // An entry is a row of the list of models: one of its four is set.
 type entry struct {
 	download  *download
-	installed *Installed
+	installed *library.Installed
 	server    string // an endpoint's name
 	model     *catalog.Model
 	row       kit.Row
@@ -47,10 +49,10 @@ func (s *shelf) entries(filter string, first bool) []entry {
 	for i := range s.here {
 		here = append(here, s.installedEntry(&s.here[i]))
 	}
-	if s.library != nil {
-		servers := s.library.Servers()
+	if s.endpoints != nil {
+		servers := s.endpoints.Endpoints()
 		for _, name := range sortedKeys(servers) {
-			served = append(served, entry{server: name, row: kit.Row{Group: "on servers", Cells: []string{kit.OneLine(name), "", "models of a server", kit.OneLine(servers[name])}}})
+			served = append(served, entry{server: name, row: kit.Row{Group: "on servers", Cells: []string{kit.OneLine(name), "", "models of a server", kit.OneLine(servers[name].URL)}}})
 		}
 	}
 	known = s.knownEntries(filter != "")
@@ -67,14 +69,7 @@ func (s *shelf) entries(filter string, first bool) []entry {
 	return filtered(all, filter)
 }
 
-func sortedKeys(m map[string]string) []string {
-	var names []string
-	for name := range m {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
-}
+func sortedKeys[T any](m map[string]T) []string { return slices.Sorted(maps.Keys(m)) }
 
 // filtered are the entries that have the filter in their name, before those of the
 // same group that have all its words anywhere.
@@ -117,7 +112,7 @@ func (s *shelf) downloadEntry(w *download) entry {
 	return entry{download: w, row: kit.Row{Group: "on the way", Cells: []string{kit.OneLine(w.title)}, Rest: w.status, Spoken: w.said()}}
 }
 
-func (s *shelf) installedEntry(i *Installed) entry {
+func (s *shelf) installedEntry(i *library.Installed) entry {
 	return entry{installed: i, row: kit.Row{
 		Group: "on this machine",
 		Cells: []string{s.titleOf(i), units.Size(i.Size), s.stateOf(i), aboutInstalled(i)},
@@ -127,7 +122,7 @@ func (s *shelf) installedEntry(i *Installed) entry {
 
 // titleOf is what an installed model is called: by its title where it has one, and
 // with its type where another has the same.
-func (s *shelf) titleOf(i *Installed) string {
+func (s *shelf) titleOf(i *library.Installed) string {
 	title := cmp.Or(i.Title, i.Name)
 	for n := range s.here {
 		if other := &s.here[n]; other != i && cmp.Or(other.Title, other.Name) == title {
@@ -138,7 +133,7 @@ func (s *shelf) titleOf(i *Installed) string {
 }
 
 // stateOf says whether a model is in memory, or whether it fits.
-func (s *shelf) stateOf(i *Installed) string {
+func (s *shelf) stateOf(i *library.Installed) string {
 	if i.Problem != nil {
 		return "cannot be used"
 	}
@@ -164,7 +159,7 @@ func (s *shelf) stateOf(i *Installed) string {
 }
 
 // aboutInstalled says what a model can do, under which licence, and who has it.
-func aboutInstalled(i *Installed) string {
+func aboutInstalled(i *library.Installed) string {
 	var parts []string
 	for _, part := range []string{abilityWords(i.Can), i.Type, i.Terms.Limits(), whose(i)} {
 		if part = kit.OneLine(part); part != "" {
@@ -175,7 +170,7 @@ func aboutInstalled(i *Installed) string {
 }
 
 // whose says who keeps a model's files, where that is not bise.
-func whose(i *Installed) string {
+func whose(i *library.Installed) string {
 	switch i.Origin {
 	case models.Cached:
 		return i.Program

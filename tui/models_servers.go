@@ -8,6 +8,7 @@ import (
 	"github.com/bise-sh/bise/tui/kit"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/bise-sh/bise/config"
 )
 
 // serversDialog lists the models of servers: those of one, or of all.
@@ -43,10 +44,10 @@ func (s *serversDialog) readServers() {
 		before[v.name] = v
 	}
 	s.servers = nil
-	if s.shelf.library == nil {
+	if s.shelf.endpoints == nil {
 		return
 	}
-	for _, name := range sortedKeys(s.shelf.library.Servers()) {
+	for _, name := range sortedKeys(s.shelf.endpoints.Endpoints()) {
 		if s.only != "" && name != s.only {
 			continue
 		}
@@ -109,14 +110,14 @@ type (
 
 func (s *serversDialog) Init() tea.Cmd {
 	var cmds []tea.Cmd
-	ctx, library := s.shelf.tasks.Context(), s.shelf.library
+	ctx, endpoints := s.shelf.tasks.Context(), s.shelf.endpoints
 	for _, v := range s.servers {
 		if v.asked || v.models != nil {
 			continue
 		}
 		v.asked = true
 		cmds = append(cmds, func() tea.Msg {
-			list, err := library.Served(ctx, v.name)
+			list, err := endpoints.Served(ctx, v.name)
 			return servedRead{v.name, list, err}
 		})
 	}
@@ -175,13 +176,13 @@ func ofMistral(u *url.URL) bool { return strings.HasSuffix("."+u.Hostname(), ".m
 
 // add is the command that writes a server down.
 func (s *serversDialog) add(msg serverKeyed) tea.Cmd {
-	library, name := s.shelf.library, serverName(msg.url, s.shelf.library.Servers())
-	return func() tea.Msg { return serverAdded{name, library.AddServer(name, msg.url, msg.variable)} }
+	endpoints, name := s.shelf.endpoints, serverName(msg.url, s.shelf.endpoints.Endpoints())
+	return func() tea.Msg { return serverAdded{name, endpoints.AddEndpoint(name, msg.url, msg.variable)} }
 }
 
 // serverName makes a name for a server, of its host's; one that is taken gets a
 // number.
-func serverName(address string, taken map[string]string) string {
+func serverName(address string, taken map[string]config.Endpoint) string {
 	name := "server"
 	if u, err := url.Parse(address); err == nil {
 		name, _, _ = strings.Cut(u.Hostname(), ".")

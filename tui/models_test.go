@@ -14,6 +14,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/downloader"
 	"github.com/bise-sh/bise/downloader/huggingface"
 	"github.com/bise-sh/bise/downloader/ollama"
@@ -21,6 +22,7 @@ import (
 	"github.com/bise-sh/bise/engine/enginetest"
 	"github.com/bise-sh/bise/engine/worker"
 	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/library/pull"
 	"github.com/bise-sh/bise/library/pull/pulltest"
 	"github.com/bise-sh/bise/models"
@@ -35,12 +37,12 @@ type shelves struct {
 	store   models.Store
 	catalog *catalog.Catalog
 	machine fit.Machine
-	said    []Installed
+	said    []library.Installed
 	served  map[string][]string // by server; a server without is one that cannot be reached
-	puller  Puller
+	puller  puller
 
 	mu      sync.Mutex
-	servers map[string]string
+	servers map[string]config.Endpoint
 }
 
 // newShelves is a library with the models of a hub for tests; without a hub nothing
@@ -49,8 +51,8 @@ func newShelves(t *testing.T, hub string) *shelves {
 	t.Helper()
 	dir := t.TempDir()
 	s := &shelves{
-		store: models.Store{Dir: filepath.Join(dir, "models")}, catalog: catalog.Embedded(), servers: map[string]string{},
-		machine: fit.Machine{Memory: 16e9, Free: 9.8e9, Bandwidth: 30e9},
+		store: models.Store{Dir: filepath.Join(dir, "models")}, catalog: catalog.Embedded(), servers: map[string]config.Endpoint{},
+		machine: fit.Machine{Cores: 8, Memory: 16e9, Free: 9.8e9, Bandwidth: 30e9},
 	}
 	if hub == "" {
 		return s
@@ -73,17 +75,15 @@ func newShelves(t *testing.T, hub string) *shelves {
 	return s
 }
 
-func (s *shelves) Machine(context.Context) (fit.Machine, string) {
-	return s.machine, "16 GB memory, 9.8 free · 8 cores · no GPU"
-}
+func (s *shelves) Machine(context.Context) fit.Machine { return s.machine }
 
 func (s *shelves) Catalog() (*catalog.Catalog, error) { return s.catalog, nil }
 
-func (s *shelves) Here(context.Context) ([]Installed, error) {
+func (s *shelves) InstalledWithNeeds(context.Context) ([]library.Installed, error) {
 	list, err := s.store.List()
 	here := slices.Clone(s.said)
 	for _, m := range list {
-		i := Installed{Model: m}
+		i := library.Installed{Model: m}
 		if m.Manifest != nil {
 			i.Title, i.Type, i.Can = m.Manifest.Title, m.Manifest.Type, m.Manifest.Can
 			i.Terms, _ = licence.Find(m.Manifest.Licence.ID)
@@ -93,19 +93,23 @@ func (s *shelves) Here(context.Context) ([]Installed, error) {
 	return here, err
 }
 
-func (s *shelves) Import(ctx context.Context, path string, progress func(done, total int64)) (models.Model, error) {
-	return s.store.Import(ctx, models.Import{Path: path, Progress: progress})
+func (s *shelves) Import(ctx context.Context, im models.Import) (models.Model, error) {
+	return s.store.Import(ctx, im)
 }
 
 func (s *shelves) Remove(_ context.Context, m models.Model) (*models.Removed, error) {
 	return s.store.Remove(m)
 }
 
-func (s *shelves) Puller(context.Context) (Puller, error) {
+func (s *shelves) Plan(ctx context.Context, r pull.Request) (*pull.Plan, error) {
 	if s.puller == nil {
 		return nil, errors.New("there is no network here")
 	}
-	return s.puller, nil
+	return s.puller.Plan(ctx, r)
+}
+
+func (s *shelves) Pull(ctx context.Context, plan *pull.Plan, progress *pull.Progress) (models.Model, error) {
+	return s.puller.Run(ctx, plan, progress)
 }
 
 func (s *shelves) Unfinished() ([]pull.Unfinished, error) {
@@ -114,7 +118,7 @@ func (s *shelves) Unfinished() ([]pull.Unfinished, error) {
 
 func (s *shelves) Forget(p *pull.Plan) error { return (&pull.Puller{Store: s.store}).Forget(p) }
 
-func (s *shelves) Servers() map[string]string {
+func (s *shelves) Endpoints() map[string]config.Endpoint {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return maps.Clone(s.servers)
@@ -127,13 +131,13 @@ func (s *shelves) Served(_ context.Context, server string) ([]string, error) {
 	return nil, fault.Errorf(fault.Network, "%s could not be reached", server)
 }
 
-func (s *shelves) AddServer(name, url, variable string) error {
+func (s *shelves) AddEndpoint(name, url, variable string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if strings.Contains(url, "broken") {
 		return errors.New("the file is written in a way that bise cannot change")
 	}
-	s.servers[name] = strings.TrimSpace(url + " " + variable)
+	s.servers[name] = config.Endpoint{URL: url, KeyEnv: variable}
 	return nil
 }
 
@@ -141,12 +145,12 @@ func (s *shelves) AddServer(name, url, variable string) error {
 // answers. Without a model here, none can be opened.
 func (s *shelves) options(script *enginetest.Script) Options {
 	return Options{
-		Library: s, Folder: s.store.Dir,
+		Models: s, Downloads: s, Endpoints: s, Folder: s.store.Dir,
 		Open: func(_ context.Context, ref string, _ engine.LoadOptions) (engine.Engine, error) {
-			if _, ok := s.Servers()[strings.Split(ref, "/")[0]]; ok {
+			if _, ok := s.Endpoints()[strings.Split(ref, "/")[0]]; ok {
 				return named{script, ref}, nil
 			}
-			if i := slices.IndexFunc(s.said, func(i Installed) bool { return i.Name == ref }); i >= 0 || ref == "" && len(s.said) > 0 {
+			if i := slices.IndexFunc(s.said, func(i library.Installed) bool { return i.Name == ref }); i >= 0 || ref == "" && len(s.said) > 0 {
 				return named{script, s.said[max(0, i)].Name}, nil
 			}
 			m, err := s.store.Find(ref)
@@ -168,6 +172,12 @@ type named struct {
 }
 
 func (n named) Info() engine.Info { return engine.Info{Model: n.name, ContextLength: 4096} }
+
+// A puller plans and runs downloads.
+type puller interface {
+	Plan(context.Context, pull.Request) (*pull.Plan, error)
+	Run(context.Context, *pull.Plan, *pull.Progress) (models.Model, error)
+}
 
 // A slowPuller finds out what is to be done, and never does it.
 type slowPuller struct{}
@@ -209,26 +219,26 @@ func furnished(t *testing.T) *shelves {
 	}
 	terms := func(id string) licence.Licence { l, _ := licence.Find(id); return l }
 	at := time.Date(2024, 3, 14, 9, 30, 0, 0, time.UTC)
-	s.said = []Installed{
+	s.said = []library.Installed{
 		{
 			Model: models.Model{Name: "ministral-3-3b", Tag: "q4_k_m", Origin: models.Installed, Path: "/models/ministral-3-3b.gguf", Size: 2_990_000_000, Used: at, Verified: at, Manifest: &models.Manifest{
 				Name: "ministral-3-3b", Tag: "q4_k_m", Source: models.Source{Repo: "mistralai/Ministral-3-3B-Instruct-2512-GGUF"},
 			}},
-			Title: "Ministral 3 3B", Type: "Q4_K_M", Can: []string{"chat", "vision", "tools"}, Terms: terms("apache-2.0"), Takes: takes("ministral-3-3b"),
+			Title: "Ministral 3 3B", Type: "Q4_K_M", Can: []string{"chat", "vision", "tools"}, Terms: terms("apache-2.0"), Needs: takes("ministral-3-3b"),
 		},
 		{
 			Model: models.Model{Name: "codestral", Tag: "q4_k_m", Origin: models.Installed, Size: 13_300_000_000, Manifest: &models.Manifest{
 				Name: "codestral", Tag: "q4_k_m", Licence: models.Agreement{ID: "MNPL-0.1", Accepted: at},
 			}},
-			Title: "Codestral 22B v0.1", Type: "Q4_K_M", Can: []string{"chat", "fim"}, Terms: terms("mnpl"), Takes: takes("codestral"), State: worker.Idle,
+			Title: "Codestral 22B v0.1", Type: "Q4_K_M", Can: []string{"chat", "fim"}, Terms: terms("mnpl"), Needs: takes("codestral"), State: worker.Idle,
 		},
 		{
 			Model: models.Model{Name: "mistral-7b-instruct-v0.3.Q4_K_M", Origin: models.Cached, Program: "Hugging Face", Path: "/cache/mistral-7b.gguf", Size: 4_370_000_000},
-			Type:  "Q4_K_M", Can: []string{"chat", "tools"}, Takes: takes("mistral-7b-v0.3"),
+			Type:  "Q4_K_M", Can: []string{"chat", "tools"}, Needs: takes("mistral-7b-v0.3"),
 		},
 		{Model: models.Model{Name: "half\x1b[2J", Origin: models.Loose, Size: 1_000_000, Problem: errors.New("half.gguf is cut off")}},
 	}
-	s.servers["lab"], s.servers["plateforme"] = "http://lab:8000", "https://api.mistral.ai"
+	s.servers["lab"], s.servers["plateforme"] = config.Endpoint{URL: "http://lab:8000"}, config.Endpoint{URL: "https://api.mistral.ai"}
 	s.served = map[string][]string{"plateforme": {"codestral-latest", "mistral-large-latest", "mistral-\x1b[2Jsmall-latest"}}
 	return s
 }
@@ -292,7 +302,7 @@ func TestLicence(t *testing.T) {
 	goldens(t, func() Options {
 		s := furnished(t)
 		s.said = s.said[:1]
-		s.machine = fit.Machine{Memory: 64e9, Free: 50e9, Bandwidth: 30e9}
+		s.machine = fit.Machine{Cores: 8, Memory: 64e9, Free: 50e9, Bandwidth: 30e9}
 		return s.options(&enginetest.Script{})
 	}, func(d *driver) {
 		d.sees("ministral-3-3b")
@@ -526,10 +536,10 @@ func TestServerIsAdded(t *testing.T) {
 		if c.says != "" {
 			d.sees(c.says)
 		} else {
-			d.until("the server", func() bool { return s.Servers()[c.name] != "" })
+			d.until("the server", func() bool { return s.Endpoints()[c.name].URL != "" })
 		}
-		if got := s.Servers()[c.name]; got != c.url {
-			t.Errorf("%s is known as %s: %q", c.address, c.name, got)
+		if got := s.Endpoints()[c.name]; strings.TrimSpace(got.URL+" "+got.KeyEnv) != c.url {
+			t.Errorf("%s is known as %s: %+v", c.address, c.name, got)
 		}
 	}
 }

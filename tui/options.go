@@ -34,8 +34,10 @@ type Options struct {
 	// Nil: it is not known.
 	Loaded func(context.Context, engine.Engine) (float64, error)
 
-	// Library is what knows models and brings them here. Nil: nothing does.
-	Library Library
+	// Models, Downloads and Endpoints are a [library.Library]. Nil: there is none.
+	Models    Models
+	Downloads Downloads
+	Endpoints Endpoints
 
 	// History opens the conversations. It is called once, after the first frame.
 	History func() (*history.Store, error)

@@ -59,7 +59,7 @@ func New(ctx context.Context, o Options) *Model {
 		width: o.Width, height: o.Height, screens: make([]mode, len(modes)),
 	}
 	m.terminal = kit.NewTerminal(m.tasks, o.Getenv)
-	m.shelf = newShelf(look, m.notify, m.tasks, m.engines, o.Library, o.Folder, o.Getenv("HOME"))
+	m.shelf = newShelf(look, m.notify, m.tasks, m.engines, o, o.Getenv("HOME"))
 	m.newMode = func(name string) mode { return m.makeMode(name, o) }
 	m.screens[0] = m.newMode(modes[0])
 	m.sayUnknownKeys(unknown)

@@ -1,9 +1,8 @@
-package cli
+package library
 
 import (
 	"errors"
 	"io"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -21,21 +20,19 @@ import (
 )
 
 // newLibrary is a library of a person who has nothing yet, and a hub for tests.
-func newLibrary(t *testing.T) *library {
+func newLibrary(t *testing.T) *Library {
 	t.Helper()
 	dir := t.TempDir()
 	for _, name := range []string{"HOME", "HF_HOME", "HF_HUB_CACHE", "OLLAMA_MODELS", "XDG_RUNTIME_DIR"} {
 		t.Setenv(name, filepath.Join(dir, name))
 	}
 	t.Setenv("HF_ENDPOINT", pulltest.New(t).URL)
-	a := newApp(nil, io.Discard, io.Discard)
-	a.places = config.Places{Config: dir, Models: filepath.Join(dir, "models"), Cache: filepath.Join(dir, "cache")}
 	if err := os.WriteFile(filepath.Join(dir, "catalog.toml"), []byte(pulltest.Catalog), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	a.memoryBench().Keep(30e9)
-	l := &library{app: a}
-	t.Cleanup(l.close)
+	l := New(Options{Places: config.Places{Config: dir, Models: filepath.Join(dir, "models"), Cache: filepath.Join(dir, "cache")}, Stderr: io.Discard})
+	l.MemoryBench().Keep(30e9)
+	t.Cleanup(l.Close)
 	return l
 }
 
@@ -43,14 +40,14 @@ func TestLibrary(t *testing.T) {
 	l := newLibrary(t)
 	here := func() []string {
 		t.Helper()
-		list, err := l.Here(t.Context())
+		list, err := l.InstalledWithNeeds(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
 		var names []string
 		for _, i := range list {
-			if i.Takes == nil || i.Type == "" || i.Problem != nil {
-				t.Errorf("%s: it takes %v, its type is %q, its problem %v", i.Name, i.Takes, i.Type, i.Problem)
+			if i.Needs == nil || i.Type == "" || i.Problem != nil {
+				t.Errorf("%s: it takes %v, its type is %q, its problem %v", i.Name, i.Needs, i.Type, i.Problem)
 			}
 			names = append(names, i.Name)
 		}
@@ -62,20 +59,16 @@ func TestLibrary(t *testing.T) {
 			t.Errorf("here are %q, want %q", got, want)
 		}
 	}
-	if h, line := l.Machine(t.Context()); h.Bandwidth != 30e9 || line != machineLine(h) {
-		t.Errorf("the machine is %+v, %q", h, line)
+	if h := l.Machine(t.Context()); h.Bandwidth != 30e9 || h.Cores == 0 {
+		t.Errorf("the machine is %+v", h)
 	}
 	holds()
 
-	p, err := l.Puller(t.Context())
+	plan, err := l.Plan(t.Context(), pull.Request{Ref: "tiny"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan, err := p.Plan(t.Context(), pull.Request{Ref: "tiny"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	tiny, err := p.Run(t.Context(), plan, nil)
+	tiny, err := l.Pull(t.Context(), plan, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,12 +77,12 @@ func TestLibrary(t *testing.T) {
 		t.Fatal(err)
 	}
 	var read int64
-	mine, err := l.Import(t.Context(), file, func(done, _ int64) { read = done })
+	mine, err := l.Import(t.Context(), models.Import{Path: file, Progress: func(done, _ int64) { read = done }})
 	if err != nil || read != mine.Size {
 		t.Fatalf("of the file %d bytes are read: %v", read, err)
 	}
 	holds("mine", "tiny")
-	list, _ := l.Here(t.Context())
+	list, _ := l.InstalledWithNeeds(t.Context())
 	if i := list[1]; i.Title != "Tiny 1" || i.Terms.ID != "Apache-2.0" || !slices.Equal(i.Can, []string{"chat", "tools"}) {
 		t.Errorf("of the one that was pulled is known: %+v", i)
 	}
@@ -107,7 +100,7 @@ func TestLibrary(t *testing.T) {
 	}
 	holds("mine", "tiny")
 
-	stage, err := l.app.store().Stage("guarded", "q4_k_m")
+	stage, err := l.Store().Stage("guarded", "q4_k_m")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,12 +113,12 @@ func TestLibrary(t *testing.T) {
 	if err := l.Forget(&pull.Plan{Name: "guarded", Tag: "q4_k_m"}); err != nil {
 		t.Error(err)
 	}
-	if waste, err := l.app.store().Waste(-time.Hour); err != nil || len(waste) > 0 {
+	if waste, err := l.Store().Waste(-time.Hour); err != nil || len(waste) > 0 {
 		t.Errorf("in the store is still %+v, %v", waste, err)
 	}
 }
 
-func TestServersOfTheLibrary(t *testing.T) {
+func TestEndpoints(t *testing.T) {
 	l := newLibrary(t)
 	there := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "Bearer secret" {
@@ -136,21 +129,20 @@ func TestServersOfTheLibrary(t *testing.T) {
 	}))
 	defer there.Close()
 	t.Setenv("LAB_KEY", "secret")
-	if err := l.AddServer("lab", there.URL, "LAB_KEY"); err != nil {
+	if err := l.AddEndpoint("lab", there.URL, "LAB_KEY"); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.AddServer("open", there.URL, ""); err != nil {
+	if err := l.AddEndpoint("open", there.URL, ""); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.AddServer("lab", there.URL, ""); err == nil {
+	if err := l.AddEndpoint("lab", there.URL, ""); err == nil {
 		t.Error("a name was given twice")
 	}
-	want := map[string]string{"lab": there.URL, "open": there.URL}
-	if got := l.Servers(); !maps.Equal(got, want) {
-		t.Errorf("the servers are %q", got)
+	if got := l.Endpoints(); len(got) != 2 || got["lab"].URL != there.URL || got["open"].URL != there.URL {
+		t.Errorf("the endpoints are %+v", got)
 	}
 	// The next bise knows them, too.
-	c, _, err := config.Load(l.app.places.File())
+	c, _, err := config.Load(l.options.Places.File())
 	if err != nil || c.Endpoints["lab"].KeyEnv != "LAB_KEY" || len(c.Endpoints) != 2 {
 		t.Errorf("written are %+v, %v", c.Endpoints, err)
 	}
@@ -163,7 +155,7 @@ func TestServersOfTheLibrary(t *testing.T) {
 			t.Errorf("of %s it is said: %v", name, err)
 		}
 	}
-	if e, err := l.app.openRef(t.Context(), "lab/large", engine.LoadOptions{}); err != nil || e.Close() != nil {
+	if e, err := l.Open(t.Context(), "lab/large", engine.LoadOptions{}); err != nil || e.Close() != nil {
 		t.Errorf("one of them cannot be opened: %v", err)
 	}
 }
