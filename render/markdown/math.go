@@ -13,6 +13,7 @@ import (
 	"github.com/yuin/goldmark/util"
 
 	"github.com/bise-sh/bise/render/latex"
+	"github.com/bise-sh/bise/tex"
 )
 
 // Mathematics is what models write between $ and $, $$ and $$, \( and \), \[ and
@@ -89,28 +90,18 @@ func (mathSpans) Parse(_ ast.Node, block text.Reader, _ parser.Context) ast.Node
 	return nil
 }
 
-// boxed is the length of the \boxed{…} that a text begins with, 0 when it begins
-// with none: models frame a final answer so without any other mark.
+// boxed returns the length of the \boxed{…} that a text begins with, 0 without one:
+// models put it around a final answer without any other mark.
 func boxed(text []byte) int {
 	const command = `\boxed{`
 	if !bytes.HasPrefix(text, []byte(command)) {
 		return 0
 	}
-	depth := 0
-	for i := len(command); i < len(text); i++ {
-		switch text[i] {
-		case '\\':
-			i++
-		case '{':
-			depth++
-		case '}':
-			if depth == 0 {
-				return i + 1
-			}
-			depth--
-		}
+	body, _, ok := tex.Group(string(text[len(command):]))
+	if !ok {
+		return 0
 	}
-	return 0
+	return len(command) + len(body) + 1
 }
 
 // dollars reports whether what stands between two single dollars is mathematics,
