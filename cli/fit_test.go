@@ -58,7 +58,7 @@ func TestFitIsWhatLlamaAllocates(t *testing.T) {
 		{"tiny", "f16", tinymodel.Options{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			c.o.Weights = gguf.Q8_0
+			c.o.Weights, c.o.Zero = gguf.Q8_0, true
 			path := filepath.Join(t.TempDir(), "tiny.gguf")
 			if err := tinymodel.Write(path, c.o); err != nil {
 				t.Fatal(err)
