@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/bise-sh/bise/tex"
 )
 
 // A Check is the result of verifying an answer by computation.
@@ -310,7 +312,7 @@ func mathematical(w string) bool {
 		switch {
 		case functions[t] || len(t) > 1 && t[0] == '\\':
 			letters, other = 0, true
-		case isLetter(t[0]):
+		case tex.IsLetter(t[0]):
 			if letters++; letters > 2 || !other && (w == "" && (letters == 2 || strings.Contains("aAI", t))) {
 				return false
 			}

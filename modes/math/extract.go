@@ -3,6 +3,8 @@ package math
 import (
 	"regexp"
 	"strings"
+
+	"github.com/bise-sh/bise/tex"
 )
 
 // An Answer is the final answer of a solution.
@@ -78,7 +80,7 @@ func boxed(s string) (string, bool) {
 			return "", false
 		}
 		open := i + strings.IndexByte(s[i:], '{') + 1
-		if in, _, ok := group(s[open:]); ok && strings.TrimSpace(in) != "" {
+		if in, _, ok := tex.Group(s[open:]); ok && strings.TrimSpace(in) != "" {
 			return in, true
 		}
 		end = i
