@@ -55,7 +55,7 @@ func (a *app) showLinear(ctx context.Context, o tui.Options) error {
 	keys := make(chan os.Signal, 1)
 	signal.Notify(keys, os.Interrupt)
 	defer signal.Stop(keys)
-	return tui.RunLinear(ctx, o, a.stdin, a.stdout, keys)
+	return tui.RunPlain(ctx, o, a.stdin, a.stdout, keys)
 }
 
 // interfaceOptions wires the interface to what it works with.

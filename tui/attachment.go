@@ -3,7 +3,6 @@ package tui
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"strings"
 
 	"github.com/bise-sh/bise/attach"
@@ -121,12 +120,4 @@ func composedOf(t *turn) composed {
 		}
 	}
 	return m
-}
-
-// relative is a path as people say it from the folder they are in.
-func relative(folder, path string) string {
-	if rel, err := filepath.Rel(folder, path); err == nil && filepath.IsLocal(rel) {
-		return rel
-	}
-	return path
 }

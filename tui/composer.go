@@ -3,10 +3,11 @@ package tui
 import (
 	"strings"
 
-	"github.com/bise-sh/bise/tui/kit"
-
 	tea "charm.land/bubbletea/v2"
+
 	"github.com/bise-sh/bise/attach"
+	"github.com/bise-sh/bise/tui/engines"
+	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/units"
 )
 
@@ -23,9 +24,9 @@ type composer struct {
 	mode        string // of the conversation, for messages
 	placeholder string
 	attached    []attachment
-	popup       kit.Popup // nil: none
-	vim         *kit.Vim  // nil: keys are the usual ones
-	model       *model    // that counts tokens
+	popup       kit.Popup      // nil: none
+	vim         *kit.Vim       // nil: keys are the usual ones
+	model       *engines.Model // that counts tokens
 
 	sent     []string // messages before, oldest first
 	recall   int      // which of them is shown, counted from the last; 0: none

@@ -7,12 +7,13 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/bise-sh/bise/attach"
-	"github.com/bise-sh/bise/tui/kit"
-
 	tea "charm.land/bubbletea/v2"
+
+	"github.com/bise-sh/bise/attach"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/modes/vision"
+	"github.com/bise-sh/bise/tui/engines"
+	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/units"
 )
 
@@ -35,7 +36,7 @@ type foundFile struct {
 }
 
 const (
-	maxFiles   = 50_000 // that are looked through
+	maxFiles   = 50_000 // that are looked for
 	maxFound   = 100    // that are offered
 	previewing = 3      // lines of a file
 )
@@ -50,10 +51,10 @@ type filesRead struct {
 func newFilePopup(c *composer) *filePopup { return &filePopup{composer: c} }
 
 func (p *filePopup) begin() tea.Cmd {
-	ctx, folder := p.tasks.Context(), p.folder
+	ctx, dir := p.tasks.Context(), p.folder
 	return func() tea.Msg {
-		paths, more, _ := attach.FilesIn(ctx, folder, maxFiles) // what cannot be read is not offered
-		return filesRead{folder, paths, more}
+		paths, more, _ := attach.FilesIn(ctx, dir, maxFiles) // what cannot be read is not offered
+		return filesRead{dir, paths, more}
 	}
 }
 
@@ -137,8 +138,8 @@ func (p *filePopup) readPreview() tea.Cmd {
 // when it cannot.
 func (c *composer) counter() func(context.Context, attachment) int {
 	var e engine.Engine
-	if m := c.model; m != nil && m.state == ready {
-		e = m.engine
+	if m := c.model; m != nil && m.State == engines.Ready {
+		e = m.Engine
 	}
 	return func(ctx context.Context, a attachment) int {
 		if e != nil && a.shot != nil {
@@ -192,13 +193,13 @@ type fileAttached struct {
 
 // attachFile attaches a file, named from the folder.
 func (c *composer) attachFile(path string) tea.Cmd {
-	ctx, folder, count, to := c.tasks.Context(), c.folder, c.counter(), c.mode
+	ctx, dir, count, to := c.tasks.Context(), c.folder, c.counter(), c.mode
 	return func() tea.Msg {
 		full := path
 		if !filepath.IsAbs(path) {
-			full = filepath.Join(folder, path)
+			full = filepath.Join(dir, path)
 		}
-		list, note, err := readFile(ctx, full, relative(folder, full))
+		list, note, err := readFile(ctx, full, kit.RelativePath(dir, full))
 		for i := range list {
 			list[i].tokens = count(ctx, list[i])
 		}
@@ -274,19 +275,19 @@ func pathOf(text string) (string, bool) {
 // inspect looks whether there is a file at a pasted path, and attaches it; else
 // the text is a text.
 func (c *composer) inspect(path, text string) tea.Cmd {
-	folder, home := c.folder, c.terminal.Getenv("HOME")
+	dir, home := c.folder, c.terminal.Getenv("HOME")
 	ctx, count, to := c.tasks.Context(), c.counter(), c.mode
 	return func() tea.Msg {
 		full := path
 		if rest, ok := strings.CutPrefix(path, "~/"); ok {
 			full = filepath.Join(home, rest)
 		} else if !filepath.IsAbs(path) {
-			full = filepath.Join(folder, path)
+			full = filepath.Join(dir, path)
 		}
 		if info, err := os.Stat(full); err != nil || !info.Mode().IsRegular() {
 			return fileAttached{to: to, instead: text}
 		}
-		list, note, err := readFile(ctx, full, relative(folder, full))
+		list, note, err := readFile(ctx, full, kit.RelativePath(dir, full))
 		for i := range list {
 			list[i].tokens = count(ctx, list[i])
 		}

@@ -10,13 +10,13 @@ import (
 	"strings"
 	"weak"
 
-	"github.com/bise-sh/bise/tui/kit"
-
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/colorprofile"
+
 	"github.com/bise-sh/bise/attach"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/render/preview"
-	"github.com/charmbracelet/colorprofile"
+	"github.com/bise-sh/bise/tui/kit"
 )
 
 // A gallery has the pictures of conversations as they are shown: each once, decoded

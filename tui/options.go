@@ -8,6 +8,7 @@ import (
 	"github.com/bise-sh/bise/history"
 	"github.com/bise-sh/bise/modes/review/change"
 	"github.com/bise-sh/bise/render/markdown"
+	"github.com/bise-sh/bise/tui/models"
 )
 
 // Options are what the interface is given by who starts it.
@@ -36,9 +37,9 @@ type Options struct {
 	Loaded func(context.Context, engine.Engine) (float64, error)
 
 	// Models, Downloads and Endpoints are a [library.Library]. Nil: there is none.
-	Models    Models
-	Downloads Downloads
-	Endpoints Endpoints
+	Models    models.Models
+	Downloads models.Downloads
+	Endpoints models.Endpoints
 
 	// History opens the conversations. It is called once, after the first frame.
 	History func() (*history.Store, error)

@@ -173,7 +173,7 @@ func TestReviewApply(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.pressed("n", "a")
-	d.sees("the file has changed there since it was reviewed")
+	d.sees("the file has changed since the review")
 	if read() != other {
 		t.Errorf("the file is\n%s", read())
 	}
@@ -287,7 +287,7 @@ func TestReviewLinear(t *testing.T) {
 	l.types("2")
 	l.hears("What Sync and Close say is lost.")
 	l.types("/dismiss")
-	l.hears("/undo takes it back")
+	l.hears("(/undo)")
 	l.types("/quit")
 	l.ends()
 }

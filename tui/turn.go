@@ -10,6 +10,7 @@ import (
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/history"
 	"github.com/bise-sh/bise/modes/chat"
+	"github.com/bise-sh/bise/tui/engines"
 	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/units"
 )
@@ -37,7 +38,7 @@ type turn struct {
 	text     strings.Builder
 	article  article
 	state    turnState
-	waits    waiting
+	waits    engines.Waiting
 	err      error
 	measured history.Measured
 
@@ -175,7 +176,7 @@ func (t *turn) cut() bool {
 
 // take adds an event of the answer.
 func (t *turn) take(event engine.Event, now time.Time) {
-	t.waits.take(event, now)
+	t.waits.Observe(event, now)
 	switch e := event.(type) {
 	case engine.LeftOut:
 		t.measured.LeftOut = e
@@ -191,7 +192,7 @@ func (t *turn) take(event engine.Event, now time.Time) {
 	case engine.Done:
 		t.measured.Usage, t.measured.Timings = e.Usage, e.Timings
 	}
-	if took := t.waits.thought(); took > 0 {
+	if took := t.waits.ThinkingTime(); took > 0 {
 		t.thought = took
 	}
 }
@@ -262,8 +263,8 @@ func (t *turn) refresh() {
 	if t.state == answering {
 		if p := t.article.growing(); p != nil {
 			t.parts = append(t.parts, p)
-		} else if t.text.Len() == 0 && t.waits.what != nothing {
-			t.parts = append(t.parts, lined(func(th *kit.Theme, width int) []string { return []string{th.Muted.Render(t.waits.line(width))} }))
+		} else if t.text.Len() == 0 && t.waits.Phase != engines.Idle {
+			t.parts = append(t.parts, lined(func(th *kit.Theme, width int) []string { return []string{th.Muted.Render(t.waits.Line(width))} }))
 		}
 		return
 	}

@@ -14,13 +14,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bise-sh/bise/tui/kit"
-
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/colorprofile"
+
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
 	"github.com/bise-sh/bise/mistral/preprocess"
-	"github.com/charmbracelet/colorprofile"
+	"github.com/bise-sh/bise/tui/engines"
+	"github.com/bise-sh/bise/tui/kit"
 )
 
 // sunset writes a picture of so many pixels into a folder.
@@ -60,7 +61,7 @@ func seeing(t *testing.T, texts ...string) (Options, *enginetest.Script) {
 func (d *driver) vision() *visionMode {
 	d.t.Helper()
 	d.sees("Ministral 3 8B")
-	d.until("the model", func() bool { return d.chat().model.state == ready })
+	d.until("the model", func() bool { return d.chat().model.State == engines.Ready })
 	d.typed("/vision")
 	d.pressed("enter")
 	d.sees("Ask about a picture.")

@@ -1,4 +1,4 @@
-package tui
+package review
 
 import (
 	"context"
@@ -12,31 +12,32 @@ import (
 	"strings"
 
 	"charm.land/bubbles/v2/key"
-	"github.com/bise-sh/bise/tui/kit"
-
 	tea "charm.land/bubbletea/v2"
+
 	"github.com/bise-sh/bise/modes/chat"
 	"github.com/bise-sh/bise/modes/review"
 	"github.com/bise-sh/bise/modes/review/change"
 	"github.com/bise-sh/bise/modes/review/diff"
+	"github.com/bise-sh/bise/tui/engines"
+	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/units"
 )
 
-// reviewMode is the mode in which a model looks for what is wrong with a change.
+// Mode is the mode in which a model looks for what is wrong with a change.
 // First there is a list of what can be reviewed; then one of findings, with the
 // code that the chosen one is about below it.
-type reviewMode struct {
+type Mode struct {
 	look      *kit.Look
 	notify    kit.Notify
 	tasks     *kit.Tasks
 	terminal  *kit.Terminal
-	engines   *engines
+	engines   *engines.Engines
 	changesOf func(context.Context) ([]change.Change, error) // nil: there are none
 
 	list          kit.List // of changes, or of findings
 	width, height int
 	ref           string
-	model         *model
+	model         *engines.Model
 	keys          reviewKeys
 
 	changes []change.Change
@@ -48,6 +49,9 @@ type reviewMode struct {
 	whole  bool       // the chosen finding has the body to itself
 	top    int        // its first line that is shown then
 }
+
+// errReviewStopped is the cause of the end of a review that the user stopped.
+var errReviewStopped = errors.New("stopped")
 
 // reviewKeys are the keys that are this mode's own.
 type reviewKeys struct {
@@ -96,12 +100,12 @@ type (
 	}
 	findingRestored struct{ finding *finding }
 	programEnded    struct{ err error }
-	// questionAsked goes on in a chat, with a text to write the question behind.
-	questionAsked struct{ text string }
+	// QuestionAsked goes on in a chat, with a text to write the question behind.
+	QuestionAsked struct{ Text string }
 )
 
-func newReview(look *kit.Look, notify kit.Notify, tasks *kit.Tasks, t *kit.Terminal, e *engines, ref string, changes func(context.Context) ([]change.Change, error)) mode {
-	m := &reviewMode{
+func New(look *kit.Look, notify kit.Notify, tasks *kit.Tasks, t *kit.Terminal, e *engines.Engines, ref string, changes func(context.Context) ([]change.Change, error)) *Mode {
+	m := &Mode{
 		look: look, notify: notify, tasks: tasks, terminal: t, engines: e, ref: ref, changesOf: changes,
 		list: kit.List{Look: look, FilterOnSlash: true},
 	}
@@ -113,20 +117,20 @@ func newReview(look *kit.Look, notify kit.Notify, tasks *kit.Tasks, t *kit.Termi
 	return m
 }
 
-func (m *reviewMode) using() *model { return m.model }
+func (m *Mode) Using() *engines.Model { return m.model }
 
-func (m *reviewMode) useModel(ref string) tea.Cmd {
+func (m *Mode) UseModel(ref string) tea.Cmd {
 	var cmd tea.Cmd
 	m.ref = ref
-	m.model, cmd = m.engines.use(ref)
+	m.model, cmd = m.engines.Use(ref)
 	return cmd
 }
 
-// shown looks for changes, which may be others each time, unless there is a review.
-func (m *reviewMode) shown() tea.Cmd {
+// Shown looks for changes, which may be others each time, unless there is a review.
+func (m *Mode) Shown() tea.Cmd {
 	var cmds []tea.Cmd
 	if m.model == nil {
-		cmds = append(cmds, m.useModel(m.ref))
+		cmds = append(cmds, m.UseModel(m.ref))
 	}
 	if m.review == nil {
 		cmds = append(cmds, m.findChanges())
@@ -135,7 +139,7 @@ func (m *reviewMode) shown() tea.Cmd {
 }
 
 // findChanges is the command that finds what can be reviewed.
-func (m *reviewMode) findChanges() tea.Cmd {
+func (m *Mode) findChanges() tea.Cmd {
 	ctx, changes := m.tasks.Context(), m.changesOf
 	if changes == nil {
 		return nil
@@ -146,12 +150,12 @@ func (m *reviewMode) findChanges() tea.Cmd {
 	}
 }
 
-func (m *reviewMode) Update(msg tea.Msg) tea.Cmd {
+func (m *Mode) Update(msg tea.Msg) tea.Cmd {
 	defer m.refresh()
 	switch msg := msg.(type) {
 	case changesFound:
 		m.changes, m.trouble, m.looked = msg.changes, msg.err, true
-	case modelOpened, modelReady:
+	case engines.ModelOpened, engines.ModelReady:
 		return m.begin()
 	case reviewCame:
 		return m.take(msg)
@@ -168,34 +172,34 @@ func (m *reviewMode) Update(msg tea.Msg) tea.Cmd {
 }
 
 // start begins to review a change.
-func (m *reviewMode) start(c change.Change) tea.Cmd {
+func (m *Mode) start(c change.Change) tea.Cmd {
 	m.number++
 	m.whole = false
 	m.review = &reviewing{number: m.number, change: c, busy: true, loading: -1, stop: func(error) {}}
 	m.list.Filter.Reset()
 	m.list.Select(0)
 	var open tea.Cmd
-	if m.model == nil || m.model.state == failed {
-		open = m.useModel(m.ref)
+	if m.model == nil || m.model.State == engines.Failed {
+		open = m.UseModel(m.ref)
 	}
 	return tea.Batch(open, m.begin())
 }
 
 // begin has the model begin, if a review waits for it and it is there.
-func (m *reviewMode) begin() tea.Cmd {
+func (m *Mode) begin() tea.Cmd {
 	r := m.review
 	if r == nil || !r.busy || r.pull != nil || m.model == nil {
 		return nil
 	}
 	switch {
-	case m.model.state == failed:
-		r.busy, r.err = false, m.model.err
+	case m.model.State == engines.Failed:
+		r.busy, r.err = false, m.model.Err
 		return nil
-	case m.model.engine == nil:
+	case m.model.Engine == nil:
 		return nil
 	}
 	ctx, stop := context.WithCancelCause(m.tasks.Context())
-	engine, change := m.model.engine, r.change
+	engine, change := m.model.Engine, r.change
 	r.stop = stop
 	r.pull, _ = iter.Pull2(func(yield func(review.Event, error) bool) {
 		root, err := os.OpenRoot(change.Root)
@@ -226,7 +230,7 @@ func (r *reviewing) await() tea.Cmd {
 }
 
 // take takes an event of a review.
-func (m *reviewMode) take(msg reviewCame) tea.Cmd {
+func (m *Mode) take(msg reviewCame) tea.Cmd {
 	r := m.review
 	if r == nil || msg.number != r.number {
 		return nil // nobody waits for the rest: its context has ended
@@ -236,7 +240,7 @@ func (m *reviewMode) take(msg reviewCame) tea.Cmd {
 		r.stop(nil)
 		return nil
 	}
-	if msg.err != nil && !errors.Is(msg.err, errStopped) {
+	if msg.err != nil && !errors.Is(msg.err, errReviewStopped) {
 		r.err = msg.err
 	}
 	switch e := msg.event.(type) {
@@ -272,7 +276,7 @@ func (r *reviewing) sort() {
 }
 
 // refresh sets the rows of the list.
-func (m *reviewMode) refresh() {
+func (m *Mode) refresh() {
 	var chosen *finding
 	if m.review != nil {
 		chosen = m.chosen()
@@ -327,7 +331,7 @@ func size(files []diff.File) string {
 }
 
 // nothing says why there are no changes to choose from.
-func (m *reviewMode) nothing() []string {
+func (m *Mode) nothing() []string {
 	switch {
 	case m.trouble != nil:
 		msg, advice := kit.Explain(m.trouble)
@@ -339,7 +343,7 @@ func (m *reviewMode) nothing() []string {
 }
 
 // none says why there are no findings.
-func (m *reviewMode) none() []string {
+func (m *Mode) none() []string {
 	r := m.review
 	switch {
 	case r.err != nil:
@@ -359,7 +363,7 @@ func (m *reviewMode) none() []string {
 }
 
 // shownFindings are those that are not dismissed, and that the filter lets through.
-func (m *reviewMode) shownFindings() []*finding {
+func (m *Mode) shownFindings() []*finding {
 	var list []*finding
 	if m.review == nil {
 		return nil
@@ -374,7 +378,7 @@ func (m *reviewMode) shownFindings() []*finding {
 }
 
 // chosen is the finding that is chosen, nil when there is none.
-func (m *reviewMode) chosen() *finding {
+func (m *Mode) chosen() *finding {
 	if list := m.shownFindings(); m.list.Selected < len(list) {
 		return list[m.list.Selected]
 	}
@@ -382,7 +386,7 @@ func (m *reviewMode) chosen() *finding {
 }
 
 // apply writes a suggestion into its file.
-func (m *reviewMode) apply(f *finding) tea.Cmd {
+func (m *Mode) apply(f *finding) tea.Cmd {
 	if f.Suggestion == nil || f.applied {
 		m.notify.Say(map[bool]string{true: "it is applied", false: "it has no suggestion to apply"}[f.applied])
 		return nil
@@ -407,7 +411,7 @@ func (m *reviewMode) apply(f *finding) tea.Cmd {
 }
 
 // changed tells that a suggestion was applied or taken back.
-func (m *reviewMode) changed(msg findingChanged) {
+func (m *Mode) changed(msg findingChanged) {
 	f := msg.finding
 	if msg.err != nil {
 		m.notify.Error(msg.err)
@@ -424,13 +428,13 @@ func (m *reviewMode) changed(msg findingChanged) {
 }
 
 // dismiss takes a finding off the list.
-func (m *reviewMode) dismiss(f *finding) {
+func (m *Mode) dismiss(f *finding) {
 	f.dismissed = true
 	m.notify.Undo(fmt.Sprintf("dismissed %q", f.Title), func() tea.Msg { return findingRestored{f} })
 }
 
 // open shows a finding's line in the person's editor.
-func (m *reviewMode) open(f *finding) tea.Cmd {
+func (m *Mode) open(f *finding) tea.Cmd {
 	name := filepath.FromSlash(path.Clean(f.File))
 	if !filepath.IsLocal(name) {
 		m.notify.Say(f.File + " is not in this folder")
@@ -442,7 +446,7 @@ func (m *reviewMode) open(f *finding) tea.Cmd {
 }
 
 // question is what a chat about a finding begins with.
-func (m *reviewMode) question(f *finding) string {
+func (m *Mode) question(f *finding) string {
 	var code strings.Builder
 	for _, l := range m.review.around(&f.Finding, aroundFinding) {
 		code.WriteString(string(rune(l.Op)) + strings.TrimSuffix(l.Text, "\r") + "\n")
@@ -451,7 +455,7 @@ func (m *reviewMode) question(f *finding) string {
 		f.Line, kit.OneLine(f.File), f.Title, f.Why, chat.CodeBlock(strings.TrimPrefix(path.Ext(f.File), "."), code.String()))
 }
 
-func (m *reviewMode) Press(k tea.KeyPressMsg) kit.Outcome {
+func (m *Mode) Press(k tea.KeyPressMsg) kit.Outcome {
 	defer m.refresh()
 	if m.whole && m.scroll(k) {
 		return kit.Handled(nil)
@@ -475,7 +479,7 @@ func (m *reviewMode) Press(k tea.KeyPressMsg) kit.Outcome {
 }
 
 // letter does what a letter does.
-func (m *reviewMode) letter(k tea.KeyPressMsg) kit.Outcome {
+func (m *Mode) letter(k tea.KeyPressMsg) kit.Outcome {
 	if m.review == nil {
 		if kit.Matches(k, m.keys.look) {
 			return kit.Handled(m.findChanges())
@@ -500,7 +504,7 @@ func (m *reviewMode) letter(k tea.KeyPressMsg) kit.Outcome {
 		m.list.Select((m.list.Selected + 1) % max(1, len(m.list.Rows)))
 		m.top = 0
 	case kit.Matches(k, m.keys.ask):
-		return kit.Send(questionAsked{m.question(f)})
+		return kit.Send(QuestionAsked{m.question(f)})
 	default:
 		return kit.Ignored()
 	}
@@ -508,7 +512,7 @@ func (m *reviewMode) letter(k tea.KeyPressMsg) kit.Outcome {
 }
 
 // choose begins the chosen review, or gives the chosen finding the whole body.
-func (m *reviewMode) choose() tea.Cmd {
+func (m *Mode) choose() tea.Cmd {
 	if m.review != nil {
 		m.whole = !m.whole && m.chosen() != nil
 		m.top = 0
@@ -521,14 +525,14 @@ func (m *reviewMode) choose() tea.Cmd {
 }
 
 // back leaves the finding, stops the review, or leaves that.
-func (m *reviewMode) back() kit.Outcome {
+func (m *Mode) back() kit.Outcome {
 	switch {
 	case m.review == nil:
 		return kit.Ignored()
 	case m.whole:
 		m.whole = false
 	case m.review.busy && m.review.pull != nil:
-		m.review.stop(errStopped)
+		m.review.stop(errReviewStopped)
 	default:
 		m.review = nil
 		m.list.Select(0)
@@ -537,13 +541,13 @@ func (m *reviewMode) back() kit.Outcome {
 	return kit.Handled(nil)
 }
 
-func (m *reviewMode) Paste(text string) kit.Outcome {
+func (m *Mode) Paste(text string) kit.Outcome {
 	defer m.refresh()
 	m.list.Paste(text)
 	return kit.Handled(nil)
 }
 
-func (m *reviewMode) Click(_, y int) kit.Outcome {
+func (m *Mode) Click(_, y int) kit.Outcome {
 	defer m.refresh()
 	if m.whole {
 		return kit.Handled(nil)
@@ -555,7 +559,7 @@ func (m *reviewMode) Click(_, y int) kit.Outcome {
 	return kit.Handled(nil)
 }
 
-func (m *reviewMode) Scroll(lines int) {
+func (m *Mode) Scroll(lines int) {
 	if m.whole {
 		m.top = max(0, m.top+lines)
 		return
@@ -563,8 +567,8 @@ func (m *reviewMode) Scroll(lines int) {
 	m.list.Scroll(lines)
 }
 
-// commands are what keys do, by name.
-func (m *reviewMode) commands() []kit.Command {
+// Commands are what keys do, by name.
+func (m *Mode) Commands() []kit.Command {
 	list := []kit.Command{}
 	for _, c := range []struct {
 		name, help string
@@ -587,4 +591,4 @@ func (m *reviewMode) commands() []kit.Command {
 	return list
 }
 
-func (m *reviewMode) rowsOf() *kit.List { return &m.list }
+func (m *Mode) AsList() *kit.List { return &m.list }

@@ -1,58 +1,62 @@
-package tui
+package models
 
 import (
 	"errors"
 	"fmt"
 	"strings"
 
-	"github.com/bise-sh/bise/tui/kit"
-
 	tea "charm.land/bubbletea/v2"
+
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/library/pull"
 	"github.com/bise-sh/bise/models/fit"
+	"github.com/bise-sh/bise/tui/engines"
+	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/units"
 )
 
-// modelsDialog is the list of models: those that are on their way, on this machine,
+// Dialog is the list of models: those that are on their way, on this machine,
 // on servers, and those that could be here. To somebody who has none it is the first
 // thing that they see.
-type modelsDialog struct {
+type Dialog struct {
 	kit.List
-	shelf   *shelf
+	shelf   *Service
 	first   bool // there is no model yet
 	entries []entry
 }
 
-func newModelsDialog(s *shelf, first bool) *modelsDialog {
-	m := &modelsDialog{shelf: s, List: kit.List{Look: s.look, FilterOnSlash: true, AlignRight: []bool{false, true}}, first: first}
+func NewDialog(s *Service, first bool) *Dialog {
+	m := &Dialog{shelf: s, List: kit.List{Look: s.look, FilterOnSlash: true, AlignRight: []bool{false, true}}, first: first}
 	m.Detail = m.known
 	m.refresh()
 	return m
 }
 
-func (m *modelsDialog) Title() string {
+func (m *Dialog) Title() string {
 	if m.first {
 		return ""
 	}
 	return "Models"
 }
 
-func (m *modelsDialog) Note() string {
-	if m.Width < tabsWidth {
+// First reports whether the dialog was opened because there is no model.
+func (m *Dialog) First() bool { return m.first }
+
+func (m *Dialog) Note() string {
+	if m.Width < kit.WideColumns {
 		return ""
 	}
-	if m.shelf.machine == nil {
+	if m.shelf.Machine == nil {
 		return ""
 	}
-	return m.Look.Theme.Muted.Render(kit.OneLine(library.MachineLine(*m.shelf.machine)))
+	return m.Look.Theme.Muted.Render(kit.OneLine(library.MachineLine(*m.shelf.Machine)))
 }
 
-func (m *modelsDialog) Init() tea.Cmd { return m.shelf.read() }
+func (m *Dialog) Init() tea.Cmd { return m.shelf.read() }
 
 // refresh makes the rows anew, and keeps the choice where it was.
-func (m *modelsDialog) refresh() {
+func (m *Dialog) refresh() {
 	before, chosen := "", m.Selected
 	if i, ok := m.SelectedRow(); ok && i < len(m.entries) {
 		before = m.entries[i].key()
@@ -70,12 +74,12 @@ func (m *modelsDialog) refresh() {
 		m.Intro = []string{"Choose a model. It is downloaded once and stays on this machine."}
 	}
 	switch {
-	case m.shelf.err != nil:
-		msg, advice := kit.Explain(m.shelf.err)
+	case m.shelf.Err != nil:
+		msg, advice := kit.Explain(m.shelf.Err)
 		m.Empty = []string{msg, advice}
 	case m.Filter.Text != "":
 		m.Empty = []string{fmt.Sprintf("No model has %q. A repository such as hf:owner/name, or an address, can be downloaded too: %s.", kit.OneLine(m.Filter.Text), m.Look.Keys.Choose.Help().Key)}
-	case m.shelf.machine == nil:
+	case m.shelf.Machine == nil:
 		m.Empty = []string{"Looking at this machine."}
 	default:
 		m.Empty = []string{"There is no model to choose from."}
@@ -86,7 +90,7 @@ func (m *modelsDialog) refresh() {
 
 // narrowed cuts a row's name where it would leave no room for what else there is; the
 // chosen one's is told whole below the rows.
-func (m *modelsDialog) narrowed(r kit.Row) kit.Row {
+func (m *Dialog) narrowed(r kit.Row) kit.Row {
 	_, width := kit.Column(m.Width)
 	most := width
 	switch {
@@ -102,7 +106,7 @@ func (m *modelsDialog) narrowed(r kit.Row) kit.Row {
 	return r
 }
 
-func (m *modelsDialog) Resize(width, height int) {
+func (m *Dialog) Resize(width, height int) {
 	if width != m.Width {
 		m.Width = width
 		m.refresh()
@@ -111,7 +115,7 @@ func (m *modelsDialog) Resize(width, height int) {
 }
 
 // entry is the chosen one, false when there is none.
-func (m *modelsDialog) entry() (entry, bool) {
+func (m *Dialog) entry() (entry, bool) {
 	if i, ok := m.SelectedRow(); ok {
 		return m.entries[i], true
 	}
@@ -127,7 +131,7 @@ var (
 	filterKey = kit.NewBinding("/", "filter")
 )
 
-func (m *modelsDialog) Bindings() []kit.Hint {
+func (m *Dialog) Bindings() []kit.Hint {
 	e, ok := m.entry()
 	later := kit.Hint{Binding: m.Look.Keys.Back, Words: ""}
 	if m.first {
@@ -140,10 +144,10 @@ func (m *modelsDialog) Bindings() []kit.Hint {
 	var list []kit.Hint
 	switch {
 	case e.download != nil:
-		switch e.download.state {
-		case seeking, coming:
+		switch e.download.State {
+		case Planning, Running:
 			list = []kit.Hint{{Binding: pauseKey, Words: ""}}
-		case asking:
+		case AwaitingLicence:
 			list = []kit.Hint{{Binding: m.Look.Keys.Choose, Words: "read the licence"}}
 		default:
 			list = []kit.Hint{{Binding: m.Look.Keys.Choose, Words: "go on"}}
@@ -164,15 +168,15 @@ func (m *modelsDialog) Bindings() []kit.Hint {
 	return append(list, more...)
 }
 
-func (m *modelsDialog) Footer() kit.Footer { return kit.Footer{Hints: m.Bindings()} }
+func (m *Dialog) Footer() kit.Footer { return kit.Footer{Hints: m.Bindings()} }
 
-func (m *modelsDialog) Press(k tea.KeyPressMsg) kit.Outcome {
+func (m *Dialog) Press(k tea.KeyPressMsg) kit.Outcome {
 	o := m.pressKey(k)
 	m.refresh()
 	return o
 }
 
-func (m *modelsDialog) pressKey(k tea.KeyPressMsg) kit.Outcome {
+func (m *Dialog) pressKey(k tea.KeyPressMsg) kit.Outcome {
 	if m.Filtering {
 		return m.pressList(k)
 	}
@@ -196,7 +200,7 @@ func (m *modelsDialog) pressKey(k tea.KeyPressMsg) kit.Outcome {
 }
 
 // pressList gives a key to the list, and takes those that it has no use for.
-func (m *modelsDialog) pressList(k tea.KeyPressMsg) kit.Outcome {
+func (m *Dialog) pressList(k tea.KeyPressMsg) kit.Outcome {
 	change := m.List.Press(k)
 	switch {
 	case change.Handled:
@@ -210,7 +214,7 @@ func (m *modelsDialog) pressList(k tea.KeyPressMsg) kit.Outcome {
 }
 
 // choice does with the chosen model what one most likely wants.
-func (m *modelsDialog) choice() kit.Outcome {
+func (m *Dialog) choice() kit.Outcome {
 	e, ok := m.entry()
 	switch {
 	case !ok && m.Filter.Text != "":
@@ -218,17 +222,17 @@ func (m *modelsDialog) choice() kit.Outcome {
 		return kit.Handled(m.begun(m.shelf.pull(pull.Request{Ref: ref}, ref)))
 	case !ok:
 		return kit.Handled(nil)
-	case e.download != nil && e.download.state == asking:
+	case e.download != nil && e.download.State == AwaitingLicence:
 		return kit.Open(newLicenceDialog(m.Look, e.download))
 	case e.download != nil && isTooBig(e.download.err):
-		return m.shelf.anyway(e.download.request, e.download.title, e.download.err)
+		return m.shelf.anyway(e.download.Request, e.download.title, e.download.err)
 	case e.download != nil:
 		return kit.Handled(m.shelf.goOn(e.download))
 	case e.installed != nil && e.installed.Problem != nil:
 		m.shelf.notify.Error(e.installed.Problem)
 		return kit.Handled(nil)
 	case e.installed != nil:
-		return kit.Close(modelChosen{e.installed.Name})
+		return kit.Close(Chosen{e.installed.Name})
 	case e.model != nil:
 		return m.download(e)
 	}
@@ -237,20 +241,20 @@ func (m *modelsDialog) choice() kit.Outcome {
 
 // download begins the download of a model of the catalogue, unless it cannot run
 // here.
-func (m *modelsDialog) download(e entry) kit.Outcome {
+func (m *Dialog) download(e entry) kit.Outcome {
 	if err := e.model.CannotRun(); err != nil {
 		m.shelf.notify.Error(err)
 		return kit.Handled(nil)
 	}
 	request := pull.Request{Ref: e.model.Name}
 	if p, ok := m.shelf.plans[e.model.Name]; ok && p.Verdict == fit.No {
-		return m.shelf.anyway(request, e.model.Title, tooBig(e.model.Title, p.Plan, *m.shelf.machine))
+		return m.shelf.anyway(request, e.model.Title, tooBig(e.model.Title, p.Plan, *m.shelf.Machine))
 	}
 	return kit.Handled(m.begun(m.shelf.pull(request, e.model.Title)))
 }
 
 // begun shows a download that was begun, among all models.
-func (m *modelsDialog) begun(cmd tea.Cmd) tea.Cmd {
+func (m *Dialog) begun(cmd tea.Cmd) tea.Cmd {
 	m.Filter.Reset()
 	m.Filtering = false
 	m.refresh()
@@ -273,13 +277,13 @@ func isTooBig(err error) bool {
 }
 
 // anyway warns of a model that does not fit, and lets the person have it.
-func (s *shelf) anyway(r pull.Request, title string, why error) kit.Outcome {
+func (s *Service) anyway(r pull.Request, title string, why error) kit.Outcome {
 	r.Anyway = true
 	s.notify(kit.Notice{Text: kit.OneLine(why.Error()), Stays: true, Key: "d", Word: "download it anyway", Do: func() tea.Msg { return pullWanted{r, title} }})
 	return kit.Handled(nil)
 }
 
-func (m *modelsDialog) pauseOrGoOn(w *download) kit.Outcome {
+func (m *Dialog) pauseOrGoOn(w *Download) kit.Outcome {
 	if w.active() {
 		m.shelf.pause(w)
 		return kit.Handled(nil)
@@ -288,7 +292,7 @@ func (m *modelsDialog) pauseOrGoOn(w *download) kit.Outcome {
 }
 
 // remove deletes a model, or cancels a download. Both can be undone.
-func (m *modelsDialog) remove(e entry) kit.Outcome {
+func (m *Dialog) remove(e entry) kit.Outcome {
 	switch {
 	case e.download != nil:
 		m.shelf.cancel(e.download)
@@ -298,14 +302,14 @@ func (m *modelsDialog) remove(e entry) kit.Outcome {
 	return kit.Handled(nil)
 }
 
-func (m *modelsDialog) importFile() kit.Outcome {
+func (m *Dialog) importFile() kit.Outcome {
 	return kit.Open(kit.NewPrompt(m.Look, "Import", "The path of a GGUF file, or of a folder that has one model. It is used where it lies, and has to stay there.", "", "import", func(path string) kit.Outcome {
 		return kit.Close(importChosen{path})
 	}))
 }
 
 // about tells more of a model.
-func (m *modelsDialog) about(e entry) kit.Outcome {
+func (m *Dialog) about(e entry) kit.Outcome {
 	switch {
 	case e.installed != nil:
 		return kit.Open(newAboutInstalled(m.shelf, e.installed))
@@ -316,7 +320,7 @@ func (m *modelsDialog) about(e entry) kit.Outcome {
 }
 
 // known is what is known of a row, in a line or two.
-func (m *modelsDialog) known(i, width int) []string {
+func (m *Dialog) known(i, width int) []string {
 	e := m.entries[i]
 	switch {
 	case e.download != nil && e.download.err != nil:
@@ -359,14 +363,14 @@ func joinedParts(parts ...string) string {
 	return strings.Join(list, " · ")
 }
 
-func (m *modelsDialog) Update(msg tea.Msg) tea.Cmd {
+func (m *Dialog) Update(msg tea.Msg) tea.Cmd {
 	var cmd tea.Cmd
 	switch msg := msg.(type) {
 	case importChosen:
 		cmd = m.shelf.importFile(msg.path)
 	case hereRead, machineRead, unfinishedRead, modelRemoved, modelRestored,
-		downloadPlanned, downloadsLooked, downloadEnded, downloadRestored, pullWanted,
-		modelOpened, modelLoading, modelReady, serverAdded:
+		DownloadPlanned, ProgressSampled, DownloadEnded, downloadRestored, pullWanted,
+		engines.ModelOpened, engines.ModelLoading, engines.ModelReady, serverAdded:
 	default:
 		return nil
 	}
@@ -374,14 +378,14 @@ func (m *modelsDialog) Update(msg tea.Msg) tea.Cmd {
 	return cmd
 }
 
-func (m *modelsDialog) Paste(text string) kit.Outcome {
+func (m *Dialog) Paste(text string) kit.Outcome {
 	if m.List.Paste(text).Filtered {
 		m.refresh()
 	}
 	return kit.Handled(nil)
 }
 
-func (m *modelsDialog) Click(_, y int) kit.Outcome {
+func (m *Dialog) Click(_, y int) kit.Outcome {
 	if _, again := m.List.Click(y); again {
 		o := m.choice()
 		m.refresh()

@@ -1,16 +1,17 @@
-package tui
+package code
 
 import (
 	"fmt"
 	"strconv"
 	"strings"
 
-	"github.com/bise-sh/bise/tui/kit"
-
 	tea "charm.land/bubbletea/v2"
-	"github.com/bise-sh/bise/render/term"
-	"github.com/bise-sh/bise/units"
 	"github.com/charmbracelet/x/ansi"
+
+	"github.com/bise-sh/bise/render/term"
+	"github.com/bise-sh/bise/tui/engines"
+	"github.com/bise-sh/bise/tui/kit"
+	"github.com/bise-sh/bise/units"
 )
 
 const (
@@ -30,7 +31,7 @@ type coloured struct {
 	lines    []string
 }
 
-func (m *codeMode) Resize(width, height int) {
+func (m *Mode) Resize(width, height int) {
 	m.width, m.height = width, height
 	m.list.Resize(width, height)
 	if m.file == nil {
@@ -46,11 +47,11 @@ func (m *codeMode) Resize(width, height int) {
 }
 
 // gutter is how wide the line numbers are, with the space around them.
-func (m *codeMode) gutter() int { return len(strconv.Itoa(len(m.text.Rows()))) + 3 }
+func (m *Mode) gutter() int { return len(strconv.Itoa(len(m.text.Rows()))) + 3 }
 
 // colour draws the lines that are shown in the colours of their language, unless
 // they are.
-func (m *codeMode) colour() {
+func (m *Mode) colour() {
 	rows := m.text.Rows()
 	from := max(0, m.text.Top-colouredAbove)
 	to := min(len(rows), m.text.Top+m.height)
@@ -63,14 +64,14 @@ func (m *codeMode) colour() {
 }
 
 // line is a row in colours.
-func (m *codeMode) line(row int) string {
+func (m *Mode) line(row int) string {
 	if i := row - m.colours.from; i >= 0 && i < len(m.colours.lines) {
 		return m.colours.lines[i]
 	}
 	return ""
 }
 
-func (m *codeMode) View() ([]string, *tea.Cursor) {
+func (m *Mode) View() ([]string, *tea.Cursor) {
 	if m.picking || m.file == nil {
 		return m.list.View()
 	}
@@ -119,7 +120,7 @@ func (m *codeMode) View() ([]string, *tea.Cursor) {
 }
 
 // drawnGhost are the lines of what is suggested.
-func (m *codeMode) drawnGhost() []string {
+func (m *Mode) drawnGhost() []string {
 	if m.ghost == "" {
 		return nil
 	}
@@ -128,7 +129,7 @@ func (m *codeMode) drawnGhost() []string {
 }
 
 // Footer says what the last suggestion took, and the keys.
-func (m *codeMode) Footer() kit.Footer {
+func (m *Mode) Footer() kit.Footer {
 	f := kit.Footer{Hints: m.Bindings()}
 	if m.picking {
 		f.Left = units.Plural(len(m.paths), "file")
@@ -141,14 +142,14 @@ func (m *codeMode) Footer() kit.Footer {
 		f.Hints = kit.Hints(m.keys.save, m.keys.open, m.look.Keys.Commands)
 	}
 	switch {
-	case m.session == nil && m.model != nil && m.model.state == failed:
-		f.Left, _ = kit.Explain(m.model.err)
+	case m.session == nil && m.model != nil && m.model.State == engines.Failed:
+		f.Left, _ = kit.Explain(m.model.Err)
 	case m.session == nil:
 		f.Left = "no suggestions yet"
-	case m.about.Cached:
+	case m.Current.Cached:
 		f.Left = "known already"
-	case m.about.Took > 0:
-		f.Left = units.Plural(m.about.Evaluated, "new token") + " read · " + units.Precise(m.about.Took)
+	case m.Current.Took > 0:
+		f.Left = units.Plural(m.Current.Evaluated, "new token") + " read · " + units.Precise(m.Current.Took)
 	}
 	return f
 }

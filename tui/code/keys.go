@@ -1,14 +1,14 @@
-package tui
+package code
 
 import (
 	"strings"
 
-	"github.com/bise-sh/bise/tui/kit"
-
 	tea "charm.land/bubbletea/v2"
+
+	"github.com/bise-sh/bise/tui/kit"
 )
 
-func (m *codeMode) Press(k tea.KeyPressMsg) kit.Outcome {
+func (m *Mode) Press(k tea.KeyPressMsg) kit.Outcome {
 	switch {
 	case m.picking:
 		return m.pressList(k)
@@ -32,7 +32,7 @@ func (m *codeMode) Press(k tea.KeyPressMsg) kit.Outcome {
 }
 
 // pressList takes a key in the list of files.
-func (m *codeMode) pressList(k tea.KeyPressMsg) kit.Outcome {
+func (m *Mode) pressList(k tea.KeyPressMsg) kit.Outcome {
 	change := m.list.Press(k)
 	if change.Filtered {
 		m.find()
@@ -51,7 +51,7 @@ func (m *codeMode) pressList(k tea.KeyPressMsg) kit.Outcome {
 }
 
 // write gives a key to the text.
-func (m *codeMode) write(k tea.KeyPressMsg) kit.Outcome {
+func (m *Mode) write(k tea.KeyPressMsg) kit.Outcome {
 	before, at := m.text.Text, m.text.Cursor
 	switch k.String() {
 	case "enter":
@@ -81,7 +81,7 @@ func (m *codeMode) write(k tea.KeyPressMsg) kit.Outcome {
 }
 
 // page moves the cursor by what is shown.
-func (m *codeMode) page(by int) {
+func (m *Mode) page(by int) {
 	rows := m.text.Rows()
 	row, column := m.text.Position()
 	row = max(0, min(row+by*max(1, m.height-2), len(rows)-1))
@@ -89,14 +89,14 @@ func (m *codeMode) page(by int) {
 }
 
 // indentation is the space before the cursor's line.
-func (m *codeMode) indentation() string {
+func (m *Mode) indentation() string {
 	line := m.text.Text[m.text.LineStart(m.text.Cursor):m.text.Cursor]
 	return line[:len(line)-len(strings.TrimLeft(line, " \t"))]
 }
 
 // indent is one step of indentation, as the file has it: a tab, unless its lines
 // begin with spaces.
-func (m *codeMode) indent() string {
+func (m *Mode) indent() string {
 	for line := range strings.Lines(m.text.Text) {
 		switch n := len(line) - len(strings.TrimLeft(line, " ")); {
 		case line[0] == '\t':
@@ -108,7 +108,7 @@ func (m *codeMode) indent() string {
 	return "\t"
 }
 
-func (m *codeMode) Paste(text string) kit.Outcome {
+func (m *Mode) Paste(text string) kit.Outcome {
 	if m.picking {
 		if m.list.Paste(text).Filtered {
 			m.find()
@@ -120,7 +120,7 @@ func (m *codeMode) Paste(text string) kit.Outcome {
 	return kit.Handled(m.typed(before, at))
 }
 
-func (m *codeMode) Click(x, y int) kit.Outcome {
+func (m *Mode) Click(x, y int) kit.Outcome {
 	if m.picking {
 		if i, ok := m.list.SelectedRow(); ok {
 			if _, again := m.list.Click(y); again {
@@ -134,7 +134,7 @@ func (m *codeMode) Click(x, y int) kit.Outcome {
 	return kit.Handled(nil)
 }
 
-func (m *codeMode) Scroll(lines int) {
+func (m *Mode) Scroll(lines int) {
 	if m.picking {
 		m.list.Select(m.list.Selected + lines)
 		return
@@ -145,7 +145,7 @@ func (m *codeMode) Scroll(lines int) {
 	m.text.MoveTo(m.text.Offset(rows[max(0, min(row+lines, len(rows)-1))], column))
 }
 
-func (m *codeMode) Bindings() []kit.Hint {
+func (m *Mode) Bindings() []kit.Hint {
 	if m.picking {
 		list := []kit.Hint{{Binding: m.look.Keys.Choose, Words: "open"}}
 		if m.file != nil {

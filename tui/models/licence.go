@@ -1,27 +1,27 @@
-package tui
+package models
 
 import (
 	"fmt"
 	"strings"
 	"time"
 
-	"github.com/bise-sh/bise/tui/kit"
-
 	tea "charm.land/bubbletea/v2"
+
 	"github.com/bise-sh/bise/models/licence"
+	"github.com/bise-sh/bise/tui/kit"
 )
 
 // licenceDialog asks somebody to agree to a licence before the bytes come: its name
 // and the two sentences that matter, or the whole text.
 type licenceDialog struct {
 	look          *kit.Look
-	download      *download
+	download      *Download
 	whole         bool // the text is shown
 	width, height int
 	top           int // the first line that is shown
 }
 
-func newLicenceDialog(look *kit.Look, w *download) *licenceDialog {
+func newLicenceDialog(look *kit.Look, w *Download) *licenceDialog {
 	return &licenceDialog{look: look, download: w}
 }
 
@@ -56,13 +56,13 @@ func (l *licenceDialog) Bindings() []kit.Hint {
 
 func (l *licenceDialog) Footer() kit.Footer { return kit.Footer{Hints: l.Bindings()} }
 
-// licenceAccepted tells that the person agrees.
-type licenceAccepted struct{ download *download }
+// licenceAccepted reports that the user accepts the licence of a download.
+type licenceAccepted struct{ number int }
 
 func (l *licenceDialog) Press(k tea.KeyPressMsg) kit.Outcome {
 	switch {
 	case kit.Matches(k, acceptKey):
-		return kit.Close(licenceAccepted{l.download})
+		return kit.Close(licenceAccepted{l.download.Number})
 	case kit.Matches(k, textKey):
 		l.whole, l.top = !l.whole, 0
 	case kit.Matches(k, l.look.Keys.Back):
@@ -122,11 +122,23 @@ func (l *licenceDialog) text(terms licence.Licence) string {
 	return fmt.Sprintf("%s\n\nThe text did not come with the model. It is at the address below.", terms.Summary)
 }
 
-// accept writes down that the person agrees, and begins what waited for that.
-func (s *shelf) accept(w *download) tea.Cmd {
-	if w.state != asking {
+// accepted records that the user accepts a licence, and begins the download.
+func (s *Service) accepted(msg licenceAccepted) tea.Cmd {
+	for _, w := range s.Downloads {
+		if w.Number == msg.number && w.State == AwaitingLicence {
+			w.plan.Accept(time.Now())
+			return s.run(w)
+		}
+	}
+	return nil
+}
+
+// LicenceDialog returns the dialog in which the user accepts the licence of a
+// download that was planned, nil when it does not need that.
+func (s *Service) LicenceDialog(msg DownloadPlanned) kit.Dialog {
+	w := s.find(msg.number, msg.try)
+	if w == nil || w.State != AwaitingLicence {
 		return nil
 	}
-	w.plan.Accept(time.Now())
-	return s.run(w)
+	return newLicenceDialog(s.look, w)
 }

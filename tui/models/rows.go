@@ -1,4 +1,4 @@
-package tui
+package models
 
 import (
 	"cmp"
@@ -12,13 +12,14 @@ import (
 	"github.com/bise-sh/bise/models"
 	"github.com/bise-sh/bise/models/catalog"
 	"github.com/bise-sh/bise/models/fit"
+	"github.com/bise-sh/bise/tui/engines"
 	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/units"
 )
 
 // An entry is a row of the list of models: one of its four is set.
 type entry struct {
-	download  *download
+	download  *Download
 	installed *library.Installed
 	server    string // an endpoint's name
 	model     *catalog.Model
@@ -29,7 +30,7 @@ type entry struct {
 func (e entry) key() string {
 	switch {
 	case e.download != nil:
-		return fmt.Sprint("download ", e.download.number)
+		return fmt.Sprint("download ", e.download.Number)
 	case e.installed != nil:
 		return "here " + e.installed.Name
 	case e.model != nil:
@@ -41,13 +42,13 @@ func (e entry) key() string {
 // entries are what the list of models shows: what is on its way, what is here, what
 // is on servers, and what could be. To somebody who has no model yet, what could be
 // matters most.
-func (s *shelf) entries(filter string, first bool) []entry {
+func (s *Service) entries(filter string, first bool) []entry {
 	var coming, here, served, known []entry
-	for _, w := range s.downloads {
+	for _, w := range s.Downloads {
 		coming = append(coming, s.downloadEntry(w))
 	}
-	for i := range s.here {
-		here = append(here, s.installedEntry(&s.here[i]))
+	for i := range s.Installed {
+		here = append(here, s.installedEntry(&s.Installed[i]))
 	}
 	if s.endpoints != nil {
 		servers := s.endpoints.Endpoints()
@@ -108,11 +109,11 @@ func filtered(all []entry, filter string) []entry {
 	return found
 }
 
-func (s *shelf) downloadEntry(w *download) entry {
+func (s *Service) downloadEntry(w *Download) entry {
 	return entry{download: w, row: kit.Row{Group: "on the way", Cells: []string{kit.OneLine(w.title)}, Rest: w.status, Spoken: w.said()}}
 }
 
-func (s *shelf) installedEntry(i *library.Installed) entry {
+func (s *Service) installedEntry(i *library.Installed) entry {
 	return entry{installed: i, row: kit.Row{
 		Group: "on this machine",
 		Cells: []string{s.titleOf(i), units.Size(i.Size), s.stateOf(i), aboutInstalled(i)},
@@ -122,10 +123,10 @@ func (s *shelf) installedEntry(i *library.Installed) entry {
 
 // titleOf is what an installed model is called: by its title where it has one, and
 // with its type where another has the same.
-func (s *shelf) titleOf(i *library.Installed) string {
+func (s *Service) titleOf(i *library.Installed) string {
 	title := cmp.Or(i.Title, i.Name)
-	for n := range s.here {
-		if other := &s.here[n]; other != i && cmp.Or(other.Title, other.Name) == title {
+	for n := range s.Installed {
+		if other := &s.Installed[n]; other != i && cmp.Or(other.Title, other.Name) == title {
 			title = i.Name
 		}
 	}
@@ -133,16 +134,16 @@ func (s *shelf) titleOf(i *library.Installed) string {
 }
 
 // stateOf says whether a model is in memory, or whether it fits.
-func (s *shelf) stateOf(i *library.Installed) string {
+func (s *Service) stateOf(i *library.Installed) string {
 	if i.Problem != nil {
 		return "cannot be used"
 	}
-	switch m := s.engines.named(i.Name); {
+	switch m := s.engines.Find(i.Name); {
 	case m == nil:
-	case m.state == ready:
+	case m.State == engines.Ready:
 		return "in use"
-	case m.loaded >= 0:
-		return fmt.Sprintf("loading %.0f %%", m.loaded*100)
+	case m.Loaded >= 0:
+		return fmt.Sprintf("loading %.0f %%", m.Loaded*100)
 	default:
 		return "loading"
 	}
@@ -153,7 +154,7 @@ func (s *shelf) stateOf(i *library.Installed) string {
 		return "loaded"
 	}
 	if p, ok := s.fits[i.Name]; ok {
-		return p.Words(*s.machine, false)
+		return p.Words(*s.Machine, false)
 	}
 	return ""
 }
@@ -191,21 +192,21 @@ func abilityWords(can []string) string {
 // knownEntries are the models of the catalogue that are not here, the best for this
 // machine first; with everything, also those that a newer one has replaced, and
 // those that only servers can run.
-func (s *shelf) knownEntries(everything bool) []entry {
-	if s.catalog == nil || s.machine == nil {
+func (s *Service) knownEntries(everything bool) []entry {
+	if s.catalog == nil || s.Machine == nil {
 		return nil
 	}
 	here := map[string]bool{}
-	for _, i := range s.here {
+	for _, i := range s.Installed {
 		if i.Manifest != nil {
 			here[i.Manifest.Name] = true
 		}
 	}
-	for _, w := range s.downloads {
+	for _, w := range s.Downloads {
 		if w.plan != nil {
 			here[w.plan.Name] = true
 		}
-		here[w.request.Ref] = true
+		here[w.Request.Ref] = true
 	}
 	var list []entry
 	for _, m := range s.catalog.All() {
@@ -229,7 +230,7 @@ const (
 	rankElsewhere
 )
 
-func (s *shelf) rank(m catalog.Model) int {
+func (s *Service) rank(m catalog.Model) int {
 	p, ok := s.plans[m.Name]
 	switch {
 	case m.Name == s.best:
@@ -244,7 +245,7 @@ func (s *shelf) rank(m catalog.Model) int {
 	return rankTooBig
 }
 
-func (s *shelf) sizeOf(m catalog.Model) string {
+func (s *Service) sizeOf(m catalog.Model) string {
 	p, ok := s.plans[m.Name]
 	switch {
 	case !ok:
@@ -256,7 +257,7 @@ func (s *shelf) sizeOf(m catalog.Model) string {
 }
 
 // fitOf says how a model of the catalogue and this machine go together.
-func (s *shelf) fitOf(m catalog.Model) string {
+func (s *Service) fitOf(m catalog.Model) string {
 	p, ok := s.plans[m.Name]
 	switch {
 	case !m.Local() && len(m.Remote) > 0:
@@ -266,7 +267,7 @@ func (s *shelf) fitOf(m catalog.Model) string {
 	case !ok:
 		return ""
 	}
-	return p.Words(*s.machine, m.Name == s.best)
+	return p.Words(*s.Machine, m.Name == s.best)
 }
 
 // aboutKnown says what a model can do, and what its licence forbids.

@@ -1,4 +1,4 @@
-package tui
+package code
 
 import (
 	"context"
@@ -9,28 +9,28 @@ import (
 	"time"
 
 	"charm.land/bubbles/v2/key"
-	"github.com/bise-sh/bise/attach"
-	"github.com/bise-sh/bise/tui/kit"
-
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/bise-sh/bise/attach"
 	infill "github.com/bise-sh/bise/modes/code"
+	"github.com/bise-sh/bise/tui/engines"
+	"github.com/bise-sh/bise/tui/kit"
 )
 
-// codeMode is the mode in which a person writes a file and a model goes on: what it
+// Mode is the mode in which a person writes a file and a model goes on: what it
 // would write stands after the cursor until it is taken or something else is typed.
-type codeMode struct {
+type Mode struct {
 	look    *kit.Look
 	notify  kit.Notify
 	tasks   *kit.Tasks
-	engines *engines
+	engines *engines.Engines
 	folder  string
 	home    string
 
 	list          kit.List // of files, to open one
 	width, height int
 	ref           string
-	model         *model
+	model         *engines.Model
 	session       *infill.Session // of the model; nil until it is there
 	keys          codeKeys
 
@@ -48,16 +48,22 @@ type codeMode struct {
 
 	number  int // of the last suggestion that was asked for
 	stop    context.CancelFunc
-	ghost   string   // what is suggested at the cursor
-	others  []string // texts that can be suggested in its place; nil: not asked for
-	about   infill.Completion
-	trouble string // the last error that the person saw
+	ghost   string            // what is suggested at the cursor
+	others  []string          // texts that can be suggested in its place; nil: not asked for
+	Current infill.Completion // that ghost is, or was last
+	trouble string            // the last error that the person saw
 }
 
 // codeKeys are the keys that are this mode's own.
 type codeKeys struct {
 	all, word, line, another, no, save, open key.Binding
 }
+
+// maxFiles is how many files are looked for, and maxListed how many the list shows.
+const (
+	maxFiles  = 50_000
+	maxListed = 100
+)
 
 // calm is how long nothing must be typed for something to be suggested.
 const calm = 60 * time.Millisecond
@@ -89,8 +95,8 @@ type (
 	}
 )
 
-func newCode(look *kit.Look, notify kit.Notify, tasks *kit.Tasks, e *engines, ref, folder, home string) mode {
-	m := &codeMode{
+func New(look *kit.Look, notify kit.Notify, tasks *kit.Tasks, e *engines.Engines, ref, folder, home string) *Mode {
+	m := &Mode{
 		look: look, notify: notify, tasks: tasks, engines: e, ref: ref, folder: folder, home: home,
 		list: kit.List{Look: look}, picking: true, stop: func() {},
 	}
@@ -102,22 +108,22 @@ func newCode(look *kit.Look, notify kit.Notify, tasks *kit.Tasks, e *engines, re
 	return m
 }
 
-func (m *codeMode) using() *model { return m.model }
+func (m *Mode) Using() *engines.Model { return m.model }
 
-func (m *codeMode) useModel(ref string) tea.Cmd {
+func (m *Mode) UseModel(ref string) tea.Cmd {
 	m.ref = ref
 	var cmd tea.Cmd
-	m.model, cmd = m.engines.use(ref)
+	m.model, cmd = m.engines.Use(ref)
 	m.quiet()
 	m.session = nil
 	m.begin()
 	return cmd
 }
 
-func (m *codeMode) shown() tea.Cmd {
+func (m *Mode) Shown() tea.Cmd {
 	var cmds []tea.Cmd
 	if m.model == nil {
-		cmds = append(cmds, m.useModel(m.ref))
+		cmds = append(cmds, m.UseModel(m.ref))
 	}
 	if m.picking {
 		cmds = append(cmds, m.listFiles())
@@ -126,16 +132,16 @@ func (m *codeMode) shown() tea.Cmd {
 }
 
 // begin makes a session once the model is there.
-func (m *codeMode) begin() {
-	if m.session != nil || m.model == nil || m.model.state != ready {
+func (m *Mode) begin() {
+	if m.session != nil || m.model == nil || m.model.State != engines.Ready {
 		return
 	}
 	o := infill.Options{PromptTime: 2 * time.Second, Time: 3 * time.Second}
-	if m.model.info.Path != "" {
+	if m.model.Info.Path != "" {
 		// On this machine. A server elsewhere is asked for nothing ahead.
 		o.Idle, o.Speculate = time.Second, true
 	}
-	session, ctx := infill.New(m.tasks.Context(), m.model.engine, o), m.tasks.Context()
+	session, ctx := infill.New(m.tasks.Context(), m.model.Engine, o), m.tasks.Context()
 	m.session, m.trouble = session, ""
 	m.tasks.Go(func() { // until the interface ends, whose engines outlive it
 		<-ctx.Done()
@@ -143,7 +149,7 @@ func (m *codeMode) begin() {
 	})
 }
 
-func (m *codeMode) commands() []kit.Command {
+func (m *Mode) Commands() []kit.Command {
 	return []kit.Command{
 		{Name: "open", Args: "PATH", Help: "open a file", Run: func(path string) kit.Outcome {
 			if path == "" {
@@ -155,12 +161,12 @@ func (m *codeMode) commands() []kit.Command {
 	}
 }
 
-// subject is the file, with a dot when it has changes, and the model.
-func (m *codeMode) subject() string {
+// Subject is the file, with a dot when it has changes, and the model.
+func (m *Mode) Subject() string {
 	name := ""
 	if m.model != nil {
-		name = m.model.name()
-		if m.model.state == opening || m.model.state == loading {
+		name = m.model.Name()
+		if m.model.State == engines.Opening || m.model.State == engines.Loading {
 			name = m.look.Theme.Muted.Render("loading " + name)
 		}
 	}
@@ -177,19 +183,19 @@ func (m *codeMode) subject() string {
 	return file + m.look.Theme.Muted.Render(" · ") + name
 }
 
-func (m *codeMode) modified() bool { return m.file != nil && m.text.Text != m.file.saved }
+func (m *Mode) modified() bool { return m.file != nil && m.text.Text != m.file.saved }
 
 // listFiles is the command that lists the files of the folder.
-func (m *codeMode) listFiles() tea.Cmd {
-	ctx, folder := m.tasks.Context(), m.folder
+func (m *Mode) listFiles() tea.Cmd {
+	ctx, dir := m.tasks.Context(), m.folder
 	return func() tea.Msg {
-		paths, more, _ := attach.FilesIn(ctx, folder, maxFiles) // what cannot be read is not offered
+		paths, more, _ := attach.FilesIn(ctx, dir, maxFiles) // what cannot be read is not offered
 		return folderRead{paths, more}
 	}
 }
 
 // pick shows the list of files.
-func (m *codeMode) pick() tea.Cmd {
+func (m *Mode) pick() tea.Cmd {
 	m.quiet()
 	m.picking = true
 	m.list.Filter.Reset()
@@ -198,7 +204,7 @@ func (m *codeMode) pick() tea.Cmd {
 }
 
 // find shows the files that the filter matches.
-func (m *codeMode) find() {
+func (m *Mode) find() {
 	type hit struct {
 		path  string
 		marks []kit.Span
@@ -212,8 +218,8 @@ func (m *codeMode) find() {
 	}
 	kit.SortBy(hits, func(h hit) int { return -h.score })
 	m.found = m.found[:0]
-	rows := make([]kit.Row, 0, min(len(hits), maxFound))
-	for _, h := range hits[:min(len(hits), maxFound)] {
+	rows := make([]kit.Row, 0, min(len(hits), maxListed))
+	for _, h := range hits[:min(len(hits), maxListed)] {
 		m.found = append(m.found, h.path)
 		marks := h.marks
 		if kit.OneLine(h.path) != h.path {
@@ -234,20 +240,20 @@ func (m *codeMode) find() {
 }
 
 // openFile opens a file, named from the folder.
-func (m *codeMode) openFile(path string) tea.Cmd {
-	folder := m.folder
+func (m *Mode) openFile(path string) tea.Cmd {
+	dir := m.folder
 	if rest, ok := strings.CutPrefix(path, "~/"); ok {
 		path = m.home + string(os.PathSeparator) + rest
 	}
 	return func() tea.Msg {
-		f, err := readSource(folder, path)
+		f, err := readSource(dir, path)
 		return fileOpened{f, err}
 	}
 }
 
-func (m *codeMode) Update(msg tea.Msg) tea.Cmd {
+func (m *Mode) Update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
-	case modelReady:
+	case engines.ModelReady:
 		m.begin()
 	case folderRead:
 		m.paths, m.more = msg.paths, msg.more
@@ -268,7 +274,7 @@ func (m *codeMode) Update(msg tea.Msg) tea.Cmd {
 }
 
 // opened takes a file that was read.
-func (m *codeMode) opened(msg fileOpened) {
+func (m *Mode) opened(msg fileOpened) {
 	if msg.err != nil {
 		m.notify.Error(msg.err)
 		return
@@ -283,7 +289,7 @@ func (m *codeMode) opened(msg fileOpened) {
 	}
 	m.quiet()
 	m.file, m.picking, m.left, m.warned, m.over = msg.file, false, 0, false, false
-	m.about = infill.Completion{}
+	m.Current = infill.Completion{}
 	m.text = kit.Editor{Width: unwrapped}
 	m.text.SetText(msg.file.saved)
 	m.text.ClearUndo()
@@ -294,12 +300,12 @@ func (m *codeMode) opened(msg fileOpened) {
 const unwrapped = 1 << 30
 
 // place is where the person is.
-func (m *codeMode) place() infill.Place {
+func (m *Mode) place() infill.Place {
 	return infill.Place{File: m.file.name, Text: m.text.Text, At: m.text.Cursor}
 }
 
 // save writes the file.
-func (m *codeMode) save() tea.Cmd {
+func (m *Mode) save() tea.Cmd {
 	switch {
 	case m.file == nil:
 		m.notify.Say("no file is open")
@@ -312,7 +318,7 @@ func (m *codeMode) save() tea.Cmd {
 	return func() tea.Msg { return fileSaved{file, text, file.write(text, over)} }
 }
 
-func (m *codeMode) written(msg fileSaved) {
+func (m *Mode) written(msg fileSaved) {
 	switch {
 	case msg.err != nil:
 		m.over = errors.Is(msg.err, errChanged)
@@ -325,7 +331,7 @@ func (m *codeMode) written(msg fileSaved) {
 
 // CanLeave reports whether the interface can end without a loss, and says once what
 // would be lost.
-func (m *codeMode) CanLeave() bool {
+func (m *Mode) CanLeave() bool {
 	if !m.modified() || m.warned {
 		return true
 	}
@@ -335,7 +341,7 @@ func (m *codeMode) CanLeave() bool {
 }
 
 // quiet takes the suggestion away, and awaits no other.
-func (m *codeMode) quiet() {
+func (m *Mode) quiet() {
 	m.stop()
 	m.number++
 	m.ghost, m.others = "", nil
@@ -343,7 +349,7 @@ func (m *codeMode) quiet() {
 
 // typed follows a change of the text: a suggestion that is typed along stays, and
 // another is asked for.
-func (m *codeMode) typed(before string, at int) tea.Cmd {
+func (m *Mode) typed(before string, at int) tea.Cmd {
 	m.warned = false
 	ghost := m.ghost
 	m.quiet()
@@ -365,7 +371,7 @@ func insertion(before string, at int, after string, now int) (string, bool) {
 }
 
 // suggest asks what comes at the cursor, once nothing was typed for a while.
-func (m *codeMode) suggest(after time.Duration) tea.Cmd {
+func (m *Mode) suggest(after time.Duration) tea.Cmd {
 	if m.session == nil || m.file == nil {
 		return nil
 	}
@@ -388,7 +394,7 @@ func (m *codeMode) suggest(after time.Duration) tea.Cmd {
 }
 
 // take takes a suggestion.
-func (m *codeMode) take(msg suggested) {
+func (m *Mode) take(msg suggested) {
 	if msg.number != m.number {
 		return
 	}
@@ -398,11 +404,11 @@ func (m *codeMode) take(msg suggested) {
 		return
 	}
 	m.trouble = ""
-	m.ghost, m.about = msg.what.Text, msg.what
+	m.ghost, m.Current = msg.what.Text, msg.what
 }
 
 // complain says an error, once: it would come again with every key.
-func (m *codeMode) complain(err error) {
+func (m *Mode) complain(err error) {
 	if err.Error() != m.trouble {
 		m.trouble = err.Error()
 		m.notify.Error(err)
@@ -410,7 +416,7 @@ func (m *codeMode) complain(err error) {
 }
 
 // another suggests another text.
-func (m *codeMode) another() tea.Cmd {
+func (m *Mode) another() tea.Cmd {
 	switch {
 	case m.ghost == "":
 		m.quiet()
@@ -437,7 +443,7 @@ func (m *codeMode) another() tea.Cmd {
 	}
 }
 
-func (m *codeMode) takeOthers(msg othersCame) {
+func (m *Mode) takeOthers(msg othersCame) {
 	switch {
 	case msg.number != m.number || m.ghost == "":
 	case msg.err != nil:
@@ -451,7 +457,7 @@ func (m *codeMode) takeOthers(msg othersCame) {
 
 // accept puts a part of the suggestion in. The rest stays suggested, and what
 // comes after all of it is asked for.
-func (m *codeMode) accept(part string) tea.Cmd {
+func (m *Mode) accept(part string) tea.Cmd {
 	rest := m.ghost[len(part):]
 	m.quiet()
 	m.text.Insert(part)

@@ -1,30 +1,31 @@
-package tui
+package review
 
 import (
 	"fmt"
 	"strconv"
 	"strings"
 
-	"github.com/bise-sh/bise/tui/kit"
-
 	tea "charm.land/bubbletea/v2"
 	"charm.land/lipgloss/v2"
+
 	"github.com/bise-sh/bise/modes/review"
 	"github.com/bise-sh/bise/modes/review/diff"
 	"github.com/bise-sh/bise/render/term"
+	"github.com/bise-sh/bise/tui/engines"
+	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/units"
 )
 
 // aroundFinding is how many lines are shown before and after a finding's.
 const aroundFinding = 3
 
-func (m *reviewMode) Resize(width, height int) {
+func (m *Mode) Resize(width, height int) {
 	m.width, m.height = width, height
 	m.list.Resize(width, m.listHeight())
 }
 
 // margin is the empty lines above the list.
-func (m *reviewMode) margin() int {
+func (m *Mode) margin() int {
 	if m.review == nil || m.height < 12 {
 		return 0
 	}
@@ -33,7 +34,7 @@ func (m *reviewMode) margin() int {
 
 // listHeight is how many lines the list has: all, or what its findings need, up to
 // a third.
-func (m *reviewMode) listHeight() int {
+func (m *Mode) listHeight() int {
 	if m.review == nil || len(m.list.Rows) == 0 {
 		return m.height
 	}
@@ -44,7 +45,7 @@ func (m *reviewMode) listHeight() int {
 	return max(1, min(need, m.height/3))
 }
 
-func (m *reviewMode) View() ([]string, *tea.Cursor) {
+func (m *Mode) View() ([]string, *tea.Cursor) {
 	f := m.chosen()
 	if m.whole && f != nil {
 		lines := m.drawn(f, aroundFinding+m.height/4)
@@ -75,7 +76,7 @@ func (m *reviewMode) View() ([]string, *tea.Cursor) {
 }
 
 // scroll moves a finding that has the body to itself.
-func (m *reviewMode) scroll(k tea.KeyPressMsg) bool {
+func (m *Mode) scroll(k tea.KeyPressMsg) bool {
 	f := m.chosen()
 	if f == nil {
 		m.whole = false
@@ -128,7 +129,7 @@ func (r *reviewing) around(f *review.Finding, by int) []diff.Line {
 }
 
 // drawn is a finding's code, with what is said about it below its last line.
-func (m *reviewMode) drawn(f *finding, around int) []string {
+func (m *Mode) drawn(f *finding, around int) []string {
 	left, width := kit.Column(m.width)
 	lines := m.review.around(&f.Finding, around)
 	digits := len(strconv.Itoa(f.EndLine + around))
@@ -167,7 +168,7 @@ func codeLine(s string) string {
 }
 
 // said is what is wrong, under the code, and the suggestion.
-func (m *reviewMode) said(f *finding, gutter, width int) []string {
+func (m *Mode) said(f *finding, gutter, width int) []string {
 	code := codeLine(f.Code[strings.LastIndexByte(f.Code, '\n')+1:])
 	indent := gutter + min(len(code)-len(strings.TrimLeft(code, " ")), width/4)
 	var out []string
@@ -175,7 +176,7 @@ func (m *reviewMode) said(f *finding, gutter, width int) []string {
 		n := max(1, min(kit.Width(strings.TrimSpace(code)), width-indent))
 		out = append(out, m.look.Theme.Accent.Render(strings.Repeat("^", n)))
 	}
-	if m.whole || m.width < tabsWidth { // else it stands in the list, whole
+	if m.whole || m.width < kit.WideColumns { // else it stands in the list, whole
 		out = append(out, kit.StyleLines(m.severity(f.Severity), kit.Wrap(f.Title, width-indent))...)
 	}
 	if f.Why != "" {
@@ -195,7 +196,7 @@ func (m *reviewMode) said(f *finding, gutter, width int) []string {
 	return kit.Indent(out, indent)
 }
 
-func (m *reviewMode) severity(s review.Severity) lipgloss.Style {
+func (m *Mode) severity(s review.Severity) lipgloss.Style {
 	switch {
 	case s.AtLeast(review.Major):
 		return m.look.Theme.Alert
@@ -205,22 +206,22 @@ func (m *reviewMode) severity(s review.Severity) lipgloss.Style {
 	return m.look.Theme.Muted
 }
 
-// subject is the model, and what it reviews.
-func (m *reviewMode) subject() string {
+// Subject is the model, and what it reviews.
+func (m *Mode) Subject() string {
 	if m.model == nil {
 		return ""
 	}
 	var facts []string
-	if name := m.model.name(); name != "" {
+	if name := m.model.Name(); name != "" {
 		facts = append(facts, name)
 	}
-	if r := m.review; r != nil && m.width >= tabsWidth {
+	if r := m.review; r != nil && m.width >= kit.WideColumns {
 		facts = append(facts, units.Plural(len(r.change.Files), "file"), units.Plural(len(r.found), "finding"))
 	}
 	return m.look.Theme.Muted.Render(strings.Join(facts, " · "))
 }
 
-func (m *reviewMode) Footer() kit.Footer {
+func (m *Mode) Footer() kit.Footer {
 	f := kit.Footer{Hints: m.Bindings()}
 	r := m.review
 	switch {
@@ -245,27 +246,27 @@ func (r *reviewing) coverage() string {
 }
 
 // waits says what a review waits for.
-func (m *reviewMode) waits(width int) string {
+func (m *Mode) waits(width int) string {
 	r := m.review
-	w := waiting{model: m.model.name(), loaded: -1}
+	w := engines.Waiting{Model: m.model.Name(), Loaded: -1}
 	switch {
-	case r.pull == nil && m.model.state == opening:
-		w.what = forEngine
-	case r.pull == nil, m.model.state == loading && r.reading.Total == 0:
-		w.what, w.loaded = forLoading, m.model.loaded
+	case r.pull == nil && m.model.State == engines.Opening:
+		w.Phase = engines.Starting
+	case r.pull == nil, m.model.State == engines.Loading && r.reading.Total == 0:
+		w.Phase, w.Loaded = engines.LoadingModel, m.model.Loaded
 	case r.loading >= 0:
-		w.what, w.loaded = forLoading, r.loading
+		w.Phase, w.Loaded = engines.LoadingModel, r.loading
 	case r.reading.Total > 0 && r.reading.Done < r.reading.Total:
-		w.what = forReading
-		w.now.Done, w.now.Total = r.reading.Done, r.reading.Total
+		w.Phase = engines.Prefilling
+		w.Progress.Done, w.Progress.Total = r.reading.Done, r.reading.Total
 	default:
 		return kit.Truncate(fmt.Sprintf("reviewing · %d of %d parts done", r.reading.Parts, r.parts), width)
 	}
-	return w.line(width)
+	return w.Line(width)
 }
 
 // Bindings are the keys that work at this moment.
-func (m *reviewMode) Bindings() []kit.Hint {
+func (m *Mode) Bindings() []kit.Hint {
 	choose, back := m.look.Keys.Choose, m.look.Keys.Back
 	if m.review == nil {
 		if len(m.list.Rows) == 0 {

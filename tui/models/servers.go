@@ -1,20 +1,20 @@
-package tui
+package models
 
 import (
 	"fmt"
 	"net/url"
 	"strings"
 
-	"github.com/bise-sh/bise/tui/kit"
-
 	tea "charm.land/bubbletea/v2"
+
 	"github.com/bise-sh/bise/config"
+	"github.com/bise-sh/bise/tui/kit"
 )
 
 // serversDialog lists the models of servers: those of one, or of all.
 type serversDialog struct {
 	kit.List
-	shelf   *shelf
+	shelf   *Service
 	only    string // the server whose models are shown; "": all
 	servers []*served
 	refs    []string // of the rows; "" where there is only a server
@@ -28,7 +28,7 @@ type served struct {
 	err    error
 }
 
-func newServersDialog(s *shelf, only string) *serversDialog {
+func newServersDialog(s *Service, only string) *serversDialog {
 	d := &serversDialog{shelf: s, List: kit.List{Look: s.look, FilterOnSlash: true}, only: only}
 	d.Intro = []string{"Models on servers. Your messages are sent there."}
 	d.Empty = []string{"No server is configured. Add La Plateforme, another bise or any server with OpenAI's API with a."}
@@ -242,7 +242,7 @@ func (s *serversDialog) choice() kit.Outcome {
 	if !ok || s.refs[i] == "" {
 		return kit.Handled(nil)
 	}
-	o := kit.Close(modelChosen{s.refs[i]})
+	o := kit.Close(Chosen{s.refs[i]})
 	return o
 }
 

@@ -1,4 +1,4 @@
-package tui
+package code
 
 import (
 	"bytes"
@@ -12,6 +12,7 @@ import (
 
 	"github.com/bise-sh/bise/atomicfile"
 	"github.com/bise-sh/bise/render/term"
+	"github.com/bise-sh/bise/tui/kit"
 )
 
 // A sourceFile is a file that is being written.
@@ -34,8 +35,8 @@ var errChanged = errors.New("something else has written it since it was opened; 
 
 // readSource opens a file. A file that would not come out of the editor as it went
 // in is an error.
-func readSource(folder, path string) (*sourceFile, error) {
-	full, err := filepath.Abs(filepath.Join(folder, path))
+func readSource(dir, path string) (*sourceFile, error) {
+	full, err := filepath.Abs(filepath.Join(dir, path))
 	if filepath.IsAbs(path) {
 		full, err = path, nil
 	}
@@ -52,7 +53,7 @@ func readSource(folder, path string) (*sourceFile, error) {
 	if err != nil {
 		return cannot(err)
 	}
-	f := &sourceFile{path: full, name: relative(folder, full)}
+	f := &sourceFile{path: full, name: kit.RelativePath(dir, full)}
 	text := string(data)
 	text, f.bom = strings.CutPrefix(text, bom)
 	f.crlf = strings.Contains(text, "\r\n")

@@ -1,23 +1,22 @@
-package tui
+package models
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
-
-	"github.com/bise-sh/bise/tui/kit"
 
 	tea "charm.land/bubbletea/v2"
+
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
-	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/library/pull"
 	"github.com/bise-sh/bise/models"
 	"github.com/bise-sh/bise/models/catalog"
 	"github.com/bise-sh/bise/models/fit"
+	"github.com/bise-sh/bise/tui/engines"
+	"github.com/bise-sh/bise/tui/kit"
 )
 
 // Models are the models on this machine and those of the catalogue; see
@@ -45,13 +44,13 @@ type Endpoints interface {
 	AddEndpoint(name, url, keyEnv string) error
 }
 
-// A shelf is what is known of models, and what is done to them in the background.
+// A Service is what is known of models, and what is done to them in the background.
 // What it has not read yet is nil.
-type shelf struct {
+type Service struct {
 	look    *kit.Look
 	notify  kit.Notify
 	tasks   *kit.Tasks
-	engines *engines
+	engines *engines.Engines
 	folder  string
 	home    string
 
@@ -59,18 +58,18 @@ type shelf struct {
 	pulls     Downloads
 	endpoints Endpoints
 	catalog   *catalog.Catalog
-	here      []library.Installed
-	machine   *fit.Machine
+	Installed []library.Installed
+	Machine   *fit.Machine
 	plans     map[string]catalogued // by name
 	fits      map[string]fit.Plan   // of those here, by name
 	best      string                // the model to take when nothing speaks for another
-	err       error                 // why something could not be read
+	Err       error                 // why something could not be read
 	readings  int
 
-	downloads []*download
+	Downloads []*Download
 	number    int               // of downloads, to tell late news
 	watched   bool              // a look at them is on its way
-	cancelled []*pull.Plan      // downloads of which nothing is to stay
+	cancelled []*Download       // whose files are removed when bise ends
 	removed   []*models.Removed // models that can still come back, the last one last
 }
 
@@ -80,17 +79,20 @@ type catalogued struct {
 	download int64 // bytes
 }
 
-func newShelf(look *kit.Look, notify kit.Notify, tasks *kit.Tasks, e *engines, o Options, home string) *shelf {
-	return &shelf{
-		look: look, notify: notify, tasks: tasks, engines: e, library: o.Models, pulls: o.Downloads, endpoints: o.Endpoints,
-		folder: o.Folder, home: home,
+func New(look *kit.Look, notify kit.Notify, tasks *kit.Tasks, e *engines.Engines, m Models, d Downloads, p Endpoints, folder, home string) *Service {
+	return &Service{
+		look: look, notify: notify, tasks: tasks, engines: e, library: m, pulls: d, endpoints: p,
+		folder: folder, home: home,
 	}
 }
 
-var errNoLibrary = errors.New("there is nothing that knows models")
+var ErrNoLibrary = errors.New("there is nothing that knows models")
 
-// begin looks for downloads that can go on.
-func (s *shelf) begin() tea.Cmd {
+// Available reports whether models can be listed and downloaded.
+func (s *Service) Available() bool { return s.library != nil }
+
+// Start looks for downloads that can go on.
+func (s *Service) Start() tea.Cmd {
 	pulls := s.pulls
 	if pulls == nil {
 		return nil
@@ -101,15 +103,18 @@ func (s *shelf) begin() tea.Cmd {
 	}
 }
 
-// close removes for good what was removed and cancelled. It is for when nothing goes
+// Close removes for good what was removed and cancelled. It is for when nothing goes
 // on any more.
-func (s *shelf) close() error {
+func (s *Service) Close() error {
 	var errs []error
 	for _, r := range s.removed {
 		errs = append(errs, r.Purge())
 	}
-	for _, plan := range s.cancelled {
-		if err := s.pulls.Forget(plan); !errors.Is(err, models.ErrBusy) {
+	for _, w := range s.cancelled {
+		if w.plan == nil {
+			continue
+		}
+		if err := s.pulls.Forget(w.plan); !errors.Is(err, models.ErrBusy) {
 			errs = append(errs, err)
 		}
 	}
@@ -137,10 +142,10 @@ type (
 )
 
 // read looks again at what is here, and the first time at the machine, too.
-func (s *shelf) read() tea.Cmd {
+func (s *Service) read() tea.Cmd {
 	known, ctx := s.library, s.tasks.Context()
 	if known == nil {
-		s.err = errNoLibrary
+		s.Err = ErrNoLibrary
 		return nil
 	}
 	s.readings++
@@ -150,7 +155,7 @@ func (s *shelf) read() tea.Cmd {
 		list, failed := known.InstalledWithNeeds(ctx)
 		return hereRead{number, list, c, errors.Join(err, failed)}
 	}
-	if s.machine != nil {
+	if s.Machine != nil {
 		return here
 	}
 	return tea.Batch(here, func() tea.Msg {
@@ -184,43 +189,45 @@ func planned(c *catalog.Catalog, h fit.Machine) map[string]catalogued {
 }
 
 // fit plans the models that are here for the machine, when both are known.
-func (s *shelf) fit() {
+func (s *Service) fit() {
 	s.fits = map[string]fit.Plan{}
-	for _, i := range s.here {
-		if i.Needs != nil && s.machine != nil {
-			s.fits[i.Name] = i.Needs.On(*s.machine, engine.LoadOptions{})
+	for _, i := range s.Installed {
+		if i.Needs != nil && s.Machine != nil {
+			s.fits[i.Name] = i.Needs.On(*s.Machine, engine.LoadOptions{})
 		}
 	}
 }
 
-// update takes the news of models.
-func (s *shelf) update(msg tea.Msg) tea.Cmd {
+// Update takes the news of models.
+func (s *Service) Update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case hereRead:
 		if msg.number != s.readings {
 			return nil
 		}
-		s.here, s.err = msg.here, msg.err
-		if s.here == nil {
-			s.here = []library.Installed{}
+		s.Installed, s.Err = msg.here, msg.err
+		if s.Installed == nil {
+			s.Installed = []library.Installed{}
 		}
 		if msg.catalog != nil {
 			s.catalog = msg.catalog
 		}
 		s.fit()
 	case machineRead:
-		s.machine, s.plans, s.best = &msg.machine, msg.plans, msg.best
+		s.Machine, s.plans, s.best = &msg.machine, msg.plans, msg.best
 		s.fit()
 	case unfinishedRead:
 		s.takeUp(msg)
-	case downloadPlanned:
+	case DownloadPlanned:
 		return s.planned(msg)
-	case downloadsLooked:
+	case ProgressSampled:
 		return s.looked(msg)
-	case downloadEnded:
+	case DownloadEnded:
 		return s.ended(msg)
 	case pullWanted:
 		return s.pull(msg.request, msg.title)
+	case licenceAccepted:
+		return s.accepted(msg)
 	case downloadRestored:
 		return s.restored(msg)
 	case undoAsked:
@@ -238,7 +245,7 @@ func (s *shelf) update(msg tea.Msg) tea.Cmd {
 
 // remove is the command that removes a model, which can be undone until bise is
 // left.
-func (s *shelf) remove(m library.Installed) tea.Cmd {
+func (s *Service) remove(m library.Installed) tea.Cmd {
 	if err := m.Theirs(); err != nil {
 		s.notify.Error(err)
 		return nil
@@ -250,15 +257,15 @@ func (s *shelf) remove(m library.Installed) tea.Cmd {
 	}
 }
 
-func (s *shelf) wasRemoved(msg modelRemoved) tea.Cmd {
+func (s *Service) wasRemoved(msg modelRemoved) tea.Cmd {
 	if msg.err != nil {
 		s.notify.Error(msg.err)
 		return s.read()
 	}
 	gone := msg.removed.Model
 	s.removed = append(s.removed, msg.removed)
-	s.here = slices.DeleteFunc(s.here, func(i library.Installed) bool { return i.Name == gone.Name })
-	s.engines.gone(gone.Name)
+	s.Installed = slices.DeleteFunc(s.Installed, func(i library.Installed) bool { return i.Name == gone.Name })
+	s.engines.MarkRemoved(gone.Name)
 	s.notify.Undo(fmt.Sprintf("deleted %q", kit.OneLine(gone.Name)), func() tea.Msg { return undoAsked{} })
 	return s.read()
 }
@@ -267,7 +274,7 @@ func (s *shelf) wasRemoved(msg modelRemoved) tea.Cmd {
 type undoAsked struct{}
 
 // putBack puts the model back that was removed last.
-func (s *shelf) putBack() tea.Cmd {
+func (s *Service) putBack() tea.Cmd {
 	n := len(s.removed)
 	if n == 0 {
 		s.notify.Say("nothing that was deleted is left to bring back")
@@ -278,26 +285,5 @@ func (s *shelf) putBack() tea.Cmd {
 	return func() tea.Msg { return modelRestored{last.Undo()} }
 }
 
-// gone has a model that was removed opened anew when somebody asks it again.
-func (e *engines) gone(name string) {
-	for _, m := range e.models {
-		if m.called(name) {
-			m.state, m.engine, m.err = failed, nil, fault.Errorf(fault.NotFound, "%s was removed", name)
-		}
-	}
-}
-
-// called reports whether a model is the one of a name.
-func (m *model) called(name string) bool {
-	return strings.EqualFold(m.ref, name) || m.ref == "" && m.info.Model == name
-}
-
-// named is the model of a name, nil when nobody has asked for it.
-func (e *engines) named(name string) *model {
-	for _, m := range e.models {
-		if m.called(name) && m.state != failed {
-			return m
-		}
-	}
-	return nil
-}
+// Chosen is the model that the current mode goes on with.
+type Chosen struct{ Ref string }

@@ -1,4 +1,4 @@
-package tui
+package models
 
 import (
 	"cmp"
@@ -7,9 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/bise-sh/bise/tui/kit"
-
 	tea "charm.land/bubbletea/v2"
+
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/history"
 	"github.com/bise-sh/bise/library"
@@ -17,6 +16,7 @@ import (
 	"github.com/bise-sh/bise/models"
 	"github.com/bise-sh/bise/models/catalog"
 	"github.com/bise-sh/bise/models/fit"
+	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/units"
 )
 
@@ -24,13 +24,13 @@ import (
 // which it can be had; the larger ones answer better.
 type aboutDialog struct {
 	kit.List
-	shelf     *shelf
+	shelf     *Service
 	model     *catalog.Model // nil: one that is here
 	installed *library.Installed
 	types     []fit.Plan
 }
 
-func newAboutModel(s *shelf, m catalog.Model) *aboutDialog {
+func newAboutModel(s *Service, m catalog.Model) *aboutDialog {
 	a := &aboutDialog{shelf: s, List: kit.List{Look: s.look, FilterOnSlash: true, AlignRight: []bool{false, true, true}}, model: &m}
 	a.Intro = paragraphs(m.About)
 	a.Outro = paragraphs(
@@ -50,7 +50,7 @@ func newAboutModel(s *shelf, m catalog.Model) *aboutDialog {
 	return a
 }
 
-func newAboutInstalled(s *shelf, i *library.Installed) *aboutDialog {
+func newAboutInstalled(s *Service, i *library.Installed) *aboutDialog {
 	a := &aboutDialog{shelf: s, List: kit.List{Look: s.look, FilterOnSlash: true}, installed: i}
 	a.Intro = paragraphs(
 		labelled("can", abilityWords(i.Can)),
@@ -172,7 +172,7 @@ func planTypes(ctx context.Context, known Models, m catalog.Model) typesPlanned 
 
 func (a *aboutDialog) Update(msg tea.Msg) tea.Cmd {
 	t, ok := msg.(typesPlanned)
-	if !ok || a.model == nil || t.model != a.model.Name || a.shelf.machine == nil {
+	if !ok || a.model == nil || t.model != a.model.Name || a.shelf.Machine == nil {
 		return nil
 	}
 	if t.err != nil {
@@ -182,7 +182,7 @@ func (a *aboutDialog) Update(msg tea.Msg) tea.Cmd {
 	a.Empty = []string{"The catalogue does not say how large it is."}
 	var rows []kit.Row
 	for i, p := range t.plans {
-		rows = append(rows, kit.Row{Cells: []string{p.Type, units.Size(p.Weights + p.Tower), "needs " + units.Size(p.Need), p.Words(*a.shelf.machine, false)}, Dim: p.Verdict == fit.No})
+		rows = append(rows, kit.Row{Cells: []string{p.Type, units.Size(p.Weights + p.Tower), "needs " + units.Size(p.Need), p.Words(*a.shelf.Machine, false)}, Dim: p.Verdict == fit.No})
 		if p.Type == catalog.DefaultType {
 			a.Selected = i
 		}
@@ -222,7 +222,7 @@ func (a *aboutDialog) choice() kit.Outcome {
 		if a.installed.Problem != nil {
 			return kit.Close(nil)
 		}
-		return kit.Close(modelChosen{a.installed.Name})
+		return kit.Close(Chosen{a.installed.Name})
 	}
 	i, ok := a.SelectedRow()
 	if !ok {
@@ -233,7 +233,7 @@ func (a *aboutDialog) choice() kit.Outcome {
 		request.Type = p.Type
 	}
 	if p.Verdict == fit.No {
-		return a.shelf.anyway(request, a.model.Title, tooBig(a.model.Title, p, *a.shelf.machine))
+		return a.shelf.anyway(request, a.model.Title, tooBig(a.model.Title, p, *a.shelf.Machine))
 	}
 	return kit.Close(pullWanted{request, a.model.Title})
 }

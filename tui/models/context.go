@@ -1,29 +1,30 @@
-package tui
+package models
 
 import (
 	"fmt"
 
-	"github.com/bise-sh/bise/tui/kit"
-
 	tea "charm.land/bubbletea/v2"
+
+	"github.com/bise-sh/bise/tui/engines"
+	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/units"
 )
 
 // contextDialog offers how much a model is to keep in view.
 type contextDialog struct {
 	kit.List
-	model *model
+	model *engines.Model
 	sizes []int // tokens; 0: as far as memory goes
 }
 
-// contextChosen is how much of a conversation a model is to keep in view from now
+// ContextChosen is how much of a conversation a model is to keep in view from now
 // on.
-type contextChosen struct {
-	ref    string
-	tokens int // 0: as far as memory goes
+type ContextChosen struct {
+	Ref    string
+	Tokens int // 0: as far as memory goes
 }
 
-func newContextDialog(look *kit.Look, m *model) *contextDialog {
+func NewContextDialog(look *kit.Look, m *engines.Model) *contextDialog {
 	c := &contextDialog{List: kit.List{Look: look, FilterOnSlash: true}, model: m}
 	c.Intro = []string{"How much of a conversation the model keeps in view. More takes more memory, and the model is loaded again."}
 	c.Empty = []string{"The model has to be loaded before its context can be changed."}
@@ -37,19 +38,19 @@ func (c *contextDialog) refresh() {
 	var rows []kit.Row
 	offer := func(tokens int, name string) {
 		about := ""
-		if c.model.options.Context == tokens {
+		if c.model.Options.Context == tokens {
 			about = "now"
 			if tokens == 0 {
-				about += fmt.Sprintf(": %s tokens", units.Count(c.model.info.ContextLength))
+				about += fmt.Sprintf(": %s tokens", units.Count(c.model.Info.ContextLength))
 			}
 			c.Selected = len(rows)
 		}
 		c.sizes = append(c.sizes, tokens)
 		rows = append(rows, kit.Row{Cells: []string{name, about}})
 	}
-	if c.model != nil && c.model.state == ready && c.model.info.ContextLength > 0 {
+	if c.model != nil && c.model.State == engines.Ready && c.model.Info.ContextLength > 0 {
 		offer(0, "as far as memory goes")
-		most := max(c.model.info.ContextTrain, c.model.info.ContextLength)
+		most := max(c.model.Info.ContextTrain, c.model.Info.ContextLength)
 		for tokens := 4096; tokens < most; tokens *= 2 {
 			offer(tokens, units.Count(tokens)+" tokens")
 		}
@@ -69,11 +70,11 @@ func (c *contextDialog) Note() string {
 	if c.model == nil {
 		return ""
 	}
-	return c.model.name()
+	return c.model.Name()
 }
 
 func (c *contextDialog) Update(msg tea.Msg) tea.Cmd {
-	if _, ok := msg.(modelReady); ok {
+	if _, ok := msg.(engines.ModelReady); ok {
 		c.refresh()
 	}
 	return nil
@@ -96,7 +97,7 @@ func (c *contextDialog) choice() kit.Outcome {
 	if !ok {
 		return kit.Handled(nil)
 	}
-	return kit.Close(contextChosen{c.model.ref, c.sizes[i]})
+	return kit.Close(ContextChosen{c.model.Ref, c.sizes[i]})
 }
 
 func (c *contextDialog) Paste(string) kit.Outcome { return kit.Handled(nil) }

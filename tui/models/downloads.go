@@ -1,4 +1,4 @@
-package tui
+package models
 
 import (
 	"context"
@@ -12,41 +12,41 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/bise-sh/bise/tui/kit"
-
 	tea "charm.land/bubbletea/v2"
+
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/library/pull"
 	"github.com/bise-sh/bise/models"
+	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/units"
 )
 
-// A download brings a model here in the background: it is fetched, made of what was
+// A Download brings a model here in the background: it is fetched, made of what was
 // fetched, or taken in from a file. Several go on at once. It outlives the dialog in
 // which it was begun, and what is left of it outlives bise.
-type download struct {
-	number  int
+type Download struct {
+	Number  int
 	try     int // counts the times it was begun
 	title   string
-	request pull.Request
+	Request pull.Request
 	path    string     // of a file that is taken in; "": it is pulled
 	plan    *pull.Plan // nil until it is known what is to be done
 
-	state  downloadState
-	at     pull.Sample // how far it was when somebody looked last
-	sample func() pull.Sample
-	err    error
-	stop   context.CancelCauseFunc
+	State    State
+	Progress pull.Sample // how far it was when somebody looked last
+	sample   func() pull.Sample
+	err      error
+	stop     context.CancelCauseFunc
 }
 
-type downloadState int
+type State int
 
 const (
-	seeking downloadState = iota // it is found out what is to be done
-	asking                       // somebody has to agree to the licence
-	coming
-	paused
-	broke
+	Planning        State = iota // it is found out what is to be done
+	AwaitingLicence              // somebody has to agree to the licence
+	Running
+	Paused
+	Broken
 )
 
 // Why a download was stopped.
@@ -61,18 +61,18 @@ type (
 		list []pull.Unfinished
 		err  error
 	}
-	downloadPlanned struct {
+	DownloadPlanned struct {
 		number, try int
 		plan        *pull.Plan
 		err         error
 	}
-	downloadsLooked struct{ at map[int]pull.Sample } // by number
-	downloadEnded   struct {
+	ProgressSampled struct{ Samples map[int]pull.Sample } // by number
+	DownloadEnded   struct {
 		number, try int
-		model       models.Model
-		err         error
+		Model       models.Model
+		Err         error
 	}
-	downloadRestored struct{ download *download }
+	downloadRestored struct{ number int }
 	// pullWanted asks for a download that somebody was warned of.
 	pullWanted struct {
 		request pull.Request
@@ -81,10 +81,10 @@ type (
 )
 
 // active reports whether something is being done.
-func (w *download) active() bool { return w.state == seeking || w.state == coming }
+func (w *Download) active() bool { return w.State == Planning || w.State == Running }
 
 // takeUp shows what an earlier run has left.
-func (s *shelf) takeUp(msg unfinishedRead) {
+func (s *Service) takeUp(msg unfinishedRead) {
 	if msg.err != nil {
 		s.notify.Error(msg.err)
 		return
@@ -95,34 +95,34 @@ func (s *shelf) takeUp(msg unfinishedRead) {
 			title = u.Plan.Name
 		}
 		s.number++
-		s.downloads = append(s.downloads, &download{number: s.number, title: title, request: u.Plan.Request, plan: u.Plan, state: paused, at: u.At})
+		s.Downloads = append(s.Downloads, &Download{Number: s.number, title: title, Request: u.Plan.Request, plan: u.Plan, State: Paused, Progress: u.At})
 	}
 	switch n := len(msg.list); {
 	case n == 1:
-		s.notify.Say(fmt.Sprintf("the download of %s can go on: %s", s.downloads[0].title, s.look.Keys.Models.Help().Key))
+		s.notify.Say(fmt.Sprintf("the download of %s can go on: %s", s.Downloads[0].title, s.look.Keys.Models.Help().Key))
 	case n > 1:
 		s.notify.Say(fmt.Sprintf("%d downloads can go on: %s", n, s.look.Keys.Models.Help().Key))
 	}
 }
 
 // pull begins a download, or goes on with it.
-func (s *shelf) pull(r pull.Request, title string) tea.Cmd {
-	for _, w := range s.downloads {
-		if w.request.Ref == r.Ref && w.request.Type == r.Type {
-			w.request = r
+func (s *Service) pull(r pull.Request, title string) tea.Cmd {
+	for _, w := range s.Downloads {
+		if w.Request.Ref == r.Ref && w.Request.Type == r.Type {
+			w.Request = r
 			return s.goOn(w)
 		}
 	}
 	s.number++
-	w := &download{number: s.number, title: title, request: r, state: paused}
-	s.downloads = append(s.downloads, w)
+	w := &Download{Number: s.number, title: title, Request: r, State: Paused}
+	s.Downloads = append(s.Downloads, w)
 	return s.goOn(w)
 }
 
 // goOn begins a download that rests: with the question what is to be done, as much
 // may have changed since it was answered.
-func (s *shelf) goOn(w *download) tea.Cmd {
-	if w.active() || w.state == asking {
+func (s *Service) goOn(w *Download) tea.Cmd {
+	if w.active() || w.State == AwaitingLicence {
 		return nil
 	}
 	if s.library == nil {
@@ -132,13 +132,13 @@ func (s *shelf) goOn(w *download) tea.Cmd {
 	if w.path != "" {
 		return s.takeIn(w)
 	}
-	w.state, w.err = seeking, nil
+	w.State, w.err = Planning, nil
 	w.try++
 	ctx, stop := context.WithCancelCause(s.tasks.Context())
 	w.stop = stop
-	pulls, number, try, request := s.pulls, w.number, w.try, w.request
+	pulls, number, try, request := s.pulls, w.Number, w.try, w.Request
 	return func() tea.Msg {
-		msg := downloadPlanned{number: number, try: try}
+		msg := DownloadPlanned{number: number, try: try}
 		msg.plan, msg.err = pulls.Plan(ctx, request)
 		if cause := context.Cause(ctx); cause != nil {
 			msg.err = cause
@@ -148,20 +148,20 @@ func (s *shelf) goOn(w *download) tea.Cmd {
 }
 
 // find is the download that news are of, nil when they are late.
-func (s *shelf) find(number, try int) *download {
-	i := slices.IndexFunc(s.downloads, func(w *download) bool { return w.number == number && w.try == try })
+func (s *Service) find(number, try int) *Download {
+	i := slices.IndexFunc(s.Downloads, func(w *Download) bool { return w.Number == number && w.try == try })
 	if i < 0 {
 		return nil
 	}
-	return s.downloads[i]
+	return s.Downloads[i]
 }
 
 // planned goes on when it is known what is to be done. Where somebody has to agree
 // first, it waits.
-func (s *shelf) planned(msg downloadPlanned) tea.Cmd {
+func (s *Service) planned(msg DownloadPlanned) tea.Cmd {
 	w := s.find(msg.number, msg.try)
 	switch {
-	case w == nil || w.state != seeking:
+	case w == nil || w.State != Planning:
 		return nil
 	case msg.err != nil:
 		s.fail(w, msg.err)
@@ -177,7 +177,7 @@ func (s *shelf) planned(msg downloadPlanned) tea.Cmd {
 		s.notify.Say(w.title + " is here already")
 		return s.read()
 	case w.plan.NeedsYes():
-		w.state = asking
+		w.State = AwaitingLicence
 		return nil
 	}
 	return s.run(w)
@@ -185,13 +185,13 @@ func (s *shelf) planned(msg downloadPlanned) tea.Cmd {
 
 // fail keeps a download that did not come to its end, and tells why. One of which
 // nothing was found out is none.
-func (s *shelf) fail(w *download, err error) {
+func (s *Service) fail(w *Download, err error) {
 	switch {
 	case errors.Is(err, errPaused):
-		w.state = paused
+		w.State = Paused
 	case errors.Is(err, errCancelled), s.tasks.Context().Err() != nil:
 	default:
-		w.state, w.err = broke, err
+		w.State, w.err = Broken, err
 		if w.plan == nil {
 			s.drop(w)
 		}
@@ -200,18 +200,18 @@ func (s *shelf) fail(w *download, err error) {
 }
 
 // drop takes a download from the list.
-func (s *shelf) drop(w *download) {
-	s.downloads = slices.DeleteFunc(s.downloads, func(other *download) bool { return other == w })
+func (s *Service) drop(w *Download) {
+	s.Downloads = slices.DeleteFunc(s.Downloads, func(other *Download) bool { return other == w })
 }
 
 // run does what the plan says.
-func (s *shelf) run(w *download) tea.Cmd {
+func (s *Service) run(w *Download) tea.Cmd {
 	progress, pulls, plan := new(pull.Progress), s.pulls, w.plan
 	return s.work(w, progress.Sample, func(ctx context.Context) (models.Model, error) { return pulls.Pull(ctx, plan, progress) })
 }
 
 // takeIn begins to take in a file.
-func (s *shelf) takeIn(w *download) tea.Cmd {
+func (s *Service) takeIn(w *Download) tea.Cmd {
 	w.try++
 	w.err = nil
 	var done, total atomic.Int64
@@ -232,23 +232,23 @@ func (s *shelf) takeIn(w *download) tea.Cmd {
 
 // work does something that takes long, in a goroutine for which the interface's end
 // waits.
-func (s *shelf) work(w *download, sample func() pull.Sample, do func(context.Context) (models.Model, error)) tea.Cmd {
+func (s *Service) work(w *Download, sample func() pull.Sample, do func(context.Context) (models.Model, error)) tea.Cmd {
 	ctx, stop := context.WithCancelCause(s.tasks.Context())
-	w.state, w.stop, w.sample = coming, stop, sample
-	ended := make(chan downloadEnded, 1)
-	msg := downloadEnded{number: w.number, try: w.try}
+	w.State, w.stop, w.sample = Running, stop, sample
+	ended := make(chan DownloadEnded, 1)
+	msg := DownloadEnded{number: w.Number, try: w.try}
 	s.tasks.Go(func() {
 		defer stop(nil)
 		defer func() {
 			// Bubble Tea gives the terminal back only after panics of its own goroutines.
 			if r := recover(); r != nil {
 				slog.Error("panic while a model was brought", "panic", r, "stack", string(debug.Stack()))
-				msg.err = fault.Errorf(fault.Internal, "a fault of bise's own ended the download: %v", r)
+				msg.Err = fault.Errorf(fault.Internal, "a fault of bise's own ended the download: %v", r)
 			}
 			ended <- msg
 		}()
-		if msg.model, msg.err = do(ctx); msg.err != nil && ctx.Err() != nil {
-			msg.err = context.Cause(ctx)
+		if msg.Model, msg.Err = do(ctx); msg.Err != nil && ctx.Err() != nil {
+			msg.Err = context.Cause(ctx)
 		}
 	})
 	return tea.Batch(func() tea.Msg { return <-ended }, s.watch())
@@ -258,11 +258,11 @@ func (s *shelf) work(w *download, sample func() pull.Sample, do func(context.Con
 const lookEvery = 200 * time.Millisecond
 
 // watch looks in a moment how far downloads are, if any go on.
-func (s *shelf) watch() tea.Cmd {
+func (s *Service) watch() tea.Cmd {
 	samples := map[int]func() pull.Sample{}
-	for _, w := range s.downloads {
-		if w.state == coming {
-			samples[w.number] = w.sample
+	for _, w := range s.Downloads {
+		if w.State == Running {
+			samples[w.Number] = w.sample
 		}
 	}
 	if s.watched || len(samples) == 0 {
@@ -279,31 +279,31 @@ func (s *shelf) watch() tea.Cmd {
 		for number, sample := range samples {
 			at[number] = sample()
 		}
-		return downloadsLooked{at}
+		return ProgressSampled{at}
 	}
 }
 
-func (s *shelf) looked(msg downloadsLooked) tea.Cmd {
+func (s *Service) looked(msg ProgressSampled) tea.Cmd {
 	s.watched = false
-	for _, w := range s.downloads {
-		if at, ok := msg.at[w.number]; ok && w.state == coming {
-			w.at = at
+	for _, w := range s.Downloads {
+		if at, ok := msg.Samples[w.Number]; ok && w.State == Running {
+			w.Progress = at
 		}
 	}
 	return s.watch()
 }
 
 // ended takes the end of a download.
-func (s *shelf) ended(msg downloadEnded) tea.Cmd {
+func (s *Service) ended(msg DownloadEnded) tea.Cmd {
 	w := s.find(msg.number, msg.try)
 	if w == nil {
 		return nil
 	}
 	if w.sample != nil {
-		w.at = w.sample()
+		w.Progress = w.sample()
 	}
-	if msg.err != nil {
-		s.fail(w, msg.err)
+	if msg.Err != nil {
+		s.fail(w, msg.Err)
 		return nil
 	}
 	s.drop(w)
@@ -311,32 +311,34 @@ func (s *shelf) ended(msg downloadEnded) tea.Cmd {
 }
 
 // pause stops a download, which can go on later.
-func (s *shelf) pause(w *download) {
+func (s *Service) pause(w *Download) {
 	if w.active() {
-		w.state = paused
+		w.State = Paused
 		w.stop(errPaused)
 	}
 }
 
 // cancel stops a download and takes it from the list. What there is of it stays
 // until bise is left, so that this can be undone.
-func (s *shelf) cancel(w *download) {
+func (s *Service) cancel(w *Download) {
 	if w.active() {
 		w.stop(errCancelled)
 	}
-	w.state = paused
+	w.State = Paused
 	s.drop(w)
-	if w.plan != nil {
-		s.cancelled = append(s.cancelled, w.plan)
-	}
-	s.notify.Undo(fmt.Sprintf("cancelled %q", kit.OneLine(w.title)), func() tea.Msg { return downloadRestored{w} })
+	s.cancelled = append(s.cancelled, w)
+	s.notify.Undo(fmt.Sprintf("cancelled %q", kit.OneLine(w.title)), func() tea.Msg { return downloadRestored{w.Number} })
 }
 
 // restored goes on with a download that was cancelled.
-func (s *shelf) restored(msg downloadRestored) tea.Cmd {
-	w := msg.download
-	s.cancelled = slices.DeleteFunc(s.cancelled, func(p *pull.Plan) bool { return p == w.plan })
-	s.downloads = append(s.downloads, w)
+func (s *Service) restored(msg downloadRestored) tea.Cmd {
+	i := slices.IndexFunc(s.cancelled, func(w *Download) bool { return w.Number == msg.number })
+	if i < 0 {
+		return nil
+	}
+	w := s.cancelled[i]
+	s.cancelled = slices.Delete(s.cancelled, i, i+1)
+	s.Downloads = append(s.Downloads, w)
 	return s.goOn(w)
 }
 
@@ -344,7 +346,7 @@ func (s *shelf) restored(msg downloadRestored) tea.Cmd {
 type importChosen struct{ path string }
 
 // importFile takes in the model in a file or a folder.
-func (s *shelf) importFile(path string) tea.Cmd {
+func (s *Service) importFile(path string) tea.Cmd {
 	if path = strings.TrimSpace(path); path == "" {
 		return nil
 	}
@@ -355,50 +357,50 @@ func (s *shelf) importFile(path string) tea.Cmd {
 		path = filepath.Join(s.folder, path)
 	}
 	s.number++
-	w := &download{number: s.number, title: filepath.Base(path), path: path, state: paused}
-	s.downloads = append(s.downloads, w)
+	w := &Download{Number: s.number, title: filepath.Base(path), path: path, State: Paused}
+	s.Downloads = append(s.Downloads, w)
 	return s.goOn(w)
 }
 
 // status says how a download is, without its name.
-func (w *download) status(width int) string {
-	switch w.state {
-	case seeking:
+func (w *Download) status(width int) string {
+	switch w.State {
+	case Planning:
 		return kit.Truncate("looking for it", width)
-	case asking:
+	case AwaitingLicence:
 		return kit.Truncate("its licence is to be read first", width)
-	case paused:
-		if w.at.Total > 0 {
-			return kit.Truncate("paused at "+units.Part(w.at.Done, w.at.Total), width)
+	case Paused:
+		if w.Progress.Total > 0 {
+			return kit.Truncate("paused at "+units.Part(w.Progress.Done, w.Progress.Total), width)
 		}
 		return kit.Truncate("paused", width)
-	case broke:
+	case Broken:
 		msg, _ := kit.Explain(w.err)
 		return kit.Truncate("✗ "+kit.OneLine(msg), width)
 	}
-	return strings.TrimLeft(kit.ProgressLine(w.doing(), w.at.Share(), w.at.Amount(), width), " ")
+	return strings.TrimLeft(kit.ProgressLine(w.doing(), w.Progress.Share(), w.Progress.Amount(), width), " ")
 }
 
 // said is status without what changes all the time.
-func (w *download) said() string {
-	if w.state == coming {
+func (w *Download) said() string {
+	if w.State == Running {
 		return w.doing()
 	}
 	return w.status(kit.MaxColumns)
 }
 
-func (w *download) doing() string {
+func (w *Download) doing() string {
 	if w.path != "" {
 		return "reading"
 	}
-	return w.at.Doing()
+	return w.Progress.Doing()
 }
 
-// line says how the downloads are that go on, in a line of the frame; "" while none
+// ProgressLine says how the downloads are that go on, in a line of the frame; "" while none
 // does.
-func (s *shelf) line(width int) string {
-	var list []*download
-	for _, w := range s.downloads {
+func (s *Service) ProgressLine(width int) string {
+	var list []*Download
+	for _, w := range s.Downloads {
 		if w.active() {
 			list = append(list, w)
 		}
@@ -409,20 +411,20 @@ func (s *shelf) line(width int) string {
 	case len(list) == 1:
 		w := list[0]
 		head := kit.OneLine(w.title)
-		if w.state == seeking {
+		if w.State == Planning {
 			return kit.Truncate(head+"  looking for it", width)
 		}
 		if doing := w.doing(); doing != "" {
 			head += "  " + doing
 		}
-		if w.at.Total <= 0 {
-			return kit.Truncate(head+"  "+w.at.Amount(), width)
+		if w.Progress.Total <= 0 {
+			return kit.Truncate(head+"  "+w.Progress.Amount(), width)
 		}
-		return kit.ProgressLine(head+" ", w.at.Share(), w.at.Amount(), width)
+		return kit.ProgressLine(head+" ", w.Progress.Share(), w.Progress.Amount(), width)
 	}
 	all := pull.Sample{Left: -1}
 	for _, w := range list {
-		all.Done, all.Total, all.Rate = all.Done+w.at.Done, all.Total+max(0, w.at.Total), all.Rate+w.at.Rate
+		all.Done, all.Total, all.Rate = all.Done+w.Progress.Done, all.Total+max(0, w.Progress.Total), all.Rate+w.Progress.Rate
 	}
 	if all.Rate > 0 {
 		all.Left = time.Duration(float64(all.Total-all.Done) / all.Rate * float64(time.Second))
@@ -430,18 +432,18 @@ func (s *shelf) line(width int) string {
 	return kit.ProgressLine(fmt.Sprintf("%d downloads ", len(list)), all.Share(), all.Amount(), width)
 }
 
-// left says what the downloads have left that bise's end has stopped.
-func (s *shelf) left() []string {
+// Interrupted says what the downloads have left that bise's end has stopped.
+func (s *Service) Interrupted() []string {
 	var lines []string
-	for _, w := range s.downloads {
+	for _, w := range s.Downloads {
 		if w.try == 0 || w.path != "" || w.plan == nil {
 			continue
 		}
 		line := kit.OneLine(w.title) + " was stopped"
-		if w.at.Total > 0 {
-			line += " at " + units.Part(w.at.Done, w.at.Total)
+		if w.Progress.Total > 0 {
+			line += " at " + units.Part(w.Progress.Done, w.Progress.Total)
 		}
-		lines = append(lines, fmt.Sprintf("%s. bise goes on with it, or bise pull %s.", line, kit.OneLine(w.request.Ref)))
+		lines = append(lines, fmt.Sprintf("%s. bise goes on with it, or bise pull %s.", line, kit.OneLine(w.Request.Ref)))
 	}
 	return lines
 }
