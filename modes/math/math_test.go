@@ -136,3 +136,16 @@ func TestSolveFails(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestRequestIgnoresTheTemperatureForChats(t *testing.T) {
+	chat, asked := 0.3, 0.9
+	p := Problem{Text: "1+1", Sampling: engine.Sampling{Temperature: &chat}, Images: engine.Content{{Type: engine.ImageChunk, ImageURL: "data:,"}}}
+	r := p.Request()
+	if *r.Temperature != 0 || r.Messages[0].Content[0].Type != engine.ImageChunk {
+		t.Errorf("temperature %v, content %+v", *r.Temperature, r.Messages[0].Content)
+	}
+	p.Temperature = &asked
+	if r := p.Request(); *r.Temperature != asked {
+		t.Errorf("the temperature that the user asks for is %v", *r.Temperature)
+	}
+}
