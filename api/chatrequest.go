@@ -132,10 +132,10 @@ func (v value) jsonSchema() *engine.JSONSchema {
 	return s
 }
 
-// schema is a value as it is, if it can be a JSON schema.
+// schema returns the raw value and notes a violation if it is not a JSON schema.
 func (v value) schema() json.RawMessage {
-	if fault := checkSchema(v.raw, 0); fault != "" {
-		v.violate("value_error", "Value error, not a JSON schema: "+fault, nil)
+	if err := engine.CheckSchema(v.raw); err != nil {
+		v.violate("value_error", "Value error, invalid JSON schema: "+err.Error(), nil)
 	}
 	return v.raw
 }

@@ -53,12 +53,8 @@ func (v value) tool() (engine.Tool, bool) {
 		name.violate("string_pattern_mismatch", fmt.Sprintf("Tool %.70q: String should match pattern '%s'", tool.Function.Name, toolName), map[string]any{"pattern": toolName.String()})
 	}
 	if p, ok := fn.get("parameters"); ok {
-		fault := "parameters are not an object"
-		if p.is('{') {
-			fault = checkSchema(p.raw, 0)
-		}
-		if fault != "" {
-			p.violate("value_error", fmt.Sprintf("Tool %.70q: not a JSON schema: %s", tool.Function.Name, fault), nil)
+		if err := engine.CheckSchema(p.raw); err != nil {
+			p.violate("value_error", fmt.Sprintf("Tool %.70q: invalid JSON schema: %v", tool.Function.Name, err), nil)
 		}
 		tool.Function.Parameters = p.raw
 	}

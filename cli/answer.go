@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/charmbracelet/colorprofile"
 
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/render/markdown"
 	"github.com/bise-sh/bise/render/term"
 )
@@ -34,12 +36,37 @@ func (a *app) sheet(raw bool) sheet {
 	if a.noColor {
 		w.Profile = colorprofile.ASCII
 	}
-	return &cleaned{sheet: markdown.NewPrinter(w, background(os.Getenv("COLORFGBG")), a.out.Size)}
+	return &cleaned{sheet: markdown.NewPrinter(w, a.answerStyle(), a.out.Size)}
+}
+
+// answerStyle returns the style of answers: the one in config.toml, or bise's own. It
+// reports a style that cannot be loaded once.
+func (a *app) answerStyle() *markdown.Style {
+	if a.style == nil {
+		style, err := a.loadStyle()
+		if err != nil {
+			msg, advice := fault.Explain(err)
+			a.note("%s %s", msg, advice)
+		}
+		if style == nil {
+			style = background(os.Getenv("COLORFGBG"))
+		}
+		a.style = style
+	}
+	return a.style
+}
+
+// loadStyle loads the style that config.toml names. It is nil when there is none.
+func (a *app) loadStyle() (*markdown.Style, error) {
+	if a.config.Interface.Style == "" {
+		return nil, nil
+	}
+	return markdown.LoadStyle(a.config.Interface.Style, filepath.Dir(a.places.File()))
 }
 
 // background reads the variable in which some terminals tell their colours, as
 // numbers of the foreground and the background, "15;0": 7 and 9 to 15 are light.
-func background(colours string) markdown.Theme {
+func background(colours string) *markdown.Style {
 	switch colours[strings.LastIndexByte(colours, ';')+1:] {
 	case "7", "9", "10", "11", "12", "13", "14", "15":
 		return markdown.Light

@@ -14,7 +14,7 @@ import (
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
 	"github.com/bise-sh/bise/fault"
-	"github.com/bise-sh/bise/mistral/picture"
+	"github.com/bise-sh/bise/mistral/preprocess"
 )
 
 // pngFile is a PNG of so many pixels.
@@ -85,7 +85,7 @@ func TestSeeMakesRoom(t *testing.T) {
 	if !strings.Contains(got.stderr, "a.png is made smaller, from 1600×1200 to ") || !strings.Contains(got.stderr, ": the context holds 1k tokens.") {
 		t.Errorf("it is said %q", got.stderr)
 	}
-	w, h, err := picture.Size(asked(t, e.Script).Messages[0].Content[0].ImageURL)
+	w, h, err := preprocess.Size(asked(t, e.Script).Messages[0].Content[0].ImageURL)
 	if err != nil || w >= 1600 || w < 400 || h != w*3/4 {
 		t.Errorf("the model sees %d×%d, %v", w, h, err)
 	}
@@ -121,8 +121,8 @@ func TestFetchPicture(t *testing.T) {
 	}{
 		{"/a.png", 0, "/a.png 8×4"},
 		{"/moved", 0, "/moved 8×4"},
-		{"/page", fault.ExitUsage, "it is no picture but HTML"},
-		{"/none", fault.ExitNetwork, "the server says 404 Not Found"},
+		{"/page", fault.ExitUsage, "it is not an image but HTML"},
+		{"/none", fault.ExitNetwork, "the server answered 404 Not Found"},
 		{"/away", fault.ExitNetwork, `unsupported protocol scheme "file"`},
 	} {
 		got := runBise(t, enginetest.Says("ok"), "", "see", "--fetch", server.URL+tt.path, "what?")

@@ -6,7 +6,7 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
-	"github.com/bise-sh/bise/mistral/picture"
+	"github.com/bise-sh/bise/mistral/preprocess"
 	"github.com/bise-sh/bise/mistral/prompt"
 )
 
@@ -24,7 +24,7 @@ func (s *sized) tokens(r *engine.ChatRequest) (n int, err error) {
 				n += len(k.Text)
 				continue
 			}
-			w, h, err := picture.Size(k.ImageURL)
+			w, h, err := preprocess.Size(k.ImageURL)
 			if err != nil {
 				return 0, err
 			}

@@ -9,6 +9,7 @@ import (
 // Interface has the user's settings of the interface.
 type Interface struct {
 	Theme    string          `toml:"theme"`    // one of [Themes]; "": auto
+	Style    string          `toml:"style"`    // of answers: a Glamour style's name, or the path of one; "": the theme's
 	Mouse    *bool           `toml:"mouse"`    // nil: on
 	Vim      bool            `toml:"vim"`      // vim keys where one writes
 	Thinking bool            `toml:"thinking"` // a model's thinking is shown unfolded

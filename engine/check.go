@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 
@@ -118,7 +117,7 @@ func (r *ChatRequest) Check() error {
 				return invalid("response_format", "response_format has no json_schema")
 			}
 			if err := CheckSchema(f.JSONSchema.Schema); err != nil {
-				return invalid("response_format", "the JSON schema %s", err)
+				return invalid("response_format", "invalid JSON schema: %v", err)
 			}
 		default:
 			return invalid("response_format", "response_format is %q and can be text, json_object or json_schema", f.Type)
@@ -137,34 +136,6 @@ func (r *CompletionRequest) Check() error {
 		return invalid("tokens", "the prompt is either text or tokens")
 	}
 	return r.Sampling.Check()
-}
-
-// CheckSchema reports whether a JSON schema is one that can be read with bounded
-// means.
-func CheckSchema(schema json.RawMessage) error {
-	if len(schema) > maxGrammar {
-		return fmt.Errorf("has %d bytes and may have %d", len(schema), maxGrammar)
-	}
-	if !json.Valid(schema) || first(schema) != '{' {
-		return fmt.Errorf("is not a JSON object")
-	}
-	depth, text := 0, false
-	for i := 0; i < len(schema); i++ {
-		switch c := schema[i]; {
-		case text && c == '\\':
-			i++
-		case c == '"':
-			text = !text
-		case text:
-		case c == '{' || c == '[':
-			if depth++; depth > maxDepth {
-				return fmt.Errorf("is nested deeper than %d", maxDepth)
-			}
-		case c == '}' || c == ']':
-			depth--
-		}
-	}
-	return nil
 }
 
 func hasTool(tools []Tool, name string) bool {

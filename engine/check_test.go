@@ -106,21 +106,50 @@ func wantParam(t *testing.T, param string, err error) {
 }
 
 func TestCheckSchema(t *testing.T) {
-	for schema, good := range map[string]bool{
-		`{}`:                 true,
-		`{"a":"[[[{{{\"[["}`: true,
-		strings.Repeat(`{"a":`, 64) + `1` + strings.Repeat(`}`, 64):       true,
-		strings.Repeat(`{"a":`, 65) + `1` + strings.Repeat(`}`, 65):       false,
-		`{"a":` + strings.Repeat(`[`, 64) + strings.Repeat(`]`, 64) + `}`: false,
-		``:      false,
-		`{`:     false,
-		`[]`:    false,
-		`true`:  false,
-		`{} {}`: false,
-		`{"a":"` + strings.Repeat("x", 1<<20) + `"}`: false,
+	for schema, want := range map[string]string{
+		`{}`: ``,
+		`{"type": "object", "properties": {"a": {"type": ["string", "null"]}, "b": false}, "required": ["a"], "x-more": 1}`: ``,
+		`{"items": [{"type": "integer", "minimum": -1.5, "multipleOf": 0.5}, true], "maxItems": 2.0, "uniqueItems": true}`:  ``,
+		`{"dependencies": {"a": ["b"], "c": {}}, "enum": [], "default": null, "const": [1], "$ref": "#/x"}`:                 ``,
+		`{"maxLength": 100000000000000000000000, "minLength": 1e24}`:                                                        ``,
+		`{"maxLength": Infinity}`:     `it is not a JSON object`,
+		`null`:                        "it is not a JSON object",
+		`{"items": 1}`:                "/items: got number, want boolean or object",
+		`{"anyOf": []}`:               "/anyOf: minItems: got 0, want 1",
+		`{"oneOf": [{}, {"not": 3}]}`: "/oneOf/1/not: got number, want boolean or object",
+		`{"properties": []}`:          "/properties: got array, want object",
+		`{"properties": {"a": {"type": "text"}}}`: "/properties/a/type: value must be one of 'array', 'boolean', 'integer', 'null', 'number', 'object', 'string'",
+		`{"type": []}`:                                   "/type: value must be one of 'array', 'boolean', 'integer', 'null', 'number', 'object', 'string'",
+		`{"type": ["string", "string"]}`:                 "/type: value must be one of 'array', 'boolean', 'integer', 'null', 'number', 'object', 'string'",
+		`{"required": "a"}`:                              "/required: got string, want array",
+		`{"required": ["a", "a"]}`:                       "/required: items at 0 and 1 are equal",
+		`{"enum": 1}`:                                    "/enum: got number, want array",
+		`{"title": 1}`:                                   "/title: got number, want string",
+		`{"uniqueItems": 1}`:                             "/uniqueItems: got number, want boolean",
+		`{"minimum": "1"}`:                               "/minimum: got string, want number",
+		`{"multipleOf": 0}`:                              "/multipleOf: exclusiveMinimum: got 0, want 0",
+		`{"maxLength": -1}`:                              "/maxLength: minimum: got -1, want 0",
+		`{"minItems": 0.5}`:                              "/minItems: got number, want integer",
+		`{"dependencies": {"a": [1]}}`:                   "/dependencies/a: got array, want boolean or object",
+		`{"a":"[[[{{{\"[["}`:                             "",
+		`{"pattern": "(?<name>a)", "$ref": "not a URL"}`: "",
+		strings.Repeat(`{"a":`, 64) + `1` + strings.Repeat(`}`, 64):       "",
+		strings.Repeat(`{"a":`, 65) + `1` + strings.Repeat(`}`, 65):       "it is nested deeper than 64 levels",
+		`{"a":` + strings.Repeat(`[`, 64) + strings.Repeat(`]`, 64) + `}`: "it is nested deeper than 64 levels",
+		``:                           "it is not a JSON object",
+		`{`:                          "it is not a JSON object",
+		`[]`:                         "it is not a JSON object",
+		`true`:                       "it is not a JSON object",
+		`{} {}`:                      "it is not a JSON object",
+		`{"maxLength": 1e999999999}`: "json: cannot unmarshal number 1e999999999 into Go value of type float64",
+		`{"a":"` + strings.Repeat("x", 1<<20) + `"}`: "it has 1048584 bytes: the limit is 1048576",
 	} {
-		if err := engine.CheckSchema(json.RawMessage(schema)); (err == nil) != good {
-			t.Errorf("%.40s: %v", schema, err)
+		got := ""
+		if err := engine.CheckSchema(json.RawMessage(schema)); err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("%.60s: got %q, want %q", schema, got, want)
 		}
 	}
 }

@@ -103,9 +103,6 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Msg }
 
-// Hint returns the advice.
-func (e *Error) Hint() string { return e.Advice }
-
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Cause }
 
@@ -155,11 +152,8 @@ func Explain(err error) (message, advice string) {
 	if errors.Is(err, context.DeadlineExceeded) {
 		message = "timed out: " + message
 	}
-	if h, ok := errors.AsType[interface {
-		error
-		Hint() string
-	}](err); ok {
-		advice = h.Hint()
+	if e, ok := errors.AsType[*Error](err); ok {
+		advice = e.Advice
 	}
 	if advice == "" {
 		advice = table[KindOf(err)].advice

@@ -19,6 +19,7 @@ import (
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
 	"github.com/bise-sh/bise/history"
+	"github.com/bise-sh/bise/tui/kit"
 )
 
 // long is a conversation of so many tokens, at four bytes a token, of prose, lists,
@@ -220,7 +221,7 @@ func BenchmarkUpdateAndView(b *testing.B) {
 	for b.Loop() {
 		m.Update(tea.KeyPressMsg{Code: 'x', Text: "x"})
 		m.View()
-		m.Update(keyNamed("ctrl+u"))
+		m.Update(kit.KeyPress("ctrl+u"))
 	}
 	end()
 }
@@ -229,7 +230,7 @@ func BenchmarkUpdateAndView(b *testing.B) {
 func BenchmarkScroll(b *testing.B) {
 	m, end := inFront(b, enginetest.Says("x"), 200_000)
 	for b.Loop() {
-		m.Update(keyNamed("pgup"))
+		m.Update(kit.KeyPress("pgup"))
 		m.View()
 	}
 	end()

@@ -7,6 +7,7 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
+	"github.com/bise-sh/bise/tui/kit"
 )
 
 const growing = "Appending past the capacity allocates a new array, copies the old elements and returns a slice that points to it:\n\n" +
@@ -30,7 +31,7 @@ func says(pieces ...string) *enginetest.Script {
 func (d *driver) asks(text string) {
 	d.t.Helper()
 	d.typed(text)
-	d.send(keyNamed("enter"))
+	d.send(kit.KeyPress("enter"))
 }
 
 // idle takes results until no answer is on its way.

@@ -8,13 +8,9 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/bise-sh/bise/config"
+	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/units"
 )
-
-// sortBy sorts a list by a number, and leaves the order of equals.
-func sortBy[T any](list []T, number func(T) int) {
-	slices.SortStableFunc(list, func(a, b T) int { return number(a) - number(b) })
-}
 
 // Messages that ask the root, or the current mode, to do something that was
 // decided in a command or a dialog.
@@ -27,39 +23,39 @@ type (
 )
 
 // globals are the commands that work everywhere.
-func (m *Model) globals() []command {
-	list := []command{
-		{name: "help", help: "every key", run: func(string) outcome { return tell(helpAsked{}) }},
-		{name: "conversations", help: "all conversations, and search in them", run: func(string) outcome { return openDialog(m.newConversationsDialog()) }},
-		{name: "import", args: "PATH", help: "take in conversations that were exported", run: m.importCommand},
-		{name: "settings", help: "theme, mouse, keys", run: func(string) outcome { return tell(settingsAsked{}) }},
-		{name: "theme", args: "NAME", help: strings.Join(config.Themes, ", "), run: m.themeCommand},
-		{name: "quit", help: "leave bise; nothing is lost", run: func(string) outcome { return tell(quitAsked{}) }},
+func (m *Model) globals() []kit.Command {
+	list := []kit.Command{
+		{Name: "help", Help: "every key", Run: func(string) kit.Outcome { return kit.Send(helpAsked{}) }},
+		{Name: "conversations", Help: "all conversations, and search in them", Run: func(string) kit.Outcome { return kit.Open(m.newConversationsDialog()) }},
+		{Name: "import", Args: "PATH", Help: "take in conversations that were exported", Run: m.importCommand},
+		{Name: "settings", Help: "theme, mouse, keys", Run: func(string) kit.Outcome { return kit.Send(settingsAsked{}) }},
+		{Name: "theme", Args: "NAME", Help: strings.Join(config.Themes, ", "), Run: m.themeCommand},
+		{Name: "quit", Help: "leave bise; nothing is lost", Run: func(string) kit.Outcome { return kit.Send(quitAsked{}) }},
 	}
 	for _, name := range modes[1:] {
-		list = append(list, command{name: name, help: "go to " + name, run: func(string) outcome { return tell(modeChosen{name}) }})
+		list = append(list, kit.Command{Name: name, Help: "go to " + name, Run: func(string) kit.Outcome { return kit.Send(modeChosen{name}) }})
 	}
 	return list
 }
 
-func (m *Model) themeCommand(args string) outcome {
+func (m *Model) themeCommand(args string) kit.Outcome {
 	name := strings.TrimSpace(args)
 	if !slices.Contains(config.Themes, name) {
 		m.say().Say("themes are " + strings.Join(config.Themes, ", "))
-		return took(nil)
+		return kit.Handled(nil)
 	}
 	s := m.look.Settings
 	s.Theme = name
-	return tell(settingsChanged{s})
+	return kit.Send(settingsChanged{s})
 }
 
 // importCommand imports the conversations of an exported file.
-func (m *Model) importCommand(path string) outcome {
+func (m *Model) importCommand(path string) kit.Outcome {
 	if path == "" {
 		m.say().Say("/import needs a file: /import conversations.json")
-		return took(nil)
+		return kit.Handled(nil)
 	}
-	return took(importConversations(m.tasks, m.records, m.folder, path))
+	return kit.Handled(importConversations(m.tasks, m.records, m.folder, path))
 }
 
 // sayImported shows the result of an import.
@@ -74,29 +70,15 @@ func (m *Model) sayImported(msg conversationsImported) {
 	}
 }
 
-// runLine carries out a line such as "/theme dark"; false when it is no command.
-func runLine(line string, commands []command) (outcome, bool) {
-	name, args, _ := strings.Cut(strings.TrimPrefix(line, "/"), " ")
-	if !strings.HasPrefix(line, "/") {
-		return pass(), false
-	}
-	for _, c := range commands {
-		if c.name == name {
-			return c.run(strings.TrimSpace(args)), true
-		}
-	}
-	return pass(), false
-}
-
 // commandsDialog is the list of commands, for modes that have no composer at hand.
 type commandsDialog struct {
-	list
-	commands []command
-	found    []command
+	kit.List
+	commands []kit.Command
+	found    []kit.Command
 }
 
-func newCommandsDialog(look *Look, commands []command) *commandsDialog {
-	c := &commandsDialog{list: list{look: look, empty: []string{"There is no such command."}}, commands: commands}
+func newCommandsDialog(look *kit.Look, commands []kit.Command) *commandsDialog {
+	c := &commandsDialog{List: kit.List{Look: look, Empty: []string{"There is no such command."}}, commands: commands}
 	c.find()
 	return c
 }
@@ -104,75 +86,75 @@ func newCommandsDialog(look *Look, commands []command) *commandsDialog {
 // find shows the commands that the filter matches.
 func (c *commandsDialog) find() {
 	type hit struct {
-		command
-		marks []span
+		kit.Command
+		marks []kit.Span
 		score int
 	}
 	var hits []hit
 	for _, cmd := range c.commands {
-		if score, marks, ok := match(c.filter.text, cmd.name); ok {
+		if score, marks, ok := kit.Match(c.Filter.Text, cmd.Name); ok {
 			hits = append(hits, hit{cmd, marks, score})
-		} else if _, _, ok := match(c.filter.text, cmd.help); ok && len(c.filter.text) > 2 {
+		} else if _, _, ok := kit.Match(c.Filter.Text, cmd.Help); ok && len(c.Filter.Text) > 2 {
 			hits = append(hits, hit{cmd, nil, -1000})
 		}
 	}
-	sortBy(hits, func(h hit) int { return -h.score })
+	kit.SortBy(hits, func(h hit) int { return -h.score })
 	c.found = nil
-	var rows []row
+	var rows []kit.Row
 	for _, h := range hits {
-		c.found = append(c.found, h.command)
-		rows = append(rows, row{cells: []string{h.name, h.help}, marks: h.marks})
+		c.found = append(c.found, h.Command)
+		rows = append(rows, kit.Row{Cells: []string{h.Name, h.Help}, Marks: h.marks})
 	}
-	c.show(rows)
+	c.SetRows(rows)
 }
 
-func (c *commandsDialog) title() string          { return "Commands" }
-func (c *commandsDialog) note() string           { return "" }
-func (c *commandsDialog) begin() tea.Cmd         { return nil }
-func (c *commandsDialog) update(tea.Msg) tea.Cmd { return nil }
-func (c *commandsDialog) bindings() []hint       { return hints(c.look.Keys.Choose) }
+func (c *commandsDialog) Title() string          { return "Commands" }
+func (c *commandsDialog) Note() string           { return "" }
+func (c *commandsDialog) Init() tea.Cmd          { return nil }
+func (c *commandsDialog) Update(tea.Msg) tea.Cmd { return nil }
+func (c *commandsDialog) Bindings() []kit.Hint   { return kit.Hints(c.Look.Keys.Choose) }
 
-func (c *commandsDialog) foot() foot {
-	return foot{hints: []hint{{c.look.Keys.Choose, "do it"}, {c.look.Keys.Back, ""}}}
+func (c *commandsDialog) Footer() kit.Footer {
+	return kit.Footer{Hints: []kit.Hint{{Binding: c.Look.Keys.Choose, Words: "do it"}, {Binding: c.Look.Keys.Back, Words: ""}}}
 }
 
-func (c *commandsDialog) press(k tea.KeyPressMsg) outcome {
-	change := c.list.press(k)
-	if change.filtered {
+func (c *commandsDialog) Press(k tea.KeyPressMsg) kit.Outcome {
+	change := c.List.Press(k)
+	if change.Filtered {
 		c.find()
 	}
 	switch {
-	case change.handled:
-		return took(nil)
-	case is(k, c.look.Keys.Choose):
+	case change.Handled:
+		return kit.Handled(nil)
+	case kit.Matches(k, c.Look.Keys.Choose):
 		return c.do()
-	case is(k, c.look.Keys.Back):
-		return answer(nil)
+	case kit.Matches(k, c.Look.Keys.Back):
+		return kit.Close(nil)
 	}
-	return pass()
+	return kit.Ignored()
 }
 
 // do runs the chosen command and closes the dialog.
-func (c *commandsDialog) do() outcome {
-	i, ok := c.row()
+func (c *commandsDialog) do() kit.Outcome {
+	i, ok := c.SelectedRow()
 	if !ok {
-		return took(nil)
+		return kit.Handled(nil)
 	}
-	o := c.found[i].run("")
-	o.closes = true
+	o := c.found[i].Run("")
+	o.Closes = true
 	return o
 }
 
-func (c *commandsDialog) paste(text string) outcome {
-	if c.list.paste(text).filtered {
+func (c *commandsDialog) Paste(text string) kit.Outcome {
+	if c.List.Paste(text).Filtered {
 		c.find()
 	}
-	return took(nil)
+	return kit.Handled(nil)
 }
 
-func (c *commandsDialog) click(_, y int) outcome {
-	if _, again := c.list.click(y); again {
+func (c *commandsDialog) Click(_, y int) kit.Outcome {
+	if _, again := c.List.Click(y); again {
 		return c.do()
 	}
-	return took(nil)
+	return kit.Handled(nil)
 }

@@ -5,30 +5,33 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/bise-sh/bise/attach"
+	"github.com/bise-sh/bise/tui/engines"
+	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/units"
 )
 
 // A composer is where a message is written: its text, what is attached, and the
 // popup that helps with either.
 type composer struct {
-	look     *Look
-	tasks    *Tasks
-	terminal *Terminal
+	look     *kit.Look
+	tasks    *kit.Tasks
+	terminal *kit.Terminal
 	gallery  *gallery
 	folder   string // of files for @; "": there are none
 
-	editor
+	kit.Editor
 	mode        string // of the conversation, for messages
 	placeholder string
 	attached    []attachment
-	popup       popup  // nil: none
-	vim         *vim   // nil: keys are the usual ones
-	model       *model // that counts tokens
+	popup       kit.Popup      // nil: none
+	vim         *kit.Vim       // nil: keys are the usual ones
+	model       *engines.Model // that counts tokens
 
 	sent     []string // messages before, oldest first
 	recall   int      // which of them is shown, counted from the last; 0: none
 	unsent   string   // what stood here before
-	commands func() []command
+	commands func() []kit.Command
 
 	width, rows int // of the text
 	space       int // rows there are for the popup
@@ -46,7 +49,7 @@ const (
 )
 
 // message is what is written.
-func (c *composer) message() composed { return composed{c.text, c.attached} }
+func (c *composer) message() composed { return composed{c.Text, c.attached} }
 
 // attach adds what goes with the message.
 func (c *composer) attach(a attachment) {
@@ -58,36 +61,36 @@ func (c *composer) attach(a attachment) {
 
 // clear begins a new message.
 func (c *composer) clear() {
-	c.reset()
+	c.Reset()
 	c.attached, c.popup, c.recall = nil, nil, 0
 }
 
 // clearText leaves what is attached.
 func (c *composer) clearText() {
-	c.reset()
+	c.Reset()
 	c.popup = nil
 }
 
 // restore puts a message back, before what is written.
 func (c *composer) restore(m composed) {
 	text := m.text
-	if c.text != "" {
-		text += "\n\n" + c.text
+	if c.Text != "" {
+		text += "\n\n" + c.Text
 	}
-	c.set(text)
+	c.SetText(text)
 	c.attached = append(m.attached, c.attached...)
 }
 
 // draft is what would be missed of the message if the program ended: pasted text
 // is in it, files by their names. resume reads it.
 func (c *composer) draft() string {
-	parts := []string{c.text}
+	parts := []string{c.Text}
 	for _, a := range c.attached {
 		switch {
-		case a.name != "":
-			parts = append(parts, "@"+a.name)
-		case a.text != "" && len(a.text) <= draftBytes:
-			parts = append(parts, a.text)
+		case a.Name != "":
+			parts = append(parts, "@"+a.Name)
+		case a.Text != "" && len(a.Text) <= draftBytes:
+			parts = append(parts, a.Text)
 		}
 	}
 	return strings.TrimSpace(strings.Join(parts, "\n\n"))
@@ -109,39 +112,39 @@ func (c *composer) resume(draft string) tea.Cmd {
 }
 
 // press takes a key; false when it means nothing here.
-func (c *composer) press(k tea.KeyPressMsg) outcome {
+func (c *composer) press(k tea.KeyPressMsg) kit.Outcome {
 	if c.popup != nil {
-		if o := c.popup.press(k); o.handled {
+		if o := c.popup.Press(k); o.Handled {
 			return o
 		}
 	}
-	if c.vim.press(&c.editor, keyOf(k), c.look.Keys) {
-		return c.wrote(took(nil))
+	if c.vim.Press(&c.Editor, kit.KeyOf(k), c.look.Keys) {
+		return c.wrote(kit.Handled(nil))
 	}
 	switch {
-	case is(k, c.look.Keys.Newline):
-		c.insert("\n")
-	case is(k, c.look.Keys.Earlier):
+	case kit.Matches(k, c.look.Keys.Newline):
+		c.Insert("\n")
+	case kit.Matches(k, c.look.Keys.Earlier):
 		c.remember(1)
-	case is(k, c.look.Keys.Later):
+	case kit.Matches(k, c.look.Keys.Later):
 		c.remember(-1)
-	case is(k, c.look.Keys.Detach) || k.String() == "backspace" && c.text == "":
+	case kit.Matches(k, c.look.Keys.Detach) || k.String() == "backspace" && c.Text == "":
 		if len(c.attached) == 0 {
-			return pass()
+			return kit.Ignored()
 		}
 		c.attached = c.attached[:len(c.attached)-1]
-	case !c.editor.press(keyOf(k), c.look.Keys):
-		return pass()
+	case !c.Editor.Press(kit.KeyOf(k), c.look.Keys):
+		return kit.Ignored()
 	}
-	return c.wrote(took(nil))
+	return c.wrote(kit.Handled(nil))
 }
 
 // wrote looks at what was written, for the popup that it asks for.
-func (c *composer) wrote(o outcome) outcome {
-	cmds := []tea.Cmd{o.cmd}
+func (c *composer) wrote(o kit.Outcome) kit.Outcome {
+	cmds := []tea.Cmd{o.Cmd}
 	word, from := c.word()
 	switch {
-	case c.commands != nil && from == 0 && strings.HasPrefix(word, "/") && c.at == len(c.text) && !strings.Contains(word[1:], "/"):
+	case c.commands != nil && from == 0 && strings.HasPrefix(word, "/") && c.Cursor == len(c.Text) && !strings.Contains(word[1:], "/"):
 		if _, ok := c.popup.(*commandPopup); !ok {
 			c.popup = newCommandPopup(c)
 		}
@@ -155,22 +158,22 @@ func (c *composer) wrote(o outcome) outcome {
 		c.popup = nil
 	}
 	if c.popup != nil {
-		cmds = append(cmds, c.popup.typed(word))
+		cmds = append(cmds, c.popup.Typed(word))
 	}
-	o.cmd = tea.Batch(cmds...)
+	o.Cmd = tea.Batch(cmds...)
 	return o
 }
 
 // word is the word before the cursor, and where it begins.
 func (c *composer) word() (word string, from int) {
-	from = strings.LastIndexAny(c.text[:c.at], " \n\t") + 1
-	return c.text[from:c.at], from
+	from = strings.LastIndexAny(c.Text[:c.Cursor], " \n\t") + 1
+	return c.Text[from:c.Cursor], from
 }
 
 // replaceWord puts a text in place of the word before the cursor.
 func (c *composer) replaceWord(text string) {
 	_, from := c.word()
-	c.replace(from, c.at, text)
+	c.Replace(from, c.Cursor, text)
 	c.popup = nil
 }
 
@@ -181,14 +184,14 @@ func (c *composer) remember(by int) {
 		return
 	}
 	if c.recall == 0 {
-		c.unsent = c.text
+		c.unsent = c.Text
 	}
 	c.recall = to
 	if to == 0 {
-		c.set(c.unsent)
+		c.SetText(c.unsent)
 		return
 	}
-	c.set(c.sent[len(c.sent)-to])
+	c.SetText(c.sent[len(c.sent)-to])
 }
 
 // pasted takes a text from the clipboard. One that is the path of a file is the
@@ -205,11 +208,11 @@ func (c *composer) pasted(text string) tea.Cmd {
 // putPasted inserts a text, or attaches it when it is long.
 func (c *composer) putPasted(text string) {
 	text = strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n")
-	if n := lineCount(text); n > pastedLines || len(text) > pastedBytes {
-		c.attached = append(c.attached, attachment{text: text, about: units.Plural(n, "line")})
+	if n := kit.LineCount(text); n > pastedLines || len(text) > pastedBytes {
+		c.attached = append(c.attached, newAttachment(attach.Attachment{Text: text}))
 		return
 	}
-	c.insert(text)
+	c.Insert(text)
 }
 
 // resize gives the composer a width, at most so many rows for the text, and so
@@ -220,11 +223,11 @@ func (c *composer) resize(width, most, space int) {
 	case !c.look.Settings.Vim:
 		c.vim = nil
 	case c.vim == nil:
-		c.vim = new(vim)
+		c.vim = new(kit.Vim)
 	}
-	c.editor.width = width
-	c.rows = max(1, min(len(c.editor.rows()), most))
-	c.scroll(c.rows)
+	c.Editor.Width = width
+	c.rows = max(1, min(len(c.Editor.Rows()), most))
+	c.ScrollTo(c.rows)
 }
 
 // height is the lines that view draws.
@@ -235,11 +238,11 @@ func (c *composer) attachedLines() []string {
 	var lines []string
 	line := ""
 	for _, a := range c.attached {
-		label := cut(a.label(), c.width)
+		label := kit.Truncate(a.label(), c.width)
 		switch {
 		case line == "":
 			line = label
-		case cells(line)+3+cells(label) <= c.width:
+		case kit.Width(line)+3+kit.Width(label) <= c.width:
 			line += "   " + label
 		default:
 			lines = append(lines, line)
@@ -258,20 +261,20 @@ func (c *composer) attachedLines() []string {
 
 // view draws what is attached and the text, beside the bar that marks them.
 func (c *composer) view() (lines []string, cursor *tea.Cursor) {
-	bar := c.look.Theme.accent.Render("▍") + " "
+	bar := c.look.Theme.Accent.Render("▍") + " "
 	for _, line := range c.attachedLines() {
-		lines = append(lines, bar+c.look.Theme.muted.Render(line))
+		lines = append(lines, bar+c.look.Theme.Muted.Render(line))
 	}
 	above := len(lines)
-	text, x, y := c.editor.view(c.rows)
-	if c.text == "" {
-		text = []string{c.look.Theme.muted.Render(cut(c.placeholder, c.width))}
+	text, x, y := c.Editor.View(c.rows)
+	if c.Text == "" {
+		text = []string{c.look.Theme.Muted.Render(kit.Truncate(c.placeholder, c.width))}
 	}
 	for _, line := range text {
 		lines = append(lines, bar+line)
 	}
 	cursor = tea.NewCursor(x+2, y+above)
-	if c.vim.inserting() {
+	if c.vim.Inserting() {
 		cursor.Shape = tea.CursorBar
 	}
 	return lines, cursor
@@ -282,5 +285,5 @@ func (c *composer) help() []string {
 	if c.popup == nil {
 		return nil
 	}
-	return c.popup.view(c.width, min(c.space, popupRows))
+	return c.popup.View(c.width, min(c.space, kit.PopupRows))
 }

@@ -7,51 +7,52 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/units"
 )
 
-// commands are those of a conversation, that follow a slash.
-func (c *conversation) commands() []command {
-	do := func(f func() tea.Cmd) func(string) outcome {
-		return func(string) outcome { return took(f()) }
+// Commands are those of a conversation, that follow a slash.
+func (c *conversation) Commands() []kit.Command {
+	do := func(f func() tea.Cmd) func(string) kit.Outcome {
+		return func(string) kit.Outcome { return kit.Handled(f()) }
 	}
-	return []command{
-		{name: "new", help: "a new conversation", run: func(string) outcome { return tell(newAsked{}) }},
-		{name: "model", args: "[REF]", help: "another model", run: c.modelCommand},
-		{name: "attach", args: "PATH", help: "attach a file or a picture", run: func(path string) outcome {
-			return took(c.composer.attachFile(path))
+	return []kit.Command{
+		{Name: "new", Help: "a new conversation", Run: func(string) kit.Outcome { return kit.Send(newAsked{}) }},
+		{Name: "model", Args: "[REF]", Help: "another model", Run: c.modelCommand},
+		{Name: "attach", Args: "PATH", Help: "attach a file or a picture", Run: func(path string) kit.Outcome {
+			return kit.Handled(c.composer.attachFile(path))
 		}},
-		{name: "paste", help: "attach what is on the clipboard", run: do(c.composer.pasteFromSystem)},
-		{name: "editor", help: "write in $EDITOR", run: do(c.edit)},
-		{name: "again", help: "answer the last message again", run: do(func() tea.Cmd { return c.again(len(c.transcript.turns) - 1) })},
-		{name: "continue", help: "continue a cut answer", run: do(c.goOn)},
-		{name: "copy", help: "copy the last answer", run: do(c.copyLast)},
-		{name: "message", args: "NUMBER", help: "select a message", run: c.messageCommand},
-		{name: "context", help: "how much the model keeps in view", run: func(string) outcome { return tell(contextAsked{}) }},
-		{name: "system", args: "[TEXT]", help: "how the model is to answer", run: c.systemCommand},
-		{name: "detach", help: "take the last attachment back", run: do(func() tea.Cmd {
+		{Name: "paste", Help: "attach what is on the clipboard", Run: do(c.composer.pasteFromSystem)},
+		{Name: "editor", Help: "write in $EDITOR", Run: do(c.edit)},
+		{Name: "again", Help: "answer the last message again", Run: do(func() tea.Cmd { return c.again(len(c.transcript.turns) - 1) })},
+		{Name: "continue", Help: "continue a cut answer", Run: do(c.goOn)},
+		{Name: "copy", Help: "copy the last answer", Run: do(c.copyLast)},
+		{Name: "message", Args: "NUMBER", Help: "select a message", Run: c.messageCommand},
+		{Name: "context", Help: "how much the model keeps in view", Run: func(string) kit.Outcome { return kit.Send(contextAsked{}) }},
+		{Name: "system", Args: "[TEXT]", Help: "how the model is to answer", Run: c.systemCommand},
+		{Name: "detach", Help: "take the last attachment back", Run: do(func() tea.Cmd {
 			c.composer.attached = slices.Delete(c.composer.attached, max(0, len(c.composer.attached)-1), len(c.composer.attached))
 			return nil
 		})},
 	}
 }
 
-func (c *conversation) modelCommand(ref string) outcome {
+func (c *conversation) modelCommand(ref string) kit.Outcome {
 	if ref == "" {
-		return tell(modelsAsked{})
+		return kit.Send(modelsAsked{})
 	}
-	return took(c.useModel(ref))
+	return kit.Handled(c.UseModel(ref))
 }
 
 // messageCommand selects a message by its number, from the first.
-func (c *conversation) messageCommand(number string) outcome {
+func (c *conversation) messageCommand(number string) kit.Outcome {
 	n, err := strconv.Atoi(number)
 	if err != nil || n < 1 || n > len(c.transcript.turns) {
 		c.notify.Say("there are " + units.Plural(len(c.transcript.turns), "message"))
-		return took(nil)
+		return kit.Handled(nil)
 	}
 	c.transcript.choose(n - 1)
-	return took(nil)
+	return kit.Handled(nil)
 }
 
 func (c *conversation) copyLast() tea.Cmd {
@@ -61,46 +62,46 @@ func (c *conversation) copyLast() tea.Cmd {
 	return nil
 }
 
-func (c *conversation) systemCommand(text string) outcome {
+func (c *conversation) systemCommand(text string) kit.Outcome {
 	c.system = strings.TrimSpace(text)
 	if c.system == "" {
 		c.notify.Say("the model is told nothing before your messages")
 	} else {
 		c.notify.Say("the model is told this before your messages: " + c.system)
 	}
-	return took(nil)
+	return kit.Handled(nil)
 }
 
-// paste takes a pasted text.
-func (c *conversation) paste(text string) outcome {
+// Paste takes a pasted text.
+func (c *conversation) Paste(text string) kit.Outcome {
 	c.transcript.choose(-1)
 	cmd := c.composer.pasted(text)
 	c.keepDraft()
-	return took(cmd)
+	return kit.Handled(cmd)
 }
 
-// click selects a message, copies code, or puts the cursor somewhere.
-func (c *conversation) click(x, y int) outcome {
-	left, _ := column(c.width)
+// Click selects a message, copies code, or puts the cursor somewhere.
+func (c *conversation) Click(x, y int) kit.Outcome {
+	left, _ := kit.Column(c.width)
 	if y < c.transcript.height {
 		turn, copied := c.transcript.click(x-left, y)
 		if copied != nil {
-			return took(c.copyText(copied.source.String(), "the code"))
+			return kit.Handled(c.copyText(copied.source.String(), "the code"))
 		}
 		if turn == c.transcript.selected {
 			turn = -1
 		}
 		c.transcript.selected = turn
-		return took(nil)
+		return kit.Handled(nil)
 	}
 	c.transcript.choose(-1)
 	if top := c.height - c.composer.rows; y >= top {
-		c.composer.editor.click(x-left, y-top)
+		c.composer.Editor.Click(x-left, y-top)
 	}
-	return took(nil)
+	return kit.Handled(nil)
 }
 
-func (c *conversation) wheel(lines int) { c.transcript.scroll(lines) }
+func (c *conversation) Scroll(lines int) { c.transcript.scroll(lines) }
 
 // attachments takes what was read for the composer.
 func (c *conversation) attachments(msg tea.Msg) {
@@ -130,8 +131,8 @@ func (c *conversation) attachments(msg tea.Msg) {
 			return
 		}
 		switch {
-		case len(msg.picture) > 0:
-			a, err := attachData("", msg.picture)
+		case len(msg.image) > 0:
+			a, err := readPasted(msg.image)
 			if err != nil {
 				c.notify.Error(err)
 				return
@@ -150,7 +151,7 @@ func (c *conversation) attachments(msg tea.Msg) {
 			c.notify.Error(msg.err)
 			return
 		}
-		c.composer.set(strings.TrimRight(msg.text, "\n"))
+		c.composer.SetText(strings.TrimRight(msg.text, "\n"))
 	}
 	c.keepDraft()
 }

@@ -13,13 +13,14 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/history"
+	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/units"
 )
 
-// press takes a key, and keeps the draft that it may have changed.
-func (c *conversation) press(k tea.KeyPressMsg) outcome {
+// Press takes a key, and keeps the draft that it may have changed.
+func (c *conversation) Press(k tea.KeyPressMsg) kit.Outcome {
 	if c.transcript.selected >= 0 {
-		if o := c.pressSelected(k); o.handled {
+		if o := c.pressSelected(k); o.Handled {
 			return o
 		}
 	}
@@ -28,143 +29,143 @@ func (c *conversation) press(k tea.KeyPressMsg) outcome {
 	return o
 }
 
-func (c *conversation) pressKey(k tea.KeyPressMsg) outcome {
-	if is(k, c.look.Keys.Keys) && c.composer.text == "" {
-		return pass()
+func (c *conversation) pressKey(k tea.KeyPressMsg) kit.Outcome {
+	if kit.Matches(k, c.look.Keys.Keys) && c.composer.Text == "" {
+		return kit.Ignored()
 	}
-	if o := c.composer.press(k); o.handled {
+	if o := c.composer.press(k); o.Handled {
 		c.transcript.choose(-1)
 		return o
 	}
 	page := max(1, c.transcript.height-2)
 	switch {
-	case is(k, c.look.Keys.Send):
+	case kit.Matches(k, c.look.Keys.Send):
 		return c.sendWritten()
-	case is(k, c.look.Keys.Stop):
+	case kit.Matches(k, c.look.Keys.Stop):
 		return c.escape()
-	case is(k, c.look.Keys.Quit):
+	case kit.Matches(k, c.look.Keys.Quit):
 		return c.interrupt()
-	case is(k, c.look.Keys.Regenerate):
-		return took(c.again(len(c.transcript.turns) - 1))
-	case is(k, c.look.Keys.Continue):
-		return took(c.goOn())
-	case is(k, c.look.Keys.Select), k.String() == "up" && c.composer.message().empty():
+	case kit.Matches(k, c.look.Keys.Regenerate):
+		return kit.Handled(c.again(len(c.transcript.turns) - 1))
+	case kit.Matches(k, c.look.Keys.Continue):
+		return kit.Handled(c.goOn())
+	case kit.Matches(k, c.look.Keys.Select), k.String() == "up" && c.composer.message().empty():
 		c.transcript.choose(len(c.transcript.turns) - 1)
-	case is(k, c.look.Keys.PageUp):
+	case kit.Matches(k, c.look.Keys.PageUp):
 		c.transcript.scroll(-page)
-	case is(k, c.look.Keys.PageDown):
+	case kit.Matches(k, c.look.Keys.PageDown):
 		c.transcript.scroll(page)
-	case is(k, c.look.Keys.Top):
+	case kit.Matches(k, c.look.Keys.Top):
 		c.transcript.goTo(place{})
-	case is(k, c.look.Keys.Bottom):
+	case kit.Matches(k, c.look.Keys.Bottom):
 		c.transcript.follow = true
-	case is(k, c.look.Keys.CopyCode):
-		return took(c.copyCode(c.transcript.lastCode()))
-	case is(k, c.look.Keys.Editor):
-		return took(c.edit())
-	case is(k, c.look.Keys.Paste):
-		return took(c.composer.pasteFromSystem())
+	case kit.Matches(k, c.look.Keys.CopyCode):
+		return kit.Handled(c.copyCode(c.transcript.lastCode()))
+	case kit.Matches(k, c.look.Keys.Editor):
+		return kit.Handled(c.edit())
+	case kit.Matches(k, c.look.Keys.Paste):
+		return kit.Handled(c.composer.pasteFromSystem())
 	default:
-		return pass()
+		return kit.Ignored()
 	}
-	return took(nil)
+	return kit.Handled(nil)
 }
 
 // pressSelected takes the keys for the selected message.
-func (c *conversation) pressSelected(k tea.KeyPressMsg) outcome {
+func (c *conversation) pressSelected(k tea.KeyPressMsg) kit.Outcome {
 	i := c.transcript.selected
 	t := c.transcript.turns[i]
 	switch {
-	case is(k, c.look.Keys.Up):
+	case kit.Matches(k, c.look.Keys.Up):
 		c.transcript.choose(max(0, i-1))
-	case is(k, c.look.Keys.Down):
+	case kit.Matches(k, c.look.Keys.Down):
 		if i+1 == len(c.transcript.turns) {
 			i = -2
 		}
 		c.transcript.choose(i + 1)
-	case is(k, c.look.Keys.Back):
+	case kit.Matches(k, c.look.Keys.Back):
 		c.transcript.choose(-1)
-	case is(k, c.look.Keys.Copy):
-		return took(c.copyText(t.said(), "the message"))
-	case is(k, c.look.Keys.Edit):
-		return took(c.rewrite(i))
-	case is(k, c.look.Keys.Again):
-		return took(c.again(i))
-	case is(k, c.look.Keys.OlderVersion):
-		return took(c.version(i, -1))
-	case is(k, c.look.Keys.NewerVersion):
-		return took(c.version(i, 1))
-	case is(k, c.look.Keys.Fold):
+	case kit.Matches(k, c.look.Keys.Copy):
+		return kit.Handled(c.copyText(t.said(), "the message"))
+	case kit.Matches(k, c.look.Keys.Edit):
+		return kit.Handled(c.rewrite(i))
+	case kit.Matches(k, c.look.Keys.Again):
+		return kit.Handled(c.again(i))
+	case kit.Matches(k, c.look.Keys.OlderVersion):
+		return kit.Handled(c.version(i, -1))
+	case kit.Matches(k, c.look.Keys.NewerVersion):
+		return kit.Handled(c.version(i, 1))
+	case kit.Matches(k, c.look.Keys.Fold):
 		t.unfolded = !t.unfolded
 		t.refresh()
-	case is(k, c.look.Keys.Save):
-		return openDialog(c.savePrompt(t))
+	case kit.Matches(k, c.look.Keys.Save):
+		return kit.Open(c.savePrompt(t))
 	default:
 		codes := t.codes()
 		if n := int(k.Code - '1'); k.Mod == 0 && n >= 0 && n < min(9, len(codes)) {
-			return took(c.copyCode(codes[n]))
+			return kit.Handled(c.copyCode(codes[n]))
 		}
-		return pass()
+		return kit.Ignored()
 	}
-	return took(nil)
+	return kit.Handled(nil)
 }
 
 // sendWritten sends what is written, or does what it says if it is a command.
-func (c *conversation) sendWritten() outcome {
+func (c *conversation) sendWritten() kit.Outcome {
 	m := c.composer.message()
 	if m.empty() {
-		return took(nil)
+		return kit.Handled(nil)
 	}
 	if strings.HasPrefix(m.text, "/") {
-		if o, ok := runLine(m.text, c.composer.commands()); ok {
+		if o, ok := kit.RunCommand(m.text, c.composer.commands()); ok {
 			c.composer.clearText()
 			return o
 		}
 		if name := strings.TrimSpace(m.text[1:]); strings.Trim(name, "abcdefghijklmnopqrstuvwxyz") == "" {
 			c.notify.Say("there is no command /" + name + "; / lists them")
-			return took(nil)
+			return kit.Handled(nil)
 		}
 	}
 	if m.text != "" {
 		c.composer.sent = append(c.composer.sent, m.text)
 	}
 	c.composer.clear()
-	return took(c.send(m))
+	return kit.Handled(c.send(m))
 }
 
 // escape stops what goes on, or leaves what was begun.
-func (c *conversation) escape() outcome {
+func (c *conversation) escape() kit.Outcome {
 	switch {
 	case c.busy():
 		c.halt()
 	case c.edited >= 0:
 		c.leaveEdit()
 	default:
-		return pass()
+		return kit.Ignored()
 	}
-	return took(nil)
+	return kit.Handled(nil)
 }
 
 // interrupt stops what goes on and clears what is written, before bise is left.
-func (c *conversation) interrupt() outcome {
+func (c *conversation) interrupt() kit.Outcome {
 	switch {
 	case c.busy():
 		c.halt()
 	case c.edited >= 0:
 		c.leaveEdit()
 	case !c.composer.message().empty():
-		c.composer.sent = append(c.composer.sent, c.composer.text)
+		c.composer.sent = append(c.composer.sent, c.composer.Text)
 		c.composer.clear()
 		c.notify.Say(c.look.Keys.Quit.Help().Key + " again leaves bise · " + c.look.Keys.Earlier.Help().Key + " brings the text back")
 	default:
-		return pass()
+		return kit.Ignored()
 	}
-	return took(nil)
+	return kit.Handled(nil)
 }
 
 // keepDraft has what is written kept, if it is not what was kept last.
 func (c *conversation) keepDraft() {
-	now := draftMark{c.composer.text, len(c.composer.attached)}
+	now := draftMark{c.composer.Text, len(c.composer.attached)}
 	if now == c.kept || c.edited >= 0 {
 		return
 	}
@@ -211,7 +212,7 @@ func (c *conversation) copyCode(p *part) tea.Cmd {
 		return nil
 	}
 	source := p.code.source.String()
-	return c.copyText(source, units.Plural(lineCount(source), "line")+" of code")
+	return c.copyText(source, units.Plural(kit.LineCount(source), "line")+" of code")
 }
 
 // editorDone brings what was written in the person's own editor.
@@ -224,14 +225,14 @@ type editorDone struct {
 // edit opens the person's own editor with what is written.
 func (c *conversation) edit() tea.Cmd {
 	to := c.mode
-	return c.terminal.inEditor("message.md", c.composer.text, func(text string, err error) tea.Msg { return editorDone{to, text, err} })
+	return c.terminal.EditText("message.md", c.composer.Text, func(text string, err error) tea.Msg { return editorDone{to, text, err} })
 }
 
 // savePrompt asks where a message is to be saved.
-func (c *conversation) savePrompt(t *turn) dialog {
+func (c *conversation) savePrompt(t *turn) kit.Dialog {
 	text, folder := t.said(), c.folder
-	return newPrompt(c.look, "Save", "Save the message as a file in "+folder, "answer.md", "save", func(path string) outcome {
-		return answer(saveChosen{path, text})
+	return kit.NewPrompt(c.look, "Save", "Save the message as a file in "+folder, "answer.md", "save", func(path string) kit.Outcome {
+		return kit.Close(saveChosen{path, text})
 	})
 }
 
@@ -335,7 +336,7 @@ type conversationRead struct {
 }
 
 // readConversation is the command that reads one.
-func readConversation(tasks *Tasks, records *records, chosen conversationChosen) tea.Cmd {
+func readConversation(tasks *kit.Tasks, records *records, chosen conversationChosen) tea.Cmd {
 	id := chosen.id
 	ctx := tasks.Context()
 	return func() tea.Msg {
@@ -362,9 +363,9 @@ func (c *conversation) show(msg conversationRead) tea.Cmd {
 	c.saved = savedAs(msg.conversation.ID)
 	c.walk(pathRead{of: c.saved, path: msg.path, selected: msg.selected})
 	cmd := c.composer.resume(msg.conversation.Draft)
-	c.kept = draftMark{c.composer.text, 0}
+	c.kept = draftMark{c.composer.Text, 0}
 	if ref := msg.conversation.Model; ref != "" && ref != c.ref {
-		cmd = tea.Batch(cmd, c.useModel(ref))
+		cmd = tea.Batch(cmd, c.UseModel(ref))
 	}
 	return cmd
 }

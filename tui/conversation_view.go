@@ -7,23 +7,25 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/bise-sh/bise/tui/engines"
+	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/units"
 )
 
-// resize gives the conversation its space: the composer takes what it needs, and
+// Resize gives the conversation its space: the composer takes what it needs, and
 // the transcript the rest.
-func (c *conversation) resize(width, height int) {
+func (c *conversation) Resize(width, height int) {
 	c.width, c.height = width, height
-	_, columns := column(width)
+	_, columns := kit.Column(width)
 	c.composer.resize(columns, max(1, height/3), max(1, height-4))
 	c.transcript.resize(columns, max(0, height-c.composer.height()-1-len(c.waitingLines())))
 }
 
-func (c *conversation) view() ([]string, *tea.Cursor) {
-	left, columns := column(c.width)
+func (c *conversation) View() ([]string, *tea.Cursor) {
+	left, columns := kit.Column(c.width)
 	lines := c.transcript.view(left)
 	if len(c.transcript.turns) == 0 {
-		lines = indented(c.greeting(columns), left)
+		lines = kit.Indent(c.greeting(columns), left)
 		lines = lines[:min(len(lines), c.transcript.height)]
 	}
 	for len(lines) < c.transcript.height {
@@ -32,136 +34,136 @@ func (c *conversation) view() ([]string, *tea.Cursor) {
 	lines = append(lines, "")
 	if help := c.composer.help(); len(help) > 0 {
 		help = help[:min(len(help), len(lines))]
-		lines = slices.Concat(lines[:len(lines)-len(help)], indented(help, left-2))
+		lines = slices.Concat(lines[:len(lines)-len(help)], kit.Indent(help, left-2))
 	}
-	lines = append(lines, indented(c.waitingLines(), left)...)
+	lines = append(lines, kit.Indent(c.waitingLines(), left)...)
 	composed, cursor := c.composer.view()
 	cursor.X += left - 2
 	cursor.Y += len(lines)
 	if c.transcript.selected >= 0 {
 		cursor = nil
 	}
-	return append(lines, indented(composed, left-2)...), cursor
+	return append(lines, kit.Indent(composed, left-2)...), cursor
 }
 
 // waitingLines are the messages that wait for the end of the answer.
 func (c *conversation) waitingLines() []string {
-	_, columns := column(c.width)
+	_, columns := kit.Column(c.width)
 	var lines []string
 	for _, m := range c.queue {
-		text := oneLine(m.text)
+		text := kit.OneLine(m.text)
 		if text == "" {
 			text = units.Plural(len(m.attached), "attachment")
 		}
-		lines = append(lines, c.look.Theme.muted.Render(cut("next: "+text, columns)))
+		lines = append(lines, c.look.Theme.Muted.Render(kit.Truncate("next: "+text, columns)))
 	}
 	const most = 3
 	if len(lines) > most {
-		lines = append(lines[:most-1], c.look.Theme.muted.Render(fmt.Sprintf("and %d more", len(lines)-most+1)))
+		lines = append(lines[:most-1], c.look.Theme.Muted.Render(fmt.Sprintf("and %d more", len(lines)-most+1)))
 	}
 	return lines
 }
 
 // greeting is what an empty conversation says: only what has to be known.
 func (c *conversation) greeting(width int) []string {
-	if c.model == nil || c.model.state != failed {
+	if c.model == nil || c.model.State != engines.Failed {
 		return nil
 	}
-	msg, advice := Explain(c.model.err)
-	lines := append([]string{""}, wrapped(msg, width)...)
+	msg, advice := kit.Explain(c.model.Err)
+	lines := append([]string{""}, kit.Wrap(msg, width)...)
 	if advice != "" {
-		lines = append(lines, styled(c.look.Theme.muted, wrapped(advice, width))...)
+		lines = append(lines, kit.StyleLines(c.look.Theme.Muted, kit.Wrap(advice, width))...)
 	}
-	return append(lines, "", c.look.Theme.muted.Render(c.look.Keys.Models.Help().Key+" models"))
+	return append(lines, "", c.look.Theme.Muted.Render(c.look.Keys.Models.Help().Key+" models"))
 }
 
-// subject is the model, and what it does when that is not to be ready.
-func (c *conversation) subject() string {
+// Subject is the model, and what it does when that is not to be ready.
+func (c *conversation) Subject() string {
 	if c.model == nil {
 		return ""
 	}
-	name := c.model.name()
-	switch c.model.state {
-	case opening:
-		return c.look.Theme.muted.Render("starting " + name)
-	case loading:
+	name := c.model.Name()
+	switch c.model.State {
+	case engines.Opening:
+		return c.look.Theme.Muted.Render("starting " + name)
+	case engines.Loading:
 		text := "loading " + name
-		if c.model.loaded >= 0 {
-			text += fmt.Sprintf(" %.0f %%", c.model.loaded*100)
+		if c.model.Loaded >= 0 {
+			text += fmt.Sprintf(" %.0f %%", c.model.Loaded*100)
 		}
-		return c.look.Theme.muted.Render(text)
-	case failed:
-		if c.model.ref == "" {
+		return c.look.Theme.Muted.Render(text)
+	case engines.Failed:
+		if c.model.Ref == "" {
 			name = "no model"
 		}
-		return c.look.Theme.alarm.Render("✗ " + name)
+		return c.look.Theme.Alert.Render("✗ " + name)
 	}
 	return name
 }
 
-// foot says what is true of the conversation, and which keys work.
-func (c *conversation) foot() foot {
+// Footer says what is true of the conversation, and which keys work.
+func (c *conversation) Footer() kit.Footer {
 	if i := c.transcript.selected; i >= 0 {
-		return foot{hints: c.selectedHints(c.transcript.turns[i])}
+		return kit.Footer{Hints: c.selectedHints(c.transcript.turns[i])}
 	}
 	if c.composer.popup != nil {
-		return foot{hints: []hint{{c.look.Keys.Send, "take it"}, {c.look.Keys.Complete, ""}, {c.look.Keys.Back, ""}}}
+		return kit.Footer{Hints: []kit.Hint{{Binding: c.look.Keys.Send, Words: "take it"}, {Binding: c.look.Keys.Complete, Words: ""}, {Binding: c.look.Keys.Back, Words: ""}}}
 	}
-	f := foot{left: c.meter(), hints: c.hints()}
+	f := kit.Footer{Left: c.meter(), Hints: c.hints()}
 	if c.edited >= 0 {
-		f.left = c.look.Theme.muted.Render("editing: it becomes another version")
+		f.Left = c.look.Theme.Muted.Render("editing: it becomes another version")
 	}
 	return f
 }
 
 // hints are the keys that the foot shows.
-func (c *conversation) hints() []hint {
+func (c *conversation) hints() []kit.Hint {
 	switch {
 	case c.busy():
-		return []hint{{c.look.Keys.Stop, "stop"}}
+		return []kit.Hint{{Binding: c.look.Keys.Stop, Words: "stop"}}
 	case c.edited >= 0:
-		return []hint{{c.look.Keys.Send, "send"}, {c.look.Keys.Back, "back"}}
+		return []kit.Hint{{Binding: c.look.Keys.Send, Words: "send"}, {Binding: c.look.Keys.Back, Words: "back"}}
 	case len(c.transcript.turns) > 0:
-		return []hint{{c.look.Keys.Keys, ""}}
+		return []kit.Hint{{Binding: c.look.Keys.Keys, Words: ""}}
 	}
-	return hints(c.look.Keys.Keys, c.look.Keys.Conversations, c.look.Keys.Models, c.look.Keys.Settings)
+	return kit.Hints(c.look.Keys.Keys, c.look.Keys.Conversations, c.look.Keys.Models, c.look.Keys.Settings)
 }
 
 // selectedHints are what can be done to a selected message.
-func (c *conversation) selectedHints(t *turn) []hint {
-	list := []hint{{Binding: c.look.Keys.Copy}, {Binding: c.look.Keys.Edit}, {Binding: c.look.Keys.Again}}
+func (c *conversation) selectedHints(t *turn) []kit.Hint {
+	list := []kit.Hint{{Binding: c.look.Keys.Copy}, {Binding: c.look.Keys.Edit}, {Binding: c.look.Keys.Again}}
 	if n, of := t.version(); of > 1 {
-		versions := letter("left", "versions")
+		versions := kit.NewBinding("left", "versions")
 		versions.SetHelp(fmt.Sprintf("‹ %d/%d ›", n, of), "versions")
-		list = append(list, hint{Binding: versions})
+		list = append(list, kit.Hint{Binding: versions})
 	}
 	if codes := len(t.codes()); codes > 0 {
-		copied := letter("1", "code")
+		copied := kit.NewBinding("1", "code")
 		if codes > 1 {
 			copied.SetHelp(fmt.Sprintf("1-%d", min(9, codes)), "code")
 		}
-		list = append(list, hint{Binding: copied})
+		list = append(list, kit.Hint{Binding: copied})
 	}
-	return append(list, hints(c.look.Keys.Fold, c.look.Keys.Save, c.look.Keys.Back)...)
+	return append(list, kit.Hints(c.look.Keys.Fold, c.look.Keys.Save, c.look.Keys.Back)...)
 }
 
-// bindings are the keys that work in a conversation.
-func (c *conversation) bindings() []hint {
+// Bindings are the keys that work in a conversation.
+func (c *conversation) Bindings() []kit.Hint {
 	if i := c.transcript.selected; i >= 0 {
 		return c.selectedHints(c.transcript.turns[i])
 	}
-	list := hints(c.look.Keys.Send, c.look.Keys.Newline)
+	list := kit.Hints(c.look.Keys.Send, c.look.Keys.Newline)
 	if c.busy() {
-		list = append(list, hint{Binding: c.look.Keys.Stop})
+		list = append(list, kit.Hint{Binding: c.look.Keys.Stop})
 	}
 	if t := c.last(); t != nil && t.cut() {
-		list = append(list, hint{Binding: c.look.Keys.Continue})
+		list = append(list, kit.Hint{Binding: c.look.Keys.Continue})
 	}
 	if len(c.transcript.turns) > 0 {
-		list = append(list, hints(c.look.Keys.Select, c.look.Keys.Regenerate)...)
+		list = append(list, kit.Hints(c.look.Keys.Select, c.look.Keys.Regenerate)...)
 	}
-	at, slash := letter("@", "attach a file"), letter("/", "commands")
-	return append(list, hint{Binding: at}, hint{Binding: slash})
+	at, slash := kit.NewBinding("@", "attach a file"), kit.NewBinding("/", "commands")
+	return append(list, kit.Hint{Binding: at}, kit.Hint{Binding: slash})
 }
 
 // meter says how full the context is, and what the last answer took.
@@ -173,15 +175,15 @@ func (c *conversation) meter() string {
 	parts := []string{units.Count(used) + " tokens"}
 	if total > 0 {
 		share := float64(used) / float64(total)
-		style, columns := c.look.Theme.accent, 18
+		style, columns := c.look.Theme.Accent, 18
 		if share > 0.9 {
-			style = c.look.Theme.warn
+			style = c.look.Theme.Warn
 		}
-		if c.width < tabsWidth {
+		if c.width < kit.WideColumns {
 			columns = 8
 		}
 		full := max(0, min(columns, int(share*float64(columns)+0.5)))
-		bar := style.Render(units.Bar(1, full)) + c.look.Theme.border.Render(units.Bar(0, columns-full))
+		bar := style.Render(units.Bar(1, full)) + c.look.Theme.Border.Render(units.Bar(0, columns-full))
 		parts[0] = fmt.Sprintf("%s of %s %s", units.Count(used), units.Count(total), bar)
 	}
 	t := c.lastMeasured()
@@ -199,7 +201,7 @@ func (c *conversation) meter() string {
 		facts = append(facts, units.Count(reused)+" reused")
 	}
 	if len(facts) > 0 {
-		parts = append(parts, c.look.Theme.muted.Render(strings.Join(facts, " · ")))
+		parts = append(parts, c.look.Theme.Muted.Render(strings.Join(facts, " · ")))
 	}
 	return strings.Join(parts, "   ")
 }

@@ -17,6 +17,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/bise-sh/bise/history"
+	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/units"
 )
 
@@ -30,9 +31,9 @@ const (
 // conversationsDialog is the list of conversations: all by day, or what the filter
 // finds in what was said, the best first.
 type conversationsDialog struct {
-	list
-	notify  Notify
-	tasks   *Tasks
+	kit.List
+	notify  kit.Notify
+	tasks   *kit.Tasks
 	records *records
 	folder  string // for exported files
 
@@ -47,14 +48,14 @@ type conversationsDialog struct {
 	deleted bool // one was, since the dialog was opened
 }
 
-func newConversationsDialog(look *Look, notify Notify, tasks *Tasks, r *records, folder string) *conversationsDialog {
-	return &conversationsDialog{list: list{look: look}, notify: notify, tasks: tasks, records: r, folder: folder, cancel: func() {}}
+func newConversationsDialog(look *kit.Look, notify kit.Notify, tasks *kit.Tasks, r *records, folder string) *conversationsDialog {
+	return &conversationsDialog{List: kit.List{Look: look}, notify: notify, tasks: tasks, records: r, folder: folder, cancel: func() {}}
 }
 
-func (c *conversationsDialog) title() string  { return "Conversations" }
-func (c *conversationsDialog) begin() tea.Cmd { return c.read(history.Conversation{}) }
+func (c *conversationsDialog) Title() string { return "Conversations" }
+func (c *conversationsDialog) Init() tea.Cmd { return c.read(history.Conversation{}) }
 
-func (c *conversationsDialog) note() string {
+func (c *conversationsDialog) Note() string {
 	switch {
 	case c.query.Empty():
 		return ""
@@ -64,19 +65,19 @@ func (c *conversationsDialog) note() string {
 	return fmt.Sprintf("%d found", len(c.hits))
 }
 
-func (c *conversationsDialog) bindings() []hint {
-	list := []hint{{c.look.Keys.Choose, "open"}}
-	if c.deleted && c.filter.text == "" {
-		list = append(list, hint{c.look.Keys.Undo, "undo delete"})
+func (c *conversationsDialog) Bindings() []kit.Hint {
+	list := []kit.Hint{{Binding: c.Look.Keys.Choose, Words: "open"}}
+	if c.deleted && c.Filter.Text == "" {
+		list = append(list, kit.Hint{Binding: c.Look.Keys.Undo, Words: "undo delete"})
 	}
-	return append(list, hints(c.look.Keys.Rename, c.look.Keys.Delete, c.look.Keys.Export, c.look.Keys.Back)...)
+	return append(list, kit.Hints(c.Look.Keys.Rename, c.Look.Keys.Delete, c.Look.Keys.Export, c.Look.Keys.Back)...)
 }
 
-func (c *conversationsDialog) foot() foot {
-	if len(c.rows) == 0 && !c.deleted {
-		return foot{hints: hints(c.look.Keys.Back)}
+func (c *conversationsDialog) Footer() kit.Footer {
+	if len(c.Rows) == 0 && !c.deleted {
+		return kit.Footer{Hints: kit.Hints(c.Look.Keys.Back)}
 	}
-	return foot{hints: c.bindings()}
+	return kit.Footer{Hints: c.Bindings()}
 }
 
 // conversationsRead brings a page of the list, or what a filter found.
@@ -95,7 +96,7 @@ func (c *conversationsDialog) read(after history.Conversation) tea.Cmd {
 	ctx, cancel := context.WithCancel(c.tasks.Context())
 	c.number++
 	c.cancel, c.reading = cancel, true
-	records, text, answer := c.records, c.filter.text, conversationsRead{number: c.number, after: after}
+	records, text, answer := c.records, c.Filter.Text, conversationsRead{number: c.number, after: after}
 	return func() tea.Msg {
 		defer cancel()
 		store, err := records.store(ctx)
@@ -134,17 +135,17 @@ func (c *conversationsDialog) take(msg conversationsRead) {
 	c.more = msg.query.Empty() && len(msg.hits) == pageRows
 	switch {
 	case len(c.hits) > 0:
-	case c.filter.text != "":
-		c.empty = []string{fmt.Sprintf("Nothing that was said has %s.", oneLine(c.filter.text))}
+	case c.Filter.Text != "":
+		c.Empty = []string{fmt.Sprintf("Nothing that was said has %s.", kit.OneLine(c.Filter.Text))}
 	default:
-		c.empty = []string{"There is no conversation yet. What you write is kept here from the first key on."}
+		c.Empty = []string{"There is no conversation yet. What you write is kept here from the first key on."}
 	}
 	c.fill()
 }
 
 // further reads on when the choice comes near the end.
 func (c *conversationsDialog) further() tea.Cmd {
-	if !c.more || c.reading || c.chosen < len(c.rows)-pageRows/4 {
+	if !c.more || c.reading || c.Selected < len(c.Rows)-pageRows/4 {
 		return nil
 	}
 	return c.read(c.hits[len(c.hits)-1].Conversation)
@@ -152,56 +153,56 @@ func (c *conversationsDialog) further() tea.Cmd {
 
 // fill makes the rows of what was found, for the width there is.
 func (c *conversationsDialog) fill() {
-	_, width := column(c.width)
-	rows := make([]row, 0, len(c.hits))
+	_, width := kit.Column(c.Width)
+	rows := make([]kit.Row, 0, len(c.hits))
 	for _, h := range c.hits {
-		r := row{cells: []string{""}}
+		r := kit.Row{Cells: []string{""}}
 		day, at := history.Day(h.Conversation.Updated, c.now), h.Conversation.Updated.Local().Format("15:04")
 		switch wide := width >= 50; {
 		case c.query.Empty() && wide:
-			r.group, r.cells = day, append(r.cells, cut(shortRef(h.Conversation.Model), 20), at)
+			r.Group, r.Cells = day, append(r.Cells, kit.Truncate(shortRef(h.Conversation.Model), 20), at)
 		case c.query.Empty():
-			r.group, r.cells = day, append(r.cells, at)
+			r.Group, r.Cells = day, append(r.Cells, at)
 		case wide:
-			r.cells = append(r.cells, day) // the rest of the line is for what was found
+			r.Cells = append(r.Cells, day) // the rest of the line is for what was found
 		}
 		free := width
-		for _, cell := range r.cells[1:] {
-			free -= cells(cell) + between
+		for _, cell := range r.Cells[1:] {
+			free -= kit.Width(cell) + kit.ColumnGap
 		}
-		r.cells[0], r.marks = c.headline(h, max(width/2, free))
+		r.Cells[0], r.Marks = c.headline(h, max(width/2, free))
 		rows = append(rows, r)
 	}
-	c.detail = c.known
-	c.show(rows)
+	c.Detail = c.known
+	c.SetRows(rows)
 }
 
 // headline is a conversation's title, followed by what was found in it if the title
 // does not have it.
-func (c *conversationsDialog) headline(h history.Hit, width int) (string, []span) {
-	title := cut(titled(h.Conversation), width)
+func (c *conversationsDialog) headline(h history.Hit, width int) (string, []kit.Span) {
+	title := kit.Truncate(titled(h.Conversation), width)
 	marks := spans(c.query.InTitles().Marks(title))
 	if h.Message == 0 || len(marks) > 0 {
 		return title, marks
 	}
-	title = cut(title, width*2/5) + " · "
-	said := oneLine(h.Text)
+	title = kit.Truncate(title, width*2/5) + " · "
+	said := kit.OneLine(h.Text)
 	if found := c.query.Marks(said); len(found) > 0 {
 		// Not much before it, so that it is not cut off.
 		if from := strings.LastIndexByte(said[:max(0, found[0].Start-10)], ' ') + 1; from > 0 {
 			said = "…" + said[from:]
 		}
 	}
-	said = cut(said, width-cells(title))
+	said = kit.Truncate(said, width-kit.Width(title))
 	for _, m := range spans(c.query.Marks(said)) {
-		marks = append(marks, span{m.from + len(title), m.to + len(title)})
+		marks = append(marks, kit.Span{From: m.From + len(title), To: m.To + len(title)})
 	}
 	return title + said, marks
 }
 
 // titled is a conversation's title, or what stands in its composer.
 func titled(c history.Conversation) string {
-	switch title, draft := oneLine(c.Title), oneLine(c.Draft); {
+	switch title, draft := kit.OneLine(c.Title), kit.OneLine(c.Draft); {
 	case title != "":
 		return title
 	case draft != "":
@@ -215,13 +216,13 @@ func shortRef(ref string) string {
 	if filepath.IsAbs(ref) {
 		ref = strings.TrimSuffix(filepath.Base(ref), ".gguf")
 	}
-	return oneLine(ref)
+	return kit.OneLine(ref)
 }
 
-func spans(ranges []history.Range) []span {
-	var list []span
+func spans(ranges []history.Range) []kit.Span {
+	var list []kit.Span
 	for _, r := range ranges {
-		list = append(list, span{r.Start, r.End})
+		list = append(list, kit.Span{From: r.Start, To: r.End})
 	}
 	return list
 }
@@ -234,11 +235,11 @@ func (c *conversationsDialog) known(i, width int) []string {
 	var lines []string
 	if h.Message != 0 {
 		plain := func(s string) string { return s }
-		for _, line := range wrapped(oneLine(h.Text), width) {
-			lines = append(lines, marked(line, spans(c.query.Marks(line)), func(s string) string { return c.look.Theme.hit.Render(s) }, plain))
+		for _, line := range kit.Wrap(kit.OneLine(h.Text), width) {
+			lines = append(lines, kit.Highlight(line, spans(c.query.Marks(line)), func(s string) string { return c.Look.Theme.Match.Render(s) }, plain))
 		}
-	} else if draft := oneLine(conversation.Draft); draft != "" && conversation.Title != "" {
-		lines = append(lines, cut("✎ "+draft, width))
+	} else if draft := kit.OneLine(conversation.Draft); draft != "" && conversation.Title != "" {
+		lines = append(lines, kit.Truncate("✎ "+draft, width))
 	}
 	what := fmt.Sprintf("%s · begun %s", conversation.Mode, history.Day(conversation.Created, c.now))
 	if h.Matches > 1 {
@@ -247,58 +248,58 @@ func (c *conversationsDialog) known(i, width int) []string {
 	if conversation.Model != "" {
 		what += " · " + shortRef(conversation.Model)
 	}
-	return append(lines, c.look.Theme.muted.Render(cut(what, width)))
+	return append(lines, c.Look.Theme.Muted.Render(kit.Truncate(what, width)))
 }
 
-func (c *conversationsDialog) resize(width, height int) {
-	if width != c.width {
-		c.width = width
+func (c *conversationsDialog) Resize(width, height int) {
+	if width != c.Width {
+		c.Width = width
 		c.fill()
 	}
-	c.list.resize(width, height)
+	c.List.Resize(width, height)
 }
 
-func (c *conversationsDialog) press(k tea.KeyPressMsg) outcome {
+func (c *conversationsDialog) Press(k tea.KeyPressMsg) kit.Outcome {
 	switch {
-	case is(k, c.look.Keys.Delete):
+	case kit.Matches(k, c.Look.Keys.Delete):
 		return c.remove()
-	case is(k, c.look.Keys.Rename):
+	case kit.Matches(k, c.Look.Keys.Rename):
 		return c.rename()
-	case is(k, c.look.Keys.Export):
+	case kit.Matches(k, c.Look.Keys.Export):
 		return c.export()
-	case is(k, c.look.Keys.Undo) && c.filter.text == "" && c.deleted:
-		return took(c.restore(0))
+	case kit.Matches(k, c.Look.Keys.Undo) && c.Filter.Text == "" && c.deleted:
+		return kit.Handled(c.restore(0))
 	}
-	change := c.list.press(k)
+	change := c.List.Press(k)
 	switch {
-	case change.filtered:
-		return took(c.read(history.Conversation{}))
-	case change.handled:
-		return took(c.further())
-	case is(k, c.look.Keys.Choose):
+	case change.Filtered:
+		return kit.Handled(c.read(history.Conversation{}))
+	case change.Handled:
+		return kit.Handled(c.further())
+	case kit.Matches(k, c.Look.Keys.Choose):
 		return c.open()
-	case is(k, c.look.Keys.Back):
+	case kit.Matches(k, c.Look.Keys.Back):
 		c.cancel()
-		return answer(nil)
+		return kit.Close(nil)
 	}
-	return pass()
+	return kit.Ignored()
 }
 
-func (c *conversationsDialog) paste(text string) outcome {
-	if c.list.paste(text).filtered {
-		return took(c.read(history.Conversation{}))
+func (c *conversationsDialog) Paste(text string) kit.Outcome {
+	if c.List.Paste(text).Filtered {
+		return kit.Handled(c.read(history.Conversation{}))
 	}
-	return took(nil)
+	return kit.Handled(nil)
 }
 
-func (c *conversationsDialog) click(_, y int) outcome {
-	if _, again := c.list.click(y); again {
+func (c *conversationsDialog) Click(_, y int) kit.Outcome {
+	if _, again := c.List.Click(y); again {
 		return c.open()
 	}
-	return took(c.further())
+	return kit.Handled(c.further())
 }
 
-func (c *conversationsDialog) update(msg tea.Msg) tea.Cmd {
+func (c *conversationsDialog) Update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case conversationsRead:
 		c.take(msg)
@@ -322,33 +323,33 @@ func (c *conversationsDialog) update(msg tea.Msg) tea.Cmd {
 }
 
 // open goes on with the chosen conversation, where the filter found something.
-func (c *conversationsDialog) open() outcome {
-	i, ok := c.row()
+func (c *conversationsDialog) open() kit.Outcome {
+	i, ok := c.SelectedRow()
 	if !ok {
-		return took(nil)
+		return kit.Handled(nil)
 	}
 	c.cancel()
 	h := c.hits[i]
 	if h.Message != 0 {
 		c.records.push(func(ctx context.Context, store *history.Store) error { return store.Reveal(ctx, h.Message) })
 	}
-	return answer(conversationChosen{id: h.Conversation.ID, message: h.Message})
+	return kit.Close(conversationChosen{id: h.Conversation.ID, message: h.Message})
 }
 
 // remove deletes the chosen conversation, which can be undone.
-func (c *conversationsDialog) remove() outcome {
-	i, ok := c.row()
+func (c *conversationsDialog) remove() kit.Outcome {
+	i, ok := c.SelectedRow()
 	if !ok {
-		return took(nil)
+		return kit.Handled(nil)
 	}
 	gone := c.hits[i].Conversation
 	c.records.push(func(ctx context.Context, store *history.Store) error { return store.Delete(ctx, gone.ID) })
 	c.hits = slices.Delete(c.hits, i, i+1)
 	c.deleted = true
 	c.fill()
-	c.notify.Undo(fmt.Sprintf("deleted %q", cut(titled(gone), 40)), c.restore(gone.ID))
-	o := tell(conversationDeleted{gone.ID})
-	o.cmd = c.further()
+	c.notify.Undo(fmt.Sprintf("deleted %q", kit.Truncate(titled(gone), 40)), c.restore(gone.ID))
+	o := kit.Send(conversationDeleted{gone.ID})
+	o.Cmd = c.further()
 	return o
 }
 
@@ -379,14 +380,14 @@ type titleChosen struct {
 	title string
 }
 
-func (c *conversationsDialog) rename() outcome {
-	i, ok := c.row()
+func (c *conversationsDialog) rename() kit.Outcome {
+	i, ok := c.SelectedRow()
 	if !ok {
-		return took(nil)
+		return kit.Handled(nil)
 	}
 	conversation := c.hits[i].Conversation
-	return openDialog(newPrompt(c.look, "Rename", "A title; without one it has its first words.", conversation.Title, "rename", func(title string) outcome {
-		return answer(titleChosen{conversation.ID, title})
+	return kit.Open(kit.NewPrompt(c.Look, "Rename", "A title; without one it has its first words.", conversation.Title, "rename", func(title string) kit.Outcome {
+		return kit.Close(titleChosen{conversation.ID, title})
 	}))
 }
 
@@ -396,15 +397,15 @@ type exportChosen struct {
 	path string
 }
 
-func (c *conversationsDialog) export() outcome {
-	i, ok := c.row()
+func (c *conversationsDialog) export() kit.Outcome {
+	i, ok := c.SelectedRow()
 	if !ok {
-		return took(nil)
+		return kit.Handled(nil)
 	}
 	conversation := c.hits[i].Conversation
 	question := "A file: Markdown, for reading, or with .json at its end all that belongs to the conversation, to be imported elsewhere."
-	return openDialog(newPrompt(c.look, "Export", question, fileName(titled(conversation))+".md", "export", func(path string) outcome {
-		return answer(exportChosen{conversation.ID, path})
+	return kit.Open(kit.NewPrompt(c.Look, "Export", question, fileName(titled(conversation))+".md", "export", func(path string) kit.Outcome {
+		return kit.Close(exportChosen{conversation.ID, path})
 	}))
 }
 
@@ -455,7 +456,7 @@ type conversationsImported struct {
 }
 
 // importConversations is the command that imports the conversations in a file.
-func importConversations(tasks *Tasks, records *records, folder, path string) tea.Cmd {
+func importConversations(tasks *kit.Tasks, records *records, folder, path string) tea.Cmd {
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(folder, path)
 	}

@@ -305,12 +305,12 @@ func TestConversationsMany(t *testing.T) {
 	d.pressed("ctrl+r")
 	d.sees("talk 249")
 	dialog := d.m.dialogs[0].(*conversationsDialog)
-	if len(dialog.rows) != pageRows {
-		t.Errorf("%d rows at first", len(dialog.rows))
+	if len(dialog.Rows) != pageRows {
+		t.Errorf("%d rows at first", len(dialog.Rows))
 	}
 	for _, n := range []int{2 * pageRows, 2*pageRows + 50} {
 		d.pressed("end")
-		d.until("the next page", func() bool { return len(dialog.rows) == n })
+		d.until("the next page", func() bool { return len(dialog.Rows) == n })
 	}
 	d.pressed("end")
 	d.sees("❯ talk 000")

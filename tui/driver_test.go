@@ -16,6 +16,7 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
+	"github.com/bise-sh/bise/tui/kit"
 )
 
 // A driver plays the person and Bubble Tea: it feeds messages to the interface,
@@ -140,7 +141,7 @@ func (d *driver) typed(text string) {
 func (d *driver) pressed(names ...string) {
 	d.t.Helper()
 	for _, name := range names {
-		d.send(keyNamed(name))
+		d.send(kit.KeyPress(name))
 	}
 }
 
@@ -213,7 +214,7 @@ func goldens(t *testing.T, options func() Options, scene func(*driver)) {
 	t.Helper()
 	for _, size := range sizes {
 		t.Run(fmt.Sprintf("%dx%d", size.width, size.height), func(t *testing.T) {
-			for name, colour := range map[string]color.Color{"dark": rgb(0), "light": rgb(0xffffff)} {
+			for name, colour := range map[string]color.Color{"dark": color.Black, "light": color.White} {
 				t.Run(name, func(t *testing.T) {
 					d := drive(t, options(), size.width, size.height)
 					d.send(tea.BackgroundColorMsg{Color: colour})

@@ -2,17 +2,18 @@ package tui
 
 import (
 	"context"
-	"io/fs"
+	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/bise-sh/bise/attach"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/modes/vision"
+	"github.com/bise-sh/bise/tui/engines"
+	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/units"
 )
 
@@ -30,12 +31,12 @@ type filePopup struct {
 
 type foundFile struct {
 	path  string
-	marks []span
+	marks []kit.Span
 	score int
 }
 
 const (
-	maxFiles   = 50_000 // that are looked through
+	maxFiles   = 50_000 // that are looked for
 	maxFound   = 100    // that are offered
 	previewing = 3      // lines of a file
 )
@@ -50,44 +51,14 @@ type filesRead struct {
 func newFilePopup(c *composer) *filePopup { return &filePopup{composer: c} }
 
 func (p *filePopup) begin() tea.Cmd {
-	ctx, folder := p.tasks.Context(), p.folder
+	ctx, dir := p.tasks.Context(), p.folder
 	return func() tea.Msg {
-		paths, more := filesIn(ctx, folder)
-		return filesRead{folder, paths, more}
+		paths, more, _ := attach.FilesIn(ctx, dir, maxFiles) // what cannot be read is not offered
+		return filesRead{dir, paths, more}
 	}
 }
 
-// filesIn lists the files in a folder: those that git knows or would know, or
-// else all but hidden ones.
-func filesIn(ctx context.Context, folder string) (paths []string, more bool) {
-	cmd := exec.CommandContext(ctx, "git", "-C", folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
-	if out, err := cmd.Output(); err == nil {
-		paths = strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00")
-		paths = slices.DeleteFunc(paths, func(s string) bool { return s == "" })
-		slices.Sort(paths)
-		paths = slices.Compact(paths)
-		return paths[:min(len(paths), maxFiles)], len(paths) > maxFiles
-	}
-	filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
-		switch {
-		case ctx.Err() != nil || len(paths) == maxFiles:
-			more = true
-			return fs.SkipAll
-		case err != nil:
-			return nil // what cannot be read is not offered
-		case path != folder && strings.HasPrefix(d.Name(), "."), d.Name() == "node_modules":
-			if d.IsDir() {
-				return fs.SkipDir
-			}
-		case d.Type().IsRegular():
-			paths = append(paths, relative(folder, path))
-		}
-		return nil
-	})
-	return paths, more
-}
-
-func (p *filePopup) typed(word string) tea.Cmd {
+func (p *filePopup) Typed(word string) tea.Cmd {
 	p.filter = strings.TrimPrefix(word, "@")
 	p.find()
 	return p.readPreview()
@@ -97,15 +68,15 @@ func (p *filePopup) typed(word string) tea.Cmd {
 func (p *filePopup) find() {
 	p.found = p.found[:0]
 	for _, path := range p.all {
-		if score, marks, ok := match(p.filter, path); ok {
+		if score, marks, ok := kit.Match(p.filter, path); ok {
 			// Words of the name itself count more than those of its folders.
-			if s, _, ok := match(p.filter, filepath.Base(path)); ok && p.filter != "" {
+			if s, _, ok := kit.Match(p.filter, filepath.Base(path)); ok && p.filter != "" {
 				score += s
 			}
 			p.found = append(p.found, foundFile{path, marks, score})
 		}
 	}
-	sortBy(p.found, func(f foundFile) int { return -f.score })
+	kit.SortBy(p.found, func(f foundFile) int { return -f.score })
 	p.found = p.found[:min(len(p.found), maxFound)]
 	p.chosen = max(0, min(p.chosen, len(p.found)-1))
 }
@@ -144,13 +115,13 @@ func (p *filePopup) readPreview() tea.Cmd {
 	p.asked = path
 	ctx, full, count := p.tasks.Context(), filepath.Join(p.folder, path), p.counter()
 	return func() tea.Msg {
-		a, err := attach(full)
+		a, err := previewFile(ctx, full, path)
 		if err != nil {
-			msg, _ := Explain(err)
+			msg, _ := kit.Explain(err)
 			return filePreview{path: path, about: msg}
 		}
 		preview := filePreview{path: path, about: a.about, tokens: count(ctx, a)}
-		text := a.text[:min(len(a.text), 4000)]
+		text := a.Text[:min(len(a.Text), 4000)]
 		for line := range strings.Lines(text) {
 			if len(preview.lines) == previewing {
 				break
@@ -167,8 +138,8 @@ func (p *filePopup) readPreview() tea.Cmd {
 // when it cannot.
 func (c *composer) counter() func(context.Context, attachment) int {
 	var e engine.Engine
-	if m := c.model; m != nil && m.state == ready {
-		e = m.engine
+	if m := c.model; m != nil && m.State == engines.Ready {
+		e = m.Engine
 	}
 	return func(ctx context.Context, a attachment) int {
 		if e != nil && a.shot != nil {
@@ -178,10 +149,10 @@ func (c *composer) counter() func(context.Context, attachment) int {
 			}
 			return n
 		}
-		if e == nil || a.text == "" || len(a.text) > countable {
+		if e == nil || a.Text == "" || len(a.Text) > countable {
 			return 0
 		}
-		tokens, err := e.Tokenize(ctx, engine.TokenizeRequest{Text: &a.text})
+		tokens, err := e.Tokenize(ctx, engine.TokenizeRequest{Text: &a.Text})
 		if err != nil {
 			return 0
 		}
@@ -192,23 +163,23 @@ func (c *composer) counter() func(context.Context, attachment) int {
 // countable is the longest text whose tokens are counted, in bytes.
 const countable = 2_000_000
 
-func (p *filePopup) press(k tea.KeyPressMsg) outcome {
-	if to, ok := moved(k, p.chosen, len(p.found)); ok {
+func (p *filePopup) Press(k tea.KeyPressMsg) kit.Outcome {
+	if to, ok := kit.MoveChoice(k, p.chosen, len(p.found)); ok {
 		p.chosen = to
-		return took(p.readPreview())
+		return kit.Handled(p.readPreview())
 	}
 	switch {
 	case k.String() == "esc":
 		p.popup = nil
-		return took(nil)
+		return kit.Handled(nil)
 	case len(p.found) == 0:
-		return pass()
-	case is(k, p.look.Keys.Complete), is(k, p.look.Keys.Send):
+		return kit.Ignored()
+	case kit.Matches(k, p.look.Keys.Complete), kit.Matches(k, p.look.Keys.Send):
 		path := p.found[p.chosen].path
 		p.replaceWord("")
-		return took(p.attachFile(path))
+		return kit.Handled(p.attachFile(path))
 	}
-	return pass()
+	return kit.Ignored()
 }
 
 // fileAttached brings a file that is to be attached.
@@ -222,13 +193,13 @@ type fileAttached struct {
 
 // attachFile attaches a file, named from the folder.
 func (c *composer) attachFile(path string) tea.Cmd {
-	ctx, folder, count, to := c.tasks.Context(), c.folder, c.counter(), c.mode
+	ctx, dir, count, to := c.tasks.Context(), c.folder, c.counter(), c.mode
 	return func() tea.Msg {
 		full := path
 		if !filepath.IsAbs(path) {
-			full = filepath.Join(folder, path)
+			full = filepath.Join(dir, path)
 		}
-		list, note, err := attachAll(ctx, full, relative(folder, full))
+		list, note, err := readFile(ctx, full, kit.RelativePath(dir, full))
 		for i := range list {
 			list[i].tokens = count(ctx, list[i])
 		}
@@ -236,12 +207,12 @@ func (c *composer) attachFile(path string) tea.Cmd {
 	}
 }
 
-func (p *filePopup) view(width, height int) []string {
+func (p *filePopup) View(width, height int) []string {
 	switch {
 	case p.all == nil:
-		return []string{p.look.Theme.muted.Render("looking for files")}
+		return []string{p.look.Theme.Muted.Render("looking for files")}
 	case len(p.found) == 0:
-		return []string{p.look.Theme.muted.Render("no file matches " + oneLine(p.filter))}
+		return []string{p.look.Theme.Muted.Render("no file matches " + kit.OneLine(p.filter))}
 	}
 	preview := p.preview(width)
 	if height < len(preview)+3 {
@@ -249,18 +220,18 @@ func (p *filePopup) view(width, height int) []string {
 	}
 	rows := max(1, height-len(preview))
 	var lines []string
-	top := window(p.chosen, len(p.found), rows)
+	top := kit.FirstVisible(p.chosen, len(p.found), rows)
 	for i := top; i < min(len(p.found), top+rows); i++ {
 		f := p.found[i]
-		style, mark := p.look.Theme.text, "  "
+		style, mark := p.look.Theme.Text, "  "
 		if i == p.chosen {
-			style, mark = p.look.Theme.selected, p.look.Theme.accent.Render("❯ ")
+			style, mark = p.look.Theme.Selected, p.look.Theme.Accent.Render("❯ ")
 		}
 		path, marks := f.path, f.marks
-		if clean := oneLine(path); clean != path {
+		if clean := kit.OneLine(path); clean != path {
 			path, marks = clean, nil
 		}
-		lines = append(lines, cut(mark+marked(path, marks, func(s string) string { return p.look.Theme.hit.Render(s) }, func(s string) string { return style.Render(s) }), width))
+		lines = append(lines, kit.Truncate(mark+kit.Highlight(path, marks, func(s string) string { return p.look.Theme.Match.Render(s) }, func(s string) string { return style.Render(s) }), width))
 	}
 	return append(lines, preview...)
 }
@@ -276,9 +247,9 @@ func (p *filePopup) preview(width int) []string {
 	}
 	lines := []string{"    " + about}
 	for _, line := range p.shown.lines {
-		lines = append(lines, "    "+cut(strings.Join(wrapped(line, 1000)[:1], ""), width-4))
+		lines = append(lines, "    "+kit.Truncate(strings.Join(kit.Wrap(line, 1000)[:1], ""), width-4))
 	}
-	return styled(p.look.Theme.muted, lines)
+	return kit.StyleLines(p.look.Theme.Muted, lines)
 }
 
 // pathOf is the path that a pasted text may be: of one line, as terminals write
@@ -304,22 +275,30 @@ func pathOf(text string) (string, bool) {
 // inspect looks whether there is a file at a pasted path, and attaches it; else
 // the text is a text.
 func (c *composer) inspect(path, text string) tea.Cmd {
-	folder, home := c.folder, c.terminal.Getenv("HOME")
+	dir, home := c.folder, c.terminal.Getenv("HOME")
 	ctx, count, to := c.tasks.Context(), c.counter(), c.mode
 	return func() tea.Msg {
 		full := path
 		if rest, ok := strings.CutPrefix(path, "~/"); ok {
 			full = filepath.Join(home, rest)
 		} else if !filepath.IsAbs(path) {
-			full = filepath.Join(folder, path)
+			full = filepath.Join(dir, path)
 		}
 		if info, err := os.Stat(full); err != nil || !info.Mode().IsRegular() {
 			return fileAttached{to: to, instead: text}
 		}
-		list, note, err := attachAll(ctx, full, relative(folder, full))
+		list, note, err := readFile(ctx, full, kit.RelativePath(dir, full))
 		for i := range list {
 			list[i].tokens = count(ctx, list[i])
 		}
 		return fileAttached{to: to, attachments: list, note: note, err: err, instead: text}
 	}
+}
+
+// unescaped is a URL's path without its escapes.
+func unescaped(path string) string {
+	if plain, err := url.PathUnescape(path); err == nil {
+		return plain
+	}
+	return path
 }

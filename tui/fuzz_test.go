@@ -18,6 +18,7 @@ import (
 	"github.com/bise-sh/bise/engine/enginetest"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/history"
+	"github.com/bise-sh/bise/tui/kit"
 )
 
 // hands are what a person does, by number.
@@ -107,11 +108,11 @@ func play(t *testing.T, o Options, script []byte) {
 		}
 	}
 	do(tea.WindowSizeMsg{Width: 80, Height: 24})
-	run(m.screens[0].shown())
+	run(m.screens[0].Shown())
 	for i := 0; i < len(script); i++ {
 		switch c := script[i]; {
 		case int(c) < len(hands):
-			do(keyNamed(hands[c]))
+			do(kit.KeyPress(hands[c]))
 		case c < 140 && i+2 < len(script):
 			do(tea.WindowSizeMsg{Width: int(script[i+1]), Height: int(script[i+2]) / 3})
 			i += 2
@@ -142,7 +143,7 @@ func FuzzMarkdown(f *testing.F) {
 	f.Add("```\n\x1b[31m\n", 1)
 	f.Add("- a\n  - b\n    - c\n\n> d\n\n| e |\n| - |\n", 12)
 	f.Add(strings.Repeat("x", 10_000), 100)
-	look := newLook(f)
+	look := plainLook(f)
 	f.Fuzz(func(t *testing.T, text string, width int) {
 		if len(text) > 12_000 || width < 1 || width > 200 || !utf8.ValidString(text) {
 			return
@@ -152,7 +153,7 @@ func FuzzMarkdown(f *testing.F) {
 		a.end()
 		for _, p := range a.parts {
 			for _, row := range p.rows(look.Theme, width) {
-				if w := cells(row); w > max(width, 2) {
+				if w := kit.Width(row); w > max(width, 2) {
 					t.Fatalf("%d columns of %d: %q", w, width, row)
 				}
 				if bad := commands(row); bad != "" {

@@ -13,9 +13,10 @@ import (
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/colorprofile"
 
+	"github.com/bise-sh/bise/attach"
 	"github.com/bise-sh/bise/engine"
-	"github.com/bise-sh/bise/modes/vision"
 	"github.com/bise-sh/bise/render/preview"
+	"github.com/bise-sh/bise/tui/kit"
 )
 
 // A gallery has the pictures of conversations as they are shown: each once, decoded
@@ -59,7 +60,7 @@ func newGallery(ctx context.Context, getenv func(string) string) *gallery {
 
 // taken is a picture that was read. It may be made anywhere, and is then to be added
 // to the gallery.
-func taken(p vision.Picture) *shot {
+func taken(p attach.Image) *shot {
 	return &shot{url: p.URL, width: p.Width, height: p.Height, thumb: p.Thumb}
 }
 
@@ -92,7 +93,7 @@ func (g *gallery) shot(url string, news ...func()) *shot {
 // pictureDecoded brings what a shot shows.
 type pictureDecoded struct {
 	shot    *shot
-	picture vision.Picture
+	picture attach.Image
 	err     error
 }
 
@@ -122,16 +123,16 @@ func (g *gallery) next() tea.Cmd {
 }
 
 // unpacked reads the picture of a data: URL.
-func unpacked(url string) (vision.Picture, error) {
+func unpacked(url string) (attach.Image, error) {
 	_, text, ok := strings.Cut(url, ";base64,")
 	if !ok {
-		return vision.Picture{}, errors.New("it is no data: URL")
+		return attach.Image{}, errors.New("it is no data: URL")
 	}
 	data, err := base64.StdEncoding.DecodeString(text)
 	if err != nil {
-		return vision.Picture{}, err
+		return attach.Image{}, err
 	}
-	return vision.Read("the picture", data)
+	return attach.ReadImage("the picture", data)
 }
 
 // ask finds out, once, what the terminal can show: from the environment, and from
@@ -173,16 +174,16 @@ func (g *gallery) update(msg tea.Msg) {
 
 // blocks draws a shot as characters within so many columns and rows; nil while there
 // is nothing to draw.
-func (g *gallery) blocks(s *shot, shade Shade, columns, rows int) []string {
+func (g *gallery) blocks(s *shot, shade kit.Shade, columns, rows int) []string {
 	t := g.terminal
-	t.Protocol, t.Light = preview.Blocks, shade == light
+	t.Protocol, t.Light = preview.Blocks, shade == kit.Light
 	return s.drawn.of(s, t, columns, rows)
 }
 
 // pixels draws a shot as the terminal's own pixels where it can show them in the
 // place of characters, else as blocks. It is called before a frame is drawn, and not
 // while: the terminal has to be sent the picture.
-func (g *gallery) pixels(s *shot, shade Shade, columns, rows int) []string {
+func (g *gallery) pixels(s *shot, shade kit.Shade, columns, rows int) []string {
 	t := g.terminal
 	// Placeholders name their picture by a colour, which must not be changed.
 	if t.Protocol != preview.Placeholders || t.Profile < colorprofile.TrueColor || s.thumb == nil {
@@ -239,17 +240,17 @@ const (
 
 // drawShot are the lines of a picture in a conversation: what it is called, and a
 // small picture of it.
-func (t *turn) drawShot(th *Theme, name string, s *shot, width int) []string {
-	if name = oneLine(name); name == "" {
+func (t *turn) drawShot(th *kit.Theme, name string, s *shot, width int) []string {
+	if name = kit.OneLine(name); name == "" {
 		name = "picture"
 	}
 	label := "▣ " + name
 	if size := s.pixelSize(); size != "" {
 		label += " · " + size
 	}
-	lines := []string{th.muted.Render(cut(label, width))}
+	lines := []string{th.Muted.Render(kit.Truncate(label, width))}
 	if t.besides {
 		return lines
 	}
-	return append(lines, t.gallery.blocks(s, th.shade, min(width, thumbColumns), thumbRows)...)
+	return append(lines, t.gallery.blocks(s, th.Shade, min(width, thumbColumns), thumbRows)...)
 }

@@ -4,69 +4,73 @@ import (
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
+
+	"github.com/bise-sh/bise/tui/kit"
 )
 
 // keysDialog lists every key, those that work at this moment first.
 type keysDialog struct {
-	look          *Look
-	here          []hint
+	look          *kit.Look
+	here          []kit.Hint
 	width, height int
 	top           int // the first line that is shown
 }
 
-func newKeysDialog(look *Look, here []hint) *keysDialog { return &keysDialog{look: look, here: here} }
+func newKeysDialog(look *kit.Look, here []kit.Hint) *keysDialog {
+	return &keysDialog{look: look, here: here}
+}
 
-func (k *keysDialog) title() string            { return "Keys" }
-func (k *keysDialog) note() string             { return "" }
-func (k *keysDialog) begin() tea.Cmd           { return nil }
-func (k *keysDialog) update(tea.Msg) tea.Cmd   { return nil }
-func (k *keysDialog) paste(string) outcome     { return pass() }
-func (k *keysDialog) click(int, int) outcome   { return answer(nil) }
-func (k *keysDialog) resize(width, height int) { k.width, k.height = width, height; k.wheel(0) }
+func (k *keysDialog) Title() string              { return "Keys" }
+func (k *keysDialog) Note() string               { return "" }
+func (k *keysDialog) Init() tea.Cmd              { return nil }
+func (k *keysDialog) Update(tea.Msg) tea.Cmd     { return nil }
+func (k *keysDialog) Paste(string) kit.Outcome   { return kit.Ignored() }
+func (k *keysDialog) Click(int, int) kit.Outcome { return kit.Close(nil) }
+func (k *keysDialog) Resize(width, height int)   { k.width, k.height = width, height; k.Scroll(0) }
 
-func (k *keysDialog) wheel(lines int) {
+func (k *keysDialog) Scroll(lines int) {
 	k.top = max(0, min(k.top+lines, len(k.lines())-k.height))
 }
 
-func (k *keysDialog) press(p tea.KeyPressMsg) outcome {
+func (k *keysDialog) Press(p tea.KeyPressMsg) kit.Outcome {
 	switch p.String() {
 	case "up", "k":
-		k.wheel(-1)
+		k.Scroll(-1)
 	case "down", "j":
-		k.wheel(1)
+		k.Scroll(1)
 	case "pgup":
-		k.wheel(-k.height + 1)
+		k.Scroll(-k.height + 1)
 	case "pgdown", "space":
-		k.wheel(k.height - 1)
+		k.Scroll(k.height - 1)
 	case "home":
-		k.wheel(-len(k.lines()))
+		k.Scroll(-len(k.lines()))
 	case "end":
-		k.wheel(len(k.lines()))
+		k.Scroll(len(k.lines()))
 	case "esc", "q", "enter", "?", "f1":
-		return answer(nil)
+		return kit.Close(nil)
 	default:
-		return pass()
+		return kit.Ignored()
 	}
-	return took(nil)
+	return kit.Handled(nil)
 }
 
-func (k *keysDialog) foot() foot {
-	return foot{hints: []hint{{letter("up", "scroll"), ""}, {letter("esc", "back"), ""}}}
+func (k *keysDialog) Footer() kit.Footer {
+	return kit.Footer{Hints: []kit.Hint{{Binding: kit.NewBinding("up", "scroll"), Words: ""}, {Binding: kit.NewBinding("esc", "back"), Words: ""}}}
 }
 
-func (k *keysDialog) bindings() []hint { return nil }
+func (k *keysDialog) Bindings() []kit.Hint { return nil }
 
-func (k *keysDialog) view() ([]string, *tea.Cursor) {
+func (k *keysDialog) View() ([]string, *tea.Cursor) {
 	lines := k.lines()
 	return lines[min(k.top, len(lines)):min(k.top+k.height, len(lines))], nil
 }
 
 // lines draws the groups in as many columns as fit.
 func (k *keysDialog) lines() []string {
-	left, width := column(k.width)
+	left, width := kit.Column(k.width)
 	var lines []string
 	for _, group := range k.groups() {
-		lines = append(lines, "", k.look.Theme.selected.Render(group.name))
+		lines = append(lines, "", k.look.Theme.Selected.Render(group.name))
 		each := 38
 		columns := max(1, width/each)
 		rows := (len(group.rows) + columns - 1) / columns
@@ -75,13 +79,13 @@ func (k *keysDialog) lines() []string {
 			for c := range columns {
 				if at := c*rows + i; at < len(group.rows) {
 					row := group.rows[at]
-					b.WriteString(padded(k.look.Theme.bold.Render(padded(row[0], keyCells))+" "+row[1], each))
+					b.WriteString(kit.Pad(k.look.Theme.Bold.Render(kit.Pad(row[0], keyCells))+" "+row[1], each))
 				}
 			}
 			lines = append(lines, strings.TrimRight(b.String(), " "))
 		}
 	}
-	return indented(lines, left)
+	return kit.Indent(lines, left)
 }
 
 // keyCells is how wide the keys are at most.
@@ -91,8 +95,8 @@ const keyCells = 15
 func someKeys(keys []string) string {
 	s := ""
 	for i := range keys {
-		next := strings.TrimSpace(s + " " + keyNames(keys[i:]))
-		if i > 0 && cells(next) > keyCells {
+		next := strings.TrimSpace(s + " " + kit.KeyName(keys[i:]))
+		if i > 0 && kit.Width(next) > keyCells {
 			break
 		}
 		s = next
@@ -110,7 +114,7 @@ func (k *keysDialog) groups() []keyGroup {
 	if len(k.here) > 0 {
 		g := keyGroup{name: "here"}
 		for _, h := range k.here {
-			words := h.words
+			words := h.Words
 			if words == "" {
 				words = h.Help().Desc
 			}
@@ -118,15 +122,15 @@ func (k *keysDialog) groups() []keyGroup {
 		}
 		groups = append(groups, g)
 	}
-	for _, n := range k.look.Keys.named() {
-		if !n.binding.Enabled() {
+	for _, n := range k.look.Keys.Named() {
+		if !n.Binding.Enabled() {
 			continue
 		}
-		if len(groups) == 0 || groups[len(groups)-1].name != n.group {
-			groups = append(groups, keyGroup{name: n.group})
+		if len(groups) == 0 || groups[len(groups)-1].name != n.Group {
+			groups = append(groups, keyGroup{name: n.Group})
 		}
 		g := &groups[len(groups)-1]
-		g.rows = append(g.rows, [2]string{someKeys(n.binding.Keys()), n.help})
+		g.rows = append(g.rows, [2]string{someKeys(n.Binding.Keys()), n.Help})
 	}
 	return groups
 }

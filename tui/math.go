@@ -10,6 +10,7 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/modes/math"
+	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/units"
 )
 
@@ -28,45 +29,45 @@ func newMath(o TalkOptions) mode {
 	m := &mathMode{chatMode: &chatMode{newConversation(o, "math", "A problem. /votes asks for several solutions")}, votes: 1}
 	m.craft = m
 	own := m.composer.commands
-	m.composer.commands = func() []command { return append([]command{m.votesCommand()}, own()...) }
+	m.composer.commands = func() []kit.Command { return append([]kit.Command{m.votesCommand()}, own()...) }
 	return m
 }
 
-func (m *mathMode) commands() []command {
-	return append([]command{m.votesCommand()}, m.chatMode.commands()...)
+func (m *mathMode) Commands() []kit.Command {
+	return append([]kit.Command{m.votesCommand()}, m.chatMode.Commands()...)
 }
 
 // votesCommand says how many solutions are written.
-func (m *mathMode) votesCommand() command {
-	return command{name: "votes", args: "N", help: "write N solutions and take the answer that most agree on", run: func(args string) outcome {
+func (m *mathMode) votesCommand() kit.Command {
+	return kit.Command{Name: "votes", Args: "N", Help: "write N solutions and take the answer that most agree on", Run: func(args string) kit.Outcome {
 		n, err := strconv.Atoi(strings.TrimSpace(args))
 		if err != nil || n < 1 || n > math.MaxVotes {
 			m.notify.Say(fmt.Sprintf("votes are from 1 to %d", math.MaxVotes))
-			return took(nil)
+			return kit.Handled(nil)
 		}
 		m.votes = n
 		m.notify.Say("the next problem gets " + units.Plural(n, "solution"))
-		return took(nil)
+		return kit.Handled(nil)
 	}}
 }
 
-func (m *mathMode) subject() string {
-	s := m.chatMode.subject()
+func (m *mathMode) Subject() string {
+	s := m.chatMode.Subject()
 	if m.votes > 1 && s != "" {
-		s += m.look.Theme.muted.Render(fmt.Sprintf(" · %d votes", m.votes))
+		s += m.look.Theme.Muted.Render(fmt.Sprintf(" · %d votes", m.votes))
 	}
 	return s
 }
 
-// foot says how the votes stand as long as they are counted.
-func (m *mathMode) foot() foot {
-	f := m.chatMode.foot()
+// Footer says how the votes stand as long as they are counted.
+func (m *mathMode) Footer() kit.Footer {
+	f := m.chatMode.Footer()
 	if s := m.session; m.busy() && s != nil && len(s.Solutions) > 1 {
-		f.left = fmt.Sprintf("%d of %d solved", s.Tally.Counted(), len(s.Solutions))
+		f.Left = fmt.Sprintf("%d of %d solved", s.Tally.Counted(), len(s.Solutions))
 		for _, g := range s.Tally.Groups() {
-			f.left += " · " + fmt.Sprintf("%s ×%d", oneLine(g.Answer.Text), len(g.Choices))
+			f.Left += " · " + fmt.Sprintf("%s ×%d", kit.OneLine(g.Answer.Text), len(g.Choices))
 		}
-		f.left = cut(f.left, max(10, m.width-20))
+		f.Left = kit.Truncate(f.Left, max(10, m.width-20))
 	}
 	return f
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
 	"github.com/bise-sh/bise/modes/math"
+	"github.com/bise-sh/bise/tui/kit"
 )
 
 const doubled = "A number is doubled, then reduced by 3, giving 11. What is it?"
@@ -23,7 +24,7 @@ func TestMath(t *testing.T) {
 	goldens(t, func() Options { return scripted(says(strings.SplitAfter(worked, " ")...)) }, func(d *driver) {
 		d.sees("Ministral 3 8B")
 		d.typed("/math")
-		d.send(keyNamed("enter"))
+		d.send(kit.KeyPress("enter"))
 		d.sees("A problem.")
 		d.asks(doubled)
 		d.solved()
@@ -39,10 +40,10 @@ func TestMathVotes(t *testing.T) {
 	}, func(d *driver) {
 		d.sees("Ministral 3 8B")
 		d.typed("/math")
-		d.send(keyNamed("enter"))
+		d.send(kit.KeyPress("enter"))
 		d.sees("A problem.")
 		d.typed("/votes 6")
-		d.send(keyNamed("enter"))
+		d.send(kit.KeyPress("enter"))
 		d.asks(doubled)
 		d.solved()
 	})

@@ -6,29 +6,30 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/bise-sh/bise/render/markdown"
+	"github.com/bise-sh/bise/tui/kit"
 )
 
 // A part is a piece of a turn that is drawn by itself: a paragraph, some code, a
 // line about what happened. What it drew is kept for one width and theme.
 type part struct {
-	draw   func(t *Theme, width int) []string
-	block  string // the Markdown it draws, if it does
-	joined bool   // it follows without an empty line
-	code   *code  // what a key copies; on the first part of the code
+	draw   func(t *kit.Theme, width int) []string
+	block  string     // the Markdown it draws, if it does
+	joined bool       // it follows without an empty line
+	code   *codeBlock // what a key copies; on the first part of the code
 
 	lines []string
 	width int
-	theme *Theme
+	theme *kit.Theme
 }
 
-// code is a block of code as a person would copy it.
-type code struct {
+// codeBlock is a block of code as a person would copy it.
+type codeBlock struct {
 	language string
 	source   strings.Builder
 }
 
 // rows are the lines the part has now, after an empty one unless it is joined.
-func (p *part) rows(t *Theme, width int) []string {
+func (p *part) rows(t *kit.Theme, width int) []string {
 	if p.theme == t && p.width == width {
 		return p.lines
 	}
@@ -67,14 +68,14 @@ func within(line string, width int) []string {
 }
 
 // lined is a part of lines that are made anew when the width changes.
-func lined(draw func(t *Theme, width int) []string) *part { return &part{draw: draw} }
+func lined(draw func(t *kit.Theme, width int) []string) *part { return &part{draw: draw} }
 
 // An article is an answer's Markdown as parts, while it grows. Each finished
 // block becomes a part that never changes; only the growing one is drawn again.
 type article struct {
 	blocks markdown.Blocks
 	parts  []*part
-	code   *code // that goes on after a cut
+	code   *codeBlock // that goes on after a cut
 }
 
 const (
@@ -118,7 +119,7 @@ func (a *article) finish(block string, cut bool) {
 		p.joined = true
 		a.code.source.WriteString("\n" + source)
 	case isCode:
-		p.code = &code{language: language}
+		p.code = &codeBlock{language: language}
 		p.code.source.WriteString(source)
 		a.code = p.code
 	case strings.TrimSpace(block) == "":
@@ -143,7 +144,7 @@ func (a *article) growing() *part {
 
 // drawn is a part of a block of Markdown.
 func drawn(block string) *part {
-	return &part{block: block, draw: func(t *Theme, width int) []string {
-		return strings.Split(t.markdown.Block(block, width), "\n")
+	return &part{block: block, draw: func(t *kit.Theme, width int) []string {
+		return strings.Split(t.Markdown.Block(block, width), "\n")
 	}}
 }

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	tea "charm.land/bubbletea/v2"
+
+	"github.com/bise-sh/bise/tui/kit"
 )
 
 // drag moves the mouse with its button down.
@@ -85,7 +87,7 @@ func TestHintsAreClicked(t *testing.T) {
 		if at < 0 {
 			t.Fatalf("there is no %q in %q", text, foot)
 		}
-		mouse := tea.Mouse{X: cells(foot[:at]), Y: 23, Button: tea.MouseLeft}
+		mouse := tea.Mouse{X: kit.Width(foot[:at]), Y: 23, Button: tea.MouseLeft}
 		d.send(tea.MouseClickMsg(mouse))
 		d.send(tea.MouseReleaseMsg(mouse))
 	}

@@ -7,11 +7,12 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/bise-sh/bise/config"
+	"github.com/bise-sh/bise/tui/kit"
 )
 
 // settingsDialog shows what can be set, and sets it.
 type settingsDialog struct {
-	list
+	kit.List
 }
 
 // A setting is a row of the settings.
@@ -20,22 +21,22 @@ type setting struct {
 	next               func(s *config.Interface, by int) // goes to another value
 }
 
-func newSettingsDialog(look *Look) *settingsDialog {
-	s := &settingsDialog{list: list{look: look, letters: true}}
-	s.detail = func(i, width int) []string { return wrapped(s.settings()[i].about, width) }
+func newSettingsDialog(look *kit.Look) *settingsDialog {
+	s := &settingsDialog{List: kit.List{Look: look, FilterOnSlash: true}}
+	s.Detail = func(i, width int) []string { return kit.Wrap(s.settings()[i].about, width) }
 	s.refresh()
 	return s
 }
 
 func (s *settingsDialog) settings() []setting {
-	now := s.look.Settings
+	now := s.Look.Settings
 	return []setting{
-		{"theme", s.look.Theme.name, "auto follows the terminal's background; light and dark do not. lavender, olive and contrast follow it in other colours.", func(i *config.Interface, by int) {
+		{"theme", s.Look.Theme.Name, "auto follows the terminal's background; light and dark do not. lavender, olive and contrast follow it in other colours.", func(i *config.Interface, by int) {
 			n := len(config.Themes)
-			i.Theme = config.Themes[(slices.Index(config.Themes, s.look.Theme.name)+by+n)%n]
+			i.Theme = config.Themes[(slices.Index(config.Themes, s.Look.Theme.Name)+by+n)%n]
 		}},
-		{"mouse", onOff(s.look.Mouse()), "With the mouse on, its wheel scrolls and clicks choose; hold shift to select text. Off leaves it to the terminal.", func(i *config.Interface, _ int) {
-			on := !s.look.Mouse()
+		{"mouse", onOff(s.Look.Mouse()), "With the mouse on, its wheel scrolls and clicks choose; hold shift to select text. Off leaves it to the terminal.", func(i *config.Interface, _ int) {
+			on := !s.Look.Mouse()
 			i.Mouse = &on
 		}},
 		{"vim keys", onOff(now.Vim), "Where one writes, esc leaves writing, and letters are vi's commands.", func(i *config.Interface, _ int) {
@@ -55,54 +56,54 @@ func onOff(on bool) string {
 }
 
 func (s *settingsDialog) refresh() {
-	var rows []row
+	var rows []kit.Row
 	for _, set := range s.settings() {
-		rows = append(rows, row{cells: []string{set.name, set.value}})
+		rows = append(rows, kit.Row{Cells: []string{set.name, set.value}})
 	}
-	s.outro = []string{fmt.Sprintf("Keys can be changed in config.toml, under [interface.keys]; %s lists their names.", s.look.Keys.Keys.Help().Key)}
-	s.show(rows)
+	s.Outro = []string{fmt.Sprintf("Keys can be changed in config.toml, under [interface.keys]; %s lists their names.", s.Look.Keys.Keys.Help().Key)}
+	s.SetRows(rows)
 }
 
-func (s *settingsDialog) title() string          { return "Settings" }
-func (s *settingsDialog) note() string           { return "" }
-func (s *settingsDialog) begin() tea.Cmd         { return nil }
-func (s *settingsDialog) update(tea.Msg) tea.Cmd { s.refresh(); return nil }
-func (s *settingsDialog) paste(string) outcome   { return took(nil) }
+func (s *settingsDialog) Title() string            { return "Settings" }
+func (s *settingsDialog) Note() string             { return "" }
+func (s *settingsDialog) Init() tea.Cmd            { return nil }
+func (s *settingsDialog) Update(tea.Msg) tea.Cmd   { s.refresh(); return nil }
+func (s *settingsDialog) Paste(string) kit.Outcome { return kit.Handled(nil) }
 
-func (s *settingsDialog) bindings() []hint {
-	return []hint{{s.look.Keys.Choose, "change"}, {letter("left", "value before"), ""}, {s.look.Keys.Back, ""}}
+func (s *settingsDialog) Bindings() []kit.Hint {
+	return []kit.Hint{{Binding: s.Look.Keys.Choose, Words: "change"}, {Binding: kit.NewBinding("left", "value before"), Words: ""}, {Binding: s.Look.Keys.Back, Words: ""}}
 }
 
-func (s *settingsDialog) foot() foot { return foot{hints: s.bindings()} }
+func (s *settingsDialog) Footer() kit.Footer { return kit.Footer{Hints: s.Bindings()} }
 
-func (s *settingsDialog) press(k tea.KeyPressMsg) outcome {
+func (s *settingsDialog) Press(k tea.KeyPressMsg) kit.Outcome {
 	switch {
-	case is(k, s.look.Keys.Back):
-		return answer(nil)
-	case is(k, s.look.Keys.Choose), k.String() == "right", k.String() == "space":
+	case kit.Matches(k, s.Look.Keys.Back):
+		return kit.Close(nil)
+	case kit.Matches(k, s.Look.Keys.Choose), k.String() == "right", k.String() == "space":
 		return s.turn(1)
 	case k.String() == "left":
 		return s.turn(-1)
-	case s.list.press(k).handled:
-		return took(nil)
+	case s.List.Press(k).Handled:
+		return kit.Handled(nil)
 	}
-	return pass()
+	return kit.Ignored()
 }
 
 // turn goes to another value of the chosen setting.
-func (s *settingsDialog) turn(by int) outcome {
-	i, ok := s.row()
+func (s *settingsDialog) turn(by int) kit.Outcome {
+	i, ok := s.SelectedRow()
 	if !ok {
-		return took(nil)
+		return kit.Handled(nil)
 	}
-	changed := s.look.Settings
+	changed := s.Look.Settings
 	s.settings()[i].next(&changed, by)
-	return tell(settingsChanged{changed})
+	return kit.Send(settingsChanged{changed})
 }
 
-func (s *settingsDialog) click(_, y int) outcome {
-	if _, again := s.list.click(y); again {
+func (s *settingsDialog) Click(_, y int) kit.Outcome {
+	if _, again := s.List.Click(y); again {
 		return s.turn(1)
 	}
-	return took(nil)
+	return kit.Handled(nil)
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/tui/kit"
 )
 
 // errStopped is the cause of an answer's end when the person stopped it.
@@ -42,7 +43,7 @@ type eventsCame struct {
 
 // startStream begins to read an answer. kept gets each event first, and nil at the
 // end.
-func startStream(tasks *Tasks, e engine.Engine, r engine.ChatRequest, kept func(engine.Event)) *stream {
+func startStream(tasks *kit.Tasks, e engine.Engine, r engine.ChatRequest, kept func(engine.Event)) *stream {
 	ctx, stop := context.WithCancelCause(tasks.Context())
 	s := &stream{stop: stop, came: make(chan struct{}, 1)}
 	tasks.Go(func() {

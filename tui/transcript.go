@@ -3,13 +3,15 @@ package tui
 import (
 	"fmt"
 	"strings"
+
+	"github.com/bise-sh/bise/tui/kit"
 )
 
 // A transcript shows turns one below the other and knows where the person is in
 // them. It draws no more than what is seen: places are counted in rows from a
 // part of a turn, never from the beginning.
 type transcript struct {
-	look          *Look
+	look          *kit.Look
 	turns         []*turn
 	at            place // the first row that is shown, unless the end is
 	follow        bool  // the end is shown, wherever that moves
@@ -21,7 +23,7 @@ type transcript struct {
 // after the last.
 type place struct{ turn, part, row int }
 
-func newTranscript(look *Look) *transcript {
+func newTranscript(look *kit.Look) *transcript {
 	return &transcript{look: look, follow: true, selected: -1}
 }
 
@@ -174,7 +176,7 @@ func (tr *transcript) seen() []seenRow {
 // view draws the rows with a margin at the left, in which the selected turn has a
 // bar.
 func (tr *transcript) view(left int) []string {
-	margin, bar := strings.Repeat(" ", left), strings.Repeat(" ", max(0, left-2))+tr.look.Theme.accent.Render("▍")+" "
+	margin, bar := strings.Repeat(" ", left), strings.Repeat(" ", max(0, left-2))+tr.look.Theme.Accent.Render("▍")+" "
 	var lines []string
 	for _, r := range tr.seen() {
 		text := tr.labelled(r)
@@ -198,10 +200,10 @@ func (tr *transcript) gap(r seenRow) bool {
 // language and the key that copies it, of a turn which version it is.
 func (tr *transcript) labelled(r seenRow) string {
 	label := tr.label(r)
-	if label == "" || cells(r.text)+cells(label)+2 > tr.width {
+	if label == "" || kit.Width(r.text)+kit.Width(label)+2 > tr.width {
 		return r.text
 	}
-	return spread(r.text, tr.look.Theme.muted.Render(label), tr.width)
+	return kit.Spread(r.text, tr.look.Theme.Muted.Render(label), tr.width)
 }
 
 func (tr *transcript) label(r seenRow) string {
@@ -215,7 +217,7 @@ func (tr *transcript) label(r seenRow) string {
 	if p.code == nil {
 		return ""
 	}
-	label := oneLine(p.code.language)
+	label := kit.OneLine(p.code.language)
 	key := ""
 	if r.turn == tr.selected {
 		key = tr.codeKey(r.turn, p)
@@ -252,13 +254,13 @@ func (tr *transcript) lastCode() *part {
 
 // click tells which turn is at a row of the screen, and the code whose label is
 // there.
-func (tr *transcript) click(x, y int) (turn int, copied *code) {
+func (tr *transcript) click(x, y int) (turn int, copied *codeBlock) {
 	rows := tr.seen()
 	if y < 0 || y >= len(rows) {
 		return -1, nil
 	}
 	r := rows[y]
-	if p := tr.turns[r.turn].parts[r.part]; p.code != nil && x >= tr.width-cells(tr.label(r)) && tr.label(r) != "" {
+	if p := tr.turns[r.turn].parts[r.part]; p.code != nil && x >= tr.width-kit.Width(tr.label(r)) && tr.label(r) != "" {
 		copied = p.code
 	}
 	return r.turn, copied

@@ -6,13 +6,15 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/history"
+	"github.com/bise-sh/bise/tui/kit"
 )
 
 // transcriptOf shows texts as turns.
 func transcriptOf(t *testing.T, width, height int, texts ...string) *transcript {
-	tr := newTranscript(newLook(t))
+	tr := newTranscript(plainLook(t))
 	for i, text := range texts {
 		role := engine.User
 		if i%2 == 1 {
@@ -190,4 +192,14 @@ func TestArguments(t *testing.T) {
 			t.Errorf("%s is %q, want %q", in, got, want)
 		}
 	}
+}
+
+// plainLook is a look without settings.
+func plainLook(t testing.TB) *kit.Look {
+	t.Helper()
+	look, unknown := kit.NewLook(config.Interface{}, modes)
+	if len(unknown) > 0 {
+		t.Fatal("unknown keys: ", unknown)
+	}
+	return look
 }

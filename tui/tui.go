@@ -11,36 +11,39 @@ import (
 
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/tui/code"
+	"github.com/bise-sh/bise/tui/engines"
+	"github.com/bise-sh/bise/tui/kit"
+	"github.com/bise-sh/bise/tui/models"
+	"github.com/bise-sh/bise/tui/review"
 	"github.com/bise-sh/bise/units"
 )
 
 const (
 	// Below this size, in cells, there is only a sentence that asks for room.
 	leastWidth, leastHeight = 30, 8
-	// From this width on the tabs of all modes are shown.
-	tabsWidth = 60
 )
 
 // A Model is the interface.
 type Model struct {
-	look     *Look
-	tasks    *Tasks
-	terminal *Terminal
-	engines  *engines
-	shelf    *shelf
+	look     *kit.Look
+	tasks    *kit.Tasks
+	terminal *kit.Terminal
+	engines  *engines.Engines
+	shelf    *models.Service
 	records  *records
 	gallery  *gallery
 
 	save    func(config.Interface) error // may be nil
 	folder  string
 	newMode func(name string) mode
-	notice  Notice
+	notice  kit.Notice
 
 	width, height int
 	screens       []mode // by place in modes; nil until first shown
 	current       int
-	dialogs       []dialog // the last one is on top
-	selection     selection
+	dialogs       []kit.Dialog // the last one is on top
+	selection     kit.Selection
 	greeted       bool // somebody without a model was shown what there is
 }
 
@@ -50,14 +53,15 @@ func New(ctx context.Context, o Options) *Model {
 	if o.Getenv == nil {
 		o.Getenv = func(string) string { return "" }
 	}
-	look, unknown := NewLook(o.Settings, modes)
+	look, unknown := kit.NewLook(o.Settings, modes)
+	look.SetStyle(o.Style)
 	m := &Model{
-		look: look, tasks: NewTasks(ctx), engines: newEngines(ctx, o.Open, o.Loaded), records: newRecords(ctx, o.History), gallery: newGallery(ctx, o.Getenv),
+		look: look, tasks: kit.NewTasks(ctx), engines: engines.New(ctx, o.Open, o.Loaded), records: newRecords(ctx, o.History), gallery: newGallery(ctx, o.Getenv),
 		save: o.Save, folder: o.Folder,
 		width: o.Width, height: o.Height, screens: make([]mode, len(modes)),
 	}
-	m.terminal = newTerminal(m.tasks, o.Getenv)
-	m.shelf = newShelf(look, m.notify, m.tasks, m.engines, o.Library, o.Folder, o.Getenv("HOME"))
+	m.terminal = kit.NewTerminal(m.tasks, o.Getenv)
+	m.shelf = models.New(look, m.notify, m.tasks, m.engines, o.Models, o.Downloads, o.Endpoints, o.Folder, o.Getenv("HOME"))
 	m.newMode = func(name string) mode { return m.makeMode(name, o) }
 	m.screens[0] = m.newMode(modes[0])
 	m.sayUnknownKeys(unknown)
@@ -76,9 +80,9 @@ func (m *Model) makeMode(name string, o Options) mode {
 	}
 	switch name {
 	case "review":
-		return newReview(m.look, m.notify, m.tasks, m.terminal, m.engines, o.Model, o.Changes)
+		return review.New(m.look, m.notify, m.tasks, m.terminal, m.engines, o.Model, o.Changes)
 	case "code":
-		return newCode(m.look, m.notify, m.tasks, m.engines, o.Model, o.Folder, o.Getenv("HOME"))
+		return code.New(m.look, m.notify, m.tasks, m.engines, o.Model, o.Folder, o.Getenv("HOME"))
 	case "math":
 		return newMath(talk)
 	case "vision":
@@ -87,14 +91,14 @@ func (m *Model) makeMode(name string, o Options) mode {
 	return newChat(talk)
 }
 
-func (m *Model) newConversationsDialog() dialog {
+func (m *Model) newConversationsDialog() kit.Dialog {
 	return newConversationsDialog(m.look, m.notify, m.tasks, m.records, m.folder)
 }
 
 // notify shows a notice in place of the one before.
-func (m *Model) notify(n Notice) { m.notice = n }
+func (m *Model) notify(n kit.Notice) { m.notice = n }
 
-func (m *Model) say() Notify { return m.notify }
+func (m *Model) say() kit.Notify { return m.notify }
 
 func (m *Model) sayUnknownKeys(names []string) {
 	if len(names) > 0 {
@@ -117,14 +121,14 @@ func (m *Model) change(s config.Interface) tea.Cmd {
 
 // Init begins everything that takes time.
 func (m *Model) Init() tea.Cmd {
-	return tea.Batch(tea.RequestBackgroundColor, m.screens[m.current].shown(), m.shelf.begin())
+	return tea.Batch(tea.RequestBackgroundColor, m.screens[m.current].Shown(), m.shelf.Start())
 }
 
 // Close waits for what is going on, writes what is not written yet, and closes the
 // engines. The context must have ended before.
 func (m *Model) Close() error {
-	m.tasks.Wait()                                                                   // answers, which the context has ended
-	return errors.Join(m.records.close(), m.engines.ledger.close(), m.shelf.close()) // what they said, who said it, and what of it is to go
+	m.tasks.Wait()                                                            // answers, which the context has ended
+	return errors.Join(m.records.close(), m.engines.Close(), m.shelf.Close()) // what they said, who said it, and what of it is to go
 }
 
 // Update takes what happened.
@@ -141,23 +145,23 @@ func (m *Model) update(msg tea.Msg) tea.Cmd {
 	case tea.WindowSizeMsg:
 		m.resize(msg.Width, msg.Height)
 	case tea.BackgroundColorMsg:
-		shade := light
+		shade := kit.Light
 		if msg.IsDark() {
-			shade = dark
+			shade = kit.Dark
 		}
 		m.look.SetBackground(shade)
 	case tea.KeyPressMsg:
-		return m.press(msg)
+		return m.Press(msg)
 	case tea.PasteMsg:
 		return m.paste(msg.Content)
 	case tea.MouseClickMsg:
-		m.selection.begin(tea.Mouse(msg))
+		m.selection.Begin(tea.Mouse(msg))
 	case tea.MouseMotionMsg:
-		m.selection.extend(tea.Mouse(msg))
+		m.selection.Extend(tea.Mouse(msg))
 	case tea.MouseReleaseMsg:
 		return m.release(tea.Mouse(msg))
 	case tea.MouseWheelMsg:
-		m.selection = selection{}
+		m.selection = kit.Selection{}
 		m.wheel(tea.Mouse(msg))
 	default:
 		return m.carryOut(msg)
@@ -165,58 +169,82 @@ func (m *Model) update(msg tea.Msg) tea.Cmd {
 	return nil
 }
 
+// Start is the command with which the current mode begins.
+func (m *Model) Start() tea.Cmd { return m.screens[m.current].Shown() }
+
+// Look is the look of the screens.
+func (m *Model) Look() *kit.Look { return m.look }
+
+// Terminal is how the interface reaches the terminal and other programs.
+func (m *Model) Terminal() *kit.Terminal { return m.terminal }
+
+// Mode is the screen of the current mode.
+func (m *Model) Mode() kit.Screen { return m.screens[m.current] }
+
+// Dialog is the uppermost dialog, nil when none is open.
+func (m *Model) Dialog() kit.Dialog {
+	if n := len(m.dialogs); n > 0 {
+		return m.dialogs[n-1]
+	}
+	return nil
+}
+
+// Notice is the notice in the footer. Its text is empty when there is none.
+func (m *Model) Notice() kit.Notice { return m.notice }
+
 // top is who has the keys: the uppermost dialog, or the current mode.
-func (m *Model) top() screen {
+func (m *Model) top() kit.Screen {
 	if n := len(m.dialogs); n > 0 {
 		return m.dialogs[n-1]
 	}
 	return m.screens[m.current]
 }
 
-func (m *Model) push(d dialog) tea.Cmd {
+func (m *Model) push(d kit.Dialog) tea.Cmd {
 	for _, open := range m.dialogs {
-		if open.title() == d.title() {
+		if open.Title() == d.Title() {
 			return nil
 		}
 	}
 	m.dialogs = append(m.dialogs, d)
 	m.resize(m.width, m.height)
-	return d.begin()
+	return d.Init()
 }
 
-func (m *Model) press(k tea.KeyPressMsg) tea.Cmd {
-	m.selection = selection{}
+// Press handles a key.
+func (m *Model) Press(k tea.KeyPressMsg) tea.Cmd {
+	m.selection = kit.Selection{}
 	standing := m.notice
-	if !standing.Stays || is(k, m.look.Keys.Back) {
-		m.notice = Notice{}
+	if !standing.Stays || kit.Matches(k, m.look.Keys.Back) {
+		m.notice = kit.Notice{}
 	}
 	if standing.Key != "" && k.String() == standing.Key {
-		m.notice = Notice{}
+		m.notice = kit.Notice{}
 		return standing.Do
 	}
-	o := m.top().press(k)
-	if !o.handled {
+	o := m.top().Press(k)
+	if !o.Handled {
 		return m.act(k)
 	}
-	return m.settle(o)
+	return m.Settle(o)
 }
 
 func (m *Model) paste(text string) tea.Cmd {
-	m.notice = Notice{}
-	return m.settle(m.top().paste(text))
+	m.notice = kit.Notice{}
+	return m.Settle(m.top().Paste(text))
 }
 
-// settle does what the top screen answered.
-func (m *Model) settle(o outcome) tea.Cmd {
-	if n := len(m.dialogs); o.closes && n > 0 {
+// Settle does what the top screen made of a key or a line.
+func (m *Model) Settle(o kit.Outcome) tea.Cmd {
+	if n := len(m.dialogs); o.Closes && n > 0 {
 		m.dialogs = m.dialogs[:n-1]
 	}
-	cmds := []tea.Cmd{o.cmd}
-	if o.tell != nil {
-		cmds = append(cmds, m.update(o.tell))
+	cmds := []tea.Cmd{o.Cmd}
+	if o.Msg != nil {
+		cmds = append(cmds, m.update(o.Msg))
 	}
-	if o.opens != nil {
-		cmds = append(cmds, m.push(o.opens))
+	if o.Opens != nil {
+		cmds = append(cmds, m.push(o.Opens))
 	}
 	m.layOut()
 	return tea.Batch(cmds...)
@@ -225,31 +253,31 @@ func (m *Model) settle(o outcome) tea.Cmd {
 // act does what a key does wherever nobody else knows it.
 func (m *Model) act(k tea.KeyPressMsg) tea.Cmd {
 	switch {
-	case is(k, m.look.Keys.Quit):
+	case kit.Matches(k, m.look.Keys.Quit):
 		return m.quit()
-	case is(k, m.look.Keys.Suspend):
+	case kit.Matches(k, m.look.Keys.Suspend):
 		return tea.Suspend
-	case is(k, m.look.Keys.Keys):
-		return m.push(newKeysDialog(m.look, m.top().bindings()))
-	case is(k, m.look.Keys.Commands):
-		return m.push(newCommandsDialog(m.look, m.commands()))
-	case is(k, m.look.Keys.Settings):
+	case kit.Matches(k, m.look.Keys.Keys):
+		return m.push(newKeysDialog(m.look, m.top().Bindings()))
+	case kit.Matches(k, m.look.Keys.Commands):
+		return m.push(newCommandsDialog(m.look, m.Commands()))
+	case kit.Matches(k, m.look.Keys.Settings):
 		return m.push(newSettingsDialog(m.look))
-	case is(k, m.look.Keys.Conversations):
+	case kit.Matches(k, m.look.Keys.Conversations):
 		return m.push(m.newConversationsDialog())
-	case is(k, m.look.Keys.Models):
+	case kit.Matches(k, m.look.Keys.Models):
 		return m.carryOut(modelsAsked{})
-	case is(k, m.look.Keys.Context):
-		return m.push(newContextDialog(m.look, m.screens[m.current].using()))
-	case is(k, m.look.Keys.NewChat):
+	case kit.Matches(k, m.look.Keys.Context):
+		return m.push(models.NewContextDialog(m.look, m.screens[m.current].Using()))
+	case kit.Matches(k, m.look.Keys.NewChat):
 		return m.carryOut(newAsked{})
-	case is(k, m.look.Keys.Source):
+	case kit.Matches(k, m.look.Keys.Source):
 		m.look.ToggleSource()
-	case is(k, m.look.Keys.NextMode):
+	case kit.Matches(k, m.look.Keys.NextMode):
 		return m.show((m.current + 1) % len(modes))
 	}
 	for i, b := range m.look.Keys.Modes {
-		if is(k, b) {
+		if kit.Matches(k, b) {
 			return m.show(i)
 		}
 	}
@@ -260,7 +288,7 @@ func (m *Model) act(k tea.KeyPressMsg) tea.Cmd {
 // one is shown, and says so once.
 func (m *Model) quit() tea.Cmd {
 	for i, s := range m.screens {
-		if k, ok := s.(interface{ leave() bool }); ok && !k.leave() {
+		if k, ok := s.(kit.Leaver); ok && !k.CanLeave() {
 			return m.show(i)
 		}
 	}
@@ -275,12 +303,12 @@ func (m *Model) show(i int) tea.Cmd {
 		m.screens[i] = m.newMode(modes[i])
 	}
 	m.layOut()
-	return m.screens[i].shown()
+	return m.screens[i].Shown()
 }
 
-// commands are those of the current mode and those that work everywhere.
-func (m *Model) commands() []command {
-	return append(m.screens[m.current].commands(), m.globals()...)
+// Commands are those of the current mode and those that work everywhere.
+func (m *Model) Commands() []kit.Command {
+	return append(m.screens[m.current].Commands(), m.globals()...)
 }
 
 // toConversation gives a message to the mode of a name, or to the chat if that one
@@ -290,10 +318,10 @@ func (m *Model) toConversation(name string, msg tea.Msg) tea.Cmd {
 	if m.screens[i] == nil {
 		m.screens[i] = m.newMode(modes[i])
 	}
-	if _, ok := m.screens[i].(interface{ theConversation() *conversation }); !ok {
+	if _, ok := m.screens[i].(kit.Narrator); !ok {
 		i = 0
 	}
-	cmds := []tea.Cmd{m.show(i), m.screens[i].update(msg)}
+	cmds := []tea.Cmd{m.show(i), m.screens[i].Update(msg)}
 	m.layOut()
 	return tea.Batch(cmds...)
 }
@@ -309,19 +337,17 @@ func (m *Model) showNamed(name string) tea.Cmd {
 // carryOut does what a message of the root's own says, and passes it on to
 // everybody whom it may concern.
 func (m *Model) carryOut(msg tea.Msg) tea.Cmd {
-	cmds := []tea.Cmd{m.engines.update(msg), m.shelf.update(msg)}
+	cmds := []tea.Cmd{m.engines.Update(msg), m.shelf.Update(msg)}
 	m.gallery.update(msg)
 	switch msg := msg.(type) {
-	case modelOpened:
+	case engines.ModelOpened:
 		cmds = append(cmds, m.noModel(msg))
 	case modelsAsked:
-		cmds = append(cmds, m.push(newModelsDialog(m.shelf, false)))
-	case downloadPlanned:
-		cmds = append(cmds, m.toAgree(msg))
-	case licenceAccepted:
-		cmds = append(cmds, m.shelf.accept(msg.download))
-	case downloadEnded:
-		cmds = append(cmds, m.arrived(msg))
+		cmds = append(cmds, m.push(models.NewDialog(m.shelf, false)))
+	case models.DownloadPlanned:
+		cmds = append(cmds, m.askLicence(msg))
+	case models.DownloadEnded:
+		cmds = append(cmds, m.installed(msg))
 	case settingsSaved:
 		if msg.err != nil {
 			m.say().Error(msg.err)
@@ -337,25 +363,25 @@ func (m *Model) carryOut(msg tea.Msg) tea.Cmd {
 	case saveChosen:
 		cmds = append(cmds, func() tea.Msg { return saveFile(m.folder, msg.path, msg.text) })
 	case helpAsked:
-		cmds = append(cmds, m.push(newKeysDialog(m.look, m.screens[m.current].bindings())))
+		cmds = append(cmds, m.push(newKeysDialog(m.look, m.screens[m.current].Bindings())))
 	case quitAsked:
 		cmds = append(cmds, m.quit())
 	case settingsAsked:
 		cmds = append(cmds, m.push(newSettingsDialog(m.look)))
 	case settingsChanged:
 		cmds = append(cmds, m.change(msg.to))
-	case modelChosen:
+	case models.Chosen:
 		m.dialogs = nil // it may have been chosen in one that lies on another
-		cmds = append(cmds, m.screens[m.current].useModel(msg.ref))
-	case contextChosen:
-		_, cmd := m.engines.reopen(msg.ref, engine.LoadOptions{Context: msg.tokens})
+		cmds = append(cmds, m.screens[m.current].UseModel(msg.Ref))
+	case models.ContextChosen:
+		_, cmd := m.engines.Reopen(msg.Ref, engine.LoadOptions{Context: msg.Tokens})
 		cmds = append(cmds, cmd)
 	case contextAsked:
-		cmds = append(cmds, m.push(newContextDialog(m.look, m.screens[m.current].using())))
+		cmds = append(cmds, m.push(models.NewContextDialog(m.look, m.screens[m.current].Using())))
 	case modeChosen:
 		cmds = append(cmds, m.showNamed(msg.name))
-	case questionAsked:
-		cmds = append(cmds, m.showNamed("chat"))
+	case review.QuestionAsked:
+		return m.toConversation("chat", questionBegun{msg.Text})
 	case conversationChosen:
 		cmds = append(cmds, readConversation(m.tasks, m.records, msg))
 	case conversationRead:
@@ -369,11 +395,11 @@ func (m *Model) carryOut(msg tea.Msg) tea.Cmd {
 	}
 	for _, s := range m.screens {
 		if s != nil {
-			cmds = append(cmds, s.update(msg))
+			cmds = append(cmds, s.Update(msg))
 		}
 	}
 	for _, d := range m.dialogs {
-		cmds = append(cmds, d.update(msg))
+		cmds = append(cmds, d.Update(msg))
 	}
 	m.layOut()
 	return tea.Batch(cmds...)
@@ -388,48 +414,48 @@ func (m *Model) resize(width, height int) {
 func (m *Model) layOut() {
 	width, height := max(m.width, leastWidth), max(m.height, leastHeight)
 	height -= m.frameLines()
-	m.screens[m.current].resize(width, height)
+	m.screens[m.current].Resize(width, height)
 	for _, d := range m.dialogs {
-		d.resize(width, height)
+		d.Resize(width, height)
 	}
 }
 
 // release ends a click or a drag. What was dragged over is copied.
 func (m *Model) release(at tea.Mouse) tea.Cmd {
-	if !m.selection.begun {
+	if !m.selection.Begun {
 		return nil
 	}
-	if !m.selection.dragged() {
-		m.selection = selection{}
+	if !m.selection.Dragged() {
+		m.selection = kit.Selection{}
 		return m.click(at)
 	}
-	m.selection.begun = false
+	m.selection.Begun = false
 	lines, _ := m.draw()
-	text := m.selection.text(lines)
+	text := m.selection.Text(lines)
 	if text == "" {
 		return nil
 	}
-	m.say().Say("copied " + units.Plural(lineCount(text), "line"))
+	m.say().Say("copied " + units.Plural(kit.LineCount(text), "line"))
 	return m.terminal.Copy(text)
 }
 
 // click goes to a tab, to who is on top, or does what a hint says.
 func (m *Model) click(at tea.Mouse) tea.Cmd {
-	m.notice = Notice{}
+	m.notice = kit.Notice{}
 	switch {
 	case at.Y == 0:
 		for _, tab := range m.tabs() {
-			if at.X >= tab.left && at.X < tab.left+cells(tab.text) {
+			if at.X >= tab.left && at.X < tab.left+kit.Width(tab.text) {
 				return m.show(tab.mode)
 			}
 		}
 	case at.Y <= m.height-m.frameLines():
-		return m.settle(m.top().click(at.X, at.Y-1))
+		return m.Settle(m.top().Click(at.X, at.Y-1))
 	case at.Y < m.height-1:
 		return m.carryOut(modelsAsked{})
 	default:
-		if h, ok := m.hintAt(m.top().foot(), at.X); ok && len(h.Keys()) > 0 {
-			return m.press(keyNamed(h.Keys()[0]))
+		if h, ok := m.hintAt(m.top().Footer(), at.X); ok && len(h.Keys()) > 0 {
+			return m.Press(kit.KeyPress(h.Keys()[0]))
 		}
 	}
 	return nil
@@ -441,9 +467,9 @@ const wheelLines = 3
 func (m *Model) wheel(at tea.Mouse) {
 	switch at.Button {
 	case tea.MouseWheelUp:
-		m.top().wheel(-wheelLines)
+		m.top().Scroll(-wheelLines)
 	case tea.MouseWheelDown:
-		m.top().wheel(wheelLines)
+		m.top().Scroll(wheelLines)
 	}
 }
 
@@ -452,7 +478,7 @@ func (m *Model) View() tea.View {
 	var v tea.View
 	v.AltScreen = true
 	v.WindowTitle = "bise"
-	v.BackgroundColor, v.ForegroundColor = m.look.Theme.background(), m.look.Theme.foreground()
+	v.BackgroundColor, v.ForegroundColor = m.look.Theme.Background(), m.look.Theme.Foreground()
 	if m.look.Mouse() {
 		v.MouseMode = tea.MouseModeCellMotion
 	}
@@ -461,10 +487,10 @@ func (m *Model) View() tea.View {
 		return v
 	}
 	lines, cursor := m.draw()
-	m.selection.mark(lines)
+	m.selection.Mark(lines)
 	v.SetContent(strings.Join(lines, "\n"))
 	if cursor != nil {
-		cursor.Color = m.look.Theme.palette.accent[1]
+		cursor.Color = m.look.Theme.Cursor()
 	}
 	v.Cursor = cursor
 	return v
@@ -473,16 +499,16 @@ func (m *Model) View() tea.View {
 // draw draws the frame's lines, and says where in them the cursor is.
 func (m *Model) draw() ([]string, *tea.Cursor) {
 	top := m.top()
-	body, cursor := top.view()
+	body, cursor := top.View()
 	lines := make([]string, 0, m.height)
-	lines = append(lines, cut(m.head(), m.width))
+	lines = append(lines, kit.Truncate(m.head(), m.width))
 	rows := m.height - m.frameLines()
 	for i := range rows {
 		line := ""
 		if i < len(body) {
 			line = body[i]
-			if cells(line) > m.width {
-				line = cut(line, m.width)
+			if kit.Width(line) > m.width {
+				line = kit.Truncate(line, m.width)
 			}
 		}
 		lines = append(lines, line)
@@ -497,12 +523,12 @@ func (m *Model) draw() ([]string, *tea.Cursor) {
 	default:
 		cursor.Y++
 	}
-	return append(lines, m.drawFoot(top.foot())), cursor
+	return append(lines, m.drawFoot(top.Footer())), cursor
 }
 
 // small asks for room.
 func small(width, height int) string {
-	lines := wrapped("bise needs a larger window.", width)
+	lines := kit.Wrap("bise needs a larger window.", width)
 	return strings.Join(lines[:min(max(0, height), len(lines))], "\n")
 }
 
@@ -514,7 +540,7 @@ type tab struct {
 
 // tabs are those that the head shows.
 func (m *Model) tabs() []tab {
-	if m.width < tabsWidth {
+	if m.width < kit.WideColumns {
 		return []tab{{m.current, 7, modes[m.current]}}
 	}
 	var list []tab
@@ -528,64 +554,64 @@ func (m *Model) tabs() []tab {
 
 // head is the first line: who this is, what is on, and with which model.
 func (m *Model) head() string {
-	left, at := " "+m.look.Theme.brand, 5
+	left, at := " "+m.look.Theme.Brand, 5
 	right := ""
 	if n := len(m.dialogs); n > 0 {
 		d := m.dialogs[n-1]
-		left += "   " + m.look.Theme.bold.Render(d.title())
-		right = d.note()
+		left += "   " + m.look.Theme.Bold.Render(d.Title())
+		right = d.Note()
 	} else {
 		for _, tab := range m.tabs() {
-			style := m.look.Theme.muted
+			style := m.look.Theme.Muted
 			if tab.mode == m.current {
-				style = m.look.Theme.selected.Underline(true)
+				style = m.look.Theme.Selected.Underline(true)
 			}
 			left += strings.Repeat(" ", max(0, tab.left-at)) + style.Render(tab.text)
 			at = tab.left + len(tab.text)
 		}
-		right = m.screens[m.current].subject()
+		right = m.screens[m.current].Subject()
 	}
-	return spread(left, right, m.width-1)
+	return kit.Spread(left, right, m.width-1)
 }
 
 // drawFoot is the last line.
-func (m *Model) drawFoot(f foot) string {
+func (m *Model) drawFoot(f kit.Footer) string {
 	width := m.width - 2
 	if m.notice.Text != "" {
 		key := ""
 		if m.notice.Key != "" {
 			key = " · " + m.notice.Key + " " + m.notice.Word
 		}
-		return " " + cut(cut(m.notice.Text, width-cells(key))+key, width)
+		return " " + kit.Truncate(kit.Truncate(m.notice.Text, width-kit.Width(key))+key, width)
 	}
-	if f.left == "" {
-		return " " + m.look.Theme.muted.Render(joined(f.hints, width))
+	if f.Left == "" {
+		return " " + m.look.Theme.Muted.Render(kit.JoinHints(f.Hints, width))
 	}
-	return " " + spread(f.left, m.look.Theme.muted.Render(joined(f.hints, m.hintsWidth(f))), width)
+	return " " + kit.Spread(f.Left, m.look.Theme.Muted.Render(kit.JoinHints(f.Hints, m.hintsWidth(f))), width)
 }
 
 // hintsWidth is how much of the foot its hints may take.
-func (m *Model) hintsWidth(f foot) int {
+func (m *Model) hintsWidth(f kit.Footer) int {
 	width := m.width - 2
-	if f.left == "" {
+	if f.Left == "" {
 		return width
 	}
-	return max(width-cells(f.left)-3, min(width/3, 10))
+	return max(width-kit.Width(f.Left)-3, min(width/3, 10))
 }
 
 // hintAt is the hint that stands at a column of the foot.
-func (m *Model) hintAt(f foot, x int) (hint, bool) {
-	list := fitting(f.hints, m.hintsWidth(f))
+func (m *Model) hintAt(f kit.Footer, x int) (kit.Hint, bool) {
+	list := kit.FitHints(f.Hints, m.hintsWidth(f))
 	from := 1
-	if f.left != "" {
-		from = m.width - 1 - cells(joined(list, m.width))
+	if f.Left != "" {
+		from = m.width - 1 - kit.Width(kit.JoinHints(list, m.width))
 	}
 	for _, h := range list {
-		to := from + cells(h.String())
+		to := from + kit.Width(h.String())
 		if x >= from && x < to {
 			return h, true
 		}
-		from = to + cells(betweenHints)
+		from = to + kit.Width(kit.HintSeparator)
 	}
-	return hint{}, false
+	return kit.Hint{}, false
 }

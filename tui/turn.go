@@ -9,12 +9,15 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/history"
+	"github.com/bise-sh/bise/modes/chat"
+	"github.com/bise-sh/bise/tui/engines"
+	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/units"
 )
 
 // A turn is a message as the transcript shows it.
 type turn struct {
-	look     *Look
+	look     *kit.Look
 	gallery  *gallery
 	saved    *saved
 	role     engine.Role
@@ -35,7 +38,7 @@ type turn struct {
 	text     strings.Builder
 	article  article
 	state    turnState
-	waits    waiting
+	waits    engines.Waiting
 	err      error
 	measured history.Measured
 
@@ -52,7 +55,7 @@ const (
 )
 
 // newQuestion returns a turn of the user.
-func newQuestion(look *Look, g *gallery, content engine.Content, attached []history.Attachment) *turn {
+func newQuestion(look *kit.Look, g *gallery, content engine.Content, attached []history.Attachment) *turn {
 	t := &turn{look: look, gallery: g, role: engine.User, saved: new(saved), content: content, attached: attached}
 	t.expose()
 	t.refresh()
@@ -60,7 +63,7 @@ func newQuestion(look *Look, g *gallery, content engine.Content, attached []hist
 }
 
 // newAnswer returns a turn of the model, which begins.
-func newAnswer(look *Look, model string) *turn {
+func newAnswer(look *kit.Look, model string) *turn {
 	t := &turn{look: look, role: engine.Assistant, saved: new(saved), state: answering, unfolded: look.Settings.Thinking}
 	t.measured.Model = model
 	t.refresh()
@@ -68,7 +71,7 @@ func newAnswer(look *Look, model string) *turn {
 }
 
 // readTurn returns the turn of a message in the history.
-func readTurn(look *Look, g *gallery, m history.Message) *turn {
+func readTurn(look *kit.Look, g *gallery, m history.Message) *turn {
 	t := &turn{look: look, gallery: g, role: m.Role, saved: savedAs(m.ID), attached: m.Attached, measured: m.Measured, calls: m.ToolCalls}
 	if m.State != history.Complete {
 		t.state = stopped
@@ -173,7 +176,7 @@ func (t *turn) cut() bool {
 
 // take adds an event of the answer.
 func (t *turn) take(event engine.Event, now time.Time) {
-	t.waits.take(event, now)
+	t.waits.Observe(event, now)
 	switch e := event.(type) {
 	case engine.LeftOut:
 		t.measured.LeftOut = e
@@ -189,7 +192,7 @@ func (t *turn) take(event engine.Event, now time.Time) {
 	case engine.Done:
 		t.measured.Usage, t.measured.Timings = e.Usage, e.Timings
 	}
-	if took := t.waits.thought(); took > 0 {
+	if took := t.waits.ThinkingTime(); took > 0 {
 		t.thought = took
 	}
 }
@@ -232,15 +235,15 @@ func (t *turn) codes() []*part {
 func (t *turn) refresh() {
 	t.parts = nil
 	if out := t.leftOut; out != nil {
-		t.parts = append(t.parts, lined(func(th *Theme, width int) []string { return t.drawLeftOut(th, *out, width) }))
+		t.parts = append(t.parts, lined(func(th *kit.Theme, width int) []string { return t.drawLeftOut(th, *out, width) }))
 	}
 	switch t.role {
 	case engine.User:
 		t.parts = append(t.parts, t.question()...)
 		return
 	case engine.ToolRole:
-		p := lined(func(th *Theme, width int) []string {
-			return []string{th.muted.Render(cut("  → "+oneLine(t.content.Plain()), width))}
+		p := lined(func(th *kit.Theme, width int) []string {
+			return []string{th.Muted.Render(kit.Truncate("  → "+kit.OneLine(t.content.Plain()), width))}
 		})
 		p.joined = true
 		t.parts = append(t.parts, p)
@@ -252,7 +255,7 @@ func (t *turn) refresh() {
 		t.parts = append(t.parts, lined(t.drawThinking))
 	}
 	for i := range t.calls {
-		p := lined(func(th *Theme, width int) []string { return []string{drawCall(th, t.calls[i], width)} })
+		p := lined(func(th *kit.Theme, width int) []string { return []string{drawCall(th, t.calls[i], width)} })
 		p.joined = i > 0
 		t.parts = append(t.parts, p)
 	}
@@ -260,8 +263,8 @@ func (t *turn) refresh() {
 	if t.state == answering {
 		if p := t.article.growing(); p != nil {
 			t.parts = append(t.parts, p)
-		} else if t.text.Len() == 0 && t.waits.what != nothing {
-			t.parts = append(t.parts, lined(func(th *Theme, width int) []string { return []string{th.muted.Render(t.waits.line(width))} }))
+		} else if t.text.Len() == 0 && t.waits.Phase != engines.Idle {
+			t.parts = append(t.parts, lined(func(th *kit.Theme, width int) []string { return []string{th.Muted.Render(t.waits.Line(width))} }))
 		}
 		return
 	}
@@ -278,7 +281,7 @@ func (t *turn) question() []*part {
 			continue
 		}
 		chunk, shot := t.content[a.Chunk], t.shots[a.Chunk]
-		p := lined(func(th *Theme, width int) []string {
+		p := lined(func(th *kit.Theme, width int) []string {
 			if shot != nil {
 				return t.drawShot(th, a.Name, shot, width)
 			}
@@ -288,7 +291,7 @@ func (t *turn) question() []*part {
 		parts = append(parts, p)
 	}
 	if text := t.said(); text != "" {
-		p := lined(func(th *Theme, width int) []string { return t.drawQuestion(th, text, width) })
+		p := lined(func(th *kit.Theme, width int) []string { return t.drawQuestion(th, text, width) })
 		p.joined = len(parts) > 0
 		parts = append(parts, p)
 	}
@@ -298,36 +301,36 @@ func (t *turn) question() []*part {
 // foldedLines is how many lines of a long message are shown.
 const foldedLines = 16
 
-func (t *turn) drawQuestion(th *Theme, text string, width int) []string {
-	const roughly = foldedLines * widest * 4
+func (t *turn) drawQuestion(th *kit.Theme, text string, width int) []string {
+	const roughly = foldedLines * kit.MaxColumns * 4
 	short := text
 	if !t.unfolded && len(text) > roughly {
 		short = text[:roughly] // the rest would not be seen, only broken into lines
 	}
-	lines := wrapped(strings.ToValidUTF8(short, ""), width)
+	lines := kit.Wrap(strings.ToValidUTF8(short, ""), width)
 	rest := 0
 	if !t.unfolded && len(lines) > foldedLines+2 {
 		rest = strings.Count(text, "\n") + 1
 		lines = lines[:foldedLines]
 	}
 	for i, line := range lines {
-		lines[i] = th.bold.Render(line)
+		lines[i] = th.Bold.Render(line)
 	}
 	if rest > 0 {
-		lines = append(lines, th.muted.Render(fmt.Sprintf("▸ all of it has %s", units.Plural(rest, "line"))))
+		lines = append(lines, th.Muted.Render(fmt.Sprintf("▸ all of it has %s", units.Plural(rest, "line"))))
 	}
 	return lines
 }
 
-func drawAttached(th *Theme, name string, chunk engine.Chunk, width int) []string {
-	what := oneLine(name)
+func drawAttached(th *kit.Theme, name string, chunk engine.Chunk, width int) []string {
+	what := kit.OneLine(name)
 	if what == "" {
 		what = "pasted text"
 	}
-	return []string{th.muted.Render(cut(fmt.Sprintf("▤ %s · %s", what, units.Plural(lineCount(unfenced(chunk.Text)), "line")), width))}
+	return []string{th.Muted.Render(kit.Truncate(fmt.Sprintf("▤ %s · %s", what, units.Plural(kit.LineCount(chat.Unfence(chunk.Text)), "line")), width))}
 }
 
-func (t *turn) drawThinking(th *Theme, width int) []string {
+func (t *turn) drawThinking(th *kit.Theme, width int) []string {
 	mark, what := "▸", "thought"
 	if t.unfolded {
 		mark = "▾"
@@ -341,23 +344,23 @@ func (t *turn) drawThinking(th *Theme, width int) []string {
 	if t.pondered > 0 {
 		what += fmt.Sprintf(" (%d tokens)", t.pondered)
 	}
-	lines := []string{th.muted.Render(mark + " " + what)}
+	lines := []string{th.Muted.Render(mark + " " + what)}
 	if t.unfolded {
-		for _, line := range wrapped(strings.TrimSpace(t.thinking.String()), max(1, width-2)) {
-			lines = append(lines, "  "+th.muted.Italic(true).Render(line))
+		for _, line := range kit.Wrap(strings.TrimSpace(t.thinking.String()), max(1, width-2)) {
+			lines = append(lines, "  "+th.Muted.Italic(true).Render(line))
 		}
 	}
 	return lines
 }
 
-func (t *turn) drawLeftOut(th *Theme, out engine.LeftOut, width int) []string {
+func (t *turn) drawLeftOut(th *kit.Theme, out engine.LeftOut, width int) []string {
 	is := "are"
 	if out.Messages == 1 {
 		is = "is"
 	}
 	text := fmt.Sprintf("⋯ %s %s not in the model's view (%s kept; %s for a longer context)",
 		units.Plural(out.Messages, "earlier message"), is, map[string]string{"are": "they are", "is": "it is"}[is], t.look.Keys.Context.Help().Key)
-	return styled(th.muted, wrapped(text, width))
+	return kit.StyleLines(th.Muted, kit.Wrap(text, width))
 }
 
 // ending is the part that says how an answer ended, and what can be done about
@@ -367,17 +370,17 @@ func (t *turn) ending() *part {
 	on := t.look.Keys.Continue.Help().Key + " continue"
 	switch {
 	case t.state == broken:
-		return lined(func(th *Theme, width int) []string {
-			msg, advice := Explain(t.err)
-			lines := styled(th.alarm, wrapped("✗ "+msg, width))
+		return lined(func(th *kit.Theme, width int) []string {
+			msg, advice := kit.Explain(t.err)
+			lines := kit.StyleLines(th.Alert, kit.Wrap("✗ "+msg, width))
 			if advice != "" {
-				lines = append(lines, wrapped(advice, width)...)
+				lines = append(lines, kit.Wrap(advice, width)...)
 			}
 			keys := again + " · " + t.look.Keys.Models.Help().Key + " another model"
 			if t.text.Len() > 0 {
 				keys = on + " · " + keys
 			}
-			return append(lines, styled(th.muted, wrapped(keys, width))...)
+			return append(lines, kit.StyleLines(th.Muted, kit.Wrap(keys, width))...)
 		})
 	case t.state == stopped && t.text.Len() > 0:
 		return t.remark("stopped · " + on)
@@ -394,25 +397,25 @@ func (t *turn) ending() *part {
 }
 
 func (t *turn) remark(text string) *part {
-	return lined(func(th *Theme, width int) []string { return styled(th.muted, wrapped(text, width)) })
+	return lined(func(th *kit.Theme, width int) []string { return kit.StyleLines(th.Muted, kit.Wrap(text, width)) })
 }
 
-func drawCall(th *Theme, c engine.ToolCall, width int) string {
-	return th.muted.Render(cut(fmt.Sprintf("▸ %s(%s)", oneLine(c.Function.Name), arguments(string(c.Function.Arguments))), width))
+func drawCall(th *kit.Theme, c engine.ToolCall, width int) string {
+	return th.Muted.Render(kit.Truncate(fmt.Sprintf("▸ %s(%s)", kit.OneLine(c.Function.Name), arguments(string(c.Function.Arguments))), width))
 }
 
 // arguments are those of a call as people read them: city: Paris, days: 2.
 func arguments(object string) string {
 	dec := json.NewDecoder(strings.NewReader(object))
 	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
-		return oneLine(object)
+		return kit.OneLine(object)
 	}
 	var list []string
 	for dec.More() {
 		name, err := dec.Token()
 		var value json.RawMessage
 		if err != nil || dec.Decode(&value) != nil {
-			return oneLine(object)
+			return kit.OneLine(object)
 		}
 		said := string(value)
 		var text string
@@ -421,5 +424,5 @@ func arguments(object string) string {
 		}
 		list = append(list, fmt.Sprintf("%s: %s", name, said))
 	}
-	return oneLine(strings.Join(list, ", "))
+	return kit.OneLine(strings.Join(list, ", "))
 }

@@ -19,7 +19,9 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
-	"github.com/bise-sh/bise/mistral/picture"
+	"github.com/bise-sh/bise/mistral/preprocess"
+	"github.com/bise-sh/bise/tui/engines"
+	"github.com/bise-sh/bise/tui/kit"
 )
 
 // sunset writes a picture of so many pixels into a folder.
@@ -59,7 +61,7 @@ func seeing(t *testing.T, texts ...string) (Options, *enginetest.Script) {
 func (d *driver) vision() *visionMode {
 	d.t.Helper()
 	d.sees("Ministral 3 8B")
-	d.until("the model", func() bool { return d.chat().model.state == ready })
+	d.until("the model", func() bool { return d.chat().model.State == engines.Ready })
 	d.typed("/vision")
 	d.pressed("enter")
 	d.sees("Ask about a picture.")
@@ -198,7 +200,7 @@ func (c crowded) Tokenize(_ context.Context, r engine.TokenizeRequest) (engine.T
 	n := 0
 	for _, k := range r.Chat.Messages[0].Content {
 		if k.Type == engine.ImageChunk {
-			w, h, err := picture.Size(k.ImageURL)
+			w, h, err := preprocess.Size(k.ImageURL)
 			if err != nil {
 				return engine.Tokens{}, err
 			}
@@ -209,7 +211,7 @@ func (c crowded) Tokenize(_ context.Context, r engine.TokenizeRequest) (engine.T
 }
 
 func (c crowded) Chat(ctx context.Context, r engine.ChatRequest) iter.Seq2[engine.Event, error] {
-	if w, _, err := picture.Size(r.Messages[0].Content[0].ImageURL); err != nil || w > 120 {
+	if w, _, err := preprocess.Size(r.Messages[0].Content[0].ImageURL); err != nil || w > 120 {
 		return func(yield func(engine.Event, error) bool) { yield(nil, engine.ErrTooLong(144, 100)) }
 	}
 	return c.Script.Chat(ctx, r)
@@ -226,7 +228,7 @@ func TestVisionMakesRoom(t *testing.T) {
 	d.sees("It is small.")
 	d.sees("a picture is shown to the model in ")
 	d.sees(" instead of 160×90: the context holds 100 tokens")
-	if w, _, err := picture.Size(last(t, s).Messages[0].Content[0].ImageURL); err != nil || w > 120 {
+	if w, _, err := preprocess.Size(last(t, s).Messages[0].Content[0].ImageURL); err != nil || w > 120 {
 		t.Errorf("the model sees %d columns, %v", w, err)
 	}
 }
@@ -246,14 +248,14 @@ func TestDamagedPictureIsNotAttached(t *testing.T) {
 	d.vision()
 	d.typed("/attach cut.png")
 	d.pressed("enter")
-	d.sees("as a PNG picture it is damaged or cut off")
+	d.sees("the PNG image is damaged or truncated")
 	d.send(tea.PasteMsg{Content: filepath.Join(o.Folder, "cut.png")}) // then it is a text, and why is said
 	d.sees("▍ " + o.Folder[:20])
-	d.sees("as a PNG picture it is damaged")
+	d.sees("the PNG image is damaged")
 	d.pressed("ctrl+u")
 	d.typed("/attach photo.heic")
 	d.pressed("enter")
-	d.sees("in the format HEIC, which bise does not read. Convert it:")
+	d.sees("in HEIC format, which bise does not read. Convert it:")
 }
 
 // TestPixelsWhereTheTerminalHasThem plays a terminal that answers as kitty does.
@@ -344,19 +346,19 @@ func TestGalleryDrawsEachSizeOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := attachData("evening.png", data)
+	a, err := readPasted(data)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := g.add(a.shot)
-	if g.add(again(t, data)) != s || g.shot(a.image) != s {
+	if g.add(again(t, data)) != s || g.shot(a.Image.URL) != s {
 		t.Error("the same picture is there twice")
 	}
-	first := g.blocks(s, dark, 20, 10)
-	if second := g.blocks(s, dark, 20, 10); &second[0] != &first[0] {
+	first := g.blocks(s, kit.Dark, 20, 10)
+	if second := g.blocks(s, kit.Dark, 20, 10); &second[0] != &first[0] {
 		t.Error("it is drawn twice")
 	}
-	if fmt.Sprint(g.blocks(s, dark, 10, 10)) == fmt.Sprint(first) {
+	if fmt.Sprint(g.blocks(s, kit.Dark, 10, 10)) == fmt.Sprint(first) {
 		t.Error("another size is the same")
 	}
 	if g.next() != nil {
@@ -373,7 +375,7 @@ func TestGalleryDrawsEachSizeOnce(t *testing.T) {
 
 func again(t *testing.T, data []byte) *shot {
 	t.Helper()
-	a, err := attachData("again.png", data)
+	a, err := readPasted(data)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/units"
 )
 
@@ -23,8 +24,8 @@ const (
 	smallColumns, smallRows = 9, 4
 )
 
-// resize hangs the pictures, and gives the conversation the space that is left.
-func (v *visionMode) resize(width, height int) {
+// Resize hangs the pictures, and gives the conversation the space that is left.
+func (v *visionMode) Resize(width, height int) {
 	for _, t := range v.transcript.turns {
 		if !t.besides {
 			t.besides = true
@@ -44,7 +45,7 @@ func (v *visionMode) resize(width, height int) {
 		v.hangAbove(list, width, height)
 		v.room.Y = len(v.wall)
 	}
-	v.chatMode.resize(width-v.room.X, height-v.room.Y)
+	v.chatMode.Resize(width-v.room.X, height-v.room.Y)
 }
 
 // hangBeside draws the chosen picture, what it is, and the others in a row below.
@@ -55,31 +56,31 @@ func (v *visionMode) hangBeside(list []exhibit, columns, height int) {
 	if len(list) > 1 {
 		rows -= smallRows + 1
 	}
-	v.hang([]painting{{chosen, v.gallery.pixels(list[chosen].shot, v.look.Theme.shade, columns, max(1, rows))}}, 1)
+	v.hang([]painting{{chosen, v.gallery.pixels(list[chosen].shot, v.look.Theme.Shade, columns, max(1, rows))}}, 1)
 	v.wall = append([]string{""}, v.wall...)
 	v.wall = append(v.wall, text...)
 	if len(list) > 1 {
 		v.wall = append(v.wall, "")
 		v.hang(v.small(list, chosen, columns), len(v.wall))
 	}
-	v.wall = indented(v.wall[:min(len(v.wall), height)], wallMargin)
+	v.wall = kit.Indent(v.wall[:min(len(v.wall), height)], wallMargin)
 }
 
 // hangAbove draws the chosen picture with the others at its right, and what it is.
 func (v *visionMode) hangAbove(list []exhibit, width, height int) {
-	left, columns := column(width)
+	left, columns := kit.Column(width)
 	chosen := v.current(len(list))
 	if height >= leastWall {
 		rows := min(height/3, 10)
-		large := v.gallery.pixels(list[chosen].shot, v.look.Theme.shade, columns, rows)
+		large := v.gallery.pixels(list[chosen].shot, v.look.Theme.Shade, columns, rows)
 		pictures := []painting{{chosen, large}}
 		if len(large) > 0 {
-			pictures = append(pictures, v.small(list, chosen, columns-cells(large[0])-2)...)
+			pictures = append(pictures, v.small(list, chosen, columns-kit.Width(large[0])-2)...)
 		}
 		v.hang(pictures, 0)
 	}
 	v.wall = append(v.wall, v.captions(list, chosen, columns)[0])
-	v.wall = indented(v.wall, left)
+	v.wall = kit.Indent(v.wall, left)
 	for i := range v.hung {
 		v.hung[i].area = v.hung[i].area.Add(image.Pt(left-wallMargin, 0))
 	}
@@ -98,10 +99,10 @@ func (v *visionMode) small(list []exhibit, chosen, columns int) []painting {
 		if i == chosen || columns < smallColumns {
 			continue
 		}
-		lines := v.gallery.blocks(x.shot, v.look.Theme.shade, smallColumns, smallRows)
+		lines := v.gallery.blocks(x.shot, v.look.Theme.Shade, smallColumns, smallRows)
 		if len(lines) > 0 {
 			pictures = append(pictures, painting{i, lines})
-			columns -= cells(lines[0]) + 2
+			columns -= kit.Width(lines[0]) + 2
 		}
 	}
 	return pictures
@@ -119,9 +120,9 @@ func (v *visionMode) hang(pictures []painting, row int) {
 		if len(p.lines) == 0 {
 			continue
 		}
-		width := cells(p.lines[0])
+		width := kit.Width(p.lines[0])
 		for i := range lines {
-			if gap := at - cells(lines[i]); i < len(p.lines) {
+			if gap := at - kit.Width(lines[i]); i < len(p.lines) {
 				lines[i] += strings.Repeat(" ", gap) + p.lines[i]
 			}
 		}
@@ -135,7 +136,7 @@ func (v *visionMode) hang(pictures []painting, row int) {
 // is in the way.
 func (v *visionMode) captions(list []exhibit, chosen, columns int) []string {
 	x := list[chosen]
-	name := oneLine(x.name)
+	name := kit.OneLine(x.name)
 	if name == "" {
 		name = "picture"
 	}
@@ -150,22 +151,22 @@ func (v *visionMode) captions(list []exhibit, chosen, columns int) []string {
 		about += " → " + units.Count(n) + " tokens"
 	}
 	if v.blind() {
-		about = v.model.name() + " does not see: " + v.look.Keys.Models.Help().Key + " chooses another"
+		about = v.model.Name() + " does not see: " + v.look.Keys.Models.Help().Key + " chooses another"
 	}
 	lines := []string{name + " " + about}
-	if cells(lines[0]) > columns {
-		room := max(1, columns-cells(about)-1)
+	if kit.Width(lines[0]) > columns {
+		room := max(1, columns-kit.Width(about)-1)
 		if room >= 8 {
-			lines = []string{cut(name, room) + " " + about}
+			lines = []string{kit.Truncate(name, room) + " " + about}
 		} else {
-			lines = []string{cut(name, columns), cut(about, columns)}
+			lines = []string{kit.Truncate(name, columns), kit.Truncate(about, columns)}
 		}
 	}
-	return styled(v.look.Theme.muted, lines)
+	return kit.StyleLines(v.look.Theme.Muted, lines)
 }
 
-func (v *visionMode) view() ([]string, *tea.Cursor) {
-	lines, cursor := v.chatMode.view()
+func (v *visionMode) View() ([]string, *tea.Cursor) {
+	lines, cursor := v.chatMode.View()
 	if len(v.wall) == 0 {
 		return lines, cursor
 	}
@@ -182,22 +183,22 @@ func (v *visionMode) view() ([]string, *tea.Cursor) {
 			out[i] = v.wall[i]
 		}
 		if i < len(lines) && lines[i] != "" {
-			out[i] += strings.Repeat(" ", max(0, v.room.X-cells(out[i]))) + lines[i]
+			out[i] += strings.Repeat(" ", max(0, v.room.X-kit.Width(out[i]))) + lines[i]
 		}
 	}
 	return out, cursor
 }
 
-// click chooses a picture, or goes to the conversation.
-func (v *visionMode) click(x, y int) outcome {
+// Click chooses a picture, or goes to the conversation.
+func (v *visionMode) Click(x, y int) kit.Outcome {
 	for _, h := range v.hung {
 		if image.Pt(x, y).In(h.area) {
 			v.chosen = h.exhibit
-			return took(nil)
+			return kit.Handled(nil)
 		}
 	}
 	if x < v.room.X || y < v.room.Y {
-		return took(nil)
+		return kit.Handled(nil)
 	}
-	return v.chatMode.click(x-v.room.X, y-v.room.Y)
+	return v.chatMode.Click(x-v.room.X, y-v.room.Y)
 }

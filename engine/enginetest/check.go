@@ -81,8 +81,8 @@ func checkEmbed(r *engine.EmbedRequest, info engine.Info) error {
 	return nil
 }
 
-// pointed is what p points to, or the default.
-func pointed[T any](p *T, otherwise T) T {
+// valueOr is what p points to, or the default.
+func valueOr[T any](p *T, otherwise T) T {
 	if p == nil {
 		return otherwise
 	}

@@ -14,7 +14,7 @@ func layChat(r *engine.ChatRequest) []int32 {
 	ids := []int32{idBOS}
 	if len(r.Tools) > 0 {
 		ids = append(ids, idTools)
-		ids = append(ids, tokenize(text(r.Tools))...)
+		ids = append(ids, tokenize(jsonText(r.Tools))...)
 		ids = append(ids, idToolsEnd)
 	}
 	for _, m := range r.Messages {
@@ -35,7 +35,7 @@ func layChat(r *engine.ChatRequest) []int32 {
 			ids = append(ids, layContent(m.Content)...)
 			for _, c := range m.ToolCalls {
 				ids = append(ids, idToolCalls)
-				ids = append(ids, tokenize(text(c))...)
+				ids = append(ids, tokenize(jsonText(c))...)
 			}
 			if !m.Prefix {
 				ids = append(ids, idEOS)
@@ -60,8 +60,8 @@ func layContent(c engine.Content) []int32 {
 	return ids
 }
 
-// text is v in JSON. It is for values that were JSON before.
-func text(v any) string {
+// jsonText encodes v, which came from JSON, without blanks.
+func jsonText(v any) string {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return ""

@@ -150,7 +150,7 @@ var mutants = map[string]func() *mutant{
 		}}
 	},
 	"length": func() *mutant {
-		return &mutant{request: func(s *engine.Sampling) { s.MaxTokens = new(pointed(s.MaxTokens, 0) + 1) }}
+		return &mutant{request: func(s *engine.Sampling) { s.MaxTokens = new(valueOr(s.MaxTokens, 0) + 1) }}
 	},
 	"min-tokens": func() *mutant { return &mutant{request: func(s *engine.Sampling) { s.MinTokens = 0 }} },
 	"stop":       func() *mutant { return &mutant{request: func(s *engine.Sampling) { s.Stop = nil }} },

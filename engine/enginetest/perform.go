@@ -60,12 +60,12 @@ func (s *Script) prepare(r Request) (*performance, error) {
 		c := &choice{index: i, text: holder{stops: p.sampling.Stop}}
 		reply := s.reply(r, i)
 		if reply == nil {
-			if reply, err = constrained(r, i, hash(p.prompt)); err != nil {
+			if reply, err = prescribedReply(r); err != nil {
 				return nil, err
 			}
 		}
 		if reply == nil {
-			c.next = newToy(r, i, p.prompt).step
+			c.next = newRandomText(r, i, p.prompt).step
 		} else {
 			c.next = func() (Step, bool) {
 				if len(reply) == 0 {
@@ -122,7 +122,7 @@ func (p *performance) turn(c *choice) error {
 		}
 		return p.write(c, string(step), ids, log)
 	case token:
-		return p.write(c, vocabulary[step.id], []int32{step.id}, step.log)
+		return p.write(c, step.Token, []int32{step.ID}, engine.Logprob(step))
 	case Thinking:
 		p.count(c, tokenize(string(step)))
 		if err := p.emit(engine.ThinkingDelta{Choice: c.index, Text: string(step)}); err != nil {
@@ -138,7 +138,7 @@ func (p *performance) turn(c *choice) error {
 			call.Function.Arguments = "{}"
 		}
 		c.calls++
-		p.count(c, tokenize(text(call)))
+		p.count(c, tokenize(jsonText(call)))
 		if err := p.emit(engine.ToolCallDelta{Choice: c.index, Call: call}); err != nil {
 			return err
 		}

@@ -2,8 +2,8 @@
 // engine passes.
 //
 // A [Script] plays replies that a test has written, at the pace that the test
-// sets with channels; without replies it is a tiny language model of its own. It
-// stands in for a model wherever something is built on an [engine.Engine].
+// sets with channels. It replaces a model wherever something is built on an
+// [engine.Engine].
 // [Run] checks that an engine keeps the contract, [Stress] that it still does
 // under load and when it is disturbed. [Collect] and [First] read answers.
 package enginetest
@@ -24,9 +24,9 @@ import (
 //
 // Everything in a request that concerns the length and the end of an answer is
 // obeyed: stop strings, max_tokens, n, the size of the context and what to do
-// when it overflows. Where no reply is given, a toy model writes a deterministic
-// text, and obeys the rest of [engine.Sampling] too, except typical_p and DRY:
-// it is greedy unless a temperature is asked for.
+// when it overflows. Without a reply it answers with words in a random order, the
+// same for the same prompt unless the request has a temperature; and with fixed
+// replies to the grammars, the schema and the tools that [Run] asks for.
 //
 // The zero value is ready. The fields must not change after the first request;
 // the methods may be called from any goroutine.
@@ -169,7 +169,7 @@ func (s *Script) begin(ctx context.Context, r Request) (end func(), err error) {
 	return s.running.Done, nil
 }
 
-// reply is what the next choice is to play; nil asks for the toy model.
+// reply is the reply of the next choice; nil asks for a random text.
 func (s *Script) reply(r Request, choice int) Reply {
 	if s.Answer != nil {
 		return s.Answer(r, choice)

@@ -2,7 +2,6 @@ package enginetest
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"math"
 	"reflect"
@@ -316,57 +315,6 @@ func TestScriptIsClosed(t *testing.T) {
 	}
 	if _, err := Collect(s.Chat(t.Context(), Chat("hi"))); fault.KindOf(err) != fault.Closed {
 		t.Errorf("got %v, want an error of kind closed", err)
-	}
-}
-
-func TestToyKeepsForms(t *testing.T) {
-	var s Script
-	schema := `{
-		"type": "object", "required": ["name", "kind", "points", "inner"],
-		"properties": {
-			"name": {"type": "string", "maxLength": 4},
-			"kind": {"enum": ["a", "b"]},
-			"points": {"type": "array", "minItems": 2, "maxItems": 2, "items": {"type": "integer", "minimum": 3, "maximum": 5}},
-			"share": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
-			"inner": {"$ref": "#/$defs/inner"},
-			"maybe": {"anyOf": [{"type": "null"}, {"type": "boolean"}]}
-		},
-		"$defs": {"inner": {"type": "object", "properties": {"inner": {"$ref": "#/$defs/inner"}, "on": {"const": true}}}}
-	}`
-	for seed := range int64(50) {
-		req := Chat("hi")
-		hot := 1.0
-		req.Temperature, req.Seed = &hot, &seed
-		req.ResponseFormat = &engine.ResponseFormat{Type: "json_schema", JSONSchema: &engine.JSONSchema{Name: "x", Schema: json.RawMessage(schema)}}
-		a, err := Collect(s.Chat(t.Context(), req))
-		if err != nil {
-			t.Fatal(err)
-		}
-		var v struct {
-			Name, Kind string
-			Points     []int
-			Share      float64
-			Inner      map[string]any
-			Maybe      *bool
-		}
-		if err := json.Unmarshal([]byte(a.Text()), &v); err != nil {
-			t.Fatalf("seed %d: %v in %s", seed, err, a.Text())
-		}
-		if len([]rune(v.Name)) > 4 || v.Kind != "a" && v.Kind != "b" || len(v.Points) != 2 ||
-			min(v.Points[0], v.Points[1]) < 3 || max(v.Points[0], v.Points[1]) > 5 || v.Share <= 0 || v.Share >= 1 || v.Inner["on"] != true {
-			t.Errorf("seed %d: %s does not satisfy the schema", seed, a.Text())
-		}
-	}
-	req := Chat("hi")
-	req.Tools = []engine.Tool{{Type: "function", Function: engine.Function{Name: "look", Parameters: json.RawMessage(`{"type":"object","required":["far"],"properties":{"far":{"type":"boolean"}}}`)}}}
-	req.ToolChoice.Function = "look"
-	a, err := Collect(s.Chat(t.Context(), req))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var args struct{ Far *bool }
-	if len(a.Calls[0]) != 1 || json.Unmarshal([]byte(a.Calls[0][0].Function.Arguments), &args) != nil || args.Far == nil {
-		t.Errorf("calls are %+v, want one of look with far", a.Calls)
 	}
 }
 

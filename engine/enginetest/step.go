@@ -7,8 +7,8 @@ import (
 )
 
 // A Reply is what a script does to answer one choice of a request. The choices of
-// a request take turns, a step each. A nil Reply leaves the answer to the toy
-// model; an empty one that is not nil says nothing.
+// a request take turns, a step each. A nil Reply stands for words in a random order;
+// an empty one that is not nil has no text.
 type Reply []Step
 
 // A Step is one of [Text], [Thinking], [Call], [Emit], [Wait], [Do], [Fail],
@@ -48,11 +48,8 @@ type End engine.FinishReason
 // Took replaces the timings that are measured, for tests that print them.
 type Took engine.Timings
 
-// token is a token of the toy model.
-type token struct {
-	id  int32
-	log engine.Logprob
-}
+// token is a token of a random text.
+type token engine.Logprob
 
 func (Text) step()     {}
 func (Thinking) step() {}

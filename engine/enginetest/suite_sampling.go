@@ -167,15 +167,21 @@ func testHalfRunes(t *testing.T, c *check) {
 	}
 }
 
+// grammarTests are grammars, an expression that matches their sentences, and a
+// sentence for a [Script] to reply.
+var grammarTests = []struct{ grammar, want, reply string }{
+	{`root ::= "yes" | "no"`, `\A(yes|no)\z`, "yes"},
+	{"root ::= year \"-\" [0-9]{2}\nyear ::= [0-9]{4}", `\A[0-9]{4}-[0-9]{2}\z`, "2025-12"},
+	{`root ::= "(" root ")" | "é"`, `\A\(*é\)*\z`, "((é))"},
+}
+
+const runesGrammar = `root ::= "é漢😀"+`
+
 func testGrammar(t *testing.T, c *check) {
 	grammar := func(source string) setting {
 		return func(s *engine.Sampling) { s.MinTokens, s.Grammar = 0, source }
 	}
-	for _, g := range []struct{ grammar, want string }{
-		{`root ::= "yes" | "no"`, `\A(yes|no)\z`},
-		{"root ::= year \"-\" [0-9]{2}\nyear ::= [0-9]{4}", `\A[0-9]{4}-[0-9]{2}\z`},
-		{`root ::= "(" root ")" | "é"`, `\A\(*é\)*\z`},
-	} {
+	for _, g := range grammarTests {
 		for seed := range int64(3) {
 			a := c.wrote(t, "Answer in form.", c.fits(200), hot(seed), grammar(g.grammar))
 			if broken(a.Text()) {
@@ -192,7 +198,7 @@ func testGrammar(t *testing.T, c *check) {
 	// Runes of several tokens, cut off anywhere.
 	want := strings.Repeat("é漢😀", 200)
 	for n := 1; n < 24; n++ {
-		a := c.wrote(t, "Speak in tongues.", n, grammar(`root ::= "é漢😀"+`))
+		a := c.wrote(t, "Speak in tongues.", n, grammar(runesGrammar))
 		if !strings.HasPrefix(want, strings.TrimRight(a.Text(), "\uFFFD")) {
 			t.Errorf("%d tokens are %q, which the grammar does not allow", n, a.Text())
 		}
@@ -240,6 +246,8 @@ const testSchema = `{
 	"required": ["kind", "strong", "force", "name", "days", "at"],
 	"additionalProperties": false
 }`
+
+const testSchemaReply = `{"kind": "wind", "strong": true, "force": 7, "name": "bise", "days": [true, false], "at": {"north": true}}`
 
 // satisfies says what is wrong with an answer to testSchema, "" when nothing is.
 func satisfies(text string) string {

@@ -99,7 +99,7 @@ func (e *Engine) callSteps(r *engine.ChatRequest) ([]step, error) {
 // toolGrammar is the grammar of a schema, after what space allows.
 func toolGrammar(schema json.RawMessage, space string) (string, error) {
 	if err := engine.CheckSchema(schema); err != nil {
-		return "", &fault.Error{Kind: fault.Invalid, Param: "tools", Msg: "a tool's JSON schema " + err.Error()}
+		return "", &fault.Error{Kind: fault.Invalid, Param: "tools", Msg: "invalid JSON schema of a tool: " + err.Error()}
 	}
 	g, err := schemaGrammar(string(schema))
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf"
 	"github.com/bise-sh/bise/mistral/layout"
-	"github.com/bise-sh/bise/mistral/picture"
+	"github.com/bise-sh/bise/mistral/preprocess"
 	"github.com/bise-sh/bise/mistral/prompt"
 )
 
@@ -144,7 +144,7 @@ func (y *eye) look(p *picturePart) error {
 		p.embed = v
 		return nil
 	}
-	img, err := picture.Decode(p.url)
+	img, err := preprocess.Decode(p.url)
 	if err != nil {
 		return err
 	}
@@ -153,7 +153,7 @@ func (y *eye) look(p *picturePart) error {
 	if err := y.focus(columns * rows * y.cut.Merge * y.cut.Merge); err != nil {
 		return err
 	}
-	pixels := picture.Stretch(img, columns*unit, rows*unit)
+	pixels := preprocess.Resize(img, columns*unit, rows*unit)
 	for i := range pixels {
 		pixels[i] = (pixels[i]/255 - y.mean[i%3]) / y.deviation[i%3]
 	}

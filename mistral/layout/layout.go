@@ -11,7 +11,7 @@ import (
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf"
-	"github.com/bise-sh/bise/mistral/picture"
+	"github.com/bise-sh/bise/mistral/preprocess"
 	"github.com/bise-sh/bise/mistral/prompt"
 	"github.com/bise-sh/bise/mistral/tokenizer"
 )
@@ -192,7 +192,7 @@ func Encode(vocab tokenizer.Tokenizer, p prompt.Prompt, cut *prompt.Pictures) (i
 
 // Run is the tokens of one picture, a data: URL.
 func Run(vocab tokenizer.Tokenizer, cut prompt.Pictures, url string) ([]int32, error) {
-	w, h, err := picture.Size(url)
+	w, h, err := preprocess.Size(url)
 	if err != nil {
 		return nil, err
 	}

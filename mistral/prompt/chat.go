@@ -1,6 +1,7 @@
 package prompt
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/bise-sh/bise/engine"
@@ -158,7 +159,7 @@ func parameters(t engine.Tool) (value, error) {
 		return nil, err
 	}
 	if _, ok := v.(*object); !ok {
-		return nil, notA("the schema", "an object")
+		return nil, errors.New("it is not a JSON object")
 	}
 	return v, nil
 }

@@ -157,8 +157,8 @@ func TestRefusals(t *testing.T) {
 		{"v13", `{"messages": [` + user + `], "reasoning_effort": "high"}`, fault.Unsupported, "reasoning_effort", "models of version v13 have no reasoning effort"},
 		{"v15", `{"messages": [` + user + `], "reasoning_effort": "low"}`, fault.Invalid, "reasoning_effort", `the model knows no reasoning effort "low"`},
 		{"v3", tool(`{"name": ""}`), fault.Invalid, "tools[0].function.name", `the function name "" is not 1 to 64 letters, digits, underscores and hyphens`},
-		{"v3", tool(`{"name": "f", "parameters": []}`), fault.Invalid, "tools[0].function.parameters", "the parameters of f are no JSON schema: the schema is not an object"},
-		{"v3", tool(`{"name": "f", "parameters": {"type": "thing"}}`), fault.Invalid, "tools[0].function.parameters", "the parameters of f are no JSON schema: schema.type is not a type or a list of types"},
+		{"v3", tool(`{"name": "f", "parameters": []}`), fault.Invalid, "tools[0].function.parameters", "the parameters of f are not a JSON schema: it is not a JSON object"},
+		{"v3", tool(`{"name": "f", "parameters": {"type": "thing"}}`), fault.Invalid, "tools[0].function.parameters", "the parameters of f are not a JSON schema: /type: value must be one of 'array', 'boolean', 'integer', 'null', 'number', 'object', 'string'"},
 		{"v3", strings.Replace(message(user+`,`+call+`,`+result), `"{}"`, `"`+strings.Repeat("[", 2000)+strings.Repeat("]", 2000)+`"`, 1), fault.Invalid, "messages", "the arguments of a call of f: JSON nested more than 990 deep"},
 	} {
 		_, err := formatOf(t, c.version).Chat(request(t, c.request))

@@ -1,6 +1,7 @@
 package prompt
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -280,10 +281,10 @@ func (f *format) checkTools(r *engine.ChatRequest) error {
 		}
 		schema, err := parameters(t)
 		if err == nil {
-			err = checkSchema(schema)
+			err = engine.CheckSchema(json.RawMessage(dumpJSON(schema)))
 		}
 		if err != nil {
-			return invalid(param+".function.parameters", "the parameters of %s are no JSON schema: %v", t.Function.Name, err)
+			return invalid(param+".function.parameters", "the parameters of %s are not a JSON schema: %v", t.Function.Name, err)
 		}
 	}
 	return nil

@@ -89,5 +89,5 @@ func answerSchema(f *engine.ResponseFormat) (value, error) {
 	if _, ok := schema.(*object); !ok {
 		return nil, errors.New("it is not an object")
 	}
-	return schema, checkSchema(schema)
+	return schema, engine.CheckSchema(f.JSONSchema.Schema)
 }

@@ -6,7 +6,6 @@ import (
 
 	"github.com/alecthomas/chroma/v2"
 	"github.com/alecthomas/chroma/v2/lexers"
-	"github.com/alecthomas/chroma/v2/styles"
 	"github.com/yuin/goldmark/ast"
 
 	"github.com/bise-sh/bise/render/term"
@@ -23,7 +22,8 @@ func (d *drawing) code(n ast.Node, language string) []string {
 		line := n.Lines().At(i)
 		b.Write(line.Value(d.source))
 	}
-	return d.Highlight(strings.TrimRight(b.String(), "\n"), language)
+	space := strings.Repeat(" ", indentation(d.config.CodeBlock.StyleBlock))
+	return indent(d.Highlight(strings.TrimRight(b.String(), "\n"), language), space, space)
 }
 
 // Highlight colours code in the theme's style. The language may be that of a file,
@@ -32,25 +32,24 @@ func (d *drawing) code(n ast.Node, language string) []string {
 func (r *Renderer) Highlight(source, language string) []string {
 	source = strings.ReplaceAll(term.Clean(source), "\t", "    ")
 	lexer := lexers.Get(language)
-	if language == "" || lexer == nil || len(source) > maxColoured {
+	if language == "" || lexer == nil || len(source) > maxColoured || r.Style.code == nil {
 		return strings.Split(source, "\n")
 	}
 	tokens, err := chroma.Coalesce(lexer).Tokenise(nil, source)
 	if err != nil {
 		return strings.Split(source, "\n")
 	}
-	theme := styles.Get(r.Theme.Code)
 	lines := []string{""}
 	for token := tokens(); token != chroma.EOF; token = tokens() {
-		s := style{}
-		if c := theme.Get(token.Type).Colour; c.IsSet() {
-			s.colour = r.legible(color.RGBA{R: c.Red(), G: c.Green(), B: c.Blue(), A: 0xff})
+		var in color.Color
+		if c := r.Style.code.Get(token.Type).Colour; c.IsSet() {
+			in = r.legible(color.RGBA{R: c.Red(), G: c.Green(), B: c.Blue(), A: 0xff})
 		}
 		for i, part := range strings.Split(token.Value, "\n") {
 			if i > 0 {
 				lines = append(lines, "")
 			}
-			lines[len(lines)-1] += s.on(part)
+			lines[len(lines)-1] += paint(part, in)
 		}
 	}
 	for len(lines) > 1 && lines[len(lines)-1] == "" {

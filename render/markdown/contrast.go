@@ -11,18 +11,18 @@ const leastContrast = 4.5
 // legible is a colour that can be read on the background: the colour itself, or
 // one as much lighter or darker as it has to be.
 func (r *Renderer) legible(c color.RGBA) color.RGBA {
-	if r.Background == nil {
+	if r.Style.background == nil {
 		return c
 	}
 	if known, ok := r.readable[c]; ok {
 		return known
 	}
 	end := uint8(0xff)
-	if luminance(r.Background) > 0.18 { // black has more contrast with it than white
+	if luminance(r.Style.background) > 0.18 { // black has more contrast with it than white
 		end = 0
 	}
 	lifted := c
-	for step := 1; step <= 20 && contrast(lifted, r.Background) < leastContrast; step++ {
+	for step := 1; step <= 20 && contrast(lifted, r.Style.background) < leastContrast; step++ {
 		lifted = color.RGBA{R: towards(c.R, end, step), G: towards(c.G, end, step), B: towards(c.B, end, step), A: 0xff}
 	}
 	if r.readable == nil {

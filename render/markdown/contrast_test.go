@@ -11,9 +11,9 @@ import (
 
 // TestCodeIsLegible checks every colour of the styles that the themes use.
 func TestCodeIsLegible(t *testing.T) {
-	for name, theme := range map[string]Theme{"dark": Dark, "light": Light} {
+	for name, theme := range map[string]*Style{"dark": Dark, "light": Light} {
 		r := NewRenderer(theme)
-		style := styles.Get(theme.Code)
+		style := theme.code
 		for _, kind := range style.Types() {
 			c := style.Get(kind).Colour
 			if !c.IsSet() {
@@ -21,10 +21,10 @@ func TestCodeIsLegible(t *testing.T) {
 			}
 			was := color.RGBA{R: c.Red(), G: c.Green(), B: c.Blue(), A: 0xff}
 			got := r.legible(was)
-			if contrast(got, theme.Background) < leastContrast {
-				t.Errorf("%s: %v has a contrast of %.2f", name, kind, contrast(got, theme.Background))
+			if contrast(got, theme.background) < leastContrast {
+				t.Errorf("%s: %v has a contrast of %.2f", name, kind, contrast(got, theme.background))
 			}
-			if contrast(was, theme.Background) >= leastContrast && got != was {
+			if contrast(was, theme.background) >= leastContrast && got != was {
 				t.Errorf("%s: %v was legible and is changed", name, kind)
 			}
 		}
@@ -35,7 +35,7 @@ func TestCodeIsLegible(t *testing.T) {
 	if got := NewRenderer(Dark).legible(was); got == was {
 		t.Errorf("a comment stays %v", got)
 	}
-	if got := (&Renderer{}).legible(was); got != was {
+	if got := NewRenderer(&Style{}).legible(was); got != was {
 		t.Errorf("without a background a comment becomes %v", got)
 	}
 }

@@ -5,110 +5,38 @@ import (
 	"net/url"
 	"strings"
 
-	xansi "github.com/charmbracelet/x/ansi"
 	"github.com/yuin/goldmark/ast"
-	gfm "github.com/yuin/goldmark/extension/ast"
 
 	"github.com/bise-sh/bise/render/term"
 )
-
-// inline draws the text in a node, which looks like s where nothing else is
-// said. Hard line breaks are newlines.
-func (d *drawing) inline(n ast.Node, s style) string {
-	var b strings.Builder
-	for c := n.FirstChild(); c != nil; c = c.NextSibling() {
-		d.span(&b, c, s)
-	}
-	return b.String()
-}
-
-func (d *drawing) span(b *strings.Builder, n ast.Node, s style) {
-	switch n := n.(type) {
-	case *ast.Text:
-		b.WriteString(s.on(literal(string(n.Value(d.source)))))
-		switch {
-		case n.HardLineBreak():
-			b.WriteByte('\n')
-		case n.SoftLineBreak():
-			b.WriteByte(' ')
-		}
-	case *ast.String:
-		b.WriteString(s.on(literal(string(n.Value))))
-	case *mathSpan:
-		b.WriteString(d.formula(n, s))
-	case *ast.CodeSpan:
-		s.colour = d.Accent
-		b.WriteString(s.on(d.raw(n)))
-	case *ast.Emphasis:
-		if n.Level == 2 {
-			s.bold = true
-		} else {
-			s.italic = true
-		}
-		b.WriteString(d.inline(n, s))
-	case *gfm.Strikethrough:
-		s.struck = true
-		b.WriteString(d.inline(n, s))
-	case *gfm.TaskCheckBox:
-		if n.IsChecked {
-			b.WriteString("[✓] ")
-		} else {
-			b.WriteString("[ ] ")
-		}
-	case *ast.AutoLink:
-		s.underline, s.link = true, d.target(string(n.URL(d.source)))
-		b.WriteString(s.on(literal(string(n.Label(d.source)))))
-	case *ast.Link:
-		label := s
-		label.underline, label.link = true, d.target(string(n.Destination))
-		d.link(b, d.inline(n, label), string(n.Destination), s)
-	case *ast.Image:
-		b.WriteString(s.on("Picture: "))
-		label := s
-		label.link = d.target(string(n.Destination))
-		d.link(b, d.inline(n, label), string(n.Destination), s)
-	default:
-		b.WriteString(d.inline(n, s))
-	}
-}
 
 // longestTarget is how long an address may be, in bytes; some terminals take no
 // more.
 const longestTarget = 2000
 
-// target is what a click on a link to an address opens, "" when nothing: a
-// model's words open no files and start no programs. It is plain ASCII.
-func (d *drawing) target(address string) string {
+// target returns the number of the target that a click on a link opens, -1 when it
+// opens none: a model's answer opens no files and starts no programs.
+func (d *drawing) target(address string) int {
 	if !d.Links || len(address) > longestTarget {
-		return ""
+		return -1
 	}
 	u, err := url.Parse(address)
 	if err != nil {
-		return ""
+		return -1
 	}
 	switch u.Scheme {
 	case "http", "https", "mailto":
 	default:
-		return ""
+		return -1
 	}
 	to := u.String()
 	for _, c := range []byte(to) {
 		if c <= ' ' || c > '~' {
-			return ""
+			return -1
 		}
 	}
-	return to
-}
-
-// link writes a link's text and, where it is another, its destination.
-func (d *drawing) link(b *strings.Builder, label, to string, s style) {
-	b.WriteString(label)
-	to = literal(to)
-	if strings.Contains(xansi.Strip(label), to) {
-		return
-	}
-	s.colour = d.Muted
-	b.WriteString(s.on(" (" + to + ")"))
+	d.targets = append(d.targets, to)
+	return len(d.targets) - 1
 }
 
 // raw is the text in a node as it was written.
@@ -150,8 +78,8 @@ func punctuation(c byte) bool {
 	return c >= '!' && c <= '/' || c >= ':' && c <= '@' || c >= '[' && c <= '`' || c >= '{' && c <= '~'
 }
 
-// visible keeps a text to itself: entities can stand for control characters, and
-// newlines and tabs are spaces here.
-func visible(s string) string {
-	return strings.NewReplacer("\n", " ", "\t", " ").Replace(term.Clean(s))
-}
+// spaces replaces newlines and tabs.
+var spaces = strings.NewReplacer("\n", " ", "\t", " ", backslash, "\ufffd")
+
+// visible takes out control characters, which entities can stand for.
+func visible(s string) string { return spaces.Replace(term.Clean(s)) }

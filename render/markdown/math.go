@@ -7,7 +7,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	xansi "github.com/charmbracelet/x/ansi"
 	"github.com/yuin/goldmark/ast"
 	"github.com/yuin/goldmark/parser"
 	"github.com/yuin/goldmark/text"
@@ -241,8 +240,10 @@ func (d *drawing) math(source, written string, width int) []string {
 		}
 	}
 	var lines []string
-	for l := range strings.Lines(written) {
-		lines = append(lines, wrap(style{colour: d.Accent}.on(visible(strings.TrimRight(l, "\r\n"))), width)...)
+	for written := range strings.Lines(written) {
+		l := &leaf{drawing: d}
+		l.code(strings.TrimRight(written, "\r\n"), plain)
+		lines = append(lines, l.draw(d.sheet.paragraph, width)...)
 	}
 	return lines
 }
@@ -272,42 +273,26 @@ func (m *mathBlock) opener() string {
 	return m.close
 }
 
-// formula is mathematics on a line, or as it was written where it cannot be read.
-func (d *drawing) formula(m *mathSpan, s style) string {
-	if !d.Source {
-		if line, err := latex.Inline(m.source); err == nil {
-			return s.on(line)
-		}
-	}
-	s.colour = d.Accent
-	return s.on(visible(m.written))
-}
-
-// paragraph draws a paragraph, whose displays stand in lines of their own.
+// paragraph draws a paragraph, whose display formulas have lines of their own.
 func (d *drawing) paragraph(n ast.Node, width int) []string {
 	var lines []string
-	var line strings.Builder
-	flush := func() {
-		if s := line.String(); strings.TrimSpace(xansi.Strip(s)) != "" {
-			if len(lines) > 0 {
-				lines = append(lines, "")
-			}
-			lines = append(lines, wrap(strings.Trim(s, " "), width)...)
+	var inlines []ast.Node
+	add := func(drawn []string) {
+		if len(lines) > 0 && len(drawn) > 0 {
+			lines = append(lines, "")
 		}
-		line.Reset()
+		lines = append(lines, drawn...)
 	}
 	for c := n.FirstChild(); c != nil; c = c.NextSibling() {
 		m, ok := c.(*mathSpan)
 		if !ok || !m.display && (c.PreviousSibling() != nil || c.NextSibling() != nil) {
-			d.span(&line, c, style{})
+			inlines = append(inlines, c)
 			continue
 		}
-		flush()
-		if len(lines) > 0 {
-			lines = append(lines, "")
-		}
-		lines = append(lines, d.math(m.source, m.written, width)...)
+		add(d.text(d.sheet.paragraph, width, inlines...))
+		inlines = nil
+		add(d.math(m.source, m.written, width))
 	}
-	flush()
+	add(d.text(d.sheet.paragraph, width, inlines...))
 	return lines
 }

@@ -29,8 +29,8 @@ type Printer struct {
 
 // NewPrinter prints to a terminal whose size is asked for at every change. The
 // text must be free of control characters.
-func NewPrinter(out io.Writer, theme Theme, size func() (columns, rows int)) *Printer {
-	return &Printer{out: out, size: size, render: NewRenderer(theme)}
+func NewPrinter(out io.Writer, style *Style, size func() (columns, rows int)) *Printer {
+	return &Printer{out: out, size: size, render: NewRenderer(style)}
 }
 
 // Print appends to the text.

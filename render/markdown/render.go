@@ -1,10 +1,10 @@
 package markdown
 
 import (
-	"fmt"
 	"image/color"
 	"strings"
 
+	glamour "charm.land/glamour/v2/ansi"
 	xansi "github.com/charmbracelet/x/ansi"
 	"github.com/yuin/goldmark/ast"
 	"github.com/yuin/goldmark/extension"
@@ -58,7 +58,7 @@ var markdown = parser.NewParser(
 
 // A Renderer draws blocks. It belongs to one goroutine.
 type Renderer struct {
-	Theme
+	Style *Style
 	// Links makes what is linked something to click on, in terminals that know
 	// OSC 8. Only addresses of the web and of mail become so.
 	Links bool
@@ -68,8 +68,8 @@ type Renderer struct {
 	Source bool
 }
 
-// NewRenderer draws in a theme's colours.
-func NewRenderer(t Theme) *Renderer { return &Renderer{Theme: t} }
+// NewRenderer draws in a style.
+func NewRenderer(s *Style) *Renderer { return &Renderer{Style: s} }
 
 // Block draws one block, or several, in so many columns, with SGR sequences of
 // 24-bit colour and without a newline at the end. Text is at most 100 columns
@@ -77,6 +77,7 @@ func NewRenderer(t Theme) *Renderer { return &Renderer{Theme: t} }
 // control character that is not ours, whatever the text has.
 func (r *Renderer) Block(block string, columns int) string {
 	d := drawing{Renderer: r, source: []byte(block)}
+	d.set(r.Style.sheet)
 	root := markdown.Parse(text.NewReader(d.source))
 	lines := d.blocks(root, max(narrowest, min(widest, columns)), true)
 	for i, line := range lines {
@@ -88,8 +89,25 @@ func (r *Renderer) Block(block string, columns int) string {
 // A drawing turns the tree of a text into lines.
 type drawing struct {
 	*Renderer
-	source []byte
-	depth  int
+	source  []byte
+	depth   int
+	targets []string // what links open
+	*sheet           // of the block that is drawn
+	context glamour.RenderContext
+}
+
+func (d *drawing) set(s *sheet) {
+	d.sheet, d.context = s, glamour.NewRenderContext(glamour.Options{Styles: s.config, InlineTableLinks: true})
+}
+
+// inside draws the blocks in a container, in the container's style.
+func (d *drawing) inside(container glamour.StyleBlock, draw func() []string) []string {
+	around := d.sheet
+	if inner := around.inside(container); inner != around {
+		d.set(inner)
+		defer d.set(around)
+	}
+	return draw()
 }
 
 // blocks draws a node's children one below the other, apart by an empty line if
@@ -117,22 +135,28 @@ func (d *drawing) blocks(n ast.Node, width int, loose bool) []string {
 func (d *drawing) block(n ast.Node, width int) []string {
 	switch n := n.(type) {
 	case *ast.Heading:
-		return wrap(d.inline(n, style{bold: true, colour: d.Accent}), width)
+		l := &leaf{drawing: d}
+		l.children(n, plain)
+		return l.draw(d.headings[n.Level-1], width)
 	case *ast.FencedCodeBlock:
 		if string(n.Language(d.source)) == "math" {
 			source := string(n.Lines().Value(d.source))
 			return d.math(source, source, width)
 		}
-		return indent(d.code(n, string(n.Language(d.source))), "  ", "  ")
+		return d.code(n, string(n.Language(d.source)))
 	case *ast.CodeBlock:
-		return indent(d.code(n, ""), "  ", "  ")
+		return d.code(n, "")
 	case *ast.Blockquote:
-		bar := style{colour: d.Muted}.on("│ ")
-		return indent(d.blocks(n, width-2, true), bar, bar)
+		bar := "│ "
+		if token := d.config.BlockQuote.IndentToken; token != nil {
+			bar = *token
+		}
+		lines := d.inside(d.config.BlockQuote, func() []string { return d.blocks(n, width-xansi.StringWidth(bar), true) })
+		return indent(lines, bar, bar)
 	case *ast.List:
-		return d.list(n, width)
+		return d.inside(d.config.List.StyleBlock, func() []string { return d.list(n, width) })
 	case *ast.ThematicBreak:
-		return []string{style{colour: d.Muted}.on(strings.Repeat("─", min(8, width)))}
+		return d.lines(d.element(&glamour.BaseElement{Style: d.config.HorizontalRule}))
 	case *gfm.Table:
 		return d.table(n, width)
 	case *mathBlock:
@@ -145,12 +169,12 @@ func (d *drawing) block(n ast.Node, width int) []string {
 
 // list draws a list, with room for its longest number.
 func (d *drawing) list(n *ast.List, width int) []string {
-	mark := func(i int) string { return "• " }
-	room := 2
-	if n.IsOrdered() {
-		room = len(fmt.Sprint(n.Start+n.ChildCount()-1)) + 2
-		mark = func(i int) string { return fmt.Sprintf("%*d. ", room-2, n.Start+i) }
+	mark := func(i int) string {
+		item := d.element(&glamour.ItemElement{IsOrdered: n.IsOrdered(), Enumeration: uint(n.Start + i)})
+		const end = "." // keeps the blanks before it
+		return strings.TrimSuffix(strings.Join(d.lines(item+end), ""), end)
 	}
+	room := xansi.StringWidth(mark(n.ChildCount() - 1))
 	var lines []string
 	i := 0
 	for c := n.FirstChild(); c != nil; c = c.NextSibling() {
@@ -161,10 +185,23 @@ func (d *drawing) list(n *ast.List, width int) []string {
 		if len(item) == 0 {
 			item = []string{""}
 		}
-		lines = append(lines, indent(item, mark(i), strings.Repeat(" ", room))...)
+		number := mark(i)
+		number = strings.Repeat(" ", max(0, room-xansi.StringWidth(number))) + number
+		lines = append(lines, indent(item, number, strings.Repeat(" ", room))...)
 		i++
 	}
 	return lines
+}
+
+// indentation returns the columns before the lines of a block.
+func indentation(s glamour.StyleBlock) int {
+	n := uint(0)
+	for _, part := range []*uint{s.Indent, s.Margin} {
+		if part != nil {
+			n += *part
+		}
+	}
+	return int(n)
 }
 
 // indent puts first before the first line and rest before the others.
@@ -177,25 +214,4 @@ func indent(lines []string, first, rest string) []string {
 		}
 	}
 	return out
-}
-
-// wrap breaks styled text into lines of at most so many columns. Each line has
-// its style and its link whole, so that it can be indented.
-func wrap(s string, width int) []string {
-	var lines []string
-	style, link := "", ""
-	for _, line := range strings.Split(xansi.Wrap(s, width, ""), "\n") {
-		line = link + style + strings.Trim(line, " ")
-		style, link = "", ""
-		if i := strings.LastIndex(line, "\x1b["); i >= 0 && !strings.HasPrefix(line[i:], reset) {
-			style = line[i : i+strings.IndexByte(line[i:], 'm')+1]
-			line += reset
-		}
-		if i := strings.LastIndex(line, linkTo); i >= 0 && !strings.HasPrefix(line[i+len(linkTo):], stringEnd) {
-			link = line[i : i+strings.Index(line[i:], stringEnd)+len(stringEnd)]
-			line += linkTo + stringEnd
-		}
-		lines = append(lines, line)
-	}
-	return lines
 }

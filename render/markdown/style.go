@@ -1,68 +1,106 @@
 package markdown
 
 import (
+	"encoding/json"
 	"fmt"
 	"image/color"
-	"strings"
+
+	glamour "charm.land/glamour/v2/ansi"
+	"github.com/alecthomas/chroma/v2"
+	"github.com/alecthomas/chroma/v2/styles"
 )
 
-// A Theme is the colours of an answer: structure comes by weight and space, and
-// there is one accent.
-type Theme struct {
-	Accent, Muted color.Color
-	Code          string // the name of a style of chroma
-	// Background is what text stands on: colours of Code that could hardly be read
-	// there are made lighter or darker. Nil: they stay.
-	Background color.Color
+// A Style is the look of an answer: a style configuration of Glamour, the colours
+// of code, and the background they are read on.
+type Style struct {
+	sheet      *sheet
+	code       *chroma.Style // nil: code has one colour
+	background color.Color   // nil: the colours of code stay as they are
 }
 
-// Contrast with a black and a white background is at least 4.5:1.
+// Dark and Light are bise's own styles. The contrast with a black and a white
+// background is at least 4.5:1.
 var (
-	Dark  = Theme{Accent: rgb(0xffb000), Muted: rgb(0x8a8a8a), Code: "monokai", Background: color.Black}
-	Light = Theme{Accent: rgb(0xa33a00), Muted: rgb(0x6b6b6b), Code: "friendly", Background: color.White}
+	Dark  = NewStyle(rgb(0xffb000), rgb(0x8a8a8a), "monokai", color.Black)
+	Light = NewStyle(rgb(0xa33a00), rgb(0x6b6b6b), "friendly", color.White)
 )
 
 func rgb(v uint32) color.Color {
 	return color.RGBA{R: uint8(v >> 16), G: uint8(v >> 8), B: uint8(v), A: 0xff}
 }
 
-// A style is how a run of text looks.
-type style struct {
-	bold, italic, underline, struck bool
-	colour                          color.Color // nil: the terminal's own
-	link                            string      // what a click opens, from [target]; "": nothing
+// NewStyle returns bise's own look: weight and space show the structure, and there
+// is one accent. Colours of the named Chroma style that are hard to read on the
+// background become lighter or darker.
+func NewStyle(accent, muted color.Color, code string, background color.Color) *Style {
+	yes, margin := true, uint(2)
+	strong, quiet := hex(accent), hex(muted)
+	bar, rule, empty := paint("│ ", muted), paint("─", muted), ""
+	link := glamour.StylePrimitive{Color: &quiet, Prefix: "(", Suffix: ")"}
+	return &Style{
+		sheet: newSheet(glamour.StyleConfig{
+			Heading:        glamour.StyleBlock{StylePrimitive: glamour.StylePrimitive{Color: &strong, Bold: &yes}},
+			BlockQuote:     glamour.StyleBlock{IndentToken: &bar},
+			Strong:         glamour.StylePrimitive{Bold: &yes},
+			Emph:           glamour.StylePrimitive{Italic: &yes},
+			Strikethrough:  glamour.StylePrimitive{CrossedOut: &yes},
+			HorizontalRule: glamour.StylePrimitive{Color: &quiet, Format: "────────"},
+			Item:           glamour.StylePrimitive{BlockPrefix: "• "},
+			Enumeration:    glamour.StylePrimitive{BlockPrefix: ". "},
+			Task:           glamour.StyleTask{Ticked: "[✓] ", Unticked: "[ ] "},
+			Code:           glamour.StyleBlock{StylePrimitive: glamour.StylePrimitive{Color: &strong}},
+			CodeBlock:      glamour.StyleCodeBlock{StyleBlock: glamour.StyleBlock{Margin: &margin}},
+			Link:           link,
+			LinkText:       glamour.StylePrimitive{Underline: &yes},
+			Image:          link,
+			ImageText:      glamour.StylePrimitive{Format: "Picture: {{.text}}"},
+			Table:          glamour.StyleTable{RowSeparator: &rule, ColumnSeparator: &empty, CenterSeparator: &empty},
+		}),
+		code:       styles.Get(code),
+		background: background,
+	}
 }
 
-const (
-	reset     = "\x1b[m"   // ends every style (SGR 0)
-	linkTo    = "\x1b]8;;" // begins a link (OSC 8), or ends it when no address follows
-	stringEnd = "\x1b\\"   // ends the address (ST)
-)
+func hex(c color.Color) string {
+	r, g, b, _ := c.RGBA()
+	return fmt.Sprintf("#%02x%02x%02x", r>>8, g>>8, b>>8)
+}
 
-// on gives text in the style. The sequence before it says everything about the
-// style, so that a line can be cut after it and begun again with it.
-func (s style) on(text string) string {
-	if text == "" || s == (style{}) {
-		return text
+// A sheet is a style configuration, and the styles of the blocks of text in it.
+type sheet struct {
+	config    glamour.StyleConfig
+	paragraph glamour.StyleBlock
+	headings  [6]glamour.StyleBlock
+}
+
+func newSheet(config glamour.StyleConfig) *sheet {
+	s := &sheet{config: config, paragraph: cascade(config.Document, config.Paragraph)}
+	for i, h := range []glamour.StyleBlock{config.H1, config.H2, config.H3, config.H4, config.H5, config.H6} {
+		s.headings[i] = cascade(config.Document, config.Heading, h)
 	}
-	var codes []string
-	for _, c := range []struct {
-		set  bool
-		code string
-	}{{s.bold, "1"}, {s.italic, "3"}, {s.underline, "4"}, {s.struck, "9"}} {
-		if c.set {
-			codes = append(codes, c.code)
+	return s
+}
+
+// inside returns the sheet of the blocks in a container.
+func (s *sheet) inside(container glamour.StyleBlock) *sheet {
+	if container.StylePrimitive == (glamour.StylePrimitive{}) {
+		return s
+	}
+	config := s.config
+	config.Document = cascade(config.Document, container)
+	return newSheet(config)
+}
+
+// cascade returns the style of a block in others, outermost first. Only the last
+// but the first put something before and after the text.
+func cascade(outer glamour.StyleBlock, blocks ...glamour.StyleBlock) glamour.StyleBlock {
+	var s glamour.StyleBlock
+	outer.Prefix, outer.Suffix, outer.BlockPrefix, outer.BlockSuffix, outer.Format = "", "", "", "", ""
+	for _, block := range append([]glamour.StyleBlock{outer}, blocks...) {
+		// Settings that are absent from the JSON stay as they are.
+		if data, err := json.Marshal(block.StylePrimitive); err == nil {
+			_ = json.Unmarshal(data, &s.StylePrimitive)
 		}
 	}
-	if s.colour != nil {
-		r, g, b, _ := s.colour.RGBA()
-		codes = append(codes, fmt.Sprintf("38;2;%d;%d;%d", r>>8, g>>8, b>>8))
-	}
-	if len(codes) > 0 {
-		text = "\x1b[" + strings.Join(codes, ";") + "m" + text + reset
-	}
-	if s.link != "" {
-		text = linkTo + s.link + stringEnd + text + linkTo + stringEnd
-	}
-	return text
+	return s
 }

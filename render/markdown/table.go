@@ -8,58 +8,62 @@ import (
 	gfm "github.com/yuin/goldmark/extension/ast"
 )
 
-// between is the columns between those of a table.
-const between = 2
-
-// table draws a table: aligned, its heading in bold above a line. Where it is
-// too wide its widest columns are made narrower, and their cells wrapped.
+// table draws a table: aligned, its heading in bold above a line. The widest columns
+// of one that is too wide become narrower, and their cells are wrapped. Glamour draws
+// the cells and its style the lines; its own tables cut off long headings.
 func (d *drawing) table(n *gfm.Table, width int) []string {
+	column, rule, cross := "│", "─", "┼"
+	if s := d.config.Table; s.ColumnSeparator != nil && s.RowSeparator != nil && s.CenterSeparator != nil {
+		column, rule, cross = *s.ColumnSeparator, *s.RowSeparator, *s.CenterSeparator
+	}
+	gap := " " + column + " "
+	style := cascade(d.config.Document, d.config.Table.StyleBlock)
 	var rows [][]string
 	for r := n.FirstChild(); r != nil; r = r.NextSibling() {
-		s := style{bold: r.Kind() == gfm.KindTableHeader}
-		var row []string
+		look := plain
+		// A style can mark bold text with characters, which a heading does not need.
+		look.strong = r.Kind() == gfm.KindTableHeader && d.config.Strong.BlockPrefix == ""
+		var cells []string
 		for c := r.FirstChild(); c != nil; c = c.NextSibling() {
-			row = append(row, d.inline(c, s))
+			l := &leaf{drawing: d}
+			l.children(c, look)
+			cells = append(cells, l.write(style))
 		}
-		rows = append(rows, row)
+		rows = append(rows, cells)
 	}
-	widths := fit(rows, width)
+	widths := fit(rows, xansi.StringWidth(gap), width)
 	var lines []string
 	for i, row := range rows {
 		cells := make([][]string, len(row))
 		height := 1
 		for j, cell := range row {
-			cells[j] = wrap(cell, widths[j])
+			cells[j] = d.lines(xansi.Wrap(cell, widths[j], ""))
 			height = max(height, len(cells[j]))
 		}
 		for k := range height {
-			var line strings.Builder
+			line := make([]string, len(row))
 			for j := range row {
-				if j > 0 {
-					line.WriteString(strings.Repeat(" ", between))
-				}
-				cell := ""
 				if k < len(cells[j]) {
-					cell = cells[j][k]
+					line[j] = cells[j][k]
 				}
-				line.WriteString(aligned(cell, widths[j], alignment(n, j)))
+				line[j] = aligned(line[j], widths[j], n.Alignments[j])
 			}
-			lines = append(lines, strings.TrimRight(line.String(), " "))
+			lines = append(lines, strings.TrimRight(strings.Join(line, gap), " "))
 		}
 		if i == 0 {
-			total := between * (len(widths) - 1)
-			for _, w := range widths {
-				total += w
+			line := make([]string, len(row))
+			for j, w := range widths {
+				line[j] = strings.Repeat(rule, w)
 			}
-			lines = append(lines, style{colour: d.Muted}.on(strings.Repeat("─", max(1, total))))
+			lines = append(lines, d.lines(strings.Join(line, rule+cross+rule))...)
 		}
 	}
 	return lines
 }
 
-// fit gives the columns' widths: as wide as their cells, as long as all of them
+// fit returns the columns' widths: as wide as their cells, as long as all of them
 // fit.
-func fit(rows [][]string, width int) []int {
+func fit(rows [][]string, gap, width int) []int {
 	var widths []int
 	for _, row := range rows {
 		for j, cell := range row {
@@ -69,7 +73,7 @@ func fit(rows [][]string, width int) []int {
 			widths[j] = max(widths[j], xansi.StringWidth(cell))
 		}
 	}
-	total := between * (len(widths) - 1)
+	total := gap * (len(widths) - 1)
 	for _, w := range widths {
 		total += w
 	}
@@ -81,13 +85,6 @@ func fit(rows [][]string, width int) []int {
 		widths[j]--
 	}
 	return widths
-}
-
-func alignment(n *gfm.Table, column int) gfm.Alignment {
-	if column < len(n.Alignments) {
-		return n.Alignments[column]
-	}
-	return gfm.AlignNone
 }
 
 func aligned(cell string, width int, a gfm.Alignment) string {

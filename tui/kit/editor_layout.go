@@ -1,0 +1,133 @@
+package kit
+
+import (
+	"strings"
+
+	"github.com/charmbracelet/x/ansi"
+)
+
+// A layout is how a text breaks into rows.
+type layout struct {
+	text  string
+	width int
+	rows  []Span
+}
+
+// A Span is a part of a text, as byte offsets.
+type Span struct{ From, To int }
+
+// Rows are the text's rows in the editor's width. There is always one.
+func (e *Editor) Rows() []Span {
+	if e.laid.rows == nil || e.laid.width != e.Width || e.laid.text != e.Text {
+		e.laid = layout{e.Text, e.Width, lay(e.Text, e.Width)}
+	}
+	return e.laid.rows
+}
+
+// lay breaks a text at its newlines, and lines that are too long after a space
+// where there is one. The last column stays free for the cursor.
+func lay(text string, width int) []Span {
+	width = max(1, width-1)
+	var rows []Span
+	for start := 0; ; {
+		end := len(text)
+		if n := strings.IndexByte(text[start:], '\n'); n >= 0 {
+			end = start + n
+		}
+		rows = layLine(rows, text, start, end, width)
+		if end == len(text) {
+			return rows
+		}
+		start = end + 1
+	}
+}
+
+func layLine(rows []Span, text string, start, end, width int) []Span {
+	used, space, usedAtSpace := 0, start, 0
+	for i := start; i < end; {
+		c := cluster(text[i:end])
+		w := clusterCells(c)
+		if used+w > width && i > start {
+			to := i
+			if space > start {
+				to = space
+			}
+			rows = append(rows, Span{start, to})
+			used -= usedAtSpace
+			if to == i {
+				used = 0
+			}
+			start, space, usedAtSpace = to, to, 0
+			continue
+		}
+		used += w
+		i += len(c)
+		if c == " " || c == "\t" {
+			space, usedAtSpace = i, used
+		}
+	}
+	return append(rows, Span{start, end})
+}
+
+// TabWidth is how wide a tab is drawn.
+const TabWidth = 4
+
+func clusterCells(c string) int {
+	if c == "\t" {
+		return TabWidth
+	}
+	return ansi.StringWidth(c)
+}
+
+// Position is the cursor's row and column.
+func (e *Editor) Position() (row, column int) {
+	rows := e.Rows()
+	for row = len(rows) - 1; row > 0 && rows[row].From > e.Cursor; row-- {
+	}
+	return row, drawnCells(e.Text[rows[row].From:e.Cursor])
+}
+
+// drawnCells is the width of unstyled text with tabs.
+func drawnCells(s string) int {
+	return ansi.StringWidth(s) + strings.Count(s, "\t")*TabWidth
+}
+
+// Offset is the place in a row that is nearest to a column from the left.
+func (e *Editor) Offset(row Span, column int) int {
+	i := row.From
+	for used := 0; i < row.To; {
+		c := cluster(e.Text[i:row.To])
+		used += clusterCells(c)
+		if used > column {
+			break
+		}
+		i += len(c)
+	}
+	if i == row.To && i > row.From && i < len(e.Text) && e.Text[i] != '\n' {
+		i = e.left(i) // the end of a row that goes on is the next one's beginning
+	}
+	return i
+}
+
+// ScrollTo keeps the cursor within so many rows.
+func (e *Editor) ScrollTo(height int) {
+	row, _ := e.Position()
+	e.Top = max(0, min(e.Top, row, len(e.Rows())-height))
+	e.Top = max(e.Top, row-height+1)
+}
+
+// View draws up to height rows and tells where in them the cursor is.
+func (e *Editor) View(height int) (lines []string, x, y int) {
+	rows := e.Rows()
+	row, x := e.Position()
+	for i := e.Top; i < min(len(rows), e.Top+height); i++ {
+		lines = append(lines, strings.ReplaceAll(e.Text[rows[i].From:rows[i].To], "\t", strings.Repeat(" ", TabWidth)))
+	}
+	return lines, x, row - e.Top
+}
+
+// Click puts the cursor where somebody clicked, in cells of what view drew.
+func (e *Editor) Click(x, y int) {
+	rows := e.Rows()
+	e.MoveTo(e.Offset(rows[max(0, min(e.Top+y, len(rows)-1))], x))
+}

@@ -1,0 +1,89 @@
+package kit
+
+import (
+	tea "charm.land/bubbletea/v2"
+)
+
+// A Prompt asks for one line: a name, a path.
+type Prompt struct {
+	look *Look
+	Editor
+	heading, question string
+	verb              string // what enter does
+	done              func(text string) Outcome
+
+	width int
+}
+
+// NewPrompt asks a question, with text as the answer to begin with. done says what
+// follows from the answer.
+func NewPrompt(look *Look, heading, question, text, verb string, done func(string) Outcome) *Prompt {
+	p := &Prompt{look: look, heading: heading, question: question, verb: verb, done: done}
+	p.SingleLine = true
+	p.SetText(text)
+	p.ClearUndo()
+	return p
+}
+
+func (p *Prompt) Title() string          { return p.heading }
+func (p *Prompt) Note() string           { return "" }
+func (p *Prompt) Init() tea.Cmd          { return nil }
+func (p *Prompt) Update(tea.Msg) tea.Cmd { return nil }
+func (p *Prompt) Scroll(int)             {}
+func (p *Prompt) Bindings() []Hint {
+	return []Hint{{p.look.Keys.Choose, p.verb}, {p.look.Keys.Back, ""}}
+}
+func (p *Prompt) Footer() Footer { return Footer{Hints: p.Bindings()} }
+
+func (p *Prompt) Resize(width, _ int) {
+	p.width = width
+	_, columns := Column(width)
+	p.Editor.Width = columns - 2
+	p.ScrollTo(1)
+}
+
+func (p *Prompt) Press(k tea.KeyPressMsg) Outcome {
+	switch {
+	case Matches(k, p.look.Keys.Choose):
+		return p.Answer(p.Text)
+	case Matches(k, p.look.Keys.Back):
+		return Close(nil)
+	case p.Editor.Press(KeyOf(k), p.look.Keys):
+		return Handled(nil)
+	}
+	return Ignored()
+}
+
+func (p *Prompt) Paste(text string) Outcome {
+	p.Insert(text)
+	return Handled(nil)
+}
+
+func (p *Prompt) Click(x, _ int) Outcome {
+	left, _ := Column(p.width)
+	p.Editor.Click(x-left, 0)
+	return Handled(nil)
+}
+
+func (p *Prompt) View() ([]string, *tea.Cursor) {
+	left, columns := Column(p.width)
+	lines := append([]string{""}, Wrap(p.question, columns)...)
+	text, x, _ := p.Editor.View(1)
+	lines = append(lines, "", p.look.Theme.Accent.Render("▍")+" "+text[0])
+	y := len(lines) - 1
+	for i := range lines[:y] {
+		lines[i] = "  " + lines[i]
+	}
+	return Indent(lines, left-2), tea.NewCursor(left+x, y)
+}
+
+// Question returns what is asked, for [Asker].
+func (p *Prompt) Question() (question, answer string) { return p.question, p.Text }
+
+// Answer closes the prompt with a text.
+func (p *Prompt) Answer(text string) Outcome {
+	p.SetText(text)
+	o := p.done(p.Text)
+	o.Handled, o.Closes = true, true
+	return o
+}

@@ -1,0 +1,154 @@
+package kit
+
+import (
+	"image/color"
+	"strings"
+
+	"charm.land/lipgloss/v2"
+
+	"github.com/bise-sh/bise/render/markdown"
+)
+
+// A palette is the colours of a theme on a dark or a light background. Body text
+// has the terminal's own colour. Contrast with black, or white, is at least 4.5:1
+// for all of them (WCAG 2.2, 1.4.3).
+type palette struct {
+	accent               [3]color.Color // a gradient, from the left
+	muted, border        color.Color
+	okay, warn, alarming color.Color
+	code                 string // a style of chroma
+}
+
+func rgb(v uint32) color.Color {
+	return color.RGBA{R: uint8(v >> 16), G: uint8(v >> 8), B: uint8(v), A: 0xff}
+}
+
+func gradient(a, b, c uint32) [3]color.Color { return [3]color.Color{rgb(a), rgb(b), rgb(c)} }
+
+// A Shade is a palette's background.
+type Shade int
+
+const (
+	Dark Shade = iota
+	Light
+)
+
+// palettes are those of each family of themes, by shade.
+var palettes = map[string][2]palette{
+	// The mistral's land: amber, orange, red.
+	"bise": {
+		Dark:  {gradient(0xffb000, 0xff7000, 0xe33b2e), rgb(0x8a8a8a), rgb(0x7d7d7d), rgb(0x5fbf77), rgb(0xe5b93c), rgb(0xff6b5e), "monokai"},
+		Light: {gradient(0x8f5a00, 0xa84300, 0xb3261e), rgb(0x6b6b6b), rgb(0x757575), rgb(0x1d7a3e), rgb(0x8a5a00), rgb(0xc0261c), "friendly"},
+	},
+	"lavender": {
+		Dark:  {gradient(0xd6b4ff, 0xb08cff, 0x8f7bff), rgb(0x8d8a99), rgb(0x777482), rgb(0x7fc8a0), rgb(0xe2c26b), rgb(0xff7a90), "dracula"},
+		Light: {gradient(0x7a3fc0, 0x6233b8, 0x4a2fa8), rgb(0x69667a), rgb(0x74717f), rgb(0x1f7a4d), rgb(0x7d5c00), rgb(0xb4233f), "xcode"},
+	},
+	"olive": {
+		Dark:  {gradient(0xd8e26a, 0xa9cf5a, 0x6fbf73), rgb(0x8b8d80), rgb(0x75776c), rgb(0x7fcf8a), rgb(0xe3bd4f), rgb(0xff7b61), "gruvbox"},
+		Light: {gradient(0x5f6b00, 0x47702a, 0x23703f), rgb(0x676a5c), rgb(0x73766a), rgb(0x23703f), rgb(0x7a5b00), rgb(0xb03a1c), "gruvbox-light"},
+	},
+	// For eyes or screens that need more: at least 7:1.
+	"contrast": {
+		Dark:  {gradient(0xffe14d, 0xffd000, 0xffb84d), rgb(0xc4c4c4), rgb(0xb0b0b0), rgb(0x7dff9b), rgb(0xffe14d), rgb(0xff9c8f), "monokai"},
+		Light: {gradient(0x4a2c00, 0x5c2400, 0x6e1008), rgb(0x3d3d3d), rgb(0x4a4a4a), rgb(0x00461c), rgb(0x4f3300), rgb(0x7a0c05), "friendly"},
+	},
+}
+
+// A Theme is everything that is coloured. It is a plain value that is replaced as
+// a whole, so that what was drawn with one can be told by its address.
+type Theme struct {
+	Name  string
+	Shade Shade
+	// paint is set when the theme was chosen for another background than the
+	// terminal has: then the interface asks for this one.
+	paint bool
+	palette
+
+	Text, Bold, faint, Muted, Accent, Border lipgloss.Style
+	OK, Warn, Alert                          lipgloss.Style
+	Selected                                 lipgloss.Style // the row or tab that is chosen
+	link                                     lipgloss.Style
+	Match                                    lipgloss.Style // what a search found
+
+	Brand    string // the name in the frame
+	Markdown *markdown.Renderer
+}
+
+// NewTheme makes the theme of a name for a terminal whose background is known or
+// guessed.
+func NewTheme(name string, terminal Shade) *Theme {
+	if name == "" {
+		name = "auto"
+	}
+	t := &Theme{Name: name, Shade: terminal}
+	family := name
+	switch name {
+	case "light", "dark":
+		t.Shade = Dark
+		if name == "light" {
+			t.Shade = Light
+		}
+		t.paint = t.Shade != terminal
+		family = "bise"
+	case "auto":
+		family = "bise"
+	}
+	pair, ok := palettes[family]
+	if !ok {
+		pair = palettes["bise"]
+	}
+	t.palette = pair[t.Shade]
+	p := t.palette
+	plain := lipgloss.NewStyle()
+	t.Text, t.Bold, t.faint = plain, plain.Bold(true), plain.Faint(true)
+	t.Muted = plain.Foreground(p.muted)
+	t.Accent = plain.Foreground(p.accent[1])
+	t.Border = plain.Foreground(p.border)
+	t.OK = plain.Foreground(p.okay)
+	t.Warn = plain.Foreground(p.warn)
+	t.Alert = plain.Foreground(p.alarming)
+	t.Selected = plain.Foreground(p.accent[1]).Bold(true)
+	t.link = plain.Underline(true)
+	t.Match = plain.Foreground(p.accent[0]).Underline(true)
+	t.Brand = t.gradient("bise")
+	t.Markdown = markdown.NewRenderer(markdown.NewStyle(p.accent[1], p.muted, p.code, paper(t.Shade)))
+	t.Markdown.Links = true
+	return t
+}
+
+// gradient writes a text in bold in the accent's colours, from left to right.
+func (t *Theme) gradient(s string) string {
+	runes := []rune(s)
+	var b strings.Builder
+	for i, c := range lipgloss.Blend1D(max(2, len(runes)), t.palette.accent[:]...) {
+		if i < len(runes) {
+			b.WriteString(lipgloss.NewStyle().Bold(true).Foreground(c).Render(string(runes[i])))
+		}
+	}
+	return b.String()
+}
+
+// Background and foreground are what the terminal is asked for, nil when it stays
+// as it is.
+func (t *Theme) Background() color.Color {
+	if !t.paint {
+		return nil
+	}
+	return paper(t.Shade)
+}
+
+// paper is a background of a shade.
+func paper(s Shade) color.Color {
+	return [2]color.Color{Dark: rgb(0x080808), Light: rgb(0xffffff)}[s]
+}
+
+func (t *Theme) Foreground() color.Color {
+	if !t.paint {
+		return nil
+	}
+	return [2]color.Color{Dark: rgb(0xe6e6e6), Light: rgb(0x1a1a1a)}[t.Shade]
+}
+
+// Cursor is the colour of the text cursor.
+func (t *Theme) Cursor() color.Color { return t.palette.accent[1] }
