@@ -49,7 +49,7 @@ type Plan struct {
 	Context int    `json:"context"` // tokens
 	Longest int    `json:"longest"` // tokens that a context can grow to here; 0 where it does not fit
 	Weights int64  `json:"weights_bytes"`
-	Tower   int64  `json:"tower_bytes"`
+	Tower   int64  `json:"projector_bytes"`
 	KV      int64  `json:"kv_bytes"` // of the context, and states of models without attention
 	Compute int64  `json:"compute_bytes"`
 	Need    int64  `json:"need_bytes"` // all of it
