@@ -11,8 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/history"
-	"github.com/bise-sh/bise/tui/kit"
 )
 
 // records write what is said to the history, in the order in which it is said,
@@ -145,7 +145,7 @@ func (r *records) begin() (store *history.Store, leave func()) {
 			r.note(store.Tidy(r.ctx))
 			return store, func() { r.note(store.Close()) }
 		}
-		r.note(&notKept{err})
+		r.note(notSaved(err))
 	}
 	dir, err := os.MkdirTemp("", "bise-")
 	if err == nil {
@@ -164,15 +164,10 @@ func (r *records) note(err error) {
 	}
 }
 
-// notKept is the error of a history that cannot be opened.
-type notKept struct{ err error }
-
-func (e *notKept) Error() string { return e.err.Error() }
-func (e *notKept) Unwrap() error { return e.err }
-
-func (e *notKept) Hint() string {
-	_, advice := kit.Explain(e.err)
-	return "What is said this time is not kept. " + advice
+// notSaved is the error of a history that cannot be opened.
+func notSaved(err error) error {
+	_, advice := fault.Explain(err)
+	return fault.Advise(err, "This session is not saved. %s", advice)
 }
 
 // store gives the history once everything pushed before is written. It is for

@@ -217,7 +217,7 @@ func TestFP8(t *testing.T) {
 	fails(t, string(f), Options{}, name, "no scale")
 }
 
-// seeing is the tiny model with a vision tower.
+// seeing is the tiny model with a vision encoder.
 func seeing() (object, tensors) {
 	text := hfDoc()
 	delete(text, "architectures")
@@ -667,7 +667,7 @@ func TestRefusesFiles(t *testing.T) {
 		{"another tokenizer", func(t *testing.T, d dir) {
 			os.Remove(d.path("tekken.json"))
 			writeFile(t, d.path("tokenizer.json"), []byte(`{"model":{"vocab":{"a":0,"b":1}}}`))
-		}, "", "tokenizer.json is no vocabulary of Tekken"},
+		}, "", "tokenizer.json is not a Tekken vocabulary"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
