@@ -34,7 +34,8 @@ func (e *Engine) formats() error {
 		e.format = f
 		return nil
 	}
-	e.format, err = e.ownTemplate(meta.Template)
+	tokens := e.scheduler.m
+	e.format, _, err = layout.TemplateFormat(e.vocab, meta.Template, layout.Ends{BOS: tokens.bos(), EOS: tokens.eos(), AddBOS: tokens.addBOS()})
 	return err
 }
 

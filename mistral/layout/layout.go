@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/bise-sh/bise/chattemplate"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf"
@@ -91,39 +90,12 @@ func Read(f *gguf.File, name string, pictures *prompt.Pictures) (*Layout, error)
 		}
 		return l, nil
 	}
-	l.Source = Own
-	source := ends(m, vocab)
-	source.Template = meta.Template
-	if l.Format, err = template.New(source); err != nil || meta.Template == "" {
-		source.Template, l.Source = "", None
-		l.Format, err = template.New(source)
+	var chats bool
+	l.Format, chats, err = TemplateFormat(vocab, meta.Template, ends(m, vocab))
+	if chats {
+		l.Source = Own
 	}
 	return l, err
-}
-
-// ends are the tokens that a template may name, with llama.cpp's defaults.
-func ends(m *gguf.Metadata, vocab tokenizer.Tokenizer) template.Source {
-	s := template.Source{AddBOS: true} // for the two kinds of vocabulary that are read
-	if b, ok := m.Bool("tokenizer.ggml.add_bos_token"); ok {
-		s.AddBOS = b
-	}
-	for id := range int32(vocab.Len()) {
-		if vocab.IsControl(id) {
-			s.Tokens = append(s.Tokens, string(vocab.Piece(id)))
-		}
-	}
-	for _, end := range []struct {
-		key       string
-		otherwise int32
-		to        *string
-	}{{"bos", 1, &s.BOS}, {"eos", 2, &s.EOS}} {
-		id := end.otherwise
-		if n, ok := m.Uint("tokenizer.ggml." + end.key + "_token_id"); ok && n < uint64(vocab.Len()) {
-			id = int32(n)
-		}
-		*end.to = string(vocab.Piece(id))
-	}
-	return s
 }
 
 // Text is the tokens of a plain text, with nothing before it.
@@ -199,8 +171,8 @@ func Run(vocab tokenizer.Tokenizer, cut prompt.Pictures, url string) ([]int32, e
 	return cut.Encode(vocab, w, h)
 }
 
-// Pictures tells how the projector in a file cuts pictures, and how wide its
-// vectors are. Projectors of other makes than Mistral's are an error of kind
+// ImageGrid returns how a projector file divides images into tokens, and the width
+// of its embeddings. For projectors other than Mistral's it returns an error of kind
 // Unsupported.
 func Pictures(m *gguf.Metadata) (cut prompt.Pictures, width int, err error) {
 	kind, _ := m.String("clip.projector_type")

@@ -245,14 +245,6 @@ func TestNothingForged(t *testing.T) {
 	}
 }
 
-func TestContinue(t *testing.T) {
-	m := open(t, "../tokenizer/testdata/sp_tiny.model.v3")
-	ids, _, err := Encode(m, Continue("x"))
-	if err != nil || len(ids) != 1+len(m.Encode("x", false)) || ids[0] != 1 {
-		t.Errorf("%v, %v", ids, err)
-	}
-}
-
 var _ tokenizer.Tokenizer = model{}
 
 func FuzzChat(f *testing.F) {

@@ -55,9 +55,3 @@ func encodeSuffix(t tokenizer.Tokenizer, suffix string) []int32 {
 	ids := t.Encode("☺"+suffix, false)
 	return ids[min(2, len(ids)):]
 }
-
-// Continue is the prompt for the text that comes after another, as every model
-// reads it, in whatever format.
-func Continue(text string) Prompt {
-	return Prompt{Segments: []Segment{{Control: bos}, {Text: text}}}
-}
