@@ -72,7 +72,7 @@ func abilityWords(list []string) string {
 
 // seenBy tells how a model's projector cuts pictures: its own or the one that lies
 // beside it. It is nil when there is none.
-func seenBy(m models.Model, width int) *prompt.Pictures {
+func seenBy(m models.Model, width int) *prompt.ImageGrid {
 	path := m.Projector
 	if path == "" {
 		path = layout.Projector(m.Path, width)

@@ -185,12 +185,12 @@ func (s *shownModel) layout(file *gguf.File, model models.Model) {
 }
 
 // projector tells how the projector in a file cuts pictures.
-func projector(path string) (prompt.Pictures, error) {
+func projector(path string) (prompt.ImageGrid, error) {
 	file, err := gguf.Read(path)
 	if err != nil {
-		return prompt.Pictures{}, &fault.Error{Kind: fault.BadModel, Msg: fmt.Sprintf("cannot read %s: %v", path, err), Cause: err}
+		return prompt.ImageGrid{}, &fault.Error{Kind: fault.BadModel, Msg: fmt.Sprintf("cannot read %s: %v", path, err), Cause: err}
 	}
-	cut, _, err := layout.Pictures(&file.Metadata)
+	cut, _, err := layout.ImageGrid(&file.Metadata)
 	return cut, err
 }
 

@@ -27,7 +27,7 @@ func (e *Engine) EmbedTokens(ctx context.Context, tokens []int32) ([]float32, er
 	case len(tokens) > s.bound():
 		return nil, engine.ErrTooLong(len(tokens), s.bound())
 	}
-	if _, err := e.findPictures(tokens, nil); err != nil {
+	if _, err := e.findImages(tokens, nil); err != nil {
 		return nil, err
 	}
 	var vectors [][]float32

@@ -29,7 +29,7 @@ func (e *Engine) formats() error {
 		}
 		return n
 	})
-	meta := layout.Meta(m, e.vocab, e.name, e.scheduler.eye != nil) // some files tell their model only in their name
+	meta := layout.Meta(m, e.vocab, e.name, e.scheduler.encoder != nil) // some files tell their model only in their name
 	if f, ok := prompt.Infer(meta); ok {
 		e.format = f
 		return nil

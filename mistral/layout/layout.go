@@ -51,14 +51,14 @@ func Meta(m *gguf.Metadata, vocab tokenizer.Tokenizer, name string, images bool)
 	return meta
 }
 
-// How a format came to be known.
+// A Source is how the format of a model was found.
 type Source string
 
 const (
-	Said     Source = "said by the file"
-	Named    Source = "named by its chat template"
+	Declared Source = "declared by the file"
+	Named    Source = "named by the chat template"
 	Inferred Source = "inferred from the vocabulary"
-	Own      Source = "the file's own chat template"
+	Own      Source = "the file's chat template"
 	None     Source = "" // the model only completes text
 )
 
@@ -67,12 +67,12 @@ type Layout struct {
 	Vocab    tokenizer.Tokenizer
 	Format   prompt.Format
 	Source   Source
-	pictures *prompt.Pictures
+	pictures *prompt.ImageGrid
 }
 
 // Read finds the layout of a model. Name is the file's own; pictures tells how
 // its projector cuts them and is nil where it has none.
-func Read(f *gguf.File, name string, pictures *prompt.Pictures) (*Layout, error) {
+func Read(f *gguf.File, name string, pictures *prompt.ImageGrid) (*Layout, error) {
 	m := &f.Metadata
 	vocab, err := Vocabulary(m)
 	if err != nil {
@@ -84,7 +84,7 @@ func Read(f *gguf.File, name string, pictures *prompt.Pictures) (*Layout, error)
 		l.Format, l.Source = format, Inferred
 		switch {
 		case meta.Version != "":
-			l.Source = Said
+			l.Source = Declared
 		case strings.HasPrefix(meta.Template, "mistral-"):
 			l.Source = Named
 		}
@@ -139,7 +139,7 @@ type Place struct {
 // Encode turns a prompt into tokens. Pictures become those that the reference
 // gives them, by how the model's projector cuts them; nil means that the model
 // has none.
-func Encode(vocab tokenizer.Tokenizer, p prompt.Prompt, cut *prompt.Pictures) (ids []int32, places []Place, err error) {
+func Encode(vocab tokenizer.Tokenizer, p prompt.Prompt, cut *prompt.ImageGrid) (ids []int32, places []Place, err error) {
 	text, images, err := prompt.Encode(vocab, p)
 	if err != nil || len(images) == 0 {
 		return text, nil, err
@@ -163,7 +163,7 @@ func Encode(vocab tokenizer.Tokenizer, p prompt.Prompt, cut *prompt.Pictures) (i
 }
 
 // Run is the tokens of one picture, a data: URL.
-func Run(vocab tokenizer.Tokenizer, cut prompt.Pictures, url string) ([]int32, error) {
+func Run(vocab tokenizer.Tokenizer, cut prompt.ImageGrid, url string) ([]int32, error) {
 	w, h, err := preprocess.Size(url)
 	if err != nil {
 		return nil, err
@@ -174,7 +174,7 @@ func Run(vocab tokenizer.Tokenizer, cut prompt.Pictures, url string) ([]int32, e
 // ImageGrid returns how a projector file divides images into tokens, and the width
 // of its embeddings. For projectors other than Mistral's it returns an error of kind
 // Unsupported.
-func Pictures(m *gguf.Metadata) (cut prompt.Pictures, width int, err error) {
+func ImageGrid(m *gguf.Metadata) (cut prompt.ImageGrid, width int, err error) {
 	kind, _ := m.String("clip.projector_type")
 	if kind != "pixtral" {
 		return cut, 0, &fault.Error{Kind: fault.Unsupported, Msg: fmt.Sprintf("projectors of the type %q cannot be used; Mistral's are of the type pixtral", kind)}
@@ -185,6 +185,6 @@ func Pictures(m *gguf.Metadata) (cut prompt.Pictures, width int, err error) {
 		}
 		return otherwise
 	}
-	cut = prompt.Pictures{Patch: number("patch_size", 16), Merge: number("spatial_merge_size", 1), Max: number("image_size", 1024)}
+	cut = prompt.ImageGrid{Patch: number("patch_size", 16), Merge: number("spatial_merge_size", 1), Max: number("image_size", 1024)}
 	return cut, number("projection_dim", 0), nil
 }

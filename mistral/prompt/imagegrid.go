@@ -7,36 +7,34 @@ import (
 	"github.com/bise-sh/bise/mistral/tokenizer"
 )
 
-// Pictures says how a model cuts pictures into tokens.
-type Pictures struct {
-	Patch int // pixels of a patch's side
-	Merge int // patches on each side that make one token; 1 for Pixtral
-	Max   int // pixels that a picture's longer side has at most; larger ones are made smaller
+// An ImageGrid is how a model divides images into tokens.
+type ImageGrid struct {
+	Patch int // width and height of a patch, in pixels
+	Merge int // patches on each side that become one token; 1 for Pixtral
+	Max   int // limit of an image's longer side, in pixels; larger images are scaled down
 }
 
-// Grid is how many tokens a picture of so many pixels has in a row, and how many
-// rows. The picture is to be stretched to that many tokens' pixels, Patch·Merge
-// for each. It must not be empty.
-func (p Pictures) Grid(width, height int) (columns, rows int) {
+// Grid returns how many tokens an image of that size has in a row, and how many rows.
+// The image must be resized to Patch·Merge pixels for each token. It must not be empty.
+func (g ImageGrid) Grid(width, height int) (columns, rows int) {
 	w, h := width, height
-	if r := max(float64(height)/float64(p.Max), float64(width)/float64(p.Max)); r > 1 {
+	if r := max(float64(height)/float64(g.Max), float64(width)/float64(g.Max)); r > 1 {
 		w = max(int(math.RoundToEven(float64(width)/r)), 1)
 		h = max(int(math.RoundToEven(float64(height)/r)), 1)
 	}
-	unit := p.Patch * p.Merge
+	unit := g.Patch * g.Merge
 	return (w-1)/unit + 1, (h-1)/unit + 1
 }
 
-// Encode gives the tokens of a picture of so many pixels: the rows of its grid,
-// each [IMG] after [IMG], with [IMG_BREAK] after each but the last, which
-// [IMG_END] ends.
-func (p Pictures) Encode(t tokenizer.Tokenizer, width, height int) ([]int32, error) {
-	columns, rows := p.Grid(width, height)
+// Encode returns the tokens of an image of that size: rows of [IMG], each followed by
+// [IMG_BREAK], the last by [IMG_END].
+func (g ImageGrid) Encode(t tokenizer.Tokenizer, width, height int) ([]int32, error) {
+	columns, rows := g.Grid(width, height)
 	var ids [3]int32
 	for i, name := range []string{"[IMG]", "[IMG_BREAK]", "[IMG_END]"} {
 		id, ok := t.ID(name)
 		if !ok {
-			return nil, fault.Errorf(fault.Unsupported, "the model's vocabulary has no token %s for pictures", name)
+			return nil, fault.Errorf(fault.Unsupported, "the model's vocabulary has no token %s for images", name)
 		}
 		ids[i] = id
 	}
