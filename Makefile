@@ -21,7 +21,7 @@ help:
 	@echo "make golden     rewrite the golden files and scripts that tests compare with"
 	@echo "make race       run every test under the race detector (builds llama.cpp once more)"
 	@echo "make bench      measure how fast bise is on this machine"
-	@echo "make lint       check formatting, vet and staticcheck"
+	@echo "make lint       check formatting, vet and staticcheck, also for other systems"
 	@echo "make env        print the environment in which plain go build works:"
 	@echo "                eval \"\$$(make -s env)\" && go build ./..."
 	@echo "make starter    get the small model, if none is installed"
@@ -56,10 +56,7 @@ bench: build
 	@$(native) exec go test -run '^$$' -bench . -benchtime 5x ./engine/llama ./engine/worker
 
 lint: native
-	@unformatted="$$(go tool gofumpt -l .)"; \
-	[ -z "$$unformatted" ] || { echo "not formatted by gofumpt:"; echo "$$unformatted"; exit 1; }
-	$(native) exec go vet ./...
-	$(native) exec go tool staticcheck ./...
+	@$(native) exec scripts/lint.sh
 
 env: native
 	@$(native) env

@@ -125,12 +125,11 @@ speed is reached. Let the machine do nothing else meanwhile.`,
 }
 
 func (a *app) bench(ctx context.Context, ref string, o engine.LoadOptions) error {
-	ref, from := a.chosen(ref)
-	m, err := a.find(ref)
+	m, err := a.lib.FindChosen(ref)
 	if err != nil {
-		return chosenBy(err, from)
+		return err
 	}
-	spec, err := a.spec(m, o)
+	spec, err := a.lib.Spec(m, o)
 	if err != nil {
 		return err
 	}

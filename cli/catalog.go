@@ -2,29 +2,14 @@ package cli
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/bise-sh/bise/engine"
-	"github.com/bise-sh/bise/fault"
-	"github.com/bise-sh/bise/models/catalog"
+	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/models/fit"
-	"github.com/bise-sh/bise/models/licence"
 )
-
-// A cataloguedModel is a row of bise catalog.
-type cataloguedModel struct {
-	catalog.Model
-	Terms       *licence.Licence `json:"terms,omitempty"`
-	Download    int64            `json:"download_bytes,omitempty"` // of the usual type, its vision tower included
-	Fit         *fit.Plan        `json:"fit,omitempty"`            // at the usual type, on this machine
-	Installed   bool             `json:"installed"`
-	Recommended bool             `json:"recommended"`
-}
 
 func (a *app) catalogCommand() *cobra.Command {
 	var all bool
@@ -45,61 +30,35 @@ A catalog.toml in the config folder changes and adds models.`,
 	return cmd
 }
 
-// catalog is what bise knows of models, with what the person has added.
-func (a *app) catalog() (*catalog.Catalog, error) {
-	c, problems, err := catalog.Load(filepath.Join(a.places.Config, "catalog.toml"))
-	for _, p := range problems {
-		a.note("%s", fault.Sentence(p))
-	}
-	return c, err
-}
-
 func (a *app) listCatalog(ctx context.Context, words []string, all bool) error {
-	c, err := a.catalog()
+	found, err := a.lib.Browse(ctx, words...)
 	if err != nil {
 		return err
 	}
-	h := a.hardware(ctx)
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
+	h := a.lib.Machine(ctx)
+	rows := found
+	if !all {
+		rows = slices.DeleteFunc(slices.Clone(found), func(e library.CatalogEntry) bool { return !e.Current() })
 	}
-	var rows []cataloguedModel
-	hidden := 0
-	best, _ := fit.Recommend(c.All(), h, engine.LoadOptions{})
-	here := a.installedNames()
-	for _, m := range c.Match(words...) {
-		if !all && !m.Current() {
-			hidden++
-			continue
-		}
-		row := cataloguedModel{Model: m, Installed: here[m.Name], Recommended: m.Name == best.Name}
-		if terms, ok := m.Terms(); ok {
-			row.Terms = &terms
-		}
-		if whole, ok := fit.Catalogued(m); ok && m.Local() {
-			usual, err := whole.As(catalog.DefaultType)
-			if err != nil {
-				return err
-			}
-			plan := usual.On(h, engine.LoadOptions{})
-			row.Download, row.Fit = usual.Download(m), &plan
-		}
-		rows = append(rows, row)
-	}
+	hidden := len(found) - len(rows)
 	if a.json {
 		return writeJSON(a.stdout, struct {
-			Machine fit.Machine       `json:"machine"`
-			Models  []cataloguedModel `json:"models"`
-		}{h, append([]cataloguedModel{}, rows...)})
+			Machine fit.Machine            `json:"machine"`
+			Models  []library.CatalogEntry `json:"models"`
+		}{h, append([]library.CatalogEntry{}, rows...)})
 	}
 	if len(rows) == 0 {
 		a.note("The catalogue has no model with %s.", strings.Join(words, ", "))
+		c, err := a.lib.Catalog()
+		if err != nil {
+			return err
+		}
 		if near := c.Near(strings.Join(words, " ")); len(near) > 0 {
 			a.note("Did you mean %s?", strings.Join(near, " or "))
 		}
 		return errNo
 	}
-	a.note("%s.", machineLine(h))
+	a.note("%s.", library.MachineLine(h))
 	columns := 0
 	if a.out.Terminal() {
 		columns, _ = a.out.Size()
@@ -115,24 +74,24 @@ func (a *app) listCatalog(ctx context.Context, words []string, all bool) error {
 
 // catalogTable is the catalogue in so many columns; 0 is no limit. What matters most
 // has room on the narrowest terminal: whether a model fits.
-func catalogTable(rows []cataloguedModel, h fit.Machine, columns int) *table {
+func catalogTable(rows []library.CatalogEntry, h fit.Machine, columns int) *table {
 	const narrow = 56
 	t := &table{head: []string{"MODEL", "SIZE", "HERE", "CAN", "LICENCE"}, right: []int{1}}
 	if columns > 0 && columns < narrow {
 		t = &table{head: []string{"MODEL", "HERE"}}
 	}
 	for _, r := range rows {
-		cells := []string{r.Name, r.size(), r.here(h), r.Words(), r.limits()}
+		cells := []string{r.Name, downloadSize(r), fitWords(r, h), r.Words(), limits(r)}
 		if len(t.head) == 2 {
-			cells = []string{r.Name, r.here(h)}
+			cells = []string{r.Name, fitWords(r, h)}
 		}
 		t.add(cells...)
 	}
 	return t
 }
 
-// size is what is to be fetched.
-func (r cataloguedModel) size() string {
+// downloadSize is the size of what a pull downloads.
+func downloadSize(r library.CatalogEntry) string {
 	switch {
 	case r.Download == 0:
 		return "–"
@@ -143,15 +102,15 @@ func (r cataloguedModel) size() string {
 }
 
 // limits are what the licence forbids.
-func (r cataloguedModel) limits() string {
+func limits(r library.CatalogEntry) string {
 	if r.Terms == nil {
 		return ""
 	}
 	return r.Terms.Limits()
 }
 
-// here says how the model and this machine go together.
-func (r cataloguedModel) here(h fit.Machine) string {
+// fitWords say how a model fits this machine.
+func fitWords(r library.CatalogEntry, h fit.Machine) string {
 	switch {
 	case r.Installed:
 		return "installed"
@@ -163,46 +122,4 @@ func (r cataloguedModel) here(h fit.Machine) string {
 		return ""
 	}
 	return r.Fit.Words(h, r.Recommended)
-}
-
-// installedNames are the names of the catalogue whose models are here.
-func (a *app) installedNames() map[string]bool {
-	names := map[string]bool{}
-	list, err := a.store().List()
-	if err != nil {
-		return names
-	}
-	for _, m := range list {
-		if m.Manifest != nil {
-			names[m.Manifest.Name] = true
-		}
-	}
-	return names
-}
-
-// serverFor is how a model that does not run here is reached elsewhere: a REF, ""
-// where there is none.
-func (a *app) serverFor(m catalog.Model) string {
-	if len(m.Remote) > 0 {
-		return "plateforme/" + m.Remote[0]
-	}
-	if _, name, ok := strings.Cut(m.Repo, "/"); ok {
-		return "lab/" + name
-	}
-	return ""
-}
-
-// cannotRun is the error of a model that this engine cannot run, with where else it
-// may be found, or nil.
-func (a *app) cannotRun(m catalog.Model) error {
-	err := m.CannotRun()
-	e, ok := errors.AsType[*fault.Error](err)
-	if server := a.serverFor(m); ok && server != "" {
-		name, _, _ := strings.Cut(server, "/")
-		e.Advice = fmt.Sprintf("Use a server: name one endpoints.%s in %s, then bise ask -m %s.", name, a.places.File(), server)
-		if _, ok := a.endpoints()[name]; ok {
-			e.Advice = fmt.Sprintf("Use a server: bise ask -m %s.", server)
-		}
-	}
-	return err
 }

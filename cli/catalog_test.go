@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/models/catalog"
 	"github.com/bise-sh/bise/models/fit"
 	"github.com/bise-sh/bise/models/licence"
@@ -12,7 +13,7 @@ import (
 // Whether a model fits is seen on every terminal; the rest where there is room.
 func TestCatalogTable(t *testing.T) {
 	terms, _ := licence.Find("mnpl")
-	rows := []cataloguedModel{
+	rows := []library.CatalogEntry{
 		{Model: catalog.Model{Name: "ministral-3-14b-reasoning", Repo: "a/b", Can: []catalog.Ability{catalog.Chat}}, Download: 9_120_000_000, Fit: &fit.Plan{Verdict: fit.Fits, Speed: 5}},
 		{Model: catalog.Model{Name: "codestral", Repo: "a/c", Can: []catalog.Ability{catalog.FIM}}, Terms: &terms, Download: 13_300_000_000, Fit: &fit.Plan{Verdict: fit.No, Need: 14_400_000_000, Rough: true}},
 		{Model: catalog.Model{Name: "far", Obstacle: "it is too new"}},

@@ -30,7 +30,7 @@ func TestKeystrokes(t *testing.T) {
 			if err := tinymodel.Write(path, o); err != nil {
 				t.Fatal(err)
 			}
-			e, err := llama.Open(t.Context(), path, engine.LoadOptions{}, nil)
+			e, err := llama.Open(t.Context(), path, engine.LoadOptions{Threads: 1}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -99,7 +99,7 @@ func (a *app) examine(ctx context.Context) checkup {
 	c.Memory.Total, c.Memory.Free = machine.Memory()
 	c.Memory.Bandwidth = machine.Bandwidth(ctx, c.Processor.Cores)
 	if c.Memory.Bandwidth > 0 {
-		a.memoryBench().Keep(c.Memory.Bandwidth)
+		a.lib.MemoryBench().Keep(c.Memory.Bandwidth)
 	}
 	c.Findings = append(c.Findings,
 		finding{What: "memory", State: healthy, Is: fmt.Sprintf("%s, %s free; reads %s/s", size(c.Memory.Total), size(c.Memory.Free), size(int64(c.Memory.Bandwidth)))},
@@ -165,7 +165,7 @@ func examineGPU(devices []llama.Device) finding {
 func (a *app) examineModels(c *checkup) finding {
 	f := finding{What: "models", State: healthy}
 	c.Models.Dir = a.places.Models
-	list, err := a.store().List()
+	list, err := a.lib.Store().List()
 	var broken []string
 	var checks []time.Time
 	for _, m := range list {

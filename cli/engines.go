@@ -1,206 +1,20 @@
 package cli
 
 import (
-	"bytes"
-	"context"
-	"errors"
 	"fmt"
-	"maps"
 	"math"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
-	"github.com/bise-sh/bise/engine/remote"
-	"github.com/bise-sh/bise/engine/worker"
-	"github.com/bise-sh/bise/fault"
-	"github.com/bise-sh/bise/gguf"
-	"github.com/bise-sh/bise/models"
-	"github.com/bise-sh/bise/models/caches"
+	"github.com/bise-sh/bise/library"
 )
-
-// keyCommandTime is how long an endpoint's key_command may take. It may ask for
-// a passphrase.
-const keyCommandTime = 2 * time.Minute
-
-// openRef finds what ref names, or the default when it is empty: a model of an
-// endpoint, or a file, which a worker process holds.
-func (a *app) openRef(ctx context.Context, ref string, o engine.LoadOptions) (engine.Engine, error) {
-	ref, from := a.chosen(ref)
-	if name, model, ok := strings.Cut(ref, "/"); ok {
-		if e, ok := a.endpoints()[name]; ok {
-			return a.endpoint(ctx, name, e, model)
-		}
-	}
-	m, err := a.find(ref)
-	if err != nil {
-		return nil, chosenBy(err, from)
-	}
-	return a.worker(ctx, m, o)
-}
-
-// chosen is the REF to use, and what said so if it was not the flag. It is empty
-// when nothing did.
-func (a *app) chosen(ref string) (_, from string) {
-	if ref != "" {
-		return ref, ""
-	}
-	if ref = os.Getenv("BISE_MODEL"); ref != "" {
-		return ref, "BISE_MODEL"
-	}
-	return a.config.Model, a.places.File()
-}
-
-// endpoints are the servers that are known: those of config.toml, and those that were
-// added since it was read. It may be called from any goroutine.
-func (a *app) endpoints() map[string]config.Endpoint {
-	if all := a.extended.Load(); all != nil {
-		return *all
-	}
-	return a.config.Endpoints
-}
-
-// store is where the models on this machine are.
-func (a *app) store() models.Store {
-	return models.Store{Dir: a.places.Models, Caches: caches.Here()}
-}
-
-// find gives the model in a file that ref names, or the default.
-func (a *app) find(ref string) (models.Model, error) {
-	if ref == "" {
-		return a.store().Default()
-	}
-	m, err := a.store().Find(ref)
-	if e, ok := errors.AsType[*fault.Error](err); ok && e.Kind == fault.NotFound && len(a.endpoints()) > 0 && strings.Contains(ref, "/") {
-		known := *e
-		known.Advice += " Endpoints: " + strings.Join(slices.Sorted(maps.Keys(a.endpoints())), ", ") + "."
-		err = &known
-	}
-	return m, a.orPull(ref, err)
-}
-
-// orPull adds to the error of a model that is not here that it can be pulled, if the
-// catalogue has it.
-func (a *app) orPull(ref string, err error) error {
-	e, ok := errors.AsType[*fault.Error](err)
-	if !ok || e.Kind != fault.NotFound {
-		return err
-	}
-	c, unreadable := a.catalog()
-	if unreadable != nil {
-		return err
-	}
-	if m, _, unknown := c.Find(ref); unknown != nil || !m.Local() {
-		return err
-	}
-	known := *e
-	known.Advice = fmt.Sprintf("Get it with bise pull %s.", ref)
-	return &known
-}
-
-// chosenBy adds to an error what it was that named the model.
-func chosenBy(err error, from string) error {
-	e, ok := errors.AsType[*fault.Error](err)
-	if !ok || from == "" || !strings.Contains(e.Msg, "\"") {
-		return err
-	}
-	known := *e
-	known.Advice = strings.TrimSpace(fmt.Sprintf("It is named in %s. %s", from, e.Advice))
-	return &known
-}
-
-// worker opens a model file in a process of its own.
-func (a *app) worker(ctx context.Context, m models.Model, o engine.LoadOptions) (engine.Engine, error) {
-	spec, err := a.spec(m, o)
-	if err != nil {
-		return nil, err
-	}
-	program, err := os.Executable()
-	if err != nil {
-		return nil, fmt.Errorf("find bise itself, to start a worker: %w", err)
-	}
-	_ = a.store().MarkUsed(m)
-	a.progress.wait(func(int) string { return "starting " + m.Name })
-	return worker.Open(ctx, spec, worker.Launcher{Command: []string{program, "worker", "--log-level", a.logLevel}, LogDir: a.places.Log})
-}
-
-// spec says which model a worker is to hold and how.
-func (a *app) spec(m models.Model, o engine.LoadOptions) (worker.Spec, error) {
-	print, err := gguf.Fingerprint(m.Path)
-	if err != nil {
-		return worker.Spec{}, &fault.Error{
-			Kind: fault.BadModel, Cause: err,
-			Msg:    fmt.Sprintf("cannot load %s: %v", m.Name, err),
-			Advice: "Give the path of a whole GGUF file.",
-		}
-	}
-	o.StateDir = a.places.KV
-	if o.Projector == "" {
-		o.Projector = m.Projector
-	}
-	for _, path := range m.Adapters {
-		o.Adapters = append(o.Adapters, engine.Adapter{Path: path, Scale: 1})
-	}
-	spec := worker.Spec{Name: m.Name, Path: m.Path, Options: o, Fingerprint: print, Version: buildID()}
-	if keep := a.config.KeepAlive; keep != nil {
-		spec.KeepAlive = *keep
-	}
-	return spec, nil
-}
-
-// endpoint opens a model of a server.
-func (a *app) endpoint(ctx context.Context, name string, e config.Endpoint, model string) (engine.Engine, error) {
-	if model == "" {
-		return nil, usageErrorf("%s/ names an endpoint and no model", name)
-	}
-	key, err := secret(ctx, name, e)
-	if err != nil {
-		return nil, err
-	}
-	return remote.New(remote.Config{URL: e.URL, Key: key, Model: model, Dialect: remote.Dialect(e.Dialect), Retries: 2})
-}
-
-// secret is an endpoint's key: it is set, or in the environment, or printed by a
-// command.
-func secret(ctx context.Context, name string, e config.Endpoint) (string, error) {
-	switch {
-	case e.KeyEnv != "":
-		key := os.Getenv(e.KeyEnv)
-		if key == "" {
-			return "", &fault.Error{
-				Kind: fault.Denied, Msg: fmt.Sprintf("cannot use endpoint %s: its key is in %s, which is not set", name, e.KeyEnv),
-				Advice: fmt.Sprintf("Set it: export %s=…", e.KeyEnv),
-			}
-		}
-		return key, nil
-	case len(e.KeyCommand) > 0:
-		ctx, cancel := context.WithTimeout(ctx, keyCommandTime)
-		defer cancel()
-		cmd := exec.CommandContext(ctx, e.KeyCommand[0], e.KeyCommand[1:]...)
-		cmd.Stderr = os.Stderr
-		out, err := cmd.Output()
-		if err == nil && len(bytes.TrimSpace(out)) == 0 {
-			err = errors.New("it printed nothing")
-		}
-		if err != nil {
-			return "", &fault.Error{
-				Kind: fault.Denied, Cause: err, Msg: fmt.Sprintf("cannot use endpoint %s: its key_command %s: %v", name, e.KeyCommand[0], err),
-				Advice: "Run the command yourself to see what is wrong.",
-			}
-		}
-		return string(bytes.TrimSpace(out)), nil
-	}
-	return e.Key, nil
-}
 
 // loadFlags are the flags that say how a model is put into memory.
 type loadFlags struct {
@@ -225,7 +39,7 @@ func (l *loadFlags) add(cmd *cobra.Command) {
 
 // options are those of the flags and, where they say nothing, of config.toml.
 func (l *loadFlags) options(c config.Config) (engine.LoadOptions, error) {
-	o := engine.LoadOptions{Context: c.Context, Threads: c.Threads, GPULayers: c.GPULayers, KVType: c.KVType, FlashAttn: c.FlashAttn}
+	o := library.LoadOptions(c)
 	f := l.cmd.Flags()
 	if f.Changed("context") {
 		o.Context = l.context

@@ -11,7 +11,6 @@ import (
 
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/fault/suggest"
-	"github.com/bise-sh/bise/library/pull"
 	"github.com/bise-sh/bise/render/term"
 )
 
@@ -26,16 +25,11 @@ func usageErrorf(format string, args ...any) *fault.Error {
 	return fault.Errorf(fault.Usage, format, args...)
 }
 
+// exitCode is the exit code of the program. A reader that closes the pipe has read
+// enough: that is not a failure.
 func exitCode(err error) int {
-	switch {
-	case err == nil, errors.Is(err, syscall.EPIPE):
-		// Who closes the pipe has read enough.
+	if errors.Is(err, syscall.EPIPE) {
 		return fault.ExitOK
-	case errors.Is(err, errInterrupted):
-		return fault.ExitInterrupted
-	}
-	if errors.Is(err, pull.ErrNotAccepted) {
-		return fault.ExitLicence
 	}
 	return fault.ExitCode(err)
 }

@@ -2,31 +2,14 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/bise-sh/bise/engine"
-	"github.com/bise-sh/bise/fault"
-	"github.com/bise-sh/bise/gguf"
-	"github.com/bise-sh/bise/models"
-	"github.com/bise-sh/bise/models/catalog"
+	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/models/fit"
 )
-
-// A fitting is what bise fit finds.
-type fitting struct {
-	Model   string      `json:"model"`
-	Title   string      `json:"title,omitempty"`
-	Machine fit.Machine `json:"machine"`
-	Plans   []fit.Plan  `json:"plans"` // the largest first
-	Best    *fit.Plan   `json:"best,omitempty"`
-
-	get string // how to get the best; "" when it is here
-}
 
 func (a *app) fitCommand() *cobra.Command {
 	var load loadFlags
@@ -52,11 +35,8 @@ does not fit.`,
 }
 
 func (a *app) fit(ctx context.Context, ref string, o engine.LoadOptions) error {
-	f := fitting{Machine: a.hardware(ctx)}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	if err := a.planFor(&f, ref, o); err != nil {
+	f, err := a.lib.Fit(ctx, ref, o)
+	if err != nil {
 		return err
 	}
 	if a.json {
@@ -72,75 +52,8 @@ func (a *app) fit(ctx context.Context, ref string, o engine.LoadOptions) error {
 	return nil
 }
 
-// planFor plans the model that a REF names: one of the catalogue, or a file.
-func (a *app) planFor(f *fitting, ref string, o engine.LoadOptions) error {
-	c, err := a.catalog()
-	if err != nil {
-		return err
-	}
-	parsed, err := models.ParseRef(ref)
-	if err != nil {
-		return err
-	}
-	if parsed.Scheme == models.ByName {
-		m, kind, err := c.Find(ref)
-		if err == nil {
-			return a.planCatalogued(f, m, kind, o)
-		}
-		if _, here := a.find(ref); here != nil {
-			return err // the catalogue's advice is the better one
-		}
-	}
-	m, err := a.find(ref)
-	if err != nil {
-		return err
-	}
-	file, err := gguf.Read(m.Path)
-	if err != nil {
-		return fault.Errorf(fault.BadModel, "cannot read %s: %w", m.Path, err)
-	}
-	var tower int64
-	if info, err := os.Stat(m.Projector); err == nil {
-		tower = info.Size()
-	}
-	p := fit.Installed(file, tower).On(f.Machine, o)
-	f.Model, f.Plans, f.Best = m.Name, []fit.Plan{p}, &p
-	return nil
-}
-
-func (a *app) planCatalogued(f *fitting, m catalog.Model, kind string, o engine.LoadOptions) error {
-	if err := a.cannotRun(m); err != nil {
-		return err
-	}
-	f.Model, f.Title = m.Name, m.Title
-	whole, ok := fit.Catalogued(m)
-	if !ok {
-		return errors.New("the catalogue does not say how large " + m.Name + " is")
-	}
-	if kind != "" {
-		named, err := whole.As(kind)
-		if err != nil {
-			return err
-		}
-		p := named.On(f.Machine, o)
-		f.Plans, f.Best = []fit.Plan{p}, &p
-	} else {
-		plans, err := fit.At(whole, f.Machine, o, "")
-		if err != nil {
-			return err
-		}
-		best, err := whole.Best(f.Machine, o)
-		if err != nil {
-			return err
-		}
-		f.Plans, f.Best = plans, &best
-	}
-	f.get = "bise pull " + m.Name + ":" + strings.ToLower(f.Best.Type)
-	return nil
-}
-
-func (a *app) tellFit(f fitting) error {
-	a.note("%s.", machineLine(f.Machine))
+func (a *app) tellFit(f library.Fit) error {
+	a.note("%s.", library.MachineLine(f.Machine))
 	t := &table{head: []string{"TYPE", "WEIGHTS", "CONTEXT", "COMPUTE", "NEEDS", "GROWS TO", "HERE"}, right: []int{1, 2, 3, 4, 5}}
 	for _, p := range f.Plans {
 		longest := "–"
@@ -156,25 +69,25 @@ func (a *app) tellFit(f fitting) error {
 	if err := a.print(t); err != nil {
 		return err
 	}
-	a.note("%s", f.conclusion())
+	a.note("%s", fitConclusion(f))
 	return nil
 }
 
-// conclusion says what to do.
-func (f fitting) conclusion() string {
+// fitConclusion says what to do.
+func fitConclusion(f library.Fit) string {
 	p := f.Best
 	text := fmt.Sprintf("That is with a context of %s tokens, which grows when it has to.", count(p.Context))
 	switch {
 	case p.Verdict == fit.No:
 		return text + " Choose a smaller model from bise catalog, or a server."
-	case p.Verdict == fit.Tight && f.get != "":
-		return fmt.Sprintf("%s Close other programs before you use it. Get it with %s.", text, f.get)
+	case p.Verdict == fit.Tight && f.Pull != "":
+		return fmt.Sprintf("%s Close other programs before you use it. Get it with %s.", text, "bise pull "+f.Pull)
 	case p.Verdict == fit.Tight:
 		return text + " Close other programs before you use it, or stop other models with bise stop."
-	case f.get != "" && len(f.Plans) == 1:
-		return fmt.Sprintf("%s Get it with %s.", text, f.get)
-	case f.get != "":
-		return fmt.Sprintf("%s Best here is %s: %s.", text, p.Type, f.get)
+	case f.Pull != "" && len(f.Plans) == 1:
+		return fmt.Sprintf("%s Get it with %s.", text, "bise pull "+f.Pull)
+	case f.Pull != "":
+		return fmt.Sprintf("%s Best here is %s: %s.", text, p.Type, "bise pull "+f.Pull)
 	}
 	return text
 }

@@ -1,8 +1,6 @@
 package cli
 
 import (
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -44,11 +42,10 @@ so do models.`,
 }
 
 func (a *app) gc(dry bool, stage, state time.Duration) error {
-	list, err := a.store().Waste(stage)
+	list, err := a.lib.Garbage(stage, state)
 	if err != nil {
 		return err
 	}
-	list = append(list, oldStates(a.places.KV, time.Now().Add(-state))...)
 	var sum int64
 	rows := []models.Waste{}
 	for _, w := range list {
@@ -79,20 +76,4 @@ func (a *app) gc(dry bool, stage, state time.Duration) error {
 		a.note("%s are free again.", size(sum))
 	}
 	return nil
-}
-
-// oldStates are the saved conversations that were last used before then: a file
-// each, in a folder for each model.
-func oldStates(dir string, then time.Time) []models.Waste {
-	var list []models.Waste
-	_ = filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
-		if err != nil || filepath.Ext(path) != ".kv" {
-			return nil
-		}
-		if info, err := d.Info(); err == nil && info.ModTime().Before(then) {
-			list = append(list, models.NewWaste("saved conversation", path, info.Size(), info.ModTime(), func() error { return os.Remove(path) }))
-		}
-		return nil
-	})
-	return list
 }

@@ -61,12 +61,12 @@ func (f *textFlags) reader(ctx context.Context, a *app, ref string) (textReader,
 	if f.cmd.Flags().Changed("gpu-layers") {
 		r.GPULayers = &f.gpuLayers
 	}
-	m, err := a.find(ref)
+	m, err := a.lib.Find(ref)
 	if err != nil {
 		return r, err
 	}
 	r.Model = m.Path
-	r.Text, err = a.input().file(ctx, f.text)
+	r.Text, err = a.attachments().Text(ctx, f.text)
 	return r, err
 }
 

@@ -6,8 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/bise-sh/bise/gguf"
-	"github.com/bise-sh/bise/mistral/layout"
+	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/models"
 )
 
@@ -46,36 +45,23 @@ bise import ./model.gguf --copy --name mine`,
 }
 
 func (a *app) importModel(ctx context.Context, im models.Import) error {
-	im = readable(im)
 	line := amount{verb: "reading " + im.Path}
 	if im.Way == models.Copy {
 		line.verb = "copying " + im.Path
 	}
 	im.Progress = func(done, total int64) { line.set(done, total, "") }
 	a.progress.wait(line.line)
-	m, err := a.store().Import(ctx, im)
+	m, err := a.lib.Import(ctx, im)
 	if err != nil {
 		return err
 	}
 	a.progress.erase()
 	if a.json {
-		return writeJSON(a.stdout, listModel(m))
+		return writeJSON(a.stdout, library.Describe(m))
 	}
 	how := map[models.Way]string{models.InPlace: "used where it lies", models.Link: "linked", models.Copy: "copied"}[im.Way]
 	a.note("%s is imported: %s, %s (sha256 %s). Try: bise ask -m %s", m.Name, size(m.Size), how, briefHash(m.Files[0].SHA256), m.Name)
 	return nil
-}
-
-// readable adds to an import what the file tells. What it cannot tell is left out,
-// and Import says why it is no model.
-func readable(im models.Import) models.Import {
-	if file, err := gguf.Read(im.Path); err == nil && file.Check() == nil {
-		if im.Projector == "" {
-			im.Projector = layout.Projector(im.Path, file.Summary().Width)
-		}
-		im.Can = abilities(models.Model{Name: im.Path, Path: im.Path, Projector: im.Projector}, file)
-	}
-	return im
 }
 
 // briefHash is the beginning and the end of a hash.

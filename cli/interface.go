@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -12,9 +11,9 @@ import (
 
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
-	"github.com/bise-sh/bise/engine/worker"
-	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/history"
+	"github.com/bise-sh/bise/library"
+	"github.com/bise-sh/bise/modes/review/change"
 	"github.com/bise-sh/bise/render/term"
 	"github.com/bise-sh/bise/tui"
 )
@@ -31,10 +30,8 @@ func (a *app) noVerb(cmd *cobra.Command, _ []string) error {
 }
 
 func (a *app) showInterface(ctx context.Context) error {
-	models := &library{app: a}
-	defer models.close()
+	defer a.lib.Close()
 	o := a.interfaceOptions()
-	o.Library = models
 	o.Width, o.Height = a.out.Size()
 	// Nothing but the interface writes to the terminal.
 	a.progress.calm(true)
@@ -58,7 +55,7 @@ func (a *app) showLinear(ctx context.Context, o tui.Options) error {
 	keys := make(chan os.Signal, 1)
 	signal.Notify(keys, os.Interrupt)
 	defer signal.Stop(keys)
-	return tui.RunLinear(ctx, o, a.stdin, a.stdout, keys)
+	return tui.RunPlain(ctx, o, a.stdin, a.stdout, keys)
 }
 
 // interfaceOptions wires the interface to what it works with.
@@ -67,53 +64,30 @@ func (a *app) interfaceOptions() tui.Options {
 	if err != nil {
 		folder = ""
 	}
-	// Flags that nobody can give: what config.toml says is what they say.
-	none := &cobra.Command{}
-	var sampling samplingFlags
-	var load loadFlags
-	sampling.add(none)
-	load.add(none)
+	sampling := library.Sampling(a.config.Sampling)
 	o := tui.Options{
 		Settings: a.config.Interface,
 		Save:     func(i config.Interface) error { return config.SaveInterface(a.places.File(), i) },
 		Open: func(ctx context.Context, ref string, o engine.LoadOptions) (engine.Engine, error) {
-			all, err := load.options(a.config)
-			if err != nil {
-				return nil, err
-			}
+			all := library.LoadOptions(a.config)
 			if o.Context > 0 {
 				all.Context = o.Context
 			}
-			return a.open(ctx, ref, all)
+			return a.lib.Open(ctx, ref, all)
 		},
-		Loaded:  loadedShare,
-		Changes: a.reviewable,
-		History: func() (*history.Store, error) { return history.Open(filepath.Join(a.places.Data, "history.db")) },
-		Folder:  folder,
-		Getenv:  os.Getenv,
+		Loaded:    library.Loaded,
+		Models:    a.lib,
+		Downloads: a.lib,
+		Endpoints: a.lib,
+		Changes:   change.List,
+		History:   func() (*history.Store, error) { return history.Open(filepath.Join(a.places.Data, "history.db")) },
+		Folder:    folder,
+		Getenv:    os.Getenv,
 	}
-	o.Model, _ = a.chosen(a.model)
-	o.Sampling, err = sampling.sampling(a.config.Sampling)
+	o.Model, _ = a.lib.Choose(a.model)
+	o.Sampling = sampling
 	style, badStyle := a.loadStyle()
 	o.Style = style
-	o.Problem = errors.Join(a.configError, err, badStyle)
+	o.Problem = errors.Join(a.configError, sampling.Check(), badStyle)
 	return o
-}
-
-// loadedShare tells how much of a model is loaded, 0 to 1.
-func loadedShare(ctx context.Context, e engine.Engine) (float64, error) {
-	w, ok := e.(*worker.Engine)
-	if !ok {
-		return 1, nil
-	}
-	s, err := w.Status(ctx)
-	switch {
-	case err != nil:
-		return 0, err
-	case s.State == worker.Failed:
-		return 0, &fault.Error{Kind: fault.BadModel, Msg: fmt.Sprintf("cannot load %s: %s", s.Name, s.LastError)}
-	case s.State == worker.Loading:
-		return min(s.Loaded, 0.99), nil
-	}
-	return 1, nil
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/fault"
-	"github.com/bise-sh/bise/gguf"
 	"github.com/bise-sh/bise/mistral/layout"
 	"github.com/bise-sh/bise/mistral/tokenizer"
 )
@@ -178,7 +177,7 @@ func (p *pictureFiles) read(ctx context.Context, r *engine.ChatRequest) error {
 			url, ok := p.known[path]
 			if !ok {
 				var err error
-				if url, err = pictureURL(ctx, path); err != nil {
+				if url, err = imageURL(ctx, path); err != nil {
 					return err
 				}
 				if p.bytes += len(url); p.bytes > maxKnownPictures {
@@ -195,10 +194,8 @@ func (p *pictureFiles) read(ctx context.Context, r *engine.ChatRequest) error {
 // lineTokenizer makes the tokenizer of the model: from the head of its file
 // alone where that is enough, else the engine's.
 func (a *app) lineTokenizer(ctx context.Context, load loadFlags) (t lineTokenizer, done func(), err error) {
-	ref, _ := a.chosen(a.model)
-	name, _, ok := strings.Cut(ref, "/")
-	if _, remote := a.config.Endpoints[name]; !ok || !remote {
-		l, err := a.layout(ref, load.projector)
+	if ref, _ := a.lib.Choose(a.model); !a.lib.IsRemote(ref) {
+		l, err := a.lib.Layout(ref, load.projector)
 		if err == nil {
 			return layoutLines{l}, func() {}, nil
 		}
@@ -210,35 +207,11 @@ func (a *app) lineTokenizer(ctx context.Context, load loadFlags) (t lineTokenize
 	if err != nil {
 		return nil, nil, err
 	}
-	e, err := a.open(ctx, a.model, o)
+	e, err := a.lib.Open(ctx, a.model, o)
 	if err != nil {
 		return nil, nil, err
 	}
 	return engineLines{ctx, e}, func() { e.Close() }, nil
-}
-
-// layout reads how a model turns requests into tokens.
-func (a *app) layout(ref, eye string) (*layout.Layout, error) {
-	m, err := a.find(ref)
-	if err != nil {
-		return nil, err
-	}
-	file, err := gguf.Read(m.Path)
-	if err == nil {
-		err = file.Check()
-	}
-	if err != nil {
-		return nil, &fault.Error{Kind: fault.BadModel, Msg: fmt.Sprintf("cannot read %s: %v", m.Name, err), Advice: "Give the path of a GGUF file.", Cause: err}
-	}
-	pictures := seenBy(m, file.Summary().Width)
-	if eye != "" {
-		cut, err := projector(eye)
-		if err != nil {
-			return nil, err
-		}
-		pictures = &cut
-	}
-	return layout.Read(file, m.Name, pictures)
 }
 
 type layoutLines struct{ l *layout.Layout }

@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/bise-sh/bise/engine/worker"
+	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/models"
 )
 
@@ -30,11 +32,15 @@ func TestAgo(t *testing.T) {
 
 func TestModelTable(t *testing.T) {
 	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
-	list := []listedModel{
-		{Name: "codestral", Type: "Q4_K_M", Size: 13.3e9, Used: now.Add(-2 * time.Hour), Can: []string{"fim"}, Origin: models.Installed, terms: &models.Agreement{ID: "MNPL-0.1"}},
+	list := []library.Installed{
 		{
-			Name: "ministral-3-3b", Type: "Q4_K_M", Size: 2.15e9, Used: now.Add(-time.Hour), Can: []string{"chat", "vision", "tools"}, Origin: models.Installed,
-			terms: &models.Agreement{ID: "Apache-2.0"}, State: worker.Answering, loaded: []worker.Status{{}},
+			Model: models.Model{Name: "codestral", Size: 13.3e9, Used: now.Add(-2 * time.Hour), Origin: models.Installed},
+			Type:  "Q4_K_M", Can: []string{"fim"}, Terms: library.Terms(models.Agreement{ID: "MNPL-0.1"}),
+		},
+		{
+			Model: models.Model{Name: "ministral-3-3b", Size: 2.15e9, Used: now.Add(-time.Hour), Origin: models.Installed},
+			Type:  "Q4_K_M", Can: []string{"chat", "vision", "tools"}, Terms: library.Terms(models.Agreement{ID: "Apache-2.0"}),
+			State: worker.Answering, Workers: []worker.Status{{}},
 		},
 	}
 	a := newApp(strings.NewReader(""), &strings.Builder{}, &strings.Builder{})
@@ -53,8 +59,8 @@ ministral-3-3b  Q4_K_M  2.15 GB  Apache-2.0  now, loaded  chat vision tools
 		t.Errorf("got\n%s", got)
 	}
 	list = append(list,
-		listedModel{Name: "mistral:7b", Size: 4.4e9, Origin: models.Cached, Program: "Ollama", State: worker.Idle, loaded: []worker.Status{{}}},
-		listedModel{Name: "mine", Size: 4.4e9, Origin: models.Registered, Path: "/weights/mine.gguf", Problem: "its file is gone"},
+		library.Installed{Model: models.Model{Name: "mistral:7b", Size: 4.4e9, Origin: models.Cached, Program: "Ollama"}, State: worker.Idle, Workers: []worker.Status{{}}},
+		library.Installed{Model: models.Model{Name: "mine", Size: 4.4e9, Origin: models.Registered, Path: "/weights/mine.gguf", Problem: errors.New("its file is gone")}},
 	)
 	want = `NAME            TYPE    SIZE     LICENCE     USED         CAN                WHERE
 codestral       Q4_K_M  13.3 GB  MNPL ⚠      2 hours ago  code
@@ -78,8 +84,8 @@ func TestShownLicence(t *testing.T) {
 		{models.Agreement{ID: "apache-2.0"}, "Apache License 2.0, https://www.apache.org/licenses/LICENSE-2.0"},
 		{models.Agreement{}, ""},
 	} {
-		s := installOf(models.Model{}, nil, tt.terms)
-		parts := slices.DeleteFunc(s.terms(), func(p string) bool { return p == "" })
+		s := library.NewProvenance(models.Model{}, nil, tt.terms)
+		parts := slices.DeleteFunc(licenceParts(s), func(p string) bool { return p == "" })
 		if got := strings.Join(parts, ", "); got != tt.want {
 			t.Errorf("%+v is %q", tt.terms, got)
 		}

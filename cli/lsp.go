@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -57,7 +56,7 @@ and Zed is in docs/editors.md.`,
 
 func (a *app) lsp(ctx context.Context, load engine.LoadOptions, maxTokens int) error {
 	o := code.Options{MaxTokens: maxTokens, Time: writeTime}
-	if !a.remote() {
+	if !a.lib.IsRemote(a.model) {
 		// What a server elsewhere computes costs money, or somebody else's time: it
 		// is asked for what the person wants and nothing ahead.
 		o.PromptTime, o.Idle, o.Speculate = promptTime, idleTime, true
@@ -66,8 +65,7 @@ func (a *app) lsp(ctx context.Context, load engine.LoadOptions, maxTokens int) e
 	go func() {
 		done <- lsp.Serve(ctx, a.stdin, a.stdout, lsp.Config{
 			Open: func(ctx context.Context) (engine.Engine, error) {
-				defer a.progress.erase()
-				return a.open(ctx, a.model, load)
+				return a.lib.Open(ctx, a.model, load)
 			},
 			Options: o, Version: thisBuild().Version, Logger: slog.Default(),
 		})
@@ -82,12 +80,4 @@ func (a *app) lsp(ctx context.Context, load engine.LoadOptions, maxTokens int) e
 		}
 		return err
 	}
-}
-
-// remote reports whether the model that is chosen is one of a server elsewhere.
-func (a *app) remote() bool {
-	ref, _ := a.chosen(a.model)
-	name, _, ok := strings.Cut(ref, "/")
-	_, known := a.config.Endpoints[name]
-	return ok && known
 }

@@ -145,7 +145,7 @@ func offerVerbs(root *cobra.Command) offers {
 // offerModels offers the models on this machine that are right; nil: all.
 func (a *app) offerModels(right func(models.Model) bool) offers {
 	return func(context.Context, string) []cobra.Completion {
-		found, err := a.store().List()
+		found, err := a.lib.Store().List()
 		if err != nil {
 			return nil
 		}
@@ -161,7 +161,7 @@ func (a *app) offerModels(right func(models.Model) bool) offers {
 
 func (a *app) offerEndpoints(context.Context, string) []cobra.Completion {
 	var list []cobra.Completion
-	for name, e := range a.endpoints() {
+	for name, e := range a.lib.Endpoints() {
 		list = append(list, cobra.CompletionWithDesc(name+"/", "a model of "+e.URL))
 	}
 	slices.Sort(list)
@@ -171,7 +171,7 @@ func (a *app) offerEndpoints(context.Context, string) []cobra.Completion {
 // offerCatalogue offers the models that can be fetched and, behind a colon, their
 // types.
 func (a *app) offerCatalogue(_ context.Context, begun string) []cobra.Completion {
-	c, err := a.catalog()
+	c, err := a.lib.Catalog()
 	if err != nil {
 		return nil
 	}

@@ -38,7 +38,7 @@ those of another model, such as the one it was quantized from.`,
 			}
 			t := perplexityTask{textReader: r}
 			if base != "" {
-				m, err := a.find(base)
+				m, err := a.lib.Find(base)
 				if err != nil {
 					return err
 				}

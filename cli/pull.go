@@ -7,9 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,10 +15,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/bise-sh/bise/downloader"
-	"github.com/bise-sh/bise/downloader/huggingface"
-	"github.com/bise-sh/bise/downloader/ollama"
 	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/library/pull"
 	"github.com/bise-sh/bise/models"
 	"github.com/bise-sh/bise/models/catalog"
@@ -32,7 +27,8 @@ import (
 
 // pullFlags are what the person says about a pull.
 type pullFlags struct {
-	accept      string // "": ask; anyLicence; or the ID of the one that is agreed to
+	yes         bool   // accept every licence
+	accept      string // the ID of the licence to accept; "": ask
 	fromSource  bool
 	kind        string
 	sha256      string
@@ -43,40 +39,37 @@ type pullFlags struct {
 	limit       string
 }
 
-// anyLicence is the value of --accept-licence when it names none.
-const anyLicence = "any"
-
 func (a *app) pullCommand() *cobra.Command {
 	var v pullFlags
 	cmd := &cobra.Command{
 		Use:   "pull REF…",
-		Short: "Bring models to this machine",
-		Long: `Bring models to this machine, and look whether every byte is right. REF is a model
-of the catalogue, with or without a type (codestral, mistral-nemo:q8_0), a repository
-of the Hugging Face Hub (hf:owner/repo, with :TYPE or :FILE behind it), a model of
-Ollama's registry (ollama:mistral:7b), or the address of a GGUF file.
+		Short: "Download models",
+		Long: `Download models and verify every byte. REF is a model of the catalogue, with or
+without a type (codestral, mistral-nemo:q8_0), a repository of the Hugging Face Hub
+(hf:owner/repo, with :TYPE or :FILE behind it), a model of Ollama's registry
+(ollama:mistral:7b), or the URL of a GGUF file.
 
-A type that nobody has made is made here of the original weights. Whatever ends a
-pull, the next one goes on from there. A licence that forbids something is asked
-about first; without a terminal, agree to it with --accept-licence. Sign in to the
-hub by HF_TOKEN or with its own program.`,
+If nobody has published a type, bise makes it from the original weights. An
+interrupted pull continues where it stopped. A licence with restrictions must be
+accepted first: bise asks on a terminal; elsewhere use --yes or --accept-licence=ID.
+To sign in to the hub, set HF_TOKEN or use the hub's own program.`,
 		Example: `bise pull ministral-3-3b
-bise pull codestral:q5_k_m --accept-licence
+bise pull codestral:q5_k_m --accept-licence=MNPL-0.1
 bise pull mathstral --from-source --type Q6_K --limit-rate 5MB`,
 		Args: arguments(cobra.MinimumNArgs(1), "one model or more"),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.pull(cmd.Context(), v, args) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&v.accept, "accept-licence", "", "agree to the licence, or only to the one with this `ID`: --accept-licence=MNPL-0.1")
-	f.Lookup("accept-licence").NoOptDefVal = anyLicence
-	f.BoolVar(&v.fromSource, "from-source", false, "make the model here of its original weights, even where others have")
-	f.StringVar(&v.kind, "type", "", "have the weights as `TYPE`, such as Q8_0 (default: Q4_K_M)")
-	f.StringVar(&v.sha256, "sha256", "", "what the bytes of a file at an address must come to, in `HEX`")
-	f.BoolVar(&v.again, "again", false, "also pull what is here already")
-	f.BoolVar(&v.anyway, "anyway", false, "also pull what this machine cannot run")
-	f.BoolVar(&v.sendToken, "send-token", false, "sign in to the mirror that HF_ENDPOINT names, too")
-	f.IntVar(&v.connections, "connections", 0, "at most `N` connections for a file, 1 to 16 (default: 8)")
-	f.StringVar(&v.limit, "limit-rate", "", "at most so many bytes per second, `RATE`: 500kB, 5MB")
+	f.BoolVar(&v.yes, "yes", false, "accept every licence")
+	f.StringVar(&v.accept, "accept-licence", "", "accept the licence with this `ID`, such as MNPL-0.1")
+	f.BoolVar(&v.fromSource, "from-source", false, "make the model from its original weights, even if a GGUF file is published")
+	f.StringVar(&v.kind, "type", "", "download the weights as `TYPE`, such as Q8_0 (default: Q4_K_M)")
+	f.StringVar(&v.sha256, "sha256", "", "the SHA-256 checksum, `HEX`, of the file at a URL")
+	f.BoolVar(&v.again, "again", false, "download the model even if it is installed")
+	f.BoolVar(&v.anyway, "anyway", false, "download the model even if this machine cannot run it")
+	f.BoolVar(&v.sendToken, "send-token", false, "also send the token to the mirror in HF_ENDPOINT")
+	f.IntVar(&v.connections, "connections", 0, "use at most `N` connections for a file, 1 to 16 (default: 8)")
+	f.StringVar(&v.limit, "limit-rate", "", "download at most `RATE` bytes per second, such as 500kB or 5MB")
 	return cmd
 }
 
@@ -89,30 +82,17 @@ func (a *app) pull(ctx context.Context, v pullFlags, refs []string) error {
 		return usageErrorf("--connections must be from 1 to 16")
 	}
 	if v.sha256 != "" && len(refs) > 1 {
-		return usageErrorf("--sha256 is of one file, and %d models are named", len(refs))
+		return usageErrorf("--sha256 is for one file, but %d models are named", len(refs))
 	}
-	if v.accept != "" && v.accept != anyLicence {
+	if v.accept != "" {
 		if _, ok := licence.Find(v.accept); !ok {
-			return usageErrorf("there is no licence %q to agree to", v.accept)
+			return usageErrorf("unknown licence %q", v.accept)
 		}
 	}
+	a.lib.ConfigureDownloads(library.DownloadOptions{Connections: v.connections, Limit: limit, SendToken: v.sendToken})
+	defer a.lib.Close()
 	for _, ref := range refs {
-		if l, ok := licence.Find(ref); ok && v.accept == anyLicence {
-			e := usageErrorf("%s is a licence and no model", ref)
-			e.Advice = fmt.Sprintf("To agree to it alone, write --accept-licence=%s.", l.ID)
-			return e
-		}
-	}
-	p, err := a.puller(a.hardware(ctx), downloader.Options{Connections: v.connections, Limit: limit})
-	if err != nil {
-		return err
-	}
-	defer p.Client.Close()
-	if v.sendToken {
-		p.Hub = p.Hub.Trusted()
-	}
-	for _, ref := range refs {
-		if err := a.pullOne(ctx, p, v, ref); err != nil {
+		if err := a.pullOne(ctx, v, ref); err != nil {
 			a.progress.erase()
 			if a.json {
 				return errors.Join(err, writeFailure(a.stdout, err))
@@ -123,43 +103,11 @@ func (a *app) pull(ctx context.Context, v pullFlags, refs []string) error {
 	return nil
 }
 
-// puller brings models into the store, from where the environment says.
-func (a *app) puller(h fit.Machine, o downloader.Options) (*pull.Puller, error) {
-	c, err := a.catalog()
-	if err != nil {
-		return nil, err
-	}
-	env, err := huggingface.Environment(os.Getenv)
-	if err != nil {
-		return nil, err
-	}
-	o.UserAgent = fmt.Sprintf("bise/%s; go/%s; %s/%s", cmp.Or(thisBuild().Version, "dev"), strings.TrimPrefix(runtime.Version(), "go"), runtime.GOOS, runtime.GOARCH)
-	o.Offline = o.Offline || env.Offline
-	client := downloader.New(o)
-	hub, err := huggingface.New(client, env)
-	if err != nil {
-		return nil, err
-	}
-	return &pull.Puller{
-		Store: a.store(), Catalog: c, Client: client, Hub: hub, Registry: ollama.New(client, ollamaKey()),
-		Quantize: a.quantizeWorker("quantize what was pulled"), Machine: &h, Version: thisBuild().Version,
-	}, nil
-}
-
-// ollamaKey is where Ollama keeps the key by which registries know this machine.
-func ollamaKey() string {
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return ""
-	}
-	return filepath.Join(home, ".ollama", "id_ed25519")
-}
-
-func (a *app) pullOne(ctx context.Context, p *pull.Puller, v pullFlags, ref string) error {
+func (a *app) pullOne(ctx context.Context, v pullFlags, ref string) error {
 	a.progress.wait(func(int) string { return "looking for " + a.plain(ref) })
-	plan, err := p.Plan(ctx, pull.Request{Ref: ref, Type: v.kind, FromSource: v.fromSource, SHA256: v.sha256, Again: v.again, Anyway: v.anyway})
+	plan, err := a.lib.Plan(ctx, pull.Request{Ref: ref, Type: v.kind, FromSource: v.fromSource, SHA256: v.sha256, Again: v.again, Anyway: v.anyway})
 	if err != nil {
-		return a.elsewhere(p.Catalog, ref, err)
+		return err
 	}
 	a.progress.erase()
 	if m := plan.Installed; m != nil {
@@ -172,7 +120,7 @@ func (a *app) pullOne(ctx context.Context, p *pull.Puller, v pullFlags, ref stri
 	if err := a.tellPlan(plan); err != nil {
 		return err
 	}
-	if err := a.agree(ctx, plan, v.accept); err != nil {
+	if err := a.acceptLicence(ctx, plan, v); err != nil {
 		return err
 	}
 	var progress pull.Progress
@@ -184,7 +132,7 @@ func (a *app) pullOne(ctx context.Context, p *pull.Puller, v pullFlags, ref stri
 	} else {
 		a.progress.wait(func(columns int) string { return pullLine(plan.Name, progress.Sample(), columns) })
 	}
-	m, err := p.Run(ctx, plan, &progress)
+	m, err := a.lib.Pull(ctx, plan, &progress)
 	close(told)
 	telling.Wait()
 	a.progress.erase()
@@ -212,16 +160,6 @@ func pullAgain(r pull.Request) string {
 		words = append(words, "--sha256 "+r.SHA256)
 	}
 	return strings.Join(words, " ")
-}
-
-// elsewhere adds to the error of a model that cannot run here where it does.
-func (a *app) elsewhere(c *catalog.Catalog, ref string, err error) error {
-	if m, _, found := c.Find(ref); found == nil {
-		if obstacle := a.cannotRun(m); obstacle != nil {
-			return obstacle
-		}
-	}
-	return err
 }
 
 // A plannedPull is the event before a pull begins.
@@ -278,20 +216,18 @@ func (a *app) warn(warnings []string) {
 	}
 }
 
-// agree has somebody agree to the licence, if that is needed. An error of package
-// pull says that nobody has.
-func (a *app) agree(ctx context.Context, plan *pull.Plan, accept string) error {
+// acceptLicence accepts the plan's licence as the flags say, or asks the user.
+func (a *app) acceptLicence(ctx context.Context, plan *pull.Plan, v pullFlags) error {
 	if !plan.NeedsYes() {
 		return nil
 	}
-	named, _ := licence.Find(accept)
-	if accept == anyLicence || accept != "" && named.ID == plan.Terms.ID {
+	named, _ := licence.Find(v.accept)
+	if v.yes || v.accept != "" && named.ID == plan.Terms.ID {
 		plan.Accept(time.Now())
 		return nil
 	}
-	refused := &pull.LicenceError{Plan: plan}
-	if a.json || accept != "" || !term.IsTerminal(a.stdin) || !a.err.Terminal() {
-		return refused
+	if a.json || v.accept != "" || !term.IsTerminal(a.stdin) || !a.err.Terminal() {
+		return plan.Refused()
 	}
 	// A question is not a note: it is asked of those who want quiet, too.
 	fmt.Fprintf(a.stderr, "%s: %s\n", a.plain(plan.Terms.Name), firstLower(a.plain(plan.Terms.Summary)))
@@ -310,7 +246,7 @@ func (a *app) agree(ctx context.Context, plan *pull.Plan, accept string) error {
 		case "r", "read":
 			a.showTerms(plan)
 		default:
-			return fmt.Errorf("%s is not pulled: %w", plan.Name, pull.ErrNotAccepted)
+			return fault.Errorf(fault.Licence, "%s is not pulled: the licence has not been accepted", plan.Name)
 		}
 	}
 }

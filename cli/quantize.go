@@ -141,7 +141,7 @@ func (a *app) quantize(ctx context.Context, v quantizeFlags, in, out string) err
 	if err != nil {
 		return err
 	}
-	m, err := a.find(in)
+	m, err := a.lib.Find(in)
 	if err != nil {
 		return err
 	}

@@ -3,14 +3,11 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 
 	"github.com/spf13/cobra"
 
-	"github.com/bise-sh/bise/engine/worker"
-	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/models"
 )
 
@@ -34,30 +31,14 @@ func (a *app) rm(ctx context.Context, refs []string) error {
 		Frees int64  `json:"frees_bytes"`
 		Kept  bool   `json:"file_kept"` // it lies outside of the store
 	}
-	store := a.store()
-	var list []models.Model
-	for _, ref := range refs {
-		m, err := store.Lookup(ref)
-		if err != nil {
-			return err
-		}
-		if err := m.Theirs(); err != nil {
-			return err
-		}
-		if !m.Called(ref) {
-			return &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("%q is not the whole name of a model", ref), Advice: fmt.Sprintf("Is it %s? To remove it, write that.", m.Name)}
-		}
-		list = append(list, m)
+	list, err := a.lib.Removable(refs...)
+	if err != nil {
+		return err
 	}
 	var rows []removed
 	for _, m := range list {
 		kept := m.Origin == models.Registered
-		if !kept {
-			if err := a.unload(ctx, m); err != nil {
-				return err
-			}
-		}
-		r, err := store.Remove(m)
+		r, err := a.lib.Remove(ctx, m)
 		if err != nil {
 			return err
 		}
@@ -88,17 +69,4 @@ func (a *app) rm(ctx context.Context, refs []string) error {
 func gone(path string) bool {
 	_, err := os.Lstat(path)
 	return errors.Is(err, fs.ErrNotExist)
-}
-
-// unload ends the workers that have a model: its bytes stay on the disk as long as
-// somebody has them, and on Windows their names, too.
-func (a *app) unload(ctx context.Context, m models.Model) error {
-	stopped, err := worker.Stop(ctx, stopGrace, func(s worker.Status) bool { return s.Path == m.Path })
-	if err != nil {
-		return err
-	}
-	if len(stopped) > 0 {
-		a.note("%s was in memory and is stopped.", m.Name)
-	}
-	return nil
 }

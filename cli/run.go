@@ -10,16 +10,20 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
-	"sync/atomic"
+	"runtime"
 
 	"github.com/spf13/cobra"
 
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/engine/llama"
 	"github.com/bise-sh/bise/engine/worker"
+	"github.com/bise-sh/bise/library"
+	"github.com/bise-sh/bise/models/fit"
 	"github.com/bise-sh/bise/render/markdown"
 	"github.com/bise-sh/bise/render/term"
 )
@@ -38,10 +42,10 @@ type app struct {
 
 	places      config.Places
 	config      config.Config
-	extended    atomic.Pointer[map[string]config.Endpoint] // config's endpoints with those that were added; nil: none was
-	configError error                                      // why config is empty, for verbs that forgive it
-	style       *markdown.Style                            // of answers; nil until the first
-	log         io.Closer                                  // the log file
+	configError error // why config is empty, for verbs that forgive it
+	lib         *library.Library
+	style       *markdown.Style // of answers; nil until the first
+	log         io.Closer       // the log file
 
 	// What the flags of every verb say.
 	model      string
@@ -53,14 +57,14 @@ type app struct {
 
 	// load puts a model into this process's memory. Tests put a script here.
 	load func(ctx context.Context, spec worker.Spec, progress func(float64)) (engine.Engine, error)
-	// open finds the model that a REF names and what runs it.
+	// open replaces what the library opens. Tests put a script here.
 	open func(ctx context.Context, ref string, o engine.LoadOptions) (engine.Engine, error)
 }
 
 func newApp(stdin io.Reader, stdout, stderr io.Writer) *app {
 	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, out: term.Of(stdout), err: term.Of(stderr)}
 	a.progress = newProgress(stderr, a.err)
-	a.load, a.open = loadHere, a.openRef
+	a.load = loadHere
 	return a
 }
 
@@ -176,5 +180,45 @@ func (a *app) begin(forgive bool) error {
 	if os.Getenv("NO_COLOR") != "" {
 		a.noColor = true
 	}
+	a.lib = a.newLibrary()
 	return nil
+}
+
+// newLibrary wires the library to what it works with.
+func (a *app) newLibrary() *library.Library {
+	return library.New(library.Options{
+		Places: a.places, Config: a.config,
+		Launch: func() (worker.Launcher, error) {
+			program, err := os.Executable()
+			if err != nil {
+				return worker.Launcher{}, fmt.Errorf("find bise itself, to start a worker: %w", err)
+			}
+			return worker.Launcher{Command: []string{program, "worker", "--log-level", a.logLevel}, LogDir: a.places.Log}, nil
+		},
+		Build: buildID(), Version: thisBuild().Version,
+		Devices:  gpus,
+		Quantize: a.quantizeWorker("quantize the downloaded weights"),
+		Progress: func(what string) {
+			if what == "" {
+				a.progress.erase()
+				return
+			}
+			a.progress.wait(func(int) string { return what })
+		},
+		Note:   func(sentence string) { a.note("%s", sentence) },
+		Stderr: a.stderr,
+		Engine: a.open,
+	})
+}
+
+// gpus lists the GPUs that llama.cpp can use.
+func gpus() []fit.Device {
+	var list []fit.Device
+	devices, _ := llama.Devices()
+	for _, d := range devices {
+		if d.GPU {
+			list = append(list, fit.Device{Name: d.Description, Total: d.Total, Free: d.Free, Unified: runtime.GOOS == "darwin"})
+		}
+	}
+	return list
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/library"
 )
 
 // samplingFlags are the flags that say how tokens are chosen.
@@ -38,11 +39,8 @@ func (s *samplingFlags) addChoices(cmd *cobra.Command) {
 
 // sampling is what the flags say and, where they say nothing, config.toml.
 func (s *samplingFlags) sampling(c config.Sampling) (engine.Sampling, error) {
-	r := engine.Sampling{
-		Temperature: c.Temperature, TopP: c.TopP, TopK: c.TopK, MinP: c.MinP,
-		RepeatPenalty: c.RepeatPenalty, PresencePenalty: c.PresencePenalty, FrequencyPenalty: c.FrequencyPenalty,
-		Seed: c.Seed, MaxTokens: c.MaxTokens, Stop: s.stop,
-	}
+	r := library.Sampling(c)
+	r.Stop = s.stop
 	f := s.cmd.Flags()
 	set(f.Changed("temperature"), &r.Temperature, &s.temperature)
 	set(f.Changed("top-p"), &r.TopP, &s.topP)

@@ -8,8 +8,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"slices"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,9 +15,6 @@ import (
 	"github.com/bise-sh/bise/api"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/fault"
-	"github.com/bise-sh/bise/gguf"
-	"github.com/bise-sh/bise/models"
-	"github.com/bise-sh/bise/models/catalog"
 )
 
 const (
@@ -85,12 +80,22 @@ func (a *app) serve(ctx context.Context, addr string, c api.Config, load engine.
 			Advice: "Set one with " + serveKey + ", or with --key.",
 		}
 	}
-	s := &served{a: a, load: load, open: map[string]engine.Engine{}, known: map[string]engine.Capabilities{}}
-	defer s.close()
-	if _, err := a.find(s.fallback()); err != nil && !a.remote() {
+	pool := a.lib.NewPool(a.model, load)
+	defer pool.Close()
+	if err := pool.Check(); err != nil {
 		return err // better now than with every request
 	}
-	c.Open, c.Models = s.engine, s.list
+	c.Open = func(ctx context.Context, name string, _ func(float64)) (engine.Engine, error) {
+		return pool.Engine(ctx, name)
+	}
+	c.Models = func(context.Context) ([]api.Model, error) {
+		list, err := pool.Models()
+		var out []api.Model
+		for _, m := range list {
+			out = append(out, api.Model{ID: m.Name, Created: m.Created, Can: m.Can})
+		}
+		return out, err
+	}
 	answers, cut := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cut(errInterrupted)
 	web := &http.Server{
@@ -133,105 +138,4 @@ func listen(ctx context.Context, addr string) (net.Listener, error) {
 		}
 	}
 	return l, nil
-}
-
-// served are the models that a server answers with.
-type served struct {
-	a    *app
-	load engine.LoadOptions
-
-	mu    sync.Mutex
-	open  map[string]engine.Engine
-	known map[string]engine.Capabilities // by the file and when it changed
-}
-
-// fallback is the model for requests that name none.
-func (s *served) fallback() string {
-	ref, _ := s.a.chosen(s.a.model)
-	return ref
-}
-
-// engine gives the engine of a model. Requests name installed models alone, or
-// what -m says: paths and endpoints are for the person, not for every program.
-func (s *served) engine(ctx context.Context, name string, _ func(float64)) (engine.Engine, error) {
-	ref := s.fallback()
-	if name != "" && name != ref {
-		list, err := s.a.store().List()
-		if err != nil {
-			return nil, err
-		}
-		if !slices.ContainsFunc(list, func(m models.Model) bool { return m.Called(name) }) {
-			e := fault.Errorf(fault.NotFound, "there is no model %.200q", name)
-			e.Advice = "GET /v1/models lists those that there are."
-			return nil, e
-		}
-		ref = name
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if e := s.open[ref]; e != nil {
-		return e, nil
-	}
-	// Starting a worker does not wait for the model: the request does that.
-	e, err := s.a.open(ctx, ref, s.load)
-	s.a.progress.erase()
-	if err == nil {
-		s.open[ref] = e
-	}
-	return e, err
-}
-
-// list tells the installed models, and what -m names beside them.
-func (s *served) list(context.Context) ([]api.Model, error) {
-	list, err := s.a.store().List()
-	if err != nil {
-		return nil, err
-	}
-	var out []api.Model
-	ref := s.fallback()
-	named := ref == ""
-	for _, m := range list {
-		if m.Problem != nil {
-			continue
-		}
-		named = named || m.Called(ref)
-		out = append(out, api.Model{ID: m.Name, Created: m.Modified, Can: s.can(m)})
-	}
-	if !named {
-		card := api.Model{ID: ref, Can: engine.Capabilities{Chat: true}}
-		if m, err := s.a.find(ref); err == nil && !s.a.remote() {
-			card.Created, card.Can = m.Modified, s.can(m)
-		}
-		out = append(out, card)
-	}
-	return out, nil
-}
-
-// can is what a model can do, read once from its head.
-func (s *served) can(m models.Model) engine.Capabilities {
-	key := fmt.Sprint(m.Path, m.Modified)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	can, ok := s.known[key]
-	if ok {
-		return can
-	}
-	if file, err := gguf.Read(m.Path); err == nil && file.Check() == nil {
-		list := abilities(m, file)
-		has := func(a catalog.Ability) bool { return slices.Contains(list, string(a)) }
-		can = engine.Capabilities{
-			Chat: has(catalog.Chat), FIM: has(catalog.FIM), Vision: has(catalog.Vision),
-			Tools: has(catalog.Tools), Embed: has(catalog.Embed), Thinking: has(catalog.Thinking),
-		}
-	}
-	s.known[key] = can
-	return can
-}
-
-func (s *served) close() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, e := range s.open {
-		e.Close()
-	}
 }

@@ -58,7 +58,7 @@ func (a *app) solve(ctx context.Context, v solve, problem string) error {
 	if v.votes < 1 || v.votes > math.MaxVotes {
 		return usageErrorf("--votes must be from 1 to %d", math.MaxVotes)
 	}
-	piped, _, err := a.input().piped(ctx)
+	piped, _, err := a.pipedText(ctx, a.attachments())
 	if err != nil {
 		return err
 	}
@@ -80,7 +80,7 @@ func (a *app) solve(ctx context.Context, v solve, problem string) error {
 	if err != nil {
 		return err
 	}
-	e, err := a.open(ctx, a.model, o)
+	e, err := a.lib.Open(ctx, a.model, o)
 	if err != nil {
 		return a.failed(err)
 	}
@@ -209,7 +209,7 @@ func (s *solving) solved(r math.Result) error {
 	if _, err := fmt.Fprintf(s.a.stdout, "\n%s\n", answer); err != nil {
 		return err
 	}
-	s.a.note("%s", r.Standing())
+	s.a.note("%s", r.Evidence())
 	if len(r.Groups) > 1 {
 		line := tally(r.Groups)
 		if none := r.None(); none > 0 {

@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/models"
-	"github.com/bise-sh/bise/models/verify"
 )
 
 func (a *app) verifyCommand() *cobra.Command {
@@ -34,16 +33,6 @@ bise verify --all`,
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "every model that bise has")
 	return cmd
-}
-
-// A checked model is what bise verify tells of one.
-type checked struct {
-	Name string `json:"name"`
-	Path string `json:"path"`
-	// Compared tells that its hashes were, rather than its numbers looked at.
-	Compared bool `json:"hashes_compared"`
-	OK       bool `json:"ok"`
-	verify.Report
 }
 
 func (a *app) verify(ctx context.Context, refs []string, all bool) error {
@@ -84,7 +73,7 @@ func (a *app) verify(ctx context.Context, refs []string, all bool) error {
 func (a *app) toVerify(refs []string, all bool) ([]models.Model, error) {
 	var list []models.Model
 	if all {
-		found, err := a.store().List()
+		found, err := a.lib.Store().List()
 		for _, m := range found {
 			if m.Origin != models.Cached {
 				list = append(list, m)
@@ -93,7 +82,7 @@ func (a *app) toVerify(refs []string, all bool) ([]models.Model, error) {
 		return list, err
 	}
 	for _, ref := range refs {
-		m, err := a.store().Lookup(ref)
+		m, err := a.lib.Store().Lookup(ref)
 		if err != nil {
 			return nil, err
 		}
@@ -103,41 +92,14 @@ func (a *app) toVerify(refs []string, all bool) ([]models.Model, error) {
 }
 
 // check reads all of a model.
-func (a *app) check(ctx context.Context, m models.Model) (checked, error) {
-	c := checked{Name: m.Name, Path: m.Path, Compared: m.Known()}
-	c.Problems = []verify.Problem{}
+func (a *app) check(ctx context.Context, m models.Model) (library.Verification, error) {
 	line := amount{verb: "reading " + m.Name}
-	progress := func(done, total int64) { line.set(done, total, "") }
 	a.progress.wait(line.line)
 	defer a.progress.erase()
-	switch {
-	case c.Compared:
-		damage, err := a.store().Verify(ctx, m, progress)
-		if err != nil {
-			return c, err
-		}
-		c.Files, c.Bytes = len(m.Files), m.Size
-		for _, d := range damage {
-			c.Problems = append(c.Problems, verify.Problem{What: d.Path + ": " + d.What})
-		}
-	case m.Problem != nil:
-		c.Problems = append(c.Problems, verify.Problem{What: m.Problem.Error()})
-	default:
-		began := time.Now()
-		r, err := verify.Verify(ctx, m.Path, progress)
-		if err != nil {
-			return c, err
-		}
-		c.Report = r
-		if len(r.Problems) == 0 {
-			_ = a.store().MarkVerified(m, began)
-		}
-	}
-	c.OK = len(c.Problems) == 0
-	return c, nil
+	return a.lib.Verify(ctx, m, func(done, total int64) { line.set(done, total, "") })
 }
 
-func (a *app) tellChecked(name string, m models.Model, c checked) error {
+func (a *app) tellChecked(name string, m models.Model, c library.Verification) error {
 	switch {
 	case c.OK && c.Compared:
 		_, err := fmt.Fprintf(a.stdout, "%s is as it was: %s, %s.\n", a.shown(name), plural(c.Files, "file"), size(c.Bytes))

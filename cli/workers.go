@@ -2,18 +2,12 @@ package cli
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/bise-sh/bise/engine/worker"
-	"github.com/bise-sh/bise/fault"
 )
-
-// stopGrace is how long answers being written may go on when a worker is told to
-// stop.
-const stopGrace = 10 * time.Second
 
 func (a *app) psCommand() *cobra.Command {
 	return &cobra.Command{
@@ -82,15 +76,13 @@ finish. Without REF, the only model in memory is meant.`,
 				return usageErrorf("a model and --all exclude each other")
 			}
 			list, err := worker.List(cmd.Context())
+			if !all {
+				list, err = a.lib.Workers(cmd.Context(), ref)
+			}
 			if err != nil {
 				return err
 			}
-			if !all {
-				if list, err = a.meant(list, ref); err != nil {
-					return err
-				}
-			}
-			stopped, err := worker.Stop(cmd.Context(), stopGrace, among(list))
+			stopped, err := a.lib.Stop(cmd.Context(), list)
 			if err != nil {
 				return err
 			}
@@ -100,7 +92,7 @@ finish. Without REF, the only model in memory is meant.`,
 			for _, s := range stopped {
 				a.note("%s is stopped.", s.Name)
 			}
-			if len(stopped) == 0 {
+			if all && len(stopped) == 0 {
 				a.note("No model is in memory.")
 			}
 			return nil
@@ -108,61 +100,4 @@ finish. Without REF, the only model in memory is meant.`,
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "stop all models")
 	return cmd
-}
-
-// meant picks the workers that ref names: by name, its beginning, or the path of
-// the model's file.
-func (a *app) meant(list []worker.Status, ref string) ([]worker.Status, error) {
-	if ref == "" {
-		if len(list) > 1 {
-			return nil, &fault.Error{
-				Kind:   fault.Usage,
-				Msg:    fmt.Sprintf("%d models are in memory", len(list)),
-				Advice: fmt.Sprintf("Say which (%s), or stop them with --all.", loaded(list)),
-			}
-		}
-		return list, nil
-	}
-	path := ref
-	if m, err := a.find(ref); err == nil {
-		path = m.Path
-	}
-	var exact, begin []worker.Status
-	for _, s := range list {
-		switch {
-		case s.Path == path, strings.EqualFold(s.Name, ref):
-			exact = append(exact, s)
-		case strings.HasPrefix(strings.ToLower(s.Name), strings.ToLower(ref)):
-			begin = append(begin, s)
-		}
-	}
-	if len(exact) > 0 {
-		return exact, nil
-	}
-	if len(begin) > 1 {
-		return nil, &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("%q is the beginning of %d models in memory", ref, len(begin)), Advice: "Write more of the name: " + loaded(begin) + "."}
-	}
-	if len(begin) == 0 && len(list) > 0 {
-		a.note("%s is not in memory; these are: %s.", ref, loaded(list))
-	}
-	return begin, nil
-}
-
-func loaded(list []worker.Status) string {
-	var names []string
-	for _, s := range list {
-		names = append(names, s.Name)
-	}
-	return strings.Join(names, ", ")
-}
-
-func among(list []worker.Status) func(worker.Status) bool {
-	return func(s worker.Status) bool {
-		for _, l := range list {
-			if l.Key == s.Key {
-				return true
-			}
-		}
-		return false
-	}
 }

@@ -6,13 +6,14 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/bise-sh/bise/modes/chat"
 	"github.com/bise-sh/bise/modes/code"
 )
 
-// alternatives is how many other texts a person gets who asks for a completion.
+// alternatives is the number of additional completions for an explicit request.
 const alternatives = 2
 
-// inline answers a request for an inline completion.
+// inline computes the result of textDocument/inlineCompletion.
 func (s *server) inline(ctx context.Context, session *code.Session, r request) (any, error) {
 	c, err := session.Complete(ctx, r.place)
 	if err != nil {
@@ -20,13 +21,13 @@ func (s *server) inline(ctx context.Context, session *code.Session, r request) (
 	}
 	all := []code.Completion{c}
 	if r.params.Context.TriggerKind == inlineInvoked {
-		more, err := session.More(ctx, r.place, alternatives)
+		more, err := session.Alternatives(ctx, r.place, alternatives)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, more...)
 	}
-	// What is selected in a list is put in, too; else nothing is replaced.
+	// The inserted text includes the selected item of a completion list.
 	selected, where := "", span{r.params.Position, r.params.Position}
 	if info := r.params.Context.SelectedCompletionInfo; info != nil {
 		selected, where = info.Text, info.Range
@@ -40,8 +41,8 @@ func (s *server) inline(ctx context.Context, session *code.Session, r request) (
 	return list, nil
 }
 
-// ordinary answers a request for completions in a list. The item takes the word
-// before the cursor along, because clients show what begins like it.
+// ordinary computes the result of textDocument/completion. The item includes the word
+// before the cursor, because clients filter items by it.
 func (s *server) ordinary(ctx context.Context, session *code.Session, r request) (any, error) {
 	c, err := session.Complete(ctx, r.place)
 	if err != nil {
@@ -59,8 +60,8 @@ func (s *server) ordinary(ctx context.Context, session *code.Session, r request)
 	}
 	list.Items = append(list.Items, completionItem{
 		Label: label, Kind: kindText, Detail: "bise",
-		Documentation: markupContent{"markdown", fenced(text)},
-		SortText:      " ", // before what others know: it is what the person sees last otherwise
+		Documentation: markupContent{"markdown", chat.CodeBlock("", text)},
+		SortText:      " ", // before the items of other servers
 		FilterText:    text,
 		TextEdit: textEdit{
 			Range:   span{s.encoding.position(r.text, r.place.At-len(word)), s.encoding.position(r.text, r.place.At)},
@@ -70,7 +71,7 @@ func (s *server) ordinary(ctx context.Context, session *code.Session, r request)
 	return list, nil
 }
 
-// wordBefore is the word that ends at an offset.
+// wordBefore returns the word that ends at an offset.
 func wordBefore(text string, at int) string {
 	start := at
 	for start > 0 {
@@ -81,13 +82,4 @@ func wordBefore(text string, at int) string {
 		start -= n
 	}
 	return text[start:at]
-}
-
-// fenced is a text as a block of code.
-func fenced(text string) string {
-	fence := "```"
-	for strings.Contains(text, fence) {
-		fence += "`"
-	}
-	return fence + "\n" + text + "\n" + fence
 }

@@ -7,25 +7,26 @@ import (
 	"unicode/utf8"
 )
 
-// An encoding is what a position's character counts.
+// An encoding is the unit of the characters in a position.
 type encoding string
 
 const (
 	utf8Encoding  encoding = "utf-8"
-	utf16Encoding encoding = "utf-16" // what every client knows
+	utf16Encoding encoding = "utf-16" // the default of the protocol
 	utf32Encoding encoding = "utf-32"
 )
 
-// A document is a text that the editor has open. Its text is never changed, only
-// replaced: a request goes on with what was there when it came.
+// A document is an open text. A change replaces the string, so that a running request
+// keeps the text that it started with.
 type document struct {
 	language string
 	text     string
-	cursor   int // where a completion was last wanted
+	cursor   int // the position of the last completion request
 }
 
-// offset is the byte offset of a position. One past the end of a line is its end,
-// and past the end of the text the text's: the protocol wants it so.
+// offset converts a position to a byte offset. As the protocol requires, a character
+// past the end of a line is the end of the line, and a line past the end of the text is
+// the end of the text.
 func (e encoding) offset(text string, p position) int {
 	at := 0
 	for range p.Line {
@@ -53,7 +54,7 @@ func (e encoding) offset(text string, p position) int {
 	return at + len(line)
 }
 
-// position is the position of a byte offset.
+// position converts a byte offset to a position.
 func (e encoding) position(text string, at int) position {
 	p, start := position{}, 0
 	for {
@@ -73,8 +74,8 @@ func (e encoding) position(text string, at int) position {
 	return p
 }
 
-// endOfLine is where the first line of a text ends and where the next begins, and
-// whether there is one. A line ends with a newline, a carriage return, or both.
+// endOfLine returns the end of the first line of a text and the start of the next. ok
+// is false if there is only one line. A line ends with LF, CR or CRLF.
 func endOfLine(text string) (end, next int, ok bool) {
 	end = strings.IndexAny(text, "\r\n")
 	switch {
@@ -86,7 +87,7 @@ func endOfLine(text string) (end, next int, ok bool) {
 	return end, end + 1, true
 }
 
-// width is how many units a rune has.
+// width returns the number of units in a rune.
 func (e encoding) width(r rune) int {
 	if e == utf16Encoding && r > 0xFFFF {
 		return 2
@@ -94,8 +95,7 @@ func (e encoding) width(r rune) int {
 	return 1
 }
 
-// apply makes the changes that the editor made, each to what the one before it
-// left.
+// apply applies changes one after the other.
 func (d *document) apply(e encoding, changes []change) {
 	for _, c := range changes {
 		if c.Range == nil {
@@ -108,8 +108,8 @@ func (d *document) apply(e encoding, changes []change) {
 	d.cursor = min(d.cursor, len(d.text))
 }
 
-// name is how a model is told a document: its path in the folder that the person
-// works in, or its file's name.
+// name returns the name of a document for the model: its path in the innermost
+// workspace folder, or otherwise its file name.
 func name(uri string, folders []workspaceFolder) string {
 	file := decoded(uri)
 	best := ""
@@ -125,7 +125,7 @@ func name(uri string, folders []workspaceFolder) string {
 	return path.Base(file)
 }
 
-// decoded is the path of a URI, or all of one that has none.
+// decoded returns the path of a URI, or the whole URI if it has no path.
 func decoded(uri string) string {
 	u, err := url.Parse(uri)
 	switch {

@@ -2,7 +2,7 @@ package lsp
 
 import "encoding/json"
 
-// What is used of the Language Server Protocol 3.18, by the names it has there.
+// The types of the Language Server Protocol 3.18 that the server uses.
 
 type initializeParams struct {
 	RootURI          string            `json:"rootUri"`
@@ -87,7 +87,7 @@ type didOpenParams struct {
 	TextDocument textDocument `json:"textDocument"`
 }
 
-// didParams is what closing and saving tell.
+// didParams are the parameters of didClose and didSave.
 type didParams struct {
 	TextDocument textDocument `json:"textDocument"`
 }
@@ -97,8 +97,7 @@ type didChangeParams struct {
 	ContentChanges []change     `json:"contentChanges"`
 }
 
-// A change puts a text in the place of a range, or of everything when there is
-// none.
+// A change replaces a range, or the whole text if Range is nil.
 type change struct {
 	Range *span  `json:"range"`
 	Text  string `json:"text"`
@@ -116,7 +115,7 @@ type completionParams struct {
 	} `json:"context"`
 }
 
-// inlineInvoked is InlineCompletionTriggerKind.Invoked: the person asked.
+// inlineInvoked is InlineCompletionTriggerKind.Invoked: an explicit request of the user.
 const inlineInvoked = 1
 
 type inlineCompletionItem struct {

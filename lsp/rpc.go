@@ -13,24 +13,24 @@ import (
 )
 
 const (
-	// maxMessage is the largest message that is read, in bytes: a file that an
-	// editor opens, and what JSON adds.
+	// maxMessage is the largest accepted message, in bytes. A message contains the text
+	// of a file, with JSON escapes.
 	maxMessage = 64 << 20
-	// maxHeader is the longest header of a message, in bytes.
+	// maxHeader is the longest accepted header of a message, in bytes.
 	maxHeader = 4 << 10
 )
 
 // A message is a request, a notification or a response of JSON-RPC 2.0.
 type message struct {
-	ID     json.RawMessage `json:"id,omitempty"` // a number or a string; of a notification, none
+	ID     json.RawMessage `json:"id,omitempty"` // a number or a string; empty in a notification
 	Method string          `json:"method,omitempty"`
 	Params json.RawMessage `json:"params,omitempty"`
 }
 
-// answered reports whether a message wants an answer.
-func (m *message) answered() bool { return len(m.ID) > 0 && string(m.ID) != "null" }
+// isRequest reports whether a message needs a response.
+func (m *message) isRequest() bool { return len(m.ID) > 0 && string(m.ID) != "null" }
 
-// An errorCode is an error of JSON-RPC, or of the protocol.
+// An errorCode is an error code of JSON-RPC or of the Language Server Protocol.
 type errorCode int
 
 const (
@@ -43,7 +43,7 @@ const (
 	contentModified      errorCode = -32801
 )
 
-// A failure is an error on the wire.
+// A failure is the error of a response.
 type failure struct {
 	Code    errorCode `json:"code"`
 	Message string    `json:"message"`
@@ -55,8 +55,8 @@ func failed(c errorCode, format string, args ...any) *failure {
 	return &failure{c, fmt.Sprintf(format, args...)}
 }
 
-// read reads a message: a header, which says how long it is, and JSON. An error
-// of type *failure is of a message alone, and others can be read after it.
+// read reads a message: a header with its length, and JSON. After an error of type
+// *failure, the next message can be read.
 func read(r *bufio.Reader) (message, error) {
 	length, err := readHeader(r)
 	if err != nil {
@@ -68,13 +68,13 @@ func read(r *bufio.Reader) (message, error) {
 	}
 	var m message
 	if err := json.Unmarshal(body.Bytes(), &m); err != nil {
-		return message{}, failed(parseError, "the message is no JSON-RPC: %v", err)
+		return message{}, failed(parseError, "decode the JSON-RPC message: %v", err)
 	}
 	return m, nil
 }
 
-// readHeader gives the length of the message that follows. At the end of the
-// stream, before a header begins, the error is io.EOF.
+// readHeader returns the length of the message after the header. The error is io.EOF
+// at the end of the stream before a header.
 func readHeader(r *bufio.Reader) (length int, err error) {
 	length = -1
 	for read := 0; ; {
@@ -82,34 +82,34 @@ func readHeader(r *bufio.Reader) (length int, err error) {
 		read += len(line)
 		switch {
 		case read > maxHeader || errors.Is(err, bufio.ErrBufferFull):
-			return 0, fmt.Errorf("a message's header is longer than %d bytes", maxHeader)
+			return 0, fmt.Errorf("message header too long: more than %d bytes", maxHeader)
 		case errors.Is(err, io.EOF) && read == 0:
 			return 0, io.EOF
 		case err != nil:
-			return 0, fmt.Errorf("read a message's header: %w", noEOF(err))
+			return 0, fmt.Errorf("read a message header: %w", noEOF(err))
 		}
 		text := strings.TrimRight(string(line), "\r\n")
 		if text == "" {
 			if length < 0 {
-				return 0, errors.New("a message's header has no Content-Length")
+				return 0, errors.New("message header without Content-Length")
 			}
 			return length, nil
 		}
 		name, value, ok := strings.Cut(text, ":")
 		if !ok {
-			return 0, fmt.Errorf("a message's header has the line %.40q", text)
+			return 0, fmt.Errorf("invalid line in a message header: %.40q", text)
 		}
 		if !strings.EqualFold(strings.TrimSpace(name), "Content-Length") {
-			continue // Content-Type, which is always the same
+			continue // Content-Type has only one valid value
 		}
 		length, err = strconv.Atoi(strings.TrimSpace(value))
 		if err != nil || length < 0 || length > maxMessage {
-			return 0, fmt.Errorf("a message has the length %.20q, and may have %d bytes", value, maxMessage)
+			return 0, fmt.Errorf("invalid Content-Length %.20q: want at most %d", value, maxMessage)
 		}
 	}
 }
 
-// noEOF is err, but that the end of the stream is unexpected.
+// noEOF replaces io.EOF with io.ErrUnexpectedEOF.
 func noEOF(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
@@ -117,7 +117,7 @@ func noEOF(err error) error {
 	return err
 }
 
-// A writer writes messages, each as a whole. It may be used from any goroutine.
+// A writer writes messages. It is safe for concurrent use.
 type writer struct {
 	mu sync.Mutex
 	w  io.Writer
@@ -138,7 +138,7 @@ func (w *writer) write(v any) error {
 	return err
 }
 
-// answer answers a request.
+// answer writes the response to a request.
 func (w *writer) answer(id json.RawMessage, result any, err error) error {
 	if err == nil {
 		return w.write(struct {
@@ -161,7 +161,7 @@ func (w *writer) answer(id json.RawMessage, result any, err error) error {
 	}{"2.0", id, f})
 }
 
-// notify tells the client something.
+// notify writes a notification.
 func (w *writer) notify(method string, params any) error {
 	return w.write(struct {
 		Version string `json:"jsonrpc"`

@@ -1,9 +1,10 @@
-// Package lsp is a language server that completes code: inline completions of LSP
-// 3.18 for editors that know them, and ordinary ones for all others.
+// Package lsp is a language server that completes code. It serves the inline
+// completions of LSP 3.18 to editors that support them, and ordinary completions to
+// other editors.
 //
-// Messages are read in order, and what they say of texts is done before the next
-// is read. Completions are computed beside that; a newer one for the same text, a
-// cancellation, or the editor's end stops one.
+// The server handles messages in order, one at a time, but computes completions
+// concurrently. A newer request for the same text, a cancellation, or the end of the
+// connection stops a completion.
 package lsp
 
 import (
@@ -23,55 +24,55 @@ import (
 	"github.com/bise-sh/bise/modes/code"
 )
 
-// Config says what a server completes with.
+// Config configures a server.
 type Config struct {
-	// Open gives the engine, which the server closes. It is called once the client
-	// is ready, and again when it failed and somebody wants a completion.
+	// Open opens the engine; the server closes it. Open is called when the client is
+	// ready, and after a failure again for a later completion request.
 	Open    func(context.Context) (engine.Engine, error)
 	Options code.Options
-	Version string       // of bise, for the client to show
-	Logger  *slog.Logger // nil: nothing is logged
+	Version string       // the version of bise, reported to the client
+	Logger  *slog.Logger // nil disables logging
 }
 
-// ErrGone is the error of a client that ended without saying so.
-var ErrGone = errors.New("the editor is gone")
+// ErrGone reports that the client disconnected without an exit message.
+var ErrGone = errors.New("the editor disconnected")
 
-// maxDocument is the largest text that is completed, in bytes. Nobody writes
-// larger ones by hand.
+// maxDocument is the largest text that is completed, in bytes. Larger files are not
+// written by hand.
 const maxDocument = 8 << 20
 
-// maxVisited is how many places are kept until the model is open.
+// maxVisited limits the places recorded before the model is open.
 const maxVisited = 16
 
-// again is how long after a model could not be opened it is tried again.
-const again = 10 * time.Second
+// retryAfter is the minimum time between attempts to open the model.
+const retryAfter = 10 * time.Second
 
-// errNewer is why a completion is stopped when a newer one is wanted.
-var errNewer = failed(contentModified, "a newer completion is wanted")
+// errNewer stops a completion when the client requests a newer one.
+var errNewer = failed(contentModified, "replaced by a newer request")
 
-// errCancelled is why a completion is stopped that the client does not want.
-var errCancelled = failed(requestCancelled, "the client cancelled it")
+// errCancelled stops a completion that the client cancelled.
+var errCancelled = failed(requestCancelled, "cancelled by the client")
 
 type server struct {
 	c   Config
 	out writer
 	ctx context.Context
 
-	// Of the goroutine that reads.
+	// The fields below belong to the goroutine that reads messages.
 	state     state
 	encoding  encoding
 	folders   []workspaceFolder
 	documents map[string]*document
 
 	mu      sync.Mutex
-	running map[string]*running // by the request's id
+	running map[string]*running // by request id
 	session *code.Session
 	engine  engine.Engine
-	opening chan struct{} // closed when an attempt to open the engine has ended; nil: none was made
+	opening chan struct{} // closed at the end of the last attempt to open the engine; nil before the first
 	failure error         // of the last attempt
 	tried   time.Time
-	visited []code.Place // before there was a session
-	told    string       // the last error that the person saw
+	visited []code.Place // before the session exists
+	shown   string       // the last error shown to the user
 	wait    sync.WaitGroup
 }
 
@@ -83,14 +84,14 @@ const (
 	shut
 )
 
-// running is a completion that is being computed.
+// running is a running completion.
 type running struct {
 	method, uri string
 	stop        context.CancelCauseFunc
 }
 
-// Serve speaks with one client until it says exit, and returns nil if it had
-// announced that before. When it is gone without a word the error is [ErrGone].
+// Serve serves one client until its exit message. It returns [ErrGone] if the client
+// disconnects, or exits without a shutdown request.
 func Serve(ctx context.Context, r io.Reader, w io.Writer, c Config) error {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -124,13 +125,13 @@ func Serve(ctx context.Context, r io.Reader, w io.Writer, c Config) error {
 			return nil
 		}
 		if err := s.handle(m); err != nil {
-			c.Logger.Info("cannot answer", "err", err)
+			c.Logger.Info("cannot write a response", "err", err)
 			return ErrGone
 		}
 	}
 }
 
-// close waits for what goes on, and gives the model back.
+// close waits for running completions and closes the engine.
 func (s *server) close() {
 	s.wait.Wait()
 	if s.session != nil {
@@ -139,12 +140,12 @@ func (s *server) close() {
 	}
 }
 
-// handle does what a message wants. Its error is of the connection.
+// handle handles a message. It returns an error only if the connection fails.
 func (s *server) handle(m message) error {
 	if m.Method == "" {
-		return nil // an answer; nothing was asked
+		return nil // a response, although the server sends no requests
 	}
-	if !m.answered() {
+	if !m.isRequest() {
 		if s.state == initialized {
 			s.notice(m)
 		}
@@ -154,7 +155,7 @@ func (s *server) handle(m message) error {
 	case s.state == fresh && m.Method != "initialize":
 		return s.out.answer(m.ID, nil, failed(serverNotInitialized, "the server is not initialized"))
 	case s.state == initialized && m.Method == "initialize", s.state == shut:
-		return s.out.answer(m.ID, nil, failed(invalidRequest, "%s comes at the wrong time", m.Method))
+		return s.out.answer(m.ID, nil, failed(invalidRequest, "unexpected request %s", m.Method))
 	}
 	switch m.Method {
 	case "initialize":
@@ -169,7 +170,7 @@ func (s *server) handle(m message) error {
 	case "textDocument/completion":
 		return s.begin(m, s.ordinary)
 	}
-	return s.out.answer(m.ID, nil, failed(methodNotFound, "there is no method %.60s", m.Method))
+	return s.out.answer(m.ID, nil, failed(methodNotFound, "unknown method %.60s", m.Method))
 }
 
 func (s *server) initialize(params json.RawMessage) (any, error) {
@@ -196,14 +197,14 @@ func (s *server) initialize(params json.RawMessage) (any, error) {
 	c.Workspace.WorkspaceFolders.Supported = true
 	c.Workspace.WorkspaceFolders.ChangeNotifications = true
 	if p.Capabilities.TextDocument.InlineCompletion == nil {
-		// The text would be there twice in an editor that knows both.
+		// An editor that supports both kinds would show each completion twice.
 		c.CompletionProvider = &completionOptions{TriggerCharacters: []string{".", "(", ",", "=", ":", "{", "[", " ", "\n"}}
 	}
 	return r, nil
 }
 
-// notice takes what a client tells. What makes no sense is passed over: nobody
-// waits for an answer.
+// notice handles a notification. It logs and ignores an invalid one, because a
+// notification has no response.
 func (s *server) notice(m message) {
 	var err error
 	switch m.Method {
@@ -251,11 +252,11 @@ func (s *server) notice(m message) {
 		})
 	}
 	if err != nil {
-		s.c.Logger.Info("notification passed over", "method", m.Method, "err", err)
+		s.c.Logger.Info("ignored an invalid notification", "method", m.Method, "err", err)
 	}
 }
 
-// notification reads what a notification tells.
+// notification decodes the parameters of a notification and calls do.
 func notification[P any](m message, do func(P)) error {
 	var p P
 	if err := json.Unmarshal(m.Params, &p); err != nil {
@@ -265,7 +266,7 @@ func notification[P any](m message, do func(P)) error {
 	return nil
 }
 
-// visit tells the session where the person is, once there is one.
+// visit reports the user's place to the session, or records it until there is one.
 func (s *server) visit(uri string, d *document) {
 	if len(d.text) > maxDocument {
 		return
@@ -283,12 +284,12 @@ func (s *server) visit(uri string, d *document) {
 	s.visited = append(s.visited, p)
 }
 
-// open opens the model, unless it is open or being opened, or could not be a
-// moment ago. The channel is closed when that is decided.
+// open opens the model, unless it is open, being opened, or failed to open recently.
+// The channel is closed when the attempt ends.
 func (s *server) open() <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.opening != nil && (s.failure == nil || time.Since(s.tried) < again) {
+	if s.opening != nil && (s.failure == nil || time.Since(s.tried) < retryAfter) {
 		return s.opening
 	}
 	done := make(chan struct{})
@@ -311,21 +312,22 @@ func (s *server) open() <-chan struct{} {
 	return done
 }
 
-// complain tells the person an error, once: it would come again with every key.
-func (s *server) complain(err error) {
+// showError shows an error to the user, unless it is the same as the last one: it would
+// appear with every keystroke.
+func (s *server) showError(err error) {
 	msg, advice := fault.Explain(err)
 	msg = strings.TrimSpace(msg + " " + advice)
 	s.mu.Lock()
-	known := msg == s.told
-	s.told = msg
+	repeated := msg == s.shown
+	s.shown = msg
 	s.mu.Unlock()
-	if !known {
-		s.c.Logger.Warn("no completion", "kind", fault.KindOf(err))
+	if !repeated {
+		s.c.Logger.Warn("completion failed", "kind", fault.KindOf(err))
 		_ = s.out.notify("window/showMessage", showMessageParams{messageError, "bise: " + msg})
 	}
 }
 
-// stop stops completions for a reason.
+// stop stops the selected completions.
 func (s *server) stop(which func(*running) bool, why error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -336,14 +338,14 @@ func (s *server) stop(which func(*running) bool, why error) {
 	}
 }
 
-// A request is a completion that is wanted.
+// A request is a completion request.
 type request struct {
 	params completionParams
-	text   string     // of the document, as it was
-	place  code.Place // with what is selected in a list put in
+	text   string     // of the document at the time of the request
+	place  code.Place // with the selected item of a completion list inserted
 }
 
-// begin computes a completion beside the reading of messages.
+// begin starts to compute a completion.
 func (s *server) begin(m message, how func(context.Context, *code.Session, request) (any, error)) error {
 	r, err := s.request(m)
 	if err != nil {
@@ -363,14 +365,14 @@ func (s *server) begin(m message, how func(context.Context, *code.Session, reque
 		s.mu.Lock()
 		delete(s.running, id)
 		s.mu.Unlock()
-		// A client that is gone is found out by the reader.
+		// The reader detects a client that has disconnected.
 		_ = s.out.answer(m.ID, result, err)
 	})
 	return nil
 }
 
-// compute waits for the model and completes. What goes wrong is told to the
-// person, and to the client that there is nothing: it would show each error.
+// compute waits for the model and computes a completion. It shows an error to the user
+// and returns an empty result to the client, which would show every error otherwise.
 func (s *server) compute(ctx context.Context, ready <-chan struct{}, r request, how func(context.Context, *code.Session, request) (any, error)) (any, error) {
 	select {
 	case <-ctx.Done():
@@ -388,13 +390,13 @@ func (s *server) compute(ctx context.Context, ready <-chan struct{}, r request, 
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
 	case err != nil:
-		s.complain(err)
+		s.showError(err)
 		return nil, nil
 	}
 	return result, nil
 }
 
-// request reads where a completion is wanted.
+// request decodes the place of a completion request.
 func (s *server) request(m message) (request, error) {
 	var r request
 	if err := json.Unmarshal(m.Params, &r.params); err != nil {

@@ -23,6 +23,16 @@ took() {
 	if [ "$s" -lt 100 ]; then echo "$s s"; else echo "$(((s + 30) / 60)) min"; fi
 }
 
+# step says what it runs and how long that took.
+step() {
+	local start=$SECONDS status=0
+	say "== $1"
+	shift
+	"$@" || status=$?
+	say "   $(took $start)"
+	return $status
+}
+
 # cxx is the compiler that cgo and CMake will use.
 cxx() { echo "${CXX:-c++}"; }
 

@@ -43,7 +43,7 @@
 //
 // # Models and downloads
 //
-// What is known of models is on desk.shelf, which reads it from the [Library] that
+// What is known of models is on desk.shelf, which reads it from the [library.Library] that
 // the program gives: what is here, what could be, and how that fits the machine. It
 // has the downloads, too, which go on whatever is shown: a line of the frame says how
 // they are. A model that is here is opened through desk.engines.

@@ -14,6 +14,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/downloader"
 	"github.com/bise-sh/bise/downloader/huggingface"
 	"github.com/bise-sh/bise/downloader/ollama"
@@ -21,12 +22,15 @@ import (
 	"github.com/bise-sh/bise/engine/enginetest"
 	"github.com/bise-sh/bise/engine/worker"
 	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/library/pull"
 	"github.com/bise-sh/bise/library/pull/pulltest"
 	"github.com/bise-sh/bise/models"
 	"github.com/bise-sh/bise/models/catalog"
 	"github.com/bise-sh/bise/models/fit"
 	"github.com/bise-sh/bise/models/licence"
+	"github.com/bise-sh/bise/tui/engines"
+	tuimodels "github.com/bise-sh/bise/tui/models"
 )
 
 // A shelves is a library of a store of the test's own, and of models that are said
@@ -35,12 +39,12 @@ type shelves struct {
 	store   models.Store
 	catalog *catalog.Catalog
 	machine fit.Machine
-	said    []Installed
+	said    []library.Installed
 	served  map[string][]string // by server; a server without is one that cannot be reached
-	puller  Puller
+	puller  puller
 
 	mu      sync.Mutex
-	servers map[string]string
+	servers map[string]config.Endpoint
 }
 
 // newShelves is a library with the models of a hub for tests; without a hub nothing
@@ -49,8 +53,8 @@ func newShelves(t *testing.T, hub string) *shelves {
 	t.Helper()
 	dir := t.TempDir()
 	s := &shelves{
-		store: models.Store{Dir: filepath.Join(dir, "models")}, catalog: catalog.Embedded(), servers: map[string]string{},
-		machine: fit.Machine{Memory: 16e9, Free: 9.8e9, Bandwidth: 30e9},
+		store: models.Store{Dir: filepath.Join(dir, "models")}, catalog: catalog.Embedded(), servers: map[string]config.Endpoint{},
+		machine: fit.Machine{Cores: 8, Memory: 16e9, Free: 9.8e9, Bandwidth: 30e9},
 	}
 	if hub == "" {
 		return s
@@ -73,17 +77,15 @@ func newShelves(t *testing.T, hub string) *shelves {
 	return s
 }
 
-func (s *shelves) Machine(context.Context) (fit.Machine, string) {
-	return s.machine, "16 GB memory, 9.8 free · 8 cores · no GPU"
-}
+func (s *shelves) Machine(context.Context) fit.Machine { return s.machine }
 
 func (s *shelves) Catalog() (*catalog.Catalog, error) { return s.catalog, nil }
 
-func (s *shelves) Here(context.Context) ([]Installed, error) {
+func (s *shelves) InstalledWithNeeds(context.Context) ([]library.Installed, error) {
 	list, err := s.store.List()
 	here := slices.Clone(s.said)
 	for _, m := range list {
-		i := Installed{Model: m}
+		i := library.Installed{Model: m}
 		if m.Manifest != nil {
 			i.Title, i.Type, i.Can = m.Manifest.Title, m.Manifest.Type, m.Manifest.Can
 			i.Terms, _ = licence.Find(m.Manifest.Licence.ID)
@@ -93,19 +95,23 @@ func (s *shelves) Here(context.Context) ([]Installed, error) {
 	return here, err
 }
 
-func (s *shelves) Import(ctx context.Context, path string, progress func(done, total int64)) (models.Model, error) {
-	return s.store.Import(ctx, models.Import{Path: path, Progress: progress})
+func (s *shelves) Import(ctx context.Context, im models.Import) (models.Model, error) {
+	return s.store.Import(ctx, im)
 }
 
 func (s *shelves) Remove(_ context.Context, m models.Model) (*models.Removed, error) {
 	return s.store.Remove(m)
 }
 
-func (s *shelves) Puller(context.Context) (Puller, error) {
+func (s *shelves) Plan(ctx context.Context, r pull.Request) (*pull.Plan, error) {
 	if s.puller == nil {
 		return nil, errors.New("there is no network here")
 	}
-	return s.puller, nil
+	return s.puller.Plan(ctx, r)
+}
+
+func (s *shelves) Pull(ctx context.Context, plan *pull.Plan, progress *pull.Progress) (models.Model, error) {
+	return s.puller.Run(ctx, plan, progress)
 }
 
 func (s *shelves) Unfinished() ([]pull.Unfinished, error) {
@@ -114,7 +120,7 @@ func (s *shelves) Unfinished() ([]pull.Unfinished, error) {
 
 func (s *shelves) Forget(p *pull.Plan) error { return (&pull.Puller{Store: s.store}).Forget(p) }
 
-func (s *shelves) Servers() map[string]string {
+func (s *shelves) Endpoints() map[string]config.Endpoint {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return maps.Clone(s.servers)
@@ -127,13 +133,13 @@ func (s *shelves) Served(_ context.Context, server string) ([]string, error) {
 	return nil, fault.Errorf(fault.Network, "%s could not be reached", server)
 }
 
-func (s *shelves) AddServer(name, url, variable string) error {
+func (s *shelves) AddEndpoint(name, url, variable string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if strings.Contains(url, "broken") {
 		return errors.New("the file is written in a way that bise cannot change")
 	}
-	s.servers[name] = strings.TrimSpace(url + " " + variable)
+	s.servers[name] = config.Endpoint{URL: url, KeyEnv: variable}
 	return nil
 }
 
@@ -141,12 +147,12 @@ func (s *shelves) AddServer(name, url, variable string) error {
 // answers. Without a model here, none can be opened.
 func (s *shelves) options(script *enginetest.Script) Options {
 	return Options{
-		Library: s, Folder: s.store.Dir,
+		Models: s, Downloads: s, Endpoints: s, Folder: s.store.Dir,
 		Open: func(_ context.Context, ref string, _ engine.LoadOptions) (engine.Engine, error) {
-			if _, ok := s.Servers()[strings.Split(ref, "/")[0]]; ok {
+			if _, ok := s.Endpoints()[strings.Split(ref, "/")[0]]; ok {
 				return named{script, ref}, nil
 			}
-			if i := slices.IndexFunc(s.said, func(i Installed) bool { return i.Name == ref }); i >= 0 || ref == "" && len(s.said) > 0 {
+			if i := slices.IndexFunc(s.said, func(i library.Installed) bool { return i.Name == ref }); i >= 0 || ref == "" && len(s.said) > 0 {
 				return named{script, s.said[max(0, i)].Name}, nil
 			}
 			m, err := s.store.Find(ref)
@@ -168,6 +174,12 @@ type named struct {
 }
 
 func (n named) Info() engine.Info { return engine.Info{Model: n.name, ContextLength: 4096} }
+
+// A puller plans and runs downloads.
+type puller interface {
+	Plan(context.Context, pull.Request) (*pull.Plan, error)
+	Run(context.Context, *pull.Plan, *pull.Progress) (models.Model, error)
+}
 
 // A slowPuller finds out what is to be done, and never does it.
 type slowPuller struct{}
@@ -209,26 +221,26 @@ func furnished(t *testing.T) *shelves {
 	}
 	terms := func(id string) licence.Licence { l, _ := licence.Find(id); return l }
 	at := time.Date(2024, 3, 14, 9, 30, 0, 0, time.UTC)
-	s.said = []Installed{
+	s.said = []library.Installed{
 		{
 			Model: models.Model{Name: "ministral-3-3b", Tag: "q4_k_m", Origin: models.Installed, Path: "/models/ministral-3-3b.gguf", Size: 2_990_000_000, Used: at, Verified: at, Manifest: &models.Manifest{
 				Name: "ministral-3-3b", Tag: "q4_k_m", Source: models.Source{Repo: "mistralai/Ministral-3-3B-Instruct-2512-GGUF"},
 			}},
-			Title: "Ministral 3 3B", Type: "Q4_K_M", Can: []string{"chat", "vision", "tools"}, Terms: terms("apache-2.0"), Takes: takes("ministral-3-3b"),
+			Title: "Ministral 3 3B", Type: "Q4_K_M", Can: []string{"chat", "vision", "tools"}, Terms: terms("apache-2.0"), Needs: takes("ministral-3-3b"),
 		},
 		{
 			Model: models.Model{Name: "codestral", Tag: "q4_k_m", Origin: models.Installed, Size: 13_300_000_000, Manifest: &models.Manifest{
 				Name: "codestral", Tag: "q4_k_m", Licence: models.Agreement{ID: "MNPL-0.1", Accepted: at},
 			}},
-			Title: "Codestral 22B v0.1", Type: "Q4_K_M", Can: []string{"chat", "fim"}, Terms: terms("mnpl"), Takes: takes("codestral"), State: worker.Idle,
+			Title: "Codestral 22B v0.1", Type: "Q4_K_M", Can: []string{"chat", "fim"}, Terms: terms("mnpl"), Needs: takes("codestral"), State: worker.Idle,
 		},
 		{
 			Model: models.Model{Name: "mistral-7b-instruct-v0.3.Q4_K_M", Origin: models.Cached, Program: "Hugging Face", Path: "/cache/mistral-7b.gguf", Size: 4_370_000_000},
-			Type:  "Q4_K_M", Can: []string{"chat", "tools"}, Takes: takes("mistral-7b-v0.3"),
+			Type:  "Q4_K_M", Can: []string{"chat", "tools"}, Needs: takes("mistral-7b-v0.3"),
 		},
 		{Model: models.Model{Name: "half\x1b[2J", Origin: models.Loose, Size: 1_000_000, Problem: errors.New("half.gguf is cut off")}},
 	}
-	s.servers["lab"], s.servers["plateforme"] = "http://lab:8000", "https://api.mistral.ai"
+	s.servers["lab"], s.servers["plateforme"] = config.Endpoint{URL: "http://lab:8000"}, config.Endpoint{URL: "https://api.mistral.ai"}
 	s.served = map[string][]string{"plateforme": {"codestral-latest", "mistral-large-latest", "mistral-\x1b[2Jsmall-latest"}}
 	return s
 }
@@ -236,9 +248,9 @@ func furnished(t *testing.T) *shelves {
 // looks lets time pass until downloads were looked at, and says what is seen then.
 func (d *driver) looks(at ...pull.Sample) {
 	d.t.Helper()
-	msg := downloadsLooked{at: map[int]pull.Sample{}}
+	msg := tuimodels.ProgressSampled{Samples: map[int]pull.Sample{}}
 	for i, sample := range at {
-		msg.at[d.m.shelf.downloads[i].number] = sample
+		msg.Samples[d.m.shelf.Downloads[i].Number] = sample
 	}
 	d.send(msg)
 }
@@ -260,7 +272,7 @@ func TestModels(t *testing.T) {
 		d.pressed("/")
 		d.typed("mathstral")
 		d.pressed("enter")
-		d.until("the download", func() bool { return d.m.shelf.downloads[0].state == coming })
+		d.until("the download", func() bool { return d.m.shelf.Downloads[0].State == tuimodels.Running })
 		d.pressed("home")
 		d.looks(pull.Sample{Step: pull.Fetching, Done: 1_210_000_000, Total: 4_370_000_000, Rate: 38e6, Left: 83 * time.Second})
 	})
@@ -275,8 +287,8 @@ func TestDownloadLine(t *testing.T) {
 			d.typed(name)
 			d.pressed("enter")
 			d.until("the download", func() bool {
-				list := d.m.shelf.downloads
-				return len(list) > 0 && list[len(list)-1].state == coming
+				list := d.m.shelf.Downloads
+				return len(list) > 0 && list[len(list)-1].State == tuimodels.Running
 			})
 			d.pressed("esc")
 		}
@@ -292,7 +304,7 @@ func TestLicence(t *testing.T) {
 	goldens(t, func() Options {
 		s := furnished(t)
 		s.said = s.said[:1]
-		s.machine = fit.Machine{Memory: 64e9, Free: 50e9, Bandwidth: 30e9}
+		s.machine = fit.Machine{Cores: 8, Memory: 64e9, Free: 50e9, Bandwidth: 30e9}
 		return s.options(&enginetest.Script{})
 	}, func(d *driver) {
 		d.sees("ministral-3-3b")
@@ -310,7 +322,7 @@ func TestAbout(t *testing.T) {
 		d.lists()
 		d.pressed("/")
 		d.typed("pixtral 12")
-		d.m.dialogs[0].(*modelsDialog).Filtering = false
+		d.m.dialogs[0].(*tuimodels.Dialog).Filtering = false
 		d.pressed("space")
 		d.sees("Q8_0")
 	})
@@ -345,7 +357,7 @@ func TestAboutEveryModel(t *testing.T) {
 	}
 	// Enter in it uses the model.
 	d.pressed("home", "down", "space", "enter")
-	d.until("the model", func() bool { m := d.chat().model; return m.ref == "codestral" && m.state == ready })
+	d.until("the model", func() bool { m := d.chat().model; return m.Ref == "codestral" && m.State == engines.Ready })
 	if n := len(d.m.dialogs); n > 0 {
 		t.Errorf("%d dialogs are open", n)
 	}
@@ -377,13 +389,13 @@ func TestModelsByMouse(t *testing.T) {
 	click("mistral-large-latest")
 	d.until("the model", func() bool {
 		m := d.chat().model
-		return m.ref == "plateforme/mistral-large-latest" && m.state == ready
+		return m.Ref == "plateforme/mistral-large-latest" && m.State == engines.Ready
 	})
 
 	d.lists()
 	d.finds("mathstral")
 	click("Mathstral")
-	d.until("the download", func() bool { list := d.m.shelf.downloads; return len(list) == 1 && list[0].state == coming })
+	d.until("the download", func() bool { list := d.m.shelf.Downloads; return len(list) == 1 && list[0].State == tuimodels.Running })
 	d.pressed("esc")
 	click("Mathstral") // the frame's line
 	d.sees("on the way")
@@ -447,7 +459,7 @@ func (d *driver) lists() {
 // waits waits until the list of models is all there.
 func (d *driver) waits() {
 	d.t.Helper()
-	d.until("the list of models", func() bool { return d.m.shelf.machine != nil && d.m.shelf.here != nil })
+	d.until("the list of models", func() bool { return d.m.shelf.Machine != nil && d.m.shelf.Installed != nil })
 }
 
 // finds filters the list of models.
@@ -469,7 +481,7 @@ func TestModelIsChosen(t *testing.T) {
 	if n := len(d.m.dialogs); n > 0 {
 		t.Errorf("%d dialogs are open", n)
 	}
-	d.until("the model", func() bool { m := d.chat().model; return m != nil && m.ref == "codestral" && m.state == ready })
+	d.until("the model", func() bool { m := d.chat().model; return m != nil && m.Ref == "codestral" && m.State == engines.Ready })
 	d.lists()
 	d.finds("codestral 22")
 	d.sees("in use")
@@ -491,7 +503,7 @@ func TestModelIsChosen(t *testing.T) {
 	d.pressed("enter")
 	d.until("the model", func() bool {
 		m := d.chat().model
-		return m.ref == "plateforme/mistral-large-latest" && m.state == ready
+		return m.Ref == "plateforme/mistral-large-latest" && m.State == engines.Ready
 	})
 	if n := len(d.m.dialogs); n > 0 {
 		t.Errorf("%d dialogs are open", n)
@@ -511,25 +523,25 @@ func TestServerIsAdded(t *testing.T) {
 		{"lab.example.org:8000", "LAB_KEY", "", "lab", "http://lab.example.org:8000 LAB_KEY"},
 		{"http://lab.example.net", "", "", "lab2", "http://lab.example.net"},
 		{"127.0.0.1:8642", "", "", "server", "http://127.0.0.1:8642"},
-		{"http://", "", "is no address", "", ""},
+		{"http://", "", "invalid server URL", "", ""},
 		{"http://broken", "", "cannot change", "broken", ""},
 	} {
 		d.pressed("a")
 		d.sees("The server's URL")
 		d.typed(c.address)
 		d.pressed("enter")
-		if !strings.Contains(c.says, "address") {
-			d.sees("The variable of the environment")
+		if !strings.Contains(c.says, "URL") {
+			d.sees("The environment variable")
 			d.typed(c.key)
 			d.pressed("enter")
 		}
 		if c.says != "" {
 			d.sees(c.says)
 		} else {
-			d.until("the server", func() bool { return s.Servers()[c.name] != "" })
+			d.until("the server", func() bool { return s.Endpoints()[c.name].URL != "" })
 		}
-		if got := s.Servers()[c.name]; got != c.url {
-			t.Errorf("%s is known as %s: %q", c.address, c.name, got)
+		if got := s.Endpoints()[c.name]; strings.TrimSpace(got.URL+" "+got.KeyEnv) != c.url {
+			t.Errorf("%s is known as %s: %+v", c.address, c.name, got)
 		}
 	}
 }
@@ -548,7 +560,7 @@ func TestRemove(t *testing.T) {
 	d.sees("The path of a GGUF file")
 	d.typed(file)
 	d.pressed("enter")
-	d.until("the model", func() bool { m := d.chat().model; return m.ref == "mine" && m.state == ready })
+	d.until("the model", func() bool { m := d.chat().model; return m.Ref == "mine" && m.State == engines.Ready })
 	if n := len(d.m.dialogs); n > 0 {
 		t.Errorf("%d dialogs are open", n)
 	}
@@ -557,21 +569,21 @@ func TestRemove(t *testing.T) {
 	d.sees("in use")
 	d.pressed("ctrl+d")
 	d.sees(`deleted "mine" · u undo`)
-	d.until("the list", func() bool { return len(d.m.shelf.here) == 0 })
+	d.until("the list", func() bool { return len(d.m.shelf.Installed) == 0 })
 	d.pressed("u")
-	d.until("the list", func() bool { return len(d.m.shelf.here) == 1 })
+	d.until("the list", func() bool { return len(d.m.shelf.Installed) == 1 })
 	if _, err := s.store.Find("mine"); err != nil {
 		t.Error(err)
 	}
 
 	// The notice is gone, and the key for undo still there.
 	d.pressed("home", "ctrl+d")
-	d.until("the list", func() bool { return len(d.m.shelf.here) == 0 })
+	d.until("the list", func() bool { return len(d.m.shelf.Installed) == 0 })
 	d.pressed("down", "ctrl+_")
-	d.until("the list", func() bool { return len(d.m.shelf.here) == 1 })
+	d.until("the list", func() bool { return len(d.m.shelf.Installed) == 1 })
 
 	d.pressed("home", "ctrl+d")
-	d.until("the list", func() bool { return len(d.m.shelf.here) == 0 })
+	d.until("the list", func() bool { return len(d.m.shelf.Installed) == 0 })
 	d.end()
 	if list, err := s.store.Waste(0); err != nil || len(list) > 0 {
 		t.Errorf("in the store is still %+v, %v", list, err)
@@ -587,7 +599,7 @@ func TestTheirsIsNotRemoved(t *testing.T) {
 	d.sees("ministral-3-3b")
 	d.lists()
 	d.finds("mistral-7b-instruct")
-	d.m.dialogs[0].(*modelsDialog).Filtering = false
+	d.m.dialogs[0].(*tuimodels.Dialog).Filtering = false
 	d.pressed("ctrl+d")
 	d.sees("it belongs to Hugging Face")
 }
@@ -607,7 +619,7 @@ func TestImportFails(t *testing.T) {
 	d.typed(path)
 	d.pressed("enter")
 	d.until("an error", func() bool { return strings.Contains(d.m.notice.Text, "no.gguf") })
-	if len(d.m.shelf.downloads) > 0 {
+	if len(d.m.shelf.Downloads) > 0 {
 		t.Error("it is still on the way")
 	}
 }
@@ -621,13 +633,13 @@ func TestTooBig(t *testing.T) {
 	d.finds("devstral 2")
 	d.pressed("enter")
 	d.sees("this machine has 16 GB · d download it anyway")
-	if len(d.m.shelf.downloads) > 0 {
+	if len(d.m.shelf.Downloads) > 0 {
 		t.Fatal("it is on its way")
 	}
 	d.pressed("d")
 	d.until("the download", func() bool {
-		list := d.m.shelf.downloads
-		return len(list) == 1 && list[0].request.Anyway && list[0].state == asking
+		list := d.m.shelf.Downloads
+		return len(list) == 1 && list[0].Request.Anyway && list[0].State == tuimodels.AwaitingLicence
 	})
 }
 
@@ -639,7 +651,7 @@ func TestModelsAtAnySize(t *testing.T) {
 	d.lists()
 	d.finds("mathstral")
 	d.pressed("enter")
-	d.until("the download", func() bool { return d.m.shelf.downloads[0].state == coming })
+	d.until("the download", func() bool { return d.m.shelf.Downloads[0].State == tuimodels.Running })
 	d.pressed("home")
 	for _, keys := range [][]string{{}, {"down"}, {"down", "space"}, {"esc", "s"}, {"a"}, {"esc", "esc", "esc"}} {
 		d.pressed(keys...)

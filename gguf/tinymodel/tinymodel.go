@@ -34,6 +34,7 @@ type Options struct {
 	Weights      gguf.Type // of the matrices: F32, F16, Q8_0, Q4_0, or Q4_K where rows are multiples of 256 [F32]
 	Pooling      Pooling   // of embeddings
 	Seed         uint64
+	Zero         bool // matrices are zeros, which are fast to make and to quantize: for tests of types and sizes
 	// Edit, when set, is the last to see the metadata.
 	Edit func(*gguf.Metadata)
 }
@@ -144,7 +145,7 @@ func Encode(w io.Writer, o Options) error {
 		if err != nil {
 			return err
 		}
-		if err := t.write(data, o.Seed); err != nil {
+		if err := t.write(data, o); err != nil {
 			return fmt.Errorf("write %s: %w", t.Name, err)
 		}
 	}
@@ -205,15 +206,18 @@ var fileTypes = map[gguf.Type]gguf.FileType{gguf.F32: 0, gguf.F16: 1, gguf.Q4_0:
 
 // write makes the tensor's numbers row by row. They depend on the seed and the
 // tensor's name alone.
-func (t tensor) write(w io.Writer, seed uint64) error {
+func (t tensor) write(w io.Writer, o Options) error {
 	h := fnv.New64a()
 	h.Write([]byte(t.Name))
-	r := rand.New(rand.NewPCG(seed, h.Sum64()))
+	r := rand.New(rand.NewPCG(o.Seed, h.Sum64()))
 	row := make([]float32, t.Dims[0])
-	var packed []byte
+	zero := o.Zero && len(t.Dims) > 1
+	packed := pack(nil, row, t.Type)
 	for range t.Elements() / t.Dims[0] {
-		t.fill(r, row)
-		packed = pack(packed[:0], row, t.Type)
+		if !zero {
+			t.fill(r, row)
+			packed = pack(packed[:0], row, t.Type)
+		}
 		if _, err := w.Write(packed); err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/bise-sh/bise/downloader/fakehub"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/library/pull/pulltest"
 	"github.com/bise-sh/bise/models/licence"
 )
@@ -26,7 +27,8 @@ func TestLicenceIsAskedFirst(t *testing.T) {
 			}
 			_, err := p.Run(t.Context(), plan, nil)
 			e, ok := errors.AsType[*LicenceError](err)
-			if !ok || !errors.Is(err, ErrNotAccepted) || !strings.Contains(e.Hint(), "No commercial use") || !strings.Contains(e.Hint(), "--accept-licence") {
+			_, advice := fault.Explain(err)
+			if !ok || e.Plan != plan || fault.KindOf(err) != fault.Licence || !strings.Contains(advice, "No commercial use") || !strings.Contains(advice, "--yes") {
 				t.Fatalf("it says %v", err)
 			}
 			hub.AssertCount(t, fakehub.CDN, 0)

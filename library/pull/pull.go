@@ -20,6 +20,7 @@ import (
 	"github.com/bise-sh/bise/downloader"
 	"github.com/bise-sh/bise/downloader/huggingface"
 	"github.com/bise-sh/bise/downloader/ollama"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/models"
 	"github.com/bise-sh/bise/models/catalog"
 	"github.com/bise-sh/bise/models/fit"
@@ -91,30 +92,26 @@ type Plan struct {
 	resumed      string            // the digest of the text that was agreed to in an earlier run
 }
 
-// ErrNotAccepted is behind the error of a licence that nobody has agreed to.
-var ErrNotAccepted = errors.New("the licence has not been accepted")
-
-// A LicenceError is a licence that somebody has to agree to first.
+// A LicenceError is the cause of an error of kind [fault.Licence]: the user has not
+// accepted the licence of Plan.
 type LicenceError struct{ Plan *Plan }
 
 func (e *LicenceError) Error() string {
 	if e.Plan.Terms.ID == licence.Unstated {
-		return fmt.Sprintf("cannot pull %s: it states no licence, and nobody has agreed to that", e.Plan.Name)
+		return fmt.Sprintf("cannot pull %s: it states no licence, and that has not been accepted", e.Plan.Name)
 	}
 	return fmt.Sprintf("cannot pull %s: its licence has not been accepted: %s", e.Plan.Name, e.Plan.Terms.Name)
 }
 
-// Hint says what to do.
-func (e *LicenceError) Hint() string {
-	text := e.Plan.Terms.Summary
-	if e.Plan.Terms.Link != "" {
-		text += " It is at " + e.Plan.Terms.Link + "."
+// Refused is the error of a plan whose licence has not been accepted.
+func (p *Plan) Refused() error {
+	advice := p.Terms.Summary
+	if p.Terms.Link != "" {
+		advice += " Its text: " + p.Terms.Link + "."
 	}
-	return text + " Agree with --accept-licence."
+	cause := &LicenceError{p}
+	return &fault.Error{Kind: fault.Licence, Msg: cause.Error(), Advice: advice + " Accept it with --yes.", Cause: cause}
 }
-
-// Unwrap gives [ErrNotAccepted].
-func (e *LicenceError) Unwrap() error { return ErrNotAccepted }
 
 // NeedsYes reports whether somebody has to agree to the licence before the plan
 // can be run.
@@ -172,7 +169,8 @@ func (p *Puller) remember(plan *Plan, earlier models.Agreement) {
 
 // Run does what a plan says and gives the model that is installed then. When ctx
 // ends, what has been done stays, and another run goes on from there; progress may
-// be nil. Errors are of package engine or downloader, or a [*LicenceError].
+// be nil. An error of kind
+// [fault.Licence] has a [*LicenceError] as its cause.
 func (p *Puller) Run(ctx context.Context, plan *Plan, progress *Progress) (models.Model, error) {
 	if progress == nil {
 		progress = &Progress{}
@@ -181,7 +179,7 @@ func (p *Puller) Run(ctx context.Context, plan *Plan, progress *Progress) (model
 		return *plan.Installed, nil
 	}
 	if plan.NeedsYes() {
-		return models.Model{}, &LicenceError{plan}
+		return models.Model{}, plan.Refused()
 	}
 	stage, installed, err := p.enter(ctx, plan, progress)
 	switch {

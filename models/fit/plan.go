@@ -18,6 +18,7 @@ import (
 
 // A Machine is what a model would run on. What is not known is zero.
 type Machine struct {
+	Cores     int      `json:"cores,omitempty"` // of the processor, physical
 	Memory    int64    `json:"memory_bytes"`
 	Free      int64    `json:"free_bytes"`       // of it, that can be taken without swapping
 	Bandwidth float64  `json:"bytes_per_second"` // that the processor reads of it

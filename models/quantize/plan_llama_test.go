@@ -31,6 +31,7 @@ func TestPlanIsWhatLlamaDoes(t *testing.T) {
 	for name, o := range models {
 		t.Run(name, func(t *testing.T) {
 			in := filepath.Join(t.TempDir(), "in.gguf")
+			o.Zero = true
 			if err := tinymodel.Write(in, o); err != nil {
 				t.Fatal(err)
 			}

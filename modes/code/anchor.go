@@ -8,23 +8,22 @@ import (
 	"github.com/bise-sh/bise/mistral/fim"
 )
 
-// An anchor is what a model has read of a file while the person types. The
-// windows on what comes before and after the cursor stay where they are, so that
-// the prompt of the next key is this one and the key: what the model has read of
-// it need not be read again. What an editor puts behind the cursor by itself, such
-// as a closing bracket, does not change it either; the scissor knows the line as
-// it really is.
+// An anchor fixes the context of a file while the user types. The excerpts before and
+// after the cursor do not move, so that the next prompt is the previous one plus the
+// typed text, and the engine can reuse its cache. Text that an editor inserts after
+// the cursor, such as a closing bracket, does not change the anchor either; the trimmer
+// uses the current line.
 type anchor struct {
 	file   string
-	files  []fim.File // from the ring
-	start  int        // of the window before the cursor
-	before string     // the window, up to the line that the cursor was in
-	suffix string     // the window after the cursor
-	limit  int        // bytes that may be typed until the windows are placed anew
+	files  []fim.File // excerpts of other files
+	start  int        // where before begins
+	before string     // the excerpt before the line that the cursor was in
+	suffix string     // the excerpt after the cursor
+	limit  int        // bytes that can be typed before the excerpts move
 }
 
-// fits reports whether the anchor serves a place: the same file, not changed
-// before what is being typed or after its line.
+// fits reports whether the anchor is valid for a place: the file is the same and
+// unchanged before the typed text and after its line.
 func (a *anchor) fits(p Place) bool {
 	typed := p.At - a.start - len(a.before)
 	if a.file != p.File || typed < 0 || typed > a.limit || p.Text[a.start:a.start+len(a.before)] != a.before {
@@ -35,21 +34,21 @@ func (a *anchor) fits(p Place) bool {
 	return several == below && strings.HasPrefix(now, rest)
 }
 
-// gap is the place as the model is to see it.
-func (a *anchor) gap(p Place) fim.Gap {
+// infill returns the infill request for a place.
+func (a *anchor) infill(p Place) fim.Gap {
 	end := p.At
 	if blank(p.head()) {
-		end = p.line() // the model indents by itself, with tokens that it knows
+		end = p.line() // the model indents better with its own tokens
 	}
 	base := a.start + len(a.before)
 	return fim.Gap{Files: a.files, Name: p.File, Prefix: a.before, Begun: p.Text[base:max(base, end)], Suffix: a.suffix}
 }
 
-// place puts the windows around a place. Tokens is what they and the files have
-// together; files, of which the last are the most important, get what the windows
-// leave, and a quarter at least.
+// place makes an anchor for a place. tokens limits the excerpts and the other files
+// together. The files, the most important last, get the tokens that the excerpts do
+// not use, and at least a quarter.
 func (m *meter) place(ctx context.Context, p Place, files []fim.File, tokens int, old *anchor) (*anchor, error) {
-	// A line without an end, as in files that no person wrote, is not all typed.
+	// Very long lines, as in generated files, are not typed by hand.
 	base := max(p.line(), runeAt(p.Text, p.At-m.bytes(tokens/8)))
 	end, used, err := m.lead(ctx, p.after(), tokens/4)
 	if err != nil {
@@ -62,7 +61,7 @@ func (m *meter) place(ctx context.Context, p Place, files []fim.File, tokens int
 	}
 	left, wanted := tokens-used-begun, 0
 	for _, f := range files {
-		n, err := m.again(ctx, f.Marked())
+		n, err := m.cachedCount(ctx, f.Marked())
 		if err != nil {
 			return nil, err
 		}
@@ -73,7 +72,7 @@ func (m *meter) place(ctx context.Context, p Place, files []fim.File, tokens int
 		return nil, err
 	}
 	if old != nil && old.file == p.File && old.start > start && old.start <= (start+base)/2 {
-		start = old.start // a window that stays is one that has been read
+		start = old.start // the engine has cached the prompt from there
 	}
 	a.start, a.before = start, p.Text[start:base]
 	if a.files, err = m.choose(ctx, files, left-used); err != nil {
@@ -82,11 +81,11 @@ func (m *meter) place(ctx context.Context, p Place, files []fim.File, tokens int
 	return a, nil
 }
 
-// choose takes the last of the files that have at most n tokens together, and the
-// beginning of the one before them.
+// choose returns the last files that fit in n tokens together, and the beginning of
+// the one before them.
 func (m *meter) choose(ctx context.Context, files []fim.File, n int) (out []fim.File, err error) {
 	for _, f := range slices.Backward(files) {
-		size, err := m.again(ctx, f.Marked())
+		size, err := m.cachedCount(ctx, f.Marked())
 		if err != nil {
 			return nil, err
 		}
@@ -107,5 +106,5 @@ func (m *meter) choose(ctx context.Context, files []fim.File, n int) (out []fim.
 	return out, nil
 }
 
-// markTokens is room for the line that names a file.
+// markTokens is reserved for the line with the name of a file.
 const markTokens = 32

@@ -6,25 +6,25 @@ import (
 )
 
 const (
-	cacheSize = 64  // completions
-	seen      = 512 // bytes before and after the cursor that must be the same
+	cacheSize   = 64  // completions
+	cacheWindow = 512 // bytes before and after the cursor that must match
 )
 
-// A cache holds what the model wrote, the latest last, to serve it again while the
-// person types it along or comes back.
+// A cache holds completions, the latest last. They are used again while the user types
+// a suggested text or returns to the same place.
 type cache struct{ entries []entry }
 
 type entry struct {
 	file          string
 	at            int    // the cursor
-	before, after string // what is around it; after begins below the cursor's line
-	text          string // as the model wrote it, from the cursor on
-	kept          int    // bytes of it that were suggested
-	whole         bool   // the model ended it itself
+	before, after string // the surrounding text; after begins below the cursor's line
+	text          string // the model's output, from the cursor
+	kept          int    // bytes of text that were suggested
+	whole         bool   // the model ended the text itself
 }
 
 func (c *cache) put(p Place, text string, kept int, whole bool) {
-	e := entry{file: p.File, at: p.At, before: p.Text[max(0, p.At-seen):p.At], after: below(p), text: text, kept: kept, whole: whole}
+	e := entry{file: p.File, at: p.At, before: p.Text[max(0, p.At-cacheWindow):p.At], after: below(p), text: text, kept: kept, whole: whole}
 	c.entries = slices.DeleteFunc(c.entries, func(o entry) bool {
 		return o.file == e.file && o.at == e.at && o.before == e.before && o.after == e.after
 	})
@@ -34,8 +34,8 @@ func (c *cache) put(p Place, text string, kept int, whole bool) {
 	c.entries = append(c.entries, e)
 }
 
-// find gives what is left of a completion whose beginning has been typed. Of one
-// that has been typed to its end, nothing is: what comes next is another.
+// find returns the rest of a completion whose beginning has been typed. A completion
+// that has been typed completely does not match.
 func (c *cache) find(p Place) (e entry, ok bool) {
 	after := below(p)
 	for _, e := range slices.Backward(c.entries) {
@@ -51,9 +51,9 @@ func (c *cache) find(p Place) (e entry, ok bool) {
 	return entry{}, false
 }
 
-// below is what comes after the cursor's line, whose end an editor may change by
-// itself.
+// below returns the text after the cursor's line. The end of the line itself does not
+// count, because editors change it automatically.
 func below(p Place) string {
 	_, rest, _ := strings.Cut(p.after(), "\n")
-	return rest[:min(seen, len(rest))]
+	return rest[:min(cacheWindow, len(rest))]
 }

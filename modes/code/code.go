@@ -1,12 +1,11 @@
-// Package code is the mode that fills in code at the cursor of an editor.
+// Package code completes code at the cursor of an editor.
 //
-// A [Session] belongs to one editor and one model. It builds prompts so that a
-// key pressed costs the evaluation of that key: what the model has read of a
-// file is frozen while the person types (see anchor), what was suggested is
-// served again as long as it is being typed, and when nothing happens the next
-// prompt is read ahead.
+// A [Session] belongs to one editor and one model. It keeps the cost of a keystroke at
+// the evaluation of the typed text: the context is fixed while the user types (see
+// anchor), a suggestion is used again while it is being typed, and the next prompt is
+// prefilled when the user is idle.
 //
-// Methods may be called from any goroutine.
+// Methods are safe for concurrent use.
 package code
 
 import (
@@ -18,37 +17,35 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-// A Place is where text is to be filled in.
+// A Place is a cursor in the text of a file.
 type Place struct {
-	File string // as the model is to call it, and as a session tells files apart
-	Text string // all of it
+	File string // the name shown to the model; it identifies the file in a session
+	Text string // the whole text
 	At   int    // the cursor, a byte offset in Text
 }
 
-// A Completion is text to be put in at a place. Its text is empty when there is
-// nothing to suggest.
+// A Completion is text to insert at a place. Text is empty if there is no suggestion.
 type Completion struct {
 	Text      string
-	Cached    bool          // it was known, and the model was not asked
-	Evaluated int           // prompt tokens that the model had to read
-	Prompt    int           // prompt tokens, those it knew among them
+	Cached    bool          // no model request was needed
+	Evaluated int           // evaluated prompt tokens
+	Prompt    int           // all prompt tokens, including cached ones
 	Took      time.Duration // from the request to the text
 }
 
-// Position is the byte offset of a line and a column, both counted from 1, the
-// column in characters. Column 0 is the end of the line. The error is of kind
-// Invalid.
+// Position returns the byte offset of a line and a column, both from 1. The column
+// counts characters; column 0 is the end of the line. An error has kind Invalid.
 func Position(text string, line, column int) (int, error) {
 	at := 0
 	for n := 1; n < line; n++ {
 		end := strings.IndexByte(text[at:], '\n')
 		if end < 0 {
-			return 0, outside("there is no line %d: the text has %d", line, n)
+			return 0, invalidPosition("line %d is outside the text: it has %d", line, n)
 		}
 		at += end + 1
 	}
 	if line < 1 || column < 0 {
-		return 0, outside("lines and columns are counted from 1")
+		return 0, invalidPosition("lines and columns start at 1")
 	}
 	rest, _, _ := strings.Cut(text[at:], "\n")
 	rest = strings.TrimSuffix(rest, "\r")
@@ -57,7 +54,7 @@ func Position(text string, line, column int) (int, error) {
 	}
 	for n := 1; n < column; n++ {
 		if rest == "" {
-			return 0, outside("there is no column %d: line %d has %d", column, line, n)
+			return 0, invalidPosition("column %d is outside line %d: it has %d", column, line, n)
 		}
 		_, width := utf8.DecodeRuneInString(rest)
 		rest = rest[width:]
@@ -66,16 +63,15 @@ func Position(text string, line, column int) (int, error) {
 	return at, nil
 }
 
-func outside(format string, args ...any) error {
+func invalidPosition(format string, args ...any) error {
 	return &fault.Error{Kind: fault.Invalid, Param: "position", Msg: fmt.Sprintf(format, args...)}
 }
 
-// normal is the place in a text whose lines end with a newline alone, as models
-// have read code. crlf tells that the file's lines do not, so that what is put in
-// gets their ends too.
+// normal converts the line endings of a place to LF, as in the training data of
+// models. crlf reports that the file uses CRLF, so that inserted text must use it too.
 func (p Place) normal() (_ Place, crlf bool, err error) {
 	if p.At < 0 || p.At > len(p.Text) {
-		return p, false, outside("the cursor is at byte %d of a text of %d", p.At, len(p.Text))
+		return p, false, invalidPosition("cursor %d is outside the text of %d bytes", p.At, len(p.Text))
 	}
 	for p.At > 0 && p.At < len(p.Text) && !utf8.RuneStart(p.Text[p.At]) {
 		p.At--
@@ -89,21 +85,21 @@ func (p Place) normal() (_ Place, crlf bool, err error) {
 	return p, true, nil
 }
 
-// line is where the cursor's line begins.
+// line returns the offset of the cursor's line.
 func (p Place) line() int { return strings.LastIndexByte(p.Text[:p.At], '\n') + 1 }
 
-// head is the cursor's line before it.
+// head returns the cursor's line up to the cursor.
 func (p Place) head() string { return p.Text[p.line():p.At] }
 
-// after is what comes after the cursor.
+// after returns the text after the cursor.
 func (p Place) after() string { return p.Text[p.At:] }
 
-// with is the place after a text is put in.
+// with returns the place after text is inserted.
 func (p Place) with(text string) Place {
 	p.Text = p.Text[:p.At] + text + p.Text[p.At:]
 	p.At += len(text)
 	return p
 }
 
-// blank reports whether a text has nothing that can be seen.
+// blank reports whether a text is empty or white space.
 func blank(s string) bool { return strings.TrimSpace(s) == "" }

@@ -10,35 +10,35 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-// A meter cuts texts to a number of tokens.
+// A meter counts tokens and truncates texts to a number of tokens.
 type meter struct {
 	engine engine.Engine
 
-	mu      sync.Mutex
-	ratio   float64        // bytes that a token has; 0 while nothing was counted
-	blind   bool           // the engine tells no tokens
-	counted map[string]int // of texts that are counted often
+	mu        sync.Mutex
+	ratio     float64        // bytes per token; 0 before the first count
+	estimates bool           // the engine cannot count tokens
+	counts    map[string]int // cached counts of texts that are counted often
 }
 
-// usualRatio is how many bytes of code a token has in most vocabularies, on the
-// side that makes a text count as more rather than less.
+// usualRatio is a low estimate of the bytes per token in code, so that texts are
+// overestimated.
 const usualRatio = 3.0
 
-// count is how many tokens a text has, roughly where the engine does not tell.
+// count returns the number of tokens in a text, estimated if the engine cannot count.
 func (m *meter) count(ctx context.Context, text string) (int, error) {
 	if text == "" {
 		return 0, nil
 	}
 	m.mu.Lock()
-	blind := m.blind
+	estimates := m.estimates
 	m.mu.Unlock()
-	if blind {
+	if estimates {
 		return int(float64(len(text))/usualRatio) + 1, nil
 	}
 	tokens, err := m.engine.Tokenize(ctx, engine.TokenizeRequest{Text: &text})
 	if fault.KindOf(err) == fault.Unsupported {
 		m.mu.Lock()
-		m.blind = true
+		m.estimates = true
 		m.mu.Unlock()
 		return m.count(ctx, text)
 	}
@@ -54,10 +54,10 @@ func (m *meter) count(ctx context.Context, text string) (int, error) {
 	return n, nil
 }
 
-// again counts a text that was probably counted before.
-func (m *meter) again(ctx context.Context, text string) (int, error) {
+// cachedCount is count with a cache.
+func (m *meter) cachedCount(ctx context.Context, text string) (int, error) {
 	m.mu.Lock()
-	n, ok := m.counted[text]
+	n, ok := m.counts[text]
 	m.mu.Unlock()
 	if ok {
 		return n, nil
@@ -68,14 +68,14 @@ func (m *meter) again(ctx context.Context, text string) (int, error) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if len(m.counted) >= 4*ringSize || m.counted == nil {
-		m.counted = map[string]int{}
+	if len(m.counts) >= 4*ringSize || m.counts == nil {
+		m.counts = map[string]int{}
 	}
-	m.counted[text] = n
+	m.counts[text] = n
 	return n, nil
 }
 
-// bytes is about how many n tokens have.
+// bytes estimates the size of n tokens.
 func (m *meter) bytes(n int) int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -86,8 +86,8 @@ func (m *meter) bytes(n int) int {
 	return int(float64(n) * ratio)
 }
 
-// tail gives where the last lines of a text begin that have at most n tokens, and
-// how many they have.
+// tail returns the start of the longest run of last lines that fits in n tokens, and
+// its number of tokens.
 func (m *meter) tail(ctx context.Context, text string, n int) (start, tokens int, err error) {
 	tokens, err = m.fit(ctx, n, func(bytes int) string {
 		start = 0
@@ -102,8 +102,8 @@ func (m *meter) tail(ctx context.Context, text string, n int) (start, tokens int
 	return start, tokens, err
 }
 
-// lead gives where the first lines of a text end that have at most n tokens, and
-// how many they have.
+// lead returns the end of the longest run of first lines that fits in n tokens, and
+// its number of tokens.
 func (m *meter) lead(ctx context.Context, text string, n int) (end, tokens int, err error) {
 	tokens, err = m.fit(ctx, n, func(bytes int) string {
 		end = len(text)
@@ -118,7 +118,7 @@ func (m *meter) lead(ctx context.Context, text string, n int) (end, tokens int, 
 	return end, tokens, err
 }
 
-// fit takes less of a text until it has at most n tokens.
+// fit shortens a text until it has at most n tokens.
 func (m *meter) fit(ctx context.Context, n int, take func(bytes int) string) (tokens int, err error) {
 	for bytes := m.bytes(n); ; {
 		part := take(bytes)
@@ -128,12 +128,12 @@ func (m *meter) fit(ctx context.Context, n int, take func(bytes int) string) (to
 		if tokens, err = m.count(ctx, part); err != nil || tokens <= n || part == "" {
 			return tokens, err
 		}
-		// As much as would have been right, and a little less: the loop ends.
+		// Slightly less than proportional, so that the loop ends.
 		bytes = min(len(part)-1, len(part)*n/tokens*15/16)
 	}
 }
 
-// runeAt is the last beginning of a rune at or before an offset.
+// runeAt returns the start of the rune at an offset.
 func runeAt(text string, at int) int {
 	at = max(0, at)
 	for at > 0 && at < len(text) && !utf8.RuneStart(text[at]) {

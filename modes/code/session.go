@@ -10,64 +10,63 @@ import (
 	"github.com/bise-sh/bise/mistral/fim"
 )
 
-// Options say what a session does and bound it. Zero fields take what is in
-// brackets.
+// Options configure a session. The default of a zero field is in brackets.
 type Options struct {
-	Files      []fim.File    // to be seen wherever something is filled in, the most important last
-	Tokens     int           // of a prompt [8192; never more than the model's context has room for]
-	MaxTokens  int           // of a completion [128]
-	PromptTime time.Duration // how long reading a prompt may keep the person waiting; the rest is read when nothing happens [no bound]
-	Time       time.Duration // how long writing may take; the line that is being written then is the last [no bound]
-	Idle       time.Duration // how long nothing must happen until the next prompt is read ahead [never]
-	Speculate  bool          // compute what would come if a completion were accepted
+	Files      []fim.File    // part of every prompt, the most important last
+	Tokens     int           // limit of a prompt [8192, or less if the context is smaller]
+	MaxTokens  int           // limit of a completion [128]
+	PromptTime time.Duration // limit of prefill while the user waits; a longer prompt is prefilled when idle [none]
+	Time       time.Duration // limit of decoding, after which the current line is the last [none]
+	Idle       time.Duration // idle time before the next prompt is prefilled [never]
+	Speculate  bool          // compute the completion that would follow an accepted one
 }
 
 const (
 	defaultTokens    = 8192
 	defaultMaxTokens = 128
-	// fewTokens is a prompt that is read before the model's speed is known, and the
-	// shortest that is worth to be read.
+	// fewTokens limits a prompt until the prefill speed is known, and is the smallest
+	// limit afterwards.
 	fewTokens = 512
-	// jump is how many lines the cursor has to move for what was around it to be
-	// worth remembering.
+	// jump is the cursor movement, in lines, after which the previous place is added to
+	// the ring.
 	jump = 32
-	// heat is the temperature of alternatives.
-	heat = 0.7
-	// maxAnchors is how many files have an anchor.
+	// temperature is used for alternatives.
+	temperature = 0.7
+	// maxAnchors limits the files with an anchor.
 	maxAnchors = 32
 )
 
 // A Session completes code for one editor.
 type Session struct {
-	ctx    context.Context // of what goes on in the background
+	ctx    context.Context // for background work
 	engine engine.Engine
 	o      Options
 	meter  meter
 
 	mu      sync.Mutex
-	layout  *fim.Layout   // nil until it is known
-	tokens  int           // of a prompt
-	pace    time.Duration // of reading one prompt token; 0 while it is not known
+	layout  *fim.Layout   // nil until the first request
+	tokens  int           // limit of a prompt
+	pace    time.Duration // prefill time of one token; 0 while unknown
 	ring    ring
 	cache   cache
 	anchors map[string]*anchor // by file
 	last    Place
-	ahead   work // the completion after the one that was suggested
-	warm    work // the prompt for when the person goes on
+	ahead   work // computes the completion after the suggested one
+	warm    work // prefills the next prompt
 	idle    *time.Timer
 	closed  bool
 	running sync.WaitGroup
 }
 
-// work is done in the background until the person needs the model.
+// work runs in the background until the model is needed for a request.
 type work struct {
 	place Place
-	stop  context.CancelFunc // nil when there is none
+	stop  context.CancelFunc // nil if nothing runs
 	done  chan struct{}
 }
 
-// New makes a session, whose work in the background ends with ctx or by Close. The
-// engine stays the caller's.
+// New returns a session. Its background work ends with ctx or Close. Close does not
+// close the engine.
 func New(ctx context.Context, e engine.Engine, o Options) *Session {
 	if o.Tokens == 0 {
 		o.Tokens = defaultTokens
@@ -78,7 +77,7 @@ func New(ctx context.Context, e engine.Engine, o Options) *Session {
 	return &Session{ctx: ctx, engine: e, o: o, meter: meter{engine: e}, anchors: map[string]*anchor{}}
 }
 
-// Close ends what goes on in the background and waits for it.
+// Close stops the background work and waits for it.
 func (s *Session) Close() {
 	s.mu.Lock()
 	s.closed = true
@@ -91,8 +90,8 @@ func (s *Session) Close() {
 	s.running.Wait()
 }
 
-// Visit tells that the person is in a file, at a place. What is around it may
-// serve as context in other files.
+// Visit reports that the user is at a place. The surrounding lines become context for
+// other files.
 func (s *Session) Visit(p Place) {
 	p, _, err := p.normal()
 	if err != nil {
@@ -103,8 +102,7 @@ func (s *Session) Visit(p Place) {
 	s.ring.add(p)
 }
 
-// Complete gives the text that comes at a place. It is empty when nothing is to
-// be said there.
+// Complete returns a completion for a place. Its text may be empty.
 func (s *Session) Complete(ctx context.Context, p Place) (Completion, error) {
 	began := time.Now()
 	p, crlf, err := p.normal()
@@ -124,7 +122,7 @@ func (s *Session) Complete(ctx context.Context, p Place) (Completion, error) {
 	return c, nil
 }
 
-// move notes where the person is.
+// move records the place of the user.
 func (s *Session) move(p Place) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -139,7 +137,7 @@ func (s *Session) move(p Place) {
 	s.ring.add(was)
 }
 
-// distance is how many lines there are between two places in a file.
+// distance returns the number of lines between two places in a file.
 func distance(a, b Place) int {
 	n := strings.Count(a.Text[:a.At], "\n") - strings.Count(b.Text[:b.At], "\n")
 	return max(n, -n)
@@ -147,16 +145,16 @@ func distance(a, b Place) int {
 
 // complete finds or computes a completion.
 func (s *Session) complete(ctx context.Context, p Place) (Completion, error) {
-	if c, ok := s.known(p); ok {
+	if c, ok := s.fromCache(p); ok {
 		return c, nil
 	}
-	if done := s.awaited(p); done != nil {
+	if done := s.pending(p); done != nil {
 		select {
 		case <-ctx.Done():
 			return Completion{}, context.Cause(ctx)
 		case <-done:
 		}
-		if c, ok := s.known(p); ok {
+		if c, ok := s.fromCache(p); ok {
 			return c, nil
 		}
 	}
@@ -167,21 +165,22 @@ func (s *Session) complete(ctx context.Context, p Place) (Completion, error) {
 	return s.ask(ctx, p)
 }
 
-// known looks a completion up.
-func (s *Session) known(p Place) (Completion, bool) {
+// fromCache looks up a completion in the cache.
+func (s *Session) fromCache(p Place) (Completion, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e, ok := s.cache.find(p)
 	if !ok {
 		return Completion{}, false
 	}
-	c := newScissor(p)
-	text, _ := c.cut(e.text, true, e.whole)
+	c := newTrimmer(p)
+	text, _ := c.trim(e.text, true, e.whole)
 	return Completion{Text: text, Cached: true}, true
 }
 
-// awaited tells that the completion of a place is being computed already.
-func (s *Session) awaited(p Place) <-chan struct{} {
+// pending returns a channel that is closed when the completion of a place is in the
+// cache, or nil if it is not being computed.
+func (s *Session) pending(p Place) <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ahead.stop != nil && s.ahead.place == p {
@@ -190,10 +189,10 @@ func (s *Session) awaited(p Place) <-chan struct{} {
 	return nil
 }
 
-// ask has the model complete.
+// ask requests a completion from the model.
 func (s *Session) ask(ctx context.Context, p Place) (Completion, error) {
-	w := newWriting(p, s.o.Time)
-	if err := s.write(ctx, p, 0, []*writing{w}); err != nil {
+	w := newOutput(p, s.o.Time)
+	if err := s.generate(ctx, p, 0, []*output{w}); err != nil {
 		return Completion{}, err
 	}
 	s.mu.Lock()
@@ -202,9 +201,9 @@ func (s *Session) ask(ctx context.Context, p Place) (Completion, error) {
 	return w.completion(), nil
 }
 
-// More gives up to n other texts for a place, each different from the others and
-// from the one that Complete gives.
-func (s *Session) More(ctx context.Context, p Place, n int) ([]Completion, error) {
+// Alternatives returns up to n more completions for a place. They differ from each
+// other and from the result of Complete.
+func (s *Session) Alternatives(ctx context.Context, p Place, n int) ([]Completion, error) {
 	began := time.Now()
 	first, err := s.Complete(ctx, p)
 	if err != nil {
@@ -214,27 +213,27 @@ func (s *Session) More(ctx context.Context, p Place, n int) ([]Completion, error
 	if err != nil {
 		return nil, err
 	}
-	writings := make([]*writing, n)
-	for i := range writings {
-		writings[i] = newWriting(p, s.o.Time)
+	outputs := make([]*output, n)
+	for i := range outputs {
+		outputs[i] = newOutput(p, s.o.Time)
 	}
-	if err := s.write(ctx, p, heat, writings); err != nil {
+	if err := s.generate(ctx, p, temperature, outputs); err != nil {
 		return nil, err
 	}
 	var out []Completion
-	had := map[string]bool{"": true, first.Text: true}
-	for _, w := range writings {
+	seen := map[string]bool{"": true, first.Text: true}
+	for _, w := range outputs {
 		c := w.completion()
 		c.finish(crlf, began)
-		if !had[c.Text] {
-			had[c.Text] = true
+		if !seen[c.Text] {
+			seen[c.Text] = true
 			out = append(out, c)
 		}
 	}
 	return out, nil
 }
 
-// finish fills in what is left to say of a completion.
+// finish sets the remaining fields of a completion.
 func (c *Completion) finish(crlf bool, began time.Time) {
 	c.Took = time.Since(began)
 	if crlf {
@@ -242,33 +241,34 @@ func (c *Completion) finish(crlf bool, began time.Time) {
 	}
 }
 
-// write has texts written for a place.
-func (s *Session) write(ctx context.Context, p Place, temperature float64, writings []*writing) error {
-	for again := true; ; again = false {
+// generate generates outputs for a place. If the prompt does not fit, it tries once
+// more with a shorter one.
+func (s *Session) generate(ctx context.Context, p Place, temperature float64, outputs []*output) error {
+	for retry := true; ; retry = false {
 		r, err := s.request(ctx, p)
 		if err != nil {
 			return err
 		}
-		r.MaxTokens, r.Temperature, r.N = &s.o.MaxTokens, &temperature, len(writings)
-		err = s.run(ctx, r, writings)
+		r.MaxTokens, r.Temperature, r.N = &s.o.MaxTokens, &temperature, len(outputs)
+		err = s.run(ctx, r, outputs)
 		limit := engine.OverflowOf(err).Limit
-		if !again || limit == 0 {
+		if !retry || limit == 0 {
 			return err
 		}
-		s.mu.Lock() // there is less room than the model promised
+		s.mu.Lock() // the context is smaller than the engine reported
 		s.tokens = s.room(limit)
 		delete(s.anchors, p.File)
 		s.mu.Unlock()
 	}
 }
 
-// room is how many tokens a prompt may have in a context of limit. What is typed
-// until the windows move, and the completion, need room too.
+// room returns the limit of a prompt in a context of limit tokens. The completion and
+// the text typed before the excerpts move need room too.
 func (s *Session) room(limit int) int { return max(1, min(s.o.Tokens, (limit-s.o.MaxTokens)*3/4)) }
 
-// request asks for what is missing at a place.
+// request builds the request for a place.
 func (s *Session) request(ctx context.Context, p Place) (engine.CompletionRequest, error) {
-	layout, err := s.know(ctx)
+	layout, err := s.prepare(ctx)
 	if err != nil {
 		return engine.CompletionRequest{}, err
 	}
@@ -276,23 +276,23 @@ func (s *Session) request(ctx context.Context, p Place) (engine.CompletionReques
 	a := s.anchors[p.File]
 	s.mu.Unlock()
 	if a == nil || !a.fits(p) {
-		if a, err = s.place(ctx, p, s.patient()); err != nil {
+		if a, err = s.place(ctx, p, s.promptLimit()); err != nil {
 			return engine.CompletionRequest{}, err
 		}
 		s.keep(a)
 	}
-	return layout.Request(ctx, a.gap(p))
+	return layout.Request(ctx, a.infill(p))
 }
 
-// place places the windows anew.
+// place makes a new anchor.
 func (s *Session) place(ctx context.Context, p Place, tokens int) (*anchor, error) {
 	s.mu.Lock()
-	old, files := s.anchors[p.File], append(s.ring.beside(p), s.o.Files...)
+	old, files := s.anchors[p.File], append(s.ring.context(p), s.o.Files...)
 	s.mu.Unlock()
 	return s.meter.place(ctx, p, files, tokens, old)
 }
 
-// keep makes an anchor that of its file.
+// keep stores the anchor of a file.
 func (s *Session) keep(a *anchor) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -305,13 +305,13 @@ func (s *Session) keep(a *anchor) {
 	s.anchors[a.file] = a
 }
 
-// know finds out what the session has to know of the model.
-func (s *Session) know(ctx context.Context) (fim.Layout, error) {
+// prepare queries the model's infill layout and context length once.
+func (s *Session) prepare(ctx context.Context) (fim.Layout, error) {
 	s.mu.Lock()
-	known := s.layout
+	cached := s.layout
 	s.mu.Unlock()
-	if known != nil {
-		return *known, nil
+	if cached != nil {
+		return *cached, nil
 	}
 	layout, err := fim.LayoutOf(ctx, s.engine)
 	if err != nil {
@@ -327,8 +327,8 @@ func (s *Session) know(ctx context.Context) (fim.Layout, error) {
 	return layout, nil
 }
 
-// patient is how many tokens a prompt may have that the person waits for.
-func (s *Session) patient() int {
+// promptLimit returns the token limit of a prompt while the user waits.
+func (s *Session) promptLimit() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -340,10 +340,10 @@ func (s *Session) patient() int {
 	return min(s.tokens, max(fewTokens, int(s.o.PromptTime/s.pace)))
 }
 
-// run has texts written, until nothing more of them is wanted.
-func (s *Session) run(ctx context.Context, r engine.CompletionRequest, writings []*writing) error {
+// run runs a request until all outputs are complete.
+func (s *Session) run(ctx context.Context, r engine.CompletionRequest, outputs []*output) error {
 	began := time.Now()
-	var read engine.Progress
+	var prefill engine.Progress
 	timed := false
 	for ev, err := range s.engine.Complete(ctx, r) {
 		if err != nil {
@@ -351,42 +351,42 @@ func (s *Session) run(ctx context.Context, r engine.CompletionRequest, writings 
 		}
 		switch ev := ev.(type) {
 		case engine.Loading:
-			timed = true // what it takes now is not the reading
+			timed = true // the time includes loading
 		case engine.Progress:
 			if ev.Queued > 0 {
 				began = time.Now()
 			}
-			read = ev
+			prefill = ev
 		case engine.TextDelta:
 			if !timed {
 				timed = true
-				s.learn(read.Total-read.Cached, time.Since(began))
+				s.updatePace(prefill.Total-prefill.Cached, time.Since(began))
 			}
-			writings[ev.Choice].add(ev.Text)
+			outputs[ev.Choice].add(ev.Text)
 		case engine.Finish:
-			if ev.Choice < len(writings) {
-				writings[ev.Choice].end(ev.Reason == engine.FinishStop)
+			if ev.Choice < len(outputs) {
+				outputs[ev.Choice].end(ev.Reason == engine.FinishStop)
 			}
 		case engine.Done:
-			if read.Total == 0 { // a server that tells no progress
-				read.Total, read.Cached = ev.Usage.PromptTokens, ev.Usage.Cached()
+			if prefill.Total == 0 { // the server reports no progress
+				prefill.Total, prefill.Cached = ev.Usage.PromptTokens, ev.Usage.Cached()
 			}
 		}
-		if enough(writings) {
+		if canStop(outputs) {
 			break
 		}
 	}
-	for _, w := range writings {
-		w.read = read
+	for _, w := range outputs {
+		w.prefill = prefill
 	}
 	return nil
 }
 
-// enough reports whether the model can be stopped: all that is wanted is there,
-// and it has not ended by itself.
-func enough(writings []*writing) bool {
+// canStop reports whether to stop the model early: all outputs are complete, and at
+// least one is still being generated.
+func canStop(outputs []*output) bool {
 	stop := false
-	for _, w := range writings {
+	for _, w := range outputs {
 		if !w.done {
 			return false
 		}
@@ -395,8 +395,9 @@ func enough(writings []*writing) bool {
 	return stop
 }
 
-// learn notes how fast prompts are read. Few tokens tell nothing.
-func (s *Session) learn(tokens int, took time.Duration) {
+// updatePace records the prefill speed. It ignores short prompts, whose time is mostly
+// overhead.
+func (s *Session) updatePace(tokens int, took time.Duration) {
 	if tokens < 64 {
 		return
 	}
@@ -409,10 +410,10 @@ func (s *Session) learn(tokens int, took time.Duration) {
 	s.pace = max(1, (s.pace+pace)/2)
 }
 
-// speculate computes what would come if the person accepted what is suggested.
-// Who types it along instead leaves that as it is.
+// speculate computes the completion that follows an accepted suggestion. It continues
+// if the user types the suggestion instead.
 func (s *Session) speculate(p Place) {
-	if _, ok := s.known(p); ok {
+	if _, ok := s.fromCache(p); ok {
 		return
 	}
 	s.mu.Lock()
@@ -424,7 +425,7 @@ func (s *Session) speculate(p Place) {
 	s.ahead = s.background(p, func(ctx context.Context) { _, _ = s.ask(ctx, p) })
 }
 
-// rest reads the next prompt ahead once nothing has happened for a while.
+// rest starts the prefill of the next prompt after the idle time.
 func (s *Session) rest(p Place) {
 	if s.o.Idle == 0 {
 		return
@@ -438,16 +439,16 @@ func (s *Session) rest(p Place) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if s.last == p && s.warm.stop == nil {
-			s.warm = s.background(p, func(ctx context.Context) { s.readAhead(ctx, p) })
+			s.warm = s.background(p, func(ctx context.Context) { s.prefillAhead(ctx, p) })
 		}
 	})
 }
 
-// readAhead places the windows anew, as large as they may be and with the latest
-// from other files, and has the model read them. The anchor serves once it is
-// read: until then the old one answers sooner.
-func (s *Session) readAhead(ctx context.Context, p Place) {
-	layout, err := s.know(ctx)
+// prefillAhead makes a new anchor with the full token limit and the latest context from
+// other files, and prefills its prompt. Requests use the old anchor until then, because
+// it answers faster.
+func (s *Session) prefillAhead(ctx context.Context, p Place) {
+	layout, err := s.prepare(ctx)
 	if err != nil {
 		return
 	}
@@ -458,7 +459,7 @@ func (s *Session) readAhead(ctx context.Context, p Place) {
 	if err != nil {
 		return
 	}
-	r, err := layout.Request(ctx, a.gap(p))
+	r, err := layout.Request(ctx, a.infill(p))
 	if err != nil {
 		return
 	}
@@ -469,7 +470,7 @@ func (s *Session) readAhead(ctx context.Context, p Place) {
 	s.keep(a)
 }
 
-// background does work until it is ended. The caller has the lock.
+// background starts work. The caller holds the lock.
 func (s *Session) background(p Place, do func(context.Context)) work {
 	if s.closed {
 		return work{}
@@ -491,7 +492,7 @@ func (s *Session) background(p Place, do func(context.Context)) work {
 	return w
 }
 
-// end stops the work; nobody waits for it any more.
+// end stops the work without waiting for it.
 func (w *work) end() {
 	if w.stop != nil {
 		w.stop()

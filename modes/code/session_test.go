@@ -348,7 +348,7 @@ func TestMore(t *testing.T) {
 		return enginetest.Reply{enginetest.Text([]string{"one", "two", "", "two", "three"}[choice])}
 	}}
 	s := session(t, e, Options{})
-	more, err := s.More(t.Context(), at(t, "x", "x = ¦\n"), 5)
+	more, err := s.Alternatives(t.Context(), at(t, "x", "x = ¦\n"), 5)
 	if err != nil || len(more) != 2 || more[0].Text != "two" || more[1].Text != "three" {
 		t.Errorf("alternatives %+v, %v", more, err)
 	}

@@ -9,17 +9,16 @@ import (
 	"strings"
 )
 
-// A Check is what computing says of an answer.
+// A Check is the result of verifying an answer by computation.
 type Check struct {
 	OK   bool
-	Text string // what was computed, on a line: "2·7 − 3 = 11"
+	Text string // the computation, on one line: "2·7 − 3 = 11"
 }
 
-// Verify computes what it can of an answer: it puts roots into the problem's
-// equation, evaluates what was to be evaluated, and compares at points what was to
-// be simplified, expanded, differentiated or integrated. A problem in words is
-// held to the equation that the solution makes of it. ok is false when there was
-// nothing to compute.
+// Verify verifies an answer by computation. It substitutes roots in the equations of
+// the problem, evaluates an expression, and compares the results of simplification,
+// expansion, differentiation and integration numerically. For a word problem it uses
+// the equations in the solution. ok is false if the answer cannot be verified.
 func Verify(problem, solution string, a Answer) (Check, bool) {
 	if a.How == None || len(problem) > 20_000 {
 		return Check{}, false
@@ -35,7 +34,7 @@ func Verify(problem, solution string, a Answer) (Check, bool) {
 	return bySubstitution(solution, a, false)
 }
 
-// task is a problem that says what is to be done with one expression.
+// task matches a problem that asks for one operation on one expression.
 var task = regexp.MustCompile(`(?is)^\s*(?:please\s+)?(what is|what's|compute|calculate|evaluate|find the value of|how much is|simplify|expand|factori[sz]e|factor|differentiate|(?:find |compute |what is )?the derivative of|find the derivative of|integrate|find the (?:definite )?integral|simplify the expression|expand the expression|factor the expression)(?: the (?:expression|value of|product|following|sum))?:?\s+(.+?)\s*[.?!]?\s*$`)
 
 var integral = regexp.MustCompile(`^\\int(?:\\limits)?_(\{[^{}]*\}|\S)\s*\^\s*(\{[^{}]*\}|\S)\s*(.+?)(?:\\,|\\;|\s)*\\?(?:mathrm\{d\}|d)\s*([a-z])$`)
@@ -47,7 +46,7 @@ func byTask(problem string, v Value) (Check, bool) {
 	}
 	verb, text := strings.ToLower(m[1]), bare(m[2])
 	if text == m[2] && slices.ContainsFunc(strings.Fields(text), func(w string) bool { return !mathematical(w) }) {
-		return Check{}, false // a question in words
+		return Check{}, false // a word problem
 	}
 	if i := integral.FindStringSubmatch(text); i != nil {
 		return byIntegrating(i, v)
@@ -61,7 +60,7 @@ func byTask(problem string, v Value) (Check, bool) {
 		return byDifferentiating(e, v, names)
 	}
 	if strings.Contains(verb, "integ") {
-		return Check{}, false // up to a constant, which the answer may name
+		return Check{}, false // the answer may have any constant
 	}
 	if len(names) == 0 {
 		if isNumber(e) {
@@ -85,7 +84,7 @@ func byTask(problem string, v Value) (Check, bool) {
 	return Check{Text: fmt.Sprintf("%s is not %s everywhere", write(e), write(v.x))}, true
 }
 
-// bare is a formula without what marks it as one.
+// bare removes the delimiters of a formula.
 func bare(s string) string {
 	s = strings.TrimSpace(s)
 	for _, m := range [][2]string{{"$$", "$$"}, {"$", "$"}, {`\(`, `\)`}, {`\[`, `\]`}} {
@@ -105,8 +104,8 @@ func sameNames(a, b map[string]bool) bool {
 	return true
 }
 
-// agree compares two expressions at points; where one has no value the point is
-// passed over.
+// agree reports whether two expressions are equal at sample points. It ignores points
+// where one of them is undefined.
 func agree(a, b expression, names map[string]bool) bool {
 	known := 0
 	for place := range places(names) {
@@ -122,7 +121,7 @@ func agree(a, b expression, names map[string]bool) bool {
 	return known >= 4
 }
 
-// byDifferentiating compares with the slope of a short secant.
+// byDifferentiating verifies a derivative against difference quotients.
 func byDifferentiating(e expression, v Value, names map[string]bool) (Check, bool) {
 	if len(names) != 1 {
 		return Check{}, false
@@ -147,7 +146,7 @@ func byDifferentiating(e expression, v Value, names map[string]bool) (Check, boo
 	return Check{OK: true, Text: fmt.Sprintf("it is the slope of %s at %d points", write(e), known)}, known >= 4
 }
 
-// byIntegrating computes a definite integral by Simpson's rule.
+// byIntegrating verifies a definite integral with Simpson's rule.
 func byIntegrating(m []string, v Value) (Check, bool) {
 	from, err := parseExpression(m[1])
 	if err != nil {
@@ -182,9 +181,9 @@ func byIntegrating(m []string, v Value) (Check, bool) {
 	return Check{OK: true, Text: fmt.Sprintf("the integral is about %.6g", sum)}, true
 }
 
-// bySubstitution puts the answer into the equations of a text that have one
-// variable. In the problem all of them must hold; the solution's own first one
-// that holds is enough, since its others are steps on the way.
+// bySubstitution substitutes the answer in the equations of a text that have one
+// variable. With strict, all of them must hold; otherwise one is enough, because the
+// other equations of a solution are intermediate steps.
 func bySubstitution(text string, a Answer, strict bool) (Check, bool) {
 	roots := a.Value.items
 	if a.Value.kind == formula {
@@ -212,7 +211,7 @@ func bySubstitution(text string, a Answer, strict bool) (Check, bool) {
 			left, right := substitute(e[0], name, r.x), substitute(e[1], name, r.x)
 			x, y := at(left, nil), at(right, nil)
 			if math.IsNaN(x) || math.IsNaN(y) {
-				c = Check{Text: fmt.Sprintf("%s = %s has no value there", write(left), write(right))}
+				c = Check{Text: fmt.Sprintf("%s = %s is undefined", write(left), write(right))}
 				break
 			}
 			if math.Abs(x-y) > 1e-6*(1+math.Abs(x)+math.Abs(y)) && (a.Value.round == 0 || math.Abs(x-y) > 1e-2*(1+math.Abs(x))) {
@@ -233,14 +232,14 @@ func bySubstitution(text string, a Answer, strict bool) (Check, bool) {
 	return first, found
 }
 
-// trivial reports whether an equation only says what a variable is.
+// trivial reports whether an equation only assigns a value to a variable.
 func trivial(e [2]expression) bool {
 	_, left := e[0].(variable)
 	_, right := e[1].(variable)
 	return left && len(variables(e[1], nil)) == 0 || right && len(variables(e[0], nil)) == 0
 }
 
-// valueOf is the value of an expression as it is told.
+// valueOf formats the value of an expression.
 func valueOf(e expression) string {
 	if r, ok := exact(e); ok {
 		return write(number{r})
@@ -248,14 +247,14 @@ func valueOf(e expression) string {
 	return fmt.Sprintf("%.6g", at(e, nil))
 }
 
-// steps stand between equations.
+// steps matches separators between equations.
 var steps = regexp.MustCompile(`\\\\|\\(?:implies|Rightarrow|Longrightarrow|iff|Leftrightarrow|quad|qquad|text\{[^{}]*\})|[⟹⇒⇔⟺]`)
 
-// maxEquations is how many equations are looked for in a text.
+// maxEquations limits the equations that are extracted from a text.
 const maxEquations = 200
 
-// equations are those in a text: in its formulas, and in runs of words that are
-// mathematics.
+// equations extracts the equations in a text, from formulas and from sequences of words
+// that look like mathematics.
 func equations(text string) [][2]expression {
 	var found [][2]expression
 	add := func(s string) {
@@ -269,7 +268,7 @@ func equations(text string) [][2]expression {
 				if i > 0 && left != nil && right != nil && len(found) < maxEquations {
 					found = append(found, [2]expression{left, right})
 				}
-				left = right // a = b = c says two things
+				left = right // a = b = c is two equations
 			}
 		}
 	}
@@ -301,9 +300,8 @@ func equations(text string) [][2]expression {
 	return found
 }
 
-// mathematical reports whether a word can be part of a formula: no more than two
-// letters beside each other, unless they are a function or a command, and not only
-// letters that are a word of English.
+// mathematical reports whether a word can be part of a formula: it has at most two
+// consecutive letters outside functions and commands, and is not an English word.
 func mathematical(w string) bool {
 	letters, other := 0, false
 	for w != "" {
@@ -325,7 +323,7 @@ func mathematical(w string) bool {
 	return true
 }
 
-// counted are problems of whole numbers that are quickly computed.
+// counted has the problems about integers that can be computed directly.
 var counted = []struct {
 	problem *regexp.Regexp
 	compute func([]string) (*big.Int, string, bool)
@@ -384,7 +382,7 @@ func byCounting(problem string, v Value) (Check, bool) {
 	return Check{}, false
 }
 
-// integer reads digits that a pattern has found.
+// integer parses digits.
 func integer(s string) *big.Int {
 	n, _ := new(big.Int).SetString(s, 10)
 	return n
@@ -396,7 +394,7 @@ func remainder(m []string) (*big.Int, string, bool) {
 	if err != nil || by.Sign() == 0 {
 		return nil, "", false
 	}
-	if p, ok := e.(operation); ok && p.op == '^' { // too large to write down, but not to reduce
+	if p, ok := e.(operation); ok && p.op == '^' { // use modular exponentiation
 		a, ok := exact(p.a)
 		b, ok2 := exact(p.b)
 		if ok && ok2 && a.IsInt() && b.IsInt() && b.Sign() >= 0 {

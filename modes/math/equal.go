@@ -8,18 +8,17 @@ import (
 	"slices"
 )
 
-// tolerance is how far two values may be apart, relative to their size, that are
-// computed in floating point.
+// tolerance is the relative tolerance of floating-point comparisons.
 const tolerance = 1e-9
 
-// Equal reports whether two answers mean the same. Units count only where both
-// have one; a decimal number equals a value that rounds to it, from three
-// digits after the point on.
+// Equal reports whether two answers are mathematically equal. Units are compared only
+// if both answers have one. A decimal number with at least three digits after the
+// point equals any value that rounds to it.
 func Equal(a, b Value) bool {
 	if a.kind == relation && a.op == "=" && b.kind == formula {
 		a, b = b, a
 	}
-	if a.kind == formula && b.kind == relation && b.op == "=" { // y = 2x + 1, where one said only 2x + 1
+	if a.kind == formula && b.kind == relation && b.op == "=" { // y = 2x + 1 equals 2x + 1
 		_, named := b.items[0].x.(variable)
 		return named && Equal(a, b.items[1])
 	}
@@ -71,22 +70,22 @@ func equalFormulas(a, b Value) bool {
 	return sameEverywhere(a.x, b.x)
 }
 
-// rounds reports whether x, rounded to so many digits after the point, is r.
+// rounds reports whether x, rounded to digits after the point, is r.
 func rounds(x, r *big.Rat, digits int) bool {
 	return digits >= 3 && x.FloatString(digits) == r.FloatString(digits)
 }
 
-// near reports whether two floating-point values can be the same.
+// near reports whether two floating-point values are equal within the tolerance.
 func near(a, b float64) bool {
 	return a == b || math.Abs(a-b) <= tolerance*(1+math.Abs(a)+math.Abs(b))
 }
 
-// sameEverywhere reports whether two expressions have one value wherever they
-// have one. It tries points chosen at random, always the same ones.
+// sameEverywhere reports whether two expressions are equal at fixed pseudo-random
+// points.
 func sameEverywhere(a, b expression) bool {
 	names := variables(a, nil)
 	if !maps.Equal(names, variables(b, nil)) {
-		return false // x is not x·y/y to a reader
+		return false // x and x·y/y count as different answers
 	}
 	tried := 0
 	for place := range places(names) {
@@ -109,7 +108,7 @@ func pointsFor(names map[string]bool) int {
 	return 16
 }
 
-// places are the points at which expressions are compared: positive and negative,
+// places yields the points at which expressions are compared: positive and negative,
 // small and large.
 func places(names map[string]bool) func(func(map[string]float64) bool) {
 	return func(yield func(map[string]float64) bool) {
@@ -138,8 +137,8 @@ func places(names map[string]bool) func(func(map[string]float64) bool) {
 	}
 }
 
-// proportional reports whether two equations say the same of a point: one is the
-// other times a number.
+// proportional reports whether two equations are equivalent because one is a multiple
+// of the other.
 func proportional(a, b Value) bool {
 	left := operation{'-', a.items[0].x, a.items[1].x}
 	right := operation{'-', b.items[0].x, b.items[1].x}

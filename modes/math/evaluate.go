@@ -7,14 +7,15 @@ import (
 	"strings"
 )
 
-// The bounds of exact numbers: an exponent tower must not fill the memory.
+// The bounds of exact numbers, so that nested powers cannot exhaust the memory.
 const (
 	maxBits      = 4096
 	maxExponent  = 1024
-	maxFactorial = 170 // whose factorial is the largest that a float64 holds
+	maxFactorial = 170 // the largest whose factorial fits in a float64
 )
 
-// exact computes a value without rounding, where it is rational and not too large.
+// exact computes a value without rounding. ok is false if the value is irrational or
+// too large.
 func exact(e expression) (*big.Rat, bool) {
 	switch e := e.(type) {
 	case number:
@@ -108,7 +109,8 @@ func power(a, b *big.Rat) (*big.Rat, bool) {
 	return new(big.Rat).SetFrac(new(big.Int).Exp(a.Num(), e, nil), new(big.Int).Exp(a.Denom(), e, nil)), true
 }
 
-// at computes a value with variables at the given places; NaN where there is none.
+// at evaluates an expression with the given values of variables. It returns NaN where
+// the expression is undefined.
 func at(e expression, place map[string]float64) float64 {
 	switch e := e.(type) {
 	case number:
@@ -210,7 +212,7 @@ func apply(e call, place map[string]float64) float64 {
 	return math.NaN()
 }
 
-// variables are the names that occur in an expression.
+// variables adds the names of the variables in an expression to a set.
 func variables(e expression, into map[string]bool) map[string]bool {
 	if into == nil {
 		into = map[string]bool{}
@@ -231,7 +233,7 @@ func variables(e expression, into map[string]bool) map[string]bool {
 	return into
 }
 
-// substitute puts an expression in the place of a variable.
+// substitute replaces a variable with an expression.
 func substitute(e expression, name string, x expression) expression {
 	switch e := e.(type) {
 	case variable:
@@ -252,10 +254,10 @@ func substitute(e expression, name string, x expression) expression {
 	return e
 }
 
-// write is an expression as a person would write it on a line.
+// write formats an expression on one line.
 func write(e expression) string { return writeIn(e, 0) }
 
-// The precedence of what stands around an expression.
+// The precedence of the surrounding operation.
 const (
 	inSum = iota
 	inProduct
@@ -320,7 +322,7 @@ func writeIn(e expression, around int) string {
 	return "?"
 }
 
-// raised is an exponent, in superscript where it is a plain number.
+// raised formats an exponent, in superscript if it has only digits.
 func raised(s string) string {
 	var b strings.Builder
 	for _, r := range s {

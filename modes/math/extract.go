@@ -5,19 +5,19 @@ import (
 	"strings"
 )
 
-// An Answer is what a solution ends with.
+// An Answer is the final answer of a solution.
 type Answer struct {
-	Text  string // as it was written, without what marked it
+	Text  string // as written, without its marker
 	Value Value
 	How   How
 }
 
-// How says what marked a final answer.
+// How is the way in which a final answer is marked.
 type How int
 
 const (
-	None  How = iota // there is no answer
-	Last             // the last expression, for want of anything better
+	None  How = iota // no answer
+	Last             // not marked: the last expression
 	Said             // "the answer is …"
 	Boxed            // \boxed{…}
 )
@@ -30,8 +30,8 @@ var (
 	sentence  = regexp.MustCompile(`\.(?:\s|$)|\n`)
 )
 
-// Extract finds the final answer of a solution: the last \boxed, else what is said
-// to be the answer, else the last formula or number.
+// Extract finds the final answer of a solution: the last \boxed; otherwise a sentence
+// such as "the answer is …"; otherwise the last formula or number.
 func Extract(solution string) Answer {
 	if text, ok := boxed(solution); ok {
 		return answer(text, Boxed)
@@ -70,7 +70,7 @@ func answer(text string, how How) Answer {
 	return Answer{Text: text, Value: Parse(text), How: how}
 }
 
-// boxed gives what is in the last \boxed that is closed.
+// boxed returns the content of the last closed \boxed.
 func boxed(s string) (string, bool) {
 	for end := len(s); ; {
 		i := max(strings.LastIndex(s[:end], `\boxed{`), strings.LastIndex(s[:end], `\fbox{`))

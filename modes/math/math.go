@@ -1,11 +1,11 @@
-// Package math is the mode for mathematics: it asks for a worked solution, or for
-// several at once, finds the final answer of each, counts which mean the same, and
-// computes what can be computed of the one that most agree on.
+// Package math solves mathematical problems: it requests one or several worked
+// solutions, extracts their final answers, counts equal answers as votes, and verifies
+// the winning answer by computation where possible.
 //
-// Votes are choices of one request, so that the engine reads the problem once and
-// decodes them in one batch; they end as soon as the lead cannot be overtaken.
-// What models write is foreign text: expressions are bounded in length, depth and
-// the size of their numbers.
+// The solutions are choices of one request, so that the engine evaluates the problem
+// once and decodes the solutions in one batch. Decoding stops when the remaining votes
+// cannot change the winner. The output of models is untrusted: expressions are bounded
+// in length, depth and the size of their numbers.
 package math
 
 import (
@@ -16,19 +16,19 @@ import (
 	"github.com/bise-sh/bise/engine"
 )
 
-// MaxVotes is how many solutions can be asked for at once.
+// MaxVotes is the maximum number of solutions.
 const MaxVotes = 64
 
-// instruction is what MATH is commonly measured with; it makes any model mark its
-// answer, and Mathstral was trained on solutions that do.
+// instruction is the usual prompt of the MATH benchmark. It makes models mark the
+// answer; Mathstral was trained on solutions in this format.
 const instruction = "Reason step by step, and put the final answer within \\boxed{}."
 
-// A Problem is what is to be solved.
+// A Problem is a problem to solve.
 type Problem struct {
 	Text     string
-	Votes    int // solutions to ask for; 0 and 1: one
+	Votes    int // number of solutions; 0 means 1
 	Sampling engine.Sampling
-	// Before are earlier turns, when the problem is a question about a solution.
+	// Before has the earlier turns, if the problem is a question about a solution.
 	Before []engine.Message
 }
 
@@ -49,40 +49,40 @@ func (p Problem) Request() engine.ChatRequest {
 	return r
 }
 
-// Label says how far an answer can be relied on.
+// Label is the reliability of an answer.
 type Label string
 
 const (
 	Unchecked Label = "unchecked"
-	Voted     Label = "voted"   // most of several solutions agree
-	Checked   Label = "checked" // computing agrees
+	Voted     Label = "voted"   // the majority of several solutions agrees
+	Checked   Label = "checked" // confirmed by computation
 )
 
-// A Solution is one that a model has written, or is writing.
+// A Solution is a worked solution, complete or still being generated.
 type Solution struct {
 	Text     string
 	Thinking string
 	Ended    bool
 	Reason   engine.FinishReason
-	Answer   Answer // once it has ended
+	Answer   Answer // set when Ended
 }
 
-// A Session is the solving of one problem. It takes an engine's events and can be
-// looked at between them. It belongs to one goroutine.
+// A Session collects the solutions of one problem from an engine's events. It is not
+// safe for concurrent use.
 type Session struct {
 	Problem   Problem
 	Solutions []Solution
 	Tally     Tally
-	Usage     engine.Usage   // zero when the votes ended early
-	Timings   engine.Timings // likewise
+	Usage     engine.Usage   // zero if voting stopped early
+	Timings   engine.Timings // zero if voting stopped early
 }
 
-// NewSession begins with nothing solved.
+// NewSession returns an empty session.
 func NewSession(p Problem) *Session {
 	return &Session{Problem: p, Solutions: make([]Solution, max(1, p.Votes))}
 }
 
-// Add takes an event.
+// Add processes an event.
 func (s *Session) Add(e engine.Event) {
 	switch e := e.(type) {
 	case engine.TextDelta:
@@ -101,7 +101,7 @@ func (s *Session) Add(e engine.Event) {
 		v.Ended, v.Reason = true, e.Reason
 		v.Answer = Extract(v.Text)
 		if e.Reason != engine.FinishStop && v.Answer.How != Boxed {
-			v.Answer = Answer{} // it was cut off: what stands last is a step, not the answer
+			v.Answer = Answer{} // the solution is incomplete: its last expression is a step, not the answer
 		}
 		s.Tally.Add(e.Choice, v.Answer, v.Text)
 	case engine.Done:
@@ -116,11 +116,11 @@ func (s *Session) at(choice int) *Solution {
 	return &s.Solutions[choice]
 }
 
-// Decided reports whether what is still being written cannot change the answer.
+// Decided reports whether the remaining solutions cannot change the answer.
 func (s *Session) Decided() bool { return s.Tally.Decided(len(s.Solutions)) }
 
-// Leading is the solution to show: the shortest of those that agree most, or, as
-// long as none has ended, the one that is furthest.
+// Leading returns the index of the solution to show: the shortest one with the most
+// frequent answer or, before the first solution has ended, the longest.
 func (s *Session) Leading() int {
 	if groups := s.Tally.Groups(); len(groups) > 0 {
 		return groups[0].Shortest
@@ -134,19 +134,19 @@ func (s *Session) Leading() int {
 	return best
 }
 
-// A Result is what came of a problem.
+// A Result is the result of solving a problem.
 type Result struct {
-	Answer   Answer // zero when no solution had one
+	Answer   Answer // zero if no solution has one
 	Solution Solution
-	Agree    int // solutions with this answer
-	Votes    int // solutions that were counted
+	Agree    int // number of solutions with this answer
+	Votes    int // number of counted solutions
 	Label    Label
-	Check    *Check // what was computed; nil when there was nothing to compute
+	Check    *Check // nil if the answer cannot be verified
 	Groups   []Group
 }
 
-// Result is the answer as it stands. Of answers that equally many agree on, one
-// that computing confirms comes first.
+// Result returns the current result. Among equally frequent answers, it prefers one
+// that computation confirms.
 func (s *Session) Result() Result {
 	groups := s.Tally.Groups()
 	r := Result{Votes: s.Tally.Counted(), Groups: groups, Label: Unchecked}
@@ -182,9 +182,9 @@ func (s *Session) Result() Result {
 	return r
 }
 
-// Follow takes a request's events and passes them on, and ends when what is still
-// being written cannot change the answer; leaving an engine's events is what stops
-// it. Done does not come then.
+// Follow adds the events of a request to the session and yields them. It stops the
+// engine when the remaining solutions cannot change the answer; no Done event follows
+// in that case.
 func (s *Session) Follow(events iter.Seq2[engine.Event, error]) iter.Seq2[engine.Event, error] {
 	return func(yield func(engine.Event, error) bool) {
 		for event, err := range events {
@@ -201,8 +201,8 @@ func (s *Session) Follow(events iter.Seq2[engine.Event, error]) iter.Seq2[engine
 	}
 }
 
-// Solve asks an engine until the answer is certain, and calls watch after each
-// event. It returns what there is also when it fails or is cancelled.
+// Solve solves a problem and calls watch after each event. It returns the result so
+// far also in case of an error or cancellation.
 func Solve(ctx context.Context, e engine.Engine, p Problem, watch func(*Session, engine.Event)) (Result, error) {
 	s := NewSession(p)
 	for event, err := range s.Follow(e.Chat(ctx, p.Request())) {

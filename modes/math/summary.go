@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// Standing says on a line how far the answer can be relied on: how many solutions
-// agree, and what computing says.
-func (r Result) Standing() string {
+// Evidence describes the reliability of the answer on one line: how many solutions
+// agree, and the result of the verification.
+func (r Result) Evidence() string {
 	var parts []string
 	if r.Votes > 1 {
 		parts = append(parts, fmt.Sprintf("%d of %d agree", r.Agree, r.Votes))
@@ -19,12 +19,12 @@ func (r Result) Standing() string {
 	case r.Check.OK:
 		parts = append(parts, "checked: "+r.Check.Text)
 	default:
-		parts = append(parts, "it does not hold: "+r.Check.Text)
+		parts = append(parts, "check failed: "+r.Check.Text)
 	}
 	return strings.Join(parts, " · ")
 }
 
-// None is how many of the counted solutions had no answer.
+// None returns the number of counted solutions without an answer.
 func (r Result) None() int {
 	n := r.Votes
 	for _, g := range r.Groups {
@@ -33,13 +33,13 @@ func (r Result) None() int {
 	return n
 }
 
-// Summary is what is said below a solution, in Markdown: the answer and its
-// standing and, where answers differ, a bar for each of them.
+// Summary formats the result in Markdown, to show below a solution: the answer, the
+// evidence and, if answers differ, a bar for each.
 func (r Result) Summary() string {
 	if r.Answer.How == None {
-		return strings.TrimSpace("No answer was found. " + r.Standing())
+		return strings.TrimSpace("No answer found. " + r.Evidence())
 	}
-	s := "**" + marked(r.Answer.Text) + "** · " + r.Standing()
+	s := "**" + marked(r.Answer.Text) + "** · " + r.Evidence()
 	if len(r.Groups) < 2 && r.None() == 0 {
 		return s
 	}
@@ -53,7 +53,7 @@ func (r Result) Summary() string {
 	return s + "\n\n" + strings.Join(bars, " · ")
 }
 
-// marked is an answer as mathematics in Markdown.
+// marked formats an answer as mathematics in Markdown.
 func marked(answer string) string {
 	return `\(` + strings.Trim(strings.Join(strings.Fields(answer), " "), "$") + `\)`
 }

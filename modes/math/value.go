@@ -7,19 +7,18 @@ import (
 	"unicode"
 )
 
-// A Value is an answer as what it means: two answers written differently can be
-// equal.
+// A Value is the parsed meaning of an answer, for comparison.
 type Value struct {
 	kind  kind
-	text  string     // of words: folded
-	x     expression // of an expression
-	unit  string     // of an expression: cm, %, $; may be empty
-	left  string     // of a tuple or interval: its brackets
+	text  string     // words: normalized text
+	x     expression // formula
+	unit  string     // formula: cm, %, $; may be empty
+	left  string     // tuple or interval: its brackets
 	right string
-	op    string // of a relation: =, <, ≤, ≠
+	op    string // relation: =, <, ≤, ≠
 	items []Value
-	width int // of a matrix: its columns
-	round int // digits after the point, where it was written as a decimal number; else 0
+	width int // matrix: number of columns
+	round int // decimal number: digits after the point; otherwise 0
 }
 
 type kind int
@@ -33,22 +32,22 @@ const (
 	relation      // two sides: an equation, an inequality
 )
 
-// setting is what says only how an answer is set.
-var setting = strings.NewReplacer(
-	`\\`, `\\`, // the end of a row is no space
+// formatting removes LaTeX commands that only affect the layout.
+var formatting = strings.NewReplacer(
+	`\\`, `\\`, // the end of a row: not a backslash before a space
 	`\left`, "", `\right`, "", `\displaystyle`, "", `\!`, "", `\,`, " ", `\;`, " ", `\:`, " ", `\ `, " ", "~", " ", `\quad`, " ", `\qquad`, " ",
 	`\(`, "", `\)`, "", `\[`, "", `\]`, "", "$$", "", `\$`, "＄", `\%`, "%", `\le `, "≤ ", `\ge `, "≥ ", `\leq`, "≤", `\geq`, "≥", `\neq`, "≠", `\ne `, "≠ ", `\lt`, "<", `\gt`, ">",
 	`\in `, "∈ ", `\cup`, "∪", `\pm`, "±", `\infty`, "∞", `\{`, "｛", `\}`, "｝", `\lbrace`, "｛", `\rbrace`, "｝", `^\circ`, "°", `^{\circ}`, "°", `\degree`, "°", `\text{ or }`, " or ", `\text{ and }`, " and ", `\text{or}`, " or ", `\text{and}`, " and ",
 	`\langle`, "(", `\rangle`, ")", "**", "",
 )
 
-// Parse reads an answer. It always gives a value: what is no mathematics is words.
+// Parse parses an answer. Text that is not mathematics becomes a value of words.
 func Parse(answer string) Value {
 	s := strings.TrimSpace(answer)
 	if len(s) > maxExpression {
 		return wordsOf(s[:maxExpression])
 	}
-	s = strings.Trim(setting.Replace(s), " .;:\n")
+	s = strings.Trim(formatting.Replace(s), " .;:\n")
 	if n := len(s); n > 2 && s[0] == '$' && s[n-1] == '$' {
 		s = s[1 : n-1]
 	}
@@ -100,11 +99,11 @@ func parseValue(s string, depth int) Value {
 	return wordsOf(s)
 }
 
-// onlyWords finds what is said in words: yes, no solution. A single letter may be
-// a variable.
+// onlyWords matches an answer in words, such as "yes" or "no solution". A single letter
+// may be a variable.
 var onlyWords = regexp.MustCompile(`^[\pL][\pL' -]+$`)
 
-// wordsOf is a text without case, space and punctuation.
+// wordsOf normalizes case, space and punctuation.
 func wordsOf(s string) Value {
 	return Value{kind: words, text: strings.Join(strings.FieldsFunc(strings.ToLower(s), func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(".,;:!?$", r) }), " ")}
 }
@@ -119,15 +118,15 @@ func listOf(v Value, parts []string, depth int) Value {
 	return v
 }
 
-// sorted is a set without what it has twice.
+// sorted removes duplicate items from a set.
 func (v Value) sorted() Value {
 	var items []Value
 	for _, i := range v.items {
-		known := false
+		duplicate := false
 		for _, k := range items {
-			known = known || Equal(i, k)
+			duplicate = duplicate || Equal(i, k)
 		}
-		if !known {
+		if !duplicate {
 			items = append(items, i)
 		}
 	}
@@ -138,7 +137,7 @@ func (v Value) sorted() Value {
 	return v
 }
 
-// wrapped gives what is in a command that takes the whole text.
+// wrapped returns the argument of a command that spans the whole text.
 func wrapped(s, command string) (string, bool) {
 	if !strings.HasPrefix(s, command) {
 		return "", false
@@ -147,7 +146,8 @@ func wrapped(s, command string) (string, bool) {
 	return in, ok && strings.TrimSpace(rest) == ""
 }
 
-// group gives what stands before the } that closes a group whose { was taken.
+// group returns the text up to the } that closes a group, and the rest. The opening {
+// is not part of s.
 func group(s string) (in, rest string, ok bool) {
 	depth := 0
 	for i, c := range []byte(s) {
@@ -167,7 +167,7 @@ func group(s string) (in, rest string, ok bool) {
 	return "", "", false
 }
 
-// between gives what stands between two marks that take the whole text.
+// between returns the text between two delimiters that enclose the whole text.
 func between(s, left, right string) (string, bool) {
 	if !strings.HasPrefix(s, left) || !strings.HasSuffix(s, right) {
 		return "", false
@@ -176,8 +176,7 @@ func between(s, left, right string) (string, bool) {
 	return in, !strings.Contains(in, right)
 }
 
-// split cuts a text at marks that stand in no bracket. A comma within a number
-// separates nothing.
+// split splits a text at marks outside brackets. It ignores commas within numbers.
 func split(s, marks string) []string {
 	var parts []string
 	depth, from := 0, 0
@@ -206,7 +205,7 @@ func groups(s string, i int) bool {
 
 var or = regexp.MustCompile(`\s+(?:or|and)\s+|[,;]\s*(?:or|and)\s+`)
 
-// alternatives are several answers: x = 2 or x = 3.
+// alternatives splits several answers: x = 2 or x = 3.
 func alternatives(s string) []string {
 	var parts []string
 	for _, p := range split(or.ReplaceAllString(s, ";"), ",;") {
@@ -266,8 +265,8 @@ var (
 	compared = regexp.MustCompile(`[=<>≤≥≠]`)
 )
 
-// parseRelation reads equations and inequalities. That a variable is something is
-// that thing: x = 7 is 7. A range of one variable is an interval.
+// parseRelation parses equations and inequalities. An assignment becomes its value:
+// x = 7 is 7. A range of one variable becomes an interval.
 func parseRelation(s string, depth int) (Value, bool) {
 	at := compared.FindAllStringIndex(s, -1)
 	if len(at) == 0 {
@@ -305,7 +304,7 @@ func parseRelation(s string, depth int) (Value, bool) {
 	return v, true
 }
 
-// interval is what 1 < x ≤ 2, x > 3 or 3 ≥ x say of x.
+// interval converts inequalities such as 1 < x ≤ 2, x > 3 or 3 ≥ x to an interval.
 func interval(sides, ops []string) (Value, bool) {
 	bound := func(s string) (Value, bool) {
 		v, ok := parseFormula(s)
@@ -360,7 +359,7 @@ var (
 	decimal    = regexp.MustCompile(`^[-−+]?[\d,]*\.(\d+)$`)
 )
 
-// parseFormula reads a number or an expression, with a unit perhaps.
+// parseFormula parses a number or an expression with an optional unit.
 func parseFormula(s string) (Value, bool) {
 	v := Value{kind: formula}
 	s = strings.TrimSpace(s)
@@ -393,7 +392,7 @@ func parseFormula(s string) (Value, bool) {
 	return v, err == nil
 }
 
-// unitOf is a unit in one spelling.
+// unitOf normalizes the spelling of a unit.
 func unitOf(s string) string {
 	s = strings.NewReplacer("^", "", "{", "", "}", "", "²", "2", "³", "3", "°", "degree", "%", "percent").Replace(strings.ToLower(strings.TrimSpace(s)))
 	s = strings.Join(strings.Fields(s), " ")

@@ -5,17 +5,17 @@ import (
 	"slices"
 )
 
-// A Group is answers that are equal.
+// A Group is a group of equal answers.
 type Group struct {
-	Answer   Answer // the first of them
-	Choices  []int  // which solutions have it, in the order in which they ended
-	Shortest int    // of them, the one with the shortest solution
+	Answer   Answer // the first
+	Choices  []int  // the solutions with this answer, in the order in which they ended
+	Shortest int    // the shortest of these solutions
 }
 
-// A Tally counts answers. The zero Tally has none.
+// A Tally counts answers. The zero Tally is empty.
 type Tally struct {
 	groups []Group
-	length map[int]int // of the solutions, in bytes
+	length map[int]int // bytes of each solution
 	none   int         // solutions without an answer
 }
 
@@ -42,18 +42,18 @@ func (t *Tally) Add(choice int, a Answer, solution string) {
 	t.groups = append(t.groups, Group{Answer: a, Choices: []int{choice}, Shortest: choice})
 }
 
-// Groups are the answers, the most frequent first, and of equally frequent ones
-// the one that came first.
+// Groups returns the answers, the most frequent first. Equally frequent answers keep
+// the order in which they ended.
 func (t *Tally) Groups() []Group {
 	groups := slices.Clone(t.groups)
 	slices.SortStableFunc(groups, func(a, b Group) int { return cmp.Compare(len(b.Choices), len(a.Choices)) })
 	return groups
 }
 
-// None is how many solutions had no answer.
+// None returns the number of solutions without an answer.
 func (t *Tally) None() int { return t.none }
 
-// Counted is how many solutions were counted.
+// Counted returns the number of counted solutions.
 func (t *Tally) Counted() int {
 	n := t.none
 	for _, g := range t.groups {
@@ -62,8 +62,8 @@ func (t *Tally) Counted() int {
 	return n
 }
 
-// Decided reports whether no answer can overtake the first any more when so many
-// solutions are counted in all.
+// Decided reports whether no other answer can overtake the first, given the total
+// number of solutions.
 func (t *Tally) Decided(all int) bool {
 	groups := t.Groups()
 	left := all - t.Counted()

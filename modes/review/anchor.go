@@ -8,17 +8,17 @@ import (
 	"github.com/bise-sh/bise/modes/review/diff"
 )
 
-// Findings that models write have mistakes in them of the same few kinds: lines
-// that are miscounted, signs and numbers quoted with the code, places that are not
-// in the change. So the code that a finding quotes decides where it is, and one
-// that quotes nothing that is there is dropped.
+// Models make the same few mistakes in findings: they miscount lines, quote signs and
+// line numbers with the code, and report lines outside the change. Therefore the
+// quoted code determines the line of a finding, and a finding whose quote does not
+// match any line is dropped.
 
-// anchor makes a finding of a claim, at the line that it is about. It is false
-// when there is no such line in the passages that the model was shown.
-func anchor(c claim, ps []passage) (Finding, *passage, bool) {
+// anchor converts a claim to a finding at the line that it quotes. It returns false
+// when the excerpts that the model saw have no such line.
+func anchor(c claim, ps []excerpt) (Finding, *excerpt, bool) {
 	f := Finding{
 		File: string(c.File), Title: c.Title.sentence(), Why: string(c.Why),
-		Severity: Severity(strings.ToLower(string(c.Severity))), Category: strings.ToLower(string(c.Category)), Confidence: c.Confidence.share(),
+		Severity: Severity(strings.ToLower(string(c.Severity))), Category: strings.ToLower(string(c.Category)), Confidence: c.Confidence.fraction(),
 	}
 	if !slices.Contains(Severities, f.Severity) {
 		f.Severity = Minor
@@ -41,7 +41,7 @@ func anchor(c claim, ps []passage) (Finding, *passage, bool) {
 		return f, nil, false
 	}
 	end := at + max(int(c.EndLine)-int(c.Line), len(quoted)-1, 0)
-	last := at // lines that follow one another, as far as they are the change's
+	last := at // the end of the consecutive lines in the change
 	for _, l := range p.lines {
 		if l.New == last+1 && !l.around && last < end && last-at < maxSpan {
 			last = l.New
@@ -53,14 +53,14 @@ func anchor(c claim, ps []passage) (Finding, *passage, bool) {
 	return f, p, true
 }
 
-// maxSpan is how many lines a finding is at, at most.
+// maxSpan limits the lines of a finding.
 const maxSpan = 30
 
-// locate finds the line that is quoted: rather the whole line than a part of one,
-// rather in the file that is named than elsewhere, rather one that is there than one
-// that is removed, and among equals the one nearest to the number that is named.
-func locate(file string, quoted []string, line int, ps []passage) (*passage, int) {
-	var found *passage
+// locate finds the quoted line. It prefers, in this order, a match of the whole line,
+// the claimed file, a line that exists after the change, and the line nearest to the
+// claimed number.
+func locate(file string, quoted []string, line int, ps []excerpt) (*excerpt, int) {
+	var found *excerpt
 	var at, rank, distance int
 	for i := range ps {
 		p := &ps[i]
@@ -69,10 +69,10 @@ func locate(file string, quoted []string, line int, ps []passage) (*passage, int
 			if l.around {
 				continue
 			}
-			if l.Op == diff.Delete { // what is wrong with removing it is wrong where it was
+			if l.Op == diff.Delete { // a finding about a removal is placed next to it
 				n = p.near(j)
 			}
-			r := likeness(l.Text, quoted[0])
+			r := similarity(l.Text, quoted[0])
 			if r == 0 || n == 0 {
 				continue
 			}
@@ -91,9 +91,9 @@ func locate(file string, quoted []string, line int, ps []passage) (*passage, int
 	return found, at
 }
 
-// near is the line that stands where a removed one was: the next one, or the one
-// before.
-func (p *passage) near(i int) int {
+// near returns the line next to a removed one: the following line, or the previous one
+// at the end of the excerpt.
+func (p *excerpt) near(i int) int {
 	for _, l := range p.lines[i:] {
 		if l.New > 0 && !l.around {
 			return l.New
@@ -107,36 +107,34 @@ func (p *passage) near(i int) int {
 	return 0
 }
 
-// shortest is how much of a line a quotation must have that is not all of it, in
-// bytes.
-const shortest = 8
+// minPartialQuote is the shortest quotation that may match a part of a line, in bytes.
+const minPartialQuote = 8
 
-// likeness is how surely a line is the quoted one: 2 when they are the same but for
-// spaces, 1 when one has the other in it, 0 otherwise.
-func likeness(line, quoted string) int {
+// similarity compares a line with a quotation: 2 if they differ only in spaces, 1 if
+// one contains the other, 0 otherwise.
+func similarity(line, quoted string) int {
 	line = squeezed(line)
 	switch {
 	case line == "":
 		return 0
 	case line == quoted:
 		return 2
-	case len(quoted) >= shortest && strings.Contains(line, quoted), len(line) >= shortest && strings.Contains(quoted, line):
+	case len(quoted) >= minPartialQuote && strings.Contains(line, quoted), len(line) >= minPartialQuote && strings.Contains(quoted, line):
 		return 1
 	}
 	return 0
 }
 
-func squeezed(s string) string { return strings.Join(strings.Fields(shown(s)), " ") }
+func squeezed(s string) string { return strings.Join(strings.Fields(plain(s)), " ") }
 
-// signed is what stands before a line as it is shown to the model.
-var signed = regexp.MustCompile(`^\s*(\d+[-+: |]|[-+](\s|$))`)
+// linePrefix matches the number and sign of a line as the model sees it.
+var linePrefix = regexp.MustCompile(`^\s*(\d+[-+: |]|[-+](\s|$))`)
 
-// quotation gives the lines that are quoted, without what was put before them to
-// show them.
+// quotation returns the quoted lines without their numbers and signs.
 func quotation(code string) []string {
 	var lines []string
 	for l := range strings.Lines(code) {
-		if mark := signed.FindString(l); mark != "" {
+		if mark := linePrefix.FindString(l); mark != "" {
 			l = l[len(mark):]
 		}
 		l = squeezed(l)
@@ -147,8 +145,8 @@ func quotation(code string) []string {
 	return lines
 }
 
-// texts are the lines of a passage from one number to another.
-func (p *passage) texts(from, to int) []string {
+// texts returns the text of the lines from..to of an excerpt.
+func (p *excerpt) texts(from, to int) []string {
 	var ts []string
 	for _, l := range p.lines {
 		if l.New >= from && l.New <= to {

@@ -33,9 +33,9 @@ const places = `--- a/a.go
 
 func TestAnchor(t *testing.T) {
 	files := parse(t, places)
-	var ps []passage
+	var ps []excerpt
 	for i := range files {
-		ps = append(ps, passages(&files[i])...)
+		ps = append(ps, excerpts(&files[i])...)
 	}
 	// Lines around a hunk are shown, and nothing is found there.
 	ps[0].lines = append([]line{{diff.Line{Op: diff.Context, New: 9, Text: "func a() {"}, true}}, ps[0].lines...)
@@ -86,7 +86,7 @@ func TestAnchor(t *testing.T) {
 
 func TestAnchorMendsTheRest(t *testing.T) {
 	files := parse(t, places)
-	ps := passages(&files[0])
+	ps := excerpts(&files[0])
 	f, _, ok := anchor(claim{Code: "use(x, y)", Why: "It crashes. Always", Severity: "Blocker", Category: "Bugs", Confidence: 250}, ps)
 	if !ok || f.Title != "It crashes" || f.Why != "Always" || f.Severity != Minor || f.Category != "bug" || f.Confidence != 1 {
 		t.Errorf("finding %+v", f)

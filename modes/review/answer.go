@@ -12,7 +12,7 @@ import (
 	"github.com/bise-sh/bise/render/term"
 )
 
-// A claim is a finding as the model writes it.
+// A claim is a finding in the model's answer, not yet verified.
 type claim struct {
 	File        text    `json:"file"`
 	Line        number  `json:"line"`
@@ -26,17 +26,17 @@ type claim struct {
 	Confidence  number  `json:"confidence"`
 }
 
-// UnmarshalJSON takes a replacement that is no string for none.
+// UnmarshalJSON ignores a replacement that is not a string.
 func (c *claim) UnmarshalJSON(data []byte) error {
-	type plain claim
+	type fields claim
 	var v struct {
-		plain
+		fields
 		Replacement json.RawMessage `json:"replacement"`
 	}
 	if err := json.Unmarshal(data, &v); err != nil {
 		return err
 	}
-	*c = claim(v.plain)
+	*c = claim(v.fields)
 	var s *string
 	if json.Unmarshal(v.Replacement, &s) == nil {
 		c.Replacement = s
@@ -44,7 +44,7 @@ func (c *claim) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// A verdict is what the model says to a finding of its own.
+// A verdict is the model's verification of one of its findings.
 type verdict struct {
 	Finding    number `json:"finding"` // from 1
 	Holds      *bool  `json:"holds"`
@@ -52,15 +52,16 @@ type verdict struct {
 	Confidence number `json:"confidence"`
 }
 
-// maxAnswer is the longest answer that is read, in bytes.
+// maxAnswer is the longest accepted answer, in bytes.
 const maxAnswer = 1 << 20
 
-var errNoJSON = errors.New("the answer is not of the form that was asked for")
+var errNoJSON = errors.New("the answer does not contain the requested JSON")
 
-// elements reads the elements of the list of that name in an answer. Models that
-// are held to a form write nothing else; others put words or a fence around it, or
-// give the list alone, which is one of objects, as brackets in prose are not. An answer that was cut off has the elements before the cut,
-// and cut is true. Elements that cannot be read are passed over.
+// elements decodes the elements of the named list in an answer. A model whose output
+// follows the schema writes only that; other models add prose or a code fence, or
+// write the list alone. A bare list must contain objects, to distinguish it from
+// brackets in prose. cut reports that the answer ends within the list; found then has
+// the elements before that point. Elements that do not decode are skipped.
 func elements[T any](answer, list string) (found []T, cut bool, err error) {
 	answer = answer[:min(len(answer), maxAnswer)]
 	start := strings.IndexAny(answer, "{[")
@@ -86,7 +87,7 @@ func elements[T any](answer, list string) (found []T, cut bool, err error) {
 	return nil, false, errNoJSON
 }
 
-// next is where the next JSON value may begin.
+// next returns the offset of the next possible start of a JSON value, or -1.
 func next(s string, after int) int {
 	i := strings.IndexAny(s[after+1:], "{[")
 	if i < 0 {
@@ -95,8 +96,8 @@ func next(s string, after int) int {
 	return after + 1 + i
 }
 
-// enter reads up to the first element of the list: it is the value, or one of an
-// object's. It gives up after what is neither.
+// enter reads up to the first element of the list, which is the value itself or a
+// member of an object. It returns false for any other value.
 func enter(d *json.Decoder, list string) bool {
 	t, err := d.Token()
 	if err != nil {
@@ -122,7 +123,7 @@ func enter(d *json.Decoder, list string) bool {
 	return false
 }
 
-// A quote is a string that is only compared with code.
+// A quote is a string that is only compared with code, never shown.
 type quote string
 
 func (q *quote) UnmarshalJSON(data []byte) error {
@@ -133,7 +134,7 @@ func (q *quote) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// A text is a string that people are shown: nothing in it commands a terminal.
+// A text is a string for display. Terminal control sequences are removed.
 type text string
 
 func (t *text) UnmarshalJSON(data []byte) error {
@@ -144,13 +145,13 @@ func (t *text) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// sentence is the text in one line, without its full stop.
+// sentence returns the text on one line, without a final full stop.
 func (t text) sentence() string {
 	return strings.TrimSuffix(strings.Join(strings.FieldsFunc(string(t), unicode.IsSpace), " "), ".")
 }
 
-// A number is a whole number, also when it is written as a string, a fraction of
-// one, or the first of a range. What is none is 0.
+// A number is an integer. It also accepts a number in a string, the first number of a
+// range, and a fraction below 1, which becomes a percentage. Anything else is 0.
 type number int
 
 func (n *number) UnmarshalJSON(data []byte) error {
@@ -163,7 +164,7 @@ func (n *number) UnmarshalJSON(data []byte) error {
 	switch {
 	case err != nil, math.IsInf(f, 0), f > maxLine:
 		*n = 0
-	case f < 1: // a share
+	case f < 1: // a fraction
 		*n = number(math.Round(f * 100))
 	default:
 		*n = number(f)
@@ -171,5 +172,5 @@ func (n *number) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// share is the number as a share of 100.
-func (n number) share() float64 { return float64(min(n, 100)) / 100 }
+// fraction converts a percentage to a fraction, at most 1.
+func (n number) fraction() float64 { return float64(min(n, 100)) / 100 }

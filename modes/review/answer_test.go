@@ -82,11 +82,11 @@ func FuzzElements(f *testing.F) {
 	f.Add("```json\n[{\"title\":\"a\",\"line\":\"3-4\",\"confidence\":0.5}]\n```")
 	f.Add(`{"findings":[{"title":"a","why":"\u001b[0m"},{"ti`)
 	files := parse(f, userDiff+places)
-	var ps []passage
-	grounds := map[string]*ground{}
+	var ps []excerpt
+	grounds := map[string]*fileText{}
 	for i := range files {
-		own := passages(&files[i])
-		grounds[files[i].Path()] = &ground{ps: own}
+		own := excerpts(&files[i])
+		grounds[files[i].Path()] = &fileText{ps: own}
 		ps = append(ps, own...)
 	}
 	f.Fuzz(func(t *testing.T, in string) {
@@ -103,7 +103,7 @@ func FuzzElements(f *testing.F) {
 				t.Errorf("%q commands the terminal", finding.Title+finding.Why)
 			}
 			if finding.Line < p.first() || finding.EndLine > p.last() || finding.EndLine < finding.Line || finding.Code == "" {
-				t.Errorf("%+v is not in its passage", finding)
+				t.Errorf("%+v is not in its excerpt", finding)
 			}
 			if c.Replacement == nil {
 				continue

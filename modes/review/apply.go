@@ -12,15 +12,15 @@ import (
 	"github.com/bise-sh/bise/modes/review/diff"
 )
 
-// errMoved reports a file that is not as it was when it was reviewed.
-var errMoved = errors.New("the file has changed there since it was reviewed")
+// errChanged reports a file that was changed after the review.
+var errChanged = errors.New("the file has changed since the review")
 
-// Apply writes a suggestion into the finding's file in the project's folder, and
-// gives what takes it back. The file may have changed elsewhere since it was
-// reviewed.
+// Apply applies the suggestion to the finding's file in the project's folder, and
+// returns a function that undoes it. Other lines of the file may have changed since
+// the review.
 func (f *Finding) Apply(root *os.Root) (undo func(*os.Root) error, err error) {
 	if f.Suggestion == nil {
-		return nil, errors.New("there is no suggestion to apply")
+		return nil, errors.New("the finding has no suggestion")
 	}
 	name := filepath.FromSlash(path.Clean(f.File))
 	before, err := readFile(root, name)
@@ -29,7 +29,7 @@ func (f *Finding) Apply(root *os.Root) (undo func(*os.Root) error, err error) {
 	}
 	after, err := diff.Apply(before, []diff.Hunk{f.Suggestion.Hunk})
 	if err != nil {
-		return nil, fmt.Errorf("apply to %s: %w", f.File, errMoved)
+		return nil, fmt.Errorf("apply to %s: %w", f.File, errChanged)
 	}
 	if err := writeFile(root, name, after); err != nil {
 		return nil, fmt.Errorf("apply to %s: %w", f.File, err)
@@ -37,33 +37,33 @@ func (f *Finding) Apply(root *os.Root) (undo func(*os.Root) error, err error) {
 	return func(root *os.Root) error {
 		now, err := readFile(root, name)
 		if err == nil && now != after {
-			err = errMoved
+			err = errChanged
 		}
 		if err == nil {
 			err = writeFile(root, name, before)
 		}
 		if err != nil {
-			return fmt.Errorf("take back the change of %s: %w", f.File, err)
+			return fmt.Errorf("undo the change to %s: %w", f.File, err)
 		}
 		return nil
 	}, nil
 }
 
-// readFile reads a regular file. A symbolic link is refused, because the suggestion is
-// about another file.
+// readFile reads a regular file. It refuses a symbolic link, because the suggestion is
+// for another file.
 func readFile(root *os.Root, name string) (string, error) {
 	info, err := root.Lstat(name)
 	if err != nil {
 		return "", err
 	}
 	if !info.Mode().IsRegular() {
-		return "", errors.New("it is not a regular file")
+		return "", errors.New("not a regular file")
 	}
 	data, err := root.ReadFile(name)
 	return string(data), err
 }
 
-// writeFile replaces a file; its permissions stay.
+// writeFile replaces a file atomically and keeps its permissions.
 func writeFile(root *os.Root, name, text string) error {
 	f, err := atomicfile.CreateIn(root, name, 0o644)
 	if err != nil {

@@ -58,11 +58,11 @@ func TestApply(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(want + "// more\n")
-	if err := undo(root); !errors.Is(err, errMoved) || read() != want+"// more\n" {
+	if err := undo(root); !errors.Is(err, errChanged) || read() != want+"// more\n" {
 		t.Errorf("%v, the file is\n%s", err, read())
 	}
 	write(strings.Replace(now, "u.log()", "u.print()", 1))
-	if _, err := f.Apply(root); !errors.Is(err, errMoved) {
+	if _, err := f.Apply(root); !errors.Is(err, errChanged) {
 		t.Errorf("error %v", err)
 	}
 	if left, err := filepath.Glob(filepath.Join(dir, "api", "*")); err != nil || len(left) != 1 {

@@ -7,17 +7,17 @@ import (
 )
 
 const (
-	// aroundTokens is how much of the surroundings of all hunks is shown, in tokens
-	// as they are estimated: enough for the functions that a small change is in, and
-	// little beside a large one.
+	// aroundTokens limits the surrounding code that is shown for all hunks together,
+	// in estimated tokens: enough for the enclosing functions of a small change, and
+	// little compared with a large one.
 	aroundTokens = 1500
-	// aroundLines is the longest function that is shown on one side of a hunk.
+	// aroundLines limits the surrounding lines on each side of a hunk.
 	aroundLines = 60
 )
 
-// surround adds to passages of one file the rest of the functions that they are
-// in, as long as there is room for it. It gives the room that is left.
-func (s *source) surround(ps []passage, room int) int {
+// surround extends the excerpts of one file to their enclosing functions while room
+// remains. It returns the remaining room, in tokens.
+func (s *source) surround(ps []excerpt, room int) int {
 	for i := range ps {
 		p := &ps[i]
 		from, to := p.first(), p.last()
@@ -41,28 +41,28 @@ func (s *source) surround(ps []passage, room int) int {
 	return room
 }
 
-// start is the line that heads the function which a line is in, 0 when it is not
-// found from low on, or is the line itself.
+// start returns the first line of the function that encloses line, searching back to
+// low. It returns 0 when there is none, or when line itself is the first.
 func (s *source) start(line, low int) int {
-	if heads(s.lines[line-1]) {
+	if isFunctionStart(s.lines[line-1]) {
 		return 0
 	}
 	for n := line - 1; n >= low; n-- {
-		if heads(s.lines[n-1]) {
+		if isFunctionStart(s.lines[n-1]) {
 			return n
 		}
 	}
 	return 0
 }
 
-// end is the last line of the function which a line is in, 0 when it is not found
-// up to high, or is the line itself: the closing bracket that is not indented, or
-// what comes before the next head.
+// end returns the last line of the function that encloses line, searching up to
+// high: an unindented closing bracket, or the line before the next function. It
+// returns 0 when there is none, or when line itself is the last.
 func (s *source) end(line, high int) int {
 	for n := line + 1; n <= high; n++ {
 		switch text := s.lines[n-1]; {
 		case text == "":
-		case heads(text):
+		case isFunctionStart(text):
 			for n--; n > line && strings.TrimSpace(s.lines[n-1]) == ""; {
 				n--
 			}
@@ -77,8 +77,9 @@ func (s *source) end(line, high int) int {
 	return 0
 }
 
-// extend puts lines before or after a passage, all or none.
-func (p *passage) extend(s *source, from, to, room int, before bool) int {
+// extend adds the lines from..to before or after an excerpt if all of them fit in
+// room, and returns the remaining room.
+func (p *excerpt) extend(s *source, from, to, room int, before bool) int {
 	var add []line
 	bytes := 0
 	for n := from; n <= to; n++ {
@@ -89,7 +90,7 @@ func (p *passage) extend(s *source, from, to, room int, before bool) int {
 		room -= cost
 		if before {
 			p.lines = append(add, p.lines...)
-			p.section = "" // it is among them
+			p.section = "" // one of the lines
 		} else {
 			p.lines = append(p.lines, add...)
 		}

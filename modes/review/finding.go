@@ -9,37 +9,36 @@ import (
 	"github.com/bise-sh/bise/modes/review/diff"
 )
 
-// A Finding is something that is wrong, at a place of a file as it is after the
-// change.
+// A Finding is a defect at some lines of a file, numbered as after the change.
 type Finding struct {
 	File       string      `json:"file"`
-	Line       int         `json:"line"`     // from 1
-	EndLine    int         `json:"end_line"` // the last one
+	Line       int         `json:"line"`     // the first line, from 1
+	EndLine    int         `json:"end_line"` // the last line
 	Severity   Severity    `json:"severity"`
 	Category   string      `json:"category"` // one of Categories
-	Title      string      `json:"title"`    // a sentence without its full stop
+	Title      string      `json:"title"`    // a sentence without a final full stop
 	Why        string      `json:"why"`
-	Code       string      `json:"code"` // the lines as they stand, joined by newlines
+	Code       string      `json:"code"` // the lines, joined by newlines
 	Suggestion *Suggestion `json:"suggestion,omitempty"`
 	Confidence float64     `json:"confidence"` // 0 to 1
-	// Fingerprint is the same for the same finding when its lines have moved.
+	// Fingerprint identifies the finding, also after its lines have moved.
 	Fingerprint string `json:"fingerprint"`
 }
 
 // A Suggestion replaces whole lines of the finding's file.
 type Suggestion struct {
-	Line    int    `json:"line"`     // the first line that is replaced
-	EndLine int    `json:"end_line"` // the last; Line-1 when lines are only put in before Line
-	Old     string `json:"old"`      // the lines that are replaced, each with its newline
-	New     string `json:"new"`      // what comes in their place
-	// Hunk is the replacement with the context that diff.Apply finds it by.
+	Line    int    `json:"line"`     // the first replaced line
+	EndLine int    `json:"end_line"` // the last replaced line; Line-1 to insert before Line
+	Old     string `json:"old"`      // the replaced lines, each with its newline
+	New     string `json:"new"`      // the new lines
+	// Hunk is the replacement with the context that diff.Apply needs.
 	Hunk diff.Hunk `json:"-"`
 }
 
-// Severity is how much harm a finding does.
+// Severity rates the harm of a defect.
 type Severity string
 
-// The severities, from the least on.
+// The severities, lowest first.
 const (
 	Info     Severity = "info"
 	Minor    Severity = "minor"
@@ -47,20 +46,20 @@ const (
 	Critical Severity = "critical"
 )
 
-// Severities are all of them, the least first.
+// Severities lists all severities, lowest first.
 var Severities = []Severity{Info, Minor, Major, Critical}
 
-// AtLeast reports whether s is as severe as t. What is none of Severities is less
-// than all of them.
+// AtLeast reports whether s is as severe as t. An unknown severity is below all
+// others.
 func (s Severity) AtLeast(t Severity) bool {
 	return slices.Index(Severities, s) >= slices.Index(Severities, t)
 }
 
-// Categories are what findings are about.
+// Categories lists the categories of findings. The first is the default.
 var Categories = []string{"bug", "security", "concurrency", "resources", "errors", "performance", "api", "tests", "readability"}
 
-// fingerprint identifies a finding by what it is about and the code that it is
-// at, without space and line numbers, which change by themselves.
+// fingerprint hashes the file, the category and the code of a finding. It ignores
+// white space and line numbers, which unrelated edits change.
 func (f *Finding) fingerprint() string {
 	h := sha256.New()
 	for _, part := range []string{f.File, f.Category, strings.Join(strings.Fields(f.Code), " ")} {

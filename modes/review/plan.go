@@ -16,66 +16,66 @@ import (
 )
 
 const (
-	// partTokens is how long a part is, in tokens. Models find less in long texts,
-	// and a part costs next to nothing but its own tokens.
+	// partTokens limits a part. Models find less in long texts, and an additional part
+	// costs little more than its own tokens.
 	partTokens = 4096
-	// leastRoom is how many tokens of code a part must have room for.
+	// leastRoom is the smallest useful part, in tokens.
 	leastRoom = 256
-	// unknownContext is what a model is taken to hold that does not say it.
+	// unknownContext is the assumed context length of a model that reports none.
 	unknownContext = 32768
-	// guidanceTokens is how much of the project's guidance is shown.
+	// guidanceTokens limits the guidance from the project's documents.
 	guidanceTokens = 1000
-	// maxSource is the largest file that is read from the project's folder, in bytes.
+	// maxSource is the largest file read from the project's folder, in bytes.
 	maxSource = 4 << 20
 )
 
-// A part is what one request is about.
+// A part is the code in one request.
 type part struct {
-	passages []passage
+	excerpts []excerpt
 	tokens   int
 }
 
-// text is the part as the model reads it.
+// text formats the part for the model.
 func (p *part) text() string {
 	var b strings.Builder
 	var file *diff.File
-	for i := range p.passages {
-		if f := p.passages[i].file; f != file {
+	for i := range p.excerpts {
+		if f := p.excerpts[i].file; f != file {
 			b.WriteString(heading(f))
 			file = f
 		}
-		b.WriteString(p.passages[i].text())
+		b.WriteString(p.excerpts[i].text())
 	}
 	return b.String()
 }
 
-// files are the paths of what the part has something of.
+// files returns the paths of the files in the part.
 func (p *part) files() []string {
 	var names []string
-	for i := range p.passages {
-		if name := p.passages[i].file.Path(); !slices.Contains(names, name) {
+	for i := range p.excerpts {
+		if name := p.excerpts[i].file.Path(); !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
 	return names
 }
 
-// split halves a part that turned out too long. One line cannot be halved.
+// split halves a part that is too long. ok is false for a single line.
 func (p *part) split() (a, b part, ok bool) {
-	if n := len(p.passages); n > 1 {
-		return part{passages: p.passages[:n/2], tokens: p.tokens / 2}, part{passages: p.passages[n/2:], tokens: p.tokens / 2}, true
+	if n := len(p.excerpts); n > 1 {
+		return part{excerpts: p.excerpts[:n/2], tokens: p.tokens / 2}, part{excerpts: p.excerpts[n/2:], tokens: p.tokens / 2}, true
 	}
-	x, y, ok := p.passages[0].split()
-	return part{passages: []passage{x}, tokens: p.tokens / 2}, part{passages: []passage{y}, tokens: p.tokens / 2}, ok
+	x, y, ok := p.excerpts[0].split()
+	return part{excerpts: []excerpt{x}, tokens: p.tokens / 2}, part{excerpts: []excerpt{y}, tokens: p.tokens / 2}, ok
 }
 
-// plan chooses what is reviewed and cuts it into parts.
+// plan selects the files to review and divides them into parts.
 func (r *run) plan(ctx context.Context) error {
-	files := r.choose()
+	files := r.selectFiles()
 	if len(files) == 0 {
 		return nil
 	}
-	if err := r.instruct(ctx); err != nil {
+	if err := r.buildHead(ctx); err != nil {
 		return err
 	}
 	room, err := r.room()
@@ -85,7 +85,7 @@ func (r *run) plan(ctx context.Context) error {
 	p := packer{count: r.count, room: room}
 	around := aroundTokens
 	for _, f := range files {
-		g := r.grounds[f]
+		g := r.texts[f]
 		view := slices.Clone(g.ps)
 		if g.src != nil && f.Kind != diff.Whole && f.Kind != diff.Added {
 			around = g.src.surround(view, around)
@@ -98,30 +98,30 @@ func (r *run) plan(ctx context.Context) error {
 	return nil
 }
 
-// choose finds out which files are reviewed, and what is known of them.
-func (r *run) choose() []*diff.File {
-	var chosen []*diff.File
+// selectFiles returns the files to review and records why others are skipped.
+func (r *run) selectFiles() []*diff.File {
+	var selected []*diff.File
 	for i := range r.files {
 		f := &r.files[i]
 		name := f.Path()
 		text := r.read(name)
-		if reason := unreviewed(f, text, slices.Contains(r.o.Asked, name)); reason != "" {
+		if reason := skipReason(f, text, slices.Contains(r.o.Named, name)); reason != "" {
 			r.cover(f, Skipped, reason)
 			continue
 		}
 		if f.Damaged {
-			r.cover(f, Partly, "the diff has not all of its lines")
+			r.cover(f, Partial, "the diff is incomplete")
 		} else {
 			r.cover(f, Reviewed, "")
 		}
-		r.grounds[f] = &ground{src: sourceOf(f, text), ps: passages(f)}
-		chosen = append(chosen, f)
+		r.texts[f] = &fileText{src: sourceOf(f, text), ps: excerpts(f)}
+		selected = append(selected, f)
 	}
-	return chosen
+	return selected
 }
 
-// instruct makes the beginning of all requests.
-func (r *run) instruct(ctx context.Context) error {
+// buildHead builds the text that begins all requests.
+func (r *run) buildHead(ctx context.Context) error {
 	var found []guide
 	left := guidanceTokens
 	for _, name := range guides {
@@ -130,17 +130,17 @@ func (r *run) instruct(ctx context.Context) error {
 			continue
 		}
 		if changes(r.files, name) {
-			r.note("%s is not taken as guidance: it is part of the change.", name)
+			r.note("Ignored %s as guidance: the change edits it.", name)
 			continue
 		}
-		text = shown(text)
+		text = plain(text)
 		n, err := r.count(ctx, text[:min(len(text), guidanceTokens*16)])
 		if err != nil {
 			return err
 		}
 		if n > left {
-			text = cut(text, len(text)*left/n)
-			r.note("Only the beginning of %s is taken as guidance.", name)
+			text = truncate(text, len(text)*left/n)
+			r.note("Used only the beginning of %s as guidance: it is too long.", name)
 			n = left
 		}
 		if left -= n; strings.TrimSpace(text) != "" {
@@ -153,14 +153,14 @@ func (r *run) instruct(ctx context.Context) error {
 	return err
 }
 
-// cut gives at most n bytes of a text, up to the end of a line.
-func cut(text string, n int) string {
+// truncate returns the whole lines in the first n bytes of a text.
+func truncate(text string, n int) string {
 	text = text[:min(len(text), n)]
 	return text[:strings.LastIndexByte(text, '\n')+1]
 }
 
-// room is how many tokens a part may have: what the context holds beside the
-// instructions, two answers and the second question.
+// room returns the token limit of a part: the context without the instructions, two
+// answers and the second question.
 func (r *run) room() (int, error) {
 	limit := r.engine.Info().ContextLength
 	if limit == 0 {
@@ -172,31 +172,30 @@ func (r *run) room() (int, error) {
 		need := r.headTokens + others + leastRoom*20/19 + 1
 		return 0, &fault.Error{
 			Kind: fault.TooLong, Cause: &engine.ContextOverflow{Tokens: need, Limit: limit},
-			Msg:    fmt.Sprintf("a review needs a context of %d tokens at least, and this one holds %d", need, limit),
-			Advice: "Use a model with a longer context, or give it more with --context.",
+			Msg:    fmt.Sprintf("a review needs a context of at least %d tokens: this model has %d", need, limit),
+			Advice: "Increase it with --context, or use a model with a longer context.",
 		}
 	}
 	return room, nil
 }
 
-// count is how many tokens a text has. Servers that do not tell are taken to have
-// tokens of three bytes.
+// count returns the number of tokens in a text, estimated if the engine cannot count.
 func (r *run) count(ctx context.Context, text string) (int, error) {
-	if r.guess {
+	if r.estimates {
 		return estimate(len(text)), nil
 	}
 	tokens, err := r.engine.Tokenize(ctx, engine.TokenizeRequest{Text: &text})
 	if fault.KindOf(err) == fault.Unsupported {
-		r.guess = true
+		r.estimates = true
 		return estimate(len(text)), nil
 	}
 	return len(tokens.IDs), err
 }
 
-// estimate is how many tokens so many bytes of code are likely to be.
-func estimate(bytes int) int { return (bytes + 2) / 3 }
+// estimate returns the likely number of tokens in n bytes of code.
+func estimate(n int) int { return (n + 2) / 3 }
 
-// read gives a file of the project, "" when it cannot be had.
+// read returns the text of a project file, or "" if it cannot be read.
 func (r *run) read(name string) string {
 	if r.o.Tree == nil || name == "" || !fs.ValidPath(path.Clean(name)) {
 		return ""
@@ -216,8 +215,8 @@ func (r *run) read(name string) string {
 	return string(data)
 }
 
-// A packer puts the passages of files into parts, in their order. A file goes into
-// one part if it fits.
+// A packer distributes the excerpts of files over parts, in order. A file that fits
+// in one part is not divided.
 type packer struct {
 	count func(context.Context, string) (int, error)
 	room  int
@@ -225,9 +224,9 @@ type packer struct {
 	open  part
 }
 
-// add packs the passages of one file.
-func (p *packer) add(ctx context.Context, ps []passage) error {
-	all := part{passages: ps}
+// add packs the excerpts of one file.
+func (p *packer) add(ctx context.Context, ps []excerpt) error {
+	all := part{excerpts: ps}
 	n, err := p.count(ctx, all.text())
 	if err != nil {
 		return err
@@ -238,35 +237,35 @@ func (p *packer) add(ctx context.Context, ps []passage) error {
 		return nil
 	}
 	for _, one := range ps {
-		if err := p.long(ctx, one); err != nil {
+		if err := p.addOne(ctx, one); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// long packs one passage of a file that does not fit a part.
-func (p *packer) long(ctx context.Context, one passage) error {
-	alone := part{passages: []passage{one}}
+// addOne packs one excerpt of a file that does not fit in a part.
+func (p *packer) addOne(ctx context.Context, one excerpt) error {
+	alone := part{excerpts: []excerpt{one}}
 	n, err := p.count(ctx, alone.text())
 	if err != nil {
 		return err
 	}
 	if alone.tokens = n; n > p.room {
 		if a, b, ok := one.split(); ok {
-			return errors.Join(p.long(ctx, a), p.long(ctx, b))
+			return errors.Join(p.addOne(ctx, a), p.addOne(ctx, b))
 		}
 	}
 	p.put(alone)
 	return nil
 }
 
-// put adds to the open part, or begins another.
+// put adds to the open part, or starts a new one if it does not fit.
 func (p *packer) put(more part) {
-	if len(p.open.passages) > 0 && p.open.tokens+more.tokens > p.room {
+	if len(p.open.excerpts) > 0 && p.open.tokens+more.tokens > p.room {
 		p.close()
 	}
-	p.open.passages = append(p.open.passages, more.passages...)
+	p.open.excerpts = append(p.open.excerpts, more.excerpts...)
 	p.open.tokens += more.tokens
 }
 
@@ -276,7 +275,7 @@ func (p *packer) close() {
 }
 
 func (p *packer) done() []part {
-	if len(p.open.passages) > 0 {
+	if len(p.open.excerpts) > 0 {
 		p.close()
 	}
 	return p.parts

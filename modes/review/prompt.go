@@ -10,13 +10,13 @@ import (
 	"github.com/bise-sh/bise/modes/review/diff"
 )
 
-// Tokens that one answer of the model may have.
+// The token limits of the model's answers.
 const (
 	answerTokens  = 1000
 	verdictTokens = 800
 )
 
-// maxFindings is how many findings one part of a change may have.
+// maxFindings limits the findings in one part of a change.
 const maxFindings = 5
 
 // instructions begin every request. They are identical for all parts of all
@@ -49,7 +49,7 @@ func alternatives(values []string) string {
 	return strings.Join(values[:last], ", ") + " or " + values[last]
 }
 
-// guidance quotes what the project's own documents ask of its contributors.
+// guidance quotes the rules for contributors from the project's documents.
 func guidance(files []guide) string {
 	var b strings.Builder
 	for _, g := range files {
@@ -73,7 +73,7 @@ func verificationPrompt(fs []Finding) string {
 	return b.String()
 }
 
-// A schema is a JSON schema of the subset that all engines know.
+// A schema is a JSON schema, limited to the keywords that all engines support.
 type schema struct {
 	Type       string     `json:"type,omitempty"`
 	AnyOf      []schema   `json:"anyOf,omitempty"`
@@ -89,8 +89,8 @@ type schema struct {
 	MaxLength  int        `json:"maxLength,omitempty"`
 }
 
-// properties are written in their order, which is the order of the answer: what
-// is wrong comes before how bad it is.
+// properties keep their order in JSON, because the model answers in that order: it
+// describes a defect before it rates it.
 type properties []property
 
 type property struct {
@@ -138,7 +138,7 @@ func one[T ~string](of []T) schema {
 	return s
 }
 
-// maxLine is the highest line number that an answer may have.
+// maxLine is the highest valid line number in an answer.
 const maxLine = 9_999_999
 
 func findingsSchema(files []string) schema {
@@ -162,36 +162,36 @@ func verdictsSchema(n int) schema {
 	return object(property{"verdicts", schema{Type: "array", Items: &verdict, MinItems: n, MaxItems: n}})
 }
 
-// request asks for an answer of that form. It is greedy: a review is not a matter
-// of luck.
+// request builds a request for an answer that follows a schema. It uses greedy
+// decoding, so that a review can be repeated.
 func request(name string, s schema, tokens int, messages ...engine.Message) (engine.ChatRequest, error) {
-	form, err := json.Marshal(s)
+	data, err := json.Marshal(s)
 	if err != nil {
-		return engine.ChatRequest{}, fmt.Errorf("write the form of the answer: %w", err)
+		return engine.ChatRequest{}, fmt.Errorf("encode the JSON schema of the answer: %w", err)
 	}
-	cold := 0.0
+	greedy := 0.0
 	return engine.ChatRequest{
 		Messages: messages,
-		Sampling: engine.Sampling{Temperature: &cold, MaxTokens: &tokens},
+		Sampling: engine.Sampling{Temperature: &greedy, MaxTokens: &tokens},
 		ResponseFormat: &engine.ResponseFormat{
 			Type:       "json_schema",
-			JSONSchema: &engine.JSONSchema{Name: name, Schema: form, Strict: true},
+			JSONSchema: &engine.JSONSchema{Name: name, Schema: data, Strict: true},
 		},
 	}, nil
 }
 
-func said(role engine.Role, text string) engine.Message {
+func message(role engine.Role, text string) engine.Message {
 	return engine.Message{Role: role, Content: engine.Text(text)}
 }
 
-// A guide is a file in which a project says how it is worked on.
+// A guide is a document in which a project describes its conventions.
 type guide struct{ name, text string }
 
-// guides are the files that are looked for.
+// guides are the paths of such documents.
 var guides = []string{"AGENTS.md", "CONTRIBUTING.md", ".github/CONTRIBUTING.md", "docs/CONTRIBUTING.md"}
 
-// changes reports whether the diff changes a file: then that is no guide, because
-// who made the change has written it.
+// changes reports whether the diff changes the file name. A guide that the change
+// itself edits is not trusted.
 func changes(files []diff.File, name string) bool {
 	for i := range files {
 		f := &files[i]

@@ -1,19 +1,19 @@
-// Package review finds what is wrong with a change of code, or with files as they
-// are.
+// Package review finds defects in a change of code, or in whole files.
 //
-// A review goes through these steps. What no person has written is left out, and
-// said to be (skip.go). The rest is cut into parts that fit the model's context,
-// each file's hunks together and, while there is room, with the functions that they
-// are in (passage.go, around.go, plan.go). All parts are asked about behind the
-// same instructions, whose evaluation an engine keeps, and side by side (run.go,
-// prompt.go). What the model answers is held to what it was shown: a finding is
-// where the code is that it quotes, or nowhere (answer.go, anchor.go); a replacement
-// is one that applies (suggest.go). Then the model is made to doubt what it has
-// found, and what does not hold is dropped.
+// A review has these steps:
 //
-// The code under review, and the model's answers, may be written by somebody who
-// means harm. Both are bounded; nothing of either is executed, used as a path outside
-// the project's folder, or taken for an instruction.
+//   - Skip generated, vendored and binary files, and report them as skipped (skip.go).
+//   - Divide the rest into parts that fit the model's context. A part has the hunks of
+//     one or more files and, if there is room, their enclosing functions (excerpt.go,
+//     around.go, plan.go).
+//   - Send the parts to the model in parallel. All requests begin with the same
+//     instructions, so that the engine evaluates them once (prompt.go, run.go).
+//   - Check the answers against the code: drop a finding whose quoted code is not in
+//     the part (answer.go, anchor.go) and a replacement that does not apply (suggest.go).
+//   - Ask the model to verify its findings, and drop the rejected ones (run.go).
+//
+// Both the code under review and the model's answers are untrusted. Their size is
+// bounded, and neither is executed or used as a path outside the project's folder.
 package review
 
 import (
@@ -25,85 +25,86 @@ import (
 	"github.com/bise-sh/bise/modes/review/diff"
 )
 
-// Options say how to review. The zero value is ready.
+// Options configure a review. The zero value is valid.
 type Options struct {
-	// Tree is the project's folder after the change, for its guidance, for the
-	// functions around a change and for suggestions; nil when it is not at hand. It
-	// must not lead out of the folder, as that of os.Root does not.
+	// Tree is the project's folder after the change, or nil. The review reads the
+	// project's guidance and the code around the change from it, and checks
+	// suggestions against it. It must not allow access outside the folder; the FS of an
+	// os.Root does not.
 	Tree fs.FS
-	// Asked are paths of files that are reviewed even when they are generated or
-	// vendored.
-	Asked []string
-	// Parallel is how many parts are asked about at once; 0 means 4.
+	// Named are the paths of files that the user named: they are reviewed even if they
+	// are generated or vendored.
+	Named []string
+	// Parallel is the number of concurrent requests; 0 means 4.
 	Parallel int
-	// Confidence is how sure a finding has to be, 0 to 1; nil means 0.5.
+	// Confidence is the minimum confidence of a finding, 0 to 1; nil means 0.5.
 	Confidence *float64
 }
 
-// An Event is one of [Loading], [Planned], [Reading], [Found] and [Done].
+// An Event is one of [Loading], [Planned], [Progress], [Found] and [Done].
 type Event interface{ event() }
 
-// Loading tells how far the model's loading is.
+// Loading reports the progress of loading the model, 0 to 1.
 type Loading struct{ Fraction float64 }
 
-// Planned tells what will be reviewed, once, before anything is found.
+// Planned reports what will be reviewed. It comes once, before any finding.
 type Planned struct {
 	Files, Skipped int
 	Parts          int
 	Tokens         int // of all parts, without the instructions
 }
 
-// Reading tells how far the reading is.
-type Reading struct {
+// Progress reports the progress of prefill.
+type Progress struct {
 	Done, Total int // tokens
-	Parts       int // that are done with
+	Parts       int // parts that are finished
 }
 
-// Found is one finding that holds. It is told as soon as that is known.
+// Found reports one verified finding.
 type Found struct{ Finding Finding }
 
 // Done ends the review.
 type Done struct{ Result Result }
 
-func (Loading) event() {}
-func (Planned) event() {}
-func (Reading) event() {}
-func (Found) event()   {}
-func (Done) event()    {}
+func (Loading) event()  {}
+func (Planned) event()  {}
+func (Progress) event() {}
+func (Found) event()    {}
+func (Done) event()     {}
 
-// A Result is what a review has come to.
+// A Result is the outcome of a review.
 type Result struct {
 	Findings []Finding // by file, in the order of the change, and by line
 	Files    []Coverage
-	Notes    []string    // sentences about what was not as expected
-	Dropped  Dropped     // findings of the model that are none
-	Patch    []diff.File // all suggestions that do not contradict each other
+	Notes    []string    // sentences about exceptions
+	Dropped  Dropped     // findings of the model that were dropped
+	Patch    []diff.File // all suggestions that do not overlap
 	Parts    int
 	Usage    engine.Usage // of all requests
 }
 
-// A Coverage says whether a file was reviewed.
+// A Coverage reports whether a file was reviewed.
 type Coverage struct {
 	File   string `json:"file"`
 	Status Status `json:"status"`
-	Reason string `json:"reason,omitempty"` // why it was not, or not all of it
+	Reason string `json:"reason,omitempty"` // why it was not fully reviewed
 }
 
-// Status is how much of a file was reviewed.
+// Status reports how much of a file was reviewed.
 type Status string
 
 const (
 	Reviewed Status = "reviewed"
-	Partly   Status = "partly"
-	Skipped  Status = "skipped" // as a matter of course: nobody has written it
+	Partial  Status = "partial"
+	Skipped  Status = "skipped" // deliberately: generated or not text, for example
 	Failed   Status = "failed"
 )
 
-// Dropped counts what the model wrote and is not a finding.
+// Dropped counts the dropped findings, by reason.
 type Dropped struct {
-	Misplaced int `json:"misplaced"` // it quotes no code of the change
-	Doubted   int `json:"doubted"`   // the model itself is not sure enough
-	Repeated  int `json:"repeated"`  // it is told already
+	Unlocated int `json:"unlocated"` // the quoted code is not in the change
+	Rejected  int `json:"rejected"`  // the model's verification rejected it, or its confidence is too low
+	Duplicate int `json:"duplicate"` // another finding reports the same
 }
 
 // Run reviews files. The sequence ends after [Done] or the first error; leaving
@@ -120,7 +121,7 @@ func Run(ctx context.Context, e engine.Engine, files []diff.File, o Options) ite
 		}()
 		defer func() {
 			stop(context.Canceled)
-			for range r.events { // until all is at rest
+			for range r.events { // until the review has stopped
 			}
 		}()
 		for event := range r.events {

@@ -205,9 +205,9 @@ func TestSecondLook(t *testing.T) {
 	}{
 		{"no verdict", "", nil, []string{"major 0.9"}, Dropped{}},
 		{"holds", `[{"finding":1,"holds":true,"severity":"minor","confidence":60}]`, nil, []string{"minor 0.6"}, Dropped{}},
-		{"does not", `[{"finding":1,"holds":false,"severity":"minor","confidence":95}]`, nil, nil, Dropped{Doubted: 1}},
-		{"unsure", `[{"finding":1,"holds":true,"severity":"major","confidence":30}]`, nil, nil, Dropped{Doubted: 1}},
-		{"surer is wanted", `[{"finding":1,"holds":true,"severity":"major","confidence":80}]`, &sure, nil, Dropped{Doubted: 1}},
+		{"does not", `[{"finding":1,"holds":false,"severity":"minor","confidence":95}]`, nil, nil, Dropped{Rejected: 1}},
+		{"unsure", `[{"finding":1,"holds":true,"severity":"major","confidence":30}]`, nil, nil, Dropped{Rejected: 1}},
+		{"surer is wanted", `[{"finding":1,"holds":true,"severity":"major","confidence":80}]`, &sure, nil, Dropped{Rejected: 1}},
 		{"of another", `[{"finding":2,"holds":false},{"finding":0,"holds":false},{"finding":1}]`, nil, []string{"major 0.9"}, Dropped{}},
 		{"odd", `[{"finding":"1","holds":true,"severity":"awful","confidence":0.7},7]`, nil, []string{"major 0.7"}, Dropped{}},
 	} {
@@ -245,7 +245,7 @@ func TestCoverage(t *testing.T) {
 		"own.go": {Data: []byte("b\n")},
 	}
 	e := model(map[string]reply{})
-	res := review(t, e, parse(t, text), Options{Tree: tree, Asked: []string{"vendor/x/y.go"}})
+	res := review(t, e, parse(t, text), Options{Tree: tree, Named: []string{"vendor/x/y.go"}})
 	want := map[string]Coverage{}
 	for _, c := range []Coverage{
 		{"a.go", Reviewed, ""},
@@ -256,12 +256,12 @@ func TestCoverage(t *testing.T) {
 		{"own.go", Reviewed, ""},
 		{"p.png", Skipped, "binary"},
 		{"old.go", Skipped, "deleted"},
-		{"m", Skipped, "mode only"},
+		{"m", Skipped, "file mode only"},
 		{"s", Skipped, "renamed only"},
 		{"e", Skipped, "no text"},
 		{"min.js", Skipped, "lines too long"},
 		{"sub", Skipped, "submodule"},
-		{"cut.go", Partly, "the diff has not all of its lines"},
+		{"cut.go", Partial, "the diff is incomplete"},
 	} {
 		want[c.File] = c
 	}
@@ -295,7 +295,7 @@ func TestGuidance(t *testing.T) {
 	if !strings.Contains(head, "The project's AGENTS.md says:\n\nNever panic.\n") || !strings.Contains(head, "Sign your commits") || len(head) > 12000 {
 		t.Errorf("the instructions are %d bytes: %s", len(head), head)
 	}
-	if len(res.Notes) != 1 || res.Notes[0] != "Only the beginning of CONTRIBUTING.md is taken as guidance." {
+	if len(res.Notes) != 1 || res.Notes[0] != "Used only the beginning of CONTRIBUTING.md as guidance: it is too long." {
 		t.Errorf("notes %q", res.Notes)
 	}
 	// Who wrote the change must not write the rules that it is judged by.
@@ -305,7 +305,7 @@ func TestGuidance(t *testing.T) {
 	if head := chats(e)[0].Messages[0].Content.Plain(); strings.Contains(head, "The project's AGENTS.md") {
 		t.Error("the change's own AGENTS.md is guidance")
 	}
-	if len(res.Notes) != 2 || res.Notes[0] != "AGENTS.md is not taken as guidance: it is part of the change." {
+	if len(res.Notes) != 2 || res.Notes[0] != "Ignored AGENTS.md as guidance: the change edits it." {
 		t.Errorf("notes %q", res.Notes)
 	}
 }
@@ -375,7 +375,7 @@ func TestContextTooSmall(t *testing.T) {
 	e := model(map[string]reply{})
 	e.About.ContextLength = 2048
 	for _, err := range Run(t.Context(), e, parse(t, userDiff), Options{}) {
-		if fault.KindOf(err) != fault.TooLong || !strings.Contains(err.Error(), "holds 2048") {
+		if fault.KindOf(err) != fault.TooLong || !strings.Contains(err.Error(), "has 2048") {
 			t.Fatalf("error %v", err)
 		}
 		return
@@ -428,10 +428,10 @@ func TestAnswersThatAreNone(t *testing.T) {
 		want  Coverage
 		found int
 	}{
-		{"prose", enginetest.Reply{enginetest.Text("It looks good to me.")}, Coverage{"api/user.go", Failed, "the model's answer cannot be read"}, 0},
-		{"nothing", enginetest.Reply{}, Coverage{"api/user.go", Failed, "the model's answer cannot be read"}, 0},
-		{"cut", enginetest.Reply{enginetest.Text(`{"findings":[` + nilMap + `,{"file":"a`), enginetest.End(engine.FinishLength)}, Coverage{"api/user.go", Partly, "the model's answer was too long"}, 1},
-		{"ends early", enginetest.Reply{enginetest.Text(`{"findings":[` + nilMap)}, Coverage{"api/user.go", Partly, "the model's answer was cut off"}, 1},
+		{"prose", enginetest.Reply{enginetest.Text("It looks good to me.")}, Coverage{"api/user.go", Failed, "the model's answer is not valid JSON"}, 0},
+		{"nothing", enginetest.Reply{}, Coverage{"api/user.go", Failed, "the model's answer is not valid JSON"}, 0},
+		{"cut", enginetest.Reply{enginetest.Text(`{"findings":[` + nilMap + `,{"file":"a`), enginetest.End(engine.FinishLength)}, Coverage{"api/user.go", Partial, "the model's answer was too long"}, 1},
+		{"ends early", enginetest.Reply{enginetest.Text(`{"findings":[` + nilMap)}, Coverage{"api/user.go", Partial, "the model's answer is incomplete"}, 1},
 		{"bare list", enginetest.Reply{enginetest.Text(`Here: [` + nilMap + `]`)}, Coverage{"api/user.go", Reviewed, ""}, 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

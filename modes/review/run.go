@@ -31,12 +31,12 @@ type run struct {
 	events     chan Event
 	failure    error // once events is closed
 
-	head       string // of all requests
+	head       string // the beginning of all requests
 	headTokens int
-	guess      bool        // the engine does not tell tokens
-	loose      atomic.Bool // it refuses the forms of answers
+	estimates  bool        // the engine cannot count tokens
+	anyJSON    atomic.Bool // the engine rejects the JSON schemas of answers
 	parts      []part
-	grounds    map[*diff.File]*ground
+	texts      map[*diff.File]*fileText
 
 	mu       sync.Mutex
 	covered  map[*diff.File]*Coverage
@@ -45,10 +45,10 @@ type run struct {
 	dropped  Dropped
 	usage    engine.Usage
 	finished int         // parts
-	done     map[int]int // tokens of each part that are read
+	done     map[int]int // evaluated tokens of each part
 }
 
-// placed is a finding and where it comes in the change.
+// placed is a finding with its file in the change.
 type placed struct {
 	Finding
 	file *diff.File
@@ -57,7 +57,7 @@ type placed struct {
 func newRun(e engine.Engine, files []diff.File, o Options) *run {
 	r := &run{
 		engine: e, files: files, o: o, parallel: o.Parallel, confidence: defaultConfidence,
-		events: make(chan Event), grounds: map[*diff.File]*ground{}, covered: map[*diff.File]*Coverage{}, done: map[int]int{},
+		events: make(chan Event), texts: map[*diff.File]*fileText{}, covered: map[*diff.File]*Coverage{}, done: map[int]int{},
 	}
 	if r.parallel <= 0 {
 		r.parallel = defaultParallel
@@ -68,7 +68,7 @@ func newRun(e engine.Engine, files []diff.File, o Options) *run {
 	return r
 }
 
-func (r *run) tell(ctx context.Context, e Event) error {
+func (r *run) send(ctx context.Context, e Event) error {
 	select {
 	case r.events <- e:
 		return nil
@@ -83,7 +83,7 @@ func (r *run) note(format string, args ...any) {
 	r.notes = append(r.notes, fmt.Sprintf(format, args...))
 }
 
-// cover notes how much of a file is reviewed. What is worse stays.
+// cover records how much of a file is reviewed. A worse status is not overwritten.
 func (r *run) cover(f *diff.File, s Status, reason string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -92,7 +92,7 @@ func (r *run) cover(f *diff.File, s Status, reason string) {
 	}
 }
 
-// review does it all.
+// review runs the whole review.
 func (r *run) review(ctx context.Context) error {
 	if err := r.plan(ctx); err != nil {
 		return err
@@ -108,30 +108,30 @@ func (r *run) review(ctx context.Context) error {
 	for _, part := range r.parts {
 		p.Tokens += part.tokens
 	}
-	if err := r.tell(ctx, p); err != nil {
+	if err := r.send(ctx, p); err != nil {
 		return err
 	}
 	if err := r.ask(ctx); err != nil {
 		return err
 	}
-	return r.tell(ctx, Done{r.result()})
+	return r.send(ctx, Done{r.result()})
 }
 
-// ask has all parts reviewed. The first is let go ahead until it is read: then
-// the instructions, with which all begin, need not be read again.
+// ask reviews all parts. The others wait until the first is evaluated, so that the
+// engine has cached the instructions that all of them begin with.
 func (r *run) ask(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(r.parallel)
-	read := make(chan struct{})
+	evaluated := make(chan struct{})
 	for i, p := range r.parts {
 		group.Go(func() error {
 			began := func() {}
 			if i == 0 {
-				began = sync.OnceFunc(func() { close(read) })
+				began = sync.OnceFunc(func() { close(evaluated) })
 				defer began()
 			} else {
 				select {
-				case <-read:
+				case <-evaluated:
 				case <-ctx.Done():
 					return context.Cause(ctx)
 				}
@@ -143,17 +143,17 @@ func (r *run) ask(ctx context.Context) error {
 			r.finished++
 			r.done[i] = p.tokens
 			r.mu.Unlock()
-			return r.tell(ctx, r.reading())
+			return r.send(ctx, r.progress())
 		})
 	}
 	return group.Wait()
 }
 
-// reading is how far all parts are.
-func (r *run) reading() Reading {
+// progress sums up the progress of all parts.
+func (r *run) progress() Progress {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	n := Reading{Parts: r.finished}
+	n := Progress{Parts: r.finished}
 	for i, p := range r.parts {
 		n.Total += p.tokens
 		n.Done += min(r.done[i], p.tokens)
@@ -161,18 +161,18 @@ func (r *run) reading() Reading {
 	return n
 }
 
-// part reviews one part; began is called when it is read.
+// part reviews one part. It calls began when the prompt is evaluated.
 func (r *run) part(ctx context.Context, i int, p part, began func()) error {
-	question := said(engine.User, r.head+p.text())
+	question := message(engine.User, r.head+p.text())
 	answer, end, err := r.chat(ctx, "findings", findingsSchema(p.files()), answerTokens, func(e engine.Event) error {
 		switch e := e.(type) {
 		case engine.Loading:
-			return r.tell(ctx, Loading{e.Fraction})
+			return r.send(ctx, Loading{e.Fraction})
 		case engine.Progress:
 			r.mu.Lock()
 			r.done[i] = max(r.done[i], e.Done-r.headTokens)
 			r.mu.Unlock()
-			return r.tell(ctx, r.reading())
+			return r.send(ctx, r.progress())
 		case engine.TextDelta:
 			began()
 		}
@@ -194,46 +194,46 @@ func (r *run) part(ctx context.Context, i int, p part, began func()) error {
 	claims, cut, err := elements[claim](answer, "findings")
 	switch {
 	case err != nil:
-		r.coverPart(p, Failed, "the model's answer cannot be read")
+		r.coverPart(p, Failed, "the model's answer is not valid JSON")
 		return nil
 	case cut && end == engine.FinishLength:
-		r.coverPart(p, Partly, "the model's answer was too long")
+		r.coverPart(p, Partial, "the model's answer was too long")
 	case cut:
-		r.coverPart(p, Partly, "the model's answer was cut off")
+		r.coverPart(p, Partial, "the model's answer is incomplete")
 	}
-	found := r.place(claims, p.passages)
+	found := r.place(claims, p.excerpts)
 	if len(found) == 0 {
 		return nil
 	}
-	if err := r.doubt(ctx, found, question, said(engine.Assistant, answer)); err != nil {
+	if err := r.verify(ctx, found, question, message(engine.Assistant, answer)); err != nil {
 		return err
 	}
 	return r.keep(ctx, found)
 }
 
 func (r *run) coverPart(p part, s Status, reason string) {
-	for i := range p.passages {
-		r.cover(p.passages[i].file, s, reason)
+	for i := range p.excerpts {
+		r.cover(p.excerpts[i].file, s, reason)
 	}
 }
 
-// chat asks and gives the whole answer, and why it ended. Servers know schemas of
-// different size; one that refuses this one is asked for JSON of any form, which the
-// question describes.
+// chat sends a request and returns the whole answer and its finish reason. If a server
+// rejects the schema as invalid, chat asks for any JSON object instead: the prompt
+// describes the fields.
 func (r *run) chat(ctx context.Context, name string, s schema, tokens int, watch func(engine.Event) error, messages ...engine.Message) (string, engine.FinishReason, error) {
 	req, err := request(name, s, tokens, messages...)
 	if err != nil {
 		return "", "", err
 	}
-	loose := r.loose.Load()
-	if loose {
+	anyJSON := r.anyJSON.Load()
+	if anyJSON {
 		req.ResponseFormat = &engine.ResponseFormat{Type: "json_object"}
 	}
 	text, end, err := r.answer(ctx, req, watch)
-	if fault.KindOf(err) != fault.Invalid || loose {
+	if fault.KindOf(err) != fault.Invalid || anyJSON {
 		return text, end, err
 	}
-	r.loose.Store(true)
+	r.anyJSON.Store(true)
 	return r.chat(ctx, name, s, tokens, watch, messages...)
 }
 
@@ -254,7 +254,7 @@ func (r *run) answer(ctx context.Context, req engine.ChatRequest, watch func(eng
 		case engine.Finish:
 			end = e.Reason
 		case engine.Done:
-			r.spent(e.Usage)
+			r.addUsage(e.Usage)
 		}
 		if answer.Len() > maxAnswer {
 			break
@@ -263,7 +263,7 @@ func (r *run) answer(ctx context.Context, req engine.ChatRequest, watch func(eng
 	return answer.String(), end, nil
 }
 
-func (r *run) spent(u engine.Usage) {
+func (r *run) addUsage(u engine.Usage) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	sum := &r.usage
@@ -273,20 +273,20 @@ func (r *run) spent(u engine.Usage) {
 	sum.PromptDetails = &engine.PromptTokensDetails{CachedTokens: sum.Cached() + u.Cached()}
 }
 
-// place makes findings of claims, each where its code is and once.
-func (r *run) place(claims []claim, ps []passage) []placed {
+// place converts claims to findings at the quoted code and removes duplicates.
+func (r *run) place(claims []claim, ps []excerpt) []placed {
 	var found []placed
 	for _, c := range claims[:min(len(claims), maxFindings)] {
 		f, p, ok := anchor(c, ps)
 		if !ok {
-			r.drop(func(d *Dropped) { d.Misplaced++ })
+			r.drop(func(d *Dropped) { d.Unlocated++ })
 			continue
 		}
 		if c.Replacement != nil {
-			f.Suggestion = r.grounds[p.file].suggest(*c.Replacement, &f)
+			f.Suggestion = r.texts[p.file].suggest(*c.Replacement, &f)
 		}
-		if repeats(found, f) {
-			r.drop(func(d *Dropped) { d.Repeated++ })
+		if isDuplicate(found, f) {
+			r.drop(func(d *Dropped) { d.Duplicate++ })
 			continue
 		}
 		found = append(found, placed{f, p.file})
@@ -300,14 +300,14 @@ func (r *run) drop(count func(*Dropped)) {
 	count(&r.dropped)
 }
 
-// doubt has the model look at its findings again, behind what it has read and
-// written already, and corrects them. Findings that get no verdict stay as they are.
-func (r *run) doubt(ctx context.Context, found []placed, before ...engine.Message) error {
+// verify asks the model to verify its findings, as the next turn of the conversation,
+// and updates them. A finding without a verdict is not changed.
+func (r *run) verify(ctx context.Context, found []placed, before ...engine.Message) error {
 	fs := make([]Finding, len(found))
 	for i := range found {
 		fs[i] = found[i].Finding
 	}
-	answer, _, err := r.chat(ctx, "verdicts", verdictsSchema(len(fs)), verdictTokens, nil, append(before, said(engine.User, verificationPrompt(fs)))...)
+	answer, _, err := r.chat(ctx, "verdicts", verdictsSchema(len(fs)), verdictTokens, nil, append(before, message(engine.User, verificationPrompt(fs)))...)
 	if fault.KindOf(err) == fault.TooLong {
 		return nil
 	}
@@ -316,14 +316,14 @@ func (r *run) doubt(ctx context.Context, found []placed, before ...engine.Messag
 	}
 	verdicts, _, err := elements[verdict](answer, "verdicts")
 	if err != nil {
-		return nil // the findings stand on their own
+		return nil // keep the findings unverified
 	}
 	for _, v := range verdicts {
 		if v.Finding < 1 || int(v.Finding) > len(found) || v.Holds == nil {
 			continue
 		}
 		f := &found[v.Finding-1]
-		f.Confidence = v.Confidence.share()
+		f.Confidence = v.Confidence.fraction()
 		if !*v.Holds {
 			f.Confidence = 0
 		}
@@ -334,40 +334,40 @@ func (r *run) doubt(ctx context.Context, found []placed, before ...engine.Messag
 	return nil
 }
 
-// keep tells the findings that are sure enough.
+// keep sends the findings whose confidence is high enough.
 func (r *run) keep(ctx context.Context, found []placed) error {
 	for _, f := range found {
 		if f.Confidence < r.confidence {
-			r.drop(func(d *Dropped) { d.Doubted++ })
+			r.drop(func(d *Dropped) { d.Rejected++ })
 			continue
 		}
 		r.mu.Lock()
-		again := repeats(r.found, f.Finding)
-		if !again {
+		duplicate := isDuplicate(r.found, f.Finding)
+		if !duplicate {
 			r.found = append(r.found, f)
 		}
 		r.mu.Unlock()
-		if again {
-			r.drop(func(d *Dropped) { d.Repeated++ })
+		if duplicate {
+			r.drop(func(d *Dropped) { d.Duplicate++ })
 			continue
 		}
-		if err := r.tell(ctx, Found{f.Finding}); err != nil {
+		if err := r.send(ctx, Found{f.Finding}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// repeats reports whether a finding says again what another one says: at the same
-// lines, about the same thing or in much the same words.
-func repeats(known []placed, f Finding) bool {
-	return slices.ContainsFunc(known, func(k placed) bool {
-		return k.File == f.File && k.Line <= f.EndLine && f.Line <= k.EndLine && (k.Category == f.Category || alike(k.Title, f.Title))
+// isDuplicate reports whether another finding at the same lines has the same category
+// or a similar title.
+func isDuplicate(others []placed, f Finding) bool {
+	return slices.ContainsFunc(others, func(k placed) bool {
+		return k.File == f.File && k.Line <= f.EndLine && f.Line <= k.EndLine && (k.Category == f.Category || similarTitles(k.Title, f.Title))
 	})
 }
 
-// alike reports whether two titles have half of their words in common.
-func alike(a, b string) bool {
+// similarTitles reports whether two titles share at least half of their words.
+func similarTitles(a, b string) bool {
 	as, bs := strings.Fields(strings.ToLower(a)), strings.Fields(strings.ToLower(b))
 	common := 0
 	for _, w := range as {
@@ -378,7 +378,7 @@ func alike(a, b string) bool {
 	return 2*common >= max(len(as), len(bs))
 }
 
-// result puts everything in order.
+// result sorts the findings and builds the patch.
 func (r *run) result() Result {
 	order := map[*diff.File]int{}
 	res := Result{Notes: r.notes, Dropped: r.dropped, Parts: len(r.parts), Usage: r.usage, Findings: []Finding{}, Files: []Coverage{}}
@@ -409,7 +409,7 @@ func (r *run) result() Result {
 		if len(edits) == 0 {
 			continue
 		}
-		if patched, ok := r.grounds[f].patch(f, edits); ok {
+		if patched, ok := r.texts[f].patch(f, edits); ok {
 			res.Patch = append(res.Patch, patched)
 		}
 	}

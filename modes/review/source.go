@@ -6,15 +6,15 @@ import (
 	"github.com/bise-sh/bise/modes/review/diff"
 )
 
-// A source is a file as it is after the change.
+// A source is the whole text of a file after the change.
 type source struct {
 	lines []string // without their newlines
-	noEnd bool     // the last one has none
+	noEnd bool     // the last line has no newline
 }
 
-// sourceOf gives the file of a text, if it is the one that the diff leads to: the
-// project's folder may be at another commit. A file that is new, or is looked at
-// whole, needs no text.
+// sourceOf returns the source with the given text, or nil if the text does not contain
+// the new lines of the diff: the project's folder may be at another commit. For a new
+// or a whole file, the diff has the text.
 func sourceOf(f *diff.File, text string) *source {
 	s := &source{}
 	if (f.Kind == diff.Added || f.Kind == diff.Whole) && !f.Damaged && len(f.Hunks) == 1 {
@@ -41,7 +41,7 @@ func sourceOf(f *diff.File, text string) *source {
 	return s
 }
 
-// String is the file's text.
+// String returns the text of the file.
 func (s *source) String() string {
 	text := strings.Join(s.lines, "\n")
 	if !s.noEnd {
@@ -50,23 +50,23 @@ func (s *source) String() string {
 	return text
 }
 
-// A ground is all that is known of a file after the change: its source, or else
-// the passages of it.
-type ground struct {
+// A fileText has the available text of a file after the change: its source, or otherwise
+// its excerpts.
+type fileText struct {
 	src *source
-	ps  []passage
+	ps  []excerpt
 }
 
-// line is a line by its number, as context; ok is false where it is not known.
-func (g *ground) line(n int) (l diff.Line, ok bool) {
-	if g.src != nil {
-		if n < 1 || n > len(g.src.lines) {
+// line returns a line by its number, as context. ok is false if it is not available.
+func (t *fileText) line(n int) (l diff.Line, ok bool) {
+	if t.src != nil {
+		if n < 1 || n > len(t.src.lines) {
 			return l, false
 		}
-		return diff.Line{Op: diff.Context, Old: n, New: n, Text: g.src.lines[n-1], NoEnd: g.src.noEnd && n == len(g.src.lines)}, true
+		return diff.Line{Op: diff.Context, Old: n, New: n, Text: t.src.lines[n-1], NoEnd: t.src.noEnd && n == len(t.src.lines)}, true
 	}
-	for i := range g.ps {
-		if p := &g.ps[i]; n >= p.first() && n <= p.last() {
+	for i := range t.ps {
+		if p := &t.ps[i]; n >= p.first() && n <= p.last() {
 			for _, l := range p.lines {
 				if l.New == n {
 					return diff.Line{Op: diff.Context, Old: n, New: n, Text: l.Text, NoEnd: l.NoEnd}, true
@@ -77,13 +77,13 @@ func (g *ground) line(n int) (l diff.Line, ok bool) {
 	return l, false
 }
 
-// ends reports whether a line is known to be the file's last.
-func (g *ground) ends(n int) bool {
-	if g.src != nil {
-		return n == len(g.src.lines)
+// ends reports whether a line is certainly the last of the file.
+func (t *fileText) ends(n int) bool {
+	if t.src != nil {
+		return n == len(t.src.lines)
 	}
-	for i := range g.ps {
-		if p := &g.ps[i]; p.ends && n == p.last() {
+	for i := range t.ps {
+		if p := &t.ps[i]; p.ends && n == p.last() {
 			return true
 		}
 	}

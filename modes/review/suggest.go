@@ -9,25 +9,24 @@ import (
 )
 
 const (
-	// maxNew is how many lines a replacement has at most.
+	// maxNew limits the lines of a replacement.
 	maxNew = 60
-	// width is how many lines of context patches have, as git's.
+	// width is the number of context lines in patches, the same as in git.
 	width = 3
 )
 
-// suggest makes a suggestion of the replacement that a claim has, if it is one
-// that can be made: it changes something, it keeps brackets in balance, and its hunk
-// applies.
-func (g *ground) suggest(replacement string, f *Finding) *Suggestion {
+// suggest converts the replacement in a claim to a suggestion. It returns nil if the
+// replacement changes nothing, unbalances brackets, or does not apply.
+func (t *fileText) suggest(replacement string, f *Finding) *Suggestion {
 	old := make([]string, 0, f.EndLine-f.Line+1)
 	for n := f.Line; n <= f.EndLine; n++ {
-		l, ok := g.line(n)
+		l, ok := t.line(n)
 		if !ok {
 			return nil
 		}
 		old = append(old, l.Text)
 	}
-	new := replacing(replacement, old)
+	new := replacementLines(replacement, old)
 	if len(new) > maxNew || balance(old) != balance(new) {
 		return nil
 	}
@@ -42,12 +41,12 @@ func (g *ground) suggest(replacement string, f *Finding) *Suggestion {
 		return nil
 	}
 	s := &Suggestion{Line: from, EndLine: to, Old: joined(old), New: joined(new)}
-	hunk, ok := g.hunk([]*Suggestion{s}, 0)
+	hunk, ok := t.hunk([]*Suggestion{s}, 0)
 	if !ok {
 		return nil
 	}
-	if g.src != nil {
-		if _, err := diff.Apply(g.src.String(), []diff.Hunk{hunk}); err != nil {
+	if t.src != nil {
+		if _, err := diff.Apply(t.src.String(), []diff.Hunk{hunk}); err != nil {
 			return nil
 		}
 	}
@@ -55,9 +54,9 @@ func (g *ground) suggest(replacement string, f *Finding) *Suggestion {
 	return s
 }
 
-// replacing gives the lines of a replacement, with the indentation and the line
-// ends of those that it replaces where the model has lost them.
-func replacing(text string, old []string) []string {
+// replacementLines returns the lines of a replacement. It restores the indentation and
+// the line endings of the replaced lines where the model omitted them.
+func replacementLines(text string, old []string) []string {
 	var lines []string
 	for l := range strings.Lines(text) {
 		l = strings.TrimRight(l, "\r\n")
@@ -92,13 +91,13 @@ func replacing(text string, old []string) []string {
 	return lines
 }
 
-// all reports whether there are lines and all are so.
-func all(lines []string, so func(string) bool) bool {
-	return len(lines) > 0 && !slices.ContainsFunc(lines, func(l string) bool { return !so(l) })
+// all reports whether there is at least one line and ok is true for each.
+func all(lines []string, ok func(string) bool) bool {
+	return len(lines) > 0 && !slices.ContainsFunc(lines, func(l string) bool { return !ok(l) })
 }
 
-// balance counts how many brackets of each kind lines leave open. Those in
-// strings and comments count too: a replacement that changes them is one to doubt.
+// balance counts the unclosed brackets of each kind. It counts brackets in strings and
+// comments too: a replacement that changes those is unlikely to be right.
 func balance(lines []string) (open [3]int) {
 	for _, l := range lines {
 		for i := range len(l) {
@@ -112,7 +111,7 @@ func balance(lines []string) (open [3]int) {
 	return open
 }
 
-// joined is a text of lines.
+// joined joins lines to a text.
 func joined(lines []string) string {
 	if len(lines) == 0 {
 		return ""
@@ -120,14 +119,14 @@ func joined(lines []string) string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// hunk makes one hunk of suggestions that follow one another closely. Earlier
-// hunks have moved what comes after them by so many lines. It is false when
-// something in between is not known, or too little after it to find the place by.
-func (g *ground) hunk(edits []*Suggestion, moved int) (diff.Hunk, bool) {
+// hunk combines neighbouring suggestions into one hunk. moved is the number of lines
+// that earlier hunks added. It returns false if a line between the suggestions is not
+// available, or if there is no context after the last one.
+func (t *fileText) hunk(edits []*Suggestion, moved int) (diff.Hunk, bool) {
 	var h diff.Hunk
 	keep := func(from, to int) bool {
 		for n := from; n <= to; n++ {
-			l, ok := g.line(n)
+			l, ok := t.line(n)
 			if !ok {
 				return false
 			}
@@ -138,7 +137,7 @@ func (g *ground) hunk(edits []*Suggestion, moved int) (diff.Hunk, bool) {
 	first := edits[0].Line
 	start := first
 	for start > 1 && start > first-width {
-		if _, ok := g.line(start - 1); !ok {
+		if _, ok := t.line(start - 1); !ok {
 			break
 		}
 		start--
@@ -150,7 +149,7 @@ func (g *ground) hunk(edits []*Suggestion, moved int) (diff.Hunk, bool) {
 		}
 		noEnd := false
 		for n := e.Line; n <= e.EndLine; n++ {
-			l, ok := g.line(n)
+			l, ok := t.line(n)
 			if !ok {
 				return diff.Hunk{}, false
 			}
@@ -171,7 +170,7 @@ func (g *ground) hunk(edits []*Suggestion, moved int) (diff.Hunk, bool) {
 	for ; after < width && keep(next, next); after++ {
 		next++
 	}
-	if after == 0 && !g.ends(next-1) {
+	if after == 0 && !t.ends(next-1) {
 		return diff.Hunk{}, false
 	}
 	h.Old, h.New = diff.Span{Start: start}, diff.Span{Start: start + moved}
@@ -196,9 +195,9 @@ func (g *ground) hunk(edits []*Suggestion, moved int) (diff.Hunk, bool) {
 	return h, true
 }
 
-// patch makes one change of a file of all suggestions, in their order of
-// preference: one that touches lines of another before it is left out.
-func (g *ground) patch(f *diff.File, edits []*Suggestion) (diff.File, bool) {
+// patch combines suggestions for one file, given in order of preference. A suggestion
+// that overlaps an earlier one is left out.
+func (t *fileText) patch(f *diff.File, edits []*Suggestion) (diff.File, bool) {
 	var taken []*Suggestion
 	for _, e := range edits {
 		if !slices.ContainsFunc(taken, func(t *Suggestion) bool { return e.Line <= t.EndLine+1 && t.Line <= e.EndLine+1 }) {
@@ -213,10 +212,10 @@ func (g *ground) patch(f *diff.File, edits []*Suggestion) (diff.File, bool) {
 		for n < len(taken) && taken[n].Line-taken[n-1].EndLine <= 2*width {
 			n++
 		}
-		h, ok := g.hunk(taken[:n], moved)
-		if !ok { // what lies between is not known, so they are far enough apart
+		h, ok := t.hunk(taken[:n], moved)
+		if !ok { // the lines between are not available, so the suggestions are far apart
 			n = 1
-			h, ok = g.hunk(taken[:1], moved)
+			h, ok = t.hunk(taken[:1], moved)
 		}
 		if ok {
 			out.Hunks = append(out.Hunks, h)

@@ -40,7 +40,7 @@ func TestSuggest(t *testing.T) {
 		{"too long", 2, 2, strings.Repeat("\tx()\n", maxNew+1), "", 0, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			g := &ground{src: sourceOf(&whole, ""), ps: passages(&whole)}
+			g := &fileText{src: sourceOf(&whole, ""), ps: excerpts(&whole)}
 			s := g.suggest(tt.new, &Finding{Line: tt.from, EndLine: tt.to})
 			if s == nil {
 				if tt.want != "" {
@@ -58,7 +58,7 @@ func TestSuggest(t *testing.T) {
 
 func TestSuggestKeepsCRLF(t *testing.T) {
 	f := diff.Read("f", "a\r\nb\r\nc\r\n")
-	g := &ground{src: sourceOf(&f, ""), ps: passages(&f)}
+	g := &fileText{src: sourceOf(&f, ""), ps: excerpts(&f)}
 	if s := g.suggest("x\ny", &Finding{Line: 2, EndLine: 2}); s == nil || s.New != "x\r\ny\r\n" || s.Old != "b\r\n" {
 		t.Errorf("suggestion %+v", s)
 	}
@@ -68,7 +68,7 @@ func TestSuggestKeepsCRLF(t *testing.T) {
 // is at the end of one can be replaced only if the file is known to end there.
 func TestSuggestWithoutSource(t *testing.T) {
 	files := parse(t, "--- a/f\n+++ b/f\n@@ -10,6 +10,7 @@\n a\n b\n c\n+d\n e\n f\n g\n@@ -30,3 +31,4 @@\n h\n i\n j\n+k\n")
-	g := &ground{ps: passages(&files[0])}
+	g := &fileText{ps: excerpts(&files[0])}
 	for line, want := range map[int]string{
 		10: "@@ -10,4 +10,4 @@", 13: "@@ -10,7 +10,7 @@", 15: "@@ -12,5 +12,5 @@", 16: "", 20: "", 33: "@@ -31,4 +31,4 @@", 34: "@@ -31,4 +31,4 @@",
 	} {
@@ -103,7 +103,7 @@ func TestPatchesApply(t *testing.T) {
 			continue
 		}
 		f := diff.Read("f", content)
-		g := &ground{src: sourceOf(&f, ""), ps: passages(&f)}
+		g := &fileText{src: sourceOf(&f, ""), ps: excerpts(&f)}
 		want := map[int]string{}
 		var edits []*Suggestion
 		next := 1
@@ -176,7 +176,7 @@ func putsIn(edits []*Suggestion, line int) bool {
 
 func TestPatchLeavesOutWhatContradicts(t *testing.T) {
 	f := diff.Read("f", "a\nb\nc\nd\ne\n")
-	g := &ground{src: sourceOf(&f, ""), ps: passages(&f)}
+	g := &fileText{src: sourceOf(&f, ""), ps: excerpts(&f)}
 	var edits []*Suggestion
 	for _, e := range []Finding{{Line: 2, EndLine: 3}, {Line: 3, EndLine: 3}, {Line: 5, EndLine: 5}} {
 		edits = append(edits, g.suggest(fmt.Sprintf("new%d", e.Line), &e))

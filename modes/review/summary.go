@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// Summary says in one line what was found and what was looked at.
+// Summary describes the findings and the coverage on one line.
 func (r *Result) Summary() string { return r.Counts() + " " + r.Covered() }
 
-// Counts says how many findings there are, and how severe they are.
+// Counts describes the number of findings by severity.
 func (r *Result) Counts() string {
 	counts := map[Severity]int{}
 	for _, f := range r.Findings {
@@ -31,23 +31,22 @@ func (r *Result) Counts() string {
 	}
 }
 
-// Covered says how many files were reviewed, and what of the change was not and
-// why.
+// Covered describes which files were reviewed, and why others were not.
 func (r *Result) Covered() string {
 	reviewed := 0
-	var rest []string                // what was left out
-	var wrong []string               // what went wrong
-	skipped := map[string][]string{} // by reason
+	var rest []string                // descriptions of skipped files
+	var wrong []string               // descriptions of failures
+	skipped := map[string][]string{} // files by reason
 	var reasons []string
 	for _, c := range r.Files {
 		switch c.Status {
 		case Reviewed:
 			reviewed++
-		case Partly:
+		case Partial:
 			reviewed++
-			wrong = append(wrong, fmt.Sprintf("%s only partly (%s)", c.File, c.Reason))
+			wrong = append(wrong, fmt.Sprintf("%s partially (%s)", c.File, c.Reason))
 		case Failed:
-			wrong = append(wrong, fmt.Sprintf("%s not (%s)", c.File, c.Reason))
+			wrong = append(wrong, fmt.Sprintf("%s failed (%s)", c.File, c.Reason))
 		case Skipped:
 			if len(skipped[c.Reason]) == 0 {
 				reasons = append(reasons, c.Reason)
@@ -62,9 +61,9 @@ func (r *Result) Covered() string {
 		}
 		rest = append(rest, fmt.Sprintf("%s (%s)", what, reason))
 	}
-	const told = 3
-	if n := len(wrong); n > told {
-		wrong = append(wrong[:told:told], fmt.Sprintf("and %d more not wholly", n-told))
+	const most = 3
+	if n := len(wrong); n > most {
+		wrong = append(wrong[:most:most], fmt.Sprintf("%d more incomplete", n-most))
 	}
 	text := fmt.Sprintf("Reviewed %d of %d files", reviewed, len(r.Files))
 	if len(r.Files) == 1 {

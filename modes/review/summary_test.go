@@ -18,8 +18,8 @@ func TestSummary(t *testing.T) {
 			"3 findings: 1 critical, 2 minor. Reviewed 1 of 4 files; skipped go.sum (lock file), 2 (generated).",
 		},
 		{
-			Result{Files: []Coverage{{"a", Partly, "x"}, {"b", Failed, "y"}, {"c", Failed, "y"}, {"d", Failed, "y"}, {"e", Failed, "y"}}},
-			"No findings. Reviewed 1 of 5 files; a only partly (x), b not (y), c not (y), and 2 more not wholly.",
+			Result{Files: []Coverage{{"a", Partial, "x"}, {"b", Failed, "y"}, {"c", Failed, "y"}, {"d", Failed, "y"}, {"e", Failed, "y"}}},
+			"No findings. Reviewed 1 of 5 files; a partially (x), b failed (y), c failed (y), 2 more incomplete.",
 		},
 	} {
 		if got := tt.result.Summary(); got != tt.want {

@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// Apply makes the change of hunks to a text, as git apply does: all context must
-// match, a hunk is looked for from its place outwards, one that begins at the first
-// line must match there, one that has no context at its end must match at the end
-// of the text, and lines that one hunk has written are not touched by another.
+// Apply applies hunks to a text, with the same rules as git apply: all context must
+// match; the search for a hunk starts at its line and moves outwards; a hunk that
+// begins at the first line must match there; a hunk without trailing context must
+// match at the end of the text; and a hunk cannot change lines that another hunk wrote.
 func Apply(text string, hunks []Hunk) (string, error) {
 	img := newImage(text)
 	for i, h := range hunks {
@@ -19,12 +19,12 @@ func Apply(text string, hunks []Hunk) (string, error) {
 	return img.String(), nil
 }
 
-// An image is a text as lines, each with its newline if it has one.
+// An image is a text divided into lines, which include their newlines.
 type image []imageLine
 
 type imageLine struct {
 	text    string
-	patched bool // an earlier hunk has written it
+	patched bool // an earlier hunk wrote it
 }
 
 func newImage(text string) image {
@@ -43,7 +43,7 @@ func (img image) String() string {
 	return b.String()
 }
 
-// apply makes the change of one hunk, if it is found.
+// apply applies one hunk and reports whether it matched.
 func (img *image) apply(h Hunk) bool {
 	var before []string
 	var after image
@@ -73,7 +73,7 @@ func (img *image) apply(h Hunk) bool {
 	return true
 }
 
-// find looks for lines from a place on, in turn after and before it.
+// find searches for lines, alternately after and before index from.
 func (img image) find(lines []string, from int, atStart, atEnd bool) (int, bool) {
 	if atStart {
 		from = 0

@@ -1,25 +1,24 @@
-// Package diff reads, writes and applies changes of text files in the forms in
-// which they travel: unified diffs of git, Mercurial, Subversion and diff(1),
-// git's combined diffs of merges, and mails with any of them.
+// Package diff reads, writes and applies diffs of text files: unified diffs of git,
+// Mercurial, Subversion and diff(1), combined diffs of git merges, and mails that
+// contain any of these.
 //
-// Reading forgives what can be forgiven, because diffs are mangled on their way:
-// what stands between files is passed over, a hunk that ends early keeps the
-// lines it has. Paths are given as they are written, which may be anything; who
-// opens them has to keep within a folder (os.Root).
+// The parser is tolerant, because mail programs and terminals damage diffs: it skips
+// text between files and keeps the lines of a truncated hunk. Paths are untrusted: a
+// caller must open them within a folder (os.Root).
 package diff
 
-// A File is what a diff says about one file.
+// A File is the change of one file.
 type File struct {
-	Old, New string // paths with their a/ and b/ taken off; "" for a file that is not there
+	Old, New string // paths without a/ and b/; "" for a file that does not exist
 	Kind     Kind
-	OldMode  string // as git writes it, "100644"; "" where it is not told
+	OldMode  string // in git's format, "100644"; "" if unknown
 	NewMode  string
 	Binary   bool // the change is not text
-	Damaged  bool // some hunk has fewer or more lines than it announces
+	Damaged  bool // the number of lines in a hunk differs from its header
 	Hunks    []Hunk
 }
 
-// Kind is what happens to a file.
+// Kind is the kind of change.
 type Kind string
 
 const (
@@ -28,11 +27,11 @@ const (
 	Deleted  Kind = "deleted"
 	Renamed  Kind = "renamed"
 	Copied   Kind = "copied"
-	// Whole is no change: the file as it is, in one hunk of context.
+	// Whole marks a file without a change: one context hunk has the whole file.
 	Whole Kind = "whole"
 )
 
-// Path is the file's path after the change, or before it if the file is gone.
+// Path returns the path after the change, or before it for a deleted file.
 func (f *File) Path() string {
 	if f.New != "" {
 		return f.New
@@ -40,29 +39,26 @@ func (f *File) Path() string {
 	return f.Old
 }
 
-// A Hunk is a run of lines of a file before and after the change.
+// A Hunk is a range of lines of a file before and after the change.
 type Hunk struct {
 	Old, New Span
-	Section  string // what follows the header's last @@: the line that the hunk stands under
+	Section  string // the text after the header's last @@, usually the enclosing function
 	Lines    []Line
 }
 
-// A Span is so many lines of a file from Start on. Lines are numbered from 1;
-// an empty span has the number of the line before it.
+// A Span is a range of Count lines that begins at Start. Lines are numbered from 1;
+// the Start of an empty span is the line before it.
 type Span struct{ Start, Count int }
-
-// End is the number of the last line, Start-1 for an empty span at Start.
-func (s Span) End() int { return s.Start + s.Count - 1 }
 
 // A Line is one line of a hunk.
 type Line struct {
 	Op       Op
-	Old, New int    // its number before and after the change; 0 on the side where it is not
-	Text     string // without the newline, with a carriage return if it has one
-	NoEnd    bool   // the file ends here, without a newline
+	Old, New int    // its number before and after the change; 0 if it does not exist there
+	Text     string // without the newline, but with a carriage return
+	NoEnd    bool   // the last line of the file, without a newline
 }
 
-// Op is what happens to a line.
+// Op is the operation on a line.
 type Op byte
 
 const (
@@ -71,7 +67,7 @@ const (
 	Delete  Op = '-'
 )
 
-// Read makes a File of a text that is to be looked at as it is.
+// Read returns a File of kind Whole for a text.
 func Read(path, text string) File {
 	f := File{Old: path, New: path, Kind: Whole}
 	if text == "" {

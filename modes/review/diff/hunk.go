@@ -5,11 +5,12 @@ import (
 	"strings"
 )
 
-// maxNumber bounds line numbers and counts, so that sums of them are numbers.
+// maxNumber bounds line numbers and counts, so that their sums do not overflow.
 const maxNumber = 1 << 30
 
-// hunkHeader reads "@@ -1,2 +3,4 @@ section", and for a merge of n parents
-// n+1 times @ and a span for each. The first parent's span is the hunk's old one.
+// hunkHeader parses "@@ -1,2 +3,4 @@ section". The header of a merge of n parents has
+// n+1 @ characters and a span for each parent; the span of the first parent becomes
+// the hunk's Old.
 func hunkHeader(line string) (h Hunk, parents []Span, ok bool) {
 	ats := 0
 	for ats < len(line) && line[ats] == '@' {
@@ -35,7 +36,7 @@ func hunkHeader(line string) (h Hunk, parents []Span, ok bool) {
 	return h, parents[:ats-1], true
 }
 
-// span reads "3,4", or "3" for a count of one.
+// span parses "3,4", or "3" for a count of one.
 func span(s string) (Span, bool) {
 	start, count, ok := strings.Cut(s, ",")
 	if !ok {
@@ -46,20 +47,20 @@ func span(s string) (Span, bool) {
 	return Span{int(a), int(b)}, err == nil && err2 == nil && a < maxNumber && b < maxNumber && (a > 0 || b == 0)
 }
 
-// A hunkReader reads a hunk's lines, as many as its header announces.
+// A hunkReader reads the lines of a hunk, as many as its header declares.
 type hunkReader struct {
 	hunk    Hunk
 	parents []Span
-	crlf    bool // each line has a carriage return more than the file
-	binary  bool // it has a zero byte
+	crlf    bool // each line has an additional carriage return
+	binary  bool // the hunk contains a zero byte
 }
 
-// read reads the lines and reports whether they were as announced. What was there
-// is what the hunk has; then its spans are those of its lines.
+// read reads the lines and reports whether their number matches the header. Otherwise
+// the hunk keeps the lines that it found, and its spans are corrected.
 func (r *hunkReader) read(l *lines) bool {
 	h, n := &r.hunk, len(r.parents)
-	left := make([]int, n) // lines to come, of each parent
-	open := h.New.Count    // and of the new file
+	left := make([]int, n) // remaining lines of each parent
+	open := h.New.Count    // remaining lines of all files
 	for i, p := range r.parents {
 		left[i] = p.Count
 		open += p.Count
@@ -84,7 +85,7 @@ func (r *hunkReader) read(l *lines) bool {
 				whole = false
 				break
 			}
-			marks, text = strings.Repeat(" ", n), strings.Repeat(" ", n)+text // an editor has trimmed it
+			marks, text = strings.Repeat(" ", n), strings.Repeat(" ", n)+text // an editor removed trailing spaces
 		}
 		op, ok := operation(marks[:n])
 		if !ok || !take(left, &newLeft, marks[:n], op) {
@@ -117,14 +118,14 @@ func (r *hunkReader) read(l *lines) bool {
 	return whole && !runsOn(l.peek())
 }
 
-// noEnd notes that the last line has no newline.
+// noEnd marks the last line as having no newline.
 func (h *Hunk) noEnd() {
 	if n := len(h.Lines); n > 0 {
 		h.Lines[n-1].NoEnd = true
 	}
 }
 
-// measure makes the spans count the lines that are there.
+// measure corrects the spans to the lines of the hunk.
 func (h *Hunk) measure(old bool) {
 	if old {
 		h.Old = counted(h.Old, h.Lines, Add)
@@ -145,7 +146,7 @@ func counted(s Span, lines []Line, without Op) Span {
 	return Span{start, n}
 }
 
-// first is the number of the first line of a span, or of the one that would be.
+// first returns the number of the first line of a span, or of a line inserted there.
 func first(s Span) int {
 	if s.Count == 0 {
 		return s.Start + 1
@@ -161,7 +162,7 @@ func sum(counts []int) int {
 	return n
 }
 
-// operation reads a line's marks, one for each parent.
+// operation parses the marks of a line, one for each parent.
 func operation(marks string) (Op, bool) {
 	op := Context
 	for i := range len(marks) {
@@ -179,8 +180,8 @@ func operation(marks string) (Op, bool) {
 	return op, true
 }
 
-// take counts a line off those to come, unless there are to come no more of its
-// kind.
+// take subtracts a line from the remaining counts. It returns false if one of them is
+// zero already.
 func take(left []int, newLeft *int, marks string, op Op) bool {
 	for i := range left {
 		if in(marks[i], op) && left[i] == 0 {
@@ -201,11 +202,11 @@ func take(left []int, newLeft *int, marks string, op Op) bool {
 	return true
 }
 
-// in reports whether a parent has the line.
+// in reports whether a parent contains the line.
 func in(mark byte, op Op) bool { return mark == '-' || mark == ' ' && op != Delete }
 
-// runsOn reports whether a line after a hunk's last looks like one more: its
-// header counts wrong. The line -- ends a mail.
+// runsOn reports whether the line after a hunk looks like another line of it: then the
+// count in the header is wrong. The line -- ends a mail.
 func runsOn(line string) bool {
 	return strings.HasPrefix(line, "+") || strings.HasPrefix(line, " ") ||
 		strings.HasPrefix(line, "-") && !strings.HasPrefix(line, "-- ") && !strings.HasPrefix(line, "--- ") && line != "--" && line != "--\r"

@@ -8,14 +8,14 @@ import (
 	"strings"
 )
 
-// mailStart is the line with which git begins each mail of a series.
+// mailStart matches the first line of a mail in git's format.
 var mailStart = regexp.MustCompile(`(?m)^From [0-9a-f]{40,64} `)
 
-// transfer is the header that says how a mail's body is encoded.
+// transfer matches the header with the encoding of a mail's body.
 var transfer = regexp.MustCompile(`(?im)^Content-Transfer-Encoding:[ \t]*(quoted-printable|base64)[ \t]*\r?$`)
 
-// decodeMails gives a text in which the bodies of mails are as they were before a
-// mail program encoded them. Git itself encodes none.
+// decodeMails decodes the bodies of the mails in a text. Git does not encode them, but
+// mail programs do.
 func decodeMails(text string) string {
 	if !transfer.MatchString(text) {
 		return text
@@ -34,7 +34,7 @@ func decodeMails(text string) string {
 	return b.String()
 }
 
-// decodeMail decodes one mail, if it is one and is encoded.
+// decodeMail decodes the body of a mail. It returns other text unchanged.
 func decodeMail(mail string) string {
 	head, body, ok := strings.Cut(mail, "\n\n")
 	if !ok || strings.Contains(head, "\r\n\r\n") {

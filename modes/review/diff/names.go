@@ -4,8 +4,8 @@ import (
 	"strings"
 )
 
-// name is a path as git writes it: quoted like a C string where it has unusual
-// bytes.
+// name parses a path in git's format, which is quoted like a C string if the path has
+// unusual bytes.
 func name(s string) string {
 	if path, rest, ok := unquote(s); ok && rest == "" {
 		return path
@@ -13,7 +13,7 @@ func name(s string) string {
 	return s
 }
 
-// unquote reads a quoted string at the start of s.
+// unquote parses a quoted string at the start of s.
 func unquote(s string) (text, rest string, ok bool) {
 	if !strings.HasPrefix(s, `"`) {
 		return "", s, false
@@ -48,13 +48,13 @@ func unquote(s string) (text, rest string, ok bool) {
 	return "", s, false
 }
 
-// The letters after a backslash, and the bytes that they stand for.
+// The letters after a backslash, and the bytes that they mean.
 const (
 	escapes = `abtnvfr"\`
 	escaped = "\a\b\t\n\v\f\r\"\\"
 )
 
-// quote writes a path as git does where core.quotePath is off: bytes of UTF-8 stay.
+// quote formats a path as git does with core.quotePath off: it keeps UTF-8 bytes.
 func quote(path string) string {
 	var b strings.Builder
 	quoted := false
@@ -77,9 +77,9 @@ func quote(path string) string {
 	return path
 }
 
-// gitFile reads the two paths of "diff --git a/x b/x". They are not set apart
-// when they have spaces: but the file has the same name on both sides, or else
-// its name comes again in lines of its own.
+// gitFile parses the two paths of "diff --git a/x b/x". Paths with spaces make the line
+// ambiguous. It is resolved by the rule that both paths are the same: for a renamed
+// file, later header lines have the paths.
 func gitFile(s string) File {
 	f := File{Kind: Modified}
 	if old, rest, ok := unquote(s); ok {
@@ -106,8 +106,8 @@ func gitFile(s string) File {
 	return f
 }
 
-// fileName reads the path of a line --- or +++, and whether it says that there is
-// no file: /dev/null, or what diff -N and svn write behind the path.
+// fileName parses the path of a --- or +++ line. none reports that the file does not
+// exist: /dev/null, or a note that diff -N or svn write after the path.
 func fileName(s string) (path string, none bool) {
 	s = strings.TrimSuffix(s, "\r")
 	path, note, _ := strings.Cut(s, "\t")
@@ -125,7 +125,7 @@ func fileName(s string) (path string, none bool) {
 	return strings.TrimRight(path, " "), none
 }
 
-// stripPair takes a/ and b/, or git's other letters, off the two paths.
+// stripPair removes a/ and b/, or git's other prefixes, from the two paths.
 func stripPair(old, new string, gone, deleted bool) (string, string) {
 	prefixed := func(path string, letters string) bool {
 		return len(path) > 2 && path[1] == '/' && strings.IndexByte(letters, path[0]) >= 0

@@ -3,7 +3,6 @@ package diff
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"path"
 	"regexp"
 	"strings"
@@ -11,13 +10,11 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-// ErrNone reports a text in which there is no diff.
-var ErrNone = errors.New("there is no diff in it")
+var errNone = errors.New("no diff found")
 
-// Parse reads all files of a text with diffs, in their order; a file that is
-// changed twice, as in a series of mails, is there twice. A blank text has none,
-// and one that is not blank fails with [ErrNone], or with advice when it is a diff of another format. The lines
-// share the text's memory.
+// Parse parses all diffs in a text, in order. A file that is changed twice, as in a
+// series of mails, is returned twice. A blank text has no files; any other text without
+// a unified diff is an error. The lines share the memory of the text.
 func Parse(text string) ([]File, error) {
 	text = decodeMails(text)
 	p := parser{lines: lines{rest: text}}
@@ -25,13 +22,13 @@ func Parse(text string) ([]File, error) {
 	if len(p.files) > 0 || strings.TrimSpace(text) == "" {
 		return p.files, nil
 	}
-	if form := foreign(text); form != "" {
-		return nil, &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("it is a %s diff", form), Advice: "Make a unified one: diff -u, or git diff."}
+	if format := otherFormat(text); format != "" {
+		return nil, &fault.Error{Kind: fault.Usage, Msg: "unsupported diff format " + format + ": want unified", Advice: "Make a unified diff with diff -u or git diff."}
 	}
-	return nil, ErrNone
+	return nil, errNone
 }
 
-// lines gives the lines of a text one by one, with a look at the next.
+// lines iterates over the lines of a text, with one line of lookahead.
 type lines struct{ rest string }
 
 func (l *lines) peek() string {
@@ -45,17 +42,17 @@ func (l *lines) next() string {
 	return line
 }
 
-// cutLine cuts a text after its first line; ended is false when no newline does.
+// cutLine splits a text after its first line. ended is false if it has no newline.
 func cutLine(s string) (line, rest string, ended bool) { return strings.Cut(s, "\n") }
 
 type parser struct {
 	lines
 	files []File
-	git   bool // a git header was there: what is between files is no output of diff -r
-	// crlf tells that the headers of the file end in CRLF: something on the way has
-	// ended all lines so, and they have one carriage return too many.
+	git   bool // a git header was found: text between files is not output of diff -r
+	// crlf reports that the headers of the file end in CRLF. Then a conversion added a
+	// carriage return to every line.
 	crlf  bool
-	index string // the path of svn's last Index line that no file was made of
+	index string // the path of svn's last Index line, if no file followed yet
 }
 
 func (p *parser) run() {
@@ -82,7 +79,7 @@ func (p *parser) run() {
 			p.hunks(&f)
 			p.add(f)
 		case strings.HasPrefix(line, "@@") && len(p.files) > 0:
-			// The hunk before this one was cut short, and its rest was passed over.
+			// The previous hunk was truncated, and the rest of it was skipped.
 			f := &p.files[len(p.files)-1]
 			p.rest = at
 			if p.hunks(f) == 0 {
@@ -98,8 +95,8 @@ func (p *parser) run() {
 	p.flush()
 }
 
-// add appends a file and forgets the Index line that announced it. What only looks
-// like a header names none.
+// add appends a file and clears the Index line. Text that only looks like a header has
+// no path and is skipped.
 func (p *parser) add(f File) {
 	p.index = ""
 	if f.Path() == "" {
@@ -108,8 +105,8 @@ func (p *parser) add(f File) {
 	p.files = append(p.files, f)
 }
 
-// flush makes a file of an Index line that nothing came after: svn tells changes
-// of properties alone so.
+// flush adds a file for an Index line without a diff: svn writes that for a change of
+// properties only.
 func (p *parser) flush() {
 	if p.index != "" {
 		p.add(File{Old: p.index, New: p.index, Kind: Modified})
@@ -121,12 +118,13 @@ var (
 	onlyIn = regexp.MustCompile(`^Only in (.+): ([^/]+)$`)
 )
 
-// between reads what diff -r says about files that it does not show.
+// between parses the messages of diff -r about files without a text diff.
 func (p *parser) between(line string) {
 	if m := differ.FindStringSubmatch(line); m != nil {
 		p.add(File{Old: m[1], New: m[2], Kind: Modified, Binary: true})
 	} else if m := onlyIn.FindStringSubmatch(line); m != nil && len(p.files) > 0 {
-		// Which of the two folders it is in is not told. One that was seen before is.
+		// The message does not say whether this is the old or the new folder. It is the
+		// old one if an earlier file was in it.
 		f := File{New: path.Join(m[1], m[2]), Kind: Added}
 		for _, known := range p.files {
 			if strings.HasPrefix(known.Old, strings.TrimSuffix(m[1], "/")+"/") {
@@ -138,7 +136,7 @@ func (p *parser) between(line string) {
 	}
 }
 
-// header reads the rest of a file of git's: extended headers, names, hunks.
+// header parses the rest of a git diff of one file: extended headers, names, hunks.
 func (p *parser) header(f File) {
 	renamed := Modified
 	for p.rest != "" {
@@ -174,7 +172,7 @@ func (p *parser) header(f File) {
 	p.body(&f, renamed)
 }
 
-// body reads what comes after the extended headers.
+// body parses the text after the extended headers.
 func (p *parser) body(f *File, renamed Kind) {
 	if f.Kind == Modified {
 		f.Kind = renamed
@@ -202,8 +200,8 @@ func (p *parser) body(f *File, renamed Kind) {
 	p.add(*f)
 }
 
-// names reads the lines --- and +++. In a file that git has a header for, they
-// only tell what is not there, unless the header could not be read.
+// names parses the --- and +++ lines. After a valid git header, they only indicate
+// whether the old or the new file does not exist.
 func (p *parser) names(f *File, from, to string, header bool) {
 	p.crlf = strings.HasSuffix(from, "\r")
 	old, gone := fileName(from[len("--- "):])
@@ -212,7 +210,7 @@ func (p *parser) names(f *File, from, to string, header bool) {
 		f.Old, f.New = stripPair(old, new, gone, deleted)
 	}
 	switch {
-	case gone && deleted: // nothing becomes nothing: keep what the header says
+	case gone && deleted: // contradictory: keep the header's paths
 	case gone:
 		f.Kind, f.Old = Added, ""
 	case deleted:
@@ -220,7 +218,7 @@ func (p *parser) names(f *File, from, to string, header bool) {
 	}
 }
 
-// hunks reads hunks of a file, and gives their number.
+// hunks parses the hunks of a file and returns their number.
 func (p *parser) hunks(f *File) int {
 	n := len(f.Hunks)
 	for strings.HasPrefix(p.peek(), "@@") {
@@ -243,13 +241,13 @@ var (
 	context = regexp.MustCompile(`(?m)^\*{15}.*\n\*\*\* \d`)
 )
 
-// foreign is the form of a diff that is not unified, "" if it is none.
-func foreign(text string) string {
+// otherFormat returns the format of a diff that is not unified, or "".
+func otherFormat(text string) string {
 	switch {
 	case context.MatchString(text):
 		return "context"
 	case normal.MatchString(text):
-		return "plain"
+		return "normal"
 	}
 	return ""
 }

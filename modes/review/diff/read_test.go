@@ -170,17 +170,17 @@ func TestParse(t *testing.T) {
 
 func TestParseRefuses(t *testing.T) {
 	for in, want := range map[string]string{
-		"*** a\n--- b\n***************\n*** 1,2 ****\n": "it is a context diff",
-		"2c2\n< a\n---\n> b\n":                          "it is a plain diff",
-		"hello\n":                                       ErrNone.Error(),
-		"--- a\n":                                       ErrNone.Error(),
-		"@@ -1 +1 @@\n-a\n+b\n":                         ErrNone.Error(),
+		"*** a\n--- b\n***************\n*** 1,2 ****\n": "unsupported diff format context: want unified",
+		"2c2\n< a\n---\n> b\n":                          "unsupported diff format normal: want unified",
+		"hello\n":                                       errNone.Error(),
+		"--- a\n":                                       errNone.Error(),
+		"@@ -1 +1 @@\n-a\n+b\n":                         errNone.Error(),
 	} {
 		_, err := Parse(in)
 		if err == nil || err.Error() != want {
 			t.Errorf("Parse(%q) fails with %v, want %s", in, err, want)
 		}
-		if _, advice := fault.Explain(err); !errors.Is(err, ErrNone) && advice == "" {
+		if _, advice := fault.Explain(err); !errors.Is(err, errNone) && advice == "" {
 			t.Errorf("no hint for %q", in)
 		}
 	}

@@ -5,8 +5,7 @@ import (
 	"strings"
 )
 
-// String writes the file as git does, so that git apply takes it. Of a binary
-// change it has the names alone.
+// String formats the file for git apply. For a binary change, it has only the paths.
 func (f *File) String() string {
 	var b strings.Builder
 	old, new := f.Old, f.New
@@ -50,8 +49,8 @@ func orRegular(mode string) string {
 	return mode
 }
 
-// sideName is a path behind --- or +++. A tab ends one that has spaces, which
-// patch(1) would cut.
+// sideName formats the path after --- or +++. A tab follows a path with spaces, which
+// patch(1) would truncate otherwise.
 func sideName(prefix, path string) string {
 	if path == "" {
 		return "/dev/null"
@@ -79,7 +78,7 @@ func (h *Hunk) write(b *strings.Builder) {
 	}
 }
 
-// String writes the span as hunk headers do: "3,4", or "3" for a single line.
+// String formats the span for a hunk header: "3,4", or "3" for a single line.
 func (s Span) String() string {
 	if s.Count == 1 {
 		return fmt.Sprint(s.Start)

@@ -10,8 +10,8 @@ import (
 	"github.com/bise-sh/bise/render/term"
 )
 
-// commands writes findings as workflow commands of GitHub Actions, which shows
-// them beside the code:
+// commands writes findings as workflow commands of GitHub Actions, which shows them as
+// annotations of the code:
 // https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions
 type commands struct{ w io.Writer }
 
@@ -23,19 +23,19 @@ var (
 func (c *commands) Found(f review.Finding) error {
 	text := f.Why
 	if s := f.Suggestion; s != nil && s.New != "" {
-		text += "\n\nSuggested:\n" + s.New
+		text += "\n\nSuggestion:\n" + s.New
 	} else if s != nil {
-		text += "\n\nSuggested: remove it."
+		text += "\n\nSuggestion: delete these lines."
 	}
 	line := fmt.Sprintf("::%s file=%s,line=%d,endLine=%d,title=%s::%s\n", level(f.Severity, "notice", "warning", "error"),
 		commandProperty.Replace(f.File), f.Line, f.EndLine, commandProperty.Replace(fmt.Sprintf("%s: %s", f.Severity, f.Title)), commandText.Replace(strings.TrimSpace(text)))
-	_, err := io.WriteString(c.w, term.Clean(line)) // logs are read on terminals
+	_, err := io.WriteString(c.w, term.Clean(line)) // logs are shown in terminals
 	return err
 }
 
 func (*commands) Done(review.Result) error { return nil }
 
-// gitLabIssue is one of GitLab's code quality reports:
+// gitLabIssue is an issue in a GitLab code quality report:
 // https://docs.gitlab.com/ci/testing/code_quality/#code-quality-report-format
 type gitLabIssue struct {
 	Description string         `json:"description"`
@@ -60,7 +60,8 @@ func writeGitLab(w io.Writer, r review.Result) error {
 		i := gitLabIssue{Description: message(f), Check: f.Category, Fingerprint: f.Fingerprint, Severity: string(f.Severity)}
 		i.Location.Path = f.File
 		i.Location.Lines.Begin, i.Location.Lines.End = f.Line, f.EndLine
-		// The same code at two places has one fingerprint, and a report may not.
+		// Identical code at two places has the same fingerprint, but fingerprints in a
+		// report must be unique.
 		if seen[f.Fingerprint]++; seen[f.Fingerprint] > 1 {
 			i.Fingerprint = fmt.Sprintf("%s-%d", f.Fingerprint, seen[f.Fingerprint])
 		}
@@ -69,7 +70,7 @@ func writeGitLab(w io.Writer, r review.Result) error {
 	return encode(w, issues, "  ")
 }
 
-// checkstyle is the XML of Checkstyle's reports, which most CI systems read.
+// checkstyle is the XML report format of Checkstyle, which most CI systems support.
 type checkstyle struct {
 	XMLName xml.Name         `xml:"checkstyle"`
 	Version string           `xml:"version,attr"`

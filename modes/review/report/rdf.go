@@ -53,10 +53,11 @@ type rdSuggestion struct {
 	Text  string  `json:"text"`
 }
 
-var rdBise = rdSource{"bise", address}
+var rdBise = rdSource{"bise", projectURL}
 
-// diagnostic is a finding in that form. Ranges without columns are of whole lines.
-// A suggestion has the range of its finding, since hosts take no other.
+// diagnostic converts a finding. A range without columns covers whole lines. A
+// suggestion is extended to the range of its finding, because code hosts accept no
+// other.
 func diagnostic(f review.Finding) rdDiagnostic {
 	lines := rdRange{rdPosition{f.Line}, rdPosition{f.EndLine}}
 	d := rdDiagnostic{
@@ -82,7 +83,7 @@ func writeRDJSON(w io.Writer, r review.Result) error {
 	return encode(w, out, "  ")
 }
 
-// rdLines writes a diagnostic a line, as they are found.
+// rdLines writes each diagnostic on a line during the review.
 type rdLines struct{ w io.Writer }
 
 func (l *rdLines) Found(f review.Finding) error {

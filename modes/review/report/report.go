@@ -1,5 +1,4 @@
-// Package report writes reviews in the forms that other programs read: editors,
-// code hosts, CI systems. What people read is written by the interfaces.
+// Package report writes reviews in formats for editors, code hosts and CI systems.
 package report
 
 import (
@@ -7,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/modes/review"
@@ -14,76 +14,76 @@ import (
 
 // A Writer writes one review.
 type Writer interface {
-	// Found takes a finding as soon as there is one.
+	// Found is called for each finding during the review.
 	Found(review.Finding) error
-	// Done takes the whole review and ends the report.
+	// Done is called once, with the whole review, and ends the report.
 	Done(review.Result) error
 }
 
-// Tool is who has made the review, as reports name it.
+// Tool identifies the program and the model in reports.
 type Tool struct {
 	Version string
 	Model   string
 }
 
-// address is where the tool is told about.
-const address = "https://github.com/bise-sh/bise"
+// projectURL is the home page of bise in reports.
+const projectURL = "https://github.com/bise-sh/bise"
 
-// forms are how reports can be written.
-var forms = []struct {
+// formats are the supported report formats.
+var formats = []struct {
 	name string
 	make func(io.Writer, Tool) Writer
 }{
 	{"json", func(w io.Writer, t Tool) Writer {
-		return whole(func(r review.Result) error { return writeJSON(w, t, r) })
+		return atEnd(func(r review.Result) error { return writeJSON(w, t, r) })
 	}},
 	{"ndjson", func(w io.Writer, _ Tool) Writer { return &lines{w} }},
 	{"sarif", func(w io.Writer, t Tool) Writer {
-		return whole(func(r review.Result) error { return writeSARIF(w, t, r) })
+		return atEnd(func(r review.Result) error { return writeSARIF(w, t, r) })
 	}},
 	{"rdjson", func(w io.Writer, _ Tool) Writer {
-		return whole(func(r review.Result) error { return writeRDJSON(w, r) })
+		return atEnd(func(r review.Result) error { return writeRDJSON(w, r) })
 	}},
 	{"rdjsonl", func(w io.Writer, _ Tool) Writer { return &rdLines{w} }},
 	{"github", func(w io.Writer, _ Tool) Writer { return &commands{w} }},
 	{"gitlab", func(w io.Writer, _ Tool) Writer {
-		return whole(func(r review.Result) error { return writeGitLab(w, r) })
+		return atEnd(func(r review.Result) error { return writeGitLab(w, r) })
 	}},
 	{"checkstyle", func(w io.Writer, _ Tool) Writer {
-		return whole(func(r review.Result) error { return writeCheckstyle(w, r) })
+		return atEnd(func(r review.Result) error { return writeCheckstyle(w, r) })
 	}},
 	{"patch", func(w io.Writer, _ Tool) Writer {
-		return whole(func(r review.Result) error { return writePatch(w, r) })
+		return atEnd(func(r review.Result) error { return writePatch(w, r) })
 	}},
 }
 
-// Formats are the names of the forms.
+// Formats returns the names of the supported formats.
 func Formats() []string {
 	var names []string
-	for _, f := range forms {
+	for _, f := range formats {
 		names = append(names, f.name)
 	}
 	return names
 }
 
-// New makes a writer of one of Formats.
+// New returns a writer for one of [Formats].
 func New(format string, w io.Writer, t Tool) (Writer, error) {
-	for _, f := range forms {
+	for _, f := range formats {
 		if f.name == format {
 			return f.make(w, t), nil
 		}
 	}
-	return nil, fmt.Errorf("there is no report format %q", format)
+	return nil, fmt.Errorf("unknown report format %q: want %s", format, strings.Join(Formats(), ", "))
 }
 
-// whole writes a report at its end.
-type whole func(review.Result) error
+// atEnd is a Writer that writes the whole report in Done.
+type atEnd func(review.Result) error
 
-func (whole) Found(review.Finding) error   { return nil }
-func (w whole) Done(r review.Result) error { return w(r) }
+func (atEnd) Found(review.Finding) error   { return nil }
+func (w atEnd) Done(r review.Result) error { return w(r) }
 
-// encode writes a value and a newline, and leaves <, > and & as they are: these are
-// files, not web pages.
+// encode writes a value as JSON and a newline. It does not escape <, > and &, because
+// reports are not embedded in HTML.
 func encode(w io.Writer, v any, indent string) error {
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
@@ -91,7 +91,7 @@ func encode(w io.Writer, v any, indent string) error {
 	return e.Encode(v)
 }
 
-// A summary is what a report of bise's own form says beside findings.
+// A summary is the part of the json and ndjson formats that follows the findings.
 type summary struct {
 	Model    string                  `json:"model,omitempty"`
 	Findings *[]review.Finding       `json:"findings,omitempty"`
@@ -119,8 +119,7 @@ func writeJSON(w io.Writer, t Tool, r review.Result) error {
 	return encode(w, s, "  ")
 }
 
-// lines writes each finding as a line when it is found, and what there is beside
-// them as the last.
+// lines writes each finding on a line during the review, and the summary on the last.
 type lines struct{ w io.Writer }
 
 func (l *lines) Found(f review.Finding) error {
@@ -137,7 +136,7 @@ func (l *lines) Done(r review.Result) error {
 	}{"done", summarize(r)}, "")
 }
 
-// message is a finding's words as one text.
+// message joins the title and the explanation of a finding.
 func message(f review.Finding) string {
 	if f.Why == "" {
 		return f.Title + "."
@@ -154,8 +153,8 @@ func writePatch(w io.Writer, r review.Result) error {
 	return nil
 }
 
-// level is the word for a severity of those that a format has, from the least on.
-// Critical and major share the last where there are three.
-func level(s review.Severity, words ...string) string {
-	return words[max(0, min(slices.Index(review.Severities, s), len(words)-1))]
+// level maps a severity to the levels of a format, lowest first. In a format with three
+// levels, critical and major share the highest.
+func level(s review.Severity, levels ...string) string {
+	return levels[max(0, min(slices.Index(review.Severities, s), len(levels)-1))]
 }

@@ -30,11 +30,11 @@ var result = review.Result{
 	Files: []review.Coverage{
 		{File: "api/user.go", Status: review.Reviewed},
 		{File: "go.sum", Status: review.Skipped, Reason: "lock file"},
-		{File: "store/öpen, a:b%.go", Status: review.Partly, Reason: "the diff has not all of its lines"},
-		{File: "../../etc/passwd", Status: review.Failed, Reason: "the model's answer cannot be read"},
+		{File: "store/öpen, a:b%.go", Status: review.Partial, Reason: "the diff is incomplete"},
+		{File: "../../etc/passwd", Status: review.Failed, Reason: "the model's answer is not valid JSON"},
 	},
-	Notes:   []string{"Only the beginning of AGENTS.md is taken as guidance."},
-	Dropped: review.Dropped{Misplaced: 1, Doubted: 2},
+	Notes:   []string{"Used only the beginning of AGENTS.md as guidance: it is too long."},
+	Dropped: review.Dropped{Unlocated: 1, Rejected: 2},
 	Patch: []diff.File{{Old: "api/user.go", New: "api/user.go", Kind: diff.Modified, Hunks: []diff.Hunk{{
 		Old: diff.Span{Start: 41, Count: 2}, New: diff.Span{Start: 41, Count: 3},
 		Lines: []diff.Line{{Op: diff.Context, Text: "\tu.seen = now"}, {Op: diff.Add, Text: "\tu.init()"}, {Op: diff.Context, Text: "\tu.tags[k] = v"}},
@@ -74,8 +74,8 @@ func TestReports(t *testing.T) {
 
 func TestEveryCategoryIsDescribed(t *testing.T) {
 	for _, c := range review.Categories {
-		if abouts[c] == "" {
-			t.Errorf("%s is not", c)
+		if descriptions[c] == "" {
+			t.Errorf("%s has no description", c)
 		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/bise-sh/bise/modes/review"
 )
 
-// SARIF 2.1.0, as far as it is written here:
+// The subset of SARIF 2.1.0 that bise writes:
 // https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
 
 type sarifLog struct {
@@ -107,31 +107,31 @@ type sarifReplacement struct {
 	Inserted *sarifText  `json:"insertedContent,omitempty"`
 }
 
-// sourceRoot is the base that code hosts resolve paths against.
+// sourceRoot is the base against which code hosts resolve paths.
 const sourceRoot = "%SRCROOT%"
 
-// abouts describe the categories.
-var abouts = map[string]string{
-	"bug":         "Code that does something else than it is meant to.",
-	"security":    "Code that can be made to do harm.",
-	"concurrency": "Races and deadlocks.",
-	"resources":   "Memory, files and other things that are not given back.",
-	"errors":      "Failures that are lost or mistaken.",
-	"performance": "Work that need not be done.",
-	"api":         "Callers that are broken or led astray.",
-	"tests":       "Tests that do not test.",
-	"readability": "Code that will be misunderstood.",
+// descriptions has a sentence about each category.
+var descriptions = map[string]string{
+	"bug":         "The code does not do what it should.",
+	"security":    "An attacker can misuse the code.",
+	"concurrency": "Data races and deadlocks.",
+	"resources":   "Memory, files or other resources that are not released.",
+	"errors":      "Errors that are ignored or handled incorrectly.",
+	"performance": "Unnecessary work.",
+	"api":         "Changes that break or mislead callers.",
+	"tests":       "Tests that do not verify what they should.",
+	"readability": "Code that is easy to misunderstand.",
 }
 
 func writeSARIF(w io.Writer, t Tool, r review.Result) error {
 	run := sarifRun{
-		Tool:    sarifTool{sarifDriver{Name: "bise", Version: t.Version, URI: address}},
-		Bases:   map[string]any{sourceRoot: map[string]any{"description": sarifText{"The folder that the paths of the change begin at."}}},
+		Tool:    sarifTool{sarifDriver{Name: "bise", Version: t.Version, URI: projectURL}},
+		Bases:   map[string]any{sourceRoot: map[string]any{"description": sarifText{"The root folder of the paths in the change."}}},
 		Columns: "unicodeCodePoints",
 		Results: []sarifResult{},
 	}
 	for _, c := range review.Categories {
-		run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, sarifRule{c, sarifText{abouts[c]}})
+		run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, sarifRule{c, sarifText{descriptions[c]}})
 	}
 	done := sarifInvocation{Successful: true}
 	for _, c := range r.Files {
@@ -155,9 +155,9 @@ func writeSARIF(w io.Writer, t Tool, r review.Result) error {
 	return encode(w, sarifLog{"https://json.schemastore.org/sarif-2.1.0.json", "2.1.0", []sarifRun{run}}, "  ")
 }
 
-// sentence says what was not reviewed and why.
+// sentence explains why a file was not fully reviewed.
 func sentence(c review.Coverage) string {
-	return map[review.Status]string{review.Skipped: "Not reviewed", review.Partly: "Only partly reviewed", review.Failed: "Could not be reviewed"}[c.Status] + ": " + c.Reason + "."
+	return map[review.Status]string{review.Skipped: "Not reviewed", review.Partial: "Partially reviewed", review.Failed: "Review failed"}[c.Status] + ": " + c.Reason + "."
 }
 
 func sarifFinding(f review.Finding) sarifResult {
@@ -170,15 +170,15 @@ func sarifFinding(f review.Finding) sarifResult {
 		Properties:   map[string]any{"severity": f.Severity, "title": f.Title},
 	}
 	if s := f.Suggestion; s != nil {
-		res.Fixes = []sarifFix{{sarifText{"Suggested: " + f.Title}, []sarifChange{{artifact(f.File), []sarifReplacement{replacement(s)}}}}}
+		res.Fixes = []sarifFix{{sarifText{"Suggestion for: " + f.Title}, []sarifChange{{artifact(f.File), []sarifReplacement{replacement(s)}}}}}
 	}
 	return res
 }
 
-// replacement is a suggestion as SARIF has it. Lines that are replaced by lines
-// are a region without the last newline, which the file's last line may lack.
+// replacement converts a suggestion. A region that replaces lines with lines excludes
+// the last newline, because the last line of a file may have none.
 func replacement(s *review.Suggestion) sarifReplacement {
-	if s.Old == "" || s.New == "" { // whole lines come or go
+	if s.Old == "" || s.New == "" { // whole lines are inserted or deleted
 		return sarifReplacement{
 			sarifRegion{StartLine: s.Line, StartColumn: 1, EndLine: s.EndLine + 1, EndColumn: 1},
 			&sarifText{s.New},
@@ -187,8 +187,8 @@ func replacement(s *review.Suggestion) sarifReplacement {
 	return sarifReplacement{sarifRegion{StartLine: s.Line, EndLine: s.EndLine}, &sarifText{strings.TrimSuffix(s.New, "\n")}}
 }
 
-// artifact names a file. A path that leads out of the project stays recognizable
-// and leads nowhere.
+// artifact names a file. It removes leading .. elements from a path, so that the path
+// cannot leave the project.
 func artifact(name string) sarifArtifact {
 	u := url.URL{Path: strings.TrimLeft(path.Clean("/"+strings.ReplaceAll(name, `\`, "/")), "/")}
 	return sarifArtifact{u.EscapedPath(), sourceRoot}

@@ -1,0 +1,130 @@
+package library
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/gguf"
+	"github.com/bise-sh/bise/mistral/layout"
+	"github.com/bise-sh/bise/mistral/prompt"
+	"github.com/bise-sh/bise/mistral/tokenizer"
+	"github.com/bise-sh/bise/models"
+	"github.com/bise-sh/bise/models/catalog"
+)
+
+// abilityOf pairs the catalogue's abilities with an engine's capabilities.
+var abilityOf = []struct {
+	ability catalog.Ability
+	has     func(*engine.Capabilities) *bool
+}{
+	{catalog.Chat, func(c *engine.Capabilities) *bool { return &c.Chat }},
+	{catalog.FIM, func(c *engine.Capabilities) *bool { return &c.FIM }},
+	{catalog.Vision, func(c *engine.Capabilities) *bool { return &c.Vision }},
+	{catalog.Tools, func(c *engine.Capabilities) *bool { return &c.Tools }},
+	{catalog.Embed, func(c *engine.Capabilities) *bool { return &c.Embed }},
+	{catalog.Thinking, func(c *engine.Capabilities) *bool { return &c.Thinking }},
+}
+
+// abilities returns what a model can do, from its manifest or else from its file.
+func abilities(m models.Model, file *gguf.File) []string {
+	if m.Manifest != nil && len(m.Manifest.Can) > 0 {
+		return m.Manifest.Can
+	}
+	architecture, _ := file.Metadata.String("general.architecture")
+	if pooling, ok := file.Metadata.Uint(architecture + ".pooling_type"); ok && pooling > 0 {
+		return []string{string(catalog.Embed)}
+	}
+	images := imageGrid(m, file)
+	var can engine.Capabilities
+	l, err := layout.Read(file, m.Name, images)
+	switch {
+	case err == nil && l.Source != layout.None:
+		can = l.Format.Capabilities()
+		can.Vision = images != nil
+	case errors.Is(err, tokenizer.ErrUnsupported):
+		// llama.cpp tokenizes, and the file's own template lays out conversations.
+		_, can.Chat = file.Metadata.String("tokenizer.chat_template")
+	}
+	list := []string{}
+	for _, a := range abilityOf {
+		if *a.has(&can) {
+			list = append(list, string(a.ability))
+		}
+	}
+	return list
+}
+
+// capabilities returns a model's abilities as an engine states them.
+func capabilities(m models.Model) (can engine.Capabilities) {
+	file, err := gguf.Read(m.Path)
+	if err != nil || file.Check() != nil {
+		return can
+	}
+	list := abilities(m, file)
+	for _, a := range abilityOf {
+		*a.has(&can) = slices.Contains(list, string(a.ability))
+	}
+	return can
+}
+
+// imageGrid says how a model's projector divides images into tokens: its own
+// projector, or the one beside its file. It is nil if there is none.
+func imageGrid(m models.Model, file *gguf.File) *prompt.ImageGrid {
+	path := m.Projector
+	if path == "" {
+		path = layout.Projector(m.Path, file.Summary().Width)
+	}
+	if path == "" {
+		return nil
+	}
+	grid, err := projectorGrid(path)
+	if err != nil {
+		return nil
+	}
+	return &grid
+}
+
+func projectorGrid(path string) (prompt.ImageGrid, error) {
+	file, err := gguf.Read(path)
+	if err != nil {
+		return prompt.ImageGrid{}, &fault.Error{Kind: fault.BadModel, Msg: "cannot read " + path + ": " + err.Error(), Cause: err}
+	}
+	grid, _, err := layout.ImageGrid(&file.Metadata)
+	return grid, err
+}
+
+// Layout returns how a model file turns requests into tokens. An empty projector is
+// the model's own.
+func (l *Library) Layout(ref, projector string) (*layout.Layout, error) {
+	m, err := l.Find(ref)
+	if err != nil {
+		return nil, err
+	}
+	file, err := gguf.Read(m.Path)
+	if err == nil {
+		err = file.Check()
+	}
+	if err != nil {
+		return nil, unreadable("read", m.Name, err)
+	}
+	images := imageGrid(m, file)
+	if projector != "" {
+		grid, err := projectorGrid(projector)
+		if err != nil {
+			return nil, err
+		}
+		images = &grid
+	}
+	return layout.Read(file, m.Name, images)
+}
+
+// openHeader reads the header of a GGUF file.
+func openHeader(path string) (*gguf.File, error) {
+	file, err := gguf.Read(path)
+	if err != nil {
+		return nil, fault.Errorf(fault.BadModel, "cannot read %s: %w", path, err)
+	}
+	return file, nil
+}

@@ -1,0 +1,193 @@
+package library
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/models"
+	"github.com/bise-sh/bise/models/catalog"
+	"github.com/bise-sh/bise/models/fit"
+	"github.com/bise-sh/bise/models/licence"
+)
+
+// A CatalogEntry is a model of the catalogue, with how it fits this machine.
+type CatalogEntry struct {
+	catalog.Model
+	Terms       *licence.Licence `json:"terms,omitempty"`
+	Download    int64            `json:"download_bytes,omitempty"` // at the default type, the projector included
+	Fit         *fit.Plan        `json:"fit,omitempty"`            // at the default type, on this machine
+	Installed   bool             `json:"installed"`
+	Recommended bool             `json:"recommended"`
+}
+
+// Catalog reads the catalogue with the user's changes to it. What is wrong with
+// those is noted once.
+func (l *Library) Catalog() (*catalog.Catalog, error) {
+	c, problems, err := catalog.Load(filepath.Join(l.options.Places.Config, "catalog.toml"))
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, p := range problems {
+		if !l.noted[p] {
+			l.noted[p] = true
+			l.options.Note(fault.Sentence(p))
+		}
+	}
+	return c, err
+}
+
+// Browse lists the models of the catalogue that match all words, with how each fits
+// this machine.
+func (l *Library) Browse(ctx context.Context, words ...string) ([]CatalogEntry, error) {
+	c, err := l.Catalog()
+	if err != nil {
+		return nil, err
+	}
+	h := l.Machine(ctx)
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	best, _ := fit.Recommend(c.All(), h, engine.LoadOptions{})
+	installed := l.installedNames()
+	var list []CatalogEntry
+	for _, m := range c.Match(words...) {
+		e := CatalogEntry{Model: m, Installed: installed[m.Name], Recommended: m.Name == best.Name}
+		if terms, ok := m.Terms(); ok {
+			e.Terms = &terms
+		}
+		if original, ok := fit.Catalogued(m); ok && m.Local() {
+			usual, err := original.As(catalog.DefaultType)
+			if err != nil {
+				return nil, err
+			}
+			plan := usual.On(h, engine.LoadOptions{})
+			e.Download, e.Fit = usual.Download(m), &plan
+		}
+		list = append(list, e)
+	}
+	return list, nil
+}
+
+// installedNames are the names of the catalogue whose models are installed.
+func (l *Library) installedNames() map[string]bool {
+	names := map[string]bool{}
+	list, err := l.Store().List()
+	if err != nil {
+		return names
+	}
+	for _, m := range list {
+		if m.Manifest != nil {
+			names[m.Manifest.Name] = true
+		}
+	}
+	return names
+}
+
+// CannotRun returns the error of a model that this engine cannot run, with the server
+// that can; nil if it can run.
+func (l *Library) CannotRun(m catalog.Model) error {
+	err := m.CannotRun()
+	e, ok := errors.AsType[*fault.Error](err)
+	if server := serverFor(m); ok && server != "" {
+		name, _, _ := strings.Cut(server, "/")
+		e.Advice = fmt.Sprintf("Use a server: add endpoints.%s to %s, then run bise ask -m %s.", name, l.options.Places.File(), server)
+		if _, ok := l.Endpoints()[name]; ok {
+			e.Advice = fmt.Sprintf("Use a server: bise ask -m %s.", server)
+		}
+	}
+	return err
+}
+
+// serverFor is the REF of a model on a server, "" if no server is known to have it.
+func serverFor(m catalog.Model) string {
+	if len(m.Remote) > 0 {
+		return "plateforme/" + m.Remote[0]
+	}
+	if _, name, ok := strings.Cut(m.Repo, "/"); ok {
+		return "lab/" + name
+	}
+	return ""
+}
+
+// A Fit says how a model fits this machine.
+type Fit struct {
+	Model   string      `json:"model"`
+	Title   string      `json:"title,omitempty"`
+	Machine fit.Machine `json:"machine"`
+	Plans   []fit.Plan  `json:"plans"` // the largest first
+	Best    *fit.Plan   `json:"best,omitempty"`
+	Pull    string      `json:"-"` // the REF that downloads the best; "" if it is installed
+}
+
+// Fit plans the model that ref names: one of the catalogue, with or without a type,
+// or a file.
+func (l *Library) Fit(ctx context.Context, ref string, o engine.LoadOptions) (Fit, error) {
+	f := Fit{Machine: l.Machine(ctx)}
+	if ctx.Err() != nil {
+		return f, context.Cause(ctx)
+	}
+	c, err := l.Catalog()
+	if err != nil {
+		return f, err
+	}
+	parsed, err := models.ParseRef(ref)
+	if err != nil {
+		return f, err
+	}
+	if parsed.Scheme == models.ByName {
+		m, kind, err := c.Find(ref)
+		if err == nil {
+			err := l.fitCatalogued(&f, m, kind, o)
+			return f, err
+		}
+		if _, missing := l.Find(ref); missing != nil {
+			return f, err // the catalogue's advice is the better one
+		}
+	}
+	m, err := l.Find(ref)
+	if err != nil {
+		return f, err
+	}
+	file, err := openHeader(m.Path)
+	if err != nil {
+		return f, err
+	}
+	p := needs(m, file).On(f.Machine, o)
+	f.Model, f.Plans, f.Best = m.Name, []fit.Plan{p}, &p
+	return f, nil
+}
+
+func (l *Library) fitCatalogued(f *Fit, m catalog.Model, kind string, o engine.LoadOptions) error {
+	if err := l.CannotRun(m); err != nil {
+		return err
+	}
+	f.Model, f.Title = m.Name, m.Title
+	original, ok := fit.Catalogued(m)
+	if !ok {
+		return fault.Errorf(fault.Internal, "the catalogue does not say how large %s is", m.Name)
+	}
+	if kind != "" {
+		named, err := original.As(kind)
+		if err != nil {
+			return err
+		}
+		p := named.On(f.Machine, o)
+		f.Plans, f.Best = []fit.Plan{p}, &p
+	} else {
+		plans, err := fit.At(original, f.Machine, o, "")
+		if err != nil {
+			return err
+		}
+		best, err := original.Best(f.Machine, o)
+		if err != nil {
+			return err
+		}
+		f.Plans, f.Best = plans, &best
+	}
+	f.Pull = m.Name + ":" + strings.ToLower(f.Best.Type)
+	return nil
+}

@@ -1,0 +1,106 @@
+package library
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"slices"
+	"time"
+
+	"github.com/bise-sh/bise/config"
+	"github.com/bise-sh/bise/engine/remote"
+	"github.com/bise-sh/bise/fault"
+)
+
+// keyCommandTime is how long an endpoint's key_command may take. It may ask for
+// a passphrase.
+const keyCommandTime = 2 * time.Minute
+
+// Endpoints returns the servers by name: those of config.toml, and those that were
+// added since it was read.
+func (l *Library) Endpoints() map[string]config.Endpoint {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return maps.Clone(l.endpoints)
+}
+
+// AddEndpoint writes a server into config.toml. keyEnv is the environment variable
+// that holds its key; it may be empty.
+func (l *Library) AddEndpoint(name, url, keyEnv string) error {
+	e := config.Endpoint{URL: url, KeyEnv: keyEnv}
+	if err := config.SaveEndpoint(l.options.Places.File(), name, e); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.endpoints == nil {
+		l.endpoints = map[string]config.Endpoint{}
+	}
+	l.endpoints[name] = e
+	return nil
+}
+
+// Served asks an endpoint for the names of its models.
+func (l *Library) Served(ctx context.Context, endpoint string) ([]string, error) {
+	c, err := l.remoteConfig(ctx, endpoint)
+	if err != nil {
+		return nil, err
+	}
+	server, err := remote.New(c)
+	if err != nil {
+		return nil, err
+	}
+	list, err := server.Models(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list the models of %s: %w", endpoint, err)
+	}
+	slices.Sort(list)
+	return slices.Compact(list), server.Close()
+}
+
+// remoteConfig says how an endpoint is reached.
+func (l *Library) remoteConfig(ctx context.Context, name string) (remote.Config, error) {
+	e, ok := l.Endpoints()[name]
+	if !ok {
+		return remote.Config{}, &fault.Error{Kind: fault.NotFound, Msg: fmt.Sprintf("no endpoint is named %q", name), Advice: "Add it to " + l.options.Places.File() + "."}
+	}
+	key, err := l.key(ctx, name, e)
+	return remote.Config{URL: e.URL, Key: key, Dialect: remote.Dialect(e.Dialect)}, err
+}
+
+// key returns an endpoint's key: it is in config.toml, in the environment, or
+// printed by a command.
+func (l *Library) key(ctx context.Context, name string, e config.Endpoint) (string, error) {
+	switch {
+	case e.KeyEnv != "":
+		key := os.Getenv(e.KeyEnv)
+		if key == "" {
+			return "", &fault.Error{
+				Kind: fault.Denied, Msg: fmt.Sprintf("cannot use endpoint %s: the variable %s with its key is not set", name, e.KeyEnv),
+				Advice: fmt.Sprintf("Set it: export %s=…", e.KeyEnv),
+			}
+		}
+		return key, nil
+	case len(e.KeyCommand) > 0:
+		ctx, cancel := context.WithTimeout(ctx, keyCommandTime)
+		defer cancel()
+		cmd := exec.CommandContext(ctx, e.KeyCommand[0], e.KeyCommand[1:]...)
+		cmd.Stderr = l.options.Stderr
+		out, err := cmd.Output()
+		if err == nil && len(bytes.TrimSpace(out)) == 0 {
+			err = errors.New("it printed nothing")
+		}
+		if err != nil {
+			return "", &fault.Error{
+				Kind: fault.Denied, Cause: err, Msg: fmt.Sprintf("cannot use endpoint %s: its key_command %s: %v", name, e.KeyCommand[0], err),
+				Advice: "Run the command yourself to see what is wrong.",
+			}
+		}
+		return string(bytes.TrimSpace(out)), nil
+	}
+	return e.Key, nil
+}

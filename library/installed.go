@@ -1,0 +1,229 @@
+package library
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/bise-sh/bise/engine/worker"
+	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/gguf"
+	"github.com/bise-sh/bise/mistral/layout"
+	"github.com/bise-sh/bise/models"
+	"github.com/bise-sh/bise/models/fit"
+	"github.com/bise-sh/bise/models/licence"
+)
+
+// An Installed is a model on this machine, with what its manifest, its file and its
+// worker say.
+type Installed struct {
+	models.Model // Problem is also set if the file cannot be read
+
+	Title   string
+	Type    string   // quantization type of the weights
+	Can     []string // abilities, as the catalogue names them
+	Licence models.Agreement
+	Terms   licence.Licence // what is known of Licence; its ID is empty if nothing is
+	Needs   *fit.Model      // what it needs of a machine; nil if it was not asked for or is unknown
+	State   worker.State    // of the worker that holds it; "": none does
+	Workers []worker.Status
+}
+
+// MarshalJSON writes what bise list --json promises.
+func (i Installed) MarshalJSON() ([]byte, error) {
+	var source *models.Source
+	if i.Manifest != nil {
+		source = &i.Manifest.Source
+	}
+	problem := ""
+	if i.Problem != nil {
+		problem = i.Problem.Error()
+	}
+	return json.Marshal(struct {
+		Name     string         `json:"name"`
+		Tag      string         `json:"tag,omitempty"`
+		Title    string         `json:"title,omitempty"`
+		Type     string         `json:"type,omitempty"`
+		Size     int64          `json:"size_bytes"`
+		Licence  string         `json:"licence,omitempty"` // its ID
+		Accepted time.Time      `json:"licence_accepted,omitzero"`
+		Origin   models.Origin  `json:"origin"`
+		Program  string         `json:"program,omitempty"` // whose cache has it
+		Path     string         `json:"path"`
+		Source   *models.Source `json:"source,omitempty"`
+		Can      []string       `json:"can"`
+		Modified time.Time      `json:"modified"`
+		Used     time.Time      `json:"used,omitzero"`
+		Verified time.Time      `json:"verified,omitzero"`
+		State    worker.State   `json:"state,omitempty"`
+		Problem  string         `json:"problem,omitempty"`
+	}{
+		i.Name, i.Tag, i.Title, i.Type, i.Size, i.Licence.ID, i.Licence.Accepted, i.Origin, i.Program, i.Path, source,
+		append([]string{}, i.Can...), i.Modified, i.Used, i.Verified, i.State, problem,
+	})
+}
+
+// Installed lists the models on this machine whose names contain one of names; all
+// of them without names.
+func (l *Library) Installed(ctx context.Context, names ...string) ([]Installed, error) {
+	return l.installed(ctx, names, Describe)
+}
+
+// InstalledWithNeeds lists the models on this machine, with what each needs of a
+// machine. Every file's header is read for that.
+func (l *Library) InstalledWithNeeds(ctx context.Context) ([]Installed, error) {
+	return l.installed(ctx, nil, func(m models.Model) Installed {
+		i := Describe(m)
+		if file, err := gguf.Read(m.Path); err == nil && i.Problem == nil {
+			needs := needs(m, file)
+			i.Needs = &needs
+		}
+		return i
+	})
+}
+
+func (l *Library) installed(ctx context.Context, names []string, describe func(models.Model) Installed) ([]Installed, error) {
+	store := l.Store()
+	found, err := store.List()
+	if err != nil {
+		return nil, err
+	}
+	for _, err := range store.Unreadable() {
+		l.options.Note(fault.Sentence(err.Error()))
+	}
+	if len(names) > 0 {
+		found = slices.DeleteFunc(found, func(m models.Model) bool {
+			return !slices.ContainsFunc(names, func(n string) bool {
+				return strings.Contains(strings.ToLower(m.Name), strings.ToLower(n)) || m.Called(n)
+			})
+		})
+	}
+	workers, err := worker.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]Installed, len(found))
+	var g errgroup.Group
+	g.SetLimit(8) // the disk is the slow part
+	for n, m := range found {
+		g.Go(func() error {
+			i := describe(m)
+			for _, w := range workers {
+				if w.Path == m.Path && w.State != worker.Failed {
+					i.Workers, i.State = append(i.Workers, w), w.State
+				}
+			}
+			list[n] = i
+			return nil
+		})
+	}
+	return list, g.Wait()
+}
+
+// Describe returns what a model's manifest says, and reads its file for the rest.
+func Describe(m models.Model) Installed {
+	i := Installed{Model: m}
+	if man := m.Manifest; man != nil {
+		i.Title, i.Type, i.Can, i.Licence = man.Title, man.Type, man.Can, man.Licence
+	}
+	if m.Problem == nil && (i.Type == "" || len(i.Can) == 0 || i.Licence.ID == "") {
+		i.read()
+	}
+	if i.Licence.ID != "" || i.Licence.Name != "" {
+		i.Terms = Terms(i.Licence)
+	}
+	return i
+}
+
+// read adds what only the file says.
+func (i *Installed) read() {
+	file, err := gguf.Read(i.Path)
+	if err != nil {
+		i.Problem = err
+		return
+	}
+	sum := file.Summary()
+	i.Title, i.Type = cmp.Or(i.Title, sum.Name), cmp.Or(i.Type, sum.FileType)
+	i.Can = abilities(i.Model, file)
+	if i.Licence.ID == "" {
+		i.Licence = licenceIn(file)
+	}
+}
+
+// licenceIn is the licence that a file states.
+func licenceIn(file *gguf.File) (a models.Agreement) {
+	a.ID, _ = file.Metadata.String("general.license")
+	a.Name, _ = file.Metadata.String("general.license.name")
+	a.Link, _ = file.Metadata.String("general.license.link")
+	return a
+}
+
+// Terms returns what is known of a licence that a model came with.
+func Terms(a models.Agreement) licence.Licence {
+	if a.ID == licence.Unstated {
+		return licence.Of(a.ID, a.Link)
+	}
+	for _, id := range []string{a.ID, a.Name} {
+		if l, ok := licence.Find(id); ok && id != "" {
+			return l
+		}
+	}
+	return licence.Of(cmp.Or(a.Name, a.ID), a.Link)
+}
+
+// needs says what a model file needs of a machine.
+func needs(m models.Model, file *gguf.File) fit.Model {
+	var projector int64
+	if info, err := os.Stat(m.Projector); err == nil {
+		projector = info.Size()
+	}
+	return fit.Installed(file, projector)
+}
+
+// Import adds a GGUF file to the library. The abilities and the projector come from
+// the file unless im has them.
+func (l *Library) Import(ctx context.Context, im models.Import) (models.Model, error) {
+	if file, err := gguf.Read(im.Path); err == nil && file.Check() == nil {
+		if im.Projector == "" {
+			im.Projector = layout.Projector(im.Path, file.Summary().Width)
+		}
+		im.Can = abilities(models.Model{Name: im.Path, Path: im.Path, Projector: im.Projector}, file)
+	} // else the store says why it is not a model
+	return l.Store().Import(ctx, im)
+}
+
+// Remove unloads a model and removes it from the store. The file of an imported
+// model stays, and so does its worker.
+func (l *Library) Remove(ctx context.Context, m models.Model) (*models.Removed, error) {
+	if m.Origin != models.Registered {
+		if err := l.unload(ctx, m); err != nil {
+			return nil, err
+		}
+	}
+	return l.Store().Remove(m)
+}
+
+// Removable returns the models of refs, unless one of them must not be removed.
+func (l *Library) Removable(refs ...string) ([]models.Model, error) {
+	var list []models.Model
+	for _, ref := range refs {
+		m, err := l.Store().Lookup(ref)
+		if err != nil {
+			return nil, err
+		}
+		if err := m.Theirs(); err != nil {
+			return nil, err
+		}
+		if !m.Called(ref) {
+			return nil, &fault.Error{Kind: fault.Usage, Msg: "incomplete model name \"" + ref + "\"", Advice: "To remove " + m.Name + ", write its whole name."}
+		}
+		list = append(list, m)
+	}
+	return list, nil
+}

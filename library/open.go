@@ -1,0 +1,205 @@
+package library
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/bise-sh/bise/config"
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/engine/remote"
+	"github.com/bise-sh/bise/engine/worker"
+	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/gguf"
+	"github.com/bise-sh/bise/models"
+)
+
+// Open opens the model that ref names, or the default if ref is empty: a model of
+// an endpoint, or a file in a worker process. It may return before the model is
+// loaded; see [Loaded].
+func (l *Library) Open(ctx context.Context, ref string, o engine.LoadOptions) (engine.Engine, error) {
+	if l.options.Engine != nil {
+		return l.options.Engine(ctx, ref, o)
+	}
+	if name, model, ok := l.splitEndpoint(ref); ok {
+		return l.openEndpoint(ctx, name, model)
+	}
+	m, err := l.FindChosen(ref)
+	if err != nil {
+		return nil, err
+	}
+	return l.openFile(ctx, m, o)
+}
+
+// Choose returns the REF to use: ref itself, or else BISE_MODEL, or else the model
+// of config.toml. source says which of the last two named it. The REF is empty if
+// none did: the default of the installed models is used then.
+func (l *Library) Choose(ref string) (chosen, source string) {
+	if ref != "" {
+		return ref, ""
+	}
+	if ref = os.Getenv("BISE_MODEL"); ref != "" {
+		return ref, "BISE_MODEL"
+	}
+	return l.options.Config.Model, l.options.Places.File()
+}
+
+// IsRemote reports whether the model that ref chooses is served by an endpoint.
+func (l *Library) IsRemote(ref string) bool {
+	_, _, ok := l.splitEndpoint(ref)
+	return ok
+}
+
+// splitEndpoint splits the chosen REF if it names a model of an endpoint.
+func (l *Library) splitEndpoint(ref string) (endpoint, model string, ok bool) {
+	ref, _ = l.Choose(ref)
+	endpoint, model, ok = strings.Cut(ref, "/")
+	if !ok {
+		return "", "", false
+	}
+	_, ok = l.Endpoints()[endpoint]
+	return endpoint, model, ok
+}
+
+// FindChosen returns the model file that ref names after [Library.Choose]. Its
+// errors say where the name came from.
+func (l *Library) FindChosen(ref string) (models.Model, error) {
+	ref, source := l.Choose(ref)
+	m, err := l.Find(ref)
+	return m, withSource(err, source)
+}
+
+// Find returns the model file that ref names, or the default if ref is empty.
+func (l *Library) Find(ref string) (models.Model, error) {
+	if ref == "" {
+		return l.Store().Default()
+	}
+	m, err := l.Store().Find(ref)
+	e, ok := errors.AsType[*fault.Error](err)
+	if !ok || e.Kind != fault.NotFound {
+		return m, err
+	}
+	better := *e
+	if endpoints := l.Endpoints(); len(endpoints) > 0 && strings.Contains(ref, "/") {
+		better.Advice += " Endpoints: " + strings.Join(slices.Sorted(maps.Keys(endpoints)), ", ") + "."
+	}
+	if l.canPull(ref) {
+		better.Advice = fmt.Sprintf("Download it with bise pull %s.", ref)
+	}
+	return m, &better
+}
+
+// canPull reports whether the catalogue has a model that runs on this machine.
+func (l *Library) canPull(ref string) bool {
+	c, err := l.Catalog()
+	if err != nil {
+		return false
+	}
+	m, _, err := c.Find(ref)
+	return err == nil && m.Local()
+}
+
+// withSource adds to an error where the model's name came from.
+func withSource(err error, source string) error {
+	e, ok := errors.AsType[*fault.Error](err)
+	if !ok || source == "" || !strings.Contains(e.Msg, "\"") {
+		return err
+	}
+	better := *e
+	better.Advice = strings.TrimSpace(fmt.Sprintf("%s sets that name. %s", source, e.Advice))
+	return &better
+}
+
+// openFile opens a model file in a worker process.
+func (l *Library) openFile(ctx context.Context, m models.Model, o engine.LoadOptions) (engine.Engine, error) {
+	spec, err := l.Spec(m, o)
+	if err != nil {
+		return nil, err
+	}
+	launcher, err := l.options.Launch()
+	if err != nil {
+		return nil, err
+	}
+	_ = l.Store().MarkUsed(m)
+	defer l.begin("starting " + m.Name)()
+	return worker.Open(ctx, spec, launcher)
+}
+
+// Spec says which model a worker holds and how.
+func (l *Library) Spec(m models.Model, o engine.LoadOptions) (worker.Spec, error) {
+	fingerprint, err := gguf.Fingerprint(m.Path)
+	if err != nil {
+		return worker.Spec{}, unreadable("load", m.Name, err)
+	}
+	o.StateDir = l.options.Places.KV
+	if o.Projector == "" {
+		o.Projector = m.Projector
+	}
+	for _, path := range m.Adapters {
+		o.Adapters = append(o.Adapters, engine.Adapter{Path: path, Scale: 1})
+	}
+	spec := worker.Spec{Name: m.Name, Path: m.Path, Options: o, Fingerprint: fingerprint, Version: l.options.Build}
+	if keep := l.options.Config.KeepAlive; keep != nil {
+		spec.KeepAlive = *keep
+	}
+	return spec, nil
+}
+
+// openEndpoint opens a model of a server.
+func (l *Library) openEndpoint(ctx context.Context, name, model string) (engine.Engine, error) {
+	if model == "" {
+		return nil, &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("%s/ names an endpoint but no model", name), Advice: fmt.Sprintf("Write %s/MODEL.", name)}
+	}
+	c, err := l.remoteConfig(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	c.Model, c.Retries = model, 2
+	return remote.New(c)
+}
+
+// Loaded returns how much of an engine's model is loaded, 0 to 1, without waiting
+// for it. Models of endpoints are always loaded.
+func Loaded(ctx context.Context, e engine.Engine) (float64, error) {
+	w, ok := e.(*worker.Engine)
+	if !ok {
+		return 1, nil
+	}
+	s, err := w.Status(ctx)
+	switch {
+	case err != nil:
+		return 0, err
+	case s.State == worker.Failed:
+		return 0, &fault.Error{Kind: fault.BadModel, Msg: fmt.Sprintf("cannot load %s: %s", s.Name, s.LastError)}
+	case s.State == worker.Loading:
+		return min(s.Loaded, 0.99), nil
+	}
+	return 1, nil
+}
+
+// LoadOptions are those that config.toml sets.
+func LoadOptions(c config.Config) engine.LoadOptions {
+	return engine.LoadOptions{Context: c.Context, Threads: c.Threads, GPULayers: c.GPULayers, KVType: c.KVType, FlashAttn: c.FlashAttn}
+}
+
+// Sampling is what config.toml sets.
+func Sampling(c config.Sampling) engine.Sampling {
+	return engine.Sampling{
+		Temperature: c.Temperature, TopP: c.TopP, TopK: c.TopK, MinP: c.MinP,
+		RepeatPenalty: c.RepeatPenalty, PresencePenalty: c.PresencePenalty, FrequencyPenalty: c.FrequencyPenalty,
+		Seed: c.Seed, MaxTokens: c.MaxTokens,
+	}
+}
+
+// unreadable is the error of a model file that cannot be read.
+func unreadable(verb, name string, err error) error {
+	return &fault.Error{
+		Kind: fault.BadModel, Cause: err,
+		Msg:    fmt.Sprintf("cannot %s %s: %v", verb, name, err),
+		Advice: "Give the path of a complete GGUF file.",
+	}
+}

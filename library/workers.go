@@ -1,0 +1,91 @@
+package library
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/bise-sh/bise/engine/worker"
+	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/models"
+)
+
+// stopGrace is how long a worker may finish its answers before it is stopped.
+const stopGrace = 10 * time.Second
+
+// Workers lists the workers that ref names: by the model's name, its beginning, or
+// its file. Without ref it is the only worker; several are an error.
+func (l *Library) Workers(ctx context.Context, ref string) ([]worker.Status, error) {
+	list, err := worker.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(list) == 0 {
+		l.options.Note("No model is in memory.")
+		return nil, nil
+	}
+	if ref == "" {
+		if len(list) > 1 {
+			return nil, &fault.Error{
+				Kind:   fault.Usage,
+				Msg:    fmt.Sprintf("%d models are in memory", len(list)),
+				Advice: fmt.Sprintf("Name one of them (%s), or stop them all with --all.", workerNames(list)),
+			}
+		}
+		return list, nil
+	}
+	path := ref
+	if m, err := l.Find(ref); err == nil {
+		path = m.Path
+	}
+	var exact, begin []worker.Status
+	for _, s := range list {
+		switch {
+		case s.Path == path, strings.EqualFold(s.Name, ref):
+			exact = append(exact, s)
+		case strings.HasPrefix(strings.ToLower(s.Name), strings.ToLower(ref)):
+			begin = append(begin, s)
+		}
+	}
+	if len(exact) > 0 {
+		return exact, nil
+	}
+	if len(begin) > 1 {
+		return nil, &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("%d models in memory have names that begin with %q", len(begin), ref), Advice: "Write more of the name: " + workerNames(begin) + "."}
+	}
+	if len(begin) == 0 {
+		l.options.Note(fmt.Sprintf("%s is not in memory. In memory: %s.", ref, workerNames(list)))
+	}
+	return begin, nil
+}
+
+// Stop stops workers, after their answers if those take less than ten seconds. It
+// returns those that it stopped.
+func (l *Library) Stop(ctx context.Context, list []worker.Status) ([]worker.Status, error) {
+	return worker.Stop(ctx, stopGrace, func(s worker.Status) bool {
+		return slices.ContainsFunc(list, func(other worker.Status) bool { return other.Key == s.Key })
+	})
+}
+
+// unload stops the workers of a model: they keep its bytes on the disk, and on
+// Windows its files' names, too.
+func (l *Library) unload(ctx context.Context, m models.Model) error {
+	stopped, err := worker.Stop(ctx, stopGrace, func(s worker.Status) bool { return s.Path == m.Path })
+	if err != nil {
+		return err
+	}
+	if len(stopped) > 0 {
+		l.options.Note(m.Name + " was in memory and has been stopped.")
+	}
+	return nil
+}
+
+func workerNames(list []worker.Status) string {
+	var names []string
+	for _, s := range list {
+		names = append(names, s.Name)
+	}
+	return strings.Join(names, ", ")
+}
