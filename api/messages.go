@@ -162,8 +162,8 @@ func (v value) imageURL() string {
 	}
 	s := url.string()
 	if url.is('"') && !strings.HasPrefix(s, "data:") {
-		v.r.refuse(refuse("messages", "image_url is not a data: URL, and pictures are not fetched from elsewhere").
-			advise("Send the picture itself: data:image/png;base64,…"))
+		v.r.refuse(refuse("messages", "image_url must be a data: URL: images are not fetched").
+			advise("Send the image itself: data:image/png;base64,…"))
 	}
 	return s
 }

@@ -76,7 +76,7 @@ func (f *File) checkWhole() error {
 		return nil
 	}
 	if n, ok := f.Metadata.Uint("split.tensors.count"); ok && n != uint64(len(f.Tensors)) {
-		return malformed("its parts have %d tensors together, and %d are said to be there", len(f.Tensors), n)
+		return malformed("its parts have %d tensors, its metadata says %d", len(f.Tensors), n)
 	}
 	names := make(map[string]bool, len(f.Tensors))
 	for _, t := range f.Tensors {

@@ -67,7 +67,7 @@ func NewWriter(w io.Writer, meta *Metadata, tensors []Tensor) (*Writer, error) {
 	}
 	out := &Writer{w: w, tensors: tensors, align: align, padding: pad(int64(len(head)), align) - int64(len(head))}
 	if _, err := w.Write(head); err != nil {
-		return nil, fmt.Errorf("write the head: %w", err)
+		return nil, fmt.Errorf("write the header: %w", err)
 	}
 	return out, nil
 }

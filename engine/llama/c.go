@@ -583,7 +583,7 @@ func (v vision) free() { C.bise_vision_free(v.c) }
 // after row. The tower has to agree about their number.
 func (v vision) encode(rgb []float32, width, height, n int) ([]float32, error) {
 	if got := int(C.bise_vision_bytes(v.c, C.int(width), C.int(height))); got != 4*n*v.width || len(rgb) != 3*width*height {
-		return nil, fmt.Errorf("the vision tower makes %d bytes of %d×%d pixels, and %d are wanted", got, width, height, 4*n*v.width)
+		return nil, fmt.Errorf("the vision encoder returns %d bytes for %d×%d pixels, want %d", got, width, height, 4*n*v.width)
 	}
 	out := make([]float32, n*v.width)
 	if !C.bise_vision_encode(v.c, (*C.float)(unsafe.Pointer(&rgb[0])), C.int(width), C.int(height), (*C.float)(unsafe.Pointer(&out[0]))) {

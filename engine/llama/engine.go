@@ -191,7 +191,7 @@ func (e *Engine) Tokenize(_ context.Context, r engine.TokenizeRequest) (engine.T
 			return engine.Tokens{}, err
 		}
 	default:
-		return engine.Tokens{}, &fault.Error{Kind: fault.Invalid, Msg: "exactly one of text, chat and fim has to be given"}
+		return engine.Tokens{}, &fault.Error{Kind: fault.Invalid, Msg: "want exactly one of text, chat and fim"}
 	}
 	out := engine.Tokens{IDs: ids, Pieces: make([]string, len(ids))}
 	if out.IDs == nil {

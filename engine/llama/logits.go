@@ -77,7 +77,7 @@ func (e *Engine) Logits(ctx context.Context, tokens []int32, images ...string) (
 func (e *Engine) findImages(tokens []int32, urls []string) (parts []imagePart, err error) {
 	for _, id := range tokens {
 		if id < 0 || int(id) >= e.vocab.Len() {
-			return nil, &fault.Error{Kind: fault.Invalid, Param: "tokens", Msg: fmt.Sprintf("there is no token %d; the vocabulary has %d", id, e.vocab.Len())}
+			return nil, &fault.Error{Kind: fault.Invalid, Param: "tokens", Msg: fmt.Sprintf("invalid token %d: the vocabulary has %d", id, e.vocab.Len())}
 		}
 	}
 	if len(urls) == 0 {

@@ -222,7 +222,7 @@ func (e *Engine) fill(r *engine.CompletionRequest) ([]token, error) {
 	if len(r.Tokens) > 0 {
 		for _, id := range r.Tokens {
 			if id < 0 || int(id) >= e.scheduler.m.vocabulary() {
-				return nil, &fault.Error{Kind: fault.Invalid, Param: "tokens", Msg: fmt.Sprintf("there is no token %d; the vocabulary has %d", id, e.scheduler.m.vocabulary())}
+				return nil, &fault.Error{Kind: fault.Invalid, Param: "tokens", Msg: fmt.Sprintf("invalid token %d: the vocabulary has %d", id, e.scheduler.m.vocabulary())}
 			}
 		}
 		return slices.Clone(r.Tokens), nil

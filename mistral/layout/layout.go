@@ -145,7 +145,7 @@ func Encode(vocab tokenizer.Tokenizer, p prompt.Prompt, cut *prompt.ImageGrid) (
 		return text, nil, err
 	}
 	if cut == nil {
-		return nil, nil, &fault.Error{Kind: fault.Unsupported, Param: "messages", Msg: "the model does not see pictures"}
+		return nil, nil, &fault.Error{Kind: fault.Unsupported, Param: "messages", Msg: "the model has no vision"}
 	}
 	from := 0
 	for _, image := range images {

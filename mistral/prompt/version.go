@@ -168,7 +168,7 @@ func ForVersion(version string, o Options) (Format, error) {
 	}
 	return nil, &fault.Error{
 		Kind:   fault.Unsupported,
-		Msg:    fmt.Sprintf("there is no prompt version %q", version),
+		Msg:    fmt.Sprintf("unknown prompt version %q", version),
 		Advice: "The versions are " + strings.Join(versionNames(), ", ") + ".",
 	}
 }
