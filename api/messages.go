@@ -146,7 +146,7 @@ func (v value) chunk(role engine.Role) (engine.Chunk, bool) {
 	return engine.Chunk{}, false
 }
 
-// imageURL reads a picture's address, which has to be the picture itself: a
+// imageURL reads an image's address, which has to be the image itself: a
 // prompt must not make a server fetch things.
 func (v value) imageURL() string {
 	url := v

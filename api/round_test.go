@@ -182,7 +182,7 @@ func TestErrorsComeBack(t *testing.T) {
 	}
 }
 
-// A request that waits for the model tells how far it is.
+// A request that waits for the model reports how far it is.
 func TestLoading(t *testing.T) {
 	c := api.Config{Open: func(_ context.Context, model string, loading func(float64)) (engine.Engine, error) {
 		if model != "m" {

@@ -18,7 +18,7 @@ type Writer struct {
 	err     error // the first one; nothing is written after it
 }
 
-// NewWriter writes the head of a file of these metadata and tensors. The
+// NewWriter writes the header of a file of these metadata and tensors. The
 // tensors' data follow in the same order. Writing to a temporary file and
 // renaming it is up to the caller.
 func NewWriter(w io.Writer, meta *Metadata, tensors []Tensor) (*Writer, error) {

@@ -19,13 +19,13 @@ const MaxHead = 32 << 20
 // maxTensors bounds a head's tensors, which take more memory than their text.
 const maxTensors = 1 << 19
 
-// A File is what a file's head says.
+// A File is what a file's header says.
 type File struct {
 	Tensors  []Tensor          // in the order of their bytes
 	Metadata map[string]string // __metadata__, nil where there is none
 }
 
-// Read reads the head of the file at path.
+// Read reads the header of the file at path.
 func Read(path string) (*File, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -46,7 +46,7 @@ func Read(path string) (*File, error) {
 	return file, nil
 }
 
-// Decode reads the head of a file of size bytes. What is wrong with the file is
+// Decode reads the header of a file of size bytes. What is wrong with the file is
 // a [*FormatError].
 func Decode(r io.ReaderAt, size int64) (*File, error) {
 	var length [8]byte

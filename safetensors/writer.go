@@ -15,7 +15,7 @@ type Writer struct {
 	left int64 // bytes that are still to come
 }
 
-// NewWriter writes the head of a file of these tensors and metadata, which may be
+// NewWriter writes the header of a file of these tensors and metadata, which may be
 // nil. What is written then are the bytes of the tensors, in the same order and
 // without anything between them.
 func NewWriter(w io.Writer, metadata map[string]string, tensors []Tensor) (*Writer, error) {

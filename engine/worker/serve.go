@@ -225,7 +225,7 @@ func (s *server) load(ctx context.Context) {
 	s.finishLoading(e, err)
 }
 
-// end frees the model and tells whether the worker was of use.
+// end frees the model and reports whether the worker was of use.
 func (s *server) end() error {
 	deadline := time.After(closeGrace)
 	select {

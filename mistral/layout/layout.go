@@ -1,4 +1,4 @@
-// Package layout finds out from the head of a model file how text becomes the
+// Package layout finds out from the header of a model file how text becomes the
 // tokens that the model reads: its vocabulary, and the format of its prompts. The
 // weights are not needed for that.
 package layout
@@ -37,7 +37,7 @@ func Vocabulary(m *gguf.Metadata) (tokenizer.Tokenizer, error) {
 }
 
 // Meta is what a model file says of its prompts. Name is the file's own, which
-// may say more than the metadata; images tells that a projector is there.
+// may say more than the metadata; images reports that a projector is there.
 func Meta(m *gguf.Metadata, vocab tokenizer.Tokenizer, name string, images bool) prompt.Meta {
 	meta := prompt.Meta{Images: images, Has: func(name string) bool { _, ok := vocab.ID(name); return ok }}
 	model, _ := m.String("tokenizer.ggml.model")
@@ -70,7 +70,7 @@ type Layout struct {
 	pictures *prompt.ImageGrid
 }
 
-// Read finds the layout of a model. Name is the file's own; pictures tells how
+// Read finds the layout of a model. Name is the file's own; images tells how
 // its projector cuts them and is nil where it has none.
 func Read(f *gguf.File, name string, pictures *prompt.ImageGrid) (*Layout, error) {
 	m := &f.Metadata
@@ -130,13 +130,13 @@ func (l *Layout) encode(p prompt.Prompt) ([]int32, error) {
 	return ids, err
 }
 
-// A Place is where a picture's tokens are among a prompt's.
+// A Place is where an image's tokens are among a prompt's.
 type Place struct {
 	At, N int    // the first one and how many, [IMG_END] among them
 	URL   string // data:
 }
 
-// Encode turns a prompt into tokens. Pictures become those that the reference
+// Encode turns a prompt into tokens. Images become those that the reference
 // gives them, by how the model's projector cuts them; nil means that the model
 // has none.
 func Encode(vocab tokenizer.Tokenizer, p prompt.Prompt, cut *prompt.ImageGrid) (ids []int32, places []Place, err error) {
@@ -162,7 +162,7 @@ func Encode(vocab tokenizer.Tokenizer, p prompt.Prompt, cut *prompt.ImageGrid) (
 	return append(ids, text[from:]...), places, nil
 }
 
-// Run is the tokens of one picture, a data: URL.
+// Run is the tokens of one image, a data: URL.
 func Run(vocab tokenizer.Tokenizer, cut prompt.ImageGrid, url string) ([]int32, error) {
 	w, h, err := preprocess.Size(url)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 )
 
 // show writes a prompt down: control tokens by name, spans in «», bare ones in
-// ‹›, pictures as #1.
+// ‹›, images as #1.
 func show(p Prompt) string {
 	var b strings.Builder
 	for _, s := range p.Segments {

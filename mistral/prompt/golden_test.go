@@ -78,7 +78,7 @@ func open(t testing.TB, path string) model {
 
 var sizeInName = regexp.MustCompile(`_(\d+)x(\d+)\.`)
 
-// encode puts a prompt's tokens together, those of its pictures too. Pictures
+// encode puts a prompt's tokens together, those of its images too. Images
 // have their size in the name that is all of their URL.
 func (m model) encode(t testing.TB, p Prompt) []int32 {
 	t.Helper()
