@@ -654,7 +654,7 @@ func TestRefusesFiles(t *testing.T) {
 		}, "model.norm.weight", "in model.safetensors, tensor"},
 		{"a head of 100 MB", func(t *testing.T, d dir) {
 			writeFile(t, d.path("model.safetensors"), le.AppendUint64(nil, 100<<20))
-		}, "", "model.safetensors is not a usable safetensors file: the head is said to have 104857600 bytes"},
+		}, "", "model.safetensors is not a usable safetensors file: the header has 104857600 bytes"},
 		{"a large configuration", func(t *testing.T, d dir) {
 			writeFile(t, d.path("config.json"), make([]byte, maxConfig+1))
 		}, "", "config.json has more than"},
