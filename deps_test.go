@@ -41,6 +41,8 @@ var forbidden = map[string][][]string{
 	"mistral":           {terminal, http, llama, c, commands, leaves, middle},
 	"chattemplate":      {terminal, http, llama, c, commands, leaves, middle},
 	"modes":             {terminal, http, llama, commands, {module + "/downloader", module + "/history", module + "/config", module + "/library"}},
+	"attach":            {terminal, http, llama, c, commands, leaves, {module + "/modes", module + "/library"}},
+	"attach/web":        {terminal, llama, commands, leaves, {module + "/modes", module + "/library"}},
 	"library":           {terminal, llama, {module + "/cli", module + "/tui", module + "/lsp"}, {module + "/modes", module + "/history"}}, // a worker serves api
 	"library/pull":      {terminal, llama, commands, {module + "/modes", module + "/history", module + "/config"}},
 	"api":               {terminal, llama, leaves, {module + "/cli", module + "/tui", module + "/lsp"}},

@@ -12,10 +12,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bise-sh/bise/attach"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/modes/chat"
-	"github.com/bise-sh/bise/modes/vision"
 )
 
 // maxSchema is the largest JSON schema file, in bytes.
@@ -29,9 +29,9 @@ type ask struct {
 	noThinking    bool
 	continues     bool // the last conversation
 	noHistory     bool
-	mode          string        // as the history has it
-	from          pictureSource // of the images
-	shows         bool          // the pictures to the person too
+	mode          string // for the history
+	from          imageSource
+	shows         bool // shows the images to the user too
 	sampling      samplingFlags
 	load          loadFlags
 }
@@ -41,7 +41,7 @@ func (a *app) askCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ask [PROMPT]…",
 		Short: "Ask a question, get one answer",
-		Long: `Ask a question, get one answer. What is piped in is attached.
+		Long: `Ask a question, get one answer. What is piped in is attached: a text, an image or a PDF.
 On a terminal the answer is drawn, in a pipe it is the model's own text.
 
 Question and answer are kept in the history: -c continues the conversation that was
@@ -56,7 +56,7 @@ bise ask -f main.go -f go.mod "what is missing?"`,
 	}
 	f := cmd.Flags()
 	f.BoolVarP(&v.continues, "continue", "c", false, "continue the last conversation")
-	f.StringArrayVarP(&v.files, "file", "f", nil, "attach the text `FILE`; may be repeated")
+	f.StringArrayVarP(&v.files, "file", "f", nil, "attach `FILE`, a text, an image or a PDF; may be repeated")
 	f.StringArrayVarP(&v.images, "image", "i", nil, "show the picture `FILE` (also -, clipboard: or an address); may be repeated")
 	f.StringVar(&v.system, "system", "", "the system prompt, `TEXT`: how the model is to answer")
 	f.StringVar(&v.schema, "schema", "", "answer with JSON that satisfies the JSON schema in `FILE`")
@@ -74,7 +74,7 @@ func (a *app) ask(ctx context.Context, v ask, prompt string) error {
 	if v.continues && v.system != "" {
 		return usageErrorf("--system is for the first question of a conversation, and -c continues one")
 	}
-	q, pictures, err := a.question(ctx, v, prompt)
+	q, err := a.question(ctx, v, prompt)
 	if err != nil {
 		return err
 	}
@@ -94,14 +94,14 @@ func (a *app) ask(ctx context.Context, v ask, prompt string) error {
 	if err != nil {
 		return err
 	}
-	kept, before, err := a.remember(ctx, v, q, pictures)
+	kept, before, err := a.remember(ctx, v, q)
 	if err != nil {
 		return err
 	}
 	defer kept.close()
 	r.Messages = append(before, r.Messages...)
 	if a.model == "" {
-		a.model = kept.conversation.Model
+		a.model = kept.Conversation.Model
 	}
 	e, err := a.lib.Open(ctx, a.model, o)
 	if err != nil {
@@ -110,18 +110,18 @@ func (a *app) ask(ctx context.Context, v ask, prompt string) error {
 	defer e.Close()
 	ref, _ := a.lib.Choose(a.model)
 	kept.by(e.Info(), ref, r.Choices())
-	if info := e.Info(); len(q.Images) > 0 && info.Architecture != "" && !info.Can.Vision {
+	if info := e.Info(); q.HasImages() && info.Architecture != "" && !info.Can.Vision {
 		return a.failed(&fault.Error{
-			Kind: fault.Unsupported, Param: "image", Msg: fmt.Sprintf("%s cannot see pictures", info.Model),
+			Kind: fault.Unsupported, Param: "image", Msg: fmt.Sprintf("%s cannot see images", info.Model),
 			Advice: "Name a model that can with -m, such as pixtral-12b.",
 		})
 	}
 	if v.shows {
-		if err := a.tellPictures(ctx, pictures, a.counter(e, v.load.projector)); err != nil {
+		if err := a.showImages(ctx, images(q), a.counter(e, v.load.projector)); err != nil {
 			return a.failed(err)
 		}
 	}
-	return a.answer(ctx, a.fitting(e, pictures), r, v, kept)
+	return a.answer(ctx, a.fitting(e, images(q)), r, v, kept)
 }
 
 // failed tells an error to who reads the answer as JSON.
@@ -133,58 +133,74 @@ func (a *app) failed(err error) error {
 }
 
 // question gathers what is asked.
-func (a *app) question(ctx context.Context, v ask, prompt string) (chat.Question, []vision.Picture, error) {
+func (a *app) question(ctx context.Context, v ask, prompt string) (chat.Question, error) {
 	q := chat.Question{System: v.system, Prompt: prompt}
-	in := a.input()
-	stdin := slices.Contains(v.images, "-")
+	r := a.attachments()
+	if err := v.from.apply(a, r); err != nil {
+		return q, err
+	}
 	for _, path := range v.files {
-		text, err := in.file(ctx, path)
+		list, err := r.File(ctx, path, "")
 		if err != nil {
-			return q, nil, err
+			return q, err
 		}
-		if path == "-" {
-			stdin, path = true, ""
-		}
-		q.Files = append(q.Files, chat.File{Name: path, Text: text})
+		q.Attached = append(q.Attached, list...)
 	}
-	if !stdin {
-		text, _, err := in.piped(ctx)
+	if a.piped() && !slices.Contains(v.images, attach.Stdin) && !slices.Contains(v.files, attach.Stdin) {
+		a.waitForStdin()
+		list, err := r.File(ctx, attach.Stdin, "")
+		a.progress.erase()
 		if err != nil {
-			return q, nil, err
+			return q, err
 		}
-		if strings.TrimSpace(text) != "" {
-			q.Files = append(q.Files, chat.File{Text: text})
+		for _, p := range list {
+			if p.Image != nil || strings.TrimSpace(p.Text) != "" {
+				q.Attached = append(q.Attached, p)
+			}
 		}
 	}
-	pictures, err := a.pictures(ctx, v.images, v.from)
-	if err != nil {
-		return q, nil, err
-	}
-	for _, p := range pictures {
-		q.Images = append(q.Images, p.URL)
-	}
-	if strings.TrimSpace(prompt) == "" && len(q.Files) == 0 {
-		if len(q.Images) > 0 {
-			return q, nil, noQuestion(v)
+	for _, name := range v.images {
+		list, err := r.Images(ctx, name)
+		if err != nil {
+			return q, err
 		}
-		return q, nil, &fault.Error{Kind: fault.Usage, Msg: "there is nothing to answer", Advice: `Ask something: bise ask "how does a slice grow in Go?", or pipe a text in.`}
+		for i := range list {
+			q.Attached = append(q.Attached, attach.Attachment{Name: list[i].Name, Image: &list[i]})
+		}
 	}
-	return q, pictures, nil
+	if strings.TrimSpace(prompt) == "" && len(images(q)) == len(q.Attached) {
+		if len(q.Attached) > 0 {
+			return q, noQuestion(v, q.Attached[0].Name)
+		}
+		return q, &fault.Error{Kind: fault.Usage, Msg: "there is nothing to answer", Advice: `Ask something: bise ask "how does a slice grow in Go?", or pipe a text in.`}
+	}
+	return q, nil
+}
+
+// images returns the images of a question.
+func images(q chat.Question) []attach.Image {
+	var list []attach.Image
+	for _, a := range q.Attached {
+		if a.Image != nil {
+			list = append(list, *a.Image)
+		}
+	}
+	return list
 }
 
 // schema reads the form that the answer is to have.
 func schema(ctx context.Context, path string) (*engine.ResponseFormat, error) {
-	f, err := open(path)
+	f, err := attach.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	data, err := bounded(ctx, f, maxSchema)
-	if errors.Is(err, errTooMuch) {
+	data, err := attach.ReadAll(ctx, f, maxSchema)
+	if errors.Is(err, attach.ErrTooLarge) {
 		return nil, usageErrorf("cannot read %s: a schema has at most %s", path, size(maxSchema))
 	}
 	if err != nil {
-		return nil, cannotRead(path, err)
+		return nil, attach.ReadError(path, err)
 	}
 	var object map[string]json.RawMessage
 	if err := json.Unmarshal(data, &object); err != nil {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bise-sh/bise/attach"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
 	"github.com/bise-sh/bise/fault"
@@ -72,6 +73,7 @@ func TestAskAttaches(t *testing.T) {
 		{"file and piped", "x", []string{"-f", path, "explain"}, path + ":\n```go\npackage a\n```\n\n```\nx\n```\n\nexplain"},
 		{"dash", "x", []string{"-f", "-", "-f", path, "explain"}, "```\nx\n```\n\n" + path + ":\n```go\npackage a\n```\n\nexplain"},
 		{"byte order mark", "\ufeffhi", nil, "hi"},
+		{"UTF-16", "\xff\xfeh\x00i\x00", nil, "hi"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := enginetest.Says("ok")
@@ -100,10 +102,10 @@ func TestAskRefusesInput(t *testing.T) {
 		{"folder", "", []string{"-f", dir, "x"}, "it is a folder"},
 		{"binary file", "", []string{"-f", binary, "x"}, "is not text: byte 2 is zero"},
 		{"binary stdin", "\x00", []string{"x"}, "standard input is not text: byte 1 is zero"},
-		{"UTF-16", "\xff\xfea", []string{"x"}, "standard input is UTF-16 text"},
+		{"UTF-16 with a zero", "\xff\xfe\x00\x00", []string{"x"}, "standard input is not text: byte 1 is zero"},
 		{"noise", "\x80\x81\x82abc", []string{"x"}, "3 of its 6 bytes are not UTF-8"},
-		{"too much", strings.Repeat("x", maxText+1), []string{"x"}, "the request has more than 60 MB"},
-		{"no picture", "", []string{"-i", text, "x"}, "is no picture"},
+		{"too much", strings.Repeat("x", attach.MaxText+1), []string{"x"}, "the request has more than 60 MB"},
+		{"no picture", "", []string{"-i", text, "x"}, "it is not an image but text"},
 		{"no schema", "", []string{"--schema", schema, "x"}, "is no JSON schema"},
 		{"temperature", "", []string{"--temperature", "-1", "x"}, "temperature is -1"},
 		{"kv type", "", []string{"--kv-type", "q3", "x"}, `--kv-type cannot be "q3"`},
@@ -124,11 +126,11 @@ func TestAskRefusesInput(t *testing.T) {
 	}
 }
 
-func TestAskSaysWhatItReplaced(t *testing.T) {
+func TestAskSaysHowItDecoded(t *testing.T) {
 	s := enginetest.Says("ok")
 	got := runBise(t, s, "caf\xe9 au lait", "ask")
-	equal(t, "stderr", got.stderr, "standard input is not all UTF-8: 1 byte was replaced by \ufffd.\n")
-	equal(t, "message", asked(t, s).Messages[0].Content.Plain(), "caf\ufffd au lait")
+	equal(t, "stderr", got.stderr, "standard input is not UTF-8: it was read as Windows-1252.\n")
+	equal(t, "message", asked(t, s).Messages[0].Content.Plain(), "café au lait")
 }
 
 func TestAskShowsPictures(t *testing.T) {
@@ -146,10 +148,10 @@ func TestAskShowsPictures(t *testing.T) {
 	blind := enginetest.Says("a cat")
 	blind.About = engine.Info{Model: "mole", Can: engine.Capabilities{Chat: true}}
 	got := runBise(t, blind, "", "ask", "-i", path, "what is it?")
-	if got.code != fault.ExitModel || !strings.Contains(got.stderr, "bise: mole cannot see pictures.\n") {
+	if got.code != fault.ExitModel || !strings.Contains(got.stderr, "bise: mole cannot see images.\n") {
 		t.Errorf("got %+v", got)
 	}
-	if got := runBise(t, s, "", "ask", "-i", path); got.code != fault.ExitUsage || !strings.Contains(got.stderr, "no question about the picture") {
+	if got := runBise(t, s, "", "ask", "-i", path); got.code != fault.ExitUsage || !strings.Contains(got.stderr, "no question about the image") {
 		t.Errorf("got %+v", got)
 	}
 }

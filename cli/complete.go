@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bise-sh/bise/attach"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/mistral/fim"
@@ -59,14 +60,14 @@ bise complete --cursor 120 <main.go`,
 }
 
 func (a *app) complete(ctx context.Context, v complete, args []string) error {
-	in := a.input()
-	p, err := v.place(ctx, in, args)
+	in := a.attachments()
+	p, err := a.place(ctx, v, in, args)
 	if err != nil {
 		return err
 	}
 	var files []fim.File
 	for _, path := range v.files {
-		text, err := in.file(ctx, path)
+		text, err := in.Text(ctx, path)
 		if err != nil {
 			return err
 		}
@@ -124,7 +125,7 @@ func (a *app) completed(c code.Completion, stats bool) error {
 }
 
 // place finds out where to fill in.
-func (v complete) place(ctx context.Context, in *input, args []string) (code.Place, error) {
+func (a *app) place(ctx context.Context, v complete, in *attach.Reader, args []string) (code.Place, error) {
 	apart := v.prefix != "" || v.suffix != ""
 	cursor := v.cmd.Flags().Changed("cursor")
 	ways := 0
@@ -147,7 +148,7 @@ func (v complete) place(ctx context.Context, in *input, args []string) (code.Pla
 			if path == "" {
 				continue
 			}
-			text, err := in.file(ctx, path)
+			text, err := in.Text(ctx, path)
 			if err != nil {
 				return code.Place{}, err
 			}
@@ -155,7 +156,7 @@ func (v complete) place(ctx context.Context, in *input, args []string) (code.Pla
 		}
 		return code.Place{File: v.prefix, Text: parts[0] + parts[1], At: len(parts[0])}, nil
 	case cursor:
-		text, ok, err := in.piped(ctx)
+		text, ok, err := a.pipedText(ctx, in)
 		if err != nil {
 			return code.Place{}, err
 		}
@@ -171,7 +172,7 @@ func (v complete) place(ctx context.Context, in *input, args []string) (code.Pla
 	if err != nil {
 		return code.Place{}, err
 	}
-	text, err := in.file(ctx, path)
+	text, err := in.Text(ctx, path)
 	if err != nil {
 		return code.Place{}, err
 	}

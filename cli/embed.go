@@ -53,10 +53,10 @@ bise embed -m e5-mistral <questions.txt >vectors.jsonl`,
 
 // texts gathers what is to be embedded.
 func (a *app) texts(ctx context.Context, files []string) ([]embedding, error) {
-	in := a.input()
+	in := a.attachments()
 	var texts []embedding
 	for i, path := range files {
-		text, err := in.file(ctx, path)
+		text, err := in.Text(ctx, path)
 		if err != nil {
 			return nil, err
 		}
@@ -68,7 +68,7 @@ func (a *app) texts(ctx context.Context, files []string) ([]embedding, error) {
 	if len(files) > 0 {
 		return texts, nil
 	}
-	text, ok, err := in.piped(ctx)
+	text, ok, err := a.pipedText(ctx, in)
 	if err != nil {
 		return nil, err
 	}

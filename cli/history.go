@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bise-sh/bise/atomicfile"
+	"github.com/bise-sh/bise/attach"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/fault/suggest"
 	"github.com/bise-sh/bise/history"
@@ -459,7 +460,7 @@ func (a *app) historyImportCommand() *cobra.Command {
 func (a *app) historyImport(ctx context.Context, s *history.Store, path string) error {
 	in := a.stdin
 	if path != "-" {
-		f, err := open(path)
+		f, err := attach.Open(path)
 		if err != nil {
 			return err
 		}

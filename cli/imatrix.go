@@ -66,7 +66,7 @@ func (f *textFlags) reader(ctx context.Context, a *app, ref string) (textReader,
 		return r, err
 	}
 	r.Model = m.Path
-	r.Text, err = a.input().file(ctx, f.text)
+	r.Text, err = a.attachments().Text(ctx, f.text)
 	return r, err
 }
 

@@ -1,154 +1,95 @@
 package cli
 
 import (
-	"bytes"
+	"bufio"
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"io/fs"
+	"net/url"
 	"os"
+	"path"
 	"strings"
-	"unicode/utf8"
 
+	"github.com/bise-sh/bise/attach"
+	"github.com/bise-sh/bise/attach/web"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/render/term"
 )
 
-// maxText is the most text that one request takes from files and stdin, in bytes:
-// what the engines' API takes, less what JSON adds.
-const maxText = 60_000_000
-
-// An input reads what a request is made of, and counts it.
-type input struct {
-	a    *app
-	left int64 // bytes that may still be read
+// attachments returns what reads the attachments of a request.
+func (a *app) attachments() *attach.Reader {
+	return &attach.Reader{
+		Stdin: a.stdin, Getenv: os.Getenv,
+		Fetch:    func(ctx context.Context, u *url.URL) ([]byte, error) { return a.fetch(ctx, u, false) },
+		Note:     func(text string) { a.note("%s", text) },
+		Progress: a.attaching,
+	}
 }
 
-func (a *app) input() *input { return &input{a: a, left: maxText} }
+// attaching shows what an attachment waits for.
+func (a *app) attaching(status string) {
+	if status == "" {
+		a.progress.erase()
+		return
+	}
+	a.progress.wait(func(int) string { return status })
+}
 
-// piped reads stdin unless the person types there: then ok is false.
-func (in *input) piped(ctx context.Context) (text string, ok bool, err error) {
-	if in.a.stdin == nil || term.IsTerminal(in.a.stdin) {
+// piped reports whether stdin is something other than a terminal.
+func (a *app) piped() bool { return a.stdin != nil && !term.IsTerminal(a.stdin) }
+
+// waitForStdin says that stdin is read. Call erase when it is.
+func (a *app) waitForStdin() {
+	a.progress.wait(func(int) string { return "reading standard input (end it with Ctrl-D, or use </dev/null)" })
+}
+
+// pipedText reads text from stdin. If stdin is a terminal, ok is false.
+func (a *app) pipedText(ctx context.Context, r *attach.Reader) (text string, ok bool, err error) {
+	if !a.piped() {
 		return "", false, nil
 	}
-	in.a.progress.wait(func(int) string { return "reading standard input (end it with Ctrl-D, or use </dev/null)" })
-	defer in.a.progress.erase()
-	text, err = in.read(ctx, "standard input", in.a.stdin)
+	a.waitForStdin()
+	defer a.progress.erase()
+	text, err = r.Text(ctx, attach.Stdin)
 	return text, true, err
 }
 
-// file reads a text file; "-" is stdin.
-func (in *input) file(ctx context.Context, path string) (string, error) {
-	if path == "-" {
-		return in.read(ctx, "standard input", in.a.stdin)
+// fetch downloads an image, if the user agrees: the server learns of it.
+func (a *app) fetch(ctx context.Context, u *url.URL, agreed bool) ([]byte, error) {
+	if !agreed {
+		if err := a.agreeToFetch(ctx, u); err != nil {
+			return nil, err
+		}
 	}
-	f, err := open(path)
+	a.progress.wait(func(int) string { return "fetching " + a.plain(u.Redacted()) })
+	defer a.progress.erase()
+	return web.Fetch(ctx, u, thisBuild().Version)
+}
+
+// agreeToFetch asks the user, where there is a terminal to ask on.
+func (a *app) agreeToFetch(ctx context.Context, u *url.URL) error {
+	refused := &fault.Error{
+		Kind:   fault.Usage,
+		Msg:    fmt.Sprintf("%s was not fetched: a download needs your consent", u.Redacted()),
+		Advice: "Answer the question with y, or use bise see --fetch.",
+	}
+	if a.json || !term.IsTerminal(a.stdin) || !a.err.Terminal() {
+		return refused
+	}
+	fmt.Fprintf(a.stderr, "Fetch %s from %s? [y/N] ", a.plain(cmp.Or(strings.Trim(path.Base(u.Path), "/."), "an image")), a.plain(u.Host))
+	answer, err := typed(ctx, bufio.NewReader(a.stdin))
 	if err != nil {
-		return "", err
+		fmt.Fprintln(a.stderr)
+		return err
 	}
-	defer f.Close()
-	return in.read(ctx, path, f)
+	switch strings.ToLower(strings.TrimSpace(answer)) {
+	case "y", "yes":
+		return nil
+	}
+	return refused
 }
 
-// open opens a file for reading; folders are refused.
-func open(path string) (*os.File, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, cannotRead(path, err)
-	}
-	if info, err := f.Stat(); err == nil && info.IsDir() {
-		f.Close()
-		return nil, &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("cannot read %s: it is a folder", path), Advice: "Name the files in it."}
-	}
-	return f, nil
-}
-
-func cannotRead(name string, err error) error {
-	if p, ok := errors.AsType[*fs.PathError](err); ok {
-		err = p.Err
-	}
-	return usageErrorf("cannot read %s: %v", name, err)
-}
-
-// read reads a text to its end, or until ctx ends.
-func (in *input) read(ctx context.Context, name string, r io.Reader) (string, error) {
-	data, err := bounded(ctx, r, in.left)
-	if errors.Is(err, errTooMuch) {
-		return "", &fault.Error{
-			Kind:   fault.Usage,
-			Msg:    fmt.Sprintf("cannot read %s: with it, the request has more than %s", name, size(maxText)),
-			Advice: "No model reads so much at once: send a part of it.",
-		}
-	}
-	if err != nil {
-		if ctx.Err() != nil {
-			return "", context.Cause(ctx)
-		}
-		return "", cannotRead(name, err)
-	}
-	in.left -= int64(len(data))
-	return in.text(name, data)
-}
-
-var errTooMuch = errors.New("too much")
-
-// bounded reads everything, but no more than limit bytes. When ctx ends it
-// returns at once, and leaves the reader blocked: nothing can be done about a
-// terminal or pipe, and the process is about to end.
-func bounded(ctx context.Context, r io.Reader, limit int64) ([]byte, error) {
-	type result struct {
-		data []byte
-		err  error
-	}
-	done := make(chan result, 1)
-	go func() {
-		data, err := io.ReadAll(io.LimitReader(r, limit+1))
-		done <- result{data, err}
-	}()
-	select {
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	case got := <-done:
-		if int64(len(got.data)) > limit {
-			return nil, errTooMuch
-		}
-		return got.data, got.err
-	}
-}
-
-// text makes text of bytes: what is not text is refused, and what is not quite
-// UTF-8 is replaced, which is said.
-func (in *input) text(name string, data []byte) (string, error) {
-	data = bytes.TrimPrefix(data, []byte("\ufeff"))
-	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
-		return "", &fault.Error{Kind: fault.Usage, Msg: name + " is UTF-16 text", Advice: "Convert it: iconv -f UTF-16 -t UTF-8."}
-	}
-	if i := bytes.IndexByte(data, 0); i >= 0 {
-		return "", &fault.Error{
-			Kind:   fault.Usage,
-			Msg:    fmt.Sprintf("%s is not text: byte %d is zero", name, i+1),
-			Advice: "Send text; for a picture use -i.",
-		}
-	}
-	if utf8.Valid(data) {
-		return string(data), nil
-	}
-	wrong := 0
-	for rest := data; len(rest) > 0; {
-		r, n := utf8.DecodeRune(rest)
-		if r == utf8.RuneError && n == 1 {
-			wrong++
-		}
-		rest = rest[n:]
-	}
-	if wrong > len(data)/4 {
-		return "", &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("%s is not text: %d of its %d bytes are not UTF-8", name, wrong, len(data)), Advice: "Send text; for a picture use -i."}
-	}
-	in.a.note("%s is not all UTF-8: %s replaced by \ufffd.", name, were(wrong, "byte"))
-	return strings.ToValidUTF8(string(data), "\ufffd"), nil
-}
-
+// were returns a count with its noun and the verb.
 func were(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun + " was"

@@ -13,6 +13,7 @@ import (
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/history"
 	"github.com/bise-sh/bise/library"
+	"github.com/bise-sh/bise/modes/review/change"
 	"github.com/bise-sh/bise/render/term"
 	"github.com/bise-sh/bise/tui"
 )
@@ -54,7 +55,7 @@ func (a *app) showLinear(ctx context.Context, o tui.Options) error {
 	keys := make(chan os.Signal, 1)
 	signal.Notify(keys, os.Interrupt)
 	defer signal.Stop(keys)
-	return tui.RunLinear(ctx, o, a.stdin, a.stdout, keys)
+	return tui.RunPlain(ctx, o, a.stdin, a.stdout, keys)
 }
 
 // interfaceOptions wires the interface to what it works with.
@@ -78,7 +79,7 @@ func (a *app) interfaceOptions() tui.Options {
 		Models:    a.lib,
 		Downloads: a.lib,
 		Endpoints: a.lib,
-		Changes:   a.reviewable,
+		Changes:   change.List,
 		History:   func() (*history.Store, error) { return history.Open(filepath.Join(a.places.Data, "history.db")) },
 		Folder:    folder,
 		Getenv:    os.Getenv,

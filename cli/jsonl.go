@@ -177,7 +177,7 @@ func (p *pictureFiles) read(ctx context.Context, r *engine.ChatRequest) error {
 			url, ok := p.known[path]
 			if !ok {
 				var err error
-				if url, err = pictureURL(ctx, path); err != nil {
+				if url, err = imageURL(ctx, path); err != nil {
 					return err
 				}
 				if p.bytes += len(url); p.bytes > maxKnownPictures {

@@ -59,7 +59,7 @@ of float32 and without flash attention.`,
 			if err := replaces(force, out); err != nil {
 				return err
 			}
-			text, err := a.input().file(ctx, ids)
+			text, err := a.attachments().Text(ctx, ids)
 			if err != nil {
 				return err
 			}
@@ -67,7 +67,7 @@ of float32 and without flash attention.`,
 				return &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("%s is no list of tokens", ids), Advice: "It is a list such as [1, 3, 22557, 4]."}
 			}
 			for _, path := range pictures {
-				url, err := pictureURL(ctx, path)
+				url, err := imageURL(ctx, path)
 				if err != nil {
 					return err
 				}

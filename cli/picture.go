@@ -2,131 +2,51 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"os"
-	"strings"
+	"net/url"
 
+	"github.com/bise-sh/bise/attach"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/modes/vision"
+	"github.com/bise-sh/bise/units"
 )
 
-// clipboardName names the picture on the clipboard, in place of a file.
-const clipboardName = "clipboard:"
-
-// A pictureSource says how the pictures that a command line names are got.
-type pictureSource struct {
-	pages string // of documents; "" leaves it to the program
-	fetch bool   // from addresses, without asking
+// An imageSource says how the images of a command line are read.
+type imageSource struct {
+	pages string // of documents; "": the first ones
+	fetch bool   // URLs without asking
 }
 
-// pictures reads what a command line names: files, - for standard input, clipboard:,
-// addresses. A document is as many pictures as it has pages.
-func (a *app) pictures(ctx context.Context, names []string, from pictureSource) ([]vision.Picture, error) {
-	var pages []vision.Range
-	if from.pages != "" {
-		var err error
-		if pages, err = vision.ParsePages(from.pages); err != nil {
-			return nil, &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("--pages cannot be %q", from.pages), Advice: "It is like 3, 1-4 or 2,5-7."}
-		}
-	}
-	var list []vision.Picture
-	for _, name := range names {
-		data, err := a.pictureData(ctx, name, from.fetch)
+// apply sets up a reader.
+func (s imageSource) apply(a *app, r *attach.Reader) error {
+	if s.pages != "" {
+		pages, err := attach.ParsePages(s.pages)
 		if err != nil {
-			return nil, err
+			return &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("invalid value %q for --pages", s.pages), Advice: "Write numbers and ranges such as 3, 1-4 or 2,5-7."}
 		}
-		name = called(name)
-		if !vision.IsPDF(data) {
-			p, err := vision.Read(name, data)
-			if err != nil {
-				return nil, err
-			}
-			if p.Frames > 1 {
-				a.note("%s moves: the model sees the first of its %s.", name, plural(p.Frames, "image"))
-			}
-			list = append(list, p)
-			continue
-		}
-		a.progress.wait(func(int) string { return "drawing the pages of " + name })
-		shown, of, err := vision.Pages(ctx, name, data, pages)
-		a.progress.erase()
-		if err != nil {
-			return nil, err
-		}
-		if len(pages) == 0 && len(shown) < of {
-			a.note("%s has %s: the model sees the first %d (others with --pages).", name, plural(of, "page"), len(shown))
-		}
-		list = append(list, shown...)
+		r.Pages = pages
 	}
-	return list, nil
+	if s.fetch {
+		r.Fetch = func(ctx context.Context, u *url.URL) ([]byte, error) { return a.fetch(ctx, u, true) }
+	}
+	return nil
 }
 
-// called is what people call a picture.
-func called(name string) string {
-	switch {
-	case name == "-":
-		return "standard input"
-	case name == clipboardName:
-		return "the clipboard"
-	}
-	return name
-}
-
-// pictureData gets the bytes of a picture or a document.
-func (a *app) pictureData(ctx context.Context, name string, fetch bool) ([]byte, error) {
-	switch {
-	case name == "-":
-		if a.stdin == nil {
-			return nil, usageErrorf("cannot read standard input: it is closed")
-		}
-		return readPicture(ctx, "standard input", a.stdin)
-	case name == clipboardName:
-		return vision.Clipboard(ctx, os.Getenv)
-	case isAddress(name):
-		return a.fetchPicture(ctx, name, fetch)
-	}
-	f, err := open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return readPicture(ctx, name, f)
-}
-
-// readPicture reads a picture's or a document's file.
-func readPicture(ctx context.Context, name string, r io.Reader) ([]byte, error) {
-	data, err := bounded(ctx, r, vision.MaxDocument)
-	switch {
-	case errors.Is(err, errTooMuch):
-		return nil, &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("cannot read %s: it is larger than %s", name, size(vision.MaxDocument)), Advice: "Make the picture smaller: models see few pixels."}
-	case ctx.Err() != nil:
-		return nil, context.Cause(ctx)
-	case err != nil:
-		return nil, cannotRead(name, err)
-	}
-	return data, nil
-}
-
-// pictureURL reads a picture's file as a model is sent it.
-func pictureURL(ctx context.Context, path string) (string, error) {
-	f, err := open(path)
+// imageURL reads an image file as a data: URL.
+func imageURL(ctx context.Context, path string) (string, error) {
+	images, err := (&attach.Reader{}).Images(ctx, path)
 	if err != nil {
 		return "", err
 	}
-	defer f.Close()
-	data, err := readPicture(ctx, path, f)
-	if err != nil {
-		return "", err
+	if len(images) != 1 {
+		return "", fault.Errorf(fault.Invalid, "cannot read %s: it has %s, and one image is needed", path, plural(len(images), "page"))
 	}
-	p, err := vision.Read(path, data)
-	return p.URL, err
+	return images[0].URL, nil
 }
 
-// counter counts tokens as the model will: by the head of its file, where that is at
-// hand, so that nothing has to be loaded.
+// counter counts tokens as the model will: by the header of its file if that is on
+// this machine, so that nothing has to be loaded.
 func (a *app) counter(e engine.Engine, eye string) vision.Count {
 	ref, _ := a.lib.Choose(a.model)
 	l, err := a.lib.Layout(ref, eye)
@@ -139,8 +59,13 @@ func (a *app) counter(e engine.Engine, eye string) vision.Count {
 	}
 }
 
-// isAddress reports whether a picture is named by its address on the web.
-func isAddress(name string) bool {
-	lower := strings.ToLower(name)
-	return strings.HasPrefix(lower, "http://") || strings.HasPrefix(lower, "https://")
+// fitting makes images smaller when the context has no room for them, and says so.
+func (a *app) fitting(e engine.Engine, images []attach.Image) engine.Engine {
+	if len(images) == 0 {
+		return e
+	}
+	return vision.Fitting{Engine: e, Resized: func(i int, before, after attach.Image, context int) {
+		a.note("%s is made smaller, from %d×%d to %d×%d: the context holds %s tokens.",
+			images[i].Name, before.Width, before.Height, after.Width, after.Height, units.Count(context))
+	}}
 }

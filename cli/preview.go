@@ -8,6 +8,7 @@ import (
 
 	"github.com/charmbracelet/colorprofile"
 
+	"github.com/bise-sh/bise/attach"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/modes/vision"
 	"github.com/bise-sh/bise/render/markdown"
@@ -18,7 +19,7 @@ import (
 const (
 	// previewColumns is how wide a picture is drawn at most.
 	previewColumns = 80
-	// previewed is how many pictures are drawn; the others are told.
+	// previewed is how many images are drawn; the others are told.
 	previewed = 6
 )
 
@@ -32,15 +33,15 @@ type seenPicture struct {
 	Tokens int    `json:"tokens,omitempty"`
 }
 
-// tellPictures shows pictures and says what each costs, before anything is asked.
-func (a *app) tellPictures(ctx context.Context, pictures []vision.Picture, count vision.Count) error {
+// showImages shows images and says what each costs, before anything is asked.
+func (a *app) showImages(ctx context.Context, images []attach.Image, count vision.Count) error {
 	draw := a.err.Moves() && !a.quiet && !a.accessible && !a.json
 	var terminal preview.Terminal
 	if draw {
 		terminal = previewTerminal(ctx, a.stderr, a.noColor)
 	}
 	sum := 0
-	for i, p := range pictures {
+	for i, p := range images {
 		tokens, err := vision.Tokens(ctx, count, p.Width, p.Height)
 		switch {
 		case ctx.Err() != nil:
@@ -60,19 +61,19 @@ func (a *app) tellPictures(ctx context.Context, pictures []vision.Picture, count
 		if draw && i < previewed {
 			a.progress.erase()
 			columns, rows := a.err.Size()
-			size := terminal.Fit(p.Thumb.Rect.Max, min(columns-1, previewColumns), max(1, rows*2/3/min(len(pictures), 2)))
+			size := terminal.Fit(p.Thumb.Rect.Max, min(columns-1, previewColumns), max(1, rows*2/3/min(len(images), 2)))
 			fmt.Fprint(a.stderr, terminal.Draw(p.Thumb, size))
 		}
 		a.note("%s", caption(p, tokens))
 	}
-	if len(pictures) > 1 && sum > 0 && !a.json {
-		a.note("%s, %s tokens", plural(len(pictures), "picture"), units.Count(sum))
+	if len(images) > 1 && sum > 0 && !a.json {
+		a.note("%s, %s tokens", plural(len(images), "picture"), units.Count(sum))
 	}
 	return nil
 }
 
 // caption says what a picture is and what it costs: photo.jpg 1920×1080 → 2.3k tokens.
-func caption(p vision.Picture, tokens int) string {
+func caption(p attach.Image, tokens int) string {
 	line := fmt.Sprintf("%s %d×%d", p.Name, p.Width, p.Height)
 	if tokens > 0 {
 		line += " → " + units.Count(tokens) + " tokens"
@@ -80,7 +81,7 @@ func caption(p vision.Picture, tokens int) string {
 	return line
 }
 
-// previewTerminal learns how pictures are drawn on a terminal.
+// previewTerminal learns how images are drawn on a terminal.
 func previewTerminal(ctx context.Context, w io.Writer, noColor bool) preview.Terminal {
 	t := preview.Detect(os.Getenv).AskTmux(ctx)
 	t.Profile = colorprofile.Detect(w, os.Environ())

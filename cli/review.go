@@ -1,19 +1,19 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/bise-sh/bise/attach"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/modes/review"
+	"github.com/bise-sh/bise/modes/review/change"
 	"github.com/bise-sh/bise/modes/review/diff"
 	"github.com/bise-sh/bise/modes/review/report"
 )
@@ -76,18 +76,18 @@ func (a *app) review(ctx context.Context, v reviewFlags, paths []string) error {
 	if err != nil {
 		return err
 	}
-	s, err := a.subject(ctx, v, paths)
+	c, why, err := a.subject(ctx, v, paths)
 	if err != nil {
 		return err
 	}
-	tree, err := os.OpenRoot(s.root)
+	tree, err := os.OpenRoot(c.Root)
 	if err != nil {
-		return cannotRead(s.root, err)
+		return attach.ReadError(c.Root, err)
 	}
 	defer tree.Close()
-	if len(s.files) == 0 {
-		a.note("There is nothing to review%s.", s.why)
-		w, err := a.reviewWriter(v.format, s.root, "")
+	if len(c.Files) == 0 {
+		a.note("There is nothing to review%s.", why)
+		w, err := a.reviewWriter(v.format, c.Root, "")
 		if err != nil {
 			return err
 		}
@@ -98,7 +98,7 @@ func (a *app) review(ctx context.Context, v reviewFlags, paths []string) error {
 		return a.failed(err)
 	}
 	defer e.Close()
-	options := review.Options{Tree: tree.FS(), Named: s.asked}
+	options := review.Options{Tree: tree.FS(), Named: c.Named}
 	if v.sureness {
 		options.Confidence = &v.confidence
 	}
@@ -106,11 +106,11 @@ func (a *app) review(ctx context.Context, v reviewFlags, paths []string) error {
 		options.Parallel = v.jobs
 	}
 	model := e.Info().Model
-	w, err := a.reviewWriter(v.format, s.root, model)
+	w, err := a.reviewWriter(v.format, c.Root, model)
 	if err != nil {
 		return err
 	}
-	r, err := a.watchReview(review.Run(ctx, e, s.files, options), model, w)
+	r, err := a.watchReview(review.Run(ctx, e, c.Files, options), model, w)
 	if err != nil {
 		return a.failed(err)
 	}
@@ -182,59 +182,41 @@ func (a *app) watchReview(events func(func(review.Event, error) bool), model str
 	return review.Result{}, errors.New("the review has no end")
 }
 
-// A subject is what is to be reviewed.
-type subject struct {
-	root  string // the folder that paths begin at
-	files []diff.File
-	asked []string // files that were named
-	why   string   // there are no files
-}
-
-// subject finds what is to be reviewed: what the flags say, else files that are
-// named, else what is piped in, else what has changed.
-func (a *app) subject(ctx context.Context, v reviewFlags, paths []string) (subject, error) {
-	root, repository, err := reviewRoot(".")
+// subject finds what to review: what the flags select, else the named files, else
+// what is piped in, else what has changed. Why says why there is nothing.
+func (a *app) subject(ctx context.Context, v reviewFlags, paths []string) (c change.Change, why string, err error) {
+	root, repository, err := change.Root(".")
 	if err != nil {
-		return subject{}, err
+		return c, "", err
 	}
-	s := subject{root: root}
+	c.Root = root
 	switch {
 	case len(v.changes) > 0:
-		s.why = " there"
-		s.files, err = gitChange(ctx, v.gitArguments(), paths)
+		why = " there"
+		c.Files, err = change.Git(ctx, change.Selection{Staged: v.staged, Commit: v.commit, Revisions: v.revisions}, paths...)
 	case len(paths) == 1 && paths[0] == "-":
-		s.files, err = a.pipedDiff(ctx)
+		c.Files, err = a.pipedDiff(ctx)
 	case len(paths) > 0:
-		err = a.wholeFiles(ctx, &s, paths)
+		c, err = change.Whole(ctx, root, paths)
 	case a.piped():
-		s.why = ": standard input is empty"
-		s.files, err = a.pipedDiff(ctx)
+		why = ": standard input is empty"
+		c.Files, err = a.pipedDiff(ctx)
 	case !repository:
 		err = &fault.Error{Kind: fault.Usage, Msg: "there is nothing to review: this folder is in no git repository", Advice: "Pipe in a diff, or name files."}
 	default:
-		s.why = ": nothing has changed since the last commit"
-		err = a.changed(ctx, &s)
-	}
-	return s, err
-}
-
-// changed takes what git diff shows, or what is staged if it shows nothing.
-func (a *app) changed(ctx context.Context, s *subject) (err error) {
-	if s.files, err = gitChange(ctx, []string{"diff"}, nil); err != nil {
-		return err
-	}
-	if len(s.files) == 0 {
-		if s.files, err = gitChange(ctx, []string{"diff", "--staged"}, nil); err != nil {
-			return err
+		why = ": nothing has changed since the last commit"
+		var staged bool
+		if c.Files, staged, err = change.Current(ctx); err != nil {
+			return c, "", err
 		}
-		if len(s.files) > 0 {
+		if staged {
 			a.note("All changes are staged: those are reviewed.")
 		}
+		if n := change.Untracked(ctx); n > 0 {
+			a.note("%s not in git and not reviewed (git add -N takes them in).", are(n, "new file"))
+		}
 	}
-	if n := untracked(ctx); n > 0 {
-		a.note("%s not in git and not reviewed (git add -N takes them in).", are(n, "new file"))
-	}
-	return nil
+	return c, why, err
 }
 
 func are(n int, noun string) string {
@@ -244,41 +226,9 @@ func are(n int, noun string) string {
 	return plural(n, noun) + " are"
 }
 
-// reviewRoot is the top of the git repository around a folder, or the folder itself.
-func reviewRoot(dir string) (root string, repository bool, err error) {
-	dir, err = filepath.Abs(dir)
-	if err != nil {
-		return "", false, fmt.Errorf("find the current folder: %w", err)
-	}
-	for at := dir; ; at = filepath.Dir(at) {
-		if _, err := os.Lstat(filepath.Join(at, ".git")); err == nil {
-			return at, true, nil
-		}
-		if at == filepath.Dir(at) {
-			return dir, false, nil
-		}
-	}
-}
-
 // pipedDiff reads a diff from stdin.
 func (a *app) pipedDiff(ctx context.Context) ([]diff.File, error) {
-	a.progress.wait(func(int) string { return "reading standard input (end it with Ctrl-D, or use </dev/null)" })
+	a.waitForStdin()
 	defer a.progress.erase()
-	return readDiff(ctx, "standard input", a.stdin)
-}
-
-// parseDiff reads the text of a diff, bytes as they are: files need not be UTF-8.
-func parseDiff(name string, data []byte) ([]diff.File, error) {
-	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
-		return nil, &fault.Error{Kind: fault.Usage, Msg: name + " is UTF-16 text", Advice: "Convert it: iconv -f UTF-16 -t UTF-8."}
-	}
-	files, err := diff.Parse(string(bytes.TrimPrefix(data, []byte("\ufeff"))))
-	if err == nil {
-		return files, nil
-	}
-	e := &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("cannot review %s: %v", name, err), Advice: "Pipe in what git diff writes, or name the files to review."}
-	if form, ok := errors.AsType[*fault.Error](err); ok {
-		e.Advice = form.Advice
-	}
-	return nil, e
+	return change.Read(ctx, "standard input", a.stdin)
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bise-sh/bise/attach"
 	"github.com/bise-sh/bise/engine/enginetest"
 	"github.com/bise-sh/bise/fault"
 )
@@ -39,8 +40,8 @@ func TestReviewBreaksOff(t *testing.T) {
 
 func TestReviewRefusesInput(t *testing.T) {
 	for _, tt := range []struct{ name, stdin, want string }{
-		{"UTF-16", "\xff\xfed\x00", "standard input is UTF-16 text"},
-		{"too much", strings.Repeat("x", maxText+1), "standard input has more than 60 MB"},
+		{"UTF-16", "\xff\xfed\x00", "no diff found"},
+		{"too much", strings.Repeat("x", attach.MaxText+1), "cannot review standard input: more than 60 MB"},
 		{"bytes", "\x00\x01\x02", "no diff found"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

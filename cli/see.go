@@ -1,12 +1,12 @@
 package cli
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/bise-sh/bise/attach"
 	"github.com/bise-sh/bise/fault"
 	"github.com/spf13/cobra"
 )
@@ -29,7 +29,7 @@ bise see clipboard: "what does this error mean?"`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			images, question := picturesAndQuestion(args)
 			if len(images) == 0 {
-				return &fault.Error{Kind: fault.Usage, Msg: "there is no picture to see", Advice: `Name one: bise see photo.jpg "what is on it?"`}
+				return &fault.Error{Kind: fault.Usage, Msg: "there is no image to see", Advice: `Name one: bise see photo.jpg "what is on it?"`}
 			}
 			v.images = images
 			return a.ask(cmd.Context(), v, question)
@@ -62,7 +62,7 @@ func picturesAndQuestion(args []string) (pictures []string, question string) {
 // namesPicture reports whether an argument is a picture: one that is there, or one
 // that is called so, which is then missed.
 func namesPicture(arg string) bool {
-	if arg == "-" || arg == clipboardName || isAddress(arg) {
+	if arg == "-" || arg == attach.FromClipboard || attach.IsURL(arg) {
 		return true
 	}
 	if info, err := os.Stat(arg); err == nil {
@@ -73,11 +73,15 @@ func namesPicture(arg string) bool {
 
 var pictureExtensions = []string{".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".avif", ".pdf"}
 
-// noQuestion is the error of pictures without a question.
-func noQuestion(v ask) *fault.Error {
-	example := fmt.Sprintf("bise ask -i %s", filepath.Base(v.images[0]))
+// noQuestion is the error of images without a question.
+func noQuestion(v ask, image string) *fault.Error {
+	example := "bise ask -i "
 	if v.shows {
-		example = "bise see " + filepath.Base(v.images[0])
+		example = "bise see "
 	}
-	return &fault.Error{Kind: fault.Usage, Msg: "there is no question about the picture", Advice: "Ask one: " + example + ` "what is on it?"`}
+	if len(v.images) > 0 {
+		image = v.images[0]
+	}
+	example += filepath.Base(image)
+	return &fault.Error{Kind: fault.Usage, Msg: "there is no question about the image", Advice: "Ask one: " + example + ` "what is on it?"`}
 }

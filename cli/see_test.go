@@ -121,8 +121,8 @@ func TestFetchPicture(t *testing.T) {
 	}{
 		{"/a.png", 0, "/a.png 8×4"},
 		{"/moved", 0, "/moved 8×4"},
-		{"/page", fault.ExitUsage, "it is no picture but HTML"},
-		{"/none", fault.ExitNetwork, "the server says 404 Not Found"},
+		{"/page", fault.ExitUsage, "it is not an image but HTML"},
+		{"/none", fault.ExitNetwork, "the server answered 404 Not Found"},
 		{"/away", fault.ExitNetwork, `unsupported protocol scheme "file"`},
 	} {
 		got := runBise(t, enginetest.Says("ok"), "", "see", "--fetch", server.URL+tt.path, "what?")

@@ -58,7 +58,7 @@ func (a *app) solve(ctx context.Context, v solve, problem string) error {
 	if v.votes < 1 || v.votes > math.MaxVotes {
 		return usageErrorf("--votes must be from 1 to %d", math.MaxVotes)
 	}
-	piped, _, err := a.input().piped(ctx)
+	piped, _, err := a.pipedText(ctx, a.attachments())
 	if err != nil {
 		return err
 	}

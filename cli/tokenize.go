@@ -94,12 +94,12 @@ func (a *app) tokenize(ctx context.Context, v tokenize, text string) error {
 }
 
 func (a *app) tokenizeRequest(ctx context.Context, v tokenize, text string) (engine.TokenizeRequest, error) {
-	in := a.input()
+	in := a.attachments()
 	if v.chat != "" {
 		if text != "" || v.fim || len(v.files) > 0 {
 			return engine.TokenizeRequest{}, usageErrorf("--chat takes its text from the request alone")
 		}
-		data, err := in.file(ctx, v.chat)
+		data, err := in.Text(ctx, v.chat)
 		if err != nil {
 			return engine.TokenizeRequest{}, err
 		}
@@ -113,14 +113,14 @@ func (a *app) tokenizeRequest(ctx context.Context, v tokenize, text string) (eng
 		return engine.TokenizeRequest{}, usageErrorf("--suffix is for --fim")
 	}
 	for _, path := range v.files {
-		more, err := in.file(ctx, path)
+		more, err := in.Text(ctx, path)
 		if err != nil {
 			return engine.TokenizeRequest{}, err
 		}
 		text += more
 	}
 	if text == "" {
-		piped, ok, err := in.piped(ctx)
+		piped, ok, err := a.pipedText(ctx, in)
 		if err != nil {
 			return engine.TokenizeRequest{}, err
 		}

@@ -14,12 +14,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bise-sh/bise/tui/kit"
-
 	tea "charm.land/bubbletea/v2"
+
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
 	"github.com/bise-sh/bise/history"
+	"github.com/bise-sh/bise/tui/kit"
 )
 
 // long is a conversation of so many tokens, at four bytes a token, of prose, lists,

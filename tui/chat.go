@@ -4,6 +4,9 @@ import (
 	tea "charm.land/bubbletea/v2"
 )
 
+// questionBegun has a text for the composer, behind which the user goes on.
+type questionBegun struct{ text string }
+
 // chatMode is the mode for questions of every kind: a conversation and nothing else.
 type chatMode struct {
 	*conversation
@@ -13,21 +16,21 @@ func newChat(o TalkOptions) mode {
 	return &chatMode{newConversation(o, "chat", "Ask anything. @ adds a file, / lists commands")}
 }
 
-func (c *chatMode) shown() tea.Cmd {
+func (c *chatMode) Shown() tea.Cmd {
 	switch {
 	case c.model != nil:
 		return nil
 	case c.ref == "":
 		return c.lastModel()
 	}
-	return c.useModel(c.ref)
+	return c.UseModel(c.ref)
 }
 
 func (c *chatMode) Update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case newAsked:
 		c.leave()
-	case questionAsked:
+	case questionBegun:
 		c.composer.Insert(msg.text)
 	case conversationRead:
 		return c.show(msg)

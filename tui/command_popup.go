@@ -3,9 +3,9 @@ package tui
 import (
 	"strings"
 
-	"github.com/bise-sh/bise/tui/kit"
-
 	tea "charm.land/bubbletea/v2"
+
+	"github.com/bise-sh/bise/tui/kit"
 )
 
 // commandPopup offers the commands after a slash.

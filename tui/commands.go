@@ -5,10 +5,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bise-sh/bise/tui/kit"
-
 	tea "charm.land/bubbletea/v2"
+
 	"github.com/bise-sh/bise/config"
+	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/units"
 )
 

@@ -3,9 +3,11 @@ package tui
 import (
 	"strings"
 
-	"github.com/bise-sh/bise/tui/kit"
-
 	tea "charm.land/bubbletea/v2"
+
+	"github.com/bise-sh/bise/attach"
+	"github.com/bise-sh/bise/tui/engines"
+	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/units"
 )
 
@@ -22,9 +24,9 @@ type composer struct {
 	mode        string // of the conversation, for messages
 	placeholder string
 	attached    []attachment
-	popup       kit.Popup // nil: none
-	vim         *kit.Vim  // nil: keys are the usual ones
-	model       *model    // that counts tokens
+	popup       kit.Popup      // nil: none
+	vim         *kit.Vim       // nil: keys are the usual ones
+	model       *engines.Model // that counts tokens
 
 	sent     []string // messages before, oldest first
 	recall   int      // which of them is shown, counted from the last; 0: none
@@ -85,10 +87,10 @@ func (c *composer) draft() string {
 	parts := []string{c.Text}
 	for _, a := range c.attached {
 		switch {
-		case a.name != "":
-			parts = append(parts, "@"+a.name)
-		case a.text != "" && len(a.text) <= draftBytes:
-			parts = append(parts, a.text)
+		case a.Name != "":
+			parts = append(parts, "@"+a.Name)
+		case a.Text != "" && len(a.Text) <= draftBytes:
+			parts = append(parts, a.Text)
 		}
 	}
 	return strings.TrimSpace(strings.Join(parts, "\n\n"))
@@ -207,7 +209,7 @@ func (c *composer) pasted(text string) tea.Cmd {
 func (c *composer) putPasted(text string) {
 	text = strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n")
 	if n := kit.LineCount(text); n > pastedLines || len(text) > pastedBytes {
-		c.attached = append(c.attached, attachment{text: text, about: units.Plural(n, "line")})
+		c.attached = append(c.attached, newAttachment(attach.Attachment{Text: text}))
 		return
 	}
 	c.Insert(text)

@@ -7,11 +7,13 @@ import (
 	"strings"
 	"time"
 
-	"github.com/bise-sh/bise/tui/kit"
-
 	tea "charm.land/bubbletea/v2"
+
+	"github.com/bise-sh/bise/attach"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/history"
+	"github.com/bise-sh/bise/tui/engines"
+	"github.com/bise-sh/bise/tui/kit"
 )
 
 // A conversation is what a person and a model say to each other: the transcript,
@@ -22,7 +24,7 @@ type conversation struct {
 	notify   kit.Notify
 	tasks    *kit.Tasks
 	terminal *kit.Terminal
-	engines  *engines
+	engines  *engines.Engines
 	records  *records
 	gallery  *gallery
 	folder   string // for files
@@ -38,12 +40,13 @@ type conversation struct {
 	saved      *saved // in the history; nil before the first key
 	ref        string // of the model
 	remembered bool   // it is that of the last time
-	model      *model
+	model      *engines.Model
 	stream     *stream // the answer on its way, nil when there is none
 	asks       bool    // an answer is wanted as soon as the model is open
 	goesOn     bool    // and it is to continue the last one
 	crafted    bool    // the answer on its way goes through the craft
 	queue      []composed
+	heard      string // what was written line by line, which is not said again
 
 	edited int       // the turn that is being edited, -1: none
 	aside  composed  // what was being written before
@@ -69,7 +72,7 @@ type TalkOptions struct {
 	Notify   kit.Notify
 	Tasks    *kit.Tasks
 	Terminal *kit.Terminal
-	Engines  *engines
+	Engines  *engines.Engines
 	Records  *records
 	Gallery  *gallery
 	Folder   string // of files for @; "": there are none
@@ -86,7 +89,7 @@ func newConversation(o TalkOptions, mode, placeholder string) *conversation {
 		mode: mode, ref: o.Model, edited: -1,
 		transcript: newTranscript(o.Look), composer: newComposer(o, mode, placeholder),
 	}
-	c.composer.commands = func() []kit.Command { return append(c.commands(), o.Commands()...) }
+	c.composer.commands = func() []kit.Command { return append(c.Commands(), o.Commands()...) }
 	return c
 }
 
@@ -101,14 +104,14 @@ func (c *conversation) last() *turn {
 	return nil
 }
 
-// using is the model that answers.
-func (c *conversation) using() *model { return c.model }
+// Using is the model that answers.
+func (c *conversation) Using() *engines.Model { return c.model }
 
-// useModel has the conversation go on with a model, which is opened if nobody has.
-func (c *conversation) useModel(ref string) tea.Cmd {
+// UseModel has the conversation go on with a model, which is opened if nobody has.
+func (c *conversation) UseModel(ref string) tea.Cmd {
 	var cmd tea.Cmd
 	c.ref = ref
-	c.model, cmd = c.engines.use(ref)
+	c.model, cmd = c.engines.Use(ref)
 	c.composer.model = c.model
 	if s := c.saved; s != nil {
 		mode := c.mode
@@ -201,7 +204,7 @@ func lastSaved(turns []*turn) func() int64 {
 // one.
 func (c *conversation) answer(before *turn) tea.Cmd {
 	open := c.needModel()
-	t := newAnswer(c.look, c.model.name())
+	t := newAnswer(c.look, c.model.Name())
 	if before != nil {
 		t.replaces(before)
 	}
@@ -215,7 +218,7 @@ func (c *conversation) needModel() tea.Cmd {
 	if c.model != nil {
 		return nil
 	}
-	return c.useModel(c.ref)
+	return c.UseModel(c.ref)
 }
 
 // again asks for another answer in place of the last one, or of the one at a
@@ -251,26 +254,26 @@ func (c *conversation) goOn() tea.Cmd {
 
 // begin begins an answer, or goes on with one, as soon as its model is open.
 func (c *conversation) begin(t *turn, goesOn bool) tea.Cmd {
-	t.waits = waiting{what: forEngine, model: c.model.name(), loaded: -1}
+	t.waits = engines.Waiting{Phase: engines.Starting, Model: c.model.Name(), Loaded: -1}
 	switch {
-	case c.model.state == failed:
+	case c.model.State == engines.Failed:
 		c.asks, c.goesOn = true, goesOn
 		var cmd tea.Cmd
-		c.model, cmd = c.engines.reopen(c.ref, c.model.options)
+		c.model, cmd = c.engines.Reopen(c.ref, c.model.Options)
 		t.refresh()
 		return cmd
-	case c.model.engine == nil:
+	case c.model.Engine == nil:
 		c.asks, c.goesOn = true, goesOn
 		t.refresh()
 		return nil
 	}
 	c.asks = false
-	t.waits.what = forLoading
-	if c.model.state == ready {
-		t.waits.what = forReading
+	t.waits.Phase = engines.LoadingModel
+	if c.model.State == engines.Ready {
+		t.waits.Phase = engines.Prefilling
 	}
 	t.refresh()
-	e, r, kept := c.model.engine, c.request(goesOn), c.recorder(t, goesOn)
+	e, r, kept := c.model.Engine, c.request(goesOn), c.recorder(t, goesOn)
 	if c.crafted = c.craft != nil && !goesOn; c.crafted {
 		e, r, kept = c.craft.begin(e, r, kept)
 	}
@@ -306,30 +309,26 @@ func (c *conversation) recorder(t *turn, goesOn bool) func(engine.Event) {
 	turns := c.transcript.turns
 	parent := lastSaved(turns[:len(turns)-1])
 	conversation, own, model := c.keep(), t.saved, t.measured.Model
-	var reply *history.Reply
-	c.records.push(func(ctx context.Context, store *history.Store) (err error) {
+	recorder := history.Recorder{Model: model}
+	c.records.push(func(ctx context.Context, store *history.Store) error {
+		recorder.Conversation.ID = conversation.id.Load()
 		if goesOn {
-			reply, err = store.Continue(ctx, own.id.Load())
+			recorder.Continue = own.id.Load()
 		} else {
-			reply, err = store.Begin(ctx, history.Message{
-				Conversation: conversation.id.Load(), Parent: parent(),
-				Message: engine.Message{Role: engine.Assistant}, Measured: history.Measured{Model: model},
-			})
+			recorder.Question.Parent = parent()
 		}
-		if err == nil {
-			own.id.Store(reply.Message())
+		err := recorder.Begin(ctx, store)
+		if recorder.Begun() {
+			own.id.Store(recorder.Answer())
 		}
 		return err
 	})
 	return func(event engine.Event) {
 		c.records.push(func(context.Context, *history.Store) error {
-			switch {
-			case reply == nil:
-				return nil
-			case event == nil:
-				return reply.Close()
+			if event == nil {
+				return recorder.Close()
 			}
-			return reply.Take(event)
+			return recorder.Take(event)
 		})
 	}
 }
@@ -378,14 +377,14 @@ func (c *conversation) Update(msg tea.Msg) tea.Cmd {
 		}
 	case modelRemembered:
 		return c.remember(msg)
-	case modelOpened, modelReady:
+	case engines.ModelOpened, engines.ModelReady:
 		if cmd, ok := c.forget(); ok {
 			return cmd
 		}
 		return c.modelNews()
-	case modelLoading:
-		if t := c.last(); msg.ref == c.ref && t != nil && t.state == answering && t.waits.what == forLoading {
-			t.waits.loaded = msg.part
+	case engines.ModelLoading:
+		if t := c.last(); msg.Ref == c.ref && t != nil && t.state == answering && t.waits.Phase == engines.LoadingModel {
+			t.waits.Loaded = msg.Share
 			t.refresh()
 		}
 	}
@@ -399,12 +398,12 @@ func (c *conversation) modelNews() tea.Cmd {
 	}
 	t := c.last()
 	switch {
-	case c.model.state == failed:
+	case c.model.State == engines.Failed:
 		c.asks = false
-		t.end(broken, c.model.err)
+		t.end(broken, c.model.Err)
 		c.unqueue()
-	case c.model.engine != nil:
-		t.measured.Model = c.model.name()
+	case c.model.Engine != nil:
+		t.measured.Model = c.model.Name()
 		return c.begin(t, c.goesOn)
 	}
 	return nil
@@ -461,7 +460,9 @@ func (c *conversation) countThinking(t *turn) tea.Cmd {
 		return nil
 	}
 	ctx, count, text, of := c.tasks.Context(), c.composer.counter(), t.thinking.String(), t.saved
-	return func() tea.Msg { return thinkingCounted{of, count(ctx, attachment{text: text})} }
+	return func() tea.Msg {
+		return thinkingCounted{of, count(ctx, attachment{Attachment: attach.Attachment{Text: text}})}
+	}
 }
 
 // leaveOut marks where the model's view of the conversation begins.
@@ -484,7 +485,7 @@ func (c *conversation) used() (used, total int) {
 		used = c.transcript.turns[i].measured.Usage.TotalTokens
 	}
 	if c.model != nil {
-		total = c.model.info.ContextLength
+		total = c.model.Info.ContextLength
 	}
 	return used, total
 }
@@ -495,6 +496,5 @@ func (c *conversation) copyText(text, what string) tea.Cmd {
 	return c.terminal.Copy(strings.TrimRight(text, "\n"))
 }
 
-// theConversation gives the conversation to who shows it in another way than by
-// its frame.
-func (c *conversation) theConversation() *conversation { return c }
+// Busy reports whether an answer is on its way.
+func (c *conversation) Busy() bool { return c.busy() }

@@ -5,14 +5,14 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/bise-sh/bise/tui/kit"
-
 	tea "charm.land/bubbletea/v2"
+
+	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/units"
 )
 
-// commands are those of a conversation, that follow a slash.
-func (c *conversation) commands() []kit.Command {
+// Commands are those of a conversation, that follow a slash.
+func (c *conversation) Commands() []kit.Command {
 	do := func(f func() tea.Cmd) func(string) kit.Outcome {
 		return func(string) kit.Outcome { return kit.Handled(f()) }
 	}
@@ -41,7 +41,7 @@ func (c *conversation) modelCommand(ref string) kit.Outcome {
 	if ref == "" {
 		return kit.Send(modelsAsked{})
 	}
-	return kit.Handled(c.useModel(ref))
+	return kit.Handled(c.UseModel(ref))
 }
 
 // messageCommand selects a message by its number, from the first.
@@ -131,8 +131,8 @@ func (c *conversation) attachments(msg tea.Msg) {
 			return
 		}
 		switch {
-		case len(msg.picture) > 0:
-			a, err := attachData("", msg.picture)
+		case len(msg.image) > 0:
+			a, err := readPasted(msg.image)
 			if err != nil {
 				c.notify.Error(err)
 				return

@@ -9,11 +9,11 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bise-sh/bise/tui/kit"
-
 	tea "charm.land/bubbletea/v2"
+
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/history"
+	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/units"
 )
 
@@ -365,7 +365,7 @@ func (c *conversation) show(msg conversationRead) tea.Cmd {
 	cmd := c.composer.resume(msg.conversation.Draft)
 	c.kept = draftMark{c.composer.Text, 0}
 	if ref := msg.conversation.Model; ref != "" && ref != c.ref {
-		cmd = tea.Batch(cmd, c.useModel(ref))
+		cmd = tea.Batch(cmd, c.UseModel(ref))
 	}
 	return cmd
 }

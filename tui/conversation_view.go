@@ -5,9 +5,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bise-sh/bise/tui/kit"
-
 	tea "charm.land/bubbletea/v2"
+
+	"github.com/bise-sh/bise/tui/engines"
+	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/units"
 )
 
@@ -65,10 +66,10 @@ func (c *conversation) waitingLines() []string {
 
 // greeting is what an empty conversation says: only what has to be known.
 func (c *conversation) greeting(width int) []string {
-	if c.model == nil || c.model.state != failed {
+	if c.model == nil || c.model.State != engines.Failed {
 		return nil
 	}
-	msg, advice := kit.Explain(c.model.err)
+	msg, advice := kit.Explain(c.model.Err)
 	lines := append([]string{""}, kit.Wrap(msg, width)...)
 	if advice != "" {
 		lines = append(lines, kit.StyleLines(c.look.Theme.Muted, kit.Wrap(advice, width))...)
@@ -76,23 +77,23 @@ func (c *conversation) greeting(width int) []string {
 	return append(lines, "", c.look.Theme.Muted.Render(c.look.Keys.Models.Help().Key+" models"))
 }
 
-// subject is the model, and what it does when that is not to be ready.
-func (c *conversation) subject() string {
+// Subject is the model, and what it does when that is not to be ready.
+func (c *conversation) Subject() string {
 	if c.model == nil {
 		return ""
 	}
-	name := c.model.name()
-	switch c.model.state {
-	case opening:
+	name := c.model.Name()
+	switch c.model.State {
+	case engines.Opening:
 		return c.look.Theme.Muted.Render("starting " + name)
-	case loading:
+	case engines.Loading:
 		text := "loading " + name
-		if c.model.loaded >= 0 {
-			text += fmt.Sprintf(" %.0f %%", c.model.loaded*100)
+		if c.model.Loaded >= 0 {
+			text += fmt.Sprintf(" %.0f %%", c.model.Loaded*100)
 		}
 		return c.look.Theme.Muted.Render(text)
-	case failed:
-		if c.model.ref == "" {
+	case engines.Failed:
+		if c.model.Ref == "" {
 			name = "no model"
 		}
 		return c.look.Theme.Alert.Render("✗ " + name)
@@ -178,7 +179,7 @@ func (c *conversation) meter() string {
 		if share > 0.9 {
 			style = c.look.Theme.Warn
 		}
-		if c.width < tabsWidth {
+		if c.width < kit.WideColumns {
 			columns = 8
 		}
 		full := max(0, min(columns, int(share*float64(columns)+0.5)))

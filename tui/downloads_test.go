@@ -13,6 +13,8 @@ import (
 	"github.com/bise-sh/bise/library/pull"
 	"github.com/bise-sh/bise/library/pull/pulltest"
 	"github.com/bise-sh/bise/models"
+	"github.com/bise-sh/bise/tui/engines"
+	tuimodels "github.com/bise-sh/bise/tui/models"
 )
 
 // pulling is an interface that is shown what there is, over a hub.
@@ -32,20 +34,20 @@ func (d *driver) wants(title string) {
 }
 
 // download is the only one.
-func (d *driver) download() *download {
+func (d *driver) download() *tuimodels.Download {
 	d.t.Helper()
-	if n := len(d.m.shelf.downloads); n != 1 {
+	if n := len(d.m.shelf.Downloads); n != 1 {
 		d.t.Fatalf("there are %d downloads; the screen:\n%s", n, d.frame())
 	}
-	return d.m.shelf.downloads[0]
+	return d.m.shelf.Downloads[0]
 }
 
 // runs waits until some bytes of the only download have come.
 func (d *driver) runs() {
 	d.t.Helper()
 	d.until("bytes", func() bool {
-		list := d.m.shelf.downloads
-		return len(list) == 1 && list[0].state == coming && list[0].at.Done > 0
+		list := d.m.shelf.Downloads
+		return len(list) == 1 && list[0].State == tuimodels.Running && list[0].Progress.Done > 0
 	})
 }
 
@@ -57,16 +59,16 @@ func TestFirstModel(t *testing.T) {
 	d, s := pulling(t, hub, replies("Hello to you."))
 	d.sees("Choose a model")
 	d.wants("Tiny 1")
-	d.until("the download", func() bool { return d.download().state == coming })
+	d.until("the download", func() bool { return d.download().State == tuimodels.Running })
 	d.pressed("esc")
 
 	// Meanwhile everything works, and the frame says how it goes.
 	d.sees("Tiny 1")
 	d.sees("ctrl+l models")
 	d.typed("hel")
-	d.until("a look", func() bool { return d.download().at.Total > 0 })
+	d.until("a look", func() bool { return d.download().Progress.Total > 0 })
 	close(held)
-	d.until("the model", func() bool { m := d.chat().model; return m.ref == "tiny" && m.state == ready })
+	d.until("the model", func() bool { m := d.chat().model; return m.Ref == "tiny" && m.State == engines.Ready })
 	d.misses("models")
 	d.typed("lo")
 	d.pressed("enter")
@@ -81,7 +83,7 @@ func TestFirstModel(t *testing.T) {
 func TestFirstModelIsWaitedFor(t *testing.T) {
 	d, _ := pulling(t, pulltest.New(t), replies())
 	d.wants("Tiny 1")
-	d.sees("tiny is here and verified")
+	d.sees("tiny is installed and verified")
 	if n := len(d.m.dialogs); n > 0 {
 		t.Errorf("%d dialogs are open", n)
 	}
@@ -101,7 +103,7 @@ func TestLicenceComesFirst(t *testing.T) {
 	d.pressed("enter")
 	d.sees("a accept")
 	d.pressed("a")
-	d.sees("guarded is here and verified")
+	d.sees("guarded is installed and verified")
 	m, ok := s.store.Installed("guarded", "q4_k_m")
 	if !ok || m.Manifest.Licence.Accepted.IsZero() || m.Manifest.Licence.ID != "MNPL-0.1" {
 		t.Errorf("it is installed: %v, %+v", ok, m.Manifest)
@@ -119,12 +121,12 @@ func TestLicenceWaits(t *testing.T) {
 	d.pressed("esc")
 	d.typed("one moment")
 	close(held)
-	d.sees("Guarded 1 waits for its licence to be read: ctrl+l")
+	d.sees("accept the licence of Guarded 1 to download it: ctrl+l")
 	d.typed(", a")
 	if got := d.chat().composer.Text; got != "one moment, a" {
 		t.Errorf("what is written is %q", got)
 	}
-	if state := d.download().state; state != asking {
+	if state := d.download().State; state != tuimodels.AwaitingLicence {
 		t.Errorf("its state is %v", state)
 	}
 }
@@ -142,7 +144,7 @@ func TestPauseAndGoOn(t *testing.T) {
 		t.Errorf("how to go on is not said:\n%s", s)
 	}
 	d.pressed("p")
-	d.sees("tiny is here and verified")
+	d.sees("tiny is installed and verified")
 	if _, ok := s.store.Installed("tiny", "q4_k_m"); !ok {
 		t.Error("it is not installed")
 	}
@@ -160,7 +162,7 @@ func TestDownloadOutlivesBise(t *testing.T) {
 	d.wants("Tiny 1")
 	d.runs()
 	d.end()
-	for _, line := range d.m.shelf.left() {
+	for _, line := range d.m.shelf.Interrupted() {
 		out.WriteString(line + "\n")
 	}
 	if got := out.String(); !strings.HasPrefix(got, "Tiny 1 was stopped at ") || !strings.HasSuffix(got, ". bise goes on with it, or bise pull tiny.\n") {
@@ -169,14 +171,14 @@ func TestDownloadOutlivesBise(t *testing.T) {
 
 	next := drive(t, s.options(replies()), 80, 24)
 	next.waits()
-	next.until("the download", func() bool { return len(next.m.shelf.downloads) == 1 })
+	next.until("the download", func() bool { return len(next.m.shelf.Downloads) == 1 })
 	next.sees("Tiny 1")
 	next.sees("paused at ")
-	if lines := next.m.shelf.left(); len(lines) > 0 {
+	if lines := next.m.shelf.Interrupted(); len(lines) > 0 {
 		t.Errorf("of what nobody went on with it is said: %q", lines)
 	}
 	next.pressed("home", "enter")
-	next.sees("tiny is here and verified")
+	next.sees("tiny is installed and verified")
 }
 
 func TestCancel(t *testing.T) {
@@ -195,7 +197,7 @@ func TestCancel(t *testing.T) {
 	d.runs()
 	d.pressed("ctrl+d")
 	d.sees(`cancelled "Tiny 1" · u undo`)
-	if n := len(d.m.shelf.downloads); n > 0 {
+	if n := len(d.m.shelf.Downloads); n > 0 {
 		t.Errorf("%d are still on the way", n)
 	}
 	if n := unfinished(); n != 1 {
@@ -223,13 +225,13 @@ func TestTwoAtOnce(t *testing.T) {
 		d.wants(title)
 	}
 	d.until("both", func() bool {
-		list := d.m.shelf.downloads
-		return len(list) == 2 && list[0].state == coming && list[1].state == coming && list[0].at.Total > 0 && list[1].at.Total > 0
+		list := d.m.shelf.Downloads
+		return len(list) == 2 && list[0].State == tuimodels.Running && list[1].State == tuimodels.Running && list[0].Progress.Total > 0 && list[1].Progress.Total > 0
 	})
 	d.pressed("esc")
 	d.sees("2 downloads")
 	close(held)
-	d.until("both models", func() bool { return len(d.m.shelf.downloads) == 0 })
+	d.until("both models", func() bool { return len(d.m.shelf.Downloads) == 0 })
 	for _, name := range []string{"tiny", "seeing"} {
 		if _, ok := s.store.Installed(name, "q4_k_m"); !ok {
 			t.Errorf("%s is not installed", name)
@@ -241,7 +243,7 @@ func TestTwoAtOnce(t *testing.T) {
 func TestPullByName(t *testing.T) {
 	d, s := pulling(t, pulltest.New(t), replies())
 	d.wants("hf:acme/tiny-GGUF:Q8_0")
-	d.sees("is here and verified")
+	d.sees("is installed and verified")
 	if list, err := s.store.List(); err != nil || len(list) != 1 || list[0].Manifest.Type != "Q8_0" {
 		t.Errorf("here is %+v, %v", list, err)
 	}
@@ -250,13 +252,13 @@ func TestPullByName(t *testing.T) {
 func TestOtherType(t *testing.T) {
 	d, s := pulling(t, pulltest.New(t), replies())
 	d.finds("Huge 1")
-	d.m.dialogs[0].(*modelsDialog).Filtering = false
+	d.m.dialogs[0].(*tuimodels.Dialog).Filtering = false
 	d.pressed("space")
 	d.sees("Q8_0")
 	d.pressed("home", "enter")
 	d.sees("d download it anyway")
 	d.pressed("d")
-	d.sees("is here and verified")
+	d.sees("is installed and verified")
 	if _, ok := s.store.Installed("huge", "q8_0"); !ok {
 		t.Error("it is not installed")
 	}
@@ -267,7 +269,7 @@ func TestDownloadFails(t *testing.T) {
 		d, _ := pulling(t, pulltest.New(t), replies())
 		d.wants("nonsense")
 		d.until("an error", func() bool { return strings.Contains(d.m.notice.Text, "nonsense") })
-		if n := len(d.m.shelf.downloads); n > 0 {
+		if n := len(d.m.shelf.Downloads); n > 0 {
 			t.Errorf("%d are on the way", n)
 		}
 		d.pressed("esc") // the error, and the list
@@ -286,7 +288,7 @@ func TestDownloadFails(t *testing.T) {
 		hub := pulltest.New(t, fakehub.Repo("acme/bad-GGUF", fakehub.Bytes("Bad-Q4_K_M.gguf", []byte("no model"))).Card(map[string]any{"license": "mit"}))
 		d, _ := pulling(t, hub, replies())
 		d.wants("hf:acme/bad-GGUF")
-		d.until("an error", func() bool { return d.download().state == broke })
+		d.until("an error", func() bool { return d.download().State == tuimodels.Broken })
 		d.sees("is not a model")
 		d.sees("✗ ")
 		d.pressed("ctrl+d")
@@ -318,7 +320,7 @@ func TestShelfFails(t *testing.T) {
 	o.Open = scripted(replies()).Open
 	d := drive(t, o, 80, 24)
 	d.pressed("ctrl+l")
-	d.until("an error", func() bool { return d.m.shelf.err != nil && d.m.shelf.machine != nil })
+	d.until("an error", func() bool { return d.m.shelf.Err != nil && d.m.shelf.Machine != nil })
 	d.pressed("/")
 	d.typed("nothing like it")
 	if !strings.Contains(d.frame(), "annot") {
@@ -328,7 +330,7 @@ func TestShelfFails(t *testing.T) {
 	d = drive(t, scripted(replies()), 80, 24)
 	d.pressed("ctrl+l")
 	d.sees("nothing that knows models")
-	if !errors.Is(d.m.shelf.err, errNoLibrary) {
-		t.Error(d.m.shelf.err)
+	if !errors.Is(d.m.shelf.Err, tuimodels.ErrNoLibrary) {
+		t.Error(d.m.shelf.Err)
 	}
 }

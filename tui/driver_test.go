@@ -10,13 +10,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bise-sh/bise/tui/kit"
-
 	tea "charm.land/bubbletea/v2"
-	"github.com/bise-sh/bise/engine"
-	"github.com/bise-sh/bise/engine/enginetest"
 	"github.com/charmbracelet/x/ansi"
 	"github.com/charmbracelet/x/exp/golden"
+
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/engine/enginetest"
+	"github.com/bise-sh/bise/tui/kit"
 )
 
 // A driver plays the person and Bubble Tea: it feeds messages to the interface,

@@ -2,19 +2,18 @@ package tui
 
 import (
 	"context"
-	"io/fs"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 
-	"github.com/bise-sh/bise/tui/kit"
-
 	tea "charm.land/bubbletea/v2"
+
+	"github.com/bise-sh/bise/attach"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/modes/vision"
+	"github.com/bise-sh/bise/tui/engines"
+	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/units"
 )
 
@@ -37,7 +36,7 @@ type foundFile struct {
 }
 
 const (
-	maxFiles   = 50_000 // that are looked through
+	maxFiles   = 50_000 // that are looked for
 	maxFound   = 100    // that are offered
 	previewing = 3      // lines of a file
 )
@@ -52,41 +51,11 @@ type filesRead struct {
 func newFilePopup(c *composer) *filePopup { return &filePopup{composer: c} }
 
 func (p *filePopup) begin() tea.Cmd {
-	ctx, folder := p.tasks.Context(), p.folder
+	ctx, dir := p.tasks.Context(), p.folder
 	return func() tea.Msg {
-		paths, more := filesIn(ctx, folder)
-		return filesRead{folder, paths, more}
+		paths, more, _ := attach.FilesIn(ctx, dir, maxFiles) // what cannot be read is not offered
+		return filesRead{dir, paths, more}
 	}
-}
-
-// filesIn lists the files in a folder: those that git knows or would know, or
-// else all but hidden ones.
-func filesIn(ctx context.Context, folder string) (paths []string, more bool) {
-	cmd := exec.CommandContext(ctx, "git", "-C", folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
-	if out, err := cmd.Output(); err == nil {
-		paths = strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00")
-		paths = slices.DeleteFunc(paths, func(s string) bool { return s == "" })
-		slices.Sort(paths)
-		paths = slices.Compact(paths)
-		return paths[:min(len(paths), maxFiles)], len(paths) > maxFiles
-	}
-	filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
-		switch {
-		case ctx.Err() != nil || len(paths) == maxFiles:
-			more = true
-			return fs.SkipAll
-		case err != nil:
-			return nil // what cannot be read is not offered
-		case path != folder && strings.HasPrefix(d.Name(), "."), d.Name() == "node_modules":
-			if d.IsDir() {
-				return fs.SkipDir
-			}
-		case d.Type().IsRegular():
-			paths = append(paths, relative(folder, path))
-		}
-		return nil
-	})
-	return paths, more
 }
 
 func (p *filePopup) Typed(word string) tea.Cmd {
@@ -146,13 +115,13 @@ func (p *filePopup) readPreview() tea.Cmd {
 	p.asked = path
 	ctx, full, count := p.tasks.Context(), filepath.Join(p.folder, path), p.counter()
 	return func() tea.Msg {
-		a, err := attach(full)
+		a, err := previewFile(ctx, full, path)
 		if err != nil {
 			msg, _ := kit.Explain(err)
 			return filePreview{path: path, about: msg}
 		}
 		preview := filePreview{path: path, about: a.about, tokens: count(ctx, a)}
-		text := a.text[:min(len(a.text), 4000)]
+		text := a.Text[:min(len(a.Text), 4000)]
 		for line := range strings.Lines(text) {
 			if len(preview.lines) == previewing {
 				break
@@ -169,8 +138,8 @@ func (p *filePopup) readPreview() tea.Cmd {
 // when it cannot.
 func (c *composer) counter() func(context.Context, attachment) int {
 	var e engine.Engine
-	if m := c.model; m != nil && m.state == ready {
-		e = m.engine
+	if m := c.model; m != nil && m.State == engines.Ready {
+		e = m.Engine
 	}
 	return func(ctx context.Context, a attachment) int {
 		if e != nil && a.shot != nil {
@@ -180,10 +149,10 @@ func (c *composer) counter() func(context.Context, attachment) int {
 			}
 			return n
 		}
-		if e == nil || a.text == "" || len(a.text) > countable {
+		if e == nil || a.Text == "" || len(a.Text) > countable {
 			return 0
 		}
-		tokens, err := e.Tokenize(ctx, engine.TokenizeRequest{Text: &a.text})
+		tokens, err := e.Tokenize(ctx, engine.TokenizeRequest{Text: &a.Text})
 		if err != nil {
 			return 0
 		}
@@ -224,13 +193,13 @@ type fileAttached struct {
 
 // attachFile attaches a file, named from the folder.
 func (c *composer) attachFile(path string) tea.Cmd {
-	ctx, folder, count, to := c.tasks.Context(), c.folder, c.counter(), c.mode
+	ctx, dir, count, to := c.tasks.Context(), c.folder, c.counter(), c.mode
 	return func() tea.Msg {
 		full := path
 		if !filepath.IsAbs(path) {
-			full = filepath.Join(folder, path)
+			full = filepath.Join(dir, path)
 		}
-		list, note, err := attachAll(ctx, full, relative(folder, full))
+		list, note, err := readFile(ctx, full, kit.RelativePath(dir, full))
 		for i := range list {
 			list[i].tokens = count(ctx, list[i])
 		}
@@ -306,19 +275,19 @@ func pathOf(text string) (string, bool) {
 // inspect looks whether there is a file at a pasted path, and attaches it; else
 // the text is a text.
 func (c *composer) inspect(path, text string) tea.Cmd {
-	folder, home := c.folder, c.terminal.Getenv("HOME")
+	dir, home := c.folder, c.terminal.Getenv("HOME")
 	ctx, count, to := c.tasks.Context(), c.counter(), c.mode
 	return func() tea.Msg {
 		full := path
 		if rest, ok := strings.CutPrefix(path, "~/"); ok {
 			full = filepath.Join(home, rest)
 		} else if !filepath.IsAbs(path) {
-			full = filepath.Join(folder, path)
+			full = filepath.Join(dir, path)
 		}
 		if info, err := os.Stat(full); err != nil || !info.Mode().IsRegular() {
 			return fileAttached{to: to, instead: text}
 		}
-		list, note, err := attachAll(ctx, full, relative(folder, full))
+		list, note, err := readFile(ctx, full, kit.RelativePath(dir, full))
 		for i := range list {
 			list[i].tokens = count(ctx, list[i])
 		}

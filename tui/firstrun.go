@@ -4,57 +4,59 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/bise-sh/bise/tui/kit"
-
 	tea "charm.land/bubbletea/v2"
+
 	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/tui/engines"
+	"github.com/bise-sh/bise/tui/kit"
+	"github.com/bise-sh/bise/tui/models"
 )
 
-// noModel shows what could be had to somebody who has no model to begin with.
-func (m *Model) noModel(msg modelOpened) tea.Cmd {
-	e, ok := errors.AsType[*fault.Error](msg.err)
-	if !ok || e.Kind != fault.NotFound || msg.ref != "" || m.shelf.library == nil || len(m.dialogs) > 0 || m.greeted {
+// noModel shows the models there are when the user has none to begin with.
+func (m *Model) noModel(msg engines.ModelOpened) tea.Cmd {
+	e, ok := errors.AsType[*fault.Error](msg.Err)
+	if !ok || e.Kind != fault.NotFound || msg.Ref != "" || !m.shelf.Available() || len(m.dialogs) > 0 || m.greeted {
 		return nil
 	}
 	m.greeted = true
-	return m.push(newModelsDialog(m.shelf, true))
+	return m.push(models.NewDialog(m.shelf, true))
 }
 
 // modelsShown reports whether the list of models is on top, where the downloads are.
 func (m *Model) modelsShown() bool {
-	_, ok := m.top().(*modelsDialog)
+	_, ok := m.top().(*models.Dialog)
 	return ok
 }
 
-// toAgree asks for a licence to be agreed to, at once where the list of models is
-// shown. Who is elsewhere is not taken away from what they do.
-func (m *Model) toAgree(msg downloadPlanned) tea.Cmd {
-	w := m.shelf.find(msg.number, msg.try)
-	if w == nil || w.state != asking {
+// askLicence asks the user to accept a licence, at once where the list of models is
+// shown, else with a notice.
+func (m *Model) askLicence(msg models.DownloadPlanned) tea.Cmd {
+	d := m.shelf.LicenceDialog(msg)
+	if d == nil {
 		return nil
 	}
 	if m.modelsShown() {
-		return m.push(newLicenceDialog(m.look, w))
+		return m.push(d)
 	}
-	m.say().Say(fmt.Sprintf("%s waits for its licence to be read: %s", w.title, m.look.Keys.Models.Help().Key))
+	m.say().Say(fmt.Sprintf("accept the licence of %s to download it: %s", d.Note(), m.look.Keys.Models.Help().Key))
 	return nil
 }
 
-// arrived tells that a model has come, and takes it where there was none.
-func (m *Model) arrived(msg downloadEnded) tea.Cmd {
-	if msg.err != nil || msg.model.Name == "" {
+// installed reports a model that was downloaded, and uses it where there was none.
+func (m *Model) installed(msg models.DownloadEnded) tea.Cmd {
+	if msg.Err != nil || msg.Model.Name == "" {
 		return nil
 	}
-	name := kit.OneLine(msg.model.Name)
-	if now := m.screens[m.current].using(); now != nil && !(now.state == failed && now.ref == "") {
-		m.say().Say(fmt.Sprintf("%s is here: %s", name, m.look.Keys.Models.Help().Key))
+	name := kit.OneLine(msg.Model.Name)
+	if now := m.screens[m.current].Using(); now != nil && !(now.State == engines.Failed && now.Ref == "") {
+		m.say().Say(fmt.Sprintf("%s is installed: %s", name, m.look.Keys.Models.Help().Key))
 		return nil
 	}
-	m.say().Say(name + " is here and verified")
-	if top, ok := m.top().(*modelsDialog); ok && top.first {
+	m.say().Say(name + " is installed and verified")
+	if top, ok := m.top().(*models.Dialog); ok && top.First() {
 		m.dialogs = nil
 	}
-	return m.screens[m.current].useModel(msg.model.Name)
+	return m.screens[m.current].UseModel(msg.Model.Name)
 }
 
 // frameLines are those that the body does not have: the first and the last, and one
@@ -71,14 +73,14 @@ func (m *Model) downloadLine() string {
 	if m.modelsShown() {
 		return ""
 	}
-	return m.shelf.line(m.width - 20)
+	return m.shelf.ProgressLine(m.width - 20)
 }
 
 // drawDownloads is the line of the frame for downloads.
 func (m *Model) drawDownloads() string {
 	key := ""
-	if m.width >= tabsWidth {
+	if m.width >= kit.WideColumns {
 		key = m.look.Theme.Muted.Render(m.look.Keys.Models.Help().Key + " models")
 	}
-	return " " + kit.Spread(m.shelf.line(m.width-2-kit.Width(key)-2), key, m.width-2)
+	return " " + kit.Spread(m.shelf.ProgressLine(m.width-2-kit.Width(key)-2), key, m.width-2)
 }

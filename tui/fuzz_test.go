@@ -12,13 +12,13 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/bise-sh/bise/tui/kit"
-
 	tea "charm.land/bubbletea/v2"
+
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/history"
+	"github.com/bise-sh/bise/tui/kit"
 )
 
 // hands are what a person does, by number.
@@ -108,7 +108,7 @@ func play(t *testing.T, o Options, script []byte) {
 		}
 	}
 	do(tea.WindowSizeMsg{Width: 80, Height: 24})
-	run(m.screens[0].shown())
+	run(m.screens[0].Shown())
 	for i := 0; i < len(script); i++ {
 		switch c := script[i]; {
 		case int(c) < len(hands):

@@ -10,13 +10,13 @@ import (
 	"strings"
 	"weak"
 
-	"github.com/bise-sh/bise/tui/kit"
-
 	tea "charm.land/bubbletea/v2"
-	"github.com/bise-sh/bise/engine"
-	"github.com/bise-sh/bise/modes/vision"
-	"github.com/bise-sh/bise/render/preview"
 	"github.com/charmbracelet/colorprofile"
+
+	"github.com/bise-sh/bise/attach"
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/render/preview"
+	"github.com/bise-sh/bise/tui/kit"
 )
 
 // A gallery has the pictures of conversations as they are shown: each once, decoded
@@ -60,7 +60,7 @@ func newGallery(ctx context.Context, getenv func(string) string) *gallery {
 
 // taken is a picture that was read. It may be made anywhere, and is then to be added
 // to the gallery.
-func taken(p vision.Picture) *shot {
+func taken(p attach.Image) *shot {
 	return &shot{url: p.URL, width: p.Width, height: p.Height, thumb: p.Thumb}
 }
 
@@ -93,7 +93,7 @@ func (g *gallery) shot(url string, news ...func()) *shot {
 // pictureDecoded brings what a shot shows.
 type pictureDecoded struct {
 	shot    *shot
-	picture vision.Picture
+	picture attach.Image
 	err     error
 }
 
@@ -123,16 +123,16 @@ func (g *gallery) next() tea.Cmd {
 }
 
 // unpacked reads the picture of a data: URL.
-func unpacked(url string) (vision.Picture, error) {
+func unpacked(url string) (attach.Image, error) {
 	_, text, ok := strings.Cut(url, ";base64,")
 	if !ok {
-		return vision.Picture{}, errors.New("it is no data: URL")
+		return attach.Image{}, errors.New("it is no data: URL")
 	}
 	data, err := base64.StdEncoding.DecodeString(text)
 	if err != nil {
-		return vision.Picture{}, err
+		return attach.Image{}, err
 	}
-	return vision.Read("the picture", data)
+	return attach.ReadImage("the picture", data)
 }
 
 // ask finds out, once, what the terminal can show: from the environment, and from

@@ -3,9 +3,9 @@ package tui
 import (
 	"strings"
 
-	"github.com/bise-sh/bise/tui/kit"
-
 	tea "charm.land/bubbletea/v2"
+
+	"github.com/bise-sh/bise/tui/kit"
 )
 
 // keysDialog lists every key, those that work at this moment first.

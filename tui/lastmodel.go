@@ -5,6 +5,7 @@ import (
 
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/history"
+	"github.com/bise-sh/bise/tui/engines"
 )
 
 // modelRemembered brings the REF that a mode was used with last, "" when it never
@@ -41,15 +42,15 @@ func (c *conversation) remember(msg modelRemembered) tea.Cmd {
 		return nil
 	}
 	c.remembered = msg.ref != ""
-	return c.useModel(msg.ref)
+	return c.UseModel(msg.ref)
 }
 
 // forget takes the default model in place of a remembered one that is gone; false
 // when that is not what is wrong.
 func (c *conversation) forget() (tea.Cmd, bool) {
-	if !c.remembered || c.model.state != failed || fault.KindOf(c.model.err) != fault.NotFound {
+	if !c.remembered || c.model.State != engines.Failed || fault.KindOf(c.model.Err) != fault.NotFound {
 		return nil, false
 	}
 	c.remembered = false
-	return c.useModel(""), true
+	return c.UseModel(""), true
 }

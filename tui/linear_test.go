@@ -30,7 +30,7 @@ func listen(t *testing.T, o Options) *listener {
 	ear, out := io.Pipe()
 	l := &listener{t: t, hand: hand, runes: make(chan rune, 1<<16), interrupted: make(chan os.Signal), ended: make(chan error, 1)}
 	go func() {
-		l.ended <- RunLinear(t.Context(), o, in, out, l.interrupted)
+		l.ended <- RunPlain(t.Context(), o, in, out, l.interrupted)
 		out.Close()
 	}()
 	go func() {
@@ -177,7 +177,7 @@ func TestLinearSession(t *testing.T) {
 	l.hears("Themes are auto") // a notice
 	l.types("/help")
 	l.hears("/new: a new conversation.\n")
-	l.hears("At this moment also: /send, /new line")
+	l.hears("Available now: /send, /new line")
 	l.hears("You: ")
 	l.types("/conversations")
 	l.hears("Conversations.\n")
@@ -222,7 +222,7 @@ func TestLinearEnds(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
 	in, _ := io.Pipe()
-	go func() { ended <- RunLinear(ctx, scripted(says("x")), in, io.Discard, nil) }()
+	go func() { ended <- RunPlain(ctx, scripted(says("x")), in, io.Discard, nil) }()
 	cancel()
 	if err := <-ended; err != nil {
 		t.Error(err)
@@ -241,7 +241,7 @@ func TestLinearFirstRun(t *testing.T) {
 	l.hears("For testing and research.")
 	l.hears("accept")
 	l.types("accept")
-	l.hears("Guarded is here and verified")
+	l.hears("Guarded is installed and verified")
 	l.types("Hello")
 	l.hears("Hello to you.")
 	l.types("/quit")

@@ -33,8 +33,8 @@ func newMath(o TalkOptions) mode {
 	return m
 }
 
-func (m *mathMode) commands() []kit.Command {
-	return append([]kit.Command{m.votesCommand()}, m.chatMode.commands()...)
+func (m *mathMode) Commands() []kit.Command {
+	return append([]kit.Command{m.votesCommand()}, m.chatMode.Commands()...)
 }
 
 // votesCommand says how many solutions are written.
@@ -51,8 +51,8 @@ func (m *mathMode) votesCommand() kit.Command {
 	}}
 }
 
-func (m *mathMode) subject() string {
-	s := m.chatMode.subject()
+func (m *mathMode) Subject() string {
+	s := m.chatMode.Subject()
 	if m.votes > 1 && s != "" {
 		s += m.look.Theme.Muted.Render(fmt.Sprintf(" · %d votes", m.votes))
 	}

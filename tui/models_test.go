@@ -29,6 +29,8 @@ import (
 	"github.com/bise-sh/bise/models/catalog"
 	"github.com/bise-sh/bise/models/fit"
 	"github.com/bise-sh/bise/models/licence"
+	"github.com/bise-sh/bise/tui/engines"
+	tuimodels "github.com/bise-sh/bise/tui/models"
 )
 
 // A shelves is a library of a store of the test's own, and of models that are said
@@ -246,9 +248,9 @@ func furnished(t *testing.T) *shelves {
 // looks lets time pass until downloads were looked at, and says what is seen then.
 func (d *driver) looks(at ...pull.Sample) {
 	d.t.Helper()
-	msg := downloadsLooked{at: map[int]pull.Sample{}}
+	msg := tuimodels.ProgressSampled{Samples: map[int]pull.Sample{}}
 	for i, sample := range at {
-		msg.at[d.m.shelf.downloads[i].number] = sample
+		msg.Samples[d.m.shelf.Downloads[i].Number] = sample
 	}
 	d.send(msg)
 }
@@ -270,7 +272,7 @@ func TestModels(t *testing.T) {
 		d.pressed("/")
 		d.typed("mathstral")
 		d.pressed("enter")
-		d.until("the download", func() bool { return d.m.shelf.downloads[0].state == coming })
+		d.until("the download", func() bool { return d.m.shelf.Downloads[0].State == tuimodels.Running })
 		d.pressed("home")
 		d.looks(pull.Sample{Step: pull.Fetching, Done: 1_210_000_000, Total: 4_370_000_000, Rate: 38e6, Left: 83 * time.Second})
 	})
@@ -285,8 +287,8 @@ func TestDownloadLine(t *testing.T) {
 			d.typed(name)
 			d.pressed("enter")
 			d.until("the download", func() bool {
-				list := d.m.shelf.downloads
-				return len(list) > 0 && list[len(list)-1].state == coming
+				list := d.m.shelf.Downloads
+				return len(list) > 0 && list[len(list)-1].State == tuimodels.Running
 			})
 			d.pressed("esc")
 		}
@@ -320,7 +322,7 @@ func TestAbout(t *testing.T) {
 		d.lists()
 		d.pressed("/")
 		d.typed("pixtral 12")
-		d.m.dialogs[0].(*modelsDialog).Filtering = false
+		d.m.dialogs[0].(*tuimodels.Dialog).Filtering = false
 		d.pressed("space")
 		d.sees("Q8_0")
 	})
@@ -355,7 +357,7 @@ func TestAboutEveryModel(t *testing.T) {
 	}
 	// Enter in it uses the model.
 	d.pressed("home", "down", "space", "enter")
-	d.until("the model", func() bool { m := d.chat().model; return m.ref == "codestral" && m.state == ready })
+	d.until("the model", func() bool { m := d.chat().model; return m.Ref == "codestral" && m.State == engines.Ready })
 	if n := len(d.m.dialogs); n > 0 {
 		t.Errorf("%d dialogs are open", n)
 	}
@@ -387,13 +389,13 @@ func TestModelsByMouse(t *testing.T) {
 	click("mistral-large-latest")
 	d.until("the model", func() bool {
 		m := d.chat().model
-		return m.ref == "plateforme/mistral-large-latest" && m.state == ready
+		return m.Ref == "plateforme/mistral-large-latest" && m.State == engines.Ready
 	})
 
 	d.lists()
 	d.finds("mathstral")
 	click("Mathstral")
-	d.until("the download", func() bool { list := d.m.shelf.downloads; return len(list) == 1 && list[0].state == coming })
+	d.until("the download", func() bool { list := d.m.shelf.Downloads; return len(list) == 1 && list[0].State == tuimodels.Running })
 	d.pressed("esc")
 	click("Mathstral") // the frame's line
 	d.sees("on the way")
@@ -457,7 +459,7 @@ func (d *driver) lists() {
 // waits waits until the list of models is all there.
 func (d *driver) waits() {
 	d.t.Helper()
-	d.until("the list of models", func() bool { return d.m.shelf.machine != nil && d.m.shelf.here != nil })
+	d.until("the list of models", func() bool { return d.m.shelf.Machine != nil && d.m.shelf.Installed != nil })
 }
 
 // finds filters the list of models.
@@ -479,7 +481,7 @@ func TestModelIsChosen(t *testing.T) {
 	if n := len(d.m.dialogs); n > 0 {
 		t.Errorf("%d dialogs are open", n)
 	}
-	d.until("the model", func() bool { m := d.chat().model; return m != nil && m.ref == "codestral" && m.state == ready })
+	d.until("the model", func() bool { m := d.chat().model; return m != nil && m.Ref == "codestral" && m.State == engines.Ready })
 	d.lists()
 	d.finds("codestral 22")
 	d.sees("in use")
@@ -501,7 +503,7 @@ func TestModelIsChosen(t *testing.T) {
 	d.pressed("enter")
 	d.until("the model", func() bool {
 		m := d.chat().model
-		return m.ref == "plateforme/mistral-large-latest" && m.state == ready
+		return m.Ref == "plateforme/mistral-large-latest" && m.State == engines.Ready
 	})
 	if n := len(d.m.dialogs); n > 0 {
 		t.Errorf("%d dialogs are open", n)
@@ -521,15 +523,15 @@ func TestServerIsAdded(t *testing.T) {
 		{"lab.example.org:8000", "LAB_KEY", "", "lab", "http://lab.example.org:8000 LAB_KEY"},
 		{"http://lab.example.net", "", "", "lab2", "http://lab.example.net"},
 		{"127.0.0.1:8642", "", "", "server", "http://127.0.0.1:8642"},
-		{"http://", "", "is no address", "", ""},
+		{"http://", "", "invalid server URL", "", ""},
 		{"http://broken", "", "cannot change", "broken", ""},
 	} {
 		d.pressed("a")
 		d.sees("The server's URL")
 		d.typed(c.address)
 		d.pressed("enter")
-		if !strings.Contains(c.says, "address") {
-			d.sees("The variable of the environment")
+		if !strings.Contains(c.says, "URL") {
+			d.sees("The environment variable")
 			d.typed(c.key)
 			d.pressed("enter")
 		}
@@ -558,7 +560,7 @@ func TestRemove(t *testing.T) {
 	d.sees("The path of a GGUF file")
 	d.typed(file)
 	d.pressed("enter")
-	d.until("the model", func() bool { m := d.chat().model; return m.ref == "mine" && m.state == ready })
+	d.until("the model", func() bool { m := d.chat().model; return m.Ref == "mine" && m.State == engines.Ready })
 	if n := len(d.m.dialogs); n > 0 {
 		t.Errorf("%d dialogs are open", n)
 	}
@@ -567,21 +569,21 @@ func TestRemove(t *testing.T) {
 	d.sees("in use")
 	d.pressed("ctrl+d")
 	d.sees(`deleted "mine" · u undo`)
-	d.until("the list", func() bool { return len(d.m.shelf.here) == 0 })
+	d.until("the list", func() bool { return len(d.m.shelf.Installed) == 0 })
 	d.pressed("u")
-	d.until("the list", func() bool { return len(d.m.shelf.here) == 1 })
+	d.until("the list", func() bool { return len(d.m.shelf.Installed) == 1 })
 	if _, err := s.store.Find("mine"); err != nil {
 		t.Error(err)
 	}
 
 	// The notice is gone, and the key for undo still there.
 	d.pressed("home", "ctrl+d")
-	d.until("the list", func() bool { return len(d.m.shelf.here) == 0 })
+	d.until("the list", func() bool { return len(d.m.shelf.Installed) == 0 })
 	d.pressed("down", "ctrl+_")
-	d.until("the list", func() bool { return len(d.m.shelf.here) == 1 })
+	d.until("the list", func() bool { return len(d.m.shelf.Installed) == 1 })
 
 	d.pressed("home", "ctrl+d")
-	d.until("the list", func() bool { return len(d.m.shelf.here) == 0 })
+	d.until("the list", func() bool { return len(d.m.shelf.Installed) == 0 })
 	d.end()
 	if list, err := s.store.Waste(0); err != nil || len(list) > 0 {
 		t.Errorf("in the store is still %+v, %v", list, err)
@@ -597,7 +599,7 @@ func TestTheirsIsNotRemoved(t *testing.T) {
 	d.sees("ministral-3-3b")
 	d.lists()
 	d.finds("mistral-7b-instruct")
-	d.m.dialogs[0].(*modelsDialog).Filtering = false
+	d.m.dialogs[0].(*tuimodels.Dialog).Filtering = false
 	d.pressed("ctrl+d")
 	d.sees("it belongs to Hugging Face")
 }
@@ -617,7 +619,7 @@ func TestImportFails(t *testing.T) {
 	d.typed(path)
 	d.pressed("enter")
 	d.until("an error", func() bool { return strings.Contains(d.m.notice.Text, "no.gguf") })
-	if len(d.m.shelf.downloads) > 0 {
+	if len(d.m.shelf.Downloads) > 0 {
 		t.Error("it is still on the way")
 	}
 }
@@ -631,13 +633,13 @@ func TestTooBig(t *testing.T) {
 	d.finds("devstral 2")
 	d.pressed("enter")
 	d.sees("this machine has 16 GB · d download it anyway")
-	if len(d.m.shelf.downloads) > 0 {
+	if len(d.m.shelf.Downloads) > 0 {
 		t.Fatal("it is on its way")
 	}
 	d.pressed("d")
 	d.until("the download", func() bool {
-		list := d.m.shelf.downloads
-		return len(list) == 1 && list[0].request.Anyway && list[0].state == asking
+		list := d.m.shelf.Downloads
+		return len(list) == 1 && list[0].Request.Anyway && list[0].State == tuimodels.AwaitingLicence
 	})
 }
 
@@ -649,7 +651,7 @@ func TestModelsAtAnySize(t *testing.T) {
 	d.lists()
 	d.finds("mathstral")
 	d.pressed("enter")
-	d.until("the download", func() bool { return d.m.shelf.downloads[0].state == coming })
+	d.until("the download", func() bool { return d.m.shelf.Downloads[0].State == tuimodels.Running })
 	d.pressed("home")
 	for _, keys := range [][]string{{}, {"down"}, {"down", "space"}, {"esc", "s"}, {"a"}, {"esc", "esc", "esc"}} {
 		d.pressed(keys...)

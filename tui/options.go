@@ -6,7 +6,9 @@ import (
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/history"
+	"github.com/bise-sh/bise/modes/review/change"
 	"github.com/bise-sh/bise/render/markdown"
+	"github.com/bise-sh/bise/tui/models"
 )
 
 // Options are what the interface is given by who starts it.
@@ -35,15 +37,15 @@ type Options struct {
 	Loaded func(context.Context, engine.Engine) (float64, error)
 
 	// Models, Downloads and Endpoints are a [library.Library]. Nil: there is none.
-	Models    Models
-	Downloads Downloads
-	Endpoints Endpoints
+	Models    models.Models
+	Downloads models.Downloads
+	Endpoints models.Endpoints
 
 	// History opens the conversations. It is called once, after the first frame.
 	History func() (*history.Store, error)
 
 	// Changes finds out what can be reviewed here. Nil: nothing.
-	Changes func(context.Context) ([]Change, error)
+	Changes func(context.Context) ([]change.Change, error)
 
 	// Folder is where files for @ are looked for; "": the working directory.
 	Folder string

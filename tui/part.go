@@ -3,26 +3,27 @@ package tui
 import (
 	"strings"
 
+	"github.com/charmbracelet/x/ansi"
+
 	"github.com/bise-sh/bise/render/markdown"
 	"github.com/bise-sh/bise/tui/kit"
-	"github.com/charmbracelet/x/ansi"
 )
 
 // A part is a piece of a turn that is drawn by itself: a paragraph, some code, a
 // line about what happened. What it drew is kept for one width and theme.
 type part struct {
 	draw   func(t *kit.Theme, width int) []string
-	block  string // the Markdown it draws, if it does
-	joined bool   // it follows without an empty line
-	code   *code  // what a key copies; on the first part of the code
+	block  string     // the Markdown it draws, if it does
+	joined bool       // it follows without an empty line
+	code   *codeBlock // what a key copies; on the first part of the code
 
 	lines []string
 	width int
 	theme *kit.Theme
 }
 
-// code is a block of code as a person would copy it.
-type code struct {
+// codeBlock is a block of code as a person would copy it.
+type codeBlock struct {
 	language string
 	source   strings.Builder
 }
@@ -74,7 +75,7 @@ func lined(draw func(t *kit.Theme, width int) []string) *part { return &part{dra
 type article struct {
 	blocks markdown.Blocks
 	parts  []*part
-	code   *code // that goes on after a cut
+	code   *codeBlock // that goes on after a cut
 }
 
 const (
@@ -118,7 +119,7 @@ func (a *article) finish(block string, cut bool) {
 		p.joined = true
 		a.code.source.WriteString("\n" + source)
 	case isCode:
-		p.code = &code{language: language}
+		p.code = &codeBlock{language: language}
 		p.code.source.WriteString(source)
 		a.code = p.code
 	case strings.TrimSpace(block) == "":

@@ -15,6 +15,7 @@ import (
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
 	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/modes/review/change"
 	"github.com/bise-sh/bise/modes/review/diff"
 )
 
@@ -77,8 +78,8 @@ func reviewable(t *testing.T, s *enginetest.Script) (Options, string) {
 		t.Fatal(err)
 	}
 	o := scripted(s)
-	o.Changes = func(context.Context) ([]Change, error) {
-		return []Change{{Name: "not staged", Root: dir, Files: files}, {Name: "last commit", About: "store: open what is there", Root: dir, Files: files[2:]}}, nil
+	o.Changes = func(context.Context) ([]change.Change, error) {
+		return []change.Change{{Name: "not staged", Root: dir, Files: files}, {Name: "last commit", About: "store: open what is there", Root: dir, Files: files[2:]}}, nil
 	}
 	return o, filepath.Join(dir, "api", "user.go")
 }
@@ -172,7 +173,7 @@ func TestReviewApply(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.pressed("n", "a")
-	d.sees("the file has changed there since it was reviewed")
+	d.sees("the file has changed since the review")
 	if read() != other {
 		t.Errorf("the file is\n%s", read())
 	}
@@ -256,7 +257,7 @@ func TestReviewFails(t *testing.T) {
 	d.sees("Try another one.")
 	d.sees("r review again")
 
-	o.Changes = func(context.Context) ([]Change, error) { return nil, errors.New("git is not there") }
+	o.Changes = func(context.Context) ([]change.Change, error) { return nil, errors.New("git is not there") }
 	d = drive(t, o, 80, 24)
 	d.pressed("alt+2")
 	d.sees("Git is not there.")
@@ -286,7 +287,7 @@ func TestReviewLinear(t *testing.T) {
 	l.types("2")
 	l.hears("What Sync and Close say is lost.")
 	l.types("/dismiss")
-	l.hears("/undo takes it back")
+	l.hears("(/undo)")
 	l.types("/quit")
 	l.ends()
 }

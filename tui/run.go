@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/colorprofile"
+
+	"github.com/bise-sh/bise/tui/plain"
 )
 
 // framesPerSecond is how often the terminal is drawn at most. A key waits for the
@@ -34,7 +37,21 @@ func Run(ctx context.Context, o Options, in io.Reader, out io.Writer, environ []
 		err = fmt.Errorf("show the interface: %w", err)
 	}
 	err = errors.Join(err, m.Close())
-	for _, line := range m.shelf.left() {
+	for _, line := range m.shelf.Interrupted() {
+		fmt.Fprintln(out, line)
+	}
+	return err
+}
+
+// RunPlain shows the interface line by line, for screen readers. interrupted
+// reports Ctrl-C.
+func RunPlain(ctx context.Context, o Options, in io.Reader, out io.Writer, interrupted <-chan os.Signal) error {
+	ctx, cancel := context.WithCancel(ctx)
+	m := New(ctx, o)
+	err := plain.Run(ctx, m, in, out, interrupted)
+	cancel()
+	err = errors.Join(err, m.Close())
+	for _, line := range m.shelf.Interrupted() {
 		fmt.Fprintln(out, line)
 	}
 	return err

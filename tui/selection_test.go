@@ -4,9 +4,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bise-sh/bise/tui/kit"
-
 	tea "charm.land/bubbletea/v2"
+
+	"github.com/bise-sh/bise/tui/kit"
 )
 
 // drag moves the mouse with its button down.

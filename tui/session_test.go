@@ -20,6 +20,7 @@ import (
 	"github.com/bise-sh/bise/engine/enginetest"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/history"
+	"github.com/bise-sh/bise/tui/engines"
 )
 
 // replies is a script that says each text in turn.
@@ -261,7 +262,7 @@ func TestModelThatOpensLaterIsNotWaitedFor(t *testing.T) {
 	d.pressed("esc")
 	d.sees("stopped before the first word")
 	close(gate)
-	d.until("the model", func() bool { return d.chat().model.state == ready })
+	d.until("the model", func() bool { return d.chat().model.State == engines.Ready })
 	if len(s.Requests()) > 0 {
 		t.Error("it was asked all the same")
 	}
@@ -379,7 +380,7 @@ func TestResumeInItsMode(t *testing.T) {
 	d.sees("A problem.")
 	d.asks("what is x?")
 	d.sees("x = 7")
-	math := d.m.screens[3].(interface{ theConversation() *conversation }).theConversation()
+	math := d.m.screens[3].(*mathMode).conversation
 	d.until("the end", func() bool { return !math.busy() })
 	d.store()
 	id := math.saved.id.Load()
@@ -460,7 +461,7 @@ func TestAttachments(t *testing.T) {
 	o.Folder = folder
 	d := drive(t, o, 80, 24)
 	d.sees("Ministral 3 8B")
-	d.until("the model", func() bool { return d.chat().model.state == ready })
+	d.until("the model", func() bool { return d.chat().model.State == engines.Ready })
 
 	d.typed("@mai")
 	d.sees("❯ main.go")
@@ -477,7 +478,7 @@ func TestAttachments(t *testing.T) {
 	d.pressed("ctrl+u")
 	d.typed("/attach a folder")
 	d.pressed("enter")
-	d.sees("Cannot attach")
+	d.sees("Cannot read a folder")
 	d.send(tea.PasteMsg{Content: strings.Repeat("long\n", 30)})
 	d.pressed("ctrl+x")
 	d.misses("pasted text")

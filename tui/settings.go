@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/bise-sh/bise/tui/kit"
-
 	tea "charm.land/bubbletea/v2"
+
 	"github.com/bise-sh/bise/config"
+	"github.com/bise-sh/bise/tui/kit"
 )
 
 // settingsDialog shows what can be set, and sets it.

@@ -9,11 +9,11 @@ import (
 	"sync"
 	"time"
 
-	"github.com/bise-sh/bise/tui/kit"
-
 	tea "charm.land/bubbletea/v2"
+
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/tui/kit"
 )
 
 // errStopped is the cause of an answer's end when the person stopped it.

@@ -254,7 +254,7 @@ func (tr *transcript) lastCode() *part {
 
 // click tells which turn is at a row of the screen, and the code whose label is
 // there.
-func (tr *transcript) click(x, y int) (turn int, copied *code) {
+func (tr *transcript) click(x, y int) (turn int, copied *codeBlock) {
 	rows := tr.seen()
 	if y < 0 || y >= len(rows) {
 		return -1, nil

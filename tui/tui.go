@@ -7,19 +7,21 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bise-sh/bise/tui/kit"
-
 	tea "charm.land/bubbletea/v2"
+
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/tui/code"
+	"github.com/bise-sh/bise/tui/engines"
+	"github.com/bise-sh/bise/tui/kit"
+	"github.com/bise-sh/bise/tui/models"
+	"github.com/bise-sh/bise/tui/review"
 	"github.com/bise-sh/bise/units"
 )
 
 const (
 	// Below this size, in cells, there is only a sentence that asks for room.
 	leastWidth, leastHeight = 30, 8
-	// From this width on the tabs of all modes are shown.
-	tabsWidth = 60
 )
 
 // A Model is the interface.
@@ -27,8 +29,8 @@ type Model struct {
 	look     *kit.Look
 	tasks    *kit.Tasks
 	terminal *kit.Terminal
-	engines  *engines
-	shelf    *shelf
+	engines  *engines.Engines
+	shelf    *models.Service
 	records  *records
 	gallery  *gallery
 
@@ -54,12 +56,12 @@ func New(ctx context.Context, o Options) *Model {
 	look, unknown := kit.NewLook(o.Settings, modes)
 	look.SetStyle(o.Style)
 	m := &Model{
-		look: look, tasks: kit.NewTasks(ctx), engines: newEngines(ctx, o.Open, o.Loaded), records: newRecords(ctx, o.History), gallery: newGallery(ctx, o.Getenv),
+		look: look, tasks: kit.NewTasks(ctx), engines: engines.New(ctx, o.Open, o.Loaded), records: newRecords(ctx, o.History), gallery: newGallery(ctx, o.Getenv),
 		save: o.Save, folder: o.Folder,
 		width: o.Width, height: o.Height, screens: make([]mode, len(modes)),
 	}
 	m.terminal = kit.NewTerminal(m.tasks, o.Getenv)
-	m.shelf = newShelf(look, m.notify, m.tasks, m.engines, o, o.Getenv("HOME"))
+	m.shelf = models.New(look, m.notify, m.tasks, m.engines, o.Models, o.Downloads, o.Endpoints, o.Folder, o.Getenv("HOME"))
 	m.newMode = func(name string) mode { return m.makeMode(name, o) }
 	m.screens[0] = m.newMode(modes[0])
 	m.sayUnknownKeys(unknown)
@@ -78,9 +80,9 @@ func (m *Model) makeMode(name string, o Options) mode {
 	}
 	switch name {
 	case "review":
-		return newReview(m.look, m.notify, m.tasks, m.terminal, m.engines, o.Model, o.Changes)
+		return review.New(m.look, m.notify, m.tasks, m.terminal, m.engines, o.Model, o.Changes)
 	case "code":
-		return newCode(m.look, m.notify, m.tasks, m.engines, o.Model, o.Folder, o.Getenv("HOME"))
+		return code.New(m.look, m.notify, m.tasks, m.engines, o.Model, o.Folder, o.Getenv("HOME"))
 	case "math":
 		return newMath(talk)
 	case "vision":
@@ -119,14 +121,14 @@ func (m *Model) change(s config.Interface) tea.Cmd {
 
 // Init begins everything that takes time.
 func (m *Model) Init() tea.Cmd {
-	return tea.Batch(tea.RequestBackgroundColor, m.screens[m.current].shown(), m.shelf.begin())
+	return tea.Batch(tea.RequestBackgroundColor, m.screens[m.current].Shown(), m.shelf.Start())
 }
 
 // Close waits for what is going on, writes what is not written yet, and closes the
 // engines. The context must have ended before.
 func (m *Model) Close() error {
-	m.tasks.Wait()                                                                   // answers, which the context has ended
-	return errors.Join(m.records.close(), m.engines.ledger.close(), m.shelf.close()) // what they said, who said it, and what of it is to go
+	m.tasks.Wait()                                                            // answers, which the context has ended
+	return errors.Join(m.records.close(), m.engines.Close(), m.shelf.Close()) // what they said, who said it, and what of it is to go
 }
 
 // Update takes what happened.
@@ -149,7 +151,7 @@ func (m *Model) update(msg tea.Msg) tea.Cmd {
 		}
 		m.look.SetBackground(shade)
 	case tea.KeyPressMsg:
-		return m.press(msg)
+		return m.Press(msg)
 	case tea.PasteMsg:
 		return m.paste(msg.Content)
 	case tea.MouseClickMsg:
@@ -166,6 +168,29 @@ func (m *Model) update(msg tea.Msg) tea.Cmd {
 	}
 	return nil
 }
+
+// Start is the command with which the current mode begins.
+func (m *Model) Start() tea.Cmd { return m.screens[m.current].Shown() }
+
+// Look is the look of the screens.
+func (m *Model) Look() *kit.Look { return m.look }
+
+// Terminal is how the interface reaches the terminal and other programs.
+func (m *Model) Terminal() *kit.Terminal { return m.terminal }
+
+// Mode is the screen of the current mode.
+func (m *Model) Mode() kit.Screen { return m.screens[m.current] }
+
+// Dialog is the uppermost dialog, nil when none is open.
+func (m *Model) Dialog() kit.Dialog {
+	if n := len(m.dialogs); n > 0 {
+		return m.dialogs[n-1]
+	}
+	return nil
+}
+
+// Notice is the notice in the footer. Its text is empty when there is none.
+func (m *Model) Notice() kit.Notice { return m.notice }
 
 // top is who has the keys: the uppermost dialog, or the current mode.
 func (m *Model) top() kit.Screen {
@@ -186,7 +211,8 @@ func (m *Model) push(d kit.Dialog) tea.Cmd {
 	return d.Init()
 }
 
-func (m *Model) press(k tea.KeyPressMsg) tea.Cmd {
+// Press handles a key.
+func (m *Model) Press(k tea.KeyPressMsg) tea.Cmd {
 	m.selection = kit.Selection{}
 	standing := m.notice
 	if !standing.Stays || kit.Matches(k, m.look.Keys.Back) {
@@ -200,16 +226,16 @@ func (m *Model) press(k tea.KeyPressMsg) tea.Cmd {
 	if !o.Handled {
 		return m.act(k)
 	}
-	return m.settle(o)
+	return m.Settle(o)
 }
 
 func (m *Model) paste(text string) tea.Cmd {
 	m.notice = kit.Notice{}
-	return m.settle(m.top().Paste(text))
+	return m.Settle(m.top().Paste(text))
 }
 
-// settle does what the top screen answered.
-func (m *Model) settle(o kit.Outcome) tea.Cmd {
+// Settle does what the top screen made of a key or a line.
+func (m *Model) Settle(o kit.Outcome) tea.Cmd {
 	if n := len(m.dialogs); o.Closes && n > 0 {
 		m.dialogs = m.dialogs[:n-1]
 	}
@@ -234,7 +260,7 @@ func (m *Model) act(k tea.KeyPressMsg) tea.Cmd {
 	case kit.Matches(k, m.look.Keys.Keys):
 		return m.push(newKeysDialog(m.look, m.top().Bindings()))
 	case kit.Matches(k, m.look.Keys.Commands):
-		return m.push(newCommandsDialog(m.look, m.commands()))
+		return m.push(newCommandsDialog(m.look, m.Commands()))
 	case kit.Matches(k, m.look.Keys.Settings):
 		return m.push(newSettingsDialog(m.look))
 	case kit.Matches(k, m.look.Keys.Conversations):
@@ -242,7 +268,7 @@ func (m *Model) act(k tea.KeyPressMsg) tea.Cmd {
 	case kit.Matches(k, m.look.Keys.Models):
 		return m.carryOut(modelsAsked{})
 	case kit.Matches(k, m.look.Keys.Context):
-		return m.push(newContextDialog(m.look, m.screens[m.current].using()))
+		return m.push(models.NewContextDialog(m.look, m.screens[m.current].Using()))
 	case kit.Matches(k, m.look.Keys.NewChat):
 		return m.carryOut(newAsked{})
 	case kit.Matches(k, m.look.Keys.Source):
@@ -277,12 +303,12 @@ func (m *Model) show(i int) tea.Cmd {
 		m.screens[i] = m.newMode(modes[i])
 	}
 	m.layOut()
-	return m.screens[i].shown()
+	return m.screens[i].Shown()
 }
 
-// commands are those of the current mode and those that work everywhere.
-func (m *Model) commands() []kit.Command {
-	return append(m.screens[m.current].commands(), m.globals()...)
+// Commands are those of the current mode and those that work everywhere.
+func (m *Model) Commands() []kit.Command {
+	return append(m.screens[m.current].Commands(), m.globals()...)
 }
 
 // toConversation gives a message to the mode of a name, or to the chat if that one
@@ -292,7 +318,7 @@ func (m *Model) toConversation(name string, msg tea.Msg) tea.Cmd {
 	if m.screens[i] == nil {
 		m.screens[i] = m.newMode(modes[i])
 	}
-	if _, ok := m.screens[i].(interface{ theConversation() *conversation }); !ok {
+	if _, ok := m.screens[i].(kit.Narrator); !ok {
 		i = 0
 	}
 	cmds := []tea.Cmd{m.show(i), m.screens[i].Update(msg)}
@@ -311,19 +337,17 @@ func (m *Model) showNamed(name string) tea.Cmd {
 // carryOut does what a message of the root's own says, and passes it on to
 // everybody whom it may concern.
 func (m *Model) carryOut(msg tea.Msg) tea.Cmd {
-	cmds := []tea.Cmd{m.engines.update(msg), m.shelf.update(msg)}
+	cmds := []tea.Cmd{m.engines.Update(msg), m.shelf.Update(msg)}
 	m.gallery.update(msg)
 	switch msg := msg.(type) {
-	case modelOpened:
+	case engines.ModelOpened:
 		cmds = append(cmds, m.noModel(msg))
 	case modelsAsked:
-		cmds = append(cmds, m.push(newModelsDialog(m.shelf, false)))
-	case downloadPlanned:
-		cmds = append(cmds, m.toAgree(msg))
-	case licenceAccepted:
-		cmds = append(cmds, m.shelf.accept(msg.download))
-	case downloadEnded:
-		cmds = append(cmds, m.arrived(msg))
+		cmds = append(cmds, m.push(models.NewDialog(m.shelf, false)))
+	case models.DownloadPlanned:
+		cmds = append(cmds, m.askLicence(msg))
+	case models.DownloadEnded:
+		cmds = append(cmds, m.installed(msg))
 	case settingsSaved:
 		if msg.err != nil {
 			m.say().Error(msg.err)
@@ -346,18 +370,18 @@ func (m *Model) carryOut(msg tea.Msg) tea.Cmd {
 		cmds = append(cmds, m.push(newSettingsDialog(m.look)))
 	case settingsChanged:
 		cmds = append(cmds, m.change(msg.to))
-	case modelChosen:
+	case models.Chosen:
 		m.dialogs = nil // it may have been chosen in one that lies on another
-		cmds = append(cmds, m.screens[m.current].useModel(msg.ref))
-	case contextChosen:
-		_, cmd := m.engines.reopen(msg.ref, engine.LoadOptions{Context: msg.tokens})
+		cmds = append(cmds, m.screens[m.current].UseModel(msg.Ref))
+	case models.ContextChosen:
+		_, cmd := m.engines.Reopen(msg.Ref, engine.LoadOptions{Context: msg.Tokens})
 		cmds = append(cmds, cmd)
 	case contextAsked:
-		cmds = append(cmds, m.push(newContextDialog(m.look, m.screens[m.current].using())))
+		cmds = append(cmds, m.push(models.NewContextDialog(m.look, m.screens[m.current].Using())))
 	case modeChosen:
 		cmds = append(cmds, m.showNamed(msg.name))
-	case questionAsked:
-		cmds = append(cmds, m.showNamed("chat"))
+	case review.QuestionAsked:
+		return m.toConversation("chat", questionBegun{msg.Text})
 	case conversationChosen:
 		cmds = append(cmds, readConversation(m.tasks, m.records, msg))
 	case conversationRead:
@@ -426,12 +450,12 @@ func (m *Model) click(at tea.Mouse) tea.Cmd {
 			}
 		}
 	case at.Y <= m.height-m.frameLines():
-		return m.settle(m.top().Click(at.X, at.Y-1))
+		return m.Settle(m.top().Click(at.X, at.Y-1))
 	case at.Y < m.height-1:
 		return m.carryOut(modelsAsked{})
 	default:
 		if h, ok := m.hintAt(m.top().Footer(), at.X); ok && len(h.Keys()) > 0 {
-			return m.press(kit.KeyPress(h.Keys()[0]))
+			return m.Press(kit.KeyPress(h.Keys()[0]))
 		}
 	}
 	return nil
@@ -516,7 +540,7 @@ type tab struct {
 
 // tabs are those that the head shows.
 func (m *Model) tabs() []tab {
-	if m.width < tabsWidth {
+	if m.width < kit.WideColumns {
 		return []tab{{m.current, 7, modes[m.current]}}
 	}
 	var list []tab
@@ -545,7 +569,7 @@ func (m *Model) head() string {
 			left += strings.Repeat(" ", max(0, tab.left-at)) + style.Render(tab.text)
 			at = tab.left + len(tab.text)
 		}
-		right = m.screens[m.current].subject()
+		right = m.screens[m.current].Subject()
 	}
 	return kit.Spread(left, right, m.width-1)
 }

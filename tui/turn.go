@@ -9,6 +9,8 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/history"
+	"github.com/bise-sh/bise/modes/chat"
+	"github.com/bise-sh/bise/tui/engines"
 	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/units"
 )
@@ -36,7 +38,7 @@ type turn struct {
 	text     strings.Builder
 	article  article
 	state    turnState
-	waits    waiting
+	waits    engines.Waiting
 	err      error
 	measured history.Measured
 
@@ -174,7 +176,7 @@ func (t *turn) cut() bool {
 
 // take adds an event of the answer.
 func (t *turn) take(event engine.Event, now time.Time) {
-	t.waits.take(event, now)
+	t.waits.Observe(event, now)
 	switch e := event.(type) {
 	case engine.LeftOut:
 		t.measured.LeftOut = e
@@ -190,7 +192,7 @@ func (t *turn) take(event engine.Event, now time.Time) {
 	case engine.Done:
 		t.measured.Usage, t.measured.Timings = e.Usage, e.Timings
 	}
-	if took := t.waits.thought(); took > 0 {
+	if took := t.waits.ThinkingTime(); took > 0 {
 		t.thought = took
 	}
 }
@@ -261,8 +263,8 @@ func (t *turn) refresh() {
 	if t.state == answering {
 		if p := t.article.growing(); p != nil {
 			t.parts = append(t.parts, p)
-		} else if t.text.Len() == 0 && t.waits.what != nothing {
-			t.parts = append(t.parts, lined(func(th *kit.Theme, width int) []string { return []string{th.Muted.Render(t.waits.line(width))} }))
+		} else if t.text.Len() == 0 && t.waits.Phase != engines.Idle {
+			t.parts = append(t.parts, lined(func(th *kit.Theme, width int) []string { return []string{th.Muted.Render(t.waits.Line(width))} }))
 		}
 		return
 	}
@@ -325,7 +327,7 @@ func drawAttached(th *kit.Theme, name string, chunk engine.Chunk, width int) []s
 	if what == "" {
 		what = "pasted text"
 	}
-	return []string{th.Muted.Render(kit.Truncate(fmt.Sprintf("▤ %s · %s", what, units.Plural(kit.LineCount(unfenced(chunk.Text)), "line")), width))}
+	return []string{th.Muted.Render(kit.Truncate(fmt.Sprintf("▤ %s · %s", what, units.Plural(kit.LineCount(chat.Unfence(chunk.Text)), "line")), width))}
 }
 
 func (t *turn) drawThinking(th *kit.Theme, width int) []string {

@@ -7,11 +7,13 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/bise-sh/bise/tui/kit"
-
 	tea "charm.land/bubbletea/v2"
+
+	"github.com/bise-sh/bise/attach"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/modes/vision"
+	"github.com/bise-sh/bise/tui/engines"
+	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/units"
 )
 
@@ -48,7 +50,7 @@ type hanging struct {
 // A cost is what a picture is counted by: the model that is to see it.
 type cost struct {
 	shot  *shot
-	model *model
+	model *engines.Model
 }
 
 const unknown = 0 // tokens while they are counted, or where nobody can
@@ -64,8 +66,8 @@ func newVision(o TalkOptions) mode {
 	return v
 }
 
-func (v *visionMode) shown() tea.Cmd {
-	return tea.Batch(v.chatMode.shown(), v.gallery.ask(), v.count())
+func (v *visionMode) Shown() tea.Cmd {
+	return tea.Batch(v.chatMode.Shown(), v.gallery.ask(), v.count())
 }
 
 func (v *visionMode) Update(msg tea.Msg) tea.Cmd {
@@ -82,7 +84,7 @@ func (v *visionMode) Update(msg tea.Msg) tea.Cmd {
 
 // begin has pictures made smaller where the context has no room for them.
 func (v *visionMode) begin(e engine.Engine, r engine.ChatRequest, kept func(engine.Event)) (engine.Engine, engine.ChatRequest, func(engine.Event)) {
-	return vision.Fitting{Engine: e, Tell: func(_ int, before, after vision.Picture, context int) {
+	return vision.Fitting{Engine: e, Resized: func(_ int, before, after attach.Image, context int) {
 		text := fmt.Sprintf("a picture is shown to the model in %d×%d instead of %d×%d: the context holds %s tokens",
 			after.Width, after.Height, before.Width, before.Height, units.Count(context))
 		v.shrunk.Store(&text)
@@ -93,8 +95,8 @@ func (v *visionMode) take(t *turn, event engine.Event, now time.Time) { t.take(e
 
 func (v *visionMode) end(*turn, time.Time) {}
 
-func (v *visionMode) useModel(ref string) tea.Cmd {
-	cmd := v.chatMode.useModel(ref)
+func (v *visionMode) UseModel(ref string) tea.Cmd {
+	cmd := v.chatMode.UseModel(ref)
 	return tea.Batch(cmd, v.count())
 }
 
@@ -115,7 +117,7 @@ func (v *visionMode) exhibits() []exhibit {
 		}
 	}
 	for _, a := range v.composer.attached {
-		add(a.name, a.shot)
+		add(a.Name, a.shot)
 	}
 	return list
 }
@@ -142,8 +144,8 @@ func (v *visionMode) nextCommand() kit.Command {
 	}}
 }
 
-func (v *visionMode) commands() []kit.Command {
-	return append([]kit.Command{v.nextCommand()}, v.chatMode.commands()...)
+func (v *visionMode) Commands() []kit.Command {
+	return append([]kit.Command{v.nextCommand()}, v.chatMode.Commands()...)
 }
 
 // nextPicture is the key that shows the next picture.
@@ -181,11 +183,11 @@ type picturesCounted struct {
 
 // count is the command that counts what pictures cost, each once for a model.
 func (v *visionMode) count() tea.Cmd {
-	if v.model == nil || v.model.state != ready {
+	if v.model == nil || v.model.State != engines.Ready {
 		return nil
 	}
 	var cmds []tea.Cmd
-	ctx, e := v.tasks.Context(), v.model.engine
+	ctx, e := v.tasks.Context(), v.model.Engine
 	for _, x := range v.exhibits() {
 		c := cost{x.shot, v.model}
 		if _, begun := v.costs[c]; begun || x.shot.thumb == nil {
@@ -209,5 +211,5 @@ func tokensOf(ctx context.Context, count vision.Count, width, height int) int {
 
 // blind reports whether the model is known not to see.
 func (v *visionMode) blind() bool {
-	return v.model != nil && v.model.state == ready && v.model.info.Architecture != "" && !v.model.info.Can.Vision
+	return v.model != nil && v.model.State == engines.Ready && v.model.Info.Architecture != "" && !v.model.Info.Can.Vision
 }

@@ -14,13 +14,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bise-sh/bise/tui/kit"
-
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/colorprofile"
+
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
 	"github.com/bise-sh/bise/mistral/preprocess"
-	"github.com/charmbracelet/colorprofile"
+	"github.com/bise-sh/bise/tui/engines"
+	"github.com/bise-sh/bise/tui/kit"
 )
 
 // sunset writes a picture of so many pixels into a folder.
@@ -60,7 +61,7 @@ func seeing(t *testing.T, texts ...string) (Options, *enginetest.Script) {
 func (d *driver) vision() *visionMode {
 	d.t.Helper()
 	d.sees("Ministral 3 8B")
-	d.until("the model", func() bool { return d.chat().model.state == ready })
+	d.until("the model", func() bool { return d.chat().model.State == engines.Ready })
 	d.typed("/vision")
 	d.pressed("enter")
 	d.sees("Ask about a picture.")
@@ -247,14 +248,14 @@ func TestDamagedPictureIsNotAttached(t *testing.T) {
 	d.vision()
 	d.typed("/attach cut.png")
 	d.pressed("enter")
-	d.sees("as a PNG picture it is damaged or cut off")
+	d.sees("the PNG image is damaged or truncated")
 	d.send(tea.PasteMsg{Content: filepath.Join(o.Folder, "cut.png")}) // then it is a text, and why is said
 	d.sees("▍ " + o.Folder[:20])
-	d.sees("as a PNG picture it is damaged")
+	d.sees("the PNG image is damaged")
 	d.pressed("ctrl+u")
 	d.typed("/attach photo.heic")
 	d.pressed("enter")
-	d.sees("in the format HEIC, which bise does not read. Convert it:")
+	d.sees("in HEIC format, which bise does not read. Convert it:")
 }
 
 // TestPixelsWhereTheTerminalHasThem plays a terminal that answers as kitty does.
@@ -345,12 +346,12 @@ func TestGalleryDrawsEachSizeOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := attachData("evening.png", data)
+	a, err := readPasted(data)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := g.add(a.shot)
-	if g.add(again(t, data)) != s || g.shot(a.image) != s {
+	if g.add(again(t, data)) != s || g.shot(a.Image.URL) != s {
 		t.Error("the same picture is there twice")
 	}
 	first := g.blocks(s, kit.Dark, 20, 10)
@@ -374,7 +375,7 @@ func TestGalleryDrawsEachSizeOnce(t *testing.T) {
 
 func again(t *testing.T, data []byte) *shot {
 	t.Helper()
-	a, err := attachData("again.png", data)
+	a, err := readPasted(data)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,9 +5,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bise-sh/bise/tui/kit"
-
 	tea "charm.land/bubbletea/v2"
+
+	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/units"
 )
 
@@ -151,7 +151,7 @@ func (v *visionMode) captions(list []exhibit, chosen, columns int) []string {
 		about += " → " + units.Count(n) + " tokens"
 	}
 	if v.blind() {
-		about = v.model.name() + " does not see: " + v.look.Keys.Models.Help().Key + " chooses another"
+		about = v.model.Name() + " does not see: " + v.look.Keys.Models.Help().Key + " chooses another"
 	}
 	lines := []string{name + " " + about}
 	if kit.Width(lines[0]) > columns {

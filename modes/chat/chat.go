@@ -1,5 +1,5 @@
-// Package chat is the mode for questions of every kind: it makes requests of
-// what a person asks and attaches.
+// Package chat is the mode for questions of every kind: it makes requests of what a
+// user asks and attaches.
 package chat
 
 import (
@@ -7,69 +7,104 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/bise-sh/bise/attach"
 	"github.com/bise-sh/bise/engine"
 )
 
-// A Question is what a person asks at once.
+// A Question is a message of the user's.
 type Question struct {
-	System string // the system prompt; may be empty
-	Prompt string
-	Files  []File
-	Images []string // data: URLs
+	System   string // the system prompt; may be empty
+	Prompt   string
+	Attached []attach.Attachment
 }
 
-// A File is text that the question is about.
-type File struct {
-	Name string // as the model is to call it; empty for what was piped in
-	Text string
+// Empty reports whether nothing is asked and nothing attached.
+func (q Question) Empty() bool { return strings.TrimSpace(q.Prompt) == "" && len(q.Attached) == 0 }
+
+// HasImages reports whether an image is attached.
+func (q Question) HasImages() bool {
+	for _, a := range q.Attached {
+		if a.Image != nil {
+			return true
+		}
+	}
+	return false
 }
 
-// Request asks for the answer. Files and images come before the question: the
-// model has read them when it learns what to look for, and a second question
-// about them finds them evaluated already. A conversation that outgrows the
-// context loses its oldest turns, which the answer's events tell.
+// Request asks for the answer. A conversation that outgrows the context loses its
+// oldest turns, which the answer's events report.
 func (q Question) Request() engine.ChatRequest {
 	r := engine.ChatRequest{Overflow: engine.OverflowDropOldest}
 	if q.System != "" {
 		r.Messages = append(r.Messages, engine.Message{Role: engine.System, Content: engine.Text(q.System)})
 	}
-	r.Messages = append(r.Messages, engine.Message{Role: engine.User, Content: q.Content()})
+	content, _ := q.Content()
+	r.Messages = append(r.Messages, engine.Message{Role: engine.User, Content: content})
 	return r
 }
 
-// Content is what is asked for the model: a chunk for each image, one for each
-// file, and the prompt.
-func (q Question) Content() engine.Content {
-	var content engine.Content
-	for _, url := range q.Images {
-		content = append(content, engine.Chunk{Type: engine.ImageChunk, ImageURL: url})
-	}
-	if q.Prompt == "" && len(q.Files) == 1 && q.Files[0].Name == "" {
-		return append(content, engine.Text(q.Files[0].Text)...) // piped in, with nothing said about it: it is the question
-	}
-	for _, f := range q.Files {
-		content = append(content, engine.Text(f.Fenced())...)
-	}
-	if q.Prompt != "" || len(content) == 0 {
-		content = append(content, engine.Text(q.Prompt)...)
-	}
-	return content
+// Named is the name of an attached chunk.
+type Named struct {
+	Chunk int // its index in the content
+	Name  string
 }
 
-// Fenced is the file as the model reads it: its name and a Markdown code block,
-// whose fence is longer than any that the file has.
-func (f File) Fenced() string {
+// Content returns the message for the model, and which of its chunks are attached.
+// Images and files come before the prompt: the model has read them when it learns
+// what to look for, and a second question about them finds them evaluated. An unnamed
+// text without a prompt is the question itself.
+func (q Question) Content() (content engine.Content, attached []Named) {
+	prompt := strings.TrimSpace(q.Prompt)
+	if a := q.Attached; prompt == "" && len(a) == 1 && a[0].Image == nil && a[0].Name == "" {
+		return engine.Text(a[0].Text), nil
+	}
+	add := func(name string, c engine.Chunk) {
+		attached = append(attached, Named{len(content), name})
+		content = append(content, c)
+	}
+	for _, a := range q.Attached {
+		if a.Image != nil {
+			add(a.Name, engine.Chunk{Type: engine.ImageChunk, ImageURL: a.Image.URL})
+		}
+	}
+	for _, a := range q.Attached {
+		if a.Image == nil {
+			add(a.Name, engine.Chunk{Type: engine.TextChunk, Text: Fence(a.Name, a.Text)})
+		}
+	}
+	if prompt != "" || len(content) == 0 {
+		content = append(content, engine.Text(prompt)...)
+	}
+	return content, attached
+}
+
+// Fence returns a file as a model reads it: its name, unless that is empty, and a
+// Markdown code block. The fence is longer than any in the text.
+func Fence(name, text string) string {
 	fence := "```"
-	for strings.Contains(f.Text, fence) {
+	for strings.Contains(text, fence) {
 		fence += "`"
 	}
-	text := f.Text
 	if !strings.HasSuffix(text, "\n") {
 		text += "\n"
 	}
-	block := fence + strings.TrimPrefix(filepath.Ext(f.Name), ".") + "\n" + text + fence
-	if f.Name != "" {
-		return fmt.Sprintf("%s:\n%s", f.Name, block)
+	block := fence + strings.TrimPrefix(filepath.Ext(name), ".") + "\n" + text + fence
+	if name != "" {
+		return fmt.Sprintf("%s:\n%s", name, block)
 	}
 	return block
+}
+
+// Unfence returns the text of a block that Fence made.
+func Unfence(block string) string {
+	at := strings.Index(block, "```")
+	if at < 0 {
+		return block
+	}
+	open, body, ok := strings.Cut(block[at:], "\n")
+	if !ok {
+		return block
+	}
+	fence := open[:len(open)-len(strings.TrimLeft(open, "`"))]
+	return strings.TrimSuffix(body, fence)
 }

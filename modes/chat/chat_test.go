@@ -1,8 +1,10 @@
 package chat
 
 import (
+	"slices"
 	"testing"
 
+	"github.com/bise-sh/bise/attach"
 	"github.com/bise-sh/bise/engine"
 )
 
@@ -13,11 +15,11 @@ func TestRequest(t *testing.T) {
 		want string // of the last message
 	}{
 		{"prompt", Question{Prompt: "hello"}, "hello"},
-		{"piped alone", Question{Files: []File{{Text: "hello\n"}}}, "hello\n"},
-		{"piped with prompt", Question{Prompt: "why?", Files: []File{{Text: "a"}}}, "```\na\n```\n\nwhy?"},
-		{"file", Question{Prompt: "why?", Files: []File{{Name: "x/a.go", Text: "package a\n"}}}, "x/a.go:\n```go\npackage a\n```\n\nwhy?"},
-		{"file alone", Question{Files: []File{{Name: "a.md", Text: "```\nb\n````"}}}, "a.md:\n`````md\n```\nb\n````\n`````"},
-		{"two files", Question{Files: []File{{Name: "Makefile", Text: "a:"}, {Text: "b"}}}, "Makefile:\n```\na:\n```\n\n```\nb\n```"},
+		{"piped alone", Question{Attached: []attach.Attachment{{Text: "hello\n"}}}, "hello\n"},
+		{"piped with prompt", Question{Prompt: "why?", Attached: []attach.Attachment{{Text: "a"}}}, "```\na\n```\n\nwhy?"},
+		{"file", Question{Prompt: "why?", Attached: []attach.Attachment{{Name: "x/a.go", Text: "package a\n"}}}, "x/a.go:\n```go\npackage a\n```\n\nwhy?"},
+		{"file alone", Question{Attached: []attach.Attachment{{Name: "a.md", Text: "```\nb\n````"}}}, "a.md:\n`````md\n```\nb\n````\n`````"},
+		{"two files", Question{Attached: []attach.Attachment{{Name: "Makefile", Text: "a:"}, {Text: "b"}}}, "Makefile:\n```\na:\n```\n\n```\nb\n```"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := tt.q.Request()
@@ -32,12 +34,38 @@ func TestRequest(t *testing.T) {
 }
 
 func TestRequestWithSystemAndImages(t *testing.T) {
-	r := Question{System: "Be brief.", Prompt: "what is it?", Images: []string{"data:image/png;base64,AA=="}}.Request()
+	r := Question{System: "Be brief.", Prompt: "what is it?", Attached: []attach.Attachment{{Image: &attach.Image{URL: "data:image/png;base64,AA=="}}}}.Request()
 	if len(r.Messages) != 2 || r.Messages[0].Role != engine.System || r.Messages[0].Content.Plain() != "Be brief." {
 		t.Fatalf("messages %+v", r.Messages)
 	}
 	c := r.Messages[1].Content
 	if len(c) != 2 || c[0].Type != engine.ImageChunk || c[0].ImageURL != "data:image/png;base64,AA==" || c[1].Text != "what is it?" {
 		t.Errorf("content %+v", c)
+	}
+}
+
+func TestContentNamesWhatIsAttached(t *testing.T) {
+	image := &attach.Image{URL: "data:image/png;base64,AA=="}
+	q := Question{Prompt: " why? ", Attached: []attach.Attachment{{Name: "a.go", Text: "a"}, {Name: "b.png", Image: image}, {Text: "c"}}}
+	content, attached := q.Content()
+	want := []Named{{0, "b.png"}, {1, "a.go"}, {2, ""}}
+	if len(content) != 4 || content[0].Type != engine.ImageChunk || content[3].Text != "why?" || !slices.Equal(attached, want) {
+		t.Errorf("content %+v with %v, want %v", content, attached, want)
+	}
+	if _, attached := (Question{Attached: []attach.Attachment{{Text: "why?"}}}).Content(); attached != nil {
+		t.Errorf("a question has attached chunks %v", attached)
+	}
+}
+
+func TestUnfence(t *testing.T) {
+	for _, text := range []string{"a\n", "```\nb\n````\n", "\n", "a ``` b\n"} {
+		for _, name := range []string{"", "a.go", "x y"} {
+			if got := Unfence(Fence(name, text)); got != text {
+				t.Errorf("%q in %q comes out as %q", text, name, got)
+			}
+		}
+	}
+	if got := Unfence("no fence"); got != "no fence" {
+		t.Errorf("got %q", got)
 	}
 }

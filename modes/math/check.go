@@ -15,11 +15,11 @@ type Check struct {
 	Text string // the computation, on one line: "2·7 − 3 = 11"
 }
 
-// Verify verifies an answer by computation. It substitutes roots in the equations of
+// verify verifies an answer by computation. It substitutes roots in the equations of
 // the problem, evaluates an expression, and compares the results of simplification,
 // expansion, differentiation and integration numerically. For a word problem it uses
 // the equations in the solution. ok is false if the answer cannot be verified.
-func Verify(problem, solution string, a Answer) (Check, bool) {
+func verify(problem, solution string, a Answer) (Check, bool) {
 	if a.How == None || len(problem) > 20_000 {
 		return Check{}, false
 	}

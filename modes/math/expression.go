@@ -14,7 +14,7 @@ const (
 	maxNesting    = 40
 )
 
-// errExpression is a text that is no expression this package can compute with.
+// errExpression reports a text that this package cannot parse as an expression.
 var errExpression = errors.New("not an expression")
 
 // An expression is a tree of numbers, variables and operations on them.
@@ -378,7 +378,7 @@ func parseNumber(t string) (expression, error) {
 	return number{r}, nil
 }
 
-// within reads what stands before a closing token.
+// within parses an expression up to a closing token.
 func (p *reader) within(end string) (expression, error) {
 	e, err := p.sum()
 	if err == nil && !p.is(end) {

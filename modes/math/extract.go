@@ -30,9 +30,9 @@ var (
 	sentence  = regexp.MustCompile(`\.(?:\s|$)|\n`)
 )
 
-// Extract finds the final answer of a solution: the last \boxed; otherwise a sentence
+// extract finds the final answer of a solution: the last \boxed; otherwise a sentence
 // such as "the answer is …"; otherwise the last formula or number.
-func Extract(solution string) Answer {
+func extract(solution string) Answer {
 	if text, ok := boxed(solution); ok {
 		return answer(text, Boxed)
 	}

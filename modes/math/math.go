@@ -99,7 +99,7 @@ func (s *Session) Add(e engine.Event) {
 			return
 		}
 		v.Ended, v.Reason = true, e.Reason
-		v.Answer = Extract(v.Text)
+		v.Answer = extract(v.Text)
 		if e.Reason != engine.FinishStop && v.Answer.How != Boxed {
 			v.Answer = Answer{} // the solution is incomplete: its last expression is a step, not the answer
 		}
@@ -159,7 +159,7 @@ func (s *Session) Result() Result {
 		if len(g.Choices) < len(groups[0].Choices) {
 			break
 		}
-		c, ok := Verify(s.Problem.Text, s.Solutions[g.Shortest].Text, g.Answer)
+		c, ok := verify(s.Problem.Text, s.Solutions[g.Shortest].Text, g.Answer)
 		if i == 0 && ok {
 			r.Check = &c
 		}

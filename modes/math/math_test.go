@@ -33,7 +33,7 @@ func TestDecided(t *testing.T) {
 			if c == '-' {
 				text = "?"
 			}
-			tally.Add(i, Extract(text), text)
+			tally.Add(i, extract(text), text)
 		}
 		if got := tally.Decided(test.all); got != test.want {
 			t.Errorf("%q of %d: decided %v", test.answers, test.all, got)

@@ -2,17 +2,16 @@ package vision
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/binary"
-	"fmt"
 	"hash/crc32"
 	"math"
 
+	"github.com/bise-sh/bise/attach"
 	"github.com/bise-sh/bise/engine"
-	"github.com/bise-sh/bise/mistral/preprocess"
 )
 
-// A Count counts the tokens of a request, as the model that is to answer it would
-// read it.
+// A Count counts the tokens of a request for the model that is to answer it.
 type Count func(context.Context, *engine.ChatRequest) (int, error)
 
 // CountBy counts with an engine.
@@ -23,8 +22,8 @@ func CountBy(e engine.Engine) Count {
 	}
 }
 
-// Tokens is what a picture of so many pixels costs: the more pixels, up to what the
-// model sees, the more tokens. Nothing of the picture itself is needed for that.
+// Tokens returns what an image of a size costs: the more pixels, up to what the model
+// sees, the more tokens. The image itself is not needed.
 func Tokens(ctx context.Context, count Count, width, height int) (int, error) {
 	text := engine.Text("?")
 	without := engine.ChatRequest{Messages: []engine.Message{{Role: engine.User, Content: text}}}
@@ -39,7 +38,7 @@ func Tokens(ctx context.Context, count Count, width, height int) (int, error) {
 	return n - rest, err
 }
 
-// blank is the head of a PNG of so many pixels, from which a tokenizer sees its size.
+// blank is the header of a PNG, from which a tokenizer reads the size.
 func blank(width, height int) string {
 	chunk := []byte("IHDR")
 	chunk = binary.BigEndian.AppendUint32(chunk, uint32(width))
@@ -47,19 +46,20 @@ func blank(width, height int) string {
 	chunk = append(chunk, 8, 2, 0, 0, 0) // eight bits of red, green and blue
 	data := binary.BigEndian.AppendUint32([]byte("\x89PNG\r\n\x1a\n"), uint32(len(chunk)-4))
 	data = append(data, chunk...)
-	return dataURL("image/png", binary.BigEndian.AppendUint32(data, crc32.ChecksumIEEE(chunk)))
+	data = binary.BigEndian.AppendUint32(data, crc32.ChecksumIEEE(chunk))
+	return "data:image/png;base64," + base64.StdEncoding.EncodeToString(data)
 }
 
-// leastTokens is the least that a picture is made to cost: less shows nothing.
+// leastTokens is the least that an image is reduced to: less shows nothing.
 const leastTokens = 16
 
-// Fit gives pictures that cost at most so many tokens together: those that it is
-// given where they do, else all of them made smaller by the same share. Where they
-// would show nothing any more, the error has kind TooLong.
-func Fit(ctx context.Context, count Count, pictures []Picture, budget int) ([]Picture, error) {
-	costs := make([]int, len(pictures))
+// Fit returns images that cost at most budget tokens together: the given ones, or all
+// of them made smaller by the same share. If they would show nothing any more, the
+// error has the kind TooLong.
+func Fit(ctx context.Context, count Count, images []attach.Image, budget int) ([]attach.Image, error) {
+	costs := make([]int, len(images))
 	total := 0
-	for i, p := range pictures {
+	for i, p := range images {
 		n, err := Tokens(ctx, count, p.Width, p.Height)
 		if err != nil {
 			return nil, err
@@ -68,24 +68,24 @@ func Fit(ctx context.Context, count Count, pictures []Picture, budget int) ([]Pi
 		total += n
 	}
 	if total <= budget {
-		return pictures, nil
+		return images, nil
 	}
-	out := make([]Picture, len(pictures))
-	for i, p := range pictures {
+	out := make([]attach.Image, len(images))
+	for i, p := range images {
 		share := budget * costs[i] / total
 		if share < leastTokens {
 			return nil, engine.ErrTooLong(total, budget)
 		}
 		var err error
-		if out[i], err = p.within(ctx, count, share); err != nil {
+		if out[i], err = within(ctx, p, count, share); err != nil {
 			return nil, err
 		}
 	}
 	return out, nil
 }
 
-// within is the picture in the most pixels that cost at most so many tokens.
-func (p Picture) within(ctx context.Context, count Count, budget int) (Picture, error) {
+// within returns an image in the most pixels that cost at most budget tokens.
+func within(ctx context.Context, p attach.Image, count Count, budget int) (attach.Image, error) {
 	size := func(longest int) (w, h int) {
 		scale := float64(longest) / float64(max(p.Width, p.Height))
 		return max(1, int(math.Round(float64(p.Width)*scale))), max(1, int(math.Round(float64(p.Height)*scale)))
@@ -97,7 +97,7 @@ func (p Picture) within(ctx context.Context, count Count, budget int) (Picture, 
 		n, err := Tokens(ctx, count, w, h)
 		switch {
 		case err != nil:
-			return Picture{}, err
+			return attach.Image{}, err
 		case n <= budget:
 			low = middle
 		default:
@@ -105,16 +105,7 @@ func (p Picture) within(ctx context.Context, count Count, budget int) (Picture, 
 		}
 	}
 	if low == 0 {
-		return Picture{}, engine.ErrTooLong(1, budget)
+		return attach.Image{}, engine.ErrTooLong(1, budget)
 	}
-	img, err := preprocess.Decode(p.URL)
-	if err != nil {
-		return Picture{}, fmt.Errorf("make %s smaller: %w", p.Name, err)
-	}
-	smaller := p
-	smaller.Width, smaller.Height = size(low)
-	img = scaled(img, smaller.Width, smaller.Height)
-	smaller.URL = encoded(img, true, MaxFile)
-	smaller.Thumb = thumb(img)
-	return smaller, nil
+	return p.Resize(size(low))
 }

@@ -1,12 +1,15 @@
 package vision
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"image"
+	"image/png"
 	"strings"
 	"testing"
 
+	"github.com/bise-sh/bise/attach"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/mistral/preprocess"
@@ -49,17 +52,27 @@ func TestTokens(t *testing.T) {
 	}
 }
 
+// grayPNG is a PNG file of a size.
+func grayPNG(t *testing.T, width, height int) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := png.Encode(&b, image.NewGray(image.Rect(0, 0, width, height))); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
 func TestFit(t *testing.T) {
-	large, err := Read("large.png", pngOf(t, image.NewGray(image.Rect(0, 0, 2000, 1500))))
+	large, err := attach.ReadImage("large.png", grayPNG(t, 2000, 1500))
 	if err != nil {
 		t.Fatal(err)
 	}
-	small, err := Read("small.png", pngOf(t, image.NewGray(image.Rect(0, 0, 320, 320))))
+	small, err := attach.ReadImage("small.png", grayPNG(t, 320, 320))
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := []Picture{large, small}
-	cost := func(list []Picture) (sum int) {
+	all := []attach.Image{large, small}
+	cost := func(list []attach.Image) (sum int) {
 		for _, p := range list {
 			n, err := Tokens(t.Context(), pixtral, p.Width, p.Height)
 			if err != nil {

@@ -5,6 +5,7 @@ import (
 	"iter"
 	"slices"
 
+	"github.com/bise-sh/bise/attach"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/mistral/preprocess"
 )
@@ -13,13 +14,13 @@ import (
 // are made smaller.
 const answerRoom = 256
 
-// A Fitting is an engine that answers also where the last message's pictures do not
-// fit the context: it asks once more with smaller ones.
+// A Fitting is an engine that makes the images of the last message smaller when they
+// do not fit the context, and asks again.
 type Fitting struct {
 	engine.Engine
-	// Tell is told, before the answer, of each picture that is made smaller: which it
-	// is of the message, what it has now, and the tokens that the context holds.
-	Tell func(i int, before, after Picture, context int)
+	// Resized is called, before the answer, for each image of the message that is made
+	// smaller, with the tokens that the context holds.
+	Resized func(i int, before, after attach.Image, context int)
 }
 
 // Chat answers a conversation.
@@ -69,22 +70,22 @@ func (f Fitting) smaller(ctx context.Context, r engine.ChatRequest, full engine.
 	for i, p := range fitted {
 		if p.URL != pictures[i].URL {
 			content[chunks[i]].ImageURL = p.URL
-			f.Tell(i, pictures[i], p, full.Limit)
+			f.Resized(i, pictures[i], p, full.Limit)
 		}
 	}
 	return r, true
 }
 
 // shownIn are the pictures of a message, and which of its chunks they are.
-func shownIn(content engine.Content) (pictures []Picture, chunks []int) {
+func shownIn(content engine.Content) (images []attach.Image, chunks []int) {
 	for i, k := range content {
 		if k.Type != engine.ImageChunk {
 			continue
 		}
 		if w, h, err := preprocess.Size(k.ImageURL); err == nil {
-			pictures = append(pictures, Picture{Name: "the picture", Width: w, Height: h, URL: k.ImageURL})
+			images = append(images, attach.Image{Name: "the image", Width: w, Height: h, URL: k.ImageURL})
 			chunks = append(chunks, i)
 		}
 	}
-	return pictures, chunks
+	return images, chunks
 }

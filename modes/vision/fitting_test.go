@@ -2,11 +2,12 @@ package vision
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
-	"image"
 	"iter"
 	"testing"
 
+	"github.com/bise-sh/bise/attach"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
 	"github.com/bise-sh/bise/fault"
@@ -34,7 +35,7 @@ func (n narrow) Chat(ctx context.Context, r engine.ChatRequest) iter.Seq2[engine
 }
 
 func TestFitting(t *testing.T) {
-	url := dataURL("image/png", pngOf(t, image.NewGray(image.Rect(0, 0, 1600, 1200))))
+	url := "data:image/png;base64," + base64.StdEncoding.EncodeToString(grayPNG(t, 1600, 1200))
 	question := func(chunks ...engine.Chunk) engine.ChatRequest {
 		return engine.ChatRequest{Messages: []engine.Message{
 			{Role: engine.User, Content: engine.Text("before")},
@@ -59,7 +60,7 @@ func TestFitting(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			e := narrow{enginetest.Says("A cat."), tt.limit}
 			var told []string
-			f := Fitting{e, func(i int, before, after Picture, context int) {
+			f := Fitting{e, func(i int, before, after attach.Image, context int) {
 				told = append(told, fmt.Sprint(i, before.Width, context))
 				if after.Width >= before.Width {
 					t.Errorf("it is not smaller: %d", after.Width)

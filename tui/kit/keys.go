@@ -165,12 +165,14 @@ func Hints(bindings ...key.Binding) []Hint {
 	return list
 }
 
-func (h Hint) String() string {
-	words := h.Words
-	if words == "" {
-		words = h.Help().Desc
+func (h Hint) String() string { return h.Help().Key + " " + h.Action() }
+
+// Action says what the key does.
+func (h Hint) Action() string {
+	if h.Words != "" {
+		return h.Words
 	}
-	return h.Help().Key + " " + words
+	return h.Help().Desc
 }
 
 // HintSeparator stands between two hints of a foot.
@@ -201,19 +203,15 @@ func JoinHints(list []Hint, width int) string {
 	return strings.Join(texts, HintSeparator)
 }
 
-// Actions are the actions of the keys that work.
+// Actions are what the keys that work do.
 func Actions(list []Hint) []string {
-	var words []string
+	var actions []string
 	for _, h := range list {
-		switch {
-		case !h.Enabled():
-		case h.Words != "":
-			words = append(words, h.Words)
-		default:
-			words = append(words, h.Help().Desc)
+		if h.Enabled() {
+			actions = append(actions, h.Action())
 		}
 	}
-	return words
+	return actions
 }
 
 // NewBinding is a key that is no letter of a filter: what a list's row can be done to.

@@ -363,5 +363,5 @@ func (l *List) Click(y int) (chosen, again bool) {
 
 func (l *List) Scroll(lines int) { l.Select(l.Selected + lines) }
 
-// Rowed gives the list to who shows it in another way than by its frame.
-func (l *List) Rowed() *List { return l }
+// AsList returns the list itself, for [Lister].
+func (l *List) AsList() *List { return l }

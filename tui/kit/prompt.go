@@ -8,7 +8,7 @@ import (
 type Prompt struct {
 	look *Look
 	Editor
-	heading, Question string
+	heading, question string
 	verb              string // what enter does
 	done              func(text string) Outcome
 
@@ -18,7 +18,7 @@ type Prompt struct {
 // NewPrompt asks a question, with text as the answer to begin with. done says what
 // follows from the answer.
 func NewPrompt(look *Look, heading, question, text, verb string, done func(string) Outcome) *Prompt {
-	p := &Prompt{look: look, heading: heading, Question: question, verb: verb, done: done}
+	p := &Prompt{look: look, heading: heading, question: question, verb: verb, done: done}
 	p.SingleLine = true
 	p.SetText(text)
 	p.ClearUndo()
@@ -45,9 +45,7 @@ func (p *Prompt) Resize(width, _ int) {
 func (p *Prompt) Press(k tea.KeyPressMsg) Outcome {
 	switch {
 	case Matches(k, p.look.Keys.Choose):
-		o := p.done(p.Text)
-		o.Handled, o.Closes = true, true
-		return o
+		return p.Answer(p.Text)
 	case Matches(k, p.look.Keys.Back):
 		return Close(nil)
 	case p.Editor.Press(KeyOf(k), p.look.Keys):
@@ -69,7 +67,7 @@ func (p *Prompt) Click(x, _ int) Outcome {
 
 func (p *Prompt) View() ([]string, *tea.Cursor) {
 	left, columns := Column(p.width)
-	lines := append([]string{""}, Wrap(p.Question, columns)...)
+	lines := append([]string{""}, Wrap(p.question, columns)...)
 	text, x, _ := p.Editor.View(1)
 	lines = append(lines, "", p.look.Theme.Accent.Render("▍")+" "+text[0])
 	y := len(lines) - 1
@@ -77,4 +75,15 @@ func (p *Prompt) View() ([]string, *tea.Cursor) {
 		lines[i] = "  " + lines[i]
 	}
 	return Indent(lines, left-2), tea.NewCursor(left+x, y)
+}
+
+// Question returns what is asked, for [Asker].
+func (p *Prompt) Question() (question, answer string) { return p.question, p.Text }
+
+// Answer closes the prompt with a text.
+func (p *Prompt) Answer(text string) Outcome {
+	p.SetText(text)
+	o := p.done(p.Text)
+	o.Handled, o.Closes = true, true
+	return o
 }

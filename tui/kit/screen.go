@@ -71,3 +71,30 @@ type Leaver interface {
 	// CanLeave reports whether nothing would be lost. It says once what would.
 	CanLeave() bool
 }
+
+// A Lister is a screen that is a list.
+type Lister interface {
+	Screen
+	AsList() *List
+}
+
+// An Asker is a screen that asks for one line.
+type Asker interface {
+	Screen
+	// Question returns what is asked, and the answer that is there already.
+	Question() (question, answer string)
+	// Answer is enter after line was written.
+	Answer(line string) Outcome
+}
+
+// A Narrator is a screen that says what happens on it, for a reader of lines.
+type Narrator interface {
+	Screen
+	// Narrate says what is new. before is what the last call of any Narrator's
+	// returned, nil at first.
+	Narrate(before any, say func(string)) (now any)
+	// EnterLine takes a line that was written.
+	EnterLine(line string) Outcome
+	// Busy reports whether no line is expected, because an answer is on its way.
+	Busy() bool
+}

@@ -4,15 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
-	"time"
 
 	tea "charm.land/bubbletea/v2"
+
+	"github.com/bise-sh/bise/attach"
 )
 
 // A Terminal does what the terminal and the user's other programs are for: the
@@ -24,9 +23,6 @@ type Terminal struct {
 
 	tasks *Tasks
 }
-
-// maxEdited is how much of an edited file is read, in bytes.
-const maxEdited = 10_000_000
 
 func NewTerminal(tasks *Tasks, getenv func(string) string) *Terminal {
 	return &Terminal{
@@ -71,8 +67,12 @@ func (t *Terminal) EditText(name, text string, done func(text string, err error)
 			return done("", err)
 		}
 		defer f.Close()
-		data, err := io.ReadAll(io.LimitReader(f, maxEdited))
-		return done(string(data), err)
+		data, err := attach.ReadAll(t.tasks.Context(), f, attach.MaxText)
+		if err != nil {
+			return done("", attach.ReadError(name, err))
+		}
+		text, _, err := attach.Decode(name, data)
+		return done(text, err)
 	})
 }
 
@@ -107,67 +107,21 @@ func (t *Terminal) Copy(text string) tea.Cmd {
 	return tea.Batch(t.SetClipboard(text), t.copyBySystem(text))
 }
 
-// clipboardTime is how long a program of the system's clipboard may take.
-const clipboardTime = 2 * time.Second
-
 func (t *Terminal) copyBySystem(text string) tea.Cmd {
-	program := t.clipboardProgram(
-		[]string{"wl-copy"}, []string{"xclip", "-selection", "clipboard"}, []string{"xsel", "-ib"},
-		[]string{"pbcopy"}, []string{"clip.exe"})
-	if program == nil {
+	write := attach.ClipboardWriter(t.Getenv)
+	if write == nil {
 		return nil
 	}
 	ctx := t.tasks.Context()
 	return func() tea.Msg {
-		ctx, cancel := context.WithTimeout(ctx, clipboardTime)
-		defer cancel()
-		cmd := exec.CommandContext(ctx, program[0], program[1:]...)
-		cmd.Stdin = strings.NewReader(text)
-		cmd.Run() // the terminal was asked too
+		_ = write(ctx, text) // the terminal was asked too
 		return nil
 	}
-}
-
-// clipboardProgram returns the first program that works here: for Wayland, for X
-// twice, for macOS, for Windows. Over ssh the clipboard of this machine is not the
-// user's.
-func (t *Terminal) clipboardProgram(wayland, x, otherX, mac, windows []string) []string {
-	var list [][]string
-	switch {
-	case t.Getenv("SSH_CONNECTION") != "":
-	case runtime.GOOS == "darwin":
-		list = [][]string{mac}
-	case runtime.GOOS == "windows" || t.Getenv("WSL_DISTRO_NAME") != "":
-		list = [][]string{windows}
-	case t.Getenv("WAYLAND_DISPLAY") != "":
-		list = [][]string{wayland}
-	case t.Getenv("DISPLAY") != "":
-		list = [][]string{x, otherX}
-	}
-	for _, program := range list {
-		if len(program) > 0 {
-			if _, err := exec.LookPath(program[0]); err == nil {
-				return program
-			}
-		}
-	}
-	return nil
 }
 
 // ReadClipboard returns the text on the system's clipboard. ok is false when no
 // program can read it.
 func (t *Terminal) ReadClipboard(ctx context.Context) (text string, ok bool) {
-	program := t.clipboardProgram(
-		[]string{"wl-paste", "--no-newline"}, []string{"xclip", "-selection", "clipboard", "-o"}, []string{"xsel", "-ob"},
-		[]string{"pbpaste"}, []string{"powershell.exe", "-NoProfile", "-Command", "Get-Clipboard"})
-	if program == nil {
-		return "", false
-	}
-	ctx, cancel := context.WithTimeout(ctx, clipboardTime)
-	defer cancel()
-	out, err := exec.CommandContext(ctx, program[0], program[1:]...).Output()
-	if err != nil || len(out) > maxEdited {
-		return "", true
-	}
-	return string(out), true
+	text, err := attach.ClipboardText(ctx, t.Getenv)
+	return text, !errors.Is(err, attach.ErrNoClipboard)
 }

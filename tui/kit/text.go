@@ -1,6 +1,7 @@
 package kit
 
 import (
+	"path/filepath"
 	"strings"
 
 	"charm.land/lipgloss/v2"
@@ -73,6 +74,10 @@ func OneLine(s string) string {
 	return strings.Join(strings.Fields(term.Clean(s)), " ")
 }
 
+// WideColumns is the width from which on there is room for more than the
+// essentials.
+const WideColumns = 60
+
 // MaxColumns is the most columns that body text takes, for the eye's sake.
 const MaxColumns = 100
 
@@ -104,4 +109,13 @@ func LineCount(s string) int {
 		return 0
 	}
 	return strings.Count(strings.TrimSuffix(s, "\n"), "\n") + 1
+}
+
+// RelativePath returns path as users write it in a folder: relative if it is
+// inside.
+func RelativePath(folder, path string) string {
+	if rel, err := filepath.Rel(folder, path); err == nil && filepath.IsLocal(rel) {
+		return rel
+	}
+	return path
 }

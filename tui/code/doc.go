@@ -1,0 +1,3 @@
+// Package code is the mode in which the user writes a file and a model suggests
+// what comes next, after the cursor.
+package code

@@ -1,0 +1,155 @@
+package code
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/bise-sh/bise/render/term"
+	"github.com/bise-sh/bise/tui/engines"
+	"github.com/bise-sh/bise/tui/kit"
+	"github.com/bise-sh/bise/units"
+)
+
+const (
+	// colouredAbove is how many lines above those that are shown are looked at to
+	// colour them: a comment or a text may begin there.
+	colouredAbove = 200
+	// ghostLines is how many lines of a suggestion are shown at least, where there is
+	// room.
+	ghostLines = 5
+)
+
+// coloured are lines of a text in colours, for one text and theme.
+type coloured struct {
+	text     string
+	theme    *kit.Theme
+	from, to int // rows
+	lines    []string
+}
+
+func (m *Mode) Resize(width, height int) {
+	m.width, m.height = width, height
+	m.list.Resize(width, height)
+	if m.file == nil {
+		return
+	}
+	extra := min(strings.Count(m.ghost, "\n"), ghostLines, height/2)
+	m.text.ScrollTo(max(1, height-extra))
+	_, x := m.text.Position()
+	room := max(1, width-m.gutter()-1)
+	m.left = max(0, min(m.left, x))
+	m.left = max(m.left, x-room+1)
+	m.colour()
+}
+
+// gutter is how wide the line numbers are, with the space around them.
+func (m *Mode) gutter() int { return len(strconv.Itoa(len(m.text.Rows()))) + 3 }
+
+// colour draws the lines that are shown in the colours of their language, unless
+// they are.
+func (m *Mode) colour() {
+	rows := m.text.Rows()
+	from := max(0, m.text.Top-colouredAbove)
+	to := min(len(rows), m.text.Top+m.height)
+	c := &m.colours
+	if c.text == m.text.Text && c.theme == m.look.Theme && c.from == from && c.to == to {
+		return
+	}
+	part := m.text.Text[rows[from].From:rows[to-1].To]
+	*c = coloured{m.text.Text, m.look.Theme, from, to, m.look.Theme.Markdown.Highlight(part, m.file.name)}
+}
+
+// line is a row in colours.
+func (m *Mode) line(row int) string {
+	if i := row - m.colours.from; i >= 0 && i < len(m.colours.lines) {
+		return m.colours.lines[i]
+	}
+	return ""
+}
+
+func (m *Mode) View() ([]string, *tea.Cursor) {
+	if m.picking || m.file == nil {
+		return m.list.View()
+	}
+	gutter := m.gutter()
+	row, x := m.text.Position()
+	rows := m.text.Rows()
+	ghost := m.drawnGhost()
+	var lines []string
+	draw := func(number, line string) {
+		lines = append(lines, number+kit.Truncate(ansi.TruncateLeft(line, m.left, ""), m.width-gutter))
+	}
+	y := 0
+	for i := m.text.Top; i < len(rows) && len(lines) < m.height; i++ {
+		style := m.look.Theme.Muted
+		if i == row {
+			style = m.look.Theme.Accent
+			y = len(lines)
+		}
+		number := style.Render(fmt.Sprintf(" %*d", gutter-3, i+1)) + "  "
+		line := m.line(i)
+		if i != row || len(ghost) == 0 {
+			draw(number, line)
+			continue
+		}
+		// What is suggested stands between what is before the cursor and what is after.
+		width := kit.Width(line)
+		if width < x { // spaces at the end are not coloured
+			line += strings.Repeat(" ", x-width)
+			width = x
+		}
+		before, after := ansi.Cut(line, 0, x), ansi.Cut(line, x, width)
+		for j, part := range ghost {
+			if j == 0 {
+				part = before + part
+			}
+			if j == len(ghost)-1 {
+				part += after
+			}
+			if j > 0 {
+				number = strings.Repeat(" ", gutter)
+			}
+			draw(number, part)
+		}
+	}
+	return lines[:min(len(lines), m.height)], tea.NewCursor(min(m.width-1, gutter+x-m.left), y)
+}
+
+// drawnGhost are the lines of what is suggested.
+func (m *Mode) drawnGhost() []string {
+	if m.ghost == "" {
+		return nil
+	}
+	text := strings.ReplaceAll(term.Clean(m.ghost), "\t", strings.Repeat(" ", kit.TabWidth))
+	return kit.StyleLines(m.look.Theme.Muted.Italic(true), strings.Split(text, "\n"))
+}
+
+// Footer says what the last suggestion took, and the keys.
+func (m *Mode) Footer() kit.Footer {
+	f := kit.Footer{Hints: m.Bindings()}
+	if m.picking {
+		f.Left = units.Plural(len(m.paths), "file")
+		if m.more {
+			f.Left = "the first " + f.Left
+		}
+		return f
+	}
+	if m.ghost == "" {
+		f.Hints = kit.Hints(m.keys.save, m.keys.open, m.look.Keys.Commands)
+	}
+	switch {
+	case m.session == nil && m.model != nil && m.model.State == engines.Failed:
+		f.Left, _ = kit.Explain(m.model.Err)
+	case m.session == nil:
+		f.Left = "no suggestions yet"
+	case m.Current.Cached:
+		f.Left = "known already"
+	case m.Current.Took > 0:
+		f.Left = units.Plural(m.Current.Evaluated, "new token") + " read · " + units.Precise(m.Current.Took)
+	}
+	return f
+}

@@ -1,0 +1,261 @@
+package models
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/bise-sh/bise/config"
+	"github.com/bise-sh/bise/tui/kit"
+)
+
+// serversDialog lists the models of servers: those of one, or of all.
+type serversDialog struct {
+	kit.List
+	shelf   *Service
+	only    string // the server whose models are shown; "": all
+	servers []*served
+	refs    []string // of the rows; "" where there is only a server
+}
+
+// A served is a server with what is known of its models.
+type served struct {
+	name   string
+	models []string
+	asked  bool // they are on their way
+	err    error
+}
+
+func newServersDialog(s *Service, only string) *serversDialog {
+	d := &serversDialog{shelf: s, List: kit.List{Look: s.look, FilterOnSlash: true}, only: only}
+	d.Intro = []string{"Models on servers. Your messages are sent there."}
+	d.Empty = []string{"No server is configured. Add La Plateforme, another bise or any server with OpenAI's API with a."}
+	d.Detail = d.known
+	d.readServers()
+	return d
+}
+
+// readServers reads which servers are configured.
+func (s *serversDialog) readServers() {
+	before := map[string]*served{}
+	for _, v := range s.servers {
+		before[v.name] = v
+	}
+	s.servers = nil
+	if s.shelf.endpoints == nil {
+		return
+	}
+	for _, name := range sortedKeys(s.shelf.endpoints.Endpoints()) {
+		if s.only != "" && name != s.only {
+			continue
+		}
+		v := before[name]
+		if v == nil {
+			v = &served{name: name}
+		}
+		s.servers = append(s.servers, v)
+	}
+	s.refresh()
+}
+
+func (s *serversDialog) refresh() {
+	s.refs = nil
+	var rows []kit.Row
+	add := func(group, text, ref string, dim bool) {
+		if _, marks, ok := kit.Match(s.Filter.Text, text); ok {
+			s.refs = append(s.refs, ref)
+			rows = append(rows, kit.Row{Group: kit.OneLine(group), Cells: []string{kit.OneLine(text)}, Marks: marks, Dim: dim})
+		}
+	}
+	for _, v := range s.servers {
+		for _, name := range v.models {
+			add(v.name, name, v.name+"/"+name, false)
+		}
+		switch {
+		case v.err != nil:
+			msg, _ := kit.Explain(v.err)
+			add(v.name, "✗ "+msg, "", true)
+		case v.asked:
+			add(v.name, "asking which models it has", "", true)
+		case len(v.models) == 0:
+			add(v.name, "it has no models", "", true)
+		}
+	}
+	s.SetRows(rows)
+}
+
+func (s *serversDialog) known(i, width int) []string {
+	if s.refs[i] == "" {
+		return nil
+	}
+	return []string{s.Look.Theme.Muted.Render(kit.Truncate(kit.OneLine(s.refs[i]), width))}
+}
+
+// servedRead brings the models of a server, and serverAdded tells that one is known
+// that was not.
+type (
+	servedRead struct {
+		server string
+		models []string
+		err    error
+	}
+	serverAdded struct {
+		name string
+		err  error
+	}
+	serverKeyed struct{ url, variable string }
+)
+
+func (s *serversDialog) Init() tea.Cmd {
+	var cmds []tea.Cmd
+	ctx, endpoints := s.shelf.tasks.Context(), s.shelf.endpoints
+	for _, v := range s.servers {
+		if v.asked || v.models != nil {
+			continue
+		}
+		v.asked = true
+		cmds = append(cmds, func() tea.Msg {
+			list, err := endpoints.Served(ctx, v.name)
+			return servedRead{v.name, list, err}
+		})
+	}
+	s.refresh()
+	return tea.Batch(cmds...)
+}
+
+func (s *serversDialog) Update(msg tea.Msg) tea.Cmd {
+	switch msg := msg.(type) {
+	case servedRead:
+		for _, v := range s.servers {
+			if v.name == msg.server {
+				v.asked, v.models, v.err = false, msg.models, msg.err
+			}
+		}
+		s.refresh()
+	case serverKeyed:
+		return s.add(msg)
+	case serverAdded:
+		if msg.err != nil {
+			s.shelf.notify.Error(msg.err)
+			return nil
+		}
+		s.only = ""
+		s.readServers()
+		return s.Init()
+	}
+	return nil
+}
+
+// askKey asks for the variable that has the key of the server at a URL.
+func (s *serversDialog) askKey(address string) kit.Outcome {
+	address = strings.TrimSpace(address)
+	if address == "" {
+		return kit.Close(nil)
+	}
+	if !strings.Contains(address, "://") {
+		address = "http://" + address
+	}
+	u, err := url.Parse(address)
+	if err != nil || u.Hostname() == "" {
+		s.shelf.notify.Say(fmt.Sprintf("invalid server URL %q", kit.OneLine(address)))
+		return kit.Close(nil)
+	}
+	usual := ""
+	if ofMistral(u) {
+		usual = "MISTRAL_API_KEY"
+	}
+	question := "The environment variable with the server's API key, or nothing if it needs none. The key itself is not saved."
+	return kit.Open(kit.NewPrompt(s.Look, "Key", question, usual, "add", func(variable string) kit.Outcome {
+		return kit.Close(serverKeyed{address, strings.TrimSpace(variable)})
+	}))
+}
+
+func ofMistral(u *url.URL) bool { return strings.HasSuffix("."+u.Hostname(), ".mistral.ai") }
+
+// add is the command that writes a server down.
+func (s *serversDialog) add(msg serverKeyed) tea.Cmd {
+	endpoints, name := s.shelf.endpoints, serverName(msg.url, s.shelf.endpoints.Endpoints())
+	return func() tea.Msg { return serverAdded{name, endpoints.AddEndpoint(name, msg.url, msg.variable)} }
+}
+
+// serverName makes a name for a server, of its host's; one that is taken gets a
+// number.
+func serverName(address string, taken map[string]config.Endpoint) string {
+	name := "server"
+	if u, err := url.Parse(address); err == nil {
+		name, _, _ = strings.Cut(u.Hostname(), ".")
+		if ofMistral(u) {
+			name = "plateforme"
+		}
+	}
+	if strings.Trim(name, "0123456789") == "" || strings.ContainsAny(name, ":/") {
+		name = "server"
+	}
+	unique := name
+	for n := 2; ; n++ {
+		if _, ok := taken[unique]; !ok {
+			return unique
+		}
+		unique = fmt.Sprint(name, n)
+	}
+}
+
+func (s *serversDialog) Title() string { return "Servers" }
+func (s *serversDialog) Note() string  { return "" }
+
+var addKey = kit.NewBinding("a", "add a server")
+
+func (s *serversDialog) Bindings() []kit.Hint {
+	list := []kit.Hint{{Binding: addKey, Words: ""}, {Binding: filterKey, Words: ""}, {Binding: s.Look.Keys.Back, Words: ""}}
+	if i, ok := s.SelectedRow(); ok && s.refs[i] != "" {
+		list = append([]kit.Hint{{Binding: s.Look.Keys.Choose, Words: "use it"}}, list...)
+	}
+	return list
+}
+
+func (s *serversDialog) Footer() kit.Footer { return kit.Footer{Hints: s.Bindings()} }
+
+func (s *serversDialog) Press(k tea.KeyPressMsg) kit.Outcome {
+	if kit.Matches(k, addKey) && !s.Filtering {
+		question := "The server's URL, such as https://api.mistral.ai for La Plateforme or http://127.0.0.1:8642 for another bise."
+		return kit.Open(kit.NewPrompt(s.Look, "Add a server", question, "", "continue", s.askKey))
+	}
+	change := s.List.Press(k)
+	switch {
+	case change.Filtered:
+		s.refresh()
+		return kit.Handled(nil)
+	case change.Handled:
+		return kit.Handled(nil)
+	case kit.Matches(k, s.Look.Keys.Choose):
+		return s.choice()
+	case kit.Matches(k, s.Look.Keys.Back):
+		return kit.Close(nil)
+	}
+	return kit.Ignored()
+}
+
+func (s *serversDialog) choice() kit.Outcome {
+	i, ok := s.SelectedRow()
+	if !ok || s.refs[i] == "" {
+		return kit.Handled(nil)
+	}
+	o := kit.Close(Chosen{s.refs[i]})
+	return o
+}
+
+func (s *serversDialog) Paste(text string) kit.Outcome {
+	if s.List.Paste(text).Filtered {
+		s.refresh()
+	}
+	return kit.Handled(nil)
+}
+
+func (s *serversDialog) Click(_, y int) kit.Outcome {
+	if _, again := s.List.Click(y); again {
+		return s.choice()
+	}
+	return kit.Handled(nil)
+}

@@ -1,0 +1,95 @@
+package plain
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/bise-sh/bise/tui/kit"
+)
+
+// report says what is new.
+func (s *session) report() {
+	if d := s.i.Dialog(); d != nil {
+		s.describeDialog(d)
+	} else {
+		s.dialog = nil
+		if n := s.narrator(); n != nil {
+			s.text = ""
+			s.narrated = n.Narrate(s.narrated, s.say)
+		} else {
+			s.describeMode(s.i.Mode())
+		}
+	}
+	notice := s.i.Notice()
+	if text := notice.Text; text != s.notice {
+		s.notice = text
+		if notice.Key != "" {
+			text += fmt.Sprintf(" (/%s)", notice.Word)
+		}
+		if text != "" {
+			s.say(kit.Sentence(text))
+		}
+	}
+}
+
+// describeDialog says what a dialog that was opened shows, or what it shows now if
+// that has changed.
+func (s *session) describeDialog(d kit.Dialog) {
+	text := describe(d)
+	if d == s.dialog && text == s.text {
+		return
+	}
+	if d != s.dialog {
+		var head []string
+		for _, part := range []string{d.Title(), d.Note()} {
+			if part = ansi.Strip(part); part != "" {
+				head = append(head, part)
+			}
+		}
+		if len(head) > 0 {
+			s.say(kit.Sentence(strings.Join(head, ", ")))
+		}
+	}
+	s.dialog, s.text = d, text
+	s.say(text)
+}
+
+// describe returns what a dialog shows and what can be done.
+func describe(d kit.Dialog) string {
+	switch d := d.(type) {
+	case kit.Asker:
+		question, answer := d.Question()
+		return fmt.Sprintf("%s\nThe value is: %s\nA line replaces it; an empty line goes back.", question, answer)
+	case kit.Lister:
+		return d.AsList().Describe(kit.Actions(d.Bindings()))
+	}
+	lines := drawn(d)
+	back := "An empty line goes back."
+	if actions := kit.Actions(d.Bindings()); len(actions) > 0 {
+		back = fmt.Sprintf("You can: %s. ", strings.Join(actions, ", ")) + back
+	}
+	return strings.Join(append(lines, back), "\n")
+}
+
+// describeMode says what a mode shows, if that has changed.
+func (s *session) describeMode(screen kit.Screen) {
+	text := strings.Join(append(drawn(screen), "You can: "+strings.Join(kit.Actions(screen.Bindings()), ", ")), "\n")
+	if text != s.text {
+		s.text = text
+		s.say(text)
+	}
+}
+
+// drawn returns the text that a screen draws.
+func drawn(screen kit.Screen) []string {
+	var texts []string
+	lines, _ := screen.View()
+	for _, line := range lines {
+		if line = strings.TrimSpace(ansi.Strip(line)); line != "" {
+			texts = append(texts, line)
+		}
+	}
+	return texts
+}

@@ -1,0 +1,292 @@
+package review
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+	"charm.land/lipgloss/v2"
+
+	"github.com/bise-sh/bise/modes/review"
+	"github.com/bise-sh/bise/modes/review/diff"
+	"github.com/bise-sh/bise/render/term"
+	"github.com/bise-sh/bise/tui/engines"
+	"github.com/bise-sh/bise/tui/kit"
+	"github.com/bise-sh/bise/units"
+)
+
+// aroundFinding is how many lines are shown before and after a finding's.
+const aroundFinding = 3
+
+func (m *Mode) Resize(width, height int) {
+	m.width, m.height = width, height
+	m.list.Resize(width, m.listHeight())
+}
+
+// margin is the empty lines above the list.
+func (m *Mode) margin() int {
+	if m.review == nil || m.height < 12 {
+		return 0
+	}
+	return 1
+}
+
+// listHeight is how many lines the list has: all, or what its findings need, up to
+// a third.
+func (m *Mode) listHeight() int {
+	if m.review == nil || len(m.list.Rows) == 0 {
+		return m.height
+	}
+	need := len(m.list.Rows)
+	if m.list.Typing() || m.list.Filter.Text != "" {
+		need++
+	}
+	return max(1, min(need, m.height/3))
+}
+
+func (m *Mode) View() ([]string, *tea.Cursor) {
+	f := m.chosen()
+	if m.whole && f != nil {
+		lines := m.drawn(f, aroundFinding+m.height/4)
+		return lines[min(m.top, max(0, len(lines)-m.height)):], nil
+	}
+	lines := make([]string, m.margin())
+	rows, cursor := m.list.View()
+	if cursor != nil {
+		cursor.Y += len(lines)
+	}
+	lines = append(lines, rows...)
+	if f == nil {
+		return lines[:min(len(lines), m.height)], cursor
+	}
+	if m.height >= 12 {
+		lines = append(lines, "")
+	}
+	// As much of what is around the finding as leaves room for what is said of it.
+	free := m.height - len(lines)
+	var below []string
+	for around := aroundFinding; around >= 0; around-- {
+		if below = m.drawn(f, around); len(below) <= free {
+			break
+		}
+	}
+	lines = append(lines, below...)
+	return lines[:min(len(lines), m.height)], cursor
+}
+
+// scroll moves a finding that has the body to itself.
+func (m *Mode) scroll(k tea.KeyPressMsg) bool {
+	f := m.chosen()
+	if f == nil {
+		m.whole = false
+		return false
+	}
+	last := max(0, len(m.drawn(f, aroundFinding+m.height/4))-m.height)
+	switch k.String() {
+	case "up":
+		m.top--
+	case "down":
+		m.top++
+	case "pgup":
+		m.top -= m.height - 1
+	case "pgdown", "space":
+		m.top += m.height - 1
+	case "home":
+		m.top = 0
+	case "end":
+		m.top = last
+	default:
+		return false
+	}
+	m.top = max(0, min(m.top, last))
+	return true
+}
+
+// around are the lines of the change from some before a finding to some after it.
+func (r *reviewing) around(f *review.Finding, by int) []diff.Line {
+	for i := range r.change.Files {
+		file := &r.change.Files[i]
+		if file.Path() != f.File {
+			continue
+		}
+		for _, h := range file.Hunks {
+			first, last := -1, -1
+			for j, l := range h.Lines {
+				if l.New >= f.Line && l.New <= f.EndLine {
+					if first < 0 {
+						first = j
+					}
+					last = j
+				}
+			}
+			if first >= 0 {
+				return h.Lines[max(0, first-by):min(len(h.Lines), last+1+by)]
+			}
+		}
+	}
+	return nil
+}
+
+// drawn is a finding's code, with what is said about it below its last line.
+func (m *Mode) drawn(f *finding, around int) []string {
+	left, width := kit.Column(m.width)
+	lines := m.review.around(&f.Finding, around)
+	digits := len(strconv.Itoa(f.EndLine + around))
+	gutter := digits + 3 // a space, the sign, a space
+	var out []string
+	for _, l := range lines {
+		number := ""
+		style, sign := m.look.Theme.Text, " "
+		if l.New > 0 {
+			number = strconv.Itoa(l.New)
+		}
+		switch l.Op {
+		case diff.Add:
+			style, sign = m.look.Theme.OK, "+"
+		case diff.Delete:
+			style, sign = m.look.Theme.Alert, "-"
+		}
+		at := l.New >= f.Line && l.New <= f.EndLine
+		if at {
+			style = style.Bold(true)
+		}
+		out = append(out, m.look.Theme.Muted.Render(fmt.Sprintf("%*s ", digits, number))+style.Render(sign+" "+kit.Truncate(codeLine(l.Text), width-gutter)))
+		if l.New == f.EndLine {
+			out = append(out, m.said(f, gutter, width)...)
+		}
+	}
+	if len(lines) == 0 {
+		out = m.said(f, 0, width)
+	}
+	return kit.Indent(out, left)
+}
+
+// codeLine is a line of code as it can be drawn.
+func codeLine(s string) string {
+	return strings.ReplaceAll(strings.TrimRight(term.Clean(s), "\r\n"), "\t", "    ")
+}
+
+// said is what is wrong, under the code, and the suggestion.
+func (m *Mode) said(f *finding, gutter, width int) []string {
+	code := codeLine(f.Code[strings.LastIndexByte(f.Code, '\n')+1:])
+	indent := gutter + min(len(code)-len(strings.TrimLeft(code, " ")), width/4)
+	var out []string
+	if f.Line == f.EndLine {
+		n := max(1, min(kit.Width(strings.TrimSpace(code)), width-indent))
+		out = append(out, m.look.Theme.Accent.Render(strings.Repeat("^", n)))
+	}
+	if m.whole || m.width < kit.WideColumns { // else it stands in the list, whole
+		out = append(out, kit.StyleLines(m.severity(f.Severity), kit.Wrap(f.Title, width-indent))...)
+	}
+	if f.Why != "" {
+		out = append(out, kit.Wrap(f.Why, width-indent)...)
+	}
+	if s := f.Suggestion; s != nil {
+		out = append(out, m.look.Theme.Muted.Render(map[bool]string{true: "applied:", false: "suggested:"}[f.applied]))
+		for _, part := range []struct {
+			text, sign string
+			style      lipgloss.Style
+		}{{s.Old, "- ", m.look.Theme.Alert}, {s.New, "+ ", m.look.Theme.OK}} {
+			for line := range strings.Lines(part.text) {
+				out = append(out, part.style.Render(kit.Truncate(part.sign+codeLine(line), width-indent)))
+			}
+		}
+	}
+	return kit.Indent(out, indent)
+}
+
+func (m *Mode) severity(s review.Severity) lipgloss.Style {
+	switch {
+	case s.AtLeast(review.Major):
+		return m.look.Theme.Alert
+	case s.AtLeast(review.Minor):
+		return m.look.Theme.Warn
+	}
+	return m.look.Theme.Muted
+}
+
+// Subject is the model, and what it reviews.
+func (m *Mode) Subject() string {
+	if m.model == nil {
+		return ""
+	}
+	var facts []string
+	if name := m.model.Name(); name != "" {
+		facts = append(facts, name)
+	}
+	if r := m.review; r != nil && m.width >= kit.WideColumns {
+		facts = append(facts, units.Plural(len(r.change.Files), "file"), units.Plural(len(r.found), "finding"))
+	}
+	return m.look.Theme.Muted.Render(strings.Join(facts, " · "))
+}
+
+func (m *Mode) Footer() kit.Footer {
+	f := kit.Footer{Hints: m.Bindings()}
+	r := m.review
+	switch {
+	case r == nil:
+	case r.busy:
+		f.Left = m.waits(max(10, m.width/2))
+	case r.result != nil && len(r.found) > 0:
+		f.Left = r.coverage()
+	}
+	return f
+}
+
+// coverage is how many files were reviewed.
+func (r *reviewing) coverage() string {
+	n := 0
+	for _, c := range r.result.Files {
+		if c.Status == review.Reviewed || c.Status == review.Partial {
+			n++
+		}
+	}
+	return fmt.Sprintf("reviewed %d of %d", n, len(r.result.Files))
+}
+
+// waits says what a review waits for.
+func (m *Mode) waits(width int) string {
+	r := m.review
+	w := engines.Waiting{Model: m.model.Name(), Loaded: -1}
+	switch {
+	case r.pull == nil && m.model.State == engines.Opening:
+		w.Phase = engines.Starting
+	case r.pull == nil, m.model.State == engines.Loading && r.reading.Total == 0:
+		w.Phase, w.Loaded = engines.LoadingModel, m.model.Loaded
+	case r.loading >= 0:
+		w.Phase, w.Loaded = engines.LoadingModel, r.loading
+	case r.reading.Total > 0 && r.reading.Done < r.reading.Total:
+		w.Phase = engines.Prefilling
+		w.Progress.Done, w.Progress.Total = r.reading.Done, r.reading.Total
+	default:
+		return kit.Truncate(fmt.Sprintf("reviewing · %d of %d parts done", r.reading.Parts, r.parts), width)
+	}
+	return w.Line(width)
+}
+
+// Bindings are the keys that work at this moment.
+func (m *Mode) Bindings() []kit.Hint {
+	choose, back := m.look.Keys.Choose, m.look.Keys.Back
+	if m.review == nil {
+		if len(m.list.Rows) == 0 {
+			return kit.Hints(m.keys.look)
+		}
+		return []kit.Hint{{Binding: choose, Words: "review"}, {Binding: m.keys.look, Words: ""}}
+	}
+	var list []kit.Hint
+	if f := m.chosen(); f != nil {
+		if f.Suggestion != nil && !f.applied {
+			list = append(list, kit.Hint{Binding: m.keys.apply})
+		}
+		list = append(list, kit.Hints(m.keys.dismiss, m.keys.open)...)
+		if len(m.list.Rows) > 1 {
+			list = append(list, kit.Hint{Binding: m.keys.next})
+		}
+		list = append(list, kit.Hint{Binding: m.keys.ask}, kit.Hint{Binding: choose, Words: map[bool]string{true: "list", false: "all of it"}[m.whole]})
+	}
+	if m.review.busy {
+		return append(list, kit.Hint{Binding: back, Words: "stop"})
+	}
+	return append(list, kit.Hint{Binding: m.keys.again}, kit.Hint{Binding: back, Words: "changes"})
+}
