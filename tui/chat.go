@@ -12,7 +12,7 @@ type chatMode struct {
 	*conversation
 }
 
-func newChat(o TalkOptions) mode {
+func newChat(o TalkOptions) *chatMode {
 	return &chatMode{newConversation(o, "chat", "Ask anything. @ adds a file, / lists commands")}
 }
 

@@ -178,7 +178,7 @@ func TestConversationsOpen(t *testing.T) {
 	d.pressed("enter")
 	d.sees("And on it goes.")
 	d.idle()
-	path, err := d.store().Path(t.Context(), d.chat().saved.id.Load())
+	path, err := d.store().Path(t.Context(), d.newest().ID)
 	if err != nil || len(path) != 4 || path[1].Content.Plain() != "one" || path[2].Content.Plain() != "and three?" {
 		t.Errorf("the history has %+v, %v", path, err)
 	}
@@ -222,9 +222,9 @@ func TestConversationsDelete(t *testing.T) {
 	d.pressed("delete")
 	d.sees("deleted")
 	d.pressed("down", "ctrl+_")
-	d.until("the last one", func() bool { return len(d.m.dialogs[0].(*conversationsDialog).hits) == 4 })
+	d.until("the last one", func() bool { return d.listed() == 4 })
 	d.pressed("ctrl+_")
-	d.until("the one before", func() bool { return len(d.m.dialogs[0].(*conversationsDialog).hits) == 5 })
+	d.until("the one before", func() bool { return d.listed() == 5 })
 	d.pressed("ctrl+_")
 	d.sees("nothing that was deleted is left to bring back")
 }
@@ -297,6 +297,7 @@ func TestConversationsExportAndImport(t *testing.T) {
 
 // TestConversationsMany reads a long list page by page.
 func TestConversationsMany(t *testing.T) {
+	const pageRows = 100
 	var talks []talk
 	for i := range 2*pageRows + 50 {
 		talks = append(talks, talked(time.Date(2024, 1, 1, 0, i, 0, 0, time.UTC), fmt.Sprintf("talk %03d", i), "yes"))
@@ -304,17 +305,16 @@ func TestConversationsMany(t *testing.T) {
 	d := drive(t, remembering(t, talks...), 80, 24)
 	d.pressed("ctrl+r")
 	d.sees("talk 249")
-	dialog := d.m.dialogs[0].(*conversationsDialog)
-	if len(dialog.Rows) != pageRows {
-		t.Errorf("%d rows at first", len(dialog.Rows))
+	if n := d.listed(); n != pageRows {
+		t.Errorf("%d rows at first", n)
 	}
 	for _, n := range []int{2 * pageRows, 2*pageRows + 50} {
 		d.pressed("end")
-		d.until("the next page", func() bool { return len(dialog.Rows) == n })
+		d.until("the next page", func() bool { return d.listed() == n })
 	}
 	d.pressed("end")
 	d.sees("❯ talk 000")
-	if dialog.reading || dialog.more {
+	if d.running > 0 || d.listed() != 2*pageRows+50 {
 		t.Error("it reads beyond the end")
 	}
 }
@@ -361,21 +361,4 @@ func TestConversationsOfAnotherProcess(t *testing.T) {
 	}
 	d.pressed("ctrl+r")
 	d.sees("✎ written elsewhere")
-}
-
-func TestFileName(t *testing.T) {
-	for title, want := range map[string]string{
-		"":                               "conversation",
-		"?!":                             "conversation",
-		"How does a slice grow in Go?":   "How-does-a-slice-grow-in-Go",
-		"../../etc/passwd":               "etc-passwd",
-		"✎ half a th":                    "half-a-th",
-		"スライスとは何ですか":                     "スライスとは何ですか",
-		strings.Repeat("スライス", 30):       strings.Repeat("スライス", 4) + "ス",
-		strings.Repeat("long word ", 20): "long-word-long-word-long-word-long-word-long",
-	} {
-		if got := fileName(title); got != want {
-			t.Errorf("%q: %q, want %q", title, got, want)
-		}
-	}
 }

@@ -25,7 +25,7 @@ type mathMode struct {
 	leading int           // the solution that its turn shows
 }
 
-func newMath(o TalkOptions) mode {
+func newMath(o TalkOptions) *mathMode {
 	m := &mathMode{chatMode: &chatMode{newConversation(o, "math", "A problem. /votes asks for several solutions")}, votes: 1}
 	m.craft = m
 	own := m.composer.commands

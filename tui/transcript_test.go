@@ -197,7 +197,7 @@ func TestArguments(t *testing.T) {
 // plainLook is a look without settings.
 func plainLook(t testing.TB) *kit.Look {
 	t.Helper()
-	look, unknown := kit.NewLook(config.Interface{}, modes)
+	look, unknown := kit.NewLook(config.Interface{}, nil)
 	if len(unknown) > 0 {
 		t.Fatal("unknown keys: ", unknown)
 	}

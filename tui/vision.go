@@ -55,7 +55,7 @@ type cost struct {
 
 const unknown = 0 // tokens while they are counted, or where nobody can
 
-func newVision(o TalkOptions) mode {
+func newVision(o TalkOptions) *visionMode {
 	v := &visionMode{
 		chatMode: &chatMode{newConversation(o, "vision", "Ask about a picture. @ finds one, ctrl+v pastes one")},
 		chosen:   -1, costs: map[cost]int{},
