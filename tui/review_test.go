@@ -173,7 +173,7 @@ func TestReviewApply(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.pressed("n", "a")
-	d.sees("the file has changed there since it was reviewed")
+	d.sees("the file has changed since the review")
 	if read() != other {
 		t.Errorf("the file is\n%s", read())
 	}

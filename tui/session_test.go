@@ -21,6 +21,7 @@ import (
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/history"
 	"github.com/bise-sh/bise/tui/engines"
+	"github.com/bise-sh/bise/tui/talk"
 )
 
 // replies is a script that says each text in turn.
@@ -46,7 +47,7 @@ func (d *driver) chat() mode { return d.m.screens[0] }
 // store is the history after everything that was said is written.
 func (d *driver) store() *history.Store {
 	d.t.Helper()
-	s, err := d.m.records.store(d.t.Context())
+	s, err := d.m.records.Store(d.t.Context())
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -350,7 +351,7 @@ func TestResume(t *testing.T) {
 	o.History = func() (*history.Store, error) { return history.Open(path) }
 	d = drive(t, o, 80, 24)
 	d.sees("Ministral 3 8B")
-	d.send(conversationChosen{id: id})
+	d.send(talk.ConversationChosen{Id: id})
 	d.sees("▤ notes.txt")
 	d.sees("a question")
 	d.sees("An answer.")
@@ -366,7 +367,7 @@ func TestResume(t *testing.T) {
 	if err != nil || c.Draft != "" {
 		t.Errorf("the draft is %q, %v", c.Draft, err)
 	}
-	d.send(conversationDeleted{id})
+	d.send(talk.ConversationDeleted{Id: id})
 	d.misses("a question")
 }
 
@@ -389,7 +390,7 @@ func TestResumeInItsMode(t *testing.T) {
 	d.asks("hi")
 	d.sees("hello")
 	d.idle()
-	d.send(conversationChosen{id: id})
+	d.send(talk.ConversationChosen{Id: id})
 	d.sees("what is x?")
 	if name := modes[d.m.current]; name != "math" {
 		t.Errorf("it is shown in %s", name)
@@ -397,7 +398,7 @@ func TestResumeInItsMode(t *testing.T) {
 	d.pressed("alt+1")
 	d.sees("hello")
 	d.pressed("alt+2")
-	d.send(newAsked{}) // the review has no conversation
+	d.send(talk.NewRequested{}) // the review has no conversation
 	d.sees("Ask anything")
 	d.misses("hello")
 }

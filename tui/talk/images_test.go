@@ -1,4 +1,4 @@
-package tui
+package talk
 
 import (
 	"bytes"
@@ -12,7 +12,7 @@ import (
 
 // TestGalleryDrawsEachSizeOnce looks at what is shared.
 func TestGalleryDrawsEachSizeOnce(t *testing.T) {
-	g := newGallery(t.Context(), func(string) string { return "" })
+	g := NewImageCache(t.Context(), func(string) string { return "" })
 	var b bytes.Buffer
 	if err := png.Encode(&b, image.NewRGBA(image.Rect(0, 0, 160, 90))); err != nil {
 		t.Fatal(err)
@@ -22,7 +22,7 @@ func TestGalleryDrawsEachSizeOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := g.add(a.shot)
+	s := g.add(a.image)
 	if g.add(again(t, data)) != s || g.shot(a.Image.URL) != s {
 		t.Error("the same picture is there twice")
 	}
@@ -33,23 +33,23 @@ func TestGalleryDrawsEachSizeOnce(t *testing.T) {
 	if fmt.Sprint(g.blocks(s, kit.Dark, 10, 10)) == fmt.Sprint(first) {
 		t.Error("another size is the same")
 	}
-	if g.next() != nil {
+	if g.Next() != nil {
 		t.Error("there is something to decode")
 	}
 	if msg := g.shot("data:image/png;base64,AAAA"); msg.thumb != nil {
 		t.Error("it is decoded before it is asked for")
 	}
-	decoded, ok := g.next()().(pictureDecoded)
+	decoded, ok := g.Next()().(pictureDecoded)
 	if !ok || decoded.err == nil {
 		t.Errorf("decoded %+v", decoded)
 	}
 }
 
-func again(t *testing.T, data []byte) *shot {
+func again(t *testing.T, data []byte) *cachedImage {
 	t.Helper()
 	a, err := readPasted(data)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return a.shot
+	return a.image
 }

@@ -1,12 +1,13 @@
-package tui
+package talk
 
 import (
 	"strings"
 	"testing"
 	"unicode/utf8"
 
-	"github.com/bise-sh/bise/tui/kit"
 	"github.com/charmbracelet/x/ansi"
+
+	"github.com/bise-sh/bise/tui/kit"
 )
 
 // FuzzMarkdown draws any text at any width.
@@ -20,7 +21,7 @@ func FuzzMarkdown(f *testing.F) {
 		if len(text) > 12_000 || width < 1 || width > 200 || !utf8.ValidString(text) {
 			return
 		}
-		var a article
+		var a markdownParts
 		a.add(text)
 		a.end()
 		for _, p := range a.parts {
