@@ -61,6 +61,7 @@ var forbidden = map[string][][]string{
 	"atomicfile":        {terminal, http, c, {module}},
 	"gguf":              {terminal, http, c, {module}},
 	"machine":           {terminal, http, c, commands, middle, leaves, engines},
+	"tex":               {terminal, http, c, {module}}, // both render/latex and modes/math read LaTeX with it
 	"units":             {terminal, http, c, {module}},
 	"safetensors":       {terminal, http, c, {module}},
 	"models":            {terminal, http, llama, commands, without(leaves, "/models"), middle},

@@ -101,7 +101,7 @@ func (a *app) ask(ctx context.Context, v ask, prompt string) error {
 	defer kept.close()
 	r.Messages = append(before, r.Messages...)
 	if a.model == "" {
-		a.model = kept.conversation.Model
+		a.model = kept.Conversation.Model
 	}
 	e, err := a.lib.Open(ctx, a.model, o)
 	if err != nil {

@@ -80,7 +80,7 @@ func (a *app) texts(ctx context.Context, files []string) ([]embedding, error) {
 		index++
 	}
 	if !ok || len(texts) == 0 {
-		return nil, &fault.Error{Kind: fault.Usage, Msg: "there is no text to embed", Advice: "Name files, or pipe in a text a line."}
+		return nil, &fault.Error{Kind: fault.Usage, Msg: "no text to embed", Advice: "Name files, or pipe in a text a line."}
 	}
 	return texts, nil
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // writeEvent writes an event as one line of JSON. The names are those that
-// docs/verbs.md promises.
+// docs/commands.md promises.
 func writeEvent(w io.Writer, e engine.Event) error {
 	switch e := e.(type) {
 	case engine.Loading:

@@ -14,36 +14,32 @@ import (
 	"github.com/bise-sh/bise/modes/chat"
 )
 
-// A recording keeps what is asked and answered. It begins when the engine has taken
-// the request: one that was refused leaves nothing behind. That nothing can be kept
-// is said, and ends no answer.
+// A recording saves a question and its answers to the history. It begins when the
+// engine has accepted the request. What cannot be saved gives a note and does not end
+// the answer.
 type recording struct {
-	a            *app
-	store        *history.Store
-	conversation history.Conversation // without an ID until a new one has begun
-	mode, system string               // of a new conversation
-	question     history.Message
-	name         string           // of the model
-	choices      int              // answers to it
-	replies      []*history.Reply // one for each choice
-	closed       bool
+	history.Recorder
+	a      *app
+	store  *history.Store
+	closed bool
 }
 
-// remember prepares to keep a question, and reads what was said before when it
+// remember prepares to save a question, and reads what was said before when it
 // continues the last conversation.
 func (a *app) remember(ctx context.Context, v ask, q chat.Question) (*recording, []engine.Message, error) {
-	r := &recording{a: a, mode: v.mode, system: v.system, question: questionAsked(q)}
+	r := &recording{a: a}
+	r.Conversation.Mode, r.System, r.Question = v.mode, v.system, questionAsked(q)
 	r.closed = v.noHistory || a.config.History != nil && !*a.config.History
 	if !v.continues {
 		return r, nil, nil
 	}
 	var before []history.Message
 	err := a.withHistory(ctx, func(s *history.Store) (err error) {
-		r.conversation, before, err = lastConversation(ctx, s)
+		r.Conversation, before, err = lastConversation(ctx, s)
 		return err
 	})
 	if len(before) > 0 {
-		r.question.Parent = before[len(before)-1].ID
+		r.Question.Parent = before[len(before)-1].ID
 	}
 	return r, history.Messages(before), err
 }
@@ -77,69 +73,29 @@ func questionAsked(q chat.Question) history.Message {
 	return m
 }
 
-// take keeps what an event says.
+// take saves what an event adds.
 func (r *recording) take(ctx context.Context, event engine.Event) {
-	if r.closed {
+	if r.closed || !r.Begun() && !history.Started(event) {
 		return
 	}
-	switch e := event.(type) {
-	case engine.Loading:
-		return
-	case engine.Progress:
-		if e.Queued > 0 {
-			return
-		}
+	err := r.begin(ctx)
+	if err == nil {
+		err = r.Take(event)
 	}
-	if r.replies == nil {
-		if err := r.begin(ctx); err != nil {
-			r.fail(err)
-			return
-		}
-	}
-	for _, reply := range r.replies {
-		if err := reply.Take(event); err != nil {
-			r.fail(err)
-			return
-		}
+	if err != nil {
+		r.fail(err)
 	}
 }
 
-// begin keeps the question, and begins the answers.
+// begin begins to record, once.
 func (r *recording) begin(ctx context.Context) (err error) {
+	if r.Begun() {
+		return nil
+	}
 	if r.store, err = r.a.openHistory(); err != nil {
 		return err
 	}
-	c := r.conversation
-	if c.ID == 0 {
-		if c, err = r.store.Start(ctx, r.mode, c.Model); err != nil {
-			return err
-		}
-		if r.system != "" {
-			m, err := r.store.Add(ctx, history.Message{Conversation: c.ID, Message: engine.Message{Role: engine.System, Content: engine.Text(r.system)}})
-			if err != nil {
-				return err
-			}
-			r.question.Parent = m.ID
-		}
-	} else if err := r.store.Choose(ctx, c.ID, c.Mode, c.Model); err != nil {
-		return err
-	}
-	r.question.Conversation = c.ID
-	question, err := r.store.Add(ctx, r.question)
-	if err != nil {
-		return err
-	}
-	for choice := range r.choices {
-		reply, err := r.store.Begin(ctx, history.Message{
-			Conversation: c.ID, Parent: question.ID, Message: engine.Message{Role: engine.Assistant}, Measured: history.Measured{Model: r.name},
-		})
-		if err != nil {
-			return err
-		}
-		reply.Choice = choice
-		r.replies = append(r.replies, reply)
-	}
-	return r.store.Switch(ctx, r.replies[0].Message())
+	return r.Begin(ctx, r.store)
 }
 
 // by says who answers, in how many choices.
@@ -147,7 +103,7 @@ func (r *recording) by(info engine.Info, ref string, choices int) {
 	if ref == "" {
 		ref = info.Model
 	}
-	r.conversation.Model, r.name, r.choices = lasting(ref), info.Model, choices
+	r.Conversation.Model, r.Model, r.Choices = lasting(ref), info.Model, choices
 }
 
 // fail says that nothing more is kept.
@@ -171,11 +127,7 @@ func (r *recording) close() {
 	if r.store == nil {
 		return
 	}
-	var err error
-	for _, reply := range r.replies {
-		err = errors.Join(err, reply.Close())
-	}
-	if err = errors.Join(err, r.store.Close()); err != nil {
+	if err := errors.Join(r.Close(), r.store.Close()); err != nil {
 		r.a.note("The answer may not be whole in the history: %s", fault.Sentence(err.Error()))
 	}
 }

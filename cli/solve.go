@@ -73,8 +73,8 @@ func (a *app) solve(ctx context.Context, v solve, problem string) error {
 	if p.Sampling, err = v.sampling.sampling(a.config.Sampling); err != nil {
 		return err
 	}
-	if !v.sampling.cmd.Flags().Changed("temperature") {
-		p.Sampling.Temperature = nil // the mode knows better than the setting for chats
+	if v.sampling.cmd.Flags().Changed("temperature") {
+		p.Temperature = p.Sampling.Temperature
 	}
 	o, err := v.load.options(a.config)
 	if err != nil {

@@ -292,7 +292,7 @@ func TestConversationsExportAndImport(t *testing.T) {
 	d.asks("/import nowhere.json")
 	d.sees("Cannot import")
 	d.asks("/import How-does-a-slice-grow-in-Go.md")
-	d.sees("annot import the file: it is no exported history")
+	d.sees("annot import the file: it is not an exported history")
 }
 
 // TestConversationsMany reads a long list page by page.

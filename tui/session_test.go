@@ -429,7 +429,7 @@ func TestHistoryThatCannotBeOpened(t *testing.T) {
 	d.idle()
 	d.store()
 	d.typed("x")
-	d.sees("is locked. What is said this time is not kept.")
+	d.sees("is locked. This session is not saved.")
 	d.pressed("esc")
 	d.misses("is locked")
 	d.pressed("alt+r")

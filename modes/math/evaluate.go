@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// The bounds of exact numbers, so that a power tower cannot exhaust the memory.
+// The bounds of exact numbers, so that nested powers cannot exhaust the memory.
 const (
 	maxBits      = 4096
 	maxExponent  = 1024

@@ -23,7 +23,7 @@ const (
 	leastRoom = 256
 	// unknownContext is the assumed context length of a model that reports none.
 	unknownContext = 32768
-	// guidanceTokens limits the project's own guidance.
+	// guidanceTokens limits the guidance from the project's documents.
 	guidanceTokens = 1000
 	// maxSource is the largest file read from the project's folder, in bytes.
 	maxSource = 4 << 20
@@ -179,8 +179,7 @@ func (r *run) room() (int, error) {
 	return room, nil
 }
 
-// count is how many tokens a text has. Servers that do not tell are taken to have
-// tokens of three bytes.
+// count returns the number of tokens in a text, estimated if the engine cannot count.
 func (r *run) count(ctx context.Context, text string) (int, error) {
 	if r.estimates {
 		return estimate(len(text)), nil
@@ -193,8 +192,8 @@ func (r *run) count(ctx context.Context, text string) (int, error) {
 	return len(tokens.IDs), err
 }
 
-// estimate is how many tokens so many bytes of code are likely to be.
-func estimate(bytes int) int { return (bytes + 2) / 3 }
+// estimate returns the likely number of tokens in n bytes of code.
+func estimate(n int) int { return (n + 2) / 3 }
 
 // read returns the text of a project file, or "" if it cannot be read.
 func (r *run) read(name string) string {

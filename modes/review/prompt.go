@@ -49,7 +49,7 @@ func alternatives(values []string) string {
 	return strings.Join(values[:last], ", ") + " or " + values[last]
 }
 
-// guidance quotes what the project's own documents ask of its contributors.
+// guidance quotes the rules for contributors from the project's documents.
 func guidance(files []guide) string {
 	var b strings.Builder
 	for _, g := range files {

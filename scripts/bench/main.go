@@ -1,9 +1,8 @@
-// Command bench measures what the build and the program around the engine are worth: how much faster
-// a prompt is read with llama.cpp's backends as bise builds them, and how long it takes to start bise
-// and to ask a model that is in memory. What the engine itself is worth is in the benchmarks of
-// package llama.
+// Command bench measures the build and the program around the engine: the prefill speed of llama.cpp's
+// backends as bise builds them, the start-up time of bise, and the overhead of a request to a loaded
+// model. The benchmarks of package llama measure the engine itself.
 //
-// It is run by make bench. Its model is made of random weights, so it needs no file and no network.
+// Run it with make bench. The model has random weights, so that it needs no file and no network.
 package main
 
 import (
@@ -26,16 +25,16 @@ import (
 	"github.com/bise-sh/bise/gguf/tinymodel"
 )
 
-// reading marks a call of this program by itself that reads a prompt with the backends in one
-// folder: a process can load them only once.
-const reading = "read"
+// prefillCommand runs this program as its own child process, which prefills a prompt with the backends
+// in one folder: a process can load backends only once.
+const prefillCommand = "prefill"
 
 const usage = "usage: bench BISE LIB LIB-NOREPACK"
 
 func main() {
 	run := measure
-	if len(os.Args) > 1 && os.Args[1] == reading {
-		run = read
+	if len(os.Args) > 1 && os.Args[1] == prefillCommand {
+		run = prefill
 	}
 	if err := run(context.Background(), os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -43,7 +42,7 @@ func main() {
 	}
 }
 
-// measure prints a table: what, how much, and how much was hoped for.
+// measure prints a table of measurements and targets.
 func measure(ctx context.Context, args []string) error {
 	if len(args) != 3 {
 		return errors.New(usage)
@@ -56,7 +55,7 @@ func measure(ctx context.Context, args []string) error {
 	defer os.RemoveAll(dir)
 	model := filepath.Join(dir, "bench.gguf")
 	if err := makeModel(model); err != nil {
-		return fmt.Errorf("make a model: %w", err)
+		return fmt.Errorf("write the model: %w", err)
 	}
 	if err := compareBackends(ctx, model, lib, norepack, filepath.Join(dir, "none")); err != nil {
 		return err
@@ -64,8 +63,8 @@ func measure(ctx context.Context, args []string) error {
 	return timeProgram(ctx, bise, model, dir)
 }
 
-// makeModel writes a model of 144 million weights in Q4_K: large enough that the arithmetic is what
-// takes the time, small enough for a machine that does it without vector instructions.
+// makeModel writes a model with 144 million weights in Q4_K: large enough for arithmetic to dominate the
+// time, small enough to run without vector instructions.
 func makeModel(path string) error {
 	o := tinymodel.Mistral()
 	o.Layers, o.Width, o.Heads, o.KVHeads, o.FFN = 12, 1024, 16, 4, 3072
@@ -76,49 +75,49 @@ func makeModel(path string) error {
 func compareBackends(ctx context.Context, model, lib, norepack, none string) error {
 	const rounds = 5
 	var repacked, plain []float64
-	for range rounds { // in turn, so that what slows the machine slows both
+	for range rounds { // alternately, so that other load affects both
 		for _, m := range []struct {
 			dir  string
 			into *[]float64
 		}{{lib, &repacked}, {norepack, &plain}} {
-			rate, err := readWith(ctx, m.dir, model, 512)
+			rate, err := prefillWith(ctx, m.dir, model, 512)
 			if err != nil {
 				return err
 			}
 			*m.into = append(*m.into, rate)
 		}
 	}
-	scalar, err := readWith(ctx, none, model, 64)
+	scalar, err := prefillWith(ctx, none, model, 64)
 	if err != nil {
 		return err
 	}
 	best, without := median(repacked), median(plain)
-	row("prompt, repacked backend", "%.0f tok/s", best, "")
-	row("  of one without repacking", "%.2f×", best/without, "≥ 1.5×")
-	row("  of no vector instructions", "%.0f×", best/scalar, "≥ 20×")
+	row("prefill, repacking backend", "%.0f tok/s", best, "")
+	row("  compared with no repacking", "%.2f×", best/without, "≥ 1.5×")
+	row("  compared with no vector code", "%.0f×", best/scalar, "≥ 20×")
 	return nil
 }
 
-// readWith reads a prompt of n tokens in a process of its own, and gives the tokens per second.
-func readWith(ctx context.Context, lib, model string, n int) (float64, error) {
+// prefillWith prefills n tokens in a child process and returns the tokens per second.
+func prefillWith(ctx context.Context, lib, model string, n int) (float64, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return 0, err
 	}
-	cmd := exec.CommandContext(ctx, self, reading, lib, model, strconv.Itoa(n))
-	// So that nothing is found where lib has nothing.
+	cmd := exec.CommandContext(ctx, self, prefillCommand, lib, model, strconv.Itoa(n))
+	// Prevents a fallback to the usual folder when lib has no backends.
 	cmd.Env = append(os.Environ(), "BISE_NATIVE_CACHE="+filepath.Join(filepath.Dir(model), "none"))
-	var said bytes.Buffer // by llama.cpp, of interest only when it fails
-	cmd.Stderr = &said
+	var stderr bytes.Buffer // llama.cpp's log, shown only after a failure
+	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		return 0, fmt.Errorf("read a prompt with the backends in %s: %w\n%s", lib, err, said.Bytes())
+		return 0, fmt.Errorf("prefill with the backends in %s: %w\n%s", lib, err, stderr.Bytes())
 	}
 	return strconv.ParseFloat(string(bytes.TrimSpace(out)), 64)
 }
 
-// read is what readWith starts.
-func read(ctx context.Context, args []string) error {
+// prefill is the child process of prefillWith.
+func prefill(ctx context.Context, args []string) error {
 	lib, model := args[1], args[2]
 	n, err := strconv.Atoi(args[3])
 	if err != nil {
@@ -130,10 +129,10 @@ func read(ctx context.Context, args []string) error {
 	}
 	defer e.Close()
 	rate := 0.0
-	for run := range 2 { // the first also brings the weights into memory
+	for run := range 2 { // the first run also loads the weights into memory
 		prompt := make([]int32, n)
 		for i := range prompt {
-			prompt[i] = int32(100 + (i*37+run*101)%150) // of the 256 bytes, which every vocabulary has
+			prompt[i] = int32(100 + (i*37+run*101)%150) // byte tokens, which every vocabulary has
 		}
 		one, greedy := 1, 0.0
 		r := engine.CompletionRequest{Tokens: prompt}
@@ -151,7 +150,7 @@ func read(ctx context.Context, args []string) error {
 	return nil
 }
 
-// timeProgram runs bise itself, away from the models and workers of whoever runs it.
+// timeProgram times bise itself, isolated from the user's models and workers.
 func timeProgram(ctx context.Context, bise, model, dir string) error {
 	home := filepath.Join(dir, "home")
 	env := append(os.Environ(), "HOME="+home, "XDG_RUNTIME_DIR="+home, "BISE_MODEL=")
@@ -194,11 +193,11 @@ func timeProgram(ctx context.Context, bise, model, dir string) error {
 			added = append(added, milliseconds(took-first))
 		}
 	}
-	row("warm bise ask, besides the engine", "%.1f ms", median(added), "≤ 20 ms")
+	row("bise ask, overhead, model loaded", "%.1f ms", median(added), "≤ 20 ms")
 	return nil
 }
 
-// firstToken finds what the engine took until the first token, in the events of bise ask --json.
+// firstToken returns the engine's time to the first token, from the events of bise ask --json.
 func firstToken(events []byte) (time.Duration, error) {
 	lines := bufio.NewScanner(bytes.NewReader(events))
 	for lines.Scan() {
@@ -213,11 +212,11 @@ func firstToken(events []byte) (time.Duration, error) {
 			return e.Timings.FirstToken, nil
 		}
 	}
-	return 0, errors.New("bise ask ended without saying how long it took")
+	return 0, errors.New("bise ask reported no timings")
 }
 
-func row(what, format string, value float64, hope string) {
-	fmt.Printf("%-36s %12s   %s\n", what, fmt.Sprintf(format, value), hope)
+func row(name, format string, value float64, target string) {
+	fmt.Printf("%-36s %12s   %s\n", name, fmt.Sprintf(format, value), target)
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

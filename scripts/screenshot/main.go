@@ -1,8 +1,8 @@
-// Screenshot draws golden frames of the interface as SVG, for the documentation:
+// Command screenshot converts golden frames of the interface to SVG, for the documentation:
 //
 //	go run ./scripts/screenshot docs/interface tui/testdata/TestChat/80x24/dark.golden …
 //
-// Each becomes a file in the folder, named after its test.
+// It writes one file for each frame to the folder, named after the test.
 package main
 
 import (
@@ -30,8 +30,7 @@ func main() {
 	}
 }
 
-// convert draws one golden file: what is after its line of two dashes is the frame
-// with its colours.
+// convert converts one golden file. The frame with colours follows the line of two dashes.
 func convert(folder, golden string) error {
 	data, err := os.ReadFile(golden)
 	if err != nil {
@@ -39,11 +38,11 @@ func convert(folder, golden string) error {
 	}
 	_, frame, ok := strings.Cut(string(data), "\n--\n")
 	if !ok {
-		return fmt.Errorf("%s is no golden frame", golden)
+		return fmt.Errorf("%s: not a golden frame", golden)
 	}
 	var width, height int
 	if _, err := fmt.Sscanf(filepath.Base(filepath.Dir(golden)), "%dx%d", &width, &height); err != nil {
-		return fmt.Errorf("%s: its folder is no size: %w", golden, err)
+		return fmt.Errorf("%s: the folder name is not a size: %w", golden, err)
 	}
 	test := filepath.Base(filepath.Dir(filepath.Dir(golden)))
 	path := filepath.Join(folder, strings.ToLower(strings.TrimPrefix(test, "Test"))+".svg")
@@ -51,7 +50,7 @@ func convert(folder, golden string) error {
 }
 
 const (
-	cellWidth, cellHeight = 8.4, 18 // of a cell, in pixels
+	cellWidth, cellHeight = 8.4, 18 // pixels
 	margin                = 12
 	background            = "#16161d"
 	foreground            = "#dcdce0"
@@ -72,8 +71,8 @@ func svg(frame string, width, height int) string {
 				x++
 				continue
 			}
-			// Neighbours that look the same are one piece, up to a space: so every word
-			// has its place, whatever the font.
+			// Neighbouring cells with the same style form one text element, up to a space.
+			// Therefore each word has a fixed position in any font.
 			start, text, cells := x, "", 0
 			for style := cell.Style; x < width; {
 				next := screen.CellAt(x, y)
@@ -87,15 +86,15 @@ func svg(frame string, width, height int) string {
 					break
 				}
 			}
-			piece(&b, start, y, cells, text, cell.Style)
+			writeText(&b, start, y, cells, text, cell.Style)
 		}
 	}
 	b.WriteString("</svg>\n")
 	return b.String()
 }
 
-// piece writes a text of so many cells.
-func piece(b *strings.Builder, x, y, cells int, text string, style uv.Style) {
+// writeText writes one text element and its background.
+func writeText(b *strings.Builder, x, y, cells int, text string, style uv.Style) {
 	left, top := margin+float64(x)*cellWidth, margin+y*cellHeight
 	fg, bg := style.Fg, style.Bg
 	if bg != nil {

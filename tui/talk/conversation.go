@@ -309,30 +309,26 @@ func (c *Conversation) recorder(t *turn, goesOn bool) func(engine.Event) {
 	turns := c.transcript.turns
 	parent := lastSaved(turns[:len(turns)-1])
 	conversation, own, model := c.ensureSaved(), t.saved, t.measured.Model
-	var reply *history.Reply
-	c.history.write(func(ctx context.Context, store *history.Store) (err error) {
+	recorder := history.Recorder{Model: model}
+	c.history.write(func(ctx context.Context, store *history.Store) error {
+		recorder.Conversation.ID = conversation.id.Load()
 		if goesOn {
-			reply, err = store.Continue(ctx, own.id.Load())
+			recorder.Continue = own.id.Load()
 		} else {
-			reply, err = store.Begin(ctx, history.Message{
-				Conversation: conversation.id.Load(), Parent: parent(),
-				Message: engine.Message{Role: engine.Assistant}, Measured: history.Measured{Model: model},
-			})
+			recorder.Question.Parent = parent()
 		}
-		if err == nil {
-			own.id.Store(reply.Message())
+		err := recorder.Begin(ctx, store)
+		if recorder.Begun() {
+			own.id.Store(recorder.Answer())
 		}
 		return err
 	})
 	return func(event engine.Event) {
 		c.history.write(func(context.Context, *history.Store) error {
-			switch {
-			case reply == nil:
-				return nil
-			case event == nil:
-				return reply.Close()
+			if event == nil {
+				return recorder.Close()
 			}
-			return reply.Take(event)
+			return recorder.Take(event)
 		})
 	}
 }

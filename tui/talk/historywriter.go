@@ -11,13 +11,13 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/history"
-	"github.com/bise-sh/bise/tui/kit"
 )
 
-// HistoryWriter write what is said to the history, in the order in which it is said,
-// while nobody waits. Where the history cannot be used, a temporary one takes its
-// place, so that everything works and nothing is kept.
+// A HistoryWriter writes conversations to the history, in order and in the
+// background. Where the history cannot be opened, a temporary one takes its place:
+// everything works and nothing is kept.
 //
 // push may be called from any goroutine; the jobs are done one after the other by
 // a goroutine of the records' own.
@@ -145,7 +145,7 @@ func (r *HistoryWriter) begin() (store *history.Store, leave func()) {
 			r.report(store.Tidy(r.ctx))
 			return store, func() { r.report(store.Close()) }
 		}
-		r.report(&notSavedError{err})
+		r.report(notSaved(err))
 	}
 	dir, err := os.MkdirTemp("", "bise-")
 	if err == nil {
@@ -164,15 +164,10 @@ func (r *HistoryWriter) report(err error) {
 	}
 }
 
-// notSavedError is the error of a history that cannot be opened.
-type notSavedError struct{ err error }
-
-func (e *notSavedError) Error() string { return e.err.Error() }
-func (e *notSavedError) Unwrap() error { return e.err }
-
-func (e *notSavedError) Hint() string {
-	_, advice := kit.Explain(e.err)
-	return "What is said this time is not kept. " + advice
+// notSaved is the error of a history that cannot be opened.
+func notSaved(err error) error {
+	_, advice := fault.Explain(err)
+	return fault.Advise(err, "This session is not saved. %s", advice)
 }
 
 // Store gives the history once everything pushed before is written. It is for

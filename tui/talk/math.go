@@ -76,13 +76,12 @@ func (m *Math) Footer() kit.Footer {
 func (m *Math) prepare(e engine.Engine, r engine.ChatRequest, kept func(engine.Event)) (engine.Engine, engine.ChatRequest, func(engine.Event)) {
 	last := len(r.Messages) - 1
 	p := math.Problem{Text: r.Messages[last].Content.Plain(), Votes: m.votes, Sampling: r.Sampling, Before: r.Messages[:last]}
-	p.Sampling.Temperature = nil // the mode knows better than the setting for chats
-	asked := p.Request()
 	for _, k := range r.Messages[last].Content {
-		if k.Type != engine.TextChunk { // a picture of the problem comes before its words
-			asked.Messages[last].Content = append(engine.Content{k}, asked.Messages[last].Content...)
+		if k.Type != engine.TextChunk {
+			p.Images = append(p.Images, k)
 		}
 	}
+	asked := p.Request()
 	// Two sessions: one belongs to the interface, one to who reads the events.
 	m.session, m.leading = math.NewSession(p), 0
 	read := math.NewSession(p)

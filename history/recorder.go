@@ -1,0 +1,126 @@
+package history
+
+import (
+	"context"
+	"errors"
+
+	"github.com/bise-sh/bise/engine"
+)
+
+// A Recorder saves a question and its answers while they stream. Its fields are set
+// before Begin. It is for one goroutine at a time: a caller that must not wait for the
+// disk calls it from a queue.
+type Recorder struct {
+	// Conversation is where to save. Without an ID, Begin starts one with its mode and
+	// model, and with the system prompt.
+	Conversation Conversation
+	System       string
+	// Question is saved after its parent. Without content it is in the history already,
+	// and its Parent is what the answers follow.
+	Question Message
+	Model    string // that answers
+	Choices  int    // answers to the question; 0: one
+	// Continue is a message to go on with in place of new answers; 0: none.
+	Continue int64
+
+	replies []*Reply // one for each choice
+}
+
+// Started reports whether an event shows that the engine has accepted the request.
+// A command begins to record then: a refused request leaves nothing behind.
+func Started(event engine.Event) bool {
+	switch e := event.(type) {
+	case engine.Loading:
+		return false
+	case engine.Progress:
+		return e.Queued == 0
+	}
+	return true
+}
+
+// Begin saves the question and begins the answers.
+func (r *Recorder) Begin(ctx context.Context, s *Store) error {
+	if r.Continue != 0 {
+		reply, err := s.Continue(ctx, r.Continue)
+		if err == nil {
+			r.replies = []*Reply{reply}
+		}
+		return err
+	}
+	if len(r.Question.Content) > 0 {
+		if err := r.ask(ctx, s); err != nil {
+			return err
+		}
+	}
+	parent := r.Question.ID
+	if parent == 0 {
+		parent = r.Question.Parent
+	}
+	for choice := range max(1, r.Choices) {
+		reply, err := s.Begin(ctx, Message{
+			Conversation: r.Conversation.ID, Parent: parent, Message: engine.Message{Role: engine.Assistant}, Measured: Measured{Model: r.Model},
+		})
+		if err != nil {
+			return err
+		}
+		reply.Choice = choice
+		r.replies = append(r.replies, reply)
+	}
+	if len(r.replies) == 1 {
+		return nil // it is the leaf
+	}
+	return s.Switch(ctx, r.replies[0].Message())
+}
+
+// ask saves the question, in a new conversation if there is none.
+func (r *Recorder) ask(ctx context.Context, s *Store) (err error) {
+	c := r.Conversation
+	if c.ID == 0 {
+		if c, err = s.Start(ctx, c.Mode, c.Model); err != nil {
+			return err
+		}
+		r.Conversation = c
+		if r.System != "" {
+			m, err := s.Add(ctx, Message{Conversation: c.ID, Message: engine.Message{Role: engine.System, Content: engine.Text(r.System)}})
+			if err != nil {
+				return err
+			}
+			r.Question.Parent = m.ID
+		}
+	} else if err := s.Choose(ctx, c.ID, c.Mode, c.Model); err != nil {
+		return err
+	}
+	r.Question.Conversation = c.ID
+	r.Question, err = s.Add(ctx, r.Question)
+	return err
+}
+
+// Begun reports whether there are answers to record.
+func (r *Recorder) Begun() bool { return len(r.replies) > 0 }
+
+// Answer is the id of the first answer, 0 before Begin.
+func (r *Recorder) Answer() int64 {
+	if !r.Begun() {
+		return 0
+	}
+	return r.replies[0].Message()
+}
+
+// Take saves what an event adds to the answers.
+func (r *Recorder) Take(event engine.Event) error {
+	for _, reply := range r.replies {
+		if err := reply.Take(event); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Close ends the answers. Closing again does nothing.
+func (r *Recorder) Close() error {
+	var err error
+	for _, reply := range r.replies {
+		err = errors.Join(err, reply.Close())
+	}
+	return err
+}
