@@ -1,4 +1,4 @@
-package tui
+package talk
 
 import (
 	"fmt"
@@ -14,14 +14,14 @@ import (
 
 // Resize gives the conversation its space: the composer takes what it needs, and
 // the transcript the rest.
-func (c *conversation) Resize(width, height int) {
+func (c *Conversation) Resize(width, height int) {
 	c.width, c.height = width, height
 	_, columns := kit.Column(width)
 	c.composer.resize(columns, max(1, height/3), max(1, height-4))
 	c.transcript.resize(columns, max(0, height-c.composer.height()-1-len(c.waitingLines())))
 }
 
-func (c *conversation) View() ([]string, *tea.Cursor) {
+func (c *Conversation) View() ([]string, *tea.Cursor) {
 	left, columns := kit.Column(c.width)
 	lines := c.transcript.view(left)
 	if len(c.transcript.turns) == 0 {
@@ -47,7 +47,7 @@ func (c *conversation) View() ([]string, *tea.Cursor) {
 }
 
 // waitingLines are the messages that wait for the end of the answer.
-func (c *conversation) waitingLines() []string {
+func (c *Conversation) waitingLines() []string {
 	_, columns := kit.Column(c.width)
 	var lines []string
 	for _, m := range c.queue {
@@ -65,7 +65,7 @@ func (c *conversation) waitingLines() []string {
 }
 
 // greeting is what an empty conversation says: only what has to be known.
-func (c *conversation) greeting(width int) []string {
+func (c *Conversation) greeting(width int) []string {
 	if c.model == nil || c.model.State != engines.Failed {
 		return nil
 	}
@@ -78,7 +78,7 @@ func (c *conversation) greeting(width int) []string {
 }
 
 // Subject is the model, and what it does when that is not to be ready.
-func (c *conversation) Subject() string {
+func (c *Conversation) Subject() string {
 	if c.model == nil {
 		return ""
 	}
@@ -102,7 +102,7 @@ func (c *conversation) Subject() string {
 }
 
 // Footer says what is true of the conversation, and which keys work.
-func (c *conversation) Footer() kit.Footer {
+func (c *Conversation) Footer() kit.Footer {
 	if i := c.transcript.selected; i >= 0 {
 		return kit.Footer{Hints: c.selectedHints(c.transcript.turns[i])}
 	}
@@ -117,7 +117,7 @@ func (c *conversation) Footer() kit.Footer {
 }
 
 // hints are the keys that the foot shows.
-func (c *conversation) hints() []kit.Hint {
+func (c *Conversation) hints() []kit.Hint {
 	switch {
 	case c.busy():
 		return []kit.Hint{{Binding: c.look.Keys.Stop, Words: "stop"}}
@@ -130,7 +130,7 @@ func (c *conversation) hints() []kit.Hint {
 }
 
 // selectedHints are what can be done to a selected message.
-func (c *conversation) selectedHints(t *turn) []kit.Hint {
+func (c *Conversation) selectedHints(t *turn) []kit.Hint {
 	list := []kit.Hint{{Binding: c.look.Keys.Copy}, {Binding: c.look.Keys.Edit}, {Binding: c.look.Keys.Again}}
 	if n, of := t.version(); of > 1 {
 		versions := kit.NewBinding("left", "versions")
@@ -148,7 +148,7 @@ func (c *conversation) selectedHints(t *turn) []kit.Hint {
 }
 
 // Bindings are the keys that work in a conversation.
-func (c *conversation) Bindings() []kit.Hint {
+func (c *Conversation) Bindings() []kit.Hint {
 	if i := c.transcript.selected; i >= 0 {
 		return c.selectedHints(c.transcript.turns[i])
 	}
@@ -156,7 +156,7 @@ func (c *conversation) Bindings() []kit.Hint {
 	if c.busy() {
 		list = append(list, kit.Hint{Binding: c.look.Keys.Stop})
 	}
-	if t := c.last(); t != nil && t.cut() {
+	if t := c.last(); t != nil && t.canContinue() {
 		list = append(list, kit.Hint{Binding: c.look.Keys.Continue})
 	}
 	if len(c.transcript.turns) > 0 {
@@ -167,7 +167,7 @@ func (c *conversation) Bindings() []kit.Hint {
 }
 
 // meter says how full the context is, and what the last answer took.
-func (c *conversation) meter() string {
+func (c *Conversation) meter() string {
 	used, total := c.used()
 	if used == 0 {
 		return ""
@@ -207,7 +207,7 @@ func (c *conversation) meter() string {
 }
 
 // lastMeasured is the last answer whose tokens are known.
-func (c *conversation) lastMeasured() *turn {
+func (c *Conversation) lastMeasured() *turn {
 	for _, t := range slices.Backward(c.transcript.turns) {
 		if t.measured.Usage.TotalTokens > 0 {
 			return t

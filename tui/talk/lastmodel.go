@@ -1,4 +1,4 @@
-package tui
+package talk
 
 import (
 	tea "charm.land/bubbletea/v2"
@@ -12,12 +12,12 @@ import (
 // was.
 type modelRemembered struct{ mode, ref string }
 
-// lastModel is the command that looks it up: what the newest conversation in the
+// findLastModel is the command that looks it up: what the newest conversation in the
 // mode had, or else the newest of all.
-func (c *conversation) lastModel() tea.Cmd {
-	ctx, records, mode := c.tasks.Context(), c.records, c.mode
+func (c *Conversation) findLastModel() tea.Cmd {
+	ctx, records, mode := c.tasks.Context(), c.history, c.mode
 	return func() tea.Msg {
-		store, err := records.store(ctx)
+		store, err := records.Store(ctx)
 		if err != nil {
 			return modelRemembered{mode, ""}
 		}
@@ -35,9 +35,9 @@ func (c *conversation) lastModel() tea.Cmd {
 	}
 }
 
-// remember goes on with the model of the last time, unless another was chosen
+// useRemembered goes on with the model of the last time, unless another was chosen
 // meanwhile.
-func (c *conversation) remember(msg modelRemembered) tea.Cmd {
+func (c *Conversation) useRemembered(msg modelRemembered) tea.Cmd {
 	if msg.mode != c.mode || c.model != nil {
 		return nil
 	}
@@ -45,9 +45,9 @@ func (c *conversation) remember(msg modelRemembered) tea.Cmd {
 	return c.UseModel(msg.ref)
 }
 
-// forget takes the default model in place of a remembered one that is gone; false
+// dropRemembered takes the default model in place of a remembered one that is gone; false
 // when that is not what is wrong.
-func (c *conversation) forget() (tea.Cmd, bool) {
+func (c *Conversation) dropRemembered() (tea.Cmd, bool) {
 	if !c.remembered || c.model.State != engines.Failed || fault.KindOf(c.model.Err) != fault.NotFound {
 		return nil, false
 	}

@@ -1,4 +1,4 @@
-package tui
+package talk
 
 import (
 	"fmt"
@@ -22,7 +22,7 @@ type narration struct {
 	unfolded bool // the selected message
 	edited   int  // the message that is being edited
 	written  string
-	chat     *saved
+	chat     *savedID
 	turn     *turn
 	parts    int    // of the turn
 	phase    string // what the answer waits for
@@ -31,7 +31,7 @@ type narration struct {
 }
 
 // Narrate says what is new in the conversation. See [kit.Narrator].
-func (c *conversation) Narrate(before any, say func(string)) (now any) {
+func (c *Conversation) Narrate(before any, say func(string)) (now any) {
 	n, ok := before.(*narration)
 	if !ok {
 		n = &narration{selected: -1, edited: -1}
@@ -43,7 +43,7 @@ func (c *conversation) Narrate(before any, say func(string)) (now any) {
 
 // EnterLine adds a line to the message and sends it, unless the line ends with a
 // backslash.
-func (c *conversation) EnterLine(line string) kit.Outcome {
+func (c *Conversation) EnterLine(line string) kit.Outcome {
 	switch {
 	case strings.TrimSpace(line) == "" && c.composer.message().empty():
 		return kit.Ignored()
@@ -55,14 +55,14 @@ func (c *conversation) EnterLine(line string) kit.Outcome {
 	if c.edited >= 0 {
 		c.composer.SetText("")
 	}
-	c.transcript.choose(-1)
+	c.transcript.selectTurn(-1)
 	c.composer.popup = nil
 	c.composer.Insert(line)
 	return c.sendWritten()
 }
 
 // tellConversation tells what came in the conversation.
-func (n *narration) tellConversation(c *conversation) {
+func (n *narration) tellConversation(c *Conversation) {
 	if subject := ansi.Strip(c.Subject()); c.model != nil && c.model.State != engines.Loading && subject != n.subject {
 		n.subject = subject
 		n.say(kit.Sentence(subject))
@@ -77,7 +77,7 @@ func (n *narration) tellConversation(c *conversation) {
 		n.selected = i
 		if i >= 0 {
 			t := c.transcript.turns[i]
-			n.say(fmt.Sprintf("Message %d of %d, %s: %s", i+1, len(c.transcript.turns), who(c, t), kit.Truncate(kit.OneLine(t.said()), 200)))
+			n.say(fmt.Sprintf("Message %d of %d, %s: %s", i+1, len(c.transcript.turns), who(c, t), kit.Truncate(kit.OneLine(t.plainText()), 200)))
 			n.unfolded = t.unfolded
 			n.say("With it: /" + strings.Join(kit.Actions(c.selectedHints(t)), ", /") + ".")
 		}
@@ -106,17 +106,17 @@ func (n *narration) tellConversation(c *conversation) {
 }
 
 // resumed tells a conversation that was opened: its last question and answer.
-func (n *narration) resumed(c *conversation) {
+func (n *narration) resumed(c *Conversation) {
 	turns := c.transcript.turns
 	n.say(fmt.Sprintf("A conversation of %s. The last:", units.Plural(len(turns), "message")))
 	for _, t := range turns[max(0, len(turns)-2):] {
 		if t.role == engine.User {
-			n.say("You: " + t.said())
+			n.say("You: " + t.plainText())
 		}
 	}
 }
 
-func who(c *conversation, t *turn) string {
+func who(c *Conversation, t *turn) string {
 	if t.role == engine.User {
 		return "yours"
 	}
@@ -127,7 +127,7 @@ func who(c *conversation, t *turn) string {
 }
 
 // tellAnswer tells what has come of an answer since the last time.
-func (n *narration) tellAnswer(c *conversation, t *turn) {
+func (n *narration) tellAnswer(c *Conversation, t *turn) {
 	if t != n.turn {
 		n.turn, n.parts, n.phase, n.inCode, n.ended = t, 0, "", false, false
 		if t.state == answering {
@@ -210,9 +210,9 @@ func (n *narration) endCode() {
 }
 
 // tellEnd tells how the answer ended.
-func (n *narration) tellEnd(c *conversation, t *turn) {
+func (n *narration) tellEnd(c *Conversation, t *turn) {
 	switch {
-	case t.state == broken:
+	case t.state == failed:
 		msg, advice := kit.Explain(t.err)
 		n.say("Error: " + strings.TrimSpace(msg+" "+advice))
 		n.say("/again answers again, /model takes another model.")
@@ -220,7 +220,7 @@ func (n *narration) tellEnd(c *conversation, t *turn) {
 	case t.state == stopped:
 		n.say("Stopped. /continue goes on, /again answers again.")
 		return
-	case t.cut():
+	case t.canContinue():
 		n.say("The answer is cut off. /continue goes on.")
 	}
 	end := "Answer ends."

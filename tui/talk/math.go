@@ -1,4 +1,4 @@
-package tui
+package talk
 
 import (
 	"context"
@@ -14,31 +14,31 @@ import (
 	"github.com/bise-sh/bise/units"
 )
 
-// mathMode is the mode for mathematics: a conversation whose answers are worked
+// Math is the mode for mathematics: a conversation whose answers are worked
 // solutions, each with its final answer and how far that can be relied on below it.
 // With votes several solutions are written at once, of which the leading one is
 // shown.
-type mathMode struct {
-	*chatMode
+type Math struct {
+	*Chat
 	votes   int
 	session *math.Session // of the answer on its way, or of the last one
 	leading int           // the solution that its turn shows
 }
 
-func newMath(o TalkOptions) mode {
-	m := &mathMode{chatMode: &chatMode{newConversation(o, "math", "A problem. /votes asks for several solutions")}, votes: 1}
-	m.craft = m
+func NewMath(o Options) *Math {
+	m := &Math{Chat: &Chat{newConversation(o, "math", "A problem. /votes asks for several solutions")}, votes: 1}
+	m.handler = m
 	own := m.composer.commands
 	m.composer.commands = func() []kit.Command { return append([]kit.Command{m.votesCommand()}, own()...) }
 	return m
 }
 
-func (m *mathMode) Commands() []kit.Command {
-	return append([]kit.Command{m.votesCommand()}, m.chatMode.Commands()...)
+func (m *Math) Commands() []kit.Command {
+	return append([]kit.Command{m.votesCommand()}, m.Chat.Commands()...)
 }
 
 // votesCommand says how many solutions are written.
-func (m *mathMode) votesCommand() kit.Command {
+func (m *Math) votesCommand() kit.Command {
 	return kit.Command{Name: "votes", Args: "N", Help: "write N solutions and take the answer that most agree on", Run: func(args string) kit.Outcome {
 		n, err := strconv.Atoi(strings.TrimSpace(args))
 		if err != nil || n < 1 || n > math.MaxVotes {
@@ -51,8 +51,8 @@ func (m *mathMode) votesCommand() kit.Command {
 	}}
 }
 
-func (m *mathMode) Subject() string {
-	s := m.chatMode.Subject()
+func (m *Math) Subject() string {
+	s := m.Chat.Subject()
 	if m.votes > 1 && s != "" {
 		s += m.look.Theme.Muted.Render(fmt.Sprintf(" · %d votes", m.votes))
 	}
@@ -60,8 +60,8 @@ func (m *mathMode) Subject() string {
 }
 
 // Footer says how the votes stand as long as they are counted.
-func (m *mathMode) Footer() kit.Footer {
-	f := m.chatMode.Footer()
+func (m *Math) Footer() kit.Footer {
+	f := m.Chat.Footer()
 	if s := m.session; m.busy() && s != nil && len(s.Solutions) > 1 {
 		f.Left = fmt.Sprintf("%d of %d solved", s.Tally.Counted(), len(s.Solutions))
 		for _, g := range s.Tally.Groups() {
@@ -72,8 +72,8 @@ func (m *mathMode) Footer() kit.Footer {
 	return f
 }
 
-// begin asks for solutions to the last message in place of an answer to it.
-func (m *mathMode) begin(e engine.Engine, r engine.ChatRequest, kept func(engine.Event)) (engine.Engine, engine.ChatRequest, func(engine.Event)) {
+// prepare asks for solutions to the last message in place of an answer to it.
+func (m *Math) prepare(e engine.Engine, r engine.ChatRequest, kept func(engine.Event)) (engine.Engine, engine.ChatRequest, func(engine.Event)) {
 	last := len(r.Messages) - 1
 	p := math.Problem{Text: r.Messages[last].Content.Plain(), Votes: m.votes, Sampling: r.Sampling, Before: r.Messages[:last]}
 	for _, k := range r.Messages[last].Content {
@@ -85,16 +85,16 @@ func (m *mathMode) begin(e engine.Engine, r engine.ChatRequest, kept func(engine
 	// Two sessions: one belongs to the interface, one to who reads the events.
 	m.session, m.leading = math.NewSession(p), 0
 	read := math.NewSession(p)
-	return deciding{e, read}, asked, recorded(read, kept)
+	return decidingEngine{e, read}, asked, recorded(read, kept)
 }
 
-// deciding is an engine that stops writing solutions when the answer is certain.
-type deciding struct {
+// decidingEngine is an engine that stops writing solutions when the answer is certain.
+type decidingEngine struct {
 	engine.Engine
 	session *math.Session
 }
 
-func (d deciding) Chat(ctx context.Context, r engine.ChatRequest) iter.Seq2[engine.Event, error] {
+func (d decidingEngine) Chat(ctx context.Context, r engine.ChatRequest) iter.Seq2[engine.Event, error] {
 	return d.session.Follow(d.Engine.Chat(ctx, r))
 }
 
@@ -139,8 +139,8 @@ func ending(s *math.Session, whole bool) string {
 	return text
 }
 
-// take shows the leading solution.
-func (m *mathMode) take(t *turn, event engine.Event, now time.Time) {
+// event shows the leading solution.
+func (m *Math) event(t *turn, event engine.Event, now time.Time) {
 	m.session.Add(event)
 	if len(m.session.Solutions) == 1 || !ofChoice(event) {
 		t.take(event, now)
@@ -152,14 +152,14 @@ func (m *mathMode) take(t *turn, event engine.Event, now time.Time) {
 	}
 	if lead := m.session.Leading(); lead != m.leading {
 		m.leading = lead
-		t.retell(m.session.Solutions[lead].Text)
+		t.replaceText(m.session.Solutions[lead].Text)
 	}
 }
 
-// end puts the summary below the solution.
-func (m *mathMode) end(t *turn, now time.Time) {
+// finish puts the summary below the solution.
+func (m *Math) finish(t *turn, now time.Time) {
 	if len(m.session.Solutions) > 1 {
-		t.retell(ending(m.session, true))
+		t.replaceText(ending(m.session, true))
 	} else if text := ending(m.session, false); text != "" {
 		t.take(engine.TextDelta{Text: text}, now)
 	}

@@ -1,4 +1,4 @@
-package tui
+package talk
 
 import (
 	"encoding/json"
@@ -17,30 +17,30 @@ import (
 
 // A turn is a message as the transcript shows it.
 type turn struct {
-	look     *kit.Look
-	gallery  *gallery
-	saved    *saved
-	role     engine.Role
-	content  engine.Content // what the person sent
-	attached []history.Attachment
-	versions []*saved      // messages in the same place, oldest first, this one among them
-	shots    map[int]*shot // the pictures among what is attached, by chunk
-	besides  bool          // they are shown elsewhere
-	unfolded bool
-	leftOut  *engine.LeftOut // of the conversation that begins here for the model
+	look              *kit.Look
+	images            *ImageCache
+	saved             *savedID
+	role              engine.Role
+	content           engine.Content // what the person sent
+	attached          []history.Attachment
+	versions          []*savedID           // messages in the same place, oldest first, this one among them
+	shots             map[int]*cachedImage // the pictures among what is attached, by chunk
+	picturesElsewhere bool                 // they are shown elsewhere
+	unfolded          bool
+	leftOut           *engine.LeftOut // of the conversation that begins here for the model
 
 	// Of an answer.
-	begun    bool // it is in the history, or will be soon
-	thinking strings.Builder
-	thought  time.Duration // how long it thought; 0 while unknown
-	pondered int           // tokens that it thought; 0 while they are not counted
-	calls    []engine.ToolCall
-	text     strings.Builder
-	article  article
-	state    turnState
-	waits    engines.Waiting
-	err      error
-	measured history.Measured
+	begun          bool // it is in the history, or will be soon
+	thinking       strings.Builder
+	thinkingTime   time.Duration // how long it thought; 0 while unknown
+	thinkingTokens int           // tokens that it thought; 0 while they are not counted
+	calls          []engine.ToolCall
+	text           strings.Builder
+	article        markdownParts
+	state          turnState
+	waits          engines.Waiting
+	err            error
+	measured       history.Measured
 
 	parts []*part
 }
@@ -48,37 +48,37 @@ type turn struct {
 type turnState int
 
 const (
-	whole     turnState = iota
+	complete  turnState = iota
 	answering           // it is being written
 	stopped             // the person, or a process that ended, stopped it
-	broken              // err ended it
+	failed              // err ended it
 )
 
 // newQuestion returns a turn of the user.
-func newQuestion(look *kit.Look, g *gallery, content engine.Content, attached []history.Attachment) *turn {
-	t := &turn{look: look, gallery: g, role: engine.User, saved: new(saved), content: content, attached: attached}
-	t.expose()
+func newQuestion(look *kit.Look, g *ImageCache, content engine.Content, attached []history.Attachment) *turn {
+	t := &turn{look: look, images: g, role: engine.User, saved: new(savedID), content: content, attached: attached}
+	t.findPictures()
 	t.refresh()
 	return t
 }
 
 // newAnswer returns a turn of the model, which begins.
 func newAnswer(look *kit.Look, model string) *turn {
-	t := &turn{look: look, role: engine.Assistant, saved: new(saved), state: answering, unfolded: look.Settings.Thinking}
+	t := &turn{look: look, role: engine.Assistant, saved: new(savedID), state: answering, unfolded: look.Settings.Thinking}
 	t.measured.Model = model
 	t.refresh()
 	return t
 }
 
 // readTurn returns the turn of a message in the history.
-func readTurn(look *kit.Look, g *gallery, m history.Message) *turn {
-	t := &turn{look: look, gallery: g, role: m.Role, saved: savedAs(m.ID), attached: m.Attached, measured: m.Measured, calls: m.ToolCalls}
+func readTurn(look *kit.Look, g *ImageCache, m history.Message) *turn {
+	t := &turn{look: look, images: g, role: m.Role, saved: newSavedID(m.ID), attached: m.Attached, measured: m.Measured, calls: m.ToolCalls}
 	if m.State != history.Complete {
 		t.state = stopped
 	}
 	if m.Role != engine.Assistant {
 		t.content = m.Content
-		t.expose()
+		t.findPictures()
 		t.refresh()
 		return t
 	}
@@ -97,13 +97,13 @@ func readTurn(look *kit.Look, g *gallery, m history.Message) *turn {
 	return t
 }
 
-// know takes the versions that the history has.
-func (t *turn) know(ids []int64) {
+// setVersions takes the versions that the history has.
+func (t *turn) setVersions(ids []int64) {
 	t.versions = nil
 	for _, id := range ids {
 		s := t.saved
 		if id != s.id.Load() {
-			s = savedAs(id)
+			s = newSavedID(id)
 		}
 		t.versions = append(t.versions, s)
 	}
@@ -114,7 +114,7 @@ func (t *turn) replaces(before *turn) {
 	t.versions = slices.Clone(before.versions)
 	switch {
 	case before.role == engine.Assistant && !before.begun:
-		t.versions = slices.DeleteFunc(t.versions, func(s *saved) bool { return s == before.saved })
+		t.versions = slices.DeleteFunc(t.versions, func(s *savedID) bool { return s == before.saved })
 	case len(t.versions) == 0:
 		t.versions = append(t.versions, before.saved)
 	}
@@ -123,7 +123,7 @@ func (t *turn) replaces(before *turn) {
 
 // version tells which of its versions the turn is, from 1, and how many there are.
 func (t *turn) version() (n, of int) {
-	return slices.IndexFunc(t.versions, func(s *saved) bool { return s == t.saved }) + 1, max(1, len(t.versions))
+	return slices.IndexFunc(t.versions, func(s *savedID) bool { return s == t.saved }) + 1, max(1, len(t.versions))
 }
 
 // message is the turn as a request has it.
@@ -141,8 +141,8 @@ func (t *turn) message() engine.Message {
 	return m
 }
 
-// said is the text that a person would copy.
-func (t *turn) said() string {
+// plainText is the text that a person would copy.
+func (t *turn) plainText() string {
 	if t.role == engine.Assistant {
 		return t.text.String()
 	}
@@ -164,14 +164,14 @@ func (t *turn) isAttached(chunk int) bool {
 	return false
 }
 
-// cut reports whether the answer ended before the model was done with it, so that
+// canContinue reports whether the answer ended before the model was done with it, so that
 // it can be continued.
-func (t *turn) cut() bool {
+func (t *turn) canContinue() bool {
 	if t.role != engine.Assistant || t.text.Len() == 0 {
 		return false
 	}
 	f := t.measured.Finish
-	return t.state == stopped || t.state == broken || t.state == whole && (f == engine.FinishLength || f == engine.FinishModelLength)
+	return t.state == stopped || t.state == failed || t.state == complete && (f == engine.FinishLength || f == engine.FinishModelLength)
 }
 
 // take adds an event of the answer.
@@ -193,22 +193,22 @@ func (t *turn) take(event engine.Event, now time.Time) {
 		t.measured.Usage, t.measured.Timings = e.Usage, e.Timings
 	}
 	if took := t.waits.ThinkingTime(); took > 0 {
-		t.thought = took
+		t.thinkingTime = took
 	}
 }
 
-// retell puts another text in place of what was told so far.
-func (t *turn) retell(text string) {
+// replaceText puts another text in place of what was told so far.
+func (t *turn) replaceText(text string) {
 	t.text.Reset()
 	t.text.WriteString(text)
-	t.article = article{}
+	t.article = markdownParts{}
 	t.article.add(text)
 }
 
-// goOn makes the end of the text what grows again.
-func (t *turn) goOn() {
+// resume makes the end of the text what grows again.
+func (t *turn) resume() {
 	t.state, t.err = answering, nil
-	t.article = article{}
+	t.article = markdownParts{}
 	t.article.add(t.text.String())
 }
 
@@ -235,14 +235,14 @@ func (t *turn) codes() []*part {
 func (t *turn) refresh() {
 	t.parts = nil
 	if out := t.leftOut; out != nil {
-		t.parts = append(t.parts, lined(func(th *kit.Theme, width int) []string { return t.drawLeftOut(th, *out, width) }))
+		t.parts = append(t.parts, newPart(func(th *kit.Theme, width int) []string { return t.drawLeftOut(th, *out, width) }))
 	}
 	switch t.role {
 	case engine.User:
 		t.parts = append(t.parts, t.question()...)
 		return
 	case engine.ToolRole:
-		p := lined(func(th *kit.Theme, width int) []string {
+		p := newPart(func(th *kit.Theme, width int) []string {
 			return []string{th.Muted.Render(kit.Truncate("  → "+kit.OneLine(t.content.Plain()), width))}
 		})
 		p.joined = true
@@ -252,10 +252,10 @@ func (t *turn) refresh() {
 		return
 	}
 	if t.thinking.Len() > 0 {
-		t.parts = append(t.parts, lined(t.drawThinking))
+		t.parts = append(t.parts, newPart(t.drawThinking))
 	}
 	for i := range t.calls {
-		p := lined(func(th *kit.Theme, width int) []string { return []string{drawCall(th, t.calls[i], width)} })
+		p := newPart(func(th *kit.Theme, width int) []string { return []string{drawCall(th, t.calls[i], width)} })
 		p.joined = i > 0
 		t.parts = append(t.parts, p)
 	}
@@ -264,7 +264,7 @@ func (t *turn) refresh() {
 		if p := t.article.growing(); p != nil {
 			t.parts = append(t.parts, p)
 		} else if t.text.Len() == 0 && t.waits.Phase != engines.Idle {
-			t.parts = append(t.parts, lined(func(th *kit.Theme, width int) []string { return []string{th.Muted.Render(t.waits.Line(width))} }))
+			t.parts = append(t.parts, newPart(func(th *kit.Theme, width int) []string { return []string{th.Muted.Render(t.waits.Line(width))} }))
 		}
 		return
 	}
@@ -281,7 +281,7 @@ func (t *turn) question() []*part {
 			continue
 		}
 		chunk, shot := t.content[a.Chunk], t.shots[a.Chunk]
-		p := lined(func(th *kit.Theme, width int) []string {
+		p := newPart(func(th *kit.Theme, width int) []string {
 			if shot != nil {
 				return t.drawShot(th, a.Name, shot, width)
 			}
@@ -290,8 +290,8 @@ func (t *turn) question() []*part {
 		p.joined = len(parts) > 0
 		parts = append(parts, p)
 	}
-	if text := t.said(); text != "" {
-		p := lined(func(th *kit.Theme, width int) []string { return t.drawQuestion(th, text, width) })
+	if text := t.plainText(); text != "" {
+		p := newPart(func(th *kit.Theme, width int) []string { return t.drawQuestion(th, text, width) })
 		p.joined = len(parts) > 0
 		parts = append(parts, p)
 	}
@@ -338,11 +338,11 @@ func (t *turn) drawThinking(th *kit.Theme, width int) []string {
 	if t.state == answering && t.text.Len() == 0 && len(t.calls) == 0 {
 		what = "thinking"
 	}
-	if t.thought > 0 {
-		what += " for " + units.Duration(t.thought)
+	if t.thinkingTime > 0 {
+		what += " for " + units.Duration(t.thinkingTime)
 	}
-	if t.pondered > 0 {
-		what += fmt.Sprintf(" (%d tokens)", t.pondered)
+	if t.thinkingTokens > 0 {
+		what += fmt.Sprintf(" (%d tokens)", t.thinkingTokens)
 	}
 	lines := []string{th.Muted.Render(mark + " " + what)}
 	if t.unfolded {
@@ -369,8 +369,8 @@ func (t *turn) ending() *part {
 	again := t.look.Keys.Regenerate.Help().Key + " answer again"
 	on := t.look.Keys.Continue.Help().Key + " continue"
 	switch {
-	case t.state == broken:
-		return lined(func(th *kit.Theme, width int) []string {
+	case t.state == failed:
+		return newPart(func(th *kit.Theme, width int) []string {
 			msg, advice := kit.Explain(t.err)
 			lines := kit.StyleLines(th.Alert, kit.Wrap("✗ "+msg, width))
 			if advice != "" {
@@ -397,7 +397,7 @@ func (t *turn) ending() *part {
 }
 
 func (t *turn) remark(text string) *part {
-	return lined(func(th *kit.Theme, width int) []string { return kit.StyleLines(th.Muted, kit.Wrap(text, width)) })
+	return newPart(func(th *kit.Theme, width int) []string { return kit.StyleLines(th.Muted, kit.Wrap(text, width)) })
 }
 
 func drawCall(th *kit.Theme, c engine.ToolCall, width int) string {

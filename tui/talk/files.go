@@ -1,4 +1,4 @@
-package tui
+package talk
 
 import (
 	"context"
@@ -142,8 +142,8 @@ func (c *composer) counter() func(context.Context, attachment) int {
 		e = m.Engine
 	}
 	return func(ctx context.Context, a attachment) int {
-		if e != nil && a.shot != nil {
-			n, err := vision.Tokens(ctx, vision.CountBy(e), a.shot.width, a.shot.height)
+		if e != nil && a.image != nil {
+			n, err := vision.Tokens(ctx, vision.CountBy(e), a.image.width, a.image.height)
 			if err != nil {
 				return 0
 			}
@@ -272,9 +272,9 @@ func pathOf(text string) (string, bool) {
 	return text, true
 }
 
-// inspect looks whether there is a file at a pasted path, and attaches it; else
+// attachPath looks whether there is a file at a pasted path, and attaches it; else
 // the text is a text.
-func (c *composer) inspect(path, text string) tea.Cmd {
+func (c *composer) attachPath(path, text string) tea.Cmd {
 	dir, home := c.folder, c.terminal.Getenv("HOME")
 	ctx, count, to := c.tasks.Context(), c.counter(), c.mode
 	return func() tea.Msg {

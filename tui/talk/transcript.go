@@ -1,4 +1,4 @@
-package tui
+package talk
 
 import (
 	"fmt"
@@ -47,11 +47,11 @@ func (tr *transcript) before(at place) (place, bool) {
 // after gives the part after a place's; the end comes after the last.
 func (tr *transcript) after(at place) place {
 	at.part++
-	return tr.real(place{at.turn, at.part, 0})
+	return tr.normalize(place{at.turn, at.part, 0})
 }
 
-// real is the first place from at on that has a part, or the end.
-func (tr *transcript) real(at place) place {
+// normalize is the first place from at on that has a part, or the end.
+func (tr *transcript) normalize(at place) place {
 	for at.turn < len(tr.turns) && at.part >= len(tr.turns[at.turn].parts) {
 		at = place{at.turn + 1, 0, 0}
 	}
@@ -77,7 +77,7 @@ func (tr *transcript) up(at place, rows int) place {
 
 // down is the place so many rows further down, or the end.
 func (tr *transcript) down(at place, rows int) place {
-	at = tr.real(at)
+	at = tr.normalize(at)
 	for at != tr.end() {
 		here := len(tr.rows(at))
 		if at.row+rows < here {
@@ -107,7 +107,7 @@ func (tr *transcript) first() place {
 	if tr.follow {
 		return lowest
 	}
-	at := tr.real(tr.at)
+	at := tr.normalize(tr.at)
 	if at != tr.end() {
 		at.row = min(at.row, max(0, len(tr.rows(at))-1))
 	}
@@ -125,49 +125,49 @@ func (tr *transcript) scroll(rows int) {
 	} else {
 		at = tr.down(at, rows)
 	}
-	tr.goTo(at)
+	tr.scrollTo(at)
 }
 
-// goTo shows a place at the top, or the end when it is nearer than that.
-func (tr *transcript) goTo(at place) {
+// scrollTo shows a place at the top, or the end when it is nearer than that.
+func (tr *transcript) scrollTo(at place) {
 	tr.at = at
 	tr.follow = !at.less(tr.up(tr.end(), tr.height))
 }
 
 func (tr *transcript) resize(width, height int) { tr.width, tr.height = width, height }
 
-// choose selects a turn and brings it into view; -1 selects none.
-func (tr *transcript) choose(i int) {
+// selectTurn selects a turn and brings it into view; -1 selects none.
+func (tr *transcript) selectTurn(i int) {
 	tr.selected = i
 	if i < 0 {
 		return
 	}
 	first := tr.first()
 	last := tr.down(first, tr.height)
-	start, end := tr.real(place{turn: i}), tr.real(place{turn: i + 1})
+	start, end := tr.normalize(place{turn: i}), tr.normalize(place{turn: i + 1})
 	if start.less(first) || last.less(end) {
 		if tall := tr.down(start, tr.height).less(end); !tall && last.less(end) && !start.less(first) {
 			start = tr.up(end, tr.height)
 		}
-		tr.goTo(start)
+		tr.scrollTo(start)
 	}
 }
 
 // A seen row is one that is on the screen.
-type seenRow struct {
+type visibleRow struct {
 	place
 	text string
 }
 
-// seen are the rows on the screen.
-func (tr *transcript) seen() []seenRow {
-	rows := make([]seenRow, 0, max(0, tr.height))
-	for at := tr.real(tr.first()); at != tr.end() && len(rows) < tr.height; at = tr.after(at) {
+// visible are the rows on the screen.
+func (tr *transcript) visible() []visibleRow {
+	rows := make([]visibleRow, 0, max(0, tr.height))
+	for at := tr.normalize(tr.first()); at != tr.end() && len(rows) < tr.height; at = tr.after(at) {
 		for i, text := range tr.rows(at) {
 			if i < at.row || len(rows) == tr.height {
 				continue
 			}
-			rows = append(rows, seenRow{place{at.turn, at.part, i}, text})
+			rows = append(rows, visibleRow{place{at.turn, at.part, i}, text})
 		}
 	}
 	return rows
@@ -178,7 +178,7 @@ func (tr *transcript) seen() []seenRow {
 func (tr *transcript) view(left int) []string {
 	margin, bar := strings.Repeat(" ", left), strings.Repeat(" ", max(0, left-2))+tr.look.Theme.Accent.Render("▍")+" "
 	var lines []string
-	for _, r := range tr.seen() {
+	for _, r := range tr.visible() {
 		text := tr.labelled(r)
 		switch {
 		case r.turn == tr.selected && !tr.gap(r):
@@ -192,13 +192,13 @@ func (tr *transcript) view(left int) []string {
 }
 
 // gap reports whether a row is the empty one between two turns.
-func (tr *transcript) gap(r seenRow) bool {
+func (tr *transcript) gap(r visibleRow) bool {
 	return r.row == 0 && r.part == 0 && r.text == ""
 }
 
 // labelled puts at the end of a row what there is to know of it: of code its
 // language and the key that copies it, of a turn which version it is.
-func (tr *transcript) labelled(r seenRow) string {
+func (tr *transcript) labelled(r visibleRow) string {
 	label := tr.label(r)
 	if label == "" || kit.Width(r.text)+kit.Width(label)+2 > tr.width {
 		return r.text
@@ -206,7 +206,7 @@ func (tr *transcript) labelled(r seenRow) string {
 	return kit.Spread(r.text, tr.look.Theme.Muted.Render(label), tr.width)
 }
 
-func (tr *transcript) label(r seenRow) string {
+func (tr *transcript) label(r visibleRow) string {
 	p := tr.turns[r.turn].parts[r.part]
 	if r.row != 1 {
 		return ""
@@ -255,7 +255,7 @@ func (tr *transcript) lastCode() *part {
 // click tells which turn is at a row of the screen, and the code whose label is
 // there.
 func (tr *transcript) click(x, y int) (turn int, copied *codeBlock) {
-	rows := tr.seen()
+	rows := tr.visible()
 	if y < 0 || y >= len(rows) {
 		return -1, nil
 	}

@@ -1,4 +1,4 @@
-package tui
+package talk
 
 import (
 	"context"
@@ -16,17 +16,17 @@ import (
 	"github.com/bise-sh/bise/tui/kit"
 )
 
-// A conversation is what a person and a model say to each other: the transcript,
+// A Conversation is what a person and a model say to each other: the transcript,
 // the composer below it, and the answer on its way. Modes whose screen is a
 // conversation have one.
-type conversation struct {
+type Conversation struct {
 	look     *kit.Look
 	notify   kit.Notify
 	tasks    *kit.Tasks
 	terminal *kit.Terminal
 	engines  *engines.Engines
-	records  *records
-	gallery  *gallery
+	history  *HistoryWriter
+	images   *ImageCache
 	folder   string // for files
 	sampling engine.Sampling
 
@@ -35,46 +35,46 @@ type conversation struct {
 	transcript *transcript
 	composer   *composer
 
-	craft craft // what the mode makes of answers; nil: they are texts
+	handler answerHandler // what the mode makes of answers; nil: they are texts
 
-	saved      *saved // in the history; nil before the first key
-	ref        string // of the model
-	remembered bool   // it is that of the last time
+	saved      *savedID // in the history; nil before the first key
+	ref        string   // of the model
+	remembered bool     // it is that of the last time
 	model      *engines.Model
 	stream     *stream // the answer on its way, nil when there is none
-	asks       bool    // an answer is wanted as soon as the model is open
-	goesOn     bool    // and it is to continue the last one
-	crafted    bool    // the answer on its way goes through the craft
+	waits      bool    // an answer is wanted as soon as the model is open
+	continuing bool    // and it is to continue the last one
+	handled    bool    // the answer on its way goes through the craft
 	queue      []composed
 	heard      string // what was written line by line, which is not said again
 
-	edited int       // the turn that is being edited, -1: none
-	aside  composed  // what was being written before
-	kept   draftMark // what was kept last of what is written
+	edited    int       // the turn that is being edited, -1: none
+	setAside  composed  // what was being written before
+	keptDraft draftMark // what was kept last of what is written
 
 	width, height int
 }
 
-// A craft is what a mode does to an answer that is more than a text. It takes part
+// A answerHandler is what a mode does to an answer that is more than a text. It takes part
 // from the request to the end of the answer.
-type craft interface {
-	// begin changes what is asked, of whom, and what the history is told: kept is
+type answerHandler interface {
+	// prepare changes what is asked, of whom, and what the history is told: kept is
 	// called from the goroutine that reads the events, with nil at their end.
-	begin(e engine.Engine, r engine.ChatRequest, kept func(engine.Event)) (engine.Engine, engine.ChatRequest, func(engine.Event))
-	// take shows an event in the answer's turn, and end what comes after the last.
-	take(t *turn, event engine.Event, now time.Time)
-	end(t *turn, now time.Time)
+	prepare(e engine.Engine, r engine.ChatRequest, kept func(engine.Event)) (engine.Engine, engine.ChatRequest, func(engine.Event))
+	// event shows an event in the answer's turn, and end what comes after the last.
+	event(t *turn, event engine.Event, now time.Time)
+	finish(t *turn, now time.Time)
 }
 
-// TalkOptions are what a conversation is made with.
-type TalkOptions struct {
+// Options are what a conversation is made with.
+type Options struct {
 	Look     *kit.Look
 	Notify   kit.Notify
 	Tasks    *kit.Tasks
 	Terminal *kit.Terminal
 	Engines  *engines.Engines
-	Records  *records
-	Gallery  *gallery
+	History  *HistoryWriter
+	Images   *ImageCache
 	Folder   string // of files for @; "": there are none
 	Model    string // REF; "": the one that was used last
 	Sampling engine.Sampling
@@ -82,9 +82,9 @@ type TalkOptions struct {
 	Commands func() []kit.Command
 }
 
-func newConversation(o TalkOptions, mode, placeholder string) *conversation {
-	c := &conversation{
-		look: o.Look, notify: o.Notify, tasks: o.Tasks, terminal: o.Terminal, engines: o.Engines, records: o.Records, gallery: o.Gallery,
+func newConversation(o Options, mode, placeholder string) *Conversation {
+	c := &Conversation{
+		look: o.Look, notify: o.Notify, tasks: o.Tasks, terminal: o.Terminal, engines: o.Engines, history: o.History, images: o.Images,
 		folder: o.Folder, sampling: o.Sampling,
 		mode: mode, ref: o.Model, edited: -1,
 		transcript: newTranscript(o.Look), composer: newComposer(o, mode, placeholder),
@@ -94,10 +94,10 @@ func newConversation(o TalkOptions, mode, placeholder string) *conversation {
 }
 
 // busy reports whether an answer is on its way, or waits for its model.
-func (c *conversation) busy() bool { return c.stream != nil || c.asks }
+func (c *Conversation) busy() bool { return c.stream != nil || c.waits }
 
 // last is the last turn, nil when there is none.
-func (c *conversation) last() *turn {
+func (c *Conversation) last() *turn {
 	if n := len(c.transcript.turns); n > 0 {
 		return c.transcript.turns[n-1]
 	}
@@ -105,30 +105,30 @@ func (c *conversation) last() *turn {
 }
 
 // Using is the model that answers.
-func (c *conversation) Using() *engines.Model { return c.model }
+func (c *Conversation) Using() *engines.Model { return c.model }
 
 // UseModel has the conversation go on with a model, which is opened if nobody has.
-func (c *conversation) UseModel(ref string) tea.Cmd {
+func (c *Conversation) UseModel(ref string) tea.Cmd {
 	var cmd tea.Cmd
 	c.ref = ref
 	c.model, cmd = c.engines.Use(ref)
 	c.composer.model = c.model
 	if s := c.saved; s != nil {
 		mode := c.mode
-		c.records.push(func(ctx context.Context, store *history.Store) error {
+		c.history.write(func(ctx context.Context, store *history.Store) error {
 			return store.Choose(ctx, s.id.Load(), mode, ref)
 		})
 	}
 	return cmd
 }
 
-// keep makes sure that the conversation is in the history.
-func (c *conversation) keep() *saved {
+// ensureSaved makes sure that the conversation is in the history.
+func (c *Conversation) ensureSaved() *savedID {
 	if c.saved == nil {
-		s := new(saved)
+		s := new(savedID)
 		c.saved = s
 		mode, ref := c.mode, c.ref
-		c.records.push(func(ctx context.Context, store *history.Store) error {
+		c.history.write(func(ctx context.Context, store *history.Store) error {
 			started, err := store.Start(ctx, mode, ref)
 			s.id.Store(started.ID)
 			return err
@@ -138,7 +138,7 @@ func (c *conversation) keep() *saved {
 }
 
 // send sends a message, or has it wait for the end of the answer on its way.
-func (c *conversation) send(m composed) tea.Cmd {
+func (c *Conversation) send(m composed) tea.Cmd {
 	if c.busy() {
 		c.queue = append(c.queue, m)
 		return nil
@@ -147,29 +147,29 @@ func (c *conversation) send(m composed) tea.Cmd {
 }
 
 // ask adds the person's message and asks for the answer.
-func (c *conversation) ask(m composed) tea.Cmd {
+func (c *Conversation) ask(m composed) tea.Cmd {
 	t := c.newQuestion(m)
 	if c.edited >= 0 {
 		t.replaces(c.transcript.turns[c.edited])
 		c.transcript.turns = c.transcript.turns[:c.edited]
 		c.edited = -1
-		c.composer.restore(c.aside)
-		c.aside = composed{}
+		c.composer.restore(c.setAside)
+		c.setAside = composed{}
 	}
 	c.add(t)
 	return c.answer(nil)
 }
 
-func (c *conversation) newQuestion(m composed) *turn {
+func (c *Conversation) newQuestion(m composed) *turn {
 	content, attached := m.content()
-	return newQuestion(c.look, c.gallery, content, attached)
+	return newQuestion(c.look, c.images, content, attached)
 }
 
 // add puts a message of the person's at the end of the transcript and into the
 // history.
-func (c *conversation) add(t *turn) {
-	parent, conversation, own := lastSaved(c.transcript.turns), c.keep(), t.saved
-	c.records.push(func(ctx context.Context, store *history.Store) error {
+func (c *Conversation) add(t *turn) {
+	parent, conversation, own := lastSaved(c.transcript.turns), c.ensureSaved(), t.saved
+	c.history.write(func(ctx context.Context, store *history.Store) error {
 		added, err := store.Add(ctx, history.Message{
 			Conversation: conversation.id.Load(), Parent: parent(), Attached: t.attached,
 			Message: engine.Message{Role: engine.User, Content: t.content},
@@ -178,7 +178,7 @@ func (c *conversation) add(t *turn) {
 		return err
 	})
 	c.transcript.turns = append(c.transcript.turns, t)
-	c.transcript.choose(-1)
+	c.transcript.selectTurn(-1)
 	c.transcript.follow = true
 }
 
@@ -186,7 +186,7 @@ func (c *conversation) add(t *turn) {
 // some turns that is in the history: what the next message follows. An answer that
 // never began is not there.
 func lastSaved(turns []*turn) func() int64 {
-	list := make([]*saved, len(turns))
+	list := make([]*savedID, len(turns))
 	for i, t := range turns {
 		list[i] = t.saved
 	}
@@ -202,7 +202,7 @@ func lastSaved(turns []*turn) func() int64 {
 
 // answer asks for the answer to the transcript, in place of one before if there is
 // one.
-func (c *conversation) answer(before *turn) tea.Cmd {
+func (c *Conversation) answer(before *turn) tea.Cmd {
 	open := c.needModel()
 	t := newAnswer(c.look, c.model.Name())
 	if before != nil {
@@ -214,16 +214,16 @@ func (c *conversation) answer(before *turn) tea.Cmd {
 }
 
 // needModel opens the model that there is to answer, when that was not known yet.
-func (c *conversation) needModel() tea.Cmd {
+func (c *Conversation) needModel() tea.Cmd {
 	if c.model != nil {
 		return nil
 	}
 	return c.UseModel(c.ref)
 }
 
-// again asks for another answer in place of the last one, or of the one at a
+// regenerate asks for another answer in place of the last one, or of the one at a
 // turn; what followed it stays in the history.
-func (c *conversation) again(i int) tea.Cmd {
+func (c *Conversation) regenerate(i int) tea.Cmd {
 	turns := c.transcript.turns
 	for i >= 0 && turns[i].role != engine.User {
 		i--
@@ -236,53 +236,53 @@ func (c *conversation) again(i int) tea.Cmd {
 		before = turns[i+1]
 	}
 	c.transcript.turns = turns[:i+1]
-	c.transcript.choose(-1)
+	c.transcript.selectTurn(-1)
 	return c.answer(before)
 }
 
-// goOn continues a cut answer.
-func (c *conversation) goOn() tea.Cmd {
+// continueAnswer continues a cut answer.
+func (c *Conversation) continueAnswer() tea.Cmd {
 	t := c.last()
-	if c.busy() || t == nil || !t.cut() {
+	if c.busy() || t == nil || !t.canContinue() {
 		return nil
 	}
-	t.goOn()
-	c.transcript.choose(-1)
+	t.resume()
+	c.transcript.selectTurn(-1)
 	c.transcript.follow = true
 	return tea.Batch(c.needModel(), c.begin(t, true))
 }
 
 // begin begins an answer, or goes on with one, as soon as its model is open.
-func (c *conversation) begin(t *turn, goesOn bool) tea.Cmd {
+func (c *Conversation) begin(t *turn, goesOn bool) tea.Cmd {
 	t.waits = engines.Waiting{Phase: engines.Starting, Model: c.model.Name(), Loaded: -1}
 	switch {
 	case c.model.State == engines.Failed:
-		c.asks, c.goesOn = true, goesOn
+		c.waits, c.continuing = true, goesOn
 		var cmd tea.Cmd
 		c.model, cmd = c.engines.Reopen(c.ref, c.model.Options)
 		t.refresh()
 		return cmd
 	case c.model.Engine == nil:
-		c.asks, c.goesOn = true, goesOn
+		c.waits, c.continuing = true, goesOn
 		t.refresh()
 		return nil
 	}
-	c.asks = false
+	c.waits = false
 	t.waits.Phase = engines.LoadingModel
 	if c.model.State == engines.Ready {
 		t.waits.Phase = engines.Prefilling
 	}
 	t.refresh()
 	e, r, kept := c.model.Engine, c.request(goesOn), c.recorder(t, goesOn)
-	if c.crafted = c.craft != nil && !goesOn; c.crafted {
-		e, r, kept = c.craft.begin(e, r, kept)
+	if c.handled = c.handler != nil && !goesOn; c.handled {
+		e, r, kept = c.handler.prepare(e, r, kept)
 	}
 	c.stream = startStream(c.tasks, e, r, kept)
 	return c.stream.next()
 }
 
 // request asks for what comes after the transcript.
-func (c *conversation) request(goesOn bool) engine.ChatRequest {
+func (c *Conversation) request(goesOn bool) engine.ChatRequest {
 	r := engine.ChatRequest{Sampling: c.sampling, Overflow: engine.OverflowDropOldest}
 	if c.system != "" {
 		r.Messages = append(r.Messages, engine.Message{Role: engine.System, Content: engine.Text(c.system)})
@@ -304,13 +304,13 @@ func (c *conversation) request(goesOn bool) engine.ChatRequest {
 
 // recorder gives what writes an answer's events to the history. It is called from
 // the goroutine that reads them.
-func (c *conversation) recorder(t *turn, goesOn bool) func(engine.Event) {
+func (c *Conversation) recorder(t *turn, goesOn bool) func(engine.Event) {
 	t.begun = true
 	turns := c.transcript.turns
 	parent := lastSaved(turns[:len(turns)-1])
-	conversation, own, model := c.keep(), t.saved, t.measured.Model
+	conversation, own, model := c.ensureSaved(), t.saved, t.measured.Model
 	recorder := history.Recorder{Model: model}
-	c.records.push(func(ctx context.Context, store *history.Store) error {
+	c.history.write(func(ctx context.Context, store *history.Store) error {
 		recorder.Conversation.ID = conversation.id.Load()
 		if goesOn {
 			recorder.Continue = own.id.Load()
@@ -324,7 +324,7 @@ func (c *conversation) recorder(t *turn, goesOn bool) func(engine.Event) {
 		return err
 	})
 	return func(event engine.Event) {
-		c.records.push(func(context.Context, *history.Store) error {
+		c.history.write(func(context.Context, *history.Store) error {
 			if event == nil {
 				return recorder.Close()
 			}
@@ -333,10 +333,10 @@ func (c *conversation) recorder(t *turn, goesOn bool) func(engine.Event) {
 	}
 }
 
-// halt stops the answer on its way. What was queued comes back to be written.
-func (c *conversation) halt() {
-	if c.asks {
-		c.asks = false
+// stop stops the answer on its way. What was queued comes back to be written.
+func (c *Conversation) stop() {
+	if c.waits {
+		c.waits = false
 		c.last().end(stopped, nil)
 	}
 	if c.stream != nil {
@@ -346,7 +346,7 @@ func (c *conversation) halt() {
 }
 
 // unqueue puts what was queued back into the composer.
-func (c *conversation) unqueue() {
+func (c *Conversation) unqueue() {
 	for _, m := range c.queue {
 		c.composer.restore(m)
 	}
@@ -354,7 +354,7 @@ func (c *conversation) unqueue() {
 }
 
 // Update takes the news of the answer on its way, and of its model.
-func (c *conversation) Update(msg tea.Msg) tea.Cmd {
+func (c *Conversation) Update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case eventsCame:
 		if msg.from == c.stream {
@@ -363,7 +363,7 @@ func (c *conversation) Update(msg tea.Msg) tea.Cmd {
 	case thinkingCounted:
 		for _, t := range c.transcript.turns {
 			if t.saved == msg.of && msg.tokens > 0 {
-				t.pondered = msg.tokens
+				t.thinkingTokens = msg.tokens
 				t.refresh()
 			}
 		}
@@ -373,12 +373,12 @@ func (c *conversation) Update(msg tea.Msg) tea.Cmd {
 				c.notify.Error(msg.err)
 				return nil
 			}
-			c.walk(msg)
+			c.showPath(msg)
 		}
 	case modelRemembered:
-		return c.remember(msg)
+		return c.useRemembered(msg)
 	case engines.ModelOpened, engines.ModelReady:
-		if cmd, ok := c.forget(); ok {
+		if cmd, ok := c.dropRemembered(); ok {
 			return cmd
 		}
 		return c.modelNews()
@@ -392,29 +392,29 @@ func (c *conversation) Update(msg tea.Msg) tea.Cmd {
 }
 
 // modelNews goes on with what waited for the model.
-func (c *conversation) modelNews() tea.Cmd {
-	if !c.asks || c.model == nil {
+func (c *Conversation) modelNews() tea.Cmd {
+	if !c.waits || c.model == nil {
 		return nil
 	}
 	t := c.last()
 	switch {
 	case c.model.State == engines.Failed:
-		c.asks = false
-		t.end(broken, c.model.Err)
+		c.waits = false
+		t.end(failed, c.model.Err)
 		c.unqueue()
 	case c.model.Engine != nil:
 		t.measured.Model = c.model.Name()
-		return c.begin(t, c.goesOn)
+		return c.begin(t, c.continuing)
 	}
 	return nil
 }
 
 // take adds what has come of the answer.
-func (c *conversation) take(msg eventsCame) tea.Cmd {
+func (c *Conversation) take(msg eventsCame) tea.Cmd {
 	t, now := c.last(), time.Now()
 	for _, event := range msg.events {
-		if c.crafted {
-			c.craft.take(t, event, now)
+		if c.handled {
+			c.handler.event(t, event, now)
 		} else {
 			t.take(event, now)
 		}
@@ -427,16 +427,16 @@ func (c *conversation) take(msg eventsCame) tea.Cmd {
 		return c.stream.next()
 	}
 	c.stream = nil
-	if c.crafted {
-		c.craft.end(t, now)
+	if c.handled {
+		c.handler.finish(t, now)
 	}
 	switch {
 	case msg.err == nil:
-		t.end(whole, nil)
+		t.end(complete, nil)
 	case errors.Is(msg.err, errStopped) || errors.Is(msg.err, context.Canceled):
 		t.end(stopped, nil)
 	default:
-		t.end(broken, msg.err)
+		t.end(failed, msg.err)
 		c.unqueue()
 	}
 	count := c.countThinking(t)
@@ -450,12 +450,12 @@ func (c *conversation) take(msg eventsCame) tea.Cmd {
 
 // thinkingCounted tells how many tokens a model thought.
 type thinkingCounted struct {
-	of     *saved // the answer
+	of     *savedID // the answer
 	tokens int
 }
 
 // countThinking counts the tokens that the model thought, if it did.
-func (c *conversation) countThinking(t *turn) tea.Cmd {
+func (c *Conversation) countThinking(t *turn) tea.Cmd {
 	if t.thinking.Len() == 0 {
 		return nil
 	}
@@ -466,7 +466,7 @@ func (c *conversation) countThinking(t *turn) tea.Cmd {
 }
 
 // leaveOut marks where the model's view of the conversation begins.
-func (c *conversation) leaveOut(out engine.LeftOut) {
+func (c *Conversation) leaveOut(out engine.LeftOut) {
 	for i, t := range c.transcript.turns {
 		if t.leftOut != nil || i == out.Messages {
 			t.leftOut = nil
@@ -480,7 +480,7 @@ func (c *conversation) leaveOut(out engine.LeftOut) {
 
 // used and total are the context's tokens: those of the last answer with all that
 // it was an answer to, and those that fit. 0 is unknown.
-func (c *conversation) used() (used, total int) {
+func (c *Conversation) used() (used, total int) {
 	for i := len(c.transcript.turns) - 1; i >= 0 && used == 0; i-- {
 		used = c.transcript.turns[i].measured.Usage.TotalTokens
 	}
@@ -491,10 +491,10 @@ func (c *conversation) used() (used, total int) {
 }
 
 // copyText is the command that puts a text on the clipboard.
-func (c *conversation) copyText(text, what string) tea.Cmd {
+func (c *Conversation) copyText(text, what string) tea.Cmd {
 	c.notify.Say("copied " + what)
 	return c.terminal.Copy(strings.TrimRight(text, "\n"))
 }
 
 // Busy reports whether an answer is on its way.
-func (c *conversation) Busy() bool { return c.busy() }
+func (c *Conversation) Busy() bool { return c.busy() }

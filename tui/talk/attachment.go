@@ -1,4 +1,4 @@
-package tui
+package talk
 
 import (
 	"context"
@@ -16,10 +16,10 @@ import (
 // An attachment is something that goes with a message: a file, an image, or a long
 // text that was pasted.
 type attachment struct {
-	attach.Attachment        // without a name: it was pasted
-	shot              *shot  // the image as it is drawn
-	about             string // what the user is told of it beside the name
-	tokens            int    // 0 while they are not counted
+	attach.Attachment              // without a name: it was pasted
+	image             *cachedImage // the image as it is drawn
+	about             string       // what the user is told of it beside the name
+	tokens            int          // 0 while they are not counted
 }
 
 // newAttachment makes an attachment of one that was read.
@@ -27,8 +27,8 @@ func newAttachment(a attach.Attachment) attachment {
 	if a.Image == nil {
 		return attachment{Attachment: a, about: units.Plural(kit.LineCount(a.Text), "line")}
 	}
-	s := taken(*a.Image)
-	return attachment{Attachment: a, shot: s, about: s.pixelSize()}
+	s := newImage(*a.Image)
+	return attachment{Attachment: a, image: s, about: s.pixelSize()}
 }
 
 // readFile reads the file at a path, which the model is to know by a name: of a
@@ -106,7 +106,7 @@ func (m composed) content() (engine.Content, []history.Attachment) {
 
 // composedOf takes a sent message apart again, to be edited.
 func composedOf(t *turn) composed {
-	m := composed{text: t.said()}
+	m := composed{text: t.plainText()}
 	for _, a := range t.attached {
 		if a.Chunk < 0 || a.Chunk >= len(t.content) {
 			continue
@@ -114,7 +114,7 @@ func composedOf(t *turn) composed {
 		switch c := t.content[a.Chunk]; c.Type {
 		case engine.ImageChunk:
 			image := attach.Attachment{Name: a.Name, Image: &attach.Image{Name: a.Name, URL: c.ImageURL}}
-			m.attached = append(m.attached, attachment{Attachment: image, shot: t.shots[a.Chunk], about: "picture"})
+			m.attached = append(m.attached, attachment{Attachment: image, image: t.shots[a.Chunk], about: "picture"})
 		case engine.TextChunk:
 			m.attached = append(m.attached, newAttachment(attach.Attachment{Name: a.Name, Text: chat.Unfence(c.Text)}))
 		}

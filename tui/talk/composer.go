@@ -1,4 +1,4 @@
-package tui
+package talk
 
 import (
 	"strings"
@@ -17,7 +17,7 @@ type composer struct {
 	look     *kit.Look
 	tasks    *kit.Tasks
 	terminal *kit.Terminal
-	gallery  *gallery
+	images   *ImageCache
 	folder   string // of files for @; "": there are none
 
 	kit.Editor
@@ -37,8 +37,8 @@ type composer struct {
 	space       int // rows there are for the popup
 }
 
-func newComposer(o TalkOptions, mode, placeholder string) *composer {
-	return &composer{look: o.Look, tasks: o.Tasks, terminal: o.Terminal, gallery: o.Gallery, folder: o.Folder, mode: mode, placeholder: placeholder}
+func newComposer(o Options, mode, placeholder string) *composer {
+	return &composer{look: o.Look, tasks: o.Tasks, terminal: o.Terminal, images: o.Images, folder: o.Folder, mode: mode, placeholder: placeholder}
 }
 
 const (
@@ -53,8 +53,8 @@ func (c *composer) message() composed { return composed{c.Text, c.attached} }
 
 // attach adds what goes with the message.
 func (c *composer) attach(a attachment) {
-	if a.shot != nil {
-		a.shot = c.gallery.add(a.shot)
+	if a.image != nil {
+		a.image = c.images.add(a.image)
 	}
 	c.attached = append(c.attached, a)
 }
@@ -102,7 +102,7 @@ func (c *composer) resume(draft string) tea.Cmd {
 	var texts []string
 	for part := range strings.SplitSeq(draft, "\n\n") {
 		if name, ok := strings.CutPrefix(part, "@"); ok && name != "" && !strings.Contains(name, "\n") && c.folder != "" {
-			cmds = append(cmds, c.inspect(name, part)) // or a text, when there is no such file any more
+			cmds = append(cmds, c.attachPath(name, part)) // or a text, when there is no such file any more
 			continue
 		}
 		texts = append(texts, part)
@@ -119,15 +119,15 @@ func (c *composer) press(k tea.KeyPressMsg) kit.Outcome {
 		}
 	}
 	if c.vim.Press(&c.Editor, kit.KeyOf(k), c.look.Keys) {
-		return c.wrote(kit.Handled(nil))
+		return c.afterEdit(kit.Handled(nil))
 	}
 	switch {
 	case kit.Matches(k, c.look.Keys.Newline):
 		c.Insert("\n")
 	case kit.Matches(k, c.look.Keys.Earlier):
-		c.remember(1)
+		c.recallSent(1)
 	case kit.Matches(k, c.look.Keys.Later):
-		c.remember(-1)
+		c.recallSent(-1)
 	case kit.Matches(k, c.look.Keys.Detach) || k.String() == "backspace" && c.Text == "":
 		if len(c.attached) == 0 {
 			return kit.Ignored()
@@ -136,11 +136,11 @@ func (c *composer) press(k tea.KeyPressMsg) kit.Outcome {
 	case !c.Editor.Press(kit.KeyOf(k), c.look.Keys):
 		return kit.Ignored()
 	}
-	return c.wrote(kit.Handled(nil))
+	return c.afterEdit(kit.Handled(nil))
 }
 
-// wrote looks at what was written, for the popup that it asks for.
-func (c *composer) wrote(o kit.Outcome) kit.Outcome {
+// afterEdit looks at what was written, for the popup that it asks for.
+func (c *composer) afterEdit(o kit.Outcome) kit.Outcome {
 	cmds := []tea.Cmd{o.Cmd}
 	word, from := c.word()
 	switch {
@@ -177,8 +177,8 @@ func (c *composer) replaceWord(text string) {
 	c.popup = nil
 }
 
-// remember goes through the messages before, back when by is positive.
-func (c *composer) remember(by int) {
+// recallSent goes through the messages before, back when by is positive.
+func (c *composer) recallSent(by int) {
 	to := max(0, min(c.recall+by, len(c.sent)))
 	if to == c.recall {
 		return
@@ -199,14 +199,14 @@ func (c *composer) remember(by int) {
 func (c *composer) pasted(text string) tea.Cmd {
 	c.popup = nil
 	if path, ok := pathOf(text); ok {
-		return c.inspect(path, text)
+		return c.attachPath(path, text)
 	}
-	c.putPasted(text)
+	c.insertPasted(text)
 	return nil
 }
 
-// putPasted inserts a text, or attaches it when it is long.
-func (c *composer) putPasted(text string) {
+// insertPasted inserts a text, or attaches it when it is long.
+func (c *composer) insertPasted(text string) {
 	text = strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n")
 	if n := kit.LineCount(text); n > pastedLines || len(text) > pastedBytes {
 		c.attached = append(c.attached, newAttachment(attach.Attachment{Text: text}))

@@ -1,4 +1,4 @@
-package tui
+package talk
 
 import (
 	"errors"
@@ -18,7 +18,7 @@ import (
 )
 
 // Press takes a key, and keeps the draft that it may have changed.
-func (c *conversation) Press(k tea.KeyPressMsg) kit.Outcome {
+func (c *Conversation) Press(k tea.KeyPressMsg) kit.Outcome {
 	if c.transcript.selected >= 0 {
 		if o := c.pressSelected(k); o.Handled {
 			return o
@@ -29,12 +29,12 @@ func (c *conversation) Press(k tea.KeyPressMsg) kit.Outcome {
 	return o
 }
 
-func (c *conversation) pressKey(k tea.KeyPressMsg) kit.Outcome {
+func (c *Conversation) pressKey(k tea.KeyPressMsg) kit.Outcome {
 	if kit.Matches(k, c.look.Keys.Keys) && c.composer.Text == "" {
 		return kit.Ignored()
 	}
 	if o := c.composer.press(k); o.Handled {
-		c.transcript.choose(-1)
+		c.transcript.selectTurn(-1)
 		return o
 	}
 	page := max(1, c.transcript.height-2)
@@ -46,23 +46,23 @@ func (c *conversation) pressKey(k tea.KeyPressMsg) kit.Outcome {
 	case kit.Matches(k, c.look.Keys.Quit):
 		return c.interrupt()
 	case kit.Matches(k, c.look.Keys.Regenerate):
-		return kit.Handled(c.again(len(c.transcript.turns) - 1))
+		return kit.Handled(c.regenerate(len(c.transcript.turns) - 1))
 	case kit.Matches(k, c.look.Keys.Continue):
-		return kit.Handled(c.goOn())
+		return kit.Handled(c.continueAnswer())
 	case kit.Matches(k, c.look.Keys.Select), k.String() == "up" && c.composer.message().empty():
-		c.transcript.choose(len(c.transcript.turns) - 1)
+		c.transcript.selectTurn(len(c.transcript.turns) - 1)
 	case kit.Matches(k, c.look.Keys.PageUp):
 		c.transcript.scroll(-page)
 	case kit.Matches(k, c.look.Keys.PageDown):
 		c.transcript.scroll(page)
 	case kit.Matches(k, c.look.Keys.Top):
-		c.transcript.goTo(place{})
+		c.transcript.scrollTo(place{})
 	case kit.Matches(k, c.look.Keys.Bottom):
 		c.transcript.follow = true
 	case kit.Matches(k, c.look.Keys.CopyCode):
 		return kit.Handled(c.copyCode(c.transcript.lastCode()))
 	case kit.Matches(k, c.look.Keys.Editor):
-		return kit.Handled(c.edit())
+		return kit.Handled(c.openEditor())
 	case kit.Matches(k, c.look.Keys.Paste):
 		return kit.Handled(c.composer.pasteFromSystem())
 	default:
@@ -72,25 +72,25 @@ func (c *conversation) pressKey(k tea.KeyPressMsg) kit.Outcome {
 }
 
 // pressSelected takes the keys for the selected message.
-func (c *conversation) pressSelected(k tea.KeyPressMsg) kit.Outcome {
+func (c *Conversation) pressSelected(k tea.KeyPressMsg) kit.Outcome {
 	i := c.transcript.selected
 	t := c.transcript.turns[i]
 	switch {
 	case kit.Matches(k, c.look.Keys.Up):
-		c.transcript.choose(max(0, i-1))
+		c.transcript.selectTurn(max(0, i-1))
 	case kit.Matches(k, c.look.Keys.Down):
 		if i+1 == len(c.transcript.turns) {
 			i = -2
 		}
-		c.transcript.choose(i + 1)
+		c.transcript.selectTurn(i + 1)
 	case kit.Matches(k, c.look.Keys.Back):
-		c.transcript.choose(-1)
+		c.transcript.selectTurn(-1)
 	case kit.Matches(k, c.look.Keys.Copy):
-		return kit.Handled(c.copyText(t.said(), "the message"))
+		return kit.Handled(c.copyText(t.plainText(), "the message"))
 	case kit.Matches(k, c.look.Keys.Edit):
-		return kit.Handled(c.rewrite(i))
+		return kit.Handled(c.editMessage(i))
 	case kit.Matches(k, c.look.Keys.Again):
-		return kit.Handled(c.again(i))
+		return kit.Handled(c.regenerate(i))
 	case kit.Matches(k, c.look.Keys.OlderVersion):
 		return kit.Handled(c.version(i, -1))
 	case kit.Matches(k, c.look.Keys.NewerVersion):
@@ -111,7 +111,7 @@ func (c *conversation) pressSelected(k tea.KeyPressMsg) kit.Outcome {
 }
 
 // sendWritten sends what is written, or does what it says if it is a command.
-func (c *conversation) sendWritten() kit.Outcome {
+func (c *Conversation) sendWritten() kit.Outcome {
 	m := c.composer.message()
 	if m.empty() {
 		return kit.Handled(nil)
@@ -134,12 +134,12 @@ func (c *conversation) sendWritten() kit.Outcome {
 }
 
 // escape stops what goes on, or leaves what was begun.
-func (c *conversation) escape() kit.Outcome {
+func (c *Conversation) escape() kit.Outcome {
 	switch {
 	case c.busy():
-		c.halt()
+		c.stop()
 	case c.edited >= 0:
-		c.leaveEdit()
+		c.cancelEdit()
 	default:
 		return kit.Ignored()
 	}
@@ -147,12 +147,12 @@ func (c *conversation) escape() kit.Outcome {
 }
 
 // interrupt stops what goes on and clears what is written, before bise is left.
-func (c *conversation) interrupt() kit.Outcome {
+func (c *Conversation) interrupt() kit.Outcome {
 	switch {
 	case c.busy():
-		c.halt()
+		c.stop()
 	case c.edited >= 0:
-		c.leaveEdit()
+		c.cancelEdit()
 	case !c.composer.message().empty():
 		c.composer.sent = append(c.composer.sent, c.composer.Text)
 		c.composer.clear()
@@ -164,13 +164,13 @@ func (c *conversation) interrupt() kit.Outcome {
 }
 
 // keepDraft has what is written kept, if it is not what was kept last.
-func (c *conversation) keepDraft() {
+func (c *Conversation) keepDraft() {
 	now := draftMark{c.composer.Text, len(c.composer.attached)}
-	if now == c.kept || c.edited >= 0 {
+	if now == c.keptDraft || c.edited >= 0 {
 		return
 	}
-	c.kept = now
-	c.records.keepDraft(c.keep(), c.composer.draft())
+	c.keptDraft = now
+	c.history.writeDraft(c.ensureSaved(), c.composer.draft())
 }
 
 // A draftMark tells drafts apart.
@@ -179,9 +179,9 @@ type draftMark struct {
 	attached int
 }
 
-// rewrite puts a message of the person's into the composer, to be sent in another
+// editMessage puts a message of the person's into the composer, to be sent in another
 // version: with what follows it then, a branch.
-func (c *conversation) rewrite(i int) tea.Cmd {
+func (c *Conversation) editMessage(i int) tea.Cmd {
 	for i >= 0 && c.transcript.turns[i].role != engine.User {
 		i--
 	}
@@ -189,25 +189,25 @@ func (c *conversation) rewrite(i int) tea.Cmd {
 		return nil
 	}
 	if c.edited < 0 {
-		c.aside = c.composer.message()
+		c.setAside = c.composer.message()
 	}
 	c.edited = i
-	c.transcript.choose(-1)
+	c.transcript.selectTurn(-1)
 	c.composer.clear()
 	c.composer.restore(composedOf(c.transcript.turns[i]))
 	return nil
 }
 
-// leaveEdit gives back what was being written before a message was edited.
-func (c *conversation) leaveEdit() {
+// cancelEdit gives back what was being written before a message was edited.
+func (c *Conversation) cancelEdit() {
 	c.edited = -1
 	c.composer.clear()
-	c.composer.restore(c.aside)
-	c.aside = composed{}
+	c.composer.restore(c.setAside)
+	c.setAside = composed{}
 }
 
 // copyCode copies a part's code.
-func (c *conversation) copyCode(p *part) tea.Cmd {
+func (c *Conversation) copyCode(p *part) tea.Cmd {
 	if p == nil {
 		return nil
 	}
@@ -222,31 +222,31 @@ type editorDone struct {
 	err  error
 }
 
-// edit opens the person's own editor with what is written.
-func (c *conversation) edit() tea.Cmd {
+// openEditor opens the person's own editor with what is written.
+func (c *Conversation) openEditor() tea.Cmd {
 	to := c.mode
 	return c.terminal.EditText("message.md", c.composer.Text, func(text string, err error) tea.Msg { return editorDone{to, text, err} })
 }
 
 // savePrompt asks where a message is to be saved.
-func (c *conversation) savePrompt(t *turn) kit.Dialog {
-	text, folder := t.said(), c.folder
+func (c *Conversation) savePrompt(t *turn) kit.Dialog {
+	text, folder := t.plainText(), c.folder
 	return kit.NewPrompt(c.look, "Save", "Save the message as a file in "+folder, "answer.md", "save", func(path string) kit.Outcome {
-		return kit.Close(saveChosen{path, text})
+		return kit.Close(FileNamed{path, text})
 	})
 }
 
-// saveChosen is a text that is to be saved at a path the person gave.
-type saveChosen struct{ path, text string }
+// FileNamed is a text that is to be saved at a path the person gave.
+type FileNamed struct{ Path, Text string }
 
-// saveDone tells that a file was saved, or why not.
-type saveDone struct {
-	path string
-	err  error
+// FileSaved tells that a file was saved, or why not.
+type FileSaved struct {
+	Path string
+	Err  error
 }
 
-// saveFile writes a new file. It does not replace a file that exists.
-func saveFile(folder, name, text string) saveDone {
+// SaveFile writes a new file. It does not replace a file that exists.
+func SaveFile(folder, name, text string) FileSaved {
 	path := name
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(folder, path)
@@ -262,19 +262,19 @@ func saveFile(folder, name, text string) saveDone {
 	if err != nil {
 		err = fmt.Errorf("cannot save %s: %w", name, err)
 	}
-	return saveDone{name, err}
+	return FileSaved{name, err}
 }
 
 // version goes to another version of a turn.
-func (c *conversation) version(i, by int) tea.Cmd {
+func (c *Conversation) version(i, by int) tea.Cmd {
 	t := c.transcript.turns[i]
 	n, of := t.version()
 	if c.busy() || n == 0 || n+by < 1 || n+by > of {
 		return nil
 	}
-	to, conversation, ctx, records := t.versions[n+by-1], c.saved, c.tasks.Context(), c.records
+	to, conversation, ctx, records := t.versions[n+by-1], c.saved, c.tasks.Context(), c.history
 	return func() tea.Msg {
-		store, err := records.store(ctx)
+		store, err := records.Store(ctx)
 		if err != nil {
 			return pathRead{of: conversation, err: err}
 		}
@@ -289,15 +289,15 @@ func (c *conversation) version(i, by int) tea.Cmd {
 // pathRead brings a conversation from the history: the messages as the person sees
 // them.
 type pathRead struct {
-	of       *saved
+	of       *savedID
 	path     []history.Message
 	selected int // a turn; -1: none
 	err      error
 }
 
-// walk shows the messages of another path. Turns that are on both keep what they
+// showPath shows the messages of another path. Turns that are on both keep what they
 // drew.
-func (c *conversation) walk(msg pathRead) {
+func (c *Conversation) showPath(msg pathRead) {
 	known := map[int64]*turn{}
 	for _, t := range c.transcript.turns {
 		known[t.saved.id.Load()] = t
@@ -306,80 +306,80 @@ func (c *conversation) walk(msg pathRead) {
 	for _, m := range msg.path {
 		t := known[m.ID]
 		if t == nil {
-			t = readTurn(c.look, c.gallery, m)
+			t = readTurn(c.look, c.images, m)
 		}
-		t.know(m.Versions)
+		t.setVersions(m.Versions)
 		turns = append(turns, t)
 	}
 	c.transcript.turns = turns
-	c.transcript.choose(min(msg.selected, len(turns)-1))
+	c.transcript.selectTurn(min(msg.selected, len(turns)-1))
 }
 
-// conversationChosen has a mode go on with a conversation of the history, that in
+// ConversationChosen has a mode go on with a conversation of the history, that in
 // which it was had. newAsked has the current one begin a new one, and
 // conversationDeleted tells that one is gone: whoever shows it begins a new one.
 type (
-	conversationChosen struct {
-		id      int64
+	ConversationChosen struct {
+		Id      int64
 		message int64 // to show of it; 0: the last
 	}
-	conversationDeleted struct{ id int64 }
-	newAsked            struct{}
+	ConversationDeleted struct{ Id int64 }
+	NewRequested        struct{}
 )
 
-// conversationRead brings a conversation that was chosen.
-type conversationRead struct {
-	conversation history.Conversation
+// ConversationRead brings a conversation that was chosen.
+type ConversationRead struct {
+	Conversation history.Conversation
 	path         []history.Message
 	selected     int // the message that was chosen; -1: none
-	err          error
+	Err          error
 }
 
-// readConversation is the command that reads one.
-func readConversation(tasks *kit.Tasks, records *records, chosen conversationChosen) tea.Cmd {
-	id := chosen.id
+// ReadConversation is the command that reads one.
+func ReadConversation(tasks *kit.Tasks, records *HistoryWriter, chosen ConversationChosen) tea.Cmd {
+	id := chosen.Id
 	ctx := tasks.Context()
 	return func() tea.Msg {
-		store, err := records.store(ctx)
+		store, err := records.Store(ctx)
 		if err != nil {
-			return conversationRead{err: err}
+			return ConversationRead{Err: err}
 		}
 		conversation, err := store.Conversation(ctx, id)
 		if err != nil {
-			return conversationRead{err: err}
+			return ConversationRead{Err: err}
 		}
 		path, err := store.Path(ctx, id)
 		selected := slices.IndexFunc(path, func(m history.Message) bool { return m.ID == chosen.message })
-		return conversationRead{conversation: conversation, path: path, selected: selected, err: err}
+		return ConversationRead{Conversation: conversation, path: path, selected: selected, Err: err}
 	}
 }
 
-// show goes on with a conversation that was read.
-func (c *conversation) show(msg conversationRead) tea.Cmd {
-	if c.busy() && c.saved.id.Load() == msg.conversation.ID {
+// open goes on with a conversation that was read.
+func (c *Conversation) open(msg ConversationRead) tea.Cmd {
+	if c.busy() && c.saved.id.Load() == msg.Conversation.ID {
 		return nil // it is here, and an answer is on its way
 	}
-	c.leave()
-	c.saved = savedAs(msg.conversation.ID)
-	c.walk(pathRead{of: c.saved, path: msg.path, selected: msg.selected})
-	cmd := c.composer.resume(msg.conversation.Draft)
-	c.kept = draftMark{c.composer.Text, 0}
-	if ref := msg.conversation.Model; ref != "" && ref != c.ref {
+	c.startNew()
+	c.saved = newSavedID(msg.Conversation.ID)
+	c.showPath(pathRead{of: c.saved, path: msg.path, selected: msg.selected})
+	cmd := c.composer.resume(msg.Conversation.Draft)
+	c.keptDraft = draftMark{c.composer.Text, 0}
+	if ref := msg.Conversation.Model; ref != "" && ref != c.ref {
 		cmd = tea.Batch(cmd, c.UseModel(ref))
 	}
 	return cmd
 }
 
-// leave begins a new conversation. What was said and written in the one before
+// startNew begins a new conversation. What was said and written in the one before
 // stays in the history.
-func (c *conversation) leave() {
+func (c *Conversation) startNew() {
 	if c.busy() {
-		c.halt()
+		c.stop()
 		c.keepDraft()
 	}
-	c.stream, c.saved, c.edited, c.kept = nil, nil, -1, draftMark{}
+	c.stream, c.saved, c.edited, c.keptDraft = nil, nil, -1, draftMark{}
 	c.transcript.turns = nil
-	c.transcript.choose(-1)
+	c.transcript.selectTurn(-1)
 	c.transcript.follow = true
 	c.composer.clear()
 }

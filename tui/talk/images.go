@@ -1,4 +1,4 @@
-package tui
+package talk
 
 import (
 	"context"
@@ -19,22 +19,22 @@ import (
 	"github.com/bise-sh/bise/tui/kit"
 )
 
-// A gallery has the pictures of conversations as they are shown: each once, decoded
+// A ImageCache has the pictures of conversations as they are shown: each once, decoded
 // in the background, and drawn once for each size.
-type gallery struct {
+type ImageCache struct {
 	ctx      context.Context
 	getenv   func(string) string
 	terminal preview.Terminal
 	asked    bool // the terminal has been asked what it can show
 	seed     maphash.Seed
-	shots    map[uint64]weak.Pointer[shot] // those that somebody shows, by what their URLs say
-	waiting  []*shot                       // to be decoded, one after the other
+	shots    map[uint64]weak.Pointer[cachedImage] // those that somebody shows, by what their URLs say
+	waiting  []*cachedImage                       // to be decoded, one after the other
 	decoding bool
 	raw      strings.Builder // what the terminal is still to be sent
 }
 
-// A shot is a picture as it is shown.
-type shot struct {
+// A cachedImage is a picture as it is shown.
+type cachedImage struct {
 	url           string
 	width, height int         // 0 while it is not decoded
 	thumb         *image.RGBA // nil while it is not decoded, or cannot be
@@ -51,21 +51,21 @@ type drawing struct {
 	lines    []string
 }
 
-func newGallery(ctx context.Context, getenv func(string) string) *gallery {
-	return &gallery{
-		ctx: ctx, getenv: getenv, seed: maphash.MakeSeed(), shots: map[uint64]weak.Pointer[shot]{},
+func NewImageCache(ctx context.Context, getenv func(string) string) *ImageCache {
+	return &ImageCache{
+		ctx: ctx, getenv: getenv, seed: maphash.MakeSeed(), shots: map[uint64]weak.Pointer[cachedImage]{},
 		terminal: preview.Terminal{Profile: colorprofile.TrueColor}, // until Bubble Tea, which knows, says otherwise
 	}
 }
 
-// taken is a picture that was read. It may be made anywhere, and is then to be added
+// newImage is a picture that was read. It may be made anywhere, and is then to be added
 // to the gallery.
-func taken(p attach.Image) *shot {
-	return &shot{url: p.URL, width: p.Width, height: p.Height, thumb: p.Thumb}
+func newImage(p attach.Image) *cachedImage {
+	return &cachedImage{url: p.URL, width: p.Width, height: p.Height, thumb: p.Thumb}
 }
 
 // add has a shot in the gallery, and gives the one that is there for its picture.
-func (g *gallery) add(s *shot) *shot {
+func (g *ImageCache) add(s *cachedImage) *cachedImage {
 	key := maphash.String(g.seed, s.url)
 	if known := g.shots[key].Value(); known != nil && known.thumb != nil {
 		return known
@@ -76,11 +76,11 @@ func (g *gallery) add(s *shot) *shot {
 
 // shot is the picture of a data: URL. It is decoded when nobody has: news is then
 // called.
-func (g *gallery) shot(url string, news ...func()) *shot {
+func (g *ImageCache) shot(url string, news ...func()) *cachedImage {
 	key := maphash.String(g.seed, url)
 	s := g.shots[key].Value()
 	if s == nil {
-		s = &shot{url: url}
+		s = &cachedImage{url: url}
 		g.shots[key] = weak.Make(s)
 		g.waiting = append(g.waiting, s)
 	}
@@ -92,7 +92,7 @@ func (g *gallery) shot(url string, news ...func()) *shot {
 
 // pictureDecoded brings what a shot shows.
 type pictureDecoded struct {
-	shot    *shot
+	image   *cachedImage
 	picture attach.Image
 	err     error
 }
@@ -100,9 +100,9 @@ type pictureDecoded struct {
 // terminalAsked brings what tmux says of the terminal around it.
 type terminalAsked struct{ terminal preview.Terminal }
 
-// next is the command that decodes the next picture, and sends the terminal what it
+// Next is the command that decodes the next picture, and sends the terminal what it
 // is to show.
-func (g *gallery) next() tea.Cmd {
+func (g *ImageCache) Next() tea.Cmd {
 	var cmds []tea.Cmd
 	if g.raw.Len() > 0 {
 		cmds = append(cmds, tea.Raw(g.raw.String()))
@@ -137,7 +137,7 @@ func unpacked(url string) (attach.Image, error) {
 
 // ask finds out, once, what the terminal can show: from the environment, and from
 // itself or the tmux that it is.
-func (g *gallery) ask() tea.Cmd {
+func (g *ImageCache) ask() tea.Cmd {
 	if g.asked {
 		return nil
 	}
@@ -151,12 +151,12 @@ func (g *gallery) ask() tea.Cmd {
 	return tea.RequestTerminalVersion
 }
 
-// update takes the news of pictures and of the terminal.
-func (g *gallery) update(msg tea.Msg) {
+// Update takes the news of pictures and of the terminal.
+func (g *ImageCache) Update(msg tea.Msg) {
 	switch msg := msg.(type) {
 	case pictureDecoded:
 		g.decoding = false
-		s := msg.shot
+		s := msg.image
 		s.width, s.height, s.thumb, s.err = msg.picture.Width, msg.picture.Height, msg.picture.Thumb, msg.err
 		news := s.news
 		s.news = nil
@@ -174,7 +174,7 @@ func (g *gallery) update(msg tea.Msg) {
 
 // blocks draws a shot as characters within so many columns and rows; nil while there
 // is nothing to draw.
-func (g *gallery) blocks(s *shot, shade kit.Shade, columns, rows int) []string {
+func (g *ImageCache) blocks(s *cachedImage, shade kit.Shade, columns, rows int) []string {
 	t := g.terminal
 	t.Protocol, t.Light = preview.Blocks, shade == kit.Light
 	return s.drawn.of(s, t, columns, rows)
@@ -183,7 +183,7 @@ func (g *gallery) blocks(s *shot, shade kit.Shade, columns, rows int) []string {
 // pixels draws a shot as the terminal's own pixels where it can show them in the
 // place of characters, else as blocks. It is called before a frame is drawn, and not
 // while: the terminal has to be sent the picture.
-func (g *gallery) pixels(s *shot, shade kit.Shade, columns, rows int) []string {
+func (g *ImageCache) pixels(s *cachedImage, shade kit.Shade, columns, rows int) []string {
 	t := g.terminal
 	// Placeholders name their picture by a colour, which must not be changed.
 	if t.Protocol != preview.Placeholders || t.Profile < colorprofile.TrueColor || s.thumb == nil {
@@ -201,7 +201,7 @@ func (g *gallery) pixels(s *shot, shade kit.Shade, columns, rows int) []string {
 }
 
 // of gives the lines of a drawing, which is made anew when its size changes.
-func (d *drawing) of(s *shot, t preview.Terminal, columns, rows int) []string {
+func (d *drawing) of(s *cachedImage, t preview.Terminal, columns, rows int) []string {
 	if s.thumb == nil {
 		return nil
 	}
@@ -213,23 +213,23 @@ func (d *drawing) of(s *shot, t preview.Terminal, columns, rows int) []string {
 }
 
 // pixelSize is a shot's size as people say it, "" while it is not known.
-func (s *shot) pixelSize() string {
+func (s *cachedImage) pixelSize() string {
 	if s.width == 0 {
 		return ""
 	}
 	return fmt.Sprintf("%d×%d", s.width, s.height)
 }
 
-// expose finds the pictures of what the person sent.
-func (t *turn) expose() {
+// findPictures finds the pictures of what the person sent.
+func (t *turn) findPictures() {
 	for _, a := range t.attached {
 		if a.Chunk < 0 || a.Chunk >= len(t.content) || t.content[a.Chunk].Type != engine.ImageChunk {
 			continue
 		}
 		if t.shots == nil {
-			t.shots = map[int]*shot{}
+			t.shots = map[int]*cachedImage{}
 		}
-		t.shots[a.Chunk] = t.gallery.shot(t.content[a.Chunk].ImageURL, t.refresh)
+		t.shots[a.Chunk] = t.images.shot(t.content[a.Chunk].ImageURL, t.refresh)
 	}
 }
 
@@ -240,7 +240,7 @@ const (
 
 // drawShot are the lines of a picture in a conversation: what it is called, and a
 // small picture of it.
-func (t *turn) drawShot(th *kit.Theme, name string, s *shot, width int) []string {
+func (t *turn) drawShot(th *kit.Theme, name string, s *cachedImage, width int) []string {
 	if name = kit.OneLine(name); name == "" {
 		name = "picture"
 	}
@@ -249,8 +249,8 @@ func (t *turn) drawShot(th *kit.Theme, name string, s *shot, width int) []string
 		label += " · " + size
 	}
 	lines := []string{th.Muted.Render(kit.Truncate(label, width))}
-	if t.besides {
+	if t.picturesElsewhere {
 		return lines
 	}
-	return append(lines, t.gallery.blocks(s, th.Shade, min(width, thumbColumns), thumbRows)...)
+	return append(lines, t.images.blocks(s, th.Shade, min(width, thumbColumns), thumbRows)...)
 }

@@ -1,4 +1,4 @@
-package tui
+package talk
 
 import (
 	"strings"
@@ -38,15 +38,15 @@ func (p *part) rows(t *kit.Theme, width int) []string {
 		p.lines = append(p.lines, "")
 	}
 	for _, line := range p.draw(t, width) {
-		p.lines = append(p.lines, within(line, width)...)
+		p.lines = append(p.lines, wrapStyled(line, width)...)
 	}
 	p.theme, p.width = t, width
 	return p.lines
 }
 
-// within breaks a styled line that is too long, as code can be, anywhere, and
+// wrapStyled breaks a styled line that is too long, as code can be, anywhere, and
 // indents the rest of it as the line is.
-func within(line string, width int) []string {
+func wrapStyled(line string, width int) []string {
 	if len(line) <= width || ansi.StringWidth(line) <= width {
 		return []string{line}
 	}
@@ -67,12 +67,12 @@ func within(line string, width int) []string {
 	return lines
 }
 
-// lined is a part of lines that are made anew when the width changes.
-func lined(draw func(t *kit.Theme, width int) []string) *part { return &part{draw: draw} }
+// newPart is a part of lines that are made anew when the width changes.
+func newPart(draw func(t *kit.Theme, width int) []string) *part { return &part{draw: draw} }
 
-// An article is an answer's Markdown as parts, while it grows. Each finished
+// An markdownParts is an answer's Markdown as parts, while it grows. Each finished
 // block becomes a part that never changes; only the growing one is drawn again.
-type article struct {
+type markdownParts struct {
 	blocks markdown.Blocks
 	parts  []*part
 	code   *codeBlock // that goes on after a cut
@@ -88,7 +88,7 @@ const (
 )
 
 // add appends to the text.
-func (a *article) add(text string) {
+func (a *markdownParts) add(text string) {
 	for len(text) > 0 {
 		piece := text[:min(len(text), pieceBytes)]
 		text = text[len(piece):]
@@ -104,15 +104,15 @@ func (a *article) add(text string) {
 }
 
 // end finishes what grows.
-func (a *article) end() {
+func (a *markdownParts) end() {
 	for _, block := range a.blocks.Rest() {
 		a.finish(block, false)
 	}
 }
 
 // finish makes a part of a block; cut says that its end is not the block's.
-func (a *article) finish(block string, cut bool) {
-	p := drawn(block)
+func (a *markdownParts) finish(block string, cut bool) {
+	p := markdownPart(block)
 	language, source, isCode := markdown.Code(block)
 	switch {
 	case isCode && a.code != nil:
@@ -132,18 +132,18 @@ func (a *article) finish(block string, cut bool) {
 }
 
 // growing is the part of the block that grows, nil when none does.
-func (a *article) growing() *part {
+func (a *markdownParts) growing() *part {
 	text := a.blocks.Growing()
 	if strings.TrimSpace(text) == "" {
 		return nil
 	}
-	p := drawn(text)
+	p := markdownPart(text)
 	p.joined = a.code != nil
 	return p
 }
 
-// drawn is a part of a block of Markdown.
-func drawn(block string) *part {
+// markdownPart is a part of a block of Markdown.
+func markdownPart(block string) *part {
 	return &part{block: block, draw: func(t *kit.Theme, width int) []string {
 		return strings.Split(t.Markdown.Block(block, width), "\n")
 	}}

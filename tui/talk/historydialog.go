@@ -1,4 +1,4 @@
-package tui
+package talk
 
 import (
 	"bytes"
@@ -28,13 +28,13 @@ const (
 	foundRows = 100
 )
 
-// conversationsDialog is the list of conversations: all by day, or what the filter
+// HistoryDialog is the list of conversations: all by day, or what the filter
 // finds in what was said, the best first.
-type conversationsDialog struct {
+type HistoryDialog struct {
 	kit.List
 	notify  kit.Notify
 	tasks   *kit.Tasks
-	records *records
+	history *HistoryWriter
 	folder  string // for exported files
 
 	now   time.Time // when the rows were read
@@ -48,14 +48,14 @@ type conversationsDialog struct {
 	deleted bool // one was, since the dialog was opened
 }
 
-func newConversationsDialog(look *kit.Look, notify kit.Notify, tasks *kit.Tasks, r *records, folder string) *conversationsDialog {
-	return &conversationsDialog{List: kit.List{Look: look}, notify: notify, tasks: tasks, records: r, folder: folder, cancel: func() {}}
+func NewHistoryDialog(look *kit.Look, notify kit.Notify, tasks *kit.Tasks, r *HistoryWriter, folder string) *HistoryDialog {
+	return &HistoryDialog{List: kit.List{Look: look}, notify: notify, tasks: tasks, history: r, folder: folder, cancel: func() {}}
 }
 
-func (c *conversationsDialog) Title() string { return "Conversations" }
-func (c *conversationsDialog) Init() tea.Cmd { return c.read(history.Conversation{}) }
+func (c *HistoryDialog) Title() string { return "Conversations" }
+func (c *HistoryDialog) Init() tea.Cmd { return c.read(history.Conversation{}) }
 
-func (c *conversationsDialog) Note() string {
+func (c *HistoryDialog) Note() string {
 	switch {
 	case c.query.Empty():
 		return ""
@@ -65,7 +65,7 @@ func (c *conversationsDialog) Note() string {
 	return fmt.Sprintf("%d found", len(c.hits))
 }
 
-func (c *conversationsDialog) Bindings() []kit.Hint {
+func (c *HistoryDialog) Bindings() []kit.Hint {
 	list := []kit.Hint{{Binding: c.Look.Keys.Choose, Words: "open"}}
 	if c.deleted && c.Filter.Text == "" {
 		list = append(list, kit.Hint{Binding: c.Look.Keys.Undo, Words: "undo delete"})
@@ -73,7 +73,7 @@ func (c *conversationsDialog) Bindings() []kit.Hint {
 	return append(list, kit.Hints(c.Look.Keys.Rename, c.Look.Keys.Delete, c.Look.Keys.Export, c.Look.Keys.Back)...)
 }
 
-func (c *conversationsDialog) Footer() kit.Footer {
+func (c *HistoryDialog) Footer() kit.Footer {
 	if len(c.Rows) == 0 && !c.deleted {
 		return kit.Footer{Hints: kit.Hints(c.Look.Keys.Back)}
 	}
@@ -91,15 +91,15 @@ type conversationsRead struct {
 
 // read reads the page after a conversation, or from the beginning whatever the
 // filter finds.
-func (c *conversationsDialog) read(after history.Conversation) tea.Cmd {
+func (c *HistoryDialog) read(after history.Conversation) tea.Cmd {
 	c.cancel() // what was searched for before is not wanted any more
 	ctx, cancel := context.WithCancel(c.tasks.Context())
 	c.number++
 	c.cancel, c.reading = cancel, true
-	records, text, answer := c.records, c.Filter.Text, conversationsRead{number: c.number, after: after}
+	records, text, answer := c.history, c.Filter.Text, conversationsRead{number: c.number, after: after}
 	return func() tea.Msg {
 		defer cancel()
-		store, err := records.store(ctx)
+		store, err := records.Store(ctx)
 		if err != nil {
 			answer.err = err
 			return answer
@@ -118,7 +118,7 @@ func (c *conversationsDialog) read(after history.Conversation) tea.Cmd {
 }
 
 // take shows what was read.
-func (c *conversationsDialog) take(msg conversationsRead) {
+func (c *HistoryDialog) take(msg conversationsRead) {
 	if msg.number != c.number {
 		return
 	}
@@ -144,7 +144,7 @@ func (c *conversationsDialog) take(msg conversationsRead) {
 }
 
 // further reads on when the choice comes near the end.
-func (c *conversationsDialog) further() tea.Cmd {
+func (c *HistoryDialog) further() tea.Cmd {
 	if !c.more || c.reading || c.Selected < len(c.Rows)-pageRows/4 {
 		return nil
 	}
@@ -152,7 +152,7 @@ func (c *conversationsDialog) further() tea.Cmd {
 }
 
 // fill makes the rows of what was found, for the width there is.
-func (c *conversationsDialog) fill() {
+func (c *HistoryDialog) fill() {
 	_, width := kit.Column(c.Width)
 	rows := make([]kit.Row, 0, len(c.hits))
 	for _, h := range c.hits {
@@ -179,7 +179,7 @@ func (c *conversationsDialog) fill() {
 
 // headline is a conversation's title, followed by what was found in it if the title
 // does not have it.
-func (c *conversationsDialog) headline(h history.Hit, width int) (string, []kit.Span) {
+func (c *HistoryDialog) headline(h history.Hit, width int) (string, []kit.Span) {
 	title := kit.Truncate(titled(h.Conversation), width)
 	marks := spans(c.query.InTitles().Marks(title))
 	if h.Message == 0 || len(marks) > 0 {
@@ -229,7 +229,7 @@ func spans(ranges []history.Range) []kit.Span {
 
 // known is what is known of a conversation: what was found in it, or what stands
 // in its composer.
-func (c *conversationsDialog) known(i, width int) []string {
+func (c *HistoryDialog) known(i, width int) []string {
 	h := c.hits[i]
 	conversation := h.Conversation
 	var lines []string
@@ -251,7 +251,7 @@ func (c *conversationsDialog) known(i, width int) []string {
 	return append(lines, c.Look.Theme.Muted.Render(kit.Truncate(what, width)))
 }
 
-func (c *conversationsDialog) Resize(width, height int) {
+func (c *HistoryDialog) Resize(width, height int) {
 	if width != c.Width {
 		c.Width = width
 		c.fill()
@@ -259,7 +259,7 @@ func (c *conversationsDialog) Resize(width, height int) {
 	c.List.Resize(width, height)
 }
 
-func (c *conversationsDialog) Press(k tea.KeyPressMsg) kit.Outcome {
+func (c *HistoryDialog) Press(k tea.KeyPressMsg) kit.Outcome {
 	switch {
 	case kit.Matches(k, c.Look.Keys.Delete):
 		return c.remove()
@@ -285,27 +285,27 @@ func (c *conversationsDialog) Press(k tea.KeyPressMsg) kit.Outcome {
 	return kit.Ignored()
 }
 
-func (c *conversationsDialog) Paste(text string) kit.Outcome {
+func (c *HistoryDialog) Paste(text string) kit.Outcome {
 	if c.List.Paste(text).Filtered {
 		return kit.Handled(c.read(history.Conversation{}))
 	}
 	return kit.Handled(nil)
 }
 
-func (c *conversationsDialog) Click(_, y int) kit.Outcome {
+func (c *HistoryDialog) Click(_, y int) kit.Outcome {
 	if _, again := c.List.Click(y); again {
 		return c.open()
 	}
 	return kit.Handled(c.further())
 }
 
-func (c *conversationsDialog) Update(msg tea.Msg) tea.Cmd {
+func (c *HistoryDialog) Update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case conversationsRead:
 		c.take(msg)
 	case titleChosen:
 		id, title := msg.id, msg.title
-		c.records.push(func(ctx context.Context, store *history.Store) error { return store.Rename(ctx, id, title) })
+		c.history.write(func(ctx context.Context, store *history.Store) error { return store.Rename(ctx, id, title) })
 		return c.read(history.Conversation{})
 	case exportChosen:
 		return c.write(msg)
@@ -323,7 +323,7 @@ func (c *conversationsDialog) Update(msg tea.Msg) tea.Cmd {
 }
 
 // open goes on with the chosen conversation, where the filter found something.
-func (c *conversationsDialog) open() kit.Outcome {
+func (c *HistoryDialog) open() kit.Outcome {
 	i, ok := c.SelectedRow()
 	if !ok {
 		return kit.Handled(nil)
@@ -331,24 +331,24 @@ func (c *conversationsDialog) open() kit.Outcome {
 	c.cancel()
 	h := c.hits[i]
 	if h.Message != 0 {
-		c.records.push(func(ctx context.Context, store *history.Store) error { return store.Reveal(ctx, h.Message) })
+		c.history.write(func(ctx context.Context, store *history.Store) error { return store.Reveal(ctx, h.Message) })
 	}
-	return kit.Close(conversationChosen{id: h.Conversation.ID, message: h.Message})
+	return kit.Close(ConversationChosen{Id: h.Conversation.ID, message: h.Message})
 }
 
 // remove deletes the chosen conversation, which can be undone.
-func (c *conversationsDialog) remove() kit.Outcome {
+func (c *HistoryDialog) remove() kit.Outcome {
 	i, ok := c.SelectedRow()
 	if !ok {
 		return kit.Handled(nil)
 	}
 	gone := c.hits[i].Conversation
-	c.records.push(func(ctx context.Context, store *history.Store) error { return store.Delete(ctx, gone.ID) })
+	c.history.write(func(ctx context.Context, store *history.Store) error { return store.Delete(ctx, gone.ID) })
 	c.hits = slices.Delete(c.hits, i, i+1)
 	c.deleted = true
 	c.fill()
 	c.notify.Undo(fmt.Sprintf("deleted %q", kit.Truncate(titled(gone), 40)), c.restore(gone.ID))
-	o := kit.Send(conversationDeleted{gone.ID})
+	o := kit.Send(ConversationDeleted{gone.ID})
 	o.Cmd = c.further()
 	return o
 }
@@ -358,10 +358,10 @@ type conversationRestored struct{ err error }
 
 // restore is the command that brings a conversation back, for 0 the one that was
 // deleted last.
-func (c *conversationsDialog) restore(id int64) tea.Cmd {
-	ctx, records := c.tasks.Context(), c.records
+func (c *HistoryDialog) restore(id int64) tea.Cmd {
+	ctx, records := c.tasks.Context(), c.history
 	return func() tea.Msg {
-		store, err := records.store(ctx)
+		store, err := records.Store(ctx)
 		switch {
 		case err != nil:
 		case id == 0:
@@ -380,7 +380,7 @@ type titleChosen struct {
 	title string
 }
 
-func (c *conversationsDialog) rename() kit.Outcome {
+func (c *HistoryDialog) rename() kit.Outcome {
 	i, ok := c.SelectedRow()
 	if !ok {
 		return kit.Handled(nil)
@@ -397,7 +397,7 @@ type exportChosen struct {
 	path string
 }
 
-func (c *conversationsDialog) export() kit.Outcome {
+func (c *HistoryDialog) export() kit.Outcome {
 	i, ok := c.SelectedRow()
 	if !ok {
 		return kit.Handled(nil)
@@ -429,12 +429,12 @@ func fileName(title string) string {
 }
 
 // write is the command that writes a conversation to a new file.
-func (c *conversationsDialog) write(e exportChosen) tea.Cmd {
-	ctx, records, folder := c.tasks.Context(), c.records, c.folder
+func (c *HistoryDialog) write(e exportChosen) tea.Cmd {
+	ctx, records, folder := c.tasks.Context(), c.history, c.folder
 	return func() tea.Msg {
-		store, err := records.store(ctx)
+		store, err := records.Store(ctx)
 		if err != nil {
-			return saveDone{e.path, err}
+			return FileSaved{e.path, err}
 		}
 		var text bytes.Buffer
 		if strings.EqualFold(filepath.Ext(e.path), ".json") {
@@ -443,20 +443,20 @@ func (c *conversationsDialog) write(e exportChosen) tea.Cmd {
 			err = store.ExportMarkdown(ctx, &text, e.id, false)
 		}
 		if err != nil {
-			return saveDone{e.path, err}
+			return FileSaved{e.path, err}
 		}
-		return saveFile(folder, e.path, text.String())
+		return SaveFile(folder, e.path, text.String())
 	}
 }
 
-// conversationsImported tells how many conversations were taken in.
-type conversationsImported struct {
-	taken, present int
-	err            error
+// Imported tells how many conversations were taken in.
+type Imported struct {
+	Count, Present int
+	Err            error
 }
 
-// importConversations is the command that imports the conversations in a file.
-func importConversations(tasks *kit.Tasks, records *records, folder, path string) tea.Cmd {
+// Import is the command that imports the conversations in a file.
+func Import(tasks *kit.Tasks, records *HistoryWriter, folder, path string) tea.Cmd {
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(folder, path)
 	}
@@ -467,14 +467,14 @@ func importConversations(tasks *kit.Tasks, records *records, folder, path string
 			if p, ok := errors.AsType[*fs.PathError](err); ok {
 				err = p.Err
 			}
-			return conversationsImported{err: fmt.Errorf("cannot import %s: %w", path, err)}
+			return Imported{Err: fmt.Errorf("cannot import %s: %w", path, err)}
 		}
 		defer f.Close()
-		store, err := records.store(ctx)
+		store, err := records.Store(ctx)
 		if err != nil {
-			return conversationsImported{err: err}
+			return Imported{Err: err}
 		}
 		ids, present, err := store.Import(ctx, f)
-		return conversationsImported{len(ids), present, err}
+		return Imported{len(ids), present, err}
 	}
 }

@@ -1,4 +1,4 @@
-package tui
+package talk
 
 import (
 	"fmt"
@@ -29,7 +29,7 @@ func transcriptOf(t *testing.T, width, height int, texts ...string) *transcript 
 // all are all rows of a transcript.
 func (tr *transcript) all() []string {
 	var rows []string
-	for at := tr.real(place{}); at != tr.end(); at = tr.after(at) {
+	for at := tr.normalize(place{}); at != tr.end(); at = tr.after(at) {
 		rows = append(rows, tr.rows(at)...)
 	}
 	return rows
@@ -37,7 +37,7 @@ func (tr *transcript) all() []string {
 
 func (tr *transcript) texts() []string {
 	var list []string
-	for _, r := range tr.seen() {
+	for _, r := range tr.visible() {
 		list = append(list, r.text)
 	}
 	return list
@@ -98,7 +98,7 @@ func TestChoosingBringsIntoView(t *testing.T) {
 	tr := transcriptOf(t, 40, 10, texts...)
 	see := func(i int) {
 		t.Helper()
-		tr.choose(i)
+		tr.selectTurn(i)
 		if seen := strings.Join(tr.texts(), "\n"); !strings.Contains(seen, fmt.Sprintf("turn %d", i)) {
 			t.Errorf("turn %d is not seen:\n%s", i, seen)
 		}
@@ -115,9 +115,9 @@ func TestEmptyTranscript(t *testing.T) {
 	tr := transcriptOf(t, 40, 10)
 	tr.scroll(-3)
 	tr.scroll(3)
-	tr.goTo(place{})
-	if len(tr.seen()) != 0 {
-		t.Errorf("seen: %v", tr.seen())
+	tr.scrollTo(place{})
+	if len(tr.visible()) != 0 {
+		t.Errorf("seen: %v", tr.visible())
 	}
 	if turn, copied := tr.click(0, 0); turn != -1 || copied != nil {
 		t.Errorf("a click finds turn %d", turn)
@@ -134,7 +134,7 @@ func TestLongBlocks(t *testing.T) {
 		{"prose", strings.Repeat("a line of prose that goes on\n", 1000)},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			var a article
+			var a markdownParts
 			for piece := range strings.SplitAfterSeq(tt.text, " ") {
 				a.add(piece)
 				if n := len(a.blocks.Growing()); n > longestBlock+pieceBytes {
@@ -173,7 +173,7 @@ func TestWithin(t *testing.T) {
 		{"\x1b[1mabcdef\x1b[mgh", 4, []string{"\x1b[1mabcd\x1b[m", "\x1b[1mef\x1b[mgh"}},
 		{"日本語日本", 4, []string{"日本", "語日", "本"}},
 	} {
-		if got := within(tt.line, tt.width); strings.Join(got, "|") != strings.Join(tt.want, "|") {
+		if got := wrapStyled(tt.line, tt.width); strings.Join(got, "|") != strings.Join(tt.want, "|") {
 			t.Errorf("%q in %d: %q, want %q", tt.line, tt.width, got, tt.want)
 		}
 	}
@@ -197,7 +197,7 @@ func TestArguments(t *testing.T) {
 // plainLook is a look without settings.
 func plainLook(t testing.TB) *kit.Look {
 	t.Helper()
-	look, unknown := kit.NewLook(config.Interface{}, modes)
+	look, unknown := kit.NewLook(config.Interface{}, nil)
 	if len(unknown) > 0 {
 		t.Fatal("unknown keys: ", unknown)
 	}

@@ -1,4 +1,4 @@
-package tui
+package talk
 
 import (
 	"context"
@@ -15,13 +15,13 @@ import (
 	"github.com/bise-sh/bise/history"
 )
 
-// records write what is said to the history, in the order in which it is said,
-// while nobody waits. Where the history cannot be used, a temporary one takes its
-// place, so that everything works and nothing is kept.
+// A HistoryWriter writes conversations to the history, in order and in the
+// background. Where the history cannot be opened, a temporary one takes its place:
+// everything works and nothing is kept.
 //
 // push may be called from any goroutine; the jobs are done one after the other by
 // a goroutine of the records' own.
-type records struct {
+type HistoryWriter struct {
 	ctx  context.Context // never ends: what was said is written when all else has
 	open func() (*history.Store, error)
 
@@ -32,42 +32,42 @@ type records struct {
 	done  chan struct{}
 	ended bool
 
-	trouble atomic.Pointer[error] // what is to be told and was not yet
+	problem atomic.Pointer[error] // what is to be told and was not yet
 }
 
 // A job writes something, or hands the history out.
 type job struct {
 	do    func(context.Context, *history.Store) error
-	draft *saved // of which conversation it writes the draft; nil: it does something else
+	draft *savedID // of which conversation it writes the draft; nil: it does something else
 	hand  chan<- *history.Store
 }
 
-// saved is a conversation or a message that is in the history, or will be when
+// savedID is a conversation or a message that is in the history, or will be when
 // the jobs before are done. Its id is 0 until then.
-type saved struct{ id atomic.Int64 }
+type savedID struct{ id atomic.Int64 }
 
-func savedAs(id int64) *saved {
-	s := new(saved)
+func newSavedID(id int64) *savedID {
+	s := new(savedID)
 	s.id.Store(id)
 	return s
 }
 
-func newRecords(ctx context.Context, open func() (*history.Store, error)) *records {
-	return &records{ctx: context.WithoutCancel(ctx), open: open, wake: make(chan struct{}, 1), done: make(chan struct{})}
+func NewHistoryWriter(ctx context.Context, open func() (*history.Store, error)) *HistoryWriter {
+	return &HistoryWriter{ctx: context.WithoutCancel(ctx), open: open, wake: make(chan struct{}, 1), done: make(chan struct{})}
 }
 
-// push has a job done when those before are.
-func (r *records) push(do func(context.Context, *history.Store) error) { r.add(job{do: do}) }
+// write has a job done when those before are.
+func (r *HistoryWriter) write(do func(context.Context, *history.Store) error) { r.add(job{do: do}) }
 
-// keepDraft has the draft of a conversation written. If the one before still
+// writeDraft has the draft of a conversation written. If the one before still
 // waits, it is left out.
-func (r *records) keepDraft(s *saved, text string) {
+func (r *HistoryWriter) writeDraft(s *savedID, text string) {
 	r.add(job{draft: s, do: func(ctx context.Context, store *history.Store) error {
 		return store.SaveDraft(ctx, s.id.Load(), text)
 	}})
 }
 
-func (r *records) add(j job) {
+func (r *HistoryWriter) add(j job) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.ended {
@@ -88,7 +88,7 @@ func (r *records) add(j job) {
 	}
 }
 
-func (r *records) work() {
+func (r *HistoryWriter) work() {
 	defer close(r.done)
 	store, leave := r.begin()
 	defer leave()
@@ -102,7 +102,7 @@ func (r *records) work() {
 				if j.do == nil || store == nil {
 					continue
 				}
-				r.note(r.perform(j, store))
+				r.report(r.perform(j, store))
 			}
 			if len(jobs) == 0 {
 				if ended {
@@ -116,7 +116,7 @@ func (r *records) work() {
 
 // perform does a job. A panic must not end the program while the terminal is
 // bise's: it becomes an error.
-func (r *records) perform(j job, store *history.Store) (err error) {
+func (r *HistoryWriter) perform(j job, store *history.Store) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			slog.Error("panic while the history was written", "panic", p, "stack", string(debug.Stack()))
@@ -126,7 +126,7 @@ func (r *records) perform(j job, store *history.Store) (err error) {
 	return j.do(r.ctx, store)
 }
 
-func (r *records) take() ([]job, bool) {
+func (r *HistoryWriter) take() ([]job, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	jobs := r.jobs
@@ -135,32 +135,32 @@ func (r *records) take() ([]job, bool) {
 }
 
 // begin opens the history, or a temporary one.
-func (r *records) begin() (store *history.Store, leave func()) {
+func (r *HistoryWriter) begin() (store *history.Store, leave func()) {
 	var err error
 	if r.open != nil {
 		if store, err = r.open(); err == nil {
 			if aside := store.SetAside(); aside != "" {
-				r.note(fmt.Errorf("the history was damaged and is now %s; a new one is begun", aside))
+				r.report(fmt.Errorf("the history was damaged and is now %s; a new one is begun", aside))
 			}
-			r.note(store.Tidy(r.ctx))
-			return store, func() { r.note(store.Close()) }
+			r.report(store.Tidy(r.ctx))
+			return store, func() { r.report(store.Close()) }
 		}
-		r.note(notSaved(err))
+		r.report(notSaved(err))
 	}
 	dir, err := os.MkdirTemp("", "bise-")
 	if err == nil {
 		store, err = history.Open(filepath.Join(dir, "history.db"))
 	}
 	if err != nil {
-		r.note(err)
+		r.report(err)
 		return nil, func() {}
 	}
-	return store, func() { r.note(errors.Join(store.Close(), os.RemoveAll(dir))) }
+	return store, func() { r.report(errors.Join(store.Close(), os.RemoveAll(dir))) }
 }
 
-func (r *records) note(err error) {
+func (r *HistoryWriter) report(err error) {
 	if err != nil {
-		r.trouble.Store(&err)
+		r.problem.Store(&err)
 	}
 }
 
@@ -170,9 +170,9 @@ func notSaved(err error) error {
 	return fault.Advise(err, "This session is not saved. %s", advice)
 }
 
-// store gives the history once everything pushed before is written. It is for
+// Store gives the history once everything pushed before is written. It is for
 // commands that read.
-func (r *records) store(ctx context.Context) (*history.Store, error) {
+func (r *HistoryWriter) Store(ctx context.Context) (*history.Store, error) {
 	got := make(chan *history.Store, 1)
 	r.add(job{hand: got})
 	select {
@@ -188,17 +188,17 @@ func (r *records) store(ctx context.Context) (*history.Store, error) {
 	}
 }
 
-// news is what went wrong since it was asked last, nil when nothing did.
-func (r *records) news() error {
-	if err := r.trouble.Swap(nil); err != nil {
+// Problem is what went wrong since it was asked last, nil when nothing did.
+func (r *HistoryWriter) Problem() error {
+	if err := r.problem.Swap(nil); err != nil {
 		return *err
 	}
 	return nil
 }
 
-// close writes what is left and closes the history. It gives what went wrong and
+// Close writes what is left and closes the history. It gives what went wrong and
 // was not told.
-func (r *records) close() error {
+func (r *HistoryWriter) Close() error {
 	r.mu.Lock()
 	begun, ended := r.begun, r.ended
 	r.ended = true
@@ -209,5 +209,5 @@ func (r *records) close() error {
 	if begun {
 		<-r.done
 	}
-	return r.news()
+	return r.Problem()
 }
