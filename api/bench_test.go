@@ -48,7 +48,7 @@ func BenchmarkRoundTrip(b *testing.B) {
 	}
 }
 
-// BenchmarkPicture is what it costs to read a request with a picture of 8 MB.
+// BenchmarkPicture is what it costs to read a request with an image of 8 MB.
 func BenchmarkPicture(b *testing.B) {
 	h := api.New(one(enginetest.Says("a gull")))
 	body := `{"model":"m","messages":[{"role":"user","content":[{"type":"image_url","image_url":"data:image/png;base64,` +

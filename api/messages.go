@@ -146,7 +146,7 @@ func (v value) chunk(role engine.Role) (engine.Chunk, bool) {
 	return engine.Chunk{}, false
 }
 
-// imageURL reads a picture's address, which has to be the picture itself: a
+// imageURL reads an image's address, which has to be the image itself: a
 // prompt must not make a server fetch things.
 func (v value) imageURL() string {
 	url := v
@@ -162,8 +162,8 @@ func (v value) imageURL() string {
 	}
 	s := url.string()
 	if url.is('"') && !strings.HasPrefix(s, "data:") {
-		v.r.refuse(refuse("messages", "image_url is not a data: URL, and pictures are not fetched from elsewhere").
-			advise("Send the picture itself: data:image/png;base64,…"))
+		v.r.refuse(refuse("messages", "image_url must be a data: URL: images are not fetched").
+			advise("Send the image itself: data:image/png;base64,…"))
 	}
 	return s
 }

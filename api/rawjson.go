@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// Requests can hold pictures of many megabytes, and encoding/json reads a value
+// Requests can hold images of many megabytes, and encoding/json reads a value
 // again at each level of decoding that looks inside. So a body is checked once
 // with json.Valid and then taken apart here, where passing over a value costs
 // little. All functions of this file expect valid JSON without space around it.

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"testing"
+	"time"
 
 	"github.com/bise-sh/bise/api"
 	"github.com/bise-sh/bise/engine"
@@ -42,7 +43,16 @@ func overUnix(t testing.TB, e engine.Engine) *remote.Engine {
 	s := &http.Server{Handler: api.New(one(e))}
 	go s.Serve(listener)
 	t.Cleanup(func() { s.Close() })
-	r, err := remote.New(remote.Config{URL: "http://worker", Model: "script", Dialect: remote.Bise, HTTP: remote.Unix(socket)})
+	transport := &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "unix", socket)
+		},
+		DisableCompression: true,
+		IdleConnTimeout:    90 * time.Second,
+	}
+	t.Cleanup(transport.CloseIdleConnections)
+	r, err := remote.New(remote.Config{URL: "http://worker", Model: "script", Dialect: remote.Bise, HTTP: &http.Client{Transport: transport}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +182,7 @@ func TestErrorsComeBack(t *testing.T) {
 	}
 }
 
-// A request that waits for the model tells how far it is.
+// A request that waits for the model reports how far it is.
 func TestLoading(t *testing.T) {
 	c := api.Config{Open: func(_ context.Context, model string, loading func(float64)) (engine.Engine, error) {
 		if model != "m" {

@@ -69,7 +69,7 @@ func (v value) toolChoice(tools []engine.Tool) engine.ToolChoice {
 			mode = "any"
 		}
 		if mode == "any" && len(tools) == 0 {
-			v.r.refuse(refuse("tool_choice", "tool_choice asks for a call and there are no tools"))
+			v.r.refuse(refuse("tool_choice", "tool_choice requires a call, but the request has no tools"))
 		}
 		return engine.ToolChoice{Mode: mode}
 	}

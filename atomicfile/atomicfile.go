@@ -21,7 +21,7 @@ type Folder struct {
 	to  string
 }
 
-// Beside makes a folder for files that are to lie in dir.
+// Beside makes a folder for files in dir.
 func Beside(dir string) (*Folder, error) {
 	made, err := os.MkdirTemp(dir, ".bise-*.part")
 	if err != nil {
@@ -30,12 +30,11 @@ func Beside(dir string) (*Folder, error) {
 	return &Folder{dir: made, to: dir}, nil
 }
 
-// Path is where the file of a name is to be written.
+// Path returns where to write the file of a name.
 func (f *Folder) Path(name string) string { return filepath.Join(f.dir, name) }
 
-// Commit moves all files of the folder, which must be closed, to where they are
-// to lie; files of their names are replaced. After an error none of them is left,
-// neither here nor there.
+// Commit moves all files of the folder, which must be closed, to their final folder;
+// existing files are replaced. After an error none of them is left.
 func (f *Folder) Commit() error {
 	files, err := os.ReadDir(f.dir)
 	if err != nil {

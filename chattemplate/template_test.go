@@ -292,7 +292,7 @@ func TestChatRefuses(t *testing.T) {
 		{"no message", chatML, engine.ChatRequest{}, fault.Invalid, "no message"},
 		{"only an empty prefix", chatML, engine.ChatRequest{Messages: []engine.Message{prefix("")}}, fault.Invalid, "no message"},
 		{"unknown role", chatML, engine.ChatRequest{Messages: []engine.Message{say("developer", "x")}}, fault.Invalid, `"developer"`},
-		{"picture", chatML, engine.ChatRequest{Messages: []engine.Message{image}}, fault.Unsupported, "no pictures"},
+		{"picture", chatML, engine.ChatRequest{Messages: []engine.Message{image}}, fault.Unsupported, "does not accept images"},
 		{"unknown chunk", chatML, engine.ChatRequest{Messages: []engine.Message{{Role: engine.User, Content: engine.Content{{Type: "audio"}}}}}, fault.Invalid, `"audio"`},
 		{"prefix in the middle", chatML, engine.ChatRequest{Messages: []engine.Message{misplaced, say("user", "x")}}, fault.Invalid, "only the last message"},
 		{"open thought", chatML, engine.ChatRequest{Messages: []engine.Message{say("user", "x"), open}}, fault.Unsupported, "a thought cannot be continued"},

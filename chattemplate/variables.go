@@ -77,7 +77,7 @@ func check(m engine.Message, i, n int) error {
 	for _, c := range m.Content {
 		switch {
 		case c.Type == engine.ImageChunk:
-			return unsupported("this model's chat template takes no pictures", "Use a model that sees, such as pixtral.")
+			return unsupported("the model's chat template does not accept images", "Use a vision model, such as pixtral.")
 		case c.Type == engine.ThinkingChunk && m.Prefix:
 			return unsupported("with this model's chat template a thought cannot be continued", "Ask without a prefix.")
 		case c.Type != engine.TextChunk && c.Type != engine.ThinkingChunk:

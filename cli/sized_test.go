@@ -28,7 +28,7 @@ func (s *sized) tokens(r *engine.ChatRequest) (n int, err error) {
 			if err != nil {
 				return 0, err
 			}
-			columns, rows := prompt.Pictures{Patch: 16, Merge: 1, Max: 1024}.Grid(w, h)
+			columns, rows := prompt.ImageGrid{Patch: 16, Merge: 1, Max: 1024}.Grid(w, h)
 			n += (columns + 1) * rows
 		}
 	}

@@ -1,4 +1,4 @@
-// Package config knows where bise keeps its things and what the person has set.
+// Package config knows the folders of bise and the user's settings.
 //
 // Nothing here is needed for bise to work: without a home, or with one that
 // cannot be read, everything has its default. Nothing here writes.
@@ -25,8 +25,8 @@ import (
 	"github.com/bise-sh/bise/fault/suggest"
 )
 
-// maxFile is the most that a config.toml may hold, in bytes. Ten times the
-// longest that anybody would write, so that a wrong file is refused early.
+// maxFile is the most that a config.toml may hold, in bytes. Ten times the longest that a
+// user would write, so that a wrong file is refused early.
 const maxFile = 1 << 20
 
 // Config is what config.toml says. Nil and zero fields are what it does not say.
@@ -41,8 +41,7 @@ type Config struct {
 	History   *bool          `toml:"history"`    // whether conversations are kept; nil: yes
 	Sampling  Sampling       `toml:"sampling"`
 	Interface Interface      `toml:"interface"`
-	// Endpoints are servers, by the name that stands before the slash in
-	// "lab/Mistral-Large".
+	// Endpoints are servers, by the name before the slash in "lab/Mistral-Large".
 	Endpoints map[string]Endpoint `toml:"endpoints"`
 }
 
@@ -156,7 +155,7 @@ func parse(path string, data []byte) (Config, []Problem, error) {
 	return c, problems, nil
 }
 
-// badType is how package toml tells a value of the wrong type; it is not a
+// badType matches package toml's error of a value of the wrong type; it is not a
 // toml.ParseError.
 var badType = regexp.MustCompile(`^toml: line (\d+) \(last key "(.+?)"\): incompatible types: TOML value has type (.+); destination has type (.+)$`)
 
@@ -176,12 +175,12 @@ func explain(path string, err error) *fault.Error {
 	return fileError(path, 0, strings.TrimPrefix(err.Error(), "toml: "))
 }
 
-// check finds a value that cannot be meant: its key and what is wrong, or "".
+// check returns the key of an invalid value and what is wrong with it, or "".
 func (c Config) check() (key, what string) {
 	s := c.Sampling
 	switch {
 	case c.KVType != "" && !slices.Contains(KVTypes, c.KVType):
-		return "kv_type", fmt.Sprintf("%q is none of %s", c.KVType, strings.Join(KVTypes, ", "))
+		return "kv_type", fmt.Sprintf("%q is unknown: want one of %s", c.KVType, strings.Join(KVTypes, ", "))
 	case c.Threads < 0:
 		return "threads", "it must not be negative"
 	case c.Context < 0:

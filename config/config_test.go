@@ -99,7 +99,7 @@ func TestErrors(t *testing.T) {
 		{"syntax", "model = \"a\"\nthreads = = 2", "cannot read f: line 2: "},
 		{"type", "threads = \"two\"", "cannot read f: line 1: threads: it has type string and must have type integer"},
 		{"duration", "keep_alive = \"soon\"", "cannot read f: line 1: keep_alive: "},
-		{"kv", "\nkv_type = \"q3\"", `cannot read f: line 2: kv_type: "q3" is none of f32, f16, bf16, q8_0, q4_0`},
+		{"kv", "\nkv_type = \"q3\"", `cannot read f: line 2: kv_type: "q3" is unknown: want one of f32, f16, bf16, q8_0, q4_0`},
 		{"range", "[sampling]\ntop_p = 2.0", "cannot read f: line 2: sampling.top_p: it must be above 0 and at most 1"},
 		{"nan", "[sampling]\ntemperature = nan", "line 2: sampling.temperature"},
 		{"no url", "[endpoints.lab]\nkey = \"k\"", "cannot read f: line 1: endpoints.lab: it has no url"},

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Interface is how the person wants the interface to be.
+// Interface has the user's settings of the interface.
 type Interface struct {
 	Theme    string          `toml:"theme"`    // one of [Themes]; "": auto
 	Style    string          `toml:"style"`    // of answers: a Glamour style's name, or the path of one; "": the theme's
@@ -20,7 +20,7 @@ type Interface struct {
 // the terminal's background, or always for a light or a dark one.
 var Themes = []string{"auto", "light", "dark", "lavender", "olive", "contrast"}
 
-// Keys are those that do something: one, a list, or none at all.
+// Keys has the keys of an action: one, a list, or none.
 type Keys []string
 
 // UnmarshalTOML reads a string or a list of strings.
@@ -42,10 +42,10 @@ func (k *Keys) UnmarshalTOML(v any) error {
 	return nil
 }
 
-// check finds a value that cannot be meant: its key and what is wrong, or "".
+// check returns the key of an invalid value and what is wrong with it, or "".
 func (i Interface) check() (key, what string) {
 	if i.Theme != "" && !slices.Contains(Themes, i.Theme) {
-		return "interface.theme", fmt.Sprintf("%q is none of %s", i.Theme, strings.Join(Themes, ", "))
+		return "interface.theme", fmt.Sprintf("%q is unknown: want one of %s", i.Theme, strings.Join(Themes, ", "))
 	}
 	return "", ""
 }

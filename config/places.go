@@ -9,12 +9,12 @@ import (
 
 // Places are the folders that bise reads and writes, none of which need exist.
 type Places struct {
-	Config  string // config.toml lies here
-	Data    string // what the person would miss: conversations
+	Config  string // config.toml is here
+	Data    string // what must not be lost: conversations
 	Models  string // installed models
 	Cache   string // what can be made again
 	KV      string // state of conversations, under Cache
-	State   string // what is kept between runs and nobody misses
+	State   string // what is kept between runs and may be lost
 	Log     string // log files, under State
 	Runtime string // sockets; gone with the session
 }

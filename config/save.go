@@ -15,7 +15,7 @@ import (
 	"github.com/bise-sh/bise/atomicfile"
 )
 
-// SaveInterface writes how the interface is to be into a config.toml. Of the file
+// SaveInterface writes the settings of the interface to a config.toml. Of the file
 // it changes the values that differ and nothing else: comments, order and what
 // bise does not know stay. Keys are not written. A file that cannot be changed so
 // is left as it is.
@@ -77,8 +77,8 @@ func change(data []byte, from, to Interface) []byte {
 	return data
 }
 
-// set gives a key of a table a value: in the line where it stands, or else at the
-// end of the table, or in a table of its own.
+// set gives a key of a table a value: in the line where it stands, or else at the end of
+// the table, or in a new table.
 func set(data []byte, table, key, value string) []byte {
 	lines := strings.SplitAfter(string(data), "\n")
 	var at []string

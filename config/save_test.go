@@ -103,7 +103,7 @@ func TestInterface(t *testing.T) {
 		t.Errorf("read %+v", c.Interface)
 	}
 	for text, want := range map[string]string{
-		"[interface]\ntheme = \"pink\"":      "line 2: interface.theme: \"pink\" is none of auto,",
+		"[interface]\ntheme = \"pink\"":      "line 2: interface.theme: \"pink\" is unknown: want one of auto,",
 		"[interface.keys]\nquit = 7":         "a key is a string",
 		"[interface.keys]\nquit = [[\"a\"]]": "a key is a string",
 	} {

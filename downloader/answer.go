@@ -54,8 +54,8 @@ func (w *fetch) accept(resp *http.Response, who int, s span, ranged bool, versio
 	return s, errNoRange
 }
 
-// usable reports what is wrong with an answer that is not of the file, or not as it
-// lies on the server.
+// usable reports what is wrong with an answer that is not of the file, or not as it is on
+// the server.
 func (w *fetch) usable(resp *http.Response, version int, ranged bool) error {
 	switch resp.StatusCode {
 	case http.StatusOK:

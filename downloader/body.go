@@ -97,8 +97,8 @@ func (p *pace) wait(ctx context.Context, n int) error {
 // maxBodyTime is how long the whole of a short answer may take.
 const maxBodyTime = 2 * time.Minute
 
-// ReadBody reads a short answer whole, a listing for instance, and closes it. More
-// than so many bytes, or two minutes, is an error.
+// ReadBody reads a short answer whole, a listing for instance, and closes it. More than n
+// bytes, or two minutes, is an error.
 func ReadBody(resp *http.Response, limit int64) ([]byte, error) {
 	defer resp.Body.Close()
 	late := false

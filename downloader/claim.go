@@ -25,9 +25,9 @@ const (
 // owners has the IDs of the fetches of this process.
 var owners sync.Map
 
-// claim opens the partial file as soon as nobody else is at work on it, and says
-// what is known of it, nil for nothing. The error is errElsewhere when somebody has
-// finished it meanwhile.
+// claim opens the partial file as soon as no other process is at work on it, and says
+// what is known of it, nil for nothing. The error is errElsewhere when another process
+// has finished it meanwhile.
 func (w *fetch) claim(ctx context.Context) (*journal, error) {
 	var (
 		last  owner
@@ -207,7 +207,7 @@ func (w *fetch) save() error {
 // the new one does not need.
 func (w *fetch) replace(j *journal, noted int) error {
 	name := w.name + journalSuffix
-	// Nobody has to wait for the disk to note something down.
+	// No caller has to wait for the disk to note something down.
 	err := w.dir.write(name+".tmp", j.encode())
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -222,7 +222,7 @@ func (w *fetch) replace(j *journal, noted int) error {
 		err = w.dir.rename(name+".tmp", name)
 	}
 	if errors.Is(err, fs.ErrNotExist) && w.holds() {
-		return errElsewhere // somebody else wrote there too
+		return errElsewhere // another process wrote there too
 	}
 	if err != nil {
 		_ = w.dir.remove(name + ".tmp")
@@ -247,8 +247,7 @@ func (w *fetch) noteDown(n note) {
 	}
 }
 
-// leave lets the partial file go for whoever goes on with it. Why is the error that
-// led here.
+// leave lets the partial file go for the next process. Why is the error that led here.
 func (w *fetch) leave(why error) {
 	if w.part == nil { // it has its name
 		return

@@ -26,7 +26,7 @@ type Options struct {
 	Offline   bool   // nothing is sent, and every request fails with [Offline]
 	// Connections at most for each file, to 16; 0 is 8.
 	Connections int
-	// Limit in bytes per second for all transfers together; 0 is none.
+	// Limit in bytes per second for all transfers together; 0 is unlimited.
 	Limit int64
 	// Proxy is asked for each request; nil reads HTTPS_PROXY, HTTP_PROXY, ALL_PROXY
 	// and NO_PROXY, of either case, when the client is made.
@@ -137,7 +137,7 @@ func (c *Client) Close() {
 }
 
 // SetLimit changes the bytes per second that all transfers together may take, those
-// that are running too; 0 is no limit.
+// including running ones; 0 is unlimited.
 func (c *Client) SetLimit(bytesPerSecond int64) { c.pace.set(bytesPerSecond) }
 
 // Do sends a request without a body and follows redirects. The response has any
@@ -159,8 +159,8 @@ func (c *Client) Do(ctx context.Context, req *http.Request) (*http.Response, err
 	}
 }
 
-// Send is [Client.Do] that hands a redirect to its caller, who reads what it says
-// and goes on with [Client.Follow] or [Client.Location].
+// Send is [Client.Do] that hands a redirect to its caller, who reads what it says and
+// continues with [Client.Follow] or [Client.Location].
 func (c *Client) Send(ctx context.Context, req *http.Request) (*http.Response, error) {
 	var waited time.Duration
 	for try := 1; ; {
@@ -182,10 +182,10 @@ func (c *Client) Send(ctx context.Context, req *http.Request) (*http.Response, e
 
 // try sends a request when its origin lets it, once. After an error, wait is how
 // long to wait before the next time, and asked whether the server asked for that.
-// told is as in [gate.enter].
-func (c *Client) try(ctx context.Context, req *http.Request, told func(time.Time)) (resp *http.Response, wait time.Duration, asked bool, err error) {
+// onPause is as in [gate.enter].
+func (c *Client) try(ctx context.Context, req *http.Request, onPause func(time.Time)) (resp *http.Response, wait time.Duration, asked bool, err error) {
 	g := c.gate(req.URL)
-	if err := g.enter(ctx, told); err != nil {
+	if err := g.enter(ctx, onPause); err != nil {
 		return nil, 0, false, err
 	}
 	resp, err = c.once(ctx, req)
@@ -214,7 +214,7 @@ func (c *Client) once(ctx context.Context, req *http.Request) (*http.Response, e
 	transport := c.open
 	proxy, err := c.proxy(req)
 	if err != nil {
-		return nil, &fault.Error{Kind: fault.Network, Msg: "read the proxy's address: it is no URL", Advice: proxyAdvice}
+		return nil, &fault.Error{Kind: fault.Network, Msg: "invalid proxy URL", Advice: proxyAdvice}
 	}
 	if t.public && proxy == nil {
 		transport = c.guarded
@@ -265,7 +265,7 @@ func retriable(err error) bool {
 		!errors.Is(err, errPrivate) && !errors.Is(err, errLongWait) && (status == 0 || temporary(status))
 }
 
-// errLongWait is that a server wants no requests for longer than anybody waits.
+// errLongWait is that a server wants no requests for longer than a user would wait.
 var errLongWait = errors.New("the server wants no requests for a long time")
 
 const (
@@ -338,8 +338,8 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// backoff is how long to wait after so many failures in a row: any time up to a
-// limit that doubles, so that those who failed together do not come back together.
+// backoff is how long to wait after that number of failures in a row: any time up to a
+// limit that doubles, so that requests that failed together do not come back together.
 func backoff(failures int) time.Duration {
 	limit := min(30*time.Second, 500*time.Millisecond<<min(failures, 10))
 	return rand.N(limit) + time.Millisecond

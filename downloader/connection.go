@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// patience is how long a file is tried for without a byte. It is less as long as
-	// nobody has answered: perhaps there is no such server.
+	// patience is how long a file is tried for without a byte. It is less before the
+	// first response: the server may not exist.
 	patience      = 10 * time.Minute
 	firstPatience = 2 * time.Minute
 	// worth is how many bytes make an attempt one that went well, so that the next one
@@ -84,7 +84,7 @@ func (w *fetch) retry(ctx context.Context, err error, got int64, failures *int) 
 	if time.Since(time.Unix(0, w.good.Load())) > limit {
 		return &fault.Error{
 			Kind: fault.Network, Cause: err, Msg: fmt.Sprintf("nothing came for %s: %v", roundDuration(limit), cause(err)),
-			Advice: "Check the connection and run it again: it goes on from where it is.",
+			Advice: "Check the connection and run it again: the download continues.",
 		}
 	}
 	if got >= worth || errors.Is(err, errExpired) || errors.Is(err, errNoRange) || errors.Is(err, errSlow) {
@@ -155,9 +155,9 @@ func (w *fetch) ask(ctx context.Context, loc Location, s span, ranged bool) (*ht
 
 // persist is [Client.Do] that waits as long as a server asks for, and leaves every
 // other trouble to its caller.
-func (c *Client) persist(ctx context.Context, req *http.Request, told func(time.Time)) (*http.Response, error) {
+func (c *Client) persist(ctx context.Context, req *http.Request, onPause func(time.Time)) (*http.Response, error) {
 	for waits := 0; ; {
-		resp, wait, asked, err := c.try(ctx, req, told)
+		resp, wait, asked, err := c.try(ctx, req, onPause)
 		switch {
 		case err != nil && asked && wait <= maxWait && waits < maxWaits:
 			waits++
@@ -230,7 +230,7 @@ func (w *fetch) copy(who int, s span, body io.Reader) (got int64, err error) {
 	return got, nil
 }
 
-// came takes in that bytes have come, of which so many are new.
+// came counts received bytes, of which kept are new.
 func (w *fetch) came(who int, bytes, kept int64) {
 	w.fetched.Add(bytes)
 	w.attempts[who].bytes.Add(bytes)

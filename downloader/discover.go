@@ -10,8 +10,8 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-// discover finds out how long a file is whose size nobody said: from the answer to a
-// request for its first byte. One that does not say it either is taken as it comes.
+// discover finds out how long a file is of unknown size: from the answer to a request for
+// its first byte. One that does not say it either is taken as it comes.
 func (w *fetch) discover(ctx context.Context) error {
 	w.attempts = make([]attempt, 1)
 	for failures := 0; ; {

@@ -37,7 +37,7 @@ func failure(kind fault.Kind, resp *http.Response, why error, msg, advice string
 	return &fault.Error{Kind: kind, Msg: msg, Advice: advice, Cause: s}
 }
 
-// statusOf returns the HTTP status that led to err, and 0 when there was none.
+// statusOf returns the HTTP status that led to err, and 0 when no response led to it.
 func statusOf(err error) int {
 	if s, ok := errors.AsType[*StatusError](err); ok {
 		return s.Status

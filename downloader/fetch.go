@@ -18,10 +18,10 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Fetch brings a file to dest, a path whose folder exists.
+// Fetch downloads a file to dest, a path whose folder exists.
 //
-// Meanwhile its bytes lie beside it in dest.part, and what is known of them in
-// dest.journal; after whatever end, the next Fetch goes on from there. Where another
+// Meanwhile its bytes are beside it in dest.part, and what is known of them in
+// dest.journal; after whatever end, the next Fetch continues from there. Where another
 // process is at work on the same file, this one waits, and takes over when it dies.
 //
 // A file that is at dest already stays: if its hash is the right one that is all, and
@@ -112,7 +112,7 @@ type fetch struct {
 }
 
 var (
-	// errElsewhere is that somebody else has the file, or has finished it.
+	// errElsewhere reports that another process has the file, or has finished it.
 	errElsewhere = errors.New("another process has taken it over")
 	// errMismatch is that the bytes, each as it came, are not the right ones.
 	errMismatch = errors.New("its hash is wrong")

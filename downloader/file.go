@@ -16,12 +16,12 @@ type File struct {
 	Size int64
 	// Hash of the content, "" where it is not known.
 	Hash Hash
-	// Locate says where the bytes are to be had at present. It is called once for
-	// all connections, and again when a location has expired or is refused.
+	// Locate says where the bytes are available at present. It is called once for all
+	// connections, and again when a location has expired or is refused.
 	Locate func(context.Context) (Location, error)
 }
 
-// A Location is where bytes are to be had for a while.
+// A Location is where bytes are available for a while.
 type Location struct {
 	URL *url.URL
 	// Header is sent along, a token for instance. It stays with the URL's origin.
@@ -42,7 +42,7 @@ func At(u *url.URL, header http.Header) func(context.Context) (Location, error) 
 // A Result is what a fetch came to.
 type Result struct {
 	Size     int64 // bytes
-	SHA256   Hash  // computed from what lies on the disk
+	SHA256   Hash  // computed from what is on the disk
 	Verified bool  // a hash was known and is right
 	Fetched  int64 // bytes that came over the network for it in this run
 }

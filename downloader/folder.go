@@ -42,8 +42,8 @@ type folder interface {
 type file interface {
 	io.ReaderAt
 	io.WriterAt
-	// Reserve makes it so many bytes long, with room on the disk for all of them
-	// where the file system can.
+	// Reserve makes it n bytes long, with room on the disk for all of them where the file
+	// system can.
 	Reserve(size int64) error
 	// Allocated is how many bytes it takes on the disk.
 	Allocated() int64
@@ -56,8 +56,8 @@ type file interface {
 	Close() error
 }
 
-// realFolder is a folder of the system. What it opens stays within it, and is the
-// same folder when somebody puts another one in its place.
+// realFolder is a folder of the system. What it opens stays within it, and is the same
+// folder when another one is put in its place.
 type realFolder struct {
 	path string
 	root *os.Root
@@ -216,7 +216,7 @@ func localError(doing string, err error) error {
 	return e
 }
 
-// room is an error when a file system has not so many bytes left, and some to spare.
+// room returns an error when a file system does not have n bytes left and a reserve.
 func room(d folder, need int64, where string) error {
 	const spare = 1 << 30 // bytes
 	if need <= 0 {

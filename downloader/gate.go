@@ -13,14 +13,14 @@ import (
 // stormy is after how many failures in a row a server is asked by one at a time.
 const stormy = 5
 
-// A gate is what all requests to one origin pass. It keeps everybody out as long as
-// the server asks for, and lets one at a time try when it is in trouble.
+// A gate is what all requests to one origin pass. It blocks all requests as long as the
+// server asks for, and lets one at a time try when it is in trouble.
 type gate struct {
 	mu       sync.Mutex
-	until    time.Time     // when requests may go on
+	until    time.Time     // when requests may continue
 	asked    bool          // whether that is the server's wish
 	failures int           // in a row
-	probing  bool          // somebody is trying for all
+	probing  bool          // one request tries for all
 	changed  chan struct{} // closed when any of it changes
 }
 
@@ -36,8 +36,8 @@ func (c *Client) gate(u *url.URL) *gate {
 }
 
 // enter waits until a request may be sent. It must be followed by leave. While the
-// server has asked for a pause, told is called with its end, where it is not nil.
-func (g *gate) enter(ctx context.Context, told func(until time.Time)) error {
+// server has asked for a pause, onPause is called with its end, where it is not nil.
+func (g *gate) enter(ctx context.Context, onPause func(until time.Time)) error {
 	for {
 		g.mu.Lock()
 		wait, storm, changed := time.Until(g.until), g.failures >= stormy && g.probing, g.changed
@@ -48,8 +48,8 @@ func (g *gate) enter(ctx context.Context, told func(until time.Time)) error {
 		}
 		until, asked := g.until, g.asked
 		g.mu.Unlock()
-		if wait > 0 && asked && told != nil {
-			told(until)
+		if wait > 0 && asked && onPause != nil {
+			onPause(until)
 		}
 		var timer <-chan time.Time
 		if wait > 0 {
@@ -82,7 +82,7 @@ func (g *gate) leave(resp *http.Response, err error) (wait time.Duration, asked 
 	if resp != nil {
 		if d, ok := pause(resp.Header, resp.StatusCode, time.Now()); ok {
 			wait, asked = d, true
-			if d <= maxWait { // who is told to wait longer gives up
+			if d <= maxWait { // a longer wait is an error
 				g.until, g.asked = time.Now().Add(d), true
 			}
 		}
@@ -128,7 +128,7 @@ func rateLimit(text string) (left int, wait time.Duration, ok bool) {
 }
 
 // retryAfter reads a Retry-After header: seconds, or the time of day (RFC 9110,
-// 10.2.3). A time that has passed is no wait.
+// 10.2.3). A time in the past means no wait.
 func retryAfter(text string, now time.Time) (d time.Duration, ok bool) {
 	text = strings.TrimSpace(text)
 	if n, err := strconv.Atoi(text); err == nil {

@@ -34,7 +34,7 @@ func ParseHash(text string) (Hash, error) {
 			return Hash(lower), nil
 		}
 	}
-	return "", fmt.Errorf("%.80q is no hash", text)
+	return "", fmt.Errorf("invalid hash %.80q", text)
 }
 
 // SHA256 makes a Hash of the 64 hex digits of a SHA-256.
@@ -51,7 +51,7 @@ type digest struct {
 	git  hash.Hash // nil unless want is git's
 }
 
-// newDigest begins with a file of so many bytes.
+// newDigest begins with a file of n bytes.
 func newDigest(want Hash, size int64) *digest {
 	d := &digest{want: want, sum: sha256.New()}
 	if strings.HasPrefix(string(want), gitPrefix) {
@@ -82,7 +82,7 @@ func (d *digest) got() Hash {
 // ok reports whether the bytes are the right ones, as far as that is known.
 func (d *digest) ok() bool { return d.want == "" || d.want == d.got() }
 
-// clone is a digest that goes on from here by itself.
+// clone is a digest that continues from here by itself.
 func (d *digest) clone() *digest {
 	c := &digest{want: d.want, sum: clone(d.sum)}
 	if d.git != nil {

@@ -24,10 +24,10 @@ const (
 // castagnoli is the polynomial that processors compute.
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// A journal is what is known of a partial file. Its file has a line with the CRC-32C
-// of the next one, a line of JSON, which speaks only of bytes that are safe on the
-// disk, and a line for each chunk that was written since: those survive the process,
-// and perhaps not the machine.
+// A journal is what is known of a partial file. Its file has a line with the CRC-32C of
+// the next one, a line of JSON, which speaks only of bytes that are safe on the disk, and
+// a line for each chunk that was written since: those survive a crash of
+// the process, but not of the machine.
 type journal struct {
 	Name      string `json:"name"`
 	Size      int64  `json:"size"`                // bytes
@@ -36,7 +36,7 @@ type journal struct {
 	Unit      int64  `json:"unit"`                // bytes of a chunk; the last may have fewer
 	Done      []byte `json:"done"`                // a bit for each chunk, lowest first
 	Sums      []byte `json:"sums"`                // CRC-32C of each chunk that is done, little-endian
-	Owner     owner  `json:"owner,omitzero"`      // who is at work on it
+	Owner     owner  `json:"owner,omitzero"`      // the process that works on it
 
 	notes []note
 }
@@ -84,7 +84,7 @@ func (j *journal) encode() []byte {
 	return fmt.Appendf(nil, "%s%08x\n%s\n", journalHead, crc32.Checksum(text, castagnoli), text)
 }
 
-var errJournal = errors.New("it is no journal of this version, or damaged")
+var errJournal = errors.New("it is not a journal of this version, or it is damaged")
 
 // parseJournal reads a journal that can be relied on to be one.
 func parseJournal(data []byte) (*journal, error) {
@@ -118,9 +118,8 @@ func parseJournal(data []byte) (*journal, error) {
 	return j, nil
 }
 
-// fits reports whether a journal is of a file that is to be fetched. Without a
-// hash it must have a validator, by which the server tells whether its file is still
-// the same.
+// fits reports whether a journal is of a file to fetch. Without a hash it must have a
+// validator, by which the server reports whether its file is still the same.
 func (j *journal) fits(f File) bool {
 	return j.Hash == f.Hash && j.Size > 0 && (f.Size < 0 || j.Size == f.Size) && (j.Hash != "" || j.Validator != "" && j.Name == f.Name)
 }

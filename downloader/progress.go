@@ -36,7 +36,7 @@ type Sample struct {
 	Until  time.Time
 }
 
-// A Progress tells how far a fetch is, or several of them, one after another or at
+// A Progress reports how far a fetch is, or several of them, one after another or at
 // once. Its zero value is ready. It is sampled, at any time and from any goroutine.
 type Progress struct {
 	mu      sync.Mutex
@@ -48,7 +48,7 @@ type Progress struct {
 	left    countdown
 }
 
-// Plan tells of files that will be fetched, so that the whole is known from the
+// Plan announces files that will be fetched, so that the whole is known from the
 // beginning.
 func (p *Progress) Plan(files ...File) {
 	p.mu.Lock()
@@ -106,7 +106,7 @@ func (p *Progress) begin(f File) *share {
 	return s
 }
 
-// sized tells the size once it is known, or that it is another one.
+// sized reports the size once it is known, or that it is another one.
 func (s *share) sized(size int64) {
 	s.p.mu.Lock()
 	defer s.p.mu.Unlock()
@@ -128,7 +128,7 @@ func (s *share) sized(size int64) {
 	s.size = size
 }
 
-// enter tells what is done next.
+// enter reports the next phase.
 func (s *share) enter(phase Phase) {
 	s.p.mu.Lock()
 	defer s.p.mu.Unlock()
@@ -151,7 +151,7 @@ func (s *share) end() {
 	s.p.choose()
 }
 
-// choose finds the fetch that is shown, of several: one that brings something before
+// choose finds the fetch that is shown, of several: one that downloads something before
 // one that waits, and that before all others. p is locked.
 func (p *Progress) choose() {
 	for _, phase := range []Phase{Downloading, Waiting, Verifying, Preparing, Finished} {
@@ -162,7 +162,7 @@ func (p *Progress) choose() {
 	}
 }
 
-// at tells how much of the file lies on the disk without having been fetched now.
+// at reports how much of the file is on the disk without having been fetched now.
 func (s *share) at(have int64) {
 	s.p.mu.Lock()
 	defer s.p.mu.Unlock()
@@ -170,7 +170,7 @@ func (s *share) at(have int64) {
 	s.have = have
 }
 
-// came tells of bytes from the network, of which so many are new on the disk.
+// came counts bytes from the network, of which kept are new on the disk.
 func (s *share) came(bytes, kept int64) {
 	s.p.mu.Lock()
 	defer s.p.mu.Unlock()
@@ -181,14 +181,14 @@ func (s *share) came(bytes, kept int64) {
 	s.p.speed.add(time.Now(), kept)
 }
 
-// checked tells of bytes that were hashed.
+// checked reports bytes that were hashed.
 func (s *share) checked(bytes int64) {
 	s.p.mu.Lock()
 	defer s.p.mu.Unlock()
 	s.p.s.Checked += bytes
 }
 
-// lost tells of bytes on the disk that are good for nothing.
+// lost reports bytes on the disk that are good for nothing.
 func (s *share) lost(bytes int64) {
 	s.p.mu.Lock()
 	defer s.p.mu.Unlock()
@@ -198,14 +198,14 @@ func (s *share) lost(bytes int64) {
 	s.p.left.reset()
 }
 
-// waits tells why nothing comes.
+// waits reports why nothing comes.
 func (s *share) waits(reason string, until time.Time) {
 	s.p.mu.Lock()
 	defer s.p.mu.Unlock()
 	s.p.s.Reason, s.p.s.Until = reason, until
 }
 
-// quiet tells that nothing comes, where no other reason is known.
+// quiet reports that nothing comes, where no other reason is known.
 func (s *share) quiet() {
 	s.p.mu.Lock()
 	defer s.p.mu.Unlock()
@@ -275,7 +275,7 @@ const settle = 2 * time.Second
 
 func (c *countdown) reset() { *c = countdown{} }
 
-// next is what to show, with so many bytes left that come at a rate; −1 for nothing.
+// next is what to show, with n bytes left that come at a rate; −1 for nothing.
 func (c *countdown) next(now time.Time, left int64, rate float64) time.Duration {
 	if c.since.IsZero() {
 		c.since = now

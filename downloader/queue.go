@@ -15,13 +15,13 @@ const maxSpan = 4
 type chunk struct {
 	at    int64  // bytes of it that are written, from its beginning
 	sum   uint32 // CRC-32C of those
-	owner int    // the connection that is to write it, 0 for none
+	owner int    // the connection that writes it, 0 for none
 	redos int    // how often it was found damaged
 }
 
-// A queue hands the chunks of a file to connections, in order, so that hashing can
-// follow closely. A chunk has one owner at a time, and nobody else writes it; what a
-// connection leaves unfinished, another one goes on with.
+// A queue hands the chunks of a file to connections, in order, so that hashing can follow
+// closely. A chunk has one owner at a time, which alone writes it; another connection
+// continues what it leaves unfinished.
 type queue struct {
 	size, unit int64
 
@@ -163,7 +163,7 @@ func (q *queue) give(first, last, who int) span {
 	}
 }
 
-// takeAll gives all that is missing, unless somebody still has some of it.
+// takeAll gives all that is missing, unless another connection still has some of it.
 func (q *queue) takeAll(who int) bool {
 	for i := range q.chunks {
 		if o := q.chunks[i].owner; o != 0 && o != who {
@@ -179,7 +179,7 @@ func (q *queue) takeAll(who int) bool {
 }
 
 // alone changes to fetching the whole file in one piece. With a number it gives that
-// connection the chunks, and ok is whether nobody else has any.
+// connection the chunks, and ok is whether no other connection has any.
 func (q *queue) alone(who int) (s span, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -270,7 +270,7 @@ func (q *queue) have() (bytes int64) {
 	return bytes
 }
 
-// close ends it: nothing more is to be fetched.
+// close ends it: nothing more is fetched.
 func (q *queue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -9,7 +9,7 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-// Read brings a small file into memory: a licence, an index, a manifest's layer. It is
+// Read downloads a small file into memory: a licence, an index, a manifest's layer. It is
 // an error if it has more than limit bytes, or not the size and hash that are known.
 func (c *Client) Read(ctx context.Context, f File, limit int64) ([]byte, error) {
 	if f.Size > limit {

@@ -124,7 +124,7 @@ func redirectTarget(from *url.URL, location string) (*url.URL, error) {
 	}
 	to, err := from.Parse(location)
 	if err != nil {
-		return nil, errors.New("where to is no URL")
+		return nil, errors.New("the URL is invalid")
 	}
 	to.Fragment, to.RawFragment = "", ""
 	switch {

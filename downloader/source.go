@@ -97,7 +97,7 @@ func (s *source) refused(version int, got int64) bool {
 	<-s.turn
 	defer func() { s.turn <- struct{}{} }()
 	if version != s.version {
-		return true // somebody has seen to it
+		return true // another caller has handled it
 	}
 	if s.got != got {
 		s.got, s.refusal = got, 0

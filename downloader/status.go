@@ -60,6 +60,6 @@ func LoginPage(resp *http.Response) error {
 		return nil
 	}
 	return failure(fault.Network, resp, errWebPage,
-		fmt.Sprintf("get %s: got a web page instead, perhaps the login page of a proxy or of a wireless network", plain(resp.Request.URL)),
+		fmt.Sprintf("get %s: got a web page instead, maybe the login page of a proxy or of a wireless network", plain(resp.Request.URL)),
 		"Open any page in a browser to log in, or check the URL.")
 }

@@ -9,17 +9,17 @@ import (
 const (
 	// slowAfter is how long a connection is watched before it is called slow.
 	slowAfter = 10 // seconds
-	// slowShare is the part of what others bring below which it is.
+	// slowShare is the fraction of the other connections' speed below which it is slow.
 	slowShare = 10
-	// maxDrops is how often in a row that may be done about a connection: perhaps it
-	// is the server's will.
+	// maxDrops is how often in a row that may be done about a connection: the server may
+	// want it.
 	maxDrops = 3
-	// quiet is how long nothing comes before it is said.
-	quiet = 5 * time.Second
+	// quietAfter is how long nothing comes before it is reported.
+	quietAfter = 5 * time.Second
 )
 
-// watch has connections begun anew that are much slower than the others are, or were
-// while they all had something to do, and says when nothing comes.
+// watch has connections restarted that are much slower than the others are, or were while
+// they all had something to do, and says when nothing comes.
 func (w *fetch) watch(ctx context.Context) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -54,7 +54,7 @@ func (w *fetch) watch(ctx context.Context) error {
 				w.attempts[who].drop()
 			}
 		}
-		if time.Since(time.Unix(0, w.good.Load())) >= quiet {
+		if time.Since(time.Unix(0, w.good.Load())) >= quietAfter {
 			w.share.quiet()
 		}
 	}

@@ -36,7 +36,7 @@ func (s *Sampling) Check() error {
 		{"dry_base", s.DRYBase, 1, 100},
 	} {
 		if b.v != nil && !(*b.v >= b.lo && *b.v <= b.hi) {
-			return invalid(b.name, "%s is %v and must be between %v and %v", b.name, *b.v, b.lo, b.hi)
+			return invalid(b.name, "invalid %s %v: want %v to %v", b.name, *b.v, b.lo, b.hi)
 		}
 	}
 	type count struct {
@@ -55,27 +55,27 @@ func (s *Sampling) Check() error {
 		{"top_logprobs", &s.TopLogprobs, 0, maxTopLogprobs},
 	} {
 		if b.v != nil && (*b.v < b.lo || *b.v > b.hi) {
-			return invalid(b.name, "%s is %d and must be between %d and %d", b.name, *b.v, b.lo, b.hi)
+			return invalid(b.name, "invalid %s %d: want %d to %d", b.name, *b.v, b.lo, b.hi)
 		}
 	}
 	if s.Seed != nil && *s.Seed < 0 {
-		return invalid("random_seed", "random_seed is %d and must not be negative", *s.Seed)
+		return invalid("random_seed", "invalid random_seed %d: want 0 or more", *s.Seed)
 	}
 	if len(s.Stop) > maxStops {
-		return invalid("stop", "there are %d stop strings and at most %d are allowed", len(s.Stop), maxStops)
+		return invalid("stop", "%d stop strings: the limit is %d", len(s.Stop), maxStops)
 	}
 	for _, stop := range s.Stop {
 		if stop == "" || len(stop) > maxStopLength {
-			return invalid("stop", "a stop string has %d bytes and must have between 1 and %d", len(stop), maxStopLength)
+			return invalid("stop", "a stop string of %d bytes: want 1 to %d", len(stop), maxStopLength)
 		}
 	}
 	for id, b := range s.LogitBias {
 		if id < 0 || math.IsNaN(b) {
-			return invalid("logit_bias", "logit_bias has %v for token %d", b, id)
+			return invalid("logit_bias", "invalid logit_bias %v for token %d", b, id)
 		}
 	}
 	if len(s.Grammar) > maxGrammar {
-		return invalid("grammar", "the grammar has %d bytes and may have %d", len(s.Grammar), maxGrammar)
+		return invalid("grammar", "the grammar has %d bytes: the limit is %d", len(s.Grammar), maxGrammar)
 	}
 	return nil
 }
@@ -90,24 +90,24 @@ func (r *ChatRequest) Check() error {
 		switch m.Role {
 		case System, User, Assistant, ToolRole:
 		default:
-			return invalid("messages", "message %d has the role %q; roles are system, user, assistant and tool", i+1, m.Role)
+			return invalid("messages", "message %d has the invalid role %q: want system, user, assistant or tool", i+1, m.Role)
 		}
 		if m.Prefix && (m.Role != Assistant || i != len(r.Messages)-1) {
-			return invalid("messages", "message %d has prefix set; only a last message of the assistant may", i+1)
+			return invalid("messages", "message %d has prefix set: only the last message, from the assistant, can", i+1)
 		}
 	}
 	switch r.Overflow {
 	case OverflowError, OverflowDropOldest:
 	default:
-		return invalid("context_overflow", "context_overflow is %q and can be %q", r.Overflow, OverflowDropOldest)
+		return invalid("context_overflow", "invalid context_overflow %q: want %q", r.Overflow, OverflowDropOldest)
 	}
 	switch r.ToolChoice.Mode {
 	case "", "auto", "none", "any":
 	default:
-		return invalid("tool_choice", "tool_choice is %q and can be auto, none, any or a function", r.ToolChoice.Mode)
+		return invalid("tool_choice", "invalid tool_choice %q: want auto, none, any or a function", r.ToolChoice.Mode)
 	}
 	if f := r.ToolChoice.Function; f != "" && !hasTool(r.Tools, f) {
-		return invalid("tool_choice", "tool_choice wants %q, which is not among the tools", f)
+		return invalid("tool_choice", "tool_choice names %q, which is not among the tools", f)
 	}
 	if f := r.ResponseFormat; f != nil {
 		switch f.Type {
@@ -120,10 +120,10 @@ func (r *ChatRequest) Check() error {
 				return invalid("response_format", "invalid JSON schema: %v", err)
 			}
 		default:
-			return invalid("response_format", "response_format is %q and can be text, json_object or json_schema", f.Type)
+			return invalid("response_format", "invalid response_format %q: want text, json_object or json_schema", f.Type)
 		}
 		if f.Type != "" && f.Type != "text" && r.Grammar != "" {
-			return invalid("grammar", "the answer cannot follow a grammar and a response_format")
+			return invalid("grammar", "grammar and response_format are mutually exclusive")
 		}
 	}
 	return r.Sampling.Check()
@@ -133,7 +133,7 @@ func (r *ChatRequest) Check() error {
 // Invalid.
 func (r *CompletionRequest) Check() error {
 	if len(r.Tokens) > 0 && (r.Prompt != "" || r.Suffix != "") {
-		return invalid("tokens", "the prompt is either text or tokens")
+		return invalid("tokens", "tokens and prompt are mutually exclusive")
 	}
 	return r.Sampling.Check()
 }

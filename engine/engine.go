@@ -2,7 +2,7 @@
 //
 // An [Engine] has one model. It may be called from any number of goroutines at
 // once; what it does with them (one after the other, or together in one batch)
-// is its own affair. Package engine/llama keeps the contract with llama.cpp in
+// is up to the engine. Package engine/llama keeps the contract with llama.cpp in
 // this process, engine/worker with a child process, engine/remote over HTTP and
 // engine/enginetest with a script, and enginetest.Run checks all of them.
 //

@@ -10,19 +10,19 @@ import "time"
 // after its last delta, and Done once at the end.
 type Event interface{ event() }
 
-// Loading tells how far the model's loading is. It comes before anything else,
+// Loading reports how far the model's loading is. It comes before anything else,
 // and only when the request had to wait for it.
 type Loading struct {
 	Fraction float64 // 0 to 1
 }
 
-// Progress tells how far the prompt is evaluated, at least twice a second.
+// Progress reports how far the prompt is evaluated, at least twice a second.
 type Progress struct {
 	Done, Total, Cached int // tokens; Cached are among Done
 	Queued              int // requests before this one; the evaluation has not begun when it is not zero
 }
 
-// LeftOut tells what did not fit the context and was not shown to the model.
+// LeftOut reports what did not fit the context and was not shown to the model.
 type LeftOut struct {
 	Messages int // from the oldest on, system prompts not counted
 	Tokens   int

@@ -40,7 +40,7 @@ const (
 	Limited Kind = "limited" // the server refuses more requests for now
 	Denied  Kind = "denied"  // the server wants a token or key, or another one
 	Missing Kind = "missing" // the server does not have it
-	Refused Kind = "refused" // bise refuses to go on, because it would not be safe
+	Refused Kind = "refused" // bise refuses to continue, because it would not be safe
 	Damaged Kind = "damaged" // the received bytes are not the expected ones
 
 	Licence     Kind = "licence"     // a licence has not been accepted
@@ -103,9 +103,6 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Msg }
 
-// Hint returns the advice.
-func (e *Error) Hint() string { return e.Advice }
-
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Cause }
 
@@ -115,8 +112,8 @@ func Errorf(kind Kind, format string, args ...any) *Error {
 	return &Error{Kind: kind, Msg: err.Error(), Cause: errors.Unwrap(err)}
 }
 
-// Advise returns err with advice in place of its own. An err without a kind
-// gets [Internal].
+// Advise returns err with advice in place of the old one. An err without a kind gets
+// [Internal].
 func Advise(err error, format string, args ...any) *Error {
 	e := &Error{Kind: Internal, Msg: err.Error(), Cause: err}
 	if known, ok := errors.AsType[*Error](err); ok {
@@ -155,11 +152,8 @@ func Explain(err error) (message, advice string) {
 	if errors.Is(err, context.DeadlineExceeded) {
 		message = "timed out: " + message
 	}
-	if h, ok := errors.AsType[interface {
-		error
-		Hint() string
-	}](err); ok {
-		advice = h.Hint()
+	if e, ok := errors.AsType[*Error](err); ok {
+		advice = e.Advice
 	}
 	if advice == "" {
 		advice = table[KindOf(err)].advice

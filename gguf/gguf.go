@@ -1,6 +1,6 @@
 // Package gguf reads and writes GGUF, the file format of llama.cpp's models.
 //
-// A [File] is what the head of a model says: metadata, and where each tensor's
+// A [File] is what the header of a model says: metadata, and where each tensor's
 // bytes lie. Reading one touches nothing but the head, and checks it so far that
 // llama.cpp finds nothing in it to abort on: a file that passes may still be
 // useless, but it is whole. Values are immutable once read, so a File may be
@@ -71,7 +71,7 @@ func (t Tensor) Size() int64 {
 	return t.Elements() / int64(block) * int64(bytes)
 }
 
-// check tells whether the tensor can be: its name, its type and its dimensions.
+// check reports whether the tensor can be: its name, its type and its dimensions.
 // After it, Elements and Size do not overflow.
 func (t Tensor) check() error {
 	if len(t.Name) > MaxName {

@@ -50,7 +50,7 @@ func Parts(path string) ([]string, error) {
 	return paths, nil
 }
 
-// checkPart tells whether the file is what its name says, part i of n. A model
+// checkPart reports whether the file is what its name says, part i of n. A model
 // in one file may still say that it is split: then its name was changed.
 func (f *File) checkPart(i, n int) error {
 	count, split := f.Metadata.Uint("split.count")
@@ -70,13 +70,13 @@ func (f *File) checkPart(i, n int) error {
 	return nil
 }
 
-// checkWhole tells whether the parts make a model together.
+// checkWhole reports whether the parts make a model together.
 func (f *File) checkWhole() error {
 	if len(f.Parts) == 1 {
 		return nil
 	}
 	if n, ok := f.Metadata.Uint("split.tensors.count"); ok && n != uint64(len(f.Tensors)) {
-		return malformed("its parts have %d tensors together, and %d are said to be there", len(f.Tensors), n)
+		return malformed("its parts have %d tensors, its metadata says %d", len(f.Tensors), n)
 	}
 	names := make(map[string]bool, len(f.Tensors))
 	for _, t := range f.Tensors {

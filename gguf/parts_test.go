@@ -117,7 +117,7 @@ func TestReadRefusesParts(t *testing.T) {
 		refuses(t, split(t, 2, func(_ int, _ *gguf.Metadata, tensor *gguf.Tensor) { tensor.Name = "t" })[0], `two tensors named "t"`)
 	})
 	t.Run("tensor count", func(t *testing.T) {
-		refuses(t, split(t, 2, func(_ int, m *gguf.Metadata, _ *gguf.Tensor) { m.Set("split.tensors.count", gguf.Of(int32(5))) })[0], "2 tensors together, and 5")
+		refuses(t, split(t, 2, func(_ int, m *gguf.Metadata, _ *gguf.Tensor) { m.Set("split.tensors.count", gguf.Of(int32(5))) })[0], "2 tensors, its metadata says 5")
 	})
 	t.Run("truncated", func(t *testing.T) {
 		paths := split(t, 2, nil)

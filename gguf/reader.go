@@ -9,7 +9,7 @@ import (
 	"os"
 )
 
-// A File is the head of a model, which may lie in several parts.
+// A File is the header of a model, which may lie in several parts.
 type File struct {
 	Version  uint32
 	Metadata Metadata // of the first part

@@ -18,7 +18,7 @@ func resembles(b []byte) string {
 	case has("\x1f\x8b"):
 		return "compressed with gzip"
 	case len(b) > 8 && b[8] == '{' && bytes.Equal(b[4:8], make([]byte, 4)):
-		return "a safetensors file, which has to be converted"
+		return "a safetensors file, which must be converted"
 	case bytes.HasPrefix(bytes.ToLower(bytes.TrimSpace(b)), []byte("<!doctype")), bytes.HasPrefix(bytes.ToLower(bytes.TrimSpace(b)), []byte("<html")):
 		return "a web page"
 	case len(bytes.Trim(b, "\x00")) == 0:

@@ -18,7 +18,7 @@ type Writer struct {
 	err     error // the first one; nothing is written after it
 }
 
-// NewWriter writes the head of a file of these metadata and tensors. The
+// NewWriter writes the header of a file of these metadata and tensors. The
 // tensors' data follow in the same order. Writing to a temporary file and
 // renaming it is up to the caller.
 func NewWriter(w io.Writer, meta *Metadata, tensors []Tensor) (*Writer, error) {
@@ -67,7 +67,7 @@ func NewWriter(w io.Writer, meta *Metadata, tensors []Tensor) (*Writer, error) {
 	}
 	out := &Writer{w: w, tensors: tensors, align: align, padding: pad(int64(len(head)), align) - int64(len(head))}
 	if _, err := w.Write(head); err != nil {
-		return nil, fmt.Errorf("write the head: %w", err)
+		return nil, fmt.Errorf("write the header: %w", err)
 	}
 	return out, nil
 }

@@ -41,7 +41,7 @@ type storedChunk struct {
 	Raw   json.RawMessage  `json:"raw,omitempty"`
 	Blob  int64            `json:"blob,omitempty"`
 	Media string           `json:"media,omitempty"` // of a picture in a blob: image/png
-	URL   string           `json:"url,omitempty"`   // of a picture that is no base64 data: URL
+	URL   string           `json:"url,omitempty"`   // of a picture that is not a base64 data: URL
 }
 
 // store puts away what is large in a message, and gives the content with the blobs
@@ -76,7 +76,7 @@ func store(ctx context.Context, tx *sql.Tx, m *Message) (*stored, []int64, error
 	return s, blobs, nil
 }
 
-// picture takes a data: URL apart; the data is nil when it is none, or one that
+// picture takes a data: URL apart; the data is nil when it is not one, or one that
 // would not come back the same.
 func picture(dataURL string) (media string, data []byte) {
 	rest, ok := strings.CutPrefix(dataURL, "data:")
@@ -116,9 +116,9 @@ func (s *stored) message(m *Message, blob func(int64) ([]byte, error)) error {
 	return nil
 }
 
-// text is what search finds in a stored message: what was said, and the names of
-// what was attached. What the model thought and what is in the files is left out:
-// the person would not know why a message was found.
+// text is what search finds in a stored message: what was written, and the names of what
+// was attached. What the model thought and what is in the files is left out: the user
+// would not know why a message was found.
 func (s *stored) text() string {
 	parts := []string{s.said()}
 	for _, a := range s.Attached {

@@ -72,18 +72,18 @@ func (s *Store) List(ctx context.Context, after Conversation, limit int) ([]Conv
 	return list, failed("list the conversations", rows.Err())
 }
 
-// SaveDraft keeps what stands in the composer, from the first key on.
+// SaveDraft keeps the text in the composer, from the first key on.
 func (s *Store) SaveDraft(ctx context.Context, id int64, draft string) error {
 	return s.change(ctx, "save the draft", id, "draft = ?, updated = ?", draft, time.Now().UnixMilli())
 }
 
-// Choose keeps the mode and the model that the person chose for a conversation.
+// Choose keeps the mode and the model that the user chose for a conversation.
 func (s *Store) Choose(ctx context.Context, id int64, mode, model string) error {
 	return s.change(ctx, "change the model", id, "mode = ?, model = ?", mode, model)
 }
 
-// Rename gives a conversation a title of the person's own. An empty one gives it
-// its first words again.
+// Rename gives a conversation the user's title. An empty one gives it its first
+// words again.
 func (s *Store) Rename(ctx context.Context, id int64, title string) error {
 	title = oneLine(title, maxTitle)
 	return failed(fmt.Sprintf("rename conversation %d", id), inTx(ctx, s.write, func(tx *sql.Tx) error {
@@ -98,19 +98,19 @@ func (s *Store) Rename(ctx context.Context, id int64, title string) error {
 	}))
 }
 
-// Delete takes conversations from the lists. [Store.Restore] brings them back
-// until [Store.Tidy] removes them for good.
+// Delete takes conversations from the lists. [Store.Restore] restores them until
+// [Store.Tidy] removes them for good.
 func (s *Store) Delete(ctx context.Context, ids ...int64) error {
 	return s.mark(ctx, "delete", time.Now().UnixMilli(), ids)
 }
 
 // Restore undoes Delete.
 func (s *Store) Restore(ctx context.Context, ids ...int64) error {
-	return s.mark(ctx, "bring back", nil, ids)
+	return s.mark(ctx, "restore", nil, ids)
 }
 
-// RestoreLast brings back the conversation that was deleted last, as long as it is
-// there. The error is [ErrNotFound] when there is none.
+// RestoreLast restores the conversation that was deleted last, as long as it is there.
+// The error is [ErrNotFound] when there is none.
 func (s *Store) RestoreLast(ctx context.Context) (Conversation, error) {
 	var c Conversation
 	err := inTx(ctx, s.write, func(tx *sql.Tx) error {
@@ -120,7 +120,7 @@ func (s *Store) RestoreLast(ctx context.Context) (Conversation, error) {
 		}
 		return err
 	})
-	return c, failed("bring back the last conversation", err)
+	return c, failed("restore the last conversation", err)
 }
 
 func (s *Store) mark(ctx context.Context, what string, deleted any, ids []int64) error {
@@ -179,8 +179,8 @@ func failed(what string, err error) error {
 	return fmt.Errorf("%s: %w", what, err)
 }
 
-// oneLine is the beginning of a text with every run of white space as a space, in
-// at most so many bytes, cut between words where there are any.
+// oneLine is the beginning of a text with every run of white space as a space, in at most
+// limit bytes, cut between words where there are any.
 func oneLine(text string, limit int) string {
 	// Enough of a long text to fill the limit, unless it is nothing but space.
 	if most := 64 * limit; len(text) > most {

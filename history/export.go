@@ -142,7 +142,7 @@ func decode(in *bounded, take func(*exported) error) error {
 	}
 	in.more()
 	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
-		return bad("it is no exported history", err)
+		return bad("it is not an exported history", err)
 	}
 	version := 0
 	for dec.More() {
@@ -154,7 +154,7 @@ func decode(in *bounded, take func(*exported) error) error {
 		switch key {
 		case "bise_history":
 			if err := dec.Decode(&version); err != nil {
-				return bad("its version is no number", err)
+				return bad("its version is not a number", err)
 			}
 			if version > formatVersion {
 				return bad(fmt.Sprintf("a newer bise wrote it (version %d, this one knows %d)", version, formatVersion), nil)
@@ -164,7 +164,7 @@ func decode(in *bounded, take func(*exported) error) error {
 				return bad("it does not begin with its version, as exported histories do", nil)
 			}
 			if t, err := dec.Token(); err != nil || t != json.Delim('[') {
-				return bad("its conversations are no list", err)
+				return bad("its conversations are not a list", err)
 			}
 			for n := 1; dec.More(); n++ {
 				in.more()
@@ -193,7 +193,7 @@ func decode(in *bounded, take func(*exported) error) error {
 		return bad("it breaks off", err)
 	}
 	if version == 0 {
-		return bad("it is no exported history", nil)
+		return bad("it is not an exported history", nil)
 	}
 	return nil
 }

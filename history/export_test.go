@@ -158,13 +158,13 @@ func TestImportRefuses(t *testing.T) {
 		return `{"bise_history":1,"conversations":[` + good + `,` + strings.ReplaceAll(good, old, new) + `]}`
 	}
 	for _, tt := range []struct{ name, file, want string }{
-		{"empty", "", "no exported history"},
-		{"another list", `[1]`, "no exported history"},
-		{"another object", `{"a":1}`, "no exported history"},
+		{"empty", "", "not an exported history"},
+		{"another list", `[1]`, "not an exported history"},
+		{"another object", `{"a":1}`, "not an exported history"},
 		{"no version", `{"conversations":[]}`, "does not begin with its version"},
 		{"newer", `{"bise_history":2,"conversations":[{"a":[]}]}`, "a newer bise wrote it (version 2, this one knows 1)"},
-		{"odd version", `{"bise_history":"x"}`, "version is no number"},
-		{"no list", `{"bise_history":1,"conversations":{}}`, "no list"},
+		{"odd version", `{"bise_history":"x"}`, "version is not a number"},
+		{"not a list", `{"bise_history":1,"conversations":{}}`, "not a list"},
 		{"broken off", whole[:len(whole)-30], "conversation 2 cannot be read"},
 		{"broken off after", whole[:len(whole)-2], "does not end"},
 		{"role", conversation(`"user"`, `"root"`), `conversation 2 is not possible`},

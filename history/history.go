@@ -1,14 +1,13 @@
 // Package history keeps conversations in a SQLite database.
 //
-// A [Store] is one open database. Any number of goroutines may use it, and any
-// number of processes the same file: writers wait for each other, readers wait
-// for nobody. What a method has written survives the end of the process, however
-// it ends; an answer is written while it comes, so that at most the piece on its
-// way is lost.
+// A [Store] is one open database. Any number of goroutines may use it, and any number of
+// processes the same file: writers wait for each other, readers do not wait. What a
+// method has written survives the end of the process, however it ends; an answer is
+// written while it comes, so that at most the piece on its way is lost.
 //
-// A conversation is a tree of messages. Asking again with other words is another
-// child of the same parent, and so is another answer to the same words; the
-// conversation remembers which of its leaves the person was at.
+// A conversation is a tree of messages. Asking again with other words is another child of
+// the same parent, and so is another answer to the same words; the conversation remembers
+// which of its leaves the user was at.
 package history
 
 import (
@@ -26,13 +25,13 @@ var ErrNotFound = errors.New("it is not in the history")
 type Conversation struct {
 	ID      int64
 	Title   string // the first words of the first message, unless it was renamed
-	Renamed bool   // the person chose the title
+	Renamed bool   // the user chose the title
 	Mode    string // chat, review, …: names of the interface's modes
 	Model   string // the REF that was used last
 	Created time.Time
 	Updated time.Time // when something was last said, or the draft written
-	Draft   string    // what stands in the composer, not sent yet
-	Leaf    int64     // the message the person was at; 0 while nothing was said
+	Draft   string    // the text in the composer, not sent yet
+	Leaf    int64     // the message the user was at; 0 while there are no messages
 }
 
 // A Message is one message of a conversation.

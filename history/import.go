@@ -33,7 +33,7 @@ func importError(what string, offset int64, cause error) error {
 	}
 }
 
-// bounded is a reader that gives so many bytes before somebody asks for more.
+// bounded is a reader that gives n bytes until more is allowed.
 type bounded struct {
 	r           io.Reader
 	limit, left int

@@ -9,9 +9,9 @@ import (
 	"github.com/bise-sh/bise/engine"
 )
 
-// ExportMarkdown writes a conversation for reading, as the person sees it: the
-// messages up to its leaf, without other versions. Pictures are named only; folded,
-// what was attached and what the model thought is, too.
+// ExportMarkdown writes a conversation for reading, as the user sees it: the messages up
+// to its leaf, without other versions. Pictures are named only; folded, what was attached
+// and what the model thought is, too.
 func (s *Store) ExportMarkdown(ctx context.Context, w io.Writer, id int64, folded bool) error {
 	c, err := s.Conversation(ctx, id)
 	if err != nil {

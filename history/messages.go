@@ -24,7 +24,7 @@ func sizeError(n int) error {
 
 // Add adds a whole message after its parent and makes it the conversation's leaf.
 // It needs a conversation, a parent unless it is a first message, a role and a
-// content; what was attached is told by Attached. A draft that says the same is
+// content; Attached lists the attachments. A draft that says the same is
 // cleared with it. The message comes back with its id.
 func (s *Store) Add(ctx context.Context, m Message) (Message, error) {
 	m.State = Complete
@@ -115,7 +115,7 @@ func insert(ctx context.Context, tx *sql.Tx, m *Message) (*stored, error) {
 	return st, nil
 }
 
-// index makes a message found by its text, when a person or a model has said it.
+// index makes a message found by its text, when a user or a model has said it.
 func index(ctx context.Context, tx *sql.Tx, id int64, role engine.Role, text string) error {
 	if role != engine.User && role != engine.Assistant {
 		return nil
@@ -153,8 +153,8 @@ func firstWords(ctx context.Context, tx *sql.Tx, conversation int64) (string, er
 	return st.title(), nil
 }
 
-// Path reads a conversation as the person sees it: the messages from the first to
-// the leaf, with their versions. It is empty while nothing was said.
+// Path reads a conversation as the user sees it: the messages from the first to the leaf,
+// with their versions. It is empty while there are no messages.
 func (s *Store) Path(ctx context.Context, conversation int64) ([]Message, error) {
 	var path []Message
 	err := inTx(ctx, s.read, func(tx *sql.Tx) error {
@@ -193,8 +193,8 @@ func (s *Store) All(ctx context.Context, conversation int64) ([]Message, error) 
 	return all, failed(fmt.Sprintf("read conversation %d", conversation), err)
 }
 
-// Switch makes a message, usually one of another's versions, part of its
-// conversation's path, which then goes on to the newest message below it.
+// Switch makes a message, usually one of another's versions, part of its conversation's
+// path, which then continues to the newest message below it.
 func (s *Store) Switch(ctx context.Context, message int64) error {
 	return s.lead(ctx, message, true)
 }

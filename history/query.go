@@ -8,15 +8,14 @@ import (
 	"unicode/utf8"
 )
 
-// maxQuery is how much of what a person searches for is looked at, in bytes, and
-// maxPhrases in how many phrases: a pasted page is no question.
+// maxQuery is how much of what a user searches for is looked at, in bytes, and maxPhrases
+// in how many phrases: a pasted page is not a question.
 const (
 	maxQuery   = 1000
 	maxPhrases = 24
 )
 
-// A Query is what a person searches for, ready to be found. The zero Query finds
-// nothing.
+// A Query is what a user searches for, ready to be found. The zero Query finds nothing.
 type Query struct{ phrases []phrase }
 
 // A phrase is terms in a row. The last one may be only the beginning of a word.
@@ -27,11 +26,11 @@ type phrase struct {
 	letter bool // it would be a prefix, but a single letter begins half of all words
 }
 
-// ParseQuery reads what a person typed. Messages are found that have all of its
-// words, in any order and case, with or without diacritics, each as the beginning
-// of a word; what stands between double quotes is found as a phrase of whole
-// words. Names and paths, such as api/user.go or os.ReadFile, are phrases by
-// themselves; operators and names like C++ are found as they are.
+// ParseQuery reads what a user typed. Messages are found that have all of its words, in
+// any order and case, with or without diacritics, each as the beginning of a word; what
+// stands between double quotes is found as a phrase of whole words. Names and paths, such
+// as api/user.go or os.ReadFile, are phrases by themselves; operators and names like C++
+// are found as they are.
 func ParseQuery(text string) Query {
 	if len(text) > maxQuery {
 		text = text[:maxQuery]

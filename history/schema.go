@@ -9,9 +9,8 @@ import (
 // applicationID marks a database as ours in its header, "bise" in ASCII.
 const applicationID = 0x62697365
 
-// migrations bring a database from one version (PRAGMA user_version) to the
-// next: the first makes version 1 of an empty file. One that was released is not
-// changed any more.
+// migrations update a database from one version (PRAGMA user_version) to the next: the
+// first makes version 1 of an empty file. One that was released is not changed any more.
 var migrations = []string{
 	`
 	CREATE TABLE conversations (
@@ -76,8 +75,8 @@ var migrations = []string{
 	`,
 }
 
-// migrate brings the database to the newest version. Of two processes that try,
-// one waits and finds it done.
+// migrate updates the database to the newest version. Of two processes that try, one
+// waits and finds it done.
 func migrate(ctx context.Context, db *sql.DB) error {
 	return inTx(ctx, db, func(tx *sql.Tx) error {
 		var version int
@@ -89,7 +88,7 @@ func migrate(ctx context.Context, db *sql.DB) error {
 		}
 		for i, m := range migrations[version:] {
 			if _, err := tx.ExecContext(ctx, m); err != nil {
-				return fmt.Errorf("bring the history to version %d: %w", version+i+1, err)
+				return fmt.Errorf("update the history to version %d: %w", version+i+1, err)
 			}
 		}
 		_, err := tx.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d", applicationID, len(migrations)))

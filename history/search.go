@@ -38,9 +38,9 @@ type Hit struct {
 	Matches int     // messages that match, among the newest 300 of all conversations
 }
 
-// Search finds conversations by what was said in them and by their titles, best
-// first: how often the words are there, for how long a message, how recently.
-// Deleted ones are not found.
+// Search finds conversations by what was written in them and by their titles, best first:
+// how often the words are there, for how long a message, how recently. Deleted ones are
+// not found.
 func (s *Store) Search(ctx context.Context, query string, limit int) ([]Hit, error) {
 	q := ParseQuery(query)
 	if q.Empty() {
@@ -169,7 +169,7 @@ func (q Query) score(text string) float64 {
 	return sum / float64(len(q.phrases))
 }
 
-// recent is 1 for what was said now, and half of it for each month before.
+// recent is 1 for what was written now, and half of it for each month before.
 func recent(t, now time.Time) float64 {
 	return math.Exp2(-max(0, now.Sub(t).Hours()) / (30 * 24))
 }

@@ -26,7 +26,7 @@ type Store struct {
 	path     string
 	setAside string
 	// Writes go through one connection, in turn: SQLite has one writer at a time,
-	// and waiting in line is better than being told to try again.
+	// and waiting in line is better than an error that says to try again.
 	write *sql.DB
 	read  *sql.DB
 }
@@ -73,7 +73,7 @@ func open(path string) (_ *Store, err error) {
 	}
 	s := &Store{path: path}
 	// Without synchronous=FULL a commit survives the process, and the machine's
-	// power all but the last moments: a piece of an answer is no reason to wait for
+	// power all but the last moments: a piece of an answer is not worth waiting for
 	// the disk. What is deleted is overwritten where that costs no further write.
 	s.write = connect(path, "_txlock", "immediate", "_pragma", "synchronous(NORMAL)", "_pragma", "secure_delete(FAST)", "_pragma", "foreign_keys(ON)")
 	s.write.SetMaxOpenConns(1)
@@ -126,7 +126,7 @@ func (s *Store) version(ctx context.Context) (int, error) {
 	return version, nil
 }
 
-// create makes the file, empty, so that nobody else may read it: SQLite gives the
+// create makes the file, empty, so that no other process may read it: SQLite gives the
 // files beside it the same mode.
 func create(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {

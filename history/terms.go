@@ -214,8 +214,8 @@ func cut(s string) string {
 	return s[:end]
 }
 
-// isDiacritic reports whether a mark is left out by those who type fast. In other
-// scripts marks are letters.
+// isDiacritic reports whether a mark is left out by users who type fast. In other scripts
+// marks are letters.
 func isDiacritic(r rune) bool {
 	return 0x0300 <= r && r <= 0x036F || // Latin, Greek, Cyrillic
 		0x0591 <= r && r <= 0x05C7 || // Hebrew points

@@ -7,10 +7,10 @@ import (
 )
 
 const (
-	// undoable is how long a deleted conversation can be brought back.
+	// undoable is how long a deleted conversation can be restored.
 	undoable = 24 * time.Hour
-	// abandoned is how old an answer is that nobody seems to write any more, and a
-	// conversation in which nothing was said.
+	// abandoned is the age of an answer that no process seems to write any more, and a
+	// conversation in which there are no messages.
 	abandoned = time.Minute
 )
 

@@ -71,7 +71,7 @@ func capabilities(m models.Model) (can engine.Capabilities) {
 
 // imageGrid says how a model's projector divides images into tokens: its own
 // projector, or the one beside its file. It is nil if there is none.
-func imageGrid(m models.Model, file *gguf.File) *prompt.Pictures {
+func imageGrid(m models.Model, file *gguf.File) *prompt.ImageGrid {
 	path := m.Projector
 	if path == "" {
 		path = layout.Projector(m.Path, file.Summary().Width)
@@ -86,12 +86,12 @@ func imageGrid(m models.Model, file *gguf.File) *prompt.Pictures {
 	return &grid
 }
 
-func projectorGrid(path string) (prompt.Pictures, error) {
+func projectorGrid(path string) (prompt.ImageGrid, error) {
 	file, err := gguf.Read(path)
 	if err != nil {
-		return prompt.Pictures{}, &fault.Error{Kind: fault.BadModel, Msg: "cannot read " + path + ": " + err.Error(), Cause: err}
+		return prompt.ImageGrid{}, &fault.Error{Kind: fault.BadModel, Msg: "cannot read " + path + ": " + err.Error(), Cause: err}
 	}
-	grid, _, err := layout.Pictures(&file.Metadata)
+	grid, _, err := layout.ImageGrid(&file.Metadata)
 	return grid, err
 }
 

@@ -16,8 +16,8 @@ func (st *Stage) bring(ctx context.Context, from, name string, way Way, progress
 	to := filepath.Join(st.Dir, name)
 	var w io.WriteCloser = nothing{io.Discard}
 	if way != InPlace {
-		// What a stage that was left has under that name may be somebody's file, under
-		// its other name: it must not be written to.
+		// What a stage that was left has under that name may be a user's file, under its
+		// other name: it must not be written to.
 		if err := removeAll(to); err != nil {
 			return "", 0, cannot("import "+from, err)
 		}
@@ -42,11 +42,11 @@ func (st *Stage) bring(ctx context.Context, from, name string, way Way, progress
 	return sum, n, nil
 }
 
-// Reuse looks for a file of this size and SHA-256 among the models on this machine,
-// and brings it into the stage under its name: as another name for it where one
-// disk allows that, else as a copy. What others say of a hash is a name and not a
-// proof, so the bytes are read; progress, which may be nil, is told how many. It is
-// false when there is none, and the stage is then as it was.
+// Reuse looks for a file of this size and SHA-256 among the models on this machine, and
+// adds it to the stage under its name: as another name for it where one disk allows
+// that, else as a copy. What others say of a hash is a name and not a proof, so the bytes
+// are read; progress, which may be nil, is called with their number. It is false when
+// there is none, and the stage is then as it was.
 func (st *Stage) Reuse(ctx context.Context, f File, progress func(done int64)) (bool, error) {
 	if f.SHA256 == "" || !validFile(f.Name) {
 		return false, nil

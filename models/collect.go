@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// A Waste is something in the store that nobody needs.
+// A Waste is something in the store that is not needed.
 type Waste struct {
-	What string    `json:"what"` // a noun for people
+	What string    `json:"what"` // a noun for display
 	Path string    `json:"path"`
 	Size int64     `json:"size_bytes"` // that removing it frees
 	Time time.Time `json:"time"`       // when it was last changed
@@ -19,12 +19,12 @@ type Waste struct {
 	remove func() error
 }
 
-// NewWaste is something elsewhere that nobody needs, and how it is removed.
+// NewWaste is something elsewhere that is not needed, and how it is removed.
 func NewWaste(what, path string, size int64, when time.Time, remove func() error) Waste {
 	return Waste{What: what, Path: path, Size: size, Time: when, remove: remove}
 }
 
-// Remove removes it, unless somebody has come to need it meanwhile.
+// Remove removes it, unless it has become needed meanwhile.
 func (w Waste) Remove() error {
 	if err := w.remove(); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return cannot("remove "+w.Path, err)
@@ -32,9 +32,9 @@ func (w Waste) Remove() error {
 	return nil
 }
 
-// Waste finds what nobody needs: what was removed and is still in the trash,
-// stages that no process has and that did not change for as long as idle, parts
-// of files that were being made beside models, and marks of models that are gone.
+// Waste finds what is not needed: what was removed and is still in the trash, stages that
+// no process has and that did not change for as long as idle, parts of files that were
+// being made beside models, and marks of models that are gone.
 func (s Store) Waste(idle time.Duration) ([]Waste, error) {
 	if _, err := os.Stat(s.Dir); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil

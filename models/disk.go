@@ -49,7 +49,7 @@ func folders(dir string) []os.DirEntry {
 	return list
 }
 
-// readBounded reads a file of so many bytes at most.
+// readBounded reads a file of at most a number of bytes.
 func readBounded(path string, most int64) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {

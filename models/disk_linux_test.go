@@ -81,7 +81,7 @@ func TestFullDisk(t *testing.T) {
 	s.Dir = t.TempDir()
 	mount(t, s.Dir, "size=4m,nr_inodes=7", 0)
 	_, err = s.Import(t.Context(), Import{Path: path, Way: Copy})
-	said(t, err, syscall.ENOSPC, "Make room on the disk")
+	said(t, err, syscall.ENOSPC, "Free some disk space")
 	if list, err := s.List(); err != nil || len(list) > 0 {
 		t.Errorf("listed %v, %v", list, err)
 	}

@@ -9,7 +9,7 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-const makeRoom = "Make room on the disk: bise gc removes what nobody needs, bise rm a model."
+const makeRoom = "Free some disk space: bise gc removes what is not needed, bise rm a model."
 
 // cannot is the error of an operation on the store's folder that the system does
 // not allow, with what to do where that is known.

@@ -28,8 +28,8 @@ func (s Store) Find(ref string) (Model, error) {
 	return m, err
 }
 
-// Lookup is Find for those who do not want to open the model: it gives those that
-// have a problem, too.
+// Lookup is Find for callers that do not open the model: it also returns models that have
+// a problem.
 func (s Store) Lookup(ref string) (Model, error) {
 	fetched, err := fromHub(ref)
 	if err != nil {
@@ -243,8 +243,8 @@ func (s Store) none(what string) error {
 	return e
 }
 
-// atPath is the model in the file ref, if ref is a path: it has a separator, or
-// ends in .gguf and lies in the working folder.
+// atPath is the model in the file ref, if ref is a path: it has a separator, or ends in
+// .gguf and is in the working folder.
 func atPath(ref string) (_ Model, ok bool, _ error) {
 	stem, _, _, named := caches.Stem(filepath.Base(ref))
 	separated := strings.ContainsRune(ref, '/') || strings.ContainsRune(ref, filepath.Separator)

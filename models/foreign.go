@@ -10,8 +10,7 @@ import (
 	"github.com/bise-sh/bise/models/caches"
 )
 
-// loose are the models in GGUF files that somebody has put into the store's
-// folder.
+// loose are the models in GGUF files that the user put into the store's folder.
 func (s Store) loose(entries []os.DirEntry) []Model {
 	var list []Model
 	for _, found := range caches.InFolder(s.Dir, entries) {

@@ -29,11 +29,11 @@ const (
 // An Import is a model to take into the store.
 type Import struct {
 	Path      string // of a GGUF file, one of its parts, or a folder that has one model
-	Projector string // of the vision tower that belongs to it; may be empty
+	Projector string // of the vision encoder that belongs to it; may be empty
 	Way       Way
 	Name, Tag string   // "": as the file says
 	Can       []string // abilities, for the manifest
-	// Progress, which may be nil, is told how many bytes are read.
+	// Progress, which may be nil, is called with the number of bytes read.
 	Progress func(done, total int64)
 }
 
@@ -120,7 +120,7 @@ func weightsIn(path string) (string, error) {
 	return filepath.Abs(path)
 }
 
-// describe says in a manifest what a file's head tells.
+// describe says in a manifest what a file's header says.
 func describe(path string) (Manifest, error) {
 	file, err := gguf.Read(path)
 	if err == nil {
@@ -135,7 +135,7 @@ func describe(path string) (Manifest, error) {
 		return Manifest{}, e
 	}
 	if kind, ok := file.Metadata.String("general.type"); ok && kind != "model" {
-		e := fault.Errorf(fault.BadModel, "cannot import %s: it is no model but of type %s", path, kind)
+		e := fault.Errorf(fault.BadModel, "cannot import %s: it is not a model but of type %s", path, kind)
 		e.Advice = "Give the path of the model that it belongs to."
 		return Manifest{}, e
 	}
@@ -150,7 +150,7 @@ func describe(path string) (Manifest, error) {
 	return m, nil
 }
 
-// take brings the files of an import into the stage, or notes where they lie.
+// take adds the files of an import to the stage, or notes where they lie.
 func (st *Stage) take(ctx context.Context, path string, im Import) ([]File, error) {
 	parts, err := gguf.Parts(path)
 	if err != nil {

@@ -21,8 +21,8 @@ func (s Store) lock() (unlock func(), err error) {
 	return func() { _ = l.Unlock() }, nil
 }
 
-// hold locks a file under the store's lock, which the caller has; it is nil when
-// another process holds it. The file may be removed by whoever has both.
+// hold locks a file under the store's lock, which the caller has; it is nil when another
+// process holds it. The file may be removed by the process that has both.
 func hold(path string) (*flock.Flock, error) {
 	l := flock.New(path)
 	locked, err := l.TryLock()

@@ -62,7 +62,7 @@ type Agreement struct {
 	Name       string    `json:"name,omitempty"`
 	Link       string    `json:"link,omitempty"`
 	TextSHA256 string    `json:"text_sha256,omitempty"` // of the text that was agreed to
-	Accepted   time.Time `json:"accepted,omitzero"`     // zero when nobody was asked
+	Accepted   time.Time `json:"accepted,omitzero"`     // zero when no one was asked
 }
 
 // A Step is something that was done here to make the files.
@@ -78,7 +78,7 @@ type Manifest struct {
 	Version int       `json:"version"`
 	Name    string    `json:"name"`
 	Tag     string    `json:"tag"`
-	Title   string    `json:"title,omitempty"` // for people: Codestral 22B v0.1
+	Title   string    `json:"title,omitempty"` // for display: Codestral 22B v0.1
 	Type    string    `json:"type,omitempty"`  // Q4_K_M, …
 	Source  Source    `json:"source"`
 	Files   []File    `json:"files"`
@@ -152,9 +152,9 @@ func (m *Manifest) Check() error {
 		case f.Size < 0:
 			return fmt.Errorf("the manifest says that %s has %d bytes", f.Name, f.Size)
 		case f.SHA256 != "" && !digest.MatchString(f.SHA256):
-			return fmt.Errorf("the manifest's hash of %s is none", f.Name)
+			return fmt.Errorf("the manifest's hash of %s is invalid", f.Name)
 		case f.Path != "" && (!filepath.IsAbs(f.Path) || filepath.Clean(f.Path) != f.Path || filepath.Base(f.Path) != f.Name):
-			return fmt.Errorf("the manifest says that %s lies at %q", f.Name, f.Path)
+			return fmt.Errorf("the manifest has %s at %q", f.Name, f.Path)
 		case f.Role != Weights && f.Role != Projector && f.Role != Adapter && f.Role != Terms:
 			return fmt.Errorf("the manifest says that %s is a %q", f.Name, f.Role)
 		}

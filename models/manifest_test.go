@@ -41,20 +41,20 @@ func TestManifestReadsWhatItWrote(t *testing.T) {
 
 func TestManifestRefuses(t *testing.T) {
 	for what, change := range map[string]func(m *Manifest){
-		"version 0":         func(m *Manifest) { m.Version = 0 },
-		"names the model":   func(m *Manifest) { m.Name = "../x" },
-		"tag is":            func(m *Manifest) { m.Tag = "" },
-		"lists no weights":  func(m *Manifest) { m.Files = m.Files[1:] },
-		"with the name":     func(m *Manifest) { m.Files[0].Name = "../../x.gguf" },
-		"twice":             func(m *Manifest) { m.Files[1].Name = "CODESTRAL.gguf" },
-		"has -1 bytes":      func(m *Manifest) { m.Files[0].Size = -1 },
-		"hash of":           func(m *Manifest) { m.Files[0].SHA256 = "0A" },
-		"lies at":           func(m *Manifest) { m.Files[2].Path = "../lies.gguf" },
-		`lies at "/a/../li`: func(m *Manifest) { m.Files[2].Path = "/a/../lies.gguf" },
-		`lies at "/b/other`: func(m *Manifest) { m.Files[2].Path = "/b/other" },
-		`is a "boot"`:       func(m *Manifest) { m.Files[3].Role = "boot" },
-		"a text":            func(m *Manifest) { m.Title = strings.Repeat("x", 5000) },
-		"lists 1025 files":  func(m *Manifest) { m.Files = make([]File, 1025) },
+		"version 0":        func(m *Manifest) { m.Version = 0 },
+		"names the model":  func(m *Manifest) { m.Name = "../x" },
+		"tag is":           func(m *Manifest) { m.Tag = "" },
+		"lists no weights": func(m *Manifest) { m.Files = m.Files[1:] },
+		"with the name":    func(m *Manifest) { m.Files[0].Name = "../../x.gguf" },
+		"twice":            func(m *Manifest) { m.Files[1].Name = "CODESTRAL.gguf" },
+		"has -1 bytes":     func(m *Manifest) { m.Files[0].Size = -1 },
+		"hash of":          func(m *Manifest) { m.Files[0].SHA256 = "0A" },
+		"the manifest has": func(m *Manifest) { m.Files[2].Path = "../lies.gguf" },
+		`at "/a/../li`:     func(m *Manifest) { m.Files[2].Path = "/a/../lies.gguf" },
+		`at "/b/other`:     func(m *Manifest) { m.Files[2].Path = "/b/other" },
+		`is a "boot"`:      func(m *Manifest) { m.Files[3].Role = "boot" },
+		"a text":           func(m *Manifest) { m.Title = strings.Repeat("x", 5000) },
+		"lists 1025 files": func(m *Manifest) { m.Files = make([]File, 1025) },
 	} {
 		m := sample()
 		change(&m)

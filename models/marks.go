@@ -37,8 +37,8 @@ func (s Store) set(k mark, m Model, when time.Time) error {
 	return os.Chtimes(at, when, when)
 }
 
-// marks tells when a model was used and verified. A file that changed after it
-// was verified is not verified.
+// marks reports when a model was used and verified. A file that changed after it was
+// verified is not verified.
 func (s Store) marks(m Model) (lastUsed, lastVerified time.Time) {
 	if info, err := os.Stat(s.mark(used, m.Path)); err == nil {
 		lastUsed = info.ModTime()
@@ -55,7 +55,7 @@ func (s Store) marks(m Model) (lastUsed, lastVerified time.Time) {
 }
 
 // MarkUsed writes down that a model is opened now. A store that cannot be written
-// does not keep anybody from using it, so the error may be ignored.
+// does not prevent its use, so the error may be ignored.
 func (s Store) MarkUsed(m Model) error { return s.set(used, m, time.Now()) }
 
 // MarkVerified writes down that a model was found to be what it should be by a

@@ -40,7 +40,7 @@ type Ref struct {
 	// address of URL, or what an endpoint calls the model.
 	Name string
 	// Tag says which of a model's variants, such as "q8_0"; of Ollama's "latest"
-	// when nothing else is said.
+	// by default.
 	Tag string
 	// Host is the server of Ollama, or the name of the endpoint.
 	Host string
@@ -108,7 +108,7 @@ func ParseRef(text string, endpoints ...string) (Ref, error) {
 	if bare != text {
 		u, err := url.Parse(text)
 		if err != nil || u.Host == "" {
-			return Ref{}, badRef(text, "it is no address", "")
+			return Ref{}, badRef(text, "it is not a URL", "")
 		}
 		return Ref{Scheme: URL, Name: text}, nil
 	}
@@ -153,11 +153,11 @@ func checkHub(text string, r Ref) (Ref, error) {
 	owner, name, _ := strings.Cut(r.Repo, "/")
 	switch {
 	case !hubPart.MatchString(owner) || !hubPart.MatchString(name) || strings.Contains(r.Repo, "--") || strings.Contains(r.Repo, ".."):
-		return Ref{}, badRef(text, fmt.Sprintf("%q is no repository", r.Repo), hubForm)
+		return Ref{}, badRef(text, fmt.Sprintf("%q is not a repository", r.Repo), hubForm)
 	case r.File != "" && !cleanPath(r.File):
-		return Ref{}, badRef(text, fmt.Sprintf("%q is no file of a repository", r.File), hubForm)
+		return Ref{}, badRef(text, fmt.Sprintf("%q is not a file of a repository", r.File), hubForm)
 	case r.Revision != "" && !cleanPath(r.Revision):
-		return Ref{}, badRef(text, fmt.Sprintf("%q is no revision", r.Revision), hubForm)
+		return Ref{}, badRef(text, fmt.Sprintf("%q is not a revision", r.Revision), hubForm)
 	}
 	return r, nil
 }
@@ -177,7 +177,7 @@ func parseHubPage(text, rest string) (Ref, error) {
 	for i := range parts {
 		part, err := url.PathUnescape(parts[i])
 		if err != nil {
-			return Ref{}, badRef(text, "it is no address", "")
+			return Ref{}, badRef(text, "it is not a URL", "")
 		}
 		parts[i] = part
 	}
@@ -209,10 +209,10 @@ func parseOllama(text, rest string) (Ref, error) {
 		r.Host, parts = parts[0], parts[1:]
 	}
 	if len(parts) != 2 || !ollamaPart.MatchString(parts[0]) || strings.Contains(parts[0], ".") || !ollamaPart.MatchString(parts[1]) {
-		return Ref{}, badRef(text, fmt.Sprintf("%q is no model of a registry", rest), form)
+		return Ref{}, badRef(text, fmt.Sprintf("%q is not a model of a registry", rest), form)
 	}
 	if !ollamaPart.MatchString(r.Tag) || !ollamaSite.MatchString(r.Host) {
-		return Ref{}, badRef(text, fmt.Sprintf("%q is no model of a registry", rest), form)
+		return Ref{}, badRef(text, fmt.Sprintf("%q is not a model of a registry", rest), form)
 	}
 	r.Repo = parts[0] + "/" + parts[1]
 	return r, nil

@@ -32,7 +32,7 @@ func (m Model) Theirs() error {
 		e := fault.Errorf(fault.Invalid, "cannot remove %s: it belongs to %s", m.Name, m.Program)
 		e.Advice = map[caches.Program]string{
 			caches.Ollama:      "Remove it there: ollama rm " + strings.TrimPrefix(m.long, "ollama:") + ".",
-			caches.HuggingFace: "Remove it there: hf cache rm. It lies in " + filepath.Dir(m.Path) + ".",
+			caches.HuggingFace: "Remove it there: hf cache rm. It is in " + filepath.Dir(m.Path) + ".",
 			caches.LMStudio:    "Remove it in LM Studio, under My Models.",
 		}[caches.Program(m.Program)]
 		return e

@@ -25,11 +25,11 @@ const (
 // ErrBusy reports that another process is doing the same.
 var ErrBusy = errors.New("another process is doing that")
 
-// A Stage is a folder in which a model is put together. It belongs to one process
-// at a time, and whoever stages the same model after a crash finds what is there.
+// A Stage is a folder in which a model is put together. It belongs to one process at a
+// time, and the process that stages the same model after a crash finds what is there.
 type Stage struct {
-	// Dir is where the model's files are to lie at Commit, under their names in
-	// the manifest. What else is there then is removed: journals, sources.
+	// Dir is where the model's files are at Commit, under their names in the manifest.
+	// What else is there then is removed: journals, sources.
 	Dir string
 
 	store     Store
@@ -45,7 +45,7 @@ func (s Store) Staging(name, tag string) string {
 
 // Stage opens the stage of a model. While another process has it, the error is
 // ErrBusy; try again, or look into Staging for how far the other is. The model
-// may have been installed meanwhile: Installed tells.
+// may have been installed meanwhile: see Installed.
 func (s Store) Stage(name, tag string) (*Stage, error) {
 	if !ValidName(name) || !ValidName(tag) {
 		return nil, fault.Errorf(fault.Invalid, "%s:%s cannot be the name of a model", name, tag)
@@ -133,8 +133,8 @@ func (st *Stage) install(manifest []byte) (old discarded, err error) {
 		return discarded{}, err
 	}
 	defer unlock()
-	// With the manifest in place the model is as good as installed: whoever comes
-	// next does what follows if this process does not.
+	// With the manifest in place the model is as good as installed: the next process does
+	// what follows if this process does not.
 	at := filepath.Join(st.Dir, manifestName)
 	if err := writeFile(at, manifest); err != nil {
 		return discarded{}, err
@@ -160,7 +160,7 @@ func (st *Stage) Discard() error {
 	return st.lock.Unlock()
 }
 
-// Release leaves what has been staged to whoever stages the model next.
+// Release leaves what has been staged to the next process that stages the model.
 func (st *Stage) Release() error { return st.lock.Unlock() }
 
 // prune removes from a folder what a manifest does not list.
@@ -264,7 +264,7 @@ func present(dir string, f File) error {
 	case err != nil:
 		return fmt.Errorf("its file %s cannot be read: %w", path, bare(err))
 	case !info.Mode().IsRegular():
-		return fmt.Errorf("%s is no regular file", path)
+		return fmt.Errorf("%s is not a regular file", path)
 	case info.Size() != f.Size:
 		return fmt.Errorf("its file %s has %d bytes, and had %d", path, info.Size(), f.Size)
 	}

@@ -142,11 +142,11 @@ func TestCommitReplaces(t *testing.T) {
 func TestCommitRefuses(t *testing.T) {
 	s := Store{Dir: t.TempDir()}
 	for what, files := range map[string][]File{
-		"is gone":         {fileOf("none.gguf", "", Weights)},
-		"has 4 bytes":     {fileOf("a.gguf", "longer", Weights)},
-		"no regular file": {fileOf("folder", "", Weights)},
-		"no weights":      {fileOf("a.gguf", "text", Terms)},
-		"with the name":   {fileOf("../a.gguf", "text", Weights)},
+		"is gone":            {fileOf("none.gguf", "", Weights)},
+		"has 4 bytes":        {fileOf("a.gguf", "longer", Weights)},
+		"not a regular file": {fileOf("folder", "", Weights)},
+		"no weights":         {fileOf("a.gguf", "text", Terms)},
+		"with the name":      {fileOf("../a.gguf", "text", Weights)},
 	} {
 		st, err := s.Stage("a", "x")
 		if err != nil {

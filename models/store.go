@@ -1,10 +1,10 @@
 // Package models knows the models on this machine.
 //
 // A [Store] is the folder of installed models. Each of them is a folder with a
-// [Manifest]; beside them may lie GGUF files that somebody has put there. A model
-// appears by one rename of a folder in which it was put together (see [Stage]) and
-// disappears by one rename into a trash, so that it is always there whole or not
-// at all, whatever ends the process. Any number of processes may use a store.
+// [Manifest]; beside them may lie GGUF files that the user put there. A model appears by
+// one rename of a folder in which it was put together (see [Stage]) and disappears by one
+// rename into a trash, so that it is always there whole or not at all, whatever ends the
+// process. Any number of processes may use a store.
 package models
 
 import (
@@ -26,10 +26,10 @@ type Origin string
 
 const (
 	Installed  Origin = "installed" // the store, which has a manifest of them
-	Registered Origin = "imported"  // somebody else; the store has a manifest
-	Loose      Origin = "file"      // the store's folder, into which somebody put them
+	Registered Origin = "imported"  // another program; the store has a manifest
+	Loose      Origin = "file"      // the store's folder, where the user put them
 	Cached     Origin = "cache"     // another program, see Model.Program
-	Elsewhere  Origin = "path"      // nobody that the store knows: a path was given
+	Elsewhere  Origin = "path"      // unknown to the store: a path was given
 )
 
 // A Model is a model that can be opened.
@@ -43,14 +43,14 @@ type Model struct {
 	Program string
 
 	Path      string    // of the weights, absolute; of a split file, the first part
-	Projector string    // of its vision tower; "": none is known, one may lie beside it
+	Projector string    // of its vision encoder; "": none is known, one may be beside it
 	Adapters  []string  // that belong to it
 	Files     []File    // all of the above, with their paths
 	Size      int64     // bytes of all files but texts
 	Modified  time.Time // when it was installed, or the first file changed
 
 	Manifest *Manifest // nil where the store has none
-	Used     time.Time // zero when nobody has opened it yet
+	Used     time.Time // zero when it was never opened
 	Verified time.Time // zero when it has not been verified since it changed
 	// Problem is why it cannot be opened: nil for most.
 	Problem error
@@ -85,8 +85,8 @@ func (s Store) List() ([]Model, error) {
 	return s.with(list), nil
 }
 
-// with adds to the store's own models those of other programs, and to all of them
-// when they were used and verified.
+// with adds to the store's models those of other programs, and to all of them when they
+// were used and verified.
 func (s Store) with(own []Model) []Model {
 	list := append(own, s.cached(own)...)
 	for i := range list {

@@ -23,9 +23,8 @@ type discarded struct {
 	from []string
 }
 
-// discard moves files and folders that lie beside each other into the trash, those
-// of them that are there. A crash leaves the rest to settleTrash. The caller has
-// the lock.
+// discard moves files and folders that are in one folder into the trash, those of them
+// that are there. A crash leaves the rest to settleTrash. The caller has the lock.
 func (s Store) discard(label string, paths ...string) (discarded, error) {
 	paths = slices.DeleteFunc(slices.Clone(paths), func(path string) bool { return !exists(path) })
 	if len(paths) == 0 {
@@ -69,9 +68,9 @@ func writeLeaving(dir string, paths []string) error {
 	return writeFile(filepath.Join(dir, leaving), list)
 }
 
-// settleTrash moves what was to follow into the trash when a crash came between
-// the files of a model. What has followed may since have been put back by
-// somebody, and stays. The caller has the lock.
+// settleTrash moves what was to follow into the trash when a crash came between the files
+// of a model. What has followed may since have been put back, and stays. The caller has
+// the lock.
 func (s Store) settleTrash(dir string) {
 	list := filepath.Join(dir, leaving)
 	data, err := readBounded(list, maxManifest)

@@ -29,9 +29,9 @@ func (m Model) Known() bool {
 	return len(m.Files) > 0
 }
 
-// Verify reads all files of a model that has hashes and compares. When nothing is
-// wrong, it writes down that the model is verified. Progress, which may be nil,
-// is told how many bytes are done. An error is of the disk, or ctx's cause.
+// Verify reads all files of a model that has hashes and compares. When nothing is wrong,
+// it writes down that the model is verified. Progress, which may be nil, is called with
+// the number of bytes that are done. An error is of the disk, or ctx's cause.
 func (s Store) Verify(ctx context.Context, m Model, progress func(done, total int64)) ([]Damage, error) {
 	began := time.Now()
 	damage := []Damage{}

@@ -19,13 +19,13 @@ const MaxHead = 32 << 20
 // maxTensors bounds a head's tensors, which take more memory than their text.
 const maxTensors = 1 << 19
 
-// A File is what a file's head says.
+// A File is what a file's header says.
 type File struct {
 	Tensors  []Tensor          // in the order of their bytes
 	Metadata map[string]string // __metadata__, nil where there is none
 }
 
-// Read reads the head of the file at path.
+// Read reads the header of the file at path.
 func Read(path string) (*File, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -46,12 +46,12 @@ func Read(path string) (*File, error) {
 	return file, nil
 }
 
-// Decode reads the head of a file of size bytes. What is wrong with the file is
+// Decode reads the header of a file of size bytes. What is wrong with the file is
 // a [*FormatError].
 func Decode(r io.ReaderAt, size int64) (*File, error) {
 	var length [8]byte
 	if size < int64(len(length)) {
-		return nil, malformed("", "the file has %d bytes and is too short for a head", size)
+		return nil, malformed("", "the file has %d bytes: too short for a header", size)
 	}
 	if _, err := r.ReadAt(length[:], 0); err != nil {
 		return nil, err
@@ -59,9 +59,9 @@ func Decode(r io.ReaderAt, size int64) (*File, error) {
 	n := binary.LittleEndian.Uint64(length[:])
 	switch {
 	case n > MaxHead:
-		return nil, malformed("", "the head is said to have %d bytes, and %d are allowed", n, MaxHead)
+		return nil, malformed("", "the header has %d bytes: the limit is %d", n, MaxHead)
 	case int64(n) > size-8:
-		return nil, malformed("", "the file ends inside its head")
+		return nil, malformed("", "the file ends inside its header")
 	}
 	head := make([]byte, n)
 	if _, err := r.ReadAt(head, 8); err != nil && !errors.Is(err, io.EOF) {
@@ -89,13 +89,13 @@ type entry struct {
 func (f *File) parse(head []byte) error {
 	d := json.NewDecoder(bytes.NewReader(head))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return malformed("", "the head is not a JSON object")
+		return malformed("", "the header is not a JSON object")
 	}
 	seen := map[string]bool{}
 	for d.More() {
 		t, err := d.Token()
 		if err != nil {
-			return malformed("", "the head is not JSON: %v", err)
+			return malformed("", "the header is not JSON: %v", err)
 		}
 		name, _ := t.(string) // all keys are
 		if seen[name] {
@@ -104,7 +104,7 @@ func (f *File) parse(head []byte) error {
 		seen[name] = true
 		if name == "__metadata__" {
 			if err := d.Decode(&f.Metadata); err != nil {
-				return malformed("", "the metadata in the head are not strings: %v", err)
+				return malformed("", "the metadata in the header are not strings: %v", err)
 			}
 			continue
 		}
@@ -126,19 +126,19 @@ func (f *File) parse(head []byte) error {
 		begin, end := (*e.Offsets)[0], (*e.Offsets)[1]
 		switch {
 		case begin < 0 || end < begin || end > maxBytes:
-			return malformed(name, "lies at bytes %d to %d", begin, end)
+			return malformed(name, "has the invalid range of bytes %d to %d", begin, end)
 		case end-begin != tensor.Size():
 			return malformed(name, "has %d bytes, and %d by its shape %v of %s", end-begin, tensor.Size(), tensor.Shape, tensor.Type)
 		case begin%tensor.Type.Size() != 0:
-			return malformed(name, "is misaligned: it begins at byte %d, which is no multiple of %d", begin, tensor.Type.Size())
+			return malformed(name, "is misaligned: it begins at byte %d, not a multiple of %d", begin, tensor.Type.Size())
 		}
 		f.Tensors = append(f.Tensors, tensor)
 	}
 	if _, err := d.Token(); err != nil {
-		return malformed("", "the head is not JSON: %v", err)
+		return malformed("", "the header is not JSON: %v", err)
 	}
 	if rest := bytes.Trim(head[d.InputOffset():], " \x00"); len(rest) > 0 {
-		return malformed("", "the head goes on after its JSON")
+		return malformed("", "the header has data after its JSON")
 	}
 	return nil
 }
@@ -157,7 +157,7 @@ func (f *File) place(data, size int64) error {
 		case t.Offset < at:
 			return malformed(t.Name, "overlaps with %q", before)
 		case t.Offset > at:
-			return malformed(t.Name, "begins %d bytes after the end of what lies before it", t.Offset-at)
+			return malformed(t.Name, "begins %d bytes after the end of the tensor before it", t.Offset-at)
 		case t.Offset+t.Size() > size-data:
 			return malformed(t.Name, "ends outside the file: it is cut off, or the download did not end")
 		}

@@ -1,7 +1,7 @@
 // Package safetensors reads and writes the file format of weights on Hugging
 // Face: https://github.com/huggingface/safetensors#format.
 //
-// Reading a file touches nothing but its head, and checks it as strictly as the
+// Reading a file touches nothing but its header, and checks it as strictly as the
 // reference does: the tensors lie one after the other, without gaps, as long as
 // their shapes ask for, and end with the file. So what passes can be read without
 // looking at sizes again. A [File] is immutable and may be used from any
@@ -74,7 +74,7 @@ func (t Tensor) Size() int64 { return t.Elements() * t.Type.Size() }
 // maxBytes is more than a file can have, and leaves room to add to it.
 const maxBytes = int64(1) << 60
 
-// check tells whether the tensor can be. After it, Elements and Size do not
+// check reports whether the tensor can be. After it, Elements and Size do not
 // overflow.
 func (t Tensor) check() error {
 	size := t.Type.Size()

@@ -15,7 +15,7 @@ type Writer struct {
 	left int64 // bytes that are still to come
 }
 
-// NewWriter writes the head of a file of these tensors and metadata, which may be
+// NewWriter writes the header of a file of these tensors and metadata, which may be
 // nil. What is written then are the bytes of the tensors, in the same order and
 // without anything between them.
 func NewWriter(w io.Writer, metadata map[string]string, tensors []Tensor) (*Writer, error) {
@@ -68,10 +68,10 @@ func NewWriter(w io.Writer, metadata map[string]string, tensors []Tensor) (*Writ
 	// is mapped.
 	head = append(head, bytes.Repeat([]byte{' '}, (8-len(head)%8)%8)...)
 	if len(head) > MaxHead {
-		return nil, malformed("", "the head has %d bytes, and %d are allowed", len(head), MaxHead)
+		return nil, malformed("", "the header has %d bytes: the limit is %d", len(head), MaxHead)
 	}
 	if _, err := w.Write(append(binary.LittleEndian.AppendUint64(nil, uint64(len(head))), head...)); err != nil {
-		return nil, fmt.Errorf("write the head: %w", err)
+		return nil, fmt.Errorf("write the header: %w", err)
 	}
 	return out, nil
 }

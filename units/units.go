@@ -94,7 +94,7 @@ func Precise(d time.Duration) string {
 	return fmt.Sprintf("%.1f s", d.Seconds())
 }
 
-// Bar is a bar of so many columns, a share of which is full.
+// Bar is a bar of n columns, a share of which is full.
 func Bar(share float64, columns int) string {
 	full := max(0, min(columns, int(share*float64(columns)+0.5)))
 	return strings.Repeat("━", full) + strings.Repeat("─", max(0, columns-full))

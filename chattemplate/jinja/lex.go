@@ -49,9 +49,9 @@ type lexer struct {
 	at     int
 	line   int
 	tokens []token
-	// fresh tells that a line begins here, as far as lstrip_blocks goes.
+	// fresh reports that a line begins here, as far as lstrip_blocks goes.
 	fresh bool
-	// strip tells that the tag before took away white space after it: -%}.
+	// strip reports that the tag before took away white space after it: -%}.
 	strip bool
 }
 

@@ -59,7 +59,7 @@ type scope struct {
 
 func (s *scope) inner() *scope { return &scope{map[string]Value{}, s} }
 
-// A signal tells whether a loop is to be left, or its body.
+// A signal reports whether a loop is to be left, or its body.
 type signal int
 
 const (

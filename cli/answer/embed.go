@@ -86,7 +86,7 @@ func readTexts(ctx context.Context, con *console.Console, files []string) ([]emb
 		index++
 	}
 	if !ok || len(texts) == 0 {
-		return nil, &fault.Error{Kind: fault.Usage, Msg: "there is no text to embed", Advice: "Name files, or pipe in a text a line."}
+		return nil, &fault.Error{Kind: fault.Usage, Msg: "no text to embed", Advice: "Name files, or pipe in a text a line."}
 	}
 	return texts, nil
 }

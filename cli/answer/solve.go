@@ -80,8 +80,8 @@ func runSolve(ctx context.Context, con *console.Console, lib *library.Library, c
 	if p.Sampling, err = v.sampling.Options(conf.Sampling); err != nil {
 		return err
 	}
-	if !v.sampling.TemperatureSet() {
-		p.Sampling.Temperature = nil // the mode knows better than the setting for chats
+	if v.sampling.TemperatureSet() {
+		p.Temperature = p.Sampling.Temperature
 	}
 	o, err := v.load.Options(conf)
 	if err != nil {

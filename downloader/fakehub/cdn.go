@@ -52,7 +52,7 @@ func (h *Hub) signature(at, until string) string {
 	return hex.EncodeToString(m.Sum(nil))
 }
 
-// signed tells what is wrong with a request's signature, "" if nothing is.
+// signed reports what is wrong with a request's signature, "" if nothing is.
 func (h *Hub) signed(r *http.Request) string {
 	q, at := r.URL.Query(), r.URL.EscapedPath()
 	until, given := q.Get("Expires"), q.Get("Signature")

@@ -1,7 +1,7 @@
 // Package fakehub is a Hugging Face hub, its CDN and an Ollama registry, for tests.
 //
 // A [Hub] answers as the real ones do, closely enough for their own clients, and
-// misbehaves when told to: [Hub.Fault] takes one line for each way of it. Everything
+// misbehaves on request: [Hub.Fault] takes one line for each way of it. Everything
 // it is asked is logged, with what a test wants to hold about it afterwards.
 //
 // Hub and registry are one server, the CDN is another. Contents are made up by
@@ -51,7 +51,7 @@ type Hub struct {
 	faults  []*rule
 	log     []*Entry
 	flying  map[string]int
-	limit   int // requests of resolve in five minutes; 0 is none
+	limit   int // requests of resolve in five minutes; 0 is unlimited
 	windows map[string]window
 }
 

@@ -29,7 +29,7 @@ type rule struct {
 	after, times  int // times < 0: always
 }
 
-// Times has the fault happen so many times, and not any more.
+// Times makes the fault happen n times only.
 func Times(n int) When { return func(r *rule) { r.times = n } }
 
 // After lets the first n requests pass.
@@ -228,7 +228,7 @@ func StallHeaders() Fault {
 	}
 }
 
-// Slow sends so many bytes in a second.
+// Slow sends n bytes in a second.
 func Slow(bytesPerSecond int) Fault {
 	piece := max(1, bytesPerSecond/50)
 	return pieces(piece, time.Second*time.Duration(piece)/time.Duration(bytesPerSecond))

@@ -126,8 +126,7 @@ const badLogin = "Invalid username or password."
 
 var tokenForm = regexp.MustCompile(`^Bearer hf_[A-Za-z0-9]+$`)
 
-// user is who asks, "" for anybody. A wrong token is refused even where none is
-// needed.
+// user is who asks, "" for no user. A wrong token is refused even where none is needed.
 func (h *Hub) user(w http.ResponseWriter, r *http.Request, c *call) (string, bool) {
 	auth := r.Header.Get("Authorization")
 	if auth == "" {
@@ -169,7 +168,7 @@ func (h *Hub) repository(w http.ResponseWriter, r *http.Request, c *call, user s
 	return nil, false
 }
 
-// gate tells why a user has no access, "" when there is access.
+// gate reports why a user has no access, "" when there is access.
 func (r *Repository) gate(base, user string) string {
 	model := "Access to model " + r.id + " is restricted"
 	switch {

@@ -128,7 +128,7 @@ func (h *Hub) Sent(part string) int64 {
 	return n
 }
 
-// AssertCount holds that a route had so many requests.
+// AssertCount checks that a route had n requests.
 func (h *Hub) AssertCount(t testing.TB, route Route, want int) {
 	t.Helper()
 	if got := h.Count(route); got != want {

@@ -54,8 +54,7 @@ type Image struct {
 	layers   []Layer
 }
 
-// Model is an image that anybody may pull, under a name such as
-// "library/tiny:latest".
+// Model is an image that everyone may pull, under a name such as "library/tiny:latest".
 func Model(name string, layers ...Layer) *Image {
 	config := TextLayer(ConfigType, `{"model_format":"gguf","model_family":"llama","architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}`)
 	describe := func(l Layer) map[string]any {

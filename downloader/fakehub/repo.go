@@ -53,7 +53,7 @@ func (r *Repository) Disabled() *Repository { r.disabled = true; return r }
 // Card is what the front matter of the repository's README says.
 func (r *Repository) Card(facts map[string]any) *Repository { r.card = facts; return r }
 
-// Branch adds a branch, or a ref such as "refs/pr/1", with files of its own.
+// Branch adds a branch, or a ref such as "refs/pr/1", with its own files.
 func (r *Repository) Branch(name string, files ...File) *Repository { r.commit(name, files); return r }
 
 // Head is the commit of a branch.
@@ -91,7 +91,7 @@ func (h *Hub) Add(o Option) {
 	o.apply(h)
 }
 
-// oid is the hub's own number of the repository.
+// oid is the hub's identifier of the repository.
 func (r *Repository) oid() string { return sum("oid", r.id)[:24] }
 
 // at is the commit that a revision is: a branch, a tag, or a commit.

@@ -95,7 +95,7 @@ var image = sync.OnceValue(func() []Layer {
 	}
 })
 
-// floats is how many float32 take about so many bytes, in whole blocks.
+// floats is how many float32 take about n bytes, in whole blocks.
 func floats(size int64) int64 { return max(32, size/4/32*32) }
 
 // data is what the tensors of made-up models hold.
@@ -109,8 +109,8 @@ func data(seed string, elements int64) Content {
 
 var partName = regexp.MustCompile(`-(\d{5})-of-(\d{5})\.gguf$`)
 
-// GGUF is a file with a right head and a tensor of about so many bytes. It is no
-// model that could run. One with the name of a part says which it is.
+// GGUF is a file with a right head and a tensor of about n bytes. The engine cannot
+// run it. One with the name of a part says which it is.
 func GGUF(name, fileType string, size int64) File {
 	var meta gguf.Metadata
 	meta.Set("general.architecture", gguf.Of("llama"))
@@ -143,7 +143,7 @@ func GGUF(name, fileType string, size int64) File {
 	return Bytes(name, b.Bytes())
 }
 
-// Safetensors is a file with one tensor of about so many bytes.
+// Safetensors is a file with one tensor of about n bytes.
 func Safetensors(name, tensor string, size int64) File {
 	var b bytes.Buffer
 	w, err := safetensors.NewWriter(&b, nil, []safetensors.Tensor{{Name: tensor, Type: safetensors.F32, Shape: []int64{floats(size)}}})

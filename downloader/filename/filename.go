@@ -26,7 +26,7 @@ const (
 // device are the names that Windows takes for devices, whatever follows a dot.
 var device = regexp.MustCompile(`(?i)^(con|prn|aux|nul|clock\$|conin\$|conout\$|(com|lpt)[0-9¹²³])$`)
 
-// Check tells whether a path, with slashes between its segments, may be made below a
+// Check reports whether a path, with slashes between its segments, may be made below a
 // folder. The error is of kind Refused.
 func Check(path string) error {
 	if why := wrong(path); why != "" {
@@ -35,9 +35,8 @@ func Check(path string) error {
 	return nil
 }
 
-// CheckAll is [Check] for paths that are to lie in one folder, where also no two of
-// them may meet: on a file system that takes upper and lower case for the same, or the
-// two ways of writing é.
+// CheckAll is [Check] for paths in one folder, where also no two of them may meet: on a
+// file system that takes upper and lower case for the same, or the two ways of writing é.
 func CheckAll(paths []string) error {
 	folded := map[string]string{}
 	for _, p := range paths {

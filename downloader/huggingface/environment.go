@@ -13,10 +13,10 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-// Environment reads what Hugging Face's own programs read, so that who has signed in
-// with them is signed in here: HF_ENDPOINT, HF_HUB_OFFLINE, and the token of HF_TOKEN
-// or of the file that `hf auth login` writes.
-// See https://huggingface.co/docs/huggingface_hub/package_reference/environment_variables.
+// Environment reads what Hugging Face's programs read, so that who has signed in with
+// them is signed in here: HF_ENDPOINT, HF_HUB_OFFLINE, and the token of HF_TOKEN or of
+// the file that `hf auth login` writes. See
+// https://huggingface.co/docs/huggingface_hub/package_reference/environment_variables.
 func Environment(getenv func(string) string) (Options, error) {
 	o := Options{
 		Endpoint: strings.TrimSpace(getenv("HF_ENDPOINT")),
@@ -99,7 +99,7 @@ func (o Options) from() string {
 	return o.TokenFrom
 }
 
-// shown is the token so that its owner knows it and nobody else can use it.
+// shown abbreviates the token, so that its owner recognizes it and no one can use it.
 func (o Options) shown() string {
 	const tail = 4
 	if len(o.Token) < 4*tail {

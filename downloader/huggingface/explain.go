@@ -12,8 +12,8 @@ import (
 	"github.com/bise-sh/bise/fault/suggest"
 )
 
-// What an error is about, for callers that offer something: to open a page, or to
-// convert a model that nobody has quantized.
+// What an error is about, for callers that offer something: to open a page, or to convert
+// a model that is not quantized.
 var (
 	// ErrGated is behind the error of a repository whose owner wants people to sign in
 	// and to accept something before they read it.
@@ -48,8 +48,8 @@ func (h *Hub) page(repo string) string {
 
 const tokensPage = Home + "/settings/tokens"
 
-// explain makes an error of an answer that is none, in words about what to do. Its body
-// is closed.
+// explain makes the error of a response with an unexpected status, with advice. It closes
+// the body.
 func (h *Hub) explain(ctx context.Context, resp *http.Response, about subject) error {
 	code, message := resp.Header.Get("X-Error-Code"), resp.Header.Get("X-Error-Message")
 	status, base := resp.StatusCode, downloader.ResponseError(resp)
@@ -86,7 +86,7 @@ func (h *Hub) explain(ctx context.Context, resp *http.Response, about subject) e
 	return base
 }
 
-// explainGate tells the five ways apart of not being let in.
+// explainGate distinguishes the five reasons for a refused access.
 func (h *Hub) explainGate(tell func(fault.Kind, string, string) *fault.Error, about subject, said func(string) bool) *fault.Error {
 	page := h.page(about.repo)
 	switch {
@@ -109,7 +109,7 @@ func (h *Hub) explainGate(tell func(fault.Kind, string, string) *fault.Error, ab
 		"Open "+page+" in a browser and accept them; then put a token of "+tokensPage+" into HF_TOKEN and run it again.")
 }
 
-// explainRevision tells which branches there are.
+// explainRevision reports which branches there are.
 func (h *Hub) explainRevision(ctx context.Context, tell func(fault.Kind, string, string) *fault.Error, about subject) error {
 	advice := "Look at " + h.page(about.repo) + " for its branches."
 	if names, err := h.branches(ctx, about.repo); err == nil && len(names) > 0 {

@@ -15,7 +15,7 @@ import (
 
 // Files makes of entries what can be fetched, in the same order and under the names of
 // their paths. It is an error if one of the paths could do harm, or if the hub does not
-// give the files out to this person.
+// give the files out to this user.
 func (r *Repo) Files(ctx context.Context, entries ...Entry) ([]downloader.File, error) {
 	paths := make([]string, len(entries))
 	for i, e := range entries {
@@ -36,7 +36,7 @@ func (r *Repo) Files(ctx context.Context, entries ...Entry) ([]downloader.File, 
 }
 
 // file is an entry as it is fetched. Of one whose hash was hidden the hub is asked once
-// more, now for the file itself: it tells the hash, or why not.
+// more, now for the file itself: the response has the hash, or an error.
 func (r *Repo) file(ctx context.Context, e Entry) (downloader.File, error) {
 	if e.Hash == "" {
 		found, err := r.resolve(ctx, e)
@@ -52,7 +52,7 @@ func (r *Repo) file(ctx context.Context, e Entry) (downloader.File, error) {
 	return downloader.File{Name: e.Path, Size: e.Size, Hash: e.Hash, Locate: locate}, nil
 }
 
-// Read brings a small file into memory.
+// Read downloads a small file into memory.
 func (r *Repo) Read(ctx context.Context, e Entry, limit int64) ([]byte, error) {
 	f, err := r.file(ctx, e)
 	if err != nil {
@@ -107,15 +107,17 @@ func (r *Repo) resolve(ctx context.Context, e Entry) (resolved, error) {
 		ctx = req.Context()
 		// The hub sends elsewhere within itself when a repository has a new name, and
 		// a mirror to the hub.
-		if told(resp.Header) || !strings.Contains(req.URL.Path, "/resolve/") {
+		if hasMetadata(resp.Header) || !strings.Contains(req.URL.Path, "/resolve/") {
 			found.at, err = r.hub.client.Location(resp)
 			return found, err
 		}
 	}
 }
 
-// told reports whether an answer says something of the file it is about.
-func told(h http.Header) bool { return h.Get("X-Repo-Commit") != "" || h.Get("X-Linked-Etag") != "" }
+// hasMetadata reports whether an answer says something of the file it is about.
+func hasMetadata(h http.Header) bool {
+	return h.Get("X-Repo-Commit") != "" || h.Get("X-Linked-Etag") != ""
+}
 
 // credentials are the headers that the bytes need.
 func credentials(req *http.Request) http.Header {
@@ -160,7 +162,7 @@ func parseTag(tag string) (downloader.Hash, error) {
 	if hash, err := downloader.GitSHA1(tag); err == nil {
 		return hash, nil
 	}
-	return "", errors.New("its hash is none")
+	return "", errors.New("its hash is invalid")
 }
 
 // sameKind reports whether two hashes are of one function.

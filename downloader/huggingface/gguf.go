@@ -13,14 +13,14 @@ import (
 	"github.com/bise-sh/bise/fault/suggest"
 )
 
-// DefaultType is what is chosen of a model when nobody says otherwise.
+// DefaultType is what is chosen of a model when no type is given.
 const DefaultType = "Q4_K_M"
 
 // A GGUF is a model in a repository that is ready to run.
 type GGUF struct {
 	Type      string  // how it is quantized, by its name: "Q4_K_M"; "" when that does not tell
 	Weights   []Entry // one file, or all parts in order; their names and folder must stay
-	Projector *Entry  // the vision tower; nil when there is none
+	Projector *Entry  // the vision encoder; nil when there is none
 }
 
 // Size is that of weights and projector, in bytes.
@@ -37,7 +37,7 @@ func (g GGUF) Size() int64 {
 var kind = regexp.MustCompile(`(?i)(?:^|[-._])((?:UD-)?(?:BF16|FP?16|FP?32|Q[2-8]))$|` +
 	`((?:UD-)?(?:I?Q[1-8]_(?:0|1|K|K_X?S|K_M|K_X?X?L|XXS|XS|S|M|L|XL|NL)|TQ[12]_0|MXFP4(?:_MOE)?))$`)
 
-// typeOf is the type that a file's name tells, or else that of its folder; "" when
+// typeOf returns the type in a file's name, or else in its folder's name; "" when
 // neither does.
 func typeOf(stem string) string {
 	for _, name := range []string{path.Base(stem), path.Base(path.Dir(stem))} {
@@ -78,8 +78,8 @@ func bits(typ string) float64 {
 	return float64(digits[0]-'0') + .75
 }
 
-// beside are files that go with a model and are none.
-func beside(name string) bool {
+// isCompanion reports whether a file belongs to a model but is not one.
+func isCompanion(name string) bool {
 	name = strings.ToLower(path.Base(name))
 	for _, mark := range []string{"mtp-", "eagle3-", "dflash-", "dspark-"} {
 		if strings.HasPrefix(name, mark) {
@@ -108,7 +108,7 @@ func (r *Repo) GGUFs() []GGUF {
 
 // ggufs are the sets of weights.
 func (r *Repo) ggufs() []*set {
-	return slices.DeleteFunc(sets(r.Tree, ".gguf"), func(s *set) bool { return isProjector(s.stem) || beside(s.stem) })
+	return slices.DeleteFunc(sets(r.Tree, ".gguf"), func(s *set) bool { return isProjector(s.stem) || isCompanion(s.stem) })
 }
 
 // with is a set of weights with the projector that suits it.
@@ -164,7 +164,7 @@ func ofType(all []*set, typ string) []*set {
 }
 
 // closest are the sets of the type that is nearest to the default one in size; of two
-// as near the larger. Where no name tells a type, it is all.
+// as near the larger. Where no name has a type, it is all of them.
 func (r *Repo) closest(all []*set) []*set {
 	best, least := "", math.Inf(1)
 	for _, s := range all {
@@ -220,7 +220,7 @@ func (r *Repo) missing(what, advice string) error {
 	return &fault.Error{Kind: fault.Missing, Msg: fmt.Sprintf("open %s: %s", r.ID, what), Advice: advice}
 }
 
-// choices is a sentence about the types that there are.
+// choices returns a sentence that lists the available types.
 func (r *Repo) choices(all []*set, want string) string {
 	var types []string
 	for _, s := range all {
@@ -243,7 +243,7 @@ func (r *Repo) choices(all []*set, want string) string {
 	return fmt.Sprintf("It has %s%s.", strings.Join(types, ", "), more)
 }
 
-// projector is the vision tower for weights: in their folder, or else in one above, the
+// projector is the vision encoder for weights: in their folder, or else in one above, the
 // one of about as many bits.
 func (r *Repo) projector(stem, typ string) *Entry {
 	var best *Entry
@@ -266,7 +266,7 @@ func (r *Repo) projector(stem, typ string) *Entry {
 			}
 		}
 		above := path.Dir(dir)
-		if above == dir { // "." or, where somebody means harm, "/"
+		if above == dir { // "." or, in a malicious listing, "/"
 			break
 		}
 		dir = above
@@ -278,7 +278,7 @@ func (r *Repo) projector(stem, typ string) *Entry {
 	return &e
 }
 
-// towerType is the type that the name of a vision tower tells: mmproj-model-F16.gguf,
+// towerType is the type in the name of a vision encoder: mmproj-model-F16.gguf,
 // model-BF16-mmproj.gguf.
 func towerType(name string) string {
 	stem := strings.TrimSuffix(strings.ToLower(path.Base(name)), ".gguf")

@@ -25,10 +25,10 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-// Home is the hub's own address.
+// Home is the hub's address.
 const Home = "https://huggingface.co"
 
-// Options say how a hub is reached. The zero value asks Hugging Face as anybody.
+// Options say how a hub is reached. The zero value asks Hugging Face without a token.
 type Options struct {
 	Endpoint  string // of the hub or a mirror, "" is [Home]; it may have a path
 	Token     string // "" for none
@@ -39,8 +39,7 @@ type Options struct {
 	Offline   bool // nothing is sent
 }
 
-// A Hub is the Hugging Face Hub as one person sees it. It may be used from any
-// goroutine.
+// A Hub is the Hugging Face Hub as one user sees it. It may be used from any goroutine.
 type Hub struct {
 	client *downloader.Client
 	base   *url.URL // without a slash at the end of its path
@@ -56,13 +55,13 @@ func New(c *downloader.Client, o Options) (*Hub, error) {
 	base, err := url.Parse(strings.TrimRight(o.Endpoint, "/"))
 	if err != nil || base.Scheme != "https" && base.Scheme != "http" || base.Hostname() == "" || base.User != nil || base.RawQuery != "" || base.Fragment != "" {
 		return nil, &fault.Error{
-			Kind: fault.Refused, Msg: fmt.Sprintf("reach the hub: its endpoint %.60q is no address", withoutUser(o.Endpoint)),
+			Kind: fault.Refused, Msg: fmt.Sprintf("reach the hub: its endpoint %.60q is not a URL", withoutUser(o.Endpoint)),
 			Advice: "Set HF_ENDPOINT to something like https://hub.example.org, or leave it out.",
 		}
 	}
 	if strings.ContainsFunc(o.Token, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return nil, &fault.Error{
-			Kind: fault.Denied, Msg: fmt.Sprintf("sign in to %s: what %s holds is no token", base.Host, o.from()),
+			Kind: fault.Denied, Msg: fmt.Sprintf("sign in to %s: %s does not have a valid token", base.Host, o.from()),
 			Advice: "A token is one word that begins with hf_; there is a page for them at " + Home + "/settings/tokens.",
 		}
 	}
@@ -71,7 +70,7 @@ func New(c *downloader.Client, o Options) (*Hub, error) {
 	return h, nil
 }
 
-// withoutUser leaves out of an address what stands before its host.
+// withoutUser leaves out of an address what comes before its host.
 func withoutUser(text string) string {
 	if at := strings.LastIndexByte(text, '@'); at >= 0 {
 		return "…" + text[at:]
@@ -79,7 +78,7 @@ func withoutUser(text string) string {
 	return text
 }
 
-// own reports whether the hub is Hugging Face's own.
+// own reports whether the hub is Hugging Face's.
 func (h *Hub) own() bool {
 	switch strings.ToLower(h.base.Hostname()) {
 	case "huggingface.co", "www.huggingface.co", "hf.co":
@@ -93,8 +92,8 @@ func onThisMachine(host string) bool {
 	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }
 
-// Anonymous is the hub as somebody without a token sees it. A token that is wrong or
-// has expired is refused even where none is needed.
+// Anonymous is the hub as a user without a token sees it. A token that is wrong or has
+// expired is refused even where none is needed.
 func (h *Hub) Anonymous() *Hub {
 	a := *h
 	a.send, a.o.Token = false, ""

@@ -125,7 +125,7 @@ func TestNamesOfRepositories(t *testing.T) {
 		"", "/", "a/b/c", "a//b", "../x", "a/..", "a b/c", "a/b?x", "a/b#c", "a--b/c", "-a/b", "a/b.", "a/b.git", "a/" + strings.Repeat("x", 97), "a\n/b", "a/b%2fc",
 	} {
 		_, err := hub.Open(t.Context(), id, "")
-		expect(t, err, fault.Refused, "is no repository")
+		expect(t, err, fault.Refused, "is not a repository")
 	}
 }
 
@@ -367,7 +367,7 @@ func TestEndpoints(t *testing.T) {
 func TestTokensThatAreNone(t *testing.T) {
 	for _, token := range []string{"Bearer hf_x", "hf_x\ny", "hf_ä", "\"hf_x\" "} {
 		_, err := New(downloader.New(downloader.Options{}), Options{Token: token, TokenFrom: "HF_TOKEN"})
-		expect(t, err, fault.Denied, "HF_TOKEN", "no token")
+		expect(t, err, fault.Denied, "HF_TOKEN", "not have a valid token")
 	}
 }
 

@@ -27,8 +27,8 @@ type Repo struct {
 	hub *Hub
 }
 
-// A Card is what the front matter of a README says. Whoever uploads a model writes it,
-// and some have it wrong: the licence of a base model holds for what is made of it.
+// A Card is what the front matter of a README says. The uploader writes it, and some have
+// it wrong: the licence of a base model holds for what is made of it.
 type Card struct {
 	Licence     string   // "apache-2.0"; "other" where LicenceName says it
 	LicenceName string   // "mrl"
@@ -67,12 +67,12 @@ func (h *Hub) Open(ctx context.Context, id, revision string) (*Repo, error) {
 	about := subject{repo: id, revision: revision}
 	if !isRepo(id) {
 		return nil, &fault.Error{
-			Kind: fault.Refused, Msg: fmt.Sprintf("%.100q is no repository of Hugging Face", id),
+			Kind: fault.Refused, Msg: fmt.Sprintf("%.100q is not a repository of Hugging Face", id),
 			Advice: "A repository is an owner and a name, such as mistralai/Ministral-3-3B-Instruct-2512-GGUF.",
 		}
 	}
 	if len(revision) > maxRevision || strings.ContainsFunc(revision, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		return nil, &fault.Error{Kind: fault.Refused, Msg: fmt.Sprintf("%.100q is no revision of %s", revision, id), Advice: "Name a branch, a tag or a commit."}
+		return nil, &fault.Error{Kind: fault.Refused, Msg: fmt.Sprintf("%.100q is not a revision of %s", revision, id), Advice: "Name a branch, a tag or a commit."}
 	}
 	path := "/api/models/" + id
 	if revision != "" {
@@ -177,8 +177,8 @@ func (r *Repo) Entry(path string) (Entry, bool) {
 	return r.Tree[i], true
 }
 
-// licenceNames are where the text of a licence is. A gated repository shows them to
-// everybody.
+// licenceNames are where the text of a licence is. A gated repository shows them to all
+// users.
 var licenceNames = []string{"LICENSE", "LICENSE.md", "LICENSE.txt"}
 
 // Licence is the text of the repository's licence and the name of its file; "" where it

@@ -17,7 +17,7 @@ type Layout string
 
 const (
 	HF     Layout = "hf"     // config.json and model*.safetensors
-	Native Layout = "native" // params.json and consolidated*.safetensors, Mistral's own
+	Native Layout = "native" // params.json and consolidated*.safetensors, Mistral's
 )
 
 // layouts in the order of what they say about a model, with what makes them out.
@@ -164,7 +164,7 @@ func parseIndex(data []byte) ([]string, error) {
 	names := map[string]bool{}
 	for _, name := range index.WeightMap {
 		if !strings.HasSuffix(name, ".safetensors") {
-			return nil, fmt.Errorf("the index names %.100q, which is no safetensors", name)
+			return nil, fmt.Errorf("the index names %.100q, which is not a safetensors file", name)
 		}
 		names[name] = true
 	}

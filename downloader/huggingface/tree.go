@@ -16,7 +16,7 @@ import (
 type Entry struct {
 	Path string
 	Size int64 // bytes
-	// Hash is "" where the hub hides it from those who have no access.
+	// Hash is "" where the hub hides it from users without access.
 	Hash downloader.Hash
 }
 
@@ -94,7 +94,7 @@ func (t treeEntry) entry() (Entry, error) {
 		}
 	}
 	if size == nil || *size < 0 || *size > maxFile {
-		return Entry{}, fmt.Errorf("the size of %q is none", t.Path)
+		return Entry{}, fmt.Errorf("the size of %q is invalid", t.Path)
 	}
 	e.Size = *size
 	if strings.Trim(digits, "*") == "" { // hidden, or not there
@@ -102,14 +102,14 @@ func (t treeEntry) entry() (Entry, error) {
 	}
 	hash, err := parse(digits)
 	if err != nil {
-		return Entry{}, fmt.Errorf("the hash of %q is none", t.Path)
+		return Entry{}, fmt.Errorf("the hash of %q is invalid", t.Path)
 	}
 	e.Hash = hash
 	return e, nil
 }
 
 // next is where the next page of a list is, nil after the last. Mirrors may leave the
-// hub's own address in it: what is below /api/ there is below it here.
+// hub's address in it: what is below /api/ there is below it here.
 func (h *Hub) next(resp *http.Response, about subject) (*url.URL, error) {
 	link := nextLink(resp.Header.Values("Link"))
 	if link == "" {
@@ -120,7 +120,7 @@ func (h *Hub) next(resp *http.Response, about subject) (*url.URL, error) {
 		return u, nil
 	}
 	if err != nil || !strings.HasPrefix(u.EscapedPath(), "/api/") || u.User != nil {
-		return nil, h.nonsense(about, "the list of files goes on elsewhere", nil)
+		return nil, h.nonsense(about, "the list of files continues on another server", nil)
 	}
 	return h.at(u.EscapedPath() + "?" + u.RawQuery)
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-// explain makes an error of an answer that is none. Its body is closed.
+// explain makes the error of a response with an unexpected status. It closes the body.
 func explain(resp *http.Response, name Name) error {
 	code, said := complaint(resp)
 	status, e := resp.StatusCode, downloader.ResponseError(resp)
@@ -25,7 +25,7 @@ func explain(resp *http.Response, name Name) error {
 	case status == http.StatusPreconditionFailed:
 		return tell(fault.Refused, "the registry says that it needs a newer version of Ollama", "What bise runs on may be too old for it: look for the model as GGUF on Hugging Face, or use a server.")
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
-		return tell(fault.Denied, "the registry does not give it to everybody, or does not have it", "Check the name; for a private model, put the key of this machine (~/.ollama/id_ed25519.pub) into your account there.")
+		return tell(fault.Denied, "it does not exist or is private", "Check the name; for a private model, put the key of this machine (~/.ollama/id_ed25519.pub) into your account there.")
 	}
 	if e.Msg = fmt.Sprintf("open %s: %s", name, e.Msg); said != "" {
 		e.Msg += fmt.Sprintf(" (%.200q)", said)

@@ -15,7 +15,7 @@ import (
 // types.
 const (
 	Model     = "model"     // GGUF
-	Projector = "projector" // GGUF of the vision tower
+	Projector = "projector" // GGUF of the vision encoder
 	Adapter   = "adapter"   // GGUF of a LoRA
 	Template  = "template"  // of Go's text/template
 	System    = "system"    // a prompt
@@ -78,7 +78,7 @@ func (i *Image) parse(data []byte) error {
 	}
 	if kind := bare(m.MediaType); kind != "" && kind != dockerManifest && kind != ociManifest || len(m.Manifests) > 0 {
 		return &fault.Error{
-			Kind: fault.Refused, Msg: fmt.Sprintf("open %s: it is no model, but %.80q", i.Name, kind),
+			Kind: fault.Refused, Msg: fmt.Sprintf("open %s: it is not a model, but %.80q", i.Name, kind),
 			Advice: "Name the tag of one model.",
 		}
 	}
@@ -89,9 +89,9 @@ func (i *Image) parse(data []byte) error {
 	for _, l := range m.Layers {
 		switch size, twice := sizes[l.Digest]; {
 		case !digest.MatchString(l.Digest):
-			return nonsense(i.Name, fmt.Sprintf("%.80q is no SHA-256", l.Digest), nil)
+			return nonsense(i.Name, fmt.Sprintf("%.80q is not a SHA-256", l.Digest), nil)
 		case l.Size == nil || *l.Size < 0 || *l.Size > maxLayer:
-			return nonsense(i.Name, "the size of a layer is none", nil)
+			return nonsense(i.Name, "the size of a layer is invalid", nil)
 		case twice && size != *l.Size:
 			return nonsense(i.Name, "a layer has two sizes", nil)
 		case twice:
@@ -127,7 +127,7 @@ func (i *Image) Of(kind string) []Layer {
 	return list
 }
 
-// GGUF is the layer with the model's weights, and that of the vision tower, nil when
+// GGUF is the layer with the model's weights, and that of the vision encoder, nil when
 // there is none.
 func (i *Image) GGUF() (weights Layer, projector *Layer, err error) {
 	refuse := func(why string) error {
@@ -136,7 +136,7 @@ func (i *Image) GGUF() (weights Layer, projector *Layer, err error) {
 	models, towers := i.Of(Model), i.Of(Projector)
 	switch {
 	case len(models) == 0 && len(i.Of(tensor)) > 0:
-		return weights, nil, refuse("its weights are no GGUF, but single tensors")
+		return weights, nil, refuse("its weights are single tensors instead of a GGUF")
 	case len(models) == 0:
 		return weights, nil, refuse("it has no weights")
 	case len(models) > 1 || len(towers) > 1:
@@ -159,7 +159,7 @@ func (i *Image) File(l Layer) (downloader.File, error) {
 	return downloader.File{Name: fmt.Sprintf("%s (%s)", i.Name, l.Kind), Size: l.Size, Hash: hash, Locate: locate}, nil
 }
 
-// Read brings a small layer into memory, a licence or a template.
+// Read downloads a small layer into memory, a licence or a template.
 func (i *Image) Read(ctx context.Context, l Layer, limit int64) ([]byte, error) {
 	f, err := i.File(l)
 	if err != nil {

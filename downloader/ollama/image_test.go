@@ -43,9 +43,9 @@ func TestF64_Manifests(t *testing.T) {
 		{"unknown layers", manifest(model+" "+one+" 5", "application/x-new "+two+" 5"), "", ""},
 		{"the same twice", manifest(model+" "+one+" 5", model+" "+one+" 5"), "", ""},
 		{"two sizes", manifest(model+" "+one+" 5", model+" "+one+" 6"), fault.Network, "two sizes"},
-		{"another hash", manifest(model + " sha512:12 5"), fault.Network, "no SHA-256"},
-		{"upper case", manifest(model + " " + strings.ToUpper(one) + " 5"), fault.Network, "no SHA-256"},
-		{"a path for a hash", manifest(model + " sha256:../../x 5"), fault.Network, "no SHA-256"},
+		{"another hash", manifest(model + " sha512:12 5"), fault.Network, "not a SHA-256"},
+		{"upper case", manifest(model + " " + strings.ToUpper(one) + " 5"), fault.Network, "not a SHA-256"},
+		{"a path for a hash", manifest(model + " sha256:../../x 5"), fault.Network, "not a SHA-256"},
 		{"a negative size", manifest(model + " " + one + " -1"), fault.Network, "size"},
 		{"a huge size", manifest(model + " " + one + " 9223372036854775807"), fault.Network, "size"},
 		{"no size", manifest(model + " " + one + " null"), fault.Network, "size"},
@@ -53,7 +53,7 @@ func TestF64_Manifests(t *testing.T) {
 		{"too many layers", manifest(many...), fault.Network, "4097 layers"},
 		{"no layers", manifest(), fault.Network, "0 layers"},
 		{"a list of manifests", []byte(`{"mediaType":"application/vnd.docker.distribution.manifest.list.v2+json","manifests":[{}]}`), fault.Refused, "manifest.list"},
-		{"an index", []byte(`{"manifests":[{}]}`), fault.Refused, "no model"},
+		{"an index", []byte(`{"manifests":[{}]}`), fault.Refused, "not a model"},
 		{"an old manifest", []byte(`{"mediaType":"application/vnd.docker.distribution.manifest.v1+json"}`), fault.Refused, "manifest.v1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -1,5 +1,5 @@
 // Package ollama finds models in registries that speak Ollama's protocol, which is that
-// of container images: registry.ollama.ai, or one of somebody's own.
+// of container images: registry.ollama.ai, or a private one.
 //
 // A [Registry] opens an [Image] by its manifest, whose hash names all of it; its layers
 // are files that downloader fetches, each named by its own hash.
@@ -60,7 +60,7 @@ func (n Name) whole() (Name, error) {
 	if !site.MatchString(n.Host) || !part.MatchString(space) || strings.Contains(space, ".") || !part.MatchString(model) ||
 		!part.MatchString(n.Tag) && !digest.MatchString(n.Tag) {
 		return n, &fault.Error{
-			Kind: fault.Refused, Msg: fmt.Sprintf("%.100q is no model of a registry", n.Host+"/"+n.Repo+":"+n.Tag),
+			Kind: fault.Refused, Msg: fmt.Sprintf("%.100q is not a model of a registry", n.Host+"/"+n.Repo+":"+n.Tag),
 			Advice: "A model is a name and a tag, such as mistral:7b.",
 		}
 	}

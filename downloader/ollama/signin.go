@@ -26,8 +26,8 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-// ask sends a request to a registry, and signs in where it wants that: first as anybody,
-// and where that is not enough with a key. Redirects are followed, or handed back.
+// ask sends a request to a registry, and signs in where it wants that: first without a
+// token, and where that is not enough with a key. Redirects are followed, or handed back.
 func (r *Registry) ask(ctx context.Context, name Name, u *url.URL, follow bool) (*http.Response, error) {
 	send := func() (*http.Response, error) {
 		req := &http.Request{Method: http.MethodGet, URL: u, Header: http.Header{}}
@@ -147,12 +147,12 @@ var siblings = map[string][]string{
 }
 
 // trusted is the address of a realm, which must be the registry itself or known to belong
-// to it. Another one could use what is signed for it to pass for the person elsewhere
+// to it. Another one could use what is signed for it to pass for the user elsewhere
 // (CVE-2025-51471).
 func trusted(realm string, registry *url.URL) (*url.URL, error) {
 	u, err := url.Parse(realm)
 	if err != nil || u.Hostname() == "" || u.User != nil {
-		return nil, errors.New("where to is no address")
+		return nil, errors.New("the URL is invalid")
 	}
 	if u.Scheme != registry.Scheme {
 		return nil, fmt.Errorf("not by %s", registry.Scheme)

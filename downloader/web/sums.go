@@ -15,8 +15,8 @@ import (
 
 const maxSums = 1 << 20 // bytes
 
-// sums looks beside a file for its hash: in file.sha256, and in SHA256SUMS. That there is
-// none is no error.
+// sums looks beside a file for its hash: in file.sha256, and in SHA256SUMS. A missing list is
+// not an error.
 func sums(ctx context.Context, c *downloader.Client, u *url.URL, header http.Header) (downloader.Hash, string, error) {
 	base := path.Base(u.Path)
 	for _, beside := range []string{base + ".sha256", "SHA256SUMS"} {

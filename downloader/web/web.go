@@ -73,7 +73,7 @@ func parse(address string) (*url.URL, http.Header, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" {
 		return nil, nil, &fault.Error{
-			Kind: fault.Refused, Msg: "open an address: it is none that files can be fetched from",
+			Kind: fault.Refused, Msg: "open the URL: it is not an http or https URL",
 			Advice: "Write one such as https://example.org/model.gguf.",
 		}
 	}
@@ -98,7 +98,7 @@ var partName = regexp.MustCompile(`^(.*-)(\d{5})(-of-)(\d{5})(\.gguf)$`)
 const maxParts = 1000
 
 // parts are the addresses of all parts of the file at an address, which may be any of
-// them; alone when it is no part.
+// them; only itself when it is not a part.
 func parts(u *url.URL) ([]*url.URL, error) {
 	m := partName.FindStringSubmatch(u.Path)
 	if m == nil {

@@ -6,7 +6,7 @@ import (
 	"github.com/bise-sh/bise/engine"
 )
 
-// imageTokens is what a picture costs a script, whatever its size.
+// imageTokens is what an image costs a script, whatever its size.
 const imageTokens = 16
 
 // layChat writes a conversation down in the manner of Mistral's formats.
@@ -84,7 +84,7 @@ func layCompletion(r *engine.CompletionRequest) []int32 {
 }
 
 // fit lays a conversation out so that the context has room for one token more,
-// and tells what it left out to get there.
+// and reports what it left out to get there.
 func fit(r *engine.ChatRequest, context int) ([]int32, *engine.LeftOut, error) {
 	ids := layChat(r)
 	if len(ids) < context {

@@ -111,7 +111,7 @@ type stress struct {
 	whole, cancelled, crashed atomic.Int64 // requests
 }
 
-// disturbs tells whether the disturbance comes before request n.
+// disturbs reports whether the disturbance comes before request n.
 func (s *stress) disturbs(n int) bool {
 	for d := range s.Disturbances {
 		if n == (d+1)*s.Requests/(s.Disturbances+1) {

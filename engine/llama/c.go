@@ -327,7 +327,7 @@ func (x *lctx) fill(tokens []token, from, seq int, output bool) error {
 	return nil
 }
 
-// decodeEmbeddings evaluates vectors instead of tokens (pictures), at positions
+// decodeEmbeddings evaluates embeddings instead of tokens (images), at positions
 // from pos on. All of them have an output, or none.
 func (x *lctx) decodeEmbeddings(v []float32, pos, seq int, output bool) error {
 	width := int(C.llama_model_n_embd_inp(x.m.c))
@@ -579,11 +579,11 @@ func openVision(path string, threads int, flash bool) (vision, error) {
 
 func (v vision) free() { C.bise_vision_free(v.c) }
 
-// encode gives the n vectors of a picture of normalised red, green and blue, row
+// encode gives the n embeddings of an image of normalised red, green and blue, row
 // after row. The tower has to agree about their number.
 func (v vision) encode(rgb []float32, width, height, n int) ([]float32, error) {
 	if got := int(C.bise_vision_bytes(v.c, C.int(width), C.int(height))); got != 4*n*v.width || len(rgb) != 3*width*height {
-		return nil, fmt.Errorf("the vision tower makes %d bytes of %d×%d pixels, and %d are wanted", got, width, height, 4*n*v.width)
+		return nil, fmt.Errorf("the vision encoder returns %d bytes for %d×%d pixels, want %d", got, width, height, 4*n*v.width)
 	}
 	out := make([]float32, n*v.width)
 	if !C.bise_vision_encode(v.c, (*C.float)(unsafe.Pointer(&rgb[0])), C.int(width), C.int(height), (*C.float)(unsafe.Pointer(&out[0]))) {

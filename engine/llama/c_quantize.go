@@ -75,7 +75,7 @@ func (q quantizer) run(o Quantization) error {
 	return nil
 }
 
-func (q quantizer) look() Quantized {
+func (q quantizer) progress() Quantized {
 	var s C.bise_quantize_state
 	C.bise_quantize_look(q.c, &s)
 	return Quantized{

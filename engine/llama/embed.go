@@ -27,7 +27,7 @@ func (e *Engine) Embed(ctx context.Context, r engine.EmbedRequest) (engine.Embed
 		return engine.Embeddings{}, &fault.Error{Kind: fault.Invalid, Param: "output_dimension", Msg: fmt.Sprintf("output_dimension is %d and the model's vectors have %d components", r.Dimension, width)}
 	}
 	if len(r.Input) == 0 {
-		return engine.Embeddings{}, &fault.Error{Kind: fault.Invalid, Param: "input", Msg: "there is no text to embed"}
+		return engine.Embeddings{}, &fault.Error{Kind: fault.Invalid, Param: "input", Msg: "no text to embed"}
 	}
 	texts := make([][]token, len(r.Input))
 	out := engine.Embeddings{Vectors: make([][]float32, 0, len(r.Input))}

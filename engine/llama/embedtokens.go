@@ -23,11 +23,11 @@ func (e *Engine) EmbedTokens(ctx context.Context, tokens []int32) ([]float32, er
 	case !s.params.embeddings:
 		return nil, &fault.Error{Kind: fault.Unsupported, Msg: fmt.Sprintf("%s has no pooling and makes no embeddings", e.name), Advice: "Use an embedding model, such as E5 Mistral."}
 	case len(tokens) == 0:
-		return nil, &fault.Error{Kind: fault.Invalid, Param: "tokens", Msg: "there are no tokens to embed"}
+		return nil, &fault.Error{Kind: fault.Invalid, Param: "tokens", Msg: "no tokens to embed"}
 	case len(tokens) > s.bound():
 		return nil, engine.ErrTooLong(len(tokens), s.bound())
 	}
-	if _, err := e.findPictures(tokens, nil); err != nil {
+	if _, err := e.findImages(tokens, nil); err != nil {
 		return nil, err
 	}
 	var vectors [][]float32

@@ -64,8 +64,8 @@ func (e *Engine) Close() error {
 	if s.states != nil {
 		s.states.close()
 	}
-	if s.eye != nil {
-		s.eye.c.free()
+	if s.encoder != nil {
+		s.encoder.c.free()
 	}
 	s.x.free()
 	s.pool.free()
@@ -191,7 +191,7 @@ func (e *Engine) Tokenize(_ context.Context, r engine.TokenizeRequest) (engine.T
 			return engine.Tokens{}, err
 		}
 	default:
-		return engine.Tokens{}, &fault.Error{Kind: fault.Invalid, Msg: "exactly one of text, chat and fim has to be given"}
+		return engine.Tokens{}, &fault.Error{Kind: fault.Invalid, Msg: "want exactly one of text, chat and fim"}
 	}
 	out := engine.Tokens{IDs: ids, Pieces: make([]string, len(ids))}
 	if out.IDs == nil {
@@ -225,7 +225,7 @@ func (e *Engine) describe(fingerprint string) {
 	if e.format != nil {
 		e.info.PromptVersion = e.format.Version()
 		e.info.Can = e.format.Capabilities()
-		e.info.Can.Vision = s.eye != nil
+		e.info.Can.Vision = s.encoder != nil
 	}
 	if s.params.embeddings {
 		e.info.PromptVersion = ""

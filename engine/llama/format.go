@@ -29,12 +29,13 @@ func (e *Engine) formats() error {
 		}
 		return n
 	})
-	meta := layout.Meta(m, e.vocab, e.name, e.scheduler.eye != nil) // some files tell their model only in their name
+	meta := layout.Meta(m, e.vocab, e.name, e.scheduler.encoder != nil) // some files tell their model only in their name
 	if f, ok := prompt.Infer(meta); ok {
 		e.format = f
 		return nil
 	}
-	e.format, err = e.ownTemplate(meta.Template)
+	tokens := e.scheduler.m
+	e.format, _, err = layout.TemplateFormat(e.vocab, meta.Template, layout.Ends{BOS: tokens.bos(), EOS: tokens.eos(), AddBOS: tokens.addBOS()})
 	return err
 }
 

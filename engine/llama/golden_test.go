@@ -88,7 +88,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// TestGoldenPictures does the same for vision models, whose towers llama.cpp
+// TestGoldenPictures does the same for vision models, whose encoders llama.cpp
 // computes with approximations: see the README of the fixtures.
 func TestGoldenPictures(t *testing.T) {
 	no := false
@@ -98,7 +98,7 @@ func TestGoldenPictures(t *testing.T) {
 				KVType: "f32", FlashAttn: &no, Projector: filepath.Join(fixtures, "gguf", model+".mmproj.f32.gguf"),
 			})
 			if !e.Info().Can.Vision {
-				t.Error("the model does not see")
+				t.Error("the model has no vision")
 			}
 			for name, picture := range map[string]string{"golden": "exact_224x112.png", "golden-resized": "grad_300x100.jpg"} {
 				want := golden(t, model, name)
@@ -121,7 +121,7 @@ func TestGoldenPictures(t *testing.T) {
 	}
 }
 
-// A large picture goes through the same tower another way, and comes out alike.
+// TestLargePictures compares exact and flash attention on a large image.
 func TestLargePictures(t *testing.T) {
 	golden(t, "pixtral-12b", "golden")
 	e := open(t, filepath.Join(fixtures, "gguf", "pixtral-12b.f32.gguf"), engine.LoadOptions{Projector: filepath.Join(fixtures, "gguf", "pixtral-12b.mmproj.f32.gguf")})
@@ -134,19 +134,19 @@ func TestLargePictures(t *testing.T) {
 		t.Fatal(err)
 	}
 	url := "data:image/png;base64," + base64.StdEncoding.EncodeToString(file.Bytes())
-	part := picturePart{url: url, n: 41*30 - 1}
+	part := imagePart{url: url, n: 41*30 - 1}
 	var exact, flash []float32
 	var err error
 	if called := e.scheduler.call(func() {
-		y := e.scheduler.eye
-		if err = y.look(&part); err != nil {
+		y := e.scheduler.encoder
+		if err = y.embed(&part); err != nil {
 			return
 		}
 		exact = part.embed
-		clear(y.known)
-		if err = y.focus(exactPatches + 1); err == nil {
-			y.flash = false // so that look keeps the tower
-			err = y.look(&part)
+		clear(y.cache)
+		if err = y.prepare(exactPatches + 1); err == nil {
+			y.flash = false // so that embed keeps the encoder
+			err = y.embed(&part)
 			flash = part.embed
 		}
 	}); called != nil || err != nil {

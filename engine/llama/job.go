@@ -14,13 +14,13 @@ import (
 // A job is one request in the hands of the scheduler. Fields below owned belong
 // to the scheduler's goroutine.
 type job struct {
-	prompt   []token       // pictures are runs of negative numbers, see picture
-	pictures []picturePart // in the order of their places
-	n        int           // answers
-	max      int           // tokens an answer may have, -1: no bound
-	min      int           // tokens an answer must have
-	seeded   bool          // the same request must give the same answer
-	top      int           // likeliest alternatives wanted with each token, -1: no logprobs
+	prompt   []token     // images are runs of negative numbers, see imagePart
+	images   []imagePart // in the order of their places
+	n        int         // answers
+	max      int         // tokens an answer may have, -1: no bound
+	min      int         // tokens an answer must have
+	seeded   bool        // the same request must give the same answer
+	top      int         // likeliest alternatives wanted with each token, -1: no logprobs
 	sampling sampling
 	stops    []string
 	ends     []token // control tokens that end an answer besides the model's own
@@ -84,10 +84,10 @@ func (j *job) cells() int {
 // asked from any goroutine.
 func (j *job) cachedNow() int { return int(j.reused.Load()) }
 
-// untilPicture is the place of the first picture from place i on, or the end of
+// untilImage returns the place of the first image from place i on, or the end of
 // the prompt.
-func (j *job) untilPicture(i int) int {
-	for _, p := range j.pictures {
+func (j *job) untilImage(i int) int {
+	for _, p := range j.images {
 		if p.at >= i {
 			return p.at
 		}

@@ -125,7 +125,7 @@ func (e *Engine) prepare(o engine.LoadOptions, p contextParams, limit int, finge
 	}
 	s.x = x
 	s.pieces = newPieces(s.m)
-	if err := e.openEye(o.Projector); err != nil {
+	if err := e.openVisionEncoder(o.Projector); err != nil {
 		x.free()
 		return err
 	}

@@ -14,11 +14,11 @@ import (
 )
 
 // Logits evaluates tokens from the beginning and returns what the model makes of
-// each: float32 [len(tokens)][vocabulary]. Pictures, as data: URLs, stand at the
+// each: float32 [len(tokens)][vocabulary]. Images, as data: URLs, stand at the
 // runs of [IMG] among the tokens, in their order; their vectors come back too,
 // those of the [IMG] places only.
-func (e *Engine) Logits(ctx context.Context, tokens []int32, pictures ...string) (rows, vectors [][]float32, err error) {
-	parts, err := e.findPictures(tokens, pictures)
+func (e *Engine) Logits(ctx context.Context, tokens []int32, images ...string) (rows, vectors [][]float32, err error) {
+	parts, err := e.findImages(tokens, images)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -30,14 +30,14 @@ func (e *Engine) Logits(ctx context.Context, tokens []int32, pictures ...string)
 			if len(parts) > 0 && parts[0].at == i {
 				p := parts[0]
 				parts = parts[1:]
-				if err := s.eye.look(&p); err != nil {
+				if err := s.encoder.embed(&p); err != nil {
 					return err
 				}
-				width := s.eye.c.width
+				width := s.encoder.c.width
 				for from := 0; from < p.n; {
 					n := min(p.n-from, s.params.batch)
 					if err := s.x.decodeEmbeddings(p.embed[from*width:(from+n)*width], i+from, o.seq, true); err != nil {
-						return fault.Errorf(fault.Internal, "llama.cpp cannot evaluate the picture: %w", err)
+						return fault.Errorf(fault.Internal, "llama.cpp cannot evaluate the image: %w", err)
 					}
 					for k := range n {
 						rows = append(rows, s.x.logits(k))
@@ -72,24 +72,24 @@ func (e *Engine) Logits(ctx context.Context, tokens []int32, pictures ...string)
 	return rows, vectors, err
 }
 
-// findPictures finds the places of pictures among tokens, and checks that each
+// findImages finds the places of images among tokens, and checks that each
 // has as many as its size asks for.
-func (e *Engine) findPictures(tokens []int32, urls []string) (parts []picturePart, err error) {
+func (e *Engine) findImages(tokens []int32, urls []string) (parts []imagePart, err error) {
 	for _, id := range tokens {
 		if id < 0 || int(id) >= e.vocab.Len() {
-			return nil, &fault.Error{Kind: fault.Invalid, Param: "tokens", Msg: fmt.Sprintf("there is no token %d; the vocabulary has %d", id, e.vocab.Len())}
+			return nil, &fault.Error{Kind: fault.Invalid, Param: "tokens", Msg: fmt.Sprintf("invalid token %d: the vocabulary has %d", id, e.vocab.Len())}
 		}
 	}
 	if len(urls) == 0 {
 		return nil, nil
 	}
-	eye := e.scheduler.eye
-	if eye == nil {
-		return nil, &fault.Error{Kind: fault.Unsupported, Msg: fmt.Sprintf("%s does not see pictures", e.name)}
+	encoder := e.scheduler.encoder
+	if encoder == nil {
+		return nil, &fault.Error{Kind: fault.Unsupported, Msg: fmt.Sprintf("%s has no vision", e.name)}
 	}
 	i := 0
 	for n, url := range urls {
-		run, err := layout.Run(e.vocab, eye.cut, url)
+		run, err := layout.Run(e.vocab, encoder.grid, url)
 		if err != nil {
 			return nil, err
 		}
@@ -97,7 +97,7 @@ func (e *Engine) findPictures(tokens []int32, urls []string) (parts []picturePar
 			i++
 		}
 		if i+len(run) > len(tokens) || !slices.Equal(tokens[i:i+len(run)], run) {
-			return nil, &fault.Error{Kind: fault.Invalid, Param: "tokens", Msg: fmt.Sprintf("picture %d takes %d tokens, which are not there", n+1, len(run))}
+			return nil, &fault.Error{Kind: fault.Invalid, Param: "tokens", Msg: fmt.Sprintf("image %d has %d tokens, which the prompt lacks", n+1, len(run))}
 		}
 		parts = append(parts, newPart(i, len(run), url))
 		i += len(run)

@@ -19,7 +19,7 @@ type Engine struct{ engine.Engine }
 func errNoCgo() error {
 	return &fault.Error{
 		Kind:   fault.Unsupported,
-		Msg:    "this build of bise has no engine of its own",
+		Msg:    "this build of bise has no local engine",
 		Advice: "Use a server (`bise ask -m endpoint/model`), or a build with cgo.",
 	}
 }

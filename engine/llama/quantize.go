@@ -50,7 +50,7 @@ func Quantize(o Quantization, progress func(Quantized)) (Quantized, error) {
 				return
 			case <-tick.C:
 				if progress != nil {
-					progress(q.look())
+					progress(q.progress())
 				}
 			}
 		}
@@ -59,9 +59,9 @@ func Quantize(o Quantization, progress func(Quantized)) (Quantized, error) {
 	close(done)
 	<-watched
 	if err != nil {
-		return q.look(), fault.Errorf(fault.BadModel, "cannot quantize %s: %w", o.In, err)
+		return q.progress(), fault.Errorf(fault.BadModel, "cannot quantize %s: %w", o.In, err)
 	}
-	return q.look(), nil
+	return q.progress(), nil
 }
 
 // quantizing is held while the quantizer has llama.cpp's log for itself.

@@ -59,8 +59,8 @@ func (e *Engine) chatJob(ctx context.Context, r *engine.ChatRequest) (*job, erro
 	if err := e.constrain(j, r); err != nil {
 		return nil, err
 	}
-	hide(j.prompt, parts)
-	j.pictures = parts
+	hashTokens(j.prompt, parts)
+	j.images = parts
 	return j, nil
 }
 
@@ -101,7 +101,7 @@ func (e *Engine) room(s *engine.Sampling, limit int) int {
 // shorten leaves out the oldest turns until the rest has at most limit tokens.
 // A turn is a message of the user and what follows it up to the next one. System
 // prompts and the last turn stay.
-func (e *Engine) shorten(ctx context.Context, r *engine.ChatRequest, whole []token, limit int) (*engine.ChatRequest, []token, []picturePart, *engine.LeftOut, error) {
+func (e *Engine) shorten(ctx context.Context, r *engine.ChatRequest, whole []token, limit int) (*engine.ChatRequest, []token, []imagePart, *engine.LeftOut, error) {
 	var turns []int // where they begin
 	for i, m := range r.Messages {
 		if m.Role == engine.User && (i == 0 || r.Messages[i-1].Role != engine.User) {
@@ -113,7 +113,7 @@ func (e *Engine) shorten(ctx context.Context, r *engine.ChatRequest, whole []tok
 	type result struct {
 		r     *engine.ChatRequest
 		ids   []token
-		parts []picturePart
+		parts []imagePart
 		left  *engine.LeftOut
 	}
 	var found *result
@@ -222,7 +222,7 @@ func (e *Engine) fill(r *engine.CompletionRequest) ([]token, error) {
 	if len(r.Tokens) > 0 {
 		for _, id := range r.Tokens {
 			if id < 0 || int(id) >= e.scheduler.m.vocabulary() {
-				return nil, &fault.Error{Kind: fault.Invalid, Param: "tokens", Msg: fmt.Sprintf("there is no token %d; the vocabulary has %d", id, e.scheduler.m.vocabulary())}
+				return nil, &fault.Error{Kind: fault.Invalid, Param: "tokens", Msg: fmt.Sprintf("invalid token %d: the vocabulary has %d", id, e.scheduler.m.vocabulary())}
 			}
 		}
 		return slices.Clone(r.Tokens), nil

@@ -22,17 +22,17 @@ import (
 // written and from prompts still to be read, has it computed, and chooses the
 // next token of each answer. So requests join and leave between batches.
 type scheduler struct {
-	m      *model
-	x      *lctx
-	params contextParams
-	limit  atomic.Int64 // tokens the context may grow to
-	fit    fit
-	pool   pool
-	watch  *watch
-	lora   []loadedAdapter
-	states *stateStore // nil: conversations are not saved
-	pieces pieces
-	eye    *eye // nil: the model does not see
+	m       *model
+	x       *lctx
+	params  contextParams
+	limit   atomic.Int64 // tokens the context may grow to
+	fit     fit
+	pool    pool
+	watch   *watch
+	lora    []loadedAdapter
+	states  *stateStore // nil: conversations are not saved
+	pieces  pieces
+	encoder *visionEncoder // nil: the model has no vision
 
 	crowd     *crowd // nil: the processor is not all that computes
 	computing int    // threads
@@ -165,7 +165,7 @@ func (s *scheduler) run() {
 	for s.gather() {
 		s.drop()
 		s.admit()
-		if s.readPicture() {
+		if s.evaluateImage() {
 			continue
 		}
 		if s.compose() {
@@ -647,7 +647,7 @@ func (s *scheduler) compose() bool {
 	for _, j := range s.jobs {
 		j.inBatch.Store(0)
 		done := int(j.done.Load())
-		n := min(room, j.untilPicture(done)-done)
+		n := min(room, j.untilImage(done)-done)
 		if j.ended {
 			n = 0
 		}

@@ -16,7 +16,7 @@ type text struct {
 }
 
 // write takes the next bytes of an answer and returns those that may leave:
-// whole runes, and none of a stop string. stopped tells that a stop string was
+// whole runes, and none of a stop string. stopped reports that a stop string was
 // found; nothing may be written after that.
 func (t *text) write(piece string) (out string, stopped bool) {
 	t.held += piece

@@ -220,7 +220,7 @@ func (a *answer) add(chunk *wire.Answer) error {
 	return nil
 }
 
-// pieces tells what a chunk adds to the choices.
+// pieces reports what a chunk adds to the choices.
 func (a *answer) pieces(chunk *wire.Answer) error {
 	for i := range chunk.Choices {
 		w := &chunk.Choices[i]
@@ -331,7 +331,7 @@ func (a *answer) finish(c *choice, reason engine.FinishReason) error {
 	return a.emit(engine.Finish{Choice: c.index, Reason: reason})
 }
 
-// end ends an answer; said tells that the server said so, and did not just stop.
+// end ends an answer; said reports that the server said so, and did not just stop.
 func (a *answer) end(said bool) error {
 	if len(a.choices) == 0 || a.call.whole && (!a.finished() || a.usage == nil) {
 		return fault.Errorf(fault.Internal, "the server's answer is not whole")

@@ -27,8 +27,8 @@ func (d Dialect) check() error {
 		return nil
 	}
 	return &fault.Error{
-		Kind: fault.Invalid, Param: "dialect", Msg: fmt.Sprintf("there is no dialect %q", string(d)),
-		Advice: "It can be bise, plateforme or openai.",
+		Kind: fault.Invalid, Param: "dialect", Msg: fmt.Sprintf("unknown dialect %q", string(d)),
+		Advice: "Use bise, plateforme or openai.",
 	}
 }
 

@@ -86,7 +86,7 @@ func (v *vector) UnmarshalJSON(data []byte) error {
 		return err
 	}
 	if len(raw)%4 != 0 {
-		return fmt.Errorf("a vector has %d bytes, which are no 32-bit floats", len(raw))
+		return fmt.Errorf("a vector has %d bytes: not a multiple of 4", len(raw))
 	}
 	*v = make(vector, len(raw)/4)
 	for i := range *v {

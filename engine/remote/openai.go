@@ -121,7 +121,7 @@ func newOpenAIMessage(m engine.Message) openAIMessage {
 	return w
 }
 
-// openAIContent is a string, or parts where there are pictures. Thinking has no
+// openAIContent is a string, or parts where there are images. Thinking has no
 // place in a conversation of OpenAI's.
 func openAIContent(c engine.Content) any {
 	var parts []openAIPart

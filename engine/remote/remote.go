@@ -27,8 +27,7 @@ type Config struct {
 	Key     string // bearer token; "": none is sent
 	Model   string // sent with each request
 	Dialect Dialect
-	// HTTP makes the requests. Nil: a client of its own. For a worker's socket, see
-	// [Unix].
+	// HTTP makes the requests. Nil: a new client.
 	HTTP *http.Client
 	// Retries is how often a request that was answered 429 or 503 is sent again,
 	// after the time the server asks for. 0: never.
@@ -82,19 +81,6 @@ func newTransport() *http.Transport {
 	t.DialContext = (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext
 	t.MaxIdleConnsPerHost = 16
 	return t
-}
-
-// Unix is a client whose connections all go to a unix socket, whatever host a URL
-// names.
-func Unix(socket string) *http.Client {
-	t := newTransport()
-	t.Proxy = nil
-	t.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
-		var d net.Dialer
-		return d.DialContext(ctx, "unix", socket)
-	}
-	t.DisableCompression = true
-	return &http.Client{Transport: t}
 }
 
 // Chat answers a conversation.

@@ -138,7 +138,7 @@ func (e *Engine) broken(ctx context.Context, err error, attempt string) error {
 	return &fault.Error{
 		Kind: fault.Network, Cause: err,
 		Msg:    fmt.Sprintf("cannot %s: %v", attempt, err),
-		Advice: "Check that the server runs and that this is its address.",
+		Advice: "Check the URL, and that the server runs.",
 	}
 }
 

@@ -180,7 +180,7 @@ func errSilentWorker(name string) error {
 	return &fault.Error{
 		Kind:   fault.Busy,
 		Msg:    fmt.Sprintf("the worker for %s does not answer", name),
-		Advice: "End it with `bise stop`, then ask again.",
+		Advice: "Stop it with `bise stop`, then ask again.",
 		Cause:  errSilent,
 	}
 }

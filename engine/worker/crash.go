@@ -20,9 +20,9 @@ func crashed(name, when string, pid int, log string) *fault.Error {
 	if last := lastWords(log); last != "" {
 		fmt.Fprintf(&msg, ": %s", last)
 	}
-	advice := fmt.Sprintf("Ask again: a fresh worker starts by itself. Its log is %s.", log)
+	advice := fmt.Sprintf("Ask again: a new worker starts. Its log is %s.", log)
 	if how == killed {
-		advice = "If nobody killed it, the system ran out of memory: a smaller model or context needs less. Ask again to start a fresh worker."
+		advice = "It was killed, perhaps because memory ran out: a smaller model or context needs less. Ask again to start a new worker."
 	}
 	return &fault.Error{Kind: fault.Crashed, Msg: msg.String(), Advice: advice}
 }

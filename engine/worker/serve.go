@@ -155,8 +155,8 @@ func (s *server) run(ctx context.Context) error {
 func errStopped(name string) error {
 	return &fault.Error{
 		Kind:   fault.Closed,
-		Msg:    fmt.Sprintf("the worker for %s was told to stop", name),
-		Advice: "Ask again: a fresh worker starts by itself.",
+		Msg:    fmt.Sprintf("the worker for %s was stopped", name),
+		Advice: "Ask again: a new worker starts.",
 	}
 }
 
@@ -225,7 +225,7 @@ func (s *server) load(ctx context.Context) {
 	s.finishLoading(e, err)
 }
 
-// end frees the model and tells whether the worker was of use.
+// end frees the model and reports whether the worker was of use.
 func (s *server) end() error {
 	deadline := time.After(closeGrace)
 	select {

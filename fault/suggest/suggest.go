@@ -1,4 +1,4 @@
-// Package suggest finds the word a person probably meant.
+// Package suggest finds the word a user probably meant.
 package suggest
 
 import "strings"

@@ -25,7 +25,7 @@ func (p *Puller) planURL(ctx context.Context, plan *Plan, ref models.Ref) error 
 	if plan.Request.SHA256 != "" {
 		var err error
 		if want, err = downloader.SHA256(plan.Request.SHA256); err != nil {
-			return fault.Errorf(fault.Invalid, "the hash %.80q is no SHA-256", plan.Request.SHA256)
+			return fault.Errorf(fault.Invalid, "the hash %.80q is not a SHA-256", plan.Request.SHA256)
 		}
 	}
 	found, err := web.Open(ctx, p.Client, ref.Name, want)

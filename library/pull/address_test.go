@@ -87,7 +87,7 @@ func TestURL(t *testing.T) {
 			{Request{Ref: url + "/notes.txt"}, "not called a GGUF"},
 			{Request{Ref: url + "/none.gguf"}, "none.gguf"},
 			{Request{Ref: url + "/summed.gguf", FromSource: true}, "otherwise than it is"},
-			{Request{Ref: url + "/summed.gguf", SHA256: "abc"}, "no SHA-256"},
+			{Request{Ref: url + "/summed.gguf", SHA256: "abc"}, "not a SHA-256"},
 		} {
 			if _, err := p.Plan(t.Context(), c.r); err == nil || !strings.Contains(err.Error(), c.what) {
 				t.Errorf("%+v: %v", c.r, err)

@@ -22,14 +22,14 @@ qwen2moe qwen2vl qwen3 qwen3moe qwen3next qwen3vl qwen3vlmoe refact rnd1 rwkv6 r
 rwkv7 seed_oss smallthinker smollm3 solar stablelm starcoder starcoder2 t5 t5encoder
 wavtokenizer-dec xverse`)
 
-// runs refuses an architecture that the engine does not know, unless somebody wants it
-// anyway. One that nobody has told is not refused, nor that of a vision tower, which a
-// hub may have come upon first.
+// runs refuses an architecture that the engine does not know, unless the request
+// overrides that. An unknown one is not refused, nor that of a vision encoder,
+// which a hub may have come upon first.
 func (plan *Plan) runs(architecture string) error {
 	if architecture == "" || architecture == "clip" || plan.Request.Anyway || slices.Contains(architectures, architecture) {
 		return nil
 	}
-	e := fault.Errorf(fault.Unsupported, "cannot run %s: its architecture, %.40s, is none that this engine knows", plan.Name, architecture)
+	e := fault.Errorf(fault.Unsupported, "cannot run %s: its architecture, %.40s, is unknown to this engine", plan.Name, architecture)
 	e.Advice = "Choose another model from bise catalog, use a server, or pull it anyway with --anyway."
 	return e
 }

@@ -33,7 +33,7 @@ func TestArchitectures(t *testing.T) {
 	names, _, _ = strings.Cut(names, "};")
 	var want []string
 	for _, m := range regexp.MustCompile(`"([^"]+)"`).FindAllStringSubmatch(names, -1) {
-		// A vision tower is no model, and the last one stands for what is not known.
+		// A vision encoder is no model, and the last one stands for what is not known.
 		if m[1] != "clip" && m[1] != "(unknown)" {
 			want = append(want, m[1])
 		}
@@ -72,7 +72,7 @@ func TestUnknownArchitecture(t *testing.T) {
 	hub := pulltest.New(t, fakehub.Repo("other/newer-GGUF", fakehub.Bytes("Newer-Q4_K_M.gguf", newer(t))).Card(map[string]any{"license": "mit"}))
 	p := newPuller(t, hub)
 	_, err := p.Plan(t.Context(), Request{Ref: "hf:other/newer-GGUF"})
-	if fault.KindOf(err) != fault.Unsupported || !strings.Contains(err.Error(), "its architecture, mistral9, is none") {
+	if fault.KindOf(err) != fault.Unsupported || !strings.Contains(err.Error(), "its architecture, mistral9, is unknown") {
 		t.Errorf("it says %v", err)
 	}
 	hub.AssertCount(t, fakehub.CDN, 0)

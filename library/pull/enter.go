@@ -8,7 +8,7 @@ import (
 	"github.com/bise-sh/bise/models"
 )
 
-// lookEvery is how often a process that waits looks whether it is its turn.
+// lookEvery is how often a process that waits checks whether it is its turn.
 const lookEvery = 200 * time.Millisecond
 
 // enter opens the stage of a plan. While another process has it, this one shows how

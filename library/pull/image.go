@@ -35,7 +35,7 @@ func (p *Puller) planImage(ctx context.Context, plan *Plan, ref models.Ref) erro
 	if err != nil {
 		return err
 	}
-	// An unfinished pull goes on with what the tag was then.
+	// An unfinished pull continues with what the tag was then.
 	if was := rec.Manifest.Source.Revision; was != "" && was != image.Digest {
 		if old, err := p.Registry.Open(ctx, ollama.Name{Host: ref.Host, Repo: ref.Repo, Tag: was}); err == nil {
 			image = old

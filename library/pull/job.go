@@ -38,8 +38,8 @@ type job struct {
 	rec *record
 }
 
-// atOnce is how many files are fetched at the same time. Each has connections of its
-// own; more than one only matters for small files, which a repository has many of.
+// atOnce is how many files are fetched at the same time. Each has its own connections;
+// more than one only matters for small files, which a repository has many of.
 const atOnce = 4
 
 func (j *job) run(ctx context.Context) error {
@@ -168,7 +168,7 @@ func (j *job) folder() string {
 	return j.stage.Dir
 }
 
-// fetch brings all files that have not come yet.
+// fetch downloads all files that have not come yet.
 func (j *job) fetch(ctx context.Context) error {
 	if err := os.MkdirAll(j.folder(), 0o700); err != nil {
 		return j.cannot(err)
@@ -287,9 +287,9 @@ func (j *job) files() []models.File {
 	return list
 }
 
-// verify looks whether the model files are what a model is, and computes the sums
-// of those that were made here. A file whose bytes have the hash that was promised
-// only has its head read.
+// verify checks whether the model files are what a model is, and computes the sums of
+// those that were made here. A file whose bytes have the hash that was promised only has
+// its head read.
 func (j *job) verify(ctx context.Context) error {
 	j.rec.Manifest.Files = nil
 	for _, f := range j.files() {
@@ -351,8 +351,8 @@ func (j *job) verifyModel(ctx context.Context, path string, f models.File, known
 	return nil
 }
 
-// bad is the error of a file that is no model. Nothing of it is kept, so that the
-// next run begins anew.
+// bad is the error of a file that is not a model. Nothing of it is kept, so that the next
+// run starts again.
 func (j *job) bad(name string, err error) error {
 	_ = clean(j.stage.Dir)
 	if f, ok := errors.AsType[*gguf.FormatError](err); ok {

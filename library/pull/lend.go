@@ -20,9 +20,9 @@ type Lent struct {
 	Size    int64 // bytes
 }
 
-// lend looks for what a plan wants in the caches of other programs and in the store,
-// by the hash that they give it. The parts of a split model have to lie in one folder,
-// and original weights in one of ours, so other programs cannot lend those.
+// lend looks for what a plan wants in the caches of other programs and in the store, by
+// the hash that they give it. The parts of a split model have to be in one folder, and
+// original weights in one of ours, so other programs cannot lend those.
 func (p *Puller) lend(plan *Plan) {
 	wanted := map[string]Part{} // by the digits of its SHA-256
 	weights := 0
@@ -78,7 +78,7 @@ func (p *Puller) lendCached(plan *Plan, wanted map[string]Part) {
 	}
 }
 
-// borrow looks whether what other programs have is what the plan wants.
+// borrow checks whether what other programs have is what the plan wants.
 func (j *job) borrow(ctx context.Context) error {
 	for _, l := range j.plan.Lent {
 		if l.Program == "" {

@@ -18,7 +18,7 @@ import (
 	"github.com/bise-sh/bise/units"
 )
 
-// Plan finds out what somebody means and what it takes to have it here. It reads
+// Plan finds out what a reference means and what it takes to install it. It reads
 // listings and texts of licences, and no weights. Errors are of package engine or
 // downloader.
 func (p *Puller) Plan(ctx context.Context, r Request) (*Plan, error) {
@@ -45,7 +45,7 @@ func (p *Puller) Plan(ctx context.Context, r Request) (*Plan, error) {
 	case models.URL:
 		err = p.planURL(ctx, plan, ref)
 	default:
-		e := fault.Errorf(fault.Invalid, "cannot pull %s: it is no model of a hub", r.Ref)
+		e := fault.Errorf(fault.Invalid, "cannot pull %s: it is not a model of a hub", r.Ref)
 		e.Advice = "Name a model of bise catalog, or a repository such as hf:owner/repo. What is on this machine is taken in with bise import."
 		if hub, err := models.ParseRef("hf:" + r.Ref); err == nil && hub.Repo == r.Ref {
 			e.Advice = fmt.Sprintf("A repository of the Hugging Face Hub is written hf:%s.", r.Ref)
@@ -64,7 +64,7 @@ func (p *Puller) Plan(ctx context.Context, r Request) (*Plan, error) {
 	return plan, plan.tooBig(p.Machine)
 }
 
-// here looks whether the model is installed already.
+// here checks whether the model is installed already.
 func (p *Puller) here(plan *Plan) bool {
 	m, ok := p.Store.Installed(plan.Name, plan.Tag)
 	if ok && !plan.Request.Again {
@@ -208,7 +208,7 @@ func (plan *Plan) making(whole, small int64) {
 	}
 }
 
-// total adds up what is to be fetched and what the disk must hold.
+// total adds up what must be downloaded and what the disk must hold.
 func (plan *Plan) total() {
 	var n int64
 	for _, part := range plan.Parts {
@@ -228,8 +228,7 @@ func (plan *Plan) total() {
 	}
 }
 
-// tooBig refuses a model that this machine cannot run, unless somebody wants it
-// anyway.
+// tooBig refuses a model that this machine cannot run, unless the request overrides that.
 func (plan *Plan) tooBig(h *fit.Machine) error {
 	if h == nil || plan.Fit == nil || plan.Request.Anyway || plan.Fit.Verdict != fit.No {
 		return nil

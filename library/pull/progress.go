@@ -11,7 +11,7 @@ import (
 type Step string
 
 const (
-	Waiting    Step = "wait"     // for another process that brings the same model
+	Waiting    Step = "wait"     // for another process that downloads the same model
 	Borrowing  Step = "borrow"   // what another program has here; its bytes are checked
 	Fetching   Step = "fetch"    // files from a server
 	Converting Step = "convert"  // original weights into a model file
@@ -36,8 +36,8 @@ type Sample struct {
 	Elsewhere bool `json:"elsewhere,omitempty"`
 }
 
-// A Progress tells how far a pull is. Its zero value is ready. It is sampled, at
-// any time and from any goroutine.
+// A Progress reports how far a pull is. Its zero value is ready. It is sampled, at any
+// time and from any goroutine.
 type Progress struct {
 	mu    sync.Mutex
 	now   Sample
@@ -68,14 +68,14 @@ func (p *Progress) Sample() Sample {
 	return s
 }
 
-// begin goes on to a step.
+// begin enters a step.
 func (p *Progress) begin(step Step) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.now, p.began, p.first, p.fetch = Sample{Step: step, Total: -1, Left: -1}, time.Now(), 0, nil
 }
 
-// fetching goes on to files whose own progress is asked.
+// fetching enters the download of files, whose own progress is shown.
 func (p *Progress) fetching(f *downloader.Progress) {
 	p.begin(Fetching)
 	p.mu.Lock()
@@ -83,7 +83,7 @@ func (p *Progress) fetching(f *downloader.Progress) {
 	p.fetch = f
 }
 
-// set tells how far the step is.
+// set reports how far the step is.
 func (p *Progress) set(name string, done, total int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

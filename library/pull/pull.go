@@ -1,14 +1,14 @@
-// Package pull brings models here.
+// Package pull downloads and installs models.
 //
-// A [Puller] makes a [Plan] of what somebody wrote: which files, from where, under
-// which licence, and what is to be made of them. Nothing but listings and texts has
-// been read until then. Running the plan fetches the files, converts and quantizes
-// them where nobody else has, looks whether they are right, and installs them.
+// A [Puller] makes a [Plan] of a reference: which files, from where, under which licence,
+// and how they are converted. Nothing but listings and texts has been read until then.
+// Running the plan fetches the files, converts and quantizes them where no other process
+// has, checks whether they are right, and installs them.
 //
-// Everything lies in a stage of the store meanwhile, with a record of what is done:
-// whatever ends a run, the next one goes on from there. A run that finds another
-// process at the same model waits for it and shows how far it is, and takes over
-// if it leaves.
+// Everything is in a stage of the store meanwhile, with a record of what is done:
+// whatever ends a run, the next one continues from there. A run that finds another
+// process at the same model waits for it and shows how far it is, and takes over if it
+// leaves.
 package pull
 
 import (
@@ -28,21 +28,21 @@ import (
 	"github.com/bise-sh/bise/models/quantize"
 )
 
-// A Puller brings models into a store. It may be used from any goroutine.
+// A Puller installs models in a store. It may be used from any goroutine.
 type Puller struct {
 	Store    models.Store
 	Catalog  *catalog.Catalog
 	Client   *downloader.Client
 	Hub      *huggingface.Hub
 	Registry *ollama.Registry
-	// Quantize runs llama.cpp's quantizer, in a process of its own.
+	// Quantize runs llama.cpp's quantizer, in a separate process.
 	Quantize quantize.Worker
 	// Machine is what models are to run on; nil looks at nothing of the kind.
 	Machine *fit.Machine
 	Version string // of bise, for manifests
 }
 
-// A Request is what somebody wants to have here.
+// A Request is what the user wants to install.
 type Request struct {
 	Ref        string `json:"ref"`
 	Type       string `json:"type,omitempty"`        // Q4_K_M, …; "" is what Ref says, or the usual one
@@ -54,7 +54,7 @@ type Request struct {
 
 // A Part is a file that a plan fetches.
 type Part struct {
-	Name string      // under which it is to lie here
+	Name string      // its file name in the store
 	Role models.Role // "" of original weights
 	downloader.File
 }
@@ -64,11 +64,11 @@ type Plan struct {
 	Request   Request
 	Name, Tag string // under which the model will be installed
 	Title     string
-	Type      string // of the weights; "" where only the file tells
+	Type      string // of the weights; "" where only the file shows
 	Source    models.Source
 	Terms     licence.Licence
 	Text      []byte // of the licence; nil where only its summary is known
-	// Accepted is when somebody has agreed to the licence, zero when nobody has.
+	// Accepted is when the user accepted the licence, zero when they have not.
 	Accepted time.Time
 	Can      []string
 	Parts    []Part
@@ -80,11 +80,11 @@ type Plan struct {
 	Download int64 // bytes to be fetched, those of an unfinished pull included; −1 unknown
 	Disk     int64 // bytes that are taken at the same time at most
 	Fit      *fit.Plan
-	// Warnings are what somebody should know, a clause or a sentence each; a run can
-	// add some.
+	// Warnings are what the user should know, a clause or a sentence each; a run can add
+	// some.
 	Warnings []string
 
-	// Installed is the model where it is here already, and nothing is to be done.
+	// Installed is the model where it is here already, and there is nothing to do.
 	Installed *models.Model
 
 	repo         *huggingface.Repo // that the parts are of
@@ -113,16 +113,15 @@ func (p *Plan) Refused() error {
 	return &fault.Error{Kind: fault.Licence, Msg: cause.Error(), Advice: advice + " Accept it with --yes.", Cause: cause}
 }
 
-// NeedsYes reports whether somebody has to agree to the licence before the plan
-// can be run.
+// NeedsYes reports whether the user must accept the licence before the plan can be run.
 func (p *Plan) NeedsYes() bool {
 	return p.Installed == nil && p.Terms.Ask && p.Accepted.IsZero()
 }
 
-// Accept writes down that somebody agrees.
+// Accept records that the user accepts the licence.
 func (p *Plan) Accept(now time.Time) { p.Accepted = now.UTC().Truncate(time.Second) }
 
-// digest names the text that somebody agrees to.
+// digest names the text that the user accepts.
 func (p *Plan) digest() string {
 	if p.resumed != "" {
 		return p.resumed
@@ -167,10 +166,9 @@ func (p *Puller) remember(plan *Plan, earlier models.Agreement) {
 	}
 }
 
-// Run does what a plan says and gives the model that is installed then. When ctx
-// ends, what has been done stays, and another run goes on from there; progress may
-// be nil. An error of kind
-// [fault.Licence] has a [*LicenceError] as its cause.
+// Run does what a plan says and returns the installed model. When ctx ends, what has
+// been done stays, and another run continues from there; progress may be nil. An error
+// of kind [fault.Licence] has a [*LicenceError] as its cause.
 func (p *Puller) Run(ctx context.Context, plan *Plan, progress *Progress) (models.Model, error) {
 	if progress == nil {
 		progress = &Progress{}

@@ -23,8 +23,8 @@ const (
 	maxRecord     = 1 << 20 // bytes
 )
 
-// A record is what a later process must know of a pull to go on with it. It lies in
-// the stage, and is replaced whole.
+// A record is what a later process must know of a pull to continue with it. It is in the
+// stage, and is replaced whole.
 type record struct {
 	Version  int                `json:"version"`
 	Request  Request            `json:"request"`
@@ -35,7 +35,7 @@ type record struct {
 	Sums     map[string]fetched `json:"sums,omitempty"` // of files that have come, by name
 }
 
-// A recordFile is a file that is fetched, without where it is to be had.
+// A recordFile is a file that is fetched, without its source.
 type recordFile struct {
 	Name string      `json:"name"`
 	Role models.Role `json:"role,omitempty"` // "" of original weights
@@ -111,9 +111,9 @@ func replace(path string, data []byte, durable bool) error {
 // shareEvery is how often a process that pulls says how far it is.
 const shareEvery = 500 * time.Millisecond
 
-// share writes how far the pull is for whoever waits for it, until done is closed,
-// and where it stands then if another run can go on. What cannot be written is not
-// missed.
+// share writes how far the pull is for the processes that wait for it, until done is
+// closed, and where it stands then if another run can continue. What cannot be written is
+// not missed.
 func share(dir string, p *Progress, done <-chan struct{}) {
 	tick := time.NewTicker(shareEvery)
 	defer tick.Stop()

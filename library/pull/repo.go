@@ -39,8 +39,8 @@ func (p *Puller) planRepo(ctx context.Context, plan *Plan, ref models.Ref) error
 		if err != nil || p.here(plan) {
 			return err
 		}
-		// An unfinished pull goes on with the commit that it began with, as long as
-		// the hub has it.
+		// An unfinished pull continues with the commit that it began with, as long as the
+		// hub has it.
 		if was := p.earlier(plan).Manifest.Source.Revision; was != "" && was != repo.Commit {
 			if old, err := p.openAt(ctx, plan, repo.ID, was); err == nil {
 				repo = old
@@ -109,7 +109,7 @@ func (p *Puller) openAt(ctx context.Context, plan *Plan, id, revision string) (*
 	return repo, nil
 }
 
-// take plans a file that is ready, and its vision tower.
+// take plans a file that is ready, and its vision encoder.
 func (p *Puller) take(ctx context.Context, plan *Plan, repo *huggingface.Repo, g huggingface.GGUF, sees bool) error {
 	if err := plan.runs(repo.Architecture); err != nil {
 		return err
@@ -123,7 +123,7 @@ func (p *Puller) take(ctx context.Context, plan *Plan, repo *huggingface.Repo, g
 	case g.Projector != nil:
 		entries, roles = append(entries[:len(entries):len(entries)], *g.Projector), append(roles, models.Projector)
 	case sees:
-		plan.Warnings = append(plan.Warnings, fmt.Sprintf("%s has no vision tower: the model will not see pictures.", repo.ID))
+		plan.Warnings = append(plan.Warnings, fmt.Sprintf("%s has no vision encoder: the model cannot see images.", repo.ID))
 	}
 	return p.parts(ctx, plan, repo, entries, roles)
 }
@@ -150,7 +150,7 @@ func (p *Puller) weights(ctx context.Context, plan *Plan, repo *huggingface.Repo
 	return p.parts(ctx, plan, repo, entries, make([]models.Role, len(entries)))
 }
 
-// supported looks whether a model's configuration is of one that can be converted,
+// supported checks whether a model's configuration is of one that can be converted,
 // before its weights are fetched.
 func supported(ctx context.Context, plan *Plan, repo *huggingface.Repo, source huggingface.Source) error {
 	name := "config.json"
@@ -203,9 +203,9 @@ func (p *Puller) parts(ctx context.Context, plan *Plan, repo *huggingface.Repo, 
 	return nil
 }
 
-// text brings the text of a licence that somebody has to agree to: from the
-// repository, or from that of the original weights, or none. Where there is none,
-// people agree to the summary.
+// text downloads the text of a licence that the user must accept: from the repository, or
+// from that of the original weights, or none. Where there is none, people agree to the
+// summary.
 func (p *Puller) text(ctx context.Context, plan *Plan, original string) error {
 	if !plan.Terms.Ask || plan.repo == nil {
 		return nil

@@ -10,16 +10,16 @@ import (
 	"time"
 )
 
-// An Unfinished is a pull that was begun here and has not come to its end. To pull
-// its request again is to go on with it; [Puller.Forget] removes what there is of it.
+// An Unfinished is a pull that was begun here and has not come to its end. To pull its
+// request again continues it; [Puller.Forget] removes what there is of it.
 type Unfinished struct {
-	Plan  *Plan     // what is known of it without asking anybody: its request, its names, its type and its licence
-	Begun time.Time // or gone on with, last
+	Plan  *Plan     // what is known of it without network access: its request, its names, its type and its licence
+	Begun time.Time // or continued, last
 	At    Sample    // how far it was then
 }
 
 // Unfinished lists the pulls that were begun and not finished, the latest first.
-// Those that a process is at are among them.
+// Pulls that a process is working on are among them.
 func (p *Puller) Unfinished() ([]Unfinished, error) {
 	dir := filepath.Dir(p.Store.Staging("name", "tag"))
 	entries, err := os.ReadDir(dir)

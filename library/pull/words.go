@@ -24,9 +24,8 @@ func (s Sample) Doing() string {
 	}[s.Step]
 }
 
-// Amount says how far the step is, how fast it goes on and how long that takes, or
-// why it does not go on: 1.21 of 2.15 GB · 38 MB/s · 25 s. It is empty where none of
-// it is known.
+// Amount describes the step's progress, speed and time left, or why it does not continue: 1.21 of 2.15 GB · 38 MB/s · 25 s. It is empty where none of it is
+// known.
 func (s Sample) Amount() string {
 	var parts []string
 	if s.Total > 0 {

@@ -1,4 +1,4 @@
-// Package layout finds out from the head of a model file how text becomes the
+// Package layout finds out from the header of a model file how text becomes the
 // tokens that the model reads: its vocabulary, and the format of its prompts. The
 // weights are not needed for that.
 package layout
@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/bise-sh/bise/chattemplate"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf"
@@ -38,7 +37,7 @@ func Vocabulary(m *gguf.Metadata) (tokenizer.Tokenizer, error) {
 }
 
 // Meta is what a model file says of its prompts. Name is the file's own, which
-// may say more than the metadata; images tells that a projector is there.
+// may say more than the metadata; images reports that a projector is there.
 func Meta(m *gguf.Metadata, vocab tokenizer.Tokenizer, name string, images bool) prompt.Meta {
 	meta := prompt.Meta{Images: images, Has: func(name string) bool { _, ok := vocab.ID(name); return ok }}
 	model, _ := m.String("tokenizer.ggml.model")
@@ -52,14 +51,14 @@ func Meta(m *gguf.Metadata, vocab tokenizer.Tokenizer, name string, images bool)
 	return meta
 }
 
-// How a format came to be known.
+// A Source is how the format of a model was found.
 type Source string
 
 const (
-	Said     Source = "said by the file"
-	Named    Source = "named by its chat template"
+	Declared Source = "declared by the file"
+	Named    Source = "named by the chat template"
 	Inferred Source = "inferred from the vocabulary"
-	Own      Source = "the file's own chat template"
+	Own      Source = "the file's chat template"
 	None     Source = "" // the model only completes text
 )
 
@@ -68,12 +67,12 @@ type Layout struct {
 	Vocab    tokenizer.Tokenizer
 	Format   prompt.Format
 	Source   Source
-	pictures *prompt.Pictures
+	pictures *prompt.ImageGrid
 }
 
-// Read finds the layout of a model. Name is the file's own; pictures tells how
+// Read finds the layout of a model. Name is the file's own; images tells how
 // its projector cuts them and is nil where it has none.
-func Read(f *gguf.File, name string, pictures *prompt.Pictures) (*Layout, error) {
+func Read(f *gguf.File, name string, pictures *prompt.ImageGrid) (*Layout, error) {
 	m := &f.Metadata
 	vocab, err := Vocabulary(m)
 	if err != nil {
@@ -85,45 +84,18 @@ func Read(f *gguf.File, name string, pictures *prompt.Pictures) (*Layout, error)
 		l.Format, l.Source = format, Inferred
 		switch {
 		case meta.Version != "":
-			l.Source = Said
+			l.Source = Declared
 		case strings.HasPrefix(meta.Template, "mistral-"):
 			l.Source = Named
 		}
 		return l, nil
 	}
-	l.Source = Own
-	source := ends(m, vocab)
-	source.Template = meta.Template
-	if l.Format, err = template.New(source); err != nil || meta.Template == "" {
-		source.Template, l.Source = "", None
-		l.Format, err = template.New(source)
+	var chats bool
+	l.Format, chats, err = TemplateFormat(vocab, meta.Template, ends(m, vocab))
+	if chats {
+		l.Source = Own
 	}
 	return l, err
-}
-
-// ends are the tokens that a template may name, with llama.cpp's defaults.
-func ends(m *gguf.Metadata, vocab tokenizer.Tokenizer) template.Source {
-	s := template.Source{AddBOS: true} // for the two kinds of vocabulary that are read
-	if b, ok := m.Bool("tokenizer.ggml.add_bos_token"); ok {
-		s.AddBOS = b
-	}
-	for id := range int32(vocab.Len()) {
-		if vocab.IsControl(id) {
-			s.Tokens = append(s.Tokens, string(vocab.Piece(id)))
-		}
-	}
-	for _, end := range []struct {
-		key       string
-		otherwise int32
-		to        *string
-	}{{"bos", 1, &s.BOS}, {"eos", 2, &s.EOS}} {
-		id := end.otherwise
-		if n, ok := m.Uint("tokenizer.ggml." + end.key + "_token_id"); ok && n < uint64(vocab.Len()) {
-			id = int32(n)
-		}
-		*end.to = string(vocab.Piece(id))
-	}
-	return s
 }
 
 // Text is the tokens of a plain text, with nothing before it.
@@ -158,22 +130,22 @@ func (l *Layout) encode(p prompt.Prompt) ([]int32, error) {
 	return ids, err
 }
 
-// A Place is where a picture's tokens are among a prompt's.
+// A Place is where an image's tokens are among a prompt's.
 type Place struct {
 	At, N int    // the first one and how many, [IMG_END] among them
 	URL   string // data:
 }
 
-// Encode turns a prompt into tokens. Pictures become those that the reference
+// Encode turns a prompt into tokens. Images become those that the reference
 // gives them, by how the model's projector cuts them; nil means that the model
 // has none.
-func Encode(vocab tokenizer.Tokenizer, p prompt.Prompt, cut *prompt.Pictures) (ids []int32, places []Place, err error) {
+func Encode(vocab tokenizer.Tokenizer, p prompt.Prompt, cut *prompt.ImageGrid) (ids []int32, places []Place, err error) {
 	text, images, err := prompt.Encode(vocab, p)
 	if err != nil || len(images) == 0 {
 		return text, nil, err
 	}
 	if cut == nil {
-		return nil, nil, &fault.Error{Kind: fault.Unsupported, Param: "messages", Msg: "the model does not see pictures"}
+		return nil, nil, &fault.Error{Kind: fault.Unsupported, Param: "messages", Msg: "the model has no vision"}
 	}
 	from := 0
 	for _, image := range images {
@@ -190,8 +162,8 @@ func Encode(vocab tokenizer.Tokenizer, p prompt.Prompt, cut *prompt.Pictures) (i
 	return append(ids, text[from:]...), places, nil
 }
 
-// Run is the tokens of one picture, a data: URL.
-func Run(vocab tokenizer.Tokenizer, cut prompt.Pictures, url string) ([]int32, error) {
+// Run is the tokens of one image, a data: URL.
+func Run(vocab tokenizer.Tokenizer, cut prompt.ImageGrid, url string) ([]int32, error) {
 	w, h, err := preprocess.Size(url)
 	if err != nil {
 		return nil, err
@@ -199,10 +171,10 @@ func Run(vocab tokenizer.Tokenizer, cut prompt.Pictures, url string) ([]int32, e
 	return cut.Encode(vocab, w, h)
 }
 
-// Pictures tells how the projector in a file cuts pictures, and how wide its
-// vectors are. Projectors of other makes than Mistral's are an error of kind
+// ImageGrid returns how a projector file divides images into tokens, and the width
+// of its embeddings. For projectors other than Mistral's it returns an error of kind
 // Unsupported.
-func Pictures(m *gguf.Metadata) (cut prompt.Pictures, width int, err error) {
+func ImageGrid(m *gguf.Metadata) (cut prompt.ImageGrid, width int, err error) {
 	kind, _ := m.String("clip.projector_type")
 	if kind != "pixtral" {
 		return cut, 0, &fault.Error{Kind: fault.Unsupported, Msg: fmt.Sprintf("projectors of the type %q cannot be used; Mistral's are of the type pixtral", kind)}
@@ -213,6 +185,6 @@ func Pictures(m *gguf.Metadata) (cut prompt.Pictures, width int, err error) {
 		}
 		return otherwise
 	}
-	cut = prompt.Pictures{Patch: number("patch_size", 16), Merge: number("spatial_merge_size", 1), Max: number("image_size", 1024)}
+	cut = prompt.ImageGrid{Patch: number("patch_size", 16), Merge: number("spatial_merge_size", 1), Max: number("image_size", 1024)}
 	return cut, number("projection_dim", 0), nil
 }

@@ -47,7 +47,7 @@ func TestSource(t *testing.T) {
 		source  Source
 	}{
 		{"vocabulary", nil, "v3", Inferred},
-		{"file", set("bise.prompt_version", "v2"), "v2", Said},
+		{"file", set("bise.prompt_version", "v2"), "v2", Declared},
 		{"name", set("tokenizer.chat_template", "mistral-v1"), "v1", Named},
 		{"template", set("tokenizer.chat_template", "{{ bos_token }}{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}"), "template", Own},
 		{"broken template", set("tokenizer.chat_template", "{% for %}"), "template", None},
@@ -117,7 +117,7 @@ func TestTokens(t *testing.T) {
 
 func TestPictures(t *testing.T) {
 	var m gguf.Metadata
-	if _, _, err := Pictures(&m); fault.KindOf(err) != fault.Unsupported {
+	if _, _, err := ImageGrid(&m); fault.KindOf(err) != fault.Unsupported {
 		t.Errorf("got %v", err)
 	}
 	m.Set("clip.projector_type", gguf.Of("pixtral"))
@@ -125,8 +125,8 @@ func TestPictures(t *testing.T) {
 	m.Set("clip.vision.spatial_merge_size", gguf.Of(uint32(2)))
 	m.Set("clip.vision.image_size", gguf.Of(uint32(1540)))
 	m.Set("clip.vision.projection_dim", gguf.Of(uint32(64)))
-	cut, width, err := Pictures(&m)
-	if err != nil || cut != (prompt.Pictures{Patch: 14, Merge: 2, Max: 1540}) || width != 64 {
+	cut, width, err := ImageGrid(&m)
+	if err != nil || cut != (prompt.ImageGrid{Patch: 14, Merge: 2, Max: 1540}) || width != 64 {
 		t.Errorf("got %+v, %d, %v", cut, width, err)
 	}
 }

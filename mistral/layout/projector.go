@@ -40,7 +40,7 @@ func fits(path string, width int) bool {
 	if err != nil {
 		return false
 	}
-	_, w, err := Pictures(&file.Metadata)
+	_, w, err := ImageGrid(&file.Metadata)
 	return err == nil && w == width
 }
 

@@ -120,7 +120,7 @@ func (w *writer) user(i int, t *turn) {
 	w.control("[/INST]")
 }
 
-// pictureFirst moves a picture in front of the text that it follows, when there
+// pictureFirst moves an image in front of the text that it follows, when there
 // is nothing else.
 func pictureFirst(c engine.Content) engine.Content {
 	if len(c) == 2 && c[0].Type == engine.TextChunk && c[1].Type == engine.ImageChunk {

@@ -12,7 +12,7 @@ import (
 )
 
 // show writes a prompt down: control tokens by name, spans in «», bare ones in
-// ‹›, pictures as #1.
+// ‹›, images as #1.
 func show(p Prompt) string {
 	var b strings.Builder
 	for _, s := range p.Segments {
@@ -137,7 +137,7 @@ func TestRefusals(t *testing.T) {
 		{"v3", message(user + `,` + call + `,` + result + `,` + result), fault.Invalid, "messages", "1 of the tool results before message 5 answer no call"},
 		{"v13", message(user + `,` + call + `,` + user), fault.Invalid, "messages", "1 of the tool calls before message 4 have no result"},
 		{"v13", message(user + `,` + call + `,` + result + `,` + result), fault.Invalid, "messages[3].tool_call_id", `message 4 is a second result of the call with id "abcdefghi"`},
-		{"v13", message(user + `,` + call + `,{"role": "tool", "tool_call_id": "other", "content": "r"}`), fault.Invalid, "messages[2].tool_call_id", `message 3 is the result of a call with id "other", and there is none`},
+		{"v13", message(user + `,` + call + `,{"role": "tool", "tool_call_id": "other", "content": "r"}`), fault.Invalid, "messages[2].tool_call_id", `message 3 is the result of the call "other", which does not exist`},
 		{"v13", message(user + `,{"role": "assistant", "tool_calls": [{"id": "a", "function": {"name": "f"}}, {"id": "a", "function": {"name": "f"}}]},` + user), fault.Invalid, "messages[1].tool_calls[1].id", `message 2 has two calls with id "a"`},
 		{"v3", message(`{"role": "user"}`), fault.Invalid, "messages[0].content", "message 1, from user, has no content"},
 		{"v3", message(user + `,{"role": "assistant", "content": ""},` + user), fault.Invalid, "messages[1].content", "message 2, from the assistant, is empty"},
@@ -148,9 +148,9 @@ func TestRefusals(t *testing.T) {
 		{"v3", strings.Replace(message(user+`,`+call+`,`+result), `"f"`, `"f g"`, 1), fault.Invalid, "messages[1].tool_calls[0].function.name", `the function name "f g" is not 1 to 64 letters, digits, underscores and hyphens`},
 		{"v1", message(user + `,` + call + `,` + result), fault.Unsupported, "messages[1].tool_calls", "models of version v1 have no tools"},
 		{"v2", message(user + `,` + strings.Replace(call, `[{`, `[{"id": "x", "function": {"name": "g"}}, {`, 1) + `,` + result + `,` + result), fault.Unsupported, "messages", "models of version v2 take only one tool result after a message"},
-		{"v1", message(`{"role": "user", "content": [{"type": "image_url", "image_url": "data:x"}]}`), fault.Unsupported, "messages[0].content[0]", "models of version v1 see no pictures"},
-		{"v13", message(`{"role": "user", "content": [{"type": "image_url", "image_url": "https://x"}]}`), fault.Invalid, "messages[0].content[0]", "a picture is not given as a data: URL"},
-		{"v13", message(`{"role": "system", "content": [{"type": "image_url", "image_url": "data:x"}]}`), fault.Invalid, "messages[0].content[0]", "a message from system cannot have a picture"},
+		{"v1", message(`{"role": "user", "content": [{"type": "image_url", "image_url": "data:x"}]}`), fault.Unsupported, "messages[0].content[0]", "models of version v1 accept no images"},
+		{"v13", message(`{"role": "user", "content": [{"type": "image_url", "image_url": "https://x"}]}`), fault.Invalid, "messages[0].content[0]", "an image must be a data: URL"},
+		{"v13", message(`{"role": "system", "content": [{"type": "image_url", "image_url": "data:x"}]}`), fault.Invalid, "messages[0].content[0]", "a message from system cannot contain an image"},
 		{"v13", message(`{"role": "user", "content": [{"type": "thinking", "thinking": "x"}]}`), fault.Invalid, "messages[0].content[0]", "a message from user cannot have thinking in it"},
 		{"v11", message(user + `,{"role": "assistant", "content": [{"type": "thinking", "thinking": "x"}]},` + user), fault.Unsupported, "messages[1].content[0]", "the model reads no thinking in messages from assistant"},
 		{"v13", message(`{"role": "user", "content": [{"type": "input_audio", "input_audio": "x"}]}`), fault.Unsupported, "messages[0].content[0]", `models read no chunks of type "input_audio" here`},
@@ -242,14 +242,6 @@ func TestNothingForged(t *testing.T) {
 				t.Errorf("%s: %d control tokens with %s in the text, %d without", file, forged, evil, honest)
 			}
 		}
-	}
-}
-
-func TestContinue(t *testing.T) {
-	m := open(t, "../tokenizer/testdata/sp_tiny.model.v3")
-	ids, _, err := Encode(m, Continue("x"))
-	if err != nil || len(ids) != 1+len(m.Encode("x", false)) || ids[0] != 1 {
-		t.Errorf("%v, %v", ids, err)
 	}
 }
 

@@ -126,7 +126,7 @@ func checkPairsByID(r *engine.ChatRequest) error {
 		case engine.ToolRole:
 			done, called := answered[m.ToolCallID]
 			if !called {
-				return invalid(at(i, "tool_call_id"), "message %d is the result of a call with id %q, and there is none", i+1, m.ToolCallID)
+				return invalid(at(i, "tool_call_id"), "message %d is the result of the call %q, which does not exist", i+1, m.ToolCallID)
 			}
 			if done {
 				return invalid(at(i, "tool_call_id"), "message %d is a second result of the call with id %q", i+1, m.ToolCallID)
@@ -185,15 +185,15 @@ func (f *format) checkChunk(role engine.Role, c engine.Chunk, param string) erro
 	case engine.ImageChunk:
 		switch {
 		case role != engine.User && role != engine.ToolRole:
-			return invalid(param, "a message from %s cannot have a picture", role)
+			return invalid(param, "a message from %s cannot contain an image", role)
 		case role == engine.ToolRole && !f.resultImages:
-			return f.unsupported(param, "see no pictures in tool results")
+			return f.unsupported(param, "accept no images in tool results")
 		case !f.images:
-			return f.unsupported(param, "see no pictures")
+			return f.unsupported(param, "accept no images")
 		case !f.Images:
-			return unsupported(param, "the model sees no pictures")
+			return unsupported(param, "the model has no vision")
 		case !strings.HasPrefix(c.ImageURL, "data:"):
-			return invalid(param, "a picture is not given as a data: URL")
+			return invalid(param, "an image must be a data: URL")
 		}
 		return nil
 	case engine.ThinkingChunk:

@@ -72,7 +72,7 @@ func TestDifferential(t *testing.T) {
 	t.Logf("%d the same, %d refused by both, %d different", same, refused, different)
 }
 
-// encodeReal is encode for pictures that are PNG files.
+// encodeReal is encode for images that are PNG files.
 func (m model) encodeReal(t *testing.T, p Prompt) []int32 {
 	t.Helper()
 	ids, places, err := Encode(m, p)

@@ -5,13 +5,13 @@ import (
 	"github.com/bise-sh/bise/mistral/tokenizer"
 )
 
-// A Place is where a picture's tokens belong among a prompt's.
+// A Place is where an image's tokens belong among a prompt's.
 type Place struct {
 	At    int // before the token of this index
 	Image int // 1 is Prompt.Images[0]
 }
 
-// Encode turns a prompt into tokens. Pictures are left to the caller, who knows
+// Encode turns a prompt into tokens. Images are left to the caller, who knows
 // how many tokens each has. A control token that the vocabulary does not have is
 // an error of kind BadModel.
 func Encode(t tokenizer.Tokenizer, p Prompt) ([]int32, []Place, error) {
@@ -54,10 +54,4 @@ func isSuffixToken(name string) bool {
 func encodeSuffix(t tokenizer.Tokenizer, suffix string) []int32 {
 	ids := t.Encode("☺"+suffix, false)
 	return ids[min(2, len(ids)):]
-}
-
-// Continue is the prompt for the text that comes after another, as every model
-// reads it, in whatever format.
-func Continue(text string) Prompt {
-	return Prompt{Segments: []Segment{{Control: bos}, {Text: text}}}
 }

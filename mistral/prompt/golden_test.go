@@ -20,7 +20,7 @@ import (
 type model struct {
 	tokenizer.Tokenizer
 	Format
-	pictures Pictures
+	pictures ImageGrid
 }
 
 // open makes the tokenizer and the format of a tokenizer file, which says its
@@ -44,7 +44,7 @@ func open(t testing.TB, path string) model {
 		}
 		version = f.PromptVersion()
 		if f.Image != nil {
-			m.pictures = Pictures{Patch: f.Image.PatchSize, Merge: f.Image.MergeSize, Max: f.Image.MaxSize}
+			m.pictures = ImageGrid{Patch: f.Image.PatchSize, Merge: f.Image.MergeSize, Max: f.Image.MaxSize}
 		}
 		if f.Settings != nil {
 			if settings, err = ParseSettings(f.Settings); err != nil {
@@ -62,7 +62,7 @@ func open(t testing.TB, path string) model {
 		var pictures bool
 		version = strings.TrimPrefix(filepath.Ext(path), ".")
 		if version, pictures = strings.CutSuffix(version, "m1"); pictures {
-			m.pictures = Pictures{Patch: 16, Merge: 1, Max: 1024}
+			m.pictures = ImageGrid{Patch: 16, Merge: 1, Max: 1024}
 		}
 	}
 	m.Format, err = ForVersion(version, Options{
@@ -78,7 +78,7 @@ func open(t testing.TB, path string) model {
 
 var sizeInName = regexp.MustCompile(`_(\d+)x(\d+)\.`)
 
-// encode puts a prompt's tokens together, those of its pictures too. Pictures
+// encode puts a prompt's tokens together, those of its images too. Images
 // have their size in the name that is all of their URL.
 func (m model) encode(t testing.TB, p Prompt) []int32 {
 	t.Helper()

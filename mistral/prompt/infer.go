@@ -15,7 +15,7 @@ type Meta struct {
 	Tekken       bool   // tokenizer.ggml.model is gpt2, as Tekken's, else llama, as SentencePiece's
 	// Has reports whether the vocabulary has a control token of a name.
 	Has    func(name string) bool
-	Images bool // the model sees pictures
+	Images bool // the model sees images
 }
 
 // Infer tells the format of a model file, and whether it is one of Mistral's at

@@ -12,7 +12,7 @@ package prompt
 
 import "github.com/bise-sh/bise/engine"
 
-// A Segment is a control token, a span of text or a picture: one of the three.
+// A Segment is a control token, a span of text or an image: one of the three.
 type Segment struct {
 	Control string // the control token's name in the vocabulary, such as "[INST]"
 	Text    string // tokenized apart, control tokens in it are plain text

@@ -193,7 +193,7 @@ func (a *reader) tagged(s string) []engine.Event {
 	return thoughts(told)
 }
 
-// release tells what was held back.
+// release reports what was held back.
 func (a *reader) release() []engine.Event {
 	held := a.held
 	a.held = ""

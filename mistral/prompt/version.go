@@ -138,7 +138,7 @@ type Options struct {
 	// Has reports whether the vocabulary has a control token of a name. Nil: it
 	// has all that the version uses.
 	Has func(name string) bool
-	// Images: the model sees pictures.
+	// Images: the model sees images.
 	Images bool
 	// Settings are what a model of version v15 can be set to; nil stands for
 	// reasoning effort, none or high.
@@ -168,7 +168,7 @@ func ForVersion(version string, o Options) (Format, error) {
 	}
 	return nil, &fault.Error{
 		Kind:   fault.Unsupported,
-		Msg:    fmt.Sprintf("there is no prompt version %q", version),
+		Msg:    fmt.Sprintf("unknown prompt version %q", version),
 		Advice: "The versions are " + strings.Join(versionNames(), ", ") + ".",
 	}
 }

@@ -151,9 +151,9 @@ func TestSettings(t *testing.T) {
 }
 
 func TestGrid(t *testing.T) {
-	pixtral, small := Pictures{Patch: 16, Merge: 1, Max: 1024}, Pictures{Patch: 14, Merge: 2, Max: 1540}
+	pixtral, small := ImageGrid{Patch: 16, Merge: 1, Max: 1024}, ImageGrid{Patch: 14, Merge: 2, Max: 1540}
 	for _, c := range []struct {
-		pictures              Pictures
+		pictures              ImageGrid
 		width, height         int
 		wantColumns, wantRows int
 	}{

@@ -20,7 +20,7 @@ type TekkenFile struct {
 	pattern string
 }
 
-// TekkenImage is how pictures are cut into tokens.
+// TekkenImage is how images are cut into tokens.
 type TekkenImage struct {
 	PatchSize int `json:"image_patch_size"`   // pixels
 	MaxSize   int `json:"max_image_size"`     // pixels of the longer side

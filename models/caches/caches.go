@@ -35,7 +35,7 @@ type Role string
 
 const (
 	Weights   Role = "model"     // GGUF; several are the parts of one split file
-	Projector Role = "projector" // GGUF of the vision tower
+	Projector Role = "projector" // GGUF of the vision encoder
 	Adapter   Role = "adapter"   // GGUF of a LoRA
 	Terms     Role = "licence"   // text
 )
@@ -134,9 +134,9 @@ func (s *scan) read(dir string) []os.DirEntry {
 	return entries
 }
 
-// readBounded reads a regular file of so many bytes at most.
+// readBounded reads a regular file of at most a number of bytes.
 func readBounded(path string, most int64) ([]byte, error) {
-	// A pipe would keep whoever opens it.
+	// Opening a pipe would block.
 	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() || info.Size() > most {
 		return nil, errors.Join(err, fs.ErrInvalid)
 	}

@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// maxDepth is how many folders below a snapshot may lie in each other.
+// maxDepth is how many folders below a snapshot may be nested.
 const maxDepth = 4
 
 var sha256Name = regexp.MustCompile(`^[0-9a-f]{64}$`)

@@ -2,9 +2,9 @@
 // do with it, where its weights are and what it takes to run them, before a byte
 // of them is there.
 //
-// The facts are data, in catalog.toml beside this file, and a person can add to
-// them or correct them with a file of their own. Where a model's own files say
-// something else, they are right.
+// The facts are data, in catalog.toml beside this file, and a user can add to them or
+// correct them with their own file. Where a model's files say something else, they are
+// right.
 package catalog
 
 import (
@@ -70,7 +70,7 @@ type Model struct {
 	Obstacle   string    `toml:"obstacle" json:"obstacle,omitempty"` // why this engine cannot run it, a clause
 	Remote     []string  `toml:"remote" json:"remote,omitempty"`     // its names on La Plateforme, the usual one first
 	Unverified []string  `toml:"unverified" json:"unverified,omitempty"`
-	Own        bool      `toml:"-" json:"own,omitempty"` // the person's own file has something about it
+	Own        bool      `toml:"-" json:"own,omitempty"` // the user's catalogue file has something about it
 
 	ShapeName string `toml:"shape" json:"-"`
 	TowerName string `toml:"vision" json:"-"`
@@ -81,11 +81,11 @@ type Role string
 
 const (
 	Weights   Role = ""          // the model itself
-	Projector Role = "projector" // its vision tower
+	Projector Role = "projector" // its vision encoder
 )
 
-// A File is a GGUF that somebody has made of a model. Of a split file it names
-// the first part, and Size and SHA256 are zero.
+// A File is a GGUF made of a model. Of a split file it names the first part, and Size and
+// SHA256 are zero.
 type File struct {
 	Repo   string `toml:"repo" json:"repo"`
 	Path   string `toml:"path" json:"path"`
@@ -124,7 +124,7 @@ type Shape struct {
 	Kernel int `toml:"kernel" json:"kernel,omitempty"`
 }
 
-// A Tower is what turns pictures into vectors.
+// A Tower is a vision encoder, which turns images into vectors.
 type Tower struct {
 	Layers int `toml:"layers" json:"layers"`
 	Width  int `toml:"width" json:"width"`
@@ -138,11 +138,11 @@ type Tower struct {
 // Does reports whether the model has an ability.
 func (m Model) Does(a Ability) bool { return slices.Contains(m.Can, a) }
 
-// Local reports whether the model can be brought here and run.
+// Local reports whether the model can be installed and run.
 func (m Model) Local() bool { return m.Obstacle == "" && (m.Repo != "" || len(m.GGUF) > 0) }
 
-// CannotRun is the error of a model that cannot be brought here and run, nil for one
-// that can. It is of kind Unsupported.
+// CannotRun is the error of a model that cannot be installed and run, nil for one that
+// can. It is of kind Unsupported.
 func (m Model) CannotRun() error {
 	if m.Local() {
 		return nil
@@ -184,7 +184,7 @@ func (m Model) Words() string {
 // File is the ready file of a type, whose case does not matter.
 func (m Model) File(kind string) (File, bool) { return m.file(Weights, kind) }
 
-// Projector is a ready file of the model's vision tower, the preferred one.
+// Projector is a ready file of the model's vision encoder, the preferred one.
 func (m Model) Projector() (File, bool) { return m.file(Projector, "") }
 
 func (m Model) file(role Role, kind string) (File, bool) {
@@ -215,12 +215,12 @@ var Embedded = sync.OnceValue(func() *Catalog {
 // smaller first.
 func (c *Catalog) All() []Model { return slices.Clone(c.models) }
 
-// DefaultType is what a model is brought here as when nobody says otherwise.
+// DefaultType is what a model is installed as when no type is given.
 const DefaultType = "Q4_K_M"
 
-// Find gives the model that a name or an alias stands for, and the type that
-// stands behind a colon, as in mistral-nemo:q8_0; the type is "" when there is
-// none. Case does not matter. An error is of kind NotFound and tells near names.
+// Find gives the model that a name or an alias stands for, and the type that stands
+// behind a colon, as in mistral-nemo:q8_0; the type is "" when there is none. Case does
+// not matter. An error is of kind NotFound and suggests similar names.
 func (c *Catalog) Find(ref string) (_ Model, kind string, _ error) {
 	name, kind, _ := strings.Cut(ref, ":")
 	if i, ok := c.byName[strings.ToLower(name)]; ok {
@@ -234,8 +234,7 @@ func (c *Catalog) Find(ref string) (_ Model, kind string, _ error) {
 	return Model{}, "", e
 }
 
-// Near are names that a person may have meant, the most likely first, three at
-// most.
+// Near are names that a user may have meant, the most likely first, three at most.
 func (c *Catalog) Near(name string) []string {
 	typed := strings.ToLower(name)
 	var known, near []string
@@ -259,7 +258,7 @@ func (c *Catalog) Near(name string) []string {
 }
 
 // Match lists the models that have all of some words: in a name, an alias, the
-// title, an ability, the licence or what it is for. No words match all.
+// title, an ability, the licence or the use. No words match all.
 func (c *Catalog) Match(words ...string) []Model {
 	var list []Model
 	for _, m := range c.models {

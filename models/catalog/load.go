@@ -20,8 +20,8 @@ import (
 	"github.com/bise-sh/bise/gguf"
 )
 
-// maxFile is the most that a person's catalogue may hold, in bytes: twenty times
-// what bise comes with.
+// maxFile is the most that the user's catalogue may hold, in bytes: twenty times what
+// bise comes with.
 const maxFile = 1 << 20
 
 // fileError makes the error of a user's catalogue that cannot be used; line is 0 where
@@ -140,7 +140,7 @@ func parse(path string, under *Catalog, data []byte) (*Catalog, []string, error)
 
 type parser struct {
 	meta   toml.MetaData
-	own    bool // it is a person's file
+	own    bool // it is the user's file
 	models []Model
 	rows   map[string]int // by name
 	shapes map[string]Shape
@@ -199,7 +199,7 @@ func (m *Model) clear(set map[string]any) {
 	}
 }
 
-// resolve puts a row's shape and tower into it.
+// resolve adds the shape and the vision encoder to a row.
 func (p *parser) resolve(m *Model) {
 	m.Shape, m.Tower = nil, nil
 	if s, ok := p.shapes[m.ShapeName]; ok {
@@ -243,7 +243,7 @@ var (
 	controls = regexp.MustCompile(`\p{C}`)
 )
 
-// wrong says what of a row cannot be meant, or "".
+// wrong says what of a row is invalid, or "".
 func (m *Model) wrong() string {
 	for _, text := range append([]string{m.Title, m.About, m.Licence, m.Link, m.Obstacle, m.Prompt}, m.Remote...) {
 		if controls.MatchString(text) || len(text) > 500 {
@@ -304,8 +304,8 @@ func (f File) wrong() string {
 	return ""
 }
 
-// Bounds of shapes, some ten times what any model has: beyond them sizes would
-// not fit into 64 bits.
+// Bounds of shapes, about ten times what any model has: beyond them sizes would not fit
+// into 64 bits.
 const (
 	maxLayers = 512
 	maxWidth  = 1 << 20
@@ -320,7 +320,7 @@ func within(limit int, numbers ...int) bool {
 func (s Shape) wrong() string {
 	switch {
 	case s.Architecture != "llama" && s.Architecture != "mistral3" && s.Architecture != "mamba2":
-		return fmt.Sprintf("the architecture %q is none of llama, mistral3 and mamba2", s.Architecture)
+		return fmt.Sprintf("unknown architecture %q: want llama, mistral3 or mamba2", s.Architecture)
 	case s.Layers < 1 || s.Width < 1 || s.Heads < 1 || s.Vocabulary < 1:
 		return "layers, width, heads and vocabulary must be at least 1"
 	case !within(maxLayers, s.Layers), !within(maxWidth, s.Width, s.Heads, s.KVHeads, s.HeadWidth, s.FFN, s.Experts, s.ExpertsUsed, s.Inner, s.State, s.Groups, s.Kernel), !within(maxCount, s.Vocabulary):
@@ -340,7 +340,7 @@ func (t Tower) wrong() string {
 		return "every number must be at least 1"
 	}
 	if !within(maxLayers, t.Layers, t.Patch, t.Merge) || !within(maxWidth, t.Width, t.Heads, t.FFN, t.Side) {
-		return "a number is larger than any tower has"
+		return "a number is larger than in any vision encoder"
 	}
 	return ""
 }

@@ -145,7 +145,7 @@ func loraTargets(w *weights) ([]*loraTarget, error) {
 		s := w.tensors[name]
 		m := loraName.FindStringSubmatch(name)
 		if m == nil {
-			return nil, s.errorf("is no part of an adapter that llama.cpp can run")
+			return nil, s.errorf("is not part of an adapter that llama.cpp can run")
 		}
 		t := &loraTarget{layer: -1, a: map[int]*source{}, b: map[int]*source{}}
 		expert := 0
@@ -259,7 +259,7 @@ type baseModel struct {
 	warning   string
 }
 
-// findBase finds the model that an adapter is for: where it is said to be, or in
+// findBase finds the model that an adapter is for: at the configured path, or in
 // the neighbourhood under the name that the adapter has for it.
 func findBase(f *folder, c *adapterConfig, given string) (*baseModel, error) {
 	if given != "" {
@@ -297,7 +297,7 @@ func findBase(f *folder, c *adapterConfig, given string) (*baseModel, error) {
 	return nil, e
 }
 
-// readBase reads a base model's configuration, or the head of its GGUF.
+// readBase reads a base model's configuration, or the header of its GGUF.
 func readBase(path string) (*baseModel, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -335,7 +335,7 @@ func baseOfGGUF(path string) (*baseModel, error) {
 		if _, ok := errors.AsType[*fs.PathError](err); ok {
 			return nil, readError(path, err)
 		}
-		return nil, fileErrorf(path, "is no GGUF that can be used: %v", err)
+		return nil, fileErrorf(path, "is not a usable GGUF: %v", err)
 	}
 	s := g.Summary()
 	if s.KeyWidth == 0 || s.Architecture != "llama" && s.Architecture != "mistral3" {

@@ -130,7 +130,7 @@ func TestAdapterRefuses(t *testing.T) {
 		{"half a head", func(c object, w tensors) { w[q+"lora_B.weight"] = random("x", 48, 4) }, q + "lora_B.weight", "has 48 rows"},
 		{"another module", func(c object, w tensors) {
 			w["base_model.model.model.embed_tokens.lora_embedding_A"] = random("x", 4, 280)
-		}, "base_model.model.model.embed_tokens.lora_embedding_A", "no part of an adapter"},
+		}, "base_model.model.model.embed_tokens.lora_embedding_A", "not part of an adapter"},
 		{"a tower", func(c object, w tensors) {
 			w["base_model.model.vision_tower.x.lora_A.weight"] = random("x", 4, 8)
 		}, "base_model.model.vision_tower.x.lora_A.weight", "does not adapt"},

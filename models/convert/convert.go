@@ -1,6 +1,6 @@
-// Package convert makes GGUF files of weights as they are published: safetensors
-// with their configuration and tokenizer, in the layout of Hugging Face's
-// transformers or in Mistral's own.
+// Package convert makes GGUF files of weights as they are published: safetensors with
+// their configuration and tokenizer, in the layout of Hugging Face's transformers or in
+// Mistral's.
 //
 // A model is never in memory. First a plan is made from the heads of the files
 // alone: which tensors there will be, of which rows of which others, and whether
@@ -28,15 +28,15 @@ import (
 
 // Options say what to make.
 type Options struct {
-	Output string // path of the GGUF; a vision tower goes beside it, see [ProjectorPath]
+	Output string // path of the GGUF; a vision encoder goes beside it, see [ProjectorPath]
 	Type   Type
 	Layout Layout
 	Name   string // of the model; "" for the folder's
 	// Base is the model that an adapter is for: its folder, or its GGUF. "" for the
 	// one that the adapter names, where it lies nearby.
 	Base string
-	// Progress, when set, is told how many bytes of the result are written. It is
-	// called from one goroutine at a time.
+	// Progress, when set, is called with the number of bytes written. It is called from
+	// one goroutine at a time.
 	Progress func(done, total int64)
 }
 
@@ -53,7 +53,7 @@ type Result struct {
 	Warnings      []string
 }
 
-// ProjectorPath is where the vision tower of a model at path goes.
+// ProjectorPath is where the vision encoder of a model at path goes.
 func ProjectorPath(path string) string {
 	if ext := filepath.Ext(path); strings.EqualFold(ext, ".gguf") {
 		return strings.TrimSuffix(path, ext) + ".mmproj" + ext
@@ -89,7 +89,7 @@ func Convert(ctx context.Context, dir string, o Options) (Result, error) {
 	return b.result, nil
 }
 
-// A build is one or more files that are to be written.
+// A build is one or more files to write.
 type build struct {
 	w      *weights
 	files  []*target
@@ -182,7 +182,7 @@ func (b *build) model(f *folder, o Options, m *model) error {
 	return b.w.unused(m.embeds || m.tied != nil && *m.tied)
 }
 
-// tower plans the file of the vision tower.
+// tower plans the file of the vision encoder.
 func (b *build) tower(m *model, names naming, v *vocabulary, name string, want gguf.Type, file gguf.FileType, o Options) error {
 	row := v.named("[IMG_BREAK]")
 	if row < 0 {

@@ -217,7 +217,7 @@ func TestFP8(t *testing.T) {
 	fails(t, string(f), Options{}, name, "no scale")
 }
 
-// seeing is the tiny model with a vision tower.
+// seeing is the tiny model with a vision encoder.
 func seeing() (object, tensors) {
 	text := hfDoc()
 	delete(text, "architectures")
@@ -654,7 +654,7 @@ func TestRefusesFiles(t *testing.T) {
 		}, "model.norm.weight", "in model.safetensors, tensor"},
 		{"a head of 100 MB", func(t *testing.T, d dir) {
 			writeFile(t, d.path("model.safetensors"), le.AppendUint64(nil, 100<<20))
-		}, "", "model.safetensors is not a usable safetensors file: the head is said to have 104857600 bytes"},
+		}, "", "model.safetensors is not a usable safetensors file: the header has 104857600 bytes"},
 		{"a large configuration", func(t *testing.T, d dir) {
 			writeFile(t, d.path("config.json"), make([]byte, maxConfig+1))
 		}, "", "config.json has more than"},
@@ -667,7 +667,7 @@ func TestRefusesFiles(t *testing.T) {
 		{"another tokenizer", func(t *testing.T, d dir) {
 			os.Remove(d.path("tekken.json"))
 			writeFile(t, d.path("tokenizer.json"), []byte(`{"model":{"vocab":{"a":0,"b":1}}}`))
-		}, "", "tokenizer.json is no vocabulary of Tekken"},
+		}, "", "tokenizer.json is not a Tekken vocabulary"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -71,7 +71,7 @@ type hfVision struct {
 }
 
 // hfDefaults are the values that transformers' classes give to keys that are not
-// there. A zero is none.
+// there. A zero counts as missing.
 type hfDefaults struct {
 	vocab, width, hidden, layers, heads, kvHeads, headWidth, context int64
 	eps, theta                                                       float64
@@ -237,10 +237,10 @@ func (m *model) hfMamba(r *reader, t *hfText) {
 func (m *model) hfVision(r *reader, c *hfConfig) {
 	v := c.Vision
 	if v.Type != "" && v.Type != "pixtral" {
-		r.fail("has a vision tower of type %q, and only pixtral can be converted", v.Type)
+		r.fail("has a vision encoder of type %q, and only pixtral can be converted", v.Type)
 	}
 	if c.FeatureLayer != nil && *c.FeatureLayer != -1 || c.Features != "" && c.Features != "full" {
-		r.fail("takes what its vision tower sees from elsewhere than the end, which llama.cpp does not do")
+		r.fail("uses another layer of its vision encoder than the last, which llama.cpp does not do")
 	}
 	if v.Theta == nil && v.Rope != nil {
 		v.Theta = v.Rope.Theta

@@ -8,7 +8,7 @@ type stateSpace struct {
 	kernel, inner, state, heads int64
 }
 
-// mambaPrefix is what names begin with: Mistral's own put "model." in front.
+// mambaPrefix is what names begin with: Mistral's put "model." in front.
 func mambaPrefix(w *weights) string {
 	if w.has("model.backbone.norm_f.weight") {
 		return "model."

@@ -74,7 +74,7 @@ func (m *model) describe(meta *gguf.Metadata, s stateSpace, context int64, pooli
 	}
 }
 
-// describe writes what llama.cpp has to know of the vision tower. Pictures are
+// describe writes what llama.cpp has to know of the vision encoder. Pictures are
 // normalised as those of CLIP, and the epsilon is fixed in the reference's code.
 func (v *vision) describe(meta *gguf.Metadata, textWidth int64) {
 	meta.Set("clip.projector_type", gguf.Of("pixtral"))

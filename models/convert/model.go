@@ -9,7 +9,7 @@ import (
 // A model is what a configuration says, whichever layout it is of.
 type model struct {
 	file  string // that says it
-	class string // MistralForCausalLM, or "params.json" for Mistral's own layout
+	class string // MistralForCausalLM, or "params.json" for Mistral's layout
 	arch  string // general.architecture
 
 	layers, width, vocab int64
@@ -39,7 +39,7 @@ type yarn struct {
 	original                                  int64 // tokens
 }
 
-// vision is a Pixtral tower and what joins it to the text model.
+// vision is a Pixtral vision encoder and the projector that joins it to the text model.
 type vision struct {
 	layers, width, heads, hidden int64
 	patch, side, channels        int64 // pixels
@@ -62,8 +62,8 @@ func (r *reader) fail(format string, args ...any) {
 	}
 }
 
-// Bounds of what llama.cpp can take: LLAMA_MAX_LAYERS, LLAMA_MAX_EXPERTS, and for
-// all else more than anybody has.
+// Bounds of what llama.cpp can take: LLAMA_MAX_LAYERS, LLAMA_MAX_EXPERTS, and for all
+// else more than any model has.
 const (
 	maxLayers  = 512
 	maxExperts = 512
@@ -122,9 +122,9 @@ func (m *model) check(r *reader) {
 	if v := m.vision; v != nil {
 		switch {
 		case v.layers > maxLayers:
-			r.fail("has a vision tower of %d layers, and %d are allowed", v.layers, maxLayers)
+			r.fail("has a vision encoder of %d layers, and %d are allowed", v.layers, maxLayers)
 		case v.width%v.heads != 0 || v.width/v.heads%4 != 0:
-			r.fail("has a vision tower of width %d with %d heads, which cannot be rotated in two dimensions", v.width, v.heads)
+			r.fail("has a vision encoder of width %d with %d heads, which cannot be rotated in two dimensions", v.width, v.heads)
 		case v.channels != 3:
 			r.fail("has pictures of %d colours", v.channels)
 		}
@@ -134,9 +134,9 @@ func (m *model) check(r *reader) {
 	}
 }
 
-// contextLength is how many tokens the model was trained on, for configurations
-// that do not say it: those of Mistral's own layout before 2025. The second value
-// tells that it was worked out, from the version of the prompt format among others.
+// contextLength is how many tokens the model was trained on, for configurations that do
+// not say it: those of Mistral's layout before 2025. The second value reports whether it was
+// worked out, from the version of the prompt format among others.
 func (m *model) contextLength(tekken bool, version string) (int64, bool) {
 	switch {
 	case m.context > 0:

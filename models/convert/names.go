@@ -14,7 +14,7 @@ type Layout string
 const (
 	Auto   Layout = ""       // the one that is there; of two, Hugging Face's
 	HF     Layout = "hf"     // config.json and model*.safetensors
-	Native Layout = "native" // params.json and consolidated*.safetensors, Mistral's own
+	Native Layout = "native" // params.json and consolidated*.safetensors, Mistral's
 )
 
 // naming is how a layout calls tensors. Both tables are from llama.cpp's name to
@@ -30,7 +30,7 @@ type naming struct {
 	expert    []string // with the number of the expert
 
 	tower  string
-	vision map[string]string // below a layer of the tower
+	vision map[string]string // below a layer of the vision encoder
 	adapt  map[string]string
 }
 

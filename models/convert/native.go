@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 )
 
-// nativeConfig is params.json, the configuration of Mistral's own layout. Null and
-// missing are the same.
+// nativeConfig is params.json, the configuration of Mistral's layout. Null and missing
+// are the same.
 type nativeConfig struct {
 	Type      string          `json:"model_type"` // "mamba", else nothing
 	Width     *float64        `json:"dim"`

@@ -37,7 +37,7 @@ var decoders = map[safetensors.Type]func(dst []float32, src []byte){
 }
 
 // float8 are the numbers of F8_E4M3: a sign, four bits of exponent with a bias of
-// 7, and three of mantissa. Of all patterns only 0x7f and 0xff are no number.
+// 7, and three of mantissa. Of all patterns only 0x7f and 0xff are not a number.
 var float8 = func() (of [256]float32) {
 	for b := range of {
 		exponent, mantissa := b>>3&15, float64(b&7)

@@ -14,8 +14,8 @@ import (
 type output struct {
 	gguf.Tensor
 	parts []part
-	// unit is how many rows have to be converted together, and arrange then puts
-	// their bytes in order: dst gets what src has, rows of so many bytes.
+	// unit is how many rows have to be converted together, and arrange then puts their
+	// bytes in order: dst gets what src has, rows of n bytes.
 	unit    int64
 	arrange func(dst, src []byte, row int)
 	// change is done to every number.
@@ -130,10 +130,10 @@ func (o *output) transposed() {
 	}
 }
 
-// types gives every tensor its type. What is kept in F32 whatever is asked for is
-// what llama.cpp's own converter keeps so: vectors, norms, the choice of experts,
-// and the small tensors of Mamba. Rows that blocks of 32 do not divide are F16
-// instead of Q8_0, and the vision tower's first layer, a convolution, is F16 or F32.
+// types gives every tensor its type. What is kept in F32 whatever is asked for is what
+// llama.cpp's converter keeps so: vectors, norms, the choice of experts, and the small
+// tensors of Mamba. Rows that blocks of 32 do not divide are F16 instead of Q8_0, and the
+// vision encoder's first layer, a convolution, is F16 or F32.
 func (p *plan) types(want gguf.Type) {
 	for _, o := range p.outputs {
 		o.Type = want

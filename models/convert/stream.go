@@ -30,7 +30,7 @@ const (
 	blockFloats = 4 << 10
 )
 
-// A head is how a file begins, and where its tensors lie in it.
+// A head is how a file begins, and where its tensors are in it.
 type head struct {
 	bytes   []byte
 	offsets []int64
@@ -68,7 +68,7 @@ type stream struct {
 	done int64
 }
 
-// create makes a file that is to be written. Tests make others.
+// create makes a file to write. Tests make others.
 var create = func(path string) (sink, error) { return os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666) }
 
 // A sink is what is written to: an *os.File.
@@ -161,7 +161,7 @@ func (s *stream) add(n int64) {
 	}
 }
 
-// jobs cuts an output that lies at to into chunks.
+// jobs cuts an output into chunks.
 func (o *output) jobs(ctx context.Context, jobs chan<- job, to int64) error {
 	block, size := o.Type.Block()
 	out := o.columns() / int64(block) * int64(size) // bytes of a row

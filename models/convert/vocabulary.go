@@ -47,8 +47,8 @@ type vocabulary struct {
 // numbered is a SentencePiece file that says its version.
 var numbered = regexp.MustCompile(`^tokenizer\.model\.v(\d{1,3})(m\d{1,3})?$`)
 
-// readVocabulary reads the tokenizer that lies in a folder: Mistral's own files
-// first, which say their version.
+// readVocabulary reads the tokenizer that is in a folder: Mistral's files first, which
+// say their version.
 func readVocabulary(f *folder) (*vocabulary, error) {
 	names, err := f.names()
 	if err != nil {
@@ -104,7 +104,7 @@ func readTekken(f *folder, name string) (*vocabulary, error) {
 	}
 	file, err := tokenizer.ReadTekken(bytes.NewReader(data))
 	if err == nil {
-		_, err = file.Tokenizer() // what cannot be used is told here, not by the result
+		_, err = file.Tokenizer() // an unusable file is reported here, not by the result
 	}
 	if err != nil {
 		return nil, fileErrorf(name, "cannot be used: %v", err)
@@ -304,7 +304,7 @@ func parseTokenizerJSON(name string, data []byte) (*vocabulary, error) {
 	}
 	first, ok := firstByte(list)
 	if !ok {
-		e := fileErrorf(name, "is no vocabulary of Tekken")
+		e := fileErrorf(name, "is not a Tekken vocabulary")
 		e.Advice = "Put tekken.json or tokenizer.model beside it, from the model that this one was made of."
 		return nil, e
 	}

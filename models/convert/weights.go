@@ -96,7 +96,7 @@ func (w *weights) indexed(index string) error {
 	byFile := map[string]map[string]bool{}
 	for tensor, file := range doc.Map {
 		if file != path.Base(file) || file == "." || file == ".." {
-			return tensorErrorf(index, tensor, "is said to lie outside the folder, in %q", file)
+			return tensorErrorf(index, tensor, "is outside the folder, in %q", file)
 		}
 		if byFile[file] == nil {
 			byFile[file] = map[string]bool{}

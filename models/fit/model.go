@@ -13,7 +13,7 @@ import (
 // made of what the catalogue says.
 type Model struct {
 	Type  string // of its weights: Q4_K_M, BF16, …
-	Tower int64  // bytes of its vision tower
+	Tower int64  // bytes of its vision encoder
 	// Limit is how many tokens a context of it is good for; 0 where unknown.
 	Limit int
 	// Rough is set where its shape is not known: weights are guessed from the
@@ -23,8 +23,7 @@ type Model struct {
 	head *gguf.File
 }
 
-// Installed is a model whose file is here, with so many bytes of a vision tower
-// beside it.
+// Installed is a model whose file is here, with n bytes of a vision encoder beside it.
 func Installed(f *gguf.File, tower int64) Model {
 	s := f.Summary()
 	return Model{Type: s.FileType, Tower: tower, Limit: s.Context, head: f}
@@ -72,8 +71,8 @@ func (m Model) As(kind string) (Model, error) {
 	return m, nil
 }
 
-// Bytes is the size of the model's file, without its vision tower: of one that is
-// not here yet, within a thousandth.
+// Bytes is the size of the model's file, without its vision encoder: of one that is not
+// here yet, within a thousandth.
 func (m Model) Bytes() int64 {
 	if len(m.head.Parts) > 0 {
 		return m.head.Size()
@@ -180,7 +179,7 @@ func mamba(s catalog.Shape, name func(string) string, matrix, vector adder) {
 	matrix(name("ssm_out.weight"), s.Inner, s.Width)
 }
 
-// towerBytes is the size of a vision tower's file, whose matrices are F16.
+// towerBytes is the size of a vision encoder's file, whose matrices are F16.
 func towerBytes(t catalog.Tower, s catalog.Shape) int64 {
 	width, ffn, text := int64(t.Width), int64(t.FFN), int64(s.Width)
 	n := int64(t.Layers)*(4*width*width+3*width*ffn+2*width) + 3*int64(t.Patch*t.Patch)*width + width

@@ -30,7 +30,7 @@ type Device struct {
 	Name  string `json:"name"`
 	Total int64  `json:"total_bytes"`
 	Free  int64  `json:"free_bytes"`
-	// Unified is set where its memory is the machine's own.
+	// Unified is set where its memory is the machine's main memory.
 	Unified bool `json:"unified,omitempty"`
 }
 
@@ -43,18 +43,17 @@ const (
 	No    Verdict = "no"
 )
 
-// A Plan is how a model would lie in memory. Numbers are bytes unless they say
-// otherwise.
+// A Plan is how a model would use memory. Numbers are bytes unless they say otherwise.
 type Plan struct {
 	Type    string `json:"type"`
 	Context int    `json:"context"` // tokens
 	Longest int    `json:"longest"` // tokens that a context can grow to here; 0 where it does not fit
 	Weights int64  `json:"weights_bytes"`
-	Tower   int64  `json:"tower_bytes"`
+	Tower   int64  `json:"projector_bytes"`
 	KV      int64  `json:"kv_bytes"` // of the context, and states of models without attention
 	Compute int64  `json:"compute_bytes"`
 	Need    int64  `json:"need_bytes"` // all of it
-	// OnGPU is the part that lies in the memory of GPUs, and Layers of Blocks with it.
+	// OnGPU is the part that is in the memory of GPUs, and Layers of Blocks with it.
 	OnGPU  int64 `json:"gpu_bytes"`
 	Layers int   `json:"gpu_layers"`
 	Blocks int   `json:"layers"`

@@ -8,10 +8,10 @@ import (
 	"github.com/bise-sh/bise/models/catalog"
 )
 
-// Recommend is the model for somebody who only wants to ask questions: one whose
-// licence asks for nothing, that fits at the usual type and is comfortable to
-// read. Of several it is the newest, then the largest; where all are slow, the
-// fastest that fits. Ok is false where none fits.
+// Recommend is the model for a user who only wants to ask questions: one whose licence
+// asks for nothing, that fits at the usual type and is comfortable to read. Of several it
+// is the newest, then the largest; where all are slow, the fastest that fits. Ok is false
+// where none fits.
 func Recommend(list []catalog.Model, h Machine, o engine.LoadOptions) (best catalog.Model, ok bool) {
 	var speed float64
 	for _, c := range list {

@@ -33,9 +33,8 @@ func (p Plan) Words(h Machine, best bool) string {
 	return word
 }
 
-// Download is how many bytes of a catalogued model are fetched at the model's type,
-// as far as is known: those of a ready file, where there is one, and of its vision
-// tower.
+// Download is how many bytes of a catalogued model are fetched at the model's type, as
+// far as is known: those of a ready file, where there is one, and of its vision encoder.
 func (m Model) Download(of catalog.Model) int64 {
 	n := m.Bytes()
 	if f, ok := of.File(m.Type); ok && f.Size > 0 {

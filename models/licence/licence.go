@@ -1,6 +1,5 @@
-// Package licence knows the licences that models of the family come under: what
-// a person reads before the weights are fetched, and what is written down when
-// they agree.
+// Package licence knows the licences that models of the family come under: what a user
+// reads before the weights are fetched, and what is written down when they agree.
 //
 // Nothing here is legal advice, and nothing stands in for the text itself, which
 // every licence links to.
@@ -25,16 +24,16 @@ const (
 	LargeCompanies Use = "commercial use by large companies"
 )
 
-// A Licence is what a person may do with a model.
+// A Licence is what a user may do with a model.
 type Licence struct {
 	ID   string `json:"id"`   // "MRL-0.1", as in SPDX where SPDX has it
 	Name string `json:"name"` // "Mistral Research License"
-	// Link is where the text is. Where each model has a text of its own, it is
-	// empty and the model's repository has it as LICENSE.
+	// Link is where the text is. Where each model has its own text, it is empty and the
+	// model's repository has it as LICENSE.
 	Link    string `json:"link,omitempty"`
 	Summary string `json:"summary"`           // the two sentences that matter
 	Forbids []Use  `json:"forbids,omitempty"` // empty: nothing that a user of models would want
-	// Ask is set where a person must agree before the weights are fetched.
+	// Ask is set where a user must agree before the weights are fetched.
 	Ask bool `json:"ask"`
 
 	short   string   // for lists
@@ -95,7 +94,7 @@ func Find(id string) (_ Licence, ok bool) {
 	return Licence{}, false
 }
 
-// Unstated is the ID of a model's licence where nobody says which it is.
+// Unstated is the ID of a model's licence where it is unknown.
 const Unstated = "unstated"
 
 // Of is the licence that a model card names, with where its text is. One that is
@@ -157,7 +156,7 @@ func Digest(text []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// An Acceptance is a person's yes to a licence.
+// An Acceptance is the user's yes to a licence.
 type Acceptance struct {
 	Licence string    `json:"licence"` // its ID
 	Text    string    `json:"text"`    // the [Digest] of what was shown

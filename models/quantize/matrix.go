@@ -96,7 +96,7 @@ func readMatrix(path string) (*Matrix, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, errors.New("it is no file")
+		return nil, errors.New("it is not a regular file")
 	}
 	if info.Size() > maxMatrix {
 		return nil, fmt.Errorf("it has %d bytes, more than any matrix", info.Size())
@@ -195,16 +195,16 @@ func readFloats(r io.Reader, n int64) ([]float32, error) {
 	return values, nil
 }
 
-// decodeLegacy reads imatrix.dat: the number of entries, then for each its name,
-// the number of chunks, and sums that are to be divided by it; at the end the
-// number of chunks again and the text's name, both of which older files lack
-// (load_legacy_imatrix of llama.cpp's quantize.cpp).
+// decodeLegacy reads imatrix.dat: the number of entries, then for each its name, the
+// number of chunks, and sums to divide by it; at the end the number of chunks again and
+// the text's name, both of which older files lack (load_legacy_imatrix of llama.cpp's
+// quantize.cpp).
 func decodeLegacy(r io.Reader, size int64) (*Matrix, error) {
 	d := &legacy{r: bufio.NewReader(r), left: size}
 	m := &Matrix{Entries: map[string]Entry{}}
 	entries := d.int("the number of entries")
 	if d.err == nil && (entries < 1 || entries > size/12) {
-		return nil, errors.New("the file is no importance matrix")
+		return nil, errors.New("the file is not an importance matrix")
 	}
 	for i := int64(0); i < entries && d.err == nil; i++ {
 		name := d.text(fmt.Sprintf("the name of entry %d", i+1), gguf.MaxName)
@@ -255,7 +255,7 @@ func (d *legacy) int(what string) int64 {
 	return int64(int32(binary.LittleEndian.Uint32(b[:])))
 }
 
-// count is a length of items of so many bytes, which the file has to have.
+// count is a length of items of n bytes, which the file has to have.
 func (d *legacy) count(what string, size, limit int64) int64 {
 	n := d.int(what)
 	if d.err == nil && (n < 0 || n > limit || n > d.left/size) {

@@ -128,7 +128,7 @@ func TestMatrixRefuses(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	dir := t.TempDir()
-	if _, err := ReadMatrix(dir); err == nil || !strings.Contains(err.Error(), "it is no file") {
+	if _, err := ReadMatrix(dir); err == nil || !strings.Contains(err.Error(), "it is not a regular file") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -17,7 +17,7 @@ import (
 type plan struct {
 	tensors []gguf.Tensor
 	types   []gguf.Type // what they are to be
-	// rest is about how many bytes a file has that are no tensors.
+	// rest is about how many bytes a file has outside of tensors.
 	rest int64
 }
 
@@ -94,8 +94,8 @@ func newPlan(f *gguf.File, o *Options, m *Matrix) (*plan, error) {
 // headroom is for the metadata that quantizing adds.
 const headroom = 1024
 
-// resolve is what llama_model_quantize_impl makes a tensor: what the mix says,
-// unless somebody says otherwise.
+// resolve is what llama_model_quantize_impl makes a tensor: what the mix says, unless the
+// caller overrides it.
 func (m *mix) resolve(t gguf.Tensor, o *Options, matched []bool) (gguf.Type, error) {
 	kind := m.Base
 	if !o.Pure && packed(m.Base) {
@@ -195,7 +195,7 @@ type Override struct {
 func ParseOverride(s string) (Override, error) {
 	i := strings.LastIndexByte(s, '=')
 	if i < 1 {
-		return Override{}, &fault.Error{Kind: fault.Invalid, Msg: fmt.Sprintf("%q is no tensor type", s), Advice: "Write PATTERN=TYPE, such as attn_v=q8_0."}
+		return Override{}, &fault.Error{Kind: fault.Invalid, Msg: fmt.Sprintf("%q is not a tensor type", s), Advice: "Write PATTERN=TYPE, such as attn_v=q8_0."}
 	}
 	t, err := ParseTensorType(s[i+1:])
 	if err != nil {
@@ -203,7 +203,7 @@ func ParseOverride(s string) (Override, error) {
 	}
 	re, err := regexp.Compile(s[:i])
 	if err != nil {
-		return Override{}, &fault.Error{Kind: fault.Invalid, Msg: fmt.Sprintf("%q is no pattern: %v", s[:i], err), Advice: `Write part of a tensor's name, or a regular expression such as blk\.[0-3]\..*weight.`}
+		return Override{}, &fault.Error{Kind: fault.Invalid, Msg: fmt.Sprintf("invalid pattern %q: %v", s[:i], err), Advice: `Write part of a tensor's name, or a regular expression such as blk\.[0-3]\..*weight.`}
 	}
 	return Override{s[:i], t, re}, nil
 }

@@ -4,7 +4,7 @@
 // would have written, byte for byte. What is here is everything around it: names
 // of types, importance matrices, what becomes of each tensor and how large the
 // file will be, and that a file is either whole or not there. llama.cpp cannot be
-// interrupted and can end its process, so callers bring a [Worker] that runs it in
+// interrupted and can end its process, so callers supply a [Worker] that runs it in
 // another one.
 package quantize
 
@@ -36,7 +36,7 @@ type Options struct {
 	Threads           int        // 0: the physical cores
 }
 
-// A Job is what a [Worker] is told: nothing but llama.cpp has to be called.
+// A Job is the input of a [Worker], which only has to call llama.cpp.
 type Job struct {
 	In         string        `json:"in"`
 	Out        string        `json:"out"` // with KeepSplit, without the number and extension
@@ -52,14 +52,14 @@ type Job struct {
 	Threads    int           `json:"threads,omitempty"`
 }
 
-// Done is what a worker tells at the end.
+// Done is the result of a worker.
 type Done struct {
 	Fallbacks  int `json:"fallbacks"`  // tensors whose rows the wanted type cannot pack
 	Unweighted int `json:"unweighted"` // tensors that the importance matrix lacks
 }
 
-// A Worker runs llama.cpp's quantizer. It tells which tensor it has begun, from 1
-// on, and ends soon after ctx does.
+// A Worker runs llama.cpp's quantizer. It reports which tensor it has begun, from 1 on,
+// and ends soon after ctx does.
 type Worker func(ctx context.Context, job Job, begun func(tensor int)) (Done, error)
 
 // Progress is how far a quantization is.
@@ -170,8 +170,8 @@ func (p *plan) report(progress func(Progress)) func(tensor int) {
 	}
 }
 
-// read reads the head of the model and checks that it can be quantized, and that
-// the options go together.
+// read reads the header of the model and checks that it can be quantized, and that the
+// options go together.
 func (o *Options) read() (*gguf.File, error) {
 	file, err := gguf.Read(o.In)
 	if err == nil {
@@ -195,7 +195,7 @@ func (o *Options) read() (*gguf.File, error) {
 		}
 	}
 	if len(o.Tensors) > 0 && (o.Pure || o.Type.Copy || !packed(o.Type.Base)) {
-		return nil, &fault.Error{Kind: fault.Invalid, Msg: fmt.Sprintf("single tensors have types of their own only in a mix, which %s is not", o.Type.Name), Advice: "Leave out --tensor-type, or --pure."}
+		return nil, &fault.Error{Kind: fault.Invalid, Msg: fmt.Sprintf("single tensors can have other types only in a mix, which %s is not", o.Type.Name), Advice: "Leave out --tensor-type, or --pure."}
 	}
 	return file, nil
 }

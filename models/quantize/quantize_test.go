@@ -175,7 +175,7 @@ func TestRunRefuses(t *testing.T) {
 		{"narrow rows, pure", Options{In: narrow, Out: out, Pure: true}, "Q4_K_M", "has rows of 64 numbers, and Q4_K packs 256 together"},
 		{"narrow rows, output", Options{In: narrow, Out: out, Output: &q4k}, "Q8_0", "has rows of 64 numbers"},
 		{"pattern of nothing", Options{In: in, Out: out, Tensors: []Override{overrideOf(t, "attn_w=q8_0")}}, "Q4_K_M", "no tensor that is quantized has a name like attn_w"},
-		{"pattern with pure", Options{In: in, Out: out, Pure: true, Tensors: []Override{overrideOf(t, "attn_v=q8_0")}}, "Q4_K_M", "have types of their own only in a mix"},
+		{"pattern with pure", Options{In: in, Out: out, Pure: true, Tensors: []Override{overrideOf(t, "attn_v=q8_0")}}, "Q4_K_M", "can have other types only in a mix"},
 		{"no folder", Options{In: in, Out: filepath.Join(dir, "no", "out.gguf")}, "Q8_0", "there is no folder"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -1,6 +1,6 @@
-// Package verify looks whether a model file is whole: that its head makes sense,
-// that every tensor lies where the head says, and that none of its numbers is
-// infinite or not a number. It reads the whole file once and keeps none of it.
+// Package verify checks whether a model file is whole: that its header makes sense, that
+// every tensor lies where the header says, and that none of its numbers is infinite or
+// not a number. It reads the whole file once and keeps none of it.
 package verify
 
 import (
@@ -35,7 +35,7 @@ const maxProblems = 100
 
 // Verify looks at the model at path, in all its parts. What is wrong with the
 // file is in the report; an error is of the disk, or ctx's cause. Progress, which
-// may be nil, is told from other goroutines how many bytes of tensors are done.
+// may be nil, is called from other goroutines with the number of bytes of tensors are done.
 func Verify(ctx context.Context, path string, progress func(done, total int64)) (Report, error) {
 	r := Report{Problems: []Problem{}}
 	file, err := gguf.Read(path)
@@ -157,7 +157,7 @@ func scanAll(ctx context.Context, file *gguf.File, progress func(done, total int
 						err = io.ErrUnexpectedEOF
 					}
 					stop(fmt.Errorf("read %s: %s: %w", file.Parts[t.Part].Path, t.Name, err))
-					continue // so that nobody waits for a reader
+					continue // so that no goroutine waits for a reader
 				}
 				f := scan(t.Type, b)
 				if f.nan+f.inf > 0 {

@@ -81,14 +81,7 @@ func (q Question) Content() (content engine.Content, attached []Named) {
 // Fence returns a file as a model reads it: its name, unless that is empty, and a
 // Markdown code block. The fence is longer than any in the text.
 func Fence(name, text string) string {
-	fence := "```"
-	for strings.Contains(text, fence) {
-		fence += "`"
-	}
-	if !strings.HasSuffix(text, "\n") {
-		text += "\n"
-	}
-	block := fence + strings.TrimPrefix(filepath.Ext(name), ".") + "\n" + text + fence
+	block := CodeBlock(strings.TrimPrefix(filepath.Ext(name), "."), text)
 	if name != "" {
 		return fmt.Sprintf("%s:\n%s", name, block)
 	}

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/bise-sh/bise/tex"
 )
 
 // A Check is the result of verifying an answer by computation.
@@ -15,11 +17,11 @@ type Check struct {
 	Text string // the computation, on one line: "2·7 − 3 = 11"
 }
 
-// Verify verifies an answer by computation. It substitutes roots in the equations of
+// verify verifies an answer by computation. It substitutes roots in the equations of
 // the problem, evaluates an expression, and compares the results of simplification,
 // expansion, differentiation and integration numerically. For a word problem it uses
 // the equations in the solution. ok is false if the answer cannot be verified.
-func Verify(problem, solution string, a Answer) (Check, bool) {
+func verify(problem, solution string, a Answer) (Check, bool) {
 	if a.How == None || len(problem) > 20_000 {
 		return Check{}, false
 	}
@@ -310,7 +312,7 @@ func mathematical(w string) bool {
 		switch {
 		case functions[t] || len(t) > 1 && t[0] == '\\':
 			letters, other = 0, true
-		case isLetter(t[0]):
+		case tex.IsLetter(t[0]):
 			if letters++; letters > 2 || !other && (w == "" && (letters == 2 || strings.Contains("aAI", t))) {
 				return false
 			}

@@ -97,9 +97,9 @@ func TestExtract(t *testing.T) {
 		{"I do not know.", "", None},
 		{"", "", None},
 	} {
-		a := Extract(test.solution)
+		a := extract(test.solution)
 		if a.Text != test.want || a.How != test.how {
-			t.Errorf("Extract(%q) = %q, %v; want %q, %v", test.solution, a.Text, a.How, test.want, test.how)
+			t.Errorf("extract(%q) = %q, %v; want %q, %v", test.solution, a.Text, a.How, test.want, test.how)
 		}
 	}
 }
@@ -133,9 +133,9 @@ func TestVerify(t *testing.T) {
 		{"How many primes are there less than 100?", "", "25", true, true, "the number of primes below 100 is 25"},
 		{"How many positive divisors does 360 have?", "", "25", false, true, "the number of divisors of 360 is 24, not 25"},
 	} {
-		c, computed := Verify(test.problem, test.solution, Answer{Text: test.answer, Value: Parse(test.answer), How: Boxed})
+		c, computed := verify(test.problem, test.solution, Answer{Text: test.answer, Value: Parse(test.answer), How: Boxed})
 		if c.OK != test.ok || computed != test.computed || test.text != "" && c.Text != test.text {
-			t.Errorf("Verify(%q, %q) = %+v, %v", test.problem, test.answer, c, computed)
+			t.Errorf("verify(%q, %q) = %+v, %v", test.problem, test.answer, c, computed)
 		}
 	}
 }
@@ -150,6 +150,6 @@ func FuzzEqual(f *testing.F) {
 		if Equal(x, y) != Equal(y, x) {
 			t.Fatalf("Equal(%q, %q) depends on the order", a, b)
 		}
-		Verify(a, b, Extract(b))
+		verify(a, b, extract(b))
 	})
 }

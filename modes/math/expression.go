@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/bise-sh/bise/tex"
 )
 
 // The bounds of an expression. Answers and problems are foreign text.
@@ -81,49 +83,31 @@ var spelled = map[string]string{
 // peek is the next token: a number, a command, a letter or a sign; "" at the end.
 func (p *reader) peek() string {
 	for {
-		p.rest = strings.TrimLeft(p.rest, " \t\n\r~")
 		t := raw(p.rest)
-		if !ignored[t] {
+		if t == "" || t != "~" && !ignored[t] && strings.TrimSpace(t) != "" {
 			return t
 		}
 		p.rest = p.rest[len(t):]
 	}
 }
 
-// raw is the first token of a text as it is written.
+// raw returns the first token of a text as it is written: numbers and names of
+// functions are one each, other letters stand alone.
 func raw(s string) string {
-	if s == "" {
-		return ""
-	}
-	if s[0] == '\\' {
-		n := 1
-		for n < len(s) && isLetter(s[n]) {
-			n++
-		}
-		if n == 1 && len(s) > 1 {
-			_, size := utf8.DecodeRuneInString(s[1:])
-			n += size
-		}
-		return s[:n]
-	}
 	if n := numeral(s); n > 0 {
 		return s[:n]
 	}
 	if strings.HasPrefix(s, "**") {
 		return "**"
 	}
-	if isLetter(s[0]) {
-		n := 1
-		for n < len(s) && isLetter(s[n]) {
-			n++
-		}
-		if functions[s[:n]] || s[:n] == "pi" {
-			return s[:n]
-		}
-		return s[:1]
+	n := 0
+	for n < len(s) && tex.IsLetter(s[n]) {
+		n++
 	}
-	_, n := utf8.DecodeRuneInString(s)
-	return s[:n]
+	if functions[s[:n]] || s[:n] == "pi" {
+		return s[:n]
+	}
+	return tex.Next(s)
 }
 
 // numeral is the length of the number at the beginning of a text. A comma before
@@ -160,8 +144,6 @@ func digits(s string) int {
 	}
 	return n
 }
-
-func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
 
 // take goes over the next token and gives it in this package's spelling.
 func (p *reader) take() string {

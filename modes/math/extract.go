@@ -3,6 +3,8 @@ package math
 import (
 	"regexp"
 	"strings"
+
+	"github.com/bise-sh/bise/tex"
 )
 
 // An Answer is the final answer of a solution.
@@ -30,9 +32,9 @@ var (
 	sentence  = regexp.MustCompile(`\.(?:\s|$)|\n`)
 )
 
-// Extract finds the final answer of a solution: the last \boxed; otherwise a sentence
+// extract finds the final answer of a solution: the last \boxed; otherwise a sentence
 // such as "the answer is …"; otherwise the last formula or number.
-func Extract(solution string) Answer {
+func extract(solution string) Answer {
 	if text, ok := boxed(solution); ok {
 		return answer(text, Boxed)
 	}
@@ -78,7 +80,7 @@ func boxed(s string) (string, bool) {
 			return "", false
 		}
 		open := i + strings.IndexByte(s[i:], '{') + 1
-		if in, _, ok := group(s[open:]); ok && strings.TrimSpace(in) != "" {
+		if in, _, ok := tex.Group(s[open:]); ok && strings.TrimSpace(in) != "" {
 			return in, true
 		}
 		end = i

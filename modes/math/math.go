@@ -11,6 +11,7 @@ package math
 import (
 	"context"
 	"iter"
+	"slices"
 	"strings"
 
 	"github.com/bise-sh/bise/engine"
@@ -25,21 +26,27 @@ const instruction = "Reason step by step, and put the final answer within \\boxe
 
 // A Problem is a problem to solve.
 type Problem struct {
-	Text     string
-	Votes    int // number of solutions; 0 means 1
+	Text  string
+	Votes int // number of solutions; 0 means 1
+	// Sampling has the user's settings. Its temperature is one for chats and is not used.
 	Sampling engine.Sampling
+	// Temperature is one that the user asks for; nil: the mode's own.
+	Temperature *float64
+	// Images show the problem. They come before its words.
+	Images engine.Content
 	// Before has the earlier turns, if the problem is a question about a solution.
 	Before []engine.Message
 }
 
 // Request asks for the solutions. One is decoded greedily and several at
-// temperature 0.7, as maj@k is measured, where the sampling says nothing.
+// temperature 0.7, as maj@k is measured, unless the user asks for a temperature.
 func (p Problem) Request() engine.ChatRequest {
 	r := engine.ChatRequest{Sampling: p.Sampling, Overflow: engine.OverflowDropOldest}
 	r.Messages = append(r.Messages, p.Before...)
-	r.Messages = append(r.Messages, engine.Message{Role: engine.User, Content: engine.Text(strings.TrimSpace(p.Text) + "\n\n" + instruction)})
+	text := engine.Text(strings.TrimSpace(p.Text) + "\n\n" + instruction)
+	r.Messages = append(r.Messages, engine.Message{Role: engine.User, Content: slices.Concat(p.Images, text)})
 	r.N = max(1, p.Votes)
-	if r.Temperature == nil {
+	if r.Temperature = p.Temperature; r.Temperature == nil {
 		t := 0.0
 		if r.N > 1 {
 			t = 0.7
@@ -99,7 +106,7 @@ func (s *Session) Add(e engine.Event) {
 			return
 		}
 		v.Ended, v.Reason = true, e.Reason
-		v.Answer = Extract(v.Text)
+		v.Answer = extract(v.Text)
 		if e.Reason != engine.FinishStop && v.Answer.How != Boxed {
 			v.Answer = Answer{} // the solution is incomplete: its last expression is a step, not the answer
 		}
@@ -159,7 +166,7 @@ func (s *Session) Result() Result {
 		if len(g.Choices) < len(groups[0].Choices) {
 			break
 		}
-		c, ok := Verify(s.Problem.Text, s.Solutions[g.Shortest].Text, g.Answer)
+		c, ok := verify(s.Problem.Text, s.Solutions[g.Shortest].Text, g.Answer)
 		if i == 0 && ok {
 			r.Check = &c
 		}

@@ -33,7 +33,7 @@ func TestDecided(t *testing.T) {
 			if c == '-' {
 				text = "?"
 			}
-			tally.Add(i, Extract(text), text)
+			tally.Add(i, extract(text), text)
 		}
 		if got := tally.Decided(test.all); got != test.want {
 			t.Errorf("%q of %d: decided %v", test.answers, test.all, got)
@@ -134,5 +134,18 @@ func TestSolveFails(t *testing.T) {
 	e.Close()
 	if _, err := Solve(t.Context(), e, Problem{Text: "x"}, nil); fault.KindOf(err) != fault.Closed {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestRequestIgnoresTheTemperatureForChats(t *testing.T) {
+	chat, asked := 0.3, 0.9
+	p := Problem{Text: "1+1", Sampling: engine.Sampling{Temperature: &chat}, Images: engine.Content{{Type: engine.ImageChunk, ImageURL: "data:,"}}}
+	r := p.Request()
+	if *r.Temperature != 0 || r.Messages[0].Content[0].Type != engine.ImageChunk {
+		t.Errorf("temperature %v, content %+v", *r.Temperature, r.Messages[0].Content)
+	}
+	p.Temperature = &asked
+	if r := p.Request(); *r.Temperature != asked {
+		t.Errorf("the temperature that the user asks for is %v", *r.Temperature)
 	}
 }

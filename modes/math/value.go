@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strings"
 	"unicode"
+
+	"github.com/bise-sh/bise/tex"
 )
 
 // A Value is the parsed meaning of an answer, for comparison.
@@ -32,14 +34,32 @@ const (
 	relation      // two sides: an equation, an inequality
 )
 
-// formatting removes LaTeX commands that only affect the layout.
-var formatting = strings.NewReplacer(
-	`\\`, `\\`, // the end of a row: not a backslash before a space
-	`\left`, "", `\right`, "", `\displaystyle`, "", `\!`, "", `\,`, " ", `\;`, " ", `\:`, " ", `\ `, " ", "~", " ", `\quad`, " ", `\qquad`, " ",
-	`\(`, "", `\)`, "", `\[`, "", `\]`, "", "$$", "", `\$`, "＄", `\%`, "%", `\le `, "≤ ", `\ge `, "≥ ", `\leq`, "≤", `\geq`, "≥", `\neq`, "≠", `\ne `, "≠ ", `\lt`, "<", `\gt`, ">",
-	`\in `, "∈ ", `\cup`, "∪", `\pm`, "±", `\infty`, "∞", `\{`, "｛", `\}`, "｝", `\lbrace`, "｛", `\rbrace`, "｝", `^\circ`, "°", `^{\circ}`, "°", `\degree`, "°", `\text{ or }`, " or ", `\text{ and }`, " and ", `\text{or}`, " or ", `\text{and}`, " and ",
-	`\langle`, "(", `\rangle`, ")", "**", "",
-)
+// plainSymbols are commands by the characters that this package uses for them; "":
+// the command only changes how the formula looks.
+var plainSymbols = map[string]string{
+	`\left`: "", `\right`: "", `\displaystyle`: "", `\!`: "", `\(`: "", `\)`: "", `\[`: "", `\]`: "",
+	`\,`: " ", `\;`: " ", `\:`: " ", `\ `: " ", "~": " ", `\quad`: " ", `\qquad`: " ",
+	`\le`: "≤", `\leq`: "≤", `\leqslant`: "≤", `\ge`: "≥", `\geq`: "≥", `\geqslant`: "≥", `\ne`: "≠", `\neq`: "≠", `\lt`: "<", `\gt`: ">",
+	`\in`: "∈", `\cup`: "∪", `\pm`: "±", `\infty`: "∞", `\degree`: "°", `\$`: "＄", `\%`: "%",
+	`\{`: "｛", `\}`: "｝", `\lbrace`: "｛", `\rbrace`: "｝", `\langle`: "(", `\rangle`: ")",
+}
+
+// plainPhrases are what several tokens stand for.
+var plainPhrases = strings.NewReplacer("$$", "", "**", "", `^\circ`, "°", `^{\circ}`, "°", `\text{ or }`, " or ", `\text{ and }`, " and ", `\text{or}`, " or ", `\text{and}`, " and ")
+
+// simplify replaces commands by plain characters.
+func simplify(s string) string {
+	var b strings.Builder
+	for s != "" {
+		t := tex.Next(s)
+		s = s[len(t):]
+		if plain, ok := plainSymbols[t]; ok {
+			t = plain
+		}
+		b.WriteString(t)
+	}
+	return plainPhrases.Replace(b.String())
+}
 
 // Parse parses an answer. Text that is not mathematics becomes a value of words.
 func Parse(answer string) Value {
@@ -47,7 +67,7 @@ func Parse(answer string) Value {
 	if len(s) > maxExpression {
 		return wordsOf(s[:maxExpression])
 	}
-	s = strings.Trim(formatting.Replace(s), " .;:\n")
+	s = strings.Trim(simplify(s), " .;:\n")
 	if n := len(s); n > 2 && s[0] == '$' && s[n-1] == '$' {
 		s = s[1 : n-1]
 	}
@@ -142,32 +162,11 @@ func wrapped(s, command string) (string, bool) {
 	if !strings.HasPrefix(s, command) {
 		return "", false
 	}
-	in, rest, ok := group(s[len(command):])
+	in, rest, ok := tex.Group(s[len(command):])
 	return in, ok && strings.TrimSpace(rest) == ""
 }
 
-// group returns the text up to the } that closes a group, and the rest. The opening {
-// is not part of s.
-func group(s string) (in, rest string, ok bool) {
-	depth := 0
-	for i, c := range []byte(s) {
-		switch {
-		case c == '\\' && i+1 < len(s) && (s[i+1] == '{' || s[i+1] == '}'):
-			continue
-		case (c == '{' || c == '}') && i > 0 && s[i-1] == '\\':
-			continue
-		case c == '{':
-			depth++
-		case c == '}' && depth == 0:
-			return s[:i], s[i+1:], true
-		case c == '}':
-			depth--
-		}
-	}
-	return "", "", false
-}
-
-// between returns the text between two delimiters that enclose the whole text.
+// between returns the text between two delimiters that enclose all of s.
 func between(s, left, right string) (string, bool) {
 	if !strings.HasPrefix(s, left) || !strings.HasSuffix(s, right) {
 		return "", false

@@ -18,7 +18,7 @@ import (
 
 // pixtral counts as Pixtral 12B does, and ten tokens for everything that is no picture.
 func pixtral(_ context.Context, r *engine.ChatRequest) (int, error) {
-	cut := prompt.Pictures{Patch: 16, Merge: 1, Max: 1024}
+	cut := prompt.ImageGrid{Patch: 16, Merge: 1, Max: 1024}
 	n := 10
 	for _, k := range r.Messages[0].Content {
 		if k.Type == engine.ImageChunk {

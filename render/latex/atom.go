@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// atom reads one part. It is nil for what shows nothing.
+// atom parses one part. It is nil for commands that draw nothing.
 func (p *parser) atom() (node, error) {
 	t := string(p.next())
 	switch t {
@@ -173,7 +173,7 @@ func (p *parser) atom() (node, error) {
 	return p.plain(t), nil
 }
 
-// simple are the commands that stand for one symbol.
+// simple returns the symbol of a command that has one.
 func (p *parser) simple(t string) (symbol, bool) {
 	if s, ok := letters[t]; ok {
 		return symbol{text: s}, true
@@ -203,7 +203,7 @@ func (p *parser) simple(t string) (symbol, bool) {
 	return symbol{}, false
 }
 
-// plain is a character that stands for itself. Digits of a number are one part.
+// plain returns the symbol of a character. The digits of a number are one symbol.
 func (p *parser) plain(t string) node {
 	switch t {
 	case "+":
@@ -237,8 +237,8 @@ func (p *parser) plain(t string) node {
 	return symbol{text: t}
 }
 
-// digits reports whether what follows a mark continues a number: any digit after
-// a point, exactly three after a comma, since a list has commas too.
+// digits reports whether the tokens after a mark continue a number: any digits after a
+// point, exactly three after a comma, because lists have commas too.
 func digits(rest []token, mark token) bool {
 	n := 0
 	for n < len(rest) && isDigit(rest[n]) {
@@ -249,7 +249,7 @@ func digits(rest []token, mark token) bool {
 
 func isDigit(t token) bool { return len(t) == 1 && '0' <= t[0] && t[0] <= '9' }
 
-// inFace reads an argument in another alphabet.
+// inFace parses an argument in another alphabet.
 func (p *parser) inFace(alphabet func(rune) rune) (node, error) {
 	n, err := p.argument()
 	if err != nil {
@@ -274,7 +274,7 @@ func inFace(n node, alphabet func(rune) rune) node {
 			word = word && ok && s.kind == ordinary
 			out = append(out, part)
 		}
-		if word && len(out) > 1 { // \mathrm{kg} is one thing
+		if word && len(out) > 1 { // \mathrm{kg} is one symbol
 			var text strings.Builder
 			for _, part := range out {
 				text.WriteString(part.(symbol).text)
@@ -289,7 +289,7 @@ func inFace(n node, alphabet func(rune) rune) node {
 	return n
 }
 
-// root reads \sqrt[n]{x}.
+// root parses \sqrt[n]{x}.
 func (p *parser) root() (node, error) {
 	var r root
 	var err error
@@ -302,7 +302,7 @@ func (p *parser) root() (node, error) {
 	return r, err
 }
 
-// bracket reads up to the ] of an optional argument.
+// bracket parses up to the ] of an optional argument.
 func (p *parser) bracket() (node, error) {
 	if err := p.deeper(); err != nil {
 		return nil, err
@@ -318,7 +318,7 @@ func (p *parser) bracket() (node, error) {
 	return n, nil
 }
 
-// fence reads \left( … \right), with any number of \middle| in it.
+// fence parses \left( … \right), with any number of \middle| in it.
 func (p *parser) fence() (node, error) {
 	if err := p.deeper(); err != nil {
 		return nil, err
@@ -363,7 +363,7 @@ func (p *parser) delimiter() (string, error) {
 	return d, nil
 }
 
-// environment reads \begin{name} … \end{name}.
+// environment parses \begin{name} … \end{name}.
 func (p *parser) environment() (node, error) {
 	if err := p.deeper(); err != nil {
 		return nil, err
@@ -442,7 +442,7 @@ func (p *parser) environment() (node, error) {
 	return n, nil
 }
 
-// columnsOf reads the columns of an array: "cc|c".
+// columnsOf parses the columns of an array: "cc|c".
 func columnsOf(spec string) (align string, bars []int) {
 	for _, c := range spec {
 		switch c {

@@ -6,27 +6,27 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// A box is a rectangle of character cells. Its baseline is the line that stands
-// level with what is beside it.
+// A box is a rectangle of character cells. Its baseline is the line level with the
+// boxes beside it.
 type box struct {
 	lines    []string // each of width cells
 	width    int
 	baseline int
 }
 
-// textBox is a box of one line.
+// textBox returns a box of one line.
 func textBox(s string) box {
 	return box{lines: []string{s}, width: ansi.StringWidth(s)}
 }
 
 func (b box) height() int { return len(b.lines) }
 
-// below is how many lines stand under the baseline.
+// below returns the number of lines under the baseline.
 func (b box) below() int { return len(b.lines) - 1 - b.baseline }
 
 func blank(cells int) string { return strings.Repeat(" ", max(0, cells)) }
 
-// beside sets boxes next to each other on one baseline.
+// beside places boxes next to each other on one baseline.
 func beside(list ...box) box {
 	var above, below, width int
 	for _, b := range list {
@@ -53,7 +53,7 @@ func beside(list ...box) box {
 	return out
 }
 
-// atop sets boxes above each other; the result's baseline is that of list[base].
+// atop places boxes above each other. The result has the baseline of list[base].
 func atop(base int, align byte, list ...box) box {
 	var out box
 	for _, b := range list {
@@ -68,7 +68,7 @@ func atop(base int, align byte, list ...box) box {
 	return out
 }
 
-// wide is the box at a greater width, aligned l, c or r in it.
+// wide returns the box at a greater width, aligned to l, c or r.
 func (b box) wide(width int, align byte) box {
 	spare := width - b.width
 	if spare <= 0 {
@@ -88,7 +88,7 @@ func (b box) wide(width int, align byte) box {
 	return out
 }
 
-// rule is a horizontal line.
+// rule returns a horizontal line.
 func rule(char string, cells int) box {
 	return box{lines: []string{strings.Repeat(char, cells)}, width: cells}
 }

@@ -7,14 +7,14 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// A drawer makes boxes of nodes. Flat, every box is one line.
+// A drawer draws nodes as boxes. In flat mode every box has one line.
 type drawer struct {
 	flat  bool
-	large bool // something was larger than maxCells, and the result is no good
+	large bool // a box was larger than maxCells: the result is unusable
 }
 
-// draw makes the box of a part; tight within scripts, where no space is set
-// around operators.
+// draw returns the box of a part. tight is set within scripts, where operators have no
+// space around them.
 func (d *drawer) draw(n node, tight bool) box {
 	b := d.box(n, tight)
 	if len(b.lines)*b.width > maxCells {
@@ -62,10 +62,10 @@ func (d *drawer) box(n node, tight bool) box {
 		line := strings.Repeat("─", b.width)
 		return atop(1, 'l', textBox("┌"+line+"┐"), beside(edge, b, edge), textBox("└"+line+"┘"))
 	}
-	panic("latex: a node of an unknown kind")
+	panic("latex: unknown kind of node")
 }
 
-// row sets parts beside each other with the space that their classes want.
+// row places parts beside each other with the space of their classes.
 func (d *drawer) row(list row, tight bool) box {
 	boxes := make([]box, 0, 2*len(list))
 	last := node(nil)
@@ -84,7 +84,7 @@ func (d *drawer) row(list row, tight bool) box {
 		}
 		boxes = append(boxes, d.draw(n, tight))
 		if unary(last, n, next) {
-			n = symbol{} // what follows a sign stands close to it
+			n = symbol{} // no space after a sign
 		}
 		last = n
 	}
@@ -94,7 +94,7 @@ func (d *drawer) row(list row, tight bool) box {
 	return beside(boxes...)
 }
 
-// unary reports whether a binary operator has no left or right side, and so is a
+// unary reports whether a binary operator lacks a left or right side, which makes it a
 // sign (The TeXbook, appendix G, rules 5 and 6).
 func unary(last, n, next node) bool {
 	if n.class() != binary {
@@ -114,7 +114,7 @@ func unary(last, n, next node) bool {
 	return false
 }
 
-// gap is the cells between two neighbours.
+// gap returns the cells between two neighbours.
 func gap(last, n, next node, tight bool) int {
 	if last == nil || last.class() == glue {
 		return 0
@@ -145,7 +145,7 @@ func gap(last, n, next node, tight bool) int {
 	return 0
 }
 
-// base is what scripts stand at.
+// base returns the node that scripts belong to.
 func base(n node) node {
 	if s, ok := n.(scripts); ok {
 		return s.base
@@ -153,8 +153,8 @@ func base(n node) node {
 	return n
 }
 
-// isBig reports whether an operator applies to everything that follows, as ∑ and
-// lim do, and not to what stands in brackets after it.
+// isBig reports whether an operator applies to everything after it, like ∑ and lim,
+// and not only to brackets after it.
 func isBig(n node) bool {
 	s, ok := base(n).(symbol)
 	return ok && s.kind == operator && (s.limits || utf8.RuneCountInString(s.text) == 1)
@@ -163,7 +163,7 @@ func isBig(n node) bool {
 func (d *drawer) fraction(f fraction, tight bool) box {
 	above, below := d.draw(f.above, tight), d.draw(f.below, tight)
 	if !d.flat && tight && f.bar && above.height() == 1 && below.height() == 1 && single(f.above) && single(f.below) {
-		return textBox(above.lines[0] + "/" + below.lines[0]) // an exponent of a half does not want three lines
+		return textBox(above.lines[0] + "/" + below.lines[0]) // an exponent ½ should not take three lines
 	}
 	if d.flat {
 		if !f.bar {
@@ -205,7 +205,7 @@ func single(n node) bool {
 	return false
 }
 
-// product reports whether a part is single parts beside each other.
+// product reports whether a part consists of single parts.
 func product(n node) bool {
 	list, ok := n.(row)
 	if !ok {
@@ -232,7 +232,7 @@ func (d *drawer) root(r root, tight bool) box {
 		left = textBox(raised)
 	case d.flat:
 		left = textBox("(" + index + ")")
-	default: // over the foot of the sign
+	default: // above the foot of the sign
 		left = atop(1, 'l', d.draw(r.index, true), textBox(""))
 	}
 	simple := body.height() == 1 && single(r.body) && (body.width == 1 || isWord(r.body))

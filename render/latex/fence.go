@@ -1,9 +1,10 @@
 package latex
 
-// pieces are what a tall delimiter is built of: its first, repeated, middle and
-// last line. Without a middle of its own the repeated line stands there.
+// pieces are the parts of a tall delimiter: its first, repeated, middle and last line.
+// A delimiter without a middle repeats the repeated line there.
 type pieces struct{ top, more, middle, bottom string }
 
+// built has the pieces of each delimiter.
 var built = map[string]pieces{
 	"(": {"⎛", "⎜", "⎜", "⎝"}, ")": {"⎞", "⎟", "⎟", "⎠"}, "[": {"⎡", "⎢", "⎢", "⎣"}, "]": {"⎤", "⎥", "⎥", "⎦"},
 	"{": {"⎧", "⎪", "⎨", "⎩"}, "}": {"⎫", "⎪", "⎬", "⎭"}, "|": {"│", "│", "│", "│"}, "‖": {"‖", "‖", "‖", "‖"},
@@ -14,12 +15,12 @@ func (d *drawer) fence(f fence, tight bool) box {
 	body := d.draw(f.body, tight)
 	left, right := f.left, f.right
 	if g, ok := f.body.(grid); ok && d.flat && right == "" && len(g.rows) > 1 {
-		right = "}" // on one line the brace of cases needs its end
+		right = "}" // on one line the brace of cases needs a closing brace
 	}
 	return beside(grown(left, body), body, grown(right, body))
 }
 
-// grown is a delimiter as tall as a body.
+// grown returns a delimiter as tall as a body.
 func grown(delimiter string, body box) box {
 	h := body.height()
 	if h == 1 || delimiter == "" {
@@ -27,7 +28,7 @@ func grown(delimiter string, body box) box {
 	}
 	out := box{width: 1, baseline: body.baseline}
 	switch delimiter {
-	case "⟨", "⟩": // there are no pieces of angles: two diagonals
+	case "⟨", "⟩": // Unicode has no pieces of angles: draw two diagonals
 		upper, lower := "╱", "╲"
 		if delimiter == "⟩" {
 			upper, lower = lower, upper

@@ -1,9 +1,9 @@
 package latex
 
-// indent is how far the lines of a broken formula stand in.
+// indent is the indentation of the continuation lines of a formula.
 const indent = 2
 
-// fit draws a formula in at most so many columns, broken into lines if need be.
+// fit draws a formula in at most the given columns, in several lines if necessary.
 func fit(n node, columns int) (box, bool) {
 	d := drawer{}
 	b := d.draw(n, false)
@@ -16,7 +16,7 @@ func fit(n node, columns int) (box, bool) {
 	switch n := n.(type) {
 	case row:
 		return broken(n, columns)
-	case grid: // an aligned system: each row for itself
+	case grid: // an aligned system: fit each row
 		if !n.paired {
 			return box{}, false
 		}
@@ -41,8 +41,8 @@ func fit(n node, columns int) (box, bool) {
 	return box{}, false
 }
 
-// broken sets a row in several lines, cut before relations, or before binary
-// operators where that is not enough.
+// broken draws a row in several lines, broken before relations, or before binary
+// operators if that is not enough.
 func broken(list row, columns int) (box, bool) {
 	var lines []box
 	tall := false
@@ -62,7 +62,7 @@ func broken(list row, columns int) (box, bool) {
 		lines = append(lines, b)
 		start = end
 	}
-	if tall { // lines of fractions run into each other without a line between
+	if tall { // lines with fractions need an empty line between them
 		var spread []box
 		for i, b := range lines {
 			if i > 0 {
@@ -75,9 +75,9 @@ func broken(list row, columns int) (box, bool) {
 	return atop(0, 'l', lines...), true
 }
 
-// longest is the longest piece of a row from start on that fits and ends before
-// a relation, or before a binary operator or after a comma where that leaves
-// most of the line empty. It is empty when nothing fits.
+// longest returns the longest part of a row from start that fits and ends before a
+// relation; or, if that leaves most of the line empty, before a binary operator or
+// after a comma. It is empty when nothing fits.
 func longest(list row, start, width int) (end int, b box) {
 	atRelation := func(i int) bool { return list[i].class() == relation }
 	atOperator := func(i int) bool { return list[i].class() == binary || list[i-1].class() == punctuation }
@@ -91,7 +91,7 @@ func longest(list row, start, width int) (end int, b box) {
 	return end, b
 }
 
-// reach is the longest piece from start on that fits and ends at a good place.
+// reach returns the longest part from start that fits and ends at a good place.
 func reach(list row, start, width int, good func(int) bool) (end int, b box) {
 	end = start
 	for i := start + 1; i <= len(list); i++ {
@@ -101,7 +101,7 @@ func reach(list row, start, width int, good func(int) bool) (end int, b box) {
 		d := drawer{}
 		piece := append(row{}, list[start:i]...)
 		if start > 0 && piece[0].class() == binary {
-			piece = append(row{symbol{}}, piece...) // it has a left side: the line above
+			piece = append(row{symbol{}}, piece...) // its left side is the line above
 		}
 		next := d.draw(piece, false)
 		if d.large || next.width > width {

@@ -63,7 +63,7 @@ func (d *drawer) grid(g grid, tight bool) box {
 	return out
 }
 
-// bar is a vertical line beside a row.
+// bar returns a vertical line beside a row.
 func bar(above, below int) box {
 	b := box{width: 1, baseline: above}
 	for range above + 1 + below {
@@ -72,7 +72,7 @@ func bar(above, below int) box {
 	return b
 }
 
-// before is the cells between a column and the one before it.
+// before returns the cells between a column and the one before it.
 func (g grid) before(x int) int {
 	if x == 0 {
 		return 0
@@ -83,7 +83,7 @@ func (g grid) before(x int) int {
 	if x%2 == 0 {
 		return 3
 	}
-	// Where a relation begins the right side it wants its space on the left.
+	// A relation at the beginning of the right side has space on its left.
 	for _, r := range g.rows {
 		if x < len(r) {
 			if list, ok := r[x].(row); ok && len(list) > 0 && list[0].class() == relation {

@@ -11,8 +11,8 @@ import (
 	"github.com/charmbracelet/x/exp/golden"
 )
 
-// What models write: formulas of school, of analysis, algebra, probability and
-// physics, and the odd corners of LaTeX that turn up in answers.
+// Formulas as models write them: school mathematics, analysis, algebra, probability and
+// physics, and rare parts of LaTeX that appear in answers.
 var formulas = []string{
 	`x = \frac{-b \pm \sqrt{b^2-4ac}}{2a}`,
 	`\sum_{i=1}^n i^2 = \frac{n(n+1)(2n+1)}{6}`,
@@ -77,7 +77,7 @@ func TestDrawings(t *testing.T) {
 	golden.RequireEqual(t, out.String())
 }
 
-func TestRefusesWhatItCannotRead(t *testing.T) {
+func TestUnsupportedFormulas(t *testing.T) {
 	for _, f := range []string{
 		`\frac{1}`, `{x`, `x}`, `\left( x`, `x^a^b`, `x_`, `\begin{foo}x\end{foo}`, `\begin{matrix}x`, `\begin{matrix}x\end{pmatrix}`, `\unknowncommand x`, `\`, `\sqrt[3{x}`, `\def\x{y}\x`,
 		"\x1b[2Jx", "x\u202ey", "\xff", strings.Repeat("{", 200) + strings.Repeat("}", 200), strings.Repeat(`\sqrt`, 3000) + "x", strings.Repeat("x", maxSource+1),
@@ -118,8 +118,7 @@ func TestBreaksWideFormulas(t *testing.T) {
 	}
 }
 
-// A tower of exponents, fractions and roots takes as long as its length, not as
-// two to the power of its height.
+// Drawing nested exponents, fractions and roots must take linear, not exponential time.
 func TestDeepFormulasAreQuick(t *testing.T) {
 	for _, level := range []string{"x^{", "x_{", `\frac{1}{`, `\sqrt[n]{`, `\hat{`, `\overbrace{x}^{`, "("} {
 		end := "}"
@@ -167,7 +166,7 @@ func FuzzDraw(f *testing.F) {
 	})
 }
 
-// clean fails if a terminal would obey something in a line.
+// clean fails if a line has control characters.
 func clean(t *testing.T, line string) {
 	t.Helper()
 	if !utf8.ValidString(line) {

@@ -4,59 +4,44 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/bise-sh/bise/tex"
 )
 
-// A token is a command with its backslash, or a single rune. Runs of white space
-// are one token " "; comments are left out.
+// A token is a command with its backslash, or a character with its combining marks.
+// A run of white space is one token " "; comments are left out.
 type token string
 
-// lex cuts a formula into tokens.
+// lex splits a formula into tokens.
 func lex(source string) ([]token, error) {
 	if len(source) > maxSource || !utf8.ValidString(source) {
 		return nil, ErrSource
 	}
 	var list []token
-	for i := 0; i < len(source); {
-		r, n := utf8.DecodeRuneInString(source[i:])
-		switch {
+	for source != "" {
+		t := tex.Next(source)
+		source = source[len(t):]
+		switch r, _ := utf8.DecodeRuneInString(t); {
+		case t == `\`:
+			return nil, ErrSource
 		case r == '\\':
-			end := i + 1
-			for end < len(source) && isLetter(source[end]) {
-				end++
+			if tex.IsLetter(t[1]) && strings.HasPrefix(source, "*") { // \operatorname*, \tag*
+				t, source = t+"*", source[1:]
 			}
-			if end == i+1 { // a command of one character that is no letter
-				if end == len(source) {
-					return nil, ErrSource
-				}
-				_, n := utf8.DecodeRuneInString(source[end:])
-				end += n
-			} else if end < len(source) && source[end] == '*' {
-				end++ // \operatorname*, \tag*
-			}
-			list = append(list, token(source[i:end]))
-			i = end
-			continue
+			list = append(list, token(t))
 		case r == '%':
-			if end := strings.IndexByte(source[i:], '\n'); end >= 0 {
-				i += end + 1
-			} else {
-				i = len(source)
-			}
-			continue
+			_, source, _ = strings.Cut(source, "\n")
 		case unicode.IsSpace(r):
 			if len(list) == 0 || list[len(list)-1] != " " {
 				list = append(list, " ")
 			}
 		case unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r):
 			return nil, ErrSource
-		case unicode.Is(unicode.Mn, r) && len(list) > 0: // a combining mark stays with its base
-			list[len(list)-1] += token(source[i : i+n])
+		case unicode.Is(unicode.Mn, r) && len(list) > 0:
+			list[len(list)-1] += token(t)
 		default:
-			list = append(list, token(source[i:i+n]))
+			list = append(list, token(t))
 		}
-		i += n
 	}
 	return list, nil
 }
-
-func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }

@@ -3,9 +3,8 @@ package latex
 // A node is a part of a formula.
 type node interface{ class() class }
 
-// class is what kind of atom a part is, which decides the space around it: TeX's
-// atom types (The TeXbook, chapter 18), without the ones that make no difference
-// on a screen.
+// class is the kind of a part, which determines the space around it: TeX's atom types
+// (The TeXbook, chapter 18), without those that look the same on a screen.
 type class int
 
 const (
@@ -17,17 +16,17 @@ const (
 	closing           // )
 	punctuation       // ,
 	inner             // a fraction, a matrix
-	glue              // space that was asked for
+	glue              // explicit space
 )
 
 type (
-	// row is parts beside each other.
+	// row has parts beside each other.
 	row []node
-	// symbol is text that stands as it is.
+	// symbol is text that is drawn as it is.
 	symbol struct {
 		text string
 		kind class
-		// limits says that scripts go above and below in a formula by itself.
+		// limits places scripts above and below on own lines.
 		limits bool
 	}
 	// space is blank cells.
@@ -37,41 +36,41 @@ type (
 		bar          bool
 	}
 	root struct{ index, body node } // index may be nil
-	// scripts are what stands at the right of a base, or above and below it.
+	// scripts are at the right of a base, or above and below it.
 	scripts struct {
 		base, sub, sup node // sub and sup may be nil
 		limits         bool
 	}
-	// fence is a body between delimiters that grow with it. Either may be "".
+	// fence is a body between delimiters that grow with it. Either can be "".
 	fence struct {
 		left, right string
 		body        node
 	}
-	// grid is cells in rows and columns.
+	// grid has cells in rows and columns.
 	grid struct {
 		rows  [][]node
 		align string // of each column, repeated: l, c or r
 		gap   int    // cells between columns
-		// paired says that columns 1 and 2, 3 and 4, … meet without a gap, as
-		// around the & of an aligned system.
+		// paired draws columns 1 and 2, 3 and 4, … without a gap, as around the &
+		// of an aligned system.
 		paired bool
-		bars   []int // columns before which a line stands
-		rules  []int // rows before which a line stands
+		bars   []int // columns with a line before them
+		rules  []int // rows with a line before them
 	}
-	// accent is a mark over a body: a combining character, or a line that
-	// spans it.
+	// accent is a mark over a body: a combining character, or a line over all of
+	// it.
 	accent struct {
 		body  node
 		mark  rune
-		over  string // the line's character, where the body is no single letter
+		over  string // the line's character, for a body of several letters
 		below bool
 	}
-	// brace is a brace that spans a body.
+	// brace is a brace over or under a body.
 	brace struct {
 		body  node
 		below bool
 	}
-	// stack is a base with something small above and below.
+	// stack is a base with small parts above and below.
 	stack struct {
 		base, above, below node
 		kind               class

@@ -7,8 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// parse reads a formula. Delimiters of mathematics around it ($$ and \[) are for
-// the caller to take off.
+// parse parses a formula. The caller removes the delimiters around it ($$ and \[).
 func parse(source string) (node, error) {
 	tokens, err := lex(source)
 	if err != nil {
@@ -20,7 +19,7 @@ func parse(source string) (node, error) {
 		return nil, err
 	}
 	if len(p.tokens) > p.at {
-		return nil, ErrSource // a } or \right or \end too many
+		return nil, ErrSource // an extra }, \right or \end
 	}
 	return body, nil
 }
@@ -31,7 +30,7 @@ type parser struct {
 	depth  int
 }
 
-// peek is the next token, "" at the end.
+// peek returns the next token, "" at the end.
 func (p *parser) peek() token {
 	if p.at < len(p.tokens) {
 		return p.tokens[p.at]
@@ -51,7 +50,7 @@ func (p *parser) skipSpace() {
 	}
 }
 
-// take goes over the next token if it is the one given.
+// take skips the next token if it is t.
 func (p *parser) take(t token) bool {
 	p.skipSpace()
 	if p.peek() == t {
@@ -61,7 +60,7 @@ func (p *parser) take(t token) bool {
 	return false
 }
 
-// deeper bounds how far groups nest.
+// deeper bounds the nesting of groups.
 func (p *parser) deeper() error {
 	if p.depth++; p.depth > maxDepth {
 		return ErrSource
@@ -69,9 +68,9 @@ func (p *parser) deeper() error {
 	return nil
 }
 
-// lines reads rows until end or the end of the source. One row without & is that
-// row; more are an aligned system, whether or not an environment says so, since
-// models often leave it out.
+// lines parses rows until end or the end of the source. A single row without & is
+// returned as it is. Several are an aligned system, with or without an environment,
+// because models often omit it.
 func (p *parser) lines(end func(token) bool) (node, error) {
 	g, err := p.cells(end)
 	if err != nil {
@@ -87,7 +86,7 @@ func (p *parser) lines(end func(token) bool) (node, error) {
 	return g, nil
 }
 
-// cells reads rows of cells until end.
+// cells parses rows of cells until end.
 func (p *parser) cells(end func(token) bool) (grid, error) {
 	var g grid
 	var current []node
@@ -117,7 +116,7 @@ func (p *parser) cells(end func(token) bool) (grid, error) {
 	}
 }
 
-// lineSpace goes over the [4pt] or * that may follow \\.
+// lineSpace skips the [4pt] or * that can follow \\.
 func (p *parser) lineSpace() {
 	if p.peek() == "*" {
 		p.at++
@@ -136,7 +135,7 @@ func (p *parser) lineSpace() {
 	}
 }
 
-// row reads parts until end, a } or the end of the source, none of which it takes.
+// row parses parts until end, a } or the end of the source, and skips none of these.
 func (p *parser) row(end func(token) bool) (row, error) {
 	list := row{}
 	for {
@@ -145,7 +144,7 @@ func (p *parser) row(end func(token) bool) (row, error) {
 		switch {
 		case t == "" || t == "}" || t == `\right` || t == `\end` || t == `\middle` || end(t):
 			return pair(list), nil
-		case t == `\over` || t == `\choose` || t == `\atop`: // TeX's own fractions: everything so far over everything to come
+		case t == `\over` || t == `\choose` || t == `\atop`: // TeX's own fractions: everything before over everything after
 			p.at++
 			below, err := p.row(end)
 			if err != nil {
@@ -178,7 +177,7 @@ func (p *parser) row(end func(token) bool) (row, error) {
 	}
 }
 
-// scripts reads what is raised and lowered at a base.
+// scripts parses the superscript and subscript of a base.
 func (p *parser) scripts(base node) (node, error) {
 	s := scripts{base: base, limits: takesLimits(base)}
 	for {
@@ -214,7 +213,7 @@ func (p *parser) scripts(base node) (node, error) {
 			p.at++
 			s.limits = false
 		default:
-			if b, ok := base.(brace); ok { // what stands at a brace is its label
+			if b, ok := base.(brace); ok { // scripts of a brace are its label
 				return stack{base: b, above: s.sup, below: s.sub, kind: inner}, nil
 			}
 			return s, nil
@@ -225,7 +224,7 @@ func (p *parser) scripts(base node) (node, error) {
 	}
 }
 
-// raisedAlready reports whether there is a superscript other than primes.
+// raisedAlready reports whether a superscript is more than primes.
 func raisedAlready(n node) bool {
 	r, ok := n.(row)
 	if !ok {
@@ -248,7 +247,7 @@ func takesLimits(n node) bool {
 	return false
 }
 
-// argument is what a command or script applies to: a group or one atom.
+// argument parses the argument of a command or script: a group or one atom.
 func (p *parser) argument() (node, error) {
 	p.skipSpace()
 	switch t := p.peek(); t {
@@ -270,7 +269,7 @@ func (p *parser) argument() (node, error) {
 	return n, err
 }
 
-// group reads { … }, whose brace has been taken.
+// group parses the rest of { … } after the opening brace.
 func (p *parser) group() (node, error) {
 	if err := p.deeper(); err != nil {
 		return nil, err
@@ -286,7 +285,7 @@ func (p *parser) group() (node, error) {
 	return body, nil
 }
 
-// word reads the text of a group as it stands: {matrix}, {a b}.
+// word returns the text of a group: {matrix}, {a b}.
 func (p *parser) word() (string, error) {
 	if !p.take("{") {
 		return "", ErrSource
@@ -313,7 +312,7 @@ func (p *parser) word() (string, error) {
 			} else if n, ok := spaces[string(t)]; ok {
 				s.WriteString(blank(n))
 			} else if dropped[string(t)] || t == "$" {
-				continue // mathematics in a text is set like it
+				continue // draw mathematics within text as text
 			} else {
 				s.WriteString(string(t))
 			}
@@ -321,8 +320,8 @@ func (p *parser) word() (string, error) {
 	}
 }
 
-// pair makes fences of matching brackets that stand plainly in a row, so that
-// they grow with what is between them.
+// pair turns matching plain brackets in a row into fences, so that they grow with the
+// text between them.
 func pair(list row) row {
 	var stack []int // of opening brackets in out
 	out := row{}
@@ -335,7 +334,7 @@ func pair(list row) row {
 		if bare && s.kind == closing && len(stack) > 0 {
 			i := stack[len(stack)-1]
 			left := out[i].(symbol).text
-			// ( … ] is an interval, as good as ( … ).
+			// Brackets of an interval, such as ( … ], match too.
 			if right, ok := partner[left]; ok && (right == s.text || right != "}" && (s.text == ")" || s.text == "]")) {
 				stack = stack[:len(stack)-1]
 				f := fence{left: left, right: s.text, body: slices.Clone(out[i+1:])}

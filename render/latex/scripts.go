@@ -58,8 +58,8 @@ func (d *drawer) scripts(s scripts, tight bool) box {
 	return beside(base, corner(base, sub, sup))
 }
 
-// corner sets scripts for the right side of a base: over and under its line, or
-// level with the first and last line of a tall one.
+// corner places scripts at the right of a base: above and below its line, or level with
+// the first and last line of a tall base.
 func corner(base, sub, sup box) box {
 	between, above := 1, base.baseline+sup.height()
 	if base.height() > 1 {
@@ -82,13 +82,13 @@ func corner(base, sub, sup box) box {
 	return out
 }
 
-// flatten is a part on one line without spaces.
+// flatten returns a part on one line without spaces.
 func flatten(n node) string {
 	d := drawer{flat: true}
 	return d.draw(n, true).lines[0]
 }
 
-// grouped is a script's text on one line, in parentheses if it is more than one
+// grouped returns a script's text on one line, in parentheses if it has more than one
 // symbol.
 func grouped(n node, text string) string {
 	if isWord(n) {
@@ -100,10 +100,10 @@ func grouped(n node, text string) string {
 	return "(" + text + ")"
 }
 
-// raise writes a text in Unicode's superscripts, if they have all of it.
+// raise returns a text in Unicode superscripts, if all of its characters have one.
 func raise(text string) (string, bool) { return translate(text, superscripts) }
 
-// lower writes a text in Unicode's subscripts, if they have all of it.
+// lower returns a text in Unicode subscripts, if all of its characters have one.
 func lower(text string) (string, bool) { return translate(text, subscripts) }
 
 func translate(text string, to map[rune]rune) (string, bool) {
@@ -118,7 +118,7 @@ func translate(text string, to map[rune]rune) (string, bool) {
 	return s.String(), true
 }
 
-// The small letters that Unicode has, which is not all of them.
+// The superscripts and subscripts in Unicode.
 var (
 	superscripts = table("0123456789+−-=()abcdefghijklmnoprstuvwxyzABDEGHIJKLMNOPRTUVWβγδθφχ⊤′″‴∘°∗†‡,",
 		"⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁼⁽⁾ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻᴬᴮᴰᴱᴳᴴᴵᴶᴷᴸᴹᴺᴼᴾᴿᵀᵁⱽᵂᵝᵞᵟᶿᵠᵡᵀ′″‴°°*†‡,")

@@ -1,6 +1,6 @@
 package latex
 
-// letters are commands that stand for one ordinary symbol.
+// letters are commands for one ordinary symbol.
 var letters = map[string]string{
 	`\alpha`: "α", `\beta`: "β", `\gamma`: "γ", `\delta`: "δ", `\epsilon`: "ϵ", `\varepsilon`: "ε", `\zeta`: "ζ", `\eta`: "η",
 	`\theta`: "θ", `\vartheta`: "ϑ", `\iota`: "ι", `\kappa`: "κ", `\varkappa`: "ϰ", `\lambda`: "λ", `\mu`: "μ", `\nu`: "ν", `\xi`: "ξ", `\omicron`: "ο",
@@ -36,61 +36,60 @@ var relations = map[string]string{
 	`\trianglelefteq`: "⊴", `\trianglerighteq`: "⊵", `\vartriangleleft`: "⊲", `\smile`: "⌣", `\frown`: "⌢", `\between`: "≬",
 }
 
-// bigs are operators that take limits.
+// bigs are operators with limits.
 var bigs = map[string]string{
 	`\sum`: "∑", `\prod`: "∏", `\coprod`: "∐", `\bigcup`: "⋃", `\bigcap`: "⋂", `\bigvee`: "⋁", `\bigwedge`: "⋀", `\bigoplus`: "⨁", `\bigotimes`: "⨂", `\bigodot`: "⨀", `\biguplus`: "⨄", `\bigsqcup`: "⨆",
 }
 
-// integrals are operators whose limits stand beside them.
+// integrals are operators with their limits beside them.
 var integrals = map[string]string{`\int`: "∫", `\iint`: "∬", `\iiint`: "∭", `\oint`: "∮", `\oiint`: "∯", `\smallint`: "∫"}
 
-// functions are names set upright; true for those that take limits.
+// functions are names of functions; true for those with limits.
 var functions = map[string]bool{
 	`\sin`: false, `\cos`: false, `\tan`: false, `\cot`: false, `\sec`: false, `\csc`: false, `\sinh`: false, `\cosh`: false, `\tanh`: false, `\coth`: false,
 	`\arcsin`: false, `\arccos`: false, `\arctan`: false, `\arccot`: false, `\log`: false, `\ln`: false, `\lg`: false, `\exp`: false, `\arg`: false, `\deg`: false, `\dim`: false, `\hom`: false, `\ker`: false,
 	`\det`: true, `\gcd`: true, `\inf`: true, `\lim`: true, `\liminf`: true, `\limsup`: true, `\max`: true, `\min`: true, `\sup`: true, `\Pr`: true, `\injlim`: true, `\varlimsup`: true,
 }
 
-// named are functions whose name is not the command's.
+// named has the functions whose name differs from the command's.
 var named = map[string]string{`\liminf`: "lim inf", `\limsup`: "lim sup", `\varlimsup`: "lim sup", `\injlim`: "inj lim"}
 
 var spaces = map[string]int{
 	`\quad`: 2, `\qquad`: 4, `\,`: 1, `\:`: 1, `\;`: 1, `\>`: 1, `\ `: 1, `\!`: 0, `~`: 1, `\enspace`: 1, `\thinspace`: 1, `\medspace`: 1, `\thickspace`: 1, `\enskip`: 1,
 }
 
-// dropped are commands that change only what a terminal cannot show.
+// dropped are commands without effect on a terminal.
 var dropped = map[string]bool{
 	`\displaystyle`: true, `\textstyle`: true, `\scriptstyle`: true, `\scriptscriptstyle`: true, `\nonumber`: true, `\notag`: true, `\allowbreak`: true, `\nobreak`: true, `\noindent`: true, `\centering`: true,
 	`\rm`: true, `\bf`: true, `\it`: true, `\sf`: true, `\tt`: true, `\cal`: true, `\boldmath`: true, `\relax`: true, `\strut`: true, `\mathstrut`: true, `\null`: true, `\/`: true, `\-`: true,
 	`\small`: true, `\large`: true, `\Large`: true, `\normalsize`: true, `\footnotesize`: true, `\protect`: true,
 }
 
-// sized make the next delimiter of a certain size, which here grows by itself.
+// sized are commands for the size of the next delimiter, which is automatic here.
 var sized = map[string]bool{
 	`\big`: true, `\Big`: true, `\bigg`: true, `\Bigg`: true, `\bigl`: true, `\Bigl`: true, `\biggl`: true, `\Biggl`: true,
 	`\bigr`: true, `\Bigr`: true, `\biggr`: true, `\Biggr`: true, `\bigm`: true, `\Bigm`: true, `\biggm`: true, `\Biggm`: true,
 }
 
-// delimiters by what names them.
+// delimiters by their commands.
 var delimiters = map[string]string{
 	"(": "(", ")": ")", "[": "[", "]": "]", "|": "|", "/": "/", "<": "⟨", ">": "⟩", ".": "", `\{`: "{", `\}`: "}", `\lbrace`: "{", `\rbrace`: "}", `\lbrack`: "[", `\rbrack`: "]",
 	`\|`: "‖", `\Vert`: "‖", `\lVert`: "‖", `\rVert`: "‖", `\vert`: "|", `\lvert`: "|", `\rvert`: "|", `\langle`: "⟨", `\rangle`: "⟩", `\lfloor`: "⌊", `\rfloor`: "⌋", `\lceil`: "⌈", `\rceil`: "⌉",
 	`\backslash`: `\`, `\uparrow`: "↑", `\downarrow`: "↓", `\lgroup`: "(", `\rgroup`: ")", `\ulcorner`: "⌜", `\urcorner`: "⌝", "⟨": "⟨", "⟩": "⟩", "‖": "‖", "⌊": "⌊", "⌋": "⌋", "⌈": "⌈", "⌉": "⌉",
 }
 
-// fences are delimiters that stand in a row by command, and their class. Bars
-// have no side, so they are ordinary.
+// fences are commands for single delimiters, and their class. Bars have no side, so they
+// are ordinary.
 var fences = map[string]class{
 	`\{`: opening, `\}`: closing, `\lbrace`: opening, `\rbrace`: closing, `\lbrack`: opening, `\rbrack`: closing, `\langle`: opening, `\rangle`: closing,
 	`\lfloor`: opening, `\rfloor`: closing, `\lceil`: opening, `\rceil`: closing, `\lvert`: opening, `\rvert`: closing, `\lVert`: opening, `\rVert`: closing,
 	`\lgroup`: opening, `\rgroup`: closing, `\ulcorner`: opening, `\urcorner`: closing, `\vert`: ordinary, `\Vert`: ordinary, `\|`: ordinary,
 }
 
-// partner is the delimiter that closes another, where there is one by nature.
+// partner is the delimiter that closes another.
 var partner = map[string]string{"(": ")", "[": "]", "{": "}", "⟨": "⟩", "⌊": "⌋", "⌈": "⌉"}
 
-// accents by command: the combining character, and the line that spans more than
-// one letter.
+// accents by command: the combining character, and the line over several letters.
 var accents = map[string]accent{
 	`\hat`: {mark: '\u0302', over: "^"}, `\widehat`: {mark: '\u0302', over: "^"}, `\tilde`: {mark: '\u0303', over: "~"}, `\widetilde`: {mark: '\u0303', over: "~"},
 	`\bar`: {mark: '\u0304', over: "▁"}, `\overline`: {mark: '\u0304', over: "▁"}, `\vec`: {mark: '\u20d7', over: "→"}, `\overrightarrow`: {mark: '\u20d7', over: "→"}, `\overleftarrow`: {mark: '\u20d6', over: "←"},
@@ -98,14 +97,13 @@ var accents = map[string]accent{
 	`\mathring`: {mark: '\u030a', over: "˚"}, `\underline`: {mark: '\u0332', over: "▔", below: true},
 }
 
-// negated are relations with a stroke that Unicode has as one character.
+// negated are relations whose negation is one Unicode character.
 var negated = map[string]string{
 	"=": "≠", "∈": "∉", "∋": "∌", "⊂": "⊄", "⊃": "⊅", "⊆": "⊈", "⊇": "⊉", "≡": "≢", "∼": "≁", "≃": "≄", "≈": "≉", "≅": "≇", "<": "≮", ">": "≯", "≤": "≰", "≥": "≱", "∣": "∤", "∥": "∦", "∃": "∄", "→": "↛", "←": "↚", "⇒": "⇏", "⇔": "⇎", "⊢": "⊬", "⊨": "⊭",
 }
 
-// alphabets are letters in another face. What a face does not have stays as it
-// is; bold and italic are left out, because a terminal's font may lack them and a
-// reader does not need them.
+// alphabets are commands for other alphabets. Characters that an alphabet lacks stay as
+// they are. Bold and italic change nothing, because the terminal's font may lack them.
 var alphabets = map[string]func(rune) rune{
 	`\mathbb`: doubleStruck, `\Bbb`: doubleStruck, `\mathcal`: script, `\mathscr`: script, `\mathfrak`: fraktur,
 	`\mathbf`: same, `\mathrm`: same, `\mathit`: same, `\mathsf`: same, `\mathtt`: same, `\boldsymbol`: same, `\bm`: same, `\pmb`: same, `\mathnormal`: same, `\bold`: same, `\symbf`: same,
@@ -134,7 +132,7 @@ func fraktur(r rune) rune {
 	return face(r, '𝔄', '𝔞', 0)
 }
 
-// face is the letter or digit in the alphabet that begins with the given runes.
+// face returns the letter or digit in the alphabet that begins with the given runes.
 func face(r, upper, lower, zero rune) rune {
 	switch {
 	case 'A' <= r && r <= 'Z':

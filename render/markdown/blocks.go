@@ -2,15 +2,14 @@ package markdown
 
 import "strings"
 
-// Blocks cuts a Markdown text that grows into its top-level blocks. It cuts only
-// where what comes later cannot change what came before: after a heading, around
-// fenced code, and at empty lines that no list or indented code goes on after.
-// The zero Blocks is empty.
+// Blocks splits a growing Markdown text into its top-level blocks. It splits only
+// where later text cannot change the block before: after a heading, around fenced
+// code, and at empty lines that end a block. The zero Blocks is empty.
 type Blocks struct {
-	block strings.Builder // whole lines of the block that is growing
-	line  string          // the line that is growing
+	block strings.Builder // complete lines of the growing block
+	line  string          // the growing line
 	kind  kind            // of the block
-	fence string          // the run of ` or ~ that opened the code being read, what closes the mathematics, or ""
+	fence string          // the run of ` or ~ that opened the code, or what closes the formula, or ""
 	empty bool            // the last line of the block was empty
 }
 
@@ -45,13 +44,13 @@ func (b *Blocks) Add(piece string) []string {
 	}
 }
 
-// Growing is the text of the block that is not finished.
+// Growing returns the text of the unfinished block.
 func (b *Blocks) Growing() string { return b.block.String() + b.line }
 
-// Cut finishes the growing block before its end, for who cannot draw one that
-// grows without bound: ok is false when it has no line to cut after, or cannot be
-// cut, as a table. What follows goes on as the same kind of block; code is opened
-// again.
+// Cut finishes the growing block before its end, for callers that cannot draw a
+// block of any length. ok is false when the block has no complete line, or cannot be
+// cut, such as a table. The next text continues the same kind of block; code gets a
+// new opening fence.
 func (b *Blocks) Cut() (block string, ok bool) {
 	text := b.block.String()
 	switch {
@@ -70,7 +69,7 @@ func (b *Blocks) Cut() (block string, ok bool) {
 	return text, true
 }
 
-// Rest ends the text and returns the blocks that were not finished.
+// Rest ends the text and returns the unfinished blocks.
 func (b *Blocks) Rest() []string {
 	var done []string
 	if line := b.line; line != "" {
@@ -84,8 +83,7 @@ func (b *Blocks) Rest() []string {
 	return done
 }
 
-// ended reports whether the line that is growing, whatever it becomes, begins a
-// new block.
+// ended reports whether the growing line begins a new block, whatever follows in it.
 func (b *Blocks) ended() bool {
 	indent, body := measure(b.line)
 	if !b.empty || b.fence != "" || body == "" {
@@ -100,7 +98,7 @@ func (b *Blocks) ended() bool {
 	return b.kind != none
 }
 
-// read takes one whole line and appends the blocks that it finishes.
+// read takes one complete line and appends the blocks that it finishes.
 func (b *Blocks) read(line string, done []string) []string {
 	indent, body := measure(line)
 	if b.kind == displayed {
@@ -108,7 +106,7 @@ func (b *Blocks) read(line string, done []string) []string {
 	}
 	if b.fence != "" {
 		b.block.WriteString(line)
-		if closes(body, b.fence) && (indent < 4 || b.kind == list) {
+		if closesFence(body, b.fence) && (indent < 4 || b.kind == list) {
 			b.fence, b.empty = "", false
 			if b.kind == fenced {
 				return b.finish(done)
@@ -123,21 +121,21 @@ func (b *Blocks) read(line string, done []string) []string {
 		}
 		return done
 	}
-	fence, math := opens(body), display(body)
+	fence, math := openingFence(body), displayCloser(body)
 	switch {
 	case b.kind == none:
 	case b.kind == list && indent >= 2, b.kind == indented && indent >= 4:
 		if b.kind == list {
-			b.fence = fence // empty lines in an item's code mean nothing
+			b.fence = fence // empty lines in an item's code end nothing
 		}
 		b.empty = false
 		b.block.WriteString(line)
 		return done
-	case b.kind == list && item(body):
+	case b.kind == list && isItem(body):
 		b.empty = false
 		b.block.WriteString(line)
 		return done
-	case b.empty || (fence != "" || math != "" && whole(body, math)) && indent < 4:
+	case b.empty || (fence != "" || math != "" && fillsLine(body, math)) && indent < 4:
 		done = b.finish(done)
 	default:
 		b.block.WriteString(line)
@@ -149,14 +147,14 @@ func (b *Blocks) read(line string, done []string) []string {
 		b.kind = indented
 	case fence != "":
 		b.kind, b.fence = fenced, fence
-	case math != "" && whole(body, math):
+	case math != "" && fillsLine(body, math):
 		b.kind, b.fence = displayed, math
 		if strings.Contains(body[2:], math) {
 			return b.finish(done)
 		}
-	case heading(body):
+	case isHeading(body):
 		return b.finish(done)
-	case item(body):
+	case isItem(body):
 		b.kind = list
 	default:
 		b.kind = prose
@@ -164,21 +162,21 @@ func (b *Blocks) read(line string, done []string) []string {
 	return done
 }
 
-// readMath takes a line of mathematics. An empty one ends it, since there are none
-// in a formula: so a mark that is never closed costs one paragraph.
+// readMath takes a line of a formula. An empty line ends it, because formulas have
+// none: so a delimiter that is never closed affects only one paragraph.
 func (b *Blocks) readMath(line, body string, done []string) []string {
 	b.block.WriteString(line)
-	if body == "" || shuts(body, b.fence) {
+	if body == "" || endsMath(body, b.fence) {
 		return b.finish(done)
 	}
 	return done
 }
 
-// whole reports whether the mathematics that a line begins with, closed by math,
-// takes the whole line, or goes on in the next.
-func whole(body, math string) bool {
+// fillsLine reports whether the formula that a line begins with, closed by math,
+// fills the line or continues in the next.
+func fillsLine(body, math string) bool {
 	_, after, closed := strings.Cut(body[2:], math)
-	return !closed || endsThere(after)
+	return !closed || endsSentence(after)
 }
 
 func (b *Blocks) finish(done []string) []string {
@@ -187,8 +185,8 @@ func (b *Blocks) finish(done []string) []string {
 	return done
 }
 
-// measure gives a line's indentation in columns and what follows it, without
-// the white space at its end.
+// measure returns a line's indentation in columns, and the rest without trailing
+// white space.
 func measure(line string) (indent int, body string) {
 	body = strings.TrimRight(line, " \t\r\n")
 	for i, r := range body {
@@ -204,8 +202,8 @@ func measure(line string) (indent int, body string) {
 	return 0, ""
 }
 
-// opens gives the fence that a line opens code with, "" when it opens none.
-func opens(body string) string {
+// openingFence returns the fence with which a line opens code, "" for none.
+func openingFence(body string) string {
 	for _, mark := range []string{"`", "~"} {
 		rest := strings.TrimLeft(body, mark)
 		if n := len(body) - len(rest); n >= 3 && (mark == "~" || !strings.Contains(rest, "`")) {
@@ -215,32 +213,34 @@ func opens(body string) string {
 	return ""
 }
 
-// closes reports whether a line closes the code that fence opened.
-func closes(body, fence string) bool {
+// closesFence reports whether a line closes the code that fence opened.
+func closesFence(body, fence string) bool {
 	return len(body) >= len(fence) && strings.Trim(body, fence[:1]) == ""
 }
 
-func heading(body string) bool {
+// isHeading reports whether a line is an ATX heading.
+func isHeading(body string) bool {
 	rest := strings.TrimLeft(body, "#")
 	n := len(body) - len(rest)
 	return n >= 1 && n <= 6 && (rest == "" || rest[0] == ' ' || rest[0] == '\t')
 }
 
-// item reports whether a line begins a list item.
-func item(body string) bool {
+// isItem reports whether a line begins a list item.
+func isItem(body string) bool {
 	digits := strings.TrimLeft(body, "0123456789")
 	if n := len(body) - len(digits); n > 0 && n <= 9 {
-		return marked(digits, ".)")
+		return isMarked(digits, ".)")
 	}
-	return marked(body, "-*+") && !rule(body)
+	return isMarked(body, "-*+") && !isRule(body)
 }
 
-func marked(body, marks string) bool {
+// isMarked reports whether a line begins with one of the marks and a space.
+func isMarked(body, marks string) bool {
 	return body != "" && strings.ContainsRune(marks, rune(body[0])) && (len(body) == 1 || body[1] == ' ' || body[1] == '\t')
 }
 
-// rule reports whether a line is a thematic break, such as * * *.
-func rule(body string) bool {
+// isRule reports whether a line is a thematic break, such as * * *.
+func isRule(body string) bool {
 	bare := strings.NewReplacer(" ", "", "\t", "").Replace(body)
 	return len(bare) >= 3 && strings.Trim(bare, bare[:1]) == ""
 }

@@ -11,11 +11,11 @@ import (
 	"github.com/bise-sh/bise/render/term"
 )
 
-// maxColoured is the most code that is coloured, in bytes; a lexer takes some
+// maxColoured is the most code that gets colours, in bytes: a lexer takes some
 // microseconds for each.
 const maxColoured = 100_000
 
-// code draws a block of code in the colours of its language.
+// code draws a code block in the colours of its language.
 func (d *drawing) code(n ast.Node, language string) []string {
 	var b strings.Builder
 	for i := range n.Lines().Len() {
@@ -26,9 +26,9 @@ func (d *drawing) code(n ast.Node, language string) []string {
 	return indent(d.Highlight(strings.TrimRight(b.String(), "\n"), language), space, space)
 }
 
-// Highlight colours code in the theme's style. The language may be that of a file,
-// told by its name; one that is not known leaves the code as it is. Tabs become
-// four spaces, and what could command the terminal goes.
+// Highlight colours code in the renderer's style. The language is a name or a file
+// name; with an unknown one the code has no colours. Tabs become four spaces, and
+// control characters are removed.
 func (r *Renderer) Highlight(source, language string) []string {
 	source = strings.ReplaceAll(term.Clean(source), "\t", "    ")
 	lexer := lexers.Get(language)
@@ -58,19 +58,19 @@ func (r *Renderer) Highlight(source, language string) []string {
 	return lines
 }
 
-// Code gives the language and the source of a block that is fenced code, as a
-// person would copy it; ok is false when it is something else.
+// Code returns the language and the source of a block of fenced code, as a user would
+// copy it. ok is false for other blocks.
 func Code(block string) (language, source string, ok bool) {
 	first, rest, _ := strings.Cut(block, "\n")
 	indent, body := measure(first)
-	fence := opens(body)
+	fence := openingFence(body)
 	if fence == "" || indent >= 4 {
 		return "", "", false
 	}
 	language, _, _ = strings.Cut(strings.TrimSpace(body[len(fence):]), " ")
 	lines := strings.Split(strings.TrimSuffix(rest, "\n"), "\n")
 	for i, line := range lines {
-		if in, body := measure(line); in < 4 && closes(body, fence) {
+		if in, body := measure(line); in < 4 && closesFence(body, fence) {
 			lines = lines[:i]
 			break
 		}

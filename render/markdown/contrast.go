@@ -5,24 +5,24 @@ import (
 	"math"
 )
 
-// leastContrast is what text needs to be read (WCAG 2.2, 1.4.3).
-const leastContrast = 4.5
+// minContrast is the contrast that readable text needs (WCAG 2.2, 1.4.3).
+const minContrast = 4.5
 
-// legible is a colour that can be read on the background: the colour itself, or
-// one as much lighter or darker as it has to be.
+// legible returns a colour that is readable on the background: the colour itself, or
+// the nearest lighter or darker one.
 func (r *Renderer) legible(c color.RGBA) color.RGBA {
 	if r.Style.background == nil {
 		return c
 	}
-	if known, ok := r.readable[c]; ok {
-		return known
+	if cached, ok := r.readable[c]; ok {
+		return cached
 	}
 	end := uint8(0xff)
-	if luminance(r.Style.background) > 0.18 { // black has more contrast with it than white
+	if luminance(r.Style.background) > 0.18 { // black contrasts more than white
 		end = 0
 	}
 	lifted := c
-	for step := 1; step <= 20 && contrast(lifted, r.Style.background) < leastContrast; step++ {
+	for step := 1; step <= 20 && contrast(lifted, r.Style.background) < minContrast; step++ {
 		lifted = color.RGBA{R: towards(c.R, end, step), G: towards(c.G, end, step), B: towards(c.B, end, step), A: 0xff}
 	}
 	if r.readable == nil {
@@ -32,18 +32,18 @@ func (r *Renderer) legible(c color.RGBA) color.RGBA {
 	return lifted
 }
 
-// towards is the value some twentieths of the way to an end.
+// towards returns the value that many twentieths of the way to end.
 func towards(v, end uint8, step int) uint8 {
 	return uint8(int(v) + (int(end)-int(v))*step/20)
 }
 
-// contrast is the ratio of two colours' luminances as WCAG 2.2 defines it, 1 to 21.
+// contrast returns the contrast ratio of two colours (WCAG 2.2), 1 to 21.
 func contrast(a, b color.Color) float64 {
 	x, y := luminance(a), luminance(b)
 	return (max(x, y) + 0.05) / (min(x, y) + 0.05)
 }
 
-// luminance is a colour's relative luminance (WCAG 2.2), 0 to 1.
+// luminance returns a colour's relative luminance (WCAG 2.2), 0 to 1.
 func luminance(c color.Color) float64 {
 	r, g, b, _ := c.RGBA()
 	linear := func(v uint32) float64 {

@@ -21,10 +21,10 @@ func TestCodeIsLegible(t *testing.T) {
 			}
 			was := color.RGBA{R: c.Red(), G: c.Green(), B: c.Blue(), A: 0xff}
 			got := r.legible(was)
-			if contrast(got, theme.background) < leastContrast {
+			if contrast(got, theme.background) < minContrast {
 				t.Errorf("%s: %v has a contrast of %.2f", name, kind, contrast(got, theme.background))
 			}
-			if contrast(was, theme.background) >= leastContrast && got != was {
+			if contrast(was, theme.background) >= minContrast && got != was {
 				t.Errorf("%s: %v was legible and is changed", name, kind)
 			}
 		}

@@ -10,17 +10,17 @@ import (
 	"github.com/bise-sh/bise/render/term"
 )
 
-// longestTarget is how long an address may be, in bytes; some terminals take no
-// more.
+// longestTarget is the longest URL of a link, in bytes: some terminals accept no
+// longer ones.
 const longestTarget = 2000
 
-// target returns the number of the target that a click on a link opens, -1 when it
-// opens none: a model's answer opens no files and starts no programs.
-func (d *drawing) target(address string) int {
-	if !d.Links || len(address) > longestTarget {
+// target returns the index of a link's target in d.targets, -1 when a click must open
+// nothing: a model's answer opens no files and starts no programs.
+func (d *drawing) target(link string) int {
+	if !d.Links || len(link) > longestTarget {
 		return -1
 	}
-	u, err := url.Parse(address)
+	u, err := url.Parse(link)
 	if err != nil {
 		return -1
 	}
@@ -39,7 +39,7 @@ func (d *drawing) target(address string) int {
 	return len(d.targets) - 1
 }
 
-// raw is the text in a node as it was written.
+// raw returns the text in a node as it is written.
 func (d *drawing) raw(n ast.Node) string {
 	var b strings.Builder
 	for c := n.FirstChild(); c != nil; c = c.NextSibling() {
@@ -50,8 +50,8 @@ func (d *drawing) raw(n ast.Node) string {
 	return visible(b.String())
 }
 
-// literal is what a text of Markdown stands for: escapes and entities are
-// resolved. The escapes \( \) \[ \] stay, since models mark mathematics so.
+// literal resolves the escapes and entities of a Markdown text. The escapes \( \) \[ \]
+// stay, because models delimit mathematics with them.
 func literal(s string) string {
 	if !strings.ContainsAny(s, `\&`) {
 		return visible(s)
@@ -81,5 +81,5 @@ func punctuation(c byte) bool {
 // spaces replaces newlines and tabs.
 var spaces = strings.NewReplacer("\n", " ", "\t", " ", backslash, "\ufffd")
 
-// visible takes out control characters, which entities can stand for.
+// visible removes control characters, which entities can stand for.
 func visible(s string) string { return spaces.Replace(term.Clean(s)) }

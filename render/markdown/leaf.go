@@ -141,7 +141,7 @@ func (l *leaf) add(s string, as look) {
 	}
 	s = protect(s)
 	if as.target >= 0 {
-		// The number stands for the address, which a style in capitals would change.
+		// The index stands for the URL, which a style in capitals would change.
 		s = fmt.Sprintf("\x1b]8;;%d\a%s\x1b]8;;\a", as.target, s)
 	}
 	style := l.config.Text
@@ -161,12 +161,12 @@ func (l *leaf) add(s string, as look) {
 	l.elements = append(l.elements, e)
 }
 
-// code adds code, drawn already so that the emphasis around it adds to it.
+// code adds code. It is drawn already, so that the emphasis around it adds to it.
 func (l *leaf) code(s string, as look) {
 	l.add(l.element(&glamour.CodeSpanElement{Text: protect(visible(s)), Style: l.config.Code.StylePrimitive}), as)
 }
 
-// address adds where a link leads, unless its label says so.
+// address adds the URL of a link, unless its label contains it.
 func (l *leaf) address(label, to string, style glamour.StylePrimitive, as look) {
 	if to = literal(to); !strings.Contains(label, to) {
 		l.add(l.element(&glamour.BaseElement{Token: protect(to), Prefix: " ", Style: style}), as)

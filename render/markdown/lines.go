@@ -13,8 +13,8 @@ import (
 
 const (
 	reset     = "\x1b[m"   // ends every style (SGR 0)
-	linkTo    = "\x1b]8;;" // begins a link (OSC 8), or ends it when no address follows
-	stringEnd = "\x1b\\"   // ends the address (ST)
+	linkTo    = "\x1b]8;;" // begins a link (OSC 8), or ends it when no URL follows
+	stringEnd = "\x1b\\"   // ends the URL (ST)
 )
 
 // paint sets text in a colour, nil for the terminal's own.
@@ -34,16 +34,16 @@ func protect(s string) string { return strings.ReplaceAll(s, `\`, backslash) }
 func unprotect(s string) string { return strings.ReplaceAll(s, backslash, `\`) }
 
 // lines splits what Glamour wrote into lines, each with its styles and its link
-// whole, so that it can be indented. Empty lines around the text and blanks after a
-// line are left out, unless they have a background. Of the control sequences only
-// styles and our links pass: a style file has texts too.
+// complete, so that it can be indented. It omits empty lines around the text, and
+// trailing blanks without a background. Of the control sequences it keeps only styles
+// and our own links, because the text of style files is untrusted too.
 func (d *drawing) lines(text string) []string {
 	p := xansi.GetParser()
 	defer xansi.PutParser(p)
 	var (
 		out        []string
 		line       strings.Builder
-		pen, drawn uv.Style // as the text asks for it, and as the line has it
+		pen, drawn uv.Style // as the text wants it, and as the line has it
 		link, open string
 	)
 	set := func(to uv.Style, link string) {
@@ -118,7 +118,7 @@ func (d *drawing) lines(text string) []string {
 	return out
 }
 
-// blank reports whether spaces in a style look like nothing.
+// blank reports whether spaces in a style are invisible.
 func blank(s uv.Style) bool {
 	return s.Bg == nil && s.Underline == uv.UnderlineNone && s.Attrs&(uv.AttrReverse|uv.AttrStrikethrough) == 0
 }

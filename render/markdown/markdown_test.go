@@ -3,6 +3,7 @@ package markdown
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"regexp"
 	"slices"
@@ -270,16 +271,21 @@ func TestStyles(t *testing.T) {
 	}
 }
 
-var ours = regexp.MustCompile(`\x1b\[[0-9;]*m`)
+// ours finds the control sequences that a drawn block can have: styles and links.
+var ours = regexp.MustCompile(`\x1b\[[0-9;]*m|\x1b\]8;;[!-~]*\x1b\\`)
 
 func FuzzBlock(f *testing.F) {
 	f.Add(sample, 40)
 	f.Add("a&#27;]0;x&#7;\n\n> 1. - * a\n\n|a|\n|-|\n|b|c|\n```go\n\x1b[2J", 12)
-	r := NewRenderer(Light)
+	f.Add(hostile, 40)
+	styles := allStyles(f)
+	names := slices.Sorted(maps.Keys(styles))
 	f.Fuzz(func(t *testing.T, text string, columns int) {
 		if len(text) > 1<<11 {
 			return
 		}
+		r := NewRenderer(styles[names[uint(columns)%uint(len(names))]])
+		r.Links = true
 		out := ours.ReplaceAllString(r.Block(text, columns), "")
 		if out != term.Clean(out) || strings.ContainsAny(out, "\x1b\t") {
 			t.Errorf("%q is drawn as %q", text, out)

@@ -13,18 +13,19 @@ import (
 	"github.com/yuin/goldmark/util"
 
 	"github.com/bise-sh/bise/render/latex"
+	"github.com/bise-sh/bise/tex"
 )
 
-// Mathematics is what models write between $ and $, $$ and $$, \( and \), \[ and
-// \], and in code of the language "math", as Pandoc and GitHub read it.
+// Models write mathematics between $ and $, $$ and $$, \( and \), \[ and \], and in code
+// of the language "math". Pandoc and GitHub read it in the same way.
 
-// mathClosers are the marks that open mathematics and those that close it.
+// mathClosers are the delimiters of mathematics.
 var mathClosers = []struct {
 	open, close string
 	display     bool
 }{{"$$", "$$", true}, {`\[`, `\]`, true}, {`\(`, `\)`, false}, {"$", "$", false}}
 
-// longestMath is how far the end of mathematics is looked for, in bytes.
+// longestMath is the longest formula, in bytes.
 const longestMath = 16 << 10
 
 var (
@@ -32,10 +33,10 @@ var (
 	kindMathDisplay = ast.NewNodeKind("MathDisplay")
 )
 
-// mathSpan is mathematics within a paragraph. A display is set in lines of its own.
+// mathSpan is a formula within a paragraph. A display formula has its own lines.
 type mathSpan struct {
 	ast.BaseInline
-	source  string // between the marks
+	source  string // between the delimiters
 	written string // with them
 	display bool
 }
@@ -44,7 +45,7 @@ func (*mathSpan) Kind() ast.NodeKind { return kindMath }
 
 func (m *mathSpan) Dump(source []byte, level int) { ast.DumpHelper(m, source, level, nil, nil) }
 
-// mathBlock is mathematics that has its lines to itself.
+// mathBlock is a formula that fills its lines.
 type mathBlock struct {
 	ast.BaseBlock
 	close string
@@ -57,7 +58,7 @@ func (m *mathBlock) Dump(source []byte, level int) { ast.DumpHelper(m, source, l
 
 func (*mathBlock) IsRaw() bool { return true }
 
-// mathSpans reads mathematics within a line, or over several of a paragraph.
+// mathSpans parses formulas within a paragraph.
 type mathSpans struct{}
 
 func (mathSpans) Trigger() []byte { return []byte{'$', '\\'} }
@@ -89,33 +90,23 @@ func (mathSpans) Parse(_ ast.Node, block text.Reader, _ parser.Context) ast.Node
 	return nil
 }
 
-// boxed is the length of the \boxed{…} that a text begins with, 0 when it begins
-// with none: models frame a final answer so without any other mark.
+// boxed returns the length of the \boxed{…} that a text begins with, 0 without one:
+// models put it around a final answer without any other mark.
 func boxed(text []byte) int {
 	const command = `\boxed{`
 	if !bytes.HasPrefix(text, []byte(command)) {
 		return 0
 	}
-	depth := 0
-	for i := len(command); i < len(text); i++ {
-		switch text[i] {
-		case '\\':
-			i++
-		case '{':
-			depth++
-		case '}':
-			if depth == 0 {
-				return i + 1
-			}
-			depth--
-		}
+	body, _, ok := tex.Group(string(text[len(command):]))
+	if !ok {
+		return 0
 	}
-	return 0
+	return len(command) + len(body) + 1
 }
 
-// dollars reports whether what stands between two single dollars is mathematics,
-// and not an amount and whatever comes before the next one: no white space inside
-// the marks, no letter or digit after them, and a formula that can be read.
+// dollars reports whether the text between two single dollars is a formula, not an
+// amount of money and the text up to the next one: no white space at its ends, no
+// letter or digit after it, and valid LaTeX.
 func dollars(source string, after []byte) bool {
 	first, _ := utf8.DecodeRuneInString(source)
 	last, _ := utf8.DecodeLastRuneInString(source)
@@ -130,10 +121,10 @@ func dollars(source string, after []byte) bool {
 	return err == nil
 }
 
-// words finds a word that is neither a command nor the beginning of an argument.
+// words matches a word that is neither a command nor the beginning of an argument.
 var words = regexp.MustCompile(`(^|[^\\{a-zA-Z])[a-zA-Z]{4,}`)
 
-// remainder is what follows in the paragraph, bounded.
+// remainder returns the rest of the paragraph, up to longestMath.
 func remainder(block text.Reader) []byte {
 	var rest []byte
 	for len(rest) < longestMath {
@@ -147,7 +138,7 @@ func remainder(block text.Reader) []byte {
 	return rest
 }
 
-// advance goes over n bytes, which may be several lines.
+// advance skips n bytes, which may be several lines.
 func advance(block text.Reader, n int) {
 	for n > 0 {
 		line, _ := block.PeekLine()
@@ -163,8 +154,8 @@ func advance(block text.Reader, n int) {
 	}
 }
 
-// mathBlocks reads mathematics that begins a line and ends one. A list or a
-// heading does not begin within it, whatever its lines begin with.
+// mathBlocks parses formulas that begin and end at the ends of lines. No list or
+// heading begins within one, whatever its lines begin with.
 type mathBlocks struct{}
 
 func (mathBlocks) Trigger() []byte { return []byte{'$', '\\'} }
@@ -172,13 +163,13 @@ func (mathBlocks) Trigger() []byte { return []byte{'$', '\\'} }
 func (mathBlocks) Open(_ ast.Node, reader text.Reader, pc parser.Context) (ast.Node, parser.State) {
 	line, segment := reader.PeekLine()
 	body := strings.TrimSpace(string(line))
-	closer := display(body)
+	closer := displayCloser(body)
 	if closer == "" || pc.BlockOffset() < 0 {
 		return nil, parser.NoChildren
 	}
 	m := &mathBlock{close: closer}
 	from := pc.BlockOffset() + 2
-	if !whole(body, closer) {
+	if !fillsLine(body, closer) {
 		return nil, parser.NoChildren // text goes on after it: a paragraph
 	}
 	m.ended = strings.Contains(body[2:], closer)
@@ -193,7 +184,7 @@ func (mathBlocks) Continue(n ast.Node, reader text.Reader, _ parser.Context) par
 	if m.ended || len(bytes.TrimSpace(line)) == 0 {
 		return parser.Close
 	}
-	if shuts(string(line), m.close) {
+	if endsMath(string(line), m.close) {
 		m.ended = true
 	}
 	m.Lines().Append(segment)
@@ -207,9 +198,9 @@ func (mathBlocks) CanInterruptParagraph() bool { return true }
 
 func (mathBlocks) CanAcceptIndentedLine() bool { return false }
 
-// display gives what closes the mathematics that a line begins with, "" when it
-// begins with none that stands by itself.
-func display(body string) string {
+// displayCloser returns what closes the display formula that a line begins with, ""
+// for none.
+func displayCloser(body string) string {
 	switch {
 	case strings.HasPrefix(body, "$$"):
 		return "$$"
@@ -219,16 +210,16 @@ func display(body string) string {
 	return ""
 }
 
-// shuts reports whether a line ends mathematics.
-func shuts(line, closer string) bool {
+// endsMath reports whether a line ends a formula.
+func endsMath(line, closer string) bool {
 	i := strings.Index(line, closer)
-	return i >= 0 && endsThere(line[i+len(closer):])
+	return i >= 0 && endsSentence(line[i+len(closer):])
 }
 
-// endsThere reports whether only the end of a sentence follows.
-func endsThere(rest string) bool { return strings.Trim(rest, " \t\r\n.,;:") == "" }
+// endsSentence reports whether the rest is only the end of a sentence.
+func endsSentence(rest string) bool { return strings.Trim(rest, " \t\r\n.,;:") == "" }
 
-// math draws mathematics in lines of its own, or gives it back as it was written.
+// math draws a formula in its own lines, or returns it as it is written.
 func (d *drawing) math(source, written string, width int) []string {
 	if !d.Source {
 		if f, err := latex.Draw(source, width-4); err == nil {
@@ -248,7 +239,7 @@ func (d *drawing) math(source, written string, width int) []string {
 	return lines
 }
 
-// mathBlock draws mathematics that has its lines to itself.
+// mathBlock draws a formula that fills its lines.
 func (d *drawing) mathBlock(n *mathBlock, width int) []string {
 	var s strings.Builder
 	for i := range n.Lines().Len() {
@@ -258,7 +249,7 @@ func (d *drawing) mathBlock(n *mathBlock, width int) []string {
 	written := n.opener() + s.String()
 	source, after, ok := strings.Cut(s.String(), n.close)
 	if !ok {
-		return d.math(`\`, written, width) // it has no end, so it is no formula
+		return d.math(`\`, written, width) // without an end it is not a formula
 	}
 	if after = strings.TrimSpace(after); after != "" {
 		source += `\text{` + after + "}"

@@ -1,9 +1,8 @@
 // Package markdown prints a Markdown text on a terminal while it grows.
 //
-// A block (a paragraph, a list, a piece of code) is shown plainly as it grows.
-// Once it is finished it is drawn in its place and never touched again, so
-// nothing that the person may be reading moves, and the scrollback holds every
-// block once.
+// A block (a paragraph, a list, a code block) is shown as plain text while it grows.
+// When it is finished it is drawn in its place and never changes again. So nothing
+// moves while the user reads it, and the scrollback has every block once.
 package markdown
 
 import (
@@ -14,21 +13,21 @@ import (
 	xansi "github.com/charmbracelet/x/ansi"
 )
 
-// A Printer prints one text. Errors of the output are kept and returned by every
-// later call. It belongs to one goroutine.
+// A Printer prints one text. An output error is returned by every later call. It
+// belongs to one goroutine.
 type Printer struct {
 	out    io.Writer
 	size   func() (columns, rows int)
 	render *Renderer
 	blocks Blocks
 
-	live    []string // the rows of the growing block as they stand on the screen
+	live    []string // the rows of the growing block on the screen
 	printed bool     // a block has been drawn above
 	err     error
 }
 
-// NewPrinter prints to a terminal whose size is asked for at every change. The
-// text must be free of control characters.
+// NewPrinter returns a printer for a terminal. It calls size at every change. The text
+// must not have control characters.
 func NewPrinter(out io.Writer, style *Style, size func() (columns, rows int)) *Printer {
 	return &Printer{out: out, size: size, render: NewRenderer(style)}
 }
@@ -51,7 +50,7 @@ func (p *Printer) Print(piece string) error {
 	return p.err
 }
 
-// Close draws what has not been finished and leaves the cursor below.
+// Close draws the unfinished blocks and leaves the cursor below them.
 func (p *Printer) Close() error {
 	columns, _ := p.size()
 	var b strings.Builder
@@ -77,8 +76,8 @@ func (p *Printer) draw(b *strings.Builder, blocks []string, columns int) {
 	}
 }
 
-// tail is the growing block in rows of the screen: as many of its last as fit
-// with one to spare, since what has left the screen cannot be erased.
+// tail returns the last rows of the growing block: as many as fit the screen with one
+// to spare, because rows that have scrolled away cannot be erased.
 func (p *Printer) tail(columns, rows int) []string {
 	text := strings.TrimRight(p.blocks.Growing(), "\n")
 	if strings.TrimSpace(text) == "" {
@@ -87,8 +86,8 @@ func (p *Printer) tail(columns, rows int) []string {
 	most := max(1, rows-1)
 	lines := strings.Split(text, "\n")
 	lines = lines[max(0, len(lines)-most):]
-	// A row is never filled: what a terminal does with the cursor after its last
-	// column differs.
+	// A row never fills the width: terminals differ in where the cursor is after the
+	// last column.
 	width := max(1, min(widest, columns-1))
 	var out []string
 	if p.printed {
@@ -101,7 +100,7 @@ func (p *Printer) tail(columns, rows int) []string {
 	return out[max(0, len(out)-most):]
 }
 
-// update is what turns the rows on the screen into these.
+// update returns what changes the rows on the screen into these.
 func (p *Printer) update(live []string, columns int) string {
 	same := 0
 	for same < len(p.live) && same < len(live) && p.live[same] == live[same] {
@@ -119,7 +118,7 @@ func (p *Printer) update(live []string, columns int) string {
 			b.WriteString("\n" + row)
 		}
 	} else {
-		same = min(same, max(0, len(live)-1)) // the cursor ends in the last row
+		same = min(same, max(0, len(live)-1)) // the cursor stays in the last row
 		b.WriteString(p.erase(same, columns))
 		b.WriteString(strings.Join(live[same:], "\n"))
 	}
@@ -127,9 +126,9 @@ func (p *Printer) update(live []string, columns int) string {
 	return b.String()
 }
 
-// erase is what clears the rows of the growing block from the given one on, and
-// leaves the cursor at its beginning. Rows are counted as they are in a terminal
-// that has been resized since.
+// erase returns what clears the rows of the growing block after the first from, and
+// leaves the cursor at the beginning of the cleared rows. It counts rows as they are
+// after the terminal was resized.
 func (p *Printer) erase(from, columns int) string {
 	if len(p.live) == 0 {
 		return ""
@@ -145,8 +144,8 @@ func (p *Printer) erase(from, columns int) string {
 	return s + "\x1b[J"
 }
 
-// write sends one change at once, marked so that a terminal that can shows it
-// in one frame.
+// write sends one change at once, marked so that terminals with synchronized output
+// show it in one frame.
 func (p *Printer) write(s string) {
 	if s == "" || p.err != nil {
 		return

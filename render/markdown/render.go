@@ -15,17 +15,17 @@ import (
 )
 
 const (
-	// widest is the most columns that text takes, for the eye's sake.
+	// widest is the most columns of text: longer lines are hard to read.
 	widest = 100
-	// narrowest is the fewest; what does not fit them is wrapped by the terminal.
+	// narrowest is the fewest columns of text; the terminal wraps what is wider.
 	narrowest = 10
-	// deepest is how far lists and quotes are indented into one another.
+	// deepest is how many containers are indented inside each other.
 	deepest = 24
 )
 
-// markdown reads CommonMark with tables, strikethrough, task lists and mathematics. What
-// looks like HTML is text: in an answer it is a type parameter more often than a
-// tag, and a terminal has no use for tags.
+// markdown parses CommonMark with tables, strikethrough, task lists and mathematics.
+// HTML is text: in an answer it is more often a type parameter than a tag, and a
+// terminal cannot show tags.
 var markdown = parser.NewParser(
 	parser.WithBlockParsers(
 		util.Prioritized(parser.NewSetextHeadingParser(), 100),
@@ -59,22 +59,22 @@ var markdown = parser.NewParser(
 // A Renderer draws blocks. It belongs to one goroutine.
 type Renderer struct {
 	Style *Style
-	// Links makes what is linked something to click on, in terminals that know
-	// OSC 8. Only addresses of the web and of mail become so.
+	// Links makes links clickable in terminals that know OSC 8. Only web and mail URLs
+	// are.
 	Links bool
 
-	readable map[color.RGBA]color.RGBA // what legible gave
-	// Source shows mathematics as it was written.
+	readable map[color.RGBA]color.RGBA // cache of legible
+	// Source shows mathematics as it is written.
 	Source bool
 }
 
-// NewRenderer draws in a style.
+// NewRenderer returns a renderer for a style.
 func NewRenderer(s *Style) *Renderer { return &Renderer{Style: s} }
 
-// Block draws one block, or several, in so many columns, with SGR sequences of
-// 24-bit colour and without a newline at the end. Text is at most 100 columns
-// wide; code is as wide as it is, so that it can be copied. The result has no
-// control character that is not ours, whatever the text has.
+// Block draws one or several blocks in the given columns, without a newline at the
+// end. Text is at most 100 columns wide; lines of code keep their width, so that they
+// can be copied. The result has only the control sequences of the style and of links,
+// whatever the text has.
 func (r *Renderer) Block(block string, columns int) string {
 	d := drawing{Renderer: r, source: []byte(block)}
 	d.set(r.Style.sheet)
@@ -86,7 +86,7 @@ func (r *Renderer) Block(block string, columns int) string {
 	return strings.Join(lines, "\n")
 }
 
-// A drawing turns the tree of a text into lines.
+// A drawing draws the syntax tree of one text.
 type drawing struct {
 	*Renderer
 	source  []byte
@@ -110,8 +110,8 @@ func (d *drawing) inside(container glamour.StyleBlock, draw func() []string) []s
 	return draw()
 }
 
-// blocks draws a node's children one below the other, apart by an empty line if
-// they are loose.
+// blocks draws a node's children one below the other, separated by empty lines if loose
+// is set.
 func (d *drawing) blocks(n ast.Node, width int, loose bool) []string {
 	d.depth++
 	defer func() { d.depth-- }()

@@ -91,8 +91,8 @@ func (s *sheet) inside(container glamour.StyleBlock) *sheet {
 	return newSheet(config)
 }
 
-// cascade returns the style of a block in others, outermost first. Only the last
-// but the first put something before and after the text.
+// cascade returns the style of a block inside others, outermost first. Prefixes and
+// suffixes of the first do not apply.
 func cascade(outer glamour.StyleBlock, blocks ...glamour.StyleBlock) glamour.StyleBlock {
 	var s glamour.StyleBlock
 	outer.Prefix, outer.Suffix, outer.BlockPrefix, outer.BlockSuffix, outer.Format = "", "", "", "", ""

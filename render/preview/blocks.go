@@ -14,8 +14,7 @@ import (
 // shades are characters from empty to full.
 var shades = []rune(" ░▒▓█")
 
-// blocks draws a picture with the characters of a terminal, one line of text for
-// each row of cells.
+// blocks draws a picture with characters, one line of text for each row of cells.
 func (t Terminal) blocks(img image.Image, size image.Point) []string {
 	if t.Profile < colorprofile.ANSI {
 		return t.shaded(img, size)
@@ -65,8 +64,8 @@ func (t Terminal) shaded(img image.Image, size image.Point) []string {
 	return lines
 }
 
-// stretched is a picture's lightness, spread over the whole range: few shades are to
-// show as much as they can. What is nearly even stays so.
+// stretched returns a picture's lightness, stretched over the whole range so that few
+// shades show much. A nearly even picture stays as it is.
 func stretched(img *image.RGBA) *image.Gray {
 	out := image.NewGray(img.Bounds())
 	draw.Draw(out, out.Bounds(), img, img.Bounds().Min, draw.Src)
@@ -81,8 +80,7 @@ func stretched(img *image.RGBA) *image.Gray {
 	return out
 }
 
-// paletteOf are the colours of a terminal that does not have all of them, nil for
-// one that has.
+// paletteOf returns the colours of a terminal, nil for one with 24-bit colours.
 func paletteOf(p colorprofile.Profile) color.Palette {
 	switch p {
 	case colorprofile.ANSI:
@@ -92,7 +90,7 @@ func paletteOf(p colorprofile.Profile) color.Palette {
 		}
 		return list
 	case colorprofile.ANSI256:
-		// The first sixteen are the person's own choice, not what their numbers say.
+		// The user can choose the first sixteen colours, so their values are unknown.
 		list := make(color.Palette, 240)
 		for i := range list {
 			list[i] = ansi.IndexedColor(16 + i)
@@ -102,7 +100,7 @@ func paletteOf(p colorprofile.Profile) color.Palette {
 	return nil
 }
 
-// dither spreads what a palette cannot say over the pixels around.
+// dither returns a picture in the colours of a palette.
 func dither(img image.Image, p color.Palette) *image.Paletted {
 	out := image.NewPaletted(img.Bounds(), p)
 	draw.FloydSteinberg.Draw(out, out.Bounds(), img, img.Bounds().Min)

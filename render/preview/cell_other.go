@@ -7,5 +7,5 @@ import (
 	"os"
 )
 
-// Cell is how many pixels a cell of a terminal has, zero when it does not tell.
+// Cell returns the size in pixels of a cell of a terminal, zero if it is unknown.
 func Cell(*os.File) image.Point { return image.Point{} }

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Cell is how many pixels a cell of a terminal has, zero when it does not tell.
+// Cell returns the size in pixels of a cell of a terminal, zero if it is unknown.
 func Cell(terminal *os.File) image.Point {
 	size, err := unix.IoctlGetWinsize(int(terminal.Fd()), unix.TIOCGWINSZ)
 	if err != nil || size.Col == 0 || size.Row == 0 {

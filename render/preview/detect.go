@@ -9,17 +9,17 @@ import (
 	"time"
 )
 
-// Detect learns from the environment how a terminal shows pictures. Colours and the
-// size of a cell are not in what it tells.
+// Detect determines from the environment how a terminal shows pictures. It does not
+// set Profile and Cell.
 //
-// Which terminals obey which protocol is from their own documentation. Only those
-// are named that always do, in every version that is still in use or in the version
-// that the environment tells: Windows Terminal, VS Code and xterm may be able to show
-// Sixel, and do not say so here.
+// The terminals' own documentation says which protocol they support. Detect names only
+// terminals that always support it, in every version in use or in the version that the
+// environment has. Windows Terminal, VS Code and xterm can support Sixel, but the
+// environment does not say so.
 func Detect(getenv func(string) string) Terminal {
 	name := getenv("TERM")
 	if getenv("TMUX") != "" || strings.HasPrefix(name, "tmux") {
-		return Terminal{Tmux: true} // what is around it only tmux knows: see Tmux
+		return Terminal{Tmux: true} // only tmux knows the terminal around it: see AskTmux
 	}
 	if strings.HasPrefix(name, "screen") || name == "dumb" || name == "linux" {
 		return Terminal{}
@@ -32,8 +32,8 @@ func Detect(getenv func(string) string) Terminal {
 	return Terminal{Protocol: protocolOf(name, getenv)}
 }
 
-// terminalsWithin are variables that are set by programs which are a terminal within
-// another, whose variables they leave as they are, and which show no pictures.
+// terminalsWithin are variables of programs that are a terminal inside another one and
+// show no pictures. They keep the variables of the outer terminal.
 var terminalsWithin = []string{"STY", "ZELLIJ", "VIM_TERMINAL", "NVIM", "INSIDE_EMACS"}
 
 func protocolOf(name string, getenv func(string) string) Protocol {
@@ -44,7 +44,7 @@ func protocolOf(name string, getenv func(string) string) Protocol {
 		return ITerm2
 	case "":
 	default:
-		return Blocks // another program, inside one that the rest would name
+		return Blocks // another terminal, inside the one that the rest would name
 	}
 	switch {
 	case name == "xterm-kitty", name == "xterm-ghostty":
@@ -67,18 +67,18 @@ func version(s string) int {
 	return n
 }
 
-// Named learns from what a terminal answers when it is asked for its name and
-// version (XTVERSION). An answer that says nothing of pictures leaves t as it is.
+// Named returns t with the protocol that a terminal's name and version imply: its
+// answer to XTVERSION. An answer that implies none changes nothing.
 func (t Terminal) Named(answer string) Terminal {
 	if !t.Tmux {
-		t.Protocol = named(t.Protocol, answer)
+		t.Protocol = protocolNamed(t.Protocol, answer)
 	}
 	return t
 }
 
-// named is the protocol of a terminal that answers so, otherwise where that says
-// nothing of pictures. Placeholders are known by their version alone.
-func named(otherwise Protocol, answer string) Protocol {
+// protocolNamed returns the protocol that an answer implies, and otherwise when it
+// implies none. Only the version tells whether a terminal has placeholders.
+func protocolNamed(otherwise Protocol, answer string) Protocol {
 	name, rest, _ := strings.Cut(strings.ToLower(answer), "(")
 	if f := strings.Fields(name); len(f) > 0 {
 		name = f[0]
@@ -97,15 +97,15 @@ func named(otherwise Protocol, answer string) Protocol {
 	return otherwise
 }
 
-// tmuxTime is how long tmux may take to answer.
+// tmuxTime is the timeout for tmux to answer.
 const tmuxTime = time.Second
 
-// tmuxFormat asks tmux for what [Terminal.around] reads; the last is the terminal's
-// own name and version.
+// tmuxFormat asks tmux for what [Terminal.around] reads. The last field is the name and
+// version of the outer terminal.
 const tmuxFormat = "#{allow-passthrough}|#{sixel_support}|#{client_termfeatures}|#{client_termtype}"
 
-// AskTmux asks the tmux that t is about the terminal around it, in a process of its
-// own, and returns what pictures can be drawn with. Without an answer it is t.
+// AskTmux runs tmux to ask for the terminal around it, and returns t with the protocol
+// that works through tmux. Without an answer it returns t.
 func (t Terminal) AskTmux(ctx context.Context) Terminal {
 	if !t.Tmux {
 		return t
@@ -119,8 +119,8 @@ func (t Terminal) AskTmux(ctx context.Context) Terminal {
 	return t.around(string(out))
 }
 
-// around learns from tmux's answer. Placeholders go through it, when it lets the
-// picture itself pass to a terminal that knows them; Sixel it draws itself.
+// around reads tmux's answer. Placeholders work when tmux passes the picture itself
+// through to a terminal that supports them. tmux draws Sixel itself.
 func (t Terminal) around(answer string) Terminal {
 	f := strings.Split(strings.TrimRight(answer, "\r\n"), "|")
 	if len(f) != 4 {
@@ -128,7 +128,7 @@ func (t Terminal) around(answer string) Terminal {
 	}
 	passes, sixel, features, name := f[0], f[1], f[2], f[3]
 	switch {
-	case (passes == "on" || passes == "all" || passes == "1") && named(Blocks, name) == Placeholders:
+	case (passes == "on" || passes == "all" || passes == "1") && protocolNamed(Blocks, name) == Placeholders:
 		t.Protocol = Placeholders
 	case sixel == "1" && slices.Contains(strings.Split(features, ","), "sixel"):
 		t.Protocol = Sixel

@@ -12,9 +12,9 @@ import (
 	"github.com/charmbracelet/x/ansi/kitty"
 )
 
-// Draw gives what shows a picture in so many cells from where the cursor is, at a
-// line's beginning, and leaves the cursor at the beginning of the line below. It is
-// for a terminal that is written to line by line.
+// Draw returns what shows a picture of a size in cells at the cursor, which must be at
+// the beginning of a line. The cursor moves to the beginning of the line below. Draw is
+// for terminals that are written line by line.
 func (t Terminal) Draw(img image.Image, size image.Point) string {
 	size = bounded(size)
 	switch t.Protocol {
@@ -26,9 +26,9 @@ func (t Terminal) Draw(img image.Image, size image.Point) string {
 	return joined(t.blocks(img, size))
 }
 
-// Lines draws a picture as text: one string for each row of cells, of as many
-// characters as there are columns. With Placeholders, which any other protocol than
-// Blocks is not, it has to be sent before, at the same size.
+// Lines draws a picture as text: one string for each row of cells, with one character
+// for each column. With Placeholders, [Terminal.Send] must send the picture before, at
+// the same size. Every other protocol gives half blocks.
 func (t Terminal) Lines(img image.Image, size image.Point) []string {
 	size = bounded(size)
 	if t.Protocol == Placeholders {
@@ -39,15 +39,15 @@ func (t Terminal) Lines(img image.Image, size image.Point) []string {
 
 func joined(lines []string) string { return strings.Join(lines, "\n") + "\n" }
 
-// placed has a sequence drawn in rows of its own, whatever the terminal does with
-// the cursor meanwhile: the rows are made first, so that nothing scrolls while it
-// is drawn, and the cursor is put where it belongs afterwards.
+// placed returns a sequence that draws in its own rows, wherever the terminal leaves
+// the cursor: it makes the rows first, so that drawing does not scroll, and moves the
+// cursor below them afterwards.
 func placed(sequence string, rows int) string {
 	return strings.Repeat("\n", rows) + ansi.CursorUp(rows) + ansi.SaveCursor + sequence + ansi.RestoreCursor + ansi.CursorDown(rows)
 }
 
-// sequence is what has a terminal draw a picture at the cursor. Encoding cannot
-// fail: it is written to memory, from pixels.
+// sequence returns what draws a picture at the cursor. Encoding pixels to memory cannot
+// fail.
 func (t Terminal) sequence(img image.Image, size image.Point) string {
 	img = t.pixels(img, size)
 	var b bytes.Buffer

@@ -13,9 +13,9 @@ import (
 	"github.com/charmbracelet/x/ansi/kitty"
 )
 
-// ID is the number by which a terminal knows a picture at a size in cells: the same
-// for the same pixels. It fits the colour of a character, by which placeholders name
-// it, and is not 0.
+// ID returns the number that identifies a picture at a size in cells: the same for the
+// same pixels. It fits into a colour, which is how placeholders refer to it, and is not
+// 0.
 func ID(img image.Image, size image.Point) int {
 	size = bounded(size)
 	sum := sha256.New()
@@ -33,8 +33,8 @@ func ID(img image.Image, size image.Point) int {
 	return int(binary.BigEndian.Uint32(sum.Sum(nil))>>8) | 1
 }
 
-// Send gives what sends a picture to a terminal with Placeholders, to be shown in so
-// many cells. Nothing is seen of it.
+// Send returns the sequence that sends a picture of a size in cells to a terminal with
+// Placeholders. The terminal shows nothing yet.
 func (t Terminal) Send(img image.Image, size image.Point) string {
 	size = bounded(size)
 	return t.through(t.pixels(img, size), &kitty.Options{
@@ -43,7 +43,7 @@ func (t Terminal) Send(img image.Image, size image.Point) string {
 	})
 }
 
-// Forget gives what has a terminal free a picture that was sent, by its [ID].
+// Forget returns the sequence that makes a terminal free a sent picture, by its [ID].
 func (t Terminal) Forget(id int) string {
 	o := kitty.Options{Action: kitty.Delete, Delete: kitty.DeleteID, DeleteResources: true, ID: id, Quiet: 2}
 	return t.wrap(ansi.KittyGraphics(nil, o.Options()...))
@@ -52,11 +52,11 @@ func (t Terminal) Forget(id int) string {
 func (t Terminal) through(img image.Image, o *kitty.Options) string {
 	var b bytes.Buffer
 	o.ChunkFormatter = t.wrap
-	_ = kitty.EncodeGraphics(&b, img, o) // to memory, from pixels
+	_ = kitty.EncodeGraphics(&b, img, o) // encoding pixels to memory cannot fail
 	return b.String()
 }
 
-// wrap has a sequence reach the terminal around tmux.
+// wrap makes a sequence reach the terminal around tmux.
 func (t Terminal) wrap(sequence string) string {
 	if t.Tmux {
 		return ansi.TmuxPassthrough(sequence)
@@ -64,14 +64,14 @@ func (t Terminal) wrap(sequence string) string {
 	return sequence
 }
 
-// placeholders are the characters in whose place a terminal shows a picture: the
-// colour names it, and two marks on each name the row and the column.
+// placeholders returns the characters that a terminal replaces by a picture: their
+// colour is its ID, and two diacritics on each are its row and column.
 func placeholders(id int, size image.Point) []string {
-	named := ansi.NewStyle().ForegroundColor(color.RGBA{R: uint8(id >> 16), G: uint8(id >> 8), B: uint8(id), A: 255}).String()
+	colour := ansi.NewStyle().ForegroundColor(color.RGBA{R: uint8(id >> 16), G: uint8(id >> 8), B: uint8(id), A: 255}).String()
 	lines := make([]string, size.Y)
 	for row := range lines {
 		var b strings.Builder
-		b.WriteString(named)
+		b.WriteString(colour)
 		for column := range size.X {
 			b.WriteRune(kitty.Placeholder)
 			b.WriteRune(kitty.Diacritic(row))

@@ -7,13 +7,13 @@ import (
 	"image/draw"
 )
 
-// sixelRows is how many rows of pixels a character of Sixel has.
+// sixelRows is the rows of pixels in a character of Sixel.
 const sixelRows = 6
 
-// sixels writes a picture in Sixel's data format: what colours there are, then for
-// each band of six rows, and each colour in it, which of its pixels have that colour.
-// The colours are spread over the whole range, so that nothing has to be found out
-// about the picture, and what they cannot say goes to the pixels around.
+// sixels returns a picture in Sixel's data format: first its colours, then for each
+// band of six rows, and each colour in the band, the pixels of that colour. The palette
+// is the same for all pictures, and dithering makes up for it. The encoder of
+// charmbracelet/x/ansi loses pixels.
 //
 // Format: VT330/VT340 Programmer Reference Manual, chapter 14.
 func sixels(img image.Image) []byte {
@@ -44,12 +44,12 @@ func sixels(img image.Image) []byte {
 
 func percent(channel int) int { return (channel*100 + 127) / 255 }
 
-// cube is how many levels red, green and blue have, evenly spread.
+// cube has the numbers of evenly spaced levels of red, green and blue.
 var cube = [3]int{6, 7, 6}
 
 const cubeColours = 6 * 7 * 6
 
-// fromCube is the red, green and blue of a colour of the cube.
+// fromCube returns the red, green and blue of a colour of the cube.
 func fromCube(c int) (v [3]int) {
 	for i := 2; i >= 0; i-- {
 		v[i] = c % cube[i] * 255 / (cube[i] - 1)
@@ -58,13 +58,12 @@ func fromCube(c int) (v [3]int) {
 	return v
 }
 
-// ditherToCube gives the colour of each pixel, with Floyd and Steinberg's diffusion of
-// what is lost. image/draw has the same for any palette, and compares each pixel with
-// every colour.
+// ditherToCube returns the colour of each pixel after Floyd–Steinberg dithering.
+// image/draw has it for any palette, but compares each pixel with every colour.
 func ditherToCube(img *image.RGBA) []uint8 {
 	width, height := img.Rect.Dx(), img.Rect.Dy()
 	out := make([]uint8, 0, width*height)
-	row, below := make([][3]int, width+2), make([][3]int, width+2) // sixteenths that are owed, from one pixel left of the picture on
+	row, below := make([][3]int, width+2), make([][3]int, width+2) // error to add, in sixteenths, from one pixel left of the picture on
 	for y := range height {
 		for x := range width {
 			pixel := img.Pix[y*img.Stride+4*x:]
@@ -73,11 +72,11 @@ func ditherToCube(img *image.RGBA) []uint8 {
 				v := max(0, min(int(pixel[i])+row[x+1][i]/16, 255))
 				level := (v*(levels-1) + 127) / 255
 				c = c*levels + level
-				lost := v - level*255/(levels-1)
-				row[x+2][i] += 7 * lost
-				below[x][i] += 3 * lost
-				below[x+1][i] += 5 * lost
-				below[x+2][i] += lost
+				diff := v - level*255/(levels-1)
+				row[x+2][i] += 7 * diff
+				below[x][i] += 3 * diff
+				below[x+1][i] += 5 * diff
+				below[x+2][i] += diff
 			}
 			out = append(out, uint8(c))
 		}
@@ -89,7 +88,7 @@ func ditherToCube(img *image.RGBA) []uint8 {
 
 // writeBand writes up to six rows, colour by colour.
 func writeBand(b *bytes.Buffer, pixels []uint8, width int) {
-	var columns [cubeColours][]byte // for each colour, which rows of each column have it
+	var columns [cubeColours][]byte // for each colour, a bit set of the rows in each column
 	for i, c := range pixels {
 		if columns[c] == nil {
 			columns[c] = make([]byte, width)
@@ -102,7 +101,7 @@ func writeBand(b *bytes.Buffer, pixels []uint8, width int) {
 			continue
 		}
 		if !first {
-			b.WriteByte('$') // back to the left
+			b.WriteByte('$') // return to the left
 		}
 		first = false
 		fmt.Fprintf(b, "#%d", c)

@@ -5,16 +5,15 @@ import (
 	"unicode/utf8"
 )
 
-// longestSequence is how many runes of a control string (OSC, DCS, APC, …) are
-// taken out before it is held for text whose end was forgotten.
+// longestSequence is the most runes of a control string (OSC, DCS, APC, …) that are
+// removed. A longer one is taken for text after an unterminated string.
 const longestSequence = 1024
 
-// A Cleaner takes out of a text what a terminal would obey: escape sequences,
-// and control characters other than newline and tab. So a model's answer cannot
-// clear the screen, set the title, write to the clipboard or colour what comes
-// after it. Bytes that are not UTF-8 become U+FFFD, since terminals obey some of
-// them too. The text may come in pieces cut anywhere between runes; the zero
-// Cleaner is ready for the first.
+// A Cleaner removes from a text what a terminal would obey: escape sequences, and
+// control characters other than newline and tab. So a model's answer cannot clear the
+// screen, set the title, write to the clipboard or colour the text after it. Bytes
+// that are not UTF-8 become U+FFFD, because terminals obey some of them too. The text
+// can come in chunks split between any runes. The zero Cleaner is ready to use.
 type Cleaner struct {
 	state  state
 	length int // runes of the sequence so far
@@ -31,15 +30,15 @@ const (
 	strEscape       // after ESC in a control string
 )
 
-// Clean gives what of the next piece may be shown. A newline ends any sequence,
-// so an unfinished one costs at most the rest of its line.
-func (c *Cleaner) Clean(piece string) string {
-	if c.state == text && utf8.ValidString(piece) && !strings.ContainsFunc(piece, obeyed) {
-		return piece
+// Clean returns the safe part of the next chunk. A newline ends any sequence, so an
+// unterminated one removes at most the rest of its line.
+func (c *Cleaner) Clean(chunk string) string {
+	if c.state == text && utf8.ValidString(chunk) && !strings.ContainsFunc(chunk, isControl) {
+		return chunk
 	}
 	var b strings.Builder
-	b.Grow(len(piece))
-	for _, r := range piece {
+	b.Grow(len(chunk))
+	for _, r := range chunk {
 		if c.step(r) {
 			b.WriteRune(r)
 		}
@@ -47,13 +46,13 @@ func (c *Cleaner) Clean(piece string) string {
 	return b.String()
 }
 
-// Clean gives what of a whole text may be shown.
+// Clean returns the safe part of a complete text.
 func Clean(s string) string {
 	var c Cleaner
 	return c.Clean(s)
 }
 
-// step reads one rune and reports whether it is shown.
+// step reads one rune and reports whether it is safe.
 func (c *Cleaner) step(r rune) bool {
 	if r == '\n' {
 		c.state = text
@@ -101,7 +100,7 @@ func (c *Cleaner) step(r rune) bool {
 	return false
 }
 
-// begin reads a rune outside any sequence.
+// begin reads a rune outside of sequences.
 func (c *Cleaner) begin(r rune) bool {
 	c.state = text
 	switch {
@@ -112,11 +111,11 @@ func (c *Cleaner) begin(r rune) bool {
 	case r == '\u0090' || r == '\u0098' || r == '\u009d' || r == '\u009e' || r == '\u009f':
 		c.enter(str)
 	}
-	return !obeyed(r)
+	return !isControl(r)
 }
 
-// final reads the rune that ends a sequence: its last byte, or what cannot be
-// part of one and stands for itself.
+// final reads the rune that ends a sequence: its last byte, or a rune that cannot be
+// part of it.
 func (c *Cleaner) final(r rune) bool {
 	c.state = text
 	return (r < 0x20 || r > 0x7e) && c.begin(r)
@@ -124,8 +123,8 @@ func (c *Cleaner) final(r rune) bool {
 
 func (c *Cleaner) enter(s state) { c.state, c.length = s, 0 }
 
-// obeyed reports whether r is a control character (C0, DEL, C1) other than
+// isControl reports whether r is a control character (C0, DEL, C1) other than
 // newline and tab.
-func obeyed(r rune) bool {
+func isControl(r rune) bool {
 	return r < 0x20 && r != '\n' && r != '\t' || r >= 0x7f && r <= 0x9f
 }

@@ -59,7 +59,7 @@ func FuzzClean(f *testing.F) {
 			return
 		}
 		whole := Clean(s)
-		if strings.ContainsFunc(whole, obeyed) {
+		if strings.ContainsFunc(whole, isControl) {
 			t.Errorf("Clean(%q) = %q has a control character", s, whole)
 		}
 		if Clean(whole) != whole {

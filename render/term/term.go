@@ -1,5 +1,5 @@
-// Package term is what the verbs need to know about a terminal, and what keeps
-// a model's words from commanding it.
+// Package term describes the terminal of a command, and removes control sequences from
+// foreign text before the terminal shows it.
 package term
 
 import (
@@ -10,13 +10,13 @@ import (
 	xterm "golang.org/x/term"
 )
 
-// A Screen is an output of the program, which may be a terminal.
+// A Screen is an output of the program. It may be a terminal.
 type Screen struct {
 	file  *os.File // nil unless it is a terminal
 	moves bool
 }
 
-// Of looks at an output.
+// Of returns the screen of an output.
 func Of(w any) Screen {
 	f, ok := w.(*os.File)
 	if !ok || !xterm.IsTerminal(int(f.Fd())) {
@@ -26,15 +26,14 @@ func Of(w any) Screen {
 	return Screen{file: f, moves: name != "dumb" && (name != "" || runtime.GOOS == "windows")}
 }
 
-// Terminal reports whether it is a terminal: what is written there is obeyed,
-// not only shown.
+// Terminal reports whether s is a terminal, which obeys control sequences.
 func (s Screen) Terminal() bool { return s.file != nil }
 
-// Moves reports whether it is a terminal whose cursor can be moved.
+// Moves reports whether s is a terminal that can move its cursor.
 func (s Screen) Moves() bool { return s.moves }
 
-// Size gives the terminal's columns and rows at this moment, 80 and 24 where it
-// cannot tell.
+// Size returns the terminal's current columns and rows, 80 and 24 when they are
+// unknown.
 func (s Screen) Size() (columns, rows int) {
 	if s.file != nil {
 		if w, h, err := xterm.GetSize(int(s.file.Fd())); err == nil && w > 0 && h > 0 {
@@ -44,7 +43,7 @@ func (s Screen) Size() (columns, rows int) {
 	return 80, 24
 }
 
-// IsTerminal reports whether r reads what is typed at a terminal.
+// IsTerminal reports whether r reads from a terminal.
 func IsTerminal(r io.Reader) bool {
 	f, ok := r.(*os.File)
 	return ok && xterm.IsTerminal(int(f.Fd()))

@@ -42,13 +42,13 @@ func run() error {
 	hubAddr := flag.String("hub", "127.0.0.1:8801", "`address` of the hub and the registry")
 	cdnAddr := flag.String("cdn", "127.0.0.1:8802", "`address` of the CDN")
 	control := flag.String("control", "", "`address` that takes orders")
-	size := flag.Int64("size", 0, "`bytes` of a model of acme/big, if there is to be one")
+	size := flag.Int64("size", 0, "`bytes` of a model of acme/big, if there is one")
 	var folders []fakehub.Option
 	folder := func(gated string) func(string) error {
 		return func(text string) error {
 			id, dir, ok := strings.Cut(text, "=")
 			if !ok {
-				return errors.New("it is no owner/name=folder")
+				return errors.New("want owner/name=folder")
 			}
 			files, err := filesOf(dir)
 			folders = append(folders, fakehub.Repo(id, files...).Gated(gated))

@@ -63,7 +63,7 @@ licence = "mit"
 obstacle = "its architecture is newer than this engine"
 `
 
-// Terms is the text of the licence of those that are guarded.
+// Terms is the licence text of the gated repositories.
 const Terms = "The licence of tests.\nNo production.\n"
 
 // made are the models of tests, which take a while to make.
@@ -83,7 +83,7 @@ func Model(t testing.TB, seed uint64) []byte {
 	return b.Bytes()
 }
 
-// projector is a file that looks like a vision tower's.
+// projector is a file that looks like a vision encoder's.
 func projector(t testing.TB) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -112,7 +112,7 @@ const (
 	vocabulary = 280
 )
 
-// original are a small model's weights in Mistral's own layout.
+// original are a small model's weights in Mistral's layout.
 func original(t testing.TB) []fakehub.File {
 	t.Helper()
 	const heads, headWidth, ffn = 2, 32, 256

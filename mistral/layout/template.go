@@ -1,0 +1,58 @@
+package layout
+
+import (
+	"log/slog"
+
+	"github.com/bise-sh/bise/chattemplate"
+	"github.com/bise-sh/bise/gguf"
+	"github.com/bise-sh/bise/mistral/prompt"
+	"github.com/bise-sh/bise/mistral/tokenizer"
+)
+
+// Ends are the tokens that begin and end a text.
+type Ends struct {
+	BOS, EOS int32 // negative if there is none
+	AddBOS   bool  // prompts begin with BOS whether the template writes it or not
+}
+
+// TemplateFormat returns the format of a file's own chat template. Without a usable
+// template, which chats reports, the format only completes text.
+func TemplateFormat(vocab tokenizer.Tokenizer, text string, ends Ends) (f prompt.Format, chats bool, err error) {
+	source := template.Source{Template: text, AddBOS: ends.AddBOS, BOS: piece(vocab, ends.BOS), EOS: piece(vocab, ends.EOS)}
+	for id := range int32(vocab.Len()) {
+		// Only control and user-defined tokens have a name.
+		name := string(vocab.Piece(id))
+		if named, ok := vocab.ID(name); ok && named == id {
+			source.Tokens = append(source.Tokens, name)
+		}
+	}
+	if f, err = template.New(source); err == nil {
+		return f, text != "", nil
+	}
+	slog.Warn("chat template is unusable", "err", err)
+	source.Template = ""
+	f, err = template.New(source)
+	return f, false, err
+}
+
+func piece(vocab tokenizer.Tokenizer, id int32) string {
+	if id < 0 {
+		return ""
+	}
+	return string(vocab.Piece(id))
+}
+
+// ends returns the ends that a file names, or llama.cpp's defaults for the two kinds
+// of vocabulary that package tokenizer reads.
+func ends(m *gguf.Metadata, vocab tokenizer.Tokenizer) Ends {
+	e := Ends{BOS: 1, EOS: 2, AddBOS: true}
+	if add, ok := m.Bool("tokenizer.ggml.add_bos_token"); ok {
+		e.AddBOS = add
+	}
+	for key, id := range map[string]*int32{"bos": &e.BOS, "eos": &e.EOS} {
+		if n, ok := m.Uint("tokenizer.ggml." + key + "_token_id"); ok && n < uint64(vocab.Len()) {
+			*id = int32(n)
+		}
+	}
+	return e
+}
