@@ -1,4 +1,6 @@
-package kit
+// Package terminal reaches what is outside of the interface: the clipboard, and the
+// user's editor.
+package terminal
 
 import (
 	"context"
@@ -12,6 +14,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/bise-sh/bise/attach"
+	"github.com/bise-sh/bise/tui/kit"
 )
 
 // A Terminal does what the terminal and the user's other programs are for: the
@@ -21,10 +24,11 @@ type Terminal struct {
 	SetClipboard func(text string) tea.Cmd
 	Getenv       func(string) string
 
-	tasks *Tasks
+	tasks *kit.Tasks
 }
 
-func NewTerminal(tasks *Tasks, getenv func(string) string) *Terminal {
+// New returns a Terminal that uses Bubble Tea's.
+func New(tasks *kit.Tasks, getenv func(string) string) *Terminal {
 	return &Terminal{
 		Exec:         func(c *exec.Cmd, done func(error) tea.Msg) tea.Cmd { return tea.ExecProcess(c, done) },
 		SetClipboard: tea.SetClipboard, Getenv: getenv, tasks: tasks,
