@@ -285,7 +285,7 @@ func TestWaitingLines(t *testing.T) {
 	d.asks("one")
 	d.idle()
 	d.asks("two")
-	for _, line := range []string{"loading Ministral 3 8B ━━━━━━━━━━", "waiting for 2 requests before this one", "reading 3.2k of 9.8k tokens ━━━━━━━━────────────────", "▸ thinking"} {
+	for _, line := range []string{"loading Ministral 3 8B ━━━━━━━━━━", "waiting for 2 requests before this one", "prefill: 3.2k of 9.8k tokens ━━━━━━━━────────────────", "▸ thinking"} {
 		d.sees(line)
 		gate <- struct{}{}
 	}

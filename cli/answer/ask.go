@@ -22,6 +22,7 @@ import (
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/modes/chat"
+	"github.com/bise-sh/bise/modes/progress"
 	"github.com/bise-sh/bise/units"
 )
 
@@ -217,7 +218,7 @@ func schema(ctx context.Context, path string) (*engine.ResponseFormat, error) {
 func runAnswer(ctx context.Context, con *console.Console, e engine.Engine, r engine.ChatRequest, v ask, kept *recording) error {
 	began := time.Now()
 	s := show{
-		con: con, name: e.Info().Model, limit: r.MaxTokens,
+		con: con, progress: progress.Progress{Model: e.Info().Model}, limit: r.MaxTokens,
 		choices: choices{
 			n: r.Choices(), rule: choiceRule(con, r.Choices()),
 			sheet: func() console.Sheet { return con.Sheet(v.raw || v.schema != "") },
@@ -249,12 +250,10 @@ func runAnswer(ctx context.Context, con *console.Console, e engine.Engine, r eng
 // show shows the events of an answer.
 type show struct {
 	con     *console.Console
-	name    string // of the model
-	limit   *int   // tokens that the person allowed
+	limit   *int // the limit of tokens that the user set
 	choices choices
 
-	reading  reading
-	loading  bool
+	progress progress.Progress
 	loaded   time.Time // when the model was; zero when nothing waited for it
 	thinking time.Time // when it began; zero when the model does not think
 	done     engine.Done
@@ -284,19 +283,14 @@ func (s *show) take(event engine.Event) error {
 
 // await shows what happens before and beside the answer's text.
 func (s *show) await(event engine.Event) {
-	_, loading := event.(engine.Loading)
-	if s.loading && !loading {
+	loading := s.progress.Phase == progress.Loading
+	s.progress.Observe(event, time.Now())
+	if loading && s.progress.Phase != progress.Loading {
 		s.loaded = time.Now()
 	}
-	s.loading = loading
 	switch e := event.(type) {
-	case engine.Loading:
-		s.con.Wait(func(columns int) string {
-			return console.Bar("loading "+s.name, e.Fraction, fmt.Sprintf("  %.0f %%", e.Fraction*100), columns)
-		})
-	case engine.Progress:
-		s.reading.update(e)
-		s.con.Wait(s.reading.line)
+	case engine.Loading, engine.Progress:
+		waitFor(s.con, s.progress.Line())
 	case engine.LeftOut:
 		s.con.Notef("%s", leftOut(e))
 	case engine.ThinkingDelta:

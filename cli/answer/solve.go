@@ -18,6 +18,7 @@ import (
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/modes/math"
+	"github.com/bise-sh/bise/modes/progress"
 	"github.com/bise-sh/bise/render/latex"
 	"github.com/bise-sh/bise/render/term"
 	"github.com/bise-sh/bise/units"
@@ -92,7 +93,7 @@ func runSolve(ctx context.Context, con *console.Console, lib *library.Library, c
 		return con.Fail(err)
 	}
 	defer e.Close()
-	s := solving{con: con, v: v, began: time.Now(), show: show{con: con, name: e.Info().Model, limit: p.Sampling.MaxTokens}}
+	s := solving{con: con, v: v, began: time.Now(), show: show{con: con, progress: progress.Progress{Model: e.Info().Model}, limit: p.Sampling.MaxTokens}}
 	r, err := math.Solve(ctx, e, p, s.watch)
 	con.Erase()
 	if err = errors.Join(err, s.failed); err != nil {

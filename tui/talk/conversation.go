@@ -12,6 +12,7 @@ import (
 	"github.com/bise-sh/bise/attach"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/history"
+	"github.com/bise-sh/bise/modes/progress"
 	"github.com/bise-sh/bise/tui/engines"
 	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/tui/terminal"
@@ -255,7 +256,7 @@ func (c *Conversation) continueAnswer() tea.Cmd {
 
 // begin begins an answer, or goes on with one, as soon as its model is open.
 func (c *Conversation) begin(t *turn, goesOn bool) tea.Cmd {
-	t.waits = engines.Waiting{Phase: engines.Starting, Model: c.model.Name(), Loaded: -1}
+	t.waits = progress.Progress{Phase: progress.Starting, Model: c.model.Name(), Loaded: -1}
 	switch {
 	case c.model.State == engines.Failed:
 		c.waits, c.continuing = true, goesOn
@@ -269,9 +270,9 @@ func (c *Conversation) begin(t *turn, goesOn bool) tea.Cmd {
 		return nil
 	}
 	c.waits = false
-	t.waits.Phase = engines.LoadingModel
+	t.waits.Phase = progress.Loading
 	if c.model.State == engines.Ready {
-		t.waits.Phase = engines.Prefilling
+		t.waits.Phase = progress.Prefilling
 	}
 	t.refresh()
 	e, r, kept := c.model.Engine, c.request(goesOn), c.recorder(t, goesOn)
@@ -384,7 +385,7 @@ func (c *Conversation) Update(msg tea.Msg) tea.Cmd {
 		}
 		return c.modelNews()
 	case engines.ModelLoading:
-		if t := c.last(); msg.Ref == c.ref && t != nil && t.state == answering && t.waits.Phase == engines.LoadingModel {
+		if t := c.last(); msg.Ref == c.ref && t != nil && t.state == answering && t.waits.Phase == progress.Loading {
 			t.waits.Loaded = msg.Share
 			t.refresh()
 		}

@@ -7,6 +7,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/modes/progress"
 	"github.com/bise-sh/bise/render/markdown"
 	"github.com/bise-sh/bise/tui/engines"
 	"github.com/bise-sh/bise/tui/kit"
@@ -158,17 +159,17 @@ func (n *narration) tellAnswer(c *Conversation, t *turn) {
 func (n *narration) tellWaiting(t *turn) {
 	phase := ""
 	switch t.waits.Phase {
-	case engines.Starting:
+	case progress.Starting:
 		phase = "Starting the model."
-	case engines.LoadingModel:
+	case progress.Loading:
 		phase = "Loading the model."
-	case engines.Queued:
-		phase = fmt.Sprintf("Waiting for %s before this one.", units.Plural(t.waits.Progress.Queued, "request"))
-	case engines.Prefilling:
-		if t.waits.Progress.Total == 0 {
+	case progress.Queued:
+		phase = fmt.Sprintf("Waiting for %s before this one.", units.Plural(t.waits.Prefill.Queued, "request"))
+	case progress.Prefilling:
+		if t.waits.Prefill.Total == 0 {
 			return
 		}
-		phase = fmt.Sprintf("Reading %s tokens.", units.Count(t.waits.Progress.Total))
+		phase = fmt.Sprintf("Prefill of %s tokens.", units.Count(t.waits.Prefill.Total))
 	default:
 		if t.thinking.Len() > 0 && t.text.Len() == 0 {
 			phase = "Thinking."

@@ -10,7 +10,7 @@ import (
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/history"
 	"github.com/bise-sh/bise/modes/chat"
-	"github.com/bise-sh/bise/tui/engines"
+	"github.com/bise-sh/bise/modes/progress"
 	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/units"
 )
@@ -38,7 +38,7 @@ type turn struct {
 	text           strings.Builder
 	article        markdownParts
 	state          turnState
-	waits          engines.Waiting
+	waits          progress.Progress
 	err            error
 	measured       history.Measured
 
@@ -263,8 +263,10 @@ func (t *turn) refresh() {
 	if t.state == answering {
 		if p := t.article.growing(); p != nil {
 			t.parts = append(t.parts, p)
-		} else if t.text.Len() == 0 && t.waits.Phase != engines.Idle {
-			t.parts = append(t.parts, newPart(func(th *kit.Theme, width int) []string { return []string{th.Muted.Render(t.waits.Line(width))} }))
+		} else if t.text.Len() == 0 && t.waits.Phase != progress.Idle {
+			t.parts = append(t.parts, newPart(func(th *kit.Theme, width int) []string {
+				return []string{th.Muted.Render(progressLine(t.waits.Line(), width))}
+			}))
 		}
 		return
 	}
@@ -425,4 +427,8 @@ func arguments(object string) string {
 		list = append(list, fmt.Sprintf("%s: %s", name, said))
 	}
 	return kit.OneLine(strings.Join(list, ", "))
+}
+
+func progressLine(l progress.Line, width int) string {
+	return kit.ProgressLine(l.Text, l.Share, l.After, width)
 }
