@@ -141,7 +141,7 @@ func (s *solving) watch(m *math.Session, event engine.Event) {
 		if len(m.Solutions) > 1 {
 			s.count(m)
 		} else if !s.con.JSON {
-			s.show.ended(e)
+			s.show.finish(e)
 		}
 	default:
 		s.show.await(event)

@@ -12,6 +12,7 @@ import (
 	"github.com/bise-sh/bise/attach"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/history"
+	"github.com/bise-sh/bise/modes/chat"
 	"github.com/bise-sh/bise/modes/progress"
 	"github.com/bise-sh/bise/tui/engines"
 	"github.com/bise-sh/bise/tui/kit"
@@ -285,21 +286,16 @@ func (c *Conversation) begin(t *turn, goesOn bool) tea.Cmd {
 
 // request asks for what comes after the transcript.
 func (c *Conversation) request(goesOn bool) engine.ChatRequest {
-	r := engine.ChatRequest{Sampling: c.sampling, Overflow: engine.OverflowDropOldest}
-	if c.system != "" {
-		r.Messages = append(r.Messages, engine.Message{Role: engine.System, Content: engine.Text(c.system)})
-	}
 	turns := c.transcript.turns
-	for i, t := range turns {
-		if i == len(turns)-1 && t.role == engine.Assistant && !goesOn {
-			break // it is the one that is asked for
-		}
-		m := t.message()
-		if len(m.Content) == 0 && len(m.ToolCalls) == 0 {
-			continue
-		}
-		r.Messages = append(r.Messages, m)
+	if n := len(turns); n > 0 && turns[n-1].role == engine.Assistant && !goesOn {
+		turns = turns[:n-1] // the answer that is requested
 	}
+	var messages []engine.Message
+	for _, t := range turns {
+		messages = append(messages, t.message())
+	}
+	r := chat.Request(c.system, messages...)
+	r.Sampling = c.sampling
 	r.Messages[len(r.Messages)-1].Prefix = goesOn
 	return r
 }

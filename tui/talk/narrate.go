@@ -7,6 +7,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/modes/chat"
 	"github.com/bise-sh/bise/modes/progress"
 	"github.com/bise-sh/bise/render/markdown"
 	"github.com/bise-sh/bise/tui/engines"
@@ -235,8 +236,8 @@ func (n *narration) tellEnd(c *Conversation, t *turn) {
 	if used, total := c.used(); used > 0 && total > 0 {
 		end += fmt.Sprintf(" Context %.0f percent used.", float64(used)/float64(total)*100)
 	}
-	if out := t.measured.LeftOut.Messages; out > 0 {
-		end += fmt.Sprintf(" %s not in the model's view.", units.Plural(out, "earlier message"))
+	if out := t.measured.LeftOut; out.Messages > 0 {
+		end += " " + chat.LeftOut(out) + "."
 	}
 	n.say(end)
 }

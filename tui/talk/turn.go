@@ -356,12 +356,7 @@ func (t *turn) drawThinking(th *kit.Theme, width int) []string {
 }
 
 func (t *turn) drawLeftOut(th *kit.Theme, out engine.LeftOut, width int) []string {
-	is := "are"
-	if out.Messages == 1 {
-		is = "is"
-	}
-	text := fmt.Sprintf("⋯ %s %s not in the model's view (%s kept; %s for a longer context)",
-		units.Plural(out.Messages, "earlier message"), is, map[string]string{"are": "they are", "is": "it is"}[is], t.look.Keys.Context.Help().Key)
+	text := "⋯ " + chat.LeftOut(out) + " · " + t.look.Keys.Context.Help().Key + " longer context"
 	return kit.StyleLines(th.Muted, kit.Wrap(text, width))
 }
 
@@ -388,10 +383,10 @@ func (t *turn) ending() *part {
 		return t.remark("stopped · " + on)
 	case t.state == stopped:
 		return t.remark("stopped before the first word · " + again)
-	case t.measured.Finish == engine.FinishLength:
-		return t.remark("cut off: this is as long as an answer may be · " + on)
 	case t.measured.Finish == engine.FinishModelLength:
-		return t.remark("cut off: the context is full · " + t.look.Keys.Context.Help().Key + " longer context")
+		return t.remark(chat.CutOff(t.measured.Finish, 0) + " · " + t.look.Keys.Context.Help().Key + " longer context")
+	case t.measured.Finish == engine.FinishLength:
+		return t.remark(chat.CutOff(t.measured.Finish, t.measured.Usage.CompletionTokens) + " · " + on)
 	case t.text.Len() == 0 && len(t.calls) == 0:
 		return t.remark("the model said nothing · " + again)
 	}
