@@ -222,9 +222,9 @@ func (v value) arguments() engine.Arguments {
 	return engine.Arguments(v.string())
 }
 
-// callID reads a tool call's id. Ids of other servers are mapped to Mistral's
-// form unless strict; none at all, or the "null" that Mistral's client fills in
-// for one, cannot be told from those of other calls and is refused.
+// callID reads a tool call's id. Ids of other servers are mapped to Mistral's form unless
+// strict. A missing id, or the "null" that Mistral's client sends instead, cannot identify
+// a call and is rejected.
 func (o *object) callID(name string) string {
 	id := o.string(name)
 	if id == "" || id == "null" || o.r.strict && !wire.IsCallID(id) {

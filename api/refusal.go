@@ -9,8 +9,7 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-// A refusal is an fault.Error that is told in other words than those of its
-// kind.
+// A refusal is a fault.Error whose HTTP form differs from that of its kind.
 type refusal struct {
 	err    *fault.Error
 	class  wire.Class

@@ -138,7 +138,7 @@ func logIgnored(w http.ResponseWriter, fields []string) {
 	}
 }
 
-// describe tells an error on the wire.
+// describe returns the HTTP form of an error.
 func describe(err error) (*wire.Failure, wire.Class) {
 	e := wire.AsError(err)
 	class := wire.ClassOf(e.Kind)
@@ -160,8 +160,8 @@ func writeError(w http.ResponseWriter, err error) {
 	writeJSON(w, class.Status, wire.NewEnvelope(failure, detail))
 }
 
-// writeJSON writes a whole response. Its error is of v; nobody is left to be told
-// of an error of the connection.
+// writeJSON writes a whole response. It returns errors of encoding v only; after an error
+// of the connection there is no client to report to.
 func writeJSON(w http.ResponseWriter, status int, v any) error {
 	var body bytes.Buffer
 	enc := json.NewEncoder(&body)

@@ -10,8 +10,8 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-// Every part of a request is a source of its own, so that it can be found again
-// in what the template made.
+// Every part of a request is a separate source, so that it can be found again in the
+// rendered text.
 func contentOf(message int) int  { return 3*message + 1 }
 func callsOf(message int) int    { return 3*message + 2 }
 func thinkingOf(message int) int { return 3*message + 3 }
@@ -176,7 +176,7 @@ func (f *Format) variable(m engine.Message, i int, size *int) *jinja.Dict {
 	return v
 }
 
-// arguments are an object, as most templates want them; what is none stays text.
+// arguments parses arguments as an object, as most templates expect; other text stays text.
 func (f *Format) arguments(a engine.Arguments, source int) jinja.Value {
 	if strings.TrimSpace(string(a)) == "" {
 		a = "{}"

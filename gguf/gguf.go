@@ -46,9 +46,9 @@ type Tensor struct {
 	Name string
 	Type Type
 	Dims []int64 // elements in each dimension, the one that is contiguous in memory first
-	// Part is the file it lies in, an index of [File.Parts]. Offset counts bytes
-	// from the beginning of that file. Both are set by reading; writing puts
-	// tensors one after the other and ignores them.
+	// Part is the index in [File.Parts] of the file that holds the tensor. Offset counts
+	// bytes from the beginning of that file. Reading sets both; writing puts tensors one
+	// after the other and ignores them.
 	Part   int
 	Offset int64
 }

@@ -269,8 +269,8 @@ func mapped(m *machine, v Value, a arguments) Value {
 	return NewList(m.each(items, func(v Value) Value { return m.filter(f.s, v, rest) })...)
 }
 
-// chosen is select and its kin: the elements of which a test holds, or an
-// attribute of theirs; without a test, those that are true.
+// chosen implements select, reject, selectattr and rejectattr: it returns the elements
+// that pass a test, directly or by an attribute; without a test, the true ones.
 func (m *machine) chosen(v Value, a arguments, attribute, want bool) Value {
 	if !truth(v) {
 		return NewList() // of none, too
@@ -300,7 +300,7 @@ func (m *machine) chosen(v Value, a arguments, attribute, want bool) Value {
 	return NewList(out...)
 }
 
-// folded is a value as sorting compares it: without case, unless told.
+// folded is the key by which sorting compares a value, in lower case unless sensitive.
 func folded(v Value, sensitive bool) Value {
 	if t, ok := v.(Text); ok && !sensitive {
 		return String(strings.ToLower(t.s))

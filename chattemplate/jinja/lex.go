@@ -41,9 +41,9 @@ func (t token) String() string {
 	return strconv.Quote(t.text)
 }
 
-// A lexer cuts a source into tokens, with the white space around tags taken
-// away as trim_blocks and lstrip_blocks say: a line break after a block, and
-// what stands before a block on its line.
+// A lexer splits a source into tokens. It removes white space around tags as trim_blocks
+// and lstrip_blocks require: a line break after a block, and blanks before a block on its
+// line.
 type lexer struct {
 	src    string
 	at     int
@@ -83,7 +83,7 @@ func (l *lexer) emit(kind tokenKind, text string) {
 	l.tokens = append(l.tokens, token{kind, text, l.line})
 }
 
-// advance goes on by n bytes and counts the lines.
+// advance skips n bytes and counts the lines.
 func (l *lexer) advance(n int) {
 	l.line += strings.Count(l.src[l.at:l.at+n], "\n")
 	l.at += n
@@ -334,8 +334,8 @@ func (l *lexer) quoted(q byte) {
 	fail("a string is not closed")
 }
 
-// escape writes what stands after a backslash, and returns how many bytes it
-// took.
+// escape writes the character of an escape sequence, and returns its length after the
+// backslash.
 func escape(b *strings.Builder, s string) int {
 	if s == "" {
 		return 0

@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// dictMethods are Python's, without those that change the mapping.
+// dictMethods are Python's, except for the modifying ones.
 var dictMethods map[string]func(*machine, *Dict, arguments) Value
 
 // textMethods are Python's that templates use.
@@ -110,8 +110,8 @@ func (m *machine) trim(t Text, a arguments, left, right bool) Text {
 	return t.trimmed(nil, left, right)
 }
 
-// split cuts at a separator, or at white space when there is none, at most so
-// many times; the last ones when from the right.
+// split splits at a separator, by default at white space, at most maxsplit times; from the
+// right if right is set.
 func (m *machine) split(t Text, a arguments, right bool) *List {
 	limit := a.integer(1, "maxsplit", -1)
 	sep, ok := a.text(0, "sep")

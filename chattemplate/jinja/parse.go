@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// A parser builds statements and expressions from tokens, by recursive descent
-// with Jinja's own precedence (jinja2/parser.py).
+// A parser builds statements and expressions from tokens, by recursive descent with the
+// precedence of jinja2/parser.py.
 type parser struct {
 	tokens  []token
 	pos     int

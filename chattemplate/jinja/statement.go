@@ -27,7 +27,7 @@ func (m *machine) make(n int) {
 	m.touch(n)
 }
 
-// deeper counts a level of evaluation; what it returns is to be put back.
+// deeper enters a level of evaluation. It returns the level to restore.
 func (m *machine) deeper() int {
 	m.step(1)
 	if m.depth++; m.depth > maxDepth {
@@ -59,7 +59,7 @@ type scope struct {
 
 func (s *scope) inner() *scope { return &scope{map[string]Value{}, s} }
 
-// A signal reports whether a loop is to be left, or its body.
+// A signal reports a break or a continue.
 type signal int
 
 const (

@@ -83,8 +83,7 @@ func init() {
 	}
 }
 
-// sameAs is Python's is, which tells 1 from true. Strings and lists of one
-// content count as one object.
+// sameAs is Python's is: 1 is not true. Equal strings and lists count as one object.
 func sameAs(m *machine, v Value, a arguments) bool {
 	other, _ := a.get(0, "other")
 	_, b1 := v.(bool)

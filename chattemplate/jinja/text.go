@@ -15,7 +15,7 @@ type Text struct {
 // A mark says that bytes from up to to come from a source.
 type mark struct{ from, to, source int }
 
-// String makes text that counts as the template's own.
+// String makes text that comes from the template.
 func String(s string) Text { return Text{s: s} }
 
 // Outside makes text that came from outside. The source, at least 1, is the

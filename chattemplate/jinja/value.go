@@ -7,9 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// A Value is what a variable can have: nil (none), bool, int64, float64, [Text],
-// *[List], *[Dict], or one of this package's own: undefined, namespaces,
-// functions.
+// A Value is the value of a variable: nil (none), bool, int64, float64, [Text], *[List],
+// *[Dict], or one of the unexported types for undefined, namespaces and functions.
 type Value any
 
 // A List is a list or a tuple. It never changes.

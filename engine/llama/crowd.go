@@ -12,7 +12,7 @@ import "time"
 const (
 	crowdSpan     = 250 * time.Millisecond // that is looked at together
 	crowdFull     = 0.75                   // share of the asked-for time below which others are in the way
-	crowdCalm     = 0.95                   // above which nobody is
+	crowdCalm     = 0.95                   // above which no process is
 	crowdPatience = 2 * time.Second        // of calm, before one more thread is tried
 	crowdLongest  = time.Minute            // that patience grows to, when trying was too early
 )
@@ -21,7 +21,7 @@ const (
 type crowd struct {
 	most, now int
 	cpu, wall time.Duration // since the last look
-	calm      time.Duration // that nobody was in the way
+	calm      time.Duration // without another process in the way
 	patience  time.Duration
 	tried     bool // the last change was one thread more
 }

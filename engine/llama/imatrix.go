@@ -10,10 +10,10 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-// Inputs evaluates a text, piece by piece, and sums up the squares of what goes
-// into each column of the layers' matrices: what an importance matrix is made of,
-// as llama.cpp's llama-imatrix makes it. The text is tokenized without control
-// tokens. Progress, which may be nil, is told after each piece.
+// Inputs evaluates a text in chunks and sums the squares of the inputs of each column of
+// the layers' matrices, as llama-imatrix does for an importance matrix. The text is
+// tokenized without control tokens. Inputs calls progress, which may be nil, after each
+// chunk.
 func (e *Engine) Inputs(ctx context.Context, text string, o InputsOptions, progress func(done, total int)) (Inputs, error) {
 	var in Inputs
 	size := cmp.Or(o.Context, defaultWindow)

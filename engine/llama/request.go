@@ -64,9 +64,9 @@ func (e *Engine) chatJob(ctx context.Context, r *engine.ChatRequest) (*job, erro
 	return j, nil
 }
 
-// surelyTooLong refuses a prompt that cannot fit even if every token were the
-// vocabulary's longest: tokenizing many megabytes takes seconds, and all that
-// comes of it is a number. That one is then told as an estimate.
+// surelyTooLong rejects a prompt that cannot fit even if every token were the longest of
+// the vocabulary. Tokenizing many megabytes only to count them takes seconds, so the
+// error gives an estimate.
 func (e *Engine) surelyTooLong(p prompt.Prompt) error {
 	const sample = 64 << 10 // bytes
 	bytes, longest := 0, ""
@@ -155,7 +155,7 @@ func (e *Engine) shorten(ctx context.Context, r *engine.ChatRequest, whole []tok
 	return found.r, found.ids, found.parts, found.left, nil
 }
 
-// completionJob turns a text, or a gap in one, into a job.
+// completionJob makes a job of a completion or an infill request.
 func (e *Engine) completionJob(r *engine.CompletionRequest) (*job, error) {
 	if err := r.Check(); err != nil {
 		return nil, err

@@ -11,10 +11,9 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-// windows cuts a text into pieces of so many tokens, as llama.cpp's tools do:
-// what is left at the end is dropped, and each piece begins with the token that
-// begins texts, which takes the place of its first one. At most limit pieces are
-// cut; 0 is no limit.
+// windows cuts a text into windows of size tokens, as llama.cpp's tools do: an incomplete
+// last window is dropped, and each window begins with the BOS token in place of its first
+// token. It returns at most limit windows; 0 means all.
 func (e *Engine) windows(text string, size, limit int) ([][]token, error) {
 	if size < leastWindow {
 		return nil, &fault.Error{Kind: fault.Invalid, Param: "context", Msg: fmt.Sprintf("a context of %d tokens is too short to tell anything", size), Advice: fmt.Sprintf("Take at least %d.", leastWindow)}

@@ -137,7 +137,7 @@ type answer struct {
 type choice struct {
 	index  int
 	echo   echo
-	calls  []*engine.ToolCall // not yet told
+	calls  []*engine.ToolCall // not emitted yet
 	called bool
 	done   bool
 }

@@ -22,7 +22,7 @@ func crashed(name, when string, pid int, log string) *fault.Error {
 	}
 	advice := fmt.Sprintf("Ask again: a new worker starts. Its log is %s.", log)
 	if how == killed {
-		advice = "It was killed, perhaps because memory ran out: a smaller model or context needs less. Ask again to start a new worker."
+		advice = "It was killed, possibly because memory ran out: use a smaller model or context. Ask again to start a new worker."
 	}
 	return &fault.Error{Kind: fault.Crashed, Msg: msg.String(), Advice: advice}
 }

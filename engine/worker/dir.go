@@ -13,8 +13,8 @@ import (
 // has 104 on macOS and the BSDs, 108 on Linux, one of them for the final NUL.
 const maxSocketPath = 103
 
-// socketDir gives the folder of the sockets, and makes it if it is missing. It is
-// one that nobody else can enter: who reaches a socket may use the model.
+// socketDir returns the folder of the sockets, and creates it if it is missing. Only the
+// user can enter it: access to a socket is access to the model.
 func socketDir() (string, error) {
 	var err error
 	for _, dir := range socketDirs() {
@@ -44,8 +44,8 @@ func socketDirs() []string {
 	return append(dirs, filepath.Join(os.TempDir(), "bise-"+userID()))
 }
 
-// usable tells why a folder cannot be taken for sockets at all, as opposed to one
-// that could and is not safe.
+// usable returns an error if a folder can never hold sockets, as opposed to one with
+// unsafe permissions.
 func usable(dir string) error {
 	longest := filepath.Join(dir, "0123456789abcdef.sock")
 	if len(longest) > maxSocketPath {
@@ -67,8 +67,8 @@ func errShared(dir, why string) error {
 	}
 }
 
-// private checks that a folder is the user's, no symbolic link, and closed to
-// everybody else.
+// private checks that a folder belongs to the user, is not a symbolic link, and is closed
+// to other users.
 func private(dir string) error {
 	info, err := os.Lstat(dir)
 	switch {

@@ -53,8 +53,8 @@ func (l *lock) remove() {
 	l.release()
 }
 
-// namePath is the file beside a lock with the model's name: on Windows nobody else
-// can read a file that is locked.
+// namePath is the file beside a lock that holds the model's name: on Windows no other
+// process can read a locked file.
 func namePath(lock string) string { return lock + ".name" }
 
 // setModel saves the name of the lock's model for [lockModel]. It is all that is known

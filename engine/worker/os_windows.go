@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// userID need not tell users apart: the folder for temporary files is the user's own.
+// userID is constant: the folder for temporary files belongs to one user.
 func userID() string { return "user" }
 
 func usableParent(dir string) error {

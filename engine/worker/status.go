@@ -22,7 +22,7 @@ const (
 	Loading   State = "loading"
 	Idle      State = "idle"
 	Answering State = "answering"
-	Failed    State = "failed"  // the model could not be loaded; it leaves once that is told
+	Failed    State = "failed"  // the model could not be loaded; it exits once a client has seen the error
 	Leaving   State = "leaving" // it ends what it has begun and takes nothing new
 	Silent    State = "silent"  // it is there but does not answer
 )
@@ -68,9 +68,8 @@ func List(ctx context.Context) ([]Status, error) {
 	return statuses, err
 }
 
-// Stop ends the workers that which picks (nil: all of them) and returns those that
-// have ended. Answers being written have grace to finish; a worker that does not
-// answer, or overstays, is killed.
+// Stop ends the workers that which selects (nil: all) and returns the ended ones. Answers
+// in progress get grace to finish; a worker that does not answer or exceeds it is killed.
 func Stop(ctx context.Context, grace time.Duration, which func(Status) bool) ([]Status, error) {
 	found, err := list(ctx)
 	if err != nil {

@@ -132,7 +132,7 @@ func TestRefusals(t *testing.T) {
 		{"v3", message(`{"role": "assistant", "content": "a", "prefix": true}`), fault.Invalid, "messages", "a conversation cannot be one message from assistant"},
 		{"v3", message(user + `,` + result), fault.Invalid, "messages[1].role", "message 2, from tool, cannot follow one from user"},
 		{"v3", message(user + `,{"role": "assistant", "content": "b"}`), fault.Invalid, "messages", "the last message is the assistant's, so there is nothing to answer"},
-		{"v3", message(user + `,{"role": "assistant", "content": "b", "prefix": true},` + user), fault.Invalid, "messages[1].prefix", "message 2 is to be continued, and is not the last"},
+		{"v3", message(user + `,{"role": "assistant", "content": "b", "prefix": true},` + user), fault.Invalid, "messages[1].prefix", "message 2 has prefix and is not the last message"},
 		{"v3", message(user + `,` + call + `,` + user), fault.Invalid, "messages", "1 of the tool calls before message 4 have no result"},
 		{"v3", message(user + `,` + call + `,` + result + `,` + result), fault.Invalid, "messages", "1 of the tool results before message 5 answer no call"},
 		{"v13", message(user + `,` + call + `,` + user), fault.Invalid, "messages", "1 of the tool calls before message 4 have no result"},

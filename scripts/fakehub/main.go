@@ -1,14 +1,14 @@
-// Fakehub is the hub that tests are run against, as a program: for clients that are
-// no tests, and to try things by hand.
+// Fakehub runs the tests' hub as a program, for clients that are not Go tests and for
+// experiments.
 //
 //	go run ./scripts/fakehub -hub 127.0.0.1:8801 -cdn 127.0.0.1:8802
 //	HF_ENDPOINT=http://127.0.0.1:8801 hf download acme/plain
 //
-// Folders can be repositories of it, under names that bise's catalogue has, say:
+// Folders can be repositories, under names in bise's catalogue:
 //
 //	go run ./scripts/fakehub -repo mistralai/Codestral-22B-v0.1=./codestral -gated acme/locked=./codestral
 //
-// A third address takes orders, when one is given:
+// A third address, if given, accepts commands:
 //
 //	curl -d 'cdn drop 700000' 127.0.0.1:8803/faults    a route, and what it does wrong from now on
 //	curl 127.0.0.1:8803/log                            what was asked
