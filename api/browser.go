@@ -17,7 +17,7 @@ import (
 func Browsers(h http.Handler, local bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if local && !loopback(r.Host) {
-			writeError(w, refuse("", "the server is not called %.100q", r.Host).
+			writeError(w, newRefusal("", "the server is not called %.100q", r.Host).
 				as("not_supported", "").status(http.StatusForbidden).advise("Call it localhost or 127.0.0.1"))
 			return
 		}
@@ -28,7 +28,7 @@ func Browsers(h http.Handler, local bool) http.Handler {
 		}
 		page, err := url.Parse(origin)
 		if err != nil || page.Host != r.Host && !loopback(page.Host) {
-			writeError(w, refuse("", "pages of %.100q may not use this server", origin).
+			writeError(w, newRefusal("", "pages of %.100q may not use this server", origin).
 				as("not_supported", "").status(http.StatusForbidden).advise("Only pages of this machine may"))
 			return
 		}

@@ -57,7 +57,7 @@ func (s *server) completions(w http.ResponseWriter, r *http.Request) error {
 	}
 	n := reqs[0].Choices()
 	if g.choices = n * len(reqs); g.choices > maxChoices {
-		return refuse("n", "%d prompts with %d answers each are more than %d answers", len(reqs), n, maxChoices)
+		return newRefusal("n", "%d prompts with %d answers each are more than %d answers", len(reqs), n, maxChoices)
 	}
 	if echo {
 		g.echo = func(choice int) string { return reqs[choice/n].Prompt }
@@ -168,7 +168,7 @@ func (s *server) tokenize(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if given != 1 {
-		return refuse("", "give exactly one of text, chat and fim: got %d", given)
+		return newRefusal("", "give exactly one of text, chat and fim: got %d", given)
 	}
 	tokens, err := s.tokens(r.Context(), model, req)
 	if err != nil {

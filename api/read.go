@@ -63,8 +63,8 @@ func (r *reader) read(body []byte) (*object, bool) {
 	return top.object()
 }
 
-// refuse records a refusal unless there is one already.
-func (r *reader) refuse(f *refusal) {
+// reject records a refusal, unless there is one.
+func (r *reader) reject(f *refusal) {
 	if r.refused == nil {
 		r.refused = f
 	}

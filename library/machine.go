@@ -23,7 +23,7 @@ func (l *Library) Machine(ctx context.Context) fit.Machine {
 	h := fit.Machine{Cores: machine.ThisProcessor().Cores, GPUs: []fit.Device{}}
 	h.Memory, h.Free = machine.Memory()
 	bench := l.MemoryBench()
-	if h.Bandwidth = bench.Known(); h.Bandwidth == 0 {
+	if h.Bandwidth = bench.Saved(); h.Bandwidth == 0 {
 		end := l.begin("measuring memory")
 		h.Bandwidth = bench.Bandwidth(ctx)
 		end()

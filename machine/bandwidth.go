@@ -75,9 +75,8 @@ type Bench struct {
 	Path string // of the file, which is made when it is missing
 }
 
-// Known is the bandwidth of an earlier measurement on this machine, 0 when there
-// is none.
-func (b Bench) Known() float64 {
+// Saved is the bandwidth of an earlier measurement on this machine, or 0.
+func (b Bench) Saved() float64 {
 	data, err := os.ReadFile(b.Path)
 	if err != nil {
 		return 0
@@ -89,11 +88,11 @@ func (b Bench) Known() float64 {
 	return m.Bandwidth
 }
 
-// Bandwidth is the known one or, where there is none, a new measurement, which
-// is kept. A file that cannot be written only means that it is measured again.
+// Bandwidth returns the saved value or measures and saves one. If the file cannot be
+// written, the next call measures again.
 func (b Bench) Bandwidth(ctx context.Context) float64 {
-	if known := b.Known(); known > 0 {
-		return known
+	if saved := b.Saved(); saved > 0 {
+		return saved
 	}
 	measured := Bandwidth(ctx, ThisProcessor().Cores)
 	if measured > 0 {

@@ -48,12 +48,12 @@ func TestBandwidthIsInterrupted(t *testing.T) {
 
 func TestBenchMeasuresOnce(t *testing.T) {
 	b := Bench{Path: filepath.Join(t.TempDir(), "made", "memory.json")}
-	if b.Known() != 0 {
+	if b.Saved() != 0 {
 		t.Error("something is known before it was measured")
 	}
 	first := b.Bandwidth(t.Context())
-	if first < 1e8 || b.Known() != first || b.Bandwidth(t.Context()) != first {
-		t.Errorf("measured %v, kept %v", first, b.Known())
+	if first < 1e8 || b.Saved() != first || b.Bandwidth(t.Context()) != first {
+		t.Errorf("measured %v, kept %v", first, b.Saved())
 	}
 	for name, text := range map[string]string{
 		"no JSON":         "{",
@@ -63,17 +63,17 @@ func TestBenchMeasuresOnce(t *testing.T) {
 		if err := os.WriteFile(b.Path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if got := b.Known(); got != 0 {
+		if got := b.Saved(); got != 0 {
 			t.Errorf("%s: %v is known", name, got)
 		}
 	}
 	b.Keep(-1)
-	if b.Known() != 0 {
+	if b.Saved() != 0 {
 		t.Error("a speed below zero is known")
 	}
 	nowhere := Bench{Path: filepath.Join(b.Path, "under", "a", "file")}
 	nowhere.Keep(1e9)
-	if nowhere.Known() != 0 {
+	if nowhere.Saved() != 0 {
 		t.Error("something is known that could not be written")
 	}
 }

@@ -77,8 +77,8 @@ func (r Request) Sampling() engine.Sampling {
 	return engine.Sampling{}
 }
 
-// Said is the last message's text, or the prompt to complete.
-func (r Request) Said() string {
+// Text is the last message's text, or the prompt to complete.
+func (r Request) Text() string {
 	switch {
 	case r.Chat != nil && len(r.Chat.Messages) > 0:
 		return r.Chat.Messages[len(r.Chat.Messages)-1].Content.Plain()

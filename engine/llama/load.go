@@ -116,7 +116,7 @@ func (e *Engine) prepare(o engine.LoadOptions, p contextParams, limit int, finge
 	s.pool = newPool(p.threads)
 	s.computing = p.threads
 	if s.m.gpuLayers == 0 {
-		s.crowd = newCrowd(p.threads)
+		s.contention = newContention(p.threads)
 	}
 	x, err := s.open()
 	if err != nil {

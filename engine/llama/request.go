@@ -27,7 +27,7 @@ func (e *Engine) chatJob(ctx context.Context, r *engine.ChatRequest) (*job, erro
 		return nil, err
 	}
 	if r.Overflow == engine.OverflowError || len(r.Messages) == 1 {
-		if err := e.surelyTooLong(p); err != nil {
+		if err := e.rejectTooLong(p); err != nil {
 			return nil, err
 		}
 	}
@@ -64,10 +64,10 @@ func (e *Engine) chatJob(ctx context.Context, r *engine.ChatRequest) (*job, erro
 	return j, nil
 }
 
-// surelyTooLong rejects a prompt that cannot fit even if every token were the longest of
+// rejectTooLong rejects a prompt that cannot fit even if every token were the longest of
 // the vocabulary. Tokenizing many megabytes only to count them takes seconds, so the
 // error gives an estimate.
-func (e *Engine) surelyTooLong(p prompt.Prompt) error {
+func (e *Engine) rejectTooLong(p prompt.Prompt) error {
 	const sample = 64 << 10 // bytes
 	bytes, longest := 0, ""
 	for _, s := range p.Segments {

@@ -34,8 +34,8 @@ type scheduler struct {
 	pieces  pieces
 	encoder *visionEncoder // nil: the model has no vision
 
-	crowd     *crowd // nil: the processor is not all that computes
-	computing int    // threads
+	contention *contention // nil: the processor is not all that computes
+	computing  int         // threads
 
 	slots   []*slot
 	waiting []*job
@@ -688,10 +688,10 @@ func (s *scheduler) compute() {
 	begin := time.Now()
 	used, faults, known := processorTime()
 	err := s.x.decode()
-	if known && s.crowd != nil {
-		// Pages that the disk had to bring are no sign of others.
+	if known && s.contention != nil {
+		// Waiting for the disk is not contention.
 		if after, waited, _ := processorTime(); waited == faults {
-			s.threads(s.crowd.computed(after-used, time.Since(begin)))
+			s.threads(s.contention.computed(after-used, time.Since(begin)))
 		}
 	}
 

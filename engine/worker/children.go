@@ -37,9 +37,9 @@ func adopt(cmd *exec.Cmd) (pid int) {
 	return pid
 }
 
-// fate waits up to within for a worker to end and returns how it ended. It is empty for
+// waitEnd waits up to within for a worker to end and returns how it ended. It is empty for
 // one that still runs or that another process started.
-func fate(pid int, within time.Duration) (how string) {
+func waitEnd(pid int, within time.Duration) (how string) {
 	children.Lock()
 	c := children.byPID[pid]
 	if c != nil && !c.waited {
@@ -61,8 +61,8 @@ func fate(pid int, within time.Duration) (how string) {
 	}
 }
 
-// buryDead reaps ended children that no caller waits for.
-func buryDead() {
+// reapEnded reaps ended children that no caller waits for.
+func reapEnded() {
 	children.Lock()
 	defer children.Unlock()
 	for pid, c := range children.byPID {

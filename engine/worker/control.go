@@ -101,7 +101,7 @@ func hungUp(err error) bool {
 // errSilent is the cause of a call that ended because the worker did not answer.
 var errSilent = errors.New("it does not answer")
 
-// status asks for the worker's status. The error satisfies [nobody] if no process
+// status asks for the worker's status. The error satisfies [notListening] if no process
 // listens, and is errSilent if one listens and does not answer.
 func (c *control) status(ctx context.Context, within time.Duration) (Status, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, within, errSilent)
@@ -138,7 +138,7 @@ func (c *control) stop(ctx context.Context, grace time.Duration) error {
 		toPutAway = 30 * time.Second // for saving conversations and freeing the model
 	)
 	pid, err := c.pid(ctx)
-	if nobody(err) {
+	if notListening(err) {
 		return nil
 	} else if err != nil {
 		return fmt.Errorf("stop the worker: %w", err)
@@ -152,7 +152,7 @@ func (c *control) stop(ctx context.Context, grace time.Duration) error {
 	})
 	defer overdue.Stop()
 	resp, err := c.call(ctx, http.MethodPost, stopRoute, stopOrder{grace})
-	if nobody(err) {
+	if notListening(err) {
 		return nil
 	} else if err != nil {
 		return fmt.Errorf("stop the worker: %w", err)

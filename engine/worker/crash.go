@@ -11,7 +11,7 @@ import (
 // crashed says how a worker ended that was still needed, and what it said last.
 // It takes no longer than half a second.
 func crashed(name, when string, pid int, log string) *fault.Error {
-	how := fate(pid, 500*time.Millisecond)
+	how := waitEnd(pid, 500*time.Millisecond)
 	var msg strings.Builder
 	fmt.Fprintf(&msg, "the worker for %s ended %s", name, when)
 	if how != "" {

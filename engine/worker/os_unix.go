@@ -50,20 +50,20 @@ func owned(dir string, info fs.FileInfo) error {
 
 func owner(info fs.FileInfo) int { return int(info.Sys().(*syscall.Stat_t).Uid) }
 
-// nobody reports whether a dial failed because no process listens.
-func nobody(err error) bool {
+// notListening reports whether a dial failed because no process listens.
+func notListening(err error) bool {
 	return errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ECONNREFUSED)
 }
 
 // taken reports whether listening failed because the socket's path exists.
-func taken(err error) bool { return errors.Is(err, syscall.EADDRINUSE) }
+func inUse(err error) bool { return errors.Is(err, syscall.EADDRINUSE) }
 
 // detached starts a process in a new session, so that no terminal can hang up or
 // interrupt it.
 func detached() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }
 
-// deafen makes this process outlive the terminal it was started from.
-func deafen() {
+// ignoreSignals makes this process outlive the terminal it was started from.
+func ignoreSignals() {
 	signal.Ignore(syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGTSTP, syscall.SIGTTOU, syscall.SIGTTIN)
 }
 
@@ -86,9 +86,9 @@ func abandonInherited() {
 	}
 }
 
-// silence redirects stdin and stdout to /dev/null: llama.cpp prints to descriptor 1
+// muteOutput redirects stdin and stdout to /dev/null: llama.cpp prints to descriptor 1
 // unconditionally.
-func silence() error {
+func muteOutput() error {
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
 		return err

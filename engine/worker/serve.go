@@ -58,7 +58,7 @@ const (
 // It takes over the process: it ignores interrupts and hang-ups, closes inherited files,
 // and redirects stdin and stdout to /dev/null.
 func Serve(ctx context.Context, cfg ServeConfig) error {
-	deafen()
+	ignoreSignals()
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
 	defer stop()
 	abandonInherited()
@@ -74,14 +74,14 @@ func Serve(ctx context.Context, cfg ServeConfig) error {
 		return fmt.Errorf("read what to serve from stdin: %w", err)
 	}
 	l, err := listen(o)
-	if taken(err) {
-		return tell(report{Taken: true})
+	if inUse(err) {
+		return reportStart(report{Taken: true})
 	}
 	if err != nil {
-		return errors.Join(err, tell(report{Error: err.Error()}))
+		return errors.Join(err, reportStart(report{Error: err.Error()}))
 	}
 	s := newServer(o, cfg, l)
-	if err := errors.Join(tell(report{}), silence()); err != nil {
+	if err := errors.Join(reportStart(report{}), muteOutput()); err != nil {
 		s.hide()
 		return err
 	}
@@ -103,7 +103,7 @@ func listen(o order) (*net.UnixListener, error) {
 }
 
 // tell writes to the starter, which may have gone.
-func tell(r report) error {
+func reportStart(r report) error {
 	err := json.NewEncoder(os.Stdout).Encode(r)
 	if errors.Is(err, syscall.EPIPE) {
 		return nil
@@ -184,7 +184,7 @@ func (s *server) stay(ctx context.Context, served <-chan error) (grace time.Dura
 				break
 			}
 			select {
-			case <-s.told:
+			case <-s.reported:
 			case <-s.stops:
 			case <-time.After(lingerFailed):
 			case <-ctx.Done():

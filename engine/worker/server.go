@@ -28,9 +28,9 @@ type server struct {
 	file     os.FileInfo // of the socket
 	started  time.Time
 
-	stops chan stopOrder
-	woken chan struct{} // something changed that leaving depends on
-	told  chan struct{} // closed once a request has learnt of the failure
+	stops    chan stopOrder
+	woken    chan struct{} // something changed that leaving depends on
+	reported chan struct{} // closed once a request has learnt of the failure
 
 	// ready is closed when the model is loaded or cannot be. Before, neither of
 	// the two is set; after, one of them is, and neither changes.
@@ -58,7 +58,7 @@ func newServer(o order, cfg ServeConfig, l *net.UnixListener) *server {
 		spec: o.Spec, key: o.Key, logFile: o.Log,
 		listener: l, socket: socket, file: file, started: time.Now(),
 		stops: make(chan stopOrder, 1), woken: make(chan struct{}, 1),
-		told: make(chan struct{}), ready: make(chan struct{}), moved: make(chan struct{}),
+		reported: make(chan struct{}), ready: make(chan struct{}), moved: make(chan struct{}),
 	}
 	s.keep(o.Spec.KeepAlive)
 	return s
@@ -110,9 +110,9 @@ func (s *server) finish() {
 	s.idleSince = time.Now()
 	if s.settled() && s.failure != nil {
 		select {
-		case <-s.told:
+		case <-s.reported:
 		default:
-			close(s.told)
+			close(s.reported)
 		}
 	}
 	s.wake()

@@ -109,7 +109,7 @@ func (s *starter) reopen(ctx context.Context) (Status, error) {
 
 func (s *starter) ensure(ctx context.Context, fits func(Status) bool) (Status, error) {
 	st, err := s.control.status(ctx, answerWithin)
-	if nobody(err) || err == nil && !fits(st) {
+	if notListening(err) || err == nil && !fits(st) {
 		st, err = s.replace(ctx, fits)
 	}
 	if err != nil {
@@ -136,7 +136,7 @@ func (s *starter) replace(ctx context.Context, fits func(Status) bool) (Status, 
 			if err := s.control.stop(ctx, replaceGrace); err != nil {
 				return Status{}, err
 			}
-		case !nobody(err):
+		case !notListening(err):
 			return Status{}, err
 		}
 		if err := os.Remove(s.control.socket); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -168,7 +168,7 @@ func (s *starter) start(ctx context.Context, lock *lock) (Status, error) {
 		e.Advice = "Run `bise doctor` to see what is missing."
 		return Status{}, e
 	}
-	buryDead()
+	reapEnded()
 	log, err := openLog(s.key, s.launcher.LogDir, s.dir)
 	if err != nil {
 		return fail(err)

@@ -139,7 +139,7 @@ func (w *running) look(ctx context.Context) error {
 	case err == nil:
 		w.Status = st
 		return nil
-	case nobody(err):
+	case notListening(err):
 		return clearAway(ctx, w.dir, w.Key)
 	case errors.Is(err, errSilent):
 		w.State = Silent
@@ -162,7 +162,7 @@ func clearAway(ctx context.Context, dir, key string) error {
 		return err
 	}
 	socket := socketPath(dir, key)
-	if conn, err := dial(ctx, socket); !nobody(err) {
+	if conn, err := dial(ctx, socket); !notListening(err) {
 		lock.release()
 		if err == nil {
 			conn.Close()
