@@ -340,26 +340,12 @@ func escape(b *strings.Builder, s string) int {
 	if s == "" {
 		return 0
 	}
+	if i := strings.IndexByte(`ntrbfva0\'"`, s[0]); i >= 0 {
+		b.WriteByte("\n\t\r\b\f\v\a\x00\\'\""[i])
+		return 1
+	}
 	switch s[0] {
-	case 'n':
-		b.WriteByte('\n')
-	case 't':
-		b.WriteByte('\t')
-	case 'r':
-		b.WriteByte('\r')
-	case 'b':
-		b.WriteByte('\b')
-	case 'f':
-		b.WriteByte('\f')
-	case 'v':
-		b.WriteByte('\v')
-	case 'a':
-		b.WriteByte('\a')
-	case '0':
-		b.WriteByte(0)
-	case '\\', '\'', '"':
-		b.WriteByte(s[0])
-	case '\n': // a line that goes on
+	case '\n': // a continued line
 	case 'x', 'u', 'U':
 		digits := map[byte]int{'x': 2, 'u': 4, 'U': 8}[s[0]]
 		if len(s) > digits {

@@ -2,6 +2,7 @@ package jinja
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -62,19 +63,11 @@ func (d *Dict) get(key Value) (Value, bool) {
 	return d.values[i], true
 }
 
-func (d *Dict) lookup(name string) (Value, bool) {
-	i, ok := d.index[name]
-	if !ok {
-		return nil, false
-	}
-	return d.values[i], true
-}
-
 // items are pairs of key and value.
 func (d *Dict) items() *List {
 	list := make([]Value, len(d.keys))
 	for i, k := range d.keys {
-		list[i] = &List{items: []Value{k, d.values[i]}, tuple: true}
+		list[i] = &List{[]Value{k, d.values[i]}, true}
 	}
 	return NewList(list...)
 }
@@ -87,10 +80,8 @@ func hash(key Value) (any, bool) {
 	case int64, nil:
 		return k, true
 	case bool:
-		if k {
-			return int64(1), true
-		}
-		return int64(0), true
+		i, _, _, _ := number(k)
+		return i, true
 	case float64:
 		if k == math.Trunc(k) && math.Abs(k) < 1<<53 {
 			return int64(k), true
@@ -313,12 +304,7 @@ func (m *machine) contains(in, v Value) bool {
 		_, ok := in.get(v)
 		return ok
 	}
-	for _, item := range m.iterate(in) {
-		if m.equal(item, v, 0) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(m.iterate(in), func(x Value) bool { return m.equal(x, v, 0) })
 }
 
 // str is Python's str(), and "" for what is undefined.
