@@ -17,7 +17,7 @@ import (
 func Browsers(h http.Handler, local bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if local && !loopback(r.Host) {
-			writeError(w, newRefusal("", "the server is not called %.100q", r.Host).
+			writeError(w, newRefusal("", "unknown host %.100q", r.Host).
 				as("not_supported", "").status(http.StatusForbidden).advise("Call it localhost or 127.0.0.1"))
 			return
 		}

@@ -57,7 +57,7 @@ func (s *server) completions(w http.ResponseWriter, r *http.Request) error {
 	}
 	n := reqs[0].Choices()
 	if g.choices = n * len(reqs); g.choices > maxChoices {
-		return newRefusal("n", "%d prompts with %d answers each are more than %d answers", len(reqs), n, maxChoices)
+		return newRefusal("n", "%d prompts with n %d: the limit is %d answers", len(reqs), n, maxChoices)
 	}
 	if echo {
 		g.echo = func(choice int) string { return reqs[choice/n].Prompt }

@@ -216,7 +216,7 @@ func notAllowed(methods map[string]endpoint) endpoint {
 		}
 		slices.Sort(allowed)
 		w.Header().Set("Allow", strings.Join(allowed, ", "))
-		return newRefusal("", "%s does not answer %s, only %s", r.URL.Path, r.Method, strings.Join(allowed, " and ")).
+		return newRefusal("", "invalid method %s for %s: want %s", r.Method, r.URL.Path, strings.Join(allowed, " or ")).
 			as("not_supported", "").status(http.StatusMethodNotAllowed)
 	}
 }

@@ -277,7 +277,7 @@ func (h *head) pair(m *Metadata, i uint64) error {
 		return err
 	}
 	if _, ok := m.Value(key); ok {
-		return malformed("the key %q is there twice", key)
+		return malformed("the key %q appears twice", key)
 	}
 	v, err := h.value(fmt.Sprintf("the value of %q", key))
 	if err != nil {
@@ -317,7 +317,7 @@ func (h *head) value(what string) (Value, error) {
 	case v.elem == Array:
 		err = malformed("%s is an array of arrays", what)
 	default:
-		err = malformed("%s is of type %d, which is unknown", what, uint32(v.elem))
+		err = malformed("%s has the unknown type %d", what, uint32(v.elem))
 	}
 	if v.kind == Array {
 		v.n = int(n)
@@ -363,7 +363,7 @@ func (h *head) info(t *Tensor, i int) (uint64, error) {
 		return 0, err
 	}
 	if dims > MaxDims {
-		return 0, malformed("tensor %q has %d dimensions, and %d are allowed", t.Name, dims, MaxDims)
+		return 0, malformed("tensor %q has %d dimensions: the limit is %d", t.Name, dims, MaxDims)
 	}
 	t.Dims = make([]int64, dims)
 	for j := range t.Dims {

@@ -99,7 +99,7 @@ func (f *File) parse(head []byte) error {
 		}
 		name, _ := t.(string) // all keys are
 		if seen[name] {
-			return malformed(name, "is there twice")
+			return malformed(name, "appears twice")
 		}
 		seen[name] = true
 		if name == "__metadata__" {

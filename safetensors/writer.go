@@ -48,7 +48,7 @@ func NewWriter(w io.Writer, metadata map[string]string, tensors []Tensor) (*Writ
 			return nil, err
 		}
 		if seen[t.Name] {
-			return nil, malformed(t.Name, "is there twice")
+			return nil, malformed(t.Name, "appears twice")
 		}
 		seen[t.Name] = true
 		if t.Size() > maxBytes-out.left {

@@ -359,7 +359,7 @@ func unique(m *machine, v Value, a arguments) Value {
 		}
 		h, ok := hash(folded(key, a.truth(0, "case_sensitive")))
 		if !ok {
-			fail("%s cannot be compared for being unique", kind(key))
+			fail("%s is not hashable", kind(key))
 		}
 		if !seen[h] {
 			seen[h] = true

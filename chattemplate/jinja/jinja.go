@@ -43,7 +43,7 @@ type Raised struct {
 func (r *Raised) Error() string { return r.Message }
 
 // ErrLimit reports that rendering took more than its limits allow.
-var ErrLimit = errors.New("it takes too long or makes too much")
+var ErrLimit = errors.New("it exceeds the limits of time and memory")
 
 // A Template is ready to be rendered, from any goroutine.
 type Template struct {
@@ -54,7 +54,7 @@ type Template struct {
 // Parse reads a template.
 func Parse(source string) (t *Template, err error) {
 	if len(source) > maxSource {
-		return nil, fmt.Errorf("parse the template: it has %d bytes, and %d are allowed", len(source), maxSource)
+		return nil, fmt.Errorf("parse the template: %d bytes: the limit is %d", len(source), maxSource)
 	}
 	p := &parser{names: map[string]bool{}}
 	defer func() {
@@ -65,7 +65,7 @@ func Parse(source string) (t *Template, err error) {
 	p.tokens = lex(source)
 	body := p.block()
 	if !p.at(tokenEnd, "") {
-		fail("%s is out of place", p.peek())
+		fail("unexpected %s", p.peek())
 	}
 	return &Template{body: body, names: p.names}, nil
 }

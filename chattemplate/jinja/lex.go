@@ -214,7 +214,7 @@ func (l *lexer) tag(begin tokenKind, end string, close tokenKind) {
 	if l.has("-") || l.has("+") {
 		l.advance(1)
 	}
-	var open []byte // brackets: a }} inside {{ {'a': {}} }} is not the end
+	open := 0 // brackets: a }} inside {{ {'a': {}} }} is not the end
 	for {
 		for l.at < len(l.src) && strings.IndexByte(" \t\n\r", l.src[l.at]) >= 0 {
 			l.advance(1)
@@ -222,7 +222,7 @@ func (l *lexer) tag(begin tokenKind, end string, close tokenKind) {
 		if l.at == len(l.src) {
 			fail("%s is not closed", end)
 		}
-		if len(open) == 0 {
+		if open == 0 {
 			for _, sign := range []string{"-", "+", ""} {
 				if l.has(sign + end) {
 					l.emit(close, end)
@@ -244,12 +244,13 @@ func (l *lexer) tag(begin tokenKind, end string, close tokenKind) {
 			op := l.operator()
 			switch op {
 			case "(", "[", "{":
-				open = append(open, op[0])
+				if open++; open > maxNesting {
+					fail("it is nested more than %d levels deep", maxNesting)
+				}
 			case ")", "]", "}":
-				if len(open) == 0 {
+				if open--; open < 0 {
 					fail("%q closes nothing", op)
 				}
-				open = open[:len(open)-1]
 			}
 		}
 	}
@@ -268,7 +269,7 @@ func (l *lexer) operator() string {
 		}
 	}
 	r, _ := utf8.DecodeRuneInString(l.src[l.at:])
-	fail("the character %q is out of place", r)
+	fail("unexpected character %q", r)
 	return ""
 }
 
@@ -283,7 +284,7 @@ func (l *lexer) name() {
 	}
 	if n == 0 {
 		r, _ := utf8.DecodeRuneInString(l.src[l.at:])
-		fail("the character %q is out of place", r)
+		fail("unexpected character %q", r)
 	}
 	l.emit(tokenName, l.src[l.at:l.at+n])
 	l.advance(n)

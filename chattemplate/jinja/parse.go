@@ -50,7 +50,7 @@ func (p *parser) keyword(text string) bool  { return p.accept(tokenName, text) }
 
 func (p *parser) expect(kind tokenKind, text, what string) token {
 	if !p.at(kind, text) {
-		fail("%s where %s should be", p.peek(), what)
+		fail("unexpected %s: want %s", p.peek(), what)
 	}
 	return p.next()
 }
@@ -140,7 +140,7 @@ func (p *parser) statement(line int) statement {
 		return leave(continues)
 	}
 	if strings.HasPrefix(name.text, "end") || strings.HasPrefix(name.text, "el") {
-		fail("%s is out of place", name.text)
+		fail("unexpected %s", name.text)
 	}
 	fail("the statement %q is unknown", name.text)
 	return nil
@@ -164,7 +164,7 @@ func (p *parser) parseIf() statement {
 func (p *parser) parseFor() statement {
 	f := &forLoop{targets: p.targets()}
 	if !p.keyword("in") {
-		fail("%s where \"in\" should be", p.peek())
+		fail("unexpected %s: want \"in\"", p.peek())
 	}
 	f.over = p.tuple(false)
 	if p.keyword("if") {
@@ -358,7 +358,7 @@ func (p *parser) primary() expression {
 		case "none", "None":
 			return literal(nil)
 		case "in", "is", "and", "or", "not", "if", "else":
-			fail("%s is out of place", t)
+			fail("unexpected %s", t)
 		}
 		p.names[t.text] = true
 		return variable(t.text)
@@ -391,7 +391,7 @@ func (p *parser) primary() expression {
 			return p.dict()
 		}
 	}
-	fail("%s is out of place", t)
+	fail("unexpected %s", t)
 	return nil
 }
 
@@ -443,7 +443,7 @@ func (p *parser) postfix(e expression) expression {
 			case tokenInt:
 				e = item(e, literal(integerOf(t)))
 			default:
-				fail("%s where an attribute should be", t)
+				fail("unexpected %s: want an attribute", t)
 			}
 		case p.operator("["):
 			e = p.subscript(e)
@@ -466,7 +466,7 @@ func (p *parser) subscript(of expression) expression {
 			continue
 		}
 		if parts[colons] != nil {
-			fail("%s where ] should be", p.peek())
+			fail("unexpected %s: want ]", p.peek())
 		}
 		parts[colons] = p.expression()
 	}
@@ -475,7 +475,7 @@ func (p *parser) subscript(of expression) expression {
 		return slice(of, parts)
 	}
 	if parts[0] == nil {
-		fail("nothing is between [ and ]")
+		fail("the subscript is empty")
 	}
 	return item(of, parts[0])
 }
@@ -541,7 +541,7 @@ func (p *parser) test(e expression) expression {
 	not := p.keyword("not")
 	name := p.next()
 	if name.kind != tokenName && (name.kind != tokenOperator || !slices.Contains(comparisons, name.text)) {
-		fail("%s where a test should be", name)
+		fail("unexpected %s: want a test", name)
 	}
 	var args callArguments
 	next := p.peek()

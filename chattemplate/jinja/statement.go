@@ -217,7 +217,7 @@ func (l *loop) attribute(name string) Value {
 	case "cycle":
 		return function(func(_ *machine, a arguments) Value {
 			if len(a.list) == 0 {
-				fail("loop.cycle has nothing to go through")
+				fail("loop.cycle needs an argument")
 			}
 			return a.list[l.i%len(a.list)]
 		})

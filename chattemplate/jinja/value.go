@@ -269,7 +269,7 @@ func (m *machine) iterate(v Value) []Value {
 		}
 		return list
 	}
-	fail("%s is not something to go through", kind(v))
+	fail("%s is not iterable", kind(v))
 	return nil
 }
 

@@ -26,7 +26,7 @@ func (e *Engine) Inputs(ctx context.Context, text string, o InputsOptions, progr
 		defer c.free()
 		x, err := c.context(s.m, size, min(size, footprint.Batch), s.params.threads)
 		if err != nil {
-			return &fault.Error{Kind: fault.NoMemory, Msg: "cannot make a context for the text: " + err.Error(), Advice: "Take a shorter --context, or free some memory."}
+			return &fault.Error{Kind: fault.NoMemory, Msg: "cannot make a context for the text: " + err.Error(), Advice: "Use a shorter --context, or free some memory."}
 		}
 		defer x.free()
 		s.pool.attach(x)

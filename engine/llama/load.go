@@ -49,7 +49,7 @@ func Open(ctx context.Context, path string, o engine.LoadOptions, progress func(
 	sum := file.Summary()
 	kv, ok := kvTypes[cmp.Or(o.KVType, "f16")]
 	if !ok {
-		return nil, &fault.Error{Kind: fault.Invalid, Param: "kv_type", Msg: fmt.Sprintf("the KV cache type %q is not known", o.KVType), Advice: "Use f16, q8_0 or q4_0."}
+		return nil, &fault.Error{Kind: fault.Invalid, Param: "kv_type", Msg: fmt.Sprintf("invalid kv_type %q: want f16, q8_0 or q4_0", o.KVType)}
 	}
 	Backends(o.BackendDirs...)
 

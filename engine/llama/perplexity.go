@@ -25,7 +25,7 @@ func (e *Engine) Perplexity(ctx context.Context, text string, o PerplexityOption
 		return Perplexity{}, err
 	}
 	if e.scheduler.params.embeddings {
-		return Perplexity{}, &fault.Error{Kind: fault.Unsupported, Msg: fmt.Sprintf("%s makes embeddings and does not write", e.name), Advice: "Measure a model that writes."}
+		return Perplexity{}, &fault.Error{Kind: fault.Unsupported, Msg: fmt.Sprintf("%s is an embedding model: it cannot generate text", e.name), Advice: "Use a model that generates text."}
 	}
 	if base != nil {
 		if err := e.sameVocabulary(base); err != nil {

@@ -178,17 +178,17 @@ func (e *Engine) completionJob(r *engine.CompletionRequest) (*job, error) {
 func (e *Engine) job(r *engine.Sampling, ids []token, temperature float64) (*job, error) {
 	s := &e.scheduler
 	if s.params.embeddings {
-		return nil, &fault.Error{Kind: fault.Unsupported, Msg: fmt.Sprintf("%s makes embeddings and does not write", e.name), Advice: "Use a chat model, or `bise embed`."}
+		return nil, &fault.Error{Kind: fault.Unsupported, Msg: fmt.Sprintf("%s is an embedding model: it cannot generate text", e.name), Advice: "Use a chat model, or `bise embed`."}
 	}
 	if r.Choices() > s.params.slots {
-		return nil, &fault.Error{Kind: fault.Invalid, Param: "n", Msg: fmt.Sprintf("n is %d and this engine writes at most %d answers at once", r.Choices(), s.params.slots)}
+		return nil, &fault.Error{Kind: fault.Invalid, Param: "n", Msg: fmt.Sprintf("invalid n %d: the limit is %d answers at once", r.Choices(), s.params.slots)}
 	}
 	if len(ids)+1 > s.bound() {
 		return nil, engine.ErrTooLong(len(ids)+1, s.bound())
 	}
 	for id := range r.LogitBias {
 		if int(id) >= s.m.vocabulary() {
-			return nil, &fault.Error{Kind: fault.Invalid, Param: "logit_bias", Msg: fmt.Sprintf("logit_bias names token %d and the vocabulary has %d", id, s.m.vocabulary())}
+			return nil, &fault.Error{Kind: fault.Invalid, Param: "logit_bias", Msg: fmt.Sprintf("invalid token %d in logit_bias: the vocabulary has %d", id, s.m.vocabulary())}
 		}
 	}
 	j := &job{

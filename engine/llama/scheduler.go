@@ -91,7 +91,7 @@ func (s *scheduler) submit(j *job) error {
 		}
 	})
 	if busy {
-		return &fault.Error{Kind: fault.Busy, Msg: fmt.Sprintf("%d requests wait already", maxWaiting), Advice: "Try again later."}
+		return &fault.Error{Kind: fault.Busy, Msg: fmt.Sprintf("the queue is full: %d requests are waiting", maxWaiting), Advice: "Try again later."}
 	}
 	return err
 }

@@ -16,7 +16,7 @@ import (
 // token. It returns at most limit windows; 0 means all.
 func (e *Engine) windows(text string, size, limit int) ([][]token, error) {
 	if size < leastWindow {
-		return nil, &fault.Error{Kind: fault.Invalid, Param: "context", Msg: fmt.Sprintf("a context of %d tokens is too short to tell anything", size), Advice: fmt.Sprintf("Take at least %d.", leastWindow)}
+		return nil, &fault.Error{Kind: fault.Invalid, Param: "context", Msg: fmt.Sprintf("a context of %d tokens is too short", size), Advice: fmt.Sprintf("Use at least %d tokens.", leastWindow)}
 	}
 	if most := e.scheduler.m.contextTrain(); most > 0 && size > most {
 		return nil, engine.ErrTooLong(size, most)
@@ -24,7 +24,7 @@ func (e *Engine) windows(text string, size, limit int) ([][]token, error) {
 	ids := e.begun(text)
 	if len(ids) < size {
 		return nil, &fault.Error{
-			Kind: fault.Invalid, Param: "text", Msg: fmt.Sprintf("the text has %d tokens and one context takes %d", len(ids), size),
+			Kind: fault.Invalid, Param: "text", Msg: fmt.Sprintf("the text has %d tokens: one context needs %d", len(ids), size),
 			Advice: "Give a longer text, or a shorter --context.",
 		}
 	}

@@ -22,7 +22,7 @@ func socketDir() (string, error) {
 			continue
 		}
 		if err = os.MkdirAll(dir, 0o700); err != nil {
-			err = fmt.Errorf("make a folder for the workers' sockets: %w", err)
+			err = fmt.Errorf("create a folder for the workers' sockets: %w", err)
 			continue
 		}
 		if err := private(dir); err != nil {
@@ -51,7 +51,7 @@ func usable(dir string) error {
 	if len(longest) > maxSocketPath {
 		return &fault.Error{
 			Kind:   fault.Internal,
-			Msg:    fmt.Sprintf("the path of a worker's socket would have %d bytes (%s) and the system takes %d", len(longest), longest, maxSocketPath),
+			Msg:    fmt.Sprintf("the path of a worker's socket has %d bytes (%s): the limit is %d", len(longest), longest, maxSocketPath),
 			Advice: "Set XDG_RUNTIME_DIR or TMPDIR to a shorter path.",
 		}
 	}
@@ -63,7 +63,7 @@ func errShared(dir, why string) error {
 	return &fault.Error{
 		Kind:   fault.Internal,
 		Msg:    fmt.Sprintf("the folder of the workers' sockets, %s, is not safe: %s", dir, why),
-		Advice: fmt.Sprintf("Look who made it, then remove it, or make it yours alone with `chmod 700 %s`.", dir),
+		Advice: fmt.Sprintf("Check who created it. Then remove it, or run `chmod 700 %s`.", dir),
 	}
 }
 
@@ -73,7 +73,7 @@ func private(dir string) error {
 	info, err := os.Lstat(dir)
 	switch {
 	case err != nil:
-		return fmt.Errorf("look at the workers' folder: %w", err)
+		return fmt.Errorf("check the workers' folder: %w", err)
 	case info.Mode()&os.ModeSymlink != 0:
 		return errShared(dir, "it is a symbolic link")
 	case !info.IsDir():

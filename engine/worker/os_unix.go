@@ -23,17 +23,17 @@ func userID() string { return strconv.Itoa(os.Geteuid()) }
 func usableParent(dir string) error {
 	info, err := os.Stat(dir)
 	if err != nil {
-		return fmt.Errorf("look for a place for the workers' sockets: %w", err)
+		return fmt.Errorf("find a folder for the workers' sockets: %w", err)
 	}
 	if !info.IsDir() {
-		return fmt.Errorf("look for a place for the workers' sockets: %s is not a folder", dir)
+		return fmt.Errorf("find a folder for the workers' sockets: %s is not a folder", dir)
 	}
 	if info.Mode()&os.ModeSticky != 0 {
 		return nil
 	}
 	// XDG_RUNTIME_DIR may be somebody else's after su or sudo.
 	if owner(info) != os.Geteuid() || info.Mode().Perm()&0o022 != 0 {
-		return fmt.Errorf("look for a place for the workers' sockets: %s is not this user's alone", dir)
+		return fmt.Errorf("find a folder for the workers' sockets: %s is not this user's alone", dir)
 	}
 	return nil
 }

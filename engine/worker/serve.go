@@ -71,7 +71,7 @@ func Serve(ctx context.Context, cfg ServeConfig) error {
 
 	var o order
 	if err := json.NewDecoder(io.LimitReader(os.Stdin, maxControl)).Decode(&o); err != nil {
-		return fmt.Errorf("read what to serve from stdin: %w", err)
+		return fmt.Errorf("read the worker's spec from stdin: %w", err)
 	}
 	l, err := listen(o)
 	if inUse(err) {

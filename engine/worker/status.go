@@ -111,7 +111,7 @@ func list(ctx context.Context) ([]running, error) {
 	for _, dir := range dirs {
 		entries, err := os.ReadDir(dir)
 		if err != nil {
-			return nil, fmt.Errorf("look for workers: %w", err)
+			return nil, fmt.Errorf("list workers: %w", err)
 		}
 		for _, e := range entries {
 			if key, ok := strings.CutSuffix(e.Name(), ".sock"); ok {

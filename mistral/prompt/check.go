@@ -66,7 +66,7 @@ func (f *format) checkOrder(r *engine.ChatRequest) error {
 		return &fault.Error{
 			Kind: fault.Invalid, Param: "messages",
 			Msg:    "the last message is the assistant's, so there is nothing to answer",
-			Advice: "Set its prefix to have it continued.",
+			Advice: "Set its prefix field to continue it.",
 		}
 	}
 	return nil

@@ -284,7 +284,7 @@ func readCalls(s string) (calls []engine.ToolCall, rest string, err error) {
 		calls = append(calls, c)
 	}
 	if len(calls) == 0 {
-		return nil, "", errors.New("a list of no calls")
+		return nil, "", errors.New("the list of calls is empty")
 	}
 	return calls, strings.TrimSpace(s[d.InputOffset():]), nil
 }

@@ -75,7 +75,7 @@ func newSentencePiece(tokens []spPiece, dummy bool) (*sentencePiece, error) {
 			return nil, unsupported("piece %d is %q", id, p.text)
 		case p.kind == typeNormal:
 			if _, twice := t.merges.of[text]; twice {
-				return nil, unsupported("piece %d is %q, as one before it", id, p.text)
+				return nil, unsupported("piece %d repeats %q", id, p.text)
 			}
 			t.merges.add(text, piece{rank: ranks[p.score], id: id})
 			t.inside.add(text)

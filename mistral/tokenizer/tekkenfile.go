@@ -119,7 +119,7 @@ func readTekken(r io.Reader) (*TekkenFile, error) {
 			i.MergeSize = 1
 		}
 		if i.PatchSize <= 0 || i.MaxSize <= 0 || i.MergeSize < 0 {
-			return nil, fmt.Errorf("its pictures have %+v", *i)
+			return nil, fmt.Errorf("unsupported image settings: %+v", *i)
 		}
 	}
 	if string(doc.Settings) != "null" {
