@@ -97,10 +97,7 @@ func fileError(path string, line int, why string) *fault.Error {
 	if line > 0 {
 		why = fmt.Sprintf("line %d: %s", line, why)
 	}
-	return &fault.Error{
-		Kind: fault.Usage, Msg: fmt.Sprintf("cannot read %s: %s", path, why),
-		Advice: "Correct the file, or move it away to use the defaults.",
-	}
+	return fault.Advise(fault.Errorf(fault.Usage, "cannot read %s: %s", path, why), "Correct the file, or move it away to use the defaults.")
 }
 
 // Load reads a config.toml. A file that is not there or may not be read is an

@@ -90,9 +90,7 @@ func link(from, to string) error {
 	if err == nil {
 		return nil
 	}
-	e := fault.Errorf(fault.Invalid, "cannot link %s: %w", from, linkError(err))
-	e.Advice = "Use it in place (without --link), or copy it with --copy."
-	return e
+	return fault.Advise(fault.Errorf(fault.Invalid, "cannot link %s: %w", from, linkError(err)), "Use it in place (without --link), or copy it with --copy.")
 }
 
 func linkError(err error) error {

@@ -124,9 +124,7 @@ func pick(list []Model, ref string) (Model, error) {
 	for _, m := range begin[1:] {
 		// The variants of one name follow the one that the name alone means.
 		if before, _, _ := strings.Cut(m.long, ":"); m.Origin == Cached || m.long == "" || before != begin[0].Name {
-			e := fault.Errorf(fault.NotFound, "%q is the beginning of %d models", ref, len(begin))
-			e.Advice = "Write more of the name: " + names(begin) + "."
-			return Model{}, e
+			return Model{}, fault.Advise(fault.Errorf(fault.NotFound, "%q is the beginning of %d models", ref, len(begin)), "Write more of the name: %s.", names(begin))
 		}
 	}
 	return begin[0], nil
@@ -169,9 +167,7 @@ func pickFetched(list []Model, ref string) (Model, error) {
 		e.Advice = "Name one: " + phrase(refs) + "."
 		return Model{}, e
 	}
-	e := fault.Errorf(fault.NotFound, "%s is not on this machine", ref)
-	e.Advice = fmt.Sprintf("Fetch it: bise pull %s.", ref)
-	return Model{}, e
+	return Model{}, fault.Advise(fault.Errorf(fault.NotFound, "%s is not on this machine", ref), "Fetch it: bise pull %s.", ref)
 }
 
 // fetchedAs reports whether a reference names where the model came from. One to
@@ -238,9 +234,7 @@ func (s Store) Default() (Model, error) {
 }
 
 func (s Store) none(what string) error {
-	e := fault.Errorf(fault.NotFound, "%s", what)
-	e.Advice = fmt.Sprintf("Get one with bise pull, put a GGUF file into %s, or name one: bise ask -m path/to/model.gguf.", s.Dir)
-	return e
+	return fault.Advise(fault.Errorf(fault.NotFound, "%s", what), "Get one with bise pull, put a GGUF file into %s, or name one: bise ask -m path/to/model.gguf.", s.Dir)
 }
 
 // atPath is the model in the file ref, if ref is a path: it has a separator, or ends in
@@ -256,19 +250,13 @@ func atPath(ref string) (_ Model, ok bool, _ error) {
 	case err != nil && !separated:
 		return Model{}, false, nil
 	case errors.Is(err, fs.ErrNotExist):
-		e := fault.Errorf(fault.NotFound, "there is no file %s", ref)
-		e.Advice = "Check the path, or give the name of an installed model."
-		return Model{}, false, e
+		return Model{}, false, fault.Advise(fault.Errorf(fault.NotFound, "there is no file %s", ref), "Check the path, or give the name of an installed model.")
 	case err != nil:
 		return Model{}, false, fault.Errorf(fault.BadModel, "cannot read %s: %w", ref, bare(err))
 	case info.IsDir():
-		e := fault.Errorf(fault.BadModel, "cannot load %s: it is a folder", ref)
-		e.Advice = "Give the path of a GGUF file."
-		return Model{}, false, e
+		return Model{}, false, fault.Advise(fault.Errorf(fault.BadModel, "cannot load %s: it is a folder", ref), "Give the path of a GGUF file.")
 	case !info.Mode().IsRegular():
-		e := fault.Errorf(fault.BadModel, "cannot load %s: it is not a regular file", ref)
-		e.Advice = "Give the path of a GGUF file."
-		return Model{}, false, e
+		return Model{}, false, fault.Advise(fault.Errorf(fault.BadModel, "cannot load %s: it is not a regular file", ref), "Give the path of a GGUF file.")
 	}
 	path, err := filepath.Abs(ref)
 	if err != nil {

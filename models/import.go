@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -45,9 +44,7 @@ func (s Store) Import(ctx context.Context, im Import) (Model, error) {
 		return Model{}, err
 	}
 	if within, err := filepath.Rel(s.Dir, path); err == nil && filepath.IsLocal(within) {
-		e := fault.Errorf(fault.Invalid, "cannot import %s: it is in the store", im.Path)
-		e.Advice = "See what it is called there with bise list."
-		return Model{}, e
+		return Model{}, fault.Advise(fault.Errorf(fault.Invalid, "cannot import %s: it is in the store", im.Path), "See what it is called there with bise list.")
 	}
 	m, err := describe(path)
 	if err != nil {
@@ -57,9 +54,7 @@ func (s Store) Import(ctx context.Context, im Import) (Model, error) {
 	name = cmp.Or(strings.ToLower(im.Name), name, "model")
 	tag = cmp.Or(strings.ToLower(im.Tag), strings.ToLower(m.Type), tag, "gguf")
 	if !ValidName(name) || !ValidName(tag) {
-		e := fault.Errorf(fault.Invalid, "a model cannot be called %s:%s", name, tag)
-		e.Advice = "A name has letters, digits, dots, dashes and underscores."
-		return Model{}, e
+		return Model{}, fault.Advise(fault.Errorf(fault.Invalid, "a model cannot be called %s:%s", name, tag), "A name has letters, digits, dots, dashes and underscores.")
 	}
 	st, err := s.Stage(name, tag)
 	if err != nil {
@@ -89,9 +84,7 @@ func (s Store) Import(ctx context.Context, im Import) (Model, error) {
 func weightsIn(path string) (string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		e := fault.Errorf(fault.NotFound, "cannot import %s: %w", path, bare(err))
-		e.Advice = "Check the path."
-		return "", e
+		return "", fault.Advise(fault.Errorf(fault.NotFound, "cannot import %s: %w", path, bare(err)), "Check the path.")
 	}
 	if info.IsDir() {
 		entries, err := os.ReadDir(path)
@@ -104,17 +97,11 @@ func weightsIn(path string) (string, error) {
 		case len(found) == 1:
 			path = found[0].Files[0].Path
 		case len(found) > 1:
-			e := fault.Errorf(fault.Invalid, "cannot import %s: it has %d models", path, len(found))
-			e.Advice = "Name the file of one."
-			return "", e
+			return "", fault.Advise(fault.Errorf(fault.Invalid, "cannot import %s: it has %d models", path, len(found)), "Name the file of one.")
 		case safetensors:
-			e := fault.Errorf(fault.BadModel, "cannot import %s: its weights are safetensors, not GGUF", path)
-			e.Advice = fmt.Sprintf("Make GGUF of them first: bise convert %s -o model.gguf.", path)
-			return "", e
+			return "", fault.Advise(fault.Errorf(fault.BadModel, "cannot import %s: its weights are safetensors, not GGUF", path), "Make GGUF of them first: bise convert %s -o model.gguf.", path)
 		default:
-			e := fault.Errorf(fault.BadModel, "cannot import %s: it has no GGUF file", path)
-			e.Advice = "Give the path of a GGUF file."
-			return "", e
+			return "", fault.Advise(fault.Errorf(fault.BadModel, "cannot import %s: it has no GGUF file", path), "Give the path of a GGUF file.")
 		}
 	}
 	return filepath.Abs(path)
@@ -130,14 +117,10 @@ func describe(path string) (Manifest, error) {
 		if f, ok := errors.AsType[*gguf.FormatError](err); ok {
 			err = f // it need not say which file
 		}
-		e := fault.Errorf(fault.BadModel, "cannot import %s: %w", path, err)
-		e.Advice = "Give the path of a whole GGUF file."
-		return Manifest{}, e
+		return Manifest{}, fault.Advise(fault.Errorf(fault.BadModel, "cannot import %s: %w", path, err), "Give the path of a whole GGUF file.")
 	}
 	if kind, ok := file.Metadata.String("general.type"); ok && kind != "model" {
-		e := fault.Errorf(fault.BadModel, "cannot import %s: it is not a model but of type %s", path, kind)
-		e.Advice = "Give the path of the model that it belongs to."
-		return Manifest{}, e
+		return Manifest{}, fault.Advise(fault.Errorf(fault.BadModel, "cannot import %s: it is not a model but of type %s", path, kind), "Give the path of the model that it belongs to.")
 	}
 	sum := file.Summary()
 	m := Manifest{Type: sum.FileType} // general.name is what a training run was called, not a title
@@ -177,9 +160,7 @@ func (st *Stage) take(ctx context.Context, path string, im Import) ([]File, erro
 		total += info.Size()
 	}
 	if free, ok := atomicfile.Free(st.Dir); ok && im.Way == Copy && free < total {
-		e := fault.Errorf(fault.Internal, "cannot copy %s: it has %s and the disk has room for %s", im.Path, units.Size(total), units.Size(free))
-		e.Advice = makeRoom
-		return nil, e
+		return nil, fault.Advise(fault.Errorf(fault.Internal, "cannot copy %s: it has %s and the disk has room for %s", im.Path, units.Size(total), units.Size(free)), makeRoom)
 	}
 	for i := range files {
 		f := &files[i]

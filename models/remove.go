@@ -37,9 +37,7 @@ func (m Model) Theirs() error {
 		}[caches.Program(m.Program)]
 		return e
 	case Elsewhere:
-		e := fault.Errorf(fault.Invalid, "cannot remove %s: it is not in the store", m.Path)
-		e.Advice = "It is a file of yours: remove it as you remove files."
-		return e
+		return fault.Advise(fault.Errorf(fault.Invalid, "cannot remove %s: it is not in the store", m.Path), "It is a file of yours: remove it as you remove files.")
 	}
 	return nil
 }

@@ -56,9 +56,7 @@ func (s Store) Stage(name, tag string) (*Stage, error) {
 	}
 	defer unlock()
 	if _, err := readManifest(s.folder(name, tag)); errors.Is(err, ErrNewer) {
-		e := fault.Errorf(fault.Invalid, "cannot replace %s:%s: %w", name, tag, err)
-		e.Advice = "Use that version of bise, or remove the model first: bise rm " + name + ":" + tag + "."
-		return nil, e
+		return nil, fault.Advise(fault.Errorf(fault.Invalid, "cannot replace %s:%s: %w", name, tag, err), "Use that version of bise, or remove the model first: bise rm %s:%s.", name, tag)
 	}
 	st := &Stage{Dir: s.Staging(name, tag), store: s, name: name, tag: tag}
 	if err := os.MkdirAll(filepath.Dir(st.Dir), 0o700); err != nil {
@@ -68,9 +66,7 @@ func (s Store) Stage(name, tag string) (*Stage, error) {
 		return nil, cannot("prepare "+name, err)
 	}
 	if st.lock == nil {
-		e := fault.Errorf(fault.Busy, "cannot prepare %s:%s: %w", name, tag, ErrBusy)
-		e.Advice = "Wait until it is done."
-		return nil, e
+		return nil, fault.Advise(fault.Errorf(fault.Busy, "cannot prepare %s:%s: %w", name, tag, ErrBusy), "Wait until it is done.")
 	}
 	_, err = s.settleStage(st.Dir, name, tag)
 	if err == nil {

@@ -17,9 +17,7 @@ import (
 // planURL plans a GGUF of a server that knows nothing of models.
 func (p *Puller) planURL(ctx context.Context, plan *Plan, ref models.Ref) error {
 	if plan.Request.FromSource || plan.Request.Type != "" {
-		e := fault.Errorf(fault.Invalid, "cannot pull %s otherwise than it is", plan.Request.Ref)
-		e.Advice = "Leave out --type and --from-source."
-		return e
+		return fault.Advise(fault.Errorf(fault.Invalid, "cannot pull %s otherwise than it is", plan.Request.Ref), "Leave out --type and --from-source.")
 	}
 	var want downloader.Hash
 	if plan.Request.SHA256 != "" {
@@ -34,9 +32,7 @@ func (p *Puller) planURL(ctx context.Context, plan *Plan, ref models.Ref) error 
 	}
 	for _, f := range found {
 		if !strings.EqualFold(path.Ext(f.Name), ".gguf") {
-			e := fault.Errorf(fault.Invalid, "cannot pull %s: %s is not called a GGUF", plan.Request.Ref, f.Name)
-			e.Advice = "Give the address of a file whose name ends in .gguf."
-			return e
+			return fault.Advise(fault.Errorf(fault.Invalid, "cannot pull %s: %s is not called a GGUF", plan.Request.Ref, f.Name), "Give the address of a file whose name ends in .gguf.")
 		}
 		plan.Parts = append(plan.Parts, Part{f.Name, models.Weights, f.File})
 	}

@@ -29,7 +29,5 @@ func (plan *Plan) runs(architecture string) error {
 	if architecture == "" || architecture == "clip" || plan.Request.Anyway || slices.Contains(architectures, architecture) {
 		return nil
 	}
-	e := fault.Errorf(fault.Unsupported, "cannot run %s: its architecture, %.40s, is unknown to this engine", plan.Name, architecture)
-	e.Advice = "Choose another model from bise catalog, use a server, or pull it anyway with --anyway."
-	return e
+	return fault.Advise(fault.Errorf(fault.Unsupported, "cannot run %s: its architecture, %.40s, is unknown to this engine", plan.Name, architecture), "Choose another model from bise catalog, use a server, or pull it anyway with --anyway.")
 }

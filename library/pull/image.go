@@ -16,9 +16,7 @@ import (
 // planImage plans a model of a registry that speaks Ollama's protocol.
 func (p *Puller) planImage(ctx context.Context, plan *Plan, ref models.Ref) error {
 	if plan.Request.FromSource || plan.Request.Type != "" {
-		e := fault.Errorf(fault.Invalid, "cannot pull %s otherwise than it is: a registry has finished files", plan.Request.Ref)
-		e.Advice = "Leave out --type and --from-source; the tag says which type it is."
-		return e
+		return fault.Advise(fault.Errorf(fault.Invalid, "cannot pull %s otherwise than it is: a registry has finished files", plan.Request.Ref), "Leave out --type and --from-source; the tag says which type it is.")
 	}
 	plan.Name, plan.Tag = strings.ToLower(path.Base(ref.Repo)), tagOf(ref.Tag)
 	plan.Title = path.Base(ref.Repo)

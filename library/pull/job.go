@@ -114,11 +114,7 @@ func (j *job) room() error {
 	if !ok || j.plan.Disk <= free {
 		return nil
 	}
-	return &fault.Error{
-		Kind:   fault.NoSpace,
-		Msg:    fmt.Sprintf("cannot pull %s: it takes %s of disk, and %s are free in %s", j.plan.Name, units.Size(j.plan.Disk), units.Size(free), j.Store.Dir),
-		Advice: "Make room, for instance with bise rm or bise gc, or choose a smaller type.",
-	}
+	return fault.Advise(fault.Errorf(fault.NoSpace, "cannot pull %s: it takes %s of disk, and %s are free in %s", j.plan.Name, units.Size(j.plan.Disk), units.Size(free), j.Store.Dir), "Make room, for instance with bise rm or bise gc, or choose a smaller type.")
 }
 
 // manifest is what is known of the model before its files are there.
@@ -358,9 +354,7 @@ func (j *job) bad(name string, err error) error {
 	if f, ok := errors.AsType[*gguf.FormatError](err); ok {
 		err = errors.New(f.What) // its path is in our sentence
 	}
-	e := fault.Errorf(fault.BadModel, "pull %s: %s is not a model: %w", j.plan.Name, name, err)
-	e.Advice = "Choose another source, for instance with --from-source."
-	return e
+	return fault.Advise(fault.Errorf(fault.BadModel, "pull %s: %s is not a model: %w", j.plan.Name, name, err), "Choose another source, for instance with --from-source.")
 }
 
 // sum is the SHA-256 of a file.

@@ -233,7 +233,5 @@ func (plan *Plan) tooBig(h *fit.Machine) error {
 	if h == nil || plan.Fit == nil || plan.Request.Anyway || plan.Fit.Verdict != fit.No {
 		return nil
 	}
-	e := fault.Errorf(fault.NoMemory, "cannot run %s here: it needs %s of memory, and this machine has %s for everything it runs", plan.Name, units.Size(plan.Fit.Need), units.Size(h.Memory))
-	e.Advice = "Choose a smaller one from bise catalog, use a server, or pull it anyway with --anyway."
-	return e
+	return fault.Advise(fault.Errorf(fault.NoMemory, "cannot run %s here: it needs %s of memory, and this machine has %s for everything it runs", plan.Name, units.Size(plan.Fit.Need), units.Size(h.Memory)), "Choose a smaller one from bise catalog, use a server, or pull it anyway with --anyway.")
 }

@@ -167,9 +167,7 @@ func supported(ctx context.Context, plan *Plan, repo *huggingface.Repo, source h
 		return err
 	}
 	if err := convert.Supports(name, config); err != nil {
-		e := fault.Errorf(fault.Unsupported, "cannot pull %s: %w", plan.Name, err)
-		e.Advice = "Look for it as GGUF, or choose another model from bise catalog."
-		return e
+		return fault.Advise(fault.Errorf(fault.Unsupported, "cannot pull %s: %w", plan.Name, err), "Look for it as GGUF, or choose another model from bise catalog.")
 	}
 	return nil
 }

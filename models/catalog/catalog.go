@@ -151,9 +151,7 @@ func (m Model) CannotRun() error {
 	if why == "" {
 		why = "it is served by La Plateforme alone"
 	}
-	e := fault.Errorf(fault.Unsupported, "cannot run %s on this machine: %s", m.Name, why)
-	e.Advice = "Choose another one from bise catalog."
-	return e
+	return fault.Advise(fault.Errorf(fault.Unsupported, "cannot run %s on this machine: %s", m.Name, why), "Choose another one from bise catalog.")
 }
 
 // Current reports whether the model is one to choose when nothing speaks for an

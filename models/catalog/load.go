@@ -30,10 +30,7 @@ func fileError(path string, line int, why string) *fault.Error {
 	if line > 0 {
 		why = fmt.Sprintf("line %d: %s", line, why)
 	}
-	return &fault.Error{
-		Kind: fault.Usage, Msg: fmt.Sprintf("cannot read %s: %s", path, why),
-		Advice: "Correct the file, or move it away to use the built-in catalogue.",
-	}
+	return fault.Advise(fault.Errorf(fault.Usage, "cannot read %s: %s", path, why), "Correct the file, or move it away to use the built-in catalogue.")
 }
 
 // Load returns the embedded catalogue with the additions and changes of the user's file.

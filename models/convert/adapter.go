@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf"
 )
 
@@ -292,9 +293,7 @@ func findBase(f *folder, c *adapterConfig, given string) (*baseModel, error) {
 		b.warning = fmt.Sprintf("%s is not at hand, so heads of %d numbers were assumed, as all such models have them", c.Base, headWidth)
 		return b, nil
 	}
-	e := fileErrorf("adapter_config.json", "names the base model %q, which is not beside the adapter", c.Base)
-	e.Advice = "Give the base model's folder or GGUF: its heads have to be known."
-	return nil, e
+	return nil, fault.Advise(fileErrorf("adapter_config.json", "names the base model %q, which is not beside the adapter", c.Base), "Give the base model's folder or GGUF: its heads have to be known.")
 }
 
 // readBase reads a base model's configuration, or the header of its GGUF.

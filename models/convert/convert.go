@@ -265,9 +265,7 @@ func choose(f *folder, want Layout) (*selection, error) {
 		}
 	}
 	if len(order) == 0 {
-		e := fileErrorf(f.path, "has no weights that can be converted")
-		e.Advice = "It needs config.json and model*.safetensors, or params.json and consolidated*.safetensors, or an adapter of PEFT."
-		return nil, e
+		return nil, fault.Advise(fileErrorf(f.path, "has no weights that can be converted"), "It needs config.json and model*.safetensors, or params.json and consolidated*.safetensors, or an adapter of PEFT.")
 	}
 	var first error
 	for _, l := range order {
@@ -335,10 +333,7 @@ func (b *build) write(ctx context.Context, o Options) error {
 	b.result.Bytes = total
 	dir := filepath.Dir(o.Output)
 	if n, ok := free(dir); ok && n < total {
-		return &fault.Error{
-			Kind: fault.NoSpace, Msg: fmt.Sprintf("cannot write %s: it needs %d MB and %d MB are free", o.Output, total/1e6+1, n/1e6),
-			Advice: advice,
-		}
+		return fault.Advise(fault.Errorf(fault.NoSpace, "cannot write %s: it needs %d MB and %d MB are free", o.Output, total/1e6+1, n/1e6), advice)
 	}
 	stage, err := atomicfile.Beside(dir)
 	if err != nil {

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"math"
 	"strings"
+
+	"github.com/bise-sh/bise/fault"
 )
 
 // A model is what a configuration says, whichever layout it is of.
@@ -208,9 +210,7 @@ func oddNumber(s []byte) string {
 
 // unsupported is the error of a model that cannot be converted.
 func unsupported(file, format string, args ...any) error {
-	e := fileErrorf(file, format, args...)
-	e.Advice = "Those that can be converted are " + strings.Join(classes, ", ") + ", and Mistral's own layout of the same models."
-	return e
+	return fault.Advise(fileErrorf(file, format, args...), "Supported architectures: %s, and the same models in Mistral's layout.", strings.Join(classes, ", "))
 }
 
 // classes are the architectures of config.json that can be converted.

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
 
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf"
 	"github.com/bise-sh/bise/safetensors"
 )
@@ -268,9 +269,7 @@ func (b *buffers) encode(out, raw []byte, j job) error {
 }
 
 func tooLarge(j job) error {
-	e := j.p.errorf("has numbers that are too large for %s", j.o.Type)
-	e.Advice = "Convert to bf16 or f32."
-	return e
+	return fault.Advise(j.p.errorf("has numbers that are too large for %s", j.o.Type), "Convert to bf16 or f32.")
 }
 
 // encoded reports whether all numbers could be written as a type: none of them,

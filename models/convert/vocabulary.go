@@ -12,6 +12,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf"
 	"github.com/bise-sh/bise/mistral/prompt"
 	"github.com/bise-sh/bise/mistral/tokenizer"
@@ -67,9 +68,7 @@ func readVocabulary(f *folder) (*vocabulary, error) {
 	case slices.Contains(names, "tokenizer.json"):
 		v, err = readTokenizerJSON(f, "tokenizer.json")
 	default:
-		e := fileErrorf(f.path, "has no tokenizer")
-		e.Advice = "Put tekken.json, tokenizer.model or tokenizer.json beside the weights."
-		return nil, e
+		return nil, fault.Advise(fileErrorf(f.path, "has no tokenizer"), "Put tekken.json, tokenizer.model or tokenizer.json beside the weights.")
 	}
 	if err != nil {
 		return nil, err
@@ -304,9 +303,7 @@ func parseTokenizerJSON(name string, data []byte) (*vocabulary, error) {
 	}
 	first, ok := firstByte(list)
 	if !ok {
-		e := fileErrorf(name, "is not a Tekken vocabulary")
-		e.Advice = "Put tekken.json or tokenizer.model beside it, from the model that this one was made of."
-		return nil, e
+		return nil, fault.Advise(fileErrorf(name, "is not a Tekken vocabulary"), "Put tekken.json or tokenizer.model beside it, from the model that this one was made of.")
 	}
 	var texts [][]byte
 	end := first
@@ -377,9 +374,7 @@ func (v *vocabulary) fit(m *model) error {
 		may = 63 // embeddings that grew are often rounded up to a multiple of 64
 	}
 	if missing < 0 || missing > may {
-		e := fileErrorf(v.file, "has %d tokens, and %s says vocab_size %d", len(v.tokens), m.file, m.vocab)
-		e.Advice = "Take the tokenizer that the weights were trained with."
-		return e
+		return fault.Advise(fileErrorf(v.file, "has %d tokens, and %s says vocab_size %d", len(v.tokens), m.file, m.vocab), "Take the tokenizer that the weights were trained with.")
 	}
 	for range missing {
 		v.add(fmt.Sprintf("[PAD%d]", len(v.tokens)), unused)

@@ -82,10 +82,7 @@ func newPlan(f *gguf.File, o *Options, m *Matrix) (*plan, error) {
 	}
 	for i, ok := range matched {
 		if !ok {
-			return nil, &fault.Error{
-				Kind: fault.Invalid, Msg: fmt.Sprintf("no tensor that is quantized has a name like %s", o.Tensors[i].Pattern),
-				Advice: "See the names with bise show --tensors.",
-			}
+			return nil, fault.Advise(fault.Errorf(fault.Invalid, "no tensor that is quantized has a name like %s", o.Tensors[i].Pattern), "See the names with bise show --tensors.")
 		}
 	}
 	return p, nil
@@ -125,11 +122,7 @@ func (m *mix) resolve(t gguf.Tensor, o *Options, matched []bool) (gguf.Type, err
 
 func unpackable(t gguf.Tensor, kind gguf.Type) error {
 	block, _ := kind.Block()
-	return &fault.Error{
-		Kind:   fault.Invalid,
-		Msg:    fmt.Sprintf("%s has rows of %d numbers, and %v packs %d together", t.Name, t.Dims[0], kind, block),
-		Advice: "Choose a type that packs 32 numbers, such as Q8_0, or F16.",
-	}
+	return fault.Advise(fault.Errorf(fault.Invalid, "%s has rows of %d numbers, and %v packs %d together", t.Name, t.Dims[0], kind, block), "Choose a type that packs 32 numbers, such as Q8_0, or F16.")
 }
 
 // check refuses what would go wrong with a tensor.
@@ -141,11 +134,7 @@ func (m *mix) check(t gguf.Tensor, kind gguf.Type, o *Options, matrix *Matrix) e
 		return unpackable(t, kind)
 	}
 	if packed(t.Type) && !o.Requantize {
-		return &fault.Error{
-			Kind:   fault.Invalid,
-			Msg:    fmt.Sprintf("%s is quantized already: %s is %v", o.In, t.Name, t.Type),
-			Advice: "Quantize from F16, BF16 or F32, or accept the loss with --allow-requantize.",
-		}
+		return fault.Advise(fault.Errorf(fault.Invalid, "%s is quantized already: %s is %v", o.In, t.Name, t.Type), "Quantize from F16, BF16 or F32, or accept the loss with --allow-requantize.")
 	}
 	var columns []float32
 	if matrix != nil {
