@@ -146,7 +146,7 @@ func (a *app) bench(ctx context.Context, ref string, o engine.LoadOptions) error
 	b.LoadMS = ms(time.Since(began))
 	info := e.Info()
 	b.Model, b.Quantization, b.Parameters, b.Size = m.Name, info.Quantization, info.Parameters, info.Size
-	b.Devices, b.CPU, b.Threads = append([]string{}, info.Devices...), machine.ThisProcessor(), spec.Options.Threads
+	b.Devices, b.CPU, b.Threads = append([]string{}, info.Devices...), machine.DetectProcessor(), spec.Options.Threads
 	if b.Threads == 0 {
 		b.Threads = llama.Threads()
 	}

@@ -53,7 +53,7 @@ func (a *app) listCatalog(ctx context.Context, words []string, all bool) error {
 		if err != nil {
 			return err
 		}
-		if near := c.Near(strings.Join(words, " ")); len(near) > 0 {
+		if near := c.Similar(strings.Join(words, " ")); len(near) > 0 {
 			a.note("Did you mean %s?", strings.Join(near, " or "))
 		}
 		return errNo
@@ -81,7 +81,7 @@ func catalogTable(rows []library.CatalogEntry, h fit.Machine, columns int) *tabl
 		t = &table{head: []string{"MODEL", "HERE"}}
 	}
 	for _, r := range rows {
-		cells := []string{r.Name, downloadSize(r), fitWords(r, h), r.Words(), limits(r)}
+		cells := []string{r.Name, downloadSize(r), fitWords(r, h), r.AbilityText(), limits(r)}
 		if len(t.head) == 2 {
 			cells = []string{r.Name, fitWords(r, h)}
 		}
@@ -106,7 +106,7 @@ func limits(r library.CatalogEntry) string {
 	if r.Terms == nil {
 		return ""
 	}
-	return r.Terms.Limits()
+	return r.Terms.Restrictions()
 }
 
 // fitWords say how a model fits this machine.
@@ -121,5 +121,5 @@ func fitWords(r library.CatalogEntry, h fit.Machine) string {
 	case r.Fit == nil:
 		return ""
 	}
-	return r.Fit.Words(h, r.Recommended)
+	return r.Fit.Describe(h, r.Recommended)
 }

@@ -92,14 +92,14 @@ func (a *app) doctor(ctx context.Context) error {
 // examine looks at everything that bise needs.
 func (a *app) examine(ctx context.Context) checkup {
 	var c checkup
-	c.Processor = machine.ThisProcessor()
+	c.Processor = machine.DetectProcessor()
 	c.Devices, c.Backends = llama.Devices()
 	c.Devices = append([]llama.Device{}, c.Devices...)
 	c.Findings = append(c.Findings, a.examineProcessor(&c))
 	c.Memory.Total, c.Memory.Free = machine.Memory()
 	c.Memory.Bandwidth = machine.Bandwidth(ctx, c.Processor.Cores)
 	if c.Memory.Bandwidth > 0 {
-		a.lib.MemoryBench().Keep(c.Memory.Bandwidth)
+		a.lib.MemoryBench().Save(c.Memory.Bandwidth)
 	}
 	c.Findings = append(c.Findings,
 		finding{What: "memory", State: healthy, Is: fmt.Sprintf("%s, %s free; reads %s/s", size(c.Memory.Total), size(c.Memory.Free), size(int64(c.Memory.Bandwidth)))},
@@ -127,7 +127,7 @@ func (a *app) examine(ctx context.Context) checkup {
 
 func (a *app) examineProcessor(c *checkup) finding {
 	f := finding{What: "cpu", State: healthy}
-	f.Is = fmt.Sprintf("%s, %s, %s", c.Processor.Name, plural(c.Processor.Cores, "core"), c.Processor.Best())
+	f.Is = fmt.Sprintf("%s, %s, %s", c.Processor.Name, plural(c.Processor.Cores, "core"), c.Processor.WidestFeature())
 	switch {
 	case len(c.Devices) == 0 && len(a.config.Endpoints) > 0:
 		f.State, f.Is = absent, f.Is+"; this build has no engine of its own"

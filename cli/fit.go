@@ -64,7 +64,7 @@ func (a *app) tellFit(f library.Fit) error {
 		if p.Rough {
 			context, compute, longest = "?", "?", "?"
 		}
-		t.add(p.Type, size(p.Weights+p.Tower), context, compute, size(p.Need), longest, p.Words(f.Machine, false))
+		t.add(p.Type, size(p.Weights+p.Projector), context, compute, size(p.Need), longest, p.Describe(f.Machine, false))
 	}
 	if err := a.print(t); err != nil {
 		return err

@@ -47,7 +47,7 @@ func (a *app) gc(dry bool, stage, state time.Duration) error {
 		return err
 	}
 	var sum int64
-	rows := []models.Waste{}
+	rows := []models.Leftover{}
 	for _, w := range list {
 		if !dry {
 			if err := w.Remove(); err != nil {

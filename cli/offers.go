@@ -41,7 +41,7 @@ func (a *app) offer(root *cobra.Command) {
 		"pull": a.offerCatalogue, "fit": either(installed, a.offerCatalogue),
 		"list": installed, "show": installed, "verify": installed, "bench": installed,
 		"perplexity": installed, "imatrix": installed, "logits": installed,
-		"rm":   a.offerModels(func(m models.Model) bool { return m.Theirs() == nil }),
+		"rm":   a.offerModels(func(m models.Model) bool { return m.CheckRemovable() == nil }),
 		"stop": a.offerLoaded, "man": offerVerbs(root),
 		"history show": a.offerConversations, "history export": a.offerConversations, "history rm": a.offerConversations,
 	}

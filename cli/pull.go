@@ -199,7 +199,7 @@ func (a *app) tellPlan(plan *pull.Plan) error {
 	if f := plan.Fit; f != nil && f.Verdict == fit.Tight {
 		a.note("It needs %s of memory, more than is free now: close other programs before you use it.", size(f.Need))
 	}
-	for _, l := range plan.Lent {
+	for _, l := range plan.Local {
 		if l.Program == "" {
 			a.note("The bytes of %s seem to be here already. If they are right, they are used again.", a.plain(l.Part))
 			continue
@@ -218,7 +218,7 @@ func (a *app) warn(warnings []string) {
 
 // acceptLicence accepts the plan's licence as the flags say, or asks the user.
 func (a *app) acceptLicence(ctx context.Context, plan *pull.Plan, v pullFlags) error {
-	if !plan.NeedsYes() {
+	if !plan.NeedsAcceptance() {
 		return nil
 	}
 	named, _ := licence.Find(v.accept)
@@ -227,7 +227,7 @@ func (a *app) acceptLicence(ctx context.Context, plan *pull.Plan, v pullFlags) e
 		return nil
 	}
 	if a.json || v.accept != "" || !term.IsTerminal(a.stdin) || !a.err.Terminal() {
-		return plan.Refused()
+		return plan.LicenceError()
 	}
 	// A question is not a note: it is asked of those who want quiet, too.
 	fmt.Fprintf(a.stderr, "%s: %s\n", a.plain(plan.Terms.Name), firstLower(a.plain(plan.Terms.Summary)))
@@ -298,13 +298,13 @@ func firstLower(s string) string {
 // pullLine is how far a pull is, in a line.
 func pullLine(name string, s pull.Sample, columns int) string {
 	head := name
-	if doing := s.Doing(); doing != "" {
+	if doing := s.StepText(); doing != "" {
 		head += "  " + doing
 	}
 	if s.Total <= 0 {
-		return strings.TrimRight(head+"  "+s.Amount(), " ")
+		return strings.TrimRight(head+"  "+s.AmountText(), " ")
 	}
-	return withBar(head+" ", s.Share(), "  "+s.Amount(), columns)
+	return withBar(head+" ", s.Share(), "  "+s.AmountText(), columns)
 }
 
 // streamProgress writes how far a pull is as events, until told is closed.

@@ -10,16 +10,16 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-// bring reads a file and gives its SHA-256 and size. If way says so, it is then in
+// addFile reads a file and gives its SHA-256 and size. If way says so, it is then in
 // the stage under a name, too.
-func (st *Stage) bring(ctx context.Context, from, name string, way Way, progress func(done int64)) (sum string, n int64, err error) {
+func (st *Stage) addFile(ctx context.Context, from, name string, way Way, progress func(done int64)) (sum string, n int64, err error) {
 	to := filepath.Join(st.Dir, name)
 	var w io.WriteCloser = nothing{io.Discard}
 	if way != InPlace {
 		// What a stage that was left has under that name may be a user's file, under its
 		// other name: it must not be written to.
 		if err := removeAll(to); err != nil {
-			return "", 0, cannot("import "+from, err)
+			return "", 0, storeError("import "+from, err)
 		}
 	}
 	switch way {
@@ -29,7 +29,7 @@ func (st *Stage) bring(ctx context.Context, from, name string, way Way, progress
 		}
 	case Copy:
 		if w, err = os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
-			return "", 0, cannot("copy "+from, err)
+			return "", 0, storeError("copy "+from, err)
 		}
 	}
 	sum, n, err = hash(ctx, from, w, progress)
@@ -37,7 +37,7 @@ func (st *Stage) bring(ctx context.Context, from, name string, way Way, progress
 		if ctx.Err() != nil {
 			return "", 0, context.Cause(ctx)
 		}
-		return "", 0, cannot("import "+from, err)
+		return "", 0, storeError("import "+from, err)
 	}
 	return sum, n, nil
 }
@@ -60,11 +60,11 @@ func (st *Stage) Reuse(ctx context.Context, f File, progress func(done int64)) (
 	}
 	for _, m := range list {
 		for _, there := range m.Files {
-			if there.SHA256 != f.SHA256 || there.Size != f.Size || present("", there) != nil {
+			if there.SHA256 != f.SHA256 || there.Size != f.Size || checkFile("", there) != nil {
 				continue
 			}
 			for _, way := range []Way{Link, Copy} {
-				sum, _, err := st.bring(ctx, there.Path, f.Name, way, progress)
+				sum, _, err := st.addFile(ctx, there.Path, f.Name, way, progress)
 				if err == nil && sum == f.SHA256 {
 					return true, nil
 				}
@@ -97,7 +97,7 @@ func linkError(err error) error {
 	if l, ok := errors.AsType[*os.LinkError](err); ok {
 		return l.Err
 	}
-	return bare(err)
+	return withoutPath(err)
 }
 
 // nothing is a writer that need not be closed.

@@ -34,8 +34,8 @@ func writeFile(path string, data []byte) error {
 	return commit(f)
 }
 
-// folders are those in a folder.
-func folders(dir string) []os.DirEntry {
+// subfolders are those in a folder.
+func subfolders(dir string) []os.DirEntry {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil

@@ -122,7 +122,7 @@ func TestReadOnly(t *testing.T) {
 	said(t, err, syscall.EROFS, advice)
 	_, err = s.Import(t.Context(), Import{Path: tiny(t)})
 	said(t, err, syscall.EROFS, advice)
-	waste, err := s.Waste(0)
+	waste, err := s.Leftovers(0)
 	if err != nil || len(waste) != 1 {
 		t.Fatalf("waste is %v, %v", waste, err)
 	}

@@ -11,9 +11,9 @@ import (
 
 const makeRoom = "Free some disk space: bise gc removes what is not needed, bise rm a model."
 
-// cannot is the error of an operation on the store's folder that the system does
+// storeError is the error of an operation on the store's folder that the system does
 // not allow, with what to do where that is known.
-func cannot(what string, err error) error {
+func storeError(what string, err error) error {
 	if _, ok := errors.AsType[*fault.Error](err); ok {
 		return err
 	}
@@ -27,8 +27,8 @@ func cannot(what string, err error) error {
 	return e
 }
 
-// bare is the error without operation and path.
-func bare(err error) error {
+// withoutPath is the error without operation and path.
+func withoutPath(err error) error {
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		return p.Err
 	}

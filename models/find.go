@@ -23,7 +23,7 @@ import (
 func (s Store) Find(ref string) (Model, error) {
 	m, err := s.Lookup(ref)
 	if err == nil && m.Problem != nil {
-		return Model{}, m.unusable()
+		return Model{}, m.problemError()
 	}
 	return m, err
 }
@@ -31,7 +31,7 @@ func (s Store) Find(ref string) (Model, error) {
 // Lookup is Find for callers that do not open the model: it also returns models that have
 // a problem.
 func (s Store) Lookup(ref string) (Model, error) {
-	fetched, err := fromHub(ref)
+	fetched, err := isSource(ref)
 	if err != nil {
 		return Model{}, err
 	}
@@ -43,35 +43,35 @@ func (s Store) Lookup(ref string) (Model, error) {
 			return m, err
 		}
 	}
-	own, err := s.own()
+	own, err := s.installedModels()
 	if err != nil {
 		return Model{}, err
 	}
 	// Caches can be large: they are not looked through for a name that is known.
-	if m, ok := exact(own, ref); ok && !fetched {
+	if m, ok := findExact(own, ref); ok && !fetched {
 		m.Used, m.Verified = s.marks(m)
 		return m, nil
 	}
-	list := s.with(own)
+	list := s.addCached(own)
 	switch {
 	case fetched:
-		return pickFetched(list, ref)
+		return findBySource(list, ref)
 	case len(list) == 0:
-		return Model{}, s.none(fmt.Sprintf("there is no model %q: no model is installed", ref))
+		return Model{}, s.noModelError(fmt.Sprintf("there is no model %q: no model is installed", ref))
 	}
-	return pick(list, ref)
+	return findByName(list, ref)
 }
 
-// Called reports whether a text is one of the model's whole names, and not only
+// HasName reports whether a text is one of the model's whole names, and not only
 // the beginning of one.
-func (m Model) Called(text string) bool {
+func (m Model) HasName(text string) bool {
 	typed, _, _, _ := caches.Stem(text)
-	return strings.EqualFold(m.Name, text) || strings.EqualFold(m.Name, typed) || m.long != "" && strings.EqualFold(m.long, text) ||
-		m.fetchedAs(text)
+	return strings.EqualFold(m.Name, text) || strings.EqualFold(m.Name, typed) || m.fullName != "" && strings.EqualFold(m.fullName, text) ||
+		m.cameFrom(text)
 }
 
-// unusable is the error of opening a model that has a problem.
-func (m Model) unusable() error {
+// problemError is the error of opening a model that has a problem.
+func (m Model) problemError() error {
 	e := fault.Errorf(fault.BadModel, "cannot use %s: %w", m.Name, m.Problem)
 	e.Advice = "Pull or import it again, or remove it with bise rm."
 	if errors.Is(m.Problem, ErrNewer) {
@@ -80,31 +80,31 @@ func (m Model) unusable() error {
 	return e
 }
 
-// exact gives the model of a list that has a name.
-func exact(list []Model, name string) (Model, bool) {
+// findExact gives the model of a list that has a name.
+func findExact(list []Model, name string) (Model, bool) {
 	for _, m := range list {
 		if strings.EqualFold(m.Name, name) {
 			return m, true
 		}
 	}
 	for _, m := range list {
-		if m.Called(name) {
+		if m.HasName(name) {
 			return m, true
 		}
 	}
 	return Model{}, false
 }
 
-// pick gives the model of a list that a name means.
-func pick(list []Model, ref string) (Model, error) {
-	if m, ok := exact(list, ref); ok {
+// findByName gives the model of a list that a name means.
+func findByName(list []Model, ref string) (Model, error) {
+	if m, ok := findExact(list, ref); ok {
 		return m, nil
 	}
 	typed, _, _, _ := caches.Stem(strings.ToLower(ref))
 	var begin []Model
 	for _, own := range []bool{true, false} {
 		for _, m := range list {
-			begins := strings.HasPrefix(strings.ToLower(m.Name), typed) || strings.HasPrefix(strings.ToLower(m.long), typed)
+			begins := strings.HasPrefix(strings.ToLower(m.Name), typed) || strings.HasPrefix(strings.ToLower(m.fullName), typed)
 			if typed != "" && begins && (m.Origin != Cached) == own {
 				begin = append(begin, m)
 			}
@@ -115,23 +115,23 @@ func pick(list []Model, ref string) (Model, error) {
 	}
 	if len(begin) == 0 {
 		e := fault.Errorf(fault.NotFound, "there is no model %q", ref)
-		e.Advice = "Installed: " + names(list) + "."
-		if word := suggest.Word(typed, each(list)); word != "" {
+		e.Advice = "Installed: " + nameList(list) + "."
+		if word := suggest.Word(typed, modelNames(list)); word != "" {
 			e.Advice = fmt.Sprintf("Did you mean %s? %s", word, e.Advice)
 		}
 		return Model{}, e
 	}
 	for _, m := range begin[1:] {
 		// The variants of one name follow the one that the name alone means.
-		if before, _, _ := strings.Cut(m.long, ":"); m.Origin == Cached || m.long == "" || before != begin[0].Name {
-			return Model{}, fault.Advise(fault.Errorf(fault.NotFound, "%q is the beginning of %d models", ref, len(begin)), "Write more of the name: %s.", names(begin))
+		if before, _, _ := strings.Cut(m.fullName, ":"); m.Origin == Cached || m.fullName == "" || before != begin[0].Name {
+			return Model{}, fault.Advise(fault.Errorf(fault.NotFound, "%q is the beginning of %d models", ref, len(begin)), "Write more of the name: %s.", nameList(begin))
 		}
 	}
 	return begin[0], nil
 }
 
-// fromHub reports whether a reference is to what was fetched from somewhere.
-func fromHub(ref string) (bool, error) {
+// isSource reports whether a reference is to what was fetched from somewhere.
+func isSource(ref string) (bool, error) {
 	if _, ok := cutPrefixFold(ref, "lmstudio:"); ok {
 		return true, nil
 	}
@@ -147,11 +147,11 @@ func fromHub(ref string) (bool, error) {
 	return r.Scheme == HuggingFace || r.Scheme == Ollama || r.Scheme == URL, nil
 }
 
-// pickFetched gives the model of a list that was fetched as ref says.
-func pickFetched(list []Model, ref string) (Model, error) {
+// findBySource gives the model of a list that was fetched as ref says.
+func findBySource(list []Model, ref string) (Model, error) {
 	var found []Model
 	for _, m := range list {
-		if m.fetchedAs(ref) {
+		if m.cameFrom(ref) {
 			found = append(found, m)
 		}
 	}
@@ -162,17 +162,17 @@ func pickFetched(list []Model, ref string) (Model, error) {
 		e := fault.Errorf(fault.NotFound, "%s has %d models here", ref, len(found))
 		var refs []string
 		for _, m := range found {
-			refs = append(refs, m.long)
+			refs = append(refs, m.fullName)
 		}
-		e.Advice = "Name one: " + phrase(refs) + "."
+		e.Advice = "Name one: " + shortList(refs) + "."
 		return Model{}, e
 	}
 	return Model{}, fault.Advise(fault.Errorf(fault.NotFound, "%s is not on this machine", ref), "Fetch it: bise pull %s.", ref)
 }
 
-// fetchedAs reports whether a reference names where the model came from. One to
+// cameFrom reports whether a reference names where the model came from. One to
 // Hugging Face may leave the file out, or give its type alone.
-func (m Model) fetchedAs(ref string) bool {
+func (m Model) cameFrom(ref string) bool {
 	want, err := ParseRef(ref)
 	return slices.ContainsFunc(m.sources(), func(source string) bool {
 		if strings.EqualFold(source, ref) {
@@ -197,7 +197,7 @@ func (m Model) fetchedAs(ref string) bool {
 func (m Model) sources() []string {
 	switch {
 	case m.Origin == Cached:
-		return []string{m.long}
+		return []string{m.fullName}
 	case m.Manifest == nil:
 		return nil
 	}
@@ -230,10 +230,10 @@ func (s Store) Default() (Model, error) {
 			return *last, nil
 		}
 	}
-	return Model{}, s.none("no model is installed")
+	return Model{}, s.noModelError("no model is installed")
 }
 
-func (s Store) none(what string) error {
+func (s Store) noModelError(what string) error {
 	return fault.Advise(fault.Errorf(fault.NotFound, "%s", what), "Get one with bise pull, put a GGUF file into %s, or name one: bise ask -m path/to/model.gguf.", s.Dir)
 }
 
@@ -252,7 +252,7 @@ func atPath(ref string) (_ Model, ok bool, _ error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return Model{}, false, fault.Advise(fault.Errorf(fault.NotFound, "there is no file %s", ref), "Check the path, or give the name of an installed model.")
 	case err != nil:
-		return Model{}, false, fault.Errorf(fault.BadModel, "cannot read %s: %w", ref, bare(err))
+		return Model{}, false, fault.Errorf(fault.BadModel, "cannot read %s: %w", ref, withoutPath(err))
 	case info.IsDir():
 		return Model{}, false, fault.Advise(fault.Errorf(fault.BadModel, "cannot load %s: it is a folder", ref), "Give the path of a GGUF file.")
 	case !info.Mode().IsRegular():
@@ -264,11 +264,11 @@ func atPath(ref string) (_ Model, ok bool, _ error) {
 	}
 	m := Model{Name: stem, Origin: Elsewhere, Modified: info.ModTime()}
 	m.add(File{Name: filepath.Base(path), Path: path, Size: info.Size(), Role: Weights})
-	m.sum()
+	m.setSize()
 	return m, true, nil
 }
 
-func each(list []Model) []string {
+func modelNames(list []Model) []string {
 	var names []string
 	for _, m := range list {
 		names = append(names, m.Name)
@@ -276,10 +276,10 @@ func each(list []Model) []string {
 	return names
 }
 
-// names are at most eight of the models' names in one phrase.
-func names(list []Model) string { return phrase(each(list)) }
+// nameList are at most eight of the models' names in one phrase.
+func nameList(list []Model) string { return shortList(modelNames(list)) }
 
-func phrase(all []string) string {
+func shortList(all []string) string {
 	if len(all) > 8 {
 		return strings.Join(all[:8], ", ") + fmt.Sprintf(" and %d more", len(all)-8)
 	}

@@ -14,7 +14,7 @@ import (
 func (s Store) loose(entries []os.DirEntry) []Model {
 	var list []Model
 	for _, found := range caches.InFolder(s.Dir, entries) {
-		m := foreign(found)
+		m := fromCache(found)
 		m.Origin = Loose
 		if found.Missing > 0 {
 			m.Problem = fmt.Errorf("%d of its %d files are missing", found.Missing, found.Missing+len(found.Files))
@@ -38,18 +38,18 @@ func (s Store) cached(own []Model) []Model {
 			continue // see Unreadable
 		}
 		for _, f := range found {
-			m := foreign(f)
-			m.Origin, m.Program, m.long = Cached, string(f.Program), f.Ref
+			m := fromCache(f)
+			m.Origin, m.Program, m.fullName = Cached, string(f.Program), f.Ref
 			taken[strings.ToLower(m.Name)]++
 			list = append(list, m)
 		}
 	}
 	for i := range list {
 		if taken[strings.ToLower(list[i].Name)] > 1 {
-			list[i].Name = list[i].long
+			list[i].Name = list[i].fullName
 		}
 	}
-	slices.SortFunc(list, byName)
+	slices.SortFunc(list, compareNames)
 	return list
 }
 
@@ -58,7 +58,7 @@ func (s Store) Unreadable() []error {
 	var list []error
 	for _, c := range s.Caches {
 		if f, err := os.Open(c.Dir); err != nil {
-			list = append(list, fmt.Errorf("the models of %s in %s cannot be read: %w", c.Program, c.Dir, bare(err)))
+			list = append(list, fmt.Errorf("the models of %s in %s cannot be read: %w", c.Program, c.Dir, withoutPath(err)))
 		} else {
 			f.Close()
 		}
@@ -66,12 +66,12 @@ func (s Store) Unreadable() []error {
 	return list
 }
 
-// foreign is a model without a manifest.
-func foreign(c caches.Model) Model {
+// fromCache is a model without a manifest.
+func fromCache(c caches.Model) Model {
 	m := Model{Name: c.Name, Modified: c.Modified}
 	for _, f := range c.Files {
 		m.add(File{Name: filepath.Base(f.Path), Path: f.Path, Size: f.Size, SHA256: f.SHA256, Role: f.Role})
 	}
-	m.sum()
+	m.setSize()
 	return m
 }

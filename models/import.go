@@ -39,7 +39,7 @@ type Import struct {
 // Import takes a model into the store. All its bytes are read, so that Verify can
 // tell what they should be.
 func (s Store) Import(ctx context.Context, im Import) (Model, error) {
-	path, err := weightsIn(im.Path)
+	path, err := weightsPath(im.Path)
 	if err != nil {
 		return Model{}, err
 	}
@@ -66,7 +66,7 @@ func (s Store) Import(ctx context.Context, im Import) (Model, error) {
 		e.Advice = "Give it another name with --name, or remove that one with bise rm."
 		return Model{}, errors.Join(e, st.Discard())
 	}
-	if m.Files, err = st.take(ctx, path, im); err != nil {
+	if m.Files, err = st.addFiles(ctx, path, im); err != nil {
 		return Model{}, errors.Join(err, st.Discard())
 	}
 	m.Source, m.Can = Source{Kind: ByPath, Repo: path}, im.Can
@@ -80,16 +80,16 @@ func (s Store) Import(ctx context.Context, im Import) (Model, error) {
 	return got, nil
 }
 
-// weightsIn is the absolute path of the weights at path, which may be a folder.
-func weightsIn(path string) (string, error) {
+// weightsPath is the absolute path of the weights at path, which may be a folder.
+func weightsPath(path string) (string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return "", fault.Advise(fault.Errorf(fault.NotFound, "cannot import %s: %w", path, bare(err)), "Check the path.")
+		return "", fault.Advise(fault.Errorf(fault.NotFound, "cannot import %s: %w", path, withoutPath(err)), "Check the path.")
 	}
 	if info.IsDir() {
 		entries, err := os.ReadDir(path)
 		if err != nil {
-			return "", fault.Errorf(fault.BadModel, "cannot import %s: %w", path, bare(err))
+			return "", fault.Errorf(fault.BadModel, "cannot import %s: %w", path, withoutPath(err))
 		}
 		found := caches.InFolder(path, entries)
 		safetensors := slices.ContainsFunc(entries, func(e os.DirEntry) bool { return filepath.Ext(e.Name()) == ".safetensors" })
@@ -133,8 +133,8 @@ func describe(path string) (Manifest, error) {
 	return m, nil
 }
 
-// take adds the files of an import to the stage, or notes where they lie.
-func (st *Stage) take(ctx context.Context, path string, im Import) ([]File, error) {
+// addFiles adds the files of an import to the stage, or notes where they lie.
+func (st *Stage) addFiles(ctx context.Context, path string, im Import) ([]File, error) {
 	parts, err := gguf.Parts(path)
 	if err != nil {
 		return nil, fault.Errorf(fault.BadModel, "cannot import %s: %w", im.Path, err)
@@ -154,7 +154,7 @@ func (st *Stage) take(ctx context.Context, path string, im Import) ([]File, erro
 	for i := range files {
 		info, err := os.Stat(files[i].Path)
 		if err != nil {
-			return nil, fault.Errorf(fault.NotFound, "cannot import %s: %w", files[i].Path, bare(err))
+			return nil, fault.Errorf(fault.NotFound, "cannot import %s: %w", files[i].Path, withoutPath(err))
 		}
 		files[i].Size = info.Size()
 		total += info.Size()
@@ -164,7 +164,7 @@ func (st *Stage) take(ctx context.Context, path string, im Import) ([]File, erro
 	}
 	for i := range files {
 		f := &files[i]
-		sum, n, err := st.bring(ctx, f.Path, f.Name, im.Way, func(n int64) {
+		sum, n, err := st.addFile(ctx, f.Path, f.Name, im.Way, func(n int64) {
 			if im.Progress != nil {
 				im.Progress(done+n, total)
 			}

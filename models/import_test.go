@@ -44,7 +44,7 @@ func TestImport(t *testing.T) {
 			if err != nil || string(got) != string(want) {
 				t.Errorf("its file has %d bytes, %v", len(got), err)
 			}
-			if m.Name != "tiny" || m.Tag != "f32" || m.Manifest.Type != "F32" || m.Projector == "" || !m.Known() ||
+			if m.Name != "tiny" || m.Tag != "f32" || m.Manifest.Type != "F32" || m.Projector == "" || !m.HasChecksums() ||
 				last != total || total != m.Size || !slices.Equal(m.Manifest.Can, []string{"chat"}) {
 				t.Errorf("imported %+v", m)
 			}

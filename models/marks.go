@@ -22,8 +22,8 @@ func (s Store) mark(k mark, path string) string {
 	return filepath.Join(s.Dir, string(k), hex.EncodeToString(sum[:16]))
 }
 
-// set marks a model at a time.
-func (s Store) set(k mark, m Model, when time.Time) error {
+// setMark marks a model at a time.
+func (s Store) setMark(k mark, m Model, when time.Time) error {
 	at := s.mark(k, m.Path)
 	if os.Chtimes(at, when, when) == nil {
 		return nil
@@ -56,8 +56,8 @@ func (s Store) marks(m Model) (lastUsed, lastVerified time.Time) {
 
 // MarkUsed writes down that a model is opened now. A store that cannot be written
 // does not prevent its use, so the error may be ignored.
-func (s Store) MarkUsed(m Model) error { return s.set(used, m, time.Now()) }
+func (s Store) MarkUsed(m Model) error { return s.setMark(used, m, time.Now()) }
 
 // MarkVerified writes down that a model was found to be what it should be by a
 // look at all of its bytes that began at when.
-func (s Store) MarkVerified(m Model, when time.Time) error { return s.set(verified, m, when) }
+func (s Store) MarkVerified(m Model, when time.Time) error { return s.setMark(verified, m, when) }

@@ -11,24 +11,24 @@ import (
 	"github.com/bise-sh/bise/models/caches"
 )
 
-// valid is what names and tags are made of, so that they are names of folders
+// validName is what names and tags are made of, so that they are names of folders
 // everywhere.
-var valid = regexp.MustCompile(`^[a-z0-9]([a-z0-9._-]{0,94}[a-z0-9_-])?$`)
+var validName = regexp.MustCompile(`^[a-z0-9]([a-z0-9._-]{0,94}[a-z0-9_-])?$`)
 
-// reserved are names that Windows gives to devices, whatever follows a dot:
+// reservedName are names that Windows gives to devices, whatever follows a dot:
 // https://learn.microsoft.com/windows/win32/fileio/naming-a-file.
-var reserved = regexp.MustCompile(`(?i)^(con|prn|aux|nul|clock\$|conin\$|conout\$|(com|lpt)[0-9¹²³])(\.|$)`)
+var reservedName = regexp.MustCompile(`(?i)^(con|prn|aux|nul|clock\$|conin\$|conout\$|(com|lpt)[0-9¹²³])(\.|$)`)
 
 // ValidName reports whether a text can be the name or the tag of a model in the
 // store: lower-case letters, digits, dots, dashes and underscores.
 func ValidName(s string) bool {
-	return valid.MatchString(s) && !strings.Contains(s, "..") && !reserved.MatchString(s)
+	return validName.MatchString(s) && !strings.Contains(s, "..") && !reservedName.MatchString(s)
 }
 
 // validFile reports whether a text can be the name of a file in a model's folder
 // on every system.
 func validFile(s string) bool {
-	if s == "" || len(s) > 255 || !utf8.ValidString(s) || strings.EqualFold(s, manifestName) || reserved.MatchString(s) {
+	if s == "" || len(s) > 255 || !utf8.ValidString(s) || strings.EqualFold(s, manifestName) || reservedName.MatchString(s) {
 		return false
 	}
 	if strings.HasPrefix(s, ".") || strings.HasSuffix(s, ".") || strings.HasPrefix(s, " ") || strings.HasSuffix(s, " ") {

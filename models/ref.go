@@ -79,11 +79,11 @@ const maxRef = 4096
 func ParseRef(text string, endpoints ...string) (Ref, error) {
 	switch {
 	case strings.TrimSpace(text) == "":
-		return Ref{}, badRef(text, "it is empty", "")
+		return Ref{}, refError(text, "it is empty", "")
 	case len(text) > maxRef:
-		return Ref{}, badRef(text[:32]+"…", "it is too long", "")
+		return Ref{}, refError(text[:32]+"…", "it is too long", "")
 	case strings.ContainsFunc(text, unicode.IsControl):
-		return Ref{}, badRef(text, "it has control characters", "")
+		return Ref{}, refError(text, "it has control characters", "")
 	}
 	if rest, ok := cutPrefixFold(text, "hf:"); ok {
 		return parseHub(text, rest)
@@ -108,13 +108,13 @@ func ParseRef(text string, endpoints ...string) (Ref, error) {
 	if bare != text {
 		u, err := url.Parse(text)
 		if err != nil || u.Host == "" {
-			return Ref{}, badRef(text, "it is not a URL", "")
+			return Ref{}, refError(text, "it is not a URL", "")
 		}
 		return Ref{Scheme: URL, Name: text}, nil
 	}
 	if host, model, ok := strings.Cut(text, "/"); ok && slices.Contains(endpoints, host) {
 		if model == "" {
-			return Ref{}, badRef(text, "it names an endpoint and no model", "")
+			return Ref{}, refError(text, "it names an endpoint and no model", "")
 		}
 		return Ref{Scheme: Endpoint, Host: host, Name: model}, nil
 	}
@@ -123,7 +123,7 @@ func ParseRef(text string, endpoints ...string) (Ref, error) {
 	}
 	name, tag, tagged := strings.Cut(text, ":")
 	if name == "" || tagged && tag == "" {
-		return Ref{}, badRef(text, "a name and a tag stand on both sides of a colon", "Write a name such as codestral or codestral:q8_0.")
+		return Ref{}, refError(text, "a name and a tag stand on both sides of a colon", "Write a name such as codestral or codestral:q8_0.")
 	}
 	return Ref{Scheme: ByName, Name: name, Tag: tag}, nil
 }
@@ -140,7 +140,7 @@ func parseHub(text, rest string) (Ref, error) {
 	rest, file, named := strings.Cut(rest, ":")
 	repo, revision, pinned := strings.Cut(rest, "@")
 	if named && file == "" || pinned && revision == "" {
-		return Ref{}, badRef(text, "nothing follows its last mark", hubForm)
+		return Ref{}, refError(text, "nothing follows its last mark", hubForm)
 	}
 	return checkHub(text, Ref{Scheme: HuggingFace, Repo: repo, Revision: revision, File: file})
 }
@@ -153,11 +153,11 @@ func checkHub(text string, r Ref) (Ref, error) {
 	owner, name, _ := strings.Cut(r.Repo, "/")
 	switch {
 	case !hubPart.MatchString(owner) || !hubPart.MatchString(name) || strings.Contains(r.Repo, "--") || strings.Contains(r.Repo, ".."):
-		return Ref{}, badRef(text, fmt.Sprintf("%q is not a repository", r.Repo), hubForm)
-	case r.File != "" && !cleanPath(r.File):
-		return Ref{}, badRef(text, fmt.Sprintf("%q is not a file of a repository", r.File), hubForm)
-	case r.Revision != "" && !cleanPath(r.Revision):
-		return Ref{}, badRef(text, fmt.Sprintf("%q is not a revision", r.Revision), hubForm)
+		return Ref{}, refError(text, fmt.Sprintf("%q is not a repository", r.Repo), hubForm)
+	case r.File != "" && !isCleanPath(r.File):
+		return Ref{}, refError(text, fmt.Sprintf("%q is not a file of a repository", r.File), hubForm)
+	case r.Revision != "" && !isCleanPath(r.Revision):
+		return Ref{}, refError(text, fmt.Sprintf("%q is not a revision", r.Revision), hubForm)
 	}
 	return r, nil
 }
@@ -172,19 +172,19 @@ func parseHubPage(text, rest string) (Ref, error) {
 		return parseHub(text, strings.Trim(rest, "/"))
 	}
 	if len(parts) < 4 {
-		return Ref{}, badRef(text, "the address ends before a revision", "")
+		return Ref{}, refError(text, "the address ends before a revision", "")
 	}
 	for i := range parts {
 		part, err := url.PathUnescape(parts[i])
 		if err != nil {
-			return Ref{}, badRef(text, "it is not a URL", "")
+			return Ref{}, refError(text, "it is not a URL", "")
 		}
 		parts[i] = part
 	}
 	r := Ref{Scheme: HuggingFace, Repo: parts[0] + "/" + parts[1], Revision: parts[3]}
 	if parts[2] != "tree" {
 		if r.File = strings.Join(parts[4:], "/"); r.File == "" {
-			return Ref{}, badRef(text, "it names no file of a repository", "")
+			return Ref{}, refError(text, "it names no file of a repository", "")
 		}
 	}
 	if r.Revision == "main" {
@@ -209,10 +209,10 @@ func parseOllama(text, rest string) (Ref, error) {
 		r.Host, parts = parts[0], parts[1:]
 	}
 	if len(parts) != 2 || !ollamaPart.MatchString(parts[0]) || strings.Contains(parts[0], ".") || !ollamaPart.MatchString(parts[1]) {
-		return Ref{}, badRef(text, fmt.Sprintf("%q is not a model of a registry", rest), form)
+		return Ref{}, refError(text, fmt.Sprintf("%q is not a model of a registry", rest), form)
 	}
 	if !ollamaPart.MatchString(r.Tag) || !ollamaSite.MatchString(r.Host) {
-		return Ref{}, badRef(text, fmt.Sprintf("%q is not a model of a registry", rest), form)
+		return Ref{}, refError(text, fmt.Sprintf("%q is not a model of a registry", rest), form)
 	}
 	r.Repo = parts[0] + "/" + parts[1]
 	return r, nil
@@ -244,8 +244,8 @@ func (r Ref) String() string {
 	return r.Name + after(":", r.Tag)
 }
 
-// cleanPath reports whether a slash-separated path stays below where it begins.
-func cleanPath(p string) bool {
+// isCleanPath reports whether a slash-separated path stays below where it begins.
+func isCleanPath(p string) bool {
 	return p != "" && p == path.Clean(p) && !path.IsAbs(p) && p != "." && p != ".." && !strings.HasPrefix(p, "../") && !strings.ContainsAny(p, `\:@`) &&
 		!strings.ContainsFunc(p, unicode.IsControl)
 }
@@ -257,7 +257,7 @@ func cutPrefixFold(s, prefix string) (string, bool) {
 	return s, false
 }
 
-func badRef(text, why, advice string) error {
+func refError(text, why, advice string) error {
 	e := fault.Errorf(fault.Invalid, "%q names no model: %s", text, why)
 	e.Advice = advice
 	if advice == "" {

@@ -17,9 +17,9 @@ import (
 )
 
 const (
-	incoming = ".incoming" // the folder of stages
-	joint    = "@"         // between name and tag where both are one name; in neither
-	lockEnd  = ".lock"
+	incoming      = ".incoming" // the folder of stages
+	nameSeparator = "@"         // between name and tag where both are one name; in neither
+	lockSuffix    = ".lock"
 )
 
 // ErrBusy reports that another process is doing the same.
@@ -40,7 +40,7 @@ type Stage struct {
 // Staging is the folder of the stage of a model, whether it is there or not; a
 // process that waits for it may look, and must not write.
 func (s Store) Staging(name, tag string) string {
-	return filepath.Join(s.Dir, incoming, name+joint+tag)
+	return filepath.Join(s.Dir, incoming, name+nameSeparator+tag)
 }
 
 // Stage opens the stage of a model. While another process has it, the error is
@@ -60,21 +60,21 @@ func (s Store) Stage(name, tag string) (*Stage, error) {
 	}
 	st := &Stage{Dir: s.Staging(name, tag), store: s, name: name, tag: tag}
 	if err := os.MkdirAll(filepath.Dir(st.Dir), 0o700); err != nil {
-		return nil, cannot("prepare "+name, err)
+		return nil, storeError("prepare "+name, err)
 	}
-	if st.lock, err = hold(st.Dir + lockEnd); err != nil {
-		return nil, cannot("prepare "+name, err)
+	if st.lock, err = tryLock(st.Dir + lockSuffix); err != nil {
+		return nil, storeError("prepare "+name, err)
 	}
 	if st.lock == nil {
 		return nil, fault.Advise(fault.Errorf(fault.Busy, "cannot prepare %s:%s: %w", name, tag, ErrBusy), "Wait until it is done.")
 	}
-	_, err = s.settleStage(st.Dir, name, tag)
+	_, err = s.installStage(st.Dir, name, tag)
 	if err == nil {
 		err = os.MkdirAll(st.Dir, 0o700)
 	}
 	if err != nil {
 		_ = st.lock.Unlock()
-		return nil, cannot("prepare "+name, err)
+		return nil, storeError("prepare "+name, err)
 	}
 	return st, nil
 }
@@ -100,45 +100,45 @@ func (st *Stage) Commit(m Manifest) error {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	for _, f := range m.Files {
-		err := present(st.Dir, f)
+		err := checkFile(st.Dir, f)
 		if err == nil && f.Path == "" {
 			err = atomicfile.Sync(filepath.Join(st.Dir, f.Name))
 		}
 		if err != nil {
-			return cannot(what, err)
+			return storeError(what, err)
 		}
 	}
 	old, err := st.install(data)
 	if err != nil {
-		return cannot(what, err)
+		return storeError(what, err)
 	}
-	if installed, ok := st.store.Installed(st.name, st.tag); ok && installed.Known() {
+	if installed, ok := st.store.Installed(st.name, st.tag); ok && installed.HasChecksums() {
 		_ = st.store.MarkVerified(installed, now)
 	}
 	if old.dir != "" {
-		return empty(old.dir)
+		return purge(old.dir)
 	}
 	return nil
 }
 
 // install writes the manifest into the stage and puts it where installed models
 // are; old is what was there.
-func (st *Stage) install(manifest []byte) (old discarded, err error) {
+func (st *Stage) install(manifest []byte) (old trashed, err error) {
 	unlock, err := st.store.lock()
 	if err != nil {
-		return discarded{}, err
+		return trashed{}, err
 	}
 	defer unlock()
 	// With the manifest in place the model is as good as installed: the next process does
 	// what follows if this process does not.
 	at := filepath.Join(st.Dir, manifestName)
 	if err := writeFile(at, manifest); err != nil {
-		return discarded{}, err
+		return trashed{}, err
 	}
-	if old, err = st.store.settleStage(st.Dir, st.name, st.tag); err != nil {
-		return discarded{}, errors.Join(err, remove(at))
+	if old, err = st.store.installStage(st.Dir, st.name, st.tag); err != nil {
+		return trashed{}, errors.Join(err, remove(at))
 	}
-	_ = remove(st.Dir + lockEnd)
+	_ = remove(st.Dir + lockSuffix)
 	return old, st.lock.Unlock()
 }
 
@@ -150,9 +150,9 @@ func (st *Stage) Discard() error {
 	}
 	defer unlock()
 	if err := removeAll(st.Dir); err != nil {
-		return cannot("remove "+st.Dir, err)
+		return storeError("remove "+st.Dir, err)
 	}
-	_ = remove(st.Dir + lockEnd)
+	_ = remove(st.Dir + lockSuffix)
 	return st.lock.Unlock()
 }
 
@@ -177,47 +177,47 @@ func (m *Manifest) prune(dir string) error {
 	return nil
 }
 
-// settleStage installs the model of a stage whose manifest has been written; old
+// installStage installs the model of a stage whose manifest has been written; old
 // is what was in its place. The caller has the store's lock and the stage's.
-func (s Store) settleStage(dir, name, tag string) (old discarded, err error) {
+func (s Store) installStage(dir, name, tag string) (old trashed, err error) {
 	m, err := readManifest(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return discarded{}, nil // it is not that far
+		return trashed{}, nil // it is not that far
 	}
 	if err != nil {
-		return discarded{}, err
+		return trashed{}, err
 	}
 	if err := m.prune(dir); err != nil {
-		return discarded{}, err
+		return trashed{}, err
 	}
 	to := s.folder(name, tag)
 	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
-		return discarded{}, err
+		return trashed{}, err
 	}
 	// A folder does not replace another that is not empty, so the old one leaves.
-	if old, err = s.discard(name+joint+tag, to); err != nil {
-		return discarded{}, err
+	if old, err = s.moveToTrash(name+nameSeparator+tag, to); err != nil {
+		return trashed{}, err
 	}
 	if err := rename(dir, to); err != nil {
-		return discarded{}, errors.Join(err, old.restore())
+		return trashed{}, errors.Join(err, old.restore())
 	}
 	atomicfile.SyncFolder(filepath.Dir(to))
 	atomicfile.SyncFolder(filepath.Dir(dir))
 	return old, nil
 }
 
-// settle finishes what was cut off at its end: installations, and removals of
+// recover finishes what was cut off at its end: installations, and removals of
 // several files. It does what it can: a store that cannot be written is read as
 // it is.
-func (s Store) settle() {
+func (s Store) recover() {
 	var stages, bins []string
-	for _, e := range folders(filepath.Join(s.Dir, incoming)) {
+	for _, e := range subfolders(filepath.Join(s.Dir, incoming)) {
 		if dir := filepath.Join(s.Dir, incoming, e.Name()); exists(filepath.Join(dir, manifestName)) {
 			stages = append(stages, dir)
 		}
 	}
-	for _, e := range folders(filepath.Join(s.Dir, trash)) {
-		if dir := filepath.Join(s.Dir, trash, e.Name()); exists(filepath.Join(dir, leaving)) {
+	for _, e := range subfolders(filepath.Join(s.Dir, trash)) {
+		if dir := filepath.Join(s.Dir, trash, e.Name()); exists(filepath.Join(dir, pendingName)) {
 			bins = append(bins, dir)
 		}
 	}
@@ -225,12 +225,12 @@ func (s Store) settle() {
 		return
 	}
 	for _, dir := range stages {
-		_ = s.whenFree(dir, func(dir string) error {
-			name, tag, ok := strings.Cut(filepath.Base(dir), joint)
+		_ = s.ifUnused(dir, func(dir string) error {
+			name, tag, ok := strings.Cut(filepath.Base(dir), nameSeparator)
 			if !ok || !ValidName(name) || !ValidName(tag) {
 				return nil
 			}
-			_, err := s.settleStage(dir, name, tag)
+			_, err := s.installStage(dir, name, tag)
 			return err
 		})
 	}
@@ -240,15 +240,15 @@ func (s Store) settle() {
 	}
 	defer unlock()
 	for _, dir := range bins {
-		s.settleTrash(dir)
+		s.recoverTrash(dir)
 	}
 }
 
 // folder is where a model is installed.
 func (s Store) folder(name, tag string) string { return filepath.Join(s.Dir, name, tag) }
 
-// present checks that a file of a manifest is there with its size.
-func present(dir string, f File) error {
+// checkFile checks that a file of a manifest is there with its size.
+func checkFile(dir string, f File) error {
 	path := f.Path
 	if path == "" {
 		path = filepath.Join(dir, f.Name)
@@ -258,7 +258,7 @@ func present(dir string, f File) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("its file %s is gone", path)
 	case err != nil:
-		return fmt.Errorf("its file %s cannot be read: %w", path, bare(err))
+		return fmt.Errorf("its file %s cannot be read: %w", path, withoutPath(err))
 	case !info.Mode().IsRegular():
 		return fmt.Errorf("%s is not a regular file", path)
 	case info.Size() != f.Size:

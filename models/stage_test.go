@@ -79,7 +79,7 @@ func below(t *testing.T, s Store) []string {
 // collect removes all waste.
 func collect(t *testing.T, s Store) {
 	t.Helper()
-	waste, err := s.Waste(0)
+	waste, err := s.Leftovers(0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -227,7 +227,7 @@ func TestNewerManifestIsLeftAlone(t *testing.T) {
 	if _, err := s.Stage("a", "x"); !errors.Is(err, ErrNewer) {
 		t.Errorf("staged: %v", err)
 	}
-	waste, err := s.Waste(0)
+	waste, err := s.Leftovers(0)
 	if err != nil || len(waste) > 0 || !exists(path) {
 		t.Errorf("waste is %v, %v", waste, err)
 	}
@@ -294,7 +294,7 @@ func TestVariants(t *testing.T) {
 	}
 	write(t, filepath.Join(s.Dir, "Codestral.gguf"), "dropped")
 	list, err := s.List()
-	if got := each(list); err != nil || !slices.Equal(got, []string{"codestral", "Codestral.gguf", "codestral:q4_k_m"}) {
+	if got := modelNames(list); err != nil || !slices.Equal(got, []string{"codestral", "Codestral.gguf", "codestral:q4_k_m"}) {
 		t.Errorf("listed %q, %v", got, err)
 	}
 	for ref, want := range map[string]string{

@@ -55,11 +55,11 @@ type Model struct {
 	// Problem is why it cannot be opened: nil for most.
 	Problem error
 
-	long string // name:tag, or what caches call Ref
+	fullName string // name:tag, or what caches call Ref
 }
 
-// sum sets the size.
-func (m *Model) sum() {
+// setSize sets the size.
+func (m *Model) setSize() {
 	m.Size = 0
 	for _, f := range m.Files {
 		if f.Role != Terms {
@@ -78,16 +78,16 @@ type Store struct {
 // List gives the installed models by name, then those of other programs. Those
 // that cannot be opened are among them, see [Model.Problem].
 func (s Store) List() ([]Model, error) {
-	list, err := s.own()
+	list, err := s.installedModels()
 	if err != nil {
 		return nil, err
 	}
-	return s.with(list), nil
+	return s.addCached(list), nil
 }
 
-// with adds to the store's models those of other programs, and to all of them when they
+// addCached adds to the store's models those of other programs, and to all of them when they
 // were used and verified.
-func (s Store) with(own []Model) []Model {
+func (s Store) addCached(own []Model) []Model {
 	list := append(own, s.cached(own)...)
 	for i := range list {
 		list[i].Used, list[i].Verified = s.marks(list[i])
@@ -95,15 +95,15 @@ func (s Store) with(own []Model) []Model {
 	return list
 }
 
-// own gives the models in the store's folder by name.
-func (s Store) own() ([]Model, error) {
-	s.settle()
+// installedModels gives the models in the store's folder by name.
+func (s Store) installedModels() ([]Model, error) {
+	s.recover()
 	entries, err := os.ReadDir(s.Dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, cannot("list installed models", err)
+		return nil, storeError("list installed models", err)
 	}
 	var list []Model
 	for _, entry := range entries {
@@ -121,11 +121,11 @@ func (s Store) own() ([]Model, error) {
 		}
 		list = append(list, m)
 	}
-	slices.SortFunc(list, byName)
+	slices.SortFunc(list, compareNames)
 	return list, nil
 }
 
-func byName(a, b Model) int {
+func compareNames(a, b Model) int {
 	return cmp.Or(cmp.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)), cmp.Compare(a.Path, b.Path))
 }
 
@@ -159,7 +159,7 @@ func (s Store) Installed(name, tag string) (Model, bool) {
 	if !ValidName(name) || !ValidName(tag) {
 		return Model{}, false
 	}
-	s.settle()
+	s.recover()
 	for _, m := range s.variants(name) {
 		if m.Tag == tag {
 			m.Used, m.Verified = s.marks(m)
@@ -190,7 +190,7 @@ func (s Store) installed(name, tag string) (Model, bool) {
 
 // read reads the model of a manifest, which is at.
 func (s Store) read(dir, name, tag string, at os.FileInfo, err error) Model {
-	m := Model{Name: name, Tag: tag, Origin: Installed, long: name + ":" + tag}
+	m := Model{Name: name, Tag: tag, Origin: Installed, fullName: name + ":" + tag}
 	if err == nil {
 		m.Modified = at.ModTime()
 		var man Manifest
@@ -207,7 +207,7 @@ func (s Store) read(dir, name, tag string, at os.FileInfo, err error) Model {
 		return m
 	}
 	for _, f := range m.Manifest.Files {
-		if err := present(dir, f); err != nil && m.Problem == nil {
+		if err := checkFile(dir, f); err != nil && m.Problem == nil {
 			m.Problem = err
 		}
 		if f.Path == "" {
@@ -217,7 +217,7 @@ func (s Store) read(dir, name, tag string, at os.FileInfo, err error) Model {
 		}
 		m.add(f)
 	}
-	m.sum()
+	m.setSize()
 	return m
 }
 

@@ -44,7 +44,7 @@ func TestList(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := each(list), []string{"A", "b", "big"}; !slices.Equal(got, want) {
+	if got, want := modelNames(list), []string{"A", "b", "big"}; !slices.Equal(got, want) {
 		t.Errorf("names %q, want %q", got, want)
 	}
 	if got, want := list[2].Size, int64(2*len("big-00001-of-00002.gguf")); got != want {

@@ -12,15 +12,15 @@ import (
 	"time"
 )
 
-// A Damage is a file that is not what it was when the model was installed.
-type Damage struct {
+// A Mismatch is a file that is not what it was when the model was installed.
+type Mismatch struct {
 	Path string `json:"path"`
 	What string `json:"what"` // a clause
 }
 
-// Known reports whether it is known what the model's bytes should be: whether all
+// HasChecksums reports whether it is known what the model's bytes should be: whether all
 // its files have a hash.
-func (m Model) Known() bool {
+func (m Model) HasChecksums() bool {
 	for _, f := range m.Files {
 		if f.SHA256 == "" && f.Role != Terms {
 			return false
@@ -32,9 +32,9 @@ func (m Model) Known() bool {
 // Verify reads all files of a model that has hashes and compares. When nothing is wrong,
 // it writes down that the model is verified. Progress, which may be nil, is called with
 // the number of bytes that are done. An error is of the disk, or ctx's cause.
-func (s Store) Verify(ctx context.Context, m Model, progress func(done, total int64)) ([]Damage, error) {
+func (s Store) Verify(ctx context.Context, m Model, progress func(done, total int64)) ([]Mismatch, error) {
 	began := time.Now()
-	damage := []Damage{}
+	damage := []Mismatch{}
 	var done, total int64
 	for _, f := range m.Files {
 		total += f.Size
@@ -51,17 +51,17 @@ func (s Store) Verify(ctx context.Context, m Model, progress func(done, total in
 		})
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			damage = append(damage, Damage{f.Path, "it is gone"})
+			damage = append(damage, Mismatch{f.Path, "it is gone"})
 		case err != nil:
 			return nil, err
 		case n != f.Size:
-			damage = append(damage, Damage{f.Path, fmt.Sprintf("it has %d bytes instead of %d", n, f.Size)})
+			damage = append(damage, Mismatch{f.Path, fmt.Sprintf("it has %d bytes instead of %d", n, f.Size)})
 		case sum != f.SHA256:
-			damage = append(damage, Damage{f.Path, "its bytes have changed: its SHA-256 is " + sum + " instead of " + f.SHA256})
+			damage = append(damage, Mismatch{f.Path, "its bytes have changed: its SHA-256 is " + sum + " instead of " + f.SHA256})
 		}
 		done += f.Size
 	}
-	if len(damage) == 0 && m.Known() {
+	if len(damage) == 0 && m.HasChecksums() {
 		_ = s.MarkVerified(m, began) // that it is whole is true all the same
 	}
 	return damage, nil
@@ -91,7 +91,7 @@ func hash(ctx context.Context, path string, w io.Writer, progress func(done int6
 			return hex.EncodeToString(h.Sum(nil)), n, nil
 		}
 		if err != nil {
-			return "", n, fmt.Errorf("read %s: %w", path, bare(err))
+			return "", n, fmt.Errorf("read %s: %w", path, withoutPath(err))
 		}
 	}
 }

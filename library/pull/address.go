@@ -40,7 +40,7 @@ func (p *Puller) planURL(ctx context.Context, plan *Plan, ref models.Ref) error 
 		plan.Tag = tagOf("")
 	}
 	plan.Title = strings.TrimSuffix(found[0].Name, path.Ext(found[0].Name))
-	if p.here(plan) {
+	if p.isInstalled(plan) {
 		return nil
 	}
 	plan.Source = models.Source{Kind: models.URL, Ref: plan.Request.Ref, Repo: plan.Request.Ref}
@@ -54,9 +54,9 @@ func (p *Puller) planURL(ctx context.Context, plan *Plan, ref models.Ref) error 
 	return nil
 }
 
-// withoutSecrets is a reference that may be written down: an address without a
+// publicRef is a reference that may be written down: an address without a
 // password, and without its query, which may hold a signature.
-func withoutSecrets(ref models.Ref, text string) string {
+func publicRef(ref models.Ref, text string) string {
 	if ref.Scheme != models.URL {
 		return text
 	}

@@ -54,7 +54,7 @@ func TestURL(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			p := pullerInto(t, url, t.TempDir())
 			plan := planned(t, p, Request{Ref: url + c.path + "?token=secret", SHA256: c.sum})
-			if plan.Terms.ID != licence.Unstated || !plan.NeedsYes() || !strings.Contains(strings.Join(plan.Warnings, " "), c.warning) || c.warning == "" && len(plan.Warnings) > 0 {
+			if plan.Terms.ID != licence.Unstated || !plan.NeedsAcceptance() || !strings.Contains(strings.Join(plan.Warnings, " "), c.warning) || c.warning == "" && len(plan.Warnings) > 0 {
 				t.Fatalf("it comes under %s, with the warnings %q", plan.Terms.ID, plan.Warnings)
 			}
 			plan.Accept(noon)

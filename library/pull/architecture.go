@@ -22,10 +22,10 @@ qwen2moe qwen2vl qwen3 qwen3moe qwen3next qwen3vl qwen3vlmoe refact rnd1 rwkv6 r
 rwkv7 seed_oss smallthinker smollm3 solar stablelm starcoder starcoder2 t5 t5encoder
 wavtokenizer-dec xverse`)
 
-// runs refuses an architecture that the engine does not know, unless the request
+// checkArchitecture refuses an architecture that the engine does not know, unless the request
 // overrides that. An unknown one is not refused, nor that of a vision encoder,
 // which a hub may have come upon first.
-func (plan *Plan) runs(architecture string) error {
+func (plan *Plan) checkArchitecture(architecture string) error {
 	if architecture == "" || architecture == "clip" || plan.Request.Anyway || slices.Contains(architectures, architecture) {
 		return nil
 	}

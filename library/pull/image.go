@@ -20,11 +20,11 @@ func (p *Puller) planImage(ctx context.Context, plan *Plan, ref models.Ref) erro
 	}
 	plan.Name, plan.Tag = strings.ToLower(path.Base(ref.Repo)), tagOf(ref.Tag)
 	plan.Title = path.Base(ref.Repo)
-	if p.here(plan) {
+	if p.isInstalled(plan) {
 		return nil
 	}
-	rec := p.earlier(plan)
-	if rec.did(Fetching) {
+	rec := p.unfinishedRecord(plan)
+	if rec.isDone(Fetching) {
 		plan.resume(rec)
 		return nil
 	}
@@ -44,19 +44,19 @@ func (p *Puller) planImage(ctx context.Context, plan *Plan, ref models.Ref) erro
 		return err
 	}
 	plan.Source = models.Source{Kind: models.Ollama, Ref: plan.Request.Ref, Repo: image.Name.String(), Revision: image.Digest}
-	if err := plan.layer(image, weights, plan.Name+".gguf", models.Weights); err != nil {
+	if err := plan.addLayer(image, weights, plan.Name+".gguf", models.Weights); err != nil {
 		return err
 	}
 	if projector != nil {
-		if err := plan.layer(image, *projector, "mmproj-"+plan.Name+".gguf", models.Projector); err != nil {
+		if err := plan.addLayer(image, *projector, "mmproj-"+plan.Name+".gguf", models.Projector); err != nil {
 			return err
 		}
 	}
 	return p.imageTerms(ctx, plan, image)
 }
 
-// layer plans a layer of an image as a file of a name.
-func (plan *Plan) layer(image *ollama.Image, l ollama.Layer, name string, role models.Role) error {
+// addLayer plans a layer of an image as a file of a name.
+func (plan *Plan) addLayer(image *ollama.Image, l ollama.Layer, name string, role models.Role) error {
 	f, err := image.File(l)
 	if err != nil {
 		return err
@@ -80,7 +80,7 @@ func (p *Puller) imageTerms(ctx context.Context, plan *Plan, image *ollama.Image
 		texts = append(texts, text)
 	}
 	plan.Text = bytes.Join(texts, []byte("\n\n"))
-	stated, known := licence.Recognise(plan.Text)
+	stated, known := licence.Identify(plan.Text)
 	switch {
 	case len(plan.Text) == 0:
 		stated, plan.Text = licence.Of(licence.Unstated, ""), nil

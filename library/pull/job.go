@@ -48,7 +48,7 @@ func (j *job) run(ctx context.Context) error {
 	}
 	done := make(chan struct{})
 	var sharing sync.WaitGroup
-	sharing.Go(func() { share(j.stage.Dir, j.progress, done) })
+	sharing.Go(func() { writeProgress(j.stage.Dir, j.progress, done) })
 	err := j.steps(ctx)
 	close(done)
 	sharing.Wait()
@@ -64,19 +64,19 @@ func (j *job) run(ctx context.Context) error {
 func (j *job) open() error {
 	rec, ok := readRecord(j.stage.Dir)
 	if !ok || !rec.continues(j.plan) {
-		if err := clean(j.stage.Dir); err != nil {
-			return j.cannot(err)
+		if err := removeContents(j.stage.Dir); err != nil {
+			return j.wrap(err)
 		}
-		if err := j.room(); err != nil {
+		if err := j.checkSpace(); err != nil {
 			return err
 		}
-		rec = &record{Version: recordVersion, Request: j.plan.Request, Quantize: j.plan.Quantize, Sums: map[string]fetched{}}
+		rec = &record{Version: recordVersion, Request: j.plan.Request, Quantize: j.plan.Quantize, Sums: map[string]fetchedFile{}}
 		for _, f := range j.plan.Parts {
 			rec.Files = append(rec.Files, recordFile{f.Name, f.Role, f.Size, string(f.Hash)})
 		}
 	}
 	if rec.Sums == nil {
-		rec.Sums = map[string]fetched{}
+		rec.Sums = map[string]fetchedFile{}
 	}
 	known := rec.Manifest
 	rec.Manifest = j.manifest()
@@ -86,11 +86,11 @@ func (j *job) open() error {
 	left, _ := filepath.Glob(filepath.Join(j.stage.Dir, ".bise-*"))
 	for _, path := range left {
 		if err := os.RemoveAll(path); err != nil {
-			return j.cannot(err)
+			return j.wrap(err)
 		}
 	}
 	if err := rec.write(j.stage.Dir); err != nil {
-		return j.cannot(err)
+		return j.wrap(err)
 	}
 	return nil
 }
@@ -108,8 +108,8 @@ func (r *record) continues(p *Plan) bool {
 	return true
 }
 
-// room checks that the disk holds everything, before the first byte.
-func (j *job) room() error {
+// checkSpace checks that the disk holds everything, before the first byte.
+func (j *job) checkSpace() error {
 	free, ok := atomicfile.Free(j.stage.Dir)
 	if !ok || j.plan.Disk <= free {
 		return nil
@@ -129,14 +129,14 @@ func (j *job) steps(ctx context.Context) error {
 		do   func(context.Context) error
 		skip bool
 	}{
-		{Borrowing, j.borrow, len(j.plan.Lent) == 0},
+		{Reusing, j.reuseLocal, len(j.plan.Local) == 0},
 		{Fetching, j.fetch, false},
 		{Converting, j.convert, !j.plan.Convert},
 		{Quantizing, j.quantize, j.plan.Quantize == ""},
 		{Verifying, j.verify, false},
 	}
 	for _, s := range steps {
-		if s.skip || j.rec.did(s.name) {
+		if s.skip || j.rec.isDone(s.name) {
 			continue
 		}
 		j.progress.begin(s.name)
@@ -148,13 +148,13 @@ func (j *job) steps(ctx context.Context) error {
 		}
 		j.rec.Done = append(j.rec.Done, s.name)
 		if err := j.rec.write(j.stage.Dir); err != nil {
-			return j.cannot(err)
+			return j.wrap(err)
 		}
 	}
 	return nil
 }
 
-func (j *job) cannot(err error) error { return fmt.Errorf("pull %s: %w", j.plan.Name, err) }
+func (j *job) wrap(err error) error { return fmt.Errorf("pull %s: %w", j.plan.Name, err) }
 
 // folder is where files are fetched to.
 func (j *job) folder() string {
@@ -167,11 +167,11 @@ func (j *job) folder() string {
 // fetch downloads all files that have not come yet.
 func (j *job) fetch(ctx context.Context) error {
 	if err := os.MkdirAll(j.folder(), 0o700); err != nil {
-		return j.cannot(err)
+		return j.wrap(err)
 	}
 	missing := slices.DeleteFunc(slices.Clone(j.plan.Parts), func(part Part) bool {
 		sum, ok := j.rec.Sums[part.Name]
-		return ok && sizeOf(j.place(part.Name)) == sum.Size
+		return ok && sizeOf(j.path(part.Name)) == sum.Size
 	})
 	var p downloader.Progress
 	var files []downloader.File
@@ -191,9 +191,9 @@ func (j *job) fetch(ctx context.Context) error {
 			}
 			j.mu.Lock()
 			defer j.mu.Unlock()
-			j.rec.Sums[part.Name] = fetched{Size: r.Size, SHA256: strings.TrimPrefix(string(r.SHA256), "sha256:"), Verified: r.Verified}
+			j.rec.Sums[part.Name] = fetchedFile{Size: r.Size, SHA256: strings.TrimPrefix(string(r.SHA256), "sha256:"), Verified: r.Verified}
 			if err := j.rec.write(j.stage.Dir); err != nil {
-				return j.cannot(err)
+				return j.wrap(err)
 			}
 			return nil
 		})
@@ -209,23 +209,23 @@ func sizeOf(path string) int64 {
 	return info.Size()
 }
 
-// file is the name of the model's file of a type.
-func (j *job) file(kind string) string { return j.plan.Name + "." + kind + ".gguf" }
+// fileName is the name of the model's file of a type.
+func (j *job) fileName(kind string) string { return j.plan.Name + "." + kind + ".gguf" }
 
-// whole is the name of the file that conversion makes.
-func (j *job) whole() string {
+// convertedName is the name of the file that conversion makes.
+func (j *job) convertedName() string {
 	if j.plan.Quantize == "" {
-		return j.file(j.plan.Type)
+		return j.fileName(j.plan.Type)
 	}
 	return j.plan.Name + ".gguf"
 }
 
 // convert makes a model file of the original weights, and removes those.
 func (j *job) convert(ctx context.Context) error {
-	out := filepath.Join(j.stage.Dir, j.whole())
+	out := filepath.Join(j.stage.Dir, j.convertedName())
 	// A crash may have come after the file was there and before that was written down.
-	if err := errors.Join(removed(out), removed(convert.ProjectorPath(out))); err != nil {
-		return j.cannot(err)
+	if err := errors.Join(removeIfExists(out), removeIfExists(convert.ProjectorPath(out))); err != nil {
+		return j.wrap(err)
 	}
 	o := convert.Options{Output: out, Name: j.plan.Title, Progress: func(done, total int64) { j.progress.set("", done, total) }}
 	if j.plan.Quantize == "" {
@@ -233,7 +233,7 @@ func (j *job) convert(ctx context.Context) error {
 	}
 	r, err := convert.Convert(ctx, j.folder(), o)
 	if err != nil {
-		return j.cannot(err)
+		return j.wrap(err)
 	}
 	j.plan.Warnings = append(j.plan.Warnings, r.Warnings...)
 	return nil
@@ -243,23 +243,23 @@ func (j *job) convert(ctx context.Context) error {
 func (j *job) quantize(ctx context.Context) error {
 	// The original weights have served, and their room is needed now.
 	if err := os.RemoveAll(filepath.Join(j.stage.Dir, sourceName)); err != nil {
-		return j.cannot(err)
+		return j.wrap(err)
 	}
 	kind, err := quantize.ParseType(j.plan.Quantize)
 	if err != nil {
 		return err
 	}
-	out := filepath.Join(j.stage.Dir, j.file(kind.Name))
-	if err := removed(out); err != nil {
-		return j.cannot(err)
+	out := filepath.Join(j.stage.Dir, j.fileName(kind.Name))
+	if err := removeIfExists(out); err != nil {
+		return j.wrap(err)
 	}
-	_, err = quantize.Run(ctx, quantize.Options{In: filepath.Join(j.stage.Dir, j.whole()), Out: out, Type: kind}, j.Quantize, func(p quantize.Progress) {
+	_, err = quantize.Run(ctx, quantize.Options{In: filepath.Join(j.stage.Dir, j.convertedName()), Out: out, Type: kind}, j.Quantize, func(p quantize.Progress) {
 		j.progress.set(p.Tensor, p.Done, p.Total)
 	})
 	return err
 }
 
-func removed(path string) error {
+func removeIfExists(path string) error {
 	if err := os.Remove(path); !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
@@ -276,8 +276,8 @@ func (j *job) files() []models.File {
 		}
 		return list
 	}
-	list := []models.File{{Name: j.file(j.plan.Type), Role: models.Weights}}
-	if tower := convert.ProjectorPath(j.whole()); sizeOf(filepath.Join(j.stage.Dir, tower)) >= 0 {
+	list := []models.File{{Name: j.fileName(j.plan.Type), Role: models.Weights}}
+	if tower := convert.ProjectorPath(j.convertedName()); sizeOf(filepath.Join(j.stage.Dir, tower)) >= 0 {
 		list = append(list, models.File{Name: tower, Role: models.Projector})
 	}
 	return list
@@ -303,8 +303,8 @@ func (j *job) verify(ctx context.Context) error {
 		f.SHA256 = sum.SHA256
 		if f.SHA256 == "" {
 			var err error
-			if f.SHA256, err = j.sum(ctx, path, f.Size); err != nil {
-				return j.cannot(err)
+			if f.SHA256, err = j.checksum(ctx, path, f.Size); err != nil {
+				return j.wrap(err)
 			}
 		}
 		j.rec.Manifest.Files = append(j.rec.Manifest.Files, f)
@@ -323,11 +323,11 @@ func (j *job) verifyModel(ctx context.Context, path string, f models.File, known
 		err = file.Check()
 	}
 	if err != nil {
-		return j.bad(f.Name, err)
+		return j.badModel(f.Name, err)
 	}
 	if f.Role == models.Weights {
-		if err := j.plan.runs(file.Summary().Architecture); err != nil {
-			_ = clean(j.stage.Dir) // as in bad
+		if err := j.plan.checkArchitecture(file.Summary().Architecture); err != nil {
+			_ = removeContents(j.stage.Dir) // as in bad
 			return err
 		}
 	}
@@ -339,26 +339,26 @@ func (j *job) verifyModel(ctx context.Context, path string, f models.File, known
 	}
 	report, err := verify.Verify(ctx, path, func(done, total int64) { j.progress.set(f.Name, done, total) })
 	if err != nil {
-		return j.cannot(err)
+		return j.wrap(err)
 	}
 	if len(report.Problems) > 0 {
-		return j.bad(f.Name, errors.New(strings.TrimSpace(report.Problems[0].Tensor+" "+report.Problems[0].What)))
+		return j.badModel(f.Name, errors.New(strings.TrimSpace(report.Problems[0].Tensor+" "+report.Problems[0].What)))
 	}
 	return nil
 }
 
-// bad is the error of a file that is not a model. Nothing of it is kept, so that the next
+// badModel is the error of a file that is not a model. Nothing of it is kept, so that the next
 // run starts again.
-func (j *job) bad(name string, err error) error {
-	_ = clean(j.stage.Dir)
+func (j *job) badModel(name string, err error) error {
+	_ = removeContents(j.stage.Dir)
 	if f, ok := errors.AsType[*gguf.FormatError](err); ok {
 		err = errors.New(f.What) // its path is in our sentence
 	}
 	return fault.Advise(fault.Errorf(fault.BadModel, "pull %s: %s is not a model: %w", j.plan.Name, name, err), "Choose another source, for instance with --from-source.")
 }
 
-// sum is the SHA-256 of a file.
-func (j *job) sum(ctx context.Context, path string, size int64) (string, error) {
+// checksum is the SHA-256 of a file.
+func (j *job) checksum(ctx context.Context, path string, size int64) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return "", err

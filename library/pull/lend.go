@@ -10,20 +10,20 @@ import (
 	"github.com/bise-sh/bise/models/caches"
 )
 
-// A Lent is a file that a plan wants and that seems to be here. Once its bytes are
+// A LocalFile is a file that a plan wants and that seems to be here. Once its bytes are
 // known to be right it need not be fetched: what another program has is used where it
 // lies, and what a model of the store has gets another name.
-type Lent struct {
+type LocalFile struct {
 	Part    string         // by its name
 	Program caches.Program // that has it, "" where a model of the store does
 	Path    string
 	Size    int64 // bytes
 }
 
-// lend looks for what a plan wants in the caches of other programs and in the store, by
+// findLocal looks for what a plan wants in the caches of other programs and in the store, by
 // the hash that they give it. The parts of a split model have to be in one folder, and
 // original weights in one of ours, so other programs cannot lend those.
-func (p *Puller) lend(plan *Plan) {
+func (p *Puller) findLocal(plan *Plan) {
 	wanted := map[string]Part{} // by the digits of its SHA-256
 	weights := 0
 	for _, part := range plan.Parts {
@@ -38,7 +38,7 @@ func (p *Puller) lend(plan *Plan) {
 		return
 	}
 	if weights == 1 {
-		p.lendCached(plan, wanted)
+		p.findCached(plan, wanted)
 	}
 	own := p.Store
 	own.Caches = nil
@@ -53,13 +53,13 @@ func (p *Puller) lend(plan *Plan) {
 				continue
 			}
 			delete(wanted, f.SHA256)
-			plan.Lent = append(plan.Lent, Lent{Part: part.Name, Path: f.Path, Size: f.Size})
+			plan.Local = append(plan.Local, LocalFile{Part: part.Name, Path: f.Path, Size: f.Size})
 		}
 	}
 }
 
-// lendCached looks for what is wanted in the caches of other programs.
-func (p *Puller) lendCached(plan *Plan, wanted map[string]Part) {
+// findCached looks for what is wanted in the caches of other programs.
+func (p *Puller) findCached(plan *Plan, wanted map[string]Part) {
 	for _, c := range p.Store.Caches {
 		list, err := c.Models()
 		if err != nil {
@@ -72,43 +72,43 @@ func (p *Puller) lendCached(plan *Plan, wanted map[string]Part) {
 					continue
 				}
 				delete(wanted, f.SHA256)
-				plan.Lent = append(plan.Lent, Lent{part.Name, c.Program, f.Path, f.Size})
+				plan.Local = append(plan.Local, LocalFile{part.Name, c.Program, f.Path, f.Size})
 			}
 		}
 	}
 }
 
-// borrow checks whether what other programs have is what the plan wants.
-func (j *job) borrow(ctx context.Context) error {
-	for _, l := range j.plan.Lent {
+// reuseLocal checks whether what other programs have is what the plan wants.
+func (j *job) reuseLocal(ctx context.Context) error {
+	for _, l := range j.plan.Local {
 		if l.Program == "" {
-			if err := j.reuse(ctx, l); err != nil {
+			if err := j.reuseFromStore(ctx, l); err != nil {
 				return err
 			}
 			continue
 		}
-		sum, err := j.sum(ctx, l.Path, l.Size)
+		sum, err := j.checksum(ctx, l.Path, l.Size)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
 		for _, part := range j.plan.Parts {
 			if err == nil && part.Name == l.Part && string(part.Hash) == "sha256:"+sum {
-				j.rec.Sums[part.Name] = fetched{Size: l.Size, SHA256: sum, Verified: true, Path: l.Path}
+				j.rec.Sums[part.Name] = fetchedFile{Size: l.Size, SHA256: sum, Verified: true, Path: l.Path}
 			}
 		}
 	}
 	return nil
 }
 
-// reuse brings what a model of the store has into the stage. What cannot be brought
+// reuseFromStore brings what a model of the store has into the stage. What cannot be brought
 // is fetched.
-func (j *job) reuse(ctx context.Context, l Lent) error {
+func (j *job) reuseFromStore(ctx context.Context, l LocalFile) error {
 	i := slices.IndexFunc(j.plan.Parts, func(part Part) bool { return part.Name == l.Part })
 	digits, _ := strings.CutPrefix(string(j.plan.Parts[i].Hash), "sha256:")
 	f := models.File{Name: l.Part, Size: l.Size, SHA256: digits, Role: j.plan.Parts[i].Role}
 	reused, err := j.stage.Reuse(ctx, f, func(done int64) { j.progress.set(l.Part, done, l.Size) })
 	if reused {
-		j.rec.Sums[l.Part] = fetched{Size: l.Size, SHA256: digits, Verified: true}
+		j.rec.Sums[l.Part] = fetchedFile{Size: l.Size, SHA256: digits, Verified: true}
 	}
 	if ctx.Err() != nil {
 		return err
@@ -116,8 +116,8 @@ func (j *job) reuse(ctx context.Context, l Lent) error {
 	return nil
 }
 
-// place is where a part lies.
-func (j *job) place(part string) string {
+// path is where a part lies.
+func (j *job) path(part string) string {
 	if lent := j.rec.Sums[part].Path; lent != "" {
 		return lent
 	}

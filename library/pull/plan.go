@@ -33,7 +33,7 @@ func (p *Puller) Plan(ctx context.Context, r Request) (*Plan, error) {
 		}
 		r.Type = t.Name
 	}
-	r.Ref = withoutSecrets(ref, r.Ref)
+	r.Ref = publicRef(ref, r.Ref)
 	plan := &Plan{Request: r, Download: -1}
 	switch ref.Scheme {
 	case models.ByName:
@@ -58,14 +58,14 @@ func (p *Puller) Plan(ctx context.Context, r Request) (*Plan, error) {
 	if plan.Installed != nil {
 		return plan, nil
 	}
-	p.lend(plan)
+	p.findLocal(plan)
 	plan.total()
-	p.remember(plan, p.earlier(plan).Manifest.Licence)
-	return plan, plan.tooBig(p.Machine)
+	p.reuseAcceptance(plan, p.unfinishedRecord(plan).Manifest.Licence)
+	return plan, plan.checkMemory(p.Machine)
 }
 
-// here checks whether the model is installed already.
-func (p *Puller) here(plan *Plan) bool {
+// isInstalled checks whether the model is installed already.
+func (p *Puller) isInstalled(plan *Plan) bool {
 	m, ok := p.Store.Installed(plan.Name, plan.Tag)
 	if ok && !plan.Request.Again {
 		plan.Installed = &m
@@ -73,9 +73,9 @@ func (p *Puller) here(plan *Plan) bool {
 	return plan.Installed != nil
 }
 
-// earlier is the record of an unfinished pull of the same, an empty one where there
+// unfinishedRecord is the record of an unfinished pull of the same, an empty one where there
 // is none.
-func (p *Puller) earlier(plan *Plan) *record {
+func (p *Puller) unfinishedRecord(plan *Plan) *record {
 	if rec, ok := readRecord(p.Store.Staging(plan.Name, plan.Tag)); ok && rec.Request.Ref == plan.Request.Ref && rec.Request.FromSource == plan.Request.FromSource {
 		return rec
 	}
@@ -92,7 +92,7 @@ func (p *Puller) planName(ctx context.Context, plan *Plan, ref models.Ref) error
 	if err != nil {
 		return err
 	}
-	if err := m.CannotRun(); err != nil {
+	if err := m.CheckRunnable(); err != nil {
 		return err
 	}
 	t, err := quantize.ParseType(cmp.Or(plan.Request.Type, kind, catalog.DefaultType))
@@ -104,18 +104,18 @@ func (p *Puller) planName(ctx context.Context, plan *Plan, ref models.Ref) error
 	for _, a := range m.Can {
 		plan.Can = append(plan.Can, string(a))
 	}
-	if p.here(plan) {
+	if p.isInstalled(plan) {
 		return nil
 	}
-	if whole, ok := fit.Catalogued(m); ok && p.Machine != nil {
-		at, err := whole.As(t.Name)
+	if whole, ok := fit.FromCatalog(m); ok && p.Machine != nil {
+		at, err := whole.Quantized(t.Name)
 		if err != nil {
 			return err
 		}
-		f := at.On(*p.Machine, engine.LoadOptions{})
+		f := at.Plan(*p.Machine, engine.LoadOptions{})
 		plan.Fit = &f
 	}
-	if rec := p.earlier(plan); rec.did(Fetching) {
+	if rec := p.unfinishedRecord(plan); rec.isDone(Fetching) {
 		plan.resume(rec)
 		return nil
 	}
@@ -138,18 +138,18 @@ func (p *Puller) planName(ctx context.Context, plan *Plan, ref models.Ref) error
 		if err != nil {
 			return err
 		}
-		if err := p.weights(ctx, plan, repo); err != nil {
+		if err := p.planConversion(ctx, plan, repo); err != nil {
 			return err
 		}
-		if whole, ok := fit.Catalogued(m); ok {
-			small, err := whole.As(t.Name)
+		if whole, ok := fit.FromCatalog(m); ok {
+			small, err := whole.Quantized(t.Name)
 			if err != nil {
 				return err
 			}
-			plan.making(whole.Bytes(), small.Bytes())
+			plan.setConvertedSizes(whole.Bytes(), small.Bytes())
 		}
 	}
-	return p.text(ctx, plan, m.Repo)
+	return p.readLicence(ctx, plan, m.Repo)
 }
 
 // resume takes over what an earlier run has fetched, of which nothing has to be
@@ -182,7 +182,7 @@ func (p *Puller) ready(ctx context.Context, plan *Plan, m catalog.Model) (found 
 		if err == nil {
 			var g huggingface.GGUF
 			if g, err = repo.GGUF(w.file); err == nil {
-				if err := p.take(ctx, plan, repo, g, m.Does(catalog.Vision)); err != nil {
+				if err := p.planFiles(ctx, plan, repo, g, m.Has(catalog.Vision)); err != nil {
 					return false, err
 				}
 				if hash, _ := downloader.SHA256(w.sum); w.sum != "" && plan.Parts[0].Hash != hash {
@@ -199,9 +199,9 @@ func (p *Puller) ready(ctx context.Context, plan *Plan, m catalog.Model) (found 
 	return false, nil
 }
 
-// making says how large the files are that are made here: the converted one, and
+// setConvertedSizes says how large the files are that are made here: the converted one, and
 // the quantized one.
-func (plan *Plan) making(whole, small int64) {
+func (plan *Plan) setConvertedSizes(whole, small int64) {
 	plan.whole, plan.small = whole, small
 	if plan.Quantize == "" {
 		plan.whole, plan.small = small, 0
@@ -217,7 +217,7 @@ func (plan *Plan) total() {
 		}
 		n += part.Size
 	}
-	for _, l := range plan.Lent {
+	for _, l := range plan.Local {
 		n -= l.Size
 	}
 	plan.Download, plan.Disk = n, n
@@ -228,8 +228,8 @@ func (plan *Plan) total() {
 	}
 }
 
-// tooBig refuses a model that this machine cannot run, unless the request overrides that.
-func (plan *Plan) tooBig(h *fit.Machine) error {
+// checkMemory refuses a model that this machine cannot run, unless the request overrides that.
+func (plan *Plan) checkMemory(h *fit.Machine) error {
 	if h == nil || plan.Fit == nil || plan.Request.Anyway || plan.Fit.Verdict != fit.No {
 		return nil
 	}

@@ -12,7 +12,7 @@ type Step string
 
 const (
 	Waiting    Step = "wait"     // for another process that downloads the same model
-	Borrowing  Step = "borrow"   // what another program has here; its bytes are checked
+	Reusing    Step = "reuse"    // what another program has here; its bytes are checked
 	Fetching   Step = "fetch"    // files from a server
 	Converting Step = "convert"  // original weights into a model file
 	Quantizing Step = "quantize" // that one into a smaller

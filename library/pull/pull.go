@@ -72,7 +72,7 @@ type Plan struct {
 	Accepted time.Time
 	Can      []string
 	Parts    []Part
-	Lent     []Lent // parts that need not be fetched, if they are what they seem
+	Local    []LocalFile // parts that need not be fetched, if they are what they seem
 	// Convert is set when the parts are original weights; Quantize is then the type
 	// that is made of them in a second step, "" for none.
 	Convert  bool
@@ -103,8 +103,8 @@ func (e *LicenceError) Error() string {
 	return fmt.Sprintf("cannot pull %s: its licence has not been accepted: %s", e.Plan.Name, e.Plan.Terms.Name)
 }
 
-// Refused is the error of a plan whose licence has not been accepted.
-func (p *Plan) Refused() error {
+// LicenceError is the error of a plan whose licence has not been accepted.
+func (p *Plan) LicenceError() error {
 	advice := p.Terms.Summary
 	if p.Terms.Link != "" {
 		advice += " Its text: " + p.Terms.Link + "."
@@ -113,8 +113,8 @@ func (p *Plan) Refused() error {
 	return &fault.Error{Kind: fault.Licence, Msg: cause.Error(), Advice: advice + " Accept it with --yes.", Cause: cause}
 }
 
-// NeedsYes reports whether the user must accept the licence before the plan can be run.
-func (p *Plan) NeedsYes() bool {
+// NeedsAcceptance reports whether the user must accept the licence before the plan can be run.
+func (p *Plan) NeedsAcceptance() bool {
 	return p.Installed == nil && p.Terms.Ask && p.Accepted.IsZero()
 }
 
@@ -141,9 +141,9 @@ func (p *Plan) agreement() models.Agreement {
 	return a
 }
 
-// remember takes over a yes to the same text that was given before: for this pull,
+// reuseAcceptance takes over a yes to the same text that was given before: for this pull,
 // or for another model that is here.
-func (p *Puller) remember(plan *Plan, earlier models.Agreement) {
+func (p *Puller) reuseAcceptance(plan *Plan, earlier models.Agreement) {
 	if !plan.Terms.Ask {
 		return
 	}
@@ -176,10 +176,10 @@ func (p *Puller) Run(ctx context.Context, plan *Plan, progress *Progress) (model
 	if plan.Installed != nil {
 		return *plan.Installed, nil
 	}
-	if plan.NeedsYes() {
-		return models.Model{}, plan.Refused()
+	if plan.NeedsAcceptance() {
+		return models.Model{}, plan.LicenceError()
 	}
-	stage, installed, err := p.enter(ctx, plan, progress)
+	stage, installed, err := p.openStage(ctx, plan, progress)
 	switch {
 	case err != nil:
 		return models.Model{}, err

@@ -26,13 +26,13 @@ const (
 // A record is what a later process must know of a pull to continue with it. It is in the
 // stage, and is replaced whole.
 type record struct {
-	Version  int                `json:"version"`
-	Request  Request            `json:"request"`
-	Manifest models.Manifest    `json:"manifest"` // as far as it is known; its Files are those that are finished
-	Files    []recordFile       `json:"files"`    // to be fetched
-	Quantize string             `json:"quantize,omitempty"`
-	Done     []Step             `json:"done,omitempty"`
-	Sums     map[string]fetched `json:"sums,omitempty"` // of files that have come, by name
+	Version  int                    `json:"version"`
+	Request  Request                `json:"request"`
+	Manifest models.Manifest        `json:"manifest"` // as far as it is known; its Files are those that are finished
+	Files    []recordFile           `json:"files"`    // to be fetched
+	Quantize string                 `json:"quantize,omitempty"`
+	Done     []Step                 `json:"done,omitempty"`
+	Sums     map[string]fetchedFile `json:"sums,omitempty"` // of files that have come, by name
 }
 
 // A recordFile is a file that is fetched, without its source.
@@ -43,15 +43,15 @@ type recordFile struct {
 	Hash string      `json:"hash,omitempty"`
 }
 
-// A fetched is a file that has come.
-type fetched struct {
+// A fetchedFile is a file that has come.
+type fetchedFile struct {
 	Size     int64  `json:"size"`
 	SHA256   string `json:"sha256"`
 	Verified bool   `json:"verified"`
 	Path     string `json:"path,omitempty"` // where it lies, if another program has it
 }
 
-func (r *record) did(s Step) bool { return slices.Contains(r.Done, s) }
+func (r *record) isDone(s Step) bool { return slices.Contains(r.Done, s) }
 
 // readRecord reads the record of a stage. One that is not there, is not whole or is
 // of another version is none.
@@ -108,14 +108,14 @@ func replace(path string, data []byte, durable bool) error {
 	return commit(f)
 }
 
-// shareEvery is how often a process that pulls says how far it is.
-const shareEvery = 500 * time.Millisecond
+// progressInterval is how often a process that pulls says how far it is.
+const progressInterval = 500 * time.Millisecond
 
-// share writes how far the pull is for the processes that wait for it, until done is
+// writeProgress writes how far the pull is for the processes that wait for it, until done is
 // closed, and where it stands then if another run can continue. What cannot be written is
 // not missed.
-func share(dir string, p *Progress, done <-chan struct{}) {
-	tick := time.NewTicker(shareEvery)
+func writeProgress(dir string, p *Progress, done <-chan struct{}) {
+	tick := time.NewTicker(progressInterval)
 	defer tick.Stop()
 	for last := false; ; {
 		if data, err := json.Marshal(p.Sample()); err == nil {
@@ -135,8 +135,8 @@ func share(dir string, p *Progress, done <-chan struct{}) {
 	}
 }
 
-// shared is how far another process is.
-func shared(dir string) (s Sample, ok bool) {
+// readProgress is how far another process is.
+func readProgress(dir string) (s Sample, ok bool) {
 	f, err := os.Open(filepath.Join(dir, progressName))
 	if err != nil {
 		return Sample{}, false
@@ -146,8 +146,8 @@ func shared(dir string) (s Sample, ok bool) {
 	return s, err == nil && json.Unmarshal(data, &s) == nil
 }
 
-// clean empties a folder, except for some names.
-func clean(dir string, keep ...string) error {
+// removeContents empties a folder, except for some names.
+func removeContents(dir string, keep ...string) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

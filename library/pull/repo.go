@@ -24,33 +24,33 @@ func (p *Puller) planRepo(ctx context.Context, plan *Plan, ref models.Ref) error
 	if err != nil {
 		return err
 	}
-	if !strings.EqualFold(repo.ID, repo.Asked) {
-		plan.Warnings = append(plan.Warnings, fmt.Sprintf("%s is called %s today.", repo.Asked, repo.ID))
+	if !strings.EqualFold(repo.ID, repo.RequestedID) {
+		plan.Warnings = append(plan.Warnings, fmt.Sprintf("%s is called %s today.", repo.RequestedID, repo.ID))
 	}
 	plan.Title = path.Base(repo.ID)
 	want := cmp.Or(plan.Request.Type, ref.File)
-	known := p.licensed(plan, repo)
+	known := p.findLicence(plan, repo)
 	choose := p.chooseReady
 	if plan.Request.FromSource || len(repo.GGUFs()) == 0 {
 		choose = p.chooseSource
 	}
 	for {
 		take, err := choose(plan, repo, want)
-		if err != nil || p.here(plan) {
+		if err != nil || p.isInstalled(plan) {
 			return err
 		}
 		// An unfinished pull continues with the commit that it began with, as long as the
 		// hub has it.
-		if was := p.earlier(plan).Manifest.Source.Revision; was != "" && was != repo.Commit {
+		if was := p.unfinishedRecord(plan).Manifest.Source.Revision; was != "" && was != repo.Commit {
 			if old, err := p.openAt(ctx, plan, repo.ID, was); err == nil {
 				repo = old
 				continue
 			}
 		}
-		if err := take(ctx, known.Does(catalog.Vision)); err != nil {
+		if err := take(ctx, known.Has(catalog.Vision)); err != nil {
 			return err
 		}
-		return p.text(ctx, plan, known.Repo)
+		return p.readLicence(ctx, plan, known.Repo)
 	}
 }
 
@@ -67,7 +67,7 @@ func (p *Puller) chooseReady(plan *Plan, repo *huggingface.Repo, want string) (t
 	if plan.Name, plan.Tag = models.NameOf(g.Weights[0].Path); plan.Tag == "" {
 		plan.Tag = tagOf(g.Type)
 	}
-	return func(ctx context.Context, sees bool) error { return p.take(ctx, plan, repo, g, sees) }, nil
+	return func(ctx context.Context, sees bool) error { return p.planFiles(ctx, plan, repo, g, sees) }, nil
 }
 
 // chooseSource chooses the original weights, and what will be made of them.
@@ -79,13 +79,13 @@ func (p *Puller) chooseSource(plan *Plan, repo *huggingface.Repo, want string) (
 	plan.Type = t.Name
 	plan.Name, _ = models.NameOf(path.Base(repo.ID))
 	plan.Tag = tagOf(t.Name)
-	return func(ctx context.Context, _ bool) error { return p.weights(ctx, plan, repo) }, nil
+	return func(ctx context.Context, _ bool) error { return p.planConversion(ctx, plan, repo) }, nil
 }
 
 // open opens a repository, at the commit of an earlier run where there was one.
 func (p *Puller) open(ctx context.Context, plan *Plan, id string) (*huggingface.Repo, error) {
 	revision := ""
-	if s := p.earlier(plan).Manifest.Source; strings.EqualFold(s.Repo, id) {
+	if s := p.unfinishedRecord(plan).Manifest.Source; strings.EqualFold(s.Repo, id) {
 		revision = s.Revision
 	}
 	return p.openAt(ctx, plan, id, revision)
@@ -109,9 +109,9 @@ func (p *Puller) openAt(ctx context.Context, plan *Plan, id, revision string) (*
 	return repo, nil
 }
 
-// take plans a file that is ready, and its vision encoder.
-func (p *Puller) take(ctx context.Context, plan *Plan, repo *huggingface.Repo, g huggingface.GGUF, sees bool) error {
-	if err := plan.runs(repo.Architecture); err != nil {
+// planFiles plans a file that is ready, and its vision encoder.
+func (p *Puller) planFiles(ctx context.Context, plan *Plan, repo *huggingface.Repo, g huggingface.GGUF, sees bool) error {
+	if err := plan.checkArchitecture(repo.Architecture); err != nil {
 		return err
 	}
 	entries := g.Weights
@@ -128,31 +128,31 @@ func (p *Puller) take(ctx context.Context, plan *Plan, repo *huggingface.Repo, g
 	return p.parts(ctx, plan, repo, entries, roles)
 }
 
-// weights plans the conversion of a repository's original weights.
-func (p *Puller) weights(ctx context.Context, plan *Plan, repo *huggingface.Repo) error {
+// planConversion plans the conversion of a repository's original weights.
+func (p *Puller) planConversion(ctx context.Context, plan *Plan, repo *huggingface.Repo) error {
 	source, err := repo.Source(ctx)
 	if err != nil {
 		return err
 	}
-	if err := supported(ctx, plan, repo, source); err != nil {
+	if err := checkSupported(ctx, plan, repo, source); err != nil {
 		return err
 	}
 	plan.Convert = true
-	if !converted(plan.Type) {
+	if !isConverted(plan.Type) {
 		plan.Quantize = plan.Type
 	}
 	var size int64
 	for _, e := range source.Weights {
 		size += e.Size
 	}
-	plan.making(size, size/2)
+	plan.setConvertedSizes(size, size/2)
 	entries := append(source.Weights[:len(source.Weights):len(source.Weights)], source.Rest...)
 	return p.parts(ctx, plan, repo, entries, make([]models.Role, len(entries)))
 }
 
-// supported checks whether a model's configuration is of one that can be converted,
+// checkSupported checks whether a model's configuration is of one that can be converted,
 // before its weights are fetched.
-func supported(ctx context.Context, plan *Plan, repo *huggingface.Repo, source huggingface.Source) error {
+func checkSupported(ctx context.Context, plan *Plan, repo *huggingface.Repo, source huggingface.Source) error {
 	name := "config.json"
 	if source.Layout == huggingface.Native {
 		name = "params.json"
@@ -172,8 +172,8 @@ func supported(ctx context.Context, plan *Plan, repo *huggingface.Repo, source h
 	return nil
 }
 
-// converted reports whether conversion alone makes files of a type.
-func converted(kind string) bool {
+// isConverted reports whether conversion alone makes files of a type.
+func isConverted(kind string) bool {
 	switch kind {
 	case "F32", "F16", "BF16", "Q8_0":
 		return true
@@ -201,10 +201,10 @@ func (p *Puller) parts(ctx context.Context, plan *Plan, repo *huggingface.Repo, 
 	return nil
 }
 
-// text downloads the text of a licence that the user must accept: from the repository, or
+// readLicence downloads the text of a licence that the user must accept: from the repository, or
 // from that of the original weights, or none. Where there is none, people agree to the
 // summary.
-func (p *Puller) text(ctx context.Context, plan *Plan, original string) error {
+func (p *Puller) readLicence(ctx context.Context, plan *Plan, original string) error {
 	if !plan.Terms.Ask || plan.repo == nil {
 		return nil
 	}
@@ -230,14 +230,14 @@ func tagOf(kind string) string {
 	return tag
 }
 
-// licensed finds the licence of a repository: the one that its card states, unless
+// findLicence finds the licence of a repository: the one that its card states, unless
 // the catalogue knows the model, or one that it was made of, by a stricter one. It
 // gives the model that the catalogue knows, or an empty one.
-func (p *Puller) licensed(plan *Plan, repo *huggingface.Repo) catalog.Model {
+func (p *Puller) findLicence(plan *Plan, repo *huggingface.Repo) catalog.Model {
 	stated := licence.Of(repo.Card.LicenceID(), repo.Card.LicenceLink)
 	plan.Terms = stated
 	for _, id := range append([]string{repo.ID}, repo.Card.Base...) {
-		m, ok := p.Catalog.Of(id)
+		m, ok := p.Catalog.ByRepo(id)
 		if !ok {
 			continue
 		}

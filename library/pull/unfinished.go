@@ -39,7 +39,7 @@ func (p *Puller) Unfinished() ([]Unfinished, error) {
 		if info, err := os.Stat(filepath.Join(stage, recordName)); err == nil {
 			u.Begun = info.ModTime()
 		}
-		if s, ok := shared(stage); ok {
+		if s, ok := readProgress(stage); ok {
 			u.At = Sample{Step: s.Step, Name: s.Name, Done: s.Done, Total: s.Total, Left: -1}
 		}
 		list = append(list, u)

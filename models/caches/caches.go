@@ -60,18 +60,18 @@ type Model struct {
 	Modified time.Time
 }
 
-// Here are the caches that programs use on this machine, those that exist.
-func Here() []Cache {
+// Detect are the caches that programs use on this machine, those that exist.
+func Detect() []Cache {
 	home, err := os.UserHomeDir()
 	if err != nil {
 		home = ""
 	}
-	return find(os.Getenv, home)
+	return detect(os.Getenv, home)
 }
 
-// find follows the programs' own variables and defaults: huggingface_hub's
+// detect follows the programs' own variables and defaults: huggingface_hub's
 // constants.py, Ollama's envconfig, LM Studio's documentation.
-func find(env func(string) string, home string) []Cache {
+func detect(env func(string) string, home string) []Cache {
 	under := func(base string, elem ...string) string {
 		if base == "" {
 			return ""

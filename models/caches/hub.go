@@ -52,12 +52,12 @@ func (s *scan) repository(dir, repo string) []Model {
 	var list []Model
 	seen := map[string]bool{}
 	for _, snapshot := range snapshots {
-		for _, m := range s.below(filepath.Join(dir, "snapshots", snapshot.Name()), "", maxDepth) {
+		for _, m := range s.modelsBelow(filepath.Join(dir, "snapshots", snapshot.Name()), "", maxDepth) {
 			if m.Missing == 0 && !seen[m.Ref] {
 				seen[m.Ref] = true
 				m.Ref = "hf:" + repo + ":" + m.Ref
 				for i := range m.Files {
-					m.Files[i].SHA256 = blob(m.Files[i].Path)
+					m.Files[i].SHA256 = blobHash(m.Files[i].Path)
 				}
 				list = append(list, m)
 			}
@@ -66,9 +66,9 @@ func (s *scan) repository(dir, repo string) []Model {
 	return list
 }
 
-// below gives the models in the folders below one; their refs are paths from
+// modelsBelow gives the models in the folders below one; their refs are paths from
 // there, after prefix.
-func (s *scan) below(dir, prefix string, depth int) []Model {
+func (s *scan) modelsBelow(dir, prefix string, depth int) []Model {
 	entries := s.read(dir)
 	list := InFolder(dir, entries)
 	for i := range list {
@@ -85,16 +85,16 @@ func (s *scan) below(dir, prefix string, depth int) []Model {
 			folder = err == nil && info.IsDir()
 		}
 		if folder && entry.Name()[0] != '.' {
-			list = append(list, s.below(at, path.Join(prefix, entry.Name()), depth-1)...)
+			list = append(list, s.modelsBelow(at, path.Join(prefix, entry.Name()), depth-1)...)
 		}
 	}
 	return list
 }
 
-// blob is the SHA-256 by which a snapshot's link calls its file, "" when it does
+// blobHash is the SHA-256 by which a snapshot's link calls its file, "" when it does
 // not: small files are called by their git hash, and without links (on Windows)
 // nothing says it.
-func blob(path string) string {
+func blobHash(path string) string {
 	to, err := os.Readlink(path)
 	if err != nil || !sha256Name.MatchString(filepath.Base(to)) {
 		return ""

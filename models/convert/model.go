@@ -160,10 +160,10 @@ func (m *model) contextLength(tekken bool, version string) (int64, bool) {
 	return 32768, true
 }
 
-// early reports whether a model with Tekken's vocabulary is of its first year:
+// isFirstTekken reports whether a model with Tekken's vocabulary is of its first year:
 // NeMo, Ministral 8B or Pixtral, whose prompts are of version v3-tekken. Theirs
 // has the tokens of the version after it already.
-func (m *model) early() bool {
+func (m *model) isFirstTekken() bool {
 	return m.theta == 1e6 && m.yarn == nil || m.window > 0 || m.class == "LlavaForConditionalGeneration"
 }
 
@@ -188,7 +188,7 @@ func withoutInfinity(data []byte) []byte {
 		case c == '"':
 			inside = !inside
 		case !inside:
-			if word := oddNumber(data[i:]); word != "" {
+			if word := nonFiniteLiteral(data[i:]); word != "" {
 				out = append(out, "null"...)
 				i += len(word) - 1
 				continue
@@ -199,7 +199,7 @@ func withoutInfinity(data []byte) []byte {
 	return out
 }
 
-func oddNumber(s []byte) string {
+func nonFiniteLiteral(s []byte) string {
 	for _, word := range []string{"-Infinity", "Infinity", "NaN"} {
 		if len(s) >= len(word) && string(s[:len(word)]) == word {
 			return word

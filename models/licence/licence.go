@@ -124,17 +124,17 @@ func Of(id, link string) Licence {
 	return l
 }
 
-// Mark is the licence in a list: "Apache-2.0", "MNPL ⚠".
-func (l Licence) Mark() string {
+// Label is the licence in a list: "Apache-2.0", "MNPL ⚠".
+func (l Licence) Label() string {
 	if l.Ask {
 		return l.short + " ⚠"
 	}
 	return l.short
 }
 
-// Limits is the licence in a list of what one might take: "not for commercial
+// Restrictions is the licence in a list of what one might take: "not for commercial
 // use", "research only". It is empty where nothing is forbidden.
-func (l Licence) Limits() string {
+func (l Licence) Restrictions() string {
 	switch {
 	case l.ID == "MRL-0.1":
 		return "research only"
@@ -181,8 +181,8 @@ var titles = []struct{ title, id string }{
 	{"attribution-noncommercial 4.0 international", "CC-BY-NC-4.0"},
 }
 
-// Recognise gives the licence whose text this is, by its title.
-func Recognise(text []byte) (Licence, bool) {
+// Identify gives the licence whose text this is, by its title.
+func Identify(text []byte) (Licence, bool) {
 	const head = 400 // bytes in which a title stands
 	begin := strings.ToLower(strings.Join(strings.Fields(string(text[:min(head, len(text))])), " "))
 	for _, t := range titles {

@@ -34,7 +34,7 @@ func TestAllAreComplete(t *testing.T) {
 		if l.Ask != (len(l.Forbids) > 0) {
 			t.Errorf("%s forbids %v and asks: %v", l.ID, l.Forbids, l.Ask)
 		}
-		if l.Ask && l.Limits() == "" {
+		if l.Ask && l.Restrictions() == "" {
 			t.Errorf("%s has limits that no list shows", l.ID)
 		}
 		for _, name := range append([]string{strings.ToLower(l.ID)}, l.aliases...) {
@@ -66,11 +66,11 @@ func TestOf(t *testing.T) {
 		{"openrail", link, "openrail", link, "licence openrail", true},
 	} {
 		l := Of(c.id, c.link)
-		if l.ID != c.want || l.Link != c.wantLink || l.Ask != c.ask || l.Limits() != c.limits {
-			t.Errorf("Of(%q) is %s, %s, ask %v, %q; want %s, %s, %v, %q", c.id, l.ID, l.Link, l.Ask, l.Limits(), c.want, c.wantLink, c.ask, c.limits)
+		if l.ID != c.want || l.Link != c.wantLink || l.Ask != c.ask || l.Restrictions() != c.limits {
+			t.Errorf("Of(%q) is %s, %s, ask %v, %q; want %s, %s, %v, %q", c.id, l.ID, l.Link, l.Ask, l.Restrictions(), c.want, c.wantLink, c.ask, c.limits)
 		}
-		if strings.HasSuffix(l.Mark(), "⚠") != c.ask {
-			t.Errorf("%s is marked %q", c.id, l.Mark())
+		if strings.HasSuffix(l.Label(), "⚠") != c.ask {
+			t.Errorf("%s is marked %q", c.id, l.Label())
 		}
 	}
 }
@@ -113,7 +113,7 @@ func TestRecognise(t *testing.T) {
 		{"", ""},
 		{strings.Repeat("x", 1000) + "MIT License", ""},
 	} {
-		l, ok := Recognise([]byte(c.text))
+		l, ok := Identify([]byte(c.text))
 		if l.ID != c.id || ok != (c.id != "") {
 			t.Errorf("%.40q is %q, want %q", c.text, l.ID, c.id)
 		}
