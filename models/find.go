@@ -14,12 +14,10 @@ import (
 	"github.com/bise-sh/bise/models/caches"
 )
 
-// Find gives the model that ref names: the path of a file, or the name of an
-// installed model, with its tag where there are several, or of one in another
-// program's cache. Case does not matter in a name, nor does .gguf at its end, and
-// its beginning is enough when only one model begins so. What hf: and ollama:
-// name is found where it was fetched from there, by whatever program. Errors are
-// of kind NotFound or BadModel.
+// Find returns the model that ref names. ref is the path of a file, the name of an
+// installed or cached model, optionally with its tag, a unique prefix of a name, or the
+// hf: or ollama: reference that a model was downloaded from. Case and a final .gguf do
+// not matter. Errors are of kind NotFound or BadModel.
 func (s Store) Find(ref string) (Model, error) {
 	m, err := s.Lookup(ref)
 	if err == nil && m.Problem != nil {
@@ -28,8 +26,7 @@ func (s Store) Find(ref string) (Model, error) {
 	return m, err
 }
 
-// Lookup is Find for callers that do not open the model: it also returns models that have
-// a problem.
+// Lookup is Find for callers that do not open the model: the model may have a Problem.
 func (s Store) Lookup(ref string) (Model, error) {
 	fetched, err := isSource(ref)
 	if err != nil {
@@ -47,7 +44,7 @@ func (s Store) Lookup(ref string) (Model, error) {
 	if err != nil {
 		return Model{}, err
 	}
-	// Caches can be large: they are not looked through for a name that is known.
+	// Caches can be large: they are not read for the name of an installed model.
 	if m, ok := findExact(own, ref); ok && !fetched {
 		m.Used, m.Verified = s.marks(m)
 		return m, nil
@@ -62,25 +59,22 @@ func (s Store) Lookup(ref string) (Model, error) {
 	return findByName(list, ref)
 }
 
-// HasName reports whether a text is one of the model's whole names, and not only
-// the beginning of one.
+// HasName reports whether text is one of the model's complete names.
 func (m Model) HasName(text string) bool {
 	typed, _, _, _ := caches.Stem(text)
 	return strings.EqualFold(m.Name, text) || strings.EqualFold(m.Name, typed) || m.fullName != "" && strings.EqualFold(m.fullName, text) ||
 		m.cameFrom(text)
 }
 
-// problemError is the error of opening a model that has a problem.
 func (m Model) problemError() error {
 	e := fault.Errorf(fault.BadModel, "cannot use %s: %w", m.Name, m.Problem)
 	e.Advice = "Pull or import it again, or remove it with bise rm."
 	if errors.Is(m.Problem, ErrNewer) {
-		e.Advice = "Use that version of bise."
+		e.Advice = "Use a newer version of bise."
 	}
 	return e
 }
 
-// findExact gives the model of a list that has a name.
 func findExact(list []Model, name string) (Model, bool) {
 	for _, m := range list {
 		if strings.EqualFold(m.Name, name) {
@@ -95,7 +89,7 @@ func findExact(list []Model, name string) (Model, bool) {
 	return Model{}, false
 }
 
-// findByName gives the model of a list that a name means.
+// findByName finds a model by its name or a unique prefix of it.
 func findByName(list []Model, ref string) (Model, error) {
 	if m, ok := findExact(list, ref); ok {
 		return m, nil
@@ -122,15 +116,15 @@ func findByName(list []Model, ref string) (Model, error) {
 		return Model{}, e
 	}
 	for _, m := range begin[1:] {
-		// The variants of one name follow the one that the name alone means.
+		// The other tags of a name follow the default one.
 		if before, _, _ := strings.Cut(m.fullName, ":"); m.Origin == Cached || m.fullName == "" || before != begin[0].Name {
-			return Model{}, fault.Advise(fault.Errorf(fault.NotFound, "%q is the beginning of %d models", ref, len(begin)), "Write more of the name: %s.", nameList(begin))
+			return Model{}, fault.Advise(fault.Errorf(fault.NotFound, "%q matches %d models", ref, len(begin)), "Write more of the name: %s.", nameList(begin))
 		}
 	}
 	return begin[0], nil
 }
 
-// isSource reports whether a reference is to what was fetched from somewhere.
+// isSource reports whether ref names where a model comes from.
 func isSource(ref string) (bool, error) {
 	if _, ok := cutPrefixFold(ref, "lmstudio:"); ok {
 		return true, nil
@@ -147,7 +141,7 @@ func isSource(ref string) (bool, error) {
 	return r.Scheme == HuggingFace || r.Scheme == Ollama || r.Scheme == URL, nil
 }
 
-// findBySource gives the model of a list that was fetched as ref says.
+// findBySource finds the model that was downloaded from ref.
 func findBySource(list []Model, ref string) (Model, error) {
 	var found []Model
 	for _, m := range list {
@@ -159,27 +153,27 @@ func findBySource(list []Model, ref string) (Model, error) {
 	case len(found) == 1, len(found) > 1 && found[0].Origin != Cached:
 		return found[0], nil
 	case len(found) > 1:
-		e := fault.Errorf(fault.NotFound, "%s has %d models here", ref, len(found))
+		e := fault.Errorf(fault.NotFound, "%s matches %d models", ref, len(found))
 		var refs []string
 		for _, m := range found {
 			refs = append(refs, m.fullName)
 		}
-		e.Advice = "Name one: " + shortList(refs) + "."
+		e.Advice = "Use one of these: " + shortList(refs) + "."
 		return Model{}, e
 	}
-	return Model{}, fault.Advise(fault.Errorf(fault.NotFound, "%s is not on this machine", ref), "Fetch it: bise pull %s.", ref)
+	return Model{}, fault.Advise(fault.Errorf(fault.NotFound, "%s is not on this machine", ref), "Download it: bise pull %s.", ref)
 }
 
-// cameFrom reports whether a reference names where the model came from. One to
-// Hugging Face may leave the file out, or give its type alone.
+// cameFrom reports whether the model was downloaded from ref. A reference to Hugging Face
+// may leave out the file, or give its type instead.
 func (m Model) cameFrom(ref string) bool {
 	want, err := ParseRef(ref)
 	return slices.ContainsFunc(m.sources(), func(source string) bool {
 		if strings.EqualFold(source, ref) {
 			return true
 		}
-		is, wrong := ParseRef(source)
-		if err != nil || wrong != nil || is.Scheme != want.Scheme || !strings.EqualFold(is.Repo, want.Repo) {
+		is, sourceErr := ParseRef(source)
+		if err != nil || sourceErr != nil || is.Scheme != want.Scheme || !strings.EqualFold(is.Repo, want.Repo) {
 			return false
 		}
 		switch want.Scheme {
@@ -193,7 +187,7 @@ func (m Model) cameFrom(ref string) bool {
 	})
 }
 
-// sources are references to where the model came from, as far as that is known.
+// sources returns the references that the model was downloaded from.
 func (m Model) sources() []string {
 	switch {
 	case m.Origin == Cached:
@@ -211,14 +205,14 @@ func (m Model) sources() []string {
 	return list
 }
 
-// Default is the model to use when none is named: the one that was installed or
-// changed last. It is an error of kind NotFound when there is none.
+// Default returns the model that was installed or changed last. The error is of kind
+// NotFound.
 func (s Store) Default() (Model, error) {
 	list, err := s.List()
 	if err != nil {
 		return Model{}, err
 	}
-	// What other programs have is used when it is asked for, or all there is.
+	// Models of other programs are the default only if there are no others.
 	for _, own := range []bool{true, false} {
 		var last *Model
 		for i, m := range list {
@@ -237,8 +231,8 @@ func (s Store) noModelError(what string) error {
 	return fault.Advise(fault.Errorf(fault.NotFound, "%s", what), "Get one with bise pull, put a GGUF file into %s, or name one: bise ask -m path/to/model.gguf.", s.Dir)
 }
 
-// atPath is the model in the file ref, if ref is a path: it has a separator, or ends in
-// .gguf and is in the working folder.
+// atPath returns the model in the file ref. ok is false if ref is not a path: it has no
+// separator, and is not a .gguf file in the working folder.
 func atPath(ref string) (_ Model, ok bool, _ error) {
 	stem, _, _, named := caches.Stem(filepath.Base(ref))
 	separated := strings.ContainsRune(ref, '/') || strings.ContainsRune(ref, filepath.Separator)
@@ -276,9 +270,9 @@ func modelNames(list []Model) []string {
 	return names
 }
 
-// nameList are at most eight of the models' names in one phrase.
 func nameList(list []Model) string { return shortList(modelNames(list)) }
 
+// shortList joins at most eight of the texts.
 func shortList(all []string) string {
 	if len(all) > 8 {
 		return strings.Join(all[:8], ", ") + fmt.Sprintf(" and %d more", len(all)-8)

@@ -10,7 +10,7 @@ import (
 	"github.com/bise-sh/bise/models/caches"
 )
 
-// loose are the models in GGUF files that the user put into the store's folder.
+// loose returns the models in GGUF files that the user put into the store's folder.
 func (s Store) loose(entries []os.DirEntry) []Model {
 	var list []Model
 	for _, found := range caches.InFolder(s.Dir, entries) {
@@ -24,8 +24,8 @@ func (s Store) loose(entries []os.DirEntry) []Model {
 	return list
 }
 
-// cached gives the models in other programs' caches by name. Those whose short
-// name another model has, there or in the store, go by the long one.
+// cached returns the models in other programs' caches by name. If another model has the
+// same name, the name is the full reference.
 func (s Store) cached(own []Model) []Model {
 	var list []Model
 	taken := map[string]int{}
@@ -53,12 +53,12 @@ func (s Store) cached(own []Model) []Model {
 	return list
 }
 
-// Unreadable gives an error for each cache that this user may not read.
+// Unreadable returns an error for each cache that this user may not read.
 func (s Store) Unreadable() []error {
 	var list []error
 	for _, c := range s.Caches {
 		if f, err := os.Open(c.Dir); err != nil {
-			list = append(list, fmt.Errorf("the models of %s in %s cannot be read: %w", c.Program, c.Dir, withoutPath(err)))
+			list = append(list, fmt.Errorf("cannot read the models of %s in %s: %w", c.Program, c.Dir, withoutPath(err)))
 		} else {
 			f.Close()
 		}
@@ -66,7 +66,7 @@ func (s Store) Unreadable() []error {
 	return list
 }
 
-// fromCache is a model without a manifest.
+// fromCache makes a Model without a manifest.
 func fromCache(c caches.Model) Model {
 	m := Model{Name: c.Name, Modified: c.Modified}
 	for _, f := range c.Files {

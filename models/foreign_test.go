@@ -56,11 +56,11 @@ func TestFindCached(t *testing.T) {
 		}
 	}
 	for ref, want := range map[string]string{
-		"hf:acme/tiny-GGUF":      "has 2 models here",
+		"hf:acme/tiny-GGUF":      "matches 2 models",
 		"hf:acme/tiny-GGUF:Q2_K": "is not on this machine",
 		"ollama:pixtral":         "is not on this machine",
 		"https://example.org/x":  "is not on this machine",
-		"tiny-q":                 "is the beginning of 3 models",
+		"tiny-q":                 "matches 3 models",
 	} {
 		if _, err := s.Find(ref); fault.KindOf(err) != fault.NotFound || !strings.Contains(err.Error(), want) {
 			t.Errorf("Find(%q): %v", ref, err)

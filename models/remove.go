@@ -12,20 +12,18 @@ import (
 	"github.com/bise-sh/bise/models/caches"
 )
 
-// A Removed model is in the trash: it can come back until it is purged. It stays
-// there as long as this process runs; afterwards it is Waste.
+// A Removed model is in the trash: it can be restored until it is purged, or until this
+// process ends. Afterwards it is a [Leftover].
 type Removed struct {
 	Model Model
-	Frees int64 // bytes that purging gives back to the disk
+	Frees int64 // bytes that purging frees on the disk
 
 	store   Store
 	trashed trashed
 	lock    *flock.Flock
 }
 
-// CheckRemovable is the error of removing a model that is not the store's: what another
-// program keeps, and what lies elsewhere. It is of kind Invalid, and nil for all
-// other models.
+// CheckRemovable returns an error of kind Invalid if the model is not in the store.
 func (m Model) CheckRemovable() error {
 	switch m.Origin {
 	case Cached:
@@ -37,14 +35,13 @@ func (m Model) CheckRemovable() error {
 		}[caches.Program(m.Program)]
 		return e
 	case Elsewhere:
-		return fault.Advise(fault.Errorf(fault.Invalid, "cannot remove %s: it is not in the store", m.Path), "It is a file of yours: remove it as you remove files.")
+		return fault.Advise(fault.Errorf(fault.Invalid, "cannot remove %s: it is not in the store", m.Path), "Delete the file yourself.")
 	}
 	return nil
 }
 
-// Remove takes a model out of the store, at once and whole. Of an imported model
-// it removes what the store knows of it, of a link the link: what they stand for
-// stays where it lies. See Theirs for what is not removed.
+// Remove moves a model to the trash in one step. The original files of an imported or
+// linked model stay. See [Model.CheckRemovable].
 func (s Store) Remove(m Model) (*Removed, error) {
 	if err := m.CheckRemovable(); err != nil {
 		return nil, err
@@ -75,7 +72,7 @@ func (s Store) Remove(m Model) (*Removed, error) {
 		return nil, storeError(what, err)
 	}
 	if r.trashed.dir == "" {
-		return nil, fault.Errorf(fault.NotFound, "cannot %s: it is gone already", what)
+		return nil, fault.Errorf(fault.NotFound, "cannot %s: it is not there any more", what)
 	}
 	if r.lock, err = tryLock(r.trashed.dir + lockSuffix); err != nil || r.lock == nil {
 		return nil, storeError(what, errors.Join(err, r.trashed.restore()))
@@ -86,7 +83,7 @@ func (s Store) Remove(m Model) (*Removed, error) {
 	return r, nil
 }
 
-// Undo puts the model back. It is an error when another has taken its place.
+// Undo puts the model back. It fails if another model has its name by now.
 func (r *Removed) Undo() error {
 	unlock, err := r.store.lock()
 	if err != nil {
@@ -115,9 +112,8 @@ func (r *Removed) unlock() error {
 	return r.lock.Unlock()
 }
 
-// freedBytes is how many bytes the disk gets back when what is at path is removed:
-// nothing for links, nor for files that have another name, and nothing worth
-// telling for manifests.
+// freedBytes is how many bytes removing path frees on the disk: none for links and for
+// files with several names. Manifests are not counted.
 func freedBytes(path string) int64 {
 	var sum int64
 	_ = filepath.WalkDir(path, func(path string, d os.DirEntry, err error) error {

@@ -18,18 +18,18 @@ import (
 
 const (
 	incoming      = ".incoming" // the folder of stages
-	nameSeparator = "@"         // between name and tag where both are one name; in neither
+	nameSeparator = "@"         // between name and tag in one file name
 	lockSuffix    = ".lock"
 )
 
-// ErrBusy reports that another process is doing the same.
+// ErrBusy reports that another process stages the same model.
 var ErrBusy = errors.New("another process is doing that")
 
-// A Stage is a folder in which a model is put together. It belongs to one process at a
-// time, and the process that stages the same model after a crash finds what is there.
+// A Stage is a folder for the files of a model that is not installed yet. One process at
+// a time owns it. After a crash, the next process that stages the model continues with it.
 type Stage struct {
-	// Dir is where the model's files are at Commit, under their names in the manifest.
-	// What else is there then is removed: journals, sources.
+	// Dir has the model's files at Commit, under their names in the manifest. Commit removes
+	// all other files.
 	Dir string
 
 	store     Store
@@ -37,18 +37,17 @@ type Stage struct {
 	lock      *flock.Flock
 }
 
-// Staging is the folder of the stage of a model, whether it is there or not; a
-// process that waits for it may look, and must not write.
+// Staging returns the folder of a model's stage, which need not exist. Only the owner of
+// the stage may write to it.
 func (s Store) Staging(name, tag string) string {
 	return filepath.Join(s.Dir, incoming, name+nameSeparator+tag)
 }
 
-// Stage opens the stage of a model. While another process has it, the error is
-// ErrBusy; try again, or look into Staging for how far the other is. The model
-// may have been installed meanwhile: see Installed.
+// Stage opens the stage of a model. The error is ErrBusy if another process owns it. The
+// model may be installed already: see Installed.
 func (s Store) Stage(name, tag string) (*Stage, error) {
 	if !ValidName(name) || !ValidName(tag) {
-		return nil, fault.Errorf(fault.Invalid, "%s:%s cannot be the name of a model", name, tag)
+		return nil, fault.Errorf(fault.Invalid, "invalid model name %s:%s", name, tag)
 	}
 	unlock, err := s.lock()
 	if err != nil {
@@ -56,7 +55,7 @@ func (s Store) Stage(name, tag string) (*Stage, error) {
 	}
 	defer unlock()
 	if _, err := readManifest(s.folder(name, tag)); errors.Is(err, ErrNewer) {
-		return nil, fault.Advise(fault.Errorf(fault.Invalid, "cannot replace %s:%s: %w", name, tag, err), "Use that version of bise, or remove the model first: bise rm %s:%s.", name, tag)
+		return nil, fault.Advise(fault.Errorf(fault.Invalid, "cannot replace %s:%s: %w", name, tag, err), "Use a newer version of bise, or remove the model first: bise rm %s:%s.", name, tag)
 	}
 	st := &Stage{Dir: s.Staging(name, tag), store: s, name: name, tag: tag}
 	if err := os.MkdirAll(filepath.Dir(st.Dir), 0o700); err != nil {
@@ -79,12 +78,10 @@ func (s Store) Stage(name, tag string) (*Stage, error) {
 	return st, nil
 }
 
-// Commit installs what has been staged as the manifest describes it, in the place
-// of what was installed under that name and tag, and ends the stage. Version, Name
-// and Tag are filled in, Created too where it is zero. Hashes in the manifest are
-// those of bytes that the caller has seen: the model counts as verified. It is there
-// with all its files, or not at all; it is once Commit has returned, and may be
-// after a crash in it. After an error the stage is as it was.
+// Commit installs the staged model, replaces one with the same name and tag, and ends the
+// stage. It fills in Version, Name, Tag and Created. The caller has verified the hashes in
+// the manifest. The model appears complete or not at all, also if the process crashes.
+// After an error the stage is unchanged.
 func (st *Stage) Commit(m Manifest) error {
 	now := time.Now()
 	m.Version, m.Name, m.Tag = manifestVersion, st.name, st.tag
@@ -121,16 +118,15 @@ func (st *Stage) Commit(m Manifest) error {
 	return nil
 }
 
-// install writes the manifest into the stage and puts it where installed models
-// are; old is what was there.
+// install writes the manifest and moves the stage to the installed models; old is the
+// replaced model.
 func (st *Stage) install(manifest []byte) (old trashed, err error) {
 	unlock, err := st.store.lock()
 	if err != nil {
 		return trashed{}, err
 	}
 	defer unlock()
-	// With the manifest in place the model is as good as installed: the next process does
-	// what follows if this process does not.
+	// From here on, the next process completes the installation if this one crashes.
 	at := filepath.Join(st.Dir, manifestName)
 	if err := writeFile(at, manifest); err != nil {
 		return trashed{}, err
@@ -142,7 +138,7 @@ func (st *Stage) install(manifest []byte) (old trashed, err error) {
 	return old, st.lock.Unlock()
 }
 
-// Discard removes what has been staged.
+// Discard removes the stage.
 func (st *Stage) Discard() error {
 	unlock, err := st.store.lock()
 	if err != nil {
@@ -156,10 +152,10 @@ func (st *Stage) Discard() error {
 	return st.lock.Unlock()
 }
 
-// Release leaves what has been staged to the next process that stages the model.
+// Release leaves the stage to the next process that stages the model.
 func (st *Stage) Release() error { return st.lock.Unlock() }
 
-// prune removes from a folder what a manifest does not list.
+// prune removes the files that the manifest does not list.
 func (m *Manifest) prune(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -177,12 +173,12 @@ func (m *Manifest) prune(dir string) error {
 	return nil
 }
 
-// installStage installs the model of a stage whose manifest has been written; old
-// is what was in its place. The caller has the store's lock and the stage's.
+// installStage installs the model of a stage that has a manifest; old is the replaced
+// model. The caller holds the locks of the store and of the stage.
 func (s Store) installStage(dir, name, tag string) (old trashed, err error) {
 	m, err := readManifest(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return trashed{}, nil // it is not that far
+		return trashed{}, nil // not complete yet
 	}
 	if err != nil {
 		return trashed{}, err
@@ -194,7 +190,7 @@ func (s Store) installStage(dir, name, tag string) (old trashed, err error) {
 	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
 		return trashed{}, err
 	}
-	// A folder does not replace another that is not empty, so the old one leaves.
+	// A rename cannot replace a folder that is not empty.
 	if old, err = s.moveToTrash(name+nameSeparator+tag, to); err != nil {
 		return trashed{}, err
 	}
@@ -206,18 +202,17 @@ func (s Store) installStage(dir, name, tag string) (old trashed, err error) {
 	return old, nil
 }
 
-// recover finishes what was cut off at its end: installations, and removals of
-// several files. It does what it can: a store that cannot be written is read as
-// it is.
+// recover completes installations and removals that a crash interrupted. Errors are
+// ignored: a store that cannot be written can still be read.
 func (s Store) recover() {
 	var stages, bins []string
-	for _, e := range subfolders(filepath.Join(s.Dir, incoming)) {
-		if dir := filepath.Join(s.Dir, incoming, e.Name()); exists(filepath.Join(dir, manifestName)) {
+	for _, dir := range subfolders(filepath.Join(s.Dir, incoming)) {
+		if exists(filepath.Join(dir, manifestName)) {
 			stages = append(stages, dir)
 		}
 	}
-	for _, e := range subfolders(filepath.Join(s.Dir, trash)) {
-		if dir := filepath.Join(s.Dir, trash, e.Name()); exists(filepath.Join(dir, pendingName)) {
+	for _, dir := range subfolders(filepath.Join(s.Dir, trash)) {
+		if exists(filepath.Join(dir, pendingName)) {
 			bins = append(bins, dir)
 		}
 	}
@@ -244,10 +239,9 @@ func (s Store) recover() {
 	}
 }
 
-// folder is where a model is installed.
 func (s Store) folder(name, tag string) string { return filepath.Join(s.Dir, name, tag) }
 
-// checkFile checks that a file of a manifest is there with its size.
+// checkFile checks that a file of a manifest exists with its size.
 func checkFile(dir string, f File) error {
 	path := f.Path
 	if path == "" {
@@ -256,13 +250,13 @@ func checkFile(dir string, f File) error {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("its file %s is gone", path)
+		return fmt.Errorf("its file %s is missing", path)
 	case err != nil:
 		return fmt.Errorf("its file %s cannot be read: %w", path, withoutPath(err))
 	case !info.Mode().IsRegular():
 		return fmt.Errorf("%s is not a regular file", path)
 	case info.Size() != f.Size:
-		return fmt.Errorf("its file %s has %d bytes, and had %d", path, info.Size(), f.Size)
+		return fmt.Errorf("its file %s has %d bytes instead of %d", path, info.Size(), f.Size)
 	}
 	return nil
 }

@@ -142,7 +142,7 @@ func TestCommitReplaces(t *testing.T) {
 func TestCommitRefuses(t *testing.T) {
 	s := Store{Dir: t.TempDir()}
 	for what, files := range map[string][]File{
-		"is gone":            {fileOf("none.gguf", "", Weights)},
+		"is missing":         {fileOf("none.gguf", "", Weights)},
 		"has 4 bytes":        {fileOf("a.gguf", "longer", Weights)},
 		"not a regular file": {fileOf("folder", "", Weights)},
 		"no weights":         {fileOf("a.gguf", "text", Terms)},
@@ -235,9 +235,9 @@ func TestNewerManifestIsLeftAlone(t *testing.T) {
 
 func TestProblems(t *testing.T) {
 	for want, spoil := range map[string]func(t *testing.T, m Model){
-		"is gone":     func(t *testing.T, m Model) { remove(m.Path) },
+		"is missing":  func(t *testing.T, m Model) { remove(m.Path) },
 		"has 3 bytes": func(t *testing.T, m Model) { write(t, m.Path, "abc") },
-		"cannot be read: unexpected": func(t *testing.T, m Model) {
+		"read the manifest: unexpected": func(t *testing.T, m Model) {
 			write(t, filepath.Join(filepath.Dir(m.Path), manifestName), `{"version":1`)
 		},
 		"is of b:x": func(t *testing.T, m Model) {

@@ -12,19 +12,19 @@ import (
 )
 
 const (
-	trash = ".trash" // the folder of what has been removed
-	// pendingName lists, in a folder of the trash, the names of what is to lie there.
-	pendingName = ".leaving.json"
+	trash = ".trash" // the folder of removed models
+	// pendingName is a file in a folder of the trash: the names of all files that move there.
+	pendingName = ".pending.json"
 )
 
-// A trashed is a folder of the trash and where what is in it had been.
+// A trashed model is a folder of the trash and the original paths of its files.
 type trashed struct {
 	dir  string
 	from []string
 }
 
-// moveToTrash moves files and folders that are in one folder into the trash, those of them
-// that are there. A crash leaves the rest to settleTrash. The caller has the lock.
+// moveToTrash moves those of the paths that exist, all in one folder, to the trash. After
+// a crash recoverTrash moves the rest. The caller holds the lock.
 func (s Store) moveToTrash(label string, paths ...string) (trashed, error) {
 	paths = slices.DeleteFunc(slices.Clone(paths), func(path string) bool { return !exists(path) })
 	if len(paths) == 0 {
@@ -68,9 +68,7 @@ func writePending(dir string, paths []string) error {
 	return writeFile(filepath.Join(dir, pendingName), list)
 }
 
-// recoverTrash moves what was to follow into the trash when a crash came between the files
-// of a model. What has followed may since have been put back, and stays. The caller has
-// the lock.
+// recoverTrash completes a removal that a crash interrupted. The caller holds the lock.
 func (s Store) recoverTrash(dir string) {
 	list := filepath.Join(dir, pendingName)
 	data, err := readBounded(list, maxManifest)
@@ -93,16 +91,16 @@ func (s Store) recoverTrash(dir string) {
 	_ = remove(list)
 }
 
-// purge removes a folder of the trash for good.
+// purge deletes a folder of the trash.
 func purge(dir string) error {
-	// First the list, without which nothing more follows.
+	// First the list, so that recoverTrash does not continue.
 	if err := remove(filepath.Join(dir, pendingName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return removeAll(dir)
 }
 
-// restore moves things back to where they were. The caller has the lock.
+// restore moves the files back. The caller holds the lock.
 func (d trashed) restore() error {
 	if d.dir == "" {
 		return nil

@@ -10,6 +10,7 @@ import (
 	"github.com/bise-sh/bise/downloader/fakehub"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/library/pull/pulltest"
+	"github.com/bise-sh/bise/models"
 	"github.com/bise-sh/bise/models/licence"
 )
 
@@ -114,5 +115,28 @@ func TestStatedLicence(t *testing.T) {
 				t.Errorf("the text is %q, not that of the original", plan.Text)
 			}
 		})
+	}
+}
+
+func TestCovers(t *testing.T) {
+	mnpl, mrl := licence.Of("mnpl", ""), licence.Of("mrl", "")
+	text := licence.Digest([]byte("the text"))
+	yes := models.Agreement{ID: mnpl.ID, TextSHA256: text, Accepted: noon}
+	for _, c := range []struct {
+		name    string
+		a       models.Agreement
+		licence licence.Licence
+		text    string
+		want    bool
+	}{
+		{"the same", yes, mnpl, text, true},
+		{"another licence", yes, mrl, text, false},
+		{"a text that changed", yes, mnpl, licence.Digest([]byte("the Text")), false},
+		{"no text", models.Agreement{ID: mnpl.ID, Accepted: noon}, mnpl, "", false},
+		{"not accepted", models.Agreement{ID: mnpl.ID, TextSHA256: text}, mnpl, text, false},
+	} {
+		if got := covers(c.a, c.licence, c.text); got != c.want {
+			t.Errorf("%s: %v", c.name, got)
+		}
 	}
 }

@@ -1,6 +1,6 @@
 package caches
 
-// studio looks through LM Studio's folder: PUBLISHER/REPOSITORY/FILE
+// studio reads LM Studio's folder: PUBLISHER/REPOSITORY/FILE
 // (https://lmstudio.ai/docs/app/basics/import-model).
 func (s *scan) studio(dir string) []Model {
 	var list []Model

@@ -167,7 +167,16 @@ func (m Model) Terms() (_ licence.Licence, ok bool) {
 	return licence.Of(m.Licence, m.Link), true
 }
 
-// AbilityText are the model's abilities as people say them, in one phrase.
+// Abilities returns the names of the model's abilities.
+func (m Model) Abilities() []string {
+	var list []string
+	for _, a := range m.Can {
+		list = append(list, string(a))
+	}
+	return list
+}
+
+// AbilityText returns the model's abilities for display, in one phrase.
 func (m Model) AbilityText() string {
 	if len(m.Can) == 0 && m.Base {
 		return "text"
@@ -268,12 +277,9 @@ func (c *Catalog) Match(words ...string) []Model {
 	return list
 }
 
-// searchWords are words that describe the model and stand nowhere in its row.
+// searchWords are words that describe the model and are not in its row.
 func (m Model) searchWords() string {
-	var words []string
-	for _, a := range m.Can {
-		words = append(words, string(a))
-	}
+	words := m.Abilities()
 	if m.Base {
 		words = append(words, "base")
 	}

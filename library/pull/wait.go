@@ -8,11 +8,10 @@ import (
 	"github.com/bise-sh/bise/models"
 )
 
-// pollInterval is how often a process that waits checks whether it is its turn.
 const pollInterval = 200 * time.Millisecond
 
-// openStage opens the stage of a plan. While another process has it, this one shows how
-// far that is; when it has installed the model, there is nothing left to do.
+// openStage opens the stage of a plan. It waits for another process that owns the stage and
+// shows the other's progress. It returns the model if that process has installed it.
 func (p *Puller) openStage(ctx context.Context, plan *Plan, progress *Progress) (*models.Stage, *models.Model, error) {
 	waited := false
 	for {
