@@ -3,6 +3,7 @@
 // services they use. The rooms are packages of their own:
 //
 //	kit      what screens are made of: list, editor, prompt, theme, keys, contracts
+//	terminal the clipboard and the user's editor
 //	engines  the models that are open, and what an answer waits for
 //	talk     conversations: chat, math, vision, and the history of them
 //	models   models, downloads, licences, servers
@@ -10,7 +11,7 @@
 //	code     the code mode
 //	plain    the same screens line by line, for screen readers
 //
-// Rooms know kit and engines, and not each other. What one wants of another it
+// Rooms know kit, terminal and engines, and not each other. What one wants of another it
 // returns as a message or an outcome, which [Model] carries out.
 //
 // # The frame

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os/exec"
 	"slices"
 	"strings"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/bise-sh/bise/tui/models"
 	"github.com/bise-sh/bise/tui/review"
 	"github.com/bise-sh/bise/tui/talk"
+	"github.com/bise-sh/bise/tui/terminal"
 	"github.com/bise-sh/bise/units"
 )
 
@@ -29,7 +31,7 @@ const (
 type Model struct {
 	look     *kit.Look
 	tasks    *kit.Tasks
-	terminal *kit.Terminal
+	terminal *terminal.Terminal
 	engines  *engines.Engines
 	shelf    *models.Service
 	records  *talk.HistoryWriter
@@ -61,7 +63,7 @@ func New(ctx context.Context, o Options) *Model {
 		save: o.Save, folder: o.Folder,
 		width: o.Width, height: o.Height, screens: make([]mode, len(modes)),
 	}
-	m.terminal = kit.NewTerminal(m.tasks, o.Getenv)
+	m.terminal = terminal.New(m.tasks, o.Getenv)
 	m.shelf = models.New(look, m.notify, m.tasks, m.engines, o.Models, o.Downloads, o.Endpoints, o.Folder, o.Getenv("HOME"))
 	m.newMode = func(name string) mode { return m.makeMode(name, o) }
 	m.screens[0] = m.newMode(modes[0])
@@ -176,8 +178,10 @@ func (m *Model) Start() tea.Cmd { return m.screens[m.current].Shown() }
 // Look is the look of the screens.
 func (m *Model) Look() *kit.Look { return m.look }
 
-// Terminal is how the interface reaches the terminal and other programs.
-func (m *Model) Terminal() *kit.Terminal { return m.terminal }
+// UseTerminal sets how programs are run and the clipboard is set.
+func (m *Model) UseTerminal(exec func(*exec.Cmd, func(error) tea.Msg) tea.Cmd, setClipboard func(string) tea.Cmd) {
+	m.terminal.Exec, m.terminal.SetClipboard = exec, setClipboard
+}
 
 // Mode is the screen of the current mode.
 func (m *Model) Mode() kit.Screen { return m.screens[m.current] }

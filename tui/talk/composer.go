@@ -8,6 +8,7 @@ import (
 	"github.com/bise-sh/bise/attach"
 	"github.com/bise-sh/bise/tui/engines"
 	"github.com/bise-sh/bise/tui/kit"
+	"github.com/bise-sh/bise/tui/terminal"
 	"github.com/bise-sh/bise/units"
 )
 
@@ -16,7 +17,7 @@ import (
 type composer struct {
 	look     *kit.Look
 	tasks    *kit.Tasks
-	terminal *kit.Terminal
+	terminal *terminal.Terminal
 	images   *ImageCache
 	folder   string // of files for @; "": there are none
 

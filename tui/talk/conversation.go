@@ -14,6 +14,7 @@ import (
 	"github.com/bise-sh/bise/history"
 	"github.com/bise-sh/bise/tui/engines"
 	"github.com/bise-sh/bise/tui/kit"
+	"github.com/bise-sh/bise/tui/terminal"
 )
 
 // A Conversation is what a person and a model say to each other: the transcript,
@@ -23,7 +24,7 @@ type Conversation struct {
 	look     *kit.Look
 	notify   kit.Notify
 	tasks    *kit.Tasks
-	terminal *kit.Terminal
+	terminal *terminal.Terminal
 	engines  *engines.Engines
 	history  *HistoryWriter
 	images   *ImageCache
@@ -71,7 +72,7 @@ type Options struct {
 	Look     *kit.Look
 	Notify   kit.Notify
 	Tasks    *kit.Tasks
-	Terminal *kit.Terminal
+	Terminal *terminal.Terminal
 	Engines  *engines.Engines
 	History  *HistoryWriter
 	Images   *ImageCache
