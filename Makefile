@@ -36,7 +36,7 @@ run: build
 # The program looks for its backends in ../lib/bise, seen from its own folder. Without -trimpath, which
 # releases have: go would compile llama.cpp once for the program and once more for its tests.
 build: native
-	$(native) exec go build -ldflags "-X github.com/bise-sh/bise/cli.version=$(VERSION)" -o bin/bise .
+	$(native) exec go build -ldflags "-X github.com/bise-sh/bise/cli/build.version=$(VERSION)" -o bin/bise .
 	@mkdir -p lib && ln -sfn "$$($(native) lib)" lib/bise
 
 test: native

@@ -24,6 +24,9 @@ var (
 	leaves   = []string{module + "/models", module + "/downloader", module + "/history", module + "/config"}
 	middle   = []string{module + "/modes", module + "/library", module + "/attach"}
 	engines  = []string{module + "/engine", module + "/mistral", module + "/chattemplate"}
+	rooms    = []string{module + "/tui/talk", module + "/tui/models", module + "/tui/review", module + "/tui/code", module + "/tui/plain"}
+	// The topics of the command line do not know each other.
+	topics = []string{module + "/cli/answer", module + "/cli/model", module + "/cli/weights", module + "/cli/system", module + "/cli/past"}
 	// A package that cannot need C is one that any program can use and any machine can test.
 	c = []string{"runtime/cgo"}
 )
@@ -48,6 +51,21 @@ var forbidden = map[string][][]string{
 	"api":               {terminal, llama, leaves, {module + "/cli", module + "/tui", module + "/lsp"}},
 	"lsp":               {terminal, llama, {module + "/cli", module + "/tui"}},
 	"tui":               {llama, {module + "/cli"}},
+	"tui/kit":           {llama, http, {module + "/cli"}, engines, middle, without(leaves, "/config"), rooms},
+	"tui/engines":       {llama, {module + "/cli"}, rooms},
+	"tui/plain":         {llama, http, {module + "/cli"}, engines, middle, without(leaves, "/config"), rooms},
+	"tui/talk":          {llama, {module + "/cli"}, without(rooms, "/tui/talk")},
+	"tui/models":        {llama, {module + "/cli"}, without(rooms, "/tui/models")},
+	"tui/review":        {llama, {module + "/cli"}, without(rooms, "/tui/review")},
+	"tui/code":          {llama, {module + "/cli"}, without(rooms, "/tui/code")},
+	"cli/console":       {http, llama, leaves, middle, engines, {module + "/cli", module + "/tui"}},
+	"cli/flags":         {llama, {module + "/cli/console"}, topics},
+	"cli/input":         {llama, topics},
+	"cli/answer":        {llama, without(topics, "/cli/past")},
+	"cli/past":          {llama, topics},
+	"cli/model":         {llama, topics},
+	"cli/weights":       {topics},
+	"cli/system":        {topics},
 	"render":            {terminal[2:], http, llama, commands, leaves, middle, engines},
 	"fault":             {terminal, http, c, {module}},
 	"atomicfile":        {terminal, http, c, {module}},

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/bise-sh/bise/attach"
+	"github.com/bise-sh/bise/cli/flags"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
 	"github.com/bise-sh/bise/fault"
@@ -108,9 +109,9 @@ func TestAskRefusesInput(t *testing.T) {
 		{"no picture", "", []string{"-i", text, "x"}, "it is not an image but text"},
 		{"no schema", "", []string{"--schema", schema, "x"}, "is no JSON schema"},
 		{"temperature", "", []string{"--temperature", "-1", "x"}, "temperature is -1"},
-		{"kv type", "", []string{"--kv-type", "q3", "x"}, `--kv-type cannot be "q3"`},
-		{"log level", "", []string{"--log-level", "loud", "x"}, `the log level "loud"`},
-		{"not a number", "", []string{"--seed", "x", "x"}, `--seed cannot be "x"`},
+		{"kv type", "", []string{"--kv-type", "q3", "x"}, `invalid --kv-type "q3": want f32, f16, bf16, q8_0 or q4_0.`},
+		{"log level", "", []string{"--log-level", "loud", "x"}, `invalid --log-level "loud": want debug, info, warn or error.`},
+		{"not a number", "", []string{"--seed", "x", "x"}, `invalid --seed "x"`},
 		{"no value", "", []string{"--seed"}, `--seed needs a value`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -216,7 +217,7 @@ func TestAskFails(t *testing.T) {
 		fault.NoMemory: fault.ExitModel, fault.Crashed: fault.ExitModel, fault.Network: fault.ExitNetwork, fault.Denied: fault.ExitNetwork,
 	} {
 		got := runBise(t, failing(kind), "", "ask", "hi")
-		if want := (run{code, "so far\n", "bise: it broke.\nMend it.\n"}); got != want {
+		if want := (ran{code, "so far\n", "bise: it broke.\nMend it.\n"}); got != want {
 			t.Errorf("%s: got %+v, want %+v", kind, got, want)
 		}
 	}
@@ -238,7 +239,7 @@ func TestAskTellsWhyAnAnswerEnds(t *testing.T) {
 		{enginetest.Reply{enginetest.Text("a")}, nil, ""},
 	} {
 		got := runBise(t, &enginetest.Script{Replies: []enginetest.Reply{tt.reply}}, "", append([]string{"ask", "hi"}, tt.args...)...)
-		if want := (run{0, "a\n", tt.want}); got != want {
+		if want := (ran{0, "a\n", tt.want}); got != want {
 			t.Errorf("got %+v, want %+v", got, want)
 		}
 	}
@@ -275,7 +276,7 @@ func TestAskPrintsCalls(t *testing.T) {
 
 func TestAskSaysWhereTheModelComesFrom(t *testing.T) {
 	t.Setenv("BISE_MODEL", "nonesuch")
-	got := runApp(t, func(*app) {}, "", "ask", "hi")
+	got := runWith(t, engines{}, "", "ask", "hi")
 	if got.code != fault.ExitModel || !strings.HasPrefix(got.stderr, `bise: there is no model "nonesuch": no model is installed.`+"\nBISE_MODEL sets that name. Get one with bise pull") {
 		t.Errorf("got %+v", got)
 	}
@@ -305,7 +306,7 @@ key_command = ["false"]
 		{"command/mistral", fault.ExitNetwork, "cannot use endpoint command: its key_command false: exit status 1"},
 		{"lob/mistral", fault.ExitModel, "there is no file lob/mistral.\nCheck the path, or give the name of an installed model. Endpoints: command, env, lab."},
 	} {
-		got := runApp(t, func(*app) {}, "", "ask", "-m", tt.ref, "hi")
+		got := runWith(t, engines{}, "", "ask", "-m", tt.ref, "hi")
 		if got.code != tt.code || !strings.Contains(got.stderr, tt.want) {
 			t.Errorf("%s: got %+v", tt.ref, got)
 		}
@@ -318,12 +319,11 @@ func TestLoadOptions(t *testing.T) {
 	write(t, filepath.Join(dir, "bise", "config.toml"), "threads = 3\ncontext = 4096\nkv_type = \"q8_0\"\nflash_attn = true\n")
 	var got engine.LoadOptions
 	var ref string
-	r := runApp(t, func(a *app) {
-		a.open = func(_ context.Context, r string, o engine.LoadOptions) (engine.Engine, error) {
-			ref, got = r, o
-			return enginetest.Says("ok"), nil
-		}
-	}, "", "ask", "-m", "codestral", "--threads", "2", "--gpu-layers", "0", "hi")
+	open := func(_ context.Context, r string, o engine.LoadOptions) (engine.Engine, error) {
+		ref, got = r, o
+		return enginetest.Says("ok"), nil
+	}
+	r := runWith(t, engines{open: open}, "", "ask", "-m", "codestral", "--threads", "2", "--gpu-layers", "0", "hi")
 	if r.code != 0 {
 		t.Fatalf("got %+v", r)
 	}
@@ -347,12 +347,12 @@ func TestAdapters(t *testing.T) {
 		"a=b.gguf":    {Path: filepath.Join(dir, "a=b.gguf"), Scale: 1},
 		"a=b.gguf=-2": {Path: filepath.Join(dir, "a=b.gguf"), Scale: -2},
 	} {
-		got, err := parseAdapter(in)
+		got, err := flags.ParseAdapter(in)
 		if err != nil || got != want {
-			t.Errorf("parseAdapter(%q) = %+v, %v", in, got, err)
+			t.Errorf("flags.ParseAdapter(%q) = %+v, %v", in, got, err)
 		}
 	}
-	if _, err := parseAdapter("a.gguf=nan"); exitCode(err) != fault.ExitUsage {
+	if _, err := flags.ParseAdapter("a.gguf=nan"); exitCode(err) != fault.ExitUsage {
 		t.Errorf("error %v", err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bise-sh/bise/cli/system"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
 	"github.com/bise-sh/bise/engine/llama"
@@ -25,27 +26,26 @@ func (benched) StateCost(tokens []int32) (llama.StateCost, error) {
 	return llama.StateCost{Bytes: 1000 * len(tokens), Save: 4 * time.Millisecond, Restore: 2 * time.Millisecond}, nil
 }
 
-func runBench(t *testing.T, tokens int, args ...string) (run, *enginetest.Script, worker.Spec) {
+func benchScript(t *testing.T, tokens int, args ...string) (ran, *enginetest.Script, worker.Spec) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "toy.gguf")
 	write(t, path, "toy")
 	s := &enginetest.Script{About: engine.Info{Size: 1_000_000, Quantization: "Q4_K_M", ContextLength: tokens, Devices: []string{"CPU: toy"}}}
 	var spec worker.Spec
-	got := runApp(t, func(a *app) {
-		a.load = func(_ context.Context, o worker.Spec, _ func(float64)) (engine.Engine, error) {
-			spec = o
-			return benched{s}, nil
-		}
-	}, "", append([]string{"bench", path}, args...)...)
+	load := func(_ context.Context, o worker.Spec, _ func(float64)) (engine.Engine, error) {
+		spec = o
+		return benched{s}, nil
+	}
+	got := runWith(t, engines{load: load}, "", append([]string{"bench", path}, args...)...)
 	return got, s, spec
 }
 
 func TestBench(t *testing.T) {
-	got, s, spec := runBench(t, 8192, "--json", "--backends", "there")
+	got, s, spec := benchScript(t, 8192, "--json", "--backends", "there")
 	if got.code != 0 {
 		t.Fatalf("got %+v", got)
 	}
-	var b bench
+	var b system.Measurements
 	if err := json.Unmarshal([]byte(got.stdout), &b); err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func TestBench(t *testing.T) {
 	}
 	equal(t, "bare prefill", b.Bare.Prefill, 1000)
 	equal(t, "bare decode", b.Bare.Decode, 100)
-	equal(t, "state", *b.State, benchKV{Tokens: 512, Bytes: 512_000, SaveMS: 4, RestoreMS: 2})
+	equal(t, "state", *b.State, system.BenchState{Tokens: 512, Bytes: 512_000, SaveMS: 4, RestoreMS: 2})
 	if b.Bandwidth <= 0 || b.BandwidthShare <= 0 {
 		t.Errorf("bandwidth %v, share %v", b.Bandwidth, b.BandwidthShare)
 	}
@@ -97,7 +97,7 @@ func must[T any](v T, err error) T {
 }
 
 func TestBenchWithShortContext(t *testing.T) {
-	got, _, _ := runBench(t, 400)
+	got, _, _ := benchScript(t, 400)
 	if got.code != 0 {
 		t.Fatalf("got %+v", got)
 	}

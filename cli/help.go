@@ -6,11 +6,12 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bise-sh/bise/cli/flags"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
 
-// help prints what a verb does.
+// help prints the help of a command.
 func help(cmd *cobra.Command, _ []string) {
 	text := cmd.Long
 	if text == "" {
@@ -28,7 +29,7 @@ func usage(cmd *cobra.Command) error {
 func writeUsage(w io.Writer, cmd *cobra.Command) {
 	line := cmd.UseLine()
 	if !cmd.HasParent() {
-		line = "bise               open the interface\n  bise VERB [flags]  do one thing, also in a pipe"
+		line = "bise                  open the interface\n  bise COMMAND [flags]  do one thing, also in a pipe"
 	}
 	fmt.Fprintf(w, "  %s\n", line)
 	if cmd.Example != "" {
@@ -36,18 +37,18 @@ func writeUsage(w io.Writer, cmd *cobra.Command) {
 	}
 	if groups := cmd.Groups(); len(groups) > 0 {
 		for _, g := range groups {
-			writeVerbs(w, g.Title, cmd, g.ID)
+			writeCommands(w, g.Title, cmd, g.ID)
 		}
 	} else if cmd.HasSubCommands() {
-		writeVerbs(w, "Verbs", cmd, "")
+		writeCommands(w, "Commands", cmd, "")
 	}
 	for _, section := range flagSections(cmd) {
 		fmt.Fprintf(w, "\n%s\n%s", section.title, flagLines(section.flags))
 	}
 	global := cmd.Root().PersistentFlags()
 	if !cmd.HasParent() {
-		fmt.Fprintf(w, "\nFlags of every verb\n%s", flagLines(global))
-		fmt.Fprintln(w, "\nA verb's own flags and examples: bise VERB --help")
+		fmt.Fprintf(w, "\nGlobal flags\n%s", flagLines(global))
+		fmt.Fprintln(w, "\nFlags and examples of a command: bise COMMAND --help")
 		return
 	}
 	var names []string
@@ -61,8 +62,8 @@ func writeUsage(w io.Writer, cmd *cobra.Command) {
 	fmt.Fprintf(w, "\nAlso %s: see bise --help\n", strings.Join(names, " "))
 }
 
-// writeVerbs lists the verbs of a group.
-func writeVerbs(w io.Writer, title string, cmd *cobra.Command, group string) {
+// writeCommands lists the commands of a group.
+func writeCommands(w io.Writer, title string, cmd *cobra.Command, group string) {
 	fmt.Fprintf(w, "\n%s\n", title)
 	for _, c := range cmd.Commands() {
 		if !c.Hidden && c.GroupID == group {
@@ -71,25 +72,14 @@ func writeVerbs(w io.Writer, title string, cmd *cobra.Command, group string) {
 	}
 }
 
-// section is the annotation of a flag that says under which title help lists it.
-const section = "section"
-
-// under has help list flags apart from a verb's own, and gives them to the verb.
-func under(title string, flags *pflag.FlagSet, cmd *cobra.Command) {
-	flags.VisitAll(func(f *pflag.Flag) {
-		f.Annotations = map[string][]string{section: {title}}
-	})
-	cmd.Flags().AddFlagSet(flags)
-}
-
 // A flagSection is flags under a title.
 type flagSection struct {
 	title string
 	flags *pflag.FlagSet
 }
 
-// flagSections are the flags of a verb that help shows: what only this verb has
-// first, and all in the order in which they were added.
+// flagSections are the flags of a command that help shows: its own first, and all
+// in the order in which they were added.
 func flagSections(cmd *cobra.Command) []flagSection {
 	sections := []flagSection{newSection("Flags")}
 	cmd.Flags().SortFlags = false
@@ -98,8 +88,8 @@ func flagSections(cmd *cobra.Command) []flagSection {
 			return
 		}
 		title := sections[0].title
-		if t := f.Annotations[section]; len(t) > 0 {
-			title = t[0]
+		if own := flags.Section(f); own != "" {
+			title = own
 		}
 		i := slices.IndexFunc(sections, func(s flagSection) bool { return s.title == title })
 		if i < 0 {

@@ -8,6 +8,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/bise-sh/bise/cli/console"
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
 
@@ -18,11 +20,11 @@ func TestHelpIsOfOneKind(t *testing.T) {
 		listWidth  = 92 // columns of a line in a list of verbs
 		flagsWidth = 140
 	)
-	root := newApp(strings.NewReader(""), io.Discard, io.Discard).root()
+	root := testRoot()
 	if len(root.Groups()) == 0 {
 		t.Error("verbs are in no groups")
 	}
-	for _, cmd := range everyVerb(root) {
+	for _, cmd := range allCommands(root) {
 		if cmd.Hidden || strings.HasPrefix(cmd.CommandPath(), "bise help") {
 			continue
 		}
@@ -80,13 +82,17 @@ func TestHelpIsOfOneKind(t *testing.T) {
 	}
 }
 
+func testRoot() *cobra.Command {
+	return newProgram(console.New(strings.NewReader(""), io.Discard, io.Discard), engines{load: loadHere}).root
+}
+
 // TestFlagsOfOneName checks that a flag means the same wherever it is: the same
 // value, the same short form.
 func TestFlagsOfOneName(t *testing.T) {
-	root := newApp(strings.NewReader(""), io.Discard, io.Discard).root()
+	root := testRoot()
 	type form struct{ value, short, verb string }
 	seen := map[string]form{}
-	for _, cmd := range append(everyVerb(root), root) {
+	for _, cmd := range append(allCommands(root), root) {
 		if cmd.Hidden {
 			continue
 		}

@@ -1,14 +1,12 @@
 package cli
 
 import (
-	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
@@ -105,12 +103,11 @@ func TestAskKeepsWhatIsAttached(t *testing.T) {
 // TestAskKeepsWhatCame ends an answer before its end, as head does.
 func TestAskKeepsWhatCame(t *testing.T) {
 	s := enginetest.Says("so far", " and on")
-	got := runApp(t, func(a *app) {
-		a.stdout = deafWriter{}
-		a.open = func(context.Context, string, engine.LoadOptions) (engine.Engine, error) { return s, nil }
-	}, "", "ask", "hi")
-	if got.code != fault.ExitOK || got.stderr != "" {
-		t.Fatalf("got %+v", got)
+	var stderr strings.Builder
+	testPlaces(t)
+	code := run([]string{"ask", "hi"}, strings.NewReader(""), deafWriter{}, &stderr, engines{load: loadHere, open: always(s)})
+	if code != fault.ExitOK || stderr.String() != "" {
+		t.Fatalf("code %d, stderr %q", code, stderr.String())
 	}
 	_, path := lastKept(t)
 	if len(path) != 2 || path[1].Content.Plain() != "so far" || path[1].State != history.Stopped {
@@ -132,15 +129,5 @@ func TestAskKeepsNothingOfWhatIsRefused(t *testing.T) {
 	}
 	if found, err := filepath.Glob(filepath.Join(os.Getenv("XDG_DATA_HOME"), "bise", "*")); err != nil || len(found) != 0 {
 		t.Errorf("found %v, %v", found, err)
-	}
-}
-
-func TestWhen(t *testing.T) {
-	now := time.Now()
-	if got := when(now); got != "Today "+now.Format("15:04") && got != "Yesterday "+now.Format("15:04") {
-		t.Errorf("now is %q", got)
-	}
-	if got := when(now.AddDate(-2, 0, 0)); got != now.AddDate(-2, 0, 0).Format("2 January 2006") {
-		t.Errorf("two years ago is %q", got)
 	}
 }

@@ -7,8 +7,7 @@ import (
 	"os/signal"
 	"path/filepath"
 
-	"github.com/spf13/cobra"
-
+	"github.com/bise-sh/bise/cli/console"
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/history"
@@ -18,29 +17,22 @@ import (
 	"github.com/bise-sh/bise/tui"
 )
 
-// bise without a verb is the interface on a terminal, and help elsewhere.
-func (a *app) noVerb(cmd *cobra.Command, _ []string) error {
-	if !term.IsTerminal(a.stdin) || !a.out.Moves() && !(a.accessible && a.out.Terminal()) {
-		return cmd.Help()
-	}
-	if err := a.begin(true); err != nil {
-		return err
-	}
-	return a.showInterface(cmd.Context())
+// canShowInterface reports whether the terminal can show the interface.
+func canShowInterface(con *console.Console) bool {
+	return term.IsTerminal(con.Stdin) && (con.Out.Moves() || con.Accessible && con.Out.Terminal())
 }
 
-func (a *app) showInterface(ctx context.Context) error {
-	defer a.lib.Close()
-	o := a.interfaceOptions()
-	o.Width, o.Height = a.out.Size()
-	// Nothing but the interface writes to the terminal.
-	a.progress.calm(true)
-	a.quiet = true
+// showInterface runs the interface. Nothing else writes to the terminal meanwhile.
+func showInterface(ctx context.Context, con *console.Console, lib *library.Library, conf config.Config, configErr error, places config.Places, model string) error {
+	defer lib.Close()
+	o := interfaceOptions(lib, conf, configErr, places, model)
+	o.Width, o.Height = con.Out.Size()
+	con.Silence()
 	var err error
-	if a.accessible {
-		err = a.showLinear(ctx, o)
+	if con.Accessible {
+		err = showLinear(ctx, con, o)
 	} else {
-		err = tui.Run(ctx, o, a.stdin, a.stdout, os.Environ(), !a.noColor)
+		err = tui.Run(ctx, o, con.Stdin, con.Stdout, os.Environ(), !con.NoColor)
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -48,46 +40,46 @@ func (a *app) showInterface(ctx context.Context) error {
 	return err
 }
 
-// showLinear is the interface for screen readers. Ctrl-C is a key of its own
-// there, as it is where the terminal is drawn on: it stops an answer first.
-func (a *app) showLinear(ctx context.Context, o tui.Options) error {
+// showLinear is the interface for screen readers. Ctrl-C is a key there, as in the
+// other one: it stops an answer first.
+func showLinear(ctx context.Context, con *console.Console, o tui.Options) error {
 	signal.Reset(os.Interrupt)
 	keys := make(chan os.Signal, 1)
 	signal.Notify(keys, os.Interrupt)
 	defer signal.Stop(keys)
-	return tui.RunPlain(ctx, o, a.stdin, a.stdout, keys)
+	return tui.RunPlain(ctx, o, con.Stdin, con.Stdout, keys)
 }
 
-// interfaceOptions wires the interface to what it works with.
-func (a *app) interfaceOptions() tui.Options {
+// interfaceOptions gives the interface what it works with.
+func interfaceOptions(lib *library.Library, conf config.Config, configErr error, places config.Places, model string) tui.Options {
 	folder, err := os.Getwd()
 	if err != nil {
 		folder = ""
 	}
-	sampling := library.Sampling(a.config.Sampling)
+	sampling := library.Sampling(conf.Sampling)
 	o := tui.Options{
-		Settings: a.config.Interface,
-		Save:     func(i config.Interface) error { return config.SaveInterface(a.places.File(), i) },
+		Settings: conf.Interface,
+		Save:     func(i config.Interface) error { return config.SaveInterface(places.File(), i) },
 		Open: func(ctx context.Context, ref string, o engine.LoadOptions) (engine.Engine, error) {
-			all := library.LoadOptions(a.config)
+			all := library.LoadOptions(conf)
 			if o.Context > 0 {
 				all.Context = o.Context
 			}
-			return a.lib.Open(ctx, ref, all)
+			return lib.Open(ctx, ref, all)
 		},
 		Loaded:    library.Loaded,
-		Models:    a.lib,
-		Downloads: a.lib,
-		Endpoints: a.lib,
+		Models:    lib,
+		Downloads: lib,
+		Endpoints: lib,
 		Changes:   change.List,
-		History:   func() (*history.Store, error) { return history.Open(filepath.Join(a.places.Data, "history.db")) },
+		History:   func() (*history.Store, error) { return history.Open(filepath.Join(places.Data, "history.db")) },
 		Folder:    folder,
 		Getenv:    os.Getenv,
 	}
-	o.Model, _ = a.lib.Choose(a.model)
+	o.Model, _ = lib.Choose(model)
 	o.Sampling = sampling
-	style, badStyle := a.loadStyle()
+	style, styleErr := loadStyle(conf, places)
 	o.Style = style
-	o.Problem = errors.Join(a.configError, sampling.Check(), badStyle)
+	o.Problem = errors.Join(configErr, sampling.Check(), styleErr)
 	return o
 }

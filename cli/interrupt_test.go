@@ -29,7 +29,7 @@ func TestInterruptStopsTheAnswer(t *testing.T) {
 			}),
 			enginetest.Wait(nil),
 		}}}
-		if got, want := runBise(t, s, "", "ask", "hi"), (run{fault.ExitInterrupted, "so far\n", ""}); got != want {
+		if got, want := runBise(t, s, "", "ask", "hi"), (ran{fault.ExitInterrupted, "so far\n", ""}); got != want {
 			t.Errorf("%v: got %+v, want %+v", signal, got, want)
 		}
 	}
@@ -42,11 +42,11 @@ func TestInterruptWhileReadingStdin(t *testing.T) {
 	}
 	defer w.Close()
 	defer r.Close()
-	got := runApp(t, func(a *app) {
-		a.stdin = signalling{r}
-	}, "", "ask", "hi")
-	if want := (run{code: fault.ExitInterrupted}); got != want {
-		t.Errorf("got %+v, want %+v", got, want)
+	var stdout, stderr strings.Builder
+	testPlaces(t)
+	code := run([]string{"ask", "hi"}, signalling{r}, &stdout, &stderr, engines{load: loadHere})
+	if code != fault.ExitInterrupted || stdout.String() != "" || stderr.String() != "" {
+		t.Errorf("code %d, stdout %q, stderr %q", code, stdout.String(), stderr.String())
 	}
 }
 
@@ -64,14 +64,13 @@ func init() { commands["bise-deaf"] = deaf }
 
 // deaf is a bise whose engine does not mind being stopped.
 func deaf() {
-	a := newApp(os.Stdin, os.Stdout, os.Stderr)
-	a.open = func(ctx context.Context, _ string, _ engine.LoadOptions) (engine.Engine, error) {
+	open := func(ctx context.Context, _ string, _ engine.LoadOptions) (engine.Engine, error) {
 		fmt.Println("opening")
 		<-ctx.Done()
 		fmt.Println("stopping")
 		select {}
 	}
-	os.Exit(a.run(os.Args[1:]))
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, engines{load: loadHere, open: open}))
 }
 
 func TestSecondInterruptLeavesAtOnce(t *testing.T) {
@@ -111,11 +110,9 @@ func TestBrokenPipeEndsQuietly(t *testing.T) {
 		enginetest.Wait(nil),
 	}}}
 	var stderr strings.Builder
-	got := runApp(t, func(a *app) {
-		a.stdout, a.stderr = w, &stderr
-		a.open = func(context.Context, string, engine.LoadOptions) (engine.Engine, error) { return s, nil }
-	}, "", "ask", "hi")
-	if got.code != fault.ExitOK || stderr.String() != "" {
-		t.Errorf("code %d, stderr %q", got.code, stderr.String())
+	testPlaces(t)
+	code := run([]string{"ask", "hi"}, strings.NewReader(""), w, &stderr, engines{load: loadHere, open: always(s)})
+	if code != fault.ExitOK || stderr.String() != "" {
+		t.Errorf("code %d, stderr %q", code, stderr.String())
 	}
 }

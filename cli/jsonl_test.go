@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bise-sh/bise/cli/console"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
 	"github.com/bise-sh/bise/fault"
@@ -76,7 +77,7 @@ func TestLinesAreTheReferences(t *testing.T) {
 			if _, err := os.Stat(path + ".mmproj.f32.gguf"); err == nil {
 				args = append(args, "--projector", path+".mmproj.f32.gguf")
 			}
-			got := runApp(t, func(*app) {}, strings.Join(lines, "\n"), args...)
+			got := runWith(t, engines{}, strings.Join(lines, "\n"), args...)
 			answers := strings.Split(strings.TrimSpace(got.stdout), "\n")
 			if got.code != 0 || len(answers) != len(lines) || len(want) != len(lines) {
 				t.Fatalf("%d answers to %d lines, of which %d are known; %s", len(answers), len(lines), len(want), got.stderr)
@@ -113,11 +114,10 @@ func TestLinesByTheEngine(t *testing.T) {
 			t.Errorf("got %s", line)
 		}
 	}
-	failed := runApp(t, func(a *app) {
-		a.open = func(context.Context, string, engine.LoadOptions) (engine.Engine, error) {
-			return nil, &fault.Error{Kind: fault.NoMemory, Msg: "there is no room"}
-		}
-	}, "", "tokenize", "--jsonl", "-m", path)
+	refuse := func(context.Context, string, engine.LoadOptions) (engine.Engine, error) {
+		return nil, &fault.Error{Kind: fault.NoMemory, Msg: "there is no room"}
+	}
+	failed := runWith(t, engines{open: refuse}, "", "tokenize", "--jsonl", "-m", path)
 	if failed.code != fault.ExitModel || !strings.Contains(failed.stderr, "there is no room") {
 		t.Errorf("got %+v", failed)
 	}
@@ -136,8 +136,7 @@ func TestLinesAreAnsweredAtOnce(t *testing.T) {
 	answer, stdout := io.Pipe()
 	done := make(chan int)
 	go func() {
-		a := newApp(stdin, stdout, io.Discard)
-		code := a.run([]string{"tokenize", "--jsonl", "-m", path})
+		code := run([]string{"tokenize", "--jsonl", "-m", path}, stdin, stdout, io.Discard, engines{load: loadHere})
 		stdout.Close()
 		done <- code
 	}()
@@ -161,7 +160,7 @@ func TestLinesAreAnsweredAtOnce(t *testing.T) {
 
 func TestEachLine(t *testing.T) {
 	collect := func(ctx context.Context, r io.Reader) (lines []string, ended bool, err error) {
-		err = eachLine(ctx, r, func(line []byte, _ bool) error {
+		err = console.EachLine(ctx, r, func(line []byte, _ bool) error {
 			lines = append(lines, string(line))
 			return nil
 		}, func() error { ended = true; return nil })
@@ -171,7 +170,7 @@ func TestEachLine(t *testing.T) {
 	if err != nil || !ended || len(lines) != 4 || lines[0] != "a" || lines[1] != "" || len(lines[2]) != 200_000 || lines[3] != "c" {
 		t.Errorf("%d lines, %v, %v", len(lines), ended, err)
 	}
-	if _, _, err := collect(t.Context(), io.MultiReader(strings.NewReader("a\n"), endless{})); err == nil || !strings.Contains(err.Error(), "a line has more than") {
+	if _, _, err := collect(t.Context(), io.MultiReader(strings.NewReader("a\n"), endless{})); err == nil || !strings.Contains(err.Error(), "a line is longer than") {
 		t.Errorf("got %v", err)
 	}
 	stopped := errors.New("stopped")
@@ -204,8 +203,7 @@ func BenchmarkLines(b *testing.B) {
 	}
 	requests := strings.Repeat("{\"messages\":[{\"role\":\"user\",\"content\":\"How does a slice grow in Go?\"}]}\n", 10_000)
 	for b.Loop() {
-		a := newApp(strings.NewReader(requests), io.Discard, io.Discard)
-		if code := a.run([]string{"tokenize", "--jsonl", "-m", path}); code != 0 {
+		if code := run([]string{"tokenize", "--jsonl", "-m", path}, strings.NewReader(requests), io.Discard, io.Discard, engines{load: loadHere}); code != 0 {
 			b.Fatal(code)
 		}
 	}

@@ -34,9 +34,7 @@ func TestMain(m *testing.M) {
 
 var commands = map[string]func(){
 	"bise": func() {
-		a := newApp(os.Stdin, os.Stdout, os.Stderr)
-		a.load = loadScript
-		os.Exit(a.run(os.Args[1:]))
+		os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, engines{load: loadScript}))
 	},
 	// The process that holds a model, as it really is.
 	"bise-worker": func() { os.Exit(Run([]string{"worker"}, os.Stdin, os.Stdout, os.Stderr)) },
@@ -127,32 +125,42 @@ func loadScript(_ context.Context, spec worker.Spec, _ func(float64)) (engine.En
 	return script, nil
 }
 
-// A run is what a run of bise in this process gave.
-type run struct {
+// A ran is what a run of bise in this process gave.
+type ran struct {
 	code           int
 	stdout, stderr string
 }
 
 // runBise runs bise on a script, with places of its own.
-func runBise(t *testing.T, script engine.Engine, stdin string, args ...string) run {
+func runBise(t *testing.T, script engine.Engine, stdin string, args ...string) ran {
 	t.Helper()
-	return runApp(t, func(a *app) {
-		a.open = func(context.Context, string, engine.LoadOptions) (engine.Engine, error) { return script, nil }
-	}, stdin, args...)
+	return runWith(t, engines{open: always(script)}, stdin, args...)
 }
 
-func runApp(t *testing.T, prepare func(*app), stdin string, args ...string) run {
+// always opens the same engine.
+func always(e engine.Engine) func(context.Context, string, engine.LoadOptions) (engine.Engine, error) {
+	return func(context.Context, string, engine.LoadOptions) (engine.Engine, error) { return e, nil }
+}
+
+// testPlaces gives a test folders of its own, unless it has set them.
+func testPlaces(t *testing.T) {
 	t.Helper()
 	for _, place := range []string{"CONFIG_HOME", "DATA_HOME", "STATE_HOME", "CACHE_HOME", "RUNTIME_DIR"} {
 		if name := "XDG_" + place; !strings.HasPrefix(os.Getenv(name), os.TempDir()) {
 			t.Setenv(name, t.TempDir())
 		}
 	}
+}
+
+func runWith(t *testing.T, e engines, stdin string, args ...string) ran {
+	t.Helper()
+	testPlaces(t)
 	var stdout, stderr bytes.Buffer
-	a := newApp(strings.NewReader(stdin), &stdout, &stderr)
-	prepare(a)
-	code := a.run(args)
-	return run{code, stdout.String(), stderr.String()}
+	if e.load == nil {
+		e.load = loadHere
+	}
+	code := run(args, strings.NewReader(stdin), &stdout, &stderr, e)
+	return ran{code, stdout.String(), stderr.String()}
 }
 
 // asked is the last request that a script got.

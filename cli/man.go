@@ -5,27 +5,30 @@ import (
 	"io"
 	"strings"
 
+	"github.com/bise-sh/bise/cli/build"
+	"github.com/bise-sh/bise/cli/console"
+	"github.com/bise-sh/bise/cli/flags"
 	"github.com/bise-sh/bise/fault"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
 
-func (a *app) manCommand() *cobra.Command {
+func manCommand(con *console.Console) *cobra.Command {
 	return &cobra.Command{
-		Use:         "man [VERB]…",
-		Short:       "Print the manual page of bise, or of a verb",
+		Use:         "man [COMMAND]…",
+		Short:       "Print the manual page of bise or of a command",
 		Example:     "bise man ask | man -l -\nbise man history search >bise-history-search.1",
-		Annotations: map[string]string{bare: "yes"},
+		Annotations: flags.Mark(flags.Bare),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			page := cmd.Root()
 			for i, arg := range args {
 				next := child(page, arg)
 				if next == nil {
-					return knownVerb(page, args[i:])
+					return noSuchCommand(page, args[i:])
 				}
 				page = next
 			}
-			return writeManual(a.stdout, page, thisBuild().Version)
+			return writeManual(con.Stdout, page, build.Current().Version)
 		},
 	}
 }
@@ -50,7 +53,7 @@ func writeManual(w io.Writer, cmd *cobra.Command, version string) error {
 	if cmd.HasParent() {
 		fmt.Fprintf(m, ".B %s\n", roff(cmd.UseLine()))
 	} else {
-		m.WriteString(".B bise\n.br\n.B bise VERB [flags]\n")
+		m.WriteString(".B bise\n.br\n.B bise COMMAND [flags]\n")
 	}
 	if cmd.Long != "" {
 		fmt.Fprintf(m, ".SH DESCRIPTION\n%s\n", strings.ReplaceAll(roff(cmd.Long), "\n\n", "\n.PP\n"))
@@ -59,12 +62,12 @@ func writeManual(w io.Writer, cmd *cobra.Command, version string) error {
 		manualVerbs(m, g.Title, cmd, g.ID)
 	}
 	if len(cmd.Groups()) == 0 && cmd.HasSubCommands() {
-		manualVerbs(m, "Verbs", cmd, "")
+		manualVerbs(m, "Commands", cmd, "")
 	}
 	for _, s := range flagSections(cmd) {
 		manualFlags(m, s.title, s.flags)
 	}
-	manualFlags(m, "Flags of every verb", cmd.Root().PersistentFlags())
+	manualFlags(m, "Global flags", cmd.Root().PersistentFlags())
 	if cmd.Example != "" {
 		fmt.Fprintf(m, ".SH EXAMPLES\n.EX\n%s\n.EE\n", roff(cmd.Example))
 	}
@@ -95,9 +98,9 @@ var exitStatus = []struct {
 }{
 	{fault.ExitOK, "Done."},
 	{fault.ExitNo, "Done, and the answer is no."},
-	{fault.ExitUsage, "The command line, an input file or a configuration file cannot be meant."},
-	{fault.ExitModel, "The model or its engine."},
-	{fault.ExitNetwork, "The network, or a server that wants another key."},
+	{fault.ExitUsage, "The command line, an input file or a configuration file is invalid."},
+	{fault.ExitModel, "The model or its engine failed."},
+	{fault.ExitNetwork, "The network failed, or a server refused the key."},
 	{fault.ExitLicence, "A licence that has not been accepted."},
 	{fault.ExitInterrupted, "Interrupted."},
 }

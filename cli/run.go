@@ -1,10 +1,8 @@
-// Package cli is the verbs of bise: flags in, calls of modes and engines, the
-// answer on stdout. Everything else that a person reads (progress, notes,
-// errors) goes to stderr.
+// Package cli is the command line of bise: the root command, help, manual pages and
+// completion, and the wiring of everything that commands use.
 //
-// A verb is a file, and a method of app that makes its command. What verbs share
-// has files of its own: where models come from (engines.go), what is read
-// (input.go), how an answer is shown (answer.go) and how waiting is (progress.go).
+// The commands are in the folders of this package, by topic. Each is a function that
+// is given what it uses: the [console.Console], the [library.Library], settings.
 package cli
 
 import (
@@ -14,112 +12,159 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"runtime"
+	"sync"
 
 	"github.com/spf13/cobra"
 
+	"github.com/bise-sh/bise/cli/answer"
+	"github.com/bise-sh/bise/cli/build"
+	"github.com/bise-sh/bise/cli/console"
+	"github.com/bise-sh/bise/cli/flags"
+	"github.com/bise-sh/bise/cli/model"
+	"github.com/bise-sh/bise/cli/past"
+	"github.com/bise-sh/bise/cli/system"
+	"github.com/bise-sh/bise/cli/weights"
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/llama"
 	"github.com/bise-sh/bise/engine/worker"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/models/fit"
 	"github.com/bise-sh/bise/render/markdown"
-	"github.com/bise-sh/bise/render/term"
 )
 
 // Run runs bise with the arguments after its name and returns the exit code.
 func Run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	return newApp(stdin, stdout, stderr).run(args)
+	return run(args, stdin, stdout, stderr, engines{load: loadHere})
 }
 
-// An app is one run of bise.
-type app struct {
-	stdin          io.Reader
-	stdout, stderr io.Writer
-	out, err       term.Screen // what stdout and stderr are
-	progress       *progress
-
-	places      config.Places
-	config      config.Config
-	configError error // why config is empty, for verbs that forgive it
-	lib         *library.Library
-	style       *markdown.Style // of answers; nil until the first
-	log         io.Closer       // the log file
-
-	// What the flags of every verb say.
-	model      string
-	json       bool
-	quiet      bool
-	noColor    bool
-	accessible bool
-	logLevel   string
-
-	// load puts a model into this process's memory. Tests put a script here.
-	load func(ctx context.Context, spec worker.Spec, progress func(float64)) (engine.Engine, error)
-	// open replaces what the library opens. Tests put a script here.
+// engines are the functions that give engines. Tests put scripts here.
+type engines struct {
+	// load loads a model into this process.
+	load system.Loader
+	// open replaces what the library opens; nil: it opens workers and endpoints.
 	open func(ctx context.Context, ref string, o engine.LoadOptions) (engine.Engine, error)
 }
 
-func newApp(stdin io.Reader, stdout, stderr io.Writer) *app {
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, out: term.Of(stdout), err: term.Of(stderr)}
-	a.progress = newProgress(stderr, a.err)
-	a.load = loadHere
-	return a
-}
-
-func (a *app) run(args []string) int {
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer, e engines) int {
 	ctx, stop := interruptible()
 	defer stop()
-	slog.SetDefault(slog.New(slog.DiscardHandler)) // until begin opens the log
-	root := a.root()
-	root.SetArgs(args)
-	root.SetIn(a.stdin)
-	root.SetOut(a.stdout)
-	root.SetErr(a.stderr)
-	err := root.ExecuteContext(ctx)
-	a.progress.erase()
+	slog.SetDefault(slog.New(slog.DiscardHandler)) // until prepare opens the log
+	con := console.New(stdin, stdout, stderr)
+	p := newProgram(con, e)
+	p.root.SetArgs(args)
+	err := p.root.ExecuteContext(ctx)
+	con.Erase()
 	if err != nil && ctx.Err() != nil {
-		// What was going on failed because it was interrupted, however it says so.
+		// The work failed because it was interrupted, whatever it says.
 		err = context.Cause(ctx)
 	}
-	a.report(err)
-	if a.log != nil {
-		err = errors.Join(err, a.log.Close())
+	con.Report(err)
+	if p.log != nil {
+		err = errors.Join(err, p.log.Close())
 	}
 	return exitCode(err)
 }
 
-// A verbGroup is verbs that help lists together.
-type verbGroup struct {
-	title string
-	verbs []*cobra.Command
+// A program is one run of bise: the tree of its commands, and what was made for them.
+type program struct {
+	root *cobra.Command
+	log  io.Closer // the log file; nil until a command opens it
 }
 
-// verbs are the commands, in the order in which help lists them.
-func (a *app) verbs() []verbGroup {
-	return []verbGroup{
-		{"Ask and be helped", []*cobra.Command{a.askCommand(), a.reviewCommand(), a.completeCommand(), a.solveCommand(), a.seeCommand(), a.historyCommand()}},
-		{"Models on this machine", []*cobra.Command{a.catalogCommand(), a.fitCommand(), a.pullCommand(), a.importCommand(), a.listCommand(), a.showCommand(), a.verifyCommand(), a.rmCommand(), a.gcCommand()}},
-		{"For editors and other programs", []*cobra.Command{a.lspCommand(), a.serveCommand(), a.embedCommand(), a.tokenizeCommand()}},
-		{"The machine", []*cobra.Command{a.doctorCommand(), a.psCommand(), a.stopCommand(), a.benchCommand()}},
-		{"Making model files", []*cobra.Command{a.convertCommand(), a.quantizeCommand(), a.imatrixCommand(), a.perplexityCommand(), a.logitsCommand()}},
-		{"bise itself", []*cobra.Command{a.versionCommand(), a.completionCommand(), a.manCommand()}},
+// newProgram makes the commands and gives each what it uses.
+func newProgram(con *console.Console, e engines) *program {
+	places := config.Find()
+	conf, problems, configErr := config.Load(places.File())
+	logLevel := "info"
+	lib := newLibrary(con, e, places, conf, &logLevel)
+	con.Style = sync.OnceValue(func() *markdown.Style {
+		style, err := loadStyle(conf, places)
+		if err != nil {
+			msg, advice := fault.Explain(err)
+			con.Notef("%s %s", msg, advice)
+		}
+		return style
+	})
+	h := past.NewOpener(con, filepath.Join(places.Data, "history.db"))
+
+	p := &program{}
+	prepare := func(forgive bool) error {
+		con.Apply()
+		con.NoColor = con.NoColor || os.Getenv("NO_COLOR") != ""
+		var level slog.Level
+		if err := level.UnmarshalText([]byte(logLevel)); err != nil {
+			return flags.Invalid("log-level", logLevel, "debug", "info", "warn", "error")
+		}
+		p.log = openLog(places.Log, level)
+		if configErr != nil && !forgive {
+			return configErr
+		}
+		for _, problem := range problems {
+			con.Notef("%s", problem)
+		}
+		return nil
 	}
+	p.root = newRoot(con, &logLevel, prepare)
+	p.root.RunE = func(cmd *cobra.Command, _ []string) error {
+		if !canShowInterface(con) {
+			return cmd.Help()
+		}
+		if err := prepare(true); err != nil {
+			return err
+		}
+		return showInterface(cmd.Context(), con, lib, conf, configErr, places, flags.Model(cmd))
+	}
+	for _, g := range []struct {
+		title    string
+		commands []*cobra.Command
+	}{
+		{"Ask and get help", []*cobra.Command{
+			answer.Ask(con, lib, conf, h), answer.Review(con, lib, conf), answer.Complete(con, lib, conf),
+			answer.Solve(con, lib, conf), answer.See(con, lib, conf, h), past.History(con, h),
+		}},
+		{"Models on this machine", []*cobra.Command{
+			model.Catalog(con, lib), model.Fit(con, lib, conf), model.Pull(con, lib), model.Import(con, lib), model.List(con, lib),
+			model.Show(con, lib), model.Verify(con, lib), model.Remove(con, lib), model.GC(con, lib),
+		}},
+		{"For editors and other programs", []*cobra.Command{
+			system.LSP(con, lib, conf), system.Serve(con, lib, conf), answer.Embed(con, lib, conf), system.Tokenize(con, lib, conf),
+		}},
+		{"The machine", []*cobra.Command{
+			system.Doctor(con, lib, conf, configErr, places), system.PS(con), system.Stop(con, lib), system.Bench(con, lib, conf, e.load),
+		}},
+		{"Making model files", []*cobra.Command{
+			weights.Convert(con), weights.Quantize(con, lib), weights.Imatrix(con, lib), weights.Perplexity(con, lib), weights.Logits(con, lib),
+		}},
+		{"bise itself", []*cobra.Command{system.Version(con), completionCommand(con), manCommand(con)}},
+	} {
+		p.root.AddGroup(&cobra.Group{ID: g.title, Title: g.title})
+		for _, c := range g.commands {
+			c.GroupID = g.title
+			p.root.AddCommand(c)
+		}
+	}
+	p.root.AddCommand(workerCommand(e.load), weights.Task(con)) // bise's own processes
+	addCompletions(p.root, lib, h)
+	return p
 }
 
-func (a *app) root() *cobra.Command {
+// newRoot makes the command that has all others. prepare opens the log and checks
+// config.toml before a command runs.
+func newRoot(con *console.Console, logLevel *string, prepare func(forgive bool) error) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "bise",
 		Short: "A terminal assistant that runs Mistral's models on your machine",
-		Args:  knownVerb,
-		RunE:  a.noVerb,
-		// Verbs that say they are bare touch nothing that the person has.
+		Args:  noSuchCommand,
+		// Bare commands touch nothing that the user has.
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			if cmd.Annotations[bare] != "" || !cmd.HasParent() {
+			if cmd.Annotations[flags.Bare] != "" || !cmd.HasParent() {
 				return nil
 			}
-			return a.begin(cmd.Annotations[forgiving] != "" || cmd.Name() == cobra.ShellCompRequestCmd)
+			return prepare(cmd.Annotations[flags.Forgiving] != "" || cmd.Name() == cobra.ShellCompRequestCmd)
 		},
 		SilenceErrors:     true,
 		SilenceUsage:      true,
@@ -127,88 +172,50 @@ func (a *app) root() *cobra.Command {
 	}
 	f := root.PersistentFlags()
 	f.SortFlags = false
-	f.StringVarP(&a.model, "model", "m", "", "use the model `REF`: the name of an installed one, the path of a GGUF file, or endpoint/model")
-	f.BoolVar(&a.json, "json", false, "print JSON")
-	f.BoolVar(&a.quiet, "quiet", false, "no progress and no notes, only errors")
-	f.BoolVar(&a.noColor, "no-color", false, "no colours (also with NO_COLOR)")
-	f.BoolVar(&a.accessible, "accessible", false, "print in order and redraw nothing")
-	f.StringVar(&a.logLevel, "log-level", "info", "log what is of `LEVEL` or above: debug, info, warn or error")
+	flags.AddModel(f)
+	f.BoolVar(&con.JSON, "json", false, "print JSON")
+	f.BoolVar(&con.Quiet, "quiet", false, "print no progress and no notes, only errors")
+	f.BoolVar(&con.NoColor, "no-color", false, "use no colours (also with NO_COLOR)")
+	f.BoolVar(&con.Accessible, "accessible", false, "print in order and redraw nothing")
+	f.StringVar(logLevel, "log-level", *logLevel, "log messages of `LEVEL` and above: debug, info, warn or error")
+	root.SetIn(con.Stdin)
+	root.SetOut(con.Stdout)
+	root.SetErr(con.Stderr)
 	root.SetHelpCommand(&cobra.Command{Hidden: true})
 	root.SetFlagErrorFunc(flagError)
 	root.SetUsageFunc(usage)
 	root.SetHelpFunc(help)
 	cobra.EnableCommandSorting = false
-	for _, g := range a.verbs() {
-		root.AddGroup(&cobra.Group{ID: g.title, Title: g.title})
-		for _, c := range g.verbs {
-			c.GroupID = g.title
-			root.AddCommand(c)
-		}
-	}
-	root.AddCommand(a.workerCommand(), a.taskCommand()) // bise's own processes
-	a.offer(root)
 	return root
 }
 
-const (
-	// bare marks verbs that need neither config nor log.
-	bare = "bare"
-	// forgiving marks verbs that work without config.toml when it is wrong.
-	forgiving = "forgiving"
-)
-
-// begin reads what the person has set and opens the log.
-func (a *app) begin(forgive bool) error {
-	a.places = config.Find()
-	if a.accessible || a.quiet {
-		a.progress.calm(a.quiet)
-	}
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(a.logLevel)); err != nil {
-		return usageErrorf("the log level %q is none of debug, info, warn and error", a.logLevel)
-	}
-	a.log = openLog(a.places.Log, level)
-	c, problems, err := config.Load(a.places.File())
-	if err != nil && !forgive {
-		return err
-	}
-	a.configError = err
-	for _, p := range problems {
-		a.note("%s", p)
-	}
-	a.config = c
-	if os.Getenv("NO_COLOR") != "" {
-		a.noColor = true
-	}
-	a.lib = a.newLibrary()
-	return nil
-}
-
-// newLibrary wires the library to what it works with.
-func (a *app) newLibrary() *library.Library {
+// newLibrary gives the library what it works with.
+func newLibrary(con *console.Console, e engines, places config.Places, conf config.Config, logLevel *string) *library.Library {
 	return library.New(library.Options{
-		Places: a.places, Config: a.config,
+		Places: places, Config: conf,
 		Launch: func() (worker.Launcher, error) {
 			program, err := os.Executable()
 			if err != nil {
 				return worker.Launcher{}, fmt.Errorf("find bise itself, to start a worker: %w", err)
 			}
-			return worker.Launcher{Command: []string{program, "worker", "--log-level", a.logLevel}, LogDir: a.places.Log}, nil
+			return worker.Launcher{Command: []string{program, "worker", "--log-level", *logLevel}, LogDir: places.Log}, nil
 		},
-		Build: buildID(), Version: thisBuild().Version,
+		Build: build.ID(), Version: build.Current().Version,
 		Devices:  gpus,
-		Quantize: a.quantizeWorker("quantize the downloaded weights"),
-		Progress: func(what string) {
-			if what == "" {
-				a.progress.erase()
-				return
-			}
-			a.progress.wait(func(int) string { return what })
-		},
-		Note:   func(sentence string) { a.note("%s", sentence) },
-		Stderr: a.stderr,
-		Engine: a.open,
+		Quantize: weights.QuantizeWorker("quantize the downloaded weights"),
+		Progress: con.Progress,
+		Note:     func(sentence string) { con.Notef("%s", sentence) },
+		Stderr:   con.Stderr,
+		Engine:   e.open,
 	})
+}
+
+// loadStyle loads the style of answers that config.toml names; nil if it names none.
+func loadStyle(conf config.Config, places config.Places) (*markdown.Style, error) {
+	if conf.Interface.Style == "" {
+		return nil, nil
+	}
+	return markdown.LoadStyle(conf.Interface.Style, filepath.Dir(places.File()))
 }
 
 // gpus lists the GPUs that llama.cpp can use.
@@ -221,4 +228,13 @@ func gpus() []fit.Device {
 		}
 	}
 	return list
+}
+
+// exitCode is the exit code of the program. A reader that closes the pipe has read
+// enough: that is not a failure.
+func exitCode(err error) int {
+	if isBrokenPipe(err) {
+		return fault.ExitOK
+	}
+	return fault.ExitCode(err)
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bise-sh/bise/cli/console"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
 	"github.com/bise-sh/bise/fault"
@@ -36,19 +37,19 @@ func serving(t *testing.T, args ...string) (url string, opened func() []string, 
 		}
 	}
 	stderr, to := io.Pipe()
-	a := newApp(strings.NewReader(""), io.Discard, to)
+	con := console.New(strings.NewReader(""), io.Discard, to)
 	refs := make(chan string, 8)
-	a.open = func(_ context.Context, ref string, _ engine.LoadOptions) (engine.Engine, error) {
+	open := func(_ context.Context, ref string, _ engine.LoadOptions) (engine.Engine, error) {
 		refs <- ref
 		return enginetest.Says("from ", ref), nil
 	}
 	ctx, stop := context.WithCancelCause(t.Context())
 	code := make(chan int, 1)
 	go func() {
-		root := a.root()
+		root := newProgram(con, engines{load: loadHere, open: open}).root
 		root.SetArgs(append([]string{"serve", "-m", "one", "--addr", "127.0.0.1:0"}, args...))
 		err := root.ExecuteContext(ctx)
-		a.report(err)
+		con.Report(err)
 		to.Close()
 		code <- exitCode(err)
 	}()
@@ -64,7 +65,7 @@ func serving(t *testing.T, args ...string) (url string, opened func() []string, 
 			}
 			return list
 		}, func() int {
-			stop(errInterrupted)
+			stop(console.ErrInterrupted)
 			return <-code
 		}
 }
@@ -124,7 +125,7 @@ func TestServe(t *testing.T) {
 }
 
 func TestServeWithKey(t *testing.T) {
-	t.Setenv(serveKey, "secret")
+	t.Setenv("BISE_SERVE_KEY", "secret")
 	url, _, end := serving(t)
 	defer end()
 	if status, _ := fetch(t, "GET", url+"/v1/models", ""); status != http.StatusUnauthorized {

@@ -6,10 +6,11 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/bise-sh/bise/cli/console"
 	"github.com/bise-sh/bise/fault"
 )
 
-// interruptible makes a context that ends, with cause errInterrupted, when the
+// interruptible makes a context that ends, with cause console.ErrInterrupted, when the
 // person presses Ctrl-C or the system asks the process to leave. The second time
 // the process exits at once.
 //
@@ -32,7 +33,7 @@ func interruptible() (ctx context.Context, stop func()) {
 				if n > 0 {
 					os.Exit(fault.ExitInterrupted)
 				}
-				cancel(errInterrupted)
+				cancel(console.ErrInterrupted)
 			case <-done:
 				return
 			}

@@ -5,6 +5,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bise-sh/bise/cli/flags"
+	"github.com/bise-sh/bise/cli/system"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/llama"
 	"github.com/bise-sh/bise/engine/worker"
@@ -21,16 +23,16 @@ func loadHere(ctx context.Context, spec worker.Spec, progress func(float64)) (en
 
 // workerCommand is the process that holds a model. It is started by the others
 // and not for people.
-func (a *app) workerCommand() *cobra.Command {
+func workerCommand(load system.Loader) *cobra.Command {
 	return &cobra.Command{
 		Use:         "worker",
-		Short:       "Hold a model for other processes of bise",
+		Short:       "Hold a model for other bise processes",
 		Hidden:      true,
-		Args:        arguments(cobra.NoArgs, "no arguments"),
-		Annotations: map[string]string{bare: "yes"},
+		Args:        flags.Args(cobra.NoArgs, "no arguments"),
+		Annotations: flags.Mark(flags.Bare),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			llama.Log() // its last line is told when the process ends unasked
-			return worker.Serve(cmd.Context(), worker.ServeConfig{Open: a.load})
+			return worker.Serve(cmd.Context(), worker.ServeConfig{Open: load})
 		},
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/bise-sh/bise/engine/enginetest"
 	"github.com/bise-sh/bise/history"
 	"github.com/bise-sh/bise/tui/kit"
+	"github.com/bise-sh/bise/tui/talk"
 )
 
 // long is a conversation of so many tokens, at four bytes a token, of prose, lists,
@@ -77,7 +78,8 @@ func inFront(b *testing.B, e engine.Engine, tokens int) (m *Model, end func()) {
 	o.History = func() (*history.Store, error) { return history.Open(path) }
 	m = New(ctx, o)
 	m.Update(tea.WindowSizeMsg{Width: 200, Height: 50})
-	finish(m, readConversation(m.tasks, m.records, conversationChosen{id: c.ID}))
+	_, cmd := m.Update(talk.ConversationChosen{Id: c.ID})
+	finish(m, cmd)
 	return m, func() {
 		cancel()
 		if err := m.Close(); err != nil {
@@ -209,7 +211,7 @@ func BenchmarkKeyToFrame(b *testing.B) {
 	hand.Close()
 	p.Quit()
 	<-ended
-	if t := m.screens[0].(*chatMode).last(); t.text.Len() == 0 {
+	if !strings.Contains(m.View().Content, "Appending") {
 		b.Fatal("nothing was streamed")
 	}
 	end()
@@ -239,10 +241,10 @@ func BenchmarkScroll(b *testing.B) {
 // BenchmarkOpen is what it takes to read a long conversation and show its end.
 func BenchmarkOpen(b *testing.B) {
 	m, end := inFront(b, enginetest.Says("x"), 200_000)
-	read := readConversation(m.tasks, m.records, conversationChosen{id: m.screens[0].(*chatMode).saved.id.Load()})
+	_, read := m.Update(talk.ConversationChosen{Id: 1})
 	for b.Loop() {
-		m.Update(newAsked{})
-		m.Update(read())
+		m.Update(talk.NewRequested{})
+		finish(m, read)
 		m.View()
 	}
 	end()

@@ -37,7 +37,7 @@ func (d *driver) asks(text string) {
 // idle takes results until no answer is on its way.
 func (d *driver) idle() {
 	d.t.Helper()
-	d.until("the end of the answer", func() bool { return !d.m.screens[0].(*chatMode).busy() })
+	d.until("the end of the answer", func() bool { return !d.busy() })
 }
 
 func TestChat(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/tui/kit"
+	"github.com/bise-sh/bise/tui/talk"
 	"github.com/bise-sh/bise/units"
 )
 
@@ -55,18 +56,18 @@ func (m *Model) importCommand(path string) kit.Outcome {
 		m.say().Say("/import needs a file: /import conversations.json")
 		return kit.Handled(nil)
 	}
-	return kit.Handled(importConversations(m.tasks, m.records, m.folder, path))
+	return kit.Handled(talk.Import(m.tasks, m.records, m.folder, path))
 }
 
 // sayImported shows the result of an import.
-func (m *Model) sayImported(msg conversationsImported) {
+func (m *Model) sayImported(msg talk.Imported) {
 	switch {
-	case msg.err != nil:
-		m.say().Error(msg.err)
-	case msg.present > 0:
-		m.say().Say(fmt.Sprintf("imported %s; %d already exist", units.Plural(msg.taken, "conversation"), msg.present))
+	case msg.Err != nil:
+		m.say().Error(msg.Err)
+	case msg.Present > 0:
+		m.say().Say(fmt.Sprintf("imported %s; %d already exist", units.Plural(msg.Count, "conversation"), msg.Present))
 	default:
-		m.say().Say("imported " + units.Plural(msg.taken, "conversation"))
+		m.say().Say("imported " + units.Plural(msg.Count, "conversation"))
 	}
 }
 

@@ -22,7 +22,7 @@ func TestContext(t *testing.T) {
 	d.pressed("ctrl+o")
 	d.sees("has to be loaded before")
 	close(gate)
-	d.until("the model", func() bool { return d.chat().model.State == engines.Ready })
+	d.until("the model", func() bool { return d.chat().Using().State == engines.Ready })
 	d.sees("❯ as far as memory goes")
 	d.sees("now: 32k tokens")
 	d.sees("131k tokens, all it was trained for")
@@ -30,7 +30,7 @@ func TestContext(t *testing.T) {
 	if <-opened; (<-opened).Context != 8192 {
 		t.Error("the model was not opened with the chosen context")
 	}
-	d.until("the model", func() bool { return d.chat().model.State == engines.Ready })
+	d.until("the model", func() bool { return d.chat().Using().State == engines.Ready })
 	d.asks("still there?")
 	d.sees("yes")
 	d.asks("/context")
@@ -45,7 +45,7 @@ func TestContextFrame(t *testing.T) {
 		s.About.ContextTrain = 131_072
 		return scripted(s)
 	}, func(d *driver) {
-		d.until("the model", func() bool { return d.chat().model != nil && d.chat().model.State == engines.Ready })
+		d.until("the model", func() bool { return d.chat().Using() != nil && d.chat().Using().State == engines.Ready })
 		d.pressed("ctrl+o")
 	})
 }

@@ -19,8 +19,8 @@ import (
 // The hours in the frames are the same wherever the tests run.
 func init() { time.Local = time.UTC }
 
-// A talk is a conversation as history imports it.
-type talk struct {
+// An exported is a conversation as history imports it.
+type exported struct {
 	Title    string        `json:"title"`
 	Mode     string        `json:"mode"`
 	Model    string        `json:"model"`
@@ -38,23 +38,23 @@ type talkMessage struct {
 }
 
 // talked is a conversation of a question and an answer.
-func talked(at time.Time, question, answer string) talk {
+func talked(at time.Time, question, answer string) exported {
 	say := func(parent int, role engine.Role, text string) talkMessage {
 		return talkMessage{parent, engine.Message{Role: role, Content: engine.Text(text)}, at}
 	}
-	return talk{
+	return exported{
 		Title: question, Mode: "chat", Model: "ministral-3-8b", Created: at, Updated: at, Leaf: 2,
 		Messages: []talkMessage{say(0, engine.User, question), say(1, engine.Assistant, answer)},
 	}
 }
 
 // exportFile is a file with conversations.
-func exportFile(t *testing.T, talks ...talk) string {
+func exportFile(t *testing.T, talks ...exported) string {
 	t.Helper()
 	data, err := json.Marshal(struct {
-		Version       int    `json:"bise_history"`
-		Conversations []talk `json:"conversations"`
-	}{1, append([]talk{}, talks...)})
+		Version       int        `json:"bise_history"`
+		Conversations []exported `json:"conversations"`
+	}{1, append([]exported{}, talks...)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +66,7 @@ func exportFile(t *testing.T, talks ...talk) string {
 }
 
 // remembering are options with a history of some conversations.
-func remembering(t *testing.T, talks ...talk) Options {
+func remembering(t *testing.T, talks ...exported) Options {
 	t.Helper()
 	o, path := kept(t, replies("And on it goes."))
 	s, err := history.Open(path)
@@ -88,7 +88,7 @@ func remembering(t *testing.T, talks ...talk) Options {
 }
 
 // longAgo are conversations of days that never become today.
-func longAgo() []talk {
+func longAgo() []exported {
 	at := func(month time.Month, day, hour int) time.Time {
 		return time.Date(2024, month, day, hour, 30, 0, 0, time.UTC)
 	}
@@ -97,10 +97,10 @@ func longAgo() []talk {
 		"Nothing good: the runtime notices and ends the program. A slice would not even be noticed.")
 	maps.Model = "/home/me/models/Mistral-Nemo-Instruct-2407-Q4_K_M.gguf"
 	kana := talked(at(2, 1, 8), "スライスとは何ですか", "配列の一部を指す記述子です。")
-	draft := talk{Mode: "chat", Model: "ministral-3-8b", Created: at(3, 15, 10), Updated: at(3, 15, 10), Draft: "Write a poem about", Messages: []talkMessage{}}
+	draft := exported{Mode: "chat", Model: "ministral-3-8b", Created: at(3, 15, 10), Updated: at(3, 15, 10), Draft: "Write a poem about", Messages: []talkMessage{}}
 	half := talked(at(1, 2, 12), "Escape \x1b[31mthis\x07 please", "no")
 	half.Draft = "and one more thing"
-	return []talk{slices, maps, kana, draft, half}
+	return []exported{slices, maps, kana, draft, half}
 }
 
 func TestConversations(t *testing.T) {
@@ -178,7 +178,7 @@ func TestConversationsOpen(t *testing.T) {
 	d.pressed("enter")
 	d.sees("And on it goes.")
 	d.idle()
-	path, err := d.store().Path(t.Context(), d.chat().saved.id.Load())
+	path, err := d.store().Path(t.Context(), d.newest().ID)
 	if err != nil || len(path) != 4 || path[1].Content.Plain() != "one" || path[2].Content.Plain() != "and three?" {
 		t.Errorf("the history has %+v, %v", path, err)
 	}
@@ -222,9 +222,9 @@ func TestConversationsDelete(t *testing.T) {
 	d.pressed("delete")
 	d.sees("deleted")
 	d.pressed("down", "ctrl+_")
-	d.until("the last one", func() bool { return len(d.m.dialogs[0].(*conversationsDialog).hits) == 4 })
+	d.until("the last one", func() bool { return d.listed() == 4 })
 	d.pressed("ctrl+_")
-	d.until("the one before", func() bool { return len(d.m.dialogs[0].(*conversationsDialog).hits) == 5 })
+	d.until("the one before", func() bool { return d.listed() == 5 })
 	d.pressed("ctrl+_")
 	d.sees("nothing that was deleted is left to bring back")
 }
@@ -297,24 +297,24 @@ func TestConversationsExportAndImport(t *testing.T) {
 
 // TestConversationsMany reads a long list page by page.
 func TestConversationsMany(t *testing.T) {
-	var talks []talk
+	const pageRows = 100
+	var talks []exported
 	for i := range 2*pageRows + 50 {
-		talks = append(talks, talked(time.Date(2024, 1, 1, 0, i, 0, 0, time.UTC), fmt.Sprintf("talk %03d", i), "yes"))
+		talks = append(talks, talked(time.Date(2024, 1, 1, 0, i, 0, 0, time.UTC), fmt.Sprintf("exported %03d", i), "yes"))
 	}
 	d := drive(t, remembering(t, talks...), 80, 24)
 	d.pressed("ctrl+r")
-	d.sees("talk 249")
-	dialog := d.m.dialogs[0].(*conversationsDialog)
-	if len(dialog.Rows) != pageRows {
-		t.Errorf("%d rows at first", len(dialog.Rows))
+	d.sees("exported 249")
+	if n := d.listed(); n != pageRows {
+		t.Errorf("%d rows at first", n)
 	}
 	for _, n := range []int{2 * pageRows, 2*pageRows + 50} {
 		d.pressed("end")
-		d.until("the next page", func() bool { return len(dialog.Rows) == n })
+		d.until("the next page", func() bool { return d.listed() == n })
 	}
 	d.pressed("end")
-	d.sees("❯ talk 000")
-	if dialog.reading || dialog.more {
+	d.sees("❯ exported 000")
+	if d.running > 0 || d.listed() != 2*pageRows+50 {
 		t.Error("it reads beyond the end")
 	}
 }
@@ -361,21 +361,4 @@ func TestConversationsOfAnotherProcess(t *testing.T) {
 	}
 	d.pressed("ctrl+r")
 	d.sees("✎ written elsewhere")
-}
-
-func TestFileName(t *testing.T) {
-	for title, want := range map[string]string{
-		"":                               "conversation",
-		"?!":                             "conversation",
-		"How does a slice grow in Go?":   "How-does-a-slice-grow-in-Go",
-		"../../etc/passwd":               "etc-passwd",
-		"✎ half a th":                    "half-a-th",
-		"スライスとは何ですか":                     "スライスとは何ですか",
-		strings.Repeat("スライス", 30):       strings.Repeat("スライス", 4) + "ス",
-		strings.Repeat("long word ", 20): "long-word-long-word-long-word-long-word-long",
-	} {
-		if got := fileName(title); got != want {
-			t.Errorf("%q: %q, want %q", title, got, want)
-		}
-	}
 }

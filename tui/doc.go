@@ -1,64 +1,58 @@
-// Package tui is what people see: the interface in which they talk to a model.
+// Package tui is the interface in which users talk to models. It has the one
+// tea.Model: the frame, the routing of messages, and the wiring of screens to the
+// services they use. The rooms are packages of their own:
+//
+//	kit      what screens are made of: list, editor, prompt, theme, keys, contracts
+//	terminal the clipboard and the user's editor
+//	engines  the models that are open, and what an answer waits for
+//	talk     conversations: chat, math, vision, and the history of them
+//	models   models, downloads, licences, servers
+//	review   the review mode
+//	code     the code mode
+//	plain    the same screens line by line, for screen readers
+//
+// Rooms know kit, terminal and engines, and not each other. What one wants of another it
+// returns as a message or an outcome, which [Model] carries out.
 //
 // # The frame
-//
-// [Model] is the one tea.Model. It owns the frame (one line above, one below),
-// the size of what is between them, and who is there: the current mode, or the
-// dialog that lies on top of it. It turns what happens into method calls and
-// decides nothing else.
 //
 //	bise   chat  review  code  math  vision              Ministral 3 8B   head
 //
 //	  …                                                                   body
 //
-//	4.1k of 32k ━━───────   31 tok/s · first 0.4 s            ? keys      foot
+//	4.1k of 32k ━━───────   31 tok/s · first 0.4 s            ? keys      footer
 //
-// What fills the body is a [screen]: it is told its size, gets the keys, draws
-// lines and says what stands in the foot. Everything screens have in common (the
-// context, colours, keys, settings, engines, conversations) is in one [*desk] that
-// they are made with. Colours come from desk.theme, which is replaced when the
-// person picks another: look it up when drawing, and draw again what was kept for
-// another desk.theme. Text from outside goes through term.Clean before it is
-// drawn.
+// What fills the body is a [kit.Screen]: the current mode, or the dialog on top of
+// it. A screen is told its size, gets keys, draws lines, and says what stands in
+// the footer. View changes nothing. Text from outside goes through term.Clean or a
+// function of kit before it is drawn.
 //
 // # Adding a mode
 //
-// A mode is a type with the methods of [mode], in files of its own (math.go,
-// math_view.go), its name in modes and a line in newMode. A mode whose screen is a
-// conversation has a *conversation, which has all the methods it needs (see
-// chatMode), and gives it the space that it does not need itself; a mode that makes
-// more of answers than texts gives it a [craft]. A mode that
-// asks a model by itself takes one from desk.engines.use, and reads the answer
-// with desk.start, whose events come as [eventsCame] messages.
+// Write a type with the methods of mode, in a package of its own or in talk. Add
+// its name to modes and a case to Model.makeMode, which gives it the look, the
+// notices and the services it uses, each in a named field. A mode whose screen is a
+// conversation embeds *talk.Conversation and has all the methods then; see
+// [talk.Chat].
 //
 // # Adding a dialog
 //
-// A dialog is a type with the methods of [dialog]. It is opened by an outcome that
-// tells [opened], or by a case in Model.act; it covers the body, and closes with
-// an answer from its press method: a message in the past tense such as
-// modelChosen, or nil when nothing was decided. The root carries the answer out
-// (Model.carryOut). Most dialogs embed a [list] and set its rows; commandsDialog is
-// an example, settingsDialog one in which letters are keys, promptDialog asks for
-// one line. What is undone with u is told by desk.sayUndo.
+// Write a type with the methods of [kit.Dialog]. Most embed a [kit.List] and set its
+// rows. A screen opens it with [kit.Open], the root with Model.push. It closes with
+// [kit.Close] and a message, or nil when nothing was decided. [kit.NewPrompt] asks
+// for one line.
 //
-// # Models and downloads
+// # Adding a command or a key
 //
-// What is known of models is on desk.shelf, which reads it from the [library.Library] that
-// the program gives: what is here, what could be, and how that fits the machine. It
-// has the downloads, too, which go on whatever is shown: a line of the frame says how
-// they are. A model that is here is opened through desk.engines.
-//
-// # Adding a command
-//
-// What can be done by a key is a binding in [keymap], and is then in the list of
-// keys and can be remapped in config.toml. What has a name is a [command] of the
-// mode, or one of desk.globals.
+// A command is a [kit.Command] of a mode's Commands method, or one of
+// Model.globals. A key is a binding in [kit.Keymap]; it is then in the list of keys
+// and can be set in config.toml. A key of one screen alone is a variable there, made
+// by [kit.NewBinding].
 //
 // # Messages
 //
-// All input and output happens in commands, whose results come back as messages
-// in the past tense. A message that the root does not know goes to every mode and
-// every open dialog; each takes those of its own types, so answers find who asked
-// also when another mode is shown. A message that can come late carries the
-// number of what it belongs to.
+// Input and output happen in commands, whose results come back as messages. A
+// message is named for what happened, holds values and no services, and goes to
+// every mode and every open dialog; each takes those it knows. A message that can
+// come late carries the number of what it belongs to.
 package tui

@@ -16,6 +16,7 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
+	"github.com/bise-sh/bise/history"
 	"github.com/bise-sh/bise/tui/kit"
 )
 
@@ -235,4 +236,35 @@ func scripted(s *enginetest.Script) Options {
 		Model: "ministral-3-8b",
 		Open:  func(context.Context, string, engine.LoadOptions) (engine.Engine, error) { return s, nil },
 	}
+}
+
+// busy reports whether the current mode waits for an answer.
+func (d *driver) busy() bool {
+	n, ok := d.m.Mode().(kit.Narrator)
+	return ok && n.Busy()
+}
+
+// newest is the conversation of the history that changed last.
+func (d *driver) newest() history.Conversation {
+	d.t.Helper()
+	list, err := d.store().List(d.t.Context(), history.Conversation{}, 1)
+	if err != nil || len(list) == 0 {
+		d.t.Fatalf("the history has %d conversations, %v", len(list), err)
+	}
+	return list[0]
+}
+
+// listed is how many rows the dialog on top has.
+func (d *driver) listed() int { return len(d.m.Dialog().(kit.Lister).AsList().Rows) }
+
+// row is the row of the frame that has a text.
+func (d *driver) row(text string) int {
+	d.t.Helper()
+	for y, line := range strings.Split(d.frame(), "\n") {
+		if strings.Contains(line, text) {
+			return y
+		}
+	}
+	d.t.Fatalf("%q is not on the screen:\n%s", text, d.frame())
+	return 0
 }

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unicode/utf8"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -135,31 +134,4 @@ func play(t *testing.T, o Options, script []byte) {
 			}
 		}
 	}
-}
-
-// FuzzMarkdown draws any text at any width.
-func FuzzMarkdown(f *testing.F) {
-	f.Add(growing, 40)
-	f.Add("```\n\x1b[31m\n", 1)
-	f.Add("- a\n  - b\n    - c\n\n> d\n\n| e |\n| - |\n", 12)
-	f.Add(strings.Repeat("x", 10_000), 100)
-	look := plainLook(f)
-	f.Fuzz(func(t *testing.T, text string, width int) {
-		if len(text) > 12_000 || width < 1 || width > 200 || !utf8.ValidString(text) {
-			return
-		}
-		var a article
-		a.add(text)
-		a.end()
-		for _, p := range a.parts {
-			for _, row := range p.rows(look.Theme, width) {
-				if w := kit.Width(row); w > max(width, 2) {
-					t.Fatalf("%d columns of %d: %q", w, width, row)
-				}
-				if bad := commands(row); bad != "" {
-					t.Fatalf("the row has %q", bad)
-				}
-			}
-		}
-	})
 }

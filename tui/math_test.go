@@ -4,9 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
-	"github.com/bise-sh/bise/modes/math"
 	"github.com/bise-sh/bise/tui/kit"
 )
 
@@ -17,7 +15,7 @@ const worked = "Let it be $x$. Then\n\n$$2x - 3 = 11 \\implies x = \\frac{11 + 3
 // solved takes results until no solution is on its way.
 func (d *driver) solved() {
 	d.t.Helper()
-	d.until("the end of the solution", func() bool { return !d.m.screens[d.m.current].(*mathMode).busy() })
+	d.until("the end of the solution", func() bool { return !d.busy() })
 }
 
 func TestMath(t *testing.T) {
@@ -61,34 +59,4 @@ func TestMathAsWritten(t *testing.T) {
 	d.sees(`$$2x - 3 = 11 \implies x = \frac{11 + 3}{2} = 7$$`)
 	d.pressed("alt+m")
 	d.sees("2x − 3 = 11 ⟹ x = ────── = 7")
-}
-
-// What the history has of several solutions is the one that is shown.
-func TestMathIsKept(t *testing.T) {
-	var kept []engine.Event
-	session := math.NewSession(math.Problem{Text: "What is it?", Votes: 3})
-	keep := recorded(session, func(e engine.Event) {
-		if e != nil {
-			kept = append(kept, e)
-		}
-	})
-	for event := range session.Follow(func(yield func(engine.Event, error) bool) {
-		for i, text := range []string{"\\boxed{8}", "\\boxed{7} after all", "\\boxed{7}"} {
-			if !yield(engine.TextDelta{Choice: i, Text: text}, nil) || !yield(engine.Finish{Choice: i, Reason: engine.FinishStop}, nil) {
-				return
-			}
-		}
-		yield(engine.Done{}, nil)
-	}) {
-		keep(event)
-	}
-	keep(nil)
-	if len(kept) != 2 {
-		t.Fatalf("%d events are kept: %+v", len(kept), kept)
-	}
-	got := kept[1].(engine.TextDelta).Text
-	want := "\\boxed{7}\n\n**\\(7\\)** · 2 of 3 agree · unchecked\n\n\\(7\\) ━━ · \\(8\\) ━"
-	if got != want {
-		t.Errorf("kept\n%s\nwant\n%s", got, want)
-	}
 }

@@ -357,7 +357,7 @@ func TestAboutEveryModel(t *testing.T) {
 	}
 	// Enter in it uses the model.
 	d.pressed("home", "down", "space", "enter")
-	d.until("the model", func() bool { m := d.chat().model; return m.Ref == "codestral" && m.State == engines.Ready })
+	d.until("the model", func() bool { m := d.chat().Using(); return m.Ref == "codestral" && m.State == engines.Ready })
 	if n := len(d.m.dialogs); n > 0 {
 		t.Errorf("%d dialogs are open", n)
 	}
@@ -388,7 +388,7 @@ func TestModelsByMouse(t *testing.T) {
 	click("mistral-large-latest")
 	click("mistral-large-latest")
 	d.until("the model", func() bool {
-		m := d.chat().model
+		m := d.chat().Using()
 		return m.Ref == "plateforme/mistral-large-latest" && m.State == engines.Ready
 	})
 
@@ -481,7 +481,10 @@ func TestModelIsChosen(t *testing.T) {
 	if n := len(d.m.dialogs); n > 0 {
 		t.Errorf("%d dialogs are open", n)
 	}
-	d.until("the model", func() bool { m := d.chat().model; return m != nil && m.Ref == "codestral" && m.State == engines.Ready })
+	d.until("the model", func() bool {
+		m := d.chat().Using()
+		return m != nil && m.Ref == "codestral" && m.State == engines.Ready
+	})
 	d.lists()
 	d.finds("codestral 22")
 	d.sees("in use")
@@ -502,7 +505,7 @@ func TestModelIsChosen(t *testing.T) {
 	d.finds("large")
 	d.pressed("enter")
 	d.until("the model", func() bool {
-		m := d.chat().model
+		m := d.chat().Using()
 		return m.Ref == "plateforme/mistral-large-latest" && m.State == engines.Ready
 	})
 	if n := len(d.m.dialogs); n > 0 {
@@ -560,7 +563,7 @@ func TestRemove(t *testing.T) {
 	d.sees("The path of a GGUF file")
 	d.typed(file)
 	d.pressed("enter")
-	d.until("the model", func() bool { m := d.chat().model; return m.Ref == "mine" && m.State == engines.Ready })
+	d.until("the model", func() bool { m := d.chat().Using(); return m.Ref == "mine" && m.State == engines.Ready })
 	if n := len(d.m.dialogs); n > 0 {
 		t.Errorf("%d dialogs are open", n)
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/history"
 	"github.com/bise-sh/bise/tui/engines"
+	"github.com/bise-sh/bise/tui/talk"
 )
 
 // replies is a script that says each text in turn.
@@ -41,12 +42,12 @@ func kept(t *testing.T, s *enginetest.Script) (Options, string) {
 }
 
 // chat is the driver's conversation.
-func (d *driver) chat() *conversation { return d.m.screens[0].(*chatMode).conversation }
+func (d *driver) chat() mode { return d.m.screens[0] }
 
 // store is the history after everything that was said is written.
 func (d *driver) store() *history.Store {
 	d.t.Helper()
-	s, err := d.m.records.store(d.t.Context())
+	s, err := d.m.records.Store(d.t.Context())
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -95,7 +96,7 @@ func TestStopAndContinue(t *testing.T) {
 	if end := r.Messages[len(r.Messages)-1]; !end.Prefix || end.Role != engine.Assistant || end.Content.Plain() != "The first half" {
 		t.Errorf("it was asked to go on from %+v", end)
 	}
-	path, err := d.store().Path(t.Context(), d.chat().saved.id.Load())
+	path, err := d.store().Path(t.Context(), d.newest().ID)
 	if err != nil || len(path) != 2 || path[1].Content.Plain() != "The first half and the second." || path[1].State != history.Complete {
 		t.Errorf("the history has %+v, %v", path, err)
 	}
@@ -137,7 +138,7 @@ func TestVersions(t *testing.T) {
 	d.pressed("left")
 	d.sees("‹ 1/2 › versions")
 	d.until("the other branch", func() bool { return !strings.Contains(d.frame(), "count again") })
-	all, err := d.store().All(t.Context(), d.chat().saved.id.Load())
+	all, err := d.store().All(t.Context(), d.newest().ID)
 	if err != nil || len(all) != 5 {
 		t.Errorf("%d messages are kept, %v", len(all), err)
 	}
@@ -262,7 +263,7 @@ func TestModelThatOpensLaterIsNotWaitedFor(t *testing.T) {
 	d.pressed("esc")
 	d.sees("stopped before the first word")
 	close(gate)
-	d.until("the model", func() bool { return d.chat().model.State == engines.Ready })
+	d.until("the model", func() bool { return d.chat().Using().State == engines.Ready })
 	if len(s.Requests()) > 0 {
 		t.Error("it was asked all the same")
 	}
@@ -341,7 +342,7 @@ func TestResume(t *testing.T) {
 	d.pressed("enter")
 	d.sees("▤ notes.txt")
 	d.store()
-	id := d.chat().saved.id.Load()
+	id := d.newest().ID
 	d.end()
 
 	s = replies("Another.")
@@ -350,7 +351,7 @@ func TestResume(t *testing.T) {
 	o.History = func() (*history.Store, error) { return history.Open(path) }
 	d = drive(t, o, 80, 24)
 	d.sees("Ministral 3 8B")
-	d.send(conversationChosen{id: id})
+	d.send(talk.ConversationChosen{Id: id})
 	d.sees("▤ notes.txt")
 	d.sees("a question")
 	d.sees("An answer.")
@@ -366,7 +367,7 @@ func TestResume(t *testing.T) {
 	if err != nil || c.Draft != "" {
 		t.Errorf("the draft is %q, %v", c.Draft, err)
 	}
-	d.send(conversationDeleted{id})
+	d.send(talk.ConversationDeleted{Id: id})
 	d.misses("a question")
 }
 
@@ -380,10 +381,8 @@ func TestResumeInItsMode(t *testing.T) {
 	d.sees("A problem.")
 	d.asks("what is x?")
 	d.sees("x = 7")
-	math := d.m.screens[3].(*mathMode).conversation
-	d.until("the end", func() bool { return !math.busy() })
-	d.store()
-	id := math.saved.id.Load()
+	d.idle()
+	id := d.newest().ID
 	d.pressed("ctrl+n")
 	d.sees("A problem.") // a new one in the same mode
 	d.misses("what is x?")
@@ -391,7 +390,7 @@ func TestResumeInItsMode(t *testing.T) {
 	d.asks("hi")
 	d.sees("hello")
 	d.idle()
-	d.send(conversationChosen{id: id})
+	d.send(talk.ConversationChosen{Id: id})
 	d.sees("what is x?")
 	if name := modes[d.m.current]; name != "math" {
 		t.Errorf("it is shown in %s", name)
@@ -399,7 +398,7 @@ func TestResumeInItsMode(t *testing.T) {
 	d.pressed("alt+1")
 	d.sees("hello")
 	d.pressed("alt+2")
-	d.send(newAsked{}) // the review has no conversation
+	d.send(talk.NewRequested{}) // the review has no conversation
 	d.sees("Ask anything")
 	d.misses("hello")
 }
@@ -461,7 +460,7 @@ func TestAttachments(t *testing.T) {
 	o.Folder = folder
 	d := drive(t, o, 80, 24)
 	d.sees("Ministral 3 8B")
-	d.until("the model", func() bool { return d.chat().model.State == engines.Ready })
+	d.until("the model", func() bool { return d.chat().Using().State == engines.Ready })
 
 	d.typed("@mai")
 	d.sees("❯ main.go")
@@ -501,7 +500,10 @@ func TestAttachments(t *testing.T) {
 	d.pressed("up", "e")
 	d.sees("▤ main.go · 3 lines")
 	d.sees("▍ what is it?")
-	again, _ := d.chat().composer.message().content()
+	d.pressed("enter")
+	d.idle()
+	asked := last(t, s).Messages
+	again := asked[len(asked)-1].Content
 	if len(again) != 3 || again[1].Text != content[1].Text || again[0].ImageURL != content[0].ImageURL {
 		t.Errorf("edited, it is %+v", again)
 	}
@@ -748,7 +750,7 @@ func TestAnswerThatNeverBegan(t *testing.T) {
 	d.asks("second")
 	d.sees("one")
 	d.idle()
-	path, err := d.store().Path(t.Context(), d.chat().saved.id.Load())
+	path, err := d.store().Path(t.Context(), d.newest().ID)
 	if err != nil || len(path) != 3 || path[0].Content.Plain() != "first" || path[1].Parent != path[0].ID || path[2].Content.Plain() != "one" {
 		t.Errorf("the history has %+v, %v", path, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os/exec"
 	"slices"
 	"strings"
 
@@ -16,6 +17,8 @@ import (
 	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/tui/models"
 	"github.com/bise-sh/bise/tui/review"
+	"github.com/bise-sh/bise/tui/talk"
+	"github.com/bise-sh/bise/tui/terminal"
 	"github.com/bise-sh/bise/units"
 )
 
@@ -28,11 +31,11 @@ const (
 type Model struct {
 	look     *kit.Look
 	tasks    *kit.Tasks
-	terminal *kit.Terminal
+	terminal *terminal.Terminal
 	engines  *engines.Engines
 	shelf    *models.Service
-	records  *records
-	gallery  *gallery
+	records  *talk.HistoryWriter
+	gallery  *talk.ImageCache
 
 	save    func(config.Interface) error // may be nil
 	folder  string
@@ -56,11 +59,11 @@ func New(ctx context.Context, o Options) *Model {
 	look, unknown := kit.NewLook(o.Settings, modes)
 	look.SetStyle(o.Style)
 	m := &Model{
-		look: look, tasks: kit.NewTasks(ctx), engines: engines.New(ctx, o.Open, o.Loaded), records: newRecords(ctx, o.History), gallery: newGallery(ctx, o.Getenv),
+		look: look, tasks: kit.NewTasks(ctx), engines: engines.New(ctx, o.Open, o.Loaded), records: talk.NewHistoryWriter(ctx, o.History), gallery: talk.NewImageCache(ctx, o.Getenv),
 		save: o.Save, folder: o.Folder,
 		width: o.Width, height: o.Height, screens: make([]mode, len(modes)),
 	}
-	m.terminal = kit.NewTerminal(m.tasks, o.Getenv)
+	m.terminal = terminal.New(m.tasks, o.Getenv)
 	m.shelf = models.New(look, m.notify, m.tasks, m.engines, o.Models, o.Downloads, o.Endpoints, o.Folder, o.Getenv("HOME"))
 	m.newMode = func(name string) mode { return m.makeMode(name, o) }
 	m.screens[0] = m.newMode(modes[0])
@@ -74,8 +77,8 @@ func New(ctx context.Context, o Options) *Model {
 
 // makeMode makes the screen of a mode.
 func (m *Model) makeMode(name string, o Options) mode {
-	talk := TalkOptions{
-		Look: m.look, Notify: m.notify, Tasks: m.tasks, Terminal: m.terminal, Engines: m.engines, Records: m.records, Gallery: m.gallery,
+	talking := talk.Options{
+		Look: m.look, Notify: m.notify, Tasks: m.tasks, Terminal: m.terminal, Engines: m.engines, History: m.records, Images: m.gallery,
 		Folder: o.Folder, Model: o.Model, Sampling: o.Sampling, Commands: m.globals,
 	}
 	switch name {
@@ -84,15 +87,15 @@ func (m *Model) makeMode(name string, o Options) mode {
 	case "code":
 		return code.New(m.look, m.notify, m.tasks, m.engines, o.Model, o.Folder, o.Getenv("HOME"))
 	case "math":
-		return newMath(talk)
+		return talk.NewMath(talking)
 	case "vision":
-		return newVision(talk)
+		return talk.NewVision(talking)
 	}
-	return newChat(talk)
+	return talk.NewChat(talking)
 }
 
 func (m *Model) newConversationsDialog() kit.Dialog {
-	return newConversationsDialog(m.look, m.notify, m.tasks, m.records, m.folder)
+	return talk.NewHistoryDialog(m.look, m.notify, m.tasks, m.records, m.folder)
 }
 
 // notify shows a notice in place of the one before.
@@ -128,16 +131,16 @@ func (m *Model) Init() tea.Cmd {
 // engines. The context must have ended before.
 func (m *Model) Close() error {
 	m.tasks.Wait()                                                            // answers, which the context has ended
-	return errors.Join(m.records.close(), m.engines.Close(), m.shelf.Close()) // what they said, who said it, and what of it is to go
+	return errors.Join(m.records.Close(), m.engines.Close(), m.shelf.Close()) // what they said, who said it, and what of it is to go
 }
 
 // Update takes what happened.
 func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	cmd := m.update(msg)
-	if err := m.records.news(); err != nil {
+	if err := m.records.Problem(); err != nil {
 		m.say().Error(err)
 	}
-	return m, tea.Batch(cmd, m.gallery.next())
+	return m, tea.Batch(cmd, m.gallery.Next())
 }
 
 func (m *Model) update(msg tea.Msg) tea.Cmd {
@@ -175,8 +178,10 @@ func (m *Model) Start() tea.Cmd { return m.screens[m.current].Shown() }
 // Look is the look of the screens.
 func (m *Model) Look() *kit.Look { return m.look }
 
-// Terminal is how the interface reaches the terminal and other programs.
-func (m *Model) Terminal() *kit.Terminal { return m.terminal }
+// UseTerminal sets how programs are run and the clipboard is set.
+func (m *Model) UseTerminal(exec func(*exec.Cmd, func(error) tea.Msg) tea.Cmd, setClipboard func(string) tea.Cmd) {
+	m.terminal.Exec, m.terminal.SetClipboard = exec, setClipboard
+}
 
 // Mode is the screen of the current mode.
 func (m *Model) Mode() kit.Screen { return m.screens[m.current] }
@@ -266,11 +271,11 @@ func (m *Model) act(k tea.KeyPressMsg) tea.Cmd {
 	case kit.Matches(k, m.look.Keys.Conversations):
 		return m.push(m.newConversationsDialog())
 	case kit.Matches(k, m.look.Keys.Models):
-		return m.carryOut(modelsAsked{})
+		return m.carryOut(talk.ModelsRequested{})
 	case kit.Matches(k, m.look.Keys.Context):
 		return m.push(models.NewContextDialog(m.look, m.screens[m.current].Using()))
 	case kit.Matches(k, m.look.Keys.NewChat):
-		return m.carryOut(newAsked{})
+		return m.carryOut(talk.NewRequested{})
 	case kit.Matches(k, m.look.Keys.Source):
 		m.look.ToggleSource()
 	case kit.Matches(k, m.look.Keys.NextMode):
@@ -338,11 +343,11 @@ func (m *Model) showNamed(name string) tea.Cmd {
 // everybody whom it may concern.
 func (m *Model) carryOut(msg tea.Msg) tea.Cmd {
 	cmds := []tea.Cmd{m.engines.Update(msg), m.shelf.Update(msg)}
-	m.gallery.update(msg)
+	m.gallery.Update(msg)
 	switch msg := msg.(type) {
 	case engines.ModelOpened:
 		cmds = append(cmds, m.noModel(msg))
-	case modelsAsked:
+	case talk.ModelsRequested:
 		cmds = append(cmds, m.push(models.NewDialog(m.shelf, false)))
 	case models.DownloadPlanned:
 		cmds = append(cmds, m.askLicence(msg))
@@ -352,16 +357,16 @@ func (m *Model) carryOut(msg tea.Msg) tea.Cmd {
 		if msg.err != nil {
 			m.say().Error(msg.err)
 		}
-	case saveDone:
-		if msg.err != nil {
-			m.say().Error(msg.err)
+	case talk.FileSaved:
+		if msg.Err != nil {
+			m.say().Error(msg.Err)
 		} else {
-			m.say().Say("saved " + msg.path)
+			m.say().Say("saved " + msg.Path)
 		}
-	case conversationsImported:
+	case talk.Imported:
 		m.sayImported(msg)
-	case saveChosen:
-		cmds = append(cmds, func() tea.Msg { return saveFile(m.folder, msg.path, msg.text) })
+	case talk.FileNamed:
+		cmds = append(cmds, func() tea.Msg { return talk.SaveFile(m.folder, msg.Path, msg.Text) })
 	case helpAsked:
 		cmds = append(cmds, m.push(newKeysDialog(m.look, m.screens[m.current].Bindings())))
 	case quitAsked:
@@ -376,21 +381,21 @@ func (m *Model) carryOut(msg tea.Msg) tea.Cmd {
 	case models.ContextChosen:
 		_, cmd := m.engines.Reopen(msg.Ref, engine.LoadOptions{Context: msg.Tokens})
 		cmds = append(cmds, cmd)
-	case contextAsked:
+	case talk.ContextRequested:
 		cmds = append(cmds, m.push(models.NewContextDialog(m.look, m.screens[m.current].Using())))
 	case modeChosen:
 		cmds = append(cmds, m.showNamed(msg.name))
 	case review.QuestionAsked:
-		return m.toConversation("chat", questionBegun{msg.Text})
-	case conversationChosen:
-		cmds = append(cmds, readConversation(m.tasks, m.records, msg))
-	case conversationRead:
-		if msg.err != nil {
-			m.say().Error(msg.err)
+		return m.toConversation("chat", talk.QuestionBegun{Text: msg.Text})
+	case talk.ConversationChosen:
+		cmds = append(cmds, talk.ReadConversation(m.tasks, m.records, msg))
+	case talk.ConversationRead:
+		if msg.Err != nil {
+			m.say().Error(msg.Err)
 			return nil
 		}
-		return m.toConversation(msg.conversation.Mode, msg)
-	case newAsked:
+		return m.toConversation(msg.Conversation.Mode, msg)
+	case talk.NewRequested:
 		return m.toConversation(modes[m.current], msg)
 	}
 	for _, s := range m.screens {
@@ -452,7 +457,7 @@ func (m *Model) click(at tea.Mouse) tea.Cmd {
 	case at.Y <= m.height-m.frameLines():
 		return m.Settle(m.top().Click(at.X, at.Y-1))
 	case at.Y < m.height-1:
-		return m.carryOut(modelsAsked{})
+		return m.carryOut(talk.ModelsRequested{})
 	default:
 		if h, ok := m.hintAt(m.top().Footer(), at.X); ok && len(h.Keys()) > 0 {
 			return m.Press(kit.KeyPress(h.Keys()[0]))

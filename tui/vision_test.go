@@ -3,7 +3,6 @@ package tui
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"image"
 	"image/color"
 	"image/png"
@@ -21,7 +20,7 @@ import (
 	"github.com/bise-sh/bise/engine/enginetest"
 	"github.com/bise-sh/bise/mistral/preprocess"
 	"github.com/bise-sh/bise/tui/engines"
-	"github.com/bise-sh/bise/tui/kit"
+	"github.com/bise-sh/bise/tui/talk"
 )
 
 // sunset writes a picture of so many pixels into a folder.
@@ -58,35 +57,27 @@ func seeing(t *testing.T, texts ...string) (Options, *enginetest.Script) {
 }
 
 // vision goes to the mode, when the model is ready.
-func (d *driver) vision() *visionMode {
+func (d *driver) vision() {
 	d.t.Helper()
 	d.sees("Ministral 3 8B")
-	d.until("the model", func() bool { return d.chat().model.State == engines.Ready })
+	d.until("the model", func() bool { return d.chat().Using().State == engines.Ready })
 	d.typed("/vision")
 	d.pressed("enter")
 	d.sees("Ask about a picture.")
-	return d.m.screens[d.m.current].(*visionMode)
 }
 
 // attaches attaches a picture, and waits until it is counted.
 func (d *driver) attaches(name string) {
 	d.t.Helper()
-	v := d.m.screens[d.m.current].(*visionMode)
-	n := len(v.composer.attached)
 	d.typed("/attach " + name)
 	d.pressed("enter")
-	d.until(name, func() bool {
-		if len(v.composer.attached) == n {
-			return false
-		}
-		return v.costs[cost{v.composer.attached[n].shot, v.model}] != unknown
-	})
+	d.until(name, func() bool { return d.running == 0 })
 }
 
 // answered takes results until no answer is on its way.
 func (d *driver) answered() {
 	d.t.Helper()
-	d.until("the end of the answer", func() bool { return !d.m.screens[d.m.current].(*visionMode).busy() })
+	d.until("the end of the answer", func() bool { return !d.busy() })
 }
 
 func TestVision(t *testing.T) {
@@ -123,7 +114,7 @@ func TestVisionEmpty(t *testing.T) {
 func TestVisionGoesThroughPictures(t *testing.T) {
 	o, s := seeing(t, "Both are warm.", "Wide.")
 	d := drive(t, o, 120, 40)
-	v := d.vision()
+	d.vision()
 	d.attaches("evening.png")
 	d.sees("evening.png 160×90 → 16 tokens")
 	d.attaches("tall.png")
@@ -137,7 +128,7 @@ func TestVisionGoesThroughPictures(t *testing.T) {
 	d.sees("evening.png 160×90")
 
 	// The small picture is chosen by a click.
-	x, y := v.hung[1].area.Min.X+1, v.hung[1].area.Min.Y+2
+	x, y := 4, d.row("evening.png 160×90")+3
 	d.drag(x, y, x, y)
 	d.sees("tall.png 40×80")
 
@@ -153,11 +144,13 @@ func TestVisionGoesThroughPictures(t *testing.T) {
 	if m := last(t, s).Messages; len(m) != 3 || len(m[0].Content) != 3 {
 		t.Errorf("the second question has %d messages", len(m))
 	}
-	if n := len(v.exhibits()); n != 2 {
-		t.Errorf("%d pictures", n)
-	}
+	d.pressed("alt+.") // there are two
+	d.sees("evening.png 160×90")
+	d.pressed("alt+.")
+	d.sees("tall.png 40×80")
 	d.pressed("ctrl+n")
-	d.until("nothing to see", func() bool { return len(v.exhibits()) == 0 })
+	d.misses("evening.png")
+	d.misses("tall.png")
 }
 
 func TestVisionSaysThatTheModelIsBlind(t *testing.T) {
@@ -329,55 +322,11 @@ func TestPicturesComeBack(t *testing.T) {
 	d.idle()
 	d.sees("▀▀▀▀")
 	d.store()
-	id := d.chat().saved.id.Load()
+	id := d.newest().ID
 	d.end()
 
 	d = drive(t, o, 80, 24)
-	d.send(conversationChosen{id: id})
+	d.send(talk.ConversationChosen{Id: id})
 	d.sees("▣ evening.png · 160×90")
 	d.sees("▀▀▀▀")
-}
-
-// TestGalleryDrawsEachSizeOnce looks at what is shared.
-func TestGalleryDrawsEachSizeOnce(t *testing.T) {
-	g := newGallery(t.Context(), func(string) string { return "" })
-	o, _ := seeing(t, "")
-	data, err := os.ReadFile(filepath.Join(o.Folder, "evening.png"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	a, err := readPasted(data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := g.add(a.shot)
-	if g.add(again(t, data)) != s || g.shot(a.Image.URL) != s {
-		t.Error("the same picture is there twice")
-	}
-	first := g.blocks(s, kit.Dark, 20, 10)
-	if second := g.blocks(s, kit.Dark, 20, 10); &second[0] != &first[0] {
-		t.Error("it is drawn twice")
-	}
-	if fmt.Sprint(g.blocks(s, kit.Dark, 10, 10)) == fmt.Sprint(first) {
-		t.Error("another size is the same")
-	}
-	if g.next() != nil {
-		t.Error("there is something to decode")
-	}
-	if msg := g.shot("data:image/png;base64,AAAA"); msg.thumb != nil {
-		t.Error("it is decoded before it is asked for")
-	}
-	decoded, ok := g.next()().(pictureDecoded)
-	if !ok || decoded.err == nil {
-		t.Errorf("decoded %+v", decoded)
-	}
-}
-
-func again(t *testing.T, data []byte) *shot {
-	t.Helper()
-	a, err := readPasted(data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a.shot
 }

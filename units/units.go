@@ -99,3 +99,19 @@ func Bar(share float64, columns int) string {
 	full := max(0, min(columns, int(share*float64(columns)+0.5)))
 	return strings.Repeat("━", full) + strings.Repeat("─", max(0, columns-full))
 }
+
+// Ago says how long ago something was: "just now", "5 minutes ago", "3 days ago".
+func Ago(then, now time.Time) string {
+	d := now.Sub(then)
+	switch {
+	case d < time.Minute:
+		return "just now"
+	case d < time.Hour:
+		return Plural(int(d.Minutes()), "minute") + " ago"
+	case d < 48*time.Hour:
+		return Plural(int(d.Hours()), "hour") + " ago"
+	case d < 60*24*time.Hour:
+		return Plural(int(d.Hours()/24), "day") + " ago"
+	}
+	return fmt.Sprintf("in %s", then.Format("January 2006"))
+}

@@ -4,9 +4,8 @@
 // a one-line prompt, and drawing of styled text.
 //
 // A screen holds a *Look and the services it uses in named fields. It shows a
-// notice through [Notify], starts work in the background through [Tasks], and
-// leaves the clipboard and other programs to the [Terminal]. What it cannot do
-// itself it returns in an Outcome, as a message or a dialog to open.
+// notice through [Notify] and starts work in the background through [Tasks]. What it
+// cannot do itself it returns in an Outcome, as a message or a dialog to open.
 //
 // Values here belong to the goroutine that runs the program, except for Tasks.
 package kit

@@ -37,7 +37,8 @@ type Interface interface {
 	Start() tea.Cmd
 	Update(tea.Msg) (tea.Model, tea.Cmd)
 	Look() *kit.Look
-	Terminal() *kit.Terminal
+	// UseTerminal sets how programs are run and the clipboard is set.
+	UseTerminal(exec func(*exec.Cmd, func(error) tea.Msg) tea.Cmd, setClipboard func(string) tea.Cmd)
 	// Mode is the screen of the current mode, and Dialog the uppermost dialog, nil
 	// when none is open.
 	Mode() kit.Screen
@@ -74,8 +75,7 @@ type session struct {
 // Ctrl-C, which stops an answer, or else quits.
 func Run(ctx context.Context, i Interface, in io.Reader, out io.Writer, interrupted <-chan os.Signal) error {
 	s := &session{i: i, in: in, screen: out, out: bufio.NewWriter(out), arrived: make(chan tea.Msg)}
-	t := i.Terminal()
-	t.Exec, t.SetClipboard = s.program, s.setClipboard
+	i.UseTerminal(s.program, s.setClipboard)
 	return errors.Join(s.run(ctx, interrupted), s.out.Flush())
 }
 

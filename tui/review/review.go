@@ -20,6 +20,7 @@ import (
 	"github.com/bise-sh/bise/modes/review/diff"
 	"github.com/bise-sh/bise/tui/engines"
 	"github.com/bise-sh/bise/tui/kit"
+	"github.com/bise-sh/bise/tui/terminal"
 	"github.com/bise-sh/bise/units"
 )
 
@@ -30,7 +31,7 @@ type Mode struct {
 	look      *kit.Look
 	notify    kit.Notify
 	tasks     *kit.Tasks
-	terminal  *kit.Terminal
+	terminal  *terminal.Terminal
 	engines   *engines.Engines
 	changesOf func(context.Context) ([]change.Change, error) // nil: there are none
 
@@ -104,7 +105,7 @@ type (
 	QuestionAsked struct{ Text string }
 )
 
-func New(look *kit.Look, notify kit.Notify, tasks *kit.Tasks, t *kit.Terminal, e *engines.Engines, ref string, changes func(context.Context) ([]change.Change, error)) *Mode {
+func New(look *kit.Look, notify kit.Notify, tasks *kit.Tasks, t *terminal.Terminal, e *engines.Engines, ref string, changes func(context.Context) ([]change.Change, error)) *Mode {
 	m := &Mode{
 		look: look, notify: notify, tasks: tasks, terminal: t, engines: e, ref: ref, changesOf: changes,
 		list: kit.List{Look: look, FilterOnSlash: true},

@@ -1,0 +1,259 @@
+package answer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bise-sh/bise/cli/console"
+	"github.com/bise-sh/bise/cli/flags"
+	"github.com/bise-sh/bise/cli/input"
+	"github.com/bise-sh/bise/config"
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/library"
+	"github.com/bise-sh/bise/modes/math"
+	"github.com/bise-sh/bise/render/latex"
+	"github.com/bise-sh/bise/render/term"
+	"github.com/bise-sh/bise/units"
+)
+
+// maxProblem is the longest problem, in bytes; a book's chapter has fewer.
+const maxProblem = 1_000_000
+
+type solve struct {
+	votes    int
+	raw      bool
+	sampling flags.Sampling
+	load     flags.Load
+}
+
+// Solve is the command bise solve.
+func Solve(con *console.Console, lib *library.Library, conf config.Config) *cobra.Command {
+	var v solve
+	cmd := &cobra.Command{
+		Use:   "solve [PROBLEM]…",
+		Short: "Solve a mathematical problem",
+		Long: `Solve a mathematical problem: print the worked solution, and the final answer last. The
+problem can be piped in.
+
+With --votes the model writes several solutions at once, and the most frequent answer
+wins. It stops early if the result is certain. Answers count as equal if they mean the
+same. Where possible the answer is checked: roots are inserted into the equation, and
+expressions are evaluated.`,
+		Example: `bise solve "A number is doubled, then reduced by 3, giving 11. What is it?"
+bise solve --votes 16 "How many primes are less than 100?"
+bise solve -m mathstral < problem.txt`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runSolve(cmd.Context(), con, lib, conf, flags.Model(cmd), v, strings.Join(args, " "))
+		},
+	}
+	f := cmd.Flags()
+	f.IntVar(&v.votes, "votes", 1, "write `N` solutions and take the most frequent answer")
+	f.BoolVar(&v.raw, "raw", false, "do not render Markdown and mathematics")
+	v.sampling.Add(cmd)
+	v.load.Add(cmd)
+	return cmd
+}
+
+func runSolve(ctx context.Context, con *console.Console, lib *library.Library, conf config.Config, model string, v solve, problem string) error {
+	if v.votes < 1 || v.votes > math.MaxVotes {
+		return fault.Errorf(fault.Usage, "--votes must be from 1 to %d", math.MaxVotes)
+	}
+	piped, _, err := input.PipedText(ctx, con, input.New(con))
+	if err != nil {
+		return err
+	}
+	problem = strings.TrimSpace(strings.Join([]string{strings.TrimSpace(piped), strings.TrimSpace(problem)}, "\n\n"))
+	if problem == "" {
+		return &fault.Error{Kind: fault.Usage, Msg: "there is nothing to solve", Advice: `Give a problem: bise solve "2x - 3 = 11", or pipe one in.`}
+	}
+	if len(problem) > maxProblem {
+		return fault.Errorf(fault.Usage, "the problem is too long: %s, and at most %s can be read", units.Size(int64(len(problem))), units.Size(maxProblem))
+	}
+	p := math.Problem{Text: problem, Votes: v.votes}
+	if p.Sampling, err = v.sampling.Options(conf.Sampling); err != nil {
+		return err
+	}
+	if v.sampling.TemperatureSet() {
+		p.Temperature = p.Sampling.Temperature
+	}
+	o, err := v.load.Options(conf)
+	if err != nil {
+		return err
+	}
+	e, err := lib.Open(ctx, model, o)
+	if err != nil {
+		return con.Fail(err)
+	}
+	defer e.Close()
+	s := solving{con: con, v: v, began: time.Now(), show: show{con: con, name: e.Info().Model, limit: p.Sampling.MaxTokens}}
+	r, err := math.Solve(ctx, e, p, s.watch)
+	con.Erase()
+	if err = errors.Join(err, s.failed); err != nil {
+		if s.sheet != nil {
+			err = errors.Join(err, s.sheet.Close())
+		}
+		return con.Fail(err)
+	}
+	if con.JSON {
+		err = solvedJSON(con, r)
+	} else {
+		err = s.solved(r)
+	}
+	if err == nil && r.Answer.How == math.None {
+		con.Notef("No answer was found in the solution. Say what is asked for, or try --votes 8.")
+		return console.ErrNo
+	}
+	return err
+}
+
+// solving shows a problem while it is solved: one solution as it is written, the
+// count where there are several.
+type solving struct {
+	con    *console.Console
+	v      solve
+	show   show
+	began  time.Time
+	sheet  console.Sheet // of the solution; nil before its first piece
+	failed error         // of the output
+}
+
+func (s *solving) watch(m *math.Session, event engine.Event) {
+	switch e := event.(type) {
+	case engine.TextDelta:
+		if s.con.JSON || s.failed != nil {
+			return
+		}
+		if len(m.Solutions) > 1 {
+			s.count(m)
+			return
+		}
+		s.show.write()
+		s.failed = s.print(e.Text)
+	case engine.Finish:
+		if len(m.Solutions) > 1 {
+			s.count(m)
+		} else if !s.con.JSON {
+			s.show.ended(e)
+		}
+	default:
+		s.show.await(event)
+	}
+}
+
+func (s *solving) print(text string) error {
+	if s.sheet == nil {
+		s.sheet = s.con.Sheet(s.v.raw)
+	}
+	return s.sheet.Print(text)
+}
+
+// count tells how the votes stand.
+func (s *solving) count(m *math.Session) {
+	tokens := 0
+	for _, v := range m.Solutions {
+		tokens += len(v.Text)
+	}
+	counted, all, groups := m.Tally.Counted(), len(m.Solutions), m.Tally.Groups()
+	s.con.Wait(func(int) string {
+		line := fmt.Sprintf("%d of %d solved", counted, all)
+		if len(groups) > 0 {
+			line += ": " + tally(groups[:min(3, len(groups))])
+		}
+		return fmt.Sprintf("%s · %s written · %s", line, units.Size(int64(tokens)), units.Duration(time.Since(s.began)))
+	})
+}
+
+// tally is the answers and how often each was found.
+func tally(groups []math.Group) string {
+	var parts []string
+	for _, g := range groups {
+		parts = append(parts, fmt.Sprintf("%s ×%d", onLine(g.Answer.Text), len(g.Choices)))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// word is what a formula has none of: its letters stand for one thing each.
+var word = regexp.MustCompile(`\pL{2}`)
+
+// onLine is a final answer as it is shown on a line: drawn, if it is a formula that
+// can be. Words drawn as one would lose the spaces between them.
+func onLine(answer string) string {
+	answer = strings.Trim(strings.TrimSpace(answer), "$")
+	if strings.Contains(answer, `\`) || !word.MatchString(answer) {
+		if line, err := latex.Inline(answer); err == nil {
+			return line
+		}
+	}
+	return strings.Join(strings.Fields(term.Clean(answer)), " ")
+}
+
+// solved shows the solution, if it is not there yet, and its answer.
+func (s *solving) solved(r math.Result) error {
+	if s.v.votes > 1 {
+		if err := s.print(r.Solution.Text); err != nil {
+			return err
+		}
+	}
+	if s.sheet != nil {
+		if err := s.sheet.Close(); err != nil {
+			return err
+		}
+	}
+	if r.Answer.How == math.None {
+		return nil
+	}
+	answer := onLine(r.Answer.Text)
+	if s.v.raw || !s.con.Out.Terminal() {
+		answer = term.Clean(r.Answer.Text)
+	}
+	if _, err := fmt.Fprintf(s.con.Stdout, "\n%s\n", answer); err != nil {
+		return err
+	}
+	s.con.Notef("%s", r.Evidence())
+	if len(r.Groups) > 1 {
+		line := tally(r.Groups)
+		if none := r.None(); none > 0 {
+			line += fmt.Sprintf(", no answer ×%d", none)
+		}
+		s.con.Notef("%s", line)
+	}
+	return nil
+}
+
+// solvedJSON writes what came of a problem as one line of JSON.
+func solvedJSON(con *console.Console, r math.Result) error {
+	type group struct {
+		Answer string `json:"answer"`
+		Count  int    `json:"count"`
+	}
+	type check struct {
+		OK   bool   `json:"ok"`
+		Text string `json:"text"`
+	}
+	out := struct {
+		Answer   *string    `json:"answer"` // null when there is none
+		Solution string     `json:"solution"`
+		Label    math.Label `json:"label"`
+		Agree    int        `json:"agree"`
+		Votes    int        `json:"votes"`
+		Tally    []group    `json:"tally"`
+		Check    *check     `json:"check"`
+	}{Solution: r.Solution.Text, Label: r.Label, Agree: r.Agree, Votes: r.Votes, Tally: []group{}}
+	if r.Answer.How != math.None {
+		out.Answer = &r.Answer.Text
+	}
+	for _, g := range r.Groups {
+		out.Tally = append(out.Tally, group{g.Answer.Text, len(g.Choices)})
+	}
+	if r.Check != nil {
+		out.Check = &check{r.Check.OK, r.Check.Text}
+	}
+	return con.WriteJSON(out)
+}

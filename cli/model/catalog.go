@@ -1,0 +1,128 @@
+package model
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bise-sh/bise/cli/console"
+	"github.com/bise-sh/bise/library"
+	"github.com/bise-sh/bise/models/fit"
+	"github.com/bise-sh/bise/units"
+)
+
+// Catalog is the command bise catalog.
+func Catalog(con *console.Console, lib *library.Library) *cobra.Command {
+	var all bool
+	cmd := &cobra.Command{
+		Use:   "catalog [WORD]…",
+		Short: "List the known models and how they fit this machine",
+		Long: `List the known models and how they fit this machine. WORDs select the models that have
+all of them in a name, the licence or the abilities: chat, code, math, vision, tools,
+embed, thinking; base and remote are words, too.
+
+A catalog.toml in the config folder changes and adds models.`,
+		Example: "bise catalog\nbise catalog vision\nbise catalog --all --json",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runCatalog(cmd.Context(), con, lib, args, all || len(args) > 0)
+		},
+	}
+	cmd.Flags().BoolVar(&all, "all", false, "include base models and models with a newer version")
+	return cmd
+}
+
+func runCatalog(ctx context.Context, con *console.Console, lib *library.Library, words []string, all bool) error {
+	found, err := lib.Browse(ctx, words...)
+	if err != nil {
+		return err
+	}
+	h := lib.Machine(ctx)
+	rows := found
+	if !all {
+		rows = slices.DeleteFunc(slices.Clone(found), func(e library.CatalogEntry) bool { return !e.Current() })
+	}
+	hidden := len(found) - len(rows)
+	if con.JSON {
+		return con.WriteJSON(struct {
+			Machine fit.Machine            `json:"machine"`
+			Models  []library.CatalogEntry `json:"models"`
+		}{h, append([]library.CatalogEntry{}, rows...)})
+	}
+	if len(rows) == 0 {
+		con.Notef("The catalogue has no model with %s.", strings.Join(words, ", "))
+		c, err := lib.Catalog()
+		if err != nil {
+			return err
+		}
+		if near := c.Near(strings.Join(words, " ")); len(near) > 0 {
+			con.Notef("Did you mean %s?", strings.Join(near, " or "))
+		}
+		return console.ErrNo
+	}
+	con.Notef("%s.", library.MachineLine(h))
+	columns := 0
+	if con.Out.Terminal() {
+		columns, _ = con.Out.Size()
+	}
+	if err := con.Print(catalogTable(rows, h, columns)); err != nil {
+		return err
+	}
+	if hidden > 0 {
+		con.Notef("%d older and base models are not shown; see them with --all.", hidden)
+	}
+	return nil
+}
+
+// catalogTable is the catalogue in so many columns; 0 is no limit. What matters most
+// has room on the narrowest terminal: whether a model fits.
+func catalogTable(rows []library.CatalogEntry, h fit.Machine, columns int) *console.Table {
+	const narrow = 56
+	t := &console.Table{Head: []string{"MODEL", "SIZE", "HERE", "CAN", "LICENCE"}, Right: []int{1}}
+	if columns > 0 && columns < narrow {
+		t = &console.Table{Head: []string{"MODEL", "HERE"}}
+	}
+	for _, r := range rows {
+		cells := []string{r.Name, downloadSize(r), fitWords(r, h), r.Words(), limits(r)}
+		if len(t.Head) == 2 {
+			cells = []string{r.Name, fitWords(r, h)}
+		}
+		t.Add(cells...)
+	}
+	return t
+}
+
+// downloadSize is the size of what a pull downloads.
+func downloadSize(r library.CatalogEntry) string {
+	switch {
+	case r.Download == 0:
+		return "–"
+	case r.Fit.Rough:
+		return "~" + units.Size(r.Download)
+	}
+	return units.Size(r.Download)
+}
+
+// limits are what the licence forbids.
+func limits(r library.CatalogEntry) string {
+	if r.Terms == nil {
+		return ""
+	}
+	return r.Terms.Limits()
+}
+
+// fitWords say how a model fits this machine.
+func fitWords(r library.CatalogEntry, h fit.Machine) string {
+	switch {
+	case r.Installed:
+		return "installed"
+	case !r.Local() && len(r.Remote) > 0:
+		return "on a server only"
+	case !r.Local():
+		return "cannot run"
+	case r.Fit == nil:
+		return ""
+	}
+	return r.Fit.Words(h, r.Recommended)
+}

@@ -1,0 +1,110 @@
+package system
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bise-sh/bise/cli/console"
+	"github.com/bise-sh/bise/cli/flags"
+	"github.com/bise-sh/bise/engine/worker"
+	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/library"
+	"github.com/bise-sh/bise/units"
+)
+
+// PS is the command bise ps.
+func PS(con *console.Console) *cobra.Command {
+	return &cobra.Command{
+		Use:         "ps",
+		Short:       "List the models in memory",
+		Args:        flags.Args(cobra.NoArgs, "no arguments"),
+		Annotations: flags.Mark(flags.Forgiving),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			list, err := worker.List(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if con.JSON {
+				return con.WriteJSON(append([]worker.Status{}, list...))
+			}
+			if len(list) == 0 {
+				con.Notef("No model is in memory. The first question to one loads it.")
+				return nil
+			}
+			return con.Print(workerTable(list, time.Now()))
+		},
+	}
+}
+
+func workerTable(list []worker.Status, now time.Time) *console.Table {
+	t := &console.Table{Head: []string{"MODEL", "PID", "MEMORY", "CONTEXT", "STATE", "LEAVES IN"}}
+	for _, s := range list {
+		memory, context, leaves := "–", "–", "–"
+		if s.Memory > 0 {
+			memory = units.Size(s.Memory)
+		}
+		if s.Context > 0 {
+			context = fmt.Sprintf("%s of %s", units.Count(s.ContextUsed), units.Count(s.Context))
+		}
+		if !s.LeavesAt.IsZero() {
+			leaves = units.Duration(max(0, s.LeavesAt.Sub(now)))
+		}
+		state := string(s.State)
+		switch s.State {
+		case worker.Loading:
+			state = fmt.Sprintf("loading %.0f %%", s.Loaded*100)
+		case worker.Answering:
+			state = fmt.Sprintf("answering %d", s.Requests)
+		}
+		t.Add(s.Name, fmt.Sprint(s.PID), memory, context, state, leaves)
+	}
+	return t
+}
+
+// Stop is the command bise stop.
+func Stop(con *console.Console, lib *library.Library) *cobra.Command {
+	var all bool
+	cmd := &cobra.Command{
+		Use:   "stop [REF]",
+		Short: "Unload a model from memory",
+		Long: `Unload a model from memory. Answers in progress have ten seconds to finish. Without REF,
+the only model in memory is unloaded.`,
+		Example:     "bise stop codestral\nbise stop --all",
+		Args:        flags.Args(cobra.MaximumNArgs(1), "at most one model"),
+		Annotations: flags.Mark(flags.Forgiving),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ref := flags.Model(cmd)
+			if len(args) == 1 {
+				ref = args[0]
+			}
+			if all && ref != "" {
+				return fault.Errorf(fault.Usage, "a model and --all exclude each other")
+			}
+			list, err := worker.List(cmd.Context())
+			if !all {
+				list, err = lib.Workers(cmd.Context(), ref)
+			}
+			if err != nil {
+				return err
+			}
+			stopped, err := lib.Stop(cmd.Context(), list)
+			if err != nil {
+				return err
+			}
+			if con.JSON {
+				return con.WriteJSON(append([]worker.Status{}, stopped...))
+			}
+			for _, s := range stopped {
+				con.Notef("%s is stopped.", s.Name)
+			}
+			if all && len(stopped) == 0 {
+				con.Notef("No model is in memory.")
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&all, "all", false, "unload all models")
+	return cmd
+}

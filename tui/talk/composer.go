@@ -1,0 +1,290 @@
+package talk
+
+import (
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/bise-sh/bise/attach"
+	"github.com/bise-sh/bise/tui/engines"
+	"github.com/bise-sh/bise/tui/kit"
+	"github.com/bise-sh/bise/tui/terminal"
+	"github.com/bise-sh/bise/units"
+)
+
+// A composer is where a message is written: its text, what is attached, and the
+// popup that helps with either.
+type composer struct {
+	look     *kit.Look
+	tasks    *kit.Tasks
+	terminal *terminal.Terminal
+	images   *ImageCache
+	folder   string // of files for @; "": there are none
+
+	kit.Editor
+	mode        string // of the conversation, for messages
+	placeholder string
+	attached    []attachment
+	popup       kit.Popup      // nil: none
+	vim         *kit.Vim       // nil: keys are the usual ones
+	model       *engines.Model // that counts tokens
+
+	sent     []string // messages before, oldest first
+	recall   int      // which of them is shown, counted from the last; 0: none
+	unsent   string   // what stood here before
+	commands func() []kit.Command
+
+	width, rows int // of the text
+	space       int // rows there are for the popup
+}
+
+func newComposer(o Options, mode, placeholder string) *composer {
+	return &composer{look: o.Look, tasks: o.Tasks, terminal: o.Terminal, images: o.Images, folder: o.Folder, mode: mode, placeholder: placeholder}
+}
+
+const (
+	// A paste of more than so many lines, or bytes, becomes an attachment.
+	pastedLines, pastedBytes = 12, 2000
+	// A longer one is not kept with the draft, which is written at every key.
+	draftBytes = 1_000_000
+)
+
+// message is what is written.
+func (c *composer) message() composed { return composed{c.Text, c.attached} }
+
+// attach adds what goes with the message.
+func (c *composer) attach(a attachment) {
+	if a.image != nil {
+		a.image = c.images.add(a.image)
+	}
+	c.attached = append(c.attached, a)
+}
+
+// clear begins a new message.
+func (c *composer) clear() {
+	c.Reset()
+	c.attached, c.popup, c.recall = nil, nil, 0
+}
+
+// clearText leaves what is attached.
+func (c *composer) clearText() {
+	c.Reset()
+	c.popup = nil
+}
+
+// restore puts a message back, before what is written.
+func (c *composer) restore(m composed) {
+	text := m.text
+	if c.Text != "" {
+		text += "\n\n" + c.Text
+	}
+	c.SetText(text)
+	c.attached = append(m.attached, c.attached...)
+}
+
+// draft is what would be missed of the message if the program ended: pasted text
+// is in it, files by their names. resume reads it.
+func (c *composer) draft() string {
+	parts := []string{c.Text}
+	for _, a := range c.attached {
+		switch {
+		case a.Name != "":
+			parts = append(parts, "@"+a.Name)
+		case a.Text != "" && len(a.Text) <= draftBytes:
+			parts = append(parts, a.Text)
+		}
+	}
+	return strings.TrimSpace(strings.Join(parts, "\n\n"))
+}
+
+// resume goes on with a draft: files that it names are attached again.
+func (c *composer) resume(draft string) tea.Cmd {
+	var cmds []tea.Cmd
+	var texts []string
+	for part := range strings.SplitSeq(draft, "\n\n") {
+		if name, ok := strings.CutPrefix(part, "@"); ok && name != "" && !strings.Contains(name, "\n") && c.folder != "" {
+			cmds = append(cmds, c.attachPath(name, part)) // or a text, when there is no such file any more
+			continue
+		}
+		texts = append(texts, part)
+	}
+	c.restore(composed{text: strings.Join(texts, "\n\n")})
+	return tea.Batch(cmds...)
+}
+
+// press takes a key; false when it means nothing here.
+func (c *composer) press(k tea.KeyPressMsg) kit.Outcome {
+	if c.popup != nil {
+		if o := c.popup.Press(k); o.Handled {
+			return o
+		}
+	}
+	if c.vim.Press(&c.Editor, kit.KeyOf(k), c.look.Keys) {
+		return c.afterEdit(kit.Handled(nil))
+	}
+	switch {
+	case kit.Matches(k, c.look.Keys.Newline):
+		c.Insert("\n")
+	case kit.Matches(k, c.look.Keys.Earlier):
+		c.recallSent(1)
+	case kit.Matches(k, c.look.Keys.Later):
+		c.recallSent(-1)
+	case kit.Matches(k, c.look.Keys.Detach) || k.String() == "backspace" && c.Text == "":
+		if len(c.attached) == 0 {
+			return kit.Ignored()
+		}
+		c.attached = c.attached[:len(c.attached)-1]
+	case !c.Editor.Press(kit.KeyOf(k), c.look.Keys):
+		return kit.Ignored()
+	}
+	return c.afterEdit(kit.Handled(nil))
+}
+
+// afterEdit looks at what was written, for the popup that it asks for.
+func (c *composer) afterEdit(o kit.Outcome) kit.Outcome {
+	cmds := []tea.Cmd{o.Cmd}
+	word, from := c.word()
+	switch {
+	case c.commands != nil && from == 0 && strings.HasPrefix(word, "/") && c.Cursor == len(c.Text) && !strings.Contains(word[1:], "/"):
+		if _, ok := c.popup.(*commandPopup); !ok {
+			c.popup = newCommandPopup(c)
+		}
+	case strings.HasPrefix(word, "@") && c.folder != "":
+		if _, ok := c.popup.(*filePopup); !ok {
+			p := newFilePopup(c)
+			c.popup = p
+			cmds = append(cmds, p.begin())
+		}
+	default:
+		c.popup = nil
+	}
+	if c.popup != nil {
+		cmds = append(cmds, c.popup.Typed(word))
+	}
+	o.Cmd = tea.Batch(cmds...)
+	return o
+}
+
+// word is the word before the cursor, and where it begins.
+func (c *composer) word() (word string, from int) {
+	from = strings.LastIndexAny(c.Text[:c.Cursor], " \n\t") + 1
+	return c.Text[from:c.Cursor], from
+}
+
+// replaceWord puts a text in place of the word before the cursor.
+func (c *composer) replaceWord(text string) {
+	_, from := c.word()
+	c.Replace(from, c.Cursor, text)
+	c.popup = nil
+}
+
+// recallSent goes through the messages before, back when by is positive.
+func (c *composer) recallSent(by int) {
+	to := max(0, min(c.recall+by, len(c.sent)))
+	if to == c.recall {
+		return
+	}
+	if c.recall == 0 {
+		c.unsent = c.Text
+	}
+	c.recall = to
+	if to == 0 {
+		c.SetText(c.unsent)
+		return
+	}
+	c.SetText(c.sent[len(c.sent)-to])
+}
+
+// pasted takes a text from the clipboard. One that is the path of a file is the
+// file, as when it was dragged here.
+func (c *composer) pasted(text string) tea.Cmd {
+	c.popup = nil
+	if path, ok := pathOf(text); ok {
+		return c.attachPath(path, text)
+	}
+	c.insertPasted(text)
+	return nil
+}
+
+// insertPasted inserts a text, or attaches it when it is long.
+func (c *composer) insertPasted(text string) {
+	text = strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n")
+	if n := kit.LineCount(text); n > pastedLines || len(text) > pastedBytes {
+		c.attached = append(c.attached, newAttachment(attach.Attachment{Text: text}))
+		return
+	}
+	c.Insert(text)
+}
+
+// resize gives the composer a width, at most so many rows for the text, and so
+// many above it for the popup.
+func (c *composer) resize(width, most, space int) {
+	c.width, c.space = width, space
+	switch {
+	case !c.look.Settings.Vim:
+		c.vim = nil
+	case c.vim == nil:
+		c.vim = new(kit.Vim)
+	}
+	c.Editor.Width = width
+	c.rows = max(1, min(len(c.Editor.Rows()), most))
+	c.ScrollTo(c.rows)
+}
+
+// height is the lines that view draws.
+func (c *composer) height() int { return c.rows + len(c.attachedLines()) }
+
+// attachedLines are the lines that show what is attached.
+func (c *composer) attachedLines() []string {
+	var lines []string
+	line := ""
+	for _, a := range c.attached {
+		label := kit.Truncate(a.label(), c.width)
+		switch {
+		case line == "":
+			line = label
+		case kit.Width(line)+3+kit.Width(label) <= c.width:
+			line += "   " + label
+		default:
+			lines = append(lines, line)
+			line = label
+		}
+	}
+	if line != "" {
+		lines = append(lines, line)
+	}
+	const most = 3
+	if len(lines) > most {
+		lines = append(lines[:most-1], units.Plural(len(c.attached), "attachment"))
+	}
+	return lines
+}
+
+// view draws what is attached and the text, beside the bar that marks them.
+func (c *composer) view() (lines []string, cursor *tea.Cursor) {
+	bar := c.look.Theme.Accent.Render("▍") + " "
+	for _, line := range c.attachedLines() {
+		lines = append(lines, bar+c.look.Theme.Muted.Render(line))
+	}
+	above := len(lines)
+	text, x, y := c.Editor.View(c.rows)
+	if c.Text == "" {
+		text = []string{c.look.Theme.Muted.Render(kit.Truncate(c.placeholder, c.width))}
+	}
+	for _, line := range text {
+		lines = append(lines, bar+line)
+	}
+	cursor = tea.NewCursor(x+2, y+above)
+	if c.vim.Inserting() {
+		cursor.Shape = tea.CursorBar
+	}
+	return lines, cursor
+}
+
+// help is the popup as lines to lay over those above the composer.
+func (c *composer) help() []string {
+	if c.popup == nil {
+		return nil
+	}
+	return c.popup.View(c.width, min(c.space, kit.PopupRows))
+}

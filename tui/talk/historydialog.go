@@ -1,0 +1,480 @@
+package talk
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/bise-sh/bise/history"
+	"github.com/bise-sh/bise/tui/kit"
+	"github.com/bise-sh/bise/units"
+)
+
+const (
+	// pageRows is how many conversations are read at once.
+	pageRows = 100
+	// foundRows is how many of those that a filter finds are shown.
+	foundRows = 100
+)
+
+// HistoryDialog is the list of conversations: all by day, or what the filter
+// finds in what was said, the best first.
+type HistoryDialog struct {
+	kit.List
+	notify  kit.Notify
+	tasks   *kit.Tasks
+	history *HistoryWriter
+	folder  string // for exported files
+
+	now   time.Time // when the rows were read
+	query history.Query
+	hits  []history.Hit // what the rows show; without a filter of the conversation alone
+
+	more    bool // older ones were not read yet
+	reading bool
+	number  int // of readings, to tell late ones
+	cancel  context.CancelFunc
+	deleted bool // one was, since the dialog was opened
+}
+
+func NewHistoryDialog(look *kit.Look, notify kit.Notify, tasks *kit.Tasks, r *HistoryWriter, folder string) *HistoryDialog {
+	return &HistoryDialog{List: kit.List{Look: look}, notify: notify, tasks: tasks, history: r, folder: folder, cancel: func() {}}
+}
+
+func (c *HistoryDialog) Title() string { return "Conversations" }
+func (c *HistoryDialog) Init() tea.Cmd { return c.read(history.Conversation{}) }
+
+func (c *HistoryDialog) Note() string {
+	switch {
+	case c.query.Empty():
+		return ""
+	case len(c.hits) == foundRows:
+		return fmt.Sprintf("the best %d", foundRows)
+	}
+	return fmt.Sprintf("%d found", len(c.hits))
+}
+
+func (c *HistoryDialog) Bindings() []kit.Hint {
+	list := []kit.Hint{{Binding: c.Look.Keys.Choose, Words: "open"}}
+	if c.deleted && c.Filter.Text == "" {
+		list = append(list, kit.Hint{Binding: c.Look.Keys.Undo, Words: "undo delete"})
+	}
+	return append(list, kit.Hints(c.Look.Keys.Rename, c.Look.Keys.Delete, c.Look.Keys.Export, c.Look.Keys.Back)...)
+}
+
+func (c *HistoryDialog) Footer() kit.Footer {
+	if len(c.Rows) == 0 && !c.deleted {
+		return kit.Footer{Hints: kit.Hints(c.Look.Keys.Back)}
+	}
+	return kit.Footer{Hints: c.Bindings()}
+}
+
+// conversationsRead brings a page of the list, or what a filter found.
+type conversationsRead struct {
+	number int
+	after  history.Conversation // the last one before the page
+	query  history.Query
+	hits   []history.Hit
+	err    error
+}
+
+// read reads the page after a conversation, or from the beginning whatever the
+// filter finds.
+func (c *HistoryDialog) read(after history.Conversation) tea.Cmd {
+	c.cancel() // what was searched for before is not wanted any more
+	ctx, cancel := context.WithCancel(c.tasks.Context())
+	c.number++
+	c.cancel, c.reading = cancel, true
+	records, text, answer := c.history, c.Filter.Text, conversationsRead{number: c.number, after: after}
+	return func() tea.Msg {
+		defer cancel()
+		store, err := records.Store(ctx)
+		if err != nil {
+			answer.err = err
+			return answer
+		}
+		if answer.query = history.ParseQuery(text); !answer.query.Empty() {
+			answer.hits, answer.err = store.Search(ctx, text, foundRows)
+			return answer
+		}
+		page, err := store.List(ctx, after, pageRows)
+		for _, conversation := range page {
+			answer.hits = append(answer.hits, history.Hit{Conversation: conversation})
+		}
+		answer.err = err
+		return answer
+	}
+}
+
+// take shows what was read.
+func (c *HistoryDialog) take(msg conversationsRead) {
+	if msg.number != c.number {
+		return
+	}
+	c.reading = false
+	if msg.err != nil {
+		c.notify.Error(msg.err)
+		return
+	}
+	if msg.after.ID == 0 {
+		c.hits = nil
+	}
+	c.now, c.query = time.Now(), msg.query
+	c.hits = append(c.hits, msg.hits...)
+	c.more = msg.query.Empty() && len(msg.hits) == pageRows
+	switch {
+	case len(c.hits) > 0:
+	case c.Filter.Text != "":
+		c.Empty = []string{fmt.Sprintf("Nothing that was said has %s.", kit.OneLine(c.Filter.Text))}
+	default:
+		c.Empty = []string{"There is no conversation yet. What you write is kept here from the first key on."}
+	}
+	c.fill()
+}
+
+// further reads on when the choice comes near the end.
+func (c *HistoryDialog) further() tea.Cmd {
+	if !c.more || c.reading || c.Selected < len(c.Rows)-pageRows/4 {
+		return nil
+	}
+	return c.read(c.hits[len(c.hits)-1].Conversation)
+}
+
+// fill makes the rows of what was found, for the width there is.
+func (c *HistoryDialog) fill() {
+	_, width := kit.Column(c.Width)
+	rows := make([]kit.Row, 0, len(c.hits))
+	for _, h := range c.hits {
+		r := kit.Row{Cells: []string{""}}
+		day, at := history.Day(h.Conversation.Updated, c.now), h.Conversation.Updated.Local().Format("15:04")
+		switch wide := width >= 50; {
+		case c.query.Empty() && wide:
+			r.Group, r.Cells = day, append(r.Cells, kit.Truncate(shortRef(h.Conversation.Model), 20), at)
+		case c.query.Empty():
+			r.Group, r.Cells = day, append(r.Cells, at)
+		case wide:
+			r.Cells = append(r.Cells, day) // the rest of the line is for what was found
+		}
+		free := width
+		for _, cell := range r.Cells[1:] {
+			free -= kit.Width(cell) + kit.ColumnGap
+		}
+		r.Cells[0], r.Marks = c.headline(h, max(width/2, free))
+		rows = append(rows, r)
+	}
+	c.Detail = c.known
+	c.SetRows(rows)
+}
+
+// headline is a conversation's title, followed by what was found in it if the title
+// does not have it.
+func (c *HistoryDialog) headline(h history.Hit, width int) (string, []kit.Span) {
+	title := kit.Truncate(titled(h.Conversation), width)
+	marks := spans(c.query.InTitles().Marks(title))
+	if h.Message == 0 || len(marks) > 0 {
+		return title, marks
+	}
+	title = kit.Truncate(title, width*2/5) + " · "
+	said := kit.OneLine(h.Text)
+	if found := c.query.Marks(said); len(found) > 0 {
+		// Not much before it, so that it is not cut off.
+		if from := strings.LastIndexByte(said[:max(0, found[0].Start-10)], ' ') + 1; from > 0 {
+			said = "…" + said[from:]
+		}
+	}
+	said = kit.Truncate(said, width-kit.Width(title))
+	for _, m := range spans(c.query.Marks(said)) {
+		marks = append(marks, kit.Span{From: m.From + len(title), To: m.To + len(title)})
+	}
+	return title + said, marks
+}
+
+// titled is a conversation's title, or what stands in its composer.
+func titled(c history.Conversation) string {
+	switch title, draft := kit.OneLine(c.Title), kit.OneLine(c.Draft); {
+	case title != "":
+		return title
+	case draft != "":
+		return "✎ " + draft
+	}
+	return "picture" // sent without a word
+}
+
+// shortRef is a model's REF, for a file its name alone.
+func shortRef(ref string) string {
+	if filepath.IsAbs(ref) {
+		ref = strings.TrimSuffix(filepath.Base(ref), ".gguf")
+	}
+	return kit.OneLine(ref)
+}
+
+func spans(ranges []history.Range) []kit.Span {
+	var list []kit.Span
+	for _, r := range ranges {
+		list = append(list, kit.Span{From: r.Start, To: r.End})
+	}
+	return list
+}
+
+// known is what is known of a conversation: what was found in it, or what stands
+// in its composer.
+func (c *HistoryDialog) known(i, width int) []string {
+	h := c.hits[i]
+	conversation := h.Conversation
+	var lines []string
+	if h.Message != 0 {
+		plain := func(s string) string { return s }
+		for _, line := range kit.Wrap(kit.OneLine(h.Text), width) {
+			lines = append(lines, kit.Highlight(line, spans(c.query.Marks(line)), func(s string) string { return c.Look.Theme.Match.Render(s) }, plain))
+		}
+	} else if draft := kit.OneLine(conversation.Draft); draft != "" && conversation.Title != "" {
+		lines = append(lines, kit.Truncate("✎ "+draft, width))
+	}
+	what := fmt.Sprintf("%s · begun %s", conversation.Mode, history.Day(conversation.Created, c.now))
+	if h.Matches > 1 {
+		what += fmt.Sprintf(" · found in %s", units.Plural(h.Matches, "message"))
+	}
+	if conversation.Model != "" {
+		what += " · " + shortRef(conversation.Model)
+	}
+	return append(lines, c.Look.Theme.Muted.Render(kit.Truncate(what, width)))
+}
+
+func (c *HistoryDialog) Resize(width, height int) {
+	if width != c.Width {
+		c.Width = width
+		c.fill()
+	}
+	c.List.Resize(width, height)
+}
+
+func (c *HistoryDialog) Press(k tea.KeyPressMsg) kit.Outcome {
+	switch {
+	case kit.Matches(k, c.Look.Keys.Delete):
+		return c.remove()
+	case kit.Matches(k, c.Look.Keys.Rename):
+		return c.rename()
+	case kit.Matches(k, c.Look.Keys.Export):
+		return c.export()
+	case kit.Matches(k, c.Look.Keys.Undo) && c.Filter.Text == "" && c.deleted:
+		return kit.Handled(c.restore(0))
+	}
+	change := c.List.Press(k)
+	switch {
+	case change.Filtered:
+		return kit.Handled(c.read(history.Conversation{}))
+	case change.Handled:
+		return kit.Handled(c.further())
+	case kit.Matches(k, c.Look.Keys.Choose):
+		return c.open()
+	case kit.Matches(k, c.Look.Keys.Back):
+		c.cancel()
+		return kit.Close(nil)
+	}
+	return kit.Ignored()
+}
+
+func (c *HistoryDialog) Paste(text string) kit.Outcome {
+	if c.List.Paste(text).Filtered {
+		return kit.Handled(c.read(history.Conversation{}))
+	}
+	return kit.Handled(nil)
+}
+
+func (c *HistoryDialog) Click(_, y int) kit.Outcome {
+	if _, again := c.List.Click(y); again {
+		return c.open()
+	}
+	return kit.Handled(c.further())
+}
+
+func (c *HistoryDialog) Update(msg tea.Msg) tea.Cmd {
+	switch msg := msg.(type) {
+	case conversationsRead:
+		c.take(msg)
+	case titleChosen:
+		id, title := msg.id, msg.title
+		c.history.write(func(ctx context.Context, store *history.Store) error { return store.Rename(ctx, id, title) })
+		return c.read(history.Conversation{})
+	case exportChosen:
+		return c.write(msg)
+	case conversationRestored:
+		switch {
+		case errors.Is(msg.err, history.ErrNotFound):
+			c.notify.Say("nothing that was deleted is left to bring back")
+		case msg.err != nil:
+			c.notify.Error(msg.err)
+		default:
+			return c.read(history.Conversation{})
+		}
+	}
+	return nil
+}
+
+// open goes on with the chosen conversation, where the filter found something.
+func (c *HistoryDialog) open() kit.Outcome {
+	i, ok := c.SelectedRow()
+	if !ok {
+		return kit.Handled(nil)
+	}
+	c.cancel()
+	h := c.hits[i]
+	if h.Message != 0 {
+		c.history.write(func(ctx context.Context, store *history.Store) error { return store.Reveal(ctx, h.Message) })
+	}
+	return kit.Close(ConversationChosen{Id: h.Conversation.ID, message: h.Message})
+}
+
+// remove deletes the chosen conversation, which can be undone.
+func (c *HistoryDialog) remove() kit.Outcome {
+	i, ok := c.SelectedRow()
+	if !ok {
+		return kit.Handled(nil)
+	}
+	gone := c.hits[i].Conversation
+	c.history.write(func(ctx context.Context, store *history.Store) error { return store.Delete(ctx, gone.ID) })
+	c.hits = slices.Delete(c.hits, i, i+1)
+	c.deleted = true
+	c.fill()
+	c.notify.Undo(fmt.Sprintf("deleted %q", kit.Truncate(titled(gone), 40)), c.restore(gone.ID))
+	o := kit.Send(ConversationDeleted{gone.ID})
+	o.Cmd = c.further()
+	return o
+}
+
+// conversationRestored tells that a deleted conversation is back, or why not.
+type conversationRestored struct{ err error }
+
+// restore is the command that brings a conversation back, for 0 the one that was
+// deleted last.
+func (c *HistoryDialog) restore(id int64) tea.Cmd {
+	ctx, records := c.tasks.Context(), c.history
+	return func() tea.Msg {
+		store, err := records.Store(ctx)
+		switch {
+		case err != nil:
+		case id == 0:
+			_, err = store.RestoreLast(ctx)
+		default:
+			err = store.Restore(ctx, id)
+		}
+		return conversationRestored{err}
+	}
+}
+
+// titleChosen is the person's own title for a conversation, "" for its first
+// words.
+type titleChosen struct {
+	id    int64
+	title string
+}
+
+func (c *HistoryDialog) rename() kit.Outcome {
+	i, ok := c.SelectedRow()
+	if !ok {
+		return kit.Handled(nil)
+	}
+	conversation := c.hits[i].Conversation
+	return kit.Open(kit.NewPrompt(c.Look, "Rename", "A title; without one it has its first words.", conversation.Title, "rename", func(title string) kit.Outcome {
+		return kit.Close(titleChosen{conversation.ID, title})
+	}))
+}
+
+// exportChosen is where a conversation is to be written.
+type exportChosen struct {
+	id   int64
+	path string
+}
+
+func (c *HistoryDialog) export() kit.Outcome {
+	i, ok := c.SelectedRow()
+	if !ok {
+		return kit.Handled(nil)
+	}
+	conversation := c.hits[i].Conversation
+	question := "A file: Markdown, for reading, or with .json at its end all that belongs to the conversation, to be imported elsewhere."
+	return kit.Open(kit.NewPrompt(c.Look, "Export", question, fileName(titled(conversation))+".md", "export", func(path string) kit.Outcome {
+		return kit.Close(exportChosen{conversation.ID, path})
+	}))
+}
+
+// fileName is a name for a file that is about something: its first words.
+func fileName(title string) string {
+	name := ""
+	for _, word := range strings.FieldsFunc(title, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
+		if name != "" {
+			name += "-"
+		}
+		for i, r := range word {
+			if name += string(r); len(name) > 50 && (i > 20 || r > unicode.MaxLatin1) {
+				return name
+			}
+		}
+		if len(name) > 40 {
+			break
+		}
+	}
+	return cmp.Or(name, "conversation")
+}
+
+// write is the command that writes a conversation to a new file.
+func (c *HistoryDialog) write(e exportChosen) tea.Cmd {
+	ctx, records, folder := c.tasks.Context(), c.history, c.folder
+	return func() tea.Msg {
+		store, err := records.Store(ctx)
+		if err != nil {
+			return FileSaved{e.path, err}
+		}
+		var text bytes.Buffer
+		if strings.EqualFold(filepath.Ext(e.path), ".json") {
+			err = store.ExportJSON(ctx, &text, e.id)
+		} else {
+			err = store.ExportMarkdown(ctx, &text, e.id, false)
+		}
+		if err != nil {
+			return FileSaved{e.path, err}
+		}
+		return SaveFile(folder, e.path, text.String())
+	}
+}
+
+// Imported tells how many conversations were taken in.
+type Imported struct {
+	Count, Present int
+	Err            error
+}
+
+// Import is the command that imports the conversations in a file.
+func Import(tasks *kit.Tasks, records *HistoryWriter, folder, path string) tea.Cmd {
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(folder, path)
+	}
+	ctx := tasks.Context()
+	return func() tea.Msg {
+		f, err := os.Open(path)
+		if err != nil {
+			if p, ok := errors.AsType[*fs.PathError](err); ok {
+				err = p.Err
+			}
+			return Imported{Err: fmt.Errorf("cannot import %s: %w", path, err)}
+		}
+		defer f.Close()
+		store, err := records.Store(ctx)
+		if err != nil {
+			return Imported{Err: err}
+		}
+		ids, present, err := store.Import(ctx, f)
+		return Imported{len(ids), present, err}
+	}
+}

@@ -1,0 +1,213 @@
+package talk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+
+	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/history"
+)
+
+// A HistoryWriter writes conversations to the history, in order and in the
+// background. Where the history cannot be opened, a temporary one takes its place:
+// everything works and nothing is kept.
+//
+// push may be called from any goroutine; the jobs are done one after the other by
+// a goroutine of the records' own.
+type HistoryWriter struct {
+	ctx  context.Context // never ends: what was said is written when all else has
+	open func() (*history.Store, error)
+
+	mu    sync.Mutex
+	jobs  []job
+	begun bool
+	wake  chan struct{} // has room for one
+	done  chan struct{}
+	ended bool
+
+	problem atomic.Pointer[error] // what is to be told and was not yet
+}
+
+// A job writes something, or hands the history out.
+type job struct {
+	do    func(context.Context, *history.Store) error
+	draft *savedID // of which conversation it writes the draft; nil: it does something else
+	hand  chan<- *history.Store
+}
+
+// savedID is a conversation or a message that is in the history, or will be when
+// the jobs before are done. Its id is 0 until then.
+type savedID struct{ id atomic.Int64 }
+
+func newSavedID(id int64) *savedID {
+	s := new(savedID)
+	s.id.Store(id)
+	return s
+}
+
+func NewHistoryWriter(ctx context.Context, open func() (*history.Store, error)) *HistoryWriter {
+	return &HistoryWriter{ctx: context.WithoutCancel(ctx), open: open, wake: make(chan struct{}, 1), done: make(chan struct{})}
+}
+
+// write has a job done when those before are.
+func (r *HistoryWriter) write(do func(context.Context, *history.Store) error) { r.add(job{do: do}) }
+
+// writeDraft has the draft of a conversation written. If the one before still
+// waits, it is left out.
+func (r *HistoryWriter) writeDraft(s *savedID, text string) {
+	r.add(job{draft: s, do: func(ctx context.Context, store *history.Store) error {
+		return store.SaveDraft(ctx, s.id.Load(), text)
+	}})
+}
+
+func (r *HistoryWriter) add(j job) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.ended {
+		return
+	}
+	if n := len(r.jobs); n > 0 && j.draft != nil && r.jobs[n-1].draft == j.draft {
+		r.jobs[n-1] = j
+		return
+	}
+	r.jobs = append(r.jobs, j)
+	if !r.begun {
+		r.begun = true
+		go r.work()
+	}
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (r *HistoryWriter) work() {
+	defer close(r.done)
+	store, leave := r.begin()
+	defer leave()
+	for range r.wake {
+		for {
+			jobs, ended := r.take()
+			for _, j := range jobs {
+				if j.hand != nil {
+					j.hand <- store
+				}
+				if j.do == nil || store == nil {
+					continue
+				}
+				r.report(r.perform(j, store))
+			}
+			if len(jobs) == 0 {
+				if ended {
+					return
+				}
+				break
+			}
+		}
+	}
+}
+
+// perform does a job. A panic must not end the program while the terminal is
+// bise's: it becomes an error.
+func (r *HistoryWriter) perform(j job, store *history.Store) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			slog.Error("panic while the history was written", "panic", p, "stack", string(debug.Stack()))
+			err = fmt.Errorf("a fault of bise's own keeps the history from being written: %v", p)
+		}
+	}()
+	return j.do(r.ctx, store)
+}
+
+func (r *HistoryWriter) take() ([]job, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	jobs := r.jobs
+	r.jobs = nil
+	return jobs, r.ended
+}
+
+// begin opens the history, or a temporary one.
+func (r *HistoryWriter) begin() (store *history.Store, leave func()) {
+	var err error
+	if r.open != nil {
+		if store, err = r.open(); err == nil {
+			if aside := store.SetAside(); aside != "" {
+				r.report(fmt.Errorf("the history was damaged and is now %s; a new one is begun", aside))
+			}
+			r.report(store.Tidy(r.ctx))
+			return store, func() { r.report(store.Close()) }
+		}
+		r.report(notSaved(err))
+	}
+	dir, err := os.MkdirTemp("", "bise-")
+	if err == nil {
+		store, err = history.Open(filepath.Join(dir, "history.db"))
+	}
+	if err != nil {
+		r.report(err)
+		return nil, func() {}
+	}
+	return store, func() { r.report(errors.Join(store.Close(), os.RemoveAll(dir))) }
+}
+
+func (r *HistoryWriter) report(err error) {
+	if err != nil {
+		r.problem.Store(&err)
+	}
+}
+
+// notSaved is the error of a history that cannot be opened.
+func notSaved(err error) error {
+	_, advice := fault.Explain(err)
+	return fault.Advise(err, "This session is not saved. %s", advice)
+}
+
+// Store gives the history once everything pushed before is written. It is for
+// commands that read.
+func (r *HistoryWriter) Store(ctx context.Context) (*history.Store, error) {
+	got := make(chan *history.Store, 1)
+	r.add(job{hand: got})
+	select {
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	case <-r.done:
+		return nil, errors.New("the history is closed")
+	case s := <-got:
+		if s == nil {
+			return nil, errors.New("there is no history")
+		}
+		return s, nil
+	}
+}
+
+// Problem is what went wrong since it was asked last, nil when nothing did.
+func (r *HistoryWriter) Problem() error {
+	if err := r.problem.Swap(nil); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// Close writes what is left and closes the history. It gives what went wrong and
+// was not told.
+func (r *HistoryWriter) Close() error {
+	r.mu.Lock()
+	begun, ended := r.begun, r.ended
+	r.ended = true
+	if begun && !ended {
+		close(r.wake)
+	}
+	r.mu.Unlock()
+	if begun {
+		<-r.done
+	}
+	return r.Problem()
+}

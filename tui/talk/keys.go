@@ -1,0 +1,385 @@
+package talk
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/history"
+	"github.com/bise-sh/bise/tui/kit"
+	"github.com/bise-sh/bise/units"
+)
+
+// Press takes a key, and keeps the draft that it may have changed.
+func (c *Conversation) Press(k tea.KeyPressMsg) kit.Outcome {
+	if c.transcript.selected >= 0 {
+		if o := c.pressSelected(k); o.Handled {
+			return o
+		}
+	}
+	o := c.pressKey(k)
+	c.keepDraft()
+	return o
+}
+
+func (c *Conversation) pressKey(k tea.KeyPressMsg) kit.Outcome {
+	if kit.Matches(k, c.look.Keys.Keys) && c.composer.Text == "" {
+		return kit.Ignored()
+	}
+	if o := c.composer.press(k); o.Handled {
+		c.transcript.selectTurn(-1)
+		return o
+	}
+	page := max(1, c.transcript.height-2)
+	switch {
+	case kit.Matches(k, c.look.Keys.Send):
+		return c.sendWritten()
+	case kit.Matches(k, c.look.Keys.Stop):
+		return c.escape()
+	case kit.Matches(k, c.look.Keys.Quit):
+		return c.interrupt()
+	case kit.Matches(k, c.look.Keys.Regenerate):
+		return kit.Handled(c.regenerate(len(c.transcript.turns) - 1))
+	case kit.Matches(k, c.look.Keys.Continue):
+		return kit.Handled(c.continueAnswer())
+	case kit.Matches(k, c.look.Keys.Select), k.String() == "up" && c.composer.message().empty():
+		c.transcript.selectTurn(len(c.transcript.turns) - 1)
+	case kit.Matches(k, c.look.Keys.PageUp):
+		c.transcript.scroll(-page)
+	case kit.Matches(k, c.look.Keys.PageDown):
+		c.transcript.scroll(page)
+	case kit.Matches(k, c.look.Keys.Top):
+		c.transcript.scrollTo(place{})
+	case kit.Matches(k, c.look.Keys.Bottom):
+		c.transcript.follow = true
+	case kit.Matches(k, c.look.Keys.CopyCode):
+		return kit.Handled(c.copyCode(c.transcript.lastCode()))
+	case kit.Matches(k, c.look.Keys.Editor):
+		return kit.Handled(c.openEditor())
+	case kit.Matches(k, c.look.Keys.Paste):
+		return kit.Handled(c.composer.pasteFromSystem())
+	default:
+		return kit.Ignored()
+	}
+	return kit.Handled(nil)
+}
+
+// pressSelected takes the keys for the selected message.
+func (c *Conversation) pressSelected(k tea.KeyPressMsg) kit.Outcome {
+	i := c.transcript.selected
+	t := c.transcript.turns[i]
+	switch {
+	case kit.Matches(k, c.look.Keys.Up):
+		c.transcript.selectTurn(max(0, i-1))
+	case kit.Matches(k, c.look.Keys.Down):
+		if i+1 == len(c.transcript.turns) {
+			i = -2
+		}
+		c.transcript.selectTurn(i + 1)
+	case kit.Matches(k, c.look.Keys.Back):
+		c.transcript.selectTurn(-1)
+	case kit.Matches(k, c.look.Keys.Copy):
+		return kit.Handled(c.copyText(t.plainText(), "the message"))
+	case kit.Matches(k, c.look.Keys.Edit):
+		return kit.Handled(c.editMessage(i))
+	case kit.Matches(k, c.look.Keys.Again):
+		return kit.Handled(c.regenerate(i))
+	case kit.Matches(k, c.look.Keys.OlderVersion):
+		return kit.Handled(c.version(i, -1))
+	case kit.Matches(k, c.look.Keys.NewerVersion):
+		return kit.Handled(c.version(i, 1))
+	case kit.Matches(k, c.look.Keys.Fold):
+		t.unfolded = !t.unfolded
+		t.refresh()
+	case kit.Matches(k, c.look.Keys.Save):
+		return kit.Open(c.savePrompt(t))
+	default:
+		codes := t.codes()
+		if n := int(k.Code - '1'); k.Mod == 0 && n >= 0 && n < min(9, len(codes)) {
+			return kit.Handled(c.copyCode(codes[n]))
+		}
+		return kit.Ignored()
+	}
+	return kit.Handled(nil)
+}
+
+// sendWritten sends what is written, or does what it says if it is a command.
+func (c *Conversation) sendWritten() kit.Outcome {
+	m := c.composer.message()
+	if m.empty() {
+		return kit.Handled(nil)
+	}
+	if strings.HasPrefix(m.text, "/") {
+		if o, ok := kit.RunCommand(m.text, c.composer.commands()); ok {
+			c.composer.clearText()
+			return o
+		}
+		if name := strings.TrimSpace(m.text[1:]); strings.Trim(name, "abcdefghijklmnopqrstuvwxyz") == "" {
+			c.notify.Say("there is no command /" + name + "; / lists them")
+			return kit.Handled(nil)
+		}
+	}
+	if m.text != "" {
+		c.composer.sent = append(c.composer.sent, m.text)
+	}
+	c.composer.clear()
+	return kit.Handled(c.send(m))
+}
+
+// escape stops what goes on, or leaves what was begun.
+func (c *Conversation) escape() kit.Outcome {
+	switch {
+	case c.busy():
+		c.stop()
+	case c.edited >= 0:
+		c.cancelEdit()
+	default:
+		return kit.Ignored()
+	}
+	return kit.Handled(nil)
+}
+
+// interrupt stops what goes on and clears what is written, before bise is left.
+func (c *Conversation) interrupt() kit.Outcome {
+	switch {
+	case c.busy():
+		c.stop()
+	case c.edited >= 0:
+		c.cancelEdit()
+	case !c.composer.message().empty():
+		c.composer.sent = append(c.composer.sent, c.composer.Text)
+		c.composer.clear()
+		c.notify.Say(c.look.Keys.Quit.Help().Key + " again leaves bise · " + c.look.Keys.Earlier.Help().Key + " brings the text back")
+	default:
+		return kit.Ignored()
+	}
+	return kit.Handled(nil)
+}
+
+// keepDraft has what is written kept, if it is not what was kept last.
+func (c *Conversation) keepDraft() {
+	now := draftMark{c.composer.Text, len(c.composer.attached)}
+	if now == c.keptDraft || c.edited >= 0 {
+		return
+	}
+	c.keptDraft = now
+	c.history.writeDraft(c.ensureSaved(), c.composer.draft())
+}
+
+// A draftMark tells drafts apart.
+type draftMark struct {
+	text     string
+	attached int
+}
+
+// editMessage puts a message of the person's into the composer, to be sent in another
+// version: with what follows it then, a branch.
+func (c *Conversation) editMessage(i int) tea.Cmd {
+	for i >= 0 && c.transcript.turns[i].role != engine.User {
+		i--
+	}
+	if c.busy() || i < 0 {
+		return nil
+	}
+	if c.edited < 0 {
+		c.setAside = c.composer.message()
+	}
+	c.edited = i
+	c.transcript.selectTurn(-1)
+	c.composer.clear()
+	c.composer.restore(composedOf(c.transcript.turns[i]))
+	return nil
+}
+
+// cancelEdit gives back what was being written before a message was edited.
+func (c *Conversation) cancelEdit() {
+	c.edited = -1
+	c.composer.clear()
+	c.composer.restore(c.setAside)
+	c.setAside = composed{}
+}
+
+// copyCode copies a part's code.
+func (c *Conversation) copyCode(p *part) tea.Cmd {
+	if p == nil {
+		return nil
+	}
+	source := p.code.source.String()
+	return c.copyText(source, units.Plural(kit.LineCount(source), "line")+" of code")
+}
+
+// editorDone brings what was written in the person's own editor.
+type editorDone struct {
+	to   string // the mode
+	text string
+	err  error
+}
+
+// openEditor opens the person's own editor with what is written.
+func (c *Conversation) openEditor() tea.Cmd {
+	to := c.mode
+	return c.terminal.EditText("message.md", c.composer.Text, func(text string, err error) tea.Msg { return editorDone{to, text, err} })
+}
+
+// savePrompt asks where a message is to be saved.
+func (c *Conversation) savePrompt(t *turn) kit.Dialog {
+	text, folder := t.plainText(), c.folder
+	return kit.NewPrompt(c.look, "Save", "Save the message as a file in "+folder, "answer.md", "save", func(path string) kit.Outcome {
+		return kit.Close(FileNamed{path, text})
+	})
+}
+
+// FileNamed is a text that is to be saved at a path the person gave.
+type FileNamed struct{ Path, Text string }
+
+// FileSaved tells that a file was saved, or why not.
+type FileSaved struct {
+	Path string
+	Err  error
+}
+
+// SaveFile writes a new file. It does not replace a file that exists.
+func SaveFile(folder, name, text string) FileSaved {
+	path := name
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(folder, path)
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if err == nil {
+		_, err = f.WriteString(strings.TrimRight(text, "\n") + "\n")
+		err = errors.Join(err, f.Close())
+	}
+	if errors.Is(err, fs.ErrExist) {
+		err = errors.New("the file already exists")
+	}
+	if err != nil {
+		err = fmt.Errorf("cannot save %s: %w", name, err)
+	}
+	return FileSaved{name, err}
+}
+
+// version goes to another version of a turn.
+func (c *Conversation) version(i, by int) tea.Cmd {
+	t := c.transcript.turns[i]
+	n, of := t.version()
+	if c.busy() || n == 0 || n+by < 1 || n+by > of {
+		return nil
+	}
+	to, conversation, ctx, records := t.versions[n+by-1], c.saved, c.tasks.Context(), c.history
+	return func() tea.Msg {
+		store, err := records.Store(ctx)
+		if err != nil {
+			return pathRead{of: conversation, err: err}
+		}
+		if err := store.Switch(ctx, to.id.Load()); err != nil {
+			return pathRead{of: conversation, err: err}
+		}
+		path, err := store.Path(ctx, conversation.id.Load())
+		return pathRead{of: conversation, path: path, selected: i, err: err}
+	}
+}
+
+// pathRead brings a conversation from the history: the messages as the person sees
+// them.
+type pathRead struct {
+	of       *savedID
+	path     []history.Message
+	selected int // a turn; -1: none
+	err      error
+}
+
+// showPath shows the messages of another path. Turns that are on both keep what they
+// drew.
+func (c *Conversation) showPath(msg pathRead) {
+	known := map[int64]*turn{}
+	for _, t := range c.transcript.turns {
+		known[t.saved.id.Load()] = t
+	}
+	var turns []*turn
+	for _, m := range msg.path {
+		t := known[m.ID]
+		if t == nil {
+			t = readTurn(c.look, c.images, m)
+		}
+		t.setVersions(m.Versions)
+		turns = append(turns, t)
+	}
+	c.transcript.turns = turns
+	c.transcript.selectTurn(min(msg.selected, len(turns)-1))
+}
+
+// ConversationChosen has a mode go on with a conversation of the history, that in
+// which it was had. newAsked has the current one begin a new one, and
+// conversationDeleted tells that one is gone: whoever shows it begins a new one.
+type (
+	ConversationChosen struct {
+		Id      int64
+		message int64 // to show of it; 0: the last
+	}
+	ConversationDeleted struct{ Id int64 }
+	NewRequested        struct{}
+)
+
+// ConversationRead brings a conversation that was chosen.
+type ConversationRead struct {
+	Conversation history.Conversation
+	path         []history.Message
+	selected     int // the message that was chosen; -1: none
+	Err          error
+}
+
+// ReadConversation is the command that reads one.
+func ReadConversation(tasks *kit.Tasks, records *HistoryWriter, chosen ConversationChosen) tea.Cmd {
+	id := chosen.Id
+	ctx := tasks.Context()
+	return func() tea.Msg {
+		store, err := records.Store(ctx)
+		if err != nil {
+			return ConversationRead{Err: err}
+		}
+		conversation, err := store.Conversation(ctx, id)
+		if err != nil {
+			return ConversationRead{Err: err}
+		}
+		path, err := store.Path(ctx, id)
+		selected := slices.IndexFunc(path, func(m history.Message) bool { return m.ID == chosen.message })
+		return ConversationRead{Conversation: conversation, path: path, selected: selected, Err: err}
+	}
+}
+
+// open goes on with a conversation that was read.
+func (c *Conversation) open(msg ConversationRead) tea.Cmd {
+	if c.busy() && c.saved.id.Load() == msg.Conversation.ID {
+		return nil // it is here, and an answer is on its way
+	}
+	c.startNew()
+	c.saved = newSavedID(msg.Conversation.ID)
+	c.showPath(pathRead{of: c.saved, path: msg.path, selected: msg.selected})
+	cmd := c.composer.resume(msg.Conversation.Draft)
+	c.keptDraft = draftMark{c.composer.Text, 0}
+	if ref := msg.Conversation.Model; ref != "" && ref != c.ref {
+		cmd = tea.Batch(cmd, c.UseModel(ref))
+	}
+	return cmd
+}
+
+// startNew begins a new conversation. What was said and written in the one before
+// stays in the history.
+func (c *Conversation) startNew() {
+	if c.busy() {
+		c.stop()
+		c.keepDraft()
+	}
+	c.stream, c.saved, c.edited, c.keptDraft = nil, nil, -1, draftMark{}
+	c.transcript.turns = nil
+	c.transcript.selectTurn(-1)
+	c.transcript.follow = true
+	c.composer.clear()
+}

@@ -1,0 +1,38 @@
+package talk
+
+import (
+	"testing"
+
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/modes/math"
+)
+
+// What the history has of several solutions is the one that is shown.
+func TestMathIsKept(t *testing.T) {
+	var kept []engine.Event
+	session := math.NewSession(math.Problem{Text: "What is it?", Votes: 3})
+	keep := recorded(session, func(e engine.Event) {
+		if e != nil {
+			kept = append(kept, e)
+		}
+	})
+	for event := range session.Follow(func(yield func(engine.Event, error) bool) {
+		for i, text := range []string{"\\boxed{8}", "\\boxed{7} after all", "\\boxed{7}"} {
+			if !yield(engine.TextDelta{Choice: i, Text: text}, nil) || !yield(engine.Finish{Choice: i, Reason: engine.FinishStop}, nil) {
+				return
+			}
+		}
+		yield(engine.Done{}, nil)
+	}) {
+		keep(event)
+	}
+	keep(nil)
+	if len(kept) != 2 {
+		t.Fatalf("%d events are kept: %+v", len(kept), kept)
+	}
+	got := kept[1].(engine.TextDelta).Text
+	want := "\\boxed{7}\n\n**\\(7\\)** · 2 of 3 agree · unchecked\n\n\\(7\\) ━━ · \\(8\\) ━"
+	if got != want {
+		t.Errorf("kept\n%s\nwant\n%s", got, want)
+	}
+}

@@ -1,0 +1,150 @@
+package talk
+
+import (
+	"strings"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/bise-sh/bise/render/markdown"
+	"github.com/bise-sh/bise/tui/kit"
+)
+
+// A part is a piece of a turn that is drawn by itself: a paragraph, some code, a
+// line about what happened. What it drew is kept for one width and theme.
+type part struct {
+	draw   func(t *kit.Theme, width int) []string
+	block  string     // the Markdown it draws, if it does
+	joined bool       // it follows without an empty line
+	code   *codeBlock // what a key copies; on the first part of the code
+
+	lines []string
+	width int
+	theme *kit.Theme
+}
+
+// codeBlock is a block of code as a person would copy it.
+type codeBlock struct {
+	language string
+	source   strings.Builder
+}
+
+// rows are the lines the part has now, after an empty one unless it is joined.
+func (p *part) rows(t *kit.Theme, width int) []string {
+	if p.theme == t && p.width == width {
+		return p.lines
+	}
+	p.lines = p.lines[:0:0]
+	if !p.joined {
+		p.lines = append(p.lines, "")
+	}
+	for _, line := range p.draw(t, width) {
+		p.lines = append(p.lines, wrapStyled(line, width)...)
+	}
+	p.theme, p.width = t, width
+	return p.lines
+}
+
+// wrapStyled breaks a styled line that is too long, as code can be, anywhere, and
+// indents the rest of it as the line is.
+func wrapStyled(line string, width int) []string {
+	if len(line) <= width || ansi.StringWidth(line) <= width {
+		return []string{line}
+	}
+	plain := ansi.Strip(line)
+	indent := min(len(plain)-len(strings.TrimLeft(plain, " ")), width/2)
+	space := strings.Repeat(" ", indent)
+	lines := strings.Split(ansi.Hardwrap(ansi.Cut(line, indent, ansi.StringWidth(line)), max(1, width-indent), true), "\n")
+	open := ""
+	for i, l := range lines {
+		l = open + l
+		open = ""
+		if at := strings.LastIndex(l, "\x1b["); at >= 0 && !strings.HasPrefix(l[at:], "\x1b[m") && !strings.HasPrefix(l[at:], "\x1b[0m") {
+			open = l[at : at+strings.IndexByte(l[at:], 'm')+1]
+			l += "\x1b[m"
+		}
+		lines[i] = space + l
+	}
+	return lines
+}
+
+// newPart is a part of lines that are made anew when the width changes.
+func newPart(draw func(t *kit.Theme, width int) []string) *part { return &part{draw: draw} }
+
+// An markdownParts is an answer's Markdown as parts, while it grows. Each finished
+// block becomes a part that never changes; only the growing one is drawn again.
+type markdownParts struct {
+	blocks markdown.Blocks
+	parts  []*part
+	code   *codeBlock // that goes on after a cut
+}
+
+const (
+	// A block that grows beyond so many bytes is cut, so that drawing the growing
+	// one stays cheap: code takes a microsecond a byte to colour.
+	longestBlock = 3000
+	// pieceBytes is how much of a text that is there already is added at once; no
+	// block becomes much longer than it may be.
+	pieceBytes = 1000
+)
+
+// add appends to the text.
+func (a *markdownParts) add(text string) {
+	for len(text) > 0 {
+		piece := text[:min(len(text), pieceBytes)]
+		text = text[len(piece):]
+		for _, block := range a.blocks.Add(piece) {
+			a.finish(block, false)
+		}
+		if len(a.blocks.Growing()) > longestBlock {
+			if block, ok := a.blocks.Cut(); ok {
+				a.finish(block, true)
+			}
+		}
+	}
+}
+
+// end finishes what grows.
+func (a *markdownParts) end() {
+	for _, block := range a.blocks.Rest() {
+		a.finish(block, false)
+	}
+}
+
+// finish makes a part of a block; cut says that its end is not the block's.
+func (a *markdownParts) finish(block string, cut bool) {
+	p := markdownPart(block)
+	language, source, isCode := markdown.Code(block)
+	switch {
+	case isCode && a.code != nil:
+		p.joined = true
+		a.code.source.WriteString("\n" + source)
+	case isCode:
+		p.code = &codeBlock{language: language}
+		p.code.source.WriteString(source)
+		a.code = p.code
+	case strings.TrimSpace(block) == "":
+		return
+	}
+	if !cut || !isCode {
+		a.code = nil
+	}
+	a.parts = append(a.parts, p)
+}
+
+// growing is the part of the block that grows, nil when none does.
+func (a *markdownParts) growing() *part {
+	text := a.blocks.Growing()
+	if strings.TrimSpace(text) == "" {
+		return nil
+	}
+	p := markdownPart(text)
+	p.joined = a.code != nil
+	return p
+}
+
+// markdownPart is a part of a block of Markdown.
+func markdownPart(block string) *part {
+	return &part{block: block, draw: func(t *kit.Theme, width int) []string {
+		return strings.Split(t.Markdown.Block(block, width), "\n")
+	}}
+}

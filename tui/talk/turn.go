@@ -1,0 +1,428 @@
+package talk
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/history"
+	"github.com/bise-sh/bise/modes/chat"
+	"github.com/bise-sh/bise/tui/engines"
+	"github.com/bise-sh/bise/tui/kit"
+	"github.com/bise-sh/bise/units"
+)
+
+// A turn is a message as the transcript shows it.
+type turn struct {
+	look              *kit.Look
+	images            *ImageCache
+	saved             *savedID
+	role              engine.Role
+	content           engine.Content // what the person sent
+	attached          []history.Attachment
+	versions          []*savedID           // messages in the same place, oldest first, this one among them
+	shots             map[int]*cachedImage // the pictures among what is attached, by chunk
+	picturesElsewhere bool                 // they are shown elsewhere
+	unfolded          bool
+	leftOut           *engine.LeftOut // of the conversation that begins here for the model
+
+	// Of an answer.
+	begun          bool // it is in the history, or will be soon
+	thinking       strings.Builder
+	thinkingTime   time.Duration // how long it thought; 0 while unknown
+	thinkingTokens int           // tokens that it thought; 0 while they are not counted
+	calls          []engine.ToolCall
+	text           strings.Builder
+	article        markdownParts
+	state          turnState
+	waits          engines.Waiting
+	err            error
+	measured       history.Measured
+
+	parts []*part
+}
+
+type turnState int
+
+const (
+	complete  turnState = iota
+	answering           // it is being written
+	stopped             // the person, or a process that ended, stopped it
+	failed              // err ended it
+)
+
+// newQuestion returns a turn of the user.
+func newQuestion(look *kit.Look, g *ImageCache, content engine.Content, attached []history.Attachment) *turn {
+	t := &turn{look: look, images: g, role: engine.User, saved: new(savedID), content: content, attached: attached}
+	t.findPictures()
+	t.refresh()
+	return t
+}
+
+// newAnswer returns a turn of the model, which begins.
+func newAnswer(look *kit.Look, model string) *turn {
+	t := &turn{look: look, role: engine.Assistant, saved: new(savedID), state: answering, unfolded: look.Settings.Thinking}
+	t.measured.Model = model
+	t.refresh()
+	return t
+}
+
+// readTurn returns the turn of a message in the history.
+func readTurn(look *kit.Look, g *ImageCache, m history.Message) *turn {
+	t := &turn{look: look, images: g, role: m.Role, saved: newSavedID(m.ID), attached: m.Attached, measured: m.Measured, calls: m.ToolCalls}
+	if m.State != history.Complete {
+		t.state = stopped
+	}
+	if m.Role != engine.Assistant {
+		t.content = m.Content
+		t.findPictures()
+		t.refresh()
+		return t
+	}
+	t.unfolded, t.begun = look.Settings.Thinking, true
+	for _, k := range m.Content {
+		switch {
+		case k.Type == engine.ThinkingChunk:
+			t.thinking.WriteString(k.Text)
+		case k.Type == engine.TextChunk:
+			t.text.WriteString(k.Text)
+		}
+	}
+	t.article.add(t.text.String())
+	t.article.end()
+	t.refresh()
+	return t
+}
+
+// setVersions takes the versions that the history has.
+func (t *turn) setVersions(ids []int64) {
+	t.versions = nil
+	for _, id := range ids {
+		s := t.saved
+		if id != s.id.Load() {
+			s = newSavedID(id)
+		}
+		t.versions = append(t.versions, s)
+	}
+}
+
+// replaces makes the turn another version of one before.
+func (t *turn) replaces(before *turn) {
+	t.versions = slices.Clone(before.versions)
+	switch {
+	case before.role == engine.Assistant && !before.begun:
+		t.versions = slices.DeleteFunc(t.versions, func(s *savedID) bool { return s == before.saved })
+	case len(t.versions) == 0:
+		t.versions = append(t.versions, before.saved)
+	}
+	t.versions = append(t.versions, t.saved)
+}
+
+// version tells which of its versions the turn is, from 1, and how many there are.
+func (t *turn) version() (n, of int) {
+	return slices.IndexFunc(t.versions, func(s *savedID) bool { return s == t.saved }) + 1, max(1, len(t.versions))
+}
+
+// message is the turn as a request has it.
+func (t *turn) message() engine.Message {
+	if t.role != engine.Assistant {
+		return engine.Message{Role: t.role, Content: t.content}
+	}
+	m := engine.Message{Role: engine.Assistant, ToolCalls: t.calls}
+	if t.thinking.Len() > 0 {
+		m.Content = append(m.Content, engine.Chunk{Type: engine.ThinkingChunk, Text: t.thinking.String()})
+	}
+	if t.text.Len() > 0 {
+		m.Content = append(m.Content, engine.Text(t.text.String())...)
+	}
+	return m
+}
+
+// plainText is the text that a person would copy.
+func (t *turn) plainText() string {
+	if t.role == engine.Assistant {
+		return t.text.String()
+	}
+	var texts []string
+	for i, k := range t.content {
+		if k.Type == engine.TextChunk && !t.isAttached(i) {
+			texts = append(texts, k.Text)
+		}
+	}
+	return strings.Join(texts, "\n\n")
+}
+
+func (t *turn) isAttached(chunk int) bool {
+	for _, a := range t.attached {
+		if a.Chunk == chunk {
+			return true
+		}
+	}
+	return false
+}
+
+// canContinue reports whether the answer ended before the model was done with it, so that
+// it can be continued.
+func (t *turn) canContinue() bool {
+	if t.role != engine.Assistant || t.text.Len() == 0 {
+		return false
+	}
+	f := t.measured.Finish
+	return t.state == stopped || t.state == failed || t.state == complete && (f == engine.FinishLength || f == engine.FinishModelLength)
+}
+
+// take adds an event of the answer.
+func (t *turn) take(event engine.Event, now time.Time) {
+	t.waits.Observe(event, now)
+	switch e := event.(type) {
+	case engine.LeftOut:
+		t.measured.LeftOut = e
+	case engine.ThinkingDelta:
+		t.thinking.WriteString(e.Text)
+	case engine.TextDelta:
+		t.text.WriteString(e.Text)
+		t.article.add(e.Text)
+	case engine.ToolCallDelta:
+		t.calls = append(t.calls, e.Call)
+	case engine.Finish:
+		t.measured.Finish = e.Reason
+	case engine.Done:
+		t.measured.Usage, t.measured.Timings = e.Usage, e.Timings
+	}
+	if took := t.waits.ThinkingTime(); took > 0 {
+		t.thinkingTime = took
+	}
+}
+
+// replaceText puts another text in place of what was told so far.
+func (t *turn) replaceText(text string) {
+	t.text.Reset()
+	t.text.WriteString(text)
+	t.article = markdownParts{}
+	t.article.add(text)
+}
+
+// resume makes the end of the text what grows again.
+func (t *turn) resume() {
+	t.state, t.err = answering, nil
+	t.article = markdownParts{}
+	t.article.add(t.text.String())
+}
+
+// end ends the answer in a state.
+func (t *turn) end(state turnState, err error) {
+	t.state, t.err = state, err
+	t.article.end()
+	t.refresh()
+}
+
+// codes are the parts that have code, in their order.
+func (t *turn) codes() []*part {
+	var list []*part
+	for _, p := range t.parts {
+		if p.code != nil {
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+// refresh makes the parts anew of what the turn is; what does not change keeps
+// what it drew.
+func (t *turn) refresh() {
+	t.parts = nil
+	if out := t.leftOut; out != nil {
+		t.parts = append(t.parts, newPart(func(th *kit.Theme, width int) []string { return t.drawLeftOut(th, *out, width) }))
+	}
+	switch t.role {
+	case engine.User:
+		t.parts = append(t.parts, t.question()...)
+		return
+	case engine.ToolRole:
+		p := newPart(func(th *kit.Theme, width int) []string {
+			return []string{th.Muted.Render(kit.Truncate("  → "+kit.OneLine(t.content.Plain()), width))}
+		})
+		p.joined = true
+		t.parts = append(t.parts, p)
+		return
+	case engine.System:
+		return
+	}
+	if t.thinking.Len() > 0 {
+		t.parts = append(t.parts, newPart(t.drawThinking))
+	}
+	for i := range t.calls {
+		p := newPart(func(th *kit.Theme, width int) []string { return []string{drawCall(th, t.calls[i], width)} })
+		p.joined = i > 0
+		t.parts = append(t.parts, p)
+	}
+	t.parts = append(t.parts, t.article.parts...)
+	if t.state == answering {
+		if p := t.article.growing(); p != nil {
+			t.parts = append(t.parts, p)
+		} else if t.text.Len() == 0 && t.waits.Phase != engines.Idle {
+			t.parts = append(t.parts, newPart(func(th *kit.Theme, width int) []string { return []string{th.Muted.Render(t.waits.Line(width))} }))
+		}
+		return
+	}
+	if p := t.ending(); p != nil {
+		t.parts = append(t.parts, p)
+	}
+}
+
+// question are the parts of what the person sent.
+func (t *turn) question() []*part {
+	var parts []*part
+	for _, a := range t.attached {
+		if a.Chunk < 0 || a.Chunk >= len(t.content) {
+			continue
+		}
+		chunk, shot := t.content[a.Chunk], t.shots[a.Chunk]
+		p := newPart(func(th *kit.Theme, width int) []string {
+			if shot != nil {
+				return t.drawShot(th, a.Name, shot, width)
+			}
+			return drawAttached(th, a.Name, chunk, width)
+		})
+		p.joined = len(parts) > 0
+		parts = append(parts, p)
+	}
+	if text := t.plainText(); text != "" {
+		p := newPart(func(th *kit.Theme, width int) []string { return t.drawQuestion(th, text, width) })
+		p.joined = len(parts) > 0
+		parts = append(parts, p)
+	}
+	return parts
+}
+
+// foldedLines is how many lines of a long message are shown.
+const foldedLines = 16
+
+func (t *turn) drawQuestion(th *kit.Theme, text string, width int) []string {
+	const roughly = foldedLines * kit.MaxColumns * 4
+	short := text
+	if !t.unfolded && len(text) > roughly {
+		short = text[:roughly] // the rest would not be seen, only broken into lines
+	}
+	lines := kit.Wrap(strings.ToValidUTF8(short, ""), width)
+	rest := 0
+	if !t.unfolded && len(lines) > foldedLines+2 {
+		rest = strings.Count(text, "\n") + 1
+		lines = lines[:foldedLines]
+	}
+	for i, line := range lines {
+		lines[i] = th.Bold.Render(line)
+	}
+	if rest > 0 {
+		lines = append(lines, th.Muted.Render(fmt.Sprintf("▸ all of it has %s", units.Plural(rest, "line"))))
+	}
+	return lines
+}
+
+func drawAttached(th *kit.Theme, name string, chunk engine.Chunk, width int) []string {
+	what := kit.OneLine(name)
+	if what == "" {
+		what = "pasted text"
+	}
+	return []string{th.Muted.Render(kit.Truncate(fmt.Sprintf("▤ %s · %s", what, units.Plural(kit.LineCount(chat.Unfence(chunk.Text)), "line")), width))}
+}
+
+func (t *turn) drawThinking(th *kit.Theme, width int) []string {
+	mark, what := "▸", "thought"
+	if t.unfolded {
+		mark = "▾"
+	}
+	if t.state == answering && t.text.Len() == 0 && len(t.calls) == 0 {
+		what = "thinking"
+	}
+	if t.thinkingTime > 0 {
+		what += " for " + units.Duration(t.thinkingTime)
+	}
+	if t.thinkingTokens > 0 {
+		what += fmt.Sprintf(" (%d tokens)", t.thinkingTokens)
+	}
+	lines := []string{th.Muted.Render(mark + " " + what)}
+	if t.unfolded {
+		for _, line := range kit.Wrap(strings.TrimSpace(t.thinking.String()), max(1, width-2)) {
+			lines = append(lines, "  "+th.Muted.Italic(true).Render(line))
+		}
+	}
+	return lines
+}
+
+func (t *turn) drawLeftOut(th *kit.Theme, out engine.LeftOut, width int) []string {
+	is := "are"
+	if out.Messages == 1 {
+		is = "is"
+	}
+	text := fmt.Sprintf("⋯ %s %s not in the model's view (%s kept; %s for a longer context)",
+		units.Plural(out.Messages, "earlier message"), is, map[string]string{"are": "they are", "is": "it is"}[is], t.look.Keys.Context.Help().Key)
+	return kit.StyleLines(th.Muted, kit.Wrap(text, width))
+}
+
+// ending is the part that says how an answer ended, and what can be done about
+// it; nil when it ended as it should.
+func (t *turn) ending() *part {
+	again := t.look.Keys.Regenerate.Help().Key + " answer again"
+	on := t.look.Keys.Continue.Help().Key + " continue"
+	switch {
+	case t.state == failed:
+		return newPart(func(th *kit.Theme, width int) []string {
+			msg, advice := kit.Explain(t.err)
+			lines := kit.StyleLines(th.Alert, kit.Wrap("✗ "+msg, width))
+			if advice != "" {
+				lines = append(lines, kit.Wrap(advice, width)...)
+			}
+			keys := again + " · " + t.look.Keys.Models.Help().Key + " another model"
+			if t.text.Len() > 0 {
+				keys = on + " · " + keys
+			}
+			return append(lines, kit.StyleLines(th.Muted, kit.Wrap(keys, width))...)
+		})
+	case t.state == stopped && t.text.Len() > 0:
+		return t.remark("stopped · " + on)
+	case t.state == stopped:
+		return t.remark("stopped before the first word · " + again)
+	case t.measured.Finish == engine.FinishLength:
+		return t.remark("cut off: this is as long as an answer may be · " + on)
+	case t.measured.Finish == engine.FinishModelLength:
+		return t.remark("cut off: the context is full · " + t.look.Keys.Context.Help().Key + " longer context")
+	case t.text.Len() == 0 && len(t.calls) == 0:
+		return t.remark("the model said nothing · " + again)
+	}
+	return nil
+}
+
+func (t *turn) remark(text string) *part {
+	return newPart(func(th *kit.Theme, width int) []string { return kit.StyleLines(th.Muted, kit.Wrap(text, width)) })
+}
+
+func drawCall(th *kit.Theme, c engine.ToolCall, width int) string {
+	return th.Muted.Render(kit.Truncate(fmt.Sprintf("▸ %s(%s)", kit.OneLine(c.Function.Name), arguments(string(c.Function.Arguments))), width))
+}
+
+// arguments are those of a call as people read them: city: Paris, days: 2.
+func arguments(object string) string {
+	dec := json.NewDecoder(strings.NewReader(object))
+	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
+		return kit.OneLine(object)
+	}
+	var list []string
+	for dec.More() {
+		name, err := dec.Token()
+		var value json.RawMessage
+		if err != nil || dec.Decode(&value) != nil {
+			return kit.OneLine(object)
+		}
+		said := string(value)
+		var text string
+		if json.Unmarshal(value, &text) == nil {
+			said = text
+		}
+		list = append(list, fmt.Sprintf("%s: %s", name, said))
+	}
+	return kit.OneLine(strings.Join(list, ", "))
+}

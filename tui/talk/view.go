@@ -1,0 +1,217 @@
+package talk
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/bise-sh/bise/tui/engines"
+	"github.com/bise-sh/bise/tui/kit"
+	"github.com/bise-sh/bise/units"
+)
+
+// Resize gives the conversation its space: the composer takes what it needs, and
+// the transcript the rest.
+func (c *Conversation) Resize(width, height int) {
+	c.width, c.height = width, height
+	_, columns := kit.Column(width)
+	c.composer.resize(columns, max(1, height/3), max(1, height-4))
+	c.transcript.resize(columns, max(0, height-c.composer.height()-1-len(c.waitingLines())))
+}
+
+func (c *Conversation) View() ([]string, *tea.Cursor) {
+	left, columns := kit.Column(c.width)
+	lines := c.transcript.view(left)
+	if len(c.transcript.turns) == 0 {
+		lines = kit.Indent(c.greeting(columns), left)
+		lines = lines[:min(len(lines), c.transcript.height)]
+	}
+	for len(lines) < c.transcript.height {
+		lines = append(lines, "")
+	}
+	lines = append(lines, "")
+	if help := c.composer.help(); len(help) > 0 {
+		help = help[:min(len(help), len(lines))]
+		lines = slices.Concat(lines[:len(lines)-len(help)], kit.Indent(help, left-2))
+	}
+	lines = append(lines, kit.Indent(c.waitingLines(), left)...)
+	composed, cursor := c.composer.view()
+	cursor.X += left - 2
+	cursor.Y += len(lines)
+	if c.transcript.selected >= 0 {
+		cursor = nil
+	}
+	return append(lines, kit.Indent(composed, left-2)...), cursor
+}
+
+// waitingLines are the messages that wait for the end of the answer.
+func (c *Conversation) waitingLines() []string {
+	_, columns := kit.Column(c.width)
+	var lines []string
+	for _, m := range c.queue {
+		text := kit.OneLine(m.text)
+		if text == "" {
+			text = units.Plural(len(m.attached), "attachment")
+		}
+		lines = append(lines, c.look.Theme.Muted.Render(kit.Truncate("next: "+text, columns)))
+	}
+	const most = 3
+	if len(lines) > most {
+		lines = append(lines[:most-1], c.look.Theme.Muted.Render(fmt.Sprintf("and %d more", len(lines)-most+1)))
+	}
+	return lines
+}
+
+// greeting is what an empty conversation says: only what has to be known.
+func (c *Conversation) greeting(width int) []string {
+	if c.model == nil || c.model.State != engines.Failed {
+		return nil
+	}
+	msg, advice := kit.Explain(c.model.Err)
+	lines := append([]string{""}, kit.Wrap(msg, width)...)
+	if advice != "" {
+		lines = append(lines, kit.StyleLines(c.look.Theme.Muted, kit.Wrap(advice, width))...)
+	}
+	return append(lines, "", c.look.Theme.Muted.Render(c.look.Keys.Models.Help().Key+" models"))
+}
+
+// Subject is the model, and what it does when that is not to be ready.
+func (c *Conversation) Subject() string {
+	if c.model == nil {
+		return ""
+	}
+	name := c.model.Name()
+	switch c.model.State {
+	case engines.Opening:
+		return c.look.Theme.Muted.Render("starting " + name)
+	case engines.Loading:
+		text := "loading " + name
+		if c.model.Loaded >= 0 {
+			text += fmt.Sprintf(" %.0f %%", c.model.Loaded*100)
+		}
+		return c.look.Theme.Muted.Render(text)
+	case engines.Failed:
+		if c.model.Ref == "" {
+			name = "no model"
+		}
+		return c.look.Theme.Alert.Render("✗ " + name)
+	}
+	return name
+}
+
+// Footer says what is true of the conversation, and which keys work.
+func (c *Conversation) Footer() kit.Footer {
+	if i := c.transcript.selected; i >= 0 {
+		return kit.Footer{Hints: c.selectedHints(c.transcript.turns[i])}
+	}
+	if c.composer.popup != nil {
+		return kit.Footer{Hints: []kit.Hint{{Binding: c.look.Keys.Send, Words: "take it"}, {Binding: c.look.Keys.Complete, Words: ""}, {Binding: c.look.Keys.Back, Words: ""}}}
+	}
+	f := kit.Footer{Left: c.meter(), Hints: c.hints()}
+	if c.edited >= 0 {
+		f.Left = c.look.Theme.Muted.Render("editing: it becomes another version")
+	}
+	return f
+}
+
+// hints are the keys that the foot shows.
+func (c *Conversation) hints() []kit.Hint {
+	switch {
+	case c.busy():
+		return []kit.Hint{{Binding: c.look.Keys.Stop, Words: "stop"}}
+	case c.edited >= 0:
+		return []kit.Hint{{Binding: c.look.Keys.Send, Words: "send"}, {Binding: c.look.Keys.Back, Words: "back"}}
+	case len(c.transcript.turns) > 0:
+		return []kit.Hint{{Binding: c.look.Keys.Keys, Words: ""}}
+	}
+	return kit.Hints(c.look.Keys.Keys, c.look.Keys.Conversations, c.look.Keys.Models, c.look.Keys.Settings)
+}
+
+// selectedHints are what can be done to a selected message.
+func (c *Conversation) selectedHints(t *turn) []kit.Hint {
+	list := []kit.Hint{{Binding: c.look.Keys.Copy}, {Binding: c.look.Keys.Edit}, {Binding: c.look.Keys.Again}}
+	if n, of := t.version(); of > 1 {
+		versions := kit.NewBinding("left", "versions")
+		versions.SetHelp(fmt.Sprintf("‹ %d/%d ›", n, of), "versions")
+		list = append(list, kit.Hint{Binding: versions})
+	}
+	if codes := len(t.codes()); codes > 0 {
+		copied := kit.NewBinding("1", "code")
+		if codes > 1 {
+			copied.SetHelp(fmt.Sprintf("1-%d", min(9, codes)), "code")
+		}
+		list = append(list, kit.Hint{Binding: copied})
+	}
+	return append(list, kit.Hints(c.look.Keys.Fold, c.look.Keys.Save, c.look.Keys.Back)...)
+}
+
+// Bindings are the keys that work in a conversation.
+func (c *Conversation) Bindings() []kit.Hint {
+	if i := c.transcript.selected; i >= 0 {
+		return c.selectedHints(c.transcript.turns[i])
+	}
+	list := kit.Hints(c.look.Keys.Send, c.look.Keys.Newline)
+	if c.busy() {
+		list = append(list, kit.Hint{Binding: c.look.Keys.Stop})
+	}
+	if t := c.last(); t != nil && t.canContinue() {
+		list = append(list, kit.Hint{Binding: c.look.Keys.Continue})
+	}
+	if len(c.transcript.turns) > 0 {
+		list = append(list, kit.Hints(c.look.Keys.Select, c.look.Keys.Regenerate)...)
+	}
+	at, slash := kit.NewBinding("@", "attach a file"), kit.NewBinding("/", "commands")
+	return append(list, kit.Hint{Binding: at}, kit.Hint{Binding: slash})
+}
+
+// meter says how full the context is, and what the last answer took.
+func (c *Conversation) meter() string {
+	used, total := c.used()
+	if used == 0 {
+		return ""
+	}
+	parts := []string{units.Count(used) + " tokens"}
+	if total > 0 {
+		share := float64(used) / float64(total)
+		style, columns := c.look.Theme.Accent, 18
+		if share > 0.9 {
+			style = c.look.Theme.Warn
+		}
+		if c.width < kit.WideColumns {
+			columns = 8
+		}
+		full := max(0, min(columns, int(share*float64(columns)+0.5)))
+		bar := style.Render(units.Bar(1, full)) + c.look.Theme.Border.Render(units.Bar(0, columns-full))
+		parts[0] = fmt.Sprintf("%s of %s %s", units.Count(used), units.Count(total), bar)
+	}
+	t := c.lastMeasured()
+	var facts []string
+	if out := t.measured.LeftOut.Messages; out > 0 {
+		facts = append(facts, fmt.Sprintf("%d earlier left out", out))
+	}
+	if rate := t.measured.Timings.DecodeRate(); rate > 0 {
+		facts = append(facts, units.Speed(rate))
+	}
+	if first := t.measured.Timings.FirstToken; first > 0 {
+		facts = append(facts, "first "+units.Duration(first))
+	}
+	if reused := t.measured.Usage.Cached(); reused > 0 {
+		facts = append(facts, units.Count(reused)+" reused")
+	}
+	if len(facts) > 0 {
+		parts = append(parts, c.look.Theme.Muted.Render(strings.Join(facts, " · ")))
+	}
+	return strings.Join(parts, "   ")
+}
+
+// lastMeasured is the last answer whose tokens are known.
+func (c *Conversation) lastMeasured() *turn {
+	for _, t := range slices.Backward(c.transcript.turns) {
+		if t.measured.Usage.TotalTokens > 0 {
+			return t
+		}
+	}
+	return nil
+}
