@@ -108,7 +108,7 @@ func runComplete(ctx context.Context, con *console.Console, lib *library.Library
 // printCompletion prints a completion.
 func printCompletion(con *console.Console, c code.Completion, stats bool) error {
 	if stats {
-		fmt.Fprintf(con.Stderr, "%s read, %d of them new · %s\n", units.Plural(c.Prompt, "token"), c.Evaluated, units.Precise(c.Took))
+		fmt.Fprintln(con.Stderr, c.Stats())
 	}
 	if con.JSON {
 		return con.WriteJSON(struct {

@@ -14,11 +14,11 @@ import (
 
 // A Repo is a model's repository at one commit.
 type Repo struct {
-	ID     string // as the hub calls it
-	Asked  string // as it was asked for; another name than ID once it was renamed
-	Commit string // 40 hex digits
-	Gated  string // "auto" or "manual" where people must ask for access first, or ""
-	Card   Card
+	ID          string // as the hub calls it
+	RequestedID string // as it was asked for; another name than ID once it was renamed
+	Commit      string // 40 hex digits
+	Gated       string // "auto" or "manual" where people must ask for access first, or ""
+	Card        Card
 	// Architecture is that of its GGUFs, as the hub has read it in them: "llama"; ""
 	// where it does not say.
 	Architecture string
@@ -89,7 +89,7 @@ func (h *Hub) Open(ctx context.Context, id, revision string) (*Repo, error) {
 	if !commit.MatchString(info.SHA) || commit.MatchString(revision) && info.SHA != revision {
 		return nil, h.nonsense(about, "it names no commit, or another one", nil)
 	}
-	r := &Repo{ID: id, Asked: id, Commit: info.SHA, Gated: string(info.Gated), hub: h, Card: info.CardData.card(), Architecture: info.GGUF.Architecture.first()}
+	r := &Repo{ID: id, RequestedID: id, Commit: info.SHA, Gated: string(info.Gated), hub: h, Card: info.CardData.card(), Architecture: info.GGUF.Architecture.first()}
 	if isRepo(info.ID) {
 		r.ID = info.ID
 	}
