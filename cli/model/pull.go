@@ -270,16 +270,10 @@ func firstLower(s string) string {
 	return strings.ToLower(s[:1]) + s[1:]
 }
 
-// pullLine is how far a pull is, in a line.
+// pullLine formats the progress of a pull.
 func pullLine(name string, s pull.Sample, columns int) string {
-	head := name
-	if doing := s.StepText(); doing != "" {
-		head += "  " + doing
-	}
-	if s.Total <= 0 {
-		return strings.TrimRight(head+"  "+s.AmountText(), " ")
-	}
-	return term.ProgressLine(head+" ", s.Share(), s.AmountText(), columns)
+	text, share, after := s.Line(name)
+	return term.ProgressLine(text, share, after, columns)
 }
 
 // streamProgress writes how far a pull is as events, until told is closed.

@@ -10,10 +10,8 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/bise-sh/bise/engine"
-	"github.com/bise-sh/bise/history"
 	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/library/pull"
-	"github.com/bise-sh/bise/models"
 	"github.com/bise-sh/bise/models/catalog"
 	"github.com/bise-sh/bise/models/fit"
 	"github.com/bise-sh/bise/tui/kit"
@@ -53,16 +51,16 @@ func newAboutModel(s *Service, m catalog.Model) *aboutDialog {
 func newAboutInstalled(s *Service, i *library.Installed) *aboutDialog {
 	a := &aboutDialog{shelf: s, List: kit.List{Look: s.look, FilterOnSlash: true}, installed: i}
 	a.Intro = paragraphs(
-		labelled("can", abilityWords(i.Can)),
+		labelled("can", library.AbilityText(i.Can)),
 		labelled("type", i.Type),
 		labelled("size", units.Size(i.Size)),
 		labelled("here", s.stateOf(i)),
-		labelled("licence", termsOf(i)),
-		labelled("from", from(i)),
+		labelled("licence", i.Provenance().LicenceText()),
+		labelled("from", i.Provenance().SourceText()),
 		labelled("file", i.Path),
-		labelled("sees with", i.Projector),
-		labelled("used", dayOf(i.Used)),
-		labelled("verified", dayOf(i.Verified)),
+		labelled("projector", i.Projector),
+		labelled("used", ago(i.Used)),
+		labelled("verified", ago(i.Verified)),
 	)
 	if i.Problem != nil {
 		a.Intro = append(a.Intro, paragraphs(kit.OneLine(i.Problem.Error()))...)
@@ -100,42 +98,12 @@ func contextOf(m catalog.Model) string {
 	return units.Count(m.Context) + " tokens"
 }
 
-// termsOf is a model's licence in a line.
-func termsOf(i *library.Installed) string {
-	accepted := ""
-	if i.Manifest != nil && !i.Manifest.Licence.Accepted.IsZero() {
-		accepted = "accepted " + dayOf(i.Manifest.Licence.Accepted)
-	}
-	if i.Terms.ID == "" {
-		return ""
-	}
-	return joinedParts(i.Terms.Name, i.Terms.Restrictions(), accepted, i.Terms.Link)
-}
-
-// from says where a model came from.
-func from(i *library.Installed) string {
-	switch {
-	case i.Origin == models.Cached:
-		return i.Program + ", which keeps it"
-	case i.Manifest == nil:
-		return ""
-	}
-	parts := []string{cmp.Or(i.Manifest.Source.Repo, i.Manifest.Source.Ref)}
-	for _, step := range i.Manifest.Made {
-		parts = append(parts, step.Step+" here "+step.Type)
-	}
-	return joinedParts(parts...)
-}
-
-func dayOf(t time.Time) string {
+// ago says how long ago something was, "" if never.
+func ago(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	day := history.Day(t, time.Now())
-	if day == "Today" || day == "Yesterday" {
-		return strings.ToLower(day)
-	}
-	return day
+	return units.Ago(t, time.Now())
 }
 
 func (a *aboutDialog) Title() string {

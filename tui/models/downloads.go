@@ -414,13 +414,11 @@ func (s *Service) ProgressLine(width int) string {
 		if w.State == Planning {
 			return kit.Truncate(head+"  looking for it", width)
 		}
-		if doing := w.doing(); doing != "" {
-			head += "  " + doing
+		if w.path != "" {
+			head += "  reading"
 		}
-		if w.Progress.Total <= 0 {
-			return kit.Truncate(head+"  "+w.Progress.AmountText(), width)
-		}
-		return kit.ProgressLine(head+" ", w.Progress.Share(), w.Progress.AmountText(), width)
+		text, share, after := w.Progress.Line(head)
+		return kit.ProgressLine(text, share, after, width)
 	}
 	all := pull.Sample{Left: -1}
 	for _, w := range list {

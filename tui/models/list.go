@@ -247,8 +247,8 @@ func (m *Dialog) download(e entry) kit.Outcome {
 		return kit.Handled(nil)
 	}
 	request := pull.Request{Ref: e.model.Name}
-	if p, ok := m.shelf.plans[e.model.Name]; ok && p.Verdict == fit.No {
-		return m.shelf.anyway(request, e.model.Title, tooBig(e.model.Title, p.Plan, *m.shelf.Machine))
+	if p := m.shelf.known[e.model.Name].Fit; p != nil && p.Verdict == fit.No {
+		return m.shelf.anyway(request, e.model.Title, tooBig(e.model.Title, *p, *m.shelf.Machine))
 	}
 	return kit.Handled(m.begun(m.shelf.pull(request, e.model.Title)))
 }
@@ -330,7 +330,7 @@ func (m *Dialog) known(i, width int) []string {
 		if p := e.installed.Problem; p != nil {
 			return kit.Wrap(kit.OneLine(p.Error()), width)
 		}
-		return []string{m.Look.Theme.Muted.Render(kit.Truncate(joinedParts(e.installed.Name, e.installed.Type, termsMark(e.installed), whose(e.installed)), width))}
+		return []string{m.Look.Theme.Muted.Render(kit.Truncate(joinedParts(e.installed.Name, e.installed.Type, e.installed.Terms.Label(), e.installed.Location()), width))}
 	case e.model != nil:
 		terms, view := "", contextOf(*e.model)
 		if view != "" {
@@ -343,13 +343,6 @@ func (m *Dialog) known(i, width int) []string {
 		return append(lines, m.Look.Theme.Muted.Render(kit.Truncate(joinedParts(e.model.Name, e.model.AbilityText(), terms, view), width)))
 	}
 	return nil
-}
-
-func termsMark(i *library.Installed) string {
-	if i.Terms.ID == "" {
-		return ""
-	}
-	return i.Terms.Label()
 }
 
 // joinedParts are the parts that there are, apart by dots.

@@ -9,7 +9,6 @@ import (
 
 	"github.com/bise-sh/bise/engine/worker"
 	"github.com/bise-sh/bise/library"
-	"github.com/bise-sh/bise/models"
 	"github.com/bise-sh/bise/models/catalog"
 	"github.com/bise-sh/bise/models/fit"
 	"github.com/bise-sh/bise/tui/engines"
@@ -162,31 +161,12 @@ func (s *Service) stateOf(i *library.Installed) string {
 // aboutInstalled says what a model can do, under which licence, and who has it.
 func aboutInstalled(i *library.Installed) string {
 	var parts []string
-	for _, part := range []string{abilityWords(i.Can), i.Type, i.Terms.Restrictions(), whose(i)} {
+	for _, part := range []string{library.AbilityText(i.Can), i.Type, i.Terms.Restrictions(), i.Location()} {
 		if part = kit.OneLine(part); part != "" {
 			parts = append(parts, part)
 		}
 	}
 	return strings.Join(parts, " · ")
-}
-
-// whose says who keeps a model's files, where that is not bise.
-func whose(i *library.Installed) string {
-	switch i.Origin {
-	case models.Cached:
-		return i.Program
-	case models.Registered, models.Elsewhere:
-		return i.Path
-	}
-	return ""
-}
-
-func abilityWords(can []string) string {
-	list := make([]string, len(can))
-	for i, a := range can {
-		list[i] = catalog.Ability(a).Word()
-	}
-	return strings.Join(list, " ")
 }
 
 // knownEntries are the models of the catalogue that are not here, the best for this
@@ -213,11 +193,15 @@ func (s *Service) knownEntries(everything bool) []entry {
 		if here[m.Name] || !everything && (!m.Current() || !m.Local()) {
 			continue
 		}
+		e, ok := s.known[m.Name]
+		if !ok {
+			e.Model = m
+		}
 		list = append(list, entry{model: &m, row: kit.Row{
-			Group: "to download", Cells: []string{kit.OneLine(m.Title), s.sizeOf(m), s.fitOf(m), aboutKnown(m)}, Dim: s.rank(m) > rankTight,
+			Group: "to download", Cells: []string{kit.OneLine(m.Title), e.SizeText(), e.FitText(*s.Machine), aboutKnown(e)}, Dim: rank(e) > rankTight,
 		}})
 	}
-	slices.SortStableFunc(list, func(a, b entry) int { return s.rank(*a.model) - s.rank(*b.model) })
+	slices.SortStableFunc(list, func(a, b entry) int { return rank(s.known[a.model.Name]) - rank(s.known[b.model.Name]) })
 	return list
 }
 
@@ -230,51 +214,25 @@ const (
 	rankElsewhere
 )
 
-func (s *Service) rank(m catalog.Model) int {
-	p, ok := s.plans[m.Name]
+func rank(e library.CatalogEntry) int {
 	switch {
-	case m.Name == s.best:
+	case e.Recommended:
 		return rankBest
-	case !ok || !m.Local():
+	case e.Fit == nil:
 		return rankElsewhere
-	case p.Verdict == fit.Fits:
+	case e.Fit.Verdict == fit.Fits:
 		return rankFits
-	case p.Verdict == fit.Tight:
+	case e.Fit.Verdict == fit.Tight:
 		return rankTight
 	}
 	return rankTooBig
 }
 
-func (s *Service) sizeOf(m catalog.Model) string {
-	p, ok := s.plans[m.Name]
-	switch {
-	case !ok:
-		return ""
-	case p.Rough:
-		return "~" + units.Size(p.download)
-	}
-	return units.Size(p.download)
-}
-
-// fitOf says how a model of the catalogue and this machine go together.
-func (s *Service) fitOf(m catalog.Model) string {
-	p, ok := s.plans[m.Name]
-	switch {
-	case !m.Local() && len(m.Remote) > 0:
-		return "on a server only"
-	case !m.Local():
-		return "cannot run"
-	case !ok:
-		return ""
-	}
-	return p.Describe(*s.Machine, m.Name == s.best)
-}
-
-// aboutKnown says what a model can do, and what its licence forbids.
-func aboutKnown(m catalog.Model) string {
-	about := m.AbilityText()
-	if terms, ok := m.Terms(); ok && terms.Restrictions() != "" {
-		about += " · " + terms.Restrictions()
+// aboutKnown describes what a model can do and what its licence forbids.
+func aboutKnown(e library.CatalogEntry) string {
+	about := e.AbilityText()
+	if limits := e.Restrictions(); limits != "" {
+		about += " · " + limits
 	}
 	return about
 }

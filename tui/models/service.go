@@ -60,10 +60,9 @@ type Service struct {
 	catalog   *catalog.Catalog
 	Installed []library.Installed
 	Machine   *fit.Machine
-	plans     map[string]catalogued // by name
-	fits      map[string]fit.Plan   // of those here, by name
-	best      string                // the model to take when nothing speaks for another
-	Err       error                 // why something could not be read
+	known     map[string]library.CatalogEntry // the models of the catalogue, by name
+	fits      map[string]fit.Plan             // of installed models, by name
+	Err       error                           // why something could not be read
 	readings  int
 
 	Downloads []*Download
@@ -71,12 +70,6 @@ type Service struct {
 	watched   bool              // a look at them is on its way
 	cancelled []*Download       // whose files are removed when bise ends
 	removed   []*models.Removed // models that can still come back, the last one last
-}
-
-// A catalogued is how a model of the catalogue would be here, at the usual type.
-type catalogued struct {
-	fit.Plan
-	download int64 // bytes
 }
 
 func New(look *kit.Look, notify kit.Notify, tasks *kit.Tasks, e *engines.Engines, m Models, d Downloads, p Endpoints, folder, home string) *Service {
@@ -131,8 +124,8 @@ type (
 	}
 	machineRead struct {
 		machine fit.Machine
-		plans   map[string]catalogued
-		best    string
+		known   map[string]library.CatalogEntry
+		err     error
 	}
 	modelRemoved struct {
 		removed *models.Removed
@@ -165,27 +158,14 @@ func (s *Service) read() tea.Cmd {
 		if err != nil {
 			return msg // which the other command tells
 		}
-		msg.plans = planned(c, h)
-		if best, ok := fit.Recommend(c.All(), h, engine.LoadOptions{}); ok {
-			msg.best = best.Name
+		msg.known = map[string]library.CatalogEntry{}
+		list, err := library.FitCatalog(c, c.All(), h)
+		for _, e := range list {
+			msg.known[e.Name] = e
 		}
+		msg.err = err
 		return msg
 	})
-}
-
-// planned plans the models of a catalogue for a machine.
-func planned(c *catalog.Catalog, h fit.Machine) map[string]catalogued {
-	plans := map[string]catalogued{}
-	for _, m := range c.All() {
-		whole, ok := fit.FromCatalog(m)
-		if !ok || !m.Local() {
-			continue
-		}
-		if usual, err := whole.Quantized(catalog.DefaultType); err == nil {
-			plans[m.Name] = catalogued{usual.Plan(h, engine.LoadOptions{}), usual.DownloadSize(m)}
-		}
-	}
-	return plans
 }
 
 // fit plans the models that are here for the machine, when both are known.
@@ -214,7 +194,10 @@ func (s *Service) Update(msg tea.Msg) tea.Cmd {
 		}
 		s.fit()
 	case machineRead:
-		s.Machine, s.plans, s.best = &msg.machine, msg.plans, msg.best
+		s.Machine, s.known = &msg.machine, msg.known
+		if msg.err != nil {
+			s.notify.Error(msg.err)
+		}
 		s.fit()
 	case unfinishedRead:
 		s.takeUp(msg)
