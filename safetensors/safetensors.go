@@ -10,7 +10,7 @@ package safetensors
 
 import "fmt"
 
-// A Type is how a tensor's numbers are stored, by the format's own name.
+// A Type is how a tensor's numbers are stored, by its name in the format.
 type Type string
 
 const (

@@ -74,7 +74,7 @@ const maxTerms = 1 << 20
 // than that of the catalogue's model of this name, the catalogue is believed.
 func (p *Puller) imageTerms(ctx context.Context, plan *Plan, image *ollama.Image) error {
 	var texts [][]byte
-	for _, l := range image.Of(ollama.Licence) {
+	for _, l := range image.LayersOf(ollama.Licence) {
 		text, err := image.Read(ctx, l, maxTerms)
 		if err != nil {
 			return err
