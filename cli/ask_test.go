@@ -108,7 +108,7 @@ func TestAskRefusesInput(t *testing.T) {
 		{"too much", strings.Repeat("x", attach.MaxText+1), []string{"x"}, "the request has more than 60 MB"},
 		{"no picture", "", []string{"-i", text, "x"}, "it is not an image but text"},
 		{"no schema", "", []string{"--schema", schema, "x"}, "is no JSON schema"},
-		{"temperature", "", []string{"--temperature", "-1", "x"}, "temperature is -1"},
+		{"temperature", "", []string{"--temperature", "-1", "x"}, "invalid temperature -1: want 0 to 5"},
 		{"kv type", "", []string{"--kv-type", "q3", "x"}, `invalid --kv-type "q3": want f32, f16, bf16, q8_0 or q4_0.`},
 		{"log level", "", []string{"--log-level", "loud", "x"}, `invalid --log-level "loud": want debug, info, warn or error.`},
 		{"not a number", "", []string{"--seed", "x", "x"}, `invalid --seed "x"`},

@@ -72,11 +72,11 @@ var KVTypes = []string{"f32", "f16", "bf16", "q8_0", "q4_0"}
 
 // A Problem is something in config.toml that is passed over.
 type Problem struct {
-	Path    string
-	Line    int    // 0 where unknown
-	Key     string // with its tables: endpoints.lab.ulr
-	Meant   string // the key that was probably meant, or ""
-	Allowed []string
+	Path       string
+	Line       int    // 0 where unknown
+	Key        string // with its tables: endpoints.lab.ulr
+	Suggestion string // the key that was probably meant, or ""
+	Allowed    []string
 }
 
 func (p Problem) String() string {
@@ -85,8 +85,8 @@ func (p Problem) String() string {
 		where = fmt.Sprintf("%s:%d", p.Path, p.Line)
 	}
 	s := fmt.Sprintf("%s: unknown key %q is passed over", where, p.Key)
-	if p.Meant != "" {
-		return s + fmt.Sprintf("; did you mean %q?", p.Meant)
+	if p.Suggestion != "" {
+		return s + fmt.Sprintf("; did you mean %q?", p.Suggestion)
 	}
 	return s + "; known here: " + strings.Join(p.Allowed, ", ")
 }
@@ -97,10 +97,7 @@ func fileError(path string, line int, why string) *fault.Error {
 	if line > 0 {
 		why = fmt.Sprintf("line %d: %s", line, why)
 	}
-	return &fault.Error{
-		Kind: fault.Usage, Msg: fmt.Sprintf("cannot read %s: %s", path, why),
-		Advice: "Correct the file, or move it away to use the defaults.",
-	}
+	return fault.Advise(fault.Errorf(fault.Usage, "cannot read %s: %s", path, why), "Correct the file, or move it away to use the defaults.")
 }
 
 // Load reads a config.toml. A file that is not there or may not be read is an
@@ -146,10 +143,10 @@ func parse(path string, data []byte) (Config, []Problem, error) {
 		if len(key) > 1 && slices.ContainsFunc(problems, func(p Problem) bool { return strings.HasPrefix(key.String(), p.Key+".") }) {
 			continue // its table is reported already
 		}
-		allowed := known(key[:len(key)-1])
+		allowed := knownKeys(key[:len(key)-1])
 		problems = append(problems, Problem{
 			Path: path, Line: lineOf(data, key), Key: key.String(),
-			Meant: suggest.Word(key[len(key)-1], allowed), Allowed: allowed,
+			Suggestion: suggest.Word(key[len(key)-1], allowed), Allowed: allowed,
 		})
 	}
 	return c, problems, nil
@@ -222,11 +219,11 @@ func (c Config) check() (key, what string) {
 	return "", ""
 }
 
-// known are the keys that the table with this name can have.
-func known(table toml.Key) []string {
+// knownKeys are the keys that the table with this name can have.
+func knownKeys(table toml.Key) []string {
 	t := reflect.TypeFor[Config]()
 	for _, name := range table {
-		next, ok := step(t, name)
+		next, ok := descend(t, name)
 		if !ok {
 			return nil
 		}
@@ -242,8 +239,8 @@ func known(table toml.Key) []string {
 	return keys
 }
 
-// step goes from a table to the one under it.
-func step(t reflect.Type, name string) (reflect.Type, bool) {
+// descend goes from a table to the one under it.
+func descend(t reflect.Type, name string) (reflect.Type, bool) {
 	switch t.Kind() {
 	case reflect.Map:
 		return t.Elem(), true

@@ -88,7 +88,7 @@ func set(data []byte, table, key, value string) []byte {
 		if rest, ok := strings.CutPrefix(text, "["); ok {
 			name, _, _ := strings.Cut(strings.TrimPrefix(rest, "["), "]")
 			at = splitKey(name)
-			if named(at, table) {
+			if equalKey(at, table) {
 				end = i + 1
 			}
 			continue
@@ -97,11 +97,11 @@ func set(data []byte, table, key, value string) []byte {
 		if !ok || strings.HasPrefix(text, "#") {
 			continue
 		}
-		if named(slices.Concat(at, splitKey(left)), table, key) {
+		if equalKey(slices.Concat(at, splitKey(left)), table, key) {
 			lines[i] = left + "=" + withValue(right, value)
 			return []byte(strings.Join(lines, ""))
 		}
-		if named(at, table) {
+		if equalKey(at, table) {
 			end = i + 1
 		}
 	}
@@ -119,9 +119,11 @@ func set(data []byte, table, key, value string) []byte {
 	return []byte(strings.Join(slices.Insert(lines, end, line), ""))
 }
 
-// named reports whether a key is the one of a name. Package toml makes nothing of
+// equalKey reports whether a key is the one of a name. Package toml makes nothing of
 // upper and lower case.
-func named(key []string, name ...string) bool { return slices.EqualFunc(key, name, strings.EqualFold) }
+func equalKey(key []string, name ...string) bool {
+	return slices.EqualFunc(key, name, strings.EqualFold)
+}
 
 // withValue puts a value in place of the one after an equals sign, and keeps the
 // comment behind it.

@@ -59,13 +59,13 @@ func (l *Library) Browse(ctx context.Context, words ...string) ([]CatalogEntry, 
 		if terms, ok := m.Terms(); ok {
 			e.Terms = &terms
 		}
-		if original, ok := fit.Catalogued(m); ok && m.Local() {
-			usual, err := original.As(catalog.DefaultType)
+		if original, ok := fit.FromCatalog(m); ok && m.Local() {
+			usual, err := original.Quantized(catalog.DefaultType)
 			if err != nil {
 				return nil, err
 			}
-			plan := usual.On(h, engine.LoadOptions{})
-			e.Download, e.Fit = usual.Download(m), &plan
+			plan := usual.Plan(h, engine.LoadOptions{})
+			e.Download, e.Fit = usual.DownloadSize(m), &plan
 		}
 		list = append(list, e)
 	}
@@ -87,12 +87,12 @@ func (l *Library) installedNames() map[string]bool {
 	return names
 }
 
-// CannotRun returns the error of a model that this engine cannot run, with the server
+// CheckRunnable returns the error of a model that this engine cannot run, with the server
 // that can; nil if it can run.
-func (l *Library) CannotRun(m catalog.Model) error {
-	err := m.CannotRun()
+func (l *Library) CheckRunnable(m catalog.Model) error {
+	err := m.CheckRunnable()
 	e, ok := errors.AsType[*fault.Error](err)
-	if server := serverFor(m); ok && server != "" {
+	if server := serverOf(m); ok && server != "" {
 		name, _, _ := strings.Cut(server, "/")
 		e.Advice = fmt.Sprintf("Use a server: add endpoints.%s to %s, then run bise ask -m %s.", name, l.options.Places.File(), server)
 		if _, ok := l.Endpoints()[name]; ok {
@@ -102,8 +102,8 @@ func (l *Library) CannotRun(m catalog.Model) error {
 	return err
 }
 
-// serverFor is the REF of a model on a server, "" if no server is known to have it.
-func serverFor(m catalog.Model) string {
+// serverOf is the REF of a model on a server, "" if no server is known to have it.
+func serverOf(m catalog.Model) string {
 	if len(m.Remote) > 0 {
 		return "plateforme/" + m.Remote[0]
 	}
@@ -156,29 +156,29 @@ func (l *Library) Fit(ctx context.Context, ref string, o engine.LoadOptions) (Fi
 	if err != nil {
 		return f, err
 	}
-	p := needs(m, file).On(f.Machine, o)
+	p := needs(m, file).Plan(f.Machine, o)
 	f.Model, f.Plans, f.Best = m.Name, []fit.Plan{p}, &p
 	return f, nil
 }
 
 func (l *Library) fitCatalogued(f *Fit, m catalog.Model, kind string, o engine.LoadOptions) error {
-	if err := l.CannotRun(m); err != nil {
+	if err := l.CheckRunnable(m); err != nil {
 		return err
 	}
 	f.Model, f.Title = m.Name, m.Title
-	original, ok := fit.Catalogued(m)
+	original, ok := fit.FromCatalog(m)
 	if !ok {
 		return fault.Errorf(fault.Internal, "the catalogue does not say how large %s is", m.Name)
 	}
 	if kind != "" {
-		named, err := original.As(kind)
+		named, err := original.Quantized(kind)
 		if err != nil {
 			return err
 		}
-		p := named.On(f.Machine, o)
+		p := named.Plan(f.Machine, o)
 		f.Plans, f.Best = []fit.Plan{p}, &p
 	} else {
-		plans, err := fit.At(original, f.Machine, o, "")
+		plans, err := fit.Plans(original, f.Machine, o, "")
 		if err != nil {
 			return err
 		}

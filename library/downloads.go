@@ -41,7 +41,7 @@ func (l *Library) Plan(ctx context.Context, r pull.Request) (*pull.Plan, error) 
 	plan, err := p.Plan(ctx, r)
 	if err != nil {
 		if m, _, unknown := p.Catalog.Find(r.Ref); unknown == nil {
-			if obstacle := l.CannotRun(m); obstacle != nil {
+			if obstacle := l.CheckRunnable(m); obstacle != nil {
 				return nil, obstacle
 			}
 		}

@@ -79,10 +79,7 @@ func (l *Library) key(ctx context.Context, name string, e config.Endpoint) (stri
 	case e.KeyEnv != "":
 		key := os.Getenv(e.KeyEnv)
 		if key == "" {
-			return "", &fault.Error{
-				Kind: fault.Denied, Msg: fmt.Sprintf("cannot use endpoint %s: the variable %s with its key is not set", name, e.KeyEnv),
-				Advice: fmt.Sprintf("Set it: export %s=…", e.KeyEnv),
-			}
+			return "", fault.Advise(fault.Errorf(fault.Denied, "cannot use endpoint %s: the variable %s with its key is not set", name, e.KeyEnv), "Set it: export %s=…", e.KeyEnv)
 		}
 		return key, nil
 	case len(e.KeyCommand) > 0:

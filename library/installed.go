@@ -100,7 +100,7 @@ func (l *Library) installed(ctx context.Context, names []string, describe func(m
 	if len(names) > 0 {
 		found = slices.DeleteFunc(found, func(m models.Model) bool {
 			return !slices.ContainsFunc(names, func(n string) bool {
-				return strings.Contains(strings.ToLower(m.Name), strings.ToLower(n)) || m.Called(n)
+				return strings.Contains(strings.ToLower(m.Name), strings.ToLower(n)) || m.HasName(n)
 			})
 		})
 	}
@@ -183,7 +183,7 @@ func needs(m models.Model, file *gguf.File) fit.Model {
 	if info, err := os.Stat(m.Projector); err == nil {
 		projector = info.Size()
 	}
-	return fit.Installed(file, projector)
+	return fit.FromFile(file, projector)
 }
 
 // Import adds a GGUF file to the library. The abilities and the projector come from
@@ -217,10 +217,10 @@ func (l *Library) Removable(refs ...string) ([]models.Model, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := m.Theirs(); err != nil {
+		if err := m.CheckRemovable(); err != nil {
 			return nil, err
 		}
-		if !m.Called(ref) {
+		if !m.HasName(ref) {
 			return nil, &fault.Error{Kind: fault.Usage, Msg: "incomplete model name \"" + ref + "\"", Advice: "To remove " + m.Name + ", write its whole name."}
 		}
 		list = append(list, m)

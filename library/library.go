@@ -92,7 +92,7 @@ func (l *Library) Close() {
 // Store is where the models are stored: bise's own folder, and the caches of other
 // programs.
 func (l *Library) Store() models.Store {
-	return models.Store{Dir: l.options.Places.Models, Caches: caches.Here()}
+	return models.Store{Dir: l.options.Places.Models, Caches: caches.Detect()}
 }
 
 // begin reports work that may take seconds; the result is to be called at its end.

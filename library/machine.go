@@ -20,10 +20,10 @@ func (l *Library) Machine(ctx context.Context) fit.Machine {
 	if l.machine != nil {
 		return *l.machine
 	}
-	h := fit.Machine{Cores: machine.ThisProcessor().Cores, GPUs: []fit.Device{}}
+	h := fit.Machine{Cores: machine.DetectProcessor().Cores, GPUs: []fit.Device{}}
 	h.Memory, h.Free = machine.Memory()
 	bench := l.MemoryBench()
-	if h.Bandwidth = bench.Known(); h.Bandwidth == 0 {
+	if h.Bandwidth = bench.Cached(); h.Bandwidth == 0 {
 		end := l.begin("measuring memory")
 		h.Bandwidth = bench.Bandwidth(ctx)
 		end()

@@ -55,7 +55,7 @@ func (p *Pool) Engine(ctx context.Context, name string) (engine.Engine, error) {
 		if err != nil {
 			return nil, err
 		}
-		if !slices.ContainsFunc(list, func(m models.Model) bool { return m.Called(name) }) {
+		if !slices.ContainsFunc(list, func(m models.Model) bool { return m.HasName(name) }) {
 			return nil, fault.Advise(fault.Errorf(fault.NotFound, "there is no model %.200q", name), "GET /v1/models lists the models.")
 		}
 		ref = name
@@ -85,7 +85,7 @@ func (p *Pool) Models() ([]ServedModel, error) {
 		if m.Problem != nil {
 			continue
 		}
-		named = named || m.Called(p.ref)
+		named = named || m.HasName(p.ref)
 		out = append(out, ServedModel{m.Name, m.Modified, p.capabilities(m)})
 	}
 	if !named {

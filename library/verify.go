@@ -23,7 +23,7 @@ type Verification struct {
 
 // Verify reads all of a model.
 func (l *Library) Verify(ctx context.Context, m models.Model, progress func(done, total int64)) (Verification, error) {
-	v := Verification{Name: m.Name, Path: m.Path, Compared: m.Known()}
+	v := Verification{Name: m.Name, Path: m.Path, Compared: m.HasChecksums()}
 	v.Problems = []verify.Problem{}
 	switch {
 	case v.Compared:
@@ -54,8 +54,8 @@ func (l *Library) Verify(ctx context.Context, m models.Model, progress func(done
 
 // Garbage lists what can be removed: removed models in the trash, downloads that
 // have rested for stageAge, and saved conversation states unused for stateAge.
-func (l *Library) Garbage(stageAge, stateAge time.Duration) ([]models.Waste, error) {
-	list, err := l.Store().Waste(stageAge)
+func (l *Library) Garbage(stageAge, stateAge time.Duration) ([]models.Leftover, error) {
+	list, err := l.Store().Leftovers(stageAge)
 	if err != nil {
 		return nil, err
 	}
@@ -64,14 +64,14 @@ func (l *Library) Garbage(stageAge, stateAge time.Duration) ([]models.Waste, err
 
 // oldStates are the saved conversation states that were last used before then: one
 // file each, in a folder for each model.
-func oldStates(dir string, then time.Time) []models.Waste {
-	var list []models.Waste
+func oldStates(dir string, then time.Time) []models.Leftover {
+	var list []models.Leftover
 	_ = filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
 		if err != nil || filepath.Ext(path) != ".kv" {
 			return nil
 		}
 		if info, err := d.Info(); err == nil && info.ModTime().Before(then) {
-			list = append(list, models.NewWaste("saved conversation", path, info.Size(), info.ModTime(), func() error { return os.Remove(path) }))
+			list = append(list, models.NewLeftover("saved conversation", path, info.Size(), info.ModTime(), func() error { return os.Remove(path) }))
 		}
 		return nil
 	})

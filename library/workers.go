@@ -28,11 +28,7 @@ func (l *Library) Workers(ctx context.Context, ref string) ([]worker.Status, err
 	}
 	if ref == "" {
 		if len(list) > 1 {
-			return nil, &fault.Error{
-				Kind:   fault.Usage,
-				Msg:    fmt.Sprintf("%d models are in memory", len(list)),
-				Advice: fmt.Sprintf("Name one of them (%s), or stop them all with --all.", workerNames(list)),
-			}
+			return nil, fault.Advise(fault.Errorf(fault.Usage, "%d models are in memory", len(list)), "Name one of them (%s), or stop them all with --all.", workerNames(list))
 		}
 		return list, nil
 	}

@@ -75,15 +75,15 @@ type Bench struct {
 	Path string // of the file, which is made when it is missing
 }
 
-// Known is the bandwidth of an earlier measurement on this machine, 0 when there
+// Cached is the bandwidth of an earlier measurement on this machine, 0 when there
 // is none.
-func (b Bench) Known() float64 {
+func (b Bench) Cached() float64 {
 	data, err := os.ReadFile(b.Path)
 	if err != nil {
 		return 0
 	}
 	var m measurement
-	if json.Unmarshal(data, &m) != nil || m != this(m.Bandwidth) || !(m.Bandwidth > 0) {
+	if json.Unmarshal(data, &m) != nil || m != newMeasurement(m.Bandwidth) || !(m.Bandwidth > 0) {
 		return 0
 	}
 	return m.Bandwidth
@@ -92,28 +92,28 @@ func (b Bench) Known() float64 {
 // Bandwidth is the known one or, where there is none, a new measurement, which
 // is kept. A file that cannot be written only means that it is measured again.
 func (b Bench) Bandwidth(ctx context.Context) float64 {
-	if known := b.Known(); known > 0 {
+	if known := b.Cached(); known > 0 {
 		return known
 	}
-	measured := Bandwidth(ctx, ThisProcessor().Cores)
+	measured := Bandwidth(ctx, DetectProcessor().Cores)
 	if measured > 0 {
-		b.Keep(measured)
+		b.Save(measured)
 	}
 	return measured
 }
 
-// Keep writes a measurement of all cores down.
-func (b Bench) Keep(bandwidth float64) {
-	data, err := json.Marshal(this(bandwidth))
+// Save writes a measurement of all cores down.
+func (b Bench) Save(bandwidth float64) {
+	data, err := json.Marshal(newMeasurement(bandwidth))
 	if err != nil || os.MkdirAll(filepath.Dir(b.Path), 0o700) != nil {
 		return
 	}
 	_ = atomicfile.WriteFile(b.Path, append(data, '\n'), 0o600)
 }
 
-// this is a measurement on this machine.
-func this(bandwidth float64) measurement {
-	p := ThisProcessor()
+// newMeasurement is a measurement on this machine.
+func newMeasurement(bandwidth float64) measurement {
+	p := DetectProcessor()
 	total, _ := Memory()
 	return measurement{p.Name, p.Cores, total, bandwidth}
 }

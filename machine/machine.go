@@ -46,8 +46,8 @@ type Processor struct {
 	Features []string `json:"features"` // vector instructions that llama.cpp has code for
 }
 
-// ThisProcessor is that of this machine.
-func ThisProcessor() Processor {
+// DetectProcessor is that of this machine.
+func DetectProcessor() Processor {
 	p := Processor{Name: cpuid.CPU.BrandName, Features: []string{}}
 	if p.Name == "" {
 		p.Name = runtime.GOARCH
@@ -79,8 +79,8 @@ func ThisProcessor() Processor {
 	return p
 }
 
-// Best are the widest of the processor's vector instructions.
-func (p Processor) Best() string {
+// WidestFeature are the widest of the processor's vector instructions.
+func (p Processor) WidestFeature() string {
 	for _, name := range []string{"AMX", "VNNI"} {
 		for _, f := range p.Features {
 			if f == name {

@@ -89,7 +89,7 @@ func TestOpen(t *testing.T) {
 func TestF62_RenamedRepository(t *testing.T) {
 	h := fakehub.New(t, fakehub.Standard())
 	r, err := reach(t, h, Options{Token: fakehub.Ann}).Open(t.Context(), "acme/old", "main")
-	if err != nil || r.ID != "acme/tiny" || r.Asked != "acme/old" {
+	if err != nil || r.ID != "acme/tiny" || r.RequestedID != "acme/old" {
 		t.Fatalf("%+v, %v", r, err)
 	}
 	last := h.Log()[len(h.Log())-1]

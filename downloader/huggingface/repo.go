@@ -14,11 +14,11 @@ import (
 
 // A Repo is a model's repository at one commit.
 type Repo struct {
-	ID     string // the present name
-	Asked  string // the requested name, which may be an old one
-	Commit string // 40 hex digits
-	Gated  string // "auto" or "manual" if users must ask for access, or ""
-	Card   Card
+	ID          string // the present name
+	RequestedID string // the requested name, which may be an old one
+	Commit      string // 40 hex digits
+	Gated       string // "auto" or "manual" if users must ask for access, or ""
+	Card        Card
 	// Architecture is the architecture of its GGUFs according to the hub: "llama"; may be "".
 	Architecture string
 	Tree         []Entry // all files, by their paths
@@ -88,7 +88,7 @@ func (h *Hub) Open(ctx context.Context, id, revision string) (*Repo, error) {
 	if !commit.MatchString(info.SHA) || commit.MatchString(revision) && info.SHA != revision {
 		return nil, h.protocolError(about, "the commit is missing or wrong", nil)
 	}
-	r := &Repo{ID: id, Asked: id, Commit: info.SHA, Gated: string(info.Gated), hub: h, Card: info.CardData.card(), Architecture: info.GGUF.Architecture.first()}
+	r := &Repo{ID: id, RequestedID: id, Commit: info.SHA, Gated: string(info.Gated), hub: h, Card: info.CardData.card(), Architecture: info.GGUF.Architecture.first()}
 	if isRepo(info.ID) {
 		r.ID = info.ID
 	}

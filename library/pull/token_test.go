@@ -27,7 +27,7 @@ func TestWrongToken(t *testing.T) {
 	hub := pulltest.New(t)
 	p := signedIn(t, hub, "hf_expiredexpiredexpiredexpired")
 	plan := planned(t, p, Request{Ref: "tiny"})
-	if len(plan.Warnings) != 1 || !strings.Contains(plan.Warnings[0], "does not take your token") {
+	if len(plan.Warnings) != 1 || !strings.Contains(plan.Warnings[0], "rejects your token") {
 		t.Errorf("it warns %q", plan.Warnings)
 	}
 	pulled(t, p, plan)

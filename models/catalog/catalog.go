@@ -47,33 +47,33 @@ var abilities = []Ability{Chat, FIM, Math, Vision, Tools, Embed, Thinking}
 
 // A Model is a row of the catalogue. What is not known is zero.
 type Model struct {
-	Name       string    `toml:"name" json:"name"`
-	Title      string    `toml:"title" json:"title"`
-	Aliases    []string  `toml:"aliases" json:"aliases,omitempty"`
-	About      string    `toml:"about" json:"about,omitempty"`
-	Released   string    `toml:"released" json:"released,omitempty"` // 2024, 2024-05 or 2024-05-29
-	Licence    string    `toml:"licence" json:"licence,omitempty"`   // its ID; see [Model.Terms]
-	Link       string    `toml:"link" json:"licence_link,omitempty"` // to the licence's text, where each model has its own
-	Repo       string    `toml:"repo" json:"repo,omitempty"`         // of the original weights, on the Hugging Face Hub; "": none are published
-	GGUF       []string  `toml:"gguf" json:"gguf,omitempty"`         // repositories with ready files, the preferred first
-	Files      []File    `toml:"files" json:"files,omitempty"`       // ready files that are known
-	Context    int       `toml:"context" json:"context,omitempty"`   // tokens, as documented
-	Advised    int       `toml:"advised" json:"advised,omitempty"`   // tokens beyond which answers become worse; 0: Context
-	Can        []Ability `toml:"can" json:"can"`
-	Prompt     string    `toml:"prompt" json:"prompt_version,omitempty"`
-	Sampling   Sampling  `toml:"sampling" json:"sampling,omitzero"`
-	Base       bool      `toml:"base" json:"base,omitempty"` // not trained to answer
-	Parameters int64     `toml:"parameters" json:"parameters,omitempty"`
-	Shape      *Shape    `toml:"-" json:"shape,omitempty"`  // nil: not known
-	Tower      *Tower    `toml:"-" json:"vision,omitempty"` // of a model that sees; nil: none, or not known
-	Newer      string    `toml:"newer" json:"newer,omitempty"`
-	Obstacle   string    `toml:"obstacle" json:"obstacle,omitempty"` // why this engine cannot run it, a clause
-	Remote     []string  `toml:"remote" json:"remote,omitempty"`     // its names on La Plateforme, the usual one first
-	Unverified []string  `toml:"unverified" json:"unverified,omitempty"`
-	Own        bool      `toml:"-" json:"own,omitempty"` // the user's catalogue file has something about it
+	Name        string         `toml:"name" json:"name"`
+	Title       string         `toml:"title" json:"title"`
+	Aliases     []string       `toml:"aliases" json:"aliases,omitempty"`
+	About       string         `toml:"about" json:"about,omitempty"`
+	Released    string         `toml:"released" json:"released,omitempty"` // 2024, 2024-05 or 2024-05-29
+	Licence     string         `toml:"licence" json:"licence,omitempty"`   // its ID; see [Model.Terms]
+	Link        string         `toml:"link" json:"licence_link,omitempty"` // to the licence's text, where each model has its own
+	Repo        string         `toml:"repo" json:"repo,omitempty"`         // of the original weights, on the Hugging Face Hub; "": none are published
+	GGUF        []string       `toml:"gguf" json:"gguf,omitempty"`         // repositories with ready files, the preferred first
+	Files       []File         `toml:"files" json:"files,omitempty"`       // ready files that are known
+	Context     int            `toml:"context" json:"context,omitempty"`   // tokens, as documented
+	Advised     int            `toml:"advised" json:"advised,omitempty"`   // tokens beyond which answers become worse; 0: Context
+	Can         []Ability      `toml:"can" json:"can"`
+	Prompt      string         `toml:"prompt" json:"prompt_version,omitempty"`
+	Sampling    Sampling       `toml:"sampling" json:"sampling,omitzero"`
+	Base        bool           `toml:"base" json:"base,omitempty"` // not trained to answer
+	Parameters  int64          `toml:"parameters" json:"parameters,omitempty"`
+	Shape       *Shape         `toml:"-" json:"shape,omitempty"`  // nil: not known
+	Vision      *VisionEncoder `toml:"-" json:"vision,omitempty"` // of a model that sees; nil: none, or not known
+	Newer       string         `toml:"newer" json:"newer,omitempty"`
+	Obstacle    string         `toml:"obstacle" json:"obstacle,omitempty"` // why this engine cannot run it, a clause
+	Remote      []string       `toml:"remote" json:"remote,omitempty"`     // its names on La Plateforme, the usual one first
+	Unverified  []string       `toml:"unverified" json:"unverified,omitempty"`
+	UserDefined bool           `toml:"-" json:"own,omitempty"` // the user's catalogue file has something about it
 
-	ShapeName string `toml:"shape" json:"-"`
-	TowerName string `toml:"vision" json:"-"`
+	ShapeName  string `toml:"shape" json:"-"`
+	VisionName string `toml:"vision" json:"-"`
 }
 
 // A Role is what a file is to a model.
@@ -124,8 +124,8 @@ type Shape struct {
 	Kernel int `toml:"kernel" json:"kernel,omitempty"`
 }
 
-// A Tower is a vision encoder, which turns images into vectors.
-type Tower struct {
+// A VisionEncoder is a vision encoder, which turns images into vectors.
+type VisionEncoder struct {
 	Layers int `toml:"layers" json:"layers"`
 	Width  int `toml:"width" json:"width"`
 	Heads  int `toml:"heads" json:"heads"`
@@ -135,15 +135,15 @@ type Tower struct {
 	Merge  int `toml:"merge" json:"merge"` // patches along a side of what becomes one token
 }
 
-// Does reports whether the model has an ability.
-func (m Model) Does(a Ability) bool { return slices.Contains(m.Can, a) }
+// Has reports whether the model has an ability.
+func (m Model) Has(a Ability) bool { return slices.Contains(m.Can, a) }
 
 // Local reports whether the model can be installed and run.
 func (m Model) Local() bool { return m.Obstacle == "" && (m.Repo != "" || len(m.GGUF) > 0) }
 
-// CannotRun is the error of a model that cannot be installed and run, nil for one that
+// CheckRunnable is the error of a model that cannot be installed and run, nil for one that
 // can. It is of kind Unsupported.
-func (m Model) CannotRun() error {
+func (m Model) CheckRunnable() error {
 	if m.Local() {
 		return nil
 	}
@@ -151,9 +151,7 @@ func (m Model) CannotRun() error {
 	if why == "" {
 		why = "it is served by La Plateforme alone"
 	}
-	e := fault.Errorf(fault.Unsupported, "cannot run %s on this machine: %s", m.Name, why)
-	e.Advice = "Choose another one from bise catalog."
-	return e
+	return fault.Advise(fault.Errorf(fault.Unsupported, "cannot run %s on this machine: %s", m.Name, why), "Choose another one from bise catalog.")
 }
 
 // Current reports whether the model is one to choose when nothing speaks for an
@@ -169,8 +167,17 @@ func (m Model) Terms() (_ licence.Licence, ok bool) {
 	return licence.Of(m.Licence, m.Link), true
 }
 
-// Words are the model's abilities as people say them, in one phrase.
-func (m Model) Words() string {
+// Abilities returns the names of the model's abilities.
+func (m Model) Abilities() []string {
+	var list []string
+	for _, a := range m.Can {
+		list = append(list, string(a))
+	}
+	return list
+}
+
+// AbilityText returns the model's abilities for display, in one phrase.
+func (m Model) AbilityText() string {
 	if len(m.Can) == 0 && m.Base {
 		return "text"
 	}
@@ -228,14 +235,14 @@ func (c *Catalog) Find(ref string) (_ Model, kind string, _ error) {
 	}
 	e := fault.Errorf(fault.NotFound, "the catalogue has no model %q", name)
 	e.Advice = "See them all with bise catalog --all."
-	if near := c.Near(name); len(near) > 0 {
+	if near := c.Similar(name); len(near) > 0 {
 		e.Advice = fmt.Sprintf("Did you mean %s? %s", strings.Join(near, " or "), e.Advice)
 	}
 	return Model{}, "", e
 }
 
-// Near are names that a user may have meant, the most likely first, three at most.
-func (c *Catalog) Near(name string) []string {
+// Similar are names that a user may have meant, the most likely first, three at most.
+func (c *Catalog) Similar(name string) []string {
 	typed := strings.ToLower(name)
 	var known, near []string
 	for i, m := range c.models {
@@ -262,7 +269,7 @@ func (c *Catalog) Near(name string) []string {
 func (c *Catalog) Match(words ...string) []Model {
 	var list []Model
 	for _, m := range c.models {
-		text := strings.ToLower(strings.Join([]string{m.Name, strings.Join(m.Aliases, " "), m.Title, m.About, m.Licence, m.Words(), m.canonical()}, " "))
+		text := strings.ToLower(strings.Join([]string{m.Name, strings.Join(m.Aliases, " "), m.Title, m.About, m.Licence, m.AbilityText(), m.searchWords()}, " "))
 		if !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(text, strings.ToLower(w)) }) {
 			list = append(list, m)
 		}
@@ -270,12 +277,9 @@ func (c *Catalog) Match(words ...string) []Model {
 	return list
 }
 
-// canonical are words that describe the model and stand nowhere in its row.
-func (m Model) canonical() string {
-	var words []string
-	for _, a := range m.Can {
-		words = append(words, string(a))
-	}
+// searchWords are words that describe the model and are not in its row.
+func (m Model) searchWords() string {
+	words := m.Abilities()
 	if m.Base {
 		words = append(words, "base")
 	}
@@ -285,9 +289,9 @@ func (m Model) canonical() string {
 	return strings.Join(words, " ")
 }
 
-// Of gives the model that a repository on the Hugging Face Hub has, whether its
+// ByRepo gives the model that a repository on the Hugging Face Hub has, whether its
 // original weights or ready files.
-func (c *Catalog) Of(repo string) (best Model, found bool) {
+func (c *Catalog) ByRepo(repo string) (best Model, found bool) {
 	same := func(r string) bool { return repo != "" && strings.EqualFold(r, repo) }
 	for _, m := range c.models {
 		if (same(m.Repo) || slices.ContainsFunc(m.GGUF, same)) && (!found || best.Released < m.Released) {

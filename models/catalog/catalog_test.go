@@ -84,7 +84,7 @@ func TestOf(t *testing.T) {
 		{"somebody/else", ""},
 		{"", ""},
 	} {
-		if m, ok := Embedded().Of(c.repo); m.Name != c.name || ok != (c.name != "") {
+		if m, ok := Embedded().ByRepo(c.repo); m.Name != c.name || ok != (c.name != "") {
 			t.Errorf("%q is of %q", c.repo, m.Name)
 		}
 	}
@@ -117,7 +117,7 @@ func TestRowsAreComplete(t *testing.T) {
 		if len(m.Can) == 0 && !m.Base && m.Obstacle == "" {
 			bad("it can do nothing")
 		}
-		if m.Does(Vision) && m.Tower == nil && m.Local() {
+		if m.Has(Vision) && m.Vision == nil && m.Local() {
 			bad("it sees with nothing")
 		}
 		for _, f := range m.Files {
@@ -180,7 +180,7 @@ vocabulary = 1000
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m.Name != "codestral" || m.Title != "Our Codestral" || !m.Own || len(m.Files) != 1 || m.Licence != "MNPL-0.1" || m.Shape == nil || *m.Sampling.Temperature != 0.1 {
+	if m.Name != "codestral" || m.Title != "Our Codestral" || !m.UserDefined || len(m.Files) != 1 || m.Licence != "MNPL-0.1" || m.Shape == nil || *m.Sampling.Temperature != 0.1 {
 		t.Errorf("the changed row is %+v", m)
 	}
 	if _, _, err := c.Find("codestral-22b"); err == nil {
@@ -190,7 +190,7 @@ vocabulary = 1000
 		t.Errorf("the sampling is %+v", nemo.Sampling)
 	}
 	ours, _, err := c.Find("ours")
-	if err != nil || ours.Title != "ours" || ours.Shape == nil || ours.Shape.Layers != 2 || !ours.Own {
+	if err != nil || ours.Title != "ours" || ours.Shape == nil || ours.Shape.Layers != 2 || !ours.UserDefined {
 		t.Errorf("the new row is %+v, %v", ours, err)
 	}
 	if !reflect.DeepEqual(before, Embedded().All()) {

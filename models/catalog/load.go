@@ -30,10 +30,7 @@ func fileError(path string, line int, why string) *fault.Error {
 	if line > 0 {
 		why = fmt.Sprintf("line %d: %s", line, why)
 	}
-	return &fault.Error{
-		Kind: fault.Usage, Msg: fmt.Sprintf("cannot read %s: %s", path, why),
-		Advice: "Correct the file, or move it away to use the built-in catalogue.",
-	}
+	return fault.Advise(fault.Errorf(fault.Usage, "cannot read %s: %s", path, why), "Correct the file, or move it away to use the built-in catalogue.")
 }
 
 // Load returns the embedded catalogue with the additions and changes of the user's file.
@@ -73,9 +70,9 @@ func cause(err error) string {
 // A document is a catalogue as it is written. Its rows are decoded one by one,
 // each onto the one it changes.
 type document struct {
-	Model  []toml.Primitive `toml:"model"`
-	Shape  map[string]Shape `toml:"shape"`
-	Vision map[string]Tower `toml:"vision"`
+	Model  []toml.Primitive         `toml:"model"`
+	Shape  map[string]Shape         `toml:"shape"`
+	Vision map[string]VisionEncoder `toml:"vision"`
 }
 
 // parse reads a catalogue on top of another, which may be nil.
@@ -94,7 +91,7 @@ func parse(path string, under *Catalog, data []byte) (*Catalog, []string, error)
 		line, why := explain(err)
 		return nil, nil, fileError(path, line, why)
 	}
-	p := parser{meta: meta, own: under != nil, shapes: map[string]Shape{}, towers: map[string]Tower{}, rows: map[string]int{}}
+	p := parser{meta: meta, userFile: under != nil, shapes: map[string]Shape{}, encoders: map[string]VisionEncoder{}, rows: map[string]int{}}
 	if under != nil {
 		p.models = slices.Clone(under.models)
 		for i, m := range p.models {
@@ -102,22 +99,22 @@ func parse(path string, under *Catalog, data []byte) (*Catalog, []string, error)
 			if m.Shape != nil {
 				p.shapes[m.ShapeName] = *m.Shape
 			}
-			if m.Tower != nil {
-				p.towers[m.TowerName] = *m.Tower
+			if m.Vision != nil {
+				p.encoders[m.VisionName] = *m.Vision
 			}
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(doc.Shape)) {
-		if what := doc.Shape[name].wrong(); what != "" {
+		if what := doc.Shape[name].problem(); what != "" {
 			return nil, nil, fileError(path, 0, fmt.Sprintf("shape.%s: %s", name, what))
 		}
 		p.shapes[name] = doc.Shape[name]
 	}
 	for _, name := range slices.Sorted(maps.Keys(doc.Vision)) {
-		if what := doc.Vision[name].wrong(); what != "" {
+		if what := doc.Vision[name].problem(); what != "" {
 			return nil, nil, fileError(path, 0, fmt.Sprintf("vision.%s: %s", name, what))
 		}
-		p.towers[name] = doc.Vision[name]
+		p.encoders[name] = doc.Vision[name]
 	}
 	for i, row := range doc.Model {
 		if err := p.add(row, keys.Model[i]); err != nil {
@@ -139,12 +136,12 @@ func parse(path string, under *Catalog, data []byte) (*Catalog, []string, error)
 }
 
 type parser struct {
-	meta   toml.MetaData
-	own    bool // it is the user's file
-	models []Model
-	rows   map[string]int // by name
-	shapes map[string]Shape
-	towers map[string]Tower
+	meta     toml.MetaData
+	userFile bool // it is the user's file
+	models   []Model
+	rows     map[string]int // by name
+	shapes   map[string]Shape
+	encoders map[string]VisionEncoder
 }
 
 // add takes in a row that sets these keys: a new model, or changes to one that is
@@ -159,17 +156,17 @@ func (p *parser) add(row toml.Primitive, set map[string]any) error {
 		at = len(p.models)
 		p.models = append(p.models, Model{Title: name})
 		p.rows[name] = at
-	} else if !p.own {
+	} else if !p.userFile {
 		return fmt.Errorf("%s is there twice", name)
 	}
 	m := &p.models[at]
-	m.Own = p.own
+	m.UserDefined = p.userFile
 	m.clear(set)
 	if err := p.meta.PrimitiveDecode(row, m); err != nil {
 		_, why := explain(err)
 		return fmt.Errorf("%s: %s", name, why)
 	}
-	if what := m.wrong(); what != "" {
+	if what := m.problem(); what != "" {
 		return fmt.Errorf("%s: %s", name, what)
 	}
 	for _, ref := range []struct {
@@ -177,7 +174,7 @@ func (p *parser) add(row toml.Primitive, set map[string]any) error {
 		ok         bool
 	}{
 		{"shape", m.ShapeName, m.ShapeName == "" || has(p.shapes, m.ShapeName)},
-		{"vision", m.TowerName, m.TowerName == "" || has(p.towers, m.TowerName)},
+		{"vision", m.VisionName, m.VisionName == "" || has(p.encoders, m.VisionName)},
 	} {
 		if !ref.ok {
 			return fmt.Errorf("%s: there is no [%s.%s]", name, ref.what, ref.name)
@@ -201,15 +198,15 @@ func (m *Model) clear(set map[string]any) {
 
 // resolve adds the shape and the vision encoder to a row.
 func (p *parser) resolve(m *Model) {
-	m.Shape, m.Tower = nil, nil
+	m.Shape, m.Vision = nil, nil
 	if s, ok := p.shapes[m.ShapeName]; ok {
 		m.Shape = &s
 		if m.Parameters == 0 {
 			m.Parameters = s.Parameters
 		}
 	}
-	if t, ok := p.towers[m.TowerName]; ok {
-		m.Tower = &t
+	if t, ok := p.encoders[m.VisionName]; ok {
+		m.Vision = &t
 	}
 }
 
@@ -243,8 +240,8 @@ var (
 	controls = regexp.MustCompile(`\p{C}`)
 )
 
-// wrong says what of a row is invalid, or "".
-func (m *Model) wrong() string {
+// problem says what of a row is invalid, or "".
+func (m *Model) problem() string {
 	for _, text := range append([]string{m.Title, m.About, m.Licence, m.Link, m.Obstacle, m.Prompt}, m.Remote...) {
 		if controls.MatchString(text) || len(text) > 500 {
 			return fmt.Sprintf("%.40q is too long or has characters that are not printed", text)
@@ -266,7 +263,7 @@ func (m *Model) wrong() string {
 		}
 	}
 	for _, f := range m.Files {
-		if what := f.wrong(); what != "" {
+		if what := f.problem(); what != "" {
 			return what
 		}
 	}
@@ -285,7 +282,7 @@ func (m *Model) wrong() string {
 	return ""
 }
 
-func (f File) wrong() string {
+func (f File) problem() string {
 	_, known := gguf.ParseFileType(f.Type)
 	switch {
 	case !repos.MatchString(f.Repo):
@@ -316,8 +313,8 @@ func within(limit int, numbers ...int) bool {
 	return !slices.ContainsFunc(numbers, func(n int) bool { return n < 0 || n > limit })
 }
 
-// wrong says what of a shape no model can have, or "".
-func (s Shape) wrong() string {
+// problem says what of a shape no model can have, or "".
+func (s Shape) problem() string {
 	switch {
 	case s.Architecture != "llama" && s.Architecture != "mistral3" && s.Architecture != "mamba2":
 		return fmt.Sprintf("unknown architecture %q: want llama, mistral3 or mamba2", s.Architecture)
@@ -335,7 +332,7 @@ func (s Shape) wrong() string {
 	return ""
 }
 
-func (t Tower) wrong() string {
+func (t VisionEncoder) problem() string {
 	if t.Layers < 1 || t.Width < 1 || t.Heads < 1 || t.FFN < 1 || t.Patch < 1 || t.Side < 1 || t.Merge < 1 {
 		return "every number must be at least 1"
 	}

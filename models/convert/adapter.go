@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf"
 )
 
@@ -71,9 +72,9 @@ type loraTarget struct {
 	a, b  map[int]*source // by expert, 0 where there are none
 }
 
-// adapt plans a LoRA adapter. Which rows have to change places in it follows from
+// planAdapter plans a LoRA adapter. Which rows have to change places in it follows from
 // the heads of the base model.
-func adapt(f *folder, o Options) (*build, error) {
+func planAdapter(f *folder, o Options) (*build, error) {
 	const file = "adapter_config.json"
 	data, err := f.read(file, maxConfig)
 	if err != nil {
@@ -87,7 +88,7 @@ func adapt(f *folder, o Options) (*build, error) {
 	if err != nil {
 		return nil, err
 	}
-	w, err := weightsOf(f, "adapter_model")
+	w, err := openWeights(f, "adapter_model")
 	if err != nil {
 		return nil, err
 	}
@@ -95,14 +96,14 @@ func adapt(f *folder, o Options) (*build, error) {
 	if base.warning != "" {
 		b.result.Warnings = []string{base.warning}
 	}
-	if err := b.adapter(f, c, base, o); err != nil {
+	if err := b.addAdapter(f, c, base, o); err != nil {
 		w.close()
 		return nil, err
 	}
 	return b, nil
 }
 
-func (b *build) adapter(f *folder, c *adapterConfig, base *baseModel, o Options) error {
+func (b *build) addAdapter(f *folder, c *adapterConfig, base *baseModel, o Options) error {
 	r := &reader{file: "adapter_config.json"}
 	rank := r.count("r", c.Rank, 0)
 	alpha := r.positive("lora_alpha", c.Alpha, 0)
@@ -125,7 +126,7 @@ func (b *build) adapter(f *folder, c *adapterConfig, base *baseModel, o Options)
 	if p.err != nil {
 		return p.err
 	}
-	want := b.typed(o.Type)
+	want := b.resolveType(o.Type)
 	p.types(want.tensor)
 	meta := general(base.arch, "adapter", cmp.Or(o.Name, f.name), want.file)
 	meta.Set("adapter.type", gguf.Of("lora"))
@@ -263,7 +264,7 @@ type baseModel struct {
 // the neighbourhood under the name that the adapter has for it.
 func findBase(f *folder, c *adapterConfig, given string) (*baseModel, error) {
 	if given != "" {
-		return readBase(given)
+		return readBaseModel(given)
 	}
 	abs, err := filepath.Abs(f.path)
 	if err != nil {
@@ -277,7 +278,7 @@ func findBase(f *folder, c *adapterConfig, given string) (*baseModel, error) {
 			break
 		}
 		for _, sub := range []string{"", "hf", "native"} {
-			if b, err := readBase(filepath.Join(path, sub)); err == nil {
+			if b, err := readBaseModel(filepath.Join(path, sub)); err == nil {
 				return b, nil
 			}
 		}
@@ -292,13 +293,11 @@ func findBase(f *folder, c *adapterConfig, given string) (*baseModel, error) {
 		b.warning = fmt.Sprintf("%s is not at hand, so heads of %d numbers were assumed, as all such models have them", c.Base, headWidth)
 		return b, nil
 	}
-	e := fileErrorf("adapter_config.json", "names the base model %q, which is not beside the adapter", c.Base)
-	e.Advice = "Give the base model's folder or GGUF: its heads have to be known."
-	return nil, e
+	return nil, fault.Advise(fileErrorf("adapter_config.json", "names the base model %q, which is not beside the adapter", c.Base), "Give the base model's folder or GGUF: its heads have to be known.")
 }
 
-// readBase reads a base model's configuration, or the header of its GGUF.
-func readBase(path string) (*baseModel, error) {
+// readBaseModel reads a base model's configuration, or the header of its GGUF.
+func readBaseModel(path string) (*baseModel, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, readError(path, err)

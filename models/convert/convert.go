@@ -75,9 +75,9 @@ func Convert(ctx context.Context, dir string, o Options) (Result, error) {
 	defer f.close()
 	var b *build
 	if f.has("adapter_config.json") {
-		b, err = adapt(f, o)
+		b, err = planAdapter(f, o)
 	} else {
-		b, err = prepare(f, o)
+		b, err = planModel(f, o)
 	}
 	if err != nil {
 		return Result{}, err
@@ -103,28 +103,28 @@ type target struct {
 	outputs []*output
 }
 
-// prepare makes the plan of a model.
-func prepare(f *folder, o Options) (*build, error) {
-	s, err := choose(f, o.Layout)
+// planModel makes the plan of a model.
+func planModel(f *folder, o Options) (*build, error) {
+	s, err := selectLayout(f, o.Layout)
 	if err != nil {
 		return nil, err
 	}
 	b := &build{w: s.w, result: Result{Layout: s.layout, Notes: s.notes}}
-	if err := b.model(f, o, s.m); err != nil {
+	if err := b.addModel(f, o, s.m); err != nil {
 		b.w.close()
 		return nil, err
 	}
 	return b, nil
 }
 
-func (b *build) model(f *folder, o Options, m *model) error {
-	names := namingOf(b.result.Layout, b.w)
+func (b *build) addModel(f *folder, o Options, m *model) error {
+	names := namesOf(b.result.Layout, b.w)
 	p := &plan{w: b.w, file: m.file}
 	var space stateSpace
 	if m.mamba {
-		space = p.mamba(m)
+		space = p.mambaTensors(m)
 	} else {
-		p.text(m, names)
+		p.textTensors(m, names)
 	}
 	if p.err != nil {
 		return p.err
@@ -137,13 +137,13 @@ func (b *build) model(f *folder, o Options, m *model) error {
 	if err != nil {
 		return err
 	}
-	if err := v.fit(m); err != nil {
+	if err := v.padTo(m); err != nil {
 		return err
 	}
-	if id := v.named(c.eos); c.eos != "" && id >= 0 {
+	if id := v.tokenID(c.eos); c.eos != "" && id >= 0 {
 		v.eos = id
 	}
-	want := b.typed(o.Type)
+	want := b.resolveType(o.Type)
 	name := cmp.Or(o.Name, f.name)
 	pooling := c.pooling
 	if m.embeds && pooling == 0 {
@@ -175,21 +175,21 @@ func (b *build) model(f *folder, o Options, m *model) error {
 		b.warn("the model was trained to look back on %d tokens, and llama.cpp lets it look back on all: past that many its answers differ from the reference's", m.window)
 	}
 	if m.vision != nil {
-		if err := b.tower(m, names, v, name, want.tensor, want.file, o); err != nil {
+		if err := b.planVision(m, names, v, name, want.tensor, want.file, o); err != nil {
 			return err
 		}
 	}
 	return b.w.unused(m.embeds || m.tied != nil && *m.tied)
 }
 
-// tower plans the file of the vision encoder.
-func (b *build) tower(m *model, names naming, v *vocabulary, name string, want gguf.Type, file gguf.FileType, o Options) error {
-	row := v.named("[IMG_BREAK]")
+// planVision plans the file of the vision encoder.
+func (b *build) planVision(m *model, names naming, v *vocabulary, name string, want gguf.Type, file gguf.FileType, o Options) error {
+	row := v.tokenID("[IMG_BREAK]")
 	if row < 0 {
 		return fileErrorf(v.file, "has no token [IMG_BREAK], and the model sees pictures")
 	}
 	p := &plan{w: b.w, file: m.file}
-	p.picture(m, names, int64(row))
+	p.visionTensors(m, names, int64(row))
 	if p.err != nil {
 		return p.err
 	}
@@ -204,8 +204,8 @@ func (b *build) warn(format string, args ...any) {
 	b.result.Warnings = append(b.result.Warnings, fmt.Sprintf(format, args...))
 }
 
-// typed is the type that was asked for, or that of most of the weights.
-func (b *build) typed(want Type) struct {
+// resolveType is the type that was asked for, or that of most of the weights.
+func (b *build) resolveType(want Type) struct {
 	tensor gguf.Type
 	file   gguf.FileType
 } {
@@ -240,10 +240,10 @@ type selection struct {
 	notes  []string
 }
 
-// choose takes one layout of those that lie in a folder, never files of both.
+// selectLayout takes one layout of those that lie in a folder, never files of both.
 // Hugging Face's says more of the model, so it comes first; but a layout of which
 // something is missing only counts when there is no other.
-func choose(f *folder, want Layout) (*selection, error) {
+func selectLayout(f *folder, want Layout) (*selection, error) {
 	names, err := f.names()
 	if err != nil {
 		return nil, err
@@ -265,15 +265,13 @@ func choose(f *folder, want Layout) (*selection, error) {
 		}
 	}
 	if len(order) == 0 {
-		e := fileErrorf(f.path, "has no weights that can be converted")
-		e.Advice = "It needs config.json and model*.safetensors, or params.json and consolidated*.safetensors, or an adapter of PEFT."
-		return nil, e
+		return nil, fault.Advise(fileErrorf(f.path, "has no weights that can be converted"), "It needs config.json and model*.safetensors, or params.json and consolidated*.safetensors, or an adapter of PEFT.")
 	}
 	var first error
 	for _, l := range order {
-		s, err := take(f, l)
+		s, err := readLayout(f, l)
 		if err == nil {
-			s.notes = s.said(there[HF] && there[Native], first)
+			s.notes = s.describe(there[HF] && there[Native], first)
 			return s, nil
 		}
 		if first == nil {
@@ -283,8 +281,8 @@ func choose(f *folder, want Layout) (*selection, error) {
 	return nil, first
 }
 
-// take reads a layout's configuration and the heads of its weights.
-func take(f *folder, l Layout) (*selection, error) {
+// readLayout reads a layout's configuration and the heads of its weights.
+func readLayout(f *folder, l Layout) (*selection, error) {
 	read, stem := readHF, "model"
 	if l == Native {
 		read, stem = readNative, "consolidated"
@@ -293,14 +291,14 @@ func take(f *folder, l Layout) (*selection, error) {
 	if err != nil {
 		return nil, err
 	}
-	w, err := weightsOf(f, stem)
+	w, err := openWeights(f, stem)
 	if err != nil {
 		return nil, err
 	}
 	return &selection{layout: l, m: m, w: w}, nil
 }
 
-func (s *selection) said(both bool, failed error) []string {
+func (s *selection) describe(both bool, failed error) []string {
 	files := s.w.files[0]
 	if n := len(s.w.files); n > 1 {
 		files = fmt.Sprintf("%s to %s", files, s.w.files[n-1])
@@ -319,15 +317,15 @@ func (s *selection) said(both bool, failed error) []string {
 // write writes the files.
 func (b *build) write(ctx context.Context, o Options) error {
 	var total int64
-	heads := make([]head, len(b.files))
+	heads := make([]header, len(b.files))
 	for i, t := range b.files {
-		h, err := t.head()
+		h, err := t.header()
 		if err != nil {
 			return fmt.Errorf("convert to %s: %w", t.path, err)
 		}
 		heads[i] = h
 		total += h.size
-		if err := b.spared(t.path); err != nil {
+		if err := b.checkNotInput(t.path); err != nil {
 			return err
 		}
 		b.result.Files = append(b.result.Files, t.path)
@@ -335,10 +333,7 @@ func (b *build) write(ctx context.Context, o Options) error {
 	b.result.Bytes = total
 	dir := filepath.Dir(o.Output)
 	if n, ok := free(dir); ok && n < total {
-		return &fault.Error{
-			Kind: fault.NoSpace, Msg: fmt.Sprintf("cannot write %s: it needs %d MB and %d MB are free", o.Output, total/1e6+1, n/1e6),
-			Advice: advice,
-		}
+		return fault.Advise(fault.Errorf(fault.NoSpace, "cannot write %s: it needs %d MB and %d MB are free", o.Output, total/1e6+1, n/1e6), advice)
 	}
 	stage, err := atomicfile.Beside(dir)
 	if err != nil {
@@ -347,11 +342,11 @@ func (b *build) write(ctx context.Context, o Options) error {
 	s := &stream{total: total, progress: o.Progress}
 	for i, t := range b.files {
 		if err := s.file(ctx, stage.Path(filepath.Base(t.path)), heads[i], t.outputs); err != nil {
-			return errors.Join(b.blame(ctx, t.path, err), stage.Discard())
+			return errors.Join(b.writeError(ctx, t.path, err), stage.Discard())
 		}
 	}
 	if err := stage.Commit(); err != nil {
-		return b.blame(ctx, o.Output, err)
+		return b.writeError(ctx, o.Output, err)
 	}
 	return nil
 }
@@ -361,8 +356,8 @@ const advice = "Free some disk space, or write to another disk."
 // free is [atomicfile.Free]; tests give other answers.
 var free = atomicfile.Free
 
-// spared makes sure that the weights are not replaced by what is made of them.
-func (b *build) spared(path string) error {
+// checkNotInput makes sure that the weights are not replaced by what is made of them.
+func (b *build) checkNotInput(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil // nothing is there
@@ -378,8 +373,8 @@ func (b *build) spared(path string) error {
 	return nil
 }
 
-// blame says what an error while writing was about.
-func (b *build) blame(ctx context.Context, path string, err error) error {
+// writeError says what an error while writing was about.
+func (b *build) writeError(ctx context.Context, path string, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}

@@ -360,7 +360,7 @@ func TestSentencePiece(t *testing.T) {
 		_, g := tensorsOf(t, path)
 		scores, _ := g.Metadata.Floats("tokenizer.ggml.scores")
 		types, _ := g.Metadata.Ints("tokenizer.ggml.token_type")
-		if len(scores) != vocabSize || scores[270] != -11 || types[0] != unknown || types[1] != control || types[3] != byteful || types[270] != normal {
+		if len(scores) != vocabSize || scores[270] != -11 || types[0] != unknown || types[1] != control || types[3] != byteToken || types[270] != normal {
 			t.Errorf("%s: scores %v, types %v", file, scores[:5], types[:5])
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+
+	"github.com/bise-sh/bise/fault"
 )
 
 // A folder is where a model lies. What is outside cannot be reached from it,
@@ -43,9 +45,7 @@ func openFolder(dir string) (*folder, error) {
 		return nil, readError(dir, err)
 	}
 	if !info.IsDir() {
-		e := fileErrorf(dir, "is not a folder")
-		e.Advice = "Give the folder that has the weights, their configuration and the tokenizer."
-		return nil, e
+		return nil, fault.Advise(fileErrorf(dir, "is not a folder"), "Give the folder that has the weights, their configuration and the tokenizer.")
 	}
 	if f.root, err = os.OpenRoot(root); err != nil {
 		return nil, readError(dir, err)

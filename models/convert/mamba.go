@@ -16,8 +16,8 @@ func mambaPrefix(w *weights) string {
 	return ""
 }
 
-// mamba plans the tensors of Codestral Mamba.
-func (p *plan) mamba(m *model) (s stateSpace) {
+// mambaTensors plans the tensors of Codestral Mamba.
+func (p *plan) mambaTensors(m *model) (s stateSpace) {
 	prefix := mambaPrefix(p.w)
 	p.tensor("token_embd.weight", []int64{m.vocab, m.width}, prefix+"backbone.embeddings.weight", prefix+"backbone.embedding.weight")
 	for i := range m.layers {

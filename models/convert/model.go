@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"math"
 	"strings"
+
+	"github.com/bise-sh/bise/fault"
 )
 
 // A model is what a configuration says, whichever layout it is of.
@@ -158,10 +160,10 @@ func (m *model) contextLength(tekken bool, version string) (int64, bool) {
 	return 32768, true
 }
 
-// early reports whether a model with Tekken's vocabulary is of its first year:
+// isFirstTekken reports whether a model with Tekken's vocabulary is of its first year:
 // NeMo, Ministral 8B or Pixtral, whose prompts are of version v3-tekken. Theirs
 // has the tokens of the version after it already.
-func (m *model) early() bool {
+func (m *model) isFirstTekken() bool {
 	return m.theta == 1e6 && m.yarn == nil || m.window > 0 || m.class == "LlavaForConditionalGeneration"
 }
 
@@ -186,7 +188,7 @@ func withoutInfinity(data []byte) []byte {
 		case c == '"':
 			inside = !inside
 		case !inside:
-			if word := oddNumber(data[i:]); word != "" {
+			if word := nonFiniteLiteral(data[i:]); word != "" {
 				out = append(out, "null"...)
 				i += len(word) - 1
 				continue
@@ -197,7 +199,7 @@ func withoutInfinity(data []byte) []byte {
 	return out
 }
 
-func oddNumber(s []byte) string {
+func nonFiniteLiteral(s []byte) string {
 	for _, word := range []string{"-Infinity", "Infinity", "NaN"} {
 		if len(s) >= len(word) && string(s[:len(word)]) == word {
 			return word
@@ -208,9 +210,7 @@ func oddNumber(s []byte) string {
 
 // unsupported is the error of a model that cannot be converted.
 func unsupported(file, format string, args ...any) error {
-	e := fileErrorf(file, format, args...)
-	e.Advice = "Those that can be converted are " + strings.Join(classes, ", ") + ", and Mistral's own layout of the same models."
-	return e
+	return fault.Advise(fileErrorf(file, format, args...), "Supported architectures: %s, and the same models in Mistral's layout.", strings.Join(classes, ", "))
 }
 
 // classes are the architectures of config.json that can be converted.

@@ -29,14 +29,14 @@ type naming struct {
 	gates     []string // the choice of experts, below the layer
 	expert    []string // with the number of the expert
 
-	tower  string
-	vision map[string]string // below a layer of the vision encoder
-	adapt  map[string]string
+	visionPrefix string
+	vision       map[string]string // below a layer of the vision encoder
+	adapt        map[string]string
 }
 
-// namingOf is a layout's, for the tensors that are there: transformers' have had
+// namesOf is a layout's, for the tensors that are there: transformers' have had
 // several prefixes.
-func namingOf(l Layout, w *weights) naming {
+func namesOf(l Layout, w *weights) naming {
 	if l == Native {
 		return nativeNames
 	}
@@ -48,7 +48,7 @@ func namingOf(l Layout, w *weights) naming {
 		}
 	}
 	if w.has("model.vision_tower.patch_conv.weight") {
-		n.tower = "model." + n.tower
+		n.visionPrefix = "model." + n.visionPrefix
 		adapt := map[string]string{}
 		for k, v := range n.adapt {
 			adapt[k] = "model." + v
@@ -69,9 +69,9 @@ var hfNames = naming{
 		"attn_output": "self_attn.o_proj", "ffn_norm": "post_attention_layernorm",
 		"ffn_gate": "mlp.gate_proj", "ffn_down": "mlp.down_proj", "ffn_up": "mlp.up_proj",
 	},
-	gates:  []string{"block_sparse_moe.gate.weight", "mlp.gate.weight"},
-	expert: []string{"block_sparse_moe.experts.%d.", "mlp.experts.%d."},
-	tower:  "vision_tower.",
+	gates:        []string{"block_sparse_moe.gate.weight", "mlp.gate.weight"},
+	expert:       []string{"block_sparse_moe.experts.%d.", "mlp.experts.%d."},
+	visionPrefix: "vision_tower.",
 	vision: map[string]string{
 		"ln1": "attention_norm", "attn_q": "attention.q_proj", "attn_k": "attention.k_proj", "attn_v": "attention.v_proj", "attn_out": "attention.o_proj",
 		"ln2": "ffn_norm", "ffn_gate": "feed_forward.gate_proj", "ffn_down": "feed_forward.down_proj", "ffn_up": "feed_forward.up_proj",
@@ -92,9 +92,9 @@ var nativeNames = naming{
 		"attn_output": "attention.wo", "ffn_norm": "ffn_norm",
 		"ffn_gate": "feed_forward.w1", "ffn_down": "feed_forward.w2", "ffn_up": "feed_forward.w3",
 	},
-	gates:  []string{"feed_forward.gate.weight", "block_sparse_moe.gate.weight"},
-	expert: []string{"feed_forward.experts.%d."},
-	tower:  "vision_encoder.",
+	gates:        []string{"feed_forward.gate.weight", "block_sparse_moe.gate.weight"},
+	expert:       []string{"feed_forward.experts.%d."},
+	visionPrefix: "vision_encoder.",
 	vision: map[string]string{
 		"ln1": "attention_norm", "attn_q": "attention.wq", "attn_k": "attention.wk", "attn_v": "attention.wv", "attn_out": "attention.wo",
 		"ln2": "ffn_norm", "ffn_gate": "feed_forward.w1", "ffn_down": "feed_forward.w2", "ffn_up": "feed_forward.w3",

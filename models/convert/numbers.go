@@ -189,8 +189,8 @@ func finite(t safetensors.Type, b []byte) bool {
 	return seen&carry == 0
 }
 
-// firstOdd describes the first number that is not finite.
-func firstOdd(t safetensors.Type, b []byte) string {
+// firstNonFinite describes the first number that is not finite.
+func firstNonFinite(t safetensors.Type, b []byte) string {
 	size := int(t.Size())
 	var v [1]float32
 	for i := 0; i < len(b)/size; i++ {

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
 
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf"
 	"github.com/bise-sh/bise/safetensors"
 )
@@ -30,27 +31,27 @@ const (
 	blockFloats = 4 << 10
 )
 
-// A head is how a file begins, and where its tensors are in it.
-type head struct {
+// A header is how a file begins, and where its tensors are in it.
+type header struct {
 	bytes   []byte
 	offsets []int64
 	size    int64 // of the whole file
 }
 
-// head lays a file out.
-func (t *target) head() (head, error) {
+// header lays a file out.
+func (t *target) header() (header, error) {
 	tensors := make([]gguf.Tensor, len(t.outputs))
 	for i, o := range t.outputs {
 		tensors[i] = o.Tensor
 	}
 	var b bytes.Buffer
 	if _, err := gguf.NewWriter(&b, &t.meta, tensors); err != nil {
-		return head{}, err
+		return header{}, err
 	}
 	pad := func(n int64) int64 {
 		return (n + gguf.DefaultAlignment - 1) / gguf.DefaultAlignment * gguf.DefaultAlignment
 	}
-	h := head{bytes: b.Bytes(), size: pad(int64(b.Len()))}
+	h := header{bytes: b.Bytes(), size: pad(int64(b.Len()))}
 	for _, t := range tensors {
 		h.offsets = append(h.offsets, h.size)
 		h.size += pad(t.Size())
@@ -89,7 +90,7 @@ type job struct {
 }
 
 // file writes one file.
-func (s *stream) file(ctx context.Context, path string, h head, outputs []*output) (err error) {
+func (s *stream) file(ctx context.Context, path string, h header, outputs []*output) (err error) {
 	f, err := create(path)
 	if err != nil {
 		return err
@@ -143,7 +144,7 @@ func (s *stream) file(ctx context.Context, path string, h head, outputs []*outpu
 }
 
 // written is how many bytes of a file are not padding.
-func (s *stream) written(h head, outputs []*output) int64 {
+func (s *stream) written(h header, outputs []*output) int64 {
 	n := int64(len(h.bytes))
 	for _, o := range outputs {
 		n += o.Size()
@@ -198,7 +199,7 @@ func (b *buffers) trim() {
 	}
 }
 
-func sized(b *[]byte, n int64) []byte {
+func resize(b *[]byte, n int64) []byte {
 	if int64(cap(*b)) < n {
 		*b = make([]byte, n)
 	}
@@ -207,15 +208,15 @@ func sized(b *[]byte, n int64) []byte {
 
 // convert reads a job's rows, converts them and writes them.
 func (b *buffers) convert(f sink, j job) error {
-	raw := sized(&b.raw, j.raw)
+	raw := resize(&b.raw, j.raw)
 	if _, err := j.p.in.ReadAt(raw, j.p.Offset+j.row*(j.raw/j.rows)); err != nil {
 		return readError(j.p.file, err)
 	}
 	if !finite(j.p.source.Type, raw) {
-		return j.p.errorf("has %s of rows %d to %d, and weights must be finite numbers", firstOdd(j.p.source.Type, raw), j.row, j.row+j.rows-1)
+		return j.p.errorf("has %s of rows %d to %d, and weights must be finite numbers", firstNonFinite(j.p.source.Type, raw), j.row, j.row+j.rows-1)
 	}
 	if j.o.arrange != nil {
-		arranged := sized(&b.arranged, j.raw)
+		arranged := resize(&b.arranged, j.raw)
 		row := j.raw / j.rows
 		for at := int64(0); at < j.raw; at += j.o.unit * row {
 			j.o.arrange(arranged[at:at+j.o.unit*row], raw[at:at+j.o.unit*row], int(row))
@@ -224,7 +225,7 @@ func (b *buffers) convert(f sink, j job) error {
 	}
 	out := raw
 	if sameType[j.o.Type] != j.p.source.Type || j.o.change != nil {
-		out = sized(&b.out, j.out)
+		out = resize(&b.out, j.out)
 		if err := b.encode(out, raw, j); err != nil {
 			return err
 		}
@@ -238,7 +239,7 @@ func (b *buffers) encode(out, raw []byte, j job) error {
 	decode, encode := decoders[j.p.source.Type], encoders[j.o.Type]
 	if j.o.Type == gguf.F16 && j.p.source.Type == safetensors.BF16 && j.p.scale == 1 && j.o.change == nil {
 		toHalves(out, raw)
-		if !encoded(gguf.F16, out) {
+		if !encodedFinite(gguf.F16, out) {
 			return tooLarge(j)
 		}
 		return nil
@@ -259,7 +260,7 @@ func (b *buffers) encode(out, raw []byte, j job) error {
 		}
 		bytes := n / block * size
 		encode(out[:bytes], floats)
-		if !encoded(j.o.Type, out[:bytes]) {
+		if !encodedFinite(j.o.Type, out[:bytes]) {
 			return tooLarge(j)
 		}
 		raw, out = raw[n*width:], out[bytes:]
@@ -268,14 +269,12 @@ func (b *buffers) encode(out, raw []byte, j job) error {
 }
 
 func tooLarge(j job) error {
-	e := j.p.errorf("has numbers that are too large for %s", j.o.Type)
-	e.Advice = "Convert to bf16 or f32."
-	return e
+	return fault.Advise(j.p.errorf("has numbers that are too large for %s", j.o.Type), "Convert to bf16 or f32.")
 }
 
-// encoded reports whether all numbers could be written as a type: none of them,
+// encodedFinite reports whether all numbers could be written as a type: none of them,
 // and of Q8_0 no scale, became infinite.
-func encoded(t gguf.Type, b []byte) bool {
+func encodedFinite(t gguf.Type, b []byte) bool {
 	if t != gguf.Q8_0 {
 		return finite(sameType[t], b)
 	}

@@ -2,8 +2,8 @@ package convert
 
 import "fmt"
 
-// text plans the tensors of a decoder.
-func (p *plan) text(m *model, n naming) {
+// textTensors plans the tensors of a decoder.
+func (p *plan) textTensors(m *model, n naming) {
 	p.tensor("token_embd.weight", []int64{m.vocab, m.width}, n.embedding+".weight")
 	for i := range m.layers {
 		if p.err != nil {

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf"
 	"github.com/bise-sh/bise/mistral/prompt"
 	"github.com/bise-sh/bise/mistral/tokenizer"
@@ -19,12 +20,12 @@ import (
 
 // Types of tokens: enum llama_token_type of llama.h.
 const (
-	normal  = 1
-	unknown = 2
-	control = 3
-	own     = 4 // user-defined
-	unused  = 5
-	byteful = 6
+	normal      = 1
+	unknown     = 2
+	control     = 3
+	userDefined = 4 // user-defined
+	unused      = 5
+	byteToken   = 6
 )
 
 // A vocabulary is what a tokenizer's files say, in the form of GGUF.
@@ -41,7 +42,7 @@ type vocabulary struct {
 
 	version  string // of the prompt format, where the files say it
 	settings string // model_settings_builder of tekken.json
-	grown    bool   // fine-tuning has added tokens
+	extended bool   // fine-tuning has added tokens
 }
 
 // numbered is a SentencePiece file that says its version.
@@ -67,9 +68,7 @@ func readVocabulary(f *folder) (*vocabulary, error) {
 	case slices.Contains(names, "tokenizer.json"):
 		v, err = readTokenizerJSON(f, "tokenizer.json")
 	default:
-		e := fileErrorf(f.path, "has no tokenizer")
-		e.Advice = "Put tekken.json, tokenizer.model or tokenizer.json beside the weights."
-		return nil, e
+		return nil, fault.Advise(fileErrorf(f.path, "has no tokenizer"), "Put tekken.json, tokenizer.model or tokenizer.json beside the weights.")
 	}
 	if err != nil {
 		return nil, err
@@ -131,7 +130,7 @@ func tekkenVocabulary(file string, special []string, texts [][]byte) *vocabulary
 		v.add(tokenizer.PieceText(text), normal)
 	}
 	v.merges = mergesOf(texts)
-	v.bos, v.eos, v.unk, v.pad = v.named("<s>"), v.named("</s>"), v.named("<unk>"), v.named("<pad>")
+	v.bos, v.eos, v.unk, v.pad = v.tokenID("<s>"), v.tokenID("</s>"), v.tokenID("<unk>"), v.tokenID("<pad>")
 	return v
 }
 
@@ -140,8 +139,8 @@ func (v *vocabulary) add(token string, kind int32) {
 	v.types = append(v.types, kind)
 }
 
-// named is the id of a control token, -1 for none.
-func (v *vocabulary) named(name string) int32 {
+// tokenID is the id of a control token, -1 for none.
+func (v *vocabulary) tokenID(name string) int32 {
 	for id, t := range v.tokens {
 		if t == name && v.types[id] != normal {
 			return int32(id)
@@ -248,13 +247,13 @@ func (v *vocabulary) added(f *folder) error {
 		case !utf8.ValidString(t.Content) || t.Content == "":
 			return fileErrorf("tokenizer_config.json", "adds the token %q", t.Content)
 		}
-		kind := int32(own)
+		kind := int32(userDefined)
 		if t.Special {
 			kind = control
 		}
 		v.add(t.Content, kind)
 		v.scores = append(v.scores, -1000)
-		v.grown = true
+		v.extended = true
 	}
 	return nil
 }
@@ -304,9 +303,7 @@ func parseTokenizerJSON(name string, data []byte) (*vocabulary, error) {
 	}
 	first, ok := firstByte(list)
 	if !ok {
-		e := fileErrorf(name, "is not a Tekken vocabulary")
-		e.Advice = "Put tekken.json or tokenizer.model beside it, from the model that this one was made of."
-		return nil, e
+		return nil, fault.Advise(fileErrorf(name, "is not a Tekken vocabulary"), "Put tekken.json or tokenizer.model beside it, from the model that this one was made of.")
 	}
 	var texts [][]byte
 	end := first
@@ -322,12 +319,12 @@ func parseTokenizerJSON(name string, data []byte) (*vocabulary, error) {
 	}
 	v := tekkenVocabulary(name, list[:first], texts)
 	for id := end; id < len(list); id++ {
-		kind := int32(own)
+		kind := int32(userDefined)
 		if special[id] {
 			kind = control
 		}
 		v.add(list[id], kind)
-		v.grown = true
+		v.extended = true
 	}
 	return v, nil
 }
@@ -368,18 +365,16 @@ func bytesOf(piece string) ([]byte, bool) {
 	return text, len(text) > 0
 }
 
-// fit makes the vocabulary as large as the model's, or says that they do not
+// padTo makes the vocabulary as large as the model's, or says that they do not
 // belong together.
-func (v *vocabulary) fit(m *model) error {
+func (v *vocabulary) padTo(m *model) error {
 	missing := m.vocab - int64(len(v.tokens))
 	may := m.padded
-	if v.grown {
+	if v.extended {
 		may = 63 // embeddings that grew are often rounded up to a multiple of 64
 	}
 	if missing < 0 || missing > may {
-		e := fileErrorf(v.file, "has %d tokens, and %s says vocab_size %d", len(v.tokens), m.file, m.vocab)
-		e.Advice = "Take the tokenizer that the weights were trained with."
-		return e
+		return fault.Advise(fileErrorf(v.file, "has %d tokens, and %s says vocab_size %d", len(v.tokens), m.file, m.vocab), "Take the tokenizer that the weights were trained with.")
 	}
 	for range missing {
 		v.add(fmt.Sprintf("[PAD%d]", len(v.tokens)), unused)
@@ -391,7 +386,7 @@ func (v *vocabulary) fit(m *model) error {
 }
 
 // has reports whether there is a control token of a name.
-func (v *vocabulary) has(name string) bool { return v.named(name) >= 0 }
+func (v *vocabulary) has(name string) bool { return v.tokenID(name) >= 0 }
 
 // prompt is the version of the format that conversations are laid out in. A chat
 // template of another make says that the model was trained to that.
@@ -402,7 +397,7 @@ func (v *vocabulary) prompt(m *model, name, template string) string {
 	if v.version != "" {
 		return v.version
 	}
-	if v.tekken && template == "" && !v.has("[ARGS]") && m.early() {
+	if v.tekken && template == "" && !v.has("[ARGS]") && m.isFirstTekken() {
 		return "v3-tekken"
 	}
 	if m.class != "LlamaForCausalLM" {

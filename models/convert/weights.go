@@ -44,8 +44,8 @@ var fp8Scale = []string{"_scale_inv", "_scale"}
 
 const nativeScale = ".qscale_weight"
 
-// weightsOf opens the files of a layout, whose names begin with stem.
-func weightsOf(f *folder, stem string) (*weights, error) {
+// openWeights opens the files of a layout, whose names begin with stem.
+func openWeights(f *folder, stem string) (*weights, error) {
 	w := &weights{folder: f, open: map[string]*os.File{}, tensors: map[string]*source{}}
 	err := w.fill(stem)
 	if err != nil {

@@ -12,72 +12,72 @@ import (
 // A Model is one that would be run: a file that is here, or one that could be
 // made of what the catalogue says.
 type Model struct {
-	Type  string // of its weights: Q4_K_M, BF16, …
-	Tower int64  // bytes of its vision encoder
+	Type      string // of its weights: Q4_K_M, BF16, …
+	Projector int64  // bytes of its vision encoder
 	// Limit is how many tokens a context of it is good for; 0 where unknown.
 	Limit int
 	// Rough is set where its shape is not known: weights are guessed from the
 	// number of parameters, and nothing is known of the rest.
 	Rough bool
 
-	head *gguf.File
+	header *gguf.File
 }
 
-// Installed is a model whose file is here, with n bytes of a vision encoder beside it.
-func Installed(f *gguf.File, tower int64) Model {
+// FromFile is a model whose file is here, with n bytes of a vision encoder beside it.
+func FromFile(f *gguf.File, tower int64) Model {
 	s := f.Summary()
-	return Model{Type: s.FileType, Tower: tower, Limit: s.Context, head: f}
+	return Model{Type: s.FileType, Projector: tower, Limit: s.Context, header: f}
 }
 
-// Catalogued is a model of the catalogue, as its makers published it. Ok is false
+// FromCatalog is a model of the catalogue, as its makers published it. Ok is false
 // where nothing is known of its size.
-func Catalogued(m catalog.Model) (_ Model, ok bool) {
+func FromCatalog(m catalog.Model) (_ Model, ok bool) {
 	out := Model{Type: "BF16", Limit: m.Context}
 	if m.Advised > 0 {
 		out.Limit = m.Advised
 	}
 	switch {
 	case m.Shape != nil:
-		out.head = headOf(*m.Shape, m.Context)
-		if m.Tower != nil {
-			out.Tower = towerBytes(*m.Tower, *m.Shape)
+		out.header = headerOf(*m.Shape, m.Context)
+		if m.Vision != nil {
+			out.Projector = encoderBytes(*m.Vision, *m.Shape)
 		}
 		if f, ok := m.Projector(); ok && f.Size > 0 {
-			out.Tower = f.Size
+			out.Projector = f.Size
 		}
 	case m.Parameters > 0:
 		out.Rough = true
-		out.head = &gguf.File{Tensors: []gguf.Tensor{{Name: "blk.0.ffn_up.weight", Type: gguf.BF16, Dims: []int64{256, m.Parameters / 256}}}}
+		out.header = &gguf.File{Tensors: []gguf.Tensor{{Name: "blk.0.ffn_up.weight", Type: gguf.BF16, Dims: []int64{256, m.Parameters / 256}}}}
 	default:
 		return Model{}, false
 	}
 	return out, true
 }
 
-// As is the model quantized to a type. Errors are of kind Invalid: there is no
+// Quantized is the model quantized to a type. Errors are of kind Invalid: there is no
 // such type, or rows of the model that it cannot pack.
-func (m Model) As(kind string) (Model, error) {
+func (m Model) Quantized(kind string) (Model, error) {
 	t, err := quantize.ParseType(kind)
 	if err != nil {
 		return Model{}, err
 	}
-	tensors, err := quantize.Predict(m.head, t)
+	tensors, err := quantize.Predict(m.header, t)
 	if err != nil {
 		return Model{}, fault.Errorf(fault.Invalid, "make a model %s: %w", t.Name, err)
 	}
-	head := *m.head
+	head := *m.header
 	head.Tensors = tensors
-	m.Type, m.head = t.Name, &head
+	m.Type, m.header = t.Name, &head
 	return m, nil
 }
 
 // Bytes is the size of the model's file, without its vision encoder: of one that is not
 // here yet, within a thousandth.
 func (m Model) Bytes() int64 {
-	if len(m.head.Parts) > 0 {
-		return m.head.Size()
+	if len(m.header.Parts) > 0 {
+		return m.header.Size()
 	}
-	s := m.head.Summary()
+	s := m.header.Summary()
 	n := s.Weights
 	// Vocabularies, and where there are many tokens their merges, as files have them.
 	if s.Vocabulary > 64<<10 {
@@ -86,8 +86,8 @@ func (m Model) Bytes() int64 {
 	return n + int64(s.Vocabulary)*23
 }
 
-// headOf makes the head that a model of a shape has when it is converted.
-func headOf(s catalog.Shape, context int) *gguf.File {
+// headerOf makes the head that a model of a shape has when it is converted.
+func headerOf(s catalog.Shape, context int) *gguf.File {
 	f := &gguf.File{Version: 3}
 	m := &f.Metadata
 	m.Set("general.architecture", gguf.Of(s.Architecture))
@@ -179,8 +179,8 @@ func mamba(s catalog.Shape, name func(string) string, matrix, vector adder) {
 	matrix(name("ssm_out.weight"), s.Inner, s.Width)
 }
 
-// towerBytes is the size of a vision encoder's file, whose matrices are F16.
-func towerBytes(t catalog.Tower, s catalog.Shape) int64 {
+// encoderBytes is the size of a vision encoder's file, whose matrices are F16.
+func encoderBytes(t catalog.VisionEncoder, s catalog.Shape) int64 {
 	width, ffn, text := int64(t.Width), int64(t.FFN), int64(s.Width)
 	n := int64(t.Layers)*(4*width*width+3*width*ffn+2*width) + 3*int64(t.Patch*t.Patch)*width + width
 	if t.Merge > 1 {

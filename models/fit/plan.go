@@ -45,14 +45,14 @@ const (
 
 // A Plan is how a model would use memory. Numbers are bytes unless they say otherwise.
 type Plan struct {
-	Type    string `json:"type"`
-	Context int    `json:"context"` // tokens
-	Longest int    `json:"longest"` // tokens that a context can grow to here; 0 where it does not fit
-	Weights int64  `json:"weights_bytes"`
-	Tower   int64  `json:"projector_bytes"`
-	KV      int64  `json:"kv_bytes"` // of the context, and states of models without attention
-	Compute int64  `json:"compute_bytes"`
-	Need    int64  `json:"need_bytes"` // all of it
+	Type      string `json:"type"`
+	Context   int    `json:"context"` // tokens
+	Longest   int    `json:"longest"` // tokens that a context can grow to here; 0 where it does not fit
+	Weights   int64  `json:"weights_bytes"`
+	Projector int64  `json:"projector_bytes"`
+	KV        int64  `json:"kv_bytes"` // of the context, and states of models without attention
+	Compute   int64  `json:"compute_bytes"`
+	Need      int64  `json:"need_bytes"` // all of it
 	// OnGPU is the part that is in the memory of GPUs, and Layers of Blocks with it.
 	OnGPU  int64 `json:"gpu_bytes"`
 	Layers int   `json:"gpu_layers"`
@@ -69,23 +69,23 @@ const (
 	spare = 1_000_000_000
 	// margin is what llama.cpp leaves free on a GPU, as engine/llama asks it to.
 	margin = 1 << 30
-	// reached is the share of the memory's speed that writing an answer reaches on
+	// bandwidthShare is the share of the memory's speed that writing an answer reaches on
 	// processors; bise bench measures it.
-	reached = 0.75
+	bandwidthShare = 0.75
 )
 
-// On plans a model for a machine. The context is that of the options or, where they
+// Plan plans a model for a machine. The context is that of the options or, where they
 // say nothing, the one that the engine begins with.
-func (m Model) On(h Machine, o engine.LoadOptions) Plan {
-	f := footprint.Of(m.head, o)
+func (m Model) Plan(h Machine, o engine.LoadOptions) Plan {
+	f := footprint.Of(m.header, o)
 	limit := cmp.Or(m.Limit, footprint.Context)
 	context := min(limit, cmp.Or(o.Context, footprint.Context))
 	p := Plan{
-		Type: m.Type, Context: context, Tower: m.Tower, Rough: m.Rough,
+		Type: m.Type, Context: context, Projector: m.Projector, Rough: m.Rough,
 		Weights: f.Weights, KV: f.KV(context) + f.State, Compute: f.Compute(context) + f.Output,
-		Blocks: m.head.Summary().Blocks,
+		Blocks: m.header.Summary().Blocks,
 	}
-	p.Need = f.At(context) + m.Tower
+	p.Need = f.At(context) + m.Projector
 	m.place(&p, h, o)
 	inRAM := p.Need - p.OnGPU
 	room := h.Free
@@ -98,10 +98,10 @@ func (m Model) On(h Machine, o engine.LoadOptions) Plan {
 		p.Verdict, room = No, 0
 	}
 	if room > 0 {
-		p.Longest = f.Longest(room-m.Tower+p.OnGPU, limit)
+		p.Longest = f.Longest(room-m.Projector+p.OnGPU, limit)
 	}
 	if p.Layers == 0 && h.Bandwidth > 0 {
-		p.Speed = h.Bandwidth * reached / float64(m.perToken())
+		p.Speed = h.Bandwidth * bandwidthShare / float64(m.bytesPerToken())
 	}
 	return p
 }
@@ -147,8 +147,8 @@ func (m Model) place(p *Plan, h Machine, o engine.LoadOptions) {
 
 // layers are the bytes of each layer, and of what follows the last.
 func (m Model) layers() (layers []int64, output int64) {
-	layers = make([]int64, m.head.Summary().Blocks)
-	for _, t := range m.head.Tensors {
+	layers = make([]int64, m.header.Summary().Blocks)
+	for _, t := range m.header.Tensors {
 		if i, ok := layerOf(t); ok && i < len(layers) {
 			layers[i] += t.Size()
 		} else if strings.HasPrefix(t.Name, "output") {
@@ -165,13 +165,13 @@ func layerOf(t gguf.Tensor) (int, bool) {
 	return n, ok && found && err == nil && n >= 0
 }
 
-// perToken is how many bytes of weights are read to write one token: all but the
+// bytesPerToken is how many bytes of weights are read to write one token: all but the
 // embedding, of which one row is, and of experts those that a token goes through.
-func (m Model) perToken() int64 {
-	s := m.head.Summary()
-	tied := !slices.ContainsFunc(m.head.Tensors, func(t gguf.Tensor) bool { return t.Name == "output.weight" })
+func (m Model) bytesPerToken() int64 {
+	s := m.header.Summary()
+	tied := !slices.ContainsFunc(m.header.Tensors, func(t gguf.Tensor) bool { return t.Name == "output.weight" })
 	var n int64
-	for _, t := range m.head.Tensors {
+	for _, t := range m.header.Tensors {
 		switch {
 		case t.Name == "token_embd.weight" && !tied:
 		case strings.Contains(t.Name, "_exps.") && s.Experts > 0:
@@ -183,9 +183,9 @@ func (m Model) perToken() int64 {
 	return max(1, n)
 }
 
-// Comfortable is how fast an answer should be written, in tokens per second: about
+// ReadingSpeed is how fast an answer should be written, in tokens per second: about
 // as fast as most people read.
-const Comfortable = 10
+const ReadingSpeed = 10
 
 // qualities are the types to choose from, the best first. Beyond Q8_0 nobody can
 // tell the difference, and below Q3_K_M everybody can.
@@ -197,13 +197,13 @@ var qualities = []string{"Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q3_K_M"}
 func (m Model) Best(h Machine, o engine.LoadOptions) (Plan, error) {
 	var usual *Plan
 	for _, kind := range qualities {
-		q, err := m.As(kind)
+		q, err := m.Quantized(kind)
 		if err != nil {
 			return Plan{}, err
 		}
-		p := q.On(h, o)
+		p := q.Plan(h, o)
 		fits := p.Verdict == Fits
-		if fits && (p.Speed == 0 || p.Speed >= Comfortable) {
+		if fits && (p.Speed == 0 || p.Speed >= ReadingSpeed) {
 			return p, nil
 		}
 		if kind == "Q4_K_M" || usual != nil && usual.Verdict != Fits && fits {

@@ -15,21 +15,21 @@ import (
 func Recommend(list []catalog.Model, h Machine, o engine.LoadOptions) (best catalog.Model, ok bool) {
 	var speed float64
 	for _, c := range list {
-		if terms, known := c.Terms(); !known || terms.Ask || !c.Local() || !c.Current() || !c.Does(catalog.Chat) || !c.Does(catalog.Tools) || c.Does(catalog.Thinking) || c.Shape == nil {
+		if terms, known := c.Terms(); !known || terms.Ask || !c.Local() || !c.Current() || !c.Has(catalog.Chat) || !c.Has(catalog.Tools) || c.Has(catalog.Thinking) || c.Shape == nil {
 			continue
 		}
-		m, _ := Catalogued(c)
-		m, err := m.As(catalog.DefaultType)
+		m, _ := FromCatalog(c)
+		m, err := m.Quantized(catalog.DefaultType)
 		if err != nil {
 			continue
 		}
-		p := m.On(h, o)
+		p := m.Plan(h, o)
 		if p.Verdict != Fits {
 			continue
 		}
 		pace := p.Speed
-		if pace == 0 || pace > Comfortable {
-			pace = Comfortable // faster is of no use
+		if pace == 0 || pace > ReadingSpeed {
+			pace = ReadingSpeed // faster is of no use
 		}
 		better := cmp.Or(cmp.Compare(pace, speed), cmp.Compare(c.Released, best.Released), cmp.Compare(c.Parameters, best.Parameters)) > 0
 		if !ok || better {
@@ -39,20 +39,20 @@ func Recommend(list []catalog.Model, h Machine, o engine.LoadOptions) (best cata
 	return best, ok
 }
 
-// At plans a catalogued model at each of the types worth having, the best first,
+// Plans plans a catalogued model at each of the types worth having, the best first,
 // and at another if it is named.
-func At(m Model, h Machine, o engine.LoadOptions, kind string) ([]Plan, error) {
+func Plans(m Model, h Machine, o engine.LoadOptions, kind string) ([]Plan, error) {
 	kinds := qualities
 	if kind != "" && !slices.Contains(kinds, kind) {
 		kinds = append(slices.Clone(kinds), kind)
 	}
 	var plans []Plan
 	for _, k := range kinds {
-		q, err := m.As(k)
+		q, err := m.Quantized(k)
 		if err != nil {
 			return nil, err
 		}
-		plans = append(plans, q.On(h, o))
+		plans = append(plans, q.Plan(h, o))
 	}
 	slices.SortStableFunc(plans, func(a, b Plan) int { return cmp.Compare(b.Weights, a.Weights) })
 	return plans, nil

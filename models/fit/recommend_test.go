@@ -29,15 +29,15 @@ func TestRecommend(t *testing.T) {
 }
 
 func TestAt(t *testing.T) {
-	m, _ := Catalogued(model(t, "codestral"))
-	plans, err := At(m, laptop, engine.LoadOptions{}, "Q2_K")
+	m, _ := FromCatalog(model(t, "codestral"))
+	plans, err := Plans(m, laptop, engine.LoadOptions{}, "Q2_K")
 	if err != nil || len(plans) != len(qualities)+1 || plans[0].Type != "Q8_0" || plans[len(plans)-1].Type != "Q2_K" {
 		t.Fatalf("%+v, %v", plans, err)
 	}
-	if plans, err = At(m, laptop, engine.LoadOptions{}, "Q4_K_M"); err != nil || len(plans) != len(qualities) {
+	if plans, err = Plans(m, laptop, engine.LoadOptions{}, "Q4_K_M"); err != nil || len(plans) != len(qualities) {
 		t.Errorf("%d plans, %v", len(plans), err)
 	}
-	if _, err := At(m, laptop, engine.LoadOptions{}, "Q9"); fault.KindOf(err) != fault.Invalid {
+	if _, err := Plans(m, laptop, engine.LoadOptions{}, "Q9"); fault.KindOf(err) != fault.Invalid {
 		t.Errorf("a type that is none: %v", err)
 	}
 }

@@ -8,9 +8,9 @@ import (
 	"github.com/bise-sh/bise/units"
 )
 
-// Words say whether the model fits, and how fast it is; best is set for the one
+// Describe say whether the model fits, and how fast it is; best is set for the one
 // that is recommended.
-func (p Plan) Words(h Machine, best bool) string {
+func (p Plan) Describe(h Machine, best bool) string {
 	var word string
 	switch {
 	case p.Verdict == No:
@@ -33,12 +33,12 @@ func (p Plan) Words(h Machine, best bool) string {
 	return word
 }
 
-// Download is how many bytes of a catalogued model are fetched at the model's type, as
+// DownloadSize is how many bytes of a catalogued model are fetched at the model's type, as
 // far as is known: those of a ready file, where there is one, and of its vision encoder.
-func (m Model) Download(of catalog.Model) int64 {
+func (m Model) DownloadSize(of catalog.Model) int64 {
 	n := m.Bytes()
 	if f, ok := of.File(m.Type); ok && f.Size > 0 {
 		n = f.Size
 	}
-	return n + m.Tower
+	return n + m.Projector
 }

@@ -17,13 +17,13 @@ import (
 type plan struct {
 	tensors []gguf.Tensor
 	types   []gguf.Type // what they are to be
-	// rest is about how many bytes a file has outside of tensors.
-	rest int64
+	// overhead is about how many bytes a file has outside of tensors.
+	overhead int64
 }
 
 // size is how many bytes the new model has, all its parts together.
 func (p *plan) size() int64 {
-	n := p.rest
+	n := p.overhead
 	for i, t := range p.tensors {
 		t.Type = p.types[i]
 		n += (t.Size() + gguf.DefaultAlignment - 1) &^ (gguf.DefaultAlignment - 1)
@@ -60,9 +60,9 @@ func order(tensors []gguf.Tensor, keepSplit bool) []gguf.Tensor {
 // newPlan decides about each tensor, and refuses what llama.cpp would refuse in
 // the middle of its work, or abort on.
 func newPlan(f *gguf.File, o *Options, m *Matrix) (*plan, error) {
-	p := &plan{tensors: order(f.Tensors, o.KeepSplit), rest: headroom}
+	p := &plan{tensors: order(f.Tensors, o.KeepSplit), overhead: headroom}
 	for _, part := range f.Parts {
-		p.rest += part.Data
+		p.overhead += part.Data
 	}
 	mix := newMix(o.Type, f)
 	mix.output, mix.embedding, mix.weighted = o.Output, o.Embedding, m != nil
@@ -82,10 +82,7 @@ func newPlan(f *gguf.File, o *Options, m *Matrix) (*plan, error) {
 	}
 	for i, ok := range matched {
 		if !ok {
-			return nil, &fault.Error{
-				Kind: fault.Invalid, Msg: fmt.Sprintf("no tensor that is quantized has a name like %s", o.Tensors[i].Pattern),
-				Advice: "See the names with bise show --tensors.",
-			}
+			return nil, fault.Advise(fault.Errorf(fault.Invalid, "no tensor that is quantized has a name like %s", o.Tensors[i].Pattern), "See the names with bise show --tensors.")
 		}
 	}
 	return p, nil
@@ -98,11 +95,11 @@ const headroom = 1024
 // caller overrides it.
 func (m *mix) resolve(t gguf.Tensor, o *Options, matched []bool) (gguf.Type, error) {
 	kind := m.Base
-	if !o.Pure && packed(m.Base) {
+	if !o.Pure && isQuantized(m.Base) {
 		want := m.choose(t)
 		var ok bool
-		if kind, ok = fit(want, t); !ok {
-			return 0, unpackable(t, want)
+		if kind, ok = fallbackType(want, t); !ok {
+			return 0, rowsError(t, want)
 		}
 		fits := kind == want // elsewhere llama.cpp overrides nothing
 		for i, override := range o.Tensors {
@@ -123,13 +120,9 @@ func (m *mix) resolve(t gguf.Tensor, o *Options, matched []bool) (gguf.Type, err
 	return kind, nil
 }
 
-func unpackable(t gguf.Tensor, kind gguf.Type) error {
+func rowsError(t gguf.Tensor, kind gguf.Type) error {
 	block, _ := kind.Block()
-	return &fault.Error{
-		Kind:   fault.Invalid,
-		Msg:    fmt.Sprintf("%s has rows of %d numbers, and %v packs %d together", t.Name, t.Dims[0], kind, block),
-		Advice: "Choose a type that packs 32 numbers, such as Q8_0, or F16.",
-	}
+	return fault.Advise(fault.Errorf(fault.Invalid, "%s has rows of %d numbers, and %v packs %d together", t.Name, t.Dims[0], kind, block), "Choose a type that packs 32 numbers, such as Q8_0, or F16.")
 }
 
 // check refuses what would go wrong with a tensor.
@@ -137,15 +130,11 @@ func (m *mix) check(t gguf.Tensor, kind gguf.Type, o *Options, matrix *Matrix) e
 	if kind == t.Type {
 		return nil
 	}
-	if !packs(kind, t) {
-		return unpackable(t, kind)
+	if !rowsFit(kind, t) {
+		return rowsError(t, kind)
 	}
-	if packed(t.Type) && !o.Requantize {
-		return &fault.Error{
-			Kind:   fault.Invalid,
-			Msg:    fmt.Sprintf("%s is quantized already: %s is %v", o.In, t.Name, t.Type),
-			Advice: "Quantize from F16, BF16 or F32, or accept the loss with --allow-requantize.",
-		}
+	if isQuantized(t.Type) && !o.Requantize {
+		return fault.Advise(fault.Errorf(fault.Invalid, "%s is quantized already: %s is %v", o.In, t.Name, t.Type), "Quantize from F16, BF16 or F32, or accept the loss with --allow-requantize.")
 	}
 	var columns []float32
 	if matrix != nil {

@@ -95,7 +95,7 @@ func Run(ctx context.Context, o Options, work Worker, progress func(Progress)) (
 		return Result{}, err
 	}
 	dir := filepath.Dir(o.Out)
-	if err := room(o.Out, dir, p.size()); err != nil {
+	if err := checkSpace(o.Out, dir, p.size()); err != nil {
 		return Result{}, err
 	}
 	stage, err := atomicfile.Beside(dir)
@@ -126,7 +126,7 @@ func (o *Options) make(ctx context.Context, file *gguf.File, p *plan, stage *ato
 		return Result{}, context.Cause(ctx)
 	}
 	if err != nil {
-		if e := full(o.Out, filepath.Dir(o.Out), err); e != nil {
+		if e := diskFullError(o.Out, filepath.Dir(o.Out), err); e != nil {
 			err = e
 		}
 		return Result{}, err
@@ -140,7 +140,7 @@ func (o *Options) make(ctx context.Context, file *gguf.File, p *plan, stage *ato
 		err = fmt.Errorf("it has %d tensors instead of %d", len(made.Tensors), len(file.Tensors))
 	}
 	if err != nil {
-		if e := full(o.Out, filepath.Dir(o.Out), err); e != nil {
+		if e := diskFullError(o.Out, filepath.Dir(o.Out), err); e != nil {
 			return Result{}, e
 		}
 		return Result{}, fault.Errorf(fault.Internal, "llama.cpp left a file that is not whole: %w", err)
@@ -190,18 +190,18 @@ func (o *Options) read() (*gguf.File, error) {
 		return nil, &fault.Error{Kind: fault.Invalid, Msg: fmt.Sprintf("%s has its tensors %d bytes apart, and llama.cpp quantizes only those with %d", o.In, n, gguf.DefaultAlignment), Advice: "Convert it again from its safetensors."}
 	}
 	for _, part := range file.Parts {
-		if same(part.Path, o.Out) {
+		if sameFile(part.Path, o.Out) {
 			return nil, &fault.Error{Kind: fault.Invalid, Msg: fmt.Sprintf("%s cannot be quantized into itself", o.In), Advice: "Give the new file another name."}
 		}
 	}
-	if len(o.Tensors) > 0 && (o.Pure || o.Type.Copy || !packed(o.Type.Base)) {
+	if len(o.Tensors) > 0 && (o.Pure || o.Type.Copy || !isQuantized(o.Type.Base)) {
 		return nil, &fault.Error{Kind: fault.Invalid, Msg: fmt.Sprintf("single tensors can have other types only in a mix, which %s is not", o.Type.Name), Advice: "Leave out --tensor-type, or --pure."}
 	}
 	return file, nil
 }
 
-// same reports whether two paths are of one file.
-func same(a, b string) bool {
+// sameFile reports whether two paths are of one file.
+func sameFile(a, b string) bool {
 	x, err1 := os.Stat(a)
 	y, err2 := os.Stat(b)
 	return err1 == nil && err2 == nil && os.SameFile(x, y)
@@ -243,17 +243,17 @@ var free = atomicfile.Free
 // want of room.
 const spare = 16 << 20
 
-// room makes sure that the new file fits the disk.
-func room(out, dir string, want int64) error {
+// checkSpace makes sure that the new file fits the disk.
+func checkSpace(out, dir string, want int64) error {
 	if n, ok := free(dir); ok && n < want {
 		return noRoom(out, fmt.Sprintf("it takes %s and %s are free", megabytes(want), megabytes(n)))
 	}
 	return nil
 }
 
-// full is the error behind another, when that is that the disk has filled up
+// diskFullError is the error behind another, when that is that the disk has filled up
 // meanwhile; else nil.
-func full(out, dir string, err error) error {
+func diskFullError(out, dir string, err error) error {
 	if n, ok := free(dir); ok && n < spare {
 		e := noRoom(out, "the disk is full")
 		e.Cause = err

@@ -77,7 +77,7 @@ func ParseType(name string) (Type, error) {
 		}
 		names = append(names, t.Name)
 	}
-	return Type{}, unknown("type", name, upper, names)
+	return Type{}, unknownError("type", name, upper, names)
 }
 
 // ParseTensorType finds the type of a single tensor, such as Q6_K. The error is
@@ -91,7 +91,7 @@ func ParseTensorType(name string) (gguf.Type, error) {
 		}
 		names = append(names, t.String())
 	}
-	return 0, unknown("tensor type", name, upper, names)
+	return 0, unknownError("tensor type", name, upper, names)
 }
 
 // tensorTypes are those that ggml_quantize_chunk of ggml.c writes.
@@ -101,7 +101,7 @@ var tensorTypes = []gguf.Type{
 	gguf.Q5_0, gguf.Q5_1, gguf.Q5_K, gguf.Q6_K, gguf.Q8_0, gguf.F16, gguf.BF16, gguf.F32,
 }
 
-func unknown(what, name, upper string, known []string) error {
+func unknownError(what, name, upper string, known []string) error {
 	e := &fault.Error{Kind: fault.Invalid, Msg: "there is no " + what + " \"" + name + "\"", Advice: "There are " + strings.Join(known, ", ") + "."}
 	if word := suggest.Word(upper, known); word != "" {
 		e.Advice = "Did you mean " + word + "? " + e.Advice
@@ -109,9 +109,9 @@ func unknown(what, name, upper string, known []string) error {
 	return e
 }
 
-// packed reports whether a type stores blocks of numbers with scales, which
+// isQuantized reports whether a type stores blocks of numbers with scales, which
 // llama.cpp calls quantized.
-func packed(t gguf.Type) bool {
+func isQuantized(t gguf.Type) bool {
 	block, _ := t.Block()
 	return block > 1
 }

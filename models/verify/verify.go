@@ -83,13 +83,13 @@ func shapes(f *gguf.File) (list []Problem) {
 	return list
 }
 
-// bad are the numbers of a tensor that cannot be.
-type bad struct {
-	found
+// tensorReport are the numbers of a tensor that cannot be.
+type tensorReport struct {
+	nonFinite
 	t gguf.Tensor
 }
 
-func (b bad) String() string {
+func (b tensorReport) String() string {
 	if b.nan+b.inf == 0 {
 		return ""
 	}
@@ -114,15 +114,15 @@ func (b bad) String() string {
 // chunk is how many bytes are read at once, about.
 const chunk = 4 << 20
 
-// A piece is some blocks of a tensor.
-type piece struct {
+// A block is some blocks of a tensor.
+type block struct {
 	tensor int
 	at     int64 // bytes from its beginning
 	n      int
 }
 
 // scanAll looks at all numbers, a piece a goroutine at a time.
-func scanAll(ctx context.Context, file *gguf.File, progress func(done, total int64)) ([]bad, error) {
+func scanAll(ctx context.Context, file *gguf.File, progress func(done, total int64)) ([]tensorReport, error) {
 	files := make([]*os.File, len(file.Parts))
 	for i, p := range file.Parts {
 		f, err := os.Open(p.Path)
@@ -134,13 +134,13 @@ func scanAll(ctx context.Context, file *gguf.File, progress func(done, total int
 	}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	all := make([]bad, len(file.Tensors))
+	all := make([]tensorReport, len(file.Tensors))
 	var total int64
 	for i, t := range file.Tensors {
 		all[i].t = t
 		total += t.Size()
 	}
-	pieces := make(chan piece)
+	pieces := make(chan block)
 	var (
 		mu      sync.Mutex // of all
 		done    atomic.Int64
@@ -183,7 +183,7 @@ func scanAll(ctx context.Context, file *gguf.File, progress func(done, total int
 }
 
 // merge adds what was found in another piece; which comes first is not known.
-func (f *found) merge(other found) {
+func (f *nonFinite) merge(other nonFinite) {
 	if f.nan+f.inf == 0 || other.first < f.first {
 		f.first = other.first
 	}
@@ -192,7 +192,7 @@ func (f *found) merge(other found) {
 }
 
 // send cuts tensors into pieces of whole blocks until ctx ends.
-func send(ctx context.Context, file *gguf.File, pieces chan<- piece) {
+func send(ctx context.Context, file *gguf.File, pieces chan<- block) {
 	for i, t := range file.Tensors {
 		_, size := t.Type.Block()
 		step := int64(chunk / size * size)
@@ -200,7 +200,7 @@ func send(ctx context.Context, file *gguf.File, pieces chan<- piece) {
 			select {
 			case <-ctx.Done():
 				return
-			case pieces <- piece{i, at, int(min(step, t.Size()-at))}:
+			case pieces <- block{i, at, int(min(step, t.Size()-at))}:
 			}
 		}
 	}

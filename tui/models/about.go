@@ -34,7 +34,7 @@ func newAboutModel(s *Service, m catalog.Model) *aboutDialog {
 	a := &aboutDialog{shelf: s, List: kit.List{Look: s.look, FilterOnSlash: true, AlignRight: []bool{false, true, true}}, model: &m}
 	a.Intro = paragraphs(m.About)
 	a.Outro = paragraphs(
-		labelled("can", m.Words()),
+		labelled("can", m.AbilityText()),
 		labelled("context", contextOf(m)),
 		labelled("released", m.Released),
 		labelled("made by", m.Repo),
@@ -43,7 +43,7 @@ func newAboutModel(s *Service, m catalog.Model) *aboutDialog {
 		a.Outro = append(a.Outro, paragraphs(labelled("licence", joinedParts(terms.Name, cmp.Or(m.Link, terms.Link))), terms.Summary)...)
 	}
 	a.Empty = []string{"Looking at this machine."}
-	if err := m.CannotRun(); err != nil {
+	if err := m.CheckRunnable(); err != nil {
 		msg, advice := kit.Explain(err)
 		a.Empty = []string{strings.TrimSpace(msg + " " + advice)}
 	}
@@ -109,7 +109,7 @@ func termsOf(i *library.Installed) string {
 	if i.Terms.ID == "" {
 		return ""
 	}
-	return joinedParts(i.Terms.Name, i.Terms.Limits(), accepted, i.Terms.Link)
+	return joinedParts(i.Terms.Name, i.Terms.Restrictions(), accepted, i.Terms.Link)
 }
 
 // from says where a model came from.
@@ -164,8 +164,8 @@ func (a *aboutDialog) Init() tea.Cmd {
 
 func planTypes(ctx context.Context, known Models, m catalog.Model) typesPlanned {
 	msg := typesPlanned{model: m.Name}
-	if whole, ok := fit.Catalogued(m); ok {
-		msg.plans, msg.err = fit.At(whole, known.Machine(ctx), engine.LoadOptions{}, "")
+	if whole, ok := fit.FromCatalog(m); ok {
+		msg.plans, msg.err = fit.Plans(whole, known.Machine(ctx), engine.LoadOptions{}, "")
 	}
 	return msg
 }
@@ -182,7 +182,7 @@ func (a *aboutDialog) Update(msg tea.Msg) tea.Cmd {
 	a.Empty = []string{"The catalogue does not say how large it is."}
 	var rows []kit.Row
 	for i, p := range t.plans {
-		rows = append(rows, kit.Row{Cells: []string{p.Type, units.Size(p.Weights + p.Tower), "needs " + units.Size(p.Need), p.Words(*a.shelf.Machine, false)}, Dim: p.Verdict == fit.No})
+		rows = append(rows, kit.Row{Cells: []string{p.Type, units.Size(p.Weights + p.Projector), "needs " + units.Size(p.Need), p.Describe(*a.shelf.Machine, false)}, Dim: p.Verdict == fit.No})
 		if p.Type == catalog.DefaultType {
 			a.Selected = i
 		}

@@ -176,7 +176,7 @@ func (s *Service) planned(msg DownloadPlanned) tea.Cmd {
 		s.drop(w)
 		s.notify.Say(w.title + " is here already")
 		return s.read()
-	case w.plan.NeedsYes():
+	case w.plan.NeedsAcceptance():
 		w.State = AwaitingLicence
 		return nil
 	}
@@ -378,7 +378,7 @@ func (w *Download) status(width int) string {
 		msg, _ := kit.Explain(w.err)
 		return kit.Truncate("✗ "+kit.OneLine(msg), width)
 	}
-	return strings.TrimLeft(kit.ProgressLine(w.doing(), w.Progress.Share(), w.Progress.Amount(), width), " ")
+	return strings.TrimLeft(kit.ProgressLine(w.doing(), w.Progress.Share(), w.Progress.AmountText(), width), " ")
 }
 
 // said is status without what changes all the time.
@@ -393,7 +393,7 @@ func (w *Download) doing() string {
 	if w.path != "" {
 		return "reading"
 	}
-	return w.Progress.Doing()
+	return w.Progress.StepText()
 }
 
 // ProgressLine says how the downloads are that go on, in a line of the frame; "" while none
@@ -418,9 +418,9 @@ func (s *Service) ProgressLine(width int) string {
 			head += "  " + doing
 		}
 		if w.Progress.Total <= 0 {
-			return kit.Truncate(head+"  "+w.Progress.Amount(), width)
+			return kit.Truncate(head+"  "+w.Progress.AmountText(), width)
 		}
-		return kit.ProgressLine(head+" ", w.Progress.Share(), w.Progress.Amount(), width)
+		return kit.ProgressLine(head+" ", w.Progress.Share(), w.Progress.AmountText(), width)
 	}
 	all := pull.Sample{Left: -1}
 	for _, w := range list {
@@ -429,7 +429,7 @@ func (s *Service) ProgressLine(width int) string {
 	if all.Rate > 0 {
 		all.Left = time.Duration(float64(all.Total-all.Done) / all.Rate * float64(time.Second))
 	}
-	return kit.ProgressLine(fmt.Sprintf("%d downloads ", len(list)), all.Share(), all.Amount(), width)
+	return kit.ProgressLine(fmt.Sprintf("%d downloads ", len(list)), all.Share(), all.AmountText(), width)
 }
 
 // Interrupted says what the downloads have left that bise's end has stopped.

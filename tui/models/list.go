@@ -242,7 +242,7 @@ func (m *Dialog) choice() kit.Outcome {
 // download begins the download of a model of the catalogue, unless it cannot run
 // here.
 func (m *Dialog) download(e entry) kit.Outcome {
-	if err := e.model.CannotRun(); err != nil {
+	if err := e.model.CheckRunnable(); err != nil {
 		m.shelf.notify.Error(err)
 		return kit.Handled(nil)
 	}
@@ -337,10 +337,10 @@ func (m *Dialog) known(i, width int) []string {
 			view += " of context"
 		}
 		if l, ok := e.model.Terms(); ok {
-			terms = l.Mark()
+			terms = l.Label()
 		}
 		lines := kit.Wrap(e.model.About, width)
-		return append(lines, m.Look.Theme.Muted.Render(kit.Truncate(joinedParts(e.model.Name, e.model.Words(), terms, view), width)))
+		return append(lines, m.Look.Theme.Muted.Render(kit.Truncate(joinedParts(e.model.Name, e.model.AbilityText(), terms, view), width)))
 	}
 	return nil
 }
@@ -349,7 +349,7 @@ func termsMark(i *library.Installed) string {
 	if i.Terms.ID == "" {
 		return ""
 	}
-	return i.Terms.Mark()
+	return i.Terms.Label()
 }
 
 // joinedParts are the parts that there are, apart by dots.

@@ -154,7 +154,7 @@ func (s *Service) stateOf(i *library.Installed) string {
 		return "loaded"
 	}
 	if p, ok := s.fits[i.Name]; ok {
-		return p.Words(*s.Machine, false)
+		return p.Describe(*s.Machine, false)
 	}
 	return ""
 }
@@ -162,7 +162,7 @@ func (s *Service) stateOf(i *library.Installed) string {
 // aboutInstalled says what a model can do, under which licence, and who has it.
 func aboutInstalled(i *library.Installed) string {
 	var parts []string
-	for _, part := range []string{abilityWords(i.Can), i.Type, i.Terms.Limits(), whose(i)} {
+	for _, part := range []string{abilityWords(i.Can), i.Type, i.Terms.Restrictions(), whose(i)} {
 		if part = kit.OneLine(part); part != "" {
 			parts = append(parts, part)
 		}
@@ -267,14 +267,14 @@ func (s *Service) fitOf(m catalog.Model) string {
 	case !ok:
 		return ""
 	}
-	return p.Words(*s.Machine, m.Name == s.best)
+	return p.Describe(*s.Machine, m.Name == s.best)
 }
 
 // aboutKnown says what a model can do, and what its licence forbids.
 func aboutKnown(m catalog.Model) string {
-	about := m.Words()
-	if terms, ok := m.Terms(); ok && terms.Limits() != "" {
-		about += " · " + terms.Limits()
+	about := m.AbilityText()
+	if terms, ok := m.Terms(); ok && terms.Restrictions() != "" {
+		about += " · " + terms.Restrictions()
 	}
 	return about
 }

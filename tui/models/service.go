@@ -177,12 +177,12 @@ func (s *Service) read() tea.Cmd {
 func planned(c *catalog.Catalog, h fit.Machine) map[string]catalogued {
 	plans := map[string]catalogued{}
 	for _, m := range c.All() {
-		whole, ok := fit.Catalogued(m)
+		whole, ok := fit.FromCatalog(m)
 		if !ok || !m.Local() {
 			continue
 		}
-		if usual, err := whole.As(catalog.DefaultType); err == nil {
-			plans[m.Name] = catalogued{usual.On(h, engine.LoadOptions{}), usual.Download(m)}
+		if usual, err := whole.Quantized(catalog.DefaultType); err == nil {
+			plans[m.Name] = catalogued{usual.Plan(h, engine.LoadOptions{}), usual.DownloadSize(m)}
 		}
 	}
 	return plans
@@ -193,7 +193,7 @@ func (s *Service) fit() {
 	s.fits = map[string]fit.Plan{}
 	for _, i := range s.Installed {
 		if i.Needs != nil && s.Machine != nil {
-			s.fits[i.Name] = i.Needs.On(*s.Machine, engine.LoadOptions{})
+			s.fits[i.Name] = i.Needs.Plan(*s.Machine, engine.LoadOptions{})
 		}
 	}
 }
@@ -246,7 +246,7 @@ func (s *Service) Update(msg tea.Msg) tea.Cmd {
 // remove is the command that removes a model, which can be undone until bise is
 // left.
 func (s *Service) remove(m library.Installed) tea.Cmd {
-	if err := m.Theirs(); err != nil {
+	if err := m.CheckRemovable(); err != nil {
 		s.notify.Error(err)
 		return nil
 	}
