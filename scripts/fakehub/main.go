@@ -1,17 +1,16 @@
-// Fakehub is the hub that tests are run against, as a program: for clients that are
-// no tests, and to try things by hand.
+// Fakehub runs the hub of the tests as a program, for other clients and for manual tests.
 //
 //	go run ./scripts/fakehub -hub 127.0.0.1:8801 -cdn 127.0.0.1:8802
 //	HF_ENDPOINT=http://127.0.0.1:8801 hf download acme/plain
 //
-// Folders can be repositories of it, under names that bise's catalogue has, say:
+// It can serve folders as repositories:
 //
 //	go run ./scripts/fakehub -repo mistralai/Codestral-22B-v0.1=./codestral -gated acme/locked=./codestral
 //
-// A third address takes orders, when one is given:
+// With -control it accepts commands:
 //
-//	curl -d 'cdn drop 700000' 127.0.0.1:8803/faults    a route, and what it does wrong from now on
-//	curl 127.0.0.1:8803/log                            what was asked
+//	curl -d 'cdn drop 700000' 127.0.0.1:8803/faults    the fault of a route from now on
+//	curl 127.0.0.1:8803/log                            the log of requests
 //	curl -X POST 127.0.0.1:8803/reset                  no faults, an empty log
 package main
 
@@ -41,8 +40,8 @@ func main() {
 func run() error {
 	hubAddr := flag.String("hub", "127.0.0.1:8801", "`address` of the hub and the registry")
 	cdnAddr := flag.String("cdn", "127.0.0.1:8802", "`address` of the CDN")
-	control := flag.String("control", "", "`address` that takes orders")
-	size := flag.Int64("size", 0, "`bytes` of a model of acme/big, if there is one")
+	control := flag.String("control", "", "`address` of the control server")
+	size := flag.Int64("size", 0, "`bytes` of the model of acme/big; 0: no such model")
 	var folders []fakehub.Option
 	folder := func(gated string) func(string) error {
 		return func(text string) error {
@@ -80,7 +79,7 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	s := &http.Server{Handler: orders(h)}
+	s := &http.Server{Handler: controlHandler(h)}
 	context.AfterFunc(ctx, func() { s.Close() })
 	if err := s.Serve(l); ctx.Err() == nil {
 		return err
@@ -88,7 +87,7 @@ func run() error {
 	return nil
 }
 
-// A part is a file on the disk as the hub has it.
+// A part is a file on the disk.
 type part struct {
 	*os.File
 	size int64
@@ -96,7 +95,7 @@ type part struct {
 
 func (p part) Size() int64 { return p.size }
 
-// filesOf are the files of a folder. They stay open as long as the program runs.
+// filesOf opens the files of a folder. They stay open.
 func filesOf(dir string) ([]fakehub.File, error) {
 	var files []fakehub.File
 	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
@@ -121,7 +120,7 @@ func filesOf(dir string) ([]fakehub.File, error) {
 	return files, err
 }
 
-func orders(h *fakehub.Hub) http.Handler {
+func controlHandler(h *fakehub.Hub) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /faults", func(w http.ResponseWriter, r *http.Request) {
 		text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<10))
