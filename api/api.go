@@ -31,8 +31,7 @@ type Config struct {
 	Open func(ctx context.Context, model string, loading func(fraction float64)) (engine.Engine, error)
 	// Models lists what can be opened. Nil: the one model that Info describes.
 	Models func(context.Context) ([]Model, error)
-	// Info describes a model without waiting for it to load. Nil: Open, then the
-	// engine's own Info.
+	// Info describes a model without loading it. Nil: Open, then the Info of the engine.
 	Info func(ctx context.Context, model string) (engine.Info, error)
 	// Health is what keeps the server from answering at once, such as a model that
 	// loads; nil, or an answer of nil, is health.

@@ -36,12 +36,12 @@ func (o *object) chat() engine.ChatRequest {
 		}
 	}
 	if o.boolean("safe_prompt") {
-		req.Messages = beSafe(req.Messages)
+		req.Messages = addSafetyPrompt(req.Messages)
 	}
 	if v, ok := o.get("prediction"); ok {
 		v.prediction()
 		if req.Choices() > 1 {
-			o.r.refuse(refuse("n", "n must be 1 when a prediction is given"))
+			o.r.reject(newRefusal("n", "n must be 1 when a prediction is given"))
 		}
 	}
 	if v, ok := o.get("guardrails"); ok && len(v.list()) > 0 {
@@ -140,8 +140,8 @@ func (v value) schema() json.RawMessage {
 	return v.raw
 }
 
-// beSafe puts the safety prompt before a conversation.
-func beSafe(messages []engine.Message) []engine.Message {
+// addSafetyPrompt puts the safety prompt before a conversation.
+func addSafetyPrompt(messages []engine.Message) []engine.Message {
 	if len(messages) > 0 && messages[0].Role == engine.System {
 		first := messages[0]
 		first.Content = append(engine.Text(safetyPrompt), first.Content...)

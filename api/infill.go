@@ -146,7 +146,7 @@ type filling struct {
 	reason string // why it ended, by llama.cpp's names
 }
 
-// run has the text written and passes it on, until it ends or nobody listens.
+// run generates the text and passes it on, until it ends or the client is gone.
 func (f *filling) run(ctx context.Context, eng engine.Engine, c engine.CompletionRequest, pass func(piece string) bool) error {
 	began := time.Now()
 	for ev, err := range eng.Complete(ctx, c) {

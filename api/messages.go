@@ -136,7 +136,7 @@ func (v value) chunk(role engine.Role) (engine.Chunk, bool) {
 		v.violate("value_error", "Value error, documents are not read here: send their text", nil)
 		return engine.Chunk{}, false
 	case "input_audio":
-		v.r.refuse(refuse("messages", "no audio model is loaded").as("invalid_request_error", "unsupported"))
+		v.r.reject(newRefusal("messages", "no audio model is loaded").as("invalid_request_error", "unsupported"))
 		return engine.Chunk{}, false
 	}
 	const tags = "'text', 'image_url', 'thinking', 'reference'"
@@ -162,7 +162,7 @@ func (v value) imageURL() string {
 	}
 	s := url.string()
 	if url.is('"') && !strings.HasPrefix(s, "data:") {
-		v.r.refuse(refuse("messages", "image_url must be a data: URL: images are not fetched").
+		v.r.reject(newRefusal("messages", "image_url must be a data: URL: images are not fetched").
 			advise("Send the image itself: data:image/png;base64,…"))
 	}
 	return s
@@ -222,13 +222,13 @@ func (v value) arguments() engine.Arguments {
 	return engine.Arguments(v.string())
 }
 
-// callID reads a tool call's id. Ids of other servers are mapped to Mistral's
-// form unless strict; none at all, or the "null" that Mistral's client fills in
-// for one, cannot be told from those of other calls and is refused.
+// callID reads a tool call's id. Ids of other servers are mapped to Mistral's form unless
+// strict. A missing id, or the "null" that Mistral's client sends instead, cannot identify
+// a call and is rejected.
 func (o *object) callID(name string) string {
 	id := o.string(name)
 	if id == "" || id == "null" || o.r.strict && !wire.IsCallID(id) {
-		o.r.refuse(refuse("messages", "tool call id was %.70s but must be a-z, A-Z, 0-9, with a length of 9", cmp.Or(id, "null")).
+		o.r.reject(newRefusal("messages", "tool call id was %.70s but must be a-z, A-Z, 0-9, with a length of 9", cmp.Or(id, "null")).
 			as("invalid_function_call", "3280"))
 		return ""
 	}

@@ -11,8 +11,8 @@ import (
 	"github.com/bise-sh/bise/engine/wire"
 )
 
-// A reader reads one request. It goes on after a violation of the schema, so
-// that a client sees all of them at once.
+// A reader reads one request. It continues after a violation of the schema, so that a
+// client sees all of them at once.
 type reader struct {
 	strict  bool
 	detail  []wire.Detail
@@ -63,8 +63,8 @@ func (r *reader) read(body []byte) (*object, bool) {
 	return top.object()
 }
 
-// refuse records a refusal unless there is one already.
-func (r *reader) refuse(f *refusal) {
+// reject records a refusal, unless there is one.
+func (r *reader) reject(f *refusal) {
 	if r.refused == nil {
 		r.refused = f
 	}
@@ -302,8 +302,7 @@ func (o *object) ignore(names ...string) {
 	}
 }
 
-// done looks at the fields that nobody asked for: violations for a strict
-// reader, a line in the log for others.
+// done handles unknown fields: violations if the reader is strict, else a line in the log.
 func (o *object) done() {
 	for _, f := range o.fields {
 		switch {

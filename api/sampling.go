@@ -50,7 +50,7 @@ func (o *object) sampling() engine.Sampling {
 		o.extensions(&s)
 	}
 	if s.Temperature != nil && *s.Temperature == 0 && s.TopP != nil && *s.TopP != 1 && o.r.strict {
-		o.r.refuse(refuse("top_p", "top_p must be 1 when using greedy sampling"))
+		o.r.reject(newRefusal("top_p", "top_p must be 1 when using greedy sampling"))
 	}
 	return s
 }

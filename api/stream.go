@@ -36,7 +36,7 @@ func newStream(g *generation, out *outbox, strict bool) *stream {
 	return &stream{g: g, out: out, strict: strict, head: g.template(), choices: make([]streamChoice, g.choices)}
 }
 
-// add writes an event. It reports false when nobody listens any more.
+// add writes an event. It reports false when the client is gone.
 func (s *stream) add(ev engine.Event) (listening bool, err error) {
 	if i, ok := choiceOf(ev); ok && (i < 0 || i >= len(s.choices)) {
 		return false, errStray("has a choice that was not asked for")

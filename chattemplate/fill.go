@@ -6,8 +6,8 @@ import (
 	"github.com/bise-sh/bise/mistral/prompt"
 )
 
-// fim are the tokens around a gap: prefix text comes after the first, suffix
-// text after the second, and the model writes after the third.
+// fim are the control tokens of infill: the prefix follows the first, the suffix the
+// second, and the model writes after the third.
 type fim struct{ prefix, suffix, middle string }
 
 // fims are the spellings of families that were trained to fill in, as
@@ -32,8 +32,8 @@ func findFIM(tokens []string) *fim {
 	return nil
 }
 
-// Fill lays out a text with a gap. Without a suffix it is a plain continuation,
-// which every model can do.
+// Fill lays out an infill prompt. Without a suffix it is a plain continuation, which every
+// model supports.
 func (f *Format) Fill(prefix, suffix string) (prompt.Prompt, error) {
 	var list []prompt.Segment
 	if f.source.AddBOS && f.source.BOS != "" {

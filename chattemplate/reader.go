@@ -63,8 +63,8 @@ func (f *Format) Reader(req *engine.ChatRequest) prompt.Reader {
 	return r
 }
 
-// beginsThinking reports whether the prompt of req ends inside a thought. That
-// hangs on its settings, not on what is said in it.
+// beginsThinking reports whether the prompt of req ends inside a thought. That depends on
+// its settings, not on its messages.
 func (f *Format) beginsThinking(req *engine.ChatRequest) bool {
 	n := len(req.Messages)
 	if f.template == nil || n > 0 && req.Messages[n-1].Prefix && !blank(req.Messages[n-1]) {
@@ -80,7 +80,7 @@ func (r *reader) Text(s string) []engine.Event {
 	return r.read(false)
 }
 
-// Control reads a control token. Those that are no tags mean nothing here.
+// Control reads a control token. It ignores tokens that are not tags.
 func (r *reader) Control(name string) []engine.Event {
 	switch name {
 	case thinkTag:
@@ -118,7 +118,7 @@ func (r *reader) End() ([]engine.Event, bool) {
 	return r.read(true), r.calls > 0
 }
 
-// read goes on until more text is needed. At the end there is none.
+// read reads until more text is needed. end means that no more text comes.
 func (r *reader) read(end bool) []engine.Event {
 	for r.step(end) {
 	}
@@ -144,7 +144,7 @@ func (r *reader) step(end bool) bool {
 	return r.bare(end)
 }
 
-// tags are those that can come in text.
+// tags are the tags that can occur in text.
 func (r *reader) tags() []string {
 	if r.tools == nil {
 		return nil
@@ -152,7 +152,7 @@ func (r *reader) tags() []string {
 	return []string{callTag, callsTag}
 }
 
-// start looks at what an answer begins with, or goes on with after a call.
+// start reads the beginning of an answer, or of what follows a call.
 func (r *reader) start(end bool) bool {
 	cut := space
 	if r.calls > 0 {

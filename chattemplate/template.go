@@ -212,7 +212,7 @@ func refusal(err error) error {
 		e.Param = "messages"
 		return e
 	case errors.Is(err, jinja.ErrLimit):
-		return unsupported("the model's chat template cannot lay out this conversation: it takes too long or makes too much", "Send a shorter conversation, or use another file of this model.")
+		return unsupported("the model's chat template cannot lay out this conversation: it exceeds the limits of time and memory", "Send a shorter conversation, or use another file of this model.")
 	}
 	e := fault.Errorf(fault.Unsupported, "the model's chat template cannot lay out this conversation: %w", err)
 	e.Advice = "Use another file of this model."

@@ -93,7 +93,7 @@ func (r *ChatRequest) Check() error {
 			return invalid("messages", "message %d has the invalid role %q: want system, user, assistant or tool", i+1, m.Role)
 		}
 		if m.Prefix && (m.Role != Assistant || i != len(r.Messages)-1) {
-			return invalid("messages", "message %d has prefix set: only the last message, from the assistant, can", i+1)
+			return invalid("messages", "message %d has prefix set: only a last message from the assistant can have it", i+1)
 		}
 	}
 	switch r.Overflow {

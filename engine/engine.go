@@ -41,14 +41,14 @@ type Engine interface {
 	Close() error
 }
 
-// Info describes a model and what the engine made of it.
+// Info describes a model and how the engine loaded it.
 type Info struct {
 	Model         string       `json:"model"`                    // the name it was opened by
 	Path          string       `json:"path,omitempty"`           // the file, where there is one
 	Fingerprint   string       `json:"fingerprint,omitempty"`    // same for the same weights wherever they lie
 	Architecture  string       `json:"architecture,omitempty"`   // general.architecture: llama, mamba2, …
 	Quantization  string       `json:"quantization,omitempty"`   // Q4_K_M, F16, …
-	PromptVersion string       `json:"prompt_version,omitempty"` // v1 … v15, "template" for a file's own chat template, "" for a model without chat
+	PromptVersion string       `json:"prompt_version,omitempty"` // v1 … v15, "template" for a chat template, "" for a model without chat
 	Parameters    int64        `json:"parameters,omitempty"`
 	Size          int64        `json:"size,omitempty"`           // bytes of weights
 	Vocabulary    int          `json:"vocabulary,omitempty"`     // tokens

@@ -69,7 +69,7 @@ type Sampling struct {
 	Seed      *int64            `json:"random_seed,omitempty"`
 
 	MaxTokens *int       `json:"max_tokens,omitempty"` // nil: until the model ends or the context is full
-	MinTokens int        `json:"min_tokens,omitempty"` // the end is suppressed before so many
+	MinTokens int        `json:"min_tokens,omitempty"` // no end of generation before this many
 	Stop      StringList `json:"stop,omitempty"`       // not part of the text
 	N         int        `json:"n,omitempty"`          // answers; 0 means 1
 
@@ -129,7 +129,7 @@ type Chunk struct {
 	Text string // of a text or a thinking chunk
 	// ImageURL is a data: URL (data:image/png;base64,…). Engines fetch nothing.
 	ImageURL string
-	// Open marks thinking that is not closed, so that the answer goes on with it.
+	// Open marks thinking that is not closed, so that the answer continues it.
 	Open bool
 	// Raw is the JSON of a chunk of a type this package does not know.
 	Raw json.RawMessage
@@ -280,8 +280,7 @@ type FunctionCall struct {
 // Arguments is the text of a JSON object.
 type Arguments string
 
-// UnmarshalJSON reads a string, takes an object's own text, or reads null as an
-// empty object.
+// UnmarshalJSON reads a string, the JSON text of an object, or null as an empty object.
 func (a *Arguments) UnmarshalJSON(data []byte) error {
 	switch first(data) {
 	case '"':

@@ -46,9 +46,9 @@ type Tensor struct {
 	Name string
 	Type Type
 	Dims []int64 // elements in each dimension, the one that is contiguous in memory first
-	// Part is the file it lies in, an index of [File.Parts]. Offset counts bytes
-	// from the beginning of that file. Both are set by reading; writing puts
-	// tensors one after the other and ignores them.
+	// Part is the index in [File.Parts] of the file that holds the tensor. Offset counts
+	// bytes from the beginning of that file. Reading sets both; writing puts tensors one
+	// after the other and ignores them.
 	Part   int
 	Offset int64
 }
@@ -79,10 +79,10 @@ func (t Tensor) check() error {
 	}
 	block, size := t.Type.Block()
 	if block == 0 {
-		return malformed("tensor %q is of type %d, which is unknown", t.Name, uint32(t.Type))
+		return malformed("tensor %q has the unknown type %d", t.Name, uint32(t.Type))
 	}
 	if len(t.Dims) > MaxDims {
-		return malformed("tensor %q has %d dimensions, and %d are allowed", t.Name, len(t.Dims), MaxDims)
+		return malformed("tensor %q has %d dimensions: the limit is %d", t.Name, len(t.Dims), MaxDims)
 	}
 	elements, row := int64(1), int64(1)
 	for i, d := range t.Dims {
@@ -102,7 +102,7 @@ func (t Tensor) check() error {
 		return malformed("tensor %q has rows of %d elements, not a multiple of the %d that %v packs together", t.Name, row, block, t.Type)
 	}
 	if elements/int64(block) > maxElements/int64(size) {
-		return malformed("tensor %q has more bytes than can be: %v", t.Name, t.Dims)
+		return malformed("tensor %q is too large: shape %v", t.Name, t.Dims)
 	}
 	return nil
 }

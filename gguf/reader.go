@@ -9,7 +9,7 @@ import (
 	"os"
 )
 
-// A File is the header of a model, which may lie in several parts.
+// A File is the header of a model, which may have several parts.
 type File struct {
 	Version  uint32
 	Metadata Metadata // of the first part
@@ -33,9 +33,8 @@ func (f *File) Size() int64 {
 	return n
 }
 
-// Read reads the head of the model at path. Where that is one of several parts
-// (see [Parts]), all of them are read. What is wrong with the format is a
-// *[FormatError]; what is wrong with the disk an error of package os.
+// Read reads the header of the model at path, with the headers of all its parts (see
+// [Parts]). An invalid file is a *[FormatError]; an I/O error is of package os.
 func Read(path string) (*File, error) {
 	paths, err := Parts(path)
 	if err != nil {
@@ -82,8 +81,8 @@ func readPart(path string) (*File, error) {
 	return part, nil
 }
 
-// open opens a regular file. It looks before it opens: opening a named pipe
-// would wait for somebody to write to it.
+// open opens a regular file. It checks the type first: opening a named pipe would block
+// until a process writes to it.
 func open(path string) (*os.File, int64, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -278,7 +277,7 @@ func (h *head) pair(m *Metadata, i uint64) error {
 		return err
 	}
 	if _, ok := m.Value(key); ok {
-		return malformed("the key %q is there twice", key)
+		return malformed("the key %q appears twice", key)
 	}
 	v, err := h.value(fmt.Sprintf("the value of %q", key))
 	if err != nil {
@@ -318,7 +317,7 @@ func (h *head) value(what string) (Value, error) {
 	case v.elem == Array:
 		err = malformed("%s is an array of arrays", what)
 	default:
-		err = malformed("%s is of type %d, which is unknown", what, uint32(v.elem))
+		err = malformed("%s has the unknown type %d", what, uint32(v.elem))
 	}
 	if v.kind == Array {
 		v.n = int(n)
@@ -352,7 +351,7 @@ func (h *head) strings(n uint64, what string) ([]byte, error) {
 	return raw, nil
 }
 
-// info reads what is said of one tensor, and returns its offset.
+// info reads the description of one tensor, and returns its offset.
 func (h *head) info(t *Tensor, i int) (uint64, error) {
 	var err error
 	what := fmt.Sprintf("tensor %d", i)
@@ -364,7 +363,7 @@ func (h *head) info(t *Tensor, i int) (uint64, error) {
 		return 0, err
 	}
 	if dims > MaxDims {
-		return 0, malformed("tensor %q has %d dimensions, and %d are allowed", t.Name, dims, MaxDims)
+		return 0, malformed("tensor %q has %d dimensions: the limit is %d", t.Name, dims, MaxDims)
 	}
 	t.Dims = make([]int64, dims)
 	for j := range t.Dims {

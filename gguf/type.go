@@ -84,11 +84,8 @@ var types = map[Type]struct {
 	MXFP4:   {"MXFP4", 32, 17},
 }
 
-// Known reports whether the type is one of the constants.
-func (t Type) Known() bool { _, ok := types[t]; return ok }
-
-// Block is how many elements are packed together and how many bytes they take;
-// zero and zero for an unknown type.
+// Block returns how many elements are packed together and their size in bytes, zeros for an
+// unknown type.
 func (t Type) Block() (elements, bytes int) {
 	k := types[t]
 	return k.block, k.bytes

@@ -60,8 +60,8 @@ type Scalar interface {
 	uint8 | int8 | uint16 | int16 | uint32 | int32 | uint64 | int64 | float32 | float64 | bool | string
 }
 
-// A Value is a metadata value, kept as the file has it: a vocabulary of 131,072
-// entries is one block of bytes until somebody asks for its strings.
+// A Value is a metadata value in the encoding of the file: a vocabulary of 131,072 entries
+// stays one block of bytes until a caller reads its strings.
 type Value struct {
 	kind Kind
 	elem Kind // of an array
@@ -171,8 +171,8 @@ func (v Value) Len() int {
 	return 1
 }
 
-// bits is element i of an integer or boolean value, sign-extended, and whether
-// it is to be read as signed.
+// bits is element i of an integer or boolean value, sign-extended, and whether its type is
+// signed.
 func (v Value) bits(i int) (u uint64, signed, ok bool) {
 	le, e := binary.LittleEndian, v.Elem()
 	b := v.raw[min(len(v.raw), i*int(e.size())):]

@@ -156,7 +156,7 @@ func alignment(m *Metadata) (int64, error) {
 	return a, nil
 }
 
-// maxAlignment is far above what anybody uses, a page of memory.
+// maxAlignment is far above every alignment in use, a page of memory.
 const maxAlignment = 1 << 20
 
 // maxKey is the length of a key at most, in bytes: the specification's.

@@ -12,9 +12,9 @@ import (
 	"slices"
 )
 
-// MaxHead is how many bytes a head has at most. The reference allows 100 MB;
+// MaxHeader is how many bytes a head has at most. The reference allows 100 MB;
 // those of the largest models that are published have three.
-const MaxHead = 32 << 20
+const MaxHeader = 32 << 20
 
 // maxTensors bounds a head's tensors, which take more memory than their text.
 const maxTensors = 1 << 19
@@ -58,8 +58,8 @@ func Decode(r io.ReaderAt, size int64) (*File, error) {
 	}
 	n := binary.LittleEndian.Uint64(length[:])
 	switch {
-	case n > MaxHead:
-		return nil, malformed("", "the header has %d bytes: the limit is %d", n, MaxHead)
+	case n > MaxHeader:
+		return nil, malformed("", "the header has %d bytes: the limit is %d", n, MaxHeader)
 	case int64(n) > size-8:
 		return nil, malformed("", "the file ends inside its header")
 	}
@@ -99,7 +99,7 @@ func (f *File) parse(head []byte) error {
 		}
 		name, _ := t.(string) // all keys are
 		if seen[name] {
-			return malformed(name, "is there twice")
+			return malformed(name, "appears twice")
 		}
 		seen[name] = true
 		if name == "__metadata__" {

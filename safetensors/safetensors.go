@@ -10,7 +10,7 @@ package safetensors
 
 import "fmt"
 
-// A Type is how a tensor's numbers are stored, by the format's own name.
+// A Type is the format's name of a number type.
 type Type string
 
 const (
@@ -79,10 +79,10 @@ const maxBytes = int64(1) << 60
 func (t Tensor) check() error {
 	size := t.Type.Size()
 	if size == 0 {
-		return malformed(t.Name, "is of type %q, which is unknown", string(t.Type))
+		return malformed(t.Name, "has the unknown type %q", string(t.Type))
 	}
 	if len(t.Shape) > maxDims {
-		return malformed(t.Name, "has %d dimensions, and %d are allowed", len(t.Shape), maxDims)
+		return malformed(t.Name, "has %d dimensions: the limit is %d", len(t.Shape), maxDims)
 	}
 	bytes := size
 	for _, d := range t.Shape {
@@ -90,7 +90,7 @@ func (t Tensor) check() error {
 			return malformed(t.Name, "has a dimension of %d", d)
 		}
 		if d > 0 && bytes > maxBytes/d {
-			return malformed(t.Name, "has more bytes than can be: %v", t.Shape)
+			return malformed(t.Name, "is too large: shape %v", t.Shape)
 		}
 		bytes *= max(d, 1)
 	}

@@ -712,7 +712,7 @@ func TestSendingAtOnce(t *testing.T) {
 func TestTwoAnswersAtOnce(t *testing.T) {
 	gate := make(chan struct{})
 	s := &enginetest.Script{About: about, Answer: func(r enginetest.Request, _ int) enginetest.Reply {
-		what := strings.Fields(r.Said())[0]
+		what := strings.Fields(r.Text())[0]
 		return enginetest.Reply{enginetest.Text(what + " begins"), enginetest.Wait(gate), enginetest.Text(" and ends")}
 	}}
 	d := drive(t, scripted(s), 80, 24)

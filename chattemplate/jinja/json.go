@@ -234,19 +234,9 @@ func quoteJSON(s string, ascii bool) string {
 	b.WriteByte('"')
 	for _, r := range s {
 		switch {
-		case r == '"' || r == '\\':
+		case strings.ContainsRune("\"\\\n\r\t\b\f", r):
 			b.WriteByte('\\')
-			b.WriteRune(r)
-		case r == '\n':
-			b.WriteString(`\n`)
-		case r == '\r':
-			b.WriteString(`\r`)
-		case r == '\t':
-			b.WriteString(`\t`)
-		case r == '\b':
-			b.WriteString(`\b`)
-		case r == '\f':
-			b.WriteString(`\f`)
+			b.WriteByte(`"\nrtbf`[strings.IndexRune("\"\\\n\r\t\b\f", r)])
 		case r < ' ':
 			fmt.Fprintf(&b, `\u%04x`, r)
 		case ascii && r > 0xFFFF:

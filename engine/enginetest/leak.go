@@ -67,8 +67,8 @@ func goroutines() map[string]string {
 	return all
 }
 
-// isRuntime tells goroutines that Go starts once and keeps, and those of the
-// testing package.
+// isRuntime reports whether a goroutine belongs to Go's runtime or to the testing
+// package.
 func isRuntime(stack string) bool {
 	for _, keeps := range []string{"testing.tRunner(", "testing.(*T).Run(", "os/signal.loop(", "os/signal.signal_recv(", "runtime.ensureSigM", "runtime/trace.", "runtime/pprof."} {
 		if strings.Contains(stack, keeps) {

@@ -33,7 +33,7 @@ type choice struct {
 	evaluated []int32 // tokens of the answer
 	tokens    int
 	calls     int
-	reason    engine.FinishReason // "" while it goes on
+	reason    engine.FinishReason // "" until it ends
 }
 
 // prepare checks a request and lays it out.
@@ -227,8 +227,8 @@ func (p *performance) finish(c *choice, reason engine.FinishReason) error {
 	return p.emit(engine.Finish{Choice: c.index, Reason: reason})
 }
 
-// emit hands an event to the caller. What was left out is told before the first
-// event of the answer itself.
+// emit hands an event to the caller. A LeftOut event comes before the first event of
+// the answer itself.
 func (p *performance) emit(e engine.Event) error {
 	if p.leftOut != nil {
 		switch e.(type) {

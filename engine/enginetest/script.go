@@ -31,8 +31,8 @@ import (
 // The zero value is ready. The fields must not change after the first request;
 // the methods may be called from any goroutine.
 type Script struct {
-	// About is what Info says. Zero fields get the script's own values: the model
-	// "script" that can do everything, with a context of 32768 tokens.
+	// About is what Info returns. Zero fields get defaults: the model "script", with every
+	// capability and a context of 32768 tokens.
 	About engine.Info
 	// Replies are played in their order, one for each choice of each request; the
 	// last one is played again when all are used up.
@@ -77,8 +77,8 @@ func (r Request) Sampling() engine.Sampling {
 	return engine.Sampling{}
 }
 
-// Said is the last message's text, or the prompt to complete.
-func (r Request) Said() string {
+// Text is the last message's text, or the prompt to complete.
+func (r Request) Text() string {
 	switch {
 	case r.Chat != nil && len(r.Chat.Messages) > 0:
 		return r.Chat.Messages[len(r.Chat.Messages)-1].Content.Plain()
@@ -88,8 +88,8 @@ func (r Request) Said() string {
 	return ""
 }
 
-// Requests are those that the script got, in their order, refused ones too. A
-// sequence that is ranged over twice counts twice.
+// Requests returns every request in order, including rejected ones. A sequence that is
+// ranged over twice counts twice.
 func (s *Script) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -184,7 +184,7 @@ func (s *Script) reply(r Request, choice int) Reply {
 	return reply
 }
 
-// remembered is how many prompts a script keeps to tell what is cached.
+// remembered is how many prompts a script keeps to compute how many tokens are cached.
 const remembered = 16
 
 // cached counts the tokens at the start of a prompt that an earlier request has
@@ -242,7 +242,7 @@ func (s *Script) Embed(ctx context.Context, req engine.EmbedRequest) (engine.Emb
 	return all, nil
 }
 
-// Tokenize gives the ids of the script's own tokenizer.
+// Tokenize returns the ids of the script's vocabulary.
 func (s *Script) Tokenize(ctx context.Context, req engine.TokenizeRequest) (engine.Tokens, error) {
 	end, err := s.begin(ctx, Request{Tokenize: &req})
 	if err != nil {

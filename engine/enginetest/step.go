@@ -22,8 +22,8 @@ type Text string
 // Thinking is a piece of thinking, one token.
 type Thinking string
 
-// A Call is a whole tool call, one token. An empty ID gets one of its own, empty
-// Arguments are {}.
+// A Call is a complete tool call, one token. An empty ID gets a generated one, and empty
+// Arguments become {}.
 type Call struct {
 	ID, Name, Arguments string
 }
@@ -35,7 +35,7 @@ type Emit struct{ engine.Event }
 // with a nil channel, until the context ends.
 type Wait <-chan struct{}
 
-// Do calls a function, which tells a test that the script has come so far.
+// Do calls a function, so that a test can see that the script has reached this step.
 type Do func(context.Context)
 
 // Fail ends the whole answer with an error.

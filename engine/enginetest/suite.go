@@ -128,13 +128,13 @@ const (
 func (n need) missing(can engine.Capabilities) string {
 	switch {
 	case n&writes != 0 && !can.Chat && can.Embed && !can.FIM:
-		return "the model makes embeddings and does not write"
+		return "the model is an embedding model: it cannot generate text"
 	case n&chats != 0 && !can.Chat:
 		return "the model does not chat"
 	case n&callsTools != 0 && !can.Tools:
 		return "the model calls no tools"
 	case n&embeds != 0 && !can.Embed:
-		return "the model makes no embeddings"
+		return "the model cannot embed text"
 	}
 	return ""
 }

@@ -39,7 +39,7 @@ func (s *scheduler) enders(j *job) []token {
 	return append(slices.Clone(s.m.enders), j.ends...)
 }
 
-// nextStep ends the answer, or goes on with the next part of what it has to be.
+// nextStep ends the answer or continues with its next forced part.
 func (s *scheduler) nextStep(a *answer) {
 	if len(a.steps) < 2 {
 		s.end(a, engine.FinishStop)

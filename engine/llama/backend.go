@@ -8,11 +8,10 @@ import (
 	"sync"
 )
 
-// Backends loads ggml's backends: the CPU code for this processor's vector
-// instructions, and that of GPUs. They are looked for in dirs, then beside the
-// program (../lib/bise), then in the cache that the build fills. The first folder
-// that has any is used; with none at all llama.cpp computes without vector
-// instructions, some twenty times slower. Only the first call loads.
+// Backends loads ggml's backends: the CPU code for this processor's vector instructions
+// and the GPU code. It searches dirs, then ../lib/bise beside the program, then the
+// build's cache, and uses the first folder that has any. Without backends llama.cpp
+// computes without vector instructions, about 20 times slower. Only the first call loads.
 func Backends(dirs ...string) {
 	backends.Do(func() {
 		logInit(verbosity)

@@ -74,8 +74,8 @@ func devices() []device {
 	return out
 }
 
-// watch follows a load or a batch from another goroutine. It lives as long as
-// anybody holds it.
+// watch follows a load or a batch from another goroutine. It is freed when its last
+// holder releases it.
 type watch struct{ c *C.bise_watch }
 
 func newWatch() *watch {
@@ -218,7 +218,7 @@ type contextParams struct {
 	kv                   kvType
 	flash                flashAttn
 	embeddings           bool
-	pooling              int // LLAMA_POOLING_TYPE_…; 0 is none
+	pooling              int // LLAMA_POOLING_TYPE_…; 0: no pooling
 }
 
 // lctx is a llama.cpp context. Only the goroutine that owns it may call it.
@@ -559,7 +559,7 @@ func schemaGrammar(schema string) (string, error) {
 	return C.GoString(g), nil
 }
 
-// vision is a projector file's tower.
+// vision is the vision encoder of a projector file.
 type vision struct {
 	c     *C.bise_vision
 	width int // components of a vector
@@ -579,8 +579,8 @@ func openVision(path string, threads int, flash bool) (vision, error) {
 
 func (v vision) free() { C.bise_vision_free(v.c) }
 
-// encode gives the n embeddings of an image of normalised red, green and blue, row
-// after row. The tower has to agree about their number.
+// encode returns the n embeddings of an image of normalised red, green and blue, row by
+// row. It fails if the vision encoder produces another number.
 func (v vision) encode(rgb []float32, width, height, n int) ([]float32, error) {
 	if got := int(C.bise_vision_bytes(v.c, C.int(width), C.int(height))); got != 4*n*v.width || len(rgb) != 3*width*height {
 		return nil, fmt.Errorf("the vision encoder returns %d bytes for %d×%d pixels, want %d", got, width, height, 4*n*v.width)

@@ -55,7 +55,7 @@ func (e *Engine) callSteps(r *engine.ChatRequest) ([]step, error) {
 		layout = f.Force(r)
 	}
 	if layout == nil {
-		return nil, &fault.Error{Kind: fault.Unsupported, Param: "tool_choice", Msg: fmt.Sprintf("%s cannot be made to call a tool", e.name), Advice: "Leave tool_choice out, or use a model that calls tools."}
+		return nil, &fault.Error{Kind: fault.Unsupported, Param: "tool_choice", Msg: fmt.Sprintf("%s does not support forced tool calls", e.name), Advice: "Leave tool_choice out, or use a model that calls tools."}
 	}
 	var steps []step
 	for _, l := range layout {

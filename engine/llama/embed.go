@@ -20,7 +20,7 @@ func (e *Engine) Embed(ctx context.Context, r engine.EmbedRequest) (engine.Embed
 	}
 	defer release()
 	if !s.params.embeddings {
-		return engine.Embeddings{}, &fault.Error{Kind: fault.Unsupported, Msg: fmt.Sprintf("%s has no pooling and makes no embeddings", e.name), Advice: "Use an embedding model, such as E5 Mistral."}
+		return engine.Embeddings{}, &fault.Error{Kind: fault.Unsupported, Msg: fmt.Sprintf("%s has no pooling layer: it cannot embed text", e.name), Advice: "Use an embedding model, such as E5 Mistral."}
 	}
 	width := s.m.embedding()
 	if r.Dimension < 0 || r.Dimension > width {

@@ -21,7 +21,7 @@ func (e *Engine) EmbedTokens(ctx context.Context, tokens []int32) ([]float32, er
 	defer release()
 	switch {
 	case !s.params.embeddings:
-		return nil, &fault.Error{Kind: fault.Unsupported, Msg: fmt.Sprintf("%s has no pooling and makes no embeddings", e.name), Advice: "Use an embedding model, such as E5 Mistral."}
+		return nil, &fault.Error{Kind: fault.Unsupported, Msg: fmt.Sprintf("%s has no pooling layer: it cannot embed text", e.name), Advice: "Use an embedding model, such as E5 Mistral."}
 	case len(tokens) == 0:
 		return nil, &fault.Error{Kind: fault.Invalid, Param: "tokens", Msg: "no tokens to embed"}
 	case len(tokens) > s.bound():

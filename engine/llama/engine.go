@@ -203,7 +203,7 @@ func (e *Engine) Tokenize(_ context.Context, r engine.TokenizeRequest) (engine.T
 	return out, nil
 }
 
-// describe fills in what Info tells.
+// describe fills in the engine's Info.
 func (e *Engine) describe(fingerprint string) {
 	s := &e.scheduler
 	sum := e.file.Summary()

@@ -11,8 +11,8 @@ import (
 	"github.com/bise-sh/bise/mistral/tokenizer"
 )
 
-// formats finds out how the model's text is tokenized and how its conversations
-// are laid out: as Mistral's models want it, or by the file's own template.
+// formats chooses the tokenizer and the prompt layout: Mistral's formats, or the chat
+// template of the file.
 func (e *Engine) formats() error {
 	m := &e.file.Metadata
 	var err error

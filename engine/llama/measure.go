@@ -3,7 +3,7 @@ package llama
 // InputsOptions say how a text is read for [Engine.Inputs].
 type InputsOptions struct {
 	Context int  // tokens of a piece; 0: 512
-	Pieces  int  // at most so many; 0: the whole text
+	Pieces  int  // at most; 0: the whole text
 	Output  bool // look at output.weight too, which is best quantized without a matrix
 }
 
@@ -24,11 +24,10 @@ type TensorInputs struct {
 // PerplexityOptions say how a text is read for [Engine.Perplexity].
 type PerplexityOptions struct {
 	Context int // tokens of a window; 0: 512
-	Windows int // at most so many; 0: the whole text
+	Windows int // at most; 0: the whole text
 }
 
-// A Perplexity is how much a text surprises a model: it is as unsure about the
-// next token as if it had to guess among so many.
+// A Perplexity is the exponential of the mean negative log-likelihood of a text's tokens.
 type Perplexity struct {
 	Perplexity float64     `json:"perplexity"`
 	Error      float64     `json:"error"` // standard error of Perplexity

@@ -53,7 +53,7 @@ type BareLoop struct{ Prefill, Decode time.Duration }
 // Bare fails.
 func (e *Engine) Bare([]int32, int) (BareLoop, error) { return BareLoop{}, errNoCgo() }
 
-// A StateCost is what it takes to save a conversation and to bring it back.
+// A StateCost is the time and the size of saving and restoring a conversation.
 type StateCost struct {
 	Bytes         int
 	Save, Restore time.Duration

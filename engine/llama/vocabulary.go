@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// pieces remembers what tokens read as.
+// pieces caches the text of tokens.
 type pieces struct {
 	m     *model
 	texts []string

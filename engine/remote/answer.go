@@ -137,7 +137,7 @@ type answer struct {
 type choice struct {
 	index  int
 	echo   echo
-	calls  []*engine.ToolCall // not yet told
+	calls  []*engine.ToolCall // not emitted yet
 	called bool
 	done   bool
 }
@@ -315,7 +315,7 @@ func (a *answer) finish(c *choice, reason engine.FinishReason) error {
 		return nil
 	}
 	if reason == wire.FinishError {
-		return fault.Errorf(fault.Internal, "the server ended its answer with an error and did not say which")
+		return fault.Errorf(fault.Internal, "the server ended its answer with an unspecified error")
 	}
 	if err := a.flushCalls(c); err != nil {
 		return err

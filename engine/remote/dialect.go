@@ -106,7 +106,7 @@ func lacks(server, field string) error {
 	}
 }
 
-// set tells a field that has a value.
+// set is a field that has a value.
 type set struct {
 	name string
 	is   bool

@@ -95,7 +95,7 @@ func (v *vector) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// Tokenize gives the token ids of a text or of a request. Only bise tells them.
+// Tokenize returns the token ids of a text or of a request. Only bise servers support it.
 func (e *Engine) Tokenize(ctx context.Context, req engine.TokenizeRequest) (engine.Tokens, error) {
 	end, err := e.begin(ctx)
 	if err != nil {

@@ -149,8 +149,8 @@ type openAICompletionRequest struct {
 	Logprobs *int `json:"logprobs,omitempty"`
 }
 
-// completionTokens is how long a completion can get that nobody bounds: OpenAI's
-// default is 16 tokens, and more than fit are an error.
+// completionTokens is the default max_tokens of a completion. OpenAI's default is 16, and
+// asking for more than fits the context is an error.
 const completionTokens = 1024
 
 func openAICompletion(req engine.CompletionRequest) (openAICompletionRequest, error) {

@@ -53,8 +53,8 @@ type Engine struct {
 
 var _ engine.Engine = (*Engine)(nil)
 
-// New makes an engine of a model on a server. It does not connect yet. The error
-// is of kind Invalid: the URL is none.
+// New returns an engine for a model on a server. It does not connect yet. An invalid URL
+// is an error of kind Invalid.
 func New(c Config) (*Engine, error) {
 	base, err := baseURL(c.URL)
 	if err != nil {

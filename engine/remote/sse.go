@@ -23,7 +23,7 @@ type message struct {
 // without its blank line.
 type sseReader struct {
 	r       *bufio.Reader
-	line    []byte // where a line does not lie in r's buffer as a whole
+	line    []byte // a line that exceeds r's buffer
 	data    []byte
 	hasData bool
 	afterCR bool // the next \n belongs to the last line's end

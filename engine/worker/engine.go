@@ -12,8 +12,8 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-// An Engine is a model in a worker process. It may be used from any goroutine.
-// Closing it leaves the worker to those who share it, and to its keep-alive.
+// An Engine is a model in a worker process. It may be used from any goroutine. After
+// Close the worker stays for its other clients and for its keep-alive.
 type Engine struct {
 	*client
 	starter *starter

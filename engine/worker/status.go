@@ -22,7 +22,7 @@ const (
 	Loading   State = "loading"
 	Idle      State = "idle"
 	Answering State = "answering"
-	Failed    State = "failed"  // the model could not be loaded; it leaves once that is told
+	Failed    State = "failed"  // the model could not be loaded; it exits once a client has seen the error
 	Leaving   State = "leaving" // it ends what it has begun and takes nothing new
 	Silent    State = "silent"  // it is there but does not answer
 )
@@ -68,9 +68,8 @@ func List(ctx context.Context) ([]Status, error) {
 	return statuses, err
 }
 
-// Stop ends the workers that which picks (nil: all of them) and returns those that
-// have ended. Answers being written have grace to finish; a worker that does not
-// answer, or overstays, is killed.
+// Stop ends the workers that which selects (nil: all) and returns the ended ones. Answers
+// in progress get grace to finish; a worker that does not answer or exceeds it is killed.
 func Stop(ctx context.Context, grace time.Duration, which func(Status) bool) ([]Status, error) {
 	found, err := list(ctx)
 	if err != nil {
@@ -112,7 +111,7 @@ func list(ctx context.Context) ([]running, error) {
 	for _, dir := range dirs {
 		entries, err := os.ReadDir(dir)
 		if err != nil {
-			return nil, fmt.Errorf("look for workers: %w", err)
+			return nil, fmt.Errorf("list workers: %w", err)
 		}
 		for _, e := range entries {
 			if key, ok := strings.CutSuffix(e.Name(), ".sock"); ok {
@@ -140,7 +139,7 @@ func (w *running) look(ctx context.Context) error {
 	case err == nil:
 		w.Status = st
 		return nil
-	case nobody(err):
+	case notListening(err):
 		return clearAway(ctx, w.dir, w.Key)
 	case errors.Is(err, errSilent):
 		w.State = Silent
@@ -163,7 +162,7 @@ func clearAway(ctx context.Context, dir, key string) error {
 		return err
 	}
 	socket := socketPath(dir, key)
-	if conn, err := dial(ctx, socket); !nobody(err) {
+	if conn, err := dial(ctx, socket); !notListening(err) {
 		lock.release()
 		if err == nil {
 			conn.Close()

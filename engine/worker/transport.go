@@ -58,7 +58,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 			return nil, fault.Errorf(fault.Crashed, "cannot reach the worker for %s: %w", t.starter.spec.Name, err)
 		}
 		// One that dies as soon as it is started will do so again.
-		if how := fate(found.PID, 100*time.Millisecond); how != "" && how != left {
+		if how := waitEnd(found.PID, 100*time.Millisecond); how != "" && how != left {
 			return nil, crashed(t.starter.spec.Name, "before it could answer", found.PID, found.Log)
 		}
 		if found, err = t.starter.reopen(ctx); err != nil {

@@ -53,8 +53,7 @@ const (
 // vocabulary with the control tokens of tokenizer version 3.
 func Mistral() Options { return Options{} }
 
-// ChatML is a model in the manner of SmolLM2: a byte-level BPE vocabulary and a
-// chat template of its own.
+// ChatML is a model like SmolLM2, with a byte-level BPE vocabulary and a chat template.
 func ChatML() Options { return Options{Vocabulary: ByteLevel} }
 
 // Embedder is a model in the manner of E5 Mistral: it pools the last token.

@@ -275,8 +275,8 @@ func (w *writer) result(i int, t *turn) error {
 	return nil
 }
 
-// Fill lays out a text with a gap: first what comes after it, then what comes
-// before it. The version's [MIDDLE] token is never used.
+// Fill lays out an infill prompt: suffix, then prefix. The version's [MIDDLE] token is
+// never used.
 func (f *format) Fill(prefix, suffix string) (Prompt, error) {
 	if f.prefix == "" {
 		return Prompt{}, f.unsupported("suffix", "cannot fill in between two texts")

@@ -66,7 +66,7 @@ func (f *format) checkOrder(r *engine.ChatRequest) error {
 		return &fault.Error{
 			Kind: fault.Invalid, Param: "messages",
 			Msg:    "the last message is the assistant's, so there is nothing to answer",
-			Advice: "Set its prefix to have it continued.",
+			Advice: "Set its prefix field to continue it.",
 		}
 	}
 	return nil
@@ -231,7 +231,7 @@ func (f *format) checkAssistant(i int, m engine.Message, last bool) error {
 		}
 	}
 	if m.Prefix && !last {
-		return invalid(at(i, "prefix"), "message %d is to be continued, and is not the last", i+1)
+		return invalid(at(i, "prefix"), "message %d has prefix and is not the last message", i+1)
 	}
 	return nil
 }

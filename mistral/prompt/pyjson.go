@@ -48,14 +48,13 @@ func (o *object) set(key string, v value) {
 	o.values[key] = v
 }
 
-// jsonDepth is how deep lists and objects may lie in each other. Python gives up
-// near 1,000 too.
+// jsonDepth is the deepest nesting of lists and objects. Python fails near 1,000 too.
 const jsonDepth = 990
 
 // errDeep is the only error that is not a matter of syntax.
 var errDeep = fmt.Errorf("JSON nested more than %d deep", jsonDepth)
 
-// parseJSON reads one value. What is no JSON is an error, errDeep what is too deep.
+// parseJSON reads one value. Nesting that is too deep is errDeep.
 func parseJSON(s string) (value, error) {
 	p := jsonParser{s: s}
 	p.space()
@@ -93,7 +92,7 @@ func (p *jsonParser) next(c byte) bool {
 	return false
 }
 
-// literals are JSON's words, and those that Python writes and reads besides.
+// literals are JSON's words and Python's additions.
 var literals = []struct {
 	word string
 	v    value

@@ -60,8 +60,8 @@ func (s *Settings) of(r *engine.ChatRequest) (string, error) {
 		if !slices.Contains(s.Efforts, effort) {
 			return "", &fault.Error{
 				Kind: fault.Invalid, Param: "reasoning_effort",
-				Msg:    fmt.Sprintf("the model knows no reasoning effort %q", effort),
-				Advice: "It knows " + strings.Join(s.Efforts, ", ") + ".",
+				Msg:    fmt.Sprintf("unknown reasoning effort %q", effort),
+				Advice: "Use " + strings.Join(s.Efforts, " or ") + ".",
 			}
 		}
 		o.set("reasoning_effort", text(effort))

@@ -17,9 +17,9 @@ type rules struct {
 
 	// markers: [INST] and [/INST] are control tokens, else they are text.
 	markers bool
-	// systemBlock: system prompts stand where they occur, between control tokens.
-	// Else they are put together and written before a user message's text: the
-	// first one's where systemFirst is set, else the last one's.
+	// systemBlock: system prompts keep their place, between control tokens. Otherwise
+	// they are joined and written before the text of a user message: the first one if
+	// systemFirst is set, else the last one.
 	systemBlock, systemFirst bool
 	// toolsFirst: the list of tools comes before the first user message, else
 	// before the last one.
@@ -143,8 +143,8 @@ type Options struct {
 	// Settings are what a model of version v15 can be set to; nil stands for
 	// reasoning effort, none or high.
 	Settings *Settings
-	// Thinks: the model is known to think before it answers. It need not be said
-	// of those whose vocabulary has [THINK].
+	// Thinks: the model is known to think before it answers. It is not needed for a
+	// vocabulary with [THINK].
 	Thinks bool
 }
 

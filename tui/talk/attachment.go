@@ -13,16 +13,16 @@ import (
 	"github.com/bise-sh/bise/units"
 )
 
-// An attachment is something that goes with a message: a file, an image, or a long
-// text that was pasted.
+// An attachment is what a message carries beside its text: a file, an image or a long pasted
+// text.
 type attachment struct {
-	attach.Attachment              // without a name: it was pasted
+	attach.Attachment              // has no name when it was pasted
 	image             *cachedImage // the image as it is drawn
-	about             string       // what the user is told of it beside the name
-	tokens            int          // 0 while they are not counted
+	about             string       // shown beside the name
+	tokens            int          // 0 until they are counted
 }
 
-// newAttachment makes an attachment of one that was read.
+// newAttachment returns a as an attachment of the composer.
 func newAttachment(a attach.Attachment) attachment {
 	if a.Image == nil {
 		return attachment{Attachment: a, about: units.Plural(kit.LineCount(a.Text), "line")}
@@ -31,9 +31,8 @@ func newAttachment(a attach.Attachment) attachment {
 	return attachment{Attachment: a, image: s, about: s.pixelSize()}
 }
 
-// readFile reads the file at a path, which the model is to know by a name: of a
-// document it gives an attachment for each page. The note is what the user should
-// know about it.
+// readFile reads the file at path for the model, under a name. A document gives one attachment
+// a page. note is for the user.
 func readFile(ctx context.Context, path, name string) (list []attachment, note string, err error) {
 	var notes []string
 	r := attach.Reader{RegularOnly: true, Note: func(s string) { notes = append(notes, s) }}
@@ -44,7 +43,7 @@ func readFile(ctx context.Context, path, name string) (list []attachment, note s
 	return list, strings.Join(notes, " "), err
 }
 
-// previewFile reads the file at a path, unless it is a document: pages are slow.
+// previewFile reads the file at path, unless it is a document: rendering pages is slow.
 func previewFile(ctx context.Context, path, name string) (attachment, error) {
 	r := attach.Reader{RegularOnly: true, NoPages: true}
 	list, err := r.File(ctx, path, name)
@@ -54,8 +53,8 @@ func previewFile(ctx context.Context, path, name string) (attachment, error) {
 	return newAttachment(list[0]), nil
 }
 
-// readPasted makes an attachment of an image that was pasted.
-func readPasted(data []byte) (attachment, error) {
+// readPastedImage returns a pasted image as an attachment.
+func readPastedImage(data []byte) (attachment, error) {
 	image, err := attach.ReadImage("the pasted image", data)
 	if err != nil {
 		return attachment{}, err
@@ -63,7 +62,7 @@ func readPasted(data []byte) (attachment, error) {
 	return newAttachment(attach.Attachment{Image: &image}), nil
 }
 
-// label describes the attachment in a few words.
+// label describes the attachment briefly.
 func (a attachment) label() string {
 	mark, name := "▤", kit.OneLine(a.Name)
 	if a.Image != nil {
@@ -82,16 +81,16 @@ func (a attachment) label() string {
 	return fmt.Sprintf("%s %s · %s", mark, name, about)
 }
 
-// composed is a message as it was written.
-type composed struct {
+// draftMessage is a message in the composer.
+type draftMessage struct {
 	text     string
 	attached []attachment
 }
 
-func (m composed) empty() bool { return strings.TrimSpace(m.text) == "" && len(m.attached) == 0 }
+func (m draftMessage) empty() bool { return strings.TrimSpace(m.text) == "" && len(m.attached) == 0 }
 
-// content returns the message for the model, and what is attached to it.
-func (m composed) content() (engine.Content, []history.Attachment) {
+// content returns the message as the model gets it, and its attachments for the history.
+func (m draftMessage) content() (engine.Content, []history.Attachment) {
 	q := chat.Question{Prompt: m.text}
 	for _, a := range m.attached {
 		q.Attached = append(q.Attached, a.Attachment)
@@ -104,9 +103,9 @@ func (m composed) content() (engine.Content, []history.Attachment) {
 	return content, attached
 }
 
-// composedOf takes a sent message apart again, to be edited.
-func composedOf(t *turn) composed {
-	m := composed{text: t.plainText()}
+// draftOf returns a sent message as a draft, for editing.
+func draftOf(t *turn) draftMessage {
+	m := draftMessage{text: t.plainText()}
 	for _, a := range t.attached {
 		if a.Chunk < 0 || a.Chunk >= len(t.content) {
 			continue
@@ -114,7 +113,7 @@ func composedOf(t *turn) composed {
 		switch c := t.content[a.Chunk]; c.Type {
 		case engine.ImageChunk:
 			image := attach.Attachment{Name: a.Name, Image: &attach.Image{Name: a.Name, URL: c.ImageURL}}
-			m.attached = append(m.attached, attachment{Attachment: image, image: t.shots[a.Chunk], about: "picture"})
+			m.attached = append(m.attached, attachment{Attachment: image, image: t.attachedImages[a.Chunk], about: "image"})
 		case engine.TextChunk:
 			m.attached = append(m.attached, newAttachment(attach.Attachment{Name: a.Name, Text: chat.Unfence(c.Text)}))
 		}

@@ -4,10 +4,10 @@ import (
 	tea "charm.land/bubbletea/v2"
 )
 
-// QuestionBegun has a text for the composer, behind which the user goes on.
+// QuestionBegun asks a conversation to insert Text into its composer.
 type QuestionBegun struct{ Text string }
 
-// Chat is the mode for questions of every kind: a conversation and nothing else.
+// Chat is the mode for general questions: a plain conversation.
 type Chat struct {
 	*Conversation
 }
@@ -29,14 +29,14 @@ func (c *Chat) Shown() tea.Cmd {
 func (c *Chat) Update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case NewRequested:
-		c.startNew()
+		c.reset()
 	case QuestionBegun:
 		c.composer.Insert(msg.Text)
 	case ConversationRead:
 		return c.open(msg)
 	case ConversationDeleted:
 		if c.saved != nil && c.saved.id.Load() == msg.Id {
-			c.startNew()
+			c.reset()
 		}
 	case fileAttached, clipboardRead, editorDone:
 		c.attachments(msg)

@@ -6,15 +6,15 @@ import (
 	"github.com/bise-sh/bise/attach"
 )
 
-// clipboardRead brings what is on the system's clipboard.
+// clipboardRead has the contents of the system clipboard.
 type clipboardRead struct {
-	to      string // the mode
+	to      string // mode
 	image   []byte
 	text    string
-	missing bool // there is no program that reads it
+	missing bool // no program can read the clipboard
 }
 
-// pasteFromSystem reads the clipboard: an image if there is one, else its text.
+// pasteFromSystem reads the clipboard: an image if it has one, else its text.
 func (c *composer) pasteFromSystem() tea.Cmd {
 	ctx, terminal, to := c.tasks.Context(), c.terminal, c.mode
 	return func() tea.Msg {

@@ -8,7 +8,7 @@ import (
 	"github.com/bise-sh/bise/tui/kit"
 )
 
-// commandPopup offers the commands after a slash.
+// commandPopup completes a command after a slash.
 type commandPopup struct {
 	*composer
 	found  []kit.Command
@@ -77,7 +77,7 @@ func (p *commandPopup) complete() {
 
 func (p *commandPopup) View(width, height int) []string {
 	if len(p.found) == 0 {
-		return []string{p.look.Theme.Muted.Render("there is no such command")}
+		return []string{p.look.Theme.Muted.Render("no command matches")}
 	}
 	names := 0
 	for _, c := range p.found {

@@ -1,6 +1,7 @@
 package talk
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -8,29 +9,28 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/bise-sh/bise/tui/kit"
-	"github.com/bise-sh/bise/units"
 )
 
-// Commands are those of a conversation, that follow a slash.
+// Commands returns the slash commands of a conversation.
 func (c *Conversation) Commands() []kit.Command {
 	do := func(f func() tea.Cmd) func(string) kit.Outcome {
 		return func(string) kit.Outcome { return kit.Handled(f()) }
 	}
 	return []kit.Command{
-		{Name: "new", Help: "a new conversation", Run: func(string) kit.Outcome { return kit.Send(NewRequested{}) }},
-		{Name: "model", Args: "[REF]", Help: "another model", Run: c.modelCommand},
-		{Name: "attach", Args: "PATH", Help: "attach a file or a picture", Run: func(path string) kit.Outcome {
+		{Name: "new", Help: "start a new conversation", Run: func(string) kit.Outcome { return kit.Send(NewRequested{}) }},
+		{Name: "model", Args: "[REF]", Help: "switch the model", Run: c.modelCommand},
+		{Name: "attach", Args: "PATH", Help: "attach a file or an image", Run: func(path string) kit.Outcome {
 			return kit.Handled(c.composer.attachFile(path))
 		}},
-		{Name: "paste", Help: "attach what is on the clipboard", Run: do(c.composer.pasteFromSystem)},
-		{Name: "editor", Help: "write in $EDITOR", Run: do(c.openEditor)},
+		{Name: "paste", Help: "attach the clipboard's contents", Run: do(c.composer.pasteFromSystem)},
+		{Name: "editor", Help: "edit the message in $EDITOR", Run: do(c.openEditor)},
 		{Name: "again", Help: "answer the last message again", Run: do(func() tea.Cmd { return c.regenerate(len(c.transcript.turns) - 1) })},
 		{Name: "continue", Help: "continue a cut answer", Run: do(c.continueAnswer)},
 		{Name: "copy", Help: "copy the last answer", Run: do(c.copyLast)},
 		{Name: "message", Args: "NUMBER", Help: "select a message", Run: c.messageCommand},
-		{Name: "context", Help: "how much the model keeps in view", Run: func(string) kit.Outcome { return kit.Send(ContextRequested{}) }},
-		{Name: "system", Args: "[TEXT]", Help: "how the model is to answer", Run: c.systemCommand},
-		{Name: "detach", Help: "take the last attachment back", Run: do(func() tea.Cmd {
+		{Name: "context", Help: "set the context length", Run: func(string) kit.Outcome { return kit.Send(ContextRequested{}) }},
+		{Name: "system", Args: "[TEXT]", Help: "set the system prompt; without TEXT, clear it", Run: c.systemCommand},
+		{Name: "detach", Help: "remove the last attachment", Run: do(func() tea.Cmd {
 			c.composer.attached = slices.Delete(c.composer.attached, max(0, len(c.composer.attached)-1), len(c.composer.attached))
 			return nil
 		})},
@@ -44,11 +44,11 @@ func (c *Conversation) modelCommand(ref string) kit.Outcome {
 	return kit.Handled(c.UseModel(ref))
 }
 
-// messageCommand selects a message by its number, from the first.
+// messageCommand selects a message by its number, from 1.
 func (c *Conversation) messageCommand(number string) kit.Outcome {
 	n, err := strconv.Atoi(number)
 	if err != nil || n < 1 || n > len(c.transcript.turns) {
-		c.notify.Say("there are " + units.Plural(len(c.transcript.turns), "message"))
+		c.notify.Say(fmt.Sprintf("invalid message number %q: want 1 to %d", number, len(c.transcript.turns)))
 		return kit.Handled(nil)
 	}
 	c.transcript.selectTurn(n - 1)
@@ -65,22 +65,22 @@ func (c *Conversation) copyLast() tea.Cmd {
 func (c *Conversation) systemCommand(text string) kit.Outcome {
 	c.system = strings.TrimSpace(text)
 	if c.system == "" {
-		c.notify.Say("the model is told nothing before your messages")
+		c.notify.Say("system prompt cleared")
 	} else {
-		c.notify.Say("the model is told this before your messages: " + c.system)
+		c.notify.Say("system prompt: " + c.system)
 	}
 	return kit.Handled(nil)
 }
 
-// Paste takes a pasted text.
+// Paste inserts or attaches pasted text.
 func (c *Conversation) Paste(text string) kit.Outcome {
 	c.transcript.selectTurn(-1)
-	cmd := c.composer.pasted(text)
+	cmd := c.composer.paste(text)
 	c.keepDraft()
 	return kit.Handled(cmd)
 }
 
-// Click selects a message, copies code, or puts the cursor somewhere.
+// Click selects a message, copies code or moves the cursor.
 func (c *Conversation) Click(x, y int) kit.Outcome {
 	left, _ := kit.Column(c.width)
 	if y < c.transcript.height {
@@ -103,7 +103,7 @@ func (c *Conversation) Click(x, y int) kit.Outcome {
 
 func (c *Conversation) Scroll(lines int) { c.transcript.scroll(lines) }
 
-// attachments takes what was read for the composer.
+// attachments adds to the composer what was read for it.
 func (c *Conversation) attachments(msg tea.Msg) {
 	switch msg := msg.(type) {
 	case fileAttached:
@@ -132,7 +132,7 @@ func (c *Conversation) attachments(msg tea.Msg) {
 		}
 		switch {
 		case len(msg.image) > 0:
-			a, err := readPasted(msg.image)
+			a, err := readPastedImage(msg.image)
 			if err != nil {
 				c.notify.Error(err)
 				return
@@ -141,7 +141,7 @@ func (c *Conversation) attachments(msg tea.Msg) {
 		case msg.text != "":
 			c.composer.insertPasted(msg.text)
 		case msg.missing:
-			c.notify.Say("there is no program here that reads the clipboard; paste with the terminal's own key")
+			c.notify.Say("no program to read the clipboard; use the terminal's paste key")
 		}
 	case editorDone:
 		if msg.to != c.mode {

@@ -12,30 +12,30 @@ import (
 	"github.com/bise-sh/bise/units"
 )
 
-// A composer is where a message is written: its text, what is attached, and the
-// popup that helps with either.
+// A composer is the input for a message: its text, its attachments and a popup that completes
+// both.
 type composer struct {
 	look     *kit.Look
 	tasks    *kit.Tasks
 	terminal *terminal.Terminal
 	images   *ImageCache
-	folder   string // of files for @; "": there are none
+	folder   string // for @; "" disables it
 
 	kit.Editor
-	mode        string // of the conversation, for messages
+	mode        string // of the conversation, in messages
 	placeholder string
 	attached    []attachment
 	popup       kit.Popup      // nil: none
-	vim         *kit.Vim       // nil: keys are the usual ones
-	model       *engines.Model // that counts tokens
+	vim         *kit.Vim       // nil: no vim keys
+	model       *engines.Model // counts tokens
 
-	sent     []string // messages before, oldest first
-	recall   int      // which of them is shown, counted from the last; 0: none
-	unsent   string   // what stood here before
+	sent     []string // previous messages, oldest
+	recall   int      // the previous message shown, counted from the last; 0: none
+	unsent   string   // the text before the recall
 	commands func() []kit.Command
 
 	width, rows int // of the text
-	space       int // rows there are for the popup
+	space       int // rows for the popup
 }
 
 func newComposer(o Options, mode, placeholder string) *composer {
@@ -43,16 +43,16 @@ func newComposer(o Options, mode, placeholder string) *composer {
 }
 
 const (
-	// A paste of more than so many lines, or bytes, becomes an attachment.
+	// A paste of more lines or bytes becomes an attachment.
 	pastedLines, pastedBytes = 12, 2000
-	// A longer one is not kept with the draft, which is written at every key.
+	// A longer pasted text is not saved in the draft, which is written at every key.
 	draftBytes = 1_000_000
 )
 
-// message is what is written.
-func (c *composer) message() composed { return composed{c.Text, c.attached} }
+// message returns the message in the composer.
+func (c *composer) message() draftMessage { return draftMessage{c.Text, c.attached} }
 
-// attach adds what goes with the message.
+// attach adds an attachment.
 func (c *composer) attach(a attachment) {
 	if a.image != nil {
 		a.image = c.images.add(a.image)
@@ -60,20 +60,20 @@ func (c *composer) attach(a attachment) {
 	c.attached = append(c.attached, a)
 }
 
-// clear begins a new message.
+// clear removes the text and the attachments.
 func (c *composer) clear() {
 	c.Reset()
 	c.attached, c.popup, c.recall = nil, nil, 0
 }
 
-// clearText leaves what is attached.
+// clearText removes the text and keeps the attachments.
 func (c *composer) clearText() {
 	c.Reset()
 	c.popup = nil
 }
 
-// restore puts a message back, before what is written.
-func (c *composer) restore(m composed) {
+// restore inserts a message before the current text.
+func (c *composer) restore(m draftMessage) {
 	text := m.text
 	if c.Text != "" {
 		text += "\n\n" + c.Text
@@ -82,8 +82,8 @@ func (c *composer) restore(m composed) {
 	c.attached = append(m.attached, c.attached...)
 }
 
-// draft is what would be missed of the message if the program ended: pasted text
-// is in it, files by their names. resume reads it.
+// draft returns the message as one text to save: pasted text as it is, files by name. See
+// resume.
 func (c *composer) draft() string {
 	parts := []string{c.Text}
 	for _, a := range c.attached {
@@ -97,22 +97,22 @@ func (c *composer) draft() string {
 	return strings.TrimSpace(strings.Join(parts, "\n\n"))
 }
 
-// resume goes on with a draft: files that it names are attached again.
+// resume loads a saved draft and attaches the files that it names.
 func (c *composer) resume(draft string) tea.Cmd {
 	var cmds []tea.Cmd
 	var texts []string
 	for part := range strings.SplitSeq(draft, "\n\n") {
 		if name, ok := strings.CutPrefix(part, "@"); ok && name != "" && !strings.Contains(name, "\n") && c.folder != "" {
-			cmds = append(cmds, c.attachPath(name, part)) // or a text, when there is no such file any more
+			cmds = append(cmds, c.attachPath(name, part)) // a text if the file does not exist any more
 			continue
 		}
 		texts = append(texts, part)
 	}
-	c.restore(composed{text: strings.Join(texts, "\n\n")})
+	c.restore(draftMessage{text: strings.Join(texts, "\n\n")})
 	return tea.Batch(cmds...)
 }
 
-// press takes a key; false when it means nothing here.
+// press handles a key.
 func (c *composer) press(k tea.KeyPressMsg) kit.Outcome {
 	if c.popup != nil {
 		if o := c.popup.Press(k); o.Handled {
@@ -140,7 +140,7 @@ func (c *composer) press(k tea.KeyPressMsg) kit.Outcome {
 	return c.afterEdit(kit.Handled(nil))
 }
 
-// afterEdit looks at what was written, for the popup that it asks for.
+// afterEdit opens, updates or closes the popup after an edit.
 func (c *composer) afterEdit(o kit.Outcome) kit.Outcome {
 	cmds := []tea.Cmd{o.Cmd}
 	word, from := c.word()
@@ -153,7 +153,7 @@ func (c *composer) afterEdit(o kit.Outcome) kit.Outcome {
 		if _, ok := c.popup.(*filePopup); !ok {
 			p := newFilePopup(c)
 			c.popup = p
-			cmds = append(cmds, p.begin())
+			cmds = append(cmds, p.load())
 		}
 	default:
 		c.popup = nil
@@ -165,20 +165,20 @@ func (c *composer) afterEdit(o kit.Outcome) kit.Outcome {
 	return o
 }
 
-// word is the word before the cursor, and where it begins.
+// word returns the word before the cursor and its start.
 func (c *composer) word() (word string, from int) {
 	from = strings.LastIndexAny(c.Text[:c.Cursor], " \n\t") + 1
 	return c.Text[from:c.Cursor], from
 }
 
-// replaceWord puts a text in place of the word before the cursor.
+// replaceWord replaces the word before the cursor.
 func (c *composer) replaceWord(text string) {
 	_, from := c.word()
 	c.Replace(from, c.Cursor, text)
 	c.popup = nil
 }
 
-// recallSent goes through the messages before, back when by is positive.
+// recallSent moves through previous messages, back if by is positive.
 func (c *composer) recallSent(by int) {
 	to := max(0, min(c.recall+by, len(c.sent)))
 	if to == c.recall {
@@ -195,18 +195,18 @@ func (c *composer) recallSent(by int) {
 	c.SetText(c.sent[len(c.sent)-to])
 }
 
-// pasted takes a text from the clipboard. One that is the path of a file is the
-// file, as when it was dragged here.
-func (c *composer) pasted(text string) tea.Cmd {
+// paste inserts text from the clipboard. The path of a file, as a terminal inserts it when a
+// file is dropped, attaches the file.
+func (c *composer) paste(text string) tea.Cmd {
 	c.popup = nil
-	if path, ok := pathOf(text); ok {
+	if path, ok := pastedPath(text); ok {
 		return c.attachPath(path, text)
 	}
 	c.insertPasted(text)
 	return nil
 }
 
-// insertPasted inserts a text, or attaches it when it is long.
+// insertPasted inserts text, or attaches it when it is long.
 func (c *composer) insertPasted(text string) {
 	text = strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n")
 	if n := kit.LineCount(text); n > pastedLines || len(text) > pastedBytes {
@@ -216,8 +216,8 @@ func (c *composer) insertPasted(text string) {
 	c.Insert(text)
 }
 
-// resize gives the composer a width, at most so many rows for the text, and so
-// many above it for the popup.
+// resize sets the width, the maximum number of rows of the text, and the rows above it for the
+// popup.
 func (c *composer) resize(width, most, space int) {
 	c.width, c.space = width, space
 	switch {
@@ -231,10 +231,10 @@ func (c *composer) resize(width, most, space int) {
 	c.ScrollTo(c.rows)
 }
 
-// height is the lines that view draws.
+// height returns how many lines view draws.
 func (c *composer) height() int { return c.rows + len(c.attachedLines()) }
 
-// attachedLines are the lines that show what is attached.
+// attachedLines returns the lines that list the attachments.
 func (c *composer) attachedLines() []string {
 	var lines []string
 	line := ""
@@ -260,7 +260,7 @@ func (c *composer) attachedLines() []string {
 	return lines
 }
 
-// view draws what is attached and the text, beside the bar that marks them.
+// view draws the attachments and the text beside the accent bar.
 func (c *composer) view() (lines []string, cursor *tea.Cursor) {
 	bar := c.look.Theme.Accent.Render("▍") + " "
 	for _, line := range c.attachedLines() {
@@ -281,8 +281,8 @@ func (c *composer) view() (lines []string, cursor *tea.Cursor) {
 	return lines, cursor
 }
 
-// help is the popup as lines to lay over those above the composer.
-func (c *composer) help() []string {
+// popupLines returns the popup's lines, which cover the ones above the composer.
+func (c *composer) popupLines() []string {
 	if c.popup == nil {
 		return nil
 	}

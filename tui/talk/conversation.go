@@ -17,9 +17,8 @@ import (
 	"github.com/bise-sh/bise/tui/terminal"
 )
 
-// A Conversation is what a person and a model say to each other: the transcript,
-// the composer below it, and the answer on its way. Modes whose screen is a
-// conversation have one.
+// A Conversation is a chat with a model: the transcript, the composer below it, and the
+// current answer. It is the screen of the chat, math and vision modes.
 type Conversation struct {
 	look     *kit.Look
 	notify   kit.Notify
@@ -32,42 +31,41 @@ type Conversation struct {
 	sampling engine.Sampling
 
 	mode       string // its name in the history
-	system     string // what the model is told first; may be empty
+	system     string // system prompt; may be empty
 	transcript *transcript
 	composer   *composer
 
-	handler answerHandler // what the mode makes of answers; nil: they are texts
+	handler answerHandler // nil: answers are plain text
 
-	saved      *savedID // in the history; nil before the first key
+	saved      *savedID // nil: not in the history yet
 	ref        string   // of the model
-	remembered bool     // it is that of the last time
+	remembered bool     // ref was used last time
 	model      *engines.Model
-	stream     *stream // the answer on its way, nil when there is none
-	waits      bool    // an answer is wanted as soon as the model is open
-	continuing bool    // and it is to continue the last one
-	handled    bool    // the answer on its way goes through the craft
-	queue      []composed
-	heard      string // what was written line by line, which is not said again
+	stream     *stream // the current answer; nil: none
+	pending    bool    // the answer starts when the model is open
+	continuing bool    // the pending answer continues the last one
+	useHandler bool    // the current answer uses handler
+	queue      []draftMessage
+	entered    string // the text entered as lines, which is not printed again
 
-	edited    int       // the turn that is being edited, -1: none
-	setAside  composed  // what was being written before
-	keptDraft draftMark // what was kept last of what is written
+	edited     int          // the turn in the composer;
+	beforeEdit draftMessage // the draft from before the edit
+	keptDraft  draftMark    // the draft that was saved last
 
 	width, height int
 }
 
-// A answerHandler is what a mode does to an answer that is more than a text. It takes part
-// from the request to the end of the answer.
+// An answerHandler processes answers that are more than text, from the request to the end.
 type answerHandler interface {
-	// prepare changes what is asked, of whom, and what the history is told: kept is
-	// called from the goroutine that reads the events, with nil at their end.
-	prepare(e engine.Engine, r engine.ChatRequest, kept func(engine.Event)) (engine.Engine, engine.ChatRequest, func(engine.Event))
-	// event shows an event in the answer's turn, and end what comes after the last.
+	// prepare changes the engine, the request and what record gets. record is called from the
+	// goroutine that reads the events, and with nil at their end.
+	prepare(e engine.Engine, r engine.ChatRequest, record func(engine.Event)) (engine.Engine, engine.ChatRequest, func(engine.Event))
+	// event adds an event to the answer's turn, and finish completes the turn.
 	event(t *turn, event engine.Event, now time.Time)
 	finish(t *turn, now time.Time)
 }
 
-// Options are what a conversation is made with.
+// Options are the settings and services of a conversation.
 type Options struct {
 	Look     *kit.Look
 	Notify   kit.Notify
@@ -76,10 +74,10 @@ type Options struct {
 	Engines  *engines.Engines
 	History  *HistoryWriter
 	Images   *ImageCache
-	Folder   string // of files for @; "": there are none
-	Model    string // REF; "": the one that was used last
+	Folder   string // for @; "" disables it
+	Model    string // REF; "": the last used
 	Sampling engine.Sampling
-	// Commands are those of the interface, which follow those of the mode.
+	// Commands returns the commands of the interface, listed after those of the mode.
 	Commands func() []kit.Command
 }
 
@@ -94,10 +92,10 @@ func newConversation(o Options, mode, placeholder string) *Conversation {
 	return c
 }
 
-// busy reports whether an answer is on its way, or waits for its model.
-func (c *Conversation) busy() bool { return c.stream != nil || c.waits }
+// busy reports whether an answer is being generated or waits for its model.
+func (c *Conversation) busy() bool { return c.stream != nil || c.pending }
 
-// last is the last turn, nil when there is none.
+// last returns the last turn, or nil.
 func (c *Conversation) last() *turn {
 	if n := len(c.transcript.turns); n > 0 {
 		return c.transcript.turns[n-1]
@@ -105,10 +103,10 @@ func (c *Conversation) last() *turn {
 	return nil
 }
 
-// Using is the model that answers.
+// Using returns the model that answers.
 func (c *Conversation) Using() *engines.Model { return c.model }
 
-// UseModel has the conversation go on with a model, which is opened if nobody has.
+// UseModel switches to a model and opens it if needed.
 func (c *Conversation) UseModel(ref string) tea.Cmd {
 	var cmd tea.Cmd
 	c.ref = ref
@@ -123,7 +121,7 @@ func (c *Conversation) UseModel(ref string) tea.Cmd {
 	return cmd
 }
 
-// ensureSaved makes sure that the conversation is in the history.
+// ensureSaved adds the conversation to the history if it is not there.
 func (c *Conversation) ensureSaved() *savedID {
 	if c.saved == nil {
 		s := new(savedID)
@@ -138,8 +136,8 @@ func (c *Conversation) ensureSaved() *savedID {
 	return c.saved
 }
 
-// send sends a message, or has it wait for the end of the answer on its way.
-func (c *Conversation) send(m composed) tea.Cmd {
+// send sends a message, or queues it while an answer is being generated.
+func (c *Conversation) send(m draftMessage) tea.Cmd {
 	if c.busy() {
 		c.queue = append(c.queue, m)
 		return nil
@@ -147,27 +145,26 @@ func (c *Conversation) send(m composed) tea.Cmd {
 	return c.ask(m)
 }
 
-// ask adds the person's message and asks for the answer.
-func (c *Conversation) ask(m composed) tea.Cmd {
+// ask adds the user's message and requests the answer.
+func (c *Conversation) ask(m draftMessage) tea.Cmd {
 	t := c.newQuestion(m)
 	if c.edited >= 0 {
-		t.replaces(c.transcript.turns[c.edited])
+		t.replaceTurn(c.transcript.turns[c.edited])
 		c.transcript.turns = c.transcript.turns[:c.edited]
 		c.edited = -1
-		c.composer.restore(c.setAside)
-		c.setAside = composed{}
+		c.composer.restore(c.beforeEdit)
+		c.beforeEdit = draftMessage{}
 	}
 	c.add(t)
 	return c.answer(nil)
 }
 
-func (c *Conversation) newQuestion(m composed) *turn {
+func (c *Conversation) newQuestion(m draftMessage) *turn {
 	content, attached := m.content()
 	return newQuestion(c.look, c.images, content, attached)
 }
 
-// add puts a message of the person's at the end of the transcript and into the
-// history.
+// add appends the user's message to the transcript and to the history.
 func (c *Conversation) add(t *turn) {
 	parent, conversation, own := lastSaved(c.transcript.turns), c.ensureSaved(), t.saved
 	c.history.write(func(ctx context.Context, store *history.Store) error {
@@ -183,9 +180,8 @@ func (c *Conversation) add(t *turn) {
 	c.transcript.follow = true
 }
 
-// lastSaved gives what tells, once the jobs before are done, the id of the last of
-// some turns that is in the history: what the next message follows. An answer that
-// never began is not there.
+// lastSaved returns a function that finds the parent of the next message: the last of the
+// turns that is in the history. It is called after the jobs before it, which set the ids.
 func lastSaved(turns []*turn) func() int64 {
 	list := make([]*savedID, len(turns))
 	for i, t := range turns {
@@ -201,20 +197,19 @@ func lastSaved(turns []*turn) func() int64 {
 	}
 }
 
-// answer asks for the answer to the transcript, in place of one before if there is
-// one.
+// answer requests the answer to the transcript. It replaces the answer before, if not nil.
 func (c *Conversation) answer(before *turn) tea.Cmd {
 	open := c.needModel()
 	t := newAnswer(c.look, c.model.Name())
 	if before != nil {
-		t.replaces(before)
+		t.replaceTurn(before)
 	}
 	c.transcript.turns = append(c.transcript.turns, t)
 	c.transcript.follow = true
 	return tea.Batch(open, c.begin(t, false))
 }
 
-// needModel opens the model that there is to answer, when that was not known yet.
+// needModel opens the model if none was opened yet.
 func (c *Conversation) needModel() tea.Cmd {
 	if c.model != nil {
 		return nil
@@ -222,8 +217,8 @@ func (c *Conversation) needModel() tea.Cmd {
 	return c.UseModel(c.ref)
 }
 
-// regenerate asks for another answer in place of the last one, or of the one at a
-// turn; what followed it stays in the history.
+// regenerate requests another answer to the user's message at or before turn i. The messages
+// after it stay in the history.
 func (c *Conversation) regenerate(i int) tea.Cmd {
 	turns := c.transcript.turns
 	for i >= 0 && turns[i].role != engine.User {
@@ -253,45 +248,45 @@ func (c *Conversation) continueAnswer() tea.Cmd {
 	return tea.Batch(c.needModel(), c.begin(t, true))
 }
 
-// begin begins an answer, or goes on with one, as soon as its model is open.
-func (c *Conversation) begin(t *turn, goesOn bool) tea.Cmd {
-	t.waits = engines.Waiting{Phase: engines.Starting, Model: c.model.Name(), Loaded: -1}
+// begin starts or continues an answer, or marks it as pending until its model is open.
+func (c *Conversation) begin(t *turn, continuing bool) tea.Cmd {
+	t.waiting = engines.Waiting{Phase: engines.Starting, Model: c.model.Name(), Loaded: -1}
 	switch {
 	case c.model.State == engines.Failed:
-		c.waits, c.continuing = true, goesOn
+		c.pending, c.continuing = true, continuing
 		var cmd tea.Cmd
 		c.model, cmd = c.engines.Reopen(c.ref, c.model.Options)
 		t.refresh()
 		return cmd
 	case c.model.Engine == nil:
-		c.waits, c.continuing = true, goesOn
+		c.pending, c.continuing = true, continuing
 		t.refresh()
 		return nil
 	}
-	c.waits = false
-	t.waits.Phase = engines.LoadingModel
+	c.pending = false
+	t.waiting.Phase = engines.LoadingModel
 	if c.model.State == engines.Ready {
-		t.waits.Phase = engines.Prefilling
+		t.waiting.Phase = engines.Prefilling
 	}
 	t.refresh()
-	e, r, kept := c.model.Engine, c.request(goesOn), c.recorder(t, goesOn)
-	if c.handled = c.handler != nil && !goesOn; c.handled {
-		e, r, kept = c.handler.prepare(e, r, kept)
+	e, r, record := c.model.Engine, c.request(continuing), c.recorder(t, continuing)
+	if c.useHandler = c.handler != nil && !continuing; c.useHandler {
+		e, r, record = c.handler.prepare(e, r, record)
 	}
-	c.stream = startStream(c.tasks, e, r, kept)
+	c.stream = startStream(c.tasks, e, r, record)
 	return c.stream.next()
 }
 
-// request asks for what comes after the transcript.
-func (c *Conversation) request(goesOn bool) engine.ChatRequest {
+// request returns the request for the next answer.
+func (c *Conversation) request(continuing bool) engine.ChatRequest {
 	r := engine.ChatRequest{Sampling: c.sampling, Overflow: engine.OverflowDropOldest}
 	if c.system != "" {
 		r.Messages = append(r.Messages, engine.Message{Role: engine.System, Content: engine.Text(c.system)})
 	}
 	turns := c.transcript.turns
 	for i, t := range turns {
-		if i == len(turns)-1 && t.role == engine.Assistant && !goesOn {
-			break // it is the one that is asked for
+		if i == len(turns)-1 && t.role == engine.Assistant && !continuing {
+			break // the answer that is requested
 		}
 		m := t.message()
 		if len(m.Content) == 0 && len(m.ToolCalls) == 0 {
@@ -299,13 +294,13 @@ func (c *Conversation) request(goesOn bool) engine.ChatRequest {
 		}
 		r.Messages = append(r.Messages, m)
 	}
-	r.Messages[len(r.Messages)-1].Prefix = goesOn
+	r.Messages[len(r.Messages)-1].Prefix = continuing
 	return r
 }
 
-// recorder gives what writes an answer's events to the history. It is called from
+// recorder returns a function that writes an answer's events to the history. It is called from
 // the goroutine that reads them.
-func (c *Conversation) recorder(t *turn, goesOn bool) func(engine.Event) {
+func (c *Conversation) recorder(t *turn, continuing bool) func(engine.Event) {
 	t.begun = true
 	turns := c.transcript.turns
 	parent := lastSaved(turns[:len(turns)-1])
@@ -313,7 +308,7 @@ func (c *Conversation) recorder(t *turn, goesOn bool) func(engine.Event) {
 	recorder := history.Recorder{Model: model}
 	c.history.write(func(ctx context.Context, store *history.Store) error {
 		recorder.Conversation.ID = conversation.id.Load()
-		if goesOn {
+		if continuing {
 			recorder.Continue = own.id.Load()
 		} else {
 			recorder.Question.Parent = parent()
@@ -334,10 +329,10 @@ func (c *Conversation) recorder(t *turn, goesOn bool) func(engine.Event) {
 	}
 }
 
-// stop stops the answer on its way. What was queued comes back to be written.
+// stop stops the current answer and moves the queued messages back to the composer.
 func (c *Conversation) stop() {
-	if c.waits {
-		c.waits = false
+	if c.pending {
+		c.pending = false
 		c.last().end(stopped, nil)
 	}
 	if c.stream != nil {
@@ -346,7 +341,7 @@ func (c *Conversation) stop() {
 	c.unqueue()
 }
 
-// unqueue puts what was queued back into the composer.
+// unqueue moves the queued messages back to the composer.
 func (c *Conversation) unqueue() {
 	for _, m := range c.queue {
 		c.composer.restore(m)
@@ -354,10 +349,10 @@ func (c *Conversation) unqueue() {
 	c.queue = nil
 }
 
-// Update takes the news of the answer on its way, and of its model.
+// Update handles messages about the current answer and its model.
 func (c *Conversation) Update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
-	case eventsCame:
+	case eventsReceived:
 		if msg.from == c.stream {
 			return c.take(msg)
 		}
@@ -382,25 +377,25 @@ func (c *Conversation) Update(msg tea.Msg) tea.Cmd {
 		if cmd, ok := c.dropRemembered(); ok {
 			return cmd
 		}
-		return c.modelNews()
+		return c.resumePending()
 	case engines.ModelLoading:
-		if t := c.last(); msg.Ref == c.ref && t != nil && t.state == answering && t.waits.Phase == engines.LoadingModel {
-			t.waits.Loaded = msg.Share
+		if t := c.last(); msg.Ref == c.ref && t != nil && t.state == answering && t.waiting.Phase == engines.LoadingModel {
+			t.waiting.Loaded = msg.Share
 			t.refresh()
 		}
 	}
 	return nil
 }
 
-// modelNews goes on with what waited for the model.
-func (c *Conversation) modelNews() tea.Cmd {
-	if !c.waits || c.model == nil {
+// resumePending starts the pending answer when its model is open.
+func (c *Conversation) resumePending() tea.Cmd {
+	if !c.pending || c.model == nil {
 		return nil
 	}
 	t := c.last()
 	switch {
 	case c.model.State == engines.Failed:
-		c.waits = false
+		c.pending = false
 		t.end(failed, c.model.Err)
 		c.unqueue()
 	case c.model.Engine != nil:
@@ -410,11 +405,11 @@ func (c *Conversation) modelNews() tea.Cmd {
 	return nil
 }
 
-// take adds what has come of the answer.
-func (c *Conversation) take(msg eventsCame) tea.Cmd {
+// take adds events to the current answer.
+func (c *Conversation) take(msg eventsReceived) tea.Cmd {
 	t, now := c.last(), time.Now()
 	for _, event := range msg.events {
-		if c.handled {
+		if c.useHandler {
 			c.handler.event(t, event, now)
 		} else {
 			t.take(event, now)
@@ -428,7 +423,7 @@ func (c *Conversation) take(msg eventsCame) tea.Cmd {
 		return c.stream.next()
 	}
 	c.stream = nil
-	if c.handled {
+	if c.useHandler {
 		c.handler.finish(t, now)
 	}
 	switch {
@@ -449,13 +444,13 @@ func (c *Conversation) take(msg eventsCame) tea.Cmd {
 	return tea.Batch(count, c.ask(next))
 }
 
-// thinkingCounted tells how many tokens a model thought.
+// thinkingCounted has the number of tokens in the model's thinking.
 type thinkingCounted struct {
 	of     *savedID // the answer
 	tokens int
 }
 
-// countThinking counts the tokens that the model thought, if it did.
+// countThinking counts the tokens of the model's thinking.
 func (c *Conversation) countThinking(t *turn) tea.Cmd {
 	if t.thinking.Len() == 0 {
 		return nil
@@ -466,7 +461,7 @@ func (c *Conversation) countThinking(t *turn) tea.Cmd {
 	}
 }
 
-// leaveOut marks where the model's view of the conversation begins.
+// leaveOut marks the first message that is in the context.
 func (c *Conversation) leaveOut(out engine.LeftOut) {
 	for i, t := range c.transcript.turns {
 		if t.leftOut != nil || i == out.Messages {
@@ -479,8 +474,8 @@ func (c *Conversation) leaveOut(out engine.LeftOut) {
 	}
 }
 
-// used and total are the context's tokens: those of the last answer with all that
-// it was an answer to, and those that fit. 0 is unknown.
+// used returns the context's tokens that the last answer used, and the context length. 0 means
+// unknown.
 func (c *Conversation) used() (used, total int) {
 	for i := len(c.transcript.turns) - 1; i >= 0 && used == 0; i-- {
 		used = c.transcript.turns[i].measured.Usage.TotalTokens
@@ -491,11 +486,11 @@ func (c *Conversation) used() (used, total int) {
 	return used, total
 }
 
-// copyText is the command that puts a text on the clipboard.
+// copyText is a command that copies text to the clipboard.
 func (c *Conversation) copyText(text, what string) tea.Cmd {
 	c.notify.Say("copied " + what)
 	return c.terminal.Copy(strings.TrimRight(text, "\n"))
 }
 
-// Busy reports whether an answer is on its way.
+// Busy is busy, for [kit.Narrator].
 func (c *Conversation) Busy() bool { return c.busy() }

@@ -20,13 +20,13 @@ import (
 // filePopup finds a file to attach after an @.
 type filePopup struct {
 	*composer
-	all    []string // relative to the folder; nil until they are read
-	more   bool     // there are more than were read
-	filter string
-	found  []foundFile
-	chosen int
-	shown  filePreview
-	asked  string // the file whose preview is on its way
+	all       []string // relative to the folder; nil until
+	more      bool     // more files exist
+	filter    string
+	found     []foundFile
+	chosen    int
+	shown     filePreview
+	requested string // the file whose preview is loading
 }
 
 type foundFile struct {
@@ -36,12 +36,12 @@ type foundFile struct {
 }
 
 const (
-	maxFiles   = 50_000 // that are looked for
-	maxFound   = 100    // that are offered
-	previewing = 3      // lines of a file
+	maxFiles     = 50_000 // searched
+	maxFound     = 100    // listed
+	previewLines = 3      // of a file
 )
 
-// filesRead brings the files of a folder.
+// filesRead has the files of a folder.
 type filesRead struct {
 	folder string
 	paths  []string
@@ -50,10 +50,10 @@ type filesRead struct {
 
 func newFilePopup(c *composer) *filePopup { return &filePopup{composer: c} }
 
-func (p *filePopup) begin() tea.Cmd {
+func (p *filePopup) load() tea.Cmd {
 	ctx, dir := p.tasks.Context(), p.folder
 	return func() tea.Msg {
-		paths, more, _ := attach.FilesIn(ctx, dir, maxFiles) // what cannot be read is not offered
+		paths, more, _ := attach.FilesIn(ctx, dir, maxFiles) // unreadable folders are left out
 		return filesRead{dir, paths, more}
 	}
 }
@@ -64,12 +64,12 @@ func (p *filePopup) Typed(word string) tea.Cmd {
 	return p.readPreview()
 }
 
-// find offers what the filter matches, the best first.
+// find lists the files that match the filter, best first.
 func (p *filePopup) find() {
 	p.found = p.found[:0]
 	for _, path := range p.all {
 		if score, marks, ok := kit.Match(p.filter, path); ok {
-			// Words of the name itself count more than those of its folders.
+			// Matches in the name count more than in its folders.
 			if s, _, ok := kit.Match(p.filter, filepath.Base(path)); ok && p.filter != "" {
 				score += s
 			}
@@ -81,7 +81,7 @@ func (p *filePopup) find() {
 	p.chosen = max(0, min(p.chosen, len(p.found)-1))
 }
 
-// take takes the files that were read, and previews.
+// take handles loaded files and previews.
 func (p *filePopup) take(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case filesRead:
@@ -89,15 +89,15 @@ func (p *filePopup) take(msg tea.Msg) tea.Cmd {
 		p.find()
 		return p.readPreview()
 	case filePreview:
-		if msg.path == p.asked {
-			p.shown, p.asked = msg, ""
+		if msg.path == p.requested {
+			p.shown, p.requested = msg, ""
 			return p.readPreview()
 		}
 	}
 	return nil
 }
 
-// filePreview is the beginning of a file, and what it would cost.
+// filePreview is the start of a file and its token count.
 type filePreview struct {
 	path   string
 	lines  []string
@@ -105,14 +105,13 @@ type filePreview struct {
 	tokens int
 }
 
-// readPreview is the command that reads the preview of the chosen file, one at a
-// time.
+// readPreview is a command that loads the preview of the selected file, one at a time.
 func (p *filePopup) readPreview() tea.Cmd {
-	if len(p.found) == 0 || p.asked != "" || p.found[p.chosen].path == p.shown.path {
+	if len(p.found) == 0 || p.requested != "" || p.found[p.chosen].path == p.shown.path {
 		return nil
 	}
 	path := p.found[p.chosen].path
-	p.asked = path
+	p.requested = path
 	ctx, full, count := p.tasks.Context(), filepath.Join(p.folder, path), p.counter()
 	return func() tea.Msg {
 		a, err := previewFile(ctx, full, path)
@@ -123,7 +122,7 @@ func (p *filePopup) readPreview() tea.Cmd {
 		preview := filePreview{path: path, about: a.about, tokens: count(ctx, a)}
 		text := a.Text[:min(len(a.Text), 4000)]
 		for line := range strings.Lines(text) {
-			if len(preview.lines) == previewing {
+			if len(preview.lines) == previewLines {
 				break
 			}
 			if strings.TrimSpace(line) != "" {
@@ -134,8 +133,8 @@ func (p *filePopup) readPreview() tea.Cmd {
 	}
 }
 
-// counter gives what counts an attachment's tokens, as far as the model can: 0
-// when it cannot.
+// counter returns a function that counts an attachment's tokens. It returns 0 if the model
+// cannot count them.
 func (c *composer) counter() func(context.Context, attachment) int {
 	var e engine.Engine
 	if m := c.model; m != nil && m.State == engines.Ready {
@@ -149,7 +148,7 @@ func (c *composer) counter() func(context.Context, attachment) int {
 			}
 			return n
 		}
-		if e == nil || a.Text == "" || len(a.Text) > countable {
+		if e == nil || a.Text == "" || len(a.Text) > maxCountable {
 			return 0
 		}
 		tokens, err := e.Tokenize(ctx, engine.TokenizeRequest{Text: &a.Text})
@@ -160,8 +159,8 @@ func (c *composer) counter() func(context.Context, attachment) int {
 	}
 }
 
-// countable is the longest text whose tokens are counted, in bytes.
-const countable = 2_000_000
+// maxCountable is the longest text whose tokens are counted, in bytes.
+const maxCountable = 2_000_000
 
 func (p *filePopup) Press(k tea.KeyPressMsg) kit.Outcome {
 	if to, ok := kit.MoveChoice(k, p.chosen, len(p.found)); ok {
@@ -182,16 +181,16 @@ func (p *filePopup) Press(k tea.KeyPressMsg) kit.Outcome {
 	return kit.Ignored()
 }
 
-// fileAttached brings a file that is to be attached.
+// fileAttached has the attachments read from a file.
 type fileAttached struct {
-	to          string       // the mode
-	attachments []attachment // several of a document
-	note        string       // what is to be said about it; may be empty
+	to          string       // mode
+	attachments []attachment // a document has several
+	note        string       // for the user; may be empty
 	err         error
-	instead     string // the text that takes its place when it cannot be attached
+	instead     string // text to insert if the file cannot be attached
 }
 
-// attachFile attaches a file, named from the folder.
+// attachFile attaches a file; a relative path starts at the folder.
 func (c *composer) attachFile(path string) tea.Cmd {
 	ctx, dir, count, to := c.tasks.Context(), c.folder, c.counter(), c.mode
 	return func() tea.Msg {
@@ -210,7 +209,7 @@ func (c *composer) attachFile(path string) tea.Cmd {
 func (p *filePopup) View(width, height int) []string {
 	switch {
 	case p.all == nil:
-		return []string{p.look.Theme.Muted.Render("looking for files")}
+		return []string{p.look.Theme.Muted.Render("searching files")}
 	case len(p.found) == 0:
 		return []string{p.look.Theme.Muted.Render("no file matches " + kit.OneLine(p.filter))}
 	}
@@ -236,7 +235,7 @@ func (p *filePopup) View(width, height int) []string {
 	return append(lines, preview...)
 }
 
-// preview are the lines about the chosen file.
+// preview returns the lines about the selected file.
 func (p *filePopup) preview(width int) []string {
 	if p.shown.path != p.found[p.chosen].path {
 		return nil
@@ -252,15 +251,15 @@ func (p *filePopup) preview(width int) []string {
 	return kit.StyleLines(p.look.Theme.Muted, lines)
 }
 
-// pathOf is the path that a pasted text may be: of one line, as terminals write
-// it when a file is dragged there.
-func pathOf(text string) (string, bool) {
+// pastedPath returns the path in a pasted text, written in one line as terminals do when a
+// file is dropped.
+func pastedPath(text string) (string, bool) {
 	text = strings.TrimSpace(text)
 	if text == "" || len(text) > 4096 || strings.ContainsAny(text, "\n\r\x00") {
 		return "", false
 	}
 	if rest, ok := strings.CutPrefix(text, "file://"); ok {
-		text = unescaped(rest)
+		text = unescapePath(rest)
 	} else if n := len(text); n > 1 && (text[0] == '\'' || text[0] == '"') && text[n-1] == text[0] {
 		text = text[1 : n-1]
 	} else if !strings.Contains(text, " ") || strings.Contains(text, `\ `) {
@@ -272,8 +271,7 @@ func pathOf(text string) (string, bool) {
 	return text, true
 }
 
-// attachPath looks whether there is a file at a pasted path, and attaches it; else
-// the text is a text.
+// attachPath attaches the file at a pasted path. If no such file exists, it inserts text.
 func (c *composer) attachPath(path, text string) tea.Cmd {
 	dir, home := c.folder, c.terminal.Getenv("HOME")
 	ctx, count, to := c.tasks.Context(), c.counter(), c.mode
@@ -295,8 +293,8 @@ func (c *composer) attachPath(path, text string) tea.Cmd {
 	}
 }
 
-// unescaped is a URL's path without its escapes.
-func unescaped(path string) string {
+// unescapePath decodes the path of a file URL.
+func unescapePath(path string) string {
 	if plain, err := url.PathUnescape(path); err == nil {
 		return plain
 	}

@@ -22,14 +22,14 @@ import (
 )
 
 const (
-	// pageRows is how many conversations are read at once.
+	// pageRows is how many conversations one query loads.
 	pageRows = 100
-	// foundRows is how many of those that a filter finds are shown.
+	// foundRows is the maximum number of search results.
 	foundRows = 100
 )
 
-// HistoryDialog is the list of conversations: all by day, or what the filter
-// finds in what was said, the best first.
+// HistoryDialog is the list of conversations: all by day, or the results of a full-text
+// search, best first.
 type HistoryDialog struct {
 	kit.List
 	notify  kit.Notify
@@ -37,15 +37,15 @@ type HistoryDialog struct {
 	history *HistoryWriter
 	folder  string // for exported files
 
-	now   time.Time // when the rows were read
+	now   time.Time // time of the last query
 	query history.Query
-	hits  []history.Hit // what the rows show; without a filter of the conversation alone
+	hits  []history.Hit // a row each; only Conversation is set without a filter
 
-	more    bool // older ones were not read yet
+	more    bool // older ones are not loaded
 	reading bool
-	number  int // of readings, to tell late ones
+	number  int // of the query; results of older ones are dropped
 	cancel  context.CancelFunc
-	deleted bool // one was, since the dialog was opened
+	deleted bool // a conversation was deleted in this dialog
 }
 
 func NewHistoryDialog(look *kit.Look, notify kit.Notify, tasks *kit.Tasks, r *HistoryWriter, folder string) *HistoryDialog {
@@ -60,7 +60,7 @@ func (c *HistoryDialog) Note() string {
 	case c.query.Empty():
 		return ""
 	case len(c.hits) == foundRows:
-		return fmt.Sprintf("the best %d", foundRows)
+		return fmt.Sprintf("best %d", foundRows)
 	}
 	return fmt.Sprintf("%d found", len(c.hits))
 }
@@ -80,19 +80,19 @@ func (c *HistoryDialog) Footer() kit.Footer {
 	return kit.Footer{Hints: c.Bindings()}
 }
 
-// conversationsRead brings a page of the list, or what a filter found.
+// conversationsRead has a page of the list, or search results.
 type conversationsRead struct {
 	number int
-	after  history.Conversation // the last one before the page
+	after  history.Conversation // the last of the page before
 	query  history.Query
 	hits   []history.Hit
 	err    error
 }
 
-// read reads the page after a conversation, or from the beginning whatever the
-// filter finds.
+// read loads the page after a conversation, or the first page or the search results if after
+// is zero.
 func (c *HistoryDialog) read(after history.Conversation) tea.Cmd {
-	c.cancel() // what was searched for before is not wanted any more
+	c.cancel() // the previous search is obsolete
 	ctx, cancel := context.WithCancel(c.tasks.Context())
 	c.number++
 	c.cancel, c.reading = cancel, true
@@ -117,7 +117,7 @@ func (c *HistoryDialog) read(after history.Conversation) tea.Cmd {
 	}
 }
 
-// take shows what was read.
+// take shows the loaded conversations.
 func (c *HistoryDialog) take(msg conversationsRead) {
 	if msg.number != c.number {
 		return
@@ -136,22 +136,22 @@ func (c *HistoryDialog) take(msg conversationsRead) {
 	switch {
 	case len(c.hits) > 0:
 	case c.Filter.Text != "":
-		c.Empty = []string{fmt.Sprintf("Nothing that was said has %s.", kit.OneLine(c.Filter.Text))}
+		c.Empty = []string{fmt.Sprintf("No message matches %s.", kit.OneLine(c.Filter.Text))}
 	default:
-		c.Empty = []string{"There is no conversation yet. What you write is kept here from the first key on."}
+		c.Empty = []string{"No conversations yet. bise saves each conversation here, drafts included."}
 	}
 	c.fill()
 }
 
-// further reads on when the choice comes near the end.
-func (c *HistoryDialog) further() tea.Cmd {
+// loadMore loads the next page when the selection is near the end.
+func (c *HistoryDialog) loadMore() tea.Cmd {
 	if !c.more || c.reading || c.Selected < len(c.Rows)-pageRows/4 {
 		return nil
 	}
 	return c.read(c.hits[len(c.hits)-1].Conversation)
 }
 
-// fill makes the rows of what was found, for the width there is.
+// fill makes the rows for the current width.
 func (c *HistoryDialog) fill() {
 	_, width := kit.Column(c.Width)
 	rows := make([]kit.Row, 0, len(c.hits))
@@ -164,7 +164,7 @@ func (c *HistoryDialog) fill() {
 		case c.query.Empty():
 			r.Group, r.Cells = day, append(r.Cells, at)
 		case wide:
-			r.Cells = append(r.Cells, day) // the rest of the line is for what was found
+			r.Cells = append(r.Cells, day) // the match takes the rest of the line
 		}
 		free := width
 		for _, cell := range r.Cells[1:] {
@@ -173,45 +173,45 @@ func (c *HistoryDialog) fill() {
 		r.Cells[0], r.Marks = c.headline(h, max(width/2, free))
 		rows = append(rows, r)
 	}
-	c.Detail = c.known
+	c.Detail = c.describeRow
 	c.SetRows(rows)
 }
 
-// headline is a conversation's title, followed by what was found in it if the title
-// does not have it.
+// headline returns a conversation's title, and the text that matched if the title does not
+// match.
 func (c *HistoryDialog) headline(h history.Hit, width int) (string, []kit.Span) {
-	title := kit.Truncate(titled(h.Conversation), width)
+	title := kit.Truncate(titleOf(h.Conversation), width)
 	marks := spans(c.query.InTitles().Marks(title))
 	if h.Message == 0 || len(marks) > 0 {
 		return title, marks
 	}
 	title = kit.Truncate(title, width*2/5) + " · "
-	said := kit.OneLine(h.Text)
-	if found := c.query.Marks(said); len(found) > 0 {
-		// Not much before it, so that it is not cut off.
-		if from := strings.LastIndexByte(said[:max(0, found[0].Start-10)], ' ') + 1; from > 0 {
-			said = "…" + said[from:]
+	text := kit.OneLine(h.Text)
+	if found := c.query.Marks(text); len(found) > 0 {
+		// Start close to the match, so that it is visible.
+		if from := strings.LastIndexByte(text[:max(0, found[0].Start-10)], ' ') + 1; from > 0 {
+			text = "…" + text[from:]
 		}
 	}
-	said = kit.Truncate(said, width-kit.Width(title))
-	for _, m := range spans(c.query.Marks(said)) {
+	text = kit.Truncate(text, width-kit.Width(title))
+	for _, m := range spans(c.query.Marks(text)) {
 		marks = append(marks, kit.Span{From: m.From + len(title), To: m.To + len(title)})
 	}
-	return title + said, marks
+	return title + text, marks
 }
 
-// titled is a conversation's title, or what stands in its composer.
-func titled(c history.Conversation) string {
+// titleOf returns a conversation's title or draft.
+func titleOf(c history.Conversation) string {
 	switch title, draft := kit.OneLine(c.Title), kit.OneLine(c.Draft); {
 	case title != "":
 		return title
 	case draft != "":
 		return "✎ " + draft
 	}
-	return "picture" // sent without a word
+	return "image" // sent without text
 }
 
-// shortRef is a model's REF, for a file its name alone.
+// shortRef returns a model's REF, or the base name of a file.
 func shortRef(ref string) string {
 	if filepath.IsAbs(ref) {
 		ref = strings.TrimSuffix(filepath.Base(ref), ".gguf")
@@ -227,9 +227,9 @@ func spans(ranges []history.Range) []kit.Span {
 	return list
 }
 
-// known is what is known of a conversation: what was found in it, or what stands
-// in its composer.
-func (c *HistoryDialog) known(i, width int) []string {
+// describeRow returns what matched in a conversation, or its draft, and its mode, date and
+// model.
+func (c *HistoryDialog) describeRow(i, width int) []string {
 	h := c.hits[i]
 	conversation := h.Conversation
 	var lines []string
@@ -241,9 +241,9 @@ func (c *HistoryDialog) known(i, width int) []string {
 	} else if draft := kit.OneLine(conversation.Draft); draft != "" && conversation.Title != "" {
 		lines = append(lines, kit.Truncate("✎ "+draft, width))
 	}
-	what := fmt.Sprintf("%s · begun %s", conversation.Mode, history.Day(conversation.Created, c.now))
+	what := fmt.Sprintf("%s · started %s", conversation.Mode, history.Day(conversation.Created, c.now))
 	if h.Matches > 1 {
-		what += fmt.Sprintf(" · found in %s", units.Plural(h.Matches, "message"))
+		what += fmt.Sprintf(" · matches in %s", units.Plural(h.Matches, "message"))
 	}
 	if conversation.Model != "" {
 		what += " · " + shortRef(conversation.Model)
@@ -275,7 +275,7 @@ func (c *HistoryDialog) Press(k tea.KeyPressMsg) kit.Outcome {
 	case change.Filtered:
 		return kit.Handled(c.read(history.Conversation{}))
 	case change.Handled:
-		return kit.Handled(c.further())
+		return kit.Handled(c.loadMore())
 	case kit.Matches(k, c.Look.Keys.Choose):
 		return c.open()
 	case kit.Matches(k, c.Look.Keys.Back):
@@ -296,7 +296,7 @@ func (c *HistoryDialog) Click(_, y int) kit.Outcome {
 	if _, again := c.List.Click(y); again {
 		return c.open()
 	}
-	return kit.Handled(c.further())
+	return kit.Handled(c.loadMore())
 }
 
 func (c *HistoryDialog) Update(msg tea.Msg) tea.Cmd {
@@ -312,7 +312,7 @@ func (c *HistoryDialog) Update(msg tea.Msg) tea.Cmd {
 	case conversationRestored:
 		switch {
 		case errors.Is(msg.err, history.ErrNotFound):
-			c.notify.Say("nothing that was deleted is left to bring back")
+			c.notify.Say("no deleted conversation to restore")
 		case msg.err != nil:
 			c.notify.Error(msg.err)
 		default:
@@ -322,7 +322,7 @@ func (c *HistoryDialog) Update(msg tea.Msg) tea.Cmd {
 	return nil
 }
 
-// open goes on with the chosen conversation, where the filter found something.
+// open opens the selected conversation at the message that matched.
 func (c *HistoryDialog) open() kit.Outcome {
 	i, ok := c.SelectedRow()
 	if !ok {
@@ -336,7 +336,7 @@ func (c *HistoryDialog) open() kit.Outcome {
 	return kit.Close(ConversationChosen{Id: h.Conversation.ID, message: h.Message})
 }
 
-// remove deletes the chosen conversation, which can be undone.
+// remove deletes the selected conversation, which can be undone.
 func (c *HistoryDialog) remove() kit.Outcome {
 	i, ok := c.SelectedRow()
 	if !ok {
@@ -347,17 +347,16 @@ func (c *HistoryDialog) remove() kit.Outcome {
 	c.hits = slices.Delete(c.hits, i, i+1)
 	c.deleted = true
 	c.fill()
-	c.notify.Undo(fmt.Sprintf("deleted %q", kit.Truncate(titled(gone), 40)), c.restore(gone.ID))
+	c.notify.Undo(fmt.Sprintf("deleted %q", kit.Truncate(titleOf(gone), 40)), c.restore(gone.ID))
 	o := kit.Send(ConversationDeleted{gone.ID})
-	o.Cmd = c.further()
+	o.Cmd = c.loadMore()
 	return o
 }
 
-// conversationRestored tells that a deleted conversation is back, or why not.
+// conversationRestored is the result of restoring a deleted conversation.
 type conversationRestored struct{ err error }
 
-// restore is the command that brings a conversation back, for 0 the one that was
-// deleted last.
+// restore is a command that restores a deleted conversation; 0 is the one deleted last.
 func (c *HistoryDialog) restore(id int64) tea.Cmd {
 	ctx, records := c.tasks.Context(), c.history
 	return func() tea.Msg {
@@ -373,8 +372,7 @@ func (c *HistoryDialog) restore(id int64) tea.Cmd {
 	}
 }
 
-// titleChosen is the person's own title for a conversation, "" for its first
-// words.
+// titleChosen has the user's title for a conversation; "" means its first words.
 type titleChosen struct {
 	id    int64
 	title string
@@ -386,12 +384,12 @@ func (c *HistoryDialog) rename() kit.Outcome {
 		return kit.Handled(nil)
 	}
 	conversation := c.hits[i].Conversation
-	return kit.Open(kit.NewPrompt(c.Look, "Rename", "A title; without one it has its first words.", conversation.Title, "rename", func(title string) kit.Outcome {
+	return kit.Open(kit.NewPrompt(c.Look, "Rename", "New title. If empty, bise uses the first words.", conversation.Title, "rename", func(title string) kit.Outcome {
 		return kit.Close(titleChosen{conversation.ID, title})
 	}))
 }
 
-// exportChosen is where a conversation is to be written.
+// exportChosen has the file to export a conversation to.
 type exportChosen struct {
 	id   int64
 	path string
@@ -403,13 +401,13 @@ func (c *HistoryDialog) export() kit.Outcome {
 		return kit.Handled(nil)
 	}
 	conversation := c.hits[i].Conversation
-	question := "A file: Markdown, for reading, or with .json at its end all that belongs to the conversation, to be imported elsewhere."
-	return kit.Open(kit.NewPrompt(c.Look, "Export", question, fileName(titled(conversation))+".md", "export", func(path string) kit.Outcome {
+	question := "File name. Markdown is for reading; a .json file has the whole conversation and can be imported."
+	return kit.Open(kit.NewPrompt(c.Look, "Export", question, fileName(titleOf(conversation))+".md", "export", func(path string) kit.Outcome {
 		return kit.Close(exportChosen{conversation.ID, path})
 	}))
 }
 
-// fileName is a name for a file that is about something: its first words.
+// fileName makes a file name from a title.
 func fileName(title string) string {
 	name := ""
 	for _, word := range strings.FieldsFunc(title, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
@@ -428,7 +426,7 @@ func fileName(title string) string {
 	return cmp.Or(name, "conversation")
 }
 
-// write is the command that writes a conversation to a new file.
+// write is a command that exports a conversation to a new file.
 func (c *HistoryDialog) write(e exportChosen) tea.Cmd {
 	ctx, records, folder := c.tasks.Context(), c.history, c.folder
 	return func() tea.Msg {
@@ -449,13 +447,13 @@ func (c *HistoryDialog) write(e exportChosen) tea.Cmd {
 	}
 }
 
-// Imported tells how many conversations were taken in.
+// Imported is the result of an import.
 type Imported struct {
 	Count, Present int
 	Err            error
 }
 
-// Import is the command that imports the conversations in a file.
+// Import is a command that imports the conversations in a file.
 func Import(tasks *kit.Tasks, records *HistoryWriter, folder, path string) tea.Cmd {
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(folder, path)

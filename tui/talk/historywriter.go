@@ -15,14 +15,12 @@ import (
 	"github.com/bise-sh/bise/history"
 )
 
-// A HistoryWriter writes conversations to the history, in order and in the
-// background. Where the history cannot be opened, a temporary one takes its place:
-// everything works and nothing is kept.
+// A HistoryWriter saves conversations to the history, in order and in the background. If the
+// history cannot be opened, it uses a temporary one and nothing is saved.
 //
-// push may be called from any goroutine; the jobs are done one after the other by
-// a goroutine of the records' own.
+// Its methods may be called from any goroutine. One goroutine of its own runs the jobs.
 type HistoryWriter struct {
-	ctx  context.Context // never ends: what was said is written when all else has
+	ctx  context.Context // never canceled: everything is saved at exit
 	open func() (*history.Store, error)
 
 	mu    sync.Mutex
@@ -32,18 +30,18 @@ type HistoryWriter struct {
 	done  chan struct{}
 	ended bool
 
-	problem atomic.Pointer[error] // what is to be told and was not yet
+	problem atomic.Pointer[error] // not reported yet
 }
 
-// A job writes something, or hands the history out.
+// A job writes to the history, or returns the store.
 type job struct {
 	do    func(context.Context, *history.Store) error
-	draft *savedID // of which conversation it writes the draft; nil: it does something else
+	draft *savedID // the conversation whose draft it saves; nil: another job
 	hand  chan<- *history.Store
 }
 
-// savedID is a conversation or a message that is in the history, or will be when
-// the jobs before are done. Its id is 0 until then.
+// savedID is the id of a conversation or a message in the history. It is 0 until the job that
+// saves it is done.
 type savedID struct{ id atomic.Int64 }
 
 func newSavedID(id int64) *savedID {
@@ -56,11 +54,10 @@ func NewHistoryWriter(ctx context.Context, open func() (*history.Store, error)) 
 	return &HistoryWriter{ctx: context.WithoutCancel(ctx), open: open, wake: make(chan struct{}, 1), done: make(chan struct{})}
 }
 
-// write has a job done when those before are.
+// write queues a job.
 func (r *HistoryWriter) write(do func(context.Context, *history.Store) error) { r.add(job{do: do}) }
 
-// writeDraft has the draft of a conversation written. If the one before still
-// waits, it is left out.
+// writeDraft saves a conversation's draft. It replaces a draft that is still in the queue.
 func (r *HistoryWriter) writeDraft(s *savedID, text string) {
 	r.add(job{draft: s, do: func(ctx context.Context, store *history.Store) error {
 		return store.SaveDraft(ctx, s.id.Load(), text)
@@ -114,13 +111,13 @@ func (r *HistoryWriter) work() {
 	}
 }
 
-// perform does a job. A panic must not end the program while the terminal is
-// bise's: it becomes an error.
+// perform runs a job. It turns a panic into an error, because a panic would leave the terminal
+// in raw mode.
 func (r *HistoryWriter) perform(j job, store *history.Store) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			slog.Error("panic while the history was written", "panic", p, "stack", string(debug.Stack()))
-			err = fmt.Errorf("a fault of bise's own keeps the history from being written: %v", p)
+			err = fmt.Errorf("cannot save to the history (a bug in bise): %v", p)
 		}
 	}()
 	return j.do(r.ctx, store)
@@ -140,7 +137,7 @@ func (r *HistoryWriter) begin() (store *history.Store, leave func()) {
 	if r.open != nil {
 		if store, err = r.open(); err == nil {
 			if aside := store.SetAside(); aside != "" {
-				r.report(fmt.Errorf("the history was damaged and is now %s; a new one is begun", aside))
+				r.report(fmt.Errorf("the history was damaged: moved it to %s and started a new one", aside))
 			}
 			r.report(store.Tidy(r.ctx))
 			return store, func() { r.report(store.Close()) }
@@ -164,14 +161,13 @@ func (r *HistoryWriter) report(err error) {
 	}
 }
 
-// notSaved is the error of a history that cannot be opened.
+// notSaved adds to an error that the session is not saved.
 func notSaved(err error) error {
 	_, advice := fault.Explain(err)
 	return fault.Advise(err, "This session is not saved. %s", advice)
 }
 
-// Store gives the history once everything pushed before is written. It is for
-// commands that read.
+// Store returns the history after all queued jobs are done. It is for commands that read.
 func (r *HistoryWriter) Store(ctx context.Context) (*history.Store, error) {
 	got := make(chan *history.Store, 1)
 	r.add(job{hand: got})
@@ -182,13 +178,13 @@ func (r *HistoryWriter) Store(ctx context.Context) (*history.Store, error) {
 		return nil, errors.New("the history is closed")
 	case s := <-got:
 		if s == nil {
-			return nil, errors.New("there is no history")
+			return nil, errors.New("the history is not available")
 		}
 		return s, nil
 	}
 }
 
-// Problem is what went wrong since it was asked last, nil when nothing did.
+// Problem returns the error that was not reported yet, or nil.
 func (r *HistoryWriter) Problem() error {
 	if err := r.problem.Swap(nil); err != nil {
 		return *err
@@ -196,8 +192,8 @@ func (r *HistoryWriter) Problem() error {
 	return nil
 }
 
-// Close writes what is left and closes the history. It gives what went wrong and
-// was not told.
+// Close runs the queued jobs and closes the history. It returns the error that was not
+// reported yet.
 func (r *HistoryWriter) Close() error {
 	r.mu.Lock()
 	begun, ended := r.begun, r.ended

@@ -19,32 +19,32 @@ import (
 	"github.com/bise-sh/bise/tui/kit"
 )
 
-// A ImageCache has the pictures of conversations as they are shown: each once, decoded
-// in the background, and drawn once for each size.
+// An ImageCache decodes the images of conversations in the background, each once, and draws
+// each once per size.
 type ImageCache struct {
 	ctx      context.Context
 	getenv   func(string) string
 	terminal preview.Terminal
-	asked    bool // the terminal has been asked what it can show
+	detected bool // detect was called
 	seed     maphash.Seed
-	shots    map[uint64]weak.Pointer[cachedImage] // those that somebody shows, by what their URLs say
-	waiting  []*cachedImage                       // to be decoded, one after the other
+	images   map[uint64]weak.Pointer[cachedImage] // in use, by the hash of their URL
+	waiting  []*cachedImage                       // decoded one after the other
 	decoding bool
-	raw      strings.Builder // what the terminal is still to be sent
+	raw      strings.Builder // escape sequences that the terminal has not got yet
 }
 
-// A cachedImage is a picture as it is shown.
+// A cachedImage is an image of a conversation and its drawings.
 type cachedImage struct {
 	url           string
-	width, height int         // 0 while it is not decoded
-	thumb         *image.RGBA // nil while it is not decoded, or cannot be
+	width, height int         // 0 until it is decoded
+	thumb         *image.RGBA // nil until it is decoded, or if it cannot be
 	err           error
-	news          []func() // what is to be drawn again when it is decoded
+	onDecoded     []func() // called once when it is decoded
 	drawn         drawing  // as blocks
-	sent          drawing  // as the terminal's own pixels
+	sent          drawing  // as pixels
 }
 
-// A drawing is a picture in so many cells.
+// A drawing is an image as lines of a size in cells.
 type drawing struct {
 	size     image.Point
 	terminal preview.Terminal
@@ -53,55 +53,53 @@ type drawing struct {
 
 func NewImageCache(ctx context.Context, getenv func(string) string) *ImageCache {
 	return &ImageCache{
-		ctx: ctx, getenv: getenv, seed: maphash.MakeSeed(), shots: map[uint64]weak.Pointer[cachedImage]{},
-		terminal: preview.Terminal{Profile: colorprofile.TrueColor}, // until Bubble Tea, which knows, says otherwise
+		ctx: ctx, getenv: getenv, seed: maphash.MakeSeed(), images: map[uint64]weak.Pointer[cachedImage]{},
+		terminal: preview.Terminal{Profile: colorprofile.TrueColor}, // until Bubble Tea reports the profile
 	}
 }
 
-// newImage is a picture that was read. It may be made anywhere, and is then to be added
-// to the gallery.
+// newImage returns an image for [ImageCache.add].
 func newImage(p attach.Image) *cachedImage {
 	return &cachedImage{url: p.URL, width: p.Width, height: p.Height, thumb: p.Thumb}
 }
 
-// add has a shot in the gallery, and gives the one that is there for its picture.
+// add adds an image, and returns the cached one with the same URL if there is one.
 func (g *ImageCache) add(s *cachedImage) *cachedImage {
 	key := maphash.String(g.seed, s.url)
-	if known := g.shots[key].Value(); known != nil && known.thumb != nil {
-		return known
+	if cached := g.images[key].Value(); cached != nil && cached.thumb != nil {
+		return cached
 	}
-	g.shots[key] = weak.Make(s)
+	g.images[key] = weak.Make(s)
 	return s
 }
 
-// shot is the picture of a data: URL. It is decoded when nobody has: news is then
-// called.
-func (g *ImageCache) shot(url string, news ...func()) *cachedImage {
+// get returns the image of a data: URL. If it is not decoded yet, it is queued, and onDecoded
+// is called afterwards.
+func (g *ImageCache) get(url string, onDecoded ...func()) *cachedImage {
 	key := maphash.String(g.seed, url)
-	s := g.shots[key].Value()
+	s := g.images[key].Value()
 	if s == nil {
 		s = &cachedImage{url: url}
-		g.shots[key] = weak.Make(s)
+		g.images[key] = weak.Make(s)
 		g.waiting = append(g.waiting, s)
 	}
 	if s.thumb == nil && s.err == nil {
-		s.news = append(s.news, news...)
+		s.onDecoded = append(s.onDecoded, onDecoded...)
 	}
 	return s
 }
 
-// pictureDecoded brings what a shot shows.
-type pictureDecoded struct {
+// imageDecoded has a decoded image.
+type imageDecoded struct {
 	image   *cachedImage
-	picture attach.Image
+	decoded attach.Image
 	err     error
 }
 
-// terminalAsked brings what tmux says of the terminal around it.
-type terminalAsked struct{ terminal preview.Terminal }
+// terminalDetected has what tmux reports about its terminal.
+type terminalDetected struct{ terminal preview.Terminal }
 
-// Next is the command that decodes the next picture, and sends the terminal what it
-// is to show.
+// Next is a command that decodes the next image, and sends pending images to the terminal.
 func (g *ImageCache) Next() tea.Cmd {
 	var cmds []tea.Cmd
 	if g.raw.Len() > 0 {
@@ -114,78 +112,76 @@ func (g *ImageCache) Next() tea.Cmd {
 		if s.thumb == nil {
 			g.decoding = true
 			cmds = append(cmds, func() tea.Msg {
-				p, err := unpacked(s.url)
-				return pictureDecoded{s, p, err}
+				p, err := decodeDataURL(s.url)
+				return imageDecoded{s, p, err}
 			})
 		}
 	}
 	return tea.Batch(cmds...)
 }
 
-// unpacked reads the picture of a data: URL.
-func unpacked(url string) (attach.Image, error) {
+// decodeDataURL decodes the image in a data: URL.
+func decodeDataURL(url string) (attach.Image, error) {
 	_, text, ok := strings.Cut(url, ";base64,")
 	if !ok {
-		return attach.Image{}, errors.New("it is no data: URL")
+		return attach.Image{}, errors.New("not a base64 data: URL")
 	}
 	data, err := base64.StdEncoding.DecodeString(text)
 	if err != nil {
 		return attach.Image{}, err
 	}
-	return attach.ReadImage("the picture", data)
+	return attach.ReadImage("the image", data)
 }
 
-// ask finds out, once, what the terminal can show: from the environment, and from
-// itself or the tmux that it is.
-func (g *ImageCache) ask() tea.Cmd {
-	if g.asked {
+// detect finds out, once, which image protocol the terminal has: from the environment, and
+// from the terminal or tmux.
+func (g *ImageCache) detect() tea.Cmd {
+	if g.detected {
 		return nil
 	}
-	g.asked = true
+	g.detected = true
 	detected := preview.Detect(g.getenv)
 	g.terminal.Protocol, g.terminal.Tmux = detected.Protocol, detected.Tmux
 	ctx, t := g.ctx, g.terminal
 	if t.Tmux {
-		return func() tea.Msg { return terminalAsked{t.AskTmux(ctx)} }
+		return func() tea.Msg { return terminalDetected{t.AskTmux(ctx)} }
 	}
 	return tea.RequestTerminalVersion
 }
 
-// Update takes the news of pictures and of the terminal.
+// Update handles decoded images and facts about the terminal.
 func (g *ImageCache) Update(msg tea.Msg) {
 	switch msg := msg.(type) {
-	case pictureDecoded:
+	case imageDecoded:
 		g.decoding = false
 		s := msg.image
-		s.width, s.height, s.thumb, s.err = msg.picture.Width, msg.picture.Height, msg.picture.Thumb, msg.err
-		news := s.news
-		s.news = nil
-		for _, draw := range news {
+		s.width, s.height, s.thumb, s.err = msg.decoded.Width, msg.decoded.Height, msg.decoded.Thumb, msg.err
+		callbacks := s.onDecoded
+		s.onDecoded = nil
+		for _, draw := range callbacks {
 			draw()
 		}
 	case tea.ColorProfileMsg:
 		g.terminal.Profile = msg.Profile
 	case tea.TerminalVersionMsg:
 		g.terminal = g.terminal.Named(msg.Name)
-	case terminalAsked:
+	case terminalDetected:
 		g.terminal.Protocol = msg.terminal.Protocol
 	}
 }
 
-// blocks draws a shot as characters within so many columns and rows; nil while there
-// is nothing to draw.
+// blocks draws an image as block characters within columns and rows; nil if it is not decoded.
 func (g *ImageCache) blocks(s *cachedImage, shade kit.Shade, columns, rows int) []string {
 	t := g.terminal
 	t.Protocol, t.Light = preview.Blocks, shade == kit.Light
 	return s.drawn.of(s, t, columns, rows)
 }
 
-// pixels draws a shot as the terminal's own pixels where it can show them in the
-// place of characters, else as blocks. It is called before a frame is drawn, and not
-// while: the terminal has to be sent the picture.
+// pixels draws an image as pixels if the terminal can show them in place of characters, else
+// as blocks. It must be called before View, because it sends the image to the terminal.
 func (g *ImageCache) pixels(s *cachedImage, shade kit.Shade, columns, rows int) []string {
 	t := g.terminal
-	// Placeholders name their picture by a colour, which must not be changed.
+	// A placeholder's colour is the id of its image, so it needs true colour.
 	if t.Protocol != preview.Placeholders || t.Profile < colorprofile.TrueColor || s.thumb == nil {
 		return g.blocks(s, shade, columns, rows)
 	}
@@ -200,7 +196,7 @@ func (g *ImageCache) pixels(s *cachedImage, shade kit.Shade, columns, rows int) 
 	return lines
 }
 
-// of gives the lines of a drawing, which is made anew when its size changes.
+// of returns the lines of a drawing, and draws it again if its size changed.
 func (d *drawing) of(s *cachedImage, t preview.Terminal, columns, rows int) []string {
 	if s.thumb == nil {
 		return nil
@@ -212,7 +208,7 @@ func (d *drawing) of(s *cachedImage, t preview.Terminal, columns, rows int) []st
 	return d.lines
 }
 
-// pixelSize is a shot's size as people say it, "" while it is not known.
+// pixelSize returns the size as text, or "" if it is unknown.
 func (s *cachedImage) pixelSize() string {
 	if s.width == 0 {
 		return ""
@@ -220,36 +216,35 @@ func (s *cachedImage) pixelSize() string {
 	return fmt.Sprintf("%d×%d", s.width, s.height)
 }
 
-// findPictures finds the pictures of what the person sent.
-func (t *turn) findPictures() {
+// findImages gets the images among the attachments.
+func (t *turn) findImages() {
 	for _, a := range t.attached {
 		if a.Chunk < 0 || a.Chunk >= len(t.content) || t.content[a.Chunk].Type != engine.ImageChunk {
 			continue
 		}
-		if t.shots == nil {
-			t.shots = map[int]*cachedImage{}
+		if t.attachedImages == nil {
+			t.attachedImages = map[int]*cachedImage{}
 		}
-		t.shots[a.Chunk] = t.images.shot(t.content[a.Chunk].ImageURL, t.refresh)
+		t.attachedImages[a.Chunk] = t.images.get(t.content[a.Chunk].ImageURL, t.refresh)
 	}
 }
 
 const (
-	// A picture in a conversation takes at most so many columns and rows.
+	// Maximum size of an image in the transcript.
 	thumbColumns, thumbRows = 24, 6
 )
 
-// drawShot are the lines of a picture in a conversation: what it is called, and a
-// small picture of it.
-func (t *turn) drawShot(th *kit.Theme, name string, s *cachedImage, width int) []string {
+// drawImage draws an image in the transcript: its name and size, and a preview.
+func (t *turn) drawImage(th *kit.Theme, name string, s *cachedImage, width int) []string {
 	if name = kit.OneLine(name); name == "" {
-		name = "picture"
+		name = "image"
 	}
 	label := "▣ " + name
 	if size := s.pixelSize(); size != "" {
 		label += " · " + size
 	}
 	lines := []string{th.Muted.Render(kit.Truncate(label, width))}
-	if t.picturesElsewhere {
+	if t.imagesElsewhere {
 		return lines
 	}
 	return append(lines, t.images.blocks(s, th.Shade, min(width, thumbColumns), thumbRows)...)

@@ -18,12 +18,12 @@ func TestGalleryDrawsEachSizeOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	data := b.Bytes()
-	a, err := readPasted(data)
+	a, err := readPastedImage(data)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := g.add(a.image)
-	if g.add(again(t, data)) != s || g.shot(a.Image.URL) != s {
+	if g.add(again(t, data)) != s || g.get(a.Image.URL) != s {
 		t.Error("the same picture is there twice")
 	}
 	first := g.blocks(s, kit.Dark, 20, 10)
@@ -36,10 +36,10 @@ func TestGalleryDrawsEachSizeOnce(t *testing.T) {
 	if g.Next() != nil {
 		t.Error("there is something to decode")
 	}
-	if msg := g.shot("data:image/png;base64,AAAA"); msg.thumb != nil {
+	if msg := g.get("data:image/png;base64,AAAA"); msg.thumb != nil {
 		t.Error("it is decoded before it is asked for")
 	}
-	decoded, ok := g.Next()().(pictureDecoded)
+	decoded, ok := g.Next()().(imageDecoded)
 	if !ok || decoded.err == nil {
 		t.Errorf("decoded %+v", decoded)
 	}
@@ -47,7 +47,7 @@ func TestGalleryDrawsEachSizeOnce(t *testing.T) {
 
 func again(t *testing.T, data []byte) *cachedImage {
 	t.Helper()
-	a, err := readPasted(data)
+	a, err := readPastedImage(data)
 	if err != nil {
 		t.Fatal(err)
 	}

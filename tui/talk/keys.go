@@ -17,7 +17,7 @@ import (
 	"github.com/bise-sh/bise/units"
 )
 
-// Press takes a key, and keeps the draft that it may have changed.
+// Press handles a key and saves the draft.
 func (c *Conversation) Press(k tea.KeyPressMsg) kit.Outcome {
 	if c.transcript.selected >= 0 {
 		if o := c.pressSelected(k); o.Handled {
@@ -56,7 +56,7 @@ func (c *Conversation) pressKey(k tea.KeyPressMsg) kit.Outcome {
 	case kit.Matches(k, c.look.Keys.PageDown):
 		c.transcript.scroll(page)
 	case kit.Matches(k, c.look.Keys.Top):
-		c.transcript.scrollTo(place{})
+		c.transcript.scrollTo(position{})
 	case kit.Matches(k, c.look.Keys.Bottom):
 		c.transcript.follow = true
 	case kit.Matches(k, c.look.Keys.CopyCode):
@@ -71,7 +71,7 @@ func (c *Conversation) pressKey(k tea.KeyPressMsg) kit.Outcome {
 	return kit.Handled(nil)
 }
 
-// pressSelected takes the keys for the selected message.
+// pressSelected handles the keys for the selected message.
 func (c *Conversation) pressSelected(k tea.KeyPressMsg) kit.Outcome {
 	i := c.transcript.selected
 	t := c.transcript.turns[i]
@@ -110,7 +110,7 @@ func (c *Conversation) pressSelected(k tea.KeyPressMsg) kit.Outcome {
 	return kit.Handled(nil)
 }
 
-// sendWritten sends what is written, or does what it says if it is a command.
+// sendWritten sends the message, or runs it if it is a command.
 func (c *Conversation) sendWritten() kit.Outcome {
 	m := c.composer.message()
 	if m.empty() {
@@ -122,7 +122,7 @@ func (c *Conversation) sendWritten() kit.Outcome {
 			return o
 		}
 		if name := strings.TrimSpace(m.text[1:]); strings.Trim(name, "abcdefghijklmnopqrstuvwxyz") == "" {
-			c.notify.Say("there is no command /" + name + "; / lists them")
+			c.notify.Say("unknown command /" + name + "; / lists the commands")
 			return kit.Handled(nil)
 		}
 	}
@@ -133,7 +133,7 @@ func (c *Conversation) sendWritten() kit.Outcome {
 	return kit.Handled(c.send(m))
 }
 
-// escape stops what goes on, or leaves what was begun.
+// escape stops the current answer or cancels an edit.
 func (c *Conversation) escape() kit.Outcome {
 	switch {
 	case c.busy():
@@ -146,7 +146,8 @@ func (c *Conversation) escape() kit.Outcome {
 	return kit.Handled(nil)
 }
 
-// interrupt stops what goes on and clears what is written, before bise is left.
+// interrupt stops the current answer, cancels an edit or clears the composer. Otherwise the
+// key leaves bise.
 func (c *Conversation) interrupt() kit.Outcome {
 	switch {
 	case c.busy():
@@ -156,14 +157,14 @@ func (c *Conversation) interrupt() kit.Outcome {
 	case !c.composer.message().empty():
 		c.composer.sent = append(c.composer.sent, c.composer.Text)
 		c.composer.clear()
-		c.notify.Say(c.look.Keys.Quit.Help().Key + " again leaves bise · " + c.look.Keys.Earlier.Help().Key + " brings the text back")
+		c.notify.Say(c.look.Keys.Quit.Help().Key + " again quits ·  " + c.look.Keys.Earlier.Help().Key + " restores the text")
 	default:
 		return kit.Ignored()
 	}
 	return kit.Handled(nil)
 }
 
-// keepDraft has what is written kept, if it is not what was kept last.
+// keepDraft saves the draft if it changed.
 func (c *Conversation) keepDraft() {
 	now := draftMark{c.composer.Text, len(c.composer.attached)}
 	if now == c.keptDraft || c.edited >= 0 {
@@ -173,14 +174,14 @@ func (c *Conversation) keepDraft() {
 	c.history.writeDraft(c.ensureSaved(), c.composer.draft())
 }
 
-// A draftMark tells drafts apart.
+// A draftMark identifies a version of the draft.
 type draftMark struct {
 	text     string
 	attached int
 }
 
-// editMessage puts a message of the person's into the composer, to be sent in another
-// version: with what follows it then, a branch.
+// editMessage loads the user's message at or before turn i into the composer. Sending it makes
+// another version, and a new branch.
 func (c *Conversation) editMessage(i int) tea.Cmd {
 	for i >= 0 && c.transcript.turns[i].role != engine.User {
 		i--
@@ -189,24 +190,24 @@ func (c *Conversation) editMessage(i int) tea.Cmd {
 		return nil
 	}
 	if c.edited < 0 {
-		c.setAside = c.composer.message()
+		c.beforeEdit = c.composer.message()
 	}
 	c.edited = i
 	c.transcript.selectTurn(-1)
 	c.composer.clear()
-	c.composer.restore(composedOf(c.transcript.turns[i]))
+	c.composer.restore(draftOf(c.transcript.turns[i]))
 	return nil
 }
 
-// cancelEdit gives back what was being written before a message was edited.
+// cancelEdit restores the draft from before the edit.
 func (c *Conversation) cancelEdit() {
 	c.edited = -1
 	c.composer.clear()
-	c.composer.restore(c.setAside)
-	c.setAside = composed{}
+	c.composer.restore(c.beforeEdit)
+	c.beforeEdit = draftMessage{}
 }
 
-// copyCode copies a part's code.
+// copyCode copies the code of a part.
 func (c *Conversation) copyCode(p *part) tea.Cmd {
 	if p == nil {
 		return nil
@@ -215,20 +216,20 @@ func (c *Conversation) copyCode(p *part) tea.Cmd {
 	return c.copyText(source, units.Plural(kit.LineCount(source), "line")+" of code")
 }
 
-// editorDone brings what was written in the person's own editor.
+// editorDone has the text written in $EDITOR.
 type editorDone struct {
-	to   string // the mode
+	to   string // mode
 	text string
 	err  error
 }
 
-// openEditor opens the person's own editor with what is written.
+// openEditor edits the composer's text in $EDITOR.
 func (c *Conversation) openEditor() tea.Cmd {
 	to := c.mode
 	return c.terminal.EditText("message.md", c.composer.Text, func(text string, err error) tea.Msg { return editorDone{to, text, err} })
 }
 
-// savePrompt asks where a message is to be saved.
+// savePrompt asks for the file to save a message to.
 func (c *Conversation) savePrompt(t *turn) kit.Dialog {
 	text, folder := t.plainText(), c.folder
 	return kit.NewPrompt(c.look, "Save", "Save the message as a file in "+folder, "answer.md", "save", func(path string) kit.Outcome {
@@ -236,16 +237,16 @@ func (c *Conversation) savePrompt(t *turn) kit.Dialog {
 	})
 }
 
-// FileNamed is a text that is to be saved at a path the person gave.
+// FileNamed asks to save Text at Path.
 type FileNamed struct{ Path, Text string }
 
-// FileSaved tells that a file was saved, or why not.
+// FileSaved is the result of saving a file.
 type FileSaved struct {
 	Path string
 	Err  error
 }
 
-// SaveFile writes a new file. It does not replace a file that exists.
+// SaveFile writes a new file. It does not overwrite a file.
 func SaveFile(folder, name, text string) FileSaved {
 	path := name
 	if !filepath.IsAbs(path) {
@@ -265,7 +266,7 @@ func SaveFile(folder, name, text string) FileSaved {
 	return FileSaved{name, err}
 }
 
-// version goes to another version of a turn.
+// version switches to another version of a turn.
 func (c *Conversation) version(i, by int) tea.Cmd {
 	t := c.transcript.turns[i]
 	n, of := t.version()
@@ -286,8 +287,7 @@ func (c *Conversation) version(i, by int) tea.Cmd {
 	}
 }
 
-// pathRead brings a conversation from the history: the messages as the person sees
-// them.
+// pathRead has the current branch of a conversation.
 type pathRead struct {
 	of       *savedID
 	path     []history.Message
@@ -295,16 +295,15 @@ type pathRead struct {
 	err      error
 }
 
-// showPath shows the messages of another path. Turns that are on both keep what they
-// drew.
+// showPath shows the messages of another branch. Turns in both keep their drawings.
 func (c *Conversation) showPath(msg pathRead) {
-	known := map[int64]*turn{}
+	byID := map[int64]*turn{}
 	for _, t := range c.transcript.turns {
-		known[t.saved.id.Load()] = t
+		byID[t.saved.id.Load()] = t
 	}
 	var turns []*turn
 	for _, m := range msg.path {
-		t := known[m.ID]
+		t := byID[m.ID]
 		if t == nil {
 			t = readTurn(c.look, c.images, m)
 		}
@@ -315,27 +314,26 @@ func (c *Conversation) showPath(msg pathRead) {
 	c.transcript.selectTurn(min(msg.selected, len(turns)-1))
 }
 
-// ConversationChosen has a mode go on with a conversation of the history, that in
-// which it was had. newAsked has the current one begin a new one, and
-// conversationDeleted tells that one is gone: whoever shows it begins a new one.
+// ConversationChosen asks for a conversation of the history, in the mode it belongs to.
+// ConversationDeleted reports a deleted one, and NewRequested asks for a new one.
 type (
 	ConversationChosen struct {
 		Id      int64
-		message int64 // to show of it; 0: the last
+		message int64 // to show; 0: the last
 	}
 	ConversationDeleted struct{ Id int64 }
 	NewRequested        struct{}
 )
 
-// ConversationRead brings a conversation that was chosen.
+// ConversationRead has a conversation that was chosen.
 type ConversationRead struct {
 	Conversation history.Conversation
 	path         []history.Message
-	selected     int // the message that was chosen; -1: none
+	selected     int // a turn
 	Err          error
 }
 
-// ReadConversation is the command that reads one.
+// ReadConversation is a command that reads a conversation.
 func ReadConversation(tasks *kit.Tasks, records *HistoryWriter, chosen ConversationChosen) tea.Cmd {
 	id := chosen.Id
 	ctx := tasks.Context()
@@ -354,12 +352,12 @@ func ReadConversation(tasks *kit.Tasks, records *HistoryWriter, chosen Conversat
 	}
 }
 
-// open goes on with a conversation that was read.
+// open shows a conversation that was read.
 func (c *Conversation) open(msg ConversationRead) tea.Cmd {
 	if c.busy() && c.saved.id.Load() == msg.Conversation.ID {
-		return nil // it is here, and an answer is on its way
+		return nil // it is shown already
 	}
-	c.startNew()
+	c.reset()
 	c.saved = newSavedID(msg.Conversation.ID)
 	c.showPath(pathRead{of: c.saved, path: msg.path, selected: msg.selected})
 	cmd := c.composer.resume(msg.Conversation.Draft)
@@ -370,9 +368,8 @@ func (c *Conversation) open(msg ConversationRead) tea.Cmd {
 	return cmd
 }
 
-// startNew begins a new conversation. What was said and written in the one before
-// stays in the history.
-func (c *Conversation) startNew() {
+// reset starts a new conversation. The current one and its draft stay in the history.
+func (c *Conversation) reset() {
 	if c.busy() {
 		c.stop()
 		c.keepDraft()

@@ -8,12 +8,11 @@ import (
 	"github.com/bise-sh/bise/tui/engines"
 )
 
-// modelRemembered brings the REF that a mode was used with last, "" when it never
-// was.
+// modelRemembered has the REF of the model last used in a mode; "": none.
 type modelRemembered struct{ mode, ref string }
 
-// findLastModel is the command that looks it up: what the newest conversation in the
-// mode had, or else the newest of all.
+// findLastModel is a command that returns the model of the newest conversation in the mode, or
+// else of the newest of all.
 func (c *Conversation) findLastModel() tea.Cmd {
 	ctx, records, mode := c.tasks.Context(), c.history, c.mode
 	return func() tea.Msg {
@@ -21,7 +20,7 @@ func (c *Conversation) findLastModel() tea.Cmd {
 		if err != nil {
 			return modelRemembered{mode, ""}
 		}
-		// Some are enough: a model of long ago is not what is expected.
+		// Older conversations do not matter.
 		list, err := store.List(ctx, history.Conversation{}, 50)
 		if err != nil || len(list) == 0 {
 			return modelRemembered{mode, ""}
@@ -35,8 +34,7 @@ func (c *Conversation) findLastModel() tea.Cmd {
 	}
 }
 
-// useRemembered goes on with the model of the last time, unless another was chosen
-// meanwhile.
+// useRemembered opens the last used model, unless the user has chosen another.
 func (c *Conversation) useRemembered(msg modelRemembered) tea.Cmd {
 	if msg.mode != c.mode || c.model != nil {
 		return nil
@@ -45,8 +43,8 @@ func (c *Conversation) useRemembered(msg modelRemembered) tea.Cmd {
 	return c.UseModel(msg.ref)
 }
 
-// dropRemembered takes the default model in place of a remembered one that is gone; false
-// when that is not what is wrong.
+// dropRemembered uses the default model if the last used one was removed. It returns false in
+// all other cases.
 func (c *Conversation) dropRemembered() (tea.Cmd, bool) {
 	if !c.remembered || c.model.State != engines.Failed || fault.KindOf(c.model.Err) != fault.NotFound {
 		return nil, false

@@ -14,19 +14,17 @@ import (
 	"github.com/bise-sh/bise/units"
 )
 
-// Math is the mode for mathematics: a conversation whose answers are worked
-// solutions, each with its final answer and how far that can be relied on below it.
-// With votes several solutions are written at once, of which the leading one is
-// shown.
+// Math is the mode for mathematics. Each answer is a worked solution with its final answer and
+// how it was verified. With votes it generates several solutions and shows the leading one.
 type Math struct {
 	*Chat
 	votes   int
-	session *math.Session // of the answer on its way, or of the last one
-	leading int           // the solution that its turn shows
+	session *math.Session // of the current or the last answer
+	leading int           // the solution shown
 }
 
 func NewMath(o Options) *Math {
-	m := &Math{Chat: &Chat{newConversation(o, "math", "A problem. /votes asks for several solutions")}, votes: 1}
+	m := &Math{Chat: &Chat{newConversation(o, "math", "Enter a problem. /votes generates several solutions")}, votes: 1}
 	m.handler = m
 	own := m.composer.commands
 	m.composer.commands = func() []kit.Command { return append([]kit.Command{m.votesCommand()}, own()...) }
@@ -37,16 +35,16 @@ func (m *Math) Commands() []kit.Command {
 	return append([]kit.Command{m.votesCommand()}, m.Chat.Commands()...)
 }
 
-// votesCommand says how many solutions are written.
+// votesCommand sets the number of solutions.
 func (m *Math) votesCommand() kit.Command {
-	return kit.Command{Name: "votes", Args: "N", Help: "write N solutions and take the answer that most agree on", Run: func(args string) kit.Outcome {
+	return kit.Command{Name: "votes", Args: "N", Help: "generate N solutions and choose the most frequent answer", Run: func(args string) kit.Outcome {
 		n, err := strconv.Atoi(strings.TrimSpace(args))
 		if err != nil || n < 1 || n > math.MaxVotes {
-			m.notify.Say(fmt.Sprintf("votes are from 1 to %d", math.MaxVotes))
+			m.notify.Say(fmt.Sprintf("invalid number of votes: want 1 to %d", math.MaxVotes))
 			return kit.Handled(nil)
 		}
 		m.votes = n
-		m.notify.Say("the next problem gets " + units.Plural(n, "solution"))
+		m.notify.Say(units.Plural(n, "solution") + " for the next problem")
 		return kit.Handled(nil)
 	}}
 }
@@ -59,7 +57,7 @@ func (m *Math) Subject() string {
 	return s
 }
 
-// Footer says how the votes stand as long as they are counted.
+// Footer shows the tally while votes are counted.
 func (m *Math) Footer() kit.Footer {
 	f := m.Chat.Footer()
 	if s := m.session; m.busy() && s != nil && len(s.Solutions) > 1 {
@@ -72,8 +70,8 @@ func (m *Math) Footer() kit.Footer {
 	return f
 }
 
-// prepare asks for solutions to the last message in place of an answer to it.
-func (m *Math) prepare(e engine.Engine, r engine.ChatRequest, kept func(engine.Event)) (engine.Engine, engine.ChatRequest, func(engine.Event)) {
+// prepare requests solutions to the last message.
+func (m *Math) prepare(e engine.Engine, r engine.ChatRequest, record func(engine.Event)) (engine.Engine, engine.ChatRequest, func(engine.Event)) {
 	last := len(r.Messages) - 1
 	p := math.Problem{Text: r.Messages[last].Content.Plain(), Votes: m.votes, Sampling: r.Sampling, Before: r.Messages[:last]}
 	for _, k := range r.Messages[last].Content {
@@ -82,42 +80,41 @@ func (m *Math) prepare(e engine.Engine, r engine.ChatRequest, kept func(engine.E
 		}
 	}
 	asked := p.Request()
-	// Two sessions: one belongs to the interface, one to who reads the events.
+	// Two sessions: one for the interface, one for the goroutine that reads the events.
 	m.session, m.leading = math.NewSession(p), 0
 	read := math.NewSession(p)
-	return decidingEngine{e, read}, asked, recorded(read, kept)
+	return votingEngine{e, read}, asked, recordSession(read, record)
 }
 
-// decidingEngine is an engine that stops writing solutions when the answer is certain.
-type decidingEngine struct {
+// votingEngine stops generating solutions when the winner is certain.
+type votingEngine struct {
 	engine.Engine
 	session *math.Session
 }
 
-func (d decidingEngine) Chat(ctx context.Context, r engine.ChatRequest) iter.Seq2[engine.Event, error] {
+func (d votingEngine) Chat(ctx context.Context, r engine.ChatRequest) iter.Seq2[engine.Event, error] {
 	return d.session.Follow(d.Engine.Chat(ctx, r))
 }
 
-// recorded gives the history one answer of a session that follows the same events:
-// the only solution as it is written, the leading one of several when it is known;
-// and the summary of them.
-func recorded(s *math.Session, kept func(engine.Event)) func(engine.Event) {
+// recordSession records one answer of a session: the only solution while it grows, or the
+// winning one of several at the end; and the summary.
+func recordSession(s *math.Session, record func(engine.Event)) func(engine.Event) {
 	return func(event engine.Event) {
 		if event == nil {
-			if text := ending(s, len(s.Solutions) > 1); text != "" {
-				kept(engine.TextDelta{Text: text})
+			if text := answerText(s, len(s.Solutions) > 1); text != "" {
+				record(engine.TextDelta{Text: text})
 			}
-			kept(nil)
+			record(nil)
 			return
 		}
-		if len(s.Solutions) == 1 || !ofChoice(event) {
-			kept(event)
+		if len(s.Solutions) == 1 || !hasChoice(event) {
+			record(event)
 		}
 	}
 }
 
-// ofChoice reports whether an event belongs to one of several solutions.
-func ofChoice(event engine.Event) bool {
+// hasChoice reports whether an event belongs to one of several solutions.
+func hasChoice(event engine.Event) bool {
 	switch event.(type) {
 	case engine.TextDelta, engine.ThinkingDelta, engine.ToolCallDelta, engine.Finish:
 		return true
@@ -125,9 +122,8 @@ func ofChoice(event engine.Event) bool {
 	return false
 }
 
-// ending is what an answer ends with: the solution, where it was not told as it
-// came, and the summary.
-func ending(s *math.Session, whole bool) string {
+// answerText returns the summary, after the solution if whole.
+func answerText(s *math.Session, whole bool) string {
 	r := s.Result()
 	text := ""
 	if whole {
@@ -142,7 +138,7 @@ func ending(s *math.Session, whole bool) string {
 // event shows the leading solution.
 func (m *Math) event(t *turn, event engine.Event, now time.Time) {
 	m.session.Add(event)
-	if len(m.session.Solutions) == 1 || !ofChoice(event) {
+	if len(m.session.Solutions) == 1 || !hasChoice(event) {
 		t.take(event, now)
 		return
 	}
@@ -156,11 +152,11 @@ func (m *Math) event(t *turn, event engine.Event, now time.Time) {
 	}
 }
 
-// finish puts the summary below the solution.
+// finish adds the summary.
 func (m *Math) finish(t *turn, now time.Time) {
 	if len(m.session.Solutions) > 1 {
-		t.replaceText(ending(m.session, true))
-	} else if text := ending(m.session, false); text != "" {
+		t.replaceText(answerText(m.session, true))
+	} else if text := answerText(m.session, false); text != "" {
 		t.take(engine.TextDelta{Text: text}, now)
 	}
 }

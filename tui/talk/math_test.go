@@ -9,11 +9,11 @@ import (
 
 // What the history has of several solutions is the one that is shown.
 func TestMathIsKept(t *testing.T) {
-	var kept []engine.Event
+	var record []engine.Event
 	session := math.NewSession(math.Problem{Text: "What is it?", Votes: 3})
-	keep := recorded(session, func(e engine.Event) {
+	keep := recordSession(session, func(e engine.Event) {
 		if e != nil {
-			kept = append(kept, e)
+			record = append(record, e)
 		}
 	})
 	for event := range session.Follow(func(yield func(engine.Event, error) bool) {
@@ -27,12 +27,12 @@ func TestMathIsKept(t *testing.T) {
 		keep(event)
 	}
 	keep(nil)
-	if len(kept) != 2 {
-		t.Fatalf("%d events are kept: %+v", len(kept), kept)
+	if len(record) != 2 {
+		t.Fatalf("%d events are recorded: %+v", len(record), record)
 	}
-	got := kept[1].(engine.TextDelta).Text
+	got := record[1].(engine.TextDelta).Text
 	want := "\\boxed{7}\n\n**\\(7\\)** · 2 of 3 agree · unchecked\n\n\\(7\\) ━━ · \\(8\\) ━"
 	if got != want {
-		t.Errorf("kept\n%s\nwant\n%s", got, want)
+		t.Errorf("recorded\n%s\nwant\n%s", got, want)
 	}
 }

@@ -13,31 +13,30 @@ import (
 	"github.com/bise-sh/bise/units"
 )
 
-// A narration is what a conversation has said of itself in lines, so that only
-// what is new is said.
+// A narration has what was printed about a conversation, so that only changes are printed.
 type narration struct {
 	say      func(string)
 	subject  string
 	selected int
-	unfolded bool // the selected message
-	edited   int  // the message that is being edited
+	unfolded bool // of the selected message
+	edited   int  // the message in the composer
 	written  string
 	chat     *savedID
 	turn     *turn
-	parts    int    // of the turn
-	phase    string // what the answer waits for
+	parts    int    // printed
+	phase    string // the last printed one
 	inCode   bool
 	ended    bool
 }
 
-// Narrate says what is new in the conversation. See [kit.Narrator].
+// Narrate prints the changes in the conversation. See [kit.Narrator].
 func (c *Conversation) Narrate(before any, say func(string)) (now any) {
 	n, ok := before.(*narration)
 	if !ok {
 		n = &narration{selected: -1, edited: -1}
 	}
 	n.say = say
-	n.tellConversation(c)
+	n.describe(c)
 	return n
 }
 
@@ -49,7 +48,7 @@ func (c *Conversation) EnterLine(line string) kit.Outcome {
 		return kit.Ignored()
 	case strings.HasSuffix(line, `\`):
 		c.composer.Insert(strings.TrimSuffix(line, `\`) + "\n")
-		c.heard = c.composer.Text
+		c.entered = c.composer.Text
 		return kit.Handled(nil)
 	}
 	if c.edited >= 0 {
@@ -61,8 +60,8 @@ func (c *Conversation) EnterLine(line string) kit.Outcome {
 	return c.sendWritten()
 }
 
-// tellConversation tells what came in the conversation.
-func (n *narration) tellConversation(c *Conversation) {
+// describe prints the changes in the conversation.
+func (n *narration) describe(c *Conversation) {
 	if subject := ansi.Strip(c.Subject()); c.model != nil && c.model.State != engines.Loading && subject != n.subject {
 		n.subject = subject
 		n.say(kit.Sentence(subject))
@@ -70,45 +69,46 @@ func (n *narration) tellConversation(c *Conversation) {
 	if c.saved != n.chat {
 		n.chat, n.turn = c.saved, nil
 		if turns := c.transcript.turns; len(turns) > 0 && !c.busy() {
-			n.resumed(c)
+			n.describeOpened(c)
 		}
 	}
 	if i := c.transcript.selected; i != n.selected {
 		n.selected = i
 		if i >= 0 {
 			t := c.transcript.turns[i]
-			n.say(fmt.Sprintf("Message %d of %d, %s: %s", i+1, len(c.transcript.turns), who(c, t), kit.Truncate(kit.OneLine(t.plainText()), 200)))
+			n.say(fmt.Sprintf("Message %d of %d, %s: %s", i+1, len(c.transcript.turns), authorOf(c, t), kit.Truncate(kit.OneLine(t.plainText()), 200)))
 			n.unfolded = t.unfolded
-			n.say("With it: /" + strings.Join(kit.Actions(c.selectedHints(t)), ", /") + ".")
+			n.say("Actions: /" + strings.Join(kit.Actions(c.selectedHints(t)), ", /") + ".")
 		}
 	}
 	if i := n.selected; i >= 0 && c.transcript.turns[i].unfolded != n.unfolded {
 		n.unfolded = !n.unfolded
 		if thinking := c.transcript.turns[i].thinking.String(); n.unfolded && thinking != "" {
-			n.say("What it thought: " + thinking)
+			n.say("Thinking: " + thinking)
 		}
 	}
 	if text := c.composer.Text; text != n.written {
 		n.written = text
-		if text != "" && text != c.heard && c.edited < 0 {
-			n.say("Written: " + text + "\nAn empty line sends it, others are added.")
+		if text != "" && text != c.entered && c.edited < 0 {
+			n.say("Draft: " + text + "\nAn empty line sends it; other lines are added.")
 		}
 	}
 	if c.edited != n.edited {
 		n.edited = c.edited
 		if c.edited >= 0 {
-			n.say("It says: " + c.composer.Text + "\nA line takes its place, as another version. /back leaves it.")
+			n.say("Editing: " + c.composer.Text + "\nA line replaces it, as another version. /back cancels.")
 		}
 	}
 	if t := c.last(); t != nil && t.role == engine.Assistant {
-		n.tellAnswer(c, t)
+		n.describeAnswer(c, t)
 	}
 }
 
-// resumed tells a conversation that was opened: its last question and answer.
-func (n *narration) resumed(c *Conversation) {
+// describeOpened prints the last question of a conversation that was opened; describeAnswer
+// prints its answer.
+func (n *narration) describeOpened(c *Conversation) {
 	turns := c.transcript.turns
-	n.say(fmt.Sprintf("A conversation of %s. The last:", units.Plural(len(turns), "message")))
+	n.say(fmt.Sprintf("A conversation with %s. The last:", units.Plural(len(turns), "message")))
 	for _, t := range turns[max(0, len(turns)-2):] {
 		if t.role == engine.User {
 			n.say("You: " + t.plainText())
@@ -116,7 +116,7 @@ func (n *narration) resumed(c *Conversation) {
 	}
 }
 
-func who(c *Conversation, t *turn) string {
+func authorOf(c *Conversation, t *turn) string {
 	if t.role == engine.User {
 		return "yours"
 	}
@@ -126,22 +126,22 @@ func who(c *Conversation, t *turn) string {
 	return c.model.Name()
 }
 
-// tellAnswer tells what has come of an answer since the last time.
-func (n *narration) tellAnswer(c *Conversation, t *turn) {
+// describeAnswer prints what is new in an answer.
+func (n *narration) describeAnswer(c *Conversation, t *turn) {
 	if t != n.turn {
 		n.turn, n.parts, n.phase, n.inCode, n.ended = t, 0, "", false, false
 		if t.state == answering {
-			n.say(who(c, t) + " is answering.")
+			n.say(authorOf(c, t) + " is answering.")
 		}
 	}
 	if t.state == answering {
 		if n.ended { // it is continued
 			n.ended, n.parts = false, max(0, len(t.article.parts))
 		}
-		n.tellWaiting(t)
+		n.describeProgress(t)
 	}
 	for ; n.parts < len(t.article.parts); n.parts++ {
-		n.tellPart(c.look.Theme, t.article.parts[n.parts])
+		n.describePart(c.look.Theme, t.article.parts[n.parts])
 	}
 	if t.state == answering || n.ended {
 		return
@@ -151,24 +151,24 @@ func (n *narration) tellAnswer(c *Conversation, t *turn) {
 	for i := range t.calls {
 		n.say("Calls " + drawCall(c.look.Theme, t.calls[i], kit.MaxColumns))
 	}
-	n.tellEnd(c, t)
+	n.describeEnd(c, t)
 }
 
-// tellWaiting tells once what is waited for.
-func (n *narration) tellWaiting(t *turn) {
+// describeProgress prints each phase before the answer once.
+func (n *narration) describeProgress(t *turn) {
 	phase := ""
-	switch t.waits.Phase {
+	switch t.waiting.Phase {
 	case engines.Starting:
 		phase = "Starting the model."
 	case engines.LoadingModel:
 		phase = "Loading the model."
 	case engines.Queued:
-		phase = fmt.Sprintf("Waiting for %s before this one.", units.Plural(t.waits.Progress.Queued, "request"))
+		phase = fmt.Sprintf("Waiting for %s.", units.Plural(t.waiting.Progress.Queued, "request"))
 	case engines.Prefilling:
-		if t.waits.Progress.Total == 0 {
+		if t.waiting.Progress.Total == 0 {
 			return
 		}
-		phase = fmt.Sprintf("Reading %s tokens.", units.Count(t.waits.Progress.Total))
+		phase = fmt.Sprintf("Reading %s tokens.", units.Count(t.waiting.Progress.Total))
 	default:
 		if t.thinking.Len() > 0 && t.text.Len() == 0 {
 			phase = "Thinking."
@@ -180,8 +180,8 @@ func (n *narration) tellWaiting(t *turn) {
 	}
 }
 
-// tellPart tells a finished block: code as it is, between two lines that say so.
-func (n *narration) tellPart(th *kit.Theme, p *part) {
+// describePart prints a finished block; lines before and after mark code.
+func (n *narration) describePart(th *kit.Theme, p *part) {
 	if language, source, ok := markdown.Code(p.block); ok {
 		if !p.joined {
 			n.endCode()
@@ -209,19 +209,19 @@ func (n *narration) endCode() {
 	n.inCode = false
 }
 
-// tellEnd tells how the answer ended.
-func (n *narration) tellEnd(c *Conversation, t *turn) {
+// describeEnd prints how the answer ended.
+func (n *narration) describeEnd(c *Conversation, t *turn) {
 	switch {
 	case t.state == failed:
 		msg, advice := kit.Explain(t.err)
 		n.say("Error: " + strings.TrimSpace(msg+" "+advice))
-		n.say("/again answers again, /model takes another model.")
+		n.say("/again answers again, /model switches the model.")
 		return
 	case t.state == stopped:
-		n.say("Stopped. /continue goes on, /again answers again.")
+		n.say("Stopped. /continue continues, /again answers again.")
 		return
 	case t.canContinue():
-		n.say("The answer is cut off. /continue goes on.")
+		n.say("The answer is cut off. /continue continues it.")
 	}
 	end := "Answer ends."
 	if tokens := t.measured.Usage.CompletionTokens; tokens > 0 {

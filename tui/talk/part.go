@@ -9,26 +9,26 @@ import (
 	"github.com/bise-sh/bise/tui/kit"
 )
 
-// A part is a piece of a turn that is drawn by itself: a paragraph, some code, a
-// line about what happened. What it drew is kept for one width and theme.
+// A part is a section of a turn that is drawn by itself: a paragraph, code, a status line. It
+// keeps what it drew for one width and theme.
 type part struct {
 	draw   func(t *kit.Theme, width int) []string
-	block  string     // the Markdown it draws, if it does
-	joined bool       // it follows without an empty line
-	code   *codeBlock // what a key copies; on the first part of the code
+	block  string     // its Markdown, if it has one
+	joined bool       // no empty line before it
+	code   *codeBlock // for copying; only on the first part of the code
 
 	lines []string
 	width int
 	theme *kit.Theme
 }
 
-// codeBlock is a block of code as a person would copy it.
+// codeBlock is a block of code, for copying.
 type codeBlock struct {
 	language string
 	source   strings.Builder
 }
 
-// rows are the lines the part has now, after an empty one unless it is joined.
+// rows returns the part's lines, after an empty one unless it is joined.
 func (p *part) rows(t *kit.Theme, width int) []string {
 	if p.theme == t && p.width == width {
 		return p.lines
@@ -44,8 +44,7 @@ func (p *part) rows(t *kit.Theme, width int) []string {
 	return p.lines
 }
 
-// wrapStyled breaks a styled line that is too long, as code can be, anywhere, and
-// indents the rest of it as the line is.
+// wrapStyled wraps a styled line that is too long, such as code, and keeps its indentation.
 func wrapStyled(line string, width int) []string {
 	if len(line) <= width || ansi.StringWidth(line) <= width {
 		return []string{line}
@@ -67,23 +66,23 @@ func wrapStyled(line string, width int) []string {
 	return lines
 }
 
-// newPart is a part of lines that are made anew when the width changes.
+// newPart returns a part that draw draws for each width.
 func newPart(draw func(t *kit.Theme, width int) []string) *part { return &part{draw: draw} }
 
-// An markdownParts is an answer's Markdown as parts, while it grows. Each finished
-// block becomes a part that never changes; only the growing one is drawn again.
+// A markdownParts is an answer's Markdown as parts, while it grows. Each finished block
+// becomes a part that never changes; only the growing one is drawn again.
 type markdownParts struct {
 	blocks markdown.Blocks
 	parts  []*part
-	code   *codeBlock // that goes on after a cut
+	code   *codeBlock // the block that was cut; nil: none
 }
 
 const (
-	// A block that grows beyond so many bytes is cut, so that drawing the growing
-	// one stays cheap: code takes a microsecond a byte to colour.
+	// A longer growing block is cut, so that drawing it stays cheap: highlighting takes a
+	// microsecond a byte.
 	longestBlock = 3000
-	// pieceBytes is how much of a text that is there already is added at once; no
-	// block becomes much longer than it may be.
+	// pieceBytes is how much of an existing text is added at once; it limits how much longer a
+	// block gets.
 	pieceBytes = 1000
 )
 
@@ -103,14 +102,14 @@ func (a *markdownParts) add(text string) {
 	}
 }
 
-// end finishes what grows.
+// end finishes the growing block.
 func (a *markdownParts) end() {
 	for _, block := range a.blocks.Rest() {
 		a.finish(block, false)
 	}
 }
 
-// finish makes a part of a block; cut says that its end is not the block's.
+// finish adds a block as a part. cut means that the block continues in the next one.
 func (a *markdownParts) finish(block string, cut bool) {
 	p := markdownPart(block)
 	language, source, isCode := markdown.Code(block)
@@ -131,7 +130,7 @@ func (a *markdownParts) finish(block string, cut bool) {
 	a.parts = append(a.parts, p)
 }
 
-// growing is the part of the block that grows, nil when none does.
+// growing returns the growing block as a part, or nil.
 func (a *markdownParts) growing() *part {
 	text := a.blocks.Growing()
 	if strings.TrimSpace(text) == "" {
@@ -142,7 +141,7 @@ func (a *markdownParts) growing() *part {
 	return p
 }
 
-// markdownPart is a part of a block of Markdown.
+// markdownPart returns a part that draws Markdown.
 func markdownPart(block string) *part {
 	return &part{block: block, draw: func(t *kit.Theme, width int) []string {
 		return strings.Split(t.Markdown.Block(block, width), "\n")

@@ -16,49 +16,48 @@ import (
 	"github.com/bise-sh/bise/tui/kit"
 )
 
-// errStopped is the cause of an answer's end when the person stopped it.
+// errStopped is the cause of an answer's end if the user stopped it.
 var errStopped = errors.New("stopped")
 
-// A stream is an answer on its way. A goroutine reads the engine; the interface
-// takes everything that has come since it took last, so a slow screen gets larger
-// pieces and never a backlog.
+// A stream is an answer that is being generated. A goroutine reads the engine's events. The
+// interface takes all events since its last call at once, so a slow screen never builds up a
+// backlog.
 type stream struct {
 	stop context.CancelCauseFunc
 
-	mu     sync.Mutex
+	mu      sync.Mutex
+	events  []engine.Event
+	ended   bool
+	err     error
+	taken   time.Time     // when the interface last took events
+	arrived chan struct{} // has room for one
+}
+
+// eventsReceived has the new events of an answer, and its end.
+type eventsReceived struct {
+	from   *stream // identifies the answer
 	events []engine.Event
 	ended  bool
 	err    error
-	taken  time.Time     // when the interface took last
-	came   chan struct{} // has room for one
 }
 
-// eventsCame brings what has come of an answer, and its end.
-type eventsCame struct {
-	from   *stream // tells a late piece from one of the answer that is awaited
-	events []engine.Event
-	ended  bool
-	err    error
-}
-
-// startStream begins to read an answer. kept gets each event first, and nil at the
-// end.
-func startStream(tasks *kit.Tasks, e engine.Engine, r engine.ChatRequest, kept func(engine.Event)) *stream {
+// startStream starts reading an answer. record gets each event first, and nil at the end.
+func startStream(tasks *kit.Tasks, e engine.Engine, r engine.ChatRequest, record func(engine.Event)) *stream {
 	ctx, stop := context.WithCancelCause(tasks.Context())
-	s := &stream{stop: stop, came: make(chan struct{}, 1)}
+	s := &stream{stop: stop, arrived: make(chan struct{}, 1)}
 	tasks.Go(func() {
 		defer stop(nil)
-		s.run(ctx, e.Chat(ctx, r), kept)
+		s.run(ctx, e.Chat(ctx, r), record)
 	})
 	return s
 }
 
-func (s *stream) run(ctx context.Context, seq iter.Seq2[engine.Event, error], kept func(engine.Event)) {
+func (s *stream) run(ctx context.Context, seq iter.Seq2[engine.Event, error], record func(engine.Event)) {
 	defer func() {
-		// Bubble Tea gives the terminal back only after panics of its own goroutines.
+		// Bubble Tea restores the terminal only after panics in its goroutines.
 		if r := recover(); r != nil {
 			slog.Error("panic while an answer was read", "panic", r, "stack", string(debug.Stack()))
-			s.put(nil, true, fault.Errorf(fault.Internal, "a fault of bise's own ended the answer: %v", r))
+			s.put(nil, true, fault.Errorf(fault.Internal, "the answer ended because of a bug in bise: %v", r))
 		}
 	}()
 	for event, err := range seq {
@@ -66,14 +65,14 @@ func (s *stream) run(ctx context.Context, seq iter.Seq2[engine.Event, error], ke
 			if cause := context.Cause(ctx); cause != nil {
 				err = cause
 			}
-			kept(nil)
+			record(nil)
 			s.put(nil, true, err)
 			return
 		}
-		kept(event)
+		record(event)
 		s.put(event, false, nil)
 	}
-	kept(nil)
+	record(nil)
 	s.put(nil, true, nil)
 }
 
@@ -87,12 +86,12 @@ func (s *stream) put(event engine.Event, ended bool, err error) {
 	}
 	s.mu.Unlock()
 	select {
-	case s.came <- struct{}{}:
+	case s.arrived <- struct{}{}:
 	default:
 	}
 }
 
-// add puts an event behind those that wait.
+// add queues an event, joined with the one before if possible.
 func (s *stream) add(next engine.Event) {
 	if n := len(s.events); n > 0 {
 		if joined, ok := engine.Join(s.events[n-1], next); ok {
@@ -103,15 +102,15 @@ func (s *stream) add(next engine.Event) {
 	s.events = append(s.events, next)
 }
 
-// pace is the least time between two readings: a person sees no more.
-const pace = 33 * time.Millisecond
+// readInterval is the minimum time between two redraws of an answer.
+const readInterval = 33 * time.Millisecond
 
-// next is the command that waits for what comes next.
+// next is a command that waits for the next events.
 func (s *stream) next() tea.Cmd {
 	return func() tea.Msg {
-		<-s.came
+		<-s.arrived
 		s.mu.Lock()
-		wait := pace - time.Since(s.taken)
+		wait := readInterval - time.Since(s.taken)
 		if s.ended {
 			wait = 0
 		}
@@ -120,7 +119,7 @@ func (s *stream) next() tea.Cmd {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.taken = time.Now()
-		msg := eventsCame{s, s.events, s.ended, s.err}
+		msg := eventsReceived{s, s.events, s.ended, s.err}
 		s.events = nil
 		return msg
 	}

@@ -7,65 +7,64 @@ import (
 	"github.com/bise-sh/bise/tui/kit"
 )
 
-// A transcript shows turns one below the other and knows where the person is in
-// them. It draws no more than what is seen: places are counted in rows from a
-// part of a turn, never from the beginning.
+// A transcript shows turns one below the other, and has the scroll position and the selection.
+// It draws only what is visible: positions are relative to a part of a turn.
 type transcript struct {
 	look          *kit.Look
 	turns         []*turn
-	at            place // the first row that is shown, unless the end is
-	follow        bool  // the end is shown, wherever that moves
-	selected      int   // of turns; -1: none
-	width, height int   // of the text
+	at            position // the first visible row, unless follow
+	follow        bool     // the end stays visible
+	selected      int      // a turn;
+	width, height int      // of the text
 }
 
-// A place is a row of a part of a turn. The end is the first row of the turn
+// A position is a row of a part of a turn. The end is the first row of the turn
 // after the last.
-type place struct{ turn, part, row int }
+type position struct{ turn, part, row int }
 
 func newTranscript(look *kit.Look) *transcript {
 	return &transcript{look: look, follow: true, selected: -1}
 }
 
-// rows are those of the part at a place.
-func (tr *transcript) rows(at place) []string {
+// rows returns the rows of the part at a position.
+func (tr *transcript) rows(at position) []string {
 	return tr.turns[at.turn].parts[at.part].rows(tr.look.Theme, tr.width)
 }
 
-// before gives the part before a place's, false at the beginning.
-func (tr *transcript) before(at place) (place, bool) {
+// before returns the part before a position, false at the start.
+func (tr *transcript) before(at position) (position, bool) {
 	for at.part == 0 {
 		if at.turn == 0 {
-			return place{}, false
+			return position{}, false
 		}
 		at.turn--
 		at.part = len(tr.turns[at.turn].parts)
 	}
-	return place{at.turn, at.part - 1, 0}, true
+	return position{at.turn, at.part - 1, 0}, true
 }
 
-// after gives the part after a place's; the end comes after the last.
-func (tr *transcript) after(at place) place {
+// after returns the next part, or the end.
+func (tr *transcript) after(at position) position {
 	at.part++
-	return tr.normalize(place{at.turn, at.part, 0})
+	return tr.normalize(position{at.turn, at.part, 0})
 }
 
-// normalize is the first place from at on that has a part, or the end.
-func (tr *transcript) normalize(at place) place {
+// normalize returns the first position from at that has a part, or the end.
+func (tr *transcript) normalize(at position) position {
 	for at.turn < len(tr.turns) && at.part >= len(tr.turns[at.turn].parts) {
-		at = place{at.turn + 1, 0, 0}
+		at = position{at.turn + 1, 0, 0}
 	}
 	return at
 }
 
-func (tr *transcript) end() place { return place{len(tr.turns), 0, 0} }
+func (tr *transcript) end() position { return position{len(tr.turns), 0, 0} }
 
-// up is the place so many rows further up, or the beginning.
-func (tr *transcript) up(at place, rows int) place {
+// up moves a position up by rows, at most to the start.
+func (tr *transcript) up(at position, rows int) position {
 	for rows > at.row {
 		previous, ok := tr.before(at)
 		if !ok {
-			return place{}
+			return position{}
 		}
 		rows -= at.row
 		at = previous
@@ -75,8 +74,8 @@ func (tr *transcript) up(at place, rows int) place {
 	return at
 }
 
-// down is the place so many rows further down, or the end.
-func (tr *transcript) down(at place, rows int) place {
+// down moves a position down by rows, at most to the end.
+func (tr *transcript) down(at position, rows int) position {
 	at = tr.normalize(at)
 	for at != tr.end() {
 		here := len(tr.rows(at))
@@ -90,8 +89,8 @@ func (tr *transcript) down(at place, rows int) place {
 	return at
 }
 
-// less reports whether a place comes before another.
-func (a place) less(b place) bool {
+// less reports whether a is before b.
+func (a position) less(b position) bool {
 	if a.turn != b.turn {
 		return a.turn < b.turn
 	}
@@ -101,8 +100,8 @@ func (a place) less(b place) bool {
 	return a.row < b.row
 }
 
-// first is the first row that is shown.
-func (tr *transcript) first() place {
+// first returns the first visible row.
+func (tr *transcript) first() position {
 	lowest := tr.up(tr.end(), tr.height)
 	if tr.follow {
 		return lowest
@@ -128,15 +127,15 @@ func (tr *transcript) scroll(rows int) {
 	tr.scrollTo(at)
 }
 
-// scrollTo shows a place at the top, or the end when it is nearer than that.
-func (tr *transcript) scrollTo(at place) {
+// scrollTo shows a position at the top, or the end if less than a screen follows.
+func (tr *transcript) scrollTo(at position) {
 	tr.at = at
 	tr.follow = !at.less(tr.up(tr.end(), tr.height))
 }
 
 func (tr *transcript) resize(width, height int) { tr.width, tr.height = width, height }
 
-// selectTurn selects a turn and brings it into view; -1 selects none.
+// selectTurn selects a turn and scrolls it into view; -1 selects none.
 func (tr *transcript) selectTurn(i int) {
 	tr.selected = i
 	if i < 0 {
@@ -144,7 +143,7 @@ func (tr *transcript) selectTurn(i int) {
 	}
 	first := tr.first()
 	last := tr.down(first, tr.height)
-	start, end := tr.normalize(place{turn: i}), tr.normalize(place{turn: i + 1})
+	start, end := tr.normalize(position{turn: i}), tr.normalize(position{turn: i + 1})
 	if start.less(first) || last.less(end) {
 		if tall := tr.down(start, tr.height).less(end); !tall && last.less(end) && !start.less(first) {
 			start = tr.up(end, tr.height)
@@ -153,13 +152,13 @@ func (tr *transcript) selectTurn(i int) {
 	}
 }
 
-// A seen row is one that is on the screen.
+// A visibleRow is a row on the screen.
 type visibleRow struct {
-	place
+	position
 	text string
 }
 
-// visible are the rows on the screen.
+// visible returns the rows on the screen.
 func (tr *transcript) visible() []visibleRow {
 	rows := make([]visibleRow, 0, max(0, tr.height))
 	for at := tr.normalize(tr.first()); at != tr.end() && len(rows) < tr.height; at = tr.after(at) {
@@ -167,21 +166,20 @@ func (tr *transcript) visible() []visibleRow {
 			if i < at.row || len(rows) == tr.height {
 				continue
 			}
-			rows = append(rows, visibleRow{place{at.turn, at.part, i}, text})
+			rows = append(rows, visibleRow{position{at.turn, at.part, i}, text})
 		}
 	}
 	return rows
 }
 
-// view draws the rows with a margin at the left, in which the selected turn has a
-// bar.
+// view draws the visible rows with a left margin, which has a bar beside the selected turn.
 func (tr *transcript) view(left int) []string {
 	margin, bar := strings.Repeat(" ", left), strings.Repeat(" ", max(0, left-2))+tr.look.Theme.Accent.Render("▍")+" "
 	var lines []string
 	for _, r := range tr.visible() {
 		text := tr.labelled(r)
 		switch {
-		case r.turn == tr.selected && !tr.gap(r):
+		case r.turn == tr.selected && !tr.isSeparator(r):
 			text = bar + text
 		case text != "":
 			text = margin + text
@@ -191,13 +189,13 @@ func (tr *transcript) view(left int) []string {
 	return lines
 }
 
-// gap reports whether a row is the empty one between two turns.
-func (tr *transcript) gap(r visibleRow) bool {
+// isSeparator reports whether a row is the empty one between two turns.
+func (tr *transcript) isSeparator(r visibleRow) bool {
 	return r.row == 0 && r.part == 0 && r.text == ""
 }
 
-// labelled puts at the end of a row what there is to know of it: of code its
-// language and the key that copies it, of a turn which version it is.
+// labelled adds a label at the end of a row: the language of code and its copy key, or the
+// version of a turn.
 func (tr *transcript) labelled(r visibleRow) string {
 	label := tr.label(r)
 	if label == "" || kit.Width(r.text)+kit.Width(label)+2 > tr.width {
@@ -230,7 +228,7 @@ func (tr *transcript) label(r visibleRow) string {
 	return label + key
 }
 
-// codeKey is the digit that copies a part of the selected turn.
+// codeKey returns the digit that copies a part of the selected turn.
 func (tr *transcript) codeKey(i int, p *part) string {
 	for n, q := range tr.turns[i].codes() {
 		if p == q && n < 9 {
@@ -240,7 +238,7 @@ func (tr *transcript) codeKey(i int, p *part) string {
 	return ""
 }
 
-// lastCode is the last part of the last turn that has code, nil without.
+// lastCode returns the last part of the last turn that has code, or nil.
 func (tr *transcript) lastCode() *part {
 	if len(tr.turns) == 0 {
 		return nil
@@ -252,8 +250,7 @@ func (tr *transcript) lastCode() *part {
 	return codes[len(codes)-1]
 }
 
-// click tells which turn is at a row of the screen, and the code whose label is
-// there.
+// click returns the turn at a row of the screen, and the code whose label is there.
 func (tr *transcript) click(x, y int) (turn int, copied *codeBlock) {
 	rows := tr.visible()
 	if y < 0 || y >= len(rows) {

@@ -29,7 +29,7 @@ func transcriptOf(t *testing.T, width, height int, texts ...string) *transcript 
 // all are all rows of a transcript.
 func (tr *transcript) all() []string {
 	var rows []string
-	for at := tr.normalize(place{}); at != tr.end(); at = tr.after(at) {
+	for at := tr.normalize(position{}); at != tr.end(); at = tr.after(at) {
 		rows = append(rows, tr.rows(at)...)
 	}
 	return rows
@@ -115,7 +115,7 @@ func TestEmptyTranscript(t *testing.T) {
 	tr := transcriptOf(t, 40, 10)
 	tr.scroll(-3)
 	tr.scroll(3)
-	tr.scrollTo(place{})
+	tr.scrollTo(position{})
 	if len(tr.visible()) != 0 {
 		t.Errorf("seen: %v", tr.visible())
 	}

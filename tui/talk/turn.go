@@ -17,28 +17,28 @@ import (
 
 // A turn is a message as the transcript shows it.
 type turn struct {
-	look              *kit.Look
-	images            *ImageCache
-	saved             *savedID
-	role              engine.Role
-	content           engine.Content // what the person sent
-	attached          []history.Attachment
-	versions          []*savedID           // messages in the same place, oldest first, this one among them
-	shots             map[int]*cachedImage // the pictures among what is attached, by chunk
-	picturesElsewhere bool                 // they are shown elsewhere
-	unfolded          bool
-	leftOut           *engine.LeftOut // of the conversation that begins here for the model
+	look            *kit.Look
+	images          *ImageCache
+	saved           *savedID
+	role            engine.Role
+	content         engine.Content // the user's message
+	attached        []history.Attachment
+	versions        []*savedID           // alternatives, oldest first, this one included
+	attachedImages  map[int]*cachedImage // by chunk
+	imagesElsewhere bool                 // shown beside the conversation
+	unfolded        bool
+	leftOut         *engine.LeftOut // not nil: the context starts at this turn
 
 	// Of an answer.
-	begun          bool // it is in the history, or will be soon
+	begun          bool // in the history, or soon
 	thinking       strings.Builder
-	thinkingTime   time.Duration // how long it thought; 0 while unknown
-	thinkingTokens int           // tokens that it thought; 0 while they are not counted
+	thinkingTime   time.Duration // 0: unknown
+	thinkingTokens int           // 0: not counted
 	calls          []engine.ToolCall
 	text           strings.Builder
 	article        markdownParts
 	state          turnState
-	waits          engines.Waiting
+	waiting        engines.Waiting
 	err            error
 	measured       history.Measured
 
@@ -48,21 +48,21 @@ type turn struct {
 type turnState int
 
 const (
-	complete  turnState = iota
-	answering           // it is being written
-	stopped             // the person, or a process that ended, stopped it
-	failed              // err ended it
+	complete turnState = iota
+	answering
+	stopped // by the user, or the process ended
+	failed  // see err
 )
 
 // newQuestion returns a turn of the user.
 func newQuestion(look *kit.Look, g *ImageCache, content engine.Content, attached []history.Attachment) *turn {
 	t := &turn{look: look, images: g, role: engine.User, saved: new(savedID), content: content, attached: attached}
-	t.findPictures()
+	t.findImages()
 	t.refresh()
 	return t
 }
 
-// newAnswer returns a turn of the model, which begins.
+// newAnswer returns an empty turn of the model.
 func newAnswer(look *kit.Look, model string) *turn {
 	t := &turn{look: look, role: engine.Assistant, saved: new(savedID), state: answering, unfolded: look.Settings.Thinking}
 	t.measured.Model = model
@@ -78,7 +78,7 @@ func readTurn(look *kit.Look, g *ImageCache, m history.Message) *turn {
 	}
 	if m.Role != engine.Assistant {
 		t.content = m.Content
-		t.findPictures()
+		t.findImages()
 		t.refresh()
 		return t
 	}
@@ -97,7 +97,7 @@ func readTurn(look *kit.Look, g *ImageCache, m history.Message) *turn {
 	return t
 }
 
-// setVersions takes the versions that the history has.
+// setVersions sets the versions from the history.
 func (t *turn) setVersions(ids []int64) {
 	t.versions = nil
 	for _, id := range ids {
@@ -109,8 +109,8 @@ func (t *turn) setVersions(ids []int64) {
 	}
 }
 
-// replaces makes the turn another version of one before.
-func (t *turn) replaces(before *turn) {
+// replaceTurn makes t another version of the turn before.
+func (t *turn) replaceTurn(before *turn) {
 	t.versions = slices.Clone(before.versions)
 	switch {
 	case before.role == engine.Assistant && !before.begun:
@@ -121,12 +121,12 @@ func (t *turn) replaces(before *turn) {
 	t.versions = append(t.versions, t.saved)
 }
 
-// version tells which of its versions the turn is, from 1, and how many there are.
+// version returns the number of this version, from 1, and how many there are.
 func (t *turn) version() (n, of int) {
 	return slices.IndexFunc(t.versions, func(s *savedID) bool { return s == t.saved }) + 1, max(1, len(t.versions))
 }
 
-// message is the turn as a request has it.
+// message returns the turn for a request.
 func (t *turn) message() engine.Message {
 	if t.role != engine.Assistant {
 		return engine.Message{Role: t.role, Content: t.content}
@@ -141,7 +141,7 @@ func (t *turn) message() engine.Message {
 	return m
 }
 
-// plainText is the text that a person would copy.
+// plainText returns the text to copy.
 func (t *turn) plainText() string {
 	if t.role == engine.Assistant {
 		return t.text.String()
@@ -164,8 +164,7 @@ func (t *turn) isAttached(chunk int) bool {
 	return false
 }
 
-// canContinue reports whether the answer ended before the model was done with it, so that
-// it can be continued.
+// canContinue reports whether the answer was cut off, so that the model can continue it.
 func (t *turn) canContinue() bool {
 	if t.role != engine.Assistant || t.text.Len() == 0 {
 		return false
@@ -176,7 +175,7 @@ func (t *turn) canContinue() bool {
 
 // take adds an event of the answer.
 func (t *turn) take(event engine.Event, now time.Time) {
-	t.waits.Observe(event, now)
+	t.waiting.Observe(event, now)
 	switch e := event.(type) {
 	case engine.LeftOut:
 		t.measured.LeftOut = e
@@ -192,12 +191,12 @@ func (t *turn) take(event engine.Event, now time.Time) {
 	case engine.Done:
 		t.measured.Usage, t.measured.Timings = e.Usage, e.Timings
 	}
-	if took := t.waits.ThinkingTime(); took > 0 {
+	if took := t.waiting.ThinkingTime(); took > 0 {
 		t.thinkingTime = took
 	}
 }
 
-// replaceText puts another text in place of what was told so far.
+// replaceText replaces the answer's text.
 func (t *turn) replaceText(text string) {
 	t.text.Reset()
 	t.text.WriteString(text)
@@ -205,21 +204,21 @@ func (t *turn) replaceText(text string) {
 	t.article.add(text)
 }
 
-// resume makes the end of the text what grows again.
+// resume continues an answer that had ended.
 func (t *turn) resume() {
 	t.state, t.err = answering, nil
 	t.article = markdownParts{}
 	t.article.add(t.text.String())
 }
 
-// end ends the answer in a state.
+// end ends the answer.
 func (t *turn) end(state turnState, err error) {
 	t.state, t.err = state, err
 	t.article.end()
 	t.refresh()
 }
 
-// codes are the parts that have code, in their order.
+// codes returns the parts that have code.
 func (t *turn) codes() []*part {
 	var list []*part
 	for _, p := range t.parts {
@@ -230,8 +229,7 @@ func (t *turn) codes() []*part {
 	return list
 }
 
-// refresh makes the parts anew of what the turn is; what does not change keeps
-// what it drew.
+// refresh updates the parts. Parts that do not change keep their drawings.
 func (t *turn) refresh() {
 	t.parts = nil
 	if out := t.leftOut; out != nil {
@@ -263,8 +261,8 @@ func (t *turn) refresh() {
 	if t.state == answering {
 		if p := t.article.growing(); p != nil {
 			t.parts = append(t.parts, p)
-		} else if t.text.Len() == 0 && t.waits.Phase != engines.Idle {
-			t.parts = append(t.parts, newPart(func(th *kit.Theme, width int) []string { return []string{th.Muted.Render(t.waits.Line(width))} }))
+		} else if t.text.Len() == 0 && t.waiting.Phase != engines.Idle {
+			t.parts = append(t.parts, newPart(func(th *kit.Theme, width int) []string { return []string{th.Muted.Render(t.waiting.Line(width))} }))
 		}
 		return
 	}
@@ -273,17 +271,17 @@ func (t *turn) refresh() {
 	}
 }
 
-// question are the parts of what the person sent.
+// question returns the parts of a user's message.
 func (t *turn) question() []*part {
 	var parts []*part
 	for _, a := range t.attached {
 		if a.Chunk < 0 || a.Chunk >= len(t.content) {
 			continue
 		}
-		chunk, shot := t.content[a.Chunk], t.shots[a.Chunk]
+		chunk, img := t.content[a.Chunk], t.attachedImages[a.Chunk]
 		p := newPart(func(th *kit.Theme, width int) []string {
-			if shot != nil {
-				return t.drawShot(th, a.Name, shot, width)
+			if img != nil {
+				return t.drawImage(th, a.Name, img, width)
 			}
 			return drawAttached(th, a.Name, chunk, width)
 		})
@@ -305,7 +303,7 @@ func (t *turn) drawQuestion(th *kit.Theme, text string, width int) []string {
 	const roughly = foldedLines * kit.MaxColumns * 4
 	short := text
 	if !t.unfolded && len(text) > roughly {
-		short = text[:roughly] // the rest would not be seen, only broken into lines
+		short = text[:roughly] // the rest is not visible
 	}
 	lines := kit.Wrap(strings.ToValidUTF8(short, ""), width)
 	rest := 0
@@ -317,7 +315,7 @@ func (t *turn) drawQuestion(th *kit.Theme, text string, width int) []string {
 		lines[i] = th.Bold.Render(line)
 	}
 	if rest > 0 {
-		lines = append(lines, th.Muted.Render(fmt.Sprintf("▸ all of it has %s", units.Plural(rest, "line"))))
+		lines = append(lines, th.Muted.Render(fmt.Sprintf("▸ %s in total", units.Plural(rest, "line"))))
 	}
 	return lines
 }
@@ -363,11 +361,11 @@ func (t *turn) drawLeftOut(th *kit.Theme, out engine.LeftOut, width int) []strin
 	return kit.StyleLines(th.Muted, kit.Wrap(text, width))
 }
 
-// ending is the part that says how an answer ended, and what can be done about
-// it; nil when it ended as it should.
+// ending returns the part that explains how an answer ended and what to do; nil after a normal
+// end.
 func (t *turn) ending() *part {
-	again := t.look.Keys.Regenerate.Help().Key + " answer again"
-	on := t.look.Keys.Continue.Help().Key + " continue"
+	answerAgain := t.look.Keys.Regenerate.Help().Key + " answer again"
+	continueKey := t.look.Keys.Continue.Help().Key + " continue"
 	switch {
 	case t.state == failed:
 		return newPart(func(th *kit.Theme, width int) []string {
@@ -376,22 +374,22 @@ func (t *turn) ending() *part {
 			if advice != "" {
 				lines = append(lines, kit.Wrap(advice, width)...)
 			}
-			keys := again + " · " + t.look.Keys.Models.Help().Key + " another model"
+			keys := answerAgain + " · " + t.look.Keys.Models.Help().Key + " another model"
 			if t.text.Len() > 0 {
-				keys = on + " · " + keys
+				keys = continueKey + " · " + keys
 			}
 			return append(lines, kit.StyleLines(th.Muted, kit.Wrap(keys, width))...)
 		})
 	case t.state == stopped && t.text.Len() > 0:
-		return t.remark("stopped · " + on)
+		return t.remark("stopped · " + continueKey)
 	case t.state == stopped:
-		return t.remark("stopped before the first word · " + again)
+		return t.remark("stopped before any output · " + answerAgain)
 	case t.measured.Finish == engine.FinishLength:
-		return t.remark("cut off: this is as long as an answer may be · " + on)
+		return t.remark("cut off: this is as long as an answer may be · " + continueKey)
 	case t.measured.Finish == engine.FinishModelLength:
 		return t.remark("cut off: the context is full · " + t.look.Keys.Context.Help().Key + " longer context")
 	case t.text.Len() == 0 && len(t.calls) == 0:
-		return t.remark("the model said nothing · " + again)
+		return t.remark("empty answer · " + answerAgain)
 	}
 	return nil
 }
@@ -404,7 +402,7 @@ func drawCall(th *kit.Theme, c engine.ToolCall, width int) string {
 	return th.Muted.Render(kit.Truncate(fmt.Sprintf("▸ %s(%s)", kit.OneLine(c.Function.Name), arguments(string(c.Function.Arguments))), width))
 }
 
-// arguments are those of a call as people read them: city: Paris, days: 2.
+// arguments formats the arguments of a call: city: Paris, days: 2.
 func arguments(object string) string {
 	dec := json.NewDecoder(strings.NewReader(object))
 	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
@@ -417,12 +415,12 @@ func arguments(object string) string {
 		if err != nil || dec.Decode(&value) != nil {
 			return kit.OneLine(object)
 		}
-		said := string(value)
+		shown := string(value)
 		var text string
 		if json.Unmarshal(value, &text) == nil {
-			said = text
+			shown = text
 		}
-		list = append(list, fmt.Sprintf("%s: %s", name, said))
+		list = append(list, fmt.Sprintf("%s: %s", name, shown))
 	}
 	return kit.OneLine(strings.Join(list, ", "))
 }

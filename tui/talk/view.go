@@ -12,8 +12,7 @@ import (
 	"github.com/bise-sh/bise/units"
 )
 
-// Resize gives the conversation its space: the composer takes what it needs, and
-// the transcript the rest.
+// Resize gives the composer the rows it needs, and the transcript the rest.
 func (c *Conversation) Resize(width, height int) {
 	c.width, c.height = width, height
 	_, columns := kit.Column(width)
@@ -32,21 +31,21 @@ func (c *Conversation) View() ([]string, *tea.Cursor) {
 		lines = append(lines, "")
 	}
 	lines = append(lines, "")
-	if help := c.composer.help(); len(help) > 0 {
+	if help := c.composer.popupLines(); len(help) > 0 {
 		help = help[:min(len(help), len(lines))]
 		lines = slices.Concat(lines[:len(lines)-len(help)], kit.Indent(help, left-2))
 	}
 	lines = append(lines, kit.Indent(c.waitingLines(), left)...)
-	composed, cursor := c.composer.view()
+	composer, cursor := c.composer.view()
 	cursor.X += left - 2
 	cursor.Y += len(lines)
 	if c.transcript.selected >= 0 {
 		cursor = nil
 	}
-	return append(lines, kit.Indent(composed, left-2)...), cursor
+	return append(lines, kit.Indent(composer, left-2)...), cursor
 }
 
-// waitingLines are the messages that wait for the end of the answer.
+// waitingLines lists the queued messages.
 func (c *Conversation) waitingLines() []string {
 	_, columns := kit.Column(c.width)
 	var lines []string
@@ -64,7 +63,7 @@ func (c *Conversation) waitingLines() []string {
 	return lines
 }
 
-// greeting is what an empty conversation says: only what has to be known.
+// greeting returns the text of an empty conversation: the model's error, if any.
 func (c *Conversation) greeting(width int) []string {
 	if c.model == nil || c.model.State != engines.Failed {
 		return nil
@@ -77,7 +76,7 @@ func (c *Conversation) greeting(width int) []string {
 	return append(lines, "", c.look.Theme.Muted.Render(c.look.Keys.Models.Help().Key+" models"))
 }
 
-// Subject is the model, and what it does when that is not to be ready.
+// Subject returns the model's name and its state unless it is ready.
 func (c *Conversation) Subject() string {
 	if c.model == nil {
 		return ""
@@ -101,22 +100,22 @@ func (c *Conversation) Subject() string {
 	return name
 }
 
-// Footer says what is true of the conversation, and which keys work.
+// Footer shows the context meter, or the actions on the selected message.
 func (c *Conversation) Footer() kit.Footer {
 	if i := c.transcript.selected; i >= 0 {
 		return kit.Footer{Hints: c.selectedHints(c.transcript.turns[i])}
 	}
 	if c.composer.popup != nil {
-		return kit.Footer{Hints: []kit.Hint{{Binding: c.look.Keys.Send, Words: "take it"}, {Binding: c.look.Keys.Complete, Words: ""}, {Binding: c.look.Keys.Back, Words: ""}}}
+		return kit.Footer{Hints: []kit.Hint{{Binding: c.look.Keys.Send, Words: "insert"}, {Binding: c.look.Keys.Complete, Words: ""}, {Binding: c.look.Keys.Back, Words: ""}}}
 	}
 	f := kit.Footer{Left: c.meter(), Hints: c.hints()}
 	if c.edited >= 0 {
-		f.Left = c.look.Theme.Muted.Render("editing: it becomes another version")
+		f.Left = c.look.Theme.Muted.Render("editing: sending makes another version")
 	}
 	return f
 }
 
-// hints are the keys that the foot shows.
+// hints returns the keys shown in the footer.
 func (c *Conversation) hints() []kit.Hint {
 	switch {
 	case c.busy():
@@ -129,7 +128,7 @@ func (c *Conversation) hints() []kit.Hint {
 	return kit.Hints(c.look.Keys.Keys, c.look.Keys.Conversations, c.look.Keys.Models, c.look.Keys.Settings)
 }
 
-// selectedHints are what can be done to a selected message.
+// selectedHints returns the actions on a message.
 func (c *Conversation) selectedHints(t *turn) []kit.Hint {
 	list := []kit.Hint{{Binding: c.look.Keys.Copy}, {Binding: c.look.Keys.Edit}, {Binding: c.look.Keys.Again}}
 	if n, of := t.version(); of > 1 {
@@ -147,7 +146,7 @@ func (c *Conversation) selectedHints(t *turn) []kit.Hint {
 	return append(list, kit.Hints(c.look.Keys.Fold, c.look.Keys.Save, c.look.Keys.Back)...)
 }
 
-// Bindings are the keys that work in a conversation.
+// Bindings returns the keys of a conversation.
 func (c *Conversation) Bindings() []kit.Hint {
 	if i := c.transcript.selected; i >= 0 {
 		return c.selectedHints(c.transcript.turns[i])
@@ -166,7 +165,7 @@ func (c *Conversation) Bindings() []kit.Hint {
 	return append(list, kit.Hint{Binding: at}, kit.Hint{Binding: slash})
 }
 
-// meter says how full the context is, and what the last answer took.
+// meter shows how full the context is, and the last answer's speed.
 func (c *Conversation) meter() string {
 	used, total := c.used()
 	if used == 0 {
@@ -189,7 +188,7 @@ func (c *Conversation) meter() string {
 	t := c.lastMeasured()
 	var facts []string
 	if out := t.measured.LeftOut.Messages; out > 0 {
-		facts = append(facts, fmt.Sprintf("%d earlier left out", out))
+		facts = append(facts, fmt.Sprintf("%d earlier messages left out", out))
 	}
 	if rate := t.measured.Timings.DecodeRate(); rate > 0 {
 		facts = append(facts, units.Speed(rate))
@@ -206,7 +205,7 @@ func (c *Conversation) meter() string {
 	return strings.Join(parts, "   ")
 }
 
-// lastMeasured is the last answer whose tokens are known.
+// lastMeasured returns the last answer whose tokens are known, or nil.
 func (c *Conversation) lastMeasured() *turn {
 	for _, t := range slices.Backward(c.transcript.turns) {
 		if t.measured.Usage.TotalTokens > 0 {

@@ -17,47 +17,46 @@ import (
 	"github.com/bise-sh/bise/units"
 )
 
-// Vision is the mode for questions about pictures: a conversation, with the
-// pictures that it is about beside it or above.
+// Vision is the mode for questions about images: a conversation with its images beside or
+// above it.
 type Vision struct {
 	*Chat
-	chosen int // of the pictures, the one that is shown large; -1: the newest
+	chosen int // the large image; -1: the newest
 	tokens map[countKey]int
 
-	pictureLines []string    // the pictures as lines
-	beside       bool        // the wall is at the left of the conversation, not above it
-	pictureSpace image.Point // that the wall takes: columns at the left, or rows above
-	placements   []placement
+	imageLines []string    // the images as lines
+	beside     bool        // images are left of the conversation, not above
+	imageSpace image.Point // columns at the left, or rows above
+	placements []placement
 
-	// resized is what is to be said of pictures that had to be made smaller. Who reads
-	// the answer puts it here.
+	// resized is a note about images that were shrunk. The goroutine that reads the answer
+	// sets it.
 	resized atomic.Pointer[string]
 }
 
-// An picture is a picture of the conversation, or one that is to be sent with the
-// next message.
-type picture struct {
+// A namedImage is an image of the conversation or of the composer.
+type namedImage struct {
 	name  string
 	image *cachedImage
 }
 
-// A placement is where on the screen a picture is.
+// A placement is the area of an image on the screen.
 type placement struct {
-	picture int
-	area    image.Rectangle
+	index int
+	area  image.Rectangle
 }
 
-// A countKey is what a picture is counted by: the model that is to see it.
+// A countKey identifies a token count: it depends on the image and the model.
 type countKey struct {
 	image *cachedImage
 	model *engines.Model
 }
 
-const uncounted = 0 // tokens while they are counted, or where nobody can
+const uncounted = 0 // being counted, or unknown
 
 func NewVision(o Options) *Vision {
 	v := &Vision{
-		Chat:   &Chat{newConversation(o, "vision", "Ask about a picture. @ finds one, ctrl+v pastes one")},
+		Chat:   &Chat{newConversation(o, "vision", "Ask about an image. @ adds a file, ctrl+v pastes")},
 		chosen: -1, tokens: map[countKey]int{},
 	}
 	v.handler = v
@@ -67,12 +66,12 @@ func NewVision(o Options) *Vision {
 }
 
 func (v *Vision) Shown() tea.Cmd {
-	return tea.Batch(v.Chat.Shown(), v.images.ask(), v.count())
+	return tea.Batch(v.Chat.Shown(), v.images.detect(), v.count())
 }
 
 func (v *Vision) Update(msg tea.Msg) tea.Cmd {
-	if msg, ok := msg.(picturesCounted); ok {
-		v.tokens[msg.cost] = msg.tokens
+	if msg, ok := msg.(tokensCounted); ok {
+		v.tokens[msg.key] = msg.tokens
 		return nil
 	}
 	cmd := v.Chat.Update(msg)
@@ -82,13 +81,13 @@ func (v *Vision) Update(msg tea.Msg) tea.Cmd {
 	return tea.Batch(cmd, v.count())
 }
 
-// prepare has pictures made smaller where the context has no room for them.
-func (v *Vision) prepare(e engine.Engine, r engine.ChatRequest, kept func(engine.Event)) (engine.Engine, engine.ChatRequest, func(engine.Event)) {
+// prepare shrinks images that do not fit the context.
+func (v *Vision) prepare(e engine.Engine, r engine.ChatRequest, record func(engine.Event)) (engine.Engine, engine.ChatRequest, func(engine.Event)) {
 	return vision.Fitting{Engine: e, Resized: func(_ int, before, after attach.Image, context int) {
 		text := fmt.Sprintf("a picture is shown to the model in %d×%d instead of %d×%d: the context holds %s tokens",
 			after.Width, after.Height, before.Width, before.Height, units.Count(context))
 		v.resized.Store(&text)
-	}}, r, kept
+	}}, r, record
 }
 
 func (v *Vision) event(t *turn, event engine.Event, now time.Time) { t.take(event, now) }
@@ -100,20 +99,19 @@ func (v *Vision) UseModel(ref string) tea.Cmd {
 	return tea.Batch(cmd, v.count())
 }
 
-// pictures are the pictures there are, the newest last. One that was sent twice is
-// the same picture.
-func (v *Vision) pictures() []picture {
-	var list []picture
+// imageList returns the images, the newest last. Each is listed once.
+func (v *Vision) imageList() []namedImage {
+	var list []namedImage
 	seen := map[*cachedImage]bool{}
 	add := func(name string, s *cachedImage) {
 		if s != nil && !seen[s] {
 			seen[s] = true
-			list = append(list, picture{name, s})
+			list = append(list, namedImage{name, s})
 		}
 	}
 	for _, t := range v.transcript.turns {
 		for _, a := range t.attached {
-			add(a.Name, t.shots[a.Chunk])
+			add(a.Name, t.attachedImages[a.Chunk])
 		}
 	}
 	for _, a := range v.composer.attached {
@@ -122,7 +120,7 @@ func (v *Vision) pictures() []picture {
 	return list
 }
 
-// current is the picture that is shown large, by its place among n.
+// current returns the index of the large image among n.
 func (v *Vision) current(n int) int {
 	if v.chosen < 0 || v.chosen >= n {
 		return n - 1
@@ -130,15 +128,15 @@ func (v *Vision) current(n int) int {
 	return v.chosen
 }
 
-// next shows the next picture large.
+// next selects the next image.
 func (v *Vision) next() {
-	if n := len(v.pictures()); n > 0 {
+	if n := len(v.imageList()); n > 0 {
 		v.chosen = (v.current(n) + 1) % n
 	}
 }
 
 func (v *Vision) nextCommand() kit.Command {
-	return kit.Command{Name: "picture", Help: "show the next picture", Run: func(string) kit.Outcome {
+	return kit.Command{Name: "image", Help: "show the next image", Run: func(string) kit.Outcome {
 		v.next()
 		return kit.Handled(nil)
 	}}
@@ -148,11 +146,11 @@ func (v *Vision) Commands() []kit.Command {
 	return append([]kit.Command{v.nextCommand()}, v.Chat.Commands()...)
 }
 
-// nextPicture is the key that shows the next picture.
-var nextPicture = kit.NewBinding("alt+.", "next picture")
+// nextImage selects the next image.
+var nextImage = kit.NewBinding("alt+.", "next image")
 
 func (v *Vision) Press(k tea.KeyPressMsg) kit.Outcome {
-	if kit.Matches(k, nextPicture) && len(v.pictures()) > 1 {
+	if kit.Matches(k, nextImage) && len(v.imageList()) > 1 {
 		v.next()
 		return kit.Handled(nil)
 	}
@@ -161,47 +159,47 @@ func (v *Vision) Press(k tea.KeyPressMsg) kit.Outcome {
 
 func (v *Vision) Bindings() []kit.Hint {
 	list := v.Chat.Bindings()
-	if len(v.pictures()) > 1 {
-		list = append(list, kit.Hint{Binding: nextPicture})
+	if len(v.imageList()) > 1 {
+		list = append(list, kit.Hint{Binding: nextImage})
 	}
 	return list
 }
 
 func (v *Vision) Footer() kit.Footer {
 	f := v.Chat.Footer()
-	if len(v.pictures()) > 1 && !v.busy() {
-		f.Hints = append([]kit.Hint{{Binding: nextPicture}}, f.Hints...)
+	if len(v.imageList()) > 1 && !v.busy() {
+		f.Hints = append([]kit.Hint{{Binding: nextImage}}, f.Hints...)
 	}
 	return f
 }
 
-// picturesCounted brings what a picture costs.
-type picturesCounted struct {
-	cost   countKey
+// tokensCounted has the token count of an image.
+type tokensCounted struct {
+	key    countKey
 	tokens int
 }
 
-// count is the command that counts what pictures cost, each once for a model.
+// count is a command that counts the tokens of new images, once for each model.
 func (v *Vision) count() tea.Cmd {
 	if v.model == nil || v.model.State != engines.Ready {
 		return nil
 	}
 	var cmds []tea.Cmd
 	ctx, e := v.tasks.Context(), v.model.Engine
-	for _, x := range v.pictures() {
+	for _, x := range v.imageList() {
 		c := countKey{x.image, v.model}
 		if _, begun := v.tokens[c]; begun || x.image.thumb == nil {
 			continue
 		}
 		v.tokens[c] = uncounted
 		width, height := x.image.width, x.image.height
-		cmds = append(cmds, func() tea.Msg { return picturesCounted{c, tokensOf(ctx, vision.CountBy(e), width, height)} })
+		cmds = append(cmds, func() tea.Msg { return tokensCounted{c, imageTokens(ctx, vision.CountBy(e), width, height)} })
 	}
 	return tea.Batch(cmds...)
 }
 
-// tokensOf is what a picture costs, unknown where the model does not tell.
-func tokensOf(ctx context.Context, count vision.Count, width, height int) int {
+// imageTokens returns the token count of an image, if the model can report it.
+func imageTokens(ctx context.Context, count vision.Count, width, height int) int {
 	n, err := vision.Tokens(ctx, count, width, height)
 	if err != nil {
 		return uncounted
@@ -209,7 +207,7 @@ func tokensOf(ctx context.Context, count vision.Count, width, height int) int {
 	return n
 }
 
-// cannotSee reports whether the model is known not to see.
-func (v *Vision) cannotSee() bool {
+// lacksVision reports whether the model has no vision encoder.
+func (v *Vision) lacksVision() bool {
 	return v.model != nil && v.model.State == engines.Ready && v.model.Info.Architecture != "" && !v.model.Info.Can.Vision
 }

@@ -12,111 +12,111 @@ import (
 )
 
 const (
-	// From besideWidth columns on, pictures are at the left of the conversation: on a
-	// third of the width, and at most on widestWall.
-	besideWidth, widestWall = 100, 40
-	// wallMargin is what is left free around pictures.
-	wallMargin = 3
-	// leastWall are the rows below which the body has no room for pictures above the
-	// conversation, only for what they are called.
-	leastWall = 14
-	// Others than the chosen picture are so large.
+	// From besideWidth columns on, images are left of the conversation. They take a third of
+	// the width, at most maxImageColumns.
+	besideWidth, maxImageColumns = 100, 40
+	// imageMargin is the free space around images.
+	imageMargin = 3
+	// minImageHeight is the minimum height to show images above the conversation. Below it,
+	// only their captions are shown.
+	minImageHeight = 14
+	// The size of the other images.
 	smallColumns, smallRows = 9, 4
 )
 
-// Resize hangs the pictures, and gives the conversation the space that is left.
+// Resize lays out the images and gives the rest of the space to the conversation.
 func (v *Vision) Resize(width, height int) {
 	for _, t := range v.transcript.turns {
-		if !t.picturesElsewhere {
-			t.picturesElsewhere = true
+		if !t.imagesElsewhere {
+			t.imagesElsewhere = true
 			t.refresh()
 		}
 	}
-	v.pictureLines, v.placements, v.pictureSpace = nil, nil, image.Point{}
-	list := v.pictures()
+	v.imageLines, v.placements, v.imageSpace = nil, nil, image.Point{}
+	list := v.imageList()
 	v.beside = width >= besideWidth
 	switch {
 	case len(list) == 0:
 	case v.beside:
-		columns := min(width/3, widestWall)
+		columns := min(width/3, maxImageColumns)
 		v.layOutBeside(list, columns, height)
-		v.pictureSpace.X = wallMargin + columns
+		v.imageSpace.X = imageMargin + columns
 	default:
 		v.layOutAbove(list, width, height)
-		v.pictureSpace.Y = len(v.pictureLines)
+		v.imageSpace.Y = len(v.imageLines)
 	}
-	v.Chat.Resize(width-v.pictureSpace.X, height-v.pictureSpace.Y)
+	v.Chat.Resize(width-v.imageSpace.X, height-v.imageSpace.Y)
 }
 
-// layOutBeside draws the chosen picture, what it is, and the others in a row below.
-func (v *Vision) layOutBeside(list []picture, columns, height int) {
+// layOutBeside draws the large image, its caption and a row of the others.
+func (v *Vision) layOutBeside(list []namedImage, columns, height int) {
 	chosen := v.current(len(list))
 	text := v.captions(list, chosen, columns)
 	rows := height - len(text) - 2
 	if len(list) > 1 {
 		rows -= smallRows + 1
 	}
-	v.place([]drawnPicture{{chosen, v.images.pixels(list[chosen].image, v.look.Theme.Shade, columns, max(1, rows))}}, 1)
-	v.pictureLines = append([]string{""}, v.pictureLines...)
-	v.pictureLines = append(v.pictureLines, text...)
+	v.place([]drawnImage{{chosen, v.images.pixels(list[chosen].image, v.look.Theme.Shade, columns, max(1, rows))}}, 1)
+	v.imageLines = append([]string{""}, v.imageLines...)
+	v.imageLines = append(v.imageLines, text...)
 	if len(list) > 1 {
-		v.pictureLines = append(v.pictureLines, "")
-		v.place(v.small(list, chosen, columns), len(v.pictureLines))
+		v.imageLines = append(v.imageLines, "")
+		v.place(v.small(list, chosen, columns), len(v.imageLines))
 	}
-	v.pictureLines = kit.Indent(v.pictureLines[:min(len(v.pictureLines), height)], wallMargin)
+	v.imageLines = kit.Indent(v.imageLines[:min(len(v.imageLines), height)], imageMargin)
 }
 
-// layOutAbove draws the chosen picture with the others at its right, and what it is.
-func (v *Vision) layOutAbove(list []picture, width, height int) {
+// layOutAbove draws the large image, the others at its right, and the caption.
+func (v *Vision) layOutAbove(list []namedImage, width, height int) {
 	left, columns := kit.Column(width)
 	chosen := v.current(len(list))
-	if height >= leastWall {
+	if height >= minImageHeight {
 		rows := min(height/3, 10)
 		large := v.images.pixels(list[chosen].image, v.look.Theme.Shade, columns, rows)
-		pictures := []drawnPicture{{chosen, large}}
+		images := []drawnImage{{chosen, large}}
 		if len(large) > 0 {
-			pictures = append(pictures, v.small(list, chosen, columns-kit.Width(large[0])-2)...)
+			images = append(images, v.small(list, chosen, columns-kit.Width(large[0])-2)...)
 		}
-		v.place(pictures, 0)
+		v.place(images, 0)
 	}
-	v.pictureLines = append(v.pictureLines, v.captions(list, chosen, columns)[0])
-	v.pictureLines = kit.Indent(v.pictureLines, left)
+	v.imageLines = append(v.imageLines, v.captions(list, chosen, columns)[0])
+	v.imageLines = kit.Indent(v.imageLines, left)
 	for i := range v.placements {
-		v.placements[i].area = v.placements[i].area.Add(image.Pt(left-wallMargin, 0))
+		v.placements[i].area = v.placements[i].area.Add(image.Pt(left-imageMargin, 0))
 	}
 }
 
-// A drawnPicture is a picture as lines.
-type drawnPicture struct {
-	picture int
-	lines   []string
+// A drawnImage is an image as lines.
+type drawnImage struct {
+	index int
+	lines []string
 }
 
-// small draws the other pictures, as many as there is room for.
-func (v *Vision) small(list []picture, chosen, columns int) []drawnPicture {
-	var pictures []drawnPicture
+// small draws the other images that fit.
+func (v *Vision) small(list []namedImage, chosen, columns int) []drawnImage {
+	var images []drawnImage
 	for i, x := range list {
 		if i == chosen || columns < smallColumns {
 			continue
 		}
 		lines := v.images.blocks(x.image, v.look.Theme.Shade, smallColumns, smallRows)
 		if len(lines) > 0 {
-			pictures = append(pictures, drawnPicture{i, lines})
+			images = append(images, drawnImage{i, lines})
 			columns -= kit.Width(lines[0]) + 2
 		}
 	}
-	return pictures
+	return images
 }
 
-// place puts pictures beside each other on the wall, from a row on.
-func (v *Vision) place(pictures []drawnPicture, row int) {
+// place puts images beside each other, from a row on.
+func (v *Vision) place(images []drawnImage, row int) {
 	rows := 0
-	for _, p := range pictures {
+	for _, p := range images {
 		rows = max(rows, len(p.lines))
 	}
 	lines := make([]string, rows)
 	at := 0
-	for _, p := range pictures {
+	for _, p := range images {
 		if len(p.lines) == 0 {
 			continue
 		}
@@ -126,32 +126,32 @@ func (v *Vision) place(pictures []drawnPicture, row int) {
 				lines[i] += strings.Repeat(" ", gap) + p.lines[i]
 			}
 		}
-		v.placements = append(v.placements, placement{p.picture, image.Rect(at, row, at+width, row+len(p.lines)).Add(image.Pt(wallMargin, 0))})
+		v.placements = append(v.placements, placement{p.index, image.Rect(at, row, at+width, row+len(p.lines)).Add(image.Pt(imageMargin, 0))})
 		at += width + 2
 	}
-	v.pictureLines = append(v.pictureLines, lines...)
+	v.imageLines = append(v.imageLines, lines...)
 }
 
-// captions say what a picture is and what it costs, in a line if that fits, and what
-// is in the way.
-func (v *Vision) captions(list []picture, chosen, columns int) []string {
+// captions returns the image's name, size and token count in one line or two, or the model's
+// lack of a vision encoder.
+func (v *Vision) captions(list []namedImage, chosen, columns int) []string {
 	x := list[chosen]
 	name := kit.OneLine(x.name)
 	if name == "" {
-		name = "picture"
+		name = "image"
 	}
 	about := x.image.pixelSize()
 	switch {
 	case x.image.err != nil:
-		about = "cannot be shown"
+		about = "no preview"
 	case about == "":
 		about = "…"
 	}
 	if n := v.tokens[countKey{x.image, v.model}]; n != uncounted {
 		about += " → " + units.Count(n) + " tokens"
 	}
-	if v.cannotSee() {
-		about = v.model.Name() + " does not see: " + v.look.Keys.Models.Help().Key + " chooses another"
+	if v.lacksVision() {
+		about = v.model.Name() + " has no vision encoder: " + v.look.Keys.Models.Help().Key + " another model"
 	}
 	lines := []string{name + " " + about}
 	if kit.Width(lines[0]) > columns {
@@ -167,38 +167,38 @@ func (v *Vision) captions(list []picture, chosen, columns int) []string {
 
 func (v *Vision) View() ([]string, *tea.Cursor) {
 	lines, cursor := v.Chat.View()
-	if len(v.pictureLines) == 0 {
+	if len(v.imageLines) == 0 {
 		return lines, cursor
 	}
 	if cursor != nil {
-		cursor.X += v.pictureSpace.X
-		cursor.Y += v.pictureSpace.Y
+		cursor.X += v.imageSpace.X
+		cursor.Y += v.imageSpace.Y
 	}
 	if !v.beside {
-		return slices.Concat(v.pictureLines, lines), cursor
+		return slices.Concat(v.imageLines, lines), cursor
 	}
-	out := make([]string, max(len(lines), len(v.pictureLines)))
+	out := make([]string, max(len(lines), len(v.imageLines)))
 	for i := range out {
-		if i < len(v.pictureLines) {
-			out[i] = v.pictureLines[i]
+		if i < len(v.imageLines) {
+			out[i] = v.imageLines[i]
 		}
 		if i < len(lines) && lines[i] != "" {
-			out[i] += strings.Repeat(" ", max(0, v.pictureSpace.X-kit.Width(out[i]))) + lines[i]
+			out[i] += strings.Repeat(" ", max(0, v.imageSpace.X-kit.Width(out[i]))) + lines[i]
 		}
 	}
 	return out, cursor
 }
 
-// Click chooses a picture, or goes to the conversation.
+// Click selects an image, or goes to the conversation.
 func (v *Vision) Click(x, y int) kit.Outcome {
 	for _, h := range v.placements {
 		if image.Pt(x, y).In(h.area) {
-			v.chosen = h.picture
+			v.chosen = h.index
 			return kit.Handled(nil)
 		}
 	}
-	if x < v.pictureSpace.X || y < v.pictureSpace.Y {
+	if x < v.imageSpace.X || y < v.imageSpace.Y {
 		return kit.Handled(nil)
 	}
-	return v.Chat.Click(x-v.pictureSpace.X, y-v.pictureSpace.Y)
+	return v.Chat.Click(x-v.imageSpace.X, y-v.imageSpace.Y)
 }
