@@ -17,7 +17,7 @@ import (
 // send: llama.vim and llama.vscode.
 type infill struct {
 	model    string
-	gap      fim.Gap
+	gap      fim.Input
 	sampling engine.Sampling
 	indent   int           // a line indented less ends the text
 	limit    time.Duration // of writing, once a line is whole; 0: none
@@ -32,7 +32,7 @@ const maxExtra = 256
 func (o *object) infill() infill {
 	r := infill{
 		model: o.string("model"), sampling: o.sampling(), stream: o.boolean("stream"),
-		gap: fim.Gap{Prefix: o.string("input_prefix"), Suffix: o.string("input_suffix"), Begun: o.string("prompt")},
+		gap: fim.Input{Prefix: o.string("input_prefix"), Suffix: o.string("input_suffix"), Begun: o.string("prompt")},
 	}
 	if r.sampling.Temperature == nil {
 		// The samplers that plugins name have none: what is likeliest is wanted.

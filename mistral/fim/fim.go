@@ -32,8 +32,8 @@ type File struct {
 	Text string
 }
 
-// A Gap is the place to fill: the text around it and its file.
-type Gap struct {
+// An Input is the place to fill: the text around it and its file.
+type Input struct {
 	Files  []File // for the model to know, the most important last
 	Name   string // of the file; may be empty
 	Prefix string // what comes before, without Begun
@@ -72,7 +72,7 @@ func LayoutOf(ctx context.Context, e engine.Engine) (Layout, error) {
 
 // Request asks for the missing text. The prompt is two texts, or token ids where two texts
 // cannot express its order.
-func (l Layout) Request(ctx context.Context, g Gap) (engine.CompletionRequest, error) {
+func (l Layout) Request(ctx context.Context, g Input) (engine.CompletionRequest, error) {
 	prefix := g.prefix()
 	suffix := g.Suffix
 	if suffix == "" {
@@ -94,7 +94,7 @@ func (l Layout) Request(ctx context.Context, g Gap) (engine.CompletionRequest, e
 
 // prefix is the text before the cursor, after the context files, which have the marker
 // that Codestral was trained with.
-func (g *Gap) prefix() string {
+func (g *Input) prefix() string {
 	if len(g.Files) == 0 {
 		return g.Prefix
 	}
