@@ -21,7 +21,7 @@ import (
 // in bytes: a handful of photographs, or any text that a model can hold.
 const DefaultBodyLimit = 64 << 20
 
-// Config says what a handler serves.
+// Config configures a handler.
 type Config struct {
 	// Open gives the engine of a model, by the name or alias a request has ("" when
 	// it has none). It waits until the model is loaded or ctx is done, and may

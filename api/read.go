@@ -253,7 +253,7 @@ func (o *object) alias(name string, others ...string) (value, bool) {
 	return v, ok
 }
 
-// need is a field's value; a violation when there is none.
+// need returns a required field; if it is missing, that is a violation.
 func (o *object) need(name string) (value, bool) {
 	v, ok := o.get(name)
 	if !ok {

@@ -27,7 +27,7 @@ const (
 type state int
 
 const (
-	starting state = iota // nothing but white space was read, or only calls
+	starting state = iota // only white space or calls so far
 	texting
 	thinking
 	calling // after callTag

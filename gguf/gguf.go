@@ -30,7 +30,7 @@ const MaxDims = 4
 // buffer of 64 includes a terminating zero.
 const MaxName = 63
 
-// A FormatError says what is wrong with a file.
+// A FormatError describes an invalid file.
 type FormatError struct {
 	What string // a clause such as "the file ends inside tensor blk.0.attn_q.weight"
 }

@@ -101,8 +101,8 @@ func open(path string) (*os.File, int64, error) {
 	return f, info.Size(), nil
 }
 
-// Decode reads the head of one part, a file of size bytes. No more memory is
-// taken than the file backs with bytes.
+// Decode reads the header of one part, a file of size bytes. It never allocates more
+// memory than the file has bytes.
 func Decode(r io.ReaderAt, size int64) (*File, error) {
 	h := &head{
 		r:    bufio.NewReaderSize(io.NewSectionReader(r, 0, size), 1<<16),
@@ -116,8 +116,8 @@ func Decode(r io.ReaderAt, size int64) (*File, error) {
 	return f, nil
 }
 
-// maxHead bounds the memory that metadata and tensor infos can take. The
-// largest vocabularies of today make heads of 20 MB.
+// maxHead bounds the memory of metadata and tensor infos. The largest vocabularies make
+// headers of 20 MB.
 const maxHead = 256 << 20
 
 // Both are far above what models have: a few thousand tensors, a hundred keys.
@@ -132,7 +132,7 @@ const (
 	minInfo = 8 + 4 + 4 + 8
 )
 
-// A head reads the front of a file, and knows where it is.
+// A head reads the header of a file sequentially.
 type head struct {
 	r    *bufio.Reader
 	pos  int64

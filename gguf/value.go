@@ -230,13 +230,12 @@ func (v Value) strings() []string {
 	return list
 }
 
-// Metadata are a file's keys with their values, in the file's order. The zero
-// value is empty and ready for Set.
+// Metadata are a file's keys with their values, in the file's order. The zero value is
+// empty and ready for Set.
 //
-// The getters answer false when the key is absent or of another type. Integers
-// of every width answer Int and Uint when they fit; numbers of every type answer
-// Float. Where one value stands for a list of one (llama.cpp writes head counts
-// either way), Ints and Floats take it.
+// The getters return false if the key is absent or of another type. Int and Uint convert
+// integers of every width that fit; Float converts every number. Ints and Floats accept
+// one value as a list of one: llama.cpp writes head counts either way.
 type Metadata struct {
 	keys   []string
 	values map[string]Value

@@ -99,7 +99,7 @@ func (t Tensor) check() error {
 
 const maxDims = 16
 
-// A FormatError says what is wrong with a file.
+// A FormatError describes an invalid file.
 type FormatError struct {
 	Tensor string // where it is about one; else ""
 	What   string // a clause: of the tensor such as "ends outside the file", else a whole one

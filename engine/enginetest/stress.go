@@ -29,12 +29,11 @@ type Load struct {
 	Disturbances int
 }
 
-// Stress puts a mixed load on engines and checks that nothing is lost: each
-// request ends in one way, with the answer it gets alone or with its own
-// cancellation. Afterwards the engines answer as before, and once they are closed
-// no goroutine and no file is left.
+// Stress puts a mixed load on engines and checks that each request ends with the answer it
+// gets alone, or with its cancellation. Afterwards the engines must answer as before, and
+// after Close no goroutine or file may be left.
 //
-// Of the suite, what says how to open and ask the engine is used.
+// It uses the suite's functions that open an engine and adapt requests.
 func Stress(t *testing.T, s Suite, l Load) {
 	if l.Clients == 0 {
 		l.Clients = 8

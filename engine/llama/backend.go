@@ -15,8 +15,8 @@ import (
 func Backends(dirs ...string) {
 	backends.Do(func() {
 		logInit(verbosity)
-		// On a broken invariant ggml would call a debugger to print a trace, which
-		// takes seconds in which nobody learns that the worker is gone.
+		// On a broken invariant ggml would start a debugger to print a trace. That takes
+		// seconds, during which no client learns that the worker is gone.
 		os.Setenv("GGML_NO_BACKTRACE", "1")
 		for _, dir := range append(dirs, backendDirs()...) {
 			if loadBackends(dir) > 0 {
@@ -33,8 +33,8 @@ var (
 	backendDir string
 )
 
-// version is that of the module llama.cpp comes with. Backends have to be built
-// from the same one, and KV saved by another may mean something else.
+// version is that of llama.cpp's module. Backends must be built from the same version, and
+// KV saved by another version may be incompatible.
 const version = "ollama-v0.24.0"
 
 const (

@@ -83,8 +83,8 @@ func (s *scheduler) together(texts [][]token) int {
 	return n
 }
 
-// embed evaluates texts, a sequence each, and returns their pooled vectors. Only
-// a single text can be longer than a batch: its last token then stands for it.
+// embed evaluates texts, one sequence each, and returns their pooled vectors. Only a
+// single text can be longer than a batch: its vector is then that of its last token.
 func (s *scheduler) embed(ctx context.Context, texts [][]token) ([][]float32, error) {
 	total := 0
 	for _, ids := range texts {

@@ -104,8 +104,8 @@ func (e *Engine) findImages(tokens []int32, urls []string) (parts []imagePart, e
 	return parts, nil
 }
 
-// A BareLoop is how long llama.cpp takes when nothing but a loop is around it:
-// what an engine is measured against.
+// A BareLoop is the speed of llama.cpp in a plain loop, the reference for an engine's
+// speed.
 type BareLoop struct {
 	Prefill time.Duration // of the whole prompt
 	Decode  time.Duration // of the tokens after the first

@@ -1,6 +1,6 @@
 package llama
 
-// InputsOptions say how a text is read for [Engine.Inputs].
+// InputsOptions configure [Engine.Inputs].
 type InputsOptions struct {
 	Context int  // tokens of a piece; 0: 512
 	Pieces  int  // at most; 0: the whole text
@@ -21,7 +21,7 @@ type TensorInputs struct {
 	Counts []int64   // of tokens: one, or one an expert
 }
 
-// PerplexityOptions say how a text is read for [Engine.Perplexity].
+// PerplexityOptions configure [Engine.Perplexity].
 type PerplexityOptions struct {
 	Context int // tokens of a window; 0: 512
 	Windows int // at most; 0: the whole text

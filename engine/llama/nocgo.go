@@ -47,7 +47,7 @@ func Log() {}
 // Threads is how many threads would compute.
 func Threads() int { return runtime.GOMAXPROCS(0) }
 
-// A BareLoop is how long llama.cpp takes when nothing but a loop is around it.
+// A BareLoop is the speed of llama.cpp in a plain loop.
 type BareLoop struct{ Prefill, Decode time.Duration }
 
 // Bare fails.

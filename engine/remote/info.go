@@ -12,7 +12,7 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-// knowledge is what was learnt of a server.
+// knowledge caches what a server reported.
 type knowledge struct {
 	mu      sync.Mutex
 	dialect Dialect
@@ -27,7 +27,7 @@ const patience = 2 * time.Second
 // others once. Unreported capabilities count as present: the server's error then says
 // what it cannot do.
 func (e *Engine) Info() engine.Info {
-	// The contract has no context here, so there is none to pass on.
+	// Engine.Info has no context to pass on.
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	end, err := e.begin(ctx)

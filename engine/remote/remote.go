@@ -19,7 +19,7 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-// Config says which server and model.
+// Config selects a server and a model.
 type Config struct {
 	// URL is where the server is, with or without a trailing /v1. Without a scheme
 	// it is https, or http on this machine.
@@ -94,7 +94,7 @@ func (e *Engine) Chat(ctx context.Context, req engine.ChatRequest) iter.Seq2[eng
 	})
 }
 
-// Complete continues a text or fills in the middle.
+// Complete continues a text or writes the text between prefix and suffix.
 func (e *Engine) Complete(ctx context.Context, req engine.CompletionRequest) iter.Seq2[engine.Event, error] {
 	return e.generate(ctx, func(d Dialect) (call, error) {
 		if err := req.Check(); err != nil {

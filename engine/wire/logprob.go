@@ -47,8 +47,8 @@ func finite(logprob float64) float64 {
 	return max(logprob, impossible)
 }
 
-// Engine gives back what NewLogprobs was given. A token that is part of a rune
-// does not survive in a JSON string, so its bytes say what it is.
+// Engine returns the argument of NewLogprobs. A token that is part of a rune does not
+// survive in a JSON string, so it is restored from its bytes.
 func (l *Logprobs) Engine() []engine.Logprob {
 	switch {
 	case l == nil:

@@ -30,7 +30,7 @@ type server struct {
 
 	stops    chan stopOrder
 	woken    chan struct{} // something changed that leaving depends on
-	reported chan struct{} // closed once a request has learnt of the failure
+	reported chan struct{} // closed once a client has got the failure
 
 	// ready is closed when the model is loaded or cannot be. Before, neither of
 	// the two is set; after, one of them is, and neither changes.
@@ -230,7 +230,7 @@ func (s *server) settled() bool {
 	}
 }
 
-// model is the engine, nil while there is none.
+// model is the engine, nil until it is loaded.
 func (s *server) model() engine.Engine {
 	if s.settled() {
 		return s.engine

@@ -1,5 +1,5 @@
-// Package fim asks engines to fill in text in the middle, in the order in which
-// their models read it.
+// Package fim requests infill from engines, in the order of prefix and suffix that their
+// models expect.
 package fim
 
 import (
@@ -55,7 +55,7 @@ func LayoutOf(ctx context.Context, e engine.Engine) (Layout, error) {
 		}
 	}
 	if fault.KindOf(err) == fault.Unsupported {
-		return l, nil // it tells no tokens
+		return l, nil // it has no Tokenize
 	}
 	if err != nil {
 		return l, err
@@ -76,7 +76,7 @@ func (l Layout) Request(ctx context.Context, g Input) (engine.CompletionRequest,
 	prefix := g.prefix()
 	suffix := g.Suffix
 	if suffix == "" {
-		suffix = "\n" // without one, the model would not be asked to fill in; files end so
+		suffix = "\n" // an empty suffix would not be infill; files end with a line break
 	}
 	if !l.begins || g.Begun == "" {
 		return engine.CompletionRequest{Prompt: prefix + g.Begun, Suffix: suffix}, nil

@@ -38,7 +38,7 @@ func (f *format) check(r *engine.ChatRequest) error {
 	return nil
 }
 
-// follows says which roles may come after one.
+// follows maps a role to the roles that may come after it.
 var follows = map[engine.Role]string{
 	engine.System:    "user assistant system",
 	engine.User:      "assistant system user",
@@ -248,7 +248,7 @@ func (f *format) checkResult(i int, m engine.Message) error {
 	return f.checkID(at(i, "tool_call_id"), m.ToolCallID)
 }
 
-// noID is what the reference calls an id that there is not.
+// noID is the reference's name for a missing id.
 const noID = "null"
 
 func (f *format) checkID(param, id string) error {

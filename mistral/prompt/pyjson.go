@@ -9,10 +9,9 @@ import (
 	"unicode/utf8"
 )
 
-// Models were trained on JSON as Python's json module writes it, so what is to
-// be shown as JSON is read and written as json.loads and json.dumps with
-// ensure_ascii=False do: ", " and ": " between things, text as it is, numbers in
-// Python's spelling, keys in their order.
+// Models were trained on JSON written by Python's json module, so JSON in prompts is read
+// and written like json.loads and json.dumps with ensure_ascii=False: ", " and ": " as
+// separators, unescaped text, Python's numbers, keys in their order.
 
 // A value is null, true or false (constant), number, text, list or *object.
 type value any
@@ -207,7 +206,7 @@ func (p *jsonParser) string() (string, error) {
 	}
 }
 
-// escapes are the letters that stand for a character after a backslash.
+// escapes maps the letter after a backslash to its character.
 const escapes = `"\/bfnrt`
 
 const escaped = "\"\\/\b\f\n\r\t"

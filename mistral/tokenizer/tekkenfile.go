@@ -15,7 +15,7 @@ type TekkenFile struct {
 	// file are not part of the vocabulary.
 	Texts    [][]byte
 	Image    *TekkenImage    // nil for a model that sees nothing
-	Settings json.RawMessage // model_settings_builder, nil where there is none
+	Settings json.RawMessage // model_settings_builder, or nil
 
 	pattern string
 }
