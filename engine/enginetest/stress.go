@@ -1,6 +1,7 @@
 package enginetest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math/rand/v2"
@@ -35,21 +36,13 @@ type Load struct {
 //
 // It uses the suite's functions that open an engine and adapt requests.
 func Stress(t *testing.T, s Suite, l Load) {
-	if l.Clients == 0 {
-		l.Clients = 8
-	}
-	if l.Requests == 0 {
-		l.Requests = 200
-	}
-	if l.Engines == 0 {
-		l.Engines = 1
-	}
+	l.Clients = cmp.Or(l.Clients, 8)
+	l.Requests = cmp.Or(l.Requests, 200)
+	l.Engines = cmp.Or(l.Engines, 1)
 	if l.Disturb != nil && l.Disturbances == 0 {
 		l.Disturbances = 2
 	}
-	if s.Patience == 0 {
-		s.Patience = 5 * time.Minute
-	}
+	s.Patience = cmp.Or(s.Patience, 5*time.Minute)
 	CheckLeaks(t)
 	var engines []engine.Engine
 	for range l.Engines {

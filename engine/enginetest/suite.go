@@ -1,6 +1,7 @@
 package enginetest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"iter"
@@ -36,12 +37,8 @@ type Suite struct {
 // to its Info is skipped, except for the error that it must give. No test depends
 // on what a model says, so a model with random weights will do.
 func Run(t *testing.T, s Suite) {
-	if s.HalfRunes == "" {
-		s.HalfRunes = "é漢😀"
-	}
-	if s.Patience == 0 {
-		s.Patience = time.Minute
-	}
+	s.HalfRunes = cmp.Or(s.HalfRunes, "é漢😀")
+	s.Patience = cmp.Or(s.Patience, time.Minute)
 	CheckLeaks(t)
 	c := &check{Suite: s, e: s.Open(t)}
 	t.Cleanup(func() {

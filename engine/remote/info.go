@@ -30,15 +30,11 @@ func (e *Engine) Info() engine.Info {
 	// Engine.Info has no context to pass on.
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	end, err := e.begin(ctx)
+	dialect, end, err := e.start(ctx)
 	if err != nil {
 		return e.lastInfo()
 	}
 	defer end()
-	dialect, err := e.dialect(ctx)
-	if err != nil {
-		return e.lastInfo()
-	}
 	if dialect == Bise {
 		var info engine.Info
 		if e.get(ctx, infoPath(e.c.Model), &info) == nil {

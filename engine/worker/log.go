@@ -2,6 +2,7 @@ package worker
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -104,9 +105,7 @@ func lastLine(log []byte) string {
 		case strings.HasPrefix(s, "panic: "), strings.HasPrefix(s, "fatal error: "):
 			return s
 		case signalDump(s):
-			if last == "" {
-				last = s
-			}
+			last = cmp.Or(last, s)
 			return last
 		case strings.HasPrefix(s, logMark), strings.HasPrefix(s, "time="):
 			// Our own lines are not news to the reader.

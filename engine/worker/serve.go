@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -62,12 +63,8 @@ func Serve(ctx context.Context, cfg ServeConfig) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
 	defer stop()
 	abandonInherited()
-	if cfg.Logger == nil {
-		cfg.Logger = slog.New(slog.NewTextHandler(os.Stderr, nil))
-	}
-	if cfg.lookEvery == 0 {
-		cfg.lookEvery = lookEvery
-	}
+	cfg.Logger = cmp.Or(cfg.Logger, slog.New(slog.NewTextHandler(os.Stderr, nil)))
+	cfg.lookEvery = cmp.Or(cfg.lookEvery, lookEvery)
 
 	var o order
 	if err := json.NewDecoder(io.LimitReader(os.Stdin, maxControl)).Decode(&o); err != nil {

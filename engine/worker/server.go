@@ -129,9 +129,7 @@ func (s *server) wake() {
 func (s *server) keep(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if d == 0 {
-		d = DefaultKeepAlive
-	}
+	d = cmp.Or(d, DefaultKeepAlive)
 	s.keepAlive = d
 	s.wake()
 }
@@ -214,9 +212,7 @@ func (s *server) info(_ context.Context, name string) (engine.Info, error) {
 		info = e.Info()
 	}
 	info.Model, info.Path = cmp.Or(name, s.spec.Name), s.spec.Path
-	if info.Fingerprint == "" {
-		info.Fingerprint = s.spec.Fingerprint
-	}
+	info.Fingerprint = cmp.Or(info.Fingerprint, s.spec.Fingerprint)
 	return info, nil
 }
 

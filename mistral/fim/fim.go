@@ -3,6 +3,7 @@
 package fim
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -118,8 +119,6 @@ func (f File) Marked() string {
 
 // mark is the line that begins a file.
 func mark(name string) string {
-	if name == "" {
-		name = "untitled"
-	}
+	name = cmp.Or(name, "untitled")
 	return "+++++ " + strings.ReplaceAll(name, "\n", " ") + "\n"
 }

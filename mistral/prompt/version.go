@@ -1,6 +1,7 @@
 package prompt
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -158,9 +159,7 @@ func ForVersion(version string, o Options) (Format, error) {
 		if o.Has == nil {
 			o.Has = func(string) bool { return true }
 		}
-		if o.Settings == nil {
-			o.Settings = &Settings{Efforts: []string{"none", "high"}, Effort: "none"}
-		}
+		o.Settings = cmp.Or(o.Settings, &Settings{Efforts: []string{"none", "high"}, Effort: "none"})
 		if !o.Has(beginThink) || !o.Has(endThink) {
 			r.thinking, r.systemThinks = false, false
 		}

@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -115,9 +116,7 @@ func readTekken(r io.Reader) (*TekkenFile, error) {
 		f.Image = doc.Multimodal
 	}
 	if i := f.Image; i != nil {
-		if i.MergeSize == 0 {
-			i.MergeSize = 1
-		}
+		i.MergeSize = cmp.Or(i.MergeSize, 1)
 		if i.PatchSize <= 0 || i.MaxSize <= 0 || i.MergeSize < 0 {
 			return nil, fmt.Errorf("unsupported image settings: %+v", *i)
 		}
