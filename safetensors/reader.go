@@ -6,9 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
-	"os"
 	"slices"
 )
 
@@ -23,27 +21,6 @@ const maxTensors = 1 << 19
 type File struct {
 	Tensors  []Tensor          // in the order of their bytes
 	Metadata map[string]string // __metadata__, or nil
-}
-
-// Read reads the header of the file at path.
-func Read(path string) (*File, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("read %s: %w", path, malformed("", "it is not a regular file"))
-	}
-	file, err := Decode(f, info.Size())
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
-	}
-	return file, nil
 }
 
 // Decode reads the header of a file of size bytes. What is wrong with the file is

@@ -186,9 +186,9 @@ func (a *reader) tagged(s string) []engine.Event {
 			break
 		}
 	}
-	told := strings.TrimRight(s[:n], blanks)
-	a.held = s[len(told):]
-	return thoughts(told)
+	shown := strings.TrimRight(s[:n], blanks)
+	a.held = s[len(shown):]
+	return thoughts(shown)
 }
 
 // release reports what was held back.
