@@ -65,15 +65,6 @@ func backendDirs() []string {
 	return append(dirs, filepath.Join(root, version, "lib"))
 }
 
-// A Device is a processor that models can be computed on.
-type Device struct {
-	Name        string `json:"name"` // CPU, CUDA0, Metal, …
-	Description string `json:"description"`
-	GPU         bool   `json:"gpu"`
-	Free        int64  `json:"free_bytes"`
-	Total       int64  `json:"total_bytes"`
-}
-
 // Devices lists what models can be computed on, and the folder the backends were
 // loaded from: "" when only the code without vector instructions is there.
 func Devices() (list []Device, dir string) {
