@@ -43,7 +43,7 @@ func TestAskTakesDefaultsFromConfig(t *testing.T) {
 	write(t, filepath.Join(dir, "bise", "config.toml"), "modle = \"x\"\n[sampling]\ntemperature = 0.3\nseed = 9\n")
 	s := enginetest.Says("ok")
 	got := runBise(t, s, "", "ask", "--seed", "1", "hi")
-	if got.code != 0 || !strings.Contains(got.stderr, `unknown key "modle" is passed over; did you mean "model"?`) {
+	if got.code != 0 || !strings.Contains(got.stderr, `unknown key "modle" is ignored; did you mean "model"?`) {
 		t.Errorf("got %+v", got)
 	}
 	r := asked(t, s)

@@ -56,8 +56,7 @@ func Indent(lines []string, by int) []string {
 
 // Wrap breaks plain text from outside into lines of at most so many columns.
 func Wrap(s string, width int) []string {
-	s = strings.ReplaceAll(term.Clean(s), "\t", "    ")
-	return strings.Split(ansi.Wrap(s, max(1, width), ""), "\n")
+	return strings.Split(ansi.Wrap(term.ExpandTabs(term.Clean(s)), max(1, width), ""), "\n")
 }
 
 // StyleLines puts a style on each line.

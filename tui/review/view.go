@@ -136,7 +136,8 @@ func (m *Mode) drawn(f *finding, around int) []string {
 	digits := len(strconv.Itoa(f.EndLine + around))
 	gutter := digits + 3 // a space, the sign, a space
 	var out []string
-	for _, l := range lines {
+	for i, text := range codeLines(lines) {
+		l := lines[i]
 		number := ""
 		style, sign := m.look.Theme.Text, " "
 		if l.New > 0 {
@@ -152,7 +153,7 @@ func (m *Mode) drawn(f *finding, around int) []string {
 		if at {
 			style = style.Bold(true)
 		}
-		out = append(out, m.look.Theme.Muted.Render(fmt.Sprintf("%*s ", digits, number))+style.Render(sign+" "+kit.Truncate(codeLine(l.Text), width-gutter)))
+		out = append(out, m.look.Theme.Muted.Render(fmt.Sprintf("%*s ", digits, number))+style.Render(sign+" "+kit.Truncate(text, width-gutter)))
 		if l.New == f.EndLine {
 			out = append(out, m.said(f, gutter, width)...)
 		}
@@ -165,7 +166,19 @@ func (m *Mode) drawn(f *finding, around int) []string {
 
 // codeLine is a line of code as it can be drawn.
 func codeLine(s string) string {
-	return strings.ReplaceAll(strings.TrimRight(term.Clean(s), "\r\n"), "\t", "    ")
+	return term.ExpandTabs(strings.TrimRight(term.Clean(s), "\r\n"))
+}
+
+// codeLines returns lines of code as they can be drawn, with the same tab stops.
+func codeLines(lines []diff.Line) []string {
+	if len(lines) == 0 {
+		return nil
+	}
+	text := make([]string, len(lines))
+	for i, l := range lines {
+		text[i] = strings.TrimRight(term.Clean(l.Text), "\r\n")
+	}
+	return strings.Split(term.ExpandTabs(strings.Join(text, "\n")), "\n")
 }
 
 // said is what is wrong, under the code, and the suggestion.
