@@ -30,14 +30,14 @@ type Image struct {
 	Thumb         *image.RGBA // for previews; opaque
 }
 
-const smaller = "Make the image smaller: models see few pixels."
+const smaller = "Resize the image: models use at most 1540 pixels a side."
 
 // ReadImage reads an image file. It recognises the format by the bytes, checks the
 // dimensions before it decodes, and decodes everything, so that a damaged file is
 // found here and not by a model.
 //
-// A file that models' servers accept is sent unchanged. An image that lies on its
-// side (EXIF) is turned upright, and formats that few servers read become PNG.
+// A file that models' servers accept is sent unchanged. A rotated image
+// (EXIF) is turned upright, and formats that few servers read become PNG.
 func ReadImage(name string, data []byte) (Image, error) {
 	k := kindOf(data)
 	switch {

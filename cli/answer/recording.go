@@ -28,7 +28,7 @@ type recording struct {
 	closed  bool
 }
 
-// remember prepares to save a question, and reads what was said before when it
+// remember prepares to save a question. It returns the earlier messages if the question
 // continues the last conversation.
 func remember(ctx context.Context, con *console.Console, conf config.Config, h *past.Opener, v ask, q chat.Question) (*recording, []engine.Message, error) {
 	r := &recording{con: con, history: h}
@@ -58,7 +58,7 @@ func lastConversation(ctx context.Context, s *history.Store) (history.Conversati
 	}
 	i := slices.IndexFunc(list, func(c history.Conversation) bool { return c.Leaf != 0 }) // others are drafts
 	if i < 0 {
-		return history.Conversation{}, nil, &fault.Error{Kind: fault.Usage, Msg: "there is no conversation to continue", Advice: "Begin one: bise ask, without -c."}
+		return history.Conversation{}, nil, &fault.Error{Kind: fault.Usage, Msg: "no conversation to continue", Advice: "Start one: bise ask without -c."}
 	}
 	path, err := s.Path(ctx, list[i].ID)
 	for n := len(path); n > 0 && (path[n-1].Role == engine.User || len(history.Messages(path[n-1:])) == 0); n-- {
@@ -119,7 +119,7 @@ func (r *recording) fail(err error) {
 // notKept says that something is not kept, and why.
 func notKept(con *console.Console, err error) {
 	msg, hint := fault.Explain(err)
-	con.Notef("%s", strings.TrimSpace("This is not kept in the history: "+msg+" "+hint))
+	con.Notef("%s", strings.TrimSpace("Not saved to the history: "+msg+" "+hint))
 }
 
 // close ends what is kept.
@@ -132,7 +132,7 @@ func (r *recording) close() {
 		return
 	}
 	if err := errors.Join(r.Close(), r.store.Close()); err != nil {
-		r.con.Notef("The answer may not be whole in the history: %s", fault.Sentence(err.Error()))
+		r.con.Notef("The answer in the history may be incomplete: %s", fault.Sentence(err.Error()))
 	}
 }
 

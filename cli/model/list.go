@@ -40,10 +40,10 @@ func runList(ctx context.Context, con *console.Console, lib *library.Library, na
 	noteUnfinished(con, lib)
 	switch {
 	case len(list) == 0 && len(names) > 0:
-		con.Notef("No model on this machine is called so.")
+		con.Notef("No installed model matches.")
 		return nil
 	case len(list) == 0:
-		con.Notef("No model is on this machine. Get one with bise pull; see which there are with bise catalog.")
+		con.Notef("No models installed. Download one with bise pull; bise catalog lists them.")
 		return nil
 	}
 	if err := con.Print(modelTable(con, list, time.Now())); err != nil {
@@ -68,7 +68,7 @@ func noteUnfinished(con *console.Console, lib *library.Library) {
 		if how != "" {
 			how = ", " + how
 		}
-		con.Notef("%s:%s is not finished%s. Go on with %s.", u.Plan.Name, u.Plan.Tag, how, pullAgain(u.Plan.Request))
+		con.Notef("%s:%s is incomplete%s. Continue with %s.", u.Plan.Name, u.Plan.Tag, how, pullAgain(u.Plan.Request))
 	}
 }
 
