@@ -163,7 +163,7 @@ func TestDownloadOutlivesBise(t *testing.T) {
 	for _, line := range d.m.shelf.Interrupted() {
 		out.WriteString(line + "\n")
 	}
-	if got := out.String(); !strings.HasPrefix(got, "Tiny 1 was stopped at ") || !strings.HasSuffix(got, ". bise goes on with it, or bise pull tiny.\n") {
+	if got := out.String(); !strings.HasPrefix(got, "Tiny 1 was stopped at ") || !strings.HasSuffix(got, ". Continue in bise, or with bise pull tiny.\n") {
 		t.Errorf("it is said: %q", got)
 	}
 

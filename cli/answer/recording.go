@@ -107,7 +107,7 @@ func (r *recording) by(info engine.Info, ref string, choices int) {
 	if ref == "" {
 		ref = info.Model
 	}
-	r.Conversation.Model, r.Model, r.Choices = lasting(ref), info.Model, choices
+	r.Conversation.Model, r.Model, r.Choices = library.AbsoluteRef(ref), info.Model, choices
 }
 
 // fail says that nothing more is kept.
@@ -134,14 +134,4 @@ func (r *recording) close() {
 	if err := errors.Join(r.Close(), r.store.Close()); err != nil {
 		r.con.Notef("The answer in the history may be incomplete: %s", fault.Sentence(err.Error()))
 	}
-}
-
-// lasting is a REF that means the same from any folder.
-func lasting(ref string) string {
-	if info, err := os.Stat(ref); err == nil && info.Mode().IsRegular() {
-		if abs, err := filepath.Abs(ref); err == nil {
-			return abs
-		}
-	}
-	return ref
 }

@@ -68,7 +68,7 @@ func noteUnfinished(con *console.Console, lib *library.Library) {
 		if how != "" {
 			how = ", " + how
 		}
-		con.Notef("%s:%s is incomplete%s. Continue with %s.", u.Plan.Name, u.Plan.Tag, how, pullAgain(u.Plan.Request))
+		con.Notef("%s:%s is incomplete%s. Continue with %s.", u.Plan.Name, u.Plan.Tag, how, u.Plan.Request.Command())
 	}
 }
 

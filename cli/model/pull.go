@@ -137,28 +137,13 @@ func pullModel(ctx context.Context, con *console.Console, lib *library.Library, 
 	con.Erase()
 	switch {
 	case err != nil && ctx.Err() != nil:
-		con.Notef("Stopped. Continue with %s.", pullAgain(plan.Request))
+		con.Notef("Stopped. Continue with %s.", plan.Request.Command())
 		return context.Cause(ctx)
 	case err != nil:
 		return err
 	}
 	printWarnings(con, plan.Warnings[warned:])
 	return printInstalled(con, plan, m, "is installed and verified")
-}
-
-// pullAgain returns the command that continues a pull.
-func pullAgain(r pull.Request) string {
-	words := []string{"bise pull", r.Ref}
-	if r.FromSource {
-		words = append(words, "--from-source")
-	}
-	if r.Type != "" {
-		words = append(words, "--type "+r.Type)
-	}
-	if r.SHA256 != "" {
-		words = append(words, "--sha256 "+r.SHA256)
-	}
-	return strings.Join(words, " ")
 }
 
 // A plannedPull is the event before a pull begins.
@@ -252,10 +237,7 @@ func acceptLicence(ctx context.Context, con *console.Console, plan *pull.Plan, v
 
 // printTerms shows a licence's text and where it is.
 func printTerms(con *console.Console, plan *pull.Plan) {
-	text := strings.TrimSpace(string(plan.Text))
-	if text == "" {
-		text = plan.Terms.Name + "\n\n" + plan.Terms.Summary
-	}
+	text := plan.Terms.Name + "\n\n" + plan.TermsText()
 	if plan.Terms.Link != "" {
 		text += "\n\n" + plan.Terms.Link
 	}

@@ -174,7 +174,7 @@ func (s *Service) planned(msg DownloadPlanned) tea.Cmd {
 	switch {
 	case w.plan.Installed != nil:
 		s.drop(w)
-		s.notify.Say(w.title + " is here already")
+		s.notify.Say(w.title + " is installed already")
 		return s.read()
 	case w.plan.NeedsAcceptance():
 		w.State = AwaitingLicence
@@ -441,7 +441,7 @@ func (s *Service) Interrupted() []string {
 		if w.Progress.Total > 0 {
 			line += " at " + units.Part(w.Progress.Done, w.Progress.Total)
 		}
-		lines = append(lines, fmt.Sprintf("%s. bise goes on with it, or bise pull %s.", line, kit.OneLine(w.Request.Ref)))
+		lines = append(lines, fmt.Sprintf("%s. Continue in bise, or with %s.", line, kit.OneLine(w.Request.Command())))
 	}
 	return lines
 }

@@ -104,7 +104,7 @@ func (l *licenceDialog) lines() []string {
 	lines := append([]string{""}, kit.StyleLines(l.look.Theme.Bold, kit.Wrap(terms.Name, width))...)
 	lines = append(lines, "")
 	if l.whole {
-		lines = append(lines, kit.Wrap(l.text(terms), width)...)
+		lines = append(lines, kit.Wrap(l.download.plan.TermsText(), width)...)
 	} else {
 		lines = append(lines, kit.Wrap(terms.Summary, width)...)
 	}
@@ -112,14 +112,6 @@ func (l *licenceDialog) lines() []string {
 		lines = append(append(lines, ""), kit.StyleLines(l.look.Theme.Muted, kit.Wrap(terms.Link, width))...)
 	}
 	return kit.Indent(append(lines, ""), left)
-}
-
-// text is the licence's text, or what is known in place of it.
-func (l *licenceDialog) text(terms licence.Licence) string {
-	if text := strings.TrimSpace(string(l.download.plan.Text)); text != "" {
-		return text
-	}
-	return fmt.Sprintf("%s\n\nThe text did not come with the model. It is at the address below.", terms.Summary)
 }
 
 // accepted records that the user accepts a licence, and begins the download.
