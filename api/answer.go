@@ -114,7 +114,7 @@ func (s *server) feed(ctx context.Context, g generation, stream *stream) error {
 
 // finishReason returns a reason that clients of OpenAI know, and the engine's reason if
 // that is another.
-func finishReason(reason engine.FinishReason, strict bool) (told *engine.FinishReason, own engine.FinishReason) {
+func finishReason(reason engine.FinishReason, strict bool) (public *engine.FinishReason, original engine.FinishReason) {
 	if reason == engine.FinishModelLength && !strict {
 		return new(engine.FinishLength), reason
 	}

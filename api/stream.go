@@ -187,7 +187,7 @@ func (s *stream) close() bool {
 	return s.out.put(func(b []byte) []byte { return append(b, "data: "+wire.Done+"\n\n"...) })
 }
 
-// frame sends an answer with the head of this stream.
+// frame sends an answer with the header of this stream.
 func (s *stream) frame(a wire.Answer) bool {
 	a.ID, a.Object, a.Created, a.Model = s.head.ID, s.head.Object, s.head.Created, s.head.Model
 	s.scratch.Reset()

@@ -2,6 +2,7 @@ package template
 
 import (
 	"crypto/rand"
+	"slices"
 	"strings"
 
 	"github.com/bise-sh/bise/engine"
@@ -27,7 +28,7 @@ const (
 type state int
 
 const (
-	starting state = iota // nothing but white space was read, or only calls
+	starting state = iota // only white space or calls so far
 	texting
 	thinking
 	calling // after callTag
@@ -97,16 +98,8 @@ func (r *reader) Control(name string) []engine.Event {
 		if r.tools != nil && r.state == starting {
 			r.lead, r.held = "", ""
 		}
-	case thinkEnd:
-		if r.state == thinking {
-			r.held += name
-		}
-	case callEnd:
-		if r.state == calling {
-			r.held += name
-		}
-	case argsTag, idTag:
-		if r.state == listing {
+	case thinkEnd, callEnd, argsTag, idTag:
+		if r.state == map[string]state{thinkEnd: thinking, callEnd: calling, argsTag: listing, idTag: listing}[name] {
 			r.held += name
 		}
 	}
@@ -333,15 +326,9 @@ func (r *reader) asText() {
 // first key.
 func plausible(s string) bool {
 	s = strings.TrimLeft(strings.TrimPrefix(s, bareObject), space)
-	if s == "" {
-		return true
-	}
-	for _, key := range []string{`"name"`, `"type"`, `"function"`, `"parameters"`, `"arguments"`} {
-		if strings.HasPrefix(s, key) || strings.HasPrefix(key, s) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc([]string{`"name"`, `"type"`, `"function"`, `"parameters"`, `"arguments"`}, func(key string) bool {
+		return strings.HasPrefix(s, key) || strings.HasPrefix(key, s)
+	})
 }
 
 // flush writes what is held as what it is so far.

@@ -200,7 +200,7 @@ func (f *Format) render(req *engine.ChatRequest, generate bool, fraction int) (j
 	return f.template.Render(v, jinja.Limits{Steps: baseSteps/fraction + size/8, Bytes: baseBytes/int64(fraction) + 16*int64(size)})
 }
 
-// refusal is a rendering's error in the words of this program.
+// refusal converts a rendering error.
 func refusal(err error) error {
 	var own *fault.Error
 	var raised *jinja.Raised

@@ -1,11 +1,9 @@
 // Package safetensors reads and writes the file format of weights on Hugging
 // Face: https://github.com/huggingface/safetensors#format.
 //
-// Reading a file touches nothing but its header, and checks it as strictly as the
-// reference does: the tensors lie one after the other, without gaps, as long as
-// their shapes ask for, and end with the file. So what passes can be read without
-// looking at sizes again. A [File] is immutable and may be used from any
-// goroutine.
+// Reading checks the header as strictly as the reference, and reads nothing else: the
+// tensors follow each other without gaps, have the sizes of their shapes, and end with the
+// file. A [File] is immutable and may be used from any goroutine.
 package safetensors
 
 import "fmt"
@@ -99,7 +97,7 @@ func (t Tensor) check() error {
 
 const maxDims = 16
 
-// A FormatError says what is wrong with a file.
+// A FormatError describes an invalid file.
 type FormatError struct {
 	Tensor string // where it is about one; else ""
 	What   string // a clause: of the tensor such as "ends outside the file", else a whole one

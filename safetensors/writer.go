@@ -8,8 +8,7 @@ import (
 	"io"
 )
 
-// A Writer writes a file from front to back: the head at once, then the tensors'
-// bytes as they come.
+// A Writer writes a file sequentially: the header first, then the tensors.
 type Writer struct {
 	w    io.Writer
 	left int64 // bytes that are still to come

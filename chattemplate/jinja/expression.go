@@ -508,7 +508,7 @@ func (m *machine) repeat(a, b Value) (Value, bool) {
 	return nil, false
 }
 
-// times counts n times as many bytes, or steps when there are none.
+// times counts n×bytes, and n steps.
 func (m *machine) times(n int64, bytes int) {
 	if n > math.MaxInt32 {
 		panic(fault{ErrLimit})

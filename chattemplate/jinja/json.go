@@ -100,7 +100,7 @@ func toJSON(m *machine, v Value, a arguments) Value {
 		}
 		style.item = ","
 	}
-	// Jinja's own filter takes the indentation first.
+	// Jinja's tojson takes the indentation first.
 	if n, ok := a.get(0, "ensure_ascii"); ok && len(a.list) == 1 {
 		if i, isInt := n.(int64); isInt {
 			m.times(max(0, i), 1)

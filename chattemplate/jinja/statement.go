@@ -128,7 +128,7 @@ type forLoop struct {
 	over      expression
 	only      expression // which elements; nil: all
 	body      []statement
-	otherwise []statement // runs when there are none
+	otherwise []statement // runs without elements
 }
 
 func (f *forLoop) exec(m *machine, s *scope) signal {
@@ -278,7 +278,7 @@ func filterBlock(body []statement, filters expression, line int) statement {
 type macro struct {
 	name     string
 	params   []string
-	defaults []expression // nil where there is none
+	defaults []expression // nil for a required parameter
 	body     []statement
 }
 

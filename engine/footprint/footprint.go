@@ -125,12 +125,11 @@ func shapeOf(f *gguf.File, s gguf.Summary, flash bool) shape {
 	return p
 }
 
-// Compute is llama.cpp's buffer for the results between a batch's operations. It
-// is as large as what is held at once where that is most: at the logits; where
-// attention begins, whose mask is there as float32 and as float16; or in the
-// middle of a layer, where the mask stays and the hidden numbers are there three
-// times. Without flash attention every head has scores for all tokens of the
-// context. Numbers are float32.
+// Compute returns the size of llama.cpp's compute buffer for a context of tokens: the
+// largest sum of float32 tensors that exist at once. The peak is at the logits; at the
+// start of attention, with its mask as float32 and as float16; or inside a layer, with the
+// mask and three copies of the hidden state. Without flash attention every head also has
+// scores for the whole context.
 func (f Footprint) Compute(tokens int) int64 {
 	p, context := f.shape, padded(tokens)
 	layers := 3 * p.mixed

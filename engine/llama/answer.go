@@ -156,7 +156,7 @@ func (s *scheduler) end(a *answer, reason engine.FinishReason) {
 		}
 	}
 	if len(a.logprobs) > 0 {
-		s.emit(a, []engine.Event{engine.TextDelta{}}) // of tokens that are no text
+		s.emit(a, []engine.Event{engine.TextDelta{}}) // of tokens without text
 	}
 	s.release(a)
 	a.job.out.put(engine.Finish{Choice: a.choice, Reason: reason})

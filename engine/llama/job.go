@@ -80,8 +80,8 @@ func (j *job) cells() int {
 	return n
 }
 
-// cachedNow is how many prompt tokens did not have to be evaluated; it may be
-// asked from any goroutine.
+// cachedNow is the number of prompt tokens that were cached. It may be called from any
+// goroutine.
 func (j *job) cachedNow() int { return int(j.reused.Load()) }
 
 // untilImage returns the place of the first image from place i on, or the end of

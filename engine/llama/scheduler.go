@@ -175,8 +175,8 @@ func (s *scheduler) run() {
 	s.save()
 }
 
-// gather takes in what arrived, and waits for it when there is nothing to do.
-// It returns false when the engine is closed and all answers are written.
+// gather collects new calls and jobs, and waits for them if there is no other work. It
+// returns false when the engine is closed and all answers are written.
 func (s *scheduler) gather() bool {
 	for {
 		s.mu.Lock()
@@ -316,7 +316,7 @@ func (s *scheduler) place(j *job) (bool, error) {
 		}
 		j.answers = append(j.answers, a)
 	}
-	// Room for what is to come: conversations nobody waits for leave first.
+	// Make room for the prompt: idle conversations leave first.
 	for s.idleCells()+likely > s.x.tokens() && s.evictOldest() {
 	}
 	j.reused.Store(int32(from))
@@ -364,8 +364,8 @@ func (s *scheduler) reuse(j *job, idle []*slot) (to *slot, from int) {
 	case best != nil && !best.busy && !s.m.recurrent && (2*from >= len(best.tokens) || len(idle) == 1):
 		to = best
 	case best != nil:
-		// Another conversation that begins alike: leave it as it is. A state that
-		// cannot go back is left, too, for the case that what follows is written anew.
+		// Keep another conversation with the same beginning. Keep also a state that cannot
+		// be rewound: its last message may be written again.
 		to = idle[0]
 		if to == best {
 			to = idle[1%len(idle)]
@@ -545,7 +545,7 @@ func (s *scheduler) grow(tokens int) bool {
 		s.params.tokens = old
 		var err error
 		if x, err = s.open(); err != nil {
-			// It was there a moment ago; without it nothing can go on.
+			// The restored state is required.
 			panic("llama: the context cannot be opened again: " + err.Error())
 		}
 	}
@@ -702,7 +702,7 @@ func (s *scheduler) compute() {
 
 	switch {
 	case errors.Is(err, errAborted):
-		return // everybody has left; drop does the rest
+		return // all callers have left; drop ends the jobs
 	case errors.Is(err, errNoCells):
 		s.makeRoom()
 		return

@@ -12,10 +12,10 @@ const (
 	killed = "killed" // by SIGKILL: most often the system's answer to having no memory left
 )
 
-// children are the workers that this process has started. Only their parent can
-// learn how they ended, and until it asks they stay in the process table; but most
-// outlive it. So nothing waits for them: they are looked after when a worker is
-// started, and when one has gone in the middle of an answer.
+// children are the workers that this process has started. Only their parent can find out
+// how they ended, and they stay in the process table until it asks. Most outlive it, so no
+// goroutine waits for them: they are checked when a worker is started, and when one dies
+// during an answer.
 var children = struct {
 	sync.Mutex
 	byPID map[int]*child

@@ -32,8 +32,8 @@ type keepOrder struct {
 	KeepAlive time.Duration `json:"keep_alive_ns"`
 }
 
-// answerWithin is how long a worker has to say how it is. It does so at once,
-// loading or not, unless it is stopped or its machine is on its knees.
+// answerWithin is the timeout of a status request. A worker answers at once, loading or
+// not, unless it is stopped or the machine is overloaded.
 const answerWithin = 10 * time.Second
 
 // maxControl bounds what is read of a control route's request or reply, in bytes.

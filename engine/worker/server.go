@@ -30,7 +30,7 @@ type server struct {
 
 	stops    chan stopOrder
 	woken    chan struct{} // something changed that leaving depends on
-	reported chan struct{} // closed once a request has learnt of the failure
+	reported chan struct{} // closed once a client has got the failure
 
 	// ready is closed when the model is loaded or cannot be. Before, neither of
 	// the two is set; after, one of them is, and neither changes.
@@ -129,9 +129,7 @@ func (s *server) wake() {
 func (s *server) keep(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if d == 0 {
-		d = DefaultKeepAlive
-	}
+	d = cmp.Or(d, DefaultKeepAlive)
 	s.keepAlive = d
 	s.wake()
 }
@@ -214,9 +212,7 @@ func (s *server) info(_ context.Context, name string) (engine.Info, error) {
 		info = e.Info()
 	}
 	info.Model, info.Path = cmp.Or(name, s.spec.Name), s.spec.Path
-	if info.Fingerprint == "" {
-		info.Fingerprint = s.spec.Fingerprint
-	}
+	info.Fingerprint = cmp.Or(info.Fingerprint, s.spec.Fingerprint)
 	return info, nil
 }
 
@@ -230,7 +226,7 @@ func (s *server) settled() bool {
 	}
 }
 
-// model is the engine, nil while there is none.
+// model is the engine, nil until it is loaded.
 func (s *server) model() engine.Engine {
 	if s.settled() {
 		return s.engine

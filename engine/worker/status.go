@@ -95,7 +95,7 @@ func Stop(ctx context.Context, grace time.Duration, which func(Status) bool) ([]
 	return ended, errors.Join(errs...)
 }
 
-// A running worker, and the way to it.
+// running is a worker and its control connection.
 type running struct {
 	Status
 	dir     string
@@ -132,7 +132,7 @@ func list(ctx context.Context) ([]running, error) {
 	return found, errors.Join(errs...)
 }
 
-// look fills in the worker's status. It stays without a state if it is dead.
+// look sets the worker's status. A dead worker has no state.
 func (w *running) look(ctx context.Context) error {
 	st, err := w.control.status(ctx, listWithin)
 	switch {
@@ -157,7 +157,7 @@ func clearAway(ctx context.Context, dir, key string) error {
 	defer cancel()
 	lock, err := acquire(ctx, lockPath(dir, key))
 	if errors.Is(err, context.DeadlineExceeded) {
-		return nil // somebody is starting one, and removes the socket himself
+		return nil // the process that starts one removes the socket
 	} else if err != nil {
 		return err
 	}

@@ -19,8 +19,8 @@ import (
 // request that the process died of.
 const acceptHeader = "Bise-Worker"
 
-// maxTries is how often a request looks for a worker before it gives up: one may
-// leave in the moment that it is found.
+// maxTries bounds the attempts of a request to find a worker, which may exit just after it
+// is found.
 const maxTries = 8
 
 // A transport carries requests to a worker, and starts another when it has gone.

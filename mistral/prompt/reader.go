@@ -186,9 +186,9 @@ func (a *reader) tagged(s string) []engine.Event {
 			break
 		}
 	}
-	told := strings.TrimRight(s[:n], blanks)
-	a.held = s[len(told):]
-	return thoughts(told)
+	shown := strings.TrimRight(s[:n], blanks)
+	a.held = s[len(shown):]
+	return thoughts(shown)
 }
 
 // release reports what was held back.
@@ -243,8 +243,8 @@ func (a *reader) endCall() []engine.Event {
 	return append(events, words(rest)...)
 }
 
-// read takes any version's way to write calls, since a model may have learnt
-// another than its own. Text after a list of calls is the rest.
+// read accepts any version's syntax of calls, since a model may have been trained on
+// another one. Text after a list of calls is the rest.
 func (c *openCall) read() (calls []engine.ToolCall, rest string, err error) {
 	name := strings.TrimSpace(c.name.String())
 	if !c.hasArgs && (strings.HasPrefix(name, "[") || strings.HasPrefix(name, "{")) {

@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,7 +16,7 @@ type TekkenFile struct {
 	// file are not part of the vocabulary.
 	Texts    [][]byte
 	Image    *TekkenImage    // nil for a model that sees nothing
-	Settings json.RawMessage // model_settings_builder, nil where there is none
+	Settings json.RawMessage // model_settings_builder, or nil
 
 	pattern string
 }
@@ -115,9 +116,7 @@ func readTekken(r io.Reader) (*TekkenFile, error) {
 		f.Image = doc.Multimodal
 	}
 	if i := f.Image; i != nil {
-		if i.MergeSize == 0 {
-			i.MergeSize = 1
-		}
+		i.MergeSize = cmp.Or(i.MergeSize, 1)
 		if i.PatchSize <= 0 || i.MaxSize <= 0 || i.MergeSize < 0 {
 			return nil, fmt.Errorf("unsupported image settings: %+v", *i)
 		}

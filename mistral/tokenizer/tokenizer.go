@@ -37,7 +37,7 @@ type Tokenizer interface {
 	Piece(id int32) []byte
 	// ID finds a control token by its name, such as "[INST]".
 	ID(name string) (int32, bool)
-	// IsControl reports whether a token stands for no text.
+	// IsControl reports whether a token is a control token.
 	IsControl(id int32) bool
 	// Len is the number of tokens; ids are below it.
 	Len() int
