@@ -161,7 +161,7 @@ func TestCodeWhileTyping(t *testing.T) {
 	d.sees("if word != \"\" {")
 	d.typed("o")
 	d.sees("if word != \"\" {") // at once
-	d.sees("known already")
+	d.sees("from cache")
 	d.typed("x")
 	d.misses("rd != ")
 }

@@ -71,7 +71,7 @@ const maxTerms = 1 << 20 // bytes of a licence's text
 // applies instead if the image has none, or one that allows more.
 func (p *Puller) imageTerms(ctx context.Context, plan *Plan, image *ollama.Image) error {
 	var texts [][]byte
-	for _, l := range image.Of(ollama.Licence) {
+	for _, l := range image.LayersOf(ollama.Licence) {
 		text, err := image.Read(ctx, l, maxTerms)
 		if err != nil {
 			return err

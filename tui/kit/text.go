@@ -8,7 +8,6 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/bise-sh/bise/render/term"
-	"github.com/bise-sh/bise/units"
 )
 
 // Width is how many columns a styled text takes.
@@ -90,16 +89,10 @@ func Column(width int) (left, columns int) {
 	return (width - columns) / 2, columns
 }
 
-// ProgressLine puts a bar between two texts, as long as there is room for it.
+// ProgressLine puts a progress bar between two texts if there is room for it. A share
+// below 0 has no bar.
 func ProgressLine(text string, share float64, after string, width int) string {
-	if after != "" {
-		after = "  " + after
-	}
-	room := min(24, width-Width(text)-Width(after)-1)
-	if room < 4 {
-		return Truncate(text+after, width)
-	}
-	return text + " " + units.Bar(share, room) + after
+	return Truncate(term.ProgressLine(text, share, after, width), width)
 }
 
 // LineCount is how many lines a text has, the last one with or without its end.

@@ -165,7 +165,7 @@ func (a *aboutDialog) Init() tea.Cmd {
 func planTypes(ctx context.Context, known Models, m catalog.Model) typesPlanned {
 	msg := typesPlanned{model: m.Name}
 	if whole, ok := fit.FromCatalog(m); ok {
-		msg.plans, msg.err = fit.Plans(whole, known.Machine(ctx), engine.LoadOptions{}, "")
+		msg.plans, msg.err = fit.Plans(whole, known.Machine(ctx), engine.LoadOptions{})
 	}
 	return msg
 }

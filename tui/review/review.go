@@ -61,17 +61,17 @@ type reviewKeys struct {
 
 // A reviewing is one review, on its way or done.
 type reviewing struct {
-	number  int
-	change  change.Change
-	pull    func() (review.Event, error, bool) // the next event; nil until the engine is there
-	stop    context.CancelCauseFunc
-	busy    bool
-	loading float64 // share of the model, below 0 when it does not load
-	parts   int     // into which the change was cut, 0 while unknown
-	reading review.Progress
-	found   []*finding
-	result  *review.Result
-	err     error
+	number   int
+	change   change.Change
+	pull     func() (review.Event, error, bool) // the next event; nil until the engine is there
+	stop     context.CancelCauseFunc
+	busy     bool
+	loading  float64 // share of the model, below 0 when it does not load
+	parts    int     // into which the change was cut, 0 while unknown
+	progress review.Progress
+	found    []*finding
+	result   *review.Result
+	err      error
 }
 
 // A finding is one of the model's, and what the person did with it.
@@ -250,7 +250,7 @@ func (m *Mode) take(msg reviewCame) tea.Cmd {
 	case review.Planned:
 		r.parts = e.Parts
 	case review.Progress:
-		r.reading, r.loading = e, -1
+		r.progress, r.loading = e, -1
 	case review.Found:
 		r.found = append(r.found, &finding{Finding: e.Finding})
 	case review.Done:
@@ -293,15 +293,11 @@ func (m *Mode) refresh() {
 		m.list.Empty = m.nothing()
 	default:
 		for _, f := range m.shownFindings() {
-			place := fmt.Sprintf("%s:%d", f.File, f.Line)
-			if f.EndLine > f.Line {
-				place += fmt.Sprintf("-%d", f.EndLine)
-			}
 			title := f.Title
 			if f.applied {
 				title = "✓ " + title
 			}
-			rows = append(rows, kit.Row{Cells: []string{string(f.Severity), kit.OneLine(place), kit.OneLine(title)}, Dim: f.applied})
+			rows = append(rows, kit.Row{Cells: []string{string(f.Severity), kit.OneLine(f.Place()), kit.OneLine(title)}, Dim: f.applied})
 		}
 		m.list.Empty = m.none()
 	}

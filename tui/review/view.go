@@ -8,6 +8,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 	"charm.land/lipgloss/v2"
 
+	"github.com/bise-sh/bise/modes/progress"
 	"github.com/bise-sh/bise/modes/review"
 	"github.com/bise-sh/bise/modes/review/diff"
 	"github.com/bise-sh/bise/render/term"
@@ -261,21 +262,20 @@ func (r *reviewing) coverage() string {
 // waits says what a review waits for.
 func (m *Mode) waits(width int) string {
 	r := m.review
-	w := engines.Waiting{Model: m.model.Name(), Loaded: -1}
+	w := progress.Progress{Model: m.model.Name(), Loaded: -1}
 	switch {
 	case r.pull == nil && m.model.State == engines.Opening:
-		w.Phase = engines.Starting
-	case r.pull == nil, m.model.State == engines.Loading && r.reading.Total == 0:
-		w.Phase, w.Loaded = engines.LoadingModel, m.model.Loaded
+		w.Phase = progress.Starting
+	case r.pull == nil, m.model.State == engines.Loading && r.progress.Total == 0:
+		w.Phase, w.Loaded = progress.Loading, m.model.Loaded
 	case r.loading >= 0:
-		w.Phase, w.Loaded = engines.LoadingModel, r.loading
-	case r.reading.Total > 0 && r.reading.Done < r.reading.Total:
-		w.Phase = engines.Prefilling
-		w.Progress.Done, w.Progress.Total = r.reading.Done, r.reading.Total
-	default:
-		return kit.Truncate(fmt.Sprintf("reviewing · %d of %d parts done", r.reading.Parts, r.parts), width)
+		w.Phase, w.Loaded = progress.Loading, r.loading
 	}
-	return w.Line(width)
+	l := w.Line()
+	if w.Phase == progress.Idle {
+		l = r.progress.Line(r.parts)
+	}
+	return kit.ProgressLine(l.Text, l.Share, l.After, width)
 }
 
 // Bindings are the keys that work at this moment.
