@@ -81,7 +81,6 @@ func FitCatalog(c *catalog.Catalog, models []catalog.Model, h fit.Machine) ([]Ca
 	return list, nil
 }
 
-// installedNames returns the names of the installed models.
 func (l *Library) installedNames() map[string]bool {
 	names := map[string]bool{}
 	list, _ := l.Store().List()

@@ -1,13 +1,10 @@
 package models
 
 import (
-	"fmt"
-	"strings"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
 
-	"github.com/bise-sh/bise/models/licence"
 	"github.com/bise-sh/bise/tui/kit"
 )
 
