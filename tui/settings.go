@@ -11,9 +11,7 @@ import (
 )
 
 // settingsDialog shows what can be set, and sets it.
-type settingsDialog struct {
-	kit.List
-}
+type settingsDialog struct{ kit.ListDialog }
 
 // A setting is a row of the settings.
 type setting struct {
@@ -22,7 +20,14 @@ type setting struct {
 }
 
 func newSettingsDialog(look *kit.Look) *settingsDialog {
-	s := &settingsDialog{List: kit.List{Look: look, FilterOnSlash: true}}
+	s := new(settingsDialog)
+	s.ListDialog = kit.ListDialog{
+		List: kit.List{Look: look, FilterOnSlash: true}, Heading: "Settings",
+		Choose: func(row int) kit.Outcome { return s.turn(row, 1) },
+		Hints: func() []kit.Hint {
+			return []kit.Hint{{Binding: look.Keys.Choose, Words: "change"}, {Binding: kit.NewBinding("left", "value before"), Words: ""}, {Binding: look.Keys.Back, Words: ""}}
+		},
+	}
 	s.Detail = func(i, width int) []string { return kit.Wrap(s.settings()[i].about, width) }
 	s.refresh()
 	return s
@@ -64,46 +69,23 @@ func (s *settingsDialog) refresh() {
 	s.SetRows(rows)
 }
 
-func (s *settingsDialog) Title() string            { return "Settings" }
-func (s *settingsDialog) Note() string             { return "" }
-func (s *settingsDialog) Init() tea.Cmd            { return nil }
-func (s *settingsDialog) Update(tea.Msg) tea.Cmd   { s.refresh(); return nil }
-func (s *settingsDialog) Paste(string) kit.Outcome { return kit.Handled(nil) }
-
-func (s *settingsDialog) Bindings() []kit.Hint {
-	return []kit.Hint{{Binding: s.Look.Keys.Choose, Words: "change"}, {Binding: kit.NewBinding("left", "value before"), Words: ""}, {Binding: s.Look.Keys.Back, Words: ""}}
-}
-
-func (s *settingsDialog) Footer() kit.Footer { return kit.Footer{Hints: s.Bindings()} }
+func (s *settingsDialog) Update(tea.Msg) tea.Cmd { s.refresh(); return nil }
 
 func (s *settingsDialog) Press(k tea.KeyPressMsg) kit.Outcome {
-	switch {
-	case kit.Matches(k, s.Look.Keys.Back):
-		return kit.Close(nil)
-	case kit.Matches(k, s.Look.Keys.Choose), k.String() == "right", k.String() == "space":
-		return s.turn(1)
-	case k.String() == "left":
-		return s.turn(-1)
-	case s.List.Press(k).Handled:
-		return kit.Handled(nil)
+	if i, ok := s.SelectedRow(); ok {
+		switch k.String() {
+		case "right", "space":
+			return s.turn(i, 1)
+		case "left":
+			return s.turn(i, -1)
+		}
 	}
-	return kit.Ignored()
+	return s.ListDialog.Press(k)
 }
 
-// turn goes to another value of the chosen setting.
-func (s *settingsDialog) turn(by int) kit.Outcome {
-	i, ok := s.SelectedRow()
-	if !ok {
-		return kit.Handled(nil)
-	}
+// turn changes a setting to its next value, or to the one before.
+func (s *settingsDialog) turn(row, by int) kit.Outcome {
 	changed := s.Look.Settings
-	s.settings()[i].next(&changed, by)
+	s.settings()[row].next(&changed, by)
 	return kit.Send(settingsChanged{changed})
-}
-
-func (s *settingsDialog) Click(_, y int) kit.Outcome {
-	if _, again := s.List.Click(y); again {
-		return s.turn(1)
-	}
-	return kit.Handled(nil)
 }

@@ -205,27 +205,16 @@ func (m *Mode) pick() tea.Cmd {
 
 // find shows the files that the filter matches.
 func (m *Mode) find() {
-	type hit struct {
-		path  string
-		marks []kit.Span
-		score int
-	}
-	var hits []hit
-	for _, path := range m.paths {
-		if score, marks, ok := kit.Match(m.list.Filter.Text, path); ok {
-			hits = append(hits, hit{path, marks, score})
-		}
-	}
-	kit.SortBy(hits, func(h hit) int { return -h.score })
+	hits := kit.Filter(m.paths, m.list.Filter.Text, func(path string) string { return path })
 	m.found = m.found[:0]
 	rows := make([]kit.Row, 0, min(len(hits), maxListed))
 	for _, h := range hits[:min(len(hits), maxListed)] {
-		m.found = append(m.found, h.path)
-		marks := h.marks
-		if kit.OneLine(h.path) != h.path {
+		m.found = append(m.found, h.Item)
+		marks := h.Marks
+		if kit.OneLine(h.Item) != h.Item {
 			marks = nil
 		}
-		rows = append(rows, kit.Row{Cells: []string{kit.OneLine(h.path)}, Marks: marks})
+		rows = append(rows, kit.Row{Cells: []string{kit.OneLine(h.Item)}, Marks: marks})
 	}
 	m.list.Intro = []string{"Which file?"}
 	switch {

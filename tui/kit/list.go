@@ -300,14 +300,10 @@ func (l *List) widths(width int) []int {
 func (l *List) draw(i int, widths []int) string {
 	r := l.Rows[i]
 	_, columns := Column(l.Width)
-	style, mark := l.Look.Theme.Text, "  "
-	if r.Dim {
+	mark, style := l.Look.Theme.Row(i == l.Selected)
+	if r.Dim && i != l.Selected {
 		style = l.Look.Theme.Muted
 	}
-	if i == l.Selected {
-		style, mark = l.Look.Theme.Selected, l.Look.Theme.Accent.Render("❯ ")
-	}
-	plain := func(s string) string { return style.Render(s) }
 	var b strings.Builder
 	b.WriteString(mark)
 	for c, text := range r.Cells {
@@ -325,7 +321,7 @@ func (l *List) draw(i int, widths []int) string {
 		}
 		switch {
 		case c == 0 && len(r.Marks) > 0 && short == text:
-			b.WriteString(Highlight(text, r.Marks, func(s string) string { return l.Look.Theme.Match.Render(s) }, plain))
+			b.WriteString(Highlight(text, r.Marks, l.Look.Theme.Match.Render, style.Render))
 		case c == 0 || r.Dim:
 			b.WriteString(style.Render(short))
 		default:

@@ -70,8 +70,27 @@ func letterBefore(text string, i int) bool {
 	return i > 0 && kindOf(r) == 1
 }
 
-// Highlight styles parts of a text; on and off are what surrounds them.
-func Highlight(text string, marks []Span, on, plain func(string) string) string {
+// A Found is an item that matches a filter.
+type Found[T any] struct {
+	Item  T
+	Marks []Span
+	score int
+}
+
+// Filter returns the items whose text matches a filter, the best first.
+func Filter[T any](items []T, filter string, text func(T) string) []Found[T] {
+	var list []Found[T]
+	for _, item := range items {
+		if score, marks, ok := Match(filter, text(item)); ok {
+			list = append(list, Found[T]{item, marks, score})
+		}
+	}
+	SortBy(list, func(f Found[T]) int { return -f.score })
+	return list
+}
+
+// Highlight draws text with plain, and its marks with marked: methods of lipgloss styles.
+func Highlight(text string, marks []Span, marked, plain func(...string) string) string {
 	var b strings.Builder
 	at := 0
 	for _, m := range marks {
@@ -81,7 +100,7 @@ func Highlight(text string, marks []Span, on, plain func(string) string) string 
 		if m.From > at {
 			b.WriteString(plain(text[at:m.From]))
 		}
-		b.WriteString(on(text[m.From:m.To]))
+		b.WriteString(marked(text[m.From:m.To]))
 		at = m.To
 	}
 	if at < len(text) {

@@ -150,5 +150,13 @@ func (t *Theme) Foreground() color.Color {
 	return [2]color.Color{Dark: rgb(0xe6e6e6), Light: rgb(0x1a1a1a)}[t.Shade]
 }
 
+// Row returns the mark before a row, and the row's style.
+func (t *Theme) Row(selected bool) (mark string, style lipgloss.Style) {
+	if selected {
+		return t.Accent.Render("❯ "), t.Selected
+	}
+	return "  ", t.Text
+}
+
 // Cursor is the colour of the text cursor.
 func (t *Theme) Cursor() color.Color { return t.palette.accent[1] }

@@ -23,7 +23,7 @@ import (
 // aboutDialog tells more of a model. Of one of the catalogue it lists the types in
 // which it can be had; the larger ones answer better.
 type aboutDialog struct {
-	kit.List
+	kit.ListDialog
 	shelf     *Service
 	model     *catalog.Model // nil: one that is here
 	installed *library.Installed
@@ -31,7 +31,16 @@ type aboutDialog struct {
 }
 
 func newAboutModel(s *Service, m catalog.Model) *aboutDialog {
-	a := &aboutDialog{shelf: s, List: kit.List{Look: s.look, FilterOnSlash: true, AlignRight: []bool{false, true, true}}, model: &m}
+	a := &aboutDialog{shelf: s, model: &m}
+	a.ListDialog = kit.ListDialog{
+		List: kit.List{Look: s.look, FilterOnSlash: true, AlignRight: []bool{false, true, true}}, Heading: kit.OneLine(m.Title), Choose: a.download,
+		Hints: func() []kit.Hint {
+			if len(a.Rows) == 0 {
+				return kit.Hints(s.look.Keys.Back)
+			}
+			return []kit.Hint{{Binding: s.look.Keys.Choose, Words: "download this type"}, {Binding: s.look.Keys.Back, Words: ""}}
+		},
+	}
 	a.Intro = paragraphs(m.About)
 	a.Outro = paragraphs(
 		labelled("can", m.Words()),
@@ -51,7 +60,8 @@ func newAboutModel(s *Service, m catalog.Model) *aboutDialog {
 }
 
 func newAboutInstalled(s *Service, i *library.Installed) *aboutDialog {
-	a := &aboutDialog{shelf: s, List: kit.List{Look: s.look, FilterOnSlash: true}, installed: i}
+	a := &aboutDialog{shelf: s, installed: i}
+	a.ListDialog = kit.ListDialog{List: kit.List{Look: s.look, FilterOnSlash: true}, Heading: s.titleOf(i), Hints: useHints(s.look)}
 	a.Intro = paragraphs(
 		labelled("can", abilityWords(i.Can)),
 		labelled("type", i.Type),
@@ -138,15 +148,6 @@ func dayOf(t time.Time) string {
 	return day
 }
 
-func (a *aboutDialog) Title() string {
-	if a.model != nil {
-		return kit.OneLine(a.model.Title)
-	}
-	return a.shelf.titleOf(a.installed)
-}
-
-func (a *aboutDialog) Note() string { return "" }
-
 // typesPlanned brings the types of a model, planned for this machine.
 type typesPlanned struct {
 	model string
@@ -191,44 +192,24 @@ func (a *aboutDialog) Update(msg tea.Msg) tea.Cmd {
 	return nil
 }
 
-func (a *aboutDialog) Bindings() []kit.Hint {
-	switch {
-	case a.installed != nil:
-		return []kit.Hint{{Binding: a.Look.Keys.Choose, Words: "use it"}, {Binding: a.Look.Keys.Back, Words: ""}}
-	case len(a.Rows) == 0:
-		return kit.Hints(a.Look.Keys.Back)
-	}
-	return []kit.Hint{{Binding: a.Look.Keys.Choose, Words: "download this type"}, {Binding: a.Look.Keys.Back, Words: ""}}
-}
-
-func (a *aboutDialog) Footer() kit.Footer { return kit.Footer{Hints: a.Bindings()} }
-
 func (a *aboutDialog) Press(k tea.KeyPressMsg) kit.Outcome {
 	switch {
-	case kit.Matches(k, a.Look.Keys.Back), kit.Matches(k, aboutKey):
+	case kit.Matches(k, aboutKey):
 		return kit.Close(nil)
-	case kit.Matches(k, a.Look.Keys.Choose):
-		return a.choice()
 	case k.String() == "/":
-		return kit.Handled(nil) // there is nothing to filter
-	case a.List.Press(k).Handled:
-		return kit.Handled(nil)
-	}
-	return kit.Ignored()
-}
-
-func (a *aboutDialog) choice() kit.Outcome {
-	if a.installed != nil {
+		return kit.Handled(nil) // nothing to filter
+	case a.installed != nil && kit.Matches(k, a.Look.Keys.Choose):
 		if a.installed.Problem != nil {
 			return kit.Close(nil)
 		}
 		return kit.Close(Chosen{a.installed.Name})
 	}
-	i, ok := a.SelectedRow()
-	if !ok {
-		return kit.Handled(nil)
-	}
-	p, request := a.types[i], pull.Request{Ref: a.model.Name}
+	return a.ListDialog.Press(k)
+}
+
+// download downloads the model in the type of a row.
+func (a *aboutDialog) download(row int) kit.Outcome {
+	p, request := a.types[row], pull.Request{Ref: a.model.Name}
 	if p.Type != catalog.DefaultType {
 		request.Type = p.Type
 	}
@@ -236,13 +217,4 @@ func (a *aboutDialog) choice() kit.Outcome {
 		return a.shelf.anyway(request, a.model.Title, tooBig(a.model.Title, p, *a.shelf.Machine))
 	}
 	return kit.Close(pullWanted{request, a.model.Title})
-}
-
-func (a *aboutDialog) Paste(string) kit.Outcome { return kit.Handled(nil) }
-
-func (a *aboutDialog) Click(_, y int) kit.Outcome {
-	if _, again := a.List.Click(y); again {
-		return a.choice()
-	}
-	return kit.Handled(nil)
 }

@@ -12,7 +12,7 @@ import (
 
 // contextDialog offers how much a model is to keep in view.
 type contextDialog struct {
-	kit.List
+	kit.ListDialog
 	model *engines.Model
 	sizes []int // tokens; 0: as far as memory goes
 }
@@ -25,7 +25,12 @@ type ContextChosen struct {
 }
 
 func NewContextDialog(look *kit.Look, m *engines.Model) *contextDialog {
-	c := &contextDialog{List: kit.List{Look: look, FilterOnSlash: true}, model: m}
+	c := &contextDialog{model: m}
+	c.ListDialog = kit.ListDialog{
+		List: kit.List{Look: look, FilterOnSlash: true}, Heading: "Context",
+		Choose: func(row int) kit.Outcome { return kit.Close(ContextChosen{m.Ref, c.sizes[row]}) },
+		Hints:  useHints(look),
+	}
 	c.Intro = []string{"How much of a conversation the model keeps in view. More takes more memory, and the model is loaded again."}
 	c.Empty = []string{"The model has to be loaded before its context can be changed."}
 	c.refresh()
@@ -59,12 +64,12 @@ func (c *contextDialog) refresh() {
 	c.SetRows(rows)
 }
 
-func (c *contextDialog) Title() string { return "Context" }
-func (c *contextDialog) Init() tea.Cmd { return nil }
-func (c *contextDialog) Bindings() []kit.Hint {
-	return []kit.Hint{{Binding: c.Look.Keys.Choose, Words: "use it"}, {Binding: c.Look.Keys.Back, Words: ""}}
+// useHints returns the keys of a list whose rows can be used.
+func useHints(look *kit.Look) func() []kit.Hint {
+	return func() []kit.Hint {
+		return []kit.Hint{{Binding: look.Keys.Choose, Words: "use"}, {Binding: look.Keys.Back, Words: ""}}
+	}
 }
-func (c *contextDialog) Footer() kit.Footer { return kit.Footer{Hints: c.Bindings()} }
 
 func (c *contextDialog) Note() string {
 	if c.model == nil {
@@ -78,33 +83,4 @@ func (c *contextDialog) Update(msg tea.Msg) tea.Cmd {
 		c.refresh()
 	}
 	return nil
-}
-
-func (c *contextDialog) Press(k tea.KeyPressMsg) kit.Outcome {
-	switch {
-	case kit.Matches(k, c.Look.Keys.Back):
-		return kit.Close(nil)
-	case kit.Matches(k, c.Look.Keys.Choose):
-		return c.choice()
-	case c.List.Press(k).Handled:
-		return kit.Handled(nil)
-	}
-	return kit.Ignored()
-}
-
-func (c *contextDialog) choice() kit.Outcome {
-	i, ok := c.SelectedRow()
-	if !ok {
-		return kit.Handled(nil)
-	}
-	return kit.Close(ContextChosen{c.model.Ref, c.sizes[i]})
-}
-
-func (c *contextDialog) Paste(string) kit.Outcome { return kit.Handled(nil) }
-
-func (c *contextDialog) Click(_, y int) kit.Outcome {
-	if _, again := c.List.Click(y); again {
-		return c.choice()
-	}
-	return kit.Handled(nil)
 }

@@ -20,24 +20,25 @@ import (
 // on servers, and those that could be here. To somebody who has none it is the first
 // thing that they see.
 type Dialog struct {
-	kit.List
+	kit.ListDialog
 	shelf   *Service
 	first   bool // there is no model yet
 	entries []entry
 }
 
 func NewDialog(s *Service, first bool) *Dialog {
-	m := &Dialog{shelf: s, List: kit.List{Look: s.look, FilterOnSlash: true, AlignRight: []bool{false, true}}, first: first}
+	m := &Dialog{shelf: s, first: first}
+	m.ListDialog = kit.ListDialog{
+		List: kit.List{Look: s.look, FilterOnSlash: true, AlignRight: []bool{false, true}}, Hints: m.hints,
+		Choose: func(row int) kit.Outcome { return m.choose(m.entries[row]) },
+		Refill: func() tea.Cmd { m.refresh(); return nil },
+	}
+	if !first {
+		m.Heading = "Models"
+	}
 	m.Detail = m.known
 	m.refresh()
 	return m
-}
-
-func (m *Dialog) Title() string {
-	if m.first {
-		return ""
-	}
-	return "Models"
 }
 
 // First reports whether the dialog was opened because there is no model.
@@ -131,7 +132,7 @@ var (
 	filterKey = kit.NewBinding("/", "filter")
 )
 
-func (m *Dialog) Bindings() []kit.Hint {
+func (m *Dialog) hints() []kit.Hint {
 	e, ok := m.entry()
 	later := kit.Hint{Binding: m.Look.Keys.Back, Words: ""}
 	if m.first {
@@ -154,7 +155,7 @@ func (m *Dialog) Bindings() []kit.Hint {
 		}
 		list = append(list, kit.Hint{Binding: m.Look.Keys.Delete, Words: "cancel"})
 	case e.installed != nil:
-		list = []kit.Hint{{Binding: m.Look.Keys.Choose, Words: "use it"}, {Binding: aboutKey, Words: ""}, {Binding: m.Look.Keys.Delete, Words: ""}}
+		list = []kit.Hint{{Binding: m.Look.Keys.Choose, Words: "use"}, {Binding: aboutKey, Words: ""}, {Binding: m.Look.Keys.Delete, Words: ""}}
 	case e.model != nil && !e.model.Local():
 		list = []kit.Hint{{Binding: aboutKey, Words: ""}}
 	case e.model != nil:
@@ -167,8 +168,6 @@ func (m *Dialog) Bindings() []kit.Hint {
 	}
 	return append(list, more...)
 }
-
-func (m *Dialog) Footer() kit.Footer { return kit.Footer{Hints: m.Bindings()} }
 
 func (m *Dialog) Press(k tea.KeyPressMsg) kit.Outcome {
 	o := m.pressKey(k)
@@ -199,29 +198,17 @@ func (m *Dialog) pressKey(k tea.KeyPressMsg) kit.Outcome {
 	return m.pressList(k)
 }
 
-// pressList gives a key to the list, and takes those that it has no use for.
+// pressList gives a key to the list. A filter that matches no model can be a REF to download.
 func (m *Dialog) pressList(k tea.KeyPressMsg) kit.Outcome {
-	change := m.List.Press(k)
-	switch {
-	case change.Handled:
-		return kit.Handled(nil)
-	case kit.Matches(k, m.Look.Keys.Choose):
-		return m.choice()
-	case kit.Matches(k, m.Look.Keys.Back):
-		return kit.Close(nil)
+	if ref := strings.TrimSpace(m.Filter.Text); len(m.entries) == 0 && ref != "" && kit.Matches(k, m.Look.Keys.Choose) {
+		return kit.Handled(m.begun(m.shelf.pull(pull.Request{Ref: ref}, ref)))
 	}
-	return kit.Ignored()
+	return m.ListDialog.Press(k)
 }
 
-// choice does with the chosen model what one most likely wants.
-func (m *Dialog) choice() kit.Outcome {
-	e, ok := m.entry()
+// choose uses, downloads or continues a model, or opens its server.
+func (m *Dialog) choose(e entry) kit.Outcome {
 	switch {
-	case !ok && m.Filter.Text != "":
-		ref := strings.TrimSpace(m.Filter.Text)
-		return kit.Handled(m.begun(m.shelf.pull(pull.Request{Ref: ref}, ref)))
-	case !ok:
-		return kit.Handled(nil)
 	case e.download != nil && e.download.State == AwaitingLicence:
 		return kit.Open(newLicenceDialog(m.Look, e.download))
 	case e.download != nil && isTooBig(e.download.err):
@@ -378,18 +365,7 @@ func (m *Dialog) Update(msg tea.Msg) tea.Cmd {
 	return cmd
 }
 
-func (m *Dialog) Paste(text string) kit.Outcome {
-	if m.List.Paste(text).Filtered {
-		m.refresh()
-	}
-	return kit.Handled(nil)
-}
-
-func (m *Dialog) Click(_, y int) kit.Outcome {
-	if _, again := m.List.Click(y); again {
-		o := m.choice()
-		m.refresh()
-		return o
-	}
-	return kit.Handled(nil)
+func (m *Dialog) Click(x, y int) kit.Outcome {
+	defer m.refresh()
+	return m.ListDialog.Click(x, y)
 }

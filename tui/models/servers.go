@@ -13,7 +13,7 @@ import (
 
 // serversDialog lists the models of servers: those of one, or of all.
 type serversDialog struct {
-	kit.List
+	kit.ListDialog
 	shelf   *Service
 	only    string // the server whose models are shown; "": all
 	servers []*served
@@ -29,7 +29,17 @@ type served struct {
 }
 
 func newServersDialog(s *Service, only string) *serversDialog {
-	d := &serversDialog{shelf: s, List: kit.List{Look: s.look, FilterOnSlash: true}, only: only}
+	d := &serversDialog{shelf: s, only: only}
+	d.ListDialog = kit.ListDialog{
+		List: kit.List{Look: s.look, FilterOnSlash: true}, Heading: "Servers", Hints: d.hints,
+		Refill: func() tea.Cmd { d.refresh(); return nil },
+		Choose: func(row int) kit.Outcome {
+			if d.refs[row] == "" {
+				return kit.Handled(nil)
+			}
+			return kit.Close(Chosen{d.refs[row]})
+		},
+	}
 	d.Intro = []string{"Models on servers. Your messages are sent there."}
 	d.Empty = []string{"No server is configured. Add La Plateforme, another bise or any server with OpenAI's API with a."}
 	d.Detail = d.known
@@ -202,60 +212,20 @@ func serverName(address string, taken map[string]config.Endpoint) string {
 	}
 }
 
-func (s *serversDialog) Title() string { return "Servers" }
-func (s *serversDialog) Note() string  { return "" }
-
 var addKey = kit.NewBinding("a", "add a server")
 
-func (s *serversDialog) Bindings() []kit.Hint {
+func (s *serversDialog) hints() []kit.Hint {
 	list := []kit.Hint{{Binding: addKey, Words: ""}, {Binding: filterKey, Words: ""}, {Binding: s.Look.Keys.Back, Words: ""}}
 	if i, ok := s.SelectedRow(); ok && s.refs[i] != "" {
-		list = append([]kit.Hint{{Binding: s.Look.Keys.Choose, Words: "use it"}}, list...)
+		list = append([]kit.Hint{{Binding: s.Look.Keys.Choose, Words: "use"}}, list...)
 	}
 	return list
 }
-
-func (s *serversDialog) Footer() kit.Footer { return kit.Footer{Hints: s.Bindings()} }
 
 func (s *serversDialog) Press(k tea.KeyPressMsg) kit.Outcome {
 	if kit.Matches(k, addKey) && !s.Filtering {
 		question := "The server's URL, such as https://api.mistral.ai for La Plateforme or http://127.0.0.1:8642 for another bise."
 		return kit.Open(kit.NewPrompt(s.Look, "Add a server", question, "", "continue", s.askKey))
 	}
-	change := s.List.Press(k)
-	switch {
-	case change.Filtered:
-		s.refresh()
-		return kit.Handled(nil)
-	case change.Handled:
-		return kit.Handled(nil)
-	case kit.Matches(k, s.Look.Keys.Choose):
-		return s.choice()
-	case kit.Matches(k, s.Look.Keys.Back):
-		return kit.Close(nil)
-	}
-	return kit.Ignored()
-}
-
-func (s *serversDialog) choice() kit.Outcome {
-	i, ok := s.SelectedRow()
-	if !ok || s.refs[i] == "" {
-		return kit.Handled(nil)
-	}
-	o := kit.Close(Chosen{s.refs[i]})
-	return o
-}
-
-func (s *serversDialog) Paste(text string) kit.Outcome {
-	if s.List.Paste(text).Filtered {
-		s.refresh()
-	}
-	return kit.Handled(nil)
-}
-
-func (s *serversDialog) Click(_, y int) kit.Outcome {
-	if _, again := s.List.Click(y); again {
-		return s.choice()
-	}
-	return kit.Handled(nil)
+	return s.ListDialog.Press(k)
 }

@@ -83,24 +83,9 @@ func (m *Mode) scroll(k tea.KeyPressMsg) bool {
 		return false
 	}
 	last := max(0, len(m.drawn(f, aroundFinding+m.height/4))-m.height)
-	switch k.String() {
-	case "up":
-		m.top--
-	case "down":
-		m.top++
-	case "pgup":
-		m.top -= m.height - 1
-	case "pgdown", "space":
-		m.top += m.height - 1
-	case "home":
-		m.top = 0
-	case "end":
-		m.top = last
-	default:
-		return false
-	}
-	m.top = max(0, min(m.top, last))
-	return true
+	top, ok := kit.ScrollKey(k, m.top, m.height-1, last)
+	m.top = top
+	return ok
 }
 
 // around are the lines of the change from some before a finding to some after it.

@@ -16,7 +16,7 @@ func (c *Conversation) Commands() []kit.Command {
 	do := func(f func() tea.Cmd) func(string) kit.Outcome {
 		return func(string) kit.Outcome { return kit.Handled(f()) }
 	}
-	return []kit.Command{
+	return append(slices.Clip(c.commands), []kit.Command{
 		{Name: "new", Help: "start a new conversation", Run: func(string) kit.Outcome { return kit.Send(NewRequested{}) }},
 		{Name: "model", Args: "[REF]", Help: "switch the model", Run: c.modelCommand},
 		{Name: "attach", Args: "PATH", Help: "attach a file or an image", Run: func(path string) kit.Outcome {
@@ -34,7 +34,7 @@ func (c *Conversation) Commands() []kit.Command {
 			c.composer.attached = slices.Delete(c.composer.attached, max(0, len(c.composer.attached)-1), len(c.composer.attached))
 			return nil
 		})},
-	}
+	}...)
 }
 
 func (c *Conversation) modelCommand(ref string) kit.Outcome {

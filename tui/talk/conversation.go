@@ -35,7 +35,8 @@ type Conversation struct {
 	transcript *transcript
 	composer   *composer
 
-	handler answerHandler // nil: answers are plain text
+	commands []kit.Command // of the mode alone
+	handler  answerHandler // nil: answers are plain text
 
 	saved      *savedID // nil: not in the history yet
 	ref        string   // of the model

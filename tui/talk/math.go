@@ -26,13 +26,8 @@ type Math struct {
 func NewMath(o Options) *Math {
 	m := &Math{Chat: &Chat{newConversation(o, "math", "Enter a problem. /votes generates several solutions")}, votes: 1}
 	m.handler = m
-	own := m.composer.commands
-	m.composer.commands = func() []kit.Command { return append([]kit.Command{m.votesCommand()}, own()...) }
+	m.commands = []kit.Command{m.votesCommand()}
 	return m
-}
-
-func (m *Math) Commands() []kit.Command {
-	return append([]kit.Command{m.votesCommand()}, m.Chat.Commands()...)
 }
 
 // votesCommand sets the number of solutions.
