@@ -13,28 +13,27 @@ import (
 	"github.com/bise-sh/bise/units"
 )
 
-// Messages that ask the root, or the current mode, to do something that was
-// decided in a command or a dialog.
+// Messages that ask for an action chosen in a command or a dialog.
 type (
-	modeChosen      struct{ name string }
-	helpAsked       struct{}
-	quitAsked       struct{}
-	settingsAsked   struct{}
-	settingsChanged struct{ to config.Interface }
+	modeChosen        struct{ name string }
+	helpRequested     struct{}
+	quitRequested     struct{}
+	settingsRequested struct{}
+	settingsChanged   struct{ to config.Interface }
 )
 
-// globals are the commands that work everywhere.
+// globals returns the commands that work everywhere.
 func (m *Model) globals() []kit.Command {
 	list := []kit.Command{
-		{Name: "help", Help: "every key", Run: func(string) kit.Outcome { return kit.Send(helpAsked{}) }},
-		{Name: "conversations", Help: "all conversations, and search in them", Run: func(string) kit.Outcome { return kit.Open(m.newConversationsDialog()) }},
-		{Name: "import", Args: "PATH", Help: "take in conversations that were exported", Run: m.importCommand},
-		{Name: "settings", Help: "theme, mouse, keys", Run: func(string) kit.Outcome { return kit.Send(settingsAsked{}) }},
+		{Name: "help", Help: "list the keys", Run: func(string) kit.Outcome { return kit.Send(helpRequested{}) }},
+		{Name: "conversations", Help: "list and search conversations", Run: func(string) kit.Outcome { return kit.Open(m.newConversationsDialog()) }},
+		{Name: "import", Args: "PATH", Help: "import exported conversations", Run: m.importCommand},
+		{Name: "settings", Help: "theme, mouse, keys", Run: func(string) kit.Outcome { return kit.Send(settingsRequested{}) }},
 		{Name: "theme", Args: "NAME", Help: strings.Join(config.Themes, ", "), Run: m.themeCommand},
-		{Name: "quit", Help: "leave bise; nothing is lost", Run: func(string) kit.Outcome { return kit.Send(quitAsked{}) }},
+		{Name: "quit", Help: "quit bise; everything is saved", Run: func(string) kit.Outcome { return kit.Send(quitRequested{}) }},
 	}
 	for _, name := range modes[1:] {
-		list = append(list, kit.Command{Name: name, Help: "go to " + name, Run: func(string) kit.Outcome { return kit.Send(modeChosen{name}) }})
+		list = append(list, kit.Command{Name: name, Help: "switch to " + name, Run: func(string) kit.Outcome { return kit.Send(modeChosen{name}) }})
 	}
 	return list
 }
@@ -42,7 +41,7 @@ func (m *Model) globals() []kit.Command {
 func (m *Model) themeCommand(args string) kit.Outcome {
 	name := strings.TrimSpace(args)
 	if !slices.Contains(config.Themes, name) {
-		m.say().Say("themes are " + strings.Join(config.Themes, ", "))
+		m.notify.Info("unknown theme: want " + strings.Join(config.Themes, ", "))
 		return kit.Handled(nil)
 	}
 	s := m.look.Settings
@@ -53,21 +52,21 @@ func (m *Model) themeCommand(args string) kit.Outcome {
 // importCommand imports the conversations of an exported file.
 func (m *Model) importCommand(path string) kit.Outcome {
 	if path == "" {
-		m.say().Say("/import needs a file: /import conversations.json")
+		m.notify.Info("/import needs a file: /import conversations.json")
 		return kit.Handled(nil)
 	}
-	return kit.Handled(talk.Import(m.tasks, m.records, m.folder, path))
+	return kit.Handled(talk.Import(m.tasks, m.history, m.folder, path))
 }
 
-// sayImported shows the result of an import.
-func (m *Model) sayImported(msg talk.Imported) {
+// reportImported reports the result of an import.
+func (m *Model) reportImported(msg talk.Imported) {
 	switch {
 	case msg.Err != nil:
-		m.say().Error(msg.Err)
+		m.notify.Error(msg.Err)
 	case msg.Present > 0:
-		m.say().Say(fmt.Sprintf("imported %s; %d already exist", units.Plural(msg.Count, "conversation"), msg.Present))
+		m.notify.Info(fmt.Sprintf("imported %s; %d already exist", units.Plural(msg.Count, "conversation"), msg.Present))
 	default:
-		m.say().Say("imported " + units.Plural(msg.Count, "conversation"))
+		m.notify.Info("imported " + units.Plural(msg.Count, "conversation"))
 	}
 }
 

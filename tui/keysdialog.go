@@ -8,7 +8,7 @@ import (
 	"github.com/bise-sh/bise/tui/kit"
 )
 
-// keysDialog lists every key, those that work at this moment first.
+// keysDialog lists all keys, first those that work now.
 type keysDialog struct {
 	kit.TextDialog
 	look *kit.Look
@@ -67,11 +67,11 @@ func (k *keysDialog) lines() []string {
 	return kit.Indent(lines, left)
 }
 
-// keyCells is how wide the keys are at most.
+// keyCells is the maximum width of the keys.
 const keyCells = 15
 
-// someKeys are as many of a binding's keys as fit.
-func someKeys(keys []string) string {
+// fitKeys returns as many of a binding's keys as fit.
+func fitKeys(keys []string) string {
 	s := ""
 	for i := range keys {
 		next := strings.TrimSpace(s + " " + kit.KeyName(keys[i:]))
@@ -109,7 +109,7 @@ func (k *keysDialog) groups() []keyGroup {
 			groups = append(groups, keyGroup{name: n.Group})
 		}
 		g := &groups[len(groups)-1]
-		g.rows = append(g.rows, [2]string{someKeys(n.Binding.Keys()), n.Help})
+		g.rows = append(g.rows, [2]string{fitKeys(n.Binding.Keys()), n.Help})
 	}
 	return groups
 }

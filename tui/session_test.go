@@ -47,7 +47,7 @@ func (d *driver) chat() mode { return d.m.screens[0] }
 // store is the history after everything that was said is written.
 func (d *driver) store() *history.Store {
 	d.t.Helper()
-	s, err := d.m.records.Store(d.t.Context())
+	s, err := d.m.history.Store(d.t.Context())
 	if err != nil {
 		d.t.Fatal(err)
 	}

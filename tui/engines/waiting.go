@@ -9,15 +9,15 @@ import (
 	"github.com/bise-sh/bise/units"
 )
 
-// Waiting is what an answer waits for before its first word.
+// Waiting is what an answer waits for before its first token.
 type Waiting struct {
-	Phase    Phase
-	Model    string
-	Loaded   float64 // share
-	Progress engine.Progress
-	began    time.Time     // the reading
-	first    int           // tokens that were read when it began
-	left     time.Duration // until it is read, 0 while unknown
+	Phase        Phase
+	Model        string
+	Loaded       float64 // share
+	Progress     engine.Progress
+	prefillStart time.Time     // start of the prefill
+	prefillFirst int           // tokens done at prefillStart
+	remaining    time.Duration // until the prefill ends; 0: unknown
 
 	thinkingBegan, thinkingEnded time.Time
 }
@@ -32,7 +32,7 @@ const (
 	Prefilling
 )
 
-// Observe takes the news of an event.
+// Observe updates the state after an event.
 func (w *Waiting) Observe(event engine.Event, now time.Time) {
 	switch e := event.(type) {
 	case engine.Loading:
@@ -57,19 +57,19 @@ func (w *Waiting) progress(p engine.Progress, now time.Time) {
 		return
 	}
 	w.Phase = Prefilling
-	if w.began.IsZero() {
-		w.began, w.first = now, p.Done
+	if w.prefillStart.IsZero() {
+		w.prefillStart, w.prefillFirst = now, p.Done
 	}
-	w.left = 0
-	if done := p.Done - w.first; done > 0 {
-		w.left = now.Sub(w.began) / time.Duration(done) * time.Duration(p.Total-p.Done)
+	w.remaining = 0
+	if done := p.Done - w.prefillFirst; done > 0 {
+		w.remaining = now.Sub(w.prefillStart) / time.Duration(done) * time.Duration(p.Total-p.Done)
 	}
 }
 
-// ThinkingTime is how long the model has been thinking.
+// ThinkingTime returns how long the model has been thinking.
 func (w *Waiting) ThinkingTime() time.Duration { return w.thinkingEnded.Sub(w.thinkingBegan) }
 
-// Line says what is waited for.
+// Line describes what the answer waits for.
 func (w *Waiting) Line(width int) string {
 	switch w.Phase {
 	case Starting:
@@ -80,14 +80,14 @@ func (w *Waiting) Line(width int) string {
 		}
 		return kit.ProgressLine("loading "+w.Model, w.Loaded, fmt.Sprintf("%.0f %%", w.Loaded*100), width)
 	case Queued:
-		return kit.Truncate(fmt.Sprintf("waiting for %s before this one", units.Plural(w.Progress.Queued, "request")), width)
+		return kit.Truncate(fmt.Sprintf("waiting for %s", units.Plural(w.Progress.Queued, "request")), width)
 	case Prefilling:
 		after := ""
 		switch {
-		case w.left >= 2*time.Minute:
-			after = fmt.Sprintf("%.0f min left", w.left.Minutes())
-		case w.left >= time.Second:
-			after = fmt.Sprintf("%.0f s left", w.left.Seconds())
+		case w.remaining >= 2*time.Minute:
+			after = fmt.Sprintf("%.0f min left", w.remaining.Minutes())
+		case w.remaining >= time.Second:
+			after = fmt.Sprintf("%.0f s left", w.remaining.Seconds())
 		}
 		text := fmt.Sprintf("reading %s of %s tokens", units.Count(w.Progress.Done), units.Count(w.Progress.Total))
 		return kit.ProgressLine(text, float64(w.Progress.Done)/float64(max(1, w.Progress.Total)), after, width)

@@ -6,14 +6,14 @@ import (
 	"unicode/utf8"
 )
 
-// Match reports whether the letters of a filter stand in a text in their order,
-// whatever their case, how well, and where. Letters that follow one another or
-// begin a word count more, and so does an early and a short match.
+// Match reports whether a text has the letters of a filter in order, ignoring case. It returns
+// a score and the matching parts. Consecutive letters, starts of words, early matches and
+// short texts score higher.
 func Match(filter, text string) (score int, marks []Span, ok bool) {
 	if filter == "" {
 		return 0, nil, true
 	}
-	// A run of letters as it was typed is what people mean most often.
+	// A contiguous match is most likely what the user means.
 	if i := IndexFold(text, filter); i >= 0 {
 		score = 100 + 8*utf8.RuneCountInString(filter) - min(i, 40) - min(len(text)/8, 20)
 		if i == 0 || !letterBefore(text, i) {
@@ -48,12 +48,12 @@ func Match(filter, text string) (score int, marks []Span, ok bool) {
 	return score - min(len(text)/8, 20), marks, true
 }
 
-// IndexFold is where a text has another, whatever the case of ASCII letters.
+// IndexFold is strings.Index that ignores the case of letters.
 func IndexFold(text, part string) int {
 	if len(part) > len(text) {
 		return -1
 	}
-	first := part[0] | 0x20 // of a letter the small one
+	first := part[0] | 0x20 // lower-case if it is a letter
 	for i := 0; i+len(part) <= len(text); i++ {
 		if c := text[i]; c < utf8.RuneSelf && c|0x20 != first && part[0] < utf8.RuneSelf {
 			continue

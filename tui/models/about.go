@@ -20,18 +20,18 @@ import (
 	"github.com/bise-sh/bise/units"
 )
 
-// aboutDialog tells more of a model. Of one of the catalogue it lists the types in
-// which it can be had; the larger ones answer better.
+// aboutDialog describes a model. For one of the catalogue it lists the quantization types;
+// larger types answer better.
 type aboutDialog struct {
 	kit.ListDialog
-	shelf     *Service
-	model     *catalog.Model // nil: one that is here
+	service   *Service
+	model     *catalog.Model // nil: an installed one
 	installed *library.Installed
 	types     []fit.Plan
 }
 
 func newAboutModel(s *Service, m catalog.Model) *aboutDialog {
-	a := &aboutDialog{shelf: s, model: &m}
+	a := &aboutDialog{service: s, model: &m}
 	a.ListDialog = kit.ListDialog{
 		List: kit.List{Look: s.look, FilterOnSlash: true, AlignRight: []bool{false, true, true}}, Heading: kit.OneLine(m.Title), Choose: a.download,
 		Hints: func() []kit.Hint {
@@ -43,15 +43,15 @@ func newAboutModel(s *Service, m catalog.Model) *aboutDialog {
 	}
 	a.Intro = paragraphs(m.About)
 	a.Outro = paragraphs(
-		labelled("can", m.Words()),
-		labelled("context", contextOf(m)),
-		labelled("released", m.Released),
-		labelled("made by", m.Repo),
+		fact("can", m.Words()),
+		fact("context", contextOf(m)),
+		fact("released", m.Released),
+		fact("made by", m.Repo),
 	)
 	if terms, ok := m.Terms(); ok {
-		a.Outro = append(a.Outro, paragraphs(labelled("licence", joinedParts(terms.Name, cmp.Or(m.Link, terms.Link))), terms.Summary)...)
+		a.Outro = append(a.Outro, paragraphs(fact("licence", joinParts(terms.Name, cmp.Or(m.Link, terms.Link))), terms.Summary)...)
 	}
-	a.Empty = []string{"Looking at this machine."}
+	a.Empty = []string{"Checking this machine."}
 	if err := m.CannotRun(); err != nil {
 		msg, advice := kit.Explain(err)
 		a.Empty = []string{strings.TrimSpace(msg + " " + advice)}
@@ -60,19 +60,19 @@ func newAboutModel(s *Service, m catalog.Model) *aboutDialog {
 }
 
 func newAboutInstalled(s *Service, i *library.Installed) *aboutDialog {
-	a := &aboutDialog{shelf: s, installed: i}
+	a := &aboutDialog{service: s, installed: i}
 	a.ListDialog = kit.ListDialog{List: kit.List{Look: s.look, FilterOnSlash: true}, Heading: s.titleOf(i), Hints: useHints(s.look)}
 	a.Intro = paragraphs(
-		labelled("can", abilityWords(i.Can)),
-		labelled("type", i.Type),
-		labelled("size", units.Size(i.Size)),
-		labelled("here", s.stateOf(i)),
-		labelled("licence", termsOf(i)),
-		labelled("from", from(i)),
-		labelled("file", i.Path),
-		labelled("sees with", i.Projector),
-		labelled("used", dayOf(i.Used)),
-		labelled("verified", dayOf(i.Verified)),
+		fact("can", abilityWords(i.Can)),
+		fact("type", i.Type),
+		fact("size", units.Size(i.Size)),
+		fact("state", s.stateOf(i)),
+		fact("licence", termsOf(i)),
+		fact("from", source(i)),
+		fact("file", i.Path),
+		fact("projector", i.Projector),
+		fact("used", dayOf(i.Used)),
+		fact("verified", dayOf(i.Verified)),
 	)
 	if i.Problem != nil {
 		a.Intro = append(a.Intro, paragraphs(kit.OneLine(i.Problem.Error()))...)
@@ -80,15 +80,15 @@ func newAboutInstalled(s *Service, i *library.Installed) *aboutDialog {
 	return a
 }
 
-// labelled is a fact with what it is, "" where it is not known.
-func labelled(label, fact string) string {
+// fact returns a labelled fact, or "" if it is unknown.
+func fact(label, fact string) string {
 	if fact = kit.OneLine(fact); fact == "" {
 		return ""
 	}
 	return fmt.Sprintf("%-10s%s", label, fact)
 }
 
-// paragraphs are the texts that there are.
+// paragraphs returns the texts that are not empty.
 func paragraphs(texts ...string) []string {
 	var list []string
 	for _, t := range texts {
@@ -99,18 +99,18 @@ func paragraphs(texts ...string) []string {
 	return list
 }
 
-// contextOf says how much a model keeps in view.
+// contextOf returns a model's context length.
 func contextOf(m catalog.Model) string {
 	switch {
 	case m.Context == 0:
 		return ""
 	case m.Advised > 0 && m.Advised < m.Context:
-		return fmt.Sprintf("%s tokens, best up to %s", units.Count(m.Context), units.Count(m.Advised))
+		return fmt.Sprintf("%s tokens, recommended up to %s", units.Count(m.Context), units.Count(m.Advised))
 	}
 	return units.Count(m.Context) + " tokens"
 }
 
-// termsOf is a model's licence in a line.
+// termsOf describes a model's licence in one line.
 func termsOf(i *library.Installed) string {
 	accepted := ""
 	if i.Manifest != nil && !i.Manifest.Licence.Accepted.IsZero() {
@@ -119,22 +119,22 @@ func termsOf(i *library.Installed) string {
 	if i.Terms.ID == "" {
 		return ""
 	}
-	return joinedParts(i.Terms.Name, i.Terms.Limits(), accepted, i.Terms.Link)
+	return joinParts(i.Terms.Name, i.Terms.Limits(), accepted, i.Terms.Link)
 }
 
-// from says where a model came from.
-func from(i *library.Installed) string {
+// source returns where a model came from.
+func source(i *library.Installed) string {
 	switch {
 	case i.Origin == models.Cached:
-		return i.Program + ", which keeps it"
+		return i.Program + ", which owns it"
 	case i.Manifest == nil:
 		return ""
 	}
 	parts := []string{cmp.Or(i.Manifest.Source.Repo, i.Manifest.Source.Ref)}
 	for _, step := range i.Manifest.Made {
-		parts = append(parts, step.Step+" here "+step.Type)
+		parts = append(parts, step.Step+" "+step.Type)
 	}
-	return joinedParts(parts...)
+	return joinParts(parts...)
 }
 
 func dayOf(t time.Time) string {
@@ -148,7 +148,7 @@ func dayOf(t time.Time) string {
 	return day
 }
 
-// typesPlanned brings the types of a model, planned for this machine.
+// typesPlanned has a model's types, with the plan of each for this machine.
 type typesPlanned struct {
 	model string
 	plans []fit.Plan
@@ -159,31 +159,31 @@ func (a *aboutDialog) Init() tea.Cmd {
 	if a.model == nil || !a.model.Local() {
 		return nil
 	}
-	ctx, known, m := a.shelf.tasks.Context(), a.shelf.library, *a.model
-	return func() tea.Msg { return planTypes(ctx, known, m) }
+	ctx, lib, m := a.service.tasks.Context(), a.service.library, *a.model
+	return func() tea.Msg { return planTypes(ctx, lib, m) }
 }
 
-func planTypes(ctx context.Context, known Models, m catalog.Model) typesPlanned {
+func planTypes(ctx context.Context, lib Models, m catalog.Model) typesPlanned {
 	msg := typesPlanned{model: m.Name}
 	if whole, ok := fit.Catalogued(m); ok {
-		msg.plans, msg.err = fit.At(whole, known.Machine(ctx), engine.LoadOptions{}, "")
+		msg.plans, msg.err = fit.At(whole, lib.Machine(ctx), engine.LoadOptions{}, "")
 	}
 	return msg
 }
 
 func (a *aboutDialog) Update(msg tea.Msg) tea.Cmd {
 	t, ok := msg.(typesPlanned)
-	if !ok || a.model == nil || t.model != a.model.Name || a.shelf.Machine == nil {
+	if !ok || a.model == nil || t.model != a.model.Name || a.service.Machine == nil {
 		return nil
 	}
 	if t.err != nil {
-		a.shelf.notify.Error(t.err)
+		a.service.notify.Error(t.err)
 	}
 	a.types = t.plans
-	a.Empty = []string{"The catalogue does not say how large it is."}
+	a.Empty = []string{"The catalogue has no sizes of this model."}
 	var rows []kit.Row
 	for i, p := range t.plans {
-		rows = append(rows, kit.Row{Cells: []string{p.Type, units.Size(p.Weights + p.Tower), "needs " + units.Size(p.Need), p.Words(*a.shelf.Machine, false)}, Dim: p.Verdict == fit.No})
+		rows = append(rows, kit.Row{Cells: []string{p.Type, units.Size(p.Weights + p.Tower), "needs " + units.Size(p.Need), p.Words(*a.service.Machine, false)}, Dim: p.Verdict == fit.No})
 		if p.Type == catalog.DefaultType {
 			a.Selected = i
 		}
@@ -214,7 +214,7 @@ func (a *aboutDialog) download(row int) kit.Outcome {
 		request.Type = p.Type
 	}
 	if p.Verdict == fit.No {
-		return a.shelf.anyway(request, a.model.Title, tooBig(a.model.Title, p, *a.shelf.Machine))
+		return a.service.warnTooBig(request, a.model.Title, tooBig(a.model.Title, p, *a.service.Machine))
 	}
-	return kit.Close(pullWanted{request, a.model.Title})
+	return kit.Close(downloadRequested{request, a.model.Title})
 }

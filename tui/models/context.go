@@ -10,18 +10,17 @@ import (
 	"github.com/bise-sh/bise/units"
 )
 
-// contextDialog offers how much a model is to keep in view.
+// contextDialog sets a model's context length.
 type contextDialog struct {
 	kit.ListDialog
 	model *engines.Model
-	sizes []int // tokens; 0: as far as memory goes
+	sizes []int // tokens; 0: as many as memory allows
 }
 
-// ContextChosen is how much of a conversation a model is to keep in view from now
-// on.
+// ContextChosen asks to reload a model with a context length.
 type ContextChosen struct {
 	Ref    string
-	Tokens int // 0: as far as memory goes
+	Tokens int // 0: as many as memory allows
 }
 
 func NewContextDialog(look *kit.Look, m *engines.Model) *contextDialog {
@@ -31,20 +30,20 @@ func NewContextDialog(look *kit.Look, m *engines.Model) *contextDialog {
 		Choose: func(row int) kit.Outcome { return kit.Close(ContextChosen{m.Ref, c.sizes[row]}) },
 		Hints:  useHints(look),
 	}
-	c.Intro = []string{"How much of a conversation the model keeps in view. More takes more memory, and the model is loaded again."}
-	c.Empty = []string{"The model has to be loaded before its context can be changed."}
+	c.Intro = []string{"The context length limits how much of the conversation the model sees. More needs more memory and reloads the model."}
+	c.Empty = []string{"Load the model first: only then can its context length be changed."}
 	c.refresh()
 	return c
 }
 
-// refresh offers what the model was trained for, in doublings.
+// refresh lists the sizes up to the trained context length, in doublings.
 func (c *contextDialog) refresh() {
 	c.sizes = nil
 	var rows []kit.Row
 	offer := func(tokens int, name string) {
 		about := ""
 		if c.model.Options.Context == tokens {
-			about = "now"
+			about = "current"
 			if tokens == 0 {
 				about += fmt.Sprintf(": %s tokens", units.Count(c.model.Info.ContextLength))
 			}
@@ -54,17 +53,17 @@ func (c *contextDialog) refresh() {
 		rows = append(rows, kit.Row{Cells: []string{name, about}})
 	}
 	if c.model != nil && c.model.State == engines.Ready && c.model.Info.ContextLength > 0 {
-		offer(0, "as far as memory goes")
+		offer(0, "as many as memory allows")
 		most := max(c.model.Info.ContextTrain, c.model.Info.ContextLength)
 		for tokens := 4096; tokens < most; tokens *= 2 {
 			offer(tokens, units.Count(tokens)+" tokens")
 		}
-		offer(most, units.Count(most)+" tokens, all it was trained for")
+		offer(most, units.Count(most)+" tokens, the trained maximum")
 	}
 	c.SetRows(rows)
 }
 
-// useHints returns the keys of a list whose rows can be used.
+// useHints returns the keys of a list owner rows can be used.
 func useHints(look *kit.Look) func() []kit.Hint {
 	return func() []kit.Hint {
 		return []kit.Hint{{Binding: look.Keys.Choose, Words: "use"}, {Binding: look.Keys.Back, Words: ""}}

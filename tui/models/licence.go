@@ -11,8 +11,8 @@ import (
 	"github.com/bise-sh/bise/tui/kit"
 )
 
-// licenceDialog asks somebody to agree to a licence before the bytes come: its name
-// and the two sentences that matter, or the whole text.
+// licenceDialog asks the user to accept a licence before the download. It shows a summary or
+// the full text.
 type licenceDialog struct {
 	kit.TextDialog
 	look     *kit.Look
@@ -82,16 +82,16 @@ func (l *licenceDialog) lines() []string {
 	return kit.Indent(append(lines, ""), left)
 }
 
-// text is the licence's text, or what is known in place of it.
+// text returns the licence's text, or a summary without it.
 func (l *licenceDialog) text(terms licence.Licence) string {
 	if text := strings.TrimSpace(string(l.download.plan.Text)); text != "" {
 		return text
 	}
-	return fmt.Sprintf("%s\n\nThe text did not come with the model. It is at the address below.", terms.Summary)
+	return fmt.Sprintf("%s\n\nThe model does not include the text. It is at the URL below.", terms.Summary)
 }
 
-// accepted records that the user accepts a licence, and begins the download.
-func (s *Service) accepted(msg licenceAccepted) tea.Cmd {
+// accept records that the user accepts a licence, and starts the download.
+func (s *Service) accept(msg licenceAccepted) tea.Cmd {
 	for _, w := range s.Downloads {
 		if w.Number == msg.number && w.State == AwaitingLicence {
 			w.plan.Accept(time.Now())
@@ -101,10 +101,10 @@ func (s *Service) accepted(msg licenceAccepted) tea.Cmd {
 	return nil
 }
 
-// LicenceDialog returns the dialog in which the user accepts the licence of a
-// download that was planned, nil when it does not need that.
+// LicenceDialog returns the dialog to accept the licence of a planned download, or nil if none
+// is needed.
 func (s *Service) LicenceDialog(msg DownloadPlanned) kit.Dialog {
-	w := s.find(msg.number, msg.try)
+	w := s.find(msg.number, msg.attempt)
 	if w == nil || w.State != AwaitingLicence {
 		return nil
 	}

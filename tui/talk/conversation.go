@@ -489,7 +489,7 @@ func (c *Conversation) used() (used, total int) {
 
 // copyText is a command that copies text to the clipboard.
 func (c *Conversation) copyText(text, what string) tea.Cmd {
-	c.notify.Say("copied " + what)
+	c.notify.Info("copied " + what)
 	return c.terminal.Copy(strings.TrimRight(text, "\n"))
 }
 

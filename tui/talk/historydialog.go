@@ -302,7 +302,7 @@ func (c *HistoryDialog) Update(msg tea.Msg) tea.Cmd {
 	case conversationRestored:
 		switch {
 		case errors.Is(msg.err, history.ErrNotFound):
-			c.notify.Say("no deleted conversation to restore")
+			c.notify.Info("no deleted conversation to restore")
 		case msg.err != nil:
 			c.notify.Error(msg.err)
 		default:

@@ -35,11 +35,11 @@ func (m *Math) votesCommand() kit.Command {
 	return kit.Command{Name: "votes", Args: "N", Help: "generate N solutions and choose the most frequent answer", Run: func(args string) kit.Outcome {
 		n, err := strconv.Atoi(strings.TrimSpace(args))
 		if err != nil || n < 1 || n > math.MaxVotes {
-			m.notify.Say(fmt.Sprintf("invalid number of votes: want 1 to %d", math.MaxVotes))
+			m.notify.Info(fmt.Sprintf("invalid number of votes: want 1 to %d", math.MaxVotes))
 			return kit.Handled(nil)
 		}
 		m.votes = n
-		m.notify.Say(units.Plural(n, "solution") + " for the next problem")
+		m.notify.Info(units.Plural(n, "solution") + " for the next problem")
 		return kit.Handled(nil)
 	}}
 }
