@@ -1,6 +1,6 @@
 // Package tui is the full-screen interface. It has the one
 // tea.Model: the frame, the routing of messages, and the wiring of screens to the
-// services they use. The rooms are packages of their own:
+// services they use. The rooms are packages:
 //
 //	kit      parts of screens: list, editor, prompt, theme, keys, contracts
 //	terminal the clipboard and the user's editor
@@ -28,7 +28,7 @@
 //
 // # Adding a mode
 //
-// Write a type with the methods of mode, in a package of its own or in talk. Add
+// Write a type with the methods of mode, in a new package or in talk. Add
 // its name to modes and a case to Model.makeMode, which sets the look,
 // the notices and the services it uses in named fields. A conversation embeds
 // *talk.Conversation, which has all the methods; see [talk.Chat].

@@ -97,7 +97,7 @@ func TestLicenceComesFirst(t *testing.T) {
 	d.pressed("o")
 	d.sees("The licence of tests.")
 	d.pressed("o", "esc")
-	d.sees("its licence is to be read first")
+	d.sees("needs your agreement to its licence")
 	hub.AssertCount(t, fakehub.CDN, 0)
 
 	d.pressed("enter")
@@ -117,7 +117,7 @@ func TestLicenceWaits(t *testing.T) {
 	hub.Fault(fakehub.API, fakehub.Barrier(held))
 	d, _ := pulling(t, hub, replies())
 	d.wants("Guarded 1")
-	d.sees("looking for it")
+	d.sees("searching")
 	d.pressed("esc")
 	d.typed("one moment")
 	close(held)
@@ -138,7 +138,7 @@ func TestPauseAndGoOn(t *testing.T) {
 	d.pressed("p")
 	d.sees("paused at ")
 	d.until("the end of the run", func() bool { return d.running == 0 })
-	if s := d.frame(); !strings.Contains(s, "enter go on") {
+	if s := d.frame(); !strings.Contains(s, "enter resume") {
 		t.Errorf("how to go on is not said:\n%s", s)
 	}
 	d.pressed("p")
@@ -163,7 +163,7 @@ func TestDownloadOutlivesBise(t *testing.T) {
 	for _, line := range d.m.models.Interrupted() {
 		out.WriteString(line + "\n")
 	}
-	if got := out.String(); !strings.HasPrefix(got, "Tiny 1 was stopped at ") || !strings.HasSuffix(got, ". bise goes on with it, or bise pull tiny.\n") {
+	if got := out.String(); !strings.HasPrefix(got, "Tiny 1 was stopped at ") || !strings.HasSuffix(got, ". Resume it in bise, or with bise pull tiny.\n") {
 		t.Errorf("it is said: %q", got)
 	}
 
@@ -254,7 +254,7 @@ func TestOtherType(t *testing.T) {
 	d.pressed("space")
 	d.sees("Q8_0")
 	d.pressed("home", "enter")
-	d.sees("d download it anyway")
+	d.sees("d download anyway")
 	d.pressed("d")
 	d.sees("is installed and verified")
 	if _, ok := s.store.Installed("huge", "q8_0"); !ok {
@@ -273,7 +273,7 @@ func TestDownloadFails(t *testing.T) {
 		d.pressed("esc") // the error, and the list
 		d.lists()
 		d.finds("nonsense")
-		d.sees("can be downloaded too")
+		d.sees("to download it as a repository")
 	})
 	t.Run("no network", func(t *testing.T) {
 		s := newShelves(t, "")
@@ -298,7 +298,7 @@ func TestDownloadFails(t *testing.T) {
 		d := drive(t, s.options(replies()), 80, 24)
 		d.waits()
 		d.wants("Mathstral")
-		d.sees("fault of bise's own")
+		d.sees("bug in bise")
 	})
 }
 
@@ -327,7 +327,7 @@ func TestShelfFails(t *testing.T) {
 
 	d = drive(t, scripted(replies()), 80, 24)
 	d.pressed("ctrl+l")
-	d.sees("nothing that knows models")
+	d.sees("odels are not available")
 	if !errors.Is(d.m.models.Err, tuimodels.ErrNoLibrary) {
 		t.Error(d.m.models.Err)
 	}

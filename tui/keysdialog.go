@@ -8,7 +8,7 @@ import (
 	"github.com/bise-sh/bise/tui/kit"
 )
 
-// keysDialog lists all keys, first those that work now.
+// keysDialog lists all keys, first the keys that work now.
 type keysDialog struct {
 	kit.TextDialog
 	look *kit.Look

@@ -333,7 +333,7 @@ func TestAboutInstalled(t *testing.T) {
 		d.sees("ministral-3-3b")
 		d.lists()
 		d.pressed("space")
-		d.sees("enter use it")
+		d.sees("enter use")
 	})
 }
 
@@ -346,7 +346,7 @@ func TestAboutEveryModel(t *testing.T) {
 	for _, texts := range [][]string{
 		{"Ministral 3 3B", "Apache License 2.0", "mistralai/Ministral-3-3B-Instruct-2512-GGUF", "14 March 2024"},
 		{"Codestral 22B v0.1", "not for commercial use", "accepted 14 March 2024"},
-		{"mistral-7b-instruct", "Hugging Face, which keeps it"},
+		{"mistral-7b-instruct", "Hugging Face, which owns it"},
 		{"half", "half.gguf is cut off"},
 	} {
 		d.pressed("space")
@@ -398,7 +398,7 @@ func TestModelsByMouse(t *testing.T) {
 	d.until("the download", func() bool { list := d.m.models.Downloads; return len(list) == 1 && list[0].State == tuimodels.Running })
 	d.pressed("esc")
 	click("Mathstral") // the frame's line
-	d.sees("on the way")
+	d.sees("downloads")
 }
 
 func TestLicenceScrolls(t *testing.T) {
@@ -408,7 +408,7 @@ func TestLicenceScrolls(t *testing.T) {
 	d.lists()
 	d.finds("pixtral large")
 	d.pressed("enter")
-	d.sees("d download it anyway")
+	d.sees("d download anyway")
 	d.pressed("d")
 	d.sees("a accept")
 	d.pressed("o")
@@ -534,7 +534,7 @@ func TestServerIsAdded(t *testing.T) {
 		d.typed(c.address)
 		d.pressed("enter")
 		if !strings.Contains(c.says, "URL") {
-			d.sees("The environment variable")
+			d.sees("Environment variable")
 			d.typed(c.key)
 			d.pressed("enter")
 		}
@@ -560,7 +560,7 @@ func TestRemove(t *testing.T) {
 
 	// A file is taken in; the first model is used at once.
 	d.pressed("i")
-	d.sees("The path of a GGUF file")
+	d.sees("Path of a GGUF file")
 	d.typed(file)
 	d.pressed("enter")
 	d.until("the model", func() bool { m := d.chat().Using(); return m.Ref == "mine" && m.State == engines.Ready })
@@ -635,7 +635,7 @@ func TestTooBig(t *testing.T) {
 	d.lists()
 	d.finds("devstral 2")
 	d.pressed("enter")
-	d.sees("this machine has 16 GB · d download it anyway")
+	d.sees("this machine has 16 GB · d download anyway")
 	if len(d.m.models.Downloads) > 0 {
 		t.Fatal("it is on its way")
 	}

@@ -152,7 +152,7 @@ var arrows = strings.NewReplacer("pgup", "pgup", "pgdown", "pgdn", "up", "↑", 
 // binding.
 type Hint struct {
 	key.Binding
-	Words string // "": the binding's own
+	Words string // "": the binding's help
 }
 
 // Hints returns bindings with their own words.

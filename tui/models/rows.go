@@ -71,8 +71,8 @@ func (s *Service) entries(filter string, first bool) []entry {
 
 func sortedKeys[T any](m map[string]T) []string { return slices.Sorted(maps.Keys(m)) }
 
-// filtered returns the entries whose name contains the filter, and after them in each group
-// those that contain all its words anywhere.
+// filtered returns the entries whose name contains the filter. In each group, the entries that
+// contain all its words anywhere follow.
 func filtered(all []entry, filter string) []entry {
 	if filter = strings.TrimSpace(filter); filter == "" {
 		return all
@@ -252,7 +252,7 @@ func (s *Service) fitOf(m catalog.Model) string {
 	p, ok := s.plans[m.Name]
 	switch {
 	case !m.Local() && len(m.Remote) > 0:
-		return "servers only"
+		return "on a server only"
 	case !m.Local():
 		return "cannot run"
 	case !ok:

@@ -151,7 +151,7 @@ func (v *Vision) captions(list []namedImage, chosen, columns int) []string {
 		about += " → " + units.Count(n) + " tokens"
 	}
 	if v.lacksVision() {
-		about = v.model.Name() + " has no vision encoder: " + v.look.Keys.Models.Help().Key + " another model"
+		about = v.model.Name() + " has no vision: " + v.look.Keys.Models.Help().Key + " another model"
 	}
 	lines := []string{name + " " + about}
 	if kit.Width(lines[0]) > columns {
