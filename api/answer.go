@@ -76,9 +76,8 @@ func (s *server) generate(w http.ResponseWriter, r *http.Request, g generation) 
 	return writeJSON(w, http.StatusOK, answer)
 }
 
-// generateStream answers with an event stream. An error before the answer begins
-// is returned if the response has not begun either, a later one is told in the
-// stream.
+// generateStream answers with an event stream. An error is returned if the response has
+// not begun; a later one becomes an event.
 func (s *server) generateStream(w http.ResponseWriter, r *http.Request, g generation) error {
 	out := newOutbox(w)
 	defer out.close()
@@ -113,17 +112,16 @@ func (s *server) feed(ctx context.Context, g generation, stream *stream) error {
 	return stream.end()
 }
 
-// finishReason is a reason as clients of OpenAI know it, and the engine's own
-// where that is another.
-func finishReason(reason engine.FinishReason, strict bool) (told *engine.FinishReason, own engine.FinishReason) {
+// finishReason returns a reason that clients of OpenAI know, and the engine's reason if
+// that is another.
+func finishReason(reason engine.FinishReason, strict bool) (public *engine.FinishReason, original engine.FinishReason) {
 	if reason == engine.FinishModelLength && !strict {
 		return new(engine.FinishLength), reason
 	}
 	return &reason, ""
 }
 
-// errStray is what an engine gets that speaks of choices nobody asked for, or
-// ends without a word.
+// errStray reports an engine whose events have a wrong choice or no end.
 func errStray(what string) error {
 	return fault.Errorf(fault.Internal, "the engine's answer %s", what)
 }

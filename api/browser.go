@@ -8,16 +8,16 @@ import (
 	"strings"
 )
 
-// Browsers lets the pages of this machine use a handler that listens on it, and
-// no others: a page from elsewhere could send requests to it, or make its own name
-// point here and read the answers, too. Local says that the handler can only be
-// reached from this machine, so that requests by another name are such.
+// Browsers rejects requests of web pages from elsewhere: a page could send requests to this
+// machine, or make its own name resolve to it and read the answers. Pages of this machine
+// may use the handler. Local means that the handler is reachable from this machine only,
+// so that requests under another host name come from such pages.
 //
-// Programs that are no browsers, which say no Origin, are not concerned.
+// Programs other than browsers send no Origin and are not affected.
 func Browsers(h http.Handler, local bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if local && !loopback(r.Host) {
-			writeError(w, refuse("", "the server is not called %.100q", r.Host).
+			writeError(w, newRefusal("", "unknown host %.100q", r.Host).
 				as("not_supported", "").status(http.StatusForbidden).advise("Call it localhost or 127.0.0.1"))
 			return
 		}
@@ -28,7 +28,7 @@ func Browsers(h http.Handler, local bool) http.Handler {
 		}
 		page, err := url.Parse(origin)
 		if err != nil || page.Host != r.Host && !loopback(page.Host) {
-			writeError(w, refuse("", "pages of %.100q may not use this server", origin).
+			writeError(w, newRefusal("", "pages of %.100q may not use this server", origin).
 				as("not_supported", "").status(http.StatusForbidden).advise("Only pages of this machine may"))
 			return
 		}
@@ -44,8 +44,8 @@ func Browsers(h http.Handler, local bool) http.Handler {
 	})
 }
 
-// loopback reports whether a host, with or without a port, is a name of this
-// machine that nobody else can give.
+// loopback reports whether a host, with or without a port, is a name that only this
+// machine has.
 func loopback(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name

@@ -14,21 +14,15 @@ const safetyPrompt = "Always assist with care, respect, and truth. Respond with 
 // chat reads a chat request. The model may be absent where a server has one.
 func (o *object) chat() engine.ChatRequest {
 	req := engine.ChatRequest{Model: o.string("model"), Sampling: o.sampling()}
-	if v, ok := o.need("messages"); ok {
-		req.Messages = v.messages()
-	}
-	if v, ok := o.get("tools"); ok {
-		req.Tools = v.tools()
-	}
+	req.Messages = required(o, "messages", value.messages)
+	req.Tools = optional(o, "tools", value.tools)
 	if v, ok := o.get("tool_choice"); ok {
 		req.ToolChoice = v.toolChoice(req.Tools)
 	}
 	if v, ok := o.get("parallel_tool_calls"); ok {
 		req.ParallelToolCalls = new(v.boolean())
 	}
-	if v, ok := o.get("response_format"); ok {
-		req.ResponseFormat = v.responseFormat()
-	}
+	req.ResponseFormat = optional(o, "response_format", value.responseFormat)
 	req.ReasoningEffort = o.effort()
 	if !o.r.strict {
 		if v, ok := o.get("context_overflow"); ok {
@@ -36,12 +30,12 @@ func (o *object) chat() engine.ChatRequest {
 		}
 	}
 	if o.boolean("safe_prompt") {
-		req.Messages = beSafe(req.Messages)
+		req.Messages = addSafetyPrompt(req.Messages)
 	}
 	if v, ok := o.get("prediction"); ok {
 		v.prediction()
 		if req.Choices() > 1 {
-			o.r.refuse(refuse("n", "n must be 1 when a prediction is given"))
+			o.r.reject(newRefusal("n", "n must be 1 when a prediction is given"))
 		}
 	}
 	if v, ok := o.get("guardrails"); ok && len(v.list()) > 0 {
@@ -125,9 +119,7 @@ func (v value) jsonSchema() *engine.JSONSchema {
 		return nil
 	}
 	s := &engine.JSONSchema{Name: o.needString("name"), Description: o.string("description"), Strict: o.boolean("strict")}
-	if schema, ok := o.need("schema"); ok {
-		s.Schema = schema.schema()
-	}
+	s.Schema = required(o, "schema", value.schema)
 	o.done()
 	return s
 }
@@ -140,8 +132,8 @@ func (v value) schema() json.RawMessage {
 	return v.raw
 }
 
-// beSafe puts the safety prompt before a conversation.
-func beSafe(messages []engine.Message) []engine.Message {
+// addSafetyPrompt puts the safety prompt before a conversation.
+func addSafetyPrompt(messages []engine.Message) []engine.Message {
 	if len(messages) > 0 && messages[0].Role == engine.System {
 		first := messages[0]
 		first.Content = append(engine.Text(safetyPrompt), first.Content...)

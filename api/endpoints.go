@@ -57,7 +57,7 @@ func (s *server) completions(w http.ResponseWriter, r *http.Request) error {
 	}
 	n := reqs[0].Choices()
 	if g.choices = n * len(reqs); g.choices > maxChoices {
-		return refuse("n", "%d prompts with %d answers each are more than %d answers", len(reqs), n, maxChoices)
+		return newRefusal("n", "%d prompts with n %d: the limit is %d answers", len(reqs), n, maxChoices)
 	}
 	if echo {
 		g.echo = func(choice int) string { return reqs[choice/n].Prompt }
@@ -168,7 +168,7 @@ func (s *server) tokenize(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if given != 1 {
-		return refuse("", "one of text, chat and fim is to be tokenized, and %d are given", given)
+		return newRefusal("", "give exactly one of text, chat and fim: got %d", given)
 	}
 	tokens, err := s.tokens(r.Context(), model, req)
 	if err != nil {
@@ -185,7 +185,7 @@ func (s *server) tokens(ctx context.Context, model string, req engine.TokenizeRe
 	return eng.Tokenize(ctx, req)
 }
 
-// info tells everything an engine says of a model.
+// info answers with everything the engine reports about a model.
 func (s *server) info(w http.ResponseWriter, r *http.Request) error {
 	info, err := s.describeModel(r.Context(), r.URL.Query().Get("model"))
 	if err != nil {
@@ -205,7 +205,7 @@ func (s *server) describeModel(ctx context.Context, model string) (engine.Info, 
 	return eng.Info(), nil
 }
 
-// health says whether requests are answered at once.
+// health reports whether requests are answered at once.
 func (s *server) health(w http.ResponseWriter, _ *http.Request) error {
 	if s.c.Health != nil {
 		if err := s.c.Health(); err != nil {

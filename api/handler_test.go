@@ -409,7 +409,7 @@ func TestErrors(t *testing.T) {
 		{"large", "POST", "/v1/chat/completions", `{"model":"` + strings.Repeat("x", 1000) + `"}`, 413, "invalid_request_error", "1000 bytes"},
 		{"path", "GET", "/v1/agents", "", 404, "not_supported", "GET /v1/agents"},
 		{"v1 twice", "GET", "/v1/v1/models", "", 404, "not_supported", "base URL"},
-		{"method", "GET", "/v1/chat/completions", "", 405, "not_supported", "only POST"},
+		{"method", "GET", "/v1/chat/completions", "", 405, "not_supported", "want POST"},
 		{"card", "GET", "/v1/models/no/such:model", "", 404, "invalid_model", "no/such:model"},
 		{"delete", "DELETE", "/v1/models/m", "", 403, "invalid_request_error", "bise rm"},
 		{"fim", "POST", "/v1/fim/completions", `{"model":"m","prompt":"a","suffix":"b"}`, 400, "invalid_request_error", "fill in the middle"},
@@ -417,7 +417,7 @@ func TestErrors(t *testing.T) {
 		{"embed nothing", "POST", "/v1/embeddings", `{"model":"m","input":[]}`, 422, "invalid_request_error", "at least 1 item"},
 		{"embed without input", "POST", "/v1/embeddings", `{"model":"m"}`, 422, "invalid_request_error", "input: Field required"},
 		{"embed tokens", "POST", "/v1/embeddings", `{"model":"m","input":[1,2]}`, 422, "invalid_request_error", "valid string"},
-		{"tokenize two", "POST", "/v1/bise/tokenize", `{"model":"m","text":"a","fim":{"prompt":"b"}}`, 400, "invalid_request_error", "2 are given"},
+		{"tokenize two", "POST", "/v1/bise/tokenize", `{"model":"m","text":"a","fim":{"prompt":"b"}}`, 400, "invalid_request_error", "got 2"},
 	}
 	for _, test := range tests {
 		w := ask(t, h, test.method, test.path, test.body)

@@ -45,9 +45,7 @@ func (v value) message() (engine.Message, bool) {
 	}
 	switch role {
 	case engine.Assistant:
-		if c, ok := o.get("tool_calls"); ok {
-			m.ToolCalls = c.toolCalls()
-		}
+		m.ToolCalls = optional(o, "tool_calls", value.toolCalls)
 		m.Prefix = o.boolean("prefix")
 	case engine.ToolRole:
 		m.Name = o.string("name")
@@ -120,10 +118,7 @@ func (v value) chunk(role engine.Role) (engine.Chunk, bool) {
 		}
 		return engine.Chunk{}, false
 	case engine.ThinkingChunk:
-		k := engine.Chunk{Type: engine.ThinkingChunk}
-		if t, ok := o.need("thinking"); ok {
-			k.Text = t.thinking()
-		}
+		k := engine.Chunk{Type: engine.ThinkingChunk, Text: required(o, "thinking", value.thinking)}
 		if closed, ok := o.get("closed"); ok {
 			k.Open = !closed.boolean()
 		}
@@ -136,7 +131,7 @@ func (v value) chunk(role engine.Role) (engine.Chunk, bool) {
 		v.violate("value_error", "Value error, documents are not read here: send their text", nil)
 		return engine.Chunk{}, false
 	case "input_audio":
-		v.r.refuse(refuse("messages", "no audio model is loaded").as("invalid_request_error", "unsupported"))
+		v.r.reject(newRefusal("messages", "no audio model is loaded").as("invalid_request_error", "unsupported"))
 		return engine.Chunk{}, false
 	}
 	const tags = "'text', 'image_url', 'thinking', 'reference'"
@@ -162,7 +157,7 @@ func (v value) imageURL() string {
 	}
 	s := url.string()
 	if url.is('"') && !strings.HasPrefix(s, "data:") {
-		v.r.refuse(refuse("messages", "image_url must be a data: URL: images are not fetched").
+		v.r.reject(newRefusal("messages", "image_url must be a data: URL: images are not fetched").
 			advise("Send the image itself: data:image/png;base64,…"))
 	}
 	return s
@@ -205,9 +200,7 @@ func (v value) toolCalls() []engine.ToolCall {
 			continue
 		}
 		call.Function.Name = fn.needString("name")
-		if a, ok := fn.need("arguments"); ok {
-			call.Function.Arguments = a.arguments()
-		}
+		call.Function.Arguments = required(fn, "arguments", value.arguments)
 		fn.done()
 		calls = append(calls, call)
 	}
@@ -222,13 +215,13 @@ func (v value) arguments() engine.Arguments {
 	return engine.Arguments(v.string())
 }
 
-// callID reads a tool call's id. Ids of other servers are mapped to Mistral's
-// form unless strict; none at all, or the "null" that Mistral's client fills in
-// for one, cannot be told from those of other calls and is refused.
+// callID reads a tool call's id. Ids of other servers are mapped to Mistral's form unless
+// strict. A missing id, or the "null" that Mistral's client sends instead, cannot identify
+// a call and is rejected.
 func (o *object) callID(name string) string {
 	id := o.string(name)
 	if id == "" || id == "null" || o.r.strict && !wire.IsCallID(id) {
-		o.r.refuse(refuse("messages", "tool call id was %.70s but must be a-z, A-Z, 0-9, with a length of 9", cmp.Or(id, "null")).
+		o.r.reject(newRefusal("messages", "tool call id was %.70s but must be a-z, A-Z, 0-9, with a length of 9", cmp.Or(id, "null")).
 			as("invalid_function_call", "3280"))
 		return ""
 	}

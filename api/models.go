@@ -77,7 +77,7 @@ func (s *server) find(r *http.Request) (Model, error) {
 			return m, nil
 		}
 	}
-	no := refuse("model", "Invalid model: %.200s", id).as("invalid_model", "1500").status(http.StatusNotFound)
+	no := newRefusal("model", "Invalid model: %.200s", id).as("invalid_model", "1500").status(http.StatusNotFound)
 	no.err.Kind = fault.NotFound
 	return Model{}, no
 }
@@ -96,6 +96,6 @@ func (s *server) deleteModel(_ http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return refuse("model", "%s is a model of this machine and cannot be deleted over HTTP", m.ID).
+	return newRefusal("model", "%s is a model of this machine and cannot be deleted over HTTP", m.ID).
 		status(http.StatusForbidden).advise("Remove it with `bise rm`")
 }

@@ -22,25 +22,25 @@ func (r *reader) checkOrder(messages []engine.Message) {
 	calls := map[string]bool{} // ids seen
 	for i, m := range messages {
 		if i > 0 && r.strict && !slices.Contains(follows[messages[i-1].Role], m.Role) {
-			r.refuse(disorder("Unexpected role '%s' after role '%s'", m.Role, messages[i-1].Role))
+			r.reject(disorder("Unexpected role '%s' after role '%s'", m.Role, messages[i-1].Role))
 		}
 		if m.Prefix && i < len(messages)-1 {
-			r.refuse(refuse("messages", "Assistant message with prefix True must be the last one"))
+			r.reject(newRefusal("messages", "Assistant message with prefix True must be the last one"))
 		}
 		switch m.Role {
 		case engine.Assistant:
 			if len(m.Content) == 0 && len(m.ToolCalls) == 0 {
-				r.refuse(refuse("messages", "Assistant message must have either content or tool_calls, but not none"))
+				r.reject(newRefusal("messages", "Assistant message must have either content or tool_calls, but not none"))
 			}
 			if m.Prefix && len(m.Content) == 0 {
-				r.refuse(refuse("messages", "Assistant message with prefix True must have content"))
+				r.reject(newRefusal("messages", "Assistant message with prefix True must have content"))
 			}
 			for _, c := range m.ToolCalls {
 				calls[c.ID] = true
 			}
 		case engine.ToolRole:
 			if !calls[m.ToolCallID] {
-				r.refuse(refuse("messages", "Unexpected tool call id %s in tool results", m.ToolCallID).
+				r.reject(newRefusal("messages", "Unexpected tool call id %s in tool results", m.ToolCallID).
 					as("invalid_function_call", "3280"))
 			}
 		}
@@ -50,13 +50,13 @@ func (r *reader) checkOrder(messages []engine.Message) {
 	case last.Role == engine.User, last.Role == engine.ToolRole, last.Role == engine.Assistant && last.Prefix:
 	case last.Role == engine.System && len(messages) == 1:
 	default:
-		r.refuse(disorder("Expected last role User or Tool (or Assistant with prefix True) for serving but got %s", last.Role))
+		r.reject(disorder("Expected last role User or Tool (or Assistant with prefix True) for serving but got %s", last.Role))
 	}
 }
 
 // disorder refuses messages for their order.
 func disorder(format string, args ...any) *refusal {
-	return refuse("messages", "%s", fmt.Sprintf(format, args...)).as("invalid_request_message_order", "3230")
+	return newRefusal("messages", "%s", fmt.Sprintf(format, args...)).as("invalid_request_message_order", "3230")
 }
 
 // prefix is the text that an answer to the messages continues, "" for none.

@@ -18,8 +18,8 @@ const (
 	maxBehind = 1 << 20
 )
 
-// An outbox sends an event stream from a goroutine of its own: the engine writes
-// into memory, and whatever has gathered meanwhile leaves in one piece.
+// An outbox sends an event stream from a separate goroutine: the engine writes into memory,
+// and everything gathered meanwhile is sent at once.
 type outbox struct {
 	w    http.ResponseWriter
 	wake chan struct{} // there is something to do
@@ -40,8 +40,8 @@ func newOutbox(w http.ResponseWriter) *outbox {
 	return o
 }
 
-// put appends to what is to be sent, by a function so that it can be made in
-// place. It reports false when nobody listens any more.
+// put appends to the pending events; appendTo can build them in place. It reports false
+// when the client is gone.
 func (o *outbox) put(appendTo func([]byte) []byte) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -11,8 +11,8 @@ import (
 	"github.com/bise-sh/bise/engine/wire"
 )
 
-// A reader reads one request. It goes on after a violation of the schema, so
-// that a client sees all of them at once.
+// A reader reads one request. It continues after a violation of the schema, so that a
+// client sees all of them at once.
 type reader struct {
 	strict  bool
 	detail  []wire.Detail
@@ -63,8 +63,8 @@ func (r *reader) read(body []byte) (*object, bool) {
 	return top.object()
 }
 
-// refuse records a refusal unless there is one already.
-func (r *reader) refuse(f *refusal) {
+// reject records a refusal, unless there is one.
+func (r *reader) reject(f *refusal) {
 	if r.refused == nil {
 		r.refused = f
 	}
@@ -253,7 +253,7 @@ func (o *object) alias(name string, others ...string) (value, bool) {
 	return v, ok
 }
 
-// need is a field's value; a violation when there is none.
+// need returns a required field; if it is missing, that is a violation.
 func (o *object) need(name string) (value, bool) {
 	v, ok := o.get(name)
 	if !ok {
@@ -262,24 +262,25 @@ func (o *object) need(name string) (value, bool) {
 	return v, ok
 }
 
-func (o *object) string(name string) string {
+// optional reads a field, the zero value if it is missing.
+func optional[T any](o *object, name string, read func(value) T) (t T) {
 	if v, ok := o.get(name); ok {
-		return v.string()
+		t = read(v)
 	}
-	return ""
+	return t
 }
 
-func (o *object) needString(name string) string {
+// required reads a field; if it is missing, that is a violation.
+func required[T any](o *object, name string, read func(value) T) (t T) {
 	if v, ok := o.need(name); ok {
-		return v.string()
+		t = read(v)
 	}
-	return ""
+	return t
 }
 
-func (o *object) boolean(name string) bool {
-	v, ok := o.get(name)
-	return ok && v.boolean()
-}
+func (o *object) string(name string) string     { return optional(o, name, value.string) }
+func (o *object) needString(name string) string { return required(o, name, value.string) }
+func (o *object) boolean(name string) bool      { return optional(o, name, value.boolean) }
 
 func (o *object) number(name string, low, high float64) *float64 {
 	if v, ok := o.get(name); ok {
@@ -302,8 +303,7 @@ func (o *object) ignore(names ...string) {
 	}
 }
 
-// done looks at the fields that nobody asked for: violations for a strict
-// reader, a line in the log for others.
+// done handles unknown fields: violations if the reader is strict, else a line in the log.
 func (o *object) done() {
 	for _, f := range o.fields {
 		switch {

@@ -9,8 +9,7 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-// A refusal is an fault.Error that is told in other words than those of its
-// kind.
+// A refusal is a fault.Error whose HTTP form differs from that of its kind.
 type refusal struct {
 	err    *fault.Error
 	class  wire.Class
@@ -19,23 +18,23 @@ type refusal struct {
 
 func (r *refusal) Error() string { return r.err.Error() }
 
-// Unwrap gives the engine's error.
+// Unwrap returns the engine's error.
 func (r *refusal) Unwrap() error { return r.err }
 
-// refuse makes a refusal of what fits the schema but makes no sense.
-func refuse(param, format string, args ...any) *refusal {
+// newRefusal returns a refusal of a request that matches the schema but makes no sense.
+func newRefusal(param, format string, args ...any) *refusal {
 	err := fault.Errorf(fault.Invalid, format, args...)
 	err.Param = param
 	return &refusal{err: err, class: wire.ClassOf(fault.Invalid)}
 }
 
-// as gives a refusal the type and code that La Plateforme has for it.
+// as sets La Plateforme's type and code.
 func (r *refusal) as(typ, code string) *refusal {
 	r.class.Type, r.class.Code = typ, code
 	return r
 }
 
-// status gives a refusal another status than its kind's.
+// status overrides the HTTP status of the kind.
 func (r *refusal) status(status int) *refusal {
 	r.class.Status = status
 	return r
@@ -46,7 +45,7 @@ func (r *refusal) advise(advice string) *refusal {
 	return r
 }
 
-// unprocessable refuses what does not fit the schema.
+// unprocessable returns a refusal of a request that violates the schema.
 func unprocessable(detail []wire.Detail) *refusal {
 	first := detail[0]
 	path := make([]string, 0, len(first.Loc))
@@ -61,7 +60,7 @@ func unprocessable(detail []wire.Detail) *refusal {
 	if more := len(detail) - 1; more > 0 {
 		msg += fmt.Sprintf(" (and %d more)", more)
 	}
-	r := refuse(param, "%s", msg).status(http.StatusUnprocessableEntity)
+	r := newRefusal(param, "%s", msg).status(http.StatusUnprocessableEntity)
 	r.detail = detail
 	return r
 }

@@ -138,7 +138,7 @@ func logIgnored(w http.ResponseWriter, fields []string) {
 	}
 }
 
-// describe tells an error on the wire.
+// describe returns the HTTP form of an error.
 func describe(err error) (*wire.Failure, wire.Class) {
 	e := wire.AsError(err)
 	class := wire.ClassOf(e.Kind)
@@ -160,8 +160,8 @@ func writeError(w http.ResponseWriter, err error) {
 	writeJSON(w, class.Status, wire.NewEnvelope(failure, detail))
 }
 
-// writeJSON writes a whole response. Its error is of v; nobody is left to be told
-// of an error of the connection.
+// writeJSON writes a whole response. It returns errors of encoding v only; after an error
+// of the connection there is no client to report to.
 func writeJSON(w http.ResponseWriter, status int, v any) error {
 	var body bytes.Buffer
 	enc := json.NewEncoder(&body)
@@ -199,11 +199,11 @@ func (s *server) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	}
 	_, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, s.c.BodyLimit))
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return nil, refuse("", "the request's body has more than %d bytes, the limit of this server", tooLarge.Limit).
+		return nil, newRefusal("", "the request's body has more than %d bytes, the limit of this server", tooLarge.Limit).
 			status(http.StatusRequestEntityTooLarge)
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, refuse("", "read the request: %w", err)
+		return nil, newRefusal("", "read the request: %w", err)
 	}
 	return body.Bytes(), nil
 }
@@ -216,13 +216,13 @@ func notAllowed(methods map[string]endpoint) endpoint {
 		}
 		slices.Sort(allowed)
 		w.Header().Set("Allow", strings.Join(allowed, ", "))
-		return refuse("", "%s does not answer %s, only %s", r.URL.Path, r.Method, strings.Join(allowed, " and ")).
+		return newRefusal("", "invalid method %s for %s: want %s", r.Method, r.URL.Path, strings.Join(allowed, " or ")).
 			as("not_supported", "").status(http.StatusMethodNotAllowed)
 	}
 }
 
 func (s *server) notFound(_ http.ResponseWriter, r *http.Request) error {
-	no := refuse("", "this server has no %s %.200s", r.Method, r.URL.Path).
+	no := newRefusal("", "this server has no %s %.200s", r.Method, r.URL.Path).
 		as("not_supported", "").status(http.StatusNotFound)
 	if strings.HasPrefix(r.URL.Path, "/v1/v1/") {
 		return no.advise("Mistral's clients append /v1 themselves: leave it out of the base URL")

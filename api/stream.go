@@ -36,7 +36,7 @@ func newStream(g *generation, out *outbox, strict bool) *stream {
 	return &stream{g: g, out: out, strict: strict, head: g.template(), choices: make([]streamChoice, g.choices)}
 }
 
-// add writes an event. It reports false when nobody listens any more.
+// add writes an event. It reports false when the client is gone.
 func (s *stream) add(ev engine.Event) (listening bool, err error) {
 	if i, ok := choiceOf(ev); ok && (i < 0 || i >= len(s.choices)) {
 		return false, errStray("has a choice that was not asked for")
@@ -187,7 +187,7 @@ func (s *stream) close() bool {
 	return s.out.put(func(b []byte) []byte { return append(b, "data: "+wire.Done+"\n\n"...) })
 }
 
-// frame sends an answer with the head of this stream.
+// frame sends an answer with the header of this stream.
 func (s *stream) frame(a wire.Answer) bool {
 	a.ID, a.Object, a.Created, a.Model = s.head.ID, s.head.Object, s.head.Created, s.head.Model
 	s.scratch.Reset()

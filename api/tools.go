@@ -69,7 +69,7 @@ func (v value) toolChoice(tools []engine.Tool) engine.ToolChoice {
 			mode = "any"
 		}
 		if mode == "any" && len(tools) == 0 {
-			v.r.refuse(refuse("tool_choice", "tool_choice requires a call, but the request has no tools"))
+			v.r.reject(newRefusal("tool_choice", "tool_choice requires a call, but the request has no tools"))
 		}
 		return engine.ToolChoice{Mode: mode}
 	}
@@ -87,7 +87,7 @@ func (v value) toolChoice(tools []engine.Tool) engine.ToolChoice {
 	name := fn.needString("name")
 	fn.done()
 	if !slices.ContainsFunc(tools, func(t engine.Tool) bool { return t.Function.Name == name }) {
-		v.r.refuse(refuse("tool_choice", "tool_choice names %.70q, which is not among the tools", name))
+		v.r.reject(newRefusal("tool_choice", "tool_choice names %.70q, which is not among the tools", name))
 	}
 	return engine.ToolChoice{Function: name}
 }

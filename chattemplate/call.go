@@ -84,8 +84,8 @@ type scanner struct {
 	escape bool
 }
 
-// end goes on in s, which begins as it did before, and reports whether the value
-// is complete: its first at bytes.
+// end continues in s, which extends the text seen before, and reports whether the value is
+// complete: the first at bytes of s.
 func (c *scanner) end(s string) bool {
 	for c.at < len(s) {
 		b := s[c.at]

@@ -2,6 +2,7 @@ package template
 
 import (
 	"crypto/rand"
+	"slices"
 	"strings"
 
 	"github.com/bise-sh/bise/engine"
@@ -27,7 +28,7 @@ const (
 type state int
 
 const (
-	starting state = iota // nothing but white space was read, or only calls
+	starting state = iota // only white space or calls so far
 	texting
 	thinking
 	calling // after callTag
@@ -63,8 +64,8 @@ func (f *Format) Reader(req *engine.ChatRequest) prompt.Reader {
 	return r
 }
 
-// beginsThinking reports whether the prompt of req ends inside a thought. That
-// hangs on its settings, not on what is said in it.
+// beginsThinking reports whether the prompt of req ends inside a thought. That depends on
+// its settings, not on its messages.
 func (f *Format) beginsThinking(req *engine.ChatRequest) bool {
 	n := len(req.Messages)
 	if f.template == nil || n > 0 && req.Messages[n-1].Prefix && !blank(req.Messages[n-1]) {
@@ -80,7 +81,7 @@ func (r *reader) Text(s string) []engine.Event {
 	return r.read(false)
 }
 
-// Control reads a control token. Those that are no tags mean nothing here.
+// Control reads a control token. It ignores tokens that are not tags.
 func (r *reader) Control(name string) []engine.Event {
 	switch name {
 	case thinkTag:
@@ -97,16 +98,8 @@ func (r *reader) Control(name string) []engine.Event {
 		if r.tools != nil && r.state == starting {
 			r.lead, r.held = "", ""
 		}
-	case thinkEnd:
-		if r.state == thinking {
-			r.held += name
-		}
-	case callEnd:
-		if r.state == calling {
-			r.held += name
-		}
-	case argsTag, idTag:
-		if r.state == listing {
+	case thinkEnd, callEnd, argsTag, idTag:
+		if r.state == map[string]state{thinkEnd: thinking, callEnd: calling, argsTag: listing, idTag: listing}[name] {
 			r.held += name
 		}
 	}
@@ -118,7 +111,7 @@ func (r *reader) End() ([]engine.Event, bool) {
 	return r.read(true), r.calls > 0
 }
 
-// read goes on until more text is needed. At the end there is none.
+// read reads until more text is needed. end means that no more text comes.
 func (r *reader) read(end bool) []engine.Event {
 	for r.step(end) {
 	}
@@ -144,7 +137,7 @@ func (r *reader) step(end bool) bool {
 	return r.bare(end)
 }
 
-// tags are those that can come in text.
+// tags are the tags that can occur in text.
 func (r *reader) tags() []string {
 	if r.tools == nil {
 		return nil
@@ -152,7 +145,7 @@ func (r *reader) tags() []string {
 	return []string{callTag, callsTag}
 }
 
-// start looks at what an answer begins with, or goes on with after a call.
+// start reads the beginning of an answer, or of what follows a call.
 func (r *reader) start(end bool) bool {
 	cut := space
 	if r.calls > 0 {
@@ -333,15 +326,9 @@ func (r *reader) asText() {
 // first key.
 func plausible(s string) bool {
 	s = strings.TrimLeft(strings.TrimPrefix(s, bareObject), space)
-	if s == "" {
-		return true
-	}
-	for _, key := range []string{`"name"`, `"type"`, `"function"`, `"parameters"`, `"arguments"`} {
-		if strings.HasPrefix(s, key) || strings.HasPrefix(key, s) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc([]string{`"name"`, `"type"`, `"function"`, `"parameters"`, `"arguments"`}, func(key string) bool {
+		return strings.HasPrefix(s, key) || strings.HasPrefix(key, s)
+	})
 }
 
 // flush writes what is held as what it is so far.

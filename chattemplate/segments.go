@@ -12,9 +12,8 @@ import (
 // spellings are tokens by their first byte, the longest first.
 type spellings map[byte][]string
 
-// newSpellings takes the tokens that can be told from text. Those of white space
-// alone, of which some vocabularies have many, are for the tokenizer to find:
-// they carry no structure.
+// newSpellings keeps the tokens that differ from text. Tokens of white space only, which
+// some vocabularies have many of, carry no structure: the tokenizer finds them.
 func newSpellings(tokens []string) spellings {
 	s := spellings{}
 	for _, t := range tokens {

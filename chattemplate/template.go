@@ -200,7 +200,7 @@ func (f *Format) render(req *engine.ChatRequest, generate bool, fraction int) (j
 	return f.template.Render(v, jinja.Limits{Steps: baseSteps/fraction + size/8, Bytes: baseBytes/int64(fraction) + 16*int64(size)})
 }
 
-// refusal is a rendering's error in the words of this program.
+// refusal converts a rendering error.
 func refusal(err error) error {
 	var own *fault.Error
 	var raised *jinja.Raised
@@ -212,7 +212,7 @@ func refusal(err error) error {
 		e.Param = "messages"
 		return e
 	case errors.Is(err, jinja.ErrLimit):
-		return unsupported("the model's chat template cannot lay out this conversation: it takes too long or makes too much", "Send a shorter conversation, or use another file of this model.")
+		return unsupported("the model's chat template cannot lay out this conversation: it exceeds the limits of time and memory", "Send a shorter conversation, or use another file of this model.")
 	}
 	e := fault.Errorf(fault.Unsupported, "the model's chat template cannot lay out this conversation: %w", err)
 	e.Advice = "Use another file of this model."

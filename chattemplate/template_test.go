@@ -295,7 +295,7 @@ func TestChatRefuses(t *testing.T) {
 		{"picture", chatML, engine.ChatRequest{Messages: []engine.Message{image}}, fault.Unsupported, "does not accept images"},
 		{"unknown chunk", chatML, engine.ChatRequest{Messages: []engine.Message{{Role: engine.User, Content: engine.Content{{Type: "audio"}}}}}, fault.Invalid, `"audio"`},
 		{"prefix in the middle", chatML, engine.ChatRequest{Messages: []engine.Message{misplaced, say("user", "x")}}, fault.Invalid, "only the last message"},
-		{"open thought", chatML, engine.ChatRequest{Messages: []engine.Message{say("user", "x"), open}}, fault.Unsupported, "a thought cannot be continued"},
+		{"open thought", chatML, engine.ChatRequest{Messages: []engine.Message{say("user", "x"), open}}, fault.Unsupported, "cannot continue a thought"},
 		{"prefix that is changed", thinker, engine.ChatRequest{Messages: []engine.Message{say("user", "x"), prefix("a</think>b")}}, fault.Unsupported, "changes the text"},
 		{"no place for tools", thinker, engine.ChatRequest{Messages: []engine.Message{say("user", "x")}, Tools: []engine.Tool{weather}}, fault.Unsupported, "no place for tools"},
 		{"no place for calls", thinker, engine.ChatRequest{Messages: []engine.Message{say("user", "x"), called("{}")}}, fault.Unsupported, "no place for tool calls"},
@@ -303,7 +303,7 @@ func TestChatRefuses(t *testing.T) {
 		{"what the template refuses", headers, engine.ChatRequest{Messages: []engine.Message{say("user", "x"), two}}, fault.Invalid, "single tool-calls at once"},
 		{"tool that is not JSON", chatML, engine.ChatRequest{Messages: []engine.Message{say("user", "x")}, Tools: []engine.Tool{badTool}}, fault.Invalid, `"f" are not JSON`},
 		{"no template", Source{}, engine.ChatRequest{Messages: []engine.Message{say("user", "x")}}, fault.Unsupported, "no chat template"},
-		{"endless", Source{Template: "{% if messages|length > 2 %}{% for i in range(999999999) %}{% endfor %}{% endif %}{{ messages[0].content }}"}, engine.ChatRequest{Messages: []engine.Message{say("user", "x"), say("user", "x"), say("user", "x")}}, fault.Unsupported, "takes too long"},
+		{"endless", Source{Template: "{% if messages|length > 2 %}{% for i in range(999999999) %}{% endfor %}{% endif %}{{ messages[0].content }}"}, engine.ChatRequest{Messages: []engine.Message{say("user", "x"), say("user", "x"), say("user", "x")}}, fault.Unsupported, "exceeds the limits"},
 		{"faulty", Source{Template: "{% if messages|length > 2 %}{{ nothing.x }}{% endif %}{{ messages[0].content }}"}, engine.ChatRequest{Messages: []engine.Message{say("user", "x"), say("user", "x"), say("user", "x")}}, fault.Unsupported, `"nothing" is undefined`},
 	}
 	for _, tt := range tests {

@@ -10,8 +10,8 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-// Every part of a request is a source of its own, so that it can be found again
-// in what the template made.
+// Every part of a request is a separate source, so that it can be found again in the
+// rendered text.
 func contentOf(message int) int  { return 3*message + 1 }
 func callsOf(message int) int    { return 3*message + 2 }
 func thinkingOf(message int) int { return 3*message + 3 }
@@ -69,7 +69,7 @@ func check(m engine.Message, i, n int) error {
 	switch m.Role {
 	case engine.System, engine.User, engine.Assistant, engine.ToolRole:
 	default:
-		return invalid(fmt.Sprintf("message %d has the role %.40q, which is unknown", i+1, m.Role))
+		return invalid(fmt.Sprintf("message %d has the unknown role %.40q", i+1, m.Role))
 	}
 	if m.Prefix && (i != n-1 || m.Role != engine.Assistant) {
 		return invalid("only the last message, from the assistant, can be a prefix")
@@ -79,9 +79,9 @@ func check(m engine.Message, i, n int) error {
 		case c.Type == engine.ImageChunk:
 			return unsupported("the model's chat template does not accept images", "Use a vision model, such as pixtral.")
 		case c.Type == engine.ThinkingChunk && m.Prefix:
-			return unsupported("with this model's chat template a thought cannot be continued", "Ask without a prefix.")
+			return unsupported("the model's chat template cannot continue a thought", "Ask without a prefix.")
 		case c.Type != engine.TextChunk && c.Type != engine.ThinkingChunk:
-			return invalid(fmt.Sprintf("message %d has a chunk of the type %.40q, which is unknown", i+1, c.Type))
+			return invalid(fmt.Sprintf("message %d has a chunk of the unknown type %.40q", i+1, c.Type))
 		}
 	}
 	return nil
@@ -176,7 +176,7 @@ func (f *Format) variable(m engine.Message, i int, size *int) *jinja.Dict {
 	return v
 }
 
-// arguments are an object, as most templates want them; what is none stays text.
+// arguments parses arguments as an object, as most templates expect; other text stays text.
 func (f *Format) arguments(a engine.Arguments, source int) jinja.Value {
 	if strings.TrimSpace(string(a)) == "" {
 		a = "{}"

@@ -42,7 +42,7 @@ func addCompletions(root *cobra.Command, lib *library.Library, h *past.Opener) {
 		"pull": catalogue, "fit": either(installed, catalogue),
 		"list": installed, "show": installed, "verify": installed, "bench": installed,
 		"perplexity": installed, "imatrix": installed, "logits": installed,
-		"rm":   offerModels(lib, func(m models.Model) bool { return m.Theirs() == nil }),
+		"rm":   offerModels(lib, func(m models.Model) bool { return m.CheckRemovable() == nil }),
 		"stop": offerLoaded, "man": offerCommands(root),
 		"history show": conversations, "history export": conversations, "history rm": conversations,
 	}

@@ -68,7 +68,7 @@ func TestFitIsWhatLlamaAllocates(t *testing.T) {
 				t.Fatal(err)
 			}
 			load := engine.LoadOptions{Threads: 1, KVType: c.kv, NoMmap: true} // mapped files overlap what is repacked
-			plan := fit.Installed(file, 0).On(h, load)
+			plan := fit.FromFile(file, 0).Plan(h, load)
 			got := allocated(t, path, load)
 			off := 100 * float64(plan.Need-got) / float64(got)
 			t.Logf("llama.cpp allocates %.1f MB, and the plan says %.1f (%+.1f %%)", float64(got)/1e6, float64(plan.Need)/1e6, off)
@@ -144,6 +144,6 @@ func TestVerdict(t *testing.T) {
 		{fit.Plan{Verdict: fit.Tight, Need: 14.2e9}, false, "tight: 14.2 of 16 GB"},
 		{fit.Plan{Verdict: fit.No, Need: 75e9}, false, "too big: 75 GB"},
 	} {
-		equal(t, "the verdict", c.p.Words(h, c.recommended), c.want)
+		equal(t, "the verdict", c.p.Describe(h, c.recommended), c.want)
 	}
 }

@@ -23,7 +23,7 @@ func TestReviewBreaksOff(t *testing.T) {
 		switch {
 		case len(r.Chat.Messages) > 1:
 			return enginetest.Reply{enginetest.Text(`{"verdicts":[]}`)}
-		case strings.Contains(r.Said(), "=== first.go"):
+		case strings.Contains(r.Text(), "=== first.go"):
 			return enginetest.Reply{enginetest.Text(`{"findings":[{"file":"first.go","line":1,"code":"value := compute(7, with, some, words)","title":"seven is odd","confidence":80}]}`)}
 		}
 		return enginetest.Reply{enginetest.Fail{Err: &fault.Error{Kind: fault.Crashed, Msg: "the model crashed", Advice: "Try again."}}}

@@ -81,14 +81,7 @@ func newProgram(con *console.Console, e engines) *program {
 	conf, problems, configErr := config.Load(places.File())
 	logLevel := "info"
 	lib := newLibrary(con, e, places, conf, &logLevel)
-	con.Style = sync.OnceValue(func() *markdown.Style {
-		style, err := loadStyle(conf, places)
-		if err != nil {
-			msg, advice := fault.Explain(err)
-			con.Notef("%s %s", msg, advice)
-		}
-		return style
-	})
+	con.Style = answerStyle(con, conf, places)
 	h := past.NewOpener(con, filepath.Join(places.Data, "history.db"))
 
 	p := &program{}
@@ -207,6 +200,22 @@ func newLibrary(con *console.Console, e engines, places config.Places, conf conf
 		Note:     func(sentence string) { con.Notef("%s", sentence) },
 		Stderr:   con.Stderr,
 		Engine:   e.open,
+	})
+}
+
+// answerStyle returns the style of answers: the one in config.toml, or bise's own. It
+// reports a style that cannot be loaded once.
+func answerStyle(con *console.Console, conf config.Config, places config.Places) func() *markdown.Style {
+	return sync.OnceValue(func() *markdown.Style {
+		style, err := loadStyle(conf, places)
+		if err != nil {
+			msg, advice := fault.Explain(err)
+			con.Notef("%s %s", msg, advice)
+		}
+		if style == nil {
+			style = console.Background(os.Getenv("COLORFGBG"))
+		}
+		return style
 	})
 }
 

@@ -2,12 +2,13 @@ package cli
 
 import (
 	"bytes"
+	"io"
 	"strings"
 	"testing"
 
+	"github.com/bise-sh/bise/cli/console"
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/render/markdown"
-	"github.com/bise-sh/bise/render/term"
 )
 
 func TestAnswerStyle(t *testing.T) {
@@ -18,10 +19,12 @@ func TestAnswerStyle(t *testing.T) {
 		{"missing.json", "load style \"missing.json\": no such file or directory. Set interface.style to ascii, "},
 	} {
 		var stderr bytes.Buffer
-		a := &app{places: config.Places{Config: t.TempDir()}, stderr: &stderr, progress: newProgress(&stderr, term.Screen{})}
-		a.config.Interface.Style = tt.style
-		got := a.answerStyle()
-		if own := got == markdown.Dark; own != (tt.style != "dracula") || got != a.answerStyle() {
+		con := console.New(strings.NewReader(""), io.Discard, &stderr)
+		var conf config.Config
+		conf.Interface.Style = tt.style
+		style := answerStyle(con, conf, config.Places{Config: t.TempDir()})
+		got := style()
+		if own := got == markdown.Dark; own != (tt.style != "dracula") || got != style() {
 			t.Errorf("%q: got the wrong style", tt.style)
 		}
 		if note := stderr.String(); !strings.HasPrefix(note, tt.note) || strings.Count(note, "\n") != min(1, len(tt.note)) {

@@ -7,10 +7,8 @@ import (
 	"strings"
 )
 
-// SaveEndpoint adds an endpoint to a config.toml, at the end; the rest of the file
-// stays as it is. Only the URL and the name of the variable that has its key are
-// written. A name that is taken is an error, and so is an endpoint that config.toml
-// could not have.
+// SaveEndpoint appends an endpoint, with only its URL and KeyEnv, to a config.toml. It fails
+// if the name exists or the endpoint is invalid.
 func SaveEndpoint(path, name string, e Endpoint) error {
 	err := edit(path, func(data []byte, before Config) ([]byte, Config) {
 		want := before

@@ -15,27 +15,22 @@ import (
 	"github.com/bise-sh/bise/atomicfile"
 )
 
-// SaveInterface writes the settings of the interface to a config.toml. Of the file
-// it changes the values that differ and nothing else: comments, order and what
-// bise does not know stay. Keys are not written. A file that cannot be changed so
-// is left as it is.
+// SaveInterface writes the settings of the interface, except for Keys, to a config.toml. It
+// changes only the values that differ: comments, order and unknown keys stay.
 func SaveInterface(path string, to Interface) error {
-	if err := saveInterface(path, to); err != nil {
-		return fmt.Errorf("save the settings in %s: %w", path, err)
-	}
-	return nil
-}
-
-func saveInterface(path string, to Interface) error {
-	return edit(path, func(data []byte, before Config) ([]byte, Config) {
+	err := edit(path, func(data []byte, before Config) ([]byte, Config) {
 		want := before
 		want.Interface = to
 		want.Interface.Keys = before.Interface.Keys
 		return change(data, before.Interface, to), want
 	})
+	if err != nil {
+		return fmt.Errorf("save the settings in %s: %w", path, err)
+	}
+	return nil
 }
 
-// edit changes a config.toml, whose new text has to mean what is wanted.
+// edit changes a config.toml, and checks that the new text has the wanted values.
 func edit(path string, change func(data []byte, before Config) (after []byte, want Config)) error {
 	data, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -49,10 +44,9 @@ func edit(path string, change func(data []byte, before Config) (after []byte, wa
 	if bytes.Equal(after, data) {
 		return nil
 	}
-	// What was not understood, such as a header within a text of several lines, is
-	// noticed here.
+	// This finds TOML that lineOf and set misread, such as a header in a multi-line string.
 	if got, _, err := parse(path, after); err != nil || !reflect.DeepEqual(got, want) {
-		return errors.New("the file is written in a way that bise cannot change; set it there")
+		return errors.New("bise cannot change this file; edit it yourself")
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
@@ -60,7 +54,6 @@ func edit(path string, change func(data []byte, before Config) (after []byte, wa
 	return atomicfile.WriteFile(path, after, 0o600)
 }
 
-// change sets the values that differ.
 func change(data []byte, from, to Interface) []byte {
 	if from.Theme != to.Theme {
 		data = set(data, "interface", "theme", strconv.Quote(to.Theme))
@@ -77,8 +70,7 @@ func change(data []byte, from, to Interface) []byte {
 	return data
 }
 
-// set gives a key of a table a value: in the line where it stands, or else at the end of
-// the table, or in a new table.
+// set sets a key of a table: in its line, or at the end of the table, or in a new table.
 func set(data []byte, table, key, value string) []byte {
 	lines := strings.SplitAfter(string(data), "\n")
 	var at []string
@@ -88,7 +80,7 @@ func set(data []byte, table, key, value string) []byte {
 		if rest, ok := strings.CutPrefix(text, "["); ok {
 			name, _, _ := strings.Cut(strings.TrimPrefix(rest, "["), "]")
 			at = splitKey(name)
-			if named(at, table) {
+			if equalKey(at, table) {
 				end = i + 1
 			}
 			continue
@@ -97,11 +89,11 @@ func set(data []byte, table, key, value string) []byte {
 		if !ok || strings.HasPrefix(text, "#") {
 			continue
 		}
-		if named(slices.Concat(at, splitKey(left)), table, key) {
+		if equalKey(slices.Concat(at, splitKey(left)), table, key) {
 			lines[i] = left + "=" + withValue(right, value)
 			return []byte(strings.Join(lines, ""))
 		}
-		if named(at, table) {
+		if equalKey(at, table) {
 			end = i + 1
 		}
 	}
@@ -119,12 +111,12 @@ func set(data []byte, table, key, value string) []byte {
 	return []byte(strings.Join(slices.Insert(lines, end, line), ""))
 }
 
-// named reports whether a key is the one of a name. Package toml makes nothing of
-// upper and lower case.
-func named(key []string, name ...string) bool { return slices.EqualFunc(key, name, strings.EqualFold) }
+// equalKey compares keys like package toml, which ignores case.
+func equalKey(key []string, name ...string) bool {
+	return slices.EqualFunc(key, name, strings.EqualFold)
+}
 
-// withValue puts a value in place of the one after an equals sign, and keeps the
-// comment behind it.
+// withValue replaces the value after an equals sign, and keeps the comment after it.
 func withValue(right, value string) string {
 	old := strings.TrimLeft(right, " \t")
 	space := right[:len(right)-len(old)]

@@ -114,8 +114,7 @@ type Usage struct {
 	PromptDetails    *PromptTokensDetails `json:"prompt_tokens_details,omitempty"`
 }
 
-// PromptTokensDetails says how many of the prompt's tokens were not evaluated
-// again because their KV was at hand.
+// PromptTokensDetails has the number of prompt tokens that the KV cache already held.
 type PromptTokensDetails struct {
 	CachedTokens int `json:"cached_tokens"`
 }
@@ -140,10 +139,10 @@ type Timings struct {
 	Generated  int           `json:"generated"`      // tokens, over all choices
 }
 
-// PrefillRate is prompt tokens evaluated per second, 0 when there were none.
+// PrefillRate is the number of prompt tokens evaluated per second, or 0.
 func (t Timings) PrefillRate() float64 { return rate(t.Evaluated, t.Prefill) }
 
-// DecodeRate is tokens generated per second after the first, 0 when there were none.
+// DecodeRate is the number of tokens generated per second after the first, or 0.
 func (t Timings) DecodeRate() float64 { return rate(t.Generated-1, t.Decode) }
 
 func rate(n int, d time.Duration) float64 {

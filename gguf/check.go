@@ -21,7 +21,7 @@ func (f *File) Check() error {
 	}
 	scaling := arch + ".rope.scaling.type"
 	if s, ok := f.Metadata.String(scaling); ok && !slices.Contains([]string{"none", "linear", "yarn", "longrope"}, s) {
-		return malformed("%s is %.20q, which is unknown", scaling, s)
+		return malformed("%s is the unknown %.20q", scaling, s)
 	}
 	return nil
 }

@@ -8,10 +8,9 @@ import (
 	"io"
 )
 
-// Fingerprint is the same for the same weights wherever they lie: 32 hexadecimal
-// digits made of samples of each part, in a millisecond. It tells models apart
-// that people have; against somebody who wants two models of one fingerprint, it
-// is no defence.
+// Fingerprint identifies weights independently of their path: 32 hexadecimal digits,
+// computed in a millisecond from samples of each part. It is not cryptographic: two
+// crafted models can share a fingerprint.
 func Fingerprint(path string) (string, error) {
 	paths, err := Parts(path)
 	if err != nil {

@@ -1,13 +1,12 @@
 // Package gguf reads and writes GGUF, the file format of llama.cpp's models.
 //
-// A [File] is what the header of a model says: metadata, and where each tensor's
-// bytes lie. Reading one touches nothing but the head, and checks it so far that
-// llama.cpp finds nothing in it to abort on: a file that passes may still be
-// useless, but it is whole. Values are immutable once read, so a File may be
+// A [File] is the header of a model: metadata and the positions of the tensors. Reading
+// checks everything in the header that would make llama.cpp abort, and reads nothing else: a
+// file that passes is complete, but may still be useless. A File is immutable and may be
 // used from any goroutine.
 //
 // The format is described in https://github.com/ggml-org/ggml/blob/master/docs/gguf.md;
-// where that page and llama.cpp differ, llama.cpp is followed.
+// where they differ, this package follows llama.cpp.
 package gguf
 
 import "fmt"
@@ -30,7 +29,7 @@ const MaxDims = 4
 // buffer of 64 includes a terminating zero.
 const MaxName = 63
 
-// A FormatError says what is wrong with a file.
+// A FormatError describes an invalid file.
 type FormatError struct {
 	What string // a clause such as "the file ends inside tensor blk.0.attn_q.weight"
 }
@@ -46,9 +45,9 @@ type Tensor struct {
 	Name string
 	Type Type
 	Dims []int64 // elements in each dimension, the one that is contiguous in memory first
-	// Part is the file it lies in, an index of [File.Parts]. Offset counts bytes
-	// from the beginning of that file. Both are set by reading; writing puts
-	// tensors one after the other and ignores them.
+	// Part is the index in [File.Parts] of the file that holds the tensor. Offset counts
+	// bytes from the beginning of that file. Reading sets both; writing puts tensors one
+	// after the other and ignores them.
 	Part   int
 	Offset int64
 }
@@ -79,10 +78,10 @@ func (t Tensor) check() error {
 	}
 	block, size := t.Type.Block()
 	if block == 0 {
-		return malformed("tensor %q is of type %d, which is unknown", t.Name, uint32(t.Type))
+		return malformed("tensor %q has the unknown type %d", t.Name, uint32(t.Type))
 	}
 	if len(t.Dims) > MaxDims {
-		return malformed("tensor %q has %d dimensions, and %d are allowed", t.Name, len(t.Dims), MaxDims)
+		return malformed("tensor %q has %d dimensions: the limit is %d", t.Name, len(t.Dims), MaxDims)
 	}
 	elements, row := int64(1), int64(1)
 	for i, d := range t.Dims {
@@ -102,7 +101,7 @@ func (t Tensor) check() error {
 		return malformed("tensor %q has rows of %d elements, not a multiple of the %d that %v packs together", t.Name, row, block, t.Type)
 	}
 	if elements/int64(block) > maxElements/int64(size) {
-		return malformed("tensor %q has more bytes than can be: %v", t.Name, t.Dims)
+		return malformed("tensor %q is too large: shape %v", t.Name, t.Dims)
 	}
 	return nil
 }

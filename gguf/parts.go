@@ -13,9 +13,8 @@ import (
 // llama_split_path of llama.cpp.
 var partName = regexp.MustCompile(`^(.*)-(\d{5})-of-(\d{5})\.gguf$`)
 
-// Parts are the files of the model at path, which may be any of them; path
-// alone when its name is not that of a part. Those that are missing are an
-// error.
+// Parts returns the files of the model at path, which may be any of them, or path alone
+// if its name is not that of a part. A missing part is an error.
 func Parts(path string) ([]string, error) {
 	dir, name := filepath.Split(path)
 	found := partName.FindStringSubmatch(name)

@@ -2,8 +2,8 @@ package gguf
 
 import "bytes"
 
-// resembles says what a file that is not a GGUF seems to be, from its first
-// bytes; "" when it could be anything. These are what people have by mistake.
+// resembles guesses from its first bytes what a file is that is not GGUF, or returns "".
+// The formats are common mistakes.
 func resembles(b []byte) string {
 	has := func(s string) bool { return bytes.HasPrefix(b, []byte(s)) }
 	switch {
@@ -14,7 +14,7 @@ func resembles(b []byte) string {
 	case has("ggjt"), has("tjgg"), has("ggml"), has("lmgg"), has("ggla"), has("algg"), has("fmgg"):
 		return "a GGML file from before GGUF"
 	case has("PK\x03\x04"):
-		return "a zip archive, perhaps weights of PyTorch"
+		return "a zip archive, possibly PyTorch weights"
 	case has("\x1f\x8b"):
 		return "compressed with gzip"
 	case len(b) > 8 && b[8] == '{' && bytes.Equal(b[4:8], make([]byte, 4)):
@@ -22,7 +22,7 @@ func resembles(b []byte) string {
 	case bytes.HasPrefix(bytes.ToLower(bytes.TrimSpace(b)), []byte("<!doctype")), bytes.HasPrefix(bytes.ToLower(bytes.TrimSpace(b)), []byte("<html")):
 		return "a web page"
 	case len(bytes.Trim(b, "\x00")) == 0:
-		return "a file of zeros, perhaps from a download that did not end"
+		return "a file of zeros, possibly an unfinished download"
 	}
 	return ""
 }

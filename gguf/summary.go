@@ -1,7 +1,6 @@
 package gguf
 
-// A Summary is what a model is and what it takes to run it, as far as its head
-// tells.
+// A Summary describes a model and its requirements, from its header.
 type Summary struct {
 	Architecture string // general.architecture: llama, mamba2, …; "clip" for a projector
 	Name         string
@@ -134,8 +133,7 @@ func rowBytes(t Type, elements int) int64 {
 	return (int64(elements) + int64(block) - 1) / int64(block) * int64(bytes)
 }
 
-// count is an integer of the architecture's own keys; 0 when it is not there or
-// is nothing that a model can have.
+// count is an integer of the architecture's keys; 0 if it is missing or out of range.
 func (f *File) count(key string) int {
 	arch, _ := f.Metadata.String("general.architecture")
 	n, ok := f.Metadata.Uint(arch + "." + key)

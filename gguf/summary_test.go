@@ -105,7 +105,7 @@ func TestCheck(t *testing.T) {
 		{"empty tokens", func(m *gguf.Metadata) { m.Set("tokenizer.ggml.tokens", gguf.List([]string{"", ""})) }, ""},
 		{"experts", func(m *gguf.Metadata) { m.Set("llama.expert_count", gguf.Of(uint32(8))) }, "0 of 8 experts"},
 		{"many experts", func(m *gguf.Metadata) { m.Set("llama.expert_count", gguf.Of(uint32(1000))) }, "1000 experts"},
-		{"scaling", func(m *gguf.Metadata) { m.Set("llama.rope.scaling.type", gguf.Of("su")) }, `"su", which is unknown`},
+		{"scaling", func(m *gguf.Metadata) { m.Set("llama.rope.scaling.type", gguf.Of("su")) }, `the unknown "su"`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

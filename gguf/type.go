@@ -84,11 +84,8 @@ var types = map[Type]struct {
 	MXFP4:   {"MXFP4", 32, 17},
 }
 
-// Known reports whether the type is one of the constants.
-func (t Type) Known() bool { _, ok := types[t]; return ok }
-
-// Block is how many elements are packed together and how many bytes they take;
-// zero and zero for an unknown type.
+// Block returns how many elements are packed together and their size in bytes, zeros for an
+// unknown type.
 func (t Type) Block() (elements, bytes int) {
 	k := types[t]
 	return k.block, k.bytes
@@ -127,7 +124,7 @@ var fileTypes = map[FileType]string{
 // guessed is set by llama.cpp in file types that it worked out from the tensors.
 const guessed = 1024
 
-// String is the name that people know, such as "Q4_K_M"; "" for an unknown type.
+// String is the common name, such as "Q4_K_M", or "" for an unknown type.
 func (f FileType) String() string { return fileTypes[f&^guessed] }
 
 // ParseFileType is the file type of a name such as "Q4_K_M" or "q4_k_m".

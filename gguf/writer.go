@@ -6,8 +6,8 @@ import (
 	"io"
 )
 
-// A Writer writes a file from front to back: the head at once, then each
-// tensor's bytes as they come, so that a model never has to be in memory.
+// A Writer writes a file sequentially: the header first, then each tensor, so that a model
+// is never in memory as a whole.
 type Writer struct {
 	w       io.Writer
 	tensors []Tensor
@@ -156,7 +156,7 @@ func alignment(m *Metadata) (int64, error) {
 	return a, nil
 }
 
-// maxAlignment is far above what anybody uses, a page of memory.
+// maxAlignment is far above every alignment in use, a page of memory.
 const maxAlignment = 1 << 20
 
 // maxKey is the length of a key at most, in bytes: the specification's.

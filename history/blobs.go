@@ -11,9 +11,9 @@ import (
 	"io"
 )
 
-// keep keeps data once and gives its row. Text is deflated where that halves it:
-// logs and sources shrink to a fifth, pictures are compressed already.
-func keep(ctx context.Context, tx *sql.Tx, data []byte, isText bool) (id int64, err error) {
+// keepBlob stores data once and returns its row. Text is deflated if that halves it:
+// logs and sources shrink to a fifth, images are compressed already.
+func keepBlob(ctx context.Context, tx *sql.Tx, data []byte, isText bool) (id int64, err error) {
 	hash := sha256.Sum256(data)
 	err = tx.QueryRowContext(ctx, "SELECT id FROM blobs WHERE hash = ?", hash[:]).Scan(&id)
 	if !errors.Is(err, sql.ErrNoRows) {
@@ -22,7 +22,7 @@ func keep(ctx context.Context, tx *sql.Tx, data []byte, isText bool) (id int64, 
 	deflated := false
 	if isText {
 		var b bytes.Buffer
-		w, _ := flate.NewWriter(&b, flate.BestSpeed) // the level is a right one
+		w, _ := flate.NewWriter(&b, flate.BestSpeed) // the level is valid
 		if _, err := w.Write(data); err != nil {
 			return 0, err
 		}
@@ -40,11 +40,11 @@ func keep(ctx context.Context, tx *sql.Tx, data []byte, isText bool) (id int64, 
 	return r.LastInsertId()
 }
 
-// readBlobs gives what reads rows of blobs, each once.
+// readBlobs returns a function that reads a blob by its row, each once.
 func readBlobs(ctx context.Context, tx *sql.Tx) func(int64) ([]byte, error) {
-	known := map[int64][]byte{}
+	cache := map[int64][]byte{}
 	return func(id int64) ([]byte, error) {
-		if data, ok := known[id]; ok {
+		if data, ok := cache[id]; ok {
 			return data, nil
 		}
 		var data []byte
@@ -55,10 +55,10 @@ func readBlobs(ctx context.Context, tx *sql.Tx) func(int64) ([]byte, error) {
 		if deflated {
 			var err error
 			if data, err = io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(data)), maxMessage+1)); err != nil {
-				return nil, fmt.Errorf("inflate it: %w", err)
+				return nil, fmt.Errorf("inflate: %w", err)
 			}
 		}
-		known[id] = data
+		cache[id] = data
 		return data, nil
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -14,16 +15,15 @@ import (
 )
 
 const (
-	// maxMessage is the most that a message may hold, in bytes with what is attached:
-	// more than any context has room for.
+	// maxMessage is the size limit of a message with its attachments, in bytes: more than
+	// any context window holds.
 	maxMessage = 64 << 20
-	// maxInline is the longest attached text that stays in its message. Whatever is
-	// longer is worth being kept once.
+	// maxInline is the longest attached text, in bytes, that is stored in its message.
+	// Longer texts become blobs.
 	maxInline = 512
 )
 
-// stored is a message's content as the database has it: what is large is a blob,
-// named by its row.
+// stored is a message's content in the database: large chunks refer to blobs.
 type stored struct {
 	Chunks     []storedChunk     `json:"chunks,omitempty"`
 	ToolCalls  []engine.ToolCall `json:"tool_calls,omitempty"`
@@ -33,20 +33,20 @@ type stored struct {
 	Attached   []Attachment      `json:"attached,omitempty"`
 }
 
-// A storedChunk is an [engine.Chunk] whose text, or whose picture, may be a blob.
+// A storedChunk is an [engine.Chunk] whose text or image may be a blob.
 type storedChunk struct {
 	Type  engine.ChunkType `json:"type"`
 	Text  string           `json:"text,omitempty"`
 	Open  bool             `json:"open,omitempty"`
 	Raw   json.RawMessage  `json:"raw,omitempty"`
 	Blob  int64            `json:"blob,omitempty"`
-	Media string           `json:"media,omitempty"` // of a picture in a blob: image/png
-	URL   string           `json:"url,omitempty"`   // of a picture that is not a base64 data: URL
+	Media string           `json:"media,omitempty"` // of an image in a blob: image/png
+	URL   string           `json:"url,omitempty"`   // of an image that is not a base64 data: URL
 }
 
-// store puts away what is large in a message, and gives the content with the blobs
-// that it names.
-func store(ctx context.Context, tx *sql.Tx, m *Message) (*stored, []int64, error) {
+// storeContent stores the large chunks of a message as blobs, and returns the content and
+// the blobs it refers to.
+func storeContent(ctx context.Context, tx *sql.Tx, m *Message) (*stored, []int64, error) {
 	s := &stored{ToolCalls: m.ToolCalls, ToolCallID: m.ToolCallID, Name: m.Name, Prefix: m.Prefix, Attached: m.Attached}
 	attached := map[int]bool{}
 	for _, a := range m.Attached {
@@ -58,7 +58,7 @@ func store(ctx context.Context, tx *sql.Tx, m *Message) (*stored, []int64, error
 		var data []byte
 		switch {
 		case k.Type == engine.ImageChunk:
-			if c.Media, data = picture(k.ImageURL); data == nil {
+			if c.Media, data = parseDataURL(k.ImageURL); data == nil {
 				c.URL = k.ImageURL
 			}
 		case attached[i] && len(k.Text) > maxInline:
@@ -66,7 +66,7 @@ func store(ctx context.Context, tx *sql.Tx, m *Message) (*stored, []int64, error
 		}
 		if data != nil {
 			var err error
-			if c.Blob, err = keep(ctx, tx, data, k.Type == engine.TextChunk); err != nil {
+			if c.Blob, err = keepBlob(ctx, tx, data, k.Type == engine.TextChunk); err != nil {
 				return nil, nil, err
 			}
 			blobs = append(blobs, c.Blob)
@@ -76,9 +76,9 @@ func store(ctx context.Context, tx *sql.Tx, m *Message) (*stored, []int64, error
 	return s, blobs, nil
 }
 
-// picture takes a data: URL apart; the data is nil when it is not one, or one that
-// would not come back the same.
-func picture(dataURL string) (media string, data []byte) {
+// parseDataURL splits a base64 data: URL. The data is nil for other URLs, and for one that
+// would not be encoded to the same text again.
+func parseDataURL(dataURL string) (media string, data []byte) {
 	rest, ok := strings.CutPrefix(dataURL, "data:")
 	if !ok {
 		return "", nil
@@ -88,13 +88,13 @@ func picture(dataURL string) (media string, data []byte) {
 		return "", nil
 	}
 	data, err := base64.StdEncoding.Strict().DecodeString(encoded)
-	if err != nil || strings.ContainsAny(encoded, "\r\n") { // which the decoder passes over
+	if err != nil || strings.ContainsAny(encoded, "\r\n") { // the decoder skips them
 		return "", nil
 	}
 	return media, data
 }
 
-// message is the stored content as a message has it; blob fetches a row of blobs.
+// message copies the stored content to m; blob reads a blob by its row.
 func (s *stored) message(m *Message, blob func(int64) ([]byte, error)) error {
 	m.ToolCalls, m.ToolCallID, m.Name, m.Prefix, m.Attached = s.ToolCalls, s.ToolCallID, s.Name, s.Prefix, s.Attached
 	m.Content = nil
@@ -103,7 +103,7 @@ func (s *stored) message(m *Message, blob func(int64) ([]byte, error)) error {
 		if c.Blob != 0 {
 			data, err := blob(c.Blob)
 			if err != nil {
-				return fmt.Errorf("read what is attached: %w", err)
+				return fmt.Errorf("read an attachment: %w", err)
 			}
 			if c.Type == engine.ImageChunk {
 				k.ImageURL = "data:" + c.Media + ";base64," + base64.StdEncoding.EncodeToString(data)
@@ -116,19 +116,18 @@ func (s *stored) message(m *Message, blob func(int64) ([]byte, error)) error {
 	return nil
 }
 
-// text is what search finds in a stored message: what was written, and the names of what
-// was attached. What the model thought and what is in the files is left out: the user
-// would not know why a message was found.
+// text is the text of a message for search: its own text and the names of attachments. It
+// has no thinking and no contents of files: the user would not see why a message matches.
 func (s *stored) text() string {
-	parts := []string{s.said()}
+	parts := []string{s.ownText()}
 	for _, a := range s.Attached {
 		parts = append(parts, a.Name)
 	}
 	return strings.TrimPrefix(strings.Join(parts, "\n\n"), "\n\n")
 }
 
-// said is the message's text without what is attached.
-func (s *stored) said() string {
+// ownText is the message's text without attachments.
+func (s *stored) ownText() string {
 	var parts []string
 	for i, c := range s.Chunks {
 		if c.Type == engine.TextChunk && !slices.ContainsFunc(s.Attached, func(a Attachment) bool { return a.Chunk == i }) {
@@ -138,15 +137,15 @@ func (s *stored) said() string {
 	return strings.Join(parts, "\n\n")
 }
 
-// title is the title that a conversation gets of its first message.
+// title is the title of a conversation that begins with this message.
 func (s *stored) title() string {
-	if line := oneLine(s.said(), maxTitle); line != "" || len(s.Attached) == 0 {
+	if line := oneLine(s.ownText(), maxTitle); line != "" || len(s.Attached) == 0 {
 		return line
 	}
 	return oneLine(s.Attached[0].Name, maxTitle)
 }
 
-// marshal is json.Marshal that leaves <, > and & as they are.
+// marshal is json.Marshal without escapes for <, > and &.
 func marshal(v any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -155,4 +154,22 @@ func marshal(v any) ([]byte, error) {
 		return nil, err
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
+// A jsonColumn is a column with v, a pointer, as JSON.
+type jsonColumn struct{ v any }
+
+func (c jsonColumn) Scan(column any) error {
+	switch column := column.(type) {
+	case nil:
+		return nil
+	case string:
+		return json.Unmarshal([]byte(column), c.v)
+	}
+	return fmt.Errorf("JSON in a column of type %T", column)
+}
+
+func (c jsonColumn) Value() (driver.Value, error) {
+	data, err := marshal(c.v)
+	return string(data), err
 }

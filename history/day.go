@@ -2,8 +2,8 @@ package history
 
 import "time"
 
-// Day names the day of a time for the heading of a list, as seen from now: Today,
-// Yesterday, a day of the week in the week before, a date further back.
+// Day names the day of a time for the heading of a list: Today, Yesterday, a weekday in
+// the last week, or a date.
 func Day(t, now time.Time) string {
 	t = t.In(now.Location())
 	day := func(t time.Time) time.Time { return time.Date(t.Year(), t.Month(), t.Day(), 12, 0, 0, 0, time.UTC) }

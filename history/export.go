@@ -11,11 +11,11 @@ import (
 	"github.com/bise-sh/bise/engine"
 )
 
-// formatVersion is that of exported files, the value of their first key.
+// formatVersion is the version of exported files, the value of their first key.
 const formatVersion = 1
 
-// An exported conversation is all of it. Messages are named by their place in it,
-// from 1 on; parents come before their children.
+// An exported is a complete conversation. Messages refer to each other by their position,
+// counted from 1; parents come before their children.
 type exported struct {
 	Title    string            `json:"title"`
 	Renamed  bool              `json:"renamed,omitempty"`
@@ -28,7 +28,7 @@ type exported struct {
 	Messages []exportedMessage `json:"messages"`
 }
 
-// An exportedMessage has La Plateforme's names for what it has of a message.
+// An exportedMessage uses La Plateforme's names.
 type exportedMessage struct {
 	Parent int `json:"parent,omitempty"`
 	engine.Message
@@ -38,8 +38,7 @@ type exportedMessage struct {
 	Measured Measured     `json:"measured,omitzero"`
 }
 
-// ExportJSON writes conversations with all that belongs to them, for [Store.Import]
-// and for other programs:
+// ExportJSON writes complete conversations, for [Store.Import] and for other programs:
 //
 //	{"bise_history":1,"conversations":[
 //	{"title":"…","mode":"chat","model":"…","created":"…","updated":"…","leaf":2,"messages":[
@@ -47,8 +46,7 @@ type exportedMessage struct {
 //	  {"parent":1,"role":"assistant","content":"…","created":"…","measured":{…}}]}
 //	]}
 //
-// Each conversation is a line. Pictures are data: URLs, thinking is a chunk of the
-// content.
+// Each conversation is a line. Images are data: URLs, thinking is a chunk of the content.
 func (s *Store) ExportJSON(ctx context.Context, w io.Writer, ids ...int64) error {
 	b := bufio.NewWriter(w)
 	fmt.Fprintf(b, `{"bise_history":%d,"conversations":[`, formatVersion)
@@ -102,15 +100,15 @@ func (s *Store) export(ctx context.Context, id int64) (*exported, error) {
 	return e, nil
 }
 
-// Import adds the conversations of an exported file and gives their ids. Those that
-// are here already are passed over; present counts them. When something is wrong
-// with the file, nothing of it is kept and the error has kind [fault.BadData].
+// Import adds the conversations of an exported file and returns their ids. It skips
+// conversations that exist already and counts them in present. After an error nothing of
+// the file is kept; an invalid file is an error of kind [fault.BadData].
 func (s *Store) Import(ctx context.Context, r io.Reader) (ids []int64, present int, err error) {
 	defer func() {
 		if err != nil && len(ids) > 0 {
-			// The caller may be leaving; half of a file must not stay.
+			// The context may be cancelled; half of a file must not stay.
 			if undo := s.Purge(context.WithoutCancel(ctx), ids...); undo != nil {
-				err = fmt.Errorf("%w; and what was imported before is still there: %w", err, undo)
+				err = fmt.Errorf("%w; conversations imported before the error remain: %w", err, undo)
 			}
 			ids = nil
 		}
@@ -131,8 +129,8 @@ func (s *Store) Import(ctx context.Context, r io.Reader) (ids []int64, present i
 	return ids, present, err
 }
 
-// decode reads an exported file, a conversation at a time.
-func decode(in *bounded, take func(*exported) error) error {
+// decode reads an exported file and calls add for each conversation.
+func decode(in *bounded, add func(*exported) error) error {
 	dec := json.NewDecoder(in)
 	bad := func(what string, err error) error {
 		if err == io.EOF {
@@ -154,14 +152,14 @@ func decode(in *bounded, take func(*exported) error) error {
 		switch key {
 		case "bise_history":
 			if err := dec.Decode(&version); err != nil {
-				return bad("its version is not a number", err)
+				return bad("invalid version", err)
 			}
 			if version > formatVersion {
-				return bad(fmt.Sprintf("a newer bise wrote it (version %d, this one knows %d)", version, formatVersion), nil)
+				return bad(fmt.Sprintf("it has version %d of a newer bise; this one reads up to %d", version, formatVersion), nil)
 			}
 		case "conversations":
 			if version < 1 {
-				return bad("it does not begin with its version, as exported histories do", nil)
+				return bad("it does not begin with a version", nil)
 			}
 			if t, err := dec.Token(); err != nil || t != json.Delim('[') {
 				return bad("its conversations are not a list", err)
@@ -170,12 +168,12 @@ func decode(in *bounded, take func(*exported) error) error {
 				in.more()
 				e := &exported{}
 				if err := dec.Decode(e); err != nil {
-					return bad(fmt.Sprintf("conversation %d cannot be read", n), err)
+					return bad(fmt.Sprintf("read conversation %d", n), err)
 				}
 				if err := e.check(); err != nil {
-					return bad(fmt.Sprintf("conversation %d is not possible", n), err)
+					return bad(fmt.Sprintf("invalid conversation %d", n), err)
 				}
-				if err := take(e); err != nil {
+				if err := add(e); err != nil {
 					return err
 				}
 			}
@@ -185,7 +183,7 @@ func decode(in *bounded, take func(*exported) error) error {
 		default: // of a later version
 			var skipped json.RawMessage
 			if err := dec.Decode(&skipped); err != nil {
-				return bad("it cannot be read", err)
+				return bad("invalid JSON", err)
 			}
 		}
 	}

@@ -2,12 +2,12 @@
 //
 // A [Store] is one open database. Any number of goroutines may use it, and any number of
 // processes the same file: writers wait for each other, readers do not wait. What a
-// method has written survives the end of the process, however it ends; an answer is
-// written while it comes, so that at most the piece on its way is lost.
+// method has written survives a crash of the process. An answer is written while it
+// streams, so that a crash loses at most the last piece.
 //
-// A conversation is a tree of messages. Asking again with other words is another child of
-// the same parent, and so is another answer to the same words; the conversation remembers
-// which of its leaves the user was at.
+// A conversation is a tree of messages. An edited question is another child of the same
+// parent, and so is another answer to the same question. The conversation remembers the
+// leaf that the user sees.
 package history
 
 import (
@@ -21,17 +21,17 @@ import (
 // ErrNotFound reports a conversation or a message that the store does not have.
 var ErrNotFound = errors.New("it is not in the history")
 
-// A Conversation is what a list shows of one.
+// A Conversation is a conversation without its messages.
 type Conversation struct {
 	ID      int64
-	Title   string // the first words of the first message, unless it was renamed
+	Title   string // the first words of the first message, unless renamed
 	Renamed bool   // the user chose the title
-	Mode    string // chat, review, …: names of the interface's modes
+	Mode    string // a mode of the interface: chat, review, …
 	Model   string // the REF that was used last
 	Created time.Time
-	Updated time.Time // when something was last said, or the draft written
-	Draft   string    // the text in the composer, not sent yet
-	Leaf    int64     // the message the user was at; 0 while there are no messages
+	Updated time.Time // of the last message or draft
+	Draft   string    // the unsent text in the composer
+	Leaf    int64     // the last message on the user's path; 0 without messages
 }
 
 // A Message is one message of a conversation.
@@ -40,43 +40,42 @@ type Message struct {
 	Conversation int64
 	Parent       int64 // the message it follows; 0 for a first one
 	engine.Message
-	// Attached says which chunks of the content were attached: a file's text, a
-	// picture. What is attached is kept once, however often it is sent.
+	// Attached lists the chunks of the content that were attached: the text of a file, an
+	// image. An attachment is stored once, even if it is sent several times.
 	Attached []Attachment
 	Created  time.Time
 	State    State
 	Measured Measured // of an answer
 
-	// Versions are the messages with the same parent and role, oldest first, this
-	// one among them. Only messages that were read have them.
+	// Versions are the messages with the same parent and role, oldest first, including
+	// this one. Reading sets them.
 	Versions []int64
 }
 
 // An Attachment names an attached chunk of a message.
 type Attachment struct {
-	Chunk int    `json:"chunk"` // its place in the content
-	Name  string `json:"name"`  // of the file; empty for what was piped in
+	Chunk int    `json:"chunk"` // its index in the content
+	Name  string `json:"name"`  // of the file; empty for standard input
 }
 
-// Measured is what an answer took and how it ended.
+// Measured is how an answer ended, and what it took.
 type Measured struct {
-	Model   string              `json:"model,omitempty"` // who answered
+	Model   string              `json:"model,omitempty"` // that answered
 	Finish  engine.FinishReason `json:"finish_reason,omitempty"`
 	Usage   engine.Usage        `json:"usage,omitzero"`
 	Timings engine.Timings      `json:"timings,omitzero"`
 	LeftOut engine.LeftOut      `json:"left_out,omitzero"` // what the model did not see
 }
 
-// State is whether a message is whole.
+// State is whether a message is complete.
 type State int
 
 const (
-	// Complete messages are as they were sent, or as the model ended them.
+	// Complete messages were sent, or ended by the model.
 	Complete State = iota
-	// Streaming messages are being written, by this process or another, or were
-	// when that process was killed.
+	// Streaming messages are being written, by any process, or were when it was killed.
 	Streaming
-	// Stopped messages ended before the model's end.
+	// Stopped messages ended before the model ended them.
 	Stopped
 )
 
@@ -90,8 +89,8 @@ func (s State) String() string {
 	return "complete"
 }
 
-// Messages are those of a path as a request for the next one takes them: without
-// answers of which nothing has come, and with thinking that broke off closed.
+// Messages returns a path as the messages of a request: without empty answers, and with
+// unfinished thinking closed.
 func Messages(path []Message) []engine.Message {
 	var list []engine.Message
 	for _, m := range path {
@@ -115,5 +114,5 @@ func (m *Message) isEmpty() bool {
 	})
 }
 
-// A Range is a piece of a text, in bytes: text[Start:End].
+// A Range is text[Start:End], in bytes.
 type Range struct{ Start, End int }

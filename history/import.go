@@ -14,14 +14,12 @@ import (
 )
 
 const (
-	// maxConversation is the most that one conversation of a file may hold, in bytes.
-	maxConversation = 256 << 20
-	// maxMessages is how many messages.
-	maxMessages = 100_000
+	maxConversation = 256 << 20 // bytes in an exported file
+	maxMessages     = 100_000   // of a conversation
+	maxName         = 4096      // bytes of the name of a mode or a model
 )
 
-// importError makes the error of a file that is not an exported history, or a damaged
-// one, at an offset in bytes; cause may be nil.
+// importError makes the error of an invalid file, at an offset in bytes; cause may be nil.
 func importError(what string, offset int64, cause error) error {
 	msg := "cannot import the file: " + what
 	if cause != nil {
@@ -33,13 +31,12 @@ func importError(what string, offset int64, cause error) error {
 	}
 }
 
-// bounded is a reader that gives n bytes until more is allowed.
+// bounded is a reader of at most limit bytes between two calls of more.
 type bounded struct {
 	r           io.Reader
 	limit, left int
 }
 
-// more allows as much again.
 func (b *bounded) more() { b.left = b.limit }
 
 func (b *bounded) Read(p []byte) (int, error) {
@@ -51,7 +48,7 @@ func (b *bounded) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// check finds what would make a conversation that cannot be.
+// check validates a conversation.
 func (e *exported) check() error {
 	if len(e.Messages) > maxMessages {
 		return fmt.Errorf("it has %d messages, more than %d", len(e.Messages), maxMessages)
@@ -63,7 +60,7 @@ func (e *exported) check() error {
 		return errors.New("its draft, mode or model is too long")
 	}
 	for _, t := range []time.Time{e.Created, e.Updated} {
-		if !possible(t) {
+		if !isValidTime(t) {
 			return fmt.Errorf("its time is %v", t)
 		}
 	}
@@ -75,24 +72,21 @@ func (e *exported) check() error {
 	return nil
 }
 
-// maxName is the longest name of a mode or a model, in bytes.
-const maxName = 4096
-
 func (m *exportedMessage) check(place int) error {
 	switch m.Role {
 	case engine.System, engine.User, engine.Assistant, engine.ToolRole:
 	default:
-		return fmt.Errorf("its role is %q", m.Role)
+		return fmt.Errorf("invalid role %q", m.Role)
 	}
 	if m.Parent < 0 || m.Parent >= place {
 		return fmt.Errorf("its parent is message %d, which does not come before it", m.Parent)
 	}
-	if !possible(m.Created) {
+	if !isValidTime(m.Created) {
 		return fmt.Errorf("its time is %v", m.Created)
 	}
 	for _, a := range m.Attached {
 		if a.Chunk < 0 || a.Chunk >= len(m.Content) {
-			return fmt.Errorf("attached is chunk %d of %d", a.Chunk, len(m.Content))
+			return fmt.Errorf("invalid attachment: chunk %d of %d", a.Chunk, len(m.Content))
 		}
 	}
 	if n := size(&Message{Message: m.Message}); n > maxMessage {
@@ -101,15 +95,14 @@ func (m *exportedMessage) check(place int) error {
 	return nil
 }
 
-// possible reports whether a time is one that a clock can have shown: it fits
-// milliseconds, and four digits for the year.
-func possible(t time.Time) bool { return t.Year() >= 1970 && t.Year() <= 9999 }
+// isValidTime reports whether a time is after 1970 and has a year of four digits.
+func isValidTime(t time.Time) bool { return t.Year() >= 1970 && t.Year() <= 9999 }
 
-// importOne adds a conversation and gives its id, 0 when it is here already.
+// importOne adds a conversation and returns its id, 0 if it exists already.
 func (s *Store) importOne(ctx context.Context, e *exported) (id int64, err error) {
 	err = inTx(ctx, s.write, func(tx *sql.Tx) error {
-		here, err := isHere(ctx, tx, e)
-		if err != nil || here {
+		found, err := exists(ctx, tx, e)
+		if err != nil || found {
 			return err
 		}
 		r, err := tx.ExecContext(ctx, "INSERT INTO conversations (mode, model, created, updated, draft) VALUES (?, ?, ?, ?, ?)",
@@ -127,7 +120,7 @@ func (s *Store) importOne(ctx context.Context, e *exported) (id int64, err error
 				Created: x.Created, Measured: x.Measured,
 			}
 			if x.State != "" {
-				m.State = Stopped // whatever wrote it does so no longer
+				m.State = Stopped // no process writes it any more
 			}
 			st, err := insert(ctx, tx, &m)
 			if err != nil {
@@ -145,19 +138,19 @@ func (s *Store) importOne(ctx context.Context, e *exported) (id int64, err error
 		}
 		return setTitle(ctx, tx, id, oneLine(e.Title, maxTitle), e.Renamed)
 	})
-	return id, failed("import a conversation", err)
+	return id, wrap("import a conversation", err)
 }
 
-// isHere reports whether the history has a conversation that began at the same
-// moment and in which the same ones spoke at the same moments.
-func isHere(ctx context.Context, tx *sql.Tx, e *exported) (bool, error) {
-	var said strings.Builder
+// exists reports whether the history has a conversation with the same start and the same
+// roles and times of messages.
+func exists(ctx context.Context, tx *sql.Tx, e *exported) (bool, error) {
+	var spoken strings.Builder
 	for _, m := range e.Messages {
-		fmt.Fprintf(&said, "%s %d\n", m.Role, m.Created.UnixMilli())
+		fmt.Fprintf(&spoken, "%s %d\n", m.Role, m.Created.UnixMilli())
 	}
-	var here bool
+	var found bool
 	err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM conversations c WHERE created = ? AND deleted IS NULL AND ? = coalesce(
 		(SELECT group_concat(role || ' ' || created || char(10), '' ORDER BY id) FROM messages WHERE conversation = c.id), ''))`,
-		e.Created.UnixMilli(), said.String()).Scan(&here)
-	return here, err
+		e.Created.UnixMilli(), spoken.String()).Scan(&found)
+	return found, err
 }

@@ -9,9 +9,9 @@ import (
 	"github.com/bise-sh/bise/engine"
 )
 
-// ExportMarkdown writes a conversation for reading, as the user sees it: the messages up
-// to its leaf, without other versions. Pictures are named only; folded, what was attached
-// and what the model thought is, too.
+// ExportMarkdown writes a conversation as the user sees it: the messages up to its leaf,
+// without other versions. It writes the name of an image in place of the image, and with
+// folded also of attachments and thinking.
 func (s *Store) ExportMarkdown(ctx context.Context, w io.Writer, id int64, folded bool) error {
 	c, err := s.Conversation(ctx, id)
 	if err != nil {
@@ -32,7 +32,7 @@ func (s *Store) ExportMarkdown(ctx context.Context, w io.Writer, id int64, folde
 	return nil
 }
 
-// markdown writes a message below a heading that says who speaks.
+// markdown writes a message below a heading with its speaker.
 func (m *Message) markdown(b *strings.Builder, folded bool) {
 	fmt.Fprintf(b, "\n## %s\n", m.speaker())
 	attached := map[int]string{}
@@ -43,15 +43,15 @@ func (m *Message) markdown(b *strings.Builder, folded bool) {
 		name, isAttached := attached[i]
 		switch {
 		case k.Type == engine.ImageChunk:
-			fmt.Fprintf(b, "\n*Picture: %s*\n", named(name))
+			fmt.Fprintf(b, "\n*Picture: %s*\n", quoteName(name))
 		case folded && k.Type == engine.ThinkingChunk:
 			b.WriteString("\n*Thinking*\n")
 		case folded && k.Type == engine.TextChunk && isAttached:
-			fmt.Fprintf(b, "\n*Attached: %s*\n", named(name))
+			fmt.Fprintf(b, "\n*Attached: %s*\n", quoteName(name))
 		case k.Type == engine.ThinkingChunk:
 			fmt.Fprintf(b, "\n<details><summary>Thinking</summary>\n\n%s\n\n</details>\n", strings.TrimSpace(k.Text))
 		case k.Type == engine.TextChunk && isAttached:
-			fmt.Fprintf(b, "\n<details><summary>Attached: %s</summary>\n\n%s\n\n</details>\n", named(name), strings.TrimRight(k.Text, "\n"))
+			fmt.Fprintf(b, "\n<details><summary>Attached: %s</summary>\n\n%s\n\n</details>\n", quoteName(name), strings.TrimRight(k.Text, "\n"))
 		case k.Type == engine.TextChunk:
 			fmt.Fprintf(b, "\n%s\n", strings.Trim(k.Text, "\n"))
 		}
@@ -64,7 +64,6 @@ func (m *Message) markdown(b *strings.Builder, folded bool) {
 	}
 }
 
-// speaker is who a message is from.
 func (m *Message) speaker() string {
 	switch m.Role {
 	case engine.User:
@@ -72,7 +71,7 @@ func (m *Message) speaker() string {
 	case engine.System:
 		return "Instructions"
 	case engine.ToolRole:
-		return "Result of " + named(m.Name)
+		return "Result of " + quoteName(m.Name)
 	}
 	if m.Measured.Model != "" {
 		return m.Measured.Model
@@ -80,7 +79,7 @@ func (m *Message) speaker() string {
 	return "Answer"
 }
 
-func named(name string) string {
+func quoteName(name string) string {
 	if name == "" {
 		return "without a name"
 	}

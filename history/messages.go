@@ -14,7 +14,6 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-// sizeError makes the error of a message that is too large to be kept.
 func sizeError(n int) error {
 	return &fault.Error{
 		Kind: fault.BadData, Msg: fmt.Sprintf("cannot save the message: it has %d MB, more than the limit of %d MB", n/1_000_000, maxMessage/1_000_000),
@@ -22,14 +21,14 @@ func sizeError(n int) error {
 	}
 }
 
-// Add adds a whole message after its parent and makes it the conversation's leaf.
-// It needs a conversation, a parent unless it is a first message, a role and a
-// content; Attached lists the attachments. A draft that says the same is
-// cleared with it. The message comes back with its id.
+// Add adds a complete message after its parent and makes it the conversation's leaf.
+// The message needs Conversation, Parent unless it is the first one, Role and Content;
+// Attached lists the attachments. Add clears a draft with the same text, and returns the
+// message with its ID.
 func (s *Store) Add(ctx context.Context, m Message) (Message, error) {
 	m.State = Complete
 	err := inTx(ctx, s.write, func(tx *sql.Tx) error { return s.add(ctx, tx, &m) })
-	return m, failed(fmt.Sprintf("save a message of conversation %d", m.Conversation), err)
+	return m, wrap(fmt.Sprintf("save a message of conversation %d", m.Conversation), err)
 }
 
 func (s *Store) add(ctx context.Context, tx *sql.Tx, m *Message) error {
@@ -65,42 +64,34 @@ func (s *Store) add(ctx context.Context, tx *sql.Tx, m *Message) error {
 	return err
 }
 
-// insert writes a message's row and its blobs, sets its id and gives its content
-// as it is stored.
+// insert writes the row and the blobs of a message, sets its ID and returns its stored
+// content.
 func insert(ctx context.Context, tx *sql.Tx, m *Message) (*stored, error) {
 	var parent, measured any
 	if m.Parent != 0 {
 		var of int64
 		err := tx.QueryRowContext(ctx, "SELECT conversation FROM messages WHERE id = ?", m.Parent).Scan(&of)
 		if errors.Is(err, sql.ErrNoRows) || err == nil && of != m.Conversation {
-			return nil, fmt.Errorf("its parent, message %d: %w", m.Parent, ErrNotFound)
+			return nil, fmt.Errorf("parent %d: %w", m.Parent, ErrNotFound)
 		} else if err != nil {
 			return nil, err
 		}
 		parent = m.Parent
 	}
 	if m.Measured != (Measured{}) {
-		data, err := marshal(m.Measured)
-		if err != nil {
-			return nil, err
-		}
-		measured = string(data)
+		measured = jsonColumn{&m.Measured}
 	}
 	for _, a := range m.Attached {
 		if a.Chunk < 0 || a.Chunk >= len(m.Content) {
-			return nil, fmt.Errorf("attached chunk %d of %d", a.Chunk, len(m.Content))
+			return nil, fmt.Errorf("invalid attachment: chunk %d of %d", a.Chunk, len(m.Content))
 		}
 	}
-	st, blobs, err := store(ctx, tx, m)
-	if err != nil {
-		return nil, err
-	}
-	content, err := marshal(st)
+	st, blobs, err := storeContent(ctx, tx, m)
 	if err != nil {
 		return nil, err
 	}
 	r, err := tx.ExecContext(ctx, "INSERT INTO messages (conversation, parent, role, content, state, created, measured) VALUES (?, ?, ?, ?, ?, ?, ?)",
-		m.Conversation, parent, m.Role, string(content), m.State, m.Created.UnixMilli(), measured)
+		m.Conversation, parent, m.Role, jsonColumn{st}, m.State, m.Created.UnixMilli(), measured)
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +106,7 @@ func insert(ctx context.Context, tx *sql.Tx, m *Message) (*stored, error) {
 	return st, nil
 }
 
-// index makes a message found by its text, when a user or a model has said it.
+// index adds a message of the user or the model to the full-text index.
 func index(ctx context.Context, tx *sql.Tx, id int64, role engine.Role, text string) error {
 	if role != engine.User && role != engine.Assistant {
 		return nil
@@ -125,7 +116,7 @@ func index(ctx context.Context, tx *sql.Tx, id int64, role engine.Role, text str
 	return err
 }
 
-// size is how much a message holds, in bytes.
+// size is the size of a message with its attachments, in bytes.
 func size(m *Message) int {
 	n := len(m.ToolCallID) + len(m.Name)
 	for _, k := range m.Content {
@@ -137,76 +128,63 @@ func size(m *Message) int {
 	return n
 }
 
-// firstWords is the title that a conversation's first words make.
+// firstWords is the title from a conversation's first question, "" without one.
 func firstWords(ctx context.Context, tx *sql.Tx, conversation int64) (string, error) {
-	var content string
-	err := tx.QueryRowContext(ctx, "SELECT content FROM messages WHERE conversation = ? AND role = ? ORDER BY id LIMIT 1", conversation, engine.User).Scan(&content)
+	var st stored
+	err := tx.QueryRowContext(ctx, "SELECT content FROM messages WHERE conversation = ? AND role = ? ORDER BY id LIMIT 1", conversation, engine.User).Scan(jsonColumn{&st})
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", nil
-	} else if err != nil {
-		return "", err
 	}
-	var st stored
-	if err := json.Unmarshal([]byte(content), &st); err != nil {
-		return "", err
-	}
-	return st.title(), nil
+	return st.title(), err
 }
 
 // Path reads a conversation as the user sees it: the messages from the first to the leaf,
-// with their versions. It is empty while there are no messages.
+// with their versions. It is empty without messages.
 func (s *Store) Path(ctx context.Context, conversation int64) ([]Message, error) {
-	var path []Message
-	err := inTx(ctx, s.read, func(tx *sql.Tx) error {
-		var leaf int64
-		if err := tx.QueryRowContext(ctx, "SELECT coalesce(leaf, 0) FROM conversations WHERE id = ?", conversation).Scan(&leaf); err != nil {
-			return err
-		}
-		t, err := readTree(ctx, tx, conversation)
-		if err != nil {
-			return err
-		}
-		ids := t.path(leaf)
-		path, err = readMessages(ctx, tx, ids)
-		for i := range path {
-			path[i].Versions = t.versions(path[i].ID)
-		}
-		return err
-	})
-	return path, failed(fmt.Sprintf("read conversation %d", conversation), err)
+	return s.readConversation(ctx, conversation, false)
 }
 
 // All reads all messages of a conversation, parents before their children.
 func (s *Store) All(ctx context.Context, conversation int64) ([]Message, error) {
-	var all []Message
+	return s.readConversation(ctx, conversation, true)
+}
+
+func (s *Store) readConversation(ctx context.Context, conversation int64, all bool) ([]Message, error) {
+	var list []Message
 	err := inTx(ctx, s.read, func(tx *sql.Tx) error {
 		t, err := readTree(ctx, tx, conversation)
 		if err != nil {
 			return err
 		}
-		all, err = readMessages(ctx, tx, t.order)
-		for i := range all {
-			all[i].Versions = t.versions(all[i].ID)
+		ids := t.order
+		if !all {
+			var leaf int64
+			if err := tx.QueryRowContext(ctx, "SELECT coalesce(leaf, 0) FROM conversations WHERE id = ?", conversation).Scan(&leaf); err != nil {
+				return err
+			}
+			ids = t.path(leaf)
+		}
+		list, err = readMessages(ctx, tx, ids)
+		for i := range list {
+			list[i].Versions = t.versions(list[i].ID)
 		}
 		return err
 	})
-	return all, failed(fmt.Sprintf("read conversation %d", conversation), err)
+	return list, wrap(fmt.Sprintf("read conversation %d", conversation), err)
 }
 
-// Switch makes a message, usually one of another's versions, part of its conversation's
-// path, which then continues to the newest message below it.
+// Switch makes the path of a conversation go through a message, such as another version,
+// and on to the newest message below it.
 func (s *Store) Switch(ctx context.Context, message int64) error {
-	return s.lead(ctx, message, true)
+	return s.setPath(ctx, message, true)
 }
 
-// Reveal makes a message part of its conversation's path, as Switch does, unless it
-// is.
+// Reveal is Switch for a message that is not on its conversation's path yet.
 func (s *Store) Reveal(ctx context.Context, message int64) error {
-	return s.lead(ctx, message, false)
+	return s.setPath(ctx, message, false)
 }
 
-// lead leads the path of a conversation through a message.
-func (s *Store) lead(ctx context.Context, message int64, onward bool) error {
+func (s *Store) setPath(ctx context.Context, message int64, always bool) error {
 	err := inTx(ctx, s.write, func(tx *sql.Tx) error {
 		var conversation, leaf int64
 		err := tx.QueryRowContext(ctx, "SELECT c.id, coalesce(c.leaf, 0) FROM messages m JOIN conversations c ON c.id = m.conversation WHERE m.id = ?", message).
@@ -215,13 +193,13 @@ func (s *Store) lead(ctx context.Context, message int64, onward bool) error {
 			return err
 		}
 		t, err := readTree(ctx, tx, conversation)
-		if err != nil || !onward && slices.Contains(t.path(leaf), message) {
+		if err != nil || !always && slices.Contains(t.path(leaf), message) {
 			return err
 		}
 		_, err = tx.ExecContext(ctx, "UPDATE conversations SET leaf = ? WHERE id = ?", t.leaf(message), conversation)
 		return err
 	})
-	return failed(fmt.Sprintf("switch to message %d", message), err)
+	return wrap(fmt.Sprintf("switch to message %d", message), err)
 }
 
 // readMessages reads messages in the order of their ids.
@@ -234,38 +212,26 @@ func readMessages(ctx context.Context, tx *sql.Tx, ids []int64) ([]Message, erro
 	if err != nil {
 		return nil, err
 	}
-	rows, err := tx.QueryContext(ctx, `SELECT id, conversation, coalesce(parent, 0), role, content, state, created, coalesce(measured, '{}')
-		FROM messages WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id`, string(list))
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
 	blob := readBlobs(ctx, tx)
 	var all []Message
-	for rows.Next() {
+	err = forEachRow(ctx, tx, func(rows *sql.Rows) error {
 		var m Message
-		var content, measured string
-		var created int64
-		if err := rows.Scan(&m.ID, &m.Conversation, &m.Parent, &m.Role, &content, &m.State, &created, &measured); err != nil {
-			return nil, err
-		}
-		m.Created = time.UnixMilli(created)
 		var st stored
-		if err := json.Unmarshal([]byte(content), &st); err != nil {
-			return nil, fmt.Errorf("message %d: %w", m.ID, err)
+		var created int64
+		err := rows.Scan(&m.ID, &m.Conversation, &m.Parent, &m.Role, jsonColumn{&st}, &m.State, &created, jsonColumn{&m.Measured})
+		m.Created = time.UnixMilli(created)
+		if err == nil {
+			err = st.append(fresh[m.ID])
 		}
-		if err := json.Unmarshal([]byte(measured), &m.Measured); err != nil {
-			return nil, fmt.Errorf("message %d: %w", m.ID, err)
+		if err == nil {
+			err = st.message(&m, blob)
 		}
-		for _, p := range fresh[m.ID] {
-			if err := st.append(p); err != nil {
-				return nil, fmt.Errorf("message %d: %w", m.ID, err)
-			}
-		}
-		if err := st.message(&m, blob); err != nil {
-			return nil, fmt.Errorf("message %d: %w", m.ID, err)
+		if err != nil {
+			return fmt.Errorf("message %d: %w", m.ID, err)
 		}
 		all = append(all, m)
-	}
-	return all, rows.Err()
+		return nil
+	}, `SELECT id, conversation, coalesce(parent, 0), role, content, state, created, measured
+		FROM messages WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id`, string(list))
+	return all, err
 }

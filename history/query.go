@@ -8,29 +8,27 @@ import (
 	"unicode/utf8"
 )
 
-// maxQuery is how much of what a user searches for is looked at, in bytes, and maxPhrases
-// in how many phrases: a pasted page is not a question.
+// Longer queries, such as a pasted page, are truncated.
 const (
-	maxQuery   = 1000
+	maxQuery   = 1000 // bytes
 	maxPhrases = 24
 )
 
-// A Query is what a user searches for, ready to be found. The zero Query finds nothing.
+// A Query is a parsed search query. The zero Query finds nothing.
 type Query struct{ phrases []phrase }
 
-// A phrase is terms in a row. The last one may be only the beginning of a word.
+// A phrase is a sequence of terms.
 type phrase struct {
 	terms  []string
-	parts  bool // an operator or the like, which stands among the parts
-	prefix bool
-	letter bool // it would be a prefix, but a single letter begins half of all words
+	parts  bool // the term is in the index of parts
+	prefix bool // the last term is the prefix of a word
+	letter bool // a single letter, which is a prefix only in titles
 }
 
-// ParseQuery reads what a user typed. Messages are found that have all of its words, in
-// any order and case, with or without diacritics, each as the beginning of a word; what
-// stands between double quotes is found as a phrase of whole words. Names and paths, such
-// as api/user.go or os.ReadFile, are phrases by themselves; operators and names like C++
-// are found as they are.
+// ParseQuery parses what a user typed. A message matches if it has all words, in any order
+// and case, with or without diacritics. Each is the prefix of a word; double quotes enclose
+// a phrase of whole words. Names and paths, such as api/user.go or os.ReadFile, are
+// phrases. Operators and names like C++ match exactly.
 func ParseQuery(text string) Query {
 	if len(text) > maxQuery {
 		text = text[:maxQuery]
@@ -39,7 +37,7 @@ func ParseQuery(text string) Query {
 	for text != "" && len(q.phrases) < maxPhrases {
 		if rest, ok := strings.CutPrefix(text, `"`); ok {
 			quoted, after, closed := strings.Cut(rest, `"`)
-			q.add(quoted, !closed) // it is still typed
+			q.add(quoted, !closed) // the user is still typing
 			text = after
 			continue
 		}
@@ -58,8 +56,7 @@ func ParseQuery(text string) Query {
 	return q
 }
 
-// InTitles is the query as titles are searched: a single letter is the beginning
-// of a word there.
+// InTitles is the query for titles: a single letter is a prefix there.
 func (q Query) InTitles() Query {
 	phrases := slices.Clone(q.phrases)
 	for i := range phrases {
@@ -68,21 +65,19 @@ func (q Query) InTitles() Query {
 	return Query{phrases}
 }
 
-// Empty reports whether there is nothing to find.
+// Empty reports whether the query has no words.
 func (q Query) Empty() bool { return len(q.phrases) == 0 }
 
-// add adds what a piece of the text is found by.
+// add adds the phrases of a part of the text.
 func (q *Query) add(text string, prefix bool) {
 	words, parts := terms(text)
 	p := phrase{prefix: prefix}
 	for i, t := range words {
 		switch {
 		case t.first != 0 && utf8.RuneCountInString(text[t.start:t.end]) == 1 && i > 0 && words[i-1].end == t.end:
-			// The last character of a run stands in the pair before it.
-			continue
+			continue // the last character of a run, which is in the pair before it
 		case slices.ContainsFunc(parts, func(part term) bool { return part.start == t.start && part.end > t.end }):
-			// C++ is not any C.
-			continue
+			continue // the C in C++
 		}
 		p.terms = append(p.terms, t.text)
 	}
@@ -93,19 +88,14 @@ func (q *Query) add(text string, prefix bool) {
 		q.phrases = append(q.phrases, p)
 	}
 	for _, t := range parts {
-		if !within(t, words) {
+		if !slices.ContainsFunc(words, func(w term) bool { return w.start <= t.start && t.end <= w.end }) {
 			q.phrases = append(q.phrases, phrase{terms: []string{t.text}, parts: true})
 		}
 	}
 	q.phrases = q.phrases[:min(len(q.phrases), maxPhrases)]
 }
 
-// within reports whether a part is a word of a name, which is looked for already.
-func within(part term, words []term) bool {
-	return slices.ContainsFunc(words, func(w term) bool { return w.start <= part.start && part.end <= w.end })
-}
-
-// match is the query in the language of FTS5.
+// match is the query in the syntax of FTS5.
 func (q Query) match() string {
 	var b strings.Builder
 	for i, p := range q.phrases {
@@ -125,8 +115,8 @@ func (q Query) match() string {
 	return b.String()
 }
 
-// Marks are the places in a text that a query found, in order and apart from each
-// other, for highlighting. They may be those of some of its words only.
+// Marks are the matches of any of the query's words in a text, for highlighting. They are
+// in order and do not touch.
 func (q Query) Marks(text string) []Range {
 	if q.Empty() {
 		return nil
@@ -148,7 +138,7 @@ func (q Query) Marks(text string) []Range {
 	return joined
 }
 
-// marks adds the places of one phrase.
+// marks adds the matches of one phrase.
 func (p phrase) marks(marks []Range, words, parts []term) []Range {
 	if len(p.terms) == 1 {
 		for _, t := range parts {
@@ -175,8 +165,7 @@ func (p phrase) marks(marks []Range, words, parts []term) []Range {
 	return marks
 }
 
-// ends is where in the text a term that is the n-th of the phrase ends, 0 when it
-// is another one.
+// ends is the end of a match of t with the n-th term of the phrase, 0 if it does not match.
 func (p phrase) ends(t term, n int) int {
 	want := p.terms[n]
 	if t.text == want {

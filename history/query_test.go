@@ -125,7 +125,7 @@ func FuzzQuery(f *testing.F) {
 			if len(own) > maxTerm || ParseQuery(own).Empty() {
 				continue
 			}
-			found, err := find(t.Context(), beginRead(t, s), ParseQuery(own))
+			found, err := findMessages(t.Context(), beginRead(t, s), ParseQuery(own))
 			if err != nil || !slices.ContainsFunc(found, func(f match) bool { return f.message == m.ID }) {
 				t.Fatalf("%q is not found by %s: %v, %v", text, own, found, err)
 			}

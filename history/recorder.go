@@ -7,9 +7,8 @@ import (
 	"github.com/bise-sh/bise/engine"
 )
 
-// A Recorder saves a question and its answers while they stream. Its fields are set
-// before Begin. It is for one goroutine at a time: a caller that must not wait for the
-// disk calls it from a queue.
+// A Recorder saves a question and its answers while they stream. Its fields are set before
+// Begin. It is for one goroutine at a time.
 type Recorder struct {
 	// Conversation is where to save. Without an ID, Begin starts one with its mode and
 	// model, and with the system prompt.
@@ -19,8 +18,8 @@ type Recorder struct {
 	// and its Parent is what the answers follow.
 	Question Message
 	Model    string // that answers
-	Choices  int    // answers to the question; 0: one
-	// Continue is a message to go on with in place of new answers; 0: none.
+	Choices  int    // answers to the question; 0 is one
+	// Continue is a stopped answer to continue in place of new answers, or 0.
 	Continue int64
 
 	replies []*Reply // one for each choice
@@ -95,7 +94,7 @@ func (r *Recorder) ask(ctx context.Context, s *Store) (err error) {
 	return err
 }
 
-// Begun reports whether there are answers to record.
+// Begun reports whether Begin has begun the answers.
 func (r *Recorder) Begun() bool { return len(r.replies) > 0 }
 
 // Answer is the id of the first answer, 0 before Begin.
@@ -106,7 +105,7 @@ func (r *Recorder) Answer() int64 {
 	return r.replies[0].Message()
 }
 
-// Take saves what an event adds to the answers.
+// Take saves an event of the answers.
 func (r *Recorder) Take(event engine.Event) error {
 	for _, reply := range r.replies {
 		if err := reply.Take(event); err != nil {
@@ -116,7 +115,7 @@ func (r *Recorder) Take(event engine.Event) error {
 	return nil
 }
 
-// Close ends the answers. Closing again does nothing.
+// Close ends the answers. Another call does nothing.
 func (r *Recorder) Close() error {
 	var err error
 	for _, reply := range r.replies {

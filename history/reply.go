@@ -11,23 +11,21 @@ import (
 	"github.com/bise-sh/bise/engine"
 )
 
-// A piece is a part of an answer as it came.
+// A piece is a part of an answer, in the order of generation.
 type piece struct {
 	kind string // a chunk's type, or toolCall
-	text string // of a tool call its JSON
+	text string // JSON for a tool call
 }
 
 const toolCall = "tool_call"
 
-// A Reply writes an answer while it comes. Its methods are not for use by several
-// goroutines at once.
+// A Reply writes an answer while it streams. It is for one goroutine at a time.
 type Reply struct {
-	// Choice is the one that is kept of the answers to a request, the first unless
-	// it is changed before events are taken.
+	// Choice is the number of the choice to save. It is set before the first event.
 	Choice int
 
 	s *Store
-	// ctx goes on when the request is stopped: what has come is kept.
+	// ctx is not cancelled with the request: what was generated is saved.
 	ctx      context.Context
 	message  int64
 	measured Measured
@@ -35,18 +33,18 @@ type Reply struct {
 	closed   bool
 }
 
-// Begin begins an answer after its parent and makes it the conversation's leaf.
-// It needs what [Store.Add] needs, without a content unless the answer goes on
-// from one, and the model in Measured.
+// Begin begins an answer after its parent and makes it the conversation's leaf. The message
+// needs what [Store.Add] needs, but content only if the answer continues it, and the model
+// in Measured.
 func (s *Store) Begin(ctx context.Context, m Message) (*Reply, error) {
 	m.State = Streaming
 	if err := inTx(ctx, s.write, func(tx *sql.Tx) error { return s.add(ctx, tx, &m) }); err != nil {
-		return nil, failed(fmt.Sprintf("save an answer of conversation %d", m.Conversation), err)
+		return nil, wrap(fmt.Sprintf("save an answer of conversation %d", m.Conversation), err)
 	}
 	return &Reply{s: s, ctx: context.WithoutCancel(ctx), message: m.ID, measured: m.Measured, size: size(&m)}, nil
 }
 
-// Continue goes on with an answer that was cut.
+// Continue continues a stopped answer.
 func (s *Store) Continue(ctx context.Context, message int64) (*Reply, error) {
 	r := &Reply{s: s, ctx: context.WithoutCancel(ctx), message: message}
 	err := inTx(ctx, s.write, func(tx *sql.Tx) error {
@@ -63,16 +61,15 @@ func (s *Store) Continue(ctx context.Context, message int64) (*Reply, error) {
 		return err
 	})
 	if err != nil {
-		return nil, failed(fmt.Sprintf("continue message %d", message), err)
+		return nil, wrap(fmt.Sprintf("continue message %d", message), err)
 	}
 	return r, nil
 }
 
-// Message is the id of the message that is written.
+// Message is the ID of the answer.
 func (r *Reply) Message() int64 { return r.message }
 
-// Take keeps what an event says of the answer. What has been taken is still there
-// when the process is killed.
+// Take saves an event of the answer. It survives a crash of the process.
 func (r *Reply) Take(event engine.Event) error {
 	switch e := event.(type) {
 	case engine.TextDelta:
@@ -87,7 +84,7 @@ func (r *Reply) Take(event engine.Event) error {
 		if e.Choice == r.Choice {
 			call, err := marshal(e.Call)
 			if err != nil {
-				return failed("save a piece of an answer", err)
+				return wrap("save a piece of an answer", err)
 			}
 			return r.write(piece{toolCall, string(call)})
 		}
@@ -112,11 +109,11 @@ func (r *Reply) write(p piece) error {
 	}
 	_, err := r.s.write.ExecContext(r.ctx, `INSERT INTO pieces (message, seq, type, text)
 		SELECT ?1, coalesce(max(seq), 0) + 1, ?2, ?3 FROM pieces WHERE message = ?1`, r.message, p.kind, p.text)
-	return failed("save a piece of an answer", err)
+	return wrap("save a piece of an answer", err)
 }
 
-// Close ends the message: complete when the model ended it, stopped otherwise.
-// Closing again does nothing.
+// Close ends the message: complete if the model ended it, else stopped. Another call does
+// nothing.
 func (r *Reply) Close() error {
 	if r.closed {
 		return nil
@@ -126,8 +123,8 @@ func (r *Reply) Close() error {
 	if r.measured.Finish != "" {
 		state = Complete
 	}
-	return failed("save an answer", inTx(r.ctx, r.s.write, func(tx *sql.Tx) error {
-		if err := fold(r.ctx, tx, r.message, state, &r.measured); err != nil {
+	return wrap("save an answer", inTx(r.ctx, r.s.write, func(tx *sql.Tx) error {
+		if err := foldPieces(r.ctx, tx, r.message, state, &r.measured); err != nil {
 			return err
 		}
 		_, err := tx.ExecContext(r.ctx, "UPDATE conversations SET updated = ? WHERE id = (SELECT conversation FROM messages WHERE id = ?)",
@@ -136,11 +133,10 @@ func (r *Reply) Close() error {
 	}))
 }
 
-// fold joins a message's pieces with its content, and makes it found by its text.
-// Somebody who still writes it may go on, and the rest is folded later: so nobody
-// needs to know whether the process that began an answer is alive. A nil measured
-// leaves what is there.
-func fold(ctx context.Context, tx *sql.Tx, message int64, state State, measured *Measured) error {
+// foldPieces moves a message's pieces into its content, and indexes its text. A process
+// that still writes the answer may continue, and the rest is folded later. So the caller
+// need not know whether that process is alive. A nil measured changes nothing.
+func foldPieces(ctx context.Context, tx *sql.Tx, message int64, state State, measured *Measured) error {
 	list, err := json.Marshal([]int64{message})
 	if err != nil {
 		return err
@@ -149,35 +145,22 @@ func fold(ctx context.Context, tx *sql.Tx, message int64, state State, measured 
 	if err != nil {
 		return err
 	}
-	var content string
-	var role engine.Role
-	if err := tx.QueryRowContext(ctx, "SELECT content, role FROM messages WHERE id = ?", message).Scan(&content, &role); err != nil {
-		return err
-	}
 	var st stored
-	if err := json.Unmarshal([]byte(content), &st); err != nil {
+	var role engine.Role
+	if err := tx.QueryRowContext(ctx, "SELECT content, role FROM messages WHERE id = ?", message).Scan(jsonColumn{&st}, &role); err != nil {
 		return err
 	}
-	for _, p := range fresh[message] {
-		if err := st.append(p); err != nil {
-			return err
-		}
+	if err := st.append(fresh[message]); err != nil {
+		return err
 	}
 	if last := len(st.Chunks) - 1; last >= 0 && state == Complete {
 		st.Chunks[last].Open = false
 	}
-	data, err := marshal(st)
-	if err != nil {
-		return err
-	}
-	if _, err := tx.ExecContext(ctx, "UPDATE messages SET content = ?, state = ? WHERE id = ?", string(data), state, message); err != nil {
+	if _, err := tx.ExecContext(ctx, "UPDATE messages SET content = ?, state = ? WHERE id = ?", jsonColumn{&st}, state, message); err != nil {
 		return err
 	}
 	if measured != nil {
-		if data, err = marshal(measured); err != nil {
-			return err
-		}
-		if _, err := tx.ExecContext(ctx, "UPDATE messages SET measured = ? WHERE id = ?", string(data), message); err != nil {
+		if _, err := tx.ExecContext(ctx, "UPDATE messages SET measured = ? WHERE id = ?", jsonColumn{measured}, message); err != nil {
 			return err
 		}
 	}
@@ -187,41 +170,35 @@ func fold(ctx context.Context, tx *sql.Tx, message int64, state State, measured 
 	return index(ctx, tx, message, role, st.text())
 }
 
-// append joins a piece with the content. Thinking at the end stays open, so that a
-// stopped answer can go on with it; whatever follows closes it.
-func (s *stored) append(p piece) error {
-	last := len(s.Chunks) - 1
-	if p.kind == toolCall {
+// append adds pieces to the content. Thinking at the end stays open, so that a stopped
+// answer can continue with it; the next piece closes it.
+func (s *stored) append(pieces []piece) error {
+	for _, p := range pieces {
+		last := len(s.Chunks) - 1
+		kind := engine.ChunkType(p.kind)
+		if last >= 0 && s.Chunks[last].Type == kind && s.Chunks[last].Blob == 0 {
+			s.Chunks[last].Text += p.text
+			continue
+		}
+		if last >= 0 {
+			s.Chunks[last].Open = false
+		}
+		if p.kind != toolCall {
+			s.Chunks = append(s.Chunks, storedChunk{Type: kind, Text: p.text, Open: kind == engine.ThinkingChunk})
+			continue
+		}
 		var call engine.ToolCall
 		if err := json.Unmarshal([]byte(p.text), &call); err != nil {
 			return fmt.Errorf("a tool call: %w", err)
 		}
 		s.ToolCalls = append(s.ToolCalls, call)
-		if last >= 0 {
-			s.Chunks[last].Open = false
-		}
-		return nil
 	}
-	kind := engine.ChunkType(p.kind)
-	if last >= 0 && s.Chunks[last].Type == kind && s.Chunks[last].Blob == 0 {
-		s.Chunks[last].Text += p.text
-		return nil
-	}
-	if last >= 0 {
-		s.Chunks[last].Open = false
-	}
-	s.Chunks = append(s.Chunks, storedChunk{Type: kind, Text: p.text, Open: kind == engine.ThinkingChunk})
 	return nil
 }
 
-// readPieces reads the pieces of messages, given as a JSON list of ids, in the
-// order in which they came. Those of one kind in a row are joined.
+// readPieces reads the pieces of messages, given as a JSON list of IDs, in order. It joins
+// consecutive pieces of one kind.
 func readPieces(ctx context.Context, tx *sql.Tx, messages string) (map[int64][]piece, error) {
-	rows, err := tx.QueryContext(ctx, "SELECT message, type, text FROM pieces WHERE message IN (SELECT value FROM json_each(?)) ORDER BY message, seq", messages)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
 	list := map[int64][]piece{}
 	var current int64
 	var kind string
@@ -232,18 +209,17 @@ func readPieces(ctx context.Context, tx *sql.Tx, messages string) (map[int64][]p
 			run.Reset()
 		}
 	}
-	for rows.Next() {
+	err := forEachRow(ctx, tx, func(rows *sql.Rows) error {
 		var id int64
 		var p piece
-		if err := rows.Scan(&id, &p.kind, &p.text); err != nil {
-			return nil, err
-		}
+		err := rows.Scan(&id, &p.kind, &p.text)
 		if id != current || p.kind != kind || kind == toolCall {
 			flush()
 		}
 		current, kind = id, p.kind
 		run.WriteString(p.text)
-	}
+		return err
+	}, "SELECT message, type, text FROM pieces WHERE message IN (SELECT value FROM json_each(?)) ORDER BY message, seq", messages)
 	flush()
-	return list, rows.Err()
+	return list, err
 }

@@ -154,7 +154,7 @@ func TestSettle(t *testing.T) {
 		t.Errorf("a fresh answer is %v", got.State)
 	}
 	for range 2 {
-		if err := s.settle(t.Context(), time.Now().Add(time.Hour)); err != nil {
+		if err := s.endAnswers(t.Context(), time.Now().Add(time.Hour)); err != nil {
 			t.Fatal(err)
 		}
 	}

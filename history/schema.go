@@ -6,11 +6,11 @@ import (
 	"fmt"
 )
 
-// applicationID marks a database as ours in its header, "bise" in ASCII.
+// applicationID identifies our databases in their header: "bise" in ASCII.
 const applicationID = 0x62697365
 
-// migrations update a database from one version (PRAGMA user_version) to the next: the
-// first makes version 1 of an empty file. One that was released is not changed any more.
+// migrations update a database from one version (PRAGMA user_version) to the next. The
+// first makes version 1 from an empty file. A released migration must not change.
 var migrations = []string{
 	`
 	CREATE TABLE conversations (
@@ -22,8 +22,8 @@ var migrations = []string{
 		created INTEGER NOT NULL, -- times are Unix milliseconds
 		updated INTEGER NOT NULL,
 		draft   TEXT NOT NULL DEFAULT '',
-		leaf    INTEGER, -- NULL while nothing was said
-		deleted INTEGER  -- when; NULL for those that are there
+		leaf    INTEGER, -- NULL without messages
+		deleted INTEGER  -- the time, or NULL
 	);
 	CREATE INDEX conversations_newest ON conversations (updated DESC, id DESC)
 		WHERE deleted IS NULL AND (leaf IS NOT NULL OR draft <> '');
@@ -43,7 +43,7 @@ var migrations = []string{
 	CREATE INDEX messages_by_conversation ON messages (conversation);
 	CREATE INDEX messages_streaming ON messages (id) WHERE state = 1;
 
-	-- What has come of an answer that is being written, a row for each piece.
+	-- The pieces of answers that are being written.
 	CREATE TABLE pieces (
 		message INTEGER NOT NULL REFERENCES messages ON DELETE CASCADE,
 		seq     INTEGER NOT NULL,
@@ -52,10 +52,10 @@ var migrations = []string{
 		PRIMARY KEY (message, seq)
 	) WITHOUT ROWID;
 
-	-- What is attached to messages, each thing once.
+	-- Attachments, each stored once.
 	CREATE TABLE blobs (
 		id       INTEGER PRIMARY KEY,
-		hash     BLOB NOT NULL UNIQUE, -- SHA-256 of what it is
+		hash     BLOB NOT NULL UNIQUE, -- SHA-256 before compression
 		deflated INTEGER NOT NULL,
 		data     BLOB NOT NULL
 	);
@@ -66,8 +66,8 @@ var migrations = []string{
 	) WITHOUT ROWID;
 	CREATE INDEX attached_by_blob ON attached (blob);
 
-	-- The words of messages and of titles, by their ids. What a word is, terms.go
-	-- says: here they come separated by spaces, and everything else is part of one.
+	-- The terms of messages and titles, by their ids. terms.go makes the terms and
+	-- separates them with spaces.
 	CREATE VIRTUAL TABLE words USING fts5(text, parts, content='', contentless_delete=1, prefix='2 3',
 		tokenize="unicode61 remove_diacritics 0 categories 'L* M* N* P* S* C*'");
 	CREATE VIRTUAL TABLE titles USING fts5(text, parts, content='', contentless_delete=1,
@@ -75,8 +75,7 @@ var migrations = []string{
 	`,
 }
 
-// migrate updates the database to the newest version. Of two processes that try, one
-// waits and finds it done.
+// migrate updates the database to the newest version. If two processes try, one waits.
 func migrate(ctx context.Context, db *sql.DB) error {
 	return inTx(ctx, db, func(tx *sql.Tx) error {
 		var version int
@@ -96,7 +95,25 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	})
 }
 
-// inTx does what do does as one.
+// forEachRow runs a query and calls scan for each row.
+func forEachRow(ctx context.Context, db interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}, scan func(*sql.Rows) error, query string, args ...any,
+) error {
+	rows, err := db.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// inTx calls do in a transaction.
 func inTx(ctx context.Context, db *sql.DB, do func(*sql.Tx) error) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {

@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"encoding/json"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -16,13 +16,12 @@ import (
 )
 
 const (
-	// candidates is how many messages are compared: the newest that match. A word
-	// that more of them have tells them apart by little else than their age.
-	candidates = 300
-	// weighed is how much of the candidates' contents is read to compare them, in
-	// bytes.
-	weighed = 4 << 20
-	// snippet is about how long an excerpt is, in bytes.
+	// maxCandidates limits the messages that are ranked, to the newest that match. If more
+	// messages have the words, their age is what matters.
+	maxCandidates = 300
+	// maxRanked limits the contents that are read for the ranking, in bytes.
+	maxRanked = 4 << 20
+	// snippet is the length of an excerpt, in bytes.
 	snippet = 160
 )
 
@@ -30,7 +29,7 @@ const (
 type Hit struct {
 	Conversation Conversation
 	TitleMarks   []Range // what matched in the title
-	// Message is the message that matches best, 0 when only the title does.
+	// Message is the best match, 0 if only the title matches.
 	Message int64
 	Role    engine.Role
 	Text    string  // an excerpt of the message, on one line
@@ -38,9 +37,9 @@ type Hit struct {
 	Matches int     // messages that match, among the newest 300 of all conversations
 }
 
-// Search finds conversations by what was written in them and by their titles, best first:
-// how often the words are there, for how long a message, how recently. Deleted ones are
-// not found.
+// Search finds conversations by their messages and titles, best match first. The rank
+// depends on how often a message has the words, on its length and on its age. Deleted
+// conversations are not found.
 func (s *Store) Search(ctx context.Context, query string, limit int) ([]Hit, error) {
 	q := ParseQuery(query)
 	if q.Empty() {
@@ -48,111 +47,79 @@ func (s *Store) Search(ctx context.Context, query string, limit int) ([]Hit, err
 	}
 	var hits []Hit
 	err := inTx(ctx, s.read, func(tx *sql.Tx) error {
-		found, err := find(ctx, tx, q)
+		messages, err := findMessages(ctx, tx, q)
+		if err == nil {
+			err = rank(ctx, tx, q, messages)
+		}
 		if err != nil {
 			return err
 		}
-		if err := weigh(ctx, tx, q, found); err != nil {
-			return err
-		}
-		titled, err := findTitles(ctx, tx, q.InTitles())
+		titles, err := findTitles(ctx, tx, q.InTitles())
 		if err != nil {
 			return err
 		}
-		hits, err = gather(ctx, tx, q, append(found, titled...), limit)
+		hits, err = gather(ctx, tx, q, append(messages, titles...), limit)
 		return err
 	})
-	return hits, failed("search the history", err)
+	return hits, wrap("search the history", err)
 }
 
-// A match is a message that has the words, or a title.
+// A match is a message or a title with the words.
 type match struct {
 	message, conversation int64
-	updated               time.Time // of the conversation
-	size                  int       // of the stored content, in bytes
-	score                 float64
+	updated               int64   // of the conversation, in Unix milliseconds
+	size                  int     // of the stored content, in bytes
+	score                 float64 // from 0 to 1
 }
 
-// find finds the newest messages that match. FTS5 gives them in the order of
-// their ids without looking at the others; its own rank would look at all.
-func find(ctx context.Context, tx *sql.Tx, q Query) ([]match, error) {
-	rows, err := tx.QueryContext(ctx, `SELECT m.id, m.conversation, c.updated, octet_length(m.content)
+// findMessages finds the newest messages that match. FTS5 returns them by descending ID
+// and reads no others. Its own rank, bm25, would read all matches.
+func findMessages(ctx context.Context, tx *sql.Tx, q Query) ([]match, error) {
+	return findMatches(ctx, tx, q, `SELECT m.id, m.conversation, c.updated, octet_length(m.content), 0.0
 		FROM words CROSS JOIN messages m ON m.id = words.rowid CROSS JOIN conversations c ON c.id = m.conversation
-		WHERE words MATCH ? AND c.deleted IS NULL ORDER BY words.rowid DESC LIMIT ?`, q.match(), candidates)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var list []match
-	for rows.Next() {
-		var m match
-		var updated int64
-		if err := rows.Scan(&m.message, &m.conversation, &updated, &m.size); err != nil {
-			return nil, err
-		}
-		m.updated = time.UnixMilli(updated)
-		list = append(list, m)
-	}
-	return list, rows.Err()
+		WHERE words MATCH ? AND c.deleted IS NULL ORDER BY words.rowid DESC LIMIT ?`)
 }
 
-// findTitles finds the conversations whose title matches.
+// findTitles finds the conversations whose title matches. The score of a title is the
+// highest of a message.
 func findTitles(ctx context.Context, tx *sql.Tx, q Query) ([]match, error) {
-	rows, err := tx.QueryContext(ctx, `SELECT c.id, c.updated FROM titles CROSS JOIN conversations c ON c.id = titles.rowid
-		WHERE titles MATCH ? AND c.deleted IS NULL ORDER BY titles.rowid DESC LIMIT ?`, q.match(), candidates)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var list []match
-	for rows.Next() {
-		m := match{score: 1} // as much as a message that has a word very often
-		var updated int64
-		if err := rows.Scan(&m.conversation, &updated); err != nil {
-			return nil, err
-		}
-		m.updated = time.UnixMilli(updated)
-		list = append(list, m)
-	}
-	return list, rows.Err()
+	return findMatches(ctx, tx, q, `SELECT 0, c.id, c.updated, 0, 1.0 FROM titles CROSS JOIN conversations c ON c.id = titles.rowid
+		WHERE titles MATCH ? AND c.deleted IS NULL ORDER BY titles.rowid DESC LIMIT ?`)
 }
 
-// weigh says how well messages match.
-func weigh(ctx context.Context, tx *sql.Tx, q Query, found []match) error {
+func findMatches(ctx context.Context, tx *sql.Tx, q Query, query string) (list []match, err error) {
+	err = forEachRow(ctx, tx, func(rows *sql.Rows) error {
+		var m match
+		err := rows.Scan(&m.message, &m.conversation, &m.updated, &m.size, &m.score)
+		list = append(list, m)
+		return err
+	}, query, q.match(), maxCandidates)
+	return list, err
+}
+
+// rank sets the scores of messages.
+func rank(ctx context.Context, tx *sql.Tx, q Query, messages []match) error {
 	read, err := tx.PrepareContext(ctx, "SELECT content FROM messages WHERE id = ?")
 	if err != nil {
 		return err
 	}
 	defer read.Close()
-	budget := weighed
-	for i := range found {
-		if budget -= found[i].size; budget < 0 {
+	budget := maxRanked
+	for i := range messages {
+		if budget -= messages[i].size; budget < 0 {
 			break
 		}
-		text, err := contentText(read.QueryRowContext(ctx, found[i].message))
-		if err != nil {
+		var st stored
+		if err := read.QueryRowContext(ctx, messages[i].message).Scan(jsonColumn{&st}); err != nil {
 			return err
 		}
-		found[i].score = q.score(text)
+		messages[i].score = q.score(st.text())
 	}
 	return nil
 }
 
-func contentText(row *sql.Row, more ...any) (string, error) {
-	var content []byte
-	if err := row.Scan(append([]any{&content}, more...)...); err != nil {
-		return "", err
-	}
-	var st stored
-	if err := json.Unmarshal(content, &st); err != nil {
-		return "", err
-	}
-	return st.text(), nil
-}
-
-// score is BM25's measure of one text, from 0 to 1: how often it has the phrases,
-// against its length. How rare a word is does not count: every text here has all
-// of them.
+// score is BM25 of one text, from 0 to 1, without the rarity of words: every candidate has
+// all of them.
 func (q Query) score(text string) float64 {
 	const (
 		k1      = 1.2
@@ -169,12 +136,12 @@ func (q Query) score(text string) float64 {
 	return sum / float64(len(q.phrases))
 }
 
-// recent is 1 for what was written now, and half of it for each month before.
-func recent(t, now time.Time) float64 {
+// recency is 1 for the present, and halves with each month before.
+func recency(t, now time.Time) float64 {
 	return math.Exp2(-max(0, now.Sub(t).Hours()) / (30 * 24))
 }
 
-// gather makes hits of what was found, one for each conversation.
+// gather makes the hits, one for each conversation.
 func gather(ctx context.Context, tx *sql.Tx, q Query, found []match, limit int) ([]Hit, error) {
 	type conversation struct {
 		best    match
@@ -186,7 +153,7 @@ func gather(ctx context.Context, tx *sql.Tx, q Query, found []match, limit int) 
 	for _, m := range found {
 		c := all[m.conversation]
 		if c == nil {
-			c = &conversation{score: recent(m.updated, now) / 2}
+			c = &conversation{score: recency(time.UnixMilli(m.updated), now) / 2}
 			all[m.conversation] = c
 		}
 		if m.message == 0 {
@@ -198,11 +165,9 @@ func gather(ctx context.Context, tx *sql.Tx, q Query, found []match, limit int) 
 			c.best = m
 		}
 	}
-	ids := make([]int64, 0, len(all))
-	for id := range all {
-		ids = append(ids, id)
-	}
-	slices.SortFunc(ids, func(a, b int64) int { return cmp.Or(cmp.Compare(all[b].score, all[a].score), cmp.Compare(b, a)) })
+	ids := slices.SortedFunc(maps.Keys(all), func(a, b int64) int {
+		return cmp.Or(cmp.Compare(all[b].score, all[a].score), cmp.Compare(b, a))
+	})
 	var hits []Hit
 	for _, id := range ids[:min(max(0, limit), len(ids))] {
 		h := Hit{Message: all[id].best.message, Matches: all[id].matches}
@@ -211,19 +176,19 @@ func gather(ctx context.Context, tx *sql.Tx, q Query, found []match, limit int) 
 		}
 		h.TitleMarks = q.InTitles().Marks(h.Conversation.Title)
 		if h.Message != 0 {
-			text, err := contentText(tx.QueryRowContext(ctx, "SELECT content, role FROM messages WHERE id = ?", h.Message), &h.Role)
-			if err != nil {
+			var st stored
+			if err := tx.QueryRowContext(ctx, "SELECT content, role FROM messages WHERE id = ?", h.Message).Scan(jsonColumn{&st}, &h.Role); err != nil {
 				return nil, err
 			}
-			h.Text, h.Marks = q.excerpt(text)
+			h.Text, h.Marks = q.excerpt(st.text())
 		}
 		hits = append(hits, h)
 	}
 	return hits, nil
 }
 
-// excerpt is the piece of a text around the first place where most of the words
-// are near each other, on one line, and the marks in it.
+// excerpt returns the part of a text with the most matches close together, on one line,
+// and the marks in it.
 func (q Query) excerpt(text string) (string, []Range) {
 	marks := q.Marks(text)
 	start, most := 0, 0
@@ -241,7 +206,7 @@ func (q Query) excerpt(text string) (string, []Range) {
 	if to < len(text) {
 		to = from + cutWord(text[from:to])
 	}
-	line := strings.Join(strings.Fields(strings.ToValidUTF8(text[from:to], "")), " ")
+	line := joinFields(text[from:to])
 	if from > 0 {
 		line = "…" + line
 	}
@@ -251,8 +216,8 @@ func (q Query) excerpt(text string) (string, []Range) {
 	return line, q.Marks(line)
 }
 
-// wordStart is the beginning of the first word after a place, the place itself in
-// a text without spaces.
+// wordStart is the start of the first word after an offset, or the offset itself in a text
+// without spaces.
 func wordStart(text string, at int) int {
 	if at <= 0 {
 		return 0
@@ -266,15 +231,24 @@ func wordStart(text string, at int) int {
 	return at
 }
 
-// cutWord is where the last whole word ends in a text that was cut, the end of
-// its last whole rune where there is no space.
+// cutWord is the end of the last complete word in a truncated text, or of its last
+// complete rune if it has no spaces.
 func cutWord(text string) int {
 	if i := strings.LastIndexFunc(text, unicode.IsSpace); i > len(text)/2 {
 		return i
 	}
-	end := len(text)
-	for n := 0; end > 0 && n < utf8.UTFMax && !utf8.ValidString(text[end-1:]); n++ {
-		end--
+	return len(cutRune(text))
+}
+
+// cutRune removes an incomplete rune from the end of a truncated text.
+func cutRune(text string) string {
+	for i := len(text) - 1; i >= max(0, len(text)-utf8.UTFMax); i-- {
+		if utf8.RuneStart(text[i]) {
+			if !utf8.FullRuneInString(text[i:]) {
+				return text[:i]
+			}
+			break
+		}
 	}
-	return end
+	return text
 }

@@ -169,7 +169,7 @@ func TestExcerpt(t *testing.T) {
 func TestRecent(t *testing.T) {
 	now := time.Now()
 	for age, want := range map[time.Duration]float64{0: 1, -time.Hour: 1, 30 * 24 * time.Hour: 0.5, 60 * 24 * time.Hour: 0.25} {
-		if got := recent(now.Add(-age), now); got != want {
+		if got := recency(now.Add(-age), now); got != want {
 			t.Errorf("%v ago: %v, want %v", age, got, want)
 		}
 	}

@@ -17,31 +17,31 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// busy is how long a writer waits for another process's. A transaction takes
-// milliseconds; an import of thousands of conversations, seconds.
-const busy = 20 * time.Second
+// busyTimeout is how long a writer waits for other processes. A transaction takes
+// milliseconds, an import of thousands of conversations seconds.
+const busyTimeout = 20 * time.Second
 
 // A Store is an open history.
 type Store struct {
 	path     string
 	setAside string
-	// Writes go through one connection, in turn: SQLite has one writer at a time,
-	// and waiting in line is better than an error that says to try again.
+	// Writes use one connection. SQLite has one writer at a time, and waiting in line is
+	// better than an error that says to try again.
 	write *sql.DB
 	read  *sql.DB
 }
 
-// Open opens the history at path, and makes it when it is not there, with its
-// folder. A file that is damaged is renamed, never overwritten, and a new history
-// begun: [Store.SetAside] then returns its new name. A history
-// of a newer bise and a database of another program are left as they are.
+// Open opens the history at path, and creates it with its folder if it does not exist.
+// Open renames a damaged file, never overwrites it, and starts a new history;
+// [Store.SetAside] then returns the new name. It does not change a history of a newer bise
+// or a database of another program.
 func Open(path string) (*Store, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("open the history: %w", err)
 	}
 	s, err := open(path)
-	if !damaged(err) {
+	if !isDamaged(err) {
 		return s, err
 	}
 	aside, err := setAside(path)
@@ -55,11 +55,10 @@ func Open(path string) (*Store, error) {
 	return s, nil
 }
 
-// SetAside is where a damaged history was moved when this one was opened, "" when
-// nothing was wrong.
+// SetAside is the new path of a damaged history that Open renamed, or "".
 func (s *Store) SetAside() string { return s.setAside }
 
-// Close closes the history. Writers of answers must be closed before.
+// Close closes the history. Replies must be closed first.
 func (s *Store) Close() error { return errors.Join(s.read.Close(), s.write.Close()) }
 
 func open(path string) (_ *Store, err error) {
@@ -72,9 +71,9 @@ func open(path string) (_ *Store, err error) {
 		return nil, err
 	}
 	s := &Store{path: path}
-	// Without synchronous=FULL a commit survives the process, and the machine's
-	// power all but the last moments: a piece of an answer is not worth waiting for
-	// the disk. What is deleted is overwritten where that costs no further write.
+	// With synchronous=NORMAL a commit survives a crash of the process; a power failure
+	// may lose the last commits. A piece of an answer is not worth waiting for the disk.
+	// secure_delete=FAST overwrites deleted rows where that costs no further write.
 	s.write = connect(path, "_txlock", "immediate", "_pragma", "synchronous(NORMAL)", "_pragma", "secure_delete(FAST)", "_pragma", "foreign_keys(ON)")
 	s.write.SetMaxOpenConns(1)
 	s.read = connect(path, "_pragma", "query_only(ON)")
@@ -84,13 +83,13 @@ func open(path string) (_ *Store, err error) {
 			_ = s.Close()
 		}
 	}()
-	ctx := context.Background() // opening is short and has no caller to wait for
+	ctx := context.Background() // opening is short
 	version, err := s.version(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if version < len(migrations) {
-		// Both come before the tables, and outside of a transaction.
+		// Both must come before the tables, and outside of a transaction.
 		if _, err := s.write.ExecContext(ctx, "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL"); err != nil {
 			return nil, err
 		}
@@ -98,12 +97,12 @@ func open(path string) (_ *Store, err error) {
 			return nil, err
 		}
 	}
-	// A glance at each table: damage that shows here is damage that would show later.
+	// A first read finds damage now instead of later.
 	_, err = s.List(ctx, Conversation{}, 1)
 	return s, err
 }
 
-// version is the database's, 0 for an empty file.
+// version is the version of the database, 0 for an empty file.
 func (s *Store) version(ctx context.Context) (int, error) {
 	var version, application, tables int
 	err := s.write.QueryRowContext(ctx, "SELECT v.user_version, a.application_id, (SELECT count(*) FROM sqlite_schema) FROM pragma_user_version v, pragma_application_id a").
@@ -114,20 +113,20 @@ func (s *Store) version(ctx context.Context) (int, error) {
 	case application != applicationID && (application != 0 || tables > 0):
 		return 0, &fault.Error{
 			Kind: fault.BadData, Msg: fmt.Sprintf("cannot open the history: %s is another program's database", s.path),
-			Advice: "Move the file away to begin a new history.",
+			Advice: "Move the file away to start a new history.",
 		}
 	case version > len(migrations):
 		return 0, &fault.Error{
 			Kind:   fault.BadData,
-			Msg:    fmt.Sprintf("cannot open the history: %s has version %d of a newer bise, and this bise knows version %d", s.path, version, len(migrations)),
-			Advice: "Install that version again, or move the file away to begin a new history.",
+			Msg:    fmt.Sprintf("cannot open the history: %s has version %d of a newer bise, and this bise supports version %d", s.path, version, len(migrations)),
+			Advice: "Install that version again, or move the file away to start a new history.",
 		}
 	}
 	return version, nil
 }
 
-// create makes the file, empty, so that no other process may read it: SQLite gives the
-// files beside it the same mode.
+// create makes an empty file that only its owner may read. SQLite gives the files beside
+// it the same mode.
 func create(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
@@ -147,9 +146,9 @@ func create(path string) error {
 	return nil
 }
 
-// connect gives connections to the database, made when they are needed.
+// connect returns a pool of connections to the database.
 func connect(path string, options ...string) *sql.DB {
-	q := url.Values{"_pragma": {fmt.Sprintf("busy_timeout(%d)", busy.Milliseconds())}}
+	q := url.Values{"_pragma": {fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds())}}
 	for i := 0; i < len(options); i += 2 {
 		q.Add(options[i], options[i+1])
 	}
@@ -166,18 +165,17 @@ func connect(path string, options ...string) *sql.DB {
 	return db
 }
 
-// damaged reports whether an error says that the file is no database, or a broken
-// one.
-func damaged(err error) bool {
+// isDamaged reports whether an error means that the file is not a valid database.
+func isDamaged(err error) bool {
 	e, ok := errors.AsType[*sqlite.Error](err)
 	if !ok {
 		return false
 	}
-	code := e.Code() & 0xff // without what extends it
+	code := e.Code() & 0xff // the primary result code
 	return code == sqlite3.SQLITE_CORRUPT || code == sqlite3.SQLITE_NOTADB
 }
 
-// setAside renames the database and the files beside it, and gives the new name.
+// setAside renames the database and the files beside it, and returns the new name.
 func setAside(path string) (string, error) {
 	ext := filepath.Ext(path)
 	stem := fmt.Sprintf("%s.damaged-%s", strings.TrimSuffix(path, ext), time.Now().Format("20060102-150405"))
@@ -188,7 +186,7 @@ func setAside(path string) (string, error) {
 		}
 		aside = fmt.Sprintf("%s-%d%s", stem, n, ext)
 	}
-	// The log first: alone under the old name it would be taken for a new file's.
+	// The log first: a new database with the old name would use it.
 	for _, suffix := range []string{"-wal", "-shm", ""} {
 		if err := os.Rename(path+suffix, aside+suffix); err != nil && (suffix == "" || !errors.Is(err, fs.ErrNotExist)) {
 			return "", err

@@ -159,7 +159,7 @@ func TestOpenLeavesANewerHistoryAlone(t *testing.T) {
 	before, _ := os.ReadFile(path)
 	_, err = Open(path)
 	e, ok := errors.AsType[*fault.Error](err)
-	if !ok || e.Advice == "" || !strings.Contains(err.Error(), fmt.Sprintf("has version 1000 of a newer bise, and this bise knows version %d", len(migrations))) {
+	if !ok || e.Advice == "" || !strings.Contains(err.Error(), fmt.Sprintf("has version 1000 of a newer bise, and this bise supports version %d", len(migrations))) {
 		t.Fatalf("error %v", err)
 	}
 	if after, _ := os.ReadFile(path); !bytes.Equal(before, after) {

@@ -9,29 +9,29 @@ import (
 )
 
 const (
-	// maxIndexed is how much of a message's text search finds, in bytes from its
-	// beginning.
+	// maxIndexed limits the indexed text of a message, in bytes from its start.
 	maxIndexed = 1 << 20
-	// maxTerm is the longest term, in bytes. What is longer, a hash or base64, is
-	// found by its beginning.
+	// maxTerm is the longest term, in bytes. A longer word, such as a hash, is truncated.
 	maxTerm = 64
 )
 
-// A term is what search compares: a word without case and diacritics, or two
-// characters of a script that puts no spaces between words.
+// A term is the unit of search: a word without case and diacritics, or a pair of characters
+// of a script without spaces.
 type term struct {
 	text       string
-	start, end int // its place in the text that it was found in, in bytes
-	first      int // where its first character ends when it is a pair, else 0
+	start, end int // its place in the text, in bytes
+	first      int // the end of a pair's first character; 0 for a word
 }
 
-// terms are what a text is found by. Words come in the order of the text, so that
-// phrases are words in a row. Parts are found alone: the words in a name like
-// userName, operators, and names that end in signs, like C++.
+// terms splits a text. Words are in the order of the text, so that a phrase is a sequence
+// of words. Parts are searched one by one: the words in a name like userName, operators,
+// and names that end in signs, like C++.
 //
-// Text of scripts without spaces becomes pairs of neighbours, AB BC C for ABC:
-// the pairs of any piece of it stand in it in a row, and a single character is
-// the beginning of a pair.
+// FTS5's tokenizers cannot do this. unicode61 has one token for a run of CJK characters,
+// and none for operators; trigram has none for fewer than three characters.
+//
+// Text of scripts without spaces becomes pairs of neighbours: AB BC C for ABC. So every
+// substring is a sequence of pairs, and a single character is the prefix of a pair.
 func terms(text string) (words, parts []term) {
 	if len(text) > maxIndexed {
 		text = text[:maxIndexed]
@@ -40,20 +40,20 @@ func terms(text string) (words, parts []term) {
 		r, size := utf8.DecodeRuneInString(text[i:])
 		var end int
 		switch {
-		case spaceless(r):
-			end = run(text, i, spaceless)
-			words = pairs(words, text, i, end)
+		case isSpaceless(r):
+			end = runEnd(text, i, isSpaceless)
+			words = addPairs(words, text, i, end)
 		case isWord(r):
-			end = run(text, i, func(r rune) bool { return isWord(r) && !spaceless(r) })
-			words = word(words, text, i, end)
-			signed := end + signs(text[end:])
+			end = runEnd(text, i, func(r rune) bool { return isWord(r) && !isSpaceless(r) })
+			words = addWord(words, text, i, end)
+			signed := end + nameSuffix(text[end:])
 			if signed > end {
-				parts = word(parts, text, i, signed)
+				parts = addWord(parts, text, i, signed)
 			}
-			parts = humps(parts, text, i, end)
+			parts = camelParts(parts, text, i, end)
 			end = signed
 		case isOperator(r):
-			end = run(text, i, isOperator)
+			end = runEnd(text, i, isOperator)
 			if n := end - i; n > 1 && n <= 4 && !isMarkup(text[i:end]) {
 				parts = append(parts, term{text[i:end], i, end, 0})
 			}
@@ -68,8 +68,8 @@ func terms(text string) (words, parts []term) {
 	return words, parts
 }
 
-// indexed is a text as the index takes it: its terms in two columns, the words
-// and the parts, separated by spaces.
+// indexed returns the terms of a text for the two columns of the index, separated by
+// spaces.
 func indexed(text string) (words, parts string) {
 	w, p := terms(text)
 	return join(w), join(p)
@@ -86,8 +86,8 @@ func join(terms []term) string {
 	return b.String()
 }
 
-// run is where the runes that satisfy f end.
-func run(text string, from int, f func(rune) bool) int {
+// runEnd is the end of the runes that satisfy f.
+func runEnd(text string, from int, f func(rune) bool) int {
 	for i, r := range text[from:] {
 		if !f(r) {
 			return from + i
@@ -103,8 +103,8 @@ func isWord(r rune) bool {
 	return unicode.In(r, unicode.L, unicode.M, unicode.N)
 }
 
-// spaceless reports whether a rune is of a script that is written without spaces.
-func spaceless(r rune) bool {
+// isSpaceless reports whether the script of a rune is written without spaces.
+func isSpaceless(r rune) bool {
 	return r >= 0x0E00 && unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar)
 }
 
@@ -112,8 +112,7 @@ func isOperator(r rune) bool {
 	return r < utf8.RuneSelf && strings.ContainsRune("!$%&*+-/<=>?@^|~:.", r)
 }
 
-// isMarkup reports whether signs are more likely Markdown than an operator: they
-// would be in every message.
+// isMarkup reports whether signs are more likely Markdown than an operator.
 func isMarkup(s string) bool {
 	switch s {
 	case "**", "--", "~~", "..", "|-", "-|", ":-", "-:":
@@ -122,8 +121,8 @@ func isMarkup(s string) bool {
 	return len(s) > 2 && strings.Trim(s, "*") == "" || len(s) > 2 && strings.Trim(s, "-|:") == ""
 }
 
-// signs are those that belong to the name before them: C++, C#.
-func signs(text string) int {
+// nameSuffix is the length of the signs that end a name: C++, C#.
+func nameSuffix(text string) int {
 	n := 0
 	switch {
 	case strings.HasPrefix(text, "++"):
@@ -137,16 +136,16 @@ func signs(text string) int {
 	return n
 }
 
-func word(list []term, text string, start, end int) []term {
-	if t := plain(text[start:end]); t != "" {
+func addWord(list []term, text string, start, end int) []term {
+	if t := normalize(text[start:end]); t != "" {
 		list = append(list, term{t, start, end, 0})
 	}
 	return list
 }
 
-// humps are the words in a name like userName or HTTPServer, after the first one,
-// which the whole name begins with.
-func humps(list []term, text string, start, end int) []term {
+// camelParts adds the words in a name like userName or HTTPServer but the first, which is
+// a prefix of the name.
+func camelParts(list []term, text string, start, end int) []term {
 	var before rune
 	from := start
 	for i, r := range text[start:end] {
@@ -154,25 +153,25 @@ func humps(list []term, text string, start, end int) []term {
 		after, _ := utf8.DecodeRuneInString(text[i+utf8.RuneLen(r) : end])
 		if i > from && unicode.IsUpper(r) && (unicode.IsLower(before) || unicode.IsUpper(before) && unicode.IsLower(after)) {
 			if from > start {
-				list = word(list, text, from, i)
+				list = addWord(list, text, from, i)
 			}
 			from = i
 		}
 		before = r
 	}
 	if from > start {
-		list = word(list, text, from, end)
+		list = addWord(list, text, from, end)
 	}
 	return list
 }
 
-// pairs are the neighbours in a run of characters, and the last one alone.
-func pairs(list []term, text string, start, end int) []term {
+// addPairs adds the pairs of neighbours in a run of characters, and the last character.
+func addPairs(list []term, text string, start, end int) []term {
 	for i := start; i < end; {
 		_, size := utf8.DecodeRuneInString(text[i:])
 		second := i + size
 		_, size = utf8.DecodeRuneInString(text[second:end])
-		if t := plain(text[i : second+size]); t != "" {
+		if t := normalize(text[i : second+size]); t != "" {
 			list = append(list, term{t, i, second + size, second})
 		}
 		i = second
@@ -180,18 +179,17 @@ func pairs(list []term, text string, start, end int) []term {
 	return list
 }
 
-// letters that diacritics do not explain, as they are typed where a keyboard
-// lacks them.
+// letters that have no decomposition, and how they are typed without their key.
 var letters = strings.NewReplacer("ß", "ss", "æ", "ae", "œ", "oe", "ø", "o", "ł", "l", "đ", "d", "ð", "d", "þ", "th", "ı", "i")
 
-// plain is a word without case, diacritics and the forms of compatibility (ﬁ, Ａ),
-// cut to what a term may be long.
-func plain(s string) string {
+// normalize returns a word without case, diacritics and compatibility forms (ﬁ, Ａ), at
+// most maxTerm long.
+func normalize(s string) string {
 	if len(s) > 4*maxTerm { // no need to look at a megabyte of base64
 		s = s[:4*maxTerm]
 	}
 	if strings.IndexFunc(s, func(r rune) bool { return r >= utf8.RuneSelf }) < 0 {
-		return cut(strings.ToLower(s))
+		return truncate(strings.ToLower(s))
 	}
 	s = norm.NFKD.String(strings.ToLower(norm.NFKD.String(strings.ToValidUTF8(s, ""))))
 	s = strings.Map(func(r rune) rune {
@@ -200,22 +198,12 @@ func plain(s string) string {
 		}
 		return r
 	}, s)
-	return cut(norm.NFC.String(letters.Replace(s)))
+	return truncate(norm.NFC.String(letters.Replace(s)))
 }
 
-func cut(s string) string {
-	if len(s) <= maxTerm {
-		return s
-	}
-	end := maxTerm
-	for !utf8.RuneStart(s[end]) {
-		end--
-	}
-	return s[:end]
-}
+func truncate(s string) string { return cutRune(s[:min(len(s), maxTerm)]) }
 
-// isDiacritic reports whether a mark is left out by users who type fast. In other scripts
-// marks are letters.
+// isDiacritic reports whether users leave out a mark. In other scripts marks are letters.
 func isDiacritic(r rune) bool {
 	return 0x0300 <= r && r <= 0x036F || // Latin, Greek, Cyrillic
 		0x0591 <= r && r <= 0x05C7 || // Hebrew points

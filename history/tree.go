@@ -8,11 +8,11 @@ import (
 	"github.com/bise-sh/bise/engine"
 )
 
-// A tree is the shape of a conversation.
+// A tree is the structure of a conversation.
 type tree struct {
 	order    []int64 // all messages, oldest first
 	nodes    map[int64]node
-	children map[int64][]int64 // oldest first; of 0 the first messages
+	children map[int64][]int64 // oldest first; the first messages are children of 0
 }
 
 type node struct {
@@ -21,36 +21,29 @@ type node struct {
 }
 
 func readTree(ctx context.Context, tx *sql.Tx, conversation int64) (*tree, error) {
-	rows, err := tx.QueryContext(ctx, "SELECT id, coalesce(parent, 0), role FROM messages WHERE conversation = ? ORDER BY id", conversation)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
 	t := &tree{nodes: map[int64]node{}, children: map[int64][]int64{}}
-	for rows.Next() {
+	err := forEachRow(ctx, tx, func(rows *sql.Rows) error {
 		var id int64
 		var n node
-		if err := rows.Scan(&id, &n.parent, &n.role); err != nil {
-			return nil, err
-		}
+		err := rows.Scan(&id, &n.parent, &n.role)
 		t.order = append(t.order, id)
 		t.nodes[id] = n
 		t.children[n.parent] = append(t.children[n.parent], id)
-	}
-	return t, rows.Err()
+		return err
+	}, "SELECT id, coalesce(parent, 0), role FROM messages WHERE conversation = ? ORDER BY id", conversation)
+	return t, err
 }
 
-// path is the way from a first message to this one. A parent is older than its
-// children, so the way ends.
+// path lists the messages from a first one to the leaf.
 func (t *tree) path(leaf int64) []int64 {
 	var path []int64
-	for id := leaf; id != 0; {
+	for id := leaf; ; {
 		n, ok := t.nodes[id]
 		if !ok {
 			break
 		}
 		path = append(path, id)
-		if n.parent >= id {
+		if n.parent >= id { // in a damaged database; a parent is older
 			break
 		}
 		id = n.parent
@@ -67,7 +60,7 @@ func (t *tree) leaf(id int64) int64 {
 	return id
 }
 
-// versions are the messages that stand where this one does.
+// versions are the messages with the same parent and role.
 func (t *tree) versions(id int64) []int64 {
 	n := t.nodes[id]
 	var list []int64

@@ -9,6 +9,7 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/gguf"
 	"github.com/bise-sh/bise/models"
 	"github.com/bise-sh/bise/models/catalog"
 	"github.com/bise-sh/bise/models/fit"
@@ -19,14 +20,13 @@ import (
 type CatalogEntry struct {
 	catalog.Model
 	Terms       *licence.Licence `json:"terms,omitempty"`
-	Download    int64            `json:"download_bytes,omitempty"` // at the default type, the projector included
+	Download    int64            `json:"download_bytes,omitempty"` // at the default type, with the projector
 	Fit         *fit.Plan        `json:"fit,omitempty"`            // at the default type, on this machine
 	Installed   bool             `json:"installed"`
 	Recommended bool             `json:"recommended"`
 }
 
-// Catalog reads the catalogue with the user's changes to it. What is wrong with
-// those is noted once.
+// Catalog reads the catalogue with the user's changes. Problems with those are noted once.
 func (l *Library) Catalog() (*catalog.Catalog, error) {
 	c, problems, err := catalog.Load(filepath.Join(l.options.Places.Config, "catalog.toml"))
 	l.mu.Lock()
@@ -59,26 +59,23 @@ func (l *Library) Browse(ctx context.Context, words ...string) ([]CatalogEntry, 
 		if terms, ok := m.Terms(); ok {
 			e.Terms = &terms
 		}
-		if original, ok := fit.Catalogued(m); ok && m.Local() {
-			usual, err := original.As(catalog.DefaultType)
+		if original, ok := fit.FromCatalog(m); ok && m.Local() {
+			usual, err := original.Quantized(catalog.DefaultType)
 			if err != nil {
 				return nil, err
 			}
-			plan := usual.On(h, engine.LoadOptions{})
-			e.Download, e.Fit = usual.Download(m), &plan
+			plan := usual.Plan(h, engine.LoadOptions{})
+			e.Download, e.Fit = usual.DownloadSize(m), &plan
 		}
 		list = append(list, e)
 	}
 	return list, nil
 }
 
-// installedNames are the names of the catalogue whose models are installed.
+// installedNames returns the names of the installed models.
 func (l *Library) installedNames() map[string]bool {
 	names := map[string]bool{}
-	list, err := l.Store().List()
-	if err != nil {
-		return names
-	}
+	list, _ := l.Store().List()
 	for _, m := range list {
 		if m.Manifest != nil {
 			names[m.Manifest.Name] = true
@@ -87,12 +84,12 @@ func (l *Library) installedNames() map[string]bool {
 	return names
 }
 
-// CannotRun returns the error of a model that this engine cannot run, with the server
-// that can; nil if it can run.
-func (l *Library) CannotRun(m catalog.Model) error {
-	err := m.CannotRun()
+// CheckRunnable returns an error if this engine cannot run a model; the advice names a
+// server that can.
+func (l *Library) CheckRunnable(m catalog.Model) error {
+	err := m.CheckRunnable()
 	e, ok := errors.AsType[*fault.Error](err)
-	if server := serverFor(m); ok && server != "" {
+	if server := serverOf(m); ok && server != "" {
 		name, _, _ := strings.Cut(server, "/")
 		e.Advice = fmt.Sprintf("Use a server: add endpoints.%s to %s, then run bise ask -m %s.", name, l.options.Places.File(), server)
 		if _, ok := l.Endpoints()[name]; ok {
@@ -102,8 +99,8 @@ func (l *Library) CannotRun(m catalog.Model) error {
 	return err
 }
 
-// serverFor is the REF of a model on a server, "" if no server is known to have it.
-func serverFor(m catalog.Model) string {
+// serverOf returns the REF of a model on a server, or "".
+func serverOf(m catalog.Model) string {
 	if len(m.Remote) > 0 {
 		return "plateforme/" + m.Remote[0]
 	}
@@ -123,8 +120,7 @@ type Fit struct {
 	Pull    string      `json:"-"` // the REF that downloads the best; "" if it is installed
 }
 
-// Fit plans the model that ref names: one of the catalogue, with or without a type,
-// or a file.
+// Fit plans a model of the catalogue, with or without a type, or a file.
 func (l *Library) Fit(ctx context.Context, ref string, o engine.LoadOptions) (Fit, error) {
 	f := Fit{Machine: l.Machine(ctx)}
 	if ctx.Err() != nil {
@@ -145,40 +141,40 @@ func (l *Library) Fit(ctx context.Context, ref string, o engine.LoadOptions) (Fi
 			return f, err
 		}
 		if _, missing := l.Find(ref); missing != nil {
-			return f, err // the catalogue's advice is the better one
+			return f, err // the catalogue gives better advice
 		}
 	}
 	m, err := l.Find(ref)
 	if err != nil {
 		return f, err
 	}
-	file, err := openHeader(m.Path)
+	file, err := gguf.Read(m.Path)
 	if err != nil {
 		return f, err
 	}
-	p := needs(m, file).On(f.Machine, o)
+	p := needs(m, file).Plan(f.Machine, o)
 	f.Model, f.Plans, f.Best = m.Name, []fit.Plan{p}, &p
 	return f, nil
 }
 
 func (l *Library) fitCatalogued(f *Fit, m catalog.Model, kind string, o engine.LoadOptions) error {
-	if err := l.CannotRun(m); err != nil {
+	if err := l.CheckRunnable(m); err != nil {
 		return err
 	}
 	f.Model, f.Title = m.Name, m.Title
-	original, ok := fit.Catalogued(m)
+	original, ok := fit.FromCatalog(m)
 	if !ok {
 		return fault.Errorf(fault.Internal, "the catalogue does not say how large %s is", m.Name)
 	}
 	if kind != "" {
-		named, err := original.As(kind)
+		quantized, err := original.Quantized(kind)
 		if err != nil {
 			return err
 		}
-		p := named.On(f.Machine, o)
+		p := quantized.Plan(f.Machine, o)
 		f.Plans, f.Best = []fit.Plan{p}, &p
 	} else {
-		plans, err := fit.At(original, f.Machine, o, "")
+		plans, err := fit.Plans(original, f.Machine, o)
 		if err != nil {
 			return err
 		}

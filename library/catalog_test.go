@@ -31,7 +31,7 @@ func TestMachineLine(t *testing.T) {
 func TestEveryModelHasAnAnswer(t *testing.T) {
 	l := New(Options{})
 	for _, m := range catalog.Embedded().All() {
-		err := l.CannotRun(m)
+		err := l.CheckRunnable(m)
 		if m.Local() {
 			if err != nil {
 				t.Errorf("%s: %v", m.Name, err)

@@ -20,8 +20,8 @@ import (
 	"github.com/bise-sh/bise/models/licence"
 )
 
-// An Installed is a model on this machine, with what its manifest, its file and its
-// worker say.
+// An Installed is a model on this machine, with facts from its manifest, its file and its
+// worker.
 type Installed struct {
 	models.Model // Problem is also set if the file cannot be read
 
@@ -30,12 +30,12 @@ type Installed struct {
 	Can     []string // abilities, as the catalogue names them
 	Licence models.Agreement
 	Terms   licence.Licence // what is known of Licence; its ID is empty if nothing is
-	Needs   *fit.Model      // what it needs of a machine; nil if it was not asked for or is unknown
+	Needs   *fit.Model      // for planning; nil if it was not requested or is unknown
 	State   worker.State    // of the worker that holds it; "": none does
 	Workers []worker.Status
 }
 
-// MarshalJSON writes what bise list --json promises.
+// MarshalJSON writes the JSON of bise list --json.
 func (i Installed) MarshalJSON() ([]byte, error) {
 	var source *models.Source
 	if i.Manifest != nil {
@@ -75,14 +75,12 @@ func (l *Library) Installed(ctx context.Context, names ...string) ([]Installed, 
 	return l.installed(ctx, names, Describe)
 }
 
-// InstalledWithNeeds lists the models on this machine, with what each needs of a
-// machine. Every file's header is read for that.
+// InstalledWithNeeds also sets Needs. It reads the header of every file.
 func (l *Library) InstalledWithNeeds(ctx context.Context) ([]Installed, error) {
 	return l.installed(ctx, nil, func(m models.Model) Installed {
 		i := Describe(m)
 		if file, err := gguf.Read(m.Path); err == nil && i.Problem == nil {
-			needs := needs(m, file)
-			i.Needs = &needs
+			i.Needs = new(needs(m, file))
 		}
 		return i
 	})
@@ -100,7 +98,7 @@ func (l *Library) installed(ctx context.Context, names []string, describe func(m
 	if len(names) > 0 {
 		found = slices.DeleteFunc(found, func(m models.Model) bool {
 			return !slices.ContainsFunc(names, func(n string) bool {
-				return strings.Contains(strings.ToLower(m.Name), strings.ToLower(n)) || m.Called(n)
+				return strings.Contains(strings.ToLower(m.Name), strings.ToLower(n)) || m.HasName(n)
 			})
 		})
 	}
@@ -141,7 +139,7 @@ func Describe(m models.Model) Installed {
 	return i
 }
 
-// read adds what only the file says.
+// read adds the facts that only the file has.
 func (i *Installed) read() {
 	file, err := gguf.Read(i.Path)
 	if err != nil {
@@ -156,7 +154,7 @@ func (i *Installed) read() {
 	}
 }
 
-// licenceIn is the licence that a file states.
+// licenceIn returns the licence that a file states.
 func licenceIn(file *gguf.File) (a models.Agreement) {
 	a.ID, _ = file.Metadata.String("general.license")
 	a.Name, _ = file.Metadata.String("general.license.name")
@@ -177,24 +175,23 @@ func Terms(a models.Agreement) licence.Licence {
 	return licence.Of(cmp.Or(a.Name, a.ID), a.Link)
 }
 
-// needs says what a model file needs of a machine.
+// needs returns a model file for planning.
 func needs(m models.Model, file *gguf.File) fit.Model {
 	var projector int64
 	if info, err := os.Stat(m.Projector); err == nil {
 		projector = info.Size()
 	}
-	return fit.Installed(file, projector)
+	return fit.FromFile(file, projector)
 }
 
-// Import adds a GGUF file to the library. The abilities and the projector come from
-// the file unless im has them.
+// Import adds a GGUF file to the library, with the abilities and the projector of the file.
 func (l *Library) Import(ctx context.Context, im models.Import) (models.Model, error) {
 	if file, err := gguf.Read(im.Path); err == nil && file.Check() == nil {
 		if im.Projector == "" {
 			im.Projector = layout.Projector(im.Path, file.Summary().Width)
 		}
 		im.Can = abilities(models.Model{Name: im.Path, Path: im.Path, Projector: im.Projector}, file)
-	} // else the store says why it is not a model
+	} // else the store reports the error
 	return l.Store().Import(ctx, im)
 }
 
@@ -217,11 +214,11 @@ func (l *Library) Removable(refs ...string) ([]models.Model, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := m.Theirs(); err != nil {
+		if err := m.CheckRemovable(); err != nil {
 			return nil, err
 		}
-		if !m.Called(ref) {
-			return nil, &fault.Error{Kind: fault.Usage, Msg: "incomplete model name \"" + ref + "\"", Advice: "To remove " + m.Name + ", write its whole name."}
+		if !m.HasName(ref) {
+			return nil, fault.Advise(fault.Errorf(fault.Usage, "incomplete model name %q", ref), "To remove %s, write its complete name.", m.Name)
 		}
 		list = append(list, m)
 	}

@@ -31,7 +31,7 @@ func newLibrary(t *testing.T) *Library {
 		t.Fatal(err)
 	}
 	l := New(Options{Places: config.Places{Config: dir, Models: filepath.Join(dir, "models"), Cache: filepath.Join(dir, "cache")}, Stderr: io.Discard})
-	l.MemoryBench().Keep(30e9)
+	l.MemoryBench().Save(30e9)
 	t.Cleanup(l.Close)
 	return l
 }
@@ -113,7 +113,7 @@ func TestLibrary(t *testing.T) {
 	if err := l.Forget(&pull.Plan{Name: "guarded", Tag: "q4_k_m"}); err != nil {
 		t.Error(err)
 	}
-	if waste, err := l.Store().Waste(-time.Hour); err != nil || len(waste) > 0 {
+	if waste, err := l.Store().Leftovers(-time.Hour); err != nil || len(waste) > 0 {
 		t.Errorf("in the store is still %+v, %v", waste, err)
 	}
 }

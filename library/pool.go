@@ -13,7 +13,7 @@ import (
 	"github.com/bise-sh/bise/models"
 )
 
-// A Pool answers for a server: it opens models by name and keeps them open.
+// A Pool opens models by name for a server, and keeps them open.
 type Pool struct {
 	library *Library
 	ref     string // the model for requests that name none
@@ -55,7 +55,7 @@ func (p *Pool) Engine(ctx context.Context, name string) (engine.Engine, error) {
 		if err != nil {
 			return nil, err
 		}
-		if !slices.ContainsFunc(list, func(m models.Model) bool { return m.Called(name) }) {
+		if !slices.ContainsFunc(list, func(m models.Model) bool { return m.HasName(name) }) {
 			return nil, fault.Advise(fault.Errorf(fault.NotFound, "there is no model %.200q", name), "GET /v1/models lists the models.")
 		}
 		ref = name
@@ -73,7 +73,7 @@ func (p *Pool) Engine(ctx context.Context, name string) (engine.Engine, error) {
 	return e, err
 }
 
-// Models lists the installed models, and the default if it is not one of them.
+// Models lists the installed models and the default model.
 func (p *Pool) Models() ([]ServedModel, error) {
 	list, err := p.library.Store().List()
 	if err != nil {
@@ -85,7 +85,7 @@ func (p *Pool) Models() ([]ServedModel, error) {
 		if m.Problem != nil {
 			continue
 		}
-		named = named || m.Called(p.ref)
+		named = named || m.HasName(p.ref)
 		out = append(out, ServedModel{m.Name, m.Modified, p.capabilities(m)})
 	}
 	if !named {

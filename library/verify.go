@@ -14,8 +14,7 @@ import (
 type Verification struct {
 	Name string `json:"name"`
 	Path string `json:"path"`
-	// Compared is set if checksums were compared. Without checksums only the form of
-	// the file and its numbers are checked.
+	// Compared is set if checksums were compared, and not only format and numbers checked.
 	Compared bool `json:"hashes_compared"`
 	OK       bool `json:"ok"`
 	verify.Report
@@ -23,7 +22,7 @@ type Verification struct {
 
 // Verify reads all of a model.
 func (l *Library) Verify(ctx context.Context, m models.Model, progress func(done, total int64)) (Verification, error) {
-	v := Verification{Name: m.Name, Path: m.Path, Compared: m.Known()}
+	v := Verification{Name: m.Name, Path: m.Path, Compared: m.HasChecksums()}
 	v.Problems = []verify.Problem{}
 	switch {
 	case v.Compared:
@@ -52,26 +51,25 @@ func (l *Library) Verify(ctx context.Context, m models.Model, progress func(done
 	return v, nil
 }
 
-// Garbage lists what can be removed: removed models in the trash, downloads that
-// have rested for stageAge, and saved conversation states unused for stateAge.
-func (l *Library) Garbage(stageAge, stateAge time.Duration) ([]models.Waste, error) {
-	list, err := l.Store().Waste(stageAge)
+// Garbage lists removed models in the trash, downloads that were interrupted longer than
+// stageAge ago, and conversation states that were not used for stateAge.
+func (l *Library) Garbage(stageAge, stateAge time.Duration) ([]models.Leftover, error) {
+	list, err := l.Store().Leftovers(stageAge)
 	if err != nil {
 		return nil, err
 	}
 	return append(list, oldStates(l.options.Places.KV, time.Now().Add(-stateAge))...), nil
 }
 
-// oldStates are the saved conversation states that were last used before then: one
-// file each, in a folder for each model.
-func oldStates(dir string, then time.Time) []models.Waste {
-	var list []models.Waste
+// oldStates lists the saved conversation states that were last used before then.
+func oldStates(dir string, then time.Time) []models.Leftover {
+	var list []models.Leftover
 	_ = filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
 		if err != nil || filepath.Ext(path) != ".kv" {
 			return nil
 		}
 		if info, err := d.Info(); err == nil && info.ModTime().Before(then) {
-			list = append(list, models.NewWaste("saved conversation", path, info.Size(), info.ModTime(), func() error { return os.Remove(path) }))
+			list = append(list, models.NewLeftover("saved conversation", path, info.Size(), info.ModTime(), func() error { return os.Remove(path) }))
 		}
 		return nil
 	})

@@ -15,8 +15,8 @@ func TestMemory(t *testing.T) {
 }
 
 func TestProcessor(t *testing.T) {
-	p := ThisProcessor()
-	if p.Name == "" || p.Cores < 1 || p.Best() == "" {
+	p := DetectProcessor()
+	if p.Name == "" || p.Cores < 1 || p.WidestFeature() == "" {
 		t.Errorf("%+v", p)
 	}
 }
@@ -32,7 +32,7 @@ func TestBest(t *testing.T) {
 		{[]string{"AVX-512", "VNNI", "AMX"}, "AVX-512 AMX"},
 		{[]string{"DOTPROD"}, "DOTPROD"},
 	} {
-		if got := (Processor{Features: c.features}).Best(); got != c.want {
+		if got := (Processor{Features: c.features}).WidestFeature(); got != c.want {
 			t.Errorf("the best of %q is %q, want %q", c.features, got, c.want)
 		}
 	}
@@ -48,12 +48,12 @@ func TestBandwidthIsInterrupted(t *testing.T) {
 
 func TestBenchMeasuresOnce(t *testing.T) {
 	b := Bench{Path: filepath.Join(t.TempDir(), "made", "memory.json")}
-	if b.Known() != 0 {
+	if b.Cached() != 0 {
 		t.Error("something is known before it was measured")
 	}
 	first := b.Bandwidth(t.Context())
-	if first < 1e8 || b.Known() != first || b.Bandwidth(t.Context()) != first {
-		t.Errorf("measured %v, kept %v", first, b.Known())
+	if first < 1e8 || b.Cached() != first || b.Bandwidth(t.Context()) != first {
+		t.Errorf("measured %v, kept %v", first, b.Cached())
 	}
 	for name, text := range map[string]string{
 		"no JSON":         "{",
@@ -63,17 +63,17 @@ func TestBenchMeasuresOnce(t *testing.T) {
 		if err := os.WriteFile(b.Path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if got := b.Known(); got != 0 {
+		if got := b.Cached(); got != 0 {
 			t.Errorf("%s: %v is known", name, got)
 		}
 	}
-	b.Keep(-1)
-	if b.Known() != 0 {
+	b.Save(-1)
+	if b.Cached() != 0 {
 		t.Error("a speed below zero is known")
 	}
 	nowhere := Bench{Path: filepath.Join(b.Path, "under", "a", "file")}
-	nowhere.Keep(1e9)
-	if nowhere.Known() != 0 {
+	nowhere.Save(1e9)
+	if nowhere.Cached() != 0 {
 		t.Error("something is known that could not be written")
 	}
 }

@@ -142,7 +142,7 @@ var deeds = map[string]deed{
 	},
 	"collect": {
 		func(s Store) error {
-			waste, err := s.Waste(0)
+			waste, err := s.Leftovers(0)
 			for _, w := range waste {
 				err = errors.Join(err, w.Remove())
 			}

@@ -4,11 +4,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/bise-sh/bise/atomicfile"
 )
 
-// The steps by which a store changes. Tests end the process between them.
+// The operations that change a store. Tests end the process between them.
 var (
 	rename    = os.Rename
 	commit    = (*atomicfile.File).Commit
@@ -21,7 +22,7 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// writeFile writes a small file that is there whole or not.
+// writeFile replaces a small file.
 func writeFile(path string, data []byte) error {
 	f, err := atomicfile.Create(path, 0o600)
 	if err != nil {
@@ -34,16 +35,13 @@ func writeFile(path string, data []byte) error {
 	return commit(f)
 }
 
-// folders are those in a folder.
-func folders(dir string) []os.DirEntry {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil
-	}
-	var list []os.DirEntry
+// subfolders lists the paths of the folders in a folder.
+func subfolders(dir string) []string {
+	entries, _ := os.ReadDir(dir)
+	var list []string
 	for _, e := range entries {
 		if e.IsDir() {
-			list = append(list, e)
+			list = append(list, filepath.Join(dir, e.Name()))
 		}
 	}
 	return list

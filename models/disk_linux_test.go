@@ -68,7 +68,7 @@ func TestFullDisk(t *testing.T) {
 	mount(t, s.Dir, "size=256k", 0)
 	path := tiny(t) // 0.6 MB
 	_, err := s.Import(t.Context(), Import{Path: path, Way: Copy})
-	if err == nil || !strings.Contains(err.Error(), "the disk has room for 2") {
+	if err == nil || !strings.Contains(err.Error(), "and 2") {
 		t.Errorf("error is %v", err)
 	}
 	if left := below(t, s); len(left) > 0 {
@@ -115,14 +115,14 @@ func TestReadOnly(t *testing.T) {
 	if err := s.MarkUsed(m); err == nil {
 		t.Error("it was written that the model is used")
 	}
-	const advice = "See who may write there"
+	const advice = "Check the permissions of the folder"
 	_, err = s.Stage("c", "x")
 	said(t, err, syscall.EROFS, advice)
 	_, err = s.Remove(m)
 	said(t, err, syscall.EROFS, advice)
 	_, err = s.Import(t.Context(), Import{Path: tiny(t)})
 	said(t, err, syscall.EROFS, advice)
-	waste, err := s.Waste(0)
+	waste, err := s.Leftovers(0)
 	if err != nil || len(waste) != 1 {
 		t.Fatalf("waste is %v, %v", waste, err)
 	}

@@ -9,11 +9,10 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-const makeRoom = "Free some disk space: bise gc removes what is not needed, bise rm a model."
+const makeRoom = "Free some disk space with bise gc or bise rm."
 
-// cannot is the error of an operation on the store's folder that the system does
-// not allow, with what to do where that is known.
-func cannot(what string, err error) error {
+// storeError adds advice to the error of an operation on the store's folder.
+func storeError(what string, err error) error {
 	if _, ok := errors.AsType[*fault.Error](err); ok {
 		return err
 	}
@@ -22,13 +21,13 @@ func cannot(what string, err error) error {
 	case atomicfile.Full(err):
 		e.Advice = makeRoom
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
-		e.Advice = "See who may write there, or set XDG_DATA_HOME to another folder."
+		e.Advice = "Check the permissions of the folder, or set XDG_DATA_HOME to another one."
 	}
 	return e
 }
 
-// bare is the error without operation and path.
-func bare(err error) error {
+// withoutPath strips operation and path from an error.
+func withoutPath(err error) error {
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		return p.Err
 	}

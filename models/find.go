@@ -14,24 +14,21 @@ import (
 	"github.com/bise-sh/bise/models/caches"
 )
 
-// Find gives the model that ref names: the path of a file, or the name of an
-// installed model, with its tag where there are several, or of one in another
-// program's cache. Case does not matter in a name, nor does .gguf at its end, and
-// its beginning is enough when only one model begins so. What hf: and ollama:
-// name is found where it was fetched from there, by whatever program. Errors are
-// of kind NotFound or BadModel.
+// Find returns the model that ref names. ref is the path of a file, the name of an
+// installed or cached model, optionally with its tag, a unique prefix of a name, or the
+// hf: or ollama: reference that a model was downloaded from. Case and a final .gguf do
+// not matter. Errors are of kind NotFound or BadModel.
 func (s Store) Find(ref string) (Model, error) {
 	m, err := s.Lookup(ref)
 	if err == nil && m.Problem != nil {
-		return Model{}, m.unusable()
+		return Model{}, m.problemError()
 	}
 	return m, err
 }
 
-// Lookup is Find for callers that do not open the model: it also returns models that have
-// a problem.
+// Lookup is Find for callers that do not open the model: the model may have a Problem.
 func (s Store) Lookup(ref string) (Model, error) {
-	fetched, err := fromHub(ref)
+	fetched, err := isSource(ref)
 	if err != nil {
 		return Model{}, err
 	}
@@ -43,68 +40,65 @@ func (s Store) Lookup(ref string) (Model, error) {
 			return m, err
 		}
 	}
-	own, err := s.own()
+	own, err := s.installedModels()
 	if err != nil {
 		return Model{}, err
 	}
-	// Caches can be large: they are not looked through for a name that is known.
-	if m, ok := exact(own, ref); ok && !fetched {
+	// Caches can be large: they are not read for the name of an installed model.
+	if m, ok := findExact(own, ref); ok && !fetched {
 		m.Used, m.Verified = s.marks(m)
 		return m, nil
 	}
-	list := s.with(own)
+	list := s.addCached(own)
 	switch {
 	case fetched:
-		return pickFetched(list, ref)
+		return findBySource(list, ref)
 	case len(list) == 0:
-		return Model{}, s.none(fmt.Sprintf("there is no model %q: no model is installed", ref))
+		return Model{}, s.noModelError(fmt.Sprintf("there is no model %q: no model is installed", ref))
 	}
-	return pick(list, ref)
+	return findByName(list, ref)
 }
 
-// Called reports whether a text is one of the model's whole names, and not only
-// the beginning of one.
-func (m Model) Called(text string) bool {
+// HasName reports whether text is one of the model's complete names.
+func (m Model) HasName(text string) bool {
 	typed, _, _, _ := caches.Stem(text)
-	return strings.EqualFold(m.Name, text) || strings.EqualFold(m.Name, typed) || m.long != "" && strings.EqualFold(m.long, text) ||
-		m.fetchedAs(text)
+	return strings.EqualFold(m.Name, text) || strings.EqualFold(m.Name, typed) || m.fullName != "" && strings.EqualFold(m.fullName, text) ||
+		m.cameFrom(text)
 }
 
-// unusable is the error of opening a model that has a problem.
-func (m Model) unusable() error {
+func (m Model) problemError() error {
 	e := fault.Errorf(fault.BadModel, "cannot use %s: %w", m.Name, m.Problem)
 	e.Advice = "Pull or import it again, or remove it with bise rm."
 	if errors.Is(m.Problem, ErrNewer) {
-		e.Advice = "Use that version of bise."
+		e.Advice = "Use a newer version of bise."
 	}
 	return e
 }
 
-// exact gives the model of a list that has a name.
-func exact(list []Model, name string) (Model, bool) {
+func findExact(list []Model, name string) (Model, bool) {
 	for _, m := range list {
 		if strings.EqualFold(m.Name, name) {
 			return m, true
 		}
 	}
 	for _, m := range list {
-		if m.Called(name) {
+		if m.HasName(name) {
 			return m, true
 		}
 	}
 	return Model{}, false
 }
 
-// pick gives the model of a list that a name means.
-func pick(list []Model, ref string) (Model, error) {
-	if m, ok := exact(list, ref); ok {
+// findByName finds a model by its name or a unique prefix of it.
+func findByName(list []Model, ref string) (Model, error) {
+	if m, ok := findExact(list, ref); ok {
 		return m, nil
 	}
 	typed, _, _, _ := caches.Stem(strings.ToLower(ref))
 	var begin []Model
 	for _, own := range []bool{true, false} {
 		for _, m := range list {
-			begins := strings.HasPrefix(strings.ToLower(m.Name), typed) || strings.HasPrefix(strings.ToLower(m.long), typed)
+			begins := strings.HasPrefix(strings.ToLower(m.Name), typed) || strings.HasPrefix(strings.ToLower(m.fullName), typed)
 			if typed != "" && begins && (m.Origin != Cached) == own {
 				begin = append(begin, m)
 			}
@@ -115,25 +109,23 @@ func pick(list []Model, ref string) (Model, error) {
 	}
 	if len(begin) == 0 {
 		e := fault.Errorf(fault.NotFound, "there is no model %q", ref)
-		e.Advice = "Installed: " + names(list) + "."
-		if word := suggest.Word(typed, each(list)); word != "" {
+		e.Advice = "Installed: " + nameList(list) + "."
+		if word := suggest.Word(typed, modelNames(list)); word != "" {
 			e.Advice = fmt.Sprintf("Did you mean %s? %s", word, e.Advice)
 		}
 		return Model{}, e
 	}
 	for _, m := range begin[1:] {
-		// The variants of one name follow the one that the name alone means.
-		if before, _, _ := strings.Cut(m.long, ":"); m.Origin == Cached || m.long == "" || before != begin[0].Name {
-			e := fault.Errorf(fault.NotFound, "%q is the beginning of %d models", ref, len(begin))
-			e.Advice = "Write more of the name: " + names(begin) + "."
-			return Model{}, e
+		// The other tags of a name follow the default one.
+		if before, _, _ := strings.Cut(m.fullName, ":"); m.Origin == Cached || m.fullName == "" || before != begin[0].Name {
+			return Model{}, fault.Advise(fault.Errorf(fault.NotFound, "%q matches %d models", ref, len(begin)), "Write more of the name: %s.", nameList(begin))
 		}
 	}
 	return begin[0], nil
 }
 
-// fromHub reports whether a reference is to what was fetched from somewhere.
-func fromHub(ref string) (bool, error) {
+// isSource reports whether ref names where a model comes from.
+func isSource(ref string) (bool, error) {
 	if _, ok := cutPrefixFold(ref, "lmstudio:"); ok {
 		return true, nil
 	}
@@ -149,11 +141,11 @@ func fromHub(ref string) (bool, error) {
 	return r.Scheme == HuggingFace || r.Scheme == Ollama || r.Scheme == URL, nil
 }
 
-// pickFetched gives the model of a list that was fetched as ref says.
-func pickFetched(list []Model, ref string) (Model, error) {
+// findBySource finds the model that was downloaded from ref.
+func findBySource(list []Model, ref string) (Model, error) {
 	var found []Model
 	for _, m := range list {
-		if m.fetchedAs(ref) {
+		if m.cameFrom(ref) {
 			found = append(found, m)
 		}
 	}
@@ -161,29 +153,27 @@ func pickFetched(list []Model, ref string) (Model, error) {
 	case len(found) == 1, len(found) > 1 && found[0].Origin != Cached:
 		return found[0], nil
 	case len(found) > 1:
-		e := fault.Errorf(fault.NotFound, "%s has %d models here", ref, len(found))
+		e := fault.Errorf(fault.NotFound, "%s matches %d models", ref, len(found))
 		var refs []string
 		for _, m := range found {
-			refs = append(refs, m.long)
+			refs = append(refs, m.fullName)
 		}
-		e.Advice = "Name one: " + phrase(refs) + "."
+		e.Advice = "Use one of these: " + shortList(refs) + "."
 		return Model{}, e
 	}
-	e := fault.Errorf(fault.NotFound, "%s is not on this machine", ref)
-	e.Advice = fmt.Sprintf("Fetch it: bise pull %s.", ref)
-	return Model{}, e
+	return Model{}, fault.Advise(fault.Errorf(fault.NotFound, "%s is not on this machine", ref), "Download it: bise pull %s.", ref)
 }
 
-// fetchedAs reports whether a reference names where the model came from. One to
-// Hugging Face may leave the file out, or give its type alone.
-func (m Model) fetchedAs(ref string) bool {
+// cameFrom reports whether the model was downloaded from ref. A reference to Hugging Face
+// may leave out the file, or give its type instead.
+func (m Model) cameFrom(ref string) bool {
 	want, err := ParseRef(ref)
 	return slices.ContainsFunc(m.sources(), func(source string) bool {
 		if strings.EqualFold(source, ref) {
 			return true
 		}
-		is, wrong := ParseRef(source)
-		if err != nil || wrong != nil || is.Scheme != want.Scheme || !strings.EqualFold(is.Repo, want.Repo) {
+		is, sourceErr := ParseRef(source)
+		if err != nil || sourceErr != nil || is.Scheme != want.Scheme || !strings.EqualFold(is.Repo, want.Repo) {
 			return false
 		}
 		switch want.Scheme {
@@ -197,11 +187,11 @@ func (m Model) fetchedAs(ref string) bool {
 	})
 }
 
-// sources are references to where the model came from, as far as that is known.
+// sources returns the references that the model was downloaded from.
 func (m Model) sources() []string {
 	switch {
 	case m.Origin == Cached:
-		return []string{m.long}
+		return []string{m.fullName}
 	case m.Manifest == nil:
 		return nil
 	}
@@ -215,14 +205,14 @@ func (m Model) sources() []string {
 	return list
 }
 
-// Default is the model to use when none is named: the one that was installed or
-// changed last. It is an error of kind NotFound when there is none.
+// Default returns the model that was installed or changed last. The error is of kind
+// NotFound.
 func (s Store) Default() (Model, error) {
 	list, err := s.List()
 	if err != nil {
 		return Model{}, err
 	}
-	// What other programs have is used when it is asked for, or all there is.
+	// Models of other programs are the default only if there are no others.
 	for _, own := range []bool{true, false} {
 		var last *Model
 		for i, m := range list {
@@ -234,17 +224,15 @@ func (s Store) Default() (Model, error) {
 			return *last, nil
 		}
 	}
-	return Model{}, s.none("no model is installed")
+	return Model{}, s.noModelError("no model is installed")
 }
 
-func (s Store) none(what string) error {
-	e := fault.Errorf(fault.NotFound, "%s", what)
-	e.Advice = fmt.Sprintf("Get one with bise pull, put a GGUF file into %s, or name one: bise ask -m path/to/model.gguf.", s.Dir)
-	return e
+func (s Store) noModelError(what string) error {
+	return fault.Advise(fault.Errorf(fault.NotFound, "%s", what), "Get one with bise pull, put a GGUF file into %s, or name one: bise ask -m path/to/model.gguf.", s.Dir)
 }
 
-// atPath is the model in the file ref, if ref is a path: it has a separator, or ends in
-// .gguf and is in the working folder.
+// atPath returns the model in the file ref. ok is false if ref is not a path: it has no
+// separator, and is not a .gguf file in the working folder.
 func atPath(ref string) (_ Model, ok bool, _ error) {
 	stem, _, _, named := caches.Stem(filepath.Base(ref))
 	separated := strings.ContainsRune(ref, '/') || strings.ContainsRune(ref, filepath.Separator)
@@ -256,19 +244,13 @@ func atPath(ref string) (_ Model, ok bool, _ error) {
 	case err != nil && !separated:
 		return Model{}, false, nil
 	case errors.Is(err, fs.ErrNotExist):
-		e := fault.Errorf(fault.NotFound, "there is no file %s", ref)
-		e.Advice = "Check the path, or give the name of an installed model."
-		return Model{}, false, e
+		return Model{}, false, fault.Advise(fault.Errorf(fault.NotFound, "there is no file %s", ref), "Check the path, or give the name of an installed model.")
 	case err != nil:
-		return Model{}, false, fault.Errorf(fault.BadModel, "cannot read %s: %w", ref, bare(err))
+		return Model{}, false, fault.Errorf(fault.BadModel, "cannot read %s: %w", ref, withoutPath(err))
 	case info.IsDir():
-		e := fault.Errorf(fault.BadModel, "cannot load %s: it is a folder", ref)
-		e.Advice = "Give the path of a GGUF file."
-		return Model{}, false, e
+		return Model{}, false, fault.Advise(fault.Errorf(fault.BadModel, "cannot load %s: it is a folder", ref), "Give the path of a GGUF file.")
 	case !info.Mode().IsRegular():
-		e := fault.Errorf(fault.BadModel, "cannot load %s: it is not a regular file", ref)
-		e.Advice = "Give the path of a GGUF file."
-		return Model{}, false, e
+		return Model{}, false, fault.Advise(fault.Errorf(fault.BadModel, "cannot load %s: it is not a regular file", ref), "Give the path of a GGUF file.")
 	}
 	path, err := filepath.Abs(ref)
 	if err != nil {
@@ -276,11 +258,11 @@ func atPath(ref string) (_ Model, ok bool, _ error) {
 	}
 	m := Model{Name: stem, Origin: Elsewhere, Modified: info.ModTime()}
 	m.add(File{Name: filepath.Base(path), Path: path, Size: info.Size(), Role: Weights})
-	m.sum()
+	m.setSize()
 	return m, true, nil
 }
 
-func each(list []Model) []string {
+func modelNames(list []Model) []string {
 	var names []string
 	for _, m := range list {
 		names = append(names, m.Name)
@@ -288,10 +270,10 @@ func each(list []Model) []string {
 	return names
 }
 
-// names are at most eight of the models' names in one phrase.
-func names(list []Model) string { return phrase(each(list)) }
+func nameList(list []Model) string { return shortList(modelNames(list)) }
 
-func phrase(all []string) string {
+// shortList joins at most eight of the texts.
+func shortList(all []string) string {
 	if len(all) > 8 {
 		return strings.Join(all[:8], ", ") + fmt.Sprintf(" and %d more", len(all)-8)
 	}

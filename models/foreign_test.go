@@ -35,7 +35,7 @@ func TestFindCached(t *testing.T) {
 	s := besides(t)
 	list, err := s.List()
 	want := []string{"mine", "lmstudio:acme/mine-GGUF/mine.gguf", "pixtral:12b", "tiny-Q4_K_M", "tiny-Q6_K", "tiny-Q8_0"}
-	if got := each(list); err != nil || !slices.Equal(got, want) {
+	if got := modelNames(list); err != nil || !slices.Equal(got, want) {
 		t.Fatalf("listed %q, %v", got, err)
 	}
 	for ref, want := range map[string]string{
@@ -56,11 +56,11 @@ func TestFindCached(t *testing.T) {
 		}
 	}
 	for ref, want := range map[string]string{
-		"hf:acme/tiny-GGUF":      "has 2 models here",
+		"hf:acme/tiny-GGUF":      "matches 2 models",
 		"hf:acme/tiny-GGUF:Q2_K": "is not on this machine",
 		"ollama:pixtral":         "is not on this machine",
 		"https://example.org/x":  "is not on this machine",
-		"tiny-q":                 "is the beginning of 3 models",
+		"tiny-q":                 "matches 3 models",
 	} {
 		if _, err := s.Find(ref); fault.KindOf(err) != fault.NotFound || !strings.Contains(err.Error(), want) {
 			t.Errorf("Find(%q): %v", ref, err)
@@ -74,7 +74,7 @@ func TestFindCached(t *testing.T) {
 func TestCachedIsTheirs(t *testing.T) {
 	s := besides(t)
 	m := lookup(t, s, "pixtral:12b")
-	if m.Origin != Cached || m.Program != "Ollama" || m.Projector == "" || m.Size != 10 || !m.Known() || !m.Verified.IsZero() {
+	if m.Origin != Cached || m.Program != "Ollama" || m.Projector == "" || m.Size != 10 || !m.HasChecksums() || !m.Verified.IsZero() {
 		t.Errorf("found %+v", m)
 	}
 	if damage, err := s.Verify(t.Context(), m, nil); err != nil || len(damage) != 0 {

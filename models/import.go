@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -21,33 +20,31 @@ import (
 type Way string
 
 const (
-	InPlace Way = ""     // they stay where they are, and the store knows of them
-	Link    Way = "link" // the store has another name for them (a hard link), on one disk
+	InPlace Way = ""     // the store records their path
+	Link    Way = "link" // the store has hard links to them; both must be on the same disk
 	Copy    Way = "copy"
 )
 
-// An Import is a model to take into the store.
+// An Import describes a model to add to the store.
 type Import struct {
 	Path      string // of a GGUF file, one of its parts, or a folder that has one model
-	Projector string // of the vision encoder that belongs to it; may be empty
+	Projector string // path of its projector; may be empty
 	Way       Way
-	Name, Tag string   // "": as the file says
+	Name, Tag string   // "": from the file
 	Can       []string // abilities, for the manifest
 	// Progress, which may be nil, is called with the number of bytes read.
 	Progress func(done, total int64)
 }
 
-// Import takes a model into the store. All its bytes are read, so that Verify can
-// tell what they should be.
+// Import adds a model to the store. All its bytes are read, because Verify needs their
+// checksum.
 func (s Store) Import(ctx context.Context, im Import) (Model, error) {
-	path, err := weightsIn(im.Path)
+	path, err := weightsPath(im.Path)
 	if err != nil {
 		return Model{}, err
 	}
 	if within, err := filepath.Rel(s.Dir, path); err == nil && filepath.IsLocal(within) {
-		e := fault.Errorf(fault.Invalid, "cannot import %s: it is in the store", im.Path)
-		e.Advice = "See what it is called there with bise list."
-		return Model{}, e
+		return Model{}, fault.Advise(fault.Errorf(fault.Invalid, "cannot import %s: it is in the store", im.Path), "List its name with bise list.")
 	}
 	m, err := describe(path)
 	if err != nil {
@@ -57,9 +54,7 @@ func (s Store) Import(ctx context.Context, im Import) (Model, error) {
 	name = cmp.Or(strings.ToLower(im.Name), name, "model")
 	tag = cmp.Or(strings.ToLower(im.Tag), strings.ToLower(m.Type), tag, "gguf")
 	if !ValidName(name) || !ValidName(tag) {
-		e := fault.Errorf(fault.Invalid, "a model cannot be called %s:%s", name, tag)
-		e.Advice = "A name has letters, digits, dots, dashes and underscores."
-		return Model{}, e
+		return Model{}, fault.Advise(fault.Errorf(fault.Invalid, "invalid model name %s:%s", name, tag), "A name has letters, digits, dots, dashes and underscores.")
 	}
 	st, err := s.Stage(name, tag)
 	if err != nil {
@@ -67,11 +62,11 @@ func (s Store) Import(ctx context.Context, im Import) (Model, error) {
 	}
 	defer st.Release()
 	if _, ok := s.Installed(name, tag); ok {
-		e := fault.Errorf(fault.Invalid, "cannot import %s: %s:%s is installed", im.Path, name, tag)
-		e.Advice = "Give it another name with --name, or remove that one with bise rm."
+		e := fault.Errorf(fault.Invalid, "cannot import %s: %s:%s is already installed", im.Path, name, tag)
+		e.Advice = "Choose another name with --name, or remove that model with bise rm."
 		return Model{}, errors.Join(e, st.Discard())
 	}
-	if m.Files, err = st.take(ctx, path, im); err != nil {
+	if m.Files, err = st.addFiles(ctx, path, im); err != nil {
 		return Model{}, errors.Join(err, st.Discard())
 	}
 	m.Source, m.Can = Source{Kind: ByPath, Repo: path}, im.Can
@@ -80,23 +75,21 @@ func (s Store) Import(ctx context.Context, im Import) (Model, error) {
 	}
 	got, ok := s.Installed(name, tag)
 	if !ok {
-		return Model{}, fault.Errorf(fault.NotFound, "cannot import %s: it was removed at once by another process", im.Path)
+		return Model{}, fault.Errorf(fault.NotFound, "cannot import %s: another process removed it", im.Path)
 	}
 	return got, nil
 }
 
-// weightsIn is the absolute path of the weights at path, which may be a folder.
-func weightsIn(path string) (string, error) {
+// weightsPath returns the absolute path of the weights at path, which may be a folder.
+func weightsPath(path string) (string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		e := fault.Errorf(fault.NotFound, "cannot import %s: %w", path, bare(err))
-		e.Advice = "Check the path."
-		return "", e
+		return "", fault.Advise(fault.Errorf(fault.NotFound, "cannot import %s: %w", path, withoutPath(err)), "Check the path.")
 	}
 	if info.IsDir() {
 		entries, err := os.ReadDir(path)
 		if err != nil {
-			return "", fault.Errorf(fault.BadModel, "cannot import %s: %w", path, bare(err))
+			return "", fault.Errorf(fault.BadModel, "cannot import %s: %w", path, withoutPath(err))
 		}
 		found := caches.InFolder(path, entries)
 		safetensors := slices.ContainsFunc(entries, func(e os.DirEntry) bool { return filepath.Ext(e.Name()) == ".safetensors" })
@@ -104,23 +97,17 @@ func weightsIn(path string) (string, error) {
 		case len(found) == 1:
 			path = found[0].Files[0].Path
 		case len(found) > 1:
-			e := fault.Errorf(fault.Invalid, "cannot import %s: it has %d models", path, len(found))
-			e.Advice = "Name the file of one."
-			return "", e
+			return "", fault.Advise(fault.Errorf(fault.Invalid, "cannot import %s: it has %d models", path, len(found)), "Give the path of one file.")
 		case safetensors:
-			e := fault.Errorf(fault.BadModel, "cannot import %s: its weights are safetensors, not GGUF", path)
-			e.Advice = fmt.Sprintf("Make GGUF of them first: bise convert %s -o model.gguf.", path)
-			return "", e
+			return "", fault.Advise(fault.Errorf(fault.BadModel, "cannot import %s: its weights are safetensors, not GGUF", path), "Convert them first: bise convert %s -o model.gguf.", path)
 		default:
-			e := fault.Errorf(fault.BadModel, "cannot import %s: it has no GGUF file", path)
-			e.Advice = "Give the path of a GGUF file."
-			return "", e
+			return "", fault.Advise(fault.Errorf(fault.BadModel, "cannot import %s: it has no GGUF file", path), "Give the path of a GGUF file.")
 		}
 	}
 	return filepath.Abs(path)
 }
 
-// describe says in a manifest what a file's header says.
+// describe makes a manifest from a file's header.
 func describe(path string) (Manifest, error) {
 	file, err := gguf.Read(path)
 	if err == nil {
@@ -128,19 +115,15 @@ func describe(path string) (Manifest, error) {
 	}
 	if err != nil {
 		if f, ok := errors.AsType[*gguf.FormatError](err); ok {
-			err = f // it need not say which file
+			err = f // without the path, which the message has
 		}
-		e := fault.Errorf(fault.BadModel, "cannot import %s: %w", path, err)
-		e.Advice = "Give the path of a whole GGUF file."
-		return Manifest{}, e
+		return Manifest{}, fault.Advise(fault.Errorf(fault.BadModel, "cannot import %s: %w", path, err), "Give the path of a complete GGUF file.")
 	}
 	if kind, ok := file.Metadata.String("general.type"); ok && kind != "model" {
-		e := fault.Errorf(fault.BadModel, "cannot import %s: it is not a model but of type %s", path, kind)
-		e.Advice = "Give the path of the model that it belongs to."
-		return Manifest{}, e
+		return Manifest{}, fault.Advise(fault.Errorf(fault.BadModel, "cannot import %s: its type is %s, not model", path, kind), "Give the path of the model.")
 	}
 	sum := file.Summary()
-	m := Manifest{Type: sum.FileType} // general.name is what a training run was called, not a title
+	m := Manifest{Type: sum.FileType} // general.name is often the name of a training run
 	m.Licence.ID, _ = file.Metadata.String("general.license")
 	m.Licence.Name, _ = file.Metadata.String("general.license.name")
 	m.Licence.Link, _ = file.Metadata.String("general.license.link")
@@ -150,8 +133,8 @@ func describe(path string) (Manifest, error) {
 	return m, nil
 }
 
-// take adds the files of an import to the stage, or notes where they lie.
-func (st *Stage) take(ctx context.Context, path string, im Import) ([]File, error) {
+// addFiles adds the files of an import to the stage, or records their paths.
+func (st *Stage) addFiles(ctx context.Context, path string, im Import) ([]File, error) {
 	parts, err := gguf.Parts(path)
 	if err != nil {
 		return nil, fault.Errorf(fault.BadModel, "cannot import %s: %w", im.Path, err)
@@ -171,19 +154,17 @@ func (st *Stage) take(ctx context.Context, path string, im Import) ([]File, erro
 	for i := range files {
 		info, err := os.Stat(files[i].Path)
 		if err != nil {
-			return nil, fault.Errorf(fault.NotFound, "cannot import %s: %w", files[i].Path, bare(err))
+			return nil, fault.Errorf(fault.NotFound, "cannot import %s: %w", files[i].Path, withoutPath(err))
 		}
 		files[i].Size = info.Size()
 		total += info.Size()
 	}
 	if free, ok := atomicfile.Free(st.Dir); ok && im.Way == Copy && free < total {
-		e := fault.Errorf(fault.Internal, "cannot copy %s: it has %s and the disk has room for %s", im.Path, units.Size(total), units.Size(free))
-		e.Advice = makeRoom
-		return nil, e
+		return nil, fault.Advise(fault.Errorf(fault.Internal, "cannot copy %s: it needs %s and %s are free", im.Path, units.Size(total), units.Size(free)), makeRoom)
 	}
 	for i := range files {
 		f := &files[i]
-		sum, n, err := st.bring(ctx, f.Path, f.Name, im.Way, func(n int64) {
+		sum, n, err := st.addFile(ctx, f.Path, f.Name, im.Way, func(n int64) {
 			if im.Progress != nil {
 				im.Progress(done+n, total)
 			}

@@ -44,7 +44,7 @@ func TestImport(t *testing.T) {
 			if err != nil || string(got) != string(want) {
 				t.Errorf("its file has %d bytes, %v", len(got), err)
 			}
-			if m.Name != "tiny" || m.Tag != "f32" || m.Manifest.Type != "F32" || m.Projector == "" || !m.Known() ||
+			if m.Name != "tiny" || m.Tag != "f32" || m.Manifest.Type != "F32" || m.Projector == "" || !m.HasChecksums() ||
 				last != total || total != m.Size || !slices.Equal(m.Manifest.Can, []string{"chat"}) {
 				t.Errorf("imported %+v", m)
 			}
@@ -54,7 +54,7 @@ func TestImport(t *testing.T) {
 			if damage, err := s.Verify(t.Context(), m, nil); err != nil || len(damage) > 0 {
 				t.Errorf("verified: %v, %v", damage, err)
 			}
-			if _, err := s.Import(t.Context(), Import{Path: path, Way: way}); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "is installed") {
+			if _, err := s.Import(t.Context(), Import{Path: path, Way: way}); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "is already installed") {
 				t.Errorf("again: %v", err)
 			}
 			r := removed(t, s, "tiny")
@@ -101,7 +101,7 @@ func TestImportRefuses(t *testing.T) {
 		{Import{Path: at("original")}, "safetensors"},
 		{Import{Path: at("empty")}, "has no GGUF file"},
 		{Import{Path: at("two")}, "it has 2 models"},
-		{Import{Path: tiny(t), Name: "a/b"}, "cannot be called a/b"},
+		{Import{Path: tiny(t), Name: "a/b"}, "invalid model name a/b"},
 		{Import{Path: tiny(t), Projector: at("none.gguf")}, "none.gguf"},
 	} {
 		_, err := s.Import(t.Context(), tt.im)
@@ -226,9 +226,9 @@ func TestVerify(t *testing.T) {
 		t.Error("it is verified although it has changed since")
 	}
 	for want, spoil := range map[string]func(){
-		"its bytes have changed":      func() {},
+		"it has changed":              func() {},
 		"it has 3 bytes instead of 7": func() { write(t, m.Path, "abc") },
-		"it is gone":                  func() { remove(m.Path) },
+		"it is missing":               func() { remove(m.Path) },
 	} {
 		write(t, m.Path, "weighty")
 		spoil()

@@ -2,5 +2,5 @@ package models
 
 import "io/fs"
 
-// hardLinks is how many names a file has; here it is not asked for.
+// hardLinks returns how many names a file has; it is not implemented for Windows.
 func hardLinks(fs.FileInfo) uint64 { return 1 }

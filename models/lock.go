@@ -8,22 +8,22 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// lock makes the caller the only one, among all processes, who changes what is
-// installed. It is held for moments: for renames, never for work on weights.
+// lock locks the store against changes by other processes. It is held for renames, never
+// while weights are read or written.
 func (s Store) lock() (unlock func(), err error) {
 	if err := os.MkdirAll(s.Dir, 0o700); err != nil {
-		return nil, cannot("make the folder of models", err)
+		return nil, storeError("make the folder of models", err)
 	}
 	l := flock.New(filepath.Join(s.Dir, ".lock"))
 	if err := l.Lock(); err != nil {
-		return nil, cannot("lock the folder of models", err)
+		return nil, storeError("lock the folder of models", err)
 	}
 	return func() { _ = l.Unlock() }, nil
 }
 
-// hold locks a file under the store's lock, which the caller has; it is nil when another
-// process holds it. The file may be removed by the process that has both.
-func hold(path string) (*flock.Flock, error) {
+// tryLock locks a file; it returns nil if another process has locked it. The caller holds
+// the store's lock. A process that holds both may remove the file.
+func tryLock(path string) (*flock.Flock, error) {
 	l := flock.New(path)
 	locked, err := l.TryLock()
 	if err != nil {

@@ -15,18 +15,16 @@ import (
 
 const (
 	// manifestName is the file that makes a folder an installed model.
-	manifestName = "manifest.json"
-	// manifestVersion is the version of manifests that is written, and the newest
-	// that is read.
-	manifestVersion = 1
+	manifestName    = "manifest.json"
+	manifestVersion = 1 // that is written, and the newest that is read
 
-	// Bounds of what is read.
+	// Limits of what is read.
 	maxManifest = 1 << 20 // bytes
 	maxFiles    = 1024    // of one model
 	maxText     = 4096    // bytes of a text in it
 )
 
-// A Role is what a file is to its model.
+// A Role is the purpose of a file.
 type Role = caches.Role
 
 const (
@@ -42,38 +40,37 @@ type File struct {
 	Size   int64  `json:"size"`             // bytes
 	SHA256 string `json:"sha256,omitempty"` // 64 hexadecimal digits; "" where it is not known
 	Role   Role   `json:"role"`
-	// Path is where the file lies. In a manifest it is there only for files that
-	// lie outside of the model's folder.
+	// Path is set in a manifest only for files outside of the model's folder.
 	Path string `json:"path,omitempty"`
 }
 
-// A Source is where a model came from.
+// A Source is where a model was downloaded or imported from.
 type Source struct {
-	Kind Scheme `json:"kind"` // ByPath for what was imported
-	// Ref is what to write to get it again: codestral:q4_k_m, hf:owner/repo:file.gguf.
+	Kind Scheme `json:"kind"` // ByPath for an import
+	// Ref downloads it again: codestral:q4_k_m, hf:owner/repo:file.gguf.
 	Ref      string `json:"ref,omitempty"`
-	Repo     string `json:"repo,omitempty"`     // owner/name, the address, or the path
+	Repo     string `json:"repo,omitempty"`     // owner/name, the URL, or the path
 	Revision string `json:"revision,omitempty"` // commit of Hugging Face, digest of a registry's manifest
 }
 
-// An Agreement is the licence that a model came under.
+// An Agreement is the licence of an installed model.
 type Agreement struct {
 	ID         string    `json:"id,omitempty"` // as in package licence
 	Name       string    `json:"name,omitempty"`
 	Link       string    `json:"link,omitempty"`
-	TextSHA256 string    `json:"text_sha256,omitempty"` // of the text that was agreed to
-	Accepted   time.Time `json:"accepted,omitzero"`     // zero when no one was asked
+	TextSHA256 string    `json:"text_sha256,omitempty"` // of the accepted text
+	Accepted   time.Time `json:"accepted,omitzero"`     // zero if it needs no acceptance
 }
 
-// A Step is something that was done here to make the files.
+// A Step is a local step that made the files.
 type Step struct {
 	Step    string `json:"step"`              // convert, quantize
 	Type    string `json:"type,omitempty"`    // Q4_K_M, …
 	Version string `json:"version,omitempty"` // of bise
 }
 
-// A Manifest is what is known of an installed model. It is written when the
-// model is installed and does not change.
+// A Manifest describes an installed model. It is written at installation and does not
+// change.
 type Manifest struct {
 	Version int       `json:"version"`
 	Name    string    `json:"name"`
@@ -84,31 +81,30 @@ type Manifest struct {
 	Files   []File    `json:"files"`
 	Licence Agreement `json:"licence,omitzero"`
 	Made    []Step    `json:"made,omitempty"`
-	Can     []string  `json:"can,omitempty"` // abilities, as the catalog calls them
+	Can     []string  `json:"can,omitempty"` // abilities of package catalog
 	Created time.Time `json:"created"`
 }
 
-// ErrNewer reports a manifest that only a newer bise can read.
+// ErrNewer reports a manifest that only a newer version of bise can read.
 var ErrNewer = errors.New("the manifest is of a newer version of bise")
 
-// ParseManifest reads a manifest and checks it as [Manifest.Check] does. One of a
-// later version is ErrNewer.
+// ParseManifest reads and checks a manifest. The error for a later version is ErrNewer.
 func ParseManifest(data []byte) (Manifest, error) {
 	if len(data) > maxManifest {
-		return Manifest{}, fmt.Errorf("the manifest has %d bytes, more than a manifest needs", len(data))
+		return Manifest{}, fmt.Errorf("the manifest is too large: %d bytes", len(data))
 	}
 	var version struct {
 		Version int `json:"version"`
 	}
 	if err := json.Unmarshal(data, &version); err != nil {
-		return Manifest{}, fmt.Errorf("the manifest cannot be read: %w", err)
+		return Manifest{}, fmt.Errorf("read the manifest: %w", err)
 	}
 	if version.Version > manifestVersion {
 		return Manifest{}, ErrNewer
 	}
 	var m Manifest
 	if err := json.Unmarshal(data, &m); err != nil {
-		return Manifest{}, fmt.Errorf("the manifest cannot be read: %w", err)
+		return Manifest{}, fmt.Errorf("read the manifest: %w", err)
 	}
 	if err := m.Check(); err != nil {
 		return Manifest{}, err
@@ -118,8 +114,8 @@ func ParseManifest(data []byte) (Manifest, error) {
 
 var digest = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
-// Check finds what a manifest must not have: names that lead out of the model's
-// folder, sizes that cannot be, no weights.
+// Check reports invalid values: file names that leave the model's folder, impossible
+// sizes, missing weights.
 func (m *Manifest) Check() error {
 	switch {
 	case m.Version != manifestVersion:
@@ -167,7 +163,6 @@ func (m *Manifest) Check() error {
 	return nil
 }
 
-// readManifest reads the manifest of the model in a folder.
 func readManifest(dir string) (Manifest, error) {
 	data, err := readBounded(filepath.Join(dir, manifestName), maxManifest)
 	if err != nil {
@@ -176,7 +171,6 @@ func readManifest(dir string) (Manifest, error) {
 	return ParseManifest(data)
 }
 
-// encode is the manifest as it is written.
 func (m *Manifest) encode() ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)

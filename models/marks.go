@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// A mark is a small file whose time says when something was last done to the
-// model whose path it holds: a change of one time stamp, which needs no lock.
+// A mark is a small file that holds a model's path. Its modification time is when the
+// model was last used or verified; setting it needs no lock.
 type mark string
 
 const (
@@ -22,8 +22,7 @@ func (s Store) mark(k mark, path string) string {
 	return filepath.Join(s.Dir, string(k), hex.EncodeToString(sum[:16]))
 }
 
-// set marks a model at a time.
-func (s Store) set(k mark, m Model, when time.Time) error {
+func (s Store) setMark(k mark, m Model, when time.Time) error {
 	at := s.mark(k, m.Path)
 	if os.Chtimes(at, when, when) == nil {
 		return nil
@@ -37,8 +36,8 @@ func (s Store) set(k mark, m Model, when time.Time) error {
 	return os.Chtimes(at, when, when)
 }
 
-// marks reports when a model was used and verified. A file that changed after it was
-// verified is not verified.
+// marks returns when a model was used and verified. A model that has changed since is not
+// verified.
 func (s Store) marks(m Model) (lastUsed, lastVerified time.Time) {
 	if info, err := os.Stat(s.mark(used, m.Path)); err == nil {
 		lastUsed = info.ModTime()
@@ -54,10 +53,8 @@ func (s Store) marks(m Model) (lastUsed, lastVerified time.Time) {
 	return lastUsed, lastVerified
 }
 
-// MarkUsed writes down that a model is opened now. A store that cannot be written
-// does not prevent its use, so the error may be ignored.
-func (s Store) MarkUsed(m Model) error { return s.set(used, m, time.Now()) }
+// MarkUsed records that a model is opened now. The error may be ignored.
+func (s Store) MarkUsed(m Model) error { return s.setMark(used, m, time.Now()) }
 
-// MarkVerified writes down that a model was found to be what it should be by a
-// look at all of its bytes that began at when.
-func (s Store) MarkVerified(m Model, when time.Time) error { return s.set(verified, m, when) }
+// MarkVerified records that all bytes of a model were read and verified, starting at when.
+func (s Store) MarkVerified(m Model, when time.Time) error { return s.setMark(verified, m, when) }

@@ -11,24 +11,23 @@ import (
 	"github.com/bise-sh/bise/models/caches"
 )
 
-// valid is what names and tags are made of, so that they are names of folders
-// everywhere.
-var valid = regexp.MustCompile(`^[a-z0-9]([a-z0-9._-]{0,94}[a-z0-9_-])?$`)
+// validName matches names and tags, which are names of folders on every system.
+var validName = regexp.MustCompile(`^[a-z0-9]([a-z0-9._-]{0,94}[a-z0-9_-])?$`)
 
-// reserved are names that Windows gives to devices, whatever follows a dot:
+// reservedName matches the names of devices on Windows, with any extension:
 // https://learn.microsoft.com/windows/win32/fileio/naming-a-file.
-var reserved = regexp.MustCompile(`(?i)^(con|prn|aux|nul|clock\$|conin\$|conout\$|(com|lpt)[0-9¹²³])(\.|$)`)
+var reservedName = regexp.MustCompile(`(?i)^(con|prn|aux|nul|clock\$|conin\$|conout\$|(com|lpt)[0-9¹²³])(\.|$)`)
 
 // ValidName reports whether a text can be the name or the tag of a model in the
 // store: lower-case letters, digits, dots, dashes and underscores.
 func ValidName(s string) bool {
-	return valid.MatchString(s) && !strings.Contains(s, "..") && !reserved.MatchString(s)
+	return validName.MatchString(s) && !strings.Contains(s, "..") && !reservedName.MatchString(s)
 }
 
 // validFile reports whether a text can be the name of a file in a model's folder
 // on every system.
 func validFile(s string) bool {
-	if s == "" || len(s) > 255 || !utf8.ValidString(s) || strings.EqualFold(s, manifestName) || reserved.MatchString(s) {
+	if s == "" || len(s) > 255 || !utf8.ValidString(s) || strings.EqualFold(s, manifestName) || reservedName.MatchString(s) {
 		return false
 	}
 	if strings.HasPrefix(s, ".") || strings.HasSuffix(s, ".") || strings.HasPrefix(s, " ") || strings.HasSuffix(s, " ") {
@@ -39,13 +38,12 @@ func validFile(s string) bool {
 	})
 }
 
-// NameOf makes a name and a tag of the name of a file or a repository:
-// Mistral-7B-v0.3.Q4_K_M.gguf is mistral-7b-v0.3 and q4_k_m. The tag is empty
-// when the name does not say its type; the name when nothing in it could be one.
+// NameOf derives a name and a tag from the name of a file or a repository:
+// Mistral-7B-v0.3.Q4_K_M.gguf is mistral-7b-v0.3 and q4_k_m. Either may be empty.
 func NameOf(file string) (name, tag string) {
 	stem, _, _, _ := caches.Stem(filepath.Base(file))
 	if i := strings.LastIndexAny(stem, ".-_"); i > 0 {
-		// Types have underscores themselves, so the longest that is one is taken.
+		// Types contain underscores, so try the longest suffix first.
 		for at := range i + 1 {
 			if !strings.ContainsRune(".-_", rune(stem[at])) {
 				continue

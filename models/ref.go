@@ -14,7 +14,7 @@ import (
 	"github.com/bise-sh/bise/models/caches"
 )
 
-// A Scheme is how a reference says where a model is.
+// A Scheme is the kind of a reference.
 type Scheme string
 
 const (
@@ -26,21 +26,20 @@ const (
 	Endpoint    Scheme = "endpoint" // a model of a server of config.toml
 )
 
-// What an Ollama reference means when it does not say more.
+// Defaults of an Ollama reference.
 const (
 	ollamaHost      = "registry.ollama.ai"
 	ollamaNamespace = "library"
 	ollamaTag       = "latest"
 )
 
-// A Ref is what people write to name a model.
+// A Ref is a parsed reference to a model.
 type Ref struct {
 	Scheme Scheme
-	// Name is a model's name in the catalog or the store, the path of ByPath, the
-	// address of URL, or what an endpoint calls the model.
+	// Name is a model's name in the catalog, the store or an endpoint, the path of ByPath,
+	// or the URL.
 	Name string
-	// Tag says which of a model's variants, such as "q8_0"; of Ollama's "latest"
-	// by default.
+	// Tag is a variant of the model, such as "q8_0"; of Ollama "latest" by default.
 	Tag string
 	// Host is the server of Ollama, or the name of the endpoint.
 	Host string
@@ -48,22 +47,19 @@ type Ref struct {
 	Repo string
 	// Revision is a branch, tag or commit of Hugging Face; "": its main branch.
 	Revision string
-	// File is a path in a Hugging Face repository, or the name of a quantization
-	// in it, such as "Q4_K_M".
+	// File is a path in a Hugging Face repository, or a quantization type such as "Q4_K_M".
 	File string
 }
 
-// The rules for names of repositories are those of the hubs: see
-// https://huggingface.co/docs/huggingface_hub (validate_repo_id) and Ollama's
-// types/model/name.go.
+// The hubs' rules for names of repositories: validate_repo_id of
+// https://huggingface.co/docs/huggingface_hub, and types/model/name.go of Ollama.
 var (
 	hubPart    = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?$`)
 	ollamaPart = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,79}$`)
 	ollamaSite = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9.-]{0,252}(:[0-9]{1,5})?$`)
 )
 
-// maxRef is how many bytes a reference has at most.
-const maxRef = 4096
+const maxRef = 4096 // bytes
 
 // ParseRef reads a reference:
 //
@@ -79,11 +75,11 @@ const maxRef = 4096
 func ParseRef(text string, endpoints ...string) (Ref, error) {
 	switch {
 	case strings.TrimSpace(text) == "":
-		return Ref{}, badRef(text, "it is empty", "")
+		return Ref{}, refError(text, "it is empty", "")
 	case len(text) > maxRef:
-		return Ref{}, badRef(text[:32]+"…", "it is too long", "")
+		return Ref{}, refError(text[:32]+"…", "it is too long", "")
 	case strings.ContainsFunc(text, unicode.IsControl):
-		return Ref{}, badRef(text, "it has control characters", "")
+		return Ref{}, refError(text, "it has control characters", "")
 	}
 	if rest, ok := cutPrefixFold(text, "hf:"); ok {
 		return parseHub(text, rest)
@@ -108,13 +104,13 @@ func ParseRef(text string, endpoints ...string) (Ref, error) {
 	if bare != text {
 		u, err := url.Parse(text)
 		if err != nil || u.Host == "" {
-			return Ref{}, badRef(text, "it is not a URL", "")
+			return Ref{}, refError(text, "it is not a URL", "")
 		}
 		return Ref{Scheme: URL, Name: text}, nil
 	}
 	if host, model, ok := strings.Cut(text, "/"); ok && slices.Contains(endpoints, host) {
 		if model == "" {
-			return Ref{}, badRef(text, "it names an endpoint and no model", "")
+			return Ref{}, refError(text, "it names an endpoint but no model", "")
 		}
 		return Ref{Scheme: Endpoint, Host: host, Name: model}, nil
 	}
@@ -123,13 +119,12 @@ func ParseRef(text string, endpoints ...string) (Ref, error) {
 	}
 	name, tag, tagged := strings.Cut(text, ":")
 	if name == "" || tagged && tag == "" {
-		return Ref{}, badRef(text, "a name and a tag stand on both sides of a colon", "Write a name such as codestral or codestral:q8_0.")
+		return Ref{}, refError(text, "the name or the tag is empty", "Write a name such as codestral or codestral:q8_0.")
 	}
 	return Ref{Scheme: ByName, Name: name, Tag: tag}, nil
 }
 
-// isPath reports whether a text is meant as a path: it has a separator, or ends
-// in .gguf.
+// isPath reports whether text has a path separator or ends in .gguf.
 func isPath(text string) bool {
 	_, _, _, named := caches.Stem(text)
 	return named || text == "." || text == ".." || strings.ContainsFunc(text, func(r rune) bool { return r == '/' || r < 128 && os.IsPathSeparator(uint8(r)) })
@@ -140,30 +135,27 @@ func parseHub(text, rest string) (Ref, error) {
 	rest, file, named := strings.Cut(rest, ":")
 	repo, revision, pinned := strings.Cut(rest, "@")
 	if named && file == "" || pinned && revision == "" {
-		return Ref{}, badRef(text, "nothing follows its last mark", hubForm)
+		return Ref{}, refError(text, "it ends with a separator", hubForm)
 	}
 	return checkHub(text, Ref{Scheme: HuggingFace, Repo: repo, Revision: revision, File: file})
 }
 
-// hubForm is how a reference to Hugging Face is written.
 const hubForm = "Write hf:owner/repo, hf:owner/repo:file.gguf or hf:owner/repo:Q4_K_M."
 
-// checkHub checks the parts of a reference to Hugging Face.
 func checkHub(text string, r Ref) (Ref, error) {
 	owner, name, _ := strings.Cut(r.Repo, "/")
 	switch {
 	case !hubPart.MatchString(owner) || !hubPart.MatchString(name) || strings.Contains(r.Repo, "--") || strings.Contains(r.Repo, ".."):
-		return Ref{}, badRef(text, fmt.Sprintf("%q is not a repository", r.Repo), hubForm)
-	case r.File != "" && !cleanPath(r.File):
-		return Ref{}, badRef(text, fmt.Sprintf("%q is not a file of a repository", r.File), hubForm)
-	case r.Revision != "" && !cleanPath(r.Revision):
-		return Ref{}, badRef(text, fmt.Sprintf("%q is not a revision", r.Revision), hubForm)
+		return Ref{}, refError(text, fmt.Sprintf("%q is not a repository", r.Repo), hubForm)
+	case r.File != "" && !isCleanPath(r.File):
+		return Ref{}, refError(text, fmt.Sprintf("%q is not a file of a repository", r.File), hubForm)
+	case r.Revision != "" && !isCleanPath(r.Revision):
+		return Ref{}, refError(text, fmt.Sprintf("%q is not a revision", r.Revision), hubForm)
 	}
 	return r, nil
 }
 
-// parseHubPage reads the address of a page of a repository, or of a file in it,
-// after its host.
+// parseHubPage reads the path of the URL of a repository, or of a file in it.
 func parseHubPage(text, rest string) (Ref, error) {
 	rest, _, _ = strings.Cut(rest, "?")
 	rest, _, _ = strings.Cut(rest, "#")
@@ -172,19 +164,19 @@ func parseHubPage(text, rest string) (Ref, error) {
 		return parseHub(text, strings.Trim(rest, "/"))
 	}
 	if len(parts) < 4 {
-		return Ref{}, badRef(text, "the address ends before a revision", "")
+		return Ref{}, refError(text, "the URL has no revision", "")
 	}
 	for i := range parts {
 		part, err := url.PathUnescape(parts[i])
 		if err != nil {
-			return Ref{}, badRef(text, "it is not a URL", "")
+			return Ref{}, refError(text, "it is not a URL", "")
 		}
 		parts[i] = part
 	}
 	r := Ref{Scheme: HuggingFace, Repo: parts[0] + "/" + parts[1], Revision: parts[3]}
 	if parts[2] != "tree" {
 		if r.File = strings.Join(parts[4:], "/"); r.File == "" {
-			return Ref{}, badRef(text, "it names no file of a repository", "")
+			return Ref{}, refError(text, "it does not name a file of a repository", "")
 		}
 	}
 	if r.Revision == "main" {
@@ -208,11 +200,9 @@ func parseOllama(text, rest string) (Ref, error) {
 	case 3:
 		r.Host, parts = parts[0], parts[1:]
 	}
-	if len(parts) != 2 || !ollamaPart.MatchString(parts[0]) || strings.Contains(parts[0], ".") || !ollamaPart.MatchString(parts[1]) {
-		return Ref{}, badRef(text, fmt.Sprintf("%q is not a model of a registry", rest), form)
-	}
-	if !ollamaPart.MatchString(r.Tag) || !ollamaSite.MatchString(r.Host) {
-		return Ref{}, badRef(text, fmt.Sprintf("%q is not a model of a registry", rest), form)
+	if len(parts) != 2 || !ollamaPart.MatchString(parts[0]) || strings.Contains(parts[0], ".") || !ollamaPart.MatchString(parts[1]) ||
+		!ollamaPart.MatchString(r.Tag) || !ollamaSite.MatchString(r.Host) {
+		return Ref{}, refError(text, fmt.Sprintf("%q is not a model of a registry", rest), form)
 	}
 	r.Repo = parts[0] + "/" + parts[1]
 	return r, nil
@@ -244,8 +234,8 @@ func (r Ref) String() string {
 	return r.Name + after(":", r.Tag)
 }
 
-// cleanPath reports whether a slash-separated path stays below where it begins.
-func cleanPath(p string) bool {
+// isCleanPath reports whether a slash-separated path does not leave its folder.
+func isCleanPath(p string) bool {
 	return p != "" && p == path.Clean(p) && !path.IsAbs(p) && p != "." && p != ".." && !strings.HasPrefix(p, "../") && !strings.ContainsAny(p, `\:@`) &&
 		!strings.ContainsFunc(p, unicode.IsControl)
 }
@@ -257,11 +247,9 @@ func cutPrefixFold(s, prefix string) (string, bool) {
 	return s, false
 }
 
-func badRef(text, why, advice string) error {
-	e := fault.Errorf(fault.Invalid, "%q names no model: %s", text, why)
-	e.Advice = advice
+func refError(text, why, advice string) error {
 	if advice == "" {
-		e.Advice = "Write the name of a model, the path of a GGUF file, hf:owner/repo, ollama:model or an address."
+		advice = "Write the name of a model, the path of a GGUF file, hf:owner/repo, ollama:model or a URL."
 	}
-	return e
+	return fault.Advise(fault.Errorf(fault.Invalid, "invalid model reference %q: %s", text, why), "%s", advice)
 }

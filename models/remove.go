@@ -12,47 +12,42 @@ import (
 	"github.com/bise-sh/bise/models/caches"
 )
 
-// A Removed model is in the trash: it can come back until it is purged. It stays
-// there as long as this process runs; afterwards it is Waste.
+// A Removed model is in the trash: it can be restored until it is purged, or until this
+// process ends. Afterwards it is a [Leftover].
 type Removed struct {
 	Model Model
-	Frees int64 // bytes that purging gives back to the disk
+	Frees int64 // bytes that purging frees on the disk
 
-	store Store
-	was   discarded
-	lock  *flock.Flock
+	store   Store
+	trashed trashed
+	lock    *flock.Flock
 }
 
-// Theirs is the error of removing a model that is not the store's: what another
-// program keeps, and what lies elsewhere. It is of kind Invalid, and nil for all
-// other models.
-func (m Model) Theirs() error {
+// CheckRemovable returns an error of kind Invalid if the model is not in the store.
+func (m Model) CheckRemovable() error {
 	switch m.Origin {
 	case Cached:
 		e := fault.Errorf(fault.Invalid, "cannot remove %s: it belongs to %s", m.Name, m.Program)
 		e.Advice = map[caches.Program]string{
-			caches.Ollama:      "Remove it there: ollama rm " + strings.TrimPrefix(m.long, "ollama:") + ".",
+			caches.Ollama:      "Remove it there: ollama rm " + strings.TrimPrefix(m.fullName, "ollama:") + ".",
 			caches.HuggingFace: "Remove it there: hf cache rm. It is in " + filepath.Dir(m.Path) + ".",
 			caches.LMStudio:    "Remove it in LM Studio, under My Models.",
 		}[caches.Program(m.Program)]
 		return e
 	case Elsewhere:
-		e := fault.Errorf(fault.Invalid, "cannot remove %s: it is not in the store", m.Path)
-		e.Advice = "It is a file of yours: remove it as you remove files."
-		return e
+		return fault.Advise(fault.Errorf(fault.Invalid, "cannot remove %s: it is not in the store", m.Path), "Delete the file yourself.")
 	}
 	return nil
 }
 
-// Remove takes a model out of the store, at once and whole. Of an imported model
-// it removes what the store knows of it, of a link the link: what they stand for
-// stays where it lies. See Theirs for what is not removed.
+// Remove moves a model to the trash in one step. The original files of an imported or
+// linked model stay. See [Model.CheckRemovable].
 func (s Store) Remove(m Model) (*Removed, error) {
-	if err := m.Theirs(); err != nil {
+	if err := m.CheckRemovable(); err != nil {
 		return nil, err
 	}
 	var paths []string
-	label := strings.ReplaceAll(m.Name, ":", joint)
+	label := strings.ReplaceAll(m.Name, ":", nameSeparator)
 	if m.Origin == Loose {
 		for _, f := range m.Files {
 			paths = append(paths, f.Path)
@@ -71,16 +66,16 @@ func (s Store) Remove(m Model) (*Removed, error) {
 	defer unlock()
 	r := &Removed{Model: m, store: s}
 	for _, path := range paths {
-		r.Frees += frees(path)
+		r.Frees += freedBytes(path)
 	}
-	if r.was, err = s.discard(label, paths...); err != nil {
-		return nil, cannot(what, err)
+	if r.trashed, err = s.moveToTrash(label, paths...); err != nil {
+		return nil, storeError(what, err)
 	}
-	if r.was.dir == "" {
-		return nil, fault.Errorf(fault.NotFound, "cannot %s: it is gone already", what)
+	if r.trashed.dir == "" {
+		return nil, fault.Errorf(fault.NotFound, "cannot %s: it is not there any more", what)
 	}
-	if r.lock, err = hold(r.was.dir + lockEnd); err != nil || r.lock == nil {
-		return nil, cannot(what, errors.Join(err, r.was.restore()))
+	if r.lock, err = tryLock(r.trashed.dir + lockSuffix); err != nil || r.lock == nil {
+		return nil, storeError(what, errors.Join(err, r.trashed.restore()))
 	}
 	if m.Origin != Loose {
 		_ = remove(filepath.Dir(paths[0])) // if it is empty
@@ -88,39 +83,38 @@ func (s Store) Remove(m Model) (*Removed, error) {
 	return r, nil
 }
 
-// Undo puts the model back. It is an error when another has taken its place.
+// Undo puts the model back. It fails if another model has its name by now.
 func (r *Removed) Undo() error {
 	unlock, err := r.store.lock()
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	if err := r.was.restore(); err != nil {
-		return cannot("put "+r.Model.Name+" back", err)
+	if err := r.trashed.restore(); err != nil {
+		return storeError("put "+r.Model.Name+" back", err)
 	}
-	return r.end()
+	return r.unlock()
 }
 
 // Purge removes the model for good.
 func (r *Removed) Purge() error {
-	if err := empty(r.was.dir); err != nil {
-		return cannot("remove "+r.Model.Name, err)
+	if err := purge(r.trashed.dir); err != nil {
+		return storeError("remove "+r.Model.Name, err)
 	}
 	for _, k := range []mark{used, verified} {
 		_ = remove(r.store.mark(k, r.Model.Path))
 	}
-	return r.end()
+	return r.unlock()
 }
 
-func (r *Removed) end() error {
-	_ = remove(r.was.dir + lockEnd)
+func (r *Removed) unlock() error {
+	_ = remove(r.trashed.dir + lockSuffix)
 	return r.lock.Unlock()
 }
 
-// frees is how many bytes the disk gets back when what is at path is removed:
-// nothing for links, nor for files that have another name, and nothing worth
-// telling for manifests.
-func frees(path string) int64 {
+// freedBytes is how many bytes removing path frees on the disk: none for links and for
+// files with several names. Manifests are not counted.
+func freedBytes(path string) int64 {
 	var sum int64
 	_ = filepath.WalkDir(path, func(path string, d os.DirEntry, err error) error {
 		if err != nil || d.Name() == manifestName {

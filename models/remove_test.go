@@ -44,7 +44,7 @@ func TestRemove(t *testing.T) {
 		t.Errorf("a is still %s", m.Tag)
 	}
 	// What can still come back is not waste.
-	if waste, err := s.Waste(0); err != nil || len(waste) != 0 && waste[0].What == "removed model" {
+	if waste, err := s.Leftovers(0); err != nil || len(waste) != 0 && waste[0].What == "removed model" {
 		t.Errorf("waste is %+v, %v", waste, err)
 	}
 	if _, err := s.Remove(m); fault.KindOf(err) != fault.NotFound {

@@ -17,19 +17,19 @@ import (
 )
 
 const (
-	incoming = ".incoming" // the folder of stages
-	joint    = "@"         // between name and tag where both are one name; in neither
-	lockEnd  = ".lock"
+	incoming      = ".incoming" // the folder of stages
+	nameSeparator = "@"         // between name and tag in one file name
+	lockSuffix    = ".lock"
 )
 
-// ErrBusy reports that another process is doing the same.
+// ErrBusy reports that another process stages the same model.
 var ErrBusy = errors.New("another process is doing that")
 
-// A Stage is a folder in which a model is put together. It belongs to one process at a
-// time, and the process that stages the same model after a crash finds what is there.
+// A Stage is a folder for the files of a model that is not installed yet. One process at
+// a time owns it. After a crash, the next process that stages the model continues with it.
 type Stage struct {
-	// Dir is where the model's files are at Commit, under their names in the manifest.
-	// What else is there then is removed: journals, sources.
+	// Dir has the model's files at Commit, under their names in the manifest. Commit removes
+	// all other files.
 	Dir string
 
 	store     Store
@@ -37,18 +37,17 @@ type Stage struct {
 	lock      *flock.Flock
 }
 
-// Staging is the folder of the stage of a model, whether it is there or not; a
-// process that waits for it may look, and must not write.
+// Staging returns the folder of a model's stage, which need not exist. Only the owner of
+// the stage may write to it.
 func (s Store) Staging(name, tag string) string {
-	return filepath.Join(s.Dir, incoming, name+joint+tag)
+	return filepath.Join(s.Dir, incoming, name+nameSeparator+tag)
 }
 
-// Stage opens the stage of a model. While another process has it, the error is
-// ErrBusy; try again, or look into Staging for how far the other is. The model
-// may have been installed meanwhile: see Installed.
+// Stage opens the stage of a model. The error is ErrBusy if another process owns it. The
+// model may be installed already: see Installed.
 func (s Store) Stage(name, tag string) (*Stage, error) {
 	if !ValidName(name) || !ValidName(tag) {
-		return nil, fault.Errorf(fault.Invalid, "%s:%s cannot be the name of a model", name, tag)
+		return nil, fault.Errorf(fault.Invalid, "invalid model name %s:%s", name, tag)
 	}
 	unlock, err := s.lock()
 	if err != nil {
@@ -56,39 +55,33 @@ func (s Store) Stage(name, tag string) (*Stage, error) {
 	}
 	defer unlock()
 	if _, err := readManifest(s.folder(name, tag)); errors.Is(err, ErrNewer) {
-		e := fault.Errorf(fault.Invalid, "cannot replace %s:%s: %w", name, tag, err)
-		e.Advice = "Use that version of bise, or remove the model first: bise rm " + name + ":" + tag + "."
-		return nil, e
+		return nil, fault.Advise(fault.Errorf(fault.Invalid, "cannot replace %s:%s: %w", name, tag, err), "Use a newer version of bise, or remove the model first: bise rm %s:%s.", name, tag)
 	}
 	st := &Stage{Dir: s.Staging(name, tag), store: s, name: name, tag: tag}
 	if err := os.MkdirAll(filepath.Dir(st.Dir), 0o700); err != nil {
-		return nil, cannot("prepare "+name, err)
+		return nil, storeError("prepare "+name, err)
 	}
-	if st.lock, err = hold(st.Dir + lockEnd); err != nil {
-		return nil, cannot("prepare "+name, err)
+	if st.lock, err = tryLock(st.Dir + lockSuffix); err != nil {
+		return nil, storeError("prepare "+name, err)
 	}
 	if st.lock == nil {
-		e := fault.Errorf(fault.Busy, "cannot prepare %s:%s: %w", name, tag, ErrBusy)
-		e.Advice = "Wait until it is done."
-		return nil, e
+		return nil, fault.Advise(fault.Errorf(fault.Busy, "cannot prepare %s:%s: %w", name, tag, ErrBusy), "Wait until it is done.")
 	}
-	_, err = s.settleStage(st.Dir, name, tag)
+	_, err = s.installStage(st.Dir, name, tag)
 	if err == nil {
 		err = os.MkdirAll(st.Dir, 0o700)
 	}
 	if err != nil {
 		_ = st.lock.Unlock()
-		return nil, cannot("prepare "+name, err)
+		return nil, storeError("prepare "+name, err)
 	}
 	return st, nil
 }
 
-// Commit installs what has been staged as the manifest describes it, in the place
-// of what was installed under that name and tag, and ends the stage. Version, Name
-// and Tag are filled in, Created too where it is zero. Hashes in the manifest are
-// those of bytes that the caller has seen: the model counts as verified. It is there
-// with all its files, or not at all; it is once Commit has returned, and may be
-// after a crash in it. After an error the stage is as it was.
+// Commit installs the staged model, replaces one with the same name and tag, and ends the
+// stage. It fills in Version, Name, Tag and Created. The caller has verified the hashes in
+// the manifest. The model appears complete or not at all, also if the process crashes.
+// After an error the stage is unchanged.
 func (st *Stage) Commit(m Manifest) error {
 	now := time.Now()
 	m.Version, m.Name, m.Tag = manifestVersion, st.name, st.tag
@@ -104,49 +97,48 @@ func (st *Stage) Commit(m Manifest) error {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	for _, f := range m.Files {
-		err := present(st.Dir, f)
+		err := checkFile(st.Dir, f)
 		if err == nil && f.Path == "" {
 			err = atomicfile.Sync(filepath.Join(st.Dir, f.Name))
 		}
 		if err != nil {
-			return cannot(what, err)
+			return storeError(what, err)
 		}
 	}
 	old, err := st.install(data)
 	if err != nil {
-		return cannot(what, err)
+		return storeError(what, err)
 	}
-	if installed, ok := st.store.Installed(st.name, st.tag); ok && installed.Known() {
+	if installed, ok := st.store.Installed(st.name, st.tag); ok && installed.HasChecksums() {
 		_ = st.store.MarkVerified(installed, now)
 	}
 	if old.dir != "" {
-		return empty(old.dir)
+		return purge(old.dir)
 	}
 	return nil
 }
 
-// install writes the manifest into the stage and puts it where installed models
-// are; old is what was there.
-func (st *Stage) install(manifest []byte) (old discarded, err error) {
+// install writes the manifest and moves the stage to the installed models; old is the
+// replaced model.
+func (st *Stage) install(manifest []byte) (old trashed, err error) {
 	unlock, err := st.store.lock()
 	if err != nil {
-		return discarded{}, err
+		return trashed{}, err
 	}
 	defer unlock()
-	// With the manifest in place the model is as good as installed: the next process does
-	// what follows if this process does not.
+	// From here on, the next process completes the installation if this one crashes.
 	at := filepath.Join(st.Dir, manifestName)
 	if err := writeFile(at, manifest); err != nil {
-		return discarded{}, err
+		return trashed{}, err
 	}
-	if old, err = st.store.settleStage(st.Dir, st.name, st.tag); err != nil {
-		return discarded{}, errors.Join(err, remove(at))
+	if old, err = st.store.installStage(st.Dir, st.name, st.tag); err != nil {
+		return trashed{}, errors.Join(err, remove(at))
 	}
-	_ = remove(st.Dir + lockEnd)
+	_ = remove(st.Dir + lockSuffix)
 	return old, st.lock.Unlock()
 }
 
-// Discard removes what has been staged.
+// Discard removes the stage.
 func (st *Stage) Discard() error {
 	unlock, err := st.store.lock()
 	if err != nil {
@@ -154,16 +146,16 @@ func (st *Stage) Discard() error {
 	}
 	defer unlock()
 	if err := removeAll(st.Dir); err != nil {
-		return cannot("remove "+st.Dir, err)
+		return storeError("remove "+st.Dir, err)
 	}
-	_ = remove(st.Dir + lockEnd)
+	_ = remove(st.Dir + lockSuffix)
 	return st.lock.Unlock()
 }
 
-// Release leaves what has been staged to the next process that stages the model.
+// Release leaves the stage to the next process that stages the model.
 func (st *Stage) Release() error { return st.lock.Unlock() }
 
-// prune removes from a folder what a manifest does not list.
+// prune removes the files that the manifest does not list.
 func (m *Manifest) prune(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -181,47 +173,46 @@ func (m *Manifest) prune(dir string) error {
 	return nil
 }
 
-// settleStage installs the model of a stage whose manifest has been written; old
-// is what was in its place. The caller has the store's lock and the stage's.
-func (s Store) settleStage(dir, name, tag string) (old discarded, err error) {
+// installStage installs the model of a stage that has a manifest; old is the replaced
+// model. The caller holds the locks of the store and of the stage.
+func (s Store) installStage(dir, name, tag string) (old trashed, err error) {
 	m, err := readManifest(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return discarded{}, nil // it is not that far
+		return trashed{}, nil // not complete yet
 	}
 	if err != nil {
-		return discarded{}, err
+		return trashed{}, err
 	}
 	if err := m.prune(dir); err != nil {
-		return discarded{}, err
+		return trashed{}, err
 	}
 	to := s.folder(name, tag)
 	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
-		return discarded{}, err
+		return trashed{}, err
 	}
-	// A folder does not replace another that is not empty, so the old one leaves.
-	if old, err = s.discard(name+joint+tag, to); err != nil {
-		return discarded{}, err
+	// A rename cannot replace a folder that is not empty.
+	if old, err = s.moveToTrash(name+nameSeparator+tag, to); err != nil {
+		return trashed{}, err
 	}
 	if err := rename(dir, to); err != nil {
-		return discarded{}, errors.Join(err, old.restore())
+		return trashed{}, errors.Join(err, old.restore())
 	}
 	atomicfile.SyncFolder(filepath.Dir(to))
 	atomicfile.SyncFolder(filepath.Dir(dir))
 	return old, nil
 }
 
-// settle finishes what was cut off at its end: installations, and removals of
-// several files. It does what it can: a store that cannot be written is read as
-// it is.
-func (s Store) settle() {
+// recover completes installations and removals that a crash interrupted. Errors are
+// ignored: a store that cannot be written can still be read.
+func (s Store) recover() {
 	var stages, bins []string
-	for _, e := range folders(filepath.Join(s.Dir, incoming)) {
-		if dir := filepath.Join(s.Dir, incoming, e.Name()); exists(filepath.Join(dir, manifestName)) {
+	for _, dir := range subfolders(filepath.Join(s.Dir, incoming)) {
+		if exists(filepath.Join(dir, manifestName)) {
 			stages = append(stages, dir)
 		}
 	}
-	for _, e := range folders(filepath.Join(s.Dir, trash)) {
-		if dir := filepath.Join(s.Dir, trash, e.Name()); exists(filepath.Join(dir, leaving)) {
+	for _, dir := range subfolders(filepath.Join(s.Dir, trash)) {
+		if exists(filepath.Join(dir, pendingName)) {
 			bins = append(bins, dir)
 		}
 	}
@@ -229,12 +220,12 @@ func (s Store) settle() {
 		return
 	}
 	for _, dir := range stages {
-		_ = s.whenFree(dir, func(dir string) error {
-			name, tag, ok := strings.Cut(filepath.Base(dir), joint)
+		_ = s.ifUnused(dir, func(dir string) error {
+			name, tag, ok := strings.Cut(filepath.Base(dir), nameSeparator)
 			if !ok || !ValidName(name) || !ValidName(tag) {
 				return nil
 			}
-			_, err := s.settleStage(dir, name, tag)
+			_, err := s.installStage(dir, name, tag)
 			return err
 		})
 	}
@@ -244,15 +235,14 @@ func (s Store) settle() {
 	}
 	defer unlock()
 	for _, dir := range bins {
-		s.settleTrash(dir)
+		s.recoverTrash(dir)
 	}
 }
 
-// folder is where a model is installed.
 func (s Store) folder(name, tag string) string { return filepath.Join(s.Dir, name, tag) }
 
-// present checks that a file of a manifest is there with its size.
-func present(dir string, f File) error {
+// checkFile checks that a file of a manifest exists with its size.
+func checkFile(dir string, f File) error {
 	path := f.Path
 	if path == "" {
 		path = filepath.Join(dir, f.Name)
@@ -260,13 +250,13 @@ func present(dir string, f File) error {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("its file %s is gone", path)
+		return fmt.Errorf("its file %s is missing", path)
 	case err != nil:
-		return fmt.Errorf("its file %s cannot be read: %w", path, bare(err))
+		return fmt.Errorf("its file %s cannot be read: %w", path, withoutPath(err))
 	case !info.Mode().IsRegular():
 		return fmt.Errorf("%s is not a regular file", path)
 	case info.Size() != f.Size:
-		return fmt.Errorf("its file %s has %d bytes, and had %d", path, info.Size(), f.Size)
+		return fmt.Errorf("its file %s has %d bytes instead of %d", path, info.Size(), f.Size)
 	}
 	return nil
 }

@@ -79,7 +79,7 @@ func below(t *testing.T, s Store) []string {
 // collect removes all waste.
 func collect(t *testing.T, s Store) {
 	t.Helper()
-	waste, err := s.Waste(0)
+	waste, err := s.Leftovers(0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +142,7 @@ func TestCommitReplaces(t *testing.T) {
 func TestCommitRefuses(t *testing.T) {
 	s := Store{Dir: t.TempDir()}
 	for what, files := range map[string][]File{
-		"is gone":            {fileOf("none.gguf", "", Weights)},
+		"is missing":         {fileOf("none.gguf", "", Weights)},
 		"has 4 bytes":        {fileOf("a.gguf", "longer", Weights)},
 		"not a regular file": {fileOf("folder", "", Weights)},
 		"no weights":         {fileOf("a.gguf", "text", Terms)},
@@ -227,7 +227,7 @@ func TestNewerManifestIsLeftAlone(t *testing.T) {
 	if _, err := s.Stage("a", "x"); !errors.Is(err, ErrNewer) {
 		t.Errorf("staged: %v", err)
 	}
-	waste, err := s.Waste(0)
+	waste, err := s.Leftovers(0)
 	if err != nil || len(waste) > 0 || !exists(path) {
 		t.Errorf("waste is %v, %v", waste, err)
 	}
@@ -235,9 +235,9 @@ func TestNewerManifestIsLeftAlone(t *testing.T) {
 
 func TestProblems(t *testing.T) {
 	for want, spoil := range map[string]func(t *testing.T, m Model){
-		"is gone":     func(t *testing.T, m Model) { remove(m.Path) },
+		"is missing":  func(t *testing.T, m Model) { remove(m.Path) },
 		"has 3 bytes": func(t *testing.T, m Model) { write(t, m.Path, "abc") },
-		"cannot be read: unexpected": func(t *testing.T, m Model) {
+		"read the manifest: unexpected": func(t *testing.T, m Model) {
 			write(t, filepath.Join(filepath.Dir(m.Path), manifestName), `{"version":1`)
 		},
 		"is of b:x": func(t *testing.T, m Model) {
@@ -294,7 +294,7 @@ func TestVariants(t *testing.T) {
 	}
 	write(t, filepath.Join(s.Dir, "Codestral.gguf"), "dropped")
 	list, err := s.List()
-	if got := each(list); err != nil || !slices.Equal(got, []string{"codestral", "Codestral.gguf", "codestral:q4_k_m"}) {
+	if got := modelNames(list); err != nil || !slices.Equal(got, []string{"codestral", "Codestral.gguf", "codestral:q4_k_m"}) {
 		t.Errorf("listed %q, %v", got, err)
 	}
 	for ref, want := range map[string]string{

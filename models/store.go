@@ -1,10 +1,9 @@
-// Package models knows the models on this machine.
+// Package models manages the models on this machine.
 //
-// A [Store] is the folder of installed models. Each of them is a folder with a
-// [Manifest]; beside them may lie GGUF files that the user put there. A model appears by
-// one rename of a folder in which it was put together (see [Stage]) and disappears by one
-// rename into a trash, so that it is always there whole or not at all, whatever ends the
-// process. Any number of processes may use a store.
+// A [Store] is the folder of installed models. Each model is a folder with a [Manifest];
+// GGUF files that the user put there are models too. One rename installs a model (see
+// [Stage]) and one rename moves it to the trash, so a model is always complete, also after
+// a crash. Any number of processes may use a store.
 package models
 
 import (
@@ -21,45 +20,44 @@ import (
 	"github.com/bise-sh/bise/models/caches"
 )
 
-// An Origin is who keeps the files of a model.
+// An Origin says where the files of a model are.
 type Origin string
 
 const (
-	Installed  Origin = "installed" // the store, which has a manifest of them
-	Registered Origin = "imported"  // another program; the store has a manifest
-	Loose      Origin = "file"      // the store's folder, where the user put them
-	Cached     Origin = "cache"     // another program, see Model.Program
-	Elsewhere  Origin = "path"      // unknown to the store: a path was given
+	Installed  Origin = "installed" // in the store, with a manifest
+	Registered Origin = "imported"  // elsewhere; the store has a manifest
+	Loose      Origin = "file"      // in the store's folder, without a manifest
+	Cached     Origin = "cache"     // in the cache of Model.Program
+	Elsewhere  Origin = "path"      // at a path that the user gave
 )
 
-// A Model is a model that can be opened.
+// A Model is a model on this machine.
 type Model struct {
-	// Name is what people call it, and finds it: "codestral"; "codestral:q8_0"
-	// beside another one of that name; the file's name without .gguf.
+	// Name finds the model: "codestral", "codestral:q8_0" for a second tag, or the file's
+	// name without .gguf.
 	Name   string
 	Tag    string // where it has one
 	Origin Origin
-	// Program is the one that has it in its cache.
+	// Program is the program whose cache has it.
 	Program string
 
 	Path      string    // of the weights, absolute; of a split file, the first part
-	Projector string    // of its vision encoder; "": none is known, one may be beside it
-	Adapters  []string  // that belong to it
+	Projector string    // path of its projector; "": unknown, there may be one beside the model
+	Adapters  []string  // paths of its LoRA adapters
 	Files     []File    // all of the above, with their paths
 	Size      int64     // bytes of all files but texts
 	Modified  time.Time // when it was installed, or the first file changed
 
 	Manifest *Manifest // nil where the store has none
-	Used     time.Time // zero when it was never opened
-	Verified time.Time // zero when it has not been verified since it changed
-	// Problem is why it cannot be opened: nil for most.
+	Used     time.Time // zero: never
+	Verified time.Time // zero: not since it changed
+	// Problem is why it cannot be opened, or nil.
 	Problem error
 
-	long string // name:tag, or what caches call Ref
+	fullName string // name:tag, or the Ref of a cached model
 }
 
-// sum sets the size.
-func (m *Model) sum() {
+func (m *Model) setSize() {
 	m.Size = 0
 	for _, f := range m.Files {
 		if f.Role != Terms {
@@ -71,23 +69,22 @@ func (m *Model) sum() {
 // A Store is the folder of installed models. It need not exist.
 type Store struct {
 	Dir string
-	// Caches are the folders of other programs whose models are found too.
+	// Caches are other programs' folders of models.
 	Caches []caches.Cache
 }
 
-// List gives the installed models by name, then those of other programs. Those
-// that cannot be opened are among them, see [Model.Problem].
+// List returns the installed models by name, then the models of other programs. It
+// includes models that cannot be opened, see [Model.Problem].
 func (s Store) List() ([]Model, error) {
-	list, err := s.own()
+	list, err := s.installedModels()
 	if err != nil {
 		return nil, err
 	}
-	return s.with(list), nil
+	return s.addCached(list), nil
 }
 
-// with adds to the store's models those of other programs, and to all of them when they
-// were used and verified.
-func (s Store) with(own []Model) []Model {
+// addCached appends the models of other programs, and sets when each was used and verified.
+func (s Store) addCached(own []Model) []Model {
 	list := append(own, s.cached(own)...)
 	for i := range list {
 		list[i].Used, list[i].Verified = s.marks(list[i])
@@ -95,15 +92,15 @@ func (s Store) with(own []Model) []Model {
 	return list
 }
 
-// own gives the models in the store's folder by name.
-func (s Store) own() ([]Model, error) {
-	s.settle()
+// installedModels returns the models in the store's folder by name.
+func (s Store) installedModels() ([]Model, error) {
+	s.recover()
 	entries, err := os.ReadDir(s.Dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, cannot("list installed models", err)
+		return nil, storeError("list installed models", err)
 	}
 	var list []Model
 	for _, entry := range entries {
@@ -121,16 +118,16 @@ func (s Store) own() ([]Model, error) {
 		}
 		list = append(list, m)
 	}
-	slices.SortFunc(list, byName)
+	slices.SortFunc(list, compareNames)
 	return list, nil
 }
 
-func byName(a, b Model) int {
+func compareNames(a, b Model) int {
 	return cmp.Or(cmp.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)), cmp.Compare(a.Path, b.Path))
 }
 
-// variants are the installed models of a name. The one that was installed first
-// is what the name alone means, so that another one does not change it.
+// variants returns the installed tags of a name. The name alone means the oldest one, so
+// that a later installation does not change its meaning.
 func (s Store) variants(name string) []Model {
 	entries, err := os.ReadDir(filepath.Join(s.Dir, name))
 	if err != nil {
@@ -154,12 +151,12 @@ func (s Store) variants(name string) []Model {
 	return list
 }
 
-// Installed gives the model that is installed under exactly this name and tag.
+// Installed returns the model that is installed under this name and tag.
 func (s Store) Installed(name, tag string) (Model, bool) {
 	if !ValidName(name) || !ValidName(tag) {
 		return Model{}, false
 	}
-	s.settle()
+	s.recover()
 	for _, m := range s.variants(name) {
 		if m.Tag == tag {
 			m.Used, m.Verified = s.marks(m)
@@ -169,7 +166,6 @@ func (s Store) Installed(name, tag string) (Model, bool) {
 	return Model{}, false
 }
 
-// installed reads the model in a folder, if it is one.
 func (s Store) installed(name, tag string) (Model, bool) {
 	dir := s.folder(name, tag)
 	for {
@@ -181,16 +177,16 @@ func (s Store) installed(name, tag string) (Model, bool) {
 		if m.Problem == nil || err != nil {
 			return m, true
 		}
-		// Another process may have taken the model away while it was looked at.
+		// Another process may have replaced the model meanwhile.
 		if now, err := os.Stat(filepath.Join(dir, manifestName)); err == nil && os.SameFile(at, now) {
 			return m, true
 		}
 	}
 }
 
-// read reads the model of a manifest, which is at.
+// read reads the model in dir; at describes the file of its manifest, or err is set.
 func (s Store) read(dir, name, tag string, at os.FileInfo, err error) Model {
-	m := Model{Name: name, Tag: tag, Origin: Installed, long: name + ":" + tag}
+	m := Model{Name: name, Tag: tag, Origin: Installed, fullName: name + ":" + tag}
 	if err == nil {
 		m.Modified = at.ModTime()
 		var man Manifest
@@ -207,7 +203,7 @@ func (s Store) read(dir, name, tag string, at os.FileInfo, err error) Model {
 		return m
 	}
 	for _, f := range m.Manifest.Files {
-		if err := present(dir, f); err != nil && m.Problem == nil {
+		if err := checkFile(dir, f); err != nil && m.Problem == nil {
 			m.Problem = err
 		}
 		if f.Path == "" {
@@ -217,11 +213,11 @@ func (s Store) read(dir, name, tag string, at os.FileInfo, err error) Model {
 		}
 		m.add(f)
 	}
-	m.sum()
+	m.setSize()
 	return m
 }
 
-// add takes a file in, which has its path.
+// add adds a file, whose Path is set.
 func (m *Model) add(f File) {
 	m.Files = append(m.Files, f)
 	switch {

@@ -44,7 +44,7 @@ func TestList(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := each(list), []string{"A", "b", "big"}; !slices.Equal(got, want) {
+	if got, want := modelNames(list), []string{"A", "b", "big"}; !slices.Equal(got, want) {
 		t.Errorf("names %q, want %q", got, want)
 	}
 	if got, want := list[2].Size, int64(2*len("big-00001-of-00002.gguf")); got != want {
@@ -75,7 +75,7 @@ func TestFind(t *testing.T) {
 		{ref: "ministral-3-3b", want: "Ministral-3-3b"},
 		{ref: "mini", want: "mini"}, // exact before beginning
 		{ref: filepath.Join(s.Dir, "codestral.gguf"), want: "codestral"},
-		{ref: "ministral", kind: fault.NotFound, msg: `"ministral" is the beginning of 2 models`, advises: "Ministral-3-3b, ministral-3-8b"},
+		{ref: "ministral", kind: fault.NotFound, msg: `"ministral" matches 2 models`, advises: "Ministral-3-3b, ministral-3-8b"},
 		{ref: "codestrl", kind: fault.NotFound, msg: `there is no model "codestrl"`, advises: "Did you mean codestral?"},
 		{ref: "zzz", kind: fault.NotFound, msg: "no model", advises: "Installed: codestral, mini, Ministral-3-3b, ministral-3-8b."},
 		{ref: "", kind: fault.NotFound, msg: `no model ""`, advises: "Installed"},

@@ -12,35 +12,35 @@ import (
 )
 
 const (
-	trash = ".trash" // the folder of what has been removed
-	// leaving lists, in a folder of the trash, the names of what is to lie there.
-	leaving = ".leaving.json"
+	trash = ".trash" // the folder of removed models
+	// pendingName is a file in a folder of the trash: the names of all files that move there.
+	pendingName = ".pending.json"
 )
 
-// A discarded is a folder of the trash and where what is in it had been.
-type discarded struct {
+// A trashed model is a folder of the trash and the original paths of its files.
+type trashed struct {
 	dir  string
 	from []string
 }
 
-// discard moves files and folders that are in one folder into the trash, those of them
-// that are there. A crash leaves the rest to settleTrash. The caller has the lock.
-func (s Store) discard(label string, paths ...string) (discarded, error) {
+// moveToTrash moves those of the paths that exist, all in one folder, to the trash. After
+// a crash recoverTrash moves the rest. The caller holds the lock.
+func (s Store) moveToTrash(label string, paths ...string) (trashed, error) {
 	paths = slices.DeleteFunc(slices.Clone(paths), func(path string) bool { return !exists(path) })
 	if len(paths) == 0 {
-		return discarded{}, nil
+		return trashed{}, nil
 	}
 	bin := filepath.Join(s.Dir, trash)
 	if err := os.MkdirAll(bin, 0o700); err != nil {
-		return discarded{}, err
+		return trashed{}, err
 	}
 	dir, err := os.MkdirTemp(bin, label+"-*")
 	if err != nil {
-		return discarded{}, err
+		return trashed{}, err
 	}
-	d := discarded{dir: dir, from: paths}
+	d := trashed{dir: dir, from: paths}
 	if len(paths) > 1 {
-		err = writeLeaving(dir, paths)
+		err = writePending(dir, paths)
 	}
 	for _, path := range paths {
 		if err == nil {
@@ -48,15 +48,15 @@ func (s Store) discard(label string, paths ...string) (discarded, error) {
 		}
 	}
 	if err != nil {
-		return discarded{}, errors.Join(err, d.restore())
+		return trashed{}, errors.Join(err, d.restore())
 	}
 	atomicfile.SyncFolder(dir)
 	atomicfile.SyncFolder(filepath.Dir(paths[0]))
-	_ = remove(filepath.Join(dir, leaving))
+	_ = remove(filepath.Join(dir, pendingName))
 	return d, nil
 }
 
-func writeLeaving(dir string, paths []string) error {
+func writePending(dir string, paths []string) error {
 	names := make([]string, len(paths))
 	for i, path := range paths {
 		names[i] = filepath.Base(path)
@@ -65,14 +65,12 @@ func writeLeaving(dir string, paths []string) error {
 	if err != nil {
 		return err
 	}
-	return writeFile(filepath.Join(dir, leaving), list)
+	return writeFile(filepath.Join(dir, pendingName), list)
 }
 
-// settleTrash moves what was to follow into the trash when a crash came between the files
-// of a model. What has followed may since have been put back, and stays. The caller has
-// the lock.
-func (s Store) settleTrash(dir string) {
-	list := filepath.Join(dir, leaving)
+// recoverTrash completes a removal that a crash interrupted. The caller holds the lock.
+func (s Store) recoverTrash(dir string) {
+	list := filepath.Join(dir, pendingName)
 	data, err := readBounded(list, maxManifest)
 	if err != nil {
 		return
@@ -93,17 +91,17 @@ func (s Store) settleTrash(dir string) {
 	_ = remove(list)
 }
 
-// empty removes a folder of the trash for good.
-func empty(dir string) error {
-	// First the list, without which nothing more follows.
-	if err := remove(filepath.Join(dir, leaving)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+// purge deletes a folder of the trash.
+func purge(dir string) error {
+	// First the list, so that recoverTrash does not continue.
+	if err := remove(filepath.Join(dir, pendingName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return removeAll(dir)
 }
 
-// restore moves things back to where they were. The caller has the lock.
-func (d discarded) restore() error {
+// restore moves the files back. The caller holds the lock.
+func (d trashed) restore() error {
 	if d.dir == "" {
 		return nil
 	}
@@ -125,5 +123,5 @@ func (d discarded) restore() error {
 	if failed != nil {
 		return failed
 	}
-	return empty(d.dir)
+	return purge(d.dir)
 }

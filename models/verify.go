@@ -12,15 +12,14 @@ import (
 	"time"
 )
 
-// A Damage is a file that is not what it was when the model was installed.
-type Damage struct {
+// A Mismatch is a file that has changed since the model was installed.
+type Mismatch struct {
 	Path string `json:"path"`
 	What string `json:"what"` // a clause
 }
 
-// Known reports whether it is known what the model's bytes should be: whether all
-// its files have a hash.
-func (m Model) Known() bool {
+// HasChecksums reports whether all files of the model have a checksum.
+func (m Model) HasChecksums() bool {
 	for _, f := range m.Files {
 		if f.SHA256 == "" && f.Role != Terms {
 			return false
@@ -29,12 +28,11 @@ func (m Model) Known() bool {
 	return len(m.Files) > 0
 }
 
-// Verify reads all files of a model that has hashes and compares. When nothing is wrong,
-// it writes down that the model is verified. Progress, which may be nil, is called with
-// the number of bytes that are done. An error is of the disk, or ctx's cause.
-func (s Store) Verify(ctx context.Context, m Model, progress func(done, total int64)) ([]Damage, error) {
+// Verify compares the files of a model with their checksums. If all match, the model is
+// marked as verified. Progress may be nil. An error is of the disk, or ctx's cause.
+func (s Store) Verify(ctx context.Context, m Model, progress func(done, total int64)) ([]Mismatch, error) {
 	began := time.Now()
-	damage := []Damage{}
+	damage := []Mismatch{}
 	var done, total int64
 	for _, f := range m.Files {
 		total += f.Size
@@ -44,31 +42,31 @@ func (s Store) Verify(ctx context.Context, m Model, progress func(done, total in
 			done += f.Size
 			continue
 		}
-		sum, n, err := hash(ctx, f.Path, io.Discard, func(n int64) {
+		sum, n, err := Hash(ctx, f.Path, io.Discard, func(n int64) {
 			if progress != nil {
 				progress(done+n, total)
 			}
 		})
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			damage = append(damage, Damage{f.Path, "it is gone"})
+			damage = append(damage, Mismatch{f.Path, "it is missing"})
 		case err != nil:
 			return nil, err
 		case n != f.Size:
-			damage = append(damage, Damage{f.Path, fmt.Sprintf("it has %d bytes instead of %d", n, f.Size)})
+			damage = append(damage, Mismatch{f.Path, fmt.Sprintf("it has %d bytes instead of %d", n, f.Size)})
 		case sum != f.SHA256:
-			damage = append(damage, Damage{f.Path, "its bytes have changed: its SHA-256 is " + sum + " instead of " + f.SHA256})
+			damage = append(damage, Mismatch{f.Path, "it has changed: its SHA-256 is " + sum + " instead of " + f.SHA256})
 		}
 		done += f.Size
 	}
-	if len(damage) == 0 && m.Known() {
-		_ = s.MarkVerified(m, began) // that it is whole is true all the same
+	if len(damage) == 0 && m.HasChecksums() {
+		_ = s.MarkVerified(m, began) // only a record: it need not succeed
 	}
 	return damage, nil
 }
 
-// hash reads the file at path, copies it to w and gives its SHA-256 and its size.
-func hash(ctx context.Context, path string, w io.Writer, progress func(done int64)) (sum string, n int64, err error) {
+// Hash copies the file at path to w and returns its SHA-256, in hex, and its size.
+func Hash(ctx context.Context, path string, w io.Writer, progress func(done int64)) (sum string, n int64, err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return "", 0, err
@@ -91,7 +89,7 @@ func hash(ctx context.Context, path string, w io.Writer, progress func(done int6
 			return hex.EncodeToString(h.Sum(nil)), n, nil
 		}
 		if err != nil {
-			return "", n, fmt.Errorf("read %s: %w", path, bare(err))
+			return "", n, fmt.Errorf("read %s: %w", path, withoutPath(err))
 		}
 	}
 }

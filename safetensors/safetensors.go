@@ -1,16 +1,14 @@
 // Package safetensors reads and writes the file format of weights on Hugging
 // Face: https://github.com/huggingface/safetensors#format.
 //
-// Reading a file touches nothing but its header, and checks it as strictly as the
-// reference does: the tensors lie one after the other, without gaps, as long as
-// their shapes ask for, and end with the file. So what passes can be read without
-// looking at sizes again. A [File] is immutable and may be used from any
-// goroutine.
+// Reading checks the header as strictly as the reference, and reads nothing else: the
+// tensors follow each other without gaps, have the sizes of their shapes, and end with the
+// file. A [File] is immutable and may be used from any goroutine.
 package safetensors
 
 import "fmt"
 
-// A Type is how a tensor's numbers are stored, by the format's own name.
+// A Type is the format's name of a number type.
 type Type string
 
 const (
@@ -79,10 +77,10 @@ const maxBytes = int64(1) << 60
 func (t Tensor) check() error {
 	size := t.Type.Size()
 	if size == 0 {
-		return malformed(t.Name, "is of type %q, which is unknown", string(t.Type))
+		return malformed(t.Name, "has the unknown type %q", string(t.Type))
 	}
 	if len(t.Shape) > maxDims {
-		return malformed(t.Name, "has %d dimensions, and %d are allowed", len(t.Shape), maxDims)
+		return malformed(t.Name, "has %d dimensions: the limit is %d", len(t.Shape), maxDims)
 	}
 	bytes := size
 	for _, d := range t.Shape {
@@ -90,7 +88,7 @@ func (t Tensor) check() error {
 			return malformed(t.Name, "has a dimension of %d", d)
 		}
 		if d > 0 && bytes > maxBytes/d {
-			return malformed(t.Name, "has more bytes than can be: %v", t.Shape)
+			return malformed(t.Name, "is too large: shape %v", t.Shape)
 		}
 		bytes *= max(d, 1)
 	}
@@ -99,7 +97,7 @@ func (t Tensor) check() error {
 
 const maxDims = 16
 
-// A FormatError says what is wrong with a file.
+// A FormatError describes an invalid file.
 type FormatError struct {
 	Tensor string // where it is about one; else ""
 	What   string // a clause: of the tensor such as "ends outside the file", else a whole one

@@ -8,8 +8,7 @@ import (
 	"io"
 )
 
-// A Writer writes a file from front to back: the head at once, then the tensors'
-// bytes as they come.
+// A Writer writes a file sequentially: the header first, then the tensors.
 type Writer struct {
 	w    io.Writer
 	left int64 // bytes that are still to come
@@ -48,7 +47,7 @@ func NewWriter(w io.Writer, metadata map[string]string, tensors []Tensor) (*Writ
 			return nil, err
 		}
 		if seen[t.Name] {
-			return nil, malformed(t.Name, "is there twice")
+			return nil, malformed(t.Name, "appears twice")
 		}
 		seen[t.Name] = true
 		if t.Size() > maxBytes-out.left {
@@ -67,8 +66,8 @@ func NewWriter(w io.Writer, metadata map[string]string, tensors []Tensor) (*Writ
 	// The data begin at a multiple of eight, so that a file can be used where it
 	// is mapped.
 	head = append(head, bytes.Repeat([]byte{' '}, (8-len(head)%8)%8)...)
-	if len(head) > MaxHead {
-		return nil, malformed("", "the header has %d bytes: the limit is %d", len(head), MaxHead)
+	if len(head) > MaxHeader {
+		return nil, malformed("", "the header has %d bytes: the limit is %d", len(head), MaxHeader)
 	}
 	if _, err := w.Write(append(binary.LittleEndian.AppendUint64(nil, uint64(len(head))), head...)); err != nil {
 		return nil, fmt.Errorf("write the header: %w", err)

@@ -209,7 +209,7 @@ func TestCancel(t *testing.T) {
 	if n := unfinished(); n > 0 {
 		t.Errorf("%d are still there", n)
 	}
-	if list, err := s.store.Waste(0); err != nil || len(list) > 0 {
+	if list, err := s.store.Leftovers(0); err != nil || len(list) > 0 {
 		t.Errorf("in the store is still %+v, %v", list, err)
 	}
 }

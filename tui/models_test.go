@@ -212,8 +212,8 @@ func furnished(t *testing.T) *shelves {
 		if err != nil {
 			t.Fatal(err)
 		}
-		whole, _ := fit.Catalogued(m)
-		usual, err := whole.As(catalog.DefaultType)
+		whole, _ := fit.FromCatalog(m)
+		usual, err := whole.Quantized(catalog.DefaultType)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -588,7 +588,7 @@ func TestRemove(t *testing.T) {
 	d.pressed("home", "ctrl+d")
 	d.until("the list", func() bool { return len(d.m.models.Installed) == 0 })
 	d.end()
-	if list, err := s.store.Waste(0); err != nil || len(list) > 0 {
+	if list, err := s.store.Leftovers(0); err != nil || len(list) > 0 {
 		t.Errorf("in the store is still %+v, %v", list, err)
 	}
 	if _, err := os.Stat(file); err != nil {

@@ -285,13 +285,13 @@ func TestWaitingLines(t *testing.T) {
 	d.asks("one")
 	d.idle()
 	d.asks("two")
-	for _, line := range []string{"loading Ministral 3 8B ━━━━━━━━━━", "waiting for 2 requests", "reading 3.2k of 9.8k tokens ━━━━━━━━────────────────", "▸ thinking"} {
+	for _, line := range []string{"loading Ministral 3 8B ━━━━━━━━━━", "waiting for 2 requests before this one", "prefill: 3.2k of 9.8k tokens ━━━━━━━━────────────────", "▸ thinking"} {
 		d.sees(line)
 		gate <- struct{}{}
 	}
 	d.idle()
 	d.sees("▸ thought for 0.0 s (")
-	d.sees("⋯ 2 earlier messages are not in the model's view")
+	d.sees("⋯ 2 earlier messages (")
 	d.misses("indeed")
 	d.pressed("up", "space")
 	d.sees("hm indeed")
@@ -312,7 +312,7 @@ func TestCut(t *testing.T) {
 	d := drive(t, scripted(s), 80, 24)
 	d.sees("Ministral 3 8B")
 	d.asks("go")
-	d.sees("cut off: this is as long as an answer may be · alt+c continue")
+	d.sees("cut off after ")
 	d.idle()
 	d.asks("go")
 	d.sees("cut off: the context is full · ctrl+o longer context")
@@ -712,7 +712,7 @@ func TestSendingAtOnce(t *testing.T) {
 func TestTwoAnswersAtOnce(t *testing.T) {
 	gate := make(chan struct{})
 	s := &enginetest.Script{About: about, Answer: func(r enginetest.Request, _ int) enginetest.Reply {
-		what := strings.Fields(r.Said())[0]
+		what := strings.Fields(r.Text())[0]
 		return enginetest.Reply{enginetest.Text(what + " begins"), enginetest.Wait(gate), enginetest.Text(" and ends")}
 	}}
 	d := drive(t, scripted(s), 80, 24)

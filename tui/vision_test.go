@@ -160,7 +160,8 @@ func TestVisionSaysThatTheModelIsBlind(t *testing.T) {
 	d.vision()
 	d.typed("/attach evening.png")
 	d.pressed("enter")
-	d.sees("Ministral 3 8B has no vision: ctrl+l")
+	d.sees("Ministral 3 8B has no vision encoder:")
+	d.sees("ctrl+l another model")
 }
 
 // twoPages is a PDF of two empty pages.
@@ -219,8 +220,8 @@ func TestVisionMakesRoom(t *testing.T) {
 	d.asks("What is it?")
 	d.answered()
 	d.sees("It is small.")
-	d.sees("a picture is shown to the model in ")
-	d.sees(" instead of 160×90: the context holds 100 tokens")
+	d.sees("image resized to ")
+	d.sees(" from 160×90: the context holds 100 tokens")
 	if w, _, err := preprocess.Size(last(t, s).Messages[0].Content[0].ImageURL); err != nil || w > 120 {
 		t.Errorf("the model sees %d columns, %v", w, err)
 	}

@@ -6,14 +6,12 @@ import (
 	"unicode/utf8"
 )
 
-type expression interface {
-	eval(*machine, *scope) Value
-}
+// An expression computes a value. Evaluate it with machine.eval, which counts it.
+type expression func(*machine, *scope) Value
 
-// eval evaluates a node, and counts it.
 func (m *machine) eval(e expression, s *scope) Value {
 	depth := m.deeper()
-	v := e.eval(m, s)
+	v := e(m, s)
 	m.depth = depth
 	return v
 }
@@ -27,47 +25,39 @@ func (m *machine) find(s *scope, name string) Value {
 	return undefined{name}
 }
 
-type literal struct{ value Value }
+func literal(v Value) expression { return func(*machine, *scope) Value { return v } }
 
-func (l literal) eval(*machine, *scope) Value { return l.value }
-
-type name string
-
-func (n name) eval(m *machine, s *scope) Value { return m.find(s, string(n)) }
-
-// rendered is what a block wrote, where filters of the block are applied to it.
-type rendered struct{}
-
-const renderedName = "{%" // no variable has it
-
-func (rendered) eval(m *machine, s *scope) Value { return m.find(s, renderedName) }
-
-type list struct {
-	items []expression
-	tuple bool
+func variable(name string) expression {
+	return func(m *machine, s *scope) Value { return m.find(s, name) }
 }
 
-func (l *list) eval(m *machine, s *scope) Value {
-	m.make(16 * len(l.items))
-	values := make([]Value, len(l.items))
-	for i, e := range l.items {
-		values[i] = m.eval(e, s)
-	}
-	return &List{values, l.tuple}
-}
+// renderedName holds the output of a block for the filters applied to it. No variable has
+// this name.
+const renderedName = "{%"
 
-type dict struct{ keys, values []expression }
-
-func (d *dict) eval(m *machine, s *scope) Value {
-	m.make(64 * len(d.keys))
-	out := NewDict()
-	for i, k := range d.keys {
-		key := m.eval(k, s)
-		if !out.set(key, m.eval(d.values[i], s)) {
-			fail("%s cannot be a key", kind(key))
+func list(items []expression, tuple bool) expression {
+	return func(m *machine, s *scope) Value {
+		m.make(16 * len(items))
+		values := make([]Value, len(items))
+		for i, e := range items {
+			values[i] = m.eval(e, s)
 		}
+		return &List{values, tuple}
 	}
-	return out
+}
+
+func dict(keys, values []expression) expression {
+	return func(m *machine, s *scope) Value {
+		m.make(64 * len(keys))
+		out := NewDict()
+		for i, k := range keys {
+			key := m.eval(k, s)
+			if !out.set(key, m.eval(values[i], s)) {
+				fail("%s cannot be a key", kind(key))
+			}
+		}
+		return out
+	}
 }
 
 // callArguments are the expressions of a call, arguments their values.
@@ -134,12 +124,9 @@ func (a arguments) truth(i int, name string) bool {
 	return truth(v)
 }
 
-type attribute struct {
-	of   expression
-	name string
+func attribute(of expression, name string) expression {
+	return func(m *machine, s *scope) Value { return attr(m.eval(of, s), name) }
 }
-
-func (a *attribute) eval(m *machine, s *scope) Value { return attr(m.eval(a.of, s), a.name) }
 
 // attr is v.name: a method before a key, as Python has it.
 func attr(v Value, name string) Value {
@@ -154,7 +141,7 @@ func attr(v Value, name string) Value {
 		if f, ok := dictMethods[name]; ok {
 			return function(func(m *machine, a arguments) Value { return f(m, v, a) })
 		}
-		if x, ok := v.lookup(name); ok {
+		if x, ok := v.get(String(name)); ok {
 			return x
 		}
 	case *namespace:
@@ -167,11 +154,9 @@ func attr(v Value, name string) Value {
 	return undefined{name}
 }
 
-type item struct {
-	of, key expression
+func item(of, key expression) expression {
+	return func(m *machine, s *scope) Value { return m.item(m.eval(of, s), m.eval(key, s)) }
 }
-
-func (i *item) eval(m *machine, s *scope) Value { return m.item(m.eval(i.of, s), m.eval(i.key, s)) }
 
 // item is v[key]: a key before a method.
 func (m *machine) item(v, key Value) Value {
@@ -183,23 +168,13 @@ func (m *machine) item(v, key Value) Value {
 			return x
 		}
 	case *List:
-		if i, _, isInt, _ := number(key); isInt {
-			if i < 0 {
-				i += int64(len(v.items))
-			}
-			if i >= 0 && i < int64(len(v.items)) {
-				return v.items[i]
-			}
+		if i, ok := index(key, len(v.items)); ok {
+			return v.items[i]
 		}
 	case Text:
-		if i, _, isInt, _ := number(key); isInt {
-			at := m.runes(v)
-			if n := int64(at.len()); i < 0 {
-				i += n
-			}
-			if i >= 0 && i < int64(at.len()) {
-				return v.slice(at.byte(int(i)), at.byte(int(i)+1))
-			}
+		at := m.runes(v)
+		if i, ok := index(key, at.size); ok {
+			return v.slice(at.byte(i), at.byte(i+1))
 		}
 	}
 	if t, ok := key.(Text); ok {
@@ -208,7 +183,16 @@ func (m *machine) item(v, key Value) Value {
 	return undefined{"item"}
 }
 
-// A runeIndex knows where each rune of a text begins. ASCII needs no table.
+// index returns a key as an index of n elements; negative ones count from the end.
+func index(key Value, n int) (int, bool) {
+	i, _, isInt, _ := number(key)
+	if i < 0 {
+		i += int64(n)
+	}
+	return int(i), isInt && i >= 0 && i < int64(n)
+}
+
+// A runeIndex holds where each rune of a text begins. ASCII needs no table.
 type runeIndex struct {
 	size  int
 	table []int
@@ -228,8 +212,6 @@ func (m *machine) runes(t Text) runeIndex {
 	return runeIndex{len(table), append(table, len(t.s))}
 }
 
-func (r runeIndex) len() int { return r.size }
-
 func (r runeIndex) byte(i int) int {
 	if r.table == nil {
 		return i
@@ -237,23 +219,25 @@ func (r runeIndex) byte(i int) int {
 	return r.table[i]
 }
 
-type slice struct {
-	of    expression
-	parts [3]expression // from, to, step; nil where left out
+// slice is of[from:to:step]; the parts left out are nil.
+func slice(of expression, parts [3]expression) expression {
+	return func(m *machine, s *scope) Value {
+		v := m.eval(of, s)
+		var bounds [3]*int64
+		for i, e := range parts {
+			if e == nil {
+				continue
+			}
+			if p := m.eval(e, s); p != nil {
+				n := integer(p, "a slice's part")
+				bounds[i] = &n
+			}
+		}
+		return m.slice(v, bounds)
+	}
 }
 
-func (x *slice) eval(m *machine, s *scope) Value {
-	v := m.eval(x.of, s)
-	var bounds [3]*int64
-	for i, e := range x.parts {
-		if e == nil {
-			continue
-		}
-		if p := m.eval(e, s); p != nil {
-			n := integer(p, "a slice's part")
-			bounds[i] = &n
-		}
-	}
+func (m *machine) slice(v Value, bounds [3]*int64) Value {
 	step := int64(1)
 	if bounds[2] != nil {
 		step = *bounds[2]
@@ -272,7 +256,7 @@ func (x *slice) eval(m *machine, s *scope) Value {
 		return NewList(items...)
 	case Text:
 		at := m.runes(v)
-		from, n := sliceBounds(bounds[0], bounds[1], step, int64(at.len()))
+		from, n := sliceBounds(bounds[0], bounds[1], step, int64(at.size))
 		m.step(len(v.marks) / 8)
 		if n == 0 {
 			return Text{}
@@ -329,29 +313,22 @@ func sliceBounds(from, to *int64, step, n int64) (first int64, count int) {
 	return a, int((a-b-1)/-step + 1)
 }
 
-type call struct {
-	f    expression
-	args callArguments
-}
-
-func (c *call) eval(m *machine, s *scope) Value {
-	v := m.eval(c.f, s)
-	f, ok := v.(function)
-	if !ok {
-		fail("%s cannot be called", kind(v))
+func call(of expression, args callArguments) expression {
+	return func(m *machine, s *scope) Value {
+		v := m.eval(of, s)
+		f, ok := v.(function)
+		if !ok {
+			fail("%s cannot be called", kind(v))
+		}
+		return f(m, args.eval(m, s))
 	}
-	return f(m, c.args.eval(m, s))
 }
 
-type filter struct {
-	of   expression
-	name string
-	args callArguments
-}
-
-func (f *filter) eval(m *machine, s *scope) Value {
-	v := m.eval(f.of, s)
-	return m.filter(f.name, v, f.args.eval(m, s))
+func filter(of expression, name string, args callArguments) expression {
+	return func(m *machine, s *scope) Value {
+		v := m.eval(of, s)
+		return m.filter(name, v, args.eval(m, s))
+	}
 }
 
 func (m *machine) filter(name string, v Value, a arguments) Value {
@@ -362,16 +339,11 @@ func (m *machine) filter(name string, v Value, a arguments) Value {
 	return f(m, v, a)
 }
 
-type test struct {
-	of   expression
-	name string
-	args callArguments
-	not  bool
-}
-
-func (t *test) eval(m *machine, s *scope) Value {
-	v := m.eval(t.of, s)
-	return m.test(t.name, v, t.args.eval(m, s)) != t.not
+func test(of expression, name string, args callArguments, not bool) expression {
+	return func(m *machine, s *scope) Value {
+		v := m.eval(of, s)
+		return m.test(name, v, args.eval(m, s)) != not
+	}
 }
 
 func (m *machine) test(name string, v Value, a arguments) bool {
@@ -382,71 +354,63 @@ func (m *machine) test(name string, v Value, a arguments) bool {
 	return f(m, v, a)
 }
 
-type conditional struct{ yes, test, no expression }
-
-func (c *conditional) eval(m *machine, s *scope) Value {
-	switch {
-	case truth(m.eval(c.test, s)):
-		return m.eval(c.yes, s)
-	case c.no != nil:
-		return m.eval(c.no, s)
-	}
-	return undefined{"a value without else"}
-}
-
-type logic struct {
-	a, b expression
-	or   bool
-}
-
-func (l *logic) eval(m *machine, s *scope) Value {
-	if v := m.eval(l.a, s); truth(v) == l.or {
-		return v
-	}
-	return m.eval(l.b, s)
-}
-
-type negation struct{ of expression }
-
-func (n *negation) eval(m *machine, s *scope) Value { return !truth(m.eval(n.of, s)) }
-
-type sign struct {
-	of       expression
-	negative bool
-}
-
-func (x *sign) eval(m *machine, s *scope) Value {
-	v := m.eval(x.of, s)
-	i, f, isInt, ok := number(v)
-	switch {
-	case !ok:
-		fail("%s has no sign", kind(v))
-	case isInt && x.negative:
-		return -i
-	case isInt:
-		return i
-	case x.negative:
-		return -f
-	}
-	return f
-}
-
-type comparison struct {
-	first expression
-	ops   []string
-	rest  []expression
-}
-
-func (c *comparison) eval(m *machine, s *scope) Value {
-	a := m.eval(c.first, s)
-	for i, op := range c.ops {
-		b := m.eval(c.rest[i], s)
-		if !m.compare(op, a, b) {
-			return false
+func conditional(yes, test, no expression) expression {
+	return func(m *machine, s *scope) Value {
+		switch {
+		case truth(m.eval(test, s)):
+			return m.eval(yes, s)
+		case no != nil:
+			return m.eval(no, s)
 		}
-		a = b
+		return undefined{"a value without else"}
 	}
-	return true
+}
+
+// logic is a or b if or is set, else a and b.
+func logic(a, b expression, or bool) expression {
+	return func(m *machine, s *scope) Value {
+		if v := m.eval(a, s); truth(v) == or {
+			return v
+		}
+		return m.eval(b, s)
+	}
+}
+
+func negation(of expression) expression {
+	return func(m *machine, s *scope) Value { return !truth(m.eval(of, s)) }
+}
+
+func sign(of expression, negative bool) expression {
+	return func(m *machine, s *scope) Value {
+		v := m.eval(of, s)
+		i, f, isInt, ok := number(v)
+		switch {
+		case !ok:
+			fail("%s has no sign", kind(v))
+		case isInt && negative:
+			return -i
+		case isInt:
+			return i
+		case negative:
+			return -f
+		}
+		return f
+	}
+}
+
+// comparison is a chain such as a < b <= c.
+func comparison(first expression, ops []string, rest []expression) expression {
+	return func(m *machine, s *scope) Value {
+		a := m.eval(first, s)
+		for i, op := range ops {
+			b := m.eval(rest[i], s)
+			if !m.compare(op, a, b) {
+				return false
+			}
+			a = b
+		}
+		return true
+	}
 }
 
 func (m *machine) compare(op string, a, b Value) bool {
@@ -469,24 +433,22 @@ func (m *machine) compare(op string, a, b Value) bool {
 	return m.order(a, b) >= 0
 }
 
-type binary struct {
-	op   string
-	a, b expression
+func binary(op string, a, b expression) expression {
+	return func(m *machine, s *scope) Value { return m.binary(op, m.eval(a, s), m.eval(b, s)) }
 }
 
-func (x *binary) eval(m *machine, s *scope) Value {
-	a, b := m.eval(x.a, s), m.eval(x.b, s)
-	if x.op == "~" {
+func (m *machine) binary(op string, a, b Value) Value {
+	if op == "~" {
 		return m.join(m.str(a), m.str(b))
 	}
-	if at, ok := a.(Text); ok && x.op == "+" {
+	if at, ok := a.(Text); ok && op == "+" {
 		bt, ok := b.(Text)
 		if !ok {
 			fail("a string and %s cannot be added", kind(b))
 		}
 		return m.join(at, bt)
 	}
-	if al, ok := a.(*List); ok && x.op == "+" {
+	if al, ok := a.(*List); ok && op == "+" {
 		bl, ok := b.(*List)
 		if !ok {
 			fail("a list and %s cannot be added", kind(b))
@@ -494,12 +456,12 @@ func (x *binary) eval(m *machine, s *scope) Value {
 		m.make(16 * (len(al.items) + len(bl.items)))
 		return NewList(append(append([]Value(nil), al.items...), bl.items...)...)
 	}
-	if x.op == "*" {
+	if op == "*" {
 		if v, ok := m.repeat(a, b); ok {
 			return v
 		}
 	}
-	return arithmetic(x.op, a, b)
+	return arithmetic(op, a, b)
 }
 
 func (m *machine) join(texts ...Text) Text {
@@ -546,7 +508,7 @@ func (m *machine) repeat(a, b Value) (Value, bool) {
 	return nil, false
 }
 
-// times counts n times as many bytes, or steps when there are none.
+// times counts n×bytes, and n steps.
 func (m *machine) times(n int64, bytes int) {
 	if n > math.MaxInt32 {
 		panic(fault{ErrLimit})

@@ -65,21 +65,14 @@ func init() {
 			if _, ok := v.(undefined); ok {
 				return NewList()
 			}
-			d, ok := v.(*Dict)
-			if !ok {
-				fail("%s has no items", kind(v))
-			}
-			m.make(64 * len(d.keys))
-			return d.items()
+			return m.pairsOf(v)
 		},
 		"dictsort": dictSort,
 		"reverse":  reverse,
-		"sort": func(m *machine, v Value, a arguments) Value {
-			return m.sorted(m.iterate(v), a, 0)
-		},
-		"unique": unique,
-		"min":    func(m *machine, v Value, a arguments) Value { return m.extreme(v, a, -1) },
-		"max":    func(m *machine, v Value, a arguments) Value { return m.extreme(v, a, 1) },
+		"sort":     func(m *machine, v Value, a arguments) Value { return m.sorted(m.iterate(v), a, 0) },
+		"unique":   unique,
+		"min":      func(m *machine, v Value, a arguments) Value { return m.extreme(v, a, -1) },
+		"max":      func(m *machine, v Value, a arguments) Value { return m.extreme(v, a, 1) },
 		"sum": func(m *machine, v Value, a arguments) Value {
 			var total Value = int64(0)
 			for _, x := range m.iterate(v) {
@@ -91,19 +84,11 @@ func init() {
 			}
 			return total
 		},
-		"map": mapped,
-		"select": func(m *machine, v Value, a arguments) Value {
-			return m.chosen(v, a, false, true)
-		},
-		"reject": func(m *machine, v Value, a arguments) Value {
-			return m.chosen(v, a, false, false)
-		},
-		"selectattr": func(m *machine, v Value, a arguments) Value {
-			return m.chosen(v, a, true, true)
-		},
-		"rejectattr": func(m *machine, v Value, a arguments) Value {
-			return m.chosen(v, a, true, false)
-		},
+		"map":        mapped,
+		"select":     func(m *machine, v Value, a arguments) Value { return m.chosen(v, a, false, true) },
+		"reject":     func(m *machine, v Value, a arguments) Value { return m.chosen(v, a, false, false) },
+		"selectattr": func(m *machine, v Value, a arguments) Value { return m.chosen(v, a, true, true) },
+		"rejectattr": func(m *machine, v Value, a arguments) Value { return m.chosen(v, a, true, false) },
 	}
 }
 
@@ -190,7 +175,7 @@ func (m *machine) end(v Value, last bool) Value {
 	if t, ok := v.(Text); ok && t.s != "" {
 		at := m.runes(t)
 		if last {
-			return m.cut(t, at.byte(at.len()-1), len(t.s))
+			return m.cut(t, at.byte(at.size-1), len(t.s))
 		}
 		return m.cut(t, 0, at.byte(1))
 	}
@@ -269,8 +254,8 @@ func mapped(m *machine, v Value, a arguments) Value {
 	return NewList(m.each(items, func(v Value) Value { return m.filter(f.s, v, rest) })...)
 }
 
-// chosen is select and its kin: the elements of which a test holds, or an
-// attribute of theirs; without a test, those that are true.
+// chosen implements select, reject, selectattr and rejectattr: it returns the elements
+// that pass a test, directly or by an attribute; without a test, the true ones.
 func (m *machine) chosen(v Value, a arguments, attribute, want bool) Value {
 	if !truth(v) {
 		return NewList() // of none, too
@@ -300,7 +285,7 @@ func (m *machine) chosen(v Value, a arguments, attribute, want bool) Value {
 	return NewList(out...)
 }
 
-// folded is a value as sorting compares it: without case, unless told.
+// folded is the key by which sorting compares a value, in lower case unless sensitive.
 func folded(v Value, sensitive bool) Value {
 	if t, ok := v.(Text); ok && !sensitive {
 		return String(strings.ToLower(t.s))
@@ -342,20 +327,25 @@ func (m *machine) sorted(items []Value, a arguments, first int) *List {
 
 // dictSort is the pairs of a mapping by key, or by value.
 func dictSort(m *machine, v Value, a arguments) Value {
-	d, ok := v.(*Dict)
-	if !ok {
-		fail("%s has no items", kind(v))
-	}
 	by := int64(0)
 	if t, ok := a.text(1, "by"); ok && t.s == "value" {
 		by = 1
 	}
-	m.make(64 * len(d.keys))
-	return m.sorted(d.items().items, arguments{named: map[string]Value{
+	return m.sorted(m.pairsOf(v).items, arguments{named: map[string]Value{
 		"attribute":      by,
 		"reverse":        a.truth(2, "reverse"),
 		"case_sensitive": a.truth(0, "case_sensitive"),
 	}}, 0)
+}
+
+// pairsOf returns the pairs of key and value of a mapping.
+func (m *machine) pairsOf(v Value) *List {
+	d, ok := v.(*Dict)
+	if !ok {
+		fail("%s has no items", kind(v))
+	}
+	m.make(64 * len(d.keys))
+	return d.items()
 }
 
 func unique(m *machine, v Value, a arguments) Value {
@@ -369,7 +359,7 @@ func unique(m *machine, v Value, a arguments) Value {
 		}
 		h, ok := hash(folded(key, a.truth(0, "case_sensitive")))
 		if !ok {
-			fail("%s cannot be compared for being unique", kind(key))
+			fail("%s is not hashable", kind(key))
 		}
 		if !seen[h] {
 			seen[h] = true

@@ -1,18 +1,17 @@
-// Package jinja renders the chat templates that models carry: the part of
-// Jinja2 that they are written in, with the settings and extensions that Hugging
-// Face's transformers renders them with (trim_blocks, lstrip_blocks, loop
-// controls, tojson without HTML escapes, raise_exception, strftime_now).
+// Package jinja renders the chat templates of models. It implements the part of Jinja2
+// that they use, with the settings and extensions of Hugging Face's transformers
+// (trim_blocks, lstrip_blocks, loop controls, tojson without HTML escapes,
+// raise_exception, strftime_now).
 //
-// It differs from a general engine in two ways that the use demands.
+// It differs from a general template engine in two ways.
 //
-// A template comes with a file from the network, so it may be hostile. Every
-// step, every byte and every level of nesting is counted against [Limits], and
-// there is nothing in the language that reaches outside: no files, no imports,
-// no values that change except namespaces.
+// A template comes in a downloaded file, so it may be hostile. [Limits] bound the steps,
+// the bytes and the nesting. Nothing in the language reaches outside: no files, no imports,
+// and no mutable values except namespaces.
 //
-// A [Text] remembers which of its bytes the template wrote and which came from
-// outside, through every slice, join and filter. So control tokens can be told
-// from user text that looks like them, whatever the template does to it.
+// A [Text] records which of its bytes come from the template and which from outside,
+// through every slice, join and filter. So control tokens differ from user text that
+// looks like them, whatever the template does.
 package jinja
 
 import (
@@ -26,8 +25,8 @@ type Limits struct {
 	Bytes int64 // made in strings and lists, over the whole run
 }
 
-// The parser's own limits: templates of today have up to 25 KB, in expressions
-// of a dozen levels.
+// Limits of the parser. Published templates have up to 25 KB and a dozen levels of
+// expressions.
 const (
 	maxSource  = 1 << 20 // bytes
 	maxNesting = 100     // of blocks and expressions in the source
@@ -44,7 +43,7 @@ type Raised struct {
 func (r *Raised) Error() string { return r.Message }
 
 // ErrLimit reports that rendering took more than its limits allow.
-var ErrLimit = errors.New("it takes too long or makes too much")
+var ErrLimit = errors.New("it exceeds the limits of time and memory")
 
 // A Template is ready to be rendered, from any goroutine.
 type Template struct {
@@ -55,7 +54,7 @@ type Template struct {
 // Parse reads a template.
 func Parse(source string) (t *Template, err error) {
 	if len(source) > maxSource {
-		return nil, fmt.Errorf("parse the template: it has %d bytes, and %d are allowed", len(source), maxSource)
+		return nil, fmt.Errorf("parse the template: %d bytes: the limit is %d", len(source), maxSource)
 	}
 	p := &parser{names: map[string]bool{}}
 	defer func() {
@@ -66,7 +65,7 @@ func Parse(source string) (t *Template, err error) {
 	p.tokens = lex(source)
 	body := p.block()
 	if !p.at(tokenEnd, "") {
-		fail("%s is out of place", p.peek())
+		fail("unexpected %s", p.peek())
 	}
 	return &Template{body: body, names: p.names}, nil
 }

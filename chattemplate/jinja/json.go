@@ -100,7 +100,7 @@ func toJSON(m *machine, v Value, a arguments) Value {
 		}
 		style.item = ","
 	}
-	// Jinja's own filter takes the indentation first.
+	// Jinja's tojson takes the indentation first.
 	if n, ok := a.get(0, "ensure_ascii"); ok && len(a.list) == 1 {
 		if i, isInt := n.(int64); isInt {
 			m.times(max(0, i), 1)
@@ -234,19 +234,9 @@ func quoteJSON(s string, ascii bool) string {
 	b.WriteByte('"')
 	for _, r := range s {
 		switch {
-		case r == '"' || r == '\\':
+		case strings.ContainsRune("\"\\\n\r\t\b\f", r):
 			b.WriteByte('\\')
-			b.WriteRune(r)
-		case r == '\n':
-			b.WriteString(`\n`)
-		case r == '\r':
-			b.WriteString(`\r`)
-		case r == '\t':
-			b.WriteString(`\t`)
-		case r == '\b':
-			b.WriteString(`\b`)
-		case r == '\f':
-			b.WriteString(`\f`)
+			b.WriteByte(`"\nrtbf`[strings.IndexRune("\"\\\n\r\t\b\f", r)])
 		case r < ' ':
 			fmt.Fprintf(&b, `\u%04x`, r)
 		case ascii && r > 0xFFFF:

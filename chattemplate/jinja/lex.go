@@ -41,9 +41,9 @@ func (t token) String() string {
 	return strconv.Quote(t.text)
 }
 
-// A lexer cuts a source into tokens, with the white space around tags taken
-// away as trim_blocks and lstrip_blocks say: a line break after a block, and
-// what stands before a block on its line.
+// A lexer splits a source into tokens. It removes white space around tags as trim_blocks
+// and lstrip_blocks require: a line break after a block, and blanks before a block on its
+// line.
 type lexer struct {
 	src    string
 	at     int
@@ -83,7 +83,7 @@ func (l *lexer) emit(kind tokenKind, text string) {
 	l.tokens = append(l.tokens, token{kind, text, l.line})
 }
 
-// advance goes on by n bytes and counts the lines.
+// advance skips n bytes and counts the lines.
 func (l *lexer) advance(n int) {
 	l.line += strings.Count(l.src[l.at:l.at+n], "\n")
 	l.at += n
@@ -214,7 +214,7 @@ func (l *lexer) tag(begin tokenKind, end string, close tokenKind) {
 	if l.has("-") || l.has("+") {
 		l.advance(1)
 	}
-	var open []byte // brackets: a }} inside {{ {'a': {}} }} is not the end
+	open := 0 // brackets: a }} inside {{ {'a': {}} }} is not the end
 	for {
 		for l.at < len(l.src) && strings.IndexByte(" \t\n\r", l.src[l.at]) >= 0 {
 			l.advance(1)
@@ -222,7 +222,7 @@ func (l *lexer) tag(begin tokenKind, end string, close tokenKind) {
 		if l.at == len(l.src) {
 			fail("%s is not closed", end)
 		}
-		if len(open) == 0 {
+		if open == 0 {
 			for _, sign := range []string{"-", "+", ""} {
 				if l.has(sign + end) {
 					l.emit(close, end)
@@ -244,12 +244,13 @@ func (l *lexer) tag(begin tokenKind, end string, close tokenKind) {
 			op := l.operator()
 			switch op {
 			case "(", "[", "{":
-				open = append(open, op[0])
+				if open++; open > maxNesting {
+					fail("it is nested more than %d levels deep", maxNesting)
+				}
 			case ")", "]", "}":
-				if len(open) == 0 {
+				if open--; open < 0 {
 					fail("%q closes nothing", op)
 				}
-				open = open[:len(open)-1]
 			}
 		}
 	}
@@ -268,7 +269,7 @@ func (l *lexer) operator() string {
 		}
 	}
 	r, _ := utf8.DecodeRuneInString(l.src[l.at:])
-	fail("the character %q is out of place", r)
+	fail("unexpected character %q", r)
 	return ""
 }
 
@@ -283,7 +284,7 @@ func (l *lexer) name() {
 	}
 	if n == 0 {
 		r, _ := utf8.DecodeRuneInString(l.src[l.at:])
-		fail("the character %q is out of place", r)
+		fail("unexpected character %q", r)
 	}
 	l.emit(tokenName, l.src[l.at:l.at+n])
 	l.advance(n)
@@ -334,32 +335,18 @@ func (l *lexer) quoted(q byte) {
 	fail("a string is not closed")
 }
 
-// escape writes what stands after a backslash, and returns how many bytes it
-// took.
+// escape writes the character of an escape sequence, and returns its length after the
+// backslash.
 func escape(b *strings.Builder, s string) int {
 	if s == "" {
 		return 0
 	}
+	if i := strings.IndexByte(`ntrbfva0\'"`, s[0]); i >= 0 {
+		b.WriteByte("\n\t\r\b\f\v\a\x00\\'\""[i])
+		return 1
+	}
 	switch s[0] {
-	case 'n':
-		b.WriteByte('\n')
-	case 't':
-		b.WriteByte('\t')
-	case 'r':
-		b.WriteByte('\r')
-	case 'b':
-		b.WriteByte('\b')
-	case 'f':
-		b.WriteByte('\f')
-	case 'v':
-		b.WriteByte('\v')
-	case 'a':
-		b.WriteByte('\a')
-	case '0':
-		b.WriteByte(0)
-	case '\\', '\'', '"':
-		b.WriteByte(s[0])
-	case '\n': // a line that goes on
+	case '\n': // a continued line
 	case 'x', 'u', 'U':
 		digits := map[byte]int{'x': 2, 'u': 4, 'U': 8}[s[0]]
 		if len(s) > digits {

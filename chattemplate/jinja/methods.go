@@ -1,12 +1,13 @@
 package jinja
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 )
 
-// dictMethods are Python's, without those that change the mapping.
+// dictMethods are Python's, except for the modifying ones.
 var dictMethods map[string]func(*machine, *Dict, arguments) Value
 
 // textMethods are Python's that templates use.
@@ -22,28 +23,19 @@ func init() {
 			v, _ := a.get(1, "default")
 			return v
 		},
-		"items": func(m *machine, d *Dict, _ arguments) Value {
-			m.make(64 * len(d.keys))
-			return d.items()
-		},
+		"items":  func(m *machine, d *Dict, _ arguments) Value { return m.pairsOf(d) },
 		"keys":   func(_ *machine, d *Dict, _ arguments) Value { return NewList(d.keys...) },
 		"values": func(_ *machine, d *Dict, _ arguments) Value { return NewList(d.values...) },
 	}
 	textMethods = map[string]func(*machine, Text, arguments) Value{
-		"strip":  func(m *machine, t Text, a arguments) Value { return m.trim(t, a, true, true) },
-		"lstrip": func(m *machine, t Text, a arguments) Value { return m.trim(t, a, true, false) },
-		"rstrip": func(m *machine, t Text, a arguments) Value { return m.trim(t, a, false, true) },
-		"split":  func(m *machine, t Text, a arguments) Value { return m.split(t, a, false) },
-		"rsplit": func(m *machine, t Text, a arguments) Value { return m.split(t, a, true) },
-		"splitlines": func(m *machine, t Text, a arguments) Value {
-			return m.lines(t, a.truth(0, "keepends"))
-		},
-		"startswith": func(m *machine, t Text, a arguments) Value {
-			return affix(a, func(x string) bool { return strings.HasPrefix(t.s, x) })
-		},
-		"endswith": func(m *machine, t Text, a arguments) Value {
-			return affix(a, func(x string) bool { return strings.HasSuffix(t.s, x) })
-		},
+		"strip":      func(m *machine, t Text, a arguments) Value { return m.trim(t, a, true, true) },
+		"lstrip":     func(m *machine, t Text, a arguments) Value { return m.trim(t, a, true, false) },
+		"rstrip":     func(m *machine, t Text, a arguments) Value { return m.trim(t, a, false, true) },
+		"split":      func(m *machine, t Text, a arguments) Value { return m.split(t, a, false) },
+		"rsplit":     func(m *machine, t Text, a arguments) Value { return m.split(t, a, true) },
+		"splitlines": func(m *machine, t Text, a arguments) Value { return m.lines(t, a.truth(0, "keepends")) },
+		"startswith": affix(strings.HasPrefix),
+		"endswith":   affix(strings.HasSuffix),
 		"removeprefix": func(m *machine, t Text, a arguments) Value {
 			x, _ := a.text(0, "prefix")
 			return m.cut(t, len(t.s)-len(strings.TrimPrefix(t.s, x.s)), len(t.s))
@@ -56,24 +48,10 @@ func init() {
 		"lower":      remake(strings.ToLower),
 		"title":      remake(title),
 		"capitalize": remake(capitalize),
-		"replace": func(m *machine, t Text, a arguments) Value {
-			return m.replace(t, a)
-		},
-		"find": func(m *machine, t Text, a arguments) Value {
-			x, _ := a.text(0, "sub")
-			m.touch(len(t.s))
-			return runeOffset(t.s, strings.Index(t.s, x.s))
-		},
-		"rfind": func(m *machine, t Text, a arguments) Value {
-			x, _ := a.text(0, "sub")
-			m.touch(len(t.s))
-			return runeOffset(t.s, strings.LastIndex(t.s, x.s))
-		},
-		"count": func(m *machine, t Text, a arguments) Value {
-			x, _ := a.text(0, "sub")
-			m.touch(len(t.s))
-			return int64(strings.Count(t.s, x.s))
-		},
+		"replace":    func(m *machine, t Text, a arguments) Value { return m.replace(t, a) },
+		"find":       search(func(s, x string) int { return runeOffset(s, strings.Index(s, x)) }),
+		"rfind":      search(func(s, x string) int { return runeOffset(s, strings.LastIndex(s, x)) }),
+		"count":      search(strings.Count),
 		"join": func(m *machine, t Text, a arguments) Value {
 			v, _ := a.get(0, "iterable")
 			return m.joinList(m.iterate(v), t)
@@ -83,14 +61,8 @@ func init() {
 		"isalpha":   every(unicode.IsLetter),
 		"isalnum":   every(func(r rune) bool { return unicode.IsLetter(r) || unicode.IsNumber(r) }),
 		"isspace":   every(IsSpace),
-		"isupper": func(m *machine, t Text, _ arguments) Value {
-			m.touch(len(t.s))
-			return t.s == strings.ToUpper(t.s) && t.s != strings.ToLower(t.s)
-		},
-		"islower": func(m *machine, t Text, _ arguments) Value {
-			m.touch(len(t.s))
-			return t.s == strings.ToLower(t.s) && t.s != strings.ToUpper(t.s)
-		},
+		"isupper":   is(func(s string) bool { return s == strings.ToUpper(s) && s != strings.ToLower(s) }),
+		"islower":   is(func(s string) bool { return s == strings.ToLower(s) && s != strings.ToUpper(s) }),
 	}
 }
 
@@ -104,14 +76,14 @@ func (m *machine) trim(t Text, a arguments, left, right bool) Text {
 	m.step(1 + len(t.marks)/8)
 	if chars, ok := a.text(0, "chars"); ok {
 		m.touch(len(t.s) * min(len(chars.s), 1<<10))
-		return t.trimmed(&chars, left, right)
+		return t.trimmed(func(r rune) bool { return strings.ContainsRune(chars.s, r) }, left, right)
 	}
 	m.touch(len(t.s))
-	return t.trimmed(nil, left, right)
+	return t.trimmed(IsSpace, left, right)
 }
 
-// split cuts at a separator, or at white space when there is none, at most so
-// many times; the last ones when from the right.
+// split splits at a separator, by default at white space, at most maxsplit times; from the
+// right if right is set.
 func (m *machine) split(t Text, a arguments, right bool) *List {
 	limit := a.integer(1, "maxsplit", -1)
 	sep, ok := a.text(0, "sep")
@@ -204,22 +176,22 @@ func (m *machine) lines(t Text, keep bool) *List {
 	return NewList(list...)
 }
 
-// affix is startswith and endswith: one string, or any of several.
-func affix(a arguments, has func(string) bool) bool {
-	v, _ := a.get(0, "prefix")
-	if l, ok := v.(*List); ok {
-		for _, x := range l.items {
-			if t, ok := x.(Text); ok && has(t.s) {
-				return true
-			}
+// affix is startswith or endswith: of one string, or of any in a list.
+func affix(has func(s, x string) bool) func(*machine, Text, arguments) Value {
+	return func(_ *machine, t Text, a arguments) Value {
+		v, _ := a.get(0, "prefix")
+		switch v := v.(type) {
+		case *List:
+			return slices.ContainsFunc(v.items, func(x Value) bool {
+				s, ok := x.(Text)
+				return ok && has(t.s, s.s)
+			})
+		case Text:
+			return has(t.s, v.s)
 		}
-		return false
-	}
-	t, ok := v.(Text)
-	if !ok {
 		fail("a string cannot begin or end with %s", kind(v))
+		return nil
 	}
-	return has(t.s)
 }
 
 // replace is str.replace(old, new, count), of which the filter is the same.
@@ -274,11 +246,23 @@ func remake(f func(string) string) func(*machine, Text, arguments) Value {
 	}
 }
 
-func every(is func(rune) bool) func(*machine, Text, arguments) Value {
+func search(f func(s, x string) int) func(*machine, Text, arguments) Value {
+	return func(m *machine, t Text, a arguments) Value {
+		x, _ := a.text(0, "sub")
+		m.touch(len(t.s))
+		return int64(f(t.s, x.s))
+	}
+}
+
+func is(f func(string) bool) func(*machine, Text, arguments) Value {
 	return func(m *machine, t Text, _ arguments) Value {
 		m.touch(len(t.s))
-		return t.s != "" && strings.IndexFunc(t.s, func(r rune) bool { return !is(r) }) < 0
+		return f(t.s)
 	}
+}
+
+func every(f func(rune) bool) func(*machine, Text, arguments) Value {
+	return is(func(s string) bool { return s != "" && strings.TrimLeftFunc(s, f) == "" })
 }
 
 func capitalize(s string) string {
@@ -299,9 +283,9 @@ func title(s string) string {
 }
 
 // runeOffset turns a byte offset into one of runes; -1 stays.
-func runeOffset(s string, i int) int64 {
+func runeOffset(s string, i int) int {
 	if i < 0 {
 		return -1
 	}
-	return int64(utf8.RuneCountInString(s[:i]))
+	return utf8.RuneCountInString(s[:i])
 }

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// A parser builds statements and expressions from tokens, by recursive descent
-// with Jinja's own precedence (jinja2/parser.py).
+// A parser builds statements and expressions from tokens, by recursive descent with the
+// precedence of jinja2/parser.py.
 type parser struct {
 	tokens  []token
 	pos     int
@@ -50,7 +50,7 @@ func (p *parser) keyword(text string) bool  { return p.accept(tokenName, text) }
 
 func (p *parser) expect(kind tokenKind, text, what string) token {
 	if !p.at(kind, text) {
-		fail("%s where %s should be", p.peek(), what)
+		fail("unexpected %s: want %s", p.peek(), what)
 	}
 	return p.next()
 }
@@ -73,18 +73,18 @@ func (p *parser) block(ends ...string) []statement {
 		switch t.kind {
 		case tokenData:
 			p.next()
-			list = append(list, &data{String(t.text)})
+			list = append(list, data(String(t.text)))
 		case tokenOutput:
 			p.next()
 			e := p.tuple(true)
 			p.expect(tokenOutputEnd, "", "}}")
-			list = append(list, &output{e, t.line})
+			list = append(list, located(t.line, output(e)))
 		case tokenBlock:
 			p.next()
 			if name := p.peek(); name.kind == tokenName && slices.Contains(ends, name.text) {
 				return list
 			}
-			list = append(list, p.statement(t.line))
+			list = append(list, located(t.line, p.statement(t.line)))
 		default:
 			if len(ends) > 0 {
 				fail("%s is missing", ends[len(ends)-1])
@@ -94,88 +94,91 @@ func (p *parser) block(ends ...string) []statement {
 	}
 }
 
+// tagEnd reads the end of a tag.
+func (p *parser) tagEnd() { p.expect(tokenBlockEnd, "", "%}") }
+
+// body reads the end of a tag and then statements, as block does.
+func (p *parser) body(ends ...string) []statement {
+	p.tagEnd()
+	return p.block(ends...)
+}
+
 // end reads the rest of the tag that ends a block.
 func (p *parser) end() {
 	p.next() // its name, which block found
-	p.expect(tokenBlockEnd, "", "%}")
+	p.tagEnd()
 }
 
 func (p *parser) statement(line int) statement {
 	name := p.expect(tokenName, "", "the name of a statement")
 	switch name.text {
 	case "if":
-		return p.parseIf(line)
+		return p.parseIf()
 	case "for":
-		return p.parseFor(line)
+		return p.parseFor()
 	case "set":
-		return p.parseSet(line)
+		return p.parseSet()
 	case "macro":
-		return p.parseMacro(line)
+		return p.parseMacro()
 	case "filter":
 		f := p.filters(nil)
-		p.expect(tokenBlockEnd, "", "%}")
-		body := p.block("endfilter")
+		body := p.body("endfilter")
 		p.end()
-		return &filterBlock{body, f, line}
+		return filterBlock(body, f, line)
 	case "generation": // marks what a model is trained on; renders as its inside
-		p.expect(tokenBlockEnd, "", "%}")
-		body := p.block("endgeneration")
+		body := p.body("endgeneration")
 		p.end()
 		return group(body)
 	case "break", "continue":
 		if p.loops == 0 {
 			fail("%s outside of a loop", name.text)
 		}
-		p.expect(tokenBlockEnd, "", "%}")
+		p.tagEnd()
 		if name.text == "break" {
 			return leave(breaks)
 		}
 		return leave(continues)
 	}
 	if strings.HasPrefix(name.text, "end") || strings.HasPrefix(name.text, "el") {
-		fail("%s is out of place", name.text)
+		fail("unexpected %s", name.text)
 	}
 	fail("the statement %q is unknown", name.text)
 	return nil
 }
 
-func (p *parser) parseIf(line int) statement {
-	s := &ifElse{line: line}
-	for {
-		test := p.tuple(true)
-		p.expect(tokenBlockEnd, "", "%}")
-		s.branches = append(s.branches, branch{test, p.block("elif", "else", "endif")})
-		if !p.keyword("elif") {
-			break
-		}
+func (p *parser) parseIf() statement {
+	var tests []expression
+	var bodies [][]statement
+	for again := true; again; again = p.keyword("elif") {
+		tests = append(tests, p.tuple(true))
+		bodies = append(bodies, p.body("elif", "else", "endif"))
 	}
+	var otherwise []statement
 	if p.keyword("else") {
-		p.expect(tokenBlockEnd, "", "%}")
-		s.otherwise = p.block("endif")
+		otherwise = p.body("endif")
 	}
 	p.end()
-	return s
+	return ifElse(tests, bodies, otherwise)
 }
 
-func (p *parser) parseFor(line int) statement {
-	f := &forLoop{targets: p.targets(), line: line}
+func (p *parser) parseFor() statement {
+	f := &forLoop{targets: p.targets()}
 	if !p.keyword("in") {
-		fail("%s where \"in\" should be", p.peek())
+		fail("unexpected %s: want \"in\"", p.peek())
 	}
 	f.over = p.tuple(false)
 	if p.keyword("if") {
 		f.only = p.expression()
 	}
-	p.expect(tokenBlockEnd, "", "%}")
+	p.tagEnd()
 	p.loops++
 	f.body = p.block("else", "endfor")
 	p.loops--
 	if p.keyword("else") {
-		p.expect(tokenBlockEnd, "", "%}")
-		f.otherwise = p.block("endfor")
+		f.otherwise = p.body("endfor")
 	}
 	p.end()
-	return f
+	return f.exec
 }
 
 // targets are the names that values go to.
@@ -191,26 +194,25 @@ func (p *parser) targets() []string {
 	return names
 }
 
-func (p *parser) parseSet(line int) statement {
-	s := &assign{targets: p.targets(), line: line}
+func (p *parser) parseSet() statement {
+	s := &assign{targets: p.targets()}
 	if p.operator(".") {
 		s.attribute = p.expect(tokenName, "", "an attribute").text
 	}
 	if p.operator("=") {
 		s.value = p.tuple(true)
-		p.expect(tokenBlockEnd, "", "%}")
-		return s
+		p.tagEnd()
+		return s.exec
 	}
 	// What the block renders, through filters.
 	s.filters = p.filters(nil)
-	p.expect(tokenBlockEnd, "", "%}")
-	s.body = p.block("endset")
+	s.body = p.body("endset")
 	p.end()
-	return s
+	return s.exec
 }
 
-func (p *parser) parseMacro(line int) statement {
-	m := &macro{name: p.expect(tokenName, "", "a name").text, line: line}
+func (p *parser) parseMacro() statement {
+	m := &macro{name: p.expect(tokenName, "", "a name").text}
 	p.expect(tokenOperator, "(", "(")
 	for !p.operator(")") {
 		if len(m.params) > 0 {
@@ -223,13 +225,13 @@ func (p *parser) parseMacro(line int) statement {
 		}
 		m.defaults = append(m.defaults, d)
 	}
-	p.expect(tokenBlockEnd, "", "%}")
+	p.tagEnd()
 	loops := p.loops
 	p.loops = 0
 	m.body = p.block("endmacro")
 	p.loops = loops
 	p.end()
-	return m
+	return m.exec
 }
 
 // tuple reads expressions with commas between them; one alone is itself.
@@ -249,7 +251,7 @@ func (p *parser) tuple(conditions bool) expression {
 		}
 		items = append(items, one())
 	}
-	return &list{items, true}
+	return list(items, true)
 }
 
 // expression reads a if b else c, and all that binds tighter.
@@ -257,11 +259,12 @@ func (p *parser) expression() expression {
 	defer p.enter()()
 	e := p.or()
 	for p.keyword("if") {
-		c := &conditional{yes: e, test: p.or()}
+		test := p.or()
+		var no expression
 		if p.keyword("else") {
-			c.no = p.expression()
+			no = p.expression()
 		}
-		e = c
+		e = conditional(e, test, no)
 	}
 	return e
 }
@@ -269,7 +272,7 @@ func (p *parser) expression() expression {
 func (p *parser) or() expression {
 	e := p.and()
 	for p.keyword("or") {
-		e = &logic{a: e, b: p.and(), or: true}
+		e = logic(e, p.and(), true)
 	}
 	return e
 }
@@ -277,7 +280,7 @@ func (p *parser) or() expression {
 func (p *parser) and() expression {
 	e := p.not()
 	for p.keyword("and") {
-		e = &logic{a: e, b: p.not()}
+		e = logic(e, p.not(), false)
 	}
 	return e
 }
@@ -285,7 +288,7 @@ func (p *parser) and() expression {
 func (p *parser) not() expression {
 	if p.keyword("not") {
 		defer p.enter()()
-		return &negation{p.not()}
+		return negation(p.not())
 	}
 	return p.comparison()
 }
@@ -293,7 +296,9 @@ func (p *parser) not() expression {
 var comparisons = []string{"==", "!=", "<", "<=", ">", ">="}
 
 func (p *parser) comparison() expression {
-	c := &comparison{first: p.sum()}
+	first := p.sum()
+	var ops []string
+	var rest []expression
 	for {
 		t := p.peek()
 		op := ""
@@ -305,13 +310,13 @@ func (p *parser) comparison() expression {
 			op = "not in"
 			p.pos += 2
 		default:
-			if len(c.rest) == 0 {
-				return c.first
+			if len(rest) == 0 {
+				return first
 			}
-			return c
+			return comparison(first, ops, rest)
 		}
-		c.ops = append(c.ops, op)
-		c.rest = append(c.rest, p.sum())
+		ops = append(ops, op)
+		rest = append(rest, p.sum())
 	}
 }
 
@@ -320,36 +325,25 @@ func (p *parser) chain(tighter func() expression, ops ...string) expression {
 	e := tighter()
 	for p.peek().kind == tokenOperator && slices.Contains(ops, p.peek().text) {
 		op := p.next().text
-		e = &binary{op, e, tighter()}
+		e = binary(op, e, tighter())
 	}
 	return e
 }
 
-func (p *parser) sum() expression    { return p.chain(p.concat, "+", "-") }
-func (p *parser) concat() expression { return p.chain(p.product, "~") }
+func (p *parser) sum() expression     { return p.chain(p.concat, "+", "-") }
+func (p *parser) concat() expression  { return p.chain(p.product, "~") }
+func (p *parser) product() expression { return p.chain(p.power, "*", "/", "//", "%") }
+func (p *parser) power() expression   { return p.chain(p.filtered, "**") }
 
-func (p *parser) product() expression {
-	return p.chain(p.power, "*", "/", "//", "%")
-}
+func (p *parser) filtered() expression { return p.filtersAndTests(p.unary()) }
 
-func (p *parser) power() expression {
-	return p.chain(func() expression { return p.unary(true) }, "**")
-}
-
-func (p *parser) unary(filters bool) expression {
-	var e expression
+func (p *parser) unary() expression {
 	if t := p.peek(); t.kind == tokenOperator && (t.text == "-" || t.text == "+") {
 		defer p.enter()()
 		p.next()
-		e = &sign{p.unary(false), t.text == "-"}
-	} else {
-		e = p.primary()
+		return p.postfix(sign(p.unary(), t.text == "-"))
 	}
-	e = p.postfix(e)
-	if filters {
-		e = p.filtersAndTests(e)
-	}
-	return e
+	return p.postfix(p.primary())
 }
 
 func (p *parser) primary() expression {
@@ -358,82 +352,83 @@ func (p *parser) primary() expression {
 	case tokenName:
 		switch t.text {
 		case "true", "True":
-			return literal{true}
+			return literal(true)
 		case "false", "False":
-			return literal{false}
+			return literal(false)
 		case "none", "None":
-			return literal{nil}
+			return literal(nil)
 		case "in", "is", "and", "or", "not", "if", "else":
-			fail("%s is out of place", t)
+			fail("unexpected %s", t)
 		}
 		p.names[t.text] = true
-		return name(t.text)
+		return variable(t.text)
 	case tokenString:
 		s := t.text
 		for p.at(tokenString, "") { // neighbours are one string
 			s += p.next().text
 		}
-		return literal{String(s)}
+		return literal(String(s))
 	case tokenInt:
-		n, err := strconv.ParseInt(t.text, 10, 64)
-		if err != nil {
-			fail("the number %s is too large", t.text)
-		}
-		return literal{n}
+		return literal(integerOf(t))
 	case tokenFloat:
 		f, err := strconv.ParseFloat(t.text, 64)
 		if err != nil {
 			fail("the number %s is too large", t.text)
 		}
-		return literal{f}
+		return literal(f)
 	case tokenOperator:
 		switch t.text {
 		case "(":
 			if p.operator(")") {
-				return &list{tuple: true}
+				return list(nil, true)
 			}
 			e := p.tuple(true)
 			p.expect(tokenOperator, ")", ")")
 			return e
 		case "[":
-			return &list{items: p.items("]")}
+			return list(p.items("]"), false)
 		case "{":
 			return p.dict()
 		}
 	}
-	fail("%s is out of place", t)
+	fail("unexpected %s", t)
 	return nil
 }
 
-// items are expressions up to a closing bracket.
-func (p *parser) items(closing string) []expression {
-	var items []expression
-	for !p.operator(closing) {
-		if len(items) > 0 {
+func integerOf(t token) int64 {
+	n, err := strconv.ParseInt(t.text, 10, 64)
+	if err != nil {
+		fail("the number %s is too large", t.text)
+	}
+	return n
+}
+
+// separated reads a list up to a closing bracket, with commas between its elements.
+func (p *parser) separated(closing string, element func()) {
+	for first := true; !p.operator(closing); first = false {
+		if !first {
 			p.expect(tokenOperator, ",", ", or "+closing)
 			if p.operator(closing) {
-				break
+				return
 			}
 		}
-		items = append(items, p.expression())
+		element()
 	}
+}
+
+func (p *parser) items(closing string) (items []expression) {
+	p.separated(closing, func() { items = append(items, p.expression()) })
 	return items
 }
 
 func (p *parser) dict() expression {
-	d := &dict{}
-	for !p.operator("}") {
-		if len(d.keys) > 0 {
-			p.expect(tokenOperator, ",", ", or }")
-			if p.operator("}") {
-				break
-			}
-		}
-		d.keys = append(d.keys, p.expression())
+	var keys, values []expression
+	p.separated("}", func() {
+		keys = append(keys, p.expression())
 		p.expect(tokenOperator, ":", ":")
-		d.values = append(d.values, p.expression())
-	}
-	return d
+		values = append(values, p.expression())
+	})
+	return dict(keys, values)
 }
 
 // postfix reads attributes, items and calls.
@@ -444,20 +439,16 @@ func (p *parser) postfix(e expression) expression {
 			t := p.next()
 			switch t.kind {
 			case tokenName:
-				e = &attribute{e, t.text}
+				e = attribute(e, t.text)
 			case tokenInt:
-				n, err := strconv.ParseInt(t.text, 10, 64)
-				if err != nil {
-					fail("the number %s is too large", t.text)
-				}
-				e = &item{e, literal{n}}
+				e = item(e, literal(integerOf(t)))
 			default:
-				fail("%s where an attribute should be", t)
+				fail("unexpected %s: want an attribute", t)
 			}
 		case p.operator("["):
 			e = p.subscript(e)
 		case p.operator("("):
-			e = &call{e, p.arguments()}
+			e = call(e, p.arguments())
 		default:
 			return e
 		}
@@ -475,42 +466,34 @@ func (p *parser) subscript(of expression) expression {
 			continue
 		}
 		if parts[colons] != nil {
-			fail("%s where ] should be", p.peek())
+			fail("unexpected %s: want ]", p.peek())
 		}
 		parts[colons] = p.expression()
 	}
 	p.next()
 	if colons > 0 {
-		return &slice{of, parts}
+		return slice(of, parts)
 	}
 	if parts[0] == nil {
-		fail("nothing is between [ and ]")
+		fail("the subscript is empty")
 	}
-	return &item{of, parts[0]}
+	return item(of, parts[0])
 }
 
-// arguments reads what stands between the parentheses of a call.
-func (p *parser) arguments() callArguments {
-	var a callArguments
-	for first := true; !p.operator(")"); first = false {
-		if !first {
-			p.expect(tokenOperator, ",", ", or )")
-			if p.operator(")") {
-				break
-			}
-		}
-		if p.at(tokenName, "") && p.tokens[min(p.pos+1, len(p.tokens)-1)].text == "=" &&
-			p.tokens[min(p.pos+1, len(p.tokens)-1)].kind == tokenOperator {
+// arguments reads the arguments of a call after the opening parenthesis.
+func (p *parser) arguments() (a callArguments) {
+	p.separated(")", func() {
+		if after := p.tokens[min(p.pos+1, len(p.tokens)-1)]; p.at(tokenName, "") && after.kind == tokenOperator && after.text == "=" {
 			a.names = append(a.names, p.next().text)
 			p.next()
 			a.named = append(a.named, p.expression())
-			continue
+			return
 		}
 		if len(a.names) > 0 {
 			fail("an argument without a name comes after one with a name")
 		}
 		a.list = append(a.list, p.expression())
-	}
+	})
 	return a
 }
 
@@ -518,7 +501,7 @@ func (p *parser) arguments() callArguments {
 // filter block is left out.
 func (p *parser) filters(e expression) expression {
 	if e == nil {
-		e = rendered{}
+		e = variable(renderedName)
 		if p.at(tokenName, "") {
 			e = p.filter(e)
 		}
@@ -530,11 +513,12 @@ func (p *parser) filters(e expression) expression {
 }
 
 func (p *parser) filter(e expression) expression {
-	f := &filter{of: e, name: p.expect(tokenName, "", "a filter").text}
+	name := p.expect(tokenName, "", "a filter").text
+	var args callArguments
 	if p.operator("(") {
-		f.args = p.arguments()
+		args = p.arguments()
 	}
-	return f
+	return filter(e, name, args)
 }
 
 func (p *parser) filtersAndTests(e expression) expression {
@@ -545,7 +529,7 @@ func (p *parser) filtersAndTests(e expression) expression {
 		case p.keyword("is"):
 			e = p.test(e)
 		case p.operator("("):
-			e = &call{e, p.arguments()}
+			e = call(e, p.arguments())
 		default:
 			return e
 		}
@@ -554,20 +538,20 @@ func (p *parser) filtersAndTests(e expression) expression {
 
 // test reads what comes after is. One argument may stand without parentheses.
 func (p *parser) test(e expression) expression {
-	t := &test{of: e, not: p.keyword("not")}
-	if p.at(tokenOperator, "") && slices.Contains(comparisons, p.peek().text) {
-		t.name = p.next().text
-	} else {
-		t.name = p.expect(tokenName, "", "a test").text
+	not := p.keyword("not")
+	name := p.next()
+	if name.kind != tokenName && (name.kind != tokenOperator || !slices.Contains(comparisons, name.text)) {
+		fail("unexpected %s: want a test", name)
 	}
+	var args callArguments
 	next := p.peek()
 	switch {
 	case p.operator("("):
-		t.args = p.arguments()
+		args = p.arguments()
 	case next.kind == tokenString, next.kind == tokenInt, next.kind == tokenFloat,
 		next.kind == tokenOperator && (next.text == "[" || next.text == "{"),
 		next.kind == tokenName && !slices.Contains([]string{"else", "or", "and", "is", "if", "in", "not"}, next.text):
-		t.args.list = []expression{p.postfix(p.primary())}
+		args.list = []expression{p.postfix(p.primary())}
 	}
-	return t
+	return test(e, name.text, args, not)
 }

@@ -27,7 +27,7 @@ func (m *machine) make(n int) {
 	m.touch(n)
 }
 
-// deeper counts a level of evaluation; what it returns is to be put back.
+// deeper enters a level of evaluation. It returns the level to restore.
 func (m *machine) deeper() int {
 	m.step(1)
 	if m.depth++; m.depth > maxDepth {
@@ -59,77 +59,68 @@ type scope struct {
 
 func (s *scope) inner() *scope { return &scope{map[string]Value{}, s} }
 
-// A signal reports whether a loop is to be left, or its body.
+// A signal reports a break or a continue.
 type signal int
 
 const (
-	goesOn signal = iota
+	proceed signal = iota
 	breaks
 	continues
 )
 
-type statement interface {
-	exec(*machine, *scope) signal
-}
+// A statement writes output and sets variables.
+type statement func(*machine, *scope) signal
 
 func (m *machine) run(list []statement, s *scope) signal {
 	depth := m.deeper()
 	for _, st := range list {
 		m.step(1)
-		if sig := st.exec(m, s); sig != goesOn {
+		if sig := st(m, s); sig != proceed {
 			m.depth = depth
 			return sig
 		}
 	}
 	m.depth = depth
-	return goesOn
+	return proceed
 }
 
-type data struct{ text Text }
-
-func (d *data) exec(m *machine, _ *scope) signal {
-	m.write(d.text)
-	return goesOn
-}
-
-type output struct {
-	value expression
-	line  int
-}
-
-func (o *output) exec(m *machine, s *scope) signal {
-	m.line = o.line
-	m.write(m.str(m.eval(o.value, s)))
-	return goesOn
-}
-
-type group []statement
-
-func (g group) exec(m *machine, s *scope) signal { return m.run(g, s) }
-
-type leave signal
-
-func (l leave) exec(*machine, *scope) signal { return signal(l) }
-
-type branch struct {
-	test expression
-	body []statement
-}
-
-type ifElse struct {
-	branches  []branch
-	otherwise []statement
-	line      int
-}
-
-func (i *ifElse) exec(m *machine, s *scope) signal {
-	m.line = i.line
-	for _, b := range i.branches {
-		if truth(m.eval(b.test, s)) {
-			return m.run(b.body, s)
-		}
+// located records the line of a statement for errors.
+func located(line int, st statement) statement {
+	return func(m *machine, s *scope) signal {
+		m.line = line
+		return st(m, s)
 	}
-	return m.run(i.otherwise, s)
+}
+
+func data(t Text) statement {
+	return func(m *machine, _ *scope) signal {
+		m.write(t)
+		return proceed
+	}
+}
+
+func output(value expression) statement {
+	return func(m *machine, s *scope) signal {
+		m.write(m.str(m.eval(value, s)))
+		return proceed
+	}
+}
+
+func group(body []statement) statement {
+	return func(m *machine, s *scope) signal { return m.run(body, s) }
+}
+
+func leave(sig signal) statement { return func(*machine, *scope) signal { return sig } }
+
+func ifElse(tests []expression, bodies [][]statement, otherwise []statement) statement {
+	return func(m *machine, s *scope) signal {
+		for i, test := range tests {
+			if truth(m.eval(test, s)) {
+				return m.run(bodies[i], s)
+			}
+		}
+		return m.run(otherwise, s)
+	}
 }
 
 type forLoop struct {
@@ -137,19 +128,17 @@ type forLoop struct {
 	over      expression
 	only      expression // which elements; nil: all
 	body      []statement
-	otherwise []statement // runs when there are none
-	line      int
+	otherwise []statement // runs without elements
 }
 
 func (f *forLoop) exec(m *machine, s *scope) signal {
-	m.line = f.line
 	items := m.iterate(m.eval(f.over, s))
 	if f.only != nil {
 		var some []Value
 		for _, v := range items {
 			m.make(16)
 			in := s.inner()
-			f.bind(in, v)
+			in.unpack(f.targets, v)
 			if truth(m.eval(f.only, in)) {
 				some = append(some, v)
 			}
@@ -165,22 +154,18 @@ func (f *forLoop) exec(m *machine, s *scope) signal {
 		l.i = i
 		in := s.inner()
 		in.vars["loop"] = l
-		f.bind(in, v)
+		in.unpack(f.targets, v)
 		if m.run(f.body, in) == breaks {
 			break
 		}
 	}
-	return goesOn
-}
-
-func (f *forLoop) bind(s *scope, v Value) {
-	unpack(f.targets, v, func(n string, v Value) { s.vars[n] = v })
+	return proceed
 }
 
 // unpack gives names their values, one each or a list's elements.
-func unpack(names []string, v Value, set func(string, Value)) {
+func (s *scope) unpack(names []string, v Value) {
 	if len(names) == 1 {
-		set(names[0], v)
+		s.vars[names[0]] = v
 		return
 	}
 	l, ok := v.(*List)
@@ -188,11 +173,11 @@ func unpack(names []string, v Value, set func(string, Value)) {
 		fail("%s does not have %d elements", kind(v), len(names))
 	}
 	for i, n := range names {
-		set(n, l.items[i])
+		s.vars[n] = l.items[i]
 	}
 }
 
-// A loop is what a body knows about it.
+// A loop is the variable loop of a body.
 type loop struct {
 	items []Value
 	i     int
@@ -232,7 +217,7 @@ func (l *loop) attribute(name string) Value {
 	case "cycle":
 		return function(func(_ *machine, a arguments) Value {
 			if len(a.list) == 0 {
-				fail("loop.cycle has nothing to go through")
+				fail("loop.cycle needs an argument")
 			}
 			return a.list[l.i%len(a.list)]
 		})
@@ -253,11 +238,9 @@ type assign struct {
 	value     expression
 	body      []statement // instead of value
 	filters   expression
-	line      int
 }
 
 func (a *assign) exec(m *machine, s *scope) signal {
-	m.line = a.line
 	var v Value
 	if a.value != nil {
 		v = m.eval(a.value, s)
@@ -265,43 +248,38 @@ func (a *assign) exec(m *machine, s *scope) signal {
 		v = m.filtered(a.filters, m.capture(func() { m.run(a.body, s.inner()) }), s)
 	}
 	if a.attribute == "" {
-		unpack(a.targets, v, func(n string, v Value) { s.vars[n] = v })
-		return goesOn
+		s.unpack(a.targets, v)
+		return proceed
 	}
 	ns, ok := m.find(s, a.targets[0]).(*namespace)
 	if !ok {
 		fail("%s is not a namespace", a.targets[0])
 	}
 	ns.vars[a.attribute] = v
-	return goesOn
+	return proceed
 }
 
-// filtered puts text through filters, which find it in the place of [rendered].
+// filtered applies filters, which read renderedName, to a text.
 func (m *machine) filtered(filters expression, t Text, s *scope) Value {
 	in := s.inner()
 	in.vars[renderedName] = t
 	return m.eval(filters, in)
 }
 
-type filterBlock struct {
-	body    []statement
-	filters expression
-	line    int
-}
-
-func (f *filterBlock) exec(m *machine, s *scope) signal {
-	t := m.capture(func() { m.run(f.body, s.inner()) })
-	m.line = f.line
-	m.write(m.str(m.filtered(f.filters, t, s)))
-	return goesOn
+func filterBlock(body []statement, filters expression, line int) statement {
+	return func(m *machine, s *scope) signal {
+		t := m.capture(func() { m.run(body, s.inner()) })
+		m.line = line
+		m.write(m.str(m.filtered(filters, t, s)))
+		return proceed
+	}
 }
 
 type macro struct {
 	name     string
 	params   []string
-	defaults []expression // nil where there is none
+	defaults []expression // nil for a required parameter
 	body     []statement
-	line     int
 }
 
 func (d *macro) exec(_ *machine, s *scope) signal {
@@ -331,5 +309,5 @@ func (d *macro) exec(_ *machine, s *scope) signal {
 		m.line = line
 		return t
 	})
-	return goesOn
+	return proceed
 }

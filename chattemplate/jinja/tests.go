@@ -9,13 +9,20 @@ import (
 var tests map[string]func(*machine, Value, arguments) bool
 
 func init() {
-	is := func(f func(Value) bool) func(*machine, Value, arguments) bool {
+	of := func(f func(Value) bool) func(*machine, Value, arguments) bool {
 		return func(_ *machine, v Value, _ arguments) bool { return f(v) }
 	}
 	compare := func(op string) func(*machine, Value, arguments) bool {
 		return func(m *machine, v Value, a arguments) bool {
 			other, _ := a.get(0, "other")
 			return m.compare(op, v, other)
+		}
+	}
+	unchanged := func(f func(string) string) func(*machine, Value, arguments) bool {
+		return func(m *machine, v Value, _ arguments) bool {
+			t := m.str(v)
+			m.touch(len(t.s))
+			return t.s == f(t.s)
 		}
 	}
 	defined := func(v Value) bool { _, missing := v.(undefined); return !missing }
@@ -31,20 +38,20 @@ func init() {
 		return false
 	}
 	tests = map[string]func(*machine, Value, arguments) bool{
-		"defined":   is(defined),
-		"undefined": is(func(v Value) bool { return !defined(v) }),
-		"none":      is(func(v Value) bool { return v == nil }),
-		"boolean":   is(func(v Value) bool { _, ok := v.(bool); return ok }),
-		"true":      is(func(v Value) bool { return v == true }),
-		"false":     is(func(v Value) bool { return v == false }),
-		"integer":   is(isInteger),
-		"float":     is(isFloat),
-		"number":    is(func(v Value) bool { _, _, _, ok := number(v); return ok }),
-		"string":    is(isString),
-		"mapping":   is(isMapping),
-		"sequence":  is(isSequence),
-		"iterable":  is(func(v Value) bool { return isSequence(v) || !defined(v) }),
-		"callable":  is(func(v Value) bool { _, ok := v.(function); return ok }),
+		"defined":   of(defined),
+		"undefined": of(func(v Value) bool { return !defined(v) }),
+		"none":      of(func(v Value) bool { return v == nil }),
+		"boolean":   of(func(v Value) bool { _, ok := v.(bool); return ok }),
+		"true":      of(func(v Value) bool { return v == true }),
+		"false":     of(func(v Value) bool { return v == false }),
+		"integer":   of(isInteger),
+		"float":     of(isFloat),
+		"number":    of(func(v Value) bool { _, _, _, ok := number(v); return ok }),
+		"string":    of(isString),
+		"mapping":   of(isMapping),
+		"sequence":  of(isSequence),
+		"iterable":  of(func(v Value) bool { return isSequence(v) || !defined(v) }),
+		"callable":  of(func(v Value) bool { _, ok := v.(function); return ok }),
 		"odd":       func(_ *machine, v Value, _ arguments) bool { return mod(integer(v, "the value"), 2) == 1 },
 		"even":      func(_ *machine, v Value, _ arguments) bool { return mod(integer(v, "the value"), 2) == 0 },
 		"divisibleby": func(_ *machine, v Value, a arguments) bool {
@@ -54,16 +61,8 @@ func init() {
 			}
 			return integer(v, "the value")%n == 0
 		},
-		"lower": func(m *machine, v Value, _ arguments) bool {
-			t := m.str(v)
-			m.touch(len(t.s))
-			return t.s == strings.ToLower(t.s)
-		},
-		"upper": func(m *machine, v Value, _ arguments) bool {
-			t := m.str(v)
-			m.touch(len(t.s))
-			return t.s == strings.ToUpper(t.s)
-		},
+		"lower":    unchanged(strings.ToLower),
+		"upper":    unchanged(strings.ToUpper),
 		"in":       compare("in"),
 		"eq":       compare("=="),
 		"==":       compare("=="),
@@ -83,8 +82,7 @@ func init() {
 	}
 }
 
-// sameAs is Python's is, which tells 1 from true. Strings and lists of one
-// content count as one object.
+// sameAs is Python's is: 1 is not true. Equal strings and lists count as one object.
 func sameAs(m *machine, v Value, a arguments) bool {
 	other, _ := a.get(0, "other")
 	_, b1 := v.(bool)

@@ -15,7 +15,7 @@ type Text struct {
 // A mark says that bytes from up to to come from a source.
 type mark struct{ from, to, source int }
 
-// String makes text that counts as the template's own.
+// String makes text that comes from the template.
 func String(s string) Text { return Text{s: s} }
 
 // Outside makes text that came from outside. The source, at least 1, is the
@@ -78,24 +78,14 @@ func (t Text) remade(s string) Text {
 	return Outside(s, t.marks[0].source)
 }
 
-// trimmed is the text without characters of cut at its ends, white space when
-// cut is nil.
-func (t Text) trimmed(cut *Text, left, right bool) Text {
-	s := t.s
-	from, to := 0, len(s)
+// trimmed is the text without the characters that cut reports at its ends.
+func (t Text) trimmed(cut func(rune) bool, left, right bool) Text {
+	from, to := 0, len(t.s)
 	if left {
-		if cut == nil {
-			from = len(s) - len(strings.TrimLeftFunc(s, IsSpace))
-		} else {
-			from = len(s) - len(strings.TrimLeft(s, cut.s))
-		}
+		from -= len(strings.TrimLeftFunc(t.s, cut)) - len(t.s)
 	}
 	if right {
-		if cut == nil {
-			to = len(strings.TrimRightFunc(s, IsSpace))
-		} else {
-			to = len(strings.TrimRight(s, cut.s))
-		}
+		to = len(strings.TrimRightFunc(t.s, cut))
 	}
 	return t.slice(from, to)
 }

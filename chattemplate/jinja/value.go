@@ -2,14 +2,14 @@ package jinja
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 )
 
-// A Value is what a variable can have: nil (none), bool, int64, float64, [Text],
-// *[List], *[Dict], or one of this package's own: undefined, namespaces,
-// functions.
+// A Value is the value of a variable: nil (none), bool, int64, float64, [Text], *[List],
+// *[Dict], or one of the unexported types for undefined, namespaces and functions.
 type Value any
 
 // A List is a list or a tuple. It never changes.
@@ -63,19 +63,11 @@ func (d *Dict) get(key Value) (Value, bool) {
 	return d.values[i], true
 }
 
-func (d *Dict) lookup(name string) (Value, bool) {
-	i, ok := d.index[name]
-	if !ok {
-		return nil, false
-	}
-	return d.values[i], true
-}
-
 // items are pairs of key and value.
 func (d *Dict) items() *List {
 	list := make([]Value, len(d.keys))
 	for i, k := range d.keys {
-		list[i] = &List{items: []Value{k, d.values[i]}, tuple: true}
+		list[i] = &List{[]Value{k, d.values[i]}, true}
 	}
 	return NewList(list...)
 }
@@ -88,10 +80,8 @@ func hash(key Value) (any, bool) {
 	case int64, nil:
 		return k, true
 	case bool:
-		if k {
-			return int64(1), true
-		}
-		return int64(0), true
+		i, _, _, _ := number(k)
+		return i, true
 	case float64:
 		if k == math.Trunc(k) && math.Abs(k) < 1<<53 {
 			return int64(k), true
@@ -279,7 +269,7 @@ func (m *machine) iterate(v Value) []Value {
 		}
 		return list
 	}
-	fail("%s is not something to go through", kind(v))
+	fail("%s is not iterable", kind(v))
 	return nil
 }
 
@@ -314,12 +304,7 @@ func (m *machine) contains(in, v Value) bool {
 		_, ok := in.get(v)
 		return ok
 	}
-	for _, item := range m.iterate(in) {
-		if m.equal(item, v, 0) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(m.iterate(in), func(x Value) bool { return m.equal(x, v, 0) })
 }
 
 // str is Python's str(), and "" for what is undefined.

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"syscall"
 
 	"github.com/bise-sh/bise/fault"
@@ -37,7 +38,7 @@ type Console struct {
 	NoColor    bool
 	Accessible bool // print in order and redraw nothing
 
-	// Style returns the user's style of answers; nil: bise's own.
+	// Style returns the style of answers.
 	Style func() *markdown.Style
 
 	progress *progress
@@ -46,7 +47,7 @@ type Console struct {
 // New makes a console.
 func New(stdin io.Reader, stdout, stderr io.Writer) *Console {
 	c := &Console{Stdin: stdin, Stdout: stdout, Stderr: stderr, Out: term.Of(stdout), Err: term.Of(stderr)}
-	c.Style = func() *markdown.Style { return nil }
+	c.Style = func() *markdown.Style { return Background(os.Getenv("COLORFGBG")) }
 	c.progress = newProgress(stderr, c.Err)
 	return c
 }

@@ -32,11 +32,7 @@ func (con *Console) Sheet(raw bool) Sheet {
 	if con.NoColor {
 		w.Profile = colorprofile.ASCII
 	}
-	style := con.Style()
-	if style == nil {
-		style = Background(os.Getenv("COLORFGBG"))
-	}
-	return &cleaned{sheet: markdown.NewPrinter(w, style, con.Out.Size)}
+	return &cleaned{sheet: markdown.NewPrinter(w, con.Style(), con.Out.Size)}
 }
 
 // Background reads the variable in which some terminals state their colours, as

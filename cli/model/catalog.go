@@ -56,7 +56,7 @@ func runCatalog(ctx context.Context, con *console.Console, lib *library.Library,
 		if err != nil {
 			return err
 		}
-		if near := c.Near(strings.Join(words, " ")); len(near) > 0 {
+		if near := c.Similar(strings.Join(words, " ")); len(near) > 0 {
 			con.Notef("Did you mean %s?", strings.Join(near, " or "))
 		}
 		return console.ErrNo
@@ -84,7 +84,7 @@ func catalogTable(rows []library.CatalogEntry, h fit.Machine, columns int) *cons
 		t = &console.Table{Head: []string{"MODEL", "HERE"}}
 	}
 	for _, r := range rows {
-		cells := []string{r.Name, downloadSize(r), fitWords(r, h), r.Words(), limits(r)}
+		cells := []string{r.Name, downloadSize(r), fitWords(r, h), r.AbilityText(), limits(r)}
 		if len(t.Head) == 2 {
 			cells = []string{r.Name, fitWords(r, h)}
 		}
@@ -109,7 +109,7 @@ func limits(r library.CatalogEntry) string {
 	if r.Terms == nil {
 		return ""
 	}
-	return r.Terms.Limits()
+	return r.Terms.Restrictions()
 }
 
 // fitWords say how a model fits this machine.
@@ -124,5 +124,5 @@ func fitWords(r library.CatalogEntry, h fit.Machine) string {
 	case r.Fit == nil:
 		return ""
 	}
-	return r.Fit.Words(h, r.Recommended)
+	return r.Fit.Describe(h, r.Recommended)
 }

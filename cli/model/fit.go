@@ -69,7 +69,7 @@ func printFit(con *console.Console, f library.Fit) error {
 		if p.Rough {
 			context, compute, longest = "?", "?", "?"
 		}
-		t.Add(p.Type, units.Size(p.Weights+p.Tower), context, compute, units.Size(p.Need), longest, p.Words(f.Machine, false))
+		t.Add(p.Type, units.Size(p.Weights+p.Projector), context, compute, units.Size(p.Need), longest, p.Describe(f.Machine, false))
 	}
 	if err := con.Print(t); err != nil {
 		return err

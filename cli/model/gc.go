@@ -51,7 +51,7 @@ func runGC(con *console.Console, lib *library.Library, dry bool, stage, state ti
 		return err
 	}
 	var sum int64
-	rows := []models.Waste{}
+	rows := []models.Leftover{}
 	for _, w := range list {
 		if !dry {
 			if err := w.Remove(); err != nil {

@@ -67,7 +67,7 @@ func noteUnfinished(con *console.Console, lib *library.Library) {
 		return // the installed models are what was asked for
 	}
 	for _, u := range list {
-		how := u.At.Amount()
+		how := u.At.AmountText()
 		if how != "" {
 			how = ", " + how
 		}
@@ -102,7 +102,7 @@ func licenceMark(m library.Installed) string {
 	if m.Terms.ID == "" {
 		return ""
 	}
-	return m.Terms.Mark()
+	return m.Terms.Label()
 }
 
 // lastUse says when a model was last used, and whether it is in memory.

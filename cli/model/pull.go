@@ -198,7 +198,7 @@ func printPlan(con *console.Console, plan *pull.Plan) error {
 	if f := plan.Fit; f != nil && f.Verdict == fit.Tight {
 		con.Notef("It needs %s of memory, more than is free now: close other programs before you use it.", units.Size(f.Need))
 	}
-	for _, l := range plan.Lent {
+	for _, l := range plan.Local {
 		if l.Program == "" {
 			con.Notef("The bytes of %s seem to be here already. If they are right, they are used again.", con.Clean(l.Part))
 			continue
@@ -217,7 +217,7 @@ func printWarnings(con *console.Console, warnings []string) {
 
 // acceptLicence accepts the plan's licence as the flags say, or asks the user.
 func acceptLicence(ctx context.Context, con *console.Console, plan *pull.Plan, v pullFlags) error {
-	if !plan.NeedsYes() {
+	if !plan.NeedsAcceptance() {
 		return nil
 	}
 	named, _ := licence.Find(v.accept)
@@ -226,7 +226,7 @@ func acceptLicence(ctx context.Context, con *console.Console, plan *pull.Plan, v
 		return nil
 	}
 	if con.JSON || v.accept != "" || !term.IsTerminal(con.Stdin) || !con.Err.Terminal() {
-		return plan.Refused()
+		return plan.LicenceError()
 	}
 	// A question is not a note: it is asked of those who want quiet, too.
 	fmt.Fprintf(con.Stderr, "%s: %s\n", con.Clean(plan.Terms.Name), firstLower(con.Clean(plan.Terms.Summary)))
@@ -273,13 +273,13 @@ func firstLower(s string) string {
 // pullLine is how far a pull is, in a line.
 func pullLine(name string, s pull.Sample, columns int) string {
 	head := name
-	if doing := s.Doing(); doing != "" {
+	if doing := s.StepText(); doing != "" {
 		head += "  " + doing
 	}
 	if s.Total <= 0 {
-		return strings.TrimRight(head+"  "+s.Amount(), " ")
+		return strings.TrimRight(head+"  "+s.AmountText(), " ")
 	}
-	return console.Bar(head+" ", s.Share(), "  "+s.Amount(), columns)
+	return term.ProgressLine(head+" ", s.Share(), s.AmountText(), columns)
 }
 
 // streamProgress writes how far a pull is as events, until told is closed.

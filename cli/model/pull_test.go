@@ -44,8 +44,8 @@ func TestPullLine(t *testing.T) {
 		{pull.Sample{Step: pull.Fetching, Done: 940_000_000, Total: 13_300_000_000, Left: -1}, "codestral  ━━──────────────────────  940 MB of 13.3 GB"},
 		{pull.Sample{Step: pull.Fetching, Done: 1, Total: 2, Left: -1, Reason: "the server wants fewer requests"}, "codestral  ━━━━━━━━━━━━────────────  1 of 2 B · the server wants fewer requests"},
 		{pull.Sample{Step: pull.Quantizing, Done: 5e9, Total: 1e10, Rate: 1e8, Left: 50 * time.Second}, "codestral  quantizing  ━━━━━━━━━━━━────────────  5 of 10 GB · 100 MB/s · 50 s"},
-		{pull.Sample{Step: pull.Fetching, Done: 1e9, Total: 2e9, Left: -1, Elsewhere: true}, "codestral  another bise is at it  ━━━━━━━━━━━━────────────  1 of 2 GB"},
-		{pull.Sample{Step: pull.Waiting, Total: -1, Left: -1, Elsewhere: true}, "codestral  another bise is at it"},
+		{pull.Sample{Step: pull.Fetching, Done: 1e9, Total: 2e9, Left: -1, Elsewhere: true}, "codestral  another bise process is downloading it  ━━━━━━━━━━━━────────────  1 of 2 GB"},
+		{pull.Sample{Step: pull.Waiting, Total: -1, Left: -1, Elsewhere: true}, "codestral  another bise process is downloading it"},
 		{pull.Sample{Step: pull.Installing, Total: -1, Left: -1}, "codestral  installing"},
 	} {
 		equal(t, "the line", pullLine("codestral", c.s, 100), c.want)

@@ -159,7 +159,7 @@ func runBench(ctx context.Context, con *console.Console, lib *library.Library, l
 	b.LoadMS = ms(time.Since(began))
 	info := e.Info()
 	b.Model, b.Quantization, b.Parameters, b.Size = m.Name, info.Quantization, info.Parameters, info.Size
-	b.Devices, b.CPU, b.Threads = append([]string{}, info.Devices...), machine.ThisProcessor(), spec.Options.Threads
+	b.Devices, b.CPU, b.Threads = append([]string{}, info.Devices...), machine.DetectProcessor(), spec.Options.Threads
 	if b.Threads == 0 {
 		b.Threads = llama.Threads()
 	}

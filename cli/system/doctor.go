@@ -100,14 +100,14 @@ func runDoctor(ctx context.Context, con *console.Console, lib *library.Library, 
 // runCheckup looks at everything that bise needs.
 func runCheckup(ctx context.Context, lib *library.Library, conf config.Config, configErr error, places config.Places) checkup {
 	var c checkup
-	c.Processor = machine.ThisProcessor()
+	c.Processor = machine.DetectProcessor()
 	c.Devices, c.Backends = llama.Devices()
 	c.Devices = append([]llama.Device{}, c.Devices...)
 	c.Findings = append(c.Findings, examineProcessor(conf, places, &c))
 	c.Memory.Total, c.Memory.Free = machine.Memory()
 	c.Memory.Bandwidth = machine.Bandwidth(ctx, c.Processor.Cores)
 	if c.Memory.Bandwidth > 0 {
-		lib.MemoryBench().Keep(c.Memory.Bandwidth)
+		lib.MemoryBench().Save(c.Memory.Bandwidth)
 	}
 	c.Findings = append(c.Findings,
 		finding{What: "memory", State: healthy, Is: fmt.Sprintf("%s, %s free; reads %s/s", units.Size(c.Memory.Total), units.Size(c.Memory.Free), units.Size(int64(c.Memory.Bandwidth)))},
@@ -135,7 +135,7 @@ func runCheckup(ctx context.Context, lib *library.Library, conf config.Config, c
 
 func examineProcessor(conf config.Config, places config.Places, c *checkup) finding {
 	f := finding{What: "cpu", State: healthy}
-	f.Is = fmt.Sprintf("%s, %s, %s", c.Processor.Name, units.Plural(c.Processor.Cores, "core"), c.Processor.Best())
+	f.Is = fmt.Sprintf("%s, %s, %s", c.Processor.Name, units.Plural(c.Processor.Cores, "core"), c.Processor.WidestFeature())
 	switch {
 	case len(c.Devices) == 0 && len(conf.Endpoints) > 0:
 		f.State, f.Is = absent, f.Is+"; this build has no engine of its own"

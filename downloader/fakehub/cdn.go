@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// An object is what the CDN has.
+// An object is a file of the CDN.
 type object struct {
 	name    string // the path in its repository, or the digest
 	content Content
@@ -27,7 +27,7 @@ func (h *Hub) object(at string) (object, bool) {
 	return o, ok
 }
 
-// sign is a URL of an object that is good for a while.
+// sign returns a URL of an object that expires.
 func (h *Hub) sign(at, name string) string {
 	now := h.now()
 	q := url.Values{"response-content-disposition": {disposition(name)}}
@@ -52,8 +52,8 @@ func (h *Hub) signature(at, until string) string {
 	return hex.EncodeToString(m.Sum(nil))
 }
 
-// signed reports what is wrong with a request's signature, "" if nothing is.
-func (h *Hub) signed(r *http.Request) string {
+// checkSignature returns what is wrong with the signature of a request, or "".
+func (h *Hub) checkSignature(r *http.Request) string {
 	q, at := r.URL.Query(), r.URL.EscapedPath()
 	until, given := q.Get("Expires"), q.Get("Signature")
 	seconds, _ := strconv.ParseInt(until, 10, 64) // a bad number has no signature
@@ -78,7 +78,7 @@ func (h *Hub) answerCDN(w http.ResponseWriter, r *http.Request, c *call) {
 		xml(w, r, http.StatusBadRequest, "InvalidArgument", "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or the Authorization header should be specified")
 		return
 	}
-	if why := h.signed(r); why != "" {
+	if why := h.checkSignature(r); why != "" {
 		xml(w, r, http.StatusForbidden, "AccessDenied", why)
 		return
 	}
@@ -97,7 +97,7 @@ func (h *Hub) answerCDN(w http.ResponseWriter, r *http.Request, c *call) {
 	http.ServeContent(w, r, "", time.Time{}, io.NewSectionReader(o.content, 0, o.content.Size()))
 }
 
-// xml is an error as S3 and CloudFront word it.
+// xml sends an error as S3 and CloudFront do.
 func xml(w http.ResponseWriter, r *http.Request, status int, code, message string) {
 	w.Header().Set("Content-Type", "application/xml")
 	write(w, r, status, fmt.Appendf(nil, "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>%s</Code><Message>%s</Message></Error>", code, message))

@@ -15,13 +15,13 @@ import (
 	"github.com/bise-sh/bise/gguf"
 )
 
-// A Content is bytes that can be read from anywhere.
+// A Content is the bytes of a file.
 type Content interface {
 	io.ReaderAt
 	Size() int64 // bytes
 }
 
-// Blob is pseudo-random bytes that depend on the seed and their offset alone.
+// Blob is pseudo-random bytes, determined by the seed and the offset.
 func Blob(seed uint64, size int64) Content { return blob{seed, size} }
 
 type blob struct {
@@ -53,7 +53,7 @@ func mix(x uint64) uint64 {
 	return x ^ x>>31
 }
 
-// A File is what a repository has under a path.
+// A File is a file of a repository.
 type File struct {
 	Path    string
 	Content Content
@@ -69,18 +69,16 @@ type sums struct {
 	xet    string
 }
 
-// Bytes is a file of given bytes. Weights are large whatever their size, as the
-// .gitattributes of a repository have it.
+// Bytes is a file with data. Weights count as large even if they are small, as in the
+// .gitattributes of repositories.
 func Bytes(name string, data []byte) File { return Of(name, bytes.NewReader(data)) }
 
-// Text is a file of a text.
 func Text(name, text string) File { return Bytes(name, []byte(text)) }
 
 // Weights is a file of pseudo-random bytes.
 func Weights(name string, seed uint64, size int64) File { return Of(name, Blob(seed, size)) }
 
-// Of is a file of some content, whose hashes are computed when they are first
-// asked for.
+// Of is a file with a content. Its hashes are computed when they are needed.
 func Of(name string, c Content) File {
 	f := File{Path: name, Content: c}
 	f.Large = slices.Contains([]string{".safetensors", ".gguf", ".bin", ".model", ".pt", ".pth"}, path.Ext(name)) || c.Size() > 10<<20
@@ -99,11 +97,11 @@ func Of(name string, c Content) File {
 		if path.Ext(name) != ".gguf" {
 			return ""
 		}
-		head, err := gguf.Decode(c, c.Size())
+		header, err := gguf.Decode(c, c.Size())
 		if err != nil {
 			return ""
 		}
-		return head.Summary().Architecture
+		return header.Summary().Architecture
 	})
 	return f
 }
@@ -111,7 +109,7 @@ func Of(name string, c Content) File {
 // SHA256 of the content, in hex.
 func (f File) SHA256() string { return f.sums().sha256 }
 
-// GitSHA1 is what git calls the file: its content, or what points to it in LFS.
+// GitSHA1 is git's name of the file: of its content, or of its LFS pointer.
 func (f File) GitSHA1() string { return f.sums().git }
 
 func pointer(sha256 string, size int64) string {

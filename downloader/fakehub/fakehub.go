@@ -1,10 +1,9 @@
 // Package fakehub is a Hugging Face hub, its CDN and an Ollama registry, for tests.
 //
-// A [Hub] answers as the real ones do, closely enough for their own clients, and
-// misbehaves on request: [Hub.Fault] takes one line for each way of it. Everything
-// it is asked is logged, with what a test wants to hold about it afterwards.
+// A [Hub] responds as the real ones do, closely enough for their own clients. [Hub.Fault]
+// makes it fail. It logs all requests, and has assertions about them.
 //
-// Hub and registry are one server, the CDN is another. Contents are made up by
+// Hub and registry are one server, the CDN is another. Contents are computed from the
 // offset, so that a file of 70 GB takes no memory.
 package fakehub
 
@@ -23,7 +22,7 @@ import (
 	"time"
 )
 
-// A Hub is the servers and what they have. It may be used from any goroutine.
+// A Hub is the servers and their files. It may be used from any goroutine.
 type Hub struct {
 	URL    string // of the hub and the registry, without a slash at its end
 	CDNURL string // of the CDN
@@ -37,8 +36,8 @@ type Hub struct {
 	ttl              time.Duration
 	s3               bool
 	direct           bool
-	secret           []byte             // signs what the CDN gives out
-	end              context.CancelFunc // of all answers that stall
+	secret           []byte             // signs the CDN's URLs
+	end              context.CancelFunc // of all stalled responses
 
 	mu      sync.Mutex
 	shift   time.Duration // of the clock
@@ -47,55 +46,49 @@ type Hub struct {
 	models  map[string]*Image
 	objects map[string]object // of the CDN, by path
 	tokens  map[string]string // user, by token
-	bearers map[string]bool   // that the registry gave out
+	bearers map[string]bool   // tokens of the registry
 	faults  []*rule
 	log     []*Entry
-	flying  map[string]int
-	limit   int // requests of resolve in five minutes; 0 is unlimited
-	windows map[string]window
 }
 
-// An Option is something that a hub has, or how it behaves.
+// An Option is a repository or image of a hub, or a setting.
 type Option interface{ apply(*Hub) }
 
 type option func(*Hub)
 
 func (o option) apply(h *Hub) { o(h) }
 
-// Names gives hub and CDN names of hosts. Those that no resolver knows are reached
-// with [Hub.Dial]; "localhost" and addresses of this machine need none.
+// Names sets the host names of hub and CDN. [Hub.Dial] resolves them; "localhost" and IP
+// addresses work without it.
 func Names(hub, cdn string) Option {
 	return option(func(h *Hub) { h.hubName, h.cdnName = hub, cdn })
 }
 
-// Listen gives hub and CDN addresses to listen at, such as "127.0.0.1:8801".
+// Listen sets the addresses to listen at, such as "127.0.0.1:8801".
 func Listen(hub, cdn string) Option {
 	return option(func(h *Hub) { h.hubAddr, h.cdnAddr = hub, cdn })
 }
 
-// TLS has both servers speak https, with a certificate for 127.0.0.1 and for
-// example.com with the names below it; [Hub.Certificates] trusts it.
+// TLS makes both servers use https, with a certificate for 127.0.0.1, example.com and its
+// subdomains; [Hub.Certificates] trusts it.
 func TLS() Option { return option(func(h *Hub) { h.secure = true }) }
 
 // Prefix puts the hub below a path such as "/hf", as mirrors do.
 func Prefix(path string) Option { return option(func(h *Hub) { h.prefix = path }) }
 
-// PageSize is how many entries of a tree an answer has; 1000 otherwise.
+// PageSize is the number of entries of a page of a tree; the default is 1000.
 func PageSize(n int) Option { return option(func(h *Hub) { h.pageSize = n }) }
 
-// TTL is how long a signed URL of the CDN is good; an hour otherwise.
+// TTL is how long a signed URL of the CDN is valid; the default is an hour.
 func TTL(d time.Duration) Option { return option(func(h *Hub) { h.ttl = d }) }
 
-// S3 has the CDN's URLs signed in S3's spelling instead of CloudFront's.
+// S3 makes the CDN sign URLs as S3 does instead of CloudFront.
 func S3() Option { return option(func(h *Hub) { h.s3 = true }) }
 
-// DirectBlobs has the registry answer for blobs itself instead of redirecting.
+// DirectBlobs makes the registry send blobs itself instead of redirecting.
 func DirectBlobs() Option { return option(func(h *Hub) { h.direct = true }) }
 
-// Limit is how many requests of resolve are answered in five minutes before 429.
-func Limit(n int) Option { return option(func(h *Hub) { h.limit = n }) }
-
-// Rename has the hub redirect from an old name of a repository to its new one.
+// Rename redirects from an old name of a repository to its new one.
 func Rename(from, to string) Option { return option(func(h *Hub) { h.renamed[from] = to }) }
 
 // New starts a hub that ends with the test.
@@ -109,13 +102,13 @@ func New(t testing.TB, options ...Option) *Hub {
 	return h
 }
 
-// Start starts a hub, to be closed.
+// Start starts a hub. The caller must close it.
 func Start(options ...Option) (*Hub, error) {
 	h := &Hub{
 		hubName: "127.0.0.1", cdnName: "127.0.0.1", hubAddr: "127.0.0.1:0", cdnAddr: "127.0.0.1:0",
 		pageSize: 1000, ttl: time.Hour, secret: make([]byte, 32),
 		repos: map[string]*Repository{}, renamed: map[string]string{}, models: map[string]*Image{},
-		objects: map[string]object{}, bearers: map[string]bool{}, flying: map[string]int{}, windows: map[string]window{},
+		objects: map[string]object{}, bearers: map[string]bool{},
 		tokens: map[string]string{Ann: "ann", Bob: "bob", Cat: "cat", Dan: "dan", Eve: "eve"},
 	}
 	rand.Read(h.secret)
@@ -136,7 +129,6 @@ func Start(options ...Option) (*Hub, error) {
 	return h, nil
 }
 
-// answer is what a server says to a call.
 type answer func(w http.ResponseWriter, r *http.Request, c *call)
 
 func (h *Hub) serve(ctx context.Context, addr string, a answer) (*httptest.Server, error) {
@@ -148,7 +140,6 @@ func (h *Hub) serve(ctx context.Context, addr string, a answer) (*httptest.Serve
 	s.Listener.Close()
 	s.Listener = l
 	s.Config.BaseContext = func(net.Listener) context.Context { return ctx }
-	s.Config.ConnContext = numberConnection
 	s.Config.ErrorLog = quiet
 	if h.secure {
 		s.StartTLS()
@@ -158,7 +149,7 @@ func (h *Hub) serve(ctx context.Context, addr string, a answer) (*httptest.Serve
 	return s, nil
 }
 
-// address is a server's URL under a name. One that only Dial knows has no port.
+// address is a server's URL with a name. A name that needs Dial has no port.
 func (h *Hub) address(name string, s *httptest.Server) string {
 	scheme := "http://"
 	if h.secure {
@@ -173,8 +164,7 @@ func (h *Hub) address(name string, s *httptest.Server) string {
 
 func local(name string) bool { return name == "localhost" || net.ParseIP(name) != nil }
 
-// Dial connects to the hub and the CDN by their names, and to nothing else but
-// addresses of this machine.
+// Dial connects to the hub and the CDN by their names, and to IP addresses.
 func (h *Hub) Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
@@ -201,7 +191,7 @@ func (h *Hub) Certificates() *tls.Config {
 	return &tls.Config{RootCAs: pool}
 }
 
-// Close ends the servers, and what stalls with them.
+// Close ends the servers and all stalled responses.
 func (h *Hub) Close() {
 	h.end()
 	for _, s := range []*httptest.Server{h.hub, h.cdn} {
@@ -210,7 +200,7 @@ func (h *Hub) Close() {
 	}
 }
 
-// Advance moves the hub's clock, by which signed URLs expire.
+// Advance moves the hub's clock forward, which expires signed URLs.
 func (h *Hub) Advance(d time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -223,7 +213,7 @@ func (h *Hub) now() time.Time {
 	return time.Now().Add(h.shift)
 }
 
-// Reset takes away all faults and forgets the log.
+// Reset removes all faults and clears the log.
 func (h *Hub) Reset() {
 	h.mu.Lock()
 	defer h.mu.Unlock()

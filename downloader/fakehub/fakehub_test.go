@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -275,29 +274,14 @@ func TestFaults(t *testing.T) {
 		{"drop at once", Drop(0), func(_ *http.Response, body []byte, err error) bool {
 			return err != nil && len(body) == 0
 		}},
-		{"reset", Reset(70_000), func(_ *http.Response, body []byte, err error) bool {
-			return (errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.ErrUnexpectedEOF)) && len(body) <= 70_000
-		}},
 		{"short", CleanShort(70_000), func(resp *http.Response, body []byte, err error) bool {
 			return err == nil && resp.ContentLength < 0 && bytes.Equal(body, right[:70_000])
 		}},
 		{"slow", Slow(100 << 20), func(_ *http.Response, body []byte, err error) bool {
 			return err == nil && bytes.Equal(body, right)
 		}},
-		{"no range", NoRange(), func(resp *http.Response, body []byte, err error) bool {
-			return err == nil && resp.StatusCode == 200 && bytes.Equal(body, right) && resp.Header.Get("Accept-Ranges") == ""
-		}},
-		{"extra", Extra(100), func(_ *http.Response, body []byte, err error) bool {
-			return err == nil && len(body) == big+100
-		}},
 		{"flip", Flip(500_000), func(_ *http.Response, body []byte, err error) bool {
 			return err == nil && body[500_000] == right[500_000]^1 && bytes.Equal(body[:500_000], right[:500_000]) && bytes.Equal(body[500_001:], right[500_001:])
-		}},
-		{"zero", Zero(), func(_ *http.Response, body []byte, err error) bool {
-			return err == nil && bytes.Equal(body, make([]byte, big))
-		}},
-		{"other version", OtherVersion(), func(_ *http.Response, body []byte, err error) bool {
-			return err == nil && len(body) == big && !bytes.Equal(body, right)
 		}},
 		{"gzip", Gzip(), func(resp *http.Response, body []byte, err error) bool {
 			return err == nil && resp.Header.Get("Content-Encoding") == "gzip" && body[0] == 0x1f
@@ -323,7 +307,7 @@ func TestFaults(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			h := start(t)
-			h.Fault(CDN, c.fault, Times(1), For("a.gguf"))
+			h.Fault(CDN, c.fault, Times(1))
 			at := signed(t, h, aGGUF)
 			resp := ask(t, at)
 			body, err := io.ReadAll(resp.Body)
@@ -337,30 +321,16 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-func TestFaultsOfRanges(t *testing.T) {
-	for _, c := range []struct {
-		name   string
-		fault  Fault
-		status int
-		header string
-	}{
-		{"range 200", Range200(), 200, "Content-Range"},
-		{"multipart", Multipart(), 206, "Content-Type"},
-		{"flip", Flip(150), 206, "Content-Range"},
-	} {
-		h := start(t)
-		h.Fault(CDN, c.fault)
-		resp, body := get(t, signed(t, h, aGGUF), "Range", "bytes=100-199")
-		if resp.StatusCode != c.status || resp.Header.Get(c.header) == "" {
-			t.Errorf("%s: %s %v", c.name, resp.Status, resp.Header)
-		}
-		want := make([]byte, 100)
-		if _, err := Blob(7, big).ReadAt(want, 100); err != nil {
-			t.Fatal(err)
-		}
-		if want[50] ^= 1; c.name == "flip" && !bytes.Equal(body, want) {
-			t.Errorf("another byte is flipped")
-		}
+func TestFlipInARange(t *testing.T) {
+	h := start(t)
+	h.Fault(CDN, Flip(150))
+	resp, body := get(t, signed(t, h, aGGUF), "Range", "bytes=100-199")
+	want := make([]byte, 100)
+	if _, err := Blob(7, big).ReadAt(want, 100); err != nil {
+		t.Fatal(err)
+	}
+	if want[50] ^= 1; resp.StatusCode != http.StatusPartialContent || !bytes.Equal(body, want) {
+		t.Errorf("%s %v, or another byte is flipped", resp.Status, resp.Header)
 	}
 }
 
@@ -382,19 +352,19 @@ func TestStallsEndWithTheHub(t *testing.T) {
 
 func TestFaultsChooseRequests(t *testing.T) {
 	h := start(t)
-	h.Fault(Resolve, Status(500, ""), After(1), Times(2), For("config"), With("User-Agent", "test"), Method("GET"))
+	h.Fault(Resolve, Status(500, ""), Times(2))
 	var got []int
-	for range 5 {
+	for range 3 {
+		if resp, _ := get(t, h.URL+"/api/models/acme/tiny"); resp.StatusCode != 200 {
+			t.Errorf("another route: %s", resp.Status)
+		}
 		resp, _ := get(t, h.URL+"/acme/tiny/resolve/main/config.json")
 		got = append(got, resp.StatusCode)
-		if resp, _ := get(t, h.URL+aGGUF); resp.StatusCode != 302 {
-			t.Errorf("another file: %s", resp.Status)
-		}
 	}
-	if want := []int{307, 500, 500, 307, 307}; !slices.Equal(got, want) {
+	if want := []int{500, 500, 307}; !slices.Equal(got, want) {
 		t.Errorf("%d, not %d", got, want)
 	}
-	h.AssertCount(t, Resolve, 10)
+	h.AssertCount(t, Resolve, 3)
 }
 
 func TestBarrier(t *testing.T) {
@@ -419,23 +389,6 @@ func TestBarrier(t *testing.T) {
 	close(open)
 	if a, b := <-done, <-done; a != 200 || b != 200 {
 		t.Errorf("%d and %d", a, b)
-	}
-	if h.MaxParallel(Info) != 2 {
-		t.Errorf("%d at once", h.MaxParallel(Info))
-	}
-}
-
-func TestRateLimit(t *testing.T) {
-	h := start(t, Limit(2))
-	var got []int
-	for range 3 {
-		resp, _ := get(t, h.URL+aGGUF)
-		got = append(got, resp.StatusCode)
-	}
-	h.Advance(6 * time.Minute)
-	resp, _ := get(t, h.URL+aGGUF)
-	if got = append(got, resp.StatusCode); !slices.Equal(got, []int{302, 302, 429, 302}) {
-		t.Errorf("%d", got)
 	}
 }
 
@@ -468,13 +421,13 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-func TestOrders(t *testing.T) {
+func TestAddFault(t *testing.T) {
 	for text, ok := range map[string]bool{
 		"cdn drop 7": true, "tree html": true, "any status 503": true, "cdn drop x": false, "cdn dance": false, "cdn drop -1": false, "moon html": false, "": false, "html": false,
 		"cdn drop 7 8": false,
 	} {
 		h := New(t)
-		if err := h.Order(text); (err == nil) != ok || (len(h.faults) == 1) != ok {
+		if err := h.AddFault(text); (err == nil) != ok || (len(h.faults) == 1) != ok {
 			t.Errorf("%q: %v", text, err)
 		}
 	}

@@ -3,10 +3,8 @@ package fakehub
 import (
 	"bytes"
 	"compress/gzip"
-	"crypto/tls"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"regexp"
 	"slices"
@@ -15,37 +13,23 @@ import (
 	"time"
 )
 
-// A Fault answers in place of a server, which it may ask for the right answer.
+// A Fault responds in place of a server. It may call answer for the server's response.
 type Fault func(w http.ResponseWriter, r *http.Request, answer http.HandlerFunc)
 
-// A When says which requests a fault is for.
+// A When limits the requests of a fault.
 type When func(*rule)
 
 type rule struct {
-	route         Route
-	fault         Fault
-	method, part  string
-	header, value string
-	after, times  int // times < 0: always
+	route Route
+	fault Fault
+	times int // < 0 is always
 }
 
-// Times makes the fault happen n times only.
+// Times limits the fault to n requests.
 func Times(n int) When { return func(r *rule) { r.times = n } }
 
-// After lets the first n requests pass.
-func After(n int) When { return func(r *rule) { r.after = n } }
-
-// Method is for GET or HEAD alone.
-func Method(name string) When { return func(r *rule) { r.method = name } }
-
-// For is for files alone: those whose path, or a blob's digest, has part in it.
-func For(part string) When { return func(r *rule) { r.part = part } }
-
-// With is for requests with part in a header.
-func With(header, part string) When { return func(r *rule) { r.header, r.value = header, part } }
-
-// Fault has requests of a route misbehave, always unless told otherwise. Of several
-// that fit, the first does.
+// Fault makes requests of a route fail, every time unless when limits them. Of several
+// faults the first one applies.
 func (h *Hub) Fault(route Route, f Fault, when ...When) {
 	r := &rule{route: route, fault: f, times: -1}
 	for _, w := range when {
@@ -56,27 +40,21 @@ func (h *Hub) Fault(route Route, f Fault, when ...When) {
 	h.faults = append(h.faults, r)
 }
 
-// fits is the fault for a request, nil if there is none. h.mu is held.
-func (h *Hub) fits(req *http.Request, c *call) Fault {
+// fault is the fault for a request, nil without one. h.mu is held.
+func (h *Hub) fault(c *call) Fault {
 	for _, r := range h.faults {
-		if !r.route.has(c.route) || r.method != "" && r.method != req.Method || r.times == 0 ||
-			!strings.Contains(c.name(), r.part) || r.header != "" && !strings.Contains(req.Header.Get(r.header), r.value) {
-			continue
+		if r.route.has(c.route) && r.times != 0 {
+			r.times--
+			return r.fault
 		}
-		if r.after > 0 {
-			r.after--
-			continue
-		}
-		r.times--
-		return r.fault
 	}
 	return nil
 }
 
-// An editor changes an answer on its way.
+// An editor changes a response.
 type editor struct {
 	http.ResponseWriter
-	head  func(status int, h http.Header) int
+	edit  func(h http.Header)
 	body  func(w io.Writer, p []byte, at int64) error // at is the offset in the body
 	wrote bool
 	at    int64
@@ -87,8 +65,8 @@ func (e *editor) Unwrap() http.ResponseWriter { return e.ResponseWriter }
 func (e *editor) WriteHeader(status int) {
 	if status >= 200 && !e.wrote {
 		e.wrote = true
-		if e.head != nil {
-			status = e.head(status, e.Header())
+		if e.edit != nil {
+			e.edit(e.Header())
 		}
 	}
 	e.ResponseWriter.WriteHeader(status)
@@ -110,7 +88,7 @@ func (e *editor) Write(p []byte) (int, error) {
 
 func flush(w http.ResponseWriter) { _ = http.NewResponseController(w).Flush() } // the client may be gone
 
-// until lets k bytes of the body pass, then does something else.
+// until sends k bytes of the body, then calls then.
 func until(k int64, then func(w http.ResponseWriter, r *http.Request)) Fault {
 	return func(w http.ResponseWriter, r *http.Request, answer http.HandlerFunc) {
 		e := &editor{ResponseWriter: w}
@@ -135,33 +113,13 @@ func Drop(k int64) Fault {
 	return until(k, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 }
 
-// Reset resets the TCP connection after k bytes of the body.
-func Reset(k int64) Fault {
-	return until(k, func(w http.ResponseWriter, _ *http.Request) { hangUp(w, true) })
-}
-
-// HangUp closes the connection without an answer.
+// HangUp closes the connection without a response.
 func HangUp() Fault {
-	return func(w http.ResponseWriter, _ *http.Request, _ http.HandlerFunc) { hangUp(w, false) }
+	return func(http.ResponseWriter, *http.Request, http.HandlerFunc) { panic(http.ErrAbortHandler) }
 }
 
-func hangUp(w http.ResponseWriter, reset bool) {
-	conn, _, err := http.NewResponseController(w).Hijack()
-	if err != nil {
-		panic(http.ErrAbortHandler)
-	}
-	under := conn
-	if t, ok := conn.(*tls.Conn); ok {
-		under = t.NetConn()
-	}
-	if tcp, ok := under.(*net.TCPConn); ok && reset {
-		_ = tcp.SetLinger(0)
-	}
-	under.Close()
-}
-
-// CleanShort answers without a length, as HTTP/1.0 does, and ends after k bytes, so
-// that the end looks like a good one.
+// CleanShort sends k bytes without a length, as HTTP/1.0 does, so that the end looks
+// regular.
 func CleanShort(k int64) Fault {
 	return func(w http.ResponseWriter, r *http.Request, answer http.HandlerFunc) {
 		kept := keep(r, answer, k)
@@ -184,7 +142,7 @@ func CleanShort(k int64) Fault {
 	}
 }
 
-// kept is an answer that was not sent.
+// kept is a response that was not sent.
 type kept struct {
 	header http.Header
 	status int
@@ -212,7 +170,7 @@ func (k *kept) Write(p []byte) (int, error) {
 	return k.body.Write(p)
 }
 
-// Stall sends k bytes of the body and then nothing, with the connection open.
+// Stall sends k bytes of the body and keeps the connection open.
 func Stall(k int64) Fault {
 	return until(k, func(_ http.ResponseWriter, r *http.Request) {
 		<-r.Context().Done()
@@ -220,7 +178,7 @@ func Stall(k int64) Fault {
 	})
 }
 
-// StallHeaders never answers.
+// StallHeaders never responds.
 func StallHeaders() Fault {
 	return func(_ http.ResponseWriter, r *http.Request, _ http.HandlerFunc) {
 		<-r.Context().Done()
@@ -228,27 +186,21 @@ func StallHeaders() Fault {
 	}
 }
 
-// Slow sends n bytes in a second.
+// Slow limits the body to a rate.
 func Slow(bytesPerSecond int) Fault {
-	piece := max(1, bytesPerSecond/50)
-	return pieces(piece, time.Second*time.Duration(piece)/time.Duration(bytesPerSecond))
-}
-
-func pieces(size int, every time.Duration) Fault {
+	size := max(1, bytesPerSecond/50)
 	return func(w http.ResponseWriter, r *http.Request, answer http.HandlerFunc) {
 		e := &editor{ResponseWriter: w}
 		e.body = func(out io.Writer, p []byte, _ int64) error {
-			for len(p) > 0 {
-				n := min(size, len(p))
-				if _, err := out.Write(p[:n]); err != nil {
+			for piece := range slices.Chunk(p, size) {
+				if _, err := out.Write(piece); err != nil {
 					return err
 				}
 				flush(w)
-				p = p[n:]
 				select {
 				case <-r.Context().Done():
 					return r.Context().Err()
-				case <-time.After(every):
+				case <-time.After(time.Second * time.Duration(size) / time.Duration(bytesPerSecond)):
 				}
 			}
 			return nil
@@ -257,7 +209,7 @@ func pieces(size int, every time.Duration) Fault {
 	}
 }
 
-// Barrier holds the answer back until ch is closed.
+// Barrier delays the response until ch is closed.
 func Barrier(ch <-chan struct{}) Fault {
 	return func(w http.ResponseWriter, r *http.Request, answer http.HandlerFunc) {
 		select {
@@ -268,97 +220,33 @@ func Barrier(ch <-chan struct{}) Fault {
 	}
 }
 
-// NoRange answers with everything, whatever range was asked for.
-func NoRange() Fault {
-	return func(w http.ResponseWriter, r *http.Request, answer http.HandlerFunc) {
-		r = r.Clone(r.Context())
-		r.Header.Del("Range")
-		answer(&editor{ResponseWriter: w, head: func(status int, h http.Header) int {
-			h.Del("Accept-Ranges")
-			return status
-		}}, r)
-	}
-}
-
-// Range200 sends the part that was asked for, as if it were everything.
-func Range200() Fault {
-	return heads(func(status int, _ http.Header) int {
-		if status == http.StatusPartialContent {
-			return http.StatusOK
-		}
-		return status
-	})
-}
-
-// Multipart answers a range with two, as multipart/byteranges.
-func Multipart() Fault {
-	return func(w http.ResponseWriter, r *http.Request, answer http.HandlerFunc) {
-		r = r.Clone(r.Context())
-		r.Header.Set("Range", "bytes=0-0,2-2")
-		answer(w, r)
-	}
-}
-
-// Header changes the headers of an answer.
+// Header changes the headers of a response.
 func Header(edit func(http.Header)) Fault {
-	return heads(func(status int, h http.Header) int { edit(h); return status })
-}
-
-func heads(edit func(status int, h http.Header) int) Fault {
 	return func(w http.ResponseWriter, r *http.Request, answer http.HandlerFunc) {
-		answer(&editor{ResponseWriter: w, head: edit}, r)
-	}
-}
-
-// Extra sends n bytes more than it should.
-func Extra(n int) Fault {
-	return func(w http.ResponseWriter, r *http.Request, answer http.HandlerFunc) {
-		answer(&editor{ResponseWriter: w, head: func(status int, h http.Header) int { h.Del("Content-Length"); return status }}, r)
-		_, _ = w.Write(bytes.Repeat([]byte{'x'}, n)) // the client may have had enough
+		answer(&editor{ResponseWriter: w, edit: edit}, r)
 	}
 }
 
 var contentRange = regexp.MustCompile(`^bytes (\d+)-`)
 
-// changed sends other bytes than it should; at is the offset in the file.
-func changed(edit func(p []byte, at int64)) Fault {
+// Flip changes a bit of the byte at an offset of the file.
+func Flip(offset int64) Fault {
 	return func(w http.ResponseWriter, r *http.Request, answer http.HandlerFunc) {
-		var from int64
-		e := &editor{ResponseWriter: w, head: func(status int, h http.Header) int {
-			if m := contentRange.FindStringSubmatch(h.Get("Content-Range")); m != nil {
-				from, _ = strconv.ParseInt(m[1], 10, 64) // digits that net/http wrote
-			}
-			return status
-		}}
+		e := &editor{ResponseWriter: w}
 		e.body = func(out io.Writer, p []byte, at int64) error {
-			p = bytes.Clone(p)
-			edit(p, from+at)
+			if m := contentRange.FindStringSubmatch(w.Header().Get("Content-Range")); m != nil {
+				from, _ := strconv.ParseInt(m[1], 10, 64) // digits that net/http wrote
+				at += from
+			}
+			if i := offset - at; i >= 0 && i < int64(len(p)) {
+				p = bytes.Clone(p)
+				p[i] ^= 1
+			}
 			_, err := out.Write(p)
 			return err
 		}
 		answer(e, r)
 	}
-}
-
-// Flip changes a bit of the byte at an offset of the file.
-func Flip(offset int64) Fault {
-	return changed(func(p []byte, at int64) {
-		if i := offset - at; i >= 0 && i < int64(len(p)) {
-			p[i] ^= 1
-		}
-	})
-}
-
-// Zero sends zeros.
-func Zero() Fault { return changed(func(p []byte, _ int64) { clear(p) }) }
-
-// OtherVersion sends the bytes of another file of the same length.
-func OtherVersion() Fault {
-	return changed(func(p []byte, at int64) {
-		for i := range p {
-			p[i] ^= byte(mix(uint64(at+int64(i)))) | 1
-		}
-	})
 }
 
 // Gzip sends the body compressed.
@@ -367,10 +255,9 @@ func Gzip() Fault {
 		z := gzip.NewWriter(w)
 		answer(&editor{
 			ResponseWriter: w,
-			head: func(status int, h http.Header) int {
+			edit: func(h http.Header) {
 				h.Del("Content-Length")
 				h.Set("Content-Encoding", "gzip")
-				return status
 			},
 			body: func(_ io.Writer, p []byte, _ int64) error { _, err := z.Write(p); return err },
 		}, r)
@@ -378,7 +265,7 @@ func Gzip() Fault {
 	}
 }
 
-// Status answers with a status, a body, and headers as pairs of name and value.
+// Status responds with a status, a body, and headers as pairs of name and value.
 func Status(code int, body string, headers ...string) Fault {
 	return func(w http.ResponseWriter, r *http.Request, _ http.HandlerFunc) {
 		for i := 0; i+1 < len(headers); i += 2 {
@@ -388,24 +275,24 @@ func Status(code int, body string, headers ...string) Fault {
 	}
 }
 
-// HTML answers with the page where people log into a wireless network.
+// HTML responds with the login page of a wireless network.
 func HTML() Fault {
 	return Status(http.StatusOK, "<!doctype html><title>Log in</title><form>Welcome to our network.</form>", "Content-Type", "text/html; charset=utf-8")
 }
 
-// Expired answers as the CDN does when a URL has expired.
+// Expired responds as the CDN does to an expired URL.
 func Expired() Fault {
 	return func(w http.ResponseWriter, r *http.Request, _ http.HandlerFunc) {
 		xml(w, r, http.StatusForbidden, "AccessDenied", "Request has expired")
 	}
 }
 
-// RedirectTo sends elsewhere.
+// RedirectTo redirects to a location.
 func RedirectTo(location string) Fault {
 	return Status(http.StatusFound, "Found.", "Location", location)
 }
 
-// Loop redirects to the same place.
+// Loop redirects to the same URL.
 func Loop() Fault {
 	return func(w http.ResponseWriter, r *http.Request, _ http.HandlerFunc) {
 		w.Header().Set("Location", r.RequestURI)
@@ -413,7 +300,7 @@ func Loop() Fault {
 	}
 }
 
-// Chain redirects n times before there is an answer.
+// Chain redirects n times before the response.
 func Chain(n int) Fault {
 	return func(w http.ResponseWriter, r *http.Request, answer http.HandlerFunc) {
 		q := r.URL.Query()
@@ -428,7 +315,7 @@ func Chain(n int) Fault {
 	}
 }
 
-// JSON changes the body of an answer.
+// JSON changes the body of a response.
 func JSON(edit func([]byte) []byte) Fault {
 	return func(w http.ResponseWriter, r *http.Request, answer http.HandlerFunc) {
 		k := keep(r, answer, 64<<20)
@@ -439,10 +326,10 @@ func JSON(edit func([]byte) []byte) Fault {
 	}
 }
 
-// Replace answers with another body.
+// Replace responds with another body.
 func Replace(body string) Fault { return JSON(func([]byte) []byte { return []byte(body) }) }
 
-// Endless answers with a text again and again.
+// Endless responds with a text again and again.
 func Endless(text string) Fault {
 	return func(w http.ResponseWriter, r *http.Request, _ http.HandlerFunc) {
 		w.Header().Set("Content-Type", "application/json; charset=utf-8")
@@ -455,47 +342,38 @@ func Endless(text string) Fault {
 	}
 }
 
-// spellings are the faults that a text can name, with a number.
-var spellings = map[string]func(n int) Fault{
-	"drop":     func(n int) Fault { return Drop(int64(n)) },
-	"reset":    func(n int) Fault { return Reset(int64(n)) },
-	"short":    func(n int) Fault { return CleanShort(int64(n)) },
-	"stall":    func(n int) Fault { return Stall(int64(n)) },
-	"silence":  func(int) Fault { return StallHeaders() },
-	"slow":     func(n int) Fault { return Slow(max(1, n)) },
-	"norange":  func(int) Fault { return NoRange() },
-	"range200": func(int) Fault { return Range200() },
-	"extra":    Extra,
-	"flip":     func(n int) Fault { return Flip(int64(n)) },
-	"zero":     func(int) Fault { return Zero() },
-	"gzip":     func(int) Fault { return Gzip() },
-	"status":   func(n int) Fault { return Status(min(max(200, n), 999), "told to") },
-	"html":     func(int) Fault { return HTML() },
-	"expired":  func(int) Fault { return Expired() },
-	"loop":     func(int) Fault { return Loop() },
-	"chain":    Chain,
+// faultNames are the faults of [Hub.AddFault]; some use a number.
+var faultNames = map[string]func(n int) Fault{
+	"drop":    func(n int) Fault { return Drop(int64(n)) },
+	"short":   func(n int) Fault { return CleanShort(int64(n)) },
+	"stall":   func(n int) Fault { return Stall(int64(n)) },
+	"silence": func(int) Fault { return StallHeaders() },
+	"slow":    func(n int) Fault { return Slow(max(1, n)) },
+	"flip":    func(n int) Fault { return Flip(int64(n)) },
+	"gzip":    func(int) Fault { return Gzip() },
+	"status":  func(n int) Fault { return Status(min(max(200, n), 999), "a fault") },
+	"html":    func(int) Fault { return HTML() },
+	"expired": func(int) Fault { return Expired() },
+	"loop":    func(int) Fault { return Loop() },
+	"chain":   Chain,
 }
 
-// Order has requests misbehave from now on as a text says: a route, a fault and for some
-// a number, as in "cdn drop 700000" or "tree html".
-func (h *Hub) Order(text string) error {
-	words := strings.Fields(text)
-	if len(words) < 2 || len(words) > 3 {
-		return fmt.Errorf("%q is no order: a route, a fault and a number are", text)
+// AddFault adds a fault from a text with a route, a name and for some a number, such as
+// "cdn drop 700000" or "tree html".
+func (h *Hub) AddFault(text string) error {
+	words := append(strings.Fields(text), "0")
+	if len(words) < 3 || len(words) > 4 {
+		return fmt.Errorf("invalid fault %q: want a route, a name and optionally a number", text)
 	}
-	if !slices.Contains(routes, Route(words[0])) {
-		return fmt.Errorf("there is no route %q", words[0])
-	}
-	f, ok := spellings[words[1]]
-	if !ok {
-		return fmt.Errorf("there is no fault %q", words[1])
-	}
-	n := 0
-	if len(words) == 3 {
-		var err error
-		if n, err = strconv.Atoi(words[2]); err != nil || n < 0 {
-			return fmt.Errorf("%q is no number", words[2])
-		}
+	f, ok := faultNames[words[1]]
+	n, err := strconv.Atoi(words[2])
+	switch {
+	case !slices.Contains(routes, Route(words[0])):
+		return fmt.Errorf("unknown route %q", words[0])
+	case !ok:
+		return fmt.Errorf("unknown fault %q", words[1])
+	case err != nil || n < 0:
+		return fmt.Errorf("invalid number %q", words[2])
 	}
 	h.Fault(Route(words[0]), f(n))
 	return nil

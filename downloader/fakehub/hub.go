@@ -15,25 +15,17 @@ import (
 	"strings"
 )
 
-// answerHub is the hub, and the registry that lives on the same server.
+// answerHub responds for the hub and the registry.
 func (h *Hub) answerHub(w http.ResponseWriter, r *http.Request, c *call) {
 	switch c.route {
 	case Manifest, Layers, Realm:
 		h.answerRegistry(w, r, c)
 		return
 	}
-	h.mark(w, c)
+	h.setHeaders(w, c)
 	if c.route == Page && strings.HasPrefix(r.URL.Path, h.prefix+"/v2") {
 		w.WriteHeader(http.StatusOK)
 		return
-	}
-	if c.route == Resolve && h.limit > 0 {
-		left, wait := h.spend("resolvers", h.limit)
-		w.Header().Set("Ratelimit", fmt.Sprintf(`"resolvers";r=%d;t=%d`, max(0, left), int(wait.Seconds())))
-		if left < 0 {
-			fail(w, r, c, http.StatusTooManyRequests, "", "We had to rate limit you, try again later.")
-			return
-		}
 	}
 	user, ok := h.user(w, r, c)
 	if !ok {
@@ -56,14 +48,14 @@ func (h *Hub) answerHub(w http.ResponseWriter, r *http.Request, c *call) {
 	}
 	if c.route == Page {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		fmt.Fprintf(w, "<!doctype html><title>%s</title><p>A page for people.</p>", repo.id)
+		fmt.Fprintf(w, "<!doctype html><title>%s</title><p>The page of the repository.</p>", repo.id)
 		return
 	}
 	h.answerRepository(w, r, c, repo, user)
 }
 
-// mark sets the headers that every answer of the hub has.
-func (h *Hub) mark(w http.ResponseWriter, c *call) {
+// setHeaders sets the headers of every response of the hub.
+func (h *Hub) setHeaders(w http.ResponseWriter, c *call) {
 	var id [16]byte
 	rand.Read(id[:])
 	bucket, quota := "api", 500
@@ -83,7 +75,7 @@ func (h *Hub) mark(w http.ResponseWriter, c *call) {
 	set("Access-Control-Expose-Headers", "X-Repo-Commit,X-Request-Id,X-Error-Code,X-Error-Message,X-Total-Count,ETag,Link,Accept-Ranges,Content-Range,X-Linked-Size,X-Linked-ETag,X-Xet-Hash")
 }
 
-// fail answers with an error as the hub words it.
+// fail sends an error as the hub does.
 func fail(w http.ResponseWriter, r *http.Request, c *call, status int, code, message string) {
 	set := w.Header().Set
 	set("X-Error-Message", message)
@@ -102,7 +94,7 @@ func fail(w http.ResponseWriter, r *http.Request, c *call, status int, code, mes
 	write(w, r, status, body)
 }
 
-// write sends a body, or for HEAD how long it would be.
+// write sends a body, or for HEAD its length.
 func write(w http.ResponseWriter, r *http.Request, status int, body []byte) {
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
@@ -126,7 +118,8 @@ const badLogin = "Invalid username or password."
 
 var tokenForm = regexp.MustCompile(`^Bearer hf_[A-Za-z0-9]+$`)
 
-// user is who asks, "" for no user. A wrong token is refused even where none is needed.
+// user is the user of a request, "" without a token. An invalid token is an error even if
+// none is needed.
 func (h *Hub) user(w http.ResponseWriter, r *http.Request, c *call) (string, bool) {
 	auth := r.Header.Get("Authorization")
 	if auth == "" {
@@ -145,7 +138,7 @@ func (h *Hub) user(w http.ResponseWriter, r *http.Request, c *call) (string, boo
 	return user, ok
 }
 
-// repository is the one that is asked for, if the user may know of it.
+// repository is the repository of a request, if the user may see it.
 func (h *Hub) repository(w http.ResponseWriter, r *http.Request, c *call, user string) (*Repository, bool) {
 	h.mu.Lock()
 	repo, to := h.repos[c.id], h.renamed[c.id]
@@ -168,7 +161,7 @@ func (h *Hub) repository(w http.ResponseWriter, r *http.Request, c *call, user s
 	return nil, false
 }
 
-// gate reports why a user has no access, "" when there is access.
+// gate returns why a user has no access, or "".
 func (r *Repository) gate(base, user string) string {
 	model := "Access to model " + r.id + " is restricted"
 	switch {
@@ -187,14 +180,14 @@ func (r *Repository) gate(base, user string) string {
 }
 
 func (h *Hub) answerRepository(w http.ResponseWriter, r *http.Request, c *call, repo *Repository, user string) {
-	closed := repo.gate(h.URL, user)
+	denied := repo.gate(h.URL, user)
 	content := slices.Contains([]Route{Resolve, ResolveCache, Raw, Access, XetToken}, c.route) && (c.route != Resolve || !licence(c.path))
-	if content && closed != "" {
+	if content && denied != "" {
 		status := http.StatusForbidden
 		if user == "" {
 			status = http.StatusUnauthorized
 		}
-		fail(w, r, c, status, "GatedRepo", closed)
+		fail(w, r, c, status, "GatedRepo", denied)
 		return
 	}
 	revision := c.revision
@@ -211,11 +204,11 @@ func (h *Hub) answerRepository(w http.ResponseWriter, r *http.Request, c *call, 
 	c.revision = sha
 	switch c.route {
 	case Info:
-		writeJSON(w, r, info(repo, sha, files, r.URL.Query().Get("blobs") != "", closed != ""))
+		writeJSON(w, r, info(repo, sha, files, r.URL.Query().Get("blobs") != "", denied != ""))
 	case Tree:
-		h.tree(w, r, c, files, closed != "")
+		h.tree(w, r, c, files, denied != "")
 	case Paths:
-		paths(w, r, files, closed != "")
+		paths(w, r, files, denied != "")
 	case Refs:
 		h.refs(w, r, repo)
 	case Access:
@@ -263,7 +256,7 @@ func info(repo *Repository, sha string, files []File, blobs, masked bool) map[st
 	return about
 }
 
-// mask hides a hash from those without access.
+// mask hides a hash from users without access.
 func mask(hash string, masked bool) string {
 	if masked {
 		return strings.Repeat("*", len(hash))
@@ -271,7 +264,7 @@ func mask(hash string, masked bool) string {
 	return hash
 }
 
-// entry is a file as trees have it.
+// entry is a file in a tree.
 func entry(f File, expand, masked bool) map[string]any {
 	e := map[string]any{"type": "file", "oid": f.GitSHA1(), "size": f.Content.Size(), "path": f.Path}
 	if f.Large {
@@ -285,17 +278,17 @@ func entry(f File, expand, masked bool) map[string]any {
 	return e
 }
 
-// folder is a directory as trees have it.
+// folder is a directory in a tree.
 func folder(name string) map[string]any {
 	return map[string]any{"type": "directory", "oid": sum("tree", name)[:40], "size": 0, "path": name}
 }
 
-// truth reads a parameter of a query as the hub does.
-func truth(text string) bool { return text == "true" || text == "1" }
+// isTrue parses a query parameter.
+func isTrue(text string) bool { return text == "true" || text == "1" }
 
 func (h *Hub) tree(w http.ResponseWriter, r *http.Request, c *call, files []File, masked bool) {
 	q := r.URL.Query()
-	recursive, expand := truth(q.Get("recursive")), truth(q.Get("expand"))
+	recursive, expand := isTrue(q.Get("recursive")), isTrue(q.Get("expand"))
 	var entries []map[string]any
 	seen := map[string]bool{}
 	for _, f := range files {
@@ -345,7 +338,7 @@ func paths(w http.ResponseWriter, r *http.Request, files []File, masked bool) {
 	}
 	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
 		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20)).Decode(&asked); err != nil {
-			write(w, r, http.StatusBadRequest, []byte(`{"error":"the body is no JSON"}`))
+			write(w, r, http.StatusBadRequest, []byte(`{"error":"invalid JSON"}`))
 			return
 		}
 	} else if r.ParseForm() == nil {
@@ -366,7 +359,7 @@ func paths(w http.ResponseWriter, r *http.Request, files []File, masked bool) {
 func (h *Hub) refs(w http.ResponseWriter, r *http.Request, repo *Repository) {
 	branches := []any{}
 	h.mu.Lock()
-	for _, name := range repo.names() {
+	for _, name := range repo.branches() {
 		if !strings.HasPrefix(name, "refs/") {
 			branches = append(branches, map[string]string{"name": name, "ref": "refs/heads/" + name, "targetCommit": repo.refs[name]})
 		}
@@ -375,8 +368,8 @@ func (h *Hub) refs(w http.ResponseWriter, r *http.Request, repo *Repository) {
 	writeJSON(w, r, map[string]any{"branches": branches, "tags": []any{}, "converts": []any{}})
 }
 
-// escaped is a path as URLs have it, each segment on its own.
-func escaped(p string) string {
+// escapePath escapes each segment of a path.
+func escapePath(p string) string {
 	parts := strings.Split(p, "/")
 	for i := range parts {
 		parts[i] = url.PathEscape(parts[i])

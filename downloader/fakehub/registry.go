@@ -19,15 +19,12 @@ import (
 
 // Media types of the registry's layers.
 const (
-	ManifestType   = "application/vnd.docker.distribution.manifest.v2+json"
-	ConfigType     = "application/vnd.docker.container.image.v1+json"
-	ModelLayer     = "application/vnd.ollama.image.model"
-	ProjectorLayer = "application/vnd.ollama.image.projector"
-	AdapterLayer   = "application/vnd.ollama.image.adapter"
-	TemplateLayer  = "application/vnd.ollama.image.template"
-	SystemLayer    = "application/vnd.ollama.image.system"
-	ParamsLayer    = "application/vnd.ollama.image.params"
-	LicenseLayer   = "application/vnd.ollama.image.license"
+	ManifestType  = "application/vnd.docker.distribution.manifest.v2+json"
+	ConfigType    = "application/vnd.docker.container.image.v1+json"
+	ModelLayer    = "application/vnd.ollama.image.model"
+	TemplateLayer = "application/vnd.ollama.image.template"
+	ParamsLayer   = "application/vnd.ollama.image.params"
+	LicenseLayer  = "application/vnd.ollama.image.license"
 )
 
 // A Layer is a part of an image.
@@ -49,12 +46,12 @@ func TextLayer(mediaType, text string) Layer {
 // An Image is a model in the registry. It is an [Option] of [New].
 type Image struct {
 	name     string // library/tiny:latest
-	locked   string // "" to anybody, "key" with a signature, "token" for the asking
+	locked   string // "" is public, "key" needs a signature, "token" any token
 	manifest []byte
 	layers   []Layer
 }
 
-// Model is an image that everyone may pull, under a name such as "library/tiny:latest".
+// Model is a public image with a name such as "library/tiny:latest".
 func Model(name string, layers ...Layer) *Image {
 	config := TextLayer(ConfigType, `{"model_format":"gguf","model_family":"llama","architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}`)
 	describe := func(l Layer) map[string]any {
@@ -71,13 +68,13 @@ func Model(name string, layers ...Layer) *Image {
 	return &Image{name: name, manifest: manifest, layers: slices.Concat(layers, []Layer{config})}
 }
 
-// Signed has the registry ask for a token that is given for a signature with a key.
+// Signed makes the registry require a token, which needs a signature.
 func (i *Image) Signed() *Image { i.locked = "key"; return i }
 
-// Docker has the registry ask for a token that anybody gets, as Docker's does.
+// Docker makes the registry require a token, which every client gets, as Docker's does.
 func (i *Image) Docker() *Image { i.locked = "token"; return i }
 
-// Digest is that of the manifest.
+// Digest is the digest of the manifest.
 func (i *Image) Digest() string {
 	s := sha256.Sum256(i.manifest)
 	return "sha256:" + hex.EncodeToString(s[:])
@@ -90,7 +87,7 @@ func (i *Image) apply(h *Hub) {
 	}
 }
 
-// registryError is an error as registries word it.
+// registryError sends an error as registries do.
 func registryError(w http.ResponseWriter, r *http.Request, status int, code, message string) {
 	body, _ := json.Marshal(map[string]any{"errors": []any{map[string]string{"code": code, "message": message}}}) // strings can be encoded
 	w.Header().Set("Content-Type", "application/json")
@@ -135,7 +132,7 @@ func (h *Hub) answerRegistry(w http.ResponseWriter, r *http.Request, c *call) {
 	}
 }
 
-// image is the one that a call is for; for a blob, any of that name.
+// image is the image of a call; for a blob, any image of that name.
 func (h *Hub) image(c *call) *Image {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -150,11 +147,11 @@ func (h *Hub) image(c *call) *Image {
 	return nil
 }
 
-// realm gives tokens out, to whoever signs with a key where the image needs it.
+// realm issues tokens, if the request has the signature that the image needs.
 func (h *Hub) realm(w http.ResponseWriter, r *http.Request) {
 	name, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Query().Get("scope"), "repository:"), ":")
 	image := h.image(&call{route: Layers, id: name})
-	if image == nil || image.locked == "key" && !h.trusts(r) {
+	if image == nil || image.locked == "key" && !h.isSigned(r) {
 		registryError(w, r, http.StatusUnauthorized, "UNAUTHORIZED", "the signature is not right")
 		return
 	}
@@ -165,9 +162,9 @@ func (h *Hub) realm(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, r, map[string]any{"token": token, "expires_in": 300})
 }
 
-// trusts checks a signature as Ollama makes it: of method, URL and the hash of the
-// empty body, with the key that comes beside it.
-func (h *Hub) trusts(r *http.Request) bool {
+// isSigned checks a signature as Ollama makes it: of method, URL and the hash of the
+// empty body, with the key beside it.
+func (h *Hub) isSigned(r *http.Request) bool {
 	key, signature, ok := strings.Cut(r.Header.Get("Authorization"), ":")
 	wire, err := base64.StdEncoding.DecodeString(key)
 	sig, err2 := base64.StdEncoding.DecodeString(signature)

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Tokens that the hub knows. Ann may read private and gated repositories; Bob has not
-// asked, Cat waits, Dan was rejected, and Eve's access was taken back.
+// The valid tokens. Ann may read private and gated repositories. Bob has not asked for
+// access, Cat's request is pending, Dan's was rejected, and Eve's access was revoked.
 const (
 	Ann = "hf_annAnnAnnAnnAnnAnnAnnAnnAnnAnnAn1"
 	Bob = "hf_bobBobBobBobBobBobBobBobBobBobBo2"
@@ -16,14 +16,14 @@ const (
 	Eve = "hf_eveEveEveEveEveEveEveEveEveEveEv5"
 )
 
-// Revoke has the hub know a token no more.
+// Revoke makes a token invalid.
 func (h *Hub) Revoke(token string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.tokens, token)
 }
 
-// A Repository is a model's, with all its commits. It is an [Option] of [New].
+// A Repository is a repository with all its commits. It is an [Option] of [New].
 type Repository struct {
 	id       string
 	gated    string // "", "auto" or "manual"
@@ -41,16 +41,16 @@ func Repo(id string, files ...File) *Repository {
 	return r
 }
 
-// Gated has people ask for access, which is given "auto" or "manual".
+// Gated makes users ask for access, which is granted "auto" or "manual".
 func (r *Repository) Gated(how string) *Repository { r.gated = how; return r }
 
 // Private hides the repository from all but Ann.
 func (r *Repository) Private() *Repository { r.private = true; return r }
 
-// Disabled has the hub refuse the repository.
+// Disabled makes the hub refuse the repository.
 func (r *Repository) Disabled() *Repository { r.disabled = true; return r }
 
-// Card is what the front matter of the repository's README says.
+// Card sets the front matter of the repository's README.
 func (r *Repository) Card(facts map[string]any) *Repository { r.card = facts; return r }
 
 // Branch adds a branch, or a ref such as "refs/pr/1", with its own files.
@@ -76,15 +76,14 @@ func (r *Repository) commit(branch string, files []File) string {
 	return sha
 }
 
-// Commit puts a new commit on a branch of a repository: these files, and no others.
-// It gives the commit's name.
+// Commit adds a commit with exactly these files to a branch, and returns its hash.
 func (h *Hub) Commit(id, branch string, files ...File) string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.repos[id].commit(branch, files)
 }
 
-// Add adds what was not there when the hub began.
+// Add adds a repository or an image to a running hub.
 func (h *Hub) Add(o Option) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -94,7 +93,7 @@ func (h *Hub) Add(o Option) {
 // oid is the hub's identifier of the repository.
 func (r *Repository) oid() string { return sum("oid", r.id)[:24] }
 
-// at is the commit that a revision is: a branch, a tag, or a commit.
+// at is the commit of a revision: a branch, a tag, or a commit.
 func (r *Repository) at(revision string) (sha string, files []File, ok bool) {
 	if sha, ok = r.refs[revision]; !ok {
 		sha = revision
@@ -111,10 +110,10 @@ func (r *Repository) file(sha, path string) (File, bool) {
 	return r.commits[sha][i], true
 }
 
-// licence is what may be read of a gated repository before it is accepted.
+// licence reports whether a file of a gated repository is public.
 func licence(path string) bool {
 	return slices.Contains([]string{"README.md", "LICENSE", "LICENSE.md", "LICENSE.txt"}, path)
 }
 
-// names are the branches, in order.
-func (r *Repository) names() []string { return slices.Sorted(maps.Keys(r.refs)) }
+// branches are the names of the branches, in order.
+func (r *Repository) branches() []string { return slices.Sorted(maps.Keys(r.refs)) }

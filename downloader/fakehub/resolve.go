@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// resolve answers for a file: with its bytes, with where they are kept, or for a
-// large one with a signed URL of the CDN.
+// resolve sends a file, or redirects to it. It redirects to a signed URL of the CDN for a
+// large file.
 func (h *Hub) resolve(w http.ResponseWriter, r *http.Request, c *call, repo *Repository) {
 	set := w.Header().Set
 	set("X-Repo-Commit", c.revision)
@@ -33,7 +33,7 @@ func (h *Hub) resolve(w http.ResponseWriter, r *http.Request, c *call, repo *Rep
 	case c.route == Resolve && f.Large:
 		h.redirectToCDN(w, r, c, repo, f)
 	case c.route == Resolve && !repo.private && repo.gated == "":
-		at := fmt.Sprintf("%s/api/resolve-cache/models/%s/%s/%s", h.prefix, repo.id, c.revision, escaped(f.Path))
+		at := fmt.Sprintf("%s/api/resolve-cache/models/%s/%s/%s", h.prefix, repo.id, c.revision, escapePath(f.Path))
 		set("Location", at+"?"+url.QueryEscape(r.URL.Path)+"=&etag="+url.QueryEscape(`"`+f.GitSHA1()+`"`))
 		set("Content-Type", "text/plain; charset=utf-8")
 		write(w, r, http.StatusTemporaryRedirect, []byte("Temporary Redirect. Redirecting to "+w.Header().Get("Location")))

@@ -10,7 +10,7 @@ import (
 // A Route is a kind of request.
 type Route string
 
-// The routes of a hub. Any is all of them, API those that answer with JSON.
+// The routes of a hub. Any is all of them, API are the ones that respond with JSON.
 const (
 	Any          Route = "any"
 	API          Route = "api"
@@ -18,18 +18,18 @@ const (
 	Tree         Route = "tree"   // its files
 	Paths        Route = "paths"  // some of its files
 	Refs         Route = "refs"   // its branches
-	Access       Route = "access" // may I read it?
-	User         Route = "user"   // who am I?
+	Access       Route = "access" // whether the user may read it
+	User         Route = "user"   // the user of the token
 	XetToken     Route = "xettoken"
-	Harnesses    Route = "harnesses" // asked for by hf, once a day
+	Harnesses    Route = "harnesses" // requested by hf once a day
 	Resolve      Route = "resolve"   // a file
-	ResolveCache Route = "cache"     // where small public files are
-	Raw          Route = "raw"       // a file, or the pointer to it
-	Page         Route = "page"      // what people look at
+	ResolveCache Route = "cache"     // small public files
+	Raw          Route = "raw"       // a file, or its LFS pointer
+	Page         Route = "page"      // HTML
 	CDN          Route = "cdn"       // anything of the CDN
 	Manifest     Route = "manifest"  // of an image in the registry
-	Layers       Route = "layers"    // of one
-	Realm        Route = "realm"     // where the registry's tokens come from
+	Layers       Route = "layers"    // of an image
+	Realm        Route = "realm"     // tokens of the registry
 )
 
 var routes = []Route{Any, API, Info, Tree, Paths, Refs, Access, User, XetToken, Harnesses, Resolve, ResolveCache, Raw, Page, CDN, Manifest, Layers, Realm}
@@ -39,7 +39,7 @@ func (r Route) has(other Route) bool {
 		r == API && slices.Contains([]Route{Info, Tree, Paths, Refs, Access, User, XetToken}, other)
 }
 
-// A call is what a request asks for.
+// A call is a parsed request.
 type call struct {
 	route    Route
 	id       string // of a repository or an image
@@ -49,14 +49,14 @@ type call struct {
 	file     string // of an object of the CDN
 }
 
-// name is what the log calls the file.
+// name is the file's name in the log.
 func (c *call) name() string { return c.path + c.digest + c.file }
 
-// verbs end the name of a repository.
-var verbs = []string{"resolve", "raw", "blob", "tree", "revision", "refs", "auth-check", "paths-info", "xet-read-token"}
+// repoActions end the name of a repository.
+var repoActions = []string{"resolve", "raw", "blob", "tree", "revision", "refs", "auth-check", "paths-info", "xet-read-token"}
 
-// parse reads a request's path, segment by segment before any is unescaped: a
-// revision may have a slash in it.
+// parse parses the path of a request. It splits the path before unescaping: a revision may
+// contain a slash.
 func (h *Hub) parse(r *http.Request) *call {
 	escaped := r.URL.EscapedPath()
 	if at, ok := h.object(escaped); ok {
@@ -83,12 +83,12 @@ func (h *Hub) parse(r *http.Request) *call {
 	case parts[0] == "api" && len(parts) > 1:
 		return apiCall(parts[1:])
 	}
-	id, verb, rest2 := named(parts)
+	id, action, rest2 := splitRepo(parts)
 	c := &call{route: Page, id: id}
 	if len(rest2) < 2 {
 		return c
 	}
-	switch c.revision, c.path = rest2[0], strings.Join(rest2[1:], "/"); verb {
+	switch c.revision, c.path = rest2[0], strings.Join(rest2[1:], "/"); action {
 	case "resolve":
 		c.route = Resolve
 	case "raw":
@@ -109,12 +109,12 @@ func apiCall(parts []string) *call {
 	default:
 		return &call{route: Page}
 	}
-	id, verb, rest := named(parts[1:])
+	id, action, rest := splitRepo(parts[1:])
 	c := &call{route: Page, id: id}
 	if len(rest) > 0 {
 		c.revision, c.path = rest[0], strings.Join(rest[1:], "/")
 	}
-	switch verb {
+	switch action {
 	case "", "revision":
 		c.route = Info
 	case "tree":
@@ -139,11 +139,11 @@ func cacheCall(parts []string) *call {
 	return &call{route: ResolveCache, id: strings.Join(parts[1:i], "/"), revision: parts[i], path: strings.Join(parts[i+1:], "/")}
 }
 
-// named is the name of a repository, of one or two segments, what is asked of it,
-// and the segments after that.
-func named(parts []string) (id, verb string, rest []string) {
+// splitRepo splits a path into the name of a repository, of one or two segments, the action
+// and the rest.
+func splitRepo(parts []string) (id, action string, rest []string) {
 	for i := 1; i <= 2 && i < len(parts); i++ {
-		if slices.Contains(verbs, parts[i]) {
+		if slices.Contains(repoActions, parts[i]) {
 			return strings.Join(parts[:i], "/"), parts[i], parts[i+1:]
 		}
 	}

@@ -14,10 +14,10 @@ import (
 	"github.com/bise-sh/bise/safetensors"
 )
 
-// Standard is a set of repositories and images that most tests can do with:
+// Standard is a set of repositories and images for most tests:
 //
-//   - acme/tiny: both layouts of safetensors, GGUFs of several types, one in three
-//     parts, a projector, an empty file, and one with an odd name
+//   - acme/tiny: both layouts of safetensors, GGUFs of several types, one split into three
+//     parts, a projector, an empty file, and a file with an odd name
 //   - acme/plain: the same without the last two
 //   - acme/gated, acme/private, acme/disabled
 //   - acme/many: 2,500 files
@@ -52,7 +52,7 @@ func Standard() Option {
 	})
 }
 
-// What is made once is hashed once, for all hubs of a test run.
+// These files are hashed once for all hubs of a test run.
 var many = sync.OnceValue(func() []File {
 	files := make([]File, 2500)
 	for i := range files {
@@ -95,10 +95,10 @@ var image = sync.OnceValue(func() []Layer {
 	}
 })
 
-// floats is how many float32 take about n bytes, in whole blocks.
+// floats is the number of float32 in about size bytes, in whole blocks.
 func floats(size int64) int64 { return max(32, size/4/32*32) }
 
-// data is what the tensors of made-up models hold.
+// data is the content of a tensor.
 func data(seed string, elements int64) Content {
 	var n uint64
 	for _, c := range seed {
@@ -109,8 +109,8 @@ func data(seed string, elements int64) Content {
 
 var partName = regexp.MustCompile(`-(\d{5})-of-(\d{5})\.gguf$`)
 
-// GGUF is a file with a right head and a tensor of about n bytes. The engine cannot
-// run it. One with the name of a part says which it is.
+// GGUF is a file with a valid header and a tensor of about size bytes. The engine cannot
+// run it. The name of a part sets the metadata of a split file.
 func GGUF(name, fileType string, size int64) File {
 	var meta gguf.Metadata
 	meta.Set("general.architecture", gguf.Of("llama"))
@@ -143,7 +143,7 @@ func GGUF(name, fileType string, size int64) File {
 	return Bytes(name, b.Bytes())
 }
 
-// Safetensors is a file with one tensor of about n bytes.
+// Safetensors is a file with one tensor of about size bytes.
 func Safetensors(name, tensor string, size int64) File {
 	var b bytes.Buffer
 	w, err := safetensors.NewWriter(&b, nil, []safetensors.Tensor{{Name: tensor, Type: safetensors.F32, Shape: []int64{floats(size)}}})

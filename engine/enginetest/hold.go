@@ -16,8 +16,8 @@ type holder struct {
 	ends  []int            // where in text each of these tokens ends
 }
 
-// add takes the piece of one token; log is nil when nobody asked for it. It gives
-// back what may be shown, and whether a stop string has come.
+// add takes the piece of one token and its logprob (nil if not requested). It returns
+// the text that is safe to emit, and whether a stop string was found.
 func (h *holder) add(piece string, log *engine.Logprob) (text string, logs []engine.Logprob, stopped bool) {
 	h.text += piece
 	if log != nil {
@@ -26,7 +26,7 @@ func (h *holder) add(piece string, log *engine.Logprob) (text string, logs []eng
 	}
 	stop := h.stop(len(h.text) - len(piece))
 	if stop >= 0 {
-		// The tokens of the stop string are none of the text's.
+		// The tokens of the stop string are not part of the text.
 		text, logs = h.take(stop)
 		h.text, h.logs, h.ends = "", nil, nil
 		return text, logs, true
@@ -35,9 +35,8 @@ func (h *holder) add(piece string, log *engine.Logprob) (text string, logs []eng
 	return text, logs, false
 }
 
-// stop is where the stop string begins that is complete first, the longest of
-// those that end at the same place; -1 when there is none. The first n bytes have
-// been searched before.
+// stop returns where the first complete stop string begins, the longest one if several
+// end at the same byte, or -1. The first n bytes have been searched before.
 func (h *holder) stop(n int) int {
 	for end := n + 1; end <= len(h.text); end++ {
 		longest := ""
@@ -53,10 +52,10 @@ func (h *holder) stop(n int) int {
 	return -1
 }
 
-// rest gives back what is still held, at the end of an answer.
+// rest returns the text still held, at the end of an answer.
 func (h *holder) rest() (string, []engine.Logprob) { return h.take(len(h.text)) }
 
-// take gives back the first n bytes, and the tokens that end in them.
+// take returns the first n bytes, and the tokens that end in them.
 func (h *holder) take(n int) (string, []engine.Logprob) {
 	var logs []engine.Logprob
 	for len(h.ends) > 0 && h.ends[0] <= n {

@@ -69,7 +69,7 @@ func jsonText(v any) string {
 	return string(b)
 }
 
-// layCompletion writes a gap down as Codestral reads it: the suffix first.
+// layCompletion lays out an infill request as Codestral expects it: the suffix first.
 func layCompletion(r *engine.CompletionRequest) []int32 {
 	if len(r.Tokens) > 0 {
 		return r.Tokens

@@ -1,6 +1,7 @@
 package enginetest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -33,7 +34,7 @@ type choice struct {
 	evaluated []int32 // tokens of the answer
 	tokens    int
 	calls     int
-	reason    engine.FinishReason // "" while it goes on
+	reason    engine.FinishReason // "" until it ends
 }
 
 // prepare checks a request and lays it out.
@@ -130,9 +131,7 @@ func (p *performance) turn(c *choice) error {
 		}
 	case Call:
 		call := engine.ToolCall{ID: step.ID, Type: "function", Index: c.calls}
-		if call.ID == "" {
-			call.ID = fmt.Sprintf("call%02d%03d", c.index%100, c.calls%1000)
-		}
+		call.ID = cmp.Or(call.ID, fmt.Sprintf("call%02d%03d", c.index%100, c.calls%1000))
 		call.Function = engine.FunctionCall{Name: step.Name, Arguments: engine.Arguments(step.Arguments)}
 		if step.Arguments == "" {
 			call.Function.Arguments = "{}"
@@ -227,8 +226,8 @@ func (p *performance) finish(c *choice, reason engine.FinishReason) error {
 	return p.emit(engine.Finish{Choice: c.index, Reason: reason})
 }
 
-// emit hands an event to the caller. What was left out is told before the first
-// event of the answer itself.
+// emit hands an event to the caller. A LeftOut event comes before the first event of
+// the answer itself.
 func (p *performance) emit(e engine.Event) error {
 	if p.leftOut != nil {
 		switch e.(type) {

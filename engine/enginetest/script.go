@@ -1,14 +1,13 @@
-// Package enginetest has an engine that needs no model, and the tests that every
-// engine passes.
+// Package enginetest provides an engine without a model, and the tests of the engine
+// contract.
 //
-// A [Script] plays replies that a test has written, at the pace that the test
-// sets with channels. It replaces a model wherever something is built on an
-// [engine.Engine].
-// [Run] checks that an engine keeps the contract, [Stress] that it still does
-// under load and when it is disturbed. [Collect] and [First] read answers.
+// A [Script] plays replies written by a test, at a pace that the test controls with
+// channels. [Run] checks that an engine keeps the contract, [Stress] that it does so under
+// load and disturbances. [Collect] reads an answer.
 package enginetest
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"slices"
@@ -31,8 +30,8 @@ import (
 // The zero value is ready. The fields must not change after the first request;
 // the methods may be called from any goroutine.
 type Script struct {
-	// About is what Info says. Zero fields get the script's own values: the model
-	// "script" that can do everything, with a context of 32768 tokens.
+	// About is what Info returns. Zero fields get defaults: the model "script", with every
+	// capability and a context of 32768 tokens.
 	About engine.Info
 	// Replies are played in their order, one for each choice of each request; the
 	// last one is played again when all are used up.
@@ -77,8 +76,8 @@ func (r Request) Sampling() engine.Sampling {
 	return engine.Sampling{}
 }
 
-// Said is the last message's text, or the prompt to complete.
-func (r Request) Said() string {
+// Text is the last message's text, or the prompt to complete.
+func (r Request) Text() string {
 	switch {
 	case r.Chat != nil && len(r.Chat.Messages) > 0:
 		return r.Chat.Messages[len(r.Chat.Messages)-1].Content.Plain()
@@ -88,35 +87,23 @@ func (r Request) Said() string {
 	return ""
 }
 
-// Requests are those that the script got, in their order, refused ones too. A
-// sequence that is ranged over twice counts twice.
+// Requests returns every request in order, including rejected ones. A sequence that is
+// ranged over twice counts twice.
 func (s *Script) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.requests)
 }
 
-// Info is About with its gaps filled.
+// Info returns About with its defaults.
 func (s *Script) Info() engine.Info {
 	i := s.About
-	if i.Model == "" {
-		i.Model = "script"
-	}
-	if i.Fingerprint == "" {
-		i.Fingerprint = "script"
-	}
-	if i.Architecture == "" {
-		i.Architecture = "script"
-	}
-	if i.PromptVersion == "" {
-		i.PromptVersion = "script"
-	}
-	if i.EmbeddingSize == 0 {
-		i.EmbeddingSize = 64
-	}
-	if i.ContextLength == 0 {
-		i.ContextLength = 32768
-	}
+	i.Model = cmp.Or(i.Model, "script")
+	i.Fingerprint = cmp.Or(i.Fingerprint, "script")
+	i.Architecture = cmp.Or(i.Architecture, "script")
+	i.PromptVersion = cmp.Or(i.PromptVersion, "script")
+	i.EmbeddingSize = cmp.Or(i.EmbeddingSize, 64)
+	i.ContextLength = cmp.Or(i.ContextLength, 32768)
 	if i.Can == (engine.Capabilities{}) {
 		i.Can = engine.Capabilities{Chat: true, FIM: true, Vision: true, Tools: true, Embed: true, Thinking: true}
 	}
@@ -184,7 +171,7 @@ func (s *Script) reply(r Request, choice int) Reply {
 	return reply
 }
 
-// remembered is how many prompts a script keeps to tell what is cached.
+// remembered is how many prompts a script keeps to compute how many tokens are cached.
 const remembered = 16
 
 // cached counts the tokens at the start of a prompt that an earlier request has
@@ -242,7 +229,7 @@ func (s *Script) Embed(ctx context.Context, req engine.EmbedRequest) (engine.Emb
 	return all, nil
 }
 
-// Tokenize gives the ids of the script's own tokenizer.
+// Tokenize returns the ids of the script's vocabulary.
 func (s *Script) Tokenize(ctx context.Context, req engine.TokenizeRequest) (engine.Tokens, error) {
 	end, err := s.begin(ctx, Request{Tokenize: &req})
 	if err != nil {

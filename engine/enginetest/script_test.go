@@ -57,7 +57,7 @@ func TestScriptPlaysReplies(t *testing.T) {
 
 func TestScriptAsksForTheAnswer(t *testing.T) {
 	s := &Script{Answer: func(r Request, choice int) Reply {
-		return Reply{Text(r.Said()), Text(strings.Repeat("!", choice))}
+		return Reply{Text(r.Text()), Text(strings.Repeat("!", choice))}
 	}}
 	req := Chat("hi")
 	req.N = 3
@@ -341,7 +341,7 @@ func TestScriptVectors(t *testing.T) {
 }
 
 func TestScriptIsConcurrent(t *testing.T) {
-	s := &Script{Answer: func(r Request, _ int) Reply { return Reply{Text(r.Said())} }}
+	s := &Script{Answer: func(r Request, _ int) Reply { return Reply{Text(r.Text())} }}
 	var wg sync.WaitGroup
 	for i := range 50 {
 		wg.Go(func() {

@@ -6,9 +6,9 @@ import (
 	"github.com/bise-sh/bise/engine"
 )
 
-// A Reply is what a script does to answer one choice of a request. The choices of
-// a request take turns, a step each. A nil Reply stands for words in a random order;
-// an empty one that is not nil has no text.
+// A Reply is how a script answers one choice of a request. The choices of a request take
+// turns, a step each. A nil Reply is words in a random order; an empty one that is not nil
+// has no text.
 type Reply []Step
 
 // A Step is one of [Text], [Thinking], [Call], [Emit], [Wait], [Do], [Fail],
@@ -22,8 +22,8 @@ type Text string
 // Thinking is a piece of thinking, one token.
 type Thinking string
 
-// A Call is a whole tool call, one token. An empty ID gets one of its own, empty
-// Arguments are {}.
+// A Call is a complete tool call, one token. An empty ID gets a generated one, and empty
+// Arguments become {}.
 type Call struct {
 	ID, Name, Arguments string
 }
@@ -35,7 +35,7 @@ type Emit struct{ engine.Event }
 // with a nil channel, until the context ends.
 type Wait <-chan struct{}
 
-// Do calls a function, which tells a test that the script has come so far.
+// Do calls a function, so that a test can see that the script has reached this step.
 type Do func(context.Context)
 
 // Fail ends the whole answer with an error.

@@ -55,7 +55,7 @@ type stopper struct {
 // with tokens that are known.
 func (c *check) stopper(t *testing.T) stopper {
 	t.Helper()
-	prompts := []string{"Stop me.", "Where does the wind come from?", "Name a river.", "1, 2, 3", "Who is there?", "Count the gulls.", "é", "Sing."}
+	prompts := []string{"Stop me.", "Where does the wind come from?", "Name a river.", "1, 2, 3", "Which gull is the oldest?", "Count the gulls.", "é", "Sing."}
 	for _, prompt := range prompts {
 		const n = 32
 		a := c.wrote(t, prompt, n, func(s *engine.Sampling) { s.Logprobs = true })
@@ -138,7 +138,7 @@ func testStopSeveral(t *testing.T, c *check) {
 	early, late := s.around(s.bounds[0], 1), s.around(s.bounds[len(s.bounds)-1], 1)
 	c.stopsAt(t, s, early, late)
 	c.stopsAt(t, s, late, early)
-	c.stopsAt(t, s, "nothing of this kind is said here", late)
+	c.stopsAt(t, s, "a string that does not occur in the answer", late)
 
 	// With several choices each one stops for itself.
 	a := c.wrote(t, s.prompt, s.n, func(p *engine.Sampling) { p.Stop, p.N = []string{late}, 2 })
@@ -150,10 +150,10 @@ func testStopSeveral(t *testing.T, c *check) {
 }
 
 func testStopUnmatched(t *testing.T, c *check) {
-	want := c.wrote(t, "Go on and on.", 24)
+	want := c.wrote(t, "Write a long story.", 24)
 	same := func(name string, stops ...string) {
 		t.Helper()
-		got := c.wrote(t, "Go on and on.", 24, func(s *engine.Sampling) { s.Stop = stops })
+		got := c.wrote(t, "Write a long story.", 24, func(s *engine.Sampling) { s.Stop = stops })
 		if got.Text() != want.Text() || got.Reason() != engine.FinishLength {
 			t.Errorf("%s: got %q, %s, want %q, %s", name, got.Text(), got.Reason(), want.Text(), engine.FinishLength)
 		}

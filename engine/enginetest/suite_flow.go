@@ -95,7 +95,7 @@ func (c *check) fits(n int) int {
 
 func testCancel(t *testing.T, c *check) {
 	want := c.wrote(t, "After the storm.", 8)
-	cause := errors.New("the person pressed esc")
+	cause := errors.New("the user pressed esc")
 	for range 3 {
 		ctx, cancel := context.WithCancelCause(c.context(t))
 		var deltas int
@@ -151,7 +151,7 @@ func testLeave(t *testing.T, c *check) {
 	want := c.wrote(t, "After leaving.", 8)
 	for range 5 {
 		left := false
-		for e, err := range c.write(c.context(t), "Talk while nobody listens.", c.fits(4096)) {
+		for e, err := range c.write(c.context(t), "Talk to a closed connection.", c.fits(4096)) {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -169,7 +169,7 @@ func testLeave(t *testing.T, c *check) {
 	}
 }
 
-// testClose closes engines of its own: the suite's is still needed.
+// testClose closes engines that it opens itself: the suite still needs its engine.
 func testClose(t *testing.T, c *check) {
 	CheckLeaks(t)
 	e := c.Open(t)

@@ -125,7 +125,7 @@ func testInvalid(t *testing.T, c *check) {
 			{"a prefix of the user", "messages", func(r *engine.ChatRequest) { r.Messages[0].Prefix = true }},
 			{"an unknown format", "response_format", func(r *engine.ChatRequest) { r.ResponseFormat = &engine.ResponseFormat{Type: "yaml"} }},
 			{"no schema", "response_format", func(r *engine.ChatRequest) { r.ResponseFormat = &engine.ResponseFormat{Type: "json_schema"} }},
-			{"a schema that is none", "response_format", func(r *engine.ChatRequest) {
+			{"an invalid schema", "response_format", func(r *engine.ChatRequest) {
 				r.ResponseFormat = &engine.ResponseFormat{Type: "json_schema", JSONSchema: &engine.JSONSchema{Name: "x", Schema: []byte(`[]`)}}
 			}},
 			{"an unknown choice of tools", "tool_choice", func(r *engine.ChatRequest) { r.ToolChoice.Mode = "perhaps" }},
@@ -240,7 +240,7 @@ func testDropOldest(t *testing.T, c *check) {
 	whole := engine.ChatRequest{
 		Messages: []engine.Message{
 			say(engine.System, "Be brief."),
-			say(engine.User, c.long(t)), say(engine.Assistant, "So much wind."),
+			say(engine.User, c.long(t)), say(engine.Assistant, "A lot of wind."),
 			say(engine.User, "And the rain?"),
 		},
 		Sampling: c.sampling(8),
@@ -254,7 +254,7 @@ func testDropOldest(t *testing.T, c *check) {
 	}
 	got := collected(t, c.e.Chat(c.context(t), whole))
 	if got.LeftOut == nil {
-		t.Fatal("nothing was said to be left out of a long conversation")
+		t.Fatal("no LeftOut event in a long conversation")
 	}
 	if got.Text() != want.Text() || got.Usage.PromptTokens != want.Usage.PromptTokens {
 		t.Errorf("got %q after %d tokens, want %q after %d, as without the turn that was left out",
@@ -352,6 +352,6 @@ func testTokenizeRequest(t *testing.T, c *check) {
 	count("a text to continue", engine.TokenizeRequest{FIM: &req}, collected(t, c.e.Complete(c.context(t), req)).Usage.PromptTokens)
 	if c.info.Can.FIM {
 		req.Suffix = " the lake."
-		count("a gap", engine.TokenizeRequest{FIM: &req}, collected(t, c.e.Complete(c.context(t), req)).Usage.PromptTokens)
+		count("infill", engine.TokenizeRequest{FIM: &req}, collected(t, c.e.Complete(c.context(t), req)).Usage.PromptTokens)
 	}
 }

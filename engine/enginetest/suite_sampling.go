@@ -27,7 +27,7 @@ func testSeeds(t *testing.T, c *check) {
 	}
 }
 
-// Every setting is accepted, and those that are off change nothing.
+// testSettings checks that every setting is accepted and that disabled ones change nothing.
 func testSettings(t *testing.T, c *check) {
 	const prompt = "Set all the knobs."
 	want := c.wrote(t, prompt, 12).Text()
@@ -111,7 +111,7 @@ func testLogprobs(t *testing.T, c *check) {
 		t.Errorf("the tokens are %q and the text is %q", joined, text)
 	}
 	if a := c.wrote(t, "How likely is rain?", n); len(a.Logprobs[0]) != 0 {
-		t.Errorf("%d logprobs came that nobody asked for", len(a.Logprobs[0]))
+		t.Errorf("got %d logprobs without asking for them", len(a.Logprobs[0]))
 	}
 }
 
@@ -205,9 +205,9 @@ func testGrammar(t *testing.T, c *check) {
 	}
 }
 
-// broken tells a text that a grammar says nothing about. llama.cpp's grammars read
-// runes without checking the bytes after the first, so that a model with random
-// weights finds ways through them that are not UTF-8.
+// broken reports text that no grammar check can judge. llama.cpp's grammars do not check
+// the continuation bytes of a rune, so a model with random weights can write text that is
+// not UTF-8.
 func broken(text string) bool { return strings.Contains(text, "\uFFFD") }
 
 func (c *check) formed(t *testing.T, f engine.ResponseFormat, n int, settings ...setting) Answer {
@@ -224,7 +224,7 @@ func testJSONObject(t *testing.T, c *check) {
 		text := strings.TrimSpace(a.Text())
 		var object map[string]any
 		if err := json.Unmarshal([]byte(text), &object); err != nil && a.Reason() == engine.FinishStop && !broken(text) {
-			t.Errorf("seed %d: %q is no object: %v", seed, text, err)
+			t.Errorf("seed %d: %q is not an object: %v", seed, text, err)
 		}
 		if !strings.HasPrefix(text, "{") {
 			t.Errorf("seed %d: %q does not begin an object", seed, text)
@@ -249,7 +249,7 @@ const testSchema = `{
 
 const testSchemaReply = `{"kind": "wind", "strong": true, "force": 7, "name": "bise", "days": [true, false], "at": {"north": true}}`
 
-// satisfies says what is wrong with an answer to testSchema, "" when nothing is.
+// satisfies returns how an answer violates testSchema, or "".
 func satisfies(text string) string {
 	var v struct {
 		Kind   *string `json:"kind"`
@@ -291,7 +291,7 @@ func testJSONSchema(t *testing.T, c *check) {
 	for seed := range int64(8) {
 		a := c.formed(t, f, 600, hot(seed))
 		if a.Reason() != engine.FinishStop || broken(a.Text()) {
-			t.Logf("seed %d: %q tells nothing: %s", seed, a.Text(), a.Reason())
+			t.Logf("seed %d: %q does not show it: %s", seed, a.Text(), a.Reason())
 			continue
 		}
 		finished = true

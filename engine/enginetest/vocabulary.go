@@ -5,16 +5,15 @@ import (
 	"strings"
 )
 
-// The script's vocabulary: a token for each byte, then control tokens, then
-// words as they stand within a sentence, then words that begin one. Text never
-// becomes a control token.
+// The script's vocabulary: a token for each byte, then control tokens, then words inside
+// a sentence, then words that begin one. Text never becomes a control token.
 var (
 	controls = []string{
 		"<s>", "</s>", "[INST]", "[/INST]", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]", "[AVAILABLE_TOOLS]",
 		"[/AVAILABLE_TOOLS]", "[TOOL_CALLS]", "[TOOL_RESULTS]", "[/TOOL_RESULTS]", "[PREFIX]", "[SUFFIX]", "[IMG]",
 	}
 	words = strings.Fields(`
-		a across after air alpine and autumn before below bends blows bright brings calm carries cedar clear cold
+		a across after air alpine and autumn before below bends blows bright bread calm carries cedar clear cold
 		comes cools dawn down dry dust east evening falls far fields from gentle grass grows gulls hills hour into
 		lake late leaves light long low mistral morning mountain moves night north of old olive on open over past
 		pine plain quiet rain rises river rocks rolls roof sea sharp shore sings sky slow snow soft south spring
@@ -76,8 +75,8 @@ func indexVocabulary() (index [256][]int32) {
 	return index
 }
 
-// tokenize takes the longest word at each place, and a byte where there is none.
-// The pieces of the tokens joined are the text again.
+// tokenize takes the longest word at each position, or else a byte. The joined pieces are
+// the text.
 func tokenize(text string) []int32 {
 	var ids []int32
 	for len(text) > 0 {

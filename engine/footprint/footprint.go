@@ -1,6 +1,5 @@
-// Package footprint computes what a model takes of memory when llama.cpp runs it,
-// from the head of its file alone: before it is loaded, and before there is more
-// of it than what a catalogue says.
+// Package footprint computes the memory that llama.cpp needs for a model. It needs the
+// header of the file only, so it works before the model is loaded or even downloaded.
 package footprint
 
 import (
@@ -65,7 +64,7 @@ func Of(f *gguf.File, o engine.LoadOptions) Footprint {
 	}
 }
 
-// At is what a context of so many tokens takes, with everything.
+// At returns the bytes for weights and a context of the given number of tokens.
 func (f Footprint) At(tokens int) int64 {
 	return f.Weights + f.State + f.Output + f.KV(tokens) + f.Compute(tokens)
 }
@@ -73,8 +72,8 @@ func (f Footprint) At(tokens int) int64 {
 // KV is the memory of the tokens of a context.
 func (f Footprint) KV(tokens int) int64 { return f.Token * padded(tokens) }
 
-// Longest is how many tokens a context can have that leaves everything within so
-// many bytes; at most limit, and 0 when not even the weights fit.
+// Longest returns the longest context, at most limit tokens, that fits in the given
+// number of bytes with the weights; 0 if the weights alone do not fit.
 func (f Footprint) Longest(bytes int64, limit int) int {
 	if f.At(0) > bytes {
 		return 0
@@ -93,8 +92,8 @@ func (f Footprint) Longest(bytes int64, limit int) int {
 
 func padded(tokens int) int64 { return (int64(tokens) + cells - 1) / cells * cells }
 
-// A shape is what of a model decides how much is held while a batch is computed:
-// how many numbers of a token stand beside each other.
+// A shape holds the dimensions that decide the size of the compute buffers: how many
+// values of a token exist at once.
 type shape struct {
 	width, vocabulary int64
 	queries           int64 // of all heads
@@ -126,12 +125,11 @@ func shapeOf(f *gguf.File, s gguf.Summary, flash bool) shape {
 	return p
 }
 
-// Compute is llama.cpp's buffer for the results between a batch's operations. It
-// is as large as what is held at once where that is most: at the logits; where
-// attention begins, whose mask is there as float32 and as float16; or in the
-// middle of a layer, where the mask stays and the hidden numbers are there three
-// times. Without flash attention every head has scores for all tokens of the
-// context. Numbers are float32.
+// Compute returns the size of llama.cpp's compute buffer for a context of tokens: the
+// largest sum of float32 tensors that exist at once. The peak is at the logits; at the
+// start of attention, with its mask as float32 and as float16; or inside a layer, with the
+// mask and three copies of the hidden state. Without flash attention every head also has
+// scores for the whole context.
 func (f Footprint) Compute(tokens int) int64 {
 	p, context := f.shape, padded(tokens)
 	layers := 3 * p.mixed

@@ -39,7 +39,7 @@ func (s *scheduler) enders(j *job) []token {
 	return append(slices.Clone(s.m.enders), j.ends...)
 }
 
-// nextStep ends the answer, or goes on with the next part of what it has to be.
+// nextStep ends the answer or continues with its next forced part.
 func (s *scheduler) nextStep(a *answer) {
 	if len(a.steps) < 2 {
 		s.end(a, engine.FinishStop)
@@ -156,7 +156,7 @@ func (s *scheduler) end(a *answer, reason engine.FinishReason) {
 		}
 	}
 	if len(a.logprobs) > 0 {
-		s.emit(a, []engine.Event{engine.TextDelta{}}) // of tokens that are no text
+		s.emit(a, []engine.Event{engine.TextDelta{}}) // of tokens without text
 	}
 	s.release(a)
 	a.job.out.put(engine.Finish{Choice: a.choice, Reason: reason})

@@ -8,16 +8,15 @@ import (
 	"sync"
 )
 
-// Backends loads ggml's backends: the CPU code for this processor's vector
-// instructions, and that of GPUs. They are looked for in dirs, then beside the
-// program (../lib/bise), then in the cache that the build fills. The first folder
-// that has any is used; with none at all llama.cpp computes without vector
-// instructions, some twenty times slower. Only the first call loads.
+// Backends loads ggml's backends: the CPU code for this processor's vector instructions
+// and the GPU code. It searches dirs, then ../lib/bise beside the program, then the
+// build's cache, and uses the first folder that has any. Without backends llama.cpp
+// computes without vector instructions, about 20 times slower. Only the first call loads.
 func Backends(dirs ...string) {
 	backends.Do(func() {
 		logInit(verbosity)
-		// On a broken invariant ggml would call a debugger to print a trace, which
-		// takes seconds in which nobody learns that the worker is gone.
+		// On a broken invariant ggml would start a debugger to print a trace. That takes
+		// seconds, during which no client learns that the worker is gone.
 		os.Setenv("GGML_NO_BACKTRACE", "1")
 		for _, dir := range append(dirs, backendDirs()...) {
 			if loadBackends(dir) > 0 {
@@ -34,8 +33,8 @@ var (
 	backendDir string
 )
 
-// version is that of the module llama.cpp comes with. Backends have to be built
-// from the same one, and KV saved by another may mean something else.
+// version is that of llama.cpp's module. Backends must be built from the same version, and
+// KV saved by another version may be incompatible.
 const version = "ollama-v0.24.0"
 
 const (
@@ -64,15 +63,6 @@ func backendDirs() []string {
 		}
 	}
 	return append(dirs, filepath.Join(root, version, "lib"))
-}
-
-// A Device is a processor that models can be computed on.
-type Device struct {
-	Name        string `json:"name"` // CPU, CUDA0, Metal, …
-	Description string `json:"description"`
-	GPU         bool   `json:"gpu"`
-	Free        int64  `json:"free_bytes"`
-	Total       int64  `json:"total_bytes"`
 }
 
 // Devices lists what models can be computed on, and the folder the backends were

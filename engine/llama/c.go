@@ -74,8 +74,8 @@ func devices() []device {
 	return out
 }
 
-// watch follows a load or a batch from another goroutine. It lives as long as
-// anybody holds it.
+// watch follows a load or a batch from another goroutine. It is freed when its last
+// holder releases it.
 type watch struct{ c *C.bise_watch }
 
 func newWatch() *watch {
@@ -218,7 +218,7 @@ type contextParams struct {
 	kv                   kvType
 	flash                flashAttn
 	embeddings           bool
-	pooling              int // LLAMA_POOLING_TYPE_…; 0 is none
+	pooling              int // LLAMA_POOLING_TYPE_…; 0: no pooling
 }
 
 // lctx is a llama.cpp context. Only the goroutine that owns it may call it.
@@ -298,9 +298,9 @@ func decodeError(code C.int32_t) error {
 	return fmt.Errorf("llama_decode: code %d: %s", int(code), cmp.Or(logged(), "llama.cpp gave no reason"))
 }
 
-// batches evaluates tokens[from:], at their places in a sequence, as many at once
-// as a batch takes. After each batch it gives the place where that began; output
-// says which tokens' logits are wanted.
+// batches evaluates tokens[from:], at their positions in a sequence, in batches. After
+// each batch it yields the position where the batch began; output selects the tokens whose
+// logits are needed.
 func (x *lctx) batches(tokens []token, from, seq int, output func(i int) bool) iter.Seq2[int, error] {
 	return func(yield func(int, error) bool) {
 		for i := from; i < len(tokens); {
@@ -427,7 +427,7 @@ func (x *lctx) setAdapter(a adapter, scale float32) error {
 	return nil
 }
 
-// setThreads says how many of the pool's threads compute.
+// setThreads sets how many of the pool's threads compute.
 func (x *lctx) setThreads(n int) { C.llama_set_n_threads(x.c, C.int32_t(n), C.int32_t(n)) }
 
 // pool is a set of compute threads that outlives batches.
@@ -447,7 +447,7 @@ func (p pool) free() {
 	}
 }
 
-// sampling is engine.Sampling with every default filled in.
+// sampling is engine.Sampling with every default set.
 type sampling struct {
 	temperature, topP, minP, typicalP float64
 	topK                              int
@@ -559,7 +559,7 @@ func schemaGrammar(schema string) (string, error) {
 	return C.GoString(g), nil
 }
 
-// vision is a projector file's tower.
+// vision is the vision encoder of a projector file.
 type vision struct {
 	c     *C.bise_vision
 	width int // components of a vector
@@ -579,8 +579,8 @@ func openVision(path string, threads int, flash bool) (vision, error) {
 
 func (v vision) free() { C.bise_vision_free(v.c) }
 
-// encode gives the n embeddings of an image of normalised red, green and blue, row
-// after row. The tower has to agree about their number.
+// encode returns the n embeddings of an image of normalised red, green and blue, row by
+// row. It fails if the vision encoder produces another number.
 func (v vision) encode(rgb []float32, width, height, n int) ([]float32, error) {
 	if got := int(C.bise_vision_bytes(v.c, C.int(width), C.int(height))); got != 4*n*v.width || len(rgb) != 3*width*height {
 		return nil, fmt.Errorf("the vision encoder returns %d bytes for %d×%d pixels, want %d", got, width, height, 4*n*v.width)

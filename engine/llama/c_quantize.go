@@ -19,8 +19,8 @@ import (
 
 // This file is the border for the quantizer, as c.go is for the rest.
 
-// quantizer holds what llama.cpp's quantizer is told. It may be looked at while
-// it runs.
+// quantizer holds the parameters of llama.cpp's quantizer and its progress, which may be
+// read while it runs.
 type quantizer struct{ c *C.bise_quantizer }
 
 func newQuantizer() quantizer { return quantizer{C.bise_quantizer_new()} }

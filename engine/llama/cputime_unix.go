@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// processorTime is what the process has had of the processors so far, and how
-// often it waited for the disk to bring a page.
+// processorTime returns the CPU time of the process so far, and its page faults that
+// waited for the disk.
 func processorTime() (used time.Duration, faults int64, ok bool) {
 	var r unix.Rusage
 	if unix.Getrusage(unix.RUSAGE_SELF, &r) != nil {

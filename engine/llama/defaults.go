@@ -10,9 +10,8 @@ import (
 	"github.com/bise-sh/bise/engine"
 )
 
-// What a request that says nothing gets. Temperature and top_p are those
-// La Plateforme documents for its chat models; min_p trims the tail that
-// quantization makes noisy, as llama.cpp's own default does.
+// The defaults of sampling. Temperature and top_p are La Plateforme's for its chat models;
+// min_p, llama.cpp's default, removes the tail that quantization makes noisy.
 const (
 	defaultTemperature = 0.7
 	defaultTopP        = 1
@@ -23,7 +22,7 @@ const (
 	wholeAnswer = 1 << 14
 )
 
-// settle fills in what a request leaves open.
+// settle sets the defaults of a request.
 func settle(r *engine.Sampling, temperature float64) sampling {
 	s := sampling{
 		temperature: or(r.Temperature, temperature),

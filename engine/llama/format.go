@@ -11,8 +11,8 @@ import (
 	"github.com/bise-sh/bise/mistral/tokenizer"
 )
 
-// formats finds out how the model's text is tokenized and how its conversations
-// are laid out: as Mistral's models want it, or by the file's own template.
+// formats chooses the tokenizer and the prompt layout: Mistral's formats, or the chat
+// template of the file.
 func (e *Engine) formats() error {
 	m := &e.file.Metadata
 	var err error
@@ -39,11 +39,11 @@ func (e *Engine) formats() error {
 	return err
 }
 
-// poolLast is LLAMA_POOLING_TYPE_LAST: the last token's vector stands for the text.
+// poolLast is LLAMA_POOLING_TYPE_LAST: the last token's vector is the text's.
 const poolLast = 3
 
-// maxPooled is how many tokens a text may have whose vectors are averaged, since
-// they have to be computed together.
+// maxPooled is the longest text, in tokens, whose vectors are averaged: they must be
+// computed in one batch.
 const maxPooled = 2048
 
 var _ tokenizer.Tokenizer = (*vocabulary)(nil)

@@ -10,10 +10,10 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-// Inputs evaluates a text, piece by piece, and sums up the squares of what goes
-// into each column of the layers' matrices: what an importance matrix is made of,
-// as llama.cpp's llama-imatrix makes it. The text is tokenized without control
-// tokens. Progress, which may be nil, is told after each piece.
+// Inputs evaluates a text in chunks and sums the squares of the inputs of each column of
+// the layers' matrices, as llama-imatrix does for an importance matrix. The text is
+// tokenized without control tokens. Inputs calls progress, which may be nil, after each
+// chunk.
 func (e *Engine) Inputs(ctx context.Context, text string, o InputsOptions, progress func(done, total int)) (Inputs, error) {
 	var in Inputs
 	size := cmp.Or(o.Context, defaultWindow)
@@ -26,7 +26,7 @@ func (e *Engine) Inputs(ctx context.Context, text string, o InputsOptions, progr
 		defer c.free()
 		x, err := c.context(s.m, size, min(size, footprint.Batch), s.params.threads)
 		if err != nil {
-			return &fault.Error{Kind: fault.NoMemory, Msg: "cannot make a context for the text: " + err.Error(), Advice: "Take a shorter --context, or free some memory."}
+			return &fault.Error{Kind: fault.NoMemory, Msg: "cannot make a context for the text: " + err.Error(), Advice: "Use a shorter --context, or free some memory."}
 		}
 		defer x.free()
 		s.pool.attach(x)

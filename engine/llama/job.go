@@ -23,7 +23,7 @@ type job struct {
 	top      int         // likeliest alternatives wanted with each token, -1: no logprobs
 	sampling sampling
 	stops    []string
-	ends     []token // control tokens that end an answer besides the model's own
+	ends     []token // control tokens that end an answer besides the EOG tokens of the model
 	reader   func() prompt.Reader
 	steps    []step // what the answer is made to be, part after part
 	oneCall  bool   // an answer has at most one tool call
@@ -80,8 +80,8 @@ func (j *job) cells() int {
 	return n
 }
 
-// cachedNow is how many prompt tokens did not have to be evaluated; it may be
-// asked from any goroutine.
+// cachedNow is the number of prompt tokens that were cached. It may be called from any
+// goroutine.
 func (j *job) cachedNow() int { return int(j.reused.Load()) }
 
 // untilImage returns the place of the first image from place i on, or the end of
@@ -125,7 +125,7 @@ type answer struct {
 type slot struct {
 	seq       int
 	tokens    []token // what its cells hold
-	canonical int     // leading tokens that were evaluated in full batches of their own
+	canonical int     // leading tokens evaluated in full batches
 	shared    int     // leading tokens whose cells another slot holds too
 	saved     int     // leading tokens that are on disk
 	aside     bool    // a state to come back to, of a model that cannot forget; no conversation

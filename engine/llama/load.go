@@ -33,10 +33,9 @@ type loadedAdapter struct {
 	scale float32
 }
 
-// Open loads the model at path. Progress, which may be nil, is told how much of
-// it is read, from 0 to 1, from another goroutine. What is wrong with the file,
-// or with this machine for it, is an *fault.Error of kind NotFound, BadModel,
-// NoMemory or Invalid.
+// Open loads the model at path. It calls progress, which may be nil, with the fraction
+// loaded, from another goroutine. An error about the file or about this machine is a
+// *fault.Error of kind NotFound, BadModel, NoMemory or Invalid.
 func Open(ctx context.Context, path string, o engine.LoadOptions, progress func(float64)) (*Engine, error) {
 	name := strings.TrimSuffix(filepath.Base(path), ".gguf")
 	file, err := read(path)
@@ -50,7 +49,7 @@ func Open(ctx context.Context, path string, o engine.LoadOptions, progress func(
 	sum := file.Summary()
 	kv, ok := kvTypes[cmp.Or(o.KVType, "f16")]
 	if !ok {
-		return nil, &fault.Error{Kind: fault.Invalid, Param: "kv_type", Msg: fmt.Sprintf("the KV cache type %q is not known", o.KVType), Advice: "Use f16, q8_0 or q4_0."}
+		return nil, &fault.Error{Kind: fault.Invalid, Param: "kv_type", Msg: fmt.Sprintf("invalid kv_type %q: want f16, q8_0 or q4_0", o.KVType)}
 	}
 	Backends(o.BackendDirs...)
 
@@ -70,7 +69,7 @@ func Open(ctx context.Context, path string, o engine.LoadOptions, progress func(
 	}
 	p.tokens = min(limit, footprint.Context)
 	if fit.Token == 0 {
-		p.tokens = limit // a state of constant size; there is nothing to grow
+		p.tokens = limit // a state of constant size cannot grow
 	}
 
 	e := &Engine{name: name, path: path, file: file}
@@ -94,7 +93,7 @@ func Open(ctx context.Context, path string, o engine.LoadOptions, progress func(
 	return e, nil
 }
 
-// prepare makes everything that stands on the loaded weights.
+// prepare builds everything that depends on the loaded weights.
 func (e *Engine) prepare(o engine.LoadOptions, p contextParams, limit int, fingerprint string) error {
 	s := &e.scheduler
 	pooling, _ := e.file.Metadata.Uint(e.file.Summary().Architecture + ".pooling_type")
@@ -117,7 +116,7 @@ func (e *Engine) prepare(o engine.LoadOptions, p contextParams, limit int, finge
 	s.pool = newPool(p.threads)
 	s.computing = p.threads
 	if s.m.gpuLayers == 0 {
-		s.crowd = newCrowd(p.threads)
+		s.contention = newContention(p.threads)
 	}
 	x, err := s.open()
 	if err != nil {
@@ -192,8 +191,8 @@ func follow[T any](ctx context.Context, w *watch, progress func(float64), load f
 	return v, err
 }
 
-// read reads the head of a GGUF, so that llama.cpp sees only files whose sizes
-// and offsets are right.
+// read reads the header of a GGUF file, so that llama.cpp only sees files whose sizes and
+// offsets are valid.
 func read(path string) (*gguf.File, error) {
 	info, err := os.Stat(path)
 	switch {
@@ -215,7 +214,7 @@ func read(path string) (*gguf.File, error) {
 	}
 	arch, _ := file.Metadata.String("general.architecture")
 	if arch == "clip" {
-		return nil, &fault.Error{Kind: fault.BadModel, Msg: fmt.Sprintf("%s is the projector of a vision model, not a model", path), Advice: "Name the model's own file; its projector is found beside it or by --projector."}
+		return nil, &fault.Error{Kind: fault.BadModel, Msg: fmt.Sprintf("%s is the projector of a vision model, not a model", path), Advice: "Give the model file: bise finds its projector beside it or through --projector."}
 	}
 	if n, ok := file.Metadata.Count("tokenizer.ggml.tokens"); !ok || n == 0 {
 		return nil, &fault.Error{Kind: fault.BadModel, Msg: fmt.Sprintf("%s has no vocabulary", path), Advice: "It is probably an adapter or a part of a model."}
@@ -231,7 +230,7 @@ func badModel(path string, err error) *fault.Error {
 	if errors.Is(err, fs.ErrPermission) {
 		return &fault.Error{Kind: fault.BadModel, Msg: fmt.Sprintf("cannot read %s: permission denied", path), Cause: err}
 	}
-	// llama.cpp names the function that failed first, which helps nobody.
+	// llama.cpp's message only names its failed function.
 	msg := err.Error()
 	if _, rest, ok := strings.Cut(msg, "error loading model: "); ok {
 		msg = rest

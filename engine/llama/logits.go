@@ -3,6 +3,7 @@
 package llama
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -13,10 +14,9 @@ import (
 	"github.com/bise-sh/bise/mistral/layout"
 )
 
-// Logits evaluates tokens from the beginning and returns what the model makes of
-// each: float32 [len(tokens)][vocabulary]. Images, as data: URLs, stand at the
-// runs of [IMG] among the tokens, in their order; their vectors come back too,
-// those of the [IMG] places only.
+// Logits evaluates tokens from the start of the context and returns the logits after each:
+// float32 [len(tokens)][vocabulary]. Images, as data: URLs, replace the runs of [IMG]
+// among the tokens, in order; vectors are the embeddings at those positions.
 func (e *Engine) Logits(ctx context.Context, tokens []int32, images ...string) (rows, vectors [][]float32, err error) {
 	parts, err := e.findImages(tokens, images)
 	if err != nil {
@@ -105,15 +105,8 @@ func (e *Engine) findImages(tokens []int32, urls []string) (parts []imagePart, e
 	return parts, nil
 }
 
-// A BareLoop is how long llama.cpp takes when nothing but a loop is around it:
-// what an engine is measured against.
-type BareLoop struct {
-	Prefill time.Duration // of the whole prompt
-	Decode  time.Duration // of the tokens after the first
-}
-
-// Bare evaluates prompt and then writes n tokens greedily in a bare loop over
-// the engine's own context.
+// Bare evaluates prompt and then generates n tokens greedily in a plain loop over the
+// engine's context, without the scheduler.
 func (e *Engine) Bare(prompt []int32, n int) (b BareLoop, err error) {
 	err = e.alone(len(prompt)+n, func(s *scheduler, o *slot) error {
 		sampler, err := newSampler(s.m, sampling{})
@@ -140,12 +133,6 @@ func (e *Engine) Bare(prompt []int32, n int) (b BareLoop, err error) {
 		return nil
 	})
 	return b, err
-}
-
-// A StateCost is what it takes to save a conversation and to bring it back.
-type StateCost struct {
-	Bytes         int
-	Save, Restore time.Duration // in memory; the disk comes on top
 }
 
 // StateCost measures saving and restoring the state of tokens.
@@ -194,8 +181,5 @@ func (e *Engine) alone(n int, f func(*scheduler, *slot) error) error {
 		err = f(s, s.slots[0])
 		s.x.remove(s.slots[0].seq, -1, -1)
 	})
-	if called != nil {
-		return called
-	}
-	return err
+	return cmp.Or(called, err)
 }

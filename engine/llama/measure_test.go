@@ -291,7 +291,7 @@ func TestMeasureRefuses(t *testing.T) {
 		base *Engine
 		want string
 	}{
-		{"short text", PerplexityOptions{}, "hello", nil, "and one context takes 512"},
+		{"short text", PerplexityOptions{}, "hello", nil, "one context needs 512"},
 		{"short context", PerplexityOptions{Context: 8}, prose(), nil, "a context of 8 tokens is too short"},
 		{"long context", PerplexityOptions{Context: 4096}, prose(), nil, "4096 tokens and the context holds 2048"},
 		{"vocabulary", PerplexityOptions{Context: 64}, prose(), other, "have different vocabularies"},

@@ -17,7 +17,7 @@ import (
 type fit struct {
 	footprint.Footprint
 	train int  // tokens the model was trained on
-	gpu   bool // a GPU takes what fits it, by llama.cpp's own account
+	gpu   bool // llama.cpp puts the layers that fit on a GPU
 }
 
 func estimate(file *gguf.File, o engine.LoadOptions) fit {
@@ -53,8 +53,8 @@ func (f fit) context(name string, want int) (int, error) {
 	return longest, nil
 }
 
-// fitsMemory reports whether a context of so many tokens can take the place of
-// one of old tokens, whose conversations wait in memory meanwhile.
+// fitsMemory reports whether a context of tokens can replace one of old tokens, whose
+// conversations are kept in memory during the exchange.
 func (s *scheduler) fitsMemory(old, tokens int) bool {
 	return s.fit.gpu || s.fit.At(tokens)-s.fit.At(0) < available()+s.fit.KV(old)
 }

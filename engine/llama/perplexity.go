@@ -13,11 +13,11 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-// Perplexity evaluates a text in windows, as llama.cpp's llama-perplexity does:
-// only the second half of each window counts, where a token has enough before it
-// to be guessed from. With a base, which must have the same vocabulary, both
-// models read each window, and their probabilities are compared. Progress, which
-// may be nil, is told after each window.
+// Perplexity evaluates a text in context windows, as llama-perplexity does: only the
+// second half of each window counts, where every token has enough context. With a base,
+// which must have the same vocabulary, both models evaluate each window and their
+// probabilities are compared. Perplexity calls progress, which may be nil, after each
+// window.
 func (e *Engine) Perplexity(ctx context.Context, text string, o PerplexityOptions, base *Engine, progress func(p Perplexity, windows int)) (Perplexity, error) {
 	size := cmp.Or(o.Context, defaultWindow)
 	list, err := e.windows(text, size, o.Windows)
@@ -25,7 +25,7 @@ func (e *Engine) Perplexity(ctx context.Context, text string, o PerplexityOption
 		return Perplexity{}, err
 	}
 	if e.scheduler.params.embeddings {
-		return Perplexity{}, &fault.Error{Kind: fault.Unsupported, Msg: fmt.Sprintf("%s makes embeddings and does not write", e.name), Advice: "Measure a model that writes."}
+		return Perplexity{}, &fault.Error{Kind: fault.Unsupported, Msg: fmt.Sprintf("%s is an embedding model: it cannot generate text", e.name), Advice: "Use a model that generates text."}
 	}
 	if base != nil {
 		if err := e.sameVocabulary(base); err != nil {
@@ -121,7 +121,7 @@ func (m *mean) err() float64 {
 	return math.Sqrt(v / float64(m.n-1))
 }
 
-// comparison is what one token tells.
+// comparison holds the two models' results for one token.
 type comparison struct {
 	loss, baseLoss, kl float64
 	same               bool

@@ -2,7 +2,7 @@ package llama
 
 import "github.com/bise-sh/bise/gguf"
 
-// A Quantization says what [Quantize] is to make of a file.
+// A Quantization configures [Quantize].
 type Quantization struct {
 	In, Out string        // Out without .gguf and the number of the part, with KeepSplit
 	Type    gguf.FileType // the mix of types
@@ -14,13 +14,13 @@ type Quantization struct {
 	// Output and Embedding are the types of output.weight and token_embd.weight;
 	// nil leaves them to the mix.
 	Output, Embedding *gguf.Type
-	// Tensors are the types of others, by patterns of their names in the syntax
-	// of ECMAScript; of those that match, the last counts.
+	// Tensors overrides the types of tensors by patterns of their names (ECMAScript regular
+	// expressions). The last pattern that matches counts.
 	Tensors []TensorType
 	// Matrix is how important each column of a tensor is, by the tensor's name;
 	// experts come one after the other.
 	Matrix   map[string][]float32
-	Metadata []Fact // to be written besides the file's own
+	Metadata []Fact // added to the file's metadata
 	Threads  int
 }
 

@@ -3,19 +3,20 @@
 package llama
 
 import (
+	"cmp"
 	"sync"
 	"time"
 
 	"github.com/bise-sh/bise/fault"
 )
 
-// Quantize writes a file with other tensor types by llama.cpp's own quantizer,
-// so that every byte is what llama.cpp would write. Progress, which may be nil,
-// is told ten times a second how far it is, from another goroutine.
+// Quantize writes a file with other tensor types. It uses llama.cpp's quantizer, so every
+// byte is the same. It calls progress, which may be nil, ten times a second from another
+// goroutine.
 //
-// Nothing stops it once it runs, and it may abort the process: call it in a
-// process that can be killed. Check the file first (package gguf). What it leaves
-// behind on failure is for the caller to remove.
+// Quantize cannot be cancelled and may abort the process: call it in a process that can
+// be killed, after package gguf has checked the file. The caller removes what a failed
+// run leaves behind.
 func Quantize(o Quantization, progress func(Quantized)) (Quantized, error) {
 	Backends()
 	quantizing.Lock()
@@ -35,9 +36,7 @@ func Quantize(o Quantization, progress func(Quantized)) (Quantized, error) {
 			q.number(f.Key, f.Number)
 		}
 	}
-	if o.Threads == 0 {
-		o.Threads = Threads()
-	}
+	o.Threads = cmp.Or(o.Threads, Threads())
 	done := make(chan struct{})
 	watched := make(chan struct{})
 	go func() {

@@ -27,7 +27,7 @@ func (e *Engine) chatJob(ctx context.Context, r *engine.ChatRequest) (*job, erro
 		return nil, err
 	}
 	if r.Overflow == engine.OverflowError || len(r.Messages) == 1 {
-		if err := e.surelyTooLong(p); err != nil {
+		if err := e.rejectTooLong(p); err != nil {
 			return nil, err
 		}
 	}
@@ -64,10 +64,10 @@ func (e *Engine) chatJob(ctx context.Context, r *engine.ChatRequest) (*job, erro
 	return j, nil
 }
 
-// surelyTooLong refuses a prompt that cannot fit even if every token were the
-// vocabulary's longest: tokenizing many megabytes takes seconds, and all that
-// comes of it is a number. That one is then told as an estimate.
-func (e *Engine) surelyTooLong(p prompt.Prompt) error {
+// rejectTooLong rejects a prompt that cannot fit even if every token were the longest of
+// the vocabulary. Tokenizing many megabytes only to count them takes seconds, so the
+// error gives an estimate.
+func (e *Engine) rejectTooLong(p prompt.Prompt) error {
 	const sample = 64 << 10 // bytes
 	bytes, longest := 0, ""
 	for _, s := range p.Segments {
@@ -155,7 +155,7 @@ func (e *Engine) shorten(ctx context.Context, r *engine.ChatRequest, whole []tok
 	return found.r, found.ids, found.parts, found.left, nil
 }
 
-// completionJob turns a text, or a gap in one, into a job.
+// completionJob makes a job of a completion or an infill request.
 func (e *Engine) completionJob(r *engine.CompletionRequest) (*job, error) {
 	if err := r.Check(); err != nil {
 		return nil, err
@@ -178,17 +178,17 @@ func (e *Engine) completionJob(r *engine.CompletionRequest) (*job, error) {
 func (e *Engine) job(r *engine.Sampling, ids []token, temperature float64) (*job, error) {
 	s := &e.scheduler
 	if s.params.embeddings {
-		return nil, &fault.Error{Kind: fault.Unsupported, Msg: fmt.Sprintf("%s makes embeddings and does not write", e.name), Advice: "Use a chat model, or `bise embed`."}
+		return nil, &fault.Error{Kind: fault.Unsupported, Msg: fmt.Sprintf("%s is an embedding model: it cannot generate text", e.name), Advice: "Use a chat model, or `bise embed`."}
 	}
 	if r.Choices() > s.params.slots {
-		return nil, &fault.Error{Kind: fault.Invalid, Param: "n", Msg: fmt.Sprintf("n is %d and this engine writes at most %d answers at once", r.Choices(), s.params.slots)}
+		return nil, &fault.Error{Kind: fault.Invalid, Param: "n", Msg: fmt.Sprintf("invalid n %d: the limit is %d answers at once", r.Choices(), s.params.slots)}
 	}
 	if len(ids)+1 > s.bound() {
 		return nil, engine.ErrTooLong(len(ids)+1, s.bound())
 	}
 	for id := range r.LogitBias {
 		if int(id) >= s.m.vocabulary() {
-			return nil, &fault.Error{Kind: fault.Invalid, Param: "logit_bias", Msg: fmt.Sprintf("logit_bias names token %d and the vocabulary has %d", id, s.m.vocabulary())}
+			return nil, &fault.Error{Kind: fault.Invalid, Param: "logit_bias", Msg: fmt.Sprintf("invalid token %d in logit_bias: the vocabulary has %d", id, s.m.vocabulary())}
 		}
 	}
 	j := &job{
@@ -196,7 +196,7 @@ func (e *Engine) job(r *engine.Sampling, ids []token, temperature float64) (*job
 		sampling: settle(r, temperature), stops: r.Stop,
 	}
 	if len(ids) == 0 {
-		// An empty text still has a first token to come; something has to stand before it.
+		// The first token needs a token before it, also with an empty prompt.
 		j.prompt = []token{max(0, s.m.bos())}
 	}
 	if r.MaxTokens != nil {
@@ -216,8 +216,8 @@ func (e *Engine) layOut(r *engine.ChatRequest) (prompt.Prompt, error) {
 	return e.format.Chat(r)
 }
 
-// fill gives the tokens of a completion's prompt. A text without a suffix is
-// continued as it is, whatever the model could fill in.
+// fill returns the tokens of a completion's prompt. A text without a suffix is continued
+// as it is, also by an infill model.
 func (e *Engine) fill(r *engine.CompletionRequest) ([]token, error) {
 	if len(r.Tokens) > 0 {
 		for _, id := range r.Tokens {

@@ -34,8 +34,8 @@ type scheduler struct {
 	pieces  pieces
 	encoder *visionEncoder // nil: the model has no vision
 
-	crowd     *crowd // nil: the processor is not all that computes
-	computing int    // threads
+	contention *contention // nil: the processor is not all that computes
+	computing  int         // threads
 
 	slots   []*slot
 	waiting []*job
@@ -91,7 +91,7 @@ func (s *scheduler) submit(j *job) error {
 		}
 	})
 	if busy {
-		return &fault.Error{Kind: fault.Busy, Msg: fmt.Sprintf("%d requests wait already", maxWaiting), Advice: "Try again later."}
+		return &fault.Error{Kind: fault.Busy, Msg: fmt.Sprintf("the queue is full: %d requests are waiting", maxWaiting), Advice: "Try again later."}
 	}
 	return err
 }
@@ -136,8 +136,8 @@ func (s *scheduler) close() {
 	<-s.stopped
 }
 
-// cancel asks for the end of a job. When nobody else waits for the batch being
-// computed, that is stopped too.
+// cancel requests the end of a job. If no other job is in the batch being computed, the
+// batch stops too.
 func (s *scheduler) cancel(j *job) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -175,8 +175,8 @@ func (s *scheduler) run() {
 	s.save()
 }
 
-// gather takes in what arrived, and waits for it when there is nothing to do.
-// It returns false when the engine is closed and all answers are written.
+// gather collects new calls and jobs, and waits for them if there is no other work. It
+// returns false when the engine is closed and all answers are written.
 func (s *scheduler) gather() bool {
 	for {
 		s.mu.Lock()
@@ -219,7 +219,7 @@ func (s *scheduler) gather() bool {
 	}
 }
 
-// drop ends the jobs nobody wants any more.
+// drop ends cancelled jobs.
 func (s *scheduler) drop() {
 	for _, j := range slices.Concat(s.jobs, s.waiting) {
 		if j.cancelled.Load() {
@@ -316,7 +316,7 @@ func (s *scheduler) place(j *job) (bool, error) {
 		}
 		j.answers = append(j.answers, a)
 	}
-	// Room for what is to come: conversations nobody waits for leave first.
+	// Make room for the prompt: idle conversations leave first.
 	for s.idleCells()+likely > s.x.tokens() && s.evictOldest() {
 	}
 	j.reused.Store(int32(from))
@@ -364,8 +364,8 @@ func (s *scheduler) reuse(j *job, idle []*slot) (to *slot, from int) {
 	case best != nil && !best.busy && !s.m.recurrent && (2*from >= len(best.tokens) || len(idle) == 1):
 		to = best
 	case best != nil:
-		// Another conversation that begins alike: leave it as it is. A state that
-		// cannot go back is left, too, for the case that what follows is written anew.
+		// Keep another conversation with the same beginning. Keep also a state that cannot
+		// be rewound: its last message may be written again.
 		to = idle[0]
 		if to == best {
 			to = idle[1%len(idle)]
@@ -460,7 +460,7 @@ func (s *scheduler) evictOldestBut(keep *slot) bool {
 	return false
 }
 
-// save saves all conversations nobody waits for.
+// save saves all idle conversations.
 func (s *scheduler) save() {
 	for _, o := range s.slots {
 		if !o.busy {
@@ -496,7 +496,7 @@ func (s *scheduler) cells() int {
 	return n
 }
 
-// idleCells is how many of them are conversations' that nobody waits for.
+// idleCells is the number of cells held by idle conversations.
 func (s *scheduler) idleCells() int {
 	n := 0
 	for _, o := range s.idle() {
@@ -508,9 +508,8 @@ func (s *scheduler) idleCells() int {
 // bound is how many tokens the context can have at most, as far as is known.
 func (s *scheduler) bound() int { return int(s.limit.Load()) }
 
-// grow makes the context hold so many tokens, or as many as it may: a new one
-// takes over all sequences. When memory does not allow it the context stays as
-// it is and is not asked again.
+// grow replaces the context by one of up to tokens, which takes over all sequences. If
+// memory does not allow it, the context stays and grow does not try again.
 func (s *scheduler) grow(tokens int) bool {
 	old := s.x.tokens()
 	tokens = min(tokens, s.bound())
@@ -546,7 +545,7 @@ func (s *scheduler) grow(tokens int) bool {
 		s.params.tokens = old
 		var err error
 		if x, err = s.open(); err != nil {
-			// It was there a moment ago; without it nothing can go on.
+			// The restored state is required.
 			panic("llama: the context cannot be opened again: " + err.Error())
 		}
 	}
@@ -561,8 +560,8 @@ func (s *scheduler) grow(tokens int) bool {
 	return failed == nil
 }
 
-// A carry is a sequence on its way into a new context: its state, or the slot
-// whose cells it shares and goes on from.
+// A carry is a sequence on its way into a new context: its state, or the slot whose cells
+// it shares.
 type carry struct {
 	slot, from *slot
 	state      []byte
@@ -689,10 +688,10 @@ func (s *scheduler) compute() {
 	begin := time.Now()
 	used, faults, known := processorTime()
 	err := s.x.decode()
-	if known && s.crowd != nil {
-		// Pages that the disk had to bring are no sign of others.
+	if known && s.contention != nil {
+		// Waiting for the disk is not contention.
 		if after, waited, _ := processorTime(); waited == faults {
-			s.threads(s.crowd.computed(after-used, time.Since(begin)))
+			s.threads(s.contention.computed(after-used, time.Since(begin)))
 		}
 	}
 
@@ -703,7 +702,7 @@ func (s *scheduler) compute() {
 
 	switch {
 	case errors.Is(err, errAborted):
-		return // everybody has left; drop does the rest
+		return // all callers have left; drop ends the jobs
 	case errors.Is(err, errNoCells):
 		s.makeRoom()
 		return
@@ -748,7 +747,7 @@ func (s *scheduler) compute() {
 	s.cells()
 }
 
-// threads has so many threads compute from the next batch on.
+// threads sets the number of threads, from the next batch on.
 func (s *scheduler) threads(n int) {
 	if n == s.computing {
 		return
@@ -799,9 +798,9 @@ func (s *scheduler) advance(j *job, n int, alone bool) {
 	}
 }
 
-// snapshot keeps what a recurrent model knows before the last token of a prompt
-// in a slot of its own. Its memory cannot go back, and without the copy the same
-// prompt, asked again, would have to be read from the beginning.
+// snapshot copies the state of a recurrent model before the last token of a prompt into a
+// separate slot. Such a state cannot be rewound: without the copy, the same prompt would
+// be evaluated again from its beginning.
 func (s *scheduler) snapshot(o *slot) {
 	idle := s.idle()
 	if len(idle) == 0 {

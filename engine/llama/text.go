@@ -15,9 +15,9 @@ type text struct {
 	held  string
 }
 
-// write takes the next bytes of an answer and returns those that may leave:
-// whole runes, and none of a stop string. stopped reports that a stop string was
-// found; nothing may be written after that.
+// write takes the next bytes of an answer and returns the part that can be emitted: complete
+// runes that cannot belong to a stop string. stopped reports that a stop string was found;
+// nothing may be written after that.
 func (t *text) write(piece string) (out string, stopped bool) {
 	t.held += piece
 	// The stop string that is complete first ends the text; of two that end

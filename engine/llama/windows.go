@@ -11,13 +11,12 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-// windows cuts a text into pieces of so many tokens, as llama.cpp's tools do:
-// what is left at the end is dropped, and each piece begins with the token that
-// begins texts, which takes the place of its first one. At most limit pieces are
-// cut; 0 is no limit.
+// windows cuts a text into windows of size tokens, as llama.cpp's tools do: an incomplete
+// last window is dropped, and each window begins with the BOS token in place of its first
+// token. It returns at most limit windows; 0 means all.
 func (e *Engine) windows(text string, size, limit int) ([][]token, error) {
 	if size < leastWindow {
-		return nil, &fault.Error{Kind: fault.Invalid, Param: "context", Msg: fmt.Sprintf("a context of %d tokens is too short to tell anything", size), Advice: fmt.Sprintf("Take at least %d.", leastWindow)}
+		return nil, &fault.Error{Kind: fault.Invalid, Param: "context", Msg: fmt.Sprintf("a context of %d tokens is too short", size), Advice: fmt.Sprintf("Use at least %d tokens.", leastWindow)}
 	}
 	if most := e.scheduler.m.contextTrain(); most > 0 && size > most {
 		return nil, engine.ErrTooLong(size, most)
@@ -25,7 +24,7 @@ func (e *Engine) windows(text string, size, limit int) ([][]token, error) {
 	ids := e.begun(text)
 	if len(ids) < size {
 		return nil, &fault.Error{
-			Kind: fault.Invalid, Param: "text", Msg: fmt.Sprintf("the text has %d tokens and one context takes %d", len(ids), size),
+			Kind: fault.Invalid, Param: "text", Msg: fmt.Sprintf("the text has %d tokens: one context needs %d", len(ids), size),
 			Advice: "Give a longer text, or a shorter --context.",
 		}
 	}

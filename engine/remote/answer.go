@@ -2,6 +2,7 @@ package remote
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -137,7 +138,7 @@ type answer struct {
 type choice struct {
 	index  int
 	echo   echo
-	calls  []*engine.ToolCall // not yet told
+	calls  []*engine.ToolCall // not emitted yet
 	called bool
 	done   bool
 }
@@ -237,28 +238,18 @@ func (a *answer) pieces(chunk *wire.Answer) error {
 				return err
 			}
 		}
-		m := w.Delta
-		if m == nil {
-			m = w.Message
-		}
-		if m == nil {
-			continue
-		}
-		if err := a.message(c, m, logprobs); err != nil {
-			return err
+		if m := cmp.Or(w.Delta, w.Message); m != nil {
+			if err := a.message(c, m, logprobs); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
 func (a *answer) message(c *choice, m *wire.Message, logprobs []engine.Logprob) error {
-	if err := a.thinking(c, m.ReasoningContent); err != nil {
+	if err := a.thinking(c, cmp.Or(m.ReasoningContent, m.Reasoning)); err != nil {
 		return err
-	}
-	if m.ReasoningContent == "" {
-		if err := a.thinking(c, m.Reasoning); err != nil {
-			return err
-		}
 	}
 	for _, k := range m.Content {
 		var err error
@@ -315,7 +306,7 @@ func (a *answer) finish(c *choice, reason engine.FinishReason) error {
 		return nil
 	}
 	if reason == wire.FinishError {
-		return fault.Errorf(fault.Internal, "the server ended its answer with an error and did not say which")
+		return fault.Errorf(fault.Internal, "the server ended its answer with an unspecified error")
 	}
 	if err := a.flushCalls(c); err != nil {
 		return err
@@ -334,7 +325,7 @@ func (a *answer) finish(c *choice, reason engine.FinishReason) error {
 // end ends an answer; said reports that the server said so, and did not just stop.
 func (a *answer) end(said bool) error {
 	if len(a.choices) == 0 || a.call.whole && (!a.finished() || a.usage == nil) {
-		return fault.Errorf(fault.Internal, "the server's answer is not whole")
+		return fault.Errorf(fault.Internal, "the server's answer is incomplete")
 	}
 	if said {
 		for i := range maxChoice {

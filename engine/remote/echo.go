@@ -8,7 +8,7 @@ type echo struct {
 	seen   int // bytes of prefix that came
 }
 
-// strip gives what of a piece of text is the answer's own.
+// strip removes the echoed part of a piece of text.
 func (e *echo) strip(text string) string {
 	rest := e.prefix[e.seen:]
 	n := min(len(rest), len(text))

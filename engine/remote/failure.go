@@ -165,8 +165,8 @@ var tooLong = []struct{ pattern, tokens, limit *regexp.Regexp }{
 	},
 }
 
-// noteLength tells an overflow from other invalid requests, with its two numbers
-// where the server gives them.
+// noteLength gives an error the kind TooLong if the context overflowed, with the numbers
+// of tokens if the server reports them.
 func noteLength(err *fault.Error, f *wire.Failure) {
 	for _, p := range tooLong {
 		if p.pattern.MatchString(f.Message) {

@@ -12,7 +12,7 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-// knowledge is what was learnt of a server.
+// knowledge caches what a server reported.
 type knowledge struct {
 	mu      sync.Mutex
 	dialect Dialect
@@ -23,22 +23,18 @@ type knowledge struct {
 // patience is how long Info waits for a server.
 const patience = 2 * time.Second
 
-// Info describes the model as far as the server tells, which bise does each time
-// and others once. What others do not tell of a model's abilities is taken for
-// given: they say themselves what they cannot do.
+// Info describes the model as the server reports it. It asks bise servers each time and
+// others once. Unreported capabilities count as present: the server's error then says
+// what it cannot do.
 func (e *Engine) Info() engine.Info {
-	// The contract has no context here, so there is none to pass on.
+	// Engine.Info has no context to pass on.
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	end, err := e.begin(ctx)
+	dialect, end, err := e.start(ctx)
 	if err != nil {
 		return e.lastInfo()
 	}
 	defer end()
-	dialect, err := e.dialect(ctx)
-	if err != nil {
-		return e.lastInfo()
-	}
 	if dialect == Bise {
 		var info engine.Info
 		if e.get(ctx, infoPath(e.c.Model), &info) == nil {
@@ -85,8 +81,7 @@ func (k *knowledge) firstTime() bool {
 	return first
 }
 
-// A modelCard is what La Plateforme, and vLLM in a field of its own, say of a
-// model.
+// A modelCard is the description of a model by La Plateforme or, in other fields, vLLM.
 type modelCard struct {
 	MaxContextLength int `json:"max_context_length"`
 	MaxModelLen      int `json:"max_model_len"` // vLLM's

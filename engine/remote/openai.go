@@ -31,13 +31,7 @@ type streamOptions struct {
 }
 
 func newOpenAISampling(s engine.Sampling) (openAISampling, error) {
-	field := firstSet(
-		set{"typical_p", s.TypicalP != nil}, set{"repeat_last_n", s.RepeatLastN != nil},
-		set{"dry_multiplier", s.DRYMultiplier != nil}, set{"dry_base", s.DRYBase != nil},
-		set{"dry_allowed_length", s.DRYAllowedLength != nil}, set{"dry_penalty_last_n", s.DRYPenaltyLastN != nil},
-		set{"dry_sequence_breakers", s.DRYBreakers != nil}, set{"grammar", s.Grammar != ""},
-	)
-	if field != "" {
+	if field := ofLocalEngines(s); field != "" {
 		return openAISampling{}, lacks("OpenAI's API", field)
 	}
 	return openAISampling{
@@ -149,8 +143,8 @@ type openAICompletionRequest struct {
 	Logprobs *int `json:"logprobs,omitempty"`
 }
 
-// completionTokens is how long a completion can get that nobody bounds: OpenAI's
-// default is 16 tokens, and more than fit are an error.
+// completionTokens is the default max_tokens of a completion. OpenAI's default is 16, and
+// asking for more than fits the context is an error.
 const completionTokens = 1024
 
 func openAICompletion(req engine.CompletionRequest) (openAICompletionRequest, error) {
@@ -162,9 +156,7 @@ func openAICompletion(req engine.CompletionRequest) (openAICompletionRequest, er
 	if len(req.Tokens) > 0 {
 		body.Prompt = req.Tokens
 	}
-	if body.MaxTokens == nil {
-		body.MaxTokens = new(completionTokens)
-	}
+	body.MaxTokens = cmp.Or(body.MaxTokens, new(completionTokens))
 	if req.Logprobs {
 		body.Logprobs = &req.TopLogprobs
 	}

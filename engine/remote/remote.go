@@ -7,6 +7,7 @@
 package remote
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"net"
@@ -19,7 +20,7 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-// Config says which server and model.
+// Config selects a server and a model.
 type Config struct {
 	// URL is where the server is, with or without a trailing /v1. Without a scheme
 	// it is https, or http on this machine.
@@ -53,8 +54,8 @@ type Engine struct {
 
 var _ engine.Engine = (*Engine)(nil)
 
-// New makes an engine of a model on a server. It does not connect yet. The error
-// is of kind Invalid: the URL is none.
+// New returns an engine for a model on a server. It does not connect yet. An invalid URL
+// is an error of kind Invalid.
 func New(c Config) (*Engine, error) {
 	base, err := baseURL(c.URL)
 	if err != nil {
@@ -64,10 +65,7 @@ func New(c Config) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{c: c, base: base}
-	client := c.HTTP
-	if client == nil {
-		client = &http.Client{Transport: newTransport()}
-	}
+	client := cmp.Or(c.HTTP, &http.Client{Transport: newTransport()})
 	guarded := *client
 	guarded.CheckRedirect = sameHost(client.CheckRedirect)
 	e.http = &guarded
@@ -94,7 +92,7 @@ func (e *Engine) Chat(ctx context.Context, req engine.ChatRequest) iter.Seq2[eng
 	})
 }
 
-// Complete continues a text or fills in the middle.
+// Complete continues a text or writes the text between prefix and suffix.
 func (e *Engine) Complete(ctx context.Context, req engine.CompletionRequest) iter.Seq2[engine.Event, error] {
 	return e.generate(ctx, func(d Dialect) (call, error) {
 		if err := req.Check(); err != nil {
@@ -105,12 +103,7 @@ func (e *Engine) Complete(ctx context.Context, req engine.CompletionRequest) ite
 	})
 }
 
-func (e *Engine) model(requested string) string {
-	if e.c.Model != "" {
-		return e.c.Model
-	}
-	return requested
-}
+func (e *Engine) model(requested string) string { return cmp.Or(e.c.Model, requested) }
 
 // begin notes a call, which Close waits for until end is called.
 func (e *Engine) begin(ctx context.Context) (end func(), err error) {
@@ -124,6 +117,17 @@ func (e *Engine) begin(ctx context.Context) (end func(), err error) {
 	}
 	e.running.Add(1)
 	return e.running.Done, nil
+}
+
+// start begins a call to a server and finds its dialect.
+func (e *Engine) start(ctx context.Context) (d Dialect, end func(), err error) {
+	if end, err = e.begin(ctx); err != nil {
+		return Auto, nil, err
+	}
+	if d, err = e.dialect(ctx); err != nil {
+		end()
+	}
+	return d, end, err
 }
 
 // Close waits for the answers being read and lets go of the idle connections. A

@@ -23,7 +23,7 @@ type message struct {
 // without its blank line.
 type sseReader struct {
 	r       *bufio.Reader
-	line    []byte // where a line does not lie in r's buffer as a whole
+	line    []byte // a line that exceeds r's buffer
 	data    []byte
 	hasData bool
 	afterCR bool // the next \n belongs to the last line's end
@@ -50,7 +50,7 @@ func (s *sseReader) next() (message, error) {
 			return message{text: s.data}, nil
 		case len(line) == 0:
 		case line[0] == ':':
-			if !s.hasData { // a comment within an event is of no use to anybody
+			if !s.hasData { // a comment within an event is ignored
 				return message{comment: true, text: line[1:]}, nil
 			}
 		default:

@@ -14,9 +14,9 @@ const (
 	maxArguments = 8 << 20 // bytes of a call's arguments
 )
 
-// toolCall takes a call, or with servers like OpenAI's a piece of one: id and name
-// come first, then the arguments bit by bit. Such calls are told when the choice
-// ends.
+// toolCall takes a complete call or, from servers like OpenAI's, a fragment of one: first
+// id and name, then the arguments in parts. Fragments are joined and emitted when the
+// choice ends.
 func (a *answer) toolCall(c *choice, piece engine.ToolCall) error {
 	a.tick()
 	c.called = true
@@ -56,7 +56,7 @@ func continues(call, piece *engine.ToolCall) bool {
 	return piece.Function.Name == "" || call.Function.Arguments == ""
 }
 
-// flushCalls tells the calls that were gathered.
+// flushCalls emits the calls joined from fragments.
 func (a *answer) flushCalls(c *choice) error {
 	for i, call := range c.calls {
 		if call.ID == "" || call.ID == "null" {

@@ -52,7 +52,7 @@ func sameHost(also func(*http.Request, []*http.Request) error) func(*http.Reques
 				Advice: "Use that URL if you trust it.",
 			}
 		case len(via) > maxRedirects:
-			return fault.Errorf(fault.Network, "the server %s redirects without end", from.Host)
+			return fault.Errorf(fault.Network, "the server %s redirects too often", from.Host)
 		case also != nil:
 			return also(next, via)
 		}

@@ -50,7 +50,7 @@ type Detail struct {
 	Ctx   map[string]any  `json:"ctx,omitempty"`
 }
 
-// A Class is how a kind of error is told over HTTP.
+// A Class is the HTTP form of a kind of error.
 type Class struct {
 	Kind   fault.Kind
 	Status int
@@ -76,7 +76,7 @@ var classes = []Class{
 	{fault.Closed, http.StatusServiceUnavailable, "server_error", "closed"},
 }
 
-// ClassOf is how errors of a kind are told; a kind that is none is Internal.
+// ClassOf returns the class of a kind; an unknown kind has the class of Internal.
 func ClassOf(kind fault.Kind) Class {
 	internal := Class{}
 	for _, c := range classes {
@@ -135,8 +135,8 @@ func AsError(err error) *fault.Error {
 	return &fault.Error{Kind: fault.Internal, Msg: err.Error(), Cause: err}
 }
 
-// NewFailure tells an error in its class's words. The message has the advice
-// too: most clients show nothing else.
+// NewFailure describes an error in the terms of its class. The message includes the
+// advice: most clients show nothing else.
 func NewFailure(e *fault.Error, c Class) *Failure {
 	f := &Failure{Message: e.Msg, Type: c.Type, Param: Optional(e.Param), Code: Optional(c.Code)}
 	if e.Advice != "" {
@@ -157,8 +157,8 @@ func NewEnvelope(f *Failure, detail []Detail) *Envelope {
 	}
 }
 
-// Engine gives back the error that NewFailure was given. It reports false for a
-// failure that is not bise's.
+// Engine returns the error that NewFailure was given, or false for a failure of another
+// server.
 func (f *Failure) Engine() (*fault.Error, bool) {
 	if f.Bise == nil || f.Bise.Kind == "" {
 		return nil, false

@@ -36,7 +36,7 @@ func NewLegacyLogprobs(tokens []engine.Logprob) *Logprobs {
 	return &Logprobs{LegacyLogprobs: l}
 }
 
-// engine gives the tokens back, as far as this shape tells.
+// engine converts the tokens back; this form has fewer fields.
 func (l *LegacyLogprobs) engine() []engine.Logprob {
 	var tokens []engine.Logprob
 	for i := range min(len(l.Tokens), len(l.Logprobs)) {

@@ -40,9 +40,9 @@ type Choice struct {
 	Delta        *Message             `json:"delta,omitempty"`
 	Text         *string              `json:"text,omitempty"` // of legacy completions
 	Logprobs     *Logprobs            `json:"logprobs,omitempty"`
-	FinishReason *engine.FinishReason `json:"finish_reason"` // null while it goes on
-	// Finish is the engine's own reason where FinishReason is one that OpenAI's
-	// clients know instead.
+	FinishReason *engine.FinishReason `json:"finish_reason"` // null until it ends
+	// Finish is the engine's reason if FinishReason is one that OpenAI's clients know
+	// instead.
 	Finish engine.FinishReason `json:"bise_finish_reason,omitempty"`
 }
 

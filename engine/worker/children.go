@@ -12,19 +12,19 @@ const (
 	killed = "killed" // by SIGKILL: most often the system's answer to having no memory left
 )
 
-// children are the workers that this process has started. Only their parent can
-// learn how they ended, and until it asks they stay in the process table; but most
-// outlive it. So nothing waits for them: they are looked after when a worker is
-// started, and when one has gone in the middle of an answer.
+// children are the workers that this process has started. Only their parent can find out
+// how they ended, and they stay in the process table until it asks. Most outlive it, so no
+// goroutine waits for them: they are checked when a worker is started, and when one dies
+// during an answer.
 var children = struct {
 	sync.Mutex
 	byPID map[int]*child
 }{byPID: map[int]*child{}}
 
 type child struct {
-	waited bool          // somebody waits for it, or has
+	waited bool          // a caller waits for it, or has
 	ended  chan struct{} // closed once how is known
-	how    string        // "killed", "signal: aborted", "exit status 2"; "" if it was not told
+	how    string        // "killed", "signal: aborted", "exit status 2"; "" if unknown
 }
 
 // adopt takes a started process into care.
@@ -37,9 +37,9 @@ func adopt(cmd *exec.Cmd) (pid int) {
 	return pid
 }
 
-// fate tells how a worker ended, and gives it a moment to do so. It is empty for
-// one that still runs, or that another process started.
-func fate(pid int, within time.Duration) (how string) {
+// waitEnd waits up to within for a worker to end and returns how it ended. It is empty for
+// one that still runs or that another process started.
+func waitEnd(pid int, within time.Duration) (how string) {
 	children.Lock()
 	c := children.byPID[pid]
 	if c != nil && !c.waited {
@@ -61,8 +61,8 @@ func fate(pid int, within time.Duration) (how string) {
 	}
 }
 
-// buryDead takes ended children that nobody asked for out of the process table.
-func buryDead() {
+// reapEnded reaps ended children that no caller waits for.
+func reapEnded() {
 	children.Lock()
 	defer children.Unlock()
 	for pid, c := range children.byPID {

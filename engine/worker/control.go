@@ -22,18 +22,18 @@ const (
 	keepRoute   = "/v1/bise/worker/keep"   // POST keepOrder
 )
 
-// A stopOrder tells a worker to leave.
+// A stopOrder asks a worker to exit.
 type stopOrder struct {
 	Grace time.Duration `json:"grace_ns"` // for answers being written
 }
 
-// A keepOrder tells a worker how long to stay after its last request.
+// A keepOrder sets how long a worker stays after its last request.
 type keepOrder struct {
 	KeepAlive time.Duration `json:"keep_alive_ns"`
 }
 
-// answerWithin is how long a worker has to say how it is. It does so at once,
-// loading or not, unless it is stopped or its machine is on its knees.
+// answerWithin is the timeout of a status request. A worker answers at once, loading or
+// not, unless it is stopped or the machine is overloaded.
 const answerWithin = 10 * time.Second
 
 // maxControl bounds what is read of a control route's request or reply, in bytes.
@@ -60,8 +60,8 @@ func dial(ctx context.Context, socket string) (net.Conn, error) {
 	return d.DialContext(ctx, "unix", socket)
 }
 
-// call makes one request. A worker that closes the connection instead of answering
-// is on its way out and has taken its socket away, so a second look tells.
+// call makes one request. A worker that closes the connection without an answer is
+// exiting and has removed its socket, so call dials again to find out.
 func (c *control) call(ctx context.Context, method, route string, body any) (*http.Response, error) {
 	data, err := json.Marshal(body)
 	if err != nil {
@@ -101,8 +101,8 @@ func hungUp(err error) bool {
 // errSilent is the cause of a call that ended because the worker did not answer.
 var errSilent = errors.New("it does not answer")
 
-// status asks how the worker is. The error satisfies [nobody] when no process
-// listens, and errSilent when one does and says nothing.
+// status asks for the worker's status. The error satisfies [notListening] if no process
+// listens, and is errSilent if one listens and does not answer.
 func (c *control) status(ctx context.Context, within time.Duration) (Status, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, within, errSilent)
 	defer cancel()
@@ -130,15 +130,15 @@ func (c *control) keep(ctx context.Context, d time.Duration) error {
 	return resp.Body.Close()
 }
 
-// stop tells the worker to leave, and waits until it has. One that does not answer,
-// or takes much longer than the grace it was given, is killed.
+// stop asks the worker to exit and waits for it. It kills a worker that does not answer
+// or exceeds its grace by far.
 func (c *control) stop(ctx context.Context, grace time.Duration) error {
 	const (
 		toAnswer  = 3 * time.Second
 		toPutAway = 30 * time.Second // for saving conversations and freeing the model
 	)
 	pid, err := c.pid(ctx)
-	if nobody(err) {
+	if notListening(err) {
 		return nil
 	} else if err != nil {
 		return fmt.Errorf("stop the worker: %w", err)
@@ -152,7 +152,7 @@ func (c *control) stop(ctx context.Context, grace time.Duration) error {
 	})
 	defer overdue.Stop()
 	resp, err := c.call(ctx, http.MethodPost, stopRoute, stopOrder{grace})
-	if nobody(err) {
+	if notListening(err) {
 		return nil
 	} else if err != nil {
 		return fmt.Errorf("stop the worker: %w", err)

@@ -8,10 +8,10 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-// crashed says how a worker ended that was still needed, and what it said last.
-// It takes no longer than half a second.
+// crashed describes how a worker in use ended, with its last line of log. It takes at most
+// half a second.
 func crashed(name, when string, pid int, log string) *fault.Error {
-	how := fate(pid, 500*time.Millisecond)
+	how := waitEnd(pid, 500*time.Millisecond)
 	var msg strings.Builder
 	fmt.Fprintf(&msg, "the worker for %s ended %s", name, when)
 	if how != "" {
@@ -22,7 +22,7 @@ func crashed(name, when string, pid int, log string) *fault.Error {
 	}
 	advice := fmt.Sprintf("Ask again: a new worker starts. Its log is %s.", log)
 	if how == killed {
-		advice = "It was killed, perhaps because memory ran out: a smaller model or context needs less. Ask again to start a new worker."
+		advice = "It was killed, possibly because memory ran out: use a smaller model or context. Ask again to start a new worker."
 	}
 	return &fault.Error{Kind: fault.Crashed, Msg: msg.String(), Advice: advice}
 }

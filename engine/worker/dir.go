@@ -13,8 +13,8 @@ import (
 // has 104 on macOS and the BSDs, 108 on Linux, one of them for the final NUL.
 const maxSocketPath = 103
 
-// socketDir gives the folder of the sockets, and makes it if it is missing. It is
-// one that nobody else can enter: who reaches a socket may use the model.
+// socketDir returns the folder of the sockets, and creates it if it is missing. Only the
+// user can enter it: access to a socket is access to the model.
 func socketDir() (string, error) {
 	var err error
 	for _, dir := range socketDirs() {
@@ -22,7 +22,7 @@ func socketDir() (string, error) {
 			continue
 		}
 		if err = os.MkdirAll(dir, 0o700); err != nil {
-			err = fmt.Errorf("make a folder for the workers' sockets: %w", err)
+			err = fmt.Errorf("create a folder for the workers' sockets: %w", err)
 			continue
 		}
 		if err := private(dir); err != nil {
@@ -44,14 +44,14 @@ func socketDirs() []string {
 	return append(dirs, filepath.Join(os.TempDir(), "bise-"+userID()))
 }
 
-// usable tells why a folder cannot be taken for sockets at all, as opposed to one
-// that could and is not safe.
+// usable returns an error if a folder can never hold sockets, as opposed to one with
+// unsafe permissions.
 func usable(dir string) error {
 	longest := filepath.Join(dir, "0123456789abcdef.sock")
 	if len(longest) > maxSocketPath {
 		return &fault.Error{
 			Kind:   fault.Internal,
-			Msg:    fmt.Sprintf("the path of a worker's socket would have %d bytes (%s) and the system takes %d", len(longest), longest, maxSocketPath),
+			Msg:    fmt.Sprintf("the path of a worker's socket has %d bytes (%s): the limit is %d", len(longest), longest, maxSocketPath),
 			Advice: "Set XDG_RUNTIME_DIR or TMPDIR to a shorter path.",
 		}
 	}
@@ -63,17 +63,17 @@ func errShared(dir, why string) error {
 	return &fault.Error{
 		Kind:   fault.Internal,
 		Msg:    fmt.Sprintf("the folder of the workers' sockets, %s, is not safe: %s", dir, why),
-		Advice: fmt.Sprintf("Look who made it, then remove it, or make it yours alone with `chmod 700 %s`.", dir),
+		Advice: fmt.Sprintf("Check who created it. Then remove it, or run `chmod 700 %s`.", dir),
 	}
 }
 
-// private checks that a folder is the user's, no symbolic link, and closed to
-// everybody else.
+// private checks that a folder belongs to the user, is not a symbolic link, and is closed
+// to other users.
 func private(dir string) error {
 	info, err := os.Lstat(dir)
 	switch {
 	case err != nil:
-		return fmt.Errorf("look at the workers' folder: %w", err)
+		return fmt.Errorf("check the workers' folder: %w", err)
 	case info.Mode()&os.ModeSymlink != 0:
 		return errShared(dir, "it is a symbolic link")
 	case !info.IsDir():

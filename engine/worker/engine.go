@@ -12,8 +12,8 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-// An Engine is a model in a worker process. It may be used from any goroutine.
-// Closing it leaves the worker to those who share it, and to its keep-alive.
+// An Engine is a model in a worker process. It may be used from any goroutine. After
+// Close the worker stays for its other clients and for its keep-alive.
 type Engine struct {
 	*client
 	starter *starter
@@ -71,8 +71,7 @@ func connections(socket string) *http.Transport {
 	}
 }
 
-// broken picks what the transport knows about a lost connection out of what HTTP
-// wraps it in.
+// broken unwraps the transport's error of a lost connection.
 func broken(name string) func(error) error {
 	return func(err error) error {
 		if known, ok := errors.AsType[*fault.Error](err); ok {

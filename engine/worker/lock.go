@@ -23,9 +23,9 @@ func acquire(ctx context.Context, path string) (*lock, error) {
 	l := &lock{flock.New(path)}
 	for {
 		if _, err := l.TryLockContext(ctx, lockRetry); ctx.Err() != nil && err != nil {
-			return nil, fmt.Errorf("take the worker's lock %s: %w", path, context.Cause(ctx))
+			return nil, fmt.Errorf("acquire the worker's lock %s: %w", path, context.Cause(ctx))
 		} else if err != nil {
-			return nil, fmt.Errorf("take the worker's lock: %w", err)
+			return nil, fmt.Errorf("acquire the worker's lock: %w", err)
 		}
 		// The holder before may have removed the file. Then the locked file is not the
 		// one that others find.
@@ -38,7 +38,7 @@ func acquire(ctx context.Context, path string) (*lock, error) {
 		}
 		l.release()
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("take the worker's lock: %w", err)
+			return nil, fmt.Errorf("acquire the worker's lock: %w", err)
 		}
 	}
 }
@@ -53,8 +53,8 @@ func (l *lock) remove() {
 	l.release()
 }
 
-// namePath is the file beside a lock with the model's name: on Windows nobody else
-// can read a file that is locked.
+// namePath is the file beside a lock that holds the model's name: on Windows no other
+// process can read a locked file.
 func namePath(lock string) string { return lock + ".name" }
 
 // setModel saves the name of the lock's model for [lockModel]. It is all that is known

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -13,11 +14,10 @@ import (
 )
 
 const (
-	// maxLog is the size in bytes from which a log is put away before the next
-	// worker writes to it. One old log is kept.
+	// maxLog is the size in bytes above which a log is renamed before the next worker
+	// writes to it. One old log is kept.
 	maxLog = 1 << 20
-	// maxLiveLog is the same for a log that a worker writes to, which is then begun
-	// anew.
+	// maxLiveLog is the limit of a log in use, which is then truncated.
 	maxLiveLog = 16 * maxLog
 	// maxTail is how much of a log's end is read for a worker's last words.
 	maxTail = 64 << 10
@@ -56,8 +56,8 @@ func openLogIn(dir, key string) (*os.File, error) {
 	return os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
 }
 
-// markLog sets what the next worker writes apart from what is there. A full disk
-// is no reason not to start one.
+// markLog writes a line that separates the next worker's output. A full disk does not
+// prevent the start.
 func markLog(log io.Writer, spec Spec) {
 	_, _ = fmt.Fprintf(log, "%s%s %q version %q\n", logMark, time.Now().Format(time.RFC3339), spec.Name, spec.Version)
 }
@@ -71,8 +71,8 @@ func boundLog(path string) error {
 	return os.Truncate(path, 0)
 }
 
-// lastWords is the last line that llama.cpp wrote to a log before its process
-// ended, or what Go's runtime had to say. It is empty when there is none.
+// lastWords returns the last line that llama.cpp or Go's runtime wrote to a log before the
+// process ended, or "".
 func lastWords(path string) string {
 	f, err := os.Open(path)
 	if err != nil {
@@ -91,9 +91,9 @@ func lastWords(path string) string {
 	return lastLine(tail)
 }
 
-// lastLine picks the telling line out of a log's end. When a process dies of a
-// signal in C, Go's runtime prints its name and pages of registers and stacks after
-// the line that matters; of its own ends it tells the reason first.
+// lastLine returns the line of a log's end that explains the failure. When a process dies
+// of a signal in C, Go's runtime prints the signal's name and pages of registers and
+// stacks after it; before other exits it prints the reason first.
 func lastLine(log []byte) string {
 	if i := bytes.LastIndex(log, []byte("\n"+logMark)); i >= 0 {
 		log = log[i+1:]
@@ -105,9 +105,7 @@ func lastLine(log []byte) string {
 		case strings.HasPrefix(s, "panic: "), strings.HasPrefix(s, "fatal error: "):
 			return s
 		case signalDump(s):
-			if last == "" {
-				last = s
-			}
+			last = cmp.Or(last, s)
 			return last
 		case strings.HasPrefix(s, logMark), strings.HasPrefix(s, "time="):
 			// Our own lines are not news to the reader.

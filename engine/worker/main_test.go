@@ -66,7 +66,7 @@ func openScript(ctx context.Context, spec Spec, progress func(float64)) (engine.
 	return &enginetest.Script{
 		About: engine.Info{Model: spec.Name, ContextLength: 4096, ContextNow: 2048, ContextUsed: 7},
 		Answer: func(r enginetest.Request, _ int) enginetest.Reply {
-			verb, rest, _ := strings.Cut(r.Said(), " ")
+			verb, rest, _ := strings.Cut(r.Text(), " ")
 			switch verb {
 			case "pid":
 				return enginetest.Reply{enginetest.Text(strconv.Itoa(os.Getpid()))}
@@ -116,7 +116,7 @@ func meet(ctx context.Context, path string) error {
 }
 
 // playOpener opens the worker of the spec in the environment, asks it for its
-// process id, and then does as it is told: it ends, or waits to be killed.
+// process id, and then does as it is reported: it ends, or waits to be killed.
 func playOpener() error {
 	var spec Spec
 	if err := json.Unmarshal([]byte(os.Getenv("BISE_TEST_SPEC")), &spec); err != nil {

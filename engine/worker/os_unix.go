@@ -18,23 +18,22 @@ import (
 
 func userID() string { return strconv.Itoa(os.Geteuid()) }
 
-// usableParent says whether the user's folder of sockets may be made here: in a
-// folder of the user's that nobody else can write to, or in one like /tmp, where
-// others cannot rename what is the user's.
+// usableParent checks that the folder of sockets may be created in dir: only the user can
+// write to dir, or it is like /tmp, where others cannot rename the user's files.
 func usableParent(dir string) error {
 	info, err := os.Stat(dir)
 	if err != nil {
-		return fmt.Errorf("look for a place for the workers' sockets: %w", err)
+		return fmt.Errorf("find a folder for the workers' sockets: %w", err)
 	}
 	if !info.IsDir() {
-		return fmt.Errorf("look for a place for the workers' sockets: %s is not a folder", dir)
+		return fmt.Errorf("find a folder for the workers' sockets: %s is not a folder", dir)
 	}
 	if info.Mode()&os.ModeSticky != 0 {
 		return nil
 	}
-	// XDG_RUNTIME_DIR may be somebody else's after su or sudo.
+	// XDG_RUNTIME_DIR may be another user's after su or sudo.
 	if owner(info) != os.Geteuid() || info.Mode().Perm()&0o022 != 0 {
-		return fmt.Errorf("look for a place for the workers' sockets: %s is not this user's alone", dir)
+		return fmt.Errorf("find a folder for the workers' sockets: %s is not this user's alone", dir)
 	}
 	return nil
 }
@@ -51,20 +50,20 @@ func owned(dir string, info fs.FileInfo) error {
 
 func owner(info fs.FileInfo) int { return int(info.Sys().(*syscall.Stat_t).Uid) }
 
-// nobody reports whether a dial failed because no process listens.
-func nobody(err error) bool {
+// notListening reports whether a dial failed because no process listens.
+func notListening(err error) bool {
 	return errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ECONNREFUSED)
 }
 
 // taken reports whether listening failed because the socket's path exists.
-func taken(err error) bool { return errors.Is(err, syscall.EADDRINUSE) }
+func inUse(err error) bool { return errors.Is(err, syscall.EADDRINUSE) }
 
-// detached puts a process into a session of its own, so that it has no terminal
-// that could hang up or send it an interrupt.
+// detached starts a process in a new session, so that no terminal can hang up or
+// interrupt it.
 func detached() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }
 
-// deafen makes this process outlive the terminal it was started from.
-func deafen() {
+// ignoreSignals makes this process outlive the terminal it was started from.
+func ignoreSignals() {
 	signal.Ignore(syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGTSTP, syscall.SIGTTOU, syscall.SIGTTIN)
 }
 
@@ -87,9 +86,9 @@ func abandonInherited() {
 	}
 }
 
-// silence points stdin and stdout to nowhere, whoever holds them: llama.cpp
-// prints to descriptor 1 without asking.
-func silence() error {
+// muteOutput redirects stdin and stdout to /dev/null: llama.cpp prints to descriptor 1
+// unconditionally.
+func muteOutput() error {
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
 		return err
@@ -106,8 +105,8 @@ func silence() error {
 // forget lets go of the handle of a started process. It can still be reaped.
 func forget(cmd *exec.Cmd) { _ = cmd.Process.Release() }
 
-// reap asks how a child of this process ended. With wait it blocks until it has.
-// ok is false while it runs, and when it is no child.
+// reap returns how a child of this process ended. With wait it blocks until it has. ok is
+// false while it runs, or if pid belongs to another process.
 func reap(pid int, wait bool) (how string, ok bool) {
 	options := syscall.WNOHANG
 	if wait {

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// userID need not tell users apart: the folder for temporary files is the user's own.
+// userID is constant: the folder for temporary files belongs to one user.
 func userID() string { return "user" }
 
 func usableParent(dir string) error {
@@ -26,22 +26,22 @@ func usableParent(dir string) error {
 // owned trusts the folder for temporary files to have the user's access list.
 func owned(string, fs.FileInfo) error { return nil }
 
-func nobody(err error) bool {
+func notListening(err error) bool {
 	return errors.Is(err, windows.WSAECONNREFUSED) || errors.Is(err, fs.ErrNotExist)
 }
 
-func taken(err error) bool { return errors.Is(err, windows.WSAEADDRINUSE) }
+func inUse(err error) bool { return errors.Is(err, windows.WSAEADDRINUSE) }
 
 func detached() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{CreationFlags: windows.DETACHED_PROCESS | windows.CREATE_NEW_PROCESS_GROUP}
 }
 
-func deafen() { signal.Ignore(os.Interrupt) }
+func ignoreSignals() { signal.Ignore(os.Interrupt) }
 
 // abandonInherited has nothing to do: handles are inherited by name only.
 func abandonInherited() {}
 
-func silence() error {
+func muteOutput() error {
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
 		return err
@@ -52,7 +52,7 @@ func silence() error {
 
 func forget(cmd *exec.Cmd) { _ = cmd.Process.Release() }
 
-// reap knows nothing: there are no children to reap here.
+// reap does nothing: Windows has no child processes to reap.
 func reap(int, bool) (string, bool) { return "", false }
 
 func kill(pid int) error {

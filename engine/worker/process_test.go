@@ -164,7 +164,7 @@ func (h *house) begin(e *Engine, text string) (finish func() (string, error)) {
 // how it ended.
 func (h *house) gone(pid int) string {
 	h.t.Helper()
-	how := fate(pid, 20*time.Second)
+	how := waitEnd(pid, 20*time.Second)
 	if how == "" {
 		h.t.Fatalf("worker %d stays", pid)
 	}

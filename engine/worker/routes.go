@@ -49,8 +49,8 @@ func resident() int64 {
 	return int64(m.RSS)
 }
 
-// serveStop makes the worker leave. The connection is kept until the model is
-// freed: its end tells the client, who may want the memory, that it has.
+// serveStop makes the worker exit. The connection stays open until the model is freed:
+// its end signals to the client that the memory is available.
 func (s *server) serveStop(w http.ResponseWriter, r *http.Request) {
 	var o stopOrder
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxControl)).Decode(&o); err != nil {
@@ -96,8 +96,8 @@ func (s *server) visible() bool {
 	return err == nil && s.file != nil && os.SameFile(s.file, there)
 }
 
-// hide takes the socket away, while it still answers: nobody removes one that
-// does, so this path cannot have become another worker's in the meantime.
+// hide removes the socket while the worker still answers. No process removes the socket of
+// a worker that answers, so this path cannot belong to another worker yet.
 func (s *server) hide() {
 	s.mu.Lock()
 	s.hidden = true
@@ -109,7 +109,7 @@ func (s *server) hide() {
 	}
 }
 
-// watched is an engine whose failures the worker's status tells.
+// watched is an engine whose failures appear in the worker's status.
 type watched struct {
 	engine.Engine
 	server *server
@@ -140,7 +140,7 @@ func (e watched) watch(ctx context.Context, events iter.Seq2[engine.Event, error
 	}
 }
 
-// note keeps an error that is not the caller's own wish to stop.
+// note keeps an error, unless the caller cancelled.
 func (e watched) note(ctx context.Context, err error) {
 	if err == nil || ctx.Err() != nil {
 		return

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,7 +19,7 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-// ServeConfig says what a worker process serves.
+// ServeConfig configures a worker process.
 type ServeConfig struct {
 	// Open loads the model that spec names, telling how far it is (0 to 1). The
 	// worker closes what it returns.
@@ -36,53 +37,48 @@ const (
 	// lookEvery is how often a worker makes sure that its socket can still be found
 	// and that its log has not become too long.
 	lookEvery = 15 * time.Second
-	// lingerFailed is how long a worker whose model could not be loaded waits for
-	// somebody to tell it to.
+	// lingerFailed is how long a worker whose model failed to load waits for a client to
+	// report it to.
 	lingerFailed = 5 * time.Second
-	// stopGrace is how long answers may go on when nobody says how long.
+	// stopGrace is the default time that answers get to finish.
 	stopGrace = 10 * time.Second
 	// lostGrace is the same for a worker that is only leaving because it can no
 	// longer be found.
 	lostGrace = time.Hour
-	// cutGrace is how long answers that are cut off have to say so.
+	// cutGrace is the time that cancelled answers get to send their error.
 	cutGrace = 2 * time.Second
 	// closeGrace is how long the engine may take to put conversations away.
 	closeGrace = 30 * time.Second
 )
 
-// Serve is the life of a worker process: it reads the spec from stdin, listens,
-// tells the starter by stdout, loads the model, answers, and returns when nobody
-// has asked for anything during the keep-alive, when it is told to stop or gets
-// SIGTERM, or when ctx ends. An error means that the worker never was of use:
-// the process should then exit with a status that is not zero.
+// Serve runs a worker process: it reads the spec from stdin, listens, reports to the
+// starter on stdout, loads the model and answers. It returns when no request has come
+// during the keep-alive, on a stop request or SIGTERM, or when ctx ends. An error means
+// that the worker never answered: the process should then exit with a nonzero status.
 //
-// It takes the process over: interrupts and hang-ups are ignored, files that were
-// inherited by accident are closed, and stdin and stdout point to nowhere.
+// It takes over the process: it ignores interrupts and hang-ups, closes inherited files,
+// and redirects stdin and stdout to /dev/null.
 func Serve(ctx context.Context, cfg ServeConfig) error {
-	deafen()
+	ignoreSignals()
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
 	defer stop()
 	abandonInherited()
-	if cfg.Logger == nil {
-		cfg.Logger = slog.New(slog.NewTextHandler(os.Stderr, nil))
-	}
-	if cfg.lookEvery == 0 {
-		cfg.lookEvery = lookEvery
-	}
+	cfg.Logger = cmp.Or(cfg.Logger, slog.New(slog.NewTextHandler(os.Stderr, nil)))
+	cfg.lookEvery = cmp.Or(cfg.lookEvery, lookEvery)
 
 	var o order
 	if err := json.NewDecoder(io.LimitReader(os.Stdin, maxControl)).Decode(&o); err != nil {
-		return fmt.Errorf("read what to serve from stdin: %w", err)
+		return fmt.Errorf("read the worker's spec from stdin: %w", err)
 	}
 	l, err := listen(o)
-	if taken(err) {
-		return tell(report{Taken: true})
+	if inUse(err) {
+		return reportStart(report{Taken: true})
 	}
 	if err != nil {
-		return errors.Join(err, tell(report{Error: err.Error()}))
+		return errors.Join(err, reportStart(report{Error: err.Error()}))
 	}
 	s := newServer(o, cfg, l)
-	if err := errors.Join(tell(report{}), silence()); err != nil {
+	if err := errors.Join(reportStart(report{}), muteOutput()); err != nil {
 		s.hide()
 		return err
 	}
@@ -104,7 +100,7 @@ func listen(o order) (*net.UnixListener, error) {
 }
 
 // tell writes to the starter, which may have gone.
-func tell(r report) error {
+func reportStart(r report) error {
 	err := json.NewEncoder(os.Stdout).Encode(r)
 	if errors.Is(err, syscall.EPIPE) {
 		return nil
@@ -132,7 +128,7 @@ func (s *server) run(ctx context.Context) error {
 	s.log.Info("worker leaves", "because", why)
 	s.hide()
 	if !s.settled() {
-		cut(errStopped(s.spec.Name)) // who waits for the model will not get it
+		cut(errStopped(s.spec.Name)) // clients that wait for the model get an error
 	}
 	patient, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
@@ -160,7 +156,7 @@ func errStopped(name string) error {
 	}
 }
 
-// stay returns when it is time to leave, with how long answers may still go on.
+// stay returns when it is time to exit, with the time that answers get to finish.
 func (s *server) stay(ctx context.Context, served <-chan error) (grace time.Duration, why string) {
 	look := time.NewTicker(s.cfg.lookEvery)
 	defer look.Stop()
@@ -176,7 +172,7 @@ func (s *server) stay(ctx context.Context, served <-chan error) (grace time.Dura
 		case <-ctx.Done():
 			return stopGrace, "it got a signal"
 		case o := <-s.stops:
-			return o.Grace, "it was told to"
+			return o.Grace, "stop request"
 		case err := <-served:
 			return stopGrace, fmt.Sprintf("it can no longer listen: %v", err)
 		case <-ready:
@@ -185,7 +181,7 @@ func (s *server) stay(ctx context.Context, served <-chan error) (grace time.Dura
 				break
 			}
 			select {
-			case <-s.told:
+			case <-s.reported:
 			case <-s.stops:
 			case <-time.After(lingerFailed):
 			case <-ctx.Done():
@@ -194,7 +190,7 @@ func (s *server) stay(ctx context.Context, served <-chan error) (grace time.Dura
 		case <-s.woken: // a request came or ended, or the keep-alive changed
 		case <-leave.C:
 			if s.retire() {
-				return stopGrace, "nobody needs it"
+				return stopGrace, "not used"
 			}
 		case <-look.C:
 			if !s.visible() {

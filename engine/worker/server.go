@@ -28,9 +28,9 @@ type server struct {
 	file     os.FileInfo // of the socket
 	started  time.Time
 
-	stops chan stopOrder
-	woken chan struct{} // something changed that leaving depends on
-	told  chan struct{} // closed once a request has learnt of the failure
+	stops    chan stopOrder
+	woken    chan struct{} // something changed that leaving depends on
+	reported chan struct{} // closed once a client has got the failure
 
 	// ready is closed when the model is loaded or cannot be. Before, neither of
 	// the two is set; after, one of them is, and neither changes.
@@ -40,14 +40,14 @@ type server struct {
 
 	mu        sync.Mutex
 	loaded    float64
-	moved     chan struct{} // closed and made anew when loaded changes
+	moved     chan struct{} // closed and replaced when loaded changes
 	running   int           // requests
 	used      bool          // there has been one
 	idleSince time.Time
 	keepAlive time.Duration
 	hidden    bool
 	lastError string
-	waiting   []net.Conn // of those who wait for the worker's end
+	waiting   []net.Conn // of clients that wait for the worker's end
 }
 
 func newServer(o order, cfg ServeConfig, l *net.UnixListener) *server {
@@ -58,7 +58,7 @@ func newServer(o order, cfg ServeConfig, l *net.UnixListener) *server {
 		spec: o.Spec, key: o.Key, logFile: o.Log,
 		listener: l, socket: socket, file: file, started: time.Now(),
 		stops: make(chan stopOrder, 1), woken: make(chan struct{}, 1),
-		told: make(chan struct{}), ready: make(chan struct{}), moved: make(chan struct{}),
+		reported: make(chan struct{}), ready: make(chan struct{}), moved: make(chan struct{}),
 	}
 	s.keep(o.Spec.KeepAlive)
 	return s
@@ -79,9 +79,9 @@ func (s *server) routes() http.Handler {
 	return mux
 }
 
-// accepting tells the client that its request is in good hands, and keeps the
-// worker from leaving while it is answered. Questions about the model (GET) do not
-// use it, and do not make the worker stay longer.
+// accepting sends the client the header that its request is accepted, and keeps the
+// worker alive while it answers. Requests about the model (GET) do not use it, and do not
+// extend the worker's life.
 func (s *server) accepting(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost {
@@ -110,9 +110,9 @@ func (s *server) finish() {
 	s.idleSince = time.Now()
 	if s.settled() && s.failure != nil {
 		select {
-		case <-s.told:
+		case <-s.reported:
 		default:
-			close(s.told)
+			close(s.reported)
 		}
 	}
 	s.wake()
@@ -129,15 +129,12 @@ func (s *server) wake() {
 func (s *server) keep(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if d == 0 {
-		d = DefaultKeepAlive
-	}
+	d = cmp.Or(d, DefaultKeepAlive)
 	s.keepAlive = d
 	s.wake()
 }
 
-// leavesAt is when the worker leaves if nobody asks for anything, zero while it
-// has something to do.
+// leavesAt is when the worker exits if no request comes, zero while it is busy.
 func (s *server) leavesAt() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -207,17 +204,15 @@ func (s *server) wait(ctx context.Context, _ string, loading func(float64)) (eng
 	}
 }
 
-// info describes the model as far as it is known. Two names of the same weights
-// share a worker, and each is told its own.
+// info describes the model, loaded or not. Two names of the same weights share a worker,
+// and each caller gets the name it asked for.
 func (s *server) info(_ context.Context, name string) (engine.Info, error) {
 	info := engine.Info{}
 	if e := s.model(); e != nil {
 		info = e.Info()
 	}
 	info.Model, info.Path = cmp.Or(name, s.spec.Name), s.spec.Path
-	if info.Fingerprint == "" {
-		info.Fingerprint = s.spec.Fingerprint
-	}
+	info.Fingerprint = cmp.Or(info.Fingerprint, s.spec.Fingerprint)
 	return info, nil
 }
 
@@ -231,7 +226,7 @@ func (s *server) settled() bool {
 	}
 }
 
-// model is the engine, nil while there is none.
+// model is the engine, nil until it is loaded.
 func (s *server) model() engine.Engine {
 	if s.settled() {
 		return s.engine

@@ -16,11 +16,11 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-// replaceGrace is how long a worker of another version may go on answering before
-// the one that replaces it starts: two of them may not fit into memory.
+// replaceGrace is how long a worker of another version may finish its answers before its
+// replacement starts: two of them may not fit into memory.
 const replaceGrace = 30 * time.Second
 
-// An order is what a starter tells the process it starts, on stdin.
+// An order is what a starter sends to the new process on stdin.
 type order struct {
 	Spec Spec   `json:"spec"`
 	Key  string `json:"key"`
@@ -32,7 +32,7 @@ type order struct {
 // it will not.
 type report struct {
 	Taken bool   `json:"taken,omitempty"` // another worker listens
-	Error string `json:"error,omitempty"` // why nobody does
+	Error string `json:"error,omitempty"` // why the worker does not listen
 }
 
 // A starter finds the worker for a spec, or starts it.
@@ -76,8 +76,7 @@ func newStarter(spec Spec, l Launcher) (*starter, error) {
 	return &starter{spec: spec, key: key, dir: dir, launcher: l, control: newControl(socketPath(dir, key))}, nil
 }
 
-// paths are the places in a spec where paths are. What they point into is the
-// spec's own.
+// paths returns pointers to every file path in a spec.
 func paths(s *Spec) []*string {
 	o := &s.Options
 	o.Adapters = append([]engine.Adapter(nil), o.Adapters...)
@@ -101,16 +100,16 @@ func (s *starter) open(ctx context.Context) (Status, error) {
 	return s.ensure(ctx, func(st Status) bool { return st.Version == s.spec.Version })
 }
 
-// reopen makes sure that a worker listens, of whatever version: one that somebody
-// else has started since must not be ended by the last process of an old version,
-// or the two would take turns.
+// reopen makes sure that a worker listens, of whatever version. The last process of an
+// old version must not end a worker that another process has started since, or the two
+// would replace each other forever.
 func (s *starter) reopen(ctx context.Context) (Status, error) {
 	return s.ensure(ctx, func(Status) bool { return true })
 }
 
 func (s *starter) ensure(ctx context.Context, fits func(Status) bool) (Status, error) {
 	st, err := s.control.status(ctx, answerWithin)
-	if nobody(err) || err == nil && !fits(st) {
+	if notListening(err) || err == nil && !fits(st) {
 		st, err = s.replace(ctx, fits)
 	}
 	if err != nil {
@@ -128,7 +127,7 @@ func (s *starter) replace(ctx context.Context, fits func(Status) bool) (Status, 
 	}
 	defer lock.release()
 	for {
-		// Whoever had the lock before may have started one.
+		// The previous holder of the lock may have started one.
 		st, err := s.control.status(ctx, answerWithin)
 		switch {
 		case err == nil && fits(st):
@@ -137,7 +136,7 @@ func (s *starter) replace(ctx context.Context, fits func(Status) bool) (Status, 
 			if err := s.control.stop(ctx, replaceGrace); err != nil {
 				return Status{}, err
 			}
-		case !nobody(err):
+		case !notListening(err):
 			return Status{}, err
 		}
 		if err := os.Remove(s.control.socket); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -154,7 +153,7 @@ func (s *starter) replace(ctx context.Context, fits func(Status) bool) (Status, 
 // with the lock, before it listened.
 var errTaken = errors.New("there is one already")
 
-// explain gives people's words to a worker's silence.
+// explain describes a worker that does not answer.
 func (s *starter) explain(err error) error {
 	if errors.Is(err, errSilent) {
 		return errSilentWorker(s.spec.Name)
@@ -169,7 +168,7 @@ func (s *starter) start(ctx context.Context, lock *lock) (Status, error) {
 		e.Advice = "Run `bise doctor` to see what is missing."
 		return Status{}, e
 	}
-	buryDead()
+	reapEnded()
 	log, err := openLog(s.key, s.launcher.LogDir, s.dir)
 	if err != nil {
 		return fail(err)
@@ -210,8 +209,7 @@ func (s *starter) start(ctx context.Context, lock *lock) (Status, error) {
 		_ = orders.SetWriteDeadline(past)
 		_ = reports.SetReadDeadline(past)
 	})()
-	// A failed write is not looked at: the process has ended then, and the read
-	// below tells so.
+	// A failed write is ignored: the process has ended then, and the read below fails too.
 	_ = json.NewEncoder(orders).Encode(order{s.spec, s.key, s.dir, log.Name()})
 	orders.Close()
 	var r report

@@ -22,7 +22,7 @@ const (
 	Loading   State = "loading"
 	Idle      State = "idle"
 	Answering State = "answering"
-	Failed    State = "failed"  // the model could not be loaded; it leaves once that is told
+	Failed    State = "failed"  // the model could not be loaded; it exits once a client has seen the error
 	Leaving   State = "leaving" // it ends what it has begun and takes nothing new
 	Silent    State = "silent"  // it is there but does not answer
 )
@@ -68,9 +68,8 @@ func List(ctx context.Context) ([]Status, error) {
 	return statuses, err
 }
 
-// Stop ends the workers that which picks (nil: all of them) and returns those that
-// have ended. Answers being written have grace to finish; a worker that does not
-// answer, or overstays, is killed.
+// Stop ends the workers that which selects (nil: all) and returns the ended ones. Answers
+// in progress get grace to finish; a worker that does not answer or exceeds it is killed.
 func Stop(ctx context.Context, grace time.Duration, which func(Status) bool) ([]Status, error) {
 	found, err := list(ctx)
 	if err != nil {
@@ -96,7 +95,7 @@ func Stop(ctx context.Context, grace time.Duration, which func(Status) bool) ([]
 	return ended, errors.Join(errs...)
 }
 
-// A running worker, and the way to it.
+// running is a worker and its control connection.
 type running struct {
 	Status
 	dir     string
@@ -112,7 +111,7 @@ func list(ctx context.Context) ([]running, error) {
 	for _, dir := range dirs {
 		entries, err := os.ReadDir(dir)
 		if err != nil {
-			return nil, fmt.Errorf("look for workers: %w", err)
+			return nil, fmt.Errorf("list workers: %w", err)
 		}
 		for _, e := range entries {
 			if key, ok := strings.CutSuffix(e.Name(), ".sock"); ok {
@@ -133,14 +132,14 @@ func list(ctx context.Context) ([]running, error) {
 	return found, errors.Join(errs...)
 }
 
-// look fills in the worker's status. It stays without a state if it is dead.
+// look sets the worker's status. A dead worker has no state.
 func (w *running) look(ctx context.Context) error {
 	st, err := w.control.status(ctx, listWithin)
 	switch {
 	case err == nil:
 		w.Status = st
 		return nil
-	case nobody(err):
+	case notListening(err):
 		return clearAway(ctx, w.dir, w.Key)
 	case errors.Is(err, errSilent):
 		w.State = Silent
@@ -158,12 +157,12 @@ func clearAway(ctx context.Context, dir, key string) error {
 	defer cancel()
 	lock, err := acquire(ctx, lockPath(dir, key))
 	if errors.Is(err, context.DeadlineExceeded) {
-		return nil // somebody is starting one, and removes the socket himself
+		return nil // the process that starts one removes the socket
 	} else if err != nil {
 		return err
 	}
 	socket := socketPath(dir, key)
-	if conn, err := dial(ctx, socket); !nobody(err) {
+	if conn, err := dial(ctx, socket); !notListening(err) {
 		lock.release()
 		if err == nil {
 			conn.Close()

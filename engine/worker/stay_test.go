@@ -19,7 +19,7 @@ func leaves(t *testing.T, keepAlive time.Duration, meanwhile func(s *server)) (s
 		s := &server{
 			cfg: ServeConfig{lookEvery: 1000 * time.Hour}, log: slog.New(slog.DiscardHandler),
 			stops: make(chan stopOrder, 1), woken: make(chan struct{}, 1),
-			told: make(chan struct{}), ready: make(chan struct{}), moved: make(chan struct{}),
+			reported: make(chan struct{}), ready: make(chan struct{}), moved: make(chan struct{}),
 		}
 		s.keep(keepAlive)
 		start := time.Now()

@@ -19,8 +19,8 @@ import (
 // request that the process died of.
 const acceptHeader = "Bise-Worker"
 
-// maxTries is how often a request looks for a worker before it gives up: one may
-// leave in the moment that it is found.
+// maxTries bounds the attempts of a request to find a worker, which may exit just after it
+// is found.
 const maxTries = 8
 
 // A transport carries requests to a worker, and starts another when it has gone.
@@ -58,7 +58,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 			return nil, fault.Errorf(fault.Crashed, "cannot reach the worker for %s: %w", t.starter.spec.Name, err)
 		}
 		// One that dies as soon as it is started will do so again.
-		if how := fate(found.PID, 100*time.Millisecond); how != "" && how != left {
+		if how := waitEnd(found.PID, 100*time.Millisecond); how != "" && how != left {
 			return nil, crashed(t.starter.spec.Name, "before it could answer", found.PID, found.Log)
 		}
 		if found, err = t.starter.reopen(ctx); err != nil {

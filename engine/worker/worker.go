@@ -1,17 +1,15 @@
 // Package worker keeps the engine contract with a child process: one model, one
 // process, one Unix socket.
 //
-// llama.cpp aborts its process on a broken invariant, and a terminal in raw mode
-// must not go down with it. So a model lives in a process of its own. [Open]
-// finds it by its socket, or starts it; the process runs [Serve], is shared by
-// every caller who wants the same model with the same options, survives the one
-// who started it, and leaves when nobody has asked for anything during its
-// keep-alive. There is no daemon to install and nothing to stop by hand, though
-// [List] and [Stop] show and end workers.
+// llama.cpp aborts its process on a broken invariant, and a terminal in raw mode must not
+// go down with it. So each model runs in a separate process. [Open] finds it by its
+// socket or starts it. The process runs [Serve]. Callers that want the same model with the
+// same options share it. It survives the process that started it, and exits when no
+// request has come during its keep-alive. There is no daemon to install or to stop,
+// but [List] and [Stop] show and end workers.
 //
-// The socket speaks La Plateforme's HTTP API (package api) and a few control
-// routes under /v1/bise/worker/. Its folder belongs to the user alone, and that
-// is the whole of its access control.
+// The socket speaks La Plateforme's HTTP API (package api) and a few control routes under
+// /v1/bise/worker/. Access control is the folder's permissions: it belongs to the user.
 package worker
 
 import (
@@ -29,13 +27,13 @@ import (
 // DefaultKeepAlive is how long a worker stays without a request.
 const DefaultKeepAlive = 10 * time.Minute
 
-// A Spec says which model a worker holds and how.
+// A Spec is the model of a worker and its options.
 type Spec struct {
-	Name    string             `json:"name"` // what people call the model
+	Name    string             `json:"name"` // the model's name
 	Path    string             `json:"path"` // its file
 	Options engine.LoadOptions `json:"options"`
-	// Fingerprint is the same for the same weights wherever they lie. When it is
-	// empty, the file's path, size and modification time stand in for it.
+	// Fingerprint is the same for the same weights in any place. If it is empty, the
+	// file's path, size and modification time replace it.
 	Fingerprint string `json:"fingerprint,omitempty"`
 	// Version names the build of bise. A worker of another version is replaced.
 	Version string `json:"version,omitempty"`
@@ -73,11 +71,10 @@ func (s Spec) Key() (string, error) {
 	return hex.EncodeToString(sum[:8]), nil
 }
 
-// A Launcher says how a worker process is started.
+// A Launcher configures the start of a worker process.
 type Launcher struct {
-	// Command is the program and its arguments. It must call Serve, and keep its
-	// hands off stdin and stdout before: the spec comes in by one and word of the
-	// socket goes out by the other.
+	// Command is the program and its arguments. It must call Serve without using stdin and
+	// stdout before: Serve reads the spec from stdin and reports on stdout.
 	Command []string
 	// LogDir is where a worker's stderr goes, in worker-<key>.log. When it is
 	// empty or cannot be written, the socket's folder takes the log.

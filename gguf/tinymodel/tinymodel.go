@@ -8,6 +8,7 @@ package tinymodel
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"hash/fnv"
 	"io"
@@ -53,8 +54,7 @@ const (
 // vocabulary with the control tokens of tokenizer version 3.
 func Mistral() Options { return Options{} }
 
-// ChatML is a model in the manner of SmolLM2: a byte-level BPE vocabulary and a
-// chat template of its own.
+// ChatML is a model like SmolLM2, with a byte-level BPE vocabulary and a chat template.
 func ChatML() Options { return Options{Vocabulary: ByteLevel} }
 
 // Embedder is a model in the manner of E5 Mistral: it pools the last token.
@@ -66,13 +66,9 @@ func Mamba() Options { return Options{Architecture: "mamba2"} }
 
 func (o Options) withDefaults() Options {
 	set := func(v *int, d int) {
-		if *v == 0 {
-			*v = d
-		}
+		*v = cmp.Or(*v, d)
 	}
-	if o.Architecture == "" {
-		o.Architecture = "llama"
-	}
+	o.Architecture = cmp.Or(o.Architecture, "llama")
 	set(&o.Layers, 2)
 	set(&o.Width, 64)
 	set(&o.Heads, 4)

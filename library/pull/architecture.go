@@ -7,8 +7,8 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-// architectures are those that the engine's llama.cpp knows, by their names in GGUF
-// files: LLM_ARCH_NAMES of its src/llama-arch.cpp.
+// architectures are the architectures of the engine's llama.cpp, as GGUF files name them:
+// LLM_ARCH_NAMES of src/llama-arch.cpp.
 var architectures = strings.Fields(`
 afmoe apertus arcee arctic arwkv7 baichuan bailingmoe bailingmoe2 bert bitnet bloom
 chameleon chatglm codeshell cogvlm cohere2 command-r dbrx deci deepseek deepseek2 dots1
@@ -22,14 +22,11 @@ qwen2moe qwen2vl qwen3 qwen3moe qwen3next qwen3vl qwen3vlmoe refact rnd1 rwkv6 r
 rwkv7 seed_oss smallthinker smollm3 solar stablelm starcoder starcoder2 t5 t5encoder
 wavtokenizer-dec xverse`)
 
-// runs refuses an architecture that the engine does not know, unless the request
-// overrides that. An unknown one is not refused, nor that of a vision encoder,
-// which a hub may have come upon first.
-func (plan *Plan) runs(architecture string) error {
+// checkArchitecture refuses an architecture that the engine cannot run. The hub may state
+// none, or that of a vision encoder.
+func (plan *Plan) checkArchitecture(architecture string) error {
 	if architecture == "" || architecture == "clip" || plan.Request.Anyway || slices.Contains(architectures, architecture) {
 		return nil
 	}
-	e := fault.Errorf(fault.Unsupported, "cannot run %s: its architecture, %.40s, is unknown to this engine", plan.Name, architecture)
-	e.Advice = "Choose another model from bise catalog, use a server, or pull it anyway with --anyway."
-	return e
+	return fault.Advise(fault.Errorf(fault.Unsupported, "cannot run %s: unknown architecture %.40s", plan.Name, architecture), "Choose another model from bise catalog, use a server, or download it anyway with --anyway.")
 }

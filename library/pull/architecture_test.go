@@ -72,7 +72,7 @@ func TestUnknownArchitecture(t *testing.T) {
 	hub := pulltest.New(t, fakehub.Repo("other/newer-GGUF", fakehub.Bytes("Newer-Q4_K_M.gguf", newer(t))).Card(map[string]any{"license": "mit"}))
 	p := newPuller(t, hub)
 	_, err := p.Plan(t.Context(), Request{Ref: "hf:other/newer-GGUF"})
-	if fault.KindOf(err) != fault.Unsupported || !strings.Contains(err.Error(), "its architecture, mistral9, is unknown") {
+	if fault.KindOf(err) != fault.Unsupported || !strings.Contains(err.Error(), "unknown architecture mistral9") {
 		t.Errorf("it says %v", err)
 	}
 	hub.AssertCount(t, fakehub.CDN, 0)

@@ -13,20 +13,18 @@ import (
 	"github.com/bise-sh/bise/models/licence"
 )
 
-// planImage plans a model of a registry that speaks Ollama's protocol.
+// planImage plans a model of an Ollama registry.
 func (p *Puller) planImage(ctx context.Context, plan *Plan, ref models.Ref) error {
 	if plan.Request.FromSource || plan.Request.Type != "" {
-		e := fault.Errorf(fault.Invalid, "cannot pull %s otherwise than it is: a registry has finished files", plan.Request.Ref)
-		e.Advice = "Leave out --type and --from-source; the tag says which type it is."
-		return e
+		return fault.Advise(fault.Errorf(fault.Invalid, "cannot convert %s: registries have only finished files", plan.Request.Ref), "Omit --type and --from-source, and choose a type with the tag.")
 	}
 	plan.Name, plan.Tag = strings.ToLower(path.Base(ref.Repo)), tagOf(ref.Tag)
 	plan.Title = path.Base(ref.Repo)
-	if p.here(plan) {
+	if p.isInstalled(plan) {
 		return nil
 	}
-	rec := p.earlier(plan)
-	if rec.did(Fetching) {
+	rec := p.unfinishedRecord(plan)
+	if rec.isDone(Fetching) {
 		plan.resume(rec)
 		return nil
 	}
@@ -35,7 +33,7 @@ func (p *Puller) planImage(ctx context.Context, plan *Plan, ref models.Ref) erro
 	if err != nil {
 		return err
 	}
-	// An unfinished pull continues with what the tag was then.
+	// An unfinished pull continues with the image that the tag meant then.
 	if was := rec.Manifest.Source.Revision; was != "" && was != image.Digest {
 		if old, err := p.Registry.Open(ctx, ollama.Name{Host: ref.Host, Repo: ref.Repo, Tag: was}); err == nil {
 			image = old
@@ -46,19 +44,19 @@ func (p *Puller) planImage(ctx context.Context, plan *Plan, ref models.Ref) erro
 		return err
 	}
 	plan.Source = models.Source{Kind: models.Ollama, Ref: plan.Request.Ref, Repo: image.Name.String(), Revision: image.Digest}
-	if err := plan.layer(image, weights, plan.Name+".gguf", models.Weights); err != nil {
+	if err := plan.addLayer(image, weights, plan.Name+".gguf", models.Weights); err != nil {
 		return err
 	}
 	if projector != nil {
-		if err := plan.layer(image, *projector, "mmproj-"+plan.Name+".gguf", models.Projector); err != nil {
+		if err := plan.addLayer(image, *projector, "mmproj-"+plan.Name+".gguf", models.Projector); err != nil {
 			return err
 		}
 	}
 	return p.imageTerms(ctx, plan, image)
 }
 
-// layer plans a layer of an image as a file of a name.
-func (plan *Plan) layer(image *ollama.Image, l ollama.Layer, name string, role models.Role) error {
+// addLayer adds a layer of an image to the parts.
+func (plan *Plan) addLayer(image *ollama.Image, l ollama.Layer, name string, role models.Role) error {
 	f, err := image.File(l)
 	if err != nil {
 		return err
@@ -67,14 +65,13 @@ func (plan *Plan) layer(image *ollama.Image, l ollama.Layer, name string, role m
 	return nil
 }
 
-// maxTerms is the most that a licence's text has, in bytes.
-const maxTerms = 1 << 20
+const maxTerms = 1 << 20 // bytes of a licence's text
 
-// imageTerms reads an image's licences. Where it has none, or one that allows more
-// than that of the catalogue's model of this name, the catalogue is believed.
+// imageTerms reads an image's licence. The catalogue's licence for a model of this name
+// applies instead if the image has none, or one that allows more.
 func (p *Puller) imageTerms(ctx context.Context, plan *Plan, image *ollama.Image) error {
 	var texts [][]byte
-	for _, l := range image.Of(ollama.Licence) {
+	for _, l := range image.LayersOf(ollama.Licence) {
 		text, err := image.Read(ctx, l, maxTerms)
 		if err != nil {
 			return err
@@ -82,7 +79,7 @@ func (p *Puller) imageTerms(ctx context.Context, plan *Plan, image *ollama.Image
 		texts = append(texts, text)
 	}
 	plan.Text = bytes.Join(texts, []byte("\n\n"))
-	stated, known := licence.Recognise(plan.Text)
+	stated, known := licence.Identify(plan.Text)
 	switch {
 	case len(plan.Text) == 0:
 		stated, plan.Text = licence.Of(licence.Unstated, ""), nil
@@ -92,14 +89,12 @@ func (p *Puller) imageTerms(ctx context.Context, plan *Plan, image *ollama.Image
 	plan.Terms = stated
 	m, _, err := p.Catalog.Find(plan.Name)
 	if err != nil {
-		return nil // of a model that it does not know, nothing more is known
+		return nil // not in the catalogue
 	}
-	for _, a := range m.Can {
-		plan.Can = append(plan.Can, string(a))
-	}
+	plan.Can = m.Abilities()
 	if terms, ok := m.Terms(); ok && (terms.Ask && !stated.Ask || stated.ID == licence.Unstated) {
 		if known {
-			plan.Warnings = append(plan.Warnings, fmt.Sprintf("%s states the licence %s, and the licence of %s is %s: that one holds.", image.Name, stated.Name, m.Title, terms.Name))
+			plan.Warnings = append(plan.Warnings, fmt.Sprintf("%s states the licence %s, but the licence of %s is %s, which applies.", image.Name, stated.Name, m.Title, terms.Name))
 		}
 		plan.Terms, plan.Text = terms, nil
 	}

@@ -50,13 +50,13 @@ func TestImage(t *testing.T) {
 			hub.Reset()
 			p := newPuller(t, hub)
 			plan := planned(t, p, Request{Ref: c.ref})
-			if plan.Name+":"+plan.Tag != c.id || plan.Terms.ID != c.licence || plan.NeedsYes() != c.asked || len(plan.Warnings) != c.warnings {
-				t.Fatalf("the plan is of %s:%s under %s, asked: %v, warnings %q", plan.Name, plan.Tag, plan.Terms.ID, plan.NeedsYes(), plan.Warnings)
+			if plan.Name+":"+plan.Tag != c.id || plan.Terms.ID != c.licence || plan.NeedsAcceptance() != c.asked || len(plan.Warnings) != c.warnings {
+				t.Fatalf("the plan is of %s:%s under %s, asked: %v, warnings %q", plan.Name, plan.Tag, plan.Terms.ID, plan.NeedsAcceptance(), plan.Warnings)
 			}
 			if !strings.Contains(string(plan.Text), c.text) {
 				t.Errorf("the text is %q", plan.Text)
 			}
-			if plan.NeedsYes() {
+			if plan.NeedsAcceptance() {
 				plan.Accept(noon)
 			}
 			m := pulled(t, p, plan)

@@ -3,8 +3,6 @@ package pull
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -27,20 +25,20 @@ import (
 	"github.com/bise-sh/bise/units"
 )
 
-// A job is a run of a plan that has its stage.
+// A job runs a plan in its stage.
 type job struct {
 	*Puller
 	plan     *Plan
 	stage    *models.Stage
 	progress *Progress
 
-	mu  sync.Mutex // of rec, while files are fetched at once
+	mu  sync.Mutex // of rec, while files are downloaded concurrently
 	rec *record
 }
 
-// atOnce is how many files are fetched at the same time. Each has its own connections;
-// more than one only matters for small files, which a repository has many of.
-const atOnce = 4
+// concurrentFiles is how many files are downloaded at a time. More than one only matters
+// for the many small files of a repository.
+const concurrentFiles = 4
 
 func (j *job) run(ctx context.Context) error {
 	if err := j.open(); err != nil {
@@ -48,7 +46,7 @@ func (j *job) run(ctx context.Context) error {
 	}
 	done := make(chan struct{})
 	var sharing sync.WaitGroup
-	sharing.Go(func() { share(j.stage.Dir, j.progress, done) })
+	sharing.Go(func() { writeProgress(j.stage.Dir, j.progress, done) })
 	err := j.steps(ctx)
 	close(done)
 	sharing.Wait()
@@ -59,72 +57,60 @@ func (j *job) run(ctx context.Context) error {
 	return j.install()
 }
 
-// open takes up what an earlier run has left, if it was the same pull, and writes
-// down what this one is about.
+// open continues the record of an earlier run of the same pull, or writes a new one.
 func (j *job) open() error {
 	rec, ok := readRecord(j.stage.Dir)
 	if !ok || !rec.continues(j.plan) {
-		if err := clean(j.stage.Dir); err != nil {
-			return j.cannot(err)
+		if err := removeContents(j.stage.Dir, nil); err != nil {
+			return j.wrap(err)
 		}
-		if err := j.room(); err != nil {
+		if err := j.checkSpace(); err != nil {
 			return err
 		}
-		rec = &record{Version: recordVersion, Request: j.plan.Request, Quantize: j.plan.Quantize, Sums: map[string]fetched{}}
-		for _, f := range j.plan.Parts {
-			rec.Files = append(rec.Files, recordFile{f.Name, f.Role, f.Size, string(f.Hash)})
-		}
+		rec = &record{Version: recordVersion, Request: j.plan.Request, Quantize: j.plan.Quantize, Files: recordFiles(j.plan.Parts)}
 	}
 	if rec.Sums == nil {
-		rec.Sums = map[string]fetched{}
+		rec.Sums = map[string]fetchedFile{}
 	}
-	known := rec.Manifest
-	rec.Manifest = j.manifest()
-	rec.Manifest.Files, rec.Manifest.Type = known.Files, cmp.Or(rec.Manifest.Type, known.Type)
+	p, old := j.plan, rec.Manifest
+	rec.Manifest = models.Manifest{
+		Name: p.Name, Tag: p.Tag, Title: p.Title, Type: cmp.Or(p.Type, old.Type), Source: p.Source, Licence: p.agreement(), Can: p.Can, Files: old.Files,
+	}
 	j.rec = rec
-	// What conversions have left that were ended.
-	left, _ := filepath.Glob(filepath.Join(j.stage.Dir, ".bise-*"))
-	for _, path := range left {
-		if err := os.RemoveAll(path); err != nil {
-			return j.cannot(err)
-		}
+	// Remove what interrupted conversions have left.
+	if err := removeContents(j.stage.Dir, func(name string) bool { return !strings.HasPrefix(name, ".bise-") }); err != nil {
+		return j.wrap(err)
 	}
-	if err := rec.write(j.stage.Dir); err != nil {
-		return j.cannot(err)
+	return j.write()
+}
+
+func (j *job) write() error {
+	if err := j.rec.write(j.stage.Dir); err != nil {
+		return j.wrap(err)
 	}
 	return nil
 }
 
-// continues reports whether a record is of the same files, to the same end.
+// continues reports whether the record is of the same pull.
 func (r *record) continues(p *Plan) bool {
-	if r.Request.FromSource != p.Request.FromSource || r.Manifest.Source.Repo != p.Source.Repo || r.Quantize != p.Quantize || len(r.Files) != len(p.Parts) {
-		return false
-	}
-	for i, f := range p.Parts {
-		if r.Files[i] != (recordFile{f.Name, f.Role, f.Size, string(f.Hash)}) {
-			return false
-		}
-	}
-	return true
+	return r.Request.FromSource == p.Request.FromSource && r.Manifest.Source.Repo == p.Source.Repo && r.Quantize == p.Quantize &&
+		slices.Equal(r.Files, recordFiles(p.Parts))
 }
 
-// room checks that the disk holds everything, before the first byte.
-func (j *job) room() error {
+func recordFiles(parts []Part) []recordFile {
+	var list []recordFile
+	for _, f := range parts {
+		list = append(list, recordFile{f.Name, f.Role, f.Size, string(f.Hash)})
+	}
+	return list
+}
+
+func (j *job) checkSpace() error {
 	free, ok := atomicfile.Free(j.stage.Dir)
 	if !ok || j.plan.Disk <= free {
 		return nil
 	}
-	return &fault.Error{
-		Kind:   fault.NoSpace,
-		Msg:    fmt.Sprintf("cannot pull %s: it takes %s of disk, and %s are free in %s", j.plan.Name, units.Size(j.plan.Disk), units.Size(free), j.Store.Dir),
-		Advice: "Make room, for instance with bise rm or bise gc, or choose a smaller type.",
-	}
-}
-
-// manifest is what is known of the model before its files are there.
-func (j *job) manifest() models.Manifest {
-	p := j.plan
-	return models.Manifest{Name: p.Name, Tag: p.Tag, Title: p.Title, Type: p.Type, Source: p.Source, Licence: p.agreement(), Can: p.Can}
+	return fault.Advise(fault.Errorf(fault.NoSpace, "cannot pull %s: it needs %s of disk space and %s are free in %s", j.plan.Name, units.Size(j.plan.Disk), units.Size(free), j.Store.Dir), "Free some space with bise rm or bise gc, or choose a smaller type.")
 }
 
 func (j *job) steps(ctx context.Context) error {
@@ -133,14 +119,14 @@ func (j *job) steps(ctx context.Context) error {
 		do   func(context.Context) error
 		skip bool
 	}{
-		{Borrowing, j.borrow, len(j.plan.Lent) == 0},
+		{Reusing, j.reuseLocal, len(j.plan.Local) == 0},
 		{Fetching, j.fetch, false},
 		{Converting, j.convert, !j.plan.Convert},
 		{Quantizing, j.quantize, j.plan.Quantize == ""},
 		{Verifying, j.verify, false},
 	}
 	for _, s := range steps {
-		if s.skip || j.rec.did(s.name) {
+		if s.skip || j.rec.isDone(s.name) {
 			continue
 		}
 		j.progress.begin(s.name)
@@ -151,16 +137,16 @@ func (j *job) steps(ctx context.Context) error {
 			return err
 		}
 		j.rec.Done = append(j.rec.Done, s.name)
-		if err := j.rec.write(j.stage.Dir); err != nil {
-			return j.cannot(err)
+		if err := j.write(); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func (j *job) cannot(err error) error { return fmt.Errorf("pull %s: %w", j.plan.Name, err) }
+func (j *job) wrap(err error) error { return fmt.Errorf("pull %s: %w", j.plan.Name, err) }
 
-// folder is where files are fetched to.
+// folder is where files are downloaded to.
 func (j *job) folder() string {
 	if j.plan.Convert {
 		return filepath.Join(j.stage.Dir, sourceName)
@@ -168,14 +154,14 @@ func (j *job) folder() string {
 	return j.stage.Dir
 }
 
-// fetch downloads all files that have not come yet.
+// fetch downloads the files that are missing.
 func (j *job) fetch(ctx context.Context) error {
 	if err := os.MkdirAll(j.folder(), 0o700); err != nil {
-		return j.cannot(err)
+		return j.wrap(err)
 	}
 	missing := slices.DeleteFunc(slices.Clone(j.plan.Parts), func(part Part) bool {
 		sum, ok := j.rec.Sums[part.Name]
-		return ok && sizeOf(j.place(part.Name)) == sum.Size
+		return ok && sizeOf(j.path(part.Name)) == sum.Size
 	})
 	var p downloader.Progress
 	var files []downloader.File
@@ -186,7 +172,7 @@ func (j *job) fetch(ctx context.Context) error {
 	p.Plan(files...)
 	j.progress.fetching(&p)
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(atOnce)
+	group.SetLimit(concurrentFiles)
 	for _, part := range missing {
 		group.Go(func() error {
 			r, err := j.Client.Fetch(ctx, part.File, filepath.Join(j.folder(), part.Name), &p)
@@ -195,11 +181,8 @@ func (j *job) fetch(ctx context.Context) error {
 			}
 			j.mu.Lock()
 			defer j.mu.Unlock()
-			j.rec.Sums[part.Name] = fetched{Size: r.Size, SHA256: strings.TrimPrefix(string(r.SHA256), "sha256:"), Verified: r.Verified}
-			if err := j.rec.write(j.stage.Dir); err != nil {
-				return j.cannot(err)
-			}
-			return nil
+			j.rec.Sums[part.Name] = fetchedFile{Size: r.Size, SHA256: strings.TrimPrefix(string(r.SHA256), "sha256:"), Verified: r.Verified}
+			return j.write()
 		})
 	}
 	return group.Wait()
@@ -213,23 +196,21 @@ func sizeOf(path string) int64 {
 	return info.Size()
 }
 
-// file is the name of the model's file of a type.
-func (j *job) file(kind string) string { return j.plan.Name + "." + kind + ".gguf" }
+func (j *job) fileName(kind string) string { return j.plan.Name + "." + kind + ".gguf" }
 
-// whole is the name of the file that conversion makes.
-func (j *job) whole() string {
+func (j *job) convertedName() string {
 	if j.plan.Quantize == "" {
-		return j.file(j.plan.Type)
+		return j.fileName(j.plan.Type)
 	}
 	return j.plan.Name + ".gguf"
 }
 
-// convert makes a model file of the original weights, and removes those.
+// convert converts the original weights.
 func (j *job) convert(ctx context.Context) error {
-	out := filepath.Join(j.stage.Dir, j.whole())
-	// A crash may have come after the file was there and before that was written down.
-	if err := errors.Join(removed(out), removed(convert.ProjectorPath(out))); err != nil {
-		return j.cannot(err)
+	out := filepath.Join(j.stage.Dir, j.convertedName())
+	// A crash may have left a finished file that the record does not have.
+	if err := errors.Join(removeIfExists(out), removeIfExists(convert.ProjectorPath(out))); err != nil {
+		return j.wrap(err)
 	}
 	o := convert.Options{Output: out, Name: j.plan.Title, Progress: func(done, total int64) { j.progress.set("", done, total) }}
 	if j.plan.Quantize == "" {
@@ -237,41 +218,40 @@ func (j *job) convert(ctx context.Context) error {
 	}
 	r, err := convert.Convert(ctx, j.folder(), o)
 	if err != nil {
-		return j.cannot(err)
+		return j.wrap(err)
 	}
 	j.plan.Warnings = append(j.plan.Warnings, r.Warnings...)
 	return nil
 }
 
-// quantize makes the smaller file of the converted one.
+// quantize makes a smaller file from the converted one.
 func (j *job) quantize(ctx context.Context) error {
-	// The original weights have served, and their room is needed now.
+	// The original weights are not needed any more, and their disk space is.
 	if err := os.RemoveAll(filepath.Join(j.stage.Dir, sourceName)); err != nil {
-		return j.cannot(err)
+		return j.wrap(err)
 	}
 	kind, err := quantize.ParseType(j.plan.Quantize)
 	if err != nil {
 		return err
 	}
-	out := filepath.Join(j.stage.Dir, j.file(kind.Name))
-	if err := removed(out); err != nil {
-		return j.cannot(err)
+	out := filepath.Join(j.stage.Dir, j.fileName(kind.Name))
+	if err := removeIfExists(out); err != nil {
+		return j.wrap(err)
 	}
-	_, err = quantize.Run(ctx, quantize.Options{In: filepath.Join(j.stage.Dir, j.whole()), Out: out, Type: kind}, j.Quantize, func(p quantize.Progress) {
+	_, err = quantize.Run(ctx, quantize.Options{In: filepath.Join(j.stage.Dir, j.convertedName()), Out: out, Type: kind}, j.Quantize, func(p quantize.Progress) {
 		j.progress.set(p.Tensor, p.Done, p.Total)
 	})
 	return err
 }
 
-func removed(path string) error {
+func removeIfExists(path string) error {
 	if err := os.Remove(path); !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
 	return nil
 }
 
-// files are those that will be installed, as far as they are known: by the names
-// that sums have, and without sizes.
+// files lists the files to install, without sizes.
 func (j *job) files() []models.File {
 	if !j.plan.Convert {
 		var list []models.File
@@ -280,35 +260,34 @@ func (j *job) files() []models.File {
 		}
 		return list
 	}
-	list := []models.File{{Name: j.file(j.plan.Type), Role: models.Weights}}
-	if tower := convert.ProjectorPath(j.whole()); sizeOf(filepath.Join(j.stage.Dir, tower)) >= 0 {
-		list = append(list, models.File{Name: tower, Role: models.Projector})
+	list := []models.File{{Name: j.fileName(j.plan.Type), Role: models.Weights}}
+	if projector := convert.ProjectorPath(j.convertedName()); sizeOf(filepath.Join(j.stage.Dir, projector)) >= 0 {
+		list = append(list, models.File{Name: projector, Role: models.Projector})
 	}
 	return list
 }
 
-// verify checks whether the model files are what a model is, and computes the sums of
-// those that were made here. A file whose bytes have the hash that was promised only has
-// its head read.
+// verify checks the model files, and computes the missing checksums. Of a downloaded file
+// whose hash was verified only the header is read.
 func (j *job) verify(ctx context.Context) error {
 	j.rec.Manifest.Files = nil
 	for _, f := range j.files() {
-		sum, come := j.rec.Sums[f.Name]
+		sum := j.rec.Sums[f.Name]
 		path := filepath.Join(j.stage.Dir, f.Name)
 		if sum.Path != "" {
 			path, f.Path, f.Name = sum.Path, sum.Path, filepath.Base(sum.Path)
 		}
 		f.Size = sizeOf(path)
 		if f.Role != models.Terms {
-			if err := j.verifyModel(ctx, path, f, come && sum.Verified); err != nil {
+			if err := j.verifyModel(ctx, path, f, sum.Verified); err != nil {
 				return err
 			}
 		}
 		f.SHA256 = sum.SHA256
 		if f.SHA256 == "" {
 			var err error
-			if f.SHA256, err = j.sum(ctx, path, f.Size); err != nil {
-				return j.cannot(err)
+			if f.SHA256, err = j.checksum(ctx, path, f.Size); err != nil {
+				return j.wrap(err)
 			}
 		}
 		j.rec.Manifest.Files = append(j.rec.Manifest.Files, f)
@@ -316,8 +295,8 @@ func (j *job) verify(ctx context.Context) error {
 	return nil
 }
 
-// verifyModel looks into a GGUF file. Parts after the first are looked at with it.
-func (j *job) verifyModel(ctx context.Context, path string, f models.File, known bool) error {
+// verifyModel checks a GGUF file, and with the first part of a split file all others.
+func (j *job) verifyModel(ctx context.Context, path string, f models.File, hashVerified bool) error {
 	parts, err := gguf.Parts(path)
 	if err == nil && len(parts) > 1 && filepath.Base(parts[0]) != f.Name {
 		return nil
@@ -327,69 +306,43 @@ func (j *job) verifyModel(ctx context.Context, path string, f models.File, known
 		err = file.Check()
 	}
 	if err != nil {
-		return j.bad(f.Name, err)
+		return j.badModel(f.Name, err)
 	}
 	if f.Role == models.Weights {
-		if err := j.plan.runs(file.Summary().Architecture); err != nil {
-			_ = clean(j.stage.Dir) // as in bad
+		j.rec.Manifest.Type = cmp.Or(j.rec.Manifest.Type, file.Summary().FileType)
+		if err := j.plan.checkArchitecture(file.Summary().Architecture); err != nil {
+			_ = removeContents(j.stage.Dir, nil) // as in badModel
 			return err
 		}
 	}
-	if f.Role == models.Weights && j.rec.Manifest.Type == "" {
-		j.rec.Manifest.Type = file.Summary().FileType
-	}
-	if known {
+	if hashVerified {
 		return nil
 	}
 	report, err := verify.Verify(ctx, path, func(done, total int64) { j.progress.set(f.Name, done, total) })
 	if err != nil {
-		return j.cannot(err)
+		return j.wrap(err)
 	}
 	if len(report.Problems) > 0 {
-		return j.bad(f.Name, errors.New(strings.TrimSpace(report.Problems[0].Tensor+" "+report.Problems[0].What)))
+		return j.badModel(f.Name, errors.New(strings.TrimSpace(report.Problems[0].Tensor+" "+report.Problems[0].What)))
 	}
 	return nil
 }
 
-// bad is the error of a file that is not a model. Nothing of it is kept, so that the next
-// run starts again.
-func (j *job) bad(name string, err error) error {
-	_ = clean(j.stage.Dir)
+// badModel is the error of a file that is not a model. It empties the stage, so that the
+// next run starts from the beginning.
+func (j *job) badModel(name string, err error) error {
+	_ = removeContents(j.stage.Dir, nil)
 	if f, ok := errors.AsType[*gguf.FormatError](err); ok {
-		err = errors.New(f.What) // its path is in our sentence
+		err = errors.New(f.What) // without its path
 	}
-	e := fault.Errorf(fault.BadModel, "pull %s: %s is not a model: %w", j.plan.Name, name, err)
-	e.Advice = "Choose another source, for instance with --from-source."
-	return e
+	return fault.Advise(fault.Errorf(fault.BadModel, "pull %s: %s is not a model: %w", j.plan.Name, name, err), "Choose another source, for instance with --from-source.")
 }
 
-// sum is the SHA-256 of a file.
-func (j *job) sum(ctx context.Context, path string, size int64) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	h := sha256.New()
-	buf := make([]byte, 1<<20)
-	for done := int64(0); ; {
-		if ctx.Err() != nil {
-			return "", context.Cause(ctx)
-		}
-		n, err := f.Read(buf)
-		h.Write(buf[:n])
-		done += int64(n)
-		j.progress.set(filepath.Base(path), done, size)
-		if errors.Is(err, io.EOF) {
-			return hex.EncodeToString(h.Sum(nil)), nil
-		}
-		if err != nil {
-			return "", err
-		}
-	}
+func (j *job) checksum(ctx context.Context, path string, size int64) (string, error) {
+	sum, _, err := models.Hash(ctx, path, io.Discard, func(done int64) { j.progress.set(filepath.Base(path), done, size) })
+	return sum, err
 }
 
-// install puts the model into the store.
 func (j *job) install() error {
 	m := j.rec.Manifest
 	if j.plan.Convert {

@@ -10,6 +10,7 @@ import (
 	"github.com/bise-sh/bise/downloader/fakehub"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/library/pull/pulltest"
+	"github.com/bise-sh/bise/models"
 	"github.com/bise-sh/bise/models/licence"
 )
 
@@ -22,8 +23,8 @@ func TestLicenceIsAskedFirst(t *testing.T) {
 			hub := pulltest.New(t)
 			p := newPuller(t, hub)
 			plan := planned(t, p, r)
-			if !plan.NeedsYes() || plan.Terms.ID != "MNPL-0.1" || string(plan.Text) != pulltest.Terms {
-				t.Fatalf("the licence is %s with the text %q, asked: %v", plan.Terms.ID, plan.Text, plan.NeedsYes())
+			if !plan.NeedsAcceptance() || plan.Terms.ID != "MNPL-0.1" || string(plan.Text) != pulltest.Terms {
+				t.Fatalf("the licence is %s with the text %q, asked: %v", plan.Terms.ID, plan.Text, plan.NeedsAcceptance())
 			}
 			_, err := p.Run(t.Context(), plan, nil)
 			e, ok := errors.AsType[*LicenceError](err)
@@ -46,7 +47,7 @@ func TestLicenceIsAskedFirst(t *testing.T) {
 func TestNothingIsAsked(t *testing.T) {
 	p := newPuller(t, pulltest.New(t))
 	plan := planned(t, p, Request{Ref: "tiny"})
-	if plan.NeedsYes() || plan.Text != nil {
+	if plan.NeedsAcceptance() || plan.Text != nil {
 		t.Error("a yes is wanted to a licence that forbids nothing")
 	}
 	if m := pulled(t, p, plan); m.Manifest.Licence.ID != "Apache-2.0" || !m.Manifest.Licence.Accepted.IsZero() {
@@ -63,11 +64,11 @@ func TestAskedOnce(t *testing.T) {
 	pulled(t, p, plan)
 
 	other := planned(t, p, Request{Ref: "guarded:q8_0"})
-	if other.NeedsYes() || !other.Accepted.Equal(noon) {
+	if other.NeedsAcceptance() || !other.Accepted.Equal(noon) {
 		t.Error("it is asked again for another type")
 	}
 	hub.Commit("acme/guarded-GGUF", "main", fakehub.Bytes("Guarded-Q8_0.gguf", pulltest.Model(t, 4)), fakehub.Text("LICENSE", pulltest.Terms+"No fun either.\n"))
-	if changed := planned(t, p, Request{Ref: "guarded:q8_0"}); !changed.NeedsYes() {
+	if changed := planned(t, p, Request{Ref: "guarded:q8_0"}); !changed.NeedsAcceptance() {
 		t.Error("the text has changed, and nobody is asked")
 	}
 }
@@ -82,7 +83,7 @@ func TestYesIsKept(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	watch(t, p, plan, ctx, stop, func(s Sample) bool { return s.Done > 0 })
 	again := planned(t, p, Request{Ref: "guarded"})
-	if again.NeedsYes() {
+	if again.NeedsAcceptance() {
 		t.Fatal("it is asked again")
 	}
 	if m := pulled(t, p, again); !m.Manifest.Licence.Accepted.Equal(noon) {
@@ -104,8 +105,8 @@ func TestStatedLicence(t *testing.T) {
 	} {
 		t.Run(c.ref, func(t *testing.T) {
 			plan := planned(t, newPuller(t, pulltest.New(t)), Request{Ref: c.ref})
-			if plan.Terms.ID != c.id || plan.NeedsYes() != c.asked {
-				t.Errorf("the licence is %s, asked: %v", plan.Terms.ID, plan.NeedsYes())
+			if plan.Terms.ID != c.id || plan.NeedsAcceptance() != c.asked {
+				t.Errorf("the licence is %s, asked: %v", plan.Terms.ID, plan.NeedsAcceptance())
 			}
 			if all := strings.Join(plan.Warnings, "\n"); !strings.Contains(all, c.warning) || c.warning == "" && all != "" {
 				t.Errorf("the warnings are %q", all)
@@ -114,5 +115,28 @@ func TestStatedLicence(t *testing.T) {
 				t.Errorf("the text is %q, not that of the original", plan.Text)
 			}
 		})
+	}
+}
+
+func TestCovers(t *testing.T) {
+	mnpl, mrl := licence.Of("mnpl", ""), licence.Of("mrl", "")
+	text := licence.Digest([]byte("the text"))
+	yes := models.Agreement{ID: mnpl.ID, TextSHA256: text, Accepted: noon}
+	for _, c := range []struct {
+		name    string
+		a       models.Agreement
+		licence licence.Licence
+		text    string
+		want    bool
+	}{
+		{"the same", yes, mnpl, text, true},
+		{"another licence", yes, mrl, text, false},
+		{"a text that changed", yes, mnpl, licence.Digest([]byte("the Text")), false},
+		{"no text", models.Agreement{ID: mnpl.ID, Accepted: noon}, mnpl, "", false},
+		{"not accepted", models.Agreement{ID: mnpl.ID, TextSHA256: text}, mnpl, text, false},
+	} {
+		if got := covers(c.a, c.licence, c.text); got != c.want {
+			t.Errorf("%s: %v", c.name, got)
+		}
 	}
 }

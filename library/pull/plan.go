@@ -18,9 +18,8 @@ import (
 	"github.com/bise-sh/bise/units"
 )
 
-// Plan finds out what a reference means and what it takes to install it. It reads
-// listings and texts of licences, and no weights. Errors are of package engine or
-// downloader.
+// Plan resolves a reference and plans its installation. It reads listings and the texts of
+// licences, and no weights.
 func (p *Puller) Plan(ctx context.Context, r Request) (*Plan, error) {
 	ref, err := models.ParseRef(r.Ref)
 	if err != nil {
@@ -33,7 +32,7 @@ func (p *Puller) Plan(ctx context.Context, r Request) (*Plan, error) {
 		}
 		r.Type = t.Name
 	}
-	r.Ref = withoutSecrets(ref, r.Ref)
+	r.Ref = publicRef(ref, r.Ref)
 	plan := &Plan{Request: r, Download: -1}
 	switch ref.Scheme {
 	case models.ByName:
@@ -45,10 +44,10 @@ func (p *Puller) Plan(ctx context.Context, r Request) (*Plan, error) {
 	case models.URL:
 		err = p.planURL(ctx, plan, ref)
 	default:
-		e := fault.Errorf(fault.Invalid, "cannot pull %s: it is not a model of a hub", r.Ref)
-		e.Advice = "Name a model of bise catalog, or a repository such as hf:owner/repo. What is on this machine is taken in with bise import."
+		e := fault.Errorf(fault.Invalid, "cannot pull %s: it does not name a model of a hub", r.Ref)
+		e.Advice = "Name a model of bise catalog, or a repository such as hf:owner/repo. To add a local file, use bise import."
 		if hub, err := models.ParseRef("hf:" + r.Ref); err == nil && hub.Repo == r.Ref {
-			e.Advice = fmt.Sprintf("A repository of the Hugging Face Hub is written hf:%s.", r.Ref)
+			e.Advice = fmt.Sprintf("For a repository of the Hugging Face Hub write hf:%s.", r.Ref)
 		}
 		return nil, e
 	}
@@ -58,14 +57,14 @@ func (p *Puller) Plan(ctx context.Context, r Request) (*Plan, error) {
 	if plan.Installed != nil {
 		return plan, nil
 	}
-	p.lend(plan)
+	p.findLocal(plan)
 	plan.total()
-	p.remember(plan, p.earlier(plan).Manifest.Licence)
-	return plan, plan.tooBig(p.Machine)
+	p.reuseAcceptance(plan, p.unfinishedRecord(plan).Manifest.Licence)
+	return plan, plan.checkMemory(p.Machine)
 }
 
-// here checks whether the model is installed already.
-func (p *Puller) here(plan *Plan) bool {
+// isInstalled sets Installed if the model is installed already.
+func (p *Puller) isInstalled(plan *Plan) bool {
 	m, ok := p.Store.Installed(plan.Name, plan.Tag)
 	if ok && !plan.Request.Again {
 		plan.Installed = &m
@@ -73,9 +72,9 @@ func (p *Puller) here(plan *Plan) bool {
 	return plan.Installed != nil
 }
 
-// earlier is the record of an unfinished pull of the same, an empty one where there
-// is none.
-func (p *Puller) earlier(plan *Plan) *record {
+// unfinishedRecord returns the record of an unfinished pull of the same request, or an
+// empty one.
+func (p *Puller) unfinishedRecord(plan *Plan) *record {
 	if rec, ok := readRecord(p.Store.Staging(plan.Name, plan.Tag)); ok && rec.Request.Ref == plan.Request.Ref && rec.Request.FromSource == plan.Request.FromSource {
 		return rec
 	}
@@ -92,7 +91,7 @@ func (p *Puller) planName(ctx context.Context, plan *Plan, ref models.Ref) error
 	if err != nil {
 		return err
 	}
-	if err := m.CannotRun(); err != nil {
+	if err := m.CheckRunnable(); err != nil {
 		return err
 	}
 	t, err := quantize.ParseType(cmp.Or(plan.Request.Type, kind, catalog.DefaultType))
@@ -101,21 +100,19 @@ func (p *Puller) planName(ctx context.Context, plan *Plan, ref models.Ref) error
 	}
 	plan.Name, plan.Tag, plan.Title, plan.Type = m.Name, strings.ToLower(t.Name), m.Title, t.Name
 	plan.Terms, _ = m.Terms()
-	for _, a := range m.Can {
-		plan.Can = append(plan.Can, string(a))
-	}
-	if p.here(plan) {
+	plan.Can = m.Abilities()
+	if p.isInstalled(plan) {
 		return nil
 	}
-	if whole, ok := fit.Catalogued(m); ok && p.Machine != nil {
-		at, err := whole.As(t.Name)
+	if whole, ok := fit.FromCatalog(m); ok && p.Machine != nil {
+		at, err := whole.Quantized(t.Name)
 		if err != nil {
 			return err
 		}
-		f := at.On(*p.Machine, engine.LoadOptions{})
+		f := at.Plan(*p.Machine, engine.LoadOptions{})
 		plan.Fit = &f
 	}
-	if rec := p.earlier(plan); rec.did(Fetching) {
+	if rec := p.unfinishedRecord(plan); rec.isDone(Fetching) {
 		plan.resume(rec)
 		return nil
 	}
@@ -127,10 +124,10 @@ func (p *Puller) planName(ctx context.Context, plan *Plan, ref models.Ref) error
 	}
 	if !found {
 		if m.Repo == "" {
-			e := fault.Errorf(fault.NotFound, "cannot pull %s as %s: nobody has made it, and where its original weights are is not known", m.Name, t.Name)
+			e := fault.Errorf(fault.NotFound, "cannot pull %s as %s: no such file is known, and its original weights are not published", m.Name, t.Name)
 			e.Advice = "Choose another type."
 			if i := slices.IndexFunc(m.Files, func(f catalog.File) bool { return f.Role != catalog.Projector }); i >= 0 {
-				e.Advice = fmt.Sprintf("There is one of %s: bise pull %s:%s.", m.Files[i].Type, m.Name, strings.ToLower(m.Files[i].Type))
+				e.Advice = fmt.Sprintf("%s is available: bise pull %s:%s.", m.Files[i].Type, m.Name, strings.ToLower(m.Files[i].Type))
 			}
 			return e
 		}
@@ -138,22 +135,21 @@ func (p *Puller) planName(ctx context.Context, plan *Plan, ref models.Ref) error
 		if err != nil {
 			return err
 		}
-		if err := p.weights(ctx, plan, repo); err != nil {
+		if err := p.planConversion(ctx, plan, repo); err != nil {
 			return err
 		}
-		if whole, ok := fit.Catalogued(m); ok {
-			small, err := whole.As(t.Name)
+		if whole, ok := fit.FromCatalog(m); ok {
+			small, err := whole.Quantized(t.Name)
 			if err != nil {
 				return err
 			}
-			plan.making(whole.Bytes(), small.Bytes())
+			plan.setConvertedSizes(whole.Bytes(), small.Bytes())
 		}
 	}
-	return p.text(ctx, plan, m.Repo)
+	return p.readLicence(ctx, plan, m.Repo)
 }
 
-// resume takes over what an earlier run has fetched, of which nothing has to be
-// asked any more.
+// resume continues an earlier run that has downloaded everything.
 func (plan *Plan) resume(rec *record) {
 	plan.Source, plan.Quantize = rec.Manifest.Source, rec.Quantize
 	plan.Convert = plan.Request.FromSource
@@ -166,8 +162,8 @@ func (plan *Plan) resume(rec *record) {
 	plan.resumed = rec.Manifest.Licence.TextSHA256
 }
 
-// ready looks for a file that others have made, in the repositories that the
-// catalogue knows; found is false where none has the type.
+// ready looks for a finished file in the repositories of the catalogue; found is false if
+// none has the type.
 func (p *Puller) ready(ctx context.Context, plan *Plan, m catalog.Model) (found bool, _ error) {
 	type want struct{ repo, file, sum string }
 	var wants []want
@@ -182,16 +178,16 @@ func (p *Puller) ready(ctx context.Context, plan *Plan, m catalog.Model) (found 
 		if err == nil {
 			var g huggingface.GGUF
 			if g, err = repo.GGUF(w.file); err == nil {
-				if err := p.take(ctx, plan, repo, g, m.Does(catalog.Vision)); err != nil {
+				if err := p.planFiles(ctx, plan, repo, g, m.Has(catalog.Vision)); err != nil {
 					return false, err
 				}
 				if hash, _ := downloader.SHA256(w.sum); w.sum != "" && plan.Parts[0].Hash != hash {
-					plan.Warnings = append(plan.Warnings, fmt.Sprintf("%s has another %s than the catalogue knows.", w.repo, w.file))
+					plan.Warnings = append(plan.Warnings, fmt.Sprintf("%s of %s has changed since the catalogue was made.", w.file, w.repo))
 				}
 				return true, nil
 			}
 		}
-		// What is not there may be in the next one, or be made.
+		// It may be in the next repository, or be converted.
 		if kind := fault.KindOf(err); kind != fault.Missing && (kind != fault.Denied && kind != fault.Licence || i == len(wants)-1) {
 			return false, err
 		}
@@ -199,9 +195,8 @@ func (p *Puller) ready(ctx context.Context, plan *Plan, m catalog.Model) (found 
 	return false, nil
 }
 
-// making says how large the files are that are made here: the converted one, and
-// the quantized one.
-func (plan *Plan) making(whole, small int64) {
+// setConvertedSizes sets the sizes of the converted file and of the quantized file.
+func (plan *Plan) setConvertedSizes(whole, small int64) {
 	plan.whole, plan.small = whole, small
 	if plan.Quantize == "" {
 		plan.whole, plan.small = small, 0
@@ -217,23 +212,20 @@ func (plan *Plan) total() {
 		}
 		n += part.Size
 	}
-	for _, l := range plan.Lent {
+	for _, l := range plan.Local {
 		n -= l.Size
 	}
 	plan.Download, plan.Disk = n, n
 	if plan.Convert {
-		// The original weights go when they are converted, the converted ones when
-		// they are quantized.
+		// Conversion keeps the original weights, quantization only the converted ones.
 		plan.Disk = max(n+plan.whole, plan.whole+plan.small)
 	}
 }
 
-// tooBig refuses a model that this machine cannot run, unless the request overrides that.
-func (plan *Plan) tooBig(h *fit.Machine) error {
+// checkMemory refuses a model that does not fit this machine.
+func (plan *Plan) checkMemory(h *fit.Machine) error {
 	if h == nil || plan.Fit == nil || plan.Request.Anyway || plan.Fit.Verdict != fit.No {
 		return nil
 	}
-	e := fault.Errorf(fault.NoMemory, "cannot run %s here: it needs %s of memory, and this machine has %s for everything it runs", plan.Name, units.Size(plan.Fit.Need), units.Size(h.Memory))
-	e.Advice = "Choose a smaller one from bise catalog, use a server, or pull it anyway with --anyway."
-	return e
+	return fault.Advise(fault.Errorf(fault.NoMemory, "cannot run %s on this machine: it needs %s of memory, and the machine has %s", plan.Name, units.Size(plan.Fit.Need), units.Size(h.Memory)), "Choose a smaller model from bise catalog, use a server, or download it anyway with --anyway.")
 }

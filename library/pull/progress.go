@@ -7,46 +7,43 @@ import (
 	"github.com/bise-sh/bise/downloader"
 )
 
-// A Step is what a pull is at.
+// A Step is a step of a pull.
 type Step string
 
 const (
 	Waiting    Step = "wait"     // for another process that downloads the same model
-	Borrowing  Step = "borrow"   // what another program has here; its bytes are checked
-	Fetching   Step = "fetch"    // files from a server
+	Reusing    Step = "reuse"    // verify files that are on this machine already
+	Fetching   Step = "fetch"    // download files
 	Converting Step = "convert"  // original weights into a model file
-	Quantizing Step = "quantize" // that one into a smaller
-	Verifying  Step = "verify"   // what has no hash that is known
+	Quantizing Step = "quantize" // the converted file
+	Verifying  Step = "verify"   // files without a known checksum
 	Installing Step = "install"
 )
 
-// A Sample is how far a pull is at a moment.
+// A Sample is the progress of a pull.
 type Sample struct {
 	Step  Step          `json:"step"`
 	Name  string        `json:"name,omitempty"`   // the file, or the tensor
 	Done  int64         `json:"done_bytes"`       // of this step
 	Total int64         `json:"total_bytes"`      // −1 while unknown
-	Rate  float64       `json:"bytes_per_second"` // of late
+	Rate  float64       `json:"bytes_per_second"` // recent
 	Left  time.Duration `json:"left_ns"`          // to the end of this step; −1 while unknown
-	// Reason says why nothing comes, "" while something does; Until is when that
-	// ends, zero where it cannot be known.
+	// Reason says why a download is paused; Until is when it continues, zero if unknown.
 	Reason string    `json:"reason,omitempty"`
 	Until  time.Time `json:"until,omitzero"`
-	// Elsewhere is set where another process does it, and this one waits.
+	// Elsewhere is set if another process does the work.
 	Elsewhere bool `json:"elsewhere,omitempty"`
 }
 
-// A Progress reports how far a pull is. Its zero value is ready. It is sampled, at any
-// time and from any goroutine.
+// A Progress reports how far a pull is. Its zero value is ready to use, from any goroutine.
 type Progress struct {
 	mu    sync.Mutex
 	now   Sample
 	began time.Time // the step
-	first int64     // bytes that were done when it began
 	fetch *downloader.Progress
 }
 
-// Sample is how far the pull is.
+// Sample returns the progress.
 func (p *Progress) Sample() Sample {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -58,8 +55,8 @@ func (p *Progress) Sample() Sample {
 		s.Elsewhere = f.Phase == downloader.Waiting
 	case s.Elsewhere, s.Step == Waiting:
 	default:
-		if took := time.Since(p.began).Seconds(); took > 0 && s.Done > p.first {
-			s.Rate = float64(s.Done-p.first) / took
+		if took := time.Since(p.began).Seconds(); took > 0 && s.Done > 0 {
+			s.Rate = float64(s.Done) / took
 			if s.Total > 0 {
 				s.Left = time.Duration(float64(s.Total-s.Done) / s.Rate * float64(time.Second))
 			}
@@ -68,14 +65,14 @@ func (p *Progress) Sample() Sample {
 	return s
 }
 
-// begin enters a step.
+// begin starts a step.
 func (p *Progress) begin(step Step) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.now, p.began, p.first, p.fetch = Sample{Step: step, Total: -1, Left: -1}, time.Now(), 0, nil
+	p.now, p.began, p.fetch = Sample{Step: step, Total: -1, Left: -1}, time.Now(), nil
 }
 
-// fetching enters the download of files, whose own progress is shown.
+// fetching starts the download of files, which reports its progress to f.
 func (p *Progress) fetching(f *downloader.Progress) {
 	p.begin(Fetching)
 	p.mu.Lock()
@@ -83,14 +80,14 @@ func (p *Progress) fetching(f *downloader.Progress) {
 	p.fetch = f
 }
 
-// set reports how far the step is.
+// set sets the progress of the step.
 func (p *Progress) set(name string, done, total int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.now.Name, p.now.Done, p.now.Total = name, done, total
 }
 
-// show shows how far another process is.
+// show sets the progress of another process.
 func (p *Progress) show(other Sample) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

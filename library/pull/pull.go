@@ -1,14 +1,13 @@
 // Package pull downloads and installs models.
 //
 // A [Puller] makes a [Plan] of a reference: which files, from where, under which licence,
-// and how they are converted. Nothing but listings and texts has been read until then.
-// Running the plan fetches the files, converts and quantizes them where no other process
-// has, checks whether they are right, and installs them.
+// and how they are converted. For that it reads only listings and texts. Running the plan
+// downloads the files, converts and quantizes them if necessary, verifies and installs
+// them.
 //
-// Everything is in a stage of the store meanwhile, with a record of what is done:
-// whatever ends a run, the next one continues from there. A run that finds another
-// process at the same model waits for it and shows how far it is, and takes over if it
-// leaves.
+// Until then everything is in a stage of the store, with a record of the finished steps:
+// the next run continues from there. If another process pulls the same model, a run waits
+// for it, shows its progress, and continues if that process ends early.
 package pull
 
 import (
@@ -37,22 +36,22 @@ type Puller struct {
 	Registry *ollama.Registry
 	// Quantize runs llama.cpp's quantizer, in a separate process.
 	Quantize quantize.Worker
-	// Machine is what models are to run on; nil looks at nothing of the kind.
+	// Machine is checked for enough memory; nil: no check.
 	Machine *fit.Machine
 	Version string // of bise, for manifests
 }
 
-// A Request is what the user wants to install.
+// A Request says what to install.
 type Request struct {
 	Ref        string `json:"ref"`
-	Type       string `json:"type,omitempty"`        // Q4_K_M, …; "" is what Ref says, or the usual one
-	FromSource bool   `json:"from_source,omitempty"` // make it of the original weights, even where others have
-	SHA256     string `json:"sha256,omitempty"`      // of a file at an address, where that is known
-	Again      bool   `json:"-"`                     // pull what is installed already
-	Anyway     bool   `json:"-"`                     // pull what this machine cannot run
+	Type       string `json:"type,omitempty"`        // Q4_K_M, …; "": that of Ref, or the default
+	FromSource bool   `json:"from_source,omitempty"` // convert the original weights, even if there is a finished file
+	SHA256     string `json:"sha256,omitempty"`      // of a file at a URL; may be empty
+	Again      bool   `json:"-"`                     // even if it is installed
+	Anyway     bool   `json:"-"`                     // even if this machine cannot run it
 }
 
-// A Part is a file that a plan fetches.
+// A Part is a file that a plan downloads.
 type Part struct {
 	Name string      // its file name in the store
 	Role models.Role // "" of original weights
@@ -64,32 +63,31 @@ type Plan struct {
 	Request   Request
 	Name, Tag string // under which the model will be installed
 	Title     string
-	Type      string // of the weights; "" where only the file shows
+	Type      string // of the weights; "": unknown before the download
 	Source    models.Source
 	Terms     licence.Licence
-	Text      []byte // of the licence; nil where only its summary is known
+	Text      []byte // of the licence; nil if only its summary is known
 	// Accepted is when the user accepted the licence, zero when they have not.
 	Accepted time.Time
 	Can      []string
 	Parts    []Part
-	Lent     []Lent // parts that need not be fetched, if they are what they seem
-	// Convert is set when the parts are original weights; Quantize is then the type
-	// that is made of them in a second step, "" for none.
+	Local    []LocalFile // parts that are on this machine, unless their checksum is wrong
+	// Convert is set if the parts are original weights. Quantize is the type that they are
+	// quantized to after that, "" for none.
 	Convert  bool
 	Quantize string
-	Download int64 // bytes to be fetched, those of an unfinished pull included; −1 unknown
-	Disk     int64 // bytes that are taken at the same time at most
+	Download int64 // bytes to download, including finished downloads of an earlier run; −1: unknown
+	Disk     int64 // peak disk usage, bytes
 	Fit      *fit.Plan
-	// Warnings are what the user should know, a clause or a sentence each; a run can add
-	// some.
+	// Warnings are sentences for the user. A run can add some.
 	Warnings []string
 
-	// Installed is the model where it is here already, and there is nothing to do.
+	// Installed is the model if it is installed already: Run does nothing.
 	Installed *models.Model
 
-	repo         *huggingface.Repo // that the parts are of
-	whole, small int64             // bytes of what is made here
-	resumed      string            // the digest of the text that was agreed to in an earlier run
+	repo         *huggingface.Repo // of the parts
+	whole, small int64             // sizes of the converted and the quantized file
+	resumed      string            // the digest of the text that was accepted in an earlier run
 }
 
 // A LicenceError is the cause of an error of kind [fault.Licence]: the user has not
@@ -98,13 +96,13 @@ type LicenceError struct{ Plan *Plan }
 
 func (e *LicenceError) Error() string {
 	if e.Plan.Terms.ID == licence.Unstated {
-		return fmt.Sprintf("cannot pull %s: it states no licence, and that has not been accepted", e.Plan.Name)
+		return fmt.Sprintf("cannot pull %s: it has no licence, and that has not been accepted", e.Plan.Name)
 	}
 	return fmt.Sprintf("cannot pull %s: its licence has not been accepted: %s", e.Plan.Name, e.Plan.Terms.Name)
 }
 
-// Refused is the error of a plan whose licence has not been accepted.
-func (p *Plan) Refused() error {
+// LicenceError returns the error of a plan whose licence has not been accepted.
+func (p *Plan) LicenceError() error {
 	advice := p.Terms.Summary
 	if p.Terms.Link != "" {
 		advice += " Its text: " + p.Terms.Link + "."
@@ -113,15 +111,15 @@ func (p *Plan) Refused() error {
 	return &fault.Error{Kind: fault.Licence, Msg: cause.Error(), Advice: advice + " Accept it with --yes.", Cause: cause}
 }
 
-// NeedsYes reports whether the user must accept the licence before the plan can be run.
-func (p *Plan) NeedsYes() bool {
+// NeedsAcceptance reports whether the user must accept the licence before the plan can be run.
+func (p *Plan) NeedsAcceptance() bool {
 	return p.Installed == nil && p.Terms.Ask && p.Accepted.IsZero()
 }
 
 // Accept records that the user accepts the licence.
 func (p *Plan) Accept(now time.Time) { p.Accepted = now.UTC().Truncate(time.Second) }
 
-// digest names the text that the user accepts.
+// digest identifies the text that the user accepts.
 func (p *Plan) digest() string {
 	if p.resumed != "" {
 		return p.resumed
@@ -132,7 +130,6 @@ func (p *Plan) digest() string {
 	return licence.Digest(p.Text)
 }
 
-// agreement is the licence as a manifest has it.
 func (p *Plan) agreement() models.Agreement {
 	a := models.Agreement{ID: p.Terms.ID, Name: p.Terms.Name, Link: p.Terms.Link, Accepted: p.Accepted}
 	if p.Terms.Ask {
@@ -141,34 +138,36 @@ func (p *Plan) agreement() models.Agreement {
 	return a
 }
 
-// remember takes over a yes to the same text that was given before: for this pull,
-// or for another model that is here.
-func (p *Puller) remember(plan *Plan, earlier models.Agreement) {
+// reuseAcceptance accepts the licence if the user has accepted the same text before, for
+// this pull or for an installed model.
+func (p *Puller) reuseAcceptance(plan *Plan, earlier models.Agreement) {
 	if !plan.Terms.Ask {
 		return
 	}
-	yes := func(a models.Agreement) bool {
-		return !a.Accepted.IsZero() && licence.Acceptance{Licence: a.ID, Text: a.TextSHA256}.Covers(plan.Terms, plan.digest())
-	}
-	if yes(earlier) {
-		plan.Accepted = earlier.Accepted
-		return
-	}
-	list, err := p.Store.List()
-	if err != nil {
-		return // then it is asked
-	}
+	agreements := []models.Agreement{earlier}
+	list, _ := p.Store.List() // without it, the user is asked again
 	for _, m := range list {
-		if m.Manifest != nil && yes(m.Manifest.Licence) {
-			plan.Accepted = m.Manifest.Licence.Accepted
+		if m.Manifest != nil {
+			agreements = append(agreements, m.Manifest.Licence)
+		}
+	}
+	for _, a := range agreements {
+		if covers(a, plan.Terms, plan.digest()) {
+			plan.Accepted = a.Accepted
 			return
 		}
 	}
 }
 
-// Run does what a plan says and returns the installed model. When ctx ends, what has
-// been done stays, and another run continues from there; progress may be nil. An error
-// of kind [fault.Licence] has a [*LicenceError] as its cause.
+// covers reports whether the user has accepted a licence with this text. A changed text must
+// be accepted again.
+func covers(a models.Agreement, l licence.Licence, digest string) bool {
+	return !a.Accepted.IsZero() && a.ID == l.ID && a.TextSHA256 == digest && digest != ""
+}
+
+// Run carries out a plan and returns the installed model. When ctx ends, another run can
+// continue from there; progress may be nil. An error of kind [fault.Licence] has a
+// [*LicenceError] as its cause.
 func (p *Puller) Run(ctx context.Context, plan *Plan, progress *Progress) (models.Model, error) {
 	if progress == nil {
 		progress = &Progress{}
@@ -176,10 +175,10 @@ func (p *Puller) Run(ctx context.Context, plan *Plan, progress *Progress) (model
 	if plan.Installed != nil {
 		return *plan.Installed, nil
 	}
-	if plan.NeedsYes() {
-		return models.Model{}, plan.Refused()
+	if plan.NeedsAcceptance() {
+		return models.Model{}, plan.LicenceError()
 	}
-	stage, installed, err := p.enter(ctx, plan, progress)
+	stage, installed, err := p.openStage(ctx, plan, progress)
 	switch {
 	case err != nil:
 		return models.Model{}, err
@@ -192,12 +191,12 @@ func (p *Puller) Run(ctx context.Context, plan *Plan, progress *Progress) (model
 	}
 	m, ok := p.Store.Installed(plan.Name, plan.Tag)
 	if !ok {
-		return m, fmt.Errorf("pull %s: it is not there after it was installed", plan.Name)
+		return m, fmt.Errorf("pull %s: another process removed it", plan.Name)
 	}
 	return m, nil
 }
 
-// Forget removes what an unfinished pull has left here.
+// Forget removes the files of an unfinished pull.
 func (p *Puller) Forget(plan *Plan) error {
 	stage, err := p.Store.Stage(plan.Name, plan.Tag)
 	if err != nil {

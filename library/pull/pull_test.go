@@ -108,13 +108,13 @@ func TestPlanRefuses(t *testing.T) {
 		{"tinny", fault.NotFound, "no model"},
 		{"tiny:q9", fault.Invalid, "Q9"},
 		{"foreign", fault.Unsupported, "newer than this engine"},
-		{"huge", fault.NoMemory, "this machine has 16 GB for"},
-		{"./x.gguf", fault.Invalid, "not a model of a hub"},
-		{"acme/tiny-GGUF", fault.Invalid, "not a model of a hub"},
+		{"huge", fault.NoMemory, "and the machine has 16 GB"},
+		{"./x.gguf", fault.Invalid, "does not name a model of a hub"},
+		{"acme/tiny-GGUF", fault.Invalid, "does not name a model of a hub"},
 		{"hf:acme/none", fault.Missing, "acme/none"},
 		{"hf:acme/tiny-GGUF:Q2_K", fault.Missing, "Q2_K"},
 		{"hf:acme/tiny-GGUF:none.gguf", fault.Missing, "none.gguf"},
-		{"hf:other/gpt2", fault.Unsupported, "GPT2LMHeadModel, which cannot be converted"},
+		{"hf:other/gpt2", fault.Unsupported, "unsupported architecture GPT2LMHeadModel"},
 		{"hf:acme/..", fault.Invalid, ""},
 	} {
 		t.Run(c.ref, func(t *testing.T) {
@@ -281,7 +281,7 @@ func TestNoRoom(t *testing.T) {
 	plan := planned(t, p, Request{Ref: "tiny"})
 	plan.Disk = 1 << 60
 	_, err := p.Run(t.Context(), plan, nil)
-	if err == nil || !strings.Contains(err.Error(), "it takes 1152922 TB of disk") {
+	if err == nil || !strings.Contains(err.Error(), "it needs 1152922 TB of disk space") {
 		t.Errorf("it says %v", err)
 	}
 }

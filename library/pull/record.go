@@ -15,27 +15,27 @@ import (
 )
 
 const (
-	recordName   = "pull.json"     // in a stage: what is pulled, and how far that is
-	progressName = "progress.json" // in a stage: for processes that wait
-	sourceName   = "source"        // in a stage: the folder of original weights
+	// Files of a stage.
+	recordName   = "pull.json"
+	progressName = "progress.json" // for processes that wait
+	sourceName   = "source"        // the folder of the original weights
 
 	recordVersion = 1
 	maxRecord     = 1 << 20 // bytes
 )
 
-// A record is what a later process must know of a pull to continue with it. It is in the
-// stage, and is replaced whole.
+// A record is what another process needs to continue a pull.
 type record struct {
-	Version  int                `json:"version"`
-	Request  Request            `json:"request"`
-	Manifest models.Manifest    `json:"manifest"` // as far as it is known; its Files are those that are finished
-	Files    []recordFile       `json:"files"`    // to be fetched
-	Quantize string             `json:"quantize,omitempty"`
-	Done     []Step             `json:"done,omitempty"`
-	Sums     map[string]fetched `json:"sums,omitempty"` // of files that have come, by name
+	Version  int                    `json:"version"`
+	Request  Request                `json:"request"`
+	Manifest models.Manifest        `json:"manifest"` // incomplete; Files are the verified ones
+	Files    []recordFile           `json:"files"`    // to download
+	Quantize string                 `json:"quantize,omitempty"`
+	Done     []Step                 `json:"done,omitempty"`
+	Sums     map[string]fetchedFile `json:"sums,omitempty"` // of downloaded files, by name
 }
 
-// A recordFile is a file that is fetched, without its source.
+// A recordFile is a file to download, without its source.
 type recordFile struct {
 	Name string      `json:"name"`
 	Role models.Role `json:"role,omitempty"` // "" of original weights
@@ -43,29 +43,31 @@ type recordFile struct {
 	Hash string      `json:"hash,omitempty"`
 }
 
-// A fetched is a file that has come.
-type fetched struct {
+// A fetchedFile is a downloaded or reused file.
+type fetchedFile struct {
 	Size     int64  `json:"size"`
 	SHA256   string `json:"sha256"`
 	Verified bool   `json:"verified"`
-	Path     string `json:"path,omitempty"` // where it lies, if another program has it
+	Path     string `json:"path,omitempty"` // where another program has it; "": in the stage
 }
 
-func (r *record) did(s Step) bool { return slices.Contains(r.Done, s) }
+func (r *record) isDone(s Step) bool { return slices.Contains(r.Done, s) }
 
-// readRecord reads the record of a stage. One that is not there, is not whole or is
-// of another version is none.
+// readRecord reads the record of a stage, unless it is missing, damaged or of another
+// version.
 func readRecord(dir string) (*record, bool) {
-	f, err := os.Open(filepath.Join(dir, recordName))
+	return parseRecord(readStart(filepath.Join(dir, recordName)))
+}
+
+// readStart reads at most maxRecord bytes of a file; it returns none if it cannot be read.
+func readStart(path string) []byte {
+	f, err := os.Open(path)
 	if err != nil {
-		return nil, false
+		return nil
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxRecord))
-	if err != nil {
-		return nil, false
-	}
-	return parseRecord(data)
+	data, _ := io.ReadAll(io.LimitReader(f, maxRecord))
+	return data
 }
 
 func parseRecord(data []byte) (*record, bool) {
@@ -81,8 +83,7 @@ func parseRecord(data []byte) (*record, bool) {
 	return &r, true
 }
 
-// write replaces the record of a stage: on the disk, so that what it says is done
-// is done after a power cut too.
+// write replaces the record of a stage.
 func (r *record) write(dir string) error {
 	data, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
@@ -91,7 +92,7 @@ func (r *record) write(dir string) error {
 	return replace(filepath.Join(dir, recordName), append(data, '\n'), true)
 }
 
-// commit gives a file of the stage its name. Tests end the process there.
+// commit is replaced by tests that end the process there.
 var commit = (*atomicfile.File).Commit
 
 // replace writes a file of the stage; durable means that it survives a power failure.
@@ -108,14 +109,13 @@ func replace(path string, data []byte, durable bool) error {
 	return commit(f)
 }
 
-// shareEvery is how often a process that pulls says how far it is.
-const shareEvery = 500 * time.Millisecond
+// progressInterval is how often the progress is written.
+const progressInterval = 500 * time.Millisecond
 
-// share writes how far the pull is for the processes that wait for it, until done is
-// closed, and where it stands then if another run can continue. What cannot be written is
-// not missed.
-func share(dir string, p *Progress, done <-chan struct{}) {
-	tick := time.NewTicker(shareEvery)
+// writeProgress writes the progress for processes that wait, until done is closed, and once
+// more if another run can continue. Errors are ignored.
+func writeProgress(dir string, p *Progress, done <-chan struct{}) {
+	tick := time.NewTicker(progressInterval)
 	defer tick.Stop()
 	for last := false; ; {
 		if data, err := json.Marshal(p.Sample()); err == nil {
@@ -135,25 +135,20 @@ func share(dir string, p *Progress, done <-chan struct{}) {
 	}
 }
 
-// shared is how far another process is.
-func shared(dir string) (s Sample, ok bool) {
-	f, err := os.Open(filepath.Join(dir, progressName))
-	if err != nil {
-		return Sample{}, false
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxRecord))
-	return s, err == nil && json.Unmarshal(data, &s) == nil
+// readProgress reads the progress of another process.
+func readProgress(dir string) (s Sample, ok bool) {
+	ok = json.Unmarshal(readStart(filepath.Join(dir, progressName)), &s) == nil
+	return s, ok
 }
 
-// clean empties a folder, except for some names.
-func clean(dir string, keep ...string) error {
+// removeContents empties a folder, except for the names to keep.
+func removeContents(dir string, keep func(name string) bool) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	for _, e := range entries {
-		if !slices.Contains(keep, e.Name()) {
+		if keep == nil || !keep(e.Name()) {
 			err = errors.Join(err, os.RemoveAll(filepath.Join(dir, e.Name())))
 		}
 	}

@@ -18,46 +18,45 @@ import (
 	"github.com/bise-sh/bise/models/quantize"
 )
 
-// planRepo plans a model of any repository of the hub.
+// planRepo plans a model of a repository of the hub.
 func (p *Puller) planRepo(ctx context.Context, plan *Plan, ref models.Ref) error {
 	repo, err := p.openAt(ctx, plan, ref.Repo, ref.Revision)
 	if err != nil {
 		return err
 	}
-	if !strings.EqualFold(repo.ID, repo.Asked) {
-		plan.Warnings = append(plan.Warnings, fmt.Sprintf("%s is called %s today.", repo.Asked, repo.ID))
+	if !strings.EqualFold(repo.ID, repo.RequestedID) {
+		plan.Warnings = append(plan.Warnings, fmt.Sprintf("%s is now named %s.", repo.RequestedID, repo.ID))
 	}
 	plan.Title = path.Base(repo.ID)
 	want := cmp.Or(plan.Request.Type, ref.File)
-	known := p.licensed(plan, repo)
+	known := p.findLicence(plan, repo)
 	choose := p.chooseReady
 	if plan.Request.FromSource || len(repo.GGUFs()) == 0 {
 		choose = p.chooseSource
 	}
 	for {
 		take, err := choose(plan, repo, want)
-		if err != nil || p.here(plan) {
+		if err != nil || p.isInstalled(plan) {
 			return err
 		}
-		// An unfinished pull continues with the commit that it began with, as long as the
-		// hub has it.
-		if was := p.earlier(plan).Manifest.Source.Revision; was != "" && was != repo.Commit {
+		// An unfinished pull continues with the same commit, if the hub still has it.
+		if was := p.unfinishedRecord(plan).Manifest.Source.Revision; was != "" && was != repo.Commit {
 			if old, err := p.openAt(ctx, plan, repo.ID, was); err == nil {
 				repo = old
 				continue
 			}
 		}
-		if err := take(ctx, known.Does(catalog.Vision)); err != nil {
+		if err := take(ctx, known.Has(catalog.Vision)); err != nil {
 			return err
 		}
-		return p.text(ctx, plan, known.Repo)
+		return p.readLicence(ctx, plan, known.Repo)
 	}
 }
 
-// A taker plans what was chosen of a repository.
+// A taker plans the chosen files of a repository.
 type taker func(ctx context.Context, sees bool) error
 
-// chooseReady chooses a file that is ready, and what it will be called here.
+// chooseReady chooses a finished file, and its name in the store.
 func (p *Puller) chooseReady(plan *Plan, repo *huggingface.Repo, want string) (taker, error) {
 	g, err := repo.GGUF(want)
 	if err != nil {
@@ -67,10 +66,10 @@ func (p *Puller) chooseReady(plan *Plan, repo *huggingface.Repo, want string) (t
 	if plan.Name, plan.Tag = models.NameOf(g.Weights[0].Path); plan.Tag == "" {
 		plan.Tag = tagOf(g.Type)
 	}
-	return func(ctx context.Context, sees bool) error { return p.take(ctx, plan, repo, g, sees) }, nil
+	return func(ctx context.Context, sees bool) error { return p.planFiles(ctx, plan, repo, g, sees) }, nil
 }
 
-// chooseSource chooses the original weights, and what will be made of them.
+// chooseSource chooses the original weights, and the type to convert them to.
 func (p *Puller) chooseSource(plan *Plan, repo *huggingface.Repo, want string) (taker, error) {
 	t, err := quantize.ParseType(cmp.Or(want, catalog.DefaultType))
 	if err != nil {
@@ -79,20 +78,20 @@ func (p *Puller) chooseSource(plan *Plan, repo *huggingface.Repo, want string) (
 	plan.Type = t.Name
 	plan.Name, _ = models.NameOf(path.Base(repo.ID))
 	plan.Tag = tagOf(t.Name)
-	return func(ctx context.Context, _ bool) error { return p.weights(ctx, plan, repo) }, nil
+	return func(ctx context.Context, _ bool) error { return p.planConversion(ctx, plan, repo) }, nil
 }
 
-// open opens a repository, at the commit of an earlier run where there was one.
+// open opens a repository, at the commit of an earlier run if there was one.
 func (p *Puller) open(ctx context.Context, plan *Plan, id string) (*huggingface.Repo, error) {
 	revision := ""
-	if s := p.earlier(plan).Manifest.Source; strings.EqualFold(s.Repo, id) {
+	if s := p.unfinishedRecord(plan).Manifest.Source; strings.EqualFold(s.Repo, id) {
 		revision = s.Revision
 	}
 	return p.openAt(ctx, plan, id, revision)
 }
 
-// openAt opens a repository at a revision. A hub that does not take the token refuses
-// everything for it, also what needs none: that is opened without.
+// openAt opens a repository at a revision. A hub refuses all requests with an invalid token,
+// so public repositories are then opened without it.
 func (p *Puller) openAt(ctx context.Context, plan *Plan, id, revision string) (*huggingface.Repo, error) {
 	repo, err := p.Hub.Open(ctx, id, revision)
 	if !errors.Is(err, huggingface.ErrToken) {
@@ -102,64 +101,60 @@ func (p *Puller) openAt(ctx context.Context, plan *Plan, id, revision string) (*
 	if without != nil || repo.Gated != "" {
 		return nil, err
 	}
-	const told = "The hub does not take your token. What is public is pulled without it."
-	if !slices.Contains(plan.Warnings, told) {
-		plan.Warnings = append(plan.Warnings, told)
+	const warning = "The hub rejects your token. Public files are downloaded without it."
+	if !slices.Contains(plan.Warnings, warning) {
+		plan.Warnings = append(plan.Warnings, warning)
 	}
 	return repo, nil
 }
 
-// take plans a file that is ready, and its vision encoder.
-func (p *Puller) take(ctx context.Context, plan *Plan, repo *huggingface.Repo, g huggingface.GGUF, sees bool) error {
-	if err := plan.runs(repo.Architecture); err != nil {
+// planFiles plans a finished file, and its projector.
+func (p *Puller) planFiles(ctx context.Context, plan *Plan, repo *huggingface.Repo, g huggingface.GGUF, sees bool) error {
+	if err := plan.checkArchitecture(repo.Architecture); err != nil {
 		return err
 	}
-	entries := g.Weights
-	roles := make([]models.Role, len(entries))
-	for i := range roles {
-		roles[i] = models.Weights
+	if err := p.addParts(ctx, plan, repo, models.Weights, g.Weights); err != nil {
+		return err
 	}
 	switch {
 	case g.Projector != nil:
-		entries, roles = append(entries[:len(entries):len(entries)], *g.Projector), append(roles, models.Projector)
+		return p.addParts(ctx, plan, repo, models.Projector, []huggingface.Entry{*g.Projector})
 	case sees:
 		plan.Warnings = append(plan.Warnings, fmt.Sprintf("%s has no vision encoder: the model cannot see images.", repo.ID))
 	}
-	return p.parts(ctx, plan, repo, entries, roles)
+	return nil
 }
 
-// weights plans the conversion of a repository's original weights.
-func (p *Puller) weights(ctx context.Context, plan *Plan, repo *huggingface.Repo) error {
+// planConversion plans the conversion of a repository's original weights.
+func (p *Puller) planConversion(ctx context.Context, plan *Plan, repo *huggingface.Repo) error {
 	source, err := repo.Source(ctx)
 	if err != nil {
 		return err
 	}
-	if err := supported(ctx, plan, repo, source); err != nil {
+	if err := checkSupported(ctx, plan, repo, source); err != nil {
 		return err
 	}
 	plan.Convert = true
-	if !converted(plan.Type) {
+	if !isConverted(plan.Type) {
 		plan.Quantize = plan.Type
 	}
 	var size int64
 	for _, e := range source.Weights {
 		size += e.Size
 	}
-	plan.making(size, size/2)
-	entries := append(source.Weights[:len(source.Weights):len(source.Weights)], source.Rest...)
-	return p.parts(ctx, plan, repo, entries, make([]models.Role, len(entries)))
+	plan.setConvertedSizes(size, size/2)
+	return p.addParts(ctx, plan, repo, "", slices.Concat(source.Weights, source.Rest))
 }
 
-// supported checks whether a model's configuration is of one that can be converted,
-// before its weights are fetched.
-func supported(ctx context.Context, plan *Plan, repo *huggingface.Repo, source huggingface.Source) error {
+// checkSupported checks, before the download, that a model can be converted.
+func checkSupported(ctx context.Context, plan *Plan, repo *huggingface.Repo, source huggingface.Source) error {
 	name := "config.json"
 	if source.Layout == huggingface.Native {
 		name = "params.json"
 	}
 	entry, ok := repo.Entry(name)
 	if !ok {
-		return nil // the converter says what is missing
+		return nil // the converter reports it
 	}
 	const most = 1 << 20 // bytes
 	config, err := repo.Read(ctx, entry, most)
@@ -167,46 +162,37 @@ func supported(ctx context.Context, plan *Plan, repo *huggingface.Repo, source h
 		return err
 	}
 	if err := convert.Supports(name, config); err != nil {
-		e := fault.Errorf(fault.Unsupported, "cannot pull %s: %w", plan.Name, err)
-		e.Advice = "Look for it as GGUF, or choose another model from bise catalog."
-		return e
+		return fault.Advise(fault.Errorf(fault.Unsupported, "cannot pull %s: %w", plan.Name, err), "Look for a GGUF file of it, or choose another model from bise catalog.")
 	}
 	return nil
 }
 
-// converted reports whether conversion alone makes files of a type.
-func converted(kind string) bool {
-	switch kind {
-	case "F32", "F16", "BF16", "Q8_0":
-		return true
-	}
-	return false
+// isConverted reports whether a type needs no quantization after the conversion.
+func isConverted(kind string) bool {
+	return slices.Contains([]string{"F32", "F16", "BF16", "Q8_0"}, kind)
 }
 
-// parts makes parts of files of a repository.
-func (p *Puller) parts(ctx context.Context, plan *Plan, repo *huggingface.Repo, entries []huggingface.Entry, roles []models.Role) error {
+// addParts adds files of a repository to a plan.
+func (p *Puller) addParts(ctx context.Context, plan *Plan, repo *huggingface.Repo, role models.Role, entries []huggingface.Entry) error {
 	files, err := repo.Files(ctx, entries...)
 	if err != nil {
 		return err
 	}
-	seen := map[string]bool{}
 	for i, f := range files {
 		name := path.Base(entries[i].Path)
-		if seen[strings.ToLower(name)] {
+		if slices.ContainsFunc(plan.Parts, func(p Part) bool { return strings.EqualFold(p.Name, name) }) {
 			return fault.Errorf(fault.BadModel, "cannot pull %s: %s has two files %s", plan.Name, repo.ID, name)
 		}
-		seen[strings.ToLower(name)] = true
-		plan.Parts = append(plan.Parts, Part{name, roles[i], f})
+		plan.Parts = append(plan.Parts, Part{name, role, f})
 	}
 	plan.Source = models.Source{Kind: models.HuggingFace, Ref: plan.Request.Ref, Repo: repo.ID, Revision: repo.Commit}
 	plan.repo = repo
 	return nil
 }
 
-// text downloads the text of a licence that the user must accept: from the repository, or
-// from that of the original weights, or none. Where there is none, people agree to the
-// summary.
-func (p *Puller) text(ctx context.Context, plan *Plan, original string) error {
+// readLicence downloads the text of a licence that the user must accept, from the repository
+// or from that of the original weights. Without a text, the user accepts the summary.
+func (p *Puller) readLicence(ctx context.Context, plan *Plan, original string) error {
 	if !plan.Terms.Ask || plan.repo == nil {
 		return nil
 	}
@@ -223,7 +209,7 @@ func (p *Puller) text(ctx context.Context, plan *Plan, original string) error {
 	return ctx.Err()
 }
 
-// tagOf is the tag of a model of a type.
+// tagOf returns the tag for a type.
 func tagOf(kind string) string {
 	tag := strings.ToLower(kind)
 	if !models.ValidName(tag) {
@@ -232,14 +218,14 @@ func tagOf(kind string) string {
 	return tag
 }
 
-// licensed finds the licence of a repository: the one that its card states, unless
-// the catalogue knows the model, or one that it was made of, by a stricter one. It
-// gives the model that the catalogue knows, or an empty one.
-func (p *Puller) licensed(plan *Plan, repo *huggingface.Repo) catalog.Model {
+// findLicence sets the licence of a repository: that of the catalogue for the model or for
+// its base model, or else that of its card. It returns the catalogue's model, or an empty
+// one.
+func (p *Puller) findLicence(plan *Plan, repo *huggingface.Repo) catalog.Model {
 	stated := licence.Of(repo.Card.LicenceID(), repo.Card.LicenceLink)
 	plan.Terms = stated
 	for _, id := range append([]string{repo.ID}, repo.Card.Base...) {
-		m, ok := p.Catalog.Of(id)
+		m, ok := p.Catalog.ByRepo(id)
 		if !ok {
 			continue
 		}
@@ -248,11 +234,9 @@ func (p *Puller) licensed(plan *Plan, repo *huggingface.Repo) catalog.Model {
 			continue
 		}
 		plan.Terms = terms
-		for _, a := range m.Can {
-			plan.Can = append(plan.Can, string(a))
-		}
+		plan.Can = m.Abilities()
 		if terms.Ask && stated.ID != terms.ID && stated.ID != licence.Unstated {
-			plan.Warnings = append(plan.Warnings, fmt.Sprintf("%s states the licence %s, and is made of %s, whose licence is %s: that one holds.", repo.ID, stated.Name, m.Title, terms.Name))
+			plan.Warnings = append(plan.Warnings, fmt.Sprintf("%s states the licence %s, but it is derived from %s, whose licence is %s, which applies.", repo.ID, stated.Name, m.Title, terms.Name))
 		}
 		return m
 	}

@@ -27,7 +27,7 @@ func TestWrongToken(t *testing.T) {
 	hub := pulltest.New(t)
 	p := signedIn(t, hub, "hf_expiredexpiredexpiredexpired")
 	plan := planned(t, p, Request{Ref: "tiny"})
-	if len(plan.Warnings) != 1 || !strings.Contains(plan.Warnings[0], "does not take your token") {
+	if len(plan.Warnings) != 1 || !strings.Contains(plan.Warnings[0], "rejects your token") {
 		t.Errorf("it warns %q", plan.Warnings)
 	}
 	pulled(t, p, plan)
@@ -44,8 +44,8 @@ func TestGated(t *testing.T) {
 	}{
 		{"anybody", "", huggingface.ErrGated, "accept their terms first", "/acme/closed-GGUF in a browser"},
 		{"who has not asked", fakehub.Bob, huggingface.ErrGated, "accept their terms first", "/acme/closed-GGUF in a browser"},
-		{"who waits", fakehub.Cat, huggingface.ErrGated, "waits for its owners", "/acme/closed-GGUF"},
-		{"a wrong token", "hf_expiredexpiredexpiredexpired", huggingface.ErrToken, "does not take the token hf_…ired of HF_TOKEN", "settings/tokens"},
+		{"who waits", fakehub.Cat, huggingface.ErrGated, "is pending", "/acme/closed-GGUF"},
+		{"a wrong token", "hf_expiredexpiredexpiredexpired", huggingface.ErrToken, "refuses the token hf_…ired of HF_TOKEN", "settings/tokens"},
 		{"who may", fakehub.Ann, nil, "", ""},
 	} {
 		t.Run(c.who, func(t *testing.T) {

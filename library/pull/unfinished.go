@@ -10,16 +10,16 @@ import (
 	"time"
 )
 
-// An Unfinished is a pull that was begun here and has not come to its end. To pull its
-// request again continues it; [Puller.Forget] removes what there is of it.
+// An Unfinished is a pull that was begun and not finished. Pulling the same request again
+// continues it; [Puller.Forget] removes its files.
 type Unfinished struct {
-	Plan  *Plan     // what is known of it without network access: its request, its names, its type and its licence
-	Begun time.Time // or continued, last
-	At    Sample    // how far it was then
+	Plan  *Plan     // what is known without network access: request, names, type and licence
+	Begun time.Time // or last continued
+	At    Sample    // the last known progress
 }
 
-// Unfinished lists the pulls that were begun and not finished, the latest first.
-// Pulls that a process is working on are among them.
+// Unfinished lists the pulls that were begun and not finished, the latest first, including
+// pulls that a process is working on.
 func (p *Puller) Unfinished() ([]Unfinished, error) {
 	dir := filepath.Dir(p.Store.Staging("name", "tag"))
 	entries, err := os.ReadDir(dir)
@@ -31,7 +31,7 @@ func (p *Puller) Unfinished() ([]Unfinished, error) {
 		stage := filepath.Join(dir, e.Name())
 		rec, ok := readRecord(stage)
 		if !ok || !e.IsDir() || rec.Manifest.Name == "" || p.Store.Staging(rec.Manifest.Name, rec.Manifest.Tag) != stage {
-			continue // no pull's
+			continue // another kind of stage
 		}
 		m := rec.Manifest
 		plan := &Plan{Request: rec.Request, Name: m.Name, Tag: m.Tag, Title: m.Title, Type: m.Type, Source: m.Source, Accepted: m.Licence.Accepted, Can: m.Can, Download: -1}
@@ -39,7 +39,7 @@ func (p *Puller) Unfinished() ([]Unfinished, error) {
 		if info, err := os.Stat(filepath.Join(stage, recordName)); err == nil {
 			u.Begun = info.ModTime()
 		}
-		if s, ok := shared(stage); ok {
+		if s, ok := readProgress(stage); ok {
 			u.At = Sample{Step: s.Step, Name: s.Name, Done: s.Done, Total: s.Total, Left: -1}
 		}
 		list = append(list, u)

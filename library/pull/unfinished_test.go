@@ -28,7 +28,7 @@ func TestUnfinished(t *testing.T) {
 	}
 	for _, ref := range []string{"tiny", "guarded:q8_0"} {
 		plan := planned(t, p, Request{Ref: ref})
-		if plan.NeedsYes() {
+		if plan.NeedsAcceptance() {
 			plan.Accept(noon)
 		}
 		hub.Fault(fakehub.CDN, fakehub.Stall(1000), fakehub.Times(1))

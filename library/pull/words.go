@@ -14,19 +14,19 @@ func (s Sample) Share() float64 {
 	return float64(s.Done) / float64(s.Total)
 }
 
-// Doing says what a pull is at, unless it simply fetches.
-func (s Sample) Doing() string {
+// StepText describes the step; it is empty for a download.
+func (s Sample) StepText() string {
 	if s.Elsewhere {
-		return "another bise is at it"
+		return "another bise process is downloading it"
 	}
 	return map[Step]string{
-		Borrowing: "looking at what is here", Converting: "converting", Quantizing: "quantizing", Verifying: "verifying", Installing: "installing",
+		Reusing: "checking local files", Converting: "converting", Quantizing: "quantizing", Verifying: "verifying", Installing: "installing",
 	}[s.Step]
 }
 
-// Amount describes the step's progress, speed and time left, or why it does not continue: 1.21 of 2.15 GB · 38 MB/s · 25 s. It is empty where none of it is
-// known.
-func (s Sample) Amount() string {
+// AmountText describes progress, speed and time left, or why the download is paused:
+// 1.21 of 2.15 GB · 38 MB/s · 25 s. It is empty if nothing is known.
+func (s Sample) AmountText() string {
 	var parts []string
 	if s.Total > 0 {
 		parts = append(parts, units.Part(s.Done, s.Total))

@@ -1,8 +1,9 @@
-// Package fim asks engines to fill in text in the middle, in the order in which
-// their models read it.
+// Package fim requests infill from engines, in the order of prefix and suffix that their
+// models expect.
 package fim
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -11,42 +12,40 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-// A Layout knows in which order a model reads a text with a gap.
+// A Layout knows in which order a model reads prefix and suffix.
 //
-// Mistral's models read what comes after the gap first, and then what comes
-// before it: what is typed is added at the end of the prompt. Others end with a
-// token that stands for the gap, so that a letter before it moves everything
-// after it. There, what was typed since the prompt was first read is put behind
-// that token, as if the model had written it itself.
+// Mistral's models read the suffix first: new input is appended to the prompt. Other models
+// end with a middle token, so that a letter before it changes every position after it. For
+// them, text typed since the first request is put after the middle token, as if the model
+// had written it.
 type Layout struct {
 	engine engine.Engine
-	begins bool // the gap's token comes last, and text can be put behind it
+	begins bool // the middle token comes last, and text can follow it
 }
 
-// SuffixFirst reports that prompts begin with what comes after the gap, as far as
-// is known: then a prompt without it is not the beginning of one that has it.
+// SuffixFirst reports whether prompts begin with the suffix, if known: then a prompt
+// without a suffix is not the beginning of one with a suffix.
 func (l Layout) SuffixFirst() bool { return !l.begins }
 
-// A File is text from elsewhere that tells the model what it may use.
+// A File is context from another file that the model may use.
 type File struct {
 	Name string
 	Text string
 }
 
-// A Gap is a text with something missing in it.
-type Gap struct {
+// An Input is the place to fill: the text around it and its file.
+type Input struct {
 	Files  []File // for the model to know, the most important last
-	Name   string // of the file with the gap; may be empty
+	Name   string // of the file; may be empty
 	Prefix string // what comes before, without Begun
 	Begun  string // the beginning of what is missing: it comes after Prefix
 	Suffix string // what comes after
 }
 
-// LayoutOf finds out how the model of an engine reads gaps, by looking where the
-// parts of a small one end up. For an engine that does not tell tokens, and for
-// a vocabulary that puts a space before each text, prefix and beginning are one
-// text: that costs time and changes no answer. A model that cannot fill in is an
-// error of kind Unsupported.
+// LayoutOf finds a model's layout by tokenizing a small request and looking where its
+// parts end up. For an engine without Tokenize, and for a vocabulary that puts a space
+// before each text, prefix and middle are one text: that costs time and changes no answer.
+// A model without infill is an error of kind Unsupported.
 func LayoutOf(ctx context.Context, e engine.Engine) (Layout, error) {
 	l := Layout{engine: e}
 	gap, err := e.Tokenize(ctx, engine.TokenizeRequest{FIM: &engine.CompletionRequest{Prompt: "x", Suffix: "y"}})
@@ -57,7 +56,7 @@ func LayoutOf(ctx context.Context, e engine.Engine) (Layout, error) {
 		}
 	}
 	if fault.KindOf(err) == fault.Unsupported {
-		return l, nil // it tells no tokens
+		return l, nil // it has no Tokenize
 	}
 	if err != nil {
 		return l, err
@@ -72,13 +71,13 @@ func LayoutOf(ctx context.Context, e engine.Engine) (Layout, error) {
 	return l, nil
 }
 
-// Request asks for what is missing. The prompt is two texts of which the engine
-// makes tokens, or token ids where its order cannot be said otherwise.
-func (l Layout) Request(ctx context.Context, g Gap) (engine.CompletionRequest, error) {
+// Request asks for the missing text. The prompt is two texts, or token ids where two texts
+// cannot express its order.
+func (l Layout) Request(ctx context.Context, g Input) (engine.CompletionRequest, error) {
 	prefix := g.prefix()
 	suffix := g.Suffix
 	if suffix == "" {
-		suffix = "\n" // without one, the model would not be asked to fill in; files end so
+		suffix = "\n" // an empty suffix would not be infill; files end with a line break
 	}
 	if !l.begins || g.Begun == "" {
 		return engine.CompletionRequest{Prompt: prefix + g.Begun, Suffix: suffix}, nil
@@ -94,9 +93,9 @@ func (l Layout) Request(ctx context.Context, g Gap) (engine.CompletionRequest, e
 	return engine.CompletionRequest{Tokens: append(gap.IDs, begun.IDs...)}, nil
 }
 
-// prefix is what comes before the gap, after the files. Their mark is the one
-// that Codestral has seen.
-func (g *Gap) prefix() string {
+// prefix is the text before the cursor, after the context files, which have the marker
+// that Codestral was trained with.
+func (g *Input) prefix() string {
 	if len(g.Files) == 0 {
 		return g.Prefix
 	}
@@ -109,7 +108,7 @@ func (g *Gap) prefix() string {
 	return b.String()
 }
 
-// Marked is the file as the model reads it, before the one with the gap.
+// Marked is the file as the model reads it, before the file to complete.
 func (f File) Marked() string {
 	text := mark(f.Name) + f.Text
 	if !strings.HasSuffix(text, "\n") {
@@ -120,8 +119,6 @@ func (f File) Marked() string {
 
 // mark is the line that begins a file.
 func mark(name string) string {
-	if name == "" {
-		name = "untitled"
-	}
+	name = cmp.Or(name, "untitled")
 	return "+++++ " + strings.ReplaceAll(name, "\n", " ") + "\n"
 }

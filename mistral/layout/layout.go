@@ -36,8 +36,8 @@ func Vocabulary(m *gguf.Metadata) (tokenizer.Tokenizer, error) {
 	return tokenizer.FromGGUF(v)
 }
 
-// Meta is what a model file says of its prompts. Name is the file's own, which
-// may say more than the metadata; images reports that a projector is there.
+// Meta collects what a model file says about its prompt format. Name is the file name,
+// which may say more than the metadata; images reports that a projector exists.
 func Meta(m *gguf.Metadata, vocab tokenizer.Tokenizer, name string, images bool) prompt.Meta {
 	meta := prompt.Meta{Images: images, Has: func(name string) bool { _, ok := vocab.ID(name); return ok }}
 	model, _ := m.String("tokenizer.ggml.model")
@@ -70,8 +70,8 @@ type Layout struct {
 	pictures *prompt.ImageGrid
 }
 
-// Read finds the layout of a model. Name is the file's own; images tells how
-// its projector cuts them and is nil where it has none.
+// Read finds the layout of a model. Name is the file name; pictures describes the image
+// grid of its projector, nil without one.
 func Read(f *gguf.File, name string, pictures *prompt.ImageGrid) (*Layout, error) {
 	m := &f.Metadata
 	vocab, err := Vocabulary(m)
@@ -113,7 +113,7 @@ func (l *Layout) Chat(r *engine.ChatRequest) ([]int32, error) {
 	return l.encode(p)
 }
 
-// Fill is the tokens of a text with a gap, which may be at its end.
+// Fill returns the tokens of an infill prompt; the suffix may be empty.
 func (l *Layout) Fill(prefix, suffix string) ([]int32, error) {
 	if !l.Format.Capabilities().FIM {
 		return nil, &fault.Error{Kind: fault.Unsupported, Msg: "the model cannot fill in the middle"}
@@ -136,9 +136,8 @@ type Place struct {
 	URL   string // data:
 }
 
-// Encode turns a prompt into tokens. Images become those that the reference
-// gives them, by how the model's projector cuts them; nil means that the model
-// has none.
+// Encode turns a prompt into tokens. Images become the tokens that the reference gives
+// them for the projector's grid; nil means that the model has no projector.
 func Encode(vocab tokenizer.Tokenizer, p prompt.Prompt, cut *prompt.ImageGrid) (ids []int32, places []Place, err error) {
 	text, images, err := prompt.Encode(vocab, p)
 	if err != nil || len(images) == 0 {

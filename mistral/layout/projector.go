@@ -9,10 +9,10 @@ import (
 	"github.com/bise-sh/bise/gguf"
 )
 
-// Projector is the path of the projector file that belongs to a model whose
-// vectors have width components, "" when none lies beside it or it is not clear
-// which of several it is. A file named like the model (x.mmproj.gguf for x.gguf)
-// comes first; else, of those that fit, the one whose name begins most like it.
+// Projector returns the path of the projector file beside a model whose vectors have width
+// components. A file named after the model (x.mmproj.gguf for x.gguf) comes first, then
+// the matching one whose name shares the longest prefix. The result is "" if there is no
+// projector or several match equally.
 func Projector(model string, width int) string {
 	dir, name := filepath.Split(model)
 	stem := strings.TrimSuffix(name, filepath.Ext(name))

@@ -11,12 +11,12 @@ import (
 
 // Ends are the tokens that begin and end a text.
 type Ends struct {
-	BOS, EOS int32 // negative if there is none
+	BOS, EOS int32 // negative: no such token
 	AddBOS   bool  // prompts begin with BOS whether the template writes it or not
 }
 
-// TemplateFormat returns the format of a file's own chat template. Without a usable
-// template, which chats reports, the format only completes text.
+// TemplateFormat returns the format of a chat template. chats reports whether the template
+// is usable; otherwise the format only completes text.
 func TemplateFormat(vocab tokenizer.Tokenizer, text string, ends Ends) (f prompt.Format, chats bool, err error) {
 	source := template.Source{Template: text, AddBOS: ends.AddBOS, BOS: piece(vocab, ends.BOS), EOS: piece(vocab, ends.EOS)}
 	for id := range int32(vocab.Len()) {

@@ -115,14 +115,14 @@ func (w *writer) user(i int, t *turn) {
 		w.span(system + t.text())
 	} else {
 		w.span(system)
-		w.chunks(pictureFirst(t.content))
+		w.chunks(imageFirst(t.content))
 	}
 	w.control("[/INST]")
 }
 
-// pictureFirst moves an image in front of the text that it follows, when there
+// imageFirst moves an image in front of the text that it follows, when there
 // is nothing else.
-func pictureFirst(c engine.Content) engine.Content {
+func imageFirst(c engine.Content) engine.Content {
 	if len(c) == 2 && c[0].Type == engine.TextChunk && c[1].Type == engine.ImageChunk {
 		return engine.Content{c[1], c[0]}
 	}
@@ -275,8 +275,8 @@ func (w *writer) result(i int, t *turn) error {
 	return nil
 }
 
-// Fill lays out a text with a gap: first what comes after it, then what comes
-// before it. The version's [MIDDLE] token is never used.
+// Fill lays out an infill prompt: suffix, then prefix. The version's [MIDDLE] token is
+// never used.
 func (f *format) Fill(prefix, suffix string) (Prompt, error) {
 	if f.prefix == "" {
 		return Prompt{}, f.unsupported("suffix", "cannot fill in between two texts")

@@ -11,9 +11,8 @@ type Place struct {
 	Image int // 1 is Prompt.Images[0]
 }
 
-// Encode turns a prompt into tokens. Images are left to the caller, who knows
-// how many tokens each has. A control token that the vocabulary does not have is
-// an error of kind BadModel.
+// Encode turns a prompt into tokens. The caller adds images, since it knows their numbers
+// of tokens. A control token that the vocabulary lacks is an error of kind BadModel.
 func Encode(t tokenizer.Tokenizer, p Prompt) ([]int32, []Place, error) {
 	var ids []int32
 	var places []Place
@@ -36,8 +35,7 @@ func Encode(t tokenizer.Tokenizer, p Prompt) ([]int32, []Place, error) {
 	return ids, places, nil
 }
 
-// isSuffixToken reports whether the suffix of a text with a gap comes after a
-// control token.
+// isSuffixToken reports whether the suffix of an infill prompt follows this control token.
 func isSuffixToken(name string) bool {
 	for _, r := range versions {
 		if name != "" && name == r.suffix {
@@ -47,10 +45,9 @@ func isSuffixToken(name string) bool {
 	return false
 }
 
-// encodeSuffix encodes what comes after a gap. Mistral's way to have no space in
-// front of it is to put a character there that nothing merges with, and to drop
-// the two tokens it becomes. In Tekken's case that is no matter of spaces, but
-// the first word may be cut otherwise, and models have seen it so.
+// encodeSuffix encodes the suffix of an infill prompt. Mistral avoids a leading space by
+// putting a character in front that merges with nothing and dropping its two tokens.
+// Tekken has no leading space, but the first word may be split differently, as in training.
 func encodeSuffix(t tokenizer.Tokenizer, suffix string) []int32 {
 	ids := t.Encode("☺"+suffix, false)
 	return ids[min(2, len(ids)):]

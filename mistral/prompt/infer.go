@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// Meta is what a model file says that tells its prompt format.
+// Meta is what a model file says about its prompt format.
 type Meta struct {
 	Version      string // bise.prompt_version, which our converter writes
 	Settings     string // bise.prompt_settings: model_settings_builder of tekken.json
 	Architecture string // general.architecture
-	Name         string // general.name, with the file's own name, which may say more
+	Name         string // general.name and the file name, which may say more
 	Template     string // tokenizer.chat_template
 	Tekken       bool   // tokenizer.ggml.model is gpt2, as Tekken's, else llama, as SentencePiece's
 	// Has reports whether the vocabulary has a control token of a name.
@@ -18,11 +18,10 @@ type Meta struct {
 	Images bool // the model sees images
 }
 
-// Infer tells the format of a model file, and whether it is one of Mistral's at
-// all. What the file says itself comes first: a version, or a chat template that
-// is the name of one, as llama.cpp's converter writes it. A template of another
-// make means that the model was trained to that. Else the vocabulary decides,
-// and the template where versions share one.
+// Infer returns the format of a model file, and whether it is one of Mistral's. A version
+// in the file comes first, or a chat template that is the name of a version, as
+// llama.cpp's converter writes it. Another vendor's template means that the model was
+// trained with it. Else the vocabulary decides, and the template where versions share one.
 func Infer(m Meta) (Format, bool) {
 	version := m.Version
 	if version == "" {
@@ -40,7 +39,7 @@ func Infer(m Meta) (Format, bool) {
 	return f, err == nil
 }
 
-// architectures are those that Mistral's models have in GGUF files.
+// architectures lists the architectures of Mistral's models in GGUF files.
 var architectures = []string{"llama", "mistral", "mistral3", "mistral4", "deepseek2", "mamba2"}
 
 // infer names the version, "" for a model that is not Mistral's.
@@ -64,8 +63,8 @@ func (m *Meta) infer() string {
 	return "v2"
 }
 
-// inferV1 tells Mistral's first models from Llama 2 and what was made of it,
-// which have the same markers as text, and a vocabulary of the same kind.
+// inferV1 distinguishes Mistral's first models from Llama 2 and its derivatives, which have
+// the same markers as text and a vocabulary of the same kind.
 func (m *Meta) inferV1() string {
 	if m.Tekken || strings.Contains(m.Template, "<<SYS>>") {
 		return ""

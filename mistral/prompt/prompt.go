@@ -33,22 +33,22 @@ type Prompt struct {
 type Format interface {
 	// Version names it: "v1" … "v15", or "template".
 	Version() string
-	// Capabilities are those that depend on the format: Chat, FIM, Tools, Thinking.
+	// Capabilities depend on the format: Chat, FIM, Tools, Thinking.
 	Capabilities() engine.Capabilities
 	// Chat lays out a conversation whose answer comes next. Requests that the
 	// format cannot express are errors of kind Invalid or Unsupported.
 	Chat(*engine.ChatRequest) (Prompt, error)
-	// Fill lays out a text with a gap. An empty suffix is a plain continuation.
+	// Fill lays out an infill prompt. An empty suffix is a plain continuation.
 	Fill(prefix, suffix string) (Prompt, error)
 	// Reader reads an answer to a request laid out by Chat.
 	Reader(*engine.ChatRequest) Reader
-	// Stops are control tokens that end an answer, besides the model's own
+	// Stops are control tokens that end an answer, in addition to the model's
 	// end-of-generation tokens.
 	Stops() []string
 }
 
-// A Reader tells text, thinking and tool calls apart in what a model writes.
-// The events it returns have Choice 0.
+// A Reader separates text, thinking and tool calls in a model's output. Its events have
+// Choice 0.
 type Reader interface {
 	// Control reads a control token.
 	Control(name string) []engine.Event

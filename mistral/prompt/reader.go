@@ -23,8 +23,7 @@ func (f *format) Reader(r *engine.ChatRequest) Reader {
 	return &reader{in: begins(r), gap: f.gap(r), tags: continued(r) == nil}
 }
 
-// continued is the assistant's message that the answer goes on with, nil for a
-// message of its own.
+// continued returns the assistant's message that the answer continues, or nil.
 func continued(r *engine.ChatRequest) *engine.Message {
 	if n := len(r.Messages); n > 0 && r.Messages[n-1].Prefix {
 		return &r.Messages[n-1]
@@ -48,9 +47,8 @@ func begins(r *engine.ChatRequest) where {
 	return opening
 }
 
-// gap reports whether an answer begins with a space that is no part of it: the
-// one that SentencePiece puts in front of text, or that was cut from the end of
-// the text which the answer continues.
+// gap reports whether an answer begins with a space to drop: the one that SentencePiece
+// puts before text, or one cut from the end of the message that the answer continues.
 func (f *format) gap(r *engine.ChatRequest) bool {
 	if m := continued(r); m != nil {
 		return f.trim && strings.HasSuffix(m.Content.Plain(), " ")
@@ -66,7 +64,7 @@ const (
 	answer                     // in text
 	thought                    // between [THINK] and [/THINK]
 	taggedThought              // between <think> and </think>
-	afterThought               // after </think>, where blanks are no part of the answer
+	afterThought               // after </think>, where blanks are dropped
 	call                       // after [TOOL_CALLS]
 )
 
@@ -74,7 +72,7 @@ type reader struct {
 	in    where
 	gap   bool   // a space at the opening is left out
 	tags  bool   // the opening may be <think>, and no blanks follow it
-	held  string // text that cannot be told yet
+	held  string // text that cannot be emitted yet
 	call  openCall
 	calls int // so far
 }
@@ -147,8 +145,8 @@ func (a *reader) End() (events []engine.Event, called bool) {
 	return events, a.calls > 0
 }
 
-// open reads the answer's first text: nothing is told while it may be the tag
-// that opens a thought.
+// open reads the answer's first text. It emits nothing while the text may be the tag that
+// opens a thought.
 func (a *reader) open(s string) []engine.Event {
 	s = a.held + s
 	if rest, blank := strings.TrimLeft(s, blanks), ""; a.tags {
@@ -169,8 +167,8 @@ func (a *reader) open(s string) []engine.Event {
 	return words(s)
 }
 
-// tagged reads a thought between tags. Blanks at its ends are left out, so those
-// that may be at its end are held back until more comes.
+// tagged reads a thought between tags. It trims blanks at both ends, so it holds back
+// trailing blanks until more text comes.
 func (a *reader) tagged(s string) []engine.Event {
 	s = a.held + s
 	if a.tags {
@@ -188,9 +186,9 @@ func (a *reader) tagged(s string) []engine.Event {
 			break
 		}
 	}
-	told := strings.TrimRight(s[:n], blanks)
-	a.held = s[len(told):]
-	return thoughts(told)
+	shown := strings.TrimRight(s[:n], blanks)
+	a.held = s[len(shown):]
+	return thoughts(shown)
 }
 
 // release reports what was held back.
@@ -222,8 +220,8 @@ func thoughts(s string) []engine.Event {
 	return []engine.Event{engine.ThinkingDelta{Text: s}}
 }
 
-// endCall tells the call being written, if there is one: what cannot be read as
-// a call is told as the text it is.
+// endCall emits the pending call, if there is one; a call that does not parse is emitted
+// as text.
 func (a *reader) endCall() []engine.Event {
 	if a.in != call {
 		return nil
@@ -245,8 +243,8 @@ func (a *reader) endCall() []engine.Event {
 	return append(events, words(rest)...)
 }
 
-// read takes any version's way to write calls, since a model may have learnt
-// another than its own. Text after a list of calls is the rest.
+// read accepts any version's syntax of calls, since a model may have been trained on
+// another one. Text after a list of calls is the rest.
 func (c *openCall) read() (calls []engine.ToolCall, rest string, err error) {
 	name := strings.TrimSpace(c.name.String())
 	if !c.hasArgs && (strings.HasPrefix(name, "[") || strings.HasPrefix(name, "{")) {
@@ -286,7 +284,7 @@ func readCalls(s string) (calls []engine.ToolCall, rest string, err error) {
 		calls = append(calls, c)
 	}
 	if len(calls) == 0 {
-		return nil, "", errors.New("a list of no calls")
+		return nil, "", errors.New("the list of calls is empty")
 	}
 	return calls, strings.TrimSpace(s[d.InputOffset():]), nil
 }

@@ -1,6 +1,7 @@
 package prompt
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -54,14 +55,12 @@ func (s *Settings) of(r *engine.ChatRequest) (string, error) {
 	}
 	if len(s.Efforts) > 0 {
 		effort := r.ReasoningEffort
-		if effort == "" {
-			effort = s.Effort
-		}
+		effort = cmp.Or(effort, s.Effort)
 		if !slices.Contains(s.Efforts, effort) {
 			return "", &fault.Error{
 				Kind: fault.Invalid, Param: "reasoning_effort",
-				Msg:    fmt.Sprintf("the model knows no reasoning effort %q", effort),
-				Advice: "It knows " + strings.Join(s.Efforts, ", ") + ".",
+				Msg:    fmt.Sprintf("unknown reasoning effort %q", effort),
+				Advice: "Use " + strings.Join(s.Efforts, " or ") + ".",
 			}
 		}
 		o.set("reasoning_effort", text(effort))

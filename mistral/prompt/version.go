@@ -1,6 +1,7 @@
 package prompt
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -17,9 +18,9 @@ type rules struct {
 
 	// markers: [INST] and [/INST] are control tokens, else they are text.
 	markers bool
-	// systemBlock: system prompts stand where they occur, between control tokens.
-	// Else they are put together and written before a user message's text: the
-	// first one's where systemFirst is set, else the last one's.
+	// systemBlock: system prompts keep their place, between control tokens. Otherwise
+	// they are joined and written before the text of a user message: the first one if
+	// systemFirst is set, else the last one.
 	systemBlock, systemFirst bool
 	// toolsFirst: the list of tools comes before the first user message, else
 	// before the last one.
@@ -28,13 +29,13 @@ type rules struct {
 	results    resultStyle
 	// recent: calls and results before the last user message are left out.
 	recent bool
-	// sorted: results are put into the order of their calls, and are matched with
-	// them by id; else only their numbers have to be the same.
+	// sorted: results are put in the order of their calls and matched by id; else only
+	// their numbers must match.
 	sorted bool
 	// textAndCalls: an assistant message may have both.
 	textAndCalls bool
-	// nineIDs: ids of calls must be nine letters or digits; else they need only be
-	// there, where they are used at all.
+	// nineIDs: ids of calls must be nine letters or digits; else they only must exist, if
+	// the version uses them.
 	nineIDs bool
 	// trim: spaces at the end of an assistant's text are cut.
 	trim bool
@@ -47,7 +48,7 @@ type rules struct {
 	systemThinks bool // in system messages
 	settings     bool // [MODEL_SETTINGS]
 
-	// prefix and suffix name the control tokens of fill in the middle.
+	// prefix and suffix name the control tokens of infill.
 	prefix, suffix string
 }
 
@@ -140,11 +141,11 @@ type Options struct {
 	Has func(name string) bool
 	// Images: the model sees images.
 	Images bool
-	// Settings are what a model of version v15 can be set to; nil stands for
-	// reasoning effort, none or high.
+	// Settings are the settings of a model of version v15; nil means reasoning effort,
+	// none or high.
 	Settings *Settings
-	// Thinks: the model is known to think before it answers. It need not be said
-	// of those whose vocabulary has [THINK].
+	// Thinks: the model is known to think before it answers. It is not needed for a
+	// vocabulary with [THINK].
 	Thinks bool
 }
 
@@ -158,9 +159,7 @@ func ForVersion(version string, o Options) (Format, error) {
 		if o.Has == nil {
 			o.Has = func(string) bool { return true }
 		}
-		if o.Settings == nil {
-			o.Settings = &Settings{Efforts: []string{"none", "high"}, Effort: "none"}
-		}
+		o.Settings = cmp.Or(o.Settings, &Settings{Efforts: []string{"none", "high"}, Effort: "none"})
 		if !o.Has(beginThink) || !o.Has(endThink) {
 			r.thinking, r.systemThinks = false, false
 		}

@@ -75,7 +75,7 @@ func TestReadTekkenRefuses(t *testing.T) {
 		{"ranks out of order", tekkenJSON(`"rank":256`, `"rank":300`), "has rank 300"},
 		{"special tokens out of order", tekkenJSON(`"vocab"`, `"special_tokens":[{"rank":1,"token_str":"<s>"}],"vocab"`), "has rank 1"},
 		{"bytes that are not base64", tekkenJSON(`"YWI="`, `"*"`), "base64"},
-		{"pictures without size", tekkenJSON(`"vocab"`, `"image":{},"vocab"`), "pictures"},
+		{"pictures without size", tekkenJSON(`"vocab"`, `"image":{},"vocab"`), "image settings"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if _, err := ReadTekken(strings.NewReader(c.doc)); err == nil || !strings.Contains(err.Error(), c.want) {

@@ -16,7 +16,7 @@ type piece struct {
 	id   int32
 }
 
-// noRank is the rank of what is no piece.
+// noRank is the rank of text that is not in the vocabulary.
 const noRank = ^uint32(0)
 
 func newMerges(n int) merges { return merges{of: make(map[string]piece, n)} }
@@ -52,8 +52,8 @@ type symbol struct {
 // over all symbols is faster than keeping them in a queue.
 const fewSymbols = 96
 
-// join merges the symbols of a text. The last one marks the end of the text, or
-// of that part of it that is to be merged. It reuses the slice.
+// join merges the symbols of a text. The last symbol marks the end of the part to merge.
+// It reuses the slice.
 func (m *merges) join(text string, s []symbol) []symbol {
 	if len(s) < 3 {
 		return s

@@ -27,13 +27,12 @@ type spPiece struct {
 	kind  pieceType
 }
 
-// spaceMark stands for a space in pieces. Here it is a space: text that has the
-// mark itself is read as if it had a space, which is what SentencePiece makes of
-// it too.
+// spaceMark stands for a space in pieces. Text that has the mark itself is read as a
+// space, as SentencePiece does.
 const spaceMark = "▁"
 
-// sentencePiece is a byte-pair tokenizer over runes; runes that are no piece are
-// written as their bytes.
+// sentencePiece is a byte-pair tokenizer over runes; runes outside the vocabulary are
+// written as bytes.
 type sentencePiece struct {
 	vocabulary
 	merges merges
@@ -76,7 +75,7 @@ func newSentencePiece(tokens []spPiece, dummy bool) (*sentencePiece, error) {
 			return nil, unsupported("piece %d is %q", id, p.text)
 		case p.kind == typeNormal:
 			if _, twice := t.merges.of[text]; twice {
-				return nil, unsupported("piece %d is %q, as one before it", id, p.text)
+				return nil, unsupported("piece %d repeats %q", id, p.text)
 			}
 			t.merges.add(text, piece{rank: ranks[p.score], id: id})
 			t.inside.add(text)
@@ -122,9 +121,9 @@ func scoreRanks(tokens []spPiece) (map[float32]uint32, error) {
 	return ranks, nil
 }
 
-// looksControl tells user-defined pieces that are control tokens by their look,
-// such as <|im_start|> and [INST], from those that Mistral's own vocabularies
-// have text for, which all begin with [REF or [/REF.
+// looksControl reports whether a user-defined piece looks like a control token, such as
+// <|im_start|> and [INST]. The user-defined text pieces of Mistral's vocabularies all
+// begin with [REF or [/REF.
 func looksControl(text string) bool {
 	if strings.HasPrefix(text, "<|") && strings.HasSuffix(text, "|>") {
 		return true
@@ -184,11 +183,10 @@ type spWriter struct {
 	*sentencePiece
 	ids     []int32
 	symbols []symbol            // of the part at hand
-	seen    map[string][2]int32 // parts written before: where their ids lie in ids
+	seen    map[string][2]int32 // cached parts: the range of their ids in ids
 }
 
-// Parts up to so many bytes are looked up in what was written before, and so
-// many are remembered.
+// Limits of the cache of parts: bytes of a part, and number of parts.
 const (
 	memorable  = 32
 	remembered = 1 << 16

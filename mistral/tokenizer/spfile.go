@@ -144,8 +144,8 @@ func (f *SentencePieceFile) Tokenizer() (Tokenizer, error) {
 	return t, nil
 }
 
-// value is a protobuf field's value: bytes of those that have a length, else a
-// number's bits.
+// value is a protobuf field's value: bytes of a length-delimited field, else the bits of a
+// number.
 type value struct {
 	bytes  []byte
 	number uint64

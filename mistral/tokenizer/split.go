@@ -40,7 +40,7 @@ func (t splitter) run(s string, i int, of class) (end, lastEither int) {
 // valid UTF-8 and not empty. Some alternative matches at every character.
 func (t splitter) pretoken(s string) int {
 	first, n := t.at(s, 0)
-	// Both alternatives for words may take one character first that is no letter,
+	// Both alternatives for words may begin with one character that is not a letter,
 	// number or line end; marks can be that character or begin the word.
 	prefixed := first&(newline|letter|number) == 0
 	begins := first&(upper|lower|either) != 0
@@ -74,18 +74,18 @@ func (t splitter) pretoken(s string) int {
 }
 
 // lowerWord matches [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+
-// at i; 0 is no match.
+// at i and returns the end of the match, or 0.
 func (t splitter) lowerWord(s string, i int) int {
 	end, lastEither := t.run(s, i, upper|either)
 	if lower, _ := t.run(s, end, lower|either); lower > end {
 		return lower
 	}
-	// The first run gives back characters until one of them is in the second set.
+	// The first run backtracks until one of its characters is in the second set.
 	return lastEither
 }
 
 // upperWord matches [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*
-// at i, where lowerWord has found no match; 0 is no match.
+// at i, where lowerWord does not match, and returns its end, or 0.
 func (t splitter) upperWord(s string, i int) int {
 	if end, _ := t.run(s, i, upper|either); end > i {
 		return end
@@ -93,7 +93,7 @@ func (t splitter) upperWord(s string, i int) int {
 	return 0
 }
 
-// signs matches ` ?[^\s\p{L}\p{N}]+[\r\n/]*`; 0 is no match.
+// signs matches ` ?[^\s\p{L}\p{N}]+[\r\n/]*` and returns its length, or 0.
 func (t splitter) signs(s string) int {
 	i := 0
 	if s[0] == ' ' {

@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,11 +12,11 @@ import (
 type TekkenFile struct {
 	Version string   // "v3", "v7", "v11", "v13", "v15"
 	Special []string // names of the ids 0, 1, …
-	// Texts follow the special tokens, in the order of their ranks. The file may
-	// list more of them; those are no tokens.
+	// Texts follow the special tokens, in the order of their ranks. Further texts in the
+	// file are not part of the vocabulary.
 	Texts    [][]byte
 	Image    *TekkenImage    // nil for a model that sees nothing
-	Settings json.RawMessage // model_settings_builder, nil where there is none
+	Settings json.RawMessage // model_settings_builder, or nil
 
 	pattern string
 }
@@ -115,11 +116,9 @@ func readTekken(r io.Reader) (*TekkenFile, error) {
 		f.Image = doc.Multimodal
 	}
 	if i := f.Image; i != nil {
-		if i.MergeSize == 0 {
-			i.MergeSize = 1
-		}
+		i.MergeSize = cmp.Or(i.MergeSize, 1)
 		if i.PatchSize <= 0 || i.MaxSize <= 0 || i.MergeSize < 0 {
-			return nil, fmt.Errorf("its pictures have %+v", *i)
+			return nil, fmt.Errorf("unsupported image settings: %+v", *i)
 		}
 	}
 	if string(doc.Settings) != "null" {

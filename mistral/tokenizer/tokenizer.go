@@ -1,15 +1,14 @@
-// Package tokenizer turns text into the tokens of Mistral's models and back.
+// Package tokenizer converts text to the tokens of Mistral's models and back.
 //
-// It knows the two kinds there are: SentencePiece byte-pair models with byte
-// fallback (7B, Mixtral, Codestral, Large) and Tekken, ranked byte pairs behind
-// a splitting pattern (NeMo and everything after). Both give the ids that
-// mistral-common gives. A vocabulary comes from a GGUF file ([FromGGUF]), from
-// tekken.json ([ReadTekken]) or from tokenizer.model ([ReadSentencePiece]).
+// It implements both kinds: SentencePiece byte-pair models with byte fallback (7B,
+// Mixtral, Codestral, Large) and Tekken, ranked byte pairs behind a splitting pattern
+// (NeMo and all later models). Both return the ids of mistral-common. A vocabulary comes
+// from a GGUF file ([FromGGUF]), from tekken.json ([ReadTekken]) or from tokenizer.model
+// ([ReadSentencePiece]).
 //
-// Text never becomes a control token here: who lays out a prompt places those
-// by [Tokenizer.ID]. Text that is not UTF-8 reads as Python's
-// decode(errors="replace") would have it, with U+FFFD for each ill-formed part,
-// since mistral-common is never handed anything else.
+// Text never becomes a control token: a prompt layout adds control tokens with
+// [Tokenizer.ID]. Text that is not UTF-8 is read like Python's decode(errors="replace"),
+// with U+FFFD for each ill-formed part, since mistral-common only gets valid text.
 //
 // Tokenizers are immutable and may be used from any goroutine.
 package tokenizer
@@ -38,7 +37,7 @@ type Tokenizer interface {
 	Piece(id int32) []byte
 	// ID finds a control token by its name, such as "[INST]".
 	ID(name string) (int32, bool)
-	// IsControl reports whether a token stands for no text.
+	// IsControl reports whether a token is a control token.
 	IsControl(id int32) bool
 	// Len is the number of tokens; ids are below it.
 	Len() int

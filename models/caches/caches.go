@@ -1,21 +1,21 @@
-// Package caches finds weights that other programs have fetched to this machine:
-// in the Hugging Face Hub's cache, which many programs share, in Ollama's folder
-// and in LM Studio's. It reads those folders and never writes to them.
-//
-// What it says of a file's hash is what the program says, by the file's name.
+// Package caches finds models that other programs have downloaded: in the Hugging Face
+// Hub's cache, which many programs share, in Ollama's folder and in LM Studio's. It never
+// writes to those folders. Hashes are from the names of files and are not verified.
 package caches
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
-// A Program is one that keeps weights.
+// A Program is a program that downloads models.
 type Program string
 
 const (
@@ -24,17 +24,17 @@ const (
 	LMStudio    Program = "LM Studio"
 )
 
-// A Cache is the folder in which a program keeps weights.
+// A Cache is the folder of a program's models.
 type Cache struct {
 	Program Program
 	Dir     string
 }
 
-// A Role is what a file is to its model.
+// A Role is the purpose of a file.
 type Role string
 
 const (
-	Weights   Role = "model"     // GGUF; several are the parts of one split file
+	Weights   Role = "model"     // GGUF, or the parts of a split one
 	Projector Role = "projector" // GGUF of the vision encoder
 	Adapter   Role = "adapter"   // GGUF of a LoRA
 	Terms     Role = "licence"   // text
@@ -45,49 +45,37 @@ type File struct {
 	Path string
 	Size int64 // bytes
 	Role Role
-	// SHA256 is what the program says that the file's hash is: 64 hexadecimal
-	// digits, or "". It is a name, not a proof.
+	// SHA256 is the hash that the program recorded: 64 hexadecimal digits, or "".
 	SHA256 string
 }
 
-// A Model is weights that could be opened.
+// A Model is a downloaded model.
 type Model struct {
 	Program  Program
 	Name     string // short: the file's name without .gguf, or Ollama's name:tag
 	Ref      string // long: hf:owner/repo:file.gguf, ollama:name:tag, lmstudio:owner/repo/file.gguf
-	Files    []File // the weights' first part first
-	Missing  int    // parts of a split file that are not there
+	Files    []File // the weights first, in the order of their parts
+	Missing  int    // number of missing parts
 	Modified time.Time
 }
 
-// Here are the caches that programs use on this machine, those that exist.
-func Here() []Cache {
-	home, err := os.UserHomeDir()
-	if err != nil {
-		home = ""
-	}
-	return find(os.Getenv, home)
+// Detect returns the caches on this machine.
+func Detect() []Cache {
+	home, _ := os.UserHomeDir()
+	return detect(os.Getenv, home)
 }
 
-// find follows the programs' own variables and defaults: huggingface_hub's
-// constants.py, Ollama's envconfig, LM Studio's documentation.
-func find(env func(string) string, home string) []Cache {
+// detect follows the programs' environment variables and defaults: constants.py of
+// huggingface_hub, envconfig of Ollama, LM Studio's documentation.
+func detect(env func(string) string, home string) []Cache {
 	under := func(base string, elem ...string) string {
 		if base == "" {
 			return ""
 		}
 		return filepath.Join(append([]string{base}, elem...)...)
 	}
-	first := func(dirs ...string) string {
-		for _, dir := range dirs {
-			if dir != "" {
-				return dir
-			}
-		}
-		return ""
-	}
 	caches := []Cache{
-		{HuggingFace, first(
+		{HuggingFace, cmp.Or(
 			env("HF_HUB_CACHE"), env("HUGGINGFACE_HUB_CACHE"), under(env("HF_HOME"), "hub"),
 			under(env("XDG_CACHE_HOME"), "huggingface", "hub"), under(home, ".cache", "huggingface", "hub"),
 		)},
@@ -95,32 +83,26 @@ func find(env func(string) string, home string) []Cache {
 	if dir := env("OLLAMA_MODELS"); dir != "" {
 		caches = append(caches, Cache{Ollama, dir})
 	} else {
-		// The second is that of the service on Linux.
+		// The second is the folder of the service on Linux.
 		caches = append(caches, Cache{Ollama, under(home, ".ollama", "models")}, Cache{Ollama, "/usr/share/ollama/.ollama/models"})
 	}
 	caches = append(caches, Cache{LMStudio, under(home, ".lmstudio", "models")}, Cache{LMStudio, under(home, ".cache", "lm-studio", "models")})
-	var there []Cache
-	for _, c := range caches {
-		if c.Dir == "" {
-			continue
-		}
-		if _, err := os.Stat(c.Dir); !errors.Is(err, fs.ErrNotExist) {
-			there = append(there, c)
-		}
-	}
-	return there
+	return slices.DeleteFunc(caches, func(c Cache) bool {
+		_, err := os.Stat(c.Dir)
+		return c.Dir == "" || errors.Is(err, fs.ErrNotExist)
+	})
 }
 
-// maxEntries is how many files and folders of a cache are looked at.
+// maxEntries limits how many files and folders of a cache are read.
 const maxEntries = 100_000
 
-// A scan looks at a cache and stops when that becomes too much.
+// A scan reads a cache up to a number of entries.
 type scan struct {
 	left  int  // entries
-	links bool // to folders are followed
+	links bool // whether links to folders are followed
 }
 
-// read lists a folder; what cannot be read is empty.
+// read lists a folder; a folder that cannot be read is empty.
 func (s *scan) read(dir string) []os.DirEntry {
 	if s.left <= 0 {
 		return nil
@@ -134,7 +116,7 @@ func (s *scan) read(dir string) []os.DirEntry {
 	return entries
 }
 
-// readBounded reads a regular file of at most a number of bytes.
+// readBounded reads a small regular file.
 func readBounded(path string, most int64) ([]byte, error) {
 	// Opening a pipe would block.
 	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() || info.Size() > most {
@@ -148,8 +130,7 @@ func readBounded(path string, most int64) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, most))
 }
 
-// Models gives the models in the cache. What is incomplete is left out. An error
-// says that the cache cannot be read.
+// Models returns the complete models in the cache. The error says that it cannot be read.
 func (c Cache) Models() ([]Model, error) {
 	f, err := os.Open(c.Dir)
 	if err != nil {

@@ -223,13 +223,13 @@ func TestFind(t *testing.T) {
 			[]Cache{{HuggingFace, at("blobs")}, {LMStudio, at(".lmstudio/models")}},
 		},
 	} {
-		got := find(func(name string) string { return tt.env[name] }, home)
+		got := detect(func(name string) string { return tt.env[name] }, home)
 		got = slices.DeleteFunc(got, func(c Cache) bool { return !strings.HasPrefix(c.Dir, home) }) // this machine's own
 		if !slices.Equal(got, tt.want) {
 			t.Errorf("with %v: %v", tt.env, got)
 		}
 	}
-	if got := find(func(string) string { return "" }, ""); slices.ContainsFunc(got, func(c Cache) bool { return !filepath.IsAbs(c.Dir) }) {
+	if got := detect(func(string) string { return "" }, ""); slices.ContainsFunc(got, func(c Cache) bool { return !filepath.IsAbs(c.Dir) }) {
 		t.Errorf("without a home: %v", got)
 	}
 }

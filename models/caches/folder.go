@@ -11,12 +11,11 @@ import (
 
 const extension = ".gguf"
 
-// part is the end of the name of a split file, as llama.cpp writes it.
+// part matches the end of the name of a split file.
 var part = regexp.MustCompile(`(?i)-(\d{5})-of-(\d{5})$`)
 
-// Stem cuts .gguf, in any case, off a file's name, and the number of its part if
-// it has one. Of a file that is whole, part and parts are 1; ok is false when the
-// name does not end in .gguf.
+// Stem removes .gguf, in any case, and the number of the part from a file's name. number
+// and parts are 1 if it is not split; ok is false if the name does not end in .gguf.
 func Stem(name string) (stem string, number, parts int, ok bool) {
 	n := len(name) - len(extension)
 	if n <= 0 || !strings.EqualFold(name[n:], extension) {
@@ -32,9 +31,8 @@ func Stem(name string) (stem string, number, parts int, ok bool) {
 	return strings.TrimSuffix(stem, m[0]), number, parts, true
 }
 
-// InFolder gives the models in the GGUF files of a folder, links to files among
-// them. Projectors (mmproj), importance matrices, hidden files and the parts of
-// split files after the first are not models by themselves.
+// InFolder returns the models in the GGUF files of a folder. It ignores projectors (mmproj),
+// importance matrices and hidden files.
 func InFolder(dir string, entries []os.DirEntry) []Model {
 	var list []Model
 	type whole struct {

@@ -11,15 +11,13 @@ import (
 	"strings"
 )
 
-// maxDepth is how many folders below a snapshot may be nested.
-const maxDepth = 4
+const maxDepth = 4 // of folders below a snapshot
 
 var sha256Name = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
-// hub looks through a cache of the Hugging Face Hub, whose layout is described at
-// https://huggingface.co/docs/huggingface_hub/guides/manage-cache: for each
-// repository, snapshots/COMMIT/PATH are links to blobs/HASH, and refs/NAME hold
-// commits.
+// hub reads a cache of the Hugging Face Hub: for each repository, snapshots/COMMIT/PATH are
+// links to blobs/HASH, and refs/NAME hold commits. See
+// https://huggingface.co/docs/huggingface_hub/guides/manage-cache.
 func (s *scan) hub(dir string) []Model {
 	var list []Model
 	for _, entry := range s.read(dir) {
@@ -33,8 +31,8 @@ func (s *scan) hub(dir string) []Model {
 	return list
 }
 
-// repository gives the models of a repository. Of files that several snapshots
-// have, those of the main branch come first, then the newest.
+// repository returns the models of a repository. If several snapshots have a file, the main
+// branch comes first, then the newest snapshot.
 func (s *scan) repository(dir, repo string) []Model {
 	main, _ := readBounded(filepath.Join(dir, "refs", "main"), 4096)
 	snapshots := s.read(filepath.Join(dir, "snapshots"))
@@ -52,12 +50,12 @@ func (s *scan) repository(dir, repo string) []Model {
 	var list []Model
 	seen := map[string]bool{}
 	for _, snapshot := range snapshots {
-		for _, m := range s.below(filepath.Join(dir, "snapshots", snapshot.Name()), "", maxDepth) {
+		for _, m := range s.modelsBelow(filepath.Join(dir, "snapshots", snapshot.Name()), "", maxDepth) {
 			if m.Missing == 0 && !seen[m.Ref] {
 				seen[m.Ref] = true
 				m.Ref = "hf:" + repo + ":" + m.Ref
 				for i := range m.Files {
-					m.Files[i].SHA256 = blob(m.Files[i].Path)
+					m.Files[i].SHA256 = blobHash(m.Files[i].Path)
 				}
 				list = append(list, m)
 			}
@@ -66,9 +64,9 @@ func (s *scan) repository(dir, repo string) []Model {
 	return list
 }
 
-// below gives the models in the folders below one; their refs are paths from
-// there, after prefix.
-func (s *scan) below(dir, prefix string, depth int) []Model {
+// modelsBelow returns the models in a folder and its subfolders; their refs are relative
+// paths, after prefix.
+func (s *scan) modelsBelow(dir, prefix string, depth int) []Model {
 	entries := s.read(dir)
 	list := InFolder(dir, entries)
 	for i := range list {
@@ -85,16 +83,15 @@ func (s *scan) below(dir, prefix string, depth int) []Model {
 			folder = err == nil && info.IsDir()
 		}
 		if folder && entry.Name()[0] != '.' {
-			list = append(list, s.below(at, path.Join(prefix, entry.Name()), depth-1)...)
+			list = append(list, s.modelsBelow(at, path.Join(prefix, entry.Name()), depth-1)...)
 		}
 	}
 	return list
 }
 
-// blob is the SHA-256 by which a snapshot's link calls its file, "" when it does
-// not: small files are called by their git hash, and without links (on Windows)
-// nothing says it.
-func blob(path string) string {
+// blobHash returns the SHA-256 in the target of a snapshot's link. It returns "" for small
+// files, which have a git hash, and on Windows, where there are no links.
+func blobHash(path string) string {
 	to, err := os.Readlink(path)
 	if err != nil || !sha256Name.MatchString(filepath.Base(to)) {
 		return ""

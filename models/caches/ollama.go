@@ -16,19 +16,19 @@ const (
 	// ollamaLayer begins the media types of layers.
 	ollamaLayer = "application/vnd.ollama.image."
 
-	// Bounds of a manifest.
+	// Limits of a manifest.
 	maxManifest = 4 << 20 // bytes
 	maxLayers   = 4096
 )
 
-// ollamaPart is a part of a model's name: types/model/name.go of Ollama. Hosts
-// have colons before their ports.
+// ollamaPart matches a part of a model's name, or a host with its port: types/model/name.go
+// of Ollama.
 var ollamaPart = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._:-]{0,349}$`)
 
 var ollamaDigest = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 
-// ollama looks through Ollama's folder: manifests/HOST/NAMESPACE/MODEL/TAG name
-// the files in blobs/sha256-HASH.
+// ollama reads Ollama's folder: manifests/HOST/NAMESPACE/MODEL/TAG name the files in
+// blobs/sha256-HASH.
 func (s *scan) ollama(dir string) []Model {
 	var list []Model
 	root := filepath.Join(dir, "manifests")
@@ -39,7 +39,7 @@ func (s *scan) ollama(dir string) []Model {
 				for _, tag := range s.read(at) {
 					m, err := ollamaModel(dir, filepath.Join(at, tag.Name()))
 					if err != nil {
-						continue // it is not one that could be opened
+						continue // incomplete, or not a model
 					}
 					if m.nameOllama(host.Name(), namespace.Name(), model.Name(), tag.Name()) {
 						list = append(list, m)
@@ -51,7 +51,7 @@ func (s *scan) ollama(dir string) []Model {
 	return list
 }
 
-// nameOllama names a model as Ollama's users do.
+// nameOllama sets the name and the ref; it returns false if a part is invalid.
 func (m *Model) nameOllama(host, namespace, model, tag string) bool {
 	for _, p := range []string{host, namespace, model, tag} {
 		if !ollamaPart.MatchString(p) {
@@ -86,7 +86,7 @@ func ollamaModel(dir, path string) (Model, error) {
 	m := Model{Files: files}
 	for i := range m.Files {
 		file := &m.Files[i]
-		// The second is how old versions wrote it.
+		// Old versions use the second name.
 		for _, name := range []string{"sha256-", "sha256:"} {
 			at := filepath.Join(dir, "blobs", name+file.SHA256)
 			if info, err := os.Stat(at); err == nil && info.Mode().IsRegular() && info.Size() == file.Size {
@@ -101,8 +101,7 @@ func ollamaModel(dir, path string) (Model, error) {
 	return m, nil
 }
 
-// layers reads the files that a manifest names, the weights first, without their
-// paths.
+// layers returns the files of a manifest, without paths, the weights first.
 func layers(data []byte) ([]File, error) {
 	var manifest struct {
 		Layers []struct {
@@ -134,11 +133,11 @@ func layers(data []byte) ([]File, error) {
 			file.Role = Adapter
 		case "license":
 			file.Role = Terms
-		default: // template, params, …: bise has its own
+		default: // template, params, … are not used
 			continue
 		}
 		if !ollamaDigest.MatchString(l.Digest) || l.Size < 0 {
-			return nil, errors.New("the manifest has a layer that cannot be")
+			return nil, errors.New("the manifest has an invalid layer")
 		}
 		if file.Role == Weights {
 			weights = append(weights, file)
@@ -146,7 +145,7 @@ func layers(data []byte) ([]File, error) {
 			others = append(others, file)
 		}
 	}
-	// Of several, nothing says whether they are parts or models that draft.
+	// Several could be parts or draft models.
 	if len(weights) != 1 {
 		return nil, errors.New("the manifest does not have one file of weights")
 	}

@@ -37,8 +37,8 @@ func TestFindTellsNearNames(t *testing.T) {
 		{"mistal-nemo:q8_0", "Did you mean mistral-nemo?"},
 		{"devstral-smal", "devstral-small-2"},
 		{"large", "Did you mean mistral-large-2 or"},
-		{"llama", "See them all"},
-		{"", "See them all"},
+		{"llama", "List them"},
+		{"", "List them"},
 	} {
 		_, _, err := Embedded().Find(c.ref)
 		if fault.KindOf(err) != fault.NotFound {
@@ -84,7 +84,7 @@ func TestOf(t *testing.T) {
 		{"somebody/else", ""},
 		{"", ""},
 	} {
-		if m, ok := Embedded().Of(c.repo); m.Name != c.name || ok != (c.name != "") {
+		if m, ok := Embedded().ByRepo(c.repo); m.Name != c.name || ok != (c.name != "") {
 			t.Errorf("%q is of %q", c.repo, m.Name)
 		}
 	}
@@ -117,7 +117,7 @@ func TestRowsAreComplete(t *testing.T) {
 		if len(m.Can) == 0 && !m.Base && m.Obstacle == "" {
 			bad("it can do nothing")
 		}
-		if m.Does(Vision) && m.Tower == nil && m.Local() {
+		if m.Has(Vision) && m.Vision == nil && m.Local() {
 			bad("it sees with nothing")
 		}
 		for _, f := range m.Files {
@@ -180,7 +180,7 @@ vocabulary = 1000
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m.Name != "codestral" || m.Title != "Our Codestral" || !m.Own || len(m.Files) != 1 || m.Licence != "MNPL-0.1" || m.Shape == nil || *m.Sampling.Temperature != 0.1 {
+	if m.Name != "codestral" || m.Title != "Our Codestral" || !m.UserDefined || len(m.Files) != 1 || m.Licence != "MNPL-0.1" || m.Shape == nil || *m.Sampling.Temperature != 0.1 {
 		t.Errorf("the changed row is %+v", m)
 	}
 	if _, _, err := c.Find("codestral-22b"); err == nil {
@@ -190,7 +190,7 @@ vocabulary = 1000
 		t.Errorf("the sampling is %+v", nemo.Sampling)
 	}
 	ours, _, err := c.Find("ours")
-	if err != nil || ours.Title != "ours" || ours.Shape == nil || ours.Shape.Layers != 2 || !ours.Own {
+	if err != nil || ours.Title != "ours" || ours.Shape == nil || ours.Shape.Layers != 2 || !ours.UserDefined {
 		t.Errorf("the new row is %+v, %v", ours, err)
 	}
 	if !reflect.DeepEqual(before, Embedded().All()) {
@@ -205,10 +205,10 @@ func TestLoadRefuses(t *testing.T) {
 	const shape = "[shape.x]\narchitecture = \"llama\"\nwidth = 64\nheads = 4\nkv_heads = 2\nhead_width = 16\nffn = 128\nvocabulary = 1000\n"
 	for _, c := range []struct{ name, text, what string }{
 		{"no TOML", "[[model]\n", "line 2"},
-		{"no name", "[[model]]\ntitle = \"x\"\n", "the name \"\""},
+		{"no name", "[[model]]\ntitle = \"x\"\n", "invalid name \"\""},
 		{"a name with a slash", "[[model]]\nname = \"a/b\"\n", "a/b"},
 		{"a wrong type", "[[model]]\nname = \"x\"\ncontext = \"long\"\n", "context"},
-		{"an escape in a title", "[[model]]\nname = \"x\"\ntitle = \"\\u001b[2J\"\n", "not printed"},
+		{"an escape in a title", "[[model]]\nname = \"x\"\ntitle = \"\\u001b[2J\"\n", "control characters"},
 		{"an unknown ability", "[[model]]\nname = \"x\"\ncan = [\"fly\"]\n", "fly"},
 		{"a path that climbs", "[[model]]\nname = \"x\"\nfiles = [{repo = \"a/b\", path = \"../x.gguf\", type = \"Q8_0\"}]\n", "../x.gguf"},
 		{"a path with a backslash", "[[model]]\nname = \"x\"\nfiles = [{repo = \"a/b\", path = 'c\\x.gguf', type = \"Q8_0\"}]\n", `c\`},
@@ -219,7 +219,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"an alias that is a name", "[[model]]\nname = \"x\"\naliases = [\"codestral\"]\n", "codestral"},
 		{"a shape that is not there", "[[model]]\nname = \"x\"\nshape = \"y\"\n", "[shape.y]"},
 		{"a shape without layers", shape, "layers"},
-		{"a shape beyond bounds", shape + "layers = 100000\n", "larger than any"},
+		{"a shape beyond bounds", shape + "layers = 100000\n", "too large"},
 		{"a tower of nothing", "[vision.x]\nlayers = 3\n", "at least 1"},
 		{"a successor that is not there", "[[model]]\nname = \"x\"\nnewer = \"y\"\n", "\"y\""},
 		{"a temperature below zero", "[[model]]\nname = \"x\"\nsampling = {temperature = -1.0}\n", "temperature"},

@@ -154,7 +154,7 @@ func pieceFile(pieces int) []byte {
 	add("<s>", 0, control)
 	add("</s>", 0, control)
 	for b := range 256 {
-		add(fmt.Sprintf("<0x%02X>", b), 0, byteful)
+		add(fmt.Sprintf("<0x%02X>", b), 0, byteToken)
 	}
 	for i := 259; i < pieces; i++ {
 		add(string(rune('a'+i-259)), float32(259-i), normal)

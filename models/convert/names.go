@@ -8,17 +8,17 @@ import (
 
 const fp8 = safetensors.F8E4M3
 
-// Layout is one of the two ways in which Mistral publishes weights.
+// Layout is one of the two layouts of published weights.
 type Layout string
 
 const (
-	Auto   Layout = ""       // the one that is there; of two, Hugging Face's
+	Auto   Layout = ""       // the existing one; of two, Hugging Face's
 	HF     Layout = "hf"     // config.json and model*.safetensors
 	Native Layout = "native" // params.json and consolidated*.safetensors, Mistral's
 )
 
-// naming is how a layout calls tensors. Both tables are from llama.cpp's name to
-// the layout's, without ".weight".
+// naming has the names of a layout's tensors. The tables are by llama.cpp's name, without
+// ".weight".
 type naming struct {
 	permuted  bool // rows of queries and keys are half a head apart
 	embedding string
@@ -26,17 +26,16 @@ type naming struct {
 	output    []string
 	layer     string // with the number of the layer
 	block     map[string]string
-	gates     []string // the choice of experts, below the layer
+	gates     []string // router of the experts, below the layer
 	expert    []string // with the number of the expert
 
-	tower  string
-	vision map[string]string // below a layer of the vision encoder
-	adapt  map[string]string
+	visionPrefix string
+	vision       map[string]string // below a layer of the vision encoder
+	adapt        map[string]string
 }
 
-// namingOf is a layout's, for the tensors that are there: transformers' have had
-// several prefixes.
-func namingOf(l Layout, w *weights) naming {
+// namesOf returns the names of a layout. Versions of transformers have different prefixes.
+func namesOf(l Layout, w *weights) naming {
 	if l == Native {
 		return nativeNames
 	}
@@ -48,7 +47,7 @@ func namingOf(l Layout, w *weights) naming {
 		}
 	}
 	if w.has("model.vision_tower.patch_conv.weight") {
-		n.tower = "model." + n.tower
+		n.visionPrefix = "model." + n.visionPrefix
 		adapt := map[string]string{}
 		for k, v := range n.adapt {
 			adapt[k] = "model." + v
@@ -69,9 +68,9 @@ var hfNames = naming{
 		"attn_output": "self_attn.o_proj", "ffn_norm": "post_attention_layernorm",
 		"ffn_gate": "mlp.gate_proj", "ffn_down": "mlp.down_proj", "ffn_up": "mlp.up_proj",
 	},
-	gates:  []string{"block_sparse_moe.gate.weight", "mlp.gate.weight"},
-	expert: []string{"block_sparse_moe.experts.%d.", "mlp.experts.%d."},
-	tower:  "vision_tower.",
+	gates:        []string{"block_sparse_moe.gate.weight", "mlp.gate.weight"},
+	expert:       []string{"block_sparse_moe.experts.%d.", "mlp.experts.%d."},
+	visionPrefix: "vision_tower.",
 	vision: map[string]string{
 		"ln1": "attention_norm", "attn_q": "attention.q_proj", "attn_k": "attention.k_proj", "attn_v": "attention.v_proj", "attn_out": "attention.o_proj",
 		"ln2": "ffn_norm", "ffn_gate": "feed_forward.gate_proj", "ffn_down": "feed_forward.down_proj", "ffn_up": "feed_forward.up_proj",
@@ -92,9 +91,9 @@ var nativeNames = naming{
 		"attn_output": "attention.wo", "ffn_norm": "ffn_norm",
 		"ffn_gate": "feed_forward.w1", "ffn_down": "feed_forward.w2", "ffn_up": "feed_forward.w3",
 	},
-	gates:  []string{"feed_forward.gate.weight", "block_sparse_moe.gate.weight"},
-	expert: []string{"feed_forward.experts.%d."},
-	tower:  "vision_encoder.",
+	gates:        []string{"feed_forward.gate.weight", "block_sparse_moe.gate.weight"},
+	expert:       []string{"feed_forward.experts.%d."},
+	visionPrefix: "vision_encoder.",
 	vision: map[string]string{
 		"ln1": "attention_norm", "attn_q": "attention.wq", "attn_k": "attention.wk", "attn_v": "attention.wv", "attn_out": "attention.wo",
 		"ln2": "ffn_norm", "ffn_gate": "feed_forward.w1", "ffn_down": "feed_forward.w2", "ffn_up": "feed_forward.w3",
@@ -105,9 +104,8 @@ var nativeNames = naming{
 	},
 }
 
-// expertPart is how the matrices of an expert are called, in either layout, and
-// what they are: w1 gates, w2 comes down, w3 goes up.
+// expertPart has the names of an expert's matrices in both layouts.
 var expertPart = map[string]string{"ffn_gate": "w1.weight", "ffn_down": "w2.weight", "ffn_up": "w3.weight"}
 
-// at is the beginning of a layer's names.
+// at returns the prefix of a layer's names.
 func (n *naming) at(layer int64) string { return fmt.Sprintf(n.layer, layer) }

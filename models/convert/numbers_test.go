@@ -161,14 +161,14 @@ func TestFinite(t *testing.T) {
 		size := int(kind.Size())
 		for n := 1; n < 40; n++ { // every length after the blocks
 			good := bytes.Repeat(fine[kind], n)
-			if !finite(kind, good) || firstOdd(kind, good) != "" {
+			if !finite(kind, good) || firstNonFinite(kind, good) != "" {
 				t.Fatalf("%s: the largest number is called infinite, among %d", kind, n)
 			}
 			for at := range n {
 				for _, p := range patterns {
 					bad := bytes.Clone(good)
 					copy(bad[at*size:], p)
-					if finite(kind, bad) || firstOdd(kind, bad) == "" {
+					if finite(kind, bad) || firstNonFinite(kind, bad) == "" {
 						t.Fatalf("%s: % x was not found at %d of %d", kind, p, at, n)
 					}
 				}

@@ -12,45 +12,39 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
 
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf"
 	"github.com/bise-sh/bise/safetensors"
 )
 
 const (
-	// chunkBytes is how much is read or written at once, whichever is more: large
-	// enough that a disk is never waited for, small enough to stay in a cache.
-	chunkBytes = 4 << 20
-	// memory bounds what all workers have in their hands, bytes. What must be
-	// converted in one piece and is larger has it for itself.
-	memory = 256 << 20
-	// maxWorkers is more than any disk keeps busy.
-	maxWorkers = 16
-	// blockFloats is how many numbers are converted at once where they cannot be
-	// copied: they stay in the processor's first cache. A multiple of 32.
-	blockFloats = 4 << 10
+	chunkBytes  = 4 << 20   // to read or write at once, whichever is more; fits into caches
+	memory      = 256 << 20 // bytes of all workers' buffers, except for a single larger chunk
+	maxWorkers  = 16        // more do not help
+	blockFloats = 4 << 10   // to convert at once; fits into the L1 cache, a multiple of 32
 )
 
-// A head is how a file begins, and where its tensors are in it.
-type head struct {
+// A header is the encoded header of a file, with the offsets of its tensors.
+type header struct {
 	bytes   []byte
 	offsets []int64
 	size    int64 // of the whole file
 }
 
-// head lays a file out.
-func (t *target) head() (head, error) {
+// header computes the layout of a file.
+func (t *target) header() (header, error) {
 	tensors := make([]gguf.Tensor, len(t.outputs))
 	for i, o := range t.outputs {
 		tensors[i] = o.Tensor
 	}
 	var b bytes.Buffer
 	if _, err := gguf.NewWriter(&b, &t.meta, tensors); err != nil {
-		return head{}, err
+		return header{}, err
 	}
 	pad := func(n int64) int64 {
 		return (n + gguf.DefaultAlignment - 1) / gguf.DefaultAlignment * gguf.DefaultAlignment
 	}
-	h := head{bytes: b.Bytes(), size: pad(int64(b.Len()))}
+	h := header{bytes: b.Bytes(), size: pad(int64(b.Len()))}
 	for _, t := range tensors {
 		h.offsets = append(h.offsets, h.size)
 		h.size += pad(t.Size())
@@ -58,8 +52,7 @@ func (t *target) head() (head, error) {
 	return h, nil
 }
 
-// A stream converts tensors. Workers take chunks of rows in the order of the file
-// and write each to its place.
+// A stream converts tensors in chunks of rows, with several workers.
 type stream struct {
 	total    int64
 	progress func(done, total int64)
@@ -68,34 +61,34 @@ type stream struct {
 	done int64
 }
 
-// create makes a file to write. Tests make others.
+// create is replaced by tests.
 var create = func(path string) (sink, error) { return os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666) }
 
-// A sink is what is written to: an *os.File.
+// A sink is an *os.File.
 type sink interface {
 	io.WriterAt
 	Truncate(size int64) error
 	Close() error
 }
 
-// A job is some rows of an output, all of one part.
+// A job is a range of rows of one part of an output.
 type job struct {
 	o        *output
 	p        *part
-	row      int64 // of the tensor that is read
+	row      int64 // of the source
 	rows     int64
-	to       int64 // where the result goes, from the beginning of the file
-	raw, out int64 // bytes that are read and written
+	to       int64 // offset in the file
+	raw, out int64 // bytes to read and to write
 }
 
 // file writes one file.
-func (s *stream) file(ctx context.Context, path string, h head, outputs []*output) (err error) {
+func (s *stream) file(ctx context.Context, path string, h header, outputs []*output) (err error) {
 	f, err := create(path)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	// What lies between tensors is zero because nothing is written there.
+	// Padding is not written, so it is zero.
 	if err := f.Truncate(h.size); err != nil {
 		return err
 	}
@@ -142,8 +135,8 @@ func (s *stream) file(ctx context.Context, path string, h head, outputs []*outpu
 	return nil
 }
 
-// written is how many bytes of a file are not padding.
-func (s *stream) written(h head, outputs []*output) int64 {
+// written is the size of a file without padding.
+func (s *stream) written(h header, outputs []*output) int64 {
 	n := int64(len(h.bytes))
 	for _, o := range outputs {
 		n += o.Size()
@@ -151,7 +144,7 @@ func (s *stream) written(h head, outputs []*output) int64 {
 	return n
 }
 
-// add counts bytes of the result.
+// add reports progress.
 func (s *stream) add(n int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -161,7 +154,7 @@ func (s *stream) add(n int64) {
 	}
 }
 
-// jobs cuts an output into chunks.
+// jobs sends the chunks of an output.
 func (o *output) jobs(ctx context.Context, jobs chan<- job, to int64) error {
 	block, size := o.Type.Block()
 	out := o.columns() / int64(block) * int64(size) // bytes of a row
@@ -183,13 +176,13 @@ func (o *output) jobs(ctx context.Context, jobs chan<- job, to int64) error {
 	return nil
 }
 
-// buffers are one worker's.
+// buffers are the buffers of a worker.
 type buffers struct {
 	raw, arranged, out []byte
 	floats             [blockFloats]float32
 }
 
-// trim gives back what only an exceptionally large chunk needed.
+// trim frees the buffers of an exceptionally large chunk.
 func (b *buffers) trim() {
 	for _, buf := range []*[]byte{&b.raw, &b.arranged, &b.out} {
 		if cap(*buf) > 4*chunkBytes {
@@ -198,7 +191,7 @@ func (b *buffers) trim() {
 	}
 }
 
-func sized(b *[]byte, n int64) []byte {
+func resize(b *[]byte, n int64) []byte {
 	if int64(cap(*b)) < n {
 		*b = make([]byte, n)
 	}
@@ -207,15 +200,15 @@ func sized(b *[]byte, n int64) []byte {
 
 // convert reads a job's rows, converts them and writes them.
 func (b *buffers) convert(f sink, j job) error {
-	raw := sized(&b.raw, j.raw)
+	raw := resize(&b.raw, j.raw)
 	if _, err := j.p.in.ReadAt(raw, j.p.Offset+j.row*(j.raw/j.rows)); err != nil {
 		return readError(j.p.file, err)
 	}
 	if !finite(j.p.source.Type, raw) {
-		return j.p.errorf("has %s of rows %d to %d, and weights must be finite numbers", firstOdd(j.p.source.Type, raw), j.row, j.row+j.rows-1)
+		return j.p.errorf("has %s in rows %d to %d", firstNonFinite(j.p.source.Type, raw), j.row, j.row+j.rows-1)
 	}
 	if j.o.arrange != nil {
-		arranged := sized(&b.arranged, j.raw)
+		arranged := resize(&b.arranged, j.raw)
 		row := j.raw / j.rows
 		for at := int64(0); at < j.raw; at += j.o.unit * row {
 			j.o.arrange(arranged[at:at+j.o.unit*row], raw[at:at+j.o.unit*row], int(row))
@@ -224,7 +217,7 @@ func (b *buffers) convert(f sink, j job) error {
 	}
 	out := raw
 	if sameType[j.o.Type] != j.p.source.Type || j.o.change != nil {
-		out = sized(&b.out, j.out)
+		out = resize(&b.out, j.out)
 		if err := b.encode(out, raw, j); err != nil {
 			return err
 		}
@@ -233,12 +226,12 @@ func (b *buffers) convert(f sink, j job) error {
 	return err
 }
 
-// encode converts numbers, block by block.
+// encode converts the numbers of a job.
 func (b *buffers) encode(out, raw []byte, j job) error {
 	decode, encode := decoders[j.p.source.Type], encoders[j.o.Type]
 	if j.o.Type == gguf.F16 && j.p.source.Type == safetensors.BF16 && j.p.scale == 1 && j.o.change == nil {
 		toHalves(out, raw)
-		if !encoded(gguf.F16, out) {
+		if !encodedFinite(gguf.F16, out) {
 			return tooLarge(j)
 		}
 		return nil
@@ -259,7 +252,7 @@ func (b *buffers) encode(out, raw []byte, j job) error {
 		}
 		bytes := n / block * size
 		encode(out[:bytes], floats)
-		if !encoded(j.o.Type, out[:bytes]) {
+		if !encodedFinite(j.o.Type, out[:bytes]) {
 			return tooLarge(j)
 		}
 		raw, out = raw[n*width:], out[bytes:]
@@ -268,14 +261,11 @@ func (b *buffers) encode(out, raw []byte, j job) error {
 }
 
 func tooLarge(j job) error {
-	e := j.p.errorf("has numbers that are too large for %s", j.o.Type)
-	e.Advice = "Convert to bf16 or f32."
-	return e
+	return fault.Advise(j.p.errorf("has numbers that are too large for %s", j.o.Type), "Convert to bf16 or f32.")
 }
 
-// encoded reports whether all numbers could be written as a type: none of them,
-// and of Q8_0 no scale, became infinite.
-func encoded(t gguf.Type, b []byte) bool {
+// encodedFinite reports whether no encoded number, and no scale of Q8_0, became infinite.
+func encodedFinite(t gguf.Type, b []byte) bool {
 	if t != gguf.Q8_0 {
 		return finite(sameType[t], b)
 	}

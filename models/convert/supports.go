@@ -1,8 +1,7 @@
 package convert
 
-// Supports is the error of a model that cannot be converted, as far as its configuration
-// tells: the text of a config.json or a params.json. It can be called before there are
-// weights. The error is a [*fault.Error].
+// Supports returns an error if a model with this config.json or params.json cannot be
+// converted. The error is a [*fault.Error].
 func Supports(name string, config []byte) error {
 	var err error
 	switch name {
@@ -11,7 +10,7 @@ func Supports(name string, config []byte) error {
 	case "params.json":
 		_, err = parseNative(name, config)
 	default:
-		err = fileErrorf(name, "is not a configuration of a model")
+		err = fileErrorf(name, "is not a model configuration")
 	}
 	return err
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf"
 	"github.com/bise-sh/bise/mistral/prompt"
 	"github.com/bise-sh/bise/mistral/tokenizer"
@@ -19,17 +20,17 @@ import (
 
 // Types of tokens: enum llama_token_type of llama.h.
 const (
-	normal  = 1
-	unknown = 2
-	control = 3
-	own     = 4 // user-defined
-	unused  = 5
-	byteful = 6
+	normal      = 1
+	unknown     = 2
+	control     = 3
+	userDefined = 4 // user-defined
+	unused      = 5
+	byteToken   = 6
 )
 
-// A vocabulary is what a tokenizer's files say, in the form of GGUF.
+// A vocabulary is a tokenizer in the form of GGUF.
 type vocabulary struct {
-	file   string // that it was read from
+	file   string // of the tokenizer
 	tekken bool   // else SentencePiece
 	tokens []string
 	types  []int32
@@ -37,18 +38,18 @@ type vocabulary struct {
 	merges []string  // of Tekken
 
 	bos, eos, unk, pad int32 // -1 for none
-	noPrefix           bool  // of SentencePiece: no space is put in front of text
+	noPrefix           bool  // of SentencePiece: do not prepend a space to text
 
-	version  string // of the prompt format, where the files say it
+	version  string // of the prompt format; "": not stated
 	settings string // model_settings_builder of tekken.json
-	grown    bool   // fine-tuning has added tokens
+	extended bool   // fine-tuning has added tokens
 }
 
-// numbered is a SentencePiece file that says its version.
+// numbered matches a SentencePiece file with a version.
 var numbered = regexp.MustCompile(`^tokenizer\.model\.v(\d{1,3})(m\d{1,3})?$`)
 
-// readVocabulary reads the tokenizer that is in a folder: Mistral's files first, which
-// say their version.
+// readVocabulary reads the tokenizer of a folder. It prefers Mistral's files, which have a
+// version.
 func readVocabulary(f *folder) (*vocabulary, error) {
 	names, err := f.names()
 	if err != nil {
@@ -67,9 +68,7 @@ func readVocabulary(f *folder) (*vocabulary, error) {
 	case slices.Contains(names, "tokenizer.json"):
 		v, err = readTokenizerJSON(f, "tokenizer.json")
 	default:
-		e := fileErrorf(f.path, "has no tokenizer")
-		e.Advice = "Put tekken.json, tokenizer.model or tokenizer.json beside the weights."
-		return nil, e
+		return nil, fault.Advise(fileErrorf(f.path, "has no tokenizer"), "Put tekken.json, tokenizer.model or tokenizer.json beside the weights.")
 	}
 	if err != nil {
 		return nil, err
@@ -82,7 +81,7 @@ func readVocabulary(f *folder) (*vocabulary, error) {
 	return v, nil
 }
 
-// newest is the SentencePiece file with the highest version, and that version.
+// newest returns the SentencePiece file with the highest version.
 func newest(names []string) (name, version string) {
 	best := -1
 	for _, n := range names {
@@ -104,7 +103,7 @@ func readTekken(f *folder, name string) (*vocabulary, error) {
 	}
 	file, err := tokenizer.ReadTekken(bytes.NewReader(data))
 	if err == nil {
-		_, err = file.Tokenizer() // an unusable file is reported here, not by the result
+		_, err = file.Tokenizer() // reports an invalid file
 	}
 	if err != nil {
 		return nil, fileErrorf(name, "cannot be used: %v", err)
@@ -121,7 +120,7 @@ func readTekken(f *folder, name string) (*vocabulary, error) {
 	return v, nil
 }
 
-// tekkenVocabulary makes a vocabulary of special tokens and the texts of ranks.
+// tekkenVocabulary makes a vocabulary from special tokens and the texts of ranks.
 func tekkenVocabulary(file string, special []string, texts [][]byte) *vocabulary {
 	v := &vocabulary{file: file, tekken: true, pad: -1}
 	for _, name := range special {
@@ -131,7 +130,7 @@ func tekkenVocabulary(file string, special []string, texts [][]byte) *vocabulary
 		v.add(tokenizer.PieceText(text), normal)
 	}
 	v.merges = mergesOf(texts)
-	v.bos, v.eos, v.unk, v.pad = v.named("<s>"), v.named("</s>"), v.named("<unk>"), v.named("<pad>")
+	v.bos, v.eos, v.unk, v.pad = v.tokenID("<s>"), v.tokenID("</s>"), v.tokenID("<unk>"), v.tokenID("<pad>")
 	return v
 }
 
@@ -140,8 +139,8 @@ func (v *vocabulary) add(token string, kind int32) {
 	v.types = append(v.types, kind)
 }
 
-// named is the id of a control token, -1 for none.
-func (v *vocabulary) named(name string) int32 {
+// tokenID is the id of a control token, -1 for none.
+func (v *vocabulary) tokenID(name string) int32 {
 	for id, t := range v.tokens {
 		if t == name && v.types[id] != normal {
 			return int32(id)
@@ -150,9 +149,8 @@ func (v *vocabulary) named(name string) int32 {
 	return -1
 }
 
-// mergesOf rebuilds the merges that ranks stand for: every way to cut a text into
-// two that are texts too, in the order of the ranks of the whole, the left part
-// and the right part.
+// mergesOf computes BPE merges from ranks: every split of a text into two texts, by the ranks
+// of the whole, the left part and the right part.
 func mergesOf(texts [][]byte) []string {
 	ranks := make(map[string]int, len(texts))
 	pieces := make([]string, len(texts))
@@ -202,14 +200,14 @@ func readSentencePiece(f *folder, name string) (*vocabulary, error) {
 	return v, nil
 }
 
-// addedToken is a token that a tokenizer of transformers has beside its model.
+// addedToken is an added token of a tokenizer of transformers.
 type addedToken struct {
-	ID      *int   `json:"id"` // in tokenizer.json; elsewhere it is the key
+	ID      *int   `json:"id"` // in tokenizer.json only
 	Content string `json:"content"`
 	Special bool   `json:"special"`
 }
 
-// added adds the tokens that fine-tuning has given to a SentencePiece vocabulary.
+// added adds the tokens of a fine-tuned SentencePiece vocabulary.
 func (v *vocabulary) added(f *folder) error {
 	more := map[int]addedToken{}
 	var config struct {
@@ -220,11 +218,7 @@ func (v *vocabulary) added(f *folder) error {
 		if !f.has(name) {
 			continue
 		}
-		data, err := f.read(name, maxTokenizer)
-		if err != nil {
-			return err
-		}
-		if err := decodeConfig(name, data, to); err != nil {
+		if err := f.decode(name, maxTokenizer, to); err != nil {
 			return err
 		}
 	}
@@ -242,25 +236,25 @@ func (v *vocabulary) added(f *folder) error {
 		t := more[id]
 		switch {
 		case id < 0 || id > len(v.tokens):
-			return fileErrorf(v.file, "has %d tokens, and the token %q that was added to it has the id %d", len(v.tokens), t.Content, id)
+			return fileErrorf(v.file, "has %d tokens, but the added token %q has the id %d", len(v.tokens), t.Content, id)
 		case id < len(v.tokens):
 			continue
 		case !utf8.ValidString(t.Content) || t.Content == "":
 			return fileErrorf("tokenizer_config.json", "adds the token %q", t.Content)
 		}
-		kind := int32(own)
+		kind := int32(userDefined)
 		if t.Special {
 			kind = control
 		}
 		v.add(t.Content, kind)
 		v.scores = append(v.scores, -1000)
-		v.grown = true
+		v.extended = true
 	}
 	return nil
 }
 
-// readTokenizerJSON reads a tokenizer of transformers that is Tekken's: special
-// tokens, then the 256 bytes in their order, then what they merge to.
+// readTokenizerJSON reads Tekken in the format of transformers: special tokens, then the 256
+// bytes in order, then merged tokens.
 func readTokenizerJSON(f *folder, name string) (*vocabulary, error) {
 	data, err := f.read(name, maxTokenizer)
 	if err != nil {
@@ -304,9 +298,7 @@ func parseTokenizerJSON(name string, data []byte) (*vocabulary, error) {
 	}
 	first, ok := firstByte(list)
 	if !ok {
-		e := fileErrorf(name, "is not a Tekken vocabulary")
-		e.Advice = "Put tekken.json or tokenizer.model beside it, from the model that this one was made of."
-		return nil, e
+		return nil, fault.Advise(fileErrorf(name, "is not a Tekken vocabulary"), "Put tekken.json or tokenizer.model of the base model beside it.")
 	}
 	var texts [][]byte
 	end := first
@@ -316,23 +308,23 @@ func parseTokenizerJSON(name string, data []byte) (*vocabulary, error) {
 		}
 		text, ok := bytesOf(list[end])
 		if !ok {
-			return nil, fileErrorf(name, "has a token %q that is not written in bytes", list[end])
+			return nil, fileErrorf(name, "has an invalid token %q", list[end])
 		}
 		texts = append(texts, text)
 	}
 	v := tekkenVocabulary(name, list[:first], texts)
 	for id := end; id < len(list); id++ {
-		kind := int32(own)
+		kind := int32(userDefined)
 		if special[id] {
 			kind = control
 		}
 		v.add(list[id], kind)
-		v.grown = true
+		v.extended = true
 	}
 	return v, nil
 }
 
-// firstByte finds where the 256 bytes begin.
+// firstByte finds the first of the 256 bytes.
 func firstByte(tokens []string) (int, bool) {
 	first := slices.Index(tokens, tokenizer.PieceText([]byte{0}))
 	if first < 0 || first+256 > len(tokens) {
@@ -346,7 +338,7 @@ func firstByte(tokens []string) (int, bool) {
 	return first, true
 }
 
-// byteOf is the alphabet of [tokenizer.PieceText] backwards.
+// byteOf inverts the alphabet of [tokenizer.PieceText].
 var byteOf = func() map[rune]byte {
 	of := make(map[rune]byte, 256)
 	for b := range 256 {
@@ -368,18 +360,15 @@ func bytesOf(piece string) ([]byte, bool) {
 	return text, len(text) > 0
 }
 
-// fit makes the vocabulary as large as the model's, or says that they do not
-// belong together.
-func (v *vocabulary) fit(m *model) error {
+// padTo adds unused tokens up to the model's vocabulary size.
+func (v *vocabulary) padTo(m *model) error {
 	missing := m.vocab - int64(len(v.tokens))
-	may := m.padded
-	if v.grown {
-		may = 63 // embeddings that grew are often rounded up to a multiple of 64
+	limit := m.padded
+	if v.extended {
+		limit = 63 // embeddings that grew are often rounded up to a multiple of 64
 	}
-	if missing < 0 || missing > may {
-		e := fileErrorf(v.file, "has %d tokens, and %s says vocab_size %d", len(v.tokens), m.file, m.vocab)
-		e.Advice = "Take the tokenizer that the weights were trained with."
-		return e
+	if missing < 0 || missing > limit {
+		return fault.Advise(fileErrorf(v.file, "has %d tokens, and %s says vocab_size %d", len(v.tokens), m.file, m.vocab), "Use the tokenizer that the weights were trained with.")
 	}
 	for range missing {
 		v.add(fmt.Sprintf("[PAD%d]", len(v.tokens)), unused)
@@ -390,11 +379,10 @@ func (v *vocabulary) fit(m *model) error {
 	return nil
 }
 
-// has reports whether there is a control token of a name.
-func (v *vocabulary) has(name string) bool { return v.named(name) >= 0 }
+func (v *vocabulary) has(name string) bool { return v.tokenID(name) >= 0 }
 
-// prompt is the version of the format that conversations are laid out in. A chat
-// template of another make says that the model was trained to that.
+// prompt returns the version of the prompt format, or "" if the chat template is not one of
+// Mistral's.
 func (v *vocabulary) prompt(m *model, name, template string) string {
 	if m.embeds || template != "" && !strings.Contains(template, "[INST]") {
 		return ""
@@ -402,11 +390,11 @@ func (v *vocabulary) prompt(m *model, name, template string) string {
 	if v.version != "" {
 		return v.version
 	}
-	if v.tekken && template == "" && !v.has("[ARGS]") && m.early() {
+	if v.tekken && template == "" && !v.has("[ARGS]") && m.isFirstTekken() {
 		return "v3-tekken"
 	}
 	if m.class != "LlamaForCausalLM" {
-		name += " mistral" // by its class; v1 has nothing else to know it by
+		name += " mistral" // from its class: v1 has no other sign
 	}
 	format, ok := prompt.Infer(prompt.Meta{
 		Architecture: m.arch, Name: name, Template: template, Tekken: v.tekken, Has: v.has, Images: m.vision != nil,
@@ -417,7 +405,7 @@ func (v *vocabulary) prompt(m *model, name, template string) string {
 	return format.Version()
 }
 
-// describe writes the vocabulary into a file's metadata.
+// describe writes the metadata of the vocabulary.
 func (v *vocabulary) describe(meta *gguf.Metadata, embeds bool) {
 	const p = "tokenizer.ggml."
 	if v.tekken {

@@ -25,15 +25,15 @@ func model(t *testing.T, name string) catalog.Model {
 
 func planned(t *testing.T, name, kind string, h Machine, o engine.LoadOptions) Plan {
 	t.Helper()
-	m, ok := Catalogued(model(t, name))
+	m, ok := FromCatalog(model(t, name))
 	if !ok {
 		t.Fatalf("nothing is known of %s", name)
 	}
-	m, err := m.As(kind)
+	m, err := m.Quantized(kind)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return m.On(h, o)
+	return m.Plan(h, o)
 }
 
 // Shapes are right when they have as many parameters as the published weights.
@@ -42,8 +42,8 @@ func TestParameters(t *testing.T) {
 		if c.Shape == nil || c.Shape.Parameters == 0 {
 			continue
 		}
-		m, _ := Catalogued(c)
-		if got := m.head.Summary().Parameters; got != c.Shape.Parameters {
+		m, _ := FromCatalog(c)
+		if got := m.header.Summary().Parameters; got != c.Shape.Parameters {
 			t.Errorf("%s has %d parameters by its shape, and is published with %d", c.Name, got, c.Shape.Parameters)
 		}
 	}
@@ -53,12 +53,12 @@ func TestParameters(t *testing.T) {
 func TestBytes(t *testing.T) {
 	checked := 0
 	for _, c := range catalog.Embedded().All() {
-		whole, ok := Catalogued(c)
+		whole, ok := FromCatalog(c)
 		for _, f := range c.Files {
 			if !ok || f.Size == 0 || f.Role != catalog.Weights {
 				continue
 			}
-			m, err := whole.As(f.Type)
+			m, err := whole.Quantized(f.Type)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -79,7 +79,7 @@ func TestTower(t *testing.T) {
 	if !ok {
 		t.Fatal("the catalogue has no projector of Pixtral")
 	}
-	if got := towerBytes(*c.Tower, *c.Shape); math.Abs(float64(got-f.Size)) > 0.001*float64(f.Size) {
+	if got := encoderBytes(*c.Vision, *c.Shape); math.Abs(float64(got-f.Size)) > 0.001*float64(f.Size) {
 		t.Errorf("Pixtral's tower has %d bytes by its shape, and %s has %d", got, f.Path, f.Size)
 	}
 }
@@ -122,7 +122,7 @@ func TestVerdict(t *testing.T) {
 		if (p.Verdict == No) != (p.Longest == 0) {
 			t.Errorf("%s at %s: %s, and a context of %d", c.name, c.kind, p.Verdict, p.Longest)
 		}
-		if p.Need != p.Weights+p.KV+p.Compute+p.Tower {
+		if p.Need != p.Weights+p.KV+p.Compute+p.Projector {
 			t.Errorf("%s: the parts are not the whole: %+v", c.name, p)
 		}
 	}
@@ -157,7 +157,7 @@ func TestOptions(t *testing.T) {
 // experts that are used.
 func TestSpeed(t *testing.T) {
 	seven := planned(t, "mistral-7b", "Q4_K_M", laptop, engine.LoadOptions{}).Speed
-	if want := 40e9 * reached / 4.3e9; math.Abs(seven-want) > 0.1*want {
+	if want := 40e9 * bandwidthShare / 4.3e9; math.Abs(seven-want) > 0.1*want {
 		t.Errorf("a 7B model writes %.1f tok/s, want about %.1f", seven, want)
 	}
 	mixtral := planned(t, "mixtral-8x7b", "Q4_K_M", workstation, engine.LoadOptions{}).Speed
@@ -167,7 +167,7 @@ func TestSpeed(t *testing.T) {
 	}
 	// The 3B model reads its embedding as its output matrix; the 8B has both.
 	tied := planned(t, "ministral-3-3b", "Q4_K_M", laptop, engine.LoadOptions{})
-	if got := laptop.Bandwidth * reached / tied.Speed; math.Abs(got-float64(tied.Weights)) > 1 {
+	if got := laptop.Bandwidth * bandwidthShare / tied.Speed; math.Abs(got-float64(tied.Weights)) > 1 {
 		t.Errorf("of %d bytes of tied weights %.0f are read", tied.Weights, got)
 	}
 }
@@ -188,7 +188,7 @@ func TestBest(t *testing.T) {
 		{"mistral-large-2", laptop, "Q4_K_M", No},
 		{"codestral", twoCards, "Q8_0", Fits},
 	} {
-		m, _ := Catalogued(model(t, c.name))
+		m, _ := FromCatalog(model(t, c.name))
 		p, err := m.Best(c.machine, engine.LoadOptions{})
 		if err != nil || p.Type != c.kind || p.Verdict != c.verdict {
 			t.Errorf("%s: %s %s at %.1f tok/s, %v; want %s %s", c.name, p.Type, p.Verdict, p.Speed, err, c.kind, c.verdict)
@@ -205,23 +205,23 @@ func TestInstalled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := Installed(f, 1000)
-	p := m.On(laptop, engine.LoadOptions{})
-	if m.Type != "Q4_0" || m.Bytes() != f.Size() || p.Context != 1024 || p.Tower != 1000 || p.Verdict != Fits || p.Blocks != 2 {
+	m := FromFile(f, 1000)
+	p := m.Plan(laptop, engine.LoadOptions{})
+	if m.Type != "Q4_0" || m.Bytes() != f.Size() || p.Context != 1024 || p.Projector != 1000 || p.Verdict != Fits || p.Blocks != 2 {
 		t.Errorf("%+v, %+v", m, p)
 	}
 }
 
 func TestAsRefuses(t *testing.T) {
-	m, _ := Catalogued(model(t, "mistral-7b"))
-	if _, err := m.As("Q9"); fault.KindOf(err) != fault.Invalid {
+	m, _ := FromCatalog(model(t, "mistral-7b"))
+	if _, err := m.Quantized("Q9"); fault.KindOf(err) != fault.Invalid {
 		t.Errorf("a type that is none: %v", err)
 	}
-	narrow := Installed(&gguf.File{Tensors: []gguf.Tensor{{Name: "blk.0.ffn_up.weight", Type: gguf.F16, Dims: []int64{48, 3}}}}, 0)
-	if _, err := narrow.As("Q4_0"); fault.KindOf(err) != fault.Invalid {
+	narrow := FromFile(&gguf.File{Tensors: []gguf.Tensor{{Name: "blk.0.ffn_up.weight", Type: gguf.F16, Dims: []int64{48, 3}}}}, 0)
+	if _, err := narrow.Quantized("Q4_0"); fault.KindOf(err) != fault.Invalid {
 		t.Errorf("rows that cannot be packed: %v", err)
 	}
-	if _, ok := Catalogued(model(t, "mistral-embed")); ok {
+	if _, ok := FromCatalog(model(t, "mistral-embed")); ok {
 		t.Error("something is known of a model without weights")
 	}
 }

@@ -1,6 +1,7 @@
 package fit
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/bise-sh/bise/fault"
@@ -9,85 +10,81 @@ import (
 	"github.com/bise-sh/bise/models/quantize"
 )
 
-// A Model is one that would be run: a file that is here, or one that could be
-// made of what the catalogue says.
+// A Model is a model to plan: a file, or a model of the catalogue.
 type Model struct {
-	Type  string // of its weights: Q4_K_M, BF16, …
-	Tower int64  // bytes of its vision encoder
-	// Limit is how many tokens a context of it is good for; 0 where unknown.
+	Type      string // quantization type: Q4_K_M, BF16, …
+	Projector int64  // bytes
+	// Limit is the longest useful context in tokens; 0: unknown.
 	Limit int
-	// Rough is set where its shape is not known: weights are guessed from the
-	// number of parameters, and nothing is known of the rest.
+	// Rough is set if the shape is unknown. Only the weights are estimated then, from the
+	// number of parameters.
 	Rough bool
 
-	head *gguf.File
+	header *gguf.File
 }
 
-// Installed is a model whose file is here, with n bytes of a vision encoder beside it.
-func Installed(f *gguf.File, tower int64) Model {
+// FromFile returns the model of a file, with the size of its projector.
+func FromFile(f *gguf.File, projector int64) Model {
 	s := f.Summary()
-	return Model{Type: s.FileType, Tower: tower, Limit: s.Context, head: f}
+	return Model{Type: s.FileType, Projector: projector, Limit: s.Context, header: f}
 }
 
-// Catalogued is a model of the catalogue, as its makers published it. Ok is false
-// where nothing is known of its size.
-func Catalogued(m catalog.Model) (_ Model, ok bool) {
-	out := Model{Type: "BF16", Limit: m.Context}
-	if m.Advised > 0 {
-		out.Limit = m.Advised
-	}
+// FromCatalog returns a model with its original, unquantized weights. ok is false if its
+// size is unknown.
+func FromCatalog(m catalog.Model) (_ Model, ok bool) {
+	out := Model{Type: "BF16", Limit: cmp.Or(m.Advised, m.Context)}
 	switch {
 	case m.Shape != nil:
-		out.head = headOf(*m.Shape, m.Context)
-		if m.Tower != nil {
-			out.Tower = towerBytes(*m.Tower, *m.Shape)
+		out.header = headerOf(*m.Shape, m.Context)
+		if m.Vision != nil {
+			out.Projector = encoderBytes(*m.Vision, *m.Shape)
 		}
 		if f, ok := m.Projector(); ok && f.Size > 0 {
-			out.Tower = f.Size
+			out.Projector = f.Size
 		}
 	case m.Parameters > 0:
 		out.Rough = true
-		out.head = &gguf.File{Tensors: []gguf.Tensor{{Name: "blk.0.ffn_up.weight", Type: gguf.BF16, Dims: []int64{256, m.Parameters / 256}}}}
+		out.header = &gguf.File{Tensors: []gguf.Tensor{{Name: "blk.0.ffn_up.weight", Type: gguf.BF16, Dims: []int64{256, m.Parameters / 256}}}}
 	default:
 		return Model{}, false
 	}
 	return out, true
 }
 
-// As is the model quantized to a type. Errors are of kind Invalid: there is no
-// such type, or rows of the model that it cannot pack.
-func (m Model) As(kind string) (Model, error) {
+// Quantized returns the model quantized to a type. The error, of kind Invalid, is an unknown
+// type or one that the model's rows do not fit.
+func (m Model) Quantized(kind string) (Model, error) {
 	t, err := quantize.ParseType(kind)
 	if err != nil {
 		return Model{}, err
 	}
-	tensors, err := quantize.Predict(m.head, t)
+	tensors, err := quantize.Predict(m.header, t)
 	if err != nil {
-		return Model{}, fault.Errorf(fault.Invalid, "make a model %s: %w", t.Name, err)
+		return Model{}, fault.Errorf(fault.Invalid, "quantize to %s: %w", t.Name, err)
 	}
-	head := *m.head
-	head.Tensors = tensors
-	m.Type, m.head = t.Name, &head
+	header := *m.header
+	header.Tensors = tensors
+	m.Type, m.header = t.Name, &header
 	return m, nil
 }
 
-// Bytes is the size of the model's file, without its vision encoder: of one that is not
-// here yet, within a thousandth.
+// Bytes is the size of the model's file, without its projector. Of a model of the
+// catalogue it is an estimate.
 func (m Model) Bytes() int64 {
-	if len(m.head.Parts) > 0 {
-		return m.head.Size()
+	if len(m.header.Parts) > 0 {
+		return m.header.Size()
 	}
-	s := m.head.Summary()
+	s := m.header.Summary()
 	n := s.Weights
-	// Vocabularies, and where there are many tokens their merges, as files have them.
+	// The vocabulary, and the merges of a large one.
 	if s.Vocabulary > 64<<10 {
 		return n + 8_100_000
 	}
 	return n + int64(s.Vocabulary)*23
 }
 
-// headOf makes the head that a model of a shape has when it is converted.
-func headOf(s catalog.Shape, context int) *gguf.File {
+// headerOf makes the header of a converted model with this shape.
+func headerOf(s catalog.Shape, context int) *gguf.File {
 	f := &gguf.File{Version: 3}
 	m := &f.Metadata
 	m.Set("general.architecture", gguf.Of(s.Architecture))
@@ -179,13 +176,13 @@ func mamba(s catalog.Shape, name func(string) string, matrix, vector adder) {
 	matrix(name("ssm_out.weight"), s.Inner, s.Width)
 }
 
-// towerBytes is the size of a vision encoder's file, whose matrices are F16.
-func towerBytes(t catalog.Tower, s catalog.Shape) int64 {
+// encoderBytes is the size of the projector's file, whose matrices are F16.
+func encoderBytes(t catalog.VisionEncoder, s catalog.Shape) int64 {
 	width, ffn, text := int64(t.Width), int64(t.FFN), int64(s.Width)
 	n := int64(t.Layers)*(4*width*width+3*width*ffn+2*width) + 3*int64(t.Patch*t.Patch)*width + width
 	if t.Merge > 1 {
 		n += width * width * int64(t.Merge*t.Merge)
 	}
-	n += width*text + text*text // the two matrices of the adapter
+	n += width*text + text*text // the two matrices that lead to the text model
 	return 2 * n
 }

@@ -8,13 +8,12 @@ import (
 	"github.com/bise-sh/bise/units"
 )
 
-// Words say whether the model fits, and how fast it is; best is set for the one
-// that is recommended.
-func (p Plan) Words(h Machine, best bool) string {
+// Describe says whether the model fits, and how fast it is; best marks the recommended one.
+func (p Plan) Describe(h Machine, best bool) string {
 	var word string
 	switch {
 	case p.Verdict == No:
-		return fmt.Sprintf("too big: %s", units.Size(p.Need))
+		return "too big: " + units.Size(p.Need)
 	case p.Verdict == Tight:
 		return fmt.Sprintf("tight: %s of %s", strings.TrimSuffix(units.Size(p.Need), " GB"), units.Size(h.Memory))
 	case best:
@@ -33,12 +32,12 @@ func (p Plan) Words(h Machine, best bool) string {
 	return word
 }
 
-// Download is how many bytes of a catalogued model are fetched at the model's type, as
-// far as is known: those of a ready file, where there is one, and of its vision encoder.
-func (m Model) Download(of catalog.Model) int64 {
+// DownloadSize is how many bytes are downloaded for a model of the catalogue at m's type:
+// the size of a finished file, if known, and of the projector.
+func (m Model) DownloadSize(of catalog.Model) int64 {
 	n := m.Bytes()
 	if f, ok := of.File(m.Type); ok && f.Size > 0 {
 		n = f.Size
 	}
-	return n + m.Tower
+	return n + m.Projector
 }

@@ -1,8 +1,7 @@
-// Package licence knows the licences that models of the family come under: what a user
-// reads before the weights are fetched, and what is written down when they agree.
+// Package licence describes the licences of Mistral's models for the user who accepts them
+// before a download.
 //
-// Nothing here is legal advice, and nothing stands in for the text itself, which
-// every licence links to.
+// Nothing here is legal advice or replaces the text, which every licence links to.
 package licence
 
 import (
@@ -10,7 +9,6 @@ import (
 	"encoding/hex"
 	"slices"
 	"strings"
-	"time"
 )
 
 // A Use is something that a licence forbids.
@@ -19,8 +17,7 @@ type Use string
 const (
 	Commercial Use = "commercial use"
 	Production Use = "use in production"
-	// LargeCompanies stands for commercial use by organisations above a limit of
-	// revenue, which the licence's text names.
+	// LargeCompanies means organisations above a limit of revenue in the licence's text.
 	LargeCompanies Use = "commercial use by large companies"
 )
 
@@ -28,20 +25,19 @@ const (
 type Licence struct {
 	ID   string `json:"id"`   // "MRL-0.1", as in SPDX where SPDX has it
 	Name string `json:"name"` // "Mistral Research License"
-	// Link is where the text is. Where each model has its own text, it is empty and the
-	// model's repository has it as LICENSE.
+	// Link is the URL of the text. It is empty if each model's repository has a LICENSE.
 	Link    string `json:"link,omitempty"`
-	Summary string `json:"summary"`           // the two sentences that matter
-	Forbids []Use  `json:"forbids,omitempty"` // empty: nothing that a user of models would want
-	// Ask is set where a user must agree before the weights are fetched.
+	Summary string `json:"summary"`           // two sentences
+	Forbids []Use  `json:"forbids,omitempty"` // what users of models may want to do
+	// Ask is set if the user must accept it before the download.
 	Ask bool `json:"ask"`
 
 	short   string   // for lists
 	aliases []string // as model cards write it, lower case
 }
 
-// licences follow the family's model cards, the most frequent first. The
-// revenue limit of Modified MIT is left to its text: sources disagree on it.
+// licences are the licences of the model cards, the most frequent first. Sources disagree
+// on the revenue limit of Modified MIT.
 var licences = []Licence{
 	{
 		ID: "Apache-2.0", Name: "Apache License 2.0", Link: "https://www.apache.org/licenses/LICENSE-2.0",
@@ -50,7 +46,7 @@ var licences = []Licence{
 	},
 	{
 		ID: "MRL-0.1", Name: "Mistral Research License", Link: "https://mistral.ai/licenses/MRL-0.1.md",
-		Summary: "For research and personal use. No commercial use, neither of the model, of models made from it, nor of what it writes.",
+		Summary: "For research and personal use. No commercial use of the model, of models derived from it, or of its output.",
 		Forbids: []Use{Commercial}, Ask: true,
 		short: "MRL", aliases: []string{"mrl", "mistral-research-license"},
 	},
@@ -79,11 +75,10 @@ var licences = []Licence{
 	},
 }
 
-// All lists the licences that are known.
+// All lists the known licences.
 func All() []Licence { return slices.Clone(licences) }
 
-// Find gives a licence by its ID or by what a model card calls it; case does not
-// matter.
+// Find returns a licence by its ID or by its name in model cards; case does not matter.
 func Find(id string) (_ Licence, ok bool) {
 	id = strings.ToLower(strings.TrimSpace(id))
 	for _, l := range licences {
@@ -94,11 +89,11 @@ func Find(id string) (_ Licence, ok bool) {
 	return Licence{}, false
 }
 
-// Unstated is the ID of a model's licence where it is unknown.
+// Unstated is the ID of an unknown licence.
 const Unstated = "unstated"
 
-// Of is the licence that a model card names, with where its text is. One that is
-// not known has to be agreed to, and so has one that is not stated.
+// Of returns the licence that a model card names, with the link to its text. The user must
+// accept a licence that is unknown or not stated.
 func Of(id, link string) Licence {
 	l, ok := Find(id)
 	switch {
@@ -108,33 +103,31 @@ func Of(id, link string) Licence {
 	case strings.TrimSpace(id) == "", strings.EqualFold(id, Unstated), strings.EqualFold(id, "unknown"):
 		l = Licence{
 			ID: Unstated, Name: "No licence is stated", Link: link, Ask: true, short: "not stated",
-			Summary: "Its makers do not say what it may be used for. Without a licence nothing is allowed that the law does not allow.",
-		}
-	case strings.EqualFold(id, "custom"), strings.EqualFold(id, "other"):
-		l = Licence{
-			ID: id, Name: "A licence of its own", Link: link, Ask: true, short: "of its own",
-			Summary: "bise does not know this licence. Read its text before you agree.",
+			Summary: "Its authors do not say what it may be used for. Without a licence, only what the law allows is allowed.",
 		}
 	default:
 		l = Licence{
 			ID: id, Name: id, Link: link, Ask: true, short: id,
-			Summary: "bise does not know this licence. Read its text before you agree.",
+			Summary: "bise does not know this licence. Read its text before you accept it.",
+		}
+		if strings.EqualFold(id, "custom") || strings.EqualFold(id, "other") {
+			l.Name, l.short = "A custom licence", "custom"
 		}
 	}
 	return l
 }
 
-// Mark is the licence in a list: "Apache-2.0", "MNPL ⚠".
-func (l Licence) Mark() string {
+// Label is a short name for lists: "Apache-2.0", "MNPL ⚠".
+func (l Licence) Label() string {
 	if l.Ask {
 		return l.short + " ⚠"
 	}
 	return l.short
 }
 
-// Limits is the licence in a list of what one might take: "not for commercial
-// use", "research only". It is empty where nothing is forbidden.
-func (l Licence) Limits() string {
+// Restrictions is a short phrase such as "research only"; it is empty if nothing is
+// forbidden.
+func (l Licence) Restrictions() string {
 	switch {
 	case l.ID == "MRL-0.1":
 		return "research only"
@@ -150,27 +143,13 @@ func (l Licence) Limits() string {
 
 func (l Licence) forbids(u Use) bool { return slices.Contains(l.Forbids, u) }
 
-// Digest names a text that was shown: its SHA-256, in hex.
+// Digest returns the SHA-256 of a licence's text, in hex.
 func Digest(text []byte) string {
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:])
 }
 
-// An Acceptance is the user's yes to a licence.
-type Acceptance struct {
-	Licence string    `json:"licence"` // its ID
-	Text    string    `json:"text"`    // the [Digest] of what was shown
-	User    string    `json:"user,omitempty"`
-	Time    time.Time `json:"time"`
-}
-
-// Covers reports whether the yes holds for a licence with this text. A text that
-// has changed has to be agreed to again.
-func (a Acceptance) Covers(l Licence, digest string) bool {
-	return a.Licence == l.ID && a.Text == digest && digest != ""
-}
-
-// titles are how the texts of licences begin, which tells them apart.
+// titles are the first words of the licences' texts.
 var titles = []struct{ title, id string }{
 	{"apache license", "Apache-2.0"},
 	{"mistral ai research license", "MRL-0.1"},
@@ -181,10 +160,9 @@ var titles = []struct{ title, id string }{
 	{"attribution-noncommercial 4.0 international", "CC-BY-NC-4.0"},
 }
 
-// Recognise gives the licence whose text this is, by its title.
-func Recognise(text []byte) (Licence, bool) {
-	const head = 400 // bytes in which a title stands
-	begin := strings.ToLower(strings.Join(strings.Fields(string(text[:min(head, len(text))])), " "))
+// Identify returns the licence with this text, by its title.
+func Identify(text []byte) (Licence, bool) {
+	begin := strings.ToLower(strings.Join(strings.Fields(string(text[:min(400, len(text))])), " "))
 	for _, t := range titles {
 		if strings.Contains(begin, t.title) {
 			return Find(t.id)

@@ -1,14 +1,15 @@
 package quantize
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/bise-sh/bise/gguf"
 )
 
-// kept are parts of the names of tensors that stay as they are: small ones, and
-// those that suffer much (llama_model_quantize_impl of llama-quant.cpp).
-var kept = []string{
+// keptNames are parts of the names of tensors that are not quantized: small ones, and
+// sensitive ones (llama_model_quantize_impl of llama-quant.cpp).
+var keptNames = []string{
 	"_norm.weight", "ffn_gate_inp.weight", "altup", "laurel", "per_layer_model_proj",
 	"ssm_conv1d.weight", "shortconv.conv.weight",
 	"time_mix_first.weight", "time_mix_w0.weight", "time_mix_w1.weight", "time_mix_w2.weight",
@@ -19,13 +20,12 @@ var kept = []string{
 	"attn_rel_b.weight", ".position_embd.",
 }
 
-// quantizable reports whether a quantizer changes a tensor at all: matrices that
-// are not among those kept.
+// quantizable reports whether a tensor is quantized.
 func quantizable(t gguf.Tensor) bool {
 	if !strings.HasSuffix(t.Name, "weight") || t.Name == "position_embd.weight" || t.Name == "token_types.weight" {
 		return false
 	}
-	for _, part := range kept {
+	for _, part := range keptNames {
 		if strings.Contains(t.Name, part) {
 			return false
 		}
@@ -33,7 +33,7 @@ func quantizable(t gguf.Tensor) bool {
 	return dims(t) >= 2
 }
 
-// dims is how many dimensions a tensor has, those of 1 at the end not counted.
+// dims is how many dimensions a tensor has, without those of 1 at the end.
 func dims(t gguf.Tensor) int {
 	for n := len(t.Dims); n > 0; n-- {
 		if t.Dims[n-1] > 1 {
@@ -43,10 +43,9 @@ func dims(t gguf.Tensor) int {
 	return 1
 }
 
-// A mix chooses the type of each tensor as llama_tensor_get_type of llama-quant.cpp
-// does, for every architecture but Falcon: which tensors are worth more bits was
-// found by trying there. It counts what it is asked for, so tensors have to come
-// in the order in which llama.cpp takes them.
+// A mix chooses the type of each tensor as llama_tensor_get_type of llama-quant.cpp does,
+// for every architecture but Falcon. It counts tensors, so they must come in the order of
+// llama.cpp.
 type mix struct {
 	Type
 	weighted  bool // there is an importance matrix
@@ -84,15 +83,10 @@ func newMix(t Type, f *gguf.File) *mix {
 
 // is reports whether the mix has one of these names.
 func (m *mix) is(names ...string) bool {
-	for _, n := range names {
-		if m.Name == n {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(names, m.Name)
 }
 
-// tiny reports whether the mix is one of those with about two bits or fewer.
+// tiny reports whether the mix has about two bits or fewer.
 func (m *mix) tiny() bool {
 	return m.is("IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ2_M", "IQ1_S", "IQ1_M")
 }
@@ -101,7 +95,7 @@ func (m *mix) tiny() bool {
 // every third between.
 func moreBits(i, n int) bool { return i < n/8 || i >= 7*n/8 || (i-n/8)%3 == 2 }
 
-// layer is which one a tensor is of; seen counts those of its kind before it.
+// layer is the layer of a tensor; seen counts the tensors of its kind before it.
 func (m *mix) layer(name string, seen int) int {
 	if m.experts > 1 {
 		return layerOf(name)
@@ -109,21 +103,21 @@ func (m *mix) layer(name string, seen int) int {
 	return seen
 }
 
-// choose is the type of the next tensor, before rows are looked at.
+// choose is the type of the next tensor, regardless of its row length.
 func (m *mix) choose(t gguf.Tensor) gguf.Type {
 	has := func(s string) bool { return strings.Contains(t.Name, s) }
 	switch {
 	case t.Name == "output.weight" || m.tied && t.Name == "token_embd.weight":
-		return m.last(t)
+		return m.outputType(t)
 	case m.is("MXFP4_MOE"):
 		if len(t.Dims) > 2 && t.Dims[2] > 1 {
 			return gguf.MXFP4
 		}
 		return gguf.Q8_0
 	case t.Name == "token_embd.weight", t.Name == "per_layer_token_embd.weight":
-		return m.first()
+		return m.embeddingType()
 	case m.tiny():
-		return m.least(t)
+		return m.tinyType(t)
 	case has("attn_v.weight"):
 		return m.valueType()
 	case has("attn_k.weight"), has("attn_q.weight"):
@@ -140,7 +134,7 @@ func (m *mix) choose(t gguf.Tensor) gguf.Type {
 		m.down++
 		return m.downType(i, m.layers)
 	case has("attn_output.weight"):
-		return m.attentionOutput()
+		return m.attentionOutputType()
 	case has("attn_qkv.weight"):
 		switch {
 		case m.is("Q3_K_M", "Q3_K_L", "IQ3_M"):
@@ -153,17 +147,17 @@ func (m *mix) choose(t gguf.Tensor) gguf.Type {
 	case has("ffn_gate"):
 		i := m.layer(t.Name, m.gate)
 		m.gate++
-		return m.hidden(i)
+		return m.feedForwardType(i)
 	case has("ffn_up"):
 		i := m.layer(t.Name, m.up)
 		m.up++
-		return m.hidden(i)
+		return m.feedForwardType(i)
 	}
 	return m.Base
 }
 
-// last is the type of what gives the logits.
-func (m *mix) last(t gguf.Tensor) gguf.Type {
+// outputType is the type of the output matrix.
+func (m *mix) outputType(t gguf.Tensor) gguf.Type {
 	block, _ := m.Base.Block()
 	switch {
 	case m.output != nil:
@@ -178,8 +172,8 @@ func (m *mix) last(t gguf.Tensor) gguf.Type {
 	return m.Base
 }
 
-// first is the type of the embedding.
-func (m *mix) first() gguf.Type {
+// embeddingType is the type of the embedding.
+func (m *mix) embeddingType() gguf.Type {
 	switch {
 	case m.embedding != nil:
 		return *m.embedding
@@ -193,8 +187,8 @@ func (m *mix) first() gguf.Type {
 	return m.Base
 }
 
-// least is the type of a tensor in a tiny mix.
-func (m *mix) least(t gguf.Tensor) gguf.Type {
+// tinyType is the type of a tensor in a tiny mix.
+func (m *mix) tinyType(t gguf.Tensor) gguf.Type {
 	has := func(s string) bool { return strings.Contains(t.Name, s) }
 	better := gguf.Q2_K
 	if m.is("IQ2_S", "IQ2_M") {
@@ -293,7 +287,7 @@ func (m *mix) downType(i, n int) gguf.Type {
 	return m.Base
 }
 
-func (m *mix) attentionOutput() gguf.Type {
+func (m *mix) attentionOutputType() gguf.Type {
 	switch {
 	case m.experts == 8:
 		if m.is("Q2_K", "IQ3_XS", "IQ3_XXS", "Q3_K_S", "Q3_K_M", "IQ4_NL", "Q4_K_S", "Q4_K_M", "IQ3_S", "IQ3_M", "IQ4_XS") {
@@ -311,17 +305,16 @@ func (m *mix) attentionOutput() gguf.Type {
 	return m.Base
 }
 
-// hidden is the type of ffn_gate and ffn_up in layer i.
-func (m *mix) hidden(i int) gguf.Type {
+// feedForwardType is the type of ffn_gate and ffn_up in layer i.
+func (m *mix) feedForwardType(i int) gguf.Type {
 	if m.is("IQ3_XS") && i >= m.layers/8 && i < 7*m.layers/8 {
 		return gguf.IQ3_XXS
 	}
 	return m.Base
 }
 
-// poorer is what takes the place of a type whose blocks are too wide for a
-// tensor's rows.
-var poorer = map[gguf.Type]gguf.Type{
+// fallbacks replace a type whose blocks do not divide a tensor's rows.
+var fallbacks = map[gguf.Type]gguf.Type{
 	gguf.TQ1_0: gguf.Q4_0, gguf.TQ2_0: gguf.Q4_0,
 	gguf.IQ2_XXS: gguf.IQ4_NL, gguf.IQ2_XS: gguf.IQ4_NL, gguf.IQ2_S: gguf.IQ4_NL,
 	gguf.IQ3_XXS: gguf.IQ4_NL, gguf.IQ3_S: gguf.IQ4_NL, gguf.IQ1_S: gguf.IQ4_NL, gguf.IQ1_M: gguf.IQ4_NL,
@@ -329,21 +322,21 @@ var poorer = map[gguf.Type]gguf.Type{
 	gguf.Q4_K: gguf.Q5_0, gguf.Q5_K: gguf.Q5_1, gguf.Q6_K: gguf.Q8_0,
 }
 
-// fit is a type that can pack the tensor's rows: the one wanted, or else another.
-// Ok is false when there is none that llama.cpp would take.
-func fit(want gguf.Type, t gguf.Tensor) (_ gguf.Type, ok bool) {
-	if packs(want, t) {
+// fallbackType returns want, or a type whose blocks divide the tensor's rows. ok is false if
+// llama.cpp has none.
+func fallbackType(want gguf.Type, t gguf.Tensor) (_ gguf.Type, ok bool) {
+	if rowsFit(want, t) {
 		return want, true
 	}
-	other, ok := poorer[want]
-	if ok && !packs(other, t) {
+	other, ok := fallbacks[want]
+	if ok && !rowsFit(other, t) {
 		other = gguf.F16
 	}
 	return other, ok
 }
 
-// packs reports whether a tensor's rows are whole blocks of a type.
-func packs(kind gguf.Type, t gguf.Tensor) bool {
+// rowsFit reports whether a type's blocks divide the tensor's rows.
+func rowsFit(kind gguf.Type, t gguf.Tensor) bool {
 	block, _ := kind.Block()
 	return t.Dims[0]%int64(block) == 0
 }

@@ -2,9 +2,8 @@ package quantize
 
 import "github.com/bise-sh/bise/gguf"
 
-// Predict gives the tensors that a model would have if it were quantized to a type
-// without an importance matrix. It reads nothing: the model may be no more than an
-// invented header.
+// Predict returns the tensors of a model quantized to a type without an importance matrix.
+// It uses only the header.
 func Predict(f *gguf.File, t Type) ([]gguf.Tensor, error) {
 	mix := newMix(t, f)
 	tensors := order(f.Tensors, false)

@@ -7,9 +7,8 @@ import (
 	"github.com/bise-sh/bise/gguf"
 )
 
-// halves are where blocks have their scales, float16s, in bytes from their
-// beginning: the structs of ggml-common.h.
-var halves = map[gguf.Type][]int{
+// scaleOffsets are the offsets of a block's float16 scales: the structs of ggml-common.h.
+var scaleOffsets = map[gguf.Type][]int{
 	gguf.Q4_0: {0}, gguf.Q4_1: {0, 2}, gguf.Q5_0: {0}, gguf.Q5_1: {0, 2}, gguf.Q8_0: {0}, gguf.Q8_1: {0, 2},
 	gguf.Q2_K: {80, 82}, gguf.Q3_K: {108}, gguf.Q4_K: {0, 2}, gguf.Q5_K: {0, 2}, gguf.Q6_K: {208},
 	gguf.TQ1_0: {52}, gguf.TQ2_0: {64},
@@ -17,13 +16,13 @@ var halves = map[gguf.Type][]int{
 	gguf.IQ3_XXS: {0}, gguf.IQ3_S: {0}, gguf.IQ4_NL: {0}, gguf.IQ4_XS: {0},
 }
 
-// found are numbers that a model cannot have, in a piece of a tensor.
-type found struct {
+// nonFinite counts NaNs and infinities in blocks of a tensor.
+type nonFinite struct {
 	nan, inf int64 // numbers, or scales of blocks
-	first    int64 // the block that has the first one
+	first    int64 // the first block that has one
 }
 
-func (f *found) add(block int, nan bool) {
+func (f *nonFinite) add(block int, nan bool) {
 	if f.nan+f.inf == 0 {
 		f.first = int64(block)
 	}
@@ -34,8 +33,8 @@ func (f *found) add(block int, nan bool) {
 	}
 }
 
-// scan looks at whole blocks of a type.
-func scan(t gguf.Type, data []byte) found {
+// scan counts in whole blocks of a type.
+func scan(t gguf.Type, data []byte) nonFinite {
 	switch t {
 	case gguf.F32:
 		return scan32(data)
@@ -52,7 +51,7 @@ func scan(t gguf.Type, data []byte) found {
 // An infinity has all bits of the exponent set and none of the fraction; a NaN
 // has both. Most numbers pass with one comparison.
 
-func scan32(data []byte) (f found) {
+func scan32(data []byte) (f nonFinite) {
 	const exponent = 0xFF << 23
 	for i := 0; i+4 <= len(data); i += 4 {
 		if v := binary.LittleEndian.Uint32(data[i:]); v&exponent == exponent {
@@ -62,7 +61,7 @@ func scan32(data []byte) (f found) {
 	return f
 }
 
-func scan16(data []byte, exponent uint16) (f found) {
+func scan16(data []byte, exponent uint16) (f nonFinite) {
 	for i := 0; i+2 <= len(data); i += 2 {
 		if v := binary.LittleEndian.Uint16(data[i:]); v&exponent == exponent {
 			f.add(i/2, v&^(exponent|0x8000) != 0)
@@ -71,7 +70,7 @@ func scan16(data []byte, exponent uint16) (f found) {
 	return f
 }
 
-func scan64(data []byte) (f found) {
+func scan64(data []byte) (f nonFinite) {
 	for i := 0; i+8 <= len(data); i += 8 {
 		v := math.Float64frombits(binary.LittleEndian.Uint64(data[i:]))
 		if math.IsNaN(v) || math.IsInf(v, 0) {
@@ -81,14 +80,14 @@ func scan64(data []byte) (f found) {
 	return f
 }
 
-func scanBlocks(t gguf.Type, data []byte) (f found) {
+func scanBlocks(t gguf.Type, data []byte) (f nonFinite) {
 	_, size := t.Block()
 	half := func(block int, v uint16) {
 		if v&0x7C00 == 0x7C00 {
 			f.add(block, v&0x03FF != 0)
 		}
 	}
-	at := halves[t]
+	at := scaleOffsets[t]
 	for i := 0; i+size <= len(data); i += size {
 		b := data[i : i+size]
 		for _, o := range at {

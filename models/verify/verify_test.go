@@ -112,7 +112,7 @@ func TestPlanted(t *testing.T) {
 // every other byte may be anything.
 func TestScales(t *testing.T) {
 	scales := map[gguf.Type][]int{gguf.MXFP4: {0}, gguf.Q8_K: {3}}
-	for kind, at := range halves {
+	for kind, at := range scaleOffsets {
 		scales[kind] = nil
 		for _, o := range at {
 			scales[kind] = append(scales[kind], o+1)
@@ -146,7 +146,7 @@ func TestScales(t *testing.T) {
 			default:
 				binary.LittleEndian.PutUint16(b[size+o-1:], 0x7C01)
 			}
-			if f := scan(kind, b); f != (found{nan: 1, first: 1}) {
+			if f := scan(kind, b); f != (nonFinite{nan: 1, first: 1}) {
 				t.Errorf("%v, scale at %d: %+v", kind, o, f)
 			}
 		}
@@ -156,7 +156,7 @@ func TestScales(t *testing.T) {
 	for k, v := range []uint16{0x1000, 0, 0xC000, 0x7000} { // 0x7C01, four bits each
 		binary.LittleEndian.PutUint16(b[size+48+2*k:], v)
 	}
-	if f := scan(gguf.IQ1_M, b); f != (found{nan: 1, first: 1}) {
+	if f := scan(gguf.IQ1_M, b); f != (nonFinite{nan: 1, first: 1}) {
 		t.Errorf("IQ1_M: %+v", f)
 	}
 }
@@ -168,7 +168,7 @@ func TestEveryTypeIsScanned(t *testing.T) {
 		if block <= 1 {
 			continue
 		}
-		if _, ok := halves[kind]; !ok && kind != gguf.MXFP4 && kind != gguf.Q8_K && kind != gguf.IQ1_M {
+		if _, ok := scaleOffsets[kind]; !ok && kind != gguf.MXFP4 && kind != gguf.Q8_K && kind != gguf.IQ1_M {
 			t.Errorf("nothing is known of the scales of %v", kind)
 		}
 	}
@@ -197,7 +197,7 @@ func TestBroken(t *testing.T) {
 		want string
 	}{
 		{func(m *gguf.Metadata) { m.Delete("general.architecture") }, "does not say what architecture"},
-		{func(m *gguf.Metadata) { m.Set("llama.embedding_length", gguf.Of(uint32(96))) }, "rows of 64 numbers, and the model's embeddings have 96"},
+		{func(m *gguf.Metadata) { m.Set("llama.embedding_length", gguf.Of(uint32(96))) }, "rows of 64 numbers instead of 96"},
 		{func(m *gguf.Metadata) {
 			tokens, _ := m.Strings("tokenizer.ggml.tokens")
 			m.Set("tokenizer.ggml.tokens", gguf.List(tokens[:len(tokens)-1]))

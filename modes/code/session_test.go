@@ -234,7 +234,7 @@ func TestSpeculation(t *testing.T) {
 	said := map[string]string{"": "\ta()", "\ta()": "\n\tb()"}
 	asked := make(chan string, 8)
 	e := &enginetest.Script{Answer: func(r enginetest.Request, _ int) enginetest.Reply {
-		_, typed, _ := strings.Cut(r.Said(), "func g() {\n")
+		_, typed, _ := strings.Cut(r.Text(), "func g() {\n")
 		asked <- typed
 		return enginetest.Reply{enginetest.Text(said[typed])}
 	}}
@@ -398,7 +398,7 @@ func TestClose(t *testing.T) {
 	enginetest.CheckLeaks(t)
 	working := make(chan struct{})
 	e := &enginetest.Script{Answer: func(r enginetest.Request, _ int) enginetest.Reply {
-		if strings.HasSuffix(r.Said(), "a") {
+		if strings.HasSuffix(r.Text(), "a") {
 			return enginetest.Reply{enginetest.Do(func(context.Context) { close(working) }), enginetest.Wait(nil)}
 		}
 		return enginetest.Reply{enginetest.Text("a")}

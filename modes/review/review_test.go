@@ -513,7 +513,7 @@ func TestFirstGoesAhead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var others atomic.Int32
 		e := &enginetest.Script{Answer: func(r enginetest.Request, _ int) enginetest.Reply {
-			if !strings.Contains(r.Said(), "compute(0, 0)") {
+			if !strings.Contains(r.Text(), "compute(0, 0)") {
 				others.Add(1)
 				return enginetest.Reply{enginetest.Text(`{"findings":[]}`)}
 			}

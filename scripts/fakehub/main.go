@@ -1,18 +1,18 @@
-// Fakehub is the hub that tests are run against, as a program: for clients that are
-// no tests, and to try things by hand.
+// Fakehub runs the hub of the tests as a program, for other clients and for manual
+// experiments.
 //
 //	go run ./scripts/fakehub -hub 127.0.0.1:8801 -cdn 127.0.0.1:8802
 //	HF_ENDPOINT=http://127.0.0.1:8801 hf download acme/plain
 //
-// Folders can be repositories of it, under names that bise's catalogue has, say:
+// Folders can be repositories, for instance with names of the catalogue:
 //
 //	go run ./scripts/fakehub -repo mistralai/Codestral-22B-v0.1=./codestral -gated acme/locked=./codestral
 //
-// A third address takes orders, when one is given:
+// A control address, if given, takes commands:
 //
-//	curl -d 'cdn drop 700000' 127.0.0.1:8803/faults    a route, and what it does wrong from now on
-//	curl 127.0.0.1:8803/log                            what was asked
-//	curl -X POST 127.0.0.1:8803/reset                  no faults, an empty log
+//	curl -d 'cdn drop 700000' 127.0.0.1:8803/faults    adds a fault to a route
+//	curl 127.0.0.1:8803/log                            prints the requests
+//	curl -X POST 127.0.0.1:8803/reset                  removes the faults and clears the log
 package main
 
 import (
@@ -41,8 +41,8 @@ func main() {
 func run() error {
 	hubAddr := flag.String("hub", "127.0.0.1:8801", "`address` of the hub and the registry")
 	cdnAddr := flag.String("cdn", "127.0.0.1:8802", "`address` of the CDN")
-	control := flag.String("control", "", "`address` that takes orders")
-	size := flag.Int64("size", 0, "`bytes` of a model of acme/big, if there is one")
+	control := flag.String("control", "", "`address` for commands")
+	size := flag.Int64("size", 0, "size in `bytes` of a model acme/big; 0: none")
 	var folders []fakehub.Option
 	folder := func(gated string) func(string) error {
 		return func(text string) error {
@@ -80,7 +80,7 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	s := &http.Server{Handler: orders(h)}
+	s := &http.Server{Handler: controls(h)}
 	context.AfterFunc(ctx, func() { s.Close() })
 	if err := s.Serve(l); ctx.Err() == nil {
 		return err
@@ -88,7 +88,7 @@ func run() error {
 	return nil
 }
 
-// A part is a file on the disk as the hub has it.
+// A part is a file on disk.
 type part struct {
 	*os.File
 	size int64
@@ -121,12 +121,12 @@ func filesOf(dir string) ([]fakehub.File, error) {
 	return files, err
 }
 
-func orders(h *fakehub.Hub) http.Handler {
+func controls(h *fakehub.Hub) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /faults", func(w http.ResponseWriter, r *http.Request) {
 		text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<10))
 		if err == nil {
-			err = h.Order(string(text))
+			err = h.AddFault(string(text))
 		}
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)

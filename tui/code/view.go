@@ -144,10 +144,8 @@ func (m *Mode) Footer() kit.Footer {
 		f.Left, _ = kit.Explain(m.model.Err)
 	case m.session == nil:
 		f.Left = "no suggestions yet"
-	case m.Current.Cached:
-		f.Left = "from cache"
-	case m.Current.Took > 0:
-		f.Left = units.Plural(m.Current.Evaluated, "prompt token") + " · " + units.Precise(m.Current.Took)
+	case m.Current.Cached, m.Current.Took > 0:
+		f.Left = m.Current.Stats()
 	}
 	return f
 }

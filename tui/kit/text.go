@@ -8,7 +8,6 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/bise-sh/bise/render/term"
-	"github.com/bise-sh/bise/units"
 )
 
 // Width returns the columns of a styled text.
@@ -57,8 +56,7 @@ func Indent(lines []string, by int) []string {
 
 // Wrap breaks plain text from outside into lines of a width.
 func Wrap(s string, width int) []string {
-	s = strings.ReplaceAll(term.Clean(s), "\t", "    ")
-	return strings.Split(ansi.Wrap(s, max(1, width), ""), "\n")
+	return strings.Split(ansi.Wrap(term.ExpandTabs(term.Clean(s)), max(1, width), ""), "\n")
 }
 
 // StyleLines styles each line.
@@ -92,14 +90,7 @@ func Column(width int) (left, columns int) {
 
 // ProgressLine puts a bar between two texts, if it fits.
 func ProgressLine(text string, share float64, after string, width int) string {
-	if after != "" {
-		after = "  " + after
-	}
-	room := min(24, width-Width(text)-Width(after)-1)
-	if room < 4 {
-		return Truncate(text+after, width)
-	}
-	return text + " " + units.Bar(share, room) + after
+	return Truncate(term.ProgressLine(text, share, after, width), width)
 }
 
 // LineCount returns the number of lines; a newline at the end does not start another.

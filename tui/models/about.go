@@ -43,7 +43,7 @@ func newAboutModel(s *Service, m catalog.Model) *aboutDialog {
 	}
 	a.Intro = paragraphs(m.About)
 	a.Outro = paragraphs(
-		fact("can", m.Words()),
+		fact("can", m.AbilityText()),
 		fact("context", contextOf(m)),
 		fact("released", m.Released),
 		fact("made by", m.Repo),
@@ -52,7 +52,7 @@ func newAboutModel(s *Service, m catalog.Model) *aboutDialog {
 		a.Outro = append(a.Outro, paragraphs(fact("licence", joinParts(terms.Name, cmp.Or(m.Link, terms.Link))), terms.Summary)...)
 	}
 	a.Empty = []string{"Checking this machine."}
-	if err := m.CannotRun(); err != nil {
+	if err := m.CheckRunnable(); err != nil {
 		msg, advice := kit.Explain(err)
 		a.Empty = []string{strings.TrimSpace(msg + " " + advice)}
 	}
@@ -119,7 +119,7 @@ func termsOf(i *library.Installed) string {
 	if i.Terms.ID == "" {
 		return ""
 	}
-	return joinParts(i.Terms.Name, i.Terms.Limits(), accepted, i.Terms.Link)
+	return joinParts(i.Terms.Name, i.Terms.Restrictions(), accepted, i.Terms.Link)
 }
 
 // source returns where a model came from.
@@ -165,8 +165,8 @@ func (a *aboutDialog) Init() tea.Cmd {
 
 func planTypes(ctx context.Context, lib Models, m catalog.Model) typesPlanned {
 	msg := typesPlanned{model: m.Name}
-	if whole, ok := fit.Catalogued(m); ok {
-		msg.plans, msg.err = fit.At(whole, lib.Machine(ctx), engine.LoadOptions{}, "")
+	if whole, ok := fit.FromCatalog(m); ok {
+		msg.plans, msg.err = fit.Plans(whole, lib.Machine(ctx), engine.LoadOptions{})
 	}
 	return msg
 }
@@ -183,7 +183,7 @@ func (a *aboutDialog) Update(msg tea.Msg) tea.Cmd {
 	a.Empty = []string{"The catalogue has no sizes of this model."}
 	var rows []kit.Row
 	for i, p := range t.plans {
-		rows = append(rows, kit.Row{Cells: []string{p.Type, units.Size(p.Weights + p.Tower), "needs " + units.Size(p.Need), p.Words(*a.service.Machine, false)}, Dim: p.Verdict == fit.No})
+		rows = append(rows, kit.Row{Cells: []string{p.Type, units.Size(p.Weights + p.Projector), "needs " + units.Size(p.Need), p.Describe(*a.service.Machine, false)}, Dim: p.Verdict == fit.No})
 		if p.Type == catalog.DefaultType {
 			a.Selected = i
 		}

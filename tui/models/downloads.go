@@ -173,7 +173,7 @@ func (s *Service) startPlanned(msg DownloadPlanned) tea.Cmd {
 		s.drop(w)
 		s.notify.Info(w.title + " is already installed")
 		return s.load()
-	case w.plan.NeedsYes():
+	case w.plan.NeedsAcceptance():
 		w.State = AwaitingLicence
 		return nil
 	}
@@ -374,7 +374,7 @@ func (w *Download) status(width int) string {
 		msg, _ := kit.Explain(w.err)
 		return kit.Truncate("✗ "+kit.OneLine(msg), width)
 	}
-	return strings.TrimLeft(kit.ProgressLine(w.activity(), w.Progress.Share(), w.Progress.Amount(), width), " ")
+	return strings.TrimLeft(kit.ProgressLine(w.activity(), w.Progress.Share(), w.Progress.AmountText(), width), " ")
 }
 
 // summary is status without numbers that change all the time.
@@ -389,7 +389,7 @@ func (w *Download) activity() string {
 	if w.path != "" {
 		return "importing"
 	}
-	return w.Progress.Doing()
+	return w.Progress.StepText()
 }
 
 // ProgressLine describes the active downloads in one line; "" if there are none.
@@ -413,9 +413,9 @@ func (s *Service) ProgressLine(width int) string {
 			head += "  " + doing
 		}
 		if w.Progress.Total <= 0 {
-			return kit.Truncate(head+"  "+w.Progress.Amount(), width)
+			return kit.Truncate(head+"  "+w.Progress.AmountText(), width)
 		}
-		return kit.ProgressLine(head+" ", w.Progress.Share(), w.Progress.Amount(), width)
+		return kit.ProgressLine(head+" ", w.Progress.Share(), w.Progress.AmountText(), width)
 	}
 	all := pull.Sample{Left: -1}
 	for _, w := range list {
@@ -424,7 +424,7 @@ func (s *Service) ProgressLine(width int) string {
 	if all.Rate > 0 {
 		all.Left = time.Duration(float64(all.Total-all.Done) / all.Rate * float64(time.Second))
 	}
-	return kit.ProgressLine(fmt.Sprintf("%d downloads ", len(list)), all.Share(), all.Amount(), width)
+	return kit.ProgressLine(fmt.Sprintf("%d downloads ", len(list)), all.Share(), all.AmountText(), width)
 }
 
 // Interrupted lists the unfinished downloads at exit.

@@ -227,7 +227,7 @@ func (m *Dialog) choose(e entry) kit.Outcome {
 
 // download downloads a model of the catalogue, unless it cannot run on this machine.
 func (m *Dialog) download(e entry) kit.Outcome {
-	if err := e.model.CannotRun(); err != nil {
+	if err := e.model.CheckRunnable(); err != nil {
 		m.service.notify.Error(err)
 		return kit.Handled(nil)
 	}
@@ -322,10 +322,10 @@ func (m *Dialog) describeRow(i, width int) []string {
 			view += " context"
 		}
 		if l, ok := e.model.Terms(); ok {
-			terms = l.Mark()
+			terms = l.Label()
 		}
 		lines := kit.Wrap(e.model.About, width)
-		return append(lines, m.Look.Theme.Muted.Render(kit.Truncate(joinParts(e.model.Name, e.model.Words(), terms, view), width)))
+		return append(lines, m.Look.Theme.Muted.Render(kit.Truncate(joinParts(e.model.Name, e.model.AbilityText(), terms, view), width)))
 	}
 	return nil
 }
@@ -334,7 +334,7 @@ func termsMark(i *library.Installed) string {
 	if i.Terms.ID == "" {
 		return ""
 	}
-	return i.Terms.Mark()
+	return i.Terms.Label()
 }
 
 // joinParts joins the parts that are not empty with dots.

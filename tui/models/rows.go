@@ -152,14 +152,14 @@ func (s *Service) stateOf(i *library.Installed) string {
 		return "loaded"
 	}
 	if p, ok := s.fits[i.Name]; ok {
-		return p.Words(*s.Machine, false)
+		return p.Describe(*s.Machine, false)
 	}
 	return ""
 }
 
 // describeInstalled lists a model's abilities, type, licence limits and owner.
 func describeInstalled(i *library.Installed) string {
-	return joinParts(abilityWords(i.Can), i.Type, i.Terms.Limits(), owner(i))
+	return joinParts(abilityWords(i.Can), i.Type, i.Terms.Restrictions(), owner(i))
 }
 
 // owner returns the program or path that owns a model's files, or "" if bise does.
@@ -258,11 +258,11 @@ func (s *Service) fitOf(m catalog.Model) string {
 	case !ok:
 		return ""
 	}
-	return p.Words(*s.Machine, m.Name == s.best)
+	return p.Describe(*s.Machine, m.Name == s.best)
 }
 
 // describeCatalogModel lists a model's abilities and its licence limits.
 func describeCatalogModel(m catalog.Model) string {
 	terms, _ := m.Terms()
-	return joinParts(m.Words(), terms.Limits())
+	return joinParts(m.AbilityText(), terms.Restrictions())
 }

@@ -176,12 +176,12 @@ func (s *Service) load() tea.Cmd {
 func planCatalog(c *catalog.Catalog, h fit.Machine) map[string]catalogPlan {
 	plans := map[string]catalogPlan{}
 	for _, m := range c.All() {
-		whole, ok := fit.Catalogued(m)
+		whole, ok := fit.FromCatalog(m)
 		if !ok || !m.Local() {
 			continue
 		}
-		if usual, err := whole.As(catalog.DefaultType); err == nil {
-			plans[m.Name] = catalogPlan{usual.On(h, engine.LoadOptions{}), usual.Download(m)}
+		if usual, err := whole.Quantized(catalog.DefaultType); err == nil {
+			plans[m.Name] = catalogPlan{usual.Plan(h, engine.LoadOptions{}), usual.DownloadSize(m)}
 		}
 	}
 	return plans
@@ -192,7 +192,7 @@ func (s *Service) fit() {
 	s.fits = map[string]fit.Plan{}
 	for _, i := range s.Installed {
 		if i.Needs != nil && s.Machine != nil {
-			s.fits[i.Name] = i.Needs.On(*s.Machine, engine.LoadOptions{})
+			s.fits[i.Name] = i.Needs.Plan(*s.Machine, engine.LoadOptions{})
 		}
 	}
 }
@@ -244,7 +244,7 @@ func (s *Service) Update(msg tea.Msg) tea.Cmd {
 
 // remove is a command that removes a model. It can be undone until bise exits.
 func (s *Service) remove(m library.Installed) tea.Cmd {
-	if err := m.Theirs(); err != nil {
+	if err := m.CheckRemovable(); err != nil {
 		s.notify.Error(err)
 		return nil
 	}

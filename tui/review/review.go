@@ -290,15 +290,11 @@ func (m *Mode) refresh() {
 		m.list.Empty = m.emptyChanges()
 	default:
 		for _, f := range m.shownFindings() {
-			place := fmt.Sprintf("%s:%d", f.File, f.Line)
-			if f.EndLine > f.Line {
-				place += fmt.Sprintf("-%d", f.EndLine)
-			}
 			title := f.Title
 			if f.applied {
 				title = "✓ " + title
 			}
-			rows = append(rows, kit.Row{Cells: []string{string(f.Severity), kit.OneLine(place), kit.OneLine(title)}, Dim: f.applied})
+			rows = append(rows, kit.Row{Cells: []string{string(f.Severity), kit.OneLine(f.Place()), kit.OneLine(title)}, Dim: f.applied})
 		}
 		m.list.Empty = m.emptyFindings()
 	}

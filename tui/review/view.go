@@ -8,6 +8,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 	"charm.land/lipgloss/v2"
 
+	"github.com/bise-sh/bise/modes/progress"
 	"github.com/bise-sh/bise/modes/review"
 	"github.com/bise-sh/bise/modes/review/diff"
 	"github.com/bise-sh/bise/render/term"
@@ -119,7 +120,8 @@ func (m *Mode) drawFinding(f *finding, around int) []string {
 	digits := len(strconv.Itoa(f.EndLine + around))
 	gutter := digits + 3 // a space, the sign, a space
 	var out []string
-	for _, l := range lines {
+	for i, text := range codeLines(lines) {
+		l := lines[i]
 		number := ""
 		style, sign := m.look.Theme.Text, " "
 		if l.New > 0 {
@@ -135,7 +137,7 @@ func (m *Mode) drawFinding(f *finding, around int) []string {
 		if at {
 			style = style.Bold(true)
 		}
-		out = append(out, m.look.Theme.Muted.Render(fmt.Sprintf("%*s ", digits, number))+style.Render(sign+" "+kit.Truncate(codeLine(l.Text), width-gutter)))
+		out = append(out, m.look.Theme.Muted.Render(fmt.Sprintf("%*s ", digits, number))+style.Render(sign+" "+kit.Truncate(text, width-gutter)))
 		if l.New == f.EndLine {
 			out = append(out, m.annotate(f, gutter, width)...)
 		}
@@ -148,7 +150,19 @@ func (m *Mode) drawFinding(f *finding, around int) []string {
 
 // codeLine returns a line of code for drawing.
 func codeLine(s string) string {
-	return strings.ReplaceAll(strings.TrimRight(term.Clean(s), "\r\n"), "\t", "    ")
+	return term.ExpandTabs(strings.TrimRight(term.Clean(s), "\r\n"))
+}
+
+// codeLines returns lines of code as they can be drawn, with the same tab stops.
+func codeLines(lines []diff.Line) []string {
+	if len(lines) == 0 {
+		return nil
+	}
+	text := make([]string, len(lines))
+	for i, l := range lines {
+		text[i] = strings.TrimRight(term.Clean(l.Text), "\r\n")
+	}
+	return strings.Split(term.ExpandTabs(strings.Join(text, "\n")), "\n")
 }
 
 // annotate draws the text of a finding and its suggestion.
@@ -232,21 +246,20 @@ func (r *reviewing) coverage() string {
 // progressLine describes what the review waits for.
 func (m *Mode) progressLine(width int) string {
 	r := m.review
-	w := engines.Waiting{Model: m.model.Name(), Loaded: -1}
+	w := progress.Progress{Model: m.model.Name(), Loaded: -1}
 	switch {
 	case r.pull == nil && m.model.State == engines.Opening:
-		w.Phase = engines.Starting
+		w.Phase = progress.Starting
 	case r.pull == nil, m.model.State == engines.Loading && r.progress.Total == 0:
-		w.Phase, w.Loaded = engines.LoadingModel, m.model.Loaded
+		w.Phase, w.Loaded = progress.Loading, m.model.Loaded
 	case r.loading >= 0:
-		w.Phase, w.Loaded = engines.LoadingModel, r.loading
-	case r.progress.Total > 0 && r.progress.Done < r.progress.Total:
-		w.Phase = engines.Prefilling
-		w.Progress.Done, w.Progress.Total = r.progress.Done, r.progress.Total
-	default:
-		return kit.Truncate(fmt.Sprintf("reviewing · %d of %d parts done", r.progress.Parts, r.parts), width)
+		w.Phase, w.Loaded = progress.Loading, r.loading
 	}
-	return w.Line(width)
+	l := w.Line()
+	if w.Phase == progress.Idle {
+		l = r.progress.Line(r.parts)
+	}
+	return kit.ProgressLine(l.Text, l.Share, l.After, width)
 }
 
 // Bindings returns the keys that work now.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/modes/math"
+	"github.com/bise-sh/bise/render/latex"
 	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/units"
 )
@@ -56,11 +57,7 @@ func (m *Math) Subject() string {
 func (m *Math) Footer() kit.Footer {
 	f := m.Chat.Footer()
 	if s := m.session; m.busy() && s != nil && len(s.Solutions) > 1 {
-		f.Left = fmt.Sprintf("%d of %d solved", s.Tally.Counted(), len(s.Solutions))
-		for _, g := range s.Tally.Groups() {
-			f.Left += " · " + fmt.Sprintf("%s ×%d", kit.OneLine(g.Answer.Text), len(g.Choices))
-		}
-		f.Left = kit.Truncate(f.Left, max(10, m.width-20))
+		f.Left = kit.Truncate(s.VotesLine(latex.Line), max(10, m.width-20))
 	}
 	return f
 }

@@ -1,5 +1,4 @@
-// Package pulltest is a hub with a small family of models, for tests of what pulls
-// them.
+// Package pulltest has a fake hub with a few small models, for tests.
 package pulltest
 
 import (
@@ -18,7 +17,7 @@ import (
 	"github.com/bise-sh/bise/safetensors"
 )
 
-// Catalog is a catalog.toml of the family.
+// Catalog is a catalog.toml of the models.
 const Catalog = `
 [[model]]
 name = "tiny"
@@ -66,10 +65,10 @@ obstacle = "its architecture is newer than this engine"
 // Terms is the licence text of the gated repositories.
 const Terms = "The licence of tests.\nNo production.\n"
 
-// made are the models of tests, which take a while to make.
+// made caches the models, which are slow to make.
 var made sync.Map // []byte by uint64
 
-// Model is a small model that could run, and whose bytes differ by seed.
+// Model returns a small model file that differs by seed.
 func Model(t testing.TB, seed uint64) []byte {
 	t.Helper()
 	if data, ok := made.Load(seed); ok {
@@ -83,7 +82,7 @@ func Model(t testing.TB, seed uint64) []byte {
 	return b.Bytes()
 }
 
-// projector is a file that looks like a vision encoder's.
+// projector returns a minimal projector file.
 func projector(t testing.TB) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -112,7 +111,7 @@ const (
 	vocabulary = 280
 )
 
-// original are a small model's weights in Mistral's layout.
+// original returns a small model's weights in Mistral's layout.
 func original(t testing.TB) []fakehub.File {
 	t.Helper()
 	const heads, headWidth, ffn = 2, 32, 256
@@ -163,10 +162,10 @@ func original(t testing.TB) []fakehub.File {
 	}
 }
 
-// pattern is how Tekken splits texts.
+// pattern is Tekken's pre-tokenizer.
 const pattern = `[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 
-// tekken is a tokenizer of single bytes and a few pairs.
+// tekken returns a tokenizer of single bytes and a few pairs.
 func tekken(t testing.TB) string {
 	type token struct {
 		Rank  int    `json:"rank"`
@@ -190,7 +189,7 @@ func tekken(t testing.TB) string {
 	return string(data)
 }
 
-// New is a hub with the family, and what is added to it. It ends with the test.
+// New starts a hub with the models and more. It ends with the test.
 func New(t testing.TB, more ...fakehub.Option) *fakehub.Hub {
 	t.Helper()
 	card := map[string]any{"license": "apache-2.0"}

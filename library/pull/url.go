@@ -14,18 +14,16 @@ import (
 	"github.com/bise-sh/bise/models/licence"
 )
 
-// planURL plans a GGUF of a server that knows nothing of models.
+// planURL plans a GGUF file at any URL.
 func (p *Puller) planURL(ctx context.Context, plan *Plan, ref models.Ref) error {
 	if plan.Request.FromSource || plan.Request.Type != "" {
-		e := fault.Errorf(fault.Invalid, "cannot pull %s otherwise than it is", plan.Request.Ref)
-		e.Advice = "Leave out --type and --from-source."
-		return e
+		return fault.Advise(fault.Errorf(fault.Invalid, "cannot convert %s: it is a finished file", plan.Request.Ref), "Omit --type and --from-source.")
 	}
 	var want downloader.Hash
 	if plan.Request.SHA256 != "" {
 		var err error
 		if want, err = downloader.SHA256(plan.Request.SHA256); err != nil {
-			return fault.Errorf(fault.Invalid, "the hash %.80q is not a SHA-256", plan.Request.SHA256)
+			return fault.Errorf(fault.Invalid, "invalid SHA-256 %.80q", plan.Request.SHA256)
 		}
 	}
 	found, err := web.Open(ctx, p.Client, ref.Name, want)
@@ -34,9 +32,7 @@ func (p *Puller) planURL(ctx context.Context, plan *Plan, ref models.Ref) error 
 	}
 	for _, f := range found {
 		if !strings.EqualFold(path.Ext(f.Name), ".gguf") {
-			e := fault.Errorf(fault.Invalid, "cannot pull %s: %s is not called a GGUF", plan.Request.Ref, f.Name)
-			e.Advice = "Give the address of a file whose name ends in .gguf."
-			return e
+			return fault.Advise(fault.Errorf(fault.Invalid, "cannot pull %s: the name of %s does not end in .gguf", plan.Request.Ref, f.Name), "Give the URL of a GGUF file.")
 		}
 		plan.Parts = append(plan.Parts, Part{f.Name, models.Weights, f.File})
 	}
@@ -44,23 +40,23 @@ func (p *Puller) planURL(ctx context.Context, plan *Plan, ref models.Ref) error 
 		plan.Tag = tagOf("")
 	}
 	plan.Title = strings.TrimSuffix(found[0].Name, path.Ext(found[0].Name))
-	if p.here(plan) {
+	if p.isInstalled(plan) {
 		return nil
 	}
 	plan.Source = models.Source{Kind: models.URL, Ref: plan.Request.Ref, Repo: plan.Request.Ref}
 	plan.Terms = licence.Of(licence.Unstated, "")
 	switch {
 	case found[0].Hash == "":
-		plan.Warnings = append(plan.Warnings, "Nobody says what the bytes should come to, so only their form can be verified; say it with --sha256.")
+		plan.Warnings = append(plan.Warnings, "The server gives no checksum, so only the format can be verified; give the checksum with --sha256.")
 	case found[0].Sums != "":
-		plan.Warnings = append(plan.Warnings, fmt.Sprintf("The bytes are held to %s, which is from the same server.", found[0].Sums))
+		plan.Warnings = append(plan.Warnings, fmt.Sprintf("The checksum is from %s on the same server.", found[0].Sums))
 	}
 	return nil
 }
 
-// withoutSecrets is a reference that may be written down: an address without a
-// password, and without its query, which may hold a signature.
-func withoutSecrets(ref models.Ref, text string) string {
+// publicRef is a reference that may be stored: a URL without a password, and without a
+// query, which may be a signature.
+func publicRef(ref models.Ref, text string) string {
 	if ref.Scheme != models.URL {
 		return text
 	}

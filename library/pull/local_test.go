@@ -43,8 +43,8 @@ func TestLent(t *testing.T) {
 	cache, path := cached(t, "other-name.gguf", data, data)
 	p.Store.Caches = []caches.Cache{cache}
 	plan := planned(t, p, Request{Ref: "tiny"})
-	if len(plan.Lent) != 1 || plan.Lent[0].Path != path || plan.Download != 0 {
-		t.Fatalf("what is lent is %+v, and %d bytes are fetched", plan.Lent, plan.Download)
+	if len(plan.Local) != 1 || plan.Local[0].Path != path || plan.Download != 0 {
+		t.Fatalf("what is lent is %+v, and %d bytes are fetched", plan.Local, plan.Download)
 	}
 	m := pulled(t, p, plan)
 	right(t, p.Store, "tiny", "q4_k_m")
@@ -80,8 +80,8 @@ func TestReused(t *testing.T) {
 	pulled(t, p, planned(t, p, Request{Ref: "tiny"}))
 	sent := hub.Count(fakehub.CDN)
 	plan := planned(t, p, Request{Ref: "hf:other/copy-GGUF"})
-	if len(plan.Lent) != 1 || plan.Lent[0].Program != "" || plan.Download != 0 {
-		t.Fatalf("what is lent is %+v, and %d bytes are fetched", plan.Lent, plan.Download)
+	if len(plan.Local) != 1 || plan.Local[0].Program != "" || plan.Download != 0 {
+		t.Fatalf("what is lent is %+v, and %d bytes are fetched", plan.Local, plan.Download)
 	}
 	m := pulled(t, p, plan)
 	right(t, p.Store, "copy", "q4_k_m")
@@ -113,10 +113,10 @@ func TestNotLent(t *testing.T) {
 	data := pulltest.Model(t, 1)
 	cache, _ := cached(t, "tiny.gguf", data, data)
 	p.Store.Caches = []caches.Cache{cache}
-	if plan := planned(t, p, Request{Ref: "tiny", FromSource: true}); len(plan.Lent) > 0 {
-		t.Errorf("what is lent is %+v", plan.Lent)
+	if plan := planned(t, p, Request{Ref: "tiny", FromSource: true}); len(plan.Local) > 0 {
+		t.Errorf("what is lent is %+v", plan.Local)
 	}
-	if plan := planned(t, p, Request{Ref: "tiny:q8_0"}); len(plan.Lent) > 0 {
-		t.Errorf("what is lent to another type is %+v", plan.Lent)
+	if plan := planned(t, p, Request{Ref: "tiny:q8_0"}); len(plan.Local) > 0 {
+		t.Errorf("what is lent to another type is %+v", plan.Local)
 	}
 }

@@ -47,14 +47,14 @@ func TestURL(t *testing.T) {
 		name, path, sum string
 		id, warning     string
 	}{
-		{"nothing is known", "/Some-7B.Q4_K_M.gguf", "", "some-7b:q4_k_m", "only their form can be verified"},
+		{"nothing is known", "/Some-7B.Q4_K_M.gguf", "", "some-7b:q4_k_m", "only the format can be verified"},
 		{"the hash is given", "/Some-7B.Q4_K_M.gguf", sum, "some-7b:q4_k_m", ""},
-		{"the hash is beside it", "/summed.gguf", "", "summed:latest", "which is from the same server"},
+		{"the hash is beside it", "/summed.gguf", "", "summed:latest", "on the same server"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := pullerInto(t, url, t.TempDir())
 			plan := planned(t, p, Request{Ref: url + c.path + "?token=secret", SHA256: c.sum})
-			if plan.Terms.ID != licence.Unstated || !plan.NeedsYes() || !strings.Contains(strings.Join(plan.Warnings, " "), c.warning) || c.warning == "" && len(plan.Warnings) > 0 {
+			if plan.Terms.ID != licence.Unstated || !plan.NeedsAcceptance() || !strings.Contains(strings.Join(plan.Warnings, " "), c.warning) || c.warning == "" && len(plan.Warnings) > 0 {
 				t.Fatalf("it comes under %s, with the warnings %q", plan.Terms.ID, plan.Warnings)
 			}
 			plan.Accept(noon)
@@ -84,10 +84,10 @@ func TestURL(t *testing.T) {
 			r    Request
 			what string
 		}{
-			{Request{Ref: url + "/notes.txt"}, "not called a GGUF"},
+			{Request{Ref: url + "/notes.txt"}, "does not end in .gguf"},
 			{Request{Ref: url + "/none.gguf"}, "none.gguf"},
-			{Request{Ref: url + "/summed.gguf", FromSource: true}, "otherwise than it is"},
-			{Request{Ref: url + "/summed.gguf", SHA256: "abc"}, "not a SHA-256"},
+			{Request{Ref: url + "/summed.gguf", FromSource: true}, "cannot convert"},
+			{Request{Ref: url + "/summed.gguf", SHA256: "abc"}, "invalid SHA-256"},
 		} {
 			if _, err := p.Plan(t.Context(), c.r); err == nil || !strings.Contains(err.Error(), c.what) {
 				t.Errorf("%+v: %v", c.r, err)

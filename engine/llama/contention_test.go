@@ -5,15 +5,15 @@ import (
 	"time"
 )
 
-func TestCrowd(t *testing.T) {
+func TestContention(t *testing.T) {
 	// compute is one second in which the process gets a share of what it asks for.
-	compute := func(c *crowd, share float64) int {
+	compute := func(c *contention, share float64) int {
 		for range 20 {
 			c.computed(time.Duration(share*float64(c.now)*50*float64(time.Millisecond)), 50*time.Millisecond)
 		}
 		return c.now
 	}
-	c := newCrowd(8)
+	c := newContention(8)
 	for _, step := range []struct {
 		share float64
 		want  int
@@ -39,10 +39,10 @@ func TestCrowd(t *testing.T) {
 	for range 100 {
 		compute(c, 1)
 	}
-	if c.now != 8 || c.patience != crowdPatience {
+	if c.now != 8 || c.patience != contentionPatience {
 		t.Errorf("%d threads and a patience of %v long after", c.now, c.patience)
 	}
-	if one := newCrowd(1); compute(one, 0.1) != 1 {
+	if one := newContention(1); compute(one, 0.1) != 1 {
 		t.Error("one thread became another number")
 	}
 }

@@ -8,12 +8,11 @@ import (
 	"github.com/bise-sh/bise/models"
 )
 
-// lookEvery is how often a process that waits checks whether it is its turn.
-const lookEvery = 200 * time.Millisecond
+const pollInterval = 200 * time.Millisecond
 
-// enter opens the stage of a plan. While another process has it, this one shows how
-// far that is; when it has installed the model, there is nothing left to do.
-func (p *Puller) enter(ctx context.Context, plan *Plan, progress *Progress) (*models.Stage, *models.Model, error) {
+// openStage opens the stage of a plan. It waits for another process that owns the stage and
+// shows the other's progress. It returns the model if that process has installed it.
+func (p *Puller) openStage(ctx context.Context, plan *Plan, progress *Progress) (*models.Stage, *models.Model, error) {
 	waited := false
 	for {
 		stage, err := p.Store.Stage(plan.Name, plan.Tag)
@@ -30,13 +29,13 @@ func (p *Puller) enter(ctx context.Context, plan *Plan, progress *Progress) (*mo
 			waited = true
 			progress.begin(Waiting)
 		}
-		if s, ok := shared(p.Store.Staging(plan.Name, plan.Tag)); ok {
+		if s, ok := readProgress(p.Store.Staging(plan.Name, plan.Tag)); ok {
 			progress.show(s)
 		}
 		select {
 		case <-ctx.Done():
 			return nil, nil, context.Cause(ctx)
-		case <-time.After(lookEvery):
+		case <-time.After(pollInterval):
 		}
 	}
 }
