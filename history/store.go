@@ -111,10 +111,8 @@ func (s *Store) version(ctx context.Context) (int, error) {
 	case err != nil:
 		return 0, err
 	case application != applicationID && (application != 0 || tables > 0):
-		return 0, &fault.Error{
-			Kind: fault.BadData, Msg: fmt.Sprintf("cannot open the history: %s is another program's database", s.path),
-			Advice: "Move the file away to start a new history.",
-		}
+		return 0, fault.Advise(fault.Errorf(fault.BadData, "cannot open the history: %s is another program's database", s.path),
+			"Move the file away to start a new history.")
 	case version > len(migrations):
 		return 0, &fault.Error{
 			Kind:   fault.BadData,
