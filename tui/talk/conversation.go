@@ -37,7 +37,8 @@ type Conversation struct {
 	transcript *transcript
 	composer   *composer
 
-	handler answerHandler // nil: answers are plain text
+	commands []kit.Command // of the mode alone
+	handler  answerHandler // nil: answers are plain text
 
 	saved      *savedID // nil: not in the history yet
 	ref        string   // of the model
@@ -485,7 +486,7 @@ func (c *Conversation) used() (used, total int) {
 
 // copyText is a command that copies text to the clipboard.
 func (c *Conversation) copyText(text, what string) tea.Cmd {
-	c.notify.Say("copied " + what)
+	c.notify.Info("copied " + what)
 	return c.terminal.Copy(strings.TrimRight(text, "\n"))
 }
 
