@@ -62,7 +62,8 @@ type (
 	accent struct {
 		body  node
 		mark  rune
-		over  string // the line's character, for a body of several letters
+		over  string // for a body of several letters: a character, or a line's
+		line  arrow  // over the body, if not the character
 		below bool
 	}
 	// brace is a brace over or under a body.
@@ -74,8 +75,12 @@ type (
 	stack struct {
 		base, above, below node
 		kind               class
+		arrow              arrow // replaces the base; as wide as the parts
 	}
 	boxed struct{ body node }
+
+	// arrow is a horizontal line of any length with ends.
+	arrow struct{ left, line, right string }
 )
 
 func (row) class() class       { return ordinary }

@@ -118,7 +118,7 @@ func (c *Conversation) UseModel(ref string) tea.Cmd {
 	if s := c.saved; s != nil {
 		mode := c.mode
 		c.history.write(func(ctx context.Context, store *history.Store) error {
-			return store.Choose(ctx, s.id.Load(), mode, ref)
+			return store.SetModel(ctx, s.id.Load(), mode, ref)
 		})
 	}
 	return cmd
@@ -312,7 +312,7 @@ func (c *Conversation) recorder(t *turn, continuing bool) func(engine.Event) {
 			recorder.Question.Parent = parent()
 		}
 		err := recorder.Begin(ctx, store)
-		if recorder.Begun() {
+		if recorder.HasBegun() {
 			own.id.Store(recorder.Answer())
 		}
 		return err
@@ -322,7 +322,7 @@ func (c *Conversation) recorder(t *turn, continuing bool) func(engine.Event) {
 			if event == nil {
 				return recorder.Close()
 			}
-			return recorder.Take(event)
+			return recorder.Record(event)
 		})
 	}
 }

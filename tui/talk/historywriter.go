@@ -136,7 +136,7 @@ func (r *HistoryWriter) begin() (store *history.Store, leave func()) {
 	var err error
 	if r.open != nil {
 		if store, err = r.open(); err == nil {
-			if aside := store.SetAside(); aside != "" {
+			if aside := store.DamagedPath(); aside != "" {
 				r.report(fmt.Errorf("the history was damaged: moved it to %s and started a new one", aside))
 			}
 			r.report(store.Tidy(r.ctx))
