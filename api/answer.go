@@ -13,7 +13,7 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-// A generation is a request for text, understood.
+// A generation is a decoded request for text.
 type generation struct {
 	model   string // as the request names it
 	stream  bool
@@ -44,7 +44,7 @@ func (g *generation) echoOf(choice int) string {
 	return g.echo(choice)
 }
 
-// newID is what La Plateforme's ids look like: 32 hexadecimal digits.
+// newID returns an id like La Plateforme's: 32 hexadecimal digits.
 func newID() string {
 	var b [16]byte
 	rand.Read(b[:])

@@ -48,7 +48,7 @@ func (o *object) chat() engine.ChatRequest {
 	return req
 }
 
-// hints are fields that may be given and change no answer.
+// hints reads fields that do not change an answer.
 func (o *object) hints() {
 	if v, ok := o.get("metadata"); ok && !v.is('{') {
 		v.violate("dict_type", "Input should be a valid dictionary", nil)
@@ -62,8 +62,8 @@ func (o *object) hints() {
 	}
 }
 
-// effort reads how much a model should think. The contract knows two answers;
-// OpenAI's steps between them are thinking too.
+// effort reads the reasoning effort. The contract has none and high; OpenAI's steps
+// between them count as high.
 func (o *object) effort() string {
 	effort := ""
 	if v, ok := o.get("prompt_mode"); ok && v.oneOf("reasoning") != "" {
@@ -80,7 +80,7 @@ func (o *object) effort() string {
 	return effort
 }
 
-// prediction checks an expected output, which never changes the text.
+// prediction checks a predicted output, which has no effect.
 func (v value) prediction() {
 	o, ok := v.object()
 	if !ok {

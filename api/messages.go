@@ -55,7 +55,7 @@ func (v value) message() (engine.Message, bool) {
 	return m, true
 }
 
-// role reads who speaks. OpenAI's developer is the system.
+// role reads the role of a message. OpenAI's developer is the system.
 func (o *object) role() (engine.Role, bool) {
 	v, ok := o.need("role")
 	if !ok {

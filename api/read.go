@@ -296,7 +296,7 @@ func (o *object) integer(name string, low, high int) *int {
 	return nil
 }
 
-// ignore takes fields that are legal and have no effect here.
+// ignore accepts fields without effect.
 func (o *object) ignore(names ...string) {
 	for _, name := range names {
 		o.find(name)

@@ -6,10 +6,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
-	"os"
 	"reflect"
 	"regexp"
 	"slices"
@@ -19,6 +17,7 @@ import (
 
 	"github.com/BurntSushi/toml"
 
+	"github.com/bise-sh/bise/atomicfile"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/fault/suggest"
 )
@@ -98,20 +97,12 @@ func fileError(path string, line int, why string) *fault.Error {
 // Load reads a config.toml. A missing or unreadable file counts as empty. Unknown keys are
 // returned as problems.
 func Load(path string) (Config, []Problem, error) {
-	f, err := os.Open(path)
+	data, err := atomicfile.ReadFile(path, maxFile)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
 		return Config{}, nil, nil
 	}
 	if err != nil {
 		return Config{}, nil, fileError(path, 0, cause(err))
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return Config{}, nil, fileError(path, 0, cause(err))
-	}
-	if len(data) > maxFile {
-		return Config{}, nil, fileError(path, 0, "it is larger than 1 MB")
 	}
 	return parse(path, data)
 }
@@ -150,7 +141,6 @@ func parse(path string, data []byte) (Config, []Problem, error) {
 // badType matches package toml's error for a wrong type, which is not a toml.ParseError.
 var badType = regexp.MustCompile(`^toml: line (\d+) \(last key "(.+?)"\): incompatible types: TOML value has type (.+); destination has type (.+)$`)
 
-// explain makes the error of a file that package toml cannot read.
 func explain(path string, err error) *fault.Error {
 	if p, ok := errors.AsType[toml.ParseError](err); ok {
 		why := p.Message
@@ -213,7 +203,6 @@ func (c Config) check() (key, what string) {
 	return "", ""
 }
 
-// knownKeys returns the keys of a table.
 func knownKeys(table toml.Key) []string {
 	t := reflect.TypeFor[Config]()
 	for _, name := range table {
@@ -233,7 +222,6 @@ func knownKeys(table toml.Key) []string {
 	return keys
 }
 
-// descend returns the type of a table in t.
 func descend(t reflect.Type, name string) (reflect.Type, bool) {
 	switch t.Kind() {
 	case reflect.Map:

@@ -201,10 +201,8 @@ func (c *Client) try(ctx context.Context, req *http.Request, onPause func(time.T
 
 func (c *Client) once(ctx context.Context, req *http.Request) (*http.Response, error) {
 	if c.offline {
-		return nil, &fault.Error{
-			Kind: fault.Offline, Msg: fmt.Sprintf("connect to %s: network access is off", req.URL.Host),
-			Advice: "Use an installed model, or allow network access.",
-		}
+		return nil, fault.Advise(fault.Errorf(fault.Offline, "connect to %s: network access is off", req.URL.Host),
+			"Use an installed model, or allow network access.")
 	}
 	t := trailOf(ctx)
 	transport := c.open

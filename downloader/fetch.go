@@ -137,10 +137,8 @@ func (w *fetch) run(ctx context.Context, saved *journal) (Result, error) {
 		w.share.subtract(w.queue.written())
 		w.queue, w.source, w.validator, w.journal, w.notes = nil, newSource(w.file.Locate), "", nil, nil
 		if attempt == 2 {
-			return Result{}, &fault.Error{
-				Kind: fault.Damaged, Cause: err, Msg: fmt.Sprintf("the server sent a wrong file twice: %v", err),
-				Advice: "The server or a proxy modifies or mixes files: try again later, or another network.",
-			}
+			return Result{}, fault.Advise(fault.Errorf(fault.Damaged, "the server sent a wrong file twice: %w", err),
+				"The server or a proxy modifies or mixes files: try again later, or another network.")
 		}
 		if err := w.prepare(ctx, nil); err != nil {
 			return Result{}, err

@@ -213,10 +213,8 @@ func room(d folder, need int64, where string) error {
 	}
 	want := need + min(spare, need/20)
 	if free, ok := d.free(); ok && free < want {
-		return &fault.Error{
-			Kind: fault.NoSpace, Msg: fmt.Sprintf("%s needs %s and %s are free", where, units.Size(want), units.Size(free)),
-			Advice: "Free some space, or use a folder on another disk.",
-		}
+		return fault.Advise(fault.Errorf(fault.NoSpace, "%s needs %s and %s are free", where, units.Size(want), units.Size(free)),
+			"Free some space, or use a folder on another disk.")
 	}
 	return nil
 }

@@ -57,7 +57,6 @@ func abilities(m models.Model, file *gguf.File) []string {
 	return list
 }
 
-// capabilities returns a model's abilities as an engine states them.
 func capabilities(m models.Model) (can engine.Capabilities) {
 	file, err := readHeader(m)
 	if err != nil {
@@ -113,7 +112,6 @@ func (l *Library) Layout(ref, projector string) (*layout.Layout, error) {
 	return layout.Read(file, m.Name, images)
 }
 
-// readHeader reads and checks the header of a model file.
 func readHeader(m models.Model) (*gguf.File, error) {
 	file, err := gguf.Read(m.Path)
 	if err == nil {

@@ -72,7 +72,6 @@ func (l *Library) Browse(ctx context.Context, words ...string) ([]CatalogEntry, 
 	return list, nil
 }
 
-// installedNames returns the names of the installed models.
 func (l *Library) installedNames() map[string]bool {
 	names := map[string]bool{}
 	list, _ := l.Store().List()

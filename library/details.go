@@ -155,7 +155,6 @@ func (d *Details) TypesBySize() []string {
 	})
 }
 
-// readLayout finds out how text is tokenized and conversations are laid out.
 func (d *Details) readLayout(model models.Model) {
 	m := &d.File.Metadata
 	kind, ok := m.String("tokenizer.ggml.model")

@@ -60,7 +60,6 @@ func (l *Library) Served(ctx context.Context, endpoint string) ([]string, error)
 	return slices.Compact(list), server.Close()
 }
 
-// remoteConfig says how an endpoint is reached.
 func (l *Library) remoteConfig(ctx context.Context, name string) (remote.Config, error) {
 	e, ok := l.Endpoints()[name]
 	if !ok {

@@ -154,7 +154,6 @@ func (i *Installed) read() {
 	}
 }
 
-// licenceIn returns the licence that a file states.
 func licenceIn(file *gguf.File) (a models.Agreement) {
 	a.ID, _ = file.Metadata.String("general.license")
 	a.Name, _ = file.Metadata.String("general.license.name")
@@ -175,7 +174,6 @@ func Terms(a models.Agreement) licence.Licence {
 	return licence.Of(cmp.Or(a.Name, a.ID), a.Link)
 }
 
-// needs returns a model file for planning.
 func needs(m models.Model, file *gguf.File) fit.Model {
 	var projector int64
 	if info, err := os.Stat(m.Projector); err == nil {

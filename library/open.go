@@ -54,7 +54,6 @@ func (l *Library) IsRemote(ref string) bool {
 	return ok
 }
 
-// splitEndpoint splits the chosen REF if it names a model of an endpoint.
 func (l *Library) splitEndpoint(ref string) (endpoint, model string, ok bool) {
 	ref, _ = l.Choose(ref)
 	endpoint, model, ok = strings.Cut(ref, "/")
@@ -93,7 +92,6 @@ func (l *Library) Find(ref string) (models.Model, error) {
 	return m, &better
 }
 
-// canPull reports whether the catalogue has a model that runs on this machine.
 func (l *Library) canPull(ref string) bool {
 	c, err := l.Catalog()
 	if err != nil {
@@ -103,7 +101,6 @@ func (l *Library) canPull(ref string) bool {
 	return err == nil && m.Local()
 }
 
-// withSource adds to an error where the model's name came from.
 func withSource(err error, source string) error {
 	e, ok := errors.AsType[*fault.Error](err)
 	if !ok || source == "" || !strings.Contains(e.Msg, "\"") {
@@ -114,7 +111,6 @@ func withSource(err error, source string) error {
 	return &better
 }
 
-// openFile opens a model file in a worker process.
 func (l *Library) openFile(ctx context.Context, m models.Model, o engine.LoadOptions) (engine.Engine, error) {
 	spec, err := l.Spec(m, o)
 	if err != nil {
@@ -149,7 +145,6 @@ func (l *Library) Spec(m models.Model, o engine.LoadOptions) (worker.Spec, error
 	return spec, nil
 }
 
-// openEndpoint opens a model of a server.
 func (l *Library) openEndpoint(ctx context.Context, name, model string) (engine.Engine, error) {
 	if model == "" {
 		return nil, fault.Advise(fault.Errorf(fault.Usage, "%s/ names an endpoint but no model", name), "Write %s/MODEL.", name)
@@ -195,7 +190,6 @@ func Sampling(c config.Sampling) engine.Sampling {
 	}
 }
 
-// unreadable is the error of a model file that cannot be read.
 func unreadable(verb, name string, err error) error {
 	return fault.Advise(fault.Errorf(fault.BadModel, "cannot %s %s: %w", verb, name, err), "Give the path of a complete GGUF file.")
 }

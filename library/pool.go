@@ -98,7 +98,6 @@ func (p *Pool) Models() ([]ServedModel, error) {
 	return out, nil
 }
 
-// capabilities reads a model's abilities from its file, once.
 func (p *Pool) capabilities(m models.Model) engine.Capabilities {
 	key := fmt.Sprint(m.Path, m.Modified)
 	p.mu.Lock()

@@ -61,7 +61,6 @@ func (l *Library) Garbage(stageAge, stateAge time.Duration) ([]models.Leftover, 
 	return append(list, oldStates(l.options.Places.KV, time.Now().Add(-stateAge))...), nil
 }
 
-// oldStates lists the saved conversation states that were last used before then.
 func oldStates(dir string, then time.Time) []models.Leftover {
 	var list []models.Leftover
 	_ = filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {

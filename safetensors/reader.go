@@ -17,14 +17,13 @@ const MaxHeader = 32 << 20
 // maxTensors bounds the tensors of a header, which need more memory than their text.
 const maxTensors = 1 << 19
 
-// A File is what a file's header says.
+// A File is the header of a file.
 type File struct {
 	Tensors  []Tensor          // in the order of their bytes
 	Metadata map[string]string // __metadata__, or nil
 }
 
-// Decode reads the header of a file of size bytes. What is wrong with the file is
-// a [*FormatError].
+// Decode reads the header of a file of size bytes. An invalid file is a [*FormatError].
 func Decode(r io.ReaderAt, size int64) (*File, error) {
 	var length [8]byte
 	if size < int64(len(length)) {
@@ -99,7 +98,7 @@ func (f *File) parse(head []byte) error {
 		if err := tensor.check(); err != nil {
 			return err
 		}
-		// Divided, not multiplied or added: offsets can be any numbers.
+		// Avoid overflow: offsets are untrusted.
 		begin, end := (*e.Offsets)[0], (*e.Offsets)[1]
 		switch {
 		case begin < 0 || end < begin || end > maxBytes:

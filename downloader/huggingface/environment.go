@@ -39,10 +39,8 @@ func Environment(getenv func(string) string) (Options, error) {
 		return o, nil
 	}
 	if err != nil {
-		return o, &fault.Error{
-			Kind: fault.File, Cause: err, Msg: fmt.Sprintf("read the Hugging Face token: %v", err),
-			Advice: "Put the token into HF_TOKEN, or set HF_HUB_DISABLE_IMPLICIT_TOKEN=1 to use none.",
-		}
+		return o, fault.Advise(fault.Errorf(fault.File, "read the Hugging Face token: %w", err),
+			"Put the token into HF_TOKEN, or set HF_HUB_DISABLE_IMPLICIT_TOKEN=1 to use none.")
 	}
 	if o.Token = strings.TrimSpace(text); o.Token != "" {
 		o.TokenFrom = path

@@ -50,16 +50,12 @@ func New(c *downloader.Client, o Options) (*Hub, error) {
 	}
 	base, err := url.Parse(strings.TrimRight(o.Endpoint, "/"))
 	if err != nil || base.Scheme != "https" && base.Scheme != "http" || base.Hostname() == "" || base.User != nil || base.RawQuery != "" || base.Fragment != "" {
-		return nil, &fault.Error{
-			Kind: fault.Refused, Msg: fmt.Sprintf("invalid hub URL %.60q", withoutUser(o.Endpoint)),
-			Advice: "Set HF_ENDPOINT to a URL such as https://hub.example.org, or unset it.",
-		}
+		return nil, fault.Advise(fault.Errorf(fault.Refused, "invalid hub URL %.60q", withoutUser(o.Endpoint)),
+			"Set HF_ENDPOINT to a URL such as https://hub.example.org, or unset it.")
 	}
 	if strings.ContainsFunc(o.Token, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return nil, &fault.Error{
-			Kind: fault.Denied, Msg: fmt.Sprintf("sign in to %s: %s has no valid token", base.Host, o.tokenSource()),
-			Advice: "A token is one word that begins with hf_. Create one at " + tokensPage + ".",
-		}
+		return nil, fault.Advise(fault.Errorf(fault.Denied, "sign in to %s: %s has no valid token", base.Host, o.tokenSource()),
+			"A token is one word that begins with hf_. Create one at "+tokensPage+".")
 	}
 	h := &Hub{client: c, base: base, o: o}
 	h.send = o.Token != "" && (o.SendToken || h.isHuggingFace() || isLocal(base.Hostname()))
@@ -108,10 +104,8 @@ func (h *Hub) url(path string) (*url.URL, error) { return url.Parse(h.base.Strin
 // request makes a request to the hub, with the token if the URL may get it.
 func (h *Hub) request(u *url.URL) (*http.Request, error) {
 	if h.o.Offline {
-		return nil, &fault.Error{
-			Kind: fault.Offline, Msg: fmt.Sprintf("connect to %s: HF_HUB_OFFLINE is set", h.base.Host),
-			Advice: "Use an installed model, or unset HF_HUB_OFFLINE.",
-		}
+		return nil, fault.Advise(fault.Errorf(fault.Offline, "connect to %s: HF_HUB_OFFLINE is set", h.base.Host),
+			"Use an installed model, or unset HF_HUB_OFFLINE.")
 	}
 	req := &http.Request{Method: http.MethodGet, URL: u, Header: http.Header{}}
 	if h.send && downloader.SameOrigin(u, h.base) {

@@ -65,10 +65,8 @@ const maxRevision = 255
 func (h *Hub) Open(ctx context.Context, id, revision string) (*Repo, error) {
 	about := subject{repo: id, revision: revision}
 	if !isRepo(id) {
-		return nil, &fault.Error{
-			Kind: fault.Refused, Msg: fmt.Sprintf("%.100q is not a repository of Hugging Face", id),
-			Advice: "A repository is an owner and a name, such as mistralai/Ministral-3-3B-Instruct-2512-GGUF.",
-		}
+		return nil, fault.Advise(fault.Errorf(fault.Refused, "%.100q is not a repository of Hugging Face", id),
+			"A repository is an owner and a name, such as mistralai/Ministral-3-3B-Instruct-2512-GGUF.")
 	}
 	if len(revision) > maxRevision || strings.ContainsFunc(revision, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 		return nil, &fault.Error{Kind: fault.Refused, Msg: fmt.Sprintf("%.100q is not a revision of %s", revision, id), Advice: "Name a branch, a tag or a commit."}

@@ -74,10 +74,8 @@ func (i *Image) parse(data []byte) error {
 		return protocolError(i.Name, "invalid manifest", err)
 	}
 	if kind := bare(m.MediaType); kind != "" && kind != dockerManifest && kind != ociManifest || len(m.Manifests) > 0 {
-		return &fault.Error{
-			Kind: fault.Refused, Msg: fmt.Sprintf("open %s: it is not a model, but has the media type %.80q", i.Name, kind),
-			Advice: "Choose the tag of one model.",
-		}
+		return fault.Advise(fault.Errorf(fault.Refused, "open %s: it is not a model, but has the media type %.80q", i.Name, kind),
+			"Choose the tag of one model.")
 	}
 	if len(m.Layers) == 0 || len(m.Layers) > maxLayers {
 		return protocolError(i.Name, fmt.Sprintf("its manifest has %d layers", len(m.Layers)), nil)

@@ -59,10 +59,8 @@ func (n Name) normalize() (Name, error) {
 	space, model, _ := strings.Cut(n.Repo, "/")
 	if !site.MatchString(n.Host) || !part.MatchString(space) || strings.Contains(space, ".") || !part.MatchString(model) ||
 		!part.MatchString(n.Tag) && !digest.MatchString(n.Tag) {
-		return n, &fault.Error{
-			Kind: fault.Refused, Msg: fmt.Sprintf("invalid model name %.100q", n.Host+"/"+n.Repo+":"+n.Tag),
-			Advice: "A model has a name and a tag, such as mistral:7b.",
-		}
+		return n, fault.Advise(fault.Errorf(fault.Refused, "invalid model name %.100q", n.Host+"/"+n.Repo+":"+n.Tag),
+			"A model has a name and a tag, such as mistral:7b.")
 	}
 	return n, nil
 }

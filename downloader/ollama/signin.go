@@ -63,10 +63,8 @@ func (r *Registry) ask(ctx context.Context, name Name, u *url.URL, follow bool) 
 		resp.Body.Close()
 		realm, err := realmURL(c.realm, u)
 		if err != nil {
-			return nil, &fault.Error{
-				Kind: fault.Refused, Cause: err, Msg: fmt.Sprintf("open %s: %s asks for a sign-in on another server: %v", name, name.Host, err),
-				Advice: "Do not trust this registry.",
-			}
+			return nil, fault.Advise(fault.Errorf(fault.Refused, "open %s: %s asks for a sign-in on another server: %w", name, name.Host, err),
+				"Do not trust this registry.")
 		}
 		token, refused, err := r.token(ctx, realm, c, signed)
 		switch {

@@ -40,10 +40,8 @@ func Open(ctx context.Context, c *downloader.Client, address string, want downlo
 		return nil, err
 	}
 	if want != "" && len(parts) > 1 {
-		return nil, &fault.Error{
-			Kind: fault.Refused, Msg: fmt.Sprintf("open %s: the model has %d parts, and the hash is of one file", downloader.DisplayURL(u), len(parts)),
-			Advice: "Omit the hash.",
-		}
+		return nil, fault.Advise(fault.Errorf(fault.Refused, "open %s: the model has %d parts, and the hash is of one file", downloader.DisplayURL(u), len(parts)),
+			"Omit the hash.")
 	}
 	var list []Found
 	var names []string

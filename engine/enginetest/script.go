@@ -141,7 +141,7 @@ func (s *Script) play(ctx context.Context, r Request) iter.Seq2[engine.Event, er
 	}
 }
 
-// begin notes a request, and that Close has to wait for it until end is called.
+// begin registers a request; Close waits until end is called.
 func (s *Script) begin(ctx context.Context, r Request) (end func(), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -44,8 +44,8 @@ const (
 
 var verbosity = logError
 
-// Log lets llama.cpp tell on stderr what it does, and not only what fails. It has
-// to be called before anything else of this package.
+// Log makes llama.cpp log to stderr everything, not only errors. Call it before anything
+// else in this package.
 func Log() { verbosity = logInfo }
 
 func backendDirs() []string {
@@ -65,14 +65,14 @@ func backendDirs() []string {
 	return append(dirs, filepath.Join(root, version, "lib"))
 }
 
-// Devices lists what models can be computed on, and the folder the backends were
-// loaded from: "" when only the code without vector instructions is there.
+// Devices lists the devices, and the folder of the backends in use: "" if only the code
+// without vector instructions is available.
 func Devices() (list []Device, dir string) {
 	Backends()
 	seen := map[string]bool{}
 	for _, d := range devices() {
 		if seen[d.name] {
-			continue // the CPU without vector instructions, behind the better one
+			continue // the CPU without vector instructions
 		}
 		seen[d.name] = true
 		list = append(list, Device{d.name, d.description, d.gpu, d.free, d.total})

@@ -97,7 +97,7 @@ func (e *Engine) vectors(ctx context.Context, texts [][]token) (vectors [][]floa
 	return vectors, cmp.Or(called, err)
 }
 
-// textTokens are a text's tokens with what the model wants around them.
+// textTokens returns a text's tokens with the BOS and EOS tokens that the model expects.
 func (e *Engine) textTokens(text string) []token {
 	m := e.scheduler.m
 	ids := e.begun(text)
@@ -110,7 +110,7 @@ func (e *Engine) textTokens(text string) []token {
 	return ids
 }
 
-// together is how many of the texts, from the first on, fit one batch.
+// together returns how many texts, from the first on, fit one batch.
 func (s *scheduler) together(texts [][]token) int {
 	n, tokens := 1, len(texts[0])
 	for n < len(texts) && n < s.params.slots && tokens+len(texts[n]) <= s.params.batch {

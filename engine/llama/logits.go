@@ -157,8 +157,8 @@ func (e *Engine) StateCost(tokens []int32) (c StateCost, err error) {
 	return c, err
 }
 
-// alone runs f with an empty slot, when no answer is being written, in a context
-// that has room for n tokens. The slot is empty again afterwards.
+// alone runs f with an empty slot and room for n tokens, when no answer is in progress.
+// The slot is empty again afterwards.
 func (e *Engine) alone(n int, f func(*scheduler, *slot) error) error {
 	release, err := e.use()
 	if err != nil {

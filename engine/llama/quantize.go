@@ -63,5 +63,5 @@ func Quantize(o Quantization, progress func(Quantized)) (Quantized, error) {
 	return q.progress(), nil
 }
 
-// quantizing is held while the quantizer has llama.cpp's log for itself.
+// quantizing is held while the quantizer redirects llama.cpp's log.
 var quantizing sync.Mutex

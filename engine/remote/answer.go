@@ -26,7 +26,7 @@ func (e *Engine) generate(ctx context.Context, make func(Dialect) (call, error))
 			return
 		}
 		defer end()
-		ctx, cancel := context.WithCancel(ctx) // leaving the loop ends the request
+		ctx, cancel := context.WithCancel(ctx) // a break in the loop ends the request
 		defer cancel()
 		if err := e.answer(ctx, cancel, make, yield); err != nil && err != errLeft {
 			yield(nil, err)
@@ -34,7 +34,7 @@ func (e *Engine) generate(ctx context.Context, make func(Dialect) (call, error))
 	}
 }
 
-// errLeft says that the caller has left the loop.
+// errLeft reports that the caller has left the loop.
 var errLeft = errors.New("the caller has left")
 
 func (e *Engine) answer(ctx context.Context, cancel func(), make func(Dialect) (call, error), yield func(engine.Event, error) bool) error {
@@ -66,8 +66,8 @@ func (e *Engine) answer(ctx context.Context, cancel func(), make func(Dialect) (
 	return e.stream(ctx, cancel, resp, a)
 }
 
-// lastWords is how long a connection is kept open for the end of a stream that
-// has said it is done. Only a connection read to its end is used again.
+// lastWords is the time for a finished stream to end. Only a connection read to its end is
+// reused.
 const lastWords = 250 * time.Millisecond
 
 func (e *Engine) stream(ctx context.Context, cancel func(), resp *http.Response, a *answer) error {
@@ -123,7 +123,7 @@ func (e *Engine) event(a *answer, data []byte) error {
 	return a.add(&chunk)
 }
 
-// An answer turns what a server sends into events.
+// An answer converts a server's chunks to events.
 type answer struct {
 	call    call
 	yield   func(engine.Event, error) bool

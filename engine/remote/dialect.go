@@ -97,8 +97,7 @@ func continued(req engine.ChatRequest) string {
 	return last.Content.Plain()
 }
 
-// lacks is the error of a setting that a server would refuse, or take no notice
-// of.
+// lacks is the error of a setting that a server rejects or ignores.
 func lacks(server, field string) error {
 	return &fault.Error{
 		Kind: fault.Unsupported, Param: field,

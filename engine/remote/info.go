@@ -108,7 +108,7 @@ func (m modelCard) info(model string, d Dialect) engine.Info {
 	return i
 }
 
-// dialect is the one configured, or finds it out.
+// dialect returns the configured dialect, or detects it.
 func (e *Engine) dialect(ctx context.Context) (Dialect, error) {
 	if e.c.Dialect != Auto {
 		return e.c.Dialect, nil
@@ -133,7 +133,7 @@ func (e *Engine) dialect(ctx context.Context) (Dialect, error) {
 	return found, nil
 }
 
-// probe asks a server whether it is bise.
+// probe detects whether a server is bise.
 func (e *Engine) probe(ctx context.Context) (Dialect, error) {
 	resp, err := e.send(ctx, http.MethodGet, infoPath(e.c.Model), nil, jsonType)
 	if err != nil {

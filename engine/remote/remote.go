@@ -72,8 +72,7 @@ func New(c Config) (*Engine, error) {
 	return e, nil
 }
 
-// newTransport keeps a connection for each of the requests that are usually made
-// at once.
+// newTransport keeps enough idle connections for the usual number of concurrent requests.
 func newTransport() *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.DialContext = (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext
@@ -105,7 +104,7 @@ func (e *Engine) Complete(ctx context.Context, req engine.CompletionRequest) ite
 
 func (e *Engine) model(requested string) string { return cmp.Or(e.c.Model, requested) }
 
-// begin notes a call, which Close waits for until end is called.
+// begin registers a call; Close waits until end is called.
 func (e *Engine) begin(ctx context.Context) (end func(), err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -130,8 +129,8 @@ func (e *Engine) start(ctx context.Context) (d Dialect, end func(), err error) {
 	return d, end, err
 }
 
-// Close waits for the answers being read and lets go of the idle connections. A
-// client that is shared with others only has to connect again.
+// Close waits for the answers in progress and closes idle connections. Other users of a
+// shared client only reconnect.
 func (e *Engine) Close() error {
 	e.mu.Lock()
 	e.closed = true

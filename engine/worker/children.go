@@ -6,16 +6,13 @@ import (
 	"time"
 )
 
-// Ends that mean something.
+// How a process ended.
 const (
 	left   = "exit status 0"
 	killed = "killed" // by SIGKILL: most often the system's answer to having no memory left
 )
 
-// children are the workers that this process has started. Only their parent can find out
-// how they ended, and they stay in the process table until it asks. Most outlive it, so no
-// goroutine waits for them: they are checked when a worker is started, and when one dies
-// during an answer.
+// children are
 var children = struct {
 	sync.Mutex
 	byPID map[int]*child
@@ -27,7 +24,7 @@ type child struct {
 	how    string        // "killed", "signal: aborted", "exit status 2"; "" if unknown
 }
 
-// adopt takes a started process into care.
+// adopt registers a started process.
 func adopt(cmd *exec.Cmd) (pid int) {
 	pid = cmd.Process.Pid
 	children.Lock()

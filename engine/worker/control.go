@@ -162,10 +162,10 @@ func (c *control) stop(ctx context.Context, grace time.Duration) error {
 	if _, _ = io.Copy(io.Discard, resp.Body); ctx.Err() != nil {
 		return fmt.Errorf("stop the worker: %w", context.Cause(ctx))
 	}
-	return nil // however the connection ended: it did because the process has
+	return nil // the connection ends with the process
 }
 
-// pid asks the system who listens, 0 where it does not tell.
+// pid returns the process that listens, 0 if the system does not report it.
 func (c *control) pid(ctx context.Context) (int, error) {
 	conn, err := dial(ctx, c.socket)
 	if err != nil {
@@ -175,7 +175,7 @@ func (c *control) pid(ctx context.Context) (int, error) {
 	return peer(conn.(*net.UnixConn)), nil
 }
 
-// errSilentWorker says that a worker hangs, and what helps.
+// errSilentWorker is the error of a worker that hangs.
 func errSilentWorker(name string) error {
 	return &fault.Error{
 		Kind:   fault.Busy,

@@ -108,7 +108,7 @@ func lastLine(log []byte) string {
 			last = cmp.Or(last, s)
 			return last
 		case strings.HasPrefix(s, logMark), strings.HasPrefix(s, "time="):
-			// Our own lines are not news to the reader.
+			// Lines of the worker's logger are not the cause.
 		case strings.ContainsFunc(s, unicode.IsLetter):
 			last = s
 		}
@@ -123,8 +123,7 @@ func signalDump(s string) bool {
 	return ok && strings.HasPrefix(name, "SIG") && strings.ToUpper(name) == name
 }
 
-// printable is a line for a sentence: no control characters, which a terminal
-// could obey, and not longer than a few lines of one.
+// printable returns a line without control characters, cut to the length of a few lines.
 func printable(line []byte) string {
 	const longest = 300 // bytes
 	s := strings.Map(func(r rune) rune {

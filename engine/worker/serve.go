@@ -99,7 +99,7 @@ func listen(o order) (*net.UnixListener, error) {
 	return l, nil
 }
 
-// tell writes to the starter, which may have gone.
+// reportStart writes to the starter, which may have exited.
 func reportStart(r report) error {
 	err := json.NewEncoder(os.Stdout).Encode(r)
 	if errors.Is(err, syscall.EPIPE) {
@@ -108,11 +108,11 @@ func reportStart(r report) error {
 	return err
 }
 
-// run serves until it is time to leave.
+// run serves until it is time to exit.
 func (s *server) run(ctx context.Context) error {
 	s.log.Info("worker listens", "model", s.spec.Name, "version", s.spec.Version, "pid", os.Getpid())
 	defer s.release()
-	// Answers do not end with ctx, but after the grace that leaving gives them.
+	// Answers do not end with ctx, but after their grace.
 	answers, cut := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cut(nil)
 	web := &http.Server{
@@ -147,7 +147,7 @@ func (s *server) run(ctx context.Context) error {
 	return s.end()
 }
 
-// errStopped is what an answer ends with that the worker did not finish.
+// errStopped is the error of an answer that the worker did not finish.
 func errStopped(name string) error {
 	return &fault.Error{
 		Kind:   fault.Closed,
@@ -203,7 +203,7 @@ func (s *server) stay(ctx context.Context, served <-chan error) (grace time.Dura
 	}
 }
 
-// load gets the model.
+// load loads the model.
 func (s *server) load(ctx context.Context) {
 	start := time.Now()
 	e, err := s.cfg.Open(ctx, s.spec, s.progress)
@@ -221,7 +221,7 @@ func (s *server) load(ctx context.Context) {
 	s.finishLoading(e, err)
 }
 
-// end frees the model and reports whether the worker was of use.
+// end frees the model and returns an error if it was never loaded.
 func (s *server) end() error {
 	deadline := time.After(closeGrace)
 	select {

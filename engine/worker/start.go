@@ -149,11 +149,11 @@ func (s *starter) replace(ctx context.Context, fits func(Status) bool) (Status, 
 	}
 }
 
-// errTaken says that a worker found another in its place: one whose starter died
-// with the lock, before it listened.
+// errTaken reports that another worker listens already: its starter died with the lock,
+// before it listened.
 var errTaken = errors.New("there is one already")
 
-// explain describes a worker that does not answer.
+// explain describes
 func (s *starter) explain(err error) error {
 	if errors.Is(err, errSilent) {
 		return errSilentWorker(s.spec.Name)

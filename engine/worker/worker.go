@@ -27,7 +27,7 @@ import (
 // DefaultKeepAlive is how long a worker stays without a request.
 const DefaultKeepAlive = 10 * time.Minute
 
-// A Spec is the model of a worker and its options.
+// A Spec
 type Spec struct {
 	Name    string             `json:"name"` // the model's name
 	Path    string             `json:"path"` // its file

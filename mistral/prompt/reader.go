@@ -56,7 +56,7 @@ func (f *format) gap(r *engine.ChatRequest) bool {
 	return !f.tekken
 }
 
-// where in an answer a reader is.
+// where is a reader's position in an answer.
 type where int
 
 const (
@@ -77,7 +77,7 @@ type reader struct {
 	calls int // so far
 }
 
-// openCall is a tool call, or a list of them, as it is being written.
+// openCall is an incomplete tool call, or a list of them.
 type openCall struct {
 	raw            strings.Builder // with the control tokens' names
 	name, id, args strings.Builder
@@ -191,7 +191,7 @@ func (a *reader) tagged(s string) []engine.Event {
 	return thoughts(shown)
 }
 
-// release reports what was held back.
+// release returns the held text.
 func (a *reader) release() []engine.Event {
 	held := a.held
 	a.held = ""

@@ -74,7 +74,7 @@ const (
 	briefResults              // [TOOL_RESULTS] content [/TOOL_RESULTS]
 )
 
-// between goes between messages that are put together.
+// between separates joined messages.
 const between = "\n\n"
 
 // versions are the rules of every version, each made from the one before.
@@ -85,8 +85,8 @@ var versions = func() []rules {
 	v2.version = "v2"
 	v2.markers, v2.systemFirst, v2.trim = true, false, true
 	v2.calls, v2.results, v2.recent = plainCalls, listedResults, true
-	// v2's vocabulary has no tokens for filling in, and the reference writes
-	// <unk>; no v2 model was trained for it.
+	// v2's vocabulary has no infill tokens, and the reference writes <unk>; no v2 model
+	// was trained for it.
 	v2.prefix, v2.suffix = "<unk>", "<unk>"
 
 	v3 := v2
@@ -134,7 +134,7 @@ const (
 	suffixToken = "[SUFFIX]"
 )
 
-// Options are what a format must know of a model besides its version.
+// Options describe a model besides its version.
 type Options struct {
 	// Has reports whether the vocabulary has a control token of a name. Nil: it
 	// has all that the version uses.
@@ -197,8 +197,8 @@ func (f *format) Capabilities() engine.Capabilities {
 	}
 }
 
-// Stops are the tokens that begin what is not the assistant's: a model that
-// writes one of them has gone past its answer.
+// Stops are the tokens that begin another role's message: a model that writes one has
+// ended its answer.
 func (f *format) Stops() []string {
 	var stops []string
 	for _, name := range []string{"[INST]", "[AVAILABLE_TOOLS]", "[TOOL_RESULTS]", "[SYSTEM_PROMPT]", "[MODEL_SETTINGS]"} {

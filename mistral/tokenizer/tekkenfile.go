@@ -8,7 +8,7 @@ import (
 	"io"
 )
 
-// A TekkenFile is what a tekken.json says.
+// A TekkenFile is a tekken.json.
 type TekkenFile struct {
 	Version string   // "v3", "v7", "v11", "v13", "v15"
 	Special []string // names of the ids 0, 1, …
@@ -135,8 +135,8 @@ var oldSpecials = []string{
 	"[SUFFIX]", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]", "[TOOL_CONTENT]",
 }
 
-// Tokenizer makes the file's tokenizer. The error wraps [ErrUnsupported] for a
-// splitting pattern that is not Tekken's.
+// Tokenizer returns the file's tokenizer. The error wraps [ErrUnsupported] for a splitting
+// pattern other than Tekken's.
 func (f *TekkenFile) Tokenizer() (Tokenizer, error) {
 	if f.pattern != tekkenPattern {
 		return nil, unsupported("splitting pattern %q", f.pattern)
@@ -151,8 +151,8 @@ func (f *TekkenFile) Tokenizer() (Tokenizer, error) {
 	return t, nil
 }
 
-// PieceText writes a text as GGUF's byte-pair vocabularies do, in GPT-2's
-// alphabet of bytes.
+// PieceText writes a text in GPT-2's alphabet of bytes, as GGUF's byte-pair vocabularies
+// do.
 func PieceText(text []byte) string {
 	runes := make([]rune, len(text))
 	for i, b := range text {

@@ -225,7 +225,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"a temperature below zero", "[[model]]\nname = \"x\"\nsampling = {temperature = -1.0}\n", "temperature"},
 		{"a plain link", "[[model]]\nname = \"x\"\nlink = \"http://x\"\n", "https"},
 		{"a date that is none", "[[model]]\nname = \"x\"\nreleased = \"May\"\n", "May"},
-		{"too much", strings.Repeat("#", maxFile+1), "1 MB"},
+		{"too much", strings.Repeat("#", maxFile+1), "larger than 1048576 bytes"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "catalog.toml")

@@ -5,10 +5,8 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
-	"os"
 	"path"
 	"reflect"
 	"regexp"
@@ -17,6 +15,7 @@ import (
 
 	"github.com/BurntSushi/toml"
 
+	"github.com/bise-sh/bise/atomicfile"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf"
 )
@@ -35,20 +34,12 @@ func fileError(path string, line int, why string) *fault.Error {
 // missing. Unknown keys are returned as problems, a sentence each; the error of an invalid
 // file is of kind [fault.Usage].
 func Load(path string) (_ *Catalog, problems []string, _ error) {
-	f, err := os.Open(path)
+	data, err := atomicfile.ReadFile(path, maxFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Embedded(), nil, nil
 	}
 	if err != nil {
 		return nil, nil, fileError(path, 0, cause(err))
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return nil, nil, fileError(path, 0, cause(err))
-	}
-	if len(data) > maxFile {
-		return nil, nil, fileError(path, 0, "it is larger than 1 MB")
 	}
 	c, problems, err := parse(path, Embedded(), data)
 	for i := range problems {
@@ -186,7 +177,6 @@ func (m *Model) clear(set map[string]any) {
 	}
 }
 
-// resolve adds the shape and the vision encoder to a row.
 func (p *parser) resolve(m *Model) {
 	m.Shape, m.Vision = nil, nil
 	if s, ok := p.shapes[m.ShapeName]; ok {
@@ -198,7 +188,6 @@ func (p *parser) resolve(m *Model) {
 	}
 }
 
-// index makes a catalogue of models whose names and aliases are unique.
 func index(models []Model) (*Catalog, error) {
 	c := &Catalog{models: models, byName: map[string]int{}}
 	for i, m := range models {
@@ -329,7 +318,6 @@ func (t VisionEncoder) problem() string {
 	return ""
 }
 
-// explain returns the line, 0 if unknown, and the message of an error of package toml.
 func explain(err error) (line int, why string) {
 	if p, ok := errors.AsType[toml.ParseError](err); ok {
 		return p.Position.Line, p.Message

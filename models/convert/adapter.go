@@ -18,7 +18,6 @@ import (
 	"github.com/bise-sh/bise/gguf"
 )
 
-// adapterConfig is adapter_config.json of PEFT.
 type adapterConfig struct {
 	Kind    string             `json:"peft_type"`
 	Base    string             `json:"base_model_name_or_path"`
@@ -185,7 +184,6 @@ func loraTargets(w *weights) ([]*loraTarget, error) {
 	return list, nil
 }
 
-// lora adds the factors of a target.
 func (p *plan) lora(t *loraTarget, base *baseModel, rank int64, ranks bool) {
 	experts := slices.Sorted(maps.Keys(t.a))
 	var as, bs []part
@@ -290,7 +288,6 @@ func findBase(f *folder, c *adapterConfig, given string) (*baseModel, error) {
 	return nil, fault.Advise(fileErrorf("adapter_config.json", "names the base model %q, which was not found", c.Base), "Give the base model's folder or GGUF file.")
 }
 
-// readBaseModel reads a base model's configuration, or the header of its GGUF.
 func readBaseModel(path string) (*baseModel, error) {
 	info, err := os.Stat(path)
 	if err != nil {

@@ -84,7 +84,6 @@ func readCard(f *folder) (card, error) {
 	return c, nil
 }
 
-// decode reads a JSON file.
 func (f *folder) decode(name string, max int64, v any) error {
 	data, err := f.read(name, max)
 	if err != nil {

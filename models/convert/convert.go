@@ -176,7 +176,6 @@ func (b *build) addModel(f *folder, o Options, m *model) error {
 	return b.w.unused(m.embeds || m.tied != nil && *m.tied)
 }
 
-// planVision plans the file of the vision encoder and projector.
 func (b *build) planVision(m *model, names naming, v *vocabulary, name string, want gguf.Type, file gguf.FileType, o Options) error {
 	row := v.tokenID("[IMG_BREAK]")
 	if row < 0 {
@@ -272,7 +271,6 @@ func selectLayout(f *folder, want Layout) (*selection, error) {
 	return nil, first
 }
 
-// readLayout reads a layout's configuration and the headers of its weights.
 func readLayout(f *folder, l Layout) (*selection, error) {
 	name, parse, stem := "config.json", parseHF, "model"
 	if l == Native {
@@ -305,7 +303,6 @@ func (s *selection) describe(both bool, failed error) []string {
 	return []string{note}
 }
 
-// write writes the files.
 func (b *build) write(ctx context.Context, o Options) error {
 	var total int64
 	headers := make([]header, len(b.files))
@@ -347,7 +344,6 @@ const advice = "Free some disk space, or write to another disk."
 // free is replaced by tests.
 var free = atomicfile.Free
 
-// checkNotInput checks that path is not one of the input files.
 func (b *build) checkNotInput(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -364,7 +360,6 @@ func (b *build) checkNotInput(path string) error {
 	return nil
 }
 
-// writeError adds the path to an error of writing.
 func (b *build) writeError(ctx context.Context, path string, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

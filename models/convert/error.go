@@ -23,7 +23,6 @@ func tensorErrorf(file, tensor, format string, args ...any) *fault.Error {
 	return fileErrorf(where, format, args...)
 }
 
-// readError makes the error of a file that cannot be read.
 func readError(file string, err error) *fault.Error {
 	e := fileErrorf(file, "cannot be read: %v", err)
 	if f, ok := errors.AsType[*safetensors.FormatError](err); ok {

@@ -54,13 +54,11 @@ func openFolder(dir string) (*folder, error) {
 
 func (f *folder) close() { f.root.Close() }
 
-// has reports whether there is a file of a name.
 func (f *folder) has(name string) bool {
 	info, err := f.root.Stat(path.Join(f.sub, name))
 	return err == nil && info.Mode().IsRegular()
 }
 
-// names lists the files.
 func (f *folder) names() ([]string, error) {
 	entries, err := fs.ReadDir(f.root.FS(), f.sub)
 	if err != nil {
@@ -96,7 +94,6 @@ func (f *folder) open(name string) (*os.File, int64, error) {
 	return file, info.Size(), nil
 }
 
-// read reads a file of at most max bytes.
 func (f *folder) read(name string, max int64) ([]byte, error) {
 	file, _, err := f.open(name)
 	if err != nil {

@@ -2,12 +2,10 @@ package convert
 
 import "fmt"
 
-// stateSpace has the sizes of a Mamba 2 that only the shapes of its tensors show.
 type stateSpace struct {
 	kernel, inner, state, heads int64
 }
 
-// mambaPrefix is the prefix of all names.
 func mambaPrefix(w *weights) string {
 	if w.has("model.backbone.norm_f.weight") {
 		return "model."
@@ -15,7 +13,6 @@ func mambaPrefix(w *weights) string {
 	return ""
 }
 
-// mambaTensors plans the tensors of Codestral Mamba.
 func (p *plan) mambaTensors(m *model) (s stateSpace) {
 	prefix := mambaPrefix(p.w)
 	p.tensor("token_embd.weight", []int64{m.vocab, m.width}, prefix+"backbone.embeddings.weight", prefix+"backbone.embedding.weight")
@@ -58,7 +55,6 @@ func (p *plan) grouped(name, source string, groups, n int64) {
 	}
 }
 
-// stateSpace reads the sizes of a layer.
 func (p *plan) stateSpace(m *model, mixer string) (s stateSpace) {
 	shape := func(name string, dims int) []int64 {
 		t := p.find(mixer + name)

@@ -5,7 +5,6 @@ import "github.com/bise-sh/bise/gguf"
 // quantizationVersion is GGML_QNT_VERSION of ggml.h.
 const quantizationVersion = 2
 
-// general makes the metadata of all files.
 func general(arch, kind, name string, file gguf.FileType) gguf.Metadata {
 	var meta gguf.Metadata
 	meta.Set("general.architecture", gguf.Of(arch))
@@ -21,7 +20,6 @@ func counter(meta *gguf.Metadata, prefix string) func(key string, n int64) {
 	return func(key string, n int64) { meta.Set(prefix+key, gguf.Of(uint32(n))) }
 }
 
-// describe writes the metadata of the text model.
 func (m *model) describe(meta *gguf.Metadata, s stateSpace, context int64, pooling uint32) {
 	a := m.arch + "."
 	count := counter(meta, a)

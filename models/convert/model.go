@@ -36,7 +36,6 @@ type model struct {
 	vision *vision
 }
 
-// yarn has the parameters of YaRN.
 type yarn struct {
 	factor, betaFast, betaSlow, logMultiplier float64
 	original                                  int64 // tokens
@@ -96,7 +95,6 @@ func (r *reader) positive(key string, v *float64, fallback float64) float64 {
 	return *v
 }
 
-// check reports invalid combinations of numbers.
 func (m *model) check(r *reader) {
 	switch {
 	case m.layers > maxLayers:
@@ -158,7 +156,6 @@ func (m *model) isFirstTekken() bool {
 	return m.theta == 1e6 && m.yarn == nil || m.window > 0 || m.class == "LlavaForConditionalGeneration"
 }
 
-// readConfig reads and parses a file of a folder.
 func readConfig[T any](f *folder, name string, parse func(name string, data []byte) (T, error)) (T, error) {
 	data, err := f.read(name, maxConfig)
 	if err != nil {
@@ -208,7 +205,6 @@ func nonFiniteLiteral(s []byte) string {
 	return ""
 }
 
-// unsupported is the error of a model that cannot be converted.
 func unsupported(file, format string, args ...any) error {
 	return fault.Advise(fileErrorf(file, format, args...), "Supported architectures: %s, and the same models in the native layout.", strings.Join(classes, ", "))
 }
@@ -217,4 +213,19 @@ func unsupported(file, format string, args ...any) error {
 var classes = []string{
 	"MistralForCausalLM", "MixtralForCausalLM", "Ministral3ForCausalLM", "Mistral3ForConditionalGeneration",
 	"LlavaForConditionalGeneration", "Mamba2ForCausalLM", "MistralModel", "LlamaForCausalLM",
+}
+
+// Supports returns an error if a model with this config.json or params.json cannot be
+// converted. The error is a [*fault.Error].
+func Supports(name string, config []byte) error {
+	var err error
+	switch name {
+	case "config.json":
+		_, err = parseHF(name, config)
+	case "params.json":
+		_, err = parseNative(name, config)
+	default:
+		err = fileErrorf(name, "is not a model configuration")
+	}
+	return err
 }

@@ -107,5 +107,4 @@ var nativeNames = naming{
 // expertPart has the names of an expert's matrices in both layouts.
 var expertPart = map[string]string{"ffn_gate": "w1.weight", "ffn_down": "w2.weight", "ffn_up": "w3.weight"}
 
-// at returns the prefix of a layer's names.
 func (n *naming) at(layer int64) string { return fmt.Sprintf(n.layer, layer) }

@@ -56,7 +56,6 @@ var float8 = func() (of [256]float32) {
 	return of
 }()
 
-// float16 reads an IEEE half.
 func float16(h uint16) float32 {
 	sign, exponent, mantissa := uint32(h&0x8000)<<16, uint32(h>>10&31), uint32(h&0x3ff)
 	switch exponent {
@@ -94,7 +93,6 @@ var halves = sync.OnceValue(func() *[1 << 16]uint16 {
 	return &of
 })
 
-// toHalves converts BF16 to F16.
 func toHalves(dst, src []byte) {
 	of := halves()
 	for ; len(src) >= 2 && len(dst) >= 2; dst, src = dst[2:], src[2:] {
@@ -187,7 +185,6 @@ func finite(t safetensors.Type, b []byte) bool {
 	return seen&carry == 0
 }
 
-// firstNonFinite describes the first number that is not finite.
 func firstNonFinite(t safetensors.Type, b []byte) string {
 	size := int(t.Size())
 	var v [1]float32

@@ -69,7 +69,6 @@ func (p *plan) part(t *source, shape []int64, from, n int64) part {
 	return pt
 }
 
-// parts adds an output made from parts. The shape has the outermost dimension first.
 func (p *plan) parts(name string, shape []int64, parts ...part) *output {
 	if p.err != nil {
 		return nil
@@ -89,7 +88,6 @@ func rows(shape []int64) int64 {
 	return n
 }
 
-// withoutOnes removes dimensions of 1.
 func withoutOnes(shape []int64) []int64 {
 	return slices.DeleteFunc(slices.Clone(shape), func(d int64) bool { return d == 1 })
 }
@@ -110,7 +108,6 @@ func (o *output) rotated(headWidth int64) {
 	}
 }
 
-// transposed transposes each matrix of the output.
 func (o *output) transposed() {
 	if o == nil {
 		return

@@ -31,7 +31,6 @@ type header struct {
 	size    int64 // of the whole file
 }
 
-// header computes the layout of a file.
 func (t *target) header() (header, error) {
 	tensors := make([]gguf.Tensor, len(t.outputs))
 	for i, o := range t.outputs {
@@ -81,7 +80,6 @@ type job struct {
 	raw, out int64 // bytes to read and to write
 }
 
-// file writes one file.
 func (s *stream) file(ctx context.Context, path string, h header, outputs []*output) (err error) {
 	f, err := create(path)
 	if err != nil {
@@ -131,20 +129,14 @@ func (s *stream) file(ctx context.Context, path string, h header, outputs []*out
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	s.add(h.size - s.written(h, outputs))
+	padding := h.size - int64(len(h.bytes))
+	for _, o := range outputs {
+		padding -= o.Size()
+	}
+	s.add(padding)
 	return nil
 }
 
-// written is the size of a file without padding.
-func (s *stream) written(h header, outputs []*output) int64 {
-	n := int64(len(h.bytes))
-	for _, o := range outputs {
-		n += o.Size()
-	}
-	return n
-}
-
-// add reports progress.
 func (s *stream) add(n int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -154,7 +146,6 @@ func (s *stream) add(n int64) {
 	}
 }
 
-// jobs sends the chunks of an output.
 func (o *output) jobs(ctx context.Context, jobs chan<- job, to int64) error {
 	block, size := o.Type.Block()
 	out := o.columns() / int64(block) * int64(size) // bytes of a row
@@ -176,7 +167,6 @@ func (o *output) jobs(ctx context.Context, jobs chan<- job, to int64) error {
 	return nil
 }
 
-// buffers are the buffers of a worker.
 type buffers struct {
 	raw, arranged, out []byte
 	floats             [blockFloats]float32
@@ -198,7 +188,6 @@ func resize(b *[]byte, n int64) []byte {
 	return (*b)[:n]
 }
 
-// convert reads a job's rows, converts them and writes them.
 func (b *buffers) convert(f sink, j job) error {
 	raw := resize(&b.raw, j.raw)
 	if _, err := j.p.in.ReadAt(raw, j.p.Offset+j.row*(j.raw/j.rows)); err != nil {
@@ -226,7 +215,6 @@ func (b *buffers) convert(f sink, j job) error {
 	return err
 }
 
-// encode converts the numbers of a job.
 func (b *buffers) encode(out, raw []byte, j job) error {
 	decode, encode := decoders[j.p.source.Type], encoders[j.o.Type]
 	if j.o.Type == gguf.F16 && j.p.source.Type == safetensors.BF16 && j.p.scale == 1 && j.o.change == nil {

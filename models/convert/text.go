@@ -5,7 +5,6 @@ import (
 	"slices"
 )
 
-// textTensors plans the tensors of a decoder.
 func (p *plan) textTensors(m *model, n naming) {
 	p.tensor("token_embd.weight", []int64{m.vocab, m.width}, n.embedding+".weight")
 	for i := int64(0); i < m.layers && p.err == nil; i++ {

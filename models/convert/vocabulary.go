@@ -81,7 +81,6 @@ func readVocabulary(f *folder) (*vocabulary, error) {
 	return v, nil
 }
 
-// newest returns the SentencePiece file with the highest version.
 func newest(names []string) (name, version string) {
 	best := -1
 	for _, n := range names {
@@ -120,7 +119,6 @@ func readTekken(f *folder, name string) (*vocabulary, error) {
 	return v, nil
 }
 
-// tekkenVocabulary makes a vocabulary from special tokens and the texts of ranks.
 func tekkenVocabulary(file string, special []string, texts [][]byte) *vocabulary {
 	v := &vocabulary{file: file, tekken: true, pad: -1}
 	for _, name := range special {
@@ -324,7 +322,6 @@ func parseTokenizerJSON(name string, data []byte) (*vocabulary, error) {
 	return v, nil
 }
 
-// firstByte finds the first of the 256 bytes.
 func firstByte(tokens []string) (int, bool) {
 	first := slices.Index(tokens, tokenizer.PieceText([]byte{0}))
 	if first < 0 || first+256 > len(tokens) {
@@ -405,7 +402,6 @@ func (v *vocabulary) prompt(m *model, name, template string) string {
 	return format.Version()
 }
 
-// describe writes the metadata of the vocabulary.
 func (v *vocabulary) describe(meta *gguf.Metadata, embeds bool) {
 	const p = "tokenizer.ggml."
 	if v.tekken {

@@ -18,7 +18,6 @@ import (
 	"github.com/bise-sh/bise/safetensors"
 )
 
-// weights are the tensors of a layout in all its files.
 type weights struct {
 	folder  *folder
 	files   []string // names of the open files
@@ -143,7 +142,6 @@ var shard = regexp.MustCompile(`^(.+)-(\d{1,6})-of-(\d{1,6})\.safetensors$`)
 
 const maxShards = 4096
 
-// shards lists the files of a layout without an index.
 func shards(f *folder, stem string) ([]string, error) {
 	names, err := f.names()
 	if err != nil {

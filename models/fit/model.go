@@ -83,7 +83,6 @@ func (m Model) Bytes() int64 {
 	return n + int64(s.Vocabulary)*23
 }
 
-// headerOf makes the header of a converted model with this shape.
 func headerOf(s catalog.Shape, context int) *gguf.File {
 	f := &gguf.File{Version: 3}
 	m := &f.Metadata

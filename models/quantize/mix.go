@@ -20,7 +20,6 @@ var keptNames = []string{
 	"attn_rel_b.weight", ".position_embd.",
 }
 
-// quantizable reports whether a tensor is quantized.
 func quantizable(t gguf.Tensor) bool {
 	if !strings.HasSuffix(t.Name, "weight") || t.Name == "position_embd.weight" || t.Name == "token_types.weight" {
 		return false
@@ -81,7 +80,6 @@ func newMix(t Type, f *gguf.File) *mix {
 	return m
 }
 
-// is reports whether the mix has one of these names.
 func (m *mix) is(names ...string) bool {
 	return slices.Contains(names, m.Name)
 }
@@ -156,7 +154,6 @@ func (m *mix) choose(t gguf.Tensor) gguf.Type {
 	return m.Base
 }
 
-// outputType is the type of the output matrix.
 func (m *mix) outputType(t gguf.Tensor) gguf.Type {
 	block, _ := m.Base.Block()
 	switch {
@@ -172,7 +169,6 @@ func (m *mix) outputType(t gguf.Tensor) gguf.Type {
 	return m.Base
 }
 
-// embeddingType is the type of the embedding.
 func (m *mix) embeddingType() gguf.Type {
 	switch {
 	case m.embedding != nil:
@@ -187,7 +183,6 @@ func (m *mix) embeddingType() gguf.Type {
 	return m.Base
 }
 
-// tinyType is the type of a tensor in a tiny mix.
 func (m *mix) tinyType(t gguf.Tensor) gguf.Type {
 	has := func(s string) bool { return strings.Contains(t.Name, s) }
 	better := gguf.Q2_K
@@ -255,7 +250,6 @@ func (m *mix) valueType() gguf.Type {
 	return t
 }
 
-// downType is the type of ffn_down in layer i of n.
 func (m *mix) downType(i, n int) gguf.Type {
 	early := i < n/8
 	switch {
@@ -305,7 +299,6 @@ func (m *mix) attentionOutputType() gguf.Type {
 	return m.Base
 }
 
-// feedForwardType is the type of ffn_gate and ffn_up in layer i.
 func (m *mix) feedForwardType(i int) gguf.Type {
 	if m.is("IQ3_XS") && i >= m.layers/8 && i < 7*m.layers/8 {
 		return gguf.IQ3_XXS

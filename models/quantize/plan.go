@@ -18,7 +18,6 @@ type plan struct {
 	overhead int64 // bytes outside of tensors, about
 }
 
-// size is the size of the new model in bytes.
 func (p *plan) size() int64 {
 	n := p.overhead
 	for i, t := range p.tensors {
@@ -120,7 +119,6 @@ func rowsError(t gguf.Tensor, kind gguf.Type) error {
 	return fault.Advise(fault.Errorf(fault.Invalid, "%s has rows of %d numbers, and blocks of %v have %d", t.Name, t.Dims[0], kind, block), "Choose a type with blocks of 32, such as Q8_0, or F16.")
 }
 
-// check reports why a tensor cannot get a type.
 func (m *mix) check(t gguf.Tensor, kind gguf.Type, o *Options, matrix *Matrix) error {
 	if kind == t.Type {
 		return nil
@@ -189,4 +187,22 @@ func ParseOverride(s string) (Override, error) {
 		return Override{}, fault.Advise(fault.Errorf(fault.Invalid, "invalid pattern %q: %w", s[:i], err), `Write part of a tensor's name, or a regular expression such as blk\.[0-3]\..*weight.`)
 	}
 	return Override{s[:i], t, re}, nil
+}
+
+// Predict returns the tensors of a model quantized to a type without an importance matrix.
+// It uses only the header.
+func Predict(f *gguf.File, t Type) ([]gguf.Tensor, error) {
+	mix := newMix(t, f)
+	tensors := order(f.Tensors, false)
+	for i, tensor := range tensors {
+		if t.Copy || !quantizable(tensor) {
+			continue
+		}
+		kind, err := mix.resolve(tensor, &Options{Type: t}, nil)
+		if err != nil {
+			return nil, err
+		}
+		tensors[i].Type = kind
+	}
+	return tensors, nil
 }

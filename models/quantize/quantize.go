@@ -107,7 +107,6 @@ func Run(ctx context.Context, o Options, work Worker, progress func(Progress)) (
 	return r, err
 }
 
-// make writes the new files into stage, checks them, and commits the stage.
 func (o *Options) make(ctx context.Context, file *gguf.File, p *plan, stage *atomicfile.Folder, work Worker, progress func(Progress)) (Result, error) {
 	name := filepath.Base(o.Out)
 	if o.KeepSplit {
@@ -167,7 +166,6 @@ func (p *plan) report(progress func(Progress)) func(tensor int) {
 	}
 }
 
-// read reads the header of the model, and checks it and the options.
 func (o *Options) read() (*gguf.File, error) {
 	file, err := gguf.Read(o.In)
 	if err == nil {
@@ -196,7 +194,6 @@ func (o *Options) read() (*gguf.File, error) {
 	return file, nil
 }
 
-// sameFile reports whether two paths are of one file.
 func sameFile(a, b string) bool {
 	x, err1 := os.Stat(a)
 	y, err2 := os.Stat(b)

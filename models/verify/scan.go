@@ -33,7 +33,6 @@ func (f *nonFinite) add(block int, nan bool) {
 	}
 }
 
-// scan counts in whole blocks of a type.
 func scan(t gguf.Type, data []byte) nonFinite {
 	switch t {
 	case gguf.F32:

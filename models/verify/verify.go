@@ -118,7 +118,6 @@ type part struct {
 	n      int
 }
 
-// scanAll checks all numbers concurrently.
 func scanAll(ctx context.Context, file *gguf.File, progress func(done, total int64)) ([]tensorReport, error) {
 	files := make([]*os.File, len(file.Parts))
 	for i, p := range file.Parts {
@@ -181,7 +180,6 @@ func (f *nonFinite) merge(other nonFinite) {
 	f.inf += other.inf
 }
 
-// send splits tensors into parts.
 func send(ctx context.Context, file *gguf.File, parts chan<- part) error {
 	for i, t := range file.Tensors {
 		_, size := t.Type.Block()
