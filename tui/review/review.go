@@ -66,6 +66,7 @@ type reviewing struct {
 	pull    func() (review.Event, error, bool) // the next event; nil until the engine is there
 	stop    context.CancelCauseFunc
 	busy    bool
+	stopped bool // by the user
 	loading float64 // share of the model, below 0 when it does not load
 	parts   int     // into which the change was cut, 0 while unknown
 	reading review.Progress
@@ -241,8 +242,14 @@ func (m *Mode) take(msg reviewCame) tea.Cmd {
 		r.stop(nil)
 		return nil
 	}
-	if msg.err != nil && !errors.Is(msg.err, errReviewStopped) {
+	switch {
+	case errors.Is(msg.err, errReviewStopped):
+		r.stopped = true
+	case msg.err != nil:
 		r.err = msg.err
+		if len(r.found) > 0 {
+			m.notify.Error(msg.err) // the list of findings has no room for it
+		}
 	}
 	switch e := msg.event.(type) {
 	case review.Loading:
@@ -256,8 +263,8 @@ func (m *Mode) take(msg reviewCame) tea.Cmd {
 	case review.Done:
 		r.result = &e.Result
 		r.sort()
-		if len(r.found) > 0 {
-			m.notify.Say(r.result.Covered())
+		if len(r.found) > 0 && msg.err == nil {
+			m.notify.Say(strings.TrimSpace(r.result.Unreviewed() + " " + r.result.Covered()))
 		}
 	}
 	return r.await()
@@ -352,7 +359,7 @@ func (m *Mode) none() []string {
 		return []string{msg, advice}
 	case r.busy:
 		return []string{"nothing found so far"}
-	case r.result == nil:
+	case r.stopped, r.result == nil:
 		return []string{"The review was stopped."}
 	case len(r.found) > 0 && m.list.Filter.Text == "":
 		return []string{"All findings are dismissed."}
@@ -360,6 +367,9 @@ func (m *Mode) none() []string {
 		return []string{"No finding has that."}
 	}
 	lines := []string{"No findings. " + r.result.Covered()}
+	if u := r.result.Unreviewed(); u != "" {
+		lines = []string{u, lines[0]}
+	}
 	return append(lines, r.result.Notes...)
 }
 
