@@ -66,7 +66,7 @@ type reviewing struct {
 	pull    func() (review.Event, error, bool) // the next event; nil until the engine is there
 	stop    context.CancelCauseFunc
 	busy    bool
-	stopped bool // by the user
+	stopped bool    // by the user
 	loading float64 // share of the model, below 0 when it does not load
 	parts   int     // into which the change was cut, 0 while unknown
 	reading review.Progress
