@@ -158,25 +158,48 @@ func (h *head) read(b []byte, what string) error {
 		return err
 	}
 	if _, err := io.ReadFull(h.r, b); err != nil {
-		if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
-			return malformed("the file ends inside %s: it has become shorter", what)
-		}
-		return fmt.Errorf("at byte %d: %w", h.pos, err)
+		return h.readError(err, what)
 	}
 	h.pos += int64(len(b))
 	return nil
 }
 
+// fixed reads a few bytes, which are valid until the next read. It does not allocate:
+// a vocabulary has hundreds of thousands of lengths.
+func (h *head) fixed(n int, what string) ([]byte, error) {
+	if err := h.want(uint64(n), what); err != nil {
+		return nil, err
+	}
+	b, err := h.r.Peek(n)
+	if err != nil {
+		return nil, h.readError(err, what)
+	}
+	_, err = h.r.Discard(n)
+	h.pos += int64(n)
+	return b, err
+}
+
+func (h *head) readError(err error, what string) error {
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		return malformed("the file ends inside %s: it has become shorter", what)
+	}
+	return fmt.Errorf("at byte %d: %w", h.pos, err)
+}
+
 func (h *head) uint32(what string) (uint32, error) {
-	var b [4]byte
-	err := h.read(b[:], what)
-	return binary.LittleEndian.Uint32(b[:]), err
+	b, err := h.fixed(4, what)
+	if err != nil {
+		return 0, err
+	}
+	return binary.LittleEndian.Uint32(b), nil
 }
 
 func (h *head) uint64(what string) (uint64, error) {
-	var b [8]byte
-	err := h.read(b[:], what)
-	return binary.LittleEndian.Uint64(b[:]), err
+	b, err := h.fixed(8, what)
+	if err != nil {
+		return 0, err
+	}
+	return binary.LittleEndian.Uint64(b), nil
 }
 
 // name reads a string of at most limit bytes.
