@@ -53,9 +53,9 @@ func hashPart(w io.Writer, path string) error {
 		return err
 	}
 	// The buffer also reads, and so hashes, some bytes after the header.
-	h := &head{
+	h := &header{
 		r:   bufio.NewReaderSize(io.TeeReader(io.NewSectionReader(f, 0, size), w), 1<<18),
-		end: min(size, maxHead), size: size,
+		end: min(size, maxHeader), size: size,
 	}
 	headErr := h.skip()
 	hash := func(at, n int64) error {
@@ -82,79 +82,54 @@ func hashPart(w io.Writer, path string) error {
 // skip reads the header without keeping it. It checks only what it needs to find the
 // end: a vocabulary has millions of bytes, and [Decode] checks them when the model is
 // loaded.
-func (h *head) skip() error {
-	pairs, infos, err := h.start(&File{})
-	if err != nil {
-		return err
-	}
+func (h *header) skip() error {
+	pairs, infos := h.start(&File{})
 	for range pairs {
-		if err := h.skipStrings(1); err != nil {
-			return err
-		}
-		kind, err := h.uint32("a value")
-		if err != nil {
-			return err
-		}
-		n, elem := uint64(1), Kind(kind)
+		h.skipStrings(1)
+		elem, n := Kind(h.uint32("a value")), uint64(1)
 		if elem == Array {
-			of, err := h.uint32("a value")
-			if err != nil {
-				return err
-			}
-			if n, err = h.uint64("a value"); err != nil {
-				return err
-			}
-			elem = Kind(of)
+			elem, n = Kind(h.uint32("a value")), h.uint64("a value")
 		}
-		size := elem.size()
-		switch {
+		switch size := uint64(max(0, elem.size())); {
 		case elem == String:
-			err = h.skipStrings(n)
-		case size <= 0 || n > uint64(h.left()/size):
-			err = malformed("a value cannot be skipped")
-		default:
-			err = h.discard(n * uint64(size))
+			h.skipStrings(n)
+		case size == 0:
+			h.fail(malformed("a value has the unknown type %d", uint32(elem)))
+		case h.has(n, size, "a value"):
+			h.discard(n * size)
 		}
-		if err != nil {
-			return err
+		if h.err != nil {
+			break
 		}
 	}
 	for range infos {
-		if err := h.skipStrings(1); err != nil {
-			return err
-		}
-		dims, err := h.uint32("a tensor")
-		if err != nil {
-			return err
-		}
-		if err := h.discard(8*uint64(dims) + 4 + 8); err != nil { // dimensions, type, offset
-			return err
+		h.skipStrings(1)
+		dims := h.uint32("a tensor")
+		h.discard(8*uint64(dims) + 4 + 8) // dimensions, type, offset
+		if h.err != nil {
+			break
 		}
 	}
-	return nil
+	return h.err
 }
 
-func (h *head) skipStrings(n uint64) error {
+func (h *header) skipStrings(n uint64) {
 	for range n {
-		size, err := h.uint64("a string")
-		if err != nil {
-			return err
-		}
-		if err := h.discard(size); err != nil {
-			return err
+		h.discard(h.uint64("a string"))
+		if h.err != nil {
+			break
 		}
 	}
-	return nil
 }
 
 // discard skips n bytes.
-func (h *head) discard(n uint64) error {
-	if err := h.want(n, "the header"); err != nil {
-		return err
+func (h *header) discard(n uint64) {
+	if !h.has(n, 1, "the header") {
+		return
 	}
 	_, err := h.r.Discard(int(n))
+	h.fail(err)
 	h.pos += int64(n)
-	return err
 }
 
 // FileID identifies the content of one of the files that a model is used with, such as

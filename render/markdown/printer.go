@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	xansi "github.com/charmbracelet/x/ansi"
+
+	"github.com/bise-sh/bise/render/term"
 )
 
 // A Printer prints one text. An output error is returned by every later call. It
@@ -84,7 +86,7 @@ func (p *Printer) tail(columns, rows int) []string {
 		return nil
 	}
 	most := max(1, rows-1)
-	lines := strings.Split(text, "\n")
+	lines := strings.Split(term.ExpandTabs(text), "\n")
 	lines = lines[max(0, len(lines)-most):]
 	// A row never fills the width: terminals differ in where the cursor is after the
 	// last column.
@@ -94,7 +96,6 @@ func (p *Printer) tail(columns, rows int) []string {
 		out = append(out, "")
 	}
 	for _, line := range lines {
-		line = strings.ReplaceAll(line, "\t", "    ")
 		out = append(out, strings.Split(xansi.Wrap(line, width, ""), "\n")...)
 	}
 	return out[max(0, len(out)-most):]
