@@ -61,10 +61,6 @@ type Divergence struct {
 	RMSDelta float64 `json:"rms_delta_p"`
 }
 
-// defaultWindow is the length of a piece of text, in tokens: what llama.cpp's
-// tools take, so that numbers compare.
-const defaultWindow = 512
-
 // A Device is a processor that models can be computed on.
 type Device struct {
 	Name        string `json:"name"` // CPU, CUDA0, Metal, …

@@ -67,3 +67,7 @@ func evaluate(ctx context.Context, x *lctx, tokens []token, first int, show func
 	}
 	return nil
 }
+
+// defaultWindow is the length of a piece of text, in tokens: what llama.cpp's
+// tools take, so that numbers compare.
+const defaultWindow = 512

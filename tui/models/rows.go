@@ -16,7 +16,7 @@ import (
 	"github.com/bise-sh/bise/units"
 )
 
-// An entry is a row of the list of models: one of its four is set.
+// An entry is a row of the list of models. One of the first four fields is set.
 type entry struct {
 	download  *Download
 	installed *library.Installed
@@ -25,7 +25,7 @@ type entry struct {
 	row       kit.Row
 }
 
-// key tells entries apart, also when they are made anew.
+// key identifies an entry across refreshes.
 func (e entry) key() string {
 	switch {
 	case e.download != nil:
@@ -38,41 +38,40 @@ func (e entry) key() string {
 	return "server " + e.server
 }
 
-// entries are what the list of models shows: what is on its way, what is here, what
-// is on servers, and what could be. To somebody who has no model yet, what could be
-// matters most.
+// entries returns the rows: downloads, installed models, servers and the catalogue. For a user
+// without models, the catalogue comes first.
 func (s *Service) entries(filter string, first bool) []entry {
-	var coming, here, served, known []entry
+	var downloads, installed, servers, offered []entry
 	for _, w := range s.Downloads {
-		coming = append(coming, s.downloadEntry(w))
+		downloads = append(downloads, s.downloadEntry(w))
 	}
 	for i := range s.Installed {
-		here = append(here, s.installedEntry(&s.Installed[i]))
+		installed = append(installed, s.installedEntry(&s.Installed[i]))
 	}
 	if s.endpoints != nil {
-		servers := s.endpoints.Endpoints()
-		for _, name := range sortedKeys(servers) {
-			served = append(served, entry{server: name, row: kit.Row{Group: "on servers", Cells: []string{kit.OneLine(name), "", "models of a server", kit.OneLine(servers[name].URL)}}})
+		endpoints := s.endpoints.Endpoints()
+		for _, name := range sortedKeys(endpoints) {
+			servers = append(servers, entry{server: name, row: kit.Row{Group: "on servers", Cells: []string{kit.OneLine(name), "", "server", kit.OneLine(endpoints[name].URL)}}})
 		}
 	}
-	known = s.knownEntries(filter != "")
-	all := slices.Concat(coming, here, served, known)
+	offered = s.catalogEntries(filter != "")
+	all := slices.Concat(downloads, installed, servers, offered)
 	if first {
-		for i := range known {
-			known[i].row.Group = ""
+		for i := range offered {
+			offered[i].row.Group = ""
 		}
-		for i := range here {
-			here[i].row.Group = "already here"
+		for i := range installed {
+			installed[i].row.Group = "already here"
 		}
-		all = slices.Concat(coming, known, here, served)
+		all = slices.Concat(downloads, offered, installed, servers)
 	}
 	return filtered(all, filter)
 }
 
 func sortedKeys[T any](m map[string]T) []string { return slices.Sorted(maps.Keys(m)) }
 
-// filtered are the entries that have the filter in their name, before those of the
-// same group that have all its words anywhere.
+// filtered returns the entries whose name contains the filter. In each group, the entries that
+// contain all its words anywhere follow.
 func filtered(all []entry, filter string) []entry {
 	if filter = strings.TrimSpace(filter); filter == "" {
 		return all
@@ -99,29 +98,28 @@ func filtered(all []entry, filter string) []entry {
 		}
 	}
 	kit.SortBy(found, func(e entry) int {
-		place := groups[e.row.Group] * 2
+		order := groups[e.row.Group] * 2
 		if e.row.Marks == nil {
-			place++
+			order++
 		}
-		return place
+		return order
 	})
 	return found
 }
 
 func (s *Service) downloadEntry(w *Download) entry {
-	return entry{download: w, row: kit.Row{Group: "on the way", Cells: []string{kit.OneLine(w.title)}, Rest: w.status, Spoken: w.said()}}
+	return entry{download: w, row: kit.Row{Group: "downloads", Cells: []string{kit.OneLine(w.title)}, Rest: w.status, Spoken: w.summary()}}
 }
 
 func (s *Service) installedEntry(i *library.Installed) entry {
 	return entry{installed: i, row: kit.Row{
 		Group: "on this machine",
-		Cells: []string{s.titleOf(i), units.Size(i.Size), s.stateOf(i), aboutInstalled(i)},
+		Cells: []string{s.titleOf(i), units.Size(i.Size), s.stateOf(i), describeInstalled(i)},
 		Dim:   i.Problem != nil,
 	}}
 }
 
-// titleOf is what an installed model is called: by its title where it has one, and
-// with its type where another has the same.
+// titleOf returns the title of an installed model, or its name if the title is not unique.
 func (s *Service) titleOf(i *library.Installed) string {
 	title := cmp.Or(i.Title, i.Name)
 	for n := range s.Installed {
@@ -132,10 +130,10 @@ func (s *Service) titleOf(i *library.Installed) string {
 	return kit.OneLine(title)
 }
 
-// stateOf says whether a model is in memory, or whether it fits.
+// stateOf describes whether a model is in use, loaded, or fits in memory.
 func (s *Service) stateOf(i *library.Installed) string {
 	if i.Problem != nil {
-		return "cannot be used"
+		return "unusable"
 	}
 	switch m := s.engines.Find(i.Name); {
 	case m == nil:
@@ -158,21 +156,14 @@ func (s *Service) stateOf(i *library.Installed) string {
 	return ""
 }
 
-// aboutInstalled says what a model can do, under which licence, and who has it.
-func aboutInstalled(i *library.Installed) string {
-	var parts []string
-	for _, part := range []string{library.AbilityText(i.Can), i.Type, i.Terms.Restrictions(), i.Location()} {
-		if part = kit.OneLine(part); part != "" {
-			parts = append(parts, part)
-		}
-	}
-	return strings.Join(parts, " · ")
+// describeInstalled lists a model's abilities, type, licence limits and location.
+func describeInstalled(i *library.Installed) string {
+	return joinParts(library.AbilityText(i.Can), i.Type, i.Terms.Restrictions(), i.Location())
 }
 
-// knownEntries are the models of the catalogue that are not here, the best for this
-// machine first; with everything, also those that a newer one has replaced, and
-// those that only servers can run.
-func (s *Service) knownEntries(everything bool) []entry {
+// catalogEntries returns the models of the catalogue that are not installed, the best for this
+// machine first. everything includes replaced models and models that run only on servers.
+func (s *Service) catalogEntries(everything bool) []entry {
 	if s.catalog == nil || s.Machine == nil {
 		return nil
 	}
@@ -198,7 +189,7 @@ func (s *Service) knownEntries(everything bool) []entry {
 			e.Model = m
 		}
 		list = append(list, entry{model: &m, row: kit.Row{
-			Group: "to download", Cells: []string{kit.OneLine(m.Title), e.SizeText(), e.FitText(*s.Machine), aboutKnown(e)}, Dim: rank(e) > rankTight,
+			Group: "to download", Cells: []string{kit.OneLine(m.Title), e.SizeText(), e.FitText(*s.Machine), joinParts(e.AbilityText(), e.Restrictions())}, Dim: rank(e) > rankTight,
 		}})
 	}
 	slices.SortStableFunc(list, func(a, b entry) int { return rank(s.known[a.model.Name]) - rank(s.known[b.model.Name]) })
@@ -226,13 +217,4 @@ func rank(e library.CatalogEntry) int {
 		return rankTight
 	}
 	return rankTooBig
-}
-
-// aboutKnown describes what a model can do and what its licence forbids.
-func aboutKnown(e library.CatalogEntry) string {
-	about := e.AbilityText()
-	if limits := e.Restrictions(); limits != "" {
-		about += " · " + limits
-	}
-	return about
 }

@@ -37,7 +37,8 @@ type Conversation struct {
 	transcript *transcript
 	composer   *composer
 
-	handler answerHandler // nil: answers are plain text
+	commands []kit.Command // of the mode alone
+	handler  answerHandler // nil: answers are plain text
 
 	saved      *savedID // nil: not in the history yet
 	ref        string   // of the model
@@ -117,7 +118,7 @@ func (c *Conversation) UseModel(ref string) tea.Cmd {
 	if s := c.saved; s != nil {
 		mode := c.mode
 		c.history.write(func(ctx context.Context, store *history.Store) error {
-			return store.Choose(ctx, s.id.Load(), mode, ref)
+			return store.SetModel(ctx, s.id.Load(), mode, ref)
 		})
 	}
 	return cmd
@@ -311,7 +312,7 @@ func (c *Conversation) recorder(t *turn, continuing bool) func(engine.Event) {
 			recorder.Question.Parent = parent()
 		}
 		err := recorder.Begin(ctx, store)
-		if recorder.Begun() {
+		if recorder.HasBegun() {
 			own.id.Store(recorder.Answer())
 		}
 		return err
@@ -321,7 +322,7 @@ func (c *Conversation) recorder(t *turn, continuing bool) func(engine.Event) {
 			if event == nil {
 				return recorder.Close()
 			}
-			return recorder.Take(event)
+			return recorder.Record(event)
 		})
 	}
 }
@@ -485,7 +486,7 @@ func (c *Conversation) used() (used, total int) {
 
 // copyText is a command that copies text to the clipboard.
 func (c *Conversation) copyText(text, what string) tea.Cmd {
-	c.notify.Say("copied " + what)
+	c.notify.Info("copied " + what)
 	return c.terminal.Copy(strings.TrimRight(text, "\n"))
 }
 

@@ -27,13 +27,8 @@ type Math struct {
 func NewMath(o Options) *Math {
 	m := &Math{Chat: &Chat{newConversation(o, "math", "Enter a problem. /votes generates several solutions")}, votes: 1}
 	m.handler = m
-	own := m.composer.commands
-	m.composer.commands = func() []kit.Command { return append([]kit.Command{m.votesCommand()}, own()...) }
+	m.commands = []kit.Command{m.votesCommand()}
 	return m
-}
-
-func (m *Math) Commands() []kit.Command {
-	return append([]kit.Command{m.votesCommand()}, m.Chat.Commands()...)
 }
 
 // votesCommand sets the number of solutions.
@@ -41,11 +36,11 @@ func (m *Math) votesCommand() kit.Command {
 	return kit.Command{Name: "votes", Args: "N", Help: "generate N solutions and choose the most frequent answer", Run: func(args string) kit.Outcome {
 		n, err := strconv.Atoi(strings.TrimSpace(args))
 		if err != nil || n < 1 || n > math.MaxVotes {
-			m.notify.Say(fmt.Sprintf("invalid number of votes: want 1 to %d", math.MaxVotes))
+			m.notify.Info(fmt.Sprintf("invalid number of votes: want 1 to %d", math.MaxVotes))
 			return kit.Handled(nil)
 		}
 		m.votes = n
-		m.notify.Say(units.Plural(n, "solution") + " for the next problem")
+		m.notify.Info(units.Plural(n, "solution") + " for the next problem")
 		return kit.Handled(nil)
 	}}
 }

@@ -58,8 +58,10 @@ func NewVision(o Options) *Vision {
 		chosen: -1, tokens: map[countKey]int{},
 	}
 	v.handler = v
-	own := v.composer.commands
-	v.composer.commands = func() []kit.Command { return append([]kit.Command{v.nextCommand()}, own()...) }
+	v.commands = []kit.Command{{Name: "image", Help: "show the next image", Run: func(string) kit.Outcome {
+		v.next()
+		return kit.Handled(nil)
+	}}}
 	return v
 }
 
@@ -130,17 +132,6 @@ func (v *Vision) next() {
 	if n := len(v.imageList()); n > 0 {
 		v.chosen = (v.current(n) + 1) % n
 	}
-}
-
-func (v *Vision) nextCommand() kit.Command {
-	return kit.Command{Name: "image", Help: "show the next image", Run: func(string) kit.Outcome {
-		v.next()
-		return kit.Handled(nil)
-	}}
-}
-
-func (v *Vision) Commands() []kit.Command {
-	return append([]kit.Command{v.nextCommand()}, v.Chat.Commands()...)
 }
 
 // nextImage selects the next image.

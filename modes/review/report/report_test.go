@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"encoding/xml"
+	"net/url"
+	"path"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -61,6 +63,20 @@ func write(t *testing.T, format string, r review.Result) string {
 	return b.String()
 }
 
+// TestSuggestionsThatAreNotUTF8 checks that only a patch has a suggestion with bytes
+// that a text cannot have.
+func TestSuggestionsThatAreNotUTF8(t *testing.T) {
+	r := review.Result{Findings: []review.Finding{{
+		File: "f", Line: 1, EndLine: 1, Severity: review.Major, Category: "bug", Title: "t", Code: "caf\xe9 bad",
+		Suggestion: &review.Suggestion{Line: 1, EndLine: 1, Old: "caf\xe9 bad\n", New: "caf\xe9 good\n"},
+	}}}
+	for _, format := range Formats() {
+		if got := write(t, format, r); strings.Contains(got, "good") {
+			t.Errorf("%s has the suggestion: %s", format, got)
+		}
+	}
+}
+
 func TestReports(t *testing.T) {
 	for _, format := range Formats() {
 		t.Run(format, func(t *testing.T) {
@@ -106,6 +122,25 @@ func TestReportsKeepTheirSchemas(t *testing.T) {
 				t.Error("the schema takes anything")
 			}
 		})
+	}
+}
+
+// GitHub resolves each URI as Go's url.Parse reads it.
+func TestSARIFNamesEveryFile(t *testing.T) {
+	for _, name := range []string{
+		"12:30 notes.py", "a:b.py", "http://x", "src/a:b.py", "c:\\x.py", "a b", " a", "50%.txt", "%41", "q?x", "a#b", "[x]", "ö.go", "caf\xe9", "a\"b<c>", "tab\tnew\nline", "*", "~a", "@x", "a;b=c", "日本.py", "x`y^z{|}",
+	} {
+		uri := artifact(name).URI
+		u, err := url.Parse(uri)
+		if err != nil || u.Scheme != "" || u.Host != "" || u.RawQuery != "" || u.Fragment != "" || path.Clean(u.Path) != path.Clean(name) {
+			t.Errorf("%q is %q: %+v, %v", name, uri, u, err)
+		}
+		if strings.ContainsFunc(uri, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("\"<>\\^`{|}[]", r) }) {
+			t.Errorf("%q is %q, which has characters that a URI must not have", name, uri)
+		}
+	}
+	if uri := artifact("12:30 notes.py").URI; uri != "./12:30%20notes.py" {
+		t.Error(uri)
 	}
 }
 

@@ -1,9 +1,9 @@
-package term
+package markdown
 
 import (
 	"strings"
 
-	"github.com/charmbracelet/x/ansi"
+	xansi "github.com/charmbracelet/x/ansi"
 )
 
 // ExpandTabs replaces the tabs in plain text by spaces up to the next tab stop. Stops
@@ -29,7 +29,7 @@ func ExpandTabs(s string) string {
 			if !ok {
 				break
 			}
-			column += ansi.StringWidth(text)
+			column += xansi.StringWidth(text)
 			spaces := stop - column%stop
 			b.WriteString(strings.Repeat(" ", spaces))
 			column, line = column+spaces, rest
