@@ -141,8 +141,8 @@ func TestForeignStreams(t *testing.T) {
 			text: "ab", reason: "stop", usage: counted,
 		},
 		{
-			name: "calls with numeric ids",
-			body: lines(choices(`{"index":"0","delta":{"tool_calls":[{"index":0.0,"id":"Qm3xT81Zp","type":"function","function":{"name":"f","arguments":{"b": 2}}}]},"finish_reason":"tool_calls"}`), "[DONE]"),
+			name:  "calls with numeric ids",
+			body:  lines(choices(`{"index":"0","delta":{"tool_calls":[{"index":0.0,"id":"Qm3xT81Zp","type":"function","function":{"name":"f","arguments":{"b": 2}}}]},"finish_reason":"tool_calls"}`), "[DONE]"),
 			calls: []engine.ToolCall{call("Qm3xT81Zp", "f", `{"b":2}`, 0)}, reason: "tool_calls",
 		},
 		{
