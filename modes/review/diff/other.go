@@ -39,6 +39,9 @@ func quality(files []File) int {
 	return n
 }
 
+// colouredSign matches a line of a hunk that begins with a coloured sign.
+var colouredSign = regexp.MustCompile(`(?m)^(?:\x1b\[[0-9;:]*[mK])+[-+](?:[^-+]|$)`)
+
 // hunkStart matches the header of a hunk.
 var hunkStart = regexp.MustCompile(`(?m)^@@ -\d+(?:,\d+)? \+\d+(?:,\d+)? @@.*\n`)
 
@@ -46,9 +49,9 @@ var hunkStart = regexp.MustCompile(`(?m)^@@ -\d+(?:,\d+)? \+\d+(?:,\d+)? @@.*\n`
 var wordChange = regexp.MustCompile(`\[-.*-\]|\{\+.*\+\}`)
 
 // isWordDiff reports whether a hunk is of git diff --word-diff: it has lines without a
-// sign in which words are marked, or, as porcelain, lines with ~ only. colours reports
-// that colours were removed from the text, which mark the words of --color-words.
-func isWordDiff(text string, files []File, colours bool) bool {
+// sign in which words are marked, or, as porcelain, lines with ~ only. text is plain
+// with its colours: those of --color-words do not begin at a sign.
+func isWordDiff(text, plain string, files []File) bool {
 	suspect := false
 	for _, f := range files {
 		suspect = suspect || f.Damaged
@@ -59,14 +62,16 @@ func isWordDiff(text string, files []File, colours bool) bool {
 	if !suspect {
 		return false
 	}
-	starts := hunkStart.FindAllStringIndex(text, -1)
+	if text != plain && !colouredSign.MatchString(text) {
+		return true
+	}
+	starts := hunkStart.FindAllStringIndex(plain, -1)
 	for i, at := range starts {
-		end := len(text)
+		end := len(plain)
 		if i+1 < len(starts) {
 			end = starts[i+1][0]
 		}
-		signs := false
-		for line := range strings.Lines(text[at[1]:end]) {
+		for line := range strings.Lines(plain[at[1]:end]) {
 			line = strings.TrimRight(line, "\r\n")
 			if strings.HasPrefix(line, "diff ") {
 				break
@@ -75,10 +80,6 @@ func isWordDiff(text string, files []File, colours bool) bool {
 			if line == "~" || !signed && wordChange.MatchString(line) {
 				return true
 			}
-			signs = signs || signed
-		}
-		if colours && !signs {
-			return true
 		}
 	}
 	return false

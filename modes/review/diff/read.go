@@ -24,7 +24,7 @@ func Parse(text string) ([]File, error) {
 	}
 	format := ""
 	switch {
-	case isWordDiff(plain, files, plain != text):
+	case isWordDiff(text, plain, files):
 		format = "word"
 	case len(files) == 0 && strings.TrimSpace(text) != "":
 		if format = otherFormat(text); format == "" {
