@@ -33,7 +33,7 @@ type reviewFlags struct {
 	load               flags.Load
 	allowPartial       bool
 	sureness, parallel bool     // the flags are given
-	changes            []string // those that say which change git is to show
+	changes            []string // the flags that select the change
 }
 
 // Review is the command bise review.
@@ -95,7 +95,7 @@ func runReview(ctx context.Context, con *console.Console, lib *library.Library, 
 	}
 	defer tree.Close()
 	if len(c.Files) == 0 {
-		con.Notef("There is nothing to review%s.", why)
+		con.Notef("Nothing to review%s.", why)
 		w, err := reviewWriter(con, v.format, c.Root, "")
 		if err != nil {
 			return err
@@ -142,22 +142,22 @@ func runReview(ctx context.Context, con *console.Console, lib *library.Library, 
 	return nil
 }
 
-// check refuses flags that cannot be meant.
+// check rejects invalid flags.
 func (v *reviewFlags) check() error {
 	if len(v.changes) > 1 {
-		return fault.Errorf(fault.Usage, "%s and %s cannot both be meant", v.changes[0], v.changes[1])
+		return fault.Errorf(fault.Usage, "%s and %s are mutually exclusive", v.changes[0], v.changes[1])
 	}
 	if v.format != "text" && !slices.Contains(report.Formats(), v.format) {
-		return fault.Errorf(fault.Usage, "--format cannot be %q: it is text, %s", v.format, strings.Join(report.Formats(), ", "))
+		return fault.Errorf(fault.Usage, "invalid --format %q: want text, %s", v.format, strings.Join(report.Formats(), ", "))
 	}
 	if v.failOn != "" && !slices.Contains(review.Severities, review.Severity(v.failOn)) {
-		return fault.Errorf(fault.Usage, "--fail-on cannot be %q: it is info, minor, major or critical", v.failOn)
+		return fault.Errorf(fault.Usage, "invalid --fail-on %q: want info, minor, major or critical", v.failOn)
 	}
 	if !(v.confidence >= 0 && v.confidence <= 1) {
-		return fault.Errorf(fault.Usage, "--confidence is %v and must be between 0 and 1", v.confidence)
+		return fault.Errorf(fault.Usage, "invalid --confidence %v: want 0 to 1", v.confidence)
 	}
 	if v.jobs < 1 || v.jobs > 64 {
-		return fault.Errorf(fault.Usage, "--jobs is %d and must be between 1 and 64", v.jobs)
+		return fault.Errorf(fault.Usage, "invalid --jobs %d: want 1 to 64", v.jobs)
 	}
 	return nil
 }
@@ -221,7 +221,7 @@ func findSubject(ctx context.Context, con *console.Console, v reviewFlags, paths
 			}
 		}
 		if !repository {
-			return c, "", &fault.Error{Kind: fault.Usage, Msg: "there is nothing to review: this folder is not in a git repository", Advice: "Pipe in a diff, or name files."}
+			return c, "", &fault.Error{Kind: fault.Usage, Msg: "nothing to review: not in a git repository", Advice: "Pipe in a diff, or name files."}
 		}
 		why = ": nothing has changed since the last commit"
 		c.Files, err = currentChange(ctx, con)
@@ -240,7 +240,7 @@ func currentChange(ctx context.Context, con *console.Console) ([]diff.File, erro
 		con.Notef("Standard input is empty: reviewing the changes in this git repository.")
 	}
 	if staged {
-		con.Notef("All changes are staged: those are reviewed.")
+		con.Notef("All changes are staged: reviewing the staged changes.")
 	} else if len(files) > 0 {
 		more, err := change.Git(ctx, change.Selection{Staged: true})
 		if err != nil {
@@ -251,7 +251,7 @@ func currentChange(ctx context.Context, con *console.Console) ([]diff.File, erro
 		}
 	}
 	if n := change.Untracked(ctx); n > 0 {
-		con.Notef("%s not in git and not reviewed (git add -N takes them in).", are(n, "new file"))
+		con.Notef("%s not in git and not reviewed (add them with git add -N).", are(n, "new file"))
 	}
 	return files, nil
 }

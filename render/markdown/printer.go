@@ -11,8 +11,6 @@ import (
 	"strings"
 
 	xansi "github.com/charmbracelet/x/ansi"
-
-	"github.com/bise-sh/bise/render/term"
 )
 
 // A Printer prints one text. An output error is returned by every later call. It
@@ -86,7 +84,7 @@ func (p *Printer) tail(columns, rows int) []string {
 		return nil
 	}
 	most := max(1, rows-1)
-	lines := strings.Split(term.ExpandTabs(text), "\n")
+	lines := strings.Split(ExpandTabs(text), "\n")
 	lines = lines[max(0, len(lines)-most):]
 	// A row never fills the width: terminals differ in where the cursor is after the
 	// last column.

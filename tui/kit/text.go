@@ -7,6 +7,7 @@ import (
 	"charm.land/lipgloss/v2"
 	"github.com/charmbracelet/x/ansi"
 
+	"github.com/bise-sh/bise/render/markdown"
 	"github.com/bise-sh/bise/render/term"
 )
 
@@ -56,7 +57,7 @@ func Indent(lines []string, by int) []string {
 
 // Wrap breaks plain text from outside into lines of a width.
 func Wrap(s string, width int) []string {
-	return strings.Split(ansi.Wrap(term.ExpandTabs(term.Clean(s)), max(1, width), ""), "\n")
+	return strings.Split(ansi.Wrap(markdown.ExpandTabs(term.Clean(s)), max(1, width), ""), "\n")
 }
 
 // StyleLines styles each line.

@@ -11,6 +11,7 @@ import (
 	"github.com/bise-sh/bise/modes/progress"
 	"github.com/bise-sh/bise/modes/review"
 	"github.com/bise-sh/bise/modes/review/diff"
+	"github.com/bise-sh/bise/render/markdown"
 	"github.com/bise-sh/bise/render/term"
 	"github.com/bise-sh/bise/tui/engines"
 	"github.com/bise-sh/bise/tui/kit"
@@ -150,7 +151,7 @@ func (m *Mode) drawFinding(f *finding, around int) []string {
 
 // codeLine returns a line of code for drawing.
 func codeLine(s string) string {
-	return term.ExpandTabs(strings.TrimRight(term.Clean(s), "\r\n"))
+	return markdown.ExpandTabs(strings.TrimRight(term.Clean(s), "\r\n"))
 }
 
 // codeLines returns lines of code as they can be drawn, with the same tab stops.
@@ -162,7 +163,7 @@ func codeLines(lines []diff.Line) []string {
 	for i, l := range lines {
 		text[i] = strings.TrimRight(term.Clean(l.Text), "\r\n")
 	}
-	return strings.Split(term.ExpandTabs(strings.Join(text, "\n")), "\n")
+	return strings.Split(markdown.ExpandTabs(strings.Join(text, "\n")), "\n")
 }
 
 // annotate draws the text of a finding and its suggestion.

@@ -264,13 +264,14 @@ func (c *HistoryDialog) Resize(width, height int) {
 }
 
 func (c *HistoryDialog) Press(k tea.KeyPressMsg) kit.Outcome {
+	i, selected := c.SelectedRow()
 	switch {
-	case kit.Matches(k, c.Look.Keys.Delete):
-		return c.remove()
-	case kit.Matches(k, c.Look.Keys.Rename):
-		return c.rename()
-	case kit.Matches(k, c.Look.Keys.Export):
-		return c.export()
+	case kit.Matches(k, c.Look.Keys.Delete) && selected:
+		return c.remove(i)
+	case kit.Matches(k, c.Look.Keys.Rename) && selected:
+		return c.rename(c.hits[i].Conversation)
+	case kit.Matches(k, c.Look.Keys.Export) && selected:
+		return c.export(c.hits[i].Conversation)
 	case kit.Matches(k, c.Look.Keys.Undo) && c.Filter.Text == "" && c.deleted:
 		return kit.Handled(c.restore(0))
 	}
@@ -321,11 +322,7 @@ func (c *HistoryDialog) open(h history.Hit) kit.Outcome {
 }
 
 // remove deletes the selected conversation, which can be undone.
-func (c *HistoryDialog) remove() kit.Outcome {
-	i, ok := c.SelectedRow()
-	if !ok {
-		return kit.Handled(nil)
-	}
+func (c *HistoryDialog) remove(i int) kit.Outcome {
 	gone := c.hits[i].Conversation
 	c.history.write(func(ctx context.Context, store *history.Store) error { return store.Delete(ctx, gone.ID) })
 	c.hits = slices.Delete(c.hits, i, i+1)
@@ -362,12 +359,7 @@ type titleChosen struct {
 	title string
 }
 
-func (c *HistoryDialog) rename() kit.Outcome {
-	i, ok := c.SelectedRow()
-	if !ok {
-		return kit.Handled(nil)
-	}
-	conversation := c.hits[i].Conversation
+func (c *HistoryDialog) rename(conversation history.Conversation) kit.Outcome {
 	return kit.Open(kit.NewPrompt(c.Look, "Rename", "New title. If empty, bise uses the first words.", conversation.Title, "rename", func(title string) kit.Outcome {
 		return kit.Close(titleChosen{conversation.ID, title})
 	}))
@@ -379,12 +371,7 @@ type exportChosen struct {
 	path string
 }
 
-func (c *HistoryDialog) export() kit.Outcome {
-	i, ok := c.SelectedRow()
-	if !ok {
-		return kit.Handled(nil)
-	}
-	conversation := c.hits[i].Conversation
+func (c *HistoryDialog) export(conversation history.Conversation) kit.Outcome {
 	question := "File name. Markdown is for reading; a .json file has the whole conversation and can be imported."
 	return kit.Open(kit.NewPrompt(c.Look, "Export", question, fileName(titleOf(conversation))+".md", "export", func(path string) kit.Outcome {
 		return kit.Close(exportChosen{conversation.ID, path})

@@ -30,7 +30,7 @@ type Change struct {
 	About string // which of several: a commit's subject; may be empty
 	Root  string // the folder that paths begin at
 	Files []diff.File
-	Named []string // of the files, those that were named
+	Named []string // the files that the user named
 }
 
 // maxFiles is how many files of a folder are read.
