@@ -49,7 +49,7 @@ var forbidden = map[string][][]string{
 	"library":           {terminal, llama, {module + "/cli", module + "/tui", module + "/lsp"}, {module + "/modes", module + "/history"}}, // a worker serves api
 	"library/pull":      {terminal, llama, commands, {module + "/modes", module + "/history", module + "/config"}},
 	"api":               {terminal, llama, leaves, {module + "/cli", module + "/tui", module + "/lsp"}},
-	"lsp":               {terminal, llama, {module + "/cli", module + "/tui"}},
+	"lsp":               {{"charm.land"}, llama, {module + "/cli", module + "/tui"}},
 	"tui":               {llama, {module + "/cli"}},
 	"tui/kit":           {llama, http, {module + "/cli"}, engines, middle, without(leaves, "/config"), rooms},
 	"tui/engines":       {llama, {module + "/cli"}, rooms},

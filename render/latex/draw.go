@@ -291,7 +291,7 @@ func (d *drawer) accent(a accent, tight bool) box {
 	return atop(1, 'c', line, body)
 }
 
-// box draws the arrow in at least so many cells.
+// box draws the arrow in at least the given number of cells.
 func (a arrow) box(width int) box {
 	ends := ansi.StringWidth(a.left + a.right)
 	return textBox(a.left + strings.Repeat(a.line, max(width-ends, 0)) + a.right)

@@ -186,7 +186,7 @@ var textLetters = map[token]string{
 	`\textdagger`: "†", `\textdaggerdbl`: "‡", `\textbullet`: "•",
 }
 
-// characters are those that are no ordinary symbols.
+// characters has the symbols with a class other than ordinary.
 var characters = func() map[string]symbol {
 	all := map[string]symbol{}
 	for _, table := range []struct {
