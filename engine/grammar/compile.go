@@ -10,6 +10,8 @@
 //     no others.
 //   - A whole number has no fraction and no exponent, and a number has at most 16 digits
 //     before and after the point where no bound has more.
+//   - Times have no leap seconds.
+//   - unevaluatedItems and unevaluatedProperties see one branch of an anyOf, and no if.
 //   - Between two parts of an object or a list is at most one blank, and nothing follows the value.
 package grammar
 
@@ -90,7 +92,7 @@ type checker struct {
 	compiled map[string]*jsonschema.Schema
 }
 
-const documentURL = "schema:/document.json"
+const documentURL = "schema:///document.json"
 
 func newChecker(d *document) *checker {
 	return &checker{document: d, compiled: map[string]*jsonschema.Schema{}}

@@ -326,7 +326,7 @@ func (c *compiler) object(all conjunction, properties []property, extras []extra
 				if p.required {
 					next = &trie{}
 				}
-				next = next.insert(strings.TrimPrefix(quote(p.name), `"`), entry(seq(text(":")), p.value, k, i+1))
+				next = next.insert(strings.TrimPrefix(quote(p.name), `"`), seq(ref(w.add(entry(seq(text(":")), p.value, k, i+1)))))
 			}
 			var begins [][]element
 			if high < 0 || k < high {

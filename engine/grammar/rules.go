@@ -2,7 +2,6 @@ package grammar
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -22,10 +21,10 @@ type element struct {
 
 const (
 	maxRules    = 400_000
-	maxElements = 2_000_000
+	maxElements = 4_000_000
 )
 
-var errLarge = errors.New("the schema is too large: its grammar has more than 2,000,000 elements")
+var errLarge = fmt.Errorf("the schema is too large: its grammar has more than %d elements", maxElements)
 
 // A writer collects the rules of a grammar. Rule 0 is the root.
 type writer struct {
@@ -273,6 +272,9 @@ func (w *writer) finish(ctx context.Context) (string, error) {
 		for j, a := range w.rules[order[i]] {
 			if j > 0 {
 				b.WriteString(" |")
+			}
+			if len(a) == 0 {
+				b.WriteString(` ""`) // after | alone, the next line would be taken for its sequence
 			}
 			for _, e := range a {
 				b.WriteByte(' ')

@@ -154,30 +154,33 @@ func newDocument(data []byte) (*document, error) {
 		d.id, _ = o.get("$id").(string)
 		d.id = strings.TrimSuffix(d.id, "#")
 	}
-	d.index(root, "")
+	d.index(root, "", false)
 	return d, nil
 }
 
-func (d *document) index(v any, pointer string) {
+// index finds the anchors of the document, and the schemas within that have an $id: these are
+// documents of their own.
+func (d *document) index(v any, pointer string, inner bool) {
 	switch v := v.(type) {
 	case []any:
 		for i, e := range v {
-			d.index(e, pointer+"/"+strconv.Itoa(i))
+			d.index(e, pointer+"/"+strconv.Itoa(i), inner)
 		}
 	case *object:
-		if a, ok := v.get("$anchor").(string); ok {
-			d.anchors[a] = pointer
-		}
 		if id, ok := v.get("$id").(string); ok && pointer != "" {
 			if a, ok := strings.CutPrefix(id, "#"); ok {
 				d.anchors[a] = pointer
 			} else {
-				d.bases = append(d.bases, pointer+"/")
+				d.bases = append(d.bases, pointer)
+				inner = true
 			}
+		}
+		if a, ok := v.get("$anchor").(string); ok && !inner {
+			d.anchors[a] = pointer
 		}
 		for _, k := range v.keys {
 			if k != "enum" && k != "const" {
-				d.index(v.values[k], pointer+"/"+escape(k))
+				d.index(v.values[k], pointer+"/"+escape(k), inner)
 			}
 		}
 	}
@@ -216,13 +219,15 @@ func (d *document) child(n *node, v any, path ...string) (*node, error) {
 
 // resolve finds what a $ref refers to.
 func (d *document) resolve(n *node, to string) (*node, error) {
-	for _, base := range d.bases {
-		if strings.HasPrefix(n.pointer+"/", base) {
-			return nil, n.refuse("$ref", "references below another $id are not supported")
+	// A schema with an $id of its own is a document of its own.
+	v, base := d.root, ""
+	for _, b := range d.bases {
+		if strings.HasPrefix(n.pointer+"/", b+"/") && len(b) > len(base) {
+			base = b
 		}
 	}
 	fragment, ok := strings.CutPrefix(to, "#")
-	if !ok && d.id != "" {
+	if !ok && d.id != "" && base == "" {
 		if rest, ok2 := strings.CutPrefix(to, d.id); ok2 && (rest == "" || rest[0] == '#') {
 			fragment, ok = strings.TrimPrefix(rest, "#"), true
 		}
@@ -234,12 +239,15 @@ func (d *document) resolve(n *node, to string) (*node, error) {
 	if err != nil {
 		return nil, n.refuse("$ref", "invalid reference %q", to)
 	}
+	if base != "" && to != "#" && !strings.HasPrefix(pointer, "/") {
+		return nil, n.refuse("$ref", "references below another $id are supported only as pointers")
+	}
 	if pointer != "" && pointer[0] != '/' {
 		if pointer, ok = d.anchors[pointer]; !ok {
 			return nil, n.refuse("$ref", "nothing in the schema has the anchor of %q", to)
 		}
 	}
-	v := d.root
+	pointer = base + pointer
 	clean := ""
 	for _, part := range strings.Split(pointer, "/")[1:] {
 		part = strings.NewReplacer("~1", "/", "~0", "~").Replace(part)

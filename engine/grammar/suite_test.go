@@ -147,6 +147,9 @@ func TestSuite(t *testing.T) {
 				if fault.KindOf(err) != fault.Invalid {
 					t.Errorf("%v is not of the kind invalid", err)
 				}
+				if strings.HasPrefix(err.Error(), "no value") && len(c.Valid) > 0 {
+					t.Errorf("%v, but %s is valid", err, c.Valid)
+				}
 				refused++
 				t.Log(err)
 				return
@@ -186,5 +189,8 @@ func TestSuite(t *testing.T) {
 
 // leftOut are valid instances that have no text in the grammar, see the package's comment.
 var leftOut = []string{
-	"1.0", "1.1e308",
+	"1.0", "0.0", "[1.0]", "[0.0]", "-2", "9007199254740992.0", `{"baz":"bax","foo":"bar"}`,
+	`"23:59:60Z"`, `"23:59:60+00:00"`, `"01:29:60+01:30"`, `"23:29:60+23:30"`, `"15:59:60-08:00"`, `"00:29:60-23:30"`,
+	`"1998-12-31T23:59:60Z"`, `"1998-12-31T15:59:60.123-08:00"`,
+	`["a"]`, `{"foo":"a"}`, `{"foo":"foo","bar":"bar","baz":"baz"}`,
 }
