@@ -129,8 +129,10 @@ func TestLarge(t *testing.T) {
 	for i := range 20_000 {
 		fmt.Fprintf(&many, `,"property_%d":{"type":"string"}`, i)
 	}
+	fewer := strings.Join(strings.Split(many.String()[1:], ",")[:150], ",")
 	for name, schema := range map[string]string{
 		"20,000 optional properties": `{"type":"object","properties":{` + many.String()[1:] + `}}`,
+		"150 optional properties":    `{"type":"object","properties":{` + fewer + `}}`,
 		"20,000 of any type":         `{"type":"object","properties":{` + strings.ReplaceAll(many.String()[1:], `{"type":"string"}`, `{}`) + `}}`,
 		"maxLength 65536":            `{"type":"string","minLength":1,"maxLength":65536}`,
 		"maxLength 5000":             `{"type":"string","pattern":"^\\S+$","maxLength":5000}`,
@@ -153,6 +155,29 @@ func TestLarge(t *testing.T) {
 				t.Errorf("cancelled: %v", err)
 			}
 		})
+	}
+}
+
+// TestManyProperties holds that chunks of properties have what a trie has.
+func TestManyProperties(t *testing.T) {
+	var b strings.Builder
+	for i := range 400 {
+		fmt.Fprintf(&b, `,"p%d":{"type":"null"}`, i)
+	}
+	s, err := Compile(t.Context(), json.RawMessage(`{"properties":{`+b.String()[1:]+`},"required":["p200"],"type":"object"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := newMatcher(t, s.Grammar)
+	for text, want := range map[string]bool{
+		`{"p200":null}`: true, `{"p0":null,"p63":null,"p64":null,"p199":null,"p200":null,"p201":null,"p399":null}`: true,
+		`{"p5":null,"p190":null,"p200":null,"p399":null}`: true,
+		`{}`: false, `{"p0":null}`: false, `{"p0":null,"p201":null}`: false, `{"p1":null,"p0":null,"p200":null}`: false,
+		`{"p200":null,"p200":null}`: false, `{"p200":null,"p100":null}`: false, `{"p200":null,"p400":null}`: false,
+	} {
+		if m.matches(text) != want {
+			t.Errorf("%s: got %t, want %t", text, !want, want)
+		}
 	}
 }
 

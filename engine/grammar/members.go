@@ -273,6 +273,9 @@ func (c *compiler) extras(s shape, patterns []keyPattern, names []string, allowe
 	return out, nil
 }
 
+// chunk is how many optional properties a chain has.
+const chunk = 64
+
 // object writes the rule of objects with low to high members.
 func (c *compiler) object(all conjunction, properties []property, extras []extra, low, high int) (int, error) {
 	w := c.w
@@ -313,7 +316,11 @@ func (c *compiler) object(all conjunction, properties []property, extras []extra
 	}
 	var root [][]element
 	for k := range follow {
-		next := &trie{}
+		next := &trie{} // of the names from property i on, up to a required one
+		// A trie for each property shares most of its rules with the next one's, and still grows
+		// faster than their number. Where they are many, a chain leads from each property of a
+		// chunk to the next one, and from the chunk to the trie of those after it.
+		chained, chain := n > 200, 0
 		for i := n; i >= 0; i-- {
 			if c.ctx.Err() != nil {
 				return 0, context.Cause(c.ctx)
@@ -324,13 +331,27 @@ func (c *compiler) object(all conjunction, properties []property, extras []extra
 			if i < n {
 				p := properties[i]
 				if p.required {
-					next = &trie{}
+					next, chain = &trie{}, 0
 				}
-				next = next.insert(strings.TrimPrefix(quote(p.name), `"`), seq(ref(w.add(entry(seq(text(":")), p.value, k, i+1)))))
+				name, then := strings.TrimPrefix(quote(p.name), `"`), ref(w.add(entry(seq(text(":")), p.value, k, i+1)))
+				if chained {
+					if i%chunk == chunk-1 && len(next.edges) > 0 {
+						chain = next.write(w)
+					}
+					links := [][]element{seq(text(name), then)}
+					if chain != 0 {
+						links = append(links, seq(ref(chain)))
+					}
+					chain = w.add(links...)
+				}
+				next = next.insert(name, seq(then))
 			}
 			var begins [][]element
 			if high < 0 || k < high {
-				if len(next.edges) > 0 {
+				switch {
+				case chain != 0:
+					begins = append(begins, seq(text(`"`), ref(chain)))
+				case len(next.edges) > 0:
 					begins = append(begins, seq(text(`"`), ref(next.write(w))))
 				}
 				if i > last {

@@ -21,7 +21,7 @@ type element struct {
 
 const (
 	maxRules    = 400_000
-	maxElements = 4_000_000
+	maxElements = 2_000_000
 )
 
 var errLarge = fmt.Errorf("the schema is too large: its grammar has more than %d elements", maxElements)
