@@ -33,9 +33,13 @@ import (
 
 // A Schema is a JSON schema that a model can be kept to.
 type Schema struct {
-	Grammar string // GBNF
-	whole   *jsonschema.Schema
+	Grammar string             // GBNF
+	whole   *jsonschema.Schema // nil for more than maxChecked schemas
 }
+
+// maxChecked is how many schemas a document may have for the library that checks values: the
+// time that it takes to compile them grows with their square, and it cannot be interrupted.
+const maxChecked = 5000
 
 // Compile makes a grammar of a JSON schema of draft 7 or 2020-12. It fails with a
 // [fault.Invalid] that names the keyword which cannot be enforced.
@@ -61,6 +65,9 @@ func compile(ctx context.Context, schema json.RawMessage, open bool) (*Schema, e
 	if g == "" {
 		return nil, fault.Errorf(fault.Invalid, "no value satisfies the schema")
 	}
+	if len(d.nodes) > maxChecked {
+		return &Schema{Grammar: g}, nil
+	}
 	whole, err := c.checker.compile("")
 	if err != nil {
 		return nil, fault.Errorf(fault.Invalid, "invalid JSON schema: %w", err)
@@ -68,11 +75,15 @@ func compile(ctx context.Context, schema json.RawMessage, open bool) (*Schema, e
 	return &Schema{g, whole}, nil
 }
 
-// Check reports what is wrong with an answer.
+// Check reports what is wrong with an answer. Of very large schemas it knows no more than
+// whether the answer is JSON.
 func (s *Schema) Check(answer string) error {
 	v, err := jsonschema.UnmarshalJSON(strings.NewReader(answer))
 	if err != nil {
 		return fmt.Errorf("invalid JSON: %w", err)
+	}
+	if s.whole == nil {
+		return nil
 	}
 	err = s.whole.Validate(v)
 	if invalid, ok := errors.AsType[*jsonschema.ValidationError](err); ok {
@@ -221,7 +232,7 @@ func (c *compiler) grammar(all conjunction) (string, error) {
 
 // value returns the rule of the values that satisfy a conjunction.
 func (c *compiler) value(all conjunction) int {
-	all = all.sorted()
+	all = slices.DeleteFunc(slices.Clone(all), func(l literal) bool { return l.node.allowsAll() }).sorted()
 	return c.w.once("value "+all.key(), func(n int) { c.todo = append(c.todo, pending{n, all}) })
 }
 

@@ -92,6 +92,16 @@ func (n *node) has(key string) bool {
 	return ok
 }
 
+// allowsAll reports whether the schema has annotations only.
+func (n *node) allowsAll() bool {
+	if n.object == nil {
+		return !n.never
+	}
+	return !slices.ContainsFunc(n.object.keys, func(k string) bool {
+		return k != "title" && k != "description" && k != "default" && k != "examples" && k != "$comment"
+	})
+}
+
 // refuse is the error of a keyword that cannot be enforced.
 func (n *node) refuse(keyword, format string, args ...any) error {
 	err := fmt.Errorf(format, args...)
@@ -186,8 +196,13 @@ func (d *document) index(v any, pointer string, inner bool) {
 	}
 }
 
+var (
+	escaper   = strings.NewReplacer("~", "~0", "/", "~1")
+	unescaper = strings.NewReplacer("~1", "/", "~0", "~")
+)
+
 func escape(key string) string {
-	return strings.NewReplacer("~", "~0", "/", "~1").Replace(key)
+	return escaper.Replace(key)
 }
 
 // node returns the schema v that is at a pointer.
@@ -250,7 +265,7 @@ func (d *document) resolve(n *node, to string) (*node, error) {
 	pointer = base + pointer
 	clean := ""
 	for _, part := range strings.Split(pointer, "/")[1:] {
-		part = strings.NewReplacer("~1", "/", "~0", "~").Replace(part)
+		part = unescaper.Replace(part)
 		ok := false
 		switch at := v.(type) {
 		case *object:
