@@ -43,7 +43,7 @@ var forbidden = map[string][][]string{
 	"engine/remote":     {terminal, llama, {module + "/cli", module + "/tui", module + "/lsp"}, leaves, middle},
 	"mistral":           {terminal, http, llama, c, commands, leaves, middle},
 	"chattemplate":      {terminal, http, llama, c, commands, leaves, middle},
-	"modes":             {terminal, http, llama, commands, {module + "/downloader", module + "/history", module + "/config", module + "/library"}},
+	"modes":             {{"charm.land", module + "/tui"}, http, llama, commands, {module + "/downloader", module + "/history", module + "/config", module + "/library"}}, // render/term measures text with x/ansi
 	"attach":            {terminal, http, llama, c, commands, leaves, {module + "/modes", module + "/library"}},
 	"attach/web":        {terminal, llama, commands, leaves, {module + "/modes", module + "/library"}},
 	"library":           {terminal, llama, {module + "/cli", module + "/tui", module + "/lsp"}, {module + "/modes", module + "/history"}}, // a worker serves api

@@ -53,7 +53,7 @@ var oddWords = []struct{ pattern, instead string }{
 	{`\bis not (a|one) of (those|them)\b`, `"is not in the list"`},
 	{`\btell (what|whether|how|of|the|tokens)\b|\bonly tell\b`, `"show", "report"`},
 	{`\bso (much|sure|few)\b`, `a number, "too much"`},
-	{`\b[a-z]+'s own\b`, `"a bug in bise"; "its own X"`},
+	{`\bof [a-z.]+'s own\b`, `"a bug in bise"; "its own X"`},
 	{`\bexclude each other\b`, `"are mutually exclusive"`},
 	{`\b(go|goes|went|gone) on\b`, `"continue"`},
 	{`\bthose that\b|\bthose who\b`, `name the thing`},

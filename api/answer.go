@@ -13,7 +13,7 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-// A generation is a request for text, understood.
+// A generation is a decoded request for text.
 type generation struct {
 	model   string // as the request names it
 	stream  bool
@@ -44,7 +44,7 @@ func (g *generation) echoOf(choice int) string {
 	return g.echo(choice)
 }
 
-// newID is what La Plateforme's ids look like: 32 hexadecimal digits.
+// newID returns an id like La Plateforme's: 32 hexadecimal digits.
 func newID() string {
 	var b [16]byte
 	rand.Read(b[:])
@@ -114,7 +114,7 @@ func (s *server) feed(ctx context.Context, g generation, stream *stream) error {
 
 // finishReason returns a reason that clients of OpenAI know, and the engine's reason if
 // that is another.
-func finishReason(reason engine.FinishReason, strict bool) (told *engine.FinishReason, own engine.FinishReason) {
+func finishReason(reason engine.FinishReason, strict bool) (public *engine.FinishReason, original engine.FinishReason) {
 	if reason == engine.FinishModelLength && !strict {
 		return new(engine.FinishLength), reason
 	}

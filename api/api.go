@@ -1,14 +1,14 @@
-// Package api serves La Plateforme's HTTP API, and what OpenAI's clients need of
-// theirs, over any engine.Engine.
+// Package api serves La Plateforme's HTTP API, with the parts of OpenAI's API that its
+// clients need, over any engine.Engine.
 //
-// The same handler stands behind a worker's unix socket and behind `bise serve`:
-// one wire format, whose other end is package engine/remote. What bise has to
-// say beyond La Plateforme's fields (prompt progress, timings, what was left
-// out) travels where other clients do not look: in comment lines of the event
-// stream and in an object named "bise".
+// The same handler serves a worker's Unix socket and `bise serve`. Package engine/remote is
+// the client. Data beyond La Plateforme's fields (prompt progress, timings, messages left
+// out) is sent where other clients ignore it: in comment lines of the event stream and in
+// an object named "bise".
 package api
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -21,7 +21,7 @@ import (
 // in bytes: a handful of photographs, or any text that a model can hold.
 const DefaultBodyLimit = 64 << 20
 
-// Config says what a handler serves.
+// Config configures a handler.
 type Config struct {
 	// Open gives the engine of a model, by the name or alias a request has ("" when
 	// it has none). It waits until the model is loaded or ctx is done, and may
@@ -62,11 +62,7 @@ type Model struct {
 
 // New makes the handler.
 func New(c Config) http.Handler {
-	if c.BodyLimit == 0 {
-		c.BodyLimit = DefaultBodyLimit
-	}
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
+	c.BodyLimit = cmp.Or(c.BodyLimit, DefaultBodyLimit)
+	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
 	return newServer(c)
 }

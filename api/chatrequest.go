@@ -14,21 +14,15 @@ const safetyPrompt = "Always assist with care, respect, and truth. Respond with 
 // chat reads a chat request. The model may be absent where a server has one.
 func (o *object) chat() engine.ChatRequest {
 	req := engine.ChatRequest{Model: o.string("model"), Sampling: o.sampling()}
-	if v, ok := o.need("messages"); ok {
-		req.Messages = v.messages()
-	}
-	if v, ok := o.get("tools"); ok {
-		req.Tools = v.tools()
-	}
+	req.Messages = required(o, "messages", value.messages)
+	req.Tools = optional(o, "tools", value.tools)
 	if v, ok := o.get("tool_choice"); ok {
 		req.ToolChoice = v.toolChoice(req.Tools)
 	}
 	if v, ok := o.get("parallel_tool_calls"); ok {
 		req.ParallelToolCalls = new(v.boolean())
 	}
-	if v, ok := o.get("response_format"); ok {
-		req.ResponseFormat = v.responseFormat()
-	}
+	req.ResponseFormat = optional(o, "response_format", value.responseFormat)
 	req.ReasoningEffort = o.effort()
 	if !o.r.strict {
 		if v, ok := o.get("context_overflow"); ok {
@@ -54,7 +48,7 @@ func (o *object) chat() engine.ChatRequest {
 	return req
 }
 
-// hints are fields that may be given and change no answer.
+// hints reads fields that do not change an answer.
 func (o *object) hints() {
 	if v, ok := o.get("metadata"); ok && !v.is('{') {
 		v.violate("dict_type", "Input should be a valid dictionary", nil)
@@ -68,8 +62,8 @@ func (o *object) hints() {
 	}
 }
 
-// effort reads how much a model should think. The contract knows two answers;
-// OpenAI's steps between them are thinking too.
+// effort reads the reasoning effort. The contract has none and high; OpenAI's steps
+// between them count as high.
 func (o *object) effort() string {
 	effort := ""
 	if v, ok := o.get("prompt_mode"); ok && v.oneOf("reasoning") != "" {
@@ -86,7 +80,7 @@ func (o *object) effort() string {
 	return effort
 }
 
-// prediction checks an expected output, which never changes the text.
+// prediction checks a predicted output, which has no effect.
 func (v value) prediction() {
 	o, ok := v.object()
 	if !ok {
@@ -125,9 +119,7 @@ func (v value) jsonSchema() *engine.JSONSchema {
 		return nil
 	}
 	s := &engine.JSONSchema{Name: o.needString("name"), Description: o.string("description"), Strict: o.boolean("strict")}
-	if schema, ok := o.need("schema"); ok {
-		s.Schema = schema.schema()
-	}
+	s.Schema = required(o, "schema", value.schema)
 	o.done()
 	return s
 }

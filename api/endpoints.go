@@ -205,7 +205,7 @@ func (s *server) describeModel(ctx context.Context, model string) (engine.Info, 
 	return eng.Info(), nil
 }
 
-// health says whether requests are answered at once.
+// health reports whether requests are answered at once.
 func (s *server) health(w http.ResponseWriter, _ *http.Request) error {
 	if s.c.Health != nil {
 		if err := s.c.Health(); err != nil {

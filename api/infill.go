@@ -13,11 +13,11 @@ import (
 	"github.com/bise-sh/bise/mistral/fim"
 )
 
-// An infill is a request of llama.cpp's server to fill in, which editor plugins
-// send: llama.vim and llama.vscode.
+// An infill is a request of llama.cpp's /infill endpoint, which editor plugins use:
+// llama.vim and llama.vscode.
 type infill struct {
 	model    string
-	gap      fim.Gap
+	gap      fim.Input
 	sampling engine.Sampling
 	indent   int           // a line indented less ends the text
 	limit    time.Duration // of writing, once a line is whole; 0: none
@@ -28,11 +28,11 @@ type infill struct {
 // maxExtra is how many chunks of other files a request can have.
 const maxExtra = 256
 
-// infill reads a request to fill in, by the names of llama.cpp's server.
+// infill reads an infill request, by the field names of llama.cpp's server.
 func (o *object) infill() infill {
 	r := infill{
 		model: o.string("model"), sampling: o.sampling(), stream: o.boolean("stream"),
-		gap: fim.Gap{Prefix: o.string("input_prefix"), Suffix: o.string("input_suffix"), Begun: o.string("prompt")},
+		gap: fim.Input{Prefix: o.string("input_prefix"), Suffix: o.string("input_suffix"), Begun: o.string("prompt")},
 	}
 	if r.sampling.Temperature == nil {
 		// The samplers that plugins name have none: what is likeliest is wanted.
@@ -206,7 +206,7 @@ func (f *filling) take(piece string) (_ string, enough bool) {
 	return f.text[min(old, len(f.text)):], enough
 }
 
-// stopped fills in what the engine could not tell any more.
+// stopped sets the values that the engine has not reported.
 func (f *filling) stopped(began time.Time) {
 	d := &f.done
 	d.Usage.PromptTokens = f.read.Total

@@ -45,9 +45,7 @@ func (v value) message() (engine.Message, bool) {
 	}
 	switch role {
 	case engine.Assistant:
-		if c, ok := o.get("tool_calls"); ok {
-			m.ToolCalls = c.toolCalls()
-		}
+		m.ToolCalls = optional(o, "tool_calls", value.toolCalls)
 		m.Prefix = o.boolean("prefix")
 	case engine.ToolRole:
 		m.Name = o.string("name")
@@ -57,7 +55,7 @@ func (v value) message() (engine.Message, bool) {
 	return m, true
 }
 
-// role reads who speaks. OpenAI's developer is the system.
+// role reads the role of a message. OpenAI's developer is the system.
 func (o *object) role() (engine.Role, bool) {
 	v, ok := o.need("role")
 	if !ok {
@@ -120,10 +118,7 @@ func (v value) chunk(role engine.Role) (engine.Chunk, bool) {
 		}
 		return engine.Chunk{}, false
 	case engine.ThinkingChunk:
-		k := engine.Chunk{Type: engine.ThinkingChunk}
-		if t, ok := o.need("thinking"); ok {
-			k.Text = t.thinking()
-		}
+		k := engine.Chunk{Type: engine.ThinkingChunk, Text: required(o, "thinking", value.thinking)}
 		if closed, ok := o.get("closed"); ok {
 			k.Open = !closed.boolean()
 		}
@@ -205,9 +200,7 @@ func (v value) toolCalls() []engine.ToolCall {
 			continue
 		}
 		call.Function.Name = fn.needString("name")
-		if a, ok := fn.need("arguments"); ok {
-			call.Function.Arguments = a.arguments()
-		}
+		call.Function.Arguments = required(fn, "arguments", value.arguments)
 		fn.done()
 		calls = append(calls, call)
 	}

@@ -90,7 +90,7 @@ func (s *server) model(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, newCard(m))
 }
 
-// deleteModel refuses: the files are the user's.
+// deleteModel rejects the request: the files are the user's.
 func (s *server) deleteModel(_ http.ResponseWriter, r *http.Request) error {
 	m, err := s.find(r)
 	if err != nil {

@@ -54,7 +54,7 @@ func (r *reader) checkOrder(messages []engine.Message) {
 	}
 }
 
-// disorder refuses messages for their order.
+// disorder rejects the order of messages.
 func disorder(format string, args ...any) *refusal {
 	return newRefusal("messages", "%s", fmt.Sprintf(format, args...)).as("invalid_request_message_order", "3230")
 }

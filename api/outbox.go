@@ -22,7 +22,7 @@ const (
 // and everything gathered meanwhile is sent at once.
 type outbox struct {
 	w    http.ResponseWriter
-	wake chan struct{} // there is something to do
+	wake chan struct{} // work is pending
 	done chan struct{} // the sender has ended
 
 	mu      sync.Mutex
@@ -56,8 +56,8 @@ func (o *outbox) put(appendTo func([]byte) []byte) bool {
 	return true
 }
 
-// cancel ends a stream of which nothing was sent, so that the response can be
-// something else. It reports false when something was.
+// cancel ends a stream before its headers are sent, so that the response can be an error.
+// It reports false if they are sent.
 func (o *outbox) cancel() bool {
 	o.mu.Lock()
 	if o.started {
@@ -132,7 +132,7 @@ func (o *outbox) flush(frames []byte, first bool) bool {
 		h := o.w.Header()
 		h.Set("Content-Type", "text/event-stream")
 		h.Set("Cache-Control", "no-cache")
-		h.Set("X-Accel-Buffering", "no") // nginx would gather the stream
+		h.Set("X-Accel-Buffering", "no") // nginx would buffer the stream
 	}
 	if _, err := o.w.Write(frames); err != nil {
 		return false

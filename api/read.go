@@ -253,7 +253,7 @@ func (o *object) alias(name string, others ...string) (value, bool) {
 	return v, ok
 }
 
-// need is a field's value; a violation when there is none.
+// need returns a required field; if it is missing, that is a violation.
 func (o *object) need(name string) (value, bool) {
 	v, ok := o.get(name)
 	if !ok {
@@ -262,24 +262,25 @@ func (o *object) need(name string) (value, bool) {
 	return v, ok
 }
 
-func (o *object) string(name string) string {
+// optional reads a field, the zero value if it is missing.
+func optional[T any](o *object, name string, read func(value) T) (t T) {
 	if v, ok := o.get(name); ok {
-		return v.string()
+		t = read(v)
 	}
-	return ""
+	return t
 }
 
-func (o *object) needString(name string) string {
+// required reads a field; if it is missing, that is a violation.
+func required[T any](o *object, name string, read func(value) T) (t T) {
 	if v, ok := o.need(name); ok {
-		return v.string()
+		t = read(v)
 	}
-	return ""
+	return t
 }
 
-func (o *object) boolean(name string) bool {
-	v, ok := o.get(name)
-	return ok && v.boolean()
-}
+func (o *object) string(name string) string     { return optional(o, name, value.string) }
+func (o *object) needString(name string) string { return required(o, name, value.string) }
+func (o *object) boolean(name string) bool      { return optional(o, name, value.boolean) }
 
 func (o *object) number(name string, low, high float64) *float64 {
 	if v, ok := o.get(name); ok {
@@ -295,7 +296,7 @@ func (o *object) integer(name string, low, high int) *int {
 	return nil
 }
 
-// ignore takes fields that are legal and have no effect here.
+// ignore accepts fields without effect.
 func (o *object) ignore(names ...string) {
 	for _, name := range names {
 		o.find(name)

@@ -30,15 +30,9 @@ func (o *object) sampling() engine.Sampling {
 	if v, ok := o.alias("max_tokens", "max_completion_tokens"); ok {
 		s.MaxTokens = new(int(v.integer(0, math.MaxInt32)))
 	}
-	if v, ok := o.get("min_tokens"); ok {
-		s.MinTokens = int(v.integer(0, math.MaxInt32))
-	}
-	if v, ok := o.get("stop"); ok {
-		s.Stop = v.strings(maxStops)
-	}
-	if v, ok := o.get("n"); ok {
-		s.N = int(v.integer(1, maxChoices))
-	}
+	s.MinTokens = optional(o, "min_tokens", between(0, math.MaxInt32))
+	s.Stop = optional(o, "stop", func(v value) engine.StringList { return v.strings(maxStops) })
+	s.N = optional(o, "n", between(1, maxChoices))
 	if v, ok := o.get("random_seed"); ok {
 		s.Seed = new(v.integer(0, math.MaxInt64))
 	} else if v, ok := o.alias("random_seed", "seed"); ok {
@@ -71,18 +65,14 @@ func (o *object) extensions(s *engine.Sampling) {
 	if v, ok := o.alias("repeat_penalty", "repetition_penalty"); ok {
 		s.RepeatPenalty = new(v.number(0, math.MaxFloat64))
 	}
-	if v, ok := o.get("dry_sequence_breakers"); ok {
-		s.DRYBreakers = v.strings(maxBreakers)
-	}
-	if v, ok := o.get("logit_bias"); ok {
-		s.LogitBias = v.bias()
-	}
-	if v, ok := o.get("logprobs"); ok {
-		s.Logprobs = v.boolean()
-	}
-	if v, ok := o.get("top_logprobs"); ok {
-		s.TopLogprobs = int(v.integer(0, maxTop))
-	}
+	s.DRYBreakers = optional(o, "dry_sequence_breakers", func(v value) []string { return v.strings(maxBreakers) })
+	s.LogitBias = optional(o, "logit_bias", value.bias)
+	s.Logprobs = o.boolean("logprobs")
+	s.TopLogprobs = optional(o, "top_logprobs", between(0, maxTop))
+}
+
+func between(low, high int64) func(value) int {
+	return func(v value) int { return int(v.integer(low, high)) }
 }
 
 // bias is an object of token ids and what is added to their logits.

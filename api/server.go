@@ -110,7 +110,7 @@ func (s *server) admits(r *http.Request) bool {
 	return subtle.ConstantTimeCompare([]byte(strings.TrimSpace(key)), []byte(s.c.Key)) == 1
 }
 
-// A recorder keeps what the log says of a request.
+// A recorder collects the facts of a request for the log.
 type recorder struct {
 	http.ResponseWriter
 	status  int

@@ -20,7 +20,7 @@ type stream struct {
 	head    wire.Answer // what all chunks have in common
 	begun   bool
 	choices []streamChoice
-	finish  *wire.Choice // the finish of a choice; it waits, since the last one takes the usage along
+	finish  *wire.Choice // pending finish of a choice: the last one is sent with the usage
 	leftOut *wire.LeftOut
 	ended   bool
 	scratch bytes.Buffer
@@ -124,7 +124,7 @@ func (s *stream) text(ev engine.TextDelta) bool {
 	return s.chunk(choice)
 }
 
-// rest sends what is left of the prefix when no text came after it.
+// rest sends the rest of the prefix if no text came after it.
 func (s *stream) rest(i int) bool {
 	return s.choices[i].space == "" || s.text(engine.TextDelta{Choice: i})
 }
@@ -164,7 +164,7 @@ func (s *stream) done(ev engine.Done) bool {
 	}) && s.close()
 }
 
-// end reports an answer that ended without saying so.
+// end reports an answer without a Done event.
 func (s *stream) end() error {
 	if !s.ended {
 		return errStray("ended early")
@@ -172,8 +172,8 @@ func (s *stream) end() error {
 	return nil
 }
 
-// fail ends an answer that had begun with an error: in a chunk that Mistral's
-// client takes for a last one and whose error OpenAI's client throws.
+// fail ends a started answer with an error, in a chunk that Mistral's client accepts as
+// the last one and whose error OpenAI's client raises.
 func (s *stream) fail(err error) {
 	f, _ := describe(err)
 	choice := s.textChoice(0, "")
@@ -187,7 +187,7 @@ func (s *stream) close() bool {
 	return s.out.put(func(b []byte) []byte { return append(b, "data: "+wire.Done+"\n\n"...) })
 }
 
-// frame sends an answer with the head of this stream.
+// frame sends an answer with the header of this stream.
 func (s *stream) frame(a wire.Answer) bool {
 	a.ID, a.Object, a.Created, a.Model = s.head.ID, s.head.Object, s.head.Created, s.head.Model
 	s.scratch.Reset()

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -36,9 +37,7 @@ func (o *object) legacy() (reqs []engine.CompletionRequest, echo bool) {
 	if top != nil {
 		req.Logprobs, req.TopLogprobs = true, *top
 	}
-	if req.MaxTokens == nil {
-		req.MaxTokens = new(legacyTokens)
-	}
+	req.MaxTokens = cmp.Or(req.MaxTokens, new(legacyTokens))
 	if v, ok := o.need("prompt"); ok {
 		for _, p := range v.prompts() {
 			p.Model, p.Suffix, p.Sampling = req.Model, req.Suffix, req.Sampling

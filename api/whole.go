@@ -7,7 +7,7 @@ import (
 	"github.com/bise-sh/bise/engine/wire"
 )
 
-// A whole gathers an answer that is sent in one piece.
+// A whole collects an answer that is sent at once.
 type whole struct {
 	g       *generation
 	strict  bool

@@ -1,9 +1,9 @@
 // Package atomicfile writes files that appear whole or not at all.
 //
-// [WriteFile] and [Create] replace one file: it is written under another name in the same
-// folder, made safe on the disk, and renamed. A [Folder] does the same for files that
-// belong together, or that something else has to write. A process that is killed in
-// between leaves a file .bise-*.tmp or a folder .bise-*.part, which can be removed.
+// [WriteFile] and [Create] replace one file: they write a temporary file in the same folder,
+// sync it, and rename it. A [Folder] does the same for several files, or for files that
+// other code writes. A killed process leaves a file .bise-*.tmp or a folder .bise-*.part,
+// which can be removed.
 package atomicfile
 
 import (
@@ -15,9 +15,9 @@ import (
 	"github.com/shirou/gopsutil/v4/disk"
 )
 
-// A Folder holds files that are being made.
+// A Folder holds files that are being written.
 type Folder struct {
-	dir string // "" when it is gone
+	dir string // "" after Discard
 	to  string
 }
 
@@ -30,7 +30,7 @@ func Beside(dir string) (*Folder, error) {
 	return &Folder{dir: made, to: dir}, nil
 }
 
-// Path returns where to write the file of a name.
+// Path returns where to write a file.
 func (f *Folder) Path(name string) string { return filepath.Join(f.dir, name) }
 
 // Commit moves all files of the folder, which must be closed, to their final folder;
@@ -57,8 +57,7 @@ func (f *Folder) Commit() error {
 	return f.Discard()
 }
 
-// Discard removes the folder and what is in it. It may be called again, and after
-// Commit, when it does nothing.
+// Discard removes the folder and its files. After Commit or another Discard it does nothing.
 func (f *Folder) Discard() error {
 	if f.dir == "" {
 		return nil
@@ -70,14 +69,13 @@ func (f *Folder) Discard() error {
 	return err
 }
 
-// Sync makes sure that a file's bytes are on the disk.
+// Sync makes the content of a file durable.
 func Sync(path string) error {
-	// Windows makes only files safe that are open for writing.
+	// Windows syncs only files that are open for writing.
 	return sync(path, os.O_RDWR)
 }
 
-// SyncFolder makes sure that a folder's names are on the disk. Where that cannot
-// be asked for (Windows), the system sees to it.
+// SyncFolder makes the names in a folder durable. It does nothing on Windows.
 func SyncFolder(dir string) { _ = sync(dir, os.O_RDONLY) }
 
 func sync(path string, flag int) error {
@@ -92,8 +90,7 @@ func sync(path string, flag int) error {
 	return f.Close()
 }
 
-// Free is how many bytes can still be written in a folder; ok is false where the
-// system does not tell.
+// Free is the free disk space of a folder in bytes; ok is false if unknown.
 func Free(dir string) (bytes int64, ok bool) {
 	usage, err := disk.Usage(dir)
 	if err != nil {

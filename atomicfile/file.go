@@ -128,3 +128,19 @@ func (f *File) closeRoot() {
 		_ = f.root.Close()
 	}
 }
+
+// ReadFile reads a regular file of at most limit bytes.
+func ReadFile(path string, limit int64) ([]byte, error) {
+	info, err := os.Stat(path) // opening a pipe would block
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		err = errors.New("not a regular file")
+	case info.Size() > limit:
+		err = fmt.Errorf("larger than %d bytes", limit)
+	default:
+		return os.ReadFile(path)
+	}
+	return nil, &fs.PathError{Op: "read", Path: path, Err: err}
+}

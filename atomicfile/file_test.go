@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -123,5 +124,23 @@ func TestCommitLeavesNothingAfterAnError(t *testing.T) {
 	}
 	if got := names(t, dir); !slices.Equal(got, []string{"a"}) {
 		t.Errorf("the folder has %q", got)
+	}
+}
+
+func TestReadFile(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a")
+	write(t, path, "four")
+	if data, err := ReadFile(path, 4); err != nil || string(data) != "four" {
+		t.Errorf("got %q, %v", data, err)
+	}
+	if _, err := ReadFile(path, 3); err == nil || !strings.Contains(err.Error(), "larger than 3 bytes") {
+		t.Errorf("a file that is too large: %v", err)
+	}
+	if _, err := ReadFile(dir, 3); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+		t.Errorf("a folder: %v", err)
+	}
+	if _, err := ReadFile(filepath.Join(dir, "none"), 3); !os.IsNotExist(err) {
+		t.Errorf("a missing file: %v", err)
 	}
 }

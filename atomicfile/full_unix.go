@@ -7,6 +7,5 @@ import (
 	"syscall"
 )
 
-// Full reports whether an error is that a disk, or what one may have of it, is
-// full.
+// Full reports whether an error means that the disk or a quota is full.
 func Full(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }

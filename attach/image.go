@@ -36,8 +36,9 @@ const smaller = "Make the image smaller: models see few pixels."
 // dimensions before it decodes, and decodes everything, so that a damaged file is
 // found here and not by a model.
 //
-// A file that models' servers accept is sent unchanged. An image that lies on its
-// side (EXIF) is turned upright, and formats that few servers read become PNG.
+// A file that every server decodes is sent unchanged: PNG or JPEG without
+// transparency. An image that lies on its side (EXIF) is turned upright, transparent
+// pixels become white, and other formats become PNG.
 func ReadImage(name string, data []byte) (Image, error) {
 	k := kindOf(data)
 	switch {
@@ -49,18 +50,17 @@ func ReadImage(name string, data []byte) (Image, error) {
 		return Image{}, refused(name, k.advice(name), "%s", k.is())
 	}
 	i := Image{Name: name, Format: k.name, Frames: frames(k.name, data)}
-	read := preprocess.Read
+	img, portable, err := preprocess.ReadPortable(data)
 	if k.name == "WebP" && i.Frames > 1 {
-		read = firstOfWebP
+		img, err = firstOfWebP(data)
 	}
-	img, err := read(data)
 	if err != nil {
 		return Image{}, unreadable(name, k, err)
 	}
 	turn := orientation(data)
 	img = upright(img, turn)
 	i.show(img)
-	if k.sent && turn == 1 && i.Frames == 1 {
+	if portable && turn == 1 && i.Frames == 1 {
 		i.URL = dataURL(k.media, data)
 	} else {
 		i.URL = encoded(img, k.name != "JPEG", MaxImage)
@@ -88,7 +88,11 @@ func (i Image) Resize(width, height int) (Image, error) {
 
 // unreadable says why an image cannot be decoded.
 func unreadable(name string, k kind, err error) error {
-	if cause := errors.Unwrap(err); cause != nil {
+	cause := errors.Unwrap(err)
+	switch {
+	case preprocess.IsUnsupported(err):
+		return refused(name, k.advice(name), "bise does not read this kind of %s image (%v)", k.name, cause)
+	case cause != nil:
 		return refused(name, "Get the file again, or save it with another program.", "the %s image is damaged or truncated (%v)", k.name, cause)
 	}
 	return refused(name, smaller, "%v", err)

@@ -11,6 +11,7 @@ import (
 	"image/png"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -68,6 +69,43 @@ func fixture(t testing.TB, name string) []byte {
 	return data
 }
 
+// badChecksum inserts a chunk with a wrong checksum after a PNG's header.
+func badChecksum(t testing.TB, data []byte, kind string) []byte {
+	t.Helper()
+	const header = 8 + 25
+	chunk := append([]byte("\x00\x00\x00\x06"+kind), "a\x00text\x00\x00\x00\x00"...)
+	return slices.Concat(data[:header], chunk, data[header:])
+}
+
+func cutEnd(data []byte, by int) []byte { return data[:len(data)-by] }
+
+// A valid image that bise cannot decode is not called damaged, and the other way round.
+func TestUnsupportedIsNotDamaged(t *testing.T) {
+	photo := jpegOf(t, corner(64, 64))
+	marker := bytes.Index(photo, []byte{0xff, 0xc0})
+	arithmetic, precise := bytes.Clone(photo), bytes.Clone(photo)
+	arithmetic[marker+1] = 0xc9
+	precise[marker+4] = 12
+	compressed := file(t, func(b *bytes.Buffer) error { return tiff.Encode(b, corner(7, 5), nil) })
+	at := bytes.Index(compressed, []byte{0x03, 0x01, 3, 0, 1, 0, 0, 0}) // Compression
+	compressed[at+8] = 7
+	bits := file(t, func(b *bytes.Buffer) error { return bmp.Encode(b, corner(7, 5)) })
+	bits[28] = 16 // bits of a pixel
+	for name, data := range map[string][]byte{"arithmetic coding": arithmetic, "12 bits": precise, "JPEG in TIFF": compressed, "16-bit BMP": bits, "BigTIFF": []byte("II+\x00\x08\x00\x00\x00")} {
+		_, err := ReadImage("x", data)
+		if _, advice := fault.Explain(err); err == nil || strings.Contains(err.Error(), "damaged") || !strings.Contains(err.Error(), "does not read") || !strings.Contains(advice, "Convert it") {
+			t.Errorf("%s: %v %q", name, err, advice)
+		}
+	}
+	badImage := pngOf(t, corner(64, 64))
+	badImage[bytes.Index(badImage, []byte("IDAT"))+8] ^= 0xff
+	for name, data := range map[string][]byte{"half a photo": photo[:len(photo)*3/4], "bad image data": badImage, "half a PNG": cutEnd(pngOf(t, corner(64, 64)), 40)} {
+		if _, err := ReadImage("x", data); err == nil || !strings.Contains(err.Error(), "is damaged or truncated") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestRead(t *testing.T) {
 	img := corner(7, 5)
 	for _, tt := range []struct {
@@ -81,16 +119,23 @@ func TestRead(t *testing.T) {
 	}{
 		{"png", pngOf(t, img), "PNG", 7, 5, 1, "data:image/png;base64,", true},
 		{"jpeg", jpegOf(t, img), "JPEG", 7, 5, 1, "data:image/jpeg;base64,", true},
-		{"still gif", gifOf(t, 1), "GIF", 7, 5, 1, "data:image/gif;base64,", true},
+		{"still gif", gifOf(t, 1), "GIF", 7, 5, 1, "data:image/png;base64,", false},
 		{"moving gif", gifOf(t, 3), "GIF", 7, 5, 3, "data:image/png;base64,", false},
 		{"bmp", file(t, func(b *bytes.Buffer) error { return bmp.Encode(b, img) }), "BMP", 7, 5, 1, "data:image/png;base64,", false},
 		{"tiff", file(t, func(b *bytes.Buffer) error { return tiff.Encode(b, img, nil) }), "TIFF", 7, 5, 1, "data:image/png;base64,", false},
-		{"webp", fixture(t, "still.webp"), "WebP", 12, 8, 1, "data:image/webp;base64,", true},
-		{"lossless webp", fixture(t, "still-lossless.webp"), "WebP", 12, 8, 1, "data:image/webp;base64,", true},
-		{"transparent webp", fixture(t, "still-alpha.webp"), "WebP", 12, 8, 1, "data:image/webp;base64,", true},
+		{"webp", fixture(t, "still.webp"), "WebP", 12, 8, 1, "data:image/png;base64,", false},
+		{"lossless webp", fixture(t, "still-lossless.webp"), "WebP", 12, 8, 1, "data:image/png;base64,", false},
+		{"transparent webp", fixture(t, "still-alpha.webp"), "WebP", 12, 8, 1, "data:image/png;base64,", false},
 		{"moving webp", fixture(t, "moving-alpha.webp"), "WebP", 12, 8, 2, "data:image/png;base64,", false},
 		{"moving lossless webp", fixture(t, "moving-lossless.webp"), "WebP", 12, 8, 2, "data:image/png;base64,", false},
 		{"photo on its side", exifJPEG(jpegOf(t, img), 6, binary.BigEndian), "JPEG", 5, 7, 1, "data:image/jpeg;base64,", false},
+		{"transparent png", pngOf(t, image.NewRGBA(image.Rect(0, 0, 7, 5))), "PNG", 7, 5, 1, "data:image/png;base64,", false},
+		{"png with a wrong checksum", badChecksum(t, pngOf(t, img), "tEXt"), "PNG", 7, 5, 1, "data:image/png;base64,", false},
+		{"png with a wrong transparency", badChecksum(t, pngOf(t, img), "tRNS"), "PNG", 7, 5, 1, "data:image/png;base64,", false},
+		{"png without its end", cutEnd(pngOf(t, img), 12), "PNG", 7, 5, 1, "data:image/png;base64,", false},
+		{"png with half an end", cutEnd(pngOf(t, img), 5), "PNG", 7, 5, 1, "data:image/png;base64,", false},
+		{"jpeg without its end", cutEnd(jpegOf(t, img), 2), "JPEG", 7, 5, 1, "data:image/jpeg;base64,", false},
+		{"jpeg with half an end", cutEnd(jpegOf(t, img), 1), "JPEG", 7, 5, 1, "data:image/jpeg;base64,", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p, err := ReadImage("a picture", tt.data)

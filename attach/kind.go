@@ -13,7 +13,6 @@ type kind struct {
 	name  string // "" for an unknown one
 	media string
 	read  bool // an image that ReadImage decodes
-	sent  bool // as it is: every server decodes it
 	text  bool
 }
 
@@ -22,14 +21,16 @@ var signatures = []struct {
 	magic string
 	kind  kind
 }{
-	{"\x89PNG\r\n\x1a\n", kind{name: "PNG", media: "image/png", read: true, sent: true}},
-	{"\xff\xd8\xff", kind{name: "JPEG", media: "image/jpeg", read: true, sent: true}},
-	{"GIF87a", kind{name: "GIF", media: "image/gif", read: true, sent: true}},
-	{"GIF89a", kind{name: "GIF", media: "image/gif", read: true, sent: true}},
-	{"RIFF....WEBP", kind{name: "WebP", media: "image/webp", read: true, sent: true}},
+	{"\x89PNG\r\n\x1a\n", kind{name: "PNG", media: "image/png", read: true}},
+	{"\xff\xd8\xff", kind{name: "JPEG", media: "image/jpeg", read: true}},
+	{"GIF87a", kind{name: "GIF", media: "image/gif", read: true}},
+	{"GIF89a", kind{name: "GIF", media: "image/gif", read: true}},
+	{"RIFF....WEBP", kind{name: "WebP", media: "image/webp", read: true}},
 	{"BM", kind{name: "BMP", media: "image/bmp", read: true}},
 	{"II*\x00", kind{name: "TIFF", media: "image/tiff", read: true}},
 	{"MM\x00*", kind{name: "TIFF", media: "image/tiff", read: true}},
+	{"II+\x00", kind{name: "BigTIFF"}},
+	{"MM\x00+", kind{name: "BigTIFF"}},
 	{"....ftypavif", kind{name: "AVIF"}},
 	{"....ftypavis", kind{name: "AVIF"}},
 	{"....ftyphei", kind{name: "HEIC"}},

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// A call is a function's name and the text of the object it is called with.
+// A call is a function's name and its arguments as JSON text.
 type call struct{ name, arguments string }
 
 // readCall reads a call as models write it:
@@ -36,8 +36,8 @@ func readCall(body string) (call, bool) {
 	return c, ok
 }
 
-// readCalls reads an array of calls, or the arguments of one by this name. All
-// of them must be calls.
+// readCalls reads an array of calls, or the arguments of a call of name. It fails unless
+// all are valid.
 func readCalls(name, value string) ([]call, bool) {
 	if name != "" {
 		arguments, ok := object(value)
@@ -60,8 +60,8 @@ func readCalls(name, value string) ([]call, bool) {
 	return calls, len(calls) > 0
 }
 
-// object is the text of a JSON object, which models also put into a string or
-// leave out.
+// object returns the text of a JSON object. Models also write it as a string, or leave it
+// out.
 func object(raw string) (string, bool) {
 	s := strings.TrimSpace(raw)
 	if s == "" || s == "null" {

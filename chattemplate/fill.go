@@ -10,8 +10,7 @@ import (
 // second, and the model writes after the third.
 type fim struct{ prefix, suffix, middle string }
 
-// fims are the spellings of families that were trained to fill in, as
-// llama-vocab.cpp knows them.
+// fims are the control tokens of model families trained for infill, from llama-vocab.cpp.
 var fims = []fim{
 	{"<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>"}, // Qwen, CodeGemma
 	{"<fim_prefix>", "<fim_suffix>", "<fim_middle>"},       // StarCoder, Granite
@@ -54,7 +53,7 @@ func (f *Format) Fill(prefix, suffix string) (prompt.Prompt, error) {
 	list = append(list, prompt.Segment{Control: f.fim.prefix})
 	text(prefix, false)
 	list = append(list, prompt.Segment{Control: f.fim.suffix})
-	text(suffix, true) // code goes on here: no text begins
+	text(suffix, true) // the suffix continues code: it begins no text
 	list = append(list, prompt.Segment{Control: f.fim.middle})
 	return prompt.Prompt{Segments: list}, nil
 }

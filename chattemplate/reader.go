@@ -2,14 +2,15 @@ package template
 
 import (
 	"crypto/rand"
+	"slices"
 	"strings"
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/mistral/prompt"
 )
 
-// The tags that models write around thoughts and calls. In some vocabularies
-// they are tokens, in others text.
+// The tags around thoughts and calls. In some vocabularies they are tokens, in others
+// text.
 const (
 	thinkTag    = "<think>"
 	thinkEnd    = "</think>"
@@ -27,7 +28,7 @@ const (
 type state int
 
 const (
-	starting state = iota // nothing but white space was read, or only calls
+	starting state = iota // only white space or calls so far
 	texting
 	thinking
 	calling // after callTag
@@ -35,8 +36,8 @@ const (
 	baring  // in an object that may be a call
 )
 
-// A reader finds thoughts and calls in what a model writes. It holds text back
-// for as long as that may be the beginning of a tag, or is within a call.
+// A reader finds thoughts and calls in a model's output. It holds text back while that may
+// be the beginning of a tag or part of a call.
 type reader struct {
 	tools map[string]bool // names; nil: calls are not looked for
 	state state
@@ -74,7 +75,7 @@ func (f *Format) beginsThinking(req *engine.ChatRequest) bool {
 	return err == nil && opensThought(out)
 }
 
-// Text reads whole runes.
+// Text reads text, which consists of complete runes.
 func (r *reader) Text(s string) []engine.Event {
 	r.held += s
 	return r.read(false)
@@ -97,16 +98,8 @@ func (r *reader) Control(name string) []engine.Event {
 		if r.tools != nil && r.state == starting {
 			r.lead, r.held = "", ""
 		}
-	case thinkEnd:
-		if r.state == thinking {
-			r.held += name
-		}
-	case callEnd:
-		if r.state == calling {
-			r.held += name
-		}
-	case argsTag, idTag:
-		if r.state == listing {
+	case thinkEnd, callEnd, argsTag, idTag:
+		if r.state == map[string]state{thinkEnd: thinking, callEnd: calling, argsTag: listing, idTag: listing}[name] {
 			r.held += name
 		}
 	}
@@ -127,7 +120,7 @@ func (r *reader) read(end bool) []engine.Event {
 	return out
 }
 
-// step reads one thing, and reports whether it did.
+// step reads one element, and reports whether it was complete.
 func (r *reader) step(end bool) bool {
 	switch r.state {
 	case starting:
@@ -221,7 +214,7 @@ func (r *reader) text(end bool) bool {
 	return false
 }
 
-// beginning is the length of the longest end of s that begins one of tags.
+// beginning returns the length of the longest suffix of s that is a prefix of a tag.
 func beginning(s string, tags ...string) int {
 	for n := min(len(s), len(callsTag)); n > 0; n-- {
 		for _, t := range tags {
@@ -245,7 +238,7 @@ func (r *reader) think(end bool) bool {
 	}
 	n := len(r.held)
 	if !end {
-		// White space may be the thought's end, which is not part of it.
+		// White space at the end of a thought is not part of it.
 		n -= beginning(r.held, thinkEnd)
 		n = len(strings.TrimRight(r.held[:n], space))
 	}
@@ -320,7 +313,7 @@ func (r *reader) bare(end bool) bool {
 	return false
 }
 
-// asText makes what is held the beginning of what the answer says.
+// asText treats the held text as the beginning of the answer's text.
 func (r *reader) asText() {
 	r.held = r.lead + r.held
 	if r.trim {
@@ -329,22 +322,15 @@ func (r *reader) asText() {
 	r.lead, r.trim, r.state = "", false, texting
 }
 
-// plausible reports whether an object that is not complete may be a call, by its
-// first key.
+// plausible reports whether an incomplete object may be a call, by its first key.
 func plausible(s string) bool {
 	s = strings.TrimLeft(strings.TrimPrefix(s, bareObject), space)
-	if s == "" {
-		return true
-	}
-	for _, key := range []string{`"name"`, `"type"`, `"function"`, `"parameters"`, `"arguments"`} {
-		if strings.HasPrefix(s, key) || strings.HasPrefix(key, s) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc([]string{`"name"`, `"type"`, `"function"`, `"parameters"`, `"arguments"`}, func(key string) bool {
+		return strings.HasPrefix(s, key) || strings.HasPrefix(key, s)
+	})
 }
 
-// flush writes what is held as what it is so far.
+// flush emits the held text.
 func (r *reader) flush() {
 	if r.held = r.lead + r.held; strings.TrimLeft(r.held, space) == "" && r.state == starting {
 		r.held = ""

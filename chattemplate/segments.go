@@ -9,7 +9,7 @@ import (
 	"github.com/bise-sh/bise/mistral/prompt"
 )
 
-// spellings are tokens by their first byte, the longest first.
+// spellings maps a first byte to tokens, the longest first.
 type spellings map[byte][]string
 
 // newSpellings keeps the tokens that differ from text. Tokens of white space only, which
@@ -27,7 +27,7 @@ func newSpellings(tokens []string) spellings {
 	return s
 }
 
-// at is the longest token that s begins with, "" for none.
+// at returns the longest token at the beginning of text, or "".
 func (s spellings) at(text string) string {
 	for _, t := range s[text[0]] {
 		if strings.HasPrefix(text, t) {
@@ -37,9 +37,8 @@ func (s spellings) at(text string) string {
 	return ""
 }
 
-// segments reads control tokens from what the template wrote, and only from
-// that. Text on both sides of a border between template and user is one span:
-// it is tokenized as it reads.
+// segments finds control tokens in text of the template only. Adjacent text of the
+// template and of the user becomes one span, tokenized together.
 func (s spellings) segments(out jinja.Text) []prompt.Segment {
 	var list []prompt.Segment
 	var text strings.Builder

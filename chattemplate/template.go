@@ -19,7 +19,7 @@ import (
 	"github.com/bise-sh/bise/mistral/prompt"
 )
 
-// Source is what a GGUF says about its prompts.
+// Source is a GGUF file's information about its prompts.
 type Source struct {
 	Template string   // tokenizer.chat_template; empty for a model without chat
 	Tokens   []string // the vocabulary's control and user-defined tokens
@@ -29,14 +29,14 @@ type Source struct {
 	Now func() time.Time
 }
 
-// A Format keeps [prompt.Format] with a template.
+// A Format implements [prompt.Format] with a template.
 type Format struct {
 	source   Source
 	template *jinja.Template // nil: no chat
 	tokens   spellings
 	fim      *fim // nil: no filling in
 	stops    []string
-	// What the template cannot do, found by trying.
+	// Limits of the template, found by rendering test conversations.
 	noSystem   bool // a system message is refused or left out
 	alternates bool // two user messages in a row are refused
 	calls      callStyle
@@ -46,8 +46,8 @@ type Format struct {
 
 var _ prompt.Format = (*Format)(nil)
 
-// New reads a template and tries it out. The error is an *[fault.Error] of kind
-// BadModel: the model can then still complete text, with an empty Template.
+// New parses a template and tests it. The error is a *[fault.Error] of kind BadModel: the
+// model can then still complete text, with an empty Template.
 func New(s Source) (*Format, error) {
 	if s.Now == nil {
 		s.Now = time.Now
@@ -76,13 +76,13 @@ func New(s Source) (*Format, error) {
 	return f, nil
 }
 
-// A callStyle is how a template wants to find calls in a message.
+// A callStyle is the form of calls that a template expects in a message.
 type callStyle struct {
 	text bool // arguments are JSON text instead of an object
 	null bool // a message without content has none instead of ""
 }
 
-// findCalls is the first style in which a call gets into the prompt.
+// findCalls returns the first style that puts a call into the prompt.
 func (f *Format) findCalls() callStyle {
 	call := engine.Message{Role: engine.Assistant, ToolCalls: []engine.ToolCall{
 		{ID: "000000000", Function: engine.FunctionCall{Name: "f", Arguments: `{"x": "y"}`}},
@@ -110,13 +110,13 @@ func message(role engine.Role, text string) engine.Message {
 	return engine.Message{Role: role, Content: engine.Text(text)}
 }
 
-// try renders a few words, for which a fraction of the limits is plenty.
+// try renders a short conversation with a fraction of the limits.
 func (f *Format) try(generate bool, messages ...engine.Message) (jinja.Text, error) {
 	return f.render(&engine.ChatRequest{Messages: messages}, generate, 20)
 }
 
-// findStops looks what the template writes after an answer: the control token
-// there ends one, whatever the metadata say.
+// findStops returns the control token that the template writes after an answer. It ends
+// answers, whatever the metadata say.
 func (f *Format) findStops() []string {
 	out, err := f.try(false, user("x"), message(engine.Assistant, "y"))
 	if err != nil {
@@ -183,7 +183,7 @@ func (f *Format) Chat(req *engine.ChatRequest) (prompt.Prompt, error) {
 	return p, nil
 }
 
-// Limits of one rendering, and what every byte of the request adds. A long
+// Limits of one rendering, with an allowance for every byte of the request. A long
 // conversation takes a few thousand steps.
 const (
 	baseSteps = 5_000_000
@@ -200,7 +200,7 @@ func (f *Format) render(req *engine.ChatRequest, generate bool, fraction int) (j
 	return f.template.Render(v, jinja.Limits{Steps: baseSteps/fraction + size/8, Bytes: baseBytes/int64(fraction) + 16*int64(size)})
 }
 
-// refusal is a rendering's error in the words of this program.
+// refusal converts a rendering error.
 func refusal(err error) error {
 	var own *fault.Error
 	var raised *jinja.Raised
@@ -223,9 +223,8 @@ func unsupported(msg, advice string) error {
 	return &fault.Error{Kind: fault.Unsupported, Msg: msg, Advice: advice}
 }
 
-// complete checks that every message, every call and the tools left something in
-// the prompt: a template that does not know them often leaves them out without a
-// word.
+// complete checks that every message, every call and the tools are in the prompt:
+// templates often drop silently what they do not support.
 func complete(req *engine.ChatRequest, out jinja.Text) error {
 	seen := map[int]bool{}
 	for _, source := range out.Runs() {
@@ -246,9 +245,8 @@ func complete(req *engine.ChatRequest, out jinja.Text) error {
 	return nil
 }
 
-// open cuts what the template writes after the last message, which the answer is
-// to continue. White space at the message's end, which templates trim, comes
-// back in trailing.
+// open cuts the text that the template writes after the last message, which the answer
+// continues. trailing is the white space at the end of the message, which templates trim.
 func open(req *engine.ChatRequest, out jinja.Text) (cut jinja.Text, trailing string, err error) {
 	last := len(req.Messages) - 1
 	content := req.Messages[last].Content.Plain()
@@ -272,8 +270,7 @@ func open(req *engine.ChatRequest, out jinja.Text) (cut jinja.Text, trailing str
 // spaceAfter is the white space that s ends with.
 func spaceAfter(s string) string { return s[len(strings.TrimRightFunc(s, jinja.IsSpace)):] }
 
-// opensThought reports whether the prompt ends in a thought that the template
-// itself began.
+// opensThought reports whether the prompt ends in a thought opened by the template.
 func opensThought(out jinja.Text) bool {
 	tail := ""
 	for s, source := range out.Runs() {

@@ -22,9 +22,9 @@ const (
 	effortSource = math.MaxInt - 1
 )
 
-// prepare checks a request, and puts it in the shape that the template takes:
-// system messages before the next user message where it knows no system, and
-// neighbours of one role as one where it wants them to alternate.
+// prepare checks a request and adapts it to the template: without support for system
+// messages, they are moved into the next user message; if roles must alternate, adjacent
+// messages of one role are merged.
 func (f *Format) prepare(req *engine.ChatRequest) (*engine.ChatRequest, error) {
 	if len(req.Messages) == 0 {
 		return nil, invalid("there is no message to answer")
@@ -87,14 +87,14 @@ func check(m engine.Message, i, n int) error {
 	return nil
 }
 
-// blank reports whether templates may take a message's text for nothing.
+// blank reports whether a message has only white space.
 func blank(m engine.Message) bool { return strings.TrimFunc(m.Content.Plain(), jinja.IsSpace) == "" }
 
 func invalid(msg string) error {
 	return &fault.Error{Kind: fault.Invalid, Msg: msg, Param: "messages"}
 }
 
-// mergeable reports whether b can be the end of a.
+// mergeable reports whether b can be appended to a.
 func mergeable(a, b engine.Message) bool {
 	return a.Role == b.Role && (a.Role == engine.User || a.Role == engine.Assistant) &&
 		len(a.ToolCalls) == 0 && len(b.ToolCalls) == 0
@@ -102,8 +102,8 @@ func mergeable(a, b engine.Message) bool {
 
 func join(texts ...string) engine.Content { return engine.Text(strings.Join(texts, "\n\n")) }
 
-// variables are what templates expect, named as transformers names them. size is
-// how many bytes of the request are in them.
+// variables returns the variables of templates, named as in transformers. size is the
+// number of bytes of the request in them.
 func (f *Format) variables(req *engine.ChatRequest) (v *jinja.Dict, size int, err error) {
 	messages := make([]jinja.Value, len(req.Messages))
 	for i, m := range req.Messages {
@@ -191,7 +191,7 @@ func (f *Format) arguments(a engine.Arguments, source int) jinja.Value {
 	return v
 }
 
-// tool has its keys in the order that models were trained on.
+// tool returns a tool with its keys in the order that models were trained on.
 func tool(t engine.Tool) (jinja.Value, error) {
 	f := jinja.NewDict().
 		Set("name", jinja.Outside(t.Function.Name, toolsSource)).

@@ -43,7 +43,7 @@ func TestAskTakesDefaultsFromConfig(t *testing.T) {
 	write(t, filepath.Join(dir, "bise", "config.toml"), "modle = \"x\"\n[sampling]\ntemperature = 0.3\nseed = 9\n")
 	s := enginetest.Says("ok")
 	got := runBise(t, s, "", "ask", "--seed", "1", "hi")
-	if got.code != 0 || !strings.Contains(got.stderr, `unknown key "modle" is passed over; did you mean "model"?`) {
+	if got.code != 0 || !strings.Contains(got.stderr, `unknown key "modle" is ignored; did you mean "model"?`) {
 		t.Errorf("got %+v", got)
 	}
 	r := asked(t, s)
@@ -149,7 +149,7 @@ func TestAskShowsPictures(t *testing.T) {
 	blind := enginetest.Says("a cat")
 	blind.About = engine.Info{Model: "mole", Can: engine.Capabilities{Chat: true}}
 	got := runBise(t, blind, "", "ask", "-i", path, "what is it?")
-	if got.code != fault.ExitModel || !strings.Contains(got.stderr, "bise: mole cannot see images.\n") {
+	if got.code != fault.ExitModel || !strings.Contains(got.stderr, "bise: mole has no vision encoder.\n") {
 		t.Errorf("got %+v", got)
 	}
 	if got := runBise(t, s, "", "ask", "-i", path); got.code != fault.ExitUsage || !strings.Contains(got.stderr, "no question about the image") {
@@ -202,7 +202,7 @@ func TestAskWritesEvents(t *testing.T) {
 		}
 	}
 	equal(t, "number of lines", len(lines), len(want))
-	equal(t, "stderr", got.stderr, "2 earlier messages (40 tokens) are not in the model's view: its context holds 512 tokens.\n")
+	equal(t, "stderr", got.stderr, "2 earlier messages (40 tokens) left out: the context holds 512 tokens.\n")
 }
 
 func TestAskFails(t *testing.T) {
@@ -235,7 +235,7 @@ func TestAskTellsWhyAnAnswerEnds(t *testing.T) {
 	}{
 		{enginetest.Reply{enginetest.Text("a"), enginetest.Text("b")}, []string{"--max-tokens", "1"}, "the answer is cut off after 1 token (--max-tokens).\n"},
 		{enginetest.Reply{enginetest.Text("a"), enginetest.End(engine.FinishModelLength)}, nil, "the answer is cut off: the context is full.\n"},
-		{enginetest.Reply{enginetest.Text("a"), enginetest.End(engine.FinishLength)}, nil, "the answer is cut off: the server allows no more tokens.\n"},
+		{enginetest.Reply{enginetest.Text("a"), enginetest.End(engine.FinishLength)}, nil, "the answer is cut off: the token limit is reached.\n"},
 		{enginetest.Reply{enginetest.Text("a")}, nil, ""},
 	} {
 		got := runBise(t, &enginetest.Script{Replies: []enginetest.Reply{tt.reply}}, "", append([]string{"ask", "hi"}, tt.args...)...)
@@ -264,7 +264,7 @@ func TestAskTellsStatistics(t *testing.T) {
 	}))
 	got := runBise(t, s, "", "ask", "--stats", "hi")
 	lines := strings.Split(got.stderr, "\n")
-	if len(lines) != 3 || !strings.HasSuffix(lines[0], ", 3 written · read 150 tok/s · wrote 31 tok/s") || !strings.HasPrefix(lines[1], "load 1.20 s · first 0.43 s · all ") {
+	if len(lines) != 3 || !strings.HasSuffix(lines[0], ", 3 completion tokens · prefill 150 tok/s · decode 31 tok/s") || !strings.HasPrefix(lines[1], "load 1.20 s · first token 0.43 s · total ") {
 		t.Errorf("stderr is %q", got.stderr)
 	}
 }

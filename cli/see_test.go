@@ -50,7 +50,7 @@ func TestSeeMakesRoom(t *testing.T) {
 	if got.code != 0 || got.stdout != "ok\n" {
 		t.Fatalf("got %+v", got)
 	}
-	if !strings.Contains(got.stderr, "a.png is made smaller, from 1600×1200 to ") || !strings.Contains(got.stderr, ": the context holds 1k tokens.") {
+	if !strings.Contains(got.stderr, "a.png resized to ") || !strings.Contains(got.stderr, " from 1600×1200: the context holds 1k tokens.") {
 		t.Errorf("it is said %q", got.stderr)
 	}
 	w, h, err := preprocess.Size(asked(t, e.Script).Messages[0].Content[0].ImageURL)

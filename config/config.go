@@ -1,17 +1,13 @@
-// Package config knows the folders of bise and the user's settings.
-//
-// Nothing here is needed for bise to work: without a home, or with one that
-// cannot be read, everything has its default. Nothing here writes.
+// Package config has bise's folders and the user's settings. If config.toml is missing or
+// cannot be read, everything has its default.
 package config
 
 import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
-	"os"
 	"reflect"
 	"regexp"
 	"slices"
@@ -21,31 +17,30 @@ import (
 
 	"github.com/BurntSushi/toml"
 
+	"github.com/bise-sh/bise/atomicfile"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/fault/suggest"
 )
 
-// maxFile is the most that a config.toml may hold, in bytes. Ten times the longest that a
-// user would write, so that a wrong file is refused early.
-const maxFile = 1 << 20
+const maxFile = 1 << 20 // bytes of a config.toml
 
-// Config is what config.toml says. Nil and zero fields are what it does not say.
+// Config has the settings of config.toml. Nil and zero fields are not set.
 type Config struct {
-	Model     string         `toml:"model"`      // used when none is named
+	Model     string         `toml:"model"`      // the default model
 	KeepAlive *time.Duration `toml:"keep_alive"` // how long an idle model stays in memory
 	Threads   int            `toml:"threads"`    // 0: the physical cores
 	GPULayers *int           `toml:"gpu_layers"` // nil: as many as fit
 	KVType    string         `toml:"kv_type"`    // one of [KVTypes]
 	FlashAttn *bool          `toml:"flash_attn"` // nil: llama.cpp decides
-	Context   int            `toml:"context"`    // tokens at most; 0: as far as model and memory go
-	History   *bool          `toml:"history"`    // whether conversations are kept; nil: yes
+	Context   int            `toml:"context"`    // tokens at most; 0: limited by model and memory
+	History   *bool          `toml:"history"`    // whether conversations are saved; nil: yes
 	Sampling  Sampling       `toml:"sampling"`
 	Interface Interface      `toml:"interface"`
 	// Endpoints are servers, by the name before the slash in "lab/Mistral-Large".
 	Endpoints map[string]Endpoint `toml:"endpoints"`
 }
 
-// Sampling are the defaults of every answer.
+// Sampling has the defaults for all answers.
 type Sampling struct {
 	Temperature      *float64 `toml:"temperature"`
 	TopP             *float64 `toml:"top_p"`
@@ -58,24 +53,24 @@ type Sampling struct {
 	MaxTokens        *int     `toml:"max_tokens"`
 }
 
-// An Endpoint is a server that runs models elsewhere.
+// An Endpoint is a server that runs models.
 type Endpoint struct {
 	URL        string   `toml:"url"`
 	Key        string   `toml:"key"`         // the key itself
 	KeyEnv     string   `toml:"key_env"`     // or the environment variable that holds it
 	KeyCommand []string `toml:"key_command"` // or a command that prints it: ["pass", "show", "lab"]
-	Dialect    string   `toml:"dialect"`     // how the server differs from La Plateforme
+	Dialect    string   `toml:"dialect"`     // of the API, if it is not La Plateforme's
 }
 
-// KVTypes are the number formats a KV cache can have.
+// KVTypes are the types of a KV cache.
 var KVTypes = []string{"f32", "f16", "bf16", "q8_0", "q4_0"}
 
-// A Problem is something in config.toml that is passed over.
+// A Problem is an ignored key of config.toml.
 type Problem struct {
 	Path       string
 	Line       int    // 0 where unknown
 	Key        string // with its tables: endpoints.lab.ulr
-	Suggestion string // the key that was probably meant, or ""
+	Suggestion string // a similar key, or ""
 	Allowed    []string
 }
 
@@ -84,15 +79,14 @@ func (p Problem) String() string {
 	if p.Line > 0 {
 		where = fmt.Sprintf("%s:%d", p.Path, p.Line)
 	}
-	s := fmt.Sprintf("%s: unknown key %q is passed over", where, p.Key)
+	s := fmt.Sprintf("%s: unknown key %q is ignored", where, p.Key)
 	if p.Suggestion != "" {
 		return s + fmt.Sprintf("; did you mean %q?", p.Suggestion)
 	}
-	return s + "; known here: " + strings.Join(p.Allowed, ", ")
+	return s + "; known keys: " + strings.Join(p.Allowed, ", ")
 }
 
-// fileError makes the error of a config.toml that cannot be used; line is 0 where it is
-// unknown.
+// fileError makes the error of an invalid config.toml; line is 0 if it is unknown.
 func fileError(path string, line int, why string) *fault.Error {
 	if line > 0 {
 		why = fmt.Sprintf("line %d: %s", line, why)
@@ -100,28 +94,20 @@ func fileError(path string, line int, why string) *fault.Error {
 	return fault.Advise(fault.Errorf(fault.Usage, "cannot read %s: %s", path, why), "Correct the file, or move it away to use the defaults.")
 }
 
-// Load reads a config.toml. A file that is not there or may not be read is an
-// empty one; keys that bise does not know come back as problems.
+// Load reads a config.toml. A missing or unreadable file counts as empty. Unknown keys are
+// returned as problems.
 func Load(path string) (Config, []Problem, error) {
-	f, err := os.Open(path)
+	data, err := atomicfile.ReadFile(path, maxFile)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
 		return Config{}, nil, nil
 	}
 	if err != nil {
 		return Config{}, nil, fileError(path, 0, cause(err))
 	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return Config{}, nil, fileError(path, 0, cause(err))
-	}
-	if len(data) > maxFile {
-		return Config{}, nil, fileError(path, 0, "it is larger than 1 MB")
-	}
 	return parse(path, data)
 }
 
-// cause is the error without the path, which our sentence has already.
+// cause is the error without the path, which the message has already.
 func cause(err error) string {
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		return p.Err.Error()
@@ -141,7 +127,7 @@ func parse(path string, data []byte) (Config, []Problem, error) {
 	var problems []Problem
 	for _, key := range meta.Undecoded() {
 		if len(key) > 1 && slices.ContainsFunc(problems, func(p Problem) bool { return strings.HasPrefix(key.String(), p.Key+".") }) {
-			continue // its table is reported already
+			continue // its table is reported
 		}
 		allowed := knownKeys(key[:len(key)-1])
 		problems = append(problems, Problem{
@@ -152,11 +138,9 @@ func parse(path string, data []byte) (Config, []Problem, error) {
 	return c, problems, nil
 }
 
-// badType matches package toml's error of a value of the wrong type; it is not a
-// toml.ParseError.
+// badType matches package toml's error for a wrong type, which is not a toml.ParseError.
 var badType = regexp.MustCompile(`^toml: line (\d+) \(last key "(.+?)"\): incompatible types: TOML value has type (.+); destination has type (.+)$`)
 
-// explain makes the error of a file that package toml cannot read.
 func explain(path string, err error) *fault.Error {
 	if p, ok := errors.AsType[toml.ParseError](err); ok {
 		why := p.Message
@@ -167,7 +151,7 @@ func explain(path string, err error) *fault.Error {
 	}
 	if m := badType.FindStringSubmatch(err.Error()); m != nil {
 		line, _ := strconv.Atoi(m[1])
-		return fileError(path, line, fmt.Sprintf("%s: it has type %s and must have type %s", m[2], m[3], m[4]))
+		return fileError(path, line, fmt.Sprintf("%s: wrong type %s: want %s", m[2], m[3], m[4]))
 	}
 	return fileError(path, 0, strings.TrimPrefix(err.Error(), "toml: "))
 }
@@ -207,7 +191,7 @@ func (c Config) check() (key, what string) {
 		}
 		switch {
 		case strings.Contains(name, "/"):
-			return key, "the name of an endpoint has no slash"
+			return key, "the name must not contain a slash"
 		case e.URL == "":
 			return key, "it has no url"
 		case !strings.HasPrefix(e.URL, "http://") && !strings.HasPrefix(e.URL, "https://"):
@@ -219,7 +203,6 @@ func (c Config) check() (key, what string) {
 	return "", ""
 }
 
-// knownKeys are the keys that the table with this name can have.
 func knownKeys(table toml.Key) []string {
 	t := reflect.TypeFor[Config]()
 	for _, name := range table {
@@ -239,7 +222,6 @@ func knownKeys(table toml.Key) []string {
 	return keys
 }
 
-// descend goes from a table to the one under it.
 func descend(t reflect.Type, name string) (reflect.Type, bool) {
 	switch t.Kind() {
 	case reflect.Map:

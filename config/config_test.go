@@ -68,15 +68,15 @@ func TestUnknownKeys(t *testing.T) {
 		name, text string
 		want       []string
 	}{
-		{"root", "\nmodle = \"x\"\n", []string{`f:2: unknown key "modle" is passed over; did you mean "model"?`}},
-		{"table", "[sampling]\n\ntemprature = 1\n", []string{`f:3: unknown key "sampling.temprature" is passed over; did you mean "temperature"?`}},
-		{"endpoint", "[endpoints.lab]\nurl = \"http://x\"\ndialekt = \"vllm\"", []string{`f:3: unknown key "endpoints.lab.dialekt" is passed over; did you mean "dialect"?`}},
-		{"inline", "endpoints.lab = { url = \"http://x\", kye = \"k\" }", []string{`f:1: unknown key "endpoints.lab.kye" is passed over; did you mean "key"?`}},
+		{"root", "\nmodle = \"x\"\n", []string{`f:2: unknown key "modle" is ignored; did you mean "model"?`}},
+		{"table", "[sampling]\n\ntemprature = 1\n", []string{`f:3: unknown key "sampling.temprature" is ignored; did you mean "temperature"?`}},
+		{"endpoint", "[endpoints.lab]\nurl = \"http://x\"\ndialekt = \"vllm\"", []string{`f:3: unknown key "endpoints.lab.dialekt" is ignored; did you mean "dialect"?`}},
+		{"inline", "endpoints.lab = { url = \"http://x\", kye = \"k\" }", []string{`f:1: unknown key "endpoints.lab.kye" is ignored; did you mean "key"?`}},
 		{
 			"nothing near", "[sampling]\nzzz = 1",
-			[]string{`f:2: unknown key "sampling.zzz" is passed over; known here: temperature, top_p, top_k, min_p, repeat_penalty, presence_penalty, frequency_penalty, seed, max_tokens`},
+			[]string{`f:2: unknown key "sampling.zzz" is ignored; known keys: temperature, top_p, top_k, min_p, repeat_penalty, presence_penalty, frequency_penalty, seed, max_tokens`},
 		},
-		{"table once", "[samplings]\na = 1\nb = 2", []string{`f:1: unknown key "samplings" is passed over; did you mean "sampling"?`}},
+		{"table once", "[samplings]\na = 1\nb = 2", []string{`f:1: unknown key "samplings" is ignored; did you mean "sampling"?`}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, problems, err := parse("f", []byte(tt.text))
@@ -97,7 +97,7 @@ func TestUnknownKeys(t *testing.T) {
 func TestErrors(t *testing.T) {
 	for _, tt := range []struct{ name, text, want string }{
 		{"syntax", "model = \"a\"\nthreads = = 2", "cannot read f: line 2: "},
-		{"type", "threads = \"two\"", "cannot read f: line 1: threads: it has type string and must have type integer"},
+		{"type", "threads = \"two\"", "cannot read f: line 1: threads: wrong type string: want integer"},
 		{"duration", "keep_alive = \"soon\"", "cannot read f: line 1: keep_alive: "},
 		{"kv", "\nkv_type = \"q3\"", `cannot read f: line 2: kv_type: "q3" is unknown: want one of f32, f16, bf16, q8_0, q4_0`},
 		{"range", "[sampling]\ntop_p = 2.0", "cannot read f: line 2: sampling.top_p: it must be above 0 and at most 1"},
@@ -105,7 +105,7 @@ func TestErrors(t *testing.T) {
 		{"no url", "[endpoints.lab]\nkey = \"k\"", "cannot read f: line 1: endpoints.lab: it has no url"},
 		{"two keys", "[endpoints.lab]\nurl = \"http://x\"\nkey = \"k\"\nkey_env = \"K\"", "only one of key, key_env and key_command can be set"},
 		{"scheme", "[endpoints.lab]\nurl = \"lab:8000\"", "line 2: endpoints.lab.url: it must begin with http:// or https://"},
-		{"slash", "[endpoints.\"a/b\"]\nurl = \"http://x\"", "the name of an endpoint has no slash"},
+		{"slash", "[endpoints.\"a/b\"]\nurl = \"http://x\"", "the name must not contain a slash"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, _, err := parse("f", []byte(tt.text))
@@ -122,7 +122,7 @@ func TestLoadHugeFile(t *testing.T) {
 	if err := os.WriteFile(path, make([]byte, maxFile+1), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := Load(path); err == nil || !strings.Contains(err.Error(), "larger than 1 MB") {
+	if _, _, err := Load(path); err == nil || !strings.Contains(err.Error(), "larger than 1048576 bytes") {
 		t.Errorf("error %v", err)
 	}
 }

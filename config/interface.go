@@ -6,18 +6,17 @@ import (
 	"strings"
 )
 
-// Interface has the user's settings of the interface.
+// Interface has the settings of the interface.
 type Interface struct {
 	Theme    string          `toml:"theme"`    // one of [Themes]; "": auto
 	Style    string          `toml:"style"`    // of answers: a Glamour style's name, or the path of one; "": the theme's
 	Mouse    *bool           `toml:"mouse"`    // nil: on
-	Vim      bool            `toml:"vim"`      // vim keys where one writes
-	Thinking bool            `toml:"thinking"` // a model's thinking is shown unfolded
-	Keys     map[string]Keys `toml:"keys"`     // by the name of what they do
+	Vim      bool            `toml:"vim"`      // vim keys in the editor
+	Thinking bool            `toml:"thinking"` // show a model's thinking unfolded
+	Keys     map[string]Keys `toml:"keys"`     // by action
 }
 
-// Themes are the interface's themes. The first three have the same colours: for
-// the terminal's background, or always for a light or a dark one.
+// Themes are the interface's themes. auto is light or dark, depending on the terminal.
 var Themes = []string{"auto", "light", "dark", "lavender", "olive", "contrast"}
 
 // Keys has the keys of an action: one, a list, or none.

@@ -6,10 +6,8 @@ import (
 	"strings"
 )
 
-// lineOf finds the line, from 1, on which a key of a TOML document that was
-// read without error is set, or its table begins; 0 when it cannot tell. The
-// TOML package keeps positions to itself, so this reads headers and assignments
-// of the plain kind.
+// lineOf finds the line, from 1, of a key or table in a valid TOML document, or 0. The TOML
+// package does not export positions, so this reads simple headers and assignments.
 func lineOf(data []byte, key []string) int {
 	var table []string
 	number := 0

@@ -7,23 +7,21 @@ import (
 	"github.com/adrg/xdg"
 )
 
-// Places are the folders that bise reads and writes, none of which need exist.
+// Places are bise's folders, which need not exist.
 type Places struct {
 	Config  string // config.toml is here
-	Data    string // what must not be lost: conversations
+	Data    string // conversations
 	Models  string // installed models
-	Cache   string // what can be made again
-	KV      string // state of conversations, under Cache
-	State   string // what is kept between runs and may be lost
+	Cache   string // can be deleted
+	KV      string // states of conversations, under Cache
+	State   string // kept between runs, not important
 	Log     string // log files, under State
-	Runtime string // sockets; gone with the session
+	Runtime string // sockets; deleted with the session
 }
 
-// xdgMu guards the variables of package xdg, which Reload writes.
-var xdgMu sync.Mutex
+var xdgMu sync.Mutex // of the variables of package xdg
 
-// Find gives the places that the XDG variables name at this moment, or the
-// system's usual ones.
+// Find returns the places that the XDG variables name, or the system's defaults.
 func Find() Places {
 	xdgMu.Lock()
 	defer xdgMu.Unlock()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -15,27 +16,22 @@ import (
 	"github.com/bise-sh/bise/atomicfile"
 )
 
-// SaveInterface writes the settings of the interface to a config.toml. Of the file
-// it changes the values that differ and nothing else: comments, order and what
-// bise does not know stay. Keys are not written. A file that cannot be changed so
-// is left as it is.
+// SaveInterface writes the settings of the interface, except for Keys, to a config.toml. It
+// changes only the values that differ: comments, order and unknown keys stay.
 func SaveInterface(path string, to Interface) error {
-	if err := saveInterface(path, to); err != nil {
-		return fmt.Errorf("save the settings in %s: %w", path, err)
-	}
-	return nil
-}
-
-func saveInterface(path string, to Interface) error {
-	return edit(path, func(data []byte, before Config) ([]byte, Config) {
+	err := edit(path, func(data []byte, before Config) ([]byte, Config) {
 		want := before
 		want.Interface = to
 		want.Interface.Keys = before.Interface.Keys
 		return change(data, before.Interface, to), want
 	})
+	if err != nil {
+		return fmt.Errorf("save the settings in %s: %w", path, err)
+	}
+	return nil
 }
 
-// edit changes a config.toml, whose new text has to mean what is wanted.
+// edit changes a config.toml, and checks that the new text has the wanted values.
 func edit(path string, change func(data []byte, before Config) (after []byte, want Config)) error {
 	data, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -49,10 +45,9 @@ func edit(path string, change func(data []byte, before Config) (after []byte, wa
 	if bytes.Equal(after, data) {
 		return nil
 	}
-	// What was not understood, such as a header within a text of several lines, is
-	// noticed here.
+	// This finds TOML that lineOf and set misread, such as a header in a multi-line string.
 	if got, _, err := parse(path, after); err != nil || !reflect.DeepEqual(got, want) {
-		return errors.New("the file is written in a way that bise cannot change; set it there")
+		return errors.New("bise cannot change this file; edit it yourself")
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
@@ -60,7 +55,6 @@ func edit(path string, change func(data []byte, before Config) (after []byte, wa
 	return atomicfile.WriteFile(path, after, 0o600)
 }
 
-// change sets the values that differ.
 func change(data []byte, from, to Interface) []byte {
 	if from.Theme != to.Theme {
 		data = set(data, "interface", "theme", strconv.Quote(to.Theme))
@@ -77,8 +71,7 @@ func change(data []byte, from, to Interface) []byte {
 	return data
 }
 
-// set gives a key of a table a value: in the line where it stands, or else at the end of
-// the table, or in a new table.
+// set sets a key of a table: in its line, or at the end of the table, or in a new table.
 func set(data []byte, table, key, value string) []byte {
 	lines := strings.SplitAfter(string(data), "\n")
 	var at []string
@@ -119,14 +112,12 @@ func set(data []byte, table, key, value string) []byte {
 	return []byte(strings.Join(slices.Insert(lines, end, line), ""))
 }
 
-// equalKey reports whether a key is the one of a name. Package toml makes nothing of
-// upper and lower case.
+// equalKey compares keys like package toml, which ignores case.
 func equalKey(key []string, name ...string) bool {
 	return slices.EqualFunc(key, name, strings.EqualFold)
 }
 
-// withValue puts a value in place of the one after an equals sign, and keeps the
-// comment behind it.
+// withValue replaces the value after an equals sign, and keeps the comment after it.
 func withValue(right, value string) string {
 	old := strings.TrimLeft(right, " \t")
 	space := right[:len(right)-len(old)]
@@ -139,4 +130,27 @@ func withValue(right, value string) string {
 		rest = strings.TrimLeft(old, "abcdefghijklmnopqrstuvwxyz")
 	}
 	return space + value + rest
+}
+
+// SaveEndpoint appends an endpoint, with only its URL and KeyEnv, to a config.toml. It fails
+// if the name exists or the endpoint is invalid.
+func SaveEndpoint(path, name string, e Endpoint) error {
+	err := edit(path, func(data []byte, before Config) ([]byte, Config) {
+		want := before
+		want.Endpoints = map[string]Endpoint{name: e}
+		maps.Copy(want.Endpoints, before.Endpoints)
+		text := strings.TrimRight(string(data), "\n")
+		if text != "" {
+			text += "\n\n"
+		}
+		text += fmt.Sprintf("[endpoints.%s]\nurl = %s\n", strconv.Quote(name), strconv.Quote(e.URL))
+		if e.KeyEnv != "" {
+			text += fmt.Sprintf("key_env = %s\n", strconv.Quote(e.KeyEnv))
+		}
+		return []byte(text), want
+	})
+	if err != nil {
+		return fmt.Errorf("save the server %s in %s: %w", name, path, err)
+	}
+	return nil
 }

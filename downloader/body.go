@@ -13,9 +13,9 @@ import (
 	"golang.org/x/time/rate"
 )
 
-var errStalled = errors.New("no byte came for " + roundDuration(stallTime))
+var errStalled = errors.New("received nothing for " + roundDuration(stallTime))
 
-// A body is that of a response: it keeps the pace, and ends when nothing comes.
+// A body is the body of a response with a rate limit and a timeout.
 type body struct {
 	io.ReadCloser
 	ctx   context.Context
@@ -39,7 +39,7 @@ func (b *body) Read(p []byte) (int, error) {
 	if err != nil && !errors.Is(err, io.EOF) && b.ctx.Err() != nil {
 		err = context.Cause(b.ctx)
 	}
-	// The wait is ours, not the server's, so no stall is counted meanwhile.
+	// The rate limit must not count as a stall of the server.
 	if wait := b.pace.wait(b.ctx, n); err == nil {
 		err = wait
 	}
@@ -52,11 +52,10 @@ func (b *body) Close() error {
 	return b.ReadCloser.Close()
 }
 
-// burst is the most that is read at once, and so the most that comes without a
-// pause when there is a limit.
+// burst is the size of the largest read, and so of the largest burst with a rate limit.
 const burst = 256 << 10 // bytes
 
-// A pace keeps all transfers together within a limit that may change.
+// A pace limits the rate of all transfers together.
 type pace struct{ limiter *rate.Limiter }
 
 func newPace(bytesPerSecond int64) *pace {
@@ -73,8 +72,7 @@ func (p *pace) set(bytesPerSecond int64) {
 	p.limiter.SetLimit(limit)
 }
 
-// piece is how much to read at once: a tenth of a second's worth, so that a new
-// limit is soon heeded.
+// piece is the size of a read: a tenth of a second, so that a new limit soon applies.
 func (p *pace) piece() int {
 	limit := p.limiter.Limit()
 	if limit >= 10*burst {
@@ -83,7 +81,7 @@ func (p *pace) piece() int {
 	return max(1, int(limit/10))
 }
 
-// wait pays for n bytes that have come.
+// wait waits as long as n received bytes take at the limit.
 func (p *pace) wait(ctx context.Context, n int) error {
 	if err := p.limiter.WaitN(ctx, n); err != nil {
 		if ctx.Err() != nil {
@@ -94,11 +92,10 @@ func (p *pace) wait(ctx context.Context, n int) error {
 	return nil
 }
 
-// maxBodyTime is how long the whole of a short answer may take.
 const maxBodyTime = 2 * time.Minute
 
-// ReadBody reads a short answer whole, a listing for instance, and closes it. More than n
-// bytes, or two minutes, is an error.
+// ReadBody reads a short body, such as a listing, and closes it. More than limit bytes, or
+// two minutes, are an error.
 func ReadBody(resp *http.Response, limit int64) ([]byte, error) {
 	defer resp.Body.Close()
 	late := false
@@ -112,7 +109,7 @@ func ReadBody(resp *http.Response, limit int64) ([]byte, error) {
 	once.Do(func() {})
 	switch {
 	case late:
-		err = errors.New("it is not whole after " + roundDuration(maxBodyTime))
+		err = errors.New("it is incomplete after " + roundDuration(maxBodyTime))
 	case err == nil && int64(len(data)) > limit:
 		err = fmt.Errorf("it has more than %d bytes", limit)
 	}

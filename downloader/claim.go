@@ -13,21 +13,21 @@ import (
 )
 
 const (
-	// poll is how often the holder of a file is looked at.
-	poll = 250 * time.Millisecond
-	// stale is how long a journal that says it is somebody's must not have changed
-	// before it is taken from a process that cannot be asked, on another machine.
-	stale = 10 * time.Second
-	// beat is how often a journal is written while its owner lives.
-	beat = 2 * time.Second
+	// pollInterval is how often a waiting fetch checks the owner of a file.
+	pollInterval = 250 * time.Millisecond
+	// staleAfter is how long a journal must be unchanged before a fetch takes it over from
+	// an owner on another machine.
+	staleAfter = 10 * time.Second
+	// heartbeat is how often an owner writes its journal.
+	heartbeat = 2 * time.Second
 )
 
-// owners has the IDs of the fetches of this process.
+// owners is the set of the fetches of this process, by ID.
 var owners sync.Map
 
-// claim opens the partial file as soon as no other process is at work on it, and says
-// what is known of it, nil for nothing. The error is errElsewhere when another process
-// has finished it meanwhile.
+// claim waits until no other process owns the partial file, opens it and returns its
+// journal, which may be nil. If another process has finished the file, the error is
+// errTakenOver.
 func (w *fetch) claim(ctx context.Context) (*journal, error) {
 	var (
 		last  owner
@@ -44,25 +44,25 @@ func (w *fetch) claim(ctx context.Context) (*journal, error) {
 			return nil, localError("lock "+w.dest+partSuffix, err)
 		}
 		w.part = part
-		mine := locked && w.holds()
-		j := w.read()
-		if mine && j != nil && j.Owner.ID != "" && !j.Owner.gone() {
+		mine := locked && w.ownsPart()
+		j := w.readJournal()
+		if mine && j != nil && j.Owner.ID != "" && !j.Owner.isDead() {
 			if j.Owner != last {
 				last, since = j.Owner, time.Now()
 			}
-			mine = time.Since(since) >= stale
+			mine = time.Since(since) >= staleAfter
 		}
-		there, err := w.dir.look(w.name)
+		there, err := w.dir.stat(w.name)
 		if err != nil {
-			err = localError("look at "+w.dest, err)
+			err = localError("check "+w.dest, err)
 		} else if there != nil {
-			if mine { // an empty one, made by opening it
-				w.discard()
+			if mine { // empty, created by open
+				w.removePartial()
 			}
-			err = errElsewhere
+			err = errTakenOver
 		}
 		if mine && err == nil {
-			if j, err = w.take(j); err == nil {
+			if j, err = w.takeOwnership(j); err == nil {
 				return j, nil
 			}
 		}
@@ -71,18 +71,18 @@ func (w *fetch) claim(ctx context.Context) (*journal, error) {
 		if err != nil {
 			return nil, err
 		}
-		w.waiting(j)
-		if err := sleep(ctx, poll); err != nil {
+		w.showWaiting(j)
+		if err := sleep(ctx, pollInterval); err != nil {
 			return nil, err
 		}
 	}
 }
 
-// take says in the journal that the file is this fetch's, before anything is done to it,
-// and gives what of the journal is of use.
-func (w *fetch) take(j *journal) (*journal, error) {
+// takeOwnership writes this fetch as the owner to the journal, and returns the old journal
+// if it is of the same file.
+func (w *fetch) takeOwnership(j *journal) (*journal, error) {
 	if j != nil && !j.fits(w.file) {
-		slog.Info("what is there of a file is of another one", "file", w.dest)
+		slog.Info("discarding a partial file of another version", "file", w.dest)
 		j = nil
 	}
 	own := journal{Name: w.file.Name, Hash: w.file.Hash, Unit: w.c.unit}
@@ -91,9 +91,9 @@ func (w *fetch) take(j *journal) (*journal, error) {
 	}
 	w.beat++
 	own.Owner, w.notes, w.queue = w.owner(), own.notes, nil
-	err := w.replace(&own, 0)
-	if err != nil && j == nil && !errors.Is(err, errElsewhere) {
-		w.discard()
+	err := w.replaceJournal(&own, 0)
+	if err != nil && j == nil && !errors.Is(err, errTakenOver) {
+		w.removePartial()
 	}
 	return j, err
 }
@@ -102,24 +102,24 @@ func (w *fetch) owner() owner {
 	return owner{ID: w.id, Host: hostname(), PID: os.Getpid(), Beat: w.beat}
 }
 
-// waiting shows how far the one is who has the file.
-func (w *fetch) waiting(j *journal) {
-	w.share.enter(Waiting)
+// showWaiting reports the progress of the process that owns the file.
+func (w *fetch) showWaiting(j *journal) {
+	w.share.setPhase(Waiting)
 	who := "another process"
 	if j != nil && j.Owner.ID != "" {
 		if who = fmt.Sprintf("process %d", j.Owner.PID); j.Owner.Host != hostname() {
 			who += " on " + j.Owner.Host
 		}
 		if j.Hash == w.file.Hash {
-			w.share.sized(j.Size)
-			w.share.at(restore(j).have())
+			w.share.setSize(j.Size)
+			w.share.setHave(restoreQueue(j).written())
 		}
 	}
-	w.share.waits(who+" fetches it", time.Time{})
+	w.share.setReason(who+" is downloading it", time.Time{})
 }
 
-// gone reports whether an owner is known not to be at work any more.
-func (o owner) gone() bool {
+// isDead reports whether an owner has certainly ended.
+func (o owner) isDead() bool {
 	if o.Host != hostname() {
 		return false
 	}
@@ -138,15 +138,15 @@ func hostname() string {
 	return name
 }
 
-// holds reports whether the partial file that is open is the one that others find.
-func (w *fetch) holds() bool { return w.dir.is(w.name+partSuffix, w.part) }
+// ownsPart reports whether the open partial file still has its name.
+func (w *fetch) ownsPart() bool { return w.dir.isSame(w.name+partSuffix, w.part) }
 
-// read is the journal, nil where there is none that can be relied on.
-func (w *fetch) read() *journal {
-	f, err := w.dir.view(w.name + journalSuffix)
+// readJournal returns the journal, nil without a valid one.
+func (w *fetch) readJournal() *journal {
+	f, err := w.dir.openRead(w.name + journalSuffix)
 	if err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
-			slog.Warn("a journal cannot be read", "file", w.dest, "error", err)
+			slog.Warn("cannot read journal", "file", w.dest, "error", err)
 		}
 		return nil
 	}
@@ -157,15 +157,15 @@ func (w *fetch) read() *journal {
 	}
 	j, err := parseJournal(data)
 	if err != nil {
-		slog.Warn("a journal is left aside", "file", w.dest, "error", err)
+		slog.Warn("ignoring invalid journal", "file", w.dest, "error", err)
 		return nil
 	}
 	return j
 }
 
-// keep saves what has come every now and then, also to show that its owner lives.
-func (w *fetch) keep(ctx context.Context) error {
-	tick := time.NewTicker(beat)
+// saveLoop saves the journal regularly, which also shows that its owner is alive.
+func (w *fetch) saveLoop(ctx context.Context) error {
+	tick := time.NewTicker(heartbeat)
 	defer tick.Stop()
 	for {
 		select {
@@ -179,17 +179,17 @@ func (w *fetch) keep(ctx context.Context) error {
 	}
 }
 
-// elsewhere reports whether another fetch has taken the file over, which it may do
-// where locks are of no use, and this one was not heard of.
-func (w *fetch) elsewhere() bool {
-	j := w.read()
+// isTakenOver reports whether another fetch has taken the file over. It may do so where
+// locks do not work and this fetch seemed dead.
+func (w *fetch) isTakenOver() bool {
+	j := w.readJournal()
 	return j != nil && j.Owner.ID != "" && j.Owner.ID != w.id
 }
 
-// save makes what is whole safe on the disk, and then says so in the journal.
+// save syncs the file, and then records the complete chunks in the journal.
 func (w *fetch) save() error {
-	if w.elsewhere() {
-		return errElsewhere
+	if w.isTakenOver() {
+		return errTakenOver
 	}
 	w.beat++
 	w.mu.Lock()
@@ -200,14 +200,12 @@ func (w *fetch) save() error {
 	if err := w.part.Sync(); err != nil {
 		return localError("write "+w.dest+partSuffix, err)
 	}
-	return w.replace(j, noted)
+	return w.replaceJournal(j, noted)
 }
 
-// replace puts a journal in the place of the one before, which has so many notes that
-// the new one does not need.
-func (w *fetch) replace(j *journal, noted int) error {
+// replaceJournal replaces the journal. Its first noted notes are in the new journal.
+func (w *fetch) replaceJournal(j *journal, noted int) error {
 	name := w.name + journalSuffix
-	// No caller has to wait for the disk to note something down.
 	err := w.dir.write(name+".tmp", j.encode())
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -221,62 +219,60 @@ func (w *fetch) replace(j *journal, noted int) error {
 	if err == nil {
 		err = w.dir.rename(name+".tmp", name)
 	}
-	if errors.Is(err, fs.ErrNotExist) && w.holds() {
-		return errElsewhere // another process wrote there too
+	if errors.Is(err, fs.ErrNotExist) && w.ownsPart() {
+		return errTakenOver // another process wrote there too
 	}
 	if err != nil {
 		_ = w.dir.remove(name + ".tmp")
 		return localError("write "+w.dest+journalSuffix, err)
 	}
-	if back := w.read(); back == nil || back.Owner.ID != j.Owner.ID {
-		return errElsewhere
+	if back := w.readJournal(); back == nil || back.Owner.ID != j.Owner.ID {
+		return errTakenOver
 	}
 	w.journal, w.notes = j, w.notes[noted:]
 	return nil
 }
 
-// noteDown adds to the journal that a chunk was written, which a process that is killed
-// after that has then not fetched in vain.
-func (w *fetch) noteDown(n note) {
+// addNote adds a written chunk to the journal, so that a killed process does not lose it.
+func (w *fetch) addNote(n note) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(w.notes) < maxChunks { // else the disk is so slow that saving lags far behind
+	if len(w.notes) < maxChunks { // else the disk is very slow
 		w.notes = append(w.notes, n)
-		// Where this fails the next save fails too, and says why.
+		// If this fails, the next save fails too and reports it.
 		_ = w.dir.append(w.name+journalSuffix, n.append(nil))
 	}
 }
 
-// leave lets the partial file go for the next process. Why is the error that led here.
-func (w *fetch) leave(why error) {
-	if w.part == nil { // it has its name
+// release closes the partial file for the next process. Why is the error of this fetch.
+func (w *fetch) release(why error) {
+	if w.part == nil { // it is installed
 		return
 	}
 	switch {
-	case errors.Is(why, errElsewhere) || !w.holds():
+	case errors.Is(why, errTakenOver) || !w.ownsPart():
 	case w.queue == nil || w.queue.left == len(w.queue.chunks):
-		w.discard()
+		w.removePartial()
 	case w.journal != nil:
 		w.journal.Owner = owner{}
-		// When this fails, with the disk full for instance, the journal as it is is good
-		// enough, and why is what to tell.
-		_ = w.replace(w.journal, 0)
+		// If this fails, for instance on a full disk, the old journal is good enough.
+		_ = w.replaceJournal(w.journal, 0)
 	}
 	w.part.Close()
 	w.part = nil
 }
 
-// discard removes what is there of a file, which must be this process's.
-func (w *fetch) discard() {
+// removePartial removes the partial file and its journal, which this process must own.
+func (w *fetch) removePartial() {
 	for _, suffix := range []string{journalSuffix, partSuffix} {
 		_ = w.dir.remove(w.name + suffix)
 	}
 }
 
-// clear removes what a process left that was killed after it had given the file its
-// name, or before it saw that it has it.
-func (w *fetch) clear() {
-	part, err := w.dir.look(w.name + partSuffix)
+// removeLeftovers removes the partial file and the journal of a process that was killed
+// after installing the file, or before noticing that it exists.
+func (w *fetch) removeLeftovers() {
+	part, err := w.dir.stat(w.name + partSuffix)
 	if err != nil || part != nil && !part.Mode().IsRegular() {
 		return
 	}
@@ -287,8 +283,8 @@ func (w *fetch) clear() {
 	if w.part, err = w.dir.open(w.name + partSuffix); err != nil {
 		return
 	}
-	if locked, err := w.part.TryLock(); err == nil && locked && w.holds() {
-		w.discard()
+	if locked, err := w.part.TryLock(); err == nil && locked && w.ownsPart() {
+		w.removePartial()
 	}
 	w.part.Close()
 	w.part = nil

@@ -20,19 +20,19 @@ import (
 	"golang.org/x/net/http/httpproxy"
 )
 
-// Options say how a [Client] reaches the network. The zero value is good.
+// Options configure a [Client]. The zero value is valid.
 type Options struct {
 	UserAgent string // name/version; "" is "bise"
-	Offline   bool   // nothing is sent, and every request fails with [Offline]
-	// Connections at most for each file, to 16; 0 is 8.
+	Offline   bool   // every request fails with [fault.Offline]
+	// Connections is the limit for each file, at most 16; 0 is 8.
 	Connections int
 	// Limit in bytes per second for all transfers together; 0 is unlimited.
 	Limit int64
-	// Proxy is asked for each request; nil reads HTTPS_PROXY, HTTP_PROXY, ALL_PROXY
-	// and NO_PROXY, of either case, when the client is made.
+	// Proxy returns the proxy of a request; nil uses HTTPS_PROXY, HTTP_PROXY, ALL_PROXY
+	// and NO_PROXY, in either case.
 	Proxy func(*http.Request) (*url.URL, error)
-	// TLS is how servers are known; nil is by the system's authorities, or those
-	// that SSL_CERT_FILE and SSL_CERT_DIR name.
+	// TLS is the configuration of HTTPS; nil uses the system's certificates, or the ones
+	// of SSL_CERT_FILE and SSL_CERT_DIR.
 	TLS *tls.Config
 	// Dial makes connections; nil is TCP.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
@@ -40,22 +40,21 @@ type Options struct {
 
 const (
 	dialTime   = 20 * time.Second // for one address of a name
-	headerTime = 30 * time.Second // from the request to the first byte of the answer
+	headerTime = 30 * time.Second // from the request to the first byte of the response
 	stallTime  = 20 * time.Second // without a byte
-	tries      = 5                // of a request that fails for reasons that pass
+	tries      = 5                // of a request with temporary errors
 	maxWait    = 5 * time.Minute  // that a server may ask for
 	maxPerHost = 16               // connections
 )
 
-// A Client reaches servers. It is made by [New], and may be used from any
-// goroutine.
+// A Client sends requests. It may be used from any goroutine.
 type Client struct {
 	agent       string
 	offline     bool
 	connections int
 	proxy       func(*http.Request) (*url.URL, error)
-	// open reaches every address. guarded refuses those of private networks: it is
-	// for what a server of the open internet redirects to.
+	// open connects to every address. guarded refuses private networks: it is for
+	// redirects from public servers.
 	open, guarded *http.Transport
 	pace          *pace
 	unit          int64 // bytes of a chunk at least
@@ -98,22 +97,21 @@ func New(o Options) *Client {
 	return c
 }
 
-// transport speaks HTTP/1 alone: with HTTP/2 all connections to a host are one,
-// and what one range loses all of them wait for.
+// transport uses HTTP/1 only. HTTP/2 has one connection to a host, and a lost packet would
+// delay all ranges.
 func (c *Client) transport(config *tls.Config, dial func(context.Context, string, string) (net.Conn, error)) *http.Transport {
 	t := &http.Transport{
 		Proxy: c.proxy, DialContext: dial, TLSClientConfig: config,
 		TLSHandshakeTimeout: 15 * time.Second, ResponseHeaderTimeout: headerTime, ExpectContinueTimeout: time.Second,
 		IdleConnTimeout: time.Minute, MaxIdleConns: 4 * maxPerHost, MaxIdleConnsPerHost: maxPerHost, MaxConnsPerHost: maxPerHost,
 		MaxResponseHeaderBytes: 1 << 20, DisableCompression: true,
-		Protocols: new(http.Protocols), OnProxyConnectResponse: proxyAnswer,
+		Protocols: new(http.Protocols), OnProxyConnectResponse: checkProxy,
 	}
 	t.Protocols.SetHTTP1(true)
 	return t
 }
 
-// environment reads the proxies that the environment names. Requests to this
-// machine never go to one.
+// environment uses the proxies of the environment. Requests to this machine use none.
 func environment() func(*http.Request) (*url.URL, error) {
 	config := httpproxy.FromEnvironment()
 	all := os.Getenv("ALL_PROXY")
@@ -130,21 +128,20 @@ func environment() func(*http.Request) (*url.URL, error) {
 	return func(req *http.Request) (*url.URL, error) { return choose(req.URL) }
 }
 
-// Close lets connections go that nothing uses.
+// Close closes idle connections.
 func (c *Client) Close() {
 	c.open.CloseIdleConnections()
 	c.guarded.CloseIdleConnections()
 }
 
-// SetLimit changes the bytes per second that all transfers together may take, those
-// including running ones; 0 is unlimited.
+// SetLimit changes the limit of all transfers together, including running ones, in bytes
+// per second; 0 is unlimited.
 func (c *Client) SetLimit(bytesPerSecond int64) { c.pace.set(bytesPerSecond) }
 
-// Do sends a request without a body and follows redirects. The response has any
-// status but a redirect's and those that pass: too many requests, and a server in
-// trouble, are waited for and tried again, and end as an *[Error] when they do not
-// pass; so does a server that cannot be reached. The body ends with an error when
-// no byte comes for 20 s, and the caller closes it.
+// Do sends a request without a body and follows redirects. It waits and retries after
+// temporary statuses, such as 429 and 503, and after connection errors; if they persist,
+// it returns a [*fault.Error]. Other statuses are not errors. The body fails if no byte
+// arrives for 20 s, and the caller must close it.
 func (c *Client) Do(ctx context.Context, req *http.Request) (*http.Response, error) {
 	req = req.WithContext(ctx)
 	for {
@@ -159,8 +156,8 @@ func (c *Client) Do(ctx context.Context, req *http.Request) (*http.Response, err
 	}
 }
 
-// Send is [Client.Do] that hands a redirect to its caller, who reads what it says and
-// continues with [Client.Follow] or [Client.Location].
+// Send is [Client.Do] without following redirects. The caller may continue with
+// [Client.Follow] or [Client.Location].
 func (c *Client) Send(ctx context.Context, req *http.Request) (*http.Response, error) {
 	var waited time.Duration
 	for try := 1; ; {
@@ -180,9 +177,9 @@ func (c *Client) Send(ctx context.Context, req *http.Request) (*http.Response, e
 	}
 }
 
-// try sends a request when its origin lets it, once. After an error, wait is how
-// long to wait before the next time, and asked whether the server asked for that.
-// onPause is as in [gate.enter].
+// try sends a request once, when the gate of its origin opens. After an error, wait is the
+// time until the next try, and asked whether the server asked for it. onPause is as in
+// [gate.enter].
 func (c *Client) try(ctx context.Context, req *http.Request, onPause func(time.Time)) (resp *http.Response, wait time.Duration, asked bool, err error) {
 	g := c.gate(req.URL)
 	if err := g.enter(ctx, onPause); err != nil {
@@ -202,13 +199,10 @@ func (c *Client) try(ctx context.Context, req *http.Request, onPause func(time.T
 	return resp, 0, false, nil
 }
 
-// once sends a request, one time.
 func (c *Client) once(ctx context.Context, req *http.Request) (*http.Response, error) {
 	if c.offline {
-		return nil, &fault.Error{
-			Kind: fault.Offline, Msg: fmt.Sprintf("ask %s: the network is switched off", req.URL.Host),
-			Advice: "Use what is on this machine, or allow the network again.",
-		}
+		return nil, fault.Advise(fault.Errorf(fault.Offline, "connect to %s: network access is off", req.URL.Host),
+			"Use an installed model, or allow network access.")
 	}
 	t := trailOf(ctx)
 	transport := c.open
@@ -240,7 +234,7 @@ func (c *Client) once(ctx context.Context, req *http.Request) (*http.Response, e
 	return resp, nil
 }
 
-// temporary reports whether a status stands for a temporary problem.
+// temporary reports whether a status means a temporary problem.
 func temporary(status int) bool {
 	switch status {
 	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests, http.StatusInternalServerError,
@@ -250,7 +244,7 @@ func temporary(status int) bool {
 	return 520 <= status && status <= 530 // Cloudflare's
 }
 
-// retriable reports whether an error is of the kind that is gone after a while.
+// retriable reports whether an error may be temporary.
 func retriable(err error) bool {
 	var e *fault.Error
 	if !errors.As(err, &e) {
@@ -265,16 +259,16 @@ func retriable(err error) bool {
 		!errors.Is(err, errPrivate) && !errors.Is(err, errLongWait) && (status == 0 || temporary(status))
 }
 
-// errLongWait is that a server wants no requests for longer than a user would wait.
-var errLongWait = errors.New("the server wants no requests for a long time")
+// errLongWait reports a pause beyond maxWait.
+var errLongWait = errors.New("the server asks to wait a long time")
 
 const (
-	proxyAdvice = "Look at HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY."
-	proxyLogin  = "The proxy wants a user name and password: put them into HTTPS_PROXY, as in http://user:password@host:port."
+	proxyAdvice = "Check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY."
+	proxyLogin  = "The proxy requires a user name and password: put them into HTTPS_PROXY, as in http://user:password@host:port."
 )
 
-// proxyAnswer is the error of a proxy that does not make a connection.
-func proxyAnswer(_ context.Context, proxy *url.URL, _ *http.Request, resp *http.Response) error {
+// checkProxy returns an error if a proxy does not connect.
+func checkProxy(_ context.Context, proxy *url.URL, _ *http.Request, resp *http.Response) error {
 	if resp.StatusCode == http.StatusOK {
 		return nil
 	}
@@ -285,29 +279,29 @@ func proxyAnswer(_ context.Context, proxy *url.URL, _ *http.Request, resp *http.
 	return failure(fault.Network, resp, nil, fmt.Sprintf("connect through the proxy %s: it answered %s", proxy.Host, statusText(resp.StatusCode)), advice)
 }
 
-// unreachable is the error of a server, or the proxy before it, that did not answer.
+// unreachable makes the error of a server or proxy that did not respond.
 func unreachable(u, proxy *url.URL, err error) error {
 	if e := (*fault.Error)(nil); errors.As(err, &e) {
 		return e
 	}
-	e := &fault.Error{Kind: fault.Network, Cause: err, Msg: fmt.Sprintf("ask %s: %v", u.Host, cause(err))}
+	e := &fault.Error{Kind: fault.Network, Cause: err, Msg: fmt.Sprintf("connect to %s: %v", u.Host, cause(err))}
 	var certificate *tls.CertificateVerificationError
 	switch {
 	case errors.Is(err, errPrivate):
-		e.Kind, e.Advice = fault.Refused, "The server, or a proxy on the way, is set up wrongly."
+		e.Kind, e.Advice = fault.Refused, "The server or a proxy is misconfigured."
 	case errors.As(err, &certificate):
-		e.Advice = "Where a company's proxy opens connections, name the file of its certificates in SSL_CERT_FILE."
+		e.Advice = "If a proxy decrypts your connections, set SSL_CERT_FILE to the file with its certificates."
 	case proxy != nil:
-		e.Msg = fmt.Sprintf("ask %s through the proxy %s: %v", u.Host, proxy.Host, cause(err))
+		e.Msg = fmt.Sprintf("connect to %s through the proxy %s: %v", u.Host, proxy.Host, cause(err))
 		e.Advice = proxyAdvice
 	default:
-		e.Advice = "Check the connection; where the internet is reached through a proxy, name it in HTTPS_PROXY."
+		e.Advice = "Check the connection. If you need a proxy, set HTTPS_PROXY."
 	}
 	return e
 }
 
-// cause is what is at the bottom of a transport's error, as it can be shown: an
-// error of net/url has the whole URL in it.
+// cause is the innermost error of a transport, for display: an error of net/url contains
+// the whole URL.
 func cause(err error) error {
 	if e := (*fault.Error)(nil); errors.As(err, &e) {
 		return e
@@ -318,7 +312,7 @@ func cause(err error) error {
 	}
 	var dns *net.DNSError
 	if errors.As(err, &dns) && dns.IsNotFound {
-		return errors.New("no such host is known")
+		return errors.New("no such host")
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
 		return errors.New("the connection was closed")
@@ -338,8 +332,8 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// backoff is how long to wait after that number of failures in a row: any time up to a
-// limit that doubles, so that requests that failed together do not come back together.
+// backoff is how long to wait after a number of failures in a row: a random time up to a
+// limit that doubles, so that requests that failed together are not repeated together.
 func backoff(failures int) time.Duration {
 	limit := min(30*time.Second, 500*time.Millisecond<<min(failures, 10))
 	return rand.N(limit) + time.Millisecond

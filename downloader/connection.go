@@ -14,30 +14,29 @@ import (
 )
 
 const (
-	// patience is how long a file is tried for without a byte. It is less before the
-	// first response: the server may not exist.
-	patience      = 10 * time.Minute
-	firstPatience = 2 * time.Minute
-	// worth is how many bytes make an attempt one that went well, so that the next one
-	// is made at once.
-	worth = 64 << 10
+	// retryTime is how long a download continues without a byte. Before the first response
+	// it is shorter: the server may not exist.
+	retryTime      = 10 * time.Minute
+	firstRetryTime = 2 * time.Minute
+	// goodAttempt is the number of bytes after which a failed attempt is repeated at once.
+	goodAttempt = 64 << 10
 )
 
 var (
-	errShort = errors.New("the connection was closed before all had come")
+	errShort = errors.New("the connection was closed too early")
 	errSlow  = errors.New("one connection was much slower than the others")
 )
 
-// An attempt is what a connection is at.
+// An attempt is the current request of a connection.
 type attempt struct {
 	mu    sync.Mutex
 	stop  context.CancelCauseFunc // nil while there is none
 	began time.Time
-	bytes atomic.Int64 // by this connection, ever
-	drops atomic.Int64 // attempts that were given up as slow, since one went well
+	bytes atomic.Int64 // of all attempts
+	drops atomic.Int64 // attempts dropped as slow since a successful one
 }
 
-// connection fetches one span after another until there is nothing left.
+// connection downloads one span after another until the file is complete.
 func (w *fetch) connection(ctx context.Context, who, connections int) error {
 	failures := 0
 	for {
@@ -61,7 +60,7 @@ func (w *fetch) connection(ctx context.Context, who, connections int) error {
 	}
 }
 
-// final reports whether it makes no sense to try again after an error.
+// final reports whether another try is pointless after an error.
 func final(err error) bool {
 	var (
 		e *fault.Error
@@ -70,34 +69,34 @@ func final(err error) bool {
 	return errors.Is(err, errChanged) || (errors.As(err, &e) || errors.As(err, &l)) && !retriable(err)
 }
 
-// retry waits as long as is good after an error, or says that it is enough.
+// retry waits before another try, or returns an error when it is time to give up.
 func (w *fetch) retry(ctx context.Context, err error, got int64, failures *int) error {
 	if final(err) {
 		return err
 	}
-	limit := patience
+	limit := retryTime
 	if statusOf(err) != 0 {
 		w.answered.Store(true)
 	} else if !w.answered.Load() {
-		limit = firstPatience
+		limit = firstRetryTime
 	}
 	if time.Since(time.Unix(0, w.good.Load())) > limit {
 		return &fault.Error{
-			Kind: fault.Network, Cause: err, Msg: fmt.Sprintf("nothing came for %s: %v", roundDuration(limit), cause(err)),
-			Advice: "Check the connection and run it again: the download continues.",
+			Kind: fault.Network, Cause: err, Msg: fmt.Sprintf("received nothing for %s: %v", roundDuration(limit), cause(err)),
+			Advice: "Check the connection and run the command again: the download continues.",
 		}
 	}
-	if got >= worth || errors.Is(err, errExpired) || errors.Is(err, errNoRange) || errors.Is(err, errSlow) {
+	if got >= goodAttempt || errors.Is(err, errExpired) || errors.Is(err, errNoRange) || errors.Is(err, errSlow) {
 		*failures = 0
 		return nil
 	}
 	*failures++
 	wait := backoff(*failures)
-	w.share.waits(fmt.Sprint(cause(err)), time.Now().Add(wait))
+	w.share.setReason(fmt.Sprint(cause(err)), time.Now().Add(wait))
 	return sleep(ctx, wait)
 }
 
-// get fetches a span, and says how many bytes of it came.
+// get downloads a span and returns how many bytes arrived.
 func (w *fetch) get(ctx context.Context, who int, s span) (int64, error) {
 	a := &w.attempts[who]
 	ctx, stop := context.WithCancelCause(ctx)
@@ -114,7 +113,7 @@ func (w *fetch) get(ctx context.Context, who int, s span) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	// The whole file is asked for without a range: every server knows that.
+	// Every server supports a request for the whole file.
 	ranged := !s.whole && (s.from > 0 || s.to < w.queue.size)
 	resp, err := w.ask(ctx, loc, s, ranged)
 	if err != nil {
@@ -136,10 +135,7 @@ func (w *fetch) get(ctx context.Context, who int, s span) (int64, error) {
 // ask sends the request for a span, and follows redirects.
 func (w *fetch) ask(ctx context.Context, loc Location, s span, ranged bool) (*http.Response, error) {
 	ctx = context.WithValue(ctx, trailKey{}, trail{public: loc.trail.public})
-	req := (&http.Request{Method: http.MethodGet, URL: loc.URL, Header: loc.Header.Clone()}).WithContext(ctx)
-	if req.Header == nil {
-		req.Header = http.Header{}
-	}
+	req := loc.request().WithContext(ctx)
 	if ranged {
 		req.Header.Set("Range", fmt.Sprintf("bytes=%d-%d", s.from, s.to-1))
 		w.mu.Lock()
@@ -149,12 +145,12 @@ func (w *fetch) ask(ctx context.Context, loc Location, s span, ranged bool) (*ht
 		w.mu.Unlock()
 	}
 	return w.c.persist(ctx, req, func(until time.Time) {
-		w.share.waits(loc.URL.Host+" wants fewer requests", until)
+		w.share.setReason(loc.URL.Host+" limits requests", until)
 	})
 }
 
-// persist is [Client.Do] that waits as long as a server asks for, and leaves every
-// other trouble to its caller.
+// persist is [Client.Do] that waits as long as a server asks for, and leaves other errors to
+// its caller.
 func (c *Client) persist(ctx context.Context, req *http.Request, onPause func(time.Time)) (*http.Response, error) {
 	for waits := 0; ; {
 		resp, wait, asked, err := c.try(ctx, req, onPause)
@@ -174,10 +170,10 @@ func (c *Client) persist(ctx context.Context, req *http.Request, onPause func(ti
 	}
 }
 
-// maxWaits is how often in a row a server may ask to wait for the same request.
+// maxWaits is how often a server may ask to wait for one request.
 const maxWaits = 20
 
-// copy writes a body to where it belongs, as long as that is this connection's.
+// copy writes a body to the chunks of a span, as long as the connection owns them.
 func (w *fetch) copy(who int, s span, body io.Reader) (got int64, err error) {
 	q, buf := w.queue, make([]byte, burst)
 	pos := s.from
@@ -187,7 +183,7 @@ func (w *fetch) copy(who int, s span, body io.Reader) (got int64, err error) {
 	for i := s.first; i < s.last; i++ {
 		at, mine := q.owns(who, i)
 		if !mine && !s.whole {
-			return got, nil // another connection has taken it
+			return got, nil // another connection took it over
 		}
 		start, end := int64(i)*q.unit, int64(i)*q.unit+q.length(i)
 		if !mine {
@@ -202,17 +198,17 @@ func (w *fetch) copy(who int, s span, body io.Reader) (got int64, err error) {
 			n, err := body.Read(buf[:min(burst, limit)])
 			if n > 0 {
 				if skip > 0 {
-					w.came(who, int64(n), 0)
+					w.received(who, int64(n), 0)
 				} else {
 					if _, err := w.part.WriteAt(buf[:n], pos); err != nil {
 						return got, localError("write "+w.dest+partSuffix, err)
 					}
-					if sum, whole := q.wrote(i, buf[:n]); whole {
-						w.noteDown(note{i, sum})
-						w.part.Hasten(start, end-start)
+					if sum, whole := q.addWritten(i, buf[:n]); whole {
+						w.addNote(note{i, sum})
+						w.part.StartWriteback(start, end-start)
 					}
 					at += int64(n)
-					w.came(who, int64(n), int64(n))
+					w.received(who, int64(n), int64(n))
 				}
 				pos += int64(n)
 				got += int64(n)
@@ -225,16 +221,16 @@ func (w *fetch) copy(who int, s span, body io.Reader) (got int64, err error) {
 			}
 		}
 	}
-	// Read to its end, the body leaves the connection to the next request.
+	// A body that is read to its end leaves the connection reusable.
 	_, _ = body.Read(buf[:1])
 	return got, nil
 }
 
-// came counts received bytes, of which kept are new.
-func (w *fetch) came(who int, bytes, kept int64) {
+// received counts received bytes, of which kept are new.
+func (w *fetch) received(who int, bytes, kept int64) {
 	w.fetched.Add(bytes)
 	w.attempts[who].bytes.Add(bytes)
-	w.share.came(bytes, kept)
+	w.share.add(bytes, kept)
 	if kept > 0 {
 		w.good.Store(time.Now().UnixNano())
 		w.answered.Store(true)

@@ -8,10 +8,11 @@ import (
 	"net/http"
 
 	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/units"
 )
 
-// discover finds out how long a file is of unknown size: from the answer to a request for
-// its first byte. One that does not say it either is taken as it comes.
+// discover finds the size of a file from the response to a request for its first byte. If
+// the response has no size, the file is downloaded as a stream.
 func (w *fetch) discover(ctx context.Context) error {
 	w.attempts = make([]attempt, 1)
 	for failures := 0; ; {
@@ -23,7 +24,7 @@ func (w *fetch) discover(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 		if got > 0 {
-			w.share.lost(got)
+			w.share.subtract(got)
 		}
 		if err := w.retry(ctx, err, got, &failures); err != nil {
 			return err
@@ -31,27 +32,27 @@ func (w *fetch) discover(ctx context.Context) error {
 	}
 }
 
-// probe asks once. Got is how many bytes came in vain when there is an error.
+// probe sends one request. After an error, got is the number of useless bytes.
 func (w *fetch) probe(ctx context.Context) (got int64, err error) {
 	loc, version, err := w.source.location(ctx)
 	if err != nil {
 		return 0, err
 	}
-	ranged := w.misranged.Load() == 0
+	ranged := w.badRanges.Load() == 0
 	resp, err := w.ask(ctx, loc, span{to: 1}, ranged)
 	if err != nil {
 		return 0, err
 	}
 	defer resp.Body.Close()
 	size := int64(-1)
-	_, _, total, ok := contentRange(resp.Header.Get("Content-Range"))
+	_, _, total, ok := ContentRange(resp.Header.Get("Content-Range"))
 	switch resp.StatusCode {
 	case http.StatusRequestedRangeNotSatisfiable:
 		if ok && total == 0 {
 			size = 0 // an empty file has no first byte
 		}
 	default:
-		if err := w.usable(resp, version, ranged); err != nil {
+		if err := w.checkResponse(resp, version, ranged); err != nil {
 			return 0, err
 		}
 		if size = resp.ContentLength; resp.StatusCode == http.StatusPartialContent {
@@ -62,14 +63,14 @@ func (w *fetch) probe(ctx context.Context) (got int64, err error) {
 		}
 	}
 	if size > maxSize {
-		return 0, failure(fault.Refused, resp, nil, fmt.Sprintf("%s reports a size of %s", resp.Request.URL.Host, amount(size)),
-			"No model is that large: the server is wrong.")
+		return 0, failure(fault.Refused, resp, nil, fmt.Sprintf("%s reports a size of %s", resp.Request.URL.Host, units.Size(size)),
+			"No model is that large: the server has an error.")
 	}
 	if size < 0 && resp.StatusCode != http.StatusOK {
 		if !ranged {
-			return 0, w.broken(resp, errRange)
+			return 0, w.proxyError(resp, errRange)
 		}
-		w.misranged.Add(1)
+		w.badRanges.Add(1)
 		return 0, errNoRange
 	}
 	w.source.arrived(version, resp)
@@ -77,12 +78,11 @@ func (w *fetch) probe(ctx context.Context) (got int64, err error) {
 		return w.stream(ctx, resp.Body)
 	}
 	w.queue = newQueue(size, w.c.unit)
-	w.share.sized(size)
+	w.share.setSize(size)
 	return 0, w.reserve()
 }
 
-// stream takes a body of unknown length. Where it ends too early without a sign, only
-// a hash can tell.
+// stream downloads a body of unknown length. Only a hash can show that it ended too early.
 func (w *fetch) stream(ctx context.Context, body io.Reader) (n int64, err error) {
 	buf := make([]byte, burst)
 	for {
@@ -92,26 +92,26 @@ func (w *fetch) stream(ctx context.Context, body io.Reader) (n int64, err error)
 				return n, localError("write "+w.dest+partSuffix, err)
 			}
 			n += int64(k)
-			w.came(0, int64(k), int64(k))
+			w.received(0, int64(k), int64(k))
 		}
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err == nil && n > maxSize {
-			err = &fault.Error{Kind: fault.Refused, Msg: "the response does not end", Advice: "Check the URL."}
+			err = &fault.Error{Kind: fault.Refused, Msg: "the response is endless", Advice: "Check the URL."}
 		}
 		if err != nil {
 			return n, err
 		}
 	}
 	w.queue = newQueue(n, w.c.unit)
-	w.share.sized(n)
+	w.share.setSize(n)
 	for i := range w.queue.chunks {
 		sum := newSum()
 		if err := readBack(ctx, w.part, int64(i)*w.queue.unit, w.queue.length(i), buf, sum); err != nil {
 			return n, err
 		}
-		w.queue.adopt(i, sum.Sum32())
+		w.queue.markDone(i, sum.Sum32())
 	}
 	return n, nil
 }

@@ -57,15 +57,15 @@ func (d *troubledFolder) open(name string) (file, error) {
 	return &troubledFile{f, name, d}, nil
 }
 
-func (d *troubledFolder) is(name string, f file) bool {
-	return d.folder.is(name, f.(*troubledFile).file)
+func (d *troubledFolder) isSame(name string, f file) bool {
+	return d.folder.isSame(name, f.(*troubledFile).file)
 }
 
-func (d *troubledFolder) view(name string) (io.ReadCloser, error) {
+func (d *troubledFolder) openRead(name string) (io.ReadCloser, error) {
 	if err := d.ask("view", name); err != nil {
 		return nil, err
 	}
-	return d.folder.view(name)
+	return d.folder.openRead(name)
 }
 
 func (d *troubledFolder) write(name string, data []byte) error {
@@ -247,16 +247,16 @@ func TestInTheWay(t *testing.T) {
 			write(t, filepath.Join(dir, "model.part"), nil)
 			write(t, filepath.Join(dir, "model.journal"), []byte("x"))
 		}},
-		{name: "F70 another file", want: "already", hash: sha(data), make: func(t *testing.T, dir string) {
+		{name: "F70 another file", want: "exists", hash: sha(data), make: func(t *testing.T, dir string) {
 			write(t, filepath.Join(dir, "model"), canary)
 		}},
-		{name: "F70 another file of the same size", want: "already", hash: sha(data), make: func(t *testing.T, dir string) {
+		{name: "F70 another file of the same size", want: "exists", hash: sha(data), make: func(t *testing.T, dir string) {
 			write(t, filepath.Join(dir, "model"), bytes.Repeat([]byte("x"), len(data)))
 		}},
-		{name: "F70 a file when nothing is known", want: "already", make: func(t *testing.T, dir string) {
+		{name: "F70 a file when nothing is known", want: "exists", make: func(t *testing.T, dir string) {
 			write(t, filepath.Join(dir, "model"), data)
 		}},
-		{name: "F70 a folder", want: "already", hash: sha(data), make: func(t *testing.T, dir string) {
+		{name: "F70 a folder", want: "exists", hash: sha(data), make: func(t *testing.T, dir string) {
 			if err := os.Mkdir(filepath.Join(dir, "model"), 0o700); err != nil {
 				t.Fatal(err)
 			}
@@ -590,9 +590,9 @@ func TestF76StaleOwner(t *testing.T) {
 	}{
 		{name: "a process that is gone", owner: owner{ID: "x", Host: hostname(), PID: 1 << 30}, most: time.Second},
 		{name: "this process, before", owner: owner{ID: "x", Host: hostname(), PID: os.Getpid()}, most: time.Second},
-		{name: "another machine", owner: owner{ID: "x", Host: "elsewhere", PID: 1}, least: stale, most: stale + time.Second},
-		{name: "another machine that lives a while", owner: owner{ID: "x", Host: "elsewhere", PID: 1}, beats: 10, least: 10*beat + stale, most: 11*beat + stale + time.Second},
-		{name: "a process that lives", owner: owner{ID: "x", Host: hostname(), PID: os.Getppid()}, least: stale, most: stale + time.Second},
+		{name: "another machine", owner: owner{ID: "x", Host: "elsewhere", PID: 1}, least: staleAfter, most: staleAfter + time.Second},
+		{name: "another machine that lives a while", owner: owner{ID: "x", Host: "elsewhere", PID: 1}, beats: 10, least: 10*heartbeat + staleAfter, most: 11*heartbeat + staleAfter + time.Second},
+		{name: "a process that lives", owner: owner{ID: "x", Host: hostname(), PID: os.Getppid()}, least: staleAfter, most: staleAfter + time.Second},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, n *network) {
@@ -625,7 +625,7 @@ func TestF76StaleOwner(t *testing.T) {
 				var group sync.WaitGroup
 				group.Go(func() {
 					for i := range test.beats {
-						time.Sleep(beat)
+						time.Sleep(heartbeat)
 						own(int64(i + 1))
 					}
 				})
@@ -683,7 +683,7 @@ func TestTakenAway(t *testing.T) {
 		if err := <-done; err != nil {
 			t.Fatal(err)
 		}
-		if took := time.Since(began); took < stale {
+		if took := time.Since(began); took < staleAfter {
 			t.Errorf("it was taken back after %v", took)
 		}
 		holds(t, dest, data)
@@ -769,7 +769,7 @@ func (d *memDisk) open(name string) (file, error) {
 	return f, nil
 }
 
-func (d *memDisk) look(name string) (fs.FileInfo, error) {
+func (d *memDisk) stat(name string) (fs.FileInfo, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	f := d.names[name]
@@ -788,7 +788,7 @@ type memInfo struct {
 func (i memInfo) Size() int64       { return int64(i.size) }
 func (i memInfo) Mode() fs.FileMode { return 0o600 }
 
-func (d *memDisk) view(name string) (io.ReadCloser, error) {
+func (d *memDisk) openRead(name string) (io.ReadCloser, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	f := d.names[name]
@@ -813,7 +813,7 @@ func (d *memDisk) write(name string, data []byte) error {
 }
 
 func (d *memDisk) append(name string, data []byte) error {
-	info, _ := d.look(name)
+	info, _ := d.stat(name)
 	if info == nil {
 		return fs.ErrNotExist
 	}
@@ -842,7 +842,7 @@ func (d *memDisk) rename(from, to string) error {
 	return nil
 }
 
-func (d *memDisk) is(name string, f file) bool {
+func (d *memDisk) isSame(name string, f file) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.names[name] == f
@@ -925,11 +925,11 @@ func (f *memFile) Sync() error {
 	return nil
 }
 
-func (f *memFile) Reserve(size int64) error { return f.Truncate(size) }
-func (f *memFile) Hasten(int64, int64)      {}
-func (f *memFile) Allocated() int64         { return 0 }
-func (f *memFile) TryLock() (bool, error)   { return true, nil }
-func (f *memFile) Close() error             { return nil }
+func (f *memFile) Reserve(size int64) error    { return f.Truncate(size) }
+func (f *memFile) StartWriteback(int64, int64) {}
+func (f *memFile) Allocated() int64            { return 0 }
+func (f *memFile) TryLock() (bool, error)      { return true, nil }
+func (f *memFile) Close() error                { return nil }
 
 // TestF72PowerLoss has the machine go down at every single operation on the disk, and
 // lose some of what was not made safe. What is found after that is never a wrong file

@@ -1,11 +1,10 @@
 // Package downloader downloads files to disk, whole or not at all.
 //
-// A [Client] is how the network is reached: proxies, redirects that never carry a
-// credential to another origin, retries, limits. [Client.Fetch] downloads one [File],
-// over several connections into one partial file that later runs resume, and gives the
-// file its name only when its bytes are what they should be.
+// A [Client] handles proxies, redirects, retries and rate limits, and never sends
+// credentials to another origin. [Client.Fetch] downloads one [File] over several
+// connections into a partial file, which later runs resume. It renames the file to its
+// final name after verifying it.
 //
-// What a hub calls its files, and where it keeps them, is for the packages below
-// this one: they make Files. A Client may be used from any goroutine; any number of
-// processes may fetch the same file, and one of them does it for all.
+// The packages below this one know the hubs and make Files. A Client may be used from any
+// goroutine. If several processes fetch the same file, one of them downloads it for all.
 package downloader

@@ -10,37 +10,34 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-// A StatusError is the cause of an error that a server's response led to.
-type StatusError struct {
-	Status    int    // the HTTP status
-	RequestID string // the server's identifier of the request, for its support; may be empty
-	Err       error  // what is wrong with the response, nil when its status says it all
+// A statusError is the cause of an error that a response led to.
+type statusError struct {
+	status int
+	err    error // nil if the status says it all
 }
 
-func (e *StatusError) Error() string {
-	if e.Err != nil {
-		return e.Err.Error()
+func (e *statusError) Error() string {
+	if e.err != nil {
+		return e.err.Error()
 	}
-	return "the server answered " + statusText(e.Status)
+	return "the server answered " + statusText(e.status)
 }
 
-// Unwrap returns what is wrong with the response.
-func (e *StatusError) Unwrap() error { return e.Err }
+func (e *statusError) Unwrap() error { return e.err }
 
-// failure makes the error of a response, with a [StatusError] as its cause. The
-// message ends with the request's identifier, if there is one.
+// failure makes the error of a response, with a statusError as its cause. The message ends
+// with the identifier of the request, if it has one.
 func failure(kind fault.Kind, resp *http.Response, why error, msg, advice string) *fault.Error {
-	s := &StatusError{Status: resp.StatusCode, RequestID: requestID(resp), Err: why}
-	if s.RequestID != "" {
-		msg = fmt.Sprintf("%s (request %s)", msg, s.RequestID)
+	if id := requestID(resp); id != "" {
+		msg = fmt.Sprintf("%s (request %s)", msg, id)
 	}
-	return &fault.Error{Kind: kind, Msg: msg, Advice: advice, Cause: s}
+	return &fault.Error{Kind: kind, Msg: msg, Advice: advice, Cause: &statusError{resp.StatusCode, why}}
 }
 
 // statusOf returns the HTTP status that led to err, and 0 when no response led to it.
 func statusOf(err error) int {
-	if s, ok := errors.AsType[*StatusError](err); ok {
-		return s.Status
+	if s, ok := errors.AsType[*statusError](err); ok {
+		return s.status
 	}
 	return 0
 }

@@ -15,18 +15,19 @@ import (
 	"time"
 
 	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/units"
 	"golang.org/x/sync/errgroup"
 )
 
 // Fetch downloads a file to dest, a path whose folder exists.
 //
-// Meanwhile its bytes are beside it in dest.part, and what is known of them in
-// dest.journal; after whatever end, the next Fetch continues from there. Where another
-// process is at work on the same file, this one waits, and takes over when it dies.
+// The partial file is dest.part, and dest.journal records its state. After an error or a
+// crash the next Fetch continues from there. If another process downloads the same file,
+// Fetch waits, and takes over when that process dies.
 //
-// A file that is at dest already stays: if its hash is the right one that is all, and
-// otherwise it is an error of kind [Local]. When Fetch returns nil, dest has its size
-// and, where one is known, its hash.
+// Fetch does not replace a file at dest. It succeeds if that file has the right hash; else
+// the error is of kind [fault.File]. After success dest has its size and, if known, its
+// hash.
 func (c *Client) Fetch(ctx context.Context, f File, dest string, p *Progress) (Result, error) {
 	s := p.begin(f)
 	defer s.end()
@@ -40,11 +41,11 @@ func (c *Client) Fetch(ctx context.Context, f File, dest string, p *Progress) (R
 func (c *Client) fetch(ctx context.Context, f File, dest string, s *share) (Result, error) {
 	hash, err := ParseHash(string(f.Hash))
 	if err != nil {
-		return Result{}, &fault.Error{Kind: fault.Refused, Msg: err.Error(), Advice: "The server, or what names the file, is wrong."}
+		return Result{}, &fault.Error{Kind: fault.Refused, Msg: err.Error(), Advice: "The server, or the list of files, has an error."}
 	}
 	f.Hash = hash
 	if f.Size > maxSize {
-		return Result{}, &fault.Error{Kind: fault.Refused, Msg: "it is said to have " + amount(f.Size), Advice: "No model is that large: the server is wrong."}
+		return Result{}, &fault.Error{Kind: fault.Refused, Msg: "the server reports a size of " + units.Size(f.Size), Advice: "No model is that large: the server has an error."}
 	}
 	dir, err := c.disk(filepath.Dir(dest))
 	if err != nil {
@@ -58,8 +59,8 @@ func (c *Client) fetch(ctx context.Context, f File, dest string, s *share) (Resu
 	owners.Store(w.id, true)
 	defer owners.Delete(w.id)
 	for {
-		if there, err := dir.look(w.name); err != nil {
-			return Result{}, localError("look at "+dest, err)
+		if there, err := dir.stat(w.name); err != nil {
+			return Result{}, localError("check "+dest, err)
 		} else if there != nil {
 			return w.compare(ctx, there)
 		}
@@ -67,21 +68,21 @@ func (c *Client) fetch(ctx context.Context, f File, dest string, s *share) (Resu
 		if err == nil {
 			var result Result
 			result, err = w.run(ctx, saved)
-			w.leave(err)
+			w.release(err)
 			if err == nil {
 				return result, nil
 			}
 		}
-		if !errors.Is(err, errElsewhere) {
+		if !errors.Is(err, errTakenOver) {
 			return Result{}, err
 		}
-		if err := sleep(ctx, mathrand.N(poll)); err != nil {
+		if err := sleep(ctx, mathrand.N(pollInterval)); err != nil {
 			return Result{}, err
 		}
 	}
 }
 
-// A fetch is one file on its way.
+// A fetch is the download of one file.
 type fetch struct {
 	c     *Client
 	file  File
@@ -92,35 +93,35 @@ type fetch struct {
 	id    string // as an owner
 
 	part   file
-	queue  *queue // nil while the size is not known
+	queue  *queue // nil while the size is unknown
 	source *source
 
 	once      sync.Once
-	opened    chan struct{} // closed when the server has given the first bytes
+	opened    chan struct{} // closed after the first response
 	beat      int64
 	fetched   atomic.Int64 // bytes
-	good      atomic.Int64 // when the last byte came, Unix nanoseconds
-	answered  atomic.Bool  // whether a server has been there
-	misranged atomic.Int64 // answers that were not as asked for
+	good      atomic.Int64 // time of the last byte, in Unix nanoseconds
+	answered  atomic.Bool  // whether a server has responded
+	badRanges atomic.Int64 // responses with a wrong range
 	attempts  []attempt    // of the connections, by number
-	digest    *digest      // of the whole file when it is right
+	digest    *digest      // of the complete file
 
 	mu        sync.Mutex
-	validator string   // of the server's version, where no hash is known
-	journal   *journal // the last that was written
-	notes     []note   // of what it does not know to be safe
+	validator string   // of the server's version, if the hash is unknown
+	journal   *journal // the last one written
+	notes     []note   // chunks that are not in the journal
 }
 
 var (
-	// errElsewhere reports that another process has the file, or has finished it.
-	errElsewhere = errors.New("another process has taken it over")
-	// errMismatch is that the bytes, each as it came, are not the right ones.
+	// errTakenOver reports that another process has the file, or has finished it.
+	errTakenOver = errors.New("another process has taken it over")
+	// errMismatch reports that the received bytes have the wrong hash.
 	errMismatch = errors.New("its hash is wrong")
-	// errChanged is that the server has other bytes now than before.
+	// errChanged reports that the file has changed during the download.
 	errChanged = errors.New("it has changed on the server")
 )
 
-// run fetches what the journal does not have, and gives the file its name.
+// run downloads what the journal does not have, and installs the file.
 func (w *fetch) run(ctx context.Context, saved *journal) (Result, error) {
 	if err := w.prepare(ctx, saved); err != nil {
 		return Result{}, err
@@ -133,13 +134,11 @@ func (w *fetch) run(ctx context.Context, saved *journal) (Result, error) {
 		if !errors.Is(err, errMismatch) && !errors.Is(err, errChanged) {
 			return Result{}, err
 		}
-		w.share.lost(w.queue.have())
+		w.share.subtract(w.queue.written())
 		w.queue, w.source, w.validator, w.journal, w.notes = nil, newSource(w.file.Locate), "", nil, nil
 		if attempt == 2 {
-			return Result{}, &fault.Error{
-				Kind: fault.Damaged, Cause: err, Msg: fmt.Sprintf("what the server sends is wrong, two times over: %v", err),
-				Advice: "The server or a proxy on the way changes or mixes files: try again later, or another network.",
-			}
+			return Result{}, fault.Advise(fault.Errorf(fault.Damaged, "the server sent a wrong file twice: %w", err),
+				"The server or a proxy modifies or mixes files: try again later, or another network.")
 		}
 		if err := w.prepare(ctx, nil); err != nil {
 			return Result{}, err
@@ -148,46 +147,44 @@ func (w *fetch) run(ctx context.Context, saved *journal) (Result, error) {
 	if err := w.install(); err != nil {
 		return Result{}, err
 	}
-	w.share.enter(Finished)
+	w.share.setPhase(Finished)
 	return Result{Size: w.queue.size, SHA256: w.digest.sha256(), Verified: w.file.Hash != "", Fetched: w.fetched.Load()}, nil
 }
 
-// prepare makes the queue of what is there, or of a new beginning, and the room for the
-// file.
+// prepare makes the queue from the journal or for a new download, and reserves disk space.
 func (w *fetch) prepare(ctx context.Context, saved *journal) error {
 	w.good.Store(time.Now().UnixNano())
 	if saved != nil {
-		w.queue, w.validator = restore(saved), saved.Validator
-		w.share.sized(saved.Size)
-		w.share.at(w.queue.have())
+		w.queue, w.validator = restoreQueue(saved), saved.Validator
+		w.share.setSize(saved.Size)
+		w.share.setHave(w.queue.written())
 		return w.reserve()
 	}
-	w.share.at(0)
+	w.share.setHave(0)
 	if err := w.part.Truncate(0); err != nil {
 		return localError("empty "+w.dest+partSuffix, err)
 	}
 	if w.file.Size < 0 {
-		w.share.enter(Downloading)
+		w.share.setPhase(Downloading)
 		return w.discover(ctx)
 	}
 	w.queue = newQueue(w.file.Size, w.c.unit)
 	return w.reserve()
 }
 
-// reserve makes sure of the room.
 func (w *fetch) reserve() error {
 	if err := room(w.dir, w.queue.size-w.part.Allocated(), w.file.Name); err != nil {
 		return err
 	}
 	if err := w.part.Reserve(w.queue.size); err != nil {
-		return localError(fmt.Sprintf("reserve %s for %s", amount(w.queue.size), w.dest), err)
+		return localError(fmt.Sprintf("reserve %s for %s", units.Size(w.queue.size), w.dest), err)
 	}
 	return nil
 }
 
-// transfer has all that is missing fetched, hashed and noted.
+// transfer downloads, hashes and records all missing chunks.
 func (w *fetch) transfer(ctx context.Context) error {
-	w.share.enter(Downloading)
+	w.share.setPhase(Downloading)
 	if err := w.save(); err != nil {
 		return err
 	}
@@ -203,7 +200,7 @@ func (w *fetch) transfer(ctx context.Context) error {
 		defer done()
 		return w.hash(inner)
 	})
-	group.Go(func() error { return w.keep(watch) })
+	group.Go(func() error { return w.saveLoop(watch) })
 	group.Go(func() error { return w.watch(watch) })
 	for who := 1; who <= connections; who++ {
 		group.Go(func() error {
@@ -224,10 +221,10 @@ func (w *fetch) transfer(ctx context.Context) error {
 	return err
 }
 
-// hash follows the chunks as they become whole, each read back from the disk: from
-// its cache, as they are young. One that is not what was written is fetched again.
+// hash hashes the chunks in order as they become complete. It reads each one back from the
+// disk, usually from its cache. A chunk with a wrong checksum is downloaded again.
 func (w *fetch) hash(ctx context.Context) error {
-	const tooOften = 3 // to be damaged by chance
+	const maxFailures = 3
 	q := w.queue
 	defer q.close()
 	d := newDigest(w.file.Hash, q.size)
@@ -239,7 +236,7 @@ func (w *fetch) hash(ctx context.Context) error {
 				return err
 			}
 			if last {
-				w.share.enter(Verifying)
+				w.share.setPhase(Verifying)
 			}
 			next := d.clone()
 			sum := newSum()
@@ -248,14 +245,14 @@ func (w *fetch) hash(ctx context.Context) error {
 			}
 			if sum.Sum32() == want {
 				d = next
-				w.share.checked(q.length(i))
+				w.share.addChecked(q.length(i))
 				break
 			}
-			if q.redo(i) == tooOften {
-				return localError("read "+w.dest+partSuffix, errors.New("the disk does not keep what is written on it"))
+			if q.markMissing(i) == maxFailures {
+				return localError("read "+w.dest+partSuffix, errors.New("the disk returns other bytes than were written"))
 			}
-			w.share.lost(q.length(i))
-			w.share.enter(Downloading)
+			w.share.subtract(q.length(i))
+			w.share.setPhase(Downloading)
 		}
 	}
 	if !d.ok() {
@@ -265,7 +262,7 @@ func (w *fetch) hash(ctx context.Context) error {
 	return nil
 }
 
-// readBack copies n bytes of a file from an offset on.
+// readBack copies n bytes of a file from an offset.
 func readBack(ctx context.Context, f io.ReaderAt, from, n int64, buf []byte, to io.Writer) error {
 	for n > 0 {
 		if ctx.Err() != nil {
@@ -274,9 +271,9 @@ func readBack(ctx context.Context, f io.ReaderAt, from, n int64, buf []byte, to 
 		p := buf[:min(int64(len(buf)), n)]
 		k, err := f.ReadAt(p, from)
 		if k == 0 && err != nil && !errors.Is(err, io.EOF) {
-			return localError("read what was fetched", err)
+			return localError("read the partial file", err)
 		}
-		if k == 0 { // cut off: what is missing cannot have the right sum
+		if k == 0 { // truncated, so the checksum will be wrong
 			return nil
 		}
 		if _, err := to.Write(p[:k]); err != nil {
@@ -287,18 +284,18 @@ func readBack(ctx context.Context, f io.ReaderAt, from, n int64, buf []byte, to 
 	return nil
 }
 
-// install gives the file its name.
+// install renames the partial file to its final name.
 func (w *fetch) install() error {
 	if err := w.part.Sync(); err != nil {
 		return localError("write "+w.dest, err)
 	}
-	if !w.holds() || w.elsewhere() {
-		return errElsewhere
+	if !w.ownsPart() || w.isTakenOver() {
+		return errTakenOver
 	}
-	if there, err := w.dir.look(w.name); err != nil {
-		return localError("look at "+w.dest, err)
+	if there, err := w.dir.stat(w.name); err != nil {
+		return localError("check "+w.dest, err)
 	} else if there != nil {
-		return inTheWay(w.dest)
+		return existsError(w.dest)
 	}
 	if runtime.GOOS == "windows" { // it does not rename open files
 		if err := w.part.Close(); err != nil {
@@ -307,37 +304,37 @@ func (w *fetch) install() error {
 	}
 	err := w.dir.rename(w.name+partSuffix, w.name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return errElsewhere
+		return errTakenOver
 	}
 	if err == nil {
 		err = w.dir.sync()
 	}
 	if err != nil {
-		return localError("give "+w.dest+" its name", err)
+		return localError("rename "+w.dest+partSuffix, err)
 	}
-	w.part.Close() // all of it is synced
+	w.part.Close() // it is synced
 	w.part = nil
 	_ = w.dir.remove(w.name + journalSuffix)
 	return nil
 }
 
-func inTheWay(path string) error {
+func existsError(path string) error {
 	return &fault.Error{
-		Kind: fault.File, Msg: path + " is there already, and is another file",
-		Advice: "Remove it, or choose another place.", Cause: fs.ErrExist,
+		Kind: fault.File, Msg: path + " exists and is another file",
+		Advice: "Remove it, or choose another folder.", Cause: fs.ErrExist,
 	}
 }
 
-// compare looks at what is at dest already.
+// compare checks the file at dest.
 func (w *fetch) compare(ctx context.Context, info fs.FileInfo) (Result, error) {
 	size := info.Size()
 	if !info.Mode().IsRegular() || w.file.Hash == "" || w.file.Size >= 0 && w.file.Size != size {
-		return Result{}, inTheWay(w.dest)
+		return Result{}, existsError(w.dest)
 	}
-	w.share.sized(size)
-	w.share.at(size)
-	w.share.enter(Verifying)
-	f, err := w.dir.view(w.name)
+	w.share.setSize(size)
+	w.share.setHave(size)
+	w.share.setPhase(Verifying)
+	f, err := w.dir.openRead(w.name)
 	if err != nil {
 		return Result{}, localError("read "+w.dest, err)
 	}
@@ -347,7 +344,7 @@ func (w *fetch) compare(ctx context.Context, info fs.FileInfo) (Result, error) {
 	for {
 		n, err := f.Read(buf)
 		d.Write(buf[:n])
-		w.share.checked(int64(n))
+		w.share.addChecked(int64(n))
 		if errors.Is(err, io.EOF) {
 			break
 		}
@@ -359,9 +356,9 @@ func (w *fetch) compare(ctx context.Context, info fs.FileInfo) (Result, error) {
 		}
 	}
 	if !d.ok() {
-		return Result{}, inTheWay(w.dest)
+		return Result{}, existsError(w.dest)
 	}
-	w.clear()
-	w.share.enter(Finished)
+	w.removeLeftovers()
+	w.share.setPhase(Finished)
 	return Result{Size: size, SHA256: d.sha256(), Verified: true, Fetched: w.fetched.Load()}, nil
 }

@@ -8,47 +8,51 @@ import (
 	"time"
 )
 
-// A File is something to fetch.
+// A File is a file to download.
 type File struct {
-	// Name is what people call it; it is shown, and not used as a path.
-	Name string
-	// Size in bytes, −1 while unknown.
-	Size int64
-	// Hash of the content, "" where it is not known.
-	Hash Hash
-	// Locate says where the bytes are available at present. It is called once for all
-	// connections, and again when a location has expired or is refused.
+	Name string // for display; it is not used as a path
+	Size int64  // bytes, −1 if unknown
+	Hash Hash   // "" if unknown
+	// Locate returns the present location of the bytes. It is called once for all
+	// connections, and again if a location has expired or is refused.
 	Locate func(context.Context) (Location, error)
 }
 
-// A Location is where bytes are available for a while.
+// A Location is a URL that may expire.
 type Location struct {
 	URL *url.URL
-	// Header is sent along, a token for instance. It stays with the URL's origin.
+	// Header has further headers, such as a token. Other origins do not get credentials.
 	Header http.Header
-	// Expires is when the location stops being good; zero for never, or unknown.
+	// Expires is zero if the location does not expire, or the time is unknown.
 	Expires time.Time
 
-	trail trail // the redirects that led here
+	trail trail // the redirects to it
 }
 
-// At is a File's Locate for a URL that does not change.
+func (l Location) request() *http.Request {
+	req := &http.Request{Method: http.MethodGet, URL: l.URL, Header: l.Header.Clone()}
+	if req.Header == nil {
+		req.Header = http.Header{}
+	}
+	return req
+}
+
+// At is the Locate of a File with a permanent URL.
 func At(u *url.URL, header http.Header) func(context.Context) (Location, error) {
 	return func(context.Context) (Location, error) {
 		return Location{URL: u, Header: header, Expires: expiry(u)}, nil
 	}
 }
 
-// A Result is what a fetch came to.
+// A Result describes a downloaded file.
 type Result struct {
 	Size     int64 // bytes
-	SHA256   Hash  // computed from what is on the disk
-	Verified bool  // a hash was known and is right
-	Fetched  int64 // bytes that came over the network for it in this run
+	SHA256   Hash  // of the file on disk
+	Verified bool  // the file has the expected hash
+	Fetched  int64 // bytes received in this run
 }
 
-// expiry is when a signed URL says that it expires, in CloudFront's spelling or
-// S3's; zero when it does not say.
+// expiry is the expiry of a signed URL of CloudFront or S3, zero if it has none.
 func expiry(u *url.URL) time.Time {
 	q := u.Query()
 	if n, err := strconv.ParseInt(q.Get("Expires"), 10, 64); err == nil && n > 0 {
@@ -58,7 +62,7 @@ func expiry(u *url.URL) time.Time {
 	if err != nil {
 		return time.Time{}
 	}
-	const week = 7 * 24 * 3600 // seconds: the longest that S3 signs for
+	const week = 7 * 24 * 3600 // seconds: the maxPause that S3 signs for
 	if n, err := strconv.Atoi(q.Get("X-Amz-Expires")); err == nil && n > 0 && n <= week {
 		return signed.Add(time.Duration(n) * time.Second)
 	}

@@ -4,5 +4,5 @@ package downloader
 
 import "os"
 
-// reserve makes the file long; its room is taken as it is written.
+// reserve sets the size; disk space is allocated by writing.
 func reserve(f *os.File, size int64) error { return f.Truncate(size) }

@@ -7,8 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// reserve takes the room at once, where the file system can do that without writing
-// it: a file that is only made long takes none.
+// reserve allocates the disk space, if the file system can do so without writing.
 func reserve(f *os.File, size int64) error {
 	var err error
 	for {
@@ -26,8 +25,8 @@ func reserve(f *os.File, size int64) error {
 	}
 }
 
-// hasten lets the disk work while the network does: else most of what comes fast would
-// wait in memory for the last sync.
-func hasten(f *os.File, from, n int64) {
+// startWriteback keeps the disk busy during the download: otherwise most bytes would stay in
+// memory until the last sync.
+func startWriteback(f *os.File, from, n int64) {
 	_ = unix.SyncFileRange(int(f.Fd()), from, n, unix.SYNC_FILE_RANGE_WRITE)
 }

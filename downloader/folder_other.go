@@ -4,5 +4,5 @@ package downloader
 
 import "os"
 
-// hasten leaves it to the system when it writes.
-func hasten(*os.File, int64, int64) {}
+// startWriteback leaves the time of writing to the system.
+func startWriteback(*os.File, int64, int64) {}

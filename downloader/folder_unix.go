@@ -18,7 +18,7 @@ func tryLock(f *os.File) (bool, error) {
 		case errors.Is(err, syscall.EWOULDBLOCK):
 			return false, nil
 		case errors.Is(err, syscall.ENOTSUP), errors.Is(err, syscall.ENOSYS), errors.Is(err, syscall.ENOLCK):
-			return true, nil // no locks here: the journal says who is at work
+			return true, nil // the file system has no locks; the journal has the owner
 		}
 		return err == nil, err
 	}
@@ -31,11 +31,9 @@ func allocated(info fs.FileInfo) int64 {
 	return 0
 }
 
-func isFull(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
-
 func isTooBig(err error) bool { return errors.Is(err, syscall.EFBIG) }
 
-// alive reports whether a process of this machine runs.
+// alive reports whether a process runs on this machine.
 func alive(pid int) bool {
 	err := syscall.Kill(pid, 0)
 	return err == nil || errors.Is(err, syscall.EPERM)

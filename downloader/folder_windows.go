@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// lockedRange lies far behind the content: others cannot read a locked range.
+// lockedRange is behind the content: other processes cannot read a locked range.
 var lockedRange = windows.Overlapped{OffsetHigh: 1 << 30}
 
 func tryLock(f *os.File) (bool, error) {
@@ -20,25 +20,20 @@ func tryLock(f *os.File) (bool, error) {
 	return err == nil, err
 }
 
-// reserve makes the file long, and sparse first: else a write at its end would have
-// the system write zeros up to there.
+// reserve makes the file sparse and sets its size: otherwise a write at the end would write
+// zeros up to there.
 func reserve(f *os.File, size int64) error {
 	var n uint32
 	_ = windows.DeviceIoControl(windows.Handle(f.Fd()), windows.FSCTL_SET_SPARSE, nil, 0, nil, 0, &n, nil)
 	return f.Truncate(size)
 }
 
-// allocated is not asked for: what is there of a sparse file counts as missing, so
-// that rather too much room is wanted than too little.
+// allocated is 0 for a sparse file, so that the check for disk space is strict.
 func allocated(fs.FileInfo) int64 { return 0 }
-
-func isFull(err error) bool {
-	return errors.Is(err, windows.ERROR_DISK_FULL) || errors.Is(err, windows.ERROR_HANDLE_DISK_FULL)
-}
 
 func isTooBig(err error) bool { return errors.Is(err, windows.ERROR_FILE_TOO_LARGE) }
 
-// alive reports whether a process of this machine runs.
+// alive reports whether a process runs on this machine.
 func alive(pid int) bool {
 	h, err := windows.OpenProcess(windows.PROCESS_QUERY_LIMITED_INFORMATION, false, uint32(pid))
 	if err != nil {

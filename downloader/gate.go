@@ -10,18 +10,19 @@ import (
 	"time"
 )
 
-// stormy is after how many failures in a row a server is asked by one at a time.
-const stormy = 5
+// maxFailures is the number of failures in a row after which requests to a server are sent
+// one at a time.
+const maxFailures = 5
 
-// A gate is what all requests to one origin pass. It blocks all requests as long as the
-// server asks for, and lets one at a time try when it is in trouble.
+// A gate controls the requests to one origin. It blocks them as long as the server asks
+// for, and lets one at a time pass while the server fails.
 type gate struct {
 	mu       sync.Mutex
 	until    time.Time     // when requests may continue
-	asked    bool          // whether that is the server's wish
+	asked    bool          // whether the server asked for that
 	failures int           // in a row
-	probing  bool          // one request tries for all
-	changed  chan struct{} // closed when any of it changes
+	probing  bool          // a request is being sent
+	changed  chan struct{} // closed by any change
 }
 
 func (c *Client) gate(u *url.URL) *gate {
@@ -35,12 +36,12 @@ func (c *Client) gate(u *url.URL) *gate {
 	return g
 }
 
-// enter waits until a request may be sent. It must be followed by leave. While the
-// server has asked for a pause, onPause is called with its end, where it is not nil.
+// enter waits until a request may be sent; leave must follow. During a pause that the server
+// asked for, it calls onPause, if not nil, with the end of the pause.
 func (g *gate) enter(ctx context.Context, onPause func(until time.Time)) error {
 	for {
 		g.mu.Lock()
-		wait, storm, changed := time.Until(g.until), g.failures >= stormy && g.probing, g.changed
+		wait, storm, changed := time.Until(g.until), g.failures >= maxFailures && g.probing, g.changed
 		if wait <= 0 && !storm {
 			g.probing = true
 			g.mu.Unlock()
@@ -64,8 +65,8 @@ func (g *gate) enter(ctx context.Context, onPause func(until time.Time)) error {
 	}
 }
 
-// leave takes in how a request went, and says how long to wait before the next
-// one, and whether it was the server that asked for it.
+// leave records the result of a request. It returns how long to wait before the next one, and
+// whether the server asked for it.
 func (g *gate) leave(resp *http.Response, err error) (wait time.Duration, asked bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -75,7 +76,7 @@ func (g *gate) leave(resp *http.Response, err error) (wait time.Duration, asked 
 	} else {
 		g.failures++
 		wait = backoff(g.failures)
-		if g.failures >= stormy && time.Until(g.until) < wait {
+		if g.failures >= maxFailures && time.Until(g.until) < wait {
 			g.until, g.asked = time.Now().Add(wait), false
 		}
 	}
@@ -92,8 +93,8 @@ func (g *gate) leave(resp *http.Response, err error) (wait time.Duration, asked 
 	return wait, asked
 }
 
-// pause is how long a server wants no requests, by its RateLimit header (a draft of
-// the IETF: `"resolvers";r=0;t=3`, r left and t seconds to wait) or by Retry-After.
+// pause is how long a server wants no requests, by its RateLimit header (a draft of the IETF:
+// `"resolvers";r=0;t=3`, r requests left and t seconds to wait) or by Retry-After.
 func pause(h http.Header, status int, now time.Time) (d time.Duration, ok bool) {
 	if status != http.StatusTooManyRequests && status != http.StatusServiceUnavailable {
 		return 0, false
@@ -104,10 +105,10 @@ func pause(h http.Header, status int, now time.Time) (d time.Duration, ok bool) 
 	return retryAfter(h.Get("Retry-After"), now)
 }
 
-// longest is more than any pause that makes sense, and far from an overflow.
-const longest = 365 * 24 * time.Hour
+// maxPause prevents an overflow.
+const maxPause = 365 * 24 * time.Hour
 
-// rateLimit reads a RateLimit header.
+// rateLimit parses a RateLimit header.
 func rateLimit(text string) (left int, wait time.Duration, ok bool) {
 	left = -1
 	wait = -1
@@ -121,22 +122,22 @@ func rateLimit(text string) (left int, wait time.Duration, ok bool) {
 		case "r":
 			left = n
 		case "t":
-			wait = time.Duration(min(n, int(longest/time.Second))) * time.Second
+			wait = time.Duration(min(n, int(maxPause/time.Second))) * time.Second
 		}
 	}
 	return left, wait, left >= 0 && wait >= 0
 }
 
-// retryAfter reads a Retry-After header: seconds, or the time of day (RFC 9110,
-// 10.2.3). A time in the past means no wait.
+// retryAfter parses a Retry-After header: seconds, or a date (RFC 9110, 10.2.3). A date in
+// the past means no wait.
 func retryAfter(text string, now time.Time) (d time.Duration, ok bool) {
 	text = strings.TrimSpace(text)
 	if n, err := strconv.Atoi(text); err == nil {
-		return time.Duration(max(0, min(n, int(longest/time.Second)))) * time.Second, n >= 0
+		return time.Duration(max(0, min(n, int(maxPause/time.Second)))) * time.Second, n >= 0
 	}
 	at, err := http.ParseTime(text)
 	if err != nil {
 		return 0, false
 	}
-	return min(max(0, at.Sub(now)), longest), true
+	return min(max(0, at.Sub(now)), maxPause), true
 }

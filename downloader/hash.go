@@ -14,12 +14,12 @@ const (
 	gitPrefix    = "git-sha1:"
 )
 
-// A Hash is what the bytes of a file must come to: "sha256:" or "git-sha1:" and
-// lower-case hex digits, or "" where it is not known. git's is the SHA-1 of "blob",
-// a space, the length in decimal, a zero byte, and the bytes.
+// A Hash is the expected hash of a file: "sha256:" or "git-sha1:" and lower-case hex digits,
+// or "" if unknown. git's hash is the SHA-1 of "blob", a space, the length in decimal, a zero
+// byte, and the content.
 type Hash string
 
-// ParseHash reads a Hash. Digits may be upper-case.
+// ParseHash parses a Hash. Digits may be upper-case.
 func ParseHash(text string) (Hash, error) {
 	if text == "" {
 		return "", nil
@@ -37,21 +37,20 @@ func ParseHash(text string) (Hash, error) {
 	return "", fmt.Errorf("invalid hash %.80q", text)
 }
 
-// SHA256 makes a Hash of the 64 hex digits of a SHA-256.
+// SHA256 makes a Hash from the 64 hex digits of a SHA-256.
 func SHA256(digits string) (Hash, error) { return ParseHash(sha256Prefix + digits) }
 
-// GitSHA1 makes a Hash of the 40 hex digits of a git blob's name.
+// GitSHA1 makes a Hash from the 40 hex digits of a git blob's name.
 func GitSHA1(digits string) (Hash, error) { return ParseHash(gitPrefix + digits) }
 
-// A digest computes the SHA-256 of a file, and with it the hash that is expected
-// of it where that is another one.
+// A digest computes the SHA-256 of a file, and the expected hash if that is of another kind.
 type digest struct {
 	want Hash
 	sum  hash.Hash
 	git  hash.Hash // nil unless want is git's
 }
 
-// newDigest begins with a file of n bytes.
+// newDigest starts the digest of a file of size bytes.
 func newDigest(want Hash, size int64) *digest {
 	d := &digest{want: want, sum: sha256.New()}
 	if strings.HasPrefix(string(want), gitPrefix) {
@@ -68,10 +67,9 @@ func (d *digest) Write(p []byte) (int, error) {
 	return d.sum.Write(p)
 }
 
-// sha256 is that of all that was written.
 func (d *digest) sha256() Hash { return Hash(sha256Prefix + hex.EncodeToString(d.sum.Sum(nil))) }
 
-// got is the hash of the kind that is wanted.
+// got is the hash of the same kind as the expected one.
 func (d *digest) got() Hash {
 	if d.git != nil {
 		return Hash(gitPrefix + hex.EncodeToString(d.git.Sum(nil)))
@@ -79,10 +77,9 @@ func (d *digest) got() Hash {
 	return d.sha256()
 }
 
-// ok reports whether the bytes are the right ones, as far as that is known.
+// ok reports whether the hash is the expected one, or none is expected.
 func (d *digest) ok() bool { return d.want == "" || d.want == d.got() }
 
-// clone is a digest that continues from here by itself.
 func (d *digest) clone() *digest {
 	c := &digest{want: d.want, sum: clone(d.sum)}
 	if d.git != nil {

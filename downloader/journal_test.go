@@ -11,14 +11,14 @@ import (
 
 // sealed is a journal's text with its right sum.
 func sealed(text string) []byte {
-	return fmt.Appendf(nil, "%s%08x\n%s\n", journalHead, crc32.Checksum([]byte(text), castagnoli), text)
+	return fmt.Appendf(nil, "%s%08x\n%s\n", journalHeader, crc32.Checksum([]byte(text), castagnoli), text)
 }
 
 func aJournal() *journal {
 	data := content(3*8192 + 5)
 	q := newQueue(int64(len(data)), 8192)
 	for _, i := range []int{0, 3} {
-		q.wrote(i, data[int64(i)*8192:][:q.length(i)])
+		q.addWritten(i, data[int64(i)*8192:][:q.length(i)])
 	}
 	j := &journal{Name: "model", Hash: sha(data), Validator: `"1"`, Owner: owner{ID: "x", Host: "here", PID: 7, Beat: 3}}
 	q.record(j)
@@ -39,7 +39,7 @@ func TestJournal(t *testing.T) {
 	if !reflect.DeepEqual(got, j) {
 		t.Errorf("it is read as %+v", got)
 	}
-	if q := restore(got); q.left != 0 || q.have() != j.Size || q.chunks[1].sum != 0xabcd || q.chunks[0].sum != 5 {
+	if q := restoreQueue(got); q.left != 0 || q.written() != j.Size || q.chunks[1].sum != 0xabcd || q.chunks[0].sum != 5 {
 		t.Errorf("it is restored as %+v", q.chunks)
 	}
 	// Notes end with the first that is not whole.
@@ -125,8 +125,8 @@ func FuzzJournal(f *testing.F) {
 		if err != nil {
 			return
 		}
-		q := restore(j)
-		if have := q.have(); have < 0 || have > j.Size || (have == j.Size) != (q.left == 0) {
+		q := restoreQueue(j)
+		if have := q.written(); have < 0 || have > j.Size || (have == j.Size) != (q.left == 0) {
 			t.Fatalf("it has %d bytes of %d, and %d chunks are missing", have, j.Size, q.left)
 		}
 		again := &journal{Name: j.Name, Hash: j.Hash, Validator: j.Validator, Owner: j.Owner}
@@ -135,7 +135,7 @@ func FuzzJournal(f *testing.F) {
 		if err != nil {
 			t.Fatalf("what is written of it cannot be read: %v", err)
 		}
-		if restore(back).have() != q.have() || back.Size != j.Size {
+		if restoreQueue(back).written() != q.written() || back.Size != j.Size {
 			t.Fatalf("it comes back as %+v", back)
 		}
 	})

@@ -48,7 +48,7 @@ func TestResumeIsDecidedSoon(t *testing.T) {
 	const missing = 700
 	for i := range q.chunks {
 		if i != missing {
-			q.adopt(i, 0)
+			q.markDone(i, 0)
 		}
 	}
 	j := &journal{Name: f.Name, Hash: f.Hash}

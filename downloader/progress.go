@@ -6,50 +6,47 @@ import (
 	"time"
 )
 
-// Phase is what a fetch is at.
+// Phase is the phase of a download.
 type Phase int
 
-// The phases of a fetch, in order. One that finds another process at work on the
-// same file waits, and may find the file whole after that.
+// The phases in order.
 const (
 	Preparing   Phase = iota
-	Waiting           // for another process; what it has is shown
+	Waiting           // for another process that downloads the same file
 	Downloading       // or waiting for a server: see Sample.Reason
-	Verifying         // the last byte has come, and not all of them are hashed
+	Verifying         // all bytes are received, and not all are hashed
 	Finished
 )
 
-// A Sample is how far things are at a moment.
+// A Sample is the progress at a moment.
 type Sample struct {
 	Phase   Phase
 	Name    string        // of the file
 	Have    int64         // bytes on the disk; falls only when Damaged grows
 	Total   int64         // bytes; −1 while unknown
-	Fetched int64         // bytes that came over the network in this run
-	Checked int64         // bytes that were read back from the disk and hashed
-	Damaged int64         // bytes that had to be given up, and are fetched again
+	Fetched int64         // bytes received in this run
+	Checked int64         // bytes read back from the disk and hashed
+	Damaged int64         // bytes that are downloaded again
 	Rate    float64       // bytes per second in the last 10 s
-	Left    time.Duration // to the end; never grows but with Total and Damaged; −1 while unknown
-	// Reason says why nothing comes, "" while something does. Until is when that
-	// ends, zero where it cannot be known.
+	Left    time.Duration // remaining; grows only with Total and Damaged; −1 while unknown
+	// Reason is why nothing arrives, or "". Until is when that ends, zero if unknown.
 	Reason string
 	Until  time.Time
 }
 
-// A Progress reports how far a fetch is, or several of them, one after another or at
-// once. Its zero value is ready. It is sampled, at any time and from any goroutine.
+// A Progress is the progress of one or several downloads. Its zero value is ready. It may be
+// sampled at any time and from any goroutine.
 type Progress struct {
 	mu      sync.Mutex
 	s       Sample
-	planned int64 // bytes of Total that no fetch has begun with
-	unknown int   // fetches whose size is not known
+	planned int64 // bytes of Total of downloads that have not begun
+	unknown int   // downloads of unknown size
 	shares  []*share
 	speed   meter
 	left    countdown
 }
 
-// Plan announces files that will be fetched, so that the whole is known from the
-// beginning.
+// Plan announces files that will be downloaded, so that the total is known from the start.
 func (p *Progress) Plan(files ...File) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -59,7 +56,7 @@ func (p *Progress) Plan(files ...File) {
 	}
 }
 
-// Sample is how far things are.
+// Sample returns the present progress.
 func (p *Progress) Sample() Sample {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -80,7 +77,7 @@ func (p *Progress) Sample() Sample {
 	return s
 }
 
-// A share is one fetch's part in a progress.
+// A share is the part of one download in a progress.
 type share struct {
 	p     *Progress
 	name  string
@@ -89,7 +86,7 @@ type share struct {
 	phase Phase
 }
 
-// begin takes part in p, which may be nil, with a file.
+// begin adds a file to p, which may be nil.
 func (p *Progress) begin(f File) *share {
 	if p == nil {
 		p = new(Progress)
@@ -99,15 +96,15 @@ func (p *Progress) begin(f File) *share {
 	p.unknown++
 	p.shares = append(p.shares, s)
 	p.mu.Unlock()
-	s.enter(Preparing)
+	s.setPhase(Preparing)
 	if f.Size >= 0 {
-		s.sized(f.Size)
+		s.setSize(f.Size)
 	}
 	return s
 }
 
-// sized reports the size once it is known, or that it is another one.
-func (s *share) sized(size int64) {
+// setSize sets the size, or changes it.
+func (s *share) setSize(size int64) {
 	s.p.mu.Lock()
 	defer s.p.mu.Unlock()
 	switch {
@@ -128,8 +125,7 @@ func (s *share) sized(size int64) {
 	s.size = size
 }
 
-// enter reports the next phase.
-func (s *share) enter(phase Phase) {
+func (s *share) setPhase(phase Phase) {
 	s.p.mu.Lock()
 	defer s.p.mu.Unlock()
 	s.phase = phase
@@ -140,19 +136,19 @@ func (s *share) enter(phase Phase) {
 	s.p.choose()
 }
 
-// end takes the share's part back from what is shown, when its fetch has ended.
+// end removes a finished download from the display.
 func (s *share) end() {
 	s.p.mu.Lock()
 	defer s.p.mu.Unlock()
 	if len(s.p.shares) == 1 {
-		return // the last one stays to be seen
+		return // keep showing the last one
 	}
 	s.p.shares = slices.DeleteFunc(s.p.shares, func(other *share) bool { return other == s })
 	s.p.choose()
 }
 
-// choose finds the fetch that is shown, of several: one that downloads something before
-// one that waits, and that before all others. p is locked.
+// choose selects the download to show: a download before a waiting one, and that before all
+// others. p is locked.
 func (p *Progress) choose() {
 	for _, phase := range []Phase{Downloading, Waiting, Verifying, Preparing, Finished} {
 		if i := slices.IndexFunc(p.shares, func(s *share) bool { return s.phase == phase }); i >= 0 {
@@ -162,16 +158,16 @@ func (p *Progress) choose() {
 	}
 }
 
-// at reports how much of the file is on the disk without having been fetched now.
-func (s *share) at(have int64) {
+// setHave sets the bytes that are on the disk from before.
+func (s *share) setHave(have int64) {
 	s.p.mu.Lock()
 	defer s.p.mu.Unlock()
 	s.p.s.Have += have - s.have
 	s.have = have
 }
 
-// came counts bytes from the network, of which kept are new on the disk.
-func (s *share) came(bytes, kept int64) {
+// add counts received bytes, of which kept are new on the disk.
+func (s *share) add(bytes, kept int64) {
 	s.p.mu.Lock()
 	defer s.p.mu.Unlock()
 	s.p.s.Fetched += bytes
@@ -181,15 +177,15 @@ func (s *share) came(bytes, kept int64) {
 	s.p.speed.add(time.Now(), kept)
 }
 
-// checked reports bytes that were hashed.
-func (s *share) checked(bytes int64) {
+// addChecked counts hashed bytes.
+func (s *share) addChecked(bytes int64) {
 	s.p.mu.Lock()
 	defer s.p.mu.Unlock()
 	s.p.s.Checked += bytes
 }
 
-// lost reports bytes on the disk that are good for nothing.
-func (s *share) lost(bytes int64) {
+// subtract removes useless bytes.
+func (s *share) subtract(bytes int64) {
 	s.p.mu.Lock()
 	defer s.p.mu.Unlock()
 	s.p.s.Damaged += bytes
@@ -198,15 +194,15 @@ func (s *share) lost(bytes int64) {
 	s.p.left.reset()
 }
 
-// waits reports why nothing comes.
-func (s *share) waits(reason string, until time.Time) {
+// setReason sets why nothing arrives.
+func (s *share) setReason(reason string, until time.Time) {
 	s.p.mu.Lock()
 	defer s.p.mu.Unlock()
 	s.p.s.Reason, s.p.s.Until = reason, until
 }
 
-// quiet reports that nothing comes, where no other reason is known.
-func (s *share) quiet() {
+// setSilent reports that nothing arrives, if no other reason is set.
+func (s *share) setSilent() {
 	s.p.mu.Lock()
 	defer s.p.mu.Unlock()
 	if s.p.s.Phase == Downloading && s.p.s.Reason == "" {
@@ -221,7 +217,7 @@ type meter struct {
 	last  int64     // the newest second, counted from began
 }
 
-// advance empties the seconds that have begun since the last time.
+// advance clears the seconds since the last call.
 func (m *meter) advance(now time.Time) {
 	second := max(m.last, int64(now.Sub(m.began)/time.Second))
 	for i := m.last + 1; i <= min(second, m.last+int64(len(m.sums))); i++ {
@@ -230,7 +226,6 @@ func (m *meter) advance(now time.Time) {
 	m.last = second
 }
 
-// start begins the first second.
 func (m *meter) start(now time.Time) {
 	if m.began.IsZero() {
 		m.began = now
@@ -243,7 +238,7 @@ func (m *meter) add(now time.Time, n int64) {
 	m.sums[m.last%int64(len(m.sums))] += n
 }
 
-// rate is bytes per second in the last while, of at most 31 s.
+// rate is the rate over the last while, at most 31 s, in bytes per second.
 func (m *meter) rate(now time.Time, while time.Duration) float64 {
 	if m.began.IsZero() {
 		return 0
@@ -254,7 +249,7 @@ func (m *meter) rate(now time.Time, while time.Duration) float64 {
 	for i := range seconds {
 		sum += m.sums[(m.last-i)%int64(len(m.sums))]
 	}
-	// The newest second has not passed whole.
+	// The newest second has not ended yet.
 	since := now.Sub(m.began) - time.Duration(m.last-seconds+1)*time.Second
 	if since < 100*time.Millisecond {
 		return 0
@@ -262,25 +257,25 @@ func (m *meter) rate(now time.Time, while time.Duration) float64 {
 	return float64(sum) / since.Seconds()
 }
 
-// A countdown is the time left as it is shown. It runs faster or slower as the
-// estimate says, so that both come to nothing at once, and never goes back.
+// A countdown is the remaining time for display. It runs faster or slower to meet the
+// estimate, and never goes back.
 type countdown struct {
 	shown time.Duration
-	at    time.Time // when shown was right; zero before the first time
-	since time.Time // when the first estimate was asked for
+	at    time.Time // of shown; zero before the first estimate
+	since time.Time // of the first call
 }
 
-// settle is how long the pace is watched before there is an estimate.
-const settle = 2 * time.Second
+// settleTime is how long to measure before the first estimate.
+const settleTime = 2 * time.Second
 
 func (c *countdown) reset() { *c = countdown{} }
 
-// next is what to show, with n bytes left that come at a rate; −1 for nothing.
+// next is the time to show, with left bytes at a rate; −1 for none.
 func (c *countdown) next(now time.Time, left int64, rate float64) time.Duration {
 	if c.since.IsZero() {
 		c.since = now
 	}
-	if rate > 0 && c.at.IsZero() && now.Sub(c.since) >= settle {
+	if rate > 0 && c.at.IsZero() && now.Sub(c.since) >= settleTime {
 		c.shown, c.at = estimate(left, rate), now
 	}
 	if c.at.IsZero() {
@@ -289,7 +284,7 @@ func (c *countdown) next(now time.Time, left int64, rate float64) time.Duration 
 	passed := now.Sub(c.at)
 	c.at = now
 	if rate > 0 && passed > 0 {
-		const soon = 5.0 // seconds in which most of a difference is made good
+		const soon = 5.0 // seconds in which most of a difference is corrected
 		whole := estimate(left, rate)
 		if less := c.shown - whole; less > 0 {
 			c.shown -= max(min(less, passed), time.Duration(float64(less)*min(1, passed.Seconds()/soon)))

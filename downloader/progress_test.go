@@ -15,11 +15,11 @@ func TestProgress(t *testing.T) {
 			t.Errorf("planned: %+v", s)
 		}
 		first := p.begin(a)
-		first.enter(Downloading)
-		first.at(500)
+		first.setPhase(Downloading)
+		first.setHave(500)
 		for range 5 {
 			time.Sleep(time.Second)
-			first.came(100, 100)
+			first.add(100, 100)
 			p.Sample()
 		}
 		s := p.Sample()
@@ -29,19 +29,19 @@ func TestProgress(t *testing.T) {
 		if s.Left < 20*time.Second || s.Left > 31*time.Second {
 			t.Errorf("3000 bytes at 100 in a second need %v", s.Left)
 		}
-		first.enter(Finished)
+		first.setPhase(Finished)
 		if s := p.Sample(); s.Phase != Preparing || s.Left <= 0 {
 			t.Errorf("with the first whole: %+v", s)
 		}
 		second := p.begin(b)
 		first.end()
-		second.enter(Downloading)
-		second.waits("a reason", time.Now().Add(time.Minute))
+		second.setPhase(Downloading)
+		second.setReason("a reason", time.Now().Add(time.Minute))
 		if s := p.Sample(); s.Name != "b" || s.Total != 4000 || s.Reason != "a reason" || s.Until.IsZero() {
 			t.Errorf("while it waits: %+v", s)
 		}
-		second.came(1000, 1000)
-		second.lost(500)
+		second.add(1000, 1000)
+		second.subtract(500)
 		if s := p.Sample(); s.Have != 1500 || s.Damaged != 500 || s.Reason != "" || !s.Until.IsZero() {
 			t.Errorf("after damage: %+v", s)
 		}
@@ -50,20 +50,20 @@ func TestProgress(t *testing.T) {
 		if s := p.Sample(); s.Total != -1 || s.Left != -1 {
 			t.Errorf("with one of unknown size: %+v", s)
 		}
-		third.sized(50)
-		third.sized(60) // it has changed
+		third.setSize(50)
+		third.setSize(60) // it has changed
 		if s := p.Sample(); s.Total != 4060 {
 			t.Errorf("with its size: %+v", s)
 		}
 		if s := p.Sample(); s.Name != "b" || s.Phase != Downloading {
 			t.Errorf("with one at work: %+v", s)
 		}
-		second.enter(Finished)
+		second.setPhase(Finished)
 		if s := p.Sample(); s.Name != "c" || s.Phase != Preparing {
 			t.Errorf("with one whole: %+v", s)
 		}
 		second.end()
-		third.enter(Finished)
+		third.setPhase(Finished)
 		third.end()
 		if s := p.Sample(); s.Left != 0 {
 			t.Errorf("at the end: %+v", s)
@@ -115,13 +115,13 @@ func TestCountdown(t *testing.T) {
 				const whole = 100_000
 				var p Progress
 				s := p.begin(File{Size: whole})
-				s.enter(Downloading)
+				s.setPhase(Downloading)
 				last := time.Duration(-1)
 				began := time.Now()
 				for second, have := 0, int64(0); have < whole; second++ {
 					n := min(pace(second), whole-have)
 					if n > 0 {
-						s.came(n, n)
+						s.add(n, n)
 					}
 					have += n
 					time.Sleep(time.Second)

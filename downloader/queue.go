@@ -8,29 +8,28 @@ import (
 	"sync"
 )
 
-// maxSpan is how many chunks a connection asks for at once.
+// maxSpan is how many chunks a connection requests at once.
 const maxSpan = 4
 
-// A chunk is the unit of what is remembered.
+// A chunk is the unit of the journal.
 type chunk struct {
-	at    int64  // bytes of it that are written, from its beginning
-	sum   uint32 // CRC-32C of those
-	owner int    // the connection that writes it, 0 for none
-	redos int    // how often it was found damaged
+	at    int64  // written bytes, from its start
+	sum   uint32 // CRC-32C of the written bytes
+	owner int    // the connection that writes it, or 0
+	redos int    // how often it was damaged
 }
 
-// A queue hands the chunks of a file to connections, in order, so that hashing can follow
-// closely. A chunk has one owner at a time, which alone writes it; another connection
-// continues what it leaves unfinished.
+// A queue assigns the chunks of a file to connections, in order, so that hashing can follow
+// closely. Only the owner of a chunk writes it. Another connection may finish it later.
 type queue struct {
 	size, unit int64
 
 	mu      sync.Mutex
 	chunks  []chunk
-	left    int  // chunks that are not whole
-	single  bool // the server sends the whole file or nothing
+	left    int  // incomplete chunks
+	single  bool // the server does not support ranges
 	closed  bool
-	changed chan struct{} // closed when a chunk becomes whole, or missing, or free
+	changed chan struct{} // closed by any change of a chunk
 }
 
 func newQueue(size, unit int64) *queue {
@@ -43,28 +42,27 @@ func newQueue(size, unit int64) *queue {
 	return q
 }
 
-// restore makes the queue of a journal. What it says is believed for the time being:
-// hashing looks at every chunk.
-func restore(j *journal) *queue {
+// restoreQueue makes the queue from a journal. Hashing verifies every chunk later.
+func restoreQueue(j *journal) *queue {
 	q := newQueue(j.Size, j.Unit)
 	for i := range q.chunks {
 		if j.done(i) {
-			q.adopt(i, j.sum(i))
+			q.markDone(i, j.sum(i))
 		}
 	}
 	for _, n := range j.notes {
-		q.adopt(n.chunk, n.sum)
+		q.markDone(n.chunk, n.sum)
 	}
 	return q
 }
 
-// length is that of a chunk.
+// length is the length of a chunk.
 func (q *queue) length(i int) int64 { return min(q.unit, q.size-int64(i)*q.unit) }
 
 func (q *queue) whole(i int) bool { return q.chunks[i].at == q.length(i) }
 
-// tell wakes who waits. The queue is locked.
-func (q *queue) tell() {
+// notify wakes the waiting goroutines. The queue is locked.
+func (q *queue) notify() {
 	close(q.changed)
 	q.changed = make(chan struct{})
 }
@@ -82,19 +80,17 @@ func (q *queue) wait(ctx context.Context) error {
 	}
 }
 
-// A span is what a connection is to fetch: chunks from first to before last, from
-// an offset of the file on. Whole is all of the file in one piece, of which what is
-// there already is passed over.
+// A span is what a connection downloads: the chunks from first to before last, from an offset
+// of the file. Whole is the complete file, of which existing chunks are skipped.
 type span struct {
 	first, last int
 	from, to    int64 // bytes
 	whole       bool
 }
 
-// take gives a connection, by its number above 0, what to fetch next, of which it
-// becomes the owner. Where nothing is free it takes from the connection that has
-// most before it. It waits while there is nothing at all to do; ok is false when
-// there will not be.
+// take assigns the next span to a connection, by its number above 0. If no chunk is free, it
+// takes over a part of the longest span. It waits while there is nothing to do; ok is false
+// at the end.
 func (q *queue) take(ctx context.Context, who, connections int) (s span, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -107,11 +103,11 @@ func (q *queue) take(ctx context.Context, who, connections int) (s span, ok bool
 				return span{last: len(q.chunks), to: q.size, whole: true}, true
 			}
 		} else if q.left > 0 {
-			if first, last, ok := q.free(connections); ok {
-				return q.give(first, last, who), true
+			if first, last, ok := q.findFree(connections); ok {
+				return q.assign(first, last, who), true
 			}
-			if first, last, ok := q.longest(); ok {
-				return q.give(first, last, who), true
+			if first, last, ok := q.findHalf(); ok {
+				return q.assign(first, last, who), true
 			}
 		}
 		if q.wait(ctx) != nil {
@@ -120,14 +116,14 @@ func (q *queue) take(ctx context.Context, who, connections int) (s span, ok bool
 	}
 }
 
-// free finds chunks without owner.
-func (q *queue) free(connections int) (first, last int, ok bool) {
+// findFree finds chunks without owner.
+func (q *queue) findFree(connections int) (first, last int, ok bool) {
 	for first < len(q.chunks) && (q.chunks[first].owner != 0 || q.whole(first)) {
 		first++
 	}
 	most := max(1, min(maxSpan, q.left/(2*connections)))
 	for last = first; last < len(q.chunks) && last < first+most; last++ {
-		// One that is begun cannot be in the middle of a request.
+		// An incomplete chunk must be the first of a request.
 		if c := q.chunks[last]; c.owner != 0 || q.whole(last) || last > first && c.at > 0 {
 			break
 		}
@@ -135,9 +131,9 @@ func (q *queue) free(connections int) (first, last int, ok bool) {
 	return first, last, last > first
 }
 
-// longest finds the second half of what the connection with most before it has not
+// findHalf finds the second half of the longest sequence of chunks that a connection has not
 // begun.
-func (q *queue) longest() (first, last int, ok bool) {
+func (q *queue) findHalf() (first, last int, ok bool) {
 	most := 0
 	for i := 0; i < len(q.chunks); {
 		owner, n := q.chunks[i].owner, i
@@ -153,7 +149,7 @@ func (q *queue) longest() (first, last int, ok bool) {
 	return first, last, most > 0
 }
 
-func (q *queue) give(first, last, who int) span {
+func (q *queue) assign(first, last, who int) span {
 	for i := first; i < last; i++ {
 		q.chunks[i].owner = who
 	}
@@ -163,7 +159,7 @@ func (q *queue) give(first, last, who int) span {
 	}
 }
 
-// takeAll gives all that is missing, unless another connection still has some of it.
+// takeAll assigns all missing chunks to a connection, unless another one owns some.
 func (q *queue) takeAll(who int) bool {
 	for i := range q.chunks {
 		if o := q.chunks[i].owner; o != 0 && o != who {
@@ -178,30 +174,29 @@ func (q *queue) takeAll(who int) bool {
 	return true
 }
 
-// alone changes to fetching the whole file in one piece. With a number it gives that
-// connection the chunks, and ok is whether no other connection has any.
-func (q *queue) alone(who int) (s span, ok bool) {
+// fetchWhole switches to downloading the complete file in one request. With a number it
+// assigns the chunks to that connection; ok is false if another one owns some.
+func (q *queue) fetchWhole(who int) (s span, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.single = true
-	defer q.tell()
+	defer q.notify()
 	if who == 0 || !q.takeAll(who) {
 		return span{}, false
 	}
 	return span{last: len(q.chunks), to: q.size, whole: true}, true
 }
 
-// owns reports whether a chunk is a connection's to write, and how much of it is
-// written.
+// owns reports whether a connection owns a chunk, and how much of it is written.
 func (q *queue) owns(who, i int) (at int64, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.chunks[i].at, q.chunks[i].owner == who
 }
 
-// wrote takes in that the owner of a chunk has written more of it. When that makes it
-// whole, it says the sum.
-func (q *queue) wrote(i int, p []byte) (sum uint32, whole bool) {
+// addWritten records bytes written by the owner of a chunk, and returns the checksum of a
+// complete chunk.
+func (q *queue) addWritten(i int, p []byte) (sum uint32, whole bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	c := &q.chunks[i]
@@ -210,13 +205,13 @@ func (q *queue) wrote(i int, p []byte) (sum uint32, whole bool) {
 	if q.whole(i) {
 		c.owner = 0
 		q.left--
-		q.tell()
+		q.notify()
 		return c.sum, true
 	}
 	return 0, false
 }
 
-// release frees what a connection has not finished.
+// release frees the unfinished chunks of a connection.
 func (q *queue) release(who int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -225,10 +220,11 @@ func (q *queue) release(who int) {
 			q.chunks[i].owner = 0
 		}
 	}
-	q.tell()
+	q.notify()
 }
 
-// await waits until a chunk is whole, and says its sum, and whether none is missing.
+// await waits until a chunk is complete. It returns the chunk's checksum, and whether all
+// chunks are complete.
 func (q *queue) await(ctx context.Context, i int) (sum uint32, all bool, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -240,28 +236,28 @@ func (q *queue) await(ctx context.Context, i int) (sum uint32, all bool, err err
 	return q.chunks[i].sum, q.left == 0, nil
 }
 
-// adopt takes in that a chunk is there.
-func (q *queue) adopt(i int, sum uint32) {
+// markDone marks a chunk as complete.
+func (q *queue) markDone(i int, sum uint32) {
 	if !q.whole(i) {
 		q.left--
 	}
 	q.chunks[i].at, q.chunks[i].sum = q.length(i), sum
 }
 
-// redo makes a chunk that was whole missing, and says how often that was done.
-func (q *queue) redo(i int) int {
+// markMissing marks a chunk as missing, and returns how often that was done.
+func (q *queue) markMissing(i int) int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	c := &q.chunks[i]
 	c.at, c.sum = 0, 0
 	c.redos++
 	q.left++
-	q.tell()
+	q.notify()
 	return c.redos
 }
 
-// have is how many bytes are written.
-func (q *queue) have() (bytes int64) {
+// written is the number of written bytes.
+func (q *queue) written() (bytes int64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for i := range q.chunks {
@@ -270,15 +266,15 @@ func (q *queue) have() (bytes int64) {
 	return bytes
 }
 
-// close ends it: nothing more is fetched.
+// close ends the download.
 func (q *queue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.closed = true
-	q.tell()
+	q.notify()
 }
 
-// record notes in a journal which chunks are whole.
+// record writes the complete chunks to a journal.
 func (q *queue) record(j *journal) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

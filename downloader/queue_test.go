@@ -23,7 +23,7 @@ func fill(q *queue, who int, s span, data []byte) {
 	for i := s.first; i < s.last; i++ {
 		if at, ok := q.owns(who, i); ok {
 			from := int64(i)*q.unit + at
-			q.wrote(i, data[from:from+q.length(i)-at])
+			q.addWritten(i, data[from:from+q.length(i)-at])
 		}
 	}
 }
@@ -38,8 +38,8 @@ func TestQueue(t *testing.T) {
 	a := taken(t, q, 1, 2, 0, 4)
 	b := taken(t, q, 2, 2, 4, 8)
 	// What is left unfinished is gone on with where it was left, and first.
-	q.wrote(0, data[:10])
-	q.wrote(1, data[10:17])
+	q.addWritten(0, data[:10])
+	q.addWritten(1, data[10:17])
 	q.release(1)
 	a = taken(t, q, 1, 2, 1, 4)
 	if a.from != 17 || a.to != 40 {
@@ -47,8 +47,8 @@ func TestQueue(t *testing.T) {
 	}
 	fill(q, 1, a, data)
 	fill(q, 2, b, data)
-	if q.have() != 80 {
-		t.Errorf("it has %d bytes", q.have())
+	if q.written() != 80 {
+		t.Errorf("it has %d bytes", q.written())
 	}
 	for who := 1; q.left > 2; who = 3 - who {
 		s, ok := q.take(t.Context(), who, 2)
@@ -105,11 +105,11 @@ func TestAlone(t *testing.T) {
 	fill(q, 1, taken(t, q, 1, 8, 0, 1), data)
 	taken(t, q, 1, 8, 1, 2)
 	taken(t, q, 2, 8, 2, 3)
-	if _, ok := q.alone(2); ok {
+	if _, ok := q.fetchWhole(2); ok {
 		t.Fatal("it got all, and another connection has some")
 	}
 	q.release(2)
-	s, ok := q.alone(1)
+	s, ok := q.fetchWhole(1)
 	if !ok || !s.whole || s.last != 5 || s.to != 50 {
 		t.Fatalf("it got %+v", s)
 	}
@@ -137,15 +137,15 @@ func TestRedo(t *testing.T) {
 	if err != nil || !all || sum != crc32.Checksum(data[10:20], castagnoli) {
 		t.Fatalf("%08x, %v, %v", sum, all, err)
 	}
-	if n := q.redo(1); n != 1 {
+	if n := q.markMissing(1); n != 1 {
 		t.Errorf("it is done again %d times", n)
 	}
-	if n := q.have(); n != 20 {
+	if n := q.written(); n != 20 {
 		t.Errorf("it has %d bytes", n)
 	}
 	fill(q, 2, taken(t, q, 2, 8, 1, 2), data)
-	if q.left != 0 || q.have() != 30 {
-		t.Errorf("%d are missing, it has %d bytes", q.left, q.have())
+	if q.left != 0 || q.written() != 30 {
+		t.Errorf("%d are missing, it has %d bytes", q.left, q.written())
 	}
 }
 
@@ -173,7 +173,7 @@ func TestQueueTogether(t *testing.T) {
 					from := int64(i)*unit + at
 					n := 1 + random.Int64N(q.length(i)-at)
 					copy(got[from:from+n], data[from:])
-					q.wrote(i, got[from:from+n])
+					q.addWritten(i, got[from:from+n])
 					if at+n < q.length(i) {
 						break
 					}
@@ -195,7 +195,7 @@ func TestQueueTogether(t *testing.T) {
 			if i%7 != 0 || q.chunks[i].redos > 0 {
 				break
 			}
-			q.redo(i)
+			q.markMissing(i)
 		}
 	}
 	q.close()
@@ -222,7 +222,7 @@ func TestChunksAreFew(t *testing.T) {
 			t.Errorf("%d bytes: %v", size, err)
 			continue
 		}
-		if r := restore(back); r.size != size || r.unit != q.unit || r.left != q.left {
+		if r := restoreQueue(back); r.size != size || r.unit != q.unit || r.left != q.left {
 			t.Errorf("%d bytes are restored as %d", size, r.size)
 		}
 	}

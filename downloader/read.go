@@ -7,13 +7,14 @@ import (
 	"net/http"
 
 	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/units"
 )
 
-// Read downloads a small file into memory: a licence, an index, a manifest's layer. It is
-// an error if it has more than limit bytes, or not the size and hash that are known.
+// Read downloads a small file into memory, such as a licence or an index. It fails if the file
+// has more than limit bytes, or not the expected size and hash.
 func (c *Client) Read(ctx context.Context, f File, limit int64) ([]byte, error) {
 	if f.Size > limit {
-		return nil, &fault.Error{Kind: fault.Refused, Msg: fmt.Sprintf("read %s: it has %s, more than the %s allowed", f.Name, amount(f.Size), amount(limit))}
+		return nil, &fault.Error{Kind: fault.Refused, Msg: fmt.Sprintf("read %s: it has %s, more than the %s allowed", f.Name, units.Size(f.Size), units.Size(limit))}
 	}
 	for try := 1; ; try++ {
 		data, err := c.read(ctx, f, limit)
@@ -22,20 +23,19 @@ func (c *Client) Read(ctx context.Context, f File, limit int64) ([]byte, error) 
 		}
 		var located *locateError
 		if errors.As(err, &located) {
-			return nil, located.err // which says what it is about
+			return nil, located.err // it names the file
 		}
-		if ctx.Err() != nil || try == readTries || !worthAgain(err) {
+		if ctx.Err() != nil || try == readTries || !mayRetry(err) {
 			return nil, fmt.Errorf("read %s: %w", f.Name, err)
 		}
 	}
 }
 
-// readTries is how often a small file is asked for that does not come right.
 const readTries = 3
 
-// worthAgain reports whether another try may go better: the bytes were wrong, they
-// ended too early, or a signed URL had expired.
-func worthAgain(err error) bool {
+// mayRetry reports whether another try may succeed: the bytes were wrong, the body ended too
+// early, or a signed URL had expired.
+func mayRetry(err error) bool {
 	kind, status := fault.KindOf(err), statusOf(err)
 	return kind == fault.Damaged || kind == fault.Network && status == http.StatusOK || kind == fault.Denied && status == http.StatusForbidden
 }
@@ -45,11 +45,7 @@ func (c *Client) read(ctx context.Context, f File, limit int64) ([]byte, error) 
 	if err != nil {
 		return nil, &locateError{err}
 	}
-	req := &http.Request{Method: http.MethodGet, URL: loc.URL, Header: loc.Header.Clone()}
-	if req.Header == nil {
-		req.Header = http.Header{}
-	}
-	resp, err := c.Do(context.WithValue(ctx, trailKey{}, loc.trail), req)
+	resp, err := c.Do(context.WithValue(ctx, trailKey{}, loc.trail), loc.request())
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +67,7 @@ func (c *Client) read(ctx context.Context, f File, limit int64) ([]byte, error) 
 		return nil, err
 	}
 	d := newDigest(f.Hash, int64(len(data)))
-	_, _ = d.Write(data) // a hash takes everything
+	_, _ = d.Write(data) // never fails
 	if f.Size >= 0 && f.Size != int64(len(data)) || !d.ok() {
 		return nil, failure(fault.Damaged, resp, nil, fmt.Sprintf("the %d bytes received are not the expected ones", len(data)),
 			"Try again; if it happens again, the server or a proxy is broken.")

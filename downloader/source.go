@@ -7,28 +7,28 @@ import (
 )
 
 const (
-	// early is how long before its end a location is given up.
-	early = time.Minute
+	// expiryMargin is how long before its expiry a location is replaced.
+	expiryMargin = time.Minute
 	// maxRelocations is how many locations in a row may be refused.
 	maxRelocations = 3
 )
 
-// A locateError is that of a file's Locate.
+// A locateError is an error of a file's Locate.
 type locateError struct{ err error }
 
 func (e *locateError) Error() string { return e.err.Error() }
 func (e *locateError) Unwrap() error { return e.err }
 
-// A source is where all connections of a fetch get the bytes. One of them asks for
-// a new location, and the others wait for it.
+// A source is the location of the bytes for all connections of a download. One of them calls
+// Locate, and the others wait.
 type source struct {
 	locate func(context.Context) (Location, error)
 
-	turn    chan struct{} // holds one; who takes it may use what follows
+	turn    chan struct{} // a lock for the fields below
 	current *Location
 	version int  // of current
-	moved   bool // redirects have led to current
-	refusal int  // locations that were refused in a row
+	moved   bool // current is the target of redirects, or expires
+	refusal int  // refused locations in a row
 	got     int64
 }
 
@@ -38,7 +38,7 @@ func newSource(locate func(context.Context) (Location, error)) *source {
 	return s
 }
 
-// location is where to get bytes at present.
+// location returns the present location and its version.
 func (s *source) location(ctx context.Context) (Location, int, error) {
 	select {
 	case <-ctx.Done():
@@ -60,22 +60,20 @@ func (s *source) location(ctx context.Context) (Location, int, error) {
 	return *s.current, s.version, nil
 }
 
-// use makes a location the current one.
+// use sets the current location.
 func (s *source) use(l Location) {
 	if l.due() {
-		// A clock is wrong, this one or the server's, or it is meant to be short: it
-		// is good until the server says otherwise.
+		// A clock is wrong, or the time is very short: use it until the server refuses.
 		l.Expires = time.Time{}
 	}
 	s.current = &l
 	s.version++
 }
 
-// due reports whether a location's time is over, or will be soon.
-func (l *Location) due() bool { return !l.Expires.IsZero() && time.Until(l.Expires) < early }
+// due reports whether a location has expired, or will soon.
+func (l *Location) due() bool { return !l.Expires.IsZero() && time.Until(l.Expires) < expiryMargin }
 
-// arrived takes in where redirects led from a location, so that the next request
-// goes there at once.
+// arrived records the target of redirects, so that the next request goes there directly.
 func (s *source) arrived(version int, resp *http.Response) {
 	<-s.turn
 	defer func() { s.turn <- struct{}{} }()
@@ -90,9 +88,8 @@ func (s *source) arrived(version int, resp *http.Response) {
 	s.use(Location{URL: resp.Request.URL, Header: header, Expires: expiry(resp.Request.URL), trail: trailOf(resp.Request.Context())})
 }
 
-// refused takes in that a location is no longer good, and reports whether another
-// one is worth a try: not when several in a row were of no use. Got is how many bytes
-// have come.
+// refused records a refused location, and reports whether another one is worth a try: not if
+// several in a row failed. Got is the number of received bytes.
 func (s *source) refused(version int, got int64) bool {
 	<-s.turn
 	defer func() { s.turn <- struct{}{} }()
@@ -107,6 +104,6 @@ func (s *source) refused(version int, got int64) bool {
 		return false
 	}
 	s.current = nil
-	s.version++ // others that are refused there now mean the same
+	s.version++ // other connections are refused for the same reason
 	return true
 }

@@ -15,13 +15,13 @@ import (
 // storeCode matches the error code of S3 and compatible stores.
 var storeCode = regexp.MustCompile(`<Code>(\w{1,40})</Code>`)
 
-// ResponseError makes the error of a response with an unexpected status, in general
-// terms; a hub that knows more replaces them. It closes the body.
+// ResponseError makes the error of a response with an unexpected status. Hubs that know more
+// replace its message. It closes the body.
 func ResponseError(resp *http.Response) *fault.Error {
 	defer resp.Body.Close()
-	// A short body that is read to its end leaves the connection to the next request.
+	// A short body that is read to its end leaves the connection reusable.
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, 16<<10))
-	msg := fmt.Sprintf("get %s: the server answered %s", plain(resp.Request.URL), statusText(resp.StatusCode))
+	msg := fmt.Sprintf("get %s: the server answered %s", DisplayURL(resp.Request.URL), statusText(resp.StatusCode))
 	if code := storeCode.FindSubmatch(text); code != nil {
 		msg += fmt.Sprintf(" (%s)", code[1])
 	}
@@ -60,6 +60,6 @@ func LoginPage(resp *http.Response) error {
 		return nil
 	}
 	return failure(fault.Network, resp, errWebPage,
-		fmt.Sprintf("get %s: got a web page instead, maybe the login page of a proxy or of a wireless network", plain(resp.Request.URL)),
+		fmt.Sprintf("get %s: got a web page instead, maybe the login page of a proxy or of a wireless network", DisplayURL(resp.Request.URL)),
 		"Open any page in a browser to log in, or check the URL.")
 }

@@ -145,7 +145,7 @@ func TestReasons(t *testing.T) {
 			w.Header().Set("Retry-After", "60")
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}, until: time.Minute},
-		{name: "limits", says: "fewer requests", answer: func(w http.ResponseWriter, r *http.Request) {
+		{name: "limits", says: "limits requests", answer: func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Retry-After", "60")
 			w.WriteHeader(http.StatusTooManyRequests)
 		}, until: time.Minute},

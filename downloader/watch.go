@@ -7,19 +7,18 @@ import (
 )
 
 const (
-	// slowAfter is how long a connection is watched before it is called slow.
+	// slowAfter is how long the speed of a connection is measured.
 	slowAfter = 10 // seconds
 	// slowShare is the fraction of the other connections' speed below which it is slow.
 	slowShare = 10
-	// maxDrops is how often in a row that may be done about a connection: the server may
-	// want it.
+	// maxDrops is how often in a row a connection is restarted: the server may limit it.
 	maxDrops = 3
-	// quietAfter is how long nothing comes before it is reported.
+	// quietAfter is how long nothing arrives before it is reported.
 	quietAfter = 5 * time.Second
 )
 
-// watch has connections restarted that are much slower than the others are, or were while
-// they all had something to do, and says when nothing comes.
+// watch restarts connections that are much slower than the others, and reports when nothing
+// arrives.
 func (w *fetch) watch(ctx context.Context) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -55,12 +54,12 @@ func (w *fetch) watch(ctx context.Context) error {
 			}
 		}
 		if time.Since(time.Unix(0, w.good.Load())) >= quietAfter {
-			w.share.quiet()
+			w.share.setSilent()
 		}
 	}
 }
 
-// age is how long an attempt lasts, below 0 when there is none.
+// age is the age of an attempt, below 0 without one.
 func (a *attempt) age() time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -70,7 +69,7 @@ func (a *attempt) age() time.Duration {
 	return time.Since(a.began)
 }
 
-// drop ends an attempt, so that its connection begins another one.
+// drop ends an attempt, so that its connection starts another one.
 func (a *attempt) drop() {
 	a.mu.Lock()
 	defer a.mu.Unlock()

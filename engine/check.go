@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/bise-sh/bise/fault"
 )
@@ -106,7 +107,7 @@ func (r *ChatRequest) Check() error {
 	default:
 		return invalid("tool_choice", "invalid tool_choice %q: want auto, none, any or a function", r.ToolChoice.Mode)
 	}
-	if f := r.ToolChoice.Function; f != "" && !hasTool(r.Tools, f) {
+	if f := r.ToolChoice.Function; f != "" && !slices.ContainsFunc(r.Tools, func(t Tool) bool { return t.Function.Name == f }) {
 		return invalid("tool_choice", "tool_choice names %q, which is not among the tools", f)
 	}
 	if f := r.ResponseFormat; f != nil {
@@ -136,15 +137,6 @@ func (r *CompletionRequest) Check() error {
 		return invalid("tokens", "tokens and prompt are mutually exclusive")
 	}
 	return r.Sampling.Check()
-}
-
-func hasTool(tools []Tool, name string) bool {
-	for _, t := range tools {
-		if t.Function.Name == name {
-			return true
-		}
-	}
-	return false
 }
 
 func invalid(param, format string, args ...any) *fault.Error {

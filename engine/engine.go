@@ -30,7 +30,7 @@ type Engine interface {
 	Info() Info
 	// Chat answers a conversation.
 	Chat(context.Context, ChatRequest) iter.Seq2[Event, error]
-	// Complete continues a text, or fills in what lies between Prompt and Suffix.
+	// Complete continues a text, or writes the text between Prompt and Suffix.
 	Complete(context.Context, CompletionRequest) iter.Seq2[Event, error]
 	// Embed turns texts into vectors.
 	Embed(context.Context, EmbedRequest) (Embeddings, error)
@@ -45,7 +45,7 @@ type Engine interface {
 type Info struct {
 	Model         string       `json:"model"`                    // the name it was opened by
 	Path          string       `json:"path,omitempty"`           // the file, where there is one
-	Fingerprint   string       `json:"fingerprint,omitempty"`    // same for the same weights wherever they lie
+	Fingerprint   string       `json:"fingerprint,omitempty"`    // identifies the weights, whatever their path
 	Architecture  string       `json:"architecture,omitempty"`   // general.architecture: llama, mamba2, …
 	Quantization  string       `json:"quantization,omitempty"`   // Q4_K_M, F16, …
 	PromptVersion string       `json:"prompt_version,omitempty"` // v1 … v15, "template" for a chat template, "" for a model without chat
@@ -73,8 +73,8 @@ type Capabilities struct {
 	Thinking bool `json:"thinking"`
 }
 
-// LoadOptions say how a local engine puts a model into memory. The zero value
-// leaves every choice to the engine.
+// LoadOptions configure how a local engine loads a model. The zero value leaves every
+// choice to the engine.
 type LoadOptions struct {
 	Context     int       `json:"context,omitempty"`      // tokens at most; 0: as far as the model and memory go
 	GPULayers   *int      `json:"gpu_layers,omitempty"`   // nil: as many as fit

@@ -114,8 +114,7 @@ type Usage struct {
 	PromptDetails    *PromptTokensDetails `json:"prompt_tokens_details,omitempty"`
 }
 
-// PromptTokensDetails says how many of the prompt's tokens were not evaluated
-// again because their KV was at hand.
+// PromptTokensDetails has the number of prompt tokens that the KV cache already held.
 type PromptTokensDetails struct {
 	CachedTokens int `json:"cached_tokens"`
 }

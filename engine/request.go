@@ -19,7 +19,7 @@ type ChatRequest struct {
 	ResponseFormat    *ResponseFormat `json:"response_format,omitempty"`
 	ReasoningEffort   string          `json:"reasoning_effort,omitempty"` // "none", "high"; "": the model's default
 
-	// Overflow says what happens when the messages do not fit the context.
+	// Overflow selects what happens when the messages do not fit the context.
 	Overflow Overflow `json:"context_overflow,omitempty"`
 }
 
@@ -29,8 +29,8 @@ type Overflow string
 const (
 	// OverflowError fails the request with an error of kind TooLong.
 	OverflowError Overflow = ""
-	// OverflowDropOldest leaves out the oldest turns, keeps the system prompt and
-	// the last turn, and says so with a [LeftOut] event.
+	// OverflowDropOldest leaves out the oldest turns, keeps the system prompt and the last
+	// turn, and reports it with a [LeftOut] event.
 	OverflowDropOldest Overflow = "drop_oldest"
 )
 
@@ -44,8 +44,8 @@ type CompletionRequest struct {
 	Sampling
 }
 
-// Sampling says how tokens are chosen and when to stop. Nil and zero fields
-// mean the model's or the engine's default.
+// Sampling configures how tokens are chosen and when to stop. Nil and zero fields mean the
+// default of the model or the engine.
 type Sampling struct {
 	Temperature      *float64 `json:"temperature,omitempty"` // 0 is greedy
 	TopP             *float64 `json:"top_p,omitempty"`
@@ -295,7 +295,7 @@ func (a *Arguments) UnmarshalJSON(data []byte) error {
 	return fmt.Errorf("a call's arguments are %.20s, neither an object nor a string", data)
 }
 
-// ToolChoice says whether the model must call a tool, and which.
+// ToolChoice selects whether the model must call a tool, and which.
 type ToolChoice struct {
 	Mode     string // "auto", "none", "any" (also "required"); "" means auto
 	Function string // when set, this one must be called
@@ -407,8 +407,8 @@ func first(data []byte) byte {
 	return data[0]
 }
 
-// marshal is json.Marshal that leaves <, > and & alone: prompts are read by
-// people and by models, not by browsers.
+// marshal is json.Marshal without escapes for <, > and &: prompts go to models, not to
+// browsers.
 func marshal(v any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)

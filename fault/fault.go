@@ -59,8 +59,8 @@ const (
 	ExitInterrupted = 130
 )
 
-// table has the exit code of each kind, and the advice shown for an error that
-// brings none.
+// table has the exit code of each kind, and the advice for an error without its
+// own.
 var table = map[Kind]struct {
 	exit   int
 	advice string

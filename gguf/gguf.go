@@ -1,13 +1,12 @@
 // Package gguf reads and writes GGUF, the file format of llama.cpp's models.
 //
-// A [File] is what the header of a model says: metadata, and where each tensor's
-// bytes lie. Reading one touches nothing but the head, and checks it so far that
-// llama.cpp finds nothing in it to abort on: a file that passes may still be
-// useless, but it is whole. Values are immutable once read, so a File may be
+// A [File] is the header of a model: metadata and the positions of the tensors. Reading
+// checks everything in the header that would make llama.cpp abort, and reads nothing else: a
+// file that passes is complete, but may still be useless. A File is immutable and may be
 // used from any goroutine.
 //
 // The format is described in https://github.com/ggml-org/ggml/blob/master/docs/gguf.md;
-// where that page and llama.cpp differ, llama.cpp is followed.
+// where they differ, this package follows llama.cpp.
 package gguf
 
 import "fmt"
@@ -30,7 +29,7 @@ const MaxDims = 4
 // buffer of 64 includes a terminating zero.
 const MaxName = 63
 
-// A FormatError says what is wrong with a file.
+// A FormatError describes an invalid file.
 type FormatError struct {
 	What string // a clause such as "the file ends inside tensor blk.0.attn_q.weight"
 }

@@ -101,12 +101,12 @@ func open(path string) (*os.File, int64, error) {
 	return f, info.Size(), nil
 }
 
-// Decode reads the head of one part, a file of size bytes. No more memory is
-// taken than the file backs with bytes.
+// Decode reads the header of one part, a file of size bytes. It never allocates more
+// memory than the file has bytes.
 func Decode(r io.ReaderAt, size int64) (*File, error) {
-	h := &head{
+	h := &header{
 		r:    bufio.NewReaderSize(io.NewSectionReader(r, 0, size), 1<<16),
-		end:  min(size, maxHead),
+		end:  min(size, maxHeader),
 		size: size,
 	}
 	f := &File{}
@@ -116,9 +116,9 @@ func Decode(r io.ReaderAt, size int64) (*File, error) {
 	return f, nil
 }
 
-// maxHead bounds the memory that metadata and tensor infos can take. The
-// largest vocabularies of today make heads of 20 MB.
-const maxHead = 256 << 20
+// maxHeader bounds the memory of metadata and tensor infos. The largest vocabularies make
+// headers of 20 MB.
+const maxHeader = 256 << 20
 
 // Both are far above what models have: a few thousand tensors, a hundred keys.
 const (
@@ -132,88 +132,99 @@ const (
 	minInfo = 8 + 4 + 4 + 8
 )
 
-// A head reads the front of a file, and knows where it is.
-type head struct {
+// A header reads the header of a file sequentially. After an error every method returns
+// zero values.
+type header struct {
 	r    *bufio.Reader
 	pos  int64
 	end  int64 // where reading must stop
 	size int64 // of the file
+	err  error // the first one
 }
 
-func (h *head) left() int64 { return h.end - h.pos }
+func (h *header) left() uint64 { return uint64(h.end - h.pos) }
 
-// want makes sure that n more bytes are there.
-func (h *head) want(n uint64, what string) error {
-	if n <= uint64(h.left()) {
-		return nil
+// fail sets the error, unless there is one.
+func (h *header) fail(err error) {
+	if h.err == nil {
+		h.err = err
+	}
+}
+
+// has reports whether count items of size bytes follow. It divides: count is untrusted.
+func (h *header) has(count, size uint64, what string) bool {
+	if h.err != nil || count <= h.left()/size {
+		return h.err == nil
 	}
 	if h.end < h.size {
-		return malformed("the part before the tensors has more than %d MB", maxHead>>20)
+		h.fail(malformed("the part before the tensors has more than %d MB", maxHeader>>20))
+	} else {
+		h.fail(malformed("the file ends inside %s, at %d bytes", what, h.size))
 	}
-	return malformed("the file ends inside %s, at %d bytes", what, h.size)
+	return false
 }
 
-func (h *head) read(b []byte, what string) error {
-	if err := h.want(uint64(len(b)), what); err != nil {
-		return err
+func (h *header) read(b []byte, what string) {
+	if !h.has(uint64(len(b)), 1, what) {
+		return
 	}
 	if _, err := io.ReadFull(h.r, b); err != nil {
 		if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
-			return malformed("the file ends inside %s: it has become shorter", what)
+			err = malformed("the file ends inside %s: it has become shorter", what)
+		} else {
+			err = fmt.Errorf("at byte %d: %w", h.pos, err)
 		}
-		return fmt.Errorf("at byte %d: %w", h.pos, err)
+		h.fail(err)
+		clear(b)
+		return
 	}
 	h.pos += int64(len(b))
-	return nil
 }
 
-func (h *head) uint32(what string) (uint32, error) {
+func (h *header) uint32(what string) uint32 {
 	var b [4]byte
-	err := h.read(b[:], what)
-	return binary.LittleEndian.Uint32(b[:]), err
+	h.read(b[:], what)
+	return binary.LittleEndian.Uint32(b[:])
 }
 
-func (h *head) uint64(what string) (uint64, error) {
+func (h *header) uint64(what string) uint64 {
 	var b [8]byte
-	err := h.read(b[:], what)
-	return binary.LittleEndian.Uint64(b[:]), err
+	h.read(b[:], what)
+	return binary.LittleEndian.Uint64(b[:])
 }
 
 // name reads a string of at most limit bytes.
-func (h *head) name(limit int, what string) (string, error) {
-	n, err := h.uint64(what)
-	if err != nil {
-		return "", err
-	}
+func (h *header) name(limit int, what string) string {
+	n := h.uint64(what)
 	if n > uint64(limit) {
-		return "", malformed("%s has a name of %d bytes, and %d are allowed", what, n, limit)
+		h.fail(malformed("%s has a name of %d bytes: the limit is %d", what, n, limit))
+	}
+	if h.err != nil {
+		return ""
 	}
 	b := make([]byte, n)
-	err = h.read(b, what)
-	return string(b), err
+	h.read(b, what)
+	return string(b)
 }
 
-func (h *head) decode(f *File) error {
-	pairs, infos, err := h.start(f)
-	if err != nil {
-		return err
-	}
+func (h *header) decode(f *File) error {
+	pairs, infos := h.start(f)
 	for i := range pairs {
-		if err := h.pair(&f.Metadata, i); err != nil {
-			return err
+		if h.pair(&f.Metadata, i); h.err != nil {
+			return h.err
 		}
 	}
 	align, err := alignment(&f.Metadata)
-	if err != nil {
-		return err
+	if h.fail(err); h.err != nil {
+		return h.err
 	}
 	names := make(map[string]bool, infos)
 	offsets := make([]uint64, infos)
 	f.Tensors = make([]Tensor, infos)
 	for i := range f.Tensors {
 		t := &f.Tensors[i]
-		if offsets[i], err = h.info(t, i); err != nil {
-			return err
+		if offsets[i] = h.info(t, i); h.err != nil {
+			return h.err
 		}
 		if names[t.Name] {
 			return malformed("there are two tensors named %q", t.Name)
@@ -225,161 +236,116 @@ func (h *head) decode(f *File) error {
 	return place(f.Tensors, offsets, data, align, h.size)
 }
 
-// start reads what a file begins with, and how many keys and tensors follow.
-func (h *head) start(f *File) (pairs, infos uint64, err error) {
-	if err := h.magic(); err != nil {
-		return 0, 0, err
-	}
-	if f.Version, err = h.uint32("the version"); err != nil {
-		return 0, 0, err
-	}
+// start reads the beginning of a file, up to the numbers of keys and tensors.
+func (h *header) start(f *File) (pairs, infos uint64) {
+	h.magic()
+	f.Version = h.uint32("the version")
 	switch {
+	case h.err != nil:
 	case f.Version&0xFFFF == 0 && f.Version != 0:
-		return 0, 0, malformed("the file is big-endian, made for another kind of processor")
+		h.fail(malformed("the file is big-endian, made for another kind of processor"))
 	case f.Version == 1:
-		return 0, 0, malformed("the file is of GGUF version 1, which nothing reads any more")
+		h.fail(malformed("the file is of GGUF version 1, which nothing reads any more"))
 	case f.Version != 2 && f.Version != 3:
-		return 0, 0, malformed("the file is of GGUF version %d, and versions 2 and 3 are known", f.Version)
+		h.fail(malformed("the file is of GGUF version %d, and versions 2 and 3 are known", f.Version))
 	}
-	if infos, err = h.uint64("the number of tensors"); err != nil {
-		return 0, 0, err
+	infos, pairs = h.uint64("the number of tensors"), h.uint64("the number of keys")
+	if infos > min(maxTensors, h.left()/minInfo) {
+		h.fail(malformed("the file says it has %d tensors, more than can be in %d bytes", infos, h.size))
 	}
-	if pairs, err = h.uint64("the number of keys"); err != nil {
-		return 0, 0, err
+	if pairs > min(maxKeys, h.left()/minPair) {
+		h.fail(malformed("the file says it has %d keys, more than can be in %d bytes", pairs, h.size))
 	}
-	if infos > min(maxTensors, uint64(h.left())/minInfo) {
-		return 0, 0, malformed("the file says it has %d tensors, more than can be in %d bytes", infos, h.size)
+	if h.err != nil {
+		return 0, 0
 	}
-	if pairs > min(maxKeys, uint64(h.left())/minPair) {
-		return 0, 0, malformed("the file says it has %d keys, more than can be in %d bytes", pairs, h.size)
-	}
-	return pairs, infos, nil
+	return pairs, infos
 }
 
-func (h *head) magic() error {
+func (h *header) magic() {
 	b, err := h.r.Peek(int(min(h.size, 64)))
-	if err != nil {
-		return fmt.Errorf("at byte 0: %w", err)
+	switch what := resembles(b); {
+	case err != nil:
+		h.fail(fmt.Errorf("at byte 0: %w", err))
+	case len(b) >= 4 && string(b[:4]) == Magic:
+		h.read(make([]byte, 4), "the magic number")
+	case what != "":
+		h.fail(malformed("the file is not a GGUF but %s", what))
+	default:
+		h.fail(malformed("the file is not a GGUF"))
 	}
-	if len(b) >= 4 && string(b[:4]) == Magic {
-		return h.read(make([]byte, 4), "the magic number")
-	}
-	if what := resembles(b); what != "" {
-		return malformed("the file is not a GGUF but %s", what)
-	}
-	return malformed("the file is not a GGUF")
 }
 
 // pair reads a key and its value.
-func (h *head) pair(m *Metadata, i uint64) error {
-	key, err := h.name(maxKey, fmt.Sprintf("key %d", i))
-	if err != nil {
-		return err
-	}
+func (h *header) pair(m *Metadata, i uint64) {
+	key := h.name(maxKey, fmt.Sprintf("key %d", i))
 	if _, ok := m.Value(key); ok {
-		return malformed("the key %q appears twice", key)
+		h.fail(malformed("the key %q appears twice", key))
 	}
-	v, err := h.value(fmt.Sprintf("the value of %q", key))
-	if err != nil {
-		return err
-	}
-	m.Set(key, v)
-	return nil
+	m.Set(key, h.value(fmt.Sprintf("the value of %q", key)))
 }
 
-func (h *head) value(what string) (Value, error) {
-	kind, err := h.uint32(what)
-	if err != nil {
-		return Value{}, err
+func (h *header) value(what string) Value {
+	kind, n := Kind(h.uint32(what)), uint64(1)
+	v := Value{kind: kind}
+	if kind == Array {
+		v.elem, n = Kind(h.uint32(what)), h.uint64(what)
 	}
-	v := Value{kind: Kind(kind), elem: Kind(kind)}
-	n := uint64(1)
-	if v.kind == Array {
-		elem, err := h.uint32(what)
-		if err != nil {
-			return Value{}, err
+	switch elem := v.Elem(); {
+	case h.err != nil:
+		return Value{}
+	case elem.size() > 0:
+		if h.has(n, uint64(elem.size()), what) {
+			v.raw = make([]byte, int64(n)*elem.size())
+			h.read(v.raw, what)
 		}
-		if n, err = h.uint64(what); err != nil {
-			return Value{}, err
-		}
-		v.elem = Kind(elem)
-	}
-	switch size := v.elem.size(); {
-	case size > 0:
-		// Divided, not multiplied: n is foreign.
-		if n > uint64(h.left())/uint64(size) {
-			return Value{}, h.want(uint64(h.left())+1, what)
-		}
-		v.raw = make([]byte, int64(n)*size)
-		err = h.read(v.raw, what)
-	case v.elem == String:
-		v.raw, err = h.strings(n, what)
-	case v.elem == Array:
-		err = malformed("%s is an array of arrays", what)
+	case elem == String:
+		v.raw = h.strings(n, what)
+	case elem == Array:
+		h.fail(malformed("%s is an array of arrays", what))
 	default:
-		err = malformed("%s has the unknown type %d", what, uint32(v.elem))
+		h.fail(malformed("%s has the unknown type %d", what, uint32(elem)))
 	}
-	if v.kind == Array {
+	if kind == Array {
 		v.n = int(n)
-	} else {
-		v.elem = 0
 	}
-	return v, err
+	return v
 }
 
-// strings reads n strings with their lengths, as they are.
-func (h *head) strings(n uint64, what string) ([]byte, error) {
-	if n > uint64(h.left())/8 {
-		return nil, h.want(uint64(h.left())+1, what)
+// strings reads n strings with their lengths, in the encoding of the file.
+func (h *header) strings(n uint64, what string) []byte {
+	if !h.has(n, 8, what) {
+		return nil
 	}
 	raw := make([]byte, 0, min(16*n, 1<<20))
 	for range n {
-		size, err := h.uint64(what)
-		if err != nil {
-			return nil, err
-		}
-		if err := h.want(size, what); err != nil {
-			return nil, err
+		size := h.uint64(what)
+		if !h.has(size, 1, what) {
+			return nil
 		}
 		raw = binary.LittleEndian.AppendUint64(raw, size)
 		at := len(raw)
 		raw = append(raw, make([]byte, size)...)
-		if err := h.read(raw[at:], what); err != nil {
-			return nil, err
-		}
+		h.read(raw[at:], what)
 	}
-	return raw, nil
+	return raw
 }
 
 // info reads the description of one tensor, and returns its offset.
-func (h *head) info(t *Tensor, i int) (uint64, error) {
-	var err error
+func (h *header) info(t *Tensor, i int) uint64 {
 	what := fmt.Sprintf("tensor %d", i)
-	if t.Name, err = h.name(MaxName, what); err != nil {
-		return 0, err
-	}
-	dims, err := h.uint32(what)
-	if err != nil {
-		return 0, err
-	}
+	t.Name = h.name(MaxName, what)
+	dims := h.uint32(what)
 	if dims > MaxDims {
-		return 0, malformed("tensor %q has %d dimensions: the limit is %d", t.Name, dims, MaxDims)
+		h.fail(malformed("tensor %q has %d dimensions: the limit is %d", t.Name, dims, MaxDims))
+		return 0
 	}
 	t.Dims = make([]int64, dims)
 	for j := range t.Dims {
-		d, err := h.uint64(what)
-		if err != nil {
-			return 0, err
-		}
-		t.Dims[j] = int64(d)
+		t.Dims[j] = int64(h.uint64(what))
 	}
-	kind, err := h.uint32(what)
-	if err != nil {
-		return 0, err
-	}
-	t.Type = Type(kind)
-	if err := t.check(); err != nil {
-		return 0, err
+	if t.Type = Type(h.uint32(what)); h.err == nil {
+		h.fail(t.check())
 	}
 	return h.uint64(what)
 }

@@ -2,8 +2,8 @@ package gguf
 
 import "bytes"
 
-// resembles says what a file that is not a GGUF seems to be, from its first
-// bytes; "" when it could be anything. These are what people have by mistake.
+// resembles guesses from its first bytes what a file is that is not GGUF, or returns "".
+// The formats are common mistakes.
 func resembles(b []byte) string {
 	has := func(s string) bool { return bytes.HasPrefix(b, []byte(s)) }
 	switch {

@@ -124,7 +124,7 @@ var fileTypes = map[FileType]string{
 // guessed is set by llama.cpp in file types that it worked out from the tensors.
 const guessed = 1024
 
-// String is the name that people know, such as "Q4_K_M"; "" for an unknown type.
+// String is the common name, such as "Q4_K_M", or "" for an unknown type.
 func (f FileType) String() string { return fileTypes[f&^guessed] }
 
 // ParseFileType is the file type of a name such as "Q4_K_M" or "q4_k_m".

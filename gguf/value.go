@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"reflect"
 	"slices"
 	"unsafe"
 )
@@ -28,29 +29,37 @@ const (
 	Float64 Kind = 12
 )
 
-var kindNames = [...]string{
-	"uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "bool", "string", "array", "uint64", "int64", "float64",
+// kinds are the names of kinds, and the bytes of a value; 0 for strings and arrays.
+var kinds = [...]struct {
+	name string
+	size int64
+}{
+	{"uint8", 1},
+	{"int8", 1},
+	{"uint16", 2},
+	{"int16", 2},
+	{"uint32", 4},
+	{"int32", 4},
+	{"float32", 4},
+	{"bool", 1},
+	{"string", 0},
+	{"array", 0},
+	{"uint64", 8},
+	{"int64", 8},
+	{"float64", 8},
 }
 
 func (k Kind) String() string {
-	if int(k) < len(kindNames) {
-		return kindNames[k]
+	if int(k) < len(kinds) {
+		return kinds[k].name
 	}
 	return fmt.Sprintf("kind %d", uint32(k))
 }
 
-// size is how many bytes a value of the kind takes; 0 for strings, arrays and
-// unknown kinds.
+// size is the bytes of a value of the kind; 0 for strings, arrays and unknown kinds.
 func (k Kind) size() int64 {
-	switch k {
-	case Uint8, Int8, Bool:
-		return 1
-	case Uint16, Int16:
-		return 2
-	case Uint32, Int32, Float32:
-		return 4
-	case Uint64, Int64, Float64:
-		return 8
+	if int(k) < len(kinds) {
+		return kinds[k].size
 	}
 	return 0
 }
@@ -70,80 +79,35 @@ type Value struct {
 }
 
 // Of makes a value of one scalar.
-func Of[T Scalar](v T) Value {
-	k := kindOf(v)
-	return Value{kind: k, raw: appendScalar(nil, v)}
-}
+func Of[T Scalar](v T) Value { return Value{kind: kindOf[T](), raw: appendScalar(nil, v)} }
 
 // List makes a value of an array.
 func List[T Scalar](vs []T) Value {
-	var zero T
-	v := Value{kind: Array, elem: kindOf(zero), n: len(vs)}
+	v := Value{kind: Array, elem: kindOf[T](), n: len(vs)}
 	for _, s := range vs {
 		v.raw = appendScalar(v.raw, s)
 	}
 	return v
 }
 
-func kindOf(v any) Kind {
-	switch v.(type) {
-	case uint8:
-		return Uint8
-	case int8:
-		return Int8
-	case uint16:
-		return Uint16
-	case int16:
-		return Int16
-	case uint32:
-		return Uint32
-	case int32:
-		return Int32
-	case float32:
-		return Float32
-	case bool:
-		return Bool
-	case string:
-		return String
-	case uint64:
-		return Uint64
-	case int64:
-		return Int64
-	default: // float64, the last of Scalar
-		return Float64
+// kindOf returns the kind with the name of a Go type.
+func kindOf[T Scalar]() Kind {
+	name := reflect.TypeFor[T]().String()
+	for k := range kinds {
+		if kinds[k].name == name {
+			return Kind(k)
+		}
 	}
+	panic("gguf: no kind for " + name)
 }
 
 func appendScalar(b []byte, v any) []byte {
-	le := binary.LittleEndian
-	switch v := v.(type) {
-	case uint8:
-		return append(b, v)
-	case int8:
-		return append(b, byte(v))
-	case uint16:
-		return le.AppendUint16(b, v)
-	case int16:
-		return le.AppendUint16(b, uint16(v))
-	case uint32:
-		return le.AppendUint32(b, v)
-	case int32:
-		return le.AppendUint32(b, uint32(v))
-	case float32:
-		return le.AppendUint32(b, math.Float32bits(v))
-	case bool:
-		if v {
-			return append(b, 1)
-		}
-		return append(b, 0)
-	case string:
-		return appendString(b, v)
-	case uint64:
-		return le.AppendUint64(b, v)
-	case int64:
-		return le.AppendUint64(b, uint64(v))
-	case float64:
-		return le.AppendUint64(b, math.Float64bits(v))
+	if s, ok := v.(string); ok {
+		return appendString(b, s)
+	}
+	b, err := binary.Append(b, binary.LittleEndian, v)
+	if err != nil {
+		panic(err) // Scalar has no such type
 	}
 	return b
 }
@@ -230,13 +194,12 @@ func (v Value) strings() []string {
 	return list
 }
 
-// Metadata are a file's keys with their values, in the file's order. The zero
-// value is empty and ready for Set.
+// Metadata are a file's keys with their values, in the file's order. The zero value is
+// empty and ready for Set.
 //
-// The getters answer false when the key is absent or of another type. Integers
-// of every width answer Int and Uint when they fit; numbers of every type answer
-// Float. Where one value stands for a list of one (llama.cpp writes head counts
-// either way), Ints and Floats take it.
+// The getters return false if the key is absent or of another type. Int and Uint convert
+// integers of every width that fit; Float converts every number. Ints and Floats accept
+// one value as a list of one: llama.cpp writes head counts either way.
 type Metadata struct {
 	keys   []string
 	values map[string]Value

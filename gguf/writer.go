@@ -6,8 +6,8 @@ import (
 	"io"
 )
 
-// A Writer writes a file from front to back: the head at once, then each
-// tensor's bytes as they come, so that a model never has to be in memory.
+// A Writer writes a file sequentially: the header first, then each tensor, so that a model
+// is never in memory as a whole.
 type Writer struct {
 	w       io.Writer
 	tensors []Tensor

@@ -69,8 +69,8 @@ func (s *Store) SaveDraft(ctx context.Context, id int64, draft string) error {
 	return s.update(ctx, "save the draft", id, "draft = ?, updated = ?", draft, time.Now().UnixMilli())
 }
 
-// Choose saves the mode and the model that the user chose for a conversation.
-func (s *Store) Choose(ctx context.Context, id int64, mode, model string) error {
+// SetModel saves the mode and the model that the user chose for a conversation.
+func (s *Store) SetModel(ctx context.Context, id int64, mode, model string) error {
 	return s.update(ctx, "change the model", id, "mode = ?, model = ?", mode, model)
 }
 

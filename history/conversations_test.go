@@ -135,7 +135,7 @@ func TestRename(t *testing.T) {
 func TestChoose(t *testing.T) {
 	s := openTest(t)
 	c := started(t, s)
-	if err := s.Choose(t.Context(), c.ID, "code", "codestral"); err != nil {
+	if err := s.SetModel(t.Context(), c.ID, "code", "codestral"); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := s.Conversation(t.Context(), c.ID); err != nil || got.Mode != "code" || got.Model != "codestral" {
@@ -151,7 +151,7 @@ func TestWhatIsNotThere(t *testing.T) {
 	for name, err := range map[string]error{
 		"draft":    s.SaveDraft(ctx, 99, "x"),
 		"rename":   s.Rename(ctx, 99, "x"),
-		"choose":   s.Choose(ctx, 99, "x", "y"),
+		"choose":   s.SetModel(ctx, 99, "x", "y"),
 		"delete":   s.Delete(ctx, c.ID, 99),
 		"restore":  s.Restore(ctx, c.ID), // it was not deleted
 		"purge":    s.Purge(ctx, 99),

@@ -15,10 +15,8 @@ import (
 )
 
 func sizeError(n int) error {
-	return &fault.Error{
-		Kind: fault.BadData, Msg: fmt.Sprintf("cannot save the message: it has %d MB, more than the limit of %d MB", n/1_000_000, maxMessage/1_000_000),
-		Advice: "Attach less.",
-	}
+	return fault.Advise(fault.Errorf(fault.BadData, "cannot save the message: it has %d MB, more than the limit of %d MB", n/1_000_000, maxMessage/1_000_000),
+		"Attach less.")
 }
 
 // Add adds a complete message after its parent and makes it the conversation's leaf.

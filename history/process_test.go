@@ -80,7 +80,7 @@ func stream(ctx context.Context, s *Store) error {
 		return err
 	}
 	for n := 1; ; n++ {
-		if err := r.Take(engine.TextDelta{Text: nth(n)}); err != nil {
+		if err := r.Record(engine.TextDelta{Text: nth(n)}); err != nil {
 			return err
 		}
 		fmt.Println(c.ID, n)
@@ -148,7 +148,7 @@ func talk(ctx context.Context, s *Store) error {
 			return err
 		}
 		for _, e := range []engine.Event{engine.TextDelta{Text: "answer "}, engine.TextDelta{Text: strconv.Itoa(n)}, engine.Finish{Reason: engine.FinishStop}} {
-			if err := r.Take(e); err != nil {
+			if err := r.Record(e); err != nil {
 				return err
 			}
 		}

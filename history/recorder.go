@@ -25,9 +25,9 @@ type Recorder struct {
 	replies []*Reply // one for each choice
 }
 
-// Started reports whether an event shows that the engine has accepted the request.
+// IsAccepted reports whether an event shows that the engine has accepted the request.
 // A command begins to record then: a refused request leaves nothing behind.
-func Started(event engine.Event) bool {
+func IsAccepted(event engine.Event) bool {
 	switch e := event.(type) {
 	case engine.Loading:
 		return false
@@ -86,7 +86,7 @@ func (r *Recorder) ask(ctx context.Context, s *Store) (err error) {
 			}
 			r.Question.Parent = m.ID
 		}
-	} else if err := s.Choose(ctx, c.ID, c.Mode, c.Model); err != nil {
+	} else if err := s.SetModel(ctx, c.ID, c.Mode, c.Model); err != nil {
 		return err
 	}
 	r.Question.Conversation = c.ID
@@ -94,21 +94,21 @@ func (r *Recorder) ask(ctx context.Context, s *Store) (err error) {
 	return err
 }
 
-// Begun reports whether Begin has begun the answers.
-func (r *Recorder) Begun() bool { return len(r.replies) > 0 }
+// HasBegun reports whether Begin has begun the answers.
+func (r *Recorder) HasBegun() bool { return len(r.replies) > 0 }
 
 // Answer is the id of the first answer, 0 before Begin.
 func (r *Recorder) Answer() int64 {
-	if !r.Begun() {
+	if !r.HasBegun() {
 		return 0
 	}
 	return r.replies[0].Message()
 }
 
-// Take saves an event of the answers.
-func (r *Recorder) Take(event engine.Event) error {
+// Record saves an event of the answers.
+func (r *Recorder) Record(event engine.Event) error {
 	for _, reply := range r.replies {
-		if err := reply.Take(event); err != nil {
+		if err := reply.Record(event); err != nil {
 			return err
 		}
 	}

@@ -12,7 +12,7 @@ func TestRecorder(t *testing.T) {
 		Conversation: Conversation{Mode: "chat", Model: "m"}, System: "Be brief.", Model: "m", Choices: 2,
 		Question: Message{Message: engine.Message{Role: engine.User, Content: engine.Text("why?")}},
 	}
-	if r.Begun() || r.Answer() != 0 {
+	if r.HasBegun() || r.Answer() != 0 {
 		t.Error("it has begun")
 	}
 	if err := r.Begin(t.Context(), s); err != nil {
@@ -24,7 +24,7 @@ func TestRecorder(t *testing.T) {
 		engine.Finish{Reason: engine.FinishStop},
 		engine.Finish{Choice: 1, Reason: engine.FinishStop},
 	} {
-		if err := r.Take(e); err != nil {
+		if err := r.Record(e); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -41,7 +41,7 @@ func TestRecorder(t *testing.T) {
 	if err := again.Begin(t.Context(), s); err != nil {
 		t.Fatal(err)
 	}
-	if err := again.Take(engine.TextDelta{Text: "thi"}); err != nil {
+	if err := again.Record(engine.TextDelta{Text: "thi"}); err != nil {
 		t.Fatal(err)
 	}
 	if err := again.Close(); err != nil {
@@ -51,7 +51,7 @@ func TestRecorder(t *testing.T) {
 	if err := on.Begin(t.Context(), s); err != nil {
 		t.Fatal(err)
 	}
-	if err := on.Take(engine.TextDelta{Text: "rd"}); err != nil {
+	if err := on.Record(engine.TextDelta{Text: "rd"}); err != nil {
 		t.Fatal(err)
 	}
 	if err := on.Close(); err != nil {
@@ -63,7 +63,7 @@ func TestRecorder(t *testing.T) {
 	}
 }
 
-func TestStarted(t *testing.T) {
+func TestIsAccepted(t *testing.T) {
 	for _, tt := range []struct {
 		event engine.Event
 		want  bool
@@ -73,7 +73,7 @@ func TestStarted(t *testing.T) {
 		{engine.Progress{}, true},
 		{engine.TextDelta{Text: "a"}, true},
 	} {
-		if got := Started(tt.event); got != tt.want {
+		if got := IsAccepted(tt.event); got != tt.want {
 			t.Errorf("%#v: %v", tt.event, got)
 		}
 	}

@@ -69,8 +69,8 @@ func (s *Store) Continue(ctx context.Context, message int64) (*Reply, error) {
 // Message is the ID of the answer.
 func (r *Reply) Message() int64 { return r.message }
 
-// Take saves an event of the answer. It survives a crash of the process.
-func (r *Reply) Take(event engine.Event) error {
+// Record saves an event of the answer. It survives a crash of the process.
+func (r *Reply) Record(event engine.Event) error {
 	switch e := event.(type) {
 	case engine.TextDelta:
 		if e.Choice == r.Choice {

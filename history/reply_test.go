@@ -27,7 +27,7 @@ func begun(t *testing.T, s *Store) (Conversation, *Reply) {
 func take(t *testing.T, r *Reply, events ...engine.Event) {
 	t.Helper()
 	for _, e := range events {
-		if err := r.Take(e); err != nil {
+		if err := r.Record(e); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -184,7 +184,7 @@ func TestReplyIsBounded(t *testing.T) {
 	take(t, r, engine.TextDelta{Text: "a"})
 	r.size = maxMessage - 1 // as if it had written so much
 	take(t, r, engine.TextDelta{Text: "b"})
-	if err := r.Take(engine.TextDelta{Text: "c"}); err == nil || !strings.Contains(err.Error(), "the limit of") {
+	if err := r.Record(engine.TextDelta{Text: "c"}); err == nil || !strings.Contains(err.Error(), "the limit of") {
 		t.Error("an endless answer is kept")
 	}
 	end(t, r)
@@ -208,7 +208,7 @@ func BenchmarkReplyPiece(b *testing.B) {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		if err := r.Take(engine.TextDelta{Text: " word"}); err != nil {
+		if err := r.Record(engine.TextDelta{Text: " word"}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -33,7 +33,7 @@ type Store struct {
 
 // Open opens the history at path, and creates it with its folder if it does not exist.
 // Open renames a damaged file, never overwrites it, and starts a new history;
-// [Store.SetAside] then returns the new name. It does not change a history of a newer bise
+// [Store.DamagedPath] then returns the new name. It does not change a history of a newer bise
 // or a database of another program.
 func Open(path string) (*Store, error) {
 	path, err := filepath.Abs(path)
@@ -55,8 +55,8 @@ func Open(path string) (*Store, error) {
 	return s, nil
 }
 
-// SetAside is the new path of a damaged history that Open renamed, or "".
-func (s *Store) SetAside() string { return s.setAside }
+// DamagedPath is the new path of a damaged history that Open renamed, or "".
+func (s *Store) DamagedPath() string { return s.setAside }
 
 // Close closes the history. Replies must be closed first.
 func (s *Store) Close() error { return errors.Join(s.read.Close(), s.write.Close()) }
@@ -111,10 +111,8 @@ func (s *Store) version(ctx context.Context) (int, error) {
 	case err != nil:
 		return 0, err
 	case application != applicationID && (application != 0 || tables > 0):
-		return 0, &fault.Error{
-			Kind: fault.BadData, Msg: fmt.Sprintf("cannot open the history: %s is another program's database", s.path),
-			Advice: "Move the file away to start a new history.",
-		}
+		return 0, fault.Advise(fault.Errorf(fault.BadData, "cannot open the history: %s is another program's database", s.path),
+			"Move the file away to start a new history.")
 	case version > len(migrations):
 		return 0, &fault.Error{
 			Kind:   fault.BadData,

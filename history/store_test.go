@@ -78,8 +78,8 @@ func TestOpenMakesAFileOfOnesOwn(t *testing.T) {
 	if info, err := os.Stat(filepath.Dir(path)); err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("the folder: %v, %v", info.Mode(), err)
 	}
-	if s.SetAside() != "" {
-		t.Errorf("set aside: %q", s.SetAside())
+	if s.DamagedPath() != "" {
+		t.Errorf("set aside: %q", s.DamagedPath())
 	}
 }
 
@@ -141,8 +141,8 @@ func TestOpenTogether(t *testing.T) {
 	all.Wait()
 	s := openAt(t, path)
 	ids, err := readIDs(t.Context(), s.read, "SELECT id FROM conversations")
-	if err != nil || len(ids) != 8 || s.SetAside() != "" {
-		t.Errorf("%d conversations, %v, set aside %q", len(ids), err, s.SetAside())
+	if err != nil || len(ids) != 8 || s.DamagedPath() != "" {
+		t.Errorf("%d conversations, %v, set aside %q", len(ids), err, s.DamagedPath())
 	}
 }
 
@@ -226,7 +226,7 @@ func TestOpenSetsDamageAside(t *testing.T) {
 				}
 			}
 			s := openAt(t, path)
-			aside := s.SetAside()
+			aside := s.DamagedPath()
 			if filepath.Dir(aside) != filepath.Dir(path) || filepath.Ext(aside) != ".db" || !strings.Contains(aside, "damaged") {
 				t.Fatalf("set aside at %q", aside)
 			}
@@ -253,11 +253,11 @@ func TestSetAsideOverwritesNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		kept, err := os.ReadFile(s.SetAside())
-		if err != nil || seen[s.SetAside()] || string(kept) != fmt.Sprintf("damage %d, not a database", i) {
-			t.Errorf("%d: %q holds %q, %v", i, s.SetAside(), kept, err)
+		kept, err := os.ReadFile(s.DamagedPath())
+		if err != nil || seen[s.DamagedPath()] || string(kept) != fmt.Sprintf("damage %d, not a database", i) {
+			t.Errorf("%d: %q holds %q, %v", i, s.DamagedPath(), kept, err)
 		}
-		seen[s.SetAside()] = true
+		seen[s.DamagedPath()] = true
 		_ = s.Close()
 	}
 }

@@ -1,6 +1,7 @@
 package library
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 
@@ -56,10 +57,9 @@ func abilities(m models.Model, file *gguf.File) []string {
 	return list
 }
 
-// capabilities returns a model's abilities as an engine states them.
 func capabilities(m models.Model) (can engine.Capabilities) {
-	file, err := gguf.Read(m.Path)
-	if err != nil || file.Check() != nil {
+	file, err := readHeader(m)
+	if err != nil {
 		return can
 	}
 	list := abilities(m, file)
@@ -69,13 +69,10 @@ func capabilities(m models.Model) (can engine.Capabilities) {
 	return can
 }
 
-// imageGrid says how a model's projector divides images into tokens: its own
-// projector, or the one beside its file. It is nil if there is none.
+// imageGrid says how the projector of a model, or the one beside its file, divides images
+// into tokens. It is nil if there is none.
 func imageGrid(m models.Model, file *gguf.File) *prompt.ImageGrid {
-	path := m.Projector
-	if path == "" {
-		path = layout.Projector(m.Path, file.Summary().Width)
-	}
+	path := cmp.Or(m.Projector, layout.Projector(m.Path, file.Summary().Width))
 	if path == "" {
 		return nil
 	}
@@ -83,48 +80,45 @@ func imageGrid(m models.Model, file *gguf.File) *prompt.ImageGrid {
 	if err != nil {
 		return nil
 	}
-	return &grid
+	return grid
 }
 
-func projectorGrid(path string) (prompt.ImageGrid, error) {
+func projectorGrid(path string) (*prompt.ImageGrid, error) {
 	file, err := gguf.Read(path)
 	if err != nil {
-		return prompt.ImageGrid{}, &fault.Error{Kind: fault.BadModel, Msg: "cannot read " + path + ": " + err.Error(), Cause: err}
+		return nil, fault.Errorf(fault.BadModel, "cannot read %s: %w", path, err)
 	}
 	grid, _, err := layout.ImageGrid(&file.Metadata)
-	return grid, err
+	return &grid, err
 }
 
-// Layout returns how a model file turns requests into tokens. An empty projector is
-// the model's own.
+// Layout returns how a model file turns requests into tokens. projector replaces the
+// model's projector unless it is empty.
 func (l *Library) Layout(ref, projector string) (*layout.Layout, error) {
 	m, err := l.Find(ref)
 	if err != nil {
 		return nil, err
 	}
+	file, err := readHeader(m)
+	if err != nil {
+		return nil, err
+	}
+	images := imageGrid(m, file)
+	if projector != "" {
+		if images, err = projectorGrid(projector); err != nil {
+			return nil, err
+		}
+	}
+	return layout.Read(file, m.Name, images)
+}
+
+func readHeader(m models.Model) (*gguf.File, error) {
 	file, err := gguf.Read(m.Path)
 	if err == nil {
 		err = file.Check()
 	}
 	if err != nil {
 		return nil, unreadable("read", m.Name, err)
-	}
-	images := imageGrid(m, file)
-	if projector != "" {
-		grid, err := projectorGrid(projector)
-		if err != nil {
-			return nil, err
-		}
-		images = &grid
-	}
-	return layout.Read(file, m.Name, images)
-}
-
-// openHeader reads the header of a GGUF file.
-func openHeader(path string) (*gguf.File, error) {
-	file, err := gguf.Read(path)
-	if err != nil {
-		return nil, fault.Errorf(fault.BadModel, "cannot read %s: %w", path, err)
 	}
 	return file, nil
 }

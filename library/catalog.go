@@ -9,6 +9,7 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/gguf"
 	"github.com/bise-sh/bise/models"
 	"github.com/bise-sh/bise/models/catalog"
 	"github.com/bise-sh/bise/models/fit"
@@ -19,14 +20,13 @@ import (
 type CatalogEntry struct {
 	catalog.Model
 	Terms       *licence.Licence `json:"terms,omitempty"`
-	Download    int64            `json:"download_bytes,omitempty"` // at the default type, the projector included
+	Download    int64            `json:"download_bytes,omitempty"` // at the default type, with the projector
 	Fit         *fit.Plan        `json:"fit,omitempty"`            // at the default type, on this machine
 	Installed   bool             `json:"installed"`
 	Recommended bool             `json:"recommended"`
 }
 
-// Catalog reads the catalogue with the user's changes to it. What is wrong with
-// those is noted once.
+// Catalog reads the catalogue with the user's changes. Problems with those are noted once.
 func (l *Library) Catalog() (*catalog.Catalog, error) {
 	c, problems, err := catalog.Load(filepath.Join(l.options.Places.Config, "catalog.toml"))
 	l.mu.Lock()
@@ -72,13 +72,9 @@ func (l *Library) Browse(ctx context.Context, words ...string) ([]CatalogEntry, 
 	return list, nil
 }
 
-// installedNames are the names of the catalogue whose models are installed.
 func (l *Library) installedNames() map[string]bool {
 	names := map[string]bool{}
-	list, err := l.Store().List()
-	if err != nil {
-		return names
-	}
+	list, _ := l.Store().List()
 	for _, m := range list {
 		if m.Manifest != nil {
 			names[m.Manifest.Name] = true
@@ -87,8 +83,8 @@ func (l *Library) installedNames() map[string]bool {
 	return names
 }
 
-// CheckRunnable returns the error of a model that this engine cannot run, with the server
-// that can; nil if it can run.
+// CheckRunnable returns an error if this engine cannot run a model; the advice names a
+// server that can.
 func (l *Library) CheckRunnable(m catalog.Model) error {
 	err := m.CheckRunnable()
 	e, ok := errors.AsType[*fault.Error](err)
@@ -102,7 +98,7 @@ func (l *Library) CheckRunnable(m catalog.Model) error {
 	return err
 }
 
-// serverOf is the REF of a model on a server, "" if no server is known to have it.
+// serverOf returns the REF of a model on a server, or "".
 func serverOf(m catalog.Model) string {
 	if len(m.Remote) > 0 {
 		return "plateforme/" + m.Remote[0]
@@ -123,8 +119,7 @@ type Fit struct {
 	Pull    string      `json:"-"` // the REF that downloads the best; "" if it is installed
 }
 
-// Fit plans the model that ref names: one of the catalogue, with or without a type,
-// or a file.
+// Fit plans a model of the catalogue, with or without a type, or a file.
 func (l *Library) Fit(ctx context.Context, ref string, o engine.LoadOptions) (Fit, error) {
 	f := Fit{Machine: l.Machine(ctx)}
 	if ctx.Err() != nil {
@@ -145,14 +140,14 @@ func (l *Library) Fit(ctx context.Context, ref string, o engine.LoadOptions) (Fi
 			return f, err
 		}
 		if _, missing := l.Find(ref); missing != nil {
-			return f, err // the catalogue's advice is the better one
+			return f, err // the catalogue gives better advice
 		}
 	}
 	m, err := l.Find(ref)
 	if err != nil {
 		return f, err
 	}
-	file, err := openHeader(m.Path)
+	file, err := gguf.Read(m.Path)
 	if err != nil {
 		return f, err
 	}
@@ -171,14 +166,14 @@ func (l *Library) fitCatalogued(f *Fit, m catalog.Model, kind string, o engine.L
 		return fault.Errorf(fault.Internal, "the catalogue does not say how large %s is", m.Name)
 	}
 	if kind != "" {
-		named, err := original.Quantized(kind)
+		quantized, err := original.Quantized(kind)
 		if err != nil {
 			return err
 		}
-		p := named.Plan(f.Machine, o)
+		p := quantized.Plan(f.Machine, o)
 		f.Plans, f.Best = []fit.Plan{p}, &p
 	} else {
-		plans, err := fit.Plans(original, f.Machine, o, "")
+		plans, err := fit.Plans(original, f.Machine, o)
 		if err != nil {
 			return err
 		}

@@ -17,7 +17,7 @@ import (
 	"github.com/bise-sh/bise/models"
 )
 
-// Details are all that is known of a model without reading its weights.
+// Details describe a model file, without its weights.
 type Details struct {
 	Path         string         `json:"path"`
 	Files        int            `json:"files"`
@@ -77,8 +77,8 @@ type Provenance struct {
 	Verified time.Time         `json:"verified,omitzero"`
 }
 
-// NewProvenance describes a model that can do something; the licence of its file is
-// overridden by that of its manifest.
+// NewProvenance makes a Provenance. a is the licence in the model's file; the licence in
+// its manifest overrides it.
 func NewProvenance(m models.Model, can []string, a models.Agreement) Provenance {
 	p := Provenance{
 		Origin: m.Origin, Program: m.Program, Tag: m.Tag, Files: m.Files, Can: can, Used: m.Used, Verified: m.Verified,
@@ -155,7 +155,6 @@ func (d *Details) TypesBySize() []string {
 	})
 }
 
-// readLayout finds out how text is tokenized and conversations are laid out.
 func (d *Details) readLayout(model models.Model) {
 	m := &d.File.Metadata
 	kind, ok := m.String("tokenizer.ggml.model")
@@ -188,8 +187,7 @@ func (d *Details) readLayout(model models.Model) {
 // longValue is how many entries of a list, or characters of a text, are shown.
 const longValue = 64
 
-// metadataValue is a value of the metadata for JSON. Long lists, such as
-// vocabularies, are only counted.
+// metadataValue returns a value for JSON. Long lists, such as vocabularies, are only counted.
 func metadataValue(m *gguf.Metadata, key string, v gguf.Value) any {
 	if v.Kind() == gguf.Array && v.Len() > longValue {
 		return map[string]any{"count": v.Len(), "of": v.Elem().String()}
@@ -224,7 +222,7 @@ func metadataValue(m *gguf.Metadata, key string, v gguf.Value) any {
 	return jsonNumbers([]float64{f})[0]
 }
 
-// jsonNumbers are floats as JSON can hold them: NaN and infinities become text.
+// jsonNumbers returns values for JSON: NaN and infinities become text.
 func jsonNumbers(list []float64) []any {
 	out := make([]any, len(list))
 	for i, f := range list {

@@ -32,7 +32,7 @@ func (l *Library) ConfigureDownloads(o DownloadOptions) {
 	l.downloads = o
 }
 
-// Plan finds out what a pull will do. Only listings and texts are downloaded.
+// Plan plans a pull. Only listings and texts are downloaded.
 func (l *Library) Plan(ctx context.Context, r pull.Request) (*pull.Plan, error) {
 	p, err := l.openPuller(ctx)
 	if err != nil {
@@ -49,8 +49,8 @@ func (l *Library) Plan(ctx context.Context, r pull.Request) (*pull.Plan, error) 
 	return plan, err
 }
 
-// Pull does what a plan says and returns the installed model. When ctx ends, what has
-// been done stays, and the next pull goes on from there. progress may be nil.
+// Pull carries out a plan and returns the installed model. When ctx ends, the next pull
+// continues from there. progress may be nil.
 func (l *Library) Pull(ctx context.Context, plan *pull.Plan, progress *pull.Progress) (models.Model, error) {
 	p, err := l.openPuller(ctx)
 	if err != nil {
@@ -69,7 +69,7 @@ func (l *Library) Forget(plan *pull.Plan) error {
 	return (&pull.Puller{Store: l.Store()}).Forget(plan)
 }
 
-// openPuller returns what downloads models from where the environment says.
+// openPuller returns the puller for the hubs that the environment names.
 func (l *Library) openPuller(ctx context.Context) (*pull.Puller, error) {
 	l.mu.Lock()
 	p := l.puller
@@ -109,7 +109,7 @@ func (l *Library) openPuller(ctx context.Context) (*pull.Puller, error) {
 	return l.puller, nil
 }
 
-// ollamaKey is the file of the key that Ollama shows to registries.
+// ollamaKey is the path of the key with which Ollama authenticates.
 func ollamaKey() string {
 	home, err := os.UserHomeDir()
 	if err != nil {

@@ -16,12 +16,10 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-// keyCommandTime is how long an endpoint's key_command may take. It may ask for
-// a passphrase.
+// keyCommandTime is the timeout of an endpoint's key_command, which may ask for a passphrase.
 const keyCommandTime = 2 * time.Minute
 
-// Endpoints returns the servers by name: those of config.toml, and those that were
-// added since it was read.
+// Endpoints returns the servers of config.toml by name, including those of AddEndpoint.
 func (l *Library) Endpoints() map[string]config.Endpoint {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -62,11 +60,10 @@ func (l *Library) Served(ctx context.Context, endpoint string) ([]string, error)
 	return slices.Compact(list), server.Close()
 }
 
-// remoteConfig says how an endpoint is reached.
 func (l *Library) remoteConfig(ctx context.Context, name string) (remote.Config, error) {
 	e, ok := l.Endpoints()[name]
 	if !ok {
-		return remote.Config{}, &fault.Error{Kind: fault.NotFound, Msg: fmt.Sprintf("no endpoint is named %q", name), Advice: "Add it to " + l.options.Places.File() + "."}
+		return remote.Config{}, fault.Advise(fault.Errorf(fault.NotFound, "no endpoint is named %q", name), "Add it to %s.", l.options.Places.File())
 	}
 	key, err := l.key(ctx, name, e)
 	return remote.Config{URL: e.URL, Key: key, Dialect: remote.Dialect(e.Dialect)}, err
@@ -92,10 +89,7 @@ func (l *Library) key(ctx context.Context, name string, e config.Endpoint) (stri
 			err = errors.New("it printed nothing")
 		}
 		if err != nil {
-			return "", &fault.Error{
-				Kind: fault.Denied, Cause: err, Msg: fmt.Sprintf("cannot use endpoint %s: its key_command %s: %v", name, e.KeyCommand[0], err),
-				Advice: "Run the command yourself to see what is wrong.",
-			}
+			return "", fault.Advise(fault.Errorf(fault.Denied, "cannot use endpoint %s: its key_command %s: %w", name, e.KeyCommand[0], err), "Run the command yourself to see what is wrong.")
 		}
 		return string(bytes.TrimSpace(out)), nil
 	}

@@ -20,8 +20,8 @@ import (
 	"github.com/bise-sh/bise/models/licence"
 )
 
-// An Installed is a model on this machine, with what its manifest, its file and its
-// worker say.
+// An Installed is a model on this machine, with facts from its manifest, its file and its
+// worker.
 type Installed struct {
 	models.Model // Problem is also set if the file cannot be read
 
@@ -30,12 +30,12 @@ type Installed struct {
 	Can     []string // abilities, as the catalogue names them
 	Licence models.Agreement
 	Terms   licence.Licence // what is known of Licence; its ID is empty if nothing is
-	Needs   *fit.Model      // what it needs of a machine; nil if it was not asked for or is unknown
+	Needs   *fit.Model      // for planning; nil if it was not requested or is unknown
 	State   worker.State    // of the worker that holds it; "": none does
 	Workers []worker.Status
 }
 
-// MarshalJSON writes what bise list --json promises.
+// MarshalJSON writes the JSON of bise list --json.
 func (i Installed) MarshalJSON() ([]byte, error) {
 	var source *models.Source
 	if i.Manifest != nil {
@@ -75,14 +75,12 @@ func (l *Library) Installed(ctx context.Context, names ...string) ([]Installed, 
 	return l.installed(ctx, names, Describe)
 }
 
-// InstalledWithNeeds lists the models on this machine, with what each needs of a
-// machine. Every file's header is read for that.
+// InstalledWithNeeds also sets Needs. It reads the header of every file.
 func (l *Library) InstalledWithNeeds(ctx context.Context) ([]Installed, error) {
 	return l.installed(ctx, nil, func(m models.Model) Installed {
 		i := Describe(m)
 		if file, err := gguf.Read(m.Path); err == nil && i.Problem == nil {
-			needs := needs(m, file)
-			i.Needs = &needs
+			i.Needs = new(needs(m, file))
 		}
 		return i
 	})
@@ -141,7 +139,7 @@ func Describe(m models.Model) Installed {
 	return i
 }
 
-// read adds what only the file says.
+// read adds the facts that only the file has.
 func (i *Installed) read() {
 	file, err := gguf.Read(i.Path)
 	if err != nil {
@@ -156,7 +154,6 @@ func (i *Installed) read() {
 	}
 }
 
-// licenceIn is the licence that a file states.
 func licenceIn(file *gguf.File) (a models.Agreement) {
 	a.ID, _ = file.Metadata.String("general.license")
 	a.Name, _ = file.Metadata.String("general.license.name")
@@ -177,7 +174,6 @@ func Terms(a models.Agreement) licence.Licence {
 	return licence.Of(cmp.Or(a.Name, a.ID), a.Link)
 }
 
-// needs says what a model file needs of a machine.
 func needs(m models.Model, file *gguf.File) fit.Model {
 	var projector int64
 	if info, err := os.Stat(m.Projector); err == nil {
@@ -186,15 +182,14 @@ func needs(m models.Model, file *gguf.File) fit.Model {
 	return fit.FromFile(file, projector)
 }
 
-// Import adds a GGUF file to the library. The abilities and the projector come from
-// the file unless im has them.
+// Import adds a GGUF file to the library, with the abilities and the projector of the file.
 func (l *Library) Import(ctx context.Context, im models.Import) (models.Model, error) {
 	if file, err := gguf.Read(im.Path); err == nil && file.Check() == nil {
 		if im.Projector == "" {
 			im.Projector = layout.Projector(im.Path, file.Summary().Width)
 		}
 		im.Can = abilities(models.Model{Name: im.Path, Path: im.Path, Projector: im.Projector}, file)
-	} // else the store says why it is not a model
+	} // else the store reports the error
 	return l.Store().Import(ctx, im)
 }
 
@@ -221,7 +216,7 @@ func (l *Library) Removable(refs ...string) ([]models.Model, error) {
 			return nil, err
 		}
 		if !m.HasName(ref) {
-			return nil, &fault.Error{Kind: fault.Usage, Msg: "incomplete model name \"" + ref + "\"", Advice: "To remove " + m.Name + ", write its whole name."}
+			return nil, fault.Advise(fault.Errorf(fault.Usage, "incomplete model name %q", ref), "To remove %s, write its complete name.", m.Name)
 		}
 		list = append(list, m)
 	}

@@ -39,18 +39,18 @@ type Options struct {
 	Version string
 	// Devices lists the GPUs that the engine can use; nil: none.
 	Devices func() []fit.Device
-	// Quantize runs llama.cpp's quantizer, in a process of its own.
+	// Quantize runs llama.cpp's quantizer in a separate process.
 	Quantize quantize.Worker
 
 	// Progress is called when work begins that may take seconds, such as measuring
-	// the memory, and with "" when it has ended. Nil: nobody watches.
+	// the memory, and with "" when it has ended. It may be nil.
 	Progress func(what string)
-	// Note takes sentences that are neither results nor errors. Nil: they are dropped.
+	// Note receives sentences that are neither results nor errors. It may be nil.
 	Note func(sentence string)
-	// Stderr is that of the command which prints an endpoint's key.
+	// Stderr is the standard error of an endpoint's key_command.
 	Stderr io.Writer
 
-	// Engine replaces what [Library.Open] does. Tests put a script here.
+	// Engine replaces [Library.Open] in tests.
 	Engine func(ctx context.Context, ref string, o engine.LoadOptions) (engine.Engine, error)
 }
 
@@ -89,13 +89,12 @@ func (l *Library) Close() {
 	}
 }
 
-// Store is where the models are stored: bise's own folder, and the caches of other
-// programs.
+// Store returns the folder of installed models, with the caches of other programs.
 func (l *Library) Store() models.Store {
 	return models.Store{Dir: l.options.Places.Models, Caches: caches.Detect()}
 }
 
-// begin reports work that may take seconds; the result is to be called at its end.
+// begin reports work that may take seconds. The caller must call end.
 func (l *Library) begin(what string) (end func()) {
 	l.options.Progress(what)
 	return func() { l.options.Progress("") }

@@ -11,9 +11,8 @@ import (
 	"github.com/bise-sh/bise/units"
 )
 
-// Machine measures what models run on, once: what is free then was free before this
-// process loaded a model. The speed of the memory is measured the first time ever,
-// which takes about a second.
+// Machine measures this machine once, before this process loads a model. The first
+// measurement of the memory's speed takes about a second; it is saved.
 func (l *Library) Machine(ctx context.Context) fit.Machine {
 	l.measuring.Lock()
 	defer l.measuring.Unlock()
@@ -37,7 +36,7 @@ func (l *Library) Machine(ctx context.Context) fit.Machine {
 	return h
 }
 
-// MemoryBench remembers how fast this machine's memory is.
+// MemoryBench has the saved speed of this machine's memory.
 func (l *Library) MemoryBench() machine.Bench {
 	return machine.Bench{Path: filepath.Join(l.options.Places.Cache, "memory.json")}
 }

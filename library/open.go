@@ -54,7 +54,6 @@ func (l *Library) IsRemote(ref string) bool {
 	return ok
 }
 
-// splitEndpoint splits the chosen REF if it names a model of an endpoint.
 func (l *Library) splitEndpoint(ref string) (endpoint, model string, ok bool) {
 	ref, _ = l.Choose(ref)
 	endpoint, model, ok = strings.Cut(ref, "/")
@@ -93,7 +92,6 @@ func (l *Library) Find(ref string) (models.Model, error) {
 	return m, &better
 }
 
-// canPull reports whether the catalogue has a model that runs on this machine.
 func (l *Library) canPull(ref string) bool {
 	c, err := l.Catalog()
 	if err != nil {
@@ -103,7 +101,6 @@ func (l *Library) canPull(ref string) bool {
 	return err == nil && m.Local()
 }
 
-// withSource adds to an error where the model's name came from.
 func withSource(err error, source string) error {
 	e, ok := errors.AsType[*fault.Error](err)
 	if !ok || source == "" || !strings.Contains(e.Msg, "\"") {
@@ -114,7 +111,6 @@ func withSource(err error, source string) error {
 	return &better
 }
 
-// openFile opens a model file in a worker process.
 func (l *Library) openFile(ctx context.Context, m models.Model, o engine.LoadOptions) (engine.Engine, error) {
 	spec, err := l.Spec(m, o)
 	if err != nil {
@@ -129,7 +125,7 @@ func (l *Library) openFile(ctx context.Context, m models.Model, o engine.LoadOpt
 	return worker.Open(ctx, spec, launcher)
 }
 
-// Spec says which model a worker holds and how.
+// Spec makes the specification of a worker.
 func (l *Library) Spec(m models.Model, o engine.LoadOptions) (worker.Spec, error) {
 	fingerprint, err := gguf.Fingerprint(m.Path)
 	if err != nil {
@@ -149,10 +145,9 @@ func (l *Library) Spec(m models.Model, o engine.LoadOptions) (worker.Spec, error
 	return spec, nil
 }
 
-// openEndpoint opens a model of a server.
 func (l *Library) openEndpoint(ctx context.Context, name, model string) (engine.Engine, error) {
 	if model == "" {
-		return nil, &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("%s/ names an endpoint but no model", name), Advice: fmt.Sprintf("Write %s/MODEL.", name)}
+		return nil, fault.Advise(fault.Errorf(fault.Usage, "%s/ names an endpoint but no model", name), "Write %s/MODEL.", name)
 	}
 	c, err := l.remoteConfig(ctx, name)
 	if err != nil {
@@ -174,19 +169,19 @@ func Loaded(ctx context.Context, e engine.Engine) (float64, error) {
 	case err != nil:
 		return 0, err
 	case s.State == worker.Failed:
-		return 0, &fault.Error{Kind: fault.BadModel, Msg: fmt.Sprintf("cannot load %s: %s", s.Name, s.LastError)}
+		return 0, fault.Errorf(fault.BadModel, "cannot load %s: %s", s.Name, s.LastError)
 	case s.State == worker.Loading:
 		return min(s.Loaded, 0.99), nil
 	}
 	return 1, nil
 }
 
-// LoadOptions are those that config.toml sets.
+// LoadOptions returns the options that config.toml sets.
 func LoadOptions(c config.Config) engine.LoadOptions {
 	return engine.LoadOptions{Context: c.Context, Threads: c.Threads, GPULayers: c.GPULayers, KVType: c.KVType, FlashAttn: c.FlashAttn}
 }
 
-// Sampling is what config.toml sets.
+// Sampling returns the sampling that config.toml sets.
 func Sampling(c config.Sampling) engine.Sampling {
 	return engine.Sampling{
 		Temperature: c.Temperature, TopP: c.TopP, TopK: c.TopK, MinP: c.MinP,
@@ -195,11 +190,6 @@ func Sampling(c config.Sampling) engine.Sampling {
 	}
 }
 
-// unreadable is the error of a model file that cannot be read.
 func unreadable(verb, name string, err error) error {
-	return &fault.Error{
-		Kind: fault.BadModel, Cause: err,
-		Msg:    fmt.Sprintf("cannot %s %s: %v", verb, name, err),
-		Advice: "Give the path of a complete GGUF file.",
-	}
+	return fault.Advise(fault.Errorf(fault.BadModel, "cannot %s %s: %w", verb, name, err), "Give the path of a complete GGUF file.")
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/bise-sh/bise/models"
 )
 
-// A Pool answers for a server: it opens models by name and keeps them open.
+// A Pool opens models by name for a server, and keeps them open.
 type Pool struct {
 	library *Library
 	ref     string // the model for requests that name none
@@ -73,7 +73,7 @@ func (p *Pool) Engine(ctx context.Context, name string) (engine.Engine, error) {
 	return e, err
 }
 
-// Models lists the installed models, and the default if it is not one of them.
+// Models lists the installed models and the default model.
 func (p *Pool) Models() ([]ServedModel, error) {
 	list, err := p.library.Store().List()
 	if err != nil {
@@ -98,7 +98,6 @@ func (p *Pool) Models() ([]ServedModel, error) {
 	return out, nil
 }
 
-// capabilities reads a model's abilities from its file, once.
 func (p *Pool) capabilities(m models.Model) engine.Capabilities {
 	key := fmt.Sprint(m.Path, m.Modified)
 	p.mu.Lock()

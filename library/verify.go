@@ -14,8 +14,7 @@ import (
 type Verification struct {
 	Name string `json:"name"`
 	Path string `json:"path"`
-	// Compared is set if checksums were compared. Without checksums only the form of
-	// the file and its numbers are checked.
+	// Compared is set if checksums were compared, and not only format and numbers checked.
 	Compared bool `json:"hashes_compared"`
 	OK       bool `json:"ok"`
 	verify.Report
@@ -52,8 +51,8 @@ func (l *Library) Verify(ctx context.Context, m models.Model, progress func(done
 	return v, nil
 }
 
-// Garbage lists what can be removed: removed models in the trash, downloads that
-// have rested for stageAge, and saved conversation states unused for stateAge.
+// Garbage lists removed models in the trash, downloads that were interrupted longer than
+// stageAge ago, and conversation states that were not used for stateAge.
 func (l *Library) Garbage(stageAge, stateAge time.Duration) ([]models.Leftover, error) {
 	list, err := l.Store().Leftovers(stageAge)
 	if err != nil {
@@ -62,8 +61,6 @@ func (l *Library) Garbage(stageAge, stateAge time.Duration) ([]models.Leftover, 
 	return append(list, oldStates(l.options.Places.KV, time.Now().Add(-stateAge))...), nil
 }
 
-// oldStates are the saved conversation states that were last used before then: one
-// file each, in a folder for each model.
 func oldStates(dir string, then time.Time) []models.Leftover {
 	var list []models.Leftover
 	_ = filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {

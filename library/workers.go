@@ -49,7 +49,7 @@ func (l *Library) Workers(ctx context.Context, ref string) ([]worker.Status, err
 		return exact, nil
 	}
 	if len(begin) > 1 {
-		return nil, &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("%d models in memory have names that begin with %q", len(begin), ref), Advice: "Write more of the name: " + workerNames(begin) + "."}
+		return nil, fault.Advise(fault.Errorf(fault.Usage, "%d models in memory have names that begin with %q", len(begin), ref), "Write more of the name: %s.", workerNames(begin))
 	}
 	if len(begin) == 0 {
 		l.options.Note(fmt.Sprintf("%s is not in memory. In memory: %s.", ref, workerNames(list)))
@@ -58,15 +58,15 @@ func (l *Library) Workers(ctx context.Context, ref string) ([]worker.Status, err
 }
 
 // Stop stops workers, after their answers if those take less than ten seconds. It
-// returns those that it stopped.
+// returns the stopped ones.
 func (l *Library) Stop(ctx context.Context, list []worker.Status) ([]worker.Status, error) {
 	return worker.Stop(ctx, stopGrace, func(s worker.Status) bool {
 		return slices.ContainsFunc(list, func(other worker.Status) bool { return other.Key == s.Key })
 	})
 }
 
-// unload stops the workers of a model: they keep its bytes on the disk, and on
-// Windows its files' names, too.
+// unload stops the workers of a model: they keep its files open, so the disk space would
+// not be freed, and Windows would not remove them.
 func (l *Library) unload(ctx context.Context, m models.Model) error {
 	stopped, err := worker.Stop(ctx, stopGrace, func(s worker.Status) bool { return s.Path == m.Path })
 	if err != nil {

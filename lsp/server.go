@@ -9,6 +9,7 @@ package lsp
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -93,9 +94,7 @@ type running struct {
 // Serve serves one client until its exit message. It returns [ErrGone] if the client
 // disconnects, or exits without a shutdown request.
 func Serve(ctx context.Context, r io.Reader, w io.Writer, c Config) error {
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
-	}
+	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
 	ctx, stop := context.WithCancelCause(ctx)
 	s := &server{
 		c: c, out: writer{w: w}, ctx: ctx,

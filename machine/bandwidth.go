@@ -13,15 +13,12 @@ import (
 )
 
 const (
-	// bandwidthBytes is how much memory is read to measure its speed: more than
-	// caches hold.
-	bandwidthBytes  = 1 << 30
+	bandwidthBytes  = 1 << 30 // to read; more than caches hold
 	bandwidthPasses = 4
 )
 
-// Bandwidth measures how fast so many threads read memory, in bytes per second.
-// It takes about half a second, and a gigabyte if an eighth of the free memory
-// is as much. It is 0 when ctx ends before.
+// Bandwidth measures how fast a number of threads reads memory, in bytes per second. It
+// takes half a second and up to a gigabyte. It returns 0 if ctx ends.
 func Bandwidth(ctx context.Context, threads int) float64 {
 	if ctx.Err() != nil {
 		return 0
@@ -35,7 +32,7 @@ func Bandwidth(ctx context.Context, threads int) float64 {
 	parts := make([][]byte, threads)
 	each(threads, func(i int) {
 		parts[i] = make([]byte, chunk)
-		// A page that was never written is no memory yet.
+		// A page has no memory before it is written.
 		for at := 0; at < len(parts[i]); at += os.Getpagesize() {
 			parts[i][at] = 1
 		}
@@ -46,14 +43,14 @@ func Bandwidth(ctx context.Context, threads int) float64 {
 			return 0
 		}
 		began := time.Now()
-		// Looking for a byte that is not there reads with vector instructions.
+		// The search for a missing byte reads with vector instructions.
 		each(threads, func(i int) { bytes.IndexByte(parts[i], 2) })
 		best = max(best, float64(chunk)*float64(threads)/time.Since(began).Seconds())
 	}
 	return best
 }
 
-// each runs f(0) to f(n-1) at once.
+// each runs f(0) to f(n-1) concurrently.
 func each(n int, f func(int)) {
 	var wg sync.WaitGroup
 	for i := range n {
@@ -62,7 +59,7 @@ func each(n int, f func(int)) {
 	wg.Wait()
 }
 
-// A measurement is a bandwidth as it is kept between runs, and what it is of.
+// A measurement is a saved bandwidth with the machine that it belongs to.
 type measurement struct {
 	Processor string  `json:"cpu"`
 	Cores     int     `json:"cores"`
@@ -70,13 +67,12 @@ type measurement struct {
 	Bandwidth float64 `json:"bytes_per_second"`
 }
 
-// A Bench keeps the memory's speed in a file, so that it is measured once.
+// A Bench saves the memory's speed in a file, so that it is measured once.
 type Bench struct {
-	Path string // of the file, which is made when it is missing
+	Path string // of the file, which need not exist
 }
 
-// Cached is the bandwidth of an earlier measurement on this machine, 0 when there
-// is none.
+// Cached returns the saved bandwidth of this machine, or 0.
 func (b Bench) Cached() float64 {
 	data, err := os.ReadFile(b.Path)
 	if err != nil {
@@ -89,8 +85,7 @@ func (b Bench) Cached() float64 {
 	return m.Bandwidth
 }
 
-// Bandwidth is the known one or, where there is none, a new measurement, which
-// is kept. A file that cannot be written only means that it is measured again.
+// Bandwidth returns the saved bandwidth, or measures and saves it.
 func (b Bench) Bandwidth(ctx context.Context) float64 {
 	if known := b.Cached(); known > 0 {
 		return known
@@ -102,7 +97,7 @@ func (b Bench) Bandwidth(ctx context.Context) float64 {
 	return measured
 }
 
-// Save writes a measurement of all cores down.
+// Save saves a measurement of all cores. Errors are ignored: it will be measured again.
 func (b Bench) Save(bandwidth float64) {
 	data, err := json.Marshal(newMeasurement(bandwidth))
 	if err != nil || os.MkdirAll(filepath.Dir(b.Path), 0o700) != nil {
@@ -111,7 +106,6 @@ func (b Bench) Save(bandwidth float64) {
 	_ = atomicfile.WriteFile(b.Path, append(data, '\n'), 0o600)
 }
 
-// newMeasurement is a measurement on this machine.
 func newMeasurement(bandwidth float64) measurement {
 	p := DetectProcessor()
 	total, _ := Memory()

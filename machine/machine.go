@@ -1,10 +1,10 @@
-// Package machine knows what this machine is: its memory, how fast that is read,
-// and its processor.
+// Package machine measures this machine: its memory, the memory's speed, and its processor.
 package machine
 
 import (
 	"os"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -13,8 +13,8 @@ import (
 	"github.com/shirou/gopsutil/v4/mem"
 )
 
-// Memory gives the bytes that the machine, or the container that bise is in,
-// has, and those that can be taken without swapping; zeros where unknown.
+// Memory returns the memory of the machine or of the container, and how much is available
+// without swapping, in bytes; 0 if unknown.
 func Memory() (total, free int64) {
 	v, err := mem.VirtualMemory()
 	if err != nil {
@@ -29,7 +29,7 @@ func Memory() (total, free int64) {
 	return total, free
 }
 
-// number reads a file that holds one, 0 where there is none.
+// number reads a number from a file, 0 if there is none.
 func number(path string) int64 {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -39,14 +39,14 @@ func number(path string) int64 {
 	return n
 }
 
-// A Processor is what computes when no GPU does.
+// A Processor is a CPU.
 type Processor struct {
 	Name     string   `json:"name"`
 	Cores    int      `json:"cores"`    // physical
 	Features []string `json:"features"` // vector instructions that llama.cpp has code for
 }
 
-// DetectProcessor is that of this machine.
+// DetectProcessor returns this machine's processor.
 func DetectProcessor() Processor {
 	p := Processor{Name: cpuid.CPU.BrandName, Features: []string{}}
 	if p.Name == "" {
@@ -79,13 +79,11 @@ func DetectProcessor() Processor {
 	return p
 }
 
-// WidestFeature are the widest of the processor's vector instructions.
+// WidestFeature names the processor's widest vector instructions.
 func (p Processor) WidestFeature() string {
 	for _, name := range []string{"AMX", "VNNI"} {
-		for _, f := range p.Features {
-			if f == name {
-				return "AVX-512 " + name
-			}
+		if slices.Contains(p.Features, name) {
+			return "AVX-512 " + name
 		}
 	}
 	if len(p.Features) == 0 {

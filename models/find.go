@@ -141,7 +141,6 @@ func isSource(ref string) (bool, error) {
 	return r.Scheme == HuggingFace || r.Scheme == Ollama || r.Scheme == URL, nil
 }
 
-// findBySource finds the model that was downloaded from ref.
 func findBySource(list []Model, ref string) (Model, error) {
 	var found []Model
 	for _, m := range list {
@@ -187,7 +186,6 @@ func (m Model) cameFrom(ref string) bool {
 	})
 }
 
-// sources returns the references that the model was downloaded from.
 func (m Model) sources() []string {
 	switch {
 	case m.Origin == Cached:

@@ -66,7 +66,6 @@ func (s Store) Unreadable() []error {
 	return list
 }
 
-// fromCache makes a Model without a manifest.
 func fromCache(c caches.Model) Model {
 	m := Model{Name: c.Name, Modified: c.Modified}
 	for _, f := range c.Files {

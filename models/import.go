@@ -62,15 +62,12 @@ func (s Store) Import(ctx context.Context, im Import) (Model, error) {
 	}
 	defer st.Release()
 	if _, ok := s.Installed(name, tag); ok {
-		e := fault.Errorf(fault.Invalid, "cannot import %s: %s:%s is already installed", im.Path, name, tag)
-		e.Advice = "Choose another name with --name, or remove that model with bise rm."
-		return Model{}, errors.Join(e, st.Discard())
+		err = fault.Advise(fault.Errorf(fault.Invalid, "cannot import %s: %s:%s is already installed", im.Path, name, tag), "Choose another name with --name, or remove that model with bise rm.")
+	} else if m.Files, err = st.addFiles(ctx, path, im); err == nil {
+		m.Source, m.Can = Source{Kind: ByPath, Repo: path}, im.Can
+		err = st.Commit(m)
 	}
-	if m.Files, err = st.addFiles(ctx, path, im); err != nil {
-		return Model{}, errors.Join(err, st.Discard())
-	}
-	m.Source, m.Can = Source{Kind: ByPath, Repo: path}, im.Can
-	if err := st.Commit(m); err != nil {
+	if err != nil {
 		return Model{}, errors.Join(err, st.Discard())
 	}
 	got, ok := s.Installed(name, tag)
@@ -107,7 +104,6 @@ func weightsPath(path string) (string, error) {
 	return filepath.Abs(path)
 }
 
-// describe makes a manifest from a file's header.
 func describe(path string) (Manifest, error) {
 	file, err := gguf.Read(path)
 	if err == nil {

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/bise-sh/bise/atomicfile"
 )
 
 // A Leftover is a file or folder that is not needed.
@@ -64,7 +66,6 @@ func (s Store) Leftovers(idle time.Duration) ([]Leftover, error) {
 	return list, nil
 }
 
-// leftover measures a folder.
 func leftover(what, dir string, remove func() error) Leftover {
 	l := Leftover{What: what, Path: dir, Size: freedBytes(dir), remove: remove}
 	_ = filepath.WalkDir(dir, func(_ string, d os.DirEntry, err error) error {
@@ -103,13 +104,12 @@ func (s Store) ifUnused(dir string, do func(dir string) error) error {
 	return errors.Join(err, l.Unlock())
 }
 
-// staleMarks finds the marks of models that do not exist any more.
 func (s Store) staleMarks(k mark) []Leftover {
 	var list []Leftover
 	entries, _ := os.ReadDir(filepath.Join(s.Dir, string(k)))
 	for _, e := range entries {
 		path := filepath.Join(s.Dir, string(k), e.Name())
-		model, err := readBounded(path, maxText)
+		model, err := atomicfile.ReadFile(path, maxText)
 		if err != nil {
 			continue
 		}

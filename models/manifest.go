@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bise-sh/bise/atomicfile"
 	"github.com/bise-sh/bise/models/caches"
 )
 
@@ -164,7 +165,7 @@ func (m *Manifest) Check() error {
 }
 
 func readManifest(dir string) (Manifest, error) {
-	data, err := readBounded(filepath.Join(dir, manifestName), maxManifest)
+	data, err := atomicfile.ReadFile(filepath.Join(dir, manifestName), maxManifest)
 	if err != nil {
 		return Manifest{}, err
 	}

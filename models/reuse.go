@@ -85,7 +85,6 @@ func (st *Stage) Reuse(ctx context.Context, f File, progress func(done int64)) (
 	return false, nil
 }
 
-// link makes a hard link.
 func link(from, to string) error {
 	target, err := filepath.EvalSymlinks(from)
 	if err == nil {

@@ -155,7 +155,6 @@ func (st *Stage) Discard() error {
 // Release leaves the stage to the next process that stages the model.
 func (st *Stage) Release() error { return st.lock.Unlock() }
 
-// prune removes the files that the manifest does not list.
 func (m *Manifest) prune(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {

@@ -217,7 +217,6 @@ func (s Store) read(dir, name, tag string, at os.FileInfo, err error) Model {
 	return m
 }
 
-// add adds a file, whose Path is set.
 func (m *Model) add(f File) {
 	m.Files = append(m.Files, f)
 	switch {

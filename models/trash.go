@@ -71,7 +71,7 @@ func writePending(dir string, paths []string) error {
 // recoverTrash completes a removal that a crash interrupted. The caller holds the lock.
 func (s Store) recoverTrash(dir string) {
 	list := filepath.Join(dir, pendingName)
-	data, err := readBounded(list, maxManifest)
+	data, err := atomicfile.ReadFile(list, maxManifest)
 	if err != nil {
 		return
 	}
@@ -91,7 +91,6 @@ func (s Store) recoverTrash(dir string) {
 	_ = remove(list)
 }
 
-// purge deletes a folder of the trash.
 func purge(dir string) error {
 	// First the list, so that recoverTrash does not continue.
 	if err := remove(filepath.Join(dir, pendingName)); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -6,48 +6,24 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
-	"os"
 	"slices"
 )
 
-// MaxHeader is how many bytes a head has at most. The reference allows 100 MB;
-// those of the largest models that are published have three.
+// MaxHeader is the largest header in bytes. The reference allows 100 MB; the largest
+// published models need three.
 const MaxHeader = 32 << 20
 
-// maxTensors bounds a head's tensors, which take more memory than their text.
+// maxTensors bounds the tensors of a header, which need more memory than their text.
 const maxTensors = 1 << 19
 
-// A File is what a file's header says.
+// A File is the header of a file.
 type File struct {
 	Tensors  []Tensor          // in the order of their bytes
-	Metadata map[string]string // __metadata__, nil where there is none
+	Metadata map[string]string // __metadata__, or nil
 }
 
-// Read reads the header of the file at path.
-func Read(path string) (*File, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("read %s: %w", path, malformed("", "it is not a regular file"))
-	}
-	file, err := Decode(f, info.Size())
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
-	}
-	return file, nil
-}
-
-// Decode reads the header of a file of size bytes. What is wrong with the file is
-// a [*FormatError].
+// Decode reads the header of a file of size bytes. An invalid file is a [*FormatError].
 func Decode(r io.ReaderAt, size int64) (*File, error) {
 	var length [8]byte
 	if size < int64(len(length)) {
@@ -77,15 +53,15 @@ func Decode(r io.ReaderAt, size int64) (*File, error) {
 	return f, nil
 }
 
-// entry is a tensor as the head has it.
+// entry is a tensor in the JSON of the header.
 type entry struct {
 	Type    *Type    `json:"dtype"`
 	Shape   *[]int64 `json:"shape"`
 	Offsets *[]int64 `json:"data_offsets"`
 }
 
-// parse reads the head's JSON: an object with an entry for each tensor. Names are
-// read one by one, since a decoder of maps would keep the last of two.
+// parse reads the JSON of the header: an object with an entry for each tensor. It reads
+// names one by one, since decoding into a map would drop duplicates.
 func (f *File) parse(head []byte) error {
 	d := json.NewDecoder(bytes.NewReader(head))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
@@ -122,7 +98,7 @@ func (f *File) parse(head []byte) error {
 		if err := tensor.check(); err != nil {
 			return err
 		}
-		// Divided, not multiplied or added: offsets can be any numbers.
+		// Avoid overflow: offsets are untrusted.
 		begin, end := (*e.Offsets)[0], (*e.Offsets)[1]
 		switch {
 		case begin < 0 || end < begin || end > maxBytes:
@@ -143,8 +119,8 @@ func (f *File) parse(head []byte) error {
 	return nil
 }
 
-// place checks that the tensors follow each other from the end of the head to the
-// end of the file, and makes their offsets those of the file.
+// place checks that the tensors follow each other from the end of the header to the end of
+// the file, and makes their offsets relative to the file.
 func (f *File) place(data, size int64) error {
 	slices.SortStableFunc(f.Tensors, func(a, b Tensor) int {
 		return cmp.Or(cmp.Compare(a.Offset, b.Offset), cmp.Compare(a.Size(), b.Size()))

@@ -1,11 +1,9 @@
 // Package safetensors reads and writes the file format of weights on Hugging
 // Face: https://github.com/huggingface/safetensors#format.
 //
-// Reading a file touches nothing but its header, and checks it as strictly as the
-// reference does: the tensors lie one after the other, without gaps, as long as
-// their shapes ask for, and end with the file. So what passes can be read without
-// looking at sizes again. A [File] is immutable and may be used from any
-// goroutine.
+// Reading checks the header as strictly as the reference, and reads nothing else: the
+// tensors follow each other without gaps, have the sizes of their shapes, and end with the
+// file. A [File] is immutable and may be used from any goroutine.
 package safetensors
 
 import "fmt"
@@ -33,7 +31,7 @@ const (
 	Bool   Type = "BOOL"
 )
 
-// Size is how many bytes a number takes; 0 for a type that is not known here.
+// Size returns the bytes of a number, 0 for an unknown type.
 func (t Type) Size() int64 {
 	switch t {
 	case F64, I64, U64:
@@ -58,8 +56,7 @@ type Tensor struct {
 	Offset int64
 }
 
-// Elements is how many numbers the tensor has; 1 for a scalar, whose shape is
-// empty.
+// Elements returns the number of elements; 1 for a scalar, whose shape is empty.
 func (t Tensor) Elements() int64 {
 	n := int64(1)
 	for _, d := range t.Shape {
@@ -68,14 +65,13 @@ func (t Tensor) Elements() int64 {
 	return n
 }
 
-// Size is how many bytes the tensor takes.
+// Size returns the bytes of the tensor.
 func (t Tensor) Size() int64 { return t.Elements() * t.Type.Size() }
 
-// maxBytes is more than a file can have, and leaves room to add to it.
+// maxBytes is above every file size, and sums of it do not overflow.
 const maxBytes = int64(1) << 60
 
-// check reports whether the tensor can be. After it, Elements and Size do not
-// overflow.
+// check rejects an invalid tensor. After it, Elements and Size do not overflow.
 func (t Tensor) check() error {
 	size := t.Type.Size()
 	if size == 0 {
@@ -99,7 +95,7 @@ func (t Tensor) check() error {
 
 const maxDims = 16
 
-// A FormatError says what is wrong with a file.
+// A FormatError describes an invalid file.
 type FormatError struct {
 	Tensor string // where it is about one; else ""
 	What   string // a clause: of the tensor such as "ends outside the file", else a whole one

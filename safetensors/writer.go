@@ -8,16 +8,14 @@ import (
 	"io"
 )
 
-// A Writer writes a file from front to back: the head at once, then the tensors'
-// bytes as they come.
+// A Writer writes a file sequentially: the header first, then the tensors.
 type Writer struct {
 	w    io.Writer
 	left int64 // bytes that are still to come
 }
 
-// NewWriter writes the header of a file of these tensors and metadata, which may be
-// nil. What is written then are the bytes of the tensors, in the same order and
-// without anything between them.
+// NewWriter writes the header of a file with these tensors and metadata, which may be nil.
+// Write must then get the tensors' bytes, in the same order and without gaps.
 func NewWriter(w io.Writer, metadata map[string]string, tensors []Tensor) (*Writer, error) {
 	head := []byte{'{'}
 	add := func(name string, value any) error {
@@ -64,8 +62,7 @@ func NewWriter(w io.Writer, metadata map[string]string, tensors []Tensor) (*Writ
 		out.left += t.Size()
 	}
 	head = append(head, '}')
-	// The data begin at a multiple of eight, so that a file can be used where it
-	// is mapped.
+	// The data begin at a multiple of eight, so that a mapped file is aligned.
 	head = append(head, bytes.Repeat([]byte{' '}, (8-len(head)%8)%8)...)
 	if len(head) > MaxHeader {
 		return nil, malformed("", "the header has %d bytes: the limit is %d", len(head), MaxHeader)
@@ -86,8 +83,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Close ends the file. It reports bytes that are missing, and does not close what
-// is below.
+// Close ends the file and reports missing bytes. It does not close the underlying writer.
 func (w *Writer) Close() error {
 	if w.left > 0 {
 		return fmt.Errorf("the tensors lack %d bytes", w.left)

@@ -57,7 +57,7 @@ func coding(t *testing.T) (Options, string) {
 }
 
 // suggests reports whether a suggestion stands after the cursor.
-func (d *driver) suggests() bool { return strings.Contains(d.frame(), "tab all") }
+func (d *driver) suggests() bool { return strings.Contains(d.frame(), "tab accept") }
 
 // saved saves the file and returns what it has then.
 func (d *driver) saved(path string) string {
@@ -161,7 +161,7 @@ func TestCodeWhileTyping(t *testing.T) {
 	d.sees("if word != \"\" {")
 	d.typed("o")
 	d.sees("if word != \"\" {") // at once
-	d.sees("known already")
+	d.sees("from cache")
 	d.typed("x")
 	d.misses("rd != ")
 }
@@ -185,11 +185,11 @@ func TestCodeSaving(t *testing.T) {
 	d := drive(t, o, 80, 24)
 	d.opens("words")
 	d.pressed("ctrl+s")
-	d.sees("has no changes")
+	d.sees("has no unsaved changes")
 	d.typed("x")
 	d.sees("words.go •")
 	d.pressed("ctrl+c")
-	d.sees("words.go has changes: ctrl+s saves them, ctrl+c again loses them")
+	d.sees("words.go has unsaved changes: ctrl+s saves them, ctrl+c again discards them")
 	if d.quit {
 		t.Fatal("it quit")
 	}
@@ -212,7 +212,7 @@ func TestCodeSaving(t *testing.T) {
 	}
 	d.typed("y")
 	d.pressed("ctrl+s")
-	d.sees("something else has written it")
+	d.sees("another program changed the file")
 	want("others")
 	d.pressed("ctrl+s")
 	d.sees("saved words.go")
@@ -222,7 +222,7 @@ func TestCodeSaving(t *testing.T) {
 	d.pressed("alt+o")
 	d.typed("go.mod")
 	d.pressed("enter")
-	d.sees("words.go has changes")
+	d.sees("words.go has unsaved changes")
 	d.pressed("enter")
 	d.sees("module words")
 	d.pressed("ctrl+c")

@@ -20,12 +20,12 @@ func TestContext(t *testing.T) {
 	}
 	d := drive(t, o, 80, 24)
 	d.pressed("ctrl+o")
-	d.sees("has to be loaded before")
+	d.sees("Load the model first")
 	close(gate)
 	d.until("the model", func() bool { return d.chat().Using().State == engines.Ready })
-	d.sees("❯ as far as memory goes")
-	d.sees("now: 32k tokens")
-	d.sees("131k tokens, all it was trained for")
+	d.sees("❯ as many as memory allows")
+	d.sees("current: 32k tokens")
+	d.sees("131k tokens, the trained maximum")
 	d.pressed("down", "down", "enter")
 	if <-opened; (<-opened).Context != 8192 {
 		t.Error("the model was not opened with the chosen context")

@@ -126,7 +126,7 @@ func TestConversationsFound(t *testing.T) {
 func TestConversationsNone(t *testing.T) {
 	d := drive(t, remembering(t), 80, 24)
 	d.pressed("ctrl+r")
-	d.sees("There is no conversation yet. What you write is kept here")
+	d.sees("No conversations yet. bise saves each")
 	d.pressed("enter", "ctrl+d", "ctrl+e", "ctrl+x") // nothing is chosen
 	d.misses("Rename")
 	d.pressed("esc")
@@ -139,7 +139,7 @@ func TestConversationsFilter(t *testing.T) {
 	d.sees("Write a poem about")
 	d.sees("15 March 2024")
 	d.typed("zebra")
-	d.sees("Nothing that was said has zebra.")
+	d.sees("No message matches zebra.")
 	d.pressed("esc")
 	d.sees("15 March 2024")
 	d.typed("スライス")
@@ -226,7 +226,7 @@ func TestConversationsDelete(t *testing.T) {
 	d.pressed("ctrl+_")
 	d.until("the one before", func() bool { return d.listed() == 5 })
 	d.pressed("ctrl+_")
-	d.sees("nothing that was deleted is left to bring back")
+	d.sees("no deleted conversation to restore")
 }
 
 // TestConversationsDeleteShown deletes the conversation that is shown.
@@ -248,7 +248,7 @@ func TestConversationsRename(t *testing.T) {
 	d.pressed("ctrl+r")
 	d.sees("Write a poem about")
 	d.pressed("down", "ctrl+e")
-	d.sees("A title; without one it has its first words.")
+	d.sees("New title. If empty, bise uses the first words.")
 	d.pressed("ctrl+u")
 	d.typed("maps and goroutines")
 	d.pressed("enter")
@@ -345,7 +345,7 @@ func TestConversationsOfAnotherProcess(t *testing.T) {
 	o, path := kept(t, replies("x"))
 	d := drive(t, o, 80, 24)
 	d.pressed("ctrl+r")
-	d.sees("There is no conversation yet.")
+	d.sees("No conversations yet.")
 	d.pressed("esc")
 	s, err := history.Open(path)
 	if err != nil {

@@ -1,18 +1,18 @@
-// Package tui is the interface in which users talk to models. It has the one
+// Package tui is the full-screen interface. It has the one
 // tea.Model: the frame, the routing of messages, and the wiring of screens to the
-// services they use. The rooms are packages of their own:
+// services they use. The rooms are packages:
 //
-//	kit      what screens are made of: list, editor, prompt, theme, keys, contracts
+//	kit      parts of screens: list, editor, prompt, theme, keys, contracts
 //	terminal the clipboard and the user's editor
-//	engines  the models that are open, and what an answer waits for
-//	talk     conversations: chat, math, vision, and the history of them
+//	engines  open models, and what an answer waits for
+//	talk     conversations (chat, math, vision) and their history
 //	models   models, downloads, licences, servers
 //	review   the review mode
 //	code     the code mode
 //	plain    the same screens line by line, for screen readers
 //
-// Rooms know kit, terminal and engines, and not each other. What one wants of another it
-// returns as a message or an outcome, which [Model] carries out.
+// Rooms import kit, terminal and engines, but not each other. A room asks for something
+// in another room with a message or an outcome, which [Model] carries out.
 //
 // # The frame
 //
@@ -22,37 +22,34 @@
 //
 //	4.1k of 32k ━━───────   31 tok/s · first 0.4 s            ? keys      footer
 //
-// What fills the body is a [kit.Screen]: the current mode, or the dialog on top of
-// it. A screen is told its size, gets keys, draws lines, and says what stands in
-// the footer. View changes nothing. Text from outside goes through term.Clean or a
-// function of kit before it is drawn.
+// The body shows a [kit.Screen]: the current mode, or the dialog on top of it. A
+// screen gets its size and keys, and draws the body and the footer. View changes
+// nothing. Text from outside goes through term.Clean or a function of kit first.
 //
 // # Adding a mode
 //
-// Write a type with the methods of mode, in a package of its own or in talk. Add
-// its name to modes and a case to Model.makeMode, which gives it the look, the
-// notices and the services it uses, each in a named field. A mode whose screen is a
-// conversation embeds *talk.Conversation and has all the methods then; see
-// [talk.Chat].
+// Write a type with the methods of mode, in a new package or in talk. Add
+// its name to modes and a case to Model.makeMode, which sets the look,
+// the notices and the services it uses in named fields. A conversation embeds
+// *talk.Conversation, which has all the methods; see [talk.Chat].
 //
 // # Adding a dialog
 //
-// Write a type with the methods of [kit.Dialog]. Most embed a [kit.List] and set its
-// rows. A screen opens it with [kit.Open], the root with Model.push. It closes with
-// [kit.Close] and a message, or nil when nothing was decided. [kit.NewPrompt] asks
-// for one line.
+// Write a type with the methods of [kit.Dialog]. Most embed a [kit.ListDialog]
+// or a [kit.TextDialog]. A screen opens it with [kit.Open], the root with Model.push.
+// It closes with [kit.Close] and a message, or nil. [kit.NewPrompt] asks for one line.
 //
 // # Adding a command or a key
 //
 // A command is a [kit.Command] of a mode's Commands method, or one of
 // Model.globals. A key is a binding in [kit.Keymap]; it is then in the list of keys
-// and can be set in config.toml. A key of one screen alone is a variable there, made
-// by [kit.NewBinding].
+// and configurable. A key of one screen is a variable there, made by
+// [kit.NewBinding].
 //
 // # Messages
 //
-// Input and output happen in commands, whose results come back as messages. A
-// message is named for what happened, holds values and no services, and goes to
-// every mode and every open dialog; each takes those it knows. A message that can
-// come late carries the number of what it belongs to.
+// Input and output happen in commands, whose results are messages. A message is
+// named for what happened, has values and no services, and goes to every mode and
+// every open dialog. A message that can arrive late has a number that identifies its
+// request.
 package tui

@@ -36,17 +36,17 @@ func (d *driver) wants(title string) {
 // download is the only one.
 func (d *driver) download() *tuimodels.Download {
 	d.t.Helper()
-	if n := len(d.m.shelf.Downloads); n != 1 {
+	if n := len(d.m.models.Downloads); n != 1 {
 		d.t.Fatalf("there are %d downloads; the screen:\n%s", n, d.frame())
 	}
-	return d.m.shelf.Downloads[0]
+	return d.m.models.Downloads[0]
 }
 
 // runs waits until some bytes of the only download have come.
 func (d *driver) runs() {
 	d.t.Helper()
 	d.until("bytes", func() bool {
-		list := d.m.shelf.Downloads
+		list := d.m.models.Downloads
 		return len(list) == 1 && list[0].State == tuimodels.Running && list[0].Progress.Done > 0
 	})
 }
@@ -97,7 +97,7 @@ func TestLicenceComesFirst(t *testing.T) {
 	d.pressed("o")
 	d.sees("The licence of tests.")
 	d.pressed("o", "esc")
-	d.sees("its licence is to be read first")
+	d.sees("needs your agreement to its licence")
 	hub.AssertCount(t, fakehub.CDN, 0)
 
 	d.pressed("enter")
@@ -117,7 +117,7 @@ func TestLicenceWaits(t *testing.T) {
 	hub.Fault(fakehub.API, fakehub.Barrier(held))
 	d, _ := pulling(t, hub, replies())
 	d.wants("Guarded 1")
-	d.sees("looking for it")
+	d.sees("searching")
 	d.pressed("esc")
 	d.typed("one moment")
 	close(held)
@@ -138,7 +138,7 @@ func TestPauseAndGoOn(t *testing.T) {
 	d.pressed("p")
 	d.sees("paused at ")
 	d.until("the end of the run", func() bool { return d.running == 0 })
-	if s := d.frame(); !strings.Contains(s, "enter go on") {
+	if s := d.frame(); !strings.Contains(s, "enter resume") {
 		t.Errorf("how to go on is not said:\n%s", s)
 	}
 	d.pressed("p")
@@ -160,19 +160,19 @@ func TestDownloadOutlivesBise(t *testing.T) {
 	d.wants("Tiny 1")
 	d.runs()
 	d.end()
-	for _, line := range d.m.shelf.Interrupted() {
+	for _, line := range d.m.models.Interrupted() {
 		out.WriteString(line + "\n")
 	}
-	if got := out.String(); !strings.HasPrefix(got, "Tiny 1 was stopped at ") || !strings.HasSuffix(got, ". bise goes on with it, or bise pull tiny.\n") {
+	if got := out.String(); !strings.HasPrefix(got, "Tiny 1 was stopped at ") || !strings.HasSuffix(got, ". Resume it in bise, or with bise pull tiny.\n") {
 		t.Errorf("it is said: %q", got)
 	}
 
 	next := drive(t, s.options(replies()), 80, 24)
 	next.waits()
-	next.until("the download", func() bool { return len(next.m.shelf.Downloads) == 1 })
+	next.until("the download", func() bool { return len(next.m.models.Downloads) == 1 })
 	next.sees("Tiny 1")
 	next.sees("paused at ")
-	if lines := next.m.shelf.Interrupted(); len(lines) > 0 {
+	if lines := next.m.models.Interrupted(); len(lines) > 0 {
 		t.Errorf("of what nobody went on with it is said: %q", lines)
 	}
 	next.pressed("home", "enter")
@@ -195,7 +195,7 @@ func TestCancel(t *testing.T) {
 	d.runs()
 	d.pressed("ctrl+d")
 	d.sees(`cancelled "Tiny 1" · u undo`)
-	if n := len(d.m.shelf.Downloads); n > 0 {
+	if n := len(d.m.models.Downloads); n > 0 {
 		t.Errorf("%d are still on the way", n)
 	}
 	if n := unfinished(); n != 1 {
@@ -223,13 +223,13 @@ func TestTwoAtOnce(t *testing.T) {
 		d.wants(title)
 	}
 	d.until("both", func() bool {
-		list := d.m.shelf.Downloads
+		list := d.m.models.Downloads
 		return len(list) == 2 && list[0].State == tuimodels.Running && list[1].State == tuimodels.Running && list[0].Progress.Total > 0 && list[1].Progress.Total > 0
 	})
 	d.pressed("esc")
 	d.sees("2 downloads")
 	close(held)
-	d.until("both models", func() bool { return len(d.m.shelf.Downloads) == 0 })
+	d.until("both models", func() bool { return len(d.m.models.Downloads) == 0 })
 	for _, name := range []string{"tiny", "seeing"} {
 		if _, ok := s.store.Installed(name, "q4_k_m"); !ok {
 			t.Errorf("%s is not installed", name)
@@ -254,7 +254,7 @@ func TestOtherType(t *testing.T) {
 	d.pressed("space")
 	d.sees("Q8_0")
 	d.pressed("home", "enter")
-	d.sees("d download it anyway")
+	d.sees("d download anyway")
 	d.pressed("d")
 	d.sees("is installed and verified")
 	if _, ok := s.store.Installed("huge", "q8_0"); !ok {
@@ -267,13 +267,13 @@ func TestDownloadFails(t *testing.T) {
 		d, _ := pulling(t, pulltest.New(t), replies())
 		d.wants("nonsense")
 		d.until("an error", func() bool { return strings.Contains(d.m.notice.Text, "nonsense") })
-		if n := len(d.m.shelf.Downloads); n > 0 {
+		if n := len(d.m.models.Downloads); n > 0 {
 			t.Errorf("%d are on the way", n)
 		}
 		d.pressed("esc") // the error, and the list
 		d.lists()
 		d.finds("nonsense")
-		d.sees("can be downloaded too")
+		d.sees("to download it as a repository")
 	})
 	t.Run("no network", func(t *testing.T) {
 		s := newShelves(t, "")
@@ -298,7 +298,7 @@ func TestDownloadFails(t *testing.T) {
 		d := drive(t, s.options(replies()), 80, 24)
 		d.waits()
 		d.wants("Mathstral")
-		d.sees("fault of bise's own")
+		d.sees("bug in bise")
 	})
 }
 
@@ -318,7 +318,7 @@ func TestShelfFails(t *testing.T) {
 	o.Open = scripted(replies()).Open
 	d := drive(t, o, 80, 24)
 	d.pressed("ctrl+l")
-	d.until("an error", func() bool { return d.m.shelf.Err != nil && d.m.shelf.Machine != nil })
+	d.until("an error", func() bool { return d.m.models.Err != nil && d.m.models.Machine != nil })
 	d.pressed("/")
 	d.typed("nothing like it")
 	if !strings.Contains(d.frame(), "annot") {
@@ -327,8 +327,8 @@ func TestShelfFails(t *testing.T) {
 
 	d = drive(t, scripted(replies()), 80, 24)
 	d.pressed("ctrl+l")
-	d.sees("nothing that knows models")
-	if !errors.Is(d.m.shelf.Err, tuimodels.ErrNoLibrary) {
-		t.Error(d.m.shelf.Err)
+	d.sees("odels are not available")
+	if !errors.Is(d.m.models.Err, tuimodels.ErrNoLibrary) {
+		t.Error(d.m.models.Err)
 	}
 }

@@ -8,48 +8,34 @@ import (
 	"github.com/bise-sh/bise/tui/kit"
 )
 
-// keysDialog lists every key, those that work at this moment first.
+// keysDialog lists all keys, first the keys that work now.
 type keysDialog struct {
-	look          *kit.Look
-	here          []kit.Hint
-	width, height int
-	top           int // the first line that is shown
+	kit.TextDialog
+	look *kit.Look
+	here []kit.Hint
 }
 
 func newKeysDialog(look *kit.Look, here []kit.Hint) *keysDialog {
-	return &keysDialog{look: look, here: here}
+	k := &keysDialog{look: look, here: here}
+	k.Lines = k.lines
+	return k
 }
 
 func (k *keysDialog) Title() string              { return "Keys" }
 func (k *keysDialog) Note() string               { return "" }
-func (k *keysDialog) Init() tea.Cmd              { return nil }
-func (k *keysDialog) Update(tea.Msg) tea.Cmd     { return nil }
-func (k *keysDialog) Paste(string) kit.Outcome   { return kit.Ignored() }
+func (k *keysDialog) Bindings() []kit.Hint       { return nil }
 func (k *keysDialog) Click(int, int) kit.Outcome { return kit.Close(nil) }
-func (k *keysDialog) Resize(width, height int)   { k.width, k.height = width, height; k.Scroll(0) }
-
-func (k *keysDialog) Scroll(lines int) {
-	k.top = max(0, min(k.top+lines, len(k.lines())-k.height))
-}
 
 func (k *keysDialog) Press(p tea.KeyPressMsg) kit.Outcome {
 	switch p.String() {
-	case "up", "k":
+	case "k":
 		k.Scroll(-1)
-	case "down", "j":
+	case "j":
 		k.Scroll(1)
-	case "pgup":
-		k.Scroll(-k.height + 1)
-	case "pgdown", "space":
-		k.Scroll(k.height - 1)
-	case "home":
-		k.Scroll(-len(k.lines()))
-	case "end":
-		k.Scroll(len(k.lines()))
 	case "esc", "q", "enter", "?", "f1":
 		return kit.Close(nil)
 	default:
-		return kit.Ignored()
+		return k.TextDialog.Press(p)
 	}
 	return kit.Handled(nil)
 }
@@ -58,16 +44,9 @@ func (k *keysDialog) Footer() kit.Footer {
 	return kit.Footer{Hints: []kit.Hint{{Binding: kit.NewBinding("up", "scroll"), Words: ""}, {Binding: kit.NewBinding("esc", "back"), Words: ""}}}
 }
 
-func (k *keysDialog) Bindings() []kit.Hint { return nil }
-
-func (k *keysDialog) View() ([]string, *tea.Cursor) {
-	lines := k.lines()
-	return lines[min(k.top, len(lines)):min(k.top+k.height, len(lines))], nil
-}
-
 // lines draws the groups in as many columns as fit.
 func (k *keysDialog) lines() []string {
-	left, width := kit.Column(k.width)
+	left, width := kit.Column(k.Width)
 	var lines []string
 	for _, group := range k.groups() {
 		lines = append(lines, "", k.look.Theme.Selected.Render(group.name))
@@ -88,11 +67,11 @@ func (k *keysDialog) lines() []string {
 	return kit.Indent(lines, left)
 }
 
-// keyCells is how wide the keys are at most.
+// keyCells is the maximum width of the keys.
 const keyCells = 15
 
-// someKeys are as many of a binding's keys as fit.
-func someKeys(keys []string) string {
+// fitKeys returns as many of a binding's keys as fit.
+func fitKeys(keys []string) string {
 	s := ""
 	for i := range keys {
 		next := strings.TrimSpace(s + " " + kit.KeyName(keys[i:]))
@@ -130,7 +109,7 @@ func (k *keysDialog) groups() []keyGroup {
 			groups = append(groups, keyGroup{name: n.Group})
 		}
 		g := &groups[len(groups)-1]
-		g.rows = append(g.rows, [2]string{someKeys(n.Binding.Keys()), n.Help})
+		g.rows = append(g.rows, [2]string{fitKeys(n.Binding.Keys()), n.Help})
 	}
 	return groups
 }

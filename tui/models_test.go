@@ -250,7 +250,7 @@ func (d *driver) looks(at ...pull.Sample) {
 	d.t.Helper()
 	msg := tuimodels.ProgressSampled{Samples: map[int]pull.Sample{}}
 	for i, sample := range at {
-		msg.Samples[d.m.shelf.Downloads[i].Number] = sample
+		msg.Samples[d.m.models.Downloads[i].Number] = sample
 	}
 	d.send(msg)
 }
@@ -272,7 +272,7 @@ func TestModels(t *testing.T) {
 		d.pressed("/")
 		d.typed("mathstral")
 		d.pressed("enter")
-		d.until("the download", func() bool { return d.m.shelf.Downloads[0].State == tuimodels.Running })
+		d.until("the download", func() bool { return d.m.models.Downloads[0].State == tuimodels.Running })
 		d.pressed("home")
 		d.looks(pull.Sample{Step: pull.Fetching, Done: 1_210_000_000, Total: 4_370_000_000, Rate: 38e6, Left: 83 * time.Second})
 	})
@@ -287,7 +287,7 @@ func TestDownloadLine(t *testing.T) {
 			d.typed(name)
 			d.pressed("enter")
 			d.until("the download", func() bool {
-				list := d.m.shelf.Downloads
+				list := d.m.models.Downloads
 				return len(list) > 0 && list[len(list)-1].State == tuimodels.Running
 			})
 			d.pressed("esc")
@@ -333,7 +333,7 @@ func TestAboutInstalled(t *testing.T) {
 		d.sees("ministral-3-3b")
 		d.lists()
 		d.pressed("space")
-		d.sees("enter use it")
+		d.sees("enter use")
 	})
 }
 
@@ -346,7 +346,7 @@ func TestAboutEveryModel(t *testing.T) {
 	for _, texts := range [][]string{
 		{"Ministral 3 3B", "Apache License 2.0", "mistralai/Ministral-3-3B-Instruct-2512-GGUF", "14 March 2024"},
 		{"Codestral 22B v0.1", "not for commercial use", "accepted 14 March 2024"},
-		{"mistral-7b-instruct", "Hugging Face, which keeps it"},
+		{"mistral-7b-instruct", "Hugging Face, which owns it"},
 		{"half", "half.gguf is cut off"},
 	} {
 		d.pressed("space")
@@ -395,10 +395,10 @@ func TestModelsByMouse(t *testing.T) {
 	d.lists()
 	d.finds("mathstral")
 	click("Mathstral")
-	d.until("the download", func() bool { list := d.m.shelf.Downloads; return len(list) == 1 && list[0].State == tuimodels.Running })
+	d.until("the download", func() bool { list := d.m.models.Downloads; return len(list) == 1 && list[0].State == tuimodels.Running })
 	d.pressed("esc")
 	click("Mathstral") // the frame's line
-	d.sees("on the way")
+	d.sees("downloads")
 }
 
 func TestLicenceScrolls(t *testing.T) {
@@ -408,7 +408,7 @@ func TestLicenceScrolls(t *testing.T) {
 	d.lists()
 	d.finds("pixtral large")
 	d.pressed("enter")
-	d.sees("d download it anyway")
+	d.sees("d download anyway")
 	d.pressed("d")
 	d.sees("a accept")
 	d.pressed("o")
@@ -459,7 +459,7 @@ func (d *driver) lists() {
 // waits waits until the list of models is all there.
 func (d *driver) waits() {
 	d.t.Helper()
-	d.until("the list of models", func() bool { return d.m.shelf.Machine != nil && d.m.shelf.Installed != nil })
+	d.until("the list of models", func() bool { return d.m.models.Machine != nil && d.m.models.Installed != nil })
 }
 
 // finds filters the list of models.
@@ -534,7 +534,7 @@ func TestServerIsAdded(t *testing.T) {
 		d.typed(c.address)
 		d.pressed("enter")
 		if !strings.Contains(c.says, "URL") {
-			d.sees("The environment variable")
+			d.sees("Environment variable")
 			d.typed(c.key)
 			d.pressed("enter")
 		}
@@ -560,7 +560,7 @@ func TestRemove(t *testing.T) {
 
 	// A file is taken in; the first model is used at once.
 	d.pressed("i")
-	d.sees("The path of a GGUF file")
+	d.sees("Path of a GGUF file")
 	d.typed(file)
 	d.pressed("enter")
 	d.until("the model", func() bool { m := d.chat().Using(); return m.Ref == "mine" && m.State == engines.Ready })
@@ -572,21 +572,21 @@ func TestRemove(t *testing.T) {
 	d.sees("in use")
 	d.pressed("ctrl+d")
 	d.sees(`deleted "mine" · u undo`)
-	d.until("the list", func() bool { return len(d.m.shelf.Installed) == 0 })
+	d.until("the list", func() bool { return len(d.m.models.Installed) == 0 })
 	d.pressed("u")
-	d.until("the list", func() bool { return len(d.m.shelf.Installed) == 1 })
+	d.until("the list", func() bool { return len(d.m.models.Installed) == 1 })
 	if _, err := s.store.Find("mine"); err != nil {
 		t.Error(err)
 	}
 
 	// The notice is gone, and the key for undo still there.
 	d.pressed("home", "ctrl+d")
-	d.until("the list", func() bool { return len(d.m.shelf.Installed) == 0 })
+	d.until("the list", func() bool { return len(d.m.models.Installed) == 0 })
 	d.pressed("down", "ctrl+_")
-	d.until("the list", func() bool { return len(d.m.shelf.Installed) == 1 })
+	d.until("the list", func() bool { return len(d.m.models.Installed) == 1 })
 
 	d.pressed("home", "ctrl+d")
-	d.until("the list", func() bool { return len(d.m.shelf.Installed) == 0 })
+	d.until("the list", func() bool { return len(d.m.models.Installed) == 0 })
 	d.end()
 	if list, err := s.store.Leftovers(0); err != nil || len(list) > 0 {
 		t.Errorf("in the store is still %+v, %v", list, err)
@@ -622,7 +622,7 @@ func TestImportFails(t *testing.T) {
 	d.typed(path)
 	d.pressed("enter")
 	d.until("an error", func() bool { return strings.Contains(d.m.notice.Text, "no.gguf") })
-	if len(d.m.shelf.Downloads) > 0 {
+	if len(d.m.models.Downloads) > 0 {
 		t.Error("it is still on the way")
 	}
 }
@@ -635,13 +635,13 @@ func TestTooBig(t *testing.T) {
 	d.lists()
 	d.finds("devstral 2")
 	d.pressed("enter")
-	d.sees("this machine has 16 GB · d download it anyway")
-	if len(d.m.shelf.Downloads) > 0 {
+	d.sees("this machine has 16 GB · d download anyway")
+	if len(d.m.models.Downloads) > 0 {
 		t.Fatal("it is on its way")
 	}
 	d.pressed("d")
 	d.until("the download", func() bool {
-		list := d.m.shelf.Downloads
+		list := d.m.models.Downloads
 		return len(list) == 1 && list[0].Request.Anyway && list[0].State == tuimodels.AwaitingLicence
 	})
 }
@@ -654,7 +654,7 @@ func TestModelsAtAnySize(t *testing.T) {
 	d.lists()
 	d.finds("mathstral")
 	d.pressed("enter")
-	d.until("the download", func() bool { return d.m.shelf.Downloads[0].State == tuimodels.Running })
+	d.until("the download", func() bool { return d.m.models.Downloads[0].State == tuimodels.Running })
 	d.pressed("home")
 	for _, keys := range [][]string{{}, {"down"}, {"down", "space"}, {"esc", "s"}, {"a"}, {"esc", "esc", "esc"}} {
 		d.pressed(keys...)

@@ -7,21 +7,19 @@ import (
 	"github.com/bise-sh/bise/tui/kit"
 )
 
-// A mode is a thing that bise can do, with a tab of its own.
+// A mode is a screen with a tab.
 type mode interface {
 	kit.Screen
-	// Subject is what the mode is about, for the right end of the frame's first
-	// line: usually the model.
+	// Subject returns the text at the right end of the first line: usually the model.
 	Subject() string
-	// Using is the model that the mode works with, nil while it has none, and
-	// UseModel gives it another.
+	// Using returns the mode's model, or nil. UseModel changes it.
 	Using() *engines.Model
 	UseModel(ref string) tea.Cmd
-	// Commands are the mode's own, in the order in which they are listed.
+	// Commands returns the mode's commands in the order in which they are listed.
 	Commands() []kit.Command
-	// Shown tells the mode that it is current again.
+	// Shown is called when the mode becomes current.
 	Shown() tea.Cmd
 }
 
-// modes are the names of the modes, in the order of their tabs.
+// modes has the names of the modes in the order of their tabs.
 var modes = []string{"chat", "review", "code", "math", "vision"}

@@ -11,44 +11,43 @@ import (
 	"github.com/bise-sh/bise/tui/models"
 )
 
-// Options are what the interface is given by who starts it.
+// Options are the settings and services of the interface.
 type Options struct {
-	Width, Height int // of the terminal, in cells; 0: told later
+	Width, Height int // of the terminal, in cells; 0: not known yet
 
 	Settings config.Interface
-	// Save writes changed settings to where they came from.
+	// Save saves changed settings.
 	Save func(config.Interface) error
 
-	// Style is the style of answers. Nil means that of the theme.
+	// Style is the style of answers. Nil: the theme's style.
 	Style *markdown.Style
 
-	// Problem is what was wrong with the settings, to be told; nil: nothing.
+	// Problem is an error in the settings to show; nil: none.
 	Problem error
 
-	// Model is the REF to begin with; "": whatever Open takes for the default.
+	// Model is the REF of the first model; "": the default of Open.
 	Model string
-	// Sampling are the defaults of every answer.
+	// Sampling is the default sampling of answers.
 	Sampling engine.Sampling
-	// Open opens the model that a REF names. It may return before the model is
-	// loaded.
+	// Open opens the model with a REF. It may return before the model is loaded.
 	Open func(ctx context.Context, ref string, o engine.LoadOptions) (engine.Engine, error)
-	// Loaded tells how much of a model is loaded, 0 to 1, without waiting for it.
-	// Nil: it is not known.
+	// Loaded returns the share of a model that is loaded, 0 to 1, without waiting. Nil:
+	// unknown.
 	Loaded func(context.Context, engine.Engine) (float64, error)
 
-	// Models, Downloads and Endpoints are a [library.Library]. Nil: there is none.
+	// Models, Downloads and Endpoints are usually a [library.Library]. Nil: not available.
 	Models    models.Models
 	Downloads models.Downloads
 	Endpoints models.Endpoints
 
-	// History opens the conversations. It is called once, after the first frame.
+	// History opens the history. It is called once, after the first frame.
 	History func() (*history.Store, error)
 
-	// Changes finds out what can be reviewed here. Nil: nothing.
+	// Changes returns the changes to review. Nil: none.
 	Changes func(context.Context) ([]change.Change, error)
 
-	// Folder is where files for @ are looked for; "": the working directory.
+	// Folder is the folder for @; "": the working directory.
 	Folder string
-	// Getenv looks at the environment; nil: nothing is set.
+	// Getenv returns an environment variable; nil: none is set.
 	Getenv func(string) string
 }

@@ -285,7 +285,7 @@ func TestTerminalIsGivenBack(t *testing.T) {
 		}, 1},
 		{"panic of an engine", "panicking engine", func(s *seat) {
 			s.types("go\r")
-			s.sees("A fault of bise's own ended the answer")
+			s.sees("The answer ended because of a bug in bise")
 			s.types("\x03")
 		}, 0},
 		{"death of a worker", "dying worker", func(s *seat) {

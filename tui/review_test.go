@@ -120,7 +120,7 @@ func TestReviewNothingFound(t *testing.T) {
 	d.pressed("enter")
 	d.sees("No findings. Reviewed 2 of 3 files; skipped go.sum (lock file).")
 	d.pressed("esc")
-	d.sees("What is to be reviewed?")
+	d.sees("Choose a change to review.")
 }
 
 func TestReviewNext(t *testing.T) {
@@ -159,13 +159,13 @@ func TestReviewApply(t *testing.T) {
 	}
 	d.sees("✓ write to a nil map")
 	d.pressed("u")
-	d.sees("taken back in api/user.go")
+	d.sees("undone in api/user.go")
 	if read() != before {
 		t.Errorf("the file is\n%s", read())
 	}
 	d.misses("✓")
 	d.pressed("n", "a")
-	d.sees("it has no suggestion to apply")
+	d.sees("this finding has no suggestion")
 
 	// What somebody has changed there meanwhile stays.
 	other := strings.Replace(before, "u.log()", "u.print()", 1)
@@ -188,7 +188,7 @@ func TestReviewDismiss(t *testing.T) {
 	d.pressed("u")
 	d.sees("api/user.go:42")
 	d.pressed("d", "d")
-	d.sees("All findings are dismissed.")
+	d.sees("All findings dismissed.")
 	d.pressed("r")
 	d.sees("api/user.go:42")
 }
@@ -264,7 +264,7 @@ func TestReviewFails(t *testing.T) {
 	o.Changes = nil
 	d = drive(t, o, 80, 24)
 	d.pressed("alt+2")
-	d.sees("bise review FILE")
+	d.sees("bise review")
 }
 
 // TestReviewLinear reviews by lines that are typed.
@@ -273,7 +273,7 @@ func TestReviewLinear(t *testing.T) {
 	l := listen(t, o)
 	l.hears("/help lists commands")
 	l.types("/review")
-	l.hears("What is to be reviewed?")
+	l.hears("Choose a change to review.")
 	l.hears("last commit")
 	l.types("1")
 	l.hears("error dropped")

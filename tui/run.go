@@ -13,12 +13,12 @@ import (
 	"github.com/bise-sh/bise/tui/plain"
 )
 
-// framesPerSecond is how often the terminal is drawn at most. A key waits for the
-// next frame, so twice as many as usual halve that wait.
+// framesPerSecond is the maximum frame rate. A key waits for the next frame, so twice the
+// default halves the wait.
 const framesPerSecond = 120
 
-// Run shows the interface on a terminal until the person leaves it or ctx ends.
-// The terminal is given back in every case; colour says whether it has colours.
+// Run shows the interface on a terminal until the user quits or ctx ends. It always restores
+// the terminal. colour reports whether the terminal has colours.
 func Run(ctx context.Context, o Options, in io.Reader, out io.Writer, environ []string, colour bool) error {
 	ctx, cancel := context.WithCancel(ctx)
 	m := New(ctx, o)
@@ -29,7 +29,7 @@ func Run(ctx context.Context, o Options, in io.Reader, out io.Writer, environ []
 		options = append(options, tea.WithColorProfile(colorprofile.ASCII))
 	}
 	_, err := tea.NewProgram(m, options...).Run()
-	cancel() // answers end here, so that Close has nothing long to wait for
+	cancel() // ends the answers, so that Close returns soon
 	if errors.Is(err, context.Canceled) {
 		err = nil
 	}
@@ -37,7 +37,7 @@ func Run(ctx context.Context, o Options, in io.Reader, out io.Writer, environ []
 		err = fmt.Errorf("show the interface: %w", err)
 	}
 	err = errors.Join(err, m.Close())
-	for _, line := range m.shelf.Interrupted() {
+	for _, line := range m.models.Interrupted() {
 		fmt.Fprintln(out, line)
 	}
 	return err
@@ -51,7 +51,7 @@ func RunPlain(ctx context.Context, o Options, in io.Reader, out io.Writer, inter
 	err := plain.Run(ctx, m, in, out, interrupted)
 	cancel()
 	err = errors.Join(err, m.Close())
-	for _, line := range m.shelf.Interrupted() {
+	for _, line := range m.models.Interrupted() {
 		fmt.Fprintln(out, line)
 	}
 	return err

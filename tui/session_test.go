@@ -47,7 +47,7 @@ func (d *driver) chat() mode { return d.m.screens[0] }
 // store is the history after everything that was said is written.
 func (d *driver) store() *history.Store {
 	d.t.Helper()
-	s, err := d.m.records.Store(d.t.Context())
+	s, err := d.m.history.Store(d.t.Context())
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -123,7 +123,7 @@ func TestVersions(t *testing.T) {
 
 	// An edited message is a branch of its own.
 	d.pressed("up", "e")
-	d.sees("editing: it becomes another version")
+	d.sees("editing: sending makes another version")
 	d.typed(" again")
 	d.pressed("enter")
 	d.idle()
@@ -261,7 +261,7 @@ func TestModelThatOpensLaterIsNotWaitedFor(t *testing.T) {
 	d := drive(t, o, 80, 24)
 	d.asks("hello")
 	d.pressed("esc")
-	d.sees("stopped before the first word")
+	d.sees("stopped before any output")
 	close(gate)
 	d.until("the model", func() bool { return d.chat().Using().State == engines.Ready })
 	if len(s.Requests()) > 0 {
@@ -285,13 +285,13 @@ func TestWaitingLines(t *testing.T) {
 	d.asks("one")
 	d.idle()
 	d.asks("two")
-	for _, line := range []string{"loading Ministral 3 8B ━━━━━━━━━━", "waiting for 2 requests before this one", "reading 3.2k of 9.8k tokens ━━━━━━━━────────────────", "▸ thinking"} {
+	for _, line := range []string{"loading Ministral 3 8B ━━━━━━━━━━", "waiting for 2 requests before this one", "prefill: 3.2k of 9.8k tokens ━━━━━━━━────────────────", "▸ thinking"} {
 		d.sees(line)
 		gate <- struct{}{}
 	}
 	d.idle()
 	d.sees("▸ thought for 0.0 s (")
-	d.sees("⋯ 2 earlier messages are not in the model's view")
+	d.sees("⋯ 2 earlier messages (")
 	d.misses("indeed")
 	d.pressed("up", "space")
 	d.sees("hm indeed")
@@ -312,13 +312,13 @@ func TestCut(t *testing.T) {
 	d := drive(t, scripted(s), 80, 24)
 	d.sees("Ministral 3 8B")
 	d.asks("go")
-	d.sees("cut off: this is as long as an answer may be · alt+c continue")
+	d.sees("cut off after ")
 	d.idle()
 	d.asks("go")
 	d.sees("cut off: the context is full · ctrl+o longer context")
 	d.idle()
 	d.asks("go")
-	d.sees("the model said nothing · alt+r answer again")
+	d.sees("empty answer · alt+r answer again")
 }
 
 // TestResume closes an interface and goes on in another.
@@ -378,13 +378,13 @@ func TestResumeInItsMode(t *testing.T) {
 	d := drive(t, o, 80, 24)
 	d.sees("Ministral 3 8B")
 	d.pressed("alt+4")
-	d.sees("A problem.")
+	d.sees("Enter a problem.")
 	d.asks("what is x?")
 	d.sees("x = 7")
 	d.idle()
 	id := d.newest().ID
 	d.pressed("ctrl+n")
-	d.sees("A problem.") // a new one in the same mode
+	d.sees("Enter a problem.") // a new one in the same mode
 	d.misses("what is x?")
 	d.pressed("alt+1")
 	d.asks("hi")
@@ -525,12 +525,12 @@ func TestCommands(t *testing.T) {
 		t.Errorf("the theme is %s, and %s is saved", d.m.look.Theme.Name, name)
 	}
 	d.asks("/theme pink")
-	d.sees("themes are auto, light, dark")
+	d.sees("unknown theme: want auto, light")
 	d.asks("/nonsense")
-	d.sees("there is no command /nonsense")
+	d.sees("unknown command /nonsense")
 	d.pressed("ctrl+u")
 	d.asks("/system Be brief.")
-	d.sees("told this before your messages: Be brief.")
+	d.sees("system prompt: Be brief.")
 	d.asks("/etc/passwd is a file")
 	d.sees("yes")
 	d.idle()
@@ -594,7 +594,7 @@ func TestInterrupt(t *testing.T) {
 	d.sees("stopped")
 	d.idle()
 	d.pressed("ctrl+c")
-	d.sees("ctrl+c again leaves bise")
+	d.sees("ctrl+c again quits")
 	d.misses("▍ more")
 	d.pressed("alt+p")
 	d.sees("▍ more")
@@ -672,7 +672,7 @@ func TestModelOfTheLastTime(t *testing.T) {
 	d = start()
 	d.sees("mathstral")
 	d.pressed("alt+4")
-	d.sees("A problem.")
+	d.sees("Enter a problem.")
 	d.sees("mathstral") // there was none in this mode
 	d.asks("/model codestral")
 	d.asks("2 + 2?")
@@ -720,7 +720,7 @@ func TestTwoAnswersAtOnce(t *testing.T) {
 	d.asks("chat")
 	d.sees("chat begins")
 	d.pressed("alt+5")
-	d.sees("Ask about a picture")
+	d.sees("Ask about an image.")
 	d.asks("vision")
 	d.sees("vision begins")
 	close(gate)

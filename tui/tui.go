@@ -23,8 +23,8 @@ import (
 )
 
 const (
-	// Below this size, in cells, there is only a sentence that asks for room.
-	leastWidth, leastHeight = 30, 8
+	// Minimum size in cells. Below it, the interface only asks for a larger window.
+	minWidth, minHeight = 30, 8
 )
 
 // A Model is the interface.
@@ -33,25 +33,26 @@ type Model struct {
 	tasks    *kit.Tasks
 	terminal *terminal.Terminal
 	engines  *engines.Engines
-	shelf    *models.Service
-	records  *talk.HistoryWriter
-	gallery  *talk.ImageCache
+	models   *models.Service
+	history  *talk.HistoryWriter
+	images   *talk.ImageCache
 
 	save    func(config.Interface) error // may be nil
 	folder  string
 	newMode func(name string) mode
 	notice  kit.Notice
+	notify  kit.Notify // shows a notice in place of the one before
 
 	width, height int
-	screens       []mode // by place in modes; nil until first shown
+	screens       []mode // in the order of modes; nil until first
 	current       int
-	dialogs       []kit.Dialog // the last one is on top
+	dialogs       []kit.Dialog // the last is on top
 	selection     kit.Selection
-	greeted       bool // somebody without a model was shown what there is
+	firstRunShown bool // showFirstRun has opened the list of models
 }
 
-// New makes the interface, which ends with ctx. Nothing is read or opened before
-// [Model.Init]'s commands run.
+// New returns the interface, which ends with ctx. It reads and opens nothing before the
+// commands of [Model.Init] run.
 func New(ctx context.Context, o Options) *Model {
 	if o.Getenv == nil {
 		o.Getenv = func(string) string { return "" }
@@ -59,26 +60,27 @@ func New(ctx context.Context, o Options) *Model {
 	look, unknown := kit.NewLook(o.Settings, modes)
 	look.SetStyle(o.Style)
 	m := &Model{
-		look: look, tasks: kit.NewTasks(ctx), engines: engines.New(ctx, o.Open, o.Loaded), records: talk.NewHistoryWriter(ctx, o.History), gallery: talk.NewImageCache(ctx, o.Getenv),
+		look: look, tasks: kit.NewTasks(ctx), engines: engines.New(ctx, o.Open, o.Loaded), history: talk.NewHistoryWriter(ctx, o.History), images: talk.NewImageCache(ctx, o.Getenv),
 		save: o.Save, folder: o.Folder,
 		width: o.Width, height: o.Height, screens: make([]mode, len(modes)),
 	}
+	m.notify = func(n kit.Notice) { m.notice = n }
 	m.terminal = terminal.New(m.tasks, o.Getenv)
-	m.shelf = models.New(look, m.notify, m.tasks, m.engines, o.Models, o.Downloads, o.Endpoints, o.Folder, o.Getenv("HOME"))
+	m.models = models.New(look, m.notify, m.tasks, m.engines, o.Models, o.Downloads, o.Endpoints, o.Folder, o.Getenv("HOME"))
 	m.newMode = func(name string) mode { return m.makeMode(name, o) }
 	m.screens[0] = m.newMode(modes[0])
-	m.sayUnknownKeys(unknown)
+	m.reportUnknownKeys(unknown)
 	if o.Problem != nil {
-		m.say().Error(o.Problem)
+		m.notify.Error(o.Problem)
 	}
 	m.resize(m.width, m.height)
 	return m
 }
 
-// makeMode makes the screen of a mode.
+// makeMode returns the screen of a mode.
 func (m *Model) makeMode(name string, o Options) mode {
-	talking := talk.Options{
-		Look: m.look, Notify: m.notify, Tasks: m.tasks, Terminal: m.terminal, Engines: m.engines, History: m.records, Images: m.gallery,
+	options := talk.Options{
+		Look: m.look, Notify: m.notify, Tasks: m.tasks, Terminal: m.terminal, Engines: m.engines, History: m.history, Images: m.images,
 		Folder: o.Folder, Model: o.Model, Sampling: o.Sampling, Commands: m.globals,
 	}
 	switch name {
@@ -87,34 +89,29 @@ func (m *Model) makeMode(name string, o Options) mode {
 	case "code":
 		return code.New(m.look, m.notify, m.tasks, m.engines, o.Model, o.Folder, o.Getenv("HOME"))
 	case "math":
-		return talk.NewMath(talking)
+		return talk.NewMath(options)
 	case "vision":
-		return talk.NewVision(talking)
+		return talk.NewVision(options)
 	}
-	return talk.NewChat(talking)
+	return talk.NewChat(options)
 }
 
 func (m *Model) newConversationsDialog() kit.Dialog {
-	return talk.NewHistoryDialog(m.look, m.notify, m.tasks, m.records, m.folder)
+	return talk.NewHistoryDialog(m.look, m.notify, m.tasks, m.history, m.folder)
 }
 
-// notify shows a notice in place of the one before.
-func (m *Model) notify(n kit.Notice) { m.notice = n }
-
-func (m *Model) say() kit.Notify { return m.notify }
-
-func (m *Model) sayUnknownKeys(names []string) {
+func (m *Model) reportUnknownKeys(names []string) {
 	if len(names) > 0 {
-		m.say().Say(fmt.Sprintf("config.toml: interface.keys has no key for %q", names[0]))
+		m.notify.Info(fmt.Sprintf("config.toml: unknown name %q in interface.keys", names[0]))
 	}
 }
 
-// settingsSaved tells that changed settings were written, or why not.
+// settingsSaved is the result of saving the settings.
 type settingsSaved struct{ err error }
 
-// change puts settings into effect and writes them.
+// change applies and saves settings.
 func (m *Model) change(s config.Interface) tea.Cmd {
-	m.sayUnknownKeys(m.look.Apply(s))
+	m.reportUnknownKeys(m.look.Apply(s))
 	save := m.save
 	if save == nil {
 		return nil
@@ -122,25 +119,25 @@ func (m *Model) change(s config.Interface) tea.Cmd {
 	return func() tea.Msg { return settingsSaved{save(s)} }
 }
 
-// Init begins everything that takes time.
+// Init starts everything that takes time.
 func (m *Model) Init() tea.Cmd {
-	return tea.Batch(tea.RequestBackgroundColor, m.screens[m.current].Shown(), m.shelf.Start())
+	return tea.Batch(tea.RequestBackgroundColor, m.screens[m.current].Shown(), m.models.Start())
 }
 
-// Close waits for what is going on, writes what is not written yet, and closes the
-// engines. The context must have ended before.
+// Close waits for background work, saves what is not saved yet, and closes the engines. The
+// context must have ended before.
 func (m *Model) Close() error {
-	m.tasks.Wait()                                                            // answers, which the context has ended
-	return errors.Join(m.records.Close(), m.engines.Close(), m.shelf.Close()) // what they said, who said it, and what of it is to go
+	m.tasks.Wait()                                                             // the context has ended answers
+	return errors.Join(m.history.Close(), m.engines.Close(), m.models.Close()) // in this order: messages, engines, deleted files
 }
 
-// Update takes what happened.
+// Update handles a message.
 func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	cmd := m.update(msg)
-	if err := m.records.Problem(); err != nil {
-		m.say().Error(err)
+	if err := m.history.Problem(); err != nil {
+		m.notify.Error(err)
 	}
-	return m, tea.Batch(cmd, m.gallery.Next())
+	return m, tea.Batch(cmd, m.images.Next())
 }
 
 func (m *Model) update(msg tea.Msg) tea.Cmd {
@@ -167,26 +164,26 @@ func (m *Model) update(msg tea.Msg) tea.Cmd {
 		m.selection = kit.Selection{}
 		m.wheel(tea.Mouse(msg))
 	default:
-		return m.carryOut(msg)
+		return m.handle(msg)
 	}
 	return nil
 }
 
-// Start is the command with which the current mode begins.
+// Start is the first command of the current mode.
 func (m *Model) Start() tea.Cmd { return m.screens[m.current].Shown() }
 
-// Look is the look of the screens.
+// Look returns the look of the screens.
 func (m *Model) Look() *kit.Look { return m.look }
 
-// UseTerminal sets how programs are run and the clipboard is set.
+// UseTerminal sets how to run programs and to set the clipboard.
 func (m *Model) UseTerminal(exec func(*exec.Cmd, func(error) tea.Msg) tea.Cmd, setClipboard func(string) tea.Cmd) {
 	m.terminal.Exec, m.terminal.SetClipboard = exec, setClipboard
 }
 
-// Mode is the screen of the current mode.
+// Mode returns the screen of the current mode.
 func (m *Model) Mode() kit.Screen { return m.screens[m.current] }
 
-// Dialog is the uppermost dialog, nil when none is open.
+// Dialog returns the top dialog, or nil.
 func (m *Model) Dialog() kit.Dialog {
 	if n := len(m.dialogs); n > 0 {
 		return m.dialogs[n-1]
@@ -194,13 +191,13 @@ func (m *Model) Dialog() kit.Dialog {
 	return nil
 }
 
-// Notice is the notice in the footer. Its text is empty when there is none.
+// Notice returns the notice in the footer. Its text is empty if there is none.
 func (m *Model) Notice() kit.Notice { return m.notice }
 
-// top is who has the keys: the uppermost dialog, or the current mode.
+// top returns the screen that gets the keys: the top dialog or the current mode.
 func (m *Model) top() kit.Screen {
-	if n := len(m.dialogs); n > 0 {
-		return m.dialogs[n-1]
+	if d := m.Dialog(); d != nil {
+		return d
 	}
 	return m.screens[m.current]
 }
@@ -219,17 +216,17 @@ func (m *Model) push(d kit.Dialog) tea.Cmd {
 // Press handles a key.
 func (m *Model) Press(k tea.KeyPressMsg) tea.Cmd {
 	m.selection = kit.Selection{}
-	standing := m.notice
-	if !standing.Stays || kit.Matches(k, m.look.Keys.Back) {
+	shown := m.notice
+	if !shown.Stays || kit.Matches(k, m.look.Keys.Back) {
 		m.notice = kit.Notice{}
 	}
-	if standing.Key != "" && k.String() == standing.Key {
+	if shown.Key != "" && k.String() == shown.Key {
 		m.notice = kit.Notice{}
-		return standing.Do
+		return shown.Do
 	}
 	o := m.top().Press(k)
 	if !o.Handled {
-		return m.act(k)
+		return m.pressGlobal(k)
 	}
 	return m.Settle(o)
 }
@@ -239,7 +236,7 @@ func (m *Model) paste(text string) tea.Cmd {
 	return m.Settle(m.top().Paste(text))
 }
 
-// Settle does what the top screen made of a key or a line.
+// Settle carries out the outcome of a key or a line.
 func (m *Model) Settle(o kit.Outcome) tea.Cmd {
 	if n := len(m.dialogs); o.Closes && n > 0 {
 		m.dialogs = m.dialogs[:n-1]
@@ -255,8 +252,8 @@ func (m *Model) Settle(o kit.Outcome) tea.Cmd {
 	return tea.Batch(cmds...)
 }
 
-// act does what a key does wherever nobody else knows it.
-func (m *Model) act(k tea.KeyPressMsg) tea.Cmd {
+// pressGlobal handles a key that the top screen ignores.
+func (m *Model) pressGlobal(k tea.KeyPressMsg) tea.Cmd {
 	switch {
 	case kit.Matches(k, m.look.Keys.Quit):
 		return m.quit()
@@ -271,11 +268,11 @@ func (m *Model) act(k tea.KeyPressMsg) tea.Cmd {
 	case kit.Matches(k, m.look.Keys.Conversations):
 		return m.push(m.newConversationsDialog())
 	case kit.Matches(k, m.look.Keys.Models):
-		return m.carryOut(talk.ModelsRequested{})
+		return m.handle(talk.ModelsRequested{})
 	case kit.Matches(k, m.look.Keys.Context):
 		return m.push(models.NewContextDialog(m.look, m.screens[m.current].Using()))
 	case kit.Matches(k, m.look.Keys.NewChat):
-		return m.carryOut(talk.NewRequested{})
+		return m.handle(talk.NewRequested{})
 	case kit.Matches(k, m.look.Keys.Source):
 		m.look.ToggleSource()
 	case kit.Matches(k, m.look.Keys.NextMode):
@@ -289,8 +286,7 @@ func (m *Model) act(k tea.KeyPressMsg) tea.Cmd {
 	return nil
 }
 
-// quit ends the interface, unless a mode has something that would be lost: that
-// one is shown, and says so once.
+// quit ends the interface. If a mode would lose changes, it shows that mode first, once.
 func (m *Model) quit() tea.Cmd {
 	for i, s := range m.screens {
 		if k, ok := s.(kit.Leaver); ok && !k.CanLeave() {
@@ -300,7 +296,7 @@ func (m *Model) quit() tea.Cmd {
 	return tea.Quit
 }
 
-// show goes to a mode.
+// show switches to a mode.
 func (m *Model) show(i int) tea.Cmd {
 	m.current = i
 	m.dialogs = nil
@@ -311,14 +307,14 @@ func (m *Model) show(i int) tea.Cmd {
 	return m.screens[i].Shown()
 }
 
-// Commands are those of the current mode and those that work everywhere.
+// Commands returns the commands of the current mode and the global ones.
 func (m *Model) Commands() []kit.Command {
 	return append(m.screens[m.current].Commands(), m.globals()...)
 }
 
-// toConversation gives a message to the mode of a name, or to the chat if that one
-// has no conversation, and shows it.
-func (m *Model) toConversation(name string, msg tea.Msg) tea.Cmd {
+// sendToConversation shows the mode with a name, or the chat if that mode is not a
+// conversation, and gives it a message.
+func (m *Model) sendToConversation(name string, msg tea.Msg) tea.Cmd {
 	i := max(0, slices.Index(modes, name))
 	if m.screens[i] == nil {
 		m.screens[i] = m.newMode(modes[i])
@@ -331,52 +327,51 @@ func (m *Model) toConversation(name string, msg tea.Msg) tea.Cmd {
 	return tea.Batch(cmds...)
 }
 
-// showNamed goes to the mode of a name.
-func (m *Model) showNamed(name string) tea.Cmd {
+// showMode switches to the mode with a name.
+func (m *Model) showMode(name string) tea.Cmd {
 	if i := slices.Index(modes, name); i >= 0 {
 		return m.show(i)
 	}
 	return nil
 }
 
-// carryOut does what a message of the root's own says, and passes it on to
-// everybody whom it may concern.
-func (m *Model) carryOut(msg tea.Msg) tea.Cmd {
-	cmds := []tea.Cmd{m.engines.Update(msg), m.shelf.Update(msg)}
-	m.gallery.Update(msg)
+// handle handles a message, and passes it on to the services, the screens and the dialogs.
+func (m *Model) handle(msg tea.Msg) tea.Cmd {
+	cmds := []tea.Cmd{m.engines.Update(msg), m.models.Update(msg)}
+	m.images.Update(msg)
 	switch msg := msg.(type) {
 	case engines.ModelOpened:
-		cmds = append(cmds, m.noModel(msg))
+		cmds = append(cmds, m.showFirstRun(msg))
 	case talk.ModelsRequested:
-		cmds = append(cmds, m.push(models.NewDialog(m.shelf, false)))
+		cmds = append(cmds, m.push(models.NewDialog(m.models, false)))
 	case models.DownloadPlanned:
 		cmds = append(cmds, m.askLicence(msg))
 	case models.DownloadEnded:
-		cmds = append(cmds, m.installed(msg))
+		cmds = append(cmds, m.useInstalled(msg))
 	case settingsSaved:
 		if msg.err != nil {
-			m.say().Error(msg.err)
+			m.notify.Error(msg.err)
 		}
 	case talk.FileSaved:
 		if msg.Err != nil {
-			m.say().Error(msg.Err)
+			m.notify.Error(msg.Err)
 		} else {
-			m.say().Say("saved " + msg.Path)
+			m.notify.Info("saved " + msg.Path)
 		}
 	case talk.Imported:
-		m.sayImported(msg)
+		m.reportImported(msg)
 	case talk.FileNamed:
 		cmds = append(cmds, func() tea.Msg { return talk.SaveFile(m.folder, msg.Path, msg.Text) })
-	case helpAsked:
+	case helpRequested:
 		cmds = append(cmds, m.push(newKeysDialog(m.look, m.screens[m.current].Bindings())))
-	case quitAsked:
+	case quitRequested:
 		cmds = append(cmds, m.quit())
-	case settingsAsked:
+	case settingsRequested:
 		cmds = append(cmds, m.push(newSettingsDialog(m.look)))
 	case settingsChanged:
 		cmds = append(cmds, m.change(msg.to))
 	case models.Chosen:
-		m.dialogs = nil // it may have been chosen in one that lies on another
+		m.dialogs = nil // the choice may come from a dialog on another
 		cmds = append(cmds, m.screens[m.current].UseModel(msg.Ref))
 	case models.ContextChosen:
 		_, cmd := m.engines.Reopen(msg.Ref, engine.LoadOptions{Context: msg.Tokens})
@@ -384,19 +379,19 @@ func (m *Model) carryOut(msg tea.Msg) tea.Cmd {
 	case talk.ContextRequested:
 		cmds = append(cmds, m.push(models.NewContextDialog(m.look, m.screens[m.current].Using())))
 	case modeChosen:
-		cmds = append(cmds, m.showNamed(msg.name))
+		cmds = append(cmds, m.showMode(msg.name))
 	case review.QuestionAsked:
-		return m.toConversation("chat", talk.QuestionBegun{Text: msg.Text})
+		return m.sendToConversation("chat", talk.QuestionBegun{Text: msg.Text})
 	case talk.ConversationChosen:
-		cmds = append(cmds, talk.ReadConversation(m.tasks, m.records, msg))
+		cmds = append(cmds, talk.ReadConversation(m.tasks, m.history, msg))
 	case talk.ConversationRead:
 		if msg.Err != nil {
-			m.say().Error(msg.Err)
+			m.notify.Error(msg.Err)
 			return nil
 		}
-		return m.toConversation(msg.Conversation.Mode, msg)
+		return m.sendToConversation(msg.Conversation.Mode, msg)
 	case talk.NewRequested:
-		return m.toConversation(modes[m.current], msg)
+		return m.sendToConversation(modes[m.current], msg)
 	}
 	for _, s := range m.screens {
 		if s != nil {
@@ -415,9 +410,9 @@ func (m *Model) resize(width, height int) {
 	m.layOut()
 }
 
-// layOut tells the screens how much space they have.
+// layOut resizes the screens.
 func (m *Model) layOut() {
-	width, height := max(m.width, leastWidth), max(m.height, leastHeight)
+	width, height := max(m.width, minWidth), max(m.height, minHeight)
 	height -= m.frameLines()
 	m.screens[m.current].Resize(width, height)
 	for _, d := range m.dialogs {
@@ -425,7 +420,7 @@ func (m *Model) layOut() {
 	}
 }
 
-// release ends a click or a drag. What was dragged over is copied.
+// release ends a click or a drag. A drag copies the selected text.
 func (m *Model) release(at tea.Mouse) tea.Cmd {
 	if !m.selection.Begun {
 		return nil
@@ -440,11 +435,11 @@ func (m *Model) release(at tea.Mouse) tea.Cmd {
 	if text == "" {
 		return nil
 	}
-	m.say().Say("copied " + units.Plural(kit.LineCount(text), "line"))
+	m.notify.Info("copied " + units.Plural(kit.LineCount(text), "line"))
 	return m.terminal.Copy(text)
 }
 
-// click goes to a tab, to who is on top, or does what a hint says.
+// click switches to a tab, clicks the top screen, or presses the key of a hint.
 func (m *Model) click(at tea.Mouse) tea.Cmd {
 	m.notice = kit.Notice{}
 	switch {
@@ -457,7 +452,7 @@ func (m *Model) click(at tea.Mouse) tea.Cmd {
 	case at.Y <= m.height-m.frameLines():
 		return m.Settle(m.top().Click(at.X, at.Y-1))
 	case at.Y < m.height-1:
-		return m.carryOut(talk.ModelsRequested{})
+		return m.handle(talk.ModelsRequested{})
 	default:
 		if h, ok := m.hintAt(m.top().Footer(), at.X); ok && len(h.Keys()) > 0 {
 			return m.Press(kit.KeyPress(h.Keys()[0]))
@@ -466,7 +461,7 @@ func (m *Model) click(at tea.Mouse) tea.Cmd {
 	return nil
 }
 
-// wheelLines is how far a turn of the wheel goes.
+// wheelLines is how far one step of the mouse wheel scrolls.
 const wheelLines = 3
 
 func (m *Model) wheel(at tea.Mouse) {
@@ -487,7 +482,7 @@ func (m *Model) View() tea.View {
 	if m.look.Mouse() {
 		v.MouseMode = tea.MouseModeCellMotion
 	}
-	if m.width < leastWidth || m.height < leastHeight {
+	if m.width < minWidth || m.height < minHeight {
 		v.SetContent(small(m.width, m.height))
 		return v
 	}
@@ -501,7 +496,7 @@ func (m *Model) View() tea.View {
 	return v
 }
 
-// draw draws the frame's lines, and says where in them the cursor is.
+// draw draws the lines of the frame, and returns the cursor in them.
 func (m *Model) draw() ([]string, *tea.Cursor) {
 	top := m.top()
 	body, cursor := top.View()
@@ -531,19 +526,19 @@ func (m *Model) draw() ([]string, *tea.Cursor) {
 	return append(lines, m.drawFoot(top.Footer())), cursor
 }
 
-// small asks for room.
+// small asks for a larger window.
 func small(width, height int) string {
 	lines := kit.Wrap("bise needs a larger window.", width)
 	return strings.Join(lines[:min(max(0, height), len(lines))], "\n")
 }
 
-// A tab is a mode's name in the head.
+// A tab is the name of a mode in the first line.
 type tab struct {
 	mode, left int
 	text       string
 }
 
-// tabs are those that the head shows.
+// tabs returns the visible tabs.
 func (m *Model) tabs() []tab {
 	if m.width < kit.WideColumns {
 		return []tab{{m.current, 7, modes[m.current]}}
@@ -557,7 +552,7 @@ func (m *Model) tabs() []tab {
 	return list
 }
 
-// head is the first line: who this is, what is on, and with which model.
+// head draws the first line: the tabs, or the title of the dialog, and the model.
 func (m *Model) head() string {
 	left, at := " "+m.look.Theme.Brand, 5
 	right := ""
@@ -579,7 +574,7 @@ func (m *Model) head() string {
 	return kit.Spread(left, right, m.width-1)
 }
 
-// drawFoot is the last line.
+// drawFoot draws the last line.
 func (m *Model) drawFoot(f kit.Footer) string {
 	width := m.width - 2
 	if m.notice.Text != "" {
@@ -595,7 +590,7 @@ func (m *Model) drawFoot(f kit.Footer) string {
 	return " " + kit.Spread(f.Left, m.look.Theme.Muted.Render(kit.JoinHints(f.Hints, m.hintsWidth(f))), width)
 }
 
-// hintsWidth is how much of the foot its hints may take.
+// hintsWidth returns the width of the footer's hints.
 func (m *Model) hintsWidth(f kit.Footer) int {
 	width := m.width - 2
 	if f.Left == "" {
@@ -604,7 +599,7 @@ func (m *Model) hintsWidth(f kit.Footer) int {
 	return max(width-kit.Width(f.Left)-3, min(width/3, 10))
 }
 
-// hintAt is the hint that stands at a column of the foot.
+// hintAt returns the hint at a column of the footer.
 func (m *Model) hintAt(f kit.Footer, x int) (kit.Hint, bool) {
 	list := kit.FitHints(f.Hints, m.hintsWidth(f))
 	from := 1

@@ -52,7 +52,7 @@ func TestProblem(t *testing.T) {
 	o.Problem = nil
 	o.Settings.Keys = map[string]config.Keys{"quit": {"ctrl+t"}, "qiut": {"q"}}
 	d = drive(t, o, 80, 24)
-	d.sees(`config.toml: interface.keys has no key for "qiut"`)
+	d.sees(`config.toml: unknown name "qiut" in interface.keys`)
 	d.pressed("ctrl+c")
 	if d.quit {
 		t.Error("ctrl+c quits, though it was given away")

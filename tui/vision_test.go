@@ -63,7 +63,7 @@ func (d *driver) vision() {
 	d.until("the model", func() bool { return d.chat().Using().State == engines.Ready })
 	d.typed("/vision")
 	d.pressed("enter")
-	d.sees("Ask about a picture.")
+	d.sees("Ask about an image.")
 }
 
 // attaches attaches a picture, and waits until it is counted.
@@ -123,7 +123,7 @@ func TestVisionGoesThroughPictures(t *testing.T) {
 	d.sees("evening.png 160×90")
 	d.pressed("alt+.")
 	d.sees("tall.png 40×80")
-	d.typed("/picture")
+	d.typed("/image")
 	d.pressed("enter")
 	d.sees("evening.png 160×90")
 
@@ -160,7 +160,8 @@ func TestVisionSaysThatTheModelIsBlind(t *testing.T) {
 	d.vision()
 	d.typed("/attach evening.png")
 	d.pressed("enter")
-	d.sees("Ministral 3 8B does not see: ctrl+l")
+	d.sees("Ministral 3 8B has no vision encoder:")
+	d.sees("ctrl+l another model")
 }
 
 // twoPages is a PDF of two empty pages.
@@ -219,8 +220,8 @@ func TestVisionMakesRoom(t *testing.T) {
 	d.asks("What is it?")
 	d.answered()
 	d.sees("It is small.")
-	d.sees("a picture is shown to the model in ")
-	d.sees(" instead of 160×90: the context holds 100 tokens")
+	d.sees("image resized to ")
+	d.sees(" from 160×90: the context holds 100 tokens")
 	if w, _, err := preprocess.Size(last(t, s).Messages[0].Content[0].ImageURL); err != nil || w > 120 {
 		t.Errorf("the model sees %d columns, %v", w, err)
 	}
@@ -261,7 +262,7 @@ func TestPixelsWhereTheTerminalHasThem(t *testing.T) {
 	d.send(tea.TerminalVersionMsg{Name: "kitty(0.39.1)"})
 	sent := func() string { return strings.Join(d.raw, "") }
 	d.attaches("evening.png")
-	d.until("the picture", func() bool { return strings.Contains(sent(), "U=1") })
+	d.until("the image", func() bool { return strings.Contains(sent(), "U=1") })
 	if n := strings.Count(d.m.View().Content, "\U0010eeee"); n == 0 {
 		t.Errorf("no placeholders:\n%s", d.frame())
 	}

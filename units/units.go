@@ -1,5 +1,4 @@
-// Package units says quantities the way people read them: sizes, times, speeds
-// and numbers of things.
+// Package units formats sizes, times, speeds and counts for display.
 package units
 
 import (
@@ -9,7 +8,7 @@ import (
 	"time"
 )
 
-// Size is a number of bytes as people write it: 98.4 MB, 2.15 GB, 13.3 GB.
+// Size formats a number of bytes: 98.4 MB, 2.15 GB, 13.3 GB.
 func Size(bytes int64) string {
 	x := float64(bytes)
 	for _, unit := range []string{"B", "kB", "MB", "GB"} {
@@ -21,7 +20,7 @@ func Size(bytes int64) string {
 	return Short(x) + " TB"
 }
 
-// Part is a part of a size: 3.1 of 13.3 GB, 940 MB of 13.3 GB.
+// Part formats a part of a size: 3.1 of 13.3 GB, 940 MB of 13.3 GB.
 func Part(done, total int64) string {
 	part, whole := Size(done), Size(total)
 	if number, unit, _ := strings.Cut(part, " "); strings.HasSuffix(whole, " "+unit) {
@@ -30,7 +29,7 @@ func Part(done, total int64) string {
 	return part + " of " + whole
 }
 
-// Short is a number with three digits, or all that it has before the point.
+// Short formats a number with three digits, or all digits before the point.
 func Short(x float64) string {
 	if x >= 999.5 {
 		return fmt.Sprintf("%.0f", x)
@@ -38,7 +37,7 @@ func Short(x float64) string {
 	return fmt.Sprintf("%.3g", x)
 }
 
-// Count is a number of tokens: 482, 4.1k, 32k, 1.2M.
+// Count formats a number of tokens: 482, 4.1k, 32k, 1.2M.
 func Count(n int) string {
 	for _, scale := range []struct {
 		one  float64
@@ -54,7 +53,7 @@ func Count(n int) string {
 	return fmt.Sprint(n)
 }
 
-// Duration is a time as people say it: 0.4 s, 25 s, 3 min, 2 h.
+// Duration formats a time: 0.4 s, 25 s, 3 min, 2 h.
 func Duration(d time.Duration) string {
 	switch {
 	case d < 9950*time.Millisecond:
@@ -67,7 +66,7 @@ func Duration(d time.Duration) string {
 	return fmt.Sprintf("%.0f h", d.Hours())
 }
 
-// Speed is a rate of tokens.
+// Speed formats a number of tokens per second.
 func Speed(rate float64) string {
 	if rate < 9.95 {
 		return fmt.Sprintf("%.1f tok/s", rate)
@@ -75,7 +74,7 @@ func Speed(rate float64) string {
 	return fmt.Sprintf("%.0f tok/s", rate)
 }
 
-// Plural is a number with its noun.
+// Plural formats a number with its noun.
 func Plural(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
@@ -83,7 +82,7 @@ func Plural(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// Precise is a short time with its milliseconds: 4 ms, 0.43 s, 12.4 s.
+// Precise formats a short time: 4 ms, 0.43 s, 12.4 s.
 func Precise(d time.Duration) string {
 	switch {
 	case d < 100*time.Millisecond:
@@ -94,7 +93,7 @@ func Precise(d time.Duration) string {
 	return fmt.Sprintf("%.1f s", d.Seconds())
 }
 
-// Bar is a bar of n columns, a share of which is full.
+// Bar draws a progress bar.
 func Bar(share float64, columns int) string {
 	full := max(0, min(columns, int(share*float64(columns)+0.5)))
 	return strings.Repeat("━", full) + strings.Repeat("─", max(0, columns-full))

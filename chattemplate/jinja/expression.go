@@ -87,7 +87,7 @@ func (a callArguments) eval(m *machine, s *scope) arguments {
 	return out
 }
 
-// get is the argument at place i, or of this name.
+// get returns the argument at position i, or by name.
 func (a arguments) get(i int, name string) (Value, bool) {
 	if i < len(a.list) {
 		return a.list[i], true
@@ -96,7 +96,7 @@ func (a arguments) get(i int, name string) (Value, bool) {
 	return v, ok
 }
 
-// text is an argument that must be a string.
+// text returns a string argument.
 func (a arguments) text(i int, name string) (Text, bool) {
 	v, ok := a.get(i, name)
 	if !ok || v == nil {
@@ -109,7 +109,7 @@ func (a arguments) text(i int, name string) (Text, bool) {
 	return t, true
 }
 
-// integer is an argument that must be one, d when it is not given.
+// integer returns an integer argument, d by default.
 func (a arguments) integer(i int, name string, d int64) int64 {
 	v, ok := a.get(i, name)
 	if !ok || v == nil {
@@ -118,7 +118,7 @@ func (a arguments) integer(i int, name string, d int64) int64 {
 	return integer(v, "the argument "+name)
 }
 
-// truth is an argument's bool(), false when it is not given.
+// truth returns an argument's bool(), false by default.
 func (a arguments) truth(i int, name string) bool {
 	v, _ := a.get(i, name)
 	return truth(v)
@@ -128,7 +128,7 @@ func attribute(of expression, name string) expression {
 	return func(m *machine, s *scope) Value { return attr(m.eval(of, s), name) }
 }
 
-// attr is v.name: a method before a key, as Python has it.
+// attr is v.name: methods come before keys, as in Jinja.
 func attr(v Value, name string) Value {
 	switch v := v.(type) {
 	case undefined:
@@ -158,7 +158,7 @@ func item(of, key expression) expression {
 	return func(m *machine, s *scope) Value { return m.item(m.eval(of, s), m.eval(key, s)) }
 }
 
-// item is v[key]: a key before a method.
+// item is v[key]: keys come before methods.
 func (m *machine) item(v, key Value) Value {
 	switch v := v.(type) {
 	case undefined:
@@ -508,7 +508,7 @@ func (m *machine) repeat(a, b Value) (Value, bool) {
 	return nil, false
 }
 
-// times counts n times as many bytes, or steps when there are none.
+// times counts n×bytes, and n steps.
 func (m *machine) times(n int64, bytes int) {
 	if n > math.MaxInt32 {
 		panic(fault{ErrLimit})

@@ -103,7 +103,7 @@ func orDefault(_ *machine, v Value, a arguments) Value {
 	return v
 }
 
-// indent puts spaces before every line but the first, and but empty ones.
+// indent indents every line except the first and empty ones.
 func indent(m *machine, v Value, a arguments) Value {
 	t := m.str(v)
 	pad := String(strings.Repeat(" ", 4))
@@ -293,8 +293,8 @@ func folded(v Value, sensitive bool) Value {
 	return v
 }
 
-// sorted is sort(reverse, case_sensitive, attribute), its arguments from place
-// first on.
+// sorted implements sort(reverse, case_sensitive, attribute); its arguments begin at
+// first.
 func (m *machine) sorted(items []Value, a arguments, first int) *List {
 	sensitive := a.truth(first+1, "case_sensitive")
 	path, hasPath := a.get(first+2, "attribute")
@@ -325,7 +325,7 @@ func (m *machine) sorted(items []Value, a arguments, first int) *List {
 	return NewList(out...)
 }
 
-// dictSort is the pairs of a mapping by key, or by value.
+// dictSort returns the pairs of a mapping, sorted by key or by value.
 func dictSort(m *machine, v Value, a arguments) Value {
 	by := int64(0)
 	if t, ok := a.text(1, "by"); ok && t.s == "value" {

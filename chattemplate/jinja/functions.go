@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// functions are there in every template.
+// functions are the global functions.
 var functions map[string]function
 
 func init() {
@@ -73,7 +73,7 @@ func rangeOf(m *machine, a arguments) Value {
 	return NewList(items...)
 }
 
-// Clock makes the function strftime_now, with which templates write the date.
+// Clock makes the function strftime_now, which templates use to write the date.
 func Clock(now func() time.Time) Value {
 	return function(func(m *machine, a arguments) Value {
 		format, _ := a.text(0, "format")
@@ -88,7 +88,7 @@ var timeFormats = map[byte]string{
 	'F': "2006-01-02", 'D': "01/02/06", 'T': "15:04:05", 'R': "15:04", 'c': "Mon Jan _2 15:04:05 2006", 'x': "01/02/06", 'X': "15:04:05",
 }
 
-// strftime is C's, in English. %-d is %d without its zero.
+// strftime is C's strftime in English. %-d is %d without leading zeros.
 func strftime(format string, t time.Time) string {
 	var b strings.Builder
 	for i := 0; i < len(format); i++ {

@@ -19,7 +19,7 @@ import (
 	"fmt"
 )
 
-// Limits bound what rendering may take.
+// Limits bound the cost of rendering.
 type Limits struct {
 	Steps int   // evaluations of a node; long strings count as more
 	Bytes int64 // made in strings and lists, over the whole run
@@ -34,8 +34,8 @@ const (
 	maxValue   = 100     // of lists and maps in each other
 )
 
-// A Raised is the error of a template that called raise_exception: it refuses
-// the conversation and says why.
+// A Raised is the error of a template that called raise_exception to reject a
+// conversation.
 type Raised struct {
 	Message string
 }
@@ -45,7 +45,7 @@ func (r *Raised) Error() string { return r.Message }
 // ErrLimit reports that rendering took more than its limits allow.
 var ErrLimit = errors.New("it exceeds the limits of time and memory")
 
-// A Template is ready to be rendered, from any goroutine.
+// A Template is a parsed template. It may be used from any goroutine.
 type Template struct {
 	body  []statement
 	names map[string]bool
@@ -73,8 +73,8 @@ func Parse(source string) (t *Template, err error) {
 // Mentions reports whether the template uses a variable of this name.
 func (t *Template) Mentions(name string) bool { return t.names[name] }
 
-// Render runs the template. The error is a *[Raised] in its chain when the
-// template refused, [ErrLimit] when it took too much.
+// Render runs the template. The error wraps a *[Raised] if the template rejects the
+// conversation, or [ErrLimit].
 func (t *Template) Render(variables *Dict, limits Limits) (out Text, err error) {
 	m := &machine{steps: limits.Steps, bytes: limits.Bytes}
 	defer func() {

@@ -12,8 +12,8 @@ import (
 	"unicode/utf8"
 )
 
-// FromJSON is the value of a JSON text from outside, with its keys in their
-// order. All strings in it have the source.
+// FromJSON converts a JSON text from outside; keys keep their order. All strings get the
+// source.
 func FromJSON(data []byte, source int) (Value, error) {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
@@ -100,7 +100,7 @@ func toJSON(m *machine, v Value, a arguments) Value {
 		}
 		style.item = ","
 	}
-	// Jinja's own filter takes the indentation first.
+	// Jinja's tojson takes the indentation first.
 	if n, ok := a.get(0, "ensure_ascii"); ok && len(a.list) == 1 {
 		if i, isInt := n.(int64); isInt {
 			m.times(max(0, i), 1)
@@ -201,7 +201,7 @@ func (m *machine) pairs(d *Dict, sorted bool) [][2]Value {
 	return out
 }
 
-// jsonKey is what json.dumps makes of a key that is not a string.
+// jsonKey is json.dumps's form of a key that is not a string.
 func jsonKey(v Value) string {
 	switch v := v.(type) {
 	case bool:
@@ -226,8 +226,8 @@ func jsonFloat(f float64) string {
 	return float(f)
 }
 
-// quoteJSON is Python's: only quotes, backslashes and control characters are
-// escaped, and with ascii all that is beyond it.
+// quoteJSON quotes like Python: it escapes quotes, backslashes and control characters, and
+// with ascii also all non-ASCII characters.
 func quoteJSON(s string, ascii bool) string {
 	var b strings.Builder
 	b.Grow(len(s) + 2)

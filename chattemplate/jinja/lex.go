@@ -49,9 +49,9 @@ type lexer struct {
 	at     int
 	line   int
 	tokens []token
-	// fresh reports that a line begins here, as far as lstrip_blocks goes.
+	// fresh reports that a line begins here, for lstrip_blocks.
 	fresh bool
-	// strip reports that the tag before took away white space after it: -%}.
+	// strip reports that the last tag ended with -%}, which removes white space after it.
 	strip bool
 }
 
@@ -118,7 +118,7 @@ func (l *lexer) data() {
 	l.strip = false
 }
 
-// before takes away what the tag that follows wants gone from text.
+// before removes the end of text as the following tag requires.
 func (l *lexer) before(text, tag string) string {
 	sign := byte(0)
 	if len(tag) > 2 {
@@ -137,8 +137,7 @@ func (l *lexer) before(text, tag string) string {
 	return text
 }
 
-// after takes away what a tag wants gone after it: sign is what it has before
-// its closing brackets.
+// after handles the text after a tag: sign is the character before its closing brackets.
 func (l *lexer) after(sign string, block bool) {
 	l.fresh = false
 	switch {
@@ -161,7 +160,7 @@ func (l *lexer) comment() {
 	l.after(sign, true)
 }
 
-// raw reads {% raw %}…{% endraw %}, whose inside is text.
+// raw reads {% raw %}text{% endraw %}.
 func (l *lexer) raw() bool {
 	inner, ok := l.bare("raw")
 	if !ok {

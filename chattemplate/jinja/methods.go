@@ -10,7 +10,7 @@ import (
 // dictMethods are Python's, except for the modifying ones.
 var dictMethods map[string]func(*machine, *Dict, arguments) Value
 
-// textMethods are Python's that templates use.
+// textMethods are the methods of Python's str that templates use.
 var textMethods map[string]func(*machine, Text, arguments) Value
 
 func init() {
@@ -105,8 +105,8 @@ func (m *machine) split(t Text, a arguments, right bool) *List {
 		i += n + len(sep.s)
 	}
 	if right {
-		// Separators that overlap are found from the right by Python; the ones
-		// that templates split at do not.
+		// Python searches overlapping separators from the right; those in templates do not
+		// overlap.
 		if limit >= 0 && int64(len(at)) > limit {
 			at = at[int64(len(at))-limit:]
 		}
@@ -194,7 +194,7 @@ func affix(has func(s, x string) bool) func(*machine, Text, arguments) Value {
 	}
 }
 
-// replace is str.replace(old, new, count), of which the filter is the same.
+// replace is str.replace(old, new, count) and the filter.
 func (m *machine) replace(t Text, a arguments) Text {
 	old, _ := a.text(0, "old")
 	with, _ := a.text(1, "new")
@@ -224,7 +224,7 @@ func (m *machine) replace(t Text, a arguments) Text {
 	return b.text()
 }
 
-// joinList is sep.join, which takes values of every kind as the filter does.
+// joinList is sep.join for values of every kind, as in the filter.
 func (m *machine) joinList(items []Value, sep Text) Text {
 	texts := make([]Text, 0, 2*len(items))
 	for i, v := range items {
@@ -237,8 +237,8 @@ func (m *machine) joinList(items []Value, sep Text) Text {
 	return m.join(texts...)
 }
 
-// remake makes a method of a function that changes letters, which may change
-// how many bytes they take.
+// remake makes a method of a function that changes letters, and so possibly the number of
+// bytes.
 func remake(f func(string) string) func(*machine, Text, arguments) Value {
 	return func(m *machine, t Text, _ arguments) Value {
 		m.make(2*len(t.s) + 24*len(t.marks))

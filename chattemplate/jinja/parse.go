@@ -31,7 +31,7 @@ func (p *parser) next() token {
 	return t
 }
 
-// at reports whether a token of this kind comes, with this text unless "".
+// at reports whether the next token has this kind, and this text unless text is "".
 func (p *parser) at(kind tokenKind, text string) bool {
 	t := p.peek()
 	return t.kind == kind && (text == "" || t.text == text)
@@ -55,7 +55,7 @@ func (p *parser) expect(kind tokenKind, text, what string) token {
 	return p.next()
 }
 
-// enter counts a level of nesting; what it returns leaves it.
+// enter enters a level of nesting. The result leaves it.
 func (p *parser) enter() func() {
 	if p.nesting++; p.nesting > maxNesting {
 		fail("it is nested more than %d levels deep", maxNesting)
@@ -63,8 +63,8 @@ func (p *parser) enter() func() {
 	return func() { p.nesting-- }
 }
 
-// block reads statements up to a tag that begins with one of these words, which
-// is left to the caller; without any, up to the end.
+// block reads statements up to a tag that begins with one of ends, which the caller reads;
+// without ends, up to the end.
 func (p *parser) block(ends ...string) []statement {
 	defer p.enter()()
 	var list []statement
@@ -181,7 +181,7 @@ func (p *parser) parseFor() statement {
 	return f.exec
 }
 
-// targets are the names that values go to.
+// targets reads the names to assign to.
 func (p *parser) targets() []string {
 	round := p.operator("(")
 	names := []string{p.expect(tokenName, "", "a name").text}
@@ -204,7 +204,7 @@ func (p *parser) parseSet() statement {
 		p.tagEnd()
 		return s.exec
 	}
-	// What the block renders, through filters.
+	// The rendered block, filtered.
 	s.filters = p.filters(nil)
 	s.body = p.body("endset")
 	p.end()
@@ -234,7 +234,7 @@ func (p *parser) parseMacro() statement {
 	return m.exec
 }
 
-// tuple reads expressions with commas between them; one alone is itself.
+// tuple reads expressions with commas between them; a single one is not a tuple.
 func (p *parser) tuple(conditions bool) expression {
 	one := p.expression
 	if !conditions {
@@ -254,7 +254,7 @@ func (p *parser) tuple(conditions bool) expression {
 	return list(items, true)
 }
 
-// expression reads a if b else c, and all that binds tighter.
+// expression reads a if b else c, and everything of higher precedence.
 func (p *parser) expression() expression {
 	defer p.enter()()
 	e := p.or()
@@ -320,7 +320,7 @@ func (p *parser) comparison() expression {
 	}
 }
 
-// chain reads operators of one level, which group to the left.
+// chain reads left-associative operators of one precedence.
 func (p *parser) chain(tighter func() expression, ops ...string) expression {
 	e := tighter()
 	for p.peek().kind == tokenOperator && slices.Contains(ops, p.peek().text) {
@@ -536,7 +536,7 @@ func (p *parser) filtersAndTests(e expression) expression {
 	}
 }
 
-// test reads what comes after is. One argument may stand without parentheses.
+// test reads a test after is. A single argument needs no parentheses.
 func (p *parser) test(e expression) expression {
 	not := p.keyword("not")
 	name := p.next()

@@ -16,10 +16,10 @@ func (m *machine) step(n int) {
 	}
 }
 
-// touch counts going through n bytes.
+// touch counts reading n bytes.
 func (m *machine) touch(n int) { m.step(n / 256) }
 
-// make counts n bytes of memory, before they are taken.
+// make counts n bytes of memory before they are allocated.
 func (m *machine) make(n int) {
 	if m.bytes -= int64(n); m.bytes < 0 || n < 0 {
 		panic(fault{ErrLimit})
@@ -41,7 +41,7 @@ func (m *machine) write(t Text) {
 	m.out.add(t)
 }
 
-// capture runs what writes, and returns what it wrote.
+// capture returns the output of write.
 func (m *machine) capture(write func()) Text {
 	outer := m.out
 	var b builder
@@ -51,7 +51,7 @@ func (m *machine) capture(write func()) Text {
 	return b.text()
 }
 
-// A scope holds variables. Names that it lacks are looked for in its parent.
+// A scope holds variables. Missing names are looked up in its parent.
 type scope struct {
 	vars   map[string]Value
 	parent *scope
@@ -128,7 +128,7 @@ type forLoop struct {
 	over      expression
 	only      expression // which elements; nil: all
 	body      []statement
-	otherwise []statement // runs when there are none
+	otherwise []statement // runs without elements
 }
 
 func (f *forLoop) exec(m *machine, s *scope) signal {
@@ -278,7 +278,7 @@ func filterBlock(body []statement, filters expression, line int) statement {
 type macro struct {
 	name     string
 	params   []string
-	defaults []expression // nil where there is none
+	defaults []expression // nil for a required parameter
 	body     []statement
 }
 

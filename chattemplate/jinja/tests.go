@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// tests are what can come after is.
+// tests are the tests of the operator is.
 var tests map[string]func(*machine, Value, arguments) bool
 
 func init() {

@@ -6,20 +6,20 @@ import (
 	"strings"
 )
 
-// A Text is a string that knows where its bytes come from.
+// A Text is a string that records the source of its bytes.
 type Text struct {
 	s     string
 	marks []mark // of bytes from outside, in order, apart from each other
 }
 
-// A mark says that bytes from up to to come from a source.
+// A mark assigns the bytes [from, to) to a source.
 type mark struct{ from, to, source int }
 
 // String makes text that comes from the template.
 func String(s string) Text { return Text{s: s} }
 
-// Outside makes text that came from outside. The source, at least 1, is the
-// caller's number for it.
+// Outside makes text from outside. The source, at least 1, is a number that the caller
+// chooses.
 func Outside(s string, source int) Text {
 	if s == "" {
 		return Text{}
@@ -27,11 +27,10 @@ func Outside(s string, source int) Text {
 	return Text{s, []mark{{0, len(s), source}}}
 }
 
-// String is the text without its origins.
+// String returns the text without its sources.
 func (t Text) String() string { return t.s }
 
-// Runs yields the text in pieces of one origin: the source, or 0 for what the
-// template wrote.
+// Runs yields runs of bytes with the same source, which is 0 for the template.
 func (t Text) Runs() iter.Seq2[string, int] {
 	return func(yield func(string, int) bool) {
 		at := 0
@@ -50,7 +49,7 @@ func (t Text) Runs() iter.Seq2[string, int] {
 	}
 }
 
-// Cut is the text without what follows its first n bytes.
+// Cut returns the first n bytes.
 func (t Text) Cut(n int) Text { return t.slice(0, n) }
 
 // slice is bytes i to j.
@@ -69,8 +68,8 @@ func (t Text) slice(i, j int) Text {
 	return out
 }
 
-// remade is a string that was made from the text in a way that loses where its
-// bytes were. If any came from outside, all count as such.
+// remade is a string computed from the text whose bytes cannot be traced. If any byte came
+// from outside, all count as such.
 func (t Text) remade(s string) Text {
 	if len(t.marks) == 0 {
 		return String(s)

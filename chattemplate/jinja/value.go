@@ -21,7 +21,7 @@ type List struct {
 // NewList makes a list.
 func NewList(items ...Value) *List { return &List{items: items} }
 
-// A Dict is a map that keeps its order. Templates cannot change it.
+// A Dict is a map with ordered keys. Templates cannot change it.
 type Dict struct {
 	keys, values []Value
 	index        map[any]int
@@ -72,7 +72,7 @@ func (d *Dict) items() *List {
 	return NewList(list...)
 }
 
-// hash is what keys are compared by: text without its origin, numbers by value.
+// hash is the identity of a key: text without its sources, numbers by value.
 func hash(key Value) (any, bool) {
 	switch k := key.(type) {
 	case Text:
@@ -92,7 +92,7 @@ func hash(key Value) (any, bool) {
 }
 
 type (
-	// undefined is a variable or an attribute that is not there.
+	// undefined is a missing variable or attribute.
 	undefined struct{ name string }
 	// A namespace is the one value that templates can change.
 	namespace struct{ vars map[string]Value }
@@ -100,7 +100,7 @@ type (
 	function func(*machine, arguments) Value
 )
 
-// kind names a value's type in errors, in Python's words.
+// kind names a value's type in errors.
 func kind(v Value) string {
 	switch v := v.(type) {
 	case nil:
@@ -160,7 +160,7 @@ func number(v Value) (i int64, f float64, isInt, ok bool) {
 	return 0, 0, false, false
 }
 
-// integer is a value that must be one.
+// integer converts a value that must be an integer.
 func integer(v Value, what string) int64 {
 	i, _, isInt, _ := number(v)
 	if !isInt {
@@ -307,7 +307,7 @@ func (m *machine) contains(in, v Value) bool {
 	return slices.ContainsFunc(m.iterate(in), func(x Value) bool { return m.equal(x, v, 0) })
 }
 
-// str is Python's str(), and "" for what is undefined.
+// str is Python's str(), "" for an undefined value.
 func (m *machine) str(v Value) Text {
 	switch v := v.(type) {
 	case Text:
@@ -377,8 +377,8 @@ func (m *machine) repr(b *builder, v Value, depth int) {
 	}
 }
 
-// quote writes a string as Python does: in single quotes, unless it has some
-// and no double ones.
+// quote writes a string like Python: in single quotes, unless it contains them and no
+// double quotes.
 func (m *machine) quote(b *builder, t Text) {
 	q := "'"
 	if strings.Contains(t.s, "'") && !strings.Contains(t.s, `"`) {
@@ -391,8 +391,8 @@ func (m *machine) quote(b *builder, t Text) {
 	b.own(q)
 }
 
-// float is Python's repr of a float: the shortest digits that read back, with a
-// point or an exponent.
+// float is Python's repr of a float: the shortest digits that identify it, with a point or
+// an exponent.
 func float(f float64) string {
 	switch {
 	case math.IsInf(f, 1):

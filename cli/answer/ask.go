@@ -22,6 +22,8 @@ import (
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/modes/chat"
+	"github.com/bise-sh/bise/modes/progress"
+	"github.com/bise-sh/bise/modes/vision"
 	"github.com/bise-sh/bise/units"
 )
 
@@ -86,15 +88,13 @@ func runAsk(ctx context.Context, con *console.Console, lib *library.Library, con
 	if err != nil {
 		return err
 	}
-	r := q.Request()
-	if r.Sampling, err = v.sampling.Options(conf.Sampling); err != nil {
+	sampling, err := v.sampling.Options(conf.Sampling)
+	if err != nil {
 		return err
 	}
-	if v.noThinking {
-		r.ReasoningEffort = "none"
-	}
+	var format *engine.ResponseFormat
 	if v.schema != "" {
-		if r.ResponseFormat, err = schema(ctx, v.schema); err != nil {
+		if format, err = schema(ctx, v.schema); err != nil {
 			return err
 		}
 	}
@@ -107,7 +107,11 @@ func runAsk(ctx context.Context, con *console.Console, lib *library.Library, con
 		return err
 	}
 	defer kept.close()
-	r.Messages = append(before, r.Messages...)
+	r := chat.Request(v.system, append(before, q.Message())...)
+	r.Sampling, r.ResponseFormat = sampling, format
+	if v.noThinking {
+		r.ReasoningEffort = "none"
+	}
 	if model == "" {
 		model = kept.Conversation.Model
 	}
@@ -118,23 +122,20 @@ func runAsk(ctx context.Context, con *console.Console, lib *library.Library, con
 	defer e.Close()
 	ref, _ := lib.Choose(model)
 	kept.by(e.Info(), ref, r.Choices())
-	if info := e.Info(); q.HasImages() && info.Architecture != "" && !info.Can.Vision {
-		return con.Fail(&fault.Error{
-			Kind: fault.Unsupported, Param: "image", Msg: fmt.Sprintf("%s cannot see images", info.Model),
-			Advice: "Name a model that can with -m, such as pixtral-12b.",
-		})
+	if err := vision.Check(e.Info()); err != nil && len(q.Images()) > 0 {
+		return con.Fail(err)
 	}
 	if v.shows {
-		if err := showImages(ctx, con, images(q), tokenCounter(lib, model, e, v.load.Projector)); err != nil {
+		if err := showImages(ctx, con, q.Images(), tokenCounter(lib, model, e, v.load.Projector)); err != nil {
 			return con.Fail(err)
 		}
 	}
-	return runAnswer(ctx, con, fitting(con, e, images(q)), r, v, kept)
+	return runAnswer(ctx, con, fitting(con, e, q.Images()), r, v, kept)
 }
 
 // question gathers what is asked.
 func question(ctx context.Context, con *console.Console, v ask, prompt string) (chat.Question, error) {
-	q := chat.Question{System: v.system, Prompt: prompt}
+	q := chat.Question{Prompt: prompt}
 	r := input.New(con)
 	if err := v.from.Apply(con, r); err != nil {
 		return q, err
@@ -168,24 +169,13 @@ func question(ctx context.Context, con *console.Console, v ask, prompt string) (
 			q.Attached = append(q.Attached, attach.Attachment{Name: list[i].Name, Image: &list[i]})
 		}
 	}
-	if strings.TrimSpace(prompt) == "" && len(images(q)) == len(q.Attached) {
+	if strings.TrimSpace(prompt) == "" && len(q.Images()) == len(q.Attached) {
 		if len(q.Attached) > 0 {
 			return q, noQuestion(v, q.Attached[0].Name)
 		}
 		return q, &fault.Error{Kind: fault.Usage, Msg: "there is nothing to answer", Advice: `Ask something: bise ask "how does a slice grow in Go?", or pipe a text in.`}
 	}
 	return q, nil
-}
-
-// images returns the images of a question.
-func images(q chat.Question) []attach.Image {
-	var list []attach.Image
-	for _, a := range q.Attached {
-		if a.Image != nil {
-			list = append(list, *a.Image)
-		}
-	}
-	return list
 }
 
 // schema reads the form that the answer is to have.
@@ -217,7 +207,7 @@ func schema(ctx context.Context, path string) (*engine.ResponseFormat, error) {
 func runAnswer(ctx context.Context, con *console.Console, e engine.Engine, r engine.ChatRequest, v ask, kept *recording) error {
 	began := time.Now()
 	s := show{
-		con: con, name: e.Info().Model, limit: r.MaxTokens,
+		con: con, progress: progress.Progress{Model: e.Info().Model}, limit: r.MaxTokens,
 		choices: choices{
 			n: r.Choices(), rule: choiceRule(con, r.Choices()),
 			sheet: func() console.Sheet { return con.Sheet(v.raw || v.schema != "") },
@@ -249,12 +239,10 @@ func runAnswer(ctx context.Context, con *console.Console, e engine.Engine, r eng
 // show shows the events of an answer.
 type show struct {
 	con     *console.Console
-	name    string // of the model
-	limit   *int   // tokens that the person allowed
+	limit   *int // the limit of tokens that the user set
 	choices choices
 
-	reading  reading
-	loading  bool
+	progress progress.Progress
 	loaded   time.Time // when the model was; zero when nothing waited for it
 	thinking time.Time // when it began; zero when the model does not think
 	done     engine.Done
@@ -277,28 +265,23 @@ func (s *show) take(event engine.Event) error {
 		if err := s.choices.finish(e.Choice); err != nil {
 			return err
 		}
-		s.ended(e)
+		s.finish(e)
 	}
 	return nil
 }
 
 // await shows what happens before and beside the answer's text.
 func (s *show) await(event engine.Event) {
-	_, loading := event.(engine.Loading)
-	if s.loading && !loading {
+	loading := s.progress.Phase == progress.Loading
+	s.progress.Observe(event, time.Now())
+	if loading && s.progress.Phase != progress.Loading {
 		s.loaded = time.Now()
 	}
-	s.loading = loading
 	switch e := event.(type) {
-	case engine.Loading:
-		s.con.Wait(func(columns int) string {
-			return console.Bar("loading "+s.name, e.Fraction, fmt.Sprintf("  %.0f %%", e.Fraction*100), columns)
-		})
-	case engine.Progress:
-		s.reading.update(e)
-		s.con.Wait(s.reading.line)
+	case engine.Loading, engine.Progress:
+		waitFor(s.con, s.progress.Line())
 	case engine.LeftOut:
-		s.con.Notef("%s", leftOut(e))
+		s.con.Notef("%s.", chat.LeftOut(e))
 	case engine.ThinkingDelta:
 		s.think()
 	case engine.Done:
@@ -326,54 +309,43 @@ func (s *show) write() {
 	}
 }
 
-// ended tells an end that is not the model's own.
-func (s *show) ended(e engine.Finish) {
+// finish notes an answer that is cut off.
+func (s *show) finish(e engine.Finish) {
 	which := "the answer"
 	if s.choices.n > 1 {
 		which = fmt.Sprintf("answer %d", e.Choice+1)
 	}
-	switch e.Reason {
-	case engine.FinishLength:
-		if s.limit != nil {
-			s.con.Notef("%s is cut off after %s (--max-tokens).", which, units.Plural(*s.limit, "token"))
-			return
-		}
-		s.con.Notef("%s is cut off: the server allows no more tokens.", which)
-	case engine.FinishModelLength:
-		s.con.Notef("%s is cut off: the context is full.", which)
+	limit, flag := 0, ""
+	if e.Reason == engine.FinishLength && s.limit != nil {
+		limit, flag = *s.limit, " (--max-tokens)"
+	}
+	if reason := chat.CutOff(e.Reason, limit); reason != "" {
+		s.con.Notef("%s is %s%s.", which, reason, flag)
 	}
 }
 
-// leftOut tells what the model does not see.
-func leftOut(e engine.LeftOut) string {
-	return fmt.Sprintf("%s (%s tokens) are not in the model's view: its context holds %s tokens.",
-		units.Plural(e.Messages, "earlier message"), units.Count(e.Tokens), units.Count(e.Context))
-}
-
-// printStats tells what an answer took, in two lines: tokens and times.
+// printStats prints the token counts and the times of an answer in two lines.
 func printStats(con *console.Console, d engine.Done, took time.Duration) {
 	u, t := d.Usage, d.Timings
-	tokens := fmt.Sprintf("%s read", units.Plural(u.PromptTokens, "token"))
+	tokens := units.Plural(u.PromptTokens, "prompt token")
 	if n := u.Cached(); n > 0 {
 		tokens += fmt.Sprintf(" (%d cached)", n)
 	}
-	tokens += fmt.Sprintf(", %d written", u.CompletionTokens)
-	for _, r := range []struct {
-		what string
-		rate float64
-	}{{"read", t.PrefillRate()}, {"wrote", t.DecodeRate()}} {
-		if r.rate > 0 {
-			tokens += fmt.Sprintf(" · %s %s", r.what, units.Speed(r.rate))
-		}
+	tokens += ", " + units.Plural(u.CompletionTokens, "completion token")
+	if rate := t.PrefillRate(); rate > 0 {
+		tokens += " · prefill " + units.Speed(rate)
+	}
+	if rate := t.DecodeRate(); rate > 0 {
+		tokens += " · decode " + units.Speed(rate)
 	}
 	fmt.Fprintln(con.Stderr, tokens)
 	var times []string
 	for _, p := range []struct {
-		what string
+		name string
 		d    time.Duration
-	}{{"load", t.Load}, {"queue", t.Queue}, {"restore", t.Restore}, {"first", t.FirstToken}, {"all", took}} {
+	}{{"load", t.Load}, {"queue", t.Queue}, {"restore", t.Restore}, {"first token", t.FirstToken}, {"total", took}} {
 		if p.d > 0 {
-			times = append(times, fmt.Sprintf("%s %s", p.what, units.Precise(p.d)))
+			times = append(times, p.name+" "+units.Precise(p.d))
 		}
 	}
 	fmt.Fprintln(con.Stderr, strings.Join(times, " · "))

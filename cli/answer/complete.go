@@ -21,6 +21,8 @@ import (
 	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/mistral/fim"
 	"github.com/bise-sh/bise/modes/code"
+	"github.com/bise-sh/bise/modes/progress"
+	"github.com/bise-sh/bise/render/term"
 	"github.com/bise-sh/bise/units"
 )
 
@@ -92,8 +94,8 @@ func runComplete(ctx context.Context, con *console.Console, lib *library.Library
 		return con.Fail(err)
 	}
 	defer e.Close()
-	con.Waitf("loading the model")
-	s := code.New(ctx, watched{e, progressOf(con)}, code.Options{Files: files, MaxTokens: v.maxTokens, Time: v.time})
+	con.Waitf("loading %s", e.Info().Model)
+	s := code.New(ctx, watched{e, showProgress(con, e.Info().Model)}, code.Options{Files: files, MaxTokens: v.maxTokens, Time: v.time})
 	defer s.Close()
 	c, err := s.Complete(ctx, p)
 	con.Erase()
@@ -106,7 +108,7 @@ func runComplete(ctx context.Context, con *console.Console, lib *library.Library
 // printCompletion prints a completion.
 func printCompletion(con *console.Console, c code.Completion, stats bool) error {
 	if stats {
-		fmt.Fprintf(con.Stderr, "%s read, %d of them new · %s\n", units.Plural(c.Prompt, "token"), c.Evaluated, units.Precise(c.Took))
+		fmt.Fprintln(con.Stderr, c.Stats())
 	}
 	if con.JSON {
 		return con.WriteJSON(struct {
@@ -230,19 +232,20 @@ func (w watched) Complete(ctx context.Context, r engine.CompletionRequest) iter.
 	}
 }
 
-// progressOf shows what a completion waits for.
-func progressOf(con *console.Console) func(engine.Event) {
-	var r reading
-	return func(ev engine.Event) {
-		switch ev := ev.(type) {
-		case engine.Loading:
-			con.Wait(func(columns int) string { return console.Bar("loading the model", ev.Fraction, "", columns) })
-		case engine.Progress:
-			r.update(ev)
-			now := r
-			con.Wait(now.line)
-		case engine.TextDelta:
-			con.Waitf("writing")
+// showProgress shows what a completion waits for.
+func showProgress(con *console.Console, model string) func(engine.Event) {
+	p := progress.Progress{Model: model}
+	return func(event engine.Event) {
+		p.Observe(event, time.Now())
+		if p.Phase != progress.Idle {
+			waitFor(con, p.Line())
+		} else {
+			con.Waitf("generating")
 		}
 	}
+}
+
+// waitFor shows a progress line.
+func waitFor(con *console.Console, l progress.Line) {
+	con.Wait(func(columns int) string { return term.ProgressLine(l.Text, l.Share, l.After, columns) })
 }

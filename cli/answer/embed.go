@@ -14,6 +14,7 @@ import (
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/library"
+	"github.com/bise-sh/bise/render/term"
 )
 
 // embedAtOnce is how many texts are sent in one request.
@@ -102,7 +103,7 @@ func runEmbed(ctx context.Context, con *console.Console, lib *library.Library, m
 	defer e.Close()
 	for done := 0; done < len(texts); {
 		con.Wait(func(columns int) string {
-			return console.Bar(fmt.Sprintf("embedding %d of %d", done, len(texts)), float64(done)/float64(len(texts)), "", columns)
+			return term.ProgressLine(fmt.Sprintf("embedding %d of %d", done, len(texts)), float64(done)/float64(len(texts)), "", columns)
 		})
 		batch := texts[done:min(done+embedAtOnce, len(texts))]
 		r := engine.EmbedRequest{Dimension: dimension}

@@ -67,21 +67,12 @@ func showImages(ctx context.Context, con *console.Console, images []attach.Image
 			size := terminal.Fit(p.Thumb.Rect.Max, min(columns-1, previewColumns), max(1, rows*2/3/min(len(images), 2)))
 			fmt.Fprint(con.Stderr, terminal.Draw(p.Thumb, size))
 		}
-		con.Notef("%s", caption(p, tokens))
+		con.Notef("%s", vision.Caption(p.Name, p.Width, p.Height, tokens))
 	}
 	if len(images) > 1 && sum > 0 && !con.JSON {
 		con.Notef("%s, %s tokens", units.Plural(len(images), "picture"), units.Count(sum))
 	}
 	return nil
-}
-
-// caption says what a picture is and what it costs: photo.jpg 1920×1080 → 2.3k tokens.
-func caption(p attach.Image, tokens int) string {
-	line := fmt.Sprintf("%s %d×%d", p.Name, p.Width, p.Height)
-	if tokens > 0 {
-		line += " → " + units.Count(tokens) + " tokens"
-	}
-	return line
 }
 
 // previewTerminal learns how images are drawn on a terminal.
@@ -118,7 +109,6 @@ func fitting(con *console.Console, e engine.Engine, images []attach.Image) engin
 		return e
 	}
 	return vision.Fitting{Engine: e, Resized: func(i int, before, after attach.Image, context int) {
-		con.Notef("%s is made smaller, from %d×%d to %d×%d: the context holds %s tokens.",
-			images[i].Name, before.Width, before.Height, after.Width, after.Height, units.Count(context))
+		con.Notef("%s.", vision.ResizedNote(images[i].Name, before, after, context))
 	}}
 }

@@ -79,12 +79,12 @@ func questionAsked(q chat.Question) history.Message {
 
 // take saves what an event adds.
 func (r *recording) take(ctx context.Context, event engine.Event) {
-	if r.closed || !r.Begun() && !history.Started(event) {
+	if r.closed || !r.HasBegun() && !history.IsAccepted(event) {
 		return
 	}
 	err := r.begin(ctx)
 	if err == nil {
-		err = r.Take(event)
+		err = r.Record(event)
 	}
 	if err != nil {
 		r.fail(err)
@@ -93,7 +93,7 @@ func (r *recording) take(ctx context.Context, event engine.Event) {
 
 // begin begins to record, once.
 func (r *recording) begin(ctx context.Context) (err error) {
-	if r.Begun() {
+	if r.HasBegun() {
 		return nil
 	}
 	if r.store, err = r.history.Open(); err != nil {

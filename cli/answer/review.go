@@ -3,7 +3,6 @@ package answer
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -17,6 +16,7 @@ import (
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/library"
+	"github.com/bise-sh/bise/modes/progress"
 	"github.com/bise-sh/bise/modes/review"
 	"github.com/bise-sh/bise/modes/review/change"
 	"github.com/bise-sh/bise/modes/review/diff"
@@ -166,16 +166,11 @@ func watchReview(con *console.Console, events func(func(review.Event, error) boo
 		}
 		switch event := event.(type) {
 		case review.Loading:
-			con.Wait(func(columns int) string {
-				return console.Bar("loading "+model, event.Fraction, fmt.Sprintf("  %.0f %%", event.Fraction*100), columns)
-			})
+			waitFor(con, progress.LoadingLine(model, event.Fraction))
 		case review.Planned:
 			parts = event.Parts
 		case review.Progress:
-			con.Wait(func(columns int) string {
-				text := fmt.Sprintf("reviewing %s of %s tokens", units.Count(event.Done), units.Count(event.Total))
-				return console.Bar(text, float64(event.Done)/float64(max(1, event.Total)), fmt.Sprintf("  %d of %d answers", event.Parts, parts), columns)
-			})
+			waitFor(con, event.Line(parts))
 		case review.Found:
 			con.Erase()
 			if err := w.Found(event.Finding); err != nil {

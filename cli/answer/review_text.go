@@ -73,11 +73,7 @@ func (t *textReview) write(f review.Finding) error {
 	if t.written++; t.written > 1 {
 		b.WriteByte('\n')
 	}
-	place := fmt.Sprintf("%s:%d", f.File, f.Line)
-	if f.EndLine > f.Line {
-		place += fmt.Sprintf("-%d", f.EndLine)
-	}
-	fmt.Fprintf(&b, "%s: %s: %s\n", t.link(f, t.styled(bold, t.clean(place))), t.styled(severityStyle[f.Severity], string(f.Severity)), t.clean(f.Title))
+	fmt.Fprintf(&b, "%s: %s: %s\n", t.link(f, t.styled(bold, t.clean(f.Place()))), t.styled(severityStyle[f.Severity], string(f.Severity)), t.clean(f.Title))
 	for line := range strings.Lines(f.Why) {
 		b.WriteString(t.wrapped(t.clean(strings.TrimSpace(line))))
 	}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"github.com/bise-sh/bise/attach"
 	"github.com/bise-sh/bise/cli/console"
 	"github.com/bise-sh/bise/cli/flags"
@@ -13,7 +15,6 @@ import (
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/library"
-	"github.com/spf13/cobra"
 )
 
 // See is the command bise see.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 
@@ -18,6 +17,7 @@ import (
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/modes/math"
+	"github.com/bise-sh/bise/modes/progress"
 	"github.com/bise-sh/bise/render/latex"
 	"github.com/bise-sh/bise/render/term"
 	"github.com/bise-sh/bise/units"
@@ -92,7 +92,7 @@ func runSolve(ctx context.Context, con *console.Console, lib *library.Library, c
 		return con.Fail(err)
 	}
 	defer e.Close()
-	s := solving{con: con, v: v, began: time.Now(), show: show{con: con, name: e.Info().Model, limit: p.Sampling.MaxTokens}}
+	s := solving{con: con, v: v, began: time.Now(), show: show{con: con, progress: progress.Progress{Model: e.Info().Model}, limit: p.Sampling.MaxTokens}}
 	r, err := math.Solve(ctx, e, p, s.watch)
 	con.Erase()
 	if err = errors.Join(err, s.failed); err != nil {
@@ -140,7 +140,7 @@ func (s *solving) watch(m *math.Session, event engine.Event) {
 		if len(m.Solutions) > 1 {
 			s.count(m)
 		} else if !s.con.JSON {
-			s.show.ended(e)
+			s.show.finish(e)
 		}
 	default:
 		s.show.await(event)
@@ -154,44 +154,16 @@ func (s *solving) print(text string) error {
 	return s.sheet.Print(text)
 }
 
-// count tells how the votes stand.
+// count shows the votes so far.
 func (s *solving) count(m *math.Session) {
-	tokens := 0
+	bytes := 0
 	for _, v := range m.Solutions {
-		tokens += len(v.Text)
+		bytes += len(v.Text)
 	}
-	counted, all, groups := m.Tally.Counted(), len(m.Solutions), m.Tally.Groups()
+	votes := m.VotesLine(latex.Line)
 	s.con.Wait(func(int) string {
-		line := fmt.Sprintf("%d of %d solved", counted, all)
-		if len(groups) > 0 {
-			line += ": " + tally(groups[:min(3, len(groups))])
-		}
-		return fmt.Sprintf("%s · %s written · %s", line, units.Size(int64(tokens)), units.Duration(time.Since(s.began)))
+		return fmt.Sprintf("%s · %s generated · %s", votes, units.Size(int64(bytes)), units.Duration(time.Since(s.began)))
 	})
-}
-
-// tally is the answers and how often each was found.
-func tally(groups []math.Group) string {
-	var parts []string
-	for _, g := range groups {
-		parts = append(parts, fmt.Sprintf("%s ×%d", onLine(g.Answer.Text), len(g.Choices)))
-	}
-	return strings.Join(parts, ", ")
-}
-
-// word is what a formula has none of: its letters stand for one thing each.
-var word = regexp.MustCompile(`\pL{2}`)
-
-// onLine is a final answer as it is shown on a line: drawn, if it is a formula that
-// can be. Words drawn as one would lose the spaces between them.
-func onLine(answer string) string {
-	answer = strings.Trim(strings.TrimSpace(answer), "$")
-	if strings.Contains(answer, `\`) || !word.MatchString(answer) {
-		if line, err := latex.Inline(answer); err == nil {
-			return line
-		}
-	}
-	return strings.Join(strings.Fields(term.Clean(answer)), " ")
 }
 
 // solved shows the solution, if it is not there yet, and its answer.
@@ -209,7 +181,7 @@ func (s *solving) solved(r math.Result) error {
 	if r.Answer.How == math.None {
 		return nil
 	}
-	answer := onLine(r.Answer.Text)
+	answer := latex.Line(r.Answer.Text)
 	if s.v.raw || !s.con.Out.Terminal() {
 		answer = term.Clean(r.Answer.Text)
 	}
@@ -218,11 +190,7 @@ func (s *solving) solved(r math.Result) error {
 	}
 	s.con.Notef("%s", r.Evidence())
 	if len(r.Groups) > 1 {
-		line := tally(r.Groups)
-		if none := r.None(); none > 0 {
-			line += fmt.Sprintf(", no answer ×%d", none)
-		}
-		s.con.Notef("%s", line)
+		s.con.Notef("%s", r.VotesLine(latex.Line))
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package console
 import (
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"time"
 
@@ -99,15 +100,6 @@ func (p *progress) erase() {
 	}
 }
 
-// Bar puts a progress bar between two texts if there is room for it.
-func Bar(text string, share float64, after string, columns int) string {
-	room := min(24, columns-xansi.StringWidth(text)-xansi.StringWidth(after)-1)
-	if room < 4 {
-		return text + after
-	}
-	return text + " " + units.Bar(share, room) + after
-}
-
 // A Counter counts how much of some work is done, and what is being done. Set and
 // Line may be called from different goroutines.
 type Counter struct {
@@ -150,10 +142,10 @@ func (m *Counter) Line(columns int) string {
 	after := ""
 	if m.done > 0 {
 		left := time.Duration(float64(time.Since(m.began)) / float64(m.done) * float64(m.total-m.done))
-		after = "  " + units.Duration(left) + " left"
+		after = units.Duration(left) + " left"
 	}
 	if m.what != "" {
-		after += "  " + m.what
+		after = strings.TrimPrefix(after+"  "+m.what, "  ")
 	}
-	return Bar(m.Verb+", "+amount, float64(m.done)/float64(m.total), after, columns)
+	return term.ProgressLine(m.Verb+", "+amount, float64(m.done)/float64(m.total), after, columns)
 }

@@ -279,7 +279,7 @@ func pullLine(name string, s pull.Sample, columns int) string {
 	if s.Total <= 0 {
 		return strings.TrimRight(head+"  "+s.AmountText(), " ")
 	}
-	return console.Bar(head+" ", s.Share(), "  "+s.AmountText(), columns)
+	return term.ProgressLine(head+" ", s.Share(), s.AmountText(), columns)
 }
 
 // streamProgress writes how far a pull is as events, until told is closed.

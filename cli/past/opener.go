@@ -31,7 +31,7 @@ func (o *Opener) Open() (*history.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if aside := s.SetAside(); aside != "" {
+	if aside := s.DamagedPath(); aside != "" {
 		o.con.Notef("The history was damaged. It is now %s, and a new one was started.", aside)
 	}
 	return s, nil

@@ -11,15 +11,12 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 )
 
 // An Entry is a request.
 type Entry struct {
-	Time   time.Time
 	Route  Route
 	Method string
-	Host   string
 	URI    string
 	File   string // the path in its repository, or the digest; may be empty
 	Header http.Header
@@ -68,7 +65,7 @@ func (w *recorder) Write(p []byte) (int, error) {
 // handle logs a request and responds, with a fault if one applies.
 func (h *Hub) handle(w http.ResponseWriter, r *http.Request, a answer) {
 	c := h.parse(r)
-	e := &Entry{Time: time.Now(), Route: c.route, Method: r.Method, Host: r.Host, URI: r.RequestURI, File: c.name(), Header: r.Header.Clone()}
+	e := &Entry{Route: c.route, Method: r.Method, URI: r.RequestURI, File: c.name(), Header: r.Header.Clone()}
 	h.mu.Lock()
 	h.log = append(h.log, e)
 	fault := h.fault(c)

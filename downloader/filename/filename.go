@@ -1,8 +1,7 @@
-// Package filename decides which names from a server may become files here.
+// Package filename checks names of files from a server.
 //
-// A list of files is foreign: what it calls ../../.bashrc, aux.txt or a:b
-// must do no harm, on the machine that reads it or on another one that the files are
-// brought to. So the rules are those of all systems together.
+// Names such as ../../.bashrc, aux.txt or a:b must do no harm, on this machine or on one
+// that the files are copied to. So the rules of all systems apply.
 package filename
 
 import (
@@ -19,24 +18,23 @@ import (
 )
 
 const (
-	maxSegment = 240  // bytes; 255 of most file systems, less what a download puts at the end
+	maxSegment = 240  // bytes; most file systems allow 255, and a download adds a suffix
 	maxPath    = 1024 // bytes, of macOS
 )
 
-// device are the names that Windows takes for devices, whatever follows a dot.
+// device matches the names of devices on Windows, which apply with any extension.
 var device = regexp.MustCompile(`(?i)^(con|prn|aux|nul|clock\$|conin\$|conout\$|(com|lpt)[0-9¹²³])$`)
 
-// Check reports whether a path, with slashes between its segments, may be made below a
-// folder. The error is of kind Refused.
+// Check checks a path, with slashes between its segments. The error is of kind Refused.
 func Check(path string) error {
-	if why := wrong(path); why != "" {
-		return refuse(fmt.Sprintf("the server names a file %.100q, which %s", path, why))
+	if why := problem(path); why != "" {
+		return refuse(fmt.Sprintf("invalid file name %.100q from the server: it %s", path, why))
 	}
 	return nil
 }
 
-// CheckAll is [Check] for paths in one folder, where also no two of them may meet: on a
-// file system that takes upper and lower case for the same, or the two ways of writing é.
+// CheckAll checks the paths of one folder. Two paths must not be the same file where case or
+// Unicode normalization does not matter.
 func CheckAll(paths []string) error {
 	folded := map[string]string{}
 	for _, p := range paths {
@@ -45,14 +43,14 @@ func CheckAll(paths []string) error {
 		}
 		key := fold(p)
 		if other, ok := folded[key]; ok {
-			return refuse(fmt.Sprintf("the server names two files %.100q and %.100q, which are one on some systems", other, p))
+			return refuse(fmt.Sprintf("invalid file names from the server: %.100q and %.100q are the same file on some systems", other, p))
 		}
 		folded[key] = p
 	}
 	for key, p := range folded {
 		for i, c := range key {
 			if other, ok := folded[key[:i]]; ok && c == '/' {
-				return refuse(fmt.Sprintf("the server names %.100q a file, and a folder with %.100q in it", other, p))
+				return refuse(fmt.Sprintf("invalid file names from the server: %.100q is a file and the folder of %.100q", other, p))
 			}
 		}
 	}
@@ -60,21 +58,21 @@ func CheckAll(paths []string) error {
 }
 
 func refuse(what string) error {
-	return &fault.Error{Kind: fault.Refused, Msg: what, Advice: "Nothing was fetched: do not trust what is there."}
+	return &fault.Error{Kind: fault.Refused, Msg: what, Advice: "Nothing was downloaded. Do not trust this source."}
 }
 
-// fold makes those names equal that a file system may take for the same.
+// fold makes names equal that are the same on some file systems.
 func fold(path string) string { return norm.NFC.String(cases.Fold().String(norm.NFC.String(path))) }
 
-// wrong is a clause about what a path must not be, "" when it may be.
-func wrong(path string) string {
+// problem describes what is wrong with a path, "" if it is valid.
+func problem(path string) string {
 	switch {
 	case path == "":
 		return "is empty"
 	case len(path) > maxPath:
 		return fmt.Sprintf("has more than %d bytes", maxPath)
 	case !utf8.ValidString(path):
-		return "is no text"
+		return "is not valid UTF-8"
 	}
 	for _, c := range path {
 		switch {
@@ -87,30 +85,30 @@ func wrong(path string) string {
 		}
 	}
 	if plain, err := url.PathUnescape(path); err == nil && plain != path {
-		return "is another name when it is read as an address"
+		return "is a different name as a URL"
 	}
 	for segment := range strings.SplitSeq(path, "/") {
-		if why := wrongSegment(segment); why != "" {
+		if why := segmentProblem(segment); why != "" {
 			return why
 		}
 	}
 	if strings.HasPrefix(path, ".cache/") || strings.HasSuffix(path, ".part") || strings.HasSuffix(path, ".journal") {
-		return "is a name that a download needs for itself"
+		return "is reserved for downloads"
 	}
 	return ""
 }
 
-func wrongSegment(s string) string {
+func segmentProblem(s string) string {
 	stem, _, _ := strings.Cut(s, ".")
 	switch {
 	case s == "":
-		return "does not begin and end with a name, or has nothing between slashes"
+		return "has an empty part"
 	case s == "." || s == "..":
-		return "leads out of its folder"
+		return "leaves its folder"
 	case len(s) > maxSegment:
-		return fmt.Sprintf("has a name of more than %d bytes in it", maxSegment)
+		return fmt.Sprintf("has a part of more than %d bytes", maxSegment)
 	case strings.HasSuffix(s, " ") || strings.HasSuffix(s, "."):
-		return "has a name in it that ends with a space or a dot"
+		return "has a part that ends with a space or a dot"
 	case device.MatchString(strings.TrimRight(stem, " ")):
 		return "is a device on Windows"
 	}

@@ -13,14 +13,13 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-// Environment reads what Hugging Face's programs read, so that who has signed in with
-// them is signed in here: HF_ENDPOINT, HF_HUB_OFFLINE, and the token of HF_TOKEN or of
-// the file that `hf auth login` writes. See
+// Environment reads the settings of Hugging Face's programs: HF_ENDPOINT, HF_HUB_OFFLINE, and
+// the token of HF_TOKEN or of the file that `hf auth login` writes. See
 // https://huggingface.co/docs/huggingface_hub/package_reference/environment_variables.
 func Environment(getenv func(string) string) (Options, error) {
 	o := Options{
 		Endpoint: strings.TrimSpace(getenv("HF_ENDPOINT")),
-		Offline:  yes(getenv("HF_HUB_OFFLINE")) || yes(getenv("TRANSFORMERS_OFFLINE")),
+		Offline:  isTrue(getenv("HF_HUB_OFFLINE")) || isTrue(getenv("TRANSFORMERS_OFFLINE")),
 	}
 	for _, name := range []string{"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"} {
 		if o.Token = strings.TrimSpace(getenv(name)); o.Token != "" {
@@ -28,7 +27,7 @@ func Environment(getenv func(string) string) (Options, error) {
 			return o, nil
 		}
 	}
-	if yes(getenv("HF_HUB_DISABLE_IMPLICIT_TOKEN")) {
+	if isTrue(getenv("HF_HUB_DISABLE_IMPLICIT_TOKEN")) {
 		return o, nil
 	}
 	path := tokenPath(getenv)
@@ -40,10 +39,8 @@ func Environment(getenv func(string) string) (Options, error) {
 		return o, nil
 	}
 	if err != nil {
-		return o, &fault.Error{
-			Kind: fault.File, Cause: err, Msg: fmt.Sprintf("read the token of Hugging Face: %v", err),
-			Advice: "Put the token into HF_TOKEN, or set HF_HUB_DISABLE_IMPLICIT_TOKEN=1 to go without.",
-		}
+		return o, fault.Advise(fault.Errorf(fault.File, "read the Hugging Face token: %w", err),
+			"Put the token into HF_TOKEN, or set HF_HUB_DISABLE_IMPLICIT_TOKEN=1 to use none.")
 	}
 	if o.Token = strings.TrimSpace(text); o.Token != "" {
 		o.TokenFrom = path
@@ -51,12 +48,12 @@ func Environment(getenv func(string) string) (Options, error) {
 	return o, nil
 }
 
-// yes reads a switch as huggingface_hub does.
-func yes(text string) bool {
+// isTrue parses a switch as huggingface_hub does.
+func isTrue(text string) bool {
 	return slices.Contains([]string{"1", "ON", "YES", "TRUE"}, strings.ToUpper(strings.TrimSpace(text)))
 }
 
-// tokenPath is where the token is kept, "" when that cannot be known.
+// tokenPath is the path of the token file, "" if unknown.
 func tokenPath(getenv func(string) string) string {
 	if path := getenv("HF_TOKEN_PATH"); path != "" {
 		return path
@@ -74,7 +71,7 @@ func tokenPath(getenv func(string) string) string {
 	return filepath.Join(home, ".cache", "huggingface", "token")
 }
 
-// readToken reads a file that must be one, and short.
+// readToken reads a short regular file.
 func readToken(path string) (string, error) {
 	const most = 4 << 10 // bytes
 	if info, err := os.Stat(path); err != nil {
@@ -91,16 +88,16 @@ func readToken(path string) (string, error) {
 	return string(text), err
 }
 
-// from is where the token is from.
-func (o Options) from() string {
+// tokenSource names where the token is from.
+func (o Options) tokenSource() string {
 	if o.TokenFrom == "" {
 		return "the token"
 	}
 	return o.TokenFrom
 }
 
-// shown abbreviates the token, so that its owner recognizes it and no one can use it.
-func (o Options) shown() string {
+// maskedToken shows the end of the token, enough for its owner to recognize it.
+func (o Options) maskedToken() string {
 	const tail = 4
 	if len(o.Token) < 4*tail {
 		return "hf_…"

@@ -53,7 +53,7 @@ func TestEnvironment(t *testing.T) {
 
 func TestShownTokens(t *testing.T) {
 	for token, want := range map[string]string{"hf_abcdefghijklmnop1234": "hf_…1234", "hf_short": "hf_…", "": "hf_…"} {
-		if got := (Options{Token: token}).shown(); got != want {
+		if got := (Options{Token: token}).maskedToken(); got != want {
 			t.Errorf("%q: %q", token, got)
 		}
 	}

@@ -13,9 +13,8 @@ import (
 	"github.com/bise-sh/bise/downloader/filename"
 )
 
-// Files makes of entries what can be fetched, in the same order and under the names of
-// their paths. It is an error if one of the paths could do harm, or if the hub does not
-// give the files out to this user.
+// Files returns the files to download for entries, in the same order. It fails if a path is
+// unsafe, or if the user has no access.
 func (r *Repo) Files(ctx context.Context, entries ...Entry) ([]downloader.File, error) {
 	paths := make([]string, len(entries))
 	for i, e := range entries {
@@ -35,8 +34,8 @@ func (r *Repo) Files(ctx context.Context, entries ...Entry) ([]downloader.File, 
 	return files, nil
 }
 
-// file is an entry as it is fetched. Of one whose hash was hidden the hub is asked once
-// more, now for the file itself: the response has the hash, or an error.
+// file makes a file to download. If the list hides its hash, file requests the file itself: the
+// response has the hash, or is an error.
 func (r *Repo) file(ctx context.Context, e Entry) (downloader.File, error) {
 	if e.Hash == "" {
 		found, err := r.resolve(ctx, e)
@@ -61,18 +60,18 @@ func (r *Repo) Read(ctx context.Context, e Entry, limit int64) ([]byte, error) {
 	return r.hub.client.Read(ctx, f, limit)
 }
 
-// resolved is where the hub has a file at present, and what it says of its bytes.
+// resolved is the present location of a file, with its hash.
 type resolved struct {
 	at   downloader.Location
-	hash downloader.Hash // "" where it does not say
+	hash downloader.Hash // "" if unknown
 }
 
-// resolve asks the hub for a file, and stops where it sends to the bytes. What it says
-// of them stands in that answer, and never in the one that has them: a CDN's ETag may
-// look like a SHA-256 and be none.
+// resolve requests a file from the hub up to the redirect to its bytes. The metadata is in the
+// response with the redirect, never in the one with the bytes: a CDN's ETag may look like a
+// SHA-256 without being one.
 func (r *Repo) resolve(ctx context.Context, e Entry) (resolved, error) {
 	about := subject{repo: r.ID, path: e.Path}
-	u, err := r.hub.at("/" + r.ID + "/resolve/" + r.Commit + "/" + escapePath(e.Path))
+	u, err := r.hub.url("/" + r.ID + "/resolve/" + r.Commit + "/" + escapePath(e.Path))
 	if err != nil {
 		return resolved{}, err
 	}
@@ -94,19 +93,18 @@ func (r *Repo) resolve(ctx context.Context, e Entry) (resolved, error) {
 			return resolved{}, err
 		}
 		if !downloader.IsRedirect(resp) {
-			resp.Body.Close()
 			if err := downloader.LoginPage(resp); err != nil && !strings.HasSuffix(e.Path, ".html") {
+				resp.Body.Close()
 				return resolved{}, fmt.Errorf("open %s: %w", about, err)
 			}
-			found.at = downloader.Location{URL: resp.Request.URL, Header: credentials(resp.Request)}
-			return found, nil
+			found.at, err = r.hub.client.Location(resp)
+			return found, err
 		}
 		if req, err = r.hub.client.Follow(resp); err != nil {
 			return resolved{}, fmt.Errorf("open %s: %w", about, err)
 		}
 		ctx = req.Context()
-		// The hub sends elsewhere within itself when a repository has a new name, and
-		// a mirror to the hub.
+		// The hub redirects to the new name of a repository, and a mirror to the hub.
 		if hasMetadata(resp.Header) || !strings.Contains(req.URL.Path, "/resolve/") {
 			found.at, err = r.hub.client.Location(resp)
 			return found, err
@@ -114,47 +112,38 @@ func (r *Repo) resolve(ctx context.Context, e Entry) (resolved, error) {
 	}
 }
 
-// hasMetadata reports whether an answer says something of the file it is about.
+// hasMetadata reports whether a response describes a file.
 func hasMetadata(h http.Header) bool {
 	return h.Get("X-Repo-Commit") != "" || h.Get("X-Linked-Etag") != ""
 }
 
-// credentials are the headers that the bytes need.
-func credentials(req *http.Request) http.Header {
-	h := http.Header{}
-	if auth := req.Header.Get("Authorization"); auth != "" {
-		h.Set("Authorization", auth)
-	}
-	return h
-}
-
-// check compares what an answer says of a file with what the list says.
+// check compares a response with the list of files.
 func (r *Repo) check(resp *http.Response, e Entry) (resolved, error) {
 	h := resp.Header
 	about := subject{repo: r.ID, path: e.Path}
 	if sha := h.Get("X-Repo-Commit"); sha != "" && sha != r.Commit {
-		return resolved{}, r.hub.nonsense(about, fmt.Sprintf("the file is of commit %.40q, and %s was asked for", sha, r.Commit), nil)
+		return resolved{}, r.hub.protocolError(about, fmt.Sprintf("the file is of commit %.40q, not %s", sha, r.Commit), nil)
 	}
 	if text := h.Get("X-Linked-Size"); text != "" {
 		if n, err := strconv.ParseInt(text, 10, 64); err != nil || n != e.Size {
-			return resolved{}, r.hub.nonsense(about, fmt.Sprintf("it has %d bytes in the list of files, and then %.20s", e.Size, text), nil)
+			return resolved{}, r.hub.protocolError(about, fmt.Sprintf("it has %d bytes in the list of files, but %.20s in the response", e.Size, text), nil)
 		}
 	}
 	var found resolved
 	if tag := strings.Trim(strings.TrimPrefix(h.Get("X-Linked-Etag"), "W/"), `"`); tag != "" {
 		hash, err := parseTag(tag)
 		if err == nil && e.Hash != "" && sameKind(hash, e.Hash) && hash != e.Hash {
-			err = errors.New("its hash is another one than in the list of files")
+			err = errors.New("its hash differs from the list of files")
 		}
 		if err != nil {
-			return resolved{}, r.hub.nonsense(about, err.Error(), nil)
+			return resolved{}, r.hub.protocolError(about, err.Error(), nil)
 		}
 		found.hash = hash
 	}
 	return found, nil
 }
 
-// parseTag reads an ETag that is a hash: 64 digits of SHA-256, or 40 of git.
+// parseTag parses an ETag with a hash: 64 digits of SHA-256, or 40 of git.
 func parseTag(tag string) (downloader.Hash, error) {
 	if hash, err := downloader.SHA256(tag); err == nil {
 		return hash, nil
@@ -165,13 +154,12 @@ func parseTag(tag string) (downloader.Hash, error) {
 	return "", errors.New("its hash is invalid")
 }
 
-// sameKind reports whether two hashes are of one function.
 func sameKind(a, b downloader.Hash) bool {
 	kind := func(h downloader.Hash) string { k, _, _ := strings.Cut(string(h), ":"); return k }
 	return kind(a) == kind(b)
 }
 
-// escapePath is a path as addresses have it: each segment on its own.
+// escapePath escapes each segment of a path.
 func escapePath(path string) string {
 	parts := strings.Split(path, "/")
 	for i := range parts {

@@ -117,7 +117,7 @@ func TestF58_TheHashOfTheAnswer(t *testing.T) {
 		h.Reset()
 		h.Fault(fakehub.Resolve, fakehub.Header(func(h http.Header) { h.Set("X-Linked-Etag", tag) }))
 		_, err = files[0].Locate(t.Context())
-		expect(t, err, fault.Network, "answers what a hub does not")
+		expect(t, err, fault.Network, "unexpected response")
 	}
 }
 

@@ -13,17 +13,17 @@ import (
 	"github.com/bise-sh/bise/fault/suggest"
 )
 
-// DefaultType is what is chosen of a model when no type is given.
+// DefaultType is the quantization type that is preferred.
 const DefaultType = "Q4_K_M"
 
-// A GGUF is a model in a repository that is ready to run.
+// A GGUF is a GGUF model in a repository.
 type GGUF struct {
-	Type      string  // how it is quantized, by its name: "Q4_K_M"; "" when that does not tell
-	Weights   []Entry // one file, or all parts in order; their names and folder must stay
-	Projector *Entry  // the vision encoder; nil when there is none
+	Type      string  // the quantization type in its name: "Q4_K_M"; may be ""
+	Weights   []Entry // one file, or all parts in order, which must keep their names
+	Projector *Entry  // the vision encoder; may be nil
 }
 
-// Size is that of weights and projector, in bytes.
+// Size is the size of weights and projector, in bytes.
 func (g GGUF) Size() int64 {
 	n := total(g.Weights)
 	if g.Projector != nil {
@@ -32,13 +32,11 @@ func (g GGUF) Size() int64 {
 	return n
 }
 
-// kind is the type at the end of a name. Only one that cannot be a word of the name
-// needs no mark before it.
+// kind matches the type at the end of a name. A short type needs a separator before it.
 var kind = regexp.MustCompile(`(?i)(?:^|[-._])((?:UD-)?(?:BF16|FP?16|FP?32|Q[2-8]))$|` +
 	`((?:UD-)?(?:I?Q[1-8]_(?:0|1|K|K_X?S|K_M|K_X?X?L|XXS|XS|S|M|L|XL|NL)|TQ[12]_0|MXFP4(?:_MOE)?))$`)
 
-// typeOf returns the type in a file's name, or else in its folder's name; "" when
-// neither does.
+// typeOf returns the quantization type in a file's name, or else in its folder's name, or "".
 func typeOf(stem string) string {
 	for _, name := range []string{path.Base(stem), path.Base(path.Dir(stem))} {
 		m := kind.FindStringSubmatch(name)
@@ -54,21 +52,20 @@ func typeOf(stem string) string {
 	return ""
 }
 
-// widths are how many bits a number takes on average, when an 8B model is quantized to a
-// type: the table of tools/quantize/README.md of llama.cpp; of the older types as they
-// come out with its larger output tensor.
-var widths = map[string]float64{
+// bitsPerWeight is the average of an 8B model: from llama.cpp's tools/quantize/README.md; of
+// the older types with its larger output tensor.
+var bitsPerWeight = map[string]float64{
 	"IQ1_S": 2.00, "IQ1_M": 2.15, "TQ1_0": 1.69, "TQ2_0": 2.06, "IQ2_XXS": 2.38, "IQ2_XS": 2.59, "IQ2_S": 2.74, "IQ2_M": 2.93,
 	"Q2_K_S": 2.97, "Q2_K": 3.16, "IQ3_XXS": 3.25, "IQ3_XS": 3.50, "Q3_K_S": 3.64, "IQ3_S": 3.66, "IQ3_M": 3.76, "Q3_K_M": 4.00, "Q3_K_L": 4.30,
 	"MXFP4": 4.25, "MXFP4_MOE": 4.25, "IQ4_XS": 4.46, "Q4_0": 4.66, "Q4_K_S": 4.67, "IQ4_NL": 4.68, "Q4_K_M": 4.89, "Q4_1": 5.13,
 	"Q5_K_S": 5.57, "Q5_0": 5.59, "Q5_K_M": 5.70, "Q5_1": 6.06, "Q6_K": 6.56, "Q8_0": 8.50, "F16": 16, "BF16": 16, "F32": 32,
 }
 
-// bits is about how many bits a number takes in a type. Of one that llama.cpp does not
-// have, such as Q4_K_XL, it is what the digit makes likely; 0 where there is none.
+// bits is about the bits per weight of a type. For a type that llama.cpp does not have, such as
+// Q4_K_XL, the digit decides; 0 without one.
 func bits(typ string) float64 {
 	typ = strings.TrimPrefix(typ, "UD-")
-	if w, ok := widths[typ]; ok {
+	if w, ok := bitsPerWeight[typ]; ok {
 		return w
 	}
 	digits := strings.TrimLeft(typ, "IQ")
@@ -78,7 +75,7 @@ func bits(typ string) float64 {
 	return float64(digits[0]-'0') + .75
 }
 
-// isCompanion reports whether a file belongs to a model but is not one.
+// isCompanion reports whether a GGUF file is an accessory of a model.
 func isCompanion(name string) bool {
 	name = strings.ToLower(path.Base(name))
 	for _, mark := range []string{"mtp-", "eagle3-", "dflash-", "dspark-"} {
@@ -93,37 +90,35 @@ func isProjector(name string) bool {
 	return strings.Contains(strings.ToLower(path.Base(name)), "mmproj")
 }
 
-// GGUFs lists the models that are ready to run, the smallest first. Those of which
-// parts are missing are left out.
+// GGUFs lists the complete models, the smallest first.
 func (r *Repo) GGUFs() []GGUF {
 	var list []GGUF
 	for _, s := range r.ggufs() {
-		if r.whole(s) == nil {
-			list = append(list, r.with(s))
+		if r.checkParts(s) == nil {
+			list = append(list, r.model(s))
 		}
 	}
 	slices.SortStableFunc(list, func(a, b GGUF) int { return cmp.Compare(a.Size(), b.Size()) })
 	return list
 }
 
-// ggufs are the sets of weights.
 func (r *Repo) ggufs() []*set {
 	return slices.DeleteFunc(sets(r.Tree, ".gguf"), func(s *set) bool { return isProjector(s.stem) || isCompanion(s.stem) })
 }
 
-// with is a set of weights with the projector that suits it.
-func (r *Repo) with(s *set) GGUF {
+// model adds the matching projector to a set of weights.
+func (r *Repo) model(s *set) GGUF {
 	g := GGUF{Type: typeOf(s.stem), Weights: s.files()}
 	g.Projector = r.projector(s.stem, g.Type)
 	return g
 }
 
-// GGUF chooses a model that is ready to run: by a type such as "Q4_K_M", by the path of
-// a file, or with "" by [DefaultType], or what is nearest to it.
+// GGUF selects a model: by a type such as "Q4_K_M", by the path of a file, or with "" the
+// [DefaultType] or the nearest type.
 func (r *Repo) GGUF(want string) (GGUF, error) {
 	all := r.ggufs()
 	if len(all) == 0 {
-		return GGUF{}, r.missing("it has no GGUF", "Name a repository that has, such as one whose name ends in -GGUF; or have it converted from its original weights.")
+		return GGUF{}, r.missing("it has no GGUF", "Choose a repository with GGUF files, such as one whose name ends in -GGUF, or convert the original weights.")
 	}
 	if strings.EqualFold(path.Ext(want), ".gguf") {
 		return r.byPath(want, all)
@@ -137,17 +132,16 @@ func (r *Repo) GGUF(want string) (GGUF, error) {
 	case 0:
 		return GGUF{}, r.missing(fmt.Sprintf("it has no GGUF of type %.40q", want), r.choices(all, want))
 	case 1:
-		if err := r.whole(found[0]); err != nil {
+		if err := r.checkParts(found[0]); err != nil {
 			return GGUF{}, err
 		}
-		return r.with(found[0]), nil
+		return r.model(found[0]), nil
 	}
 	return GGUF{}, r.missing(fmt.Sprintf("it has %d models of type %s", len(found), typeOf(found[0].stem)),
 		fmt.Sprintf("Name the file, as in hf:%s:%s.", r.ID, found[0].parts[0].Path))
 }
 
-// ofType are the sets of a type. What "dynamic" quantizers make under the same name
-// counts where there is nothing else.
+// ofType returns the sets of a type. "Dynamic" quantizations (UD-) count if there is no other.
 func ofType(all []*set, typ string) []*set {
 	for _, t := range []string{typ, "UD-" + typ} {
 		var found []*set
@@ -163,13 +157,13 @@ func ofType(all []*set, typ string) []*set {
 	return nil
 }
 
-// closest are the sets of the type that is nearest to the default one in size; of two
-// as near the larger. Where no name has a type, it is all of them.
+// closest returns the sets of the type that is nearest to the default one in size, or the larger
+// of two. If no name has a type, it returns all sets.
 func (r *Repo) closest(all []*set) []*set {
 	best, least := "", math.Inf(1)
 	for _, s := range all {
 		t := typeOf(s.stem)
-		if r.whole(s) != nil || bits(t) == 0 {
+		if r.checkParts(s) != nil || bits(t) == 0 {
 			continue
 		}
 		away := math.Abs(bits(t) - bits(DefaultType))
@@ -183,8 +177,8 @@ func (r *Repo) closest(all []*set) []*set {
 	return ofType(all, best)
 }
 
-// byPath is the model that a file belongs to, which may be any of its parts. A name
-// without its folder will do when there is but one.
+// byPath returns the model with a file, which may be any of its parts. A name without its folder
+// is enough if it is unique.
 func (r *Repo) byPath(want string, all []*set) (GGUF, error) {
 	var exact *set
 	var short []*set
@@ -204,10 +198,10 @@ func (r *Repo) byPath(want string, all []*set) (GGUF, error) {
 		exact = short[0]
 	}
 	if exact != nil {
-		if err := r.whole(exact); err != nil {
+		if err := r.checkParts(exact); err != nil {
 			return GGUF{}, err
 		}
-		return r.with(exact), nil
+		return r.model(exact), nil
 	}
 	advice := r.choices(all, "")
 	if near := suggest.Word(want, paths); near != "" {
@@ -220,7 +214,7 @@ func (r *Repo) missing(what, advice string) error {
 	return &fault.Error{Kind: fault.Missing, Msg: fmt.Sprintf("open %s: %s", r.ID, what), Advice: advice}
 }
 
-// choices returns a sentence that lists the available types.
+// choices returns a sentence with the available types.
 func (r *Repo) choices(all []*set, want string) string {
 	var types []string
 	for _, s := range all {
@@ -243,20 +237,20 @@ func (r *Repo) choices(all []*set, want string) string {
 	return fmt.Sprintf("It has %s%s.", strings.Join(types, ", "), more)
 }
 
-// projector is the vision encoder for weights: in their folder, or else in one above, the
-// one of about as many bits.
+// projector finds the vision encoder for weights, in their folder or the nearest one above: the
+// one with the most similar type.
 func (r *Repo) projector(stem, typ string) *Entry {
 	var best *Entry
 	better := func(e, than *Entry) bool {
 		if than == nil {
 			return true
 		}
-		away := func(e *Entry) float64 { return math.Abs(bits(towerType(e.Path)) - bits(typ)) }
+		away := func(e *Entry) float64 { return math.Abs(bits(projectorType(e.Path)) - bits(typ)) }
 		if a, b := away(e), away(than); a != b {
 			return a < b
 		}
-		// Of F16 and BF16 the one that more processors can compute with.
-		return towerType(e.Path) == "F16" && towerType(than.Path) != "F16"
+		// More processors support F16 than BF16.
+		return projectorType(e.Path) == "F16" && projectorType(than.Path) != "F16"
 	}
 	for dir := path.Dir(stem); best == nil; {
 		for i := range r.Tree {
@@ -278,9 +272,9 @@ func (r *Repo) projector(stem, typ string) *Entry {
 	return &e
 }
 
-// towerType is the type in the name of a vision encoder: mmproj-model-F16.gguf,
+// projectorType is the type in the name of a vision encoder: mmproj-model-F16.gguf,
 // model-BF16-mmproj.gguf.
-func towerType(name string) string {
+func projectorType(name string) string {
 	stem := strings.TrimSuffix(strings.ToLower(path.Base(name)), ".gguf")
 	return typeOf(strings.Trim(strings.Replace(stem, "mmproj", "", 1), "-._"))
 }

@@ -113,14 +113,14 @@ func TestGGUFThatCannotBeChosen(t *testing.T) {
 		want  string
 		says  string
 	}{
-		{[]string{"config.json"}, "", "it has no GGUF. Name a repository"},
+		{[]string{"config.json"}, "", "it has no GGUF. Choose a repository"},
 		{[]string{"x-Q4_K_M.gguf", "x-Q8_0.gguf"}, "Q5_K_M", "no GGUF of type \"Q5_K_M\". Did you mean hf:acme/x:Q4_K_M?"},
 		{[]string{"x-Q4_K_M.gguf", "x-Q8_0.gguf"}, "bf16", "It has Q4_K_M, Q8_0."},
 		{[]string{"x-Q4_K_M.gguf"}, "x-Q4_K.gguf", "Did you mean hf:acme/x:x-Q4_K_M.gguf?"},
 		{[]string{"a-Q4_K_M.gguf", "b-Q4_K_M.gguf"}, "", "it has 2 models of type Q4_K_M. Name the file, as in hf:acme/x:a-Q4_K_M.gguf."},
 		{[]string{"a/m.gguf", "b/m.gguf"}, "m.gguf", "no file \"m.gguf\""},
 		{[]string{"empty x-Q4_K_M.gguf"}, "", "is empty"},
-		{[]string{"x-00001-of-00000.gguf"}, "", "0 by their names"},
+		{[]string{"x-00001-of-00000.gguf"}, "", "found 1 parts, want 0"},
 	} {
 		_, err := holding(c.names...).GGUF(c.want)
 		expect(t, err, fault.Missing, c.says)

@@ -1,13 +1,9 @@
-// Package huggingface finds models on the Hugging Face Hub, or a mirror of it, and
-// says what to fetch.
+// Package huggingface finds models on the Hugging Face Hub, or on a mirror of it.
 //
-// A [Hub] opens a [Repo] at one commit, which stays the same whatever happens to its
-// branches. Of its files, [Repo.GGUF] and [Repo.Source] choose those that make a
-// model, and [Repo.Files] makes of them what downloader fetches, each with the size
-// and the hash that its bytes must have.
+// A [Hub] opens a [Repo] at one commit. [Repo.GGUF] and [Repo.Source] select the files of a
+// model, and [Repo.Files] returns them for the downloader, with their sizes and hashes.
 //
-// The token goes to the hub alone, and everything that comes from there is checked:
-// names, sizes and listings as well as bytes.
+// Only the hub gets the token. All names, sizes and listings of the hub are validated.
 package huggingface
 
 import (
@@ -25,52 +21,48 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-// Home is the hub's address.
+// Home is the URL of the hub.
 const Home = "https://huggingface.co"
 
-// Options say how a hub is reached. The zero value asks Hugging Face without a token.
+// Options configure a hub. The zero value is Hugging Face without a token.
 type Options struct {
-	Endpoint  string // of the hub or a mirror, "" is [Home]; it may have a path
-	Token     string // "" for none
-	TokenFrom string // where the token is from, for messages
-	// SendToken has the token sent to a mirror as well. Otherwise only Hugging Face
-	// gets it, and a server on this machine.
+	Endpoint  string // the URL of the hub or a mirror, with an optional path; "" is [Home]
+	Token     string // may be empty
+	TokenFrom string // the source of the token, for messages
+	// SendToken sends the token to a mirror, too. Otherwise only Hugging Face and servers
+	// on this machine get it.
 	SendToken bool
-	Offline   bool // nothing is sent
+	Offline   bool // every request fails
 }
 
-// A Hub is the Hugging Face Hub as one user sees it. It may be used from any goroutine.
+// A Hub is a client of the Hugging Face Hub. It may be used from any goroutine.
 type Hub struct {
 	client *downloader.Client
 	base   *url.URL // without a slash at the end of its path
 	o      Options
-	send   bool // the token
+	send   bool // whether to send the token
 }
 
-// New makes a Hub that is reached with a client.
+// New makes a Hub that sends its requests with a client.
 func New(c *downloader.Client, o Options) (*Hub, error) {
 	if o.Endpoint == "" {
 		o.Endpoint = Home
 	}
 	base, err := url.Parse(strings.TrimRight(o.Endpoint, "/"))
 	if err != nil || base.Scheme != "https" && base.Scheme != "http" || base.Hostname() == "" || base.User != nil || base.RawQuery != "" || base.Fragment != "" {
-		return nil, &fault.Error{
-			Kind: fault.Refused, Msg: fmt.Sprintf("reach the hub: its endpoint %.60q is not a URL", withoutUser(o.Endpoint)),
-			Advice: "Set HF_ENDPOINT to something like https://hub.example.org, or leave it out.",
-		}
+		return nil, fault.Advise(fault.Errorf(fault.Refused, "invalid hub URL %.60q", withoutUser(o.Endpoint)),
+			"Set HF_ENDPOINT to a URL such as https://hub.example.org, or unset it.")
 	}
 	if strings.ContainsFunc(o.Token, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return nil, &fault.Error{
-			Kind: fault.Denied, Msg: fmt.Sprintf("sign in to %s: %s does not have a valid token", base.Host, o.from()),
-			Advice: "A token is one word that begins with hf_; there is a page for them at " + Home + "/settings/tokens.",
-		}
+		return nil, fault.Advise(fault.Errorf(fault.Denied, "sign in to %s: %s has no valid token", base.Host, o.tokenSource()),
+			"A token is one word that begins with hf_. Create one at "+tokensPage+".")
 	}
 	h := &Hub{client: c, base: base, o: o}
-	h.send = o.Token != "" && (o.SendToken || h.own() || onThisMachine(base.Hostname()))
+	h.send = o.Token != "" && (o.SendToken || h.isHuggingFace() || isLocal(base.Hostname()))
 	return h, nil
 }
 
-// withoutUser leaves out of an address what comes before its host.
+// withoutUser removes what precedes the host of a URL.
 func withoutUser(text string) string {
 	if at := strings.LastIndexByte(text, '@'); at >= 0 {
 		return "…" + text[at:]
@@ -78,8 +70,8 @@ func withoutUser(text string) string {
 	return text
 }
 
-// own reports whether the hub is Hugging Face's.
-func (h *Hub) own() bool {
+// isHuggingFace reports whether the hub is Hugging Face's.
+func (h *Hub) isHuggingFace() bool {
 	switch strings.ToLower(h.base.Hostname()) {
 	case "huggingface.co", "www.huggingface.co", "hf.co":
 		return h.base.Scheme == "https" && (h.base.Port() == "" || h.base.Port() == "443")
@@ -87,36 +79,33 @@ func (h *Hub) own() bool {
 	return false
 }
 
-func onThisMachine(host string) bool {
+func isLocal(host string) bool {
 	ip := net.ParseIP(host)
 	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }
 
-// Anonymous is the hub as a user without a token sees it. A token that is wrong or has
-// expired is refused even where none is needed.
+// Anonymous returns the hub without a token. An invalid token is refused even if none is needed.
 func (h *Hub) Anonymous() *Hub {
 	a := *h
 	a.send, a.o.Token = false, ""
 	return &a
 }
 
-// Trusted is the hub with the token sent to it, also where it is a mirror.
+// Trusted returns the hub with the token, even if it is a mirror.
 func (h *Hub) Trusted() *Hub {
 	a := *h
 	a.send = a.o.Token != ""
 	return &a
 }
 
-// at is an address of the hub, of a path that is escaped already.
-func (h *Hub) at(path string) (*url.URL, error) { return url.Parse(h.base.String() + path) }
+// url returns a URL of the hub. The path must be escaped.
+func (h *Hub) url(path string) (*url.URL, error) { return url.Parse(h.base.String() + path) }
 
-// request asks for an address of the hub, with the token if it may be sent there.
+// request makes a request to the hub, with the token if the URL may get it.
 func (h *Hub) request(u *url.URL) (*http.Request, error) {
 	if h.o.Offline {
-		return nil, &fault.Error{
-			Kind: fault.Offline, Msg: fmt.Sprintf("ask %s: HF_HUB_OFFLINE says that nothing may be sent", h.base.Host),
-			Advice: "Use what is on this machine, or unset HF_HUB_OFFLINE.",
-		}
+		return nil, fault.Advise(fault.Errorf(fault.Offline, "connect to %s: HF_HUB_OFFLINE is set", h.base.Host),
+			"Use an installed model, or unset HF_HUB_OFFLINE.")
 	}
 	req := &http.Request{Method: http.MethodGet, URL: u, Header: http.Header{}}
 	if h.send && downloader.SameOrigin(u, h.base) {
@@ -126,11 +115,11 @@ func (h *Hub) request(u *url.URL) (*http.Request, error) {
 }
 
 const (
-	maxListing = 64 << 20 // bytes of an answer
-	jsonTries  = 3        // of one that does not come whole
+	maxListing = 64 << 20 // bytes of a response
+	jsonTries  = 3        // for a truncated response
 )
 
-// ask reads an answer of the API into v. What is asked for says so in errors.
+// ask reads a response of the API into v.
 func (h *Hub) ask(ctx context.Context, u *url.URL, about subject, v any) (*http.Response, error) {
 	for try := 1; ; try++ {
 		resp, err := h.askOnce(ctx, u, about, v)
@@ -162,19 +151,19 @@ func (h *Hub) askOnce(ctx context.Context, u *url.URL, about subject, v any) (*h
 	}
 	if err := json.Unmarshal(data, v); err != nil {
 		var syntax *json.SyntaxError
-		if errors.As(err, &syntax) && syntax.Offset >= int64(len(data)) { // it was cut
+		if errors.As(err, &syntax) && syntax.Offset >= int64(len(data)) { // truncated
 			err = io.ErrUnexpectedEOF
 		}
-		return nil, h.nonsense(about, "its answer cannot be read", err)
+		return nil, h.protocolError(about, "invalid JSON", err)
 	}
 	return resp, nil
 }
 
-// nonsense is the error of an answer that makes no sense.
-func (h *Hub) nonsense(about subject, why string, err error) error {
+// protocolError makes the error of an invalid response.
+func (h *Hub) protocolError(about subject, why string, err error) error {
 	return &fault.Error{
 		Kind: fault.Network, Cause: err,
-		Msg:    fmt.Sprintf("open %s: %s answers what a hub does not: %s", about.repo, h.base.Host, why),
-		Advice: "Try again; if it stays, look at HF_ENDPOINT, or at the proxy on the way.",
+		Msg:    fmt.Sprintf("open %s: unexpected response of %s: %s", about.repo, h.base.Host, why),
+		Advice: "Try again. If the error persists, check HF_ENDPOINT, or the proxy.",
 	}
 }

@@ -45,14 +45,14 @@ func kindOf(err error) (kind fault.Kind, text string) {
 	return e.Kind, err.Error() + ". " + e.Advice
 }
 
-// expect holds that an error has a kind, and some words.
-func expect(t *testing.T, err error, want fault.Kind, words ...string) {
+// expect holds that an error has a kind, and some stringList.
+func expect(t *testing.T, err error, want fault.Kind, stringList ...string) {
 	t.Helper()
 	kind, text := kindOf(err)
 	if kind != want {
 		t.Errorf("kind %q: %s", kind, text)
 	}
-	for _, w := range words {
+	for _, w := range stringList {
 		if !strings.Contains(text, w) {
 			t.Errorf("%q is not in: %s", w, text)
 		}
@@ -135,9 +135,9 @@ func TestF36_TheGateInFiveWays(t *testing.T) {
 	for _, c := range []struct{ token, says string }{
 		{"", "sign in and accept their terms"},
 		{fakehub.Bob, "accept their terms first"},
-		{fakehub.Cat, "waits for its owners"},
+		{fakehub.Cat, "is pending"},
 		{fakehub.Dan, "have rejected"},
-		{fakehub.Eve, "taken your access back"},
+		{fakehub.Eve, "revoked your access"},
 	} {
 		r := open(t, reach(t, h, Options{Token: c.token}), "acme/gated")
 		e, ok := r.Entry("model-Q4_K_M.gguf")
@@ -162,7 +162,7 @@ func TestF36_TheGateInFiveWays(t *testing.T) {
 	h.Fault(fakehub.Resolve, fakehub.Status(403, "", "X-Error-Message", "Please enable access to public gated repositories in your fine-grained token settings to view this repository."))
 	r := open(t, reach(t, h, Options{Token: fakehub.Ann}), "acme/plain")
 	_, err := r.Read(t.Context(), r.Tree[0], 1<<20)
-	expect(t, err, fault.Licence, "permission to read public gated repositories")
+	expect(t, err, fault.Licence, "allow it to read public gated repositories")
 	h.AssertNoTokenLeak(t)
 }
 
@@ -196,7 +196,7 @@ func TestF37_AStaleToken(t *testing.T) {
 	h := fakehub.New(t, fakehub.Standard())
 	hub := reach(t, h, Options{Token: "hf_expiredExpiredExpiredExpired1234", TokenFrom: "HF_TOKEN"})
 	_, err := hub.Open(t.Context(), "acme/tiny", "")
-	expect(t, err, fault.Denied, "hf_…1234", "HF_TOKEN", "do without it")
+	expect(t, err, fault.Denied, "hf_…1234", "HF_TOKEN", "use none")
 	if !errors.Is(err, ErrToken) {
 		t.Errorf("%v is not ErrToken", err)
 	}
@@ -214,7 +214,7 @@ func TestF38_WhatIsNotThere(t *testing.T) {
 		expect(t, err, fault.Missing, "token does not give access")
 	}
 	_, err := reach(t, h, Options{}).Open(t.Context(), "acme/disabled", "")
-	expect(t, err, fault.Missing, "switched it off")
+	expect(t, err, fault.Missing, "disabled it")
 	if r := open(t, reach(t, h, Options{Token: fakehub.Ann}), "acme/private"); len(r.Tree) != 4 {
 		t.Errorf("%d files", len(r.Tree))
 	}
@@ -232,7 +232,7 @@ func TestF35_TokenRevokedInMidRun(t *testing.T) {
 	}
 	h.Revoke(fakehub.Ann)
 	_, err = files[0].Locate(t.Context())
-	expect(t, err, fault.Denied, "does not take the token")
+	expect(t, err, fault.Denied, "refuses the token")
 }
 
 func TestF46_LoginPages(t *testing.T) {
@@ -285,7 +285,7 @@ func TestF52_BadJSON(t *testing.T) {
 			if name == "null" && route == fakehub.Tree && err == nil && len(r.Tree) == 0 {
 				continue // as good as an empty list
 			}
-			expect(t, err, fault.Network, "acme/tiny", "answers what a hub does not")
+			expect(t, err, fault.Network, "acme/tiny", "unexpected response")
 			if want := map[bool]int{true: jsonTries, false: 1}[name == "cut" || name == "nothing" || name == "deep"]; h.Count(route) > want {
 				t.Errorf("%s: asked %d times for %s", name, h.Count(route), route)
 			}
@@ -312,11 +312,11 @@ func TestF63_AnotherCommit(t *testing.T) {
 	expect(t, err, fault.Network, other, r.Commit)
 	h.Fault(fakehub.Info, fakehub.JSON(func(b []byte) []byte { return []byte(strings.Replace(string(b), r.Commit, other, 1)) }))
 	_, err = reach(t, h, Options{}).Open(t.Context(), "acme/tiny", r.Commit)
-	expect(t, err, fault.Network, "another one")
+	expect(t, err, fault.Network, "missing or wrong")
 	h.Reset()
 	h.Fault(fakehub.Info, fakehub.Replace(`{"sha":"main"}`))
 	_, err = reach(t, h, Options{}).Open(t.Context(), "acme/tiny", "")
-	expect(t, err, fault.Network, "names no commit")
+	expect(t, err, fault.Network, "missing or wrong")
 }
 
 func TestF90_OfflineSendsNothing(t *testing.T) {
@@ -367,7 +367,7 @@ func TestEndpoints(t *testing.T) {
 func TestTokensThatAreNone(t *testing.T) {
 	for _, token := range []string{"Bearer hf_x", "hf_x\ny", "hf_ä", "\"hf_x\" "} {
 		_, err := New(downloader.New(downloader.Options{}), Options{Token: token, TokenFrom: "HF_TOKEN"})
-		expect(t, err, fault.Denied, "HF_TOKEN", "not have a valid token")
+		expect(t, err, fault.Denied, "HF_TOKEN", "has no valid token")
 	}
 }
 

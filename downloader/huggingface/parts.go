@@ -10,14 +10,13 @@ import (
 	"strings"
 )
 
-// partName is how the parts of a split file are called, by llama.cpp and by
-// transformers.
+// partName matches the parts of a split file, as llama.cpp and transformers name them.
 var partName = regexp.MustCompile(`(?i)^(.+)-(\d{5})-of-(\d{5})\.(gguf|safetensors)$`)
 
 // A set is the files of one model: one, or all parts in order.
 type set struct {
-	stem  string // the path without a part's number and the extension
-	count int    // parts by their names; 1 for a file that is whole
+	stem  string // the path without the number of a part and the extension
+	count int    // of parts, by their names; 1 for a file that is not split
 	parts []part
 }
 
@@ -26,7 +25,7 @@ type part struct {
 	Entry
 }
 
-// sets puts together what belongs together, of the files that have an extension.
+// sets groups the files with an extension by model.
 func sets(tree []Entry, extension string) []*set {
 	var list []*set
 	find := map[string]*set{}
@@ -54,7 +53,6 @@ func sets(tree []Entry, extension string) []*set {
 	return list
 }
 
-// files are those of the parts.
 func (s *set) files() []Entry {
 	list := make([]Entry, len(s.parts))
 	for i, p := range s.parts {
@@ -63,7 +61,6 @@ func (s *set) files() []Entry {
 	return list
 }
 
-// total is the size of files, in bytes.
 func total(files []Entry) int64 {
 	var n int64
 	for _, e := range files {
@@ -72,8 +69,8 @@ func total(files []Entry) int64 {
 	return n
 }
 
-// whole is an error when something is missing of a set, before any of it is fetched.
-func (r *Repo) whole(s *set) error {
+// checkParts returns an error if a set is incomplete.
+func (r *Repo) checkParts(s *set) error {
 	const some = 3
 	var missing []string
 	for no := 1; no <= s.count && len(missing) < some; no++ {
@@ -83,20 +80,20 @@ func (r *Repo) whole(s *set) error {
 	}
 	switch {
 	case len(missing) > 0:
-		return r.missing(fmt.Sprintf("of the %d parts of %s some are missing: %s", s.count, s.stem, strings.Join(missing, ", ")), partly)
+		return r.missing(fmt.Sprintf("of the %d parts of %s, these are missing: %s", s.count, s.stem, strings.Join(missing, ", ")), incompleteAdvice)
 	case len(s.parts) != s.count:
-		return r.missing(fmt.Sprintf("%s has %d parts, and %d by their names", s.stem, len(s.parts), s.count), partly)
+		return r.missing(fmt.Sprintf("%s: found %d parts, want %d", s.stem, len(s.parts), s.count), incompleteAdvice)
 	}
-	return r.filled(s.files())
+	return r.checkSizes(s.files())
 }
 
-const partly = "The upload is not whole: choose another file or another repository."
+const incompleteAdvice = "The upload is incomplete: choose another file or another repository."
 
-// filled is an error when a file of weights has no bytes.
-func (r *Repo) filled(files []Entry) error {
+// checkSizes returns an error if a file of weights is empty.
+func (r *Repo) checkSizes(files []Entry) error {
 	for _, e := range files {
 		if e.Size == 0 {
-			return r.missing(e.Path+" is empty", partly)
+			return r.missing(e.Path+" is empty", incompleteAdvice)
 		}
 	}
 	return nil

@@ -14,29 +14,28 @@ import (
 
 // A Repo is a model's repository at one commit.
 type Repo struct {
-	ID          string // as the hub calls it
-	RequestedID string // as it was asked for; another name than ID once it was renamed
+	ID          string // the present name
+	RequestedID string // the requested name, which may be an old one
 	Commit      string // 40 hex digits
-	Gated       string // "auto" or "manual" where people must ask for access first, or ""
+	Gated       string // "auto" or "manual" if users must ask for access, or ""
 	Card        Card
-	// Architecture is that of its GGUFs, as the hub has read it in them: "llama"; ""
-	// where it does not say.
+	// Architecture is the architecture of its GGUFs according to the hub: "llama"; may be "".
 	Architecture string
 	Tree         []Entry // all files, by their paths
 
 	hub *Hub
 }
 
-// A Card is what the front matter of a README says. The uploader writes it, and some have
-// it wrong: the licence of a base model holds for what is made of it.
+// A Card is the front matter of a README. The uploader writes it, and it may be wrong: the
+// licence of a base model also applies to its derivatives.
 type Card struct {
-	Licence     string   // "apache-2.0"; "other" where LicenceName says it
+	Licence     string   // "apache-2.0"; "other" with a LicenceName
 	LicenceName string   // "mrl"
 	LicenceLink string   // to its text
-	Base        []string // repositories of the models that it was made of
+	Base        []string // repositories of the base models
 }
 
-// LicenceID is the licence by its most telling name, "" where none is stated.
+// LicenceID is the most specific name of the licence, or "".
 func (c Card) LicenceID() string {
 	if c.LicenceName != "" && (c.Licence == "" || c.Licence == "other") {
 		return c.LicenceName
@@ -50,26 +49,24 @@ var (
 	commit   = regexp.MustCompile(`^[0-9a-f]{40}$`)
 )
 
-// isRepo reports whether a text can be the name of a repository, such as owner/name or
-// for old ones name.
+// isRepo reports whether a text is a valid name of a repository: owner/name, or name for some
+// old ones.
 func isRepo(id string) bool {
 	parts := strings.Split(id, "/")
 	return len(parts) <= 2 && !slices.ContainsFunc(parts, func(p string) bool { return !repoPart.MatchString(p) }) &&
 		!strings.Contains(id, "--") && !strings.Contains(id, "..") && !strings.HasSuffix(id, ".git")
 }
 
-// maxRevision is how many bytes the name of a branch has at most.
+// maxRevision is the limit of a branch name in bytes.
 const maxRevision = 255
 
-// Open finds a repository, such as owner/name, and pins it to the commit that a
-// revision is: a branch, a tag, a commit or refs/pr/1; "" is its default branch.
+// Open opens a repository, such as owner/name, at the commit of a revision: a branch, a tag, a
+// commit or refs/pr/1; "" is the default branch.
 func (h *Hub) Open(ctx context.Context, id, revision string) (*Repo, error) {
 	about := subject{repo: id, revision: revision}
 	if !isRepo(id) {
-		return nil, &fault.Error{
-			Kind: fault.Refused, Msg: fmt.Sprintf("%.100q is not a repository of Hugging Face", id),
-			Advice: "A repository is an owner and a name, such as mistralai/Ministral-3-3B-Instruct-2512-GGUF.",
-		}
+		return nil, fault.Advise(fault.Errorf(fault.Refused, "%.100q is not a repository of Hugging Face", id),
+			"A repository is an owner and a name, such as mistralai/Ministral-3-3B-Instruct-2512-GGUF.")
 	}
 	if len(revision) > maxRevision || strings.ContainsFunc(revision, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 		return nil, &fault.Error{Kind: fault.Refused, Msg: fmt.Sprintf("%.100q is not a revision of %s", revision, id), Advice: "Name a branch, a tag or a commit."}
@@ -78,7 +75,7 @@ func (h *Hub) Open(ctx context.Context, id, revision string) (*Repo, error) {
 	if revision != "" {
 		path += "/revision/" + url.PathEscape(revision)
 	}
-	u, err := h.at(path)
+	u, err := h.url(path)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +84,7 @@ func (h *Hub) Open(ctx context.Context, id, revision string) (*Repo, error) {
 		return nil, err
 	}
 	if !commit.MatchString(info.SHA) || commit.MatchString(revision) && info.SHA != revision {
-		return nil, h.nonsense(about, "it names no commit, or another one", nil)
+		return nil, h.protocolError(about, "the commit is missing or wrong", nil)
 	}
 	r := &Repo{ID: id, RequestedID: id, Commit: info.SHA, Gated: string(info.Gated), hub: h, Card: info.CardData.card(), Architecture: info.GGUF.Architecture.first()}
 	if isRepo(info.ID) {
@@ -99,15 +96,14 @@ func (h *Hub) Open(ctx context.Context, id, revision string) (*Repo, error) {
 	return r, nil
 }
 
-// modelInfo is what the hub says of a repository, as far as it matters here. Every field
-// may be missing or null.
+// modelInfo is the hub's description of a repository. Every field may be missing or null.
 type modelInfo struct {
 	ID       string   `json:"id"`
 	SHA      string   `json:"sha"`
 	Gated    gated    `json:"gated"`
 	CardData cardData `json:"cardData"`
 	GGUF     struct {
-		Architecture words `json:"architecture"`
+		Architecture stringList `json:"architecture"`
 	} `json:"gguf"`
 }
 
@@ -131,26 +127,26 @@ func (g *gated) UnmarshalJSON(data []byte) error {
 }
 
 type cardData struct {
-	License     words `json:"license"`
-	LicenseName words `json:"license_name"`
-	LicenseLink words `json:"license_link"`
-	BaseModel   words `json:"base_model"`
+	License     stringList `json:"license"`
+	LicenseName stringList `json:"license_name"`
+	LicenseLink stringList `json:"license_link"`
+	BaseModel   stringList `json:"base_model"`
 }
 
 func (c cardData) card() Card {
 	return Card{Licence: c.License.first(), LicenceName: c.LicenseName.first(), LicenceLink: c.LicenseLink.first(), Base: c.BaseModel}
 }
 
-// words is a text or a list of them. Cards are written by hand, so what is neither is
-// as good as nothing.
-type words []string
+// stringList is a string or a list of strings. Cards are written by hand, so other values are
+// ignored.
+type stringList []string
 
-func (w *words) UnmarshalJSON(data []byte) error {
+func (w *stringList) UnmarshalJSON(data []byte) error {
 	var one string
 	if json.Unmarshal(data, &one) == nil {
 		*w = nil
 		if one != "" {
-			*w = words{one}
+			*w = stringList{one}
 		}
 		return nil
 	}
@@ -161,7 +157,7 @@ func (w *words) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-func (w words) first() string {
+func (w stringList) first() string {
 	if len(w) == 0 {
 		return ""
 	}
@@ -177,12 +173,11 @@ func (r *Repo) Entry(path string) (Entry, bool) {
 	return r.Tree[i], true
 }
 
-// licenceNames are where the text of a licence is. A gated repository shows them to all
+// licenceNames are the files with the text of a licence. A gated repository shows them to all
 // users.
 var licenceNames = []string{"LICENSE", "LICENSE.md", "LICENSE.txt"}
 
-// Licence is the text of the repository's licence and the name of its file; "" where it
-// has none.
+// Licence reads the text of the repository's licence. Text and name are empty without one.
 func (r *Repo) Licence(ctx context.Context) (text []byte, name string, err error) {
 	const most = 1 << 20 // bytes
 	for _, name := range licenceNames {

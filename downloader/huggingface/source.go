@@ -8,11 +8,9 @@ import (
 	"path"
 	"slices"
 	"strings"
-
-	"github.com/bise-sh/bise/fault"
 )
 
-// A Layout is how original weights are laid out.
+// A Layout is a layout of original weights.
 type Layout string
 
 const (
@@ -20,7 +18,7 @@ const (
 	Native Layout = "native" // params.json and consolidated*.safetensors, Mistral's
 )
 
-// layouts in the order of what they say about a model, with what makes them out.
+// layouts are in the order of preference.
 var layouts = []struct {
 	layout       Layout
 	stem, config string
@@ -29,28 +27,27 @@ var layouts = []struct {
 	{Native, "consolidated", "params.json"},
 }
 
-// companions go with weights: configuration, tokenizers, templates, and what the README
-// and the licence say.
+// companions are downloaded with weights: configuration, tokenizers, templates, README, licence.
 var companions = []string{
 	"README.md", "LICENSE", "LICENSE.md", "LICENSE.txt", "config.json", "generation_config.json", "params.json",
 	"tekken.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
 	"chat_template.jinja", "chat_template.json", "preprocessor_config.json", "processor_config.json", "SYSTEM_PROMPT.txt",
 }
 
-// A Source is the original weights of a model, to be converted.
+// A Source is the original weights of a model, for conversion.
 type Source struct {
 	Layout  Layout
 	Weights []Entry // in order
 	Rest    []Entry // configuration, tokenizer, licence
-	// Left are the same weights in the other layout, which are not needed.
+	// Left are the same weights in the other layout, which are not downloaded.
 	Left []Entry
 }
 
-// Size in bytes.
+// Size is in bytes.
 func (s Source) Size() int64 { return total(s.Weights) + total(s.Rest) }
 
-// Source chooses the original weights: one layout of them, never both. A layout that is
-// not whole only counts when there is no other.
+// Source selects the original weights in one layout. It ignores an incomplete layout if
+// there is another one.
 func (r *Repo) Source(ctx context.Context) (Source, error) {
 	var chosen Source
 	var first error
@@ -58,7 +55,7 @@ func (r *Repo) Source(ctx context.Context) (Source, error) {
 		weights, err := r.weights(ctx, l.stem)
 		if err == nil && len(weights) > 0 {
 			if _, ok := r.Entry(l.config); !ok {
-				err = r.missing(l.config+" is missing", "The upload is not whole: choose another repository.")
+				err = r.missing(l.config+" is missing", incompleteAdvice)
 			}
 		}
 		switch {
@@ -76,7 +73,7 @@ func (r *Repo) Source(ctx context.Context) (Source, error) {
 		if first != nil {
 			return Source{}, first
 		}
-		return Source{}, r.missing("it has no weights as safetensors", r.without())
+		return Source{}, r.missing("it has no weights as safetensors", r.otherWeights())
 	}
 	for _, e := range r.Tree {
 		if slices.Contains(companions, e.Path) || strings.HasPrefix(e.Path, "tokenizer.model") && !strings.Contains(e.Path, "/") {
@@ -86,21 +83,20 @@ func (r *Repo) Source(ctx context.Context) (Source, error) {
 	return chosen, nil
 }
 
-// without says what there is instead of weights that can be used.
-func (r *Repo) without() string {
+// otherWeights gives advice for a repository without safetensors.
+func (r *Repo) otherWeights() string {
 	if len(r.ggufs()) > 0 {
 		return "It has GGUF files, which need no conversion."
 	}
 	for _, e := range r.Tree {
 		if slices.Contains([]string{".bin", ".pt", ".pth", ".ckpt"}, path.Ext(e.Path)) {
-			return "Its weights are pickles, which are programs and are not run: look for a copy as safetensors or GGUF."
+			return "Its weights are pickle files, which may run code: look for a copy in safetensors or GGUF."
 		}
 	}
 	return "Look for the model's weights in another repository."
 }
 
-// weights are the files of a layout, none when it is not there. Where there is an index,
-// it is right about which they are.
+// weights lists the files of a layout, which may be missing. An index decides, if there is one.
 func (r *Repo) weights(ctx context.Context, stem string) ([]Entry, error) {
 	if index, ok := r.Entry(stem + ".safetensors.index.json"); ok {
 		return r.indexed(ctx, index)
@@ -115,15 +111,14 @@ func (r *Repo) weights(ctx context.Context, stem string) ([]Entry, error) {
 	case 0:
 		return nil, nil
 	case 1:
-		return found[0].files(), r.whole(found[0])
+		return found[0].files(), r.checkParts(found[0])
 	}
-	return nil, r.missing(fmt.Sprintf("it has %s.safetensors in two ways and no index that says which is right", stem), "Choose another repository.")
+	return nil, r.missing(fmt.Sprintf("it has %s.safetensors twice, and no index", stem), "Choose another repository.")
 }
 
-// maxIndex is far above what is published.
 const maxIndex = 64 << 20 // bytes
 
-// indexed are the files that an index names.
+// indexed lists the files of an index.
 func (r *Repo) indexed(ctx context.Context, index Entry) ([]Entry, error) {
 	data, err := r.Read(ctx, index, maxIndex)
 	if err != nil {
@@ -131,7 +126,7 @@ func (r *Repo) indexed(ctx context.Context, index Entry) ([]Entry, error) {
 	}
 	names, err := parseIndex(data)
 	if err != nil {
-		return nil, r.hub.nonsense(subject{repo: r.ID, path: index.Path}, err.Error(), err)
+		return nil, r.hub.protocolError(subject{repo: r.ID, path: index.Path}, err.Error(), err)
 	}
 	var files []Entry
 	var missing []string
@@ -145,21 +140,18 @@ func (r *Repo) indexed(ctx context.Context, index Entry) ([]Entry, error) {
 	}
 	if len(missing) > 0 {
 		const some = 3
-		return nil, &fault.Error{
-			Kind: fault.Missing, Msg: fmt.Sprintf("open %s: %s names files that are not there: %s", r.ID, index.Path, strings.Join(missing[:min(some, len(missing))], ", ")),
-			Advice: "The upload is not whole: choose another repository.",
-		}
+		return nil, r.missing(fmt.Sprintf("files of %s are missing: %s", index.Path, strings.Join(missing[:min(some, len(missing))], ", ")), incompleteAdvice)
 	}
-	return files, r.filled(files)
+	return files, r.checkSizes(files)
 }
 
-// parseIndex reads which files the index of safetensors says that the tensors are in.
+// parseIndex returns the files in the index of safetensors.
 func parseIndex(data []byte) ([]string, error) {
 	var index struct {
 		WeightMap map[string]string `json:"weight_map"`
 	}
 	if err := json.Unmarshal(data, &index); err != nil {
-		return nil, fmt.Errorf("the index cannot be read: %w", err)
+		return nil, fmt.Errorf("invalid index: %w", err)
 	}
 	names := map[string]bool{}
 	for _, name := range index.WeightMap {
@@ -169,7 +161,7 @@ func parseIndex(data []byte) ([]string, error) {
 		names[name] = true
 	}
 	if len(names) == 0 {
-		return nil, fmt.Errorf("the index names no file")
+		return nil, fmt.Errorf("the index is empty")
 	}
 	return slices.Sorted(maps.Keys(names)), nil
 }

@@ -16,7 +16,7 @@ import (
 type Entry struct {
 	Path string
 	Size int64 // bytes
-	// Hash is "" where the hub hides it from users without access.
+	// Hash is "" if the user has no access.
 	Hash downloader.Hash
 }
 
@@ -26,8 +26,7 @@ const (
 	maxFile    = 8 << 40 // bytes
 )
 
-// treeEntry is an entry as the hub writes it. Of a large file, oid is the hash of what
-// points to it.
+// treeEntry is an entry of the hub's list. For a large file, oid is the hash of its pointer.
 type treeEntry struct {
 	Type string `json:"type"`
 	OID  string `json:"oid"`
@@ -39,17 +38,17 @@ type treeEntry struct {
 	} `json:"lfs"`
 }
 
-// tree lists the files of a commit, page by page.
+// tree lists the files of a commit.
 func (h *Hub) tree(ctx context.Context, repo, commit string) ([]Entry, error) {
 	about := subject{repo: repo}
-	u, err := h.at("/api/models/" + repo + "/tree/" + commit + "?recursive=true&expand=false")
+	u, err := h.url("/api/models/" + repo + "/tree/" + commit + "?recursive=true&expand=false")
 	if err != nil {
 		return nil, err
 	}
 	files, seen := map[string]Entry{}, map[string]bool{}
 	for pages := 1; u != nil; pages++ {
 		if seen[u.String()] || pages > maxPages {
-			return nil, h.nonsense(about, "the list of files has no end", nil)
+			return nil, h.protocolError(about, "the list of files is endless", nil)
 		}
 		seen[u.String()] = true
 		var page []treeEntry
@@ -63,13 +62,13 @@ func (h *Hub) tree(ctx context.Context, repo, commit string) ([]Entry, error) {
 			}
 			e, err := t.entry()
 			if err != nil {
-				return nil, h.nonsense(about, err.Error(), nil)
+				return nil, h.protocolError(about, err.Error(), nil)
 			}
 			if other, ok := files[e.Path]; ok && other != e {
-				return nil, h.nonsense(about, fmt.Sprintf("it lists %q twice, and differently", e.Path), nil)
+				return nil, h.protocolError(about, fmt.Sprintf("it lists %q twice with different contents", e.Path), nil)
 			}
 			if files[e.Path] = e; len(files) > maxEntries {
-				return nil, h.nonsense(about, fmt.Sprintf("it has more than %d files", maxEntries), nil)
+				return nil, h.protocolError(about, fmt.Sprintf("it has more than %d files", maxEntries), nil)
 			}
 		}
 		if u, err = h.next(resp, about); err != nil {
@@ -97,7 +96,7 @@ func (t treeEntry) entry() (Entry, error) {
 		return Entry{}, fmt.Errorf("the size of %q is invalid", t.Path)
 	}
 	e.Size = *size
-	if strings.Trim(digits, "*") == "" { // hidden, or not there
+	if strings.Trim(digits, "*") == "" { // hidden or missing
 		return e, nil
 	}
 	hash, err := parse(digits)
@@ -108,8 +107,8 @@ func (t treeEntry) entry() (Entry, error) {
 	return e, nil
 }
 
-// next is where the next page of a list is, nil after the last. Mirrors may leave the
-// hub's address in it: what is below /api/ there is below it here.
+// next is the URL of the next page of a list, or nil. A mirror may send the hub's URL; its path
+// below /api/ is the same.
 func (h *Hub) next(resp *http.Response, about subject) (*url.URL, error) {
 	link := nextLink(resp.Header.Values("Link"))
 	if link == "" {
@@ -120,12 +119,12 @@ func (h *Hub) next(resp *http.Response, about subject) (*url.URL, error) {
 		return u, nil
 	}
 	if err != nil || !strings.HasPrefix(u.EscapedPath(), "/api/") || u.User != nil {
-		return nil, h.nonsense(about, "the list of files continues on another server", nil)
+		return nil, h.protocolError(about, "the list of files continues on another server", nil)
 	}
-	return h.at(u.EscapedPath() + "?" + u.RawQuery)
+	return h.url(u.EscapedPath() + "?" + u.RawQuery)
 }
 
-// nextLink is the target of the link whose relation is next: RFC 8288.
+// nextLink is the target of the link with the relation next: RFC 8288.
 func nextLink(headers []string) string {
 	for _, text := range headers {
 		for {

@@ -148,7 +148,7 @@ func TestF56_NamesThatMeet(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = r.Files(t.Context(), r.Tree...)
-	expect(t, err, fault.Refused, "one on some systems")
+	expect(t, err, fault.Refused, "the same file on some systems")
 }
 
 func TestNextLink(t *testing.T) {

@@ -10,56 +10,57 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
+const keyAdvice = "Check the name. For a private model, add the key of this machine (~/.ollama/id_ed25519.pub) to your account there."
+
 // explain makes the error of a response with an unexpected status. It closes the body.
 func explain(resp *http.Response, name Name) error {
-	code, said := complaint(resp)
+	code, message := errorBody(resp)
 	status, e := resp.StatusCode, downloader.ResponseError(resp)
-	tell := func(kind fault.Kind, msg, advice string) error {
+	newError := func(kind fault.Kind, msg, advice string) error {
 		return &fault.Error{Kind: kind, Msg: fmt.Sprintf("open %s: %s", name, msg), Advice: advice, Cause: e.Cause}
 	}
 	switch {
 	case status == http.StatusNotFound && code == "BLOB_UNKNOWN":
-		return tell(fault.Missing, "the registry lists a file that it does not have", "The upload is not whole: try another tag.")
+		return newError(fault.Missing, "a file of the model is missing in the registry", "The upload is incomplete: try another tag.")
 	case status == http.StatusNotFound:
-		return tell(fault.Missing, "the registry has no such model or tag", "Check the name.")
+		return newError(fault.Missing, "the registry has no such model or tag", "Check the name.")
 	case status == http.StatusPreconditionFailed:
-		return tell(fault.Refused, "the registry says that it needs a newer version of Ollama", "What bise runs on may be too old for it: look for the model as GGUF on Hugging Face, or use a server.")
+		return newError(fault.Refused, "the registry requires a newer version of Ollama", "bise may not support this model. Look for a GGUF on Hugging Face, or use a server.")
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
-		return tell(fault.Denied, "it does not exist or is private", "Check the name; for a private model, put the key of this machine (~/.ollama/id_ed25519.pub) into your account there.")
+		return newError(fault.Denied, "it does not exist or is private", keyAdvice)
 	}
-	if e.Msg = fmt.Sprintf("open %s: %s", name, e.Msg); said != "" {
-		e.Msg += fmt.Sprintf(" (%.200q)", said)
+	if e.Msg = fmt.Sprintf("open %s: %s", name, e.Msg); message != "" {
+		e.Msg += fmt.Sprintf(" (%.200q)", message)
 	}
 	return e
 }
 
-// explainSignIn makes an error of a realm that gives no token.
+// explainSignIn makes the error of a realm that issues no token.
 func explainSignIn(resp *http.Response, name Name) error {
-	date, _ := http.ParseTime(resp.Header.Get("Date")) // zero is looked at below
+	date, _ := http.ParseTime(resp.Header.Get("Date"))
 	e := downloader.ResponseError(resp)
 	e.Kind, e.Msg = fault.Denied, fmt.Sprintf("sign in to %s for %s: it answers %d", name.Host, name, resp.StatusCode)
-	e.Advice = "Check the name; for a private model, put the key of this machine (~/.ollama/id_ed25519.pub) into your account there."
+	e.Advice = keyAdvice
 	const apart = 5 * time.Minute
 	if wrong := time.Since(date).Abs(); !date.IsZero() && wrong > apart {
-		e.Advice = fmt.Sprintf("The clock of this machine is %v off, and what is signed is good for a few minutes only: set it.", wrong.Round(time.Minute))
+		e.Advice = fmt.Sprintf("Set the clock of this machine: it is wrong by %v, and signatures are valid for a few minutes.", wrong.Round(time.Minute))
 	}
 	return e
 }
 
-// complaint is what a registry says is wrong: {"errors":[…]} of the OCI, or
-// {"error":"…"}.
-func complaint(resp *http.Response) (code, message string) {
+// errorBody parses the error of a registry: {"errors":[…]} of the OCI, or {"error":"…"}.
+func errorBody(resp *http.Response) (code, message string) {
 	const most = 16 << 10 // bytes
 	data, err := downloader.ReadBody(resp, most)
-	var said struct {
+	var body struct {
 		Error  string
 		Errors []struct{ Code, Message string }
 	}
-	if err != nil || json.Unmarshal(data, &said) != nil {
+	if err != nil || json.Unmarshal(data, &body) != nil {
 		return "", ""
 	}
-	if len(said.Errors) > 0 {
-		return said.Errors[0].Code, said.Errors[0].Message
+	if len(body.Errors) > 0 {
+		return body.Errors[0].Code, body.Errors[0].Message
 	}
-	return "", said.Error
+	return "", body.Error
 }

@@ -49,7 +49,7 @@ func TestF64_Manifests(t *testing.T) {
 		{"a negative size", manifest(model + " " + one + " -1"), fault.Network, "size"},
 		{"a huge size", manifest(model + " " + one + " 9223372036854775807"), fault.Network, "size"},
 		{"no size", manifest(model + " " + one + " null"), fault.Network, "size"},
-		{"a broken size", manifest(model + " " + one + " 1.5"), fault.Network, "cannot be read"},
+		{"a broken size", manifest(model + " " + one + " 1.5"), fault.Network, "invalid manifest"},
 		{"too many layers", manifest(many...), fault.Network, "4097 layers"},
 		{"no layers", manifest(), fault.Network, "0 layers"},
 		{"a list of manifests", []byte(`{"mediaType":"application/vnd.docker.distribution.manifest.list.v2+json","manifests":[{}]}`), fault.Refused, "manifest.list"},
@@ -63,7 +63,7 @@ func TestF64_Manifests(t *testing.T) {
 				expect(t, err, c.kind, c.says, "open x")
 				return
 			}
-			if err != nil || len(i.Of(Model)) != 1 {
+			if err != nil || len(i.LayersOf(Model)) != 1 {
 				t.Errorf("%+v, %v", i.Layers, err)
 			}
 			if w, _, err := i.GGUF(); err != nil || w.Digest != one || w.Size != 5 {
@@ -83,7 +83,7 @@ func TestGGUFOfAnImage(t *testing.T) {
 		{[]string{ollama + "model " + one + " 5", ollama + "projector " + two + " 5"}, true, ""},
 		{[]string{docker + "gguf.v3 " + one + " 5", docker + "license " + two + " 5"}, false, ""},
 		{[]string{ollama + "license " + one + " 5"}, false, "no weights"},
-		{[]string{ollama + "tensor " + one + " 5"}, false, "single tensors"},
+		{[]string{ollama + "tensor " + one + " 5"}, false, "separate tensors"},
 		{[]string{ollama + "model " + one + " 5", ollama + "model " + two + " 5"}, false, "several models"},
 		{[]string{ollama + "model " + one + " 0"}, false, "empty"},
 	} {
@@ -142,11 +142,11 @@ func FuzzName(f *testing.F) {
 		if len(host)+len(repo)+len(tag) > 4096 {
 			return
 		}
-		n, err := Name{Host: host, Repo: repo, Tag: tag}.whole()
+		n, err := Name{Host: host, Repo: repo, Tag: tag}.normalize()
 		if err != nil {
 			return
 		}
-		u := n.at("manifests", n.Tag)
+		u := n.url("manifests", n.Tag)
 		if again, err := u.Parse(u.String()); err != nil || again.Path != u.Path || again.Host != u.Host || strings.Count(u.Path, "/") != 5 || strings.Contains(u.Path, "..") && !strings.Contains(repo+tag, "..") {
 			t.Errorf("%+v becomes %s, %v", n, u, err)
 		}

@@ -24,18 +24,18 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-// What a name means when it does not say more.
+// The defaults of a name.
 const (
 	Home      = "registry.ollama.ai"
 	namespace = "library"
 	latest    = "latest"
 )
 
-// A Name is what an image is called in its registry.
+// A Name is the name of an image.
 type Name struct {
-	Host string // with a port or without; "" is [Home]
+	Host string // with an optional port; "" is [Home]
 	Repo string // namespace/model, or only the model
-	Tag  string // "" is latest; or a digest of the manifest
+	Tag  string // a tag, or a digest of the manifest; "" is latest
 }
 
 // The rules for names are those of Ollama's types/model/name.go.
@@ -45,8 +45,8 @@ var (
 	digest = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 )
 
-// whole is the name with nothing left out.
-func (n Name) whole() (Name, error) {
+// normalize fills in the defaults, and validates the name.
+func (n Name) normalize() (Name, error) {
 	if n.Host == "" {
 		n.Host = Home
 	}
@@ -59,15 +59,13 @@ func (n Name) whole() (Name, error) {
 	space, model, _ := strings.Cut(n.Repo, "/")
 	if !site.MatchString(n.Host) || !part.MatchString(space) || strings.Contains(space, ".") || !part.MatchString(model) ||
 		!part.MatchString(n.Tag) && !digest.MatchString(n.Tag) {
-		return n, &fault.Error{
-			Kind: fault.Refused, Msg: fmt.Sprintf("%.100q is not a model of a registry", n.Host+"/"+n.Repo+":"+n.Tag),
-			Advice: "A model is a name and a tag, such as mistral:7b.",
-		}
+		return n, fault.Advise(fault.Errorf(fault.Refused, "invalid model name %.100q", n.Host+"/"+n.Repo+":"+n.Tag),
+			"A model has a name and a tag, such as mistral:7b.")
 	}
 	return n, nil
 }
 
-// String is the name as people write it.
+// String is the short form of the name.
 func (n Name) String() string {
 	text := strings.TrimPrefix(n.Repo, namespace+"/")
 	if n.Host != "" && n.Host != Home {
@@ -82,7 +80,7 @@ func (n Name) String() string {
 	return text + ":" + n.Tag
 }
 
-// A Registry reaches registries. It may be used from any goroutine.
+// A Registry is a client of registries. It may be used from any goroutine.
 type Registry struct {
 	client *downloader.Client
 	key    func() (ssh.Signer, error)
@@ -91,15 +89,14 @@ type Registry struct {
 	tokens map[string]string // by host and repository
 }
 
-// New makes a Registry that is reached with a client. Where a registry wants to know who
-// asks, it is told with the key of the OpenSSH file at keyPath, such as Ollama makes at
-// ~/.ollama/id_ed25519; when there is no such file, with one that is made for this once,
-// which is enough for public models.
+// New makes a Registry that sends its requests with a client. It signs in with the OpenSSH key
+// at keyPath, such as Ollama's ~/.ollama/id_ed25519. Without that file it makes a temporary
+// key, which is enough for public models.
 func New(c *downloader.Client, keyPath string) *Registry {
 	return &Registry{client: c, key: sync.OnceValues(func() (ssh.Signer, error) { return readKey(keyPath) }), tokens: map[string]string{}}
 }
 
-// scheme is https, but for servers of this machine, which seldom have a certificate.
+// scheme is https, or http for this machine, whose servers seldom have a certificate.
 func scheme(host string) string {
 	name, _, err := net.SplitHostPort(host)
 	if err != nil {
@@ -111,22 +108,22 @@ func scheme(host string) string {
 	return "https"
 }
 
-// at is an address of a registry.
-func (n Name) at(kind, what string) *url.URL {
+// url is a URL of the registry.
+func (n Name) url(kind, what string) *url.URL {
 	host := n.Host
-	if strings.EqualFold(host, "docker.io") { // what people call it
+	if strings.EqualFold(host, "docker.io") { // the usual name
 		host = "registry-1.docker.io"
 	}
 	return &url.URL{Scheme: scheme(host), Host: host, Path: "/v2/" + n.Repo + "/" + kind + "/" + what}
 }
 
-// Open finds an image by its name.
+// Open opens an image.
 func (r *Registry) Open(ctx context.Context, name Name) (*Image, error) {
-	name, err := name.whole()
+	name, err := name.normalize()
 	if err != nil {
 		return nil, err
 	}
-	resp, err := r.ask(ctx, name, name.at("manifests", name.Tag), true)
+	resp, err := r.ask(ctx, name, name.url("manifests", name.Tag), true)
 	if err != nil {
 		return nil, err
 	}
@@ -143,9 +140,9 @@ func (r *Registry) Open(ctx context.Context, name Name) (*Image, error) {
 	}
 	sum := sha256.Sum256(data)
 	image := &Image{Name: name, Digest: "sha256:" + hex.EncodeToString(sum[:]), Manifest: data, registry: r}
-	for _, said := range []string{resp.Header.Get("Docker-Content-Digest"), name.Tag} {
-		if digest.MatchString(said) && said != image.Digest {
-			return nil, nonsense(name, "its manifest is not the one that its hash names", nil)
+	for _, expected := range []string{resp.Header.Get("Docker-Content-Digest"), name.Tag} {
+		if digest.MatchString(expected) && expected != image.Digest {
+			return nil, protocolError(name, "the manifest has the wrong hash", nil)
 		}
 	}
 	if err := image.parse(data); err != nil {
@@ -154,10 +151,10 @@ func (r *Registry) Open(ctx context.Context, name Name) (*Image, error) {
 	return image, nil
 }
 
-// nonsense is the error of an answer that makes no sense.
-func nonsense(name Name, why string, err error) error {
+// protocolError makes the error of an invalid response.
+func protocolError(name Name, why string, err error) error {
 	return &fault.Error{
-		Kind: fault.Network, Cause: err, Msg: fmt.Sprintf("open %s: %s answers what a registry does not: %s", name, name.Host, why),
-		Advice: "Try again; if it stays, the registry or a proxy on the way is broken.",
+		Kind: fault.Network, Cause: err, Msg: fmt.Sprintf("open %s: unexpected response of %s: %s", name, name.Host, why),
+		Advice: "Try again. If the error persists, the registry or a proxy is broken.",
 	}
 }

@@ -107,7 +107,7 @@ func TestPull(t *testing.T) {
 			if err != nil || !result.Verified || string(result.SHA256) != weights.Digest {
 				t.Errorf("%+v, %v", result, err)
 			}
-			licence, err := image.Read(t.Context(), image.Of(Licence)[0], 1000)
+			licence, err := image.Read(t.Context(), image.LayersOf(Licence)[0], 1000)
 			if err != nil || string(licence) != "Apache License 2.0\n" {
 				t.Errorf("%q, %v", licence, err)
 			}
@@ -212,7 +212,7 @@ func TestF65_RealmsThatAreElsewhere(t *testing.T) {
 				t.Errorf("%s, %s: a token was asked for", realm, name)
 			}
 			if !safe && name == "alone" {
-				expect(t, err, fault.Refused, "sign in elsewhere")
+				expect(t, err, fault.Refused, "sign-in on another server")
 			}
 		}
 	}
@@ -248,7 +248,7 @@ func TestTrustedRealms(t *testing.T) {
 		{"evil.test", "https://ollama.com/token", false},
 		{"evil.test", "https://sub.evil.test/token", false},
 	} {
-		_, err := trusted(c.realm, &url.URL{Scheme: "https", Host: c.host})
+		_, err := realmURL(c.realm, &url.URL{Scheme: "https", Host: c.host})
 		if (err == nil) != c.ok {
 			t.Errorf("%s for %s: %v", c.realm, c.host, err)
 		}
@@ -260,7 +260,7 @@ func TestAWrongClockIsSaid(t *testing.T) {
 	h.Fault(fakehub.Realm, fakehub.Status(401, "", "Date", time.Now().Add(-3*time.Hour).UTC().Format(http.TimeFormat)))
 	r, host := reach(t, h, noKey(t))
 	_, err := r.Open(t.Context(), Name{Host: host, Repo: "locked"})
-	expect(t, err, fault.Denied, "3h0m0s off", "set it")
+	expect(t, err, fault.Denied, "wrong by 3h0m0s", "Set the clock")
 	h.Reset()
 	h.Fault(fakehub.Realm, fakehub.Status(403, ""))
 	_, err = r.Open(t.Context(), Name{Host: host, Repo: "locked"})
@@ -285,7 +285,7 @@ func TestATokenThatIsOverIsRenewed(t *testing.T) {
 	r.mu.Lock()
 	r.tokens[host+"/ai/tiny"] = "over"
 	r.mu.Unlock()
-	if _, err := image.Read(t.Context(), image.Of(Params)[0], 1000); err != nil {
+	if _, err := image.Read(t.Context(), image.LayersOf(Params)[0], 1000); err != nil {
 		t.Error(err)
 	}
 	h.AssertCount(t, fakehub.Realm, 2)
@@ -296,7 +296,7 @@ func TestF40_NewerThanThis(t *testing.T) {
 	h.Fault(fakehub.Manifest, fakehub.Status(412, `{"errors":[{"message":"The model you are attempting to pull requires a newer version of Ollama."}]}`))
 	r, host := reach(t, h, "")
 	_, err := r.Open(t.Context(), Name{Host: host, Repo: "tiny"})
-	expect(t, err, fault.Refused, "newer version of Ollama", "too old")
+	expect(t, err, fault.Refused, "newer version of Ollama", "newer version")
 }
 
 func TestAnswersThatAreErrors(t *testing.T) {
@@ -329,7 +329,7 @@ func TestAnswersThatAreErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = image.Read(t.Context(), image.Layers[1], 1000)
-	expect(t, err, fault.Missing, "a file that it does not have")
+	expect(t, err, fault.Missing, "is missing in the registry")
 }
 
 func TestF46_F41_F53_AnswersThatAreNoManifest(t *testing.T) {
@@ -362,7 +362,7 @@ func TestOpenByDigest(t *testing.T) {
 	}
 	h.Fault(fakehub.Manifest, fakehub.JSON(func(b []byte) []byte { return append(b, '\n') }))
 	_, err = r.Open(t.Context(), Name{Host: host, Repo: "x", Tag: image.Digest()})
-	expect(t, err, fault.Network, "not the one that its hash names")
+	expect(t, err, fault.Network, "wrong hash")
 }
 
 func TestF42_TheTokenStaysAtTheRegistry(t *testing.T) {
@@ -373,7 +373,7 @@ func TestF42_TheTokenStaysAtTheRegistry(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := image.Read(t.Context(), image.Of(Licence)[0], 1000); err != nil {
+		if _, err := image.Read(t.Context(), image.LayersOf(Licence)[0], 1000); err != nil {
 			t.Fatal(err)
 		}
 		h.AssertCount(t, fakehub.CDN, 1)
@@ -403,7 +403,7 @@ func TestNames(t *testing.T) {
 		{Name{Repo: "x", Tag: "sha256:12"}, ""},
 		{Name{Repo: strings.Repeat("x", 81)}, ""},
 	} {
-		n, err := c.name.whole()
+		n, err := c.name.normalize()
 		if (err == nil) != (c.want != "") || err == nil && n.Host+"/"+n.Repo+":"+n.Tag != c.want {
 			t.Errorf("%+v: %+v, %v", c.name, n, err)
 		}

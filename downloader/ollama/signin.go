@@ -26,8 +26,8 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-// ask sends a request to a registry, and signs in where it wants that: first without a
-// token, and where that is not enough with a key. Redirects are followed, or handed back.
+// ask sends a request to a registry. If the registry requires a token, ask gets one without and
+// then with a signature. Redirects are followed or returned.
 func (r *Registry) ask(ctx context.Context, name Name, u *url.URL, follow bool) (*http.Response, error) {
 	send := func() (*http.Response, error) {
 		req := &http.Request{Method: http.MethodGet, URL: u, Header: http.Header{}}
@@ -61,12 +61,10 @@ func (r *Registry) ask(ctx context.Context, name Name, u *url.URL, follow bool) 
 			break
 		}
 		resp.Body.Close()
-		realm, err := trusted(c.realm, u)
+		realm, err := realmURL(c.realm, u)
 		if err != nil {
-			return nil, &fault.Error{
-				Kind: fault.Refused, Cause: err, Msg: fmt.Sprintf("open %s: %s wants to have you sign in elsewhere: %v", name, name.Host, err),
-				Advice: "Do not trust that registry.",
-			}
+			return nil, fault.Advise(fault.Errorf(fault.Refused, "open %s: %s asks for a sign-in on another server: %w", name, name.Host, err),
+				"Do not trust this registry.")
 		}
 		token, refused, err := r.token(ctx, realm, c, signed)
 		switch {
@@ -88,14 +86,14 @@ func (r *Registry) ask(ctx context.Context, name Name, u *url.URL, follow bool) 
 	return resp, nil
 }
 
-// A challenge is how a registry says where its tokens are: RFC 6750, and
+// A challenge is how a registry names its token server: RFC 6750, and
 // https://distribution.github.io/distribution/spec/auth/token/.
 type challenge struct {
 	realm, service string
 	scopes         []string
 }
 
-// findChallenge finds the one that asks for a token.
+// findChallenge finds the challenge for a bearer token.
 func findChallenge(headers []string) (challenge, bool) {
 	for _, text := range headers {
 		name, params, _ := strings.Cut(strings.TrimSpace(text), " ")
@@ -111,8 +109,7 @@ func findChallenge(headers []string) (challenge, bool) {
 	return challenge{}, false
 }
 
-// parameters reads name="value" pairs, the first of each name. They end where another
-// challenge begins.
+// parameters parses name="value" pairs, up to the next challenge. The first of a name counts.
 func parameters(text string) map[string]string {
 	values := map[string]string{}
 	for {
@@ -139,34 +136,33 @@ func parameters(text string) map[string]string {
 	}
 }
 
-// siblings are the hosts that give out tokens for registries of another name.
-var siblings = map[string][]string{
+// tokenHosts are the token servers of registries with another name.
+var tokenHosts = map[string][]string{
 	"registry.ollama.ai":   {"ollama.com"},
 	"hf.co":                {"huggingface.co"},
 	"registry-1.docker.io": {"auth.docker.io"},
 }
 
-// trusted is the address of a realm, which must be the registry itself or known to belong
-// to it. Another one could use what is signed for it to pass for the user elsewhere
-// (CVE-2025-51471).
-func trusted(realm string, registry *url.URL) (*url.URL, error) {
+// realmURL parses the URL of a realm, which must be the registry or a known token server of it.
+// Another server could use the signature to sign in as the user (CVE-2025-51471).
+func realmURL(realm string, registry *url.URL) (*url.URL, error) {
 	u, err := url.Parse(realm)
 	if err != nil || u.Hostname() == "" || u.User != nil {
 		return nil, errors.New("the URL is invalid")
 	}
 	if u.Scheme != registry.Scheme {
-		return nil, fmt.Errorf("not by %s", registry.Scheme)
+		return nil, fmt.Errorf("the scheme is not %s", registry.Scheme)
 	}
-	if !downloader.SameOrigin(u, registry) && !(u.Port() == "" && slices.Contains(siblings[strings.ToLower(registry.Host)], strings.ToLower(u.Host))) {
-		return nil, fmt.Errorf("at %.80s", u.Host)
+	if !downloader.SameOrigin(u, registry) && !(u.Port() == "" && slices.Contains(tokenHosts[strings.ToLower(registry.Host)], strings.ToLower(u.Host))) {
+		return nil, fmt.Errorf("the host is %.80s", u.Host)
 	}
 	u.Fragment, u.RawFragment = "", ""
 	return u, nil
 }
 
-const maxToken = 1 << 20 // bytes of an answer
+const maxToken = 1 << 20 // bytes of a response
 
-// token asks a realm for a token. One that refuses is handed back.
+// token requests a token from a realm. It returns the response of a refusal.
 func (r *Registry) token(ctx context.Context, realm *url.URL, c challenge, signed bool) (token string, refused *http.Response, err error) {
 	q := realm.Query()
 	if c.service != "" {
@@ -188,7 +184,7 @@ func (r *Registry) token(ctx context.Context, realm *url.URL, c challenge, signe
 		}
 		req.Header.Set("Authorization", auth)
 	}
-	resp, err := r.client.Send(ctx, req) // a redirect is no answer: what is signed is for this address
+	resp, err := r.client.Send(ctx, req) // without redirects: the signature is for this URL
 	if err != nil {
 		return "", nil, err
 	}
@@ -210,13 +206,13 @@ func (r *Registry) token(ctx context.Context, realm *url.URL, c challenge, signe
 		answer.Token = answer.AccessToken
 	}
 	if answer.Token == "" || strings.ContainsFunc(answer.Token, func(c rune) bool { return c <= ' ' || c > '~' }) {
-		return "", nil, errors.New("the answer has no token")
+		return "", nil, errors.New("the response has no token")
 	}
 	return answer.Token, nil, nil
 }
 
-// sign says who asks, as Ollama does (auth/auth.go there): the public key, and a signature
-// of the method, the address and the hash of the body, which is empty.
+// sign makes the Authorization header as Ollama does (its auth/auth.go): the public key, and a
+// signature of the method, the URL and the hash of the empty body.
 func (r *Registry) sign(u *url.URL) (string, error) {
 	key, err := r.key()
 	if err != nil {
@@ -231,10 +227,9 @@ func (r *Registry) sign(u *url.URL) (string, error) {
 	return base64.StdEncoding.EncodeToString(key.PublicKey().Marshal()) + ":" + base64.StdEncoding.EncodeToString(signature.Blob), nil
 }
 
-// readKey reads a private key in OpenSSH's format, and makes one when there is no file.
+// readKey reads a private key in OpenSSH's format, or makes one if the file does not exist.
 func readKey(path string) (ssh.Signer, error) {
-	const most = 64 << 10 // bytes
-	text, err := readFile(path, most)
+	text, err := readFile(path, 64<<10)
 	if path == "" || errors.Is(err, fs.ErrNotExist) {
 		_, key, err := ed25519.GenerateKey(rand.Reader)
 		if err != nil {
@@ -248,10 +243,10 @@ func readKey(path string) (ssh.Signer, error) {
 			return key, nil
 		}
 	}
-	return nil, &fault.Error{Kind: fault.File, Cause: err, Msg: fmt.Sprintf("read the key %s: %v", path, err), Advice: "Ollama makes that file; models that are public can be had without it."}
+	return nil, &fault.Error{Kind: fault.File, Cause: err, Msg: fmt.Sprintf("read the key %s: %v", path, err), Advice: "Ollama creates this file. Public models do not need it."}
 }
 
-func readFile(path string, most int64) ([]byte, error) {
+func readFile(path string, limit int64) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
@@ -264,5 +259,5 @@ func readFile(path string, most int64) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, most))
+	return io.ReadAll(io.LimitReader(f, limit))
 }

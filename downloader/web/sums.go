@@ -15,9 +15,9 @@ import (
 
 const maxSums = 1 << 20 // bytes
 
-// sums looks beside a file for its hash: in file.sha256, and in SHA256SUMS. A missing list is
-// not an error.
-func sums(ctx context.Context, c *downloader.Client, u *url.URL, header http.Header) (downloader.Hash, string, error) {
+// findHash looks for the hash of a file in file.sha256 and SHA256SUMS beside it. A missing list
+// is not an error.
+func findHash(ctx context.Context, c *downloader.Client, u *url.URL, header http.Header) (downloader.Hash, string, error) {
 	base := path.Base(u.Path)
 	for _, beside := range []string{base + ".sha256", "SHA256SUMS"} {
 		at := *u
@@ -25,22 +25,22 @@ func sums(ctx context.Context, c *downloader.Client, u *url.URL, header http.Hea
 		f := downloader.File{Name: beside, Size: -1, Locate: downloader.At(&at, header)}
 		data, err := c.Read(ctx, f, maxSums)
 		if ctx.Err() != nil {
-			return "", "", fmt.Errorf("open %s: %w", plain(u), err)
+			return "", "", fmt.Errorf("open %s: %w", downloader.DisplayURL(u), err)
 		}
 		if err != nil {
 			continue
 		}
-		if hash := find(data, base, beside != "SHA256SUMS"); hash != "" {
+		if hash := parseSums(data, base, beside != "SHA256SUMS"); hash != "" {
 			return hash, beside, nil
 		}
 	}
 	return "", "", nil
 }
 
-// find is the hash of a file in a list as sha256sum writes it: a hash, a space, a space
-// or an asterisk, and a name; or as BSD does: SHA256 (name) = hash. Where the list is of
-// one file, the hash may stand alone.
-func find(list []byte, base string, alone bool) downloader.Hash {
+// parseSums finds the hash of a file in a list of sha256sum: a hash, a space, a space or an
+// asterisk, and a name; or of BSD: SHA256 (name) = hash. If the list is of one file, it may
+// have only a hash.
+func parseSums(list []byte, base string, alone bool) downloader.Hash {
 	lines := bufio.NewScanner(bytes.NewReader(list))
 	for lines.Scan() {
 		line := strings.TrimSpace(lines.Text())

@@ -1,8 +1,7 @@
-// Package web finds files of plain web servers, which know nothing of models.
+// Package web finds files on plain web servers.
 //
-// Such a server may not say how long a file is, or what its bytes come to. What can be
-// known is found out: by asking for the first byte, and by looking for the sums that
-// people put beside what they publish.
+// A request for the first byte shows the size of a file. Its hash may be in a list of
+// checksums beside it.
 package web
 
 import (
@@ -15,25 +14,22 @@ import (
 	"path"
 	"regexp"
 	"strconv"
-	"strings"
 
 	"github.com/bise-sh/bise/downloader"
 	"github.com/bise-sh/bise/downloader/filename"
 	"github.com/bise-sh/bise/fault"
 )
 
-// A Found is a file that can be fetched. Its Name may be that of a file here.
+// A Found is a file to download. Its Name is a valid file name.
 type Found struct {
 	downloader.File
-	// Sums is the name of the file beside it that its hash is from, "" when the hash was
-	// given or is not known. It is from the same server: it tells of damage on the way,
-	// and nothing of who made it.
+	// Sums is the name of the list with its hash, or "". The list is from the same server,
+	// so it protects against damage only.
 	Sums string
 }
 
-// Open finds the file at an address, and where its name is that of a part of a split
-// GGUF, all parts in order. The hash is the one that its bytes must have, "" when that
-// is not known; there is none for several parts.
+// Open finds the file at a URL, or all parts in order if it is a part of a split GGUF. The hash
+// is the expected one, or "". Several parts cannot have one.
 func Open(ctx context.Context, c *downloader.Client, address string, want downloader.Hash) ([]Found, error) {
 	u, header, err := parse(address)
 	if err != nil {
@@ -44,10 +40,8 @@ func Open(ctx context.Context, c *downloader.Client, address string, want downlo
 		return nil, err
 	}
 	if want != "" && len(parts) > 1 {
-		return nil, &fault.Error{
-			Kind: fault.Refused, Msg: fmt.Sprintf("open %s: a hash was given, and it is of %d parts", plain(u), len(parts)),
-			Advice: "Leave the hash out.",
-		}
+		return nil, fault.Advise(fault.Errorf(fault.Refused, "open %s: the model has %d parts, and the hash is of one file", downloader.DisplayURL(u), len(parts)),
+			"Omit the hash.")
 	}
 	var list []Found
 	var names []string
@@ -57,24 +51,23 @@ func Open(ctx context.Context, c *downloader.Client, address string, want downlo
 			return nil, err
 		}
 		if len(parts) > 1 {
-			f.Name = path.Base(at.Path) // llama.cpp finds the others by it
+			f.Name = path.Base(at.Path) // llama.cpp derives the other names from it
 		}
 		list, names = append(list, f), append(names, f.Name)
 	}
 	if err := filename.CheckAll(names); err != nil {
-		return nil, fmt.Errorf("open %s: %w", plain(u), err)
+		return nil, fmt.Errorf("open %s: %w", downloader.DisplayURL(u), err)
 	}
 	return list, nil
 }
 
-// parse reads an address. A user and password in it become a header, and are shown
-// nowhere.
+// parse parses a URL. It moves user and password to a header, so that they are never shown.
 func parse(address string) (*url.URL, http.Header, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" {
 		return nil, nil, &fault.Error{
-			Kind: fault.Refused, Msg: "open the URL: it is not an http or https URL",
-			Advice: "Write one such as https://example.org/model.gguf.",
+			Kind: fault.Refused, Msg: "invalid URL: want http:// or https://",
+			Advice: "Use a URL such as https://example.org/model.gguf.",
 		}
 	}
 	u.Fragment, u.RawFragment = "", ""
@@ -87,18 +80,12 @@ func parse(address string) (*url.URL, http.Header, error) {
 	return u, header, nil
 }
 
-// plain is an address as it can be shown: queries may hold signatures.
-func plain(u *url.URL) string {
-	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath}).String()
-}
-
-// partName is how llama.cpp names the parts of a model.
+// partName matches llama.cpp's names of the parts of a model.
 var partName = regexp.MustCompile(`^(.*-)(\d{5})(-of-)(\d{5})(\.gguf)$`)
 
 const maxParts = 1000
 
-// parts are the addresses of all parts of the file at an address, which may be any of
-// them; only itself when it is not a part.
+// parts lists the URLs of all parts of a split file, or only u.
 func parts(u *url.URL) ([]*url.URL, error) {
 	m := partName.FindStringSubmatch(u.Path)
 	if m == nil {
@@ -106,52 +93,52 @@ func parts(u *url.URL) ([]*url.URL, error) {
 	}
 	count, _ := strconv.Atoi(m[4]) // five digits
 	if no, _ := strconv.Atoi(m[2]); no < 1 || no > count || count > maxParts {
-		return nil, &fault.Error{Kind: fault.Refused, Msg: fmt.Sprintf("open %s: it is part %s of %s", plain(u), m[2], m[4]), Advice: "Check the address."}
+		return nil, &fault.Error{Kind: fault.Refused, Msg: fmt.Sprintf("open %s: it is part %s of %s", downloader.DisplayURL(u), m[2], m[4]), Advice: "Check the URL."}
 	}
 	var list []*url.URL
 	for no := range count {
 		at := *u
 		at.Path = fmt.Sprintf("%s%05d%s%s%s", m[1], no+1, m[3], m[4], m[5])
-		at.RawPath = "" // an escape that needs to stay is made again from Path
+		at.RawPath = "" // String escapes Path again
 		list = append(list, &at)
 	}
 	return list, nil
 }
 
-// open finds out about one file.
+// open makes a request to find the size and the name of a file.
 func open(ctx context.Context, c *downloader.Client, u *url.URL, header http.Header, want downloader.Hash) (Found, error) {
 	req := &http.Request{Method: http.MethodGet, URL: u, Header: header.Clone()}
-	// HEAD is refused by some servers, and others answer it with another length.
+	// Some servers refuse HEAD, and others respond with a wrong length.
 	req.Header.Set("Range", "bytes=0-0")
 	resp, err := c.Do(ctx, req)
 	if err != nil {
-		return Found{}, fmt.Errorf("open %s: %w", plain(u), err)
+		return Found{}, fmt.Errorf("open %s: %w", downloader.DisplayURL(u), err)
 	}
 	size, err := sizeOf(resp)
 	if err != nil {
-		return Found{}, fmt.Errorf("open %s: %w", plain(u), err)
+		return Found{}, fmt.Errorf("open %s: %w", downloader.DisplayURL(u), err)
 	}
 	resp.Body.Close()
 	f := Found{File: downloader.File{Name: name(resp, u), Size: size, Hash: want, Locate: downloader.At(u, header)}}
 	if err := filename.Check(f.Name); err != nil {
-		return Found{}, fmt.Errorf("open %s: %w", plain(u), err)
+		return Found{}, fmt.Errorf("open %s: %w", downloader.DisplayURL(u), err)
 	}
 	if want == "" {
-		f.Hash, f.Sums, err = sums(ctx, c, u, header)
+		f.Hash, f.Sums, err = findHash(ctx, c, u, header)
 	}
 	return f, err
 }
 
-// sizeOf reads how long a file is from the answer to a request for its first byte, −1
-// when it does not tell. Of an error the body is closed.
+// sizeOf returns the size of a file from the response to a request for its first byte, −1
+// if unknown. It closes the body after an error.
 func sizeOf(resp *http.Response) (int64, error) {
-	total, known := total(resp.Header.Get("Content-Range"))
+	_, _, total, known := downloader.ContentRange(resp.Header.Get("Content-Range"))
 	switch resp.StatusCode {
 	case http.StatusPartialContent:
-		if known {
-			return total, nil
+		if !known {
+			total = -1
 		}
-		return -1, nil
+		return total, nil
 	case http.StatusRequestedRangeNotSatisfiable: // an empty file has no first byte
 		if known && total == 0 {
 			return 0, nil
@@ -166,15 +153,7 @@ func sizeOf(resp *http.Response) (int64, error) {
 	return 0, downloader.ResponseError(resp)
 }
 
-// total reads the length of the whole from a Content-Range: RFC 9110, 14.4.
-func total(header string) (n int64, ok bool) {
-	unit, rest, _ := strings.Cut(strings.TrimSpace(header), " ")
-	_, text, slash := strings.Cut(rest, "/")
-	n, err := strconv.ParseInt(text, 10, 64)
-	return n, strings.EqualFold(unit, "bytes") && slash && err == nil && n >= 0
-}
-
-// name is what a file is called: by its server, or else by its address.
+// name is the file name from the server, or else from the URL.
 func name(resp *http.Response, u *url.URL) string {
 	if _, params, err := mime.ParseMediaType(resp.Header.Get("Content-Disposition")); err == nil && params["filename"] != "" {
 		return params["filename"]

@@ -149,8 +149,8 @@ func (a *Answer) Add(e engine.Event) error {
 	return nil
 }
 
-// begun reports whether the answer itself has begun, or LeftOut has come, after
-// which nothing but the answer may come.
+// begun reports whether the answer or LeftOut has come. After that only the answer may
+// come.
 func (a *Answer) begun() bool { return a.LeftOut != nil || len(a.Reasons) > 0 }
 
 // maxIndex bounds a choice's number, which is that of a slice's element here.

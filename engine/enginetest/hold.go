@@ -26,7 +26,7 @@ func (h *holder) add(piece string, log *engine.Logprob) (text string, logs []eng
 	}
 	stop := h.stop(len(h.text) - len(piece))
 	if stop >= 0 {
-		// The tokens of the stop string are none of the text's.
+		// The tokens of the stop string are not part of the text.
 		text, logs = h.take(stop)
 		h.text, h.logs, h.ends = "", nil, nil
 		return text, logs, true
@@ -52,10 +52,10 @@ func (h *holder) stop(n int) int {
 	return -1
 }
 
-// rest gives back what is still held, at the end of an answer.
+// rest returns the text still held, at the end of an answer.
 func (h *holder) rest() (string, []engine.Logprob) { return h.take(len(h.text)) }
 
-// take gives back the first n bytes, and the tokens that end in them.
+// take returns the first n bytes, and the tokens that end in them.
 func (h *holder) take(n int) (string, []engine.Logprob) {
 	var logs []engine.Logprob
 	for len(h.ends) > 0 && h.ends[0] <= n {

@@ -11,10 +11,9 @@ import (
 // leakPatience is how long goroutines and files have to go.
 var leakPatience = 5 * time.Second
 
-// CheckLeaks makes a test fail when, at its end and after the clean-ups that are
-// registered later, goroutines run or files are open that were not before. They
-// have a few seconds to go. Tests that run in parallel would be taken for leaks.
-// Files are counted on Linux alone.
+// CheckLeaks fails a test if, after the cleanups registered later, it leaves goroutines or
+// open files behind. They get a few seconds to end. Do not use it in parallel tests, whose
+// goroutines would count as leaks. Files are checked on Linux only.
 func CheckLeaks(t *testing.T) {
 	t.Helper()
 	before, files := goroutines(), openFiles()

@@ -1,6 +1,7 @@
 package enginetest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -130,9 +131,7 @@ func (p *performance) turn(c *choice) error {
 		}
 	case Call:
 		call := engine.ToolCall{ID: step.ID, Type: "function", Index: c.calls}
-		if call.ID == "" {
-			call.ID = fmt.Sprintf("call%02d%03d", c.index%100, c.calls%1000)
-		}
+		call.ID = cmp.Or(call.ID, fmt.Sprintf("call%02d%03d", c.index%100, c.calls%1000))
 		call.Function = engine.FunctionCall{Name: step.Name, Arguments: engine.Arguments(step.Arguments)}
 		if step.Arguments == "" {
 			call.Function.Arguments = "{}"

@@ -1,14 +1,13 @@
-// Package enginetest has an engine that needs no model, and the tests that every
-// engine passes.
+// Package enginetest provides an engine without a model, and the tests of the engine
+// contract.
 //
-// A [Script] plays replies that a test has written, at the pace that the test
-// sets with channels. It replaces a model wherever something is built on an
-// [engine.Engine].
-// [Run] checks that an engine keeps the contract, [Stress] that it still does
-// under load and when it is disturbed. [Collect] and [First] read answers.
+// A [Script] plays replies written by a test, at a pace that the test controls with
+// channels. [Run] checks that an engine keeps the contract, [Stress] that it does so under
+// load and disturbances. [Collect] reads an answer.
 package enginetest
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"slices"
@@ -96,27 +95,15 @@ func (s *Script) Requests() []Request {
 	return slices.Clone(s.requests)
 }
 
-// Info is About with its gaps filled.
+// Info returns About with its defaults.
 func (s *Script) Info() engine.Info {
 	i := s.About
-	if i.Model == "" {
-		i.Model = "script"
-	}
-	if i.Fingerprint == "" {
-		i.Fingerprint = "script"
-	}
-	if i.Architecture == "" {
-		i.Architecture = "script"
-	}
-	if i.PromptVersion == "" {
-		i.PromptVersion = "script"
-	}
-	if i.EmbeddingSize == 0 {
-		i.EmbeddingSize = 64
-	}
-	if i.ContextLength == 0 {
-		i.ContextLength = 32768
-	}
+	i.Model = cmp.Or(i.Model, "script")
+	i.Fingerprint = cmp.Or(i.Fingerprint, "script")
+	i.Architecture = cmp.Or(i.Architecture, "script")
+	i.PromptVersion = cmp.Or(i.PromptVersion, "script")
+	i.EmbeddingSize = cmp.Or(i.EmbeddingSize, 64)
+	i.ContextLength = cmp.Or(i.ContextLength, 32768)
 	if i.Can == (engine.Capabilities{}) {
 		i.Can = engine.Capabilities{Chat: true, FIM: true, Vision: true, Tools: true, Embed: true, Thinking: true}
 	}
@@ -154,7 +141,7 @@ func (s *Script) play(ctx context.Context, r Request) iter.Seq2[engine.Event, er
 	}
 }
 
-// begin notes a request, and that Close has to wait for it until end is called.
+// begin registers a request; Close waits until end is called.
 func (s *Script) begin(ctx context.Context, r Request) (end func(), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -6,9 +6,9 @@ import (
 	"github.com/bise-sh/bise/engine"
 )
 
-// A Reply is what a script does to answer one choice of a request. The choices of
-// a request take turns, a step each. A nil Reply stands for words in a random order;
-// an empty one that is not nil has no text.
+// A Reply is how a script answers one choice of a request. The choices of a request take
+// turns, a step each. A nil Reply is words in a random order; an empty one that is not nil
+// has no text.
 type Reply []Step
 
 // A Step is one of [Text], [Thinking], [Call], [Emit], [Wait], [Do], [Fail],

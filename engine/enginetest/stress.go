@@ -1,6 +1,7 @@
 package enginetest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math/rand/v2"
@@ -29,28 +30,19 @@ type Load struct {
 	Disturbances int
 }
 
-// Stress puts a mixed load on engines and checks that nothing is lost: each
-// request ends in one way, with the answer it gets alone or with its own
-// cancellation. Afterwards the engines answer as before, and once they are closed
-// no goroutine and no file is left.
+// Stress puts a mixed load on engines and checks that each request ends with the answer it
+// gets alone, or with its cancellation. Afterwards the engines must answer as before, and
+// after Close no goroutine or file may be left.
 //
-// Of the suite, what says how to open and ask the engine is used.
+// It uses the suite's functions that open an engine and adapt requests.
 func Stress(t *testing.T, s Suite, l Load) {
-	if l.Clients == 0 {
-		l.Clients = 8
-	}
-	if l.Requests == 0 {
-		l.Requests = 200
-	}
-	if l.Engines == 0 {
-		l.Engines = 1
-	}
+	l.Clients = cmp.Or(l.Clients, 8)
+	l.Requests = cmp.Or(l.Requests, 200)
+	l.Engines = cmp.Or(l.Engines, 1)
 	if l.Disturb != nil && l.Disturbances == 0 {
 		l.Disturbances = 2
 	}
-	if s.Patience == 0 {
-		s.Patience = 5 * time.Minute
-	}
+	s.Patience = cmp.Or(s.Patience, 5*time.Minute)
 	CheckLeaks(t)
 	var engines []engine.Engine
 	for range l.Engines {

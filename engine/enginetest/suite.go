@@ -1,6 +1,7 @@
 package enginetest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"iter"
@@ -10,10 +11,10 @@ import (
 	"github.com/bise-sh/bise/engine"
 )
 
-// A Suite says how to check an engine. Only Open has to be given.
+// A Suite configures the checks of an engine. Only Open is required.
 type Suite struct {
-	// Open opens an engine that the suite closes. It is called several times, and
-	// the engines have to be independent: closing one leaves the others alone.
+	// Open opens an engine that the suite closes. It is called several times. The engines
+	// must be independent: closing one leaves the others running.
 	Open func(t *testing.T) engine.Engine
 	// Ban are tokens that no answer may have: the control tokens of a model with
 	// random weights, with which its text would turn into tool calls or thinking.
@@ -36,12 +37,8 @@ type Suite struct {
 // to its Info is skipped, except for the error that it must give. No test depends
 // on what a model says, so a model with random weights will do.
 func Run(t *testing.T, s Suite) {
-	if s.HalfRunes == "" {
-		s.HalfRunes = "é漢😀"
-	}
-	if s.Patience == 0 {
-		s.Patience = time.Minute
-	}
+	s.HalfRunes = cmp.Or(s.HalfRunes, "é漢😀")
+	s.Patience = cmp.Or(s.Patience, time.Minute)
 	CheckLeaks(t)
 	c := &check{Suite: s, e: s.Open(t)}
 	t.Cleanup(func() {
@@ -49,8 +46,7 @@ func Run(t *testing.T, s Suite) {
 			t.Errorf("close: %v", err)
 		}
 	})
-	// An engine may load its model only when it is first used, and know nothing
-	// about it before.
+	// An engine may load its model on first use, and have no information before.
 	if _, err := c.e.Tokenize(c.context(t), engine.TokenizeRequest{Text: new("a")}); err != nil {
 		t.Fatalf("tokenize a text: %v", err)
 	}
@@ -124,7 +120,7 @@ const (
 	embeds
 )
 
-// missing says what a model lacks, "" when it lacks nothing.
+// missing returns the capability that a model lacks, or "".
 func (n need) missing(can engine.Capabilities) string {
 	switch {
 	case n&writes != 0 && !can.Chat && can.Embed && !can.FIM:

@@ -249,7 +249,7 @@ const testSchema = `{
 
 const testSchemaReply = `{"kind": "wind", "strong": true, "force": 7, "name": "bise", "days": [true, false], "at": {"north": true}}`
 
-// satisfies says what is wrong with an answer to testSchema, "" when nothing is.
+// satisfies returns how an answer violates testSchema, or "".
 func satisfies(text string) string {
 	var v struct {
 		Kind   *string `json:"kind"`

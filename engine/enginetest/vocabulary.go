@@ -75,8 +75,8 @@ func indexVocabulary() (index [256][]int32) {
 	return index
 }
 
-// tokenize takes the longest word at each place, and a byte where there is none.
-// The pieces of the tokens joined are the text again.
+// tokenize takes the longest word at each position, or else a byte. The joined pieces are
+// the text.
 func tokenize(text string) []int32 {
 	var ids []int32
 	for len(text) > 0 {

@@ -12,22 +12,21 @@ import (
 )
 
 const (
-	// Batch is how many tokens are evaluated at once when nothing else is asked
-	// for.
+	// Batch is the default number of tokens evaluated at once.
 	Batch = 512
-	// slots is how many sequences a context holds when nothing else is asked for.
+	// slots is the default number of sequences in a context.
 	slots = 16
 	// recurrentSlots is the same of models without attention, whose sequences take
 	// their memory whether they are used or not.
 	recurrentSlots = 4
-	// Context is how many tokens a context begins with; it grows when it has to.
+	// Context is the initial length of a context in tokens; it grows on demand.
 	Context = 4096
 	// cells is what the tokens of a context are rounded up to (GGML_PAD of n_ctx in
 	// llama-context.cpp).
 	cells = 256
 )
 
-// Slots is how many sequences a context of a model holds.
+// Slots returns the number of sequences in a context of a model.
 func Slots(s gguf.Summary, o engine.LoadOptions) int {
 	if s.StateFloats > 0 {
 		return cmp.Or(o.Slots, recurrentSlots)
@@ -35,7 +34,7 @@ func Slots(s gguf.Summary, o engine.LoadOptions) int {
 	return cmp.Or(o.Slots, slots)
 }
 
-// A Footprint is what a model takes, in bytes.
+// A Footprint is the memory of a model in bytes.
 type Footprint struct {
 	Weights int64
 	State   int64 // of all sequences, whatever their length
@@ -46,7 +45,7 @@ type Footprint struct {
 	shape shape
 }
 
-// Of is the footprint of a model, loaded with these options.
+// Of returns the footprint of a model, loaded with these options.
 func Of(f *gguf.File, o engine.LoadOptions) Footprint {
 	s := f.Summary()
 	kv, ok := gguf.ParseType(cmp.Or(o.KVType, "f16"))
@@ -125,12 +124,11 @@ func shapeOf(f *gguf.File, s gguf.Summary, flash bool) shape {
 	return p
 }
 
-// Compute is llama.cpp's buffer for the results between a batch's operations. It
-// is as large as what is held at once where that is most: at the logits; where
-// attention begins, whose mask is there as float32 and as float16; or in the
-// middle of a layer, where the mask stays and the hidden numbers are there three
-// times. Without flash attention every head has scores for all tokens of the
-// context. Numbers are float32.
+// Compute returns the size of llama.cpp's compute buffer for a context of tokens: the
+// largest sum of float32 tensors that exist at once. The peak is at the logits; at the
+// start of attention, with its mask as float32 and as float16; or inside a layer, with the
+// mask and three copies of the hidden state. Without flash attention every head also has
+// scores for the whole context.
 func (f Footprint) Compute(tokens int) int64 {
 	p, context := f.shape, padded(tokens)
 	layers := 3 * p.mixed

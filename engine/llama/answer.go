@@ -11,7 +11,7 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-// choose takes the next token of an answer from the logits of its row.
+// choose samples the next token of an answer from the logits of its row.
 func (s *scheduler) choose(a *answer) {
 	var banned []token
 	if a.count < a.job.min {
@@ -75,7 +75,7 @@ func (s *scheduler) nextStep(a *answer) {
 	s.force(a)
 }
 
-// force writes what a step begins with.
+// force writes the forced tokens of a step.
 func (s *scheduler) force(a *answer) {
 	for _, id := range a.steps[0].force {
 		a.sampler.accept(id)
@@ -89,7 +89,7 @@ func (s *scheduler) force(a *answer) {
 	}
 }
 
-// take records a chosen token and lets go what can leave of its text.
+// take records a chosen token and emits the text that is final.
 func (s *scheduler) take(a *answer, id token, probs []prob) {
 	j := a.job
 	a.next = append(a.next, id)
@@ -128,7 +128,7 @@ func (s *scheduler) take(a *answer, id token, probs []prob) {
 	}
 }
 
-// say passes text on: through the reader of chat answers, as it is otherwise.
+// say emits text, through the reader in a chat.
 func (s *scheduler) say(a *answer, out string) {
 	if out == "" {
 		return
@@ -140,7 +140,7 @@ func (s *scheduler) say(a *answer, out string) {
 	s.emit(a, []engine.Event{engine.TextDelta{Text: out}})
 }
 
-// emit gives events the answer's number and sends them.
+// emit sets the choice of events and sends them.
 func (s *scheduler) emit(a *answer, events []engine.Event) {
 	for _, ev := range events {
 		switch e := ev.(type) {
@@ -175,14 +175,14 @@ func (s *scheduler) end(a *answer, reason engine.FinishReason) {
 		}
 	}
 	if len(a.logprobs) > 0 {
-		s.emit(a, []engine.Event{engine.TextDelta{}}) // of tokens that are no text
+		s.emit(a, []engine.Event{engine.TextDelta{}}) // of tokens without text
 	}
 	s.release(a)
 	a.job.out.put(engine.Finish{Choice: a.choice, Reason: reason})
 }
 
-// release gives an answer's slot back. The first answer's conversation stays in
-// memory to be continued.
+// release frees an answer's slot. The conversation of the first answer stays in memory to
+// be continued.
 func (s *scheduler) release(a *answer) {
 	if a.ended {
 		return

@@ -15,8 +15,8 @@ import (
 func Backends(dirs ...string) {
 	backends.Do(func() {
 		logInit(verbosity)
-		// On a broken invariant ggml would call a debugger to print a trace, which
-		// takes seconds in which nobody learns that the worker is gone.
+		// On a broken invariant ggml would start a debugger to print a trace. That takes
+		// seconds, during which no client learns that the worker is gone.
 		os.Setenv("GGML_NO_BACKTRACE", "1")
 		for _, dir := range append(dirs, backendDirs()...) {
 			if loadBackends(dir) > 0 {
@@ -33,8 +33,8 @@ var (
 	backendDir string
 )
 
-// version is that of the module llama.cpp comes with. Backends have to be built
-// from the same one, and KV saved by another may mean something else.
+// version is that of llama.cpp's module. Backends must be built from the same version, and
+// KV saved by another version may be incompatible.
 const version = "ollama-v0.24.0"
 
 const (
@@ -44,8 +44,8 @@ const (
 
 var verbosity = logError
 
-// Log lets llama.cpp tell on stderr what it does, and not only what fails. It has
-// to be called before anything else of this package.
+// Log makes llama.cpp log to stderr everything, not only errors. Call it before anything
+// else in this package.
 func Log() { verbosity = logInfo }
 
 func backendDirs() []string {
@@ -65,23 +65,14 @@ func backendDirs() []string {
 	return append(dirs, filepath.Join(root, version, "lib"))
 }
 
-// A Device is a processor that models can be computed on.
-type Device struct {
-	Name        string `json:"name"` // CPU, CUDA0, Metal, …
-	Description string `json:"description"`
-	GPU         bool   `json:"gpu"`
-	Free        int64  `json:"free_bytes"`
-	Total       int64  `json:"total_bytes"`
-}
-
-// Devices lists what models can be computed on, and the folder the backends were
-// loaded from: "" when only the code without vector instructions is there.
+// Devices lists the devices, and the folder of the backends in use: "" if only the code
+// without vector instructions is available.
 func Devices() (list []Device, dir string) {
 	Backends()
 	seen := map[string]bool{}
 	for _, d := range devices() {
 		if seen[d.name] {
-			continue // the CPU without vector instructions, behind the better one
+			continue // the CPU without vector instructions
 		}
 		seen[d.name] = true
 		list = append(list, Device{d.name, d.description, d.gpu, d.free, d.total})

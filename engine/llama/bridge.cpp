@@ -49,7 +49,7 @@ static void log_line(enum ggml_log_level level, const char * text, void *) {
 		l = log_last;
 	}
 	log_last = l;
-	// The first line is nearest to the cause; what follows tells who else failed by it.
+	// The first line is nearest to the cause; later ones report its consequences.
 	if (l == GGML_LOG_LEVEL_ERROR && log_error.empty()) {
 		log_error = text;
 	} else if (l == GGML_LOG_LEVEL_WARN && log_warning.empty()) {
@@ -95,8 +95,8 @@ void bise_watch_begin(bise_watch * w) { w->nodes = 0; }
 int64_t bise_watch_nodes(bise_watch * w) { return w->nodes; }
 float bise_watch_progress(bise_watch * w) { return w->progress; }
 
-// ggml's CPU backend asks before each node of the graph whether to go on, which
-// makes this the one place to count how far a batch is.
+// ggml's CPU backend asks before each node of the graph whether to continue, which makes
+// this the one place to count the progress of a batch.
 static bool on_node(void * data) {
 	auto * w = (bise_watch *) data;
 	w->nodes.fetch_add(1, std::memory_order_relaxed);
@@ -276,7 +276,7 @@ struct bise_sampler {
 	std::vector<llama_token_data> cur;
 };
 
-// spells reports whether a token goes on with text that is UTF-8, and moves on.
+// spells reports whether a token continues the text with valid UTF-8, and advances.
 static bool spells(const llama_vocab * vocab, utf8 & rune, llama_token id) {
 	if (llama_vocab_is_eog(vocab, id)) {
 		return rune.need == 0;
@@ -509,8 +509,8 @@ bool bise_sampler_fits(bise_sampler * s, llama_token id) {
 
 // ---- pictures
 
-// mtmd's own interface takes bytes, and would round what the reference does not.
-// What it is made of is as stable as the module's version, which is pinned.
+// mtmd's public interface takes bytes, which would round values that the reference does
+// not round. Its internals are as stable as the module's version, which is pinned.
 struct bise_vision {
 	clip_ctx * clip;
 	int        threads;

@@ -20,12 +20,12 @@ void bise_log_init(int level);
 // there was no error, and forgets both. Returns its length.
 int bise_log_take(char * buf, int size);
 
-// Loads every backend that lies in dir: the best CPU variant for this processor
-// and the GPUs. Returns the number of devices that came to be known.
+// Loads every backend in dir: the best CPU variant for this processor and the GPUs.
+// Returns the number of devices that were added.
 int bise_load_backends(const char * dir);
 
-// A watch is shared between the thread that computes and the ones that want to
-// know how far it is, or want it to stop.
+// A watch is shared between the computing thread and the ones that read its progress or
+// stop it.
 typedef struct bise_watch bise_watch;
 bise_watch * bise_watch_new(void);
 void         bise_watch_free(bise_watch * w);
@@ -100,7 +100,7 @@ bise_sampler * bise_sampler_new(const struct llama_model * m, const bise_samplin
 void           bise_sampler_free(bise_sampler * s);
 // Replaces the grammar; NULL takes it away. False when it does not parse.
 bool           bise_sampler_grammar(bise_sampler * s, const char * grammar);
-// Tells the penalties of a token that was not sampled here.
+// Adds a token that was not sampled here to the penalties.
 void           bise_sampler_accept(bise_sampler * s, llama_token id);
 // Samples from the logits of output idx of the last batch and accepts the token.
 // banned tokens cannot be chosen (those that end an answer, while it may not end).
@@ -114,8 +114,8 @@ llama_token    bise_sampler_sample(bise_sampler * s, struct llama_context * ctx,
 // Whether the grammar accepts the token next; true without a grammar.
 bool bise_sampler_fits(bise_sampler * s, llama_token id);
 
-// The vision tower of a projector file, NULL when it cannot be loaded. bytes is
-// that of the vectors it gives, one after the other.
+// The vision encoder of a projector file, NULL when it cannot be loaded. bytes is the size
+// of its vectors, one after the other.
 typedef struct bise_vision bise_vision;
 bise_vision * bise_vision_open(const char * path, int threads, bool flash, int * width);
 void          bise_vision_free(bise_vision * v);

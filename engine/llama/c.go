@@ -298,9 +298,9 @@ func decodeError(code C.int32_t) error {
 	return fmt.Errorf("llama_decode: code %d: %s", int(code), cmp.Or(logged(), "llama.cpp gave no reason"))
 }
 
-// batches evaluates tokens[from:], at their places in a sequence, as many at once
-// as a batch takes. After each batch it gives the place where that began; output
-// says which tokens' logits are wanted.
+// batches evaluates tokens[from:], at their positions in a sequence, in batches. After
+// each batch it yields the position where the batch began; output selects the tokens whose
+// logits are needed.
 func (x *lctx) batches(tokens []token, from, seq int, output func(i int) bool) iter.Seq2[int, error] {
 	return func(yield func(int, error) bool) {
 		for i := from; i < len(tokens); {
@@ -427,7 +427,7 @@ func (x *lctx) setAdapter(a adapter, scale float32) error {
 	return nil
 }
 
-// setThreads says how many of the pool's threads compute.
+// setThreads sets how many of the pool's threads compute.
 func (x *lctx) setThreads(n int) { C.llama_set_n_threads(x.c, C.int32_t(n), C.int32_t(n)) }
 
 // pool is a set of compute threads that outlives batches.
@@ -447,7 +447,7 @@ func (p pool) free() {
 	}
 }
 
-// sampling is engine.Sampling with every default filled in.
+// sampling is engine.Sampling with every default set.
 type sampling struct {
 	temperature, topP, minP, typicalP float64
 	topK                              int

@@ -16,9 +16,9 @@ import (
 	"github.com/bise-sh/bise/mistral/prompt"
 )
 
-// A step constrains a part of an answer: force is written as it is, then grammar
-// says what may follow, and when that is complete the next step begins. by has
-// the grammar for each thing that the step before may have written.
+// A step constrains a part of an answer: force is written first, then grammar constrains
+// the text until it is complete, and the next step begins. by selects the grammar by the
+// text of the step before.
 type step struct {
 	force   []token
 	grammar string

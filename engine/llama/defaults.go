@@ -22,7 +22,7 @@ const (
 	wholeAnswer = 1 << 14
 )
 
-// settle fills in what a request leaves open.
+// settle sets the defaults of a request.
 func settle(r *engine.Sampling, temperature float64) sampling {
 	s := sampling{
 		temperature: or(r.Temperature, temperature),

@@ -3,6 +3,7 @@
 package llama
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -11,17 +12,14 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-// Embed turns texts into vectors of length 1, pooled as the model says.
+// Embed returns the vectors of texts, of length 1, with the pooling of the model.
 func (e *Engine) Embed(ctx context.Context, r engine.EmbedRequest) (engine.Embeddings, error) {
 	s := &e.scheduler
-	release, err := e.use()
+	release, err := e.useToEmbed()
 	if err != nil {
 		return engine.Embeddings{}, err
 	}
 	defer release()
-	if !s.params.embeddings {
-		return engine.Embeddings{}, &fault.Error{Kind: fault.Unsupported, Msg: fmt.Sprintf("%s has no pooling layer: it cannot embed text", e.name), Advice: "Use an embedding model, such as E5 Mistral."}
-	}
 	width := s.m.embedding()
 	if r.Dimension < 0 || r.Dimension > width {
 		return engine.Embeddings{}, &fault.Error{Kind: fault.Invalid, Param: "output_dimension", Msg: fmt.Sprintf("output_dimension is %d and the model's vectors have %d components", r.Dimension, width)}
@@ -40,11 +38,7 @@ func (e *Engine) Embed(ctx context.Context, r engine.EmbedRequest) (engine.Embed
 	}
 	for len(texts) > 0 {
 		n := s.together(texts)
-		var vectors [][]float32
-		var err error
-		if called := s.call(func() { vectors, err = s.embed(ctx, texts[:n]) }); called != nil {
-			return engine.Embeddings{}, called
-		}
+		vectors, err := e.vectors(ctx, texts[:n])
 		if err != nil {
 			return engine.Embeddings{}, err
 		}
@@ -60,7 +54,50 @@ func (e *Engine) Embed(ctx context.Context, r engine.EmbedRequest) (engine.Embed
 	return out, nil
 }
 
-// textTokens are a text's tokens with what the model wants around them.
+// EmbedTokens returns the vector of a tokenized text, of length 1, with the pooling of the
+// model.
+func (e *Engine) EmbedTokens(ctx context.Context, tokens []int32) ([]float32, error) {
+	s := &e.scheduler
+	release, err := e.useToEmbed()
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	switch {
+	case len(tokens) == 0:
+		return nil, &fault.Error{Kind: fault.Invalid, Param: "tokens", Msg: "no tokens to embed"}
+	case len(tokens) > s.bound():
+		return nil, engine.ErrTooLong(len(tokens), s.bound())
+	}
+	if _, err := e.findImages(tokens, nil); err != nil {
+		return nil, err
+	}
+	vectors, err := e.vectors(ctx, [][]token{tokens})
+	if err != nil {
+		return nil, err
+	}
+	return normalize(vectors[0]), nil
+}
+
+// useToEmbed is use, with an error for a model that cannot embed text.
+func (e *Engine) useToEmbed() (release func(), err error) {
+	if release, err = e.use(); err != nil {
+		return nil, err
+	}
+	if !e.scheduler.params.embeddings {
+		release()
+		return nil, &fault.Error{Kind: fault.Unsupported, Msg: fmt.Sprintf("%s has no pooling layer: it cannot embed text", e.name), Advice: "Use an embedding model, such as E5 Mistral."}
+	}
+	return release, nil
+}
+
+// vectors calls embed on the scheduler's goroutine.
+func (e *Engine) vectors(ctx context.Context, texts [][]token) (vectors [][]float32, err error) {
+	called := e.scheduler.call(func() { vectors, err = e.scheduler.embed(ctx, texts) })
+	return vectors, cmp.Or(called, err)
+}
+
+// textTokens returns a text's tokens with the BOS and EOS tokens that the model expects.
 func (e *Engine) textTokens(text string) []token {
 	m := e.scheduler.m
 	ids := e.begun(text)
@@ -73,7 +110,7 @@ func (e *Engine) textTokens(text string) []token {
 	return ids
 }
 
-// together is how many of the texts, from the first on, fit one batch.
+// together returns how many texts, from the first on, fit one batch.
 func (s *scheduler) together(texts [][]token) int {
 	n, tokens := 1, len(texts[0])
 	for n < len(texts) && n < s.params.slots && tokens+len(texts[n]) <= s.params.batch {
@@ -83,8 +120,8 @@ func (s *scheduler) together(texts [][]token) int {
 	return n
 }
 
-// embed evaluates texts, a sequence each, and returns their pooled vectors. Only
-// a single text can be longer than a batch: its last token then stands for it.
+// embed evaluates texts, one sequence each, and returns their pooled vectors. Only a
+// single text can be longer than a batch: its vector is then that of its last token.
 func (s *scheduler) embed(ctx context.Context, texts [][]token) ([][]float32, error) {
 	total := 0
 	for _, ids := range texts {

@@ -94,7 +94,7 @@ func (e *Engine) Chat(ctx context.Context, r engine.ChatRequest) iter.Seq2[engin
 	}
 }
 
-// Complete continues a text, or fills in what lies between two.
+// Complete continues a text, or writes the text between prefix and suffix.
 func (e *Engine) Complete(ctx context.Context, r engine.CompletionRequest) iter.Seq2[engine.Event, error] {
 	return func(yield func(engine.Event, error) bool) {
 		e.run(ctx, func() (*job, error) { return e.completionJob(ctx, &r) }, yield)
@@ -203,7 +203,7 @@ func (e *Engine) Tokenize(_ context.Context, r engine.TokenizeRequest) (engine.T
 	return out, nil
 }
 
-// describe fills in the engine's Info.
+// describe sets the engine's Info.
 func (e *Engine) describe(fingerprint string) {
 	s := &e.scheduler
 	sum := e.file.Summary()

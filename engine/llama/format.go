@@ -39,11 +39,11 @@ func (e *Engine) formats() error {
 	return err
 }
 
-// poolLast is LLAMA_POOLING_TYPE_LAST: the last token's vector stands for the text.
+// poolLast is LLAMA_POOLING_TYPE_LAST: the last token's vector is the text's.
 const poolLast = 3
 
-// maxPooled is how many tokens a text may have whose vectors are averaged, since
-// they have to be computed together.
+// maxPooled is the longest text, in tokens, whose vectors are averaged: they must be
+// computed in one batch.
 const maxPooled = 2048
 
 var _ tokenizer.Tokenizer = (*vocabulary)(nil)

@@ -19,7 +19,7 @@ struct entry {
 struct bise_collector {
 	bool output;
 	std::map<std::string, entry> entries;
-	std::vector<char> inputs, ids; // copies of what lies on a GPU
+	std::vector<char> inputs, ids; // copies of data on a GPU
 };
 
 bise_collector * bise_collector_new(bool output) {
@@ -58,9 +58,9 @@ static void square(double * sums, const float * x, int64_t n) {
 	}
 }
 
-// wanted tells whether the inputs of a node are collected: those of the layers'
-// matrices. llama-imatrix passes over batches of less than 16 tokens; no chunk is
-// as short, but what only a few tokens need is.
+// wanted reports whether the inputs of a node are collected: those of the layers'
+// matrices. llama-imatrix skips batches of less than 16 tokens; no chunk is that short,
+// but an expert may get fewer tokens.
 static bool wanted(const bise_collector * c, const ggml_tensor * t) {
 	if (t->op != GGML_OP_MUL_MAT && t->op != GGML_OP_MUL_MAT_ID) {
 		return false;
@@ -88,7 +88,7 @@ static void collect(bise_collector * c, const ggml_tensor * t) {
 		return (const float *) (x + i1*in->nb[1] + i2*in->nb[2] + i3*in->nb[3]);
 	};
 	if (t->op == GGML_OP_MUL_MAT_ID) {
-		// in is [columns, experts used or 1, tokens], ids says which experts.
+		// in is [columns, experts used or 1, tokens], ids selects the experts.
 		const ggml_tensor * which = t->src[2];
 		const char * ids = data(which, c->ids);
 		for (int64_t token = 0; token < which->ne[1]; token++) {

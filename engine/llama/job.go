@@ -12,8 +12,8 @@ import (
 	"github.com/bise-sh/bise/mistral/prompt"
 )
 
-// A job is one request in the hands of the scheduler. Fields below owned belong
-// to the scheduler's goroutine.
+// A job is one request in the scheduler. Fields below owned belong to the scheduler's
+// goroutine.
 type job struct {
 	prompt   []token     // images are runs of negative numbers, see imagePart
 	images   []imagePart // in the order of their places
@@ -26,8 +26,8 @@ type job struct {
 	stops    []string
 	ends     []token // control tokens that end an answer besides the EOG tokens of the model
 	reader   func() prompt.Reader
-	steps    []step          // what the answer is made to be, part after part
-	schema   *grammar.Schema // what the whole answer has to satisfy, nil for nothing
+	steps    []step          // constraints on the answer, in order
+	schema   *grammar.Schema // the whole answer is checked against it, nil for none
 	oneCall  bool            // an answer has at most one tool call
 	leftOut  *engine.LeftOut
 
@@ -35,9 +35,9 @@ type job struct {
 	arrived   time.Time
 	cancelled atomic.Bool
 
-	// How far it is, for the reader of the stream.
-	ahead   atomic.Int32 // jobs to be answered before
-	reused  atomic.Int32 // prompt tokens whose KV was at hand
+	// Progress, for the reader of the stream.
+	ahead   atomic.Int32 // jobs ahead in the queue
+	reused  atomic.Int32 // prompt tokens found in the KV cache
 	done    atomic.Int32 // prompt tokens evaluated or reused
 	inBatch atomic.Int32 // prompt tokens in the batch being computed
 
@@ -52,11 +52,11 @@ type job struct {
 	ended     bool
 }
 
-// prefilling reports whether a part of the prompt is still to be evaluated.
+// prefilling reports whether the prompt is not evaluated yet.
 func (j *job) prefilling() bool { return int(j.done.Load()) < len(j.prompt) }
 
-// reserve is how many cells the job needs at most, or is likely to need when
-// nothing bounds it.
+// reserve is the largest number of cells the job may need, or the likely one without a
+// bound.
 func (j *job) reserve() int {
 	if j.max < 0 {
 		return j.likely()
@@ -64,7 +64,7 @@ func (j *job) reserve() int {
 	return len(j.prompt) + j.n*j.max
 }
 
-// likely is how many cells the job is expected to need.
+// likely is the expected number of cells of the job.
 func (j *job) likely() int {
 	room := defaultRoom
 	if j.max >= 0 {
@@ -73,7 +73,7 @@ func (j *job) likely() int {
 	return len(j.prompt) + j.n*room
 }
 
-// cells is how many the job has at this moment, its prompt counted once.
+// cells is the current number of cells of the job, its prompt counted once.
 func (j *job) cells() int {
 	n := 0
 	for _, a := range j.answers {
@@ -82,8 +82,8 @@ func (j *job) cells() int {
 	return n
 }
 
-// cachedNow is how many prompt tokens did not have to be evaluated; it may be
-// asked from any goroutine.
+// cachedNow is the number of prompt tokens that were cached. It may be called from any
+// goroutine.
 func (j *job) cachedNow() int { return int(j.reused.Load()) }
 
 // untilImage returns the place of the first image from place i on, or the end of
@@ -100,8 +100,8 @@ func (j *job) untilImage(i int) int {
 	return len(j.prompt)
 }
 
-// defaultRoom is how many tokens an answer without a bound is expected to have
-// when the context is sized; it grows when the answer turns out longer.
+// defaultRoom is the expected length in tokens of an answer without a bound, for sizing
+// the context.
 const defaultRoom = 1024
 
 // An answer is one of a job's answers while it is written.
@@ -121,7 +121,7 @@ type answer struct {
 	whole   strings.Builder // text of the answer, where a schema is checked
 	ended   bool
 
-	logprobs []engine.Logprob // of tokens whose text has not left
+	logprobs []engine.Logprob // of tokens whose text is not emitted yet
 }
 
 // A slot is a sequence of llama.cpp's memory.
@@ -131,7 +131,7 @@ type slot struct {
 	canonical int     // leading tokens evaluated in full batches
 	shared    int     // leading tokens whose cells another slot holds too
 	saved     int     // leading tokens that are on disk
-	aside     bool    // a state to come back to, of a model that cannot forget; no conversation
+	aside     bool    // a snapshot of a recurrent state, not a conversation
 	busy      bool
 	used      int64 // scheduler's clock at its last use
 }

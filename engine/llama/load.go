@@ -69,7 +69,7 @@ func Open(ctx context.Context, path string, o engine.LoadOptions, progress func(
 	}
 	p.tokens = min(limit, footprint.Context)
 	if fit.Token == 0 {
-		p.tokens = limit // a state of constant size; there is nothing to grow
+		p.tokens = limit // a state of constant size cannot grow
 	}
 
 	e := &Engine{name: name, path: path, file: file}
@@ -230,7 +230,7 @@ func badModel(path string, err error) *fault.Error {
 	if errors.Is(err, fs.ErrPermission) {
 		return &fault.Error{Kind: fault.BadModel, Msg: fmt.Sprintf("cannot read %s: permission denied", path), Cause: err}
 	}
-	// llama.cpp names the function that failed first, which helps nobody.
+	// llama.cpp's message only names its failed function.
 	msg := err.Error()
 	if _, rest, ok := strings.Cut(msg, "error loading model: "); ok {
 		msg = rest

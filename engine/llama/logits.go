@@ -3,6 +3,7 @@
 package llama
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -104,13 +105,6 @@ func (e *Engine) findImages(tokens []int32, urls []string) (parts []imagePart, e
 	return parts, nil
 }
 
-// A BareLoop is how long llama.cpp takes when nothing but a loop is around it:
-// what an engine is measured against.
-type BareLoop struct {
-	Prefill time.Duration // of the whole prompt
-	Decode  time.Duration // of the tokens after the first
-}
-
 // Bare evaluates prompt and then generates n tokens greedily in a plain loop over the
 // engine's context, without the scheduler.
 func (e *Engine) Bare(prompt []int32, n int) (b BareLoop, err error) {
@@ -141,12 +135,6 @@ func (e *Engine) Bare(prompt []int32, n int) (b BareLoop, err error) {
 	return b, err
 }
 
-// A StateCost is the time and the size of saving and restoring a conversation.
-type StateCost struct {
-	Bytes         int
-	Save, Restore time.Duration // in memory; the disk comes on top
-}
-
 // StateCost measures saving and restoring the state of tokens.
 func (e *Engine) StateCost(tokens []int32) (c StateCost, err error) {
 	err = e.alone(len(tokens), func(s *scheduler, o *slot) error {
@@ -169,8 +157,8 @@ func (e *Engine) StateCost(tokens []int32) (c StateCost, err error) {
 	return c, err
 }
 
-// alone runs f with an empty slot, when no answer is being written, in a context
-// that has room for n tokens. The slot is empty again afterwards.
+// alone runs f with an empty slot and room for n tokens, when no answer is in progress.
+// The slot is empty again afterwards.
 func (e *Engine) alone(n int, f func(*scheduler, *slot) error) error {
 	release, err := e.use()
 	if err != nil {
@@ -193,8 +181,5 @@ func (e *Engine) alone(n int, f func(*scheduler, *slot) error) error {
 		err = f(s, s.slots[0])
 		s.x.remove(s.slots[0].seq, -1, -1)
 	})
-	if called != nil {
-		return called
-	}
-	return err
+	return cmp.Or(called, err)
 }

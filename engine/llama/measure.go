@@ -1,6 +1,8 @@
 package llama
 
-// InputsOptions say how a text is read for [Engine.Inputs].
+import "time"
+
+// InputsOptions configure [Engine.Inputs].
 type InputsOptions struct {
 	Context int  // tokens of a piece; 0: 512
 	Pieces  int  // at most; 0: the whole text
@@ -21,7 +23,7 @@ type TensorInputs struct {
 	Counts []int64   // of tokens: one, or one an expert
 }
 
-// PerplexityOptions say how a text is read for [Engine.Perplexity].
+// PerplexityOptions configure [Engine.Perplexity].
 type PerplexityOptions struct {
 	Context int // tokens of a window; 0: 512
 	Windows int // at most; 0: the whole text
@@ -59,6 +61,24 @@ type Divergence struct {
 	RMSDelta float64 `json:"rms_delta_p"`
 }
 
-// defaultWindow is the length of a piece of text, in tokens: what llama.cpp's
-// tools take, so that numbers compare.
-const defaultWindow = 512
+// A Device is a processor that models can be computed on.
+type Device struct {
+	Name        string `json:"name"` // CPU, CUDA0, Metal, …
+	Description string `json:"description"`
+	GPU         bool   `json:"gpu"`
+	Free        int64  `json:"free_bytes"`
+	Total       int64  `json:"total_bytes"`
+}
+
+// A BareLoop is the speed of llama.cpp in a plain loop, the reference for an engine's
+// speed.
+type BareLoop struct {
+	Prefill time.Duration // of the whole prompt
+	Decode  time.Duration // of the tokens after the first
+}
+
+// A StateCost is the time and the size of saving and restoring a conversation.
+type StateCost struct {
+	Bytes         int
+	Save, Restore time.Duration // in memory; the disk comes on top
+}

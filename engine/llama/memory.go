@@ -13,7 +13,7 @@ import (
 	"github.com/bise-sh/bise/machine"
 )
 
-// fit is what a model takes of this machine's memory.
+// fit is the memory footprint of a model on this machine.
 type fit struct {
 	footprint.Footprint
 	train int  // tokens the model was trained on
@@ -31,8 +31,8 @@ func estimate(file *gguf.File, o engine.LoadOptions) fit {
 // leastContext is the shortest context worth loading a model for, in tokens.
 const leastContext = 512
 
-// context is how many tokens a context can have: what was asked for, as far as
-// the model was trained and the memory goes.
+// context returns the length of the context in tokens: want, bounded by the model's
+// training and by the memory.
 func (f fit) context(name string, want int) (int, error) {
 	limit := cmp.Or(f.train, footprint.Context)
 	if want > 0 {
@@ -59,7 +59,7 @@ func (s *scheduler) fitsMemory(old, tokens int) bool {
 	return s.fit.gpu || s.fit.At(tokens)-s.fit.At(0) < available()+s.fit.KV(old)
 }
 
-// available is how many bytes can be taken without swapping.
+// available is the free memory in bytes, without swapping.
 func available() int64 {
 	if _, free := machine.Memory(); free > 0 {
 		return free

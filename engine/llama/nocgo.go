@@ -7,7 +7,6 @@ package llama
 import (
 	"context"
 	"runtime"
-	"time"
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/fault"
@@ -29,15 +28,6 @@ func Open(context.Context, string, engine.LoadOptions, func(float64)) (*Engine, 
 	return nil, errNoCgo()
 }
 
-// A Device is a processor that models can be computed on.
-type Device struct {
-	Name        string `json:"name"`
-	Description string `json:"description"`
-	GPU         bool   `json:"gpu"`
-	Free        int64  `json:"free_bytes"`
-	Total       int64  `json:"total_bytes"`
-}
-
 // Devices lists none.
 func Devices() (list []Device, dir string) { return nil, "" }
 
@@ -47,17 +37,8 @@ func Log() {}
 // Threads is how many threads would compute.
 func Threads() int { return runtime.GOMAXPROCS(0) }
 
-// A BareLoop is how long llama.cpp takes when nothing but a loop is around it.
-type BareLoop struct{ Prefill, Decode time.Duration }
-
 // Bare fails.
 func (e *Engine) Bare([]int32, int) (BareLoop, error) { return BareLoop{}, errNoCgo() }
-
-// A StateCost is the time and the size of saving and restoring a conversation.
-type StateCost struct {
-	Bytes         int
-	Save, Restore time.Duration
-}
 
 // StateCost fails.
 func (e *Engine) StateCost([]int32) (StateCost, error) { return StateCost{}, errNoCgo() }
@@ -66,3 +47,19 @@ func (e *Engine) StateCost([]int32) (StateCost, error) { return StateCost{}, err
 func (e *Engine) Logits(context.Context, []int32, ...string) (rows, vectors [][]float32, err error) {
 	return nil, nil, errNoCgo()
 }
+
+// Quantize fails.
+func Quantize(Quantization, func(Quantized)) (Quantized, error) { return Quantized{}, errNoCgo() }
+
+// Inputs fails.
+func (e *Engine) Inputs(context.Context, string, InputsOptions, func(done, total int)) (Inputs, error) {
+	return Inputs{}, errNoCgo()
+}
+
+// Perplexity fails.
+func (e *Engine) Perplexity(context.Context, string, PerplexityOptions, *Engine, func(Perplexity, int)) (Perplexity, error) {
+	return Perplexity{}, errNoCgo()
+}
+
+// EmbedTokens fails.
+func (e *Engine) EmbedTokens(context.Context, []int32) ([]float32, error) { return nil, errNoCgo() }

@@ -2,7 +2,7 @@ package llama
 
 import "github.com/bise-sh/bise/gguf"
 
-// A Quantization says what [Quantize] is to make of a file.
+// A Quantization configures [Quantize].
 type Quantization struct {
 	In, Out string        // Out without .gguf and the number of the part, with KeepSplit
 	Type    gguf.FileType // the mix of types

@@ -24,7 +24,7 @@ struct bise_quantizer {
 
 	std::mutex          mutex; // for what follows
 	bise_quantize_state state{};
-	std::string         error; // the last one told
+	std::string         error; // the last one reported
 };
 
 bise_quantizer * bise_quantizer_new(void) { return new bise_quantizer(); }
@@ -57,7 +57,7 @@ void bise_quantizer_number(bise_quantizer * q, const char * key, int64_t value) 
 	o.val_i64 = value;
 }
 
-// llama_model_quantize says how far it is in its log alone.
+// llama_model_quantize reports its progress in its log only.
 static void on_line(enum ggml_log_level level, const char * text, void * data) {
 	auto * q = (bise_quantizer *) data;
 	std::lock_guard<std::mutex> lock(q->mutex);

@@ -3,6 +3,7 @@
 package llama
 
 import (
+	"cmp"
 	"sync"
 	"time"
 
@@ -35,9 +36,7 @@ func Quantize(o Quantization, progress func(Quantized)) (Quantized, error) {
 			q.number(f.Key, f.Number)
 		}
 	}
-	if o.Threads == 0 {
-		o.Threads = Threads()
-	}
+	o.Threads = cmp.Or(o.Threads, Threads())
 	done := make(chan struct{})
 	watched := make(chan struct{})
 	go func() {
@@ -64,5 +63,5 @@ func Quantize(o Quantization, progress func(Quantized)) (Quantized, error) {
 	return q.progress(), nil
 }
 
-// quantizing is held while the quantizer has llama.cpp's log for itself.
+// quantizing is held while the quantizer redirects llama.cpp's log.
 var quantizing sync.Mutex

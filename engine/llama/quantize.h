@@ -1,4 +1,4 @@
-// llama.cpp's quantizer, which wants C++ containers for what it is told.
+// llama.cpp's quantizer, which needs C++ containers for its parameters.
 #ifndef BISE_QUANTIZE_H
 #define BISE_QUANTIZE_H
 
@@ -32,8 +32,8 @@ typedef struct {
 	int32_t threads;
 } bise_quantize_params;
 
-// Quantizes in to out; it takes llama.cpp's log for itself meanwhile. False on
-// failure, with the reason in err.
+// Quantizes in to out, and redirects llama.cpp's log during the call. False on failure,
+// with the reason in err.
 bool bise_quantize(bise_quantizer * q, const char * in, const char * out, const bise_quantize_params * p, char * err, int size);
 
 // How far bise_quantize is; may be called from another thread.

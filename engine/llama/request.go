@@ -198,7 +198,7 @@ func (e *Engine) job(r *engine.Sampling, ids []token, temperature float64) (*job
 		sampling: settle(r, temperature), stops: r.Stop,
 	}
 	if len(ids) == 0 {
-		// An empty text still has a first token to come; something has to stand before it.
+		// The first token needs a token before it, also with an empty prompt.
 		j.prompt = []token{max(0, s.m.bos())}
 	}
 	if r.MaxTokens != nil {
@@ -218,8 +218,8 @@ func (e *Engine) layOut(r *engine.ChatRequest) (prompt.Prompt, error) {
 	return e.format.Chat(r)
 }
 
-// fill gives the tokens of a completion's prompt. A text without a suffix is
-// continued as it is, whatever the model could fill in.
+// fill returns the tokens of a completion's prompt. A text without a suffix is continued
+// as it is, also by an infill model.
 func (e *Engine) fill(r *engine.CompletionRequest) ([]token, error) {
 	if len(r.Tokens) > 0 {
 		for _, id := range r.Tokens {

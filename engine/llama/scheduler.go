@@ -17,10 +17,10 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-// scheduler is the goroutine that owns the context, and what it owns. Each turn
-// of its loop takes in what arrived, composes a batch from all answers being
-// written and from prompts still to be read, has it computed, and chooses the
-// next token of each answer. So requests join and leave between batches.
+// scheduler is the goroutine that owns the context, with its state. Each turn of its loop
+// collects new requests, composes a batch of the next tokens of all answers and of prompts
+// to prefill, evaluates it, and samples the next token of each answer. So requests join
+// and leave between batches.
 type scheduler struct {
 	m       *model
 	x       *lctx
@@ -34,14 +34,14 @@ type scheduler struct {
 	pieces  pieces
 	encoder *visionEncoder // nil: the model has no vision
 
-	contention *contention // nil: the processor is not all that computes
+	contention *contention // nil with a GPU
 	computing  int         // threads
 
 	slots   []*slot
 	waiting []*job
 	jobs    []*job // admitted, oldest first
 	clock   int64
-	pace    time.Duration // of reading one prompt token, averaged
+	pace    time.Duration // average prefill time of one prompt token
 	rested  bool          // idle conversations are saved
 
 	mu       sync.Mutex
@@ -80,8 +80,7 @@ func (s *scheduler) start() {
 // maxWaiting is how many jobs may wait for a slot.
 const maxWaiting = 256
 
-// submit hands a job over. It fails when the engine is closed, and when too many
-// jobs wait already.
+// submit queues a job. It fails when the engine is closed or the queue is full.
 func (s *scheduler) submit(j *job) error {
 	busy := false
 	err := s.enter(func() {
@@ -127,7 +126,7 @@ func (s *scheduler) signal() {
 	}
 }
 
-// close lets admitted jobs finish, refuses the rest, and waits for the end.
+// close lets admitted jobs finish, rejects the others, and waits for the end.
 func (s *scheduler) close() {
 	s.mu.Lock()
 	s.closed = true
@@ -148,7 +147,7 @@ func (s *scheduler) cancel(j *job) {
 	s.signal()
 }
 
-// progress is how far a job's prompt is.
+// progress returns the prefill progress of a job.
 func (s *scheduler) progress(j *job) engine.Progress {
 	done := int(j.done.Load())
 	if total, in := s.nodes.Load(), int64(j.inBatch.Load()); total > 0 && in > 0 {
@@ -175,8 +174,8 @@ func (s *scheduler) run() {
 	s.save()
 }
 
-// gather takes in what arrived, and waits for it when there is nothing to do.
-// It returns false when the engine is closed and all answers are written.
+// gather collects new calls and jobs, and waits for them if there is no other work. It
+// returns false when the engine is closed and all answers are written.
 func (s *scheduler) gather() bool {
 	for {
 		s.mu.Lock()
@@ -223,7 +222,7 @@ func (s *scheduler) gather() bool {
 func (s *scheduler) drop() {
 	for _, j := range slices.Concat(s.jobs, s.waiting) {
 		if j.cancelled.Load() {
-			s.fail(j, context.Canceled) // the reader knows its own context's cause
+			s.fail(j, context.Canceled) // the reader reports the cause of its context
 		}
 	}
 	gone := func(j *job) bool { return j.ended }
@@ -234,7 +233,7 @@ func (s *scheduler) drop() {
 	}
 }
 
-// admit gives slots to waiting jobs, oldest first, as long as they fit.
+// admit gives slots to waiting jobs, oldest first, while they fit.
 func (s *scheduler) admit() {
 	for len(s.waiting) > 0 {
 		j := s.waiting[0]
@@ -249,15 +248,15 @@ func (s *scheduler) admit() {
 	}
 }
 
-// place finds slots and cells for a job and what of its prompt is already
-// evaluated. It returns false when the job has to wait for others.
+// place finds slots and cells for a job, and the part of its prompt that is evaluated
+// already. It returns false when the job has to wait for others.
 func (s *scheduler) place(j *job) (bool, error) {
 	idle := s.idle()
 	if len(idle) < j.n {
 		return false, nil
 	}
-	// What all may need at most decides whether there is room for one more; what
-	// they are likely to need, how large the context is made.
+	// The largest possible need of all jobs decides whether one more fits; their likely
+	// need, how large the context becomes.
 	most, likely := j.reserve(), j.likely()
 	for _, o := range s.jobs {
 		has := o.cells() + s.params.batch
@@ -316,7 +315,7 @@ func (s *scheduler) place(j *job) (bool, error) {
 		}
 		j.answers = append(j.answers, a)
 	}
-	// Room for what is to come: conversations nobody waits for leave first.
+	// Make room for the prompt: idle conversations leave first.
 	for s.idleCells()+likely > s.x.tokens() && s.evictOldest() {
 	}
 	j.reused.Store(int32(from))
@@ -325,8 +324,8 @@ func (s *scheduler) place(j *job) (bool, error) {
 	return true, nil
 }
 
-// idle lists the slots that no answer is written in: empty ones first, then
-// those whose conversation was used longest ago.
+// idle lists the slots without an answer in progress: empty ones first, then the least
+// recently used.
 func (s *scheduler) idle() []*slot {
 	var out []*slot
 	for _, o := range s.slots {
@@ -340,16 +339,16 @@ func (s *scheduler) idle() []*slot {
 	return out
 }
 
-// reuse finds the slot for a job's prompt and makes it hold as much of its
-// beginning as is known: in a slot, in another slot that can share its cells, or
-// on disk. At least the last token is left to be evaluated, for its logits.
+// reuse finds a slot for a job's prompt that holds as much of its beginning as possible:
+// from a slot, from another slot that shares its cells, or from disk. The last token is
+// always evaluated, for its logits.
 func (s *scheduler) reuse(j *job, idle []*slot) (to *slot, from int) {
 	want := j.prompt[:len(j.prompt)-1]
 	var best *slot
 	for _, o := range s.slots {
 		n := commonPrefix(o.tokens, want)
 		if s.m.recurrent && (o.busy || n < len(o.tokens)) {
-			n = 0 // its memory cannot forget the rest
+			n = 0 // a recurrent state cannot be rewound
 		}
 		if j.seeded {
 			n = min(n, o.canonical) / s.params.batch * s.params.batch
@@ -364,8 +363,8 @@ func (s *scheduler) reuse(j *job, idle []*slot) (to *slot, from int) {
 	case best != nil && !best.busy && !s.m.recurrent && (2*from >= len(best.tokens) || len(idle) == 1):
 		to = best
 	case best != nil:
-		// Another conversation that begins alike: leave it as it is. A state that
-		// cannot go back is left, too, for the case that what follows is written anew.
+		// Keep another conversation with the same beginning. Keep also a state that cannot
+		// be rewound: its last message may be written again.
 		to = idle[0]
 		if to == best {
 			to = idle[1%len(idle)]
@@ -422,8 +421,7 @@ func (s *scheduler) restore(to *slot, e *stateEntry, took *time.Duration) bool {
 	return true
 }
 
-// truncate makes a slot hold only its first n tokens, or none when its memory
-// cannot forget a part.
+// truncate keeps the first n tokens of a slot, or none if its memory cannot be truncated.
 func (s *scheduler) truncate(o *slot, n int) {
 	if n >= len(o.tokens) {
 		return
@@ -449,7 +447,7 @@ func (s *scheduler) evict(o *slot) {
 
 func (s *scheduler) evictOldest() bool { return s.evictOldestBut(nil) }
 
-// evictOldestBut evicts the conversation used longest ago, keep aside.
+// evictOldestBut evicts the least recently used conversation other than keep.
 func (s *scheduler) evictOldestBut(keep *slot) bool {
 	for _, o := range s.idle() {
 		if o != keep && len(o.tokens) > 0 {
@@ -486,7 +484,7 @@ func (s *scheduler) saveSlot(o *slot) {
 	o.saved = len(o.tokens)
 }
 
-// cells is how many cells are taken.
+// cells returns the number of cells in use.
 func (s *scheduler) cells() int {
 	n := 0
 	for _, o := range s.slots {
@@ -505,7 +503,7 @@ func (s *scheduler) idleCells() int {
 	return n
 }
 
-// bound is how many tokens the context can have at most, as far as is known.
+// bound is the largest context in tokens, as far as is known.
 func (s *scheduler) bound() int { return int(s.limit.Load()) }
 
 // grow replaces the context by one of up to tokens, which takes over all sequences. If
@@ -545,7 +543,7 @@ func (s *scheduler) grow(tokens int) bool {
 		s.params.tokens = old
 		var err error
 		if x, err = s.open(); err != nil {
-			// It was there a moment ago; without it nothing can go on.
+			// The restored state is required.
 			panic("llama: the context cannot be opened again: " + err.Error())
 		}
 	}
@@ -567,9 +565,9 @@ type carry struct {
 	state      []byte
 }
 
-// sharedWith finds a slot whose beginning o shares and from which the rest can be
-// evaluated again: copied by itself, each of many answers to one prompt would
-// take the prompt's cells once more.
+// sharedWith finds a slot that shares its beginning with o, so that only the rest of o is
+// evaluated again. Copied separately, each answer to one prompt would take the prompt's
+// cells again.
 func sharedWith(o *slot, carried []carry) *slot {
 	if o.shared == 0 || slices.ContainsFunc(o.tokens[o.shared:], func(id token) bool { return id < 0 }) {
 		return nil
@@ -702,7 +700,7 @@ func (s *scheduler) compute() {
 
 	switch {
 	case errors.Is(err, errAborted):
-		return // everybody has left; drop does the rest
+		return // all callers have left; drop ends the jobs
 	case errors.Is(err, errNoCells):
 		s.makeRoom()
 		return

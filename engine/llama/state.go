@@ -135,8 +135,8 @@ func (s *stateStore) load(e *stateEntry) ([]byte, error) {
 	return state, nil
 }
 
-// save keeps the state of tokens. It returns at once; the file is written
-// behind the caller's back, and the state can be loaded meanwhile.
+// save keeps the state of tokens. It returns at once: the file is written in the
+// background, and the state can be loaded before that ends.
 func (s *stateStore) save(tokens []token, state []byte) {
 	tokens = slices.Clone(tokens)
 	h := sha256.New()
@@ -238,7 +238,7 @@ func (s *stateStore) writeFile(e *stateEntry) error {
 	if err != nil {
 		return err
 	}
-	f.NoSync = true // its checksum tells when it is damaged
+	f.NoSync = true // its checksum detects damage
 	head := s.header(e.tokens, len(e.state))
 	sum := crc32.Update(crc32.Checksum(head, castagnoli), castagnoli, e.state)
 	for _, b := range [][]byte{head, e.state, binary.LittleEndian.AppendUint32(nil, sum)} {

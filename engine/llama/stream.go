@@ -8,15 +8,14 @@ import (
 	"github.com/bise-sh/bise/engine"
 )
 
-// stream carries events from the goroutine that owns the context to the one
-// that reads an answer. The reader sets the pace: text it has not taken yet is
-// joined, so that a slow reader gets bigger pieces and never a backlog.
+// stream carries events from the scheduler to the reader of an answer. Pending text is
+// joined, so that a slow reader gets larger pieces and no backlog grows.
 type stream struct {
 	mu     sync.Mutex
 	events []engine.Event
 	err    error
 	ended  bool
-	ready  chan struct{} // has an element when there is something to take
+	ready  chan struct{} // has an element when events are pending
 }
 
 func newStream() *stream { return &stream{ready: make(chan struct{}, 1)} }

@@ -7,9 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// text holds back what may not leave yet: the first bytes of a rune until the
-// rest of it is there, and what may be the beginning of a stop string until it
-// is clear that it is not.
+// text holds back bytes that are not final: an incomplete rune, and a possible beginning
+// of a stop string.
 type text struct {
 	stops []string
 	held  string
@@ -20,8 +19,8 @@ type text struct {
 // nothing may be written after that.
 func (t *text) write(piece string) (out string, stopped bool) {
 	t.held += piece
-	// The stop string that is complete first ends the text; of two that end
-	// together the longer one is cut.
+	// The first complete stop string ends the text; of two that end together, the longer
+	// one.
 	for end := len(t.held) - len(piece) + 1; len(t.stops) > 0 && end <= len(t.held); end++ {
 		cut := -1
 		for _, s := range t.stops {
@@ -48,7 +47,7 @@ func (t *text) write(piece string) (out string, stopped bool) {
 	return strings.ToValidUTF8(out, "\uFFFD"), false
 }
 
-// flush returns what is held back when nothing can complete it any more.
+// flush returns the held text at the end of an answer.
 func (t *text) flush() string {
 	out := t.held
 	t.held = ""

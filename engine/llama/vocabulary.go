@@ -51,9 +51,8 @@ func newVocabulary(m *model) *vocabulary {
 	return v
 }
 
-// Encode tokenizes text. llama.cpp takes user-defined tokens for what they spell
-// wherever they stand (<tool_call> is one in some vocabularies), so text that
-// spells one is cut apart inside it.
+// Encode tokenizes text. llama.cpp matches user-defined tokens anywhere in a text
+// (<tool_call> is one in some vocabularies), so text that spells one is split inside it.
 func (v *vocabulary) Encode(text string, bare bool) []int32 {
 	var cuts []int
 	for _, name := range v.markup {

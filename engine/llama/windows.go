@@ -40,12 +40,11 @@ func (e *Engine) windows(text string, size, limit int) ([][]token, error) {
 	return list, nil
 }
 
-// leastWindow is the shortest piece of text that is worth evaluating by itself.
+// leastWindow is the shortest context window, in tokens.
 const leastWindow = 32
 
-// evaluate computes tokens from the beginning in an empty context. It shows what
-// the model makes of each token from first on, batch by batch: the row of logits
-// is valid until show returns.
+// evaluate evaluates tokens in an empty context. It calls show with the logits of the
+// tokens from first on, batch by batch; the rows are valid until show returns.
 func evaluate(ctx context.Context, x *lctx, tokens []token, first int, show func(at int, rows [][]float32)) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -68,3 +67,7 @@ func evaluate(ctx context.Context, x *lctx, tokens []token, first int, show func
 	}
 	return nil
 }
+
+// defaultWindow is the length of a piece of text, in tokens: what llama.cpp's
+// tools take, so that numbers compare.
+const defaultWindow = 512

@@ -2,6 +2,7 @@ package remote
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -25,7 +26,7 @@ func (e *Engine) generate(ctx context.Context, make func(Dialect) (call, error))
 			return
 		}
 		defer end()
-		ctx, cancel := context.WithCancel(ctx) // leaving the loop ends the request
+		ctx, cancel := context.WithCancel(ctx) // a break in the loop ends the request
 		defer cancel()
 		if err := e.answer(ctx, cancel, make, yield); err != nil && err != errLeft {
 			yield(nil, err)
@@ -33,7 +34,7 @@ func (e *Engine) generate(ctx context.Context, make func(Dialect) (call, error))
 	}
 }
 
-// errLeft says that the caller has left the loop.
+// errLeft reports that the caller has left the loop.
 var errLeft = errors.New("the caller has left")
 
 func (e *Engine) answer(ctx context.Context, cancel func(), make func(Dialect) (call, error), yield func(engine.Event, error) bool) error {
@@ -65,8 +66,8 @@ func (e *Engine) answer(ctx context.Context, cancel func(), make func(Dialect) (
 	return e.stream(ctx, cancel, resp, a)
 }
 
-// lastWords is how long a connection is kept open for the end of a stream that
-// has said it is done. Only a connection read to its end is used again.
+// lastWords is the time for a finished stream to end. Only a connection read to its end is
+// reused.
 const lastWords = 250 * time.Millisecond
 
 func (e *Engine) stream(ctx context.Context, cancel func(), resp *http.Response, a *answer) error {
@@ -122,7 +123,7 @@ func (e *Engine) event(a *answer, data []byte) error {
 	return a.add(&chunk)
 }
 
-// An answer turns what a server sends into events.
+// An answer converts a server's chunks to events.
 type answer struct {
 	call    call
 	yield   func(engine.Event, error) bool
@@ -237,28 +238,18 @@ func (a *answer) pieces(chunk *wire.Answer) error {
 				return err
 			}
 		}
-		m := w.Delta
-		if m == nil {
-			m = w.Message
-		}
-		if m == nil {
-			continue
-		}
-		if err := a.message(c, m, logprobs); err != nil {
-			return err
+		if m := cmp.Or(w.Delta, w.Message); m != nil {
+			if err := a.message(c, m, logprobs); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
 func (a *answer) message(c *choice, m *wire.Message, logprobs []engine.Logprob) error {
-	if err := a.thinking(c, m.ReasoningContent); err != nil {
+	if err := a.thinking(c, cmp.Or(m.ReasoningContent, m.Reasoning)); err != nil {
 		return err
-	}
-	if m.ReasoningContent == "" {
-		if err := a.thinking(c, m.Reasoning); err != nil {
-			return err
-		}
 	}
 	for _, k := range m.Content {
 		var err error
@@ -334,7 +325,7 @@ func (a *answer) finish(c *choice, reason engine.FinishReason) error {
 // end ends an answer; said reports that the server said so, and did not just stop.
 func (a *answer) end(said bool) error {
 	if len(a.choices) == 0 || a.call.whole && (!a.finished() || a.usage == nil) {
-		return fault.Errorf(fault.Internal, "the server's answer is not whole")
+		return fault.Errorf(fault.Internal, "the server's answer is incomplete")
 	}
 	if said {
 		for i := range maxChoice {

@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/bise-sh/bise/engine"
@@ -96,8 +97,7 @@ func continued(req engine.ChatRequest) string {
 	return last.Content.Plain()
 }
 
-// lacks is the error of a setting that a server would refuse, or take no notice
-// of.
+// lacks is the error of a setting that a server rejects or ignores.
 func lacks(server, field string) error {
 	return &fault.Error{
 		Kind: fault.Unsupported, Param: field,
@@ -122,17 +122,23 @@ func firstSet(fields ...set) string {
 	return ""
 }
 
-// plateformeHas reports settings that La Plateforme's schema forbids.
-func plateformeHas(s engine.Sampling, minTokens int) error {
-	field := firstSet(
-		set{"top_k", s.TopK != nil}, set{"min_p", s.MinP != nil}, set{"typical_p", s.TypicalP != nil},
-		set{"repeat_penalty", s.RepeatPenalty != nil}, set{"repeat_last_n", s.RepeatLastN != nil},
+// ofLocalEngines returns the first setting that only bise's engines have.
+func ofLocalEngines(s engine.Sampling) string {
+	return firstSet(
+		set{"typical_p", s.TypicalP != nil}, set{"repeat_last_n", s.RepeatLastN != nil},
 		set{"dry_multiplier", s.DRYMultiplier != nil}, set{"dry_base", s.DRYBase != nil},
 		set{"dry_allowed_length", s.DRYAllowedLength != nil}, set{"dry_penalty_last_n", s.DRYPenaltyLastN != nil},
-		set{"dry_sequence_breakers", s.DRYBreakers != nil}, set{"logit_bias", len(s.LogitBias) > 0},
-		set{"min_tokens", minTokens > 0}, set{"logprobs", s.Logprobs}, set{"top_logprobs", s.TopLogprobs > 0},
-		set{"grammar", s.Grammar != ""},
+		set{"dry_sequence_breakers", s.DRYBreakers != nil}, set{"grammar", s.Grammar != ""},
 	)
+}
+
+// plateformeHas reports settings that La Plateforme's schema forbids.
+func plateformeHas(s engine.Sampling, minTokens int) error {
+	field := cmp.Or(firstSet(
+		set{"top_k", s.TopK != nil}, set{"min_p", s.MinP != nil}, set{"repeat_penalty", s.RepeatPenalty != nil},
+		set{"logit_bias", len(s.LogitBias) > 0}, set{"min_tokens", minTokens > 0},
+		set{"logprobs", s.Logprobs}, set{"top_logprobs", s.TopLogprobs > 0},
+	), ofLocalEngines(s))
 	if field != "" {
 		return lacks("La Plateforme", field)
 	}

@@ -30,15 +30,11 @@ type embedAnswer struct {
 
 // Embed turns texts into vectors.
 func (e *Engine) Embed(ctx context.Context, req engine.EmbedRequest) (engine.Embeddings, error) {
-	end, err := e.begin(ctx)
+	dialect, end, err := e.start(ctx)
 	if err != nil {
 		return engine.Embeddings{}, err
 	}
 	defer end()
-	dialect, err := e.dialect(ctx)
-	if err != nil {
-		return engine.Embeddings{}, err
-	}
 	body := embedRequest{Model: e.model(req.Model), Input: req.Input}
 	if body.Input == nil {
 		body.Input = []string{}
@@ -97,18 +93,14 @@ func (v *vector) UnmarshalJSON(data []byte) error {
 
 // Tokenize returns the token ids of a text or of a request. Only bise servers support it.
 func (e *Engine) Tokenize(ctx context.Context, req engine.TokenizeRequest) (engine.Tokens, error) {
-	end, err := e.begin(ctx)
+	dialect, end, err := e.start(ctx)
 	if err != nil {
 		return engine.Tokens{}, err
 	}
 	defer end()
-	dialect, err := e.dialect(ctx)
-	if err != nil {
-		return engine.Tokens{}, err
-	}
 	if dialect != Bise {
 		return engine.Tokens{}, &fault.Error{
-			Kind: fault.Unsupported, Msg: e.base.Host + " does not tell token ids",
+			Kind: fault.Unsupported, Msg: e.base.Host + " cannot tokenize",
 			Advice: "Use a model on this machine.",
 		}
 	}

@@ -219,7 +219,7 @@ func TestForeignFaults(t *testing.T) {
 		{"not json", 0, lines("{"), fault.Internal, "read the answer", 0, 0},
 		{"broken off", 0, lines(choices(begun)), fault.Network, "unexpected EOF", 0, 0},
 		{"nothing at all", 0, "", fault.Network, "unexpected EOF", 0, 0},
-		{"done at once", 0, lines("[DONE]"), fault.Internal, "not whole", 0, 0},
+		{"done at once", 0, lines("[DONE]"), fault.Internal, "incomplete", 0, 0},
 		{"a choice nobody asked for", 0, lines(choices(`{"index":99999,"delta":{"content":"a"},"finish_reason":null}`)), fault.Internal, "choice 99999", 0, 0},
 	}
 	for _, test := range tests {

@@ -12,7 +12,7 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-// knowledge is what was learnt of a server.
+// knowledge caches what a server reported.
 type knowledge struct {
 	mu      sync.Mutex
 	dialect Dialect
@@ -27,18 +27,14 @@ const patience = 2 * time.Second
 // others once. Unreported capabilities count as present: the server's error then says
 // what it cannot do.
 func (e *Engine) Info() engine.Info {
-	// The contract has no context here, so there is none to pass on.
+	// Engine.Info has no context to pass on.
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	end, err := e.begin(ctx)
+	dialect, end, err := e.start(ctx)
 	if err != nil {
 		return e.lastInfo()
 	}
 	defer end()
-	dialect, err := e.dialect(ctx)
-	if err != nil {
-		return e.lastInfo()
-	}
 	if dialect == Bise {
 		var info engine.Info
 		if e.get(ctx, infoPath(e.c.Model), &info) == nil {
@@ -112,7 +108,7 @@ func (m modelCard) info(model string, d Dialect) engine.Info {
 	return i
 }
 
-// dialect is the one configured, or finds it out.
+// dialect returns the configured dialect, or detects it.
 func (e *Engine) dialect(ctx context.Context) (Dialect, error) {
 	if e.c.Dialect != Auto {
 		return e.c.Dialect, nil
@@ -137,7 +133,7 @@ func (e *Engine) dialect(ctx context.Context) (Dialect, error) {
 	return found, nil
 }
 
-// probe asks a server whether it is bise.
+// probe detects whether a server is bise.
 func (e *Engine) probe(ctx context.Context) (Dialect, error) {
 	resp, err := e.send(ctx, http.MethodGet, infoPath(e.c.Model), nil, jsonType)
 	if err != nil {

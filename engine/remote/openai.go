@@ -31,13 +31,7 @@ type streamOptions struct {
 }
 
 func newOpenAISampling(s engine.Sampling) (openAISampling, error) {
-	field := firstSet(
-		set{"typical_p", s.TypicalP != nil}, set{"repeat_last_n", s.RepeatLastN != nil},
-		set{"dry_multiplier", s.DRYMultiplier != nil}, set{"dry_base", s.DRYBase != nil},
-		set{"dry_allowed_length", s.DRYAllowedLength != nil}, set{"dry_penalty_last_n", s.DRYPenaltyLastN != nil},
-		set{"dry_sequence_breakers", s.DRYBreakers != nil}, set{"grammar", s.Grammar != ""},
-	)
-	if field != "" {
+	if field := ofLocalEngines(s); field != "" {
 		return openAISampling{}, lacks("OpenAI's API", field)
 	}
 	return openAISampling{
@@ -162,9 +156,7 @@ func openAICompletion(req engine.CompletionRequest) (openAICompletionRequest, er
 	if len(req.Tokens) > 0 {
 		body.Prompt = req.Tokens
 	}
-	if body.MaxTokens == nil {
-		body.MaxTokens = new(completionTokens)
-	}
+	body.MaxTokens = cmp.Or(body.MaxTokens, new(completionTokens))
 	if req.Logprobs {
 		body.Logprobs = &req.TopLogprobs
 	}

@@ -7,6 +7,7 @@
 package remote
 
 import (
+	"cmp"
 	"context"
 	"iter"
 	"net"
@@ -19,7 +20,7 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-// Config says which server and model.
+// Config selects a server and a model.
 type Config struct {
 	// URL is where the server is, with or without a trailing /v1. Without a scheme
 	// it is https, or http on this machine.
@@ -64,18 +65,14 @@ func New(c Config) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{c: c, base: base}
-	client := c.HTTP
-	if client == nil {
-		client = &http.Client{Transport: newTransport()}
-	}
+	client := cmp.Or(c.HTTP, &http.Client{Transport: newTransport()})
 	guarded := *client
 	guarded.CheckRedirect = sameHost(client.CheckRedirect)
 	e.http = &guarded
 	return e, nil
 }
 
-// newTransport keeps a connection for each of the requests that are usually made
-// at once.
+// newTransport keeps enough idle connections for the usual number of concurrent requests.
 func newTransport() *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.DialContext = (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext
@@ -94,7 +91,7 @@ func (e *Engine) Chat(ctx context.Context, req engine.ChatRequest) iter.Seq2[eng
 	})
 }
 
-// Complete continues a text or fills in the middle.
+// Complete continues a text or writes the text between prefix and suffix.
 func (e *Engine) Complete(ctx context.Context, req engine.CompletionRequest) iter.Seq2[engine.Event, error] {
 	return e.generate(ctx, func(d Dialect) (call, error) {
 		if err := req.Check(); err != nil {
@@ -105,14 +102,9 @@ func (e *Engine) Complete(ctx context.Context, req engine.CompletionRequest) ite
 	})
 }
 
-func (e *Engine) model(requested string) string {
-	if e.c.Model != "" {
-		return e.c.Model
-	}
-	return requested
-}
+func (e *Engine) model(requested string) string { return cmp.Or(e.c.Model, requested) }
 
-// begin notes a call, which Close waits for until end is called.
+// begin registers a call; Close waits until end is called.
 func (e *Engine) begin(ctx context.Context) (end func(), err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -126,8 +118,19 @@ func (e *Engine) begin(ctx context.Context) (end func(), err error) {
 	return e.running.Done, nil
 }
 
-// Close waits for the answers being read and lets go of the idle connections. A
-// client that is shared with others only has to connect again.
+// start begins a call to a server and finds its dialect.
+func (e *Engine) start(ctx context.Context) (d Dialect, end func(), err error) {
+	if end, err = e.begin(ctx); err != nil {
+		return Auto, nil, err
+	}
+	if d, err = e.dialect(ctx); err != nil {
+		end()
+	}
+	return d, end, err
+}
+
+// Close waits for the answers in progress and closes idle connections. Other users of a
+// shared client only reconnect.
 func (e *Engine) Close() error {
 	e.mu.Lock()
 	e.closed = true

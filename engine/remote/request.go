@@ -142,8 +142,7 @@ func (e *Engine) broken(ctx context.Context, err error, attempt string) error {
 	}
 }
 
-// retryAfter says how long to wait before a request is sent again, and whether
-// that may help.
+// retryAfter returns how long to wait before a retry, and whether a retry may succeed.
 func retryAfter(resp *http.Response, try int) (time.Duration, bool) {
 	if resp.StatusCode != http.StatusTooManyRequests && resp.StatusCode != http.StatusServiceUnavailable {
 		return 0, false

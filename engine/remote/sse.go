@@ -50,7 +50,7 @@ func (s *sseReader) next() (message, error) {
 			return message{text: s.data}, nil
 		case len(line) == 0:
 		case line[0] == ':':
-			if !s.hasData { // a comment within an event is of no use to anybody
+			if !s.hasData { // a comment within an event is ignored
 				return message{comment: true, text: line[1:]}, nil
 			}
 		default:

@@ -10,7 +10,7 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-// baseURL reads where a server is.
+// baseURL parses the URL of a server.
 func baseURL(s string) (*url.URL, error) {
 	full := s
 	if !strings.Contains(s, "://") {
@@ -36,11 +36,11 @@ func isLoopback(host string) bool {
 	return host == "localhost" || net.ParseIP(host).IsLoopback()
 }
 
-// maxRedirects is more than any server needs that stays the same.
+// maxRedirects bounds the redirects within a server.
 const maxRedirects = 5
 
-// sameHost follows redirects within a server only: what a request carries, the
-// key and the conversation, was meant for that one.
+// sameHost follows redirects within a server only: the key and the conversation are meant
+// for that server.
 func sameHost(also func(*http.Request, []*http.Request) error) func(*http.Request, []*http.Request) error {
 	return func(next *http.Request, via []*http.Request) error {
 		from := via[0].URL

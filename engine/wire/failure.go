@@ -157,8 +157,8 @@ func NewEnvelope(f *Failure, detail []Detail) *Envelope {
 	}
 }
 
-// Engine gives back the error that NewFailure was given. It reports false for a
-// failure that is not bise's.
+// Engine returns the error that NewFailure was given, or false for a failure of another
+// server.
 func (f *Failure) Engine() (*fault.Error, bool) {
 	if f.Bise == nil || f.Bise.Kind == "" {
 		return nil, false

@@ -10,11 +10,8 @@ type Logprobs struct {
 
 // A Logprob is one token. OpenAI's has no ID.
 type Logprob struct {
-	Token   string       `json:"token"`
-	Logprob float64      `json:"logprob"`
-	Bytes   []int        `json:"bytes"`
-	ID      int32        `json:"id"`
-	Top     []TopLogprob `json:"top_logprobs"`
+	TopLogprob
+	Top []TopLogprob `json:"top_logprobs"`
 }
 
 // A TopLogprob is a token that might have been chosen.
@@ -34,11 +31,19 @@ func NewLogprobs(tokens []engine.Logprob) *Logprobs {
 	for i, t := range tokens {
 		top := make([]TopLogprob, len(t.Top))
 		for k, o := range t.Top {
-			top[k] = TopLogprob{Token: o.Token, Logprob: finite(o.Logprob), Bytes: o.Bytes, ID: o.ID}
+			top[k] = newTopLogprob(o)
 		}
-		l.Content[i] = Logprob{Token: t.Token, Logprob: finite(t.Logprob), Bytes: t.Bytes, ID: t.ID, Top: top}
+		l.Content[i] = Logprob{newTopLogprob(t), top}
 	}
 	return l
+}
+
+func newTopLogprob(t engine.Logprob) TopLogprob {
+	return TopLogprob{Token: t.Token, Logprob: finite(t.Logprob), Bytes: t.Bytes, ID: t.ID}
+}
+
+func (t TopLogprob) engine() engine.Logprob {
+	return engine.Logprob{Token: fromBytes(t.Token, t.Bytes), ID: t.ID, Logprob: t.Logprob, Bytes: t.Bytes}
 }
 
 // finite is a logarithm that JSON can write; OpenAI's servers say impossible so.
@@ -47,8 +52,8 @@ func finite(logprob float64) float64 {
 	return max(logprob, impossible)
 }
 
-// Engine gives back what NewLogprobs was given. A token that is part of a rune
-// does not survive in a JSON string, so its bytes say what it is.
+// Engine returns the argument of NewLogprobs. A token that is part of a rune does not
+// survive in a JSON string, so it is restored from its bytes.
 func (l *Logprobs) Engine() []engine.Logprob {
 	switch {
 	case l == nil:
@@ -60,9 +65,9 @@ func (l *Logprobs) Engine() []engine.Logprob {
 	}
 	tokens := make([]engine.Logprob, len(l.Content))
 	for i, t := range l.Content {
-		tokens[i] = engine.Logprob{Token: fromBytes(t.Token, t.Bytes), ID: t.ID, Logprob: t.Logprob, Bytes: t.Bytes}
+		tokens[i] = t.engine()
 		for _, o := range t.Top {
-			tokens[i].Top = append(tokens[i].Top, engine.Logprob{Token: fromBytes(o.Token, o.Bytes), ID: o.ID, Logprob: o.Logprob, Bytes: o.Bytes})
+			tokens[i].Top = append(tokens[i].Top, o.engine())
 		}
 	}
 	return tokens

@@ -54,7 +54,7 @@ func NewTokens(t engine.Tokens) Tokens {
 	return w
 }
 
-// Engine gives back what NewTokens was given.
+// Engine returns the argument of NewTokens.
 func (w Tokens) Engine() engine.Tokens {
 	t := engine.Tokens{IDs: w.IDs}
 	for _, p := range w.Pieces {

@@ -6,16 +6,13 @@ import (
 	"time"
 )
 
-// Ends that mean something.
+// How a process ended.
 const (
 	left   = "exit status 0"
 	killed = "killed" // by SIGKILL: most often the system's answer to having no memory left
 )
 
-// children are the workers that this process has started. Only their parent can
-// learn how they ended, and until it asks they stay in the process table; but most
-// outlive it. So nothing waits for them: they are looked after when a worker is
-// started, and when one has gone in the middle of an answer.
+// children are
 var children = struct {
 	sync.Mutex
 	byPID map[int]*child
@@ -27,7 +24,7 @@ type child struct {
 	how    string        // "killed", "signal: aborted", "exit status 2"; "" if unknown
 }
 
-// adopt takes a started process into care.
+// adopt registers a started process.
 func adopt(cmd *exec.Cmd) (pid int) {
 	pid = cmd.Process.Pid
 	children.Lock()

@@ -32,8 +32,8 @@ type keepOrder struct {
 	KeepAlive time.Duration `json:"keep_alive_ns"`
 }
 
-// answerWithin is how long a worker has to say how it is. It does so at once,
-// loading or not, unless it is stopped or its machine is on its knees.
+// answerWithin is the timeout of a status request. A worker answers at once, loading or
+// not, unless it is stopped or the machine is overloaded.
 const answerWithin = 10 * time.Second
 
 // maxControl bounds what is read of a control route's request or reply, in bytes.
@@ -162,10 +162,10 @@ func (c *control) stop(ctx context.Context, grace time.Duration) error {
 	if _, _ = io.Copy(io.Discard, resp.Body); ctx.Err() != nil {
 		return fmt.Errorf("stop the worker: %w", context.Cause(ctx))
 	}
-	return nil // however the connection ended: it did because the process has
+	return nil // the connection ends with the process
 }
 
-// pid asks the system who listens, 0 where it does not tell.
+// pid returns the process that listens, 0 if the system does not report it.
 func (c *control) pid(ctx context.Context) (int, error) {
 	conn, err := dial(ctx, c.socket)
 	if err != nil {
@@ -175,7 +175,7 @@ func (c *control) pid(ctx context.Context) (int, error) {
 	return peer(conn.(*net.UnixConn)), nil
 }
 
-// errSilentWorker says that a worker hangs, and what helps.
+// errSilentWorker is the error of a worker that hangs.
 func errSilentWorker(name string) error {
 	return &fault.Error{
 		Kind:   fault.Busy,

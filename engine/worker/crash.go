@@ -8,8 +8,8 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-// crashed says how a worker ended that was still needed, and what it said last.
-// It takes no longer than half a second.
+// crashed describes how a worker in use ended, with its last line of log. It takes at most
+// half a second.
 func crashed(name, when string, pid int, log string) *fault.Error {
 	how := waitEnd(pid, 500*time.Millisecond)
 	var msg strings.Builder

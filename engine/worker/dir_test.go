@@ -83,7 +83,7 @@ func TestSocketDir(t *testing.T) {
 				tmp = filepath.Join(tmp, strings.Repeat("x", 80))
 				must(os.Mkdir(tmp, 0o700))
 				t.Setenv("TMPDIR", tmp)
-			}, nil, "takes 103",
+			}, nil, "the limit is 103",
 		},
 		{
 			"a folder that others can enter", func(t *testing.T, run, _ string) {

@@ -71,8 +71,7 @@ func connections(socket string) *http.Transport {
 	}
 }
 
-// broken picks what the transport knows about a lost connection out of what HTTP
-// wraps it in.
+// broken unwraps the transport's error of a lost connection.
 func broken(name string) func(error) error {
 	return func(err error) error {
 		if known, ok := errors.AsType[*fault.Error](err); ok {

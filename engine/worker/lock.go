@@ -11,8 +11,8 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// A lock is held by the process that starts a worker or removes what a dead one
-// left, so that a socket never has two starters. It ends with its process.
+// A lock is held by the process that starts a worker or cleans up after a dead one, so
+// that a socket never has two starters. It is released with its process.
 type lock struct{ *flock.Flock }
 
 // lockRetry is how often a waiting process tries to get a lock.
@@ -43,10 +43,10 @@ func acquire(ctx context.Context, path string) (*lock, error) {
 	}
 }
 
-// release gives the lock up.
+// release unlocks.
 func (l *lock) release() { _ = l.Unlock() }
 
-// remove gives the lock up for good, with its files.
+// remove unlocks and removes the files.
 func (l *lock) remove() {
 	_ = os.Remove(namePath(l.Path()))
 	_ = os.Remove(l.Path())

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -13,8 +14,8 @@ import (
 )
 
 const (
-	// maxLog is the size in bytes from which a log is put away before the next
-	// worker writes to it. One old log is kept.
+	// maxLog is the size in bytes above which a log is renamed before the next worker
+	// writes to it. One old log is kept.
 	maxLog = 1 << 20
 	// maxLiveLog is the limit of a log in use, which is then truncated.
 	maxLiveLog = 16 * maxLog
@@ -70,8 +71,8 @@ func boundLog(path string) error {
 	return os.Truncate(path, 0)
 }
 
-// lastWords is the last line that llama.cpp wrote to a log before its process
-// ended, or what Go's runtime had to say. It is empty when there is none.
+// lastWords returns the last line that llama.cpp or Go's runtime wrote to a log before the
+// process ended, or "".
 func lastWords(path string) string {
 	f, err := os.Open(path)
 	if err != nil {
@@ -104,12 +105,10 @@ func lastLine(log []byte) string {
 		case strings.HasPrefix(s, "panic: "), strings.HasPrefix(s, "fatal error: "):
 			return s
 		case signalDump(s):
-			if last == "" {
-				last = s
-			}
+			last = cmp.Or(last, s)
 			return last
 		case strings.HasPrefix(s, logMark), strings.HasPrefix(s, "time="):
-			// Our own lines are not news to the reader.
+			// Lines of the worker's logger are not the cause.
 		case strings.ContainsFunc(s, unicode.IsLetter):
 			last = s
 		}
@@ -124,8 +123,7 @@ func signalDump(s string) bool {
 	return ok && strings.HasPrefix(name, "SIG") && strings.ToUpper(name) == name
 }
 
-// printable is a line for a sentence: no control characters, which a terminal
-// could obey, and not longer than a few lines of one.
+// printable returns a line without control characters, cut to the length of a few lines.
 func printable(line []byte) string {
 	const longest = 300 // bytes
 	s := strings.Map(func(r rune) rune {

@@ -31,7 +31,7 @@ func usableParent(dir string) error {
 	if info.Mode()&os.ModeSticky != 0 {
 		return nil
 	}
-	// XDG_RUNTIME_DIR may be somebody else's after su or sudo.
+	// XDG_RUNTIME_DIR may be another user's after su or sudo.
 	if owner(info) != os.Geteuid() || info.Mode().Perm()&0o022 != 0 {
 		return fmt.Errorf("find a folder for the workers' sockets: %s is not this user's alone", dir)
 	}

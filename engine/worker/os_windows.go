@@ -52,7 +52,7 @@ func muteOutput() error {
 
 func forget(cmd *exec.Cmd) { _ = cmd.Process.Release() }
 
-// reap knows nothing: there are no children to reap here.
+// reap does nothing: Windows has no child processes to reap.
 func reap(int, bool) (string, bool) { return "", false }
 
 func kill(pid int) error {

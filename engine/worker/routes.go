@@ -72,7 +72,7 @@ func (s *server) serveStop(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// release lets those go who wait for the worker's end.
+// release closes the connections of clients that wait for the worker's end.
 func (s *server) release() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -140,7 +140,7 @@ func (e watched) watch(ctx context.Context, events iter.Seq2[engine.Event, error
 	}
 }
 
-// note keeps an error, unless the caller cancelled.
+// note keeps an error
 func (e watched) note(ctx context.Context, err error) {
 	if err == nil || ctx.Err() != nil {
 		return

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,7 +19,7 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-// ServeConfig says what a worker process serves.
+// ServeConfig configures a worker process.
 type ServeConfig struct {
 	// Open loads the model that spec names, telling how far it is (0 to 1). The
 	// worker closes what it returns.
@@ -44,7 +45,7 @@ const (
 	// lostGrace is the same for a worker that is only leaving because it can no
 	// longer be found.
 	lostGrace = time.Hour
-	// cutGrace is how long answers that are cut off have to say so.
+	// cutGrace is the time that cancelled answers get to send their error.
 	cutGrace = 2 * time.Second
 	// closeGrace is how long the engine may take to put conversations away.
 	closeGrace = 30 * time.Second
@@ -62,12 +63,8 @@ func Serve(ctx context.Context, cfg ServeConfig) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
 	defer stop()
 	abandonInherited()
-	if cfg.Logger == nil {
-		cfg.Logger = slog.New(slog.NewTextHandler(os.Stderr, nil))
-	}
-	if cfg.lookEvery == 0 {
-		cfg.lookEvery = lookEvery
-	}
+	cfg.Logger = cmp.Or(cfg.Logger, slog.New(slog.NewTextHandler(os.Stderr, nil)))
+	cfg.lookEvery = cmp.Or(cfg.lookEvery, lookEvery)
 
 	var o order
 	if err := json.NewDecoder(io.LimitReader(os.Stdin, maxControl)).Decode(&o); err != nil {
@@ -102,7 +99,7 @@ func listen(o order) (*net.UnixListener, error) {
 	return l, nil
 }
 
-// tell writes to the starter, which may have gone.
+// reportStart writes to the starter, which may have exited.
 func reportStart(r report) error {
 	err := json.NewEncoder(os.Stdout).Encode(r)
 	if errors.Is(err, syscall.EPIPE) {
@@ -111,11 +108,11 @@ func reportStart(r report) error {
 	return err
 }
 
-// run serves until it is time to leave.
+// run serves until it is time to exit.
 func (s *server) run(ctx context.Context) error {
 	s.log.Info("worker listens", "model", s.spec.Name, "version", s.spec.Version, "pid", os.Getpid())
 	defer s.release()
-	// Answers do not end with ctx, but after the grace that leaving gives them.
+	// Answers do not end with ctx, but after their grace.
 	answers, cut := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cut(nil)
 	web := &http.Server{
@@ -131,7 +128,7 @@ func (s *server) run(ctx context.Context) error {
 	s.log.Info("worker leaves", "because", why)
 	s.hide()
 	if !s.settled() {
-		cut(errStopped(s.spec.Name)) // who waits for the model will not get it
+		cut(errStopped(s.spec.Name)) // clients that wait for the model get an error
 	}
 	patient, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
@@ -150,7 +147,7 @@ func (s *server) run(ctx context.Context) error {
 	return s.end()
 }
 
-// errStopped is what an answer ends with that the worker did not finish.
+// errStopped is the error of an answer that the worker did not finish.
 func errStopped(name string) error {
 	return &fault.Error{
 		Kind:   fault.Closed,
@@ -206,7 +203,7 @@ func (s *server) stay(ctx context.Context, served <-chan error) (grace time.Dura
 	}
 }
 
-// load gets the model.
+// load loads the model.
 func (s *server) load(ctx context.Context) {
 	start := time.Now()
 	e, err := s.cfg.Open(ctx, s.spec, s.progress)
@@ -224,7 +221,7 @@ func (s *server) load(ctx context.Context) {
 	s.finishLoading(e, err)
 }
 
-// end frees the model and reports whether the worker was of use.
+// end frees the model and returns an error if it was never loaded.
 func (s *server) end() error {
 	deadline := time.After(closeGrace)
 	select {

@@ -16,7 +16,7 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-// A server is the inside of a worker process: its model, and who needs it.
+// A server is the state of a worker process: its model and its clients.
 type server struct {
 	cfg      ServeConfig
 	log      *slog.Logger
@@ -29,8 +29,8 @@ type server struct {
 	started  time.Time
 
 	stops    chan stopOrder
-	woken    chan struct{} // something changed that leaving depends on
-	reported chan struct{} // closed once a request has learnt of the failure
+	woken    chan struct{} // the time to exit may have changed
+	reported chan struct{} // closed once a client has got the failure
 
 	// ready is closed when the model is loaded or cannot be. Before, neither of
 	// the two is set; after, one of them is, and neither changes.
@@ -129,9 +129,7 @@ func (s *server) wake() {
 func (s *server) keep(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if d == 0 {
-		d = DefaultKeepAlive
-	}
+	d = cmp.Or(d, DefaultKeepAlive)
 	s.keepAlive = d
 	s.wake()
 }
@@ -143,7 +141,7 @@ func (s *server) leavesAt() time.Time {
 	return s.deadline()
 }
 
-// retire decides to leave if it is still time to.
+// retire reports whether the worker should still exit.
 func (s *server) retire() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -161,7 +159,7 @@ func (s *server) deadline() time.Time {
 	return s.idleSince.Add(s.keepAlive)
 }
 
-// progress takes note of how far the model is loaded.
+// progress records the loaded fraction of the model.
 func (s *server) progress(fraction float64) {
 	const step = 0.01 // less is not worth a message
 	s.mu.Lock()
@@ -185,7 +183,7 @@ func (s *server) finishLoading(e engine.Engine, err error) {
 	close(s.ready)
 }
 
-// wait gives the model to a request once it is loaded.
+// wait returns the model once it is loaded.
 func (s *server) wait(ctx context.Context, _ string, loading func(float64)) (engine.Engine, error) {
 	for {
 		s.mu.Lock()
@@ -214,13 +212,11 @@ func (s *server) info(_ context.Context, name string) (engine.Info, error) {
 		info = e.Info()
 	}
 	info.Model, info.Path = cmp.Or(name, s.spec.Name), s.spec.Path
-	if info.Fingerprint == "" {
-		info.Fingerprint = s.spec.Fingerprint
-	}
+	info.Fingerprint = cmp.Or(info.Fingerprint, s.spec.Fingerprint)
 	return info, nil
 }
 
-// settled reports whether the model is loaded or cannot be.
+// settled reports whether loading has ended.
 func (s *server) settled() bool {
 	select {
 	case <-s.ready:
@@ -230,7 +226,7 @@ func (s *server) settled() bool {
 	}
 }
 
-// model is the engine, nil while there is none.
+// model is the engine, nil until it is loaded.
 func (s *server) model() engine.Engine {
 	if s.settled() {
 		return s.engine
@@ -254,7 +250,7 @@ func (s *server) state() State {
 	return Idle
 }
 
-// health is why the worker cannot answer.
+// health returns why the worker cannot answer, or nil.
 func (s *server) health() error {
 	if !s.settled() {
 		return fault.Errorf(fault.Busy, "%s is still loading", s.spec.Name)

@@ -127,7 +127,7 @@ func (s *starter) replace(ctx context.Context, fits func(Status) bool) (Status, 
 	}
 	defer lock.release()
 	for {
-		// Whoever had the lock before may have started one.
+		// The previous holder of the lock may have started one.
 		st, err := s.control.status(ctx, answerWithin)
 		switch {
 		case err == nil && fits(st):
@@ -149,11 +149,11 @@ func (s *starter) replace(ctx context.Context, fits func(Status) bool) (Status, 
 	}
 }
 
-// errTaken says that a worker found another in its place: one whose starter died
-// with the lock, before it listened.
+// errTaken reports that another worker listens already: its starter died with the lock,
+// before it listened.
 var errTaken = errors.New("there is one already")
 
-// explain gives people's words to a worker's silence.
+// explain describes
 func (s *starter) explain(err error) error {
 	if errors.Is(err, errSilent) {
 		return errSilentWorker(s.spec.Name)
@@ -209,8 +209,7 @@ func (s *starter) start(ctx context.Context, lock *lock) (Status, error) {
 		_ = orders.SetWriteDeadline(past)
 		_ = reports.SetReadDeadline(past)
 	})()
-	// A failed write is not looked at: the process has ended then, and the read
-	// below tells so.
+	// A failed write is ignored: the process has ended then, and the read below fails too.
 	_ = json.NewEncoder(orders).Encode(order{s.spec, s.key, s.dir, log.Name()})
 	orders.Close()
 	var r report

@@ -15,7 +15,7 @@ import (
 	"github.com/bise-sh/bise/engine"
 )
 
-// State is what a worker does.
+// State is the state of a worker.
 type State string
 
 const (
@@ -23,12 +23,11 @@ const (
 	Idle      State = "idle"
 	Answering State = "answering"
 	Failed    State = "failed"  // the model could not be loaded; it exits once a client has seen the error
-	Leaving   State = "leaving" // it ends what it has begun and takes nothing new
-	Silent    State = "silent"  // it is there but does not answer
+	Leaving   State = "leaving" // it finishes its answers and accepts no new request
+	Silent    State = "silent"  // it does not answer
 )
 
-// Status is what a worker says about itself. Of a silent one only Key, PID,
-// Name and Path may be known.
+// Status describes a worker. Of a silent one only Key, PID, Name and Path may be known.
 type Status struct {
 	Key         string             `json:"key"`
 	Name        string             `json:"model"`
@@ -57,8 +56,8 @@ type Status struct {
 // listWithin is how long List waits for a worker's answer.
 const listWithin = time.Second
 
-// List asks every worker of this user how it is, and removes the sockets that
-// dead ones have left. It does not wait long for one that does not answer.
+// List returns the status of every worker of this user, and removes the sockets of dead
+// ones. It does not wait long for one that does not answer.
 func List(ctx context.Context) ([]Status, error) {
 	found, err := list(ctx)
 	statuses := make([]Status, len(found))
@@ -95,7 +94,7 @@ func Stop(ctx context.Context, grace time.Duration, which func(Status) bool) ([]
 	return ended, errors.Join(errs...)
 }
 
-// A running worker, and the way to it.
+// running is a worker and its control connection.
 type running struct {
 	Status
 	dir     string
@@ -132,7 +131,7 @@ func list(ctx context.Context) ([]running, error) {
 	return found, errors.Join(errs...)
 }
 
-// look fills in the worker's status. It stays without a state if it is dead.
+// look sets the worker's status. A dead worker has no state.
 func (w *running) look(ctx context.Context) error {
 	st, err := w.control.status(ctx, listWithin)
 	switch {
@@ -150,14 +149,14 @@ func (w *running) look(ctx context.Context) error {
 	return err
 }
 
-// clearAway removes what a dead worker has left behind, unless a fresh one has come
-// or is about to.
+// clearAway removes the socket of a dead worker, unless another one listens or is about
+// to.
 func clearAway(ctx context.Context, dir, key string) error {
 	ctx, cancel := context.WithTimeout(ctx, listWithin)
 	defer cancel()
 	lock, err := acquire(ctx, lockPath(dir, key))
 	if errors.Is(err, context.DeadlineExceeded) {
-		return nil // somebody is starting one, and removes the socket himself
+		return nil // the process that starts one removes the socket
 	} else if err != nil {
 		return err
 	}

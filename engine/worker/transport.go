@@ -19,17 +19,17 @@ import (
 // request that the process died of.
 const acceptHeader = "Bise-Worker"
 
-// maxTries is how often a request looks for a worker before it gives up: one may
-// leave in the moment that it is found.
+// maxTries bounds the attempts of a request to find a worker, which may exit just after it
+// is found.
 const maxTries = 8
 
-// A transport carries requests to a worker, and starts another when it has gone.
+// A transport sends requests to a worker, and starts another one if it has exited.
 type transport struct {
 	base    *http.Transport
 	starter *starter
 }
 
-// RoundTrip sends a request, again if need be: see [http.RoundTripper].
+// RoundTrip sends a request, with retries: see [http.RoundTripper].
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
 	found := Status{} // the worker that the last try was to reach, when there was one before
@@ -54,10 +54,10 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		case accepted.pid.Load() != 0:
 			return nil, t.crashed(&accepted)
 		case tries == maxTries || req.Method != http.MethodPost || req.GetBody == nil:
-			// A question about the model is not worth loading it.
+			// A request for information does not start a worker.
 			return nil, fault.Errorf(fault.Crashed, "cannot reach the worker for %s: %w", t.starter.spec.Name, err)
 		}
-		// One that dies as soon as it is started will do so again.
+		// A worker that dies at its start would die again.
 		if how := waitEnd(found.PID, 100*time.Millisecond); how != "" && how != left {
 			return nil, crashed(t.starter.spec.Name, "before it could answer", found.PID, found.Log)
 		}
@@ -67,7 +67,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 }
 
-// CloseIdleConnections lets go of connections that no request uses.
+// CloseIdleConnections closes unused connections.
 func (t *transport) CloseIdleConnections() { t.base.CloseIdleConnections() }
 
 // crashed is the error of a request that a worker had accepted.
@@ -79,9 +79,9 @@ func (t *transport) crashed(a *acceptance) error {
 	return crashed(t.starter.spec.Name, when, int(a.pid.Load()), *t.starter.log.Load())
 }
 
-// An acceptance is what a worker said when it took a request.
+// An acceptance is the header of a worker that accepted a request.
 type acceptance struct {
-	pid     atomic.Int64 // 0: none has taken it
+	pid     atomic.Int64 // 0: not accepted
 	loading atomic.Bool
 }
 

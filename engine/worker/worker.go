@@ -27,9 +27,9 @@ import (
 // DefaultKeepAlive is how long a worker stays without a request.
 const DefaultKeepAlive = 10 * time.Minute
 
-// A Spec says which model a worker holds and how.
+// A Spec
 type Spec struct {
-	Name    string             `json:"name"` // what people call the model
+	Name    string             `json:"name"` // the model's name
 	Path    string             `json:"path"` // its file
 	Options engine.LoadOptions `json:"options"`
 	// Fingerprint is the same for the same weights in any place. If it is empty, the
@@ -71,11 +71,10 @@ func (s Spec) Key() (string, error) {
 	return hex.EncodeToString(sum[:8]), nil
 }
 
-// A Launcher says how a worker process is started.
+// A Launcher configures the start of a worker process.
 type Launcher struct {
-	// Command is the program and its arguments. It must call Serve, and keep its
-	// hands off stdin and stdout before: the spec comes in by one and word of the
-	// socket goes out by the other.
+	// Command is the program and its arguments. It must call Serve without using stdin and
+	// stdout before: Serve reads the spec from stdin and reports on stdout.
 	Command []string
 	// LogDir is where a worker's stderr goes, in worker-<key>.log. When it is
 	// empty or cannot be written, the socket's folder takes the log.

@@ -8,7 +8,7 @@ import (
 	"github.com/bise-sh/bise/gguf"
 )
 
-// A tensor knows how its rows are filled.
+// A tensor has a function that fills its rows.
 type tensor struct {
 	gguf.Tensor
 	fill func(*rand.Rand, []float32)

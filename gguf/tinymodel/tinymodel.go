@@ -8,6 +8,7 @@ package tinymodel
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"hash/fnv"
 	"io"
@@ -65,13 +66,9 @@ func Mamba() Options { return Options{Architecture: "mamba2"} }
 
 func (o Options) withDefaults() Options {
 	set := func(v *int, d int) {
-		if *v == 0 {
-			*v = d
-		}
+		*v = cmp.Or(*v, d)
 	}
-	if o.Architecture == "" {
-		o.Architecture = "llama"
-	}
+	o.Architecture = cmp.Or(o.Architecture, "llama")
 	set(&o.Layers, 2)
 	set(&o.Width, 64)
 	set(&o.Heads, 4)

@@ -120,9 +120,8 @@ func (v *vocabulary) addByteLevel() {
 	}
 }
 
-// byteLevel is the character that stands for a byte in a byte-level BPE:
-// printable bytes for themselves, the others for what follows U+0100
-// (bytes_to_unicode of GPT-2's encoder.py).
+// byteLevel is the character of a byte in byte-level BPE: a printable byte itself, else a
+// character from U+0100 on (bytes_to_unicode of GPT-2's encoder.py).
 func byteLevel(b byte) string {
 	shifted := rune(0x100)
 	for c := range rune(256) {
@@ -140,9 +139,8 @@ func byteLevel(b byte) string {
 	panic("unreachable")
 }
 
-// invent adds the word of number i, written in syllables as others write
-// numbers in digits. All words of fewer syllables come before it, so that its
-// beginning is there to be joined to.
+// invent adds word number i, a number written in syllables as digits. Words with fewer
+// syllables come before it, so that merges can build on them.
 func (v *vocabulary) invent(i int) {
 	const consonants, vowels = "bcdfghjklmnpqrstvwxyz", "aeiou"
 	const base = len(consonants) * len(vowels)

@@ -13,7 +13,6 @@ import (
 	"github.com/bise-sh/bise/models/licence"
 )
 
-// planImage plans a model of an Ollama registry.
 func (p *Puller) planImage(ctx context.Context, plan *Plan, ref models.Ref) error {
 	if plan.Request.FromSource || plan.Request.Type != "" {
 		return fault.Advise(fault.Errorf(fault.Invalid, "cannot convert %s: registries have only finished files", plan.Request.Ref), "Omit --type and --from-source, and choose a type with the tag.")
@@ -55,7 +54,6 @@ func (p *Puller) planImage(ctx context.Context, plan *Plan, ref models.Ref) erro
 	return p.imageTerms(ctx, plan, image)
 }
 
-// addLayer adds a layer of an image to the parts.
 func (plan *Plan) addLayer(image *ollama.Image, l ollama.Layer, name string, role models.Role) error {
 	f, err := image.File(l)
 	if err != nil {
@@ -71,7 +69,7 @@ const maxTerms = 1 << 20 // bytes of a licence's text
 // applies instead if the image has none, or one that allows more.
 func (p *Puller) imageTerms(ctx context.Context, plan *Plan, image *ollama.Image) error {
 	var texts [][]byte
-	for _, l := range image.Of(ollama.Licence) {
+	for _, l := range image.LayersOf(ollama.Licence) {
 		text, err := image.Read(ctx, l, maxTerms)
 		if err != nil {
 			return err

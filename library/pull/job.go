@@ -91,7 +91,6 @@ func (j *job) write() error {
 	return nil
 }
 
-// continues reports whether the record is of the same pull.
 func (r *record) continues(p *Plan) bool {
 	return r.Request.FromSource == p.Request.FromSource && r.Manifest.Source.Repo == p.Source.Repo && r.Quantize == p.Quantize &&
 		slices.Equal(r.Files, recordFiles(p.Parts))
@@ -146,7 +145,6 @@ func (j *job) steps(ctx context.Context) error {
 
 func (j *job) wrap(err error) error { return fmt.Errorf("pull %s: %w", j.plan.Name, err) }
 
-// folder is where files are downloaded to.
 func (j *job) folder() string {
 	if j.plan.Convert {
 		return filepath.Join(j.stage.Dir, sourceName)
@@ -154,7 +152,6 @@ func (j *job) folder() string {
 	return j.stage.Dir
 }
 
-// fetch downloads the files that are missing.
 func (j *job) fetch(ctx context.Context) error {
 	if err := os.MkdirAll(j.folder(), 0o700); err != nil {
 		return j.wrap(err)
@@ -205,7 +202,6 @@ func (j *job) convertedName() string {
 	return j.plan.Name + ".gguf"
 }
 
-// convert converts the original weights.
 func (j *job) convert(ctx context.Context) error {
 	out := filepath.Join(j.stage.Dir, j.convertedName())
 	// A crash may have left a finished file that the record does not have.
@@ -224,7 +220,6 @@ func (j *job) convert(ctx context.Context) error {
 	return nil
 }
 
-// quantize makes a smaller file from the converted one.
 func (j *job) quantize(ctx context.Context) error {
 	// The original weights are not needed any more, and their disk space is.
 	if err := os.RemoveAll(filepath.Join(j.stage.Dir, sourceName)); err != nil {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/bise-sh/bise/models"
@@ -19,6 +18,7 @@ type LocalFile struct {
 	Program caches.Program // whose cache has it; "": the store
 	Path    string
 	Size    int64 // bytes
+	sha256  string
 }
 
 // findLocal looks for parts of a plan in the caches of other programs and in the store, by
@@ -41,7 +41,7 @@ func (p *Puller) findLocal(plan *Plan) {
 	found := func(program caches.Program, path, sha256 string, size int64) {
 		if part, ok := wanted[sha256]; ok && size == part.Size && sizeOf(path) == size {
 			delete(wanted, sha256)
-			plan.Local = append(plan.Local, LocalFile{part.Name, program, path, size})
+			plan.Local = append(plan.Local, LocalFile{part.Name, program, path, size, sha256})
 		}
 	}
 	// A cache or a store that cannot be read is not used.
@@ -63,7 +63,6 @@ func (p *Puller) findLocal(plan *Plan) {
 	}
 }
 
-// reuseLocal verifies the local files.
 func (j *job) reuseLocal(ctx context.Context) error {
 	for _, l := range j.plan.Local {
 		if l.Program == "" {
@@ -76,10 +75,8 @@ func (j *job) reuseLocal(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		for _, part := range j.plan.Parts {
-			if err == nil && part.Name == l.Part && string(part.Hash) == "sha256:"+sum {
-				j.rec.Sums[part.Name] = fetchedFile{Size: l.Size, SHA256: sum, Verified: true, Path: l.Path}
-			}
+		if err == nil && sum == l.sha256 {
+			j.rec.Sums[l.Part] = fetchedFile{Size: l.Size, SHA256: sum, Verified: true, Path: l.Path}
 		}
 	}
 	return nil
@@ -87,12 +84,10 @@ func (j *job) reuseLocal(ctx context.Context) error {
 
 // reuseFromStore adds a file of the store to the stage. If that fails, it is downloaded.
 func (j *job) reuseFromStore(ctx context.Context, l LocalFile) error {
-	i := slices.IndexFunc(j.plan.Parts, func(part Part) bool { return part.Name == l.Part })
-	digits, _ := strings.CutPrefix(string(j.plan.Parts[i].Hash), "sha256:")
-	f := models.File{Name: l.Part, Size: l.Size, SHA256: digits, Role: j.plan.Parts[i].Role}
+	f := models.File{Name: l.Part, Size: l.Size, SHA256: l.sha256}
 	reused, err := j.stage.Reuse(ctx, f, func(done int64) { j.progress.set(l.Part, done, l.Size) })
 	if reused {
-		j.rec.Sums[l.Part] = fetchedFile{Size: l.Size, SHA256: digits, Verified: true}
+		j.rec.Sums[l.Part] = fetchedFile{Size: l.Size, SHA256: l.sha256, Verified: true}
 	}
 	if ctx.Err() != nil {
 		return err

@@ -81,13 +81,8 @@ func (p *Puller) unfinishedRecord(plan *Plan) *record {
 	return &record{}
 }
 
-// planName plans a model of the catalogue.
 func (p *Puller) planName(ctx context.Context, plan *Plan, ref models.Ref) error {
-	name := ref.Name
-	if ref.Tag != "" {
-		name += ":" + ref.Tag
-	}
-	m, kind, err := p.Catalog.Find(name)
+	m, kind, err := p.Catalog.Find(ref.String())
 	if err != nil {
 		return err
 	}
@@ -104,13 +99,15 @@ func (p *Puller) planName(ctx context.Context, plan *Plan, ref models.Ref) error
 	if p.isInstalled(plan) {
 		return nil
 	}
-	if whole, ok := fit.FromCatalog(m); ok && p.Machine != nil {
-		at, err := whole.Quantized(t.Name)
-		if err != nil {
+	whole, sized := fit.FromCatalog(m)
+	small := whole
+	if sized {
+		if small, err = whole.Quantized(t.Name); err != nil {
 			return err
 		}
-		f := at.Plan(*p.Machine, engine.LoadOptions{})
-		plan.Fit = &f
+		if p.Machine != nil {
+			plan.Fit = new(small.Plan(*p.Machine, engine.LoadOptions{}))
+		}
 	}
 	if rec := p.unfinishedRecord(plan); rec.isDone(Fetching) {
 		plan.resume(rec)
@@ -138,11 +135,7 @@ func (p *Puller) planName(ctx context.Context, plan *Plan, ref models.Ref) error
 		if err := p.planConversion(ctx, plan, repo); err != nil {
 			return err
 		}
-		if whole, ok := fit.FromCatalog(m); ok {
-			small, err := whole.Quantized(t.Name)
-			if err != nil {
-				return err
-			}
+		if sized {
 			plan.setConvertedSizes(whole.Bytes(), small.Bytes())
 		}
 	}
@@ -195,7 +188,6 @@ func (p *Puller) ready(ctx context.Context, plan *Plan, m catalog.Model) (found 
 	return false, nil
 }
 
-// setConvertedSizes sets the sizes of the converted file and of the quantized file.
 func (plan *Plan) setConvertedSizes(whole, small int64) {
 	plan.whole, plan.small = whole, small
 	if plan.Quantize == "" {
@@ -203,7 +195,6 @@ func (plan *Plan) setConvertedSizes(whole, small int64) {
 	}
 }
 
-// total adds up what must be downloaded and what the disk must hold.
 func (plan *Plan) total() {
 	var n int64
 	for _, part := range plan.Parts {
@@ -222,7 +213,6 @@ func (plan *Plan) total() {
 	}
 }
 
-// checkMemory refuses a model that does not fit this machine.
 func (plan *Plan) checkMemory(h *fit.Machine) error {
 	if h == nil || plan.Fit == nil || plan.Request.Anyway || plan.Fit.Verdict != fit.No {
 		return nil

@@ -1,10 +1,12 @@
 package pull
 
 import (
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/bise-sh/bise/downloader"
+	"github.com/bise-sh/bise/units"
 )
 
 // A Step is a step of a pull.
@@ -65,7 +67,6 @@ func (p *Progress) Sample() Sample {
 	return s
 }
 
-// begin starts a step.
 func (p *Progress) begin(step Step) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -80,17 +81,54 @@ func (p *Progress) fetching(f *downloader.Progress) {
 	p.fetch = f
 }
 
-// set sets the progress of the step.
 func (p *Progress) set(name string, done, total int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.now.Name, p.now.Done, p.now.Total = name, done, total
 }
 
-// show sets the progress of another process.
 func (p *Progress) show(other Sample) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	other.Elsewhere = true
 	p.now, p.fetch = other, nil
+}
+
+// Share is how much of the step is done, 0 to 1; 0 where that is unknown.
+func (s Sample) Share() float64 {
+	if s.Total <= 0 {
+		return 0
+	}
+	return float64(s.Done) / float64(s.Total)
+}
+
+// StepText describes the step; it is empty for a download.
+func (s Sample) StepText() string {
+	if s.Elsewhere {
+		return "another bise process is downloading it"
+	}
+	return map[Step]string{
+		Reusing: "checking local files", Converting: "converting", Quantizing: "quantizing", Verifying: "verifying", Installing: "installing",
+	}[s.Step]
+}
+
+// AmountText describes progress, speed and time left, or why the download is paused:
+// 1.21 of 2.15 GB · 38 MB/s · 25 s. It is empty if nothing is known.
+func (s Sample) AmountText() string {
+	var parts []string
+	if s.Total > 0 {
+		parts = append(parts, units.Part(s.Done, s.Total))
+	}
+	switch {
+	case s.Reason != "":
+		parts = append(parts, s.Reason)
+	case s.Total > 0:
+		if s.Rate > 0 {
+			parts = append(parts, units.Size(int64(s.Rate))+"/s")
+		}
+		if s.Left >= 0 && s.Done < s.Total {
+			parts = append(parts, units.Duration(s.Left))
+		}
+	}
+	return strings.Join(parts, " · ")
 }

@@ -114,7 +114,7 @@ func TestPlanRefuses(t *testing.T) {
 		{"hf:acme/none", fault.Missing, "acme/none"},
 		{"hf:acme/tiny-GGUF:Q2_K", fault.Missing, "Q2_K"},
 		{"hf:acme/tiny-GGUF:none.gguf", fault.Missing, "none.gguf"},
-		{"hf:other/gpt2", fault.Unsupported, "GPT2LMHeadModel, which cannot be converted"},
+		{"hf:other/gpt2", fault.Unsupported, "unsupported architecture GPT2LMHeadModel"},
 		{"hf:acme/..", fault.Invalid, ""},
 	} {
 		t.Run(c.ref, func(t *testing.T) {

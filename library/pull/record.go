@@ -1,9 +1,9 @@
 package pull
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -56,18 +56,8 @@ func (r *record) isDone(s Step) bool { return slices.Contains(r.Done, s) }
 // readRecord reads the record of a stage, unless it is missing, damaged or of another
 // version.
 func readRecord(dir string) (*record, bool) {
-	return parseRecord(readStart(filepath.Join(dir, recordName)))
-}
-
-// readStart reads at most maxRecord bytes of a file; it returns none if it cannot be read.
-func readStart(path string) []byte {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil
-	}
-	defer f.Close()
-	data, _ := io.ReadAll(io.LimitReader(f, maxRecord))
-	return data
+	data, _ := atomicfile.ReadFile(filepath.Join(dir, recordName), maxRecord)
+	return parseRecord(data)
 }
 
 func parseRecord(data []byte) (*record, bool) {
@@ -83,7 +73,6 @@ func parseRecord(data []byte) (*record, bool) {
 	return &r, true
 }
 
-// write replaces the record of a stage.
 func (r *record) write(dir string) error {
 	data, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
@@ -109,7 +98,6 @@ func replace(path string, data []byte, durable bool) error {
 	return commit(f)
 }
 
-// progressInterval is how often the progress is written.
 const progressInterval = 500 * time.Millisecond
 
 // writeProgress writes the progress for processes that wait, until done is closed, and once
@@ -135,9 +123,9 @@ func writeProgress(dir string, p *Progress, done <-chan struct{}) {
 	}
 }
 
-// readProgress reads the progress of another process.
 func readProgress(dir string) (s Sample, ok bool) {
-	ok = json.Unmarshal(readStart(filepath.Join(dir, progressName)), &s) == nil
+	data, _ := atomicfile.ReadFile(filepath.Join(dir, progressName), maxRecord)
+	ok = json.Unmarshal(data, &s) == nil
 	return s, ok
 }
 
@@ -153,4 +141,44 @@ func removeContents(dir string, keep func(name string) bool) error {
 		}
 	}
 	return err
+}
+
+// An Unfinished is a pull that was begun and not finished. Pulling the same request again
+// continues it; [Puller.Forget] removes its files.
+type Unfinished struct {
+	Plan  *Plan     // what is known without network access: request, names, type and licence
+	Begun time.Time // or last continued
+	At    Sample    // the last known progress
+}
+
+// Unfinished lists the pulls that were begun and not finished, the latest first, including
+// pulls that a process is working on.
+func (p *Puller) Unfinished() ([]Unfinished, error) {
+	dir := filepath.Dir(p.Store.Staging("name", "tag"))
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	var list []Unfinished
+	for _, e := range entries {
+		stage := filepath.Join(dir, e.Name())
+		rec, ok := readRecord(stage)
+		if !ok || !e.IsDir() || rec.Manifest.Name == "" || p.Store.Staging(rec.Manifest.Name, rec.Manifest.Tag) != stage {
+			continue // another kind of stage
+		}
+		m := rec.Manifest
+		plan := &Plan{Request: rec.Request, Name: m.Name, Tag: m.Tag, Title: m.Title, Type: m.Type, Source: m.Source, Accepted: m.Licence.Accepted, Can: m.Can, Download: -1}
+		u := Unfinished{Plan: plan, At: Sample{Total: -1, Left: -1}}
+		if info, err := os.Stat(filepath.Join(stage, recordName)); err == nil {
+			u.Begun = info.ModTime()
+		}
+		if s, ok := readProgress(stage); ok {
+			u.At = Sample{Step: s.Step, Name: s.Name, Done: s.Done, Total: s.Total, Left: -1}
+		}
+		list = append(list, u)
+	}
+	slices.SortFunc(list, func(a, b Unfinished) int {
+		return cmp.Or(b.Begun.Compare(a.Begun), cmp.Compare(a.Plan.Name, b.Plan.Name))
+	})
+	return list, nil
 }

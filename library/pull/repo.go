@@ -18,7 +18,6 @@ import (
 	"github.com/bise-sh/bise/models/quantize"
 )
 
-// planRepo plans a model of a repository of the hub.
 func (p *Puller) planRepo(ctx context.Context, plan *Plan, ref models.Ref) error {
 	repo, err := p.openAt(ctx, plan, ref.Repo, ref.Revision)
 	if err != nil {
@@ -56,7 +55,6 @@ func (p *Puller) planRepo(ctx context.Context, plan *Plan, ref models.Ref) error
 // A taker plans the chosen files of a repository.
 type taker func(ctx context.Context, sees bool) error
 
-// chooseReady chooses a finished file, and its name in the store.
 func (p *Puller) chooseReady(plan *Plan, repo *huggingface.Repo, want string) (taker, error) {
 	g, err := repo.GGUF(want)
 	if err != nil {
@@ -69,7 +67,6 @@ func (p *Puller) chooseReady(plan *Plan, repo *huggingface.Repo, want string) (t
 	return func(ctx context.Context, sees bool) error { return p.planFiles(ctx, plan, repo, g, sees) }, nil
 }
 
-// chooseSource chooses the original weights, and the type to convert them to.
 func (p *Puller) chooseSource(plan *Plan, repo *huggingface.Repo, want string) (taker, error) {
 	t, err := quantize.ParseType(cmp.Or(want, catalog.DefaultType))
 	if err != nil {
@@ -108,7 +105,6 @@ func (p *Puller) openAt(ctx context.Context, plan *Plan, id, revision string) (*
 	return repo, nil
 }
 
-// planFiles plans a finished file, and its projector.
 func (p *Puller) planFiles(ctx context.Context, plan *Plan, repo *huggingface.Repo, g huggingface.GGUF, sees bool) error {
 	if err := plan.checkArchitecture(repo.Architecture); err != nil {
 		return err
@@ -125,7 +121,6 @@ func (p *Puller) planFiles(ctx context.Context, plan *Plan, repo *huggingface.Re
 	return nil
 }
 
-// planConversion plans the conversion of a repository's original weights.
 func (p *Puller) planConversion(ctx context.Context, plan *Plan, repo *huggingface.Repo) error {
 	source, err := repo.Source(ctx)
 	if err != nil {
@@ -146,7 +141,6 @@ func (p *Puller) planConversion(ctx context.Context, plan *Plan, repo *huggingfa
 	return p.addParts(ctx, plan, repo, "", slices.Concat(source.Weights, source.Rest))
 }
 
-// checkSupported checks, before the download, that a model can be converted.
 func checkSupported(ctx context.Context, plan *Plan, repo *huggingface.Repo, source huggingface.Source) error {
 	name := "config.json"
 	if source.Layout == huggingface.Native {
@@ -172,7 +166,6 @@ func isConverted(kind string) bool {
 	return slices.Contains([]string{"F32", "F16", "BF16", "Q8_0"}, kind)
 }
 
-// addParts adds files of a repository to a plan.
 func (p *Puller) addParts(ctx context.Context, plan *Plan, repo *huggingface.Repo, role models.Role, entries []huggingface.Entry) error {
 	files, err := repo.Files(ctx, entries...)
 	if err != nil {
@@ -209,7 +202,6 @@ func (p *Puller) readLicence(ctx context.Context, plan *Plan, original string) e
 	return ctx.Err()
 }
 
-// tagOf returns the tag for a type.
 func tagOf(kind string) string {
 	tag := strings.ToLower(kind)
 	if !models.ValidName(tag) {

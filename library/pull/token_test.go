@@ -44,8 +44,8 @@ func TestGated(t *testing.T) {
 	}{
 		{"anybody", "", huggingface.ErrGated, "accept their terms first", "/acme/closed-GGUF in a browser"},
 		{"who has not asked", fakehub.Bob, huggingface.ErrGated, "accept their terms first", "/acme/closed-GGUF in a browser"},
-		{"who waits", fakehub.Cat, huggingface.ErrGated, "waits for its owners", "/acme/closed-GGUF"},
-		{"a wrong token", "hf_expiredexpiredexpiredexpired", huggingface.ErrToken, "does not take the token hf_…ired of HF_TOKEN", "settings/tokens"},
+		{"who waits", fakehub.Cat, huggingface.ErrGated, "is pending", "/acme/closed-GGUF"},
+		{"a wrong token", "hf_expiredexpiredexpiredexpired", huggingface.ErrToken, "refuses the token hf_…ired of HF_TOKEN", "settings/tokens"},
 		{"who may", fakehub.Ann, nil, "", ""},
 	} {
 		t.Run(c.who, func(t *testing.T) {

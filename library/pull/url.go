@@ -14,7 +14,6 @@ import (
 	"github.com/bise-sh/bise/models/licence"
 )
 
-// planURL plans a GGUF file at any URL.
 func (p *Puller) planURL(ctx context.Context, plan *Plan, ref models.Ref) error {
 	if plan.Request.FromSource || plan.Request.Type != "" {
 		return fault.Advise(fault.Errorf(fault.Invalid, "cannot convert %s: it is a finished file", plan.Request.Ref), "Omit --type and --from-source.")

@@ -1,8 +1,9 @@
-// Package fim asks engines to fill in text in the middle, in the order in which
-// their models read it.
+// Package fim requests infill from engines, in the order of prefix and suffix that their
+// models expect.
 package fim
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -32,8 +33,8 @@ type File struct {
 	Text string
 }
 
-// A Gap is the place to fill: the text around it and its file.
-type Gap struct {
+// An Input is the place to fill: the text around it and its file.
+type Input struct {
 	Files  []File // for the model to know, the most important last
 	Name   string // of the file; may be empty
 	Prefix string // what comes before, without Begun
@@ -55,7 +56,7 @@ func LayoutOf(ctx context.Context, e engine.Engine) (Layout, error) {
 		}
 	}
 	if fault.KindOf(err) == fault.Unsupported {
-		return l, nil // it tells no tokens
+		return l, nil // it has no Tokenize
 	}
 	if err != nil {
 		return l, err
@@ -72,11 +73,11 @@ func LayoutOf(ctx context.Context, e engine.Engine) (Layout, error) {
 
 // Request asks for the missing text. The prompt is two texts, or token ids where two texts
 // cannot express its order.
-func (l Layout) Request(ctx context.Context, g Gap) (engine.CompletionRequest, error) {
+func (l Layout) Request(ctx context.Context, g Input) (engine.CompletionRequest, error) {
 	prefix := g.prefix()
 	suffix := g.Suffix
 	if suffix == "" {
-		suffix = "\n" // without one, the model would not be asked to fill in; files end so
+		suffix = "\n" // an empty suffix would not be infill; files end with a line break
 	}
 	if !l.begins || g.Begun == "" {
 		return engine.CompletionRequest{Prompt: prefix + g.Begun, Suffix: suffix}, nil
@@ -94,7 +95,7 @@ func (l Layout) Request(ctx context.Context, g Gap) (engine.CompletionRequest, e
 
 // prefix is the text before the cursor, after the context files, which have the marker
 // that Codestral was trained with.
-func (g *Gap) prefix() string {
+func (g *Input) prefix() string {
 	if len(g.Files) == 0 {
 		return g.Prefix
 	}
@@ -118,8 +119,6 @@ func (f File) Marked() string {
 
 // mark is the line that begins a file.
 func mark(name string) string {
-	if name == "" {
-		name = "untitled"
-	}
+	name = cmp.Or(name, "untitled")
 	return "+++++ " + strings.ReplaceAll(name, "\n", " ") + "\n"
 }

@@ -46,7 +46,7 @@ func (m middle) Tokenize(_ context.Context, r engine.TokenizeRequest) (engine.To
 
 func TestLayout(t *testing.T) {
 	script := enginetest.Says("x")
-	gap := Gap{Prefix: "ab\n", Begun: "c", Suffix: "d"}
+	gap := Input{Prefix: "ab\n", Begun: "c", Suffix: "d"}
 	for _, tt := range []struct {
 		name   string
 		e      engine.Engine
@@ -87,7 +87,7 @@ func TestNoSuffix(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := l.Request(t.Context(), Gap{Prefix: "a", Files: []File{{"b", "c"}}, Name: "d\n+++++ e"})
+	r, err := l.Request(t.Context(), Input{Prefix: "a", Files: []File{{"b", "c"}}, Name: "d\n+++++ e"})
 	if err != nil || r.Suffix != "\n" || r.Prompt != "+++++ b\nc\n\n+++++ d +++++ e\na" {
 		t.Errorf("prompt %q, suffix %q, %v", r.Prompt, r.Suffix, err)
 	}

@@ -11,7 +11,7 @@ import (
 
 // Ends are the tokens that begin and end a text.
 type Ends struct {
-	BOS, EOS int32 // negative if there is none
+	BOS, EOS int32 // negative: no such token
 	AddBOS   bool  // prompts begin with BOS whether the template writes it or not
 }
 

@@ -65,28 +65,43 @@ func Decode(url string) (*image.RGBA, error) {
 // that is larger than its header says. Of an animation it returns the first frame, on
 // the canvas of the whole animation.
 func Read(data []byte) (*image.RGBA, error) {
+	img, _, err := ReadPortable(data)
+	return img, err
+}
+
+// ReadPortable is [Read]. It also reports whether the file is one that every server
+// decodes to the same image: a PNG or JPEG file, without transparency and damage. The
+// decoder of llama.cpp's server has no WebP, and drops the alpha channel.
+func ReadPortable(data []byte) (out *image.RGBA, portable bool, err error) {
 	width, height, err := Dimensions(data)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	img, err := decode(data)
-	if err != nil {
-		return nil, invalid("decode image: %w", err)
+	intact := err == nil
+	if !intact {
+		if img, _ = decode(repaired(data)); img == nil {
+			return nil, false, invalid("decode image: %w", err)
+		}
+	}
+	if opaque, ok := img.(interface{ Opaque() bool }); ok && intact {
+		_, cmyk := img.(*image.CMYK)
+		portable = opaque.Opaque() && !cmyk && (isJPEG(data) || bytes.HasPrefix(data, []byte(pngSignature)))
 	}
 	if ycc, ok := img.(*image.YCbCr); ok {
 		if out := convertYCbCr(ycc); out != nil {
-			return out, nil
+			return out, portable, nil
 		}
 	}
 	canvas := image.Rect(0, 0, width, height)
 	b := img.Bounds()
 	if !b.In(canvas) {
-		return nil, invalid("the image has %d×%d pixels, but its header says %d×%d", b.Dx(), b.Dy(), width, height)
+		return nil, false, invalid("the image has %d×%d pixels, but its header says %d×%d", b.Dx(), b.Dy(), width, height)
 	}
-	out := image.NewRGBA(canvas)
+	out = image.NewRGBA(canvas)
 	draw.Draw(out, canvas, image.NewUniform(color.White), image.Point{}, draw.Src)
 	draw.Draw(out, b, img, b.Min, draw.Over)
-	return out, nil
+	return out, portable, nil
 }
 
 func isJPEG(data []byte) bool { return bytes.HasPrefix(data, []byte("\xff\xd8")) }
@@ -96,6 +111,11 @@ func config(data []byte) (image.Config, error) {
 		return jpeg.DecodeConfig(bytes.NewReader(data))
 	}
 	c, _, err := image.DecodeConfig(bytes.NewReader(data))
+	if err != nil {
+		if fixed, _, again := image.DecodeConfig(bytes.NewReader(repaired(data))); again == nil {
+			return fixed, nil
+		}
+	}
 	return c, err
 }
 

@@ -115,14 +115,14 @@ func (w *writer) user(i int, t *turn) {
 		w.span(system + t.text())
 	} else {
 		w.span(system)
-		w.chunks(pictureFirst(t.content))
+		w.chunks(imageFirst(t.content))
 	}
 	w.control("[/INST]")
 }
 
-// pictureFirst moves an image in front of the text that it follows, when there
+// imageFirst moves an image in front of the text that it follows, when there
 // is nothing else.
-func pictureFirst(c engine.Content) engine.Content {
+func imageFirst(c engine.Content) engine.Content {
 	if len(c) == 2 && c[0].Type == engine.TextChunk && c[1].Type == engine.ImageChunk {
 		return engine.Content{c[1], c[0]}
 	}

@@ -3,6 +3,7 @@ package prompt
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/bise-sh/bise/engine"
@@ -25,7 +26,7 @@ func (f *format) unsupported(param, what string) *fault.Error {
 	return unsupported(param, "models of version %s %s", f.version, what)
 }
 
-// check refuses conversations that the reference refuses.
+// check rejects conversations that the reference rejects.
 func (f *format) check(r *engine.ChatRequest) error {
 	for _, err := range []func(*engine.ChatRequest) error{f.checkOrder, f.checkPairs, f.checkMessages, f.checkTools} {
 		if err := err(r); err != nil {
@@ -38,7 +39,7 @@ func (f *format) check(r *engine.ChatRequest) error {
 	return nil
 }
 
-// follows says which roles may come after one.
+// follows maps a role to the roles that may come after it.
 var follows = map[engine.Role]string{
 	engine.System:    "user assistant system",
 	engine.User:      "assistant system user",
@@ -75,17 +76,10 @@ func (f *format) checkOrder(r *engine.ChatRequest) error {
 func at(message int, field string) string { return fmt.Sprintf("messages[%d].%s", message, field) }
 
 // contains reports whether word is in a list of words.
-func contains(words, word string) bool {
-	for w := range strings.FieldsSeq(words) {
-		if w == word {
-			return true
-		}
-	}
-	return false
-}
+func contains(words, word string) bool { return slices.Contains(strings.Fields(words), word) }
 
-// checkPairs sees that every call has its result before the assistant speaks
-// again. Like the reference it does not look at the first message.
+// checkPairs checks that every call has its result before the next message of the
+// assistant. Like the reference it ignores the first message.
 func (f *format) checkPairs(r *engine.ChatRequest) error {
 	if f.sorted {
 		return checkPairsByID(r)
@@ -248,7 +242,7 @@ func (f *format) checkResult(i int, m engine.Message) error {
 	return f.checkID(at(i, "tool_call_id"), m.ToolCallID)
 }
 
-// noID is what the reference calls an id that there is not.
+// noID is the reference's name for a missing id.
 const noID = "null"
 
 func (f *format) checkID(param, id string) error {

@@ -11,9 +11,8 @@ type Place struct {
 	Image int // 1 is Prompt.Images[0]
 }
 
-// Encode turns a prompt into tokens. Images are left to the caller, who knows
-// how many tokens each has. A control token that the vocabulary does not have is
-// an error of kind BadModel.
+// Encode turns a prompt into tokens. The caller adds images, since it knows their numbers
+// of tokens. A control token that the vocabulary lacks is an error of kind BadModel.
 func Encode(t tokenizer.Tokenizer, p Prompt) ([]int32, []Place, error) {
 	var ids []int32
 	var places []Place

@@ -8,8 +8,8 @@ import (
 	"github.com/bise-sh/bise/engine"
 )
 
-// A Forcer is a [Format] that can say what an answer which must be a tool call
-// looks like, so that an engine can keep the model to it.
+// A Forcer is a [Format] that can describe the syntax of a forced tool call, so that an
+// engine can constrain the answer to it.
 type Forcer interface {
 	// Force lays out a call of one of the request's tools, or of the one that its
 	// tool choice names. Nil when the format knows no calls.

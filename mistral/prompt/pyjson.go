@@ -9,10 +9,9 @@ import (
 	"unicode/utf8"
 )
 
-// Models were trained on JSON as Python's json module writes it, so what is to
-// be shown as JSON is read and written as json.loads and json.dumps with
-// ensure_ascii=False do: ", " and ": " between things, text as it is, numbers in
-// Python's spelling, keys in their order.
+// Models were trained on JSON written by Python's json module, so JSON in prompts is read
+// and written like json.loads and json.dumps with ensure_ascii=False: ", " and ": " as
+// separators, unescaped text, Python's numbers, keys in their order.
 
 // A value is null, true or false (constant), number, text, list or *object.
 type value any
@@ -129,54 +128,48 @@ func (p *jsonParser) value(depth int) (value, error) {
 
 func (p *jsonParser) object(depth int) (value, error) {
 	o := newObject()
-	p.space()
-	if p.next('}') {
-		return o, nil
-	}
-	for {
+	return o, p.elements('}', func() error {
 		if !p.next('"') {
-			return nil, p.fail("no key")
+			return p.fail("no key")
 		}
 		key, err := p.string()
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if p.space(); !p.next(':') {
-			return nil, p.fail("no colon after a key")
+			return p.fail("no colon after a key")
 		}
 		p.space()
 		v, err := p.value(depth + 1)
-		if err != nil {
-			return nil, err
-		}
 		o.set(key, v)
-		if p.space(); p.next('}') {
-			return o, nil
-		}
-		if !p.next(',') {
-			return nil, p.fail("no comma")
-		}
-		p.space()
-	}
+		return err
+	})
 }
 
 func (p *jsonParser) list(depth int) (value, error) {
 	l := list{}
-	p.space()
-	if p.next(']') {
-		return l, nil
+	err := p.elements(']', func() error {
+		v, err := p.value(depth + 1)
+		l = append(l, v)
+		return err
+	})
+	return l, err
+}
+
+// elements reads elements, with commas between them, up to a closing bracket.
+func (p *jsonParser) elements(closing byte, element func() error) error {
+	if p.space(); p.next(closing) {
+		return nil
 	}
 	for {
-		v, err := p.value(depth + 1)
-		if err != nil {
-			return nil, err
+		if err := element(); err != nil {
+			return err
 		}
-		l = append(l, v)
-		if p.space(); p.next(']') {
-			return l, nil
+		if p.space(); p.next(closing) {
+			return nil
 		}
 		if !p.next(',') {
-			return nil, p.fail("no comma")
+			return p.fail("no comma")
 		}
 		p.space()
 	}
@@ -207,7 +200,7 @@ func (p *jsonParser) string() (string, error) {
 	}
 }
 
-// escapes are the letters that stand for a character after a backslash.
+// escapes maps the letter after a backslash to its character.
 const escapes = `"\/bfnrt`
 
 const escaped = "\"\\/\b\f\n\r\t"

@@ -56,7 +56,7 @@ func (f *format) gap(r *engine.ChatRequest) bool {
 	return !f.tekken
 }
 
-// where in an answer a reader is.
+// where is a reader's position in an answer.
 type where int
 
 const (
@@ -77,7 +77,7 @@ type reader struct {
 	calls int // so far
 }
 
-// openCall is a tool call, or a list of them, as it is being written.
+// openCall is an incomplete tool call, or a list of them.
 type openCall struct {
 	raw            strings.Builder // with the control tokens' names
 	name, id, args strings.Builder
@@ -186,12 +186,12 @@ func (a *reader) tagged(s string) []engine.Event {
 			break
 		}
 	}
-	told := strings.TrimRight(s[:n], blanks)
-	a.held = s[len(told):]
-	return thoughts(told)
+	shown := strings.TrimRight(s[:n], blanks)
+	a.held = s[len(shown):]
+	return thoughts(shown)
 }
 
-// release reports what was held back.
+// release returns the held text.
 func (a *reader) release() []engine.Event {
 	held := a.held
 	a.held = ""
@@ -243,8 +243,8 @@ func (a *reader) endCall() []engine.Event {
 	return append(events, words(rest)...)
 }
 
-// read takes any version's way to write calls, since a model may have learnt
-// another than its own. Text after a list of calls is the rest.
+// read accepts any version's syntax of calls, since a model may have been trained on
+// another one. Text after a list of calls is the rest.
 func (c *openCall) read() (calls []engine.ToolCall, rest string, err error) {
 	name := strings.TrimSpace(c.name.String())
 	if !c.hasArgs && (strings.HasPrefix(name, "[") || strings.HasPrefix(name, "{")) {

@@ -1,6 +1,7 @@
 package prompt
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,7 +12,7 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-// Settings are what a model of version v15 can be set to by a request.
+// Settings are the values that a request can choose for a model of version v15.
 type Settings struct {
 	Efforts []string // values of reasoning_effort; empty: it is not set by requests
 	Effort  string   // the value of requests that say nothing
@@ -40,7 +41,7 @@ func ParseSettings(data []byte) (*Settings, error) {
 	return s, nil
 }
 
-// of is the JSON that the model reads for a request, with sorted keys, or "".
+// of returns the settings of a request as JSON with sorted keys, or "".
 func (s *Settings) of(r *engine.ChatRequest) (string, error) {
 	o := newObject()
 	if s.Schema {
@@ -54,9 +55,7 @@ func (s *Settings) of(r *engine.ChatRequest) (string, error) {
 	}
 	if len(s.Efforts) > 0 {
 		effort := r.ReasoningEffort
-		if effort == "" {
-			effort = s.Effort
-		}
+		effort = cmp.Or(effort, s.Effort)
 		if !slices.Contains(s.Efforts, effort) {
 			return "", &fault.Error{
 				Kind: fault.Invalid, Param: "reasoning_effort",

@@ -7,8 +7,8 @@ import (
 	"github.com/bise-sh/bise/engine"
 )
 
-// A turn is one message of the conversation as the model reads it: neighbours
-// of one role are put together, and so is the text in them.
+// A turn is one message in the prompt: adjacent messages of one role, and their texts, are
+// joined.
 type turn struct {
 	role    engine.Role
 	content engine.Content // no two texts side by side, none empty
@@ -26,14 +26,13 @@ func (t *turn) plain() bool {
 // text is that of a plain turn.
 func (t *turn) text() string { return t.content.Plain() }
 
-// empty reports whether there is nothing in content. A list of several empty
-// texts is something: it was not left out.
+// empty reports whether content is missing. Several empty texts are not missing.
 func empty(c engine.Content) bool {
 	return len(c) == 0 || len(c) == 1 && c[0].Type == engine.TextChunk && c[0].Text == ""
 }
 
-// turns puts a conversation's messages together, and apart from them the system
-// prompts of the versions that write those into a user message.
+// turns joins a conversation's messages, and returns separately the system prompts of the
+// versions that write those into a user message.
 func (f *format) turns(messages []engine.Message) (turns []turn, system string) {
 	var systems []string
 	var calls []string // ids of the calls whose results come next
@@ -79,7 +78,7 @@ func (f *format) turns(messages []engine.Message) (turns []turn, system string) 
 	return turns, strings.Join(systems, between)
 }
 
-// groups are the runs of messages of one role.
+// groups yields runs of messages of one role.
 func groups(messages []engine.Message) func(func([]engine.Message) bool) {
 	return func(yield func([]engine.Message) bool) {
 		for len(messages) > 0 {
@@ -95,7 +94,7 @@ func groups(messages []engine.Message) func(func([]engine.Message) bool) {
 	}
 }
 
-// join puts the contents of messages together. Texts that meet become one.
+// join concatenates the contents of messages and merges adjacent texts.
 func (f *format) join(contents ...engine.Content) engine.Content {
 	var all engine.Content
 	var run []string // text so far, with what joins it

@@ -1,6 +1,7 @@
 package prompt
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -28,13 +29,13 @@ type rules struct {
 	results    resultStyle
 	// recent: calls and results before the last user message are left out.
 	recent bool
-	// sorted: results are put into the order of their calls, and are matched with
-	// them by id; else only their numbers have to be the same.
+	// sorted: results are put in the order of their calls and matched by id; else only
+	// their numbers must match.
 	sorted bool
 	// textAndCalls: an assistant message may have both.
 	textAndCalls bool
-	// nineIDs: ids of calls must be nine letters or digits; else they need only be
-	// there, where they are used at all.
+	// nineIDs: ids of calls must be nine letters or digits; else they only must exist, if
+	// the version uses them.
 	nineIDs bool
 	// trim: spaces at the end of an assistant's text are cut.
 	trim bool
@@ -47,7 +48,7 @@ type rules struct {
 	systemThinks bool // in system messages
 	settings     bool // [MODEL_SETTINGS]
 
-	// prefix and suffix name the control tokens of fill in the middle.
+	// prefix and suffix name the control tokens of infill.
 	prefix, suffix string
 }
 
@@ -73,7 +74,7 @@ const (
 	briefResults              // [TOOL_RESULTS] content [/TOOL_RESULTS]
 )
 
-// between goes between messages that are put together.
+// between separates joined messages.
 const between = "\n\n"
 
 // versions are the rules of every version, each made from the one before.
@@ -84,8 +85,8 @@ var versions = func() []rules {
 	v2.version = "v2"
 	v2.markers, v2.systemFirst, v2.trim = true, false, true
 	v2.calls, v2.results, v2.recent = plainCalls, listedResults, true
-	// v2's vocabulary has no tokens for filling in, and the reference writes
-	// <unk>; no v2 model was trained for it.
+	// v2's vocabulary has no infill tokens, and the reference writes <unk>; no v2 model
+	// was trained for it.
 	v2.prefix, v2.suffix = "<unk>", "<unk>"
 
 	v3 := v2
@@ -133,15 +134,15 @@ const (
 	suffixToken = "[SUFFIX]"
 )
 
-// Options are what a format must know of a model besides its version.
+// Options describe a model besides its version.
 type Options struct {
 	// Has reports whether the vocabulary has a control token of a name. Nil: it
 	// has all that the version uses.
 	Has func(name string) bool
 	// Images: the model sees images.
 	Images bool
-	// Settings are what a model of version v15 can be set to; nil stands for
-	// reasoning effort, none or high.
+	// Settings are the settings of a model of version v15; nil means reasoning effort,
+	// none or high.
 	Settings *Settings
 	// Thinks: the model is known to think before it answers. It is not needed for a
 	// vocabulary with [THINK].
@@ -158,9 +159,7 @@ func ForVersion(version string, o Options) (Format, error) {
 		if o.Has == nil {
 			o.Has = func(string) bool { return true }
 		}
-		if o.Settings == nil {
-			o.Settings = &Settings{Efforts: []string{"none", "high"}, Effort: "none"}
-		}
+		o.Settings = cmp.Or(o.Settings, &Settings{Efforts: []string{"none", "high"}, Effort: "none"})
 		if !o.Has(beginThink) || !o.Has(endThink) {
 			r.thinking, r.systemThinks = false, false
 		}
@@ -198,8 +197,8 @@ func (f *format) Capabilities() engine.Capabilities {
 	}
 }
 
-// Stops are the tokens that begin what is not the assistant's: a model that
-// writes one of them has gone past its answer.
+// Stops are the tokens that begin another role's message: a model that writes one has
+// ended its answer.
 func (f *format) Stops() []string {
 	var stops []string
 	for _, name := range []string{"[INST]", "[AVAILABLE_TOOLS]", "[TOOL_RESULTS]", "[SYSTEM_PROMPT]", "[MODEL_SETTINGS]"} {

@@ -5,7 +5,7 @@ import (
 	"unicode"
 )
 
-// class is what Tekken's pattern asks about a character.
+// class is a class of characters in Tekken's pattern.
 type class uint8
 
 const (

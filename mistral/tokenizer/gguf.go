@@ -1,7 +1,7 @@
 package tokenizer
 
-// Meta is what a GGUF file says about its vocabulary. Merges are not among it:
-// SentencePiece has none, and Tekken's follow from the order of its tokens.
+// Meta is a GGUF file's vocabulary. It has no merges: SentencePiece does not use them, and
+// Tekken's follow from the order of its tokens.
 type Meta struct {
 	Model  string    // tokenizer.ggml.model: "llama" (SentencePiece) or "gpt2" (byte pairs)
 	Pre    string    // tokenizer.ggml.pre
@@ -13,9 +13,9 @@ type Meta struct {
 	AddSpacePrefix bool
 }
 
-// FromGGUF makes the tokenizer of a GGUF file. The error wraps [ErrUnsupported]
-// for every vocabulary whose ids would not surely be the reference's: of
-// byte-pair vocabularies only Tekken's is known here.
+// FromGGUF returns the tokenizer of a GGUF file. The error wraps [ErrUnsupported] for a
+// vocabulary whose ids may differ from the reference's: of byte-pair vocabularies only
+// Tekken's is supported.
 func FromGGUF(m Meta) (Tokenizer, error) {
 	if len(m.Types) != len(m.Tokens) {
 		return nil, unsupported("%d tokens and %d types", len(m.Tokens), len(m.Types))

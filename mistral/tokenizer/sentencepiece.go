@@ -106,7 +106,7 @@ func scoreRanks(tokens []spPiece) (map[float32]uint32, error) {
 			ranks[p.score] = 0
 		}
 	}
-	// Converters that had no scores write one number for all of them.
+	// Converters without scores write one number for all pieces.
 	if len(ranks) < normal/2 {
 		return nil, unsupported("%d pieces share %d scores", normal, len(ranks))
 	}
@@ -168,7 +168,7 @@ func (t *sentencePiece) Encode(text string, bare bool) []int32 {
 	return w.ids
 }
 
-// ownAt is the longest user-defined piece that text begins with.
+// ownAt returns the longest user-defined piece at the beginning of text.
 func (t *sentencePiece) ownAt(text string) string {
 	for _, own := range t.own {
 		if text[0] == own[0] && strings.HasPrefix(text, own) {
@@ -178,7 +178,7 @@ func (t *sentencePiece) ownAt(text string) string {
 	return ""
 }
 
-// spWriter writes the ids of one text, part after part.
+// spWriter writes the ids of one text, part by part.
 type spWriter struct {
 	*sentencePiece
 	ids     []int32
@@ -223,7 +223,7 @@ func (w *spWriter) write(part string) {
 	w.symbols = s[:0]
 }
 
-// runePairs are the runes that stand side by side in some piece.
+// runePairs are the pairs of adjacent runes in pieces.
 type runePairs struct {
 	ascii [utf8.RuneSelf][utf8.RuneSelf]bool
 	other map[[2]rune]struct{}

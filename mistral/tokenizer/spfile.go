@@ -8,8 +8,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// A SentencePieceFile is what a tokenizer.model says: the message ModelProto of
-// sentencepiece_model.proto, as far as byte-pair models need it.
+// A SentencePieceFile is a tokenizer.model: the parts of ModelProto
+// (sentencepiece_model.proto) that byte-pair models need.
 type SentencePieceFile struct {
 	Pieces []SentencePiece
 	// BOS, EOS, Unknown and Pad are ids, -1 for none.
@@ -25,7 +25,7 @@ type SentencePiece struct {
 	Type  int32 // 1 normal, 2 unknown, 3 control, 4 user-defined, 5 unused, 6 byte; as in GGUF
 }
 
-// spSpec is how the model was trained and how it prepares text.
+// spSpec holds the trainer and normalizer settings of a model.
 type spSpec struct {
 	model             uint64 // 2 is byte pairs
 	byteFallback      bool
@@ -124,8 +124,8 @@ func (f *SentencePieceFile) normalizer(number protowire.Number, v value) error {
 // DummyPrefix reports whether a space is put in front of every text.
 func (f *SentencePieceFile) DummyPrefix() bool { return f.spec.dummyPrefix }
 
-// Tokenizer makes the file's tokenizer. The error wraps [ErrUnsupported] for
-// models other than byte pairs with byte fallback on text taken as it is.
+// Tokenizer returns the file's tokenizer. The error wraps [ErrUnsupported] unless the
+// model is byte pairs with byte fallback and without normalization.
 func (f *SentencePieceFile) Tokenizer() (Tokenizer, error) {
 	switch s := f.spec; {
 	case s.model != 2:
@@ -151,7 +151,7 @@ type value struct {
 	number uint64
 }
 
-// fields calls do with every field of a message, in its order.
+// fields calls do with every field of a message, in order.
 func fields(data []byte, do func(protowire.Number, value) error) error {
 	for len(data) > 0 {
 		number, kind, n := protowire.ConsumeTag(data)

@@ -40,7 +40,7 @@ func (t splitter) run(s string, i int, of class) (end, lastEither int) {
 // valid UTF-8 and not empty. Some alternative matches at every character.
 func (t splitter) pretoken(s string) int {
 	first, n := t.at(s, 0)
-	// Both alternatives for words may take one character first that is no letter,
+	// Both alternatives for words may begin with one character that is not a letter,
 	// number or line end; marks can be that character or begin the word.
 	prefixed := first&(newline|letter|number) == 0
 	begins := first&(upper|lower|either) != 0
@@ -80,7 +80,7 @@ func (t splitter) lowerWord(s string, i int) int {
 	if lower, _ := t.run(s, end, lower|either); lower > end {
 		return lower
 	}
-	// The first run gives back characters until one of them is in the second set.
+	// The first run backtracks until one of its characters is in the second set.
 	return lastEither
 }
 

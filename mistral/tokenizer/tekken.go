@@ -1,7 +1,7 @@
 package tokenizer
 
-// tekken is a byte-pair tokenizer whose ranks are the ids, counted from the
-// first token that stands for text.
+// tekken is a byte-pair tokenizer whose ranks are the ids, counted from the first text
+// token.
 type tekken struct {
 	vocabulary
 	merges merges

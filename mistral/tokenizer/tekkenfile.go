@@ -1,13 +1,14 @@
 package tokenizer
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 )
 
-// A TekkenFile is what a tekken.json says.
+// A TekkenFile is a tekken.json.
 type TekkenFile struct {
 	Version string   // "v3", "v7", "v11", "v13", "v15"
 	Special []string // names of the ids 0, 1, …
@@ -15,7 +16,7 @@ type TekkenFile struct {
 	// file are not part of the vocabulary.
 	Texts    [][]byte
 	Image    *TekkenImage    // nil for a model that sees nothing
-	Settings json.RawMessage // model_settings_builder, nil where there is none
+	Settings json.RawMessage // model_settings_builder, or nil
 
 	pattern string
 }
@@ -115,9 +116,7 @@ func readTekken(r io.Reader) (*TekkenFile, error) {
 		f.Image = doc.Multimodal
 	}
 	if i := f.Image; i != nil {
-		if i.MergeSize == 0 {
-			i.MergeSize = 1
-		}
+		i.MergeSize = cmp.Or(i.MergeSize, 1)
 		if i.PatchSize <= 0 || i.MaxSize <= 0 || i.MergeSize < 0 {
 			return nil, fmt.Errorf("unsupported image settings: %+v", *i)
 		}
@@ -136,8 +135,8 @@ var oldSpecials = []string{
 	"[SUFFIX]", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]", "[TOOL_CONTENT]",
 }
 
-// Tokenizer makes the file's tokenizer. The error wraps [ErrUnsupported] for a
-// splitting pattern that is not Tekken's.
+// Tokenizer returns the file's tokenizer. The error wraps [ErrUnsupported] for a splitting
+// pattern other than Tekken's.
 func (f *TekkenFile) Tokenizer() (Tokenizer, error) {
 	if f.pattern != tekkenPattern {
 		return nil, unsupported("splitting pattern %q", f.pattern)
@@ -152,8 +151,8 @@ func (f *TekkenFile) Tokenizer() (Tokenizer, error) {
 	return t, nil
 }
 
-// PieceText writes a text as GGUF's byte-pair vocabularies do, in GPT-2's
-// alphabet of bytes.
+// PieceText writes a text in GPT-2's alphabet of bytes, as GGUF's byte-pair vocabularies
+// do.
 func PieceText(text []byte) string {
 	runes := make([]rune, len(text))
 	for i, b := range text {

@@ -18,26 +18,24 @@ import (
 	"fmt"
 )
 
-// ErrUnsupported reports a vocabulary for which this package is not exact.
+// ErrUnsupported reports a vocabulary that this package cannot tokenize exactly.
 var ErrUnsupported = errors.New("vocabulary not supported")
 
 func unsupported(format string, args ...any) error {
 	return fmt.Errorf("%w: "+format, append([]any{ErrUnsupported}, args...)...)
 }
 
-// A Tokenizer knows one vocabulary.
+// A Tokenizer converts text with one vocabulary.
 type Tokenizer interface {
-	// Encode gives the ids of a text, none of them a control token's. Bare
-	// leaves out the space that SentencePiece puts in front of a text; Tekken has
-	// none to leave out.
+	// Encode returns the ids of a text, never control tokens. Bare leaves out the space
+	// that SentencePiece puts before a text; Tekken adds none.
 	Encode(text string, bare bool) []int32
-	// Piece is what a token reads as: bytes, which may be part of a rune, or a
-	// control token's name. It is nil for an id outside the vocabulary, and must
-	// not be written to.
+	// Piece returns the bytes of a token, which may be part of a rune, or a control
+	// token's name. It is nil for an invalid id, and must not be modified.
 	Piece(id int32) []byte
 	// ID finds a control token by its name, such as "[INST]".
 	ID(name string) (int32, bool)
-	// IsControl reports whether a token stands for no text.
+	// IsControl reports whether a token is a control token.
 	IsControl(id int32) bool
 	// Len is the number of tokens; ids are below it.
 	Len() int

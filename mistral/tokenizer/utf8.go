@@ -5,9 +5,9 @@ import (
 	"unicode/utf8"
 )
 
-// valid gives text as UTF-8, with U+FFFD in place of every maximal ill-formed
-// part (Unicode 16, section 3.9, "substitution of maximal subparts"), as
-// Python's decode(errors="replace") does.
+// valid replaces every maximal ill-formed part of text (Unicode 16, section 3.9,
+// "substitution of maximal subparts") by U+FFFD, as Python's decode(errors="replace")
+// does.
 func valid(text string) string {
 	if utf8.ValidString(text) {
 		return text

@@ -7,7 +7,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -114,20 +113,6 @@ func (s *scan) read(dir string) []os.DirEntry {
 	entries = entries[:min(len(entries), s.left)]
 	s.left -= len(entries)
 	return entries
-}
-
-// readBounded reads a small regular file.
-func readBounded(path string, most int64) ([]byte, error) {
-	// Opening a pipe would block.
-	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() || info.Size() > most {
-		return nil, errors.Join(err, fs.ErrInvalid)
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, most))
 }
 
 // Models returns the complete models in the cache. The error says that it cannot be read.

@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/bise-sh/bise/atomicfile"
 )
 
 const maxDepth = 4 // of folders below a snapshot
@@ -34,7 +36,7 @@ func (s *scan) hub(dir string) []Model {
 // repository returns the models of a repository. If several snapshots have a file, the main
 // branch comes first, then the newest snapshot.
 func (s *scan) repository(dir, repo string) []Model {
-	main, _ := readBounded(filepath.Join(dir, "refs", "main"), 4096)
+	main, _ := atomicfile.ReadFile(filepath.Join(dir, "refs", "main"), 4096)
 	snapshots := s.read(filepath.Join(dir, "snapshots"))
 	age := func(e os.DirEntry) int64 {
 		if e.Name() == strings.TrimSpace(string(main)) {
@@ -97,4 +99,17 @@ func blobHash(path string) string {
 		return ""
 	}
 	return filepath.Base(to)
+}
+
+// studio reads LM Studio's folder: PUBLISHER/REPOSITORY/FILE
+// (https://lmstudio.ai/docs/app/basics/import-model).
+func (s *scan) studio(dir string) []Model {
+	var list []Model
+	for _, m := range s.modelsBelow(dir, "", 3) {
+		if m.Missing == 0 {
+			m.Ref = "lmstudio:" + m.Ref
+			list = append(list, m)
+		}
+	}
+	return list
 }

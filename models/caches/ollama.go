@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"github.com/bise-sh/bise/atomicfile"
 )
 
 const (
@@ -73,9 +75,8 @@ func (m *Model) nameOllama(host, namespace, model, tag string) bool {
 	return true
 }
 
-// ollamaModel reads a manifest and finds its files.
 func ollamaModel(dir, path string) (Model, error) {
-	data, err := readBounded(path, maxManifest)
+	data, err := atomicfile.ReadFile(path, maxManifest)
 	if err != nil {
 		return Model{}, err
 	}

@@ -1,13 +1,12 @@
-// Package catalog knows the models of the family: what each is for, what one may
-// do with it, where its weights are and what it takes to run them, before a byte
-// of them is there.
+// Package catalog describes Mistral's models: abilities, licence, where the weights are and
+// what they need to run.
 //
-// The facts are data, in catalog.toml beside this file, and a user can add to them or
-// correct them with their own file. Where a model's files say something else, they are
-// right.
+// The data are in catalog.toml beside this file. A user's file can add to them and correct
+// them. A model's files take precedence over both.
 package catalog
 
 import (
+	"cmp"
 	_ "embed"
 	"fmt"
 	"slices"
@@ -22,7 +21,7 @@ import (
 //go:embed catalog.toml
 var embedded []byte
 
-// An Ability is something a model was trained to do.
+// An Ability is a use that a model was trained for.
 type Ability string
 
 const (
@@ -35,7 +34,7 @@ const (
 	Thinking Ability = "thinking"
 )
 
-// Word is the ability as people say it.
+// Word is the ability for display.
 func (a Ability) Word() string {
 	if a == FIM {
 		return "code"
@@ -45,7 +44,7 @@ func (a Ability) Word() string {
 
 var abilities = []Ability{Chat, FIM, Math, Vision, Tools, Embed, Thinking}
 
-// A Model is a row of the catalogue. What is not known is zero.
+// A Model is a row of the catalogue. Unknown values are zero.
 type Model struct {
 	Name        string         `toml:"name" json:"name"`
 	Title       string         `toml:"title" json:"title"`
@@ -53,39 +52,39 @@ type Model struct {
 	About       string         `toml:"about" json:"about,omitempty"`
 	Released    string         `toml:"released" json:"released,omitempty"` // 2024, 2024-05 or 2024-05-29
 	Licence     string         `toml:"licence" json:"licence,omitempty"`   // its ID; see [Model.Terms]
-	Link        string         `toml:"link" json:"licence_link,omitempty"` // to the licence's text, where each model has its own
+	Link        string         `toml:"link" json:"licence_link,omitempty"` // to the licence's text, if each model has a different one
 	Repo        string         `toml:"repo" json:"repo,omitempty"`         // of the original weights, on the Hugging Face Hub; "": none are published
-	GGUF        []string       `toml:"gguf" json:"gguf,omitempty"`         // repositories with ready files, the preferred first
-	Files       []File         `toml:"files" json:"files,omitempty"`       // ready files that are known
+	GGUF        []string       `toml:"gguf" json:"gguf,omitempty"`         // repositories with finished files, the preferred first
+	Files       []File         `toml:"files" json:"files,omitempty"`       // known finished files
 	Context     int            `toml:"context" json:"context,omitempty"`   // tokens, as documented
-	Advised     int            `toml:"advised" json:"advised,omitempty"`   // tokens beyond which answers become worse; 0: Context
+	Advised     int            `toml:"advised" json:"advised,omitempty"`   // tokens up to which answers are good; 0: Context
 	Can         []Ability      `toml:"can" json:"can"`
 	Prompt      string         `toml:"prompt" json:"prompt_version,omitempty"`
 	Sampling    Sampling       `toml:"sampling" json:"sampling,omitzero"`
-	Base        bool           `toml:"base" json:"base,omitempty"` // not trained to answer
+	Base        bool           `toml:"base" json:"base,omitempty"` // not instruction-tuned
 	Parameters  int64          `toml:"parameters" json:"parameters,omitempty"`
-	Shape       *Shape         `toml:"-" json:"shape,omitempty"`  // nil: not known
-	Vision      *VisionEncoder `toml:"-" json:"vision,omitempty"` // of a model that sees; nil: none, or not known
+	Shape       *Shape         `toml:"-" json:"shape,omitempty"`  // nil: unknown
+	Vision      *VisionEncoder `toml:"-" json:"vision,omitempty"` // nil: none, or unknown
 	Newer       string         `toml:"newer" json:"newer,omitempty"`
 	Obstacle    string         `toml:"obstacle" json:"obstacle,omitempty"` // why this engine cannot run it, a clause
 	Remote      []string       `toml:"remote" json:"remote,omitempty"`     // its names on La Plateforme, the usual one first
 	Unverified  []string       `toml:"unverified" json:"unverified,omitempty"`
-	UserDefined bool           `toml:"-" json:"own,omitempty"` // the user's catalogue file has something about it
+	UserDefined bool           `toml:"-" json:"user_defined,omitempty"` // in the user's catalogue file
 
 	ShapeName  string `toml:"shape" json:"-"`
 	VisionName string `toml:"vision" json:"-"`
 }
 
-// A Role is what a file is to a model.
+// A Role is the purpose of a file.
 type Role string
 
 const (
 	Weights   Role = ""          // the model itself
-	Projector Role = "projector" // its vision encoder
+	Projector Role = "projector" // the vision encoder with its projector
 )
 
-// A File is a GGUF made of a model. Of a split file it names the first part, and Size and
-// SHA256 are zero.
+// A File is a GGUF file of a model. A split file is named by its first part, without Size
+// and SHA256.
 type File struct {
 	Repo   string `toml:"repo" json:"repo"`
 	Path   string `toml:"path" json:"path"`
@@ -95,14 +94,13 @@ type File struct {
 	SHA256 string `toml:"sha256" json:"sha256,omitempty"`
 }
 
-// Sampling is what a model's makers recommend; nil is nothing.
+// Sampling is the recommended sampling; nil: no recommendation.
 type Sampling struct {
 	Temperature *float64 `toml:"temperature" json:"temperature,omitempty"`
 	TopP        *float64 `toml:"top_p" json:"top_p,omitempty"`
 }
 
-// A Shape is what of a model's architecture decides how much memory it takes and
-// how fast it is.
+// A Shape has the parameters of an architecture that decide memory and speed.
 type Shape struct {
 	Architecture string `toml:"architecture" json:"architecture"` // llama.cpp's name
 	Layers       int    `toml:"layers" json:"layers"`
@@ -110,55 +108,50 @@ type Shape struct {
 	Heads        int    `toml:"heads" json:"heads"`
 	KVHeads      int    `toml:"kv_heads" json:"kv_heads,omitempty"`
 	HeadWidth    int    `toml:"head_width" json:"head_width,omitempty"`
-	FFN          int    `toml:"ffn" json:"ffn,omitempty"` // components of the hidden layer, of an expert where there are some
+	FFN          int    `toml:"ffn" json:"ffn,omitempty"` // components of the hidden layer, per expert
 	Experts      int    `toml:"experts" json:"experts,omitempty"`
-	ExpertsUsed  int    `toml:"experts_used" json:"experts_used,omitempty"` // by one token
+	ExpertsUsed  int    `toml:"experts_used" json:"experts_used,omitempty"` // per token
 	Vocabulary   int    `toml:"vocabulary" json:"vocabulary"`
-	Tied         bool   `toml:"tied" json:"tied,omitempty"` // the embedding is the output matrix too
+	Tied         bool   `toml:"tied" json:"tied,omitempty"` // the embedding is also the output matrix
 	Parameters   int64  `toml:"parameters" json:"parameters,omitempty"`
 
-	// Of Mamba 2, whose heads are those of its state.
+	// Of Mamba 2, whose Heads are those of its state.
 	Inner  int `toml:"inner" json:"inner,omitempty"`
 	State  int `toml:"state" json:"state,omitempty"`
 	Groups int `toml:"groups" json:"groups,omitempty"`
 	Kernel int `toml:"kernel" json:"kernel,omitempty"`
 }
 
-// A VisionEncoder is a vision encoder, which turns images into vectors.
+// A VisionEncoder has the parameters of a vision encoder.
 type VisionEncoder struct {
 	Layers int `toml:"layers" json:"layers"`
 	Width  int `toml:"width" json:"width"`
 	Heads  int `toml:"heads" json:"heads"`
 	FFN    int `toml:"ffn" json:"ffn"`
 	Patch  int `toml:"patch" json:"patch"` // pixels along a side of a patch
-	Side   int `toml:"side" json:"side"`   // pixels along a side of the largest picture
-	Merge  int `toml:"merge" json:"merge"` // patches along a side of what becomes one token
+	Side   int `toml:"side" json:"side"`   // pixels along a side of the largest image
+	Merge  int `toml:"merge" json:"merge"` // patches along a side of one token
 }
 
 // Has reports whether the model has an ability.
 func (m Model) Has(a Ability) bool { return slices.Contains(m.Can, a) }
 
-// Local reports whether the model can be installed and run.
+// Local reports whether this engine can run the model.
 func (m Model) Local() bool { return m.Obstacle == "" && (m.Repo != "" || len(m.GGUF) > 0) }
 
-// CheckRunnable is the error of a model that cannot be installed and run, nil for one that
-// can. It is of kind Unsupported.
+// CheckRunnable returns an error of kind Unsupported if this engine cannot run the model.
 func (m Model) CheckRunnable() error {
 	if m.Local() {
 		return nil
 	}
-	why := m.Obstacle
-	if why == "" {
-		why = "it is served by La Plateforme alone"
-	}
-	return fault.Advise(fault.Errorf(fault.Unsupported, "cannot run %s on this machine: %s", m.Name, why), "Choose another one from bise catalog.")
+	why := cmp.Or(m.Obstacle, "it is available only on La Plateforme")
+	return fault.Advise(fault.Errorf(fault.Unsupported, "cannot run %s on this machine: %s", m.Name, why), "Choose another model from bise catalog.")
 }
 
-// Current reports whether the model is one to choose when nothing speaks for an
-// older one or a base model.
+// Current reports whether there is no newer version and it is not a base model.
 func (m Model) Current() bool { return !m.Base && m.Newer == "" }
 
-// Terms is the model's licence. One that is served by La Plateforme alone has
+// Terms returns the model's licence. A model that is available only on La Plateforme has
 // none.
 func (m Model) Terms() (_ licence.Licence, ok bool) {
 	if m.Repo == "" && m.Licence == "" {
@@ -188,10 +181,10 @@ func (m Model) AbilityText() string {
 	return strings.Join(words, " ")
 }
 
-// File is the ready file of a type, whose case does not matter.
+// File returns the finished file of a type, whose case does not matter.
 func (m Model) File(kind string) (File, bool) { return m.file(Weights, kind) }
 
-// Projector is a ready file of the model's vision encoder, the preferred one.
+// Projector returns the preferred finished file of the projector.
 func (m Model) Projector() (File, bool) { return m.file(Projector, "") }
 
 func (m Model) file(role Role, kind string) (File, bool) {
@@ -209,7 +202,7 @@ type Catalog struct {
 	byName map[string]int // names and aliases, lower case
 }
 
-// Embedded is the catalogue that bise comes with.
+// Embedded is the built-in catalogue.
 var Embedded = sync.OnceValue(func() *Catalog {
 	c, problems, err := parse("the built-in catalogue", nil, embedded)
 	if err != nil || len(problems) > 0 {
@@ -218,30 +211,29 @@ var Embedded = sync.OnceValue(func() *Catalog {
 	return c
 })
 
-// All lists the models in the catalogue's order: by what they are for, the
-// smaller first.
+// All lists the models by purpose, the smaller first.
 func (c *Catalog) All() []Model { return slices.Clone(c.models) }
 
-// DefaultType is what a model is installed as when no type is given.
+// DefaultType is the default quantization type.
 const DefaultType = "Q4_K_M"
 
-// Find gives the model that a name or an alias stands for, and the type that stands
-// behind a colon, as in mistral-nemo:q8_0; the type is "" when there is none. Case does
-// not matter. An error is of kind NotFound and suggests similar names.
+// Find returns the model with a name or an alias, and the type after a colon, as in
+// mistral-nemo:q8_0, or "". Case does not matter. The error is of kind NotFound and
+// suggests similar names.
 func (c *Catalog) Find(ref string) (_ Model, kind string, _ error) {
 	name, kind, _ := strings.Cut(ref, ":")
 	if i, ok := c.byName[strings.ToLower(name)]; ok {
 		return c.models[i], strings.ToUpper(kind), nil
 	}
 	e := fault.Errorf(fault.NotFound, "the catalogue has no model %q", name)
-	e.Advice = "See them all with bise catalog --all."
+	e.Advice = "List them with bise catalog --all."
 	if near := c.Similar(name); len(near) > 0 {
 		e.Advice = fmt.Sprintf("Did you mean %s? %s", strings.Join(near, " or "), e.Advice)
 	}
 	return Model{}, "", e
 }
 
-// Similar are names that a user may have meant, the most likely first, three at most.
+// Similar returns up to three similar names, the most likely first.
 func (c *Catalog) Similar(name string) []string {
 	typed := strings.ToLower(name)
 	var known, near []string
@@ -264,8 +256,8 @@ func (c *Catalog) Similar(name string) []string {
 	return list[:min(3, len(list))]
 }
 
-// Match lists the models that have all of some words: in a name, an alias, the
-// title, an ability, the licence or the use. No words match all.
+// Match lists the models that have all words in their names, title, abilities, licence or
+// description.
 func (c *Catalog) Match(words ...string) []Model {
 	var list []Model
 	for _, m := range c.models {
@@ -289,8 +281,8 @@ func (m Model) searchWords() string {
 	return strings.Join(words, " ")
 }
 
-// ByRepo gives the model that a repository on the Hugging Face Hub has, whether its
-// original weights or ready files.
+// ByRepo returns the model of a repository on the Hugging Face Hub, with its original weights
+// or finished files.
 func (c *Catalog) ByRepo(repo string) (best Model, found bool) {
 	same := func(r string) bool { return repo != "" && strings.EqualFold(r, repo) }
 	for _, m := range c.models {

@@ -37,8 +37,8 @@ func TestFindTellsNearNames(t *testing.T) {
 		{"mistal-nemo:q8_0", "Did you mean mistral-nemo?"},
 		{"devstral-smal", "devstral-small-2"},
 		{"large", "Did you mean mistral-large-2 or"},
-		{"llama", "See them all"},
-		{"", "See them all"},
+		{"llama", "List them"},
+		{"", "List them"},
 	} {
 		_, _, err := Embedded().Find(c.ref)
 		if fault.KindOf(err) != fault.NotFound {
@@ -205,10 +205,10 @@ func TestLoadRefuses(t *testing.T) {
 	const shape = "[shape.x]\narchitecture = \"llama\"\nwidth = 64\nheads = 4\nkv_heads = 2\nhead_width = 16\nffn = 128\nvocabulary = 1000\n"
 	for _, c := range []struct{ name, text, what string }{
 		{"no TOML", "[[model]\n", "line 2"},
-		{"no name", "[[model]]\ntitle = \"x\"\n", "the name \"\""},
+		{"no name", "[[model]]\ntitle = \"x\"\n", "invalid name \"\""},
 		{"a name with a slash", "[[model]]\nname = \"a/b\"\n", "a/b"},
 		{"a wrong type", "[[model]]\nname = \"x\"\ncontext = \"long\"\n", "context"},
-		{"an escape in a title", "[[model]]\nname = \"x\"\ntitle = \"\\u001b[2J\"\n", "not printed"},
+		{"an escape in a title", "[[model]]\nname = \"x\"\ntitle = \"\\u001b[2J\"\n", "control characters"},
 		{"an unknown ability", "[[model]]\nname = \"x\"\ncan = [\"fly\"]\n", "fly"},
 		{"a path that climbs", "[[model]]\nname = \"x\"\nfiles = [{repo = \"a/b\", path = \"../x.gguf\", type = \"Q8_0\"}]\n", "../x.gguf"},
 		{"a path with a backslash", "[[model]]\nname = \"x\"\nfiles = [{repo = \"a/b\", path = 'c\\x.gguf', type = \"Q8_0\"}]\n", `c\`},
@@ -219,13 +219,13 @@ func TestLoadRefuses(t *testing.T) {
 		{"an alias that is a name", "[[model]]\nname = \"x\"\naliases = [\"codestral\"]\n", "codestral"},
 		{"a shape that is not there", "[[model]]\nname = \"x\"\nshape = \"y\"\n", "[shape.y]"},
 		{"a shape without layers", shape, "layers"},
-		{"a shape beyond bounds", shape + "layers = 100000\n", "larger than any"},
+		{"a shape beyond bounds", shape + "layers = 100000\n", "too large"},
 		{"a tower of nothing", "[vision.x]\nlayers = 3\n", "at least 1"},
 		{"a successor that is not there", "[[model]]\nname = \"x\"\nnewer = \"y\"\n", "\"y\""},
 		{"a temperature below zero", "[[model]]\nname = \"x\"\nsampling = {temperature = -1.0}\n", "temperature"},
 		{"a plain link", "[[model]]\nname = \"x\"\nlink = \"http://x\"\n", "https"},
 		{"a date that is none", "[[model]]\nname = \"x\"\nreleased = \"May\"\n", "May"},
-		{"too much", strings.Repeat("#", maxFile+1), "1 MB"},
+		{"too much", strings.Repeat("#", maxFile+1), "larger than 1048576 bytes"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "catalog.toml")

@@ -2,12 +2,11 @@ package catalog
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
-	"os"
 	"path"
 	"reflect"
 	"regexp"
@@ -16,16 +15,14 @@ import (
 
 	"github.com/BurntSushi/toml"
 
+	"github.com/bise-sh/bise/atomicfile"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf"
 )
 
-// maxFile is the most that the user's catalogue may hold, in bytes: twenty times what
-// bise comes with.
-const maxFile = 1 << 20
+const maxFile = 1 << 20 // bytes of a user's catalogue
 
-// fileError makes the error of a user's catalogue that cannot be used; line is 0 where
-// it is unknown.
+// fileError makes the error of an invalid catalogue; line is 0 if it is unknown.
 func fileError(path string, line int, why string) *fault.Error {
 	if line > 0 {
 		why = fmt.Sprintf("line %d: %s", line, why)
@@ -33,24 +30,16 @@ func fileError(path string, line int, why string) *fault.Error {
 	return fault.Advise(fault.Errorf(fault.Usage, "cannot read %s: %s", path, why), "Correct the file, or move it away to use the built-in catalogue.")
 }
 
-// Load returns the embedded catalogue with the additions and changes of the user's file.
-// A missing file changes nothing. Unknown keys come back as problems, a sentence each; a
-// file that cannot be used is an error of kind [fault.Usage].
+// Load returns the built-in catalogue with the changes of the user's file, which may be
+// missing. Unknown keys are returned as problems, a sentence each; the error of an invalid
+// file is of kind [fault.Usage].
 func Load(path string) (_ *Catalog, problems []string, _ error) {
-	f, err := os.Open(path)
+	data, err := atomicfile.ReadFile(path, maxFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Embedded(), nil, nil
 	}
 	if err != nil {
 		return nil, nil, fileError(path, 0, cause(err))
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return nil, nil, fileError(path, 0, cause(err))
-	}
-	if len(data) > maxFile {
-		return nil, nil, fileError(path, 0, "it is larger than 1 MB")
 	}
 	c, problems, err := parse(path, Embedded(), data)
 	for i := range problems {
@@ -59,7 +48,7 @@ func Load(path string) (_ *Catalog, problems []string, _ error) {
 	return c, problems, err
 }
 
-// cause is the error without the path, which our sentence has already.
+// cause is the error without the path, which the message has already.
 func cause(err error) string {
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		return p.Err.Error()
@@ -67,15 +56,15 @@ func cause(err error) string {
 	return err.Error()
 }
 
-// A document is a catalogue as it is written. Its rows are decoded one by one,
-// each onto the one it changes.
+// A document is a catalogue file. Its rows are decoded one by one, each into the row that
+// it changes.
 type document struct {
 	Model  []toml.Primitive         `toml:"model"`
 	Shape  map[string]Shape         `toml:"shape"`
 	Vision map[string]VisionEncoder `toml:"vision"`
 }
 
-// parse reads a catalogue on top of another, which may be nil.
+// parse reads a catalogue that changes another one, which may be nil.
 func parse(path string, under *Catalog, data []byte) (*Catalog, []string, error) {
 	var doc document
 	meta, err := toml.NewDecoder(bytes.NewReader(data)).Decode(&doc)
@@ -83,7 +72,7 @@ func parse(path string, under *Catalog, data []byte) (*Catalog, []string, error)
 		line, why := explain(err)
 		return nil, nil, fileError(path, line, why)
 	}
-	// Which keys a row sets is asked apart: asking meta would count them as known.
+	// Decoded again for the keys of each row, because asking meta would mark them as decoded.
 	var keys struct {
 		Model []map[string]any `toml:"model"`
 	}
@@ -130,7 +119,7 @@ func parse(path string, under *Catalog, data []byte) (*Catalog, []string, error)
 	}
 	var problems []string
 	for _, key := range p.meta.Undecoded() {
-		problems = append(problems, fmt.Sprintf("unknown key %q is passed over", key))
+		problems = append(problems, fmt.Sprintf("unknown key %q is ignored", key))
 	}
 	return c, problems, nil
 }
@@ -144,12 +133,11 @@ type parser struct {
 	encoders map[string]VisionEncoder
 }
 
-// add takes in a row that sets these keys: a new model, or changes to one that is
-// there.
+// add adds a model, or changes the keys in set of an existing one.
 func (p *parser) add(row toml.Primitive, set map[string]any) error {
 	name, _ := set["name"].(string)
 	if !names.MatchString(name) {
-		return fmt.Errorf("the name %q is not made of small letters, digits, dots, dashes and underscores", name)
+		return fmt.Errorf("invalid name %q: want lower-case letters, digits, dots, dashes and underscores", name)
 	}
 	at, known := p.rows[name]
 	if !known {
@@ -157,7 +145,7 @@ func (p *parser) add(row toml.Primitive, set map[string]any) error {
 		p.models = append(p.models, Model{Title: name})
 		p.rows[name] = at
 	} else if !p.userFile {
-		return fmt.Errorf("%s is there twice", name)
+		return fmt.Errorf("there are two models %s", name)
 	}
 	m := &p.models[at]
 	m.UserDefined = p.userFile
@@ -169,24 +157,17 @@ func (p *parser) add(row toml.Primitive, set map[string]any) error {
 	if what := m.problem(); what != "" {
 		return fmt.Errorf("%s: %s", name, what)
 	}
-	for _, ref := range []struct {
-		what, name string
-		ok         bool
-	}{
-		{"shape", m.ShapeName, m.ShapeName == "" || has(p.shapes, m.ShapeName)},
-		{"vision", m.VisionName, m.VisionName == "" || has(p.encoders, m.VisionName)},
-	} {
-		if !ref.ok {
-			return fmt.Errorf("%s: there is no [%s.%s]", name, ref.what, ref.name)
-		}
+	if _, ok := p.shapes[m.ShapeName]; !ok && m.ShapeName != "" {
+		return fmt.Errorf("%s: there is no [shape.%s]", name, m.ShapeName)
+	}
+	if _, ok := p.encoders[m.VisionName]; !ok && m.VisionName != "" {
+		return fmt.Errorf("%s: there is no [vision.%s]", name, m.VisionName)
 	}
 	return nil
 }
 
-func has[V any](m map[string]V, key string) bool { _, ok := m[key]; return ok }
-
-// clear empties the lists and pointers that are about to be set, so that the
-// decoder makes new ones instead of writing into those of another catalogue.
+// clear empties the lists and pointers that set has, so that the decoder does not write into
+// those of another catalogue.
 func (m *Model) clear(set map[string]any) {
 	v := reflect.ValueOf(m).Elem()
 	for i := range v.NumField() {
@@ -196,21 +177,17 @@ func (m *Model) clear(set map[string]any) {
 	}
 }
 
-// resolve adds the shape and the vision encoder to a row.
 func (p *parser) resolve(m *Model) {
 	m.Shape, m.Vision = nil, nil
 	if s, ok := p.shapes[m.ShapeName]; ok {
 		m.Shape = &s
-		if m.Parameters == 0 {
-			m.Parameters = s.Parameters
-		}
+		m.Parameters = cmp.Or(m.Parameters, s.Parameters)
 	}
 	if t, ok := p.encoders[m.VisionName]; ok {
 		m.Vision = &t
 	}
 }
 
-// index makes a catalogue of models whose names and aliases are unique.
 func index(models []Model) (*Catalog, error) {
 	c := &Catalog{models: models, byName: map[string]int{}}
 	for i, m := range models {
@@ -240,26 +217,26 @@ var (
 	controls = regexp.MustCompile(`\p{C}`)
 )
 
-// problem says what of a row is invalid, or "".
+// problem returns what is invalid in a row, or "".
 func (m *Model) problem() string {
 	for _, text := range append([]string{m.Title, m.About, m.Licence, m.Link, m.Obstacle, m.Prompt}, m.Remote...) {
 		if controls.MatchString(text) || len(text) > 500 {
-			return fmt.Sprintf("%.40q is too long or has characters that are not printed", text)
+			return fmt.Sprintf("%.40q is too long or has control characters", text)
 		}
 	}
 	for _, a := range m.Can {
 		if !slices.Contains(abilities, a) {
-			return fmt.Sprintf("there is no ability %q, only %s", a, strings.Trim(fmt.Sprint(abilities), "[]"))
+			return fmt.Sprintf("unknown ability %q: want one of %s", a, strings.Trim(fmt.Sprint(abilities), "[]"))
 		}
 	}
 	for _, alias := range m.Aliases {
 		if !names.MatchString(alias) {
-			return fmt.Sprintf("the alias %q is not made of small letters, digits, dots, dashes and underscores", alias)
+			return fmt.Sprintf("invalid alias %q: want lower-case letters, digits, dots, dashes and underscores", alias)
 		}
 	}
 	for _, repo := range append(slices.Clone(m.GGUF), m.Repo) {
 		if repo != "" && !repos.MatchString(repo) {
-			return fmt.Sprintf("%q is not a repository: owner/name", repo)
+			return fmt.Sprintf("invalid repository %q: want owner/name", repo)
 		}
 	}
 	for _, f := range m.Files {
@@ -269,7 +246,7 @@ func (m *Model) problem() string {
 	}
 	switch {
 	case m.Released != "" && !dates.MatchString(m.Released):
-		return fmt.Sprintf("released is %q and no date such as 2024-05-29", m.Released)
+		return fmt.Sprintf("invalid date released = %q: want YYYY, YYYY-MM or YYYY-MM-DD", m.Released)
 	case m.Context < 0, m.Advised < 0, m.Parameters < 0:
 		return "context, advised and parameters must not be negative"
 	case m.Sampling.Temperature != nil && !(*m.Sampling.Temperature >= 0 && *m.Sampling.Temperature <= 2):
@@ -286,23 +263,22 @@ func (f File) problem() string {
 	_, known := gguf.ParseFileType(f.Type)
 	switch {
 	case !repos.MatchString(f.Repo):
-		return fmt.Sprintf("%q is not a repository: owner/name", f.Repo)
+		return fmt.Sprintf("invalid repository %q: want owner/name", f.Repo)
 	case !fs.ValidPath(f.Path) || f.Path == "." || strings.ContainsRune(f.Path, '\\') || controls.MatchString(f.Path) || !strings.EqualFold(path.Ext(f.Path), ".gguf"):
-		return fmt.Sprintf("%q is not the path of a GGUF in a repository", f.Path)
+		return fmt.Sprintf("%q is not the path of a GGUF file in a repository", f.Path)
 	case !known:
-		return fmt.Sprintf("%s: there is no type %q", f.Path, f.Type)
+		return fmt.Sprintf("%s: unknown type %q", f.Path, f.Type)
 	case f.Role != Weights && f.Role != Projector:
-		return fmt.Sprintf("%s: the role can only be projector", f.Path)
+		return fmt.Sprintf("%s: unknown role: want projector", f.Path)
 	case f.Size < 0:
 		return f.Path + ": the size must not be negative"
 	case f.SHA256 != "" && !hashes.MatchString(f.SHA256):
-		return f.Path + ": the sha256 is not 64 digits of small hexadecimal"
+		return f.Path + ": invalid sha256: want 64 lower-case hexadecimal digits"
 	}
 	return ""
 }
 
-// Bounds of shapes, about ten times what any model has: beyond them sizes would not fit
-// into 64 bits.
+// Limits of shapes, about ten times those of existing models, so that sizes fit into 64 bits.
 const (
 	maxLayers = 512
 	maxWidth  = 1 << 20
@@ -313,7 +289,7 @@ func within(limit int, numbers ...int) bool {
 	return !slices.ContainsFunc(numbers, func(n int) bool { return n < 0 || n > limit })
 }
 
-// problem says what of a shape no model can have, or "".
+// problem returns what is invalid in a shape, or "".
 func (s Shape) problem() string {
 	switch {
 	case s.Architecture != "llama" && s.Architecture != "mistral3" && s.Architecture != "mamba2":
@@ -321,13 +297,13 @@ func (s Shape) problem() string {
 	case s.Layers < 1 || s.Width < 1 || s.Heads < 1 || s.Vocabulary < 1:
 		return "layers, width, heads and vocabulary must be at least 1"
 	case !within(maxLayers, s.Layers), !within(maxWidth, s.Width, s.Heads, s.KVHeads, s.HeadWidth, s.FFN, s.Experts, s.ExpertsUsed, s.Inner, s.State, s.Groups, s.Kernel), !within(maxCount, s.Vocabulary):
-		return "a number is negative or larger than any model has"
+		return "a number is negative or too large"
 	case s.Architecture != "mamba2" && (s.KVHeads < 1 || s.HeadWidth < 1 || s.FFN < 1):
 		return "kv_heads, head_width and ffn must be at least 1"
 	case s.Architecture == "mamba2" && (s.Inner < 1 || s.State < 1 || s.Groups < 1 || s.Kernel < 1):
 		return "inner, state, groups and kernel must be at least 1"
 	case s.ExpertsUsed > s.Experts:
-		return "more experts are used than there are"
+		return "experts_used must not be larger than experts"
 	}
 	return ""
 }
@@ -337,12 +313,11 @@ func (t VisionEncoder) problem() string {
 		return "every number must be at least 1"
 	}
 	if !within(maxLayers, t.Layers, t.Patch, t.Merge) || !within(maxWidth, t.Width, t.Heads, t.FFN, t.Side) {
-		return "a number is larger than in any vision encoder"
+		return "a number is too large"
 	}
 	return ""
 }
 
-// explain returns what package toml says of a file, and the line, 0 where it is unknown.
 func explain(err error) (line int, why string) {
 	if p, ok := errors.AsType[toml.ParseError](err); ok {
 		return p.Position.Line, p.Message

@@ -18,7 +18,6 @@ import (
 	"github.com/bise-sh/bise/gguf"
 )
 
-// adapterConfig is adapter_config.json of PEFT, as far as it matters.
 type adapterConfig struct {
 	Kind    string             `json:"peft_type"`
 	Base    string             `json:"base_model_name_or_path"`
@@ -40,23 +39,22 @@ func parseAdapter(file string, data []byte) (*adapterConfig, error) {
 	}
 	switch {
 	case c.Kind != "LORA":
-		return nil, fileErrorf(file, "is of an adapter of type %q, and only LORA can be converted", c.Kind)
+		return nil, fileErrorf(file, "has an adapter of type %q: want LORA", c.Kind)
 	case c.DoRA:
-		return nil, fileErrorf(file, "is of a DoRA adapter, which llama.cpp cannot run")
+		return nil, fileErrorf(file, "has a DoRA adapter, which llama.cpp cannot run")
 	case c.Flipped:
-		return nil, fileErrorf(file, "is of an adapter that is stored the other way round (fan_in_fan_out)")
+		return nil, fileErrorf(file, "has a transposed adapter (fan_in_fan_out), which cannot be converted")
 	case c.Bias != "" && c.Bias != "none":
-		return nil, fileErrorf(file, "is of an adapter with biases, which llama.cpp cannot run")
+		return nil, fileErrorf(file, "has an adapter with biases, which llama.cpp cannot run")
 	case len(c.Whole) > 0:
-		return nil, fileErrorf(file, "is of an adapter that replaces %s as a whole, which llama.cpp cannot run", strings.Join(c.Whole, ", "))
+		return nil, fileErrorf(file, "has an adapter that replaces %s, which llama.cpp cannot run", strings.Join(c.Whole, ", "))
 	case len(c.Alphas) > 0, c.Rooted && len(c.Ranks) > 0:
 		return nil, fileErrorf(file, "has different strengths for different tensors, which llama.cpp cannot run")
 	}
 	return &c, nil
 }
 
-// loraName is a tensor of an adapter: where it goes, below the layers, and which
-// of the two factors it is.
+// loraName matches a tensor of an adapter: the module that it changes, and the factor.
 var loraName = regexp.MustCompile(`^base_model\.model\.(.+)\.lora_(A|B)(?:\.default)?\.weight$`)
 
 var (
@@ -64,23 +62,18 @@ var (
 	inExpert = regexp.MustCompile(`^(?:block_sparse_moe|mlp)\.experts\.(\d{1,4})\.(w[123])$`)
 )
 
-// A loraTarget is a tensor of the base model and what is added to it: the product
-// of two factors, or one for each expert.
+// A loraTarget is a tensor of the base model and the factors of what is added to it.
 type loraTarget struct {
 	layer int // -1 outside the layers
 	name  string
 	a, b  map[int]*source // by expert, 0 where there are none
 }
 
-// planAdapter plans a LoRA adapter. Which rows have to change places in it follows from
-// the heads of the base model.
+// planAdapter plans a LoRA adapter. The heads of the base model decide which rows are
+// reordered.
 func planAdapter(f *folder, o Options) (*build, error) {
 	const file = "adapter_config.json"
-	data, err := f.read(file, maxConfig)
-	if err != nil {
-		return nil, err
-	}
-	c, err := parseAdapter(file, data)
+	c, err := readConfig(f, file, parseAdapter)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +85,7 @@ func planAdapter(f *folder, o Options) (*build, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &build{w: w, result: Result{Layout: HF, Architecture: base.arch, Notes: []string{"the base model was taken to be " + base.from}}}
+	b := &build{w: w, result: Result{Layout: HF, Architecture: base.arch, Notes: []string{"assumed base model: " + base.from}}}
 	if base.warning != "" {
 		b.result.Warnings = []string{base.warning}
 	}
@@ -135,7 +128,7 @@ func (b *build) addAdapter(f *folder, c *adapterConfig, base *baseModel, o Optio
 	return b.w.unused(false)
 }
 
-// loraTargets sorts an adapter's tensors by what they are added to.
+// loraTargets groups an adapter's tensors by the tensor of the base model.
 func loraTargets(w *weights) ([]*loraTarget, error) {
 	blocks := map[string]string{}
 	for to, from := range hfNames.block {
@@ -146,7 +139,7 @@ func loraTargets(w *weights) ([]*loraTarget, error) {
 		s := w.tensors[name]
 		m := loraName.FindStringSubmatch(name)
 		if m == nil {
-			return nil, s.errorf("is not part of an adapter that llama.cpp can run")
+			return nil, s.errorf("is not a LoRA tensor that llama.cpp can run")
 		}
 		t := &loraTarget{layer: -1, a: map[int]*source{}, b: map[int]*source{}}
 		expert := 0
@@ -166,7 +159,7 @@ func loraTargets(w *weights) ([]*loraTarget, error) {
 			t.name = "output.weight"
 		}
 		if t.name == "" {
-			return nil, s.errorf("is added to a part of the model that llama.cpp does not adapt")
+			return nil, s.errorf("changes a module that llama.cpp cannot adapt")
 		}
 		if before := found[t.name]; before != nil {
 			t = before
@@ -177,7 +170,7 @@ func loraTargets(w *weights) ([]*loraTarget, error) {
 			side = t.b
 		}
 		if before := side[expert]; before != nil {
-			return nil, s.errorf("has the same place as %q", before.Name)
+			return nil, s.errorf("has the same target as %q", before.Name)
 		}
 		side[expert] = s
 	}
@@ -191,7 +184,6 @@ func loraTargets(w *weights) ([]*loraTarget, error) {
 	return list, nil
 }
 
-// lora adds the two factors of a target.
 func (p *plan) lora(t *loraTarget, base *baseModel, rank int64, ranks bool) {
 	experts := slices.Sorted(maps.Keys(t.a))
 	var as, bs []part
@@ -203,7 +195,7 @@ func (p *plan) lora(t *loraTarget, base *baseModel, rank int64, ranks bool) {
 			p.err = a.errorf("has no lora_B beside it")
 			return
 		case e != i:
-			p.err = a.errorf("is of expert %d, and there is none of %d", e, i)
+			p.err = a.errorf("is of expert %d, but expert %d is missing", e, i)
 			return
 		case len(a.Shape) != 2 || len(b.Shape) != 2:
 			p.err = a.errorf("has shape %v, and lora_B %v", a.Shape, b.Shape)
@@ -233,7 +225,7 @@ func (p *plan) lora(t *loraTarget, base *baseModel, rank int64, ranks bool) {
 	n := int64(len(experts))
 	if strings.HasSuffix(t.name, "_exps.weight") {
 		if base.experts > 0 && n != base.experts {
-			p.err = t.a[0].errorf("and its like are of %d experts, and the base model has %d", n, base.experts)
+			p.err = t.a[0].errorf("is of an adapter for %d experts, and the base model has %d", n, base.experts)
 			return
 		}
 		p.parts(t.name+".lora_a", []int64{n, rank, in}, as...)
@@ -244,24 +236,24 @@ func (p *plan) lora(t *loraTarget, base *baseModel, rank int64, ranks bool) {
 	b := p.parts(t.name+".lora_b", []int64{out, rank}, bs...)
 	if strings.HasSuffix(t.name, ".attn_q.weight") || strings.HasSuffix(t.name, ".attn_k.weight") {
 		if out%base.headWidth != 0 {
-			p.err = t.b[0].errorf("has %d rows, and heads of the base model have %d", out, base.headWidth)
+			p.err = t.b[0].errorf("has %d rows, which heads of %d rows do not divide", out, base.headWidth)
 			return
 		}
 		b.rotated(base.headWidth)
 	}
 }
 
-// A baseModel is what an adapter has to know of the model it is for.
+// A baseModel has the facts of the base model that an adapter needs.
 type baseModel struct {
 	arch      string
 	headWidth int64
-	experts   int64 // 0: unknown, or none
+	experts   int64 // 0: unknown or none
 	from      string
 	warning   string
 }
 
-// findBase finds the model that an adapter is for: at the configured path, or in
-// the neighbourhood under the name that the adapter has for it.
+// findBase finds the base model of an adapter: at the given path, or near the adapter under
+// its configured name.
 func findBase(f *folder, c *adapterConfig, given string) (*baseModel, error) {
 	if given != "" {
 		return readBaseModel(given)
@@ -283,20 +275,19 @@ func findBase(f *folder, c *adapterConfig, given string) (*baseModel, error) {
 			}
 		}
 	}
-	// All models of the family so far have heads of this size.
+	// All Mistral models so far have heads of this size.
 	const headWidth = 128
 	if owner, model, ok := strings.Cut(c.Base, "/"); ok && owner == "mistralai" {
 		b := &baseModel{arch: "llama", headWidth: headWidth, from: c.Base}
 		if strings.HasPrefix(model, "Ministral-3-") {
 			b.arch = "mistral3"
 		}
-		b.warning = fmt.Sprintf("%s is not at hand, so heads of %d numbers were assumed, as all such models have them", c.Base, headWidth)
+		b.warning = fmt.Sprintf("%s was not found; heads of %d numbers were assumed, as in all Mistral models", c.Base, headWidth)
 		return b, nil
 	}
-	return nil, fault.Advise(fileErrorf("adapter_config.json", "names the base model %q, which is not beside the adapter", c.Base), "Give the base model's folder or GGUF: its heads have to be known.")
+	return nil, fault.Advise(fileErrorf("adapter_config.json", "names the base model %q, which was not found", c.Base), "Give the base model's folder or GGUF file.")
 }
 
-// readBaseModel reads a base model's configuration, or the header of its GGUF.
 func readBaseModel(path string) (*baseModel, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -310,20 +301,15 @@ func readBaseModel(path string) (*baseModel, error) {
 		return nil, err
 	}
 	defer f.close()
-	var m *model
-	for _, read := range []func(*folder) (*model, error){readHF, readNative} {
-		var e error
-		if m, e = read(f); e == nil {
-			err = nil
-			break
-		}
-		err = cmp.Or(err, e)
-	}
+	m, err := readConfig(f, "config.json", parseHF)
 	if err != nil {
-		return nil, err
+		var native error
+		if m, native = readConfig(f, "params.json", parseNative); native != nil {
+			return nil, err
+		}
 	}
 	if m.mamba {
-		return nil, fileErrorf(path, "has no attention, and adapters for it cannot be converted")
+		return nil, fileErrorf(path, "has no attention, so adapters for it cannot be converted")
 	}
 	return &baseModel{arch: m.arch, headWidth: m.headWidth, experts: m.experts, from: path}, nil
 }
@@ -334,11 +320,11 @@ func baseOfGGUF(path string) (*baseModel, error) {
 		if _, ok := errors.AsType[*fs.PathError](err); ok {
 			return nil, readError(path, err)
 		}
-		return nil, fileErrorf(path, "is not a usable GGUF: %v", err)
+		return nil, fileErrorf(path, "is not a valid GGUF file: %v", err)
 	}
 	s := g.Summary()
 	if s.KeyWidth == 0 || s.Architecture != "llama" && s.Architecture != "mistral3" {
-		return nil, fileErrorf(path, "is of architecture %q, and adapters for it cannot be converted", s.Architecture)
+		return nil, fileErrorf(path, "has architecture %q, for which adapters cannot be converted", s.Architecture)
 	}
 	return &baseModel{arch: s.Architecture, headWidth: int64(s.KeyWidth), experts: int64(s.Experts), from: path}, nil
 }

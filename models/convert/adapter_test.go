@@ -111,7 +111,7 @@ func TestAdapterOfExperts(t *testing.T) {
 	delete(w, "base_model.model.model.layers.1.block_sparse_moe.experts.2.w2.lora_A.weight")
 	delete(w, "base_model.model.model.layers.1.block_sparse_moe.experts.2.w2.lora_B.weight")
 	d = adapter(t, adapterDoc(), w)
-	fails(t, string(d), Options{Base: string(base)}, "base_model.model.model.layers.1.block_sparse_moe.experts.3.w2.lora_A.weight", "there is none of 2")
+	fails(t, string(d), Options{Base: string(base)}, "base_model.model.model.layers.1.block_sparse_moe.experts.3.w2.lora_A.weight", "but expert 2 is missing")
 }
 
 func TestAdapterRefuses(t *testing.T) {
@@ -125,22 +125,22 @@ func TestAdapterRefuses(t *testing.T) {
 	}{
 		{"one factor", func(c object, w tensors) { delete(w, q+"lora_B.weight") }, q + "lora_A.weight", "no lora_B"},
 		{"the other factor", func(c object, w tensors) { delete(w, q+"lora_A.weight") }, q + "lora_B.weight", "no lora_A"},
-		{"other rank", func(c object, w tensors) { c["r"] = 8 }, "base_model.model.lm_head.lora_A.weight", "asks for [8 32]"},
-		{"rank of B", func(c object, w tensors) { w[q+"lora_B.weight"] = random("x", 64, 5) }, q + "lora_B.weight", "asks for [64 4]"},
+		{"other rank", func(c object, w tensors) { c["r"] = 8 }, "base_model.model.lm_head.lora_A.weight", "requires [8 32]"},
+		{"rank of B", func(c object, w tensors) { w[q+"lora_B.weight"] = random("x", 64, 5) }, q + "lora_B.weight", "requires [64 4]"},
 		{"half a head", func(c object, w tensors) { w[q+"lora_B.weight"] = random("x", 48, 4) }, q + "lora_B.weight", "has 48 rows"},
 		{"another module", func(c object, w tensors) {
 			w["base_model.model.model.embed_tokens.lora_embedding_A"] = random("x", 4, 280)
-		}, "base_model.model.model.embed_tokens.lora_embedding_A", "not part of an adapter"},
+		}, "base_model.model.model.embed_tokens.lora_embedding_A", "not a LoRA tensor"},
 		{"a tower", func(c object, w tensors) {
 			w["base_model.model.vision_tower.x.lora_A.weight"] = random("x", 4, 8)
-		}, "base_model.model.vision_tower.x.lora_A.weight", "does not adapt"},
+		}, "base_model.model.vision_tower.x.lora_A.weight", "cannot adapt"},
 		{"another kind", func(c object, w tensors) { c["peft_type"] = "IA3" }, "", `type "IA3"`},
 		{"DoRA", func(c object, w tensors) { c["use_dora"] = true }, "", "DoRA"},
 		{"flipped", func(c object, w tensors) { c["fan_in_fan_out"] = true }, "", "fan_in_fan_out"},
 		{"biases", func(c object, w tensors) { c["bias"] = "all" }, "", "biases"},
 		{"whole modules", func(c object, w tensors) { c["modules_to_save"] = []string{"lm_head"} }, "", "replaces lm_head"},
 		{"strengths", func(c object, w tensors) { c["alpha_pattern"] = object{"q_proj": 3} }, "", "different strengths"},
-		{"no alpha", func(c object, w tensors) { delete(c, "lora_alpha") }, "", "does not say lora_alpha"},
+		{"no alpha", func(c object, w tensors) { delete(c, "lora_alpha") }, "", "has no lora_alpha"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -154,7 +154,7 @@ func TestAdapterRefuses(t *testing.T) {
 
 func TestAdapterWithoutBase(t *testing.T) {
 	d := adapter(t, adapterDoc(), adapterTensors())
-	if e := fails(t, string(d), Options{}, "", `names the base model "base", which is not beside`); !strings.Contains(e.Advice, "Give the base") {
+	if e := fails(t, string(d), Options{}, "", `names the base model "base", which was not found`); !strings.Contains(e.Advice, "Give the base") {
 		t.Errorf("the hint is %q", e.Advice)
 	}
 	config, w := adapterDoc(), tensors{}

@@ -1,17 +1,18 @@
 package convert
 
 import (
+	"cmp"
 	"encoding/json"
 	"strings"
 
 	"github.com/bise-sh/bise/gguf"
 )
 
-// A card is what a folder says about a model besides how to run it.
+// A card has facts of a folder that are not in the configuration.
 type card struct {
 	licence, licenceName, licenceLink string
 	template                          string // Jinja
-	eos                               string // token that ends an answer; "" for the tokenizer's
+	eos                               string // end-of-answer token; "": that of the tokenizer
 	pooling                           uint32 // enum llama_pooling_type; 0 for none
 }
 
@@ -50,9 +51,7 @@ func readCard(f *folder) (card, error) {
 		if err := f.decode("chat_template.json", maxConfig, &doc); err != nil {
 			return c, err
 		}
-		if t := templateOf(doc.Template); t != "" {
-			c.template = t
-		}
+		c.template = cmp.Or(templateOf(doc.Template), c.template)
 	}
 	if f.has("chat_template.jinja") {
 		text, err := f.read("chat_template.jinja", maxConfig)
@@ -79,13 +78,12 @@ func readCard(f *folder) (card, error) {
 		case doc.CLS:
 			c.pooling = poolCLS
 		default:
-			return c, fileErrorf(name, "asks for a pooling that llama.cpp does not have")
+			return c, fileErrorf(name, "has a pooling that llama.cpp does not support")
 		}
 	}
 	return c, nil
 }
 
-// decode reads a file of JSON.
 func (f *folder) decode(name string, max int64, v any) error {
 	data, err := f.read(name, max)
 	if err != nil {
@@ -94,7 +92,7 @@ func (f *folder) decode(name string, max int64, v any) error {
 	return decodeConfig(name, data, v)
 }
 
-// templateOf is a chat template: a string, or the default of a list of named ones.
+// templateOf reads a chat template: a string, or the default of a list.
 func templateOf(data json.RawMessage) string {
 	var one string
 	if json.Unmarshal(data, &one) == nil {
@@ -114,21 +112,18 @@ func templateOf(data json.RawMessage) string {
 	return ""
 }
 
-// tokenOf is a token's text: a string, or an object with it.
+// tokenOf reads a token: a string, or an object with it.
 func tokenOf(data json.RawMessage) string {
 	var text string
 	if json.Unmarshal(data, &text) == nil {
 		return text
 	}
 	var t addedToken
-	if json.Unmarshal(data, &t) != nil {
-		return ""
-	}
+	_ = json.Unmarshal(data, &t)
 	return t.Content
 }
 
-// frontMatter reads the plain values of the YAML that a model card begins with;
-// lists and blocks are passed over.
+// frontMatter reads the plain values of a model card's YAML, without lists and blocks.
 func frontMatter(text string) map[string]string {
 	text, ok := strings.CutPrefix(strings.TrimPrefix(text, "\ufeff"), "---")
 	if !ok {

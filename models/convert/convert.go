@@ -1,12 +1,9 @@
-// Package convert makes GGUF files of weights as they are published: safetensors with
-// their configuration and tokenizer, in the layout of Hugging Face's transformers or in
-// Mistral's.
+// Package convert converts original weights to GGUF: safetensors with their configuration
+// and tokenizer, in the layout of Hugging Face's transformers or in Mistral's.
 //
-// A model is never in memory. First a plan is made from the heads of the files
-// alone: which tensors there will be, of which rows of which others, and whether
-// every shape is the one that the configuration asks for. Then rows stream through
-// it, a few megabytes at a time. The result appears under its name when it is
-// whole, or not at all.
+// First the headers of the files give a plan: the tensors of the result, the rows that each
+// is made from, and whether the shapes match the configuration. Then rows are streamed, a
+// few megabytes at a time. The result is complete or does not exist.
 package convert
 
 import (
@@ -26,34 +23,33 @@ import (
 	"github.com/bise-sh/bise/safetensors"
 )
 
-// Options say what to make.
+// Options say what to convert to.
 type Options struct {
-	Output string // path of the GGUF; a vision encoder goes beside it, see [ProjectorPath]
+	Output string // path of the GGUF file; for the vision encoder see [ProjectorPath]
 	Type   Type
 	Layout Layout
-	Name   string // of the model; "" for the folder's
-	// Base is the model that an adapter is for: its folder, or its GGUF. "" for the
-	// one that the adapter names, where it lies nearby.
+	Name   string // of the model; "": that of the folder
+	// Base is the folder or the GGUF file of an adapter's base model; "": it is searched near
+	// the adapter.
 	Base string
-	// Progress, when set, is called with the number of bytes written. It is called from
-	// one goroutine at a time.
+	// Progress may be nil. It is called from one goroutine at a time.
 	Progress func(done, total int64)
 }
 
-// A Result is what was made, and what was chosen on the way.
+// A Result describes the new files.
 type Result struct {
 	Files         []string // the model's first
 	Bytes         int64
 	Architecture  string // general.architecture
 	Type          Type
-	Layout        Layout // of the weights that were read
-	Tokenizer     string // file that the vocabulary is from
-	PromptVersion string // "" for a model that is not trained to one of Mistral's
+	Layout        Layout // of the original weights
+	Tokenizer     string // file of the vocabulary
+	PromptVersion string // "": not one of Mistral's
 	Notes         []string
 	Warnings      []string
 }
 
-// ProjectorPath is where the vision encoder of a model at path goes.
+// ProjectorPath returns the path of the vision encoder and projector of the model at path.
 func ProjectorPath(path string) string {
 	if ext := filepath.Ext(path); strings.EqualFold(ext, ".gguf") {
 		return strings.TrimSuffix(path, ext) + ".mmproj" + ext
@@ -61,12 +57,11 @@ func ProjectorPath(path string) string {
 	return path + ".mmproj.gguf"
 }
 
-// Convert converts the model or the LoRA adapter in a folder. What is wrong with
-// the folder or the disk is an [*fault.Error]; when ctx ends, that is its cause. After an
-// error no file is left.
+// Convert converts the model or the LoRA adapter in a folder. Errors are of type
+// [*fault.Error], or ctx's cause. After an error no file is left.
 func Convert(ctx context.Context, dir string, o Options) (Result, error) {
 	if _, ok := tensorTypes[o.Type]; !ok && o.Type != Stored {
-		return Result{}, fmt.Errorf("convert %s: there is no type %q", dir, o.Type)
+		return Result{}, fmt.Errorf("convert %s: unknown type %q", dir, o.Type)
 	}
 	f, err := openFolder(dir)
 	if err != nil {
@@ -89,21 +84,20 @@ func Convert(ctx context.Context, dir string, o Options) (Result, error) {
 	return b.result, nil
 }
 
-// A build is one or more files to write.
+// A build has the files to write.
 type build struct {
 	w      *weights
 	files  []*target
 	result Result
 }
 
-// A target is a file of the result.
+// A target is a file to write.
 type target struct {
 	path    string
 	meta    gguf.Metadata
 	outputs []*output
 }
 
-// planModel makes the plan of a model.
 func planModel(f *folder, o Options) (*build, error) {
 	s, err := selectLayout(f, o.Layout)
 	if err != nil {
@@ -169,10 +163,10 @@ func (b *build) addModel(f *folder, o Options, m *model) error {
 	b.files = append(b.files, text)
 	b.result.Architecture, b.result.Tokenizer = m.arch, v.file
 	if assumed {
-		b.warn("%s does not say how long a context can be; %d tokens are what such models have", m.file, length)
+		b.warn("%s has no context length; %d tokens were assumed", m.file, length)
 	}
 	if m.window > 0 && m.window < length {
-		b.warn("the model was trained to look back on %d tokens, and llama.cpp lets it look back on all: past that many its answers differ from the reference's", m.window)
+		b.warn("the model has sliding-window attention of %d tokens, which llama.cpp does not use: in longer contexts the answers differ from the reference", m.window)
 	}
 	if m.vision != nil {
 		if err := b.planVision(m, names, v, name, want.tensor, want.file, o); err != nil {
@@ -182,11 +176,10 @@ func (b *build) addModel(f *folder, o Options, m *model) error {
 	return b.w.unused(m.embeds || m.tied != nil && *m.tied)
 }
 
-// planVision plans the file of the vision encoder.
 func (b *build) planVision(m *model, names naming, v *vocabulary, name string, want gguf.Type, file gguf.FileType, o Options) error {
 	row := v.tokenID("[IMG_BREAK]")
 	if row < 0 {
-		return fileErrorf(v.file, "has no token [IMG_BREAK], and the model sees pictures")
+		return fileErrorf(v.file, "has no token [IMG_BREAK], which a vision model needs")
 	}
 	p := &plan{w: b.w, file: m.file}
 	p.visionTensors(m, names, int64(row))
@@ -204,7 +197,7 @@ func (b *build) warn(format string, args ...any) {
 	b.result.Warnings = append(b.result.Warnings, fmt.Sprintf(format, args...))
 }
 
-// resolveType is the type that was asked for, or that of most of the weights.
+// resolveType returns the requested type, or that of most weights.
 func (b *build) resolveType(want Type) struct {
 	tensor gguf.Type
 	file   gguf.FileType
@@ -232,7 +225,7 @@ func (b *build) resolveType(want Type) struct {
 	return tensorTypes[want]
 }
 
-// A selection is the one set of weights that is converted.
+// A selection is the layout that is converted.
 type selection struct {
 	layout Layout
 	m      *model
@@ -240,9 +233,8 @@ type selection struct {
 	notes  []string
 }
 
-// selectLayout takes one layout of those that lie in a folder, never files of both.
-// Hugging Face's says more of the model, so it comes first; but a layout of which
-// something is missing only counts when there is no other.
+// selectLayout selects a complete layout of a folder. Hugging Face's comes first because it
+// has more facts.
 func selectLayout(f *folder, want Layout) (*selection, error) {
 	names, err := f.names()
 	if err != nil {
@@ -260,7 +252,7 @@ func selectLayout(f *folder, want Layout) (*selection, error) {
 	}
 	var order []Layout
 	for _, l := range []Layout{HF, Native} {
-		if there[l] && (want == Auto || want == l) || want == l {
+		if there[l] && want == Auto || want == l {
 			order = append(order, l)
 		}
 	}
@@ -274,20 +266,17 @@ func selectLayout(f *folder, want Layout) (*selection, error) {
 			s.notes = s.describe(there[HF] && there[Native], first)
 			return s, nil
 		}
-		if first == nil {
-			first = err
-		}
+		first = cmp.Or(first, err)
 	}
 	return nil, first
 }
 
-// readLayout reads a layout's configuration and the heads of its weights.
 func readLayout(f *folder, l Layout) (*selection, error) {
-	read, stem := readHF, "model"
+	name, parse, stem := "config.json", parseHF, "model"
 	if l == Native {
-		read, stem = readNative, "consolidated"
+		name, parse, stem = "params.json", parseNative, "consolidated"
 	}
-	m, err := read(f)
+	m, err := readConfig(f, name, parse)
 	if err != nil {
 		return nil, err
 	}
@@ -303,27 +292,26 @@ func (s *selection) describe(both bool, failed error) []string {
 	if n := len(s.w.files); n > 1 {
 		files = fmt.Sprintf("%s to %s", files, s.w.files[n-1])
 	}
-	name := map[Layout]string{HF: "Hugging Face's layout", Native: "Mistral's own layout"}[s.layout]
-	note := fmt.Sprintf("%s was taken: %s and %s", name, s.m.file, files)
+	name := map[Layout]string{HF: "Hugging Face's layout", Native: "Mistral's layout"}[s.layout]
+	note := fmt.Sprintf("converted %s: %s and %s", name, s.m.file, files)
 	switch {
 	case failed != nil:
-		return []string{fmt.Sprintf("%s; the other one in the folder is not whole (%v)", note, failed)}
+		note += fmt.Sprintf("; the other layout is incomplete (%v)", failed)
 	case both:
-		return []string{note + "; the other one in the folder was left alone"}
+		note += "; the other layout was ignored"
 	}
 	return []string{note}
 }
 
-// write writes the files.
 func (b *build) write(ctx context.Context, o Options) error {
 	var total int64
-	heads := make([]header, len(b.files))
+	headers := make([]header, len(b.files))
 	for i, t := range b.files {
 		h, err := t.header()
 		if err != nil {
 			return fmt.Errorf("convert to %s: %w", t.path, err)
 		}
-		heads[i] = h
+		headers[i] = h
 		total += h.size
 		if err := b.checkNotInput(t.path); err != nil {
 			return err
@@ -341,7 +329,7 @@ func (b *build) write(ctx context.Context, o Options) error {
 	}
 	s := &stream{total: total, progress: o.Progress}
 	for i, t := range b.files {
-		if err := s.file(ctx, stage.Path(filepath.Base(t.path)), heads[i], t.outputs); err != nil {
+		if err := s.file(ctx, stage.Path(filepath.Base(t.path)), headers[i], t.outputs); err != nil {
 			return errors.Join(b.writeError(ctx, t.path, err), stage.Discard())
 		}
 	}
@@ -353,27 +341,25 @@ func (b *build) write(ctx context.Context, o Options) error {
 
 const advice = "Free some disk space, or write to another disk."
 
-// free is [atomicfile.Free]; tests give other answers.
+// free is replaced by tests.
 var free = atomicfile.Free
 
-// checkNotInput makes sure that the weights are not replaced by what is made of them.
 func (b *build) checkNotInput(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil // nothing is there
+		return nil // it does not exist
 	}
 	if info.IsDir() {
-		return &fault.Error{Kind: fault.File, Msg: fmt.Sprintf("cannot write %s: it is a folder", path), Advice: "Give the name of a file to write."}
+		return fault.Advise(fault.Errorf(fault.File, "cannot write %s: it is a folder", path), "Give the path of a file.")
 	}
 	for _, f := range b.w.open {
 		if in, err := f.Stat(); err == nil && os.SameFile(info, in) {
-			return &fault.Error{Kind: fault.File, Msg: fmt.Sprintf("cannot write %s: it is one of the input files", path), Advice: "Give the result another name."}
+			return fault.Advise(fault.Errorf(fault.File, "cannot write %s: it is one of the input files", path), "Choose another name.")
 		}
 	}
 	return nil
 }
 
-// writeError says what an error while writing was about.
 func (b *build) writeError(ctx context.Context, path string, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

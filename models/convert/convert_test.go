@@ -465,7 +465,7 @@ func TestChoosesOneLayout(t *testing.T) {
 	d.hf(t, hfDoc(), weights)
 	d.native(t, nativeDoc(), native(weights))
 	r, _, _ := converted(t, string(d), Options{})
-	if r.Layout != HF || !strings.Contains(r.Notes[0], "left alone") {
+	if r.Layout != HF || !strings.Contains(r.Notes[0], "was ignored") {
 		t.Errorf("got %+v", r)
 	}
 	if r, _, _ = converted(t, string(d), Options{Layout: Native}); r.Layout != Native {
@@ -511,7 +511,7 @@ func TestShards(t *testing.T) {
 	where["model.norm.weight"] = "model-00001-of-00002.safetensors"
 	where["extra"] = "model-00002-of-00002.safetensors"
 	writeJSON(t, d.path("model.safetensors.index.json"), object{"weight_map": where})
-	fails(t, string(d), Options{}, "extra", "is missing, and the index")
+	fails(t, string(d), Options{}, "extra", "listed in the index but missing")
 }
 
 func sortedNames(t tensors) (names []string) {
@@ -530,7 +530,7 @@ func TestLinks(t *testing.T) {
 	if err := os.Symlink(filepath.Join(elsewhere, "blob"), d.path("model.safetensors")); err != nil {
 		t.Skip("no links here: ", err)
 	}
-	fails(t, string(d), Options{}, "", "model.safetensors is a link out of the folder")
+	fails(t, string(d), Options{}, "", "model.safetensors is a link that leads out of the folder")
 	e := tiny(t)
 	if err := os.Rename(e.path("config.json"), filepath.Join(elsewhere, "config.json")); err != nil {
 		t.Fatal(err)
@@ -538,7 +538,7 @@ func TestLinks(t *testing.T) {
 	if err := os.Symlink(filepath.Join(elsewhere, "config.json"), e.path("config.json")); err != nil {
 		t.Fatal(err)
 	}
-	fails(t, string(e), Options{}, "", "config.json is a link out of the folder")
+	fails(t, string(e), Options{}, "", "config.json is a link that leads out of the folder")
 
 	// In a cache of the hub, files are links to the blobs beside the snapshots.
 	repo := filepath.Join(t.TempDir(), "models--mistralai--Tiny-7B")
@@ -603,26 +603,26 @@ func TestRefuses(t *testing.T) {
 		{"no output, and not tied", func(t *testing.T, d dir, c object, w tensors) { delete(w, "lm_head.weight") }, "lm_head.weight", "is missing"},
 		{"one tensor more", func(t *testing.T, d dir, c object, w tensors) {
 			w["model.layers.0.self_attn.q_proj.bias"] = random("b", 64)
-		}, "model.layers.0.self_attn.q_proj.bias", "has no place"},
-		{"other shape", func(t *testing.T, d dir, c object, w tensors) { c["intermediate_size"] = 96 }, "model.layers.0.mlp.gate_proj.weight", "has shape [64 32], and config.json asks for [96 32]"},
-		{"other head", func(t *testing.T, d dir, c object, w tensors) { c["head_dim"] = nil }, "model.layers.0.self_attn.q_proj.weight", "asks for [32 32]"},
+		}, "model.layers.0.self_attn.q_proj.bias", "is unknown"},
+		{"other shape", func(t *testing.T, d dir, c object, w tensors) { c["intermediate_size"] = 96 }, "model.layers.0.mlp.gate_proj.weight", "has shape [64 32], and config.json requires [96 32]"},
+		{"other head", func(t *testing.T, d dir, c object, w tensors) { c["head_dim"] = nil }, "model.layers.0.self_attn.q_proj.weight", "requires [32 32]"},
 		{"more layers", func(t *testing.T, d dir, c object, w tensors) { c["num_hidden_layers"] = 3 }, "model.layers.2.input_layernorm.weight", "is missing"},
-		{"fewer layers", func(t *testing.T, d dir, c object, w tensors) { c["num_hidden_layers"] = 1 }, "model.layers.1.input_layernorm.weight", "nor have 8 others"},
+		{"fewer layers", func(t *testing.T, d dir, c object, w tensors) { c["num_hidden_layers"] = 1 }, "model.layers.1.input_layernorm.weight", "and so are 8 others"},
 		{"wrong type", func(t *testing.T, d dir, c object, w tensors) {
 			w[q] = tensor{safetensors.I16, w[q].shape, w[q].data}
-		}, q, "is of type I16"},
+		}, q, "has type I16"},
 		{"not a number", func(t *testing.T, d dir, c object, w tensors) { le.PutUint16(w[q].data[2*77:], 0x7fc0) }, q, "NaN as number 77"},
 		{"infinite", func(t *testing.T, d dir, c object, w tensors) { le.PutUint16(w[q].data[2*9:], 0xff80) }, q, "-Inf as number 9"},
-		{"vocabulary and weights", func(t *testing.T, d dir, c object, w tensors) { c["vocab_size"] = 281 }, "model.embed_tokens.weight", "asks for [281 32]"},
+		{"vocabulary and weights", func(t *testing.T, d dir, c object, w tensors) { c["vocab_size"] = 281 }, "model.embed_tokens.weight", "requires [281 32]"},
 		{"vocabulary and tokenizer", func(t *testing.T, d dir, c object, w tensors) {
 			c["vocab_size"] = 281
 			w["model.embed_tokens.weight"], w["lm_head.weight"] = random("e", 281, width), random("o", 281, width)
 		}, "", "tekken.json has 280 tokens, and config.json says vocab_size 281"},
-		{"no architecture", func(t *testing.T, d dir, c object, w tensors) { delete(c, "architectures") }, "", "does not say which architecture"},
-		{"another architecture", func(t *testing.T, d dir, c object, w tensors) { c["architectures"] = []string{"GPT2LMHeadModel"} }, "", "GPT2LMHeadModel, which cannot be converted"},
-		{"half a layer", func(t *testing.T, d dir, c object, w tensors) { c["num_hidden_layers"] = 1.5 }, "", "num_hidden_layers is 1.5"},
+		{"no architecture", func(t *testing.T, d dir, c object, w tensors) { delete(c, "architectures") }, "", "has no architecture"},
+		{"another architecture", func(t *testing.T, d dir, c object, w tensors) { c["architectures"] = []string{"GPT2LMHeadModel"} }, "", "unsupported architecture GPT2LMHeadModel"},
+		{"half a layer", func(t *testing.T, d dir, c object, w tensors) { c["num_hidden_layers"] = 1.5 }, "", "invalid num_hidden_layers: 1.5"},
 		{"a million layers", func(t *testing.T, d dir, c object, w tensors) { c["num_hidden_layers"] = 1e6 }, "", "1000000 layers"},
-		{"negative width", func(t *testing.T, d dir, c object, w tensors) { c["hidden_size"] = -32 }, "", "hidden_size is -32"},
+		{"negative width", func(t *testing.T, d dir, c object, w tensors) { c["hidden_size"] = -32 }, "", "invalid hidden_size: -32"},
 		{"heads that do not divide", func(t *testing.T, d dir, c object, w tensors) { c["num_key_value_heads"] = 3 }, "", "do not divide"},
 		{"unknown rope", func(t *testing.T, d dir, c object, w tensors) { c["rope_scaling"] = object{"rope_type": "llama3"} }, "", `"llama3", which cannot be converted`},
 		{"text in a number", func(t *testing.T, d dir, c object, w tensors) { c["hidden_size"] = "wide" }, "", "config.json cannot be read"},
@@ -654,7 +654,7 @@ func TestRefusesFiles(t *testing.T) {
 		}, "model.norm.weight", "in model.safetensors, tensor"},
 		{"a head of 100 MB", func(t *testing.T, d dir) {
 			writeFile(t, d.path("model.safetensors"), le.AppendUint64(nil, 100<<20))
-		}, "", "model.safetensors is not a usable safetensors file: the header has 104857600 bytes"},
+		}, "", "model.safetensors is not a valid safetensors file: the header has 104857600 bytes"},
 		{"a large configuration", func(t *testing.T, d dir) {
 			writeFile(t, d.path("config.json"), make([]byte, maxConfig+1))
 		}, "", "config.json has more than"},

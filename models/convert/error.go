@@ -9,8 +9,7 @@ import (
 	"github.com/bise-sh/bise/safetensors"
 )
 
-// fileErrorf makes the error of an input file: a name in the folder, and what is
-// wrong with it as a predicate: "is missing", "has no tensors".
+// fileErrorf makes the error of an input file. The format is a predicate: "is missing".
 func fileErrorf(file, format string, args ...any) *fault.Error {
 	return fault.Errorf(fault.BadData, "cannot convert: %s "+format, append([]any{file}, args...)...)
 }
@@ -24,11 +23,10 @@ func tensorErrorf(file, tensor, format string, args ...any) *fault.Error {
 	return fileErrorf(where, format, args...)
 }
 
-// readError makes the error of a file that cannot be read out of its cause.
 func readError(file string, err error) *fault.Error {
 	e := fileErrorf(file, "cannot be read: %v", err)
 	if f, ok := errors.AsType[*safetensors.FormatError](err); ok {
-		e = fileErrorf(file, "is not a usable safetensors file: %s", f.What)
+		e = fileErrorf(file, "is not a valid safetensors file: %s", f.What)
 		if f.Tensor != "" {
 			e = tensorErrorf(file, f.Tensor, "%s", f.What)
 		}

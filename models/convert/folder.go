@@ -12,17 +12,16 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-// A folder is where a model lies. What is outside cannot be reached from it,
-// whatever its links say.
+// A folder has the files of a model. Links cannot lead out of it.
 type folder struct {
 	root *os.Root
-	path string // as it was named
+	path string // as the caller gave it
 	sub  string // from root to the model, "." or below it
-	name string // what the model is called by where it lies
+	name string // of the model
 }
 
-// openFolder opens a folder. Files of a snapshot in a Hugging Face cache are links
-// into the folder blobs beside it, so there the whole repository is in reach.
+// openFolder opens a folder. In a Hugging Face cache the files of a snapshot are links to
+// blobs, so root is the folder of the repository.
 func openFolder(dir string) (*folder, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
@@ -45,7 +44,7 @@ func openFolder(dir string) (*folder, error) {
 		return nil, readError(dir, err)
 	}
 	if !info.IsDir() {
-		return nil, fault.Advise(fileErrorf(dir, "is not a folder"), "Give the folder that has the weights, their configuration and the tokenizer.")
+		return nil, fault.Advise(fileErrorf(dir, "is not a folder"), "Give the folder of the weights, their configuration and the tokenizer.")
 	}
 	if f.root, err = os.OpenRoot(root); err != nil {
 		return nil, readError(dir, err)
@@ -55,13 +54,11 @@ func openFolder(dir string) (*folder, error) {
 
 func (f *folder) close() { f.root.Close() }
 
-// has reports whether there is a file of a name.
 func (f *folder) has(name string) bool {
 	info, err := f.root.Stat(path.Join(f.sub, name))
 	return err == nil && info.Mode().IsRegular()
 }
 
-// names are the names in the folder, in order.
 func (f *folder) names() ([]string, error) {
 	entries, err := fs.ReadDir(f.root.FS(), f.sub)
 	if err != nil {
@@ -76,7 +73,7 @@ func (f *folder) names() ([]string, error) {
 	return names, nil
 }
 
-// open opens a file, which must be one: a pipe would never end.
+// open opens a regular file: a pipe would never end.
 func (f *folder) open(name string) (*os.File, int64, error) {
 	info, err := f.root.Stat(path.Join(f.sub, name))
 	if err == nil && !info.Mode().IsRegular() {
@@ -84,7 +81,7 @@ func (f *folder) open(name string) (*os.File, int64, error) {
 	}
 	if err != nil {
 		if link, e := f.root.Lstat(path.Join(f.sub, name)); e == nil && link.Mode()&fs.ModeSymlink != 0 {
-			e := fileErrorf(name, "is a link out of the folder, or to nothing")
+			e := fileErrorf(name, "is a link that leads out of the folder or is broken")
 			e.Cause = err
 			return nil, 0, e
 		}
@@ -97,7 +94,6 @@ func (f *folder) open(name string) (*os.File, int64, error) {
 	return file, info.Size(), nil
 }
 
-// read reads a file of at most max bytes.
 func (f *folder) read(name string, max int64) ([]byte, error) {
 	file, _, err := f.open(name)
 	if err != nil {
@@ -109,12 +105,12 @@ func (f *folder) read(name string, max int64) ([]byte, error) {
 		return nil, readError(name, err)
 	}
 	if int64(len(data)) > max {
-		return nil, fileErrorf(name, "has more than the %d bytes that are allowed", max)
+		return nil, fileErrorf(name, "has more than the %d allowed bytes", max)
 	}
 	return data, nil
 }
 
-// Bounds of what is read whole, far above what is published.
+// Limits of files that are read completely, in bytes.
 const (
 	maxConfig    = 4 << 20
 	maxIndex     = 64 << 20

@@ -1,9 +1,11 @@
 package convert
 
-import "encoding/json"
+import (
+	"cmp"
+	"encoding/json"
+)
 
-// hfConfig is config.json of transformers, as far as it matters. Null and missing
-// are the same.
+// hfConfig is config.json of transformers. Null and missing values are the same.
 type hfConfig struct {
 	hfText
 	Classes []string  `json:"architectures"`
@@ -70,8 +72,7 @@ type hfVision struct {
 	Rope     *hfRope  `json:"rope_parameters"`
 }
 
-// hfDefaults are the values that transformers' classes give to keys that are not
-// there. A zero counts as missing.
+// hfDefaults are the defaults of transformers' classes; 0: there is none.
 type hfDefaults struct {
 	vocab, width, hidden, layers, heads, kvHeads, headWidth, context int64
 	eps, theta                                                       float64
@@ -85,23 +86,13 @@ var hfDefault = map[string]hfDefaults{
 	"mamba2":     {32768, 4096, 0, 64, 0, 0, 0, 0, 1e-5, 0},
 }
 
-// readHF reads config.json.
-func readHF(f *folder) (*model, error) {
-	const file = "config.json"
-	data, err := f.read(file, maxConfig)
-	if err != nil {
-		return nil, err
-	}
-	return parseHF(file, data)
-}
-
 func parseHF(file string, data []byte) (*model, error) {
 	var c hfConfig
 	if err := decodeConfig(file, data, &c); err != nil {
 		return nil, err
 	}
 	if len(c.Classes) == 0 {
-		return nil, fileErrorf(file, "does not say which architecture the model has")
+		return nil, fileErrorf(file, "has no architecture")
 	}
 	m := &model{file: file, class: c.Classes[0], arch: "llama"}
 	r := &reader{file: file}
@@ -126,10 +117,10 @@ func parseHF(file string, data []byte) (*model, error) {
 			text.Tied = c.Tied
 		}
 	default:
-		return nil, unsupported(file, "is of a %s, which cannot be converted", m.class)
+		return nil, unsupported(file, "has unsupported architecture %s", m.class)
 	}
 	if _, ok := hfDefault[kind]; !ok || c.Text != nil && kind == "mamba2" {
-		return nil, unsupported(file, "is of a %s with a text model of type %q, which cannot be converted", m.class, kind)
+		return nil, unsupported(file, "has a %s with a text model of unsupported type %q", m.class, kind)
 	}
 	m.embeds = m.class == "MistralModel"
 	if kind == "mamba2" {
@@ -151,14 +142,8 @@ func (m *model) hfText(r *reader, t *hfText, kind string) {
 	m.hidden = r.count("intermediate_size", t.Hidden, d.hidden)
 	m.layers = r.count("num_hidden_layers", t.Layers, d.layers)
 	m.heads = r.count("num_attention_heads", t.Heads, d.heads)
-	if d.kvHeads == 0 {
-		d.kvHeads = m.heads
-	}
-	m.kvHeads = r.count("num_key_value_heads", t.KVHeads, d.kvHeads)
-	if d.headWidth == 0 {
-		d.headWidth = max(1, m.width/m.heads)
-	}
-	m.headWidth = r.count("head_dim", t.HeadWidth, d.headWidth)
+	m.kvHeads = r.count("num_key_value_heads", t.KVHeads, cmp.Or(d.kvHeads, m.heads))
+	m.headWidth = r.count("head_dim", t.HeadWidth, cmp.Or(d.headWidth, max(1, m.width/m.heads)))
 	m.context = r.count("max_position_embeddings", t.Context, d.context)
 	m.eps = r.positive("rms_norm_eps", t.Eps, d.eps)
 	m.tied = t.Tied
@@ -167,35 +152,23 @@ func (m *model) hfText(r *reader, t *hfText, kind string) {
 		m.used = r.count("num_experts_per_tok", t.Used, 2)
 	}
 	if t.Activation != "" && t.Activation != "silu" {
-		r.fail("has the activation %q, which llama.cpp does not have for this model", t.Activation)
+		r.fail("has the activation %q, which llama.cpp does not support for this model", t.Activation)
 	}
 	if t.Partial != nil && *t.Partial != 1 {
-		r.fail("rotates only %v of a head, which llama.cpp does not do for this model", *t.Partial)
+		r.fail("has a partial_rotary_factor of %v, which llama.cpp does not support for this model", *t.Partial)
 	}
 	m.slidingWindow(t.Window)
 	m.hfRope(r, t, d.theta)
 }
 
 func (m *model) hfRope(r *reader, t *hfText, theta float64) {
-	rope := &hfRope{}
-	for _, of := range []*hfRope{t.Scaling, t.Rope} {
-		if of != nil {
-			rope = of
-		}
-	}
-	if t.Theta == nil {
-		t.Theta = rope.Theta
-	}
-	m.theta = r.positive("rope_theta", t.Theta, theta)
-	kind := rope.Type
-	if kind == "" {
-		kind = rope.OldType
-	}
+	rope := cmp.Or(t.Rope, t.Scaling, &hfRope{})
+	m.theta = r.positive("rope_theta", cmp.Or(t.Theta, rope.Theta), theta)
 	if rope.Temperature != nil && *rope.Temperature != 0 {
 		m.temperature = r.positive("llama_4_scaling_beta", rope.Temperature, 0)
 		m.temperatureFrom = r.count("original_max_position_embeddings", rope.Original, 0)
 	}
-	switch kind {
+	switch kind := cmp.Or(rope.Type, rope.OldType); kind {
 	case "", "default":
 	case "linear":
 		m.linear = r.positive("the factor of rope scaling", rope.Factor, 0)
@@ -206,16 +179,16 @@ func (m *model) hfRope(r *reader, t *hfText, theta float64) {
 			betaFast: r.positive("beta_fast", rope.BetaFast, 32),
 			betaSlow: r.positive("beta_slow", rope.BetaSlow, 1),
 		}
-		// transformers divides the scale of mscale by that of mscale_all_dim, where
-		// both are there; llama.cpp takes the first for 1.
+		// transformers divides the scale of mscale by that of mscale_all_dim; llama.cpp
+		// assumes 1 for the first.
 		if rope.Scale != nil && rope.ScaleAll != nil && *rope.Scale != 0 && *rope.ScaleAll != 0 {
 			if *rope.Scale != 1 {
-				r.fail("has an mscale of %v, and llama.cpp runs only 1", *rope.Scale)
+				r.fail("has an mscale of %v, and llama.cpp supports only 1", *rope.Scale)
 			}
 			y.logMultiplier = r.positive("mscale_all_dim", rope.ScaleAll, 0)
 		}
 		if rope.Attention != nil {
-			r.fail("has an attention_factor, which llama.cpp does not have for this model")
+			r.fail("has an attention_factor, which llama.cpp does not support for this model")
 		}
 		m.yarn = y
 	default:
@@ -237,13 +210,13 @@ func (m *model) hfMamba(r *reader, t *hfText) {
 func (m *model) hfVision(r *reader, c *hfConfig) {
 	v := c.Vision
 	if v.Type != "" && v.Type != "pixtral" {
-		r.fail("has a vision encoder of type %q, and only pixtral can be converted", v.Type)
+		r.fail("has a vision encoder of type %q: want pixtral", v.Type)
 	}
 	if c.FeatureLayer != nil && *c.FeatureLayer != -1 || c.Features != "" && c.Features != "full" {
-		r.fail("uses another layer of its vision encoder than the last, which llama.cpp does not do")
+		r.fail("does not use the last layer of its vision encoder, which llama.cpp does not support")
 	}
-	if v.Theta == nil && v.Rope != nil {
-		v.Theta = v.Rope.Theta
+	if v.Rope != nil {
+		v.Theta = cmp.Or(v.Theta, v.Rope.Theta)
 	}
 	m.vision = &vision{
 		layers:   r.count("num_hidden_layers of vision", v.Layers, 24),
@@ -263,19 +236,16 @@ func (m *model) hfVision(r *reader, c *hfConfig) {
 	}
 }
 
-// slidingWindow reads a window of attention: a number, null, or a list with one
-// or the other for each layer of a pattern.
+// slidingWindow reads a window of attention: a number, null, or a list of both.
 func (m *model) slidingWindow(data json.RawMessage) {
 	var one float64
-	var list []*float64
-	switch {
-	case json.Unmarshal(data, &one) == nil:
-		m.window = int64(min(max(one, 0), maxCount))
-	case json.Unmarshal(data, &list) == nil:
-		for _, w := range list {
-			if w != nil {
-				m.window = max(m.window, int64(min(max(*w, 0), maxCount)))
-			}
-		}
+	var list []float64 // null is 0
+	if json.Unmarshal(data, &one) == nil {
+		list = []float64{one}
+	} else if json.Unmarshal(data, &list) != nil {
+		return
+	}
+	for _, w := range list {
+		m.window = max(m.window, int64(min(w, maxCount)))
 	}
 }

@@ -2,13 +2,10 @@ package convert
 
 import "fmt"
 
-// stateSpace is what the shapes of a Mamba 2 say, which its configurations leave
-// out.
 type stateSpace struct {
 	kernel, inner, state, heads int64
 }
 
-// mambaPrefix is what names begin with: Mistral's put "model." in front.
 func mambaPrefix(w *weights) string {
 	if w.has("model.backbone.norm_f.weight") {
 		return "model."
@@ -16,7 +13,6 @@ func mambaPrefix(w *weights) string {
 	return ""
 }
 
-// mambaTensors plans the tensors of Codestral Mamba.
 func (p *plan) mambaTensors(m *model) (s stateSpace) {
 	prefix := mambaPrefix(p.w)
 	p.tensor("token_embd.weight", []int64{m.vocab, m.width}, prefix+"backbone.embeddings.weight", prefix+"backbone.embedding.weight")
@@ -51,7 +47,7 @@ func (p *plan) mambaTensors(m *model) (s stateSpace) {
 	return s
 }
 
-// grouped adds a vector as one row for each group.
+// grouped adds a vector as one row per group.
 func (p *plan) grouped(name, source string, groups, n int64) {
 	if o := p.tensor(name, []int64{n}, source); o != nil {
 		o.Dims = []int64{n / groups, groups}
@@ -59,19 +55,13 @@ func (p *plan) grouped(name, source string, groups, n int64) {
 	}
 }
 
-// stateSpace works out the sizes of a layer.
 func (p *plan) stateSpace(m *model, mixer string) (s stateSpace) {
 	shape := func(name string, dims int) []int64 {
+		t := p.find(mixer + name)
+		if p.err == nil && len(t.Shape) != dims {
+			p.err = t.errorf("has shape %v: want %d dimensions", t.Shape, dims)
+		}
 		if p.err != nil {
-			return make([]int64, dims)
-		}
-		t, err := p.w.find(mixer + name)
-		if err != nil {
-			p.err = err
-			return make([]int64, dims)
-		}
-		if len(t.Shape) != dims {
-			p.err = t.errorf("has shape %v, and %d dimensions are needed", t.Shape, dims)
 			return make([]int64, dims)
 		}
 		return t.Shape
@@ -86,12 +76,12 @@ func (p *plan) stateSpace(m *model, mixer string) (s stateSpace) {
 	s.state = (conv[0] - s.inner) / (2 * m.groups)
 	switch t := p.w.tensors[mixer+"conv1d.weight"]; {
 	case s.inner != 2*m.width:
-		// llama.cpp ends its process on any other.
-		p.err = p.w.tensors[mixer+"out_proj.weight"].errorf("has %d columns, and llama.cpp runs only twice the width of %d", s.inner, m.width)
+		// llama.cpp aborts on any other.
+		p.err = p.w.tensors[mixer+"out_proj.weight"].errorf("has %d columns, and llama.cpp needs twice the width of %d", s.inner, m.width)
 	case s.state < 1 || conv[0] != s.inner+2*m.groups*s.state:
-		p.err = t.errorf("has %d channels, which %d and %d groups of states do not make", conv[0], s.inner, m.groups)
+		p.err = t.errorf("has %d channels, which do not fit an inner width of %d and %d groups of states", conv[0], s.inner, m.groups)
 	case s.kernel < 1 || s.heads < 1 || s.inner%s.heads != 0 || s.heads%m.groups != 0 || s.inner%m.groups != 0:
-		p.err = t.errorf("is of a model with %d heads and %d groups, which do not divide its inner width of %d", s.heads, m.groups, s.inner)
+		p.err = t.errorf("belongs to %d heads and %d groups, which do not divide the inner width of %d", s.heads, m.groups, s.inner)
 	}
 	return s
 }

@@ -5,7 +5,6 @@ import "github.com/bise-sh/bise/gguf"
 // quantizationVersion is GGML_QNT_VERSION of ggml.h.
 const quantizationVersion = 2
 
-// general writes the keys that every file begins with.
 func general(arch, kind, name string, file gguf.FileType) gguf.Metadata {
 	var meta gguf.Metadata
 	meta.Set("general.architecture", gguf.Of(arch))
@@ -16,12 +15,11 @@ func general(arch, kind, name string, file gguf.FileType) gguf.Metadata {
 	return meta
 }
 
-// counter writes integers below a prefix.
+// counter returns a function that writes integers with a prefix.
 func counter(meta *gguf.Metadata, prefix string) func(key string, n int64) {
 	return func(key string, n int64) { meta.Set(prefix+key, gguf.Of(uint32(n))) }
 }
 
-// describe writes what llama.cpp has to know of the text model.
 func (m *model) describe(meta *gguf.Metadata, s stateSpace, context int64, pooling uint32) {
 	a := m.arch + "."
 	count := counter(meta, a)
@@ -74,8 +72,8 @@ func (m *model) describe(meta *gguf.Metadata, s stateSpace, context int64, pooli
 	}
 }
 
-// describe writes what llama.cpp has to know of the vision encoder. Pictures are
-// normalised as those of CLIP, and the epsilon is fixed in the reference's code.
+// describe writes the metadata of the vision encoder. Images are normalised like CLIP's, and
+// the epsilon is a constant of the reference.
 func (v *vision) describe(meta *gguf.Metadata, textWidth int64) {
 	meta.Set("clip.projector_type", gguf.Of("pixtral"))
 	meta.Set("clip.has_vision_encoder", gguf.Of(true))

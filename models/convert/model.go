@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"bytes"
 	"encoding/json"
 	"math"
 	"strings"
@@ -8,9 +9,9 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-// A model is what a configuration says, whichever layout it is of.
+// A model is a configuration, of either layout.
 type model struct {
-	file  string // that says it
+	file  string // of the configuration
 	class string // MistralForCausalLM, or "params.json" for Mistral's layout
 	arch  string // general.architecture
 
@@ -18,41 +19,39 @@ type model struct {
 	heads, kvHeads       int64
 	headWidth            int64
 	hidden               int64 // of the feed-forward network
-	experts, used        int64 // 0: one network for all tokens
-	context              int64 // tokens; 0 while nothing says it
+	experts, used        int64 // 0: no mixture of experts
+	context              int64 // tokens; 0: not stated
 	eps, theta           float64
 	yarn                 *yarn
 	linear               float64 // factor of linear rope scaling; 0 for none
 	temperature          float64 // of attention, Ministral 3's; 0 for none
 	temperatureFrom      int64   // tokens
 	window               int64   // of attention that the model was trained with; 0: all
-	tied                 *bool   // nil while nothing says it
-	embeds               bool    // it makes vectors, not text
-	padded               int64   // tokens at the end of the vocabulary that may be nothing
+	tied                 *bool   // nil: not stated
+	embeds               bool    // an embedding model
+	padded               int64   // unused tokens at the end of the vocabulary, at most
 
 	mamba  bool
 	groups int64 // of Mamba's states
 	vision *vision
 }
 
-// yarn is how rotary embeddings are stretched.
 type yarn struct {
 	factor, betaFast, betaSlow, logMultiplier float64
 	original                                  int64 // tokens
 }
 
-// vision is a Pixtral vision encoder and the projector that joins it to the text model.
+// vision is a Pixtral vision encoder with its projector.
 type vision struct {
 	layers, width, heads, hidden int64
 	patch, side, channels        int64 // pixels
 	theta                        float64
 	merge                        int64 // patches along each side that make a token
 	norm                         bool  // before merging
-	bias                         *bool // in the adapter; nil while nothing says it
+	bias                         *bool // in the projector; nil: not stated
 }
 
-// A reader takes values out of a configuration, and keeps the first thing that is
-// wrong with it.
+// A reader reads values of a configuration and keeps the first error.
 type reader struct {
 	file string
 	err  error
@@ -64,71 +63,63 @@ func (r *reader) fail(format string, args ...any) {
 	}
 }
 
-// Bounds of what llama.cpp can take: LLAMA_MAX_LAYERS, LLAMA_MAX_EXPERTS, and for all
-// else more than any model has.
+// Limits of llama.cpp: LLAMA_MAX_LAYERS and LLAMA_MAX_EXPERTS. maxCount is for all else.
 const (
 	maxLayers  = 512
 	maxExperts = 512
 	maxCount   = 1 << 30
 )
 
-// count is a number that must be a positive integer. Without it fallback is
-// taken, and where that is 0 it is missing.
+// count returns a positive integer; a fallback of 0 makes the key mandatory.
 func (r *reader) count(key string, v *float64, fallback int64) int64 {
-	switch {
-	case v == nil && fallback == 0:
-		r.fail("does not say %s", key)
-		return 1
-	case v == nil:
-		return fallback
-	case *v != math.Trunc(*v) || *v < 1 || *v > maxCount:
-		r.fail("says that %s is %v", key, *v)
+	n := r.positive(key, v, float64(fallback))
+	if n != math.Trunc(n) || n > maxCount {
+		r.fail("has an invalid %s: %v", key, n)
 		return 1
 	}
-	return int64(*v)
+	return int64(n)
 }
 
-// positive is a number above zero.
+// positive returns a number above zero; a fallback of 0 makes the key mandatory.
 func (r *reader) positive(key string, v *float64, fallback float64) float64 {
 	switch {
 	case v == nil && fallback == 0:
-		r.fail("does not say %s", key)
+		r.fail("has no %s", key)
 		return 1
 	case v == nil:
 		return fallback
 	case !(*v > 0) || *v > math.MaxFloat32:
-		r.fail("says that %s is %v", key, *v)
+		r.fail("has an invalid %s: %v", key, *v)
 		return 1
 	}
 	return *v
 }
 
-// check finds numbers that cannot go together.
 func (m *model) check(r *reader) {
 	switch {
 	case m.layers > maxLayers:
-		r.fail("has %d layers, and llama.cpp takes %d", m.layers, maxLayers)
+		r.fail("has %d layers, and llama.cpp supports %d", m.layers, maxLayers)
 	case m.mamba:
 	case m.heads%m.kvHeads != 0:
-		r.fail("has %d heads of attention, which %d of keys do not divide", m.heads, m.kvHeads)
+		r.fail("has %d attention heads, which %d key-value heads do not divide", m.heads, m.kvHeads)
 	case m.headWidth%2 != 0:
-		r.fail("has heads of %d numbers, which cannot be rotated in pairs", m.headWidth)
+		r.fail("has heads of odd width %d", m.headWidth)
 	case m.experts > maxExperts:
-		r.fail("has %d experts, and llama.cpp takes %d", m.experts, maxExperts)
+		r.fail("has %d experts, and llama.cpp supports %d", m.experts, maxExperts)
 	case m.experts > 0 && (m.used < 1 || m.used > m.experts):
 		r.fail("uses %d of %d experts", m.used, m.experts)
 	case m.temperature > 0 && m.yarn != nil && m.yarn.original != m.temperatureFrom:
 		// llama.cpp has one number for both.
-		r.fail("scales attention from %d tokens on and rotation from %d, which llama.cpp cannot run", m.temperatureFrom, m.yarn.original)
+		r.fail("scales attention from %d tokens and RoPE from %d, which llama.cpp cannot run", m.temperatureFrom, m.yarn.original)
 	}
 	if v := m.vision; v != nil {
 		switch {
 		case v.layers > maxLayers:
-			r.fail("has a vision encoder of %d layers, and %d are allowed", v.layers, maxLayers)
+			r.fail("has a vision encoder of %d layers, and llama.cpp supports %d", v.layers, maxLayers)
 		case v.width%v.heads != 0 || v.width/v.heads%4 != 0:
-			r.fail("has a vision encoder of width %d with %d heads, which cannot be rotated in two dimensions", v.width, v.heads)
+			r.fail("has a vision encoder of width %d with %d heads, which two-dimensional RoPE does not support", v.width, v.heads)
 		case v.channels != 3:
-			r.fail("has pictures of %d colours", v.channels)
+			r.fail("has a vision encoder for %d colour channels: want 3", v.channels)
 		}
 	}
 	if m.yarn != nil || m.temperature > 0 {
@@ -136,15 +127,14 @@ func (m *model) check(r *reader) {
 	}
 }
 
-// contextLength is how many tokens the model was trained on, for configurations that do
-// not say it: those of Mistral's layout before 2025. The second value reports whether it was
-// worked out, from the version of the prompt format among others.
+// contextLength returns the context length, and whether it is inferred: configurations of
+// Mistral's layout from before 2025 do not have it.
 func (m *model) contextLength(tekken bool, version string) (int64, bool) {
 	switch {
 	case m.context > 0:
 		return m.context, false
 	case m.mamba:
-		// It has no bound; this is what llama.cpp's converter writes.
+		// It has no limit; llama.cpp's converter writes this number.
 		return 1 << 20, false
 	case m.yarn != nil:
 		return int64(m.yarn.factor * float64(m.yarn.original)), true
@@ -160,15 +150,22 @@ func (m *model) contextLength(tekken bool, version string) (int64, bool) {
 	return 32768, true
 }
 
-// isFirstTekken reports whether a model with Tekken's vocabulary is of its first year:
-// NeMo, Ministral 8B or Pixtral, whose prompts are of version v3-tekken. Theirs
-// has the tokens of the version after it already.
+// isFirstTekken reports whether a model with Tekken is one of the first, NeMo, Ministral 8B
+// or Pixtral, with prompt version v3-tekken. Their vocabulary has newer tokens too.
 func (m *model) isFirstTekken() bool {
 	return m.theta == 1e6 && m.yarn == nil || m.window > 0 || m.class == "LlavaForConditionalGeneration"
 }
 
-// decodeConfig decodes JSON as Python writes it, with numbers that JSON does not
-// have; those become null.
+func readConfig[T any](f *folder, name string, parse func(name string, data []byte) (T, error)) (T, error) {
+	data, err := f.read(name, maxConfig)
+	if err != nil {
+		var zero T
+		return zero, err
+	}
+	return parse(name, data)
+}
+
+// decodeConfig decodes JSON as Python writes it: Infinity and NaN become null.
 func decodeConfig(file string, data []byte, v any) error {
 	if err := json.Unmarshal(withoutInfinity(data), v); err != nil {
 		return fileErrorf(file, "cannot be read: %v", err)
@@ -176,7 +173,7 @@ func decodeConfig(file string, data []byte, v any) error {
 	return nil
 }
 
-// withoutInfinity replaces Infinity, -Infinity and NaN outside strings.
+// withoutInfinity replaces Infinity, -Infinity and NaN outside of strings by null.
 func withoutInfinity(data []byte) []byte {
 	out := make([]byte, 0, len(data))
 	inside := false
@@ -201,20 +198,34 @@ func withoutInfinity(data []byte) []byte {
 
 func nonFiniteLiteral(s []byte) string {
 	for _, word := range []string{"-Infinity", "Infinity", "NaN"} {
-		if len(s) >= len(word) && string(s[:len(word)]) == word {
+		if bytes.HasPrefix(s, []byte(word)) {
 			return word
 		}
 	}
 	return ""
 }
 
-// unsupported is the error of a model that cannot be converted.
 func unsupported(file, format string, args ...any) error {
-	return fault.Advise(fileErrorf(file, format, args...), "Supported architectures: %s, and the same models in Mistral's layout.", strings.Join(classes, ", "))
+	return fault.Advise(fileErrorf(file, format, args...), "Supported architectures: %s, and the same models in the native layout.", strings.Join(classes, ", "))
 }
 
 // classes are the architectures of config.json that can be converted.
 var classes = []string{
 	"MistralForCausalLM", "MixtralForCausalLM", "Ministral3ForCausalLM", "Mistral3ForConditionalGeneration",
 	"LlavaForConditionalGeneration", "Mamba2ForCausalLM", "MistralModel", "LlamaForCausalLM",
+}
+
+// Supports returns an error if a model with this config.json or params.json cannot be
+// converted. The error is a [*fault.Error].
+func Supports(name string, config []byte) error {
+	var err error
+	switch name {
+	case "config.json":
+		_, err = parseHF(name, config)
+	case "params.json":
+		_, err = parseNative(name, config)
+	default:
+		err = fileErrorf(name, "is not a model configuration")
+	}
+	return err
 }

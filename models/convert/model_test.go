@@ -88,7 +88,7 @@ func TestMinistral3(t *testing.T) {
 	}
 	params["llama_4_scaling"].(object)["original_max_position_embeddings"] = 8192
 	data, _ = json.Marshal(params)
-	if _, err := parseNative("params.json", data); err == nil || !strings.Contains(err.Error(), "from 8192 tokens on and rotation from 16384") {
+	if _, err := parseNative("params.json", data); err == nil || !strings.Contains(err.Error(), "from 8192 tokens and RoPE from 16384") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -111,7 +111,7 @@ func TestDefaults(t *testing.T) {
 func TestUnsupported(t *testing.T) {
 	for says, params := range map[string]object{
 		"latent attention":    {"dim": 1, "kv_lora_rank": 8},
-		"a model that hears":  {"dim": 1, "multimodal": object{"whisper_model_args": object{}}},
+		"an audio encoder":    {"dim": 1, "multimodal": object{"whisper_model_args": object{}}},
 		`type "transformer2"`: {"dim": 1, "model_type": "transformer2"},
 	} {
 		data, _ := json.Marshal(params)
@@ -121,7 +121,7 @@ func TestUnsupported(t *testing.T) {
 		}
 	}
 	data := []byte(`{"architectures":["Mistral3ForConditionalGeneration"],"text_config":{"model_type":"mistral4"}}`)
-	if _, err := parseHF("config.json", data); err == nil || !strings.Contains(err.Error(), `of type "mistral4"`) {
+	if _, err := parseHF("config.json", data); err == nil || !strings.Contains(err.Error(), `type "mistral4"`) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -8,17 +8,17 @@ import (
 
 const fp8 = safetensors.F8E4M3
 
-// Layout is one of the two ways in which Mistral publishes weights.
+// Layout is one of the two layouts of published weights.
 type Layout string
 
 const (
-	Auto   Layout = ""       // the one that is there; of two, Hugging Face's
+	Auto   Layout = ""       // the existing one; of two, Hugging Face's
 	HF     Layout = "hf"     // config.json and model*.safetensors
 	Native Layout = "native" // params.json and consolidated*.safetensors, Mistral's
 )
 
-// naming is how a layout calls tensors. Both tables are from llama.cpp's name to
-// the layout's, without ".weight".
+// naming has the names of a layout's tensors. The tables are by llama.cpp's name, without
+// ".weight".
 type naming struct {
 	permuted  bool // rows of queries and keys are half a head apart
 	embedding string
@@ -26,7 +26,7 @@ type naming struct {
 	output    []string
 	layer     string // with the number of the layer
 	block     map[string]string
-	gates     []string // the choice of experts, below the layer
+	gates     []string // router of the experts, below the layer
 	expert    []string // with the number of the expert
 
 	visionPrefix string
@@ -34,8 +34,7 @@ type naming struct {
 	adapt        map[string]string
 }
 
-// namesOf is a layout's, for the tensors that are there: transformers' have had
-// several prefixes.
+// namesOf returns the names of a layout. Versions of transformers have different prefixes.
 func namesOf(l Layout, w *weights) naming {
 	if l == Native {
 		return nativeNames
@@ -105,9 +104,7 @@ var nativeNames = naming{
 	},
 }
 
-// expertPart is how the matrices of an expert are called, in either layout, and
-// what they are: w1 gates, w2 comes down, w3 goes up.
+// expertPart has the names of an expert's matrices in both layouts.
 var expertPart = map[string]string{"ffn_gate": "w1.weight", "ffn_down": "w2.weight", "ffn_up": "w3.weight"}
 
-// at is the beginning of a layer's names.
 func (n *naming) at(layer int64) string { return fmt.Sprintf(n.layer, layer) }

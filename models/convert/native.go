@@ -2,11 +2,11 @@ package convert
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 )
 
-// nativeConfig is params.json, the configuration of Mistral's layout. Null and missing
-// are the same.
+// nativeConfig is params.json of Mistral's layout. Null and missing values are the same.
 type nativeConfig struct {
 	Type      string          `json:"model_type"` // "mamba", else nothing
 	Width     *float64        `json:"dim"`
@@ -67,16 +67,6 @@ type nativeConfig struct {
 	} `json:"vision_encoder"`
 }
 
-// readNative reads params.json.
-func readNative(f *folder) (*model, error) {
-	const file = "params.json"
-	data, err := f.read(file, maxConfig)
-	if err != nil {
-		return nil, err
-	}
-	return parseNative(file, data)
-}
-
 func parseNative(file string, data []byte) (*model, error) {
 	var c nativeConfig
 	if err := decodeConfig(file, data, &c); err != nil {
@@ -93,18 +83,18 @@ func parseNative(file string, data []byte) (*model, error) {
 	}
 	switch {
 	case c.MLA != nil:
-		return nil, unsupported(file, "is of a model with latent attention, as Large 3 and Small 4 have it, which cannot be converted")
+		return nil, unsupported(file, "has latent attention (Large 3, Small 4), which cannot be converted")
 	case len(c.Audio) > 0 && !bytes.Equal(c.Audio, []byte("null")):
-		return nil, unsupported(file, "is of a model that hears, which cannot be converted")
+		return nil, unsupported(file, "has an audio encoder, which cannot be converted")
 	case c.Type == "mamba":
 		m.mamba, m.arch, m.tied = true, "mamba2", c.TiedMamba
 		m.groups = r.count("n_groups", c.Groups, 8)
-		// Rows of the embedding come in multiples; the last may stand for nothing.
+		// The number of embeddings is rounded up.
 		if n := r.count("pad_vocab_size_multiple", c.Multiple, 1); n > 1 {
 			m.vocab, m.padded = (m.vocab+n-1)/n*n, n-1
 		}
 	case c.Type != "":
-		return nil, unsupported(file, "is of a model of type %q, which cannot be converted", c.Type)
+		return nil, unsupported(file, "has unsupported model type %q", c.Type)
 	default:
 		m.nativeText(r, &c)
 		m.nativeVision(r, &c)
@@ -123,18 +113,15 @@ func (m *model) nativeText(r *reader, c *nativeConfig) {
 		window = c.Windows
 	}
 	m.slidingWindow(window)
-	// Files without it are of models with 1e6, but for the first one of all, which
-	// says instead that its window is one number.
+	// The default is 1e6, except for the first model, which is recognized by its window.
 	theta := 1e6
 	var one float64
 	if json.Unmarshal(window, &one) == nil && one > 0 {
 		theta = 1e4
 	}
 	m.theta = r.positive("rope_theta", c.Theta, theta)
-	for _, v := range []*float64{c.Sequence, c.Context} {
-		if v != nil {
-			m.context = r.count("the length of the context", v, 0)
-		}
+	if v := cmp.Or(c.Context, c.Sequence); v != nil {
+		m.context = r.count("context length", v, 0)
 	}
 	if c.Experts != nil {
 		m.experts = r.count("moe.num_experts", c.Experts.All, 0)
@@ -162,16 +149,13 @@ func (m *model) nativeVision(r *reader, c *nativeConfig) {
 	if v == nil {
 		return
 	}
-	if v.MaxSide == nil {
-		v.MaxSide = v.Side
-	}
 	m.vision = &vision{
 		layers:   r.count("num_hidden_layers of vision_encoder", v.Layers, 0),
 		width:    r.count("hidden_size of vision_encoder", v.Width, 0),
 		heads:    r.count("num_attention_heads of vision_encoder", v.Heads, 0),
 		hidden:   r.count("intermediate_size of vision_encoder", v.Hidden, 0),
 		patch:    r.count("patch_size of vision_encoder", v.Patch, 0),
-		side:     r.count("image_size of vision_encoder", v.MaxSide, 0),
+		side:     r.count("image_size of vision_encoder", cmp.Or(v.MaxSide, v.Side), 0),
 		channels: r.count("num_channels of vision_encoder", v.Channels, 3),
 		theta:    r.positive("rope_theta of vision_encoder", v.Theta, 1e4),
 		merge:    1,
@@ -182,6 +166,6 @@ func (m *model) nativeVision(r *reader, c *nativeConfig) {
 	case v.Join == "patch_merge":
 		m.vision.merge = r.count("spatial_merge_size of vision_encoder", v.Merge, 2)
 	case v.Join != "" || v.Merge != nil && *v.Merge > 1:
-		r.fail("joins pictures to text by %q, which is unknown", v.Join)
+		r.fail("has unknown mm_projector_id %q", v.Join)
 	}
 }

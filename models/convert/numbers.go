@@ -12,7 +12,7 @@ import (
 
 var le = binary.LittleEndian
 
-// decoders read numbers of the types that weights have. FP8's scale is not in it.
+// decoders read the numeric types of weights, FP8 without its scale.
 var decoders = map[safetensors.Type]func(dst []float32, src []byte){
 	safetensors.F32: func(dst []float32, src []byte) {
 		for i := range dst {
@@ -56,7 +56,6 @@ var float8 = func() (of [256]float32) {
 	return of
 }()
 
-// float16 reads an IEEE half.
 func float16(h uint16) float32 {
 	sign, exponent, mantissa := uint32(h&0x8000)<<16, uint32(h>>10&31), uint32(h&0x3ff)
 	switch exponent {
@@ -85,8 +84,7 @@ func toFloat16(f float32) uint16 {
 	return sign | uint16((abs+0xfff+abs>>13&1-112<<23)>>13)
 }
 
-// halves are all numbers that BF16 has as F16: to look one up takes a third of the
-// time that working it out does.
+// halves has all BF16 numbers as F16: three times as fast as computing them.
 var halves = sync.OnceValue(func() *[1 << 16]uint16 {
 	var of [1 << 16]uint16
 	for b := range of {
@@ -95,7 +93,6 @@ var halves = sync.OnceValue(func() *[1 << 16]uint16 {
 	return &of
 })
 
-// toHalves writes numbers of BF16 as F16.
 func toHalves(dst, src []byte) {
 	of := halves()
 	for ; len(src) >= 2 && len(dst) >= 2; dst, src = dst[2:], src[2:] {
@@ -109,8 +106,7 @@ func toBFloat16(f float32) uint16 {
 	return uint16((b + 0x7fff + b>>16&1) >> 16)
 }
 
-// encoders write finite numbers as a tensor's type, blocks of whole numbers of 32
-// for Q8_0.
+// encoders write finite numbers; for Q8_0 a multiple of 32.
 var encoders = map[gguf.Type]func(dst []byte, src []float32){
 	gguf.F32: func(dst []byte, src []float32) {
 		for i, f := range src {
@@ -130,8 +126,8 @@ var encoders = map[gguf.Type]func(dst []byte, src []float32){
 	gguf.Q8_0: quantize8,
 }
 
-// quantize8 is quantize_row_q8_0_ref of ggml-quants.c, to the bit: a half for the
-// scale, then 32 bytes.
+// quantize8 is exactly quantize_row_q8_0_ref of ggml-quants.c: a half for the scale, then 32
+// bytes.
 func quantize8(dst []byte, src []float32) {
 	for len(src) >= 32 {
 		block := (*[32]float32)(src)
@@ -157,8 +153,8 @@ func quantize8(dst []byte, src []float32) {
 	}
 }
 
-// finite reports whether all numbers are: eight bytes at a time, by a carry out of
-// the exponent that only one of ones all through makes.
+// finite reports whether all numbers are finite, eight bytes at a time: only an exponent of
+// ones carries over.
 func finite(t safetensors.Type, b []byte) bool {
 	var mask, one, carry uint64
 	switch t {
@@ -189,7 +185,6 @@ func finite(t safetensors.Type, b []byte) bool {
 	return seen&carry == 0
 }
 
-// firstNonFinite describes the first number that is not finite.
 func firstNonFinite(t safetensors.Type, b []byte) string {
 	size := int(t.Size())
 	var v [1]float32
@@ -204,12 +199,11 @@ func firstNonFinite(t safetensors.Type, b []byte) string {
 	return ""
 }
 
-// A Type is what the numbers of a result's matrices are stored as. Vectors stay
-// F32 whatever it is.
+// A Type is the type of the result's matrices. Vectors are F32.
 type Type string
 
 const (
-	// Stored is what the weights are stored as themselves; FP8 becomes BF16.
+	// Stored is the type of the original weights; FP8 becomes BF16.
 	Stored Type = ""
 	F32    Type = "f32"
 	F16    Type = "f16"
@@ -217,8 +211,7 @@ const (
 	Q8_0   Type = "q8_0"
 )
 
-// tensorTypes are the types in the words of GGUF, with the number that stands for
-// them in general.file_type.
+// tensorTypes are the types in GGUF, and their general.file_type.
 var tensorTypes = map[Type]struct {
 	tensor gguf.Type
 	file   gguf.FileType

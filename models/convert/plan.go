@@ -9,59 +9,58 @@ import (
 	"github.com/bise-sh/bise/gguf"
 )
 
-// An output is a tensor of the result and how it is made: the numbers of its
-// parts, one after the other.
+// An output is a tensor of the result, made from parts in their order.
 type output struct {
 	gguf.Tensor
 	parts []part
-	// unit is how many rows have to be converted together, and arrange then puts their
-	// bytes in order: dst gets what src has, rows of n bytes.
+	// arrange reorders unit rows from src to dst; a row has row bytes.
 	unit    int64
 	arrange func(dst, src []byte, row int)
-	// change is done to every number.
+	// change changes the numbers.
 	change func([]float32)
 }
 
-// A part is some rows of a tensor. A row is as long as one of the output.
+// A part is a range of rows of a source, as long as the rows of the output.
 type part struct {
 	*source
 	from, rows int64
-	scale      float32 // that FP8 is multiplied with
+	scale      float32 // of FP8
 }
 
-// columns is the length of a row.
 func (o *output) columns() int64 { return o.Dims[0] }
 
-// A plan is the tensors of one file.
+// A plan has the tensors of a file.
 type plan struct {
 	w       *weights
-	file    string // that says how large they are
+	file    string // of the configuration
 	outputs []*output
 	err     error // the first one
 }
 
-// tensor adds one that is as long as its shape says: of a tensor with one of the
-// names and, ones left out, that shape. It is nil after an error.
-func (p *plan) tensor(name string, shape []int64, names ...string) *output {
-	if p.err != nil {
-		return nil
+// find returns the first existing source of the names, or nil after an error.
+func (p *plan) find(names ...string) (t *source) {
+	if p.err == nil {
+		t, p.err = p.w.find(names...)
 	}
-	t, err := p.w.find(names...)
-	if err != nil {
-		p.err = err
-		return nil
-	}
-	return p.parts(name, shape, p.part(t, shape, 0, rows(shape)))
+	return t
 }
 
-// part is rows of a tensor that must have a shape, for an output whose rows are as
-// long as the shape's.
+// tensor adds a copy of the source with one of the names, which must have the shape apart
+// from dimensions of 1. It returns nil after an error.
+func (p *plan) tensor(name string, shape []int64, names ...string) *output {
+	return p.parts(name, shape, p.part(p.find(names...), shape, 0, rows(shape)))
+}
+
+// part returns n rows of a source, which must have the shape.
 func (p *plan) part(t *source, shape []int64, from, n int64) part {
-	if p.err == nil && !slices.Equal(withoutOnes(t.Shape), withoutOnes(shape)) {
-		p.err = t.errorf("has shape %v, and %s asks for %v", t.Shape, p.file, shape)
+	if p.err != nil {
+		return part{}
+	}
+	if !slices.Equal(withoutOnes(t.Shape), withoutOnes(shape)) {
+		p.err = t.errorf("has shape %v, and %s requires %v", t.Shape, p.file, shape)
 	}
 	if p.err == nil && decoders[t.Type] == nil {
-		p.err = t.errorf("is of type %s, which weights cannot have here", t.Type)
+		p.err = t.errorf("has type %s, which cannot be converted", t.Type)
 	}
 	pt := part{source: t, from: from, rows: n, scale: 1}
 	if p.err == nil && t.Type == fp8 {
@@ -70,7 +69,6 @@ func (p *plan) part(t *source, shape []int64, from, n int64) part {
 	return pt
 }
 
-// parts adds an output of a shape, outermost dimension first, made of parts.
 func (p *plan) parts(name string, shape []int64, parts ...part) *output {
 	if p.err != nil {
 		return nil
@@ -90,13 +88,12 @@ func rows(shape []int64) int64 {
 	return n
 }
 
-// withoutOnes is a shape without dimensions of one, which change nothing.
 func withoutOnes(shape []int64) []int64 {
 	return slices.DeleteFunc(slices.Clone(shape), func(d int64) bool { return d == 1 })
 }
 
-// rotated makes the rows of each head pairs that are beside each other. In the
-// files of transformers the two rows of a pair are half a head apart.
+// rotated moves the rows of each RoPE pair, which transformers stores half a head apart, next
+// to each other.
 func (o *output) rotated(headWidth int64) {
 	if o == nil {
 		return
@@ -111,8 +108,6 @@ func (o *output) rotated(headWidth int64) {
 	}
 }
 
-// transposed turns each unit of rows, which is stored with the columns of the
-// output as its rows.
 func (o *output) transposed() {
 	if o == nil {
 		return
@@ -130,10 +125,9 @@ func (o *output) transposed() {
 	}
 }
 
-// types gives every tensor its type. What is kept in F32 whatever is asked for is what
-// llama.cpp's converter keeps so: vectors, norms, the choice of experts, and the small
-// tensors of Mamba. Rows that blocks of 32 do not divide are F16 instead of Q8_0, and the
-// vision encoder's first layer, a convolution, is F16 or F32.
+// types sets the type of every tensor like llama.cpp's converter: vectors, norms, the router of
+// experts and the small tensors of Mamba are F32. Rows that blocks of 32 do not divide are
+// F16 instead of Q8_0, and the vision encoder's convolution is F16 or F32.
 func (p *plan) types(want gguf.Type) {
 	for _, o := range p.outputs {
 		o.Type = want
@@ -149,8 +143,7 @@ func (p *plan) types(want gguf.Type) {
 	}
 }
 
-// unused finds a tensor that nothing was made of and that would change what the
-// model answers.
+// unused reports tensors that were not converted and would change the answers.
 func (w *weights) unused(tied bool) error {
 	var left []string
 	for name, t := range w.tensors {
@@ -162,30 +155,24 @@ func (w *weights) unused(tied bool) error {
 		return nil
 	}
 	slices.Sort(left)
-	what := "has no place in such a model"
+	what := "is unknown"
 	if len(left) > 1 {
-		what += fmt.Sprintf(", nor have %d others", len(left)-1)
+		what += fmt.Sprintf(", and so are %d others", len(left)-1)
 	}
 	e := w.tensors[left[0]].errorf("%s", what)
-	e.Advice = "A model with more in it than its configuration says would answer otherwise than it was trained to."
+	e.Advice = "The configuration does not describe the whole model: without these tensors its answers would be wrong."
 	return e
 }
 
-// ignored are tensors that follow from the configuration, and scales of what is
-// computed rather than of weights.
+// ignored reports whether a tensor follows from the configuration, or is a scale of
+// activations.
 func ignored(name string) bool {
-	for _, end := range []string{
+	return slices.ContainsFunc([]string{
 		".rotary_emb.inv_freq", ".activation_scale", ".input_scale", ".qscale_act", ".k_scale", ".v_scale", ".kv_scale",
-	} {
-		if strings.HasSuffix(name, end) {
-			return true
-		}
-	}
-	return false
+	}, func(end string) bool { return strings.HasSuffix(name, end) })
 }
 
-// negatedExp is what llama.cpp wants of Mamba's A, of which the logarithm is
-// stored.
+// negatedExp converts Mamba's A, of which the logarithm is stored.
 func negatedExp(v []float32) {
 	for i, f := range v {
 		v[i] = -float32(math.Exp(float64(f)))

@@ -18,27 +18,19 @@ import (
 )
 
 const (
-	// chunkBytes is how much is read or written at once, whichever is more: large
-	// enough that a disk is never waited for, small enough to stay in a cache.
-	chunkBytes = 4 << 20
-	// memory bounds what all workers have in their hands, bytes. What must be
-	// converted in one piece and is larger has it for itself.
-	memory = 256 << 20
-	// maxWorkers is more than any disk keeps busy.
-	maxWorkers = 16
-	// blockFloats is how many numbers are converted at once where they cannot be
-	// copied: they stay in the processor's first cache. A multiple of 32.
-	blockFloats = 4 << 10
+	chunkBytes  = 4 << 20   // to read or write at once, whichever is more; fits into caches
+	memory      = 256 << 20 // bytes of all workers' buffers, except for a single larger chunk
+	maxWorkers  = 16        // more do not help
+	blockFloats = 4 << 10   // to convert at once; fits into the L1 cache, a multiple of 32
 )
 
-// A header is how a file begins, and where its tensors are in it.
+// A header is the encoded header of a file, with the offsets of its tensors.
 type header struct {
 	bytes   []byte
 	offsets []int64
 	size    int64 // of the whole file
 }
 
-// header lays a file out.
 func (t *target) header() (header, error) {
 	tensors := make([]gguf.Tensor, len(t.outputs))
 	for i, o := range t.outputs {
@@ -59,8 +51,7 @@ func (t *target) header() (header, error) {
 	return h, nil
 }
 
-// A stream converts tensors. Workers take chunks of rows in the order of the file
-// and write each to its place.
+// A stream converts tensors in chunks of rows, with several workers.
 type stream struct {
 	total    int64
 	progress func(done, total int64)
@@ -69,34 +60,33 @@ type stream struct {
 	done int64
 }
 
-// create makes a file to write. Tests make others.
+// create is replaced by tests.
 var create = func(path string) (sink, error) { return os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666) }
 
-// A sink is what is written to: an *os.File.
+// A sink is an *os.File.
 type sink interface {
 	io.WriterAt
 	Truncate(size int64) error
 	Close() error
 }
 
-// A job is some rows of an output, all of one part.
+// A job is a range of rows of one part of an output.
 type job struct {
 	o        *output
 	p        *part
-	row      int64 // of the tensor that is read
+	row      int64 // of the source
 	rows     int64
-	to       int64 // where the result goes, from the beginning of the file
-	raw, out int64 // bytes that are read and written
+	to       int64 // offset in the file
+	raw, out int64 // bytes to read and to write
 }
 
-// file writes one file.
 func (s *stream) file(ctx context.Context, path string, h header, outputs []*output) (err error) {
 	f, err := create(path)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	// What lies between tensors is zero because nothing is written there.
+	// Padding is not written, so it is zero.
 	if err := f.Truncate(h.size); err != nil {
 		return err
 	}
@@ -139,20 +129,14 @@ func (s *stream) file(ctx context.Context, path string, h header, outputs []*out
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	s.add(h.size - s.written(h, outputs))
+	padding := h.size - int64(len(h.bytes))
+	for _, o := range outputs {
+		padding -= o.Size()
+	}
+	s.add(padding)
 	return nil
 }
 
-// written is how many bytes of a file are not padding.
-func (s *stream) written(h header, outputs []*output) int64 {
-	n := int64(len(h.bytes))
-	for _, o := range outputs {
-		n += o.Size()
-	}
-	return n
-}
-
-// add counts bytes of the result.
 func (s *stream) add(n int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -162,7 +146,6 @@ func (s *stream) add(n int64) {
 	}
 }
 
-// jobs cuts an output into chunks.
 func (o *output) jobs(ctx context.Context, jobs chan<- job, to int64) error {
 	block, size := o.Type.Block()
 	out := o.columns() / int64(block) * int64(size) // bytes of a row
@@ -184,13 +167,12 @@ func (o *output) jobs(ctx context.Context, jobs chan<- job, to int64) error {
 	return nil
 }
 
-// buffers are one worker's.
 type buffers struct {
 	raw, arranged, out []byte
 	floats             [blockFloats]float32
 }
 
-// trim gives back what only an exceptionally large chunk needed.
+// trim frees the buffers of an exceptionally large chunk.
 func (b *buffers) trim() {
 	for _, buf := range []*[]byte{&b.raw, &b.arranged, &b.out} {
 		if cap(*buf) > 4*chunkBytes {
@@ -206,14 +188,13 @@ func resize(b *[]byte, n int64) []byte {
 	return (*b)[:n]
 }
 
-// convert reads a job's rows, converts them and writes them.
 func (b *buffers) convert(f sink, j job) error {
 	raw := resize(&b.raw, j.raw)
 	if _, err := j.p.in.ReadAt(raw, j.p.Offset+j.row*(j.raw/j.rows)); err != nil {
 		return readError(j.p.file, err)
 	}
 	if !finite(j.p.source.Type, raw) {
-		return j.p.errorf("has %s of rows %d to %d, and weights must be finite numbers", firstNonFinite(j.p.source.Type, raw), j.row, j.row+j.rows-1)
+		return j.p.errorf("has %s in rows %d to %d", firstNonFinite(j.p.source.Type, raw), j.row, j.row+j.rows-1)
 	}
 	if j.o.arrange != nil {
 		arranged := resize(&b.arranged, j.raw)
@@ -234,7 +215,6 @@ func (b *buffers) convert(f sink, j job) error {
 	return err
 }
 
-// encode converts numbers, block by block.
 func (b *buffers) encode(out, raw []byte, j job) error {
 	decode, encode := decoders[j.p.source.Type], encoders[j.o.Type]
 	if j.o.Type == gguf.F16 && j.p.source.Type == safetensors.BF16 && j.p.scale == 1 && j.o.change == nil {
@@ -272,8 +252,7 @@ func tooLarge(j job) error {
 	return fault.Advise(j.p.errorf("has numbers that are too large for %s", j.o.Type), "Convert to bf16 or f32.")
 }
 
-// encodedFinite reports whether all numbers could be written as a type: none of them,
-// and of Q8_0 no scale, became infinite.
+// encodedFinite reports whether no encoded number, and no scale of Q8_0, became infinite.
 func encodedFinite(t gguf.Type, b []byte) bool {
 	if t != gguf.Q8_0 {
 		return finite(sameType[t], b)

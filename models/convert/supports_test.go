@@ -20,7 +20,7 @@ func TestSupports(t *testing.T) {
 		{"config.json", object{"architectures": []string{"GPT2LMHeadModel"}}, "GPT2LMHeadModel"},
 		{"config.json", object{"architectures": []string{"Mistral3ForConditionalGeneration"}, "text_config": object{"model_type": "mistral4"}}, "mistral4"},
 		{"config.json", "nothing", "config.json"},
-		{"README.md", object{}, "not a configuration"},
+		{"README.md", object{}, "not a model configuration"},
 	} {
 		data, err := json.Marshal(c.config)
 		if err != nil {

@@ -1,14 +1,13 @@
 package convert
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
-// textTensors plans the tensors of a decoder.
 func (p *plan) textTensors(m *model, n naming) {
 	p.tensor("token_embd.weight", []int64{m.vocab, m.width}, n.embedding+".weight")
-	for i := range m.layers {
-		if p.err != nil {
-			return
-		}
+	for i := int64(0); i < m.layers && p.err == nil; i++ {
 		p.block(m, n, i)
 	}
 	p.tensor("output_norm.weight", []int64{m.width}, n.norm+".weight")
@@ -17,8 +16,8 @@ func (p *plan) textTensors(m *model, n naming) {
 	}
 }
 
-// ties reports whether the output is the embedding: when the configuration says
-// so, or does not say it and there is no output. Embedding models have none.
+// ties reports whether the output matrix is the embedding: if the configuration says so, or
+// there is no output matrix. Embedding models have none.
 func (m *model) ties(w *weights, output []string) bool {
 	if m.embeds {
 		return true
@@ -26,12 +25,7 @@ func (m *model) ties(w *weights, output []string) bool {
 	if m.tied != nil {
 		return *m.tied
 	}
-	for _, name := range output {
-		if w.has(name) {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(output, w.has)
 }
 
 func (p *plan) block(m *model, n naming, i int64) {
@@ -58,8 +52,7 @@ func (p *plan) block(m *model, n naming, i int64) {
 	add("ffn_up", m.hidden, m.width)
 }
 
-// experts stacks the networks of a layer, which may be stored one by one, or
-// together in one of two manners.
+// experts stacks the experts of a layer, which may be stored one by one, fused or stacked.
 func (p *plan) experts(m *model, n naming, from, to string) {
 	var gates []string
 	for _, g := range n.gates {
@@ -86,21 +79,12 @@ func (p *plan) experts(m *model, n naming, from, to string) {
 			for _, x := range n.expert {
 				names = append(names, from+fmt.Sprintf(x, e)+expertPart[name])
 			}
-			if p.err != nil {
-				return
-			}
-			t, err := p.w.find(names...)
-			if err != nil {
-				p.err = err
-				return
-			}
-			parts = append(parts, p.part(t, shape, 0, shape[0]))
+			parts = append(parts, p.part(p.find(names...), shape, 0, shape[0]))
 		}
 		p.parts(to+name+"_exps.weight", []int64{m.experts, shape[0], shape[1]}, parts...)
 	}
 }
 
-// expertShape is that of one expert's matrix.
 func (m *model) expertShape(name string) []int64 {
 	if name == "ffn_down" {
 		return []int64{m.width, m.hidden}
@@ -108,15 +92,10 @@ func (m *model) expertShape(name string) []int64 {
 	return []int64{m.hidden, m.width}
 }
 
-// fused takes experts as transformers keeps them in memory: for each the gate's
-// rows and then those that go up, in one tensor, and those that come down in
-// another.
+// fused converts experts in the layout that transformers has in memory: one tensor with the
+// gate and up rows of each expert, and one with the down rows.
 func (p *plan) fused(m *model, from, weight, to string) {
-	t, err := p.w.find(from + "gate_up_proj" + weight)
-	if err != nil {
-		p.err = err
-		return
-	}
+	t := p.find(from + "gate_up_proj" + weight)
 	var gate, up []part
 	for e := range m.experts {
 		shape := []int64{m.experts, 2 * m.hidden, m.width}
@@ -129,20 +108,13 @@ func (p *plan) fused(m *model, from, weight, to string) {
 	p.parts(to+"ffn_up_exps.weight", shape, up...)
 }
 
-// stacked takes experts as the first release of Mixtral had them: one below the
-// other, and those that come down the other way round.
+// stacked converts experts in the layout of Mixtral's first release: one below the other, and
+// ffn_down transposed.
 func (p *plan) stacked(m *model, from, weight, to string) {
 	stored := []int64{m.experts * m.hidden, m.width}
 	for _, x := range []struct{ name, part string }{{"ffn_gate", "w1"}, {"ffn_down", "w2"}, {"ffn_up", "w3"}} {
-		if p.err != nil {
-			return
-		}
-		t, err := p.w.find(from + x.part + weight)
-		if err != nil {
-			p.err = err
-			return
-		}
 		shape := m.expertShape(x.name)
+		t := p.find(from + x.part + weight)
 		o := p.parts(to+x.name+"_exps.weight", []int64{m.experts, shape[0], shape[1]}, p.part(t, stored, 0, m.experts*shape[0]))
 		if x.name == "ffn_down" {
 			o.transposed()

@@ -2,22 +2,15 @@ package convert
 
 import "fmt"
 
-// visionTensors plans the tensors of the file beside a model that sees. rowBreak is the
-// id of [IMG_BREAK], whose embedding ends every row of a picture.
+// visionTensors plans the tensors of the vision encoder and projector. rowBreak is the id of
+// [IMG_BREAK], whose embedding ends every row of an image.
 func (p *plan) visionTensors(m *model, n naming, rowBreak int64) {
 	v := m.vision
-	if t, err := p.w.find(n.embedding + ".weight"); err != nil {
-		p.err = err
-	} else {
-		row := p.part(t, []int64{m.vocab, m.width}, rowBreak, 1)
-		p.parts("v.token_embd.img_break", []int64{m.width}, row)
-	}
+	row := p.part(p.find(n.embedding+".weight"), []int64{m.vocab, m.width}, rowBreak, 1)
+	p.parts("v.token_embd.img_break", []int64{m.width}, row)
 	p.tensor("v.patch_embd.weight", []int64{v.width, v.channels, v.patch, v.patch}, n.visionPrefix+"patch_conv.weight")
 	p.tensor("v.pre_ln.weight", []int64{v.width}, n.visionPrefix+"ln_pre.weight")
-	for i := range v.layers {
-		if p.err != nil {
-			return
-		}
+	for i := int64(0); i < v.layers && p.err == nil; i++ {
 		from, to := fmt.Sprintf("%stransformer.layers.%d.", n.visionPrefix, i), fmt.Sprintf("v.blk.%d.", i)
 		add := func(name string, shape ...int64) *output {
 			return p.tensor(to+name+".weight", shape, from+n.vision[name]+".weight")

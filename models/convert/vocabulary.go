@@ -28,9 +28,9 @@ const (
 	byteToken   = 6
 )
 
-// A vocabulary is what a tokenizer's files say, in the form of GGUF.
+// A vocabulary is a tokenizer in the form of GGUF.
 type vocabulary struct {
-	file   string // that it was read from
+	file   string // of the tokenizer
 	tekken bool   // else SentencePiece
 	tokens []string
 	types  []int32
@@ -38,18 +38,18 @@ type vocabulary struct {
 	merges []string  // of Tekken
 
 	bos, eos, unk, pad int32 // -1 for none
-	noPrefix           bool  // of SentencePiece: no space is put in front of text
+	noPrefix           bool  // of SentencePiece: do not prepend a space to text
 
-	version  string // of the prompt format, where the files say it
+	version  string // of the prompt format; "": not stated
 	settings string // model_settings_builder of tekken.json
 	extended bool   // fine-tuning has added tokens
 }
 
-// numbered is a SentencePiece file that says its version.
+// numbered matches a SentencePiece file with a version.
 var numbered = regexp.MustCompile(`^tokenizer\.model\.v(\d{1,3})(m\d{1,3})?$`)
 
-// readVocabulary reads the tokenizer that is in a folder: Mistral's files first, which
-// say their version.
+// readVocabulary reads the tokenizer of a folder. It prefers Mistral's files, which have a
+// version.
 func readVocabulary(f *folder) (*vocabulary, error) {
 	names, err := f.names()
 	if err != nil {
@@ -81,7 +81,6 @@ func readVocabulary(f *folder) (*vocabulary, error) {
 	return v, nil
 }
 
-// newest is the SentencePiece file with the highest version, and that version.
 func newest(names []string) (name, version string) {
 	best := -1
 	for _, n := range names {
@@ -103,7 +102,7 @@ func readTekken(f *folder, name string) (*vocabulary, error) {
 	}
 	file, err := tokenizer.ReadTekken(bytes.NewReader(data))
 	if err == nil {
-		_, err = file.Tokenizer() // an unusable file is reported here, not by the result
+		_, err = file.Tokenizer() // reports an invalid file
 	}
 	if err != nil {
 		return nil, fileErrorf(name, "cannot be used: %v", err)
@@ -120,7 +119,6 @@ func readTekken(f *folder, name string) (*vocabulary, error) {
 	return v, nil
 }
 
-// tekkenVocabulary makes a vocabulary of special tokens and the texts of ranks.
 func tekkenVocabulary(file string, special []string, texts [][]byte) *vocabulary {
 	v := &vocabulary{file: file, tekken: true, pad: -1}
 	for _, name := range special {
@@ -149,9 +147,8 @@ func (v *vocabulary) tokenID(name string) int32 {
 	return -1
 }
 
-// mergesOf rebuilds the merges that ranks stand for: every way to cut a text into
-// two that are texts too, in the order of the ranks of the whole, the left part
-// and the right part.
+// mergesOf computes BPE merges from ranks: every split of a text into two texts, by the ranks
+// of the whole, the left part and the right part.
 func mergesOf(texts [][]byte) []string {
 	ranks := make(map[string]int, len(texts))
 	pieces := make([]string, len(texts))
@@ -201,14 +198,14 @@ func readSentencePiece(f *folder, name string) (*vocabulary, error) {
 	return v, nil
 }
 
-// addedToken is a token that a tokenizer of transformers has beside its model.
+// addedToken is an added token of a tokenizer of transformers.
 type addedToken struct {
-	ID      *int   `json:"id"` // in tokenizer.json; elsewhere it is the key
+	ID      *int   `json:"id"` // in tokenizer.json only
 	Content string `json:"content"`
 	Special bool   `json:"special"`
 }
 
-// added adds the tokens that fine-tuning has given to a SentencePiece vocabulary.
+// added adds the tokens of a fine-tuned SentencePiece vocabulary.
 func (v *vocabulary) added(f *folder) error {
 	more := map[int]addedToken{}
 	var config struct {
@@ -219,11 +216,7 @@ func (v *vocabulary) added(f *folder) error {
 		if !f.has(name) {
 			continue
 		}
-		data, err := f.read(name, maxTokenizer)
-		if err != nil {
-			return err
-		}
-		if err := decodeConfig(name, data, to); err != nil {
+		if err := f.decode(name, maxTokenizer, to); err != nil {
 			return err
 		}
 	}
@@ -241,7 +234,7 @@ func (v *vocabulary) added(f *folder) error {
 		t := more[id]
 		switch {
 		case id < 0 || id > len(v.tokens):
-			return fileErrorf(v.file, "has %d tokens, and the token %q that was added to it has the id %d", len(v.tokens), t.Content, id)
+			return fileErrorf(v.file, "has %d tokens, but the added token %q has the id %d", len(v.tokens), t.Content, id)
 		case id < len(v.tokens):
 			continue
 		case !utf8.ValidString(t.Content) || t.Content == "":
@@ -258,8 +251,8 @@ func (v *vocabulary) added(f *folder) error {
 	return nil
 }
 
-// readTokenizerJSON reads a tokenizer of transformers that is Tekken's: special
-// tokens, then the 256 bytes in their order, then what they merge to.
+// readTokenizerJSON reads Tekken in the format of transformers: special tokens, then the 256
+// bytes in order, then merged tokens.
 func readTokenizerJSON(f *folder, name string) (*vocabulary, error) {
 	data, err := f.read(name, maxTokenizer)
 	if err != nil {
@@ -303,7 +296,7 @@ func parseTokenizerJSON(name string, data []byte) (*vocabulary, error) {
 	}
 	first, ok := firstByte(list)
 	if !ok {
-		return nil, fault.Advise(fileErrorf(name, "is not a Tekken vocabulary"), "Put tekken.json or tokenizer.model beside it, from the model that this one was made of.")
+		return nil, fault.Advise(fileErrorf(name, "is not a Tekken vocabulary"), "Put tekken.json or tokenizer.model of the base model beside it.")
 	}
 	var texts [][]byte
 	end := first
@@ -313,7 +306,7 @@ func parseTokenizerJSON(name string, data []byte) (*vocabulary, error) {
 		}
 		text, ok := bytesOf(list[end])
 		if !ok {
-			return nil, fileErrorf(name, "has a token %q that is not written in bytes", list[end])
+			return nil, fileErrorf(name, "has an invalid token %q", list[end])
 		}
 		texts = append(texts, text)
 	}
@@ -329,7 +322,6 @@ func parseTokenizerJSON(name string, data []byte) (*vocabulary, error) {
 	return v, nil
 }
 
-// firstByte finds where the 256 bytes begin.
 func firstByte(tokens []string) (int, bool) {
 	first := slices.Index(tokens, tokenizer.PieceText([]byte{0}))
 	if first < 0 || first+256 > len(tokens) {
@@ -343,7 +335,7 @@ func firstByte(tokens []string) (int, bool) {
 	return first, true
 }
 
-// byteOf is the alphabet of [tokenizer.PieceText] backwards.
+// byteOf inverts the alphabet of [tokenizer.PieceText].
 var byteOf = func() map[rune]byte {
 	of := make(map[rune]byte, 256)
 	for b := range 256 {
@@ -365,16 +357,15 @@ func bytesOf(piece string) ([]byte, bool) {
 	return text, len(text) > 0
 }
 
-// padTo makes the vocabulary as large as the model's, or says that they do not
-// belong together.
+// padTo adds unused tokens up to the model's vocabulary size.
 func (v *vocabulary) padTo(m *model) error {
 	missing := m.vocab - int64(len(v.tokens))
-	may := m.padded
+	limit := m.padded
 	if v.extended {
-		may = 63 // embeddings that grew are often rounded up to a multiple of 64
+		limit = 63 // embeddings that grew are often rounded up to a multiple of 64
 	}
-	if missing < 0 || missing > may {
-		return fault.Advise(fileErrorf(v.file, "has %d tokens, and %s says vocab_size %d", len(v.tokens), m.file, m.vocab), "Take the tokenizer that the weights were trained with.")
+	if missing < 0 || missing > limit {
+		return fault.Advise(fileErrorf(v.file, "has %d tokens, and %s says vocab_size %d", len(v.tokens), m.file, m.vocab), "Use the tokenizer that the weights were trained with.")
 	}
 	for range missing {
 		v.add(fmt.Sprintf("[PAD%d]", len(v.tokens)), unused)
@@ -385,11 +376,10 @@ func (v *vocabulary) padTo(m *model) error {
 	return nil
 }
 
-// has reports whether there is a control token of a name.
 func (v *vocabulary) has(name string) bool { return v.tokenID(name) >= 0 }
 
-// prompt is the version of the format that conversations are laid out in. A chat
-// template of another make says that the model was trained to that.
+// prompt returns the version of the prompt format, or "" if the chat template is not one of
+// Mistral's.
 func (v *vocabulary) prompt(m *model, name, template string) string {
 	if m.embeds || template != "" && !strings.Contains(template, "[INST]") {
 		return ""
@@ -401,7 +391,7 @@ func (v *vocabulary) prompt(m *model, name, template string) string {
 		return "v3-tekken"
 	}
 	if m.class != "LlamaForCausalLM" {
-		name += " mistral" // by its class; v1 has nothing else to know it by
+		name += " mistral" // from its class: v1 has no other sign
 	}
 	format, ok := prompt.Infer(prompt.Meta{
 		Architecture: m.arch, Name: name, Template: template, Tekken: v.tekken, Has: v.has, Images: m.vision != nil,
@@ -412,7 +402,6 @@ func (v *vocabulary) prompt(m *model, name, template string) string {
 	return format.Version()
 }
 
-// describe writes the vocabulary into a file's metadata.
 func (v *vocabulary) describe(meta *gguf.Metadata, embeds bool) {
 	const p = "tokenizer.ggml."
 	if v.tekken {

@@ -18,10 +18,9 @@ import (
 	"github.com/bise-sh/bise/safetensors"
 )
 
-// weights are the tensors of one layout, over all its files.
 type weights struct {
 	folder  *folder
-	files   []string // that are open
+	files   []string // names of the open files
 	open    map[string]*os.File
 	tensors map[string]*source
 }
@@ -38,17 +37,16 @@ func (s *source) errorf(format string, args ...any) *fault.Error {
 	return tensorErrorf(s.file, s.Name, format, args...)
 }
 
-// fp8Scale are the names under which scales of FP8 weights stand: those of
-// transformers, of compressed-tensors and of Mistral. Each is multiplied with.
+// fp8Scale and nativeScale are the suffixes of FP8 scales: of transformers, of
+// compressed-tensors and of Mistral.
 var fp8Scale = []string{"_scale_inv", "_scale"}
 
 const nativeScale = ".qscale_weight"
 
-// openWeights opens the files of a layout, whose names begin with stem.
+// openWeights opens the files of a layout. stem begins their names.
 func openWeights(f *folder, stem string) (*weights, error) {
 	w := &weights{folder: f, open: map[string]*os.File{}, tensors: map[string]*source{}}
-	err := w.fill(stem)
-	if err != nil {
+	if err := w.fill(stem); err != nil {
 		w.close()
 		return nil, err
 	}
@@ -77,8 +75,7 @@ func (w *weights) fill(stem string) error {
 	return nil
 }
 
-// indexed opens the files that an index names, and takes from each the tensors
-// that are said to lie there.
+// indexed opens the files of an index and adds the listed tensors.
 func (w *weights) indexed(index string) error {
 	data, err := w.folder.read(index, maxIndex)
 	if err != nil {
@@ -91,7 +88,7 @@ func (w *weights) indexed(index string) error {
 		return fileErrorf(index, "cannot be read: %v", err)
 	}
 	if len(doc.Map) == 0 {
-		return fileErrorf(index, "names no tensors")
+		return fileErrorf(index, "lists no tensors")
 	}
 	byFile := map[string]map[string]bool{}
 	for tensor, file := range doc.Map {
@@ -110,13 +107,13 @@ func (w *weights) indexed(index string) error {
 	}
 	for _, tensor := range slices.Sorted(maps.Keys(doc.Map)) {
 		if w.tensors[tensor] == nil {
-			return tensorErrorf(doc.Map[tensor], tensor, "is missing, and the index says that it is there")
+			return tensorErrorf(doc.Map[tensor], tensor, "is listed in the index but missing")
 		}
 	}
 	return nil
 }
 
-// add takes the tensors of a file, all of them or those that are wanted.
+// add adds the wanted tensors of a file, or all if wanted is nil.
 func (w *weights) add(name string, wanted map[string]bool) error {
 	file, size, err := w.folder.open(name)
 	if err != nil {
@@ -124,29 +121,27 @@ func (w *weights) add(name string, wanted map[string]bool) error {
 	}
 	w.open[name] = file
 	w.files = append(w.files, name)
-	head, err := safetensors.Decode(file, size)
+	header, err := safetensors.Decode(file, size)
 	if err != nil {
 		return readError(name, err)
 	}
-	for _, t := range head.Tensors {
+	for _, t := range header.Tensors {
 		if wanted != nil && !wanted[t.Name] {
 			continue
 		}
 		if before := w.tensors[t.Name]; before != nil {
-			return tensorErrorf(name, t.Name, "is in %s too", before.file)
+			return tensorErrorf(name, t.Name, "is also in %s", before.file)
 		}
 		w.tensors[t.Name] = &source{Tensor: t, file: name, in: file}
 	}
 	return nil
 }
 
-// A shard is one of several files: model-00001-of-00003.safetensors.
+// shard matches the name of a part: model-00001-of-00003.safetensors.
 var shard = regexp.MustCompile(`^(.+)-(\d{1,6})-of-(\d{1,6})\.safetensors$`)
 
 const maxShards = 4096
 
-// shards are the files of a layout that has no index: one, or as many as their
-// names count.
 func shards(f *folder, stem string) ([]string, error) {
 	names, err := f.names()
 	if err != nil {
@@ -164,7 +159,7 @@ func shards(f *folder, stem string) ([]string, error) {
 			return nil, fileErrorf(name, "is part %d of %d by its name", i, n)
 		}
 		if of != 0 && of != n {
-			return nil, fileErrorf(name, "is one of %d parts by its name, and another is one of %d", n, of)
+			return nil, fileErrorf(name, "is one of %d parts by its name, but another file is one of %d", n, of)
 		}
 		found[i], of = name, n
 	}
@@ -183,10 +178,9 @@ func shards(f *folder, stem string) ([]string, error) {
 	return list, nil
 }
 
-// has reports whether there is a tensor of a name.
 func (w *weights) has(name string) bool { return w.tensors[name] != nil }
 
-// find is the tensor of the first of the names that there is.
+// find returns the first existing tensor of the names, and marks it as used.
 func (w *weights) find(names ...string) (*source, error) {
 	for _, name := range names {
 		if t := w.tensors[name]; t != nil {
@@ -201,7 +195,7 @@ func (w *weights) find(names ...string) (*source, error) {
 	return nil, tensorErrorf(file, names[0], "is missing")
 }
 
-// scale is the number that an FP8 tensor's numbers are multiplied with.
+// scale returns the factor of an FP8 tensor.
 func (w *weights) scale(t *source) (float32, error) {
 	var s *source
 	for _, end := range fp8Scale {
@@ -211,16 +205,16 @@ func (w *weights) scale(t *source) (float32, error) {
 		s = cmp.Or(s, w.tensors[stem+nativeScale])
 	}
 	if s == nil {
-		return 0, t.errorf("is of FP8 and has no scale")
+		return 0, t.errorf("has type FP8 but no scale")
 	}
 	s.used = true
 	if s.Elements() != 1 {
-		return 0, s.errorf("has shape %v: only one scale for a whole tensor can be converted", s.Shape)
+		return 0, s.errorf("has shape %v: want one scale for the whole tensor", s.Shape)
 	}
 	size := s.Type.Size()
 	decode := decoders[s.Type]
 	if decode == nil || s.Type == safetensors.F8E4M3 {
-		return 0, s.errorf("is a scale of type %s", s.Type)
+		return 0, s.errorf("is a scale of unsupported type %s", s.Type)
 	}
 	b := make([]byte, size)
 	if _, err := s.in.ReadAt(b, s.Offset); err != nil {
@@ -229,7 +223,7 @@ func (w *weights) scale(t *source) (float32, error) {
 	v := make([]float32, 1)
 	decode(v, b)
 	if !(v[0] > 0) || math.IsInf(float64(v[0]), 0) {
-		return 0, s.errorf("is a scale of %v", v[0])
+		return 0, s.errorf("is an invalid scale: %v", v[0])
 	}
 	return v[0], nil
 }

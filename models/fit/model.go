@@ -1,6 +1,7 @@
 package fit
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/bise-sh/bise/fault"
@@ -9,33 +10,29 @@ import (
 	"github.com/bise-sh/bise/models/quantize"
 )
 
-// A Model is one that would be run: a file that is here, or one that could be
-// made of what the catalogue says.
+// A Model is a model to plan: a file, or a model of the catalogue.
 type Model struct {
-	Type      string // of its weights: Q4_K_M, BF16, …
-	Projector int64  // bytes of its vision encoder
-	// Limit is how many tokens a context of it is good for; 0 where unknown.
+	Type      string // quantization type: Q4_K_M, BF16, …
+	Projector int64  // bytes
+	// Limit is the longest useful context in tokens; 0: unknown.
 	Limit int
-	// Rough is set where its shape is not known: weights are guessed from the
-	// number of parameters, and nothing is known of the rest.
+	// Rough is set if the shape is unknown. Only the weights are estimated then, from the
+	// number of parameters.
 	Rough bool
 
 	header *gguf.File
 }
 
-// FromFile is a model whose file is here, with n bytes of a vision encoder beside it.
-func FromFile(f *gguf.File, tower int64) Model {
+// FromFile returns the model of a file, with the size of its projector.
+func FromFile(f *gguf.File, projector int64) Model {
 	s := f.Summary()
-	return Model{Type: s.FileType, Projector: tower, Limit: s.Context, header: f}
+	return Model{Type: s.FileType, Projector: projector, Limit: s.Context, header: f}
 }
 
-// FromCatalog is a model of the catalogue, as its makers published it. Ok is false
-// where nothing is known of its size.
+// FromCatalog returns a model with its original, unquantized weights. ok is false if its
+// size is unknown.
 func FromCatalog(m catalog.Model) (_ Model, ok bool) {
-	out := Model{Type: "BF16", Limit: m.Context}
-	if m.Advised > 0 {
-		out.Limit = m.Advised
-	}
+	out := Model{Type: "BF16", Limit: cmp.Or(m.Advised, m.Context)}
 	switch {
 	case m.Shape != nil:
 		out.header = headerOf(*m.Shape, m.Context)
@@ -54,8 +51,8 @@ func FromCatalog(m catalog.Model) (_ Model, ok bool) {
 	return out, true
 }
 
-// Quantized is the model quantized to a type. Errors are of kind Invalid: there is no
-// such type, or rows of the model that it cannot pack.
+// Quantized returns the model quantized to a type. The error, of kind Invalid, is an unknown
+// type or one that the model's rows do not fit.
 func (m Model) Quantized(kind string) (Model, error) {
 	t, err := quantize.ParseType(kind)
 	if err != nil {
@@ -63,30 +60,29 @@ func (m Model) Quantized(kind string) (Model, error) {
 	}
 	tensors, err := quantize.Predict(m.header, t)
 	if err != nil {
-		return Model{}, fault.Errorf(fault.Invalid, "make a model %s: %w", t.Name, err)
+		return Model{}, fault.Errorf(fault.Invalid, "quantize to %s: %w", t.Name, err)
 	}
-	head := *m.header
-	head.Tensors = tensors
-	m.Type, m.header = t.Name, &head
+	header := *m.header
+	header.Tensors = tensors
+	m.Type, m.header = t.Name, &header
 	return m, nil
 }
 
-// Bytes is the size of the model's file, without its vision encoder: of one that is not
-// here yet, within a thousandth.
+// Bytes is the size of the model's file, without its projector. Of a model of the
+// catalogue it is an estimate.
 func (m Model) Bytes() int64 {
 	if len(m.header.Parts) > 0 {
 		return m.header.Size()
 	}
 	s := m.header.Summary()
 	n := s.Weights
-	// Vocabularies, and where there are many tokens their merges, as files have them.
+	// The vocabulary, and the merges of a large one.
 	if s.Vocabulary > 64<<10 {
 		return n + 8_100_000
 	}
 	return n + int64(s.Vocabulary)*23
 }
 
-// headerOf makes the head that a model of a shape has when it is converted.
 func headerOf(s catalog.Shape, context int) *gguf.File {
 	f := &gguf.File{Version: 3}
 	m := &f.Metadata
@@ -179,13 +175,13 @@ func mamba(s catalog.Shape, name func(string) string, matrix, vector adder) {
 	matrix(name("ssm_out.weight"), s.Inner, s.Width)
 }
 
-// encoderBytes is the size of a vision encoder's file, whose matrices are F16.
+// encoderBytes is the size of the projector's file, whose matrices are F16.
 func encoderBytes(t catalog.VisionEncoder, s catalog.Shape) int64 {
 	width, ffn, text := int64(t.Width), int64(t.FFN), int64(s.Width)
 	n := int64(t.Layers)*(4*width*width+3*width*ffn+2*width) + 3*int64(t.Patch*t.Patch)*width + width
 	if t.Merge > 1 {
 		n += width * width * int64(t.Merge*t.Merge)
 	}
-	n += width*text + text*text // the two matrices of the adapter
+	n += width*text + text*text // the two matrices that lead to the text model
 	return 2 * n
 }

@@ -1,12 +1,13 @@
-// Package fit says which models a machine can run, and how: what they take of its
-// memory, how much of that a GPU can hold, and how fast they would write.
+// Package fit computes whether a machine can run a model, how much memory it needs, how
+// much of that fits on a GPU, and how fast it decodes.
 //
-// What is computed here is what llama.cpp allocates, within a tenth; see package
-// engine/footprint. A test of package cli holds both against each other.
+// The memory is within a tenth of what llama.cpp allocates, see package engine/footprint;
+// a test of package cli compares them.
 package fit
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,14 +15,16 @@ import (
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/footprint"
 	"github.com/bise-sh/bise/gguf"
+	"github.com/bise-sh/bise/models/catalog"
+	"github.com/bise-sh/bise/units"
 )
 
-// A Machine is what a model would run on. What is not known is zero.
+// A Machine is the hardware to run a model on. Unknown values are zero.
 type Machine struct {
 	Cores     int      `json:"cores,omitempty"` // of the processor, physical
 	Memory    int64    `json:"memory_bytes"`
-	Free      int64    `json:"free_bytes"`       // of it, that can be taken without swapping
-	Bandwidth float64  `json:"bytes_per_second"` // that the processor reads of it
+	Free      int64    `json:"free_bytes"`       // available without swapping
+	Bandwidth float64  `json:"bytes_per_second"` // of reads by the processor
 	GPUs      []Device `json:"gpus"`
 }
 
@@ -30,7 +33,7 @@ type Device struct {
 	Name  string `json:"name"`
 	Total int64  `json:"total_bytes"`
 	Free  int64  `json:"free_bytes"`
-	// Unified is set where its memory is the machine's main memory.
+	// Unified is set if it uses the main memory.
 	Unified bool `json:"unified,omitempty"`
 }
 
@@ -39,43 +42,40 @@ type Verdict string
 
 const (
 	Fits  Verdict = "fits"
-	Tight Verdict = "tight" // it fits the machine, and not what is free at present
+	Tight Verdict = "tight" // it fits the machine, but not the free memory
 	No    Verdict = "no"
 )
 
-// A Plan is how a model would use memory. Numbers are bytes unless they say otherwise.
+// A Plan is the memory use of a model, in bytes unless noted.
 type Plan struct {
 	Type      string `json:"type"`
 	Context   int    `json:"context"` // tokens
-	Longest   int    `json:"longest"` // tokens that a context can grow to here; 0 where it does not fit
+	Longest   int    `json:"longest"` // tokens of the longest context that fits; 0: none
 	Weights   int64  `json:"weights_bytes"`
 	Projector int64  `json:"projector_bytes"`
-	KV        int64  `json:"kv_bytes"` // of the context, and states of models without attention
+	KV        int64  `json:"kv_bytes"` // of the context, or the state of a model without attention
 	Compute   int64  `json:"compute_bytes"`
 	Need      int64  `json:"need_bytes"` // all of it
-	// OnGPU is the part that is in the memory of GPUs, and Layers of Blocks with it.
+	// OnGPU is the part on GPUs, with Layers of all Blocks.
 	OnGPU  int64 `json:"gpu_bytes"`
 	Layers int   `json:"gpu_layers"`
 	Blocks int   `json:"layers"`
-	// Speed is how fast it would write in tokens per second, 0 where that is not
-	// known: when a GPU takes part, whose memory is not measured.
+	// Speed is the decode speed in tokens per second; 0: unknown, as with a GPU.
 	Speed   float64 `json:"tokens_per_second"`
 	Verdict Verdict `json:"verdict"`
 	Rough   bool    `json:"rough,omitempty"` // only the weights are known
 }
 
 const (
-	// spare is what has to stay free for the rest of a machine that is tight.
+	// spare is the memory that a tight plan leaves to other programs.
 	spare = 1_000_000_000
-	// margin is what llama.cpp leaves free on a GPU, as engine/llama asks it to.
+	// margin is the memory that engine/llama leaves free on a GPU.
 	margin = 1 << 30
-	// bandwidthShare is the share of the memory's speed that writing an answer reaches on
-	// processors; bise bench measures it.
+	// bandwidthShare is the share of the memory's speed that decoding reaches on processors.
 	bandwidthShare = 0.75
 )
 
-// Plan plans a model for a machine. The context is that of the options or, where they
-// say nothing, the one that the engine begins with.
+// Plan plans a model for a machine, with the context of the options or the default one.
 func (m Model) Plan(h Machine, o engine.LoadOptions) Plan {
 	f := footprint.Of(m.header, o)
 	limit := cmp.Or(m.Limit, footprint.Context)
@@ -106,7 +106,7 @@ func (m Model) Plan(h Machine, o engine.LoadOptions) Plan {
 	return p
 }
 
-// place puts as many layers as fit on GPUs, the last ones first, as llama.cpp does.
+// place moves as many layers as fit to GPUs, the last ones first, as llama.cpp does.
 func (m Model) place(p *Plan, h Machine, o engine.LoadOptions) {
 	if len(h.GPUs) == 0 || o.GPULayers != nil && *o.GPULayers == 0 {
 		return
@@ -123,7 +123,7 @@ func (m Model) place(p *Plan, h Machine, o engine.LoadOptions) {
 	next := len(layers) - 1 // the layer to be placed
 	for _, d := range h.GPUs {
 		if d.Unified {
-			// One memory: all of it is the GPU's, or llama.cpp goes without.
+			// llama.cpp puts everything on the GPU, or nothing.
 			if p.Need <= d.Free {
 				p.Layers = most
 			}
@@ -145,7 +145,7 @@ func (m Model) place(p *Plan, h Machine, o engine.LoadOptions) {
 	}
 }
 
-// layers are the bytes of each layer, and of what follows the last.
+// layers returns the bytes of each layer, and of the output after the last.
 func (m Model) layers() (layers []int64, output int64) {
 	layers = make([]int64, m.header.Summary().Blocks)
 	for _, t := range m.header.Tensors {
@@ -165,8 +165,8 @@ func layerOf(t gguf.Tensor) (int, bool) {
 	return n, ok && found && err == nil && n >= 0
 }
 
-// bytesPerToken is how many bytes of weights are read to write one token: all but the
-// embedding, of which one row is, and of experts those that a token goes through.
+// bytesPerToken is how many bytes of weights are read to decode one token: all but the
+// embedding, and only the used experts.
 func (m Model) bytesPerToken() int64 {
 	s := m.header.Summary()
 	tied := !slices.ContainsFunc(m.header.Tensors, func(t gguf.Tensor) bool { return t.Name == "output.weight" })
@@ -183,17 +183,16 @@ func (m Model) bytesPerToken() int64 {
 	return max(1, n)
 }
 
-// ReadingSpeed is how fast an answer should be written, in tokens per second: about
-// as fast as most people read.
+// ReadingSpeed is about as fast as most people read, in tokens per second.
 const ReadingSpeed = 10
 
-// qualities are the types to choose from, the best first. Beyond Q8_0 nobody can
-// tell the difference, and below Q3_K_M everybody can.
+// qualities are the types to choose from, the best first. Q8_0 is as good as the original;
+// below Q3_K_M the loss is obvious.
 var qualities = []string{"Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q3_K_M"}
 
-// Best is the plan to take: of those that fit the one with the best quality that
-// still is comfortable to read. Where none is, or none fits, it is the usual type,
-// or the largest below it that fits. The model is one of unquantized weights.
+// Best returns the plan with the best quality that fits and reaches ReadingSpeed. If there
+// is none, it is that of the default type, or of the largest smaller type that fits. The
+// model has unquantized weights.
 func (m Model) Best(h Machine, o engine.LoadOptions) (Plan, error) {
 	var usual *Plan
 	for _, kind := range qualities {
@@ -210,8 +209,42 @@ func (m Model) Best(h Machine, o engine.LoadOptions) (Plan, error) {
 			usual = &p
 		}
 		if usual != nil && usual.Verdict == Fits {
-			break // a smaller one is faster, and worse
+			break // a smaller type is faster, but worse
 		}
 	}
 	return *usual, nil
+}
+
+// Describe says whether the model fits, and how fast it is; best marks the recommended one.
+func (p Plan) Describe(h Machine, best bool) string {
+	var word string
+	switch {
+	case p.Verdict == No:
+		return "too big: " + units.Size(p.Need)
+	case p.Verdict == Tight:
+		return fmt.Sprintf("tight: %s of %s", strings.TrimSuffix(units.Size(p.Need), " GB"), units.Size(h.Memory))
+	case best:
+		word = "best here"
+	default:
+		word = "fits"
+	}
+	switch {
+	case p.Layers > 0 && p.Layers == p.Blocks:
+		word += ", on the GPU"
+	case p.Layers > 0:
+		word += fmt.Sprintf(", %d of %d layers on the GPU", p.Layers, p.Blocks)
+	case p.Speed > 0:
+		word += ", ~" + units.Speed(p.Speed)
+	}
+	return word
+}
+
+// DownloadSize is how many bytes are downloaded for a model of the catalogue at m's type:
+// the size of a finished file, if known, and of the projector.
+func (m Model) DownloadSize(of catalog.Model) int64 {
+	n := m.Bytes()
+	if f, ok := of.File(m.Type); ok && f.Size > 0 {
+		n = f.Size
+	}
+	return n + m.Projector
 }

@@ -8,10 +8,9 @@ import (
 	"github.com/bise-sh/bise/models/catalog"
 )
 
-// Recommend is the model for a user who only wants to ask questions: one whose licence
-// asks for nothing, that fits at the usual type and is comfortable to read. Of several it
-// is the newest, then the largest; where all are slow, the fastest that fits. Ok is false
-// where none fits.
+// Recommend returns a chat model whose licence needs no acceptance and that fits at the
+// default type: the fastest up to ReadingSpeed, then the newest, then the largest. ok is
+// false if none fits.
 func Recommend(list []catalog.Model, h Machine, o engine.LoadOptions) (best catalog.Model, ok bool) {
 	var speed float64
 	for _, c := range list {
@@ -27,10 +26,7 @@ func Recommend(list []catalog.Model, h Machine, o engine.LoadOptions) (best cata
 		if p.Verdict != Fits {
 			continue
 		}
-		pace := p.Speed
-		if pace == 0 || pace > ReadingSpeed {
-			pace = ReadingSpeed // faster is of no use
-		}
+		pace := min(cmp.Or(p.Speed, ReadingSpeed), ReadingSpeed) // faster is of no use
 		better := cmp.Or(cmp.Compare(pace, speed), cmp.Compare(c.Released, best.Released), cmp.Compare(c.Parameters, best.Parameters)) > 0
 		if !ok || better {
 			best, speed, ok = c, pace, true
@@ -39,15 +35,10 @@ func Recommend(list []catalog.Model, h Machine, o engine.LoadOptions) (best cata
 	return best, ok
 }
 
-// Plans plans a catalogued model at each of the types worth having, the best first,
-// and at another if it is named.
-func Plans(m Model, h Machine, o engine.LoadOptions, kind string) ([]Plan, error) {
-	kinds := qualities
-	if kind != "" && !slices.Contains(kinds, kind) {
-		kinds = append(slices.Clone(kinds), kind)
-	}
+// Plans plans an unquantized model at each recommended type, the largest first.
+func Plans(m Model, h Machine, o engine.LoadOptions) ([]Plan, error) {
 	var plans []Plan
-	for _, k := range kinds {
+	for _, k := range qualities {
 		q, err := m.Quantized(k)
 		if err != nil {
 			return nil, err

@@ -28,16 +28,16 @@ func TestRecommend(t *testing.T) {
 	}
 }
 
-func TestAt(t *testing.T) {
+func TestPlans(t *testing.T) {
 	m, _ := FromCatalog(model(t, "codestral"))
-	plans, err := Plans(m, laptop, engine.LoadOptions{}, "Q2_K")
-	if err != nil || len(plans) != len(qualities)+1 || plans[0].Type != "Q8_0" || plans[len(plans)-1].Type != "Q2_K" {
+	plans, err := Plans(m, laptop, engine.LoadOptions{})
+	if err != nil || len(plans) != len(qualities) || plans[0].Type != "Q8_0" || plans[len(plans)-1].Type != "Q3_K_M" {
 		t.Fatalf("%+v, %v", plans, err)
 	}
-	if plans, err = Plans(m, laptop, engine.LoadOptions{}, "Q4_K_M"); err != nil || len(plans) != len(qualities) {
-		t.Errorf("%d plans, %v", len(plans), err)
+	if q, err := m.Quantized("Q2_K"); err != nil || q.Plan(laptop, engine.LoadOptions{}).Weights >= plans[len(plans)-1].Weights {
+		t.Errorf("Q2_K is not smaller than Q3_K_M: %v", err)
 	}
-	if _, err := Plans(m, laptop, engine.LoadOptions{}, "Q9"); fault.KindOf(err) != fault.Invalid {
-		t.Errorf("a type that is none: %v", err)
+	if _, err := m.Quantized("Q9"); fault.KindOf(err) != fault.Invalid {
+		t.Errorf("an unknown type: %v", err)
 	}
 }

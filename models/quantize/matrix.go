@@ -17,27 +17,23 @@ import (
 	"github.com/bise-sh/bise/gguf"
 )
 
-// A Matrix is an importance matrix: how large the inputs of each tensor's columns
-// are when a model reads a text, so that a quantizer can spend its bits where
-// they matter.
+// A Matrix is an importance matrix: how large the inputs of each tensor's columns are for a
+// text, so that a quantizer can spend its bits where they matter.
 type Matrix struct {
-	Datasets []string // texts it was made of
-	Chunks   int      // of text that were read; 0 when it is not known
-	// ChunkSize is how many tokens a chunk has; 0 when it is not known.
-	ChunkSize int
-	Entries   map[string]Entry // by the name of the tensor
+	Datasets  []string         // names of the texts
+	Chunks    int              // of the texts; 0: unknown
+	ChunkSize int              // tokens of a chunk; 0: unknown
+	Entries   map[string]Entry // by tensor
 }
 
-// An Entry is what a matrix knows of a tensor. Of experts, one comes after the
-// other.
+// An Entry has the sums of a tensor, of one expert after the other.
 type Entry struct {
 	Sums   []float32 // of the squares of each column's inputs
-	Counts []float32 // of inputs that were summed up; one, or one an expert
+	Counts []float32 // of summed inputs; one, or one per expert
 }
 
-// Values is how important each column of a tensor is, the mean of its inputs'
-// squares; nil for a tensor that is not known. Experts that nothing was sent to
-// have columns of equal importance.
+// Values returns the importance of each column of a tensor, the mean square of its inputs;
+// nil for an unknown tensor. Columns of unused experts have equal importance.
 func (m *Matrix) Values(name string) []float32 {
 	e, ok := m.Entries[name]
 	if !ok {
@@ -58,7 +54,6 @@ func (m *Matrix) Values(name string) []float32 {
 	return values
 }
 
-// check refuses entries that no model gives.
 func (e Entry) check(name string) error {
 	if len(e.Sums) == 0 || len(e.Counts) == 0 || len(e.Sums)%len(e.Counts) != 0 {
 		return fmt.Errorf("%s has %d sums and %d counts", name, len(e.Sums), len(e.Counts))
@@ -73,21 +68,20 @@ func (e Entry) check(name string) error {
 	return nil
 }
 
-// maxMatrix is the largest file that is read, in bytes: some times that of the
-// largest mixture of experts.
-const maxMatrix = 4 << 30
+const maxMatrix = 4 << 30 // bytes of a file; the largest mixture of experts needs less
 
-// ReadMatrix reads an importance matrix, a GGUF file or one from before that
-// (imatrix.dat). Errors are of kind Invalid or NotFound.
+// ReadMatrix reads an importance matrix, as GGUF or in the older format imatrix.dat. Errors
+// are of kind Invalid or NotFound.
 func ReadMatrix(path string) (*Matrix, error) {
 	m, err := readMatrix(path)
-	switch {
-	case err == nil:
+	if err == nil {
 		return m, nil
-	case errors.Is(err, os.ErrNotExist):
-		return nil, &fault.Error{Kind: fault.NotFound, Msg: fmt.Sprintf("there is no importance matrix %s", path), Advice: "Make one with bise imatrix.", Cause: err}
 	}
-	return nil, &fault.Error{Kind: fault.Invalid, Msg: fmt.Sprintf("cannot read the importance matrix %s: %v", path, err), Advice: "Make one with bise imatrix.", Cause: err}
+	e := fault.Errorf(fault.Invalid, "cannot read the importance matrix %s: %w", path, err)
+	if errors.Is(err, os.ErrNotExist) {
+		e.Kind, e.Msg = fault.NotFound, "there is no importance matrix "+path
+	}
+	return nil, fault.Advise(e, "Make one with bise imatrix.")
 }
 
 func readMatrix(path string) (*Matrix, error) {
@@ -99,7 +93,7 @@ func readMatrix(path string) (*Matrix, error) {
 		return nil, errors.New("it is not a regular file")
 	}
 	if info.Size() > maxMatrix {
-		return nil, fmt.Errorf("it has %d bytes, more than any matrix", info.Size())
+		return nil, fmt.Errorf("it is too large: %d bytes", info.Size())
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -125,7 +119,7 @@ const (
 	countsSuffix = ".counts"
 )
 
-// decodeGGUF reads what llama-imatrix and [Matrix.Encode] write.
+// decodeGGUF reads the format of llama-imatrix and [Matrix.Encode].
 func decodeGGUF(r io.ReaderAt, size int64) (*Matrix, error) {
 	file, err := gguf.Decode(r, size)
 	if err != nil {
@@ -136,7 +130,7 @@ func decodeGGUF(r io.ReaderAt, size int64) (*Matrix, error) {
 	chunks, ok2 := file.Metadata.Uint("imatrix.chunk_count")
 	chunkSize, ok3 := file.Metadata.Uint("imatrix.chunk_size")
 	if !ok1 || !ok2 || !ok3 || chunks > math.MaxInt32 || chunkSize > math.MaxInt32 {
-		return nil, errors.New("the file is a GGUF, but no importance matrix")
+		return nil, errors.New("the GGUF file is not an importance matrix")
 	}
 	m.Datasets, m.Chunks, m.ChunkSize = datasets, int(chunks), int(chunkSize)
 	for _, t := range file.Tensors {
@@ -146,7 +140,7 @@ func decodeGGUF(r io.ReaderAt, size int64) (*Matrix, error) {
 			name, isCounts = strings.CutSuffix(t.Name, countsSuffix)
 		}
 		if !isSums && !isCounts {
-			continue // newer versions write more than is of use here
+			continue // of a newer version
 		}
 		if t.Type != gguf.F32 {
 			return nil, fmt.Errorf("%s is of type %v, not F32", t.Name, t.Type)
@@ -168,7 +162,7 @@ func decodeGGUF(r io.ReaderAt, size int64) (*Matrix, error) {
 
 func (m *Matrix) check() error {
 	if len(m.Entries) == 0 {
-		return errors.New("it knows no tensor")
+		return errors.New("it has no tensors")
 	}
 	for name, e := range m.Entries {
 		if err := e.check(name); err != nil {
@@ -178,7 +172,7 @@ func (m *Matrix) check() error {
 	return nil
 }
 
-// readFloats reads n float32; the caller knows that they are there.
+// readFloats reads n float32; the caller has checked that the file has them.
 func readFloats(r io.Reader, n int64) ([]float32, error) {
 	values := make([]float32, n)
 	buf := make([]byte, 4*min(n, 1<<14))
@@ -195,10 +189,9 @@ func readFloats(r io.Reader, n int64) ([]float32, error) {
 	return values, nil
 }
 
-// decodeLegacy reads imatrix.dat: the number of entries, then for each its name, the
-// number of chunks, and sums to divide by it; at the end the number of chunks again and
-// the text's name, both of which older files lack (load_legacy_imatrix of llama.cpp's
-// quantize.cpp).
+// decodeLegacy reads imatrix.dat: the number of entries, each with a name, the number of
+// chunks, and sums to divide by it; then in newer files the number of chunks again and the
+// text's name (load_legacy_imatrix of llama.cpp's quantize.cpp).
 func decodeLegacy(r io.Reader, size int64) (*Matrix, error) {
 	d := &legacy{r: bufio.NewReader(r), left: size}
 	m := &Matrix{Entries: map[string]Entry{}}
@@ -228,7 +221,7 @@ func decodeLegacy(r io.Reader, size int64) (*Matrix, error) {
 	return m, m.check()
 }
 
-// legacy reads numbers of 32 bits; after the first error it reads zeros.
+// legacy reads 32-bit numbers; after the first error it reads zeros.
 type legacy struct {
 	r    *bufio.Reader
 	left int64 // bytes of the file
@@ -255,11 +248,11 @@ func (d *legacy) int(what string) int64 {
 	return int64(int32(binary.LittleEndian.Uint32(b[:])))
 }
 
-// count is a length of items of n bytes, which the file has to have.
+// count reads a length of items of size bytes, and checks that the file has them.
 func (d *legacy) count(what string, size, limit int64) int64 {
 	n := d.int(what)
 	if d.err == nil && (n < 0 || n > limit || n > d.left/size) {
-		d.err = fmt.Errorf("the file says that %s has the length %d", what, n)
+		d.err = fmt.Errorf("invalid length of %s: %d", what, n)
 	}
 	if d.err != nil {
 		return 0
@@ -286,7 +279,7 @@ func (d *legacy) floats(what string) []float32 {
 	return values
 }
 
-// Encode writes the matrix as llama-imatrix does, a GGUF file.
+// Encode writes the matrix as GGUF, in the format of llama-imatrix.
 func (m *Matrix) Encode(w io.Writer) error {
 	var meta gguf.Metadata
 	meta.Set("general.type", gguf.Of("imatrix"))
@@ -333,8 +326,8 @@ func (m *Matrix) Encode(w io.Writer) error {
 	return out.Close()
 }
 
-// Metadata are the keys that a file quantized with the matrix at path has of it,
-// in the order in which llama-quantize writes them.
+// Metadata returns the keys of a file that is quantized with the matrix at path, in the
+// order of llama-quantize.
 func (m *Matrix) Metadata(path string) *gguf.Metadata {
 	var meta gguf.Metadata
 	meta.Set("quantize.imatrix.file", gguf.Of(path))

@@ -1,13 +1,14 @@
 package quantize
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/bise-sh/bise/gguf"
 )
 
-// keptNames are parts of the names of tensors that stay as they are: small ones, and
-// those that suffer much (llama_model_quantize_impl of llama-quant.cpp).
+// keptNames are parts of the names of tensors that are not quantized: small ones, and
+// sensitive ones (llama_model_quantize_impl of llama-quant.cpp).
 var keptNames = []string{
 	"_norm.weight", "ffn_gate_inp.weight", "altup", "laurel", "per_layer_model_proj",
 	"ssm_conv1d.weight", "shortconv.conv.weight",
@@ -19,8 +20,6 @@ var keptNames = []string{
 	"attn_rel_b.weight", ".position_embd.",
 }
 
-// quantizable reports whether a quantizer changes a tensor at all: matrices that
-// are not among those kept.
 func quantizable(t gguf.Tensor) bool {
 	if !strings.HasSuffix(t.Name, "weight") || t.Name == "position_embd.weight" || t.Name == "token_types.weight" {
 		return false
@@ -33,7 +32,7 @@ func quantizable(t gguf.Tensor) bool {
 	return dims(t) >= 2
 }
 
-// dims is how many dimensions a tensor has, those of 1 at the end not counted.
+// dims is how many dimensions a tensor has, without those of 1 at the end.
 func dims(t gguf.Tensor) int {
 	for n := len(t.Dims); n > 0; n-- {
 		if t.Dims[n-1] > 1 {
@@ -43,10 +42,9 @@ func dims(t gguf.Tensor) int {
 	return 1
 }
 
-// A mix chooses the type of each tensor as llama_tensor_get_type of llama-quant.cpp
-// does, for every architecture but Falcon: which tensors are worth more bits was
-// found by trying there. It counts what it is asked for, so tensors have to come
-// in the order in which llama.cpp takes them.
+// A mix chooses the type of each tensor as llama_tensor_get_type of llama-quant.cpp does,
+// for every architecture but Falcon. It counts tensors, so they must come in the order of
+// llama.cpp.
 type mix struct {
 	Type
 	weighted  bool // there is an importance matrix
@@ -82,17 +80,11 @@ func newMix(t Type, f *gguf.File) *mix {
 	return m
 }
 
-// is reports whether the mix has one of these names.
 func (m *mix) is(names ...string) bool {
-	for _, n := range names {
-		if m.Name == n {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(names, m.Name)
 }
 
-// tiny reports whether the mix is one of those with about two bits or fewer.
+// tiny reports whether the mix has about two bits or fewer.
 func (m *mix) tiny() bool {
 	return m.is("IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ2_M", "IQ1_S", "IQ1_M")
 }
@@ -101,7 +93,7 @@ func (m *mix) tiny() bool {
 // every third between.
 func moreBits(i, n int) bool { return i < n/8 || i >= 7*n/8 || (i-n/8)%3 == 2 }
 
-// layer is which one a tensor is of; seen counts those of its kind before it.
+// layer is the layer of a tensor; seen counts the tensors of its kind before it.
 func (m *mix) layer(name string, seen int) int {
 	if m.experts > 1 {
 		return layerOf(name)
@@ -109,7 +101,7 @@ func (m *mix) layer(name string, seen int) int {
 	return seen
 }
 
-// choose is the type of the next tensor, before rows are looked at.
+// choose is the type of the next tensor, regardless of its row length.
 func (m *mix) choose(t gguf.Tensor) gguf.Type {
 	has := func(s string) bool { return strings.Contains(t.Name, s) }
 	switch {
@@ -162,7 +154,6 @@ func (m *mix) choose(t gguf.Tensor) gguf.Type {
 	return m.Base
 }
 
-// outputType is the type of what gives the logits.
 func (m *mix) outputType(t gguf.Tensor) gguf.Type {
 	block, _ := m.Base.Block()
 	switch {
@@ -178,7 +169,6 @@ func (m *mix) outputType(t gguf.Tensor) gguf.Type {
 	return m.Base
 }
 
-// embeddingType is the type of the embedding.
 func (m *mix) embeddingType() gguf.Type {
 	switch {
 	case m.embedding != nil:
@@ -193,7 +183,6 @@ func (m *mix) embeddingType() gguf.Type {
 	return m.Base
 }
 
-// tinyType is the type of a tensor in a tiny mix.
 func (m *mix) tinyType(t gguf.Tensor) gguf.Type {
 	has := func(s string) bool { return strings.Contains(t.Name, s) }
 	better := gguf.Q2_K
@@ -261,7 +250,6 @@ func (m *mix) valueType() gguf.Type {
 	return t
 }
 
-// downType is the type of ffn_down in layer i of n.
 func (m *mix) downType(i, n int) gguf.Type {
 	early := i < n/8
 	switch {
@@ -311,7 +299,6 @@ func (m *mix) attentionOutputType() gguf.Type {
 	return m.Base
 }
 
-// feedForwardType is the type of ffn_gate and ffn_up in layer i.
 func (m *mix) feedForwardType(i int) gguf.Type {
 	if m.is("IQ3_XS") && i >= m.layers/8 && i < 7*m.layers/8 {
 		return gguf.IQ3_XXS
@@ -319,8 +306,7 @@ func (m *mix) feedForwardType(i int) gguf.Type {
 	return m.Base
 }
 
-// fallbacks is what takes the place of a type whose blocks are too wide for a
-// tensor's rows.
+// fallbacks replace a type whose blocks do not divide a tensor's rows.
 var fallbacks = map[gguf.Type]gguf.Type{
 	gguf.TQ1_0: gguf.Q4_0, gguf.TQ2_0: gguf.Q4_0,
 	gguf.IQ2_XXS: gguf.IQ4_NL, gguf.IQ2_XS: gguf.IQ4_NL, gguf.IQ2_S: gguf.IQ4_NL,
@@ -329,8 +315,8 @@ var fallbacks = map[gguf.Type]gguf.Type{
 	gguf.Q4_K: gguf.Q5_0, gguf.Q5_K: gguf.Q5_1, gguf.Q6_K: gguf.Q8_0,
 }
 
-// fallbackType is a type that can pack the tensor's rows: the one wanted, or else another.
-// Ok is false when there is none that llama.cpp would take.
+// fallbackType returns want, or a type whose blocks divide the tensor's rows. ok is false if
+// llama.cpp has none.
 func fallbackType(want gguf.Type, t gguf.Tensor) (_ gguf.Type, ok bool) {
 	if rowsFit(want, t) {
 		return want, true
@@ -342,7 +328,7 @@ func fallbackType(want gguf.Type, t gguf.Tensor) (_ gguf.Type, ok bool) {
 	return other, ok
 }
 
-// rowsFit reports whether a tensor's rows are whole blocks of a type.
+// rowsFit reports whether a type's blocks divide the tensor's rows.
 func rowsFit(kind gguf.Type, t gguf.Tensor) bool {
 	block, _ := kind.Block()
 	return t.Dims[0]%int64(block) == 0

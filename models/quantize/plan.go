@@ -2,7 +2,6 @@ package quantize
 
 import (
 	"cmp"
-	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -12,16 +11,13 @@ import (
 	"github.com/bise-sh/bise/gguf"
 )
 
-// A plan is what becomes of each tensor, in the order in which llama.cpp takes
-// them.
+// A plan has the new type of each tensor, in the order of llama.cpp.
 type plan struct {
-	tensors []gguf.Tensor
-	types   []gguf.Type // what they are to be
-	// overhead is about how many bytes a file has outside of tensors.
-	overhead int64
+	tensors  []gguf.Tensor
+	types    []gguf.Type
+	overhead int64 // bytes outside of tensors, about
 }
 
-// size is how many bytes the new model has, all its parts together.
 func (p *plan) size() int64 {
 	n := p.overhead
 	for i, t := range p.tensors {
@@ -31,7 +27,7 @@ func (p *plan) size() int64 {
 	return n
 }
 
-// layerOf is the layer a tensor is of, -1 when it is of none.
+// layerOf is the layer of a tensor, or -1.
 func layerOf(name string) int {
 	rest, ok := strings.CutPrefix(name, "blk.")
 	if !ok {
@@ -45,8 +41,8 @@ func layerOf(name string) int {
 	return n
 }
 
-// order sorts tensors as llama_model_loader does: by layer, then by name; where
-// they stay in their files, as they are there.
+// order sorts tensors as llama_model_loader does: by layer, then by name. With keepSplit
+// the order stays.
 func order(tensors []gguf.Tensor, keepSplit bool) []gguf.Tensor {
 	sorted := slices.Clone(tensors)
 	if !keepSplit {
@@ -57,8 +53,7 @@ func order(tensors []gguf.Tensor, keepSplit bool) []gguf.Tensor {
 	return sorted
 }
 
-// newPlan decides about each tensor, and refuses what llama.cpp would refuse in
-// the middle of its work, or abort on.
+// newPlan plans each tensor, and reports what llama.cpp would fail or abort on later.
 func newPlan(f *gguf.File, o *Options, m *Matrix) (*plan, error) {
 	p := &plan{tensors: order(f.Tensors, o.KeepSplit), overhead: headroom}
 	for _, part := range f.Parts {
@@ -82,17 +77,16 @@ func newPlan(f *gguf.File, o *Options, m *Matrix) (*plan, error) {
 	}
 	for i, ok := range matched {
 		if !ok {
-			return nil, fault.Advise(fault.Errorf(fault.Invalid, "no tensor that is quantized has a name like %s", o.Tensors[i].Pattern), "See the names with bise show --tensors.")
+			return nil, fault.Advise(fault.Errorf(fault.Invalid, "no quantized tensor matches %s", o.Tensors[i].Pattern), "List the names with bise show --tensors.")
 		}
 	}
 	return p, nil
 }
 
-// headroom is for the metadata that quantizing adds.
-const headroom = 1024
+const headroom = 1024 // bytes for the added metadata
 
-// resolve is what llama_model_quantize_impl makes a tensor: what the mix says, unless the
-// caller overrides it.
+// resolve returns the type of a tensor as llama_model_quantize_impl does: that of the mix,
+// unless the options override it.
 func (m *mix) resolve(t gguf.Tensor, o *Options, matched []bool) (gguf.Type, error) {
 	kind := m.Base
 	if !o.Pure && isQuantized(m.Base) {
@@ -101,7 +95,7 @@ func (m *mix) resolve(t gguf.Tensor, o *Options, matched []bool) (gguf.Type, err
 		if kind, ok = fallbackType(want, t); !ok {
 			return 0, rowsError(t, want)
 		}
-		fits := kind == want // elsewhere llama.cpp overrides nothing
+		fits := kind == want // llama.cpp does not override fallbacks
 		for i, override := range o.Tensors {
 			if override.re.MatchString(t.Name) {
 				matched[i] = true
@@ -122,10 +116,9 @@ func (m *mix) resolve(t gguf.Tensor, o *Options, matched []bool) (gguf.Type, err
 
 func rowsError(t gguf.Tensor, kind gguf.Type) error {
 	block, _ := kind.Block()
-	return fault.Advise(fault.Errorf(fault.Invalid, "%s has rows of %d numbers, and %v packs %d together", t.Name, t.Dims[0], kind, block), "Choose a type that packs 32 numbers, such as Q8_0, or F16.")
+	return fault.Advise(fault.Errorf(fault.Invalid, "%s has rows of %d numbers, and blocks of %v have %d", t.Name, t.Dims[0], kind, block), "Choose a type with blocks of 32, such as Q8_0, or F16.")
 }
 
-// check refuses what would go wrong with a tensor.
 func (m *mix) check(t gguf.Tensor, kind gguf.Type, o *Options, matrix *Matrix) error {
 	if kind == t.Type {
 		return nil
@@ -142,23 +135,22 @@ func (m *mix) check(t gguf.Tensor, kind gguf.Type, o *Options, matrix *Matrix) e
 	}
 	if columns == nil && m.needsMatrix(t.Name, kind) {
 		if matrix != nil {
-			return &fault.Error{Kind: fault.Invalid, Msg: fmt.Sprintf("the importance matrix lacks %s, and %v needs it", t.Name, kind), Advice: "Make one of this model with bise imatrix."}
+			return fault.Advise(fault.Errorf(fault.Invalid, "the importance matrix lacks %s, and %v needs it", t.Name, kind), "Make one for this model with bise imatrix.")
 		}
-		return &fault.Error{Kind: fault.Invalid, Msg: fmt.Sprintf("%s needs an importance matrix: without one, %v leaves little of %s", o.Type.Name, kind, t.Name), Advice: "Make one with bise imatrix, and give it with --imatrix."}
+		return fault.Advise(fault.Errorf(fault.Invalid, "%s needs an importance matrix for %s", o.Type.Name, t.Name), "Make one with bise imatrix, and give it with --imatrix.")
 	}
 	want := t.Dims[0]
 	if len(t.Dims) > 2 {
 		want *= t.Dims[2]
 	}
-	// llama.cpp lets the embedding pass, of which no matrix knows.
+	// llama.cpp allows the embedding, which no matrix has.
 	if columns != nil && int64(len(columns)) != want && t.Name != "token_embd.weight" {
-		return &fault.Error{Kind: fault.Invalid, Msg: fmt.Sprintf("the importance matrix is of another model: it has %d columns of %s, which has %d", len(columns), t.Name, want), Advice: "Make one of this model with bise imatrix."}
+		return fault.Advise(fault.Errorf(fault.Invalid, "the importance matrix is of another model: it has %d columns of %s, which has %d", len(columns), t.Name, want), "Make one for this model with bise imatrix.")
 	}
 	return nil
 }
 
-// needsMatrix reports whether llama.cpp refuses to make a tensor a type without
-// knowing how important its columns are.
+// needsMatrix reports whether llama.cpp refuses to quantize a tensor without a matrix.
 func (m *mix) needsMatrix(name string, kind gguf.Type) bool {
 	end := name == "token_embd.weight" || name == "output.weight"
 	switch kind {
@@ -179,12 +171,12 @@ type Override struct {
 	re      *regexp.Regexp
 }
 
-// ParseOverride reads PATTERN=TYPE. The pattern is a regular expression, found
+// ParseOverride reads PATTERN=TYPE. The pattern is a regular expression that matches
 // anywhere in a tensor's name. Errors are of kind Invalid.
 func ParseOverride(s string) (Override, error) {
 	i := strings.LastIndexByte(s, '=')
 	if i < 1 {
-		return Override{}, &fault.Error{Kind: fault.Invalid, Msg: fmt.Sprintf("%q is not a tensor type", s), Advice: "Write PATTERN=TYPE, such as attn_v=q8_0."}
+		return Override{}, fault.Advise(fault.Errorf(fault.Invalid, "%q is not a tensor type", s), "Write PATTERN=TYPE, such as attn_v=q8_0.")
 	}
 	t, err := ParseTensorType(s[i+1:])
 	if err != nil {
@@ -192,7 +184,25 @@ func ParseOverride(s string) (Override, error) {
 	}
 	re, err := regexp.Compile(s[:i])
 	if err != nil {
-		return Override{}, &fault.Error{Kind: fault.Invalid, Msg: fmt.Sprintf("invalid pattern %q: %v", s[:i], err), Advice: `Write part of a tensor's name, or a regular expression such as blk\.[0-3]\..*weight.`}
+		return Override{}, fault.Advise(fault.Errorf(fault.Invalid, "invalid pattern %q: %w", s[:i], err), `Write part of a tensor's name, or a regular expression such as blk\.[0-3]\..*weight.`)
 	}
 	return Override{s[:i], t, re}, nil
+}
+
+// Predict returns the tensors of a model quantized to a type without an importance matrix.
+// It uses only the header.
+func Predict(f *gguf.File, t Type) ([]gguf.Tensor, error) {
+	mix := newMix(t, f)
+	tensors := order(f.Tensors, false)
+	for i, tensor := range tensors {
+		if t.Copy || !quantizable(tensor) {
+			continue
+		}
+		kind, err := mix.resolve(tensor, &Options{Type: t}, nil)
+		if err != nil {
+			return nil, err
+		}
+		tensors[i].Type = kind
+	}
+	return tensors, nil
 }

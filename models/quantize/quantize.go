@@ -1,11 +1,9 @@
-// Package quantize makes models smaller: GGUF in, GGUF of fewer bits out.
+// Package quantize quantizes GGUF models.
 //
-// The numbers themselves are llama.cpp's work, so that a file is what llama.cpp
-// would have written, byte for byte. What is here is everything around it: names
-// of types, importance matrices, what becomes of each tensor and how large the
-// file will be, and that a file is either whole or not there. llama.cpp cannot be
-// interrupted and can end its process, so callers supply a [Worker] that runs it in
-// another one.
+// llama.cpp computes the numbers, so the files are byte for byte the same. This package
+// has the types, importance matrices and the plan for each tensor, predicts the size, and
+// writes complete files or none. llama.cpp cannot be interrupted and can abort, so callers
+// supply a [Worker] that runs it in another process.
 package quantize
 
 import (
@@ -21,22 +19,22 @@ import (
 	"github.com/bise-sh/bise/gguf"
 )
 
-// Options say what to make of which file.
+// Options say what to quantize and how.
 type Options struct {
 	In, Out string
 	Type    Type
 	Matrix  string // path of an importance matrix; "" for none
 	Pure    bool   // one type for all tensors instead of a mix
-	// Output and Embedding are the types of output.weight and token_embd.weight;
-	// nil leaves them to the mix.
+	// Output and Embedding are the types of output.weight and token_embd.weight; nil: those
+	// of the mix.
 	Output, Embedding *gguf.Type
-	Tensors           []Override // of tensors that match, the last counts
-	Requantize        bool       // allow tensors that are quantized already
-	KeepSplit         bool       // as many files as In has
+	Tensors           []Override // the last match counts
+	Requantize        bool       // allow quantized tensors
+	KeepSplit         bool       // write as many files as In has
 	Threads           int        // 0: the physical cores
 }
 
-// A Job is the input of a [Worker], which only has to call llama.cpp.
+// A Job is the input of a [Worker].
 type Job struct {
 	In         string        `json:"in"`
 	Out        string        `json:"out"` // with KeepSplit, without the number and extension
@@ -52,14 +50,14 @@ type Job struct {
 	Threads    int           `json:"threads,omitempty"`
 }
 
-// Done is the result of a worker.
+// Done is the result of a [Worker].
 type Done struct {
-	Fallbacks  int `json:"fallbacks"`  // tensors whose rows the wanted type cannot pack
-	Unweighted int `json:"unweighted"` // tensors that the importance matrix lacks
+	Fallbacks  int `json:"fallbacks"`  // tensors whose rows do not fit the type
+	Unweighted int `json:"unweighted"` // tensors without an importance matrix
 }
 
-// A Worker runs llama.cpp's quantizer. It reports which tensor it has begun, from 1 on,
-// and ends soon after ctx does.
+// A Worker runs llama.cpp's quantizer. It calls begun with the number of each tensor, from
+// 1, and ends soon after ctx does.
 type Worker func(ctx context.Context, job Job, begun func(tensor int)) (Done, error)
 
 // Progress is how far a quantization is.
@@ -68,16 +66,16 @@ type Progress struct {
 	Tensor      string
 }
 
-// A Result is what was made.
+// A Result describes the new files.
 type Result struct {
 	Done
 	Files         []string
 	Before, After int64 // bytes
 }
 
-// Run quantizes a model. Progress may be nil; it is called while the worker runs,
-// from its goroutine. After an error, or when ctx ends, no file is left. Errors
-// are of kind Invalid, NotFound, BadModel, Internal, or the worker's.
+// Run quantizes a model. Progress may be nil; it is called from the worker's goroutine.
+// After an error no file is left. Errors are of kind Invalid, NotFound, BadModel,
+// Internal, or the worker's.
 func Run(ctx context.Context, o Options, work Worker, progress func(Progress)) (Result, error) {
 	file, err := o.read()
 	if err != nil {
@@ -109,8 +107,6 @@ func Run(ctx context.Context, o Options, work Worker, progress func(Progress)) (
 	return r, err
 }
 
-// make has the new files written into stage, looks at them, and puts them in
-// their place.
 func (o *Options) make(ctx context.Context, file *gguf.File, p *plan, stage *atomicfile.Folder, work Worker, progress func(Progress)) (Result, error) {
 	name := filepath.Base(o.Out)
 	if o.KeepSplit {
@@ -143,7 +139,7 @@ func (o *Options) make(ctx context.Context, file *gguf.File, p *plan, stage *ato
 		if e := diskFullError(o.Out, filepath.Dir(o.Out), err); e != nil {
 			return Result{}, e
 		}
-		return Result{}, fault.Errorf(fault.Internal, "llama.cpp left a file that is not whole: %w", err)
+		return Result{}, fault.Errorf(fault.Internal, "llama.cpp wrote an incomplete file: %w", err)
 	}
 	if err := stage.Commit(); err != nil {
 		return Result{}, cannotWrite(o.Out, err)
@@ -155,7 +151,7 @@ func (o *Options) make(ctx context.Context, file *gguf.File, p *plan, stage *ato
 	return r, nil
 }
 
-// report turns the number of a tensor into bytes.
+// report converts the number of a tensor into bytes.
 func (p *plan) report(progress func(Progress)) func(tensor int) {
 	var total int64
 	before := make([]int64, len(p.tensors)) // bytes of the tensors before each
@@ -170,8 +166,6 @@ func (p *plan) report(progress func(Progress)) func(tensor int) {
 	}
 }
 
-// read reads the header of the model and checks that it can be quantized, and that the
-// options go together.
 func (o *Options) read() (*gguf.File, error) {
 	file, err := gguf.Read(o.In)
 	if err == nil {
@@ -179,28 +173,27 @@ func (o *Options) read() (*gguf.File, error) {
 	}
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		return nil, &fault.Error{Kind: fault.NotFound, Msg: fmt.Sprintf("there is no file %s", o.In), Cause: err}
+		return nil, &fault.Error{Kind: fault.NotFound, Msg: "there is no file " + o.In, Cause: err}
 	case err != nil:
-		return nil, &fault.Error{Kind: fault.BadModel, Msg: fmt.Sprintf("cannot quantize %s: %v", o.In, err), Advice: "Give the path of a whole GGUF file.", Cause: err}
+		return nil, fault.Advise(fault.Errorf(fault.BadModel, "cannot quantize %s: %w", o.In, err), "Give the path of a complete GGUF file.")
 	}
 	if kind, ok := file.Metadata.String("general.type"); ok && kind == "adapter" {
-		return nil, &fault.Error{Kind: fault.Invalid, Msg: fmt.Sprintf("%s is an adapter, and those are not quantized", o.In), Advice: "Quantize the model, and give the adapter with --adapter."}
+		return nil, fault.Advise(fault.Errorf(fault.Invalid, "cannot quantize %s: it is an adapter", o.In), "Quantize the model, and give the adapter with --adapter.")
 	}
 	if n, ok := file.Metadata.Uint("general.alignment"); ok && n != gguf.DefaultAlignment {
-		return nil, &fault.Error{Kind: fault.Invalid, Msg: fmt.Sprintf("%s has its tensors %d bytes apart, and llama.cpp quantizes only those with %d", o.In, n, gguf.DefaultAlignment), Advice: "Convert it again from its safetensors."}
+		return nil, fault.Advise(fault.Errorf(fault.Invalid, "cannot quantize %s: its alignment is %d bytes, and llama.cpp needs %d", o.In, n, gguf.DefaultAlignment), "Convert it again from its safetensors.")
 	}
 	for _, part := range file.Parts {
 		if sameFile(part.Path, o.Out) {
-			return nil, &fault.Error{Kind: fault.Invalid, Msg: fmt.Sprintf("%s cannot be quantized into itself", o.In), Advice: "Give the new file another name."}
+			return nil, fault.Advise(fault.Errorf(fault.Invalid, "%s cannot be quantized into itself", o.In), "Give the new file another name.")
 		}
 	}
 	if len(o.Tensors) > 0 && (o.Pure || o.Type.Copy || !isQuantized(o.Type.Base)) {
-		return nil, &fault.Error{Kind: fault.Invalid, Msg: fmt.Sprintf("single tensors can have other types only in a mix, which %s is not", o.Type.Name), Advice: "Leave out --tensor-type, or --pure."}
+		return nil, fault.Advise(fault.Errorf(fault.Invalid, "cannot set the types of single tensors: %s is not a mix", o.Type.Name), "Omit --tensor-type, or --pure.")
 	}
 	return file, nil
 }
 
-// sameFile reports whether two paths are of one file.
 func sameFile(a, b string) bool {
 	x, err1 := os.Stat(a)
 	y, err2 := os.Stat(b)
@@ -219,7 +212,7 @@ func partPath(prefix string, i, n int) string {
 	return fmt.Sprintf("%s-%05d-of-%05d.gguf", prefix, i+1, n)
 }
 
-// Outputs are the files that quantizing will write.
+// Outputs returns the paths of the files that Run writes.
 func (o *Options) Outputs() ([]string, error) {
 	if !o.KeepSplit {
 		return []string{o.Out}, nil
@@ -239,20 +232,17 @@ func (o *Options) Outputs() ([]string, error) {
 // free is [atomicfile.Free]; tests give other answers.
 var free = atomicfile.Free
 
-// spare is how many bytes a disk has to have left for a failure not to be for
-// want of room.
+// spare is the free space in bytes below which a failure is blamed on a full disk.
 const spare = 16 << 20
 
-// checkSpace makes sure that the new file fits the disk.
 func checkSpace(out, dir string, want int64) error {
 	if n, ok := free(dir); ok && n < want {
-		return noRoom(out, fmt.Sprintf("it takes %s and %s are free", megabytes(want), megabytes(n)))
+		return noRoom(out, fmt.Sprintf("it needs %s and %s are free", megabytes(want), megabytes(n)))
 	}
 	return nil
 }
 
-// diskFullError is the error behind another, when that is that the disk has filled up
-// meanwhile; else nil.
+// diskFullError returns err as a full disk's if the disk is full, else nil.
 func diskFullError(out, dir string, err error) error {
 	if n, ok := free(dir); ok && n < spare {
 		e := noRoom(out, "the disk is full")
@@ -263,7 +253,7 @@ func diskFullError(out, dir string, err error) error {
 }
 
 func noRoom(out, why string) *fault.Error {
-	return &fault.Error{Kind: fault.Internal, Msg: fmt.Sprintf("cannot write %s: %s", out, why), Advice: "Make room on the disk, or write to another one."}
+	return &fault.Error{Kind: fault.Internal, Msg: fmt.Sprintf("cannot write %s: %s", out, why), Advice: "Free some disk space, or write to another disk."}
 }
 
 func megabytes(n int64) string {

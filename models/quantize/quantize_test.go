@@ -96,8 +96,8 @@ func TestRunLeavesNothing(t *testing.T) {
 		{"cut", t.Context(), func(ctx context.Context, j Job, begun func(int)) (Done, error) {
 			d, err := copies(ctx, j, begun)
 			return d, errors.Join(err, os.Truncate(j.Out, 100_000))
-		}, "llama.cpp left a file that is not whole: read "},
-		{"nothing", t.Context(), func(context.Context, Job, func(int)) (Done, error) { return Done{}, nil }, "llama.cpp left a file that is not whole"},
+		}, "llama.cpp wrote an incomplete file: read "},
+		{"nothing", t.Context(), func(context.Context, Job, func(int)) (Done, error) { return Done{}, nil }, "llama.cpp wrote an incomplete file"},
 		{"cancelled", ctx, func(ctx context.Context, j Job, begun func(int)) (Done, error) {
 			cancel(stopped)
 			return copies(ctx, j, begun)
@@ -124,7 +124,7 @@ func TestRunNeedsRoom(t *testing.T) {
 	t.Cleanup(func() { free = before })
 	asked := false
 	_, err := Run(t.Context(), o, func(context.Context, Job, func(int)) (Done, error) { asked = true; return Done{}, nil }, nil)
-	if err == nil || asked || !strings.HasPrefix(err.Error(), "cannot write "+o.Out+": it takes ") || !strings.HasSuffix(err.Error(), " MB and 0.0 MB are free") {
+	if err == nil || asked || !strings.HasPrefix(err.Error(), "cannot write "+o.Out+": it needs ") || !strings.HasSuffix(err.Error(), " MB and 0.0 MB are free") {
 		t.Errorf("got %v, and the worker was asked: %v", err, asked)
 	}
 	left = 1 << 40
@@ -165,17 +165,17 @@ func TestRunRefuses(t *testing.T) {
 		{"itself", Options{In: in, Out: in}, "Q8_0", "cannot be quantized into itself"},
 		{"itself by a link", Options{In: in, Out: link}, "Q8_0", "cannot be quantized into itself"},
 		{"adapter", Options{In: adapter, Out: out}, "Q8_0", "is an adapter"},
-		{"alignment", Options{In: apart, Out: out}, "Q8_0", "has its tensors 64 bytes apart"},
+		{"alignment", Options{In: apart, Out: out}, "Q8_0", "its alignment is 64 bytes"},
 		{"quantized already", Options{In: packed, Out: out}, "Q4_0", "is quantized already: token_embd.weight is Q8_0"},
 		{"no matrix", Options{In: in, Out: out}, "IQ2_XS", "IQ2_XS needs an importance matrix"},
 		{"matrix of another model", Options{In: in, Out: out, Matrix: foreign}, "Q4_K_M", "it has 2 columns of blk.0.attn_q.weight, which has 256"},
 		{"matrix that lacks much", Options{In: in, Out: out, Matrix: poor}, "IQ2_XXS", "lacks blk.0.attn_k.weight, and IQ2_XXS needs it"},
 		{"matrix that is not there", Options{In: in, Out: out, Matrix: filepath.Join(dir, "no")}, "Q4_K_M", "there is no importance matrix"},
-		{"matrix that is a model", Options{In: in, Out: out, Matrix: narrow}, "Q4_K_M", "but no importance matrix"},
-		{"narrow rows, pure", Options{In: narrow, Out: out, Pure: true}, "Q4_K_M", "has rows of 64 numbers, and Q4_K packs 256 together"},
+		{"matrix that is a model", Options{In: in, Out: out, Matrix: narrow}, "Q4_K_M", "is not an importance matrix"},
+		{"narrow rows, pure", Options{In: narrow, Out: out, Pure: true}, "Q4_K_M", "has rows of 64 numbers, and blocks of Q4_K have 256"},
 		{"narrow rows, output", Options{In: narrow, Out: out, Output: &q4k}, "Q8_0", "has rows of 64 numbers"},
-		{"pattern of nothing", Options{In: in, Out: out, Tensors: []Override{overrideOf(t, "attn_w=q8_0")}}, "Q4_K_M", "no tensor that is quantized has a name like attn_w"},
-		{"pattern with pure", Options{In: in, Out: out, Pure: true, Tensors: []Override{overrideOf(t, "attn_v=q8_0")}}, "Q4_K_M", "can have other types only in a mix"},
+		{"pattern of nothing", Options{In: in, Out: out, Tensors: []Override{overrideOf(t, "attn_w=q8_0")}}, "Q4_K_M", "no quantized tensor matches attn_w"},
+		{"pattern with pure", Options{In: in, Out: out, Pure: true, Tensors: []Override{overrideOf(t, "attn_v=q8_0")}}, "Q4_K_M", "cannot set the types of single tensors"},
 		{"no folder", Options{In: in, Out: filepath.Join(dir, "no", "out.gguf")}, "Q8_0", "there is no folder"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -7,8 +7,7 @@ import (
 	"github.com/bise-sh/bise/gguf"
 )
 
-// scaleOffsets are where blocks have their scales, float16s, in bytes from their
-// beginning: the structs of ggml-common.h.
+// scaleOffsets are the offsets of a block's float16 scales: the structs of ggml-common.h.
 var scaleOffsets = map[gguf.Type][]int{
 	gguf.Q4_0: {0}, gguf.Q4_1: {0, 2}, gguf.Q5_0: {0}, gguf.Q5_1: {0, 2}, gguf.Q8_0: {0}, gguf.Q8_1: {0, 2},
 	gguf.Q2_K: {80, 82}, gguf.Q3_K: {108}, gguf.Q4_K: {0, 2}, gguf.Q5_K: {0, 2}, gguf.Q6_K: {208},
@@ -17,10 +16,10 @@ var scaleOffsets = map[gguf.Type][]int{
 	gguf.IQ3_XXS: {0}, gguf.IQ3_S: {0}, gguf.IQ4_NL: {0}, gguf.IQ4_XS: {0},
 }
 
-// nonFinite are numbers that a model cannot have, in a piece of a tensor.
+// nonFinite counts NaNs and infinities in blocks of a tensor.
 type nonFinite struct {
 	nan, inf int64 // numbers, or scales of blocks
-	first    int64 // the block that has the first one
+	first    int64 // the first block that has one
 }
 
 func (f *nonFinite) add(block int, nan bool) {
@@ -34,7 +33,6 @@ func (f *nonFinite) add(block int, nan bool) {
 	}
 }
 
-// scan looks at whole blocks of a type.
 func scan(t gguf.Type, data []byte) nonFinite {
 	switch t {
 	case gguf.F32:

@@ -1,6 +1,5 @@
-// Package verify checks whether a model file is whole: that its header makes sense, that
-// every tensor lies where the header says, and that none of its numbers is infinite or
-// not a number. It reads the whole file once and keeps none of it.
+// Package verify checks a model file: its header, the place of every tensor, and that no
+// number is infinite or NaN. It reads the whole file once.
 package verify
 
 import (
@@ -14,15 +13,16 @@ import (
 	"sync/atomic"
 
 	"github.com/bise-sh/bise/gguf"
+	"golang.org/x/sync/errgroup"
 )
 
 // A Problem is something wrong with a file.
 type Problem struct {
-	Tensor string `json:"tensor,omitempty"` // "" where it is the file itself
+	Tensor string `json:"tensor,omitempty"` // "" for the file itself
 	What   string `json:"what"`             // a clause
 }
 
-// A Report is what was found.
+// A Report is the result of a verification.
 type Report struct {
 	Files    int       `json:"files"`
 	Bytes    int64     `json:"bytes"`
@@ -30,12 +30,10 @@ type Report struct {
 	Problems []Problem `json:"problems"`
 }
 
-// maxProblems bounds a report; a file that has more has said enough.
-const maxProblems = 100
+const maxProblems = 100 // of a report
 
-// Verify looks at the model at path, in all its parts. What is wrong with the
-// file is in the report; an error is of the disk, or ctx's cause. Progress, which
-// may be nil, is called from other goroutines with the number of bytes of tensors are done.
+// Verify checks all parts of the model at path. An error is of the disk, or ctx's cause.
+// Progress, which may be nil, is called from other goroutines with bytes of tensors.
 func Verify(ctx context.Context, path string, progress func(done, total int64)) (Report, error) {
 	r := Report{Problems: []Problem{}}
 	file, err := gguf.Read(path)
@@ -63,7 +61,7 @@ func Verify(ctx context.Context, path string, progress func(done, total int64)) 
 	return r, nil
 }
 
-// shapes finds what llama.cpp would only find when the file is loaded.
+// shapes finds errors that llama.cpp reports only when it loads the file.
 func shapes(f *gguf.File) (list []Problem) {
 	if len(f.Tensors) == 0 {
 		return []Problem{{What: "it has no tensors"}}
@@ -74,7 +72,7 @@ func shapes(f *gguf.File) (list []Problem) {
 			continue
 		}
 		if s.Width > 0 && t.Dims[0] != int64(s.Width) {
-			list = append(list, Problem{t.Name, fmt.Sprintf("it has rows of %d numbers, and the model's embeddings have %d", t.Dims[0], s.Width)})
+			list = append(list, Problem{t.Name, fmt.Sprintf("it has rows of %d numbers instead of %d", t.Dims[0], s.Width)})
 		}
 		if s.Vocabulary > 0 && t.Dims[1] != int64(s.Vocabulary) {
 			list = append(list, Problem{t.Name, fmt.Sprintf("it has %d rows for a vocabulary of %d tokens", t.Dims[1], s.Vocabulary)})
@@ -83,7 +81,7 @@ func shapes(f *gguf.File) (list []Problem) {
 	return list
 }
 
-// tensorReport are the numbers of a tensor that cannot be.
+// A tensorReport counts the invalid numbers of a tensor.
 type tensorReport struct {
 	nonFinite
 	t gguf.Tensor
@@ -111,17 +109,15 @@ func (b tensorReport) String() string {
 	return fmt.Sprintf("%d of its %s are NaN and %d infinite, the first in row %d", b.nan, what, b.inf, row)
 }
 
-// chunk is how many bytes are read at once, about.
-const chunk = 4 << 20
+const chunk = 4 << 20 // bytes to read at once, about
 
-// A block is some blocks of a tensor.
-type block struct {
+// A part is a range of whole blocks of a tensor.
+type part struct {
 	tensor int
-	at     int64 // bytes from its beginning
+	at     int64 // offset in bytes
 	n      int
 }
 
-// scanAll looks at all numbers, a piece a goroutine at a time.
 func scanAll(ctx context.Context, file *gguf.File, progress func(done, total int64)) ([]tensorReport, error) {
 	files := make([]*os.File, len(file.Parts))
 	for i, p := range file.Parts {
@@ -132,32 +128,30 @@ func scanAll(ctx context.Context, file *gguf.File, progress func(done, total int
 		defer f.Close()
 		files[i] = f
 	}
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
 	all := make([]tensorReport, len(file.Tensors))
 	var total int64
 	for i, t := range file.Tensors {
 		all[i].t = t
 		total += t.Size()
 	}
-	pieces := make(chan block)
+	parts := make(chan part)
 	var (
-		mu      sync.Mutex // of all
-		done    atomic.Int64
-		readers sync.WaitGroup
+		mu   sync.Mutex // of all
+		done atomic.Int64
 	)
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { defer close(parts); return send(ctx, file, parts) })
 	for range runtime.GOMAXPROCS(0) {
-		readers.Go(func() {
+		group.Go(func() error {
 			buf := make([]byte, chunk)
-			for p := range pieces {
+			for p := range parts {
 				t := file.Tensors[p.tensor]
 				b := buf[:p.n]
 				if _, err := files[t.Part].ReadAt(b, t.Offset+p.at); err != nil {
 					if errors.Is(err, io.EOF) {
 						err = io.ErrUnexpectedEOF
 					}
-					stop(fmt.Errorf("read %s: %s: %w", file.Parts[t.Part].Path, t.Name, err))
-					continue // so that no goroutine waits for a reader
+					return fmt.Errorf("read %s: %s: %w", file.Parts[t.Part].Path, t.Name, err)
 				}
 				f := scan(t.Type, b)
 				if f.nan+f.inf > 0 {
@@ -171,18 +165,13 @@ func scanAll(ctx context.Context, file *gguf.File, progress func(done, total int
 					progress(n, total)
 				}
 			}
+			return nil
 		})
 	}
-	send(ctx, file, pieces)
-	close(pieces)
-	readers.Wait()
-	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
-	}
-	return all, nil
+	return all, group.Wait()
 }
 
-// merge adds what was found in another piece; which comes first is not known.
+// merge adds the numbers of another part, in any order.
 func (f *nonFinite) merge(other nonFinite) {
 	if f.nan+f.inf == 0 || other.first < f.first {
 		f.first = other.first
@@ -191,17 +180,17 @@ func (f *nonFinite) merge(other nonFinite) {
 	f.inf += other.inf
 }
 
-// send cuts tensors into pieces of whole blocks until ctx ends.
-func send(ctx context.Context, file *gguf.File, pieces chan<- block) {
+func send(ctx context.Context, file *gguf.File, parts chan<- part) error {
 	for i, t := range file.Tensors {
 		_, size := t.Type.Block()
 		step := int64(chunk / size * size)
 		for at := int64(0); at < t.Size(); at += step {
 			select {
 			case <-ctx.Done():
-				return
-			case pieces <- block{i, at, int(min(step, t.Size()-at))}:
+				return context.Cause(ctx)
+			case parts <- part{i, at, int(min(step, t.Size()-at))}:
 			}
 		}
 	}
+	return nil
 }

@@ -197,7 +197,7 @@ func TestBroken(t *testing.T) {
 		want string
 	}{
 		{func(m *gguf.Metadata) { m.Delete("general.architecture") }, "does not say what architecture"},
-		{func(m *gguf.Metadata) { m.Set("llama.embedding_length", gguf.Of(uint32(96))) }, "rows of 64 numbers, and the model's embeddings have 96"},
+		{func(m *gguf.Metadata) { m.Set("llama.embedding_length", gguf.Of(uint32(96))) }, "rows of 64 numbers instead of 96"},
 		{func(m *gguf.Metadata) {
 			tokens, _ := m.Strings("tokenizer.ggml.tokens")
 			m.Set("tokenizer.ggml.tokens", gguf.List(tokens[:len(tokens)-1]))

@@ -13,33 +13,40 @@ import (
 
 // A Question is a message of the user's.
 type Question struct {
-	System   string // the system prompt; may be empty
 	Prompt   string
 	Attached []attach.Attachment
 }
 
-// Empty reports whether nothing is asked and nothing attached.
-func (q Question) Empty() bool { return strings.TrimSpace(q.Prompt) == "" && len(q.Attached) == 0 }
-
-// HasImages reports whether an image is attached.
-func (q Question) HasImages() bool {
+// Images returns the attached images.
+func (q Question) Images() []attach.Image {
+	var list []attach.Image
 	for _, a := range q.Attached {
 		if a.Image != nil {
-			return true
+			list = append(list, *a.Image)
 		}
 	}
-	return false
+	return list
 }
 
-// Request asks for the answer. A conversation that outgrows the context loses its
-// oldest turns, which the answer's events report.
-func (q Question) Request() engine.ChatRequest {
-	r := engine.ChatRequest{Overflow: engine.OverflowDropOldest}
-	if q.System != "" {
-		r.Messages = append(r.Messages, engine.Message{Role: engine.System, Content: engine.Text(q.System)})
-	}
+// Message returns the question as a message.
+func (q Question) Message() engine.Message {
 	content, _ := q.Content()
-	r.Messages = append(r.Messages, engine.Message{Role: engine.User, Content: content})
+	return engine.Message{Role: engine.User, Content: content}
+}
+
+// Request asks for the next message of a conversation. If the conversation does not
+// fit in the context, its oldest turns are left out, which the answer's events report.
+// Messages without content are skipped. The system prompt may be empty.
+func Request(system string, messages ...engine.Message) engine.ChatRequest {
+	r := engine.ChatRequest{Overflow: engine.OverflowDropOldest}
+	if system != "" {
+		r.Messages = append(r.Messages, engine.Message{Role: engine.System, Content: engine.Text(system)})
+	}
+	for _, m := range messages {
+		if len(m.Content) > 0 || len(m.ToolCalls) > 0 {
+			r.Messages = append(r.Messages, m)
+		}
+	}
 	return r
 }
 

@@ -22,7 +22,7 @@ func TestRequest(t *testing.T) {
 		{"two files", Question{Attached: []attach.Attachment{{Name: "Makefile", Text: "a:"}, {Text: "b"}}}, "Makefile:\n```\na:\n```\n\n```\nb\n```"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			r := tt.q.Request()
+			r := Request("", tt.q.Message())
 			if len(r.Messages) != 1 || r.Messages[0].Role != engine.User || r.Overflow != engine.OverflowDropOldest {
 				t.Fatalf("request %+v", r)
 			}
@@ -34,7 +34,8 @@ func TestRequest(t *testing.T) {
 }
 
 func TestRequestWithSystemAndImages(t *testing.T) {
-	r := Question{System: "Be brief.", Prompt: "what is it?", Attached: []attach.Attachment{{Image: &attach.Image{URL: "data:image/png;base64,AA=="}}}}.Request()
+	q := Question{Prompt: "what is it?", Attached: []attach.Attachment{{Image: &attach.Image{URL: "data:image/png;base64,AA=="}}}}
+	r := Request("Be brief.", q.Message())
 	if len(r.Messages) != 2 || r.Messages[0].Role != engine.System || r.Messages[0].Content.Plain() != "Be brief." {
 		t.Fatalf("messages %+v", r.Messages)
 	}

@@ -35,13 +35,13 @@ func (a *anchor) fits(p Place) bool {
 }
 
 // infill returns the infill request for a place.
-func (a *anchor) infill(p Place) fim.Gap {
+func (a *anchor) infill(p Place) fim.Input {
 	end := p.At
 	if blank(p.head()) {
 		end = p.line() // the model indents better with its own tokens
 	}
 	base := a.start + len(a.before)
-	return fim.Gap{Files: a.files, Name: p.File, Prefix: a.before, Begun: p.Text[base:max(base, end)], Suffix: a.suffix}
+	return fim.Input{Files: a.files, Name: p.File, Prefix: a.before, Begun: p.Text[base:max(base, end)], Suffix: a.suffix}
 }
 
 // place makes an anchor for a place. tokens limits the excerpts and the other files

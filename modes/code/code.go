@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/units"
 )
 
 // A Place is a cursor in the text of a file.
@@ -31,6 +32,14 @@ type Completion struct {
 	Evaluated int           // evaluated prompt tokens
 	Prompt    int           // all prompt tokens, including cached ones
 	Took      time.Duration // from the request to the text
+}
+
+// Stats describes the cost of a completion on one line.
+func (c Completion) Stats() string {
+	if c.Cached {
+		return "from cache"
+	}
+	return fmt.Sprintf("%d new of %s · %s", c.Evaluated, units.Plural(c.Prompt, "token"), units.Precise(c.Took))
 }
 
 // Position returns the byte offset of a line and a column, both from 1. The column

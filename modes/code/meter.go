@@ -7,51 +7,29 @@ import (
 	"unicode/utf8"
 
 	"github.com/bise-sh/bise/engine"
-	"github.com/bise-sh/bise/fault"
 )
 
 // A meter counts tokens and truncates texts to a number of tokens.
 type meter struct {
-	engine engine.Engine
+	tokens engine.TokenCounter
 
-	mu        sync.Mutex
-	ratio     float64        // bytes per token; 0 before the first count
-	estimates bool           // the engine cannot count tokens
-	counts    map[string]int // cached counts of texts that are counted often
+	mu     sync.Mutex
+	ratio  float64        // bytes per token; 0 before the first count
+	counts map[string]int // cached counts of texts that are counted often
 }
 
-// usualRatio is a low estimate of the bytes per token in code, so that texts are
-// overestimated.
+// usualRatio is a low estimate of the bytes per token in code.
 const usualRatio = 3.0
 
-// count returns the number of tokens in a text, estimated if the engine cannot count.
+// count returns the number of tokens in a text.
 func (m *meter) count(ctx context.Context, text string) (int, error) {
-	if text == "" {
-		return 0, nil
-	}
-	m.mu.Lock()
-	estimates := m.estimates
-	m.mu.Unlock()
-	if estimates {
-		return int(float64(len(text))/usualRatio) + 1, nil
-	}
-	tokens, err := m.engine.Tokenize(ctx, engine.TokenizeRequest{Text: &text})
-	if fault.KindOf(err) == fault.Unsupported {
-		m.mu.Lock()
-		m.estimates = true
-		m.mu.Unlock()
-		return m.count(ctx, text)
-	}
-	if err != nil {
-		return 0, err
-	}
-	n := len(tokens.IDs)
-	if len(text) >= 256 {
+	n, err := m.tokens.Count(ctx, text)
+	if err == nil && len(text) >= 256 {
 		m.mu.Lock()
 		m.ratio = float64(len(text)) / float64(max(1, n))
 		m.mu.Unlock()
 	}
-	return n, nil
+	return n, err
 }
 
 // cachedCount is count with a cache.

@@ -74,7 +74,7 @@ func New(ctx context.Context, e engine.Engine, o Options) *Session {
 	if o.MaxTokens == 0 {
 		o.MaxTokens = defaultMaxTokens
 	}
-	return &Session{ctx: ctx, engine: e, o: o, meter: meter{engine: e}, anchors: map[string]*anchor{}}
+	return &Session{ctx: ctx, engine: e, o: o, meter: meter{tokens: engine.TokenCounter{Engine: e}}, anchors: map[string]*anchor{}}
 }
 
 // Close stops the background work and waits for it.

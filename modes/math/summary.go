@@ -24,6 +24,33 @@ func (r Result) Evidence() string {
 	return strings.Join(parts, " · ")
 }
 
+// VotesLine describes the votes counted so far on one line: 5 of 8 solutions: 4 ×3, 5 ×2.
+// format formats an answer.
+func (s *Session) VotesLine(format func(string) string) string {
+	line := fmt.Sprintf("%d of %d solutions", s.Tally.Counted(), len(s.Solutions))
+	if groups := s.Tally.Groups(); len(groups) > 0 {
+		line += ": " + groupLine(groups, format)
+	}
+	return line
+}
+
+// VotesLine describes all answers and their votes on one line.
+func (r Result) VotesLine(format func(string) string) string {
+	line := groupLine(r.Groups, format)
+	if none := r.None(); none > 0 {
+		line += fmt.Sprintf(", no answer ×%d", none)
+	}
+	return line
+}
+
+func groupLine(groups []Group, format func(string) string) string {
+	var parts []string
+	for _, g := range groups {
+		parts = append(parts, fmt.Sprintf("%s ×%d", format(g.Answer.Text), len(g.Choices)))
+	}
+	return strings.Join(parts, ", ")
+}
+
 // None returns the number of counted solutions without an answer.
 func (r Result) None() int {
 	n := r.Votes

@@ -3,6 +3,7 @@ package review
 import (
 	"strings"
 
+	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/modes/review/diff"
 )
 
@@ -86,7 +87,7 @@ func (p *excerpt) extend(s *source, from, to, room int, before bool) int {
 		add = append(add, line{diff.Line{Op: diff.Context, New: n, Text: s.lines[n-1]}, true})
 		bytes += len(s.lines[n-1]) + 2
 	}
-	if cost := estimate(bytes); cost <= room {
+	if cost := engine.EstimateTokens(bytes); cost <= room {
 		room -= cost
 		if before {
 			p.lines = append(add, p.lines...)

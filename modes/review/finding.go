@@ -3,6 +3,7 @@ package review
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -23,6 +24,14 @@ type Finding struct {
 	Confidence float64     `json:"confidence"` // 0 to 1
 	// Fingerprint identifies the finding, also after its lines have moved.
 	Fingerprint string `json:"fingerprint"`
+}
+
+// Place returns the finding's file and lines: main.go:3-5.
+func (f *Finding) Place() string {
+	if f.EndLine > f.Line {
+		return fmt.Sprintf("%s:%d-%d", f.File, f.Line, f.EndLine)
+	}
+	return fmt.Sprintf("%s:%d", f.File, f.Line)
 }
 
 // A Suggestion replaces whole lines of the finding's file.

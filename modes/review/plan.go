@@ -82,7 +82,7 @@ func (r *run) plan(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p := packer{count: r.count, room: room}
+	p := packer{count: r.tokens.Count, room: room}
 	around := aroundTokens
 	for _, f := range files {
 		g := r.texts[f]
@@ -134,7 +134,7 @@ func (r *run) buildHead(ctx context.Context) error {
 			continue
 		}
 		text = plain(text)
-		n, err := r.count(ctx, text[:min(len(text), guidanceTokens*16)])
+		n, err := r.tokens.Count(ctx, text[:min(len(text), guidanceTokens*16)])
 		if err != nil {
 			return err
 		}
@@ -149,7 +149,7 @@ func (r *run) buildHead(ctx context.Context) error {
 	}
 	r.head = instructions + guidance(found) + codeHeading
 	var err error
-	r.headTokens, err = r.count(ctx, r.head)
+	r.headTokens, err = r.tokens.Count(ctx, r.head)
 	return err
 }
 
@@ -178,22 +178,6 @@ func (r *run) room() (int, error) {
 	}
 	return room, nil
 }
-
-// count returns the number of tokens in a text, estimated if the engine cannot count.
-func (r *run) count(ctx context.Context, text string) (int, error) {
-	if r.estimates {
-		return estimate(len(text)), nil
-	}
-	tokens, err := r.engine.Tokenize(ctx, engine.TokenizeRequest{Text: &text})
-	if fault.KindOf(err) == fault.Unsupported {
-		r.estimates = true
-		return estimate(len(text)), nil
-	}
-	return len(tokens.IDs), err
-}
-
-// estimate returns the likely number of tokens in n bytes of code.
-func estimate(n int) int { return (n + 2) / 3 }
 
 // read returns the text of a project file, or "" if it cannot be read.
 func (r *run) read(name string) string {

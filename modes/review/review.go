@@ -18,11 +18,14 @@ package review
 
 import (
 	"context"
+	"fmt"
 	"io/fs"
 	"iter"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/modes/progress"
 	"github.com/bise-sh/bise/modes/review/diff"
+	"github.com/bise-sh/bise/units"
 )
 
 // Options configure a review. The zero value is valid.
@@ -58,6 +61,12 @@ type Planned struct {
 type Progress struct {
 	Done, Total int // tokens
 	Parts       int // parts that are finished
+}
+
+// Line describes the progress of a review in parts.
+func (p Progress) Line(parts int) progress.Line {
+	text := fmt.Sprintf("reviewing: %s of %s tokens", units.Count(p.Done), units.Count(p.Total))
+	return progress.Line{Text: text, Share: float64(p.Done) / float64(max(1, p.Total)), After: fmt.Sprintf("%d of %d parts", p.Parts, parts)}
 }
 
 // Found reports one verified finding.

@@ -33,7 +33,7 @@ type run struct {
 
 	head       string // the beginning of all requests
 	headTokens int
-	estimates  bool        // the engine cannot count tokens
+	tokens     engine.TokenCounter
 	anyJSON    atomic.Bool // the engine rejects the JSON schemas of answers
 	parts      []part
 	texts      map[*diff.File]*fileText
@@ -56,7 +56,7 @@ type placed struct {
 
 func newRun(e engine.Engine, files []diff.File, o Options) *run {
 	r := &run{
-		engine: e, files: files, o: o, parallel: o.Parallel, confidence: defaultConfidence,
+		engine: e, tokens: engine.TokenCounter{Engine: e}, files: files, o: o, parallel: o.Parallel, confidence: defaultConfidence,
 		events: make(chan Event), texts: map[*diff.File]*fileText{}, covered: map[*diff.File]*Coverage{}, done: map[int]int{},
 	}
 	if r.parallel <= 0 {

@@ -2,7 +2,9 @@ package latex
 
 import (
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
 )
 
 // atom parses one part. It is nil for commands that draw nothing.
@@ -13,27 +15,106 @@ func (p *parser) atom() (node, error) {
 		return p.group()
 	case "$":
 		return nil, ErrSource
-	case `\text`, `\textrm`, `\textbf`, `\textit`, `\texttt`, `\textsf`, `\mbox`, `\hbox`, `\textnormal`, `\emph`:
-		s, err := p.word()
-		return symbol{text: s}, err
-	case `\operatorname`, `\operatorname*`, `\mathop`:
+	case `\operatorname`, `\operatorname*`, `\operatornamewithlimits`:
 		s, err := p.word()
 		return symbol{text: s, kind: operator, limits: t != `\operatorname`}, err
-	case `\label`, `\tag*`, `\hspace`, `\hspace*`, `\vspace`, `\color`, `\phantom`, `\hphantom`, `\vphantom`, `\ref`:
-		if t == `\hspace` {
-			_, err := p.word()
-			return space(1), err
-		}
+	case `\label`, `\vspace`, `\vspace*`, `\color`, `\ref`, `\eqref`:
 		_, err := p.word()
 		return nil, err
-	case `\tag`:
+	case `\hspace`, `\hspace*`, `\hskip`, `\kern`, `\mkern`, `\mskip`:
+		n, err := p.dimension()
+		if n == 0 {
+			return nil, err
+		}
+		return space(n), err
+	case `\rule`:
+		if p.take("[") {
+			if _, err := p.bracket(); err != nil {
+				return nil, err
+			}
+		}
+		n, err := p.dimension()
+		if err != nil {
+			return nil, err
+		}
+		_, err = p.dimension()
+		return symbol{text: strings.Repeat("_", max(1, n))}, err
+	case `\phantom`, `\hphantom`, `\vphantom`:
+		body, err := p.argument()
+		if err != nil || t == `\vphantom` {
+			return nil, err
+		}
+		return space((&drawer{flat: true}).draw(body, false).width), nil
+	case `\tag`, `\tag*`:
 		s, err := p.word()
-		return row{space(4), symbol{text: "(" + s + ")"}}, err
-	case `\textcolor`, `\colorbox`, `\class`, `\style`, `\href`:
+		if t == `\tag` {
+			s = "(" + s + ")"
+		}
+		return row{space(4), symbol{text: s}}, err
+	case `\textcolor`, `\class`, `\style`, `\href`, `\htmlId`, `\htmlClass`, `\htmlStyle`, `\htmlData`:
 		if _, err := p.word(); err != nil {
 			return nil, err
 		}
 		return p.argument()
+	case `\colorbox`:
+		if _, err := p.word(); err != nil {
+			return nil, err
+		}
+		return p.text()
+	case `\fcolorbox`:
+		if _, err := p.word(); err != nil {
+			return nil, err
+		}
+		if _, err := p.word(); err != nil {
+			return nil, err
+		}
+		body, err := p.text()
+		return boxed{body}, err
+	case `\raisebox`:
+		if _, err := p.dimension(); err != nil {
+			return nil, err
+		}
+		return p.text()
+	case `\verb`:
+		return p.verbatim()
+	case `\char`:
+		return p.character()
+	case `\vcenter`, `\mathllap`, `\mathrlap`, `\mathclap`, `\smash`, `\phase`, `\angl`:
+		if t == `\smash` && p.take("[") {
+			if _, err := p.bracket(); err != nil {
+				return nil, err
+			}
+		}
+		body, err := p.argument()
+		switch t {
+		case `\phase`:
+			return row{symbol{text: "∠"}, body}, err
+		case `\angl`:
+			return fence{right: "⌉", body: body}, err
+		}
+		return body, err
+	case `\mathchoice`:
+		body, err := p.argument()
+		for range 3 {
+			if err == nil {
+				_, err = p.argument()
+			}
+		}
+		return body, err
+	case `\genfrac`:
+		return p.anyFraction()
+	case `\bra`, `\Bra`, `\ket`, `\Ket`, `\braket`, `\Braket`, `\set`, `\Set`:
+		body, err := p.argument()
+		f := fence{left: "⟨", right: "⟩", body: body}
+		switch strings.ToLower(t) {
+		case `\bra`:
+			f.right = "|"
+		case `\ket`:
+			f.left = "|"
+		case `\set`:
+			f.left, f.right = "{", "}"
+		}
+		return f, err
 	case `\frac`, `\dfrac`, `\tfrac`, `\cfrac`, `\binom`, `\dbinom`, `\tbinom`:
 		above, err := p.argument()
 		if err != nil {
@@ -72,20 +153,6 @@ func (p *parser) atom() (node, error) {
 			s.kind = one[0].class()
 		}
 		return s, nil
-	case `\xrightarrow`, `\xleftarrow`:
-		var below node
-		if p.take("[") {
-			var err error
-			if below, err = p.bracket(); err != nil {
-				return nil, err
-			}
-		}
-		above, err := p.argument()
-		arrow := "⟶"
-		if t == `\xleftarrow` {
-			arrow = "⟵"
-		}
-		return stack{base: symbol{text: arrow, kind: relation}, above: above, below: below, kind: relation}, err
 	case `\substack`:
 		if !p.take("{") {
 			return nil, ErrSource
@@ -110,7 +177,7 @@ func (p *parser) atom() (node, error) {
 		}
 		s, ok := n.(symbol)
 		if !ok {
-			return nil, ErrSource
+			return accent{body: n, mark: '\u0338'}, nil
 		}
 		if stroked, ok := negated[s.text]; ok {
 			s.text = stroked
@@ -118,9 +185,6 @@ func (p *parser) atom() (node, error) {
 			s.text += "\u0338"
 		}
 		return s, nil
-	case `\cancel`, `\bcancel`, `\xcancel`:
-		body, err := p.argument()
-		return body, err
 	case `\bmod`, `\mod`:
 		return symbol{text: "mod", kind: binary}, nil
 	case `\pmod`, `\pod`:
@@ -128,6 +192,23 @@ func (p *parser) atom() (node, error) {
 		return row{space(1), fence{left: "(", right: ")", body: row{symbol{text: "mod", kind: operator}, body}}}, err
 	case `\middle`:
 		return nil, ErrSource
+	}
+	if isText[token(t)] {
+		return p.text()
+	}
+	if kind, ok := classes[t]; ok {
+		body, err := p.argument()
+		return stack{base: body, kind: kind}, err
+	}
+	if s, ok := arrows[t]; ok {
+		var err error
+		if p.take("[") {
+			if s.below, err = p.bracket(); err != nil {
+				return nil, err
+			}
+		}
+		s.above, err = p.argument()
+		return s, err
 	}
 	if alphabet, ok := alphabets[t]; ok {
 		return p.inFace(alphabet)
@@ -205,24 +286,8 @@ func (p *parser) simple(t string) (symbol, bool) {
 
 // plain returns the symbol of a character. The digits of a number are one symbol.
 func (p *parser) plain(t string) node {
-	switch t {
-	case "+":
-		return symbol{text: "+", kind: binary}
-	case "-", "−":
-		return symbol{text: "−", kind: binary}
-	case "*":
-		return symbol{text: "∗", kind: binary}
-	case "×", "÷", "·", "±", "∓", "∪", "∩", "∧", "∨", "⊕", "⊗":
-		return symbol{text: t, kind: binary}
-	case "=", "<", ">", ":", "≤", "≥", "≠", "≈", "≡", "∈", "∉", "⊂", "⊆", "→", "⇒", "⇔", "⟹", "∼", "↦":
-		return symbol{text: t, kind: relation}
-	case "(", "[":
-		return symbol{text: t, kind: opening}
-	case ")", "]":
-		return symbol{text: t, kind: closing}
-	case ",", ";":
-		// Within a number it groups digits: 1,000.
-		return symbol{text: t, kind: punctuation}
+	if s, ok := characters[t]; ok {
+		return s
 	}
 	if isDigit(token(t)) {
 		for {
@@ -235,6 +300,83 @@ func (p *parser) plain(t string) node {
 		}
 	}
 	return symbol{text: t}
+}
+
+// verbatim parses \verb|text|.
+func (p *parser) verbatim() (node, error) {
+	end := p.next()
+	var s strings.Builder
+	for {
+		switch t := p.next(); t {
+		case "":
+			return nil, ErrSource
+		case end:
+			return symbol{text: s.String()}, nil
+		default:
+			s.WriteString(string(t))
+		}
+	}
+}
+
+// character parses the number after \char: decimal, 'octal or "hexadecimal.
+func (p *parser) character() (node, error) {
+	base := 10
+	if p.take("'") {
+		base = 8
+	} else if p.take("\"") {
+		base = 16
+	}
+	r := 0
+	for {
+		digit, err := strconv.ParseInt(string(p.peek()), base, 8)
+		if err != nil {
+			break
+		}
+		if r = r*base + int(digit); r > unicode.MaxRune {
+			return nil, ErrSource
+		}
+		p.at++
+	}
+	if !unicode.IsGraphic(rune(r)) || unicode.IsMark(rune(r)) {
+		return nil, ErrSource
+	}
+	return symbol{text: string(rune(r))}, nil
+}
+
+// anyFraction parses \genfrac{left}{right}{thickness}{style}{above}{below}.
+func (p *parser) anyFraction() (node, error) {
+	var f fence
+	for _, to := range []*string{&f.left, &f.right} {
+		braced := p.take("{")
+		if !braced || p.peek() != "}" {
+			var err error
+			if *to, err = p.delimiter(); err != nil {
+				return nil, err
+			}
+		}
+		if braced && !p.take("}") {
+			return nil, ErrSource
+		}
+	}
+	thickness, err := p.word()
+	if err != nil {
+		return nil, err
+	}
+	if _, err = p.word(); err != nil {
+		return nil, err
+	}
+	body := fraction{bar: thickness == "" || strings.Trim(thickness, "0.ptemux ") != ""}
+	if body.above, err = p.argument(); err != nil {
+		return nil, err
+	}
+	if body.below, err = p.argument(); err != nil {
+		return nil, err
+	}
+	if f.left+f.right == "" {
+		return body, nil
+	}
+	f.body = body
+	return f, nil
 }
 
 // digits reports whether the tokens after a mark continue a number: any digits after a
@@ -375,15 +517,20 @@ func (p *parser) environment() (node, error) {
 	}
 	kind := strings.TrimSuffix(name, "*")
 	var columns string
-	if kind == "array" || kind == "alignedat" || kind == "alignat" || kind == "tabular" {
+	alignment := "c"
+	if kind == "array" || kind == "darray" || kind == "subarray" || kind == "alignedat" || kind == "alignat" || kind == "tabular" {
+		p.lineSpace()
 		if columns, err = p.word(); err != nil {
 			return nil, err
 		}
-	} else if p.peek() == "[" { // aligned[t]
+	} else if p.peek() == "[" { // aligned[t], matrix*[r]
+		if p.at+1 < len(p.tokens) && strings.Contains("lcr", string(p.tokens[p.at+1])) {
+			alignment = string(p.tokens[p.at+1])
+		}
 		p.lineSpace()
 	}
 	var first []int
-	for p.take(`\hline`) {
+	for p.take(`\hline`) || p.take(`\hdashline`) {
 		first = append(first, 0)
 	}
 	g, err := p.cells(func(token) bool { return false })
@@ -397,7 +544,7 @@ func (p *parser) environment() (node, error) {
 	if end, err := p.word(); err != nil || end != name {
 		return nil, ErrSource
 	}
-	g.align, g.gap = "c", 2
+	g.align, g.gap = alignment, 2
 	var n node
 	switch kind {
 	case "matrix", "smallmatrix":
@@ -415,10 +562,10 @@ func (p *parser) environment() (node, error) {
 	case "cases", "dcases":
 		g.align = "l"
 		n = fence{left: "{", body: g}
-	case "rcases":
+	case "rcases", "drcases":
 		g.align = "l"
 		n = fence{right: "}", body: g}
-	case "array", "tabular":
+	case "array", "darray", "subarray", "tabular":
 		g.align, g.bars = columnsOf(columns)
 		n = g
 	case "aligned", "align", "split", "eqnarray", "alignedat", "alignat", "flalign":
@@ -427,7 +574,7 @@ func (p *parser) environment() (node, error) {
 			g.align, g.gap, g.paired = "rcl", 1, false
 		}
 		n = g
-	case "gather", "gathered", "equation", "multline", "displaymath", "math":
+	case "gather", "gathered", "equation", "multline", "multlined", "displaymath", "math":
 		g.align = "c"
 		if len(g.rows) == 1 && len(g.rows[0]) == 1 {
 			return g.rows[0][0], nil
@@ -444,13 +591,23 @@ func (p *parser) environment() (node, error) {
 
 // columnsOf parses the columns of an array: "cc|c".
 func columnsOf(spec string) (align string, bars []int) {
-	for _, c := range spec {
+	for spec != "" {
+		c := spec[0]
+		spec = spec[1:]
 		switch c {
 		case 'l', 'c', 'r':
 			align += string(c)
-		case '|':
+		case '|', ':':
 			if !slices.Contains(bars, len(align)) {
 				bars = append(bars, len(align))
+			}
+		case 'p', 'm', 'b': // a width follows
+			align += "l"
+			spec = strings.TrimLeft(spec, "0123456789. ")
+			spec = spec[min(2, len(spec)):]
+		case '*': // *{3}{c}
+			if n := strings.IndexByte("0123456789", (spec + " ")[0]); n > 0 && len(spec) > 1 {
+				spec = strings.Repeat(spec[1:2], n) + spec[2:]
 			}
 		}
 	}

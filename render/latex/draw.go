@@ -268,7 +268,7 @@ func (d *drawer) accent(a accent, tight bool) box {
 	if body.width == 0 {
 		return body
 	}
-	if body.height() == 1 && (d.flat || body.width == 1) {
+	if body.height() == 1 && a.mark != 0 && (d.flat || body.width == 1 || a.over == "" && a.line.line == "") {
 		var s strings.Builder
 		for _, r := range body.lines[0] {
 			s.WriteRune(r)
@@ -278,19 +278,23 @@ func (d *drawer) accent(a accent, tight bool) box {
 		}
 		return box{lines: []string{s.String()}, width: body.width}
 	}
+	if a.over == "" && a.line.line == "" { // a stroke, which has no place in two dimensions
+		return body
+	}
 	line := textBox(a.over)
-	switch a.over {
-	case "▁", "▔":
-		line = rule(a.over, body.width)
-	case "→":
-		line = textBox(strings.Repeat("─", body.width-1) + "→")
-	case "←":
-		line = textBox("←" + strings.Repeat("─", body.width-1))
+	if a.line.line != "" {
+		line = a.line.box(body.width)
 	}
 	if a.below {
 		return atop(0, 'c', body, line)
 	}
 	return atop(1, 'c', line, body)
+}
+
+// box draws the arrow in at least so many cells.
+func (a arrow) box(width int) box {
+	ends := ansi.StringWidth(a.left + a.right)
+	return textBox(a.left + strings.Repeat(a.line, max(width-ends, 0)) + a.right)
 }
 
 func (d *drawer) brace(b brace, tight bool) box {
@@ -313,11 +317,8 @@ func (d *drawer) stack(s stack, tight bool) box {
 	}
 	base := d.draw(s.base, tight)
 	above, below := d.draw(s.above, true), d.draw(s.below, true)
-	if arrow, ok := s.base.(symbol); ok && (arrow.text == "⟶" || arrow.text == "⟵") {
-		line := strings.Repeat("─", max(above.width, below.width, 1))
-		if base = textBox(line + "→"); arrow.text == "⟵" {
-			base = textBox("←" + line)
-		}
+	if s.arrow.line != "" {
+		base = s.arrow.box(max(above.width, below.width, 1) + 1)
 	}
 	list, at := []box{base}, 0
 	if s.above != nil {

@@ -3,12 +3,15 @@ package latex
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
 	"github.com/charmbracelet/x/ansi"
 	"github.com/charmbracelet/x/exp/golden"
+
+	"github.com/bise-sh/bise/tex"
 )
 
 // Formulas as models write them: school mathematics, analysis, algebra, probability and
@@ -75,6 +78,42 @@ func TestDrawings(t *testing.T) {
 		out.WriteString("\n")
 	}
 	golden.RequireEqual(t, out.String())
+}
+
+// TestKaTeX draws formulas with the functions that KaTeX supports. It prints the share
+// drawn; of the few unsupported ones no more may be added.
+func TestKaTeX(t *testing.T) {
+	data, err := os.ReadFile("testdata/katex.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	unsupported := map[string]bool{`\def`: true, `\newcommand`: true, `\let`: true, `\includegraphics`: true}
+	all, drawn := 0, 0
+	for line := range strings.Lines(string(data)) {
+		f := strings.TrimSpace(line)
+		if strings.HasPrefix(f, "%") {
+			continue
+		}
+		all++
+		one, err := Inline(f)
+		if err == nil {
+			var d Drawing
+			if d, err = Draw(f, 76); err == nil {
+				drawn++
+				if strings.Contains(one+strings.Join(d.Lines, ""), `\text`) {
+					t.Errorf("%s has a command in it: %s", f, one)
+				}
+				continue
+			}
+		}
+		if command := tex.Next(f); !unsupported[command] {
+			t.Errorf("%s is not drawn", f)
+		}
+	}
+	t.Logf("%d of %d formulas are drawn: %.1f %%", drawn, all, 100*float64(drawn)/float64(all))
+	if all < 300 {
+		t.Errorf("only %d formulas", all)
+	}
 }
 
 func TestUnsupportedFormulas(t *testing.T) {

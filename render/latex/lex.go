@@ -12,6 +12,9 @@ import (
 // A run of white space is one token " "; comments are left out.
 type token string
 
+// starred are the commands that have a variant with a star.
+var starred = map[string]bool{`\operatorname`: true, `\tag`: true, `\hspace`: true, `\vspace`: true}
+
 // lex splits a formula into tokens.
 func lex(source string) ([]token, error) {
 	if len(source) > maxSource || !utf8.ValidString(source) {
@@ -25,7 +28,7 @@ func lex(source string) ([]token, error) {
 		case t == `\`:
 			return nil, ErrSource
 		case r == '\\':
-			if tex.IsLetter(t[1]) && strings.HasPrefix(source, "*") { // \operatorname*, \tag*
+			if starred[t] && strings.HasPrefix(source, "*") {
 				t, source = t+"*", source[1:]
 			}
 			list = append(list, token(t))

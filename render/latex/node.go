@@ -4,7 +4,7 @@ package latex
 type node interface{ class() class }
 
 // class is the kind of a part, which determines the space around it: TeX's atom types
-// (The TeXbook, chapter 18), without those that look the same on a screen.
+// (The TeXbook, chapter 18), without types that look the same on a screen.
 type class int
 
 const (
@@ -51,7 +51,7 @@ type (
 		rows  [][]node
 		align string // of each column, repeated: l, c or r
 		gap   int    // cells between columns
-		// paired draws columns 1 and 2, 3 and 4, … without a gap, as around the &
+		// paired draws columns 1 and 2, 3 and 4, … without space, as around the &
 		// of an aligned system.
 		paired bool
 		bars   []int // columns with a line before them
@@ -62,7 +62,8 @@ type (
 	accent struct {
 		body  node
 		mark  rune
-		over  string // the line's character, for a body of several letters
+		over  string // for a body of several letters: a character, or a line's
+		line  arrow  // over the body, if not the character
 		below bool
 	}
 	// brace is a brace over or under a body.
@@ -74,8 +75,12 @@ type (
 	stack struct {
 		base, above, below node
 		kind               class
+		arrow              arrow // replaces the base; as wide as the parts
 	}
 	boxed struct{ body node }
+
+	// arrow is a horizontal line of any length with ends.
+	arrow struct{ left, line, right string }
 )
 
 func (row) class() class       { return ordinary }

@@ -2,9 +2,14 @@ package latex
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/bise-sh/bise/tex"
 )
 
 // parse parses a formula. The caller removes the delimiters around it ($$ and \[).
@@ -104,7 +109,7 @@ func (p *parser) cells(end func(token) bool) (grid, error) {
 			p.lineSpace()
 			g.rows = append(g.rows, current)
 			current = nil
-			for p.take(`\hline`) {
+			for p.take(`\hline`) || p.take(`\hdashline`) {
 				g.rules = append(g.rules, len(g.rows))
 			}
 		default:
@@ -144,18 +149,19 @@ func (p *parser) row(end func(token) bool) (row, error) {
 		switch {
 		case t == "" || t == "}" || t == `\right` || t == `\end` || t == `\middle` || end(t):
 			return pair(list), nil
-		case t == `\over` || t == `\choose` || t == `\atop`: // TeX's own fractions: everything before over everything after
+		case infix[t] != nil: // TeX's own fractions: everything before over everything after
 			p.at++
+			if t == `\above` {
+				if _, err := p.dimension(); err != nil {
+					return nil, err
+				}
+			}
 			below, err := p.row(end)
 			if err != nil {
 				return nil, err
 			}
-			var n node = fraction{above: pair(list), below: below, bar: t == `\over`}
-			if t == `\choose` {
-				n = fence{left: "(", right: ")", body: n}
-			}
-			return row{n}, nil
-		case t == "^" || t == "_" || t == "'":
+			return row{infix[t](fraction{above: pair(list), below: below, bar: true})}, nil
+		case t == "^" || t == "_" || t == "'" || (t == `\limits` || t == `\nolimits`) && len(list) > 0:
 			base := node(row{})
 			if n := len(list); n > 0 {
 				base, list = list[n-1], list[:n-1]
@@ -241,6 +247,8 @@ func takesLimits(n node) bool {
 	switch n := n.(type) {
 	case symbol:
 		return n.limits
+	case stack:
+		return n.kind == operator
 	case brace:
 		return true
 	}
@@ -285,40 +293,117 @@ func (p *parser) group() (node, error) {
 	return body, nil
 }
 
+// infix are the commands that make a fraction of everything before and after them.
+var infix = map[token]func(fraction) node{
+	`\over`: func(f fraction) node { return f }, `\above`: func(f fraction) node { return f },
+	`\atop`:   func(f fraction) node { return fraction{above: f.above, below: f.below} },
+	`\choose`: func(f fraction) node { return f.in("(", ")") },
+	`\brace`:  func(f fraction) node { return f.in("{", "}") },
+	`\brack`:  func(f fraction) node { return f.in("[", "]") },
+}
+
+// in returns the fraction without its bar, between delimiters.
+func (f fraction) in(left, right string) node {
+	return fence{left: left, right: right, body: fraction{above: f.above, below: f.below}}
+}
+
 // word returns the text of a group: {matrix}, {a b}.
 func (p *parser) word() (string, error) {
-	if !p.take("{") {
-		return "", ErrSource
+	n, err := p.text()
+	if err != nil {
+		return "", err
 	}
+	return flatten(n), nil
+}
+
+// text parses a group as text, in which only what is between dollars is mathematics.
+func (p *parser) text() (node, error) {
+	if !p.take("{") {
+		return nil, ErrSource
+	}
+	var out row
 	var s strings.Builder
+	var mark string // the accent of the next letter
 	for depth := 0; ; {
-		switch t := p.next(); t {
-		case "":
-			return "", ErrSource
-		case "{":
+		text := ""
+		switch t := p.next(); {
+		case t == "":
+			return nil, ErrSource
+		case t == "{":
 			depth++
-		case "}":
-			if depth == 0 {
-				return s.String(), nil
-			}
+		case t == "}" && depth > 0:
 			depth--
-		case `\ `, "~":
-			s.WriteByte(' ')
-		case `\{`, `\}`, `\$`, `\%`, `\#`, `\&`, `\_`:
-			s.WriteString(string(t[1:]))
-		default:
-			if c, ok := letters[string(t)]; ok {
-				s.WriteString(c)
-			} else if n, ok := spaces[string(t)]; ok {
-				s.WriteString(blank(n))
-			} else if dropped[string(t)] || t == "$" {
-				continue // draw mathematics within text as text
-			} else {
-				s.WriteString(string(t))
+		case t == "}" && len(out) == 0:
+			return symbol{text: norm.NFC.String(s.String())}, nil
+		case t == "}":
+			return append(out, symbol{text: norm.NFC.String(s.String())}), nil
+		case t == "$":
+			body, err := p.row(func(t token) bool { return t == "$" })
+			if err != nil || p.next() != "$" {
+				return nil, ErrSource
 			}
+			out = append(out, symbol{text: norm.NFC.String(s.String())}, body)
+			s.Reset()
+		case textAccents[t] != "":
+			mark = textAccents[t]
+			p.skipSpace()
+		case t == `\(` || t == `\)` || isText[t] || alphabets[string(t)] != nil || dropped[string(t)]:
+			p.skipSpace()
+		case t == `\ ` || t == "~":
+			text = " "
+		case !strings.HasPrefix(string(t), `\`):
+			text = string(t)
+		case len(t) == 2 && strings.Contains(`{}$%#&_`, string(t[1:])):
+			text = string(t[1:])
+		default:
+			c, ok := textLetters[t]
+			if sym, found := p.simple(string(t)); !ok && found {
+				c, ok = sym.text, true
+			}
+			if n, found := spaces[string(t)]; !ok && found {
+				c, ok = blank(n), true
+			}
+			if !ok {
+				return nil, ErrSource
+			}
+			text = c
+			if tex.IsLetter(t[1]) {
+				p.skipSpace()
+			}
+		}
+		s.WriteString(text)
+		if text != "" && mark != "" {
+			s.WriteString(mark)
+			mark = ""
 		}
 	}
 }
+
+// dimension parses a length, such as 1em or {-3mu}, and returns it in cells.
+func (p *parser) dimension() (int, error) {
+	braced := p.take("{")
+	var s strings.Builder
+	for {
+		t := p.peek()
+		if isDigit(t) || t == "." || t == "-" || t == "+" {
+			s.WriteString(string(p.next()))
+		} else if t != " " {
+			break
+		} else {
+			p.at++
+		}
+	}
+	unit := string(p.next()) + string(p.next())
+	n, err := strconv.ParseFloat(s.String(), 32)
+	perCell, ok := units[unit]
+	if err != nil || !ok || braced && !p.take("}") {
+		return 0, ErrSource
+	}
+	return int(min(max(n/perCell+0.5, 0), 100)), nil
+}
+
+// units are the lengths in TeX: how many of each are as wide as a cell.
+var units = map[string]float64{"em": 0.5, "ex": 1, "mu": 9, "pt": 5, "bp": 5, "dd": 5, "mm": 2, "cm": 0.2, "in": 0.08, "pc": 0.5, "cc": 0.5, "sp": 5 << 16}
 
 // pair turns matching plain brackets in a row into fences, so that they grow with the
 // text between them.

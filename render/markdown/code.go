@@ -23,7 +23,7 @@ func (d *drawing) code(n ast.Node, language string) []string {
 		b.Write(line.Value(d.source))
 	}
 	space := strings.Repeat(" ", indentation(d.config.CodeBlock.StyleBlock))
-	return indent(d.Highlight(strings.TrimRight(b.String(), "\n"), language), space, space)
+	return indent(d.Highlight(ExpandTabs(strings.TrimRight(term.Clean(b.String()), "\n")), language), space, space)
 }
 
 // Highlight colours code in the renderer's style. The language is a name or a file

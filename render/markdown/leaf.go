@@ -14,7 +14,7 @@ import (
 )
 
 // A leaf is a block of text: a heading, a paragraph, a cell of a table. Elements of
-// Glamour draw it. We make them from the tree, because Glamour's own renderer drops what
+// Glamour draw it. We make them from the tree, because the renderer of Glamour drops what
 // looks like HTML, makes any address a link and forgets the emphasis around code.
 type leaf struct {
 	*drawing
@@ -30,7 +30,7 @@ type look struct {
 
 var plain = look{target: -1}
 
-// text draws the inline nodes in lines of at most so many columns; 0: in one line.
+// text draws the inline nodes in lines of at most width columns; 0: in one line.
 func (d *drawing) text(style glamour.StyleBlock, width int, inlines ...ast.Node) []string {
 	l := &leaf{drawing: d}
 	for _, n := range inlines {

@@ -17,7 +17,7 @@ const (
 	stringEnd = "\x1b\\"   // ends the URL (ST)
 )
 
-// paint sets text in a colour, nil for the terminal's own.
+// paint sets text in a colour, nil for the terminal's default.
 func paint(text string, c color.Color) string {
 	if c == nil || text == "" {
 		return text

@@ -29,10 +29,10 @@ const (
 	maxIndent    = 16       // columns
 )
 
-// Styles are the names of Glamour's own styles.
+// Styles are the names of the styles that Glamour includes.
 var Styles = slices.Sorted(maps.Keys(standard.DefaultStyles))
 
-// LoadStyle returns one of Glamour's own styles, or the style in a JSON file. Its path
+// LoadStyle returns a style of Glamour, or the style in a JSON file. Its path
 // is relative to folder; ~ is the user's home.
 func LoadStyle(nameOrPath, folder string) (*Style, error) {
 	if s, ok := standard.DefaultStyles[nameOrPath]; ok {

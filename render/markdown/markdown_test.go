@@ -221,6 +221,10 @@ func TestBlock(t *testing.T) {
 		{"tags", "vector<int> and `map<K>` <br> <https://a.b>", 80, "vector<int> and map<K> <br> https://a.b"},
 		{"html block", "<div>\nx\n</div>", 80, "<div> x </div>"},
 		{"mathematics among escapes", `\(x_1 \cdot y_2\) but \* and \_`, 80, `x₁ · y₂ but * and _`},
+		{"one tilde", "3~5 and 10~20, ~/bin and ~x~; ~~~not~~~", 80, "3~5 and 10~20, ~/bin and ~x~; ~~~not~~~"},
+		{"breaks in a cell", "| a | b |\n|--|--:|\n| Ann<br>Ben<BR /> Cid | `<br>` \\<br> |\n| x | <br>y |", 80, "a            b\n──────────────\nAnn  <br> <br>\nBen\nCid\nx            y"},
+		{"tab stops", "```\nname\tqty\nfig\t12\n```", 80, "  name    qty\n  fig     12"},
+		{"indented with tabs", "```go\nif x {\n\ty()\n}\n```", 80, "  if x {\n      y()\n  }"},
 		{"hard break", "a  \nb\\\nc\nd", 80, "a\nb\nc d"},
 		{"entities", "a &amp; b &lt;", 80, "a & b <"},
 		{"entities that command", "a&#27;b&#27;&#91;31mc&#8;", 80, "ac"},
@@ -259,6 +263,8 @@ func TestStyles(t *testing.T) {
 	for _, tt := range []struct{ in, want string }{
 		{"plain", "plain"},
 		{"**b** *i* ~~g~~", "\x1b[1mb\x1b[m \x1b[3mi\x1b[m \x1b[9mg\x1b[m"},
+		{"~~**「削除」**~~です", "\x1b[1;9m「削除」\x1b[mで\nす"},
+		{"~~g~~~", "~~g~~~"},
 		{"***both***", "\x1b[1;3mboth\x1b[m"},
 		{"`code`", "\x1b[38;2;255;176;0mcode\x1b[m"},
 		{"# Title", "\x1b[1;38;2;255;176;0mTitle\x1b[m"},
@@ -267,6 +273,24 @@ func TestStyles(t *testing.T) {
 	} {
 		if got := NewRenderer(Dark).Block(tt.in, 10); got != tt.want {
 			t.Errorf("%q is drawn as\n%q\nwant\n%q", tt.in, got, tt.want)
+		}
+	}
+}
+
+// Chinese, Japanese and Korean have no spaces around emphasis, so the marks that it
+// begins or ends with stand beside letters.
+func TestEmphasisInCJK(t *testing.T) {
+	for _, text := range []string{
+		"这是**“重要”**的。", "**「重要」**です", "これは**「重要」**です", "**重要：**请看", "是**（注）**吗", "**テスト。**テスト", "이것은 **스크립트(script)**이라고", "中**`code`**文",
+		"请参阅**[文档](https://a.b)**了解", "**『a』**と**『b』**", "**ﾊﾝｶｸ｡**ﾊﾝ",
+	} {
+		if got := NewRenderer(Dark).Block(text, 80); strings.Contains(got, "*") || !strings.Contains(got, "\x1b[1") {
+			t.Errorf("%q is drawn as %q", text, got)
+		}
+	}
+	for _, text := range []string{"a * b * c", "2 ** 3 ** 4", "变量 snake_case_name", "中 ** 文 ** 中", `a**"b"**c`, "中文_名字_中文"} {
+		if got := xansi.Strip(NewRenderer(Dark).Block(text, 80)); got != text {
+			t.Errorf("%q is drawn as %q", text, got)
 		}
 	}
 }

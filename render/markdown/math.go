@@ -264,7 +264,7 @@ func (m *mathBlock) opener() string {
 	return m.close
 }
 
-// paragraph draws a paragraph, whose display formulas have lines of their own.
+// paragraph draws a paragraph, whose display formulas have separate lines.
 func (d *drawing) paragraph(n ast.Node, width int) []string {
 	var lines []string
 	var inlines []ast.Node

@@ -84,7 +84,7 @@ func (p *Printer) tail(columns, rows int) []string {
 		return nil
 	}
 	most := max(1, rows-1)
-	lines := strings.Split(text, "\n")
+	lines := strings.Split(ExpandTabs(text), "\n")
 	lines = lines[max(0, len(lines)-most):]
 	// A row never fills the width: terminals differ in where the cursor is after the
 	// last column.
@@ -94,7 +94,6 @@ func (p *Printer) tail(columns, rows int) []string {
 		out = append(out, "")
 	}
 	for _, line := range lines {
-		line = strings.ReplaceAll(line, "\t", "    ")
 		out = append(out, strings.Split(xansi.Wrap(line, width, ""), "\n")...)
 	}
 	return out[max(0, len(out)-most):]

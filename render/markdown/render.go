@@ -44,8 +44,9 @@ var markdown = parser.NewParser(
 		util.Prioritized(parser.NewCodeSpanParser(), 100),
 		util.Prioritized(parser.NewLinkParser(), 200),
 		util.Prioritized(parser.NewAutoLinkParser(), 300),
-		util.Prioritized(parser.NewEmphasisParser(), 500),
-		util.Prioritized(extension.NewStrikethroughParser(), 500),
+		util.Prioritized(lineBreaks{}, 250),
+		util.Prioritized(emphasis, 500),
+		util.Prioritized(strikethrough, 500),
 		util.Prioritized(extension.NewTaskCheckBoxParser(), 0),
 	),
 	parser.WithParagraphTransformers(

@@ -18,7 +18,7 @@ type Style struct {
 	background color.Color   // nil: the colours of code stay as they are
 }
 
-// Dark and Light are bise's own styles. The contrast with a black and a white
+// Dark and Light are the styles of bise. The contrast with a black and a white
 // background is at least 4.5:1.
 var (
 	Dark  = NewStyle(rgb(0xffb000), rgb(0x8a8a8a), "monokai", color.Black)
@@ -29,7 +29,7 @@ func rgb(v uint32) color.Color {
 	return color.RGBA{R: uint8(v >> 16), G: uint8(v >> 8), B: uint8(v), A: 0xff}
 }
 
-// NewStyle returns bise's own look: weight and space show the structure, and there
+// NewStyle returns the style of bise: weight and space show the structure, and there
 // is one accent. Colours of the named Chroma style that are hard to read on the
 // background become lighter or darker.
 func NewStyle(accent, muted color.Color, code string, background color.Color) *Style {

@@ -70,7 +70,9 @@ func fit(rows [][]string, gap, width int) []int {
 			if j == len(widths) {
 				widths = append(widths, 1)
 			}
-			widths[j] = max(widths[j], xansi.StringWidth(cell))
+			for line := range strings.SplitSeq(cell, "\n") { // a cell can have line breaks
+				widths[j] = max(widths[j], xansi.StringWidth(line))
+			}
 		}
 	}
 	total := gap * (len(widths) - 1)

@@ -77,7 +77,7 @@ func (t Terminal) Named(answer string) Terminal {
 }
 
 // protocolNamed returns the protocol that an answer implies, and otherwise when it
-// implies none. Only the version tells whether a terminal has placeholders.
+// implies none. Only the version shows whether a terminal has placeholders.
 func protocolNamed(otherwise Protocol, answer string) Protocol {
 	name, rest, _ := strings.Cut(strings.ToLower(answer), "(")
 	if f := strings.Fields(name); len(f) > 0 {

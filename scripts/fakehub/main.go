@@ -42,7 +42,7 @@ func run() error {
 	hubAddr := flag.String("hub", "127.0.0.1:8801", "`address` of the hub and the registry")
 	cdnAddr := flag.String("cdn", "127.0.0.1:8802", "`address` of the CDN")
 	control := flag.String("control", "", "`address` for commands")
-	size := flag.Int64("size", 0, "size in `bytes` of a model acme/big; 0 is none")
+	size := flag.Int64("size", 0, "size in `bytes` of a model acme/big; 0: none")
 	var folders []fakehub.Option
 	folder := func(gated string) func(string) error {
 		return func(text string) error {

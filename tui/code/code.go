@@ -17,8 +17,7 @@ import (
 	"github.com/bise-sh/bise/tui/kit"
 )
 
-// Mode is the mode in which a person writes a file and a model goes on: what it
-// would write stands after the cursor until it is taken or something else is typed.
+// Mode is an editor in which a model suggests what comes after the cursor.
 type Mode struct {
 	look    *kit.Look
 	notify  kit.Notify
@@ -27,46 +26,46 @@ type Mode struct {
 	folder  string
 	home    string
 
-	list          kit.List // of files, to open one
+	list          kit.List // of files
 	width, height int
 	ref           string
 	model         *engines.Model
-	session       *infill.Session // of the model; nil until it is there
+	session       *infill.Session // nil until the model is ready
 	keys          codeKeys
 
-	paths   []string // of the folder; nil until they are read
-	more    bool     // there are more than were read
-	found   []string // that the filter matches
-	picking bool     // the list is shown
+	paths   []string // of the folder; nil until loaded
+	more    bool     // more files exist
+	found   []string // that match the filter
+	picking bool     // the list of files is shown
 
-	file    *sourceFile // nil: none is open
-	text    kit.Editor
-	left    int  // the first column that is shown
-	warned  bool // that there are changes which leaving would lose
-	over    bool // that saving would write over what something else has written
-	colours coloured
+	file        *sourceFile // nil: no file is open
+	text        kit.Editor
+	left        int  // the first visible column
+	warned      bool // of unsaved changes
+	overwrite   bool // the next save overwrites a changed file
+	highlighted highlighted
 
-	number  int // of the last suggestion that was asked for
-	stop    context.CancelFunc
-	ghost   string            // what is suggested at the cursor
-	others  []string          // texts that can be suggested in its place; nil: not asked for
-	Current infill.Completion // that ghost is, or was last
-	trouble string            // the last error that the person saw
+	number       int // of the last request
+	stop         context.CancelFunc
+	ghost        string            // the suggestion at the cursor
+	alternatives []string          // other suggestions; nil: not requested
+	Current      infill.Completion // of the last suggestion
+	lastError    string            // the last error shown
 }
 
-// codeKeys are the keys that are this mode's own.
+// codeKeys are the keys of this mode.
 type codeKeys struct {
-	all, word, line, another, no, save, open key.Binding
+	all, word, line, another, reject, save, open key.Binding
 }
 
-// maxFiles is how many files are looked for, and maxListed how many the list shows.
+// maxFiles is how many files are searched, and maxListed how many are listed.
 const (
 	maxFiles  = 50_000
 	maxListed = 100
 )
 
-// calm is how long nothing must be typed for something to be suggested.
-const calm = 60 * time.Millisecond
+// typingPause is the pause in typing before a suggestion is requested.
+const typingPause = 60 * time.Millisecond
 
 // Messages of the mode. Those about suggestions carry the number of the request.
 type (
@@ -88,7 +87,7 @@ type (
 		what   infill.Completion
 		err    error
 	}
-	othersCame struct {
+	alternativesReceived struct {
 		number int
 		texts  []string
 		err    error
@@ -101,8 +100,8 @@ func New(look *kit.Look, notify kit.Notify, tasks *kit.Tasks, e *engines.Engines
 		list: kit.List{Look: look}, picking: true, stop: func() {},
 	}
 	m.keys = codeKeys{
-		all: kit.NewBinding("tab", "all"), word: kit.NewBinding("ctrl+right", "word"), line: kit.NewBinding("ctrl+down", "line"), another: kit.NewBinding("alt+]", "another"),
-		no: kit.NewBinding("esc", "no"), save: kit.NewBinding("ctrl+s", "save"), open: kit.NewBinding("alt+o", "open a file"),
+		all: kit.NewBinding("tab", "accept"), word: kit.NewBinding("ctrl+right", "word"), line: kit.NewBinding("ctrl+down", "line"), another: kit.NewBinding("alt+]", "next"),
+		reject: kit.NewBinding("esc", "reject"), save: kit.NewBinding("ctrl+s", "save"), open: kit.NewBinding("alt+o", "open a file"),
 	}
 	m.find()
 	return m
@@ -114,7 +113,7 @@ func (m *Mode) UseModel(ref string) tea.Cmd {
 	m.ref = ref
 	var cmd tea.Cmd
 	m.model, cmd = m.engines.Use(ref)
-	m.quiet()
+	m.clearSuggestion()
 	m.session = nil
 	m.begin()
 	return cmd
@@ -131,19 +130,19 @@ func (m *Mode) Shown() tea.Cmd {
 	return tea.Batch(cmds...)
 }
 
-// begin makes a session once the model is there.
+// begin creates the session when the model is ready.
 func (m *Mode) begin() {
 	if m.session != nil || m.model == nil || m.model.State != engines.Ready {
 		return
 	}
 	o := infill.Options{PromptTime: 2 * time.Second, Time: 3 * time.Second}
 	if m.model.Info.Path != "" {
-		// On this machine. A server elsewhere is asked for nothing ahead.
+		// A local model can work ahead. A server elsewhere gets only real requests.
 		o.Idle, o.Speculate = time.Second, true
 	}
 	session, ctx := infill.New(m.tasks.Context(), m.model.Engine, o), m.tasks.Context()
-	m.session, m.trouble = session, ""
-	m.tasks.Go(func() { // until the interface ends, whose engines outlive it
+	m.session, m.lastError = session, ""
+	m.tasks.Go(func() { // the engines close later
 		<-ctx.Done()
 		session.Close()
 	})
@@ -161,7 +160,7 @@ func (m *Mode) Commands() []kit.Command {
 	}
 }
 
-// Subject is the file, with a dot when it has changes, and the model.
+// Subject returns the file, with a dot if it is modified, and the model.
 func (m *Mode) Subject() string {
 	name := ""
 	if m.model != nil {
@@ -185,61 +184,50 @@ func (m *Mode) Subject() string {
 
 func (m *Mode) modified() bool { return m.file != nil && m.text.Text != m.file.saved }
 
-// listFiles is the command that lists the files of the folder.
+// listFiles is a command that lists the files of the folder.
 func (m *Mode) listFiles() tea.Cmd {
 	ctx, dir := m.tasks.Context(), m.folder
 	return func() tea.Msg {
-		paths, more, _ := attach.FilesIn(ctx, dir, maxFiles) // what cannot be read is not offered
+		paths, more, _ := attach.FilesIn(ctx, dir, maxFiles) // unreadable folders are left out
 		return folderRead{paths, more}
 	}
 }
 
 // pick shows the list of files.
 func (m *Mode) pick() tea.Cmd {
-	m.quiet()
+	m.clearSuggestion()
 	m.picking = true
 	m.list.Filter.Reset()
 	m.find()
 	return m.listFiles()
 }
 
-// find shows the files that the filter matches.
+// find lists the files that match the filter.
 func (m *Mode) find() {
-	type hit struct {
-		path  string
-		marks []kit.Span
-		score int
-	}
-	var hits []hit
-	for _, path := range m.paths {
-		if score, marks, ok := kit.Match(m.list.Filter.Text, path); ok {
-			hits = append(hits, hit{path, marks, score})
-		}
-	}
-	kit.SortBy(hits, func(h hit) int { return -h.score })
+	hits := kit.Filter(m.paths, m.list.Filter.Text, func(path string) string { return path })
 	m.found = m.found[:0]
 	rows := make([]kit.Row, 0, min(len(hits), maxListed))
 	for _, h := range hits[:min(len(hits), maxListed)] {
-		m.found = append(m.found, h.path)
-		marks := h.marks
-		if kit.OneLine(h.path) != h.path {
+		m.found = append(m.found, h.Item)
+		marks := h.Marks
+		if kit.OneLine(h.Item) != h.Item {
 			marks = nil
 		}
-		rows = append(rows, kit.Row{Cells: []string{kit.OneLine(h.path)}, Marks: marks})
+		rows = append(rows, kit.Row{Cells: []string{kit.OneLine(h.Item)}, Marks: marks})
 	}
-	m.list.Intro = []string{"Which file?"}
+	m.list.Intro = []string{"Choose a file."}
 	switch {
 	case m.paths == nil:
-		m.list.Empty = []string{"looking for files"}
+		m.list.Empty = []string{"searching files"}
 	case len(m.paths) == 0:
-		m.list.Empty = []string{"There is no file here. /open PATH opens one elsewhere."}
+		m.list.Empty = []string{"No files in this folder. Use /open PATH to open another file."}
 	default:
-		m.list.Empty = []string{"No file has that name."}
+		m.list.Empty = []string{"No file matches."}
 	}
 	m.list.SetRows(rows)
 }
 
-// openFile opens a file, named from the folder.
+// openFile opens a file; a relative path starts at the folder.
 func (m *Mode) openFile(path string) tea.Cmd {
 	dir := m.folder
 	if rest, ok := strings.CutPrefix(path, "~/"); ok {
@@ -262,33 +250,33 @@ func (m *Mode) Update(msg tea.Msg) tea.Cmd {
 		}
 		m.find()
 	case fileOpened:
-		m.opened(msg)
+		m.showFile(msg)
 	case fileSaved:
-		m.written(msg)
+		m.saveDone(msg)
 	case suggested:
-		m.take(msg)
-	case othersCame:
-		m.takeOthers(msg)
+		m.showSuggestion(msg)
+	case alternativesReceived:
+		m.showAlternative(msg)
 	}
 	return nil
 }
 
-// opened takes a file that was read.
-func (m *Mode) opened(msg fileOpened) {
+// showFile shows a file that was opened.
+func (m *Mode) showFile(msg fileOpened) {
 	if msg.err != nil {
 		m.notify.Error(msg.err)
 		return
 	}
 	if m.modified() && !m.warned {
 		m.warned = true
-		m.notify.Say(kit.OneLine(m.file.name) + " has changes; open the other file again to lose them")
+		m.notify.Info(kit.OneLine(m.file.name) + " has unsaved changes; open the other file again to discard them")
 		return
 	}
 	if m.session != nil && m.file != nil {
-		m.session.Visit(m.place())
+		m.session.Visit(m.position())
 	}
-	m.quiet()
-	m.file, m.picking, m.left, m.warned, m.over = msg.file, false, 0, false, false
+	m.clearSuggestion()
+	m.file, m.picking, m.left, m.warned, m.overwrite = msg.file, false, 0, false, false
 	m.Current = infill.Completion{}
 	m.text = kit.Editor{Width: unwrapped}
 	m.text.SetText(msg.file.saved)
@@ -296,72 +284,71 @@ func (m *Mode) opened(msg fileOpened) {
 	m.text.MoveTo(0)
 }
 
-// unwrapped is a width in which no line is broken.
+// unwrapped is a width that breaks no line.
 const unwrapped = 1 << 30
 
-// place is where the person is.
-func (m *Mode) place() infill.Place {
+// position returns the position of the cursor.
+func (m *Mode) position() infill.Place {
 	return infill.Place{File: m.file.name, Text: m.text.Text, At: m.text.Cursor}
 }
 
-// save writes the file.
+// save saves the file.
 func (m *Mode) save() tea.Cmd {
 	switch {
 	case m.file == nil:
-		m.notify.Say("no file is open")
+		m.notify.Info("no file is open")
 		return nil
 	case !m.modified():
-		m.notify.Say(kit.OneLine(m.file.name) + " has no changes")
+		m.notify.Info(kit.OneLine(m.file.name) + " has no unsaved changes")
 		return nil
 	}
-	file, text, over := m.file, m.text.Text, m.over
-	return func() tea.Msg { return fileSaved{file, text, file.write(text, over)} }
+	file, text, overwrite := m.file, m.text.Text, m.overwrite
+	return func() tea.Msg { return fileSaved{file, text, file.write(text, overwrite)} }
 }
 
-func (m *Mode) written(msg fileSaved) {
+func (m *Mode) saveDone(msg fileSaved) {
 	switch {
 	case msg.err != nil:
-		m.over = errors.Is(msg.err, errChanged)
+		m.overwrite = errors.Is(msg.err, errChanged)
 		m.notify.Error(msg.err)
 	default:
-		msg.file.saved, m.warned, m.over = msg.text, false, false
-		m.notify.Say("saved " + kit.OneLine(msg.file.name))
+		msg.file.saved, m.warned, m.overwrite = msg.text, false, false
+		m.notify.Info("saved " + kit.OneLine(msg.file.name))
 	}
 }
 
-// CanLeave reports whether the interface can end without a loss, and says once what
-// would be lost.
+// CanLeave reports whether bise can quit without losing changes. It warns once if not.
 func (m *Mode) CanLeave() bool {
 	if !m.modified() || m.warned {
 		return true
 	}
 	m.warned = true
-	m.notify.Say(fmt.Sprintf("%s has changes: %s saves them, %s again loses them", kit.OneLine(m.file.name), m.keys.save.Help().Key, m.look.Keys.Quit.Help().Key))
+	m.notify.Info(fmt.Sprintf("%s has unsaved changes: %s saves them, %s again discards them", kit.OneLine(m.file.name), m.keys.save.Help().Key, m.look.Keys.Quit.Help().Key))
 	return false
 }
 
-// quiet takes the suggestion away, and awaits no other.
-func (m *Mode) quiet() {
+// clearSuggestion removes the suggestion and cancels the request for one.
+func (m *Mode) clearSuggestion() {
 	m.stop()
 	m.number++
-	m.ghost, m.others = "", nil
+	m.ghost, m.alternatives = "", nil
 }
 
-// typed follows a change of the text: a suggestion that is typed along stays, and
-// another is asked for.
-func (m *Mode) typed(before string, at int) tea.Cmd {
+// textChanged updates the suggestion after an edit. It keeps the rest of a suggestion that the
+// user types.
+func (m *Mode) textChanged(before string, at int) tea.Cmd {
 	m.warned = false
 	ghost := m.ghost
-	m.quiet()
+	m.clearSuggestion()
 	if put, ok := insertion(before, at, m.text.Text, m.text.Cursor); ok {
 		if rest, along := strings.CutPrefix(ghost, put); along {
 			m.ghost = rest
 		}
 	}
-	return m.suggest(calm)
+	return m.suggest(typingPause)
 }
 
-// insertion is the text that was put in at a place, if that is all that happened.
+// insertion returns the inserted text, if nothing else changed.
 func insertion(before string, at int, after string, now int) (string, bool) {
 	n := len(after) - len(before)
 	if n <= 0 || now != at+n || after[:at] != before[:at] || after[now:] != before[at:] {
@@ -370,14 +357,14 @@ func insertion(before string, at int, after string, now int) (string, bool) {
 	return after[at:now], true
 }
 
-// suggest asks what comes at the cursor, once nothing was typed for a while.
+// suggest requests a suggestion after a pause.
 func (m *Mode) suggest(after time.Duration) tea.Cmd {
 	if m.session == nil || m.file == nil {
 		return nil
 	}
 	ctx, stop := context.WithCancel(m.tasks.Context())
 	m.stop = stop
-	session, place, number := m.session, m.place(), m.number
+	session, place, number := m.session, m.position(), m.number
 	return func() tea.Msg {
 		defer stop()
 		select {
@@ -393,42 +380,42 @@ func (m *Mode) suggest(after time.Duration) tea.Cmd {
 	}
 }
 
-// take takes a suggestion.
-func (m *Mode) take(msg suggested) {
+// showSuggestion shows a suggestion.
+func (m *Mode) showSuggestion(msg suggested) {
 	if msg.number != m.number {
 		return
 	}
 	if msg.err != nil {
 		m.ghost = ""
-		m.complain(msg.err)
+		m.reportError(msg.err)
 		return
 	}
-	m.trouble = ""
+	m.lastError = ""
 	m.ghost, m.Current = msg.what.Text, msg.what
 }
 
-// complain says an error, once: it would come again with every key.
-func (m *Mode) complain(err error) {
-	if err.Error() != m.trouble {
-		m.trouble = err.Error()
+// reportError shows an error once, because each key would repeat it.
+func (m *Mode) reportError(err error) {
+	if err.Error() != m.lastError {
+		m.lastError = err.Error()
 		m.notify.Error(err)
 	}
 }
 
-// another suggests another text.
+// another shows another suggestion.
 func (m *Mode) another() tea.Cmd {
 	switch {
 	case m.ghost == "":
-		m.quiet()
+		m.clearSuggestion()
 		return m.suggest(0)
-	case len(m.others) > 0:
-		m.ghost, m.others = m.others[0], append(m.others[1:], m.ghost)
+	case len(m.alternatives) > 0:
+		m.ghost, m.alternatives = m.alternatives[0], append(m.alternatives[1:], m.ghost)
 		return nil
 	}
 	ctx, stop := context.WithCancel(m.tasks.Context())
 	m.stop()
 	m.stop = stop
-	session, place, number := m.session, m.place(), m.number
+	session, place, number := m.session, m.position(), m.number
 	return func() tea.Msg {
 		defer stop()
 		more, err := session.Alternatives(ctx, place, 3)
@@ -439,27 +426,27 @@ func (m *Mode) another() tea.Cmd {
 		for i, c := range more {
 			texts[i] = c.Text
 		}
-		return othersCame{number, texts, err}
+		return alternativesReceived{number, texts, err}
 	}
 }
 
-func (m *Mode) takeOthers(msg othersCame) {
+func (m *Mode) showAlternative(msg alternativesReceived) {
 	switch {
 	case msg.number != m.number || m.ghost == "":
 	case msg.err != nil:
-		m.complain(msg.err)
+		m.reportError(msg.err)
 	case len(msg.texts) == 0:
-		m.notify.Say("the model has nothing else to say here")
+		m.notify.Info("no other suggestion")
 	default:
-		m.ghost, m.others = msg.texts[0], append(msg.texts[1:], m.ghost)
+		m.ghost, m.alternatives = msg.texts[0], append(msg.texts[1:], m.ghost)
 	}
 }
 
-// accept puts a part of the suggestion in. The rest stays suggested, and what
-// comes after all of it is asked for.
+// accept inserts a part of the suggestion. After the last part it requests the next
+// suggestion.
 func (m *Mode) accept(part string) tea.Cmd {
 	rest := m.ghost[len(part):]
-	m.quiet()
+	m.clearSuggestion()
 	m.text.Insert(part)
 	m.warned = false
 	if m.ghost = rest; rest != "" {
@@ -468,14 +455,13 @@ func (m *Mode) accept(part string) tea.Cmd {
 	return m.suggest(0)
 }
 
-// firstWord is the beginning of a text up to the end of its first word.
+// firstWord returns a text up to the end of its first word.
 func firstWord(s string) string {
 	e := kit.Editor{Text: s}
 	return s[:e.WordRight(0)]
 }
 
-// firstLine is the beginning of a text up to the end of its first line that says
-// something.
+// firstLine returns a text up to the end of its first line that is not empty.
 func firstLine(s string) string {
 	start := len(s) - len(strings.TrimLeft(s, "\n"))
 	if n := strings.IndexByte(s[start:], '\n'); n >= 0 {

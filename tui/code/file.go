@@ -15,26 +15,25 @@ import (
 	"github.com/bise-sh/bise/tui/kit"
 )
 
-// A sourceFile is a file that is being written.
+// A sourceFile is a file in the editor.
 type sourceFile struct {
 	path  string // absolute
-	name  string // in the folder that the person works in
-	saved string // its text as the editor has it: lines end with a newline alone
-	crlf  bool   // in the file they do not
-	bom   bool   // the file begins with a byte order mark
+	name  string // relative to the folder
+	saved string // its text, with LF line ends
+	crlf  bool   // the file has CRLF line ends
+	bom   bool   // the file has a byte order mark
 }
 
-// maxSource is the largest file that is opened, in bytes: the editor keeps many
-// states of it.
+// maxSource is the largest file that is opened, in bytes: the editor keeps many versions of
+// the text.
 const maxSource = 500_000
 
 const bom = "\ufeff"
 
-// errChanged is the error of a file that something else has written meanwhile.
-var errChanged = errors.New("something else has written it since it was opened; ctrl+s again writes over that")
+// errChanged is the error for a file that another program changed.
+var errChanged = errors.New("another program changed the file; press ctrl+s again to overwrite it")
 
-// readSource opens a file. A file that would not come out of the editor as it went
-// in is an error.
+// readSource opens a file. It refuses files that the editor cannot save without other changes.
 func readSource(dir, path string) (*sourceFile, error) {
 	full, err := filepath.Abs(filepath.Join(dir, path))
 	if filepath.IsAbs(path) {
@@ -60,25 +59,25 @@ func readSource(dir, path string) (*sourceFile, error) {
 	f.saved = strings.ReplaceAll(text, "\r\n", "\n")
 	switch {
 	case !utf8.ValidString(text):
-		return cannot(errors.New("it is not UTF-8 text"))
+		return cannot(errors.New("not UTF-8 text"))
 	case term.Clean(f.saved) != f.saved:
-		return cannot(errors.New("it has control characters"))
-	case !bytes.Equal(f.encoded(f.saved), data):
-		return cannot(errors.New("its lines end in more than one way"))
+		return cannot(errors.New("contains control characters"))
+	case !bytes.Equal(f.encode(f.saved), data):
+		return cannot(errors.New("mixed line endings"))
 	}
 	return f, nil
 }
 
-// readBounded reads a plain file of at most maxSource bytes.
+// readBounded reads a regular file of at most maxSource bytes.
 func readBounded(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
 		return nil, err
 	case info.IsDir():
-		return nil, errors.New("it is a folder")
+		return nil, errors.New("a folder")
 	case !info.Mode().IsRegular():
-		return nil, errors.New("it is no plain file")
+		return nil, errors.New("not a regular file")
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -87,13 +86,13 @@ func readBounded(path string) ([]byte, error) {
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxSource+1))
 	if len(data) > maxSource {
-		return nil, fmt.Errorf("it has more than %d kB", maxSource/1000)
+		return nil, fmt.Errorf("larger than %d kB", maxSource/1000)
 	}
 	return data, err
 }
 
-// encoded is a text as the file has it.
-func (f *sourceFile) encoded(text string) []byte {
+// encode returns a text as bytes of the file.
+func (f *sourceFile) encode(text string) []byte {
 	if f.crlf {
 		text = strings.ReplaceAll(text, "\n", "\r\n")
 	}
@@ -103,15 +102,14 @@ func (f *sourceFile) encoded(text string) []byte {
 	return []byte(text)
 }
 
-// write puts a text into the file, which is whole at every moment. The error is
-// errChanged when the file is not as it was saved, unless that is to be passed
-// over.
-func (f *sourceFile) write(text string, over bool) error {
+// write saves a text atomically. It returns errChanged if another program changed the file,
+// unless overwrite is set.
+func (f *sourceFile) write(text string, overwrite bool) error {
 	cannot := func(err error) error { return fmt.Errorf("cannot save %s: %w", f.name, err) }
-	if now, err := readBounded(f.path); !over && (err != nil || !bytes.Equal(now, f.encoded(f.saved))) {
+	if now, err := readBounded(f.path); !overwrite && (err != nil || !bytes.Equal(now, f.encode(f.saved))) {
 		return cannot(errChanged)
 	}
-	if err := atomicfile.WriteFile(f.path, f.encoded(text), 0o644); err != nil {
+	if err := atomicfile.WriteFile(f.path, f.encode(text), 0o644); err != nil {
 		return cannot(err)
 	}
 	return nil

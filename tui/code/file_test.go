@@ -16,11 +16,11 @@ func TestCodeCannotOpen(t *testing.T) {
 		"crlf":     {"a\r\nb\r\n", ""},
 		"bom":      {"\ufeffa\n", ""},
 		"empty":    {"", ""},
-		"mixed":    {"a\r\nb\n", "more than one way"},
+		"mixed":    {"a\r\nb\n", "mixed line endings"},
 		"escapes":  {"a\x1b[31mb", "control characters"},
 		"latin1":   {"caf\xe9", "UTF-8"},
 		"zero":     {"a\x00b", "control characters"},
-		"too long": {strings.Repeat("x", maxSource+1), "more than 500 kB"},
+		"too long": {strings.Repeat("x", maxSource+1), "larger than 500 kB"},
 	} {
 		path := filepath.Join(dir, name)
 		if err := os.WriteFile(path, []byte(tt.data), 0o600); err != nil {

@@ -18,8 +18,8 @@ func (m *Mode) Press(k tea.KeyPressMsg) kit.Outcome {
 		return kit.Handled(m.accept(firstWord(m.ghost)))
 	case m.ghost != "" && kit.Matches(k, m.keys.line):
 		return kit.Handled(m.accept(firstLine(m.ghost)))
-	case m.ghost != "" && kit.Matches(k, m.keys.no):
-		m.quiet()
+	case m.ghost != "" && kit.Matches(k, m.keys.reject):
+		m.clearSuggestion()
 		return kit.Handled(nil)
 	case kit.Matches(k, m.keys.another):
 		return kit.Handled(m.another())
@@ -31,7 +31,7 @@ func (m *Mode) Press(k tea.KeyPressMsg) kit.Outcome {
 	return m.write(k)
 }
 
-// pressList takes a key in the list of files.
+// pressList handles a key in the list of files.
 func (m *Mode) pressList(k tea.KeyPressMsg) kit.Outcome {
 	change := m.list.Press(k)
 	if change.Filtered {
@@ -50,7 +50,7 @@ func (m *Mode) pressList(k tea.KeyPressMsg) kit.Outcome {
 	return kit.Ignored()
 }
 
-// write gives a key to the text.
+// write handles a key in the editor.
 func (m *Mode) write(k tea.KeyPressMsg) kit.Outcome {
 	before, at := m.text.Text, m.text.Cursor
 	switch k.String() {
@@ -73,14 +73,14 @@ func (m *Mode) write(k tea.KeyPressMsg) kit.Outcome {
 	}
 	switch {
 	case m.text.Text != before:
-		return kit.Handled(m.typed(before, at))
+		return kit.Handled(m.textChanged(before, at))
 	case m.text.Cursor != at:
-		m.quiet()
+		m.clearSuggestion()
 	}
 	return kit.Handled(nil)
 }
 
-// page moves the cursor by what is shown.
+// page moves the cursor by a page.
 func (m *Mode) page(by int) {
 	rows := m.text.Rows()
 	row, column := m.text.Position()
@@ -88,14 +88,13 @@ func (m *Mode) page(by int) {
 	m.text.MoveTo(m.text.Offset(rows[row], column))
 }
 
-// indentation is the space before the cursor's line.
+// indentation returns the indentation of the cursor's line.
 func (m *Mode) indentation() string {
 	line := m.text.Text[m.text.LineStart(m.text.Cursor):m.text.Cursor]
 	return line[:len(line)-len(strings.TrimLeft(line, " \t"))]
 }
 
-// indent is one step of indentation, as the file has it: a tab, unless its lines
-// begin with spaces.
+// indent returns one step of indentation as the file uses it, a tab by default.
 func (m *Mode) indent() string {
 	for line := range strings.Lines(m.text.Text) {
 		switch n := len(line) - len(strings.TrimLeft(line, " ")); {
@@ -117,7 +116,7 @@ func (m *Mode) Paste(text string) kit.Outcome {
 	}
 	before, at := m.text.Text, m.text.Cursor
 	m.text.Insert(text)
-	return kit.Handled(m.typed(before, at))
+	return kit.Handled(m.textChanged(before, at))
 }
 
 func (m *Mode) Click(x, y int) kit.Outcome {
@@ -129,7 +128,7 @@ func (m *Mode) Click(x, y int) kit.Outcome {
 		}
 		return kit.Handled(nil)
 	}
-	m.quiet()
+	m.clearSuggestion()
 	m.text.Click(x-m.gutter()+m.left, y)
 	return kit.Handled(nil)
 }
@@ -139,7 +138,7 @@ func (m *Mode) Scroll(lines int) {
 		m.list.Select(m.list.Selected + lines)
 		return
 	}
-	m.quiet()
+	m.clearSuggestion()
 	rows := m.text.Rows()
 	row, column := m.text.Position()
 	m.text.MoveTo(m.text.Offset(rows[max(0, min(row+lines, len(rows)-1))], column))
@@ -153,5 +152,5 @@ func (m *Mode) Bindings() []kit.Hint {
 		}
 		return list
 	}
-	return append(kit.Hints(m.keys.all, m.keys.word, m.keys.line, m.keys.another, m.keys.no), kit.Hints(m.keys.save, m.keys.open)...)
+	return append(kit.Hints(m.keys.all, m.keys.word, m.keys.line, m.keys.another, m.keys.reject), kit.Hints(m.keys.save, m.keys.open)...)
 }

@@ -15,16 +15,15 @@ import (
 )
 
 const (
-	// colouredAbove is how many lines above those that are shown are looked at to
-	// colour them: a comment or a text may begin there.
-	colouredAbove = 200
-	// ghostLines is how many lines of a suggestion are shown at least, where there is
-	// room.
-	ghostLines = 5
+	// highlightedAbove is how many lines above the visible ones are highlighted too, because a
+	// comment or a string may start there.
+	highlightedAbove = 200
+	// minGhostLines is how many lines of a suggestion are visible at least, if there is room.
+	minGhostLines = 5
 )
 
-// coloured are lines of a text in colours, for one text and theme.
-type coloured struct {
+// highlighted has highlighted lines, for one text and theme.
+type highlighted struct {
 	text     string
 	theme    *kit.Theme
 	from, to int // rows
@@ -37,36 +36,35 @@ func (m *Mode) Resize(width, height int) {
 	if m.file == nil {
 		return
 	}
-	extra := min(strings.Count(m.ghost, "\n"), ghostLines, height/2)
+	extra := min(strings.Count(m.ghost, "\n"), minGhostLines, height/2)
 	m.text.ScrollTo(max(1, height-extra))
 	_, x := m.text.Position()
 	room := max(1, width-m.gutter()-1)
 	m.left = max(0, min(m.left, x))
 	m.left = max(m.left, x-room+1)
-	m.colour()
+	m.highlight()
 }
 
-// gutter is how wide the line numbers are, with the space around them.
+// gutter returns the width of the line numbers with the space around them.
 func (m *Mode) gutter() int { return len(strconv.Itoa(len(m.text.Rows()))) + 3 }
 
-// colour draws the lines that are shown in the colours of their language, unless
-// they are.
-func (m *Mode) colour() {
+// highlight highlights the visible lines, unless they are.
+func (m *Mode) highlight() {
 	rows := m.text.Rows()
-	from := max(0, m.text.Top-colouredAbove)
+	from := max(0, m.text.Top-highlightedAbove)
 	to := min(len(rows), m.text.Top+m.height)
-	c := &m.colours
+	c := &m.highlighted
 	if c.text == m.text.Text && c.theme == m.look.Theme && c.from == from && c.to == to {
 		return
 	}
 	part := m.text.Text[rows[from].From:rows[to-1].To]
-	*c = coloured{m.text.Text, m.look.Theme, from, to, m.look.Theme.Markdown.Highlight(part, m.file.name)}
+	*c = highlighted{m.text.Text, m.look.Theme, from, to, m.look.Theme.Markdown.Highlight(part, m.file.name)}
 }
 
-// line is a row in colours.
+// line returns a highlighted row.
 func (m *Mode) line(row int) string {
-	if i := row - m.colours.from; i >= 0 && i < len(m.colours.lines) {
-		return m.colours.lines[i]
+	if i := row - m.highlighted.from; i >= 0 && i < len(m.highlighted.lines) {
+		return m.highlighted.lines[i]
 	}
 	return ""
 }
@@ -78,7 +76,7 @@ func (m *Mode) View() ([]string, *tea.Cursor) {
 	gutter := m.gutter()
 	row, x := m.text.Position()
 	rows := m.text.Rows()
-	ghost := m.drawnGhost()
+	ghost := m.drawGhost()
 	var lines []string
 	draw := func(number, line string) {
 		lines = append(lines, number+kit.Truncate(ansi.TruncateLeft(line, m.left, ""), m.width-gutter))
@@ -96,9 +94,9 @@ func (m *Mode) View() ([]string, *tea.Cursor) {
 			draw(number, line)
 			continue
 		}
-		// What is suggested stands between what is before the cursor and what is after.
+		// The suggestion is between the text before and after the cursor.
 		width := kit.Width(line)
-		if width < x { // spaces at the end are not coloured
+		if width < x { // trailing spaces are not highlighted
 			line += strings.Repeat(" ", x-width)
 			width = x
 		}
@@ -119,8 +117,8 @@ func (m *Mode) View() ([]string, *tea.Cursor) {
 	return lines[:min(len(lines), m.height)], tea.NewCursor(min(m.width-1, gutter+x-m.left), y)
 }
 
-// drawnGhost are the lines of what is suggested.
-func (m *Mode) drawnGhost() []string {
+// drawGhost returns the lines of the suggestion.
+func (m *Mode) drawGhost() []string {
 	if m.ghost == "" {
 		return nil
 	}
@@ -128,7 +126,7 @@ func (m *Mode) drawnGhost() []string {
 	return kit.StyleLines(m.look.Theme.Muted.Italic(true), strings.Split(text, "\n"))
 }
 
-// Footer says what the last suggestion took, and the keys.
+// Footer shows the cost of the last suggestion, and the keys.
 func (m *Mode) Footer() kit.Footer {
 	f := kit.Footer{Hints: m.Bindings()}
 	if m.picking {
@@ -146,10 +144,8 @@ func (m *Mode) Footer() kit.Footer {
 		f.Left, _ = kit.Explain(m.model.Err)
 	case m.session == nil:
 		f.Left = "no suggestions yet"
-	case m.Current.Cached:
-		f.Left = "known already"
-	case m.Current.Took > 0:
-		f.Left = units.Plural(m.Current.Evaluated, "new token") + " read · " + units.Precise(m.Current.Took)
+	case m.Current.Cached, m.Current.Took > 0:
+		f.Left = m.Current.Stats()
 	}
 	return f
 }

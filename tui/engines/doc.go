@@ -1,6 +1,6 @@
-// Package engines has the models that the interface has open, each once, and what
-// an answer of theirs waits for.
+// Package engines opens the models that the interface uses, each once, and tracks what
+// an answer waits for.
 //
 // [Engines.Use] opens a model in the background. The messages [ModelOpened],
-// [ModelLoading] and [ModelReady] report how far that is; every screen gets them.
+// [ModelLoading] and [ModelReady] report the progress to every screen.
 package engines

@@ -15,8 +15,7 @@ import (
 	"github.com/bise-sh/bise/tui/kit"
 )
 
-// Engines are the models that the interface works with. Each is opened once, in
-// the background, and closed with the interface.
+// Engines opens models in the background, each once, and closes them with the interface.
 type Engines struct {
 	ctx    context.Context
 	open   func(context.Context, string, engine.LoadOptions) (engine.Engine, error)
@@ -25,20 +24,20 @@ type Engines struct {
 	ledger *ledger
 }
 
-// A ledger has the engines that have to be closed; commands add to them.
+// A ledger has the engines to close; commands add to it.
 type ledger struct {
 	mu     sync.Mutex
 	list   []engine.Engine
 	closed bool
 }
 
-// A Model is one that somebody wants to use.
+// A Model is a model that the interface uses.
 type Model struct {
 	Ref     string
-	try     int // counts the times it was opened
+	attempt int // counts the attempts
 	Options engine.LoadOptions
 	State   State
-	Loaded  float64 // share, while it is loading; below 0 while unknown
+	Loaded  float64 // share while loading; below 0: unknown
 	Engine  engine.Engine
 	Info    engine.Info
 	Err     error
@@ -61,29 +60,30 @@ func New(
 	return &Engines{ctx: ctx, open: open, loaded: loaded, models: map[string]*Model{}, ledger: &ledger{}}
 }
 
-// ModelOpened tells that an engine is there, though it may be loading.
+// ModelOpened reports an engine, which may still be loading, or an error.
 type ModelOpened struct {
-	Ref    string
-	try    int
-	engine engine.Engine
-	Err    error
+	Ref     string
+	attempt int
+	engine  engine.Engine
+	Err     error
 }
 
-// ModelLoading tells how far a model's loading is, modelReady that it is done.
+// ModelLoading reports the progress of loading a model.
 type ModelLoading struct {
-	Ref   string
-	try   int
-	Share float64
+	Ref     string
+	attempt int
+	Share   float64
 }
 
+// ModelReady reports that a model is loaded, or why not.
 type ModelReady struct {
-	ref  string
-	try  int
-	info engine.Info
-	err  error
+	ref     string
+	attempt int
+	info    engine.Info
+	err     error
 }
 
-// Use gives the model of a REF, and the command that opens it if nobody has.
+// Use returns the model of a REF, and the command that opens it if needed.
 func (e *Engines) Use(ref string) (*Model, tea.Cmd) {
 	if m, ok := e.models[ref]; ok && m.State != Failed {
 		return m, nil
@@ -91,19 +91,19 @@ func (e *Engines) Use(ref string) (*Model, tea.Cmd) {
 	return e.Reopen(ref, engine.LoadOptions{})
 }
 
-// Reopen opens a model once more: with other options, or after it failed.
+// Reopen opens a model again, with other options or after an error.
 func (e *Engines) Reopen(ref string, o engine.LoadOptions) (*Model, tea.Cmd) {
 	m, ok := e.models[ref]
 	if !ok {
 		m = &Model{Ref: ref}
 		e.models[ref] = m
 	}
-	m.try++
+	m.attempt++
 	m.Options, m.State, m.Loaded, m.Err, m.Engine = o, Opening, -1, nil, nil
-	ctx, open, try, closer := e.ctx, e.open, m.try, e.ledger
+	ctx, open, attempt, closer := e.ctx, e.open, m.attempt, e.ledger
 	if open == nil {
 		open = func(context.Context, string, engine.LoadOptions) (engine.Engine, error) {
-			return nil, errors.New("there is nothing that could run a model")
+			return nil, errors.New("no engine available")
 		}
 	}
 	return m, func() tea.Msg {
@@ -111,16 +111,16 @@ func (e *Engines) Reopen(ref string, o engine.LoadOptions) (*Model, tea.Cmd) {
 		if err == nil && !closer.add(eng) {
 			return nil
 		}
-		return ModelOpened{ref, try, eng, err}
+		return ModelOpened{ref, attempt, eng, err}
 	}
 }
 
-// Update takes the news of models.
+// Update handles messages about models.
 func (e *Engines) Update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case ModelOpened:
 		m := e.models[msg.Ref]
-		if m == nil || m.try != msg.try {
+		if m == nil || m.attempt != msg.attempt {
 			return nil
 		}
 		if msg.Err != nil {
@@ -128,17 +128,17 @@ func (e *Engines) Update(msg tea.Msg) tea.Cmd {
 			return nil
 		}
 		m.State, m.Engine = Loading, msg.engine
-		return watch(e.ctx, m.Ref, m.try, m.Engine, e.loaded)
+		return poll(e.ctx, m.Ref, m.attempt, m.Engine, e.loaded)
 	case ModelLoading:
 		m := e.models[msg.Ref]
-		if m == nil || m.try != msg.try || m.State != Loading {
+		if m == nil || m.attempt != msg.attempt || m.State != Loading {
 			return nil
 		}
 		m.Loaded = msg.Share
-		return watch(e.ctx, m.Ref, m.try, m.Engine, e.loaded)
+		return poll(e.ctx, m.Ref, m.attempt, m.Engine, e.loaded)
 	case ModelReady:
 		m := e.models[msg.ref]
-		if m == nil || m.try != msg.try {
+		if m == nil || m.attempt != msg.attempt {
 			return nil
 		}
 		m.State, m.Info, m.Err = Ready, msg.info, msg.err
@@ -149,32 +149,32 @@ func (e *Engines) Update(msg tea.Msg) tea.Cmd {
 	return nil
 }
 
-// watchEvery is how often a loading model is asked how far it is.
-const watchEvery = 200 * time.Millisecond
+// pollInterval is the time between two progress reports.
+const pollInterval = 200 * time.Millisecond
 
-// watch waits a moment for a model, and tells how far it is.
-func watch(ctx context.Context, ref string, try int, e engine.Engine, loaded func(context.Context, engine.Engine) (float64, error)) tea.Cmd {
+// poll reports the progress of a loading model after a moment.
+func poll(ctx context.Context, ref string, attempt int, e engine.Engine, loaded func(context.Context, engine.Engine) (float64, error)) tea.Cmd {
 	return func() tea.Msg {
 		if loaded == nil {
-			return ModelReady{ref, try, e.Info(), nil}
+			return ModelReady{ref, attempt, e.Info(), nil}
 		}
 		part, err := loaded(ctx, e)
 		if err != nil {
-			return ModelReady{ref, try, engine.Info{}, err}
+			return ModelReady{ref, attempt, engine.Info{}, err}
 		}
 		if part >= 1 {
-			return ModelReady{ref, try, e.Info(), nil}
+			return ModelReady{ref, attempt, e.Info(), nil}
 		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(watchEvery):
-			return ModelLoading{ref, try, part}
+		case <-time.After(pollInterval):
+			return ModelLoading{ref, attempt, part}
 		}
 	}
 }
 
-// Name is what people call the model.
+// Name returns the name for display.
 func (m *Model) Name() string {
 	switch {
 	case m.Info.Model != "":
@@ -188,7 +188,7 @@ func (m *Model) Name() string {
 	return kit.OneLine(m.Ref)
 }
 
-// add keeps an engine for close; false when that is over, and the engine closed.
+// add adds an engine. After close it closes the engine and returns false.
 func (o *ledger) add(e engine.Engine) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -213,24 +213,24 @@ func (o *ledger) close() error {
 	return errors.Join(errs...)
 }
 
-// MarkRemoved has a model that was removed opened anew when somebody asks it again.
+// MarkRemoved marks a model as removed, so that the next use opens it again.
 func (e *Engines) MarkRemoved(name string) {
 	for _, m := range e.models {
-		if m.called(name) {
+		if m.hasName(name) {
 			m.State, m.Engine, m.Err = Failed, nil, fault.Errorf(fault.NotFound, "%s was removed", name)
 		}
 	}
 }
 
-// called reports whether a model is the one of a name.
-func (m *Model) called(name string) bool {
+// hasName reports whether a model has a name.
+func (m *Model) hasName(name string) bool {
 	return strings.EqualFold(m.Ref, name) || m.Ref == "" && m.Info.Model == name
 }
 
-// Find is the model of a name, nil when nobody has asked for it.
+// Find returns the model with a name, or nil.
 func (e *Engines) Find(name string) *Model {
 	for _, m := range e.models {
-		if m.called(name) && m.State != Failed {
+		if m.hasName(name) && m.State != Failed {
 			return m
 		}
 	}

@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// A Command is something that a person can have done by its name.
+// A Command is an action with a name.
 type Command struct {
 	Name string
-	Args string // what may follow the name; "" for nothing
+	Args string // arguments for display; "" for none
 	Help string
 	Run  func(args string) Outcome
 }
 
-// RunCommand carries out a line such as "/theme dark"; false when it is no command.
+// RunCommand runs a line such as "/theme dark". It returns false if the line is not a command.
 func RunCommand(line string, commands []Command) (Outcome, bool) {
 	name, args, _ := strings.Cut(strings.TrimPrefix(line, "/"), " ")
 	if !strings.HasPrefix(line, "/") {
@@ -27,7 +27,7 @@ func RunCommand(line string, commands []Command) (Outcome, bool) {
 	return Ignored(), false
 }
 
-// SortBy sorts a list by a number, and leaves the order of equals.
+// SortBy sorts a list by a number. It is stable.
 func SortBy[T any](list []T, number func(T) int) {
 	slices.SortStableFunc(list, func(a, b T) int { return number(a) - number(b) })
 }

@@ -1,5 +1,4 @@
-// Package kit has the parts that the screens of the interface are made of and
-// that know nothing of models or conversations: the contracts [Screen], [Dialog]
+// Package kit has the parts of screens that do not depend on models or conversations: the contracts [Screen], [Dialog]
 // and [Outcome], the [Look] (theme and keys), a list, a text editor with vi keys,
 // a one-line prompt, and drawing of styled text.
 //

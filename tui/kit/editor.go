@@ -10,31 +10,30 @@ import (
 	"github.com/bise-sh/bise/render/term"
 )
 
-// An Editor is a text that is being written: a message, or a list's filter. The
-// cursor stands between grapheme clusters, so that an emoji of several runes is
-// one step.
+// An Editor is a text editor without a screen, for messages and filters. The cursor is between
+// grapheme clusters, so that an emoji of several runes is one step.
 type Editor struct {
 	Text       string
-	Cursor     int  // the cursor, a byte offset
-	SingleLine bool // one line
+	Cursor     int  // a byte offset
+	SingleLine bool // newlines become spaces
 
-	past, future []draft // what undo and redo go back to
-	typing       bool    // the last change was typing, which undo takes back in one step
-	killed       string  // what was deleted last by word or line
-	goal         int     // the column that up and down keep to, plus 1; 0: the cursor's
+	undoStack, redoStack []draft // for undo and redo
+	typing               bool    // the last change was typing, which is one undo step
+	killed               string  // the last deletion of a word or line, for yank
+	goal                 int     // the column that up and down keep, plus 1; 0: the cursor's
 
-	Width int
-	Top   int // the first row that is shown
-	laid  layout
+	Width  int
+	Top    int // the first visible row
+	layout layout
 }
 
-// A draft is a state of a text.
+// A draft is a version of the text.
 type draft struct {
 	text string
 	at   int
 }
 
-// maxUndo is how many steps are kept.
+// maxUndo is how many versions are kept.
 const maxUndo = 200
 
 // SetText replaces the text, with the cursor at its end.
@@ -42,52 +41,52 @@ func (e *Editor) SetText(text string) {
 	e.Replace(0, len(e.Text), text)
 }
 
-// Reset empties the editor and forgets its past.
+// Reset empties the editor and its undo history.
 func (e *Editor) Reset() { *e = Editor{SingleLine: e.SingleLine, Width: e.Width, killed: e.killed} }
 
-// ClearUndo forgets the states before this one.
-func (e *Editor) ClearUndo() { e.past, e.future = nil, nil }
+// ClearUndo empties the undo history.
+func (e *Editor) ClearUndo() { e.undoStack, e.redoStack = nil, nil }
 
-// Replace puts text from outside in place of a part, and the cursor after it.
+// Replace replaces a part with text from outside, and moves the cursor after it.
 func (e *Editor) Replace(from, to int, text string) {
 	text = strings.ReplaceAll(text, "\r\n", "\n")
 	text = term.Clean(strings.ReplaceAll(text, "\r", "\n"))
 	if e.SingleLine {
 		text = strings.NewReplacer("\n", " ", "\t", " ").Replace(text)
 	}
-	e.keep()
+	e.snapshot()
 	e.Text = e.Text[:from] + text + e.Text[to:]
 	e.Cursor = from + len(text)
 	e.goal = 0
 }
 
-// keep remembers the state before a change.
-func (e *Editor) keep() {
-	e.past = append(e.past, draft{e.Text, e.Cursor})
-	if len(e.past) > maxUndo {
-		e.past = e.past[1:]
+// snapshot saves the text before a change.
+func (e *Editor) snapshot() {
+	e.undoStack = append(e.undoStack, draft{e.Text, e.Cursor})
+	if len(e.undoStack) > maxUndo {
+		e.undoStack = e.undoStack[1:]
 	}
-	e.future = nil
+	e.redoStack = nil
 	e.typing = false
 }
 
-// Insert puts text at the cursor.
+// Insert inserts text at the cursor.
 func (e *Editor) Insert(text string) { e.Replace(e.Cursor, e.Cursor, text) }
 
-// Type is insert for what comes key by key.
+// Type inserts typed text; a sequence of calls is one undo step.
 func (e *Editor) Type(text string) {
-	went, past := e.typing && text != " ", e.past
+	wasTyping, past := e.typing && text != " ", e.undoStack
 	e.Insert(text)
-	if went {
-		e.past = past
+	if wasTyping {
+		e.undoStack = past
 	}
 	e.typing = true
 }
 
-func (e *Editor) undo() { e.past, e.future = e.goBack(e.past, e.future) }
-func (e *Editor) redo() { e.future, e.past = e.goBack(e.future, e.past) }
+func (e *Editor) undo() { e.undoStack, e.redoStack = e.restore(e.undoStack, e.redoStack) }
+func (e *Editor) redo() { e.redoStack, e.undoStack = e.restore(e.redoStack, e.undoStack) }
 
-func (e *Editor) goBack(from, to []draft) (_, _ []draft) {
+func (e *Editor) restore(from, to []draft) (_, _ []draft) {
 	if len(from) == 0 {
 		return from, to
 	}
@@ -98,7 +97,7 @@ func (e *Editor) goBack(from, to []draft) (_, _ []draft) {
 	return from[:len(from)-1], to
 }
 
-// Delete deletes a part; kill also keeps it for yank.
+// Delete deletes a part; kill also saves it for yank.
 func (e *Editor) Delete(from, to int, kill bool) {
 	if from >= to {
 		return
@@ -109,7 +108,7 @@ func (e *Editor) Delete(from, to int, kill bool) {
 	e.Replace(from, to, "")
 }
 
-// Press takes a key; false when it means nothing here.
+// Press handles a key. It returns false if the key does nothing.
 func (e *Editor) Press(k Key, keys *Keymap) bool {
 	switch {
 	case Matches(k, keys.Undo):
@@ -131,7 +130,7 @@ func (e *Editor) Press(k Key, keys *Keymap) bool {
 	case Matches(k, keys.DeleteToEnd):
 		end := e.lineEnd(e.Cursor)
 		if end == e.Cursor && end < len(e.Text) {
-			end++ // an empty rest takes the line's end with it
+			end++ // at the end of a line, delete the newline
 		}
 		e.Delete(e.Cursor, end, true)
 	case Matches(k, keys.Yank):
@@ -145,7 +144,7 @@ func (e *Editor) Press(k Key, keys *Keymap) bool {
 	return true
 }
 
-// pressPlain takes the keys that nobody remaps.
+// pressPlain handles the keys that cannot be remapped.
 func (e *Editor) pressPlain(k Key) bool {
 	switch k.String() {
 	case "left":
@@ -179,7 +178,7 @@ func (e *Editor) MoveTo(to int) {
 	e.Cursor, e.goal, e.typing = to, 0, false
 }
 
-// left and right are the places before and after the cluster at i.
+// left and right return the positions before and after the cluster at i.
 func (e *Editor) left(i int) int {
 	if i > 0 && e.Text[i-1] == '\n' {
 		return i - 1
@@ -196,7 +195,7 @@ func (e *Editor) right(i int) int {
 	return min(len(e.Text), i+len(cluster(e.Text[i:])))
 }
 
-// cluster is the first grapheme cluster of a text; a line's end is one.
+// cluster returns the first grapheme cluster of a text. A newline is one.
 func cluster(s string) string {
 	if s == "" {
 		return ""
@@ -220,7 +219,7 @@ func (e *Editor) lineEnd(i int) int {
 	return len(e.Text)
 }
 
-// kindOf tells words, spaces and the rest apart.
+// kindOf separates words, spaces and other characters.
 func kindOf(r rune) int {
 	switch {
 	case unicode.IsSpace(r):
@@ -259,7 +258,7 @@ func (e *Editor) WordRight(i int) int {
 	return i
 }
 
-// vertical moves the cursor by rows as they are drawn; false when there are none.
+// vertical moves the cursor by visual rows. It returns false at the first or last row.
 func (e *Editor) vertical(by int) bool {
 	rows := e.Rows()
 	row, column := e.Position()

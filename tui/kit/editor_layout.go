@@ -6,7 +6,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// A layout is how a text breaks into rows.
+// A layout has the rows of a text in a width.
 type layout struct {
 	text  string
 	width int
@@ -16,17 +16,17 @@ type layout struct {
 // A Span is a part of a text, as byte offsets.
 type Span struct{ From, To int }
 
-// Rows are the text's rows in the editor's width. There is always one.
+// Rows returns the rows in the editor's width, at least one.
 func (e *Editor) Rows() []Span {
-	if e.laid.rows == nil || e.laid.width != e.Width || e.laid.text != e.Text {
-		e.laid = layout{e.Text, e.Width, lay(e.Text, e.Width)}
+	if e.layout.rows == nil || e.layout.width != e.Width || e.layout.text != e.Text {
+		e.layout = layout{e.Text, e.Width, breakRows(e.Text, e.Width)}
 	}
-	return e.laid.rows
+	return e.layout.rows
 }
 
-// lay breaks a text at its newlines, and lines that are too long after a space
-// where there is one. The last column stays free for the cursor.
-func lay(text string, width int) []Span {
+// breakRows breaks a text at newlines, and long lines after a space if possible. The last
+// column stays free for the cursor.
+func breakRows(text string, width int) []Span {
 	width = max(1, width-1)
 	var rows []Span
 	for start := 0; ; {
@@ -34,7 +34,7 @@ func lay(text string, width int) []Span {
 		if n := strings.IndexByte(text[start:], '\n'); n >= 0 {
 			end = start + n
 		}
-		rows = layLine(rows, text, start, end, width)
+		rows = breakLine(rows, text, start, end, width)
 		if end == len(text) {
 			return rows
 		}
@@ -42,7 +42,7 @@ func lay(text string, width int) []Span {
 	}
 }
 
-func layLine(rows []Span, text string, start, end, width int) []Span {
+func breakLine(rows []Span, text string, start, end, width int) []Span {
 	used, space, usedAtSpace := 0, start, 0
 	for i := start; i < end; {
 		c := cluster(text[i:end])
@@ -69,7 +69,7 @@ func layLine(rows []Span, text string, start, end, width int) []Span {
 	return append(rows, Span{start, end})
 }
 
-// TabWidth is how wide a tab is drawn.
+// TabWidth is the width of a tab.
 const TabWidth = 4
 
 func clusterCells(c string) int {
@@ -79,7 +79,7 @@ func clusterCells(c string) int {
 	return ansi.StringWidth(c)
 }
 
-// Position is the cursor's row and column.
+// Position returns the cursor's row and column.
 func (e *Editor) Position() (row, column int) {
 	rows := e.Rows()
 	for row = len(rows) - 1; row > 0 && rows[row].From > e.Cursor; row-- {
@@ -87,12 +87,12 @@ func (e *Editor) Position() (row, column int) {
 	return row, drawnCells(e.Text[rows[row].From:e.Cursor])
 }
 
-// drawnCells is the width of unstyled text with tabs.
+// drawnCells returns the width of plain text with tabs.
 func drawnCells(s string) int {
 	return ansi.StringWidth(s) + strings.Count(s, "\t")*TabWidth
 }
 
-// Offset is the place in a row that is nearest to a column from the left.
+// Offset returns the position in a row nearest to a column.
 func (e *Editor) Offset(row Span, column int) int {
 	i := row.From
 	for used := 0; i < row.To; {
@@ -104,19 +104,19 @@ func (e *Editor) Offset(row Span, column int) int {
 		i += len(c)
 	}
 	if i == row.To && i > row.From && i < len(e.Text) && e.Text[i] != '\n' {
-		i = e.left(i) // the end of a row that goes on is the next one's beginning
+		i = e.left(i) // the end of a wrapped row is the start of the next
 	}
 	return i
 }
 
-// ScrollTo keeps the cursor within so many rows.
+// ScrollTo scrolls so that the cursor is visible within height rows.
 func (e *Editor) ScrollTo(height int) {
 	row, _ := e.Position()
 	e.Top = max(0, min(e.Top, row, len(e.Rows())-height))
 	e.Top = max(e.Top, row-height+1)
 }
 
-// View draws up to height rows and tells where in them the cursor is.
+// View draws up to height rows, and returns the cursor's position in them.
 func (e *Editor) View(height int) (lines []string, x, y int) {
 	rows := e.Rows()
 	row, x := e.Position()
@@ -126,7 +126,7 @@ func (e *Editor) View(height int) (lines []string, x, y int) {
 	return lines, x, row - e.Top
 }
 
-// Click puts the cursor where somebody clicked, in cells of what view drew.
+// Click moves the cursor to a cell of what View drew.
 func (e *Editor) Click(x, y int) {
 	rows := e.Rows()
 	e.MoveTo(e.Offset(rows[max(0, min(e.Top+y, len(rows)-1))], x))

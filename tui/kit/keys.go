@@ -12,14 +12,14 @@ import (
 	"github.com/bise-sh/bise/config"
 )
 
-// A Keymap has every key of the interface that is not a letter typed into a list.
-// The list of keys, the commands and config.toml read it through [Keymap.named].
+// A Keymap has all configurable keys. The list of keys, the commands and config.toml read it
+// through [Keymap.Named].
 type Keymap struct {
 	// Everywhere.
 	Commands, Keys, NewChat, Conversations, Models, Settings, Context, Source, NextMode, Suspend, Quit key.Binding
 	Modes                                                                                              []key.Binding // one for each mode
 
-	modes []string // their names
+	modes []string // of the modes
 
 	// In a conversation.
 	Send, Newline, Stop, Regenerate, Continue, Select, PageUp, PageDown, Top, Bottom, CopyCode key.Binding
@@ -35,16 +35,16 @@ type Keymap struct {
 	Undo, Redo, WordLeft, WordRight, LineStart, LineEnd, DeleteWord, DeleteToStart, DeleteToEnd, Yank key.Binding
 }
 
-// A NamedKey is a binding as config.toml and the list of keys know it.
+// A NamedKey is a binding with its name in config.toml and its help.
 type NamedKey struct {
 	Group   string
 	name    string // in config.toml
 	Binding *key.Binding
-	keys    string // the keys it has from the start, apart by spaces
+	keys    string // the default keys, separated by spaces
 	Help    string
 }
 
-// Named lists the bindings with the name, the keys and the words of each.
+// Named lists the bindings.
 func (k *Keymap) Named() []NamedKey {
 	list := []NamedKey{
 		{"everywhere", "commands", &k.Commands, "ctrl+p", "commands"},
@@ -53,8 +53,8 @@ func (k *Keymap) Named() []NamedKey {
 		{"everywhere", "conversations", &k.Conversations, "ctrl+r", "conversations"},
 		{"everywhere", "models", &k.Models, "ctrl+l", "models"},
 		{"everywhere", "settings", &k.Settings, "ctrl+s", "settings"},
-		{"everywhere", "context", &k.Context, "ctrl+o", "longer context"},
-		{"everywhere", "source", &k.Source, "alt+m", "math as written"},
+		{"everywhere", "context", &k.Context, "ctrl+o", "context length"},
+		{"everywhere", "source", &k.Source, "alt+m", "show LaTeX source"},
 		{"everywhere", "next_mode", &k.NextMode, "shift+tab", "next mode"},
 	}
 	for i := range k.Modes {
@@ -72,22 +72,22 @@ func (k *Keymap) Named() []NamedKey {
 		{"conversation", "select", &k.Select, "alt+up", "select messages"},
 		{"conversation", "page_up", &k.PageUp, "pgup", "scroll up"},
 		{"conversation", "page_down", &k.PageDown, "pgdown", "scroll down"},
-		{"conversation", "top", &k.Top, "ctrl+home", "to the beginning"},
+		{"conversation", "top", &k.Top, "ctrl+home", "to the start"},
 		{"conversation", "bottom", &k.Bottom, "ctrl+end", "to the end"},
 		{"conversation", "copy_code", &k.CopyCode, "alt+y", "copy the last code"},
-		{"conversation", "editor", &k.Editor, "ctrl+g", "write in $EDITOR"},
-		{"conversation", "paste", &k.Paste, "ctrl+v", "paste, also pictures"},
+		{"conversation", "editor", &k.Editor, "ctrl+g", "edit in $EDITOR"},
+		{"conversation", "paste", &k.Paste, "ctrl+v", "paste text or an image"},
 		{"conversation", "detach", &k.Detach, "ctrl+x", "remove the last attachment"},
 		{"conversation", "earlier", &k.Earlier, "alt+p", "earlier message"},
 		{"conversation", "later", &k.Later, "alt+n", "later message"},
 
-		{"selected message", "up", &k.Up, "up k", "message before"},
-		{"selected message", "down", &k.Down, "down j", "message after"},
+		{"selected message", "up", &k.Up, "up k", "previous message"},
+		{"selected message", "down", &k.Down, "down j", "next message"},
 		{"selected message", "copy", &k.Copy, "y", "copy"},
 		{"selected message", "edit", &k.Edit, "e", "edit"},
 		{"selected message", "again", &k.Again, "r", "again"},
-		{"selected message", "older_version", &k.OlderVersion, "left h", "version before"},
-		{"selected message", "newer_version", &k.NewerVersion, "right l", "version after"},
+		{"selected message", "older_version", &k.OlderVersion, "left h", "older version"},
+		{"selected message", "newer_version", &k.NewerVersion, "right l", "newer version"},
 		{"selected message", "fold", &k.Fold, "space", "fold"},
 		{"selected message", "save", &k.Save, "s", "save"},
 		{"selected message", "back", &k.Back, "esc", "back"},
@@ -107,13 +107,12 @@ func (k *Keymap) Named() []NamedKey {
 		{"writing", "delete_word", &k.DeleteWord, "ctrl+w alt+backspace", "delete word"},
 		{"writing", "delete_to_start", &k.DeleteToStart, "ctrl+u", "delete to line start"},
 		{"writing", "delete_to_end", &k.DeleteToEnd, "ctrl+k", "delete to line end"},
-		{"writing", "yank", &k.Yank, "ctrl+y", "insert what was deleted"},
+		{"writing", "yank", &k.Yank, "ctrl+y", "insert the deleted text"},
 	}...)
 }
 
-// NewKeymap makes the keys, with those that the person has set: for the name of a
-// binding, its keys in place of the usual ones. No keys at all unbind it. Names
-// that are unknown come back.
+// NewKeymap returns the keys, with the user's keys in place of the defaults. An empty list
+// unbinds a key. It also returns the unknown names.
 func NewKeymap(set map[string]config.Keys, modes []string) (*Keymap, []string) {
 	k := &Keymap{Modes: make([]key.Binding, len(modes)), modes: modes}
 	unknown := make(map[string]bool, len(set))
@@ -122,8 +121,8 @@ func NewKeymap(set map[string]config.Keys, modes []string) (*Keymap, []string) {
 	}
 	for _, n := range k.Named() {
 		keys := strings.Fields(n.keys)
-		if own, ok := set[n.name]; ok {
-			keys = own
+		if custom, ok := set[n.name]; ok {
+			keys = custom
 			delete(unknown, n.name)
 		}
 		*n.Binding = key.NewBinding(key.WithKeys(keys...), key.WithHelp(KeyName(keys), n.Help))
@@ -139,7 +138,7 @@ func NewKeymap(set map[string]config.Keys, modes []string) (*Keymap, []string) {
 	return k, names
 }
 
-// KeyName is how keys are told to people: the first of them, in short.
+// KeyName returns the first key in short, for display.
 func KeyName(keys []string) string {
 	if len(keys) == 0 {
 		return ""
@@ -149,14 +148,14 @@ func KeyName(keys []string) string {
 
 var arrows = strings.NewReplacer("pgup", "pgup", "pgdown", "pgdn", "up", "↑", "down", "↓", "left", "←", "right", "→")
 
-// A Hint is a binding that works at this moment, with words that may be more to
-// the point than the general ones.
+// A Hint is a key that works now, with words that may be more specific than those of the
+// binding.
 type Hint struct {
 	key.Binding
-	Words string // "": the binding's own
+	Words string // "": the binding's help
 }
 
-// Hints are bindings with their own words.
+// Hints returns bindings with their own words.
 func Hints(bindings ...key.Binding) []Hint {
 	list := make([]Hint, len(bindings))
 	for i, b := range bindings {
@@ -167,7 +166,7 @@ func Hints(bindings ...key.Binding) []Hint {
 
 func (h Hint) String() string { return h.Help().Key + " " + h.Action() }
 
-// Action says what the key does.
+// Action describes what the key does.
 func (h Hint) Action() string {
 	if h.Words != "" {
 		return h.Words
@@ -175,10 +174,10 @@ func (h Hint) Action() string {
 	return h.Help().Desc
 }
 
-// HintSeparator stands between two hints of a foot.
+// HintSeparator separates hints in the footer.
 const HintSeparator = " · "
 
-// FitHints are the hints that a foot of a width shows.
+// FitHints returns the hints that fit a width.
 func FitHints(list []Hint, width int) []Hint {
 	var shown []Hint
 	used := -Width(HintSeparator)
@@ -194,7 +193,7 @@ func FitHints(list []Hint, width int) []Hint {
 	return shown
 }
 
-// JoinHints are hints as the foot shows them, as many as fit.
+// JoinHints returns the hints that fit a width as text.
 func JoinHints(list []Hint, width int) string {
 	var texts []string
 	for _, h := range FitHints(list, width) {
@@ -203,7 +202,7 @@ func JoinHints(list []Hint, width int) string {
 	return strings.Join(texts, HintSeparator)
 }
 
-// Actions are what the keys that work do.
+// Actions returns what the enabled keys do.
 func Actions(list []Hint) []string {
 	var actions []string
 	for _, h := range list {
@@ -214,16 +213,16 @@ func Actions(list []Hint) []string {
 	return actions
 }
 
-// NewBinding is a key that is no letter of a filter: what a list's row can be done to.
+// NewBinding returns a binding that is not configurable.
 func NewBinding(keys, words string) key.Binding {
 	list := strings.Fields(keys)
 	return key.NewBinding(key.WithKeys(list...), key.WithHelp(KeyName(list), words))
 }
 
-// A Key is a key press as text editing sees it.
+// A Key is a key press for text editing.
 type Key struct {
 	Name string // such as ctrl+p
-	Text string // that it inserts; "": none
+	Text string // inserted text; "": none
 }
 
 func (k Key) String() string { return k.Name }
@@ -236,18 +235,17 @@ func KeyOf(k tea.KeyPressMsg) Key {
 	return Key{k.String(), k.Text}
 }
 
-// Matches reports whether a key is one of the bindings'.
+// Matches reports whether a key belongs to one of the bindings.
 func Matches(k fmt.Stringer, bindings ...key.Binding) bool { return key.Matches(k, bindings...) }
 
-// namedKeys are the keys whose names are more than their letter.
+// namedKeys are the keys with names longer than a letter.
 var namedKeys = map[string]rune{
 	"enter": tea.KeyEnter, "esc": tea.KeyEscape, "tab": tea.KeyTab, "space": tea.KeySpace, "backspace": tea.KeyBackspace, "delete": tea.KeyDelete,
 	"up": tea.KeyUp, "down": tea.KeyDown, "left": tea.KeyLeft, "right": tea.KeyRight,
 	"home": tea.KeyHome, "end": tea.KeyEnd, "pgup": tea.KeyPgUp, "pgdown": tea.KeyPgDown, "f1": tea.KeyF1, "f2": tea.KeyF2,
 }
 
-// KeyPress is the press of a key by its name, such as ctrl+p: what String says of
-// the press.
+// KeyPress returns the press of a key such as ctrl+p.
 func KeyPress(name string) tea.KeyPressMsg {
 	var k tea.KeyPressMsg
 	for {

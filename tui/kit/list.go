@@ -6,57 +6,55 @@ import (
 	tea "charm.land/bubbletea/v2"
 )
 
-// A List is the shape that every list has: a filter, rows of one line, something
-// about the chosen row below them. Who has it sets rows, decides what the filter
-// means, and handles the keys that the list passes.
+// A List has a filter, rows of one line, and details of the selected row. Its owner sets the
+// rows, applies the filter, and handles the keys that the list ignores.
 type List struct {
 	Look   *Look
 	Filter Editor
-	// FilterOnSlash says that letters are the caller's keys until / begins the filter.
-	// Otherwise the filter takes them at once.
+	// FilterOnSlash starts the filter with /. Otherwise letters go to the filter at once.
 	FilterOnSlash bool
 	Filtering     bool
 
 	Intro, Outro []string // above and below the rows
-	Empty        []string // in place of rows: why there are none, and how to get some
-	AlignRight   []bool   // columns that are aligned at the right
-	// Detail draws what is known about a row, at most a third of the space.
+	Empty        []string // in place of rows: why the list is empty, and what to do
+	AlignRight   []bool   // of each column
+	// Detail draws the details of a row, at most a third of the space.
 	Detail func(row, width int) []string
 
 	Rows          []Row
-	Selected      int // of rows
-	top           int // the first row that is shown
+	Selected      int // a row
+	top           int // the first visible row
 	Width, height int
 }
 
 // A Row is one line of a list.
 type Row struct {
-	Group  string                 // stands above the first of the rows that have it
-	Cells  []string               // plain text; those at the end give way first
-	Marks  []Span                 // what matched in the first cell
-	Dim    bool                   // it cannot be chosen, or not at this moment
-	Rest   func(width int) string // what follows the cells, whatever the columns; may be nil
-	Spoken string                 // what follows them where rows are told, as often as it changes
+	Group  string                 // shown above the first row of the group
+	Cells  []string               // plain text; the last ones are cut first
+	Marks  []Span                 // matches
+	Dim    bool                   // not available, or not now
+	Rest   func(width int) string // drawn after the cells; may be nil
+	Spoken string                 // printed after the cells in the plain interface
 }
 
-// A ListChange is what a key did to a list.
+// A ListChange is the effect of a key on a list.
 type ListChange struct {
 	Handled  bool
-	Filtered bool // the filter is another
+	Filtered bool // the filter changed
 }
 
-// SetRows sets the rows and keeps the choice where it is, as far as there are rows.
+// SetRows sets the rows and keeps the selected index if possible.
 func (l *List) SetRows(rows []Row) {
 	l.Rows = rows
 	l.Select(l.Selected)
 }
 
-// Select makes a row the chosen one.
+// Select selects a row.
 func (l *List) Select(i int) {
 	l.Selected = max(0, min(i, len(l.Rows)-1))
 }
 
-// SelectedRow is the chosen row's place, false when there is none.
+// SelectedRow returns the selected row, false if the list is empty.
 func (l *List) SelectedRow() (int, bool) { return l.Selected, l.Selected < len(l.Rows) }
 
 // Typing reports whether letters go to the filter.
@@ -90,15 +88,15 @@ func (l *List) Press(k tea.KeyPressMsg) ListChange {
 			l.Filtering = true
 			return ListChange{Handled: true}
 		}
-		return l.write(k)
+		return l.typeFilter(k)
 	default:
-		return l.write(k)
+		return l.typeFilter(k)
 	}
 	return ListChange{Handled: true}
 }
 
-// write gives a key to the filter.
-func (l *List) write(k tea.KeyPressMsg) ListChange {
+// typeFilter passes a key to the filter.
+func (l *List) typeFilter(k tea.KeyPressMsg) ListChange {
 	if !l.Typing() {
 		return ListChange{}
 	}
@@ -106,10 +104,10 @@ func (l *List) write(k tea.KeyPressMsg) ListChange {
 	if !l.Filter.Press(KeyOf(k), l.Look.Keys) {
 		return ListChange{}
 	}
-	return l.wrote(before)
+	return l.filtered(before)
 }
 
-func (l *List) wrote(before string) ListChange {
+func (l *List) filtered(before string) ListChange {
 	if l.Filter.Text == before {
 		return ListChange{Handled: true}
 	}
@@ -123,10 +121,10 @@ func (l *List) Paste(text string) ListChange {
 	}
 	before := l.Filter.Text
 	l.Filter.Insert(text)
-	return l.wrote(before)
+	return l.filtered(before)
 }
 
-// Resize also scrolls to the chosen row, so it is to be called after a change.
+// Resize also scrolls to the selected row. Call it after each change.
 func (l *List) Resize(width, height int) {
 	l.Width, l.height = width, height
 	l.Filter.SingleLine = true
@@ -139,7 +137,7 @@ func (l *List) Resize(width, height int) {
 	for l.top < l.Selected && l.linesTo(l.Selected) > space {
 		l.top++
 	}
-	// Rows above that fit are shown, rather than nothing below the last one.
+	// Fill the space: show rows above rather than empty lines below.
 	for l.top > 0 {
 		l.top--
 		if l.linesTo(len(l.Rows)-1) > space {
@@ -149,30 +147,30 @@ func (l *List) Resize(width, height int) {
 	}
 }
 
-// linesTo counts the lines from the first row that is shown to another, up to a
-// few more than there are.
+// linesTo counts the lines from the first visible row to another, at most a few more than the
+// height.
 func (l *List) linesTo(last int) int {
 	n := 0
 	for i := l.top; i <= last && n <= l.height; i++ {
 		n++
-		if l.headed(i) {
+		if l.startsGroup(i) {
 			n += 1 + min(1, i-l.top)
 		}
 	}
 	return n
 }
 
-// headed reports whether a group's name stands above a row.
-func (l *List) headed(i int) bool {
+// startsGroup reports whether the group's name is shown above a row.
+func (l *List) startsGroup(i int) bool {
 	return l.Rows[i].Group != "" && (i == l.top || l.Rows[i-1].Group != l.Rows[i].Group)
 }
 
-// space is the lines there are for rows.
+// space returns the lines for rows.
 func (l *List) space() int {
 	return max(1, l.height-len(l.above())-len(l.below()))
 }
 
-// above are the lines before the rows.
+// above returns the lines before the rows.
 func (l *List) above() []string {
 	_, width := Column(l.Width)
 	lines := []string{""}
@@ -197,21 +195,21 @@ func (l *List) filterLine() string {
 	return l.Look.Theme.Accent.Render("/ ") + text
 }
 
-// below are the lines after the rows: as many as leave room for a few of those.
+// below returns the lines after the rows that leave room for some rows.
 func (l *List) below() []string {
-	lines := l.about()
+	lines := l.detailLines()
 	free := l.height - len(l.above()) - min(len(l.Rows), max(5, l.height/2))
 	if len(lines) > free {
 		lines = lines[:max(0, free)]
 		if len(lines) == 1 {
-			return nil // only the empty one
+			return nil // only the separator
 		}
 	}
 	return lines
 }
 
-// about are the lines that there should be after the rows.
-func (l *List) about() []string {
+// detailLines returns the details of the selected row and the outro.
+func (l *List) detailLines() []string {
 	_, width := Column(l.Width)
 	var lines []string
 	if i, ok := l.SelectedRow(); ok && l.Detail != nil {
@@ -260,7 +258,7 @@ func (l *List) drawRows(width int) []string {
 	widths := l.widths(width)
 	var lines []string
 	for i := l.top; i < len(l.Rows) && len(lines) < space; i++ {
-		if l.headed(i) {
+		if l.startsGroup(i) {
 			if i > l.top {
 				lines = append(lines, "")
 			}
@@ -271,11 +269,10 @@ func (l *List) drawRows(width int) []string {
 	return lines[:min(len(lines), space)]
 }
 
-// ColumnGap is the columns of space between those of a list.
+// ColumnGap is the space between columns.
 const ColumnGap = 2
 
-// widths gives the shown rows' columns their widths: what they need as long as
-// there is room, which the first takes before the others.
+// widths returns the widths of the columns. Earlier columns get their space first.
 func (l *List) widths(width int) []int {
 	var widths []int
 	for _, r := range l.Rows[l.top:min(len(l.Rows), l.top+l.height)] {
@@ -300,14 +297,10 @@ func (l *List) widths(width int) []int {
 func (l *List) draw(i int, widths []int) string {
 	r := l.Rows[i]
 	_, columns := Column(l.Width)
-	style, mark := l.Look.Theme.Text, "  "
-	if r.Dim {
+	mark, style := l.Look.Theme.Row(i == l.Selected)
+	if r.Dim && i != l.Selected {
 		style = l.Look.Theme.Muted
 	}
-	if i == l.Selected {
-		style, mark = l.Look.Theme.Selected, l.Look.Theme.Accent.Render("❯ ")
-	}
-	plain := func(s string) string { return style.Render(s) }
 	var b strings.Builder
 	b.WriteString(mark)
 	for c, text := range r.Cells {
@@ -325,7 +318,7 @@ func (l *List) draw(i int, widths []int) string {
 		}
 		switch {
 		case c == 0 && len(r.Marks) > 0 && short == text:
-			b.WriteString(Highlight(text, r.Marks, func(s string) string { return l.Look.Theme.Match.Render(s) }, plain))
+			b.WriteString(Highlight(text, r.Marks, l.Look.Theme.Match.Render, style.Render))
 		case c == 0 || r.Dim:
 			b.WriteString(style.Render(short))
 		default:
@@ -340,12 +333,11 @@ func (l *List) draw(i int, widths []int) string {
 	return strings.TrimRight(b.String(), " ")
 }
 
-// Click chooses the row at a line of the body; true when it was chosen before,
-// which is a second click.
+// Click selects the row at a line of the body. again reports a second click on it.
 func (l *List) Click(y int) (chosen, again bool) {
 	at := len(l.above())
 	for i := l.top; i < len(l.Rows); i++ {
-		if l.headed(i) {
+		if l.startsGroup(i) {
 			at += 1 + min(1, i-l.top)
 		}
 		if at == y {

@@ -8,10 +8,10 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// listedRows is how many rows of a list are told at once.
-const listedRows = 20
+// describedRows is how many rows are printed at once.
+const describedRows = 20
 
-// Describe is the list in lines that are read one by one.
+// Describe returns the list as lines for the plain interface.
 func (l *List) Describe(actions []string) string {
 	var b strings.Builder
 	for _, s := range l.Intro {
@@ -21,7 +21,7 @@ func (l *List) Describe(actions []string) string {
 		fmt.Fprintf(&b, "Filtered by %q.\n", l.Filter.Text)
 	}
 	group := ""
-	for i, r := range l.Rows[:min(len(l.Rows), listedRows)] {
+	for i, r := range l.Rows[:min(len(l.Rows), describedRows)] {
 		if r.Group != group {
 			group = r.Group
 			b.WriteString(Sentence(group) + "\n")
@@ -34,8 +34,8 @@ func (l *List) Describe(actions []string) string {
 		}
 		fmt.Fprintf(&b, "%d. %s\n", i+1, strings.Join(filled, ", "))
 	}
-	if rest := len(l.Rows) - listedRows; rest > 0 {
-		fmt.Fprintf(&b, "And %d more; words narrow the list.\n", rest)
+	if rest := len(l.Rows) - describedRows; rest > 0 {
+		fmt.Fprintf(&b, "And %d more; type words to filter.\n", rest)
 	}
 	if len(l.Rows) == 0 {
 		b.WriteString(strings.Join(l.Empty, "\n") + "\n")
@@ -43,6 +43,6 @@ func (l *List) Describe(actions []string) string {
 	for _, s := range l.Outro {
 		b.WriteString(s + "\n")
 	}
-	fmt.Fprintf(&b, "A number chooses, words filter, an empty line goes back. Also, with a number: %s.", strings.Join(actions, ", "))
+	fmt.Fprintf(&b, "A number chooses, words filter, an empty line goes back. Actions, before a number: %s.", strings.Join(actions, ", "))
 	return b.String()
 }

@@ -15,7 +15,7 @@ func listOf(t *testing.T, n int) *List {
 	l := &List{Look: newLook(t), Empty: []string{"There is nothing."}}
 	var rows []Row
 	for i := range n {
-		rows = append(rows, Row{Group: fmt.Sprintf("group %d", i/3), Cells: []string{fmt.Sprintf("row %d", i), "about it"}})
+		rows = append(rows, Row{Group: fmt.Sprintf("group %d", i/3), Cells: []string{fmt.Sprintf("row %d", i), "details"}})
 	}
 	l.SetRows(rows)
 	return l

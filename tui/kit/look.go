@@ -5,30 +5,27 @@ import (
 	"github.com/bise-sh/bise/render/markdown"
 )
 
-// A Look is how screens draw and which keys they know. It belongs to the
-// goroutine that runs the program. Theme is replaced when the user chooses
-// another one: read it while drawing, and draw again what was kept for another
-// Theme.
+// A Look has the theme and the keys of screens. Only the goroutine that runs the program uses
+// it. Theme is replaced when the user changes it: read it while drawing, and draw again what
+// was cached for another Theme.
 type Look struct {
 	Theme    *Theme
 	Keys     *Keymap
 	Settings config.Interface
 
-	modes    []string        // whose keys Keys has
-	terminal Shade           // the background of the terminal itself
-	source   bool            // mathematics is shown as the model wrote it
+	modes    []string        // for Keys
+	terminal Shade           // the terminal's background
+	source   bool            // show LaTeX source
 	style    *markdown.Style // of answers; nil: the theme's
 }
 
-// NewLook returns the look that settings describe. unknown has the names of keys
-// that do not exist.
+// NewLook returns the look for settings, and the unknown names of keys in them.
 func NewLook(s config.Interface, modes []string) (l *Look, unknown []string) {
 	l = &Look{modes: modes}
 	return l, l.Apply(s)
 }
 
-// Apply puts settings into effect. It returns the names of keys that do not
-// exist.
+// Apply applies settings. It returns the unknown names of keys.
 func (l *Look) Apply(s config.Interface) (unknown []string) {
 	repaint := l.Theme == nil || l.Settings.Theme != s.Theme
 	l.Settings = s
@@ -39,19 +36,19 @@ func (l *Look) Apply(s config.Interface) (unknown []string) {
 	return unknown
 }
 
-// SetBackground takes the shade of the terminal's background.
+// SetBackground sets the shade of the terminal's background.
 func (l *Look) SetBackground(s Shade) {
 	l.terminal = s
 	l.repaint()
 }
 
-// ToggleSource switches between drawn mathematics and its source.
+// ToggleSource switches between rendered mathematics and its source.
 func (l *Look) ToggleSource() {
 	l.source = !l.source
 	l.repaint()
 }
 
-// SetStyle takes the style of answers. Nil means the theme's own.
+// SetStyle sets the style of answers. Nil means the theme's style.
 func (l *Look) SetStyle(s *markdown.Style) {
 	l.style = s
 	l.repaint()

@@ -6,14 +6,14 @@ import (
 	"unicode/utf8"
 )
 
-// Match reports whether the letters of a filter stand in a text in their order,
-// whatever their case, how well, and where. Letters that follow one another or
-// begin a word count more, and so does an early and a short match.
+// Match reports whether a text has the letters of a filter in order, ignoring case. It returns
+// a score and the matching parts. Consecutive letters, starts of words, early matches and
+// short texts score higher.
 func Match(filter, text string) (score int, marks []Span, ok bool) {
 	if filter == "" {
 		return 0, nil, true
 	}
-	// A run of letters as it was typed is what people mean most often.
+	// A contiguous match is most likely what the user means.
 	if i := IndexFold(text, filter); i >= 0 {
 		score = 100 + 8*utf8.RuneCountInString(filter) - min(i, 40) - min(len(text)/8, 20)
 		if i == 0 || !letterBefore(text, i) {
@@ -48,12 +48,12 @@ func Match(filter, text string) (score int, marks []Span, ok bool) {
 	return score - min(len(text)/8, 20), marks, true
 }
 
-// IndexFold is where a text has another, whatever the case of ASCII letters.
+// IndexFold is strings.Index that ignores the case of letters.
 func IndexFold(text, part string) int {
 	if len(part) > len(text) {
 		return -1
 	}
-	first := part[0] | 0x20 // of a letter the small one
+	first := part[0] | 0x20 // lower-case if it is a letter
 	for i := 0; i+len(part) <= len(text); i++ {
 		if c := text[i]; c < utf8.RuneSelf && c|0x20 != first && part[0] < utf8.RuneSelf {
 			continue
@@ -70,8 +70,27 @@ func letterBefore(text string, i int) bool {
 	return i > 0 && kindOf(r) == 1
 }
 
-// Highlight styles parts of a text; on and off are what surrounds them.
-func Highlight(text string, marks []Span, on, plain func(string) string) string {
+// A Found is an item that matches a filter.
+type Found[T any] struct {
+	Item  T
+	Marks []Span
+	score int
+}
+
+// Filter returns the items whose text matches a filter, the best first.
+func Filter[T any](items []T, filter string, text func(T) string) []Found[T] {
+	var list []Found[T]
+	for _, item := range items {
+		if score, marks, ok := Match(filter, text(item)); ok {
+			list = append(list, Found[T]{item, marks, score})
+		}
+	}
+	SortBy(list, func(f Found[T]) int { return -f.score })
+	return list
+}
+
+// Highlight draws text with plain, and its marks with marked: methods of lipgloss styles.
+func Highlight(text string, marks []Span, marked, plain func(...string) string) string {
 	var b strings.Builder
 	at := 0
 	for _, m := range marks {
@@ -81,7 +100,7 @@ func Highlight(text string, marks []Span, on, plain func(string) string) string 
 		if m.From > at {
 			b.WriteString(plain(text[at:m.From]))
 		}
-		b.WriteString(on(text[m.From:m.To]))
+		b.WriteString(marked(text[m.From:m.To]))
 		at = m.To
 	}
 	if at < len(text) {

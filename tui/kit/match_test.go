@@ -22,7 +22,7 @@ func TestMatch(t *testing.T) {
 		_, marks, ok := Match(tt.filter, tt.text)
 		got := ""
 		if ok {
-			got = Highlight(tt.text, marks, func(s string) string { return "[" + s + "]" }, func(s string) string { return s })
+			got = Highlight(tt.text, marks, func(s ...string) string { return "[" + s[0] + "]" }, func(s ...string) string { return s[0] })
 		}
 		if got != tt.want {
 			t.Errorf("%q in %q: %q, want %q", tt.filter, tt.text, got, tt.want)
@@ -57,7 +57,7 @@ func FuzzMatch(f *testing.F) {
 		if !ok {
 			return
 		}
-		same := func(s string) string { return s }
+		same := func(s ...string) string { return s[0] }
 		if got := Highlight(text, marks, same, same); got != text {
 			t.Errorf("%q in %q: marked, it is %q", filter, text, got)
 		}

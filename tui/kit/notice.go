@@ -11,12 +11,12 @@ import (
 	"github.com/bise-sh/bise/render/term"
 )
 
-// A Notice is a message of one line that stops nobody. It stands in the footer
-// until the next key, or, when it stays, until esc or another notice.
+// A Notice is a one-line message in the footer. It disappears at the next key, or, if it
+// stays, at esc or the next notice.
 type Notice struct {
 	Text  string
 	Stays bool
-	// The key that changes what happened, its action, and the name of that.
+	// A key, its action and the name of the action, such as undo.
 	Key, Word string
 	Do        tea.Cmd
 }
@@ -24,15 +24,15 @@ type Notice struct {
 // Notify shows a notice.
 type Notify func(Notice)
 
-// Say shows a text.
-func (n Notify) Say(text string) { n(Notice{Text: OneLine(text)}) }
+// Info shows a text.
+func (n Notify) Info(text string) { n(Notice{Text: OneLine(text)}) }
 
-// Undo shows what was done. The key u undoes it while the notice is shown.
+// Undo shows what was done. The key u undoes it while the notice is visible.
 func (n Notify) Undo(text string, undo tea.Cmd) {
 	n(Notice{Text: OneLine(text), Key: "u", Word: "undo", Do: undo})
 }
 
-// Error shows an error that does not end anything.
+// Error shows an error.
 func (n Notify) Error(err error) {
 	if errors.Is(err, context.Canceled) {
 		return
@@ -41,15 +41,14 @@ func (n Notify) Error(err error) {
 	n(Notice{Text: OneLine(strings.TrimSpace(msg + " " + advice)), Stays: true})
 }
 
-// Explain returns the two sentences that describe an error: what went wrong, and
-// what to do, which may be empty.
+// Explain returns an error's message and advice as sentences. The advice may be empty.
 func Explain(err error) (msg, advice string) {
 	msg, advice = fault.Explain(err)
 	return Sentence(term.Clean(msg)), term.Clean(advice)
 }
 
-// Sentence begins s with a capital letter, if it begins with a word, and ends it
-// with a full stop.
+// Sentence starts s with a capital letter, if it starts with a word, and ends it with a full
+// stop.
 func Sentence(s string) string {
 	s = strings.TrimSpace(s)
 	if word, _, _ := strings.Cut(s, " "); word != "" && strings.Trim(word, "abcdefghijklmnopqrstuvwxyz") == "" {

@@ -4,19 +4,19 @@ import (
 	tea "charm.land/bubbletea/v2"
 )
 
-// A Popup helps with a word that is being written. It lies above the composer.
+// A Popup completes the word before the cursor. It is shown above the composer.
 type Popup interface {
-	// Typed takes the word as it is by now.
+	// Typed sets the word.
 	Typed(word string) tea.Cmd
-	// Press takes the keys that choose; others go to the text.
+	// Press handles the keys that choose; other keys go to the text.
 	Press(tea.KeyPressMsg) Outcome
 	View(width, height int) []string
 }
 
-// PopupRows is the most that a popup has.
+// PopupRows is the maximum height of a popup.
 const PopupRows = 8
 
-// MoveChoice is where a key moves the choice among n; false when it does not.
+// MoveChoice returns the choice among n after a key; false if the key does not move it.
 func MoveChoice(k tea.KeyPressMsg, chosen, n int) (int, bool) {
 	switch k.String() {
 	case "up", "ctrl+p":
@@ -32,7 +32,7 @@ func MoveChoice(k tea.KeyPressMsg, chosen, n int) (int, bool) {
 	return (chosen + n) % n, true
 }
 
-// FirstVisible is the first of n that is shown so that the chosen one is, in a height.
+// FirstVisible returns the first visible row of n, so that the chosen one is visible.
 func FirstVisible(chosen, n, height int) int {
 	return max(0, min(chosen-height/2, n-height))
 }

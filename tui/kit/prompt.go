@@ -9,14 +9,13 @@ type Prompt struct {
 	look *Look
 	Editor
 	heading, question string
-	verb              string // what enter does
+	verb              string // for enter
 	done              func(text string) Outcome
 
 	width int
 }
 
-// NewPrompt asks a question, with text as the answer to begin with. done says what
-// follows from the answer.
+// NewPrompt returns a prompt with text as the initial answer. done handles the answer.
 func NewPrompt(look *Look, heading, question, text, verb string, done func(string) Outcome) *Prompt {
 	p := &Prompt{look: look, heading: heading, question: question, verb: verb, done: done}
 	p.SingleLine = true
@@ -77,10 +76,10 @@ func (p *Prompt) View() ([]string, *tea.Cursor) {
 	return Indent(lines, left-2), tea.NewCursor(left+x, y)
 }
 
-// Question returns what is asked, for [Asker].
+// Question implements [Asker].
 func (p *Prompt) Question() (question, answer string) { return p.question, p.Text }
 
-// Answer closes the prompt with a text.
+// Answer implements [Asker]: it closes the prompt.
 func (p *Prompt) Answer(text string) Outcome {
 	p.SetText(text)
 	o := p.done(p.Text)

@@ -9,8 +9,8 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// A Selection is what the mouse is dragged over, as a terminal would select it if
-// the mouse were its own. It goes with the next key.
+// A Selection is the text selected with the mouse, as a terminal would select it. The next key
+// clears it.
 type Selection struct {
 	from, to point
 	Begun    bool // the button is down
@@ -32,7 +32,7 @@ func (s *Selection) Extend(at tea.Mouse) {
 
 func (s *Selection) Dragged() bool { return s.from != s.to }
 
-// span is the part of a row that is selected, in cells; ok is false when none is.
+// span returns the selected part of a row in cells; ok is false if there is none.
 func (s *Selection) span(y int) (from, to int, ok bool) {
 	a, b := s.from, s.to
 	if b.y < a.y || b.y == a.y && b.x < a.x {
@@ -48,7 +48,7 @@ func (s *Selection) span(y int) (from, to int, ok bool) {
 	return from, to, s.Dragged() && y >= a.y && y <= b.y
 }
 
-// Mark shows in a frame's lines what is selected.
+// Mark highlights the selection in the lines of a frame.
 func (s *Selection) Mark(lines []string) {
 	reverse := lipgloss.NewStyle().Reverse(true)
 	for y, line := range lines {
@@ -61,9 +61,9 @@ func (s *Selection) Mark(lines []string) {
 	}
 }
 
-// Text is what is selected, without the margin that all its lines have.
+// Text returns the selected text without the common margin of its lines.
 func (s *Selection) Text(lines []string) string {
-	var picked []string
+	var texts []string
 	margin := math.MaxInt
 	for y, line := range lines {
 		from, to, ok := s.span(y)
@@ -74,10 +74,10 @@ func (s *Selection) Text(lines []string) string {
 		if indent := len(text) - len(strings.TrimLeft(text, " ")); text != "" {
 			margin = min(margin, from+indent)
 		}
-		picked = append(picked, strings.Repeat(" ", from)+text)
+		texts = append(texts, strings.Repeat(" ", from)+text)
 	}
-	for i, text := range picked {
-		picked[i] = text[min(margin, len(text)):]
+	for i, text := range texts {
+		texts[i] = text[min(margin, len(text)):]
 	}
-	return strings.Trim(strings.Join(picked, "\n"), "\n")
+	return strings.Trim(strings.Join(texts, "\n"), "\n")
 }

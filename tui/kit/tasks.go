@@ -5,16 +5,16 @@ import (
 	"sync"
 )
 
-// Tasks are what runs in the background. They end with the interface.
+// Tasks runs work in the background that ends with the interface.
 type Tasks struct {
-	ctx     context.Context // a tea.Cmd takes no argument, so it is kept here
+	ctx     context.Context // a field because a tea.Cmd has no arguments
 	running sync.WaitGroup
 }
 
 // NewTasks returns a Tasks whose work ends with ctx.
 func NewTasks(ctx context.Context) *Tasks { return &Tasks{ctx: ctx} }
 
-// Context ends with the interface. It is for commands.
+// Context returns a context for commands. It ends with the interface.
 func (t *Tasks) Context() context.Context { return t.ctx }
 
 // Go runs f in a goroutine that [Tasks.Wait] waits for.

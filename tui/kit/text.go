@@ -7,14 +7,14 @@ import (
 	"charm.land/lipgloss/v2"
 	"github.com/charmbracelet/x/ansi"
 
+	"github.com/bise-sh/bise/render/markdown"
 	"github.com/bise-sh/bise/render/term"
-	"github.com/bise-sh/bise/units"
 )
 
-// Width is how many columns a styled text takes.
+// Width returns the columns of a styled text.
 func Width(s string) int { return ansi.StringWidth(s) }
 
-// Truncate shortens a styled text to a width, and marks that it did.
+// Truncate shortens a styled text to a width, with an ellipsis.
 func Truncate(s string, width int) string {
 	if width <= 0 {
 		return ""
@@ -22,14 +22,14 @@ func Truncate(s string, width int) string {
 	return ansi.Truncate(s, width, "…")
 }
 
-// Pad is a text cut or filled up with spaces to a width.
+// Pad truncates or pads a text to a width.
 func Pad(s string, width int) string {
 	s = Truncate(s, width)
 	return s + strings.Repeat(" ", max(0, width-Width(s)))
 }
 
-// Spread puts one text at the left and one at the right end of a line. The left
-// one is cut first.
+// Spread puts one text at the left end and one at the right end of a line. It truncates the
+// left one first.
 func Spread(left, right string, width int) string {
 	right = Truncate(right, width)
 	free := width - Width(right)
@@ -43,7 +43,7 @@ func Spread(left, right string, width int) string {
 	return left + strings.Repeat(" ", max(1, width-Width(left)-Width(right))) + right
 }
 
-// Indent puts spaces before each line.
+// Indent indents lines that are not empty.
 func Indent(lines []string, by int) []string {
 	space := strings.Repeat(" ", max(0, by))
 	out := make([]string, len(lines))
@@ -55,13 +55,12 @@ func Indent(lines []string, by int) []string {
 	return out
 }
 
-// Wrap breaks plain text from outside into lines of at most so many columns.
+// Wrap breaks plain text from outside into lines of a width.
 func Wrap(s string, width int) []string {
-	s = strings.ReplaceAll(term.Clean(s), "\t", "    ")
-	return strings.Split(ansi.Wrap(s, max(1, width), ""), "\n")
+	return strings.Split(ansi.Wrap(markdown.ExpandTabs(term.Clean(s)), max(1, width), ""), "\n")
 }
 
-// StyleLines puts a style on each line.
+// StyleLines styles each line.
 func StyleLines(style lipgloss.Style, lines []string) []string {
 	for i, line := range lines {
 		lines[i] = style.Render(line)
@@ -69,19 +68,18 @@ func StyleLines(style lipgloss.Style, lines []string) []string {
 	return lines
 }
 
-// OneLine is text from outside as it fits in a row of a list.
+// OneLine returns text from outside as one line.
 func OneLine(s string) string {
 	return strings.Join(strings.Fields(term.Clean(s)), " ")
 }
 
-// WideColumns is the width from which on there is room for more than the
-// essentials.
+// WideColumns is the minimum width for more than the essentials.
 const WideColumns = 60
 
-// MaxColumns is the most columns that body text takes, for the eye's sake.
+// MaxColumns is the maximum width of body text, for readability.
 const MaxColumns = 100
 
-// Column is where body text stands: its left edge and its width.
+// Column returns the left edge and the width of body text.
 func Column(width int) (left, columns int) {
 	margin := 3
 	if width < 60 {
@@ -91,19 +89,12 @@ func Column(width int) (left, columns int) {
 	return (width - columns) / 2, columns
 }
 
-// ProgressLine puts a bar between two texts, as long as there is room for it.
+// ProgressLine puts a bar between two texts, if it fits.
 func ProgressLine(text string, share float64, after string, width int) string {
-	if after != "" {
-		after = "  " + after
-	}
-	room := min(24, width-Width(text)-Width(after)-1)
-	if room < 4 {
-		return Truncate(text+after, width)
-	}
-	return text + " " + units.Bar(share, room) + after
+	return Truncate(term.ProgressLine(text, share, after, width), width)
 }
 
-// LineCount is how many lines a text has, the last one with or without its end.
+// LineCount returns the number of lines; a newline at the end does not start another.
 func LineCount(s string) int {
 	if s == "" {
 		return 0
@@ -111,8 +102,7 @@ func LineCount(s string) int {
 	return strings.Count(strings.TrimSuffix(s, "\n"), "\n") + 1
 }
 
-// RelativePath returns path as users write it in a folder: relative if it is
-// inside.
+// RelativePath returns path relative to folder if it is inside.
 func RelativePath(folder, path string) string {
 	if rel, err := filepath.Rel(folder, path); err == nil && filepath.IsLocal(rel) {
 		return rel

@@ -9,14 +9,14 @@ import (
 	"github.com/bise-sh/bise/render/markdown"
 )
 
-// A palette is the colours of a theme on a dark or a light background. Body text
-// has the terminal's own colour. Contrast with black, or white, is at least 4.5:1
-// for all of them (WCAG 2.2, 1.4.3).
+// A palette has the colours of a theme on a dark or a light background. Body text has the
+// terminal's colour. All have a contrast of at least 4.5:1 with black or white (WCAG 2.2,
+// 1.4.3).
 type palette struct {
-	accent               [3]color.Color // a gradient, from the left
-	muted, border        color.Color
-	okay, warn, alarming color.Color
-	code                 string // a style of chroma
+	accent          [3]color.Color // from left to right
+	muted, border   color.Color
+	ok, warn, alert color.Color
+	code            string // a chroma style
 }
 
 func rgb(v uint32) color.Color {
@@ -25,7 +25,7 @@ func rgb(v uint32) color.Color {
 
 func gradient(a, b, c uint32) [3]color.Color { return [3]color.Color{rgb(a), rgb(b), rgb(c)} }
 
-// A Shade is a palette's background.
+// A Shade is the background of a palette.
 type Shade int
 
 const (
@@ -33,9 +33,9 @@ const (
 	Light
 )
 
-// palettes are those of each family of themes, by shade.
+// palettes has the palettes of each family of themes, by shade.
 var palettes = map[string][2]palette{
-	// The mistral's land: amber, orange, red.
+	// Amber, orange, red.
 	"bise": {
 		Dark:  {gradient(0xffb000, 0xff7000, 0xe33b2e), rgb(0x8a8a8a), rgb(0x7d7d7d), rgb(0x5fbf77), rgb(0xe5b93c), rgb(0xff6b5e), "monokai"},
 		Light: {gradient(0x8f5a00, 0xa84300, 0xb3261e), rgb(0x6b6b6b), rgb(0x757575), rgb(0x1d7a3e), rgb(0x8a5a00), rgb(0xc0261c), "friendly"},
@@ -48,35 +48,34 @@ var palettes = map[string][2]palette{
 		Dark:  {gradient(0xd8e26a, 0xa9cf5a, 0x6fbf73), rgb(0x8b8d80), rgb(0x75776c), rgb(0x7fcf8a), rgb(0xe3bd4f), rgb(0xff7b61), "gruvbox"},
 		Light: {gradient(0x5f6b00, 0x47702a, 0x23703f), rgb(0x676a5c), rgb(0x73766a), rgb(0x23703f), rgb(0x7a5b00), rgb(0xb03a1c), "gruvbox-light"},
 	},
-	// For eyes or screens that need more: at least 7:1.
+	// High contrast: at least 7:1.
 	"contrast": {
 		Dark:  {gradient(0xffe14d, 0xffd000, 0xffb84d), rgb(0xc4c4c4), rgb(0xb0b0b0), rgb(0x7dff9b), rgb(0xffe14d), rgb(0xff9c8f), "monokai"},
 		Light: {gradient(0x4a2c00, 0x5c2400, 0x6e1008), rgb(0x3d3d3d), rgb(0x4a4a4a), rgb(0x00461c), rgb(0x4f3300), rgb(0x7a0c05), "friendly"},
 	},
 }
 
-// A Theme is everything that is coloured. It is a plain value that is replaced as
-// a whole, so that what was drawn with one can be told by its address.
+// A Theme has all styles. It never changes, so that its address identifies what was drawn with
+// it.
 type Theme struct {
 	Name  string
 	Shade Shade
-	// paint is set when the theme was chosen for another background than the
-	// terminal has: then the interface asks for this one.
+	// paint reports that the theme needs another background than the terminal's, and so sets
+	// it.
 	paint bool
 	palette
 
 	Text, Bold, faint, Muted, Accent, Border lipgloss.Style
 	OK, Warn, Alert                          lipgloss.Style
-	Selected                                 lipgloss.Style // the row or tab that is chosen
+	Selected                                 lipgloss.Style // the selected row or tab
 	link                                     lipgloss.Style
-	Match                                    lipgloss.Style // what a search found
+	Match                                    lipgloss.Style // matches of a filter
 
-	Brand    string // the name in the frame
+	Brand    string // bise in the first line
 	Markdown *markdown.Renderer
 }
 
-// NewTheme makes the theme of a name for a terminal whose background is known or
-// guessed.
+// NewTheme returns the theme with a name for a terminal's background.
 func NewTheme(name string, terminal Shade) *Theme {
 	if name == "" {
 		name = "auto"
@@ -105,9 +104,9 @@ func NewTheme(name string, terminal Shade) *Theme {
 	t.Muted = plain.Foreground(p.muted)
 	t.Accent = plain.Foreground(p.accent[1])
 	t.Border = plain.Foreground(p.border)
-	t.OK = plain.Foreground(p.okay)
+	t.OK = plain.Foreground(p.ok)
 	t.Warn = plain.Foreground(p.warn)
-	t.Alert = plain.Foreground(p.alarming)
+	t.Alert = plain.Foreground(p.alert)
 	t.Selected = plain.Foreground(p.accent[1]).Bold(true)
 	t.link = plain.Underline(true)
 	t.Match = plain.Foreground(p.accent[0]).Underline(true)
@@ -117,7 +116,7 @@ func NewTheme(name string, terminal Shade) *Theme {
 	return t
 }
 
-// gradient writes a text in bold in the accent's colours, from left to right.
+// gradient writes a text in bold in the colours of the accent.
 func (t *Theme) gradient(s string) string {
 	runes := []rune(s)
 	var b strings.Builder
@@ -129,8 +128,7 @@ func (t *Theme) gradient(s string) string {
 	return b.String()
 }
 
-// Background and foreground are what the terminal is asked for, nil when it stays
-// as it is.
+// Background and Foreground return colours to set in the terminal; nil: unchanged.
 func (t *Theme) Background() color.Color {
 	if !t.paint {
 		return nil
@@ -138,7 +136,7 @@ func (t *Theme) Background() color.Color {
 	return paper(t.Shade)
 }
 
-// paper is a background of a shade.
+// paper returns a background.
 func paper(s Shade) color.Color {
 	return [2]color.Color{Dark: rgb(0x080808), Light: rgb(0xffffff)}[s]
 }
@@ -150,5 +148,13 @@ func (t *Theme) Foreground() color.Color {
 	return [2]color.Color{Dark: rgb(0xe6e6e6), Light: rgb(0x1a1a1a)}[t.Shade]
 }
 
-// Cursor is the colour of the text cursor.
+// Row returns the mark before a row, and the row's style.
+func (t *Theme) Row(selected bool) (mark string, style lipgloss.Style) {
+	if selected {
+		return t.Accent.Render("❯ "), t.Selected
+	}
+	return "  ", t.Text
+}
+
+// Cursor returns the colour of the text cursor.
 func (t *Theme) Cursor() color.Color { return t.palette.accent[1] }

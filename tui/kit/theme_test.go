@@ -27,7 +27,7 @@ func TestContrast(t *testing.T) {
 			p := th.palette
 			for what, c := range map[string]color.Color{
 				"accent, left": p.accent[0], "accent": p.accent[1], "accent, right": p.accent[2],
-				"muted": p.muted, "border": p.border, "ok": p.okay, "warn": p.warn, "error": p.alarming,
+				"muted": p.muted, "border": p.border, "ok": p.ok, "warn": p.warn, "error": p.alert,
 			} {
 				if got := contrast(c, background); got < least {
 					t.Errorf("%s on a terminal of shade %d: %s %s has a contrast of %.2f, want %.1f", name, terminal, what, hex(c), got, least)

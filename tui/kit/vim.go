@@ -6,45 +6,44 @@ import (
 	"unicode/utf8"
 )
 
-// Vim is the part of vi that people use to write a few lines: motions, operators,
-// counts, and the ways into inserting. A nil vim leaves all keys alone.
+// Vim is the part of vi for writing a few lines: motions, operators, counts, and insertion. A
+// nil Vim ignores all keys.
 type Vim struct {
-	normal   bool
-	count    int
-	operator rune // d, c or y waits for a motion; 0: none
-	waits    rune // f, t, F, T, r or g wait for a character
-	register string
-	linewise bool // the register has whole lines
-	repeat   []Key
-	typed    []Key // of the command that is being given
-	again    bool  // the keys are a repetition
+	normal    bool
+	count     int
+	operator  rune // d, c or y; 0: none
+	pending   rune // f, t, F, T, r or g; 0: none
+	register  string
+	linewise  bool // the register has whole lines
+	repeat    []Key
+	typed     []Key // of the current command
+	replaying bool  // the keys come from a repetition
 }
 
 // Inserting reports whether letters become text.
 func (v *Vim) Inserting() bool { return v == nil || !v.normal }
 
-// Press handles a key as vi does. It returns false for keys that insert text and for
-// those that mean nothing here.
+// Press handles a key as vi does. It returns false for keys that insert text or do nothing.
 func (v *Vim) Press(e *Editor, k Key, keys *Keymap) bool {
 	switch {
 	case v == nil:
 		return false
 	case !v.normal:
 		if k.String() == "esc" {
-			v.leave(e)
+			v.enterNormal(e)
 			return true
 		}
-		if len(v.repeat) > 0 && !v.again && v.recording() {
+		if len(v.repeat) > 0 && !v.replaying && v.recording() {
 			v.repeat = append(v.repeat, k)
 		}
 		return false
 	case k.String() == "esc":
-		if v.count == 0 && v.operator == 0 && v.waits == 0 {
+		if v.count == 0 && v.operator == 0 && v.pending == 0 {
 			return false
 		}
-		v.rest()
+		v.clear()
 		return true
-	case k.String() == "ctrl+r" && len(e.future) > 0:
+	case k.String() == "ctrl+r" && len(e.redoStack) > 0:
 		e.redo()
 		return true
 	}
@@ -54,21 +53,21 @@ func (v *Vim) Press(e *Editor, k Key, keys *Keymap) bool {
 	}
 	v.typed = append(v.typed, k)
 	if !v.command(e, r, keys) {
-		v.rest()
+		v.clear()
 	}
-	return true // letters are never text here, whatever they mean
+	return true // in normal mode, letters never insert text
 }
 
 // recording reports whether an insertion belongs to the command that . repeats.
 func (v *Vim) recording() bool { return len(v.typed) == 0 }
 
-// rest forgets a command that was begun.
-func (v *Vim) rest() { v.count, v.operator, v.waits, v.typed = 0, 0, 0, nil }
+// clear resets a command that was started.
+func (v *Vim) clear() { v.count, v.operator, v.pending, v.typed = 0, 0, 0, nil }
 
-// leave goes from inserting to commands.
-func (v *Vim) leave(e *Editor) {
+// enterNormal switches from insert mode to normal mode.
+func (v *Vim) enterNormal(e *Editor) {
 	v.normal = true
-	if len(v.repeat) > 0 && !v.again {
+	if len(v.repeat) > 0 && !v.replaying {
 		v.repeat = append(v.repeat, Key{Name: "esc"})
 	}
 	if e.Cursor > e.LineStart(e.Cursor) {
@@ -76,24 +75,24 @@ func (v *Vim) leave(e *Editor) {
 	}
 }
 
-// changed remembers the command that . repeats.
-func (v *Vim) changed() {
-	if !v.again {
+// saveRepeat saves the command for the repetition with a dot.
+func (v *Vim) saveRepeat() {
+	if !v.replaying {
 		v.repeat = append([]Key(nil), v.typed...)
 	}
-	v.rest()
+	v.clear()
 }
 
-// command takes one character of a command; false when it means nothing.
+// command handles one character of a command. It returns false if the character does nothing.
 func (v *Vim) command(e *Editor, r rune, keys *Keymap) bool {
 	switch {
-	case v.waits != 0:
-		return v.awaited(e, r)
+	case v.pending != 0:
+		return v.pendingKey(e, r)
 	case r >= '1' && r <= '9' || r == '0' && v.count > 0:
 		v.count = min(v.count*10+int(r-'0'), 9999)
 		return true
 	case strings.ContainsRune("ftFTr", r) || r == 'g':
-		v.waits = r
+		v.pending = r
 		return true
 	case v.operator != 0 && r == v.operator:
 		v.lines(e)
@@ -106,17 +105,16 @@ func (v *Vim) command(e *Editor, r rune, keys *Keymap) bool {
 		return true
 	}
 	if to, inclusive, ok := v.motion(e, r); ok {
-		v.reach(e, to, inclusive)
+		v.apply(e, to, inclusive)
 		return true
 	}
-	return v.operator == 0 && v.simple(e, r, keys)
+	return v.operator == 0 && v.single(e, r, keys)
 }
 
-// times is the count, 1 without.
+// times returns the count, 1 by default.
 func (v *Vim) times() int { return max(1, v.count) }
 
-// motion is where a character moves to; inclusive motions take what is there with
-// them.
+// motion returns the position after a motion. Inclusive motions include the character there.
 func (v *Vim) motion(e *Editor, r rune) (to int, inclusive, ok bool) {
 	to = e.Cursor
 	step := func(f func(int) int) {
@@ -131,7 +129,7 @@ func (v *Vim) motion(e *Editor, r rune) (to int, inclusive, ok bool) {
 		step(func(i int) int { return min(e.lineEnd(e.Cursor), e.right(i)) })
 	case 'w':
 		step(e.nextWord)
-		if v.operator == 'c' && to > e.Cursor { // as vi has it, cw leaves the space
+		if v.operator == 'c' && to > e.Cursor { // as in vi, cw leaves the space
 			to = e.Cursor + len(strings.TrimRightFunc(e.Text[e.Cursor:to], unicode.IsSpace))
 			if to == e.Cursor {
 				step(e.nextWord)
@@ -159,7 +157,7 @@ func (v *Vim) motion(e *Editor, r rune) (to int, inclusive, ok bool) {
 	return to, inclusive, true
 }
 
-// line is the motion to another line, by lines of the text.
+// line returns the position in another line.
 func (v *Vim) line(e *Editor, r rune) (to int, inclusive, ok bool) {
 	start := e.LineStart(e.Cursor)
 	column := e.Cursor - start
@@ -180,13 +178,13 @@ func (v *Vim) line(e *Editor, r rune) (to int, inclusive, ok bool) {
 	return min(to, e.lineEnd(start)), false, true
 }
 
-// reach moves, or does to what lies between what the operator says.
-func (v *Vim) reach(e *Editor, to int, inclusive bool) {
+// apply moves the cursor, or applies the operator to the text up to a position.
+func (v *Vim) apply(e *Editor, to int, inclusive bool) {
 	operator := v.operator
 	if operator == 0 {
 		e.MoveTo(to)
-		v.settle(e)
-		v.rest()
+		v.clamp(e)
+		v.clear()
 		return
 	}
 	from := min(e.Cursor, to)
@@ -198,19 +196,19 @@ func (v *Vim) reach(e *Editor, to int, inclusive bool) {
 	switch operator {
 	case 'y':
 		e.MoveTo(from)
-		v.rest()
+		v.clear()
 		return
 	case 'd':
 		e.Delete(from, to, false)
-		v.settle(e)
+		v.clamp(e)
 	case 'c':
 		e.Delete(from, to, false)
 		v.normal = false
 	}
-	v.changed()
+	v.saveRepeat()
 }
 
-// lines does what the operator says to whole lines.
+// lines applies the operator to whole lines.
 func (v *Vim) lines(e *Editor) {
 	operator := v.operator
 	from := e.LineStart(e.Cursor)
@@ -223,7 +221,7 @@ func (v *Vim) lines(e *Editor) {
 	v.register, v.linewise = e.Text[from:to], true
 	switch operator {
 	case 'y':
-		v.rest()
+		v.clear()
 		return
 	case 'c':
 		e.Delete(from, to, false)
@@ -238,19 +236,19 @@ func (v *Vim) lines(e *Editor) {
 		e.Delete(from, to, false)
 		e.MoveTo(e.LineStart(e.Cursor))
 	}
-	v.changed()
+	v.saveRepeat()
 }
 
-// awaited takes the character after f, t, F, T, r or g.
-func (v *Vim) awaited(e *Editor, r rune) bool {
-	waits := v.waits
-	v.waits = 0
-	switch waits {
+// pendingKey handles the character after f, t, F, T, r or g.
+func (v *Vim) pendingKey(e *Editor, r rune) bool {
+	pending := v.pending
+	v.pending = 0
+	switch pending {
 	case 'g':
 		if r != 'g' {
 			return false
 		}
-		v.reach(e, 0, false)
+		v.apply(e, 0, false)
 		return true
 	case 'r':
 		if e.Cursor == e.lineEnd(e.Cursor) {
@@ -259,18 +257,18 @@ func (v *Vim) awaited(e *Editor, r rune) bool {
 		at := e.Cursor
 		e.Replace(at, e.right(at), string(r))
 		e.MoveTo(at)
-		v.changed()
+		v.saveRepeat()
 		return true
 	}
-	to, ok := v.find(e, waits, r)
+	to, ok := v.find(e, pending, r)
 	if !ok {
 		return false
 	}
-	v.reach(e, to, waits == 'f' || waits == 't')
+	v.apply(e, to, pending == 'f' || pending == 't')
 	return true
 }
 
-// find is where a character of the line is.
+// find returns the position of a character in the line.
 func (v *Vim) find(e *Editor, how, r rune) (int, bool) {
 	to := e.Cursor
 	for range v.times() {
@@ -298,8 +296,8 @@ func (v *Vim) find(e *Editor, how, r rune) (int, bool) {
 	return to, true
 }
 
-// simple does what a single character says.
-func (v *Vim) simple(e *Editor, r rune, keys *Keymap) bool {
+// single handles a command of one character.
+func (v *Vim) single(e *Editor, r rune, keys *Keymap) bool {
 	insert := func(at int) {
 		e.MoveTo(at)
 		v.normal = false
@@ -322,7 +320,7 @@ func (v *Vim) simple(e *Editor, r rune, keys *Keymap) bool {
 		e.Replace(at, at, "\n")
 		insert(at)
 	case 'x', 'D', 'C', 's', 'S', 'Y':
-		return v.short(e, r, keys)
+		return v.shorthand(e, r, keys)
 	case 'p', 'P':
 		if v.register == "" {
 			return true
@@ -330,8 +328,8 @@ func (v *Vim) simple(e *Editor, r rune, keys *Keymap) bool {
 		v.put(e, r == 'p')
 	case 'u':
 		e.undo()
-		v.settle(e)
-		v.rest()
+		v.clamp(e)
+		v.clear()
 		return true
 	case '~':
 		if end := min(e.right(e.Cursor), e.lineEnd(e.Cursor)); end > e.Cursor {
@@ -344,24 +342,24 @@ func (v *Vim) simple(e *Editor, r rune, keys *Keymap) bool {
 			e.MoveTo(end)
 		}
 	case '.':
-		v.rest()
+		v.clear()
 		v.replay(e, keys)
 		return true
 	default:
 		return false
 	}
-	v.changed()
+	v.saveRepeat()
 	return true
 }
 
-// short does what is short for an operator and a motion.
-func (v *Vim) short(e *Editor, r rune, keys *Keymap) bool {
+// shorthand handles a command that is short for an operator and a motion.
+func (v *Vim) shorthand(e *Editor, r rune, keys *Keymap) bool {
 	operator, motion := map[rune]rune{'x': 'd', 'D': 'd', 'C': 'c', 's': 'c', 'S': 'c', 'Y': 'y'}[r], map[rune]rune{'x': 'l', 'D': '$', 'C': '$', 's': 'l', 'S': 'c', 'Y': 'y'}[r]
 	v.operator = operator
 	return v.command(e, motion, keys)
 }
 
-// maxPut is how many bytes a put with a count inserts at most.
+// maxPut is the maximum number of bytes that a put with a count inserts.
 const maxPut = 10_000_000
 
 // put inserts the register after the cursor, or before.
@@ -388,17 +386,17 @@ func (v *Vim) put(e *Editor, after bool) {
 
 // replay repeats the last change.
 func (v *Vim) replay(e *Editor, keys *Keymap) {
-	v.again = true
+	v.replaying = true
 	for _, k := range v.repeat {
 		if !v.Press(e, k, keys) {
 			e.Press(k, keys)
 		}
 	}
-	v.again = false
+	v.replaying = false
 }
 
-// settle keeps the cursor on a character, where commands have it.
-func (v *Vim) settle(e *Editor) {
+// clamp keeps the cursor on a character, as normal mode needs.
+func (v *Vim) clamp(e *Editor) {
 	if e.Cursor == e.lineEnd(e.Cursor) && e.Cursor > e.LineStart(e.Cursor) {
 		e.MoveTo(e.left(e.Cursor))
 	}
@@ -413,7 +411,7 @@ func swapCase(s string) string {
 	}, s)
 }
 
-// nextWord is where the next word begins.
+// nextWord returns the start of the next word.
 func (e *Editor) nextWord(i int) int {
 	start := i
 	if i < len(e.Text) {
@@ -440,7 +438,7 @@ func (e *Editor) nextWord(i int) int {
 	return i
 }
 
-// wordEnd is the last character of this word or the next.
+// wordEnd returns the last character of this word or the next.
 func (e *Editor) wordEnd(i int) int {
 	if i < len(e.Text) {
 		i = e.right(i)

@@ -20,29 +20,38 @@ import (
 	"github.com/bise-sh/bise/units"
 )
 
-// aboutDialog tells more of a model. Of one of the catalogue it lists the types in
-// which it can be had; the larger ones answer better.
+// aboutDialog describes a model. For one of the catalogue it lists the quantization types;
+// larger types answer better.
 type aboutDialog struct {
-	kit.List
-	shelf     *Service
-	model     *catalog.Model // nil: one that is here
+	kit.ListDialog
+	service   *Service
+	model     *catalog.Model // nil: an installed one
 	installed *library.Installed
 	types     []fit.Plan
 }
 
 func newAboutModel(s *Service, m catalog.Model) *aboutDialog {
-	a := &aboutDialog{shelf: s, List: kit.List{Look: s.look, FilterOnSlash: true, AlignRight: []bool{false, true, true}}, model: &m}
+	a := &aboutDialog{service: s, model: &m}
+	a.ListDialog = kit.ListDialog{
+		List: kit.List{Look: s.look, FilterOnSlash: true, AlignRight: []bool{false, true, true}}, Heading: kit.OneLine(m.Title), Choose: a.download,
+		Hints: func() []kit.Hint {
+			if len(a.Rows) == 0 {
+				return kit.Hints(s.look.Keys.Back)
+			}
+			return []kit.Hint{{Binding: s.look.Keys.Choose, Words: "download this type"}, {Binding: s.look.Keys.Back, Words: ""}}
+		},
+	}
 	a.Intro = paragraphs(m.About)
 	a.Outro = paragraphs(
-		labelled("can", m.AbilityText()),
-		labelled("context", contextOf(m)),
-		labelled("released", m.Released),
-		labelled("made by", m.Repo),
+		fact("can", m.AbilityText()),
+		fact("context", contextOf(m)),
+		fact("released", m.Released),
+		fact("made by", m.Repo),
 	)
 	if terms, ok := m.Terms(); ok {
-		a.Outro = append(a.Outro, paragraphs(labelled("licence", joinedParts(terms.Name, cmp.Or(m.Link, terms.Link))), terms.Summary)...)
+		a.Outro = append(a.Outro, paragraphs(fact("licence", joinParts(terms.Name, cmp.Or(m.Link, terms.Link))), terms.Summary)...)
 	}
-	a.Empty = []string{"Looking at this machine."}
+	a.Empty = []string{"Checking this machine."}
 	if err := m.CheckRunnable(); err != nil {
 		msg, advice := kit.Explain(err)
 		a.Empty = []string{strings.TrimSpace(msg + " " + advice)}
@@ -51,18 +60,19 @@ func newAboutModel(s *Service, m catalog.Model) *aboutDialog {
 }
 
 func newAboutInstalled(s *Service, i *library.Installed) *aboutDialog {
-	a := &aboutDialog{shelf: s, List: kit.List{Look: s.look, FilterOnSlash: true}, installed: i}
+	a := &aboutDialog{service: s, installed: i}
+	a.ListDialog = kit.ListDialog{List: kit.List{Look: s.look, FilterOnSlash: true}, Heading: s.titleOf(i), Hints: useHints(s.look)}
 	a.Intro = paragraphs(
-		labelled("can", abilityWords(i.Can)),
-		labelled("type", i.Type),
-		labelled("size", units.Size(i.Size)),
-		labelled("here", s.stateOf(i)),
-		labelled("licence", termsOf(i)),
-		labelled("from", from(i)),
-		labelled("file", i.Path),
-		labelled("sees with", i.Projector),
-		labelled("used", dayOf(i.Used)),
-		labelled("verified", dayOf(i.Verified)),
+		fact("can", abilityWords(i.Can)),
+		fact("type", i.Type),
+		fact("size", units.Size(i.Size)),
+		fact("state", s.stateOf(i)),
+		fact("licence", termsOf(i)),
+		fact("from", source(i)),
+		fact("file", i.Path),
+		fact("projector", i.Projector),
+		fact("used", dayOf(i.Used)),
+		fact("verified", dayOf(i.Verified)),
 	)
 	if i.Problem != nil {
 		a.Intro = append(a.Intro, paragraphs(kit.OneLine(i.Problem.Error()))...)
@@ -70,15 +80,15 @@ func newAboutInstalled(s *Service, i *library.Installed) *aboutDialog {
 	return a
 }
 
-// labelled is a fact with what it is, "" where it is not known.
-func labelled(label, fact string) string {
+// fact returns a labelled fact, or "" if it is unknown.
+func fact(label, fact string) string {
 	if fact = kit.OneLine(fact); fact == "" {
 		return ""
 	}
 	return fmt.Sprintf("%-10s%s", label, fact)
 }
 
-// paragraphs are the texts that there are.
+// paragraphs returns the texts that are not empty.
 func paragraphs(texts ...string) []string {
 	var list []string
 	for _, t := range texts {
@@ -89,18 +99,18 @@ func paragraphs(texts ...string) []string {
 	return list
 }
 
-// contextOf says how much a model keeps in view.
+// contextOf returns a model's context length.
 func contextOf(m catalog.Model) string {
 	switch {
 	case m.Context == 0:
 		return ""
 	case m.Advised > 0 && m.Advised < m.Context:
-		return fmt.Sprintf("%s tokens, best up to %s", units.Count(m.Context), units.Count(m.Advised))
+		return fmt.Sprintf("%s tokens, recommended up to %s", units.Count(m.Context), units.Count(m.Advised))
 	}
 	return units.Count(m.Context) + " tokens"
 }
 
-// termsOf is a model's licence in a line.
+// termsOf describes a model's licence in one line.
 func termsOf(i *library.Installed) string {
 	accepted := ""
 	if i.Manifest != nil && !i.Manifest.Licence.Accepted.IsZero() {
@@ -109,22 +119,22 @@ func termsOf(i *library.Installed) string {
 	if i.Terms.ID == "" {
 		return ""
 	}
-	return joinedParts(i.Terms.Name, i.Terms.Restrictions(), accepted, i.Terms.Link)
+	return joinParts(i.Terms.Name, i.Terms.Restrictions(), accepted, i.Terms.Link)
 }
 
-// from says where a model came from.
-func from(i *library.Installed) string {
+// source returns where a model came from.
+func source(i *library.Installed) string {
 	switch {
 	case i.Origin == models.Cached:
-		return i.Program + ", which keeps it"
+		return i.Program + ", which owns it"
 	case i.Manifest == nil:
 		return ""
 	}
 	parts := []string{cmp.Or(i.Manifest.Source.Repo, i.Manifest.Source.Ref)}
 	for _, step := range i.Manifest.Made {
-		parts = append(parts, step.Step+" here "+step.Type)
+		parts = append(parts, step.Step+" "+step.Type)
 	}
-	return joinedParts(parts...)
+	return joinParts(parts...)
 }
 
 func dayOf(t time.Time) string {
@@ -138,16 +148,7 @@ func dayOf(t time.Time) string {
 	return day
 }
 
-func (a *aboutDialog) Title() string {
-	if a.model != nil {
-		return kit.OneLine(a.model.Title)
-	}
-	return a.shelf.titleOf(a.installed)
-}
-
-func (a *aboutDialog) Note() string { return "" }
-
-// typesPlanned brings the types of a model, planned for this machine.
+// typesPlanned has a model's types, with the plan of each for this machine.
 type typesPlanned struct {
 	model string
 	plans []fit.Plan
@@ -158,31 +159,31 @@ func (a *aboutDialog) Init() tea.Cmd {
 	if a.model == nil || !a.model.Local() {
 		return nil
 	}
-	ctx, known, m := a.shelf.tasks.Context(), a.shelf.library, *a.model
-	return func() tea.Msg { return planTypes(ctx, known, m) }
+	ctx, lib, m := a.service.tasks.Context(), a.service.library, *a.model
+	return func() tea.Msg { return planTypes(ctx, lib, m) }
 }
 
-func planTypes(ctx context.Context, known Models, m catalog.Model) typesPlanned {
+func planTypes(ctx context.Context, lib Models, m catalog.Model) typesPlanned {
 	msg := typesPlanned{model: m.Name}
 	if whole, ok := fit.FromCatalog(m); ok {
-		msg.plans, msg.err = fit.Plans(whole, known.Machine(ctx), engine.LoadOptions{}, "")
+		msg.plans, msg.err = fit.Plans(whole, lib.Machine(ctx), engine.LoadOptions{})
 	}
 	return msg
 }
 
 func (a *aboutDialog) Update(msg tea.Msg) tea.Cmd {
 	t, ok := msg.(typesPlanned)
-	if !ok || a.model == nil || t.model != a.model.Name || a.shelf.Machine == nil {
+	if !ok || a.model == nil || t.model != a.model.Name || a.service.Machine == nil {
 		return nil
 	}
 	if t.err != nil {
-		a.shelf.notify.Error(t.err)
+		a.service.notify.Error(t.err)
 	}
 	a.types = t.plans
-	a.Empty = []string{"The catalogue does not say how large it is."}
+	a.Empty = []string{"The catalogue has no sizes of this model."}
 	var rows []kit.Row
 	for i, p := range t.plans {
-		rows = append(rows, kit.Row{Cells: []string{p.Type, units.Size(p.Weights + p.Projector), "needs " + units.Size(p.Need), p.Describe(*a.shelf.Machine, false)}, Dim: p.Verdict == fit.No})
+		rows = append(rows, kit.Row{Cells: []string{p.Type, units.Size(p.Weights + p.Projector), "needs " + units.Size(p.Need), p.Describe(*a.service.Machine, false)}, Dim: p.Verdict == fit.No})
 		if p.Type == catalog.DefaultType {
 			a.Selected = i
 		}
@@ -191,58 +192,29 @@ func (a *aboutDialog) Update(msg tea.Msg) tea.Cmd {
 	return nil
 }
 
-func (a *aboutDialog) Bindings() []kit.Hint {
-	switch {
-	case a.installed != nil:
-		return []kit.Hint{{Binding: a.Look.Keys.Choose, Words: "use it"}, {Binding: a.Look.Keys.Back, Words: ""}}
-	case len(a.Rows) == 0:
-		return kit.Hints(a.Look.Keys.Back)
-	}
-	return []kit.Hint{{Binding: a.Look.Keys.Choose, Words: "download this type"}, {Binding: a.Look.Keys.Back, Words: ""}}
-}
-
-func (a *aboutDialog) Footer() kit.Footer { return kit.Footer{Hints: a.Bindings()} }
-
 func (a *aboutDialog) Press(k tea.KeyPressMsg) kit.Outcome {
 	switch {
-	case kit.Matches(k, a.Look.Keys.Back), kit.Matches(k, aboutKey):
+	case kit.Matches(k, aboutKey):
 		return kit.Close(nil)
-	case kit.Matches(k, a.Look.Keys.Choose):
-		return a.choice()
 	case k.String() == "/":
-		return kit.Handled(nil) // there is nothing to filter
-	case a.List.Press(k).Handled:
-		return kit.Handled(nil)
-	}
-	return kit.Ignored()
-}
-
-func (a *aboutDialog) choice() kit.Outcome {
-	if a.installed != nil {
+		return kit.Handled(nil) // nothing to filter
+	case a.installed != nil && kit.Matches(k, a.Look.Keys.Choose):
 		if a.installed.Problem != nil {
 			return kit.Close(nil)
 		}
 		return kit.Close(Chosen{a.installed.Name})
 	}
-	i, ok := a.SelectedRow()
-	if !ok {
-		return kit.Handled(nil)
-	}
-	p, request := a.types[i], pull.Request{Ref: a.model.Name}
+	return a.ListDialog.Press(k)
+}
+
+// download downloads the model in the type of a row.
+func (a *aboutDialog) download(row int) kit.Outcome {
+	p, request := a.types[row], pull.Request{Ref: a.model.Name}
 	if p.Type != catalog.DefaultType {
 		request.Type = p.Type
 	}
 	if p.Verdict == fit.No {
-		return a.shelf.anyway(request, a.model.Title, tooBig(a.model.Title, p, *a.shelf.Machine))
+		return a.service.warnTooBig(request, a.model.Title, tooBig(a.model.Title, p, *a.service.Machine))
 	}
-	return kit.Close(pullWanted{request, a.model.Title})
-}
-
-func (a *aboutDialog) Paste(string) kit.Outcome { return kit.Handled(nil) }
-
-func (a *aboutDialog) Click(_, y int) kit.Outcome {
-	if _, again := a.List.Click(y); again {
-		return a.choice()
-	}
-	return kit.Handled(nil)
+	return kit.Close(downloadRequested{request, a.model.Title})
 }

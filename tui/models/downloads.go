@@ -21,19 +21,18 @@ import (
 	"github.com/bise-sh/bise/units"
 )
 
-// A Download brings a model here in the background: it is fetched, made of what was
-// fetched, or taken in from a file. Several go on at once. It outlives the dialog in
-// which it was begun, and what is left of it outlives bise.
+// A Download downloads, converts or imports a model in the background. It outlives the dialog
+// that started it, and its partial files outlive bise.
 type Download struct {
 	Number  int
-	try     int // counts the times it was begun
+	attempt int // counts the starts
 	title   string
 	Request pull.Request
-	path    string     // of a file that is taken in; "": it is pulled
-	plan    *pull.Plan // nil until it is known what is to be done
+	path    string     // of an imported file; "": a download
+	plan    *pull.Plan // nil until it is planned
 
 	State    State
-	Progress pull.Sample // how far it was when somebody looked last
+	Progress pull.Sample // the last sample
 	sample   func() pull.Sample
 	err      error
 	stop     context.CancelCauseFunc
@@ -42,8 +41,8 @@ type Download struct {
 type State int
 
 const (
-	Planning        State = iota // it is found out what is to be done
-	AwaitingLicence              // somebody has to agree to the licence
+	Planning        State = iota
+	AwaitingLicence       // the user must accept the licence
 	Running
 	Paused
 	Broken
@@ -55,36 +54,36 @@ var (
 	errCancelled = errors.New("cancelled")
 )
 
-// News of downloads.
+// Messages about downloads.
 type (
 	unfinishedRead struct {
 		list []pull.Unfinished
 		err  error
 	}
 	DownloadPlanned struct {
-		number, try int
-		plan        *pull.Plan
-		err         error
+		number, attempt int
+		plan            *pull.Plan
+		err             error
 	}
 	ProgressSampled struct{ Samples map[int]pull.Sample } // by number
 	DownloadEnded   struct {
-		number, try int
-		Model       models.Model
-		Err         error
+		number, attempt int
+		Model           models.Model
+		Err             error
 	}
 	downloadRestored struct{ number int }
-	// pullWanted asks for a download that somebody was warned of.
-	pullWanted struct {
+	// downloadRequested asks for a download after a warning.
+	downloadRequested struct {
 		request pull.Request
 		title   string
 	}
 )
 
-// active reports whether something is being done.
+// active reports whether the download is running or being planned.
 func (w *Download) active() bool { return w.State == Planning || w.State == Running }
 
-// takeUp shows what an earlier run has left.
-func (s *Service) takeUp(msg unfinishedRead) {
+// addUnfinished lists the downloads that an earlier run left.
+func (s *Service) addUnfinished(msg unfinishedRead) {
 	if msg.err != nil {
 		s.notify.Error(msg.err)
 		return
@@ -99,46 +98,45 @@ func (s *Service) takeUp(msg unfinishedRead) {
 	}
 	switch n := len(msg.list); {
 	case n == 1:
-		s.notify.Say(fmt.Sprintf("the download of %s can go on: %s", s.Downloads[0].title, s.look.Keys.Models.Help().Key))
+		s.notify.Info(fmt.Sprintf("the download of %s can be resumed: %s", s.Downloads[0].title, s.look.Keys.Models.Help().Key))
 	case n > 1:
-		s.notify.Say(fmt.Sprintf("%d downloads can go on: %s", n, s.look.Keys.Models.Help().Key))
+		s.notify.Info(fmt.Sprintf("%d downloads can be resumed: %s", n, s.look.Keys.Models.Help().Key))
 	}
 }
 
-// pull begins a download, or goes on with it.
+// pull starts or resumes a download.
 func (s *Service) pull(r pull.Request, title string) tea.Cmd {
 	for _, w := range s.Downloads {
 		if w.Request.Ref == r.Ref && w.Request.Type == r.Type {
 			w.Request = r
-			return s.goOn(w)
+			return s.resume(w)
 		}
 	}
 	s.number++
 	w := &Download{Number: s.number, title: title, Request: r, State: Paused}
 	s.Downloads = append(s.Downloads, w)
-	return s.goOn(w)
+	return s.resume(w)
 }
 
-// goOn begins a download that rests: with the question what is to be done, as much
-// may have changed since it was answered.
-func (s *Service) goOn(w *Download) tea.Cmd {
+// resume resumes a download. It plans again, because things may have changed.
+func (s *Service) resume(w *Download) tea.Cmd {
 	if w.active() || w.State == AwaitingLicence {
 		return nil
 	}
 	if s.library == nil {
-		s.fail(w, errors.New("there is nothing here that brings models"))
+		s.handleError(w, errors.New("downloads are not available"))
 		return nil
 	}
 	if w.path != "" {
-		return s.takeIn(w)
+		return s.startImport(w)
 	}
 	w.State, w.err = Planning, nil
-	w.try++
+	w.attempt++
 	ctx, stop := context.WithCancelCause(s.tasks.Context())
 	w.stop = stop
-	pulls, number, try, request := s.pulls, w.Number, w.try, w.Request
+	pulls, number, attempt, request := s.pulls, w.Number, w.attempt, w.Request
 	return func() tea.Msg {
-		msg := DownloadPlanned{number: number, try: try}
+		msg := DownloadPlanned{number: number, attempt: attempt}
 		msg.plan, msg.err = pulls.Plan(ctx, request)
 		if cause := context.Cause(ctx); cause != nil {
 			msg.err = cause
@@ -147,24 +145,23 @@ func (s *Service) goOn(w *Download) tea.Cmd {
 	}
 }
 
-// find is the download that news are of, nil when they are late.
-func (s *Service) find(number, try int) *Download {
-	i := slices.IndexFunc(s.Downloads, func(w *Download) bool { return w.Number == number && w.try == try })
+// find returns a download, or nil if the message is from an earlier attempt.
+func (s *Service) find(number, attempt int) *Download {
+	i := slices.IndexFunc(s.Downloads, func(w *Download) bool { return w.Number == number && w.attempt == attempt })
 	if i < 0 {
 		return nil
 	}
 	return s.Downloads[i]
 }
 
-// planned goes on when it is known what is to be done. Where somebody has to agree
-// first, it waits.
-func (s *Service) planned(msg DownloadPlanned) tea.Cmd {
-	w := s.find(msg.number, msg.try)
+// startPlanned runs a planned download, unless the user must accept a licence first.
+func (s *Service) startPlanned(msg DownloadPlanned) tea.Cmd {
+	w := s.find(msg.number, msg.attempt)
 	switch {
 	case w == nil || w.State != Planning:
 		return nil
 	case msg.err != nil:
-		s.fail(w, msg.err)
+		s.handleError(w, msg.err)
 		return nil
 	}
 	w.plan = msg.plan
@@ -174,8 +171,8 @@ func (s *Service) planned(msg DownloadPlanned) tea.Cmd {
 	switch {
 	case w.plan.Installed != nil:
 		s.drop(w)
-		s.notify.Say(w.title + " is here already")
-		return s.read()
+		s.notify.Info(w.title + " is already installed")
+		return s.load()
 	case w.plan.NeedsAcceptance():
 		w.State = AwaitingLicence
 		return nil
@@ -183,9 +180,9 @@ func (s *Service) planned(msg DownloadPlanned) tea.Cmd {
 	return s.run(w)
 }
 
-// fail keeps a download that did not come to its end, and tells why. One of which
-// nothing was found out is none.
-func (s *Service) fail(w *Download, err error) {
+// handleError keeps a failed download in the list and reports the error. It drops one that has
+// no plan.
+func (s *Service) handleError(w *Download, err error) {
 	switch {
 	case errors.Is(err, errPaused):
 		w.State = Paused
@@ -199,20 +196,20 @@ func (s *Service) fail(w *Download, err error) {
 	}
 }
 
-// drop takes a download from the list.
+// drop removes a download from the list.
 func (s *Service) drop(w *Download) {
 	s.Downloads = slices.DeleteFunc(s.Downloads, func(other *Download) bool { return other == w })
 }
 
-// run does what the plan says.
+// run runs a planned download.
 func (s *Service) run(w *Download) tea.Cmd {
 	progress, pulls, plan := new(pull.Progress), s.pulls, w.plan
 	return s.work(w, progress.Sample, func(ctx context.Context) (models.Model, error) { return pulls.Pull(ctx, plan, progress) })
 }
 
-// takeIn begins to take in a file.
-func (s *Service) takeIn(w *Download) tea.Cmd {
-	w.try++
+// startImport starts importing a file.
+func (s *Service) startImport(w *Download) tea.Cmd {
+	w.attempt++
 	w.err = nil
 	var done, total atomic.Int64
 	began := time.Now()
@@ -224,26 +221,25 @@ func (s *Service) takeIn(w *Download) tea.Cmd {
 		}
 		return at
 	}
-	known, path := s.library, w.path
+	lib, path := s.library, w.path
 	return s.work(w, sample, func(ctx context.Context) (models.Model, error) {
-		return known.Import(ctx, models.Import{Path: path, Progress: func(d, t int64) { done.Store(d); total.Store(t) }})
+		return lib.Import(ctx, models.Import{Path: path, Progress: func(d, t int64) { done.Store(d); total.Store(t) }})
 	})
 }
 
-// work does something that takes long, in a goroutine for which the interface's end
-// waits.
+// work runs a long job in a goroutine that Close waits for.
 func (s *Service) work(w *Download, sample func() pull.Sample, do func(context.Context) (models.Model, error)) tea.Cmd {
 	ctx, stop := context.WithCancelCause(s.tasks.Context())
 	w.State, w.stop, w.sample = Running, stop, sample
 	ended := make(chan DownloadEnded, 1)
-	msg := DownloadEnded{number: w.Number, try: w.try}
+	msg := DownloadEnded{number: w.Number, attempt: w.attempt}
 	s.tasks.Go(func() {
 		defer stop(nil)
 		defer func() {
-			// Bubble Tea gives the terminal back only after panics of its own goroutines.
+			// Bubble Tea restores the terminal only after panics in its goroutines.
 			if r := recover(); r != nil {
-				slog.Error("panic while a model was brought", "panic", r, "stack", string(debug.Stack()))
-				msg.Err = fault.Errorf(fault.Internal, "a fault of bise's own ended the download: %v", r)
+				slog.Error("panic in a download", "panic", r, "stack", string(debug.Stack()))
+				msg.Err = fault.Errorf(fault.Internal, "the download ended because of a bug in bise: %v", r)
 			}
 			ended <- msg
 		}()
@@ -251,14 +247,14 @@ func (s *Service) work(w *Download, sample func() pull.Sample, do func(context.C
 			msg.Err = context.Cause(ctx)
 		}
 	})
-	return tea.Batch(func() tea.Msg { return <-ended }, s.watch())
+	return tea.Batch(func() tea.Msg { return <-ended }, s.sampleProgress())
 }
 
-// lookEvery is how often it is looked how far downloads are.
-const lookEvery = 200 * time.Millisecond
+// sampleInterval is the time between two progress updates.
+const sampleInterval = 200 * time.Millisecond
 
-// watch looks in a moment how far downloads are, if any go on.
-func (s *Service) watch() tea.Cmd {
+// sampleProgress samples the running downloads after a moment.
+func (s *Service) sampleProgress() tea.Cmd {
 	samples := map[int]func() pull.Sample{}
 	for _, w := range s.Downloads {
 		if w.State == Running {
@@ -273,7 +269,7 @@ func (s *Service) watch() tea.Cmd {
 	return func() tea.Msg {
 		select {
 		case <-ctx.Done():
-		case <-time.After(lookEvery):
+		case <-time.After(sampleInterval):
 		}
 		at := map[int]pull.Sample{}
 		for number, sample := range samples {
@@ -283,19 +279,19 @@ func (s *Service) watch() tea.Cmd {
 	}
 }
 
-func (s *Service) looked(msg ProgressSampled) tea.Cmd {
+func (s *Service) updateProgress(msg ProgressSampled) tea.Cmd {
 	s.watched = false
 	for _, w := range s.Downloads {
 		if at, ok := msg.Samples[w.Number]; ok && w.State == Running {
 			w.Progress = at
 		}
 	}
-	return s.watch()
+	return s.sampleProgress()
 }
 
-// ended takes the end of a download.
-func (s *Service) ended(msg DownloadEnded) tea.Cmd {
-	w := s.find(msg.number, msg.try)
+// finish handles the end of a download.
+func (s *Service) finish(msg DownloadEnded) tea.Cmd {
+	w := s.find(msg.number, msg.attempt)
 	if w == nil {
 		return nil
 	}
@@ -303,14 +299,14 @@ func (s *Service) ended(msg DownloadEnded) tea.Cmd {
 		w.Progress = w.sample()
 	}
 	if msg.Err != nil {
-		s.fail(w, msg.Err)
+		s.handleError(w, msg.Err)
 		return nil
 	}
 	s.drop(w)
-	return s.read()
+	return s.load()
 }
 
-// pause stops a download, which can go on later.
+// pause stops a download, which can be resumed.
 func (s *Service) pause(w *Download) {
 	if w.active() {
 		w.State = Paused
@@ -318,8 +314,8 @@ func (s *Service) pause(w *Download) {
 	}
 }
 
-// cancel stops a download and takes it from the list. What there is of it stays
-// until bise is left, so that this can be undone.
+// cancel stops a download and removes it from the list. Its files stay until bise exits, so
+// that this can be undone.
 func (s *Service) cancel(w *Download) {
 	if w.active() {
 		w.stop(errCancelled)
@@ -330,8 +326,8 @@ func (s *Service) cancel(w *Download) {
 	s.notify.Undo(fmt.Sprintf("cancelled %q", kit.OneLine(w.title)), func() tea.Msg { return downloadRestored{w.Number} })
 }
 
-// restored goes on with a download that was cancelled.
-func (s *Service) restored(msg downloadRestored) tea.Cmd {
+// resumeCancelled resumes a cancelled download.
+func (s *Service) resumeCancelled(msg downloadRestored) tea.Cmd {
 	i := slices.IndexFunc(s.cancelled, func(w *Download) bool { return w.Number == msg.number })
 	if i < 0 {
 		return nil
@@ -339,13 +335,13 @@ func (s *Service) restored(msg downloadRestored) tea.Cmd {
 	w := s.cancelled[i]
 	s.cancelled = slices.Delete(s.cancelled, i, i+1)
 	s.Downloads = append(s.Downloads, w)
-	return s.goOn(w)
+	return s.resume(w)
 }
 
-// importChosen is a path from which a model is to be taken in.
+// importChosen has the path of a model to import.
 type importChosen struct{ path string }
 
-// importFile takes in the model in a file or a folder.
+// importFile imports the model in a file or a folder.
 func (s *Service) importFile(path string) tea.Cmd {
 	if path = strings.TrimSpace(path); path == "" {
 		return nil
@@ -359,16 +355,16 @@ func (s *Service) importFile(path string) tea.Cmd {
 	s.number++
 	w := &Download{Number: s.number, title: filepath.Base(path), path: path, State: Paused}
 	s.Downloads = append(s.Downloads, w)
-	return s.goOn(w)
+	return s.resume(w)
 }
 
-// status says how a download is, without its name.
+// status describes the progress of a download.
 func (w *Download) status(width int) string {
 	switch w.State {
 	case Planning:
-		return kit.Truncate("looking for it", width)
+		return kit.Truncate("searching", width)
 	case AwaitingLicence:
-		return kit.Truncate("its licence is to be read first", width)
+		return kit.Truncate("needs your agreement to its licence", width)
 	case Paused:
 		if w.Progress.Total > 0 {
 			return kit.Truncate("paused at "+units.Part(w.Progress.Done, w.Progress.Total), width)
@@ -378,26 +374,25 @@ func (w *Download) status(width int) string {
 		msg, _ := kit.Explain(w.err)
 		return kit.Truncate("✗ "+kit.OneLine(msg), width)
 	}
-	return strings.TrimLeft(kit.ProgressLine(w.doing(), w.Progress.Share(), w.Progress.AmountText(), width), " ")
+	return strings.TrimLeft(kit.ProgressLine(w.activity(), w.Progress.Share(), w.Progress.AmountText(), width), " ")
 }
 
-// said is status without what changes all the time.
-func (w *Download) said() string {
+// summary is status without numbers that change all the time.
+func (w *Download) summary() string {
 	if w.State == Running {
-		return w.doing()
+		return w.activity()
 	}
 	return w.status(kit.MaxColumns)
 }
 
-func (w *Download) doing() string {
+func (w *Download) activity() string {
 	if w.path != "" {
-		return "reading"
+		return "importing"
 	}
 	return w.Progress.StepText()
 }
 
-// ProgressLine says how the downloads are that go on, in a line of the frame; "" while none
-// does.
+// ProgressLine describes the active downloads in one line; "" if there are none.
 func (s *Service) ProgressLine(width int) string {
 	var list []*Download
 	for _, w := range s.Downloads {
@@ -412,9 +407,9 @@ func (s *Service) ProgressLine(width int) string {
 		w := list[0]
 		head := kit.OneLine(w.title)
 		if w.State == Planning {
-			return kit.Truncate(head+"  looking for it", width)
+			return kit.Truncate(head+"  searching", width)
 		}
-		if doing := w.doing(); doing != "" {
+		if doing := w.activity(); doing != "" {
 			head += "  " + doing
 		}
 		if w.Progress.Total <= 0 {
@@ -432,18 +427,18 @@ func (s *Service) ProgressLine(width int) string {
 	return kit.ProgressLine(fmt.Sprintf("%d downloads ", len(list)), all.Share(), all.AmountText(), width)
 }
 
-// Interrupted says what the downloads have left that bise's end has stopped.
+// Interrupted lists the unfinished downloads at exit.
 func (s *Service) Interrupted() []string {
 	var lines []string
 	for _, w := range s.Downloads {
-		if w.try == 0 || w.path != "" || w.plan == nil {
+		if w.attempt == 0 || w.path != "" || w.plan == nil {
 			continue
 		}
 		line := kit.OneLine(w.title) + " was stopped"
 		if w.Progress.Total > 0 {
 			line += " at " + units.Part(w.Progress.Done, w.Progress.Total)
 		}
-		lines = append(lines, fmt.Sprintf("%s. bise goes on with it, or bise pull %s.", line, kit.OneLine(w.Request.Ref)))
+		lines = append(lines, fmt.Sprintf("%s. Resume it in bise, or with bise pull %s.", line, kit.OneLine(w.Request.Ref)))
 	}
 	return lines
 }

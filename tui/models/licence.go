@@ -11,18 +11,19 @@ import (
 	"github.com/bise-sh/bise/tui/kit"
 )
 
-// licenceDialog asks somebody to agree to a licence before the bytes come: its name
-// and the two sentences that matter, or the whole text.
+// licenceDialog asks the user to accept a licence before the download. It shows a summary or
+// the full text.
 type licenceDialog struct {
-	look          *kit.Look
-	download      *Download
-	whole         bool // the text is shown
-	width, height int
-	top           int // the first line that is shown
+	kit.TextDialog
+	look     *kit.Look
+	download *Download
+	whole    bool // the text is shown
 }
 
 func newLicenceDialog(look *kit.Look, w *Download) *licenceDialog {
-	return &licenceDialog{look: look, download: w}
+	l := &licenceDialog{look: look, download: w}
+	l.Lines = l.lines
+	return l
 }
 
 var (
@@ -32,15 +33,7 @@ var (
 
 func (l *licenceDialog) Title() string              { return "Licence" }
 func (l *licenceDialog) Note() string               { return kit.OneLine(l.download.title) }
-func (l *licenceDialog) Init() tea.Cmd              { return nil }
-func (l *licenceDialog) Update(tea.Msg) tea.Cmd     { return nil }
-func (l *licenceDialog) Paste(string) kit.Outcome   { return kit.Handled(nil) }
 func (l *licenceDialog) Click(int, int) kit.Outcome { return kit.Handled(nil) }
-func (l *licenceDialog) Resize(width, height int)   { l.width, l.height = width, height; l.Scroll(0) }
-
-func (l *licenceDialog) Scroll(lines int) {
-	l.top = max(0, min(l.top+lines, len(l.lines())-l.height))
-}
 
 func (l *licenceDialog) Bindings() []kit.Hint {
 	text := kit.Hint{Binding: textKey, Words: ""}
@@ -48,7 +41,7 @@ func (l *licenceDialog) Bindings() []kit.Hint {
 		text.Words = "close the text"
 	}
 	list := []kit.Hint{{Binding: acceptKey, Words: ""}, text, {Binding: l.look.Keys.Back, Words: ""}}
-	if len(l.lines()) > l.height {
+	if len(l.lines()) > l.Height {
 		list = append(list, kit.Hint{Binding: kit.NewBinding("down", "scroll"), Words: ""})
 	}
 	return list
@@ -64,42 +57,17 @@ func (l *licenceDialog) Press(k tea.KeyPressMsg) kit.Outcome {
 	case kit.Matches(k, acceptKey):
 		return kit.Close(licenceAccepted{l.download.Number})
 	case kit.Matches(k, textKey):
-		l.whole, l.top = !l.whole, 0
+		l.whole, l.Top = !l.whole, 0
 	case kit.Matches(k, l.look.Keys.Back):
 		return kit.Close(nil)
 	default:
-		return l.scroll(k)
+		return l.TextDialog.Press(k)
 	}
 	return kit.Handled(nil)
-}
-
-func (l *licenceDialog) scroll(k tea.KeyPressMsg) kit.Outcome {
-	switch k.String() {
-	case "up":
-		l.Scroll(-1)
-	case "down":
-		l.Scroll(1)
-	case "pgup":
-		l.Scroll(-l.height + 1)
-	case "pgdown", "space":
-		l.Scroll(l.height - 1)
-	case "home":
-		l.Scroll(-len(l.lines()))
-	case "end":
-		l.Scroll(len(l.lines()))
-	default:
-		return kit.Ignored()
-	}
-	return kit.Handled(nil)
-}
-
-func (l *licenceDialog) View() ([]string, *tea.Cursor) {
-	lines := l.lines()
-	return lines[min(l.top, len(lines)):min(l.top+l.height, len(lines))], nil
 }
 
 func (l *licenceDialog) lines() []string {
-	left, width := kit.Column(l.width)
+	left, width := kit.Column(l.Width)
 	terms := l.download.plan.Terms
 	lines := append([]string{""}, kit.StyleLines(l.look.Theme.Bold, kit.Wrap(terms.Name, width))...)
 	lines = append(lines, "")
@@ -114,16 +82,16 @@ func (l *licenceDialog) lines() []string {
 	return kit.Indent(append(lines, ""), left)
 }
 
-// text is the licence's text, or what is known in place of it.
+// text returns the licence's text, or a summary without it.
 func (l *licenceDialog) text(terms licence.Licence) string {
 	if text := strings.TrimSpace(string(l.download.plan.Text)); text != "" {
 		return text
 	}
-	return fmt.Sprintf("%s\n\nThe text did not come with the model. It is at the address below.", terms.Summary)
+	return fmt.Sprintf("%s\n\nThe model does not include the text. It is at the URL below.", terms.Summary)
 }
 
-// accepted records that the user accepts a licence, and begins the download.
-func (s *Service) accepted(msg licenceAccepted) tea.Cmd {
+// accept records that the user accepts a licence, and starts the download.
+func (s *Service) accept(msg licenceAccepted) tea.Cmd {
 	for _, w := range s.Downloads {
 		if w.Number == msg.number && w.State == AwaitingLicence {
 			w.plan.Accept(time.Now())
@@ -133,10 +101,10 @@ func (s *Service) accepted(msg licenceAccepted) tea.Cmd {
 	return nil
 }
 
-// LicenceDialog returns the dialog in which the user accepts the licence of a
-// download that was planned, nil when it does not need that.
+// LicenceDialog returns the dialog to accept the licence of a planned download, or nil if none
+// is needed.
 func (s *Service) LicenceDialog(msg DownloadPlanned) kit.Dialog {
-	w := s.find(msg.number, msg.try)
+	w := s.find(msg.number, msg.attempt)
 	if w == nil || w.State != AwaitingLicence {
 		return nil
 	}

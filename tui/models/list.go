@@ -16,55 +16,55 @@ import (
 	"github.com/bise-sh/bise/units"
 )
 
-// Dialog is the list of models: those that are on their way, on this machine,
-// on servers, and those that could be here. To somebody who has none it is the first
-// thing that they see.
+// Dialog is the list of models: downloads, installed models, models on servers and models to
+// download. It is the first screen for a user without models.
 type Dialog struct {
-	kit.List
-	shelf   *Service
-	first   bool // there is no model yet
+	kit.ListDialog
+	service *Service
+	first   bool // the user has no models yet
 	entries []entry
 }
 
 func NewDialog(s *Service, first bool) *Dialog {
-	m := &Dialog{shelf: s, List: kit.List{Look: s.look, FilterOnSlash: true, AlignRight: []bool{false, true}}, first: first}
-	m.Detail = m.known
+	m := &Dialog{service: s, first: first}
+	m.ListDialog = kit.ListDialog{
+		List: kit.List{Look: s.look, FilterOnSlash: true, AlignRight: []bool{false, true}}, Hints: m.hints,
+		Choose: func(row int) kit.Outcome { return m.choose(m.entries[row]) },
+		Refill: func() tea.Cmd { m.refresh(); return nil },
+	}
+	if !first {
+		m.Heading = "Models"
+	}
+	m.Detail = m.describeRow
 	m.refresh()
 	return m
 }
 
-func (m *Dialog) Title() string {
-	if m.first {
-		return ""
-	}
-	return "Models"
-}
-
-// First reports whether the dialog was opened because there is no model.
+// First reports whether the dialog opened because the user has no models.
 func (m *Dialog) First() bool { return m.first }
 
 func (m *Dialog) Note() string {
 	if m.Width < kit.WideColumns {
 		return ""
 	}
-	if m.shelf.Machine == nil {
+	if m.service.Machine == nil {
 		return ""
 	}
-	return m.Look.Theme.Muted.Render(kit.OneLine(library.MachineLine(*m.shelf.Machine)))
+	return m.Look.Theme.Muted.Render(kit.OneLine(library.MachineLine(*m.service.Machine)))
 }
 
-func (m *Dialog) Init() tea.Cmd { return m.shelf.read() }
+func (m *Dialog) Init() tea.Cmd { return m.service.load() }
 
-// refresh makes the rows anew, and keeps the choice where it was.
+// refresh updates the rows and keeps the selection.
 func (m *Dialog) refresh() {
 	before, chosen := "", m.Selected
 	if i, ok := m.SelectedRow(); ok && i < len(m.entries) {
 		before = m.entries[i].key()
 	}
-	m.entries = m.shelf.entries(m.Filter.Text, m.first)
+	m.entries = m.service.entries(m.Filter.Text, m.first)
 	rows := make([]kit.Row, len(m.entries))
 	for i, e := range m.entries {
-		rows[i] = m.narrowed(e.row)
+		rows[i] = m.truncateName(e.row)
 		if e.key() == before && chosen > 0 {
 			chosen = i
 		}
@@ -74,23 +74,23 @@ func (m *Dialog) refresh() {
 		m.Intro = []string{"Choose a model. It is downloaded once and stays on this machine."}
 	}
 	switch {
-	case m.shelf.Err != nil:
-		msg, advice := kit.Explain(m.shelf.Err)
+	case m.service.Err != nil:
+		msg, advice := kit.Explain(m.service.Err)
 		m.Empty = []string{msg, advice}
 	case m.Filter.Text != "":
-		m.Empty = []string{fmt.Sprintf("No model has %q. A repository such as hf:owner/name, or an address, can be downloaded too: %s.", kit.OneLine(m.Filter.Text), m.Look.Keys.Choose.Help().Key)}
-	case m.shelf.Machine == nil:
-		m.Empty = []string{"Looking at this machine."}
+		m.Empty = []string{fmt.Sprintf("No model matches %q. Press %[2]s to download it as a repository (hf:owner/name) or a URL.", kit.OneLine(m.Filter.Text), m.Look.Keys.Choose.Help().Key)}
+	case m.service.Machine == nil:
+		m.Empty = []string{"Checking this machine."}
 	default:
-		m.Empty = []string{"There is no model to choose from."}
+		m.Empty = []string{"No models available."}
 	}
 	m.Selected = chosen
 	m.SetRows(rows)
 }
 
-// narrowed cuts a row's name where it would leave no room for what else there is; the
-// chosen one's is told whole below the rows.
-func (m *Dialog) narrowed(r kit.Row) kit.Row {
+// truncateName shortens a row's name to leave room for the other columns. The details show the
+// whole name.
+func (m *Dialog) truncateName(r kit.Row) kit.Row {
 	_, width := kit.Column(m.Width)
 	most := width
 	switch {
@@ -114,7 +114,7 @@ func (m *Dialog) Resize(width, height int) {
 	m.List.Resize(width, height)
 }
 
-// entry is the chosen one, false when there is none.
+// entry returns the selected entry.
 func (m *Dialog) entry() (entry, bool) {
 	if i, ok := m.SelectedRow(); ok {
 		return m.entries[i], true
@@ -124,14 +124,14 @@ func (m *Dialog) entry() (entry, bool) {
 
 // Keys of the list.
 var (
-	aboutKey  = kit.NewBinding("space", "about it")
+	aboutKey  = kit.NewBinding("space", "details")
 	pauseKey  = kit.NewBinding("p", "pause")
 	importKey = kit.NewBinding("i", "import a file")
 	serverKey = kit.NewBinding("s", "use a server")
 	filterKey = kit.NewBinding("/", "filter")
 )
 
-func (m *Dialog) Bindings() []kit.Hint {
+func (m *Dialog) hints() []kit.Hint {
 	e, ok := m.entry()
 	later := kit.Hint{Binding: m.Look.Keys.Back, Words: ""}
 	if m.first {
@@ -150,25 +150,23 @@ func (m *Dialog) Bindings() []kit.Hint {
 		case AwaitingLicence:
 			list = []kit.Hint{{Binding: m.Look.Keys.Choose, Words: "read the licence"}}
 		default:
-			list = []kit.Hint{{Binding: m.Look.Keys.Choose, Words: "go on"}}
+			list = []kit.Hint{{Binding: m.Look.Keys.Choose, Words: "resume"}}
 		}
 		list = append(list, kit.Hint{Binding: m.Look.Keys.Delete, Words: "cancel"})
 	case e.installed != nil:
-		list = []kit.Hint{{Binding: m.Look.Keys.Choose, Words: "use it"}, {Binding: aboutKey, Words: ""}, {Binding: m.Look.Keys.Delete, Words: ""}}
+		list = []kit.Hint{{Binding: m.Look.Keys.Choose, Words: "use"}, {Binding: aboutKey, Words: ""}, {Binding: m.Look.Keys.Delete, Words: ""}}
 	case e.model != nil && !e.model.Local():
 		list = []kit.Hint{{Binding: aboutKey, Words: ""}}
 	case e.model != nil:
 		list = []kit.Hint{{Binding: m.Look.Keys.Choose, Words: "download"}, {Binding: aboutKey, Words: ""}}
 	default:
-		list = []kit.Hint{{Binding: m.Look.Keys.Choose, Words: "its models"}}
+		list = []kit.Hint{{Binding: m.Look.Keys.Choose, Words: "list models"}}
 	}
-	if len(m.shelf.removed) > 0 {
+	if len(m.service.removed) > 0 {
 		list = append(list, kit.Hint{Binding: m.Look.Keys.Undo, Words: "undo delete"})
 	}
 	return append(list, more...)
 }
-
-func (m *Dialog) Footer() kit.Footer { return kit.Footer{Hints: m.Bindings()} }
 
 func (m *Dialog) Press(k tea.KeyPressMsg) kit.Outcome {
 	o := m.pressKey(k)
@@ -185,88 +183,75 @@ func (m *Dialog) pressKey(k tea.KeyPressMsg) kit.Outcome {
 	case kit.Matches(k, importKey):
 		return m.importFile()
 	case kit.Matches(k, serverKey):
-		return kit.Open(newServersDialog(m.shelf, ""))
-	case kit.Matches(k, m.Look.Keys.Undo) && len(m.shelf.removed) > 0:
-		return kit.Handled(m.shelf.putBack())
+		return kit.Open(newServersDialog(m.service, ""))
+	case kit.Matches(k, m.Look.Keys.Undo) && len(m.service.removed) > 0:
+		return kit.Handled(m.service.restoreLast())
 	case !ok:
 	case kit.Matches(k, aboutKey):
 		return m.about(e)
 	case kit.Matches(k, pauseKey) && e.download != nil:
-		return m.pauseOrGoOn(e.download)
+		return m.pauseOrResume(e.download)
 	case kit.Matches(k, m.Look.Keys.Delete):
 		return m.remove(e)
 	}
 	return m.pressList(k)
 }
 
-// pressList gives a key to the list, and takes those that it has no use for.
+// pressList gives a key to the list. A filter that matches no model can be a REF to download.
 func (m *Dialog) pressList(k tea.KeyPressMsg) kit.Outcome {
-	change := m.List.Press(k)
-	switch {
-	case change.Handled:
-		return kit.Handled(nil)
-	case kit.Matches(k, m.Look.Keys.Choose):
-		return m.choice()
-	case kit.Matches(k, m.Look.Keys.Back):
-		return kit.Close(nil)
+	if ref := strings.TrimSpace(m.Filter.Text); len(m.entries) == 0 && ref != "" && kit.Matches(k, m.Look.Keys.Choose) {
+		return kit.Handled(m.showDownload(m.service.pull(pull.Request{Ref: ref}, ref)))
 	}
-	return kit.Ignored()
+	return m.ListDialog.Press(k)
 }
 
-// choice does with the chosen model what one most likely wants.
-func (m *Dialog) choice() kit.Outcome {
-	e, ok := m.entry()
+// choose uses, downloads or continues a model, or opens its server.
+func (m *Dialog) choose(e entry) kit.Outcome {
 	switch {
-	case !ok && m.Filter.Text != "":
-		ref := strings.TrimSpace(m.Filter.Text)
-		return kit.Handled(m.begun(m.shelf.pull(pull.Request{Ref: ref}, ref)))
-	case !ok:
-		return kit.Handled(nil)
 	case e.download != nil && e.download.State == AwaitingLicence:
 		return kit.Open(newLicenceDialog(m.Look, e.download))
 	case e.download != nil && isTooBig(e.download.err):
-		return m.shelf.anyway(e.download.Request, e.download.title, e.download.err)
+		return m.service.warnTooBig(e.download.Request, e.download.title, e.download.err)
 	case e.download != nil:
-		return kit.Handled(m.shelf.goOn(e.download))
+		return kit.Handled(m.service.resume(e.download))
 	case e.installed != nil && e.installed.Problem != nil:
-		m.shelf.notify.Error(e.installed.Problem)
+		m.service.notify.Error(e.installed.Problem)
 		return kit.Handled(nil)
 	case e.installed != nil:
 		return kit.Close(Chosen{e.installed.Name})
 	case e.model != nil:
 		return m.download(e)
 	}
-	return kit.Open(newServersDialog(m.shelf, e.server))
+	return kit.Open(newServersDialog(m.service, e.server))
 }
 
-// download begins the download of a model of the catalogue, unless it cannot run
-// here.
+// download downloads a model of the catalogue, unless it cannot run on this machine.
 func (m *Dialog) download(e entry) kit.Outcome {
 	if err := e.model.CheckRunnable(); err != nil {
-		m.shelf.notify.Error(err)
+		m.service.notify.Error(err)
 		return kit.Handled(nil)
 	}
 	request := pull.Request{Ref: e.model.Name}
-	if p, ok := m.shelf.plans[e.model.Name]; ok && p.Verdict == fit.No {
-		return m.shelf.anyway(request, e.model.Title, tooBig(e.model.Title, p.Plan, *m.shelf.Machine))
+	if p, ok := m.service.plans[e.model.Name]; ok && p.Verdict == fit.No {
+		return m.service.warnTooBig(request, e.model.Title, tooBig(e.model.Title, p.Plan, *m.service.Machine))
 	}
-	return kit.Handled(m.begun(m.shelf.pull(request, e.model.Title)))
+	return kit.Handled(m.showDownload(m.service.pull(request, e.model.Title)))
 }
 
-// begun shows a download that was begun, among all models.
-func (m *Dialog) begun(cmd tea.Cmd) tea.Cmd {
+// showDownload selects the new download in the unfiltered list.
+func (m *Dialog) showDownload(cmd tea.Cmd) tea.Cmd {
 	m.Filter.Reset()
 	m.Filtering = false
 	m.refresh()
 	for i, e := range m.entries {
 		if e.download != nil {
-			m.Select(i) // the last of them
+			m.Select(i) // the last one
 		}
 	}
 	return cmd
 }
 
-// tooBig is the error of a model that does not fit.
+// tooBig returns the error for a model that does not fit.
 func tooBig(title string, p fit.Plan, h fit.Machine) error {
 	return fault.Errorf(fault.NoMemory, "%s needs %s of memory and this machine has %s", title, units.Size(p.Need), units.Size(h.Memory))
 }
@@ -276,51 +261,51 @@ func isTooBig(err error) bool {
 	return ok && e.Kind == fault.NoMemory
 }
 
-// anyway warns of a model that does not fit, and lets the person have it.
-func (s *Service) anyway(r pull.Request, title string, why error) kit.Outcome {
+// warnTooBig warns about a model that does not fit, and offers to download it anyway.
+func (s *Service) warnTooBig(r pull.Request, title string, why error) kit.Outcome {
 	r.Anyway = true
-	s.notify(kit.Notice{Text: kit.OneLine(why.Error()), Stays: true, Key: "d", Word: "download it anyway", Do: func() tea.Msg { return pullWanted{r, title} }})
+	s.notify(kit.Notice{Text: kit.OneLine(why.Error()), Stays: true, Key: "d", Word: "download anyway", Do: func() tea.Msg { return downloadRequested{r, title} }})
 	return kit.Handled(nil)
 }
 
-func (m *Dialog) pauseOrGoOn(w *Download) kit.Outcome {
+func (m *Dialog) pauseOrResume(w *Download) kit.Outcome {
 	if w.active() {
-		m.shelf.pause(w)
+		m.service.pause(w)
 		return kit.Handled(nil)
 	}
-	return kit.Handled(m.shelf.goOn(w))
+	return kit.Handled(m.service.resume(w))
 }
 
-// remove deletes a model, or cancels a download. Both can be undone.
+// remove deletes a model or cancels a download. Both can be undone.
 func (m *Dialog) remove(e entry) kit.Outcome {
 	switch {
 	case e.download != nil:
-		m.shelf.cancel(e.download)
+		m.service.cancel(e.download)
 	case e.installed != nil:
-		return kit.Handled(m.shelf.remove(*e.installed))
+		return kit.Handled(m.service.remove(*e.installed))
 	}
 	return kit.Handled(nil)
 }
 
 func (m *Dialog) importFile() kit.Outcome {
-	return kit.Open(kit.NewPrompt(m.Look, "Import", "The path of a GGUF file, or of a folder that has one model. It is used where it lies, and has to stay there.", "", "import", func(path string) kit.Outcome {
+	return kit.Open(kit.NewPrompt(m.Look, "Import", "Path of a GGUF file, or of a folder with one model. bise uses the file in place, so do not move it.", "", "import", func(path string) kit.Outcome {
 		return kit.Close(importChosen{path})
 	}))
 }
 
-// about tells more of a model.
+// about opens the details of a model.
 func (m *Dialog) about(e entry) kit.Outcome {
 	switch {
 	case e.installed != nil:
-		return kit.Open(newAboutInstalled(m.shelf, e.installed))
+		return kit.Open(newAboutInstalled(m.service, e.installed))
 	case e.model != nil:
-		return kit.Open(newAboutModel(m.shelf, *e.model))
+		return kit.Open(newAboutModel(m.service, *e.model))
 	}
 	return kit.Handled(nil)
 }
 
-// known is what is known of a row, in a line or two.
-func (m *Dialog) known(i, width int) []string {
+// describeRow returns the details of a row in a line or two.
+func (m *Dialog) describeRow(i, width int) []string {
 	e := m.entries[i]
 	switch {
 	case e.download != nil && e.download.err != nil:
@@ -330,17 +315,17 @@ func (m *Dialog) known(i, width int) []string {
 		if p := e.installed.Problem; p != nil {
 			return kit.Wrap(kit.OneLine(p.Error()), width)
 		}
-		return []string{m.Look.Theme.Muted.Render(kit.Truncate(joinedParts(e.installed.Name, e.installed.Type, termsMark(e.installed), whose(e.installed)), width))}
+		return []string{m.Look.Theme.Muted.Render(kit.Truncate(joinParts(e.installed.Name, e.installed.Type, termsMark(e.installed), owner(e.installed)), width))}
 	case e.model != nil:
 		terms, view := "", contextOf(*e.model)
 		if view != "" {
-			view += " of context"
+			view += " context"
 		}
 		if l, ok := e.model.Terms(); ok {
 			terms = l.Label()
 		}
 		lines := kit.Wrap(e.model.About, width)
-		return append(lines, m.Look.Theme.Muted.Render(kit.Truncate(joinedParts(e.model.Name, e.model.AbilityText(), terms, view), width)))
+		return append(lines, m.Look.Theme.Muted.Render(kit.Truncate(joinParts(e.model.Name, e.model.AbilityText(), terms, view), width)))
 	}
 	return nil
 }
@@ -352,8 +337,8 @@ func termsMark(i *library.Installed) string {
 	return i.Terms.Label()
 }
 
-// joinedParts are the parts that there are, apart by dots.
-func joinedParts(parts ...string) string {
+// joinParts joins the parts that are not empty with dots.
+func joinParts(parts ...string) string {
 	var list []string
 	for _, p := range parts {
 		if p = kit.OneLine(p); p != "" {
@@ -367,9 +352,9 @@ func (m *Dialog) Update(msg tea.Msg) tea.Cmd {
 	var cmd tea.Cmd
 	switch msg := msg.(type) {
 	case importChosen:
-		cmd = m.shelf.importFile(msg.path)
-	case hereRead, machineRead, unfinishedRead, modelRemoved, modelRestored,
-		DownloadPlanned, ProgressSampled, DownloadEnded, downloadRestored, pullWanted,
+		cmd = m.service.importFile(msg.path)
+	case installedRead, machineRead, unfinishedRead, modelRemoved, modelRestored,
+		DownloadPlanned, ProgressSampled, DownloadEnded, downloadRestored, downloadRequested,
 		engines.ModelOpened, engines.ModelLoading, engines.ModelReady, serverAdded:
 	default:
 		return nil
@@ -378,18 +363,7 @@ func (m *Dialog) Update(msg tea.Msg) tea.Cmd {
 	return cmd
 }
 
-func (m *Dialog) Paste(text string) kit.Outcome {
-	if m.List.Paste(text).Filtered {
-		m.refresh()
-	}
-	return kit.Handled(nil)
-}
-
-func (m *Dialog) Click(_, y int) kit.Outcome {
-	if _, again := m.List.Click(y); again {
-		o := m.choice()
-		m.refresh()
-		return o
-	}
-	return kit.Handled(nil)
+func (m *Dialog) Click(x, y int) kit.Outcome {
+	defer m.refresh()
+	return m.ListDialog.Click(x, y)
 }

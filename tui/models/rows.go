@@ -17,7 +17,7 @@ import (
 	"github.com/bise-sh/bise/units"
 )
 
-// An entry is a row of the list of models: one of its four is set.
+// An entry is a row of the list of models. One of the first four fields is set.
 type entry struct {
 	download  *Download
 	installed *library.Installed
@@ -26,7 +26,7 @@ type entry struct {
 	row       kit.Row
 }
 
-// key tells entries apart, also when they are made anew.
+// key identifies an entry across refreshes.
 func (e entry) key() string {
 	switch {
 	case e.download != nil:
@@ -39,41 +39,40 @@ func (e entry) key() string {
 	return "server " + e.server
 }
 
-// entries are what the list of models shows: what is on its way, what is here, what
-// is on servers, and what could be. To somebody who has no model yet, what could be
-// matters most.
+// entries returns the rows: downloads, installed models, servers and the catalogue. For a user
+// without models, the catalogue comes first.
 func (s *Service) entries(filter string, first bool) []entry {
-	var coming, here, served, known []entry
+	var downloads, installed, servers, offered []entry
 	for _, w := range s.Downloads {
-		coming = append(coming, s.downloadEntry(w))
+		downloads = append(downloads, s.downloadEntry(w))
 	}
 	for i := range s.Installed {
-		here = append(here, s.installedEntry(&s.Installed[i]))
+		installed = append(installed, s.installedEntry(&s.Installed[i]))
 	}
 	if s.endpoints != nil {
-		servers := s.endpoints.Endpoints()
-		for _, name := range sortedKeys(servers) {
-			served = append(served, entry{server: name, row: kit.Row{Group: "on servers", Cells: []string{kit.OneLine(name), "", "models of a server", kit.OneLine(servers[name].URL)}}})
+		endpoints := s.endpoints.Endpoints()
+		for _, name := range sortedKeys(endpoints) {
+			servers = append(servers, entry{server: name, row: kit.Row{Group: "on servers", Cells: []string{kit.OneLine(name), "", "server", kit.OneLine(endpoints[name].URL)}}})
 		}
 	}
-	known = s.knownEntries(filter != "")
-	all := slices.Concat(coming, here, served, known)
+	offered = s.catalogEntries(filter != "")
+	all := slices.Concat(downloads, installed, servers, offered)
 	if first {
-		for i := range known {
-			known[i].row.Group = ""
+		for i := range offered {
+			offered[i].row.Group = ""
 		}
-		for i := range here {
-			here[i].row.Group = "already here"
+		for i := range installed {
+			installed[i].row.Group = "already here"
 		}
-		all = slices.Concat(coming, known, here, served)
+		all = slices.Concat(downloads, offered, installed, servers)
 	}
 	return filtered(all, filter)
 }
 
 func sortedKeys[T any](m map[string]T) []string { return slices.Sorted(maps.Keys(m)) }
 
-// filtered are the entries that have the filter in their name, before those of the
-// same group that have all its words anywhere.
+// filtered returns the entries whose name contains the filter. In each group, the entries that
+// contain all its words anywhere follow.
 func filtered(all []entry, filter string) []entry {
 	if filter = strings.TrimSpace(filter); filter == "" {
 		return all
@@ -100,29 +99,28 @@ func filtered(all []entry, filter string) []entry {
 		}
 	}
 	kit.SortBy(found, func(e entry) int {
-		place := groups[e.row.Group] * 2
+		order := groups[e.row.Group] * 2
 		if e.row.Marks == nil {
-			place++
+			order++
 		}
-		return place
+		return order
 	})
 	return found
 }
 
 func (s *Service) downloadEntry(w *Download) entry {
-	return entry{download: w, row: kit.Row{Group: "on the way", Cells: []string{kit.OneLine(w.title)}, Rest: w.status, Spoken: w.said()}}
+	return entry{download: w, row: kit.Row{Group: "downloads", Cells: []string{kit.OneLine(w.title)}, Rest: w.status, Spoken: w.summary()}}
 }
 
 func (s *Service) installedEntry(i *library.Installed) entry {
 	return entry{installed: i, row: kit.Row{
 		Group: "on this machine",
-		Cells: []string{s.titleOf(i), units.Size(i.Size), s.stateOf(i), aboutInstalled(i)},
+		Cells: []string{s.titleOf(i), units.Size(i.Size), s.stateOf(i), describeInstalled(i)},
 		Dim:   i.Problem != nil,
 	}}
 }
 
-// titleOf is what an installed model is called: by its title where it has one, and
-// with its type where another has the same.
+// titleOf returns the title of an installed model, or its name if the title is not unique.
 func (s *Service) titleOf(i *library.Installed) string {
 	title := cmp.Or(i.Title, i.Name)
 	for n := range s.Installed {
@@ -133,10 +131,10 @@ func (s *Service) titleOf(i *library.Installed) string {
 	return kit.OneLine(title)
 }
 
-// stateOf says whether a model is in memory, or whether it fits.
+// stateOf describes whether a model is in use, loaded, or fits in memory.
 func (s *Service) stateOf(i *library.Installed) string {
 	if i.Problem != nil {
-		return "cannot be used"
+		return "unusable"
 	}
 	switch m := s.engines.Find(i.Name); {
 	case m == nil:
@@ -159,19 +157,13 @@ func (s *Service) stateOf(i *library.Installed) string {
 	return ""
 }
 
-// aboutInstalled says what a model can do, under which licence, and who has it.
-func aboutInstalled(i *library.Installed) string {
-	var parts []string
-	for _, part := range []string{abilityWords(i.Can), i.Type, i.Terms.Restrictions(), whose(i)} {
-		if part = kit.OneLine(part); part != "" {
-			parts = append(parts, part)
-		}
-	}
-	return strings.Join(parts, " · ")
+// describeInstalled lists a model's abilities, type, licence limits and owner.
+func describeInstalled(i *library.Installed) string {
+	return joinParts(abilityWords(i.Can), i.Type, i.Terms.Restrictions(), owner(i))
 }
 
-// whose says who keeps a model's files, where that is not bise.
-func whose(i *library.Installed) string {
+// owner returns the program or path that owns a model's files, or "" if bise does.
+func owner(i *library.Installed) string {
 	switch i.Origin {
 	case models.Cached:
 		return i.Program
@@ -189,10 +181,9 @@ func abilityWords(can []string) string {
 	return strings.Join(list, " ")
 }
 
-// knownEntries are the models of the catalogue that are not here, the best for this
-// machine first; with everything, also those that a newer one has replaced, and
-// those that only servers can run.
-func (s *Service) knownEntries(everything bool) []entry {
+// catalogEntries returns the models of the catalogue that are not installed, the best for this
+// machine first. everything includes replaced models and models that run only on servers.
+func (s *Service) catalogEntries(everything bool) []entry {
 	if s.catalog == nil || s.Machine == nil {
 		return nil
 	}
@@ -214,7 +205,7 @@ func (s *Service) knownEntries(everything bool) []entry {
 			continue
 		}
 		list = append(list, entry{model: &m, row: kit.Row{
-			Group: "to download", Cells: []string{kit.OneLine(m.Title), s.sizeOf(m), s.fitOf(m), aboutKnown(m)}, Dim: s.rank(m) > rankTight,
+			Group: "to download", Cells: []string{kit.OneLine(m.Title), s.sizeOf(m), s.fitOf(m), describeCatalogModel(m)}, Dim: s.rank(m) > rankTight,
 		}})
 	}
 	slices.SortStableFunc(list, func(a, b entry) int { return s.rank(*a.model) - s.rank(*b.model) })
@@ -256,7 +247,7 @@ func (s *Service) sizeOf(m catalog.Model) string {
 	return units.Size(p.download)
 }
 
-// fitOf says how a model of the catalogue and this machine go together.
+// fitOf describes whether a model of the catalogue fits this machine.
 func (s *Service) fitOf(m catalog.Model) string {
 	p, ok := s.plans[m.Name]
 	switch {
@@ -270,11 +261,8 @@ func (s *Service) fitOf(m catalog.Model) string {
 	return p.Describe(*s.Machine, m.Name == s.best)
 }
 
-// aboutKnown says what a model can do, and what its licence forbids.
-func aboutKnown(m catalog.Model) string {
-	about := m.AbilityText()
-	if terms, ok := m.Terms(); ok && terms.Restrictions() != "" {
-		about += " · " + terms.Restrictions()
-	}
-	return about
+// describeCatalogModel lists a model's abilities and its licence limits.
+func describeCatalogModel(m catalog.Model) string {
+	terms, _ := m.Terms()
+	return joinParts(m.AbilityText(), terms.Restrictions())
 }

@@ -11,49 +11,59 @@ import (
 	"github.com/bise-sh/bise/tui/kit"
 )
 
-// serversDialog lists the models of servers: those of one, or of all.
+// serversDialog lists the models of one server or of all.
 type serversDialog struct {
-	kit.List
-	shelf   *Service
-	only    string // the server whose models are shown; "": all
-	servers []*served
-	refs    []string // of the rows; "" where there is only a server
+	kit.ListDialog
+	service *Service
+	only    string // this server alone; "": all
+	servers []*server
+	refs    []string // of the rows; "": not a model
 }
 
-// A served is a server with what is known of its models.
-type served struct {
-	name   string
-	models []string
-	asked  bool // they are on their way
-	err    error
+// A server is an endpoint and its models.
+type server struct {
+	name    string
+	models  []string
+	loading bool // the models are being requested
+	err     error
 }
 
 func newServersDialog(s *Service, only string) *serversDialog {
-	d := &serversDialog{shelf: s, List: kit.List{Look: s.look, FilterOnSlash: true}, only: only}
+	d := &serversDialog{service: s, only: only}
+	d.ListDialog = kit.ListDialog{
+		List: kit.List{Look: s.look, FilterOnSlash: true}, Heading: "Servers", Hints: d.hints,
+		Refill: func() tea.Cmd { d.refresh(); return nil },
+		Choose: func(row int) kit.Outcome {
+			if d.refs[row] == "" {
+				return kit.Handled(nil)
+			}
+			return kit.Close(Chosen{d.refs[row]})
+		},
+	}
 	d.Intro = []string{"Models on servers. Your messages are sent there."}
 	d.Empty = []string{"No server is configured. Add La Plateforme, another bise or any server with OpenAI's API with a."}
-	d.Detail = d.known
+	d.Detail = d.describeRow
 	d.readServers()
 	return d
 }
 
-// readServers reads which servers are configured.
+// readServers lists the configured servers.
 func (s *serversDialog) readServers() {
-	before := map[string]*served{}
+	before := map[string]*server{}
 	for _, v := range s.servers {
 		before[v.name] = v
 	}
 	s.servers = nil
-	if s.shelf.endpoints == nil {
+	if s.service.endpoints == nil {
 		return
 	}
-	for _, name := range sortedKeys(s.shelf.endpoints.Endpoints()) {
+	for _, name := range sortedKeys(s.service.endpoints.Endpoints()) {
 		if s.only != "" && name != s.only {
 			continue
 		}
 		v := before[name]
 		if v == nil {
-			v = &served{name: name}
+			v = &server{name: name}
 		}
 		s.servers = append(s.servers, v)
 	}
@@ -77,26 +87,26 @@ func (s *serversDialog) refresh() {
 		case v.err != nil:
 			msg, _ := kit.Explain(v.err)
 			add(v.name, "✗ "+msg, "", true)
-		case v.asked:
-			add(v.name, "asking which models it has", "", true)
+		case v.loading:
+			add(v.name, "loading the list of models", "", true)
 		case len(v.models) == 0:
-			add(v.name, "it has no models", "", true)
+			add(v.name, "no models", "", true)
 		}
 	}
 	s.SetRows(rows)
 }
 
-func (s *serversDialog) known(i, width int) []string {
+func (s *serversDialog) describeRow(i, width int) []string {
 	if s.refs[i] == "" {
 		return nil
 	}
 	return []string{s.Look.Theme.Muted.Render(kit.Truncate(kit.OneLine(s.refs[i]), width))}
 }
 
-// servedRead brings the models of a server, and serverAdded tells that one is known
-// that was not.
+// modelsRead has the models of a server. serverAdded is the result of adding one, and
+// serverEntered has its URL and the variable with its key.
 type (
-	servedRead struct {
+	modelsRead struct {
 		server string
 		models []string
 		err    error
@@ -105,20 +115,20 @@ type (
 		name string
 		err  error
 	}
-	serverKeyed struct{ url, variable string }
+	serverEntered struct{ url, variable string }
 )
 
 func (s *serversDialog) Init() tea.Cmd {
 	var cmds []tea.Cmd
-	ctx, endpoints := s.shelf.tasks.Context(), s.shelf.endpoints
+	ctx, endpoints := s.service.tasks.Context(), s.service.endpoints
 	for _, v := range s.servers {
-		if v.asked || v.models != nil {
+		if v.loading || v.models != nil {
 			continue
 		}
-		v.asked = true
+		v.loading = true
 		cmds = append(cmds, func() tea.Msg {
 			list, err := endpoints.Served(ctx, v.name)
-			return servedRead{v.name, list, err}
+			return modelsRead{v.name, list, err}
 		})
 	}
 	s.refresh()
@@ -127,18 +137,18 @@ func (s *serversDialog) Init() tea.Cmd {
 
 func (s *serversDialog) Update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
-	case servedRead:
+	case modelsRead:
 		for _, v := range s.servers {
 			if v.name == msg.server {
-				v.asked, v.models, v.err = false, msg.models, msg.err
+				v.loading, v.models, v.err = false, msg.models, msg.err
 			}
 		}
 		s.refresh()
-	case serverKeyed:
+	case serverEntered:
 		return s.add(msg)
 	case serverAdded:
 		if msg.err != nil {
-			s.shelf.notify.Error(msg.err)
+			s.service.notify.Error(msg.err)
 			return nil
 		}
 		s.only = ""
@@ -148,7 +158,7 @@ func (s *serversDialog) Update(msg tea.Msg) tea.Cmd {
 	return nil
 }
 
-// askKey asks for the variable that has the key of the server at a URL.
+// askKey asks for the environment variable with the API key of a server.
 func (s *serversDialog) askKey(address string) kit.Outcome {
 	address = strings.TrimSpace(address)
 	if address == "" {
@@ -159,34 +169,33 @@ func (s *serversDialog) askKey(address string) kit.Outcome {
 	}
 	u, err := url.Parse(address)
 	if err != nil || u.Hostname() == "" {
-		s.shelf.notify.Say(fmt.Sprintf("invalid server URL %q", kit.OneLine(address)))
+		s.service.notify.Info(fmt.Sprintf("invalid server URL %q", kit.OneLine(address)))
 		return kit.Close(nil)
 	}
 	usual := ""
-	if ofMistral(u) {
+	if isMistral(u) {
 		usual = "MISTRAL_API_KEY"
 	}
-	question := "The environment variable with the server's API key, or nothing if it needs none. The key itself is not saved."
+	question := "Environment variable with the server's API key; empty if it needs no key. bise does not save the key."
 	return kit.Open(kit.NewPrompt(s.Look, "Key", question, usual, "add", func(variable string) kit.Outcome {
-		return kit.Close(serverKeyed{address, strings.TrimSpace(variable)})
+		return kit.Close(serverEntered{address, strings.TrimSpace(variable)})
 	}))
 }
 
-func ofMistral(u *url.URL) bool { return strings.HasSuffix("."+u.Hostname(), ".mistral.ai") }
+func isMistral(u *url.URL) bool { return strings.HasSuffix("."+u.Hostname(), ".mistral.ai") }
 
-// add is the command that writes a server down.
-func (s *serversDialog) add(msg serverKeyed) tea.Cmd {
-	endpoints, name := s.shelf.endpoints, serverName(msg.url, s.shelf.endpoints.Endpoints())
+// add is a command that adds a server to the configuration.
+func (s *serversDialog) add(msg serverEntered) tea.Cmd {
+	endpoints, name := s.service.endpoints, serverName(msg.url, s.service.endpoints.Endpoints())
 	return func() tea.Msg { return serverAdded{name, endpoints.AddEndpoint(name, msg.url, msg.variable)} }
 }
 
-// serverName makes a name for a server, of its host's; one that is taken gets a
-// number.
+// serverName returns a unique name for a server, from its host.
 func serverName(address string, taken map[string]config.Endpoint) string {
 	name := "server"
 	if u, err := url.Parse(address); err == nil {
 		name, _, _ = strings.Cut(u.Hostname(), ".")
-		if ofMistral(u) {
+		if isMistral(u) {
 			name = "plateforme"
 		}
 	}
@@ -202,60 +211,20 @@ func serverName(address string, taken map[string]config.Endpoint) string {
 	}
 }
 
-func (s *serversDialog) Title() string { return "Servers" }
-func (s *serversDialog) Note() string  { return "" }
-
 var addKey = kit.NewBinding("a", "add a server")
 
-func (s *serversDialog) Bindings() []kit.Hint {
+func (s *serversDialog) hints() []kit.Hint {
 	list := []kit.Hint{{Binding: addKey, Words: ""}, {Binding: filterKey, Words: ""}, {Binding: s.Look.Keys.Back, Words: ""}}
 	if i, ok := s.SelectedRow(); ok && s.refs[i] != "" {
-		list = append([]kit.Hint{{Binding: s.Look.Keys.Choose, Words: "use it"}}, list...)
+		list = append([]kit.Hint{{Binding: s.Look.Keys.Choose, Words: "use"}}, list...)
 	}
 	return list
 }
-
-func (s *serversDialog) Footer() kit.Footer { return kit.Footer{Hints: s.Bindings()} }
 
 func (s *serversDialog) Press(k tea.KeyPressMsg) kit.Outcome {
 	if kit.Matches(k, addKey) && !s.Filtering {
 		question := "The server's URL, such as https://api.mistral.ai for La Plateforme or http://127.0.0.1:8642 for another bise."
 		return kit.Open(kit.NewPrompt(s.Look, "Add a server", question, "", "continue", s.askKey))
 	}
-	change := s.List.Press(k)
-	switch {
-	case change.Filtered:
-		s.refresh()
-		return kit.Handled(nil)
-	case change.Handled:
-		return kit.Handled(nil)
-	case kit.Matches(k, s.Look.Keys.Choose):
-		return s.choice()
-	case kit.Matches(k, s.Look.Keys.Back):
-		return kit.Close(nil)
-	}
-	return kit.Ignored()
-}
-
-func (s *serversDialog) choice() kit.Outcome {
-	i, ok := s.SelectedRow()
-	if !ok || s.refs[i] == "" {
-		return kit.Handled(nil)
-	}
-	o := kit.Close(Chosen{s.refs[i]})
-	return o
-}
-
-func (s *serversDialog) Paste(text string) kit.Outcome {
-	if s.List.Paste(text).Filtered {
-		s.refresh()
-	}
-	return kit.Handled(nil)
-}
-
-func (s *serversDialog) Click(_, y int) kit.Outcome {
-	if _, again := s.List.Click(y); again {
-		return s.choice()
-	}
-	return kit.Handled(nil)
+	return s.ListDialog.Press(k)
 }

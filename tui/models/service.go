@@ -19,8 +19,8 @@ import (
 	"github.com/bise-sh/bise/tui/kit"
 )
 
-// Models are the models on this machine and those of the catalogue; see
-// [library.Library]. The methods may take a while and are called from any goroutine.
+// Models lists, imports and removes models; see [library.Library]. Its methods can be slow and
+// are called from any goroutine.
 type Models interface {
 	Machine(context.Context) fit.Machine
 	Catalog() (*catalog.Catalog, error)
@@ -37,15 +37,15 @@ type Downloads interface {
 	Forget(*pull.Plan) error
 }
 
-// Endpoints are the servers with models; see [library.Library].
+// Endpoints has the servers; see [library.Library].
 type Endpoints interface {
 	Endpoints() map[string]config.Endpoint
 	Served(ctx context.Context, endpoint string) ([]string, error)
 	AddEndpoint(name, url, keyEnv string) error
 }
 
-// A Service is what is known of models, and what is done to them in the background.
-// What it has not read yet is nil.
+// A Service has the state of models and downloads, and changes it in the background. Fields
+// are nil until they are loaded.
 type Service struct {
 	look    *kit.Look
 	notify  kit.Notify
@@ -60,21 +60,21 @@ type Service struct {
 	catalog   *catalog.Catalog
 	Installed []library.Installed
 	Machine   *fit.Machine
-	plans     map[string]catalogued // by name
-	fits      map[string]fit.Plan   // of those here, by name
-	best      string                // the model to take when nothing speaks for another
-	Err       error                 // why something could not be read
+	plans     map[string]catalogPlan // by name
+	fits      map[string]fit.Plan    // of installed models, by name
+	best      string                 // the recommended model
+	Err       error                  // of the last load
 	readings  int
 
 	Downloads []*Download
-	number    int               // of downloads, to tell late news
-	watched   bool              // a look at them is on its way
-	cancelled []*Download       // whose files are removed when bise ends
-	removed   []*models.Removed // models that can still come back, the last one last
+	number    int               // of the last download
+	watched   bool              // sampleProgress is running
+	cancelled []*Download       // their files are removed at exit
+	removed   []*models.Removed // models that can be restored, the last removed last
 }
 
-// A catalogued is how a model of the catalogue would be here, at the usual type.
-type catalogued struct {
+// A catalogPlan is the plan of a catalogue model for this machine, in the default type.
+type catalogPlan struct {
 	fit.Plan
 	download int64 // bytes
 }
@@ -86,12 +86,12 @@ func New(look *kit.Look, notify kit.Notify, tasks *kit.Tasks, e *engines.Engines
 	}
 }
 
-var ErrNoLibrary = errors.New("there is nothing that knows models")
+var ErrNoLibrary = errors.New("models are not available")
 
 // Available reports whether models can be listed and downloaded.
 func (s *Service) Available() bool { return s.library != nil }
 
-// Start looks for downloads that can go on.
+// Start is a command that finds unfinished downloads.
 func (s *Service) Start() tea.Cmd {
 	pulls := s.pulls
 	if pulls == nil {
@@ -103,8 +103,7 @@ func (s *Service) Start() tea.Cmd {
 	}
 }
 
-// Close removes for good what was removed and cancelled. It is for when nothing goes
-// on any more.
+// Close deletes the files of removed models and cancelled downloads. Nothing may be running.
 func (s *Service) Close() error {
 	var errs []error
 	for _, r := range s.removed {
@@ -121,17 +120,17 @@ func (s *Service) Close() error {
 	return errors.Join(errs...)
 }
 
-// News of models.
+// Messages about models.
 type (
-	hereRead struct {
-		number  int // of the reading: earlier ones may come later
+	installedRead struct {
+		number  int // of the load; earlier ones may arrive later
 		here    []library.Installed
 		catalog *catalog.Catalog
 		err     error
 	}
 	machineRead struct {
 		machine fit.Machine
-		plans   map[string]catalogued
+		plans   map[string]catalogPlan
 		best    string
 	}
 	modelRemoved struct {
@@ -141,31 +140,31 @@ type (
 	modelRestored struct{ err error }
 )
 
-// read looks again at what is here, and the first time at the machine, too.
-func (s *Service) read() tea.Cmd {
-	known, ctx := s.library, s.tasks.Context()
-	if known == nil {
+// load is a command that reads the installed models, and the first time also the machine.
+func (s *Service) load() tea.Cmd {
+	lib, ctx := s.library, s.tasks.Context()
+	if lib == nil {
 		s.Err = ErrNoLibrary
 		return nil
 	}
 	s.readings++
 	number := s.readings
 	here := func() tea.Msg {
-		c, err := known.Catalog()
-		list, failed := known.InstalledWithNeeds(ctx)
-		return hereRead{number, list, c, errors.Join(err, failed)}
+		c, err := lib.Catalog()
+		list, failed := lib.InstalledWithNeeds(ctx)
+		return installedRead{number, list, c, errors.Join(err, failed)}
 	}
 	if s.Machine != nil {
 		return here
 	}
 	return tea.Batch(here, func() tea.Msg {
-		h := known.Machine(ctx)
+		h := lib.Machine(ctx)
 		msg := machineRead{machine: h}
-		c, err := known.Catalog()
+		c, err := lib.Catalog()
 		if err != nil {
-			return msg // which the other command tells
+			return msg // the other command reports it
 		}
-		msg.plans = planned(c, h)
+		msg.plans = planCatalog(c, h)
 		if best, ok := fit.Recommend(c.All(), h, engine.LoadOptions{}); ok {
 			msg.best = best.Name
 		}
@@ -173,22 +172,22 @@ func (s *Service) read() tea.Cmd {
 	})
 }
 
-// planned plans the models of a catalogue for a machine.
-func planned(c *catalog.Catalog, h fit.Machine) map[string]catalogued {
-	plans := map[string]catalogued{}
+// planCatalog plans the models of a catalogue for a machine.
+func planCatalog(c *catalog.Catalog, h fit.Machine) map[string]catalogPlan {
+	plans := map[string]catalogPlan{}
 	for _, m := range c.All() {
 		whole, ok := fit.FromCatalog(m)
 		if !ok || !m.Local() {
 			continue
 		}
 		if usual, err := whole.Quantized(catalog.DefaultType); err == nil {
-			plans[m.Name] = catalogued{usual.Plan(h, engine.LoadOptions{}), usual.DownloadSize(m)}
+			plans[m.Name] = catalogPlan{usual.Plan(h, engine.LoadOptions{}), usual.DownloadSize(m)}
 		}
 	}
 	return plans
 }
 
-// fit plans the models that are here for the machine, when both are known.
+// fit plans the installed models for the machine.
 func (s *Service) fit() {
 	s.fits = map[string]fit.Plan{}
 	for _, i := range s.Installed {
@@ -198,10 +197,10 @@ func (s *Service) fit() {
 	}
 }
 
-// Update takes the news of models.
+// Update handles messages about models.
 func (s *Service) Update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
-	case hereRead:
+	case installedRead:
 		if msg.number != s.readings {
 			return nil
 		}
@@ -217,67 +216,66 @@ func (s *Service) Update(msg tea.Msg) tea.Cmd {
 		s.Machine, s.plans, s.best = &msg.machine, msg.plans, msg.best
 		s.fit()
 	case unfinishedRead:
-		s.takeUp(msg)
+		s.addUnfinished(msg)
 	case DownloadPlanned:
-		return s.planned(msg)
+		return s.startPlanned(msg)
 	case ProgressSampled:
-		return s.looked(msg)
+		return s.updateProgress(msg)
 	case DownloadEnded:
-		return s.ended(msg)
-	case pullWanted:
+		return s.finish(msg)
+	case downloadRequested:
 		return s.pull(msg.request, msg.title)
 	case licenceAccepted:
-		return s.accepted(msg)
+		return s.accept(msg)
 	case downloadRestored:
-		return s.restored(msg)
-	case undoAsked:
-		return s.putBack()
+		return s.resumeCancelled(msg)
+	case undoRequested:
+		return s.restoreLast()
 	case modelRemoved:
-		return s.wasRemoved(msg)
+		return s.handleRemoved(msg)
 	case modelRestored:
 		if msg.err != nil {
 			s.notify.Error(msg.err)
 		}
-		return s.read()
+		return s.load()
 	}
 	return nil
 }
 
-// remove is the command that removes a model, which can be undone until bise is
-// left.
+// remove is a command that removes a model. It can be undone until bise exits.
 func (s *Service) remove(m library.Installed) tea.Cmd {
 	if err := m.CheckRemovable(); err != nil {
 		s.notify.Error(err)
 		return nil
 	}
-	known, ctx, gone := s.library, s.tasks.Context(), m.Model
+	lib, ctx, gone := s.library, s.tasks.Context(), m.Model
 	return func() tea.Msg {
-		r, err := known.Remove(ctx, gone)
+		r, err := lib.Remove(ctx, gone)
 		return modelRemoved{r, err}
 	}
 }
 
-func (s *Service) wasRemoved(msg modelRemoved) tea.Cmd {
+func (s *Service) handleRemoved(msg modelRemoved) tea.Cmd {
 	if msg.err != nil {
 		s.notify.Error(msg.err)
-		return s.read()
+		return s.load()
 	}
 	gone := msg.removed.Model
 	s.removed = append(s.removed, msg.removed)
 	s.Installed = slices.DeleteFunc(s.Installed, func(i library.Installed) bool { return i.Name == gone.Name })
 	s.engines.MarkRemoved(gone.Name)
-	s.notify.Undo(fmt.Sprintf("deleted %q", kit.OneLine(gone.Name)), func() tea.Msg { return undoAsked{} })
-	return s.read()
+	s.notify.Undo(fmt.Sprintf("deleted %q", kit.OneLine(gone.Name)), func() tea.Msg { return undoRequested{} })
+	return s.load()
 }
 
-// undoAsked asks for the model back that was removed last.
-type undoAsked struct{}
+// undoRequested asks to restore the last removed model.
+type undoRequested struct{}
 
-// putBack puts the model back that was removed last.
-func (s *Service) putBack() tea.Cmd {
+// restoreLast restores the last removed model.
+func (s *Service) restoreLast() tea.Cmd {
 	n := len(s.removed)
 	if n == 0 {
-		s.notify.Say("nothing that was deleted is left to bring back")
+		s.notify.Info("no deleted model to restore")
 		return nil
 	}
 	last := s.removed[n-1]
@@ -285,5 +283,5 @@ func (s *Service) putBack() tea.Cmd {
 	return func() tea.Msg { return modelRestored{last.Undo()} }
 }
 
-// Chosen is the model that the current mode goes on with.
+// Chosen asks the current mode to use a model.
 type Chosen struct{ Ref string }

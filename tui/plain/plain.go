@@ -1,16 +1,14 @@
 // Package plain shows the interface line by line, for screen readers and for
-// terminals that cannot redraw: the same screens, which say in lines what they
-// show. Nothing that was printed is ever changed. What the user types is whole
-// lines, as the terminal edits them.
+// terminals that cannot redraw: the same screens, described in lines.
+// Printed lines never change. The user types whole lines, which the terminal edits.
 //
 // A line is a message, or a command after a slash: those of the interface, or
 // the name of a key's action that is available now (/stop, /again). In a list a
 // line is the number of a row, words to filter by, or an action with the number
 // of a row (delete 3).
 //
-// The package knows screens by the interfaces of package kit alone: a
-// [kit.Narrator], a [kit.Lister], a [kit.Asker], or else the text that a screen
-// draws.
+// The package uses screens through the interfaces of package kit: a [kit.Narrator],
+// a [kit.Lister], a [kit.Asker], or else the text that a screen draws.
 package plain
 
 import (
@@ -31,27 +29,26 @@ import (
 	"github.com/bise-sh/bise/tui/kit"
 )
 
-// An Interface has the screens that are shown. It is used by one goroutine.
+// An Interface is the interface as Run uses it. Only one goroutine calls it.
 type Interface interface {
-	// Start is the command with which the current mode begins.
+	// Start is the first command of the current mode.
 	Start() tea.Cmd
 	Update(tea.Msg) (tea.Model, tea.Cmd)
 	Look() *kit.Look
-	// UseTerminal sets how programs are run and the clipboard is set.
+	// UseTerminal sets how to run programs and to set the clipboard.
 	UseTerminal(exec func(*exec.Cmd, func(error) tea.Msg) tea.Cmd, setClipboard func(string) tea.Cmd)
-	// Mode is the screen of the current mode, and Dialog the uppermost dialog, nil
-	// when none is open.
+	// Mode returns the screen of the current mode, and Dialog the top dialog or nil.
 	Mode() kit.Screen
 	Dialog() kit.Dialog
-	// Commands are those that work now.
+	// Commands returns the commands that work now.
 	Commands() []kit.Command
 	Notice() kit.Notice
-	// Press handles a key, and Settle what a screen made of a line.
+	// Press handles a key, and Settle the outcome of a line.
 	Press(tea.KeyPressMsg) tea.Cmd
 	Settle(kit.Outcome) tea.Cmd
 }
 
-// size is that of the screens, in cells, as far as it matters for their texts.
+// size is the size of the screens, in cells, which limits their texts.
 var size = tea.WindowSizeMsg{Width: kit.MaxColumns, Height: 50}
 
 // A session is one run of the interface.
@@ -63,12 +60,12 @@ type session struct {
 	arrived chan tea.Msg
 	quit    bool
 
-	// What was said last, so that only what is new is said.
+	// What was printed last, so that only changes are printed.
 	narrated any
 	notice   string
 	dialog   kit.Dialog
 	text     string
-	prompted bool // the last line asks for one
+	prompted bool // the last line is a prompt
 }
 
 // Run shows the interface until the user quits or ctx ends. interrupted reports
@@ -82,7 +79,7 @@ func Run(ctx context.Context, i Interface, in io.Reader, out io.Writer, interrup
 func (s *session) run(ctx context.Context, interrupted <-chan os.Signal) error {
 	lines := make(chan string)
 	ended := make(chan error, 1)
-	next := make(chan struct{}) // asks for a line: a program may have the terminal at other times
+	next := make(chan struct{}) // requests a line; a program may use the terminal in between
 	go func() {
 		reader := bufio.NewReaderSize(s.in, 1<<16)
 		for range next {
@@ -122,12 +119,12 @@ func (s *session) run(ctx context.Context, interrupted <-chan os.Signal) error {
 		case line := <-lines:
 			reads = next
 			s.prompted = false
-			s.take(ctx, line)
+			s.handleLine(ctx, line)
 		case err := <-ended:
 			if !errors.Is(err, io.EOF) {
 				return fmt.Errorf("read input: %w", err)
 			}
-			reads, ending = nil, true // after the answer
+			reads, ending = nil, true // quit after the answer
 		case <-interrupted:
 			s.press(ctx, s.i.Look().Keys.Quit.Keys()[0])
 		case msg := <-s.arrived:
@@ -166,11 +163,10 @@ func (s *session) update(ctx context.Context, msg tea.Msg) {
 	}
 }
 
-// program runs a program in the terminal at once: no line is being read while one
-// is handled.
+// program runs a program in the terminal at once: no line is being read at this time.
 func (s *session) program(cmd *exec.Cmd, done func(error) tea.Msg) tea.Cmd {
 	if terminal, ok := s.in.(*os.File); ok {
-		cmd.Stdin = terminal // with another reader the program's end would not be noticed
+		cmd.Stdin = terminal // otherwise Run waits for more input
 	}
 	cmd.Stdout, cmd.Stderr = s.screen, s.screen
 	s.out.Flush()
@@ -178,11 +174,11 @@ func (s *session) program(cmd *exec.Cmd, done func(error) tea.Msg) tea.Cmd {
 	return func() tea.Msg { return msg }
 }
 
-// setClipboard leaves the text to a program of the system.
+// setClipboard does nothing: a system program sets the clipboard.
 func (s *session) setClipboard(string) tea.Cmd { return nil }
 
-// take does what a line says.
-func (s *session) take(ctx context.Context, line string) {
+// handleLine handles a line.
+func (s *session) handleLine(ctx context.Context, line string) {
 	words := strings.TrimSpace(line)
 	if d := s.i.Dialog(); d != nil {
 		s.answer(ctx, d, words)
@@ -218,7 +214,7 @@ func (s *session) take(ctx context.Context, line string) {
 	}
 }
 
-// help says what can be typed.
+// help lists what the user can type.
 func (s *session) help() {
 	s.say("A line is a message; one that ends with a backslash continues in the next.")
 	for _, c := range s.i.Commands() {
@@ -231,7 +227,7 @@ func (s *session) settle(ctx context.Context, o kit.Outcome) { s.do(ctx, s.i.Set
 
 func (s *session) press(ctx context.Context, key string) { s.do(ctx, s.i.Press(kit.KeyPress(key))) }
 
-// isCommand reports whether a line begins with the name of a command.
+// isCommand reports whether a line starts with the name of a command.
 func (s *session) isCommand(line string) bool {
 	name, _, _ := strings.Cut(strings.TrimSpace(line), " ")
 	for _, c := range s.i.Commands() {
@@ -242,8 +238,7 @@ func (s *session) isCommand(line string) bool {
 	return false
 }
 
-// action presses the key whose action begins with a word. It returns false when
-// there is none.
+// action presses the key of the action that starts with a word, if there is one.
 func (s *session) action(ctx context.Context, screen kit.Screen, word string) bool {
 	if word == "" {
 		return false
@@ -293,7 +288,7 @@ func (s *session) answer(ctx context.Context, screen kit.Screen, line string) {
 	if s.action(ctx, screen, line) {
 		return
 	}
-	// The filter takes it as if it were typed.
+	// Type it into the filter.
 	for list.Filter.Text != "" {
 		s.press(ctx, "backspace")
 	}
@@ -303,13 +298,13 @@ func (s *session) answer(ctx context.Context, screen kit.Screen, line string) {
 	s.settle(ctx, screen.Paste(line))
 }
 
-// narrator is the current mode, nil when it does not say what happens on it.
+// narrator returns the current mode, or nil if it is not a Narrator.
 func (s *session) narrator() kit.Narrator {
 	n, _ := s.i.Mode().(kit.Narrator)
 	return n
 }
 
-// say prints text. A prompt that waits for a line stays above it.
+// say prints text on a new line after the prompt.
 func (s *session) say(text string) {
 	if s.prompted {
 		fmt.Fprintln(s.out)
@@ -320,7 +315,7 @@ func (s *session) say(text string) {
 	}
 }
 
-// prompt asks for a line, unless an answer is on its way.
+// prompt prints a prompt, unless an answer is being generated.
 func (s *session) prompt() {
 	dialog := s.i.Dialog() != nil
 	if n := s.narrator(); s.prompted || !dialog && n != nil && n.Busy() {

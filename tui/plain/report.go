@@ -9,7 +9,7 @@ import (
 	"github.com/bise-sh/bise/tui/kit"
 )
 
-// report says what is new.
+// report prints what is new.
 func (s *session) report() {
 	if d := s.i.Dialog(); d != nil {
 		s.describeDialog(d)
@@ -34,8 +34,7 @@ func (s *session) report() {
 	}
 }
 
-// describeDialog says what a dialog that was opened shows, or what it shows now if
-// that has changed.
+// describeDialog prints a new dialog, or one that has changed.
 func (s *session) describeDialog(d kit.Dialog) {
 	text := describe(d)
 	if d == s.dialog && text == s.text {
@@ -56,7 +55,7 @@ func (s *session) describeDialog(d kit.Dialog) {
 	s.say(text)
 }
 
-// describe returns what a dialog shows and what can be done.
+// describe returns what a dialog shows and the available actions.
 func describe(d kit.Dialog) string {
 	switch d := d.(type) {
 	case kit.Asker:
@@ -73,7 +72,7 @@ func describe(d kit.Dialog) string {
 	return strings.Join(append(lines, back), "\n")
 }
 
-// describeMode says what a mode shows, if that has changed.
+// describeMode prints what a mode shows, if it has changed.
 func (s *session) describeMode(screen kit.Screen) {
 	text := strings.Join(append(drawn(screen), "You can: "+strings.Join(kit.Actions(screen.Bindings()), ", ")), "\n")
 	if text != s.text {

@@ -1,4 +1,3 @@
-// Package review is the mode in which a model looks for what is wrong with a
-// change: a list of changes, then a list of findings with the code of the selected
-// one.
+// Package review is the mode in which a model reviews a change: a list of changes,
+// then a list of findings with the code of the selected one.
 package review

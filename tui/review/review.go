@@ -24,16 +24,14 @@ import (
 	"github.com/bise-sh/bise/units"
 )
 
-// Mode is the mode in which a model looks for what is wrong with a change.
-// First there is a list of what can be reviewed; then one of findings, with the
-// code that the chosen one is about below it.
+// Mode lists the changes to review, then the findings with the code of the selected one.
 type Mode struct {
 	look      *kit.Look
 	notify    kit.Notify
 	tasks     *kit.Tasks
 	terminal  *terminal.Terminal
 	engines   *engines.Engines
-	changesOf func(context.Context) ([]change.Change, error) // nil: there are none
+	changesOf func(context.Context) ([]change.Change, error) // nil: no changes
 
 	list          kit.List // of changes, or of findings
 	width, height int
@@ -41,40 +39,40 @@ type Mode struct {
 	model         *engines.Model
 	keys          reviewKeys
 
-	changes []change.Change
-	looked  bool  // changes is what there is
-	trouble error // why that could not be found out
+	changes    []change.Change
+	loaded     bool  // changes is loaded
+	changesErr error // why loading failed
 
-	review *reviewing // nil: the changes are shown
-	number int        // of the last review
-	whole  bool       // the chosen finding has the body to itself
-	top    int        // its first line that is shown then
+	review   *reviewing // nil: the changes are listed
+	number   int        // of the last review
+	fullView bool       // the selected finding fills the body
+	top      int        // its first visible line
 }
 
 // errReviewStopped is the cause of the end of a review that the user stopped.
 var errReviewStopped = errors.New("stopped")
 
-// reviewKeys are the keys that are this mode's own.
+// reviewKeys are the keys of this mode.
 type reviewKeys struct {
-	apply, dismiss, open, next, ask, again, look key.Binding
+	apply, dismiss, open, next, ask, again, refresh key.Binding
 }
 
-// A reviewing is one review, on its way or done.
+// A reviewing is a review that is running or done.
 type reviewing struct {
-	number  int
-	change  change.Change
-	pull    func() (review.Event, error, bool) // the next event; nil until the engine is there
-	stop    context.CancelCauseFunc
-	busy    bool
-	loading float64 // share of the model, below 0 when it does not load
-	parts   int     // into which the change was cut, 0 while unknown
-	reading review.Progress
-	found   []*finding
-	result  *review.Result
-	err     error
+	number   int
+	change   change.Change
+	pull     func() (review.Event, error, bool) // the next event; nil until the model is open
+	stop     context.CancelCauseFunc
+	busy     bool
+	loading  float64 // share of the model; below 0: not loading
+	parts    int     // of the change; 0: unknown
+	progress review.Progress
+	found    []*finding
+	result   *review.Result
+	err      error
 }
 
-// A finding is one of the model's, and what the person did with it.
+// A finding is a finding of the model, and what the user did with it.
 type finding struct {
 	review.Finding
 	dismissed, applied bool
@@ -86,13 +84,13 @@ type (
 		changes []change.Change
 		err     error
 	}
-	reviewCame struct {
+	eventReceived struct {
 		number int
 		event  review.Event
 		err    error
 		more   bool
 	}
-	findingChanged struct { // a suggestion was applied, or taken back
+	findingChanged struct { // a suggestion was applied or undone
 		number  int
 		finding *finding
 		applied bool
@@ -101,7 +99,7 @@ type (
 	}
 	findingRestored struct{ finding *finding }
 	programEnded    struct{ err error }
-	// QuestionAsked goes on in a chat, with a text to write the question behind.
+	// QuestionAsked asks to continue in a chat, with Text in the composer.
 	QuestionAsked struct{ Text string }
 )
 
@@ -112,7 +110,7 @@ func New(look *kit.Look, notify kit.Notify, tasks *kit.Tasks, t *terminal.Termin
 	}
 	m.keys = reviewKeys{
 		apply: kit.NewBinding("a", "apply"), dismiss: kit.NewBinding("d", "dismiss"), open: kit.NewBinding("o", "open in editor"), next: kit.NewBinding("n", "next"),
-		ask: kit.NewBinding("e", "ask about it"), again: kit.NewBinding("r", "review again"), look: kit.NewBinding("r", "look again"),
+		ask: kit.NewBinding("e", "ask"), again: kit.NewBinding("r", "review again"), refresh: kit.NewBinding("r", "refresh"),
 	}
 	m.refresh()
 	return m
@@ -127,7 +125,7 @@ func (m *Mode) UseModel(ref string) tea.Cmd {
 	return cmd
 }
 
-// Shown looks for changes, which may be others each time, unless there is a review.
+// Shown reloads the changes, unless a review is shown.
 func (m *Mode) Shown() tea.Cmd {
 	var cmds []tea.Cmd
 	if m.model == nil {
@@ -139,7 +137,7 @@ func (m *Mode) Shown() tea.Cmd {
 	return tea.Batch(cmds...)
 }
 
-// findChanges is the command that finds what can be reviewed.
+// findChanges is a command that loads the changes.
 func (m *Mode) findChanges() tea.Cmd {
 	ctx, changes := m.tasks.Context(), m.changesOf
 	if changes == nil {
@@ -155,13 +153,13 @@ func (m *Mode) Update(msg tea.Msg) tea.Cmd {
 	defer m.refresh()
 	switch msg := msg.(type) {
 	case changesFound:
-		m.changes, m.trouble, m.looked = msg.changes, msg.err, true
+		m.changes, m.changesErr, m.loaded = msg.changes, msg.err, true
 	case engines.ModelOpened, engines.ModelReady:
 		return m.begin()
-	case reviewCame:
+	case eventReceived:
 		return m.take(msg)
 	case findingChanged:
-		m.changed(msg)
+		m.updateApplied(msg)
 	case findingRestored:
 		msg.finding.dismissed = false
 	case programEnded:
@@ -172,10 +170,10 @@ func (m *Mode) Update(msg tea.Msg) tea.Cmd {
 	return nil
 }
 
-// start begins to review a change.
+// start starts the review of a change.
 func (m *Mode) start(c change.Change) tea.Cmd {
 	m.number++
-	m.whole = false
+	m.fullView = false
 	m.review = &reviewing{number: m.number, change: c, busy: true, loading: -1, stop: func(error) {}}
 	m.list.Filter.Reset()
 	m.list.Select(0)
@@ -186,7 +184,7 @@ func (m *Mode) start(c change.Change) tea.Cmd {
 	return tea.Batch(open, m.begin())
 }
 
-// begin has the model begin, if a review waits for it and it is there.
+// begin runs the pending review when the model is open.
 func (m *Mode) begin() tea.Cmd {
 	r := m.review
 	if r == nil || !r.busy || r.pull != nil || m.model == nil {
@@ -221,20 +219,20 @@ func (m *Mode) begin() tea.Cmd {
 	return r.await()
 }
 
-// await is the command that waits for the next event.
+// await is a command that waits for the next event.
 func (r *reviewing) await() tea.Cmd {
 	pull, number := r.pull, r.number
 	return func() tea.Msg {
 		event, err, more := pull()
-		return reviewCame{number, event, err, more}
+		return eventReceived{number, event, err, more}
 	}
 }
 
-// take takes an event of a review.
-func (m *Mode) take(msg reviewCame) tea.Cmd {
+// take handles an event of a review.
+func (m *Mode) take(msg eventReceived) tea.Cmd {
 	r := m.review
 	if r == nil || msg.number != r.number {
-		return nil // nobody waits for the rest: its context has ended
+		return nil // a canceled review
 	}
 	if !msg.more {
 		r.busy = false
@@ -250,60 +248,55 @@ func (m *Mode) take(msg reviewCame) tea.Cmd {
 	case review.Planned:
 		r.parts = e.Parts
 	case review.Progress:
-		r.reading, r.loading = e, -1
+		r.progress, r.loading = e, -1
 	case review.Found:
 		r.found = append(r.found, &finding{Finding: e.Finding})
 	case review.Done:
 		r.result = &e.Result
 		r.sort()
 		if len(r.found) > 0 {
-			m.notify.Say(r.result.Covered())
+			m.notify.Info(r.result.Covered())
 		}
 	}
 	return r.await()
 }
 
-// sort puts the findings in the order of the change. Until the end they are in the
-// order in which they came.
+// sort sorts the findings as in the change. Until the end they are in order of arrival.
 func (r *reviewing) sort() {
-	place := map[string]int{}
+	order := map[string]int{}
 	for i, f := range r.change.Files {
-		if _, ok := place[f.Path()]; !ok {
-			place[f.Path()] = i
+		if _, ok := order[f.Path()]; !ok {
+			order[f.Path()] = i
 		}
 	}
 	kit.SortBy(r.found, func(f *finding) int { return f.Line })
-	kit.SortBy(r.found, func(f *finding) int { return place[f.File] })
+	kit.SortBy(r.found, func(f *finding) int { return order[f.File] })
 }
 
 // refresh sets the rows of the list.
 func (m *Mode) refresh() {
 	var chosen *finding
 	if m.review != nil {
-		chosen = m.chosen()
+		chosen = m.selected()
 	}
 	m.list.Intro, m.list.Empty = nil, nil
 	var rows []kit.Row
 	switch {
 	case m.review == nil:
-		m.list.Intro = []string{"What is to be reviewed?"}
+		m.list.Intro = []string{"Choose a change to review."}
 		for _, c := range m.changes {
 			rows = append(rows, kit.Row{Cells: []string{c.Name, units.Plural(len(c.Files), "file"), size(c.Files), c.About}})
 		}
-		m.list.Empty = m.nothing()
+		m.list.Empty = m.emptyChanges()
 	default:
 		for _, f := range m.shownFindings() {
-			place := fmt.Sprintf("%s:%d", f.File, f.Line)
-			if f.EndLine > f.Line {
-				place += fmt.Sprintf("-%d", f.EndLine)
-			}
 			title := f.Title
 			if f.applied {
 				title = "✓ " + title
 			}
-			rows = append(rows, kit.Row{Cells: []string{string(f.Severity), kit.OneLine(place), kit.OneLine(title)}, Dim: f.applied})
+			rows = append(rows, kit.Row{Cells: []string{string(f.Severity), kit.OneLine(f.Place()), kit.OneLine(title)}, Dim: f.applied})
 		}
-		m.list.Empty = m.none()
+		m.list.Empty = m.emptyFindings()
 	}
 	m.list.SetRows(rows)
 	if chosen != nil {
@@ -331,39 +324,39 @@ func size(files []diff.File) string {
 	return fmt.Sprintf("+%d −%d", added, removed)
 }
 
-// nothing says why there are no changes to choose from.
-func (m *Mode) nothing() []string {
+// emptyChanges explains why no changes are listed.
+func (m *Mode) emptyChanges() []string {
 	switch {
-	case m.trouble != nil:
-		msg, advice := kit.Explain(m.trouble)
+	case m.changesErr != nil:
+		msg, advice := kit.Explain(m.changesErr)
 		return []string{msg, advice}
-	case m.changesOf == nil, m.looked:
-		return []string{"There is nothing to review here: no change that git knows. Whole files are reviewed by bise review FILE."}
+	case m.changesOf == nil, m.loaded:
+		return []string{"No changes in this git repository. To review whole files, run bise review FILE."}
 	}
 	return []string{"looking for changes"}
 }
 
-// none says why there are no findings.
-func (m *Mode) none() []string {
+// emptyFindings explains why no findings are listed.
+func (m *Mode) emptyFindings() []string {
 	r := m.review
 	switch {
 	case r.err != nil:
 		msg, advice := kit.Explain(r.err)
 		return []string{msg, advice}
 	case r.busy:
-		return []string{"nothing found so far"}
+		return []string{"no findings yet"}
 	case r.result == nil:
 		return []string{"The review was stopped."}
 	case len(r.found) > 0 && m.list.Filter.Text == "":
-		return []string{"All findings are dismissed."}
+		return []string{"All findings dismissed."}
 	case len(r.found) > 0:
-		return []string{"No finding has that."}
+		return []string{"No finding matches the filter."}
 	}
 	lines := []string{"No findings. " + r.result.Covered()}
 	return append(lines, r.result.Notes...)
 }
 
-// shownFindings are those that are not dismissed, and that the filter lets through.
+// shownFindings returns the findings that are not dismissed and match the filter.
 func (m *Mode) shownFindings() []*finding {
 	var list []*finding
 	if m.review == nil {
@@ -378,18 +371,18 @@ func (m *Mode) shownFindings() []*finding {
 	return list
 }
 
-// chosen is the finding that is chosen, nil when there is none.
-func (m *Mode) chosen() *finding {
+// selected returns the selected finding, or nil.
+func (m *Mode) selected() *finding {
 	if list := m.shownFindings(); m.list.Selected < len(list) {
 		return list[m.list.Selected]
 	}
 	return nil
 }
 
-// apply writes a suggestion into its file.
+// apply applies the suggestion to the file.
 func (m *Mode) apply(f *finding) tea.Cmd {
 	if f.Suggestion == nil || f.applied {
-		m.notify.Say(map[bool]string{true: "it is applied", false: "it has no suggestion to apply"}[f.applied])
+		m.notify.Info(map[bool]string{true: "already applied", false: "this finding has no suggestion"}[f.applied])
 		return nil
 	}
 	number, root := m.review.number, m.review.change.Root
@@ -411,8 +404,8 @@ func (m *Mode) apply(f *finding) tea.Cmd {
 	}
 }
 
-// changed tells that a suggestion was applied or taken back.
-func (m *Mode) changed(msg findingChanged) {
+// updateApplied marks a suggestion as applied or undone.
+func (m *Mode) updateApplied(msg findingChanged) {
 	f := msg.finding
 	if msg.err != nil {
 		m.notify.Error(msg.err)
@@ -420,7 +413,7 @@ func (m *Mode) changed(msg findingChanged) {
 	}
 	f.applied = msg.applied
 	if !f.applied {
-		m.notify.Say("taken back in " + f.File)
+		m.notify.Info("undone in " + f.File)
 		return
 	}
 	m.notify.Undo("applied to "+f.File, func() tea.Msg {
@@ -428,17 +421,17 @@ func (m *Mode) changed(msg findingChanged) {
 	})
 }
 
-// dismiss takes a finding off the list.
+// dismiss removes a finding from the list.
 func (m *Mode) dismiss(f *finding) {
 	f.dismissed = true
 	m.notify.Undo(fmt.Sprintf("dismissed %q", f.Title), func() tea.Msg { return findingRestored{f} })
 }
 
-// open shows a finding's line in the person's editor.
+// open opens a finding's line in $EDITOR.
 func (m *Mode) open(f *finding) tea.Cmd {
 	name := filepath.FromSlash(path.Clean(f.File))
 	if !filepath.IsLocal(name) {
-		m.notify.Say(f.File + " is not in this folder")
+		m.notify.Info(f.File + " is not in this folder")
 		return nil
 	}
 	return m.terminal.EditFile(filepath.Join(m.review.change.Root, name), f.Line, func(err error) tea.Msg {
@@ -446,7 +439,7 @@ func (m *Mode) open(f *finding) tea.Cmd {
 	})
 }
 
-// question is what a chat about a finding begins with.
+// question returns the start of a chat about a finding.
 func (m *Mode) question(f *finding) string {
 	var code strings.Builder
 	for _, l := range m.review.around(&f.Finding, aroundFinding) {
@@ -458,11 +451,11 @@ func (m *Mode) question(f *finding) string {
 
 func (m *Mode) Press(k tea.KeyPressMsg) kit.Outcome {
 	defer m.refresh()
-	if m.whole && m.scroll(k) {
+	if m.fullView && m.scroll(k) {
 		return kit.Handled(nil)
 	}
 	if !m.list.Filtering {
-		if o := m.letter(k); o.Handled {
+		if o := m.pressLetter(k); o.Handled {
 			return o
 		}
 	}
@@ -479,10 +472,10 @@ func (m *Mode) Press(k tea.KeyPressMsg) kit.Outcome {
 	return kit.Ignored()
 }
 
-// letter does what a letter does.
-func (m *Mode) letter(k tea.KeyPressMsg) kit.Outcome {
+// pressLetter handles the letter keys.
+func (m *Mode) pressLetter(k tea.KeyPressMsg) kit.Outcome {
 	if m.review == nil {
-		if kit.Matches(k, m.keys.look) {
+		if kit.Matches(k, m.keys.refresh) {
 			return kit.Handled(m.findChanges())
 		}
 		return kit.Ignored()
@@ -490,7 +483,7 @@ func (m *Mode) letter(k tea.KeyPressMsg) kit.Outcome {
 	if kit.Matches(k, m.keys.again) && !m.review.busy {
 		return kit.Handled(m.start(m.review.change))
 	}
-	f := m.chosen()
+	f := m.selected()
 	if f == nil {
 		return kit.Ignored()
 	}
@@ -512,10 +505,10 @@ func (m *Mode) letter(k tea.KeyPressMsg) kit.Outcome {
 	return kit.Handled(nil)
 }
 
-// choose begins the chosen review, or gives the chosen finding the whole body.
+// choose starts the selected review, or shows the selected finding alone.
 func (m *Mode) choose() tea.Cmd {
 	if m.review != nil {
-		m.whole = !m.whole && m.chosen() != nil
+		m.fullView = !m.fullView && m.selected() != nil
 		m.top = 0
 		return nil
 	}
@@ -525,13 +518,13 @@ func (m *Mode) choose() tea.Cmd {
 	return nil
 }
 
-// back leaves the finding, stops the review, or leaves that.
+// back leaves the finding, stops the review, or returns to the changes.
 func (m *Mode) back() kit.Outcome {
 	switch {
 	case m.review == nil:
 		return kit.Ignored()
-	case m.whole:
-		m.whole = false
+	case m.fullView:
+		m.fullView = false
 	case m.review.busy && m.review.pull != nil:
 		m.review.stop(errReviewStopped)
 	default:
@@ -550,7 +543,7 @@ func (m *Mode) Paste(text string) kit.Outcome {
 
 func (m *Mode) Click(_, y int) kit.Outcome {
 	defer m.refresh()
-	if m.whole {
+	if m.fullView {
 		return kit.Handled(nil)
 	}
 	if _, again := m.list.Click(y - m.margin()); again {
@@ -561,31 +554,31 @@ func (m *Mode) Click(_, y int) kit.Outcome {
 }
 
 func (m *Mode) Scroll(lines int) {
-	if m.whole {
+	if m.fullView {
 		m.top = max(0, m.top+lines)
 		return
 	}
 	m.list.Scroll(lines)
 }
 
-// Commands are what keys do, by name.
+// Commands returns the actions on a finding.
 func (m *Mode) Commands() []kit.Command {
 	list := []kit.Command{}
 	for _, c := range []struct {
 		name, help string
 		key        key.Binding
 	}{
-		{"apply", "write the suggestion into the file", m.keys.apply},
-		{"dismiss", "take the finding off the list", m.keys.dismiss},
-		{"open", "the finding's line in $EDITOR", m.keys.open},
-		{"ask", "a question about the finding", m.keys.ask},
+		{"apply", "apply the suggestion to the file", m.keys.apply},
+		{"dismiss", "remove the finding from the list", m.keys.dismiss},
+		{"open", "open the line in $EDITOR", m.keys.open},
+		{"ask", "ask a question about the finding", m.keys.ask},
 		{"again", "review again", m.keys.again},
 	} {
 		list = append(list, kit.Command{Name: c.name, Help: c.help, Run: func(string) kit.Outcome {
 			if o := m.Press(kit.KeyPress(c.key.Keys()[0])); o.Handled {
 				return o
 			}
-			m.notify.Say("there is no finding that is chosen")
+			m.notify.Info("no finding selected")
 			return kit.Handled(nil)
 		}})
 	}

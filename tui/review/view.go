@@ -8,15 +8,17 @@ import (
 	tea "charm.land/bubbletea/v2"
 	"charm.land/lipgloss/v2"
 
+	"github.com/bise-sh/bise/modes/progress"
 	"github.com/bise-sh/bise/modes/review"
 	"github.com/bise-sh/bise/modes/review/diff"
+	"github.com/bise-sh/bise/render/markdown"
 	"github.com/bise-sh/bise/render/term"
 	"github.com/bise-sh/bise/tui/engines"
 	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/units"
 )
 
-// aroundFinding is how many lines are shown before and after a finding's.
+// aroundFinding is how many lines are shown before and after a finding.
 const aroundFinding = 3
 
 func (m *Mode) Resize(width, height int) {
@@ -24,7 +26,7 @@ func (m *Mode) Resize(width, height int) {
 	m.list.Resize(width, m.listHeight())
 }
 
-// margin is the empty lines above the list.
+// margin returns the empty lines above the list.
 func (m *Mode) margin() int {
 	if m.review == nil || m.height < 12 {
 		return 0
@@ -32,8 +34,7 @@ func (m *Mode) margin() int {
 	return 1
 }
 
-// listHeight is how many lines the list has: all, or what its findings need, up to
-// a third.
+// listHeight returns the lines of the list: all, or what the findings need, at most a third.
 func (m *Mode) listHeight() int {
 	if m.review == nil || len(m.list.Rows) == 0 {
 		return m.height
@@ -46,9 +47,9 @@ func (m *Mode) listHeight() int {
 }
 
 func (m *Mode) View() ([]string, *tea.Cursor) {
-	f := m.chosen()
-	if m.whole && f != nil {
-		lines := m.drawn(f, aroundFinding+m.height/4)
+	f := m.selected()
+	if m.fullView && f != nil {
+		lines := m.drawFinding(f, aroundFinding+m.height/4)
 		return lines[min(m.top, max(0, len(lines)-m.height)):], nil
 	}
 	lines := make([]string, m.margin())
@@ -63,11 +64,11 @@ func (m *Mode) View() ([]string, *tea.Cursor) {
 	if m.height >= 12 {
 		lines = append(lines, "")
 	}
-	// As much of what is around the finding as leaves room for what is said of it.
+	// Show as much code around the finding as leaves room for its text.
 	free := m.height - len(lines)
 	var below []string
 	for around := aroundFinding; around >= 0; around-- {
-		if below = m.drawn(f, around); len(below) <= free {
+		if below = m.drawFinding(f, around); len(below) <= free {
 			break
 		}
 	}
@@ -75,35 +76,20 @@ func (m *Mode) View() ([]string, *tea.Cursor) {
 	return lines[:min(len(lines), m.height)], cursor
 }
 
-// scroll moves a finding that has the body to itself.
+// scroll scrolls a finding that fills the body.
 func (m *Mode) scroll(k tea.KeyPressMsg) bool {
-	f := m.chosen()
+	f := m.selected()
 	if f == nil {
-		m.whole = false
+		m.fullView = false
 		return false
 	}
-	last := max(0, len(m.drawn(f, aroundFinding+m.height/4))-m.height)
-	switch k.String() {
-	case "up":
-		m.top--
-	case "down":
-		m.top++
-	case "pgup":
-		m.top -= m.height - 1
-	case "pgdown", "space":
-		m.top += m.height - 1
-	case "home":
-		m.top = 0
-	case "end":
-		m.top = last
-	default:
-		return false
-	}
-	m.top = max(0, min(m.top, last))
-	return true
+	last := max(0, len(m.drawFinding(f, aroundFinding+m.height/4))-m.height)
+	top, ok := kit.ScrollKey(k, m.top, m.height-1, last)
+	m.top = top
+	return ok
 }
 
-// around are the lines of the change from some before a finding to some after it.
+// around returns the lines of the change around a finding.
 func (r *reviewing) around(f *review.Finding, by int) []diff.Line {
 	for i := range r.change.Files {
 		file := &r.change.Files[i]
@@ -128,14 +114,15 @@ func (r *reviewing) around(f *review.Finding, by int) []diff.Line {
 	return nil
 }
 
-// drawn is a finding's code, with what is said about it below its last line.
-func (m *Mode) drawn(f *finding, around int) []string {
+// drawFinding draws a finding's code with its text below the last line.
+func (m *Mode) drawFinding(f *finding, around int) []string {
 	left, width := kit.Column(m.width)
 	lines := m.review.around(&f.Finding, around)
 	digits := len(strconv.Itoa(f.EndLine + around))
 	gutter := digits + 3 // a space, the sign, a space
 	var out []string
-	for _, l := range lines {
+	for i, text := range codeLines(lines) {
+		l := lines[i]
 		number := ""
 		style, sign := m.look.Theme.Text, " "
 		if l.New > 0 {
@@ -151,24 +138,36 @@ func (m *Mode) drawn(f *finding, around int) []string {
 		if at {
 			style = style.Bold(true)
 		}
-		out = append(out, m.look.Theme.Muted.Render(fmt.Sprintf("%*s ", digits, number))+style.Render(sign+" "+kit.Truncate(codeLine(l.Text), width-gutter)))
+		out = append(out, m.look.Theme.Muted.Render(fmt.Sprintf("%*s ", digits, number))+style.Render(sign+" "+kit.Truncate(text, width-gutter)))
 		if l.New == f.EndLine {
-			out = append(out, m.said(f, gutter, width)...)
+			out = append(out, m.annotate(f, gutter, width)...)
 		}
 	}
 	if len(lines) == 0 {
-		out = m.said(f, 0, width)
+		out = m.annotate(f, 0, width)
 	}
 	return kit.Indent(out, left)
 }
 
-// codeLine is a line of code as it can be drawn.
+// codeLine returns a line of code for drawing.
 func codeLine(s string) string {
-	return strings.ReplaceAll(strings.TrimRight(term.Clean(s), "\r\n"), "\t", "    ")
+	return markdown.ExpandTabs(strings.TrimRight(term.Clean(s), "\r\n"))
 }
 
-// said is what is wrong, under the code, and the suggestion.
-func (m *Mode) said(f *finding, gutter, width int) []string {
+// codeLines returns lines of code as they can be drawn, with the same tab stops.
+func codeLines(lines []diff.Line) []string {
+	if len(lines) == 0 {
+		return nil
+	}
+	text := make([]string, len(lines))
+	for i, l := range lines {
+		text[i] = strings.TrimRight(term.Clean(l.Text), "\r\n")
+	}
+	return strings.Split(markdown.ExpandTabs(strings.Join(text, "\n")), "\n")
+}
+
+// annotate draws the text of a finding and its suggestion.
+func (m *Mode) annotate(f *finding, gutter, width int) []string {
 	code := codeLine(f.Code[strings.LastIndexByte(f.Code, '\n')+1:])
 	indent := gutter + min(len(code)-len(strings.TrimLeft(code, " ")), width/4)
 	var out []string
@@ -176,7 +175,7 @@ func (m *Mode) said(f *finding, gutter, width int) []string {
 		n := max(1, min(kit.Width(strings.TrimSpace(code)), width-indent))
 		out = append(out, m.look.Theme.Accent.Render(strings.Repeat("^", n)))
 	}
-	if m.whole || m.width < kit.WideColumns { // else it stands in the list, whole
+	if m.fullView || m.width < kit.WideColumns { // else the list shows it in full
 		out = append(out, kit.StyleLines(m.severity(f.Severity), kit.Wrap(f.Title, width-indent))...)
 	}
 	if f.Why != "" {
@@ -206,7 +205,7 @@ func (m *Mode) severity(s review.Severity) lipgloss.Style {
 	return m.look.Theme.Muted
 }
 
-// Subject is the model, and what it reviews.
+// Subject returns the model, and the size of the review.
 func (m *Mode) Subject() string {
 	if m.model == nil {
 		return ""
@@ -227,14 +226,14 @@ func (m *Mode) Footer() kit.Footer {
 	switch {
 	case r == nil:
 	case r.busy:
-		f.Left = m.waits(max(10, m.width/2))
+		f.Left = m.progressLine(max(10, m.width/2))
 	case r.result != nil && len(r.found) > 0:
 		f.Left = r.coverage()
 	}
 	return f
 }
 
-// coverage is how many files were reviewed.
+// coverage returns how many files were reviewed.
 func (r *reviewing) coverage() string {
 	n := 0
 	for _, c := range r.result.Files {
@@ -245,37 +244,36 @@ func (r *reviewing) coverage() string {
 	return fmt.Sprintf("reviewed %d of %d", n, len(r.result.Files))
 }
 
-// waits says what a review waits for.
-func (m *Mode) waits(width int) string {
+// progressLine describes what the review waits for.
+func (m *Mode) progressLine(width int) string {
 	r := m.review
-	w := engines.Waiting{Model: m.model.Name(), Loaded: -1}
+	w := progress.Progress{Model: m.model.Name(), Loaded: -1}
 	switch {
 	case r.pull == nil && m.model.State == engines.Opening:
-		w.Phase = engines.Starting
-	case r.pull == nil, m.model.State == engines.Loading && r.reading.Total == 0:
-		w.Phase, w.Loaded = engines.LoadingModel, m.model.Loaded
+		w.Phase = progress.Starting
+	case r.pull == nil, m.model.State == engines.Loading && r.progress.Total == 0:
+		w.Phase, w.Loaded = progress.Loading, m.model.Loaded
 	case r.loading >= 0:
-		w.Phase, w.Loaded = engines.LoadingModel, r.loading
-	case r.reading.Total > 0 && r.reading.Done < r.reading.Total:
-		w.Phase = engines.Prefilling
-		w.Progress.Done, w.Progress.Total = r.reading.Done, r.reading.Total
-	default:
-		return kit.Truncate(fmt.Sprintf("reviewing · %d of %d parts done", r.reading.Parts, r.parts), width)
+		w.Phase, w.Loaded = progress.Loading, r.loading
 	}
-	return w.Line(width)
+	l := w.Line()
+	if w.Phase == progress.Idle {
+		l = r.progress.Line(r.parts)
+	}
+	return kit.ProgressLine(l.Text, l.Share, l.After, width)
 }
 
-// Bindings are the keys that work at this moment.
+// Bindings returns the keys that work now.
 func (m *Mode) Bindings() []kit.Hint {
 	choose, back := m.look.Keys.Choose, m.look.Keys.Back
 	if m.review == nil {
 		if len(m.list.Rows) == 0 {
-			return kit.Hints(m.keys.look)
+			return kit.Hints(m.keys.refresh)
 		}
-		return []kit.Hint{{Binding: choose, Words: "review"}, {Binding: m.keys.look, Words: ""}}
+		return []kit.Hint{{Binding: choose, Words: "review"}, {Binding: m.keys.refresh, Words: ""}}
 	}
 	var list []kit.Hint
-	if f := m.chosen(); f != nil {
+	if f := m.selected(); f != nil {
 		if f.Suggestion != nil && !f.applied {
 			list = append(list, kit.Hint{Binding: m.keys.apply})
 		}
@@ -283,7 +281,7 @@ func (m *Mode) Bindings() []kit.Hint {
 		if len(m.list.Rows) > 1 {
 			list = append(list, kit.Hint{Binding: m.keys.next})
 		}
-		list = append(list, kit.Hint{Binding: m.keys.ask}, kit.Hint{Binding: choose, Words: map[bool]string{true: "list", false: "all of it"}[m.whole]})
+		list = append(list, kit.Hint{Binding: m.keys.ask}, kit.Hint{Binding: choose, Words: map[bool]string{true: "list", false: "full view"}[m.fullView]})
 	}
 	if m.review.busy {
 		return append(list, kit.Hint{Binding: back, Words: "stop"})

@@ -11,31 +11,14 @@ import (
 // commandPopup completes a command after a slash.
 type commandPopup struct {
 	*composer
-	found  []kit.Command
-	marks  [][]kit.Span
+	found  []kit.Found[kit.Command]
 	chosen int
 }
 
 func newCommandPopup(c *composer) *commandPopup { return &commandPopup{composer: c} }
 
 func (p *commandPopup) Typed(word string) tea.Cmd {
-	p.found, p.marks = nil, nil
-	type hit struct {
-		kit.Command
-		marks []kit.Span
-		score int
-	}
-	var hits []hit
-	for _, c := range p.commands() {
-		if score, marks, ok := kit.Match(strings.TrimPrefix(word, "/"), c.Name); ok {
-			hits = append(hits, hit{c, marks, score})
-		}
-	}
-	kit.SortBy(hits, func(h hit) int { return -h.score })
-	for _, h := range hits {
-		p.found = append(p.found, h.Command)
-		p.marks = append(p.marks, h.marks)
-	}
+	p.found = kit.Filter(p.commands(), strings.TrimPrefix(word, "/"), func(c kit.Command) string { return c.Name })
 	p.chosen = max(0, min(p.chosen, len(p.found)-1))
 	return nil
 }
@@ -55,7 +38,7 @@ func (p *commandPopup) Press(k tea.KeyPressMsg) kit.Outcome {
 		p.complete()
 		return kit.Handled(nil)
 	case kit.Matches(k, p.look.Keys.Send):
-		c := p.found[p.chosen]
+		c := p.found[p.chosen].Item
 		if c.Args != "" && !strings.HasPrefix(c.Args, "[") {
 			p.complete()
 			return kit.Handled(nil)
@@ -67,7 +50,7 @@ func (p *commandPopup) Press(k tea.KeyPressMsg) kit.Outcome {
 }
 
 func (p *commandPopup) complete() {
-	c := p.found[p.chosen]
+	c := p.found[p.chosen].Item
 	text := "/" + c.Name
 	if c.Args != "" {
 		text += " "
@@ -80,18 +63,16 @@ func (p *commandPopup) View(width, height int) []string {
 		return []string{p.look.Theme.Muted.Render("no command matches")}
 	}
 	names := 0
-	for _, c := range p.found {
+	for _, f := range p.found {
+		c := f.Item
 		names = max(names, kit.Width(c.Name)+1+kit.Width(c.Args)+min(1, len(c.Args)))
 	}
 	var lines []string
 	top := kit.FirstVisible(p.chosen, len(p.found), height)
 	for i := top; i < min(len(p.found), top+height); i++ {
-		c := p.found[i]
-		style, mark := p.look.Theme.Text, "  "
-		if i == p.chosen {
-			style, mark = p.look.Theme.Selected, p.look.Theme.Accent.Render("❯ ")
-		}
-		name := style.Render("/") + kit.Highlight(c.Name, p.marks[i], func(s string) string { return p.look.Theme.Match.Render(s) }, func(s string) string { return style.Render(s) })
+		c := p.found[i].Item
+		mark, style := p.look.Theme.Row(i == p.chosen)
+		name := style.Render("/") + kit.Highlight(c.Name, p.found[i].Marks, p.look.Theme.Match.Render, style.Render)
 		if c.Args != "" {
 			name += " " + p.look.Theme.Muted.Render(c.Args)
 		}

@@ -16,7 +16,7 @@ func (c *Conversation) Commands() []kit.Command {
 	do := func(f func() tea.Cmd) func(string) kit.Outcome {
 		return func(string) kit.Outcome { return kit.Handled(f()) }
 	}
-	return []kit.Command{
+	return append(slices.Clip(c.commands), []kit.Command{
 		{Name: "new", Help: "start a new conversation", Run: func(string) kit.Outcome { return kit.Send(NewRequested{}) }},
 		{Name: "model", Args: "[REF]", Help: "switch the model", Run: c.modelCommand},
 		{Name: "attach", Args: "PATH", Help: "attach a file or an image", Run: func(path string) kit.Outcome {
@@ -34,7 +34,7 @@ func (c *Conversation) Commands() []kit.Command {
 			c.composer.attached = slices.Delete(c.composer.attached, max(0, len(c.composer.attached)-1), len(c.composer.attached))
 			return nil
 		})},
-	}
+	}...)
 }
 
 func (c *Conversation) modelCommand(ref string) kit.Outcome {
@@ -48,7 +48,7 @@ func (c *Conversation) modelCommand(ref string) kit.Outcome {
 func (c *Conversation) messageCommand(number string) kit.Outcome {
 	n, err := strconv.Atoi(number)
 	if err != nil || n < 1 || n > len(c.transcript.turns) {
-		c.notify.Say(fmt.Sprintf("invalid message number %q: want 1 to %d", number, len(c.transcript.turns)))
+		c.notify.Info(fmt.Sprintf("invalid message number %q: want 1 to %d", number, len(c.transcript.turns)))
 		return kit.Handled(nil)
 	}
 	c.transcript.selectTurn(n - 1)
@@ -65,9 +65,9 @@ func (c *Conversation) copyLast() tea.Cmd {
 func (c *Conversation) systemCommand(text string) kit.Outcome {
 	c.system = strings.TrimSpace(text)
 	if c.system == "" {
-		c.notify.Say("system prompt cleared")
+		c.notify.Info("system prompt cleared")
 	} else {
-		c.notify.Say("system prompt: " + c.system)
+		c.notify.Info("system prompt: " + c.system)
 	}
 	return kit.Handled(nil)
 }
@@ -116,7 +116,7 @@ func (c *Conversation) attachments(msg tea.Msg) {
 				c.composer.attach(a)
 			}
 			if msg.note != "" {
-				c.notify.Say(msg.note)
+				c.notify.Info(msg.note)
 			}
 		default:
 			if msg.instead != "" {
@@ -141,7 +141,7 @@ func (c *Conversation) attachments(msg tea.Msg) {
 		case msg.text != "":
 			c.composer.insertPasted(msg.text)
 		case msg.missing:
-			c.notify.Say("no program to read the clipboard; use the terminal's paste key")
+			c.notify.Info("no program to read the clipboard; use the terminal's paste key")
 		}
 	case editorDone:
 		if msg.to != c.mode {

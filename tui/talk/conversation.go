@@ -12,6 +12,8 @@ import (
 	"github.com/bise-sh/bise/attach"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/history"
+	"github.com/bise-sh/bise/modes/chat"
+	"github.com/bise-sh/bise/modes/progress"
 	"github.com/bise-sh/bise/tui/engines"
 	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/tui/terminal"
@@ -35,7 +37,8 @@ type Conversation struct {
 	transcript *transcript
 	composer   *composer
 
-	handler answerHandler // nil: answers are plain text
+	commands []kit.Command // of the mode alone
+	handler  answerHandler // nil: answers are plain text
 
 	saved      *savedID // nil: not in the history yet
 	ref        string   // of the model
@@ -115,7 +118,7 @@ func (c *Conversation) UseModel(ref string) tea.Cmd {
 	if s := c.saved; s != nil {
 		mode := c.mode
 		c.history.write(func(ctx context.Context, store *history.Store) error {
-			return store.Choose(ctx, s.id.Load(), mode, ref)
+			return store.SetModel(ctx, s.id.Load(), mode, ref)
 		})
 	}
 	return cmd
@@ -250,7 +253,7 @@ func (c *Conversation) continueAnswer() tea.Cmd {
 
 // begin starts or continues an answer, or marks it as pending until its model is open.
 func (c *Conversation) begin(t *turn, continuing bool) tea.Cmd {
-	t.waiting = engines.Waiting{Phase: engines.Starting, Model: c.model.Name(), Loaded: -1}
+	t.waiting = progress.Progress{Phase: progress.Starting, Model: c.model.Name(), Loaded: -1}
 	switch {
 	case c.model.State == engines.Failed:
 		c.pending, c.continuing = true, continuing
@@ -264,9 +267,9 @@ func (c *Conversation) begin(t *turn, continuing bool) tea.Cmd {
 		return nil
 	}
 	c.pending = false
-	t.waiting.Phase = engines.LoadingModel
+	t.waiting.Phase = progress.Loading
 	if c.model.State == engines.Ready {
-		t.waiting.Phase = engines.Prefilling
+		t.waiting.Phase = progress.Prefilling
 	}
 	t.refresh()
 	e, r, record := c.model.Engine, c.request(continuing), c.recorder(t, continuing)
@@ -279,21 +282,16 @@ func (c *Conversation) begin(t *turn, continuing bool) tea.Cmd {
 
 // request returns the request for the next answer.
 func (c *Conversation) request(continuing bool) engine.ChatRequest {
-	r := engine.ChatRequest{Sampling: c.sampling, Overflow: engine.OverflowDropOldest}
-	if c.system != "" {
-		r.Messages = append(r.Messages, engine.Message{Role: engine.System, Content: engine.Text(c.system)})
-	}
 	turns := c.transcript.turns
-	for i, t := range turns {
-		if i == len(turns)-1 && t.role == engine.Assistant && !continuing {
-			break // the answer that is requested
-		}
-		m := t.message()
-		if len(m.Content) == 0 && len(m.ToolCalls) == 0 {
-			continue
-		}
-		r.Messages = append(r.Messages, m)
+	if n := len(turns); n > 0 && turns[n-1].role == engine.Assistant && !continuing {
+		turns = turns[:n-1] // the answer that is requested
 	}
+	var messages []engine.Message
+	for _, t := range turns {
+		messages = append(messages, t.message())
+	}
+	r := chat.Request(c.system, messages...)
+	r.Sampling = c.sampling
 	r.Messages[len(r.Messages)-1].Prefix = continuing
 	return r
 }
@@ -314,7 +312,7 @@ func (c *Conversation) recorder(t *turn, continuing bool) func(engine.Event) {
 			recorder.Question.Parent = parent()
 		}
 		err := recorder.Begin(ctx, store)
-		if recorder.Begun() {
+		if recorder.HasBegun() {
 			own.id.Store(recorder.Answer())
 		}
 		return err
@@ -324,7 +322,7 @@ func (c *Conversation) recorder(t *turn, continuing bool) func(engine.Event) {
 			if event == nil {
 				return recorder.Close()
 			}
-			return recorder.Take(event)
+			return recorder.Record(event)
 		})
 	}
 }
@@ -379,7 +377,7 @@ func (c *Conversation) Update(msg tea.Msg) tea.Cmd {
 		}
 		return c.resumePending()
 	case engines.ModelLoading:
-		if t := c.last(); msg.Ref == c.ref && t != nil && t.state == answering && t.waiting.Phase == engines.LoadingModel {
+		if t := c.last(); msg.Ref == c.ref && t != nil && t.state == answering && t.waiting.Phase == progress.Loading {
 			t.waiting.Loaded = msg.Share
 			t.refresh()
 		}
@@ -488,7 +486,7 @@ func (c *Conversation) used() (used, total int) {
 
 // copyText is a command that copies text to the clipboard.
 func (c *Conversation) copyText(text, what string) tea.Cmd {
-	c.notify.Say("copied " + what)
+	c.notify.Info("copied " + what)
 	return c.terminal.Copy(strings.TrimRight(text, "\n"))
 }
 

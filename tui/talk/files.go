@@ -198,12 +198,17 @@ func (c *composer) attachFile(path string) tea.Cmd {
 		if !filepath.IsAbs(path) {
 			full = filepath.Join(dir, path)
 		}
-		list, note, err := readFile(ctx, full, kit.RelativePath(dir, full))
-		for i := range list {
-			list[i].tokens = count(ctx, list[i])
-		}
-		return fileAttached{to: to, attachments: list, note: note, err: err}
+		return readAttachments(ctx, to, dir, full, count)
 	}
+}
+
+// readAttachments reads the file at an absolute path for the composer of a mode.
+func readAttachments(ctx context.Context, mode, dir, path string, count func(context.Context, attachment) int) fileAttached {
+	list, note, err := readFile(ctx, path, kit.RelativePath(dir, path))
+	for i := range list {
+		list[i].tokens = count(ctx, list[i])
+	}
+	return fileAttached{to: mode, attachments: list, note: note, err: err}
 }
 
 func (p *filePopup) View(width, height int) []string {
@@ -222,15 +227,12 @@ func (p *filePopup) View(width, height int) []string {
 	top := kit.FirstVisible(p.chosen, len(p.found), rows)
 	for i := top; i < min(len(p.found), top+rows); i++ {
 		f := p.found[i]
-		style, mark := p.look.Theme.Text, "  "
-		if i == p.chosen {
-			style, mark = p.look.Theme.Selected, p.look.Theme.Accent.Render("❯ ")
-		}
+		mark, style := p.look.Theme.Row(i == p.chosen)
 		path, marks := f.path, f.marks
 		if clean := kit.OneLine(path); clean != path {
 			path, marks = clean, nil
 		}
-		lines = append(lines, kit.Truncate(mark+kit.Highlight(path, marks, func(s string) string { return p.look.Theme.Match.Render(s) }, func(s string) string { return style.Render(s) }), width))
+		lines = append(lines, kit.Truncate(mark+kit.Highlight(path, marks, p.look.Theme.Match.Render, style.Render), width))
 	}
 	return append(lines, preview...)
 }
@@ -285,11 +287,9 @@ func (c *composer) attachPath(path, text string) tea.Cmd {
 		if info, err := os.Stat(full); err != nil || !info.Mode().IsRegular() {
 			return fileAttached{to: to, instead: text}
 		}
-		list, note, err := readFile(ctx, full, kit.RelativePath(dir, full))
-		for i := range list {
-			list[i].tokens = count(ctx, list[i])
-		}
-		return fileAttached{to: to, attachments: list, note: note, err: err, instead: text}
+		msg := readAttachments(ctx, to, dir, full, count)
+		msg.instead = text
+		return msg
 	}
 }
 

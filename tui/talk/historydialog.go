@@ -31,7 +31,7 @@ const (
 // HistoryDialog is the list of conversations: all by day, or the results of a full-text
 // search, best first.
 type HistoryDialog struct {
-	kit.List
+	kit.ListDialog
 	notify  kit.Notify
 	tasks   *kit.Tasks
 	history *HistoryWriter
@@ -49,10 +49,15 @@ type HistoryDialog struct {
 }
 
 func NewHistoryDialog(look *kit.Look, notify kit.Notify, tasks *kit.Tasks, r *HistoryWriter, folder string) *HistoryDialog {
-	return &HistoryDialog{List: kit.List{Look: look}, notify: notify, tasks: tasks, history: r, folder: folder, cancel: func() {}}
+	c := &HistoryDialog{notify: notify, tasks: tasks, history: r, folder: folder, cancel: func() {}}
+	c.ListDialog = kit.ListDialog{
+		List: kit.List{Look: look}, Heading: "Conversations", Hints: c.hints,
+		Choose: func(row int) kit.Outcome { return c.open(c.hits[row]) },
+		Refill: c.Init,
+	}
+	return c
 }
 
-func (c *HistoryDialog) Title() string { return "Conversations" }
 func (c *HistoryDialog) Init() tea.Cmd { return c.read(history.Conversation{}) }
 
 func (c *HistoryDialog) Note() string {
@@ -65,7 +70,7 @@ func (c *HistoryDialog) Note() string {
 	return fmt.Sprintf("%d found", len(c.hits))
 }
 
-func (c *HistoryDialog) Bindings() []kit.Hint {
+func (c *HistoryDialog) hints() []kit.Hint {
 	list := []kit.Hint{{Binding: c.Look.Keys.Choose, Words: "open"}}
 	if c.deleted && c.Filter.Text == "" {
 		list = append(list, kit.Hint{Binding: c.Look.Keys.Undo, Words: "undo delete"})
@@ -77,7 +82,7 @@ func (c *HistoryDialog) Footer() kit.Footer {
 	if len(c.Rows) == 0 && !c.deleted {
 		return kit.Footer{Hints: kit.Hints(c.Look.Keys.Back)}
 	}
-	return kit.Footer{Hints: c.Bindings()}
+	return kit.Footer{Hints: c.hints()}
 }
 
 // conversationsRead has a page of the list, or search results.
@@ -234,9 +239,8 @@ func (c *HistoryDialog) describeRow(i, width int) []string {
 	conversation := h.Conversation
 	var lines []string
 	if h.Message != 0 {
-		plain := func(s string) string { return s }
 		for _, line := range kit.Wrap(kit.OneLine(h.Text), width) {
-			lines = append(lines, kit.Highlight(line, spans(c.query.Marks(line)), func(s string) string { return c.Look.Theme.Match.Render(s) }, plain))
+			lines = append(lines, kit.Highlight(line, spans(c.query.Marks(line)), c.Look.Theme.Match.Render, c.Look.Theme.Text.Render))
 		}
 	} else if draft := kit.OneLine(conversation.Draft); draft != "" && conversation.Title != "" {
 		lines = append(lines, kit.Truncate("✎ "+draft, width))
@@ -260,43 +264,30 @@ func (c *HistoryDialog) Resize(width, height int) {
 }
 
 func (c *HistoryDialog) Press(k tea.KeyPressMsg) kit.Outcome {
+	i, selected := c.SelectedRow()
 	switch {
-	case kit.Matches(k, c.Look.Keys.Delete):
-		return c.remove()
-	case kit.Matches(k, c.Look.Keys.Rename):
-		return c.rename()
-	case kit.Matches(k, c.Look.Keys.Export):
-		return c.export()
+	case kit.Matches(k, c.Look.Keys.Delete) && selected:
+		return c.remove(i)
+	case kit.Matches(k, c.Look.Keys.Rename) && selected:
+		return c.rename(c.hits[i].Conversation)
+	case kit.Matches(k, c.Look.Keys.Export) && selected:
+		return c.export(c.hits[i].Conversation)
 	case kit.Matches(k, c.Look.Keys.Undo) && c.Filter.Text == "" && c.deleted:
 		return kit.Handled(c.restore(0))
 	}
-	change := c.List.Press(k)
-	switch {
-	case change.Filtered:
-		return kit.Handled(c.read(history.Conversation{}))
-	case change.Handled:
-		return kit.Handled(c.loadMore())
-	case kit.Matches(k, c.Look.Keys.Choose):
-		return c.open()
-	case kit.Matches(k, c.Look.Keys.Back):
+	return c.moved(c.ListDialog.Press(k))
+}
+
+func (c *HistoryDialog) Click(x, y int) kit.Outcome { return c.moved(c.ListDialog.Click(x, y)) }
+
+// moved loads more rows if needed after the selection moved, and ends a search on close.
+func (c *HistoryDialog) moved(o kit.Outcome) kit.Outcome {
+	if o.Closes {
 		c.cancel()
-		return kit.Close(nil)
+	} else if o.Handled && o.Cmd == nil {
+		o.Cmd = c.loadMore()
 	}
-	return kit.Ignored()
-}
-
-func (c *HistoryDialog) Paste(text string) kit.Outcome {
-	if c.List.Paste(text).Filtered {
-		return kit.Handled(c.read(history.Conversation{}))
-	}
-	return kit.Handled(nil)
-}
-
-func (c *HistoryDialog) Click(_, y int) kit.Outcome {
-	if _, again := c.List.Click(y); again {
-		return c.open()
-	}
-	return kit.Handled(c.loadMore())
+	return o
 }
 
 func (c *HistoryDialog) Update(msg tea.Msg) tea.Cmd {
@@ -312,7 +303,7 @@ func (c *HistoryDialog) Update(msg tea.Msg) tea.Cmd {
 	case conversationRestored:
 		switch {
 		case errors.Is(msg.err, history.ErrNotFound):
-			c.notify.Say("no deleted conversation to restore")
+			c.notify.Info("no deleted conversation to restore")
 		case msg.err != nil:
 			c.notify.Error(msg.err)
 		default:
@@ -323,13 +314,7 @@ func (c *HistoryDialog) Update(msg tea.Msg) tea.Cmd {
 }
 
 // open opens the selected conversation at the message that matched.
-func (c *HistoryDialog) open() kit.Outcome {
-	i, ok := c.SelectedRow()
-	if !ok {
-		return kit.Handled(nil)
-	}
-	c.cancel()
-	h := c.hits[i]
+func (c *HistoryDialog) open(h history.Hit) kit.Outcome {
 	if h.Message != 0 {
 		c.history.write(func(ctx context.Context, store *history.Store) error { return store.Reveal(ctx, h.Message) })
 	}
@@ -337,11 +322,7 @@ func (c *HistoryDialog) open() kit.Outcome {
 }
 
 // remove deletes the selected conversation, which can be undone.
-func (c *HistoryDialog) remove() kit.Outcome {
-	i, ok := c.SelectedRow()
-	if !ok {
-		return kit.Handled(nil)
-	}
+func (c *HistoryDialog) remove(i int) kit.Outcome {
 	gone := c.hits[i].Conversation
 	c.history.write(func(ctx context.Context, store *history.Store) error { return store.Delete(ctx, gone.ID) })
 	c.hits = slices.Delete(c.hits, i, i+1)
@@ -378,12 +359,7 @@ type titleChosen struct {
 	title string
 }
 
-func (c *HistoryDialog) rename() kit.Outcome {
-	i, ok := c.SelectedRow()
-	if !ok {
-		return kit.Handled(nil)
-	}
-	conversation := c.hits[i].Conversation
+func (c *HistoryDialog) rename(conversation history.Conversation) kit.Outcome {
 	return kit.Open(kit.NewPrompt(c.Look, "Rename", "New title. If empty, bise uses the first words.", conversation.Title, "rename", func(title string) kit.Outcome {
 		return kit.Close(titleChosen{conversation.ID, title})
 	}))
@@ -395,12 +371,7 @@ type exportChosen struct {
 	path string
 }
 
-func (c *HistoryDialog) export() kit.Outcome {
-	i, ok := c.SelectedRow()
-	if !ok {
-		return kit.Handled(nil)
-	}
-	conversation := c.hits[i].Conversation
+func (c *HistoryDialog) export(conversation history.Conversation) kit.Outcome {
 	question := "File name. Markdown is for reading; a .json file has the whole conversation and can be imported."
 	return kit.Open(kit.NewPrompt(c.Look, "Export", question, fileName(titleOf(conversation))+".md", "export", func(path string) kit.Outcome {
 		return kit.Close(exportChosen{conversation.ID, path})

@@ -18,7 +18,7 @@ import (
 // A HistoryWriter saves conversations to the history, in order and in the background. If the
 // history cannot be opened, it uses a temporary one and nothing is saved.
 //
-// Its methods may be called from any goroutine. One goroutine of its own runs the jobs.
+// Its methods may be called from any goroutine. A single goroutine runs the jobs.
 type HistoryWriter struct {
 	ctx  context.Context // never canceled: everything is saved at exit
 	open func() (*history.Store, error)
@@ -136,7 +136,7 @@ func (r *HistoryWriter) begin() (store *history.Store, leave func()) {
 	var err error
 	if r.open != nil {
 		if store, err = r.open(); err == nil {
-			if aside := store.SetAside(); aside != "" {
+			if aside := store.DamagedPath(); aside != "" {
 				r.report(fmt.Errorf("the history was damaged: moved it to %s and started a new one", aside))
 			}
 			r.report(store.Tidy(r.ctx))

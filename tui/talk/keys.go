@@ -122,7 +122,7 @@ func (c *Conversation) sendWritten() kit.Outcome {
 			return o
 		}
 		if name := strings.TrimSpace(m.text[1:]); strings.Trim(name, "abcdefghijklmnopqrstuvwxyz") == "" {
-			c.notify.Say("unknown command /" + name + "; / lists the commands")
+			c.notify.Info("unknown command /" + name + "; / lists the commands")
 			return kit.Handled(nil)
 		}
 	}
@@ -157,7 +157,7 @@ func (c *Conversation) interrupt() kit.Outcome {
 	case !c.composer.message().empty():
 		c.composer.sent = append(c.composer.sent, c.composer.Text)
 		c.composer.clear()
-		c.notify.Say(c.look.Keys.Quit.Help().Key + " again quits ·  " + c.look.Keys.Earlier.Help().Key + " restores the text")
+		c.notify.Info(c.look.Keys.Quit.Help().Key + " again quits ·  " + c.look.Keys.Earlier.Help().Key + " restores the text")
 	default:
 		return kit.Ignored()
 	}

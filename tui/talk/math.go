@@ -10,6 +10,7 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/modes/math"
+	"github.com/bise-sh/bise/render/latex"
 	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/units"
 )
@@ -26,13 +27,8 @@ type Math struct {
 func NewMath(o Options) *Math {
 	m := &Math{Chat: &Chat{newConversation(o, "math", "Enter a problem. /votes generates several solutions")}, votes: 1}
 	m.handler = m
-	own := m.composer.commands
-	m.composer.commands = func() []kit.Command { return append([]kit.Command{m.votesCommand()}, own()...) }
+	m.commands = []kit.Command{m.votesCommand()}
 	return m
-}
-
-func (m *Math) Commands() []kit.Command {
-	return append([]kit.Command{m.votesCommand()}, m.Chat.Commands()...)
 }
 
 // votesCommand sets the number of solutions.
@@ -40,11 +36,11 @@ func (m *Math) votesCommand() kit.Command {
 	return kit.Command{Name: "votes", Args: "N", Help: "generate N solutions and choose the most frequent answer", Run: func(args string) kit.Outcome {
 		n, err := strconv.Atoi(strings.TrimSpace(args))
 		if err != nil || n < 1 || n > math.MaxVotes {
-			m.notify.Say(fmt.Sprintf("invalid number of votes: want 1 to %d", math.MaxVotes))
+			m.notify.Info(fmt.Sprintf("invalid number of votes: want 1 to %d", math.MaxVotes))
 			return kit.Handled(nil)
 		}
 		m.votes = n
-		m.notify.Say(units.Plural(n, "solution") + " for the next problem")
+		m.notify.Info(units.Plural(n, "solution") + " for the next problem")
 		return kit.Handled(nil)
 	}}
 }
@@ -61,11 +57,7 @@ func (m *Math) Subject() string {
 func (m *Math) Footer() kit.Footer {
 	f := m.Chat.Footer()
 	if s := m.session; m.busy() && s != nil && len(s.Solutions) > 1 {
-		f.Left = fmt.Sprintf("%d of %d solved", s.Tally.Counted(), len(s.Solutions))
-		for _, g := range s.Tally.Groups() {
-			f.Left += " · " + fmt.Sprintf("%s ×%d", kit.OneLine(g.Answer.Text), len(g.Choices))
-		}
-		f.Left = kit.Truncate(f.Left, max(10, m.width-20))
+		f.Left = kit.Truncate(s.VotesLine(latex.Line), max(10, m.width-20))
 	}
 	return f
 }

@@ -7,6 +7,8 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/modes/chat"
+	"github.com/bise-sh/bise/modes/progress"
 	"github.com/bise-sh/bise/render/markdown"
 	"github.com/bise-sh/bise/tui/engines"
 	"github.com/bise-sh/bise/tui/kit"
@@ -158,17 +160,17 @@ func (n *narration) describeAnswer(c *Conversation, t *turn) {
 func (n *narration) describeProgress(t *turn) {
 	phase := ""
 	switch t.waiting.Phase {
-	case engines.Starting:
+	case progress.Starting:
 		phase = "Starting the model."
-	case engines.LoadingModel:
+	case progress.Loading:
 		phase = "Loading the model."
-	case engines.Queued:
-		phase = fmt.Sprintf("Waiting for %s.", units.Plural(t.waiting.Progress.Queued, "request"))
-	case engines.Prefilling:
-		if t.waiting.Progress.Total == 0 {
+	case progress.Queued:
+		phase = fmt.Sprintf("Waiting for %s.", units.Plural(t.waiting.Prefill.Queued, "request"))
+	case progress.Prefilling:
+		if t.waiting.Prefill.Total == 0 {
 			return
 		}
-		phase = fmt.Sprintf("Reading %s tokens.", units.Count(t.waiting.Progress.Total))
+		phase = fmt.Sprintf("Prefill of %s tokens.", units.Count(t.waiting.Prefill.Total))
 	default:
 		if t.thinking.Len() > 0 && t.text.Len() == 0 {
 			phase = "Thinking."
@@ -234,8 +236,8 @@ func (n *narration) describeEnd(c *Conversation, t *turn) {
 	if used, total := c.used(); used > 0 && total > 0 {
 		end += fmt.Sprintf(" Context %.0f percent used.", float64(used)/float64(total)*100)
 	}
-	if out := t.measured.LeftOut.Messages; out > 0 {
-		end += fmt.Sprintf(" %s not in the model's view.", units.Plural(out, "earlier message"))
+	if out := t.measured.LeftOut; out.Messages > 0 {
+		end += " " + chat.LeftOut(out) + "."
 	}
 	n.say(end)
 }

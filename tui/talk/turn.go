@@ -10,7 +10,7 @@ import (
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/history"
 	"github.com/bise-sh/bise/modes/chat"
-	"github.com/bise-sh/bise/tui/engines"
+	"github.com/bise-sh/bise/modes/progress"
 	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/units"
 )
@@ -38,7 +38,7 @@ type turn struct {
 	text           strings.Builder
 	article        markdownParts
 	state          turnState
-	waiting        engines.Waiting
+	waiting        progress.Progress
 	err            error
 	measured       history.Measured
 
@@ -261,8 +261,10 @@ func (t *turn) refresh() {
 	if t.state == answering {
 		if p := t.article.growing(); p != nil {
 			t.parts = append(t.parts, p)
-		} else if t.text.Len() == 0 && t.waiting.Phase != engines.Idle {
-			t.parts = append(t.parts, newPart(func(th *kit.Theme, width int) []string { return []string{th.Muted.Render(t.waiting.Line(width))} }))
+		} else if t.text.Len() == 0 && t.waiting.Phase != progress.Idle {
+			t.parts = append(t.parts, newPart(func(th *kit.Theme, width int) []string {
+				return []string{th.Muted.Render(progressLine(t.waiting.Line(), width))}
+			}))
 		}
 		return
 	}
@@ -352,12 +354,7 @@ func (t *turn) drawThinking(th *kit.Theme, width int) []string {
 }
 
 func (t *turn) drawLeftOut(th *kit.Theme, out engine.LeftOut, width int) []string {
-	is := "are"
-	if out.Messages == 1 {
-		is = "is"
-	}
-	text := fmt.Sprintf("⋯ %s %s not in the model's view (%s kept; %s for a longer context)",
-		units.Plural(out.Messages, "earlier message"), is, map[string]string{"are": "they are", "is": "it is"}[is], t.look.Keys.Context.Help().Key)
+	text := "⋯ " + chat.LeftOut(out) + " · " + t.look.Keys.Context.Help().Key + " longer context"
 	return kit.StyleLines(th.Muted, kit.Wrap(text, width))
 }
 
@@ -384,10 +381,10 @@ func (t *turn) ending() *part {
 		return t.remark("stopped · " + continueKey)
 	case t.state == stopped:
 		return t.remark("stopped before any output · " + answerAgain)
-	case t.measured.Finish == engine.FinishLength:
-		return t.remark("cut off: this is as long as an answer may be · " + continueKey)
 	case t.measured.Finish == engine.FinishModelLength:
-		return t.remark("cut off: the context is full · " + t.look.Keys.Context.Help().Key + " longer context")
+		return t.remark(chat.CutOff(t.measured.Finish, 0) + " · " + t.look.Keys.Context.Help().Key + " longer context")
+	case t.measured.Finish == engine.FinishLength:
+		return t.remark(chat.CutOff(t.measured.Finish, t.measured.Usage.CompletionTokens) + " · " + continueKey)
 	case t.text.Len() == 0 && len(t.calls) == 0:
 		return t.remark("empty answer · " + answerAgain)
 	}
@@ -423,4 +420,8 @@ func arguments(object string) string {
 		list = append(list, fmt.Sprintf("%s: %s", name, shown))
 	}
 	return kit.OneLine(strings.Join(list, ", "))
+}
+
+func progressLine(l progress.Line, width int) string {
+	return kit.ProgressLine(l.Text, l.Share, l.After, width)
 }

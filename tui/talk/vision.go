@@ -2,7 +2,6 @@ package talk
 
 import (
 	"context"
-	"fmt"
 	"image"
 	"sync/atomic"
 	"time"
@@ -14,7 +13,6 @@ import (
 	"github.com/bise-sh/bise/modes/vision"
 	"github.com/bise-sh/bise/tui/engines"
 	"github.com/bise-sh/bise/tui/kit"
-	"github.com/bise-sh/bise/units"
 )
 
 // Vision is the mode for questions about images: a conversation with its images beside or
@@ -60,8 +58,10 @@ func NewVision(o Options) *Vision {
 		chosen: -1, tokens: map[countKey]int{},
 	}
 	v.handler = v
-	own := v.composer.commands
-	v.composer.commands = func() []kit.Command { return append([]kit.Command{v.nextCommand()}, own()...) }
+	v.commands = []kit.Command{{Name: "image", Help: "show the next image", Run: func(string) kit.Outcome {
+		v.next()
+		return kit.Handled(nil)
+	}}}
 	return v
 }
 
@@ -84,8 +84,7 @@ func (v *Vision) Update(msg tea.Msg) tea.Cmd {
 // prepare shrinks images that do not fit the context.
 func (v *Vision) prepare(e engine.Engine, r engine.ChatRequest, record func(engine.Event)) (engine.Engine, engine.ChatRequest, func(engine.Event)) {
 	return vision.Fitting{Engine: e, Resized: func(_ int, before, after attach.Image, context int) {
-		text := fmt.Sprintf("a picture is shown to the model in %d×%d instead of %d×%d: the context holds %s tokens",
-			after.Width, after.Height, before.Width, before.Height, units.Count(context))
+		text := vision.ResizedNote("image", before, after, context)
 		v.resized.Store(&text)
 	}}, r, record
 }
@@ -133,17 +132,6 @@ func (v *Vision) next() {
 	if n := len(v.imageList()); n > 0 {
 		v.chosen = (v.current(n) + 1) % n
 	}
-}
-
-func (v *Vision) nextCommand() kit.Command {
-	return kit.Command{Name: "image", Help: "show the next image", Run: func(string) kit.Outcome {
-		v.next()
-		return kit.Handled(nil)
-	}}
-}
-
-func (v *Vision) Commands() []kit.Command {
-	return append([]kit.Command{v.nextCommand()}, v.Chat.Commands()...)
 }
 
 // nextImage selects the next image.
@@ -207,7 +195,10 @@ func imageTokens(ctx context.Context, count vision.Count, width, height int) int
 	return n
 }
 
-// lacksVision reports whether the model has no vision encoder.
-func (v *Vision) lacksVision() bool {
-	return v.model != nil && v.model.State == engines.Ready && v.model.Info.Architecture != "" && !v.model.Info.Can.Vision
+// check returns the error of a model that is ready and has no vision encoder.
+func (v *Vision) check() error {
+	if v.model == nil || v.model.State != engines.Ready {
+		return nil
+	}
+	return vision.Check(v.model.Info)
 }

@@ -7,8 +7,8 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/bise-sh/bise/modes/vision"
 	"github.com/bise-sh/bise/tui/kit"
-	"github.com/bise-sh/bise/units"
 )
 
 const (
@@ -140,18 +140,15 @@ func (v *Vision) captions(list []namedImage, chosen, columns int) []string {
 	if name == "" {
 		name = "image"
 	}
-	about := x.image.pixelSize()
+	about := strings.TrimSpace(vision.Caption("", x.image.width, x.image.height, v.tokens[countKey{x.image, v.model}]))
 	switch {
 	case x.image.err != nil:
 		about = "no preview"
 	case about == "":
 		about = "…"
 	}
-	if n := v.tokens[countKey{x.image, v.model}]; n != uncounted {
-		about += " → " + units.Count(n) + " tokens"
-	}
-	if v.lacksVision() {
-		about = v.model.Name() + " has no vision encoder: " + v.look.Keys.Models.Help().Key + " another model"
+	if err := v.check(); err != nil {
+		about = err.Error() + ": " + v.look.Keys.Models.Help().Key + " another model"
 	}
 	lines := []string{name + " " + about}
 	if kit.Width(lines[0]) > columns {
@@ -159,7 +156,7 @@ func (v *Vision) captions(list []namedImage, chosen, columns int) []string {
 		if room >= 8 {
 			lines = []string{kit.Truncate(name, room) + " " + about}
 		} else {
-			lines = []string{kit.Truncate(name, columns), kit.Truncate(about, columns)}
+			lines = append([]string{kit.Truncate(name, columns)}, kit.Wrap(about, columns)...)
 		}
 	}
 	return kit.StyleLines(v.look.Theme.Muted, lines)

@@ -1,5 +1,4 @@
-// Package terminal reaches what is outside of the interface: the clipboard, and the
-// user's editor.
+// Package terminal has the clipboard and the user's editor.
 package terminal
 
 import (
@@ -17,8 +16,7 @@ import (
 	"github.com/bise-sh/bise/tui/kit"
 )
 
-// A Terminal does what the terminal and the user's other programs are for: the
-// clipboard, and editing in another editor.
+// A Terminal copies, pastes and opens the user's editor.
 type Terminal struct {
 	Exec         func(*exec.Cmd, func(error) tea.Msg) tea.Cmd // runs a program in the terminal
 	SetClipboard func(text string) tea.Cmd
@@ -45,8 +43,8 @@ func (t *Terminal) editorCommand() string {
 	return "vi"
 }
 
-// EditText is the command that opens the user's editor with a text, in a temporary
-// file whose name says what it is. done gets the edited text.
+// EditText is a command that opens the user's editor with text, in a temporary file with a
+// name. done gets the edited text.
 func (t *Terminal) EditText(name, text string, done func(text string, err error) tea.Msg) tea.Cmd {
 	editor := t.editorCommand()
 	fail := func(err error) tea.Cmd {
@@ -80,7 +78,7 @@ func (t *Terminal) EditText(name, text string, done func(text string, err error)
 	})
 }
 
-// EditFile is the command that opens a file in the user's editor, at a line.
+// EditFile is a command that opens a file in the user's editor, at a line.
 func (t *Terminal) EditFile(path string, line int, done func(error) tea.Msg) tea.Cmd {
 	command := atLine(t.editorCommand(), path, line)
 	return t.Exec(exec.CommandContext(t.tasks.Context(), command[0], command[1:]...), func(err error) tea.Msg {
@@ -91,22 +89,21 @@ func (t *Terminal) EditFile(path string, line int, done func(error) tea.Msg) tea
 	})
 }
 
-// atLine returns the command with which an editor opens a file at a line.
+// atLine returns the command that opens a file at a line.
 func atLine(editor, file string, line int) []string {
 	command := strings.Fields(editor)
-	place := fmt.Sprintf("%s:%d", file, line)
+	position := fmt.Sprintf("%s:%d", file, line)
 	switch strings.TrimSuffix(filepath.Base(command[0]), ".exe") {
 	case "code", "code-insiders", "codium", "cursor":
-		return append(command, "--goto", place)
+		return append(command, "--goto", position)
 	case "hx", "helix", "zed", "subl", "micro":
-		return append(command, place)
+		return append(command, position)
 	}
 	return append(command, fmt.Sprintf("+%d", line), file)
 }
 
-// Copy is the command that copies a text to the clipboard: through the terminal
-// (OSC 52), which works over ssh too, and with a program of the system where there
-// is one, for terminals without OSC 52.
+// Copy is a command that copies text to the clipboard: through the terminal (OSC 52), which
+// works over ssh, and with a system program for terminals without OSC 52.
 func (t *Terminal) Copy(text string) tea.Cmd {
 	return tea.Batch(t.SetClipboard(text), t.copyBySystem(text))
 }

@@ -6,8 +6,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 
@@ -82,7 +80,6 @@ func Model(t testing.TB, seed uint64) []byte {
 	return b.Bytes()
 }
 
-// projector returns a minimal projector file.
 func projector(t testing.TB) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -132,13 +129,8 @@ func original(t testing.TB) []fakehub.File {
 	for i := range tensors {
 		tensors[i].Type = safetensors.BF16
 	}
-	path := filepath.Join(t.TempDir(), "consolidated.safetensors")
-	f, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	w, err := safetensors.NewWriter(f, nil, tensors)
+	var b bytes.Buffer
+	w, err := safetensors.NewWriter(&b, nil, tensors)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,12 +142,8 @@ func original(t testing.TB) []fakehub.File {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
 	return []fakehub.File{
-		fakehub.Bytes("consolidated.safetensors", data),
+		fakehub.Bytes("consolidated.safetensors", b.Bytes()),
 		fakehub.Text("params.json", fmt.Sprintf(`{"dim":%d,"n_layers":1,"head_dim":%d,"hidden_dim":%d,"n_heads":%d,"n_kv_heads":1,"norm_eps":1e-5,"vocab_size":%d,"rope_theta":1e6,"max_position_embeddings":4096}`, width, headWidth, ffn, heads, vocabulary)),
 		fakehub.Text("tekken.json", tekken(t)),
 		fakehub.Text("README.md", "# Tiny\n"),
@@ -165,7 +153,6 @@ func original(t testing.TB) []fakehub.File {
 // pattern is Tekken's pre-tokenizer.
 const pattern = `[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 
-// tekken returns a tokenizer of single bytes and a few pairs.
 func tekken(t testing.TB) string {
 	type token struct {
 		Rank  int    `json:"rank"`

@@ -135,7 +135,7 @@ type decoder struct {
 
 	// As per section 4.5, there are four modes of operation (selected by the
 	// SOF? markers): sequential DCT, progressive DCT, lossless and
-	// hierarchical, although this implementation does not support the latter
+	// hierarchical, although this implementation does not support the last
 	// two non-DCT modes. Sequential DCT is further split into baseline and
 	// extended, as per section 4.11.
 	baseline    bool

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"encoding/xml"
+	"net/url"
+	"path"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -106,6 +108,25 @@ func TestReportsKeepTheirSchemas(t *testing.T) {
 				t.Error("the schema takes anything")
 			}
 		})
+	}
+}
+
+// GitHub resolves each URI as Go's url.Parse reads it.
+func TestSARIFNamesEveryFile(t *testing.T) {
+	for _, name := range []string{
+		"12:30 notes.py", "a:b.py", "http://x", "src/a:b.py", "c:\\x.py", "a b", " a", "50%.txt", "%41", "q?x", "a#b", "[x]", "ö.go", "caf\xe9", "a\"b<c>", "tab\tnew\nline", "*", "~a", "@x", "a;b=c", "日本.py", "x`y^z{|}",
+	} {
+		uri := artifact(name).URI
+		u, err := url.Parse(uri)
+		if err != nil || u.Scheme != "" || u.Host != "" || u.RawQuery != "" || u.Fragment != "" || path.Clean(u.Path) != path.Clean(name) {
+			t.Errorf("%q is %q: %+v, %v", name, uri, u, err)
+		}
+		if strings.ContainsFunc(uri, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("\"<>\\^`{|}[]", r) }) {
+			t.Errorf("%q is %q, which has characters that a URI must not have", name, uri)
+		}
+	}
+	if uri := artifact("12:30 notes.py").URI; uri != "./12:30%20notes.py" {
+		t.Error(uri)
 	}
 }
 

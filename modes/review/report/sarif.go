@@ -188,8 +188,9 @@ func replacement(s *review.Suggestion) sarifReplacement {
 }
 
 // artifact names a file. It removes leading .. elements from a path, so that the path
-// cannot leave the project.
+// cannot leave the project. The URI begins with ./ where a colon in the first element
+// would make it one with a scheme, which GitHub refuses.
 func artifact(name string) sarifArtifact {
-	u := url.URL{Path: strings.TrimLeft(path.Clean("/"+strings.ReplaceAll(name, `\`, "/")), "/")}
-	return sarifArtifact{u.EscapedPath(), sourceRoot}
+	u := url.URL{Path: strings.TrimLeft(path.Clean("/"+name), "/")}
+	return sarifArtifact{u.String(), sourceRoot}
 }

@@ -1,8 +1,8 @@
-package answer
+package latex
 
 import "testing"
 
-func TestAnswerOnALine(t *testing.T) {
+func TestLine(t *testing.T) {
 	for answer, want := range map[string]string{
 		`$\frac{1}{2}$`:             "1/2",
 		`x^2`:                       "x²",
@@ -12,13 +12,8 @@ func TestAnswerOnALine(t *testing.T) {
 		`\text{no solution}`:        "no solution",
 		"no\nsolution \x1b[31mhere": "no solution here",
 	} {
-		equal(t, answer, onLine(answer), want)
-	}
-}
-
-func equal[T comparable](t *testing.T, what string, got, want T) {
-	t.Helper()
-	if got != want {
-		t.Errorf("%s is %v, want %v", what, got, want)
+		if got := Line(answer); got != want {
+			t.Errorf("Line(%q) = %q, want %q", answer, got, want)
+		}
 	}
 }

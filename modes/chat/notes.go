@@ -1,0 +1,29 @@
+package chat
+
+import (
+	"fmt"
+
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/units"
+)
+
+// LeftOut describes the messages that the model does not see, as a sentence without a
+// full stop.
+func LeftOut(e engine.LeftOut) string {
+	return fmt.Sprintf("%s (%s tokens) left out: the context holds %s tokens",
+		units.Plural(e.Messages, "earlier message"), units.Count(e.Tokens), units.Count(e.Context))
+}
+
+// CutOff says why an answer is incomplete, "" if it is complete. tokens is the limit
+// of the answer, 0 if it is unknown.
+func CutOff(reason engine.FinishReason, tokens int) string {
+	switch {
+	case reason == engine.FinishModelLength:
+		return "cut off: the context is full"
+	case reason != engine.FinishLength:
+		return ""
+	case tokens > 0:
+		return "cut off after " + units.Plural(tokens, "token")
+	}
+	return "cut off: the token limit is reached"
+}
