@@ -383,8 +383,8 @@ func (c *compiler) disjoint(n *node, rest conjunction, branches []*node) error {
 	return nil
 }
 
-// differ reports whether two schemas plainly exclude each other: by their types, or by the
-// constant that a required property has.
+// differ reports whether two schemas have different types, or different constants for a
+// required property.
 func differ(a, b *node) bool {
 	if a.never || b.never {
 		return true

@@ -71,6 +71,7 @@ func TestCompile(t *testing.T) {
 			[]string{`null`, `{"next":{"next":null}}`},
 			[]string{`{}`, `{"next":1}`},
 		},
+		{`{"type":"array","items":{"$id":"urn:tool:0","$ref":"#/$defs/x","$defs":{"x":{"type":"null"}}}}`, []string{`[null]`}, []string{`[1]`}},
 		{`{"type":"object"}`, []string{`{}`, `{"a":{"b":[1,"x",null,-1.5e3]}}`}, []string{`[]`, `{"a"}`, `{"a":01}`}},
 		{`{"type":"object","properties":{}}`, []string{`{}`}, []string{`{"a":1}`}},
 	} {

@@ -217,7 +217,7 @@ func (p *gbnf) sequence(depth int) ([]element, error) {
 			out = append(out, ref(p.id(p.name())))
 		case c == '*' || c == '+' || c == '?' || c == '{':
 			if last == len(out) {
-				return nil, p.errorf("nothing stands before %c", c)
+				return nil, p.errorf("nothing to repeat before %c", c)
 			}
 			low, high, err := p.repetition()
 			if err != nil {
@@ -412,7 +412,7 @@ func checkBeginnings(rules []rule) error {
 	return nil
 }
 
-// emptyRules tells the rules that match the empty text.
+// emptyRules reports which rules match the empty text.
 func emptyRules(rules []rule) []bool {
 	users := make([][]int, len(rules))
 	for n, r := range rules {

@@ -231,8 +231,8 @@ func ofTexts(texts []string) *lang {
 	return l
 }
 
-// multiplesOf is the language of the whole numbers that n divides, perhaps with a minus
-// sign; leading zeros are allowed.
+// multiplesOf is the language of the multiples of n. They may have a minus sign and leading
+// zeros.
 func multiplesOf(n int) *lang {
 	// State 0 is the start, 1 follows the sign, 2+r has the remainder r.
 	l := &lang{make([]state, n+2)}

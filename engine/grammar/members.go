@@ -294,7 +294,7 @@ func (c *compiler) object(all conjunction, properties []property, extras []extra
 		high = -1
 	}
 	if low > 1 && len(extras) > 0 {
-		return 0, all[0].node.refuse("minProperties", "a grammar cannot tell whether additional properties differ")
+		return 0, all[0].node.refuse("minProperties", "a grammar cannot count different additional properties")
 	}
 	// levels is up to how many members are counted.
 	levels := max(low, high, 0)

@@ -124,7 +124,7 @@ func translateEscape(s string, class bool) (string, int, error) {
 			return "", 0, fmt.Errorf("invalid escape %s", s[:from+n])
 		}
 		if !utf8.ValidRune(rune(v)) {
-			return "", 0, fmt.Errorf("invalid escape %s: it is no character", s[:from+n])
+			return "", 0, fmt.Errorf("invalid escape %s: a surrogate is not a character", s[:from+n])
 		}
 		return fmt.Sprintf(`\x{%x}`, v), from + n, nil
 	}
@@ -233,7 +233,7 @@ func parseRegexp(ctx context.Context, expr string) (*lang, error) {
 	return determinize(ctx, prog)
 }
 
-// What stands before a position.
+// What a position follows.
 const (
 	atStart = iota
 	afterWord
@@ -336,7 +336,7 @@ type determinizer struct {
 	round int
 }
 
-// split puts runes that no instruction tells apart into classes.
+// split makes classes of the runes that every instruction treats alike.
 func (d *determinizer) split() {
 	cuts := []rune{0, unicode.MaxRune + 1}
 	add := func(lo, hi rune) { cuts = append(cuts, lo, hi+1) }

@@ -151,7 +151,7 @@ type document struct {
 	id      string           // the root's $id
 	nodes   map[string]*node // by pointer
 	anchors map[string]string
-	bases   []string // pointers of schemas with an $id of their own
+	bases   []string // pointers of inner schemas with an $id
 }
 
 func newDocument(data []byte) (*document, error) {
@@ -169,7 +169,7 @@ func newDocument(data []byte) (*document, error) {
 }
 
 // index finds the anchors of the document, and the schemas within that have an $id: these are
-// documents of their own.
+// separate documents.
 func (d *document) index(v any, pointer string, inner bool) {
 	switch v := v.(type) {
 	case []any:
