@@ -253,7 +253,7 @@ func (r *Reader) readError(ctx context.Context, name string, err error) error {
 		return &fault.Error{
 			Kind:   fault.Invalid,
 			Msg:    fmt.Sprintf("cannot read %s: with it, the request has more than %s", name, units.Size(MaxText)),
-			Advice: "No model reads so much at once: send a part of it.",
+			Advice: "No model can read this much: send a part of it.",
 		}
 	}
 	if ctx.Err() != nil {
@@ -296,7 +296,7 @@ func ReadError(name string, err error) *fault.Error {
 	return fault.Errorf(fault.Invalid, "cannot read %s: %w", name, err)
 }
 
-// ErrTooLarge reports that there is more to read than allowed.
+// ErrTooLarge reports input over the limit.
 var ErrTooLarge = errors.New("too large")
 
 // ReadAll reads everything, but no more than limit bytes: then the error is

@@ -10,8 +10,8 @@ import (
 )
 
 // FilesIn lists the files in a folder, by their paths in it: in a git repository
-// those that are tracked or could be, elsewhere those that are not hidden nor in
-// node_modules. More reports that there are more than limit.
+// the tracked files and the untracked ones that are not ignored, elsewhere the files
+// that are not hidden nor in node_modules. more reports whether limit was reached.
 func FilesIn(ctx context.Context, folder string, limit int) (paths []string, more bool, err error) {
 	cmd := exec.CommandContext(ctx, "git", "-C", folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
 	if out, err := cmd.Output(); err == nil {

@@ -16,8 +16,8 @@ import (
 // package picture reads of a still one.
 const maxCanvas = 64 << 20
 
-// frames counts the images of a moving picture; a file that breaks off has those
-// that begin before.
+// frames counts the images of an animation. In an incomplete file, those whose
+// beginning is there count.
 func frames(format string, data []byte) int {
 	n := 0
 	switch format {

@@ -30,14 +30,14 @@ type Image struct {
 	Thumb         *image.RGBA // for previews; opaque
 }
 
-const smaller = "Make the image smaller: models see few pixels."
+const smaller = "Resize the image: models use at most 1540 pixels a side."
 
 // ReadImage reads an image file. It recognises the format by the bytes, checks the
 // dimensions before it decodes, and decodes everything, so that a damaged file is
 // found here and not by a model.
 //
 // A file that every server decodes is sent unchanged: PNG or JPEG without
-// transparency. An image that lies on its side (EXIF) is turned upright, transparent
+// transparency. A rotated image (EXIF) is turned upright, transparent
 // pixels become white, and other formats become PNG.
 func ReadImage(name string, data []byte) (Image, error) {
 	k := kindOf(data)

@@ -6,8 +6,7 @@ import (
 	"image"
 )
 
-// orientation is how a picture has to be turned to stand upright, as EXIF says it: 1
-// for one that does, also where nothing is said. EXIF is a TIFF file within others.
+// orientation returns the EXIF orientation of an image, 1 (upright) if it has none. EXIF is a TIFF file within others.
 //
 // CIPA DC-008 (EXIF 2.32), 4.6.4; for where it is in PNG and WebP, PNG's third edition
 // and WebP's container specification.

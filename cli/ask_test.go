@@ -98,7 +98,7 @@ func TestAskRefusesInput(t *testing.T) {
 		args        []string
 		want        string
 	}{
-		{"nothing", "", nil, "there is nothing to answer."},
+		{"nothing", "", nil, "no question given."},
 		{"no file", "", []string{"-f", filepath.Join(dir, "no"), "x"}, "no such file or directory"},
 		{"folder", "", []string{"-f", dir, "x"}, "it is a folder"},
 		{"binary file", "", []string{"-f", binary, "x"}, "is not text: byte 2 is zero"},
@@ -107,7 +107,7 @@ func TestAskRefusesInput(t *testing.T) {
 		{"noise", "\x80\x81\x82abc", []string{"x"}, "3 of its 6 bytes are not UTF-8"},
 		{"too much", strings.Repeat("x", attach.MaxText+1), []string{"x"}, "the request has more than 60 MB"},
 		{"no picture", "", []string{"-i", text, "x"}, "it is not an image but text"},
-		{"no schema", "", []string{"--schema", schema, "x"}, "is no JSON schema"},
+		{"no schema", "", []string{"--schema", schema, "x"}, "is not a JSON schema"},
 		{"temperature", "", []string{"--temperature", "-1", "x"}, "invalid temperature -1: want 0 to 5"},
 		{"kv type", "", []string{"--kv-type", "q3", "x"}, `invalid --kv-type "q3": want f32, f16, bf16, q8_0 or q4_0.`},
 		{"log level", "", []string{"--log-level", "loud", "x"}, `invalid --log-level "loud": want debug, info, warn or error.`},
@@ -152,7 +152,7 @@ func TestAskShowsPictures(t *testing.T) {
 	if got.code != fault.ExitModel || !strings.Contains(got.stderr, "bise: mole has no vision encoder.\n") {
 		t.Errorf("got %+v", got)
 	}
-	if got := runBise(t, s, "", "ask", "-i", path); got.code != fault.ExitUsage || !strings.Contains(got.stderr, "no question about the image") {
+	if got := runBise(t, s, "", "ask", "-i", path); got.code != fault.ExitUsage || !strings.Contains(got.stderr, "no question given") {
 		t.Errorf("got %+v", got)
 	}
 }

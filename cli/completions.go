@@ -23,16 +23,15 @@ import (
 	"github.com/bise-sh/bise/units"
 )
 
-// Offers are what a shell may offer for a word of which somebody has written the
-// beginning: each a text and, behind a tab, what it is. They ask no network, and
-// what cannot be read is not offered.
+// Offers lists completions for the beginning of a word. They use no network, and skip
+// what cannot be read.
 type offers func(ctx context.Context, begun string) []cobra.Completion
 
 // offeredConversations is how many conversations a shell offers: the last ones.
 const offeredConversations = 50
 
-// addCompletions tells the shells what commands and their flags take. Elsewhere the
-// shells offer the names of files.
+// addCompletions adds shell completions for arguments and flags. Without one, shells
+// offer the names of files.
 func addCompletions(root *cobra.Command, lib *library.Library, h *past.Opener) {
 	installed, catalogue, conversations := offerModels(lib, nil), offerCatalogue(lib), offerConversations(h)
 	texts := func(list ...string) offers {

@@ -77,6 +77,7 @@ func interfaceOptions(lib *library.Library, conf config.Config, configErr error,
 		Getenv:    os.Getenv,
 	}
 	o.Model, _ = lib.Choose(model)
+	o.Model = library.AbsoluteRef(o.Model)
 	o.Sampling = sampling
 	style, styleErr := loadStyle(conf, places)
 	o.Style = style

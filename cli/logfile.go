@@ -11,8 +11,8 @@ import (
 // file is kept.
 const maxLog = 1 << 20
 
-// openLog sends the log to bise.log in dir. Where it cannot be written, nothing
-// is logged: a home that is read-only is no reason not to answer.
+// openLog sends the log to bise.log in dir. If it cannot be written, nothing
+// is logged: bise also works with a read-only home.
 func openLog(dir string, level slog.Level) io.Closer {
 	if os.MkdirAll(dir, 0o700) != nil {
 		return nil

@@ -203,7 +203,7 @@ func newLibrary(con *console.Console, e engines, places config.Places, conf conf
 	})
 }
 
-// answerStyle returns the style of answers: the one in config.toml, or bise's own. It
+// answerStyle returns the style of answers: the one in config.toml, or the default. It
 // reports a style that cannot be loaded once.
 func answerStyle(con *console.Console, conf config.Config, places config.Places) func() *markdown.Style {
 	return sync.OnceValue(func() *markdown.Style {

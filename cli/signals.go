@@ -10,13 +10,12 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-// interruptible makes a context that ends, with cause console.ErrInterrupted, when the
-// person presses Ctrl-C or the system asks the process to leave. The second time
+// interruptible returns a context that ends, with cause console.ErrInterrupted, when the
+// user presses Ctrl-C or the system terminates the process. The second time
 // the process exits at once.
 //
 // A broken pipe becomes an error of the write instead of the death of the
-// process, so that an answer nobody reads is stopped and not left running in its
-// worker.
+// process, so that an answer without a reader stops in its worker.
 func interruptible() (ctx context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	ended := make(chan os.Signal, 2)

@@ -21,8 +21,8 @@ func loadHere(ctx context.Context, spec worker.Spec, progress func(float64)) (en
 	return e, nil
 }
 
-// workerCommand is the process that holds a model. It is started by the others
-// and not for people.
+// workerCommand is the process that holds a model. Other commands
+// start it.
 func workerCommand(load system.Loader) *cobra.Command {
 	return &cobra.Command{
 		Use:         "worker",

@@ -45,7 +45,7 @@ type Engine interface {
 type Info struct {
 	Model         string       `json:"model"`                    // the name it was opened by
 	Path          string       `json:"path,omitempty"`           // the file, where there is one
-	Fingerprint   string       `json:"fingerprint,omitempty"`    // identifies the weights, whatever their path
+	Fingerprint   string       `json:"fingerprint,omitempty"`    // of the model file (gguf.Fingerprint)
 	Architecture  string       `json:"architecture,omitempty"`   // general.architecture: llama, mamba2, …
 	Quantization  string       `json:"quantization,omitempty"`   // Q4_K_M, F16, …
 	PromptVersion string       `json:"prompt_version,omitempty"` // v1 … v15, "template" for a chat template, "" for a model without chat

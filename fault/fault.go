@@ -45,6 +45,7 @@ const (
 
 	Licence     Kind = "licence"     // a licence has not been accepted
 	Negative    Kind = "negative"    // the command worked and its answer is "no"; already reported
+	Unfinished  Kind = "unfinished"  // only a part of the work could be done; already reported
 	Interrupted Kind = "interrupted" // the user stopped it; nothing to report
 )
 
@@ -88,6 +89,7 @@ var table = map[Kind]struct {
 	Damaged:     {ExitNetwork, ""},
 	Licence:     {ExitLicence, ""},
 	Negative:    {ExitNo, ""},
+	Unfinished:  {ExitModel, ""},
 	Interrupted: {ExitInterrupted, ""},
 }
 

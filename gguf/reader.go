@@ -137,9 +137,10 @@ const (
 type header struct {
 	r    *bufio.Reader
 	pos  int64
-	end  int64 // where reading must stop
-	size int64 // of the file
-	err  error // the first one
+	end  int64   // where reading must stop
+	size int64   // of the file
+	err  error   // the first one
+	buf  [8]byte // of integers: a vocabulary has hundreds of thousands
 }
 
 func (h *header) left() uint64 { return uint64(h.end - h.pos) }
@@ -166,6 +167,7 @@ func (h *header) has(count, size uint64, what string) bool {
 
 func (h *header) read(b []byte, what string) {
 	if !h.has(uint64(len(b)), 1, what) {
+		clear(b)
 		return
 	}
 	if _, err := io.ReadFull(h.r, b); err != nil {
@@ -182,15 +184,13 @@ func (h *header) read(b []byte, what string) {
 }
 
 func (h *header) uint32(what string) uint32 {
-	var b [4]byte
-	h.read(b[:], what)
-	return binary.LittleEndian.Uint32(b[:])
+	h.read(h.buf[:4], what)
+	return binary.LittleEndian.Uint32(h.buf[:])
 }
 
 func (h *header) uint64(what string) uint64 {
-	var b [8]byte
-	h.read(b[:], what)
-	return binary.LittleEndian.Uint64(b[:])
+	h.read(h.buf[:], what)
+	return binary.LittleEndian.Uint64(h.buf[:])
 }
 
 // name reads a string of at most limit bytes.

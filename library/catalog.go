@@ -51,11 +51,20 @@ func (l *Library) Browse(ctx context.Context, words ...string) ([]CatalogEntry, 
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	best, _ := fit.Recommend(c.All(), h, engine.LoadOptions{})
+	list, err := FitCatalog(c, c.Match(words...), h)
 	installed := l.installedNames()
+	for i := range list {
+		list[i].Installed = installed[list[i].Name]
+	}
+	return list, err
+}
+
+// FitCatalog plans some models of a catalogue for a machine.
+func FitCatalog(c *catalog.Catalog, models []catalog.Model, h fit.Machine) ([]CatalogEntry, error) {
+	best, _ := fit.Recommend(c.All(), h, engine.LoadOptions{})
 	var list []CatalogEntry
-	for _, m := range c.Match(words...) {
-		e := CatalogEntry{Model: m, Installed: installed[m.Name], Recommended: m.Name == best.Name}
+	for _, m := range models {
+		e := CatalogEntry{Model: m, Recommended: m.Name == best.Name}
 		if terms, ok := m.Terms(); ok {
 			e.Terms = &terms
 		}

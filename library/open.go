@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -192,4 +193,14 @@ func Sampling(c config.Sampling) engine.Sampling {
 
 func unreadable(verb, name string, err error) error {
 	return fault.Advise(fault.Errorf(fault.BadModel, "cannot %s %s: %w", verb, name, err), "Give the path of a complete GGUF file.")
+}
+
+// AbsoluteRef returns a REF that has the same meaning in any folder.
+func AbsoluteRef(ref string) string {
+	if info, err := os.Stat(ref); err == nil && info.Mode().IsRegular() {
+		if abs, err := filepath.Abs(ref); err == nil {
+			return abs
+		}
+	}
+	return ref
 }

@@ -6,6 +6,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/modes/chat"
 	"github.com/bise-sh/bise/modes/code"
 )
@@ -22,8 +23,11 @@ func (s *server) inline(ctx context.Context, session *code.Session, r request) (
 	all := []code.Completion{c}
 	if r.params.Context.TriggerKind == inlineInvoked {
 		more, err := session.Alternatives(ctx, r.place, alternatives)
-		if err != nil {
-			return nil, err
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		if err != nil { // La Plateforme has no n for completions
+			s.c.Logger.Info("no alternatives", "kind", fault.KindOf(err))
 		}
 		all = append(all, more...)
 	}

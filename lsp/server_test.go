@@ -234,6 +234,27 @@ func TestInvoked(t *testing.T) {
 	}
 }
 
+// TestInvokedWithoutAlternatives checks that a server that refuses n, as La Plateforme
+// does, still completes.
+func TestInvokedWithoutAlternatives(t *testing.T) {
+	e := &enginetest.Script{Answer: func(r enginetest.Request, _ int) enginetest.Reply {
+		if r.Complete.N > 1 {
+			return enginetest.Reply{enginetest.Fail{Err: fault.Errorf(fault.Unsupported, "La Plateforme's fill in the middle has no n")}}
+		}
+		return enginetest.Reply{enginetest.Text("foo()")}
+	}}
+	c := serve(t, e)
+	c.initialize(`{"textDocument":{"inlineCompletion":{}}}`)
+	c.open("p = \n")
+	for _, kind := range []int{1, 2} {
+		p := place(0, 4)
+		p["context"] = map[string]any{"triggerKind": kind}
+		if items := c.items(c.answer(c.request("textDocument/inlineCompletion", p))); len(items) != 1 || items[0].InsertText != "foo()" {
+			t.Errorf("trigger %d: %+v", kind, items)
+		}
+	}
+}
+
 func TestOrdinaryCompletion(t *testing.T) {
 	e := enginetest.Says("rn a + b", "\n")
 	c := serve(t, e)

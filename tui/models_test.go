@@ -226,7 +226,7 @@ func furnished(t *testing.T) *shelves {
 			Model: models.Model{Name: "ministral-3-3b", Tag: "q4_k_m", Origin: models.Installed, Path: "/models/ministral-3-3b.gguf", Size: 2_990_000_000, Used: at, Verified: at, Manifest: &models.Manifest{
 				Name: "ministral-3-3b", Tag: "q4_k_m", Source: models.Source{Repo: "mistralai/Ministral-3-3B-Instruct-2512-GGUF"},
 			}},
-			Title: "Ministral 3 3B", Type: "Q4_K_M", Can: []string{"chat", "vision", "tools"}, Terms: terms("apache-2.0"), Needs: takes("ministral-3-3b"),
+			Title: "Ministral 3 3B", Type: "Q4_K_M", Can: []string{"chat", "vision", "tools"}, Licence: models.Agreement{ID: "apache-2.0"}, Terms: terms("apache-2.0"), Needs: takes("ministral-3-3b"),
 		},
 		{
 			Model: models.Model{Name: "codestral", Tag: "q4_k_m", Origin: models.Installed, Size: 13_300_000_000, Manifest: &models.Manifest{
@@ -344,9 +344,9 @@ func TestAboutEveryModel(t *testing.T) {
 	d.sees("ministral-3-3b")
 	d.lists()
 	for _, texts := range [][]string{
-		{"Ministral 3 3B", "Apache License 2.0", "mistralai/Ministral-3-3B-Instruct-2512-GGUF", "14 March 2024"},
-		{"Codestral 22B v0.1", "not for commercial use", "accepted 14 March 2024"},
-		{"mistral-7b-instruct", "Hugging Face, which owns it"},
+		{"Ministral 3 3B", "Apache License 2.0", "mistralai/Ministral-3-3B-Instruct-2512-GGUF", "in March 2024"},
+		{"Codestral 22B v0.1", "no commercial use", "accepted 14"},
+		{"mistral-7b-instruct", "Hugging Face's cache"},
 		{"half", "half.gguf is cut off"},
 	} {
 		d.pressed("space")

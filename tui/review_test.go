@@ -267,6 +267,19 @@ func TestReviewFails(t *testing.T) {
 	d.sees("bise review")
 }
 
+// TestReviewUnreadable checks that an unreadable answer does not look like a review
+// without findings.
+func TestReviewUnreadable(t *testing.T) {
+	o, _ := reviewable(t, &enginetest.Script{Answer: func(enginetest.Request, int) enginetest.Reply {
+		return enginetest.Reply{enginetest.Text("It looks good to me.")}
+	}})
+	d := drive(t, o, 80, 24)
+	d.pressed("alt+2")
+	d.sees("not staged")
+	d.pressed("enter")
+	d.sees("Not reviewed: api/user.go")
+}
+
 // TestReviewLinear reviews by lines that are typed.
 func TestReviewLinear(t *testing.T) {
 	o, path := reviewable(t, reviewer(nilMapFound, droppedFound))

@@ -52,7 +52,7 @@ func Ask(con *console.Console, lib *library.Library, conf config.Config, h *past
 		Use:   "ask [PROMPT]…",
 		Short: "Ask a question and print the answer",
 		Long: `Ask a question and print the answer. Piped input is attached: a text, an image or a
-PDF. On a terminal the answer is rendered; in a pipe it is the model's own text.
+PDF. On a terminal the answer is rendered; in a pipe it is the unchanged text.
 
 Saves the question and the answer to the history (--no-history to skip). -c continues
 the last conversation, with its model unless -m names another.`,
@@ -82,7 +82,7 @@ bise ask -f main.go -f go.mod "what is missing?"`,
 
 func runAsk(ctx context.Context, con *console.Console, lib *library.Library, conf config.Config, h *past.Opener, model string, v ask, prompt string) error {
 	if v.continues && v.system != "" {
-		return fault.Errorf(fault.Usage, "--system is for the first question of a conversation, and -c continues one")
+		return fault.Errorf(fault.Usage, "--system and -c are mutually exclusive: the system prompt is part of the first question")
 	}
 	q, err := question(ctx, con, v, prompt)
 	if err != nil {
@@ -173,7 +173,7 @@ func question(ctx context.Context, con *console.Console, v ask, prompt string) (
 		if len(q.Attached) > 0 {
 			return q, noQuestion(v, q.Attached[0].Name)
 		}
-		return q, &fault.Error{Kind: fault.Usage, Msg: "there is nothing to answer", Advice: `Ask something: bise ask "how does a slice grow in Go?", or pipe a text in.`}
+		return q, &fault.Error{Kind: fault.Usage, Msg: "no question given", Advice: `Ask something: bise ask "how does a slice grow in Go?", or pipe a text in.`}
 	}
 	return q, nil
 }
@@ -194,7 +194,7 @@ func schema(ctx context.Context, path string) (*engine.ResponseFormat, error) {
 	}
 	var object map[string]json.RawMessage
 	if err := json.Unmarshal(data, &object); err != nil {
-		return nil, &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("%s is no JSON schema: %v", path, err), Advice: "A schema is a JSON object."}
+		return nil, &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("%s is not a JSON schema: %v", path, err), Advice: "A schema is a JSON object."}
 	}
 	name := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
 	return &engine.ResponseFormat{

@@ -60,8 +60,8 @@ bise complete --cursor 120 <main.go`,
 	f.StringVar(&v.prefix, "prefix-file", "", "read the text before the cursor from `FILE`")
 	f.StringVar(&v.suffix, "suffix-file", "", "read the text after the cursor from `FILE`")
 	f.IntVar(&v.cursor, "cursor", 0, "the cursor is before byte `N` of the piped input, from 0")
-	f.StringArrayVarP(&v.files, "file", "f", nil, "give the model `FILE` as context; can be repeated, the most important last")
-	f.IntVar(&v.maxTokens, "max-tokens", 0, "write at most `N` tokens (default: 128)")
+	f.StringArrayVarP(&v.files, "file", "f", nil, "add `FILE` as context; can be repeated, the most important last")
+	f.IntVar(&v.maxTokens, "max-tokens", 0, "generate at most `N` tokens (default: 128)")
 	f.DurationVar(&v.time, "time", 0, "start no new line after `TIME`, such as 2s")
 	f.BoolVar(&v.stats, "stats", false, "print token counts and times afterwards")
 	v.load.Add(cmd)
@@ -119,7 +119,7 @@ func printCompletion(con *console.Console, c code.Completion, stats bool) error 
 		}{c.Text, c.Prompt, c.Evaluated, c.Took.Seconds()})
 	}
 	if c.Text == "" {
-		con.Notef("There is nothing to fill in there.")
+		con.Notef("The model suggests nothing at this position.")
 		return nil
 	}
 	if !con.Out.Terminal() {
@@ -146,8 +146,8 @@ func place(ctx context.Context, con *console.Console, v complete, in *attach.Rea
 	if ways != 1 {
 		return code.Place{}, &fault.Error{
 			Kind:   fault.Usage,
-			Msg:    "one place is to be filled in",
-			Advice: "Name it: bise complete main.go:10:5, or --prefix-file and --suffix-file, or --cursor for what is piped in.",
+			Msg:    "give exactly one position",
+			Advice: "Use bise complete main.go:10:5, or --prefix-file and --suffix-file, or --cursor with piped input.",
 		}
 	}
 	switch {
@@ -170,10 +170,10 @@ func place(ctx context.Context, con *console.Console, v complete, in *attach.Rea
 			return code.Place{}, err
 		}
 		if !ok {
-			return code.Place{}, &fault.Error{Kind: fault.Usage, Msg: "--cursor is of what is piped in, and nothing is", Advice: "Pipe the text in, or name a place: bise complete main.go:10:5."}
+			return code.Place{}, &fault.Error{Kind: fault.Usage, Msg: "--cursor needs text on standard input", Advice: "Pipe in the text, or give a position: bise complete main.go:10:5."}
 		}
 		if v.cursor < 0 || v.cursor > len(text) {
-			return code.Place{}, fault.Errorf(fault.Usage, "--cursor cannot be %d: the text has %s", v.cursor, units.Plural(len(text), "byte"))
+			return code.Place{}, fault.Errorf(fault.Usage, "invalid --cursor %d: the text has %s", v.cursor, units.Plural(len(text), "byte"))
 		}
 		return code.Place{Text: text, At: v.cursor}, nil
 	}
@@ -187,7 +187,7 @@ func place(ctx context.Context, con *console.Console, v complete, in *attach.Rea
 	}
 	at, err := code.Position(text, line, column)
 	if err != nil {
-		return code.Place{}, fault.Errorf(fault.Usage, "cannot fill in %s: %v", args[0], err)
+		return code.Place{}, fault.Errorf(fault.Usage, "cannot complete %s: %v", args[0], err)
 	}
 	return code.Place{File: path, Text: text, At: at}, nil
 }
@@ -199,7 +199,7 @@ var placePattern = regexp.MustCompile(`^(.+?):([0-9]+)(?::([0-9]+))?$`)
 func parsePlace(s string) (path string, line, column int, err error) {
 	m := placePattern.FindStringSubmatch(s)
 	if m == nil {
-		return "", 0, 0, &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("%q names no place", s), Advice: "Write the file, the line and perhaps the column: main.go:10:5."}
+		return "", 0, 0, &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("invalid position %q: want FILE:LINE or FILE:LINE:COL", s), Advice: "Give the file, the line and optionally the column: main.go:10:5."}
 	}
 	line, err = strconv.Atoi(m[2])
 	if err == nil && m[3] != "" {
@@ -208,7 +208,7 @@ func parsePlace(s string) (path string, line, column int, err error) {
 		}
 	}
 	if err != nil || line == 0 {
-		return "", 0, 0, fault.Errorf(fault.Usage, "%q names no place: lines and columns are counted from 1", s)
+		return "", 0, 0, fault.Errorf(fault.Usage, "invalid position %q: lines and columns start at 1", s)
 	}
 	return m[1], line, column, nil
 }

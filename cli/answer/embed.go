@@ -58,7 +58,7 @@ bise embed -m e5-mistral <questions.txt >vectors.jsonl`,
 	return cmd
 }
 
-// readTexts gathers what is to be embedded.
+// readTexts reads the texts.
 func readTexts(ctx context.Context, con *console.Console, files []string) ([]embedding, error) {
 	in := input.New(con)
 	var texts []embedding

@@ -7,8 +7,8 @@ import (
 	"github.com/bise-sh/bise/engine"
 )
 
-// writeEvent writes an event as one line of JSON. The names are those that
-// docs/commands.md promises.
+// writeEvent writes an event as one line of JSON. docs/commands.md documents the
+// names.
 func writeEvent(w io.Writer, e engine.Event) error {
 	switch e := e.(type) {
 	case engine.Loading:

@@ -22,7 +22,7 @@ import (
 const (
 	// previewColumns is how wide a picture is drawn at most.
 	previewColumns = 80
-	// previewed is how many images are drawn; the others are told.
+	// previewed is how many images are drawn; the others are only listed.
 	previewed = 6
 )
 

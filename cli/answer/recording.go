@@ -3,8 +3,6 @@ package answer
 import (
 	"context"
 	"errors"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -14,6 +12,7 @@ import (
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/history"
+	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/modes/chat"
 )
 
@@ -28,7 +27,7 @@ type recording struct {
 	closed  bool
 }
 
-// remember prepares to save a question, and reads what was said before when it
+// remember prepares to save a question. It returns the earlier messages if the question
 // continues the last conversation.
 func remember(ctx context.Context, con *console.Console, conf config.Config, h *past.Opener, v ask, q chat.Question) (*recording, []engine.Message, error) {
 	r := &recording{con: con, history: h}
@@ -58,7 +57,7 @@ func lastConversation(ctx context.Context, s *history.Store) (history.Conversati
 	}
 	i := slices.IndexFunc(list, func(c history.Conversation) bool { return c.Leaf != 0 }) // others are drafts
 	if i < 0 {
-		return history.Conversation{}, nil, &fault.Error{Kind: fault.Usage, Msg: "there is no conversation to continue", Advice: "Begin one: bise ask, without -c."}
+		return history.Conversation{}, nil, &fault.Error{Kind: fault.Usage, Msg: "no conversation to continue", Advice: "Start one: bise ask without -c."}
 	}
 	path, err := s.Path(ctx, list[i].ID)
 	for n := len(path); n > 0 && (path[n-1].Role == engine.User || len(history.Messages(path[n-1:])) == 0); n-- {
@@ -107,7 +106,7 @@ func (r *recording) by(info engine.Info, ref string, choices int) {
 	if ref == "" {
 		ref = info.Model
 	}
-	r.Conversation.Model, r.Model, r.Choices = lasting(ref), info.Model, choices
+	r.Conversation.Model, r.Model, r.Choices = library.AbsoluteRef(ref), info.Model, choices
 }
 
 // fail says that nothing more is kept.
@@ -119,7 +118,7 @@ func (r *recording) fail(err error) {
 // notKept says that something is not kept, and why.
 func notKept(con *console.Console, err error) {
 	msg, hint := fault.Explain(err)
-	con.Notef("%s", strings.TrimSpace("This is not kept in the history: "+msg+" "+hint))
+	con.Notef("%s", strings.TrimSpace("Not saved to the history: "+msg+" "+hint))
 }
 
 // close ends what is kept.
@@ -132,16 +131,6 @@ func (r *recording) close() {
 		return
 	}
 	if err := errors.Join(r.Close(), r.store.Close()); err != nil {
-		r.con.Notef("The answer may not be whole in the history: %s", fault.Sentence(err.Error()))
+		r.con.Notef("The answer in the history may be incomplete: %s", fault.Sentence(err.Error()))
 	}
-}
-
-// lasting is a REF that means the same from any folder.
-func lasting(ref string) string {
-	if info, err := os.Stat(ref); err == nil && info.Mode().IsRegular() {
-		if abs, err := filepath.Abs(ref); err == nil {
-			return abs
-		}
-	}
-	return ref
 }

@@ -31,8 +31,9 @@ type reviewFlags struct {
 	confidence         float64
 	jobs               int
 	load               flags.Load
+	allowPartial       bool
 	sureness, parallel bool     // the flags are given
-	changes            []string // those that say which change git is to show
+	changes            []string // the flags that select the change
 }
 
 // Review is the command bise review.
@@ -62,6 +63,7 @@ bise review --format patch src/ | git apply`,
 	f := cmd.Flags()
 	f.StringVar(&v.format, "format", "text", "write the findings as `FORMAT` (default: text): text, "+strings.Join(report.Formats(), ", "))
 	f.StringVar(&v.failOn, "fail-on", "", "exit with 1 if a finding is at least as severe as `SEVERITY`: info, minor, major or critical")
+	f.BoolVar(&v.allowPartial, "allow-partial", false, "with --fail-on, do not exit with 3 if a file could not be reviewed")
 	f.BoolVar(&v.staged, "staged", false, "review the staged changes")
 	f.BoolVar(&v.unstaged, "unstaged", false, "review the changes that are not staged")
 	f.StringVar(&v.revisions, "range", "", "review the changes between two commits, `A..B`, or since one, A")
@@ -93,7 +95,7 @@ func runReview(ctx context.Context, con *console.Console, lib *library.Library, 
 	}
 	defer tree.Close()
 	if len(c.Files) == 0 {
-		con.Notef("There is nothing to review%s.", why)
+		con.Notef("Nothing to review%s.", why)
 		w, err := reviewWriter(con, v.format, c.Root, "")
 		if err != nil {
 			return err
@@ -117,9 +119,13 @@ func runReview(ctx context.Context, con *console.Console, lib *library.Library, 
 	if err != nil {
 		return err
 	}
-	r, err := watchReview(con, review.Run(ctx, e, c.Files, options), name, w)
+	r, err := watchReview(ctx, con, review.Run(ctx, e, c.Files, options), name, w)
 	if err != nil {
 		return con.Fail(err)
+	}
+	unreviewed := r.Unreviewed()
+	if unreviewed != "" {
+		con.Warnf("%s", unreviewed)
 	}
 	con.Notef("%s", r.Summary())
 	for _, n := range r.Notes {
@@ -130,37 +136,43 @@ func runReview(ctx context.Context, con *console.Console, lib *library.Library, 
 			return console.ErrNo
 		}
 	}
+	if unreviewed != "" && v.failOn != "" && !v.allowPartial {
+		return console.ErrUnfinished
+	}
 	return nil
 }
 
-// check refuses flags that cannot be meant.
+// check rejects invalid flags.
 func (v *reviewFlags) check() error {
 	if len(v.changes) > 1 {
-		return fault.Errorf(fault.Usage, "%s and %s cannot both be meant", v.changes[0], v.changes[1])
+		return fault.Errorf(fault.Usage, "%s and %s are mutually exclusive", v.changes[0], v.changes[1])
 	}
 	if v.format != "text" && !slices.Contains(report.Formats(), v.format) {
-		return fault.Errorf(fault.Usage, "--format cannot be %q: it is text, %s", v.format, strings.Join(report.Formats(), ", "))
+		return fault.Errorf(fault.Usage, "invalid --format %q: want text, %s", v.format, strings.Join(report.Formats(), ", "))
 	}
 	if v.failOn != "" && !slices.Contains(review.Severities, review.Severity(v.failOn)) {
-		return fault.Errorf(fault.Usage, "--fail-on cannot be %q: it is info, minor, major or critical", v.failOn)
+		return fault.Errorf(fault.Usage, "invalid --fail-on %q: want info, minor, major or critical", v.failOn)
 	}
 	if !(v.confidence >= 0 && v.confidence <= 1) {
-		return fault.Errorf(fault.Usage, "--confidence is %v and must be between 0 and 1", v.confidence)
+		return fault.Errorf(fault.Usage, "invalid --confidence %v: want 0 to 1", v.confidence)
 	}
 	if v.jobs < 1 || v.jobs > 64 {
-		return fault.Errorf(fault.Usage, "--jobs is %d and must be between 1 and 64", v.jobs)
+		return fault.Errorf(fault.Usage, "invalid --jobs %d: want 1 to 64", v.jobs)
 	}
 	return nil
 }
 
 // watchReview shows how far a review is and has its findings written.
-func watchReview(con *console.Console, events func(func(review.Event, error) bool), model string, w report.Writer) (review.Result, error) {
+func watchReview(ctx context.Context, con *console.Console, events func(func(review.Event, error) bool), model string, w report.Writer) (review.Result, error) {
 	var parts int
 	for event, err := range events {
 		if err != nil {
 			con.Erase()
 			if t, ok := w.(*textReview); ok {
 				err = errors.Join(err, t.rest())
+			}
+			if done, ok := event.(review.Done); ok && ctx.Err() == nil {
+				con.Warnf("%s", done.Result.Unreviewed())
 			}
 			return review.Result{}, err
 		}
@@ -185,7 +197,8 @@ func watchReview(con *console.Console, events func(func(review.Event, error) boo
 }
 
 // findSubject finds what to review: what the flags select, else the named files, else
-// what is piped in, else what has changed. Why says why there is nothing.
+// a piped diff, else what has changed. Why says why there is nothing. An empty stdin is
+// not a diff: CI systems and hooks give one to every command.
 func findSubject(ctx context.Context, con *console.Console, v reviewFlags, paths []string) (c change.Change, why string, err error) {
 	root, repository, err := change.Root(".")
 	if err != nil {
@@ -197,28 +210,50 @@ func findSubject(ctx context.Context, con *console.Console, v reviewFlags, paths
 		why = " there"
 		c.Files, err = change.Git(ctx, change.Selection{Staged: v.staged, Commit: v.commit, Revisions: v.revisions}, paths...)
 	case len(paths) == 1 && paths[0] == "-":
+		why = ": standard input is empty"
 		c.Files, err = pipedDiff(ctx, con)
 	case len(paths) > 0:
 		c, err = change.Whole(ctx, root, paths)
-	case con.Piped():
-		why = ": standard input is empty"
-		c.Files, err = pipedDiff(ctx, con)
-	case !repository:
-		err = &fault.Error{Kind: fault.Usage, Msg: "there is nothing to review: this folder is in no git repository", Advice: "Pipe in a diff, or name files."}
 	default:
+		if con.Piped() {
+			if c.Files, err = pipedDiff(ctx, con); err != nil || len(c.Files) > 0 {
+				return c, "", err
+			}
+		}
+		if !repository {
+			return c, "", &fault.Error{Kind: fault.Usage, Msg: "nothing to review: not in a git repository", Advice: "Pipe in a diff, or name files."}
+		}
 		why = ": nothing has changed since the last commit"
-		var staged bool
-		if c.Files, staged, err = change.Current(ctx); err != nil {
-			return c, "", err
-		}
-		if staged {
-			con.Notef("All changes are staged: those are reviewed.")
-		}
-		if n := change.Untracked(ctx); n > 0 {
-			con.Notef("%s not in git and not reviewed (git add -N takes them in).", are(n, "new file"))
-		}
+		c.Files, err = currentChange(ctx, con)
 	}
 	return c, why, err
+}
+
+// currentChange returns what has changed in the git repository, and reports what of it
+// is left out.
+func currentChange(ctx context.Context, con *console.Console) ([]diff.File, error) {
+	files, staged, err := change.Current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if con.Piped() {
+		con.Notef("Standard input is empty: reviewing the changes in this git repository.")
+	}
+	if staged {
+		con.Notef("All changes are staged: reviewing the staged changes.")
+	} else if len(files) > 0 {
+		more, err := change.Git(ctx, change.Selection{Staged: true})
+		if err != nil {
+			return nil, err
+		}
+		if n := len(more); n > 0 {
+			con.Notef("%s staged and not reviewed (--staged reviews them).", are(n, "changed file"))
+		}
+	}
+	if n := change.Untracked(ctx); n > 0 {
+		con.Notef("%s not in git and not reviewed (add them with git add -N).", are(n, "new file"))
+	}
+	return files, nil
 }
 
 func are(n int, noun string) string {

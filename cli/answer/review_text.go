@@ -17,7 +17,7 @@ import (
 	"github.com/bise-sh/bise/render/term"
 )
 
-// A textReview writes a review for people. On a terminal, findings are written as
+// A textReview writes a review as text. On a terminal, findings are written as
 // they are found; elsewhere at the end, in the order of the change.
 type textReview struct {
 	con     *console.Console

@@ -35,9 +35,9 @@ bise see before.png after.png "what has changed?"
 bise see --pages 2-3 paper.pdf "what does the figure show?"
 bise see clipboard: "what does this error mean?"`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			images, question := picturesAndQuestion(args)
+			images, question := imagesAndQuestion(args)
 			if len(images) == 0 {
-				return &fault.Error{Kind: fault.Usage, Msg: "there is no image to see", Advice: `Name one: bise see photo.jpg "what is on it?"`}
+				return &fault.Error{Kind: fault.Usage, Msg: "no image given", Advice: `Give one: bise see photo.jpg "what is on it?"`}
 			}
 			v.images = images
 			return runAsk(cmd.Context(), con, lib, conf, h, flags.Model(cmd), v, question)
@@ -57,29 +57,29 @@ bise see clipboard: "what does this error mean?"`,
 	return cmd
 }
 
-// picturesAndQuestion tells the pictures at the beginning of a command line from the
-// words of the question after them.
-func picturesAndQuestion(args []string) (pictures []string, question string) {
+// imagesAndQuestion splits a command line into the images at its beginning and the
+// question.
+func imagesAndQuestion(args []string) (pictures []string, question string) {
 	n := 0
-	for n < len(args) && (n == 0 || namesPicture(args[n])) {
+	for n < len(args) && (n == 0 || isImage(args[n])) {
 		n++
 	}
 	return args[:n], strings.Join(args[n:], " ")
 }
 
-// namesPicture reports whether an argument is a picture: one that is there, or one
-// that is called so, which is then missed.
-func namesPicture(arg string) bool {
+// isImage reports whether an argument is an image: an existing file, or a name with
+// the extension of one.
+func isImage(arg string) bool {
 	if arg == "-" || arg == attach.FromClipboard || attach.IsURL(arg) {
 		return true
 	}
 	if info, err := os.Stat(arg); err == nil {
 		return info.Mode().IsRegular()
 	}
-	return !strings.ContainsAny(arg, " \t\n") && slices.Contains(pictureExtensions, strings.ToLower(filepath.Ext(arg)))
+	return !strings.ContainsAny(arg, " \t\n") && slices.Contains(imageExtensions, strings.ToLower(filepath.Ext(arg)))
 }
 
-var pictureExtensions = []string{".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".avif", ".pdf"}
+var imageExtensions = []string{".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".avif", ".pdf"}
 
 // noQuestion is the error of images without a question.
 func noQuestion(v ask, image string) *fault.Error {
@@ -91,5 +91,5 @@ func noQuestion(v ask, image string) *fault.Error {
 		image = v.images[0]
 	}
 	example += filepath.Base(image)
-	return &fault.Error{Kind: fault.Usage, Msg: "there is no question about the image", Advice: "Ask one: " + example + ` "what is on it?"`}
+	return &fault.Error{Kind: fault.Usage, Msg: "no question given", Advice: "Ask one: " + example + ` "what is on it?"`}
 }

@@ -30,7 +30,7 @@ func TestPicturesAndQuestion(t *testing.T) {
 		{"-|clipboard:|https://x.org/a|what?", 3, "what?"},
 		{"a.png", 1, ""},
 	} {
-		pictures, question := picturesAndQuestion(strings.Split(tt.args, "|"))
+		pictures, question := imagesAndQuestion(strings.Split(tt.args, "|"))
 		if len(pictures) != tt.pictures || question != tt.question {
 			t.Errorf("%q: %q and %q", tt.args, pictures, question)
 		}

@@ -54,7 +54,7 @@ bise solve -m mathstral < problem.txt`,
 		},
 	}
 	f := cmd.Flags()
-	f.IntVar(&v.votes, "votes", 1, "write `N` solutions and take the most frequent answer")
+	f.IntVar(&v.votes, "votes", 1, "generate `N` solutions and choose the most frequent answer")
 	f.BoolVar(&v.raw, "raw", false, "do not render Markdown and mathematics")
 	v.sampling.Add(cmd)
 	v.load.Add(cmd)
@@ -63,7 +63,7 @@ bise solve -m mathstral < problem.txt`,
 
 func runSolve(ctx context.Context, con *console.Console, lib *library.Library, conf config.Config, model string, v solve, problem string) error {
 	if v.votes < 1 || v.votes > math.MaxVotes {
-		return fault.Errorf(fault.Usage, "--votes must be from 1 to %d", math.MaxVotes)
+		return fault.Errorf(fault.Usage, "invalid --votes %d: want 1 to %d", v.votes, math.MaxVotes)
 	}
 	piped, _, err := input.PipedText(ctx, con, input.New(con))
 	if err != nil {
@@ -71,10 +71,10 @@ func runSolve(ctx context.Context, con *console.Console, lib *library.Library, c
 	}
 	problem = strings.TrimSpace(strings.Join([]string{strings.TrimSpace(piped), strings.TrimSpace(problem)}, "\n\n"))
 	if problem == "" {
-		return &fault.Error{Kind: fault.Usage, Msg: "there is nothing to solve", Advice: `Give a problem: bise solve "2x - 3 = 11", or pipe one in.`}
+		return &fault.Error{Kind: fault.Usage, Msg: "no problem given", Advice: `Give a problem: bise solve "2x - 3 = 11", or pipe one in.`}
 	}
 	if len(problem) > maxProblem {
-		return fault.Errorf(fault.Usage, "the problem is too long: %s, and at most %s can be read", units.Size(int64(len(problem))), units.Size(maxProblem))
+		return fault.Errorf(fault.Usage, "problem too long: %s, at most %s allowed", units.Size(int64(len(problem))), units.Size(maxProblem))
 	}
 	p := math.Problem{Text: problem, Votes: v.votes}
 	if p.Sampling, err = v.sampling.Options(conf.Sampling); err != nil {
@@ -107,7 +107,7 @@ func runSolve(ctx context.Context, con *console.Console, lib *library.Library, c
 		err = s.solved(r)
 	}
 	if err == nil && r.Answer.How == math.None {
-		con.Notef("No answer was found in the solution. Say what is asked for, or try --votes 8.")
+		con.Notef("No answer found in the solution. State the question more precisely, or try --votes 8.")
 		return console.ErrNo
 	}
 	return err

@@ -24,6 +24,8 @@ var (
 	ErrInterrupted = fault.Errorf(fault.Interrupted, "interrupted")
 	// ErrNo is an answer of "no" that has already been reported.
 	ErrNo = fault.Errorf(fault.Negative, "no")
+	// ErrUnfinished is work that could be done only in part, which has already been reported.
+	ErrUnfinished = fault.Errorf(fault.Unfinished, "unfinished")
 )
 
 // A Console is what a command reads and writes. The flags are set before the command
@@ -90,9 +92,13 @@ func (c *Console) Progress(what string) {
 
 // Notef reports what is neither a result nor an error, unless the user wants quiet.
 func (c *Console) Notef(format string, args ...any) {
-	if c.Quiet {
-		return
+	if !c.Quiet {
+		c.Warnf(format, args...)
 	}
+}
+
+// Warnf writes a line about a fault to stderr, also when notes are not wanted.
+func (c *Console) Warnf(format string, args ...any) {
 	c.Erase()
 	fmt.Fprintln(c.Stderr, c.Clean(fmt.Sprintf(format, args...)))
 }
@@ -100,7 +106,7 @@ func (c *Console) Notef(format string, args ...any) {
 // Report reports an error: a sentence on what went wrong, and one on what to do.
 func (c *Console) Report(err error) {
 	switch fault.KindOf(err) {
-	case fault.Negative, fault.Interrupted:
+	case fault.Negative, fault.Unfinished, fault.Interrupted:
 		return
 	}
 	if err == nil || errors.Is(err, syscall.EPIPE) {

@@ -19,7 +19,7 @@ type Table struct {
 // Add appends a row.
 func (t *Table) Add(cells ...string) { t.rows = append(t.rows, cells) }
 
-// Write writes the table, at most columns wide; 0 is no limit.
+// Write writes the table, at most columns wide; 0 means unlimited.
 func (t *Table) Write(w io.Writer, columns int) error {
 	rows := t.rows
 	if len(t.Head) > 0 {

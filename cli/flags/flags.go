@@ -38,7 +38,7 @@ func Model(cmd *cobra.Command) string {
 	return f.Value.String()
 }
 
-// addSection adds flags to a command, which help lists under a title of their own.
+// addSection adds flags to a command, which help lists under a separate title.
 func addSection(title string, flags *pflag.FlagSet, cmd *cobra.Command) {
 	flags.VisitAll(func(f *pflag.Flag) {
 		f.Annotations = map[string][]string{sectionOf: {title}}
@@ -46,7 +46,7 @@ func addSection(title string, flags *pflag.FlagSet, cmd *cobra.Command) {
 	cmd.Flags().AddFlagSet(flags)
 }
 
-// Section is the title under which help lists a flag; "" for a command's own flags.
+// Section is the title under which help lists a flag, "" if it has none.
 func Section(f *pflag.Flag) string {
 	if title := f.Annotations[sectionOf]; len(title) > 0 {
 		return title[0]
@@ -83,7 +83,7 @@ func OneOf[T ~string](flag, value string, allowed ...T) (T, error) {
 	return "", Invalid(flag, value, names...)
 }
 
-// Invalid is the error of a flag's value that is not one of those allowed.
+// Invalid returns the error of a flag's value that is not allowed.
 func Invalid(flag, value string, allowed ...string) error {
 	list := strings.Join(allowed, ", ")
 	if i := strings.LastIndex(list, ", "); i >= 0 {

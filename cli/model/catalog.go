@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -10,7 +11,6 @@ import (
 	"github.com/bise-sh/bise/cli/console"
 	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/models/fit"
-	"github.com/bise-sh/bise/units"
 )
 
 // Catalog is the command bise catalog.
@@ -75,8 +75,8 @@ func runCatalog(ctx context.Context, con *console.Console, lib *library.Library,
 	return nil
 }
 
-// catalogTable is the catalogue in so many columns; 0 is no limit. What matters most
-// has room on the narrowest terminal: whether a model fits.
+// catalogTable formats the catalogue in a number of columns; 0 means unlimited. A narrow
+// table has only what matters most: whether a model fits.
 func catalogTable(rows []library.CatalogEntry, h fit.Machine, columns int) *console.Table {
 	const narrow = 56
 	t := &console.Table{Head: []string{"MODEL", "SIZE", "HERE", "CAN", "LICENCE"}, Right: []int{1}}
@@ -84,45 +84,11 @@ func catalogTable(rows []library.CatalogEntry, h fit.Machine, columns int) *cons
 		t = &console.Table{Head: []string{"MODEL", "HERE"}}
 	}
 	for _, r := range rows {
-		cells := []string{r.Name, downloadSize(r), fitWords(r, h), r.AbilityText(), limits(r)}
+		cells := []string{r.Name, cmp.Or(r.SizeText(), "–"), r.FitText(h), r.AbilityText(), r.Restrictions()}
 		if len(t.Head) == 2 {
-			cells = []string{r.Name, fitWords(r, h)}
+			cells = []string{r.Name, r.FitText(h)}
 		}
 		t.Add(cells...)
 	}
 	return t
-}
-
-// downloadSize is the size of what a pull downloads.
-func downloadSize(r library.CatalogEntry) string {
-	switch {
-	case r.Download == 0:
-		return "–"
-	case r.Fit.Rough:
-		return "~" + units.Size(r.Download)
-	}
-	return units.Size(r.Download)
-}
-
-// limits are what the licence forbids.
-func limits(r library.CatalogEntry) string {
-	if r.Terms == nil {
-		return ""
-	}
-	return r.Terms.Restrictions()
-}
-
-// fitWords say how a model fits this machine.
-func fitWords(r library.CatalogEntry, h fit.Machine) string {
-	switch {
-	case r.Installed:
-		return "installed"
-	case !r.Local() && len(r.Remote) > 0:
-		return "on a server only"
-	case !r.Local():
-		return "cannot run"
-	case r.Fit == nil:
-		return ""
-	}
-	return r.Fit.Describe(h, r.Recommended)
 }

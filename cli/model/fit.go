@@ -81,7 +81,7 @@ func printFit(con *console.Console, f library.Fit) error {
 // fitConclusion says what to do.
 func fitConclusion(f library.Fit) string {
 	p := f.Best
-	text := fmt.Sprintf("That is with a context of %s tokens, which grows when it has to.", units.Count(p.Context))
+	text := fmt.Sprintf("With a context of %s tokens, which grows when needed.", units.Count(p.Context))
 	switch {
 	case p.Verdict == fit.No:
 		return text + " Choose a smaller model from bise catalog, or a server."

@@ -13,8 +13,7 @@ import (
 )
 
 const (
-	// idleStage is how long an unfinished download may rest before nobody is
-	// thought to resume it.
+	// idleStage is how long an unfinished download is kept.
 	idleStage = 7 * 24 * time.Hour
 	// idleState is how long the saved state of a conversation is kept unused. It
 	// can be computed again.
@@ -26,8 +25,8 @@ func GC(con *console.Console, lib *library.Library) *cobra.Command {
 	var dry, all bool
 	cmd := &cobra.Command{
 		Use:   "gc",
-		Short: "Remove files that are no longer needed",
-		Long: `Remove files that are no longer needed: removed models in the trash, unfinished downloads
+		Short: "Remove unused files",
+		Long: `Remove unused files: removed models in the trash, unfinished downloads
 and imports older than a week, and saved states of conversations that were not used for
 a month. Models, and files that another bise works on, stay.`,
 		Example: "bise gc --dry-run",

@@ -31,7 +31,7 @@ bise import ./model.gguf --copy --name mine`,
 			im := models.Import{Path: args[0], Projector: projector, Way: models.InPlace}
 			switch {
 			case cp && link:
-				return fault.Errorf(fault.Usage, "--copy and --link exclude each other")
+				return fault.Errorf(fault.Usage, "--copy and --link are mutually exclusive")
 			case cp:
 				im.Way = models.Copy
 			case link:

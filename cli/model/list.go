@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,8 +13,6 @@ import (
 	"github.com/bise-sh/bise/engine/worker"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/library"
-	"github.com/bise-sh/bise/models"
-	"github.com/bise-sh/bise/models/catalog"
 	"github.com/bise-sh/bise/units"
 )
 
@@ -43,10 +40,10 @@ func runList(ctx context.Context, con *console.Console, lib *library.Library, na
 	noteUnfinished(con, lib)
 	switch {
 	case len(list) == 0 && len(names) > 0:
-		con.Notef("No model on this machine is called so.")
+		con.Notef("No installed model matches.")
 		return nil
 	case len(list) == 0:
-		con.Notef("No model is on this machine. Get one with bise pull; see which there are with bise catalog.")
+		con.Notef("No models installed. Download one with bise pull; bise catalog lists them.")
 		return nil
 	}
 	if err := con.Print(modelTable(con, list, time.Now())); err != nil {
@@ -71,38 +68,30 @@ func noteUnfinished(con *console.Console, lib *library.Library) {
 		if how != "" {
 			how = ", " + how
 		}
-		con.Notef("%s:%s is not finished%s. Go on with %s.", u.Plan.Name, u.Plan.Tag, how, pullAgain(u.Plan.Request))
+		con.Notef("%s:%s is incomplete%s. Continue with %s.", u.Plan.Name, u.Plan.Tag, how, u.Plan.Request.Command())
 	}
 }
 
 func modelTable(con *console.Console, list []library.Installed, now time.Time) *console.Table {
 	t := &console.Table{Head: []string{"NAME", "TYPE", "SIZE", "LICENCE", "USED", "CAN"}}
 	// Most people have no other program's models, and need no column for them.
-	elsewhere := slices.ContainsFunc(list, func(m library.Installed) bool { return location(m) != "" })
+	elsewhere := slices.ContainsFunc(list, func(m library.Installed) bool { return m.Location() != "" })
 	if elsewhere {
 		t.Head = append(t.Head, "WHERE")
 	}
 	dash := func(s string) string { return cmp.Or(con.CleanOut(s), "–") }
 	for _, m := range list {
-		can := dash(abilityWords(m.Can))
+		can := dash(library.AbilityText(m.Can))
 		if m.Problem != nil {
 			can = "cannot be used"
 		}
-		row := []string{con.CleanOut(m.Name), dash(m.Type), units.Size(m.Size), dash(licenceMark(m)), lastUse(m, now), can}
+		row := []string{con.CleanOut(m.Name), dash(m.Type), units.Size(m.Size), dash(m.Terms.Label()), lastUse(m, now), can}
 		if elsewhere {
-			row = append(row, con.CleanOut(location(m)))
+			row = append(row, con.CleanOut(m.Location()))
 		}
 		t.Add(row...)
 	}
 	return t
-}
-
-// licenceMark is the licence in a few letters.
-func licenceMark(m library.Installed) string {
-	if m.Terms.ID == "" {
-		return ""
-	}
-	return m.Terms.Label()
 }
 
 // lastUse says when a model was last used, and whether it is in memory.
@@ -118,24 +107,4 @@ func lastUse(m library.Installed, now time.Time) string {
 		when = "now"
 	}
 	return when + ", loaded"
-}
-
-// location says which other program or folder has the files of a model.
-func location(m library.Installed) string {
-	switch m.Origin {
-	case models.Cached:
-		return m.Program
-	case models.Registered:
-		return m.Path
-	}
-	return ""
-}
-
-// abilityWords are abilities in one phrase.
-func abilityWords(list []string) string {
-	words := make([]string, len(list))
-	for i, a := range list {
-		words[i] = catalog.Ability(a).Word()
-	}
-	return strings.Join(words, " ")
 }

@@ -2,7 +2,6 @@ package model
 
 import (
 	"errors"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -68,8 +67,7 @@ func TestShownLicence(t *testing.T) {
 		{models.Agreement{}, ""},
 	} {
 		s := library.NewProvenance(models.Model{}, nil, tt.terms)
-		parts := slices.DeleteFunc(licenceParts(s), func(p string) bool { return p == "" })
-		if got := strings.Join(parts, ", "); got != tt.want {
+		if got := s.LicenceText(); got != tt.want {
 			t.Errorf("%+v is %q", tt.terms, got)
 		}
 	}

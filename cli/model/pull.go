@@ -26,7 +26,7 @@ import (
 	"github.com/bise-sh/bise/units"
 )
 
-// pullFlags are what the person says about a pull.
+// pullFlags are the flags of bise pull.
 type pullFlags struct {
 	yes         bool   // accept every licence
 	accept      string // the ID of the licence to accept; "": ask
@@ -51,10 +51,10 @@ without a type (codestral, mistral-nemo:q8_0), a repository of the Hugging Face 
 (hf:owner/repo, with :TYPE or :FILE behind it), a model of Ollama's registry
 (ollama:mistral:7b), or the URL of a GGUF file.
 
-If nobody has published a type, bise makes it from the original weights. An
+If a type is not published, bise makes it from the original weights. An
 interrupted pull continues where it stopped. A licence with restrictions must be
 accepted first: bise asks on a terminal; elsewhere use --yes or --accept-licence=ID.
-To sign in to the hub, set HF_TOKEN or use the hub's own program.`,
+To sign in to the hub, set HF_TOKEN or use the hub's program.`,
 		Example: `bise pull ministral-3-3b
 bise pull codestral:q5_k_m --accept-licence=MNPL-0.1
 bise pull mathstral --from-source --type Q6_K --limit-rate 5MB`,
@@ -81,7 +81,7 @@ func runPull(ctx context.Context, con *console.Console, lib *library.Library, v 
 		return err
 	}
 	if v.connections < 0 || v.connections > 16 {
-		return fault.Errorf(fault.Usage, "--connections must be from 1 to 16")
+		return fault.Errorf(fault.Usage, "invalid --connections %d: want 1 to 16", v.connections)
 	}
 	if v.sha256 != "" && len(refs) > 1 {
 		return fault.Errorf(fault.Usage, "--sha256 is for one file, but %d models are named", len(refs))
@@ -110,9 +110,9 @@ func pullModel(ctx context.Context, con *console.Console, lib *library.Library, 
 	}
 	con.Erase()
 	if m := plan.Installed; m != nil {
-		how := "is here already"
+		how := "is installed already"
 		if hub, _ := models.ParseRef(ref); m.Manifest != nil && hub.Repo != "" && !strings.EqualFold(hub.Repo, m.Manifest.Source.Repo) {
-			how = fmt.Sprintf("is here already, from %s (--again replaces it)", cmp.Or(m.Manifest.Source.Repo, "a file"))
+			how = fmt.Sprintf("is installed already, from %s (--again replaces it)", cmp.Or(m.Manifest.Source.Repo, "a file"))
 		}
 		return printInstalled(con, plan, *m, how)
 	}
@@ -124,41 +124,26 @@ func pullModel(ctx context.Context, con *console.Console, lib *library.Library, 
 	}
 	var progress pull.Progress
 	warned := len(plan.Warnings)
-	told := make(chan struct{})
-	var telling sync.WaitGroup
+	done := make(chan struct{})
+	var events sync.WaitGroup
 	if con.JSON {
-		telling.Go(func() { streamProgress(con, plan, &progress, told) })
+		events.Go(func() { streamProgress(con, plan, &progress, done) })
 	} else {
 		con.Wait(func(columns int) string { return pullLine(plan.Name, progress.Sample(), columns) })
 	}
 	m, err := lib.Pull(ctx, plan, &progress)
-	close(told)
-	telling.Wait()
+	close(done)
+	events.Wait()
 	con.Erase()
 	switch {
 	case err != nil && ctx.Err() != nil:
-		con.Notef("Stopped. %s goes on from here.", pullAgain(plan.Request))
+		con.Notef("Stopped. Continue with %s.", plan.Request.Command())
 		return context.Cause(ctx)
 	case err != nil:
 		return err
 	}
 	printWarnings(con, plan.Warnings[warned:])
 	return printInstalled(con, plan, m, "is installed and verified")
-}
-
-// pullAgain is the command that goes on with a pull.
-func pullAgain(r pull.Request) string {
-	words := []string{"bise pull", r.Ref}
-	if r.FromSource {
-		words = append(words, "--from-source")
-	}
-	if r.Type != "" {
-		words = append(words, "--type "+r.Type)
-	}
-	if r.SHA256 != "" {
-		words = append(words, "--sha256 "+r.SHA256)
-	}
-	return strings.Join(words, " ")
 }
 
 // A plannedPull is the event before a pull begins.
@@ -196,14 +181,14 @@ func printPlan(con *console.Console, plan *pull.Plan) error {
 	}
 	con.Notef("%s", con.Clean(strings.Join(line, ", ")))
 	if f := plan.Fit; f != nil && f.Verdict == fit.Tight {
-		con.Notef("It needs %s of memory, more than is free now: close other programs before you use it.", units.Size(f.Need))
+		con.Notef("Needs %s of memory, more than is free: close other programs before you use it.", units.Size(f.Need))
 	}
 	for _, l := range plan.Local {
 		if l.Program == "" {
-			con.Notef("The bytes of %s seem to be here already. If they are right, they are used again.", con.Clean(l.Part))
+			con.Notef("%s seems to be on this machine already. It is used if its checksum is right.", con.Clean(l.Part))
 			continue
 		}
-		con.Notef("%s has %s here already. If its bytes are right, it is used where it lies.", l.Program, con.Clean(l.Part))
+		con.Notef("%s has %s already. It is used in place if its checksum is right.", l.Program, con.Clean(l.Part))
 	}
 	printWarnings(con, plan.Warnings)
 	return nil
@@ -245,24 +230,21 @@ func acceptLicence(ctx context.Context, con *console.Console, plan *pull.Plan, v
 		case "r", "read":
 			printTerms(con, plan)
 		default:
-			return fault.Errorf(fault.Licence, "%s is not pulled: the licence has not been accepted", plan.Name)
+			return fault.Errorf(fault.Licence, "%s not downloaded: the licence is not accepted", plan.Name)
 		}
 	}
 }
 
 // printTerms shows a licence's text and where it is.
 func printTerms(con *console.Console, plan *pull.Plan) {
-	text := strings.TrimSpace(string(plan.Text))
-	if text == "" {
-		text = plan.Terms.Name + "\n\n" + plan.Terms.Summary
-	}
+	text := plan.Terms.Name + "\n\n" + plan.TermsText()
 	if plan.Terms.Link != "" {
 		text += "\n\n" + plan.Terms.Link
 	}
 	fmt.Fprintf(con.Stderr, "\n%s\n\n", con.Clean(text))
 }
 
-// firstLower is a sentence that goes on after a colon.
+// firstLower returns a sentence as it is written after a colon.
 func firstLower(s string) string {
 	if s == "" {
 		return s
@@ -270,25 +252,19 @@ func firstLower(s string) string {
 	return strings.ToLower(s[:1]) + s[1:]
 }
 
-// pullLine is how far a pull is, in a line.
+// pullLine formats the progress of a pull.
 func pullLine(name string, s pull.Sample, columns int) string {
-	head := name
-	if doing := s.StepText(); doing != "" {
-		head += "  " + doing
-	}
-	if s.Total <= 0 {
-		return strings.TrimRight(head+"  "+s.AmountText(), " ")
-	}
-	return term.ProgressLine(head+" ", s.Share(), s.AmountText(), columns)
+	text, share, after := s.Line(name)
+	return term.ProgressLine(text, share, after, columns)
 }
 
-// streamProgress writes how far a pull is as events, until told is closed.
-func streamProgress(con *console.Console, plan *pull.Plan, p *pull.Progress, told <-chan struct{}) {
+// streamProgress writes the progress of a pull as events until done is closed.
+func streamProgress(con *console.Console, plan *pull.Plan, p *pull.Progress, done <-chan struct{}) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
 		select {
-		case <-told:
+		case <-done:
 			return
 		case <-tick.C:
 			s := p.Sample()
@@ -366,7 +342,7 @@ func parseRate(text string) (int64, error) {
 	}
 	n, err := strconv.ParseFloat(s, 64)
 	if err != nil || !(n*scale >= 1) || n*scale > 1e15 {
-		return 0, fault.Errorf(fault.Usage, "--limit-rate cannot be %q: it is a number of bytes per second, such as 500kB or 5MB", text)
+		return 0, fault.Errorf(fault.Usage, "invalid --limit-rate %q: want bytes per second, such as 500kB or 5MB", text)
 	}
 	return int64(n * scale), nil
 }

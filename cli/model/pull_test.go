@@ -71,6 +71,6 @@ func TestPullAgain(t *testing.T) {
 		"bise pull tiny --from-source --type Q6_K":   {Ref: "tiny", FromSource: true, Type: "Q6_K"},
 		"bise pull https://h.org/m.gguf --sha256 00": {Ref: "https://h.org/m.gguf", SHA256: "00"},
 	} {
-		equal(t, "the command", pullAgain(r), want)
+		equal(t, "the command", r.Command(), want)
 	}
 }

@@ -89,17 +89,17 @@ func detailsTable(con *console.Console, s *library.Details) *console.Table {
 		when(s.StateBytes > 0, "%s of memory a conversation", units.Size(s.StateBytes)), when(s.Window > 0, "looks back %s", units.Count(s.Window)))
 	row("vocabulary", when(s.Vocabulary > 0, "%d tokens", s.Vocabulary), s.Tokenizer)
 	row("prompt", s.Prompt, s.PromptSource)
-	row("can", abilityWords(s.Install.Can))
-	row("licence", licenceParts(s.Install)...)
+	row("can", library.AbilityText(s.Install.Can))
+	row("licence", s.Install.LicenceText())
 	var types []string
 	for _, t := range s.TypesBySize() {
 		types = append(types, fmt.Sprintf("%d %s (%s)", s.TensorTypes[t], t, units.Size(s.TypeBytes[t])))
 	}
 	row("tensors", fmt.Sprintf("%d: %s", s.Tensors, strings.Join(types, ", ")))
 	now := time.Now()
-	row("from", sourceParts(s.Install)...)
+	row("from", s.Install.SourceText())
 	if !s.Install.Created.IsZero() {
-		row("installed", day(s.Install.Created), verifiedAgo(s.Install.Verified, now))
+		row("installed", library.DateText(s.Install.Created), when(!s.Install.Verified.IsZero(), "verified %s", units.Ago(s.Install.Verified, now)))
 	}
 	if !s.Install.Used.IsZero() {
 		row("used", units.Ago(s.Install.Used, now))
@@ -107,7 +107,7 @@ func detailsTable(con *console.Console, s *library.Details) *console.Table {
 	if s.Install.Origin != models.Elsewhere { // else the person has just said where it is
 		row("where", filepath.Dir(s.Path))
 		for _, f := range s.Install.Files {
-			row("file", fileParts(f)...)
+			row("file", filepath.Base(f.Path), units.Size(f.Size), when(f.SHA256 != "", "sha256 %s", f.SHA256))
 		}
 	}
 	return t

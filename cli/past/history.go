@@ -24,7 +24,7 @@ import (
 	"github.com/bise-sh/bise/units"
 )
 
-// A listedConversation is a conversation as bise history tells it.
+// A listedConversation is a conversation in the output of bise history.
 type listedConversation struct {
 	ID      int64     `json:"id"`
 	Title   string    `json:"title"`
@@ -94,8 +94,8 @@ func historyListCommand(con *console.Console, h *Opener) *cobra.Command {
 	return cmd
 }
 
-// listConversations are the last so many, or all for 0; more tells that there are
-// others.
+// listConversations returns the last limit conversations, or all for 0. more reports
+// whether others exist.
 func listConversations(ctx context.Context, s *history.Store, limit int) (list []listedConversation, more bool, err error) {
 	const page = 500
 	list = []listedConversation{}
@@ -126,7 +126,7 @@ func historyList(ctx context.Context, con *console.Console, s *history.Store, li
 		return con.WriteJSON(list)
 	}
 	if len(list) == 0 {
-		con.Notef("There is no conversation yet. Begin one with bise, or with bise ask.")
+		con.Notef("No conversations yet. Start one with bise or bise ask.")
 		return nil
 	}
 	t := &console.Table{Head: []string{"ID", "WHEN", "MODEL", "TITLE"}, Right: []int{0}}
@@ -157,7 +157,7 @@ func when(t time.Time) string {
 	return day
 }
 
-// oneLine is a line of somebody's words as stdout may have it.
+// oneLine formats a text on one line; for a terminal it is cleaned.
 func oneLine(con *console.Console, s string) string {
 	if con.Out.Terminal() {
 		s = term.Clean(s)
@@ -165,7 +165,7 @@ func oneLine(con *console.Console, s string) string {
 	return strings.Join(strings.Fields(s), " ")
 }
 
-// A foundConversation is one as bise history search tells it.
+// A foundConversation is a conversation in the output of bise history search.
 type foundConversation struct {
 	listedConversation
 	Message int64    `json:"message,omitempty"` // that matches best
@@ -223,14 +223,13 @@ func historySearch(ctx context.Context, con *console.Console, s *history.Store, 
 		return err
 	}
 	if len(hits) == 0 {
-		con.Notef("Nothing is found.")
+		con.Notef("Nothing found.")
 		return console.ErrNo
 	}
 	return nil
 }
 
-// printHits writes what was found: a line for the conversation, and one of what was
-// said below it.
+// printHits writes a line for each conversation, with an excerpt below it.
 func printHits(con *console.Console, hits []history.Hit, q history.Query) error {
 	columns := 0
 	if con.Out.Terminal() {
@@ -294,7 +293,7 @@ func historyShow(ctx context.Context, con *console.Console, s *history.Store, ar
 			return err
 		}
 		if len(last) == 0 {
-			return &fault.Error{Kind: fault.Usage, Msg: "there is no conversation yet", Advice: "Begin one with bise, or with bise ask."}
+			return &fault.Error{Kind: fault.Usage, Msg: "no conversations yet", Advice: "Start one with bise or bise ask."}
 		}
 		ids = []int64{last[0].ID}
 	}
@@ -320,9 +319,9 @@ func conversationIDs(ctx context.Context, s *history.Store, args []string) ([]in
 		}
 		switch {
 		case errors.Is(err, history.ErrNotFound):
-			return nil, &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("there is no conversation %d", id), Advice: "bise history list tells those there are."}
+			return nil, &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("there is no conversation %d", id), Advice: "bise history list shows them."}
 		case errors.Is(err, strconv.ErrSyntax), errors.Is(err, strconv.ErrRange):
-			return nil, &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("%q is no conversation's ID", arg), Advice: "IDs are numbers: bise history list tells them."}
+			return nil, &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("invalid conversation ID %q", arg), Advice: "IDs are numbers: bise history list shows them."}
 		case err != nil:
 			return nil, err
 		}
@@ -354,7 +353,7 @@ last shown.`,
 bise history export 12 --markdown >slices.md`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if markdown && con.JSON {
-				return fault.Errorf(fault.Usage, "--markdown and --json exclude each other")
+				return fault.Errorf(fault.Usage, "--markdown and --json are mutually exclusive")
 			}
 			return h.Use(cmd.Context(), func(s *history.Store) error {
 				return historyExport(cmd.Context(), con, s, args, markdown, out)
@@ -408,8 +407,7 @@ func historyExport(ctx context.Context, con *console.Console, s *history.Store, 
 	return nil
 }
 
-// writeFile makes a file that is whole or not there, which only the person may
-// read.
+// writeFile writes a file atomically; only the user may read it.
 func writeFile(path string, write func(io.Writer) error) error {
 	f, err := atomicfile.Create(path, 0o600)
 	if err != nil {
@@ -474,7 +472,7 @@ func historyRmCommand(con *console.Console, h *Opener) *cobra.Command {
 		Example: "bise history rm 12 13\nbise history rm --all",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if (len(args) == 0) == !all {
-				return &fault.Error{Kind: fault.Usage, Msg: "bise history rm takes the IDs of conversations, or --all", Advice: "bise history list tells them."}
+				return &fault.Error{Kind: fault.Usage, Msg: "bise history rm takes the IDs of conversations, or --all", Advice: "bise history list shows them."}
 			}
 			return h.Use(cmd.Context(), func(s *history.Store) error { return historyRm(cmd.Context(), con, s, args, all) })
 		},

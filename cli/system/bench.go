@@ -23,8 +23,8 @@ import (
 	"github.com/bise-sh/bise/units"
 )
 
-// What is measured: prompts of these lengths, and so many answers at once of
-// benchTokens tokens each.
+// The measured lengths of prompts, and numbers of parallel answers of benchTokens
+// tokens each.
 var (
 	benchPrompts = []int{128, 512, 2048}
 	benchAnswers = []int{1, 2, 4, 8, 16}
@@ -272,7 +272,7 @@ func (b *bencher) best(ctx context.Context, measure func() (float64, error)) (fl
 	return best, nil
 }
 
-// complete reads a new prompt of n tokens and writes answers of exactly so many
+// complete prefills a new prompt of n tokens and generates answers of exactly tokens
 // tokens.
 func (b *bencher) complete(ctx context.Context, n, answers, tokens int) (engine.Done, error) {
 	prompt, err := b.prompt(ctx, n)

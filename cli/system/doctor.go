@@ -138,13 +138,13 @@ func examineProcessor(conf config.Config, places config.Places, c *checkup) find
 	f.Is = fmt.Sprintf("%s, %s, %s", c.Processor.Name, units.Plural(c.Processor.Cores, "core"), c.Processor.WidestFeature())
 	switch {
 	case len(c.Devices) == 0 && len(conf.Endpoints) > 0:
-		f.State, f.Is = absent, f.Is+"; this build has no engine of its own"
+		f.State, f.Is = absent, f.Is+"; this build has no engine"
 	case len(c.Devices) == 0:
-		f.State, f.Is = missing, f.Is+"; this build has no engine of its own"
+		f.State, f.Is = missing, f.Is+"; this build has no engine"
 		f.Advice = "Use a build with cgo, or name a server in " + places.File() + "."
 	case c.Backends == "":
 		f.State, f.Is = slow, f.Is+"; no backend for them found"
-		f.Advice = "Without its backends bise is some twenty times slower: build them with make build."
+		f.Advice = "Without backends bise is about 20 times slower: build them with make build."
 	default:
 		f.Is += "; backends in " + c.Backends
 	}
@@ -207,7 +207,7 @@ func examineModels(lib *library.Library, conf config.Config, places config.Place
 		f.State = absent
 	case len(list) == 0:
 		f.State = missing
-		f.Advice = "Get one with bise pull; bise catalog tells which fit."
+		f.Advice = "Download one with bise pull; bise catalog shows which fit."
 	}
 	return f
 }
@@ -245,7 +245,7 @@ func examineWorkers(ctx context.Context) finding {
 	return f
 }
 
-// examinePlace looks whether a folder can be written, or made.
+// examinePlace checks whether a folder can be written or created.
 func examinePlace(what, dir, without string) finding {
 	f := finding{What: what, State: healthy, Is: dir}
 	at := dir

@@ -18,8 +18,8 @@ import (
 	"github.com/bise-sh/bise/mistral/tokenizer"
 )
 
-// A tokenizeLine is one line of bise tokenize --jsonl: a conversation, a text
-// with a gap, or a plain text, by which of these keys it has.
+// A tokenizeLine is one line of bise tokenize --jsonl: a conversation, a prefix with a
+// suffix, or a plain text.
 type tokenizeLine struct {
 	Messages json.RawMessage `json:"messages"`
 	Prompt   *string         `json:"prompt"`
@@ -77,7 +77,7 @@ const maxKnownPictures = 256 << 20
 func (p *pictureFiles) tokens(ctx context.Context, t lineTokenizer, line []byte) ([]int32, error) {
 	var l tokenizeLine
 	if err := json.Unmarshal(line, &l); err != nil {
-		return nil, fmt.Errorf("the line is no request: %w", err)
+		return nil, fmt.Errorf("the line is not a request: %w", err)
 	}
 	switch {
 	case l.Messages != nil && l.Prompt == nil && l.Text == nil:
@@ -128,8 +128,8 @@ func (p *pictureFiles) read(ctx context.Context, r *engine.ChatRequest) error {
 	return nil
 }
 
-// openLineTokenizer makes the tokenizer of the model: from the head of its file
-// alone where that is enough, else the engine's.
+// openLineTokenizer returns the tokenizer of the model: from the header of its file if
+// that is enough, otherwise the engine's.
 func openLineTokenizer(ctx context.Context, lib *library.Library, conf config.Config, model string, load flags.Load) (t lineTokenizer, done func(), err error) {
 	if ref, _ := lib.Choose(model); !lib.IsRemote(ref) {
 		l, err := lib.Layout(ref, load.Projector)

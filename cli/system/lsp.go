@@ -56,7 +56,7 @@ Helix, Emacs, Kakoune and Zed.`,
 			return runLSP(cmd.Context(), con, lib, flags.Model(cmd), o, maxTokens)
 		},
 	}
-	cmd.Flags().IntVar(&maxTokens, "max-tokens", 0, "write at most `N` tokens (default: 128)")
+	cmd.Flags().IntVar(&maxTokens, "max-tokens", 0, "generate at most `N` tokens (default: 128)")
 	load.Add(cmd)
 	return cmd
 }

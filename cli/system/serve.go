@@ -28,7 +28,7 @@ const (
 	serveKey = "BISE_SERVE_KEY"
 	// headerTime is how long a client may take to say what it wants.
 	headerTime = 10 * time.Second
-	// leaveTime is how long answers may go on when the server is to end.
+	// leaveTime is how long answers may continue when the server stops.
 	leaveTime = 5 * time.Second
 )
 
@@ -81,7 +81,7 @@ func runServe(ctx context.Context, con *console.Console, lib *library.Library, m
 	if !here.IP.IsLoopback() && c.Key == "" {
 		return &fault.Error{
 			Kind:   fault.Usage,
-			Msg:    fmt.Sprintf("cannot serve on %s without a key: whoever reaches this machine could use it", addr),
+			Msg:    fmt.Sprintf("cannot serve on %s without a key: every machine on the network could use it", addr),
 			Advice: "Set one with " + serveKey + ", or with --key.",
 		}
 	}
@@ -129,7 +129,7 @@ func runServe(ctx context.Context, con *console.Console, lib *library.Library, m
 // listen opens a port, and says what to do when it cannot.
 func listen(ctx context.Context, addr string) (net.Listener, error) {
 	if _, _, err := net.SplitHostPort(addr); err != nil {
-		return nil, &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("--addr cannot be %q: %v", addr, err), Advice: "Write a host and a port: " + defaultAddr + "."}
+		return nil, &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("invalid --addr %q: %v", addr, err), Advice: "Write a host and a port: " + defaultAddr + "."}
 	}
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	if err != nil {
@@ -139,7 +139,7 @@ func listen(ctx context.Context, addr string) (net.Listener, error) {
 		return nil, &fault.Error{
 			Kind:   fault.Usage,
 			Msg:    fmt.Sprintf("cannot listen on %s: %v", addr, err),
-			Advice: "Perhaps bise serves there already; another port is --addr 127.0.0.1:0.",
+			Advice: "bise may be running there already; another port is --addr 127.0.0.1:0.",
 		}
 	}
 	return l, nil

@@ -112,7 +112,7 @@ func tokenizeRequest(ctx context.Context, con *console.Console, v tokenize, text
 		}
 		var chat engine.ChatRequest
 		if err := json.Unmarshal([]byte(data), &chat); err != nil {
-			return engine.TokenizeRequest{}, &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("%s is no chat request: %v", v.chat, err), Advice: `It is an object such as {"messages":[{"role":"user","content":"hello"}]}.`}
+			return engine.TokenizeRequest{}, &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("%s is not a chat request: %v", v.chat, err), Advice: `It is an object such as {"messages":[{"role":"user","content":"hello"}]}.`}
 		}
 		return engine.TokenizeRequest{Chat: &chat}, nil
 	}

@@ -80,7 +80,7 @@ the only model in memory is unloaded.`,
 				ref = args[0]
 			}
 			if all && ref != "" {
-				return fault.Errorf(fault.Usage, "a model and --all exclude each other")
+				return fault.Errorf(fault.Usage, "a model and --all are mutually exclusive")
 			}
 			list, err := worker.List(cmd.Context())
 			if !all {

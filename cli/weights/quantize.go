@@ -21,7 +21,7 @@ import (
 	"github.com/bise-sh/bise/units"
 )
 
-// quantizeFlags are what the person says about a quantization.
+// quantizeFlags are the flags of bise quantize.
 type quantizeFlags struct {
 	kind, imatrix     string
 	output, embedding string
@@ -39,7 +39,7 @@ func Quantize(con *console.Console, lib *library.Library) *cobra.Command {
 		Use:   "quantize IN OUT",
 		Short: "Quantize a model",
 		Long: `Quantize a model: store its weights with fewer bits each. The output is the same as that
-of llama.cpp's own quantizer. Start from F16, BF16 or F32.`,
+of llama-quantize. Start from F16, BF16 or F32.`,
 		Example: `bise quantize codestral.f16.gguf codestral.gguf --type Q4_K_M
 bise quantize nemo.bf16.gguf nemo.gguf --type IQ3_M --imatrix nemo.imatrix.gguf
 bise quantize --types`,

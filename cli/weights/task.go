@@ -24,10 +24,9 @@ import (
 )
 
 // A task is work on weights that llama.cpp does. It cannot be interrupted there,
-// and a file that llama.cpp does not expect can end its process: so the work is
-// done in a process of its own, which is told its task on stdin and tells on
-// stdout, a line each, how far it is and what came out. When its stdin ends, so
-// does it.
+// and a file that llama.cpp does not expect can end its process: so a
+// separate process does the work. It reads the task from stdin and writes lines with
+// its progress and the result to stdout. It exits at the end of stdin.
 type task struct {
 	Quantize   *quantize.Job   `json:"quantize,omitempty"`
 	Imatrix    *imatrixTask    `json:"imatrix,omitempty"`
@@ -37,14 +36,14 @@ type task struct {
 	Folder string `json:"folder,omitempty"` // to remove when it is ended early
 }
 
-// A taskLine is one of the lines that are told: one of the three.
+// A taskLine is a line of the output; one of its fields is set.
 type taskLine struct {
 	Progress json.RawMessage `json:"progress,omitempty"`
 	Result   json.RawMessage `json:"result,omitempty"`
 	Error    *taskError      `json:"error,omitempty"`
 }
 
-// A taskError is an fault.Error on its way.
+// A taskError is a fault.Error as JSON.
 type taskError struct {
 	Kind   fault.Kind `json:"kind"`
 	Msg    string     `json:"msg"`
@@ -126,11 +125,11 @@ func performTask(ctx context.Context, t task, what string, result any, progress 
 		return json.Unmarshal(last.Result, result)
 	}
 	e := &fault.Error{
-		Kind: fault.Crashed, Msg: fmt.Sprintf("cannot %s: the process that was to do it ended (%v)", what, cmd.ProcessState),
+		Kind: fault.Crashed, Msg: fmt.Sprintf("cannot %s: its process ended (%v)", what, cmd.ProcessState),
 		Advice: "If it happens again, the file may be of a kind that llama.cpp does not expect; bise verify looks at it.",
 	}
 	if cmd.ProcessState.String() == "signal: killed" {
-		e.Advice = "If nobody killed it, the system ran out of memory: free some, or take a smaller model."
+		e.Advice = "Unless you killed it, the system ran out of memory: free some, or take a smaller model."
 	} else if line := said.last(); line != "" {
 		e.Msg += ": " + line
 	}
@@ -166,9 +165,7 @@ func (t *tail) last() string {
 	return last
 }
 
-// taskCommand is the process that does a task. It is started by the others and
-// not for people.
-// Task is the command bise task.
+// Task is the command bise task, the process that does a task. Other commands start it.
 func Task(con *console.Console) *cobra.Command {
 	return &cobra.Command{
 		Use:         "task",
@@ -222,5 +219,5 @@ func doTask(ctx context.Context, t task, progress func(any)) (any, error) {
 	case t.Logits != nil:
 		return doLogits(ctx, *t.Logits, progress)
 	}
-	return nil, errors.New("the task is none that is known")
+	return nil, errors.New("unknown task")
 }

@@ -157,7 +157,7 @@ func TestTaskDies(t *testing.T) {
 	job := quantize.Job{In: in, Out: filepath.Join(dir, "out.gguf"), Type: 15, Pure: true, Threads: 1}
 	err := performTask(t.Context(), task{Quantize: &job}, "quantize in.gguf", nil, nil)
 	e, ok := errors.AsType[*fault.Error](err)
-	if !ok || e.Kind != fault.Crashed || !strings.HasPrefix(e.Msg, "cannot quantize in.gguf: the process that was to do it ended (") {
+	if !ok || e.Kind != fault.Crashed || !strings.HasPrefix(e.Msg, "cannot quantize in.gguf: its process ended (") {
 		t.Errorf("got %v", err)
 	}
 	if e != nil && !strings.Contains(e.Msg, "GGML_ASSERT") {

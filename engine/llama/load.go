@@ -240,12 +240,16 @@ func badModel(path string, err error) *fault.Error {
 
 // stateKey is everything that a conversation's KV depends on besides its tokens.
 func stateKey(fingerprint string, o engine.LoadOptions) [32]byte {
+	files := []string{gguf.FileID(o.Projector)}
+	for _, a := range o.Adapters {
+		files = append(files, gguf.FileID(a.Path))
+	}
 	data, err := json.Marshal(struct {
 		Weights, Llama, KV string
 		Flash              *bool
 		Adapters           []engine.Adapter
-		Projector          string
-	}{fingerprint, version, o.KVType, o.FlashAttn, o.Adapters, o.Projector})
+		Files              []string
+	}{fingerprint, version, o.KVType, o.FlashAttn, o.Adapters, files})
 	if err != nil {
 		panic("llama: " + err.Error())
 	}

@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"bufio"
 	"bytes"
 	"cmp"
 	"context"
@@ -8,7 +9,6 @@ import (
 	"errors"
 	"io"
 	"iter"
-	"net/http"
 	"strings"
 	"time"
 
@@ -53,25 +53,29 @@ func (e *Engine) answer(ctx context.Context, cancel func(), make func(Dialect) (
 	}
 	defer resp.Body.Close()
 	a := newAnswer(c, start, yield)
-	if strings.HasPrefix(resp.Header.Get("Content-Type"), jsonType) { // a server that does not stream
-		var whole wire.Answer
-		if err := e.decode(ctx, resp, &whole); err != nil {
+	body := bufio.NewReaderSize(resp.Body, 64<<10)
+	switch firstByte(body) {
+	case '<':
+		return e.notAPI()
+	case '{': // a server that does not stream
+		data, err := e.readAll(ctx, body)
+		if err != nil {
 			return err
 		}
-		if err := a.add(&whole); err != nil {
+		if err := e.event(ctx, a, message{text: data, last: true}); err != nil {
 			return err
 		}
 		return a.end(true)
 	}
-	return e.stream(ctx, cancel, resp, a)
+	return e.stream(ctx, cancel, body, a)
 }
 
 // lastWords is the time for a finished stream to end. Only a connection read to its end is
 // reused.
 const lastWords = 250 * time.Millisecond
 
-func (e *Engine) stream(ctx context.Context, cancel func(), resp *http.Response, a *answer) error {
-	events := newSSEReader(resp.Body)
+func (e *Engine) stream(ctx context.Context, cancel func(), body *bufio.Reader, a *answer) error {
+	events := newSSEReader(body)
 	for {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -80,8 +84,10 @@ func (e *Engine) stream(ctx context.Context, cancel func(), resp *http.Response,
 		switch {
 		case err == io.EOF && a.finished():
 			return a.end(false)
+		case err == io.EOF && len(a.choices) == 0:
+			return e.endedEarly(ctx, "is empty")
 		case err == io.EOF:
-			return e.broken(ctx, io.ErrUnexpectedEOF, "read the answer of "+e.base.Host)
+			return e.endedEarly(ctx, "ended in the middle")
 		case err != nil:
 			return e.broken(ctx, err, "read the answer of "+e.base.Host)
 		case m.comment:
@@ -93,23 +99,27 @@ func (e *Engine) stream(ctx context.Context, cancel func(), resp *http.Response,
 				return err
 			}
 			defer time.AfterFunc(lastWords, cancel).Stop()
-			io.Copy(io.Discard, resp.Body)
+			io.Copy(io.Discard, body)
 			return nil
 		default:
-			if err := e.event(a, m.text); err != nil {
+			if err := e.event(ctx, a, m); err != nil {
 				return err
 			}
 		}
 	}
 }
 
-func (e *Engine) event(a *answer, data []byte) error {
-	var chunk wire.Answer
-	if err := json.Unmarshal(data, &chunk); err != nil {
-		return fault.Errorf(fault.Internal, "read the answer of %s: %w", e.base.Host, err)
+// event adds a chunk, or a whole answer. Servers report errors in many forms.
+func (e *Engine) event(ctx context.Context, a *answer, m message) error {
+	if m.failed {
+		return readFailure(e.base.Host, 0, m.text)
 	}
-	if chunk.Error == nil && len(chunk.Choices) == 0 && bytes.Contains(data, []byte(`"object":"error"`)) {
-		return readFailure(e.base.Host, 0, data) // vLLM's way, in older versions
+	chunk, err := readAnswer(m.text)
+	if _, syntax := errors.AsType[*json.SyntaxError](err); syntax && m.last {
+		return e.endedEarly(ctx, "ended in the middle")
+	}
+	if err != nil {
+		return fault.Errorf(fault.Internal, "read the answer of %s: %w", e.base.Host, err)
 	}
 	if f := chunk.Error; f != nil {
 		if err := a.pieces(&chunk); err != nil {
@@ -118,9 +128,26 @@ func (e *Engine) event(a *answer, data []byte) error {
 		if ours, ok := f.Engine(); ok {
 			return ours
 		}
-		return readFailure(e.base.Host, 0, data)
+		return readFailure(e.base.Host, 0, m.text)
+	}
+	if len(chunk.Choices) == 0 && chunk.Usage == nil && parseFailure(m.text).Message != "" {
+		return readFailure(e.base.Host, 0, m.text) // FastAPI's way, and vLLM's in older versions
 	}
 	return a.add(&chunk)
+}
+
+// firstByte returns the first byte of a body after white space, 0 if there is none.
+func firstByte(body *bufio.Reader) byte {
+	for {
+		next, err := body.Peek(1)
+		if err != nil {
+			return 0
+		}
+		if !bytes.Contains([]byte(" \t\r\n"), next) {
+			return next[0]
+		}
+		body.Discard(1)
+	}
 }
 
 // An answer converts a server's chunks to events.
@@ -312,14 +339,23 @@ func (a *answer) finish(c *choice, reason engine.FinishReason) error {
 		return err
 	}
 	c.done = true
-	switch {
-	case reason == engine.FinishLength, reason == engine.FinishModelLength:
-	case c.called && !a.call.whole, reason == engine.FinishToolCalls:
-		reason = engine.FinishToolCalls
-	case !a.call.whole: // other servers have more names for it
-		reason = engine.FinishStop
+	if !a.call.whole {
+		if known, ok := reasons[strings.ToLower(string(reason))]; ok {
+			reason = known
+		}
+		if c.called && reason == engine.FinishStop {
+			reason = engine.FinishToolCalls
+		}
 	}
 	return a.emit(engine.Finish{Choice: c.index, Reason: reason})
+}
+
+// reasons are other servers' names for the reasons that engines have. Others stay as
+// they are, such as content_filter: the answer may be incomplete.
+var reasons = map[string]engine.FinishReason{
+	"stop": engine.FinishStop, "eos": engine.FinishStop, "eos_token": engine.FinishStop, "end_turn": engine.FinishStop, "stop_sequence": engine.FinishStop, "stop_token": engine.FinishStop,
+	"length": engine.FinishLength, "max_tokens": engine.FinishLength,
+	"tool_calls": engine.FinishToolCalls, "tool_use": engine.FinishToolCalls, "function_call": engine.FinishToolCalls,
 }
 
 // end ends an answer; said reports that the server said so, and did not just stop.

@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -125,6 +126,31 @@ func TestForeignStreams(t *testing.T) {
 			text: "a", reason: "stop",
 		},
 		{
+			name: "a reason of its own", body: lines(choices(`{"index":0,"delta":{"content":"a"},"finish_reason":"content_filter"}`), "[DONE]"),
+			text: "a", reason: "content_filter",
+		},
+		{
+			name: "the length by another name", body: lines(choices(`{"index":0,"delta":{"content":"a"},"finish_reason":"MAX_TOKENS"}`), "[DONE]"),
+			text: "a", reason: "length",
+		},
+		{
+			name: "floats and numbers for strings",
+			body: lines(
+				`{"id":123,"object":7,"created":1788698982.0,"model":null,"choices":[{"index":0.0,"delta":{"content":"a"}}]}`,
+				`{"id":123,"created":"2025/05/16 16:29:57","choices":[{"index":"0","delta":{"content":"b"},"finish_reason":"stop"}],"usage":{"prompt_tokens":5.0,"completion_tokens":"2","total_tokens":7e0,"time":0.5}}`, "[DONE]"),
+			text: "ab", reason: "stop", usage: counted,
+		},
+		{
+			name:  "calls with numeric ids",
+			body:  lines(choices(`{"index":"0","delta":{"tool_calls":[{"index":0.0,"id":"Qm3xT81Zp","type":"function","function":{"name":"f","arguments":{"b": 2}}}]},"finish_reason":"tool_calls"}`), "[DONE]"),
+			calls: []engine.ToolCall{call("Qm3xT81Zp", "f", `{"b":2}`, 0)}, reason: "tool_calls",
+		},
+		{
+			name: "in one piece, called text", header: "text/plain",
+			body: `  {"id":1,"created":1.5,"choices":[{"index":0,"message":{"role":"assistant","content":"Blue."},"finish_reason":"stop"}],` + usage + `}`,
+			text: "Blue.", reason: "stop", usage: counted,
+		},
+		{
 			name: "calls bit by bit",
 			body: lines(
 				choices(`{"index":0,"delta":{"role":"assistant","content":null,"tool_calls":[{"index":0,"id":"Qm3xT81Zp","type":"function","function":{"name":"f","arguments":""}}]},"finish_reason":null}`),
@@ -217,8 +243,15 @@ func TestForeignFaults(t *testing.T) {
 		{"flat error in the stream", 0, lines(choices(begun), `{"object":"error","message":"out of memory","type":"InternalServerError","code":500}`), fault.Internal, "out of memory", 0, 0},
 		{"finish reason error", 0, lines(choices(`{"index":0,"delta":{"content":""},"finish_reason":"error"}`), "[DONE]"), fault.Internal, "error", 0, 0},
 		{"not json", 0, lines("{"), fault.Internal, "read the answer", 0, 0},
-		{"broken off", 0, lines(choices(begun)), fault.Network, "unexpected EOF", 0, 0},
-		{"nothing at all", 0, "", fault.Network, "unexpected EOF", 0, 0},
+		{"broken off", 0, lines(choices(begun)), fault.Network, "ended in the middle", 0, 0},
+		{"broken off in a chunk", 0, lines(choices(begun)) + `data: {"choices":[{"ind`, fault.Network, "ended in the middle", 0, 0},
+		{"nothing at all", 0, "", fault.Network, "is empty", 0, 0},
+		{"a page", 0, "\n<!DOCTYPE html><html>Sign in</html>", fault.Internal, "answered with a web page", 0, 0},
+		{"an event of the type error", 0, lines(choices(begun)) + "event: error\ndata: {\"detail\":\"boom\"}\n\n", fault.Internal, "boom", 0, 0},
+		{"an error in words", 0, lines(choices(begun)) + "event: error\ndata: out of memory\n\n", fault.Internal, "out of memory", 0, 0},
+		{"an error that is a string", 0, lines(choices(begun), `{"error":"boom"}`), fault.Internal, "boom", 0, 0},
+		{"a detail", 0, lines(choices(begun), `{"detail":"boom"}`), fault.Internal, "boom", 0, 0},
+		{"an error in one piece", 0, `{"error":{"message":"boom","type":"server_error"}}`, fault.Internal, "boom", 0, 0},
 		{"done at once", 0, lines("[DONE]"), fault.Internal, "incomplete", 0, 0},
 		{"a choice nobody asked for", 0, lines(choices(`{"index":99999,"delta":{"content":"a"},"finish_reason":null}`)), fault.Internal, "choice 99999", 0, 0},
 	}
@@ -389,7 +422,7 @@ func FuzzForeignStream(f *testing.F) {
 				return true
 			})
 			ctx, cancel := context.WithCancel(t.Context())
-			err := e.stream(ctx, cancel, &http.Response{Body: io.NopCloser(strings.NewReader(string(stream)))}, a)
+			err := e.stream(ctx, cancel, bufio.NewReader(io.NopCloser(strings.NewReader(string(stream)))), a)
 			cancel()
 			if err == nil && !got.Done {
 				t.Fatalf("%q: the answer has no end", stream)

@@ -108,17 +108,46 @@ const maxAnswer = 1 << 30
 // decode reads a JSON answer and closes it.
 func (e *Engine) decode(ctx context.Context, resp *http.Response, v any) error {
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
-	switch {
-	case err != nil:
-		return e.broken(ctx, err, "read the answer of "+e.base.Host)
-	case len(body) > maxAnswer:
-		return fault.Errorf(fault.Internal, "the answer of %s has more than %d bytes", e.base.Host, maxAnswer)
+	body, err := e.readAll(ctx, resp.Body)
+	if err != nil {
+		return err
 	}
 	if err := json.Unmarshal(body, v); err != nil {
+		if bytes.HasPrefix(bytes.TrimSpace(body), []byte("<")) {
+			return e.notAPI()
+		}
 		return fault.Errorf(fault.Internal, "read the answer of %s: %w", e.base.Host, err)
 	}
 	return nil
+}
+
+// readAll reads an answer that comes in one piece.
+func (e *Engine) readAll(ctx context.Context, r io.Reader) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(r, maxAnswer+1))
+	switch {
+	case err != nil:
+		return nil, e.broken(ctx, err, "read the answer of "+e.base.Host)
+	case len(body) > maxAnswer:
+		return nil, fault.Errorf(fault.Internal, "the answer of %s has more than %d bytes", e.base.Host, maxAnswer)
+	}
+	return body, nil
+}
+
+// notAPI is the error of an answer that is a web page.
+func (e *Engine) notAPI() error {
+	err := fault.Errorf(fault.Internal, "%s answered with a web page instead of JSON", e.base.Host)
+	err.Advice = "Check the URL of the endpoint. A proxy may want you to sign in."
+	return err
+}
+
+// endedEarly is the error of an answer without an end.
+func (e *Engine) endedEarly(ctx context.Context, how string) error {
+	err := e.broken(ctx, io.ErrUnexpectedEOF, "read the answer of "+e.base.Host)
+	if f, ok := errors.AsType[*fault.Error](err); ok && f.Kind == fault.Network && f.Cause == io.ErrUnexpectedEOF {
+		f.Msg = "the answer of " + e.base.Host + " " + how
+		f.Advice = "Ask again. If it happens often, look at the server's log."
+	}
+	return err
 }
 
 // broken is the error of a connection.

@@ -15,17 +15,20 @@ var errEventTooLong = errors.New("an event of the stream is too long")
 // A message is what a stream has next: the data of an event, or a comment.
 type message struct {
 	comment bool
+	failed  bool   // an event of the type "error"
+	last    bool   // the stream ended within the event
 	text    []byte // valid until the next call
 }
 
 // An sseReader reads server-sent events as the HTML standard defines them, except
-// that fields other than data are ignored and an event at the very end counts
+// that fields other than data and event are ignored and an event at the very end counts
 // without its blank line.
 type sseReader struct {
 	r       *bufio.Reader
 	line    []byte // a line that exceeds r's buffer
 	data    []byte
 	hasData bool
+	failed  bool
 	afterCR bool // the next \n belongs to the last line's end
 	first   bool
 }
@@ -36,19 +39,20 @@ func newSSEReader(r io.Reader) *sseReader {
 
 // next gives the next message, io.EOF after the last one.
 func (s *sseReader) next() (message, error) {
-	s.data, s.hasData = s.data[:0], false
+	s.data, s.hasData, s.failed = s.data[:0], false, false
 	for {
 		line, err := s.readLine()
 		if err != nil {
 			if err == io.EOF && s.hasData {
-				return message{text: s.data}, nil
+				return message{failed: s.failed, last: true, text: s.data}, nil
 			}
 			return message{}, err
 		}
 		switch {
 		case len(line) == 0 && s.hasData:
-			return message{text: s.data}, nil
+			return message{failed: s.failed, text: s.data}, nil
 		case len(line) == 0:
+			s.failed = false
 		case line[0] == ':':
 			if !s.hasData { // a comment within an event is ignored
 				return message{comment: true, text: line[1:]}, nil
@@ -63,10 +67,13 @@ func (s *sseReader) next() (message, error) {
 
 func (s *sseReader) field(line []byte) error {
 	name, value, _ := bytes.Cut(line, []byte(":"))
+	value = bytes.TrimPrefix(value, []byte(" "))
+	if string(name) == "event" {
+		s.failed = string(value) == "error"
+	}
 	if string(name) != "data" {
 		return nil
 	}
-	value = bytes.TrimPrefix(value, []byte(" "))
 	if len(s.data)+len(value) > maxEvent {
 		return errEventTooLong
 	}

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/gguf"
 )
 
 // DefaultKeepAlive is how long a worker stays without a request.
@@ -32,8 +33,8 @@ type Spec struct {
 	Name    string             `json:"name"` // the model's name
 	Path    string             `json:"path"` // its file
 	Options engine.LoadOptions `json:"options"`
-	// Fingerprint is the same for the same weights in any place. If it is empty, the
-	// file's path, size and modification time replace it.
+	// Fingerprint identifies the content of the file, as gguf.Fingerprint does. If it is
+	// empty, the file's path, size and modification time replace it.
 	Fingerprint string `json:"fingerprint,omitempty"`
 	// Version names the build of bise. A worker of another version is replaced.
 	Version string `json:"version,omitempty"`
@@ -43,8 +44,8 @@ type Spec struct {
 }
 
 // Key names the worker that a spec wants: two specs with the same key share one.
-// It is the start of a SHA-256 over the weights and the options that change what
-// is loaded, in hexadecimal.
+// It is the start of a SHA-256 over the content of the files and the options that
+// change what is loaded, in hexadecimal.
 func (s Spec) Key() (string, error) {
 	weights := s.Fingerprint
 	if weights == "" {
@@ -60,10 +61,15 @@ func (s Spec) Key() (string, error) {
 	}
 	loaded := s.Options
 	loaded.StateDir, loaded.StateBytes, loaded.BackendDirs = "", 0, nil
+	files := []string{gguf.FileID(loaded.Projector)}
+	for _, a := range loaded.Adapters {
+		files = append(files, gguf.FileID(a.Path))
+	}
 	data, err := json.Marshal(struct {
 		Weights string
+		Files   []string
 		Options engine.LoadOptions
-	}{weights, loaded})
+	}{weights, files, loaded})
 	if err != nil {
 		return "", err
 	}

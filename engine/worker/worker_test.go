@@ -39,6 +39,7 @@ func TestKey(t *testing.T) {
 		{"another context", base, with(func(s *Spec) { s.Options.Context = 8192 }), false},
 		{"flash attention", base, with(func(s *Spec) { s.Options.FlashAttn = &yes }), false},
 		{"an adapter", base, with(func(s *Spec) { s.Options.Adapters = []engine.Adapter{{Path: "/a", Scale: 1}} }), false},
+		{"another projector's content", with(func(s *Spec) { s.Options.Projector = one }), with(func(s *Spec) { s.Options.Projector = two }), false},
 		{"no fingerprint, same file", Spec{Path: one}, Spec{Path: filepath.Join(dir, ".", "one.gguf")}, true},
 		{"no fingerprint, other file", Spec{Path: one}, Spec{Path: two}, false},
 	} {

@@ -132,3 +132,15 @@ func (s Sample) AmountText() string {
 	}
 	return strings.Join(parts, " · ")
 }
+
+// Line describes the progress of a pull as a text, the filled part of a progress bar
+// and a text after it. Without a bar, the part is -1.
+func (s Sample) Line(name string) (text string, share float64, after string) {
+	if step := s.StepText(); step != "" {
+		name += "  " + step
+	}
+	if s.Total <= 0 {
+		return name, -1, s.AmountText()
+	}
+	return name + " ", s.Share(), s.AmountText()
+}

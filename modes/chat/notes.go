@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/render/term"
 	"github.com/bise-sh/bise/units"
 )
 
@@ -20,10 +21,12 @@ func CutOff(reason engine.FinishReason, tokens int) string {
 	switch {
 	case reason == engine.FinishModelLength:
 		return "cut off: the context is full"
-	case reason != engine.FinishLength:
-		return ""
-	case tokens > 0:
+	case reason == engine.FinishLength && tokens > 0:
 		return "cut off after " + units.Plural(tokens, "token")
+	case reason == engine.FinishLength:
+		return "cut off: the token limit is reached"
+	case reason != "" && reason != engine.FinishStop && reason != engine.FinishToolCalls: // a server's own
+		return "cut off by the server: " + term.Clean(string(reason))
 	}
-	return "cut off: the token limit is reached"
+	return ""
 }

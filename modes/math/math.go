@@ -30,7 +30,7 @@ type Problem struct {
 	Votes int // number of solutions; 0 means 1
 	// Sampling has the user's settings. Its temperature is one for chats and is not used.
 	Sampling engine.Sampling
-	// Temperature is one that the user asks for; nil: the mode's own.
+	// Temperature is the one that the user sets; nil: the default of the mode.
 	Temperature *float64
 	// Images show the problem. They come before its words.
 	Images engine.Content

@@ -57,12 +57,19 @@ const maxAnswer = 1 << 20
 
 var errNoJSON = errors.New("the answer does not contain the requested JSON")
 
+// A listState is what is wrong with a list in an answer, or "".
+type listState string
+
+const (
+	truncated listState = "truncated" // the answer ends within the list
+	malformed listState = "malformed" // an element does not decode
+)
+
 // elements decodes the elements of the named list in an answer. A model whose output
 // follows the schema writes only that; other models add prose or a code fence, or
 // write the list alone. A bare list must contain objects, to distinguish it from
-// brackets in prose. cut reports that the answer ends within the list; found then has
-// the elements before that point. Elements that do not decode are skipped.
-func elements[T any](answer, list string) (found []T, cut bool, err error) {
+// brackets in prose. Elements that do not decode are left out.
+func elements[T any](answer, list string) (found []T, state listState, err error) {
 	answer = answer[:min(len(answer), maxAnswer)]
 	start := strings.IndexAny(answer, "{[")
 	for ; start >= 0; start = next(answer, start) {
@@ -74,17 +81,21 @@ func elements[T any](answer, list string) (found []T, cut bool, err error) {
 		for d.More() {
 			var raw json.RawMessage
 			if err := d.Decode(&raw); err != nil {
-				return found, true, nil
+				return found, truncated, nil
 			}
 			var v T
-			if json.Unmarshal(raw, &v) == nil {
-				found = append(found, v)
+			if json.Unmarshal(raw, &v) != nil {
+				state = malformed
+				continue
 			}
+			found = append(found, v)
 		}
-		_, err := d.Token()
-		return found, err != nil, nil
+		if _, err := d.Token(); err != nil {
+			state = truncated
+		}
+		return found, state, nil
 	}
-	return nil, false, errNoJSON
+	return nil, "", errNoJSON
 }
 
 // next returns the offset of the next possible start of a JSON value, or -1.

@@ -95,10 +95,11 @@ func (r *run) plan(ctx context.Context) error {
 		}
 	}
 	r.parts = p.done()
+	r.finished = make([]bool, len(r.parts))
 	return nil
 }
 
-// selectFiles returns the files to review and records why others are skipped.
+// selectFiles returns the files to review and records why others are not.
 func (r *run) selectFiles() []*diff.File {
 	var selected []*diff.File
 	for i := range r.files {
@@ -107,6 +108,10 @@ func (r *run) selectFiles() []*diff.File {
 		text := r.read(name)
 		if reason := skipReason(f, text, slices.Contains(r.o.Named, name)); reason != "" {
 			r.cover(f, Skipped, reason)
+			continue
+		}
+		if reason := limitReason(f); reason != "" {
+			r.cover(f, Failed, reason)
 			continue
 		}
 		if f.Damaged {

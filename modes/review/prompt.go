@@ -23,7 +23,7 @@ const maxFindings = 5
 // changes, so that an engine evaluates them once. They belong to the user message:
 // the older Mistral formats put the system prompt before the last message, which
 // would move the instructions behind the code.
-var instructions = `Review the code below before it is merged. Report defects that its authors would fix: wrong results, crashes, data races, resource leaks, ignored errors, security holes, broken callers. Do not report style, naming, missing comments, missing tests or purely theoretical problems. Do not praise. Report only certain defects: most code is correct, and an empty list is a good answer.
+var instructions = `You review code before it is merged. Report defects that its authors would fix: wrong results, crashes, data races, resource leaks, ignored errors, security holes, broken callers. Do not report style, naming, missing comments, missing tests or purely theoretical problems. Do not praise. Report only certain defects: most code is correct, and an empty list is a good answer.
 
 Format of the code: a line that starts with === names a file. A line that starts with @@ starts an excerpt of the file and may name the enclosing function. Every other line starts with a sign: + for a line that the change adds, - for one that it removes, a space for an unchanged line. Some lines have their line number in the new file before the sign; count from there.
 

@@ -106,18 +106,20 @@ const (
 	Reviewed Status = "reviewed"
 	Partial  Status = "partial"
 	Skipped  Status = "skipped" // deliberately: generated or not text, for example
-	Failed   Status = "failed"
+	Failed   Status = "failed"  // also if it exceeds a limit
 )
 
 // Dropped counts the dropped findings, by reason.
 type Dropped struct {
 	Unlocated int `json:"unlocated"` // the quoted code is not in the change
+	Excess    int `json:"excess"`    // more than the model was allowed to report
 	Rejected  int `json:"rejected"`  // the model's verification rejected it, or its confidence is too low
 	Duplicate int `json:"duplicate"` // another finding reports the same
 }
 
-// Run reviews files. The sequence ends after [Done] or the first error; leaving
-// it, or cancelling the context, stops the model.
+// Run reviews files. The sequence ends after [Done], which comes with the error if the
+// review failed: the result then has what was reviewed until there. Leaving the
+// sequence, or cancelling the context, stops the model.
 func Run(ctx context.Context, e engine.Engine, files []diff.File, o Options) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		r := newRun(e, files, o)
@@ -139,7 +141,8 @@ func Run(ctx context.Context, e engine.Engine, files []diff.File, o Options) ite
 			}
 		}
 		if r.failure != nil {
-			yield(nil, r.failure)
+			r.coverUnfinished()
+			yield(Done{r.result()}, r.failure)
 		}
 	}
 }

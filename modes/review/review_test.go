@@ -259,7 +259,7 @@ func TestCoverage(t *testing.T) {
 		{"m", Skipped, "file mode only"},
 		{"s", Skipped, "renamed only"},
 		{"e", Skipped, "no text"},
-		{"min.js", Skipped, "lines too long"},
+		{"min.js", Failed, "lines too long"},
 		{"sub", Skipped, "submodule"},
 		{"cut.go", Partial, "the diff is incomplete"},
 	} {
@@ -432,6 +432,7 @@ func TestAnswersThatAreNone(t *testing.T) {
 		{"nothing", enginetest.Reply{}, Coverage{"api/user.go", Failed, "the model's answer is not valid JSON"}, 0},
 		{"cut", enginetest.Reply{enginetest.Text(`{"findings":[` + nilMap + `,{"file":"a`), enginetest.End(engine.FinishLength)}, Coverage{"api/user.go", Partial, "the model's answer was too long"}, 1},
 		{"ends early", enginetest.Reply{enginetest.Text(`{"findings":[` + nilMap)}, Coverage{"api/user.go", Partial, "the model's answer is incomplete"}, 1},
+		{"an element that is no finding", enginetest.Reply{enginetest.Text(`{"findings":["bad",` + nilMap + `]}`)}, Coverage{"api/user.go", Partial, "a part of the model's answer is not valid"}, 1},
 		{"bare list", enginetest.Reply{enginetest.Text(`Here: [` + nilMap + `]`)}, Coverage{"api/user.go", Reviewed, ""}, 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -471,11 +472,43 @@ func TestFailures(t *testing.T) {
 	broken := &fault.Error{Kind: fault.Crashed, Msg: "it crashed"}
 	e := &enginetest.Script{Replies: []enginetest.Reply{{enginetest.Fail{Err: broken}}}}
 	var last error
-	for _, err := range Run(t.Context(), e, parse(t, big(9, 400)), Options{}) {
+	var res Result
+	for event, err := range Run(t.Context(), e, parse(t, big(9, 400)), Options{}) {
 		last = err
+		if done, ok := event.(Done); ok {
+			res = done.Result
+		}
 	}
 	if !errors.Is(last, broken) {
 		t.Errorf("error %v", last)
+	}
+	if len(res.Files) != 9 || !strings.HasPrefix(res.Unreviewed(), "Not reviewed: ") {
+		t.Errorf("the result of a failed review is %+v", res.Files)
+	}
+}
+
+// TestFailureAfterFindings checks that a failed review still has what was found, and
+// names the rest.
+func TestFailureAfterFindings(t *testing.T) {
+	e := &enginetest.Script{Answer: func(r enginetest.Request, _ int) enginetest.Reply {
+		if strings.Contains(r.Chat.Messages[0].Content.Plain(), "=== f1.go") {
+			return enginetest.Reply{enginetest.Fail{Err: &fault.Error{Kind: fault.Crashed, Msg: "it crashed"}}}
+		}
+		if len(r.Chat.Messages) > 1 {
+			return enginetest.Reply{enginetest.Text("no JSON")}
+		}
+		return enginetest.Reply{enginetest.Text(`{"findings":[{"file":"f0.go","line":2,"code":"value1 := compute(0, 1)","title":"t","confidence":90}]}`)}
+	}}
+	var res Result
+	var last error
+	for event, err := range Run(t.Context(), e, parse(t, big(2, 400)), Options{Parallel: 1}) {
+		last = err
+		if done, ok := event.(Done); ok {
+			res = done.Result
+		}
+	}
+	if last == nil || len(res.Findings) != 1 || len(res.Files) != 2 || res.Files[1] != (Coverage{"f1.go", Failed, "the review ended before it"}) {
+		t.Errorf("%v, %+v", last, res)
 	}
 }
 

@@ -44,7 +44,7 @@ type run struct {
 	notes    []string
 	dropped  Dropped
 	usage    engine.Usage
-	finished int         // parts
+	finished []bool      // parts
 	done     map[int]int // evaluated tokens of each part
 }
 
@@ -140,7 +140,7 @@ func (r *run) ask(ctx context.Context) error {
 				return err
 			}
 			r.mu.Lock()
-			r.finished++
+			r.finished[i] = true
 			r.done[i] = p.tokens
 			r.mu.Unlock()
 			return r.send(ctx, r.progress())
@@ -153,8 +153,11 @@ func (r *run) ask(ctx context.Context) error {
 func (r *run) progress() Progress {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	n := Progress{Parts: r.finished}
+	var n Progress
 	for i, p := range r.parts {
+		if r.finished[i] {
+			n.Parts++
+		}
 		n.Total += p.tokens
 		n.Done += min(r.done[i], p.tokens)
 	}
@@ -191,15 +194,17 @@ func (r *run) part(ctx context.Context, i int, p part, began func()) error {
 	if err != nil {
 		return err
 	}
-	claims, cut, err := elements[claim](answer, "findings")
+	claims, state, err := elements[claim](answer, "findings")
 	switch {
 	case err != nil:
 		r.coverPart(p, Failed, "the model's answer is not valid JSON")
 		return nil
-	case cut && end == engine.FinishLength:
+	case state == truncated && end == engine.FinishLength:
 		r.coverPart(p, Partial, "the model's answer was too long")
-	case cut:
+	case state == truncated:
 		r.coverPart(p, Partial, "the model's answer is incomplete")
+	case state == malformed:
+		r.coverPart(p, Partial, "a part of the model's answer is not valid")
 	}
 	found := r.place(claims, p.excerpts)
 	if len(found) == 0 {
@@ -214,6 +219,21 @@ func (r *run) part(ctx context.Context, i int, p part, began func()) error {
 func (r *run) coverPart(p part, s Status, reason string) {
 	for i := range p.excerpts {
 		r.cover(p.excerpts[i].file, s, reason)
+	}
+}
+
+// coverUnfinished records the files that a failed review did not reach.
+func (r *run) coverUnfinished() {
+	const reason = "the review ended before it"
+	for i, p := range r.parts {
+		if !r.finished[i] {
+			r.coverPart(p, Failed, reason)
+		}
+	}
+	if len(r.parts) == 0 { // it failed before they were planned
+		for i := range r.files {
+			r.cover(&r.files[i], Failed, reason)
+		}
 	}
 }
 
@@ -276,7 +296,11 @@ func (r *run) addUsage(u engine.Usage) {
 // place converts claims to findings at the quoted code and removes duplicates.
 func (r *run) place(claims []claim, ps []excerpt) []placed {
 	var found []placed
-	for _, c := range claims[:min(len(claims), maxFindings)] {
+	for i, c := range claims {
+		if i >= maxFindings {
+			r.drop(func(d *Dropped) { d.Excess += len(claims) - maxFindings })
+			break
+		}
 		f, p, ok := anchor(c, ps)
 		if !ok {
 			r.drop(func(d *Dropped) { d.Unlocated++ })

@@ -16,7 +16,8 @@ const (
 )
 
 // suggest converts the replacement in a claim to a suggestion. It returns nil if the
-// replacement changes nothing, unbalances brackets, or does not apply.
+// replacement changes nothing, unbalances brackets, does not apply, or would change bytes
+// that the model did not see.
 func (t *fileText) suggest(replacement string, f *Finding) *Suggestion {
 	old := make([]string, 0, f.EndLine-f.Line+1)
 	for n := f.Line; n <= f.EndLine; n++ {
@@ -26,8 +27,8 @@ func (t *fileText) suggest(replacement string, f *Finding) *Suggestion {
 		}
 		old = append(old, l.Text)
 	}
-	new := replacementLines(replacement, old)
-	if len(new) > maxNew || balance(old) != balance(new) {
+	new, ok := restore(old, replacementLines(replacement, old), t.encoded())
+	if !ok || len(new) > maxNew || balance(old) != balance(new) {
 		return nil
 	}
 	from, to := f.Line, f.EndLine
@@ -54,8 +55,8 @@ func (t *fileText) suggest(replacement string, f *Finding) *Suggestion {
 	return s
 }
 
-// replacementLines returns the lines of a replacement. It restores the indentation and
-// the line endings of the replaced lines where the model omitted them.
+// replacementLines returns the lines of a replacement. It restores the indentation of the
+// replaced lines where the model omitted it.
 func replacementLines(text string, old []string) []string {
 	var lines []string
 	for l := range strings.Lines(text) {
@@ -81,11 +82,6 @@ func replacementLines(text string, old []string) []string {
 			if l != "" {
 				lines[i] = indent + l
 			}
-		}
-	}
-	if len(old) > 0 && all(old, func(l string) bool { return strings.HasSuffix(l, "\r") }) {
-		for i := range lines {
-			lines[i] += "\r"
 		}
 	}
 	return lines

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/bise-sh/bise/units"
 )
 
 // Summary describes the findings and the coverage on one line.
@@ -31,22 +33,58 @@ func (r *Result) Counts() string {
 	}
 }
 
-// Covered describes which files were reviewed, and why others were not.
+// Unreviewed describes the files that could not be reviewed, or only in part. It
+// returns "" if there are none; files that were skipped on purpose do not count.
+func (r *Result) Unreviewed() string {
+	var files []string
+	for _, c := range r.Files {
+		switch c.Status {
+		case Partial:
+			files = append(files, fmt.Sprintf("part of %s (%s)", c.File, c.Reason))
+		case Failed:
+			files = append(files, fmt.Sprintf("%s (%s)", c.File, c.Reason))
+		}
+	}
+	const most = 3
+	if n := len(files); n > most {
+		files = append(files[:most:most], fmt.Sprintf("%d more", n-most))
+	}
+	if len(files) == 0 {
+		return ""
+	}
+	return "Not reviewed: " + strings.Join(files, ", ") + "."
+}
+
+// describe describes the dropped findings, or is "" if there are none.
+func (d Dropped) describe() string {
+	var reasons []string
+	total := 0
+	for _, r := range []struct {
+		n    int
+		what string
+	}{{d.Unlocated, "quote code that is not there"}, {d.Rejected, "rejected as doubtful"}, {d.Duplicate, "duplicate"}, {d.Excess, "over the limit"}} {
+		if r.n > 0 {
+			total += r.n
+			reasons = append(reasons, fmt.Sprintf("%d %s", r.n, r.what))
+		}
+	}
+	if total == 0 {
+		return ""
+	}
+	return fmt.Sprintf("dropped %s (%s)", units.Plural(total, "finding"), strings.Join(reasons, ", "))
+}
+
+// Covered describes which files were reviewed, why others were skipped, and which
+// findings were dropped.
 func (r *Result) Covered() string {
 	reviewed := 0
 	var rest []string                // descriptions of skipped files
-	var wrong []string               // descriptions of failures
 	skipped := map[string][]string{} // files by reason
 	var reasons []string
 	for _, c := range r.Files {
 		switch c.Status {
 		case Reviewed:
 			reviewed++
-		case Partial:
-			reviewed++
-			wrong = append(wrong, fmt.Sprintf("%s partially (%s)", c.File, c.Reason))
-		case Failed:
-			wrong = append(wrong, fmt.Sprintf("%s failed (%s)", c.File, c.Reason))
 		case Skipped:
 			if len(skipped[c.Reason]) == 0 {
 				reasons = append(reasons, c.Reason)
@@ -61,10 +99,6 @@ func (r *Result) Covered() string {
 		}
 		rest = append(rest, fmt.Sprintf("%s (%s)", what, reason))
 	}
-	const most = 3
-	if n := len(wrong); n > most {
-		wrong = append(wrong[:most:most], fmt.Sprintf("%d more incomplete", n-most))
-	}
 	text := fmt.Sprintf("Reviewed %d of %d files", reviewed, len(r.Files))
 	if len(r.Files) == 1 {
 		text = fmt.Sprintf("Reviewed %d of 1 file", reviewed)
@@ -72,8 +106,8 @@ func (r *Result) Covered() string {
 	if len(rest) > 0 {
 		text += "; skipped " + strings.Join(rest, ", ")
 	}
-	if len(wrong) > 0 {
-		text += "; " + strings.Join(wrong, ", ")
+	if dropped := r.Dropped.describe(); dropped != "" {
+		text += "; " + dropped
 	}
 	return text + "."
 }

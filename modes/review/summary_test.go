@@ -19,10 +19,29 @@ func TestSummary(t *testing.T) {
 		},
 		{
 			Result{Files: []Coverage{{"a", Partial, "x"}, {"b", Failed, "y"}, {"c", Failed, "y"}, {"d", Failed, "y"}, {"e", Failed, "y"}}},
-			"No findings. Reviewed 1 of 5 files; a partially (x), b failed (y), c failed (y), 2 more incomplete.",
+			"No findings. Reviewed 0 of 5 files.",
+		},
+		{
+			Result{Dropped: Dropped{Unlocated: 2, Rejected: 1}, Files: []Coverage{{"a", Reviewed, ""}}},
+			"No findings. Reviewed 1 of 1 file; dropped 3 findings (2 quote code that is not there, 1 rejected as doubtful).",
 		},
 	} {
 		if got := tt.result.Summary(); got != tt.want {
+			t.Errorf("%q, want %q", got, tt.want)
+		}
+	}
+}
+
+func TestUnreviewed(t *testing.T) {
+	for _, tt := range []struct {
+		files []Coverage
+		want  string
+	}{
+		{[]Coverage{{"a", Reviewed, ""}, {"go.sum", Skipped, "lock file"}}, ""},
+		{[]Coverage{{"a", Partial, "x"}, {"ok", Reviewed, ""}, {"b", Failed, "y"}}, "Not reviewed: part of a (x), b (y)."},
+		{[]Coverage{{"a", Failed, "x"}, {"b", Failed, "x"}, {"c", Failed, "x"}, {"d", Failed, "x"}}, "Not reviewed: a (x), b (x), c (x), 1 more."},
+	} {
+		if got := (&Result{Files: tt.files}).Unreviewed(); got != tt.want {
 			t.Errorf("%q, want %q", got, tt.want)
 		}
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/bise-sh/bise/engine"
 )
 
-// A Count counts the tokens of a request for the model that is to answer it.
+// A Count counts the tokens of a request for a model.
 type Count func(context.Context, *engine.ChatRequest) (int, error)
 
 // CountBy counts with an engine.

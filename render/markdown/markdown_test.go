@@ -223,7 +223,7 @@ func TestBlock(t *testing.T) {
 		{"mathematics among escapes", `\(x_1 \cdot y_2\) but \* and \_`, 80, `x₁ · y₂ but * and _`},
 		{"one tilde", "3~5 and 10~20, ~/bin and ~x~; ~~~not~~~", 80, "3~5 and 10~20, ~/bin and ~x~; ~~~not~~~"},
 		{"breaks in a cell", "| a | b |\n|--|--:|\n| Ann<br>Ben<BR /> Cid | `<br>` \\<br> |\n| x | <br>y |", 80, "a            b\n──────────────\nAnn  <br> <br>\nBen\nCid\nx            y"},
-		{"tab stops", "```\nname\tqty\nfig\t12\n```", 80, "  name    qty\n  fig     12"},
+		{"tab stops", "```\nname\tqty\nfig\t12\nraspberry\t3\n```", 80, "  name            qty\n  fig             12\n  raspberry       3"},
 		{"indented with tabs", "```go\nif x {\n\ty()\n}\n```", 80, "  if x {\n      y()\n  }"},
 		{"hard break", "a  \nb\\\nc\nd", 80, "a\nb\nc d"},
 		{"entities", "a &amp; b &lt;", 80, "a & b <"},

@@ -13,6 +13,10 @@ func TestExpandTabs(t *testing.T) {
 		{"if x {\n\ty()\n\t\tz()\n}\t\n", "if x {\n    y()\n        z()\n}   \n"},
 		{"日本\tb\na\tb", "日本    b\na       b"},
 		{"  \tx", "    x"},
+		{"name\tqty\nfig\t12\n\nraspberry\t3\n", "name            qty\nfig             12\n\nraspberry       3\n"},
+		{"\tQ1\nNortheast\t1", "                Q1\nNortheast       1"},
+		{"for (i = 0; i < 10; i++) {\t// all\n\tbody();\n}", "for (i = 0; i < 10; i++) {      // all\n        body();\n}"},
+		{"a\tb\n            \t\t", "a       b\n                    "},
 		{"a\t\tb", "a               b"},
 	} {
 		if got := ExpandTabs(tt.in); got != tt.want {

@@ -10,10 +10,8 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/bise-sh/bise/engine"
-	"github.com/bise-sh/bise/history"
 	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/library/pull"
-	"github.com/bise-sh/bise/models"
 	"github.com/bise-sh/bise/models/catalog"
 	"github.com/bise-sh/bise/models/fit"
 	"github.com/bise-sh/bise/tui/kit"
@@ -63,16 +61,16 @@ func newAboutInstalled(s *Service, i *library.Installed) *aboutDialog {
 	a := &aboutDialog{service: s, installed: i}
 	a.ListDialog = kit.ListDialog{List: kit.List{Look: s.look, FilterOnSlash: true}, Heading: s.titleOf(i), Hints: useHints(s.look)}
 	a.Intro = paragraphs(
-		fact("can", abilityWords(i.Can)),
+		fact("can", library.AbilityText(i.Can)),
 		fact("type", i.Type),
 		fact("size", units.Size(i.Size)),
 		fact("state", s.stateOf(i)),
-		fact("licence", termsOf(i)),
-		fact("from", source(i)),
+		fact("licence", i.Provenance().LicenceText()),
+		fact("from", i.Provenance().SourceText()),
 		fact("file", i.Path),
 		fact("projector", i.Projector),
-		fact("used", dayOf(i.Used)),
-		fact("verified", dayOf(i.Verified)),
+		fact("used", ago(i.Used)),
+		fact("verified", ago(i.Verified)),
 	)
 	if i.Problem != nil {
 		a.Intro = append(a.Intro, paragraphs(kit.OneLine(i.Problem.Error()))...)
@@ -110,42 +108,12 @@ func contextOf(m catalog.Model) string {
 	return units.Count(m.Context) + " tokens"
 }
 
-// termsOf describes a model's licence in one line.
-func termsOf(i *library.Installed) string {
-	accepted := ""
-	if i.Manifest != nil && !i.Manifest.Licence.Accepted.IsZero() {
-		accepted = "accepted " + dayOf(i.Manifest.Licence.Accepted)
-	}
-	if i.Terms.ID == "" {
-		return ""
-	}
-	return joinParts(i.Terms.Name, i.Terms.Restrictions(), accepted, i.Terms.Link)
-}
-
-// source returns where a model came from.
-func source(i *library.Installed) string {
-	switch {
-	case i.Origin == models.Cached:
-		return i.Program + ", which owns it"
-	case i.Manifest == nil:
-		return ""
-	}
-	parts := []string{cmp.Or(i.Manifest.Source.Repo, i.Manifest.Source.Ref)}
-	for _, step := range i.Manifest.Made {
-		parts = append(parts, step.Step+" "+step.Type)
-	}
-	return joinParts(parts...)
-}
-
-func dayOf(t time.Time) string {
+// ago says how long ago something was, "" if never.
+func ago(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	day := history.Day(t, time.Now())
-	if day == "Today" || day == "Yesterday" {
-		return strings.ToLower(day)
-	}
-	return day
+	return units.Ago(t, time.Now())
 }
 
 // typesPlanned has a model's types, with the plan of each for this machine.

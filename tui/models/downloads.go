@@ -409,13 +409,11 @@ func (s *Service) ProgressLine(width int) string {
 		if w.State == Planning {
 			return kit.Truncate(head+"  searching", width)
 		}
-		if doing := w.activity(); doing != "" {
-			head += "  " + doing
+		if w.path != "" {
+			head += "  " + w.activity()
 		}
-		if w.Progress.Total <= 0 {
-			return kit.Truncate(head+"  "+w.Progress.AmountText(), width)
-		}
-		return kit.ProgressLine(head+" ", w.Progress.Share(), w.Progress.AmountText(), width)
+		text, share, after := w.Progress.Line(head)
+		return kit.ProgressLine(text, share, after, width)
 	}
 	all := pull.Sample{Left: -1}
 	for _, w := range list {
@@ -438,7 +436,7 @@ func (s *Service) Interrupted() []string {
 		if w.Progress.Total > 0 {
 			line += " at " + units.Part(w.Progress.Done, w.Progress.Total)
 		}
-		lines = append(lines, fmt.Sprintf("%s. Resume it in bise, or with bise pull %s.", line, kit.OneLine(w.Request.Ref)))
+		lines = append(lines, fmt.Sprintf("%s. Resume it in bise, or with %s.", line, kit.OneLine(w.Request.Command())))
 	}
 	return lines
 }

@@ -1,13 +1,10 @@
 package models
 
 import (
-	"fmt"
-	"strings"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
 
-	"github.com/bise-sh/bise/models/licence"
 	"github.com/bise-sh/bise/tui/kit"
 )
 
@@ -72,7 +69,7 @@ func (l *licenceDialog) lines() []string {
 	lines := append([]string{""}, kit.StyleLines(l.look.Theme.Bold, kit.Wrap(terms.Name, width))...)
 	lines = append(lines, "")
 	if l.whole {
-		lines = append(lines, kit.Wrap(l.text(terms), width)...)
+		lines = append(lines, kit.Wrap(l.download.plan.TermsText(), width)...)
 	} else {
 		lines = append(lines, kit.Wrap(terms.Summary, width)...)
 	}
@@ -80,14 +77,6 @@ func (l *licenceDialog) lines() []string {
 		lines = append(append(lines, ""), kit.StyleLines(l.look.Theme.Muted, kit.Wrap(terms.Link, width))...)
 	}
 	return kit.Indent(append(lines, ""), left)
-}
-
-// text returns the licence's text, or a summary without it.
-func (l *licenceDialog) text(terms licence.Licence) string {
-	if text := strings.TrimSpace(string(l.download.plan.Text)); text != "" {
-		return text
-	}
-	return fmt.Sprintf("%s\n\nThe model does not include the text. It is at the URL below.", terms.Summary)
 }
 
 // accept records that the user accepts a licence, and starts the download.

@@ -232,8 +232,8 @@ func (m *Dialog) download(e entry) kit.Outcome {
 		return kit.Handled(nil)
 	}
 	request := pull.Request{Ref: e.model.Name}
-	if p, ok := m.service.plans[e.model.Name]; ok && p.Verdict == fit.No {
-		return m.service.warnTooBig(request, e.model.Title, tooBig(e.model.Title, p.Plan, *m.service.Machine))
+	if p := m.service.known[e.model.Name].Fit; p != nil && p.Verdict == fit.No {
+		return m.service.warnTooBig(request, e.model.Title, tooBig(e.model.Title, *p, *m.service.Machine))
 	}
 	return kit.Handled(m.showDownload(m.service.pull(request, e.model.Title)))
 }
@@ -315,7 +315,7 @@ func (m *Dialog) describeRow(i, width int) []string {
 		if p := e.installed.Problem; p != nil {
 			return kit.Wrap(kit.OneLine(p.Error()), width)
 		}
-		return []string{m.Look.Theme.Muted.Render(kit.Truncate(joinParts(e.installed.Name, e.installed.Type, termsMark(e.installed), owner(e.installed)), width))}
+		return []string{m.Look.Theme.Muted.Render(kit.Truncate(joinParts(e.installed.Name, e.installed.Type, e.installed.Terms.Label(), e.installed.Location()), width))}
 	case e.model != nil:
 		terms, view := "", contextOf(*e.model)
 		if view != "" {
@@ -328,13 +328,6 @@ func (m *Dialog) describeRow(i, width int) []string {
 		return append(lines, m.Look.Theme.Muted.Render(kit.Truncate(joinParts(e.model.Name, e.model.AbilityText(), terms, view), width)))
 	}
 	return nil
-}
-
-func termsMark(i *library.Installed) string {
-	if i.Terms.ID == "" {
-		return ""
-	}
-	return i.Terms.Label()
 }
 
 // joinParts joins the parts that are not empty with dots.

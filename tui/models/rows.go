@@ -9,7 +9,6 @@ import (
 
 	"github.com/bise-sh/bise/engine/worker"
 	"github.com/bise-sh/bise/library"
-	"github.com/bise-sh/bise/models"
 	"github.com/bise-sh/bise/models/catalog"
 	"github.com/bise-sh/bise/models/fit"
 	"github.com/bise-sh/bise/tui/engines"
@@ -157,28 +156,9 @@ func (s *Service) stateOf(i *library.Installed) string {
 	return ""
 }
 
-// describeInstalled lists a model's abilities, type, licence limits and owner.
+// describeInstalled lists a model's abilities, type, licence limits and location.
 func describeInstalled(i *library.Installed) string {
-	return joinParts(abilityWords(i.Can), i.Type, i.Terms.Restrictions(), owner(i))
-}
-
-// owner returns the program or path that owns a model's files, or "" if bise does.
-func owner(i *library.Installed) string {
-	switch i.Origin {
-	case models.Cached:
-		return i.Program
-	case models.Registered, models.Elsewhere:
-		return i.Path
-	}
-	return ""
-}
-
-func abilityWords(can []string) string {
-	list := make([]string, len(can))
-	for i, a := range can {
-		list[i] = catalog.Ability(a).Word()
-	}
-	return strings.Join(list, " ")
+	return joinParts(library.AbilityText(i.Can), i.Type, i.Terms.Restrictions(), i.Location())
 }
 
 // catalogEntries returns the models of the catalogue that are not installed, the best for this
@@ -204,11 +184,15 @@ func (s *Service) catalogEntries(everything bool) []entry {
 		if here[m.Name] || !everything && (!m.Current() || !m.Local()) {
 			continue
 		}
+		e, ok := s.known[m.Name]
+		if !ok {
+			e.Model = m
+		}
 		list = append(list, entry{model: &m, row: kit.Row{
-			Group: "to download", Cells: []string{kit.OneLine(m.Title), s.sizeOf(m), s.fitOf(m), describeCatalogModel(m)}, Dim: s.rank(m) > rankTight,
+			Group: "to download", Cells: []string{kit.OneLine(m.Title), e.SizeText(), e.FitText(*s.Machine), joinParts(e.AbilityText(), e.Restrictions())}, Dim: rank(e) > rankTight,
 		}})
 	}
-	slices.SortStableFunc(list, func(a, b entry) int { return s.rank(*a.model) - s.rank(*b.model) })
+	slices.SortStableFunc(list, func(a, b entry) int { return rank(s.known[a.model.Name]) - rank(s.known[b.model.Name]) })
 	return list
 }
 
@@ -221,48 +205,16 @@ const (
 	rankElsewhere
 )
 
-func (s *Service) rank(m catalog.Model) int {
-	p, ok := s.plans[m.Name]
+func rank(e library.CatalogEntry) int {
 	switch {
-	case m.Name == s.best:
+	case e.Recommended:
 		return rankBest
-	case !ok || !m.Local():
+	case e.Fit == nil:
 		return rankElsewhere
-	case p.Verdict == fit.Fits:
+	case e.Fit.Verdict == fit.Fits:
 		return rankFits
-	case p.Verdict == fit.Tight:
+	case e.Fit.Verdict == fit.Tight:
 		return rankTight
 	}
 	return rankTooBig
-}
-
-func (s *Service) sizeOf(m catalog.Model) string {
-	p, ok := s.plans[m.Name]
-	switch {
-	case !ok:
-		return ""
-	case p.Rough:
-		return "~" + units.Size(p.download)
-	}
-	return units.Size(p.download)
-}
-
-// fitOf describes whether a model of the catalogue fits this machine.
-func (s *Service) fitOf(m catalog.Model) string {
-	p, ok := s.plans[m.Name]
-	switch {
-	case !m.Local() && len(m.Remote) > 0:
-		return "on a server only"
-	case !m.Local():
-		return "cannot run"
-	case !ok:
-		return ""
-	}
-	return p.Describe(*s.Machine, m.Name == s.best)
-}
-
-// describeCatalogModel lists a model's abilities and its licence limits.
-func describeCatalogModel(m catalog.Model) string {
-	terms, _ := m.Terms()
-	return joinParts(m.AbilityText(), terms.Restrictions())
 }

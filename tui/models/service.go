@@ -60,10 +60,9 @@ type Service struct {
 	catalog   *catalog.Catalog
 	Installed []library.Installed
 	Machine   *fit.Machine
-	plans     map[string]catalogPlan // by name
-	fits      map[string]fit.Plan    // of installed models, by name
-	best      string                 // the recommended model
-	Err       error                  // of the last load
+	known     map[string]library.CatalogEntry // the models of the catalogue, by name
+	fits      map[string]fit.Plan             // of installed models, by name
+	Err       error                           // of the last load
 	readings  int
 
 	Downloads []*Download
@@ -71,12 +70,6 @@ type Service struct {
 	watched   bool              // sampleProgress is running
 	cancelled []*Download       // their files are removed at exit
 	removed   []*models.Removed // models that can be restored, the last removed last
-}
-
-// A catalogPlan is the plan of a catalogue model for this machine, in the default type.
-type catalogPlan struct {
-	fit.Plan
-	download int64 // bytes
 }
 
 func New(look *kit.Look, notify kit.Notify, tasks *kit.Tasks, e *engines.Engines, m Models, d Downloads, p Endpoints, folder, home string) *Service {
@@ -130,8 +123,8 @@ type (
 	}
 	machineRead struct {
 		machine fit.Machine
-		plans   map[string]catalogPlan
-		best    string
+		known   map[string]library.CatalogEntry
+		err     error
 	}
 	modelRemoved struct {
 		removed *models.Removed
@@ -164,27 +157,14 @@ func (s *Service) load() tea.Cmd {
 		if err != nil {
 			return msg // the other command reports it
 		}
-		msg.plans = planCatalog(c, h)
-		if best, ok := fit.Recommend(c.All(), h, engine.LoadOptions{}); ok {
-			msg.best = best.Name
+		msg.known = map[string]library.CatalogEntry{}
+		list, err := library.FitCatalog(c, c.All(), h)
+		for _, e := range list {
+			msg.known[e.Name] = e
 		}
+		msg.err = err
 		return msg
 	})
-}
-
-// planCatalog plans the models of a catalogue for a machine.
-func planCatalog(c *catalog.Catalog, h fit.Machine) map[string]catalogPlan {
-	plans := map[string]catalogPlan{}
-	for _, m := range c.All() {
-		whole, ok := fit.FromCatalog(m)
-		if !ok || !m.Local() {
-			continue
-		}
-		if usual, err := whole.Quantized(catalog.DefaultType); err == nil {
-			plans[m.Name] = catalogPlan{usual.Plan(h, engine.LoadOptions{}), usual.DownloadSize(m)}
-		}
-	}
-	return plans
 }
 
 // fit plans the installed models for the machine.
@@ -213,7 +193,10 @@ func (s *Service) Update(msg tea.Msg) tea.Cmd {
 		}
 		s.fit()
 	case machineRead:
-		s.Machine, s.plans, s.best = &msg.machine, msg.plans, msg.best
+		s.Machine, s.known = &msg.machine, msg.known
+		if msg.err != nil {
+			s.notify.Error(msg.err)
+		}
 		s.fit()
 	case unfinishedRead:
 		s.addUnfinished(msg)

@@ -64,6 +64,7 @@ type reviewing struct {
 	pull     func() (review.Event, error, bool) // the next event; nil until the model is open
 	stop     context.CancelCauseFunc
 	busy     bool
+	stopped  bool    // by the user
 	loading  float64 // share of the model; below 0: not loading
 	parts    int     // of the change; 0: unknown
 	progress review.Progress
@@ -239,8 +240,14 @@ func (m *Mode) take(msg eventReceived) tea.Cmd {
 		r.stop(nil)
 		return nil
 	}
-	if msg.err != nil && !errors.Is(msg.err, errReviewStopped) {
+	switch {
+	case errors.Is(msg.err, errReviewStopped):
+		r.stopped = true
+	case msg.err != nil:
 		r.err = msg.err
+		if len(r.found) > 0 {
+			m.notify.Error(msg.err) // the list of findings has no room for it
+		}
 	}
 	switch e := msg.event.(type) {
 	case review.Loading:
@@ -254,8 +261,8 @@ func (m *Mode) take(msg eventReceived) tea.Cmd {
 	case review.Done:
 		r.result = &e.Result
 		r.sort()
-		if len(r.found) > 0 {
-			m.notify.Info(r.result.Covered())
+		if len(r.found) > 0 && msg.err == nil {
+			m.notify.Info(strings.TrimSpace(r.result.Unreviewed() + " " + r.result.Covered()))
 		}
 	}
 	return r.await()
@@ -345,7 +352,7 @@ func (m *Mode) emptyFindings() []string {
 		return []string{msg, advice}
 	case r.busy:
 		return []string{"no findings yet"}
-	case r.result == nil:
+	case r.stopped, r.result == nil:
 		return []string{"The review was stopped."}
 	case len(r.found) > 0 && m.list.Filter.Text == "":
 		return []string{"All findings dismissed."}
@@ -353,6 +360,9 @@ func (m *Mode) emptyFindings() []string {
 		return []string{"No finding matches the filter."}
 	}
 	lines := []string{"No findings. " + r.result.Covered()}
+	if u := r.result.Unreviewed(); u != "" {
+		lines = []string{u, lines[0]}
+	}
 	return append(lines, r.result.Notes...)
 }
 

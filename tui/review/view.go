@@ -235,11 +235,17 @@ func (m *Mode) Footer() kit.Footer {
 
 // coverage returns how many files were reviewed.
 func (r *reviewing) coverage() string {
-	n := 0
+	n, rest := 0, 0
 	for _, c := range r.result.Files {
-		if c.Status == review.Reviewed || c.Status == review.Partial {
+		switch c.Status {
+		case review.Reviewed:
 			n++
+		case review.Partial, review.Failed:
+			rest++
 		}
+	}
+	if rest > 0 {
+		return fmt.Sprintf("reviewed %d of %d · not reviewed: %d", n, len(r.result.Files), rest)
 	}
 	return fmt.Sprintf("reviewed %d of %d", n, len(r.result.Files))
 }

@@ -385,6 +385,8 @@ func (t *turn) ending() *part {
 		return t.remark(chat.CutOff(t.measured.Finish, 0) + " · " + t.look.Keys.Context.Help().Key + " longer context")
 	case t.measured.Finish == engine.FinishLength:
 		return t.remark(chat.CutOff(t.measured.Finish, t.measured.Usage.CompletionTokens) + " · " + continueKey)
+	case chat.CutOff(t.measured.Finish, 0) != "":
+		return t.remark(chat.CutOff(t.measured.Finish, 0) + " · " + answerAgain)
 	case t.text.Len() == 0 && len(t.calls) == 0:
 		return t.remark("empty answer · " + answerAgain)
 	}

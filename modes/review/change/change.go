@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/bise-sh/bise/attach"
@@ -29,7 +30,7 @@ type Change struct {
 	About string // which of several: a commit's subject; may be empty
 	Root  string // the folder that paths begin at
 	Files []diff.File
-	Named []string // of the files, those that were named
+	Named []string // the files that the user named
 }
 
 // maxFiles is how many files of a folder are read.
@@ -40,6 +41,11 @@ func Root(dir string) (root string, repository bool, err error) {
 	dir, err = filepath.Abs(dir)
 	if err != nil {
 		return "", false, fmt.Errorf("find the current folder: %w", err)
+	}
+	if os.Getenv("GIT_DIR") != "" || os.Getenv("GIT_WORK_TREE") != "" {
+		if top, err := git(context.Background(), "-C", dir, "rev-parse", "--show-toplevel"); err == nil {
+			return filepath.FromSlash(strings.TrimSuffix(string(top), "\n")), true, nil
+		}
 	}
 	for at := dir; ; at = filepath.Dir(at) {
 		if _, err := os.Lstat(filepath.Join(at, ".git")); err == nil {
@@ -64,16 +70,42 @@ func (s Selection) args() []string {
 	case s.Staged:
 		return []string{"diff", "--staged"}
 	case s.Commit != "":
-		return []string{"show", "--format=", "--end-of-options", s.Commit}
+		// A merge is compared with its first parent: CI systems check out merges.
+		return []string{"show", "--format=", "--no-notes", "--diff-merges=first-parent", "--end-of-options", s.Commit}
 	case s.Revisions != "":
 		return []string{"diff", "--end-of-options", s.Revisions}
 	}
 	return []string{"diff"}
 }
 
+// plainConfig overrides the settings that change git's output, or run programs, and have
+// no flag. Unknown settings have no effect on old versions of git.
+var plainConfig = []string{
+	"diff.relative=false", "diff.noprefix=false", "diff.mnemonicPrefix=false", "diff.suppressBlankEmpty=false",
+	"diff.autoRefreshIndex=true", "diff.interHunkContext=0", "diff.renameLimit=1000", "core.quotePath=false",
+	"log.showSignature=false", "log.showRoot=true", "log.follow=false", "core.fsmonitor=false", "i18n.logOutputEncoding=UTF-8",
+}
+
 // plainDiff are flags that make git write a diff as it does by default, and run no
 // program that a repository may name.
-var plainDiff = []string{"--no-color", "--no-ext-diff", "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/", "--find-renames"}
+var plainDiff = []string{
+	"--patch", "--no-color", "--no-color-moved", "--no-ext-diff", "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/",
+	"--unified=3", "--find-renames=50%", "--diff-algorithm=myers", "--indent-heuristic", "--word-diff=none",
+	"--submodule=short", "--ignore-submodules=untracked", "-O/dev/null",
+}
+
+// changesOutput reports whether an environment variable changes what git writes or what
+// paths mean. The variables that say where the repository is stay: hooks need them.
+func changesOutput(variable string) bool {
+	name, _, _ := strings.Cut(variable, "=")
+	switch name {
+	case "GIT_EXTERNAL_DIFF", "GIT_DIFF_OPTS", "GIT_ATTR_SOURCE", "GIT_PAGER", "GIT_PAGER_IN_USE", "GIT_FLUSH",
+		"GIT_LITERAL_PATHSPECS", "GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS", "GIT_ICASE_PATHSPECS",
+		"GIT_NOTES_DISPLAY_REF", "GIT_OPTIONAL_LOCKS":
+		return true
+	}
+	return strings.HasPrefix(name, "GIT_TRACE")
+}
 
 // Git returns a change that git shows, or the part of it in paths.
 func Git(ctx context.Context, s Selection, paths ...string) ([]diff.File, error) {
@@ -98,7 +130,7 @@ func Current(ctx context.Context) (files []diff.File, staged bool, err error) {
 
 // Untracked returns how many files git does not track, 0 if it cannot say.
 func Untracked(ctx context.Context) int {
-	out, err := git(ctx, "ls-files", "--others", "--exclude-standard", "-z")
+	out, err := git(ctx, "ls-files", "--others", "--exclude-standard", "-z", "--", ":/")
 	if err != nil {
 		return 0
 	}
@@ -126,7 +158,7 @@ func List(ctx context.Context) ([]Change, error) {
 		}
 	}
 	// A repository without a commit has no last one.
-	subject, err := git(ctx, "log", "-1", "--format=%s")
+	subject, err := git(ctx, "log", "-1", "--no-color", "--format=%s")
 	if err != nil {
 		return changes, nil
 	}
@@ -253,8 +285,12 @@ func tooLarge(name string) error {
 // git runs git and returns its output.
 func git(ctx context.Context, args ...string) ([]byte, error) {
 	command := "git " + args[0]
-	cmd := exec.CommandContext(ctx, "git", args...)
-	cmd.Env = append(os.Environ(), "GIT_OPTIONAL_LOCKS=0")
+	flags := []string{"--no-pager"}
+	for _, setting := range plainConfig {
+		flags = append(flags, "-c", setting)
+	}
+	cmd := exec.CommandContext(ctx, "git", append(flags, args...)...)
+	cmd.Env = append(slices.DeleteFunc(os.Environ(), changesOutput), "GIT_OPTIONAL_LOCKS=0")
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.StdoutPipe()

@@ -17,15 +17,33 @@ var errNone = errors.New("no diff found")
 // a unified diff is an error. The lines share the memory of the text.
 func Parse(text string) ([]File, error) {
 	text = decodeMails(text)
-	p := parser{lines: lines{rest: text}}
-	p.run()
-	if len(p.files) > 0 || strings.TrimSpace(text) == "" {
-		return p.files, nil
+	files, plain := parseColoured(text)
+	hunks := false
+	for _, f := range files {
+		hunks = hunks || len(f.Hunks) > 0
 	}
-	if format := otherFormat(text); format != "" {
+	format := ""
+	switch {
+	case isWordDiff(text, plain, files):
+		format = "word"
+	case len(files) == 0 && strings.TrimSpace(text) != "":
+		if format = otherFormat(text); format == "" {
+			return nil, errNone
+		}
+	case !hunks && onlyBrief(plain, files):
+		format = "brief"
+	}
+	if format != "" {
 		return nil, &fault.Error{Kind: fault.Usage, Msg: "unsupported diff format " + format + ": want unified", Advice: "Make a unified diff with diff -u or git diff."}
 	}
-	return nil, errNone
+	return files, nil
+}
+
+// parse parses all diffs in a text.
+func parse(text string) []File {
+	p := parser{lines: lines{rest: text}}
+	p.run()
+	return p.files
 }
 
 // lines iterates over the lines of a text, with one line of lookahead.
@@ -234,20 +252,4 @@ func (p *parser) hunks(f *File) int {
 		f.Hunks = append(f.Hunks, r.hunk)
 	}
 	return len(f.Hunks) - n
-}
-
-var (
-	normal  = regexp.MustCompile(`(?m)^\d+(,\d+)?[acd]\d+(,\d+)?\r?\n(<|>) `)
-	context = regexp.MustCompile(`(?m)^\*{15}.*\n\*\*\* \d`)
-)
-
-// otherFormat returns the format of a diff that is not unified, or "".
-func otherFormat(text string) string {
-	switch {
-	case context.MatchString(text):
-		return "context"
-	case normal.MatchString(text):
-		return "normal"
-	}
-	return ""
 }

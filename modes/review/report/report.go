@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/modes/review"
@@ -70,10 +71,35 @@ func Formats() []string {
 func New(format string, w io.Writer, t Tool) (Writer, error) {
 	for _, f := range formats {
 		if f.name == format {
-			return f.make(w, t), nil
+			if format == "patch" {
+				return f.make(w, t), nil
+			}
+			return &textual{f.make(w, t)}, nil
 		}
 	}
 	return nil, fmt.Errorf("unknown report format %q: want %s", format, strings.Join(Formats(), ", "))
+}
+
+// textual is a Writer of a format whose texts must be UTF-8. It leaves out suggestions
+// in other encodings: a program that applied them would write other bytes.
+type textual struct{ Writer }
+
+func (t *textual) Found(f review.Finding) error { return t.Writer.Found(asText(f)) }
+
+func (t *textual) Done(r review.Result) error {
+	findings := make([]review.Finding, len(r.Findings))
+	for i, f := range r.Findings {
+		findings[i] = asText(f)
+	}
+	r.Findings = findings
+	return t.Writer.Done(r)
+}
+
+func asText(f review.Finding) review.Finding {
+	if s := f.Suggestion; s != nil && !(utf8.ValidString(f.Code) && utf8.ValidString(s.Old) && utf8.ValidString(s.New)) {
+		f.Suggestion = nil
+	}
+	return f
 }
 
 // atEnd is a Writer that writes the whole report in Done.

@@ -63,6 +63,20 @@ func write(t *testing.T, format string, r review.Result) string {
 	return b.String()
 }
 
+// TestSuggestionsThatAreNotUTF8 checks that only a patch has a suggestion with bytes
+// that a text cannot have.
+func TestSuggestionsThatAreNotUTF8(t *testing.T) {
+	r := review.Result{Findings: []review.Finding{{
+		File: "f", Line: 1, EndLine: 1, Severity: review.Major, Category: "bug", Title: "t", Code: "caf\xe9 bad",
+		Suggestion: &review.Suggestion{Line: 1, EndLine: 1, Old: "caf\xe9 bad\n", New: "caf\xe9 good\n"},
+	}}}
+	for _, format := range Formats() {
+		if got := write(t, format, r); strings.Contains(got, "good") {
+			t.Errorf("%s has the suggestion: %s", format, got)
+		}
+	}
+}
+
 func TestReports(t *testing.T) {
 	for _, format := range Formats() {
 		t.Run(format, func(t *testing.T) {
