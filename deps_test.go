@@ -36,6 +36,7 @@ var (
 // of them has a rule of its own.
 var forbidden = map[string][][]string{
 	"engine":            {terminal, http, llama, c, commands, leaves, middle},
+	"engine/grammar":    {terminal, http, llama, c, commands, leaves, middle, {module + "/mistral", module + "/chattemplate"}},
 	"engine/enginetest": {terminal, http, llama, commands, leaves, middle},
 	"engine/llama":      {terminal, http[1:], commands, leaves, middle}, // the binding has net/http
 	"engine/worker":     {terminal, llama, {module + "/cli", module + "/tui", module + "/lsp"}, leaves, middle},

@@ -19,6 +19,13 @@ func (s *scheduler) choose(a *answer) {
 	}
 	id, probs, ok := a.sampler.sample(s.x, a.row, banned, a.job.top)
 	a.row = -1
+	if !ok && len(a.steps) > 0 && len(s.m.enders) > 0 && !a.sampler.fits(s.m.enders[0]) {
+		s.fail(a.job, &fault.Error{
+			Kind: fault.Unsupported, Msg: "the answer stopped in the middle: the model has no token that continues what the grammar allows",
+			Advice: "Try a simpler schema or grammar, or another model.",
+		})
+		return
+	}
 	if !ok || s.ends(a, id) {
 		// The grammar of a step allows its end only where it is complete.
 		s.nextStep(a)
@@ -42,6 +49,15 @@ func (s *scheduler) enders(j *job) []token {
 // nextStep ends the answer or continues with its next forced part.
 func (s *scheduler) nextStep(a *answer) {
 	if len(a.steps) < 2 {
+		if a.job.schema != nil {
+			if err := a.job.schema.Check(a.whole.String()); err != nil {
+				s.fail(a.job, &fault.Error{
+					Kind: fault.Internal, Msg: "the answer does not satisfy the JSON schema: " + err.Error(),
+					Advice: "Try again, or use a simpler schema.",
+				})
+				return
+			}
+		}
 		s.end(a, engine.FinishStop)
 		return
 	}
@@ -91,6 +107,9 @@ func (s *scheduler) take(a *answer, id token, probs []prob) {
 			s.emit(a, a.reader.Control(s.pieces.of(id)))
 		}
 	} else {
+		if a.job.schema != nil {
+			a.whole.WriteString(s.pieces.of(id))
+		}
 		if len(a.steps) > 1 {
 			a.written.WriteString(s.pieces.of(id))
 		}

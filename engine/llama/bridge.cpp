@@ -19,9 +19,6 @@
 #include "clip.h"
 #include "mtmd.h"
 
-// From ollama's llama package, which links llama.cpp's common library.
-extern "C" int schema_to_grammar(const char * json_schema, char * grammar, size_t max_len);
-
 struct bise_watch {
 	std::atomic<bool>    cancel{false};
 	std::atomic<int64_t> nodes{0};
@@ -275,6 +272,7 @@ struct bise_sampler {
 	llama_sampler *     chain   = nullptr; // nullptr: greedy on the logits as they are
 	bool                penalties = false; // the chain remembers tokens
 	utf8                rune;              // with a grammar: where its text is
+	bool                lost    = false;   // the grammar failed and cannot be asked again
 	std::vector<llama_token_data> cur;
 };
 
@@ -362,6 +360,7 @@ bool bise_sampler_grammar(bise_sampler * s, const char * grammar) {
 		s->grammar = nullptr;
 	}
 	s->rune = utf8();
+	s->lost = false;
 	if (!grammar) {
 		return true;
 	}
@@ -493,27 +492,19 @@ llama_token bise_sampler_sample(bise_sampler * s, struct llama_context * ctx, in
 		}
 		return id;
 	} catch (const std::exception & e) {
+		s->lost = true;
 		log_line(GGML_LOG_LEVEL_ERROR, e.what(), nullptr);
 		return -1;
 	}
 }
 
-char * bise_schema_grammar(const char * schema, char * err, int size) {
-	// The converter truncates what does not fit without a word, so give it room
-	// and take a full buffer for a failure.
-	const size_t max = std::max<size_t>(1 << 20, 64 * strlen(schema));
-	char * out = (char *) calloc(1, max);
-	if (!out) {
-		snprintf(err, size, "out of memory");
-		return nullptr;
+bool bise_sampler_fits(bise_sampler * s, llama_token id) {
+	try {
+		return !s->grammar || (!s->lost && fits(s, id));
+	} catch (const std::exception & e) {
+		log_line(GGML_LOG_LEVEL_ERROR, e.what(), nullptr);
+		return false;
 	}
-	int n = schema_to_grammar(schema, out, max);
-	if (n <= 0 || (size_t) n >= max - 1) {
-		snprintf(err, size, n <= 0 ? "not a JSON schema llama.cpp can turn into a grammar" : "the schema is too large");
-		free(out);
-		return nullptr;
-	}
-	return out;
 }
 
 // ---- pictures

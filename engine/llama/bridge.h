@@ -111,9 +111,8 @@ llama_token    bise_sampler_sample(bise_sampler * s, struct llama_context * ctx,
                                    const llama_token * banned, int32_t n_banned,
                                    bool want, int32_t n_top, bise_prob * probs);
 
-// JSON schema → GBNF by llama.cpp's converter. Returns a malloc'd string, or NULL with the
-// reason in err.
-char * bise_schema_grammar(const char * schema, char * err, int size);
+// Whether the grammar accepts the token next; true without a grammar.
+bool bise_sampler_fits(bise_sampler * s, llama_token id);
 
 // The vision encoder of a projector file, NULL when it cannot be loaded. bytes is the size
 // of its vectors, one after the other.

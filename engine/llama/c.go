@@ -520,6 +520,9 @@ func (s *sampler) constrain(grammar string) error {
 	return nil
 }
 
+// fits reports whether the grammar accepts the token next.
+func (s *sampler) fits(id token) bool { return bool(C.bise_sampler_fits(s.c, C.llama_token(id))) }
+
 // prob is a token with the natural logarithm of its probability.
 type prob struct {
 	id      token
@@ -544,19 +547,6 @@ func (s *sampler) sample(x *lctx, i int, banned []token, top int) (id token, pro
 		probs = append(probs, prob{token(p.id), float64(p.logprob)})
 	}
 	return id, probs, id >= 0
-}
-
-// schemaGrammar turns a JSON schema into GBNF.
-func schemaGrammar(schema string) (string, error) {
-	c := C.CString(schema)
-	defer C.free(unsafe.Pointer(c))
-	var reason [256]C.char
-	g := C.bise_schema_grammar(c, &reason[0], C.int(len(reason)))
-	if g == nil {
-		return "", errors.New(C.GoString(&reason[0]))
-	}
-	defer C.free(unsafe.Pointer(g))
-	return C.GoString(g), nil
 }
 
 // vision is the vision encoder of a projector file.

@@ -3,12 +3,15 @@
 package llama
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/engine/grammar"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/mistral/prompt"
 )
@@ -23,32 +26,50 @@ type step struct {
 }
 
 // constrain makes an answer follow the grammar, schema or tool choice asked for.
-func (e *Engine) constrain(j *job, r *engine.ChatRequest) (err error) {
+func (e *Engine) constrain(ctx context.Context, j *job, r *engine.ChatRequest) (err error) {
 	switch f := r.ResponseFormat; {
 	case r.ToolChoice.Function != "" || r.ToolChoice.Mode == "any" && len(r.Tools) > 0:
-		j.steps, err = e.callSteps(r)
+		j.steps, err = e.callSteps(ctx, r)
 	case r.Grammar != "":
-		j.steps = []step{{grammar: r.Grammar}}
+		err = j.followGrammar(ctx, r.Grammar)
 	case f == nil || f.Type == "" || f.Type == "text":
 	case f.Type == "json_object":
-		err = j.follow(json.RawMessage(`{"type":"object"}`))
+		err = j.follow(ctx, json.RawMessage(`{"type":"object"}`))
 	default:
-		err = j.follow(f.JSONSchema.Schema)
+		err = j.follow(ctx, f.JSONSchema.Schema)
 	}
 	return err
 }
 
-func (j *job) follow(schema json.RawMessage) error {
-	g, err := schemaGrammar(string(schema))
-	if err != nil {
-		return &fault.Error{Kind: fault.Invalid, Param: "response_format", Msg: "the JSON schema cannot be used: " + err.Error()}
+// followGrammar makes the answer a sentence of a grammar.
+func (j *job) followGrammar(ctx context.Context, source string) error {
+	if err := grammar.CheckGBNF(ctx, source); err != nil {
+		return err
 	}
-	j.steps = []step{{grammar: g}}
+	j.steps = []step{{grammar: source}}
 	return nil
 }
 
+// follow makes the answer a value that satisfies a JSON schema.
+func (j *job) follow(ctx context.Context, schema json.RawMessage) error {
+	s, err := compileSchema(ctx, schema, "response_format")
+	if err != nil {
+		return err
+	}
+	j.steps, j.schema = []step{{grammar: s.Grammar}}, s
+	return nil
+}
+
+func compileSchema(ctx context.Context, schema json.RawMessage, param string) (*grammar.Schema, error) {
+	s, err := grammar.Compile(ctx, schema)
+	if invalid, ok := errors.AsType[*fault.Error](err); ok {
+		invalid.Param = param
+	}
+	return s, err
+}
+
 // callSteps makes an answer one of the tool calls that the format can express.
-func (e *Engine) callSteps(r *engine.ChatRequest) ([]step, error) {
+func (e *Engine) callSteps(ctx context.Context, r *engine.ChatRequest) ([]step, error) {
 	f, ok := e.format.(prompt.Forcer)
 	var layout []prompt.Step
 	if ok {
@@ -79,11 +100,11 @@ func (e *Engine) callSteps(r *engine.ChatRequest) ([]step, error) {
 		case l.Pattern != "":
 			st.grammar = "root ::= " + space + l.Pattern
 		case l.Schema != nil:
-			st.grammar, err = toolGrammar(l.Schema, space)
+			st.grammar, err = toolGrammar(ctx, l.Schema, space)
 		case l.Schemas != nil:
 			st.by = map[string]string{}
 			for name, schema := range l.Schemas {
-				if st.by[name], err = toolGrammar(schema, space); err != nil {
+				if st.by[name], err = toolGrammar(ctx, schema, space); err != nil {
 					break
 				}
 			}
@@ -97,24 +118,13 @@ func (e *Engine) callSteps(r *engine.ChatRequest) ([]step, error) {
 }
 
 // toolGrammar is the grammar of a schema, after what space allows.
-func toolGrammar(schema json.RawMessage, space string) (string, error) {
+func toolGrammar(ctx context.Context, schema json.RawMessage, space string) (string, error) {
 	if err := engine.CheckSchema(schema); err != nil {
 		return "", &fault.Error{Kind: fault.Invalid, Param: "tools", Msg: "invalid JSON schema of a tool: " + err.Error()}
 	}
-	g, err := schemaGrammar(string(schema))
+	s, err := compileSchema(ctx, schema, "tools")
 	if err != nil {
-		return "", &fault.Error{Kind: fault.Invalid, Param: "tools", Msg: "a tool's JSON schema cannot be used: " + err.Error()}
+		return "", err
 	}
-	if space == "" {
-		return g, nil
-	}
-	// llama.cpp names the rule of the whole schema root.
-	const whole = "root ::="
-	lines := strings.Split(g, "\n")
-	for i, line := range lines {
-		if rest, ok := strings.CutPrefix(line, whole); ok {
-			lines[i] = "bise-schema ::=" + rest
-		}
-	}
-	return "root ::= " + space + "bise-schema\n" + strings.Join(lines, "\n"), nil
+	return strings.Replace(s.Grammar, "root ::= ", "root ::= "+space, 1), nil
 }

@@ -97,7 +97,7 @@ func (e *Engine) Chat(ctx context.Context, r engine.ChatRequest) iter.Seq2[engin
 // Complete continues a text, or writes the text between prefix and suffix.
 func (e *Engine) Complete(ctx context.Context, r engine.CompletionRequest) iter.Seq2[engine.Event, error] {
 	return func(yield func(engine.Event, error) bool) {
-		e.run(ctx, func() (*job, error) { return e.completionJob(&r) }, yield)
+		e.run(ctx, func() (*job, error) { return e.completionJob(ctx, &r) }, yield)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/engine/grammar"
 	"github.com/bise-sh/bise/mistral/prompt"
 )
 
@@ -25,8 +26,9 @@ type job struct {
 	stops    []string
 	ends     []token // control tokens that end an answer besides the EOG tokens of the model
 	reader   func() prompt.Reader
-	steps    []step // constraints on the answer, in order
-	oneCall  bool   // an answer has at most one tool call
+	steps    []step          // constraints on the answer, in order
+	schema   *grammar.Schema // the whole answer is checked against it, nil for none
+	oneCall  bool            // an answer has at most one tool call
 	leftOut  *engine.LeftOut
 
 	out       *stream
@@ -116,6 +118,7 @@ type answer struct {
 	count   int             // tokens generated
 	calls   int             // tool calls made
 	written strings.Builder // text of the current step
+	whole   strings.Builder // text of the answer, where a schema is checked
 	ended   bool
 
 	logprobs []engine.Logprob // of tokens whose text is not emitted yet

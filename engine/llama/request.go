@@ -56,7 +56,7 @@ func (e *Engine) chatJob(ctx context.Context, r *engine.ChatRequest) (*job, erro
 			j.ends = append(j.ends, id)
 		}
 	}
-	if err := e.constrain(j, r); err != nil {
+	if err := e.constrain(ctx, j, r); err != nil {
 		return nil, err
 	}
 	hashTokens(j.prompt, parts)
@@ -156,7 +156,7 @@ func (e *Engine) shorten(ctx context.Context, r *engine.ChatRequest, whole []tok
 }
 
 // completionJob makes a job of a completion or an infill request.
-func (e *Engine) completionJob(r *engine.CompletionRequest) (*job, error) {
+func (e *Engine) completionJob(ctx context.Context, r *engine.CompletionRequest) (*job, error) {
 	if err := r.Check(); err != nil {
 		return nil, err
 	}
@@ -169,7 +169,9 @@ func (e *Engine) completionJob(r *engine.CompletionRequest) (*job, error) {
 		return nil, err
 	}
 	if r.Grammar != "" {
-		j.steps = []step{{grammar: r.Grammar}}
+		if err := j.followGrammar(ctx, r.Grammar); err != nil {
+			return nil, err
+		}
 	}
 	return j, nil
 }

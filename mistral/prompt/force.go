@@ -2,6 +2,8 @@ package prompt
 
 import (
 	"encoding/json"
+	"fmt"
+	"strings"
 
 	"github.com/bise-sh/bise/engine"
 )
@@ -76,15 +78,14 @@ func schemaOf(t engine.Tool) json.RawMessage {
 	return t.Function.Parameters
 }
 
-// callSchema is the JSON schema of one call of one of the tools, as an object
-// with the name and; id adds an
-// identifier as v3 and later write it.
+// callSchema is the JSON schema of one call of one of the tools, as an object with the
+// name and the arguments; id adds an identifier as v3 and later write it.
 func callSchema(tools []engine.Tool, id bool) json.RawMessage {
 	type object = map[string]any
 	var any []object
-	for _, t := range tools {
+	for i, t := range tools {
 		keys := []string{"name", "arguments"}
-		properties := object{"name": object{"const": t.Function.Name}, "arguments": schemaOf(t)}
+		properties := object{"name": object{"const": t.Function.Name}, "arguments": withID(schemaOf(t), i)}
 		if id {
 			properties["id"] = object{"type": "string", "pattern": "^[a-zA-Z0-9]{9}$"}
 			keys = append(keys, "id")
@@ -92,6 +93,16 @@ func callSchema(tools []engine.Tool, id bool) json.RawMessage {
 		any = append(any, object{"type": "object", "properties": ordered{keys, properties}, "required": keys, "additionalProperties": false})
 	}
 	return encoded(object{"anyOf": any})
+}
+
+// withID gives the schema of tool i an $id, so that its references stay in it.
+func withID(schema json.RawMessage, i int) json.RawMessage {
+	var object map[string]json.RawMessage
+	if json.Unmarshal(schema, &object) != nil || len(object) == 0 || object["$id"] != nil {
+		return schema
+	}
+	_, rest, _ := strings.Cut(string(schema), "{")
+	return json.RawMessage(fmt.Sprintf(`{"$id":"urn:tool:%d",%s`, i, rest))
 }
 
 // listSchema is the schema of the list of calls that v2 to v7 write.
