@@ -29,7 +29,7 @@ func TestReviewBreaksOff(t *testing.T) {
 		return enginetest.Reply{enginetest.Fail{Err: &fault.Error{Kind: fault.Crashed, Msg: "the model crashed", Advice: "Try again."}}}
 	}
 	got := runBise(t, &enginetest.Script{Answer: answer}, diff.String(), "review", "--jobs", "1")
-	if want := (ran{fault.ExitModel, "first.go:8: minor: seven is odd\n", "bise: the model crashed.\nTry again.\n"}); got != want {
+	if want := (ran{fault.ExitModel, "first.go:8: minor: seven is odd\n", "Not reviewed: second.go (the review ended before it).\nbise: the model crashed.\nTry again.\n"}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	got = runBise(t, &enginetest.Script{Answer: answer}, diff.String(), "review", "--jobs", "1", "--json")

@@ -70,3 +70,25 @@ func TestUnfence(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+// A reason that only the server knows is shown, whatever it contains.
+func TestCutOff(t *testing.T) {
+	for _, tt := range []struct {
+		reason engine.FinishReason
+		tokens int
+		want   string
+	}{
+		{engine.FinishStop, 9, ""},
+		{engine.FinishToolCalls, 9, ""},
+		{"", 9, ""},
+		{engine.FinishLength, 9, "cut off after 9 tokens"},
+		{engine.FinishLength, 0, "cut off: the token limit is reached"},
+		{engine.FinishModelLength, 0, "cut off: the context is full"},
+		{"content_filter", 9, `cut off by the server: "content_filter"`},
+		{"a\x1b[2J", 9, `cut off by the server: "a\x1b[2J"`},
+	} {
+		if got := CutOff(tt.reason, tt.tokens); got != tt.want {
+			t.Errorf("CutOff(%q, %d) = %q, want %q", tt.reason, tt.tokens, got, tt.want)
+		}
+	}
+}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/bise-sh/bise/engine"
-	"github.com/bise-sh/bise/render/term"
 	"github.com/bise-sh/bise/units"
 )
 
@@ -26,7 +25,7 @@ func CutOff(reason engine.FinishReason, tokens int) string {
 	case reason == engine.FinishLength:
 		return "cut off: the token limit is reached"
 	case reason != "" && reason != engine.FinishStop && reason != engine.FinishToolCalls: // a server's own
-		return "cut off by the server: " + term.Clean(string(reason))
+		return fmt.Sprintf("cut off by the server: %.40q", reason)
 	}
 	return ""
 }

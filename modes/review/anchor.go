@@ -17,7 +17,7 @@ import (
 // when the excerpts that the model saw have no such line.
 func anchor(c claim, ps []excerpt) (Finding, *excerpt, bool) {
 	f := Finding{
-		File: string(c.File), Title: c.Title.sentence(), Why: string(c.Why),
+		File: diff.ParseName(strings.TrimSpace(string(c.File))), Title: c.Title.sentence(), Why: string(c.Why),
 		Severity: Severity(strings.ToLower(string(c.Severity))), Category: strings.ToLower(string(c.Category)), Confidence: c.Confidence.fraction(),
 	}
 	if !slices.Contains(Severities, f.Severity) {

@@ -72,7 +72,7 @@ func TestAnchor(t *testing.T) {
 		{"negative", "a.go", -5, -7, "count++", "a.go", 42, 42},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			c := claim{File: text(tt.file), Line: number(tt.line), EndLine: number(tt.end), Code: quote(tt.code), Title: "x"}
+			c := claim{File: quote(tt.file), Line: number(tt.line), EndLine: number(tt.end), Code: quote(tt.code), Title: "x"}
 			f, p, ok := anchor(c, ps)
 			if ok != (tt.want != "") {
 				t.Fatalf("ok is %v: %+v", ok, f)

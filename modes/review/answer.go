@@ -14,7 +14,7 @@ import (
 
 // A claim is a finding in the model's answer, not yet verified.
 type claim struct {
-	File        text    `json:"file"`
+	File        quote   `json:"file"` // as the model sees it
 	Line        number  `json:"line"`
 	EndLine     number  `json:"end_line"`
 	Code        quote   `json:"code"`

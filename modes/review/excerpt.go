@@ -121,22 +121,13 @@ func heading(f *diff.File) string {
 	case diff.Added:
 		what = " (new file)"
 	case diff.Renamed:
-		what = " (was " + plain(f.Old) + ")"
+		what = " (was " + diff.Name(f.Old) + ")"
 	case diff.Copied:
-		what = " (copy of " + plain(f.Old) + ")"
+		what = " (copy of " + diff.Name(f.Old) + ")"
 	case diff.Whole:
 		what = " (whole file)"
 	}
-	return fmt.Sprintf("=== %s%s\n", oneLine(f.Path()), what)
-}
-
-// oneLine quotes a name that contains control characters.
-func oneLine(s string) string {
-	s = plain(s)
-	if strings.ContainsFunc(s, func(r rune) bool { return r < ' ' }) {
-		return strconv.Quote(s)
-	}
-	return s
+	return fmt.Sprintf("=== %s%s\n", diff.Name(f.Path()), what)
 }
 
 // split divides an excerpt near its middle: after a blank line that is followed by an

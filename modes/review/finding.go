@@ -26,12 +26,13 @@ type Finding struct {
 	Fingerprint string `json:"fingerprint"`
 }
 
-// Place returns the finding's file and lines: main.go:3-5.
+// Place returns the finding's file and lines: main.go:3-5. The name is quoted as git does
+// if it is not printable text.
 func (f *Finding) Place() string {
 	if f.EndLine > f.Line {
-		return fmt.Sprintf("%s:%d-%d", f.File, f.Line, f.EndLine)
+		return fmt.Sprintf("%s:%d-%d", diff.Name(f.File), f.Line, f.EndLine)
 	}
-	return fmt.Sprintf("%s:%d", f.File, f.Line)
+	return fmt.Sprintf("%s:%d", diff.Name(f.File), f.Line)
 }
 
 // A Suggestion replaces whole lines of the finding's file.

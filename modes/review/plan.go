@@ -49,11 +49,11 @@ func (p *part) text() string {
 	return b.String()
 }
 
-// files returns the paths of the files in the part.
+// files returns the names of the files in the part, as the model sees them.
 func (p *part) files() []string {
 	var names []string
 	for i := range p.excerpts {
-		if name := p.excerpts[i].file.Path(); !slices.Contains(names, name) {
+		if name := diff.Name(p.excerpts[i].file.Path()); !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}

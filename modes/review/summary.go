@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bise-sh/bise/modes/review/diff"
 	"github.com/bise-sh/bise/units"
 )
 
@@ -40,9 +41,9 @@ func (r *Result) Unreviewed() string {
 	for _, c := range r.Files {
 		switch c.Status {
 		case Partial:
-			files = append(files, fmt.Sprintf("part of %s (%s)", c.File, c.Reason))
+			files = append(files, fmt.Sprintf("part of %s (%s)", diff.Name(c.File), c.Reason))
 		case Failed:
-			files = append(files, fmt.Sprintf("%s (%s)", c.File, c.Reason))
+			files = append(files, fmt.Sprintf("%s (%s)", diff.Name(c.File), c.Reason))
 		}
 	}
 	const most = 3
@@ -93,7 +94,7 @@ func (r *Result) Covered() string {
 		}
 	}
 	for _, reason := range reasons {
-		what := skipped[reason][0]
+		what := diff.Name(skipped[reason][0])
 		if n := len(skipped[reason]); n > 1 {
 			what = fmt.Sprint(n)
 		}

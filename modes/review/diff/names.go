@@ -2,6 +2,8 @@ package diff
 
 import (
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // name parses a path in git's format, which is quoted like a C string if the path has
@@ -12,6 +14,18 @@ func name(s string) string {
 	}
 	return s
 }
+
+// Name returns a path as text: quoted as git does if it has control characters, is not
+// UTF-8 or begins with a quote, and else as it is. Different paths have different names.
+func Name(path string) string {
+	if utf8.ValidString(path) && !strings.HasPrefix(path, `"`) && !strings.ContainsFunc(path, unicode.IsControl) {
+		return path
+	}
+	return quoteBytes(path, true)
+}
+
+// ParseName returns the path of a name, which may be quoted.
+func ParseName(s string) string { return name(s) }
 
 // unquote parses a quoted string at the start of s.
 func unquote(s string) (text, rest string, ok bool) {
@@ -55,7 +69,10 @@ const (
 )
 
 // quote formats a path as git does with core.quotePath off: it keeps UTF-8 bytes.
-func quote(path string) string {
+func quote(path string) string { return quoteBytes(path, false) }
+
+// quoteBytes formats a path as git does. ascii also quotes bytes that are not ASCII.
+func quoteBytes(path string, ascii bool) string {
 	var b strings.Builder
 	quoted := false
 	for i := range len(path) {
@@ -64,7 +81,7 @@ func quote(path string) string {
 		case at >= 0:
 			b.WriteString(`\` + escapes[at:at+1])
 			quoted = true
-		case c < ' ' || c == 0x7f:
+		case c < ' ' || c == 0x7f || ascii && c >= utf8.RuneSelf:
 			b.WriteString(`\` + string([]byte{'0' + c>>6, '0' + c>>3&7, '0' + c&7}))
 			quoted = true
 		default:

@@ -11,6 +11,7 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/modes/review"
+	"github.com/bise-sh/bise/modes/review/diff"
 )
 
 // A Writer writes one review.
@@ -74,32 +75,49 @@ func New(format string, w io.Writer, t Tool) (Writer, error) {
 			if format == "patch" {
 				return f.make(w, t), nil
 			}
-			return &textual{f.make(w, t)}, nil
+			return &textual{f.make(w, t), format != "sarif"}, nil
 		}
 	}
 	return nil, fmt.Errorf("unknown report format %q: want %s", format, strings.Join(Formats(), ", "))
 }
 
-// textual is a Writer of a format whose texts must be UTF-8. It leaves out suggestions
-// in other encodings: a program that applied them would write other bytes.
-type textual struct{ Writer }
+// textual is a Writer of a format whose texts must be UTF-8. It quotes names in other
+// encodings as git does, and leaves out suggestions in them: a program that applied them
+// would write other bytes.
+type textual struct {
+	Writer
+	quotes bool // names; URIs do not need it
+}
 
-func (t *textual) Found(f review.Finding) error { return t.Writer.Found(asText(f)) }
+func (t *textual) Found(f review.Finding) error { return t.Writer.Found(t.asText(f)) }
 
 func (t *textual) Done(r review.Result) error {
 	findings := make([]review.Finding, len(r.Findings))
 	for i, f := range r.Findings {
-		findings[i] = asText(f)
+		findings[i] = t.asText(f)
 	}
 	r.Findings = findings
+	r.Files = slices.Clone(r.Files)
+	for i := range r.Files {
+		r.Files[i].File = t.fileName(r.Files[i].File)
+	}
 	return t.Writer.Done(r)
 }
 
-func asText(f review.Finding) review.Finding {
+func (t *textual) asText(f review.Finding) review.Finding {
+	f.File = t.fileName(f.File)
 	if s := f.Suggestion; s != nil && !(utf8.ValidString(f.Code) && utf8.ValidString(s.Old) && utf8.ValidString(s.New)) {
 		f.Suggestion = nil
 	}
 	return f
+}
+
+// fileName returns a path, quoted if it is not UTF-8.
+func (t *textual) fileName(path string) string {
+	if !t.quotes || utf8.ValidString(path) {
+		return path
+	}
+	return diff.Name(path)
 }
 
 // atEnd is a Writer that writes the whole report in Done.

@@ -77,6 +77,23 @@ func TestSuggestionsThatAreNotUTF8(t *testing.T) {
 	}
 }
 
+// TestNamesThatAreNotUTF8 checks that two such files stay two files.
+func TestNamesThatAreNotUTF8(t *testing.T) {
+	r := review.Result{Files: []review.Coverage{}}
+	for _, name := range []string{"caf\xe9.py", "caf\xe8.py"} {
+		r.Findings = append(r.Findings, review.Finding{File: name, Line: 1, EndLine: 1, Severity: review.Major, Category: "bug", Title: "t", Code: "x"})
+	}
+	for _, format := range Formats() {
+		got := write(t, format, r)
+		if strings.Contains(got, "\ufffd") || strings.Contains(got, `\ufffd`) {
+			t.Errorf("%s has a replacement character: %s", format, got)
+		}
+		if format == "sarif" && !strings.Contains(got, `"caf%E9.py"`) {
+			t.Errorf("no URI: %s", got)
+		}
+	}
+}
+
 func TestReports(t *testing.T) {
 	for _, format := range Formats() {
 		t.Run(format, func(t *testing.T) {
