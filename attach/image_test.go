@@ -305,14 +305,14 @@ func TestRefused(t *testing.T) {
 		msg, advises string
 	}{
 		{"empty", "a.png", nil, "cannot read a.png: it is empty", ""},
-		{"bomb", "a.png", huge, "65536×65536 pixels: the limit is 64 million", "smaller"},
+		{"bomb", "a.png", huge, "65536×65536 pixels: the limit is 64 million", "Resize the image"},
 		{"cut off PNG", "a.png", whole[:len(whole)/2], "the PNG image is damaged or truncated", "again"},
 		{"cut off JPEG", "a.jpg", photo[:len(photo)/2], "the JPEG image is damaged or truncated", "again"},
 		{"cut off GIF", "a.gif", gifOf(t, 1)[:24], "the GIF image is damaged or truncated", "again"},
 		{"cut off WebP", "a.webp", fixture(t, "still.webp")[:30], "the WebP image is damaged or truncated", "again"},
 		{"cut off in the head", "a.png", whole[:12], "the PNG image is damaged", "again"},
 		{"moving WebP of nothing", "a.webp", []byte("RIFF\x20\x00\x00\x00WEBPANMF\x00\x00\x00\x00ANMF\x00\x00\x00\x00"), "the WebP image is damaged", "again"},
-		{"large", "a.png", append(bytes.Clone(whole), make([]byte, MaxImage)...), "it is larger than 20 MB", "smaller"},
+		{"large", "a.png", append(bytes.Clone(whole), make([]byte, MaxImage)...), "it is larger than 20 MB", "Resize the image"},
 		{"HEIC", "IMG 1.HEIC", []byte("\x00\x00\x00\x1cftypheic\x00\x00\x00\x00"), "cannot read IMG 1.HEIC: it is an image in HEIC format, which bise does not read", "'IMG 1.png'"},
 		{"HEIC that says it is PNG", "a.png", []byte("\x00\x00\x00\x1cftypheic"), "HEIC format", " a.png converted-a.png"},
 		{"AVIF", "a.avif", []byte("\x00\x00\x00\x1cftypavif"), "AVIF format", "a.png"},
