@@ -697,9 +697,10 @@ func TestSendingAtOnce(t *testing.T) {
 	o := scripted(s)
 	o.Model = ""
 	gate := make(chan struct{})
+	path := filepath.Join(t.TempDir(), "history.db") // made first, so that it is removed after the history is closed
 	o.History = func() (*history.Store, error) {
 		<-gate
-		return history.Open(filepath.Join(t.TempDir(), "history.db"))
+		return history.Open(path)
 	}
 	d := drive(t, o, 80, 24)
 	d.asks("hi")
