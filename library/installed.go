@@ -78,8 +78,11 @@ func (l *Library) Installed(ctx context.Context, names ...string) ([]Installed, 
 // InstalledWithNeeds also sets Needs. It reads the header of every file.
 func (l *Library) InstalledWithNeeds(ctx context.Context) ([]Installed, error) {
 	return l.installed(ctx, nil, func(m models.Model) Installed {
-		i := Describe(m)
-		if file, err := gguf.Read(m.Path); err == nil && i.Problem == nil {
+		i, file := describe(m)
+		if file == nil && i.Problem == nil {
+			file, _ = gguf.Read(m.Path)
+		}
+		if file != nil {
 			i.Needs = new(needs(m, file))
 		}
 		return i
@@ -126,25 +129,32 @@ func (l *Library) installed(ctx context.Context, names []string, describe func(m
 
 // Describe returns what a model's manifest says, and reads its file for the rest.
 func Describe(m models.Model) Installed {
-	i := Installed{Model: m}
+	i, _ := describe(m)
+	return i
+}
+
+// describe also returns the file's header; nil if it was not needed or cannot be read.
+func describe(m models.Model) (i Installed, file *gguf.File) {
+	i = Installed{Model: m}
 	if man := m.Manifest; man != nil {
 		i.Title, i.Type, i.Can, i.Licence = man.Title, man.Type, man.Can, man.Licence
 	}
 	if m.Problem == nil && (i.Type == "" || len(i.Can) == 0 || i.Licence.ID == "") {
-		i.read()
+		file = i.read()
 	}
 	if i.Licence.ID != "" || i.Licence.Name != "" {
 		i.Terms = Terms(i.Licence)
 	}
-	return i
+	return i, file
 }
 
-// read adds the facts that only the file has.
-func (i *Installed) read() {
+// read adds the facts that only the file has. It returns the file's header, nil if it
+// cannot be read.
+func (i *Installed) read() *gguf.File {
 	file, err := gguf.Read(i.Path)
 	if err != nil {
 		i.Problem = err
-		return
+		return nil
 	}
 	sum := file.Summary()
 	i.Title, i.Type = cmp.Or(i.Title, sum.Name), cmp.Or(i.Type, sum.FileType)
@@ -152,6 +162,7 @@ func (i *Installed) read() {
 	if i.Licence.ID == "" {
 		i.Licence = licenceIn(file)
 	}
+	return file
 }
 
 func licenceIn(file *gguf.File) (a models.Agreement) {
