@@ -31,7 +31,12 @@ func CheckSchema(schema json.RawMessage) error {
 		return err
 	}
 	fillEnums(v)
-	err := metaSchema().Validate(v)
+	return SchemaProblem(metaSchema().Validate(v))
+}
+
+// SchemaProblem returns the first violation that a validation found, with the place of the
+// value. Other errors are returned as they are.
+func SchemaProblem(err error) error {
 	if invalid, ok := errors.AsType[*jsonschema.ValidationError](err); ok {
 		for len(invalid.Causes) > 0 {
 			invalid = invalid.Causes[0]

@@ -18,16 +18,14 @@ package grammar
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
-	"golang.org/x/text/language"
-	"golang.org/x/text/message"
 
+	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/fault"
 )
 
@@ -85,15 +83,7 @@ func (s *Schema) Check(answer string) error {
 	if s.whole == nil {
 		return nil
 	}
-	err = s.whole.Validate(v)
-	if invalid, ok := errors.AsType[*jsonschema.ValidationError](err); ok {
-		for len(invalid.Causes) > 0 {
-			invalid = invalid.Causes[0]
-		}
-		reason := invalid.ErrorKind.LocalizedString(message.NewPrinter(language.English))
-		return fmt.Errorf("/%s: %s", strings.Join(invalid.InstanceLocation, "/"), reason)
-	}
-	return err
+	return engine.SchemaProblem(s.whole.Validate(v))
 }
 
 // A checker compiles parts of a document for the library that checks values.
