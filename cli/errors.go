@@ -3,7 +3,6 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"syscall"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -11,9 +10,6 @@ import (
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/fault/suggest"
 )
-
-// isBrokenPipe reports whether the reader of the output has closed the pipe.
-func isBrokenPipe(err error) bool { return errors.Is(err, syscall.EPIPE) }
 
 // noSuchCommand is the error of arguments that do not name a command.
 func noSuchCommand(cmd *cobra.Command, args []string) error {

@@ -242,7 +242,7 @@ func gpus() []fit.Device {
 // exitCode is the exit code of the program. A reader that closes the pipe has read
 // enough: that is not a failure.
 func exitCode(err error) int {
-	if isBrokenPipe(err) {
+	if console.IsBrokenPipe(err) {
 		return fault.ExitOK
 	}
 	return fault.ExitCode(err)

@@ -103,13 +103,16 @@ func (c *Console) Warnf(format string, args ...any) {
 	fmt.Fprintln(c.Stderr, c.Clean(fmt.Sprintf(format, args...)))
 }
 
+// IsBrokenPipe reports whether the reader of the output has closed the pipe.
+func IsBrokenPipe(err error) bool { return errors.Is(err, syscall.EPIPE) }
+
 // Report reports an error: a sentence on what went wrong, and one on what to do.
 func (c *Console) Report(err error) {
 	switch fault.KindOf(err) {
 	case fault.Negative, fault.Unfinished, fault.Interrupted:
 		return
 	}
-	if err == nil || errors.Is(err, syscall.EPIPE) {
+	if err == nil || IsBrokenPipe(err) {
 		return
 	}
 	slog.Error("failed", "kind", fault.KindOf(err), "exit", fault.ExitCode(err))
