@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -101,5 +102,15 @@ func TestFree(t *testing.T) {
 	}
 	if _, ok := Free(filepath.Join(t.TempDir(), "no")); ok {
 		t.Error("a folder that is not there has room")
+	}
+}
+
+func TestReadFileHoldsAFileWithoutASize(t *testing.T) {
+	const path = "/proc/self/status" // a regular file of size 0 with about a kilobyte in it
+	if info, err := os.Stat(path); err != nil || info.Size() != 0 {
+		t.Skip("no file here hides its size")
+	}
+	if data, err := ReadFile(path, 10); err == nil || !strings.Contains(err.Error(), "larger than 10 bytes") {
+		t.Errorf("got %d bytes, %v, want an error", len(data), err)
 	}
 }

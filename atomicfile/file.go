@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -129,18 +130,27 @@ func (f *File) closeRoot() {
 	}
 }
 
-// ReadFile reads a regular file of at most limit bytes.
+// ReadFile reads a regular file of at most limit bytes. A file that grows meanwhile, or
+// that does not tell its size, is held to the limit too.
 func ReadFile(path string, limit int64) ([]byte, error) {
 	info, err := os.Stat(path) // opening a pipe would block
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case !info.Mode().IsRegular():
-		err = errors.New("not a regular file")
-	case info.Size() > limit:
-		err = fmt.Errorf("larger than %d bytes", limit)
-	default:
-		return os.ReadFile(path)
 	}
-	return nil, &fs.PathError{Op: "read", Path: path, Err: err}
+	if !info.Mode().IsRegular() {
+		return nil, &fs.PathError{Op: "read", Path: path, Err: errors.New("not a regular file")}
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err == nil && int64(len(data)) > limit {
+		err = &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("larger than %d bytes", limit)}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return data, nil
 }
