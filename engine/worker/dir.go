@@ -54,8 +54,7 @@ func socketDirs() []string {
 	return append(append(dirs, fallback), random...)
 }
 
-// folderName is the name of the user's folder in the one for everybody's temporary
-// files.
+// folderName is the name of the user's folder among the temporary files of all users.
 func folderName() string { return "bise-" + userID() }
 
 // prepare creates a folder of sockets if it is missing, and checks it.
