@@ -42,7 +42,7 @@ func addCompletions(root *cobra.Command, lib *library.Library, h *past.Opener) {
 		"list": installed, "show": installed, "verify": installed, "bench": installed,
 		"perplexity": installed, "imatrix": installed, "logits": installed,
 		"rm":   offerModels(lib, func(m models.Model) bool { return m.CheckRemovable() == nil }),
-		"stop": offerLoaded, "man": offerCommands(root),
+		"stop": offerLoaded, "man": offerCommands(root), "help": offerCommands(root),
 		"history show": conversations, "history export": conversations, "history rm": conversations,
 	}
 	paths := []string{"fit", "show", "verify", "bench", "perplexity", "imatrix", "logits"} // are words of these too

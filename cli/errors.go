@@ -11,25 +11,6 @@ import (
 	"github.com/bise-sh/bise/fault/suggest"
 )
 
-// noSuchCommand is the error of arguments that do not name a command.
-func noSuchCommand(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	e := fault.Errorf(fault.Usage, "unknown command %q", args[0])
-	e.Advice = fmt.Sprintf("See them all with %s --help.", cmd.CommandPath())
-	var names []string
-	for _, c := range cmd.Commands() {
-		if !c.Hidden {
-			names = append(names, c.Name())
-		}
-	}
-	if word := suggest.Word(args[0], names); word != "" {
-		e.Advice = fmt.Sprintf("Did you mean %s %s? %s", cmd.CommandPath(), word, e.Advice)
-	}
-	return e
-}
-
 // flagError explains a wrong flag, and suggests the one that was probably meant.
 func flagError(cmd *cobra.Command, err error) error {
 	e := &fault.Error{Kind: fault.Usage, Msg: err.Error(), Advice: "See " + cmd.CommandPath() + " --help."}

@@ -11,6 +11,20 @@ import (
 	"github.com/spf13/pflag"
 )
 
+// helpCommand is the command bise help.
+func helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "help [COMMAND]…", Short: "Print the help of a command", Hidden: true, Annotations: flags.Mark(flags.Bare),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			of, err := commandAt(cmd.Root(), args)
+			if err != nil {
+				return err
+			}
+			return of.Help()
+		},
+	}
+}
+
 // help prints the help of a command.
 func help(cmd *cobra.Command, _ []string) {
 	text := cmd.Long
@@ -29,7 +43,7 @@ func usage(cmd *cobra.Command) error {
 func writeUsage(w io.Writer, cmd *cobra.Command) {
 	line := cmd.UseLine()
 	if !cmd.HasParent() {
-		line = "bise                  open the interface\n  bise COMMAND [flags]  do one thing, also in a pipe"
+		line = "bise [FILE]…          open the interface, with files or piped text\n  bise COMMAND [flags]  do one thing, also in a pipe"
 	}
 	fmt.Fprintf(w, "  %s\n", line)
 	if cmd.Example != "" {

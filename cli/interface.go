@@ -3,11 +3,18 @@ package cli
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
 
+	"github.com/spf13/cobra"
+
+	"github.com/bise-sh/bise/attach"
+	"github.com/bise-sh/bise/cli/answer"
 	"github.com/bise-sh/bise/cli/console"
+	"github.com/bise-sh/bise/cli/input"
+	"github.com/bise-sh/bise/cli/past"
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/history"
@@ -17,22 +24,72 @@ import (
 	"github.com/bise-sh/bise/tui"
 )
 
-// canShowInterface reports whether the terminal can show the interface.
-func canShowInterface(con *console.Console) bool {
-	return term.IsTerminal(con.Stdin) && (con.Out.Moves() || con.Accessible && con.Out.Terminal())
+// A start is what bise without a command does: it opens the interface or, where none can
+// be shown, answers what is piped in.
+type start struct {
+	con       *console.Console
+	lib       *library.Library
+	conf      config.Config
+	configErr error
+	places    config.Places
+	history   *past.Opener
+
+	model     string
+	files     []string
+	continues bool // the last conversation
 }
 
-// showInterface runs the interface. Nothing else writes to the terminal meanwhile.
-func showInterface(ctx context.Context, con *console.Console, lib *library.Library, conf config.Config, configErr error, places config.Places, model string) error {
-	defer lib.Close()
-	o := interfaceOptions(lib, conf, configErr, places, model)
+func (s *start) run(cmd *cobra.Command, prepare func(forgive bool) error) error {
+	ctx := cmd.Context()
+	keyboard := openKeyboard(s.con)
+	if keyboard != nil && keyboard != s.con.Stdin {
+		defer keyboard.Close()
+	}
+	if err := prepare(keyboard != nil); err != nil {
+		return err
+	}
+	attached, err := input.Files(ctx, s.con, input.New(s.con), s.files, true)
+	switch {
+	case err != nil:
+		return err
+	case len(attached) == 0 && !s.continues && (keyboard == nil || s.con.Piped()):
+		return cmd.Help()
+	case keyboard == nil:
+		return answer.Attachments(ctx, s.con, s.lib, s.conf, s.history, s.model, attached, s.continues)
+	}
+	return s.show(ctx, keyboard, attached)
+}
+
+// openKeyboard returns where the user types if the interface can be shown, or nil. If
+// stdin is piped in, that is the terminal itself.
+func openKeyboard(con *console.Console) io.ReadCloser {
+	if !con.Out.Terminal() {
+		return nil
+	}
+	if stdin, ok := con.Stdin.(*os.File); ok && term.IsTerminal(stdin) {
+		return stdin
+	}
+	keyboard, err := term.OpenKeyboard()
+	if err != nil {
+		return nil
+	}
+	return keyboard
+}
+
+// show runs the interface. Nothing else writes to the terminal meanwhile. A terminal that
+// cannot redraw gets it line by line.
+func (s *start) show(ctx context.Context, keyboard io.Reader, attached []attach.Attachment) error {
+	con := s.con
+	defer s.lib.Close()
+	o := interfaceOptions(s.lib, s.conf, s.configErr, s.places, s.model)
+	o.Attached, o.Continue, o.ModelNamed = attached, s.continues, s.model != ""
 	o.Width, o.Height = con.Out.Size()
 	con.Silence()
 	var err error
-	if con.Accessible {
-		err = showLinear(ctx, con, o)
+	if con.Accessible || !con.Out.Moves() {
+		err = showLinear(ctx, con, keyboard, o)
 	} else {
-		err = tui.Run(ctx, o, con.Stdin, con.Stdout, os.Environ(), !con.NoColor)
+		err = tui.Run(ctx, o, keyboard, con.Stdout, os.Environ(), !con.NoColor)
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -42,12 +99,12 @@ func showInterface(ctx context.Context, con *console.Console, lib *library.Libra
 
 // showLinear is the interface for screen readers. Ctrl-C is a key there, as in the
 // other one: it stops an answer first.
-func showLinear(ctx context.Context, con *console.Console, o tui.Options) error {
+func showLinear(ctx context.Context, con *console.Console, keyboard io.Reader, o tui.Options) error {
 	signal.Reset(os.Interrupt)
 	keys := make(chan os.Signal, 1)
 	signal.Notify(keys, os.Interrupt)
 	defer signal.Stop(keys)
-	return tui.RunPlain(ctx, o, con.Stdin, con.Stdout, keys)
+	return tui.RunPlain(ctx, o, keyboard, con.Stdout, keys)
 }
 
 // interfaceOptions gives the interface what it works with.

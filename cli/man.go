@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/bise-sh/bise/cli/build"
@@ -20,27 +21,28 @@ func manCommand(con *console.Console) *cobra.Command {
 		Example:     "bise man ask | man -l -\nbise man history search >bise-history-search.1",
 		Annotations: flags.Mark(flags.Bare),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			page := cmd.Root()
-			for i, arg := range args {
-				next := child(page, arg)
-				if next == nil {
-					return noSuchCommand(page, args[i:])
-				}
-				page = next
+			page, err := commandAt(cmd.Root(), args)
+			if err != nil {
+				return err
 			}
 			return writeManual(con.Stdout, page, build.Current().Version)
 		},
 	}
 }
 
-// child is the verb of a command that has a name, or nil.
-func child(cmd *cobra.Command, name string) *cobra.Command {
-	for _, c := range cmd.Commands() {
-		if c.Name() == name && !c.Hidden {
-			return c
+// commandAt returns the command with a path, such as history search.
+func commandAt(root *cobra.Command, path []string) (*cobra.Command, error) {
+	cmd := root
+	for i, name := range path {
+		at := slices.IndexFunc(cmd.Commands(), func(c *cobra.Command) bool {
+			return !c.Hidden && (c.Name() == name || c.HasAlias(name))
+		})
+		if at < 0 {
+			return nil, noSuchCommand(cmd, path[i:])
 		}
+		cmd = cmd.Commands()[at]
 	}
-	return nil
+	return cmd, nil
 }
 
 // writeManual writes what help says as a manual page: man(7), in section 1.
@@ -53,7 +55,7 @@ func writeManual(w io.Writer, cmd *cobra.Command, version string) error {
 	if cmd.HasParent() {
 		fmt.Fprintf(m, ".B %s\n", roff(cmd.UseLine()))
 	} else {
-		m.WriteString(".B bise\n.br\n.B bise COMMAND [flags]\n")
+		m.WriteString(".B bise\n[FILE]...\n.br\n.B bise COMMAND [flags]\n")
 	}
 	if cmd.Long != "" {
 		fmt.Fprintf(m, ".SH DESCRIPTION\n%s\n", strings.ReplaceAll(roff(cmd.Long), "\n\n", "\n.PP\n"))

@@ -102,14 +102,14 @@ func newProgram(con *console.Console, e engines) *program {
 		return nil
 	}
 	p.root = newRoot(con, &logLevel, prepare)
-	p.root.RunE = func(cmd *cobra.Command, _ []string) error {
-		if !canShowInterface(con) {
-			return cmd.Help()
+	version := p.root.Flags().BoolP("version", "v", false, "print the version")
+	continues := p.root.Flags().BoolP("continue", "c", false, "open the last conversation")
+	p.root.RunE = func(cmd *cobra.Command, files []string) error {
+		if *version {
+			return system.PrintVersion(con)
 		}
-		if err := prepare(true); err != nil {
-			return err
-		}
-		return showInterface(cmd.Context(), con, lib, conf, configErr, places, flags.Model(cmd))
+		s := start{con: con, lib: lib, conf: conf, configErr: configErr, places: places, history: h, model: flags.Model(cmd), files: files, continues: *continues}
+		return s.run(cmd, prepare)
 	}
 	for _, g := range []struct {
 		title    string
@@ -140,6 +140,7 @@ func newProgram(con *console.Console, e engines) *program {
 			p.root.AddCommand(c)
 		}
 	}
+	p.root.AddCommand(habits()...)
 	p.root.AddCommand(workerCommand(e.load), weights.Task(con)) // bise's own processes
 	addCompletions(p.root, lib, h)
 	return p
@@ -151,7 +152,7 @@ func newRoot(con *console.Console, logLevel *string, prepare func(forgive bool) 
 	root := &cobra.Command{
 		Use:   "bise",
 		Short: "A terminal assistant that runs Mistral's models on your machine",
-		Args:  noSuchCommand,
+		Args:  filesOrCommand,
 		// Bare commands touch nothing that the user has.
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			if cmd.Annotations[flags.Bare] != "" || !cmd.HasParent() {
@@ -174,7 +175,9 @@ func newRoot(con *console.Console, logLevel *string, prepare func(forgive bool) 
 	root.SetIn(con.Stdin)
 	root.SetOut(con.Stdout)
 	root.SetErr(con.Stderr)
-	root.SetHelpCommand(&cobra.Command{Hidden: true})
+	helper := helpCommand()
+	root.SetHelpCommand(helper)
+	root.AddCommand(helper) // so that it has completions
 	root.SetFlagErrorFunc(flagError)
 	root.SetUsageFunc(usage)
 	root.SetHelpFunc(help)

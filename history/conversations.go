@@ -64,6 +64,16 @@ func (s *Store) List(ctx context.Context, after Conversation, limit int) ([]Conv
 	return list, wrap("list the conversations", err)
 }
 
+// Last returns the conversation that was changed last, of those with a message. found is
+// false if there is none.
+func (s *Store) Last(ctx context.Context) (c Conversation, found bool, err error) {
+	err = forEachRow(ctx, s.read, func(rows *sql.Rows) error {
+		found = true
+		return c.scan(rows)
+	}, "SELECT "+columns+" FROM conversations c WHERE deleted IS NULL AND leaf IS NOT NULL ORDER BY updated DESC, id DESC LIMIT 1")
+	return c, found, wrap("find the last conversation", err)
+}
+
 // SaveDraft saves the text in the composer.
 func (s *Store) SaveDraft(ctx context.Context, id int64, draft string) error {
 	return s.update(ctx, "save the draft", id, "draft = ?, updated = ?", draft, time.Now().UnixMilli())

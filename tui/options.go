@@ -3,6 +3,7 @@ package tui
 import (
 	"context"
 
+	"github.com/bise-sh/bise/attach"
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/history"
@@ -27,6 +28,9 @@ type Options struct {
 
 	// Model is the REF of the first model; "": the default of Open.
 	Model string
+	// ModelNamed reports that the user named Model for this run: it also continues a
+	// conversation with another model.
+	ModelNamed bool
 	// Sampling is the default sampling of answers.
 	Sampling engine.Sampling
 	// Open opens the model with a REF. It may return before the model is loaded.
@@ -45,6 +49,11 @@ type Options struct {
 
 	// Changes returns the changes to review. Nil: none.
 	Changes func(context.Context) ([]change.Change, error)
+
+	// Continue opens the last conversation.
+	Continue bool
+	// Attached is attached to the first message.
+	Attached []attach.Attachment
 
 	// Folder is the folder for @; "": the working directory.
 	Folder string

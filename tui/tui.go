@@ -48,7 +48,8 @@ type Model struct {
 	current       int
 	dialogs       []kit.Dialog // the last is on top
 	selection     kit.Selection
-	firstRunShown bool // showFirstRun has opened the list of models
+	opening       tea.Cmd // what the options ask to open; nil: nothing
+	firstRunShown bool    // showFirstRun has opened the list of models
 }
 
 // New returns the interface, which ends with ctx. It reads and opens nothing before the
@@ -69,6 +70,7 @@ func New(ctx context.Context, o Options) *Model {
 	m.models = models.New(look, m.notify, m.tasks, m.engines, o.Models, o.Downloads, o.Endpoints, o.Folder, o.Getenv("HOME"))
 	m.newMode = func(name string) mode { return m.makeMode(name, o) }
 	m.screens[0] = m.newMode(modes[0])
+	m.opening = m.open(o)
 	m.reportUnknownKeys(unknown)
 	if o.Problem != nil {
 		m.notify.Error(o.Problem)
@@ -121,7 +123,7 @@ func (m *Model) change(s config.Interface) tea.Cmd {
 
 // Init starts everything that takes time.
 func (m *Model) Init() tea.Cmd {
-	return tea.Batch(tea.RequestBackgroundColor, m.screens[m.current].Shown(), m.models.Start())
+	return tea.Batch(tea.RequestBackgroundColor, m.models.Start(), m.Start())
 }
 
 // Close waits for background work, saves what is not saved yet, and closes the engines. The
@@ -169,8 +171,34 @@ func (m *Model) update(msg tea.Msg) tea.Cmd {
 	return nil
 }
 
-// Start is the first command of the current mode.
-func (m *Model) Start() tea.Cmd { return m.screens[m.current].Shown() }
+// Start is the first command of the current mode, and opens what the options ask for.
+func (m *Model) Start() tea.Cmd { return tea.Batch(m.screens[m.current].Shown(), m.opening) }
+
+// opened has what the options ask to open.
+type opened struct {
+	last     *talk.ConversationRead // nil: a new conversation
+	attached talk.QuestionBegun
+}
+
+// open is a command that reads what the options ask to open; nil: nothing.
+func (m *Model) open(o Options) tea.Cmd {
+	msg := opened{attached: talk.QuestionBegun{Attached: o.Attached}}
+	switch {
+	case o.Continue:
+		read := talk.ReadLastConversation(m.tasks, m.history)
+		return func() tea.Msg {
+			last := read().(talk.ConversationRead)
+			if o.ModelNamed {
+				last.Conversation.Model = "" // the conversation continues with the named one
+			}
+			msg.last = &last
+			return msg
+		}
+	case len(o.Attached) > 0:
+		return func() tea.Msg { return msg }
+	}
+	return nil
+}
 
 // Look returns the look of the screens.
 func (m *Model) Look() *kit.Look { return m.look }
@@ -382,6 +410,12 @@ func (m *Model) handle(msg tea.Msg) tea.Cmd {
 		cmds = append(cmds, m.showMode(msg.name))
 	case review.QuestionAsked:
 		return m.sendToConversation("chat", talk.QuestionBegun{Text: msg.Text})
+	case opened:
+		var cmd tea.Cmd
+		if msg.last != nil {
+			cmd = m.handle(*msg.last)
+		}
+		return tea.Batch(cmd, m.screens[m.current].Update(msg.attached))
 	case talk.ConversationChosen:
 		cmds = append(cmds, talk.ReadConversation(m.tasks, m.history, msg))
 	case talk.ConversationRead:

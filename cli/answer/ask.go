@@ -88,6 +88,24 @@ func runAsk(ctx context.Context, con *console.Console, lib *library.Library, con
 	if err != nil {
 		return err
 	}
+	return answerQuestion(ctx, con, lib, conf, h, model, v, q)
+}
+
+// Attachments answers attachments without words, as ask does with piped input. If
+// continues is set, they belong to the last conversation.
+func Attachments(ctx context.Context, con *console.Console, lib *library.Library, conf config.Config, h *past.Opener, model string, attached []attach.Attachment, continues bool) error {
+	v := ask{mode: "chat", continues: continues}
+	none := &cobra.Command{} // no flag of ask is set
+	v.sampling.Add(none)
+	v.load.Add(none)
+	q := chat.Question{Attached: attached}
+	if err := checkQuestion(v, q); err != nil {
+		return err
+	}
+	return answerQuestion(ctx, con, lib, conf, h, model, v, q)
+}
+
+func answerQuestion(ctx context.Context, con *console.Console, lib *library.Library, conf config.Config, h *past.Opener, model string, v ask, q chat.Question) error {
 	sampling, err := v.sampling.Options(conf.Sampling)
 	if err != nil {
 		return err
@@ -140,25 +158,9 @@ func question(ctx context.Context, con *console.Console, v ask, prompt string) (
 	if err := v.from.Apply(con, r); err != nil {
 		return q, err
 	}
-	for _, path := range v.files {
-		list, err := r.File(ctx, path, "")
-		if err != nil {
-			return q, err
-		}
-		q.Attached = append(q.Attached, list...)
-	}
-	if con.Piped() && !slices.Contains(v.images, attach.Stdin) && !slices.Contains(v.files, attach.Stdin) {
-		input.WaitForStdin(con)
-		list, err := r.File(ctx, attach.Stdin, "")
-		con.Erase()
-		if err != nil {
-			return q, err
-		}
-		for _, p := range list {
-			if p.Image != nil || strings.TrimSpace(p.Text) != "" {
-				q.Attached = append(q.Attached, p)
-			}
-		}
+	var err error
+	if q.Attached, err = input.Files(ctx, con, r, v.files, !slices.Contains(v.images, attach.Stdin)); err != nil {
+		return q, err
 	}
 	for _, name := range v.images {
 		list, err := r.Images(ctx, name)
@@ -169,13 +171,18 @@ func question(ctx context.Context, con *console.Console, v ask, prompt string) (
 			q.Attached = append(q.Attached, attach.Attachment{Name: list[i].Name, Image: &list[i]})
 		}
 	}
-	if strings.TrimSpace(prompt) == "" && len(q.Images()) == len(q.Attached) {
-		if len(q.Attached) > 0 {
-			return q, noQuestion(v, q.Attached[0].Name)
-		}
-		return q, &fault.Error{Kind: fault.Usage, Msg: "no question given", Advice: `Ask something: bise ask "how does a slice grow in Go?", or pipe a text in.`}
+	return q, checkQuestion(v, q)
+}
+
+// checkQuestion refuses a question without words and without a text.
+func checkQuestion(v ask, q chat.Question) error {
+	if strings.TrimSpace(q.Prompt) != "" || len(q.Images()) < len(q.Attached) {
+		return nil
 	}
-	return q, nil
+	if len(q.Attached) > 0 {
+		return noQuestion(v, q.Attached[0].Name)
+	}
+	return &fault.Error{Kind: fault.Usage, Msg: "no question given", Advice: `Ask something: bise ask "how does a slice grow in Go?", or pipe a text in.`}
 }
 
 // schema reads the form that the answer is to have.

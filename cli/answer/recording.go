@@ -3,7 +3,6 @@ package answer
 import (
 	"context"
 	"errors"
-	"slices"
 	"strings"
 
 	"github.com/bise-sh/bise/cli/console"
@@ -51,19 +50,18 @@ func remember(ctx context.Context, con *console.Console, conf config.Config, h *
 // message that a question can follow: one that was not answered is asked again in
 // other words.
 func lastConversation(ctx context.Context, s *history.Store) (history.Conversation, []history.Message, error) {
-	list, err := s.List(ctx, history.Conversation{}, 100)
+	last, found, err := s.Last(ctx)
 	if err != nil {
-		return history.Conversation{}, nil, err
+		return last, nil, err
 	}
-	i := slices.IndexFunc(list, func(c history.Conversation) bool { return c.Leaf != 0 }) // others are drafts
-	if i < 0 {
-		return history.Conversation{}, nil, &fault.Error{Kind: fault.Usage, Msg: "no conversation to continue", Advice: "Start one: bise ask without -c."}
+	if !found {
+		return last, nil, &fault.Error{Kind: fault.Usage, Msg: "no conversation to continue", Advice: "Start one: bise ask without -c."}
 	}
-	path, err := s.Path(ctx, list[i].ID)
+	path, err := s.Path(ctx, last.ID)
 	for n := len(path); n > 0 && (path[n-1].Role == engine.User || len(history.Messages(path[n-1:])) == 0); n-- {
 		path = path[:n-1]
 	}
-	return list[i], path, err
+	return last, path, err
 }
 
 // questionAsked is a question for the history.

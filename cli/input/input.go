@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/bise-sh/bise/attach"
@@ -44,6 +45,31 @@ func PipedText(ctx context.Context, con *console.Console, r *attach.Reader) (tex
 	defer con.Erase()
 	text, err = r.Text(ctx, attach.Stdin)
 	return text, true, err
+}
+
+// Files reads files and, if piped is set, the piped input: texts, images and documents.
+// Blank input is not an attachment.
+func Files(ctx context.Context, con *console.Console, r *attach.Reader, paths []string, piped bool) ([]attach.Attachment, error) {
+	var attached []attach.Attachment
+	for _, path := range paths {
+		list, err := r.File(ctx, path, "")
+		if err != nil {
+			return nil, err
+		}
+		attached = append(attached, list...)
+	}
+	if !piped || !con.Piped() || slices.Contains(paths, attach.Stdin) {
+		return attached, nil
+	}
+	WaitForStdin(con)
+	defer con.Erase()
+	list, err := r.File(ctx, attach.Stdin, "")
+	for _, a := range list {
+		if a.Image != nil || strings.TrimSpace(a.Text) != "" {
+			attached = append(attached, a)
+		}
+	}
+	return attached, err
 }
 
 // An ImageSource says how the images of a command line are read.

@@ -19,8 +19,9 @@ import (
 // List is the command bise list.
 func List(con *console.Console, lib *library.Library) *cobra.Command {
 	return &cobra.Command{
-		Use:   "list [NAME]…",
-		Short: "List the installed models",
+		Use:     "list [NAME]…",
+		Aliases: []string{"ls", "models"}, // as other programs call it
+		Short:   "List the installed models",
 		Long: `List the installed models, and those in the caches of Ollama, LM Studio and Hugging
 Face. bise uses models of other programs in place and never changes them.`,
 		Example:     "bise list\nbise list codestral --json",

@@ -48,3 +48,12 @@ func IsTerminal(r io.Reader) bool {
 	f, ok := r.(*os.File)
 	return ok && xterm.IsTerminal(int(f.Fd()))
 }
+
+// OpenKeyboard opens what the user types at the terminal of this process, also if stdin
+// is something else.
+func OpenKeyboard() (*os.File, error) {
+	if runtime.GOOS == "windows" {
+		return os.OpenFile("CONIN$", os.O_RDWR, 0)
+	}
+	return os.OpenFile("/dev/tty", os.O_RDWR, 0)
+}

@@ -2,10 +2,15 @@ package talk
 
 import (
 	tea "charm.land/bubbletea/v2"
+
+	"github.com/bise-sh/bise/attach"
 )
 
-// QuestionBegun asks a conversation to insert Text into its composer.
-type QuestionBegun struct{ Text string }
+// QuestionBegun asks a conversation to add Text and Attached to its composer.
+type QuestionBegun struct {
+	Text     string
+	Attached []attach.Attachment
+}
 
 // Chat is the mode for general questions: a plain conversation.
 type Chat struct {
@@ -32,6 +37,9 @@ func (c *Chat) Update(msg tea.Msg) tea.Cmd {
 		c.reset()
 	case QuestionBegun:
 		c.composer.Insert(msg.Text)
+		for _, a := range msg.Attached {
+			c.composer.attach(newAttachment(a))
+		}
 	case ConversationRead:
 		return c.open(msg)
 	case ConversationDeleted:

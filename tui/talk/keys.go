@@ -12,6 +12,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/history"
 	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/units"
@@ -349,6 +350,25 @@ func ReadConversation(tasks *kit.Tasks, records *HistoryWriter, chosen Conversat
 		path, err := store.Path(ctx, id)
 		selected := slices.IndexFunc(path, func(m history.Message) bool { return m.ID == chosen.message })
 		return ConversationRead{Conversation: conversation, path: path, selected: selected, Err: err}
+	}
+}
+
+// ReadLastConversation is a command that reads the conversation that was changed last.
+func ReadLastConversation(tasks *kit.Tasks, records *HistoryWriter) tea.Cmd {
+	ctx := tasks.Context()
+	return func() tea.Msg {
+		store, err := records.Store(ctx)
+		if err != nil {
+			return ConversationRead{Err: err}
+		}
+		last, found, err := store.Last(ctx)
+		if err == nil && !found {
+			err = &fault.Error{Kind: fault.NotFound, Msg: "no conversation to continue", Advice: "This is a new one."}
+		}
+		if err != nil {
+			return ConversationRead{Err: err}
+		}
+		return ReadConversation(tasks, records, ConversationChosen{Id: last.ID})()
 	}
 }
 
