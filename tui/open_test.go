@@ -15,12 +15,8 @@ import (
 func TestContinue(t *testing.T) {
 	for _, named := range []bool{false, true} {
 		s := enginetest.Says("because")
-		opened := make(chan string, 9)
 		o := remembering(t, longAgo()...)
-		o.Open = func(_ context.Context, ref string, _ engine.LoadOptions) (engine.Engine, error) {
-			opened <- ref
-			return s, nil
-		}
+		o.Open = func(context.Context, string, engine.LoadOptions) (engine.Engine, error) { return s, nil }
 		o.Continue, o.ModelNamed, o.Model = true, named, "third"
 		o.Attached = []attach.Attachment{{Name: "notes.txt", Text: "the sky is blue\n"}}
 		d := drive(t, o, 80, 24)
@@ -33,10 +29,7 @@ func TestContinue(t *testing.T) {
 		if n := len(messages); n != 3 || !strings.Contains(messages[2].Content.Plain(), "the sky is blue") {
 			t.Errorf("sent %+v", messages)
 		}
-		used := ""
-		for len(opened) > 0 {
-			used = <-opened
-		}
+		used := d.chat().Using().Ref
 		if third := used == "third"; third != named {
 			t.Errorf("model named: %v: used %q", named, used)
 		}
