@@ -41,7 +41,10 @@ func TestHands(t *testing.T) {
 				script[i] = byte(random.IntN(len(hands)))
 			}
 		}
-		t.Run(fmt.Sprint(seed), func(t *testing.T) { playSession(t, script) })
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			folder := folderOfFiles(t)
+			playSession(t, script, folder, func() (*history.Store, error) { return history.Open(filepath.Join(folder, "history.db")) })
+		})
 	}
 }
 
@@ -52,19 +55,26 @@ func FuzzHands(f *testing.F) {
 	f.Add([]byte("\x00\x10hello\x10\x14\x14\x0b\x82\xff\xc0\xd0"))
 	f.Add([]byte{16, 200, 200, 20, 9, 31, 5, 16, 250, 3, 129, 60, 60, 16, 200, 200, 200})
 	f.Add([]byte{2, 0, 200, 200, 16, 200, 33, 21, 21, 16, 17, 34, 22, 16, 200, 129, 1, 200, 1, 16})
+	folder := folderOfFiles(f)
 	f.Fuzz(func(t *testing.T, script []byte) {
-		if len(script) <= 300 {
-			playSession(t, script)
+		if len(script) <= 100 {
+			// Files and a database take most of the time, and TestHands has them.
+			playSession(t, script, folder, func() (*history.Store, error) { return nil, nil })
 		}
 	})
 }
 
-// playSession plays a script in an interface with everything.
-func playSession(t *testing.T, script []byte) {
+// folderOfFiles returns a folder with a file to attach.
+func folderOfFiles(t testing.TB) string {
 	folder := t.TempDir()
 	if err := os.WriteFile(filepath.Join(folder, "main.go"), []byte("package main\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	return folder
+}
+
+// playSession plays a script in an interface with everything.
+func playSession(t *testing.T, script []byte, folder string, records func() (*history.Store, error)) {
 	s := &enginetest.Script{About: about, Replies: []enginetest.Reply{
 		{timings, enginetest.Thinking("hm"), enginetest.Text(growing)},
 		{enginetest.Text(strings.Repeat("日本語 wide, ", 40)), enginetest.End(engine.FinishLength)},
@@ -72,9 +82,7 @@ func playSession(t *testing.T, script []byte) {
 		{enginetest.Text("on and on "), enginetest.Wait(nil)},
 	}}
 	o := scripted(s)
-	o.Folder = folder
-	path := filepath.Join(folder, "history.db")
-	o.History = func() (*history.Store, error) { return history.Open(path) }
+	o.Folder, o.History = folder, records
 	o.Settings.Vim = len(script)%5 == 0
 	if len(script)%2 == 0 {
 		o.Model = "" // the one of the last time

@@ -13,6 +13,11 @@ type keysDialog struct {
 	kit.TextDialog
 	look *kit.Look
 	here []kit.Hint
+
+	// What lines returned for a theme and a width.
+	theme *kit.Theme
+	width int
+	drawn []string
 }
 
 func newKeysDialog(look *kit.Look, here []kit.Hint) *keysDialog {
@@ -44,8 +49,15 @@ func (k *keysDialog) Footer() kit.Footer {
 	return kit.Footer{Hints: []kit.Hint{{Binding: kit.NewBinding("up", "scroll"), Words: ""}, {Binding: kit.NewBinding("esc", "back"), Words: ""}}}
 }
 
-// lines draws the groups in as many columns as fit.
+// lines returns the groups in as many columns as fit. It draws them once.
 func (k *keysDialog) lines() []string {
+	if k.drawn == nil || k.theme != k.look.Theme || k.width != k.Width {
+		k.theme, k.width, k.drawn = k.look.Theme, k.Width, k.draw()
+	}
+	return k.drawn
+}
+
+func (k *keysDialog) draw() []string {
 	left, width := kit.Column(k.Width)
 	var lines []string
 	for _, group := range k.groups() {

@@ -44,7 +44,8 @@ type Options struct {
 	Downloads models.Downloads
 	Endpoints models.Endpoints
 
-	// History opens the history. It is called once, after the first frame.
+	// History opens the history. It is called once, after the first frame. A nil store keeps
+	// nothing; without History there is a temporary one.
 	History func() (*history.Store, error)
 
 	// Changes returns the changes to review. Nil: none.

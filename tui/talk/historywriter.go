@@ -135,7 +135,9 @@ func (r *HistoryWriter) take() ([]job, bool) {
 func (r *HistoryWriter) begin() (store *history.Store, leave func()) {
 	var err error
 	if r.open != nil {
-		if store, err = r.open(); err == nil {
+		if store, err = r.open(); err == nil && store == nil {
+			return nil, func() {} // nothing is kept
+		} else if err == nil {
 			if aside := store.DamagedPath(); aside != "" {
 				r.report(fmt.Errorf("the history was damaged: moved it to %s and started a new one", aside))
 			}
