@@ -3,13 +3,13 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build test golden race bench lint env setup native starter snapshot release clean distclean
+.PHONY: help run build test golden race fuzz vulncheck bench lint env setup native starter snapshot release clean distclean
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 QUESTION ?= Why is the sky blue?
 # As it was written: a dollar sign in a question is no variable of make's.
 override QUESTION := $(value QUESTION)
-export QUESTION MODEL BACKENDS
+export QUESTION MODEL BACKENDS PART
 
 native := scripts/native.sh
 
@@ -20,6 +20,8 @@ help:
 	@echo "make test       run every test"
 	@echo "make golden     rewrite the golden files and scripts that tests compare with"
 	@echo "make race       run every test under the race detector (builds llama.cpp once more)"
+	@echo "make fuzz       run every fuzz test for TIME=10m; PART=1/4 runs a quarter of them"
+	@echo "make vulncheck  look for known vulnerabilities, where the database can be reached"
 	@echo "make bench      measure how fast bise is on this machine"
 	@echo "make lint       check formatting, vet and staticcheck, also for other systems"
 	@echo "make env        print the environment in which plain go build works:"
@@ -48,6 +50,13 @@ golden: native
 
 race: native
 	$(native) exec go test -race ./...
+
+fuzz: native
+	@$(native) exec scripts/fuzz.sh "$(or $(TIME),10m)"
+
+vulncheck: setup
+	@$(native) headers
+	@$(native) exec scripts/vulncheck.sh
 
 bench: build
 	@$(native) backends --no-repack
