@@ -146,8 +146,6 @@ func TestGoldenPictures(t *testing.T) {
 		{"small-3.1-24b/native", "golden"},
 		{"ministral-3-3b/hf", "golden"},
 		{"ministral-3-3b/native", "golden"},
-		{"small-4-119b/hf", "golden"},
-		{"small-4-119b/native", "golden"},
 		{"ministral-3-3b/hf-fp8", "golden-fp8"},
 	} {
 		t.Run(x.dir, func(t *testing.T) {
@@ -162,6 +160,56 @@ func TestGoldenPictures(t *testing.T) {
 				sees(t, e, "grad_300x100.jpg", golden(t, filepath.Dir(x.dir), "golden-resized.safetensors"))
 			}
 		})
+	}
+}
+
+// TestGoldenLatent has a model whose tokens choose experts. A choice that is nearly even flips
+// with the error of the image encoder, and the logits of that token with it. So the text model
+// gets the exact embeddings.
+func TestGoldenLatent(t *testing.T) {
+	for _, dir := range []string{"small-4-119b/hf", "small-4-119b/native"} {
+		t.Run(dir, func(t *testing.T) {
+			want := golden(t, filepath.Dir(dir), "golden.safetensors")
+			e := open(t, dir)
+			file, err := os.ReadFile(filepath.Join(fixtures, "cases", "exact_224x112.png"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			url := "data:image/png;base64," + base64.StdEncoding.EncodeToString(file)
+			_, vectors, err := e.Logits(t.Context(), ids(want["input_ids"]), url)
+			if err != nil {
+				t.Fatal(err)
+			}
+			within(t, "the image", slices.Concat(vectors...), want["image_embeds"], pictureError)
+			exact := want["image_embeds"]
+			for _, v := range vectors { // they are those in the encoder's cache
+				for i := range v {
+					v[i] = float32(exact[i])
+				}
+				exact = exact[len(v):]
+			}
+			latentAnswers(t, e, want, url)
+		})
+	}
+}
+
+func latentAnswers(t *testing.T, e *llama.Engine, want map[string][]float64, url string) {
+	t.Helper()
+	tokens := ids(want["input_ids"])
+	rows, _, err := e.Logits(t.Context(), tokens, url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	within(t, "logits", slices.Concat(rows...), want["logits"], textError)
+	for i, next := range ids(want["greedy"]) {
+		last := rows[len(rows)-1]
+		if got := slices.Index(last, slices.Max(last)); int32(got) != next {
+			t.Fatalf("token %d of the continuation is %d, want %d", i, got, next)
+		}
+		tokens = append(tokens, next)
+		if rows, _, err = e.Logits(t.Context(), tokens, url); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
