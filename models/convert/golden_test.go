@@ -6,15 +6,19 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/binary"
+	"errors"
 	"math"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/llama"
+	"github.com/bise-sh/bise/gguf"
 	"github.com/bise-sh/bise/models/convert"
+	"github.com/bise-sh/bise/models/rehead"
 	"github.com/bise-sh/bise/safetensors"
 )
 
@@ -61,8 +65,8 @@ func ids(v []float64) []int32 {
 	return out
 }
 
-// open converts a folder to F32 and opens what comes out, with the adapters given.
-func open(t *testing.T, dir string, adapters ...engine.Adapter) *llama.Engine {
+// convertedF32 converts a folder to F32.
+func convertedF32(t *testing.T, dir string) (model, projector string) {
 	t.Helper()
 	r, err := convert.Convert(t.Context(), filepath.Join(fixtures, "models", dir), convert.Options{
 		Output: filepath.Join(t.TempDir(), "model.gguf"), Type: convert.F32,
@@ -70,12 +74,86 @@ func open(t *testing.T, dir string, adapters ...engine.Adapter) *llama.Engine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	no := false
-	o := engine.LoadOptions{KVType: "f32", FlashAttn: &no, Threads: 1, Adapters: adapters}
-	if len(r.Files) > 1 {
-		o.Projector = r.Files[1]
+	return r.Files[0], slices.Concat(r.Files, []string{""})[1]
+}
+
+// adapted converts a folder, makes of the result what llama.cpp's own converter makes of the
+// folder, a file of the architecture mistral4 with merged experts and without the attention
+// temperature, and adapts that to the built-in engine.
+func adapted(t *testing.T, dir string) (model, projector string) {
+	t.Helper()
+	path, projector := convertedF32(t, dir)
+	file, err := gguf.Read(path)
+	if err != nil {
+		t.Fatal(err)
 	}
-	e, err := llama.Open(t.Context(), r.Files[0], o, nil)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var meta gguf.Metadata
+	for key, v := range file.Metadata.All() {
+		if !strings.Contains(key, ".attention.temperature_") {
+			meta.Set(strings.Replace(key, "deepseek2.", "mistral4.", 1), v)
+		}
+	}
+	meta.Set("general.architecture", gguf.Of("mistral4"))
+	bytesOf := map[string][]byte{}
+	var tensors []gguf.Tensor
+	for _, x := range file.Tensors {
+		bytesOf[x.Name] = data[x.Offset : x.Offset+x.Size()]
+		if strings.Contains(x.Name, "_gate_exps.") {
+			x.Name, x.Dims[1] = strings.Replace(x.Name, "_gate_exps.", "_gate_up_exps.", 1), 2*x.Dims[1]
+		}
+		if !strings.Contains(x.Name, "_up_exps.") || strings.Contains(x.Name, "_gate_up_exps.") {
+			tensors = append(tensors, x)
+		}
+	}
+	newer := filepath.Join(t.TempDir(), "newer.gguf")
+	var b bytes.Buffer
+	w, err := gguf.NewWriter(&b, &meta, tensors)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range tensors {
+		content := bytesOf[x.Name]
+		if block, ok := strings.CutSuffix(x.Name, "gate_up_exps.weight"); ok {
+			gate, up := bytesOf[block+"gate_exps.weight"], bytesOf[block+"up_exps.weight"]
+			one := len(gate) / int(x.Dims[2])
+			for at := 0; at < len(gate); at += one {
+				content = slices.Concat(content, gate[at:at+one], up[at:at+one])
+			}
+		}
+		to, err := w.Tensor(x.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := to.Write(content); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(w.Close(), os.WriteFile(newer, b.Bytes(), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(t.TempDir(), "adapted.gguf")
+	if err := rehead.Write(t.Context(), newer, out, nil); err != nil {
+		t.Fatal(err)
+	}
+	return out, projector
+}
+
+// open converts a folder to F32 and opens what comes out, with the adapters given.
+func open(t *testing.T, dir string, adapters ...engine.Adapter) *llama.Engine {
+	t.Helper()
+	return load(t, convertedF32, dir, adapters...)
+}
+
+func load(t *testing.T, made func(t *testing.T, dir string) (model, projector string), dir string, adapters ...engine.Adapter) *llama.Engine {
+	t.Helper()
+	model, projector := made(t, dir)
+	no := false
+	o := engine.LoadOptions{KVType: "f32", FlashAttn: &no, Threads: 1, Adapters: adapters, Projector: projector}
+	e, err := llama.Open(t.Context(), model, o, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,10 +245,17 @@ func TestGoldenPictures(t *testing.T) {
 // with the error of the image encoder, and the logits of that token with it. So the text model
 // gets the exact embeddings.
 func TestGoldenLatent(t *testing.T) {
-	for _, dir := range []string{"small-4-119b/hf", "small-4-119b/native"} {
-		t.Run(dir, func(t *testing.T) {
-			want := golden(t, filepath.Dir(dir), "golden.safetensors")
-			e := open(t, dir)
+	for _, x := range []struct {
+		dir  string
+		made func(t *testing.T, dir string) (model, projector string)
+	}{
+		{"small-4-119b/hf", convertedF32},
+		{"small-4-119b/native", convertedF32},
+		{"small-4-119b/hf", adapted},
+	} {
+		t.Run(x.dir, func(t *testing.T) {
+			want := golden(t, filepath.Dir(x.dir), "golden.safetensors")
+			e := load(t, x.made, x.dir)
 			file, err := os.ReadFile(filepath.Join(fixtures, "cases", "exact_224x112.png"))
 			if err != nil {
 				t.Fatal(err)
