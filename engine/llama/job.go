@@ -138,7 +138,7 @@ type slot struct {
 }
 
 // compare orders slots that begin alike by how well a new job takes one over: idle ones,
-// then those that lose least, then the least recently used.
+// then the one that loses least, then the least recently used.
 func (o *slot) compare(p *slot) int {
 	if o.busy != p.busy {
 		if p.busy {

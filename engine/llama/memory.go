@@ -60,7 +60,7 @@ func (s *scheduler) fitsMemory(old, tokens int) bool {
 }
 
 // hasSpare reports whether a context of tokens would leave at least half of the free memory
-// to others. A context grows to such a size for conversations that may go on.
+// to others. A context grows to such a size for conversations that may continue.
 func (s *scheduler) hasSpare(tokens int) bool {
 	return s.fit.gpu || s.fit.At(tokens)-s.fit.At(s.x.tokens()) < available()/2
 }

@@ -515,7 +515,7 @@ func (s *scheduler) idleCells() int {
 	return n
 }
 
-// recentCells is the number of cells held by idle conversations that probably go on: fewer
+// recentCells is the number of cells held by idle conversations that probably continue: fewer
 // than recentJobs requests came after their last answer.
 func (s *scheduler) recentCells() int {
 	n := 0
