@@ -207,6 +207,13 @@ func (plan *Plan) total() {
 		n -= l.Size
 	}
 	plan.Download, plan.Disk = n, n
+	if plan.adapt {
+		for _, part := range plan.Parts {
+			if part.Role == models.Weights {
+				plan.Disk += part.Size
+			}
+		}
+	}
 	if plan.Convert {
 		// Conversion keeps the original weights, quantization only the converted ones.
 		plan.Disk = max(n+plan.whole, plan.whole+plan.small)
