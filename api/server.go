@@ -102,7 +102,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mux.ServeHTTP(rec, r)
 }
 
-// log writes the line of a request. A client that has left is no failure.
+// log writes the line of a request. A client that left is not counted as a failure.
 func (s *server) log(r *http.Request, rec *recorder, took time.Duration) {
 	attrs := []slog.Attr{
 		slog.String("id", rec.id), slog.String("method", r.Method), slog.String("path", r.URL.Path),

@@ -46,7 +46,7 @@ type Pool struct {
 // A ServedModel is a model that a server offers.
 type ServedModel struct {
 	Name    string
-	Aliases []string // without those that have a *
+	Aliases []string // names without a *
 	Default bool
 	Created time.Time // zero for a model of another server
 	Can     engine.Capabilities

@@ -25,8 +25,8 @@ const (
 	maxKeys    = 1 << 20 // bytes of a key file
 )
 
-const keyFileHead = `# Keys of bise serve, one a line, and what it is for after a space. A key that you write
-# here is replaced by its hash when the server starts.
+const keyFileHead = `# Keys of bise serve: one on each line, and after a space a note of yours. A key that you
+# write here is replaced by its hash when the server starts.
 `
 
 // Keys reads a file of keys. Keys that are not hashed yet are hashed in the file. If there is

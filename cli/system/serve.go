@@ -89,7 +89,7 @@ bise serve --addr unix:/run/user/1000/bise.sock --preload ministral`,
 	f.StringSliceVar(&s.Origins, "origins", s.Origins, "let web pages and apps of these `ORIGINS` connect, such as app://obsidian.md or https://*.example.org")
 	f.StringSliceVar(&s.Preload, "preload", s.Preload, "load these `MODELS` at the start")
 	f.StringVar(&s.Memory, "memory", s.Memory, "use at most `SIZE` for all models together, such as 24GB (default: 90 % of the memory)")
-	f.IntVar(&s.queue, "queue", api.DefaultQueue, "answer at most `N` requests at once, those that wait included")
+	f.IntVar(&s.queue, "queue", api.DefaultQueue, "hold at most `N` requests at once, running and waiting")
 	f.IntVar(&s.Connections, "connections", cmp.Or(s.Connections, host.DefaultConnections), "accept at most `N` connections at once")
 	f.StringVar(&s.timeout, "request-timeout", "", "end answers that take longer than `TIME`, such as 10m (default: no limit)")
 	f.StringVar(&s.drain, "drain", "", "let answers continue for `TIME` when the server ends (default: 30s)")

@@ -83,7 +83,7 @@ func (r *reader) say(text string) []engine.Event {
 	return []engine.Event{ev}
 }
 
-// call makes an event of the JSON of a call, or of what was written if it is none.
+// call makes an event of the JSON of a call, or a text event if it cannot be read as a call.
 func (r *reader) call(body, raw string) []engine.Event {
 	var c struct {
 		Name       string          `json:"name"`

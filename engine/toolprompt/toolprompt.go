@@ -193,7 +193,7 @@ type written struct {
 	Arguments json.RawMessage `json:"arguments"`
 }
 
-// arguments are those of an earlier call, as a JSON value also if they are none.
+// arguments returns the arguments of an earlier call as a JSON value, quoted if invalid.
 func arguments(a engine.Arguments) json.RawMessage {
 	if json.Valid([]byte(a)) {
 		return json.RawMessage(a)
