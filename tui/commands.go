@@ -30,6 +30,7 @@ func (m *Model) globals() []kit.Command {
 		{Name: "import", Args: "PATH", Help: "import exported conversations", Run: m.importCommand},
 		{Name: "settings", Help: "theme, mouse, keys", Run: func(string) kit.Outcome { return kit.Send(settingsRequested{}) }},
 		{Name: "theme", Args: "NAME", Help: strings.Join(config.Themes, ", "), Run: m.themeCommand},
+		{Name: "messages", Help: "list the last messages of bise", Run: func(string) kit.Outcome { return kit.Open(newMessagesDialog(m.look, m.notices)) }},
 		{Name: "quit", Help: "quit bise; everything is saved", Run: func(string) kit.Outcome { return kit.Send(quitRequested{}) }},
 	}
 	for _, name := range modes[1:] {

@@ -59,13 +59,14 @@ func (m *Model) useInstalled(msg models.DownloadEnded) tea.Cmd {
 	return m.screens[m.current].UseModel(msg.Model.Name)
 }
 
-// frameLines returns how many lines the body does not have: the first, the last, and one for
-// downloads.
+// frameLines returns how many lines the body does not have: the first, the last, one for
+// downloads, and those of a notice.
 func (m *Model) frameLines() int {
+	lines := 2 + len(m.noticeLines())
 	if m.downloadLine() != "" {
-		return 3
+		lines++
 	}
-	return 2
+	return lines
 }
 
 // downloadLine returns the progress of downloads for the frame, "" if there is none.
