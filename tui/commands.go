@@ -42,7 +42,7 @@ func (m *Model) globals() []kit.Command {
 func (m *Model) themeCommand(args string) kit.Outcome {
 	name := strings.TrimSpace(args)
 	if !slices.Contains(config.Themes, name) {
-		m.notify.Info("unknown theme: want " + strings.Join(config.Themes, ", "))
+		m.notify.Warn("unknown theme: want " + strings.Join(config.Themes, ", "))
 		return kit.Handled(nil)
 	}
 	s := m.look.Settings
@@ -53,7 +53,7 @@ func (m *Model) themeCommand(args string) kit.Outcome {
 // importCommand imports the conversations of an exported file.
 func (m *Model) importCommand(path string) kit.Outcome {
 	if path == "" {
-		m.notify.Info("/import needs a file: /import conversations.json")
+		m.notify.Warn("/import needs a file: /import conversations.json")
 		return kit.Handled(nil)
 	}
 	return kit.Handled(talk.Import(m.tasks, m.history, m.folder, path))

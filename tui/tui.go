@@ -305,6 +305,9 @@ func (m *Model) quit() tea.Cmd {
 
 // show switches to a mode.
 func (m *Model) show(i int) tea.Cmd {
+	if h, ok := m.screens[m.current].(interface{ Hidden() }); ok && i != m.current {
+		h.Hidden()
+	}
 	m.current = i
 	m.dialogs = nil
 	if m.screens[i] == nil {
@@ -356,9 +359,7 @@ func (m *Model) handle(msg tea.Msg) tea.Cmd {
 	case models.DownloadEnded:
 		cmds = append(cmds, m.useInstalled(msg))
 	case settingsSaved:
-		if msg.err != nil {
-			m.notify.Error(msg.err)
-		}
+		m.notify.Outcome("save the settings", msg.err)
 	case talk.FileSaved:
 		if msg.Err != nil {
 			m.notify.Error(msg.Err)

@@ -52,6 +52,15 @@ func (n Notify) ErrorOf(cause string, err error) {
 	n(Notice{Text: OneLine(strings.TrimSpace(msg + " " + advice)), Stays: true, Cause: cause})
 }
 
+// Outcome shows an error, or removes that of an earlier attempt.
+func (n Notify) Outcome(cause string, err error) {
+	if err == nil {
+		n.Solved(cause)
+		return
+	}
+	n.ErrorOf(cause, err)
+}
+
 // Explain returns an error's message and advice as sentences. The advice may be empty.
 func Explain(err error) (msg, advice string) {
 	msg, advice = fault.ExplainInside(err)
