@@ -107,6 +107,7 @@ type messagesDialog struct{ kit.TextDialog }
 
 func newMessagesDialog(look *kit.Look, notices []string) *messagesDialog {
 	d := new(messagesDialog)
+	d.Look = look
 	d.Lines = func() []string {
 		left, width := kit.Column(d.Width)
 		lines := []string{""}
