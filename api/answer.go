@@ -73,7 +73,7 @@ func (s *server) generate(w http.ResponseWriter, r *http.Request, g generation) 
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, answer)
+	return WriteJSON(w, http.StatusOK, answer)
 }
 
 // generateStream answers with an event stream. An error is returned if the response has

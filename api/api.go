@@ -45,6 +45,8 @@ type Config struct {
 	Strict bool
 	// BodyLimit is the largest request body, in bytes. 0: DefaultBodyLimit.
 	BodyLimit int64
+	// Families are other APIs to serve beside this one.
+	Families []Family
 	// Logger gets one line a request, without anything of its content. Nil: none.
 	Logger *slog.Logger
 }

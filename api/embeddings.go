@@ -57,7 +57,7 @@ func (s *server) embeddings(w http.ResponseWriter, r *http.Request) error {
 	for i, v := range answer.Vectors {
 		data[i] = embedding{Object: "embedding", Index: i, Embedding: encodeVector(v, dtype, encoding)}
 	}
-	return writeJSON(w, http.StatusOK, map[string]any{
+	return WriteJSON(w, http.StatusOK, map[string]any{
 		"id": newID(), "object": "list", "model": req.Model, "data": data, "usage": answer.Usage,
 	})
 }

@@ -137,7 +137,7 @@ func (s *server) tokenizeText(w http.ResponseWriter, r *http.Request) error {
 	if !pieces {
 		tokens.Pieces = nil
 	}
-	return writeJSON(w, http.StatusOK, wire.NewTokens(tokens))
+	return WriteJSON(w, http.StatusOK, wire.NewTokens(tokens))
 }
 
 // tokenize gives the tokens of a text or of a whole request.
@@ -174,7 +174,7 @@ func (s *server) tokenize(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, wire.NewTokens(tokens))
+	return WriteJSON(w, http.StatusOK, wire.NewTokens(tokens))
 }
 
 func (s *server) tokens(ctx context.Context, model string, req engine.TokenizeRequest) (engine.Tokens, error) {
@@ -191,7 +191,7 @@ func (s *server) info(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, info)
+	return WriteJSON(w, http.StatusOK, info)
 }
 
 func (s *server) describeModel(ctx context.Context, model string) (engine.Info, error) {
@@ -212,8 +212,8 @@ func (s *server) health(w http.ResponseWriter, _ *http.Request) error {
 			failure, class := describe(err)
 			w.Header().Set("Retry-After", "1")
 			class.Status = http.StatusServiceUnavailable
-			return writeJSON(w, class.Status, wire.NewEnvelope(failure, nil))
+			return WriteJSON(w, class.Status, wire.NewEnvelope(failure, nil))
 		}
 	}
-	return writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
+	return WriteJSON(w, http.StatusOK, map[string]string{"status": "ok"})
 }

@@ -543,3 +543,42 @@ func TestLog(t *testing.T) {
 		t.Errorf("the log tells what was said:\n%s", log.String())
 	}
 }
+
+// A family of routes is served beside the others, with errors of its own shape.
+func TestFamily(t *testing.T) {
+	c := one(&enginetest.Script{})
+	c.Key = "secret"
+	c.Families = []api.Family{func(c api.Config) []api.Route {
+		fail := func(w http.ResponseWriter, status int, err *fault.Error) {
+			api.WriteJSON(w, status, map[string]string{"error": err.Msg})
+		}
+		return []api.Route{
+			{Method: "GET", Path: "/{$}", Open: true, Fail: fail, Serve: func(w http.ResponseWriter, _ *http.Request) error {
+				_, err := io.WriteString(w, "here")
+				return err
+			}},
+			{Method: "POST", Path: "/api/x", Fail: fail, Serve: func(http.ResponseWriter, *http.Request) error {
+				return fault.Errorf(fault.Busy, "later")
+			}},
+		}
+	}}
+	h := api.New(c)
+	for _, tt := range []struct {
+		method, path, key, want string
+		status                  int
+	}{
+		{"GET", "/", "", "here", 200},
+		{"HEAD", "/", "", "here", 200}, // net/http leaves out the body
+		{"POST", "/api/x", "", `{"error":"Unauthorized"}`, 401},
+		{"POST", "/api/x", "Bearer secret", `{"error":"later"}`, 429},
+		{"PUT", "/api/x", "Bearer secret", `{"error":"invalid method PUT for /api/x: want POST"}`, 405},
+	} {
+		w := ask(t, h, tt.method, tt.path, "", "Authorization", tt.key)
+		if got := strings.TrimSpace(w.Body.String()); w.Code != tt.status || got != tt.want {
+			t.Errorf("%s %s: got %d %s, want %d %s", tt.method, tt.path, w.Code, got, tt.status, tt.want)
+		}
+		if tt.status == 429 && w.Header().Get("Retry-After") == "" {
+			t.Errorf("%s %s: no Retry-After", tt.method, tt.path)
+		}
+	}
+}

@@ -63,7 +63,7 @@ func (s *server) models(w http.ResponseWriter, r *http.Request) error {
 	for _, m := range models {
 		cards = append(cards, newCard(m))
 	}
-	return writeJSON(w, http.StatusOK, map[string]any{"object": "list", "data": cards})
+	return WriteJSON(w, http.StatusOK, map[string]any{"object": "list", "data": cards})
 }
 
 func (s *server) find(r *http.Request) (Model, error) {
@@ -87,7 +87,7 @@ func (s *server) model(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, newCard(m))
+	return WriteJSON(w, http.StatusOK, newCard(m))
 }
 
 // deleteModel rejects the request: the files are the user's.

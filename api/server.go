@@ -23,45 +23,65 @@ type server struct {
 	mux *http.ServeMux
 }
 
-// An endpoint answers a request, or returns why it could not. It must not have
-// written anything then.
-type endpoint func(http.ResponseWriter, *http.Request) error
-
 func newServer(c Config) *server {
 	s := &server{c: c, mux: http.NewServeMux()}
-	s.route("/health", map[string]endpoint{"GET": s.health})
-	s.route("/v1/models", map[string]endpoint{"GET": s.models})
-	s.route("/v1/models/{id...}", map[string]endpoint{"GET": s.model, "DELETE": s.deleteModel})
-	s.route("/v1/chat/completions", map[string]endpoint{"POST": s.chat})
-	s.route("/v1/fim/completions", map[string]endpoint{"POST": s.fim})
-	s.route("/v1/completions", map[string]endpoint{"POST": s.completions})
-	s.route("/infill", map[string]endpoint{"POST": s.infill})
-	s.route("/v1/embeddings", map[string]endpoint{"POST": s.embeddings})
-	s.route("/tokenize", map[string]endpoint{"POST": s.tokenizeText})
-	s.route("/v1/bise/tokenize", map[string]endpoint{"POST": s.tokenize})
-	s.route("/v1/bise/info", map[string]endpoint{"GET": s.info})
-	s.route("/", nil)
+	routes := s.routes()
+	for _, family := range c.Families {
+		routes = append(routes, family(c)...)
+	}
+	paths := map[string][]Route{}
+	for _, r := range routes {
+		paths[r.Path] = append(paths[r.Path], r)
+	}
+	for path, methods := range paths {
+		s.mux.Handle(path, s.dispatch(methods))
+	}
+	s.mux.Handle("/", s.dispatch(nil))
 	return s
 }
 
-// route serves a path's methods. Other methods, like other paths, get the
-// envelope that clients can read instead of the mux's plain text.
-func (s *server) route(pattern string, methods map[string]endpoint) {
-	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-		serve, ok := methods[r.Method]
-		if r.Method == http.MethodHead {
-			serve, ok = methods[http.MethodGet]
+// routes are those of this package.
+func (s *server) routes() []Route {
+	return []Route{
+		{Method: "GET", Path: "/health", Serve: s.health, Open: true},
+		{Method: "GET", Path: "/v1/models", Serve: s.models},
+		{Method: "GET", Path: "/v1/models/{id...}", Serve: s.model},
+		{Method: "DELETE", Path: "/v1/models/{id...}", Serve: s.deleteModel},
+		{Method: "POST", Path: "/v1/chat/completions", Serve: s.chat},
+		{Method: "POST", Path: "/v1/fim/completions", Serve: s.fim},
+		{Method: "POST", Path: "/v1/completions", Serve: s.completions},
+		{Method: "POST", Path: "/infill", Serve: s.infill},
+		{Method: "POST", Path: "/v1/embeddings", Serve: s.embeddings},
+		{Method: "POST", Path: "/tokenize", Serve: s.tokenizeText},
+		{Method: "POST", Path: "/v1/bise/tokenize", Serve: s.tokenize},
+		{Method: "GET", Path: "/v1/bise/info", Serve: s.info},
+	}
+}
+
+// dispatch serves the methods of a path. Other methods, like other paths, get an error
+// that clients can read instead of the mux's plain text.
+func (s *server) dispatch(methods []Route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		method := r.Method
+		if method == http.MethodHead {
+			method = http.MethodGet
 		}
-		switch {
-		case ok:
-		case methods == nil:
-			serve = s.notFound
-		default:
-			serve = notAllowed(methods)
+		route := Route{Serve: s.notFound}
+		switch i := slices.IndexFunc(methods, func(m Route) bool { return m.Method == method }); {
+		case i >= 0:
+			route = methods[i]
+		case len(methods) > 0:
+			route = Route{Serve: notAllowed(methods), Fail: methods[0].Fail}
 		}
-		if err := serve(w, r); err != nil {
+		err := error(errDenied)
+		if route.Open || s.admits(r) {
+			err = route.Serve(w, r)
+		} else {
+			w.Header().Set("WWW-Authenticate", "Bearer")
+		}
+		if err != nil {
 			logFailure(w, err)
-			writeError(w, err)
+			fail(w, route, err)
 		}
 	})
 }
@@ -83,12 +103,6 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		s.c.Logger.LogAttrs(r.Context(), slog.LevelInfo, "request", attrs...)
 	}()
-	if r.URL.Path != "/health" && !s.admits(r) {
-		rec.err = errDenied
-		rec.Header().Set("WWW-Authenticate", "Bearer")
-		writeError(rec, errDenied)
-		return
-	}
 	s.mux.ServeHTTP(rec, r)
 }
 
@@ -148,21 +162,37 @@ func describe(err error) (*wire.Failure, wire.Class) {
 	return wire.NewFailure(e, class), class
 }
 
+// fail writes an error in the shape of a route's family.
+func fail(w http.ResponseWriter, route Route, err error) {
+	if route.Fail == nil {
+		writeError(w, err)
+		return
+	}
+	_, class := describe(err)
+	retryLater(w, class.Status)
+	route.Fail(w, class.Status, wire.AsError(err))
+}
+
+// retryLater says when to try again, where that helps.
+func retryLater(w http.ResponseWriter, status int) {
+	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "1")
+	}
+}
+
 func writeError(w http.ResponseWriter, err error) {
 	failure, class := describe(err)
 	var detail []wire.Detail
 	if r, ok := errors.AsType[*refusal](err); ok {
 		detail = r.detail
 	}
-	if class.Status == http.StatusTooManyRequests || class.Status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", "1")
-	}
-	writeJSON(w, class.Status, wire.NewEnvelope(failure, detail))
+	retryLater(w, class.Status)
+	WriteJSON(w, class.Status, wire.NewEnvelope(failure, detail))
 }
 
-// writeJSON writes a whole response. It returns errors of encoding v only; after an error
+// WriteJSON writes a whole response. It returns errors of encoding v only; after an error
 // of the connection there is no client to report to.
-func writeJSON(w http.ResponseWriter, status int, v any) error {
+func WriteJSON(w http.ResponseWriter, status int, v any) error {
 	var body bytes.Buffer
 	enc := json.NewEncoder(&body)
 	enc.SetEscapeHTML(false)
@@ -208,11 +238,11 @@ func (s *server) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	return body.Bytes(), nil
 }
 
-func notAllowed(methods map[string]endpoint) endpoint {
+func notAllowed(methods []Route) func(http.ResponseWriter, *http.Request) error {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		allowed := []string{}
-		for m := range methods {
-			allowed = append(allowed, m)
+		for _, m := range methods {
+			allowed = append(allowed, m.Method)
 		}
 		slices.Sort(allowed)
 		w.Header().Set("Allow", strings.Join(allowed, ", "))

@@ -12,6 +12,7 @@ import (
 	"github.com/bise-sh/bise/render/markdown"
 	"github.com/bise-sh/bise/tui/engines"
 	"github.com/bise-sh/bise/tui/kit"
+	"github.com/bise-sh/bise/tui/past"
 	"github.com/bise-sh/bise/units"
 )
 
@@ -23,7 +24,7 @@ type narration struct {
 	unfolded bool // of the selected message
 	edited   int  // the message in the composer
 	written  string
-	chat     *savedID
+	chat     *past.ID
 	turn     *turn
 	parts    int    // printed
 	phase    string // the last printed one
