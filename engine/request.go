@@ -41,6 +41,9 @@ type CompletionRequest struct {
 	Suffix string `json:"suffix,omitempty"` // empty: plain continuation
 	// Tokens is a prompt of token ids, taken as it is, instead of Prompt and Suffix.
 	Tokens []int32 `json:"tokens,omitempty"`
+	// PromptLogprobs asks for a [PromptLogprobs] event, with TopLogprobs alternatives for each
+	// token. The token that ends an answer is then among its logprobs.
+	PromptLogprobs bool `json:"prompt_logprobs,omitempty"`
 	Sampling
 }
 

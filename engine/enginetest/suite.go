@@ -89,6 +89,7 @@ var subtests = []struct {
 	{"choices", writes, testChoices},
 	{"settings", writes, testSettings},
 	{"logprobs", writes, testLogprobs},
+	{"prompt-logprobs", writes, testPromptLogprobs},
 	{"logit-bias", writes, testLogitBias},
 	{"half-runes", writes, testHalfRunes},
 	{"grammar", writes, testGrammar},
