@@ -323,7 +323,7 @@ func (m *Mode) CanLeave() bool {
 		return true
 	}
 	m.warned = true
-	m.notify.Info(fmt.Sprintf("%s has unsaved changes: %s saves them, %s again discards them", kit.OneLine(m.file.name), m.keys.save.Help().Key, m.look.Keys.Quit.Help().Key))
+	m.notify.Info(fmt.Sprintf("%s has unsaved changes: %s saves them, %s again discards them", kit.OneLine(m.file.name), m.keys.save.Help().Key, kit.KeyOr(m.look.Keys.Quit, "/quit")))
 	return false
 }
 

@@ -203,25 +203,12 @@ func JoinHints(list []Hint, width int) string {
 	return strings.Join(texts, HintSeparator)
 }
 
-// KeyHint returns a key with what it does, such as "esc back"; "" if the binding has no key.
-func KeyHint(b key.Binding, words string) string {
-	if !b.Enabled() {
-		return ""
-	}
-	return b.Help().Key + " " + words
-}
-
 // KeyOr returns the key of a binding, or the command that does the same if it has no key.
 func KeyOr(b key.Binding, command string) string {
 	if !b.Enabled() {
 		return command
 	}
 	return b.Help().Key
-}
-
-// JoinDots joins the texts that are not empty with dots.
-func JoinDots(texts ...string) string {
-	return strings.Join(slices.DeleteFunc(texts, func(s string) bool { return s == "" }), HintSeparator)
 }
 
 // Actions returns what the enabled keys do.

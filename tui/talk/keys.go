@@ -153,7 +153,11 @@ func (c *Conversation) interrupt() kit.Outcome {
 	case !c.composer.message().empty():
 		c.composer.sent = append(c.composer.sent, c.composer.Text)
 		c.composer.clear()
-		c.notify.Info(c.look.Keys.Quit.Help().Key + " again quits ·  " + c.look.Keys.Earlier.Help().Key + " restores the text")
+		text := c.look.Keys.Quit.Help().Key + " again quits"
+		if c.look.Keys.Earlier.Enabled() {
+			text += " · " + c.look.Keys.Earlier.Help().Key + " restores the text"
+		}
+		c.notify.Info(text)
 	default:
 		return kit.Ignored()
 	}

@@ -73,7 +73,7 @@ func (c *Conversation) greeting(width int) []string {
 	if advice != "" {
 		lines = append(lines, kit.StyleLines(c.look.Theme.Muted, kit.Wrap(advice, width))...)
 	}
-	return append(lines, "", c.look.Theme.Muted.Render(c.look.Keys.Models.Help().Key+" models"))
+	return append(lines, "", c.look.Theme.Muted.Render(kit.KeyOr(c.look.Keys.Models, "/model")+" models"))
 }
 
 // Subject returns the model's name and its state unless it is ready.
