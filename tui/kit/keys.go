@@ -165,7 +165,7 @@ func Hints(bindings ...key.Binding) []Hint {
 	return list
 }
 
-func (h Hint) String() string { return h.Help().Key + " " + h.Action() }
+func (h Hint) String() string { return strings.TrimSpace(h.Help().Key + " " + h.Action()) }
 
 // Action describes what the key does.
 func (h Hint) Action() string {
@@ -178,20 +178,46 @@ func (h Hint) Action() string {
 // HintSeparator separates hints in the footer.
 const HintSeparator = " · "
 
-// FitHints returns the hints that fit a width.
+// FitHints returns the hints that fit a width: the first ones, and the one for esc. A mark stands
+// for those left out.
 func FitHints(list []Hint, width int) []Hint {
-	var shown []Hint
-	used := -Width(HintSeparator)
+	var enabled []Hint
 	for _, h := range list {
-		if !h.Enabled() {
-			continue
+		if h.Enabled() {
+			enabled = append(enabled, h)
 		}
-		if used += Width(HintSeparator) + Width(h.String()); used > width {
-			break
-		}
-		shown = append(shown, h)
 	}
-	return shown
+	if hintsWidth(enabled) <= width {
+		return enabled
+	}
+	more := []Hint{moreHints}
+	ends := [][]Hint{more, nil}
+	first := enabled
+	if i := slices.IndexFunc(enabled, isEscape); i > 0 {
+		ends = slices.Insert(ends, 0, append(more, enabled[i]))
+		first = slices.Delete(slices.Clone(enabled), i, i+1)
+	}
+	for _, end := range ends {
+		for n := len(first) - 1; n > 0; n-- {
+			if fitting := slices.Concat(first[:n], end); hintsWidth(fitting) <= width {
+				return fitting
+			}
+		}
+	}
+	return nil
+}
+
+func isEscape(h Hint) bool { return slices.Contains(h.Keys(), "esc") }
+
+// moreHints is the mark for hints that were left out.
+var moreHints = Hint{Binding: key.NewBinding(key.WithHelp("…", ""))}
+
+func hintsWidth(list []Hint) int {
+	width := -Width(HintSeparator)
+	for _, h := range list {
+		width += Width(HintSeparator) + Width(h.String())
+	}
+	return width
 }
 
 // JoinHints returns the hints that fit a width as text.

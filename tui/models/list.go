@@ -126,8 +126,8 @@ func (m *Dialog) entry() (entry, bool) {
 var (
 	aboutKey  = kit.NewBinding("space", "details")
 	pauseKey  = kit.NewBinding("p", "pause")
-	importKey = kit.NewBinding("i", "import a file")
-	serverKey = kit.NewBinding("s", "use a server")
+	importKey = kit.NewBinding("i", "import")
+	serverKey = kit.NewBinding("s", "server")
 	filterKey = kit.NewBinding("/", "filter")
 )
 
