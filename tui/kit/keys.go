@@ -22,8 +22,8 @@ type Keymap struct {
 	modes []string // of the modes
 
 	// In a conversation.
-	Send, Newline, Stop, Regenerate, Continue, Select, PageUp, PageDown, Top, Bottom, CopyCode key.Binding
-	Editor, Paste, Detach, Earlier, Later                                                      key.Binding
+	Send, Newline, Stop, Regenerate, Continue, Select, PageUp, PageDown, Top, Bottom, Find, CopyCode key.Binding
+	Editor, Paste, Detach, Earlier, Later                                                            key.Binding
 
 	// With a message selected.
 	Up, Down, Copy, Edit, Again, OlderVersion, NewerVersion, Fold, Save, Back key.Binding
@@ -74,6 +74,7 @@ func (k *Keymap) Named() []NamedKey {
 		{"conversation", "page_down", &k.PageDown, "pgdown", "scroll down"},
 		{"conversation", "top", &k.Top, "ctrl+home", "to the start"},
 		{"conversation", "bottom", &k.Bottom, "ctrl+end", "to the end"},
+		{"conversation", "find", &k.Find, "ctrl+f", "search messages"},
 		{"conversation", "copy_code", &k.CopyCode, "alt+y", "copy the last code"},
 		{"conversation", "editor", &k.Editor, "ctrl+g", "edit in $EDITOR"},
 		{"conversation", "paste", &k.Paste, "ctrl+v", "paste text or an image"},
@@ -229,25 +230,12 @@ func JoinHints(list []Hint, width int) string {
 	return strings.Join(texts, HintSeparator)
 }
 
-// KeyHint returns a key with what it does, such as "esc back"; "" if the binding has no key.
-func KeyHint(b key.Binding, words string) string {
-	if !b.Enabled() {
-		return ""
-	}
-	return b.Help().Key + " " + words
-}
-
 // KeyOr returns the key of a binding, or the command that does the same if it has no key.
 func KeyOr(b key.Binding, command string) string {
 	if !b.Enabled() {
 		return command
 	}
 	return b.Help().Key
-}
-
-// JoinDots joins the texts that are not empty with dots.
-func JoinDots(texts ...string) string {
-	return strings.Join(slices.DeleteFunc(texts, func(s string) bool { return s == "" }), HintSeparator)
 }
 
 // Actions returns what the enabled keys do.
