@@ -79,7 +79,7 @@ func (s *server) generate(w http.ResponseWriter, r *http.Request, g generation) 
 // generateStream answers with an event stream. An error is returned if the response has
 // not begun; a later one becomes an event.
 func (s *server) generateStream(w http.ResponseWriter, r *http.Request, g generation) error {
-	out := newOutbox(w)
+	out := newOutbox(w, EventStream)
 	defer out.close()
 	stream := newStream(&g, out, s.c.Strict)
 	err := s.feed(r.Context(), g, stream)

@@ -107,7 +107,7 @@ func (s *server) infill(w http.ResponseWriter, r *http.Request) error {
 // streamFilling answers as llama.cpp's server does: each piece in an object, and
 // at last one with everything else.
 func (s *server) streamFilling(w http.ResponseWriter, ctx context.Context, eng engine.Engine, c engine.CompletionRequest, f *filling) error {
-	out := newOutbox(w)
+	out := newOutbox(w, EventStream)
 	defer out.close()
 	begun := false
 	put := func(v any) bool {
