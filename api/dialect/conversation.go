@@ -30,12 +30,21 @@ func (c *Conversation) Add(m engine.Message) {
 		}
 		m.Content = engine.Text("") // a tool that had nothing to say
 	}
+	if last := len(c.rest) - 1; last > 0 && m.Role == engine.ToolRole && c.rest[last].Role == engine.User && awaits(c.rest[last-1]) {
+		c.rest = slices.Insert(c.rest, last, m) // what was said meanwhile, and images of results, come after all results
+		return
+	}
 	if last := len(c.rest) - 1; last >= 0 && m.Role != engine.ToolRole && c.rest[last].Role == m.Role {
 		c.rest[last].Content = append(slices.Clip(c.rest[last].Content), m.Content...)
 		c.rest[last].ToolCalls = append(slices.Clip(c.rest[last].ToolCalls), m.ToolCalls...)
 		return
 	}
 	c.rest = append(c.rest, m)
+}
+
+// awaits reports whether a result can come after a message.
+func awaits(m engine.Message) bool {
+	return m.Role == engine.ToolRole || len(m.ToolCalls) > 0
 }
 
 // Messages returns the conversation. An answer at its end is continued.
