@@ -27,6 +27,7 @@ const maxFile = 1 << 20 // bytes of a config.toml
 // Config has the settings of config.toml. Nil and zero fields are not set.
 type Config struct {
 	Model     string         `toml:"model"`      // the default model
+	System    string         `toml:"system"`     // the system prompt of new conversations
 	KeepAlive *time.Duration `toml:"keep_alive"` // how long an idle model stays in memory
 	Threads   int            `toml:"threads"`    // 0: the physical cores
 	GPULayers *int           `toml:"gpu_layers"` // nil: as many as fit

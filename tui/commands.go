@@ -9,7 +9,7 @@ import (
 
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/tui/kit"
-	"github.com/bise-sh/bise/tui/talk"
+	"github.com/bise-sh/bise/tui/past"
 	"github.com/bise-sh/bise/units"
 )
 
@@ -55,11 +55,11 @@ func (m *Model) importCommand(path string) kit.Outcome {
 		m.notify.Info("/import needs a file: /import conversations.json")
 		return kit.Handled(nil)
 	}
-	return kit.Handled(talk.Import(m.tasks, m.history, m.folder, path))
+	return kit.Handled(past.Import(m.tasks, m.history, m.folder, path))
 }
 
 // reportImported reports the result of an import.
-func (m *Model) reportImported(msg talk.Imported) {
+func (m *Model) reportImported(msg past.Imported) {
 	switch {
 	case msg.Err != nil:
 		m.notify.Error(msg.Err)

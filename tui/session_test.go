@@ -21,6 +21,7 @@ import (
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/history"
 	"github.com/bise-sh/bise/tui/engines"
+	"github.com/bise-sh/bise/tui/past"
 	"github.com/bise-sh/bise/tui/talk"
 )
 
@@ -351,7 +352,7 @@ func TestResume(t *testing.T) {
 	o.History = func() (*history.Store, error) { return history.Open(path) }
 	d = drive(t, o, 80, 24)
 	d.sees("Ministral 3 8B")
-	d.send(talk.ConversationChosen{Id: id})
+	d.send(past.Chosen{ID: id})
 	d.sees("▤ notes.txt")
 	d.sees("a question")
 	d.sees("An answer.")
@@ -367,7 +368,7 @@ func TestResume(t *testing.T) {
 	if err != nil || c.Draft != "" {
 		t.Errorf("the draft is %q, %v", c.Draft, err)
 	}
-	d.send(talk.ConversationDeleted{Id: id})
+	d.send(past.Deleted{ID: id})
 	d.misses("a question")
 }
 
@@ -390,7 +391,7 @@ func TestResumeInItsMode(t *testing.T) {
 	d.asks("hi")
 	d.sees("hello")
 	d.idle()
-	d.send(talk.ConversationChosen{Id: id})
+	d.send(past.Chosen{ID: id})
 	d.sees("what is x?")
 	if name := modes[d.m.current]; name != "math" {
 		t.Errorf("it is shown in %s", name)

@@ -16,6 +16,7 @@ import (
 	"github.com/bise-sh/bise/tui/engines"
 	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/tui/models"
+	"github.com/bise-sh/bise/tui/past"
 	"github.com/bise-sh/bise/tui/review"
 	"github.com/bise-sh/bise/tui/talk"
 	"github.com/bise-sh/bise/tui/terminal"
@@ -34,7 +35,7 @@ type Model struct {
 	terminal *terminal.Terminal
 	engines  *engines.Engines
 	models   *models.Service
-	history  *talk.HistoryWriter
+	history  *past.Writer
 	images   *talk.ImageCache
 
 	save    func(config.Interface) error // may be nil
@@ -60,7 +61,7 @@ func New(ctx context.Context, o Options) *Model {
 	look, unknown := kit.NewLook(o.Settings, modes)
 	look.SetStyle(o.Style)
 	m := &Model{
-		look: look, tasks: kit.NewTasks(ctx), engines: engines.New(ctx, o.Open, o.Loaded), history: talk.NewHistoryWriter(ctx, o.History), images: talk.NewImageCache(ctx, o.Getenv),
+		look: look, tasks: kit.NewTasks(ctx), engines: engines.New(ctx, o.Open, o.Loaded), history: past.NewWriter(ctx, o.History), images: talk.NewImageCache(ctx, o.Getenv),
 		save: o.Save, folder: o.Folder,
 		width: o.Width, height: o.Height, screens: make([]mode, len(modes)),
 	}
@@ -97,7 +98,7 @@ func (m *Model) makeMode(name string, o Options) mode {
 }
 
 func (m *Model) newConversationsDialog() kit.Dialog {
-	return talk.NewHistoryDialog(m.look, m.notify, m.tasks, m.history, m.folder)
+	return past.NewDialog(m.look, m.notify, m.tasks, m.history, m.folder)
 }
 
 func (m *Model) reportUnknownKeys(names []string) {
@@ -352,16 +353,16 @@ func (m *Model) handle(msg tea.Msg) tea.Cmd {
 		if msg.err != nil {
 			m.notify.Error(msg.err)
 		}
-	case talk.FileSaved:
+	case past.FileSaved:
 		if msg.Err != nil {
 			m.notify.Error(msg.Err)
 		} else {
 			m.notify.Info("saved " + msg.Path)
 		}
-	case talk.Imported:
+	case past.Imported:
 		m.reportImported(msg)
-	case talk.FileNamed:
-		cmds = append(cmds, func() tea.Msg { return talk.SaveFile(m.folder, msg.Path, msg.Text) })
+	case past.FileNamed:
+		cmds = append(cmds, func() tea.Msg { return past.SaveFile(m.folder, msg.Path, msg.Text) })
 	case helpRequested:
 		cmds = append(cmds, m.push(newKeysDialog(m.look, m.screens[m.current].Bindings())))
 	case quitRequested:
@@ -382,9 +383,9 @@ func (m *Model) handle(msg tea.Msg) tea.Cmd {
 		cmds = append(cmds, m.showMode(msg.name))
 	case review.QuestionAsked:
 		return m.sendToConversation("chat", talk.QuestionBegun{Text: msg.Text})
-	case talk.ConversationChosen:
-		cmds = append(cmds, talk.ReadConversation(m.tasks, m.history, msg))
-	case talk.ConversationRead:
+	case past.Chosen:
+		cmds = append(cmds, past.Open(m.tasks, m.history, msg))
+	case past.Opened:
 		if msg.Err != nil {
 			m.notify.Error(msg.Err)
 			return nil

@@ -1,12 +1,6 @@
 package talk
 
 import (
-	"errors"
-	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -14,6 +8,7 @@ import (
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/history"
 	"github.com/bise-sh/bise/tui/kit"
+	"github.com/bise-sh/bise/tui/past"
 	"github.com/bise-sh/bise/units"
 )
 
@@ -116,20 +111,21 @@ func (c *Conversation) sendWritten() kit.Outcome {
 	if m.empty() {
 		return kit.Handled(nil)
 	}
-	if strings.HasPrefix(m.text, "/") {
-		if o, ok := kit.RunCommand(m.text, c.composer.commands()); ok {
-			c.composer.clearText()
-			return o
-		}
-		if name := strings.TrimSpace(m.text[1:]); strings.Trim(name, "abcdefghijklmnopqrstuvwxyz") == "" {
-			c.notify.Info("unknown command /" + name + "; / lists the commands")
-			return kit.Handled(nil)
-		}
+	switch command, args, err := kit.FindCommand(m.text, c.composer.commands()); {
+	case err != nil:
+		c.notify.Error(err)
+		return kit.Handled(nil)
+	case command != nil:
+		c.composer.clearText()
+		return command.Run(args)
 	}
 	if m.text != "" {
 		c.composer.sent = append(c.composer.sent, m.text)
 	}
 	c.composer.clear()
+	if strings.HasPrefix(m.text, " /") {
+		m.text = m.text[1:] // the space only kept it from being a command
+	}
 	return kit.Handled(c.send(m))
 }
 
@@ -171,7 +167,7 @@ func (c *Conversation) keepDraft() {
 		return
 	}
 	c.keptDraft = now
-	c.history.writeDraft(c.ensureSaved(), c.composer.draft())
+	c.history.WriteDraft(c.ensureSaved(), c.composer.draft())
 }
 
 // A draftMark identifies a version of the draft.
@@ -233,37 +229,8 @@ func (c *Conversation) openEditor() tea.Cmd {
 func (c *Conversation) savePrompt(t *turn) kit.Dialog {
 	text, folder := t.plainText(), c.folder
 	return kit.NewPrompt(c.look, "Save", "Save the message as a file in "+folder, "answer.md", "save", func(path string) kit.Outcome {
-		return kit.Close(FileNamed{path, text})
+		return kit.Close(past.FileNamed{Path: path, Text: text})
 	})
-}
-
-// FileNamed asks to save Text at Path.
-type FileNamed struct{ Path, Text string }
-
-// FileSaved is the result of saving a file.
-type FileSaved struct {
-	Path string
-	Err  error
-}
-
-// SaveFile writes a new file. It does not overwrite a file.
-func SaveFile(folder, name, text string) FileSaved {
-	path := name
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(folder, path)
-	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
-	if err == nil {
-		_, err = f.WriteString(strings.TrimRight(text, "\n") + "\n")
-		err = errors.Join(err, f.Close())
-	}
-	if errors.Is(err, fs.ErrExist) {
-		err = errors.New("the file already exists")
-	}
-	if err != nil {
-		err = fmt.Errorf("cannot save %s: %w", name, err)
-	}
-	return FileSaved{name, err}
 }
 
 // version switches to another version of a turn.
@@ -279,17 +246,17 @@ func (c *Conversation) version(i, by int) tea.Cmd {
 		if err != nil {
 			return pathRead{of: conversation, err: err}
 		}
-		if err := store.Switch(ctx, to.id.Load()); err != nil {
+		if err := store.Switch(ctx, to.Load()); err != nil {
 			return pathRead{of: conversation, err: err}
 		}
-		path, err := store.Path(ctx, conversation.id.Load())
+		path, err := store.Path(ctx, conversation.Load())
 		return pathRead{of: conversation, path: path, selected: i, err: err}
 	}
 }
 
 // pathRead has the current branch of a conversation.
 type pathRead struct {
-	of       *savedID
+	of       *past.ID
 	path     []history.Message
 	selected int // a turn; -1: none
 	err      error
@@ -299,7 +266,7 @@ type pathRead struct {
 func (c *Conversation) showPath(msg pathRead) {
 	byID := map[int64]*turn{}
 	for _, t := range c.transcript.turns {
-		byID[t.saved.id.Load()] = t
+		byID[t.saved.Load()] = t
 	}
 	var turns []*turn
 	for _, m := range msg.path {
@@ -314,52 +281,14 @@ func (c *Conversation) showPath(msg pathRead) {
 	c.transcript.selectTurn(min(msg.selected, len(turns)-1))
 }
 
-// ConversationChosen asks for a conversation of the history, in the mode it belongs to.
-// ConversationDeleted reports a deleted one, and NewRequested asks for a new one.
-type (
-	ConversationChosen struct {
-		Id      int64
-		message int64 // to show; 0: the last
-	}
-	ConversationDeleted struct{ Id int64 }
-	NewRequested        struct{}
-)
-
-// ConversationRead has a conversation that was chosen.
-type ConversationRead struct {
-	Conversation history.Conversation
-	path         []history.Message
-	selected     int // a turn
-	Err          error
-}
-
-// ReadConversation is a command that reads a conversation.
-func ReadConversation(tasks *kit.Tasks, records *HistoryWriter, chosen ConversationChosen) tea.Cmd {
-	id := chosen.Id
-	ctx := tasks.Context()
-	return func() tea.Msg {
-		store, err := records.Store(ctx)
-		if err != nil {
-			return ConversationRead{Err: err}
-		}
-		conversation, err := store.Conversation(ctx, id)
-		if err != nil {
-			return ConversationRead{Err: err}
-		}
-		path, err := store.Path(ctx, id)
-		selected := slices.IndexFunc(path, func(m history.Message) bool { return m.ID == chosen.message })
-		return ConversationRead{Conversation: conversation, path: path, selected: selected, Err: err}
-	}
-}
-
 // open shows a conversation that was read.
-func (c *Conversation) open(msg ConversationRead) tea.Cmd {
-	if c.busy() && c.saved.id.Load() == msg.Conversation.ID {
+func (c *Conversation) open(msg past.Opened) tea.Cmd {
+	if c.busy() && c.saved.Load() == msg.Conversation.ID {
 		return nil // it is shown already
 	}
 	c.reset()
-	c.saved = newSavedID(msg.Conversation.ID)
-	c.showPath(pathRead{of: c.saved, path: msg.path, selected: msg.selected})
+	c.saved = past.NewID(msg.Conversation.ID)
+	c.showPath(pathRead{of: c.saved, path: msg.Path, selected: msg.Selected})
 	cmd := c.composer.resume(msg.Conversation.Draft)
 	c.keptDraft = draftMark{c.composer.Text, 0}
 	if ref := msg.Conversation.Model; ref != "" && ref != c.ref {
