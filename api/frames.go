@@ -40,8 +40,3 @@ func LogFailure(w http.ResponseWriter, err error) { logFailure(w, err) }
 
 // LogIgnored notes in the log which parts of a request had no effect.
 func LogIgnored(w http.ResponseWriter, fields []string) { logIgnored(w, fields) }
-
-// Body reads a request's body, up to the limit.
-func (c Config) Body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	return (&server{c: c}).body(w, r)
-}

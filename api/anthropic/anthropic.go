@@ -10,14 +10,17 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
+// hosted begins the names of Anthropic's models.
+const hosted = "claude-"
+
 type server struct{ c api.Config }
 
 // Routes is the family of Anthropic's routes.
 func Routes(c api.Config) []api.Route {
 	s := &server{c}
 	return []api.Route{
-		{Method: "POST", Path: "/v1/messages", Serve: s.messages, Fail: fail, Summary: "Answer a conversation (Anthropic)"},
-		{Method: "POST", Path: "/v1/messages/count_tokens", Serve: s.countTokens, Fail: fail, Summary: "Count the tokens of a conversation (Anthropic)"},
+		{Method: "POST", Path: "/v1/messages", Serve: s.messages, Fail: fail, Work: true, Summary: "Answer a conversation (Anthropic)"},
+		{Method: "POST", Path: "/v1/messages/count_tokens", Serve: s.countTokens, Fail: fail, Work: true, Summary: "Count the tokens of a conversation (Anthropic)"},
 		{Method: "GET", Path: "/v1/messages/batches", Serve: noBatches, Fail: fail, Summary: "Not supported"},
 		{Method: "POST", Path: "/v1/messages/batches", Serve: noBatches, Fail: fail, Summary: "Not supported"},
 	}
@@ -45,7 +48,7 @@ func (s *server) messages(w http.ResponseWriter, r *http.Request) error {
 	req.MaxTokens = body.MaxTokens
 	a := newAnswer(body.Model)
 	run := func(l dialect.Listener) error {
-		e, err := s.c.Open(r.Context(), body.Model, func(float64) {})
+		e, err := dialect.Open(r.Context(), s.c, body.Model, hosted)
 		if err != nil {
 			return err
 		}
@@ -79,7 +82,7 @@ func (s *server) countTokens(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	e, err := s.c.Open(r.Context(), body.Model, func(float64) {})
+	e, err := dialect.Open(r.Context(), s.c, body.Model, hosted)
 	if err != nil {
 		return err
 	}

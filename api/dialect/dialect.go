@@ -7,6 +7,7 @@
 package dialect
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -20,6 +21,23 @@ import (
 	"github.com/bise-sh/bise/engine/wire"
 	"github.com/bise-sh/bise/fault"
 )
+
+// Open opens a model. Programs of a family name its hosted models, often without a setting for
+// another one: a name with one of the prefixes that no model has is the default model.
+func Open(ctx context.Context, c api.Config, model string, hosted ...string) (engine.Engine, error) {
+	e, err := c.Open(ctx, model, func(float64) {})
+	if fault.KindOf(err) != fault.NotFound {
+		return e, err
+	}
+	for _, prefix := range hosted {
+		if strings.HasPrefix(model, prefix) {
+			if e, failed := c.Open(ctx, "", func(float64) {}); failed == nil {
+				return e, nil
+			}
+		}
+	}
+	return nil, err
+}
 
 // ReadJSON reads a request's body into a struct. Fields that the struct does not have are
 // ignored.

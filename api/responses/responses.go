@@ -14,15 +14,18 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
+// hosted begin the names of OpenAI's models.
+var hosted = []string{"gpt-", "codex-"}
+
 type server struct{ c api.Config }
 
 // Routes is the family of OpenAI's Responses.
 func Routes(c api.Config) []api.Route {
 	s := &server{c}
 	return []api.Route{
-		{Method: "POST", Path: "/v1/responses", Serve: s.create, Fail: fail, Summary: "Answer a conversation (OpenAI Responses)"},
+		{Method: "POST", Path: "/v1/responses", Serve: s.create, Fail: fail, Work: true, Summary: "Answer a conversation (OpenAI Responses)"},
 		{Method: "GET", Path: "/v1/responses", Serve: noSocket, Fail: fail, Summary: "Not supported: WebSockets"},
-		{Method: "POST", Path: "/v1/responses/input_tokens", Serve: s.inputTokens, Fail: fail, Summary: "Count the tokens of a conversation (OpenAI Responses)"},
+		{Method: "POST", Path: "/v1/responses/input_tokens", Serve: s.inputTokens, Fail: fail, Work: true, Summary: "Count the tokens of a conversation (OpenAI Responses)"},
 		{Method: "GET", Path: "/v1/responses/{id...}", Serve: notStored, Fail: fail, Summary: "Not supported: responses are not stored"},
 		{Method: "DELETE", Path: "/v1/responses/{id...}", Serve: notStored, Fail: fail, Summary: "Not supported: responses are not stored"},
 	}
@@ -63,7 +66,7 @@ func (s *server) create(w http.ResponseWriter, r *http.Request) error {
 	}
 	a := newAnswer(body)
 	run := func(l dialect.Listener) error {
-		e, err := s.c.Open(r.Context(), body.Model, func(float64) {})
+		e, err := dialect.Open(r.Context(), s.c, body.Model, hosted...)
 		if err != nil {
 			return err
 		}
@@ -112,7 +115,7 @@ func (s *server) inputTokens(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	e, err := s.c.Open(r.Context(), body.Model, func(float64) {})
+	e, err := dialect.Open(r.Context(), s.c, body.Model, hosted...)
 	if err != nil {
 		return err
 	}
