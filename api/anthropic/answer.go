@@ -84,7 +84,7 @@ func blockOf(b *dialect.Block, whole bool) any {
 }
 
 // signature is a checksum where Anthropic signs thinking. Clients drop thinking that has
-// none; nobody checks it here.
+// none. It is not checked here.
 func signature(text string) string {
 	sum := sha256.Sum256([]byte(text))
 	return base64.StdEncoding.EncodeToString(sum[:])

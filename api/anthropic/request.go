@@ -246,7 +246,7 @@ func (r *request) conversation() ([]engine.Message, error) {
 	return messages, nil
 }
 
-// add adds a message, and before it the results of tools, which are messages of their own.
+// add adds a message, and before it the results of tools, which are separate messages.
 func (m message) add(c *dialect.Conversation, role engine.Role, param string) error {
 	said := engine.Message{Role: role}
 	for i, b := range m.Content {

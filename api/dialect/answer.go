@@ -53,7 +53,7 @@ type Listener interface {
 	Open(i int, b *Block)
 	Grow(i int, b *Block, text string, logprobs []engine.Logprob)
 	Close(i int, b *Block)
-	// Gone reports that nobody reads the answer any more.
+	// Gone reports whether the client has left.
 	Gone() bool
 }
 

@@ -8,7 +8,7 @@ import (
 
 // A Conversation collects the messages of a request. Families have orders that models do
 // not: instructions between the turns, several messages of one role, each call of a turn in
-// a message of its own.
+// a separate message.
 type Conversation struct {
 	system engine.Content
 	rest   []engine.Message

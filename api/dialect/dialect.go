@@ -1,7 +1,7 @@
 // Package dialect is what the families of routes beside La Plateforme's share: Anthropic's,
 // OpenAI's Responses and Ollama's.
 //
-// A family decodes a request with [ReadJSON] into structs of its own, puts the messages in
+// A family decodes a request with [ReadJSON] into its structs, puts the messages in
 // order with a [Conversation], and gives the engine's request to [Chat], which collects the
 // [Answer] and passes it on to a [Listener] while it is written.
 package dialect
@@ -188,8 +188,8 @@ func Format(param, name string, schema json.RawMessage) (*engine.ResponseFormat,
 // IsNull reports whether a field is absent or null.
 func IsNull(raw json.RawMessage) bool { return len(raw) == 0 || string(raw) == "null" }
 
-// Object is raw if it is a JSON object, else {}. The arguments of a call that the token limit
-// cut off are no object.
+// Object is raw if it is a JSON object, else {}. The token limit can cut off the
+// arguments of a call.
 func Object(arguments engine.Arguments) json.RawMessage {
 	raw := json.RawMessage(arguments)
 	if !json.Valid(raw) || !strings.HasPrefix(strings.TrimSpace(string(raw)), "{") {

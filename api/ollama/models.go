@@ -53,8 +53,8 @@ type entry struct {
 	ContextLength int        `json:"context_length,omitempty"`
 }
 
-// entryOf describes a model. Its digest tells whether it has changed, as far as that is
-// known without reading it.
+// entryOf describes a model. Its digest changes with the file, as far as that is known
+// without reading it.
 func entryOf(m api.Model, info engine.Info) entry {
 	sum := sha256.Sum256([]byte(m.ID + " " + info.Fingerprint + " " + m.Created.UTC().String()))
 	return entry{Name: m.ID, Model: m.ID, Size: info.Size, Digest: hex.EncodeToString(sum[:]), Details: detailsOf(info)}
