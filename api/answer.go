@@ -1,7 +1,6 @@
 package api
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -86,7 +85,9 @@ func (s *server) generate(w http.ResponseWriter, r *http.Request, g *generation)
 	if err != nil {
 		return err
 	}
-	g.model = cmp.Or(g.model, eng.Info().Model)
+	if g.model == "" {
+		g.model = eng.Info().Model
+	}
 	whole := newWhole(g, s.c.Strict)
 	for ev, err := range g.run(r.Context(), eng) {
 		if err != nil {
@@ -127,7 +128,9 @@ func (s *server) feed(ctx context.Context, g *generation, stream *stream) error 
 	if err != nil {
 		return err
 	}
-	stream.head.Model = cmp.Or(g.model, eng.Info().Model)
+	if g.model == "" { // a worker is asked for its Info
+		stream.head.Model = eng.Info().Model
+	}
 	for ev, err := range g.run(ctx, eng) {
 		if err != nil {
 			return err
