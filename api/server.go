@@ -56,6 +56,8 @@ func (s *server) routes() []Route {
 		{Method: "POST", Path: "/infill", Serve: s.infill, Work: true},
 		{Method: "POST", Path: "/v1/embeddings", Serve: s.embeddings, Work: true},
 		{Method: "POST", Path: "/tokenize", Serve: s.tokenizeText},
+		{Method: "POST", Path: "/detokenize", Serve: s.detokenize},
+		{Method: "GET", Path: "/tokenizer_info", Serve: s.tokenizerInfo},
 		{Method: "POST", Path: "/v1/bise/tokenize", Serve: s.tokenize},
 		{Method: "GET", Path: "/v1/bise/info", Serve: s.info},
 	}
