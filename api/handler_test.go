@@ -407,7 +407,7 @@ func TestErrors(t *testing.T) {
 	}{
 		{"no such model", "POST", "/v1/chat/completions", `{"model":"x",` + question + `}`, 404, "invalid_model", "Invalid model: x"},
 		{"large", "POST", "/v1/chat/completions", `{"model":"` + strings.Repeat("x", 1000) + `"}`, 413, "invalid_request_error", "1000 bytes"},
-		{"path", "GET", "/v1/agents", "", 404, "not_supported", "GET /v1/agents"},
+		{"path", "GET", "/v1/nothing", "", 404, "not_supported", "GET /v1/nothing"},
 		{"v1 twice", "GET", "/v1/v1/models", "", 404, "not_supported", "base URL"},
 		{"method", "GET", "/v1/chat/completions", "", 405, "not_supported", "want POST"},
 		{"card", "GET", "/v1/models/no/such:model", "", 404, "invalid_model", "no/such:model"},

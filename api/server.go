@@ -28,7 +28,8 @@ type server struct {
 
 func newServer(c Config) *server {
 	s := &server{c: c, mux: http.NewServeMux()}
-	routes := s.routes()
+	routes := append(s.routes(), s.llamaRoutes()...)
+	routes = append(routes, absentRoutes()...)
 	for _, family := range c.Families {
 		routes = append(routes, family(c)...)
 	}
