@@ -219,7 +219,7 @@ func TestModelThatCannotBeOpened(t *testing.T) {
 	}
 	d := drive(t, o, 80, 24)
 	d.sees("No model is installed.")
-	d.sees("Get one: bise pull ministral-3-3b.")
+	d.sees("Choose a model in the list of models.")
 	d.sees("✗ ministral-3-8b")
 	d.asks("hello")
 	d.sees("✗ No model is installed.")

@@ -88,7 +88,7 @@ func fromBytes(token string, numbers []int) string {
 	return string(b)
 }
 
-// Text is what tokens read as together, the control token before them left out.
+// Text is the text of tokens together, the control token before them left out.
 func Text(tokens []engine.Logprob) string {
 	var b strings.Builder
 	for i, t := range tokens {

@@ -38,7 +38,7 @@ type Keymap struct {
 // A NamedKey is a binding with its name in config.toml and its help.
 type NamedKey struct {
 	Group   string
-	name    string // in config.toml
+	Name    string // in config.toml
 	Binding *key.Binding
 	keys    string // the default keys, separated by spaces
 	Help    string
@@ -121,9 +121,9 @@ func NewKeymap(set map[string]config.Keys, modes []string) (*Keymap, []string) {
 	}
 	for _, n := range k.Named() {
 		keys := strings.Fields(n.keys)
-		if custom, ok := set[n.name]; ok {
+		if custom, ok := set[n.Name]; ok {
 			keys = custom
-			delete(unknown, n.name)
+			delete(unknown, n.Name)
 		}
 		*n.Binding = key.NewBinding(key.WithKeys(keys...), key.WithHelp(KeyName(keys), n.Help))
 		if len(keys) == 0 {
@@ -152,7 +152,8 @@ var arrows = strings.NewReplacer("pgup", "pgup", "pgdown", "pgdn", "up", "↑", 
 // binding.
 type Hint struct {
 	key.Binding
-	Words string // "": the binding's help
+	Words   string // "": the binding's help
+	General bool   // the action does not concern the selected row of a list
 }
 
 // Hints returns bindings with their own words.
@@ -164,7 +165,7 @@ func Hints(bindings ...key.Binding) []Hint {
 	return list
 }
 
-func (h Hint) String() string { return h.Help().Key + " " + h.Action() }
+func (h Hint) String() string { return strings.TrimSpace(h.Help().Key + " " + h.Action()) }
 
 // Action describes what the key does.
 func (h Hint) Action() string {
@@ -177,20 +178,46 @@ func (h Hint) Action() string {
 // HintSeparator separates hints in the footer.
 const HintSeparator = " · "
 
-// FitHints returns the hints that fit a width.
+// FitHints returns the hints that fit a width: the first ones, and the one for esc. A mark stands
+// for those left out.
 func FitHints(list []Hint, width int) []Hint {
-	var shown []Hint
-	used := -Width(HintSeparator)
+	var enabled []Hint
 	for _, h := range list {
-		if !h.Enabled() {
-			continue
+		if h.Enabled() {
+			enabled = append(enabled, h)
 		}
-		if used += Width(HintSeparator) + Width(h.String()); used > width {
-			break
-		}
-		shown = append(shown, h)
 	}
-	return shown
+	if hintsWidth(enabled) <= width {
+		return enabled
+	}
+	more := []Hint{moreHints}
+	ends := [][]Hint{more, nil}
+	first := enabled
+	if i := slices.IndexFunc(enabled, isEscape); i > 0 {
+		ends = slices.Insert(ends, 0, append(more, enabled[i]))
+		first = slices.Delete(slices.Clone(enabled), i, i+1)
+	}
+	for _, end := range ends {
+		for n := len(first) - 1; n > 0; n-- {
+			if fitting := slices.Concat(first[:n], end); hintsWidth(fitting) <= width {
+				return fitting
+			}
+		}
+	}
+	return nil
+}
+
+func isEscape(h Hint) bool { return slices.Contains(h.Keys(), "esc") }
+
+// moreHints is the mark for hints that were left out.
+var moreHints = Hint{Binding: key.NewBinding(key.WithHelp("…", ""))}
+
+func hintsWidth(list []Hint) int {
+	width := -Width(HintSeparator)
+	for _, h := range list {
+		width += Width(HintSeparator) + Width(h.String())
+	}
+	return width
 }
 
 // JoinHints returns the hints that fit a width as text.
@@ -200,6 +227,27 @@ func JoinHints(list []Hint, width int) string {
 		texts = append(texts, h.String())
 	}
 	return strings.Join(texts, HintSeparator)
+}
+
+// KeyHint returns a key with what it does, such as "esc back"; "" if the binding has no key.
+func KeyHint(b key.Binding, words string) string {
+	if !b.Enabled() {
+		return ""
+	}
+	return b.Help().Key + " " + words
+}
+
+// KeyOr returns the key of a binding, or the command that does the same if it has no key.
+func KeyOr(b key.Binding, command string) string {
+	if !b.Enabled() {
+		return command
+	}
+	return b.Help().Key
+}
+
+// JoinDots joins the texts that are not empty with dots.
+func JoinDots(texts ...string) string {
+	return strings.Join(slices.DeleteFunc(texts, func(s string) bool { return s == "" }), HintSeparator)
 }
 
 // Actions returns what the enabled keys do.
