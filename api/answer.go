@@ -1,7 +1,6 @@
 package api
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -86,7 +85,9 @@ func (s *server) generate(w http.ResponseWriter, r *http.Request, g *generation)
 	if err != nil {
 		return err
 	}
-	g.model = cmp.Or(g.model, eng.Info().Model)
+	if g.model == "" {
+		g.model = eng.Info().Model
+	}
 	whole := newWhole(g, s.c.Strict)
 	for ev, err := range g.run(r.Context(), eng) {
 		if err != nil {
@@ -106,7 +107,7 @@ func (s *server) generate(w http.ResponseWriter, r *http.Request, g *generation)
 // generateStream answers with an event stream. An error is returned if the response has
 // not begun; a later one becomes an event.
 func (s *server) generateStream(w http.ResponseWriter, r *http.Request, g *generation) error {
-	out := newOutbox(w)
+	out := newOutbox(w, EventStream)
 	defer out.close()
 	stream := newStream(g, out, s.c.Strict)
 	err := s.feed(r.Context(), g, stream)
@@ -127,7 +128,9 @@ func (s *server) feed(ctx context.Context, g *generation, stream *stream) error 
 	if err != nil {
 		return err
 	}
-	stream.head.Model = cmp.Or(g.model, eng.Info().Model)
+	if g.model == "" { // a worker is asked for its Info
+		stream.head.Model = eng.Info().Model
+	}
 	for ev, err := range g.run(ctx, eng) {
 		if err != nil {
 			return err

@@ -371,11 +371,17 @@ type Embeddings struct {
 	Usage   Usage
 }
 
-// A TokenizeRequest asks for token ids. Exactly one field is set.
+// A TokenizeRequest asks for token ids. Exactly one of Text, Chat, FIM and IDs is set.
 type TokenizeRequest struct {
-	Text *string            `json:"text,omitempty"` // plain text, without BOS
+	Text *string            `json:"text,omitempty"` // plain text
 	Chat *ChatRequest       `json:"chat,omitempty"`
 	FIM  *CompletionRequest `json:"fim,omitempty"`
+	IDs  []int32            `json:"ids,omitempty"` // to learn what they read as
+
+	// Of Text: Special makes the names of control tokens in it those tokens, and BOS puts the
+	// model's first token before it, if its prompts have one.
+	Special bool `json:"special,omitempty"`
+	BOS     bool `json:"bos,omitempty"`
 }
 
 // Tokens are token ids and what each one reads as. Pieces may hold parts of

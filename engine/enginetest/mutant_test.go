@@ -6,6 +6,7 @@ import (
 	"iter"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
@@ -264,6 +265,12 @@ var mutants = map[string]func() *mutant{
 			if strings.Contains(r.Messages[0].Content.Plain(), "\x00") {
 				panic("a text with NUL")
 			}
+		}}
+	},
+	"tokenize-special": func() *mutant {
+		return &mutant{tokens: func(t engine.Tokens) engine.Tokens {
+			t.IDs = slices.DeleteFunc(t.IDs, func(id int32) bool { return id == EndToken })
+			return t
 		}}
 	},
 	"tokenize": func() *mutant {

@@ -104,6 +104,7 @@ var subtests = []struct {
 	{"drop-oldest", chats, testDropOldest},
 	{"hostile", writes, testHostile},
 	{"tokenize", 0, testTokenize},
+	{"tokenize-special", writes, testTokenizeSpecial},
 	{"tokenize-request", writes, testTokenizeRequest},
 	{"embed", embeds, testEmbed},
 	{"concurrent", 0, testConcurrent},
