@@ -188,7 +188,7 @@ func TestFind(t *testing.T) {
 	d.typed("n")
 	d.sees("▍ n")
 	d.pressed("ctrl+u")
-	d.asks("/find answer 1") // as a command, with a text of two words
+	d.asks("/find answer 1")      // as a command, with a text of two words
 	d.sees("/ answer 1   1 of 4") // the nearest one
 	d.pressed("ctrl+c")
 	d.misses("answer 1   ")

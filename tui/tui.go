@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/colorprofile"
 
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
@@ -156,6 +157,8 @@ func (m *Model) update(msg tea.Msg) tea.Cmd {
 			shade = kit.Dark
 		}
 		m.look.SetBackground(shade)
+	case tea.ColorProfileMsg:
+		m.look.SetColours(msg.Profile > colorprofile.ASCII)
 	case tea.KeyPressMsg:
 		if !m.dismiss(msg) {
 			return m.Press(msg)
