@@ -183,7 +183,7 @@ func TestHostileAnswer(t *testing.T) {
 // TestStylesKeepText checks that no style loses words, or breaks lines that fit.
 func TestStylesKeepText(t *testing.T) {
 	for name, style := range allStyles(t) {
-		got := strings.ToLower(xxansi.Strip(NewRenderer(style).Block(sample, 80)))
+		got := strings.ToLower(xansi.Strip(NewRenderer(style).Block(sample, 80)))
 		for _, word := range strings.FieldsFunc(strings.ToLower(sample), func(r rune) bool { return strings.ContainsRune("#*`|>-[]<>1234567890.:,;\n ", r) }) {
 			if !strings.Contains(got, word) && word != "go" {
 				t.Errorf("%s: %q is missing in\n%s", name, word, got)
