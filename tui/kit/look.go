@@ -54,6 +54,9 @@ func (l *Look) SetBackground(s Shade) {
 	l.repaint()
 }
 
+// DefaultKeys reports whether [Look.UseDefaultKeys] was called.
+func (l *Look) DefaultKeys() bool { return l.defaults }
+
 // SetColours says whether the terminal has colours.
 func (l *Look) SetColours(has bool) {
 	l.plain = !has
