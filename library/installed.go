@@ -89,6 +89,11 @@ func (l *Library) InstalledWithNeeds(ctx context.Context) ([]Installed, error) {
 	})
 }
 
+// Matches reports whether the model's name contains text, or text is a name of it.
+func (i Installed) Matches(text string) bool {
+	return strings.Contains(strings.ToLower(i.Name), strings.ToLower(text)) || i.HasName(text)
+}
+
 func (l *Library) installed(ctx context.Context, names []string, describe func(models.Model) Installed) ([]Installed, error) {
 	store := l.Store()
 	found, err := store.List()
@@ -100,9 +105,7 @@ func (l *Library) installed(ctx context.Context, names []string, describe func(m
 	}
 	if len(names) > 0 {
 		found = slices.DeleteFunc(found, func(m models.Model) bool {
-			return !slices.ContainsFunc(names, func(n string) bool {
-				return strings.Contains(strings.ToLower(m.Name), strings.ToLower(n)) || m.HasName(n)
-			})
+			return !slices.ContainsFunc(names, Installed{Model: m}.Matches)
 		})
 	}
 	workers, err := worker.List(ctx)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -33,7 +34,9 @@ type ServedModel struct {
 
 // NewPool makes a pool whose default model is the one that ref chooses.
 func (l *Library) NewPool(ref string, load engine.LoadOptions) *Pool {
-	ref, _ = l.Choose(ref)
+	if c := l.Choose("chat", ref); !filepath.IsAbs(c.Ref) {
+		ref = c.Ref // clients need not know where a file is
+	}
 	return &Pool{library: l, ref: ref, load: load, open: map[string]engine.Engine{}, known: map[string]engine.Capabilities{}}
 }
 

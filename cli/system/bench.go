@@ -138,7 +138,7 @@ bandwidth that is reached. Run nothing else meanwhile.`,
 }
 
 func runBench(ctx context.Context, con *console.Console, lib *library.Library, load Loader, ref string, o engine.LoadOptions) error {
-	m, err := lib.FindChosen(ref)
+	m, err := lib.FindChosen("chat", ref)
 	if err != nil {
 		return err
 	}

@@ -114,6 +114,7 @@ func runCheckup(ctx context.Context, lib *library.Library, conf config.Config, c
 		examineGPU(c.Devices),
 		examineModels(lib, conf, places, &c),
 	)
+	c.Findings = append(c.Findings, examineChoices(lib)...)
 	if configErr != nil {
 		f := finding{What: "config", State: missing}
 		f.Is, f.Advice = fault.Explain(configErr)
@@ -210,6 +211,25 @@ func examineModels(lib *library.Library, conf config.Config, places config.Place
 		f.Advice = "Download one with bise pull; bise catalog shows which fit."
 	}
 	return f
+}
+
+// examineChoices says which model each mode uses, and why.
+func examineChoices(lib *library.Library) []finding {
+	var list []finding
+	for _, g := range library.GroupChoices(lib.Choices()) {
+		f := finding{What: strings.Join(g.Modes, ", "), State: healthy, Is: fmt.Sprintf("%s (%s)", g.Name(), g.Why)}
+		switch {
+		case g.Ref == "": // the models are reported as missing
+			continue
+		case g.Err != nil:
+			f.State = missing
+			f.Is, f.Advice = fault.Explain(g.Err)
+		case g.Unable:
+			f.State = absent
+		}
+		list = append(list, f)
+	}
+	return list
 }
 
 // verifiedAll says when all models were last verified: the longest ago of them.
