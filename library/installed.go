@@ -31,6 +31,7 @@ type Installed struct {
 	Licence models.Agreement
 	Terms   licence.Licence // what is known of Licence; its ID is empty if nothing is
 	Needs   *fit.Model      // for planning; nil if it was not requested or is unknown
+	best    Run             // of the runs here; its Rate is 0 if there is none
 	State   worker.State    // of the worker that holds it; "": none does
 	Workers []worker.Status
 }
@@ -77,6 +78,7 @@ func (l *Library) Installed(ctx context.Context, names ...string) ([]Installed, 
 
 // InstalledWithNeeds also sets Needs. It reads the header of every file.
 func (l *Library) InstalledWithNeeds(ctx context.Context) ([]Installed, error) {
+	runs := l.runs()
 	return l.installed(ctx, nil, func(m models.Model) Installed {
 		i, file := describe(m)
 		if file == nil && i.Problem == nil {
@@ -84,6 +86,7 @@ func (l *Library) InstalledWithNeeds(ctx context.Context) ([]Installed, error) {
 		}
 		if file != nil {
 			i.Needs = new(needs(m, file))
+			i.best, _ = speedOf(runs, m)
 		}
 		return i
 	})

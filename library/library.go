@@ -15,6 +15,7 @@ import (
 	"io"
 	"maps"
 	"sync"
+	"time"
 
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
@@ -65,8 +66,9 @@ type Library struct {
 	downloads DownloadOptions
 	puller    *pull.Puller // nil until it is first used
 
-	measuring sync.Mutex // of machine
+	measuring sync.Mutex // of all below
 	machine   *fit.Machine
+	measured  time.Time // when
 }
 
 // New makes a library. Nothing is read yet.

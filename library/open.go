@@ -83,7 +83,12 @@ func (l *Library) openFile(ctx context.Context, m models.Model, o engine.LoadOpt
 	}
 	_ = l.Store().MarkUsed(m)
 	defer l.begin("starting " + m.Name)()
-	return worker.Open(ctx, spec, launcher)
+	w, err := worker.Open(ctx, spec, launcher)
+	if err != nil {
+		return nil, err
+	}
+	w.OnDone(func(d engine.Done) { l.RecordRun(m, w.Info(), d) })
+	return w, nil
 }
 
 // Spec makes the specification of a worker.
