@@ -28,6 +28,7 @@ const maxFile = 1 << 20 // bytes of a config.toml
 type Config struct {
 	Model     string         `toml:"model"`      // the default model
 	Models    Models         `toml:"models"`     // of single modes
+	System    string         `toml:"system"`     // the system prompt of new conversations
 	KeepAlive *time.Duration `toml:"keep_alive"` // how long an idle model stays in memory
 	Threads   int            `toml:"threads"`    // 0: the physical cores
 	GPULayers *int           `toml:"gpu_layers"` // nil: as many as fit
@@ -37,6 +38,7 @@ type Config struct {
 	History   *bool          `toml:"history"`    // whether conversations are saved; nil: yes
 	Sampling  Sampling       `toml:"sampling"`
 	Interface Interface      `toml:"interface"`
+	Serve     Serve          `toml:"serve"`
 	// Endpoints are servers, by the name before the slash in "lab/Mistral-Large".
 	Endpoints map[string]Endpoint `toml:"endpoints"`
 }
@@ -211,6 +213,9 @@ func (c Config) check() (key, what string) {
 		return "sampling.max_tokens", "it must be at least 1"
 	}
 	if key, what := c.Interface.check(); what != "" {
+		return key, what
+	}
+	if key, what := c.Serve.check(); what != "" {
 		return key, what
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Endpoints)) {

@@ -25,6 +25,7 @@ type CatalogEntry struct {
 	Installed   bool             `json:"installed"`
 	Measured    float64          `json:"measured_tokens_per_second,omitempty"` // if it has run here
 	Recommended bool             `json:"recommended"`
+	Suggested   string           `json:"-"` // why [Suggest] has it
 }
 
 // Catalog reads the catalogue with the user's changes. Problems with those are noted once.

@@ -16,6 +16,7 @@ import (
 	"github.com/bise-sh/bise/tui/engines"
 	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/tui/models"
+	"github.com/bise-sh/bise/tui/past"
 	"github.com/bise-sh/bise/tui/review"
 	"github.com/bise-sh/bise/tui/talk"
 	"github.com/bise-sh/bise/tui/terminal"
@@ -34,13 +35,14 @@ type Model struct {
 	terminal *terminal.Terminal
 	engines  *engines.Engines
 	models   *models.Service
-	history  *talk.HistoryWriter
+	history  *past.Writer
 	images   *talk.ImageCache
 
 	save    func(config.Interface) error // may be nil
 	folder  string
 	newMode func(name string) mode
 	notice  kit.Notice
+	notices []string   // the texts of the last ones
 	notify  kit.Notify // shows a notice in place of the one before
 
 	width, height int
@@ -64,11 +66,11 @@ func New(ctx context.Context, o Options) *Model {
 	look, unknown := kit.NewLook(o.Settings, modes)
 	look.SetStyle(o.Style)
 	m := &Model{
-		look: look, tasks: kit.NewTasks(ctx), engines: engines.New(ctx, o.Open, o.Loaded, o.Choose, endpoints), history: talk.NewHistoryWriter(ctx, o.History), images: talk.NewImageCache(ctx, o.Getenv),
+		look: look, tasks: kit.NewTasks(ctx), engines: engines.New(ctx, o.Open, o.Loaded, o.Choose, endpoints), history: past.NewWriter(ctx, o.History), images: talk.NewImageCache(ctx, o.Getenv),
 		save: o.Save, folder: o.Folder,
 		width: o.Width, height: o.Height, screens: make([]mode, len(modes)),
 	}
-	m.notify = func(n kit.Notice) { m.notice = n }
+	m.notify = m.take
 	m.terminal = terminal.New(m.tasks, o.Getenv)
 	m.models = models.New(look, m.notify, m.tasks, m.engines, o.Models, o.Downloads, o.Endpoints, o.Folder, o.Getenv("HOME"))
 	m.newMode = func(name string) mode { return m.makeMode(name, o) }
@@ -101,7 +103,7 @@ func (m *Model) makeMode(name string, o Options) mode {
 }
 
 func (m *Model) newConversationsDialog() kit.Dialog {
-	return talk.NewHistoryDialog(m.look, m.notify, m.tasks, m.history, m.folder)
+	return past.NewDialog(m.look, m.notify, m.tasks, m.history, m.folder)
 }
 
 func (m *Model) reportUnknownKeys(names []string) {
@@ -137,9 +139,13 @@ func (m *Model) Close() error {
 
 // Update handles a message.
 func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	lines := m.frameLines()
 	cmd := m.update(msg)
 	if err := m.history.Problem(); err != nil {
 		m.notify.Error(err)
+	}
+	if m.frameLines() != lines {
+		m.layOut()
 	}
 	return m, tea.Batch(cmd, m.images.Next())
 }
@@ -155,7 +161,9 @@ func (m *Model) update(msg tea.Msg) tea.Cmd {
 		}
 		m.look.SetBackground(shade)
 	case tea.KeyPressMsg:
-		return m.Press(msg)
+		if !m.dismiss(msg) {
+			return m.Press(msg)
+		}
 	case tea.PasteMsg:
 		return m.paste(msg.Content)
 	case tea.MouseClickMsg:
@@ -302,6 +310,9 @@ func (m *Model) quit() tea.Cmd {
 
 // show switches to a mode.
 func (m *Model) show(i int) tea.Cmd {
+	if h, ok := m.screens[m.current].(interface{ Hidden() }); ok && i != m.current {
+		h.Hidden()
+	}
 	m.current = i
 	m.dialogs = nil
 	if m.screens[i] == nil {
@@ -353,19 +364,17 @@ func (m *Model) handle(msg tea.Msg) tea.Cmd {
 	case models.DownloadEnded:
 		cmds = append(cmds, m.useInstalled(msg))
 	case settingsSaved:
-		if msg.err != nil {
-			m.notify.Error(msg.err)
-		}
-	case talk.FileSaved:
+		m.notify.Outcome("save the settings", msg.err)
+	case past.FileSaved:
 		if msg.Err != nil {
 			m.notify.Error(msg.Err)
 		} else {
 			m.notify.Info("saved " + msg.Path)
 		}
-	case talk.Imported:
+	case past.Imported:
 		m.reportImported(msg)
-	case talk.FileNamed:
-		cmds = append(cmds, func() tea.Msg { return talk.SaveFile(m.folder, msg.Path, msg.Text) })
+	case past.FileNamed:
+		cmds = append(cmds, func() tea.Msg { return past.SaveFile(m.folder, msg.Path, msg.Text) })
 	case helpRequested:
 		cmds = append(cmds, m.push(newKeysDialog(m.look, m.screens[m.current].Bindings())))
 	case quitRequested:
@@ -386,9 +395,9 @@ func (m *Model) handle(msg tea.Msg) tea.Cmd {
 		cmds = append(cmds, m.showMode(msg.name))
 	case review.QuestionAsked:
 		return m.sendToConversation("chat", talk.QuestionBegun{Text: msg.Text})
-	case talk.ConversationChosen:
-		cmds = append(cmds, talk.ReadConversation(m.tasks, m.history, msg))
-	case talk.ConversationRead:
+	case past.Chosen:
+		cmds = append(cmds, past.Open(m.tasks, m.history, msg))
+	case past.Opened:
 		if msg.Err != nil {
 			m.notify.Error(msg.Err)
 			return nil
@@ -445,7 +454,10 @@ func (m *Model) release(at tea.Mouse) tea.Cmd {
 
 // click switches to a tab, clicks the top screen, or presses the key of a hint.
 func (m *Model) click(at tea.Mouse) tea.Cmd {
-	m.notice = kit.Notice{}
+	body, notice, footer := m.height-m.frameLines(), len(m.noticeLines()), m.footer()
+	if !m.notice.Stays {
+		m.notice = kit.Notice{}
+	}
 	switch {
 	case at.Y == 0:
 		for _, tab := range m.tabs() {
@@ -453,13 +465,15 @@ func (m *Model) click(at tea.Mouse) tea.Cmd {
 				return m.show(tab.mode)
 			}
 		}
-	case at.Y <= m.height-m.frameLines():
+	case at.Y <= body:
 		return m.Settle(m.top().Click(at.X, at.Y-1))
-	case at.Y < m.height-1:
+	case at.Y < m.height-1-notice:
 		return m.handle(talk.ModelsRequested{})
+	case at.Y < m.height-1:
+		m.notice = kit.Notice{}
 	default:
-		if h, ok := m.hintAt(m.top().Footer(), at.X); ok && len(h.Keys()) > 0 {
-			return m.Press(kit.KeyPress(h.Keys()[0]))
+		if h, ok := m.hintAt(footer, at.X); ok && len(h.Keys()) > 0 {
+			return m.update(kit.KeyPress(h.Keys()[0]))
 		}
 	}
 	return nil
@@ -527,7 +541,8 @@ func (m *Model) draw() ([]string, *tea.Cursor) {
 	default:
 		cursor.Y++
 	}
-	return append(lines, m.drawFoot(top.Footer())), cursor
+	lines = append(lines, kit.Indent(m.noticeLines(), 1)...)
+	return append(lines, m.drawFoot(m.footer())), cursor
 }
 
 // small asks for a larger window.
@@ -581,13 +596,6 @@ func (m *Model) head() string {
 // drawFoot draws the last line.
 func (m *Model) drawFoot(f kit.Footer) string {
 	width := m.width - 2
-	if m.notice.Text != "" {
-		key := ""
-		if m.notice.Key != "" {
-			key = " · " + m.notice.Key + " " + m.notice.Word
-		}
-		return " " + kit.Truncate(kit.Truncate(m.notice.Text, width-kit.Width(key))+key, width)
-	}
 	if f.Left == "" {
 		return " " + m.look.Theme.Muted.Render(kit.JoinHints(f.Hints, width))
 	}

@@ -33,6 +33,7 @@ const maxSchema = 1_000_000
 type ask struct {
 	files, images []string
 	system        string
+	systemSet     bool // --system is given
 	schema        string
 	stats, raw    bool
 	noThinking    bool
@@ -55,12 +56,14 @@ func Ask(con *console.Console, lib *library.Library, conf config.Config, h *past
 PDF. On a terminal the answer is rendered; in a pipe it is the unchanged text.
 
 Saves the question and the answer to the history (--no-history to skip). -c continues
-the last conversation, with its model unless -m names another.`,
+the last conversation, with its model unless -m names another. The system prompt and
+what /set has set belong to the conversation; flags take precedence.`,
 		Example: `bise ask "How does a slice grow in Go?"
 bise ask -c "and a map?"
 git diff | bise ask "write a commit message"
 bise ask -f main.go -f go.mod "what is missing?"`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			v.systemSet = cmd.Flags().Changed("system")
 			return runAsk(cmd.Context(), con, lib, conf, h, flags.Model(cmd), v, strings.Join(args, " "))
 		},
 	}
@@ -68,7 +71,7 @@ bise ask -f main.go -f go.mod "what is missing?"`,
 	f.BoolVarP(&v.continues, "continue", "c", false, "continue the last conversation")
 	f.StringArrayVarP(&v.files, "file", "f", nil, "attach `FILE`, a text, an image or a PDF; can be repeated")
 	f.StringArrayVarP(&v.images, "image", "i", nil, "attach the image `FILE` (also -, clipboard: or a URL); can be repeated")
-	f.StringVar(&v.system, "system", "", "use `TEXT` as the system prompt")
+	f.StringVar(&v.system, "system", "", "use `TEXT` as the conversation's system prompt")
 	f.StringVar(&v.schema, "schema", "", "answer with JSON that matches the JSON schema in `FILE`")
 	f.BoolVar(&v.raw, "raw", false, "do not render Markdown")
 	f.BoolVar(&v.noThinking, "no-thinking", false, "answer without thinking first")
@@ -81,15 +84,11 @@ bise ask -f main.go -f go.mod "what is missing?"`,
 }
 
 func runAsk(ctx context.Context, con *console.Console, lib *library.Library, conf config.Config, h *past.Opener, model string, v ask, prompt string) error {
-	if v.continues && v.system != "" {
-		return fault.Errorf(fault.Usage, "--system and -c are mutually exclusive: the system prompt is part of the first question")
-	}
 	q, err := question(ctx, con, v, prompt)
 	if err != nil {
 		return err
 	}
-	sampling, err := v.sampling.Options(conf.Sampling)
-	if err != nil {
+	if _, err := v.sampling.Options(conf.Sampling); err != nil {
 		return err
 	}
 	var format *engine.ResponseFormat
@@ -107,8 +106,12 @@ func runAsk(ctx context.Context, con *console.Console, lib *library.Library, con
 		return err
 	}
 	defer kept.close()
-	r := chat.Request(v.system, append(before, q.Message())...)
-	r.Sampling, r.ResponseFormat = sampling, format
+	r := chat.Request(kept.Conversation.System, append(before, q.Message())...)
+	r.Sampling, r.ResponseFormat = library.Sampling(conf.Sampling), format
+	kept.Conversation.Parameters.Apply(&r)
+	if r.Sampling, err = v.sampling.Over(r.Sampling); err != nil {
+		return err
+	}
 	if v.noThinking {
 		r.ReasoningEffort = "none"
 	}
@@ -218,6 +221,8 @@ func runAnswer(ctx context.Context, con *console.Console, e engine.Engine, r eng
 		if err == nil {
 			kept.take(ctx, event)
 			err = s.take(event)
+		} else if ctx.Err() == nil {
+			kept.failed(err)
 		}
 		if err != nil {
 			con.Erase()
@@ -266,7 +271,7 @@ func (s *show) take(event engine.Event) error {
 		if err := s.choices.finish(e.Choice); err != nil {
 			return err
 		}
-		s.finish(e)
+		s.finish(e, !s.choices.given[e.Choice])
 	}
 	return nil
 }
@@ -310,8 +315,8 @@ func (s *show) write() {
 	}
 }
 
-// finish notes an answer that is cut off.
-func (s *show) finish(e engine.Finish) {
+// finish notes an answer that is cut off or empty.
+func (s *show) finish(e engine.Finish, empty bool) {
 	which := "the answer"
 	if s.choices.n > 1 {
 		which = fmt.Sprintf("answer %d", e.Choice+1)
@@ -320,8 +325,13 @@ func (s *show) finish(e engine.Finish) {
 	if e.Reason == engine.FinishLength && s.limit != nil {
 		limit, flag = *s.limit, " (--max-tokens)"
 	}
-	if reason := chat.CutOff(e.Reason, limit); reason != "" {
+	switch reason := chat.CutOff(e.Reason, limit); {
+	case reason != "" && empty:
+		s.con.Notef("%s is empty, %s%s.", which, reason, flag)
+	case reason != "":
 		s.con.Notef("%s is %s%s.", which, reason, flag)
+	case empty:
+		s.con.Notef("%s is empty.", which)
 	}
 }
 

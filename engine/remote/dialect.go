@@ -39,6 +39,7 @@ type call struct {
 	body  any
 	echo  string // what the answer repeats of the request
 	whole bool   // tool calls come whole, and bise's events with them
+	n     int    // choices asked for
 }
 
 func (d Dialect) chat(req engine.ChatRequest) (call, error) {
@@ -61,6 +62,9 @@ func (d Dialect) complete(req engine.CompletionRequest) (call, error) {
 	case Bise:
 		return call{path: "/v1/fim/completions", body: streamedCompletion{req, true}, whole: true}, nil
 	case Plateforme:
+		if req.PromptLogprobs {
+			return call{}, lacks("La Plateforme", "prompt_logprobs")
+		}
 		if len(req.Tokens) > 0 {
 			return call{}, lacks("La Plateforme", "tokens")
 		}

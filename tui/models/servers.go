@@ -169,7 +169,7 @@ func (s *serversDialog) askKey(address string) kit.Outcome {
 	}
 	u, err := url.Parse(address)
 	if err != nil || u.Hostname() == "" {
-		s.service.notify.Info(fmt.Sprintf("invalid server URL %q", kit.OneLine(address)))
+		s.service.notify.Warn(fmt.Sprintf("invalid server URL %q", kit.OneLine(address)))
 		return kit.Close(nil)
 	}
 	usual := ""
@@ -214,7 +214,7 @@ func serverName(address string, taken map[string]config.Endpoint) string {
 var addKey = kit.NewBinding("a", "add a server")
 
 func (s *serversDialog) hints() []kit.Hint {
-	list := []kit.Hint{{Binding: addKey, Words: ""}, {Binding: filterKey, Words: ""}, {Binding: s.Look.Keys.Back, Words: ""}}
+	list := []kit.Hint{{Binding: addKey, General: true}, {Binding: filterKey, General: true}, {Binding: s.Look.Keys.Back, Words: ""}}
 	if i, ok := s.SelectedRow(); ok && s.refs[i] != "" {
 		list = append([]kit.Hint{{Binding: s.Look.Keys.Choose, Words: "use"}}, list...)
 	}

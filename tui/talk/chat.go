@@ -2,6 +2,8 @@ package talk
 
 import (
 	tea "charm.land/bubbletea/v2"
+
+	"github.com/bise-sh/bise/tui/past"
 )
 
 // QuestionBegun asks a conversation to insert Text into its composer.
@@ -32,10 +34,10 @@ func (c *Chat) Update(msg tea.Msg) tea.Cmd {
 		return c.startNew()
 	case QuestionBegun:
 		c.composer.Insert(msg.Text)
-	case ConversationRead:
+	case past.Opened:
 		return c.open(msg)
-	case ConversationDeleted:
-		if c.saved != nil && c.saved.id.Load() == msg.Id {
+	case past.Deleted:
+		if c.saved != nil && c.saved.Load() == msg.ID {
 			c.reset()
 		}
 	case fileAttached, clipboardRead, editorDone:

@@ -16,6 +16,7 @@ import (
 	"github.com/bise-sh/bise/modes/progress"
 	"github.com/bise-sh/bise/tui/engines"
 	"github.com/bise-sh/bise/tui/kit"
+	"github.com/bise-sh/bise/tui/past"
 	"github.com/bise-sh/bise/tui/terminal"
 )
 
@@ -27,7 +28,7 @@ type Conversation struct {
 	tasks    *kit.Tasks
 	terminal *terminal.Terminal
 	engines  *engines.Engines
-	history  *HistoryWriter
+	history  *past.Writer
 	images   *ImageCache
 	folder   string // for files
 	sampling engine.Sampling
@@ -36,11 +37,12 @@ type Conversation struct {
 	system     string // system prompt; may be empty
 	transcript *transcript
 	composer   *composer
+	find       *finder
 
 	commands []kit.Command // of the mode alone
 	handler  answerHandler // nil: answers are plain text
 
-	saved      *savedID // nil: not in the history yet
+	saved      *past.ID // nil: not in the history yet
 	ref        string   // of the model
 	home       string   // of the model of new conversations
 	model      *engines.Model
@@ -75,7 +77,7 @@ type Options struct {
 	Tasks    *kit.Tasks
 	Terminal *terminal.Terminal
 	Engines  *engines.Engines
-	History  *HistoryWriter
+	History  *past.Writer
 	Images   *ImageCache
 	Folder   string // for @; "" disables it
 	Model    string // REF; "": that of the mode
@@ -91,6 +93,7 @@ func newConversation(o Options, mode, placeholder string) *Conversation {
 		mode: mode, ref: o.Model, edited: -1,
 		transcript: newTranscript(o.Look), composer: newComposer(o, mode, placeholder),
 	}
+	c.find = newFinder(c.transcript)
 	c.composer.commands = func() []kit.Command { return append(c.Commands(), o.Commands()...) }
 	return c
 }
@@ -147,22 +150,22 @@ func (c *Conversation) use(ref string) tea.Cmd {
 	c.composer.model = c.model
 	if s := c.saved; s != nil {
 		mode := c.mode
-		c.history.write(func(ctx context.Context, store *history.Store) error {
-			return store.SetModel(ctx, s.id.Load(), mode, ref)
+		c.history.Write(func(ctx context.Context, store *history.Store) error {
+			return store.SetModel(ctx, s.Load(), mode, ref)
 		})
 	}
 	return cmd
 }
 
 // ensureSaved adds the conversation to the history if it is not there.
-func (c *Conversation) ensureSaved() *savedID {
+func (c *Conversation) ensureSaved() *past.ID {
 	if c.saved == nil {
-		s := new(savedID)
+		s := new(past.ID)
 		c.saved = s
 		mode, ref := c.mode, c.ref
-		c.history.write(func(ctx context.Context, store *history.Store) error {
+		c.history.Write(func(ctx context.Context, store *history.Store) error {
 			started, err := store.Start(ctx, mode, ref)
-			s.id.Store(started.ID)
+			s.Store(started.ID)
 			return err
 		})
 	}
@@ -200,29 +203,29 @@ func (c *Conversation) newQuestion(m draftMessage) *turn {
 // add appends the user's message to the transcript and to the history.
 func (c *Conversation) add(t *turn) {
 	parent, conversation, own := lastSaved(c.transcript.turns), c.ensureSaved(), t.saved
-	c.history.write(func(ctx context.Context, store *history.Store) error {
+	c.history.Write(func(ctx context.Context, store *history.Store) error {
 		added, err := store.Add(ctx, history.Message{
-			Conversation: conversation.id.Load(), Parent: parent(), Attached: t.attached,
+			Conversation: conversation.Load(), Parent: parent(), Attached: t.attached,
 			Message: engine.Message{Role: engine.User, Content: t.content},
 		})
-		own.id.Store(added.ID)
+		own.Store(added.ID)
 		return err
 	})
 	c.transcript.turns = append(c.transcript.turns, t)
 	c.transcript.selectTurn(-1)
-	c.transcript.follow = true
+	c.transcript.toEnd()
 }
 
 // lastSaved returns a function that finds the parent of the next message: the last of the
 // turns that is in the history. It is called after the jobs before it, which set the ids.
 func lastSaved(turns []*turn) func() int64 {
-	list := make([]*savedID, len(turns))
+	list := make([]*past.ID, len(turns))
 	for i, t := range turns {
 		list[i] = t.saved
 	}
 	return func() int64 {
 		for _, s := range slices.Backward(list) {
-			if id := s.id.Load(); id != 0 {
+			if id := s.Load(); id != 0 {
 				return id
 			}
 		}
@@ -238,7 +241,7 @@ func (c *Conversation) answer(before *turn) tea.Cmd {
 		t.replaceTurn(before)
 	}
 	c.transcript.turns = append(c.transcript.turns, t)
-	c.transcript.follow = true
+	c.transcript.toEnd()
 	return tea.Batch(open, c.begin(t, false))
 }
 
@@ -281,7 +284,7 @@ func (c *Conversation) continueAnswer() tea.Cmd {
 	}
 	t.resume()
 	c.transcript.selectTurn(-1)
-	c.transcript.follow = true
+	c.transcript.toEnd()
 	return tea.Batch(c.needModel(), c.begin(t, true))
 }
 
@@ -339,21 +342,21 @@ func (c *Conversation) recorder(t *turn, continuing bool) func(engine.Event) {
 	parent := lastSaved(turns[:len(turns)-1])
 	conversation, own, model := c.ensureSaved(), t.saved, t.measured.Model
 	recorder := history.Recorder{Model: model}
-	c.history.write(func(ctx context.Context, store *history.Store) error {
-		recorder.Conversation.ID = conversation.id.Load()
+	c.history.Write(func(ctx context.Context, store *history.Store) error {
+		recorder.Conversation.ID = conversation.Load()
 		if continuing {
-			recorder.Continue = own.id.Load()
+			recorder.Continue = own.Load()
 		} else {
 			recorder.Question.Parent = parent()
 		}
 		err := recorder.Begin(ctx, store)
 		if recorder.HasBegun() {
-			own.id.Store(recorder.Answer())
+			own.Store(recorder.Answer())
 		}
 		return err
 	})
 	return func(event engine.Event) {
-		c.history.write(func(context.Context, *history.Store) error {
+		c.history.Write(func(context.Context, *history.Store) error {
 			if event == nil {
 				return recorder.Close()
 			}
@@ -448,6 +451,7 @@ func (c *Conversation) take(msg eventsReceived) tea.Cmd {
 			c.leaveOut(out)
 		}
 	}
+	c.transcript.unseen = !c.transcript.follow
 	if !msg.ended {
 		t.refresh()
 		return c.stream.next()
@@ -476,7 +480,7 @@ func (c *Conversation) take(msg eventsReceived) tea.Cmd {
 
 // thinkingCounted has the number of tokens in the model's thinking.
 type thinkingCounted struct {
-	of     *savedID // the answer
+	of     *past.ID // the answer
 	tokens int
 }
 
