@@ -191,6 +191,7 @@ func (m *Mode) start(c change.Change) tea.Cmd {
 	m.fullView = false
 	m.review = &reviewing{number: m.number, change: c, busy: true, loading: -1, stop: func(error) {}}
 	m.list.Filter.Reset()
+	m.list.Filtering = false
 	m.list.Select(0)
 	var open tea.Cmd
 	switch {
@@ -308,7 +309,7 @@ func (m *Mode) refresh() {
 	if m.review != nil {
 		chosen = m.selected()
 	}
-	m.list.Intro, m.list.Empty = nil, nil
+	m.list.Intro, m.list.Empty, m.list.Fixed = nil, nil, m.review == nil
 	var rows []kit.Row
 	switch {
 	case m.review == nil:
@@ -493,6 +494,9 @@ func (m *Mode) Press(k tea.KeyPressMsg) kit.Outcome {
 		if o := m.pressLetter(k); o.Handled {
 			return o
 		}
+	}
+	if kit.Matches(k, m.look.Keys.Commands, m.look.Keys.NewChat) {
+		return kit.Ignored() // the list would take them for up and down
 	}
 	if change := m.list.Press(k); change.Handled {
 		m.top = 0
