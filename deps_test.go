@@ -54,6 +54,7 @@ var forbidden = map[string][][]string{
 	"tui":               {llama, {module + "/cli"}},
 	"tui/kit":           {llama, http, {module + "/cli"}, engines, middle, without(leaves, "/config"), rooms},
 	"tui/engines":       {llama, {module + "/cli"}, rooms},
+	"tui/past":          {llama, http, {module + "/cli"}, engines[1:], middle, without(leaves, "/config", "/history"), rooms},
 	"tui/plain":         {llama, http, {module + "/cli"}, engines, middle, without(leaves, "/config"), rooms},
 	"tui/talk":          {llama, {module + "/cli"}, without(rooms, "/tui/talk")},
 	"tui/models":        {llama, {module + "/cli"}, without(rooms, "/tui/models")},
@@ -81,8 +82,8 @@ var forbidden = map[string][][]string{
 	"config":            {terminal, http, llama, commands, without(leaves, "/config"), middle},
 }
 
-func without(list []string, name string) []string {
-	return slices.DeleteFunc(slices.Clone(list), func(p string) bool { return p == module+name })
+func without(list []string, names ...string) []string {
+	return slices.DeleteFunc(slices.Clone(list), func(p string) bool { return slices.Contains(names, strings.TrimPrefix(p, module)) })
 }
 
 type pkg struct {

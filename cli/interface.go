@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -97,8 +98,8 @@ func (s *start) show(ctx context.Context, keyboard io.Reader, attached []attach.
 	return err
 }
 
-// showLinear is the interface for screen readers. Ctrl-C is a key there, as in the
-// other one: it stops an answer first.
+// showLinear is the interface for screen readers, and for terminals that cannot move their
+// cursor, such as TERM=dumb. Ctrl-C is a key there, as in the other one: it stops an answer first.
 func showLinear(ctx context.Context, con *console.Console, keyboard io.Reader, o tui.Options) error {
 	signal.Reset(os.Interrupt)
 	keys := make(chan os.Signal, 1)
@@ -133,8 +134,7 @@ func interfaceOptions(lib *library.Library, conf config.Config, configErr error,
 		Folder:    folder,
 		Getenv:    os.Getenv,
 	}
-	o.Model, _ = lib.Choose(model)
-	o.Model = library.AbsoluteRef(o.Model)
+	o.Choose = func(mode, ref string) library.Choice { return lib.Choose(mode, cmp.Or(ref, model)) }
 	o.Sampling = sampling
 	style, styleErr := loadStyle(conf, places)
 	o.Style = style

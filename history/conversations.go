@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/fault"
 )
 
@@ -15,11 +16,11 @@ import (
 const maxTitle = 120
 
 // columns of a conversation, as scan reads them.
-const columns = "c.id, c.title, c.renamed, c.mode, c.model, c.created, c.updated, c.draft, coalesce(c.leaf, 0)"
+const columns = "c.id, c.title, c.renamed, c.mode, c.model, c.created, c.updated, c.draft, coalesce(c.leaf, 0), c.system, c.parameters"
 
 func (c *Conversation) scan(row interface{ Scan(...any) error }, more ...any) error {
 	var created, updated int64
-	err := row.Scan(append([]any{&c.ID, &c.Title, &c.Renamed, &c.Mode, &c.Model, &created, &updated, &c.Draft, &c.Leaf}, more...)...)
+	err := row.Scan(append([]any{&c.ID, &c.Title, &c.Renamed, &c.Mode, &c.Model, &created, &updated, &c.Draft, &c.Leaf, &c.System, jsonColumn{&c.Parameters}}, more...)...)
 	c.Created, c.Updated = time.UnixMilli(created), time.UnixMilli(updated)
 	return err
 }
@@ -82,6 +83,16 @@ func (s *Store) SaveDraft(ctx context.Context, id int64, draft string) error {
 // SetModel saves the mode and the model that the user chose for a conversation.
 func (s *Store) SetModel(ctx context.Context, id int64, mode, model string) error {
 	return s.update(ctx, "change the model", id, "mode = ?, model = ?", mode, model)
+}
+
+// SetSystem saves the system prompt of a conversation.
+func (s *Store) SetSystem(ctx context.Context, id int64, text string) error {
+	return s.update(ctx, "save the system prompt", id, "system = ?", text)
+}
+
+// SetParameters saves what the user set for the answers of a conversation.
+func (s *Store) SetParameters(ctx context.Context, id int64, p engine.Parameters) error {
+	return s.update(ctx, "save the parameters", id, "parameters = ?", jsonColumn{&p})
 }
 
 // Rename sets the user's title of a conversation. An empty title restores the one made

@@ -1,7 +1,9 @@
 package history
 
 import (
+	"bytes"
 	"errors"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -329,5 +331,76 @@ func TestOneLine(t *testing.T) {
 		if got != tt.want || len(got) > 12 || !utf8.ValidString(got) {
 			t.Errorf("oneLine(%q) = %q, want %q", tt.text, got, tt.want)
 		}
+	}
+}
+
+func TestSystemAndParameters(t *testing.T) {
+	s := openTest(t)
+	c := started(t, s)
+	var p engine.Parameters
+	if err := p.Set("temperature", "0"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.SetSystem(t.Context(), c.ID, "Be brief."); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.SetParameters(t.Context(), c.ID, p); err != nil {
+		t.Fatal(err)
+	}
+	said(t, s, c.ID, 0, engine.User, "why?")
+	check := func(s *Store, id int64) {
+		t.Helper()
+		c, err := s.Conversation(t.Context(), id)
+		if err != nil || c.System != "Be brief." || c.Parameters.Temperature == nil || *c.Parameters.Temperature != 0 || c.Parameters.TopP != nil {
+			t.Errorf("the conversation is %+v, %v", c, err)
+		}
+	}
+	check(s, c.ID)
+	var file, text bytes.Buffer
+	if err := errors.Join(s.ExportJSON(t.Context(), &file, c.ID), s.ExportMarkdown(t.Context(), &text, c.ID, false)); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(text.String(), "## Instructions\n\nBe brief.\n\n## You") {
+		t.Errorf("the Markdown is %s", text.String())
+	}
+	other := openTest(t)
+	ids, _, err := other.Import(t.Context(), &file)
+	if err != nil || len(ids) != 1 {
+		t.Fatalf("imported %v, %v", ids, err)
+	}
+	check(other, ids[0])
+}
+
+// The system prompt was the first message of a conversation in version 1.
+func TestSystemOfAnOlderVersion(t *testing.T) {
+	all := migrations
+	t.Cleanup(func() { migrations = all })
+	migrations = all[:1]
+	path := filepath.Join(t.TempDir(), "history.db")
+	old := connect(path)
+	if err := errors.Join(create(path), migrate(t.Context(), old)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := old.Exec(`INSERT INTO conversations (id, mode, model, created, updated, leaf) VALUES (1, 'chat', 'm', 1, 1, 2), (2, 'chat', 'm', 1, 1, NULL);
+		INSERT INTO messages (id, conversation, parent, role, content, state, created) VALUES
+		(1, 1, NULL, 'system', '{"chunks":[{"type":"text","text":"Be brief."}]}', 0, 1), (2, 1, 1, 'user', '{"chunks":[{"type":"text","text":"why?"}]}', 0, 1)`); err != nil {
+		t.Fatal(err)
+	}
+	if err := old.Close(); err != nil {
+		t.Fatal(err)
+	}
+	migrations = all
+	s := openAt(t, path)
+	for id, want := range map[int64]string{1: "Be brief.", 2: ""} {
+		if c, err := s.Conversation(t.Context(), id); err != nil || c.System != want {
+			t.Errorf("conversation %d is %+v, %v", id, c, err)
+		}
+	}
+	messages, err := s.Path(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if list := Messages(messages); len(list) != 1 || list[0].Role != engine.User {
+		t.Errorf("the request has %+v", list)
 	}
 }

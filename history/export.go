@@ -17,15 +17,17 @@ const formatVersion = 1
 // An exported is a complete conversation. Messages refer to each other by their position,
 // counted from 1; parents come before their children.
 type exported struct {
-	Title    string            `json:"title"`
-	Renamed  bool              `json:"renamed,omitempty"`
-	Mode     string            `json:"mode"`
-	Model    string            `json:"model"`
-	Created  time.Time         `json:"created"`
-	Updated  time.Time         `json:"updated"`
-	Draft    string            `json:"draft,omitempty"`
-	Leaf     int               `json:"leaf,omitempty"`
-	Messages []exportedMessage `json:"messages"`
+	Title      string            `json:"title"`
+	Renamed    bool              `json:"renamed,omitempty"`
+	Mode       string            `json:"mode"`
+	Model      string            `json:"model"`
+	Created    time.Time         `json:"created"`
+	Updated    time.Time         `json:"updated"`
+	Draft      string            `json:"draft,omitempty"`
+	System     string            `json:"system,omitempty"`
+	Parameters engine.Parameters `json:"parameters,omitzero"`
+	Leaf       int               `json:"leaf,omitempty"`
+	Messages   []exportedMessage `json:"messages"`
 }
 
 // An exportedMessage uses La Plateforme's names.
@@ -82,7 +84,7 @@ func (s *Store) export(ctx context.Context, id int64) (*exported, error) {
 		return nil, err
 	}
 	e := &exported{
-		Title: c.Title, Renamed: c.Renamed, Mode: c.Mode, Model: c.Model, Draft: c.Draft,
+		Title: c.Title, Renamed: c.Renamed, Mode: c.Mode, Model: c.Model, Draft: c.Draft, System: c.System, Parameters: c.Parameters,
 		Created: c.Created.UTC(), Updated: c.Updated.UTC(), Messages: []exportedMessage{},
 	}
 	places := map[int64]int{}

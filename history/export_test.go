@@ -20,9 +20,11 @@ func told(t *testing.T, s *Store) Conversation {
 	t.Helper()
 	ctx := t.Context()
 	c := started(t, s)
-	sys := said(t, s, c.ID, 0, engine.System, "Be brief.")
+	if err := s.SetSystem(ctx, c.ID, "Be brief."); err != nil {
+		t.Fatal(err)
+	}
 	q, err := s.Add(ctx, Message{
-		Conversation: c.ID, Parent: sys.ID,
+		Conversation: c.ID,
 		Message: engine.Message{Role: engine.User, Content: engine.Content{
 			{Type: engine.ImageChunk, ImageURL: "data:image/png;base64,iVBORw0KGgo="},
 			{Type: engine.TextChunk, Text: "main.go:\n```go\n" + strings.Repeat("// <&>\n", 200) + "```"},
@@ -292,7 +294,7 @@ A *program*.
 		!strings.Contains(b.String(), "\n*Attached: `main.go`*\n") || !strings.Contains(b.String(), "## Pixtral 12B\n\n*Thinking*\n\nA *program*.\n") {
 		t.Errorf("folded: %v\n%s", err, b.String())
 	}
-	if err := s.Switch(t.Context(), func() int64 { p, _ := s.Path(t.Context(), c.ID); return p[2].Versions[0] }()); err != nil {
+	if err := s.Switch(t.Context(), func() int64 { p, _ := s.Path(t.Context(), c.ID); return p[1].Versions[0] }()); err != nil {
 		t.Fatal(err)
 	}
 	b.Reset()

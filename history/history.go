@@ -32,6 +32,9 @@ type Conversation struct {
 	Updated time.Time // of the last message or draft
 	Draft   string    // the unsent text in the composer
 	Leaf    int64     // the last message on the user's path; 0 without messages
+
+	System     string            // the system prompt; may be empty
+	Parameters engine.Parameters // what the user set for the answers
 }
 
 // A Message is one message of a conversation.
@@ -65,6 +68,7 @@ type Measured struct {
 	Usage   engine.Usage        `json:"usage,omitzero"`
 	Timings engine.Timings      `json:"timings,omitzero"`
 	LeftOut engine.LeftOut      `json:"left_out,omitzero"` // what the model did not see
+	Error   string              `json:"error,omitempty"`   // why it failed
 }
 
 // State is whether a message is complete.
@@ -89,12 +93,14 @@ func (s State) String() string {
 	return "complete"
 }
 
-// Messages returns a path as the messages of a request: without empty answers, and with
-// unfinished thinking closed.
+// Messages returns a path as the messages of a request: without empty answers, without the
+// questions that [Unanswered] reports, and with unfinished thinking closed. The system prompt
+// belongs to the conversation and is not among them.
 func Messages(path []Message) []engine.Message {
 	var list []engine.Message
-	for _, m := range path {
-		if m.isEmpty() {
+	unanswered := Unanswered(path)
+	for i, m := range path {
+		if unanswered[i] || m.isEmpty() || m.Role == engine.System {
 			continue
 		}
 		content := slices.Clone(m.Content)
@@ -103,6 +109,32 @@ func Messages(path []Message) []engine.Message {
 		}
 		m.Message.Content = content
 		list = append(list, m.Message)
+	}
+	return list
+}
+
+// Unanswered reports for each message of a path whether it belongs to a question that got no
+// answer because something failed. Such a question is left out of later requests: it might
+// make them fail too. The last question is about to be answered, unless its answer failed.
+func Unanswered(path []Message) []bool {
+	list := make([]bool, len(path))
+	question := -1
+	drop := func(end int) {
+		for i := max(question, 0); question >= 0 && i < end; i++ {
+			list[i] = true
+		}
+		question = -1
+	}
+	for i := range path {
+		switch m := &path[i]; {
+		case m.Role == engine.User:
+			drop(i) // nothing answered the one before
+			question = i
+		case m.Role == engine.Assistant && m.isEmpty() && m.Measured.Error != "":
+			drop(i + 1)
+		case m.Role == engine.Assistant && len(m.ToolCalls) == 0:
+			question = -1
+		}
 	}
 	return list
 }

@@ -56,13 +56,16 @@ func (e *exported) check() error {
 	if e.Leaf < 0 || e.Leaf > len(e.Messages) {
 		return fmt.Errorf("its leaf is message %d of %d", e.Leaf, len(e.Messages))
 	}
-	if len(e.Draft) > maxMessage || len(e.Mode) > maxName || len(e.Model) > maxName {
-		return errors.New("its draft, mode or model is too long")
+	if len(e.Draft) > maxMessage || len(e.System) > maxMessage || len(e.Mode) > maxName || len(e.Model) > maxName {
+		return errors.New("its draft, system prompt, mode or model is too long")
 	}
 	for _, t := range []time.Time{e.Created, e.Updated} {
 		if !isValidTime(t) {
 			return fmt.Errorf("its time is %v", t)
 		}
+	}
+	if err := e.Parameters.Check(); err != nil {
+		return err
 	}
 	for i := range e.Messages {
 		if err := e.Messages[i].check(i + 1); err != nil {
@@ -105,8 +108,8 @@ func (s *Store) importOne(ctx context.Context, e *exported) (id int64, err error
 		if err != nil || found {
 			return err
 		}
-		r, err := tx.ExecContext(ctx, "INSERT INTO conversations (mode, model, created, updated, draft) VALUES (?, ?, ?, ?, ?)",
-			e.Mode, e.Model, e.Created.UnixMilli(), e.Updated.UnixMilli(), e.Draft)
+		r, err := tx.ExecContext(ctx, "INSERT INTO conversations (mode, model, created, updated, draft, system, parameters) VALUES (?, ?, ?, ?, ?, ?, ?)",
+			e.Mode, e.Model, e.Created.UnixMilli(), e.Updated.UnixMilli(), e.Draft, e.systemPrompt(), jsonColumn{&e.Parameters})
 		if err != nil {
 			return err
 		}
@@ -139,6 +142,14 @@ func (s *Store) importOne(ctx context.Context, e *exported) (id int64, err error
 		return setTitle(ctx, tx, id, oneLine(e.Title, maxTitle), e.Renamed)
 	})
 	return id, wrap("import a conversation", err)
+}
+
+// systemPrompt returns the system prompt. It is a message in the files of older versions.
+func (e *exported) systemPrompt() string {
+	if e.System == "" && len(e.Messages) > 0 && e.Messages[0].Role == engine.System {
+		return e.Messages[0].Content.Plain()
+	}
+	return e.System
 }
 
 // exists reports whether the history has a conversation with the same start and the same

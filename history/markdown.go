@@ -23,7 +23,13 @@ func (s *Store) ExportMarkdown(ctx context.Context, w io.Writer, id int64, folde
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "# %s\n\n%s\n", c.Title, c.Created.Local().Format("2 January 2006, 15:04"))
+	if c.System != "" {
+		fmt.Fprintf(&b, "\n## Instructions\n\n%s\n", strings.Trim(c.System, "\n"))
+	}
 	for i := range path {
+		if path[i].Role == engine.System {
+			continue // older versions have the system prompt as a message
+		}
 		path[i].markdown(&b, folded)
 	}
 	if _, err := io.WriteString(w, b.String()); err != nil {
@@ -59,7 +65,10 @@ func (m *Message) markdown(b *strings.Builder, folded bool) {
 	for _, c := range m.ToolCalls {
 		fmt.Fprintf(b, "\n`%s(%s)`\n", c.Function.Name, c.Function.Arguments)
 	}
-	if m.State != Complete {
+	switch {
+	case m.Measured.Error != "":
+		fmt.Fprintf(b, "\n*Failed: %s*\n", m.Measured.Error)
+	case m.State != Complete:
 		b.WriteString("\n*Stopped here.*\n")
 	}
 }
@@ -68,8 +77,6 @@ func (m *Message) speaker() string {
 	switch m.Role {
 	case engine.User:
 		return "You"
-	case engine.System:
-		return "Instructions"
 	case engine.ToolRole:
 		return "Result of " + quoteName(m.Name)
 	}

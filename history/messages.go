@@ -136,6 +136,17 @@ func firstWords(ctx context.Context, tx *sql.Tx, conversation int64) (string, er
 	return st.title(), err
 }
 
+// Fail saves why an answer failed.
+func (s *Store) Fail(ctx context.Context, message int64, why error) error {
+	msg, _ := fault.Explain(why)
+	r, err := s.write.ExecContext(ctx, "UPDATE messages SET measured = json_set(coalesce(measured, '{}'), '$.error', ?) WHERE id = ?",
+		oneLine(msg, maxError), message)
+	return wrap("save why an answer failed", checkChanged(r, err))
+}
+
+// maxError is the longest saved reason of a failure, in bytes.
+const maxError = 1000
+
 // Path reads a conversation as the user sees it: the messages from the first to the leaf,
 // with their versions. It is empty without messages.
 func (s *Store) Path(ctx context.Context, conversation int64) ([]Message, error) {

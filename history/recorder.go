@@ -13,7 +13,6 @@ type Recorder struct {
 	// Conversation is where to save. Without an ID, Begin starts one with its mode and
 	// model, and with the system prompt.
 	Conversation Conversation
-	System       string
 	// Question is saved after its parent. Without content it is in the history already,
 	// and its Parent is what the answers follow.
 	Question Message
@@ -75,16 +74,16 @@ func (r *Recorder) Begin(ctx context.Context, s *Store) error {
 func (r *Recorder) ask(ctx context.Context, s *Store) (err error) {
 	c := r.Conversation
 	if c.ID == 0 {
-		if c, err = s.Start(ctx, c.Mode, c.Model); err != nil {
+		started, err := s.Start(ctx, c.Mode, c.Model)
+		if err != nil {
 			return err
 		}
+		c.ID = started.ID
 		r.Conversation = c
-		if r.System != "" {
-			m, err := s.Add(ctx, Message{Conversation: c.ID, Message: engine.Message{Role: engine.System, Content: engine.Text(r.System)}})
-			if err != nil {
+		if c.System != "" {
+			if err := s.SetSystem(ctx, c.ID, c.System); err != nil {
 				return err
 			}
-			r.Question.Parent = m.ID
 		}
 	} else if err := s.SetModel(ctx, c.ID, c.Mode, c.Model); err != nil {
 		return err
@@ -113,6 +112,15 @@ func (r *Recorder) Record(event engine.Event) error {
 		}
 	}
 	return nil
+}
+
+// Fail ends the answers and saves why they failed.
+func (r *Recorder) Fail(why error) error {
+	err := r.Close()
+	for _, reply := range r.replies {
+		err = errors.Join(err, reply.s.Fail(reply.ctx, reply.message, why))
+	}
+	return err
 }
 
 // Close ends the answers. Another call does nothing.

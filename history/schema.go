@@ -73,6 +73,13 @@ var migrations = []string{
 	CREATE VIRTUAL TABLE titles USING fts5(text, parts, content='', contentless_delete=1,
 		tokenize="unicode61 remove_diacritics 0 categories 'L* M* N* P* S* C*'");
 	`,
+	`
+	ALTER TABLE conversations ADD COLUMN system TEXT NOT NULL DEFAULT ''; -- the system prompt
+	ALTER TABLE conversations ADD COLUMN parameters TEXT; -- JSON
+	-- It was a conversation's first message.
+	UPDATE conversations SET system = coalesce((SELECT json_extract(content, '$.chunks[0].text')
+		FROM messages WHERE conversation = conversations.id AND role = 'system' ORDER BY id LIMIT 1), '');
+	`,
 }
 
 // migrate updates the database to the newest version. If two processes try, one waits.

@@ -20,6 +20,7 @@ import (
 	"github.com/bise-sh/bise/engine/enginetest"
 	"github.com/bise-sh/bise/history"
 	"github.com/bise-sh/bise/tui/kit"
+	"github.com/bise-sh/bise/tui/past"
 	"github.com/bise-sh/bise/tui/talk"
 )
 
@@ -78,7 +79,7 @@ func inFront(b *testing.B, e engine.Engine, tokens int) (m *Model, end func()) {
 	o.History = func() (*history.Store, error) { return history.Open(path) }
 	m = New(ctx, o)
 	m.Update(tea.WindowSizeMsg{Width: 200, Height: 50})
-	_, cmd := m.Update(talk.ConversationChosen{Id: c.ID})
+	_, cmd := m.Update(past.Chosen{ID: c.ID})
 	finish(m, cmd)
 	return m, func() {
 		cancel()
@@ -174,8 +175,7 @@ func BenchmarkKeyToFrame(b *testing.B) {
 	m, end := inFront(b, endless{&enginetest.Script{About: about}, 200}, 200_000)
 	keys, hand := io.Pipe()
 	screen := &glass{came: make(chan time.Time, 1)}
-	p := tea.NewProgram(m, tea.WithContext(m.tasks.Context()), tea.WithInput(keys), tea.WithOutput(screen), tea.WithoutSignalHandler(), tea.WithWindowSize(200, 50),
-		tea.WithEnvironment([]string{"TERM=xterm-256color"}), tea.WithFPS(framesPerSecond))
+	p := newProgram(m.tasks.Context(), m, tea.WithInput(keys), tea.WithOutput(screen), tea.WithWindowSize(200, 50), tea.WithEnvironment([]string{"TERM=xterm-256color"}))
 	ended := make(chan error)
 	go func() {
 		_, err := p.Run()
@@ -241,7 +241,7 @@ func BenchmarkScroll(b *testing.B) {
 // BenchmarkOpen is what it takes to read a long conversation and show its end.
 func BenchmarkOpen(b *testing.B) {
 	m, end := inFront(b, enginetest.Says("x"), 200_000)
-	_, read := m.Update(talk.ConversationChosen{Id: 1})
+	_, read := m.Update(past.Chosen{ID: 1})
 	for b.Loop() {
 		m.Update(talk.NewRequested{})
 		finish(m, read)

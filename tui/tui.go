@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/colorprofile"
 
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
@@ -16,6 +17,7 @@ import (
 	"github.com/bise-sh/bise/tui/engines"
 	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/tui/models"
+	"github.com/bise-sh/bise/tui/past"
 	"github.com/bise-sh/bise/tui/review"
 	"github.com/bise-sh/bise/tui/talk"
 	"github.com/bise-sh/bise/tui/terminal"
@@ -34,13 +36,14 @@ type Model struct {
 	terminal *terminal.Terminal
 	engines  *engines.Engines
 	models   *models.Service
-	history  *talk.HistoryWriter
+	history  *past.Writer
 	images   *talk.ImageCache
 
 	save    func(config.Interface) error // may be nil
 	folder  string
 	newMode func(name string) mode
 	notice  kit.Notice
+	notices []string   // the texts of the last ones
 	notify  kit.Notify // shows a notice in place of the one before
 
 	width, height int
@@ -58,14 +61,18 @@ func New(ctx context.Context, o Options) *Model {
 	if o.Getenv == nil {
 		o.Getenv = func(string) string { return "" }
 	}
+	var endpoints func() map[string]config.Endpoint
+	if o.Endpoints != nil {
+		endpoints = o.Endpoints.Endpoints
+	}
 	look, unknown := kit.NewLook(o.Settings, modes)
 	look.SetStyle(o.Style)
 	m := &Model{
-		look: look, tasks: kit.NewTasks(ctx), engines: engines.New(ctx, o.Open, o.Loaded), history: talk.NewHistoryWriter(ctx, o.History), images: talk.NewImageCache(ctx, o.Getenv),
+		look: look, tasks: kit.NewTasks(ctx), engines: engines.New(ctx, o.Open, o.Loaded, o.Choose, endpoints), history: past.NewWriter(ctx, o.History), images: talk.NewImageCache(ctx, o.Getenv),
 		save: o.Save, folder: o.Folder,
 		width: o.Width, height: o.Height, screens: make([]mode, len(modes)),
 	}
-	m.notify = func(n kit.Notice) { m.notice = n }
+	m.notify = m.take
 	m.terminal = terminal.New(m.tasks, o.Getenv)
 	m.models = models.New(look, m.notify, m.tasks, m.engines, o.Models, o.Downloads, o.Endpoints, o.Folder, o.Getenv("HOME"))
 	m.newMode = func(name string) mode { return m.makeMode(name, o) }
@@ -99,7 +106,7 @@ func (m *Model) makeMode(name string, o Options) mode {
 }
 
 func (m *Model) newConversationsDialog() kit.Dialog {
-	return talk.NewHistoryDialog(m.look, m.notify, m.tasks, m.history, m.folder)
+	return past.NewDialog(m.look, m.notify, m.tasks, m.history, m.folder)
 }
 
 func (m *Model) reportUnknownKeys(names []string) {
@@ -135,9 +142,13 @@ func (m *Model) Close() error {
 
 // Update handles a message.
 func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	lines := m.frameLines()
 	cmd := m.update(msg)
 	if err := m.history.Problem(); err != nil {
 		m.notify.Error(err)
+	}
+	if m.frameLines() != lines {
+		m.layOut()
 	}
 	return m, tea.Batch(cmd, m.images.Next())
 }
@@ -152,8 +163,12 @@ func (m *Model) update(msg tea.Msg) tea.Cmd {
 			shade = kit.Dark
 		}
 		m.look.SetBackground(shade)
+	case tea.ColorProfileMsg:
+		m.look.SetColours(msg.Profile > colorprofile.ASCII)
 	case tea.KeyPressMsg:
-		return m.Press(msg)
+		if !m.dismiss(msg) {
+			return m.Press(msg)
+		}
 	case tea.PasteMsg:
 		return m.paste(msg.Content)
 	case tea.MouseClickMsg:
@@ -176,28 +191,25 @@ func (m *Model) Start() tea.Cmd { return tea.Batch(m.screens[m.current].Shown(),
 
 // opened has what the options ask to open.
 type opened struct {
-	last     *talk.ConversationRead // nil: a new conversation
+	last     past.Opened
 	attached talk.QuestionBegun
 }
 
-// open is a command that reads what the options ask to open; nil: nothing.
+// open attaches what the options ask to attach. It returns the command that reads the
+// conversation to open, before that is attached; nil: none.
 func (m *Model) open(o Options) tea.Cmd {
 	msg := opened{attached: talk.QuestionBegun{Attached: o.Attached}}
-	switch {
-	case o.Continue:
-		read := talk.ReadLastConversation(m.tasks, m.history)
-		return func() tea.Msg {
-			last := read().(talk.ConversationRead)
-			if o.ModelNamed {
-				last.Conversation.Model = "" // the conversation continues with the named one
-			}
-			msg.last = &last
-			return msg
-		}
-	case len(o.Attached) > 0:
-		return func() tea.Msg { return msg }
+	if !o.Continue {
+		return m.screens[m.current].Update(msg.attached)
 	}
-	return nil
+	read := past.OpenLast(m.tasks, m.history)
+	return func() tea.Msg {
+		msg.last = read().(past.Opened)
+		if o.ModelNamed {
+			msg.last.Conversation.Model = "" // the conversation continues with the named one
+		}
+		return msg
+	}
 }
 
 // Look returns the look of the screens.
@@ -220,7 +232,11 @@ func (m *Model) Dialog() kit.Dialog {
 }
 
 // Notice returns the notice in the footer. Its text is empty if there is none.
-func (m *Model) Notice() kit.Notice { return m.notice }
+func (m *Model) Notice() kit.Notice {
+	n := m.notice
+	n.Key = m.noticeKey()
+	return n
+}
 
 // top returns the screen that gets the keys: the top dialog or the current mode.
 func (m *Model) top() kit.Screen {
@@ -244,11 +260,11 @@ func (m *Model) push(d kit.Dialog) tea.Cmd {
 // Press handles a key.
 func (m *Model) Press(k tea.KeyPressMsg) tea.Cmd {
 	m.selection = kit.Selection{}
-	shown := m.notice
+	shown, do := m.notice, m.noticeKey()
 	if !shown.Stays || kit.Matches(k, m.look.Keys.Back) {
 		m.notice = kit.Notice{}
 	}
-	if shown.Key != "" && k.String() == shown.Key {
+	if do != "" && k.String() == do {
 		m.notice = kit.Notice{}
 		return shown.Do
 	}
@@ -326,6 +342,9 @@ func (m *Model) quit() tea.Cmd {
 
 // show switches to a mode.
 func (m *Model) show(i int) tea.Cmd {
+	if h, ok := m.screens[m.current].(interface{ Hidden() }); ok && i != m.current {
+		h.Hidden()
+	}
 	m.current = i
 	m.dialogs = nil
 	if m.screens[i] == nil {
@@ -377,19 +396,17 @@ func (m *Model) handle(msg tea.Msg) tea.Cmd {
 	case models.DownloadEnded:
 		cmds = append(cmds, m.useInstalled(msg))
 	case settingsSaved:
-		if msg.err != nil {
-			m.notify.Error(msg.err)
-		}
-	case talk.FileSaved:
+		m.notify.Outcome("save the settings", msg.err)
+	case past.FileSaved:
 		if msg.Err != nil {
 			m.notify.Error(msg.Err)
 		} else {
 			m.notify.Info("saved " + msg.Path)
 		}
-	case talk.Imported:
+	case past.Imported:
 		m.reportImported(msg)
-	case talk.FileNamed:
-		cmds = append(cmds, func() tea.Msg { return talk.SaveFile(m.folder, msg.Path, msg.Text) })
+	case past.FileNamed:
+		cmds = append(cmds, func() tea.Msg { return past.SaveFile(m.folder, msg.Path, msg.Text) })
 	case helpRequested:
 		cmds = append(cmds, m.push(newKeysDialog(m.look, m.screens[m.current].Bindings())))
 	case quitRequested:
@@ -411,14 +428,10 @@ func (m *Model) handle(msg tea.Msg) tea.Cmd {
 	case review.QuestionAsked:
 		return m.sendToConversation("chat", talk.QuestionBegun{Text: msg.Text})
 	case opened:
-		var cmd tea.Cmd
-		if msg.last != nil {
-			cmd = m.handle(*msg.last)
-		}
-		return tea.Batch(cmd, m.screens[m.current].Update(msg.attached))
-	case talk.ConversationChosen:
-		cmds = append(cmds, talk.ReadConversation(m.tasks, m.history, msg))
-	case talk.ConversationRead:
+		return tea.Batch(m.handle(msg.last), m.screens[m.current].Update(msg.attached))
+	case past.Chosen:
+		cmds = append(cmds, past.Open(m.tasks, m.history, msg))
+	case past.Opened:
 		if msg.Err != nil {
 			m.notify.Error(msg.Err)
 			return nil
@@ -475,7 +488,10 @@ func (m *Model) release(at tea.Mouse) tea.Cmd {
 
 // click switches to a tab, clicks the top screen, or presses the key of a hint.
 func (m *Model) click(at tea.Mouse) tea.Cmd {
-	m.notice = kit.Notice{}
+	body, notice, footer := m.height-m.frameLines(), len(m.noticeLines()), m.footer()
+	if !m.notice.Stays {
+		m.notice = kit.Notice{}
+	}
 	switch {
 	case at.Y == 0:
 		for _, tab := range m.tabs() {
@@ -483,13 +499,15 @@ func (m *Model) click(at tea.Mouse) tea.Cmd {
 				return m.show(tab.mode)
 			}
 		}
-	case at.Y <= m.height-m.frameLines():
+	case at.Y <= body:
 		return m.Settle(m.top().Click(at.X, at.Y-1))
-	case at.Y < m.height-1:
+	case at.Y < m.height-1-notice:
 		return m.handle(talk.ModelsRequested{})
+	case at.Y < m.height-1:
+		m.notice = kit.Notice{}
 	default:
-		if h, ok := m.hintAt(m.top().Footer(), at.X); ok && len(h.Keys()) > 0 {
-			return m.Press(kit.KeyPress(h.Keys()[0]))
+		if h, ok := m.hintAt(footer, at.X); ok && len(h.Keys()) > 0 {
+			return m.update(kit.KeyPress(h.Keys()[0]))
 		}
 	}
 	return nil
@@ -557,7 +575,8 @@ func (m *Model) draw() ([]string, *tea.Cursor) {
 	default:
 		cursor.Y++
 	}
-	return append(lines, m.drawFoot(top.Footer())), cursor
+	lines = append(lines, kit.Indent(m.noticeLines(), 1)...)
+	return append(lines, m.drawFoot(m.footer())), cursor
 }
 
 // small asks for a larger window.
@@ -611,13 +630,6 @@ func (m *Model) head() string {
 // drawFoot draws the last line.
 func (m *Model) drawFoot(f kit.Footer) string {
 	width := m.width - 2
-	if m.notice.Text != "" {
-		key := ""
-		if m.notice.Key != "" {
-			key = " · " + m.notice.Key + " " + m.notice.Word
-		}
-		return " " + kit.Truncate(kit.Truncate(m.notice.Text, width-kit.Width(key))+key, width)
-	}
 	if f.Left == "" {
 		return " " + m.look.Theme.Muted.Render(kit.JoinHints(f.Hints, width))
 	}

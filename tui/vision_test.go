@@ -20,7 +20,7 @@ import (
 	"github.com/bise-sh/bise/engine/enginetest"
 	"github.com/bise-sh/bise/mistral/preprocess"
 	"github.com/bise-sh/bise/tui/engines"
-	"github.com/bise-sh/bise/tui/talk"
+	"github.com/bise-sh/bise/tui/past"
 )
 
 // sunset writes a picture of so many pixels into a folder.
@@ -327,7 +327,7 @@ func TestPicturesComeBack(t *testing.T) {
 	d.end()
 
 	d = drive(t, o, 80, 24)
-	d.send(talk.ConversationChosen{Id: id})
+	d.send(past.Chosen{ID: id})
 	d.sees("▣ evening.png · 160×90")
 	d.sees("▀▀▀▀")
 }

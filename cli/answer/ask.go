@@ -33,6 +33,7 @@ const maxSchema = 1_000_000
 type ask struct {
 	files, images []string
 	system        string
+	systemSet     bool // --system is given
 	schema        string
 	stats, raw    bool
 	noThinking    bool
@@ -55,12 +56,14 @@ func Ask(con *console.Console, lib *library.Library, conf config.Config, h *past
 PDF. On a terminal the answer is rendered; in a pipe it is the unchanged text.
 
 Saves the question and the answer to the history (--no-history to skip). -c continues
-the last conversation, with its model unless -m names another.`,
+the last conversation, with its model unless -m names another. The system prompt and
+what /set has set belong to the conversation; flags take precedence.`,
 		Example: `bise ask "How does a slice grow in Go?"
 bise ask -c "and a map?"
 git diff | bise ask "write a commit message"
 bise ask -f main.go -f go.mod "what is missing?"`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			v.systemSet = cmd.Flags().Changed("system")
 			return runAsk(cmd.Context(), con, lib, conf, h, flags.Model(cmd), v, strings.Join(args, " "))
 		},
 	}
@@ -68,7 +71,7 @@ bise ask -f main.go -f go.mod "what is missing?"`,
 	f.BoolVarP(&v.continues, "continue", "c", false, "continue the last conversation")
 	f.StringArrayVarP(&v.files, "file", "f", nil, "attach `FILE`, a text, an image or a PDF; can be repeated")
 	f.StringArrayVarP(&v.images, "image", "i", nil, "attach the image `FILE` (also -, clipboard: or a URL); can be repeated")
-	f.StringVar(&v.system, "system", "", "use `TEXT` as the system prompt")
+	f.StringVar(&v.system, "system", "", "use `TEXT` as the conversation's system prompt")
 	f.StringVar(&v.schema, "schema", "", "answer with JSON that matches the JSON schema in `FILE`")
 	f.BoolVar(&v.raw, "raw", false, "do not render Markdown")
 	f.BoolVar(&v.noThinking, "no-thinking", false, "answer without thinking first")
@@ -81,9 +84,6 @@ bise ask -f main.go -f go.mod "what is missing?"`,
 }
 
 func runAsk(ctx context.Context, con *console.Console, lib *library.Library, conf config.Config, h *past.Opener, model string, v ask, prompt string) error {
-	if v.continues && v.system != "" {
-		return fault.Errorf(fault.Usage, "--system and -c are mutually exclusive: the system prompt is part of the first question")
-	}
 	q, err := question(ctx, con, v, prompt)
 	if err != nil {
 		return err
@@ -106,11 +106,11 @@ func Attachments(ctx context.Context, con *console.Console, lib *library.Library
 }
 
 func answerQuestion(ctx context.Context, con *console.Console, lib *library.Library, conf config.Config, h *past.Opener, model string, v ask, q chat.Question) error {
-	sampling, err := v.sampling.Options(conf.Sampling)
-	if err != nil {
+	if _, err := v.sampling.Options(conf.Sampling); err != nil {
 		return err
 	}
 	var format *engine.ResponseFormat
+	var err error
 	if v.schema != "" {
 		if format, err = schema(ctx, v.schema); err != nil {
 			return err
@@ -125,26 +125,31 @@ func answerQuestion(ctx context.Context, con *console.Console, lib *library.Libr
 		return err
 	}
 	defer kept.close()
-	r := chat.Request(v.system, append(before, q.Message())...)
-	r.Sampling, r.ResponseFormat = sampling, format
+	r := chat.Request(kept.Conversation.System, append(before, q.Message())...)
+	r.Sampling, r.ResponseFormat = library.Sampling(conf.Sampling), format
+	kept.Conversation.Parameters.Apply(&r)
+	if r.Sampling, err = v.sampling.Over(r.Sampling); err != nil {
+		return err
+	}
 	if v.noThinking {
 		r.ReasoningEffort = "none"
 	}
 	if model == "" {
-		model = kept.Conversation.Model
+		if model = kept.Conversation.Model; lib.IsRemote(model) {
+			con.Notef("The conversation continues with %s, on a server.", model)
+		}
 	}
-	e, err := lib.Open(ctx, model, o)
+	e, chosen, err := lib.OpenFor(ctx, v.mode, model, o)
 	if err != nil {
 		return con.Fail(err)
 	}
 	defer e.Close()
-	ref, _ := lib.Choose(model)
-	kept.by(e.Info(), ref, r.Choices())
+	kept.by(e.Info(), chosen, r.Choices())
 	if err := vision.Check(e.Info()); err != nil && len(q.Images()) > 0 {
 		return con.Fail(err)
 	}
 	if v.shows {
-		if err := showImages(ctx, con, q.Images(), tokenCounter(lib, model, e, v.load.Projector)); err != nil {
+		if err := showImages(ctx, con, q.Images(), tokenCounter(lib, chosen.Ref, e, v.load.Projector)); err != nil {
 			return con.Fail(err)
 		}
 	}
@@ -224,6 +229,8 @@ func runAnswer(ctx context.Context, con *console.Console, e engine.Engine, r eng
 		if err == nil {
 			kept.take(ctx, event)
 			err = s.take(event)
+		} else if ctx.Err() == nil {
+			kept.failed(err)
 		}
 		if err != nil {
 			con.Erase()

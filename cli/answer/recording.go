@@ -1,6 +1,7 @@
 package answer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -24,13 +25,18 @@ type recording struct {
 	history *past.Opener
 	store   *history.Store
 	closed  bool
+
+	setsSystem bool // of a conversation that is continued
 }
 
 // remember prepares to save a question. It returns the earlier messages if the question
 // continues the last conversation.
 func remember(ctx context.Context, con *console.Console, conf config.Config, h *past.Opener, v ask, q chat.Question) (*recording, []engine.Message, error) {
 	r := &recording{con: con, history: h}
-	r.Conversation.Mode, r.System, r.Question = v.mode, v.system, questionAsked(q)
+	r.Conversation.Mode, r.Conversation.System, r.Question = v.mode, conf.System, questionAsked(q)
+	if v.systemSet {
+		r.Conversation.System = v.system
+	}
 	r.closed = v.noHistory || conf.History != nil && !*conf.History
 	if !v.continues {
 		return r, nil, nil
@@ -40,6 +46,9 @@ func remember(ctx context.Context, con *console.Console, conf config.Config, h *
 		r.Conversation, before, err = lastConversation(ctx, s)
 		return err
 	})
+	if r.setsSystem = v.systemSet; v.systemSet {
+		r.Conversation.System = v.system
+	}
 	if len(before) > 0 {
 		r.Question.Parent = before[len(before)-1].ID
 	}
@@ -96,15 +105,28 @@ func (r *recording) begin(ctx context.Context) (err error) {
 	if r.store, err = r.history.Open(); err != nil {
 		return err
 	}
-	return r.Begin(ctx, r.store)
+	if err := r.Begin(ctx, r.store); err != nil || !r.setsSystem {
+		return err
+	}
+	return r.store.SetSystem(ctx, r.Conversation.ID, r.Conversation.System)
+}
+
+// failed saves that the answer failed: later questions leave out this one.
+func (r *recording) failed(why error) {
+	if r.closed || !r.HasBegun() {
+		return
+	}
+	if err := r.Fail(why); err != nil {
+		r.fail(err)
+	}
 }
 
 // by says who answers, in how many choices.
-func (r *recording) by(info engine.Info, ref string, choices int) {
-	if ref == "" {
-		ref = info.Model
+func (r *recording) by(info engine.Info, c library.Choice, choices int) {
+	r.Conversation.Model, r.Model, r.Choices = cmp.Or(c.Ref, info.Model), info.Model, choices
+	if c.Remote {
+		r.Model = c.Ref
 	}
-	r.Conversation.Model, r.Model, r.Choices = library.AbsoluteRef(ref), info.Model, choices
 }
 
 // fail says that nothing more is kept.

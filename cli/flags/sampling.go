@@ -40,9 +40,15 @@ func (s *Sampling) AddChoices(cmd *cobra.Command) {
 
 // Options are the flags and, where those are not given, config.toml.
 func (s *Sampling) Options(c config.Sampling) (engine.Sampling, error) {
-	r := library.Sampling(c)
-	r.Stop = s.stop
+	return s.Over(library.Sampling(c))
+}
+
+// Over are the flags and, where those are not given, other settings.
+func (s *Sampling) Over(r engine.Sampling) (engine.Sampling, error) {
 	f := s.cmd.Flags()
+	if f.Changed("stop") {
+		r.Stop = s.stop
+	}
 	set(f.Changed("temperature"), &r.Temperature, &s.temperature)
 	set(f.Changed("top-p"), &r.TopP, &s.topP)
 	set(f.Changed("top-k"), &r.TopK, &s.topK)

@@ -4,6 +4,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/bise-sh/bise/attach"
+	"github.com/bise-sh/bise/tui/past"
 )
 
 // QuestionBegun asks a conversation to add Text and Attached to its composer.
@@ -26,7 +27,7 @@ func (c *Chat) Shown() tea.Cmd {
 	case c.model != nil:
 		return nil
 	case c.ref == "":
-		return c.findLastModel()
+		return c.engines.Choose(c.mode, "")
 	}
 	return c.UseModel(c.ref)
 }
@@ -34,16 +35,16 @@ func (c *Chat) Shown() tea.Cmd {
 func (c *Chat) Update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case NewRequested:
-		c.reset()
+		return c.startNew()
 	case QuestionBegun:
 		c.composer.Insert(msg.Text)
 		for _, a := range msg.Attached {
 			c.composer.attach(newAttachment(a))
 		}
-	case ConversationRead:
+	case past.Opened:
 		return c.open(msg)
-	case ConversationDeleted:
-		if c.saved != nil && c.saved.id.Load() == msg.Id {
+	case past.Deleted:
+		if c.saved != nil && c.saved.Load() == msg.ID {
 			c.reset()
 		}
 	case fileAttached, clipboardRead, editorDone:

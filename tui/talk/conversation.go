@@ -16,6 +16,7 @@ import (
 	"github.com/bise-sh/bise/modes/progress"
 	"github.com/bise-sh/bise/tui/engines"
 	"github.com/bise-sh/bise/tui/kit"
+	"github.com/bise-sh/bise/tui/past"
 	"github.com/bise-sh/bise/tui/terminal"
 )
 
@@ -27,7 +28,7 @@ type Conversation struct {
 	tasks    *kit.Tasks
 	terminal *terminal.Terminal
 	engines  *engines.Engines
-	history  *HistoryWriter
+	history  *past.Writer
 	images   *ImageCache
 	folder   string // for files
 	sampling engine.Sampling
@@ -36,13 +37,14 @@ type Conversation struct {
 	system     string // system prompt; may be empty
 	transcript *transcript
 	composer   *composer
+	find       *finder
 
 	commands []kit.Command // of the mode alone
 	handler  answerHandler // nil: answers are plain text
 
-	saved      *savedID // nil: not in the history yet
+	saved      *past.ID // nil: not in the history yet
 	ref        string   // of the model
-	remembered bool     // ref was used last time
+	home       string   // of the model of new conversations
 	model      *engines.Model
 	stream     *stream // the current answer; nil: none
 	pending    bool    // the answer starts when the model is open
@@ -75,10 +77,10 @@ type Options struct {
 	Tasks    *kit.Tasks
 	Terminal *terminal.Terminal
 	Engines  *engines.Engines
-	History  *HistoryWriter
+	History  *past.Writer
 	Images   *ImageCache
 	Folder   string // for @; "" disables it
-	Model    string // REF; "": the last used
+	Model    string // REF; "": that of the mode
 	Sampling engine.Sampling
 	// Commands returns the commands of the interface, listed after those of the mode.
 	Commands func() []kit.Command
@@ -91,6 +93,7 @@ func newConversation(o Options, mode, placeholder string) *Conversation {
 		mode: mode, ref: o.Model, edited: -1,
 		transcript: newTranscript(o.Look), composer: newComposer(o, mode, placeholder),
 	}
+	c.find = newFinder(c.transcript)
 	c.composer.commands = func() []kit.Command { return append(c.Commands(), o.Commands()...) }
 	return c
 }
@@ -109,30 +112,60 @@ func (c *Conversation) last() *turn {
 // Using returns the model that answers.
 func (c *Conversation) Using() *engines.Model { return c.model }
 
-// UseModel switches to a model and opens it if needed.
+// UseModel switches to a model, also for new conversations, and opens it if needed.
 func (c *Conversation) UseModel(ref string) tea.Cmd {
+	c.home = ref
+	return c.use(ref)
+}
+
+// takeChoice uses the model of the mode, unless there is one already, or one that the user
+// named.
+func (c *Conversation) takeChoice(msg engines.ModelChosen) tea.Cmd {
+	switch {
+	case msg.Mode != c.mode:
+	case msg.Asked && msg.Err != nil:
+		c.notify.Error(msg.Err)
+	case msg.Asked, c.model.Undecided():
+		return c.UseModel(msg.Ref)
+	case c.home == "":
+		c.home = msg.Ref
+	}
+	return nil
+}
+
+// startNew starts a new conversation, with the mode's model rather than that of an old one.
+func (c *Conversation) startNew() tea.Cmd {
+	c.reset()
+	if c.model == nil || c.home == c.ref {
+		return nil
+	}
+	return c.use(c.home)
+}
+
+// use switches to a model.
+func (c *Conversation) use(ref string) tea.Cmd {
 	var cmd tea.Cmd
 	c.ref = ref
 	c.model, cmd = c.engines.Use(ref)
 	c.composer.model = c.model
 	if s := c.saved; s != nil {
 		mode := c.mode
-		c.history.write(func(ctx context.Context, store *history.Store) error {
-			return store.SetModel(ctx, s.id.Load(), mode, ref)
+		c.history.Write(func(ctx context.Context, store *history.Store) error {
+			return store.SetModel(ctx, s.Load(), mode, ref)
 		})
 	}
 	return cmd
 }
 
 // ensureSaved adds the conversation to the history if it is not there.
-func (c *Conversation) ensureSaved() *savedID {
+func (c *Conversation) ensureSaved() *past.ID {
 	if c.saved == nil {
-		s := new(savedID)
+		s := new(past.ID)
 		c.saved = s
 		mode, ref := c.mode, c.ref
-		c.history.write(func(ctx context.Context, store *history.Store) error {
+		c.history.Write(func(ctx context.Context, store *history.Store) error {
 			started, err := store.Start(ctx, mode, ref)
-			s.id.Store(started.ID)
+			s.Store(started.ID)
 			return err
 		})
 	}
@@ -170,29 +203,29 @@ func (c *Conversation) newQuestion(m draftMessage) *turn {
 // add appends the user's message to the transcript and to the history.
 func (c *Conversation) add(t *turn) {
 	parent, conversation, own := lastSaved(c.transcript.turns), c.ensureSaved(), t.saved
-	c.history.write(func(ctx context.Context, store *history.Store) error {
+	c.history.Write(func(ctx context.Context, store *history.Store) error {
 		added, err := store.Add(ctx, history.Message{
-			Conversation: conversation.id.Load(), Parent: parent(), Attached: t.attached,
+			Conversation: conversation.Load(), Parent: parent(), Attached: t.attached,
 			Message: engine.Message{Role: engine.User, Content: t.content},
 		})
-		own.id.Store(added.ID)
+		own.Store(added.ID)
 		return err
 	})
 	c.transcript.turns = append(c.transcript.turns, t)
 	c.transcript.selectTurn(-1)
-	c.transcript.follow = true
+	c.transcript.toEnd()
 }
 
 // lastSaved returns a function that finds the parent of the next message: the last of the
 // turns that is in the history. It is called after the jobs before it, which set the ids.
 func lastSaved(turns []*turn) func() int64 {
-	list := make([]*savedID, len(turns))
+	list := make([]*past.ID, len(turns))
 	for i, t := range turns {
 		list[i] = t.saved
 	}
 	return func() int64 {
 		for _, s := range slices.Backward(list) {
-			if id := s.id.Load(); id != 0 {
+			if id := s.Load(); id != 0 {
 				return id
 			}
 		}
@@ -208,14 +241,18 @@ func (c *Conversation) answer(before *turn) tea.Cmd {
 		t.replaceTurn(before)
 	}
 	c.transcript.turns = append(c.transcript.turns, t)
-	c.transcript.follow = true
+	c.transcript.toEnd()
 	return tea.Batch(open, c.begin(t, false))
 }
 
 // needModel opens the model if none was opened yet.
 func (c *Conversation) needModel() tea.Cmd {
-	if c.model != nil {
+	switch {
+	case c.model != nil:
 		return nil
+	case c.ref == "":
+		c.model = engines.Undecided()
+		return c.engines.Choose(c.mode, "")
 	}
 	return c.UseModel(c.ref)
 }
@@ -247,7 +284,7 @@ func (c *Conversation) continueAnswer() tea.Cmd {
 	}
 	t.resume()
 	c.transcript.selectTurn(-1)
-	c.transcript.follow = true
+	c.transcript.toEnd()
 	return tea.Batch(c.needModel(), c.begin(t, true))
 }
 
@@ -276,6 +313,7 @@ func (c *Conversation) begin(t *turn, continuing bool) tea.Cmd {
 	if c.useHandler = c.handler != nil && !continuing; c.useHandler {
 		e, r, record = c.handler.prepare(e, r, record)
 	}
+	c.engines.MarkSent(c.model)
 	c.stream = startStream(c.tasks, e, r, record)
 	return c.stream.next()
 }
@@ -304,21 +342,21 @@ func (c *Conversation) recorder(t *turn, continuing bool) func(engine.Event) {
 	parent := lastSaved(turns[:len(turns)-1])
 	conversation, own, model := c.ensureSaved(), t.saved, t.measured.Model
 	recorder := history.Recorder{Model: model}
-	c.history.write(func(ctx context.Context, store *history.Store) error {
-		recorder.Conversation.ID = conversation.id.Load()
+	c.history.Write(func(ctx context.Context, store *history.Store) error {
+		recorder.Conversation.ID = conversation.Load()
 		if continuing {
-			recorder.Continue = own.id.Load()
+			recorder.Continue = own.Load()
 		} else {
 			recorder.Question.Parent = parent()
 		}
 		err := recorder.Begin(ctx, store)
 		if recorder.HasBegun() {
-			own.id.Store(recorder.Answer())
+			own.Store(recorder.Answer())
 		}
 		return err
 	})
 	return func(event engine.Event) {
-		c.history.write(func(context.Context, *history.Store) error {
+		c.history.Write(func(context.Context, *history.Store) error {
 			if event == nil {
 				return recorder.Close()
 			}
@@ -369,12 +407,9 @@ func (c *Conversation) Update(msg tea.Msg) tea.Cmd {
 			}
 			c.showPath(msg)
 		}
-	case modelRemembered:
-		return c.useRemembered(msg)
+	case engines.ModelChosen:
+		return c.takeChoice(msg)
 	case engines.ModelOpened, engines.ModelReady:
-		if cmd, ok := c.dropRemembered(); ok {
-			return cmd
-		}
 		return c.resumePending()
 	case engines.ModelLoading:
 		if t := c.last(); msg.Ref == c.ref && t != nil && t.state == answering && t.waiting.Phase == progress.Loading {
@@ -416,6 +451,7 @@ func (c *Conversation) take(msg eventsReceived) tea.Cmd {
 			c.leaveOut(out)
 		}
 	}
+	c.transcript.unseen = !c.transcript.follow
 	if !msg.ended {
 		t.refresh()
 		return c.stream.next()
@@ -444,7 +480,7 @@ func (c *Conversation) take(msg eventsReceived) tea.Cmd {
 
 // thinkingCounted has the number of tokens in the model's thinking.
 type thinkingCounted struct {
-	of     *savedID // the answer
+	of     *past.ID // the answer
 	tokens int
 }
 

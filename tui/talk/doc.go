@@ -2,7 +2,7 @@
 // it, and the modes whose screen is a conversation: [Chat], [Math] and [Vision].
 //
 // A [Conversation] asks a model of package engines and reads the answer from a
-// stream, whose events arrive as messages. The [HistoryWriter] saves
+// stream, whose events arrive as messages. The [past.Writer] saves
 // messages in order and in the background. The [ImageCache] decodes and draws each
 // image once.
 //

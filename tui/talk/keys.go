@@ -1,25 +1,22 @@
 package talk
 
 import (
-	"errors"
-	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/bise-sh/bise/engine"
-	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/history"
 	"github.com/bise-sh/bise/tui/kit"
+	"github.com/bise-sh/bise/tui/past"
 	"github.com/bise-sh/bise/units"
 )
 
 // Press handles a key and saves the draft.
 func (c *Conversation) Press(k tea.KeyPressMsg) kit.Outcome {
+	if c.find.open && c.find.press(k) {
+		return kit.Handled(nil)
+	}
 	if c.transcript.selected >= 0 {
 		if o := c.pressSelected(k); o.Handled {
 			return o
@@ -33,6 +30,10 @@ func (c *Conversation) Press(k tea.KeyPressMsg) kit.Outcome {
 func (c *Conversation) pressKey(k tea.KeyPressMsg) kit.Outcome {
 	if kit.Matches(k, c.look.Keys.Keys) && c.composer.Text == "" {
 		return kit.Ignored()
+	}
+	if kit.Matches(k, c.look.Keys.Find) {
+		c.search("")
+		return kit.Handled(nil)
 	}
 	if o := c.composer.press(k); o.Handled {
 		c.transcript.selectTurn(-1)
@@ -50,7 +51,7 @@ func (c *Conversation) pressKey(k tea.KeyPressMsg) kit.Outcome {
 		return kit.Handled(c.regenerate(len(c.transcript.turns) - 1))
 	case kit.Matches(k, c.look.Keys.Continue):
 		return kit.Handled(c.continueAnswer())
-	case kit.Matches(k, c.look.Keys.Select), k.String() == "up" && c.composer.message().empty():
+	case kit.Matches(k, c.look.Keys.Select):
 		c.transcript.selectTurn(len(c.transcript.turns) - 1)
 	case kit.Matches(k, c.look.Keys.PageUp):
 		c.transcript.scroll(-page)
@@ -59,7 +60,7 @@ func (c *Conversation) pressKey(k tea.KeyPressMsg) kit.Outcome {
 	case kit.Matches(k, c.look.Keys.Top):
 		c.transcript.scrollTo(position{})
 	case kit.Matches(k, c.look.Keys.Bottom):
-		c.transcript.follow = true
+		c.transcript.toEnd()
 	case kit.Matches(k, c.look.Keys.CopyCode):
 		return kit.Handled(c.copyCode(c.transcript.lastCode()))
 	case kit.Matches(k, c.look.Keys.Editor):
@@ -84,7 +85,7 @@ func (c *Conversation) pressSelected(k tea.KeyPressMsg) kit.Outcome {
 			i = -2
 		}
 		c.transcript.selectTurn(i + 1)
-	case kit.Matches(k, c.look.Keys.Back):
+	case kit.Matches(k, c.look.Keys.Back, c.look.Keys.Send):
 		c.transcript.selectTurn(-1)
 	case kit.Matches(k, c.look.Keys.Copy):
 		return kit.Handled(c.copyText(t.plainText(), "the message"))
@@ -117,20 +118,21 @@ func (c *Conversation) sendWritten() kit.Outcome {
 	if m.empty() {
 		return kit.Handled(nil)
 	}
-	if strings.HasPrefix(m.text, "/") {
-		if o, ok := kit.RunCommand(m.text, c.composer.commands()); ok {
-			c.composer.clearText()
-			return o
-		}
-		if name := strings.TrimSpace(m.text[1:]); strings.Trim(name, "abcdefghijklmnopqrstuvwxyz") == "" {
-			c.notify.Info("unknown command /" + name + "; / lists the commands")
-			return kit.Handled(nil)
-		}
+	switch command, args, err := kit.FindCommand(m.text, c.composer.commands()); {
+	case err != nil:
+		c.notify.Error(err)
+		return kit.Handled(nil)
+	case command != nil:
+		c.composer.clearText()
+		return command.Run(args)
 	}
 	if m.text != "" {
 		c.composer.sent = append(c.composer.sent, m.text)
 	}
 	c.composer.clear()
+	if strings.HasPrefix(m.text, " /") {
+		m.text = m.text[1:] // the space only kept it from being a command
+	}
 	return kit.Handled(c.send(m))
 }
 
@@ -141,10 +143,24 @@ func (c *Conversation) escape() kit.Outcome {
 		c.stop()
 	case c.edited >= 0:
 		c.cancelEdit()
+	case c.find.active:
+		c.find.close()
 	default:
 		return kit.Ignored()
 	}
 	return kit.Handled(nil)
+}
+
+// search opens the line to search the conversation. An empty text keeps the one before.
+func (c *Conversation) search(text string) {
+	c.transcript.selectTurn(-1)
+	switch {
+	case text != "":
+		c.find.start(text)
+	case !c.find.active:
+		c.find.start("")
+	}
+	c.find.open = true
 }
 
 // interrupt stops the current answer, cancels an edit or clears the composer. Otherwise the
@@ -158,7 +174,11 @@ func (c *Conversation) interrupt() kit.Outcome {
 	case !c.composer.message().empty():
 		c.composer.sent = append(c.composer.sent, c.composer.Text)
 		c.composer.clear()
-		c.notify.Info(c.look.Keys.Quit.Help().Key + " again quits ·  " + c.look.Keys.Earlier.Help().Key + " restores the text")
+		text := c.look.Keys.Quit.Help().Key + " again quits"
+		if c.look.Keys.Earlier.Enabled() {
+			text += " · " + c.look.Keys.Earlier.Help().Key + " restores the text"
+		}
+		c.notify.Info(text)
 	default:
 		return kit.Ignored()
 	}
@@ -172,7 +192,7 @@ func (c *Conversation) keepDraft() {
 		return
 	}
 	c.keptDraft = now
-	c.history.writeDraft(c.ensureSaved(), c.composer.draft())
+	c.history.WriteDraft(c.ensureSaved(), c.composer.draft())
 }
 
 // A draftMark identifies a version of the draft.
@@ -234,37 +254,8 @@ func (c *Conversation) openEditor() tea.Cmd {
 func (c *Conversation) savePrompt(t *turn) kit.Dialog {
 	text, folder := t.plainText(), c.folder
 	return kit.NewPrompt(c.look, "Save", "Save the message as a file in "+folder, "answer.md", "save", func(path string) kit.Outcome {
-		return kit.Close(FileNamed{path, text})
+		return kit.Close(past.FileNamed{Path: path, Text: text})
 	})
-}
-
-// FileNamed asks to save Text at Path.
-type FileNamed struct{ Path, Text string }
-
-// FileSaved is the result of saving a file.
-type FileSaved struct {
-	Path string
-	Err  error
-}
-
-// SaveFile writes a new file. It does not overwrite a file.
-func SaveFile(folder, name, text string) FileSaved {
-	path := name
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(folder, path)
-	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
-	if err == nil {
-		_, err = f.WriteString(strings.TrimRight(text, "\n") + "\n")
-		err = errors.Join(err, f.Close())
-	}
-	if errors.Is(err, fs.ErrExist) {
-		err = errors.New("the file already exists")
-	}
-	if err != nil {
-		err = fmt.Errorf("cannot save %s: %w", name, err)
-	}
-	return FileSaved{name, err}
 }
 
 // version switches to another version of a turn.
@@ -280,17 +271,17 @@ func (c *Conversation) version(i, by int) tea.Cmd {
 		if err != nil {
 			return pathRead{of: conversation, err: err}
 		}
-		if err := store.Switch(ctx, to.id.Load()); err != nil {
+		if err := store.Switch(ctx, to.Load()); err != nil {
 			return pathRead{of: conversation, err: err}
 		}
-		path, err := store.Path(ctx, conversation.id.Load())
+		path, err := store.Path(ctx, conversation.Load())
 		return pathRead{of: conversation, path: path, selected: i, err: err}
 	}
 }
 
 // pathRead has the current branch of a conversation.
 type pathRead struct {
-	of       *savedID
+	of       *past.ID
 	path     []history.Message
 	selected int // a turn; -1: none
 	err      error
@@ -300,7 +291,7 @@ type pathRead struct {
 func (c *Conversation) showPath(msg pathRead) {
 	byID := map[int64]*turn{}
 	for _, t := range c.transcript.turns {
-		byID[t.saved.id.Load()] = t
+		byID[t.saved.Load()] = t
 	}
 	var turns []*turn
 	for _, m := range msg.path {
@@ -315,75 +306,23 @@ func (c *Conversation) showPath(msg pathRead) {
 	c.transcript.selectTurn(min(msg.selected, len(turns)-1))
 }
 
-// ConversationChosen asks for a conversation of the history, in the mode it belongs to.
-// ConversationDeleted reports a deleted one, and NewRequested asks for a new one.
-type (
-	ConversationChosen struct {
-		Id      int64
-		message int64 // to show; 0: the last
+// open shows a conversation that was read. What was searched for is marked, but not selected: keys
+// go to the composer.
+func (c *Conversation) open(msg past.Opened) tea.Cmd {
+	var cmd tea.Cmd
+	if !c.busy() || c.saved.Load() != msg.Conversation.ID { // else it is shown already
+		c.reset()
+		c.saved = past.NewID(msg.Conversation.ID)
+		c.showPath(pathRead{of: c.saved, path: msg.Path, selected: -1})
+		c.composer.addSent(c.transcript.turns)
+		cmd = c.composer.resume(msg.Conversation.Draft)
+		c.keptDraft = draftMark{c.composer.Text, 0}
+		if ref := msg.Conversation.Model; ref != "" && ref != c.ref {
+			cmd = tea.Batch(cmd, c.use(ref))
+		}
 	}
-	ConversationDeleted struct{ Id int64 }
-	NewRequested        struct{}
-)
-
-// ConversationRead has a conversation that was chosen.
-type ConversationRead struct {
-	Conversation history.Conversation
-	path         []history.Message
-	selected     int // a turn
-	Err          error
-}
-
-// ReadConversation is a command that reads a conversation.
-func ReadConversation(tasks *kit.Tasks, records *HistoryWriter, chosen ConversationChosen) tea.Cmd {
-	id := chosen.Id
-	ctx := tasks.Context()
-	return func() tea.Msg {
-		store, err := records.Store(ctx)
-		if err != nil {
-			return ConversationRead{Err: err}
-		}
-		conversation, err := store.Conversation(ctx, id)
-		if err != nil {
-			return ConversationRead{Err: err}
-		}
-		path, err := store.Path(ctx, id)
-		selected := slices.IndexFunc(path, func(m history.Message) bool { return m.ID == chosen.message })
-		return ConversationRead{Conversation: conversation, path: path, selected: selected, Err: err}
-	}
-}
-
-// ReadLastConversation is a command that reads the conversation that was changed last.
-func ReadLastConversation(tasks *kit.Tasks, records *HistoryWriter) tea.Cmd {
-	ctx := tasks.Context()
-	return func() tea.Msg {
-		store, err := records.Store(ctx)
-		if err != nil {
-			return ConversationRead{Err: err}
-		}
-		last, found, err := store.Last(ctx)
-		if err == nil && !found {
-			err = &fault.Error{Kind: fault.NotFound, Msg: "no conversation to continue", Advice: "This is a new one."}
-		}
-		if err != nil {
-			return ConversationRead{Err: err}
-		}
-		return ReadConversation(tasks, records, ConversationChosen{Id: last.ID})()
-	}
-}
-
-// open shows a conversation that was read.
-func (c *Conversation) open(msg ConversationRead) tea.Cmd {
-	if c.busy() && c.saved.id.Load() == msg.Conversation.ID {
-		return nil // it is shown already
-	}
-	c.reset()
-	c.saved = newSavedID(msg.Conversation.ID)
-	c.showPath(pathRead{of: c.saved, path: msg.path, selected: msg.selected})
-	cmd := c.composer.resume(msg.Conversation.Draft)
-	c.keptDraft = draftMark{c.composer.Text, 0}
-	if ref := msg.Conversation.Model; ref != "" && ref != c.ref {
-		cmd = tea.Batch(cmd, c.UseModel(ref))
+	if i := msg.Found; i >= 0 && i < len(c.transcript.turns) {
+		c.find.show(msg.Query, i)
 	}
 	return cmd
 }
@@ -395,8 +334,9 @@ func (c *Conversation) reset() {
 		c.keepDraft()
 	}
 	c.stream, c.saved, c.edited, c.keptDraft = nil, nil, -1, draftMark{}
+	c.find.close()
 	c.transcript.turns = nil
 	c.transcript.selectTurn(-1)
-	c.transcript.follow = true
+	c.transcript.toEnd()
 	c.composer.clear()
 }

@@ -1,8 +1,9 @@
 package talk
 
 // ModelsRequested asks for the list of models, ContextRequested for the choice of a context
-// length.
+// length, and NewRequested for a new conversation.
 type (
+	NewRequested     struct{}
 	ModelsRequested  struct{}
 	ContextRequested struct{}
 )

@@ -12,6 +12,7 @@ import (
 	"github.com/bise-sh/bise/modes/chat"
 	"github.com/bise-sh/bise/modes/progress"
 	"github.com/bise-sh/bise/tui/kit"
+	"github.com/bise-sh/bise/tui/past"
 	"github.com/bise-sh/bise/units"
 )
 
@@ -19,11 +20,11 @@ import (
 type turn struct {
 	look            *kit.Look
 	images          *ImageCache
-	saved           *savedID
+	saved           *past.ID
 	role            engine.Role
 	content         engine.Content // the user's message
 	attached        []history.Attachment
-	versions        []*savedID           // alternatives, oldest first, this one included
+	versions        []*past.ID           // alternatives, oldest first, this one included
 	attachedImages  map[int]*cachedImage // by chunk
 	imagesElsewhere bool                 // shown beside the conversation
 	unfolded        bool
@@ -56,7 +57,7 @@ const (
 
 // newQuestion returns a turn of the user.
 func newQuestion(look *kit.Look, g *ImageCache, content engine.Content, attached []history.Attachment) *turn {
-	t := &turn{look: look, images: g, role: engine.User, saved: new(savedID), content: content, attached: attached}
+	t := &turn{look: look, images: g, role: engine.User, saved: new(past.ID), content: content, attached: attached}
 	t.findImages()
 	t.refresh()
 	return t
@@ -64,7 +65,7 @@ func newQuestion(look *kit.Look, g *ImageCache, content engine.Content, attached
 
 // newAnswer returns an empty turn of the model.
 func newAnswer(look *kit.Look, model string) *turn {
-	t := &turn{look: look, role: engine.Assistant, saved: new(savedID), state: answering, unfolded: look.Settings.Thinking}
+	t := &turn{look: look, role: engine.Assistant, saved: new(past.ID), state: answering, unfolded: look.Settings.Thinking}
 	t.measured.Model = model
 	t.refresh()
 	return t
@@ -72,7 +73,7 @@ func newAnswer(look *kit.Look, model string) *turn {
 
 // readTurn returns the turn of a message in the history.
 func readTurn(look *kit.Look, g *ImageCache, m history.Message) *turn {
-	t := &turn{look: look, images: g, role: m.Role, saved: newSavedID(m.ID), attached: m.Attached, measured: m.Measured, calls: m.ToolCalls}
+	t := &turn{look: look, images: g, role: m.Role, saved: past.NewID(m.ID), attached: m.Attached, measured: m.Measured, calls: m.ToolCalls}
 	if m.State != history.Complete {
 		t.state = stopped
 	}
@@ -102,8 +103,8 @@ func (t *turn) setVersions(ids []int64) {
 	t.versions = nil
 	for _, id := range ids {
 		s := t.saved
-		if id != s.id.Load() {
-			s = newSavedID(id)
+		if id != s.Load() {
+			s = past.NewID(id)
 		}
 		t.versions = append(t.versions, s)
 	}
@@ -114,7 +115,7 @@ func (t *turn) replaceTurn(before *turn) {
 	t.versions = slices.Clone(before.versions)
 	switch {
 	case before.role == engine.Assistant && !before.begun:
-		t.versions = slices.DeleteFunc(t.versions, func(s *savedID) bool { return s == before.saved })
+		t.versions = slices.DeleteFunc(t.versions, func(s *past.ID) bool { return s == before.saved })
 	case len(t.versions) == 0:
 		t.versions = append(t.versions, before.saved)
 	}
@@ -123,7 +124,7 @@ func (t *turn) replaceTurn(before *turn) {
 
 // version returns the number of this version, from 1, and how many there are.
 func (t *turn) version() (n, of int) {
-	return slices.IndexFunc(t.versions, func(s *savedID) bool { return s == t.saved }) + 1, max(1, len(t.versions))
+	return slices.IndexFunc(t.versions, func(s *past.ID) bool { return s == t.saved }) + 1, max(1, len(t.versions))
 }
 
 // message returns the turn for a request.
@@ -354,15 +355,15 @@ func (t *turn) drawThinking(th *kit.Theme, width int) []string {
 }
 
 func (t *turn) drawLeftOut(th *kit.Theme, out engine.LeftOut, width int) []string {
-	text := "⋯ " + chat.LeftOut(out) + " · " + t.look.Keys.Context.Help().Key + " longer context"
+	text := "⋯ " + chat.LeftOut(out) + " · " + kit.KeyOr(t.look.Keys.Context, "/context") + " longer context"
 	return kit.StyleLines(th.Muted, kit.Wrap(text, width))
 }
 
 // ending returns the part that explains how an answer ended and what to do; nil after a normal
 // end.
 func (t *turn) ending() *part {
-	answerAgain := t.look.Keys.Regenerate.Help().Key + " answer again"
-	continueKey := t.look.Keys.Continue.Help().Key + " continue"
+	answerAgain := kit.KeyOr(t.look.Keys.Regenerate, "/again") + " answer again"
+	continueKey := kit.KeyOr(t.look.Keys.Continue, "/continue") + " continue"
 	switch {
 	case t.state == failed:
 		return newPart(func(th *kit.Theme, width int) []string {
@@ -371,7 +372,7 @@ func (t *turn) ending() *part {
 			if advice != "" {
 				lines = append(lines, kit.Wrap(advice, width)...)
 			}
-			keys := answerAgain + " · " + t.look.Keys.Models.Help().Key + " another model"
+			keys := answerAgain + " · " + kit.KeyOr(t.look.Keys.Models, "/model") + " another model"
 			if t.text.Len() > 0 {
 				keys = continueKey + " · " + keys
 			}
@@ -382,7 +383,7 @@ func (t *turn) ending() *part {
 	case t.state == stopped:
 		return t.remark("stopped before any output · " + answerAgain)
 	case t.measured.Finish == engine.FinishModelLength:
-		return t.remark(chat.CutOff(t.measured.Finish, 0) + " · " + t.look.Keys.Context.Help().Key + " longer context")
+		return t.remark(chat.CutOff(t.measured.Finish, 0) + " · " + kit.KeyOr(t.look.Keys.Context, "/context") + " longer context")
 	case t.measured.Finish == engine.FinishLength:
 		return t.remark(chat.CutOff(t.measured.Finish, t.measured.Usage.CompletionTokens) + " · " + continueKey)
 	case chat.CutOff(t.measured.Finish, 0) != "":

@@ -1,4 +1,4 @@
-package talk
+package past
 
 import (
 	"context"
@@ -15,11 +15,11 @@ import (
 	"github.com/bise-sh/bise/history"
 )
 
-// A HistoryWriter saves conversations to the history, in order and in the background. If the
+// A Writer saves conversations to the history, in order and in the background. If the
 // history cannot be opened, it uses a temporary one and nothing is saved.
 //
 // Its methods may be called from any goroutine. A single goroutine runs the jobs.
-type HistoryWriter struct {
+type Writer struct {
 	ctx  context.Context // never canceled: everything is saved at exit
 	open func() (*history.Store, error)
 
@@ -36,35 +36,35 @@ type HistoryWriter struct {
 // A job writes to the history, or returns the store.
 type job struct {
 	do    func(context.Context, *history.Store) error
-	draft *savedID // the conversation whose draft it saves; nil: another job
+	draft *ID // the conversation whose draft it saves; nil: another job
 	hand  chan<- *history.Store
 }
 
-// savedID is the id of a conversation or a message in the history. It is 0 until the job that
+// ID is the id of a conversation or a message in the history. It is 0 until the job that
 // saves it is done.
-type savedID struct{ id atomic.Int64 }
+type ID struct{ atomic.Int64 }
 
-func newSavedID(id int64) *savedID {
-	s := new(savedID)
-	s.id.Store(id)
+func NewID(id int64) *ID {
+	s := new(ID)
+	s.Store(id)
 	return s
 }
 
-func NewHistoryWriter(ctx context.Context, open func() (*history.Store, error)) *HistoryWriter {
-	return &HistoryWriter{ctx: context.WithoutCancel(ctx), open: open, wake: make(chan struct{}, 1), done: make(chan struct{})}
+func NewWriter(ctx context.Context, open func() (*history.Store, error)) *Writer {
+	return &Writer{ctx: context.WithoutCancel(ctx), open: open, wake: make(chan struct{}, 1), done: make(chan struct{})}
 }
 
-// write queues a job.
-func (r *HistoryWriter) write(do func(context.Context, *history.Store) error) { r.add(job{do: do}) }
+// Write queues a job.
+func (r *Writer) Write(do func(context.Context, *history.Store) error) { r.add(job{do: do}) }
 
-// writeDraft saves a conversation's draft. It replaces a draft that is still in the queue.
-func (r *HistoryWriter) writeDraft(s *savedID, text string) {
+// WriteDraft saves a conversation's draft. It replaces a draft that is still in the queue.
+func (r *Writer) WriteDraft(s *ID, text string) {
 	r.add(job{draft: s, do: func(ctx context.Context, store *history.Store) error {
-		return store.SaveDraft(ctx, s.id.Load(), text)
+		return store.SaveDraft(ctx, s.Load(), text)
 	}})
 }
 
-func (r *HistoryWriter) add(j job) {
+func (r *Writer) add(j job) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.ended {
@@ -85,7 +85,7 @@ func (r *HistoryWriter) add(j job) {
 	}
 }
 
-func (r *HistoryWriter) work() {
+func (r *Writer) work() {
 	defer close(r.done)
 	store, leave := r.begin()
 	defer leave()
@@ -113,7 +113,7 @@ func (r *HistoryWriter) work() {
 
 // perform runs a job. It turns a panic into an error, because a panic would leave the terminal
 // in raw mode.
-func (r *HistoryWriter) perform(j job, store *history.Store) (err error) {
+func (r *Writer) perform(j job, store *history.Store) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			slog.Error("panic while the history was written", "panic", p, "stack", string(debug.Stack()))
@@ -123,7 +123,7 @@ func (r *HistoryWriter) perform(j job, store *history.Store) (err error) {
 	return j.do(r.ctx, store)
 }
 
-func (r *HistoryWriter) take() ([]job, bool) {
+func (r *Writer) take() ([]job, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	jobs := r.jobs
@@ -132,7 +132,7 @@ func (r *HistoryWriter) take() ([]job, bool) {
 }
 
 // begin opens the history, or a temporary one.
-func (r *HistoryWriter) begin() (store *history.Store, leave func()) {
+func (r *Writer) begin() (store *history.Store, leave func()) {
 	var err error
 	if r.open != nil {
 		if store, err = r.open(); err == nil && store == nil {
@@ -157,7 +157,7 @@ func (r *HistoryWriter) begin() (store *history.Store, leave func()) {
 	return store, func() { r.report(errors.Join(store.Close(), os.RemoveAll(dir))) }
 }
 
-func (r *HistoryWriter) report(err error) {
+func (r *Writer) report(err error) {
 	if err != nil {
 		r.problem.Store(&err)
 	}
@@ -170,7 +170,7 @@ func notSaved(err error) error {
 }
 
 // Store returns the history after all queued jobs are done. It is for commands that read.
-func (r *HistoryWriter) Store(ctx context.Context) (*history.Store, error) {
+func (r *Writer) Store(ctx context.Context) (*history.Store, error) {
 	got := make(chan *history.Store, 1)
 	r.add(job{hand: got})
 	select {
@@ -187,7 +187,7 @@ func (r *HistoryWriter) Store(ctx context.Context) (*history.Store, error) {
 }
 
 // Problem returns the error that was not reported yet, or nil.
-func (r *HistoryWriter) Problem() error {
+func (r *Writer) Problem() error {
 	if err := r.problem.Swap(nil); err != nil {
 		return *err
 	}
@@ -196,7 +196,7 @@ func (r *HistoryWriter) Problem() error {
 
 // Close runs the queued jobs and closes the history. It returns the error that was not
 // reported yet.
-func (r *HistoryWriter) Close() error {
+func (r *Writer) Close() error {
 	r.mu.Lock()
 	begun, ended := r.begun, r.ended
 	r.ended = true

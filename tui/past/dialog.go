@@ -1,4 +1,4 @@
-package talk
+package past
 
 import (
 	"bytes"
@@ -16,6 +16,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/history"
 	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/units"
@@ -28,13 +29,13 @@ const (
 	foundRows = 100
 )
 
-// HistoryDialog is the list of conversations: all by day, or the results of a full-text
+// Dialog is the list of conversations: all by day, or the results of a full-text
 // search, best first.
-type HistoryDialog struct {
+type Dialog struct {
 	kit.ListDialog
 	notify  kit.Notify
 	tasks   *kit.Tasks
-	history *HistoryWriter
+	history *Writer
 	folder  string // for exported files
 
 	now   time.Time // time of the last query
@@ -48,8 +49,8 @@ type HistoryDialog struct {
 	deleted bool // a conversation was deleted in this dialog
 }
 
-func NewHistoryDialog(look *kit.Look, notify kit.Notify, tasks *kit.Tasks, r *HistoryWriter, folder string) *HistoryDialog {
-	c := &HistoryDialog{notify: notify, tasks: tasks, history: r, folder: folder, cancel: func() {}}
+func NewDialog(look *kit.Look, notify kit.Notify, tasks *kit.Tasks, r *Writer, folder string) *Dialog {
+	c := &Dialog{notify: notify, tasks: tasks, history: r, folder: folder, cancel: func() {}}
 	c.ListDialog = kit.ListDialog{
 		List: kit.List{Look: look}, Heading: "Conversations", Hints: c.hints,
 		Choose: func(row int) kit.Outcome { return c.open(c.hits[row]) },
@@ -58,9 +59,9 @@ func NewHistoryDialog(look *kit.Look, notify kit.Notify, tasks *kit.Tasks, r *Hi
 	return c
 }
 
-func (c *HistoryDialog) Init() tea.Cmd { return c.read(history.Conversation{}) }
+func (c *Dialog) Init() tea.Cmd { return c.read(history.Conversation{}) }
 
-func (c *HistoryDialog) Note() string {
+func (c *Dialog) Note() string {
 	switch {
 	case c.query.Empty():
 		return ""
@@ -70,15 +71,15 @@ func (c *HistoryDialog) Note() string {
 	return fmt.Sprintf("%d found", len(c.hits))
 }
 
-func (c *HistoryDialog) hints() []kit.Hint {
+func (c *Dialog) hints() []kit.Hint {
 	list := []kit.Hint{{Binding: c.Look.Keys.Choose, Words: "open"}}
 	if c.deleted && c.Filter.Text == "" {
-		list = append(list, kit.Hint{Binding: c.Look.Keys.Undo, Words: "undo delete"})
+		list = append(list, kit.Hint{Binding: c.Look.Keys.Undo, Words: "undo delete", General: true})
 	}
 	return append(list, kit.Hints(c.Look.Keys.Rename, c.Look.Keys.Delete, c.Look.Keys.Export, c.Look.Keys.Back)...)
 }
 
-func (c *HistoryDialog) Footer() kit.Footer {
+func (c *Dialog) Footer() kit.Footer {
 	if len(c.Rows) == 0 && !c.deleted {
 		return kit.Footer{Hints: kit.Hints(c.Look.Keys.Back)}
 	}
@@ -96,11 +97,11 @@ type conversationsRead struct {
 
 // read loads the page after a conversation, or the first page or the search results if after
 // is zero.
-func (c *HistoryDialog) read(after history.Conversation) tea.Cmd {
+func (c *Dialog) read(after history.Conversation) tea.Cmd {
 	c.cancel() // the previous search is obsolete
 	ctx, cancel := context.WithCancel(c.tasks.Context())
 	c.number++
-	c.cancel, c.reading = cancel, true
+	c.cancel, c.reading, c.Loading = cancel, true, after.ID == 0
 	records, text, answer := c.history, c.Filter.Text, conversationsRead{number: c.number, after: after}
 	return func() tea.Msg {
 		defer cancel()
@@ -123,11 +124,11 @@ func (c *HistoryDialog) read(after history.Conversation) tea.Cmd {
 }
 
 // take shows the loaded conversations.
-func (c *HistoryDialog) take(msg conversationsRead) {
+func (c *Dialog) take(msg conversationsRead) {
 	if msg.number != c.number {
 		return
 	}
-	c.reading = false
+	c.reading, c.Loading = false, false
 	if msg.err != nil {
 		c.notify.Error(msg.err)
 		return
@@ -149,7 +150,7 @@ func (c *HistoryDialog) take(msg conversationsRead) {
 }
 
 // loadMore loads the next page when the selection is near the end.
-func (c *HistoryDialog) loadMore() tea.Cmd {
+func (c *Dialog) loadMore() tea.Cmd {
 	if !c.more || c.reading || c.Selected < len(c.Rows)-pageRows/4 {
 		return nil
 	}
@@ -157,7 +158,7 @@ func (c *HistoryDialog) loadMore() tea.Cmd {
 }
 
 // fill makes the rows for the current width.
-func (c *HistoryDialog) fill() {
+func (c *Dialog) fill() {
 	_, width := kit.Column(c.Width)
 	rows := make([]kit.Row, 0, len(c.hits))
 	for _, h := range c.hits {
@@ -184,7 +185,7 @@ func (c *HistoryDialog) fill() {
 
 // headline returns a conversation's title, and the text that matched if the title does not
 // match.
-func (c *HistoryDialog) headline(h history.Hit, width int) (string, []kit.Span) {
+func (c *Dialog) headline(h history.Hit, width int) (string, []kit.Span) {
 	title := kit.Truncate(titleOf(h.Conversation), width)
 	marks := spans(c.query.InTitles().Marks(title))
 	if h.Message == 0 || len(marks) > 0 {
@@ -234,7 +235,7 @@ func spans(ranges []history.Range) []kit.Span {
 
 // describeRow returns what matched in a conversation, or its draft, and its mode, date and
 // model.
-func (c *HistoryDialog) describeRow(i, width int) []string {
+func (c *Dialog) describeRow(i, width int) []string {
 	h := c.hits[i]
 	conversation := h.Conversation
 	var lines []string
@@ -255,7 +256,7 @@ func (c *HistoryDialog) describeRow(i, width int) []string {
 	return append(lines, c.Look.Theme.Muted.Render(kit.Truncate(what, width)))
 }
 
-func (c *HistoryDialog) Resize(width, height int) {
+func (c *Dialog) Resize(width, height int) {
 	if width != c.Width {
 		c.Width = width
 		c.fill()
@@ -263,7 +264,7 @@ func (c *HistoryDialog) Resize(width, height int) {
 	c.List.Resize(width, height)
 }
 
-func (c *HistoryDialog) Press(k tea.KeyPressMsg) kit.Outcome {
+func (c *Dialog) Press(k tea.KeyPressMsg) kit.Outcome {
 	i, selected := c.SelectedRow()
 	switch {
 	case kit.Matches(k, c.Look.Keys.Delete) && selected:
@@ -278,10 +279,10 @@ func (c *HistoryDialog) Press(k tea.KeyPressMsg) kit.Outcome {
 	return c.moved(c.ListDialog.Press(k))
 }
 
-func (c *HistoryDialog) Click(x, y int) kit.Outcome { return c.moved(c.ListDialog.Click(x, y)) }
+func (c *Dialog) Click(x, y int) kit.Outcome { return c.moved(c.ListDialog.Click(x, y)) }
 
 // moved loads more rows if needed after the selection moved, and ends a search on close.
-func (c *HistoryDialog) moved(o kit.Outcome) kit.Outcome {
+func (c *Dialog) moved(o kit.Outcome) kit.Outcome {
 	if o.Closes {
 		c.cancel()
 	} else if o.Handled && o.Cmd == nil {
@@ -290,13 +291,13 @@ func (c *HistoryDialog) moved(o kit.Outcome) kit.Outcome {
 	return o
 }
 
-func (c *HistoryDialog) Update(msg tea.Msg) tea.Cmd {
+func (c *Dialog) Update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case conversationsRead:
 		c.take(msg)
 	case titleChosen:
 		id, title := msg.id, msg.title
-		c.history.write(func(ctx context.Context, store *history.Store) error { return store.Rename(ctx, id, title) })
+		c.history.Write(func(ctx context.Context, store *history.Store) error { return store.Rename(ctx, id, title) })
 		return c.read(history.Conversation{})
 	case exportChosen:
 		return c.write(msg)
@@ -314,22 +315,78 @@ func (c *HistoryDialog) Update(msg tea.Msg) tea.Cmd {
 }
 
 // open opens the selected conversation at the message that matched.
-func (c *HistoryDialog) open(h history.Hit) kit.Outcome {
+func (c *Dialog) open(h history.Hit) kit.Outcome {
 	if h.Message != 0 {
-		c.history.write(func(ctx context.Context, store *history.Store) error { return store.Reveal(ctx, h.Message) })
+		c.history.Write(func(ctx context.Context, store *history.Store) error { return store.Reveal(ctx, h.Message) })
 	}
-	return kit.Close(ConversationChosen{Id: h.Conversation.ID, message: h.Message})
+	return kit.Close(Chosen{ID: h.Conversation.ID, Message: h.Message, Query: c.Filter.Text})
+}
+
+// Chosen asks for a conversation, in the mode it belongs to. Deleted reports a deleted one.
+type (
+	Chosen struct {
+		ID      int64
+		Message int64  // that Query has found; 0: none
+		Query   string // of the search
+	}
+	Deleted struct{ ID int64 }
+)
+
+// Opened has a conversation that was chosen.
+type Opened struct {
+	Conversation history.Conversation
+	Path         []history.Message
+	Found        int    // the message of Path that Query has found; -1: none
+	Query        string // see [history.ParseQuery]
+	Err          error
+}
+
+// Open is a command that reads a conversation.
+func Open(tasks *kit.Tasks, records *Writer, chosen Chosen) tea.Cmd {
+	ctx := tasks.Context()
+	return func() tea.Msg {
+		store, err := records.Store(ctx)
+		if err != nil {
+			return Opened{Err: err}
+		}
+		conversation, err := store.Conversation(ctx, chosen.ID)
+		if err != nil {
+			return Opened{Err: err}
+		}
+		path, err := store.Path(ctx, chosen.ID)
+		found := slices.IndexFunc(path, func(m history.Message) bool { return m.ID == chosen.Message })
+		return Opened{conversation, path, found, chosen.Query, err}
+	}
+}
+
+// OpenLast is a command that reads the conversation that was changed last.
+func OpenLast(tasks *kit.Tasks, records *Writer) tea.Cmd {
+	ctx := tasks.Context()
+	return func() tea.Msg {
+		store, err := records.Store(ctx)
+		if err != nil {
+			return Opened{Err: err}
+		}
+		last, found, err := store.Last(ctx)
+		if err == nil && !found {
+			err = &fault.Error{Kind: fault.NotFound, Msg: "no conversation to continue", Advice: "This is a new one."}
+		}
+		if err != nil {
+			return Opened{Err: err}
+		}
+		return Open(tasks, records, Chosen{ID: last.ID})()
+	}
 }
 
 // remove deletes the selected conversation, which can be undone.
-func (c *HistoryDialog) remove(i int) kit.Outcome {
+func (c *Dialog) remove(i int) kit.Outcome {
 	gone := c.hits[i].Conversation
-	c.history.write(func(ctx context.Context, store *history.Store) error { return store.Delete(ctx, gone.ID) })
+	c.history.Write(func(ctx context.Context, store *history.Store) error { return store.Delete(ctx, gone.ID) })
 	c.hits = slices.Delete(c.hits, i, i+1)
 	c.deleted = true
 	c.fill()
 	c.notify.Undo(fmt.Sprintf("deleted %q", kit.Truncate(titleOf(gone), 40)), c.restore(gone.ID))
-	o := kit.Send(ConversationDeleted{gone.ID})
+	o := kit.Send(Deleted{gone.ID})
 	o.Cmd = c.loadMore()
 	return o
 }
@@ -338,7 +395,7 @@ func (c *HistoryDialog) remove(i int) kit.Outcome {
 type conversationRestored struct{ err error }
 
 // restore is a command that restores a deleted conversation; 0 is the one deleted last.
-func (c *HistoryDialog) restore(id int64) tea.Cmd {
+func (c *Dialog) restore(id int64) tea.Cmd {
 	ctx, records := c.tasks.Context(), c.history
 	return func() tea.Msg {
 		store, err := records.Store(ctx)
@@ -359,7 +416,7 @@ type titleChosen struct {
 	title string
 }
 
-func (c *HistoryDialog) rename(conversation history.Conversation) kit.Outcome {
+func (c *Dialog) rename(conversation history.Conversation) kit.Outcome {
 	return kit.Open(kit.NewPrompt(c.Look, "Rename", "New title. If empty, bise uses the first words.", conversation.Title, "rename", func(title string) kit.Outcome {
 		return kit.Close(titleChosen{conversation.ID, title})
 	}))
@@ -371,7 +428,7 @@ type exportChosen struct {
 	path string
 }
 
-func (c *HistoryDialog) export(conversation history.Conversation) kit.Outcome {
+func (c *Dialog) export(conversation history.Conversation) kit.Outcome {
 	question := "File name. Markdown is for reading; a .json file has the whole conversation and can be imported."
 	return kit.Open(kit.NewPrompt(c.Look, "Export", question, fileName(titleOf(conversation))+".md", "export", func(path string) kit.Outcome {
 		return kit.Close(exportChosen{conversation.ID, path})
@@ -398,7 +455,7 @@ func fileName(title string) string {
 }
 
 // write is a command that exports a conversation to a new file.
-func (c *HistoryDialog) write(e exportChosen) tea.Cmd {
+func (c *Dialog) write(e exportChosen) tea.Cmd {
 	ctx, records, folder := c.tasks.Context(), c.history, c.folder
 	return func() tea.Msg {
 		store, err := records.Store(ctx)
@@ -425,7 +482,7 @@ type Imported struct {
 }
 
 // Import is a command that imports the conversations in a file.
-func Import(tasks *kit.Tasks, records *HistoryWriter, folder, path string) tea.Cmd {
+func Import(tasks *kit.Tasks, records *Writer, folder, path string) tea.Cmd {
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(folder, path)
 	}
