@@ -149,6 +149,9 @@ func (s *stateStore) save(tokens []token, state []byte) {
 	s.queue <- e
 }
 
+// saveStep is called before each step of a save. Tests end the process there.
+var saveStep = func(string) {}
+
 func (s *stateStore) write() {
 	defer close(s.written)
 	for e := range s.queue {
@@ -167,6 +170,7 @@ func (s *stateStore) write() {
 			}
 		}
 		s.mu.Unlock()
+		saveStep("drop what it continues")
 		for _, o := range old {
 			if o.path == e.path {
 				s.forget(o)
@@ -174,6 +178,7 @@ func (s *stateStore) write() {
 				s.drop(o)
 			}
 		}
+		saveStep("prune")
 		s.prune()
 	}
 }
@@ -234,6 +239,7 @@ func (s *stateStore) header(tokens []token, state int) []byte {
 }
 
 func (s *stateStore) writeFile(e *stateEntry) error {
+	saveStep("create")
 	f, err := atomicfile.Create(e.path, 0o600)
 	if err != nil {
 		return err
@@ -241,12 +247,14 @@ func (s *stateStore) writeFile(e *stateEntry) error {
 	f.NoSync = true // its checksum detects damage
 	head := s.header(e.tokens, len(e.state))
 	sum := crc32.Update(crc32.Checksum(head, castagnoli), castagnoli, e.state)
-	for _, b := range [][]byte{head, e.state, binary.LittleEndian.AppendUint32(nil, sum)} {
+	for i, b := range [][]byte{head, e.state, binary.LittleEndian.AppendUint32(nil, sum)} {
+		saveStep([]string{"write the header", "write the state", "write the checksum"}[i])
 		if _, err := f.Write(b); err != nil {
 			f.Discard()
 			return err
 		}
 	}
+	saveStep("commit")
 	return f.Commit()
 }
 
