@@ -78,7 +78,7 @@ func interfaceOptions(lib *library.Library, conf config.Config, configErr error,
 	}
 	o.Model, _ = lib.Choose(model)
 	o.Model = library.AbsoluteRef(o.Model)
-	o.Sampling = sampling
+	o.Sampling, o.System = sampling, conf.System
 	style, styleErr := loadStyle(conf, places)
 	o.Style = style
 	o.Problem = errors.Join(configErr, sampling.Check(), styleErr)

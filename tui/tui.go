@@ -82,7 +82,7 @@ func New(ctx context.Context, o Options) *Model {
 func (m *Model) makeMode(name string, o Options) mode {
 	options := talk.Options{
 		Look: m.look, Notify: m.notify, Tasks: m.tasks, Terminal: m.terminal, Engines: m.engines, History: m.history, Images: m.images,
-		Folder: o.Folder, Model: o.Model, Sampling: o.Sampling, Commands: m.globals,
+		Folder: o.Folder, Model: o.Model, Sampling: o.Sampling, System: o.System, Commands: m.globals,
 	}
 	switch name {
 	case "review":
@@ -90,6 +90,7 @@ func (m *Model) makeMode(name string, o Options) mode {
 	case "code":
 		return code.New(m.look, m.notify, m.tasks, m.engines, o.Model, o.Folder, o.Getenv("HOME"))
 	case "math":
+		options.System = "" // it is written for conversations, not for solutions
 		return talk.NewMath(options)
 	case "vision":
 		return talk.NewVision(options)

@@ -25,10 +25,12 @@ func (c *Chat) Shown() tea.Cmd {
 	case c.ref == "":
 		return c.findLastModel()
 	}
-	return c.UseModel(c.ref)
+	return c.useModel(c.ref)
 }
 
-func (c *Chat) Update(msg tea.Msg) tea.Cmd {
+func (c *Chat) Update(msg tea.Msg) tea.Cmd { return tea.Batch(c.update(msg), c.count()) }
+
+func (c *Chat) update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case NewRequested:
 		c.reset()

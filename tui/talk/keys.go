@@ -21,6 +21,7 @@ func (c *Conversation) Press(k tea.KeyPressMsg) kit.Outcome {
 	}
 	o := c.pressKey(k)
 	c.keepDraft()
+	o.Cmd = tea.Batch(o.Cmd, c.count())
 	return o
 }
 
@@ -44,6 +45,10 @@ func (c *Conversation) pressKey(k tea.KeyPressMsg) kit.Outcome {
 		return kit.Handled(c.regenerate(len(c.transcript.turns) - 1))
 	case kit.Matches(k, c.look.Keys.Continue):
 		return kit.Handled(c.continueAnswer())
+	case kit.Matches(k, c.look.Keys.EditLast):
+		return kit.Handled(c.editLast())
+	case kit.Matches(k, c.look.Keys.Without):
+		return kit.Handled(c.withoutAttachments())
 	case kit.Matches(k, c.look.Keys.Select), k.String() == "up" && c.composer.message().empty():
 		c.transcript.selectTurn(len(c.transcript.turns) - 1)
 	case kit.Matches(k, c.look.Keys.PageUp):
@@ -113,13 +118,18 @@ func (c *Conversation) sendWritten() kit.Outcome {
 	}
 	if strings.HasPrefix(m.text, "/") {
 		if o, ok := kit.RunCommand(m.text, c.composer.commands()); ok {
-			c.composer.clearText()
+			if c.composer.Text == m.text { // unless the command has changed it
+				c.composer.clearText()
+			}
 			return o
 		}
 		if name := strings.TrimSpace(m.text[1:]); strings.Trim(name, "abcdefghijklmnopqrstuvwxyz") == "" {
 			c.notify.Info("unknown command /" + name + "; / lists the commands")
 			return kit.Handled(nil)
 		}
+	}
+	if c.warns(m) {
+		return kit.Handled(nil)
 	}
 	if m.text != "" {
 		c.composer.sent = append(c.composer.sent, m.text)
@@ -287,11 +297,12 @@ func (c *Conversation) open(msg past.Opened) tea.Cmd {
 	}
 	c.reset()
 	c.saved = past.NewID(msg.Conversation.ID)
+	c.system, c.parameters = msg.Conversation.System, msg.Conversation.Parameters
 	c.showPath(pathRead{of: c.saved, path: msg.Path, selected: msg.Selected})
 	cmd := c.composer.resume(msg.Conversation.Draft)
 	c.keptDraft = draftMark{c.composer.Text, 0}
 	if ref := msg.Conversation.Model; ref != "" && ref != c.ref {
-		cmd = tea.Batch(cmd, c.UseModel(ref))
+		cmd = tea.Batch(cmd, c.useModel(ref))
 	}
 	return cmd
 }
@@ -303,6 +314,7 @@ func (c *Conversation) reset() {
 		c.keepDraft()
 	}
 	c.stream, c.saved, c.edited, c.keptDraft = nil, nil, -1, draftMark{}
+	c.system, c.parameters, c.asked, c.hideImages = c.standard, engine.Parameters{}, askedMark{}, ""
 	c.transcript.turns = nil
 	c.transcript.selectTurn(-1)
 	c.transcript.follow = true

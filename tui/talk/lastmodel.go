@@ -40,7 +40,7 @@ func (c *Conversation) useRemembered(msg modelRemembered) tea.Cmd {
 		return nil
 	}
 	c.remembered = msg.ref != ""
-	return c.UseModel(msg.ref)
+	return c.useModel(msg.ref)
 }
 
 // dropRemembered uses the default model if the last used one was removed. It returns false in
@@ -50,5 +50,5 @@ func (c *Conversation) dropRemembered() (tea.Cmd, bool) {
 		return nil, false
 	}
 	c.remembered = false
-	return c.UseModel(""), true
+	return c.useModel(""), true
 }

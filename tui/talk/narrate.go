@@ -218,7 +218,11 @@ func (n *narration) describeEnd(c *Conversation, t *turn) {
 	case t.state == failed:
 		msg, advice := kit.Explain(t.err)
 		n.say("Error: " + strings.TrimSpace(msg+" "+advice))
-		n.say("/again answers again, /model switches the model.")
+		keys := "/again answers again, /edit changes the message, "
+		if i := c.lastQuestion(); i >= 0 && len(c.transcript.turns[i].attached) > 0 {
+			keys += "/without asks it without attachments, "
+		}
+		n.say(keys + "/model switches the model.")
 		return
 	case t.state == stopped:
 		n.say("Stopped. /continue continues, /again answers again.")

@@ -1,7 +1,9 @@
 package talk
 
 import (
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -29,6 +31,7 @@ type turn struct {
 	imagesElsewhere bool                 // shown beside the conversation
 	unfolded        bool
 	leftOut         *engine.LeftOut // not nil: the context starts at this turn
+	setup           string          // of the conversation; only in the first turn
 
 	// Of an answer.
 	begun          bool // in the history, or soon
@@ -41,6 +44,8 @@ type turn struct {
 	state          turnState
 	waiting        progress.Progress
 	err            error
+	repairs        string // the keys that may help after an error
+	hidden         int    // earlier images that the model cannot see
 	measured       history.Measured
 
 	parts []*part
@@ -74,7 +79,10 @@ func newAnswer(look *kit.Look, model string) *turn {
 // readTurn returns the turn of a message in the history.
 func readTurn(look *kit.Look, g *ImageCache, m history.Message) *turn {
 	t := &turn{look: look, images: g, role: m.Role, saved: past.NewID(m.ID), attached: m.Attached, measured: m.Measured, calls: m.ToolCalls}
-	if m.State != history.Complete {
+	switch {
+	case m.Measured.Error != "":
+		t.state, t.err = failed, errors.New(m.Measured.Error)
+	case m.State != history.Complete:
 		t.state = stopped
 	}
 	if m.Role != engine.Assistant {
@@ -207,7 +215,7 @@ func (t *turn) replaceText(text string) {
 
 // resume continues an answer that had ended.
 func (t *turn) resume() {
-	t.state, t.err = answering, nil
+	t.state, t.err, t.measured.Error = answering, nil, ""
 	t.article = markdownParts{}
 	t.article.add(t.text.String())
 }
@@ -233,6 +241,9 @@ func (t *turn) codes() []*part {
 // refresh updates the parts. Parts that do not change keep their drawings.
 func (t *turn) refresh() {
 	t.parts = nil
+	if t.setup != "" {
+		t.parts = append(t.parts, newPart(func(th *kit.Theme, width int) []string { return drawSetup(th, t.setup, t.unfolded, width) }))
+	}
 	if out := t.leftOut; out != nil {
 		t.parts = append(t.parts, newPart(func(th *kit.Theme, width int) []string { return t.drawLeftOut(th, *out, width) }))
 	}
@@ -249,6 +260,9 @@ func (t *turn) refresh() {
 		return
 	case engine.System:
 		return
+	}
+	if t.hidden > 0 {
+		t.parts = append(t.parts, t.remark(units.Plural(t.hidden, "earlier image")+" not shown to this model: it has no vision"))
 	}
 	if t.thinking.Len() > 0 {
 		t.parts = append(t.parts, newPart(t.drawThinking))
@@ -372,9 +386,9 @@ func (t *turn) ending() *part {
 			if advice != "" {
 				lines = append(lines, kit.Wrap(advice, width)...)
 			}
-			keys := answerAgain + " · " + t.look.Keys.Models.Help().Key + " another model"
-			if t.text.Len() > 0 {
-				keys = continueKey + " · " + keys
+			keys := cmp.Or(t.repairs, answerAgain)
+			if t.unanswered() {
+				keys = "The model will not see this question again unless it is answered.\n" + keys
 			}
 			return append(lines, kit.StyleLines(th.Muted, kit.Wrap(keys, width))...)
 		})
