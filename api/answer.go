@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -60,6 +61,7 @@ func (s *server) generate(w http.ResponseWriter, r *http.Request, g generation) 
 	if err != nil {
 		return err
 	}
+	g.model = cmp.Or(g.model, eng.Info().Model)
 	whole := newWhole(&g, s.c.Strict)
 	for ev, err := range g.run(r.Context(), eng) {
 		if err != nil {
@@ -73,7 +75,7 @@ func (s *server) generate(w http.ResponseWriter, r *http.Request, g generation) 
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, answer)
+	return WriteJSON(w, http.StatusOK, answer)
 }
 
 // generateStream answers with an event stream. An error is returned if the response has
@@ -100,6 +102,7 @@ func (s *server) feed(ctx context.Context, g generation, stream *stream) error {
 	if err != nil {
 		return err
 	}
+	stream.head.Model = cmp.Or(g.model, eng.Info().Model)
 	for ev, err := range g.run(ctx, eng) {
 		if err != nil {
 			return err

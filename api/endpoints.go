@@ -2,20 +2,23 @@ package api
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"net/http"
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/wire"
+	"github.com/bise-sh/bise/fault"
 )
 
 func (s *server) chat(w http.ResponseWriter, r *http.Request) error {
 	var req engine.ChatRequest
+	var names map[string]string
 	g := generation{}
 	err := s.read(w, r, func(o *object) {
-		o.need("model")
+		o.needModel()
 		req = o.chat()
-		g.stream = o.boolean("stream")
+		g.stream, names = o.boolean("stream"), o.r.renamed
 	})
 	if err != nil {
 		return err
@@ -24,15 +27,36 @@ func (s *server) chat(w http.ResponseWriter, r *http.Request) error {
 	if continued := prefix(req.Messages); continued != "" {
 		g.echo = func(int) string { return continued }
 	}
-	g.run = func(ctx context.Context, e engine.Engine) iter.Seq2[engine.Event, error] { return e.Chat(ctx, req) }
+	g.run = func(ctx context.Context, e engine.Engine) iter.Seq2[engine.Event, error] {
+		return rename(e.Chat(ctx, req), names)
+	}
 	return s.generate(w, r, g)
+}
+
+// rename gives parameters in errors the names that the request has for them.
+func rename(events iter.Seq2[engine.Event, error], names map[string]string) iter.Seq2[engine.Event, error] {
+	if len(names) == 0 {
+		return events
+	}
+	return func(yield func(engine.Event, error) bool) {
+		for ev, err := range events {
+			if e, ok := errors.AsType[*fault.Error](err); ok && names[e.Param] != "" {
+				named := *e
+				named.Param = names[e.Param]
+				err = &named
+			}
+			if !yield(ev, err) {
+				return
+			}
+		}
+	}
 }
 
 func (s *server) fim(w http.ResponseWriter, r *http.Request) error {
 	var req engine.CompletionRequest
 	g := generation{}
 	err := s.read(w, r, func(o *object) {
-		o.need("model")
+		o.needModel()
 		req = o.fim()
 		g.stream = o.boolean("stream")
 	})
@@ -137,7 +161,7 @@ func (s *server) tokenizeText(w http.ResponseWriter, r *http.Request) error {
 	if !pieces {
 		tokens.Pieces = nil
 	}
-	return writeJSON(w, http.StatusOK, wire.NewTokens(tokens))
+	return WriteJSON(w, http.StatusOK, wire.NewTokens(tokens))
 }
 
 // tokenize gives the tokens of a text or of a whole request.
@@ -174,7 +198,7 @@ func (s *server) tokenize(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, wire.NewTokens(tokens))
+	return WriteJSON(w, http.StatusOK, wire.NewTokens(tokens))
 }
 
 func (s *server) tokens(ctx context.Context, model string, req engine.TokenizeRequest) (engine.Tokens, error) {
@@ -191,7 +215,7 @@ func (s *server) info(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, info)
+	return WriteJSON(w, http.StatusOK, info)
 }
 
 func (s *server) describeModel(ctx context.Context, model string) (engine.Info, error) {
@@ -212,8 +236,8 @@ func (s *server) health(w http.ResponseWriter, _ *http.Request) error {
 			failure, class := describe(err)
 			w.Header().Set("Retry-After", "1")
 			class.Status = http.StatusServiceUnavailable
-			return writeJSON(w, class.Status, wire.NewEnvelope(failure, nil))
+			return WriteJSON(w, class.Status, wire.NewEnvelope(failure, nil))
 		}
 	}
-	return writeJSON(w, http.StatusOK, map[string]string{"status": "ok"})
+	return WriteJSON(w, http.StatusOK, map[string]string{"status": "ok"})
 }

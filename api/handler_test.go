@@ -405,7 +405,7 @@ func TestErrors(t *testing.T) {
 		status                   int
 		typ, part                string
 	}{
-		{"no such model", "POST", "/v1/chat/completions", `{"model":"x",` + question + `}`, 400, "invalid_model", "Invalid model: x"},
+		{"no such model", "POST", "/v1/chat/completions", `{"model":"x",` + question + `}`, 404, "invalid_model", "Invalid model: x"},
 		{"large", "POST", "/v1/chat/completions", `{"model":"` + strings.Repeat("x", 1000) + `"}`, 413, "invalid_request_error", "1000 bytes"},
 		{"path", "GET", "/v1/agents", "", 404, "not_supported", "GET /v1/agents"},
 		{"v1 twice", "GET", "/v1/v1/models", "", 404, "not_supported", "base URL"},
@@ -541,5 +541,101 @@ func TestLog(t *testing.T) {
 	}
 	if strings.Contains(log.String(), "secret") {
 		t.Errorf("the log tells what was said:\n%s", log.String())
+	}
+}
+
+// A family of routes is served beside the others, with errors of its own shape.
+func TestFamily(t *testing.T) {
+	c := one(&enginetest.Script{})
+	c.Key = "secret"
+	c.Families = []api.Family{func(c api.Config) []api.Route {
+		fail := func(w http.ResponseWriter, status int, err *fault.Error) {
+			api.WriteJSON(w, status, map[string]string{"error": err.Msg})
+		}
+		return []api.Route{
+			{Method: "GET", Path: "/{$}", Open: true, Fail: fail, Serve: func(w http.ResponseWriter, _ *http.Request) error {
+				_, err := io.WriteString(w, "here")
+				return err
+			}},
+			{Method: "POST", Path: "/api/x", Fail: fail, Serve: func(http.ResponseWriter, *http.Request) error {
+				return fault.Errorf(fault.Busy, "later")
+			}},
+		}
+	}}
+	h := api.New(c)
+	for _, tt := range []struct {
+		method, path, key, want string
+		status                  int
+	}{
+		{"GET", "/", "", "here", 200},
+		{"HEAD", "/", "", "here", 200}, // net/http leaves out the body
+		{"POST", "/api/x", "", `{"error":"Unauthorized"}`, 401},
+		{"POST", "/api/x", "Bearer secret", `{"error":"later"}`, 429},
+		{"PUT", "/api/x", "Bearer secret", `{"error":"invalid method PUT for /api/x: want POST"}`, 405},
+	} {
+		w := ask(t, h, tt.method, tt.path, "", "Authorization", tt.key)
+		if got := strings.TrimSpace(w.Body.String()); w.Code != tt.status || got != tt.want {
+			t.Errorf("%s %s: got %d %s, want %d %s", tt.method, tt.path, w.Code, got, tt.status, tt.want)
+		}
+		if tt.status == 429 && w.Header().Get("Retry-After") == "" {
+			t.Errorf("%s %s: no Retry-After", tt.method, tt.path)
+		}
+	}
+}
+
+// A model that is not there is OpenAI's 404, and La Plateforme's 400 where that is kept.
+func TestUnknownModel(t *testing.T) {
+	for _, tt := range []struct {
+		strict bool
+		status int
+		code   string
+	}{{false, 404, "model_not_found"}, {true, 400, "1500"}} {
+		c := one(&enginetest.Script{})
+		c.Strict = tt.strict
+		c.Open = func(_ context.Context, name string, _ func(float64)) (engine.Engine, error) {
+			return nil, fault.Errorf(fault.NotFound, "Invalid model: %s", name)
+		}
+		e := wantError(t, ask(t, api.New(c), "POST", "/v1/chat/completions", `{"model":"x",`+question+`}`), tt.status, "invalid_model", "Invalid model: x")
+		if e.Code == nil || *e.Code != tt.code {
+			t.Errorf("strict %v: the code is %v, want %s", tt.strict, e.Code, tt.code)
+		}
+	}
+}
+
+// Without a model, the default answers and is named.
+func TestDefaultModel(t *testing.T) {
+	c := one(&enginetest.Script{About: engine.Info{Model: "here"}})
+	for _, body := range []string{`{`, `{"stream":true,`, `{"model":null,`} {
+		w := ask(t, api.New(c), "POST", "/v1/chat/completions", body+question+`}`)
+		if w.Code != 200 || !strings.Contains(w.Body.String(), `"model":"here"`) {
+			t.Errorf("%s: got %d %s", body, w.Code, w.Body)
+		}
+	}
+	c.Strict = true
+	wantError(t, ask(t, api.New(c), "POST", "/v1/chat/completions", `{`+question+`}`), 422, "invalid_request_error", "model: Field required")
+}
+
+// An error names the field that the request has.
+func TestPromptMode(t *testing.T) {
+	refused := &fault.Error{Kind: fault.Unsupported, Param: "reasoning_effort", Msg: "models of version v3 have no reasoning effort"}
+	h := api.New(one(&enginetest.Script{Replies: []enginetest.Reply{{enginetest.Fail{Err: refused}}}}))
+	for field, param := range map[string]string{`"prompt_mode":"reasoning"`: "prompt_mode", `"reasoning_effort":"high"`: "reasoning_effort"} {
+		for _, stream := range []string{"false", "true"} {
+			w := ask(t, h, "POST", "/v1/chat/completions", `{"model":"m","stream":`+stream+`,`+field+`,`+question+`}`)
+			if e := wantError(t, w, 400, "invalid_request_error", "no reasoning effort"); e.Param == nil || *e.Param != param {
+				t.Errorf("%s: the parameter is %v", field, e.Param)
+			}
+		}
+	}
+}
+
+func TestRequestID(t *testing.T) {
+	h := api.New(one(&enginetest.Script{}))
+	for _, tt := range []struct{ given, want string }{{"", ""}, {"abc-1", "abc-1"}, {"a b", ""}, {strings.Repeat("x", 65), ""}} {
+		w := ask(t, h, "GET", "/health", "", "X-Request-Id", tt.given)
+		got := w.Header().Get("X-Request-Id")
+		if tt.want != "" && got != tt.want || tt.want == "" && len(got) != 32 || w.Header().Get("Mistral-Correlation-Id") != got {
+			t.Errorf("%q: the ID is %q", tt.given, got)
+		}
 	}
 }

@@ -88,7 +88,7 @@ func (s *server) infill(w http.ResponseWriter, r *http.Request) error {
 	if n := req.sampling.MaxTokens; n != nil && *n == 0 && layout.SuffixFirst() && req.gap.Suffix == "" {
 		// Plugins have other files read ahead like this. For a model that reads the
 		// suffix first, no prompt to come begins so.
-		return writeJSON(w, http.StatusOK, f.answer())
+		return WriteJSON(w, http.StatusOK, f.answer())
 	}
 	c, err := layout.Request(r.Context(), req.gap)
 	if err != nil {
@@ -101,7 +101,7 @@ func (s *server) infill(w http.ResponseWriter, r *http.Request) error {
 	if err := f.run(r.Context(), eng, c, func(string) bool { return true }); err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, f.answer())
+	return WriteJSON(w, http.StatusOK, f.answer())
 }
 
 // streamFilling answers as llama.cpp's server does: each piece in an object, and

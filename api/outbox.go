@@ -16,6 +16,9 @@ const (
 	// maxBehind is how many bytes an engine can be ahead of a slow client before
 	// it has to wait.
 	maxBehind = 1 << 20
+
+	// writeWait is how long a client may take nothing before it counts as gone.
+	writeWait = time.Minute
 )
 
 // An outbox sends an event stream from a separate goroutine: the engine writes into memory,
@@ -134,8 +137,11 @@ func (o *outbox) flush(frames []byte, first bool) bool {
 		h.Set("Cache-Control", "no-cache")
 		h.Set("X-Accel-Buffering", "no") // nginx would buffer the stream
 	}
+	c := http.NewResponseController(o.w)
+	_ = c.SetWriteDeadline(time.Now().Add(writeWait)) // tests' recorders have none
+	defer c.SetWriteDeadline(time.Time{})
 	if _, err := o.w.Write(frames); err != nil {
 		return false
 	}
-	return http.NewResponseController(o.w).Flush() == nil
+	return c.Flush() == nil
 }

@@ -2,14 +2,16 @@ package api
 
 import (
 	"bytes"
+	"context"
+	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,51 +19,75 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-// A server answers requests. It has no state but its configuration.
+// A server answers requests.
 type server struct {
-	c   Config
-	mux *http.ServeMux
+	c     Config
+	mux   *http.ServeMux
+	queue queue
 }
-
-// An endpoint answers a request, or returns why it could not. It must not have
-// written anything then.
-type endpoint func(http.ResponseWriter, *http.Request) error
 
 func newServer(c Config) *server {
 	s := &server{c: c, mux: http.NewServeMux()}
-	s.route("/health", map[string]endpoint{"GET": s.health})
-	s.route("/v1/models", map[string]endpoint{"GET": s.models})
-	s.route("/v1/models/{id...}", map[string]endpoint{"GET": s.model, "DELETE": s.deleteModel})
-	s.route("/v1/chat/completions", map[string]endpoint{"POST": s.chat})
-	s.route("/v1/fim/completions", map[string]endpoint{"POST": s.fim})
-	s.route("/v1/completions", map[string]endpoint{"POST": s.completions})
-	s.route("/infill", map[string]endpoint{"POST": s.infill})
-	s.route("/v1/embeddings", map[string]endpoint{"POST": s.embeddings})
-	s.route("/tokenize", map[string]endpoint{"POST": s.tokenizeText})
-	s.route("/v1/bise/tokenize", map[string]endpoint{"POST": s.tokenize})
-	s.route("/v1/bise/info", map[string]endpoint{"GET": s.info})
-	s.route("/", nil)
+	routes := s.routes()
+	for _, family := range c.Families {
+		routes = append(routes, family(c)...)
+	}
+	paths := map[string][]Route{}
+	for _, r := range routes {
+		paths[r.Path] = append(paths[r.Path], r)
+	}
+	for path, methods := range paths {
+		s.mux.Handle(path, s.dispatch(methods))
+	}
+	s.mux.Handle("/", s.dispatch(nil))
 	return s
 }
 
-// route serves a path's methods. Other methods, like other paths, get the
-// envelope that clients can read instead of the mux's plain text.
-func (s *server) route(pattern string, methods map[string]endpoint) {
-	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-		serve, ok := methods[r.Method]
-		if r.Method == http.MethodHead {
-			serve, ok = methods[http.MethodGet]
+// routes are those of this package.
+func (s *server) routes() []Route {
+	return []Route{
+		{Method: "GET", Path: "/health", Serve: s.health, Open: true},
+		{Method: "GET", Path: "/v1/models", Serve: s.models},
+		{Method: "GET", Path: "/v1/models/{id...}", Serve: s.model},
+		{Method: "DELETE", Path: "/v1/models/{id...}", Serve: s.deleteModel},
+		{Method: "POST", Path: "/v1/chat/completions", Serve: s.chat, Work: true},
+		{Method: "POST", Path: "/v1/fim/completions", Serve: s.fim, Work: true},
+		{Method: "POST", Path: "/v1/completions", Serve: s.completions, Work: true},
+		{Method: "POST", Path: "/infill", Serve: s.infill, Work: true},
+		{Method: "POST", Path: "/v1/embeddings", Serve: s.embeddings, Work: true},
+		{Method: "POST", Path: "/tokenize", Serve: s.tokenizeText},
+		{Method: "POST", Path: "/v1/bise/tokenize", Serve: s.tokenize},
+		{Method: "GET", Path: "/v1/bise/info", Serve: s.info},
+	}
+}
+
+// dispatch serves the methods of a path. Other methods, like other paths, get an error
+// that clients can read instead of the mux's plain text.
+func (s *server) dispatch(methods []Route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		method := r.Method
+		if method == http.MethodHead {
+			method = http.MethodGet
 		}
+		route := Route{Serve: s.notFound}
+		switch i := slices.IndexFunc(methods, func(m Route) bool { return m.Method == method }); {
+		case i >= 0:
+			route = methods[i]
+		case len(methods) > 0:
+			route = Route{Serve: notAllowed(methods), Fail: methods[0].Fail}
+		}
+		err := error(errDenied)
 		switch {
-		case ok:
-		case methods == nil:
-			serve = s.notFound
+		case !route.Open && !s.admits(r):
+			w.Header().Set("WWW-Authenticate", "Bearer")
+		case route.Work:
+			err = s.work(w, r, route)
 		default:
-			serve = notAllowed(methods)
+			err = route.Serve(w, r)
 		}
-		if err := serve(w, r); err != nil {
+		if err != nil {
 			logFailure(w, err)
-			writeError(w, err)
+			fail(w, route, s.hosted(err))
 		}
 	})
 }
@@ -69,27 +95,41 @@ func (s *server) route(pattern string, methods map[string]endpoint) {
 // ServeHTTP answers a request and writes its line of the log.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
-	rec := &recorder{ResponseWriter: w, status: http.StatusOK}
-	defer func() {
-		attrs := []slog.Attr{
-			slog.String("method", r.Method), slog.String("path", r.URL.Path),
-			slog.Int("status", rec.status), slog.Duration("took", time.Since(start)),
-		}
-		if rec.err != nil {
-			attrs = append(attrs, slog.String("kind", string(fault.KindOf(rec.err))))
-		}
-		if len(rec.ignored) > 0 {
-			attrs = append(attrs, slog.Any("ignored", rec.ignored))
-		}
-		s.c.Logger.LogAttrs(r.Context(), slog.LevelInfo, "request", attrs...)
-	}()
-	if r.URL.Path != "/health" && !s.admits(r) {
-		rec.err = errDenied
-		rec.Header().Set("WWW-Authenticate", "Bearer")
-		writeError(rec, errDenied)
-		return
-	}
+	rec := &recorder{ResponseWriter: w, status: http.StatusOK, id: requestID(r)}
+	rec.Header().Set("X-Request-Id", rec.id)
+	rec.Header().Set("Mistral-Correlation-Id", rec.id)
+	defer func() { s.log(r, rec, time.Since(start)) }()
 	s.mux.ServeHTTP(rec, r)
+}
+
+// log writes the line of a request. A client that left is not counted as a failure.
+func (s *server) log(r *http.Request, rec *recorder, took time.Duration) {
+	attrs := []slog.Attr{
+		slog.String("id", rec.id), slog.String("method", r.Method), slog.String("path", r.URL.Path),
+		slog.Int("status", rec.status), slog.Duration("took", took),
+	}
+	switch {
+	case errors.Is(context.Cause(r.Context()), context.Canceled):
+		attrs = append(attrs, slog.Bool("cancelled", true))
+	case rec.err != nil:
+		attrs = append(attrs, slog.String("kind", string(fault.KindOf(rec.err))))
+	}
+	if len(rec.ignored) > 0 {
+		attrs = append(attrs, slog.Any("ignored", rec.ignored))
+	}
+	s.c.Logger.LogAttrs(r.Context(), slog.LevelInfo, "request", attrs...)
+}
+
+// requestID returns the ID that a client gave its request, or a new one.
+func requestID(r *http.Request) string {
+	const longest = 64
+	id := r.Header.Get("X-Request-Id")
+	if id == "" || len(id) > longest || strings.ContainsFunc(id, func(c rune) bool {
+		return c != '-' && c != '_' && c != '.' && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z')
+	}) {
+		return newID()
+	}
+	return id
 }
 
 var errDenied = &fault.Error{
@@ -97,22 +137,27 @@ var errDenied = &fault.Error{
 	Advice: "Send the server's key in the Authorization header: Bearer KEY",
 }
 
-// admits reports whether a request has the key. Editor plugins send it as
-// x-api-key.
+// admits reports whether a request has a key. Editor plugins send it as x-api-key.
 func (s *server) admits(r *http.Request) bool {
-	if s.c.Key == "" {
+	if s.c.Key == "" && len(s.c.KeyHashes) == 0 {
 		return true
 	}
 	scheme, key, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "bearer") {
 		key = r.Header.Get("X-Api-Key")
 	}
-	return subtle.ConstantTimeCompare([]byte(strings.TrimSpace(key)), []byte(s.c.Key)) == 1
+	key = strings.TrimSpace(key)
+	if s.c.Key != "" && subtle.ConstantTimeCompare([]byte(key), []byte(s.c.Key)) == 1 {
+		return true
+	}
+	hash := sha256.Sum256([]byte(key))
+	return slices.ContainsFunc(s.c.KeyHashes, func(h [sha256.Size]byte) bool { return subtle.ConstantTimeCompare(h[:], hash[:]) == 1 })
 }
 
 // A recorder collects the facts of a request for the log.
 type recorder struct {
 	http.ResponseWriter
+	id      string
 	status  int
 	err     error
 	ignored []string
@@ -148,21 +193,53 @@ func describe(err error) (*wire.Failure, wire.Class) {
 	return wire.NewFailure(e, class), class
 }
 
+// hosted gives an error the form that La Plateforme has for it, where a strict server has to
+// answer like that.
+func (s *server) hosted(err error) error {
+	e := wire.AsError(err)
+	if _, ok := errors.AsType[*refusal](err); ok || !s.c.Strict || e.Kind != fault.NotFound {
+		return err
+	}
+	r := &refusal{err: e, class: wire.ClassOf(fault.NotFound)}
+	return r.as("invalid_model", "1500").status(http.StatusBadRequest)
+}
+
+// fail writes an error in the shape of a route's family.
+func fail(w http.ResponseWriter, route Route, err error) {
+	if route.Fail == nil {
+		writeError(w, err)
+		return
+	}
+	_, class := describe(err)
+	retryLater(w, class.Status, err)
+	route.Fail(w, class.Status, wire.AsError(err))
+}
+
+// retryLater says when to try again, where that helps.
+func retryLater(w http.ResponseWriter, status int, err error) {
+	if status != http.StatusTooManyRequests && status != http.StatusServiceUnavailable {
+		return
+	}
+	seconds := 1
+	if full, ok := errors.AsType[*queueFull](err); ok {
+		seconds = full.seconds
+	}
+	w.Header().Set("Retry-After", strconv.Itoa(seconds))
+}
+
 func writeError(w http.ResponseWriter, err error) {
 	failure, class := describe(err)
 	var detail []wire.Detail
 	if r, ok := errors.AsType[*refusal](err); ok {
 		detail = r.detail
 	}
-	if class.Status == http.StatusTooManyRequests || class.Status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", "1")
-	}
-	writeJSON(w, class.Status, wire.NewEnvelope(failure, detail))
+	retryLater(w, class.Status, err)
+	WriteJSON(w, class.Status, wire.NewEnvelope(failure, detail))
 }
 
-// writeJSON writes a whole response. It returns errors of encoding v only; after an error
+// WriteJSON writes a whole response. It returns errors of encoding v only; after an error
 // of the connection there is no client to report to.
-func writeJSON(w http.ResponseWriter, status int, v any) error {
+func WriteJSON(w http.ResponseWriter, status int, v any) error {
 	var body bytes.Buffer
 	enc := json.NewEncoder(&body)
 	enc.SetEscapeHTML(false)
@@ -179,7 +256,7 @@ func writeJSON(w http.ResponseWriter, status int, v any) error {
 
 // read reads a request's body with the schema that fill applies to it.
 func (s *server) read(w http.ResponseWriter, r *http.Request, fill func(*object)) error {
-	body, err := s.body(w, r)
+	body, err := s.c.Body(w, r)
 	if err != nil {
 		return err
 	}
@@ -192,27 +269,11 @@ func (s *server) read(w http.ResponseWriter, r *http.Request, fill func(*object)
 	return rd.err()
 }
 
-func (s *server) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	var body bytes.Buffer
-	if n := r.ContentLength; n > 0 && n <= s.c.BodyLimit {
-		body.Grow(int(n) + bytes.MinRead)
-	}
-	_, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, s.c.BodyLimit))
-	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return nil, newRefusal("", "the request's body has more than %d bytes, the limit of this server", tooLarge.Limit).
-			status(http.StatusRequestEntityTooLarge)
-	}
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, newRefusal("", "read the request: %w", err)
-	}
-	return body.Bytes(), nil
-}
-
-func notAllowed(methods map[string]endpoint) endpoint {
+func notAllowed(methods []Route) func(http.ResponseWriter, *http.Request) error {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		allowed := []string{}
-		for m := range methods {
-			allowed = append(allowed, m)
+		for _, m := range methods {
+			allowed = append(allowed, m.Method)
 		}
 		slices.Sort(allowed)
 		w.Header().Set("Allow", strings.Join(allowed, ", "))

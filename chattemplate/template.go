@@ -33,6 +33,7 @@ type Source struct {
 type Format struct {
 	source   Source
 	template *jinja.Template // nil: no chat
+	problem  error           // why there is no chat
 	tokens   spellings
 	fim      *fim // nil: no filling in
 	stops    []string
@@ -46,8 +47,8 @@ type Format struct {
 
 var _ prompt.Format = (*Format)(nil)
 
-// New parses a template and tests it. The error is a *[fault.Error] of kind BadModel: the
-// model can then still complete text, with an empty Template.
+// New parses a template and tests it. If the template cannot be used, the error is a
+// *[fault.Error] of kind BadModel, and the format only completes text.
 func New(s Source) (*Format, error) {
 	if s.Now == nil {
 		s.Now = time.Now
@@ -55,18 +56,19 @@ func New(s Source) (*Format, error) {
 	f := &Format{source: s, tokens: newSpellings(append([]string{s.BOS, s.EOS}, s.Tokens...))}
 	f.fim = findFIM(s.Tokens)
 	if s.Template == "" {
+		f.problem = unsupported("this model has no chat template", "Use a model that was trained on conversations, or complete text.")
 		return f, nil
 	}
 	t, err := jinja.Parse(s.Template)
 	if err != nil {
-		return nil, badTemplate(err)
+		return f.completing(err)
 	}
 	f.template = t
+	if _, err := f.try(true, user("x")); err != nil {
+		return f.completing(err)
+	}
 	f.thinks = strings.Contains(s.Template, thinkTag) || t.Mentions("enable_thinking") || t.Mentions("reasoning_effort")
 	f.tools = t.Mentions("tools")
-	if _, err := f.try(true, user("x")); err != nil {
-		return nil, badTemplate(err)
-	}
 	_, err = f.try(true, user("x"), user("y"))
 	f.alternates = err != nil
 	out, err := f.try(true, message(engine.System, "x"), user("y"))
@@ -74,6 +76,14 @@ func New(s Source) (*Format, error) {
 	f.calls = f.findCalls()
 	f.stops = f.findStops()
 	return f, nil
+}
+
+// completing returns the format without its template, which cannot be used.
+func (f *Format) completing(cause error) (*Format, error) {
+	e := fault.Errorf(fault.BadModel, "the model's chat template cannot be used: %w", cause)
+	e.Advice = "Use another file of this model, or complete text without a conversation."
+	f.template, f.problem = nil, unsupported(e.Msg, e.Advice)
+	return f, e
 }
 
 // A callStyle is the form of calls that a template expects in a message.
@@ -96,12 +106,6 @@ func (f *Format) findCalls() callStyle {
 		}
 	}
 	return callStyle{}
-}
-
-func badTemplate(err error) error {
-	e := fault.Errorf(fault.BadModel, "the model's chat template cannot be used: %w", err)
-	e.Advice = "Use another file of this model, or complete text without a conversation."
-	return e
 }
 
 func user(text string) engine.Message { return message(engine.User, text) }
@@ -152,7 +156,7 @@ func (f *Format) Stops() []string { return f.stops }
 // Chat renders the conversation.
 func (f *Format) Chat(req *engine.ChatRequest) (prompt.Prompt, error) {
 	if f.template == nil {
-		return prompt.Prompt{}, unsupported("this model has no chat template", "Use a model that was trained on conversations, or complete text.")
+		return prompt.Prompt{}, f.problem
 	}
 	r, err := f.prepare(req)
 	if err != nil {

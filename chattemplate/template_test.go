@@ -323,10 +323,17 @@ func TestNewRefuses(t *testing.T) {
 		"never works": "{{ raise_exception('no') }}",
 		"endless":     "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}",
 	} {
-		_, err := New(Source{Template: template})
+		f, err := New(Source{Template: template, Tokens: []string{"<fim_prefix>", "<fim_middle>", "<fim_suffix>"}})
 		var e *fault.Error
 		if !errors.As(err, &e) || e.Kind != fault.BadModel || e.Advice == "" {
 			t.Errorf("%s: got %v", name, err)
+		}
+		if got := f.Capabilities(); got != (engine.Capabilities{FIM: true}) {
+			t.Errorf("%s: the format can %+v", name, got)
+		}
+		_, err = f.Chat(&engine.ChatRequest{Messages: []engine.Message{say("user", "x")}})
+		if fault.KindOf(err) != fault.Unsupported || err.Error() != e.Error() {
+			t.Errorf("%s: chat fails with %v, want %v", name, err, e)
 		}
 	}
 }

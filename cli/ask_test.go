@@ -4,6 +4,9 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -237,9 +240,15 @@ func TestAskTellsWhyAnAnswerEnds(t *testing.T) {
 		{enginetest.Reply{enginetest.Text("a"), enginetest.End(engine.FinishModelLength)}, nil, "the answer is cut off: the context is full.\n"},
 		{enginetest.Reply{enginetest.Text("a"), enginetest.End(engine.FinishLength)}, nil, "the answer is cut off: the token limit is reached.\n"},
 		{enginetest.Reply{enginetest.Text("a")}, nil, ""},
+		{enginetest.Reply{}, nil, "the answer is empty.\n"},
+		{enginetest.Reply{enginetest.End("content_filter")}, nil, "the answer is empty, cut off by the server: \"content_filter\".\n"},
 	} {
 		got := runBise(t, &enginetest.Script{Replies: []enginetest.Reply{tt.reply}}, "", append([]string{"ask", "hi"}, tt.args...)...)
-		if want := (ran{0, "a\n", tt.want}); got != want {
+		stdout := "a\n"
+		if strings.Contains(tt.want, "empty") {
+			stdout = ""
+		}
+		if want := (ran{0, stdout, tt.want}); got != want {
 			t.Errorf("got %+v, want %+v", got, want)
 		}
 	}
@@ -255,6 +264,24 @@ func TestAskForSeveralAnswers(t *testing.T) {
 	}}
 	got := runBise(t, s, "", "ask", "--n", "3", "hi")
 	equal(t, "stdout", got.stdout, "── 1 of 3 ──\none is long\n\n── 2 of 3 ──\ntwo\n\n── 3 of 3 ──\nthree too\n")
+}
+
+// A server that numbers its answers in another way, or gives too few, loses nothing.
+func TestAskAnotherServerForAnswers(t *testing.T) {
+	const second = `data: {"choices":[{"index":1,"delta":{"content":"two"},"finish_reason":"stop"}]}` + "\n\ndata: [DONE]\n\n"
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		io.WriteString(w, second)
+	}))
+	defer s.Close()
+	dir := t.TempDir()
+	t.Setenv("XDG_CONFIG_HOME", dir)
+	write(t, filepath.Join(dir, "bise", "config.toml"), "[endpoints.lab]\nurl = \""+s.URL+"\"\ndialect = \"openai\"\n")
+	equal(t, "one answer", runWith(t, engines{}, "", "ask", "--no-history", "-m", "lab/m", "hi"), ran{0, "two\n", ""})
+	equal(t, "two answers", runWith(t, engines{}, "", "ask", "--no-history", "-m", "lab/m", "--n", "2", "hi"), ran{
+		fault.ExitModel, "── 2 of 2 ──\ntwo\n",
+		"bise: the server gave 1 of 2 answers.\nAsk for one answer, or use a model on this machine.\n",
+	})
 }
 
 func TestAskTellsStatistics(t *testing.T) {

@@ -19,6 +19,9 @@ func (f *File) Check() error {
 	if err := f.checkExperts(); err != nil {
 		return err
 	}
+	if err := f.checkLatent(arch); err != nil {
+		return err
+	}
 	scaling := arch + ".rope.scaling.type"
 	if s, ok := f.Metadata.String(scaling); ok && !slices.Contains([]string{"none", "linear", "yarn", "longrope"}, s) {
 		return malformed("%s is the unknown %.20q", scaling, s)
@@ -72,6 +75,36 @@ func (f *File) checkExperts() error {
 		return malformed("it has %d experts, and %d are allowed", all, max)
 	case used > all, all > 0 && used == 0:
 		return malformed("it uses %d of %d experts", used, all)
+	}
+	groups, usedGroups := f.count("expert_group_count"), f.count("expert_group_used_count")
+	if groups > 0 && (groups >= all || groups > 1 && (all%groups != 0 || usedGroups == 0 || usedGroups >= groups)) {
+		return malformed("it uses %d of %d groups of %d experts", usedGroups, groups, all)
+	}
+	return nil
+}
+
+// checkLatent follows llm_build_deepseek2 of models/deepseek2.cpp: multi-head latent attention.
+// Its graph is built, and asserts, only after the weights are loaded.
+func (f *File) checkLatent(arch string) error {
+	if arch != "deepseek2" {
+		return nil
+	}
+	scale, _ := f.Metadata.Float(arch + ".attention.temperature_scale")
+	if scale != 0 && f.count("attention.temperature_length") == 0 {
+		return malformed("it scales attention by position and does not say from which: %s.attention.temperature_length is missing", arch)
+	}
+	rope, key := f.count("rope.dimension_count"), f.count("attention.key_length")
+	rank, mla := f.count("attention.kv_lora_rank"), f.count("attention.key_length_mla")
+	value, valueMLA := f.count("attention.value_length"), f.count("attention.value_length_mla")
+	switch {
+	case (mla == 0) != (valueMLA == 0):
+		return malformed("it has one of %s.attention.key_length_mla and value_length_mla", arch)
+	case mla == 0 && rope >= key, mla > 0 && rope >= mla:
+		return malformed("its heads have %d components, all of them with RoPE", max(mla, key))
+	case mla > 0 && (key != rank+rope || value != rank):
+		return malformed("it caches %d and %d numbers of a token, and its attention reads %d and %d", key, value, rank+rope, rank)
+	case mla > 0 && slices.ContainsFunc(f.perLayer("attention.head_count_kv", min(maxBlocks, f.count("block_count"))), func(n int) bool { return n != 1 }):
+		return malformed("it has latent attention with more than one key-value head")
 	}
 	return nil
 }

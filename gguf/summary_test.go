@@ -83,6 +83,27 @@ func TestSummaryOfMixedLayers(t *testing.T) {
 	}
 }
 
+// counts sets integers of an architecture.
+func counts(arch string, keys ...any) func(*gguf.Metadata) {
+	return func(m *gguf.Metadata) {
+		m.Set("general.architecture", gguf.Of(arch))
+		for i := 0; i < len(keys); i += 2 {
+			m.Set(arch+"."+keys[i].(string), gguf.Of(uint32(keys[i+1].(int))))
+		}
+	}
+}
+
+// latent has the keys of latent attention, and changes to them.
+func latent(changes ...any) func(*gguf.Metadata) {
+	return func(m *gguf.Metadata) {
+		counts("deepseek2", append([]any{
+			"block_count", 3, "attention.head_count_kv", 1, "rope.dimension_count", 16, "attention.key_length", 48, "attention.value_length", 32,
+			"attention.kv_lora_rank", 32, "attention.key_length_mla", 32, "attention.value_length_mla", 32, "attention.temperature_length", 16,
+		}, changes...)...)(m)
+		m.Set("deepseek2.attention.temperature_scale", gguf.Of(float32(0.1)))
+	}
+}
+
 func TestCheck(t *testing.T) {
 	tests := []struct {
 		name string
@@ -105,6 +126,13 @@ func TestCheck(t *testing.T) {
 		{"empty tokens", func(m *gguf.Metadata) { m.Set("tokenizer.ggml.tokens", gguf.List([]string{"", ""})) }, ""},
 		{"experts", func(m *gguf.Metadata) { m.Set("llama.expert_count", gguf.Of(uint32(8))) }, "0 of 8 experts"},
 		{"many experts", func(m *gguf.Metadata) { m.Set("llama.expert_count", gguf.Of(uint32(1000))) }, "1000 experts"},
+		{"groups of experts", counts("llama", "expert_count", 8, "expert_used_count", 2, "expert_group_count", 3, "expert_group_used_count", 1), "1 of 3 groups of 8 experts"},
+		{"latent attention", latent(), ""},
+		{"temperature alone", latent("attention.temperature_length", 0), "temperature_length is missing"},
+		{"half of the latent keys", latent("attention.value_length_mla", 0), "it has one of"},
+		{"RoPE everywhere", latent("rope.dimension_count", 64), "all of them with RoPE"},
+		{"another cache", latent("attention.key_length", 64), "it caches 64 and 32 numbers"},
+		{"several cached heads", latent("attention.head_count_kv", 4), "more than one key-value head"},
 		{"scaling", func(m *gguf.Metadata) { m.Set("llama.rope.scaling.type", gguf.Of("su")) }, `the unknown "su"`},
 	}
 	for _, tt := range tests {

@@ -41,12 +41,12 @@ func abilities(m models.Model, file *gguf.File) []string {
 	var can engine.Capabilities
 	l, err := layout.Read(file, m.Name, images)
 	switch {
-	case err == nil && l.Source != layout.None:
+	case err == nil:
 		can = l.Format.Capabilities()
 		can.Vision = images != nil
 	case errors.Is(err, tokenizer.ErrUnsupported):
 		// llama.cpp tokenizes, and the file's own template lays out conversations.
-		_, can.Chat = file.Metadata.String("tokenizer.chat_template")
+		can.Chat = layout.TemplateSource(&file.Metadata) == layout.Own
 	}
 	list := []string{}
 	for _, a := range abilityOf {
@@ -57,11 +57,8 @@ func abilities(m models.Model, file *gguf.File) []string {
 	return list
 }
 
-func capabilities(m models.Model) (can engine.Capabilities) {
-	file, err := readHeader(m)
-	if err != nil {
-		return can
-	}
+// capabilitiesOf returns what a model can do, as an engine describes it.
+func capabilitiesOf(m models.Model, file *gguf.File) (can engine.Capabilities) {
 	list := abilities(m, file)
 	for _, a := range abilityOf {
 		*a.has(&can) = slices.Contains(list, string(a.ability))

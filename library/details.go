@@ -173,13 +173,15 @@ func (d *Details) readLayout(model models.Model) {
 	l, err := layout.Read(d.File, model.Name, imageGrid(model, d.File))
 	switch {
 	case err == nil:
-		d.Prompt, d.PromptSource = l.Format.Version(), string(l.Source)
-		if l.Source == layout.None {
-			d.Prompt = ""
+		d.PromptSource = string(l.Source)
+		if l.Format.Capabilities().Chat {
+			d.Prompt = l.Format.Version()
 		}
 	case errors.Is(err, tokenizer.ErrUnsupported):
-		if _, ok := m.String("tokenizer.chat_template"); ok {
-			d.Prompt, d.PromptSource = "template", string(layout.Own)
+		source := layout.TemplateSource(m)
+		d.PromptSource = string(source)
+		if source == layout.Own {
+			d.Prompt = "template"
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf"
 	"github.com/bise-sh/bise/models/caches"
+	"github.com/bise-sh/bise/models/rehead"
 	"github.com/bise-sh/bise/units"
 )
 
@@ -135,9 +137,19 @@ func (st *Stage) addFiles(ctx context.Context, path string, im Import) ([]File, 
 	if err != nil {
 		return nil, fault.Errorf(fault.BadModel, "cannot import %s: %w", im.Path, err)
 	}
+	header, err := gguf.Read(path)
+	if err != nil {
+		return nil, fault.Errorf(fault.BadModel, "cannot import %s: %w", im.Path, err)
+	}
+	adapt := rehead.Needed(header.Summary().Architecture)
 	var files []File
-	for _, p := range parts {
-		files = append(files, File{Name: filepath.Base(p), Path: p, Role: Weights})
+	if adapt {
+		name, _ := NameOf(path)
+		files = []File{{Name: cmp.Or(name, "model") + ".adapted.gguf", Path: path, Role: Weights, Size: header.Size()}}
+	} else {
+		for _, p := range parts {
+			files = append(files, File{Name: filepath.Base(p), Path: p, Role: Weights})
+		}
 	}
 	if im.Projector != "" {
 		p, err := filepath.Abs(im.Projector)
@@ -152,27 +164,48 @@ func (st *Stage) addFiles(ctx context.Context, path string, im Import) ([]File, 
 		if err != nil {
 			return nil, fault.Errorf(fault.NotFound, "cannot import %s: %w", files[i].Path, withoutPath(err))
 		}
-		files[i].Size = info.Size()
-		total += info.Size()
+		files[i].Size = max(files[i].Size, info.Size())
+		total += files[i].Size
 	}
 	if free, ok := atomicfile.Free(st.Dir); ok && im.Way == Copy && free < total {
 		return nil, fault.Advise(fault.Errorf(fault.Internal, "cannot copy %s: it needs %s and %s are free", im.Path, units.Size(total), units.Size(free)), makeRoom)
 	}
 	for i := range files {
 		f := &files[i]
-		sum, n, err := st.addFile(ctx, f.Path, f.Name, im.Way, func(n int64) {
+		add, way := st.addFile, im.Way
+		if adapt && f.Role == Weights {
+			add, way = st.addAdapted, Copy
+		}
+		size := f.Size
+		sum, n, err := add(ctx, f.Path, f.Name, way, func(n int64) {
 			if im.Progress != nil {
-				im.Progress(done+n, total)
+				im.Progress(done+min(n, size), total)
 			}
 		})
 		if err != nil {
 			return nil, err
 		}
 		f.SHA256, f.Size = sum, n
-		if im.Way != InPlace {
+		if way != InPlace {
 			f.Path = ""
 		}
-		done += n
+		done += size
 	}
 	return files, nil
+}
+
+// addAdapted is addFile for weights that are rewritten for the built-in engine.
+func (st *Stage) addAdapted(ctx context.Context, from, name string, _ Way, progress func(done int64)) (sum string, n int64, err error) {
+	to := filepath.Join(st.Dir, name)
+	if err = removeAll(to); err == nil {
+		err = rehead.Write(ctx, from, to, func(done, _ int64) { n = done / 2; progress(n) })
+	}
+	if err == nil {
+		written := n
+		sum, n, err = Hash(ctx, to, io.Discard, func(done int64) { progress(written + done/2) })
+	}
+	if err != nil && ctx.Err() == nil {
+		err = storeError("import "+from, err)
+	}
+	return sum, n, err
 }

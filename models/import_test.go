@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/gguf"
 	"github.com/bise-sh/bise/gguf/tinymodel"
 )
 
@@ -22,6 +23,45 @@ func tiny(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// TestImportAdapted imports a file of an architecture that is newer than the built-in engine.
+// The store gets a file of its own, whatever the way.
+func TestImportAdapted(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "New-Q8_0.gguf")
+	if err := tinymodel.Write(path, tinymodel.Options{Layers: 1, Edit: func(m *gguf.Metadata) {
+		m.Set("general.architecture", gguf.Of("mistral4"))
+		for key, n := range map[string]uint32{
+			"block_count": 1, "rope.dimension_count": 16, "attention.head_count_kv": 1, "attention.key_length": 48, "attention.value_length": 32,
+			"attention.kv_lora_rank": 32, "attention.key_length_mla": 32, "attention.value_length_mla": 32,
+		} {
+			m.Set("mistral4."+key, gguf.Of(n))
+		}
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, way := range []Way{InPlace, Link, Copy} {
+		s := Store{Dir: filepath.Join(t.TempDir(), "models")}
+		var last, total int64
+		m, err := s.Import(t.Context(), Import{Path: path, Way: way, Progress: func(done, all int64) { last, total = done, all }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		file, err := gguf.Read(m.Path)
+		if err != nil || file.Summary().Architecture != "deepseek2" || !strings.HasPrefix(m.Path, s.Dir) || m.Origin != Installed {
+			t.Errorf("%s %q: %v, %v", m.Origin, m.Path, file, err)
+		}
+		if damage, err := s.Verify(t.Context(), m, nil); err != nil || len(damage) > 0 || last > total || last < total/2 {
+			t.Errorf("%v, %v, %d of %d", damage, err, last, total)
+		}
+		if got, err := os.ReadFile(path); err != nil || string(got) != string(want) {
+			t.Errorf("the imported file changed: %v", err)
+		}
+	}
 }
 
 func TestImport(t *testing.T) {

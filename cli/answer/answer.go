@@ -15,17 +15,20 @@ type choices struct {
 	rule  func(choice int) error // comes before each answer when there are several
 
 	current int
+	begun   bool          // the rule of the current choice is written
 	open    console.Sheet // of the current choice; nil before its first piece
 	waiting map[int]*strings.Builder
 	ended   map[int]bool
+	given   map[int]bool // choices that have text
 }
 
 func (c *choices) print(choice int, piece string) error {
+	if c.given == nil {
+		c.given, c.waiting = map[int]bool{}, map[int]*strings.Builder{}
+	}
+	c.given[choice] = true
 	if choice == c.current {
 		return c.write(piece)
-	}
-	if c.waiting == nil {
-		c.waiting = map[int]*strings.Builder{}
 	}
 	if c.waiting[choice] == nil {
 		c.waiting[choice] = &strings.Builder{}
@@ -35,15 +38,21 @@ func (c *choices) print(choice int, piece string) error {
 }
 
 func (c *choices) write(piece string) error {
+	if err := c.begin(); err != nil {
+		return err
+	}
 	if c.open == nil {
-		if c.n > 1 {
-			if err := c.rule(c.current); err != nil {
-				return err
-			}
-		}
 		c.open = c.sheet()
 	}
 	return c.open.Print(piece)
+}
+
+func (c *choices) begin() error {
+	if c.begun || c.n <= 1 {
+		return nil
+	}
+	c.begun = true
+	return c.rule(c.current)
 }
 
 // finish ends a choice, and with the current one all that have waited for it.
@@ -53,22 +62,41 @@ func (c *choices) finish(choice int) error {
 	}
 	c.ended[choice] = true
 	for c.ended[c.current] {
-		if err := c.close(); err != nil {
+		if err := c.begin(); err != nil {
 			return err
 		}
-		c.current++
-		if text := c.waiting[c.current]; text != nil {
-			delete(c.waiting, c.current)
-			if err := c.write(text.String()); err != nil {
-				return err
-			}
+		if err := c.next(); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// close ends what has been written, also when the answer broke off.
+// next ends the current choice, and writes what has come of the one after it.
+func (c *choices) next() error {
+	if err := c.closeSheet(); err != nil {
+		return err
+	}
+	c.current++
+	c.begun = false
+	if text := c.waiting[c.current]; text != nil {
+		delete(c.waiting, c.current)
+		return c.write(text.String())
+	}
+	return nil
+}
+
+// close writes what waits, also when the answer broke off.
 func (c *choices) close() error {
+	for len(c.waiting) > 0 {
+		if err := c.next(); err != nil {
+			return err
+		}
+	}
+	return c.closeSheet()
+}
+
+func (c *choices) closeSheet() error {
 	if c.open == nil {
 		return nil
 	}
@@ -79,10 +107,11 @@ func (c *choices) close() error {
 
 // choiceRule is the line before an answer when there are several.
 func choiceRule(con *console.Console, n int) func(choice int) error {
+	first := true
 	return func(choice int) error {
 		before := "\n"
-		if choice == 0 {
-			before = ""
+		if first {
+			before, first = "", false
 		}
 		_, err := fmt.Fprintf(con.Stdout, "%s── %d of %d ──\n", before, choice+1, n)
 		return err

@@ -270,7 +270,7 @@ func (s *show) take(event engine.Event) error {
 		if err := s.choices.finish(e.Choice); err != nil {
 			return err
 		}
-		s.finish(e)
+		s.finish(e, !s.choices.given[e.Choice])
 	}
 	return nil
 }
@@ -314,8 +314,8 @@ func (s *show) write() {
 	}
 }
 
-// finish notes an answer that is cut off.
-func (s *show) finish(e engine.Finish) {
+// finish notes an answer that is cut off or empty.
+func (s *show) finish(e engine.Finish, empty bool) {
 	which := "the answer"
 	if s.choices.n > 1 {
 		which = fmt.Sprintf("answer %d", e.Choice+1)
@@ -324,8 +324,13 @@ func (s *show) finish(e engine.Finish) {
 	if e.Reason == engine.FinishLength && s.limit != nil {
 		limit, flag = *s.limit, " (--max-tokens)"
 	}
-	if reason := chat.CutOff(e.Reason, limit); reason != "" {
+	switch reason := chat.CutOff(e.Reason, limit); {
+	case reason != "" && empty:
+		s.con.Notef("%s is empty, %s%s.", which, reason, flag)
+	case reason != "":
 		s.con.Notef("%s is %s%s.", which, reason, flag)
+	case empty:
+		s.con.Notef("%s is empty.", which)
 	}
 }
 

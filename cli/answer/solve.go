@@ -140,7 +140,7 @@ func (s *solving) watch(m *math.Session, event engine.Event) {
 		if len(m.Solutions) > 1 {
 			s.count(m)
 		} else if !s.con.JSON {
-			s.show.finish(e)
+			s.show.finish(e, false)
 		}
 	default:
 		s.show.await(event)

@@ -116,6 +116,13 @@ func shapeOf(f *gguf.File, s gguf.Summary, flash bool) shape {
 		hidden = 4 * uint64(s.Width) // as most models without one have it
 	}
 	p.hidden = int64(hidden) * int64(max(1, s.ExpertsUsed))
+	// Mixtures with dense layers and shared experts say how wide one expert is.
+	if one, ok := f.Metadata.Uint(s.Architecture + ".expert_feed_forward_length"); ok && one > 0 && one <= 1<<24 {
+		p.hidden = int64(one) * int64(max(1, s.ExpertsUsed))
+		if dense, _ := f.Metadata.Uint(s.Architecture + ".leading_dense_block_count"); dense > 0 {
+			p.hidden = max(p.hidden, int64(hidden))
+		}
+	}
 	for _, t := range f.Tensors {
 		if strings.HasSuffix(t.Name, ".ssm_in.weight") && len(t.Dims) == 2 {
 			p.mixed = max(p.mixed, t.Dims[1])

@@ -189,7 +189,7 @@ func (s *scheduler) release(a *answer) {
 	}
 	a.ended = true
 	a.sampler.free()
-	a.slot.busy = false
+	a.slot.busy, a.slot.used = false, s.clock
 	if a.choice > 0 {
 		s.clear(a.slot)
 	}

@@ -35,8 +35,8 @@ func (e *Engine) formats() error {
 		return nil
 	}
 	tokens := e.scheduler.m
-	e.format, _, err = layout.TemplateFormat(e.vocab, meta.Template, layout.Ends{BOS: tokens.bos(), EOS: tokens.eos(), AddBOS: tokens.addBOS()})
-	return err
+	e.format = layout.TemplateFormat(e.vocab, meta.Template, layout.Ends{BOS: tokens.bos(), EOS: tokens.eos(), AddBOS: tokens.addBOS()})
+	return nil
 }
 
 // poolLast is LLAMA_POOLING_TYPE_LAST: the last token's vector is the text's.

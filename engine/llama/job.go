@@ -3,6 +3,7 @@
 package llama
 
 import (
+	"cmp"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -134,4 +135,16 @@ type slot struct {
 	aside     bool    // a snapshot of a recurrent state, not a conversation
 	busy      bool
 	used      int64 // scheduler's clock at its last use
+}
+
+// compare orders slots that begin alike by how well a new job takes one over: idle ones,
+// then the one that loses least, then the least recently used.
+func (o *slot) compare(p *slot) int {
+	if o.busy != p.busy {
+		if p.busy {
+			return -1
+		}
+		return 1
+	}
+	return cmp.Or(cmp.Compare(len(o.tokens), len(p.tokens)), cmp.Compare(o.used, p.used))
 }

@@ -213,6 +213,9 @@ func read(path string) (*gguf.File, error) {
 		return nil, badModel(path, err)
 	}
 	arch, _ := file.Metadata.String("general.architecture")
+	if arch == "mistral4" {
+		return nil, &fault.Error{Kind: fault.Unsupported, Msg: fmt.Sprintf("the built-in engine cannot run %s as it is: its architecture, mistral4, is newer", path), Advice: "Import it: bise import " + path + " writes a copy that it runs."}
+	}
 	if arch == "clip" {
 		return nil, &fault.Error{Kind: fault.BadModel, Msg: fmt.Sprintf("%s is the projector of a vision model, not a model", path), Advice: "Give the model file: bise finds its projector beside it or through --projector."}
 	}

@@ -212,8 +212,8 @@ func (e *Engine) job(r *engine.Sampling, ids []token, temperature float64) (*job
 
 // layOut turns a conversation into segments.
 func (e *Engine) layOut(r *engine.ChatRequest) (prompt.Prompt, error) {
-	if e.format == nil || !e.info.Can.Chat {
-		return prompt.Prompt{}, &fault.Error{Kind: fault.Unsupported, Msg: fmt.Sprintf("%s has no chat template", e.name), Advice: "Use an instruct model, or `bise complete`."}
+	if e.info.Can.Embed {
+		return prompt.Prompt{}, &fault.Error{Kind: fault.Unsupported, Msg: fmt.Sprintf("%s is an embedding model and cannot chat", e.name), Advice: "Use an instruct model."}
 	}
 	return e.format.Chat(r)
 }

@@ -65,6 +65,9 @@ const (
 	turnTime = 250 * time.Millisecond
 	// restoreGain is how many tokens a saved state must spare to be read.
 	restoreGain = 64
+	// recentJobs is how many requests a conversation stays in memory for if there is enough:
+	// programs that work with several conversations take turns in them.
+	recentJobs = 4
 )
 
 func (s *scheduler) start() {
@@ -265,6 +268,10 @@ func (s *scheduler) place(j *job) (bool, error) {
 	}
 	if likely > s.x.tokens() {
 		s.grow(max(likely, 2*s.x.tokens()))
+	} else if n := likely + s.recentCells(); n > s.x.tokens() {
+		if n = min(max(n, 2*s.x.tokens()), s.bound()); s.hasSpare(n) {
+			s.grow(n)
+		}
 	}
 	if len(s.jobs) > 0 && (likely > s.x.tokens() || most > s.bound()) {
 		return false, nil
@@ -353,34 +360,30 @@ func (s *scheduler) reuse(j *job, idle []*slot) (to *slot, from int) {
 		if j.seeded {
 			n = min(n, o.canonical) / s.params.batch * s.params.batch
 		}
-		if n > from {
+		if n > from || n > 0 && n == from && o.compare(best) < 0 {
 			best, from = o, n
 		}
 	}
 	s.clock++
 	to = idle[0]
 	switch {
-	case best != nil && !best.busy && !s.m.recurrent && (2*from >= len(best.tokens) || len(idle) == 1):
-		to = best
-	case best != nil:
-		// Keep another conversation with the same beginning. Keep also a state that cannot
-		// be rewound: its last message may be written again.
-		to = idle[0]
+	case best == nil:
+		s.evict(to)
+	case s.m.recurrent:
+		// Keep the state, which cannot be rewound: its last message may be written again.
 		if to == best {
 			to = idle[1%len(idle)]
 		}
 		if to != best {
-			s.evict(to)
-			s.x.share(best.seq, to.seq, from)
-			to.tokens = slices.Clone(best.tokens[:from])
-			to.canonical = min(best.canonical, from)
-			to.shared = from
-			if s.m.recurrent {
-				best.used, best.aside = s.clock, true
-			}
+			s.branch(best, to, from)
+			best.used, best.aside = s.clock, true
 		}
+	case !best.busy && len(best.tokens)-from <= max(restoreGain, from/8):
+		to = best // little of it is lost
+	case to == best:
+		s.saveSlot(best)
 	default:
-		s.evict(to)
+		s.branch(best, to, from)
 	}
 	if s.states != nil && !j.seeded {
 		if e, n := s.states.best(want); n >= from+restoreGain && (!s.m.recurrent || n == len(e.tokens)) {
@@ -394,6 +397,15 @@ func (s *scheduler) reuse(j *job, idle []*slot) (to *slot, from int) {
 	s.truncate(to, from)
 	to.used = s.clock
 	return to, len(to.tokens)
+}
+
+// branch has slot to share the first n tokens of another, in place of what it holds.
+func (s *scheduler) branch(from, to *slot, n int) {
+	s.evict(to)
+	s.x.share(from.seq, to.seq, n)
+	to.tokens = slices.Clone(from.tokens[:n])
+	to.canonical = min(from.canonical, n)
+	to.shared = n
 }
 
 // restore reads a saved conversation into a slot. On failure the slot is empty.
@@ -499,6 +511,18 @@ func (s *scheduler) idleCells() int {
 	n := 0
 	for _, o := range s.idle() {
 		n += len(o.tokens) - o.shared
+	}
+	return n
+}
+
+// recentCells is the number of cells held by idle conversations that probably continue: fewer
+// than recentJobs requests came after their last answer.
+func (s *scheduler) recentCells() int {
+	n := 0
+	for _, o := range s.idle() {
+		if s.clock-o.used < recentJobs {
+			n += len(o.tokens) - o.shared
+		}
 	}
 	return n
 }

@@ -344,6 +344,53 @@ func TestCancelWithinABatch(t *testing.T) {
 	}
 }
 
+// A conversation stays in memory while others come, if there is memory.
+func TestConversationsTakeTurns(t *testing.T) {
+	no := false // as above
+	e := open(t, tiny(t, tinymodel.Options{Context: 32768}), engine.LoadOptions{FlashAttn: &no})
+	head := tokens(1000, 0)
+	turn := func(i, n int) []int32 { return append(slices.Clone(head), tokens(n, i)...) }
+	for i := range 4 {
+		write(t, e, turn(i+1, 3000), 1)
+	}
+	for i := range 4 {
+		if a := write(t, e, turn(i+1, 3100), 1); a.Timings.Evaluated > 100 {
+			t.Errorf("conversation %d evaluated %d tokens again", i, a.Timings.Evaluated-100)
+		}
+	}
+}
+
+// Short conversations with the same beginning do not replace each other.
+func TestConversationsBeginAlike(t *testing.T) {
+	e := open(t, tiny(t, tinymodel.Mistral()), engine.LoadOptions{})
+	head := tokens(300, 0)
+	turn := func(i, n int) []int32 { return append(slices.Clone(head), tokens(n, i)...) }
+	for i := range 3 {
+		write(t, e, turn(i+1, 100), 1)
+	}
+	for i := range 3 {
+		if a := write(t, e, turn(i+1, 120), 1); a.Timings.Evaluated != 20 {
+			t.Errorf("conversation %d evaluated %d tokens, want 20", i, a.Timings.Evaluated)
+		}
+	}
+	// A text that is written on leaves no copies of its beginning.
+	typed := tokens(400, 9)
+	for n := 350; n <= 400; n += 10 {
+		write(t, e, append(typed[:n:n], 290), 1)
+	}
+	saved := 0
+	e.scheduler.call(func() {
+		for _, o := range e.scheduler.slots {
+			if len(o.tokens) > 0 && o.tokens[0] == typed[0] {
+				saved++
+			}
+		}
+	})
+	if saved != 1 {
+		t.Errorf("%d copies of a text are in memory", saved)
+	}
+}
+
 func TestSeedsWhateverIsCached(t *testing.T) {
 	path := tiny(t, tinymodel.Options{Width: 256, Layers: 4})
 	e := open(t, path, engine.LoadOptions{Batch: 64})

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"iter"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/wire"
 	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/units"
 )
 
 // generate runs a request for text.
@@ -154,7 +156,7 @@ func firstByte(body *bufio.Reader) byte {
 type answer struct {
 	call    call
 	yield   func(engine.Event, error) bool
-	choices map[int]*choice
+	choices map[int]*choice // by the server's index; nil for one too many
 	id      string
 	usage   *engine.Usage
 	timings *engine.Timings
@@ -192,22 +194,46 @@ func (a *answer) comment(text []byte) error {
 // maxChoice bounds the index of a choice.
 const maxChoice = 1024
 
+// choice returns the choice with a server's index, or nil for one more than was asked
+// for. Some servers count from one: an index that was not asked for gets a free number.
+// If one answer was asked for, everything belongs to it.
 func (a *answer) choice(index int) (*choice, error) {
-	c, ok := a.choices[index]
-	if !ok {
-		if index < 0 || index >= maxChoice {
-			return nil, fault.Errorf(fault.Internal, "the server answered with choice %d", index)
-		}
-		c = &choice{index: index, echo: echo{prefix: a.call.echo}}
-		a.choices[index] = c
+	if index < 0 || index >= maxChoice {
+		return nil, fault.Errorf(fault.Internal, "the server answered with choice %d", index)
 	}
+	if a.call.n == 1 {
+		index = 0
+	}
+	c, ok := a.choices[index]
+	if ok {
+		return c, nil
+	}
+	number := index
+	if number >= a.call.n || a.numbered(number) != nil {
+		for number = 0; a.numbered(number) != nil; number++ {
+		}
+	}
+	if number < a.call.n {
+		c = &choice{index: number, echo: echo{prefix: a.call.echo}}
+	}
+	a.choices[index] = c
 	return c, nil
+}
+
+// numbered returns the choice that callers see as number n, or nil.
+func (a *answer) numbered(n int) *choice {
+	for _, c := range a.choices {
+		if c != nil && c.index == n {
+			return c
+		}
+	}
+	return nil
 }
 
 // finished reports whether there are choices and all have finished.
 func (a *answer) finished() bool {
 	for _, c := range a.choices {
-		if !c.done {
+		if c != nil && !c.done {
 			return false
 		}
 	}
@@ -237,6 +263,9 @@ func (a *answer) add(chunk *wire.Answer) error {
 		if err != nil {
 			return err
 		}
+		if c == nil {
+			continue
+		}
 		reason := *w.FinishReason
 		if w.Finish != "" && a.call.whole {
 			reason = w.Finish
@@ -256,7 +285,7 @@ func (a *answer) pieces(chunk *wire.Answer) error {
 		if err != nil {
 			return err
 		}
-		if c.done {
+		if c == nil || c.done {
 			continue
 		}
 		logprobs := w.Logprobs.Engine()
@@ -363,12 +392,14 @@ func (a *answer) end(said bool) error {
 	if len(a.choices) == 0 || a.call.whole && (!a.finished() || a.usage == nil) {
 		return fault.Errorf(fault.Internal, "the server's answer is incomplete")
 	}
-	if said {
-		for i := range maxChoice {
-			if c, ok := a.choices[i]; ok && !c.done {
-				if err := a.finish(c, engine.FinishStop); err != nil {
-					return err
-				}
+	for i := range a.call.n {
+		c := a.numbered(i)
+		if c == nil {
+			return a.tooFew()
+		}
+		if said && !c.done {
+			if err := a.finish(c, engine.FinishStop); err != nil {
+				return err
 			}
 		}
 	}
@@ -382,6 +413,20 @@ func (a *answer) end(said bool) error {
 		done.Timings = a.measured(done.Usage)
 	}
 	return a.emit(done)
+}
+
+// tooFew is the error of a server that does not give the number of choices asked for.
+func (a *answer) tooFew() error {
+	got := 0
+	for i := range a.call.n {
+		if a.numbered(i) != nil {
+			got++
+		}
+	}
+	return &fault.Error{
+		Kind: fault.Unsupported, Param: "n", Msg: fmt.Sprintf("the server gave %d of %s", got, units.Plural(a.call.n, "answer")),
+		Advice: "Ask for one answer, or use a model on this machine.",
+	}
 }
 
 // measured are the timings as they look from here.

@@ -39,6 +39,7 @@ type call struct {
 	body  any
 	echo  string // what the answer repeats of the request
 	whole bool   // tool calls come whole, and bise's events with them
+	n     int    // choices asked for
 }
 
 func (d Dialect) chat(req engine.ChatRequest) (call, error) {

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -402,21 +403,72 @@ func TestTokensOfOthers(t *testing.T) {
 	}
 }
 
+// Whatever numbers a server gives to its choices, callers get those that they asked for,
+// or an error.
+func TestChoicesOfOthers(t *testing.T) {
+	piece := func(index int, text string) string {
+		return choices(fmt.Sprintf(`{"index":%d,"delta":{"content":%q}}`, index, text))
+	}
+	end := func(index int) string {
+		return choices(fmt.Sprintf(`{"index":%d,"delta":{},"finish_reason":"stop"}`, index))
+	}
+	for _, tt := range []struct {
+		name   string
+		n      int
+		events []string
+		want   []string
+		err    string
+	}{
+		{"in order", 2, []string{piece(0, "a"), end(0), piece(1, "b"), end(1)}, []string{"a", "b"}, ""},
+		{"out of order", 2, []string{piece(1, "b"), piece(0, "a"), end(1), end(0)}, []string{"a", "b"}, ""},
+		{"from one", 2, []string{piece(1, "b"), piece(2, "a"), end(1), end(2)}, []string{"a", "b"}, ""},
+		{"one too many", 2, []string{piece(0, "a"), piece(1, "b"), piece(2, "c"), end(2), end(1), end(0)}, []string{"a", "b"}, ""},
+		{"only the second of one", 0, []string{piece(1, "a"), end(1)}, []string{"a"}, ""},
+		{"one answer in parts", 1, []string{piece(0, "a"), piece(1, "b"), end(1)}, []string{"ab"}, ""},
+		{"no ends", 2, []string{piece(1, "b"), piece(0, "a")}, []string{"a", "b"}, ""},
+		{"the first is missing", 2, []string{piece(1, "b"), end(1)}, []string{"", "b"}, "the server gave 1 of 2 answers"},
+		{"n is ignored", 3, []string{piece(0, "a"), end(0)}, []string{"a"}, "the server gave 1 of 3 answers"},
+		{"empty", 1, []string{end(0)}, []string{""}, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			e := open(t, &foreign{body: lines(append(tt.events, "[DONE]")...)}, Config{Dialect: OpenAI})
+			req := enginetest.Chat("hi")
+			req.N = tt.n
+			got, err := enginetest.Collect(e.Chat(t.Context(), req))
+			if !slices.Equal(got.Texts, tt.want) {
+				t.Errorf("got %q, want %q", got.Texts, tt.want)
+			}
+			if tt.err == "" {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			failed, ok := errors.AsType[*fault.Error](err)
+			if !ok || failed.Kind != fault.Unsupported || failed.Param != "n" || failed.Msg != tt.err || failed.Advice == "" {
+				t.Errorf("got %v, want %q", err, tt.err)
+			}
+		})
+	}
+}
+
 // Whatever a server streams, the events keep the contract or end with an error.
 func FuzzForeignStream(f *testing.F) {
 	f.Add([]byte(lines(choices(`{"index":0,"delta":{"content":"a","tool_calls":[{"index":0,"id":"x","function":{"name":"f","arguments":"{"}}]},"finish_reason":"stop"}`), "[DONE]")), "a")
 	f.Add([]byte(lines(choices(`{"index":1,"message":{"content":[{"type":"thinking","thinking":"x"}]},"finish_reason":"length"}`), `{"error":{}}`)), "")
 	f.Add([]byte(lines(`{"choices":[{"text":"a","logprobs":{"tokens":["a"]}}],"usage":{}}`)), "")
+	f.Add([]byte(lines(choices(`{"index":1,"delta":{"content":"a"},"finish_reason":"stop"}`), "[DONE]")), "")
 	f.Fuzz(func(t *testing.T, stream []byte, prefix string) {
 		if len(stream) > 1<<14 {
 			return
 		}
-		for _, whole := range []bool{false, true} {
+		for _, c := range []call{{n: 1}, {n: 2}, {n: 1, whole: true}} {
+			c.echo = prefix
 			e := &Engine{c: Config{Model: "m"}}
 			e.base, _ = baseURL("http://h")
 			var got enginetest.Answer
-			a := newAnswer(call{echo: prefix, whole: whole}, time.Time{}, func(ev engine.Event, _ error) bool {
-				if err := got.Add(ev); err != nil && !whole { // bise's own servers are trusted with the order
+			a := newAnswer(c, time.Time{}, func(ev engine.Event, _ error) bool {
+				if err := got.Add(ev); err != nil && !c.whole { // bise's own servers are trusted with the order
 					t.Fatalf("%q: %v", stream, err)
 				}
 				return true
@@ -426,6 +478,9 @@ func FuzzForeignStream(f *testing.F) {
 			cancel()
 			if err == nil && !got.Done {
 				t.Fatalf("%q: the answer has no end", stream)
+			}
+			if err == nil && len(got.Texts) != c.n {
+				t.Fatalf("%q: %d answers, want %d", stream, len(got.Texts), c.n)
 			}
 		}
 	})

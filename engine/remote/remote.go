@@ -87,7 +87,9 @@ func (e *Engine) Chat(ctx context.Context, req engine.ChatRequest) iter.Seq2[eng
 			return call{}, err
 		}
 		req.Model = e.model(req.Model)
-		return d.chat(req)
+		c, err := d.chat(req)
+		c.n = req.Choices()
+		return c, err
 	})
 }
 
@@ -98,7 +100,9 @@ func (e *Engine) Complete(ctx context.Context, req engine.CompletionRequest) ite
 			return call{}, err
 		}
 		req.Model = e.model(req.Model)
-		return d.complete(req)
+		c, err := d.complete(req)
+		c.n = req.Choices()
+		return c, err
 	})
 }
 

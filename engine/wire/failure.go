@@ -65,7 +65,7 @@ var classes = []Class{
 	{fault.Invalid, http.StatusBadRequest, "invalid_request_error", ""},
 	{fault.TooLong, http.StatusBadRequest, "invalid_request_error", "context_length_exceeded"},
 	{fault.Unsupported, http.StatusBadRequest, "invalid_request_error", "unsupported"},
-	{fault.NotFound, http.StatusBadRequest, "invalid_model", "1500"},
+	{fault.NotFound, http.StatusNotFound, "invalid_model", "model_not_found"},
 	{fault.Denied, http.StatusUnauthorized, "unauthorized", ""},
 	{fault.Busy, http.StatusTooManyRequests, "rate_limited", "1300"},
 	{fault.Internal, http.StatusInternalServerError, "internal_server_error", ""},
@@ -94,7 +94,6 @@ func ClassOf(kind fault.Kind) Class {
 var statusKinds = map[int]fault.Kind{
 	http.StatusForbidden:             fault.Denied,
 	http.StatusPaymentRequired:       fault.Denied,
-	http.StatusNotFound:              fault.NotFound,
 	http.StatusRequestTimeout:        fault.Network,
 	http.StatusGatewayTimeout:        fault.Network,
 	http.StatusRequestEntityTooLarge: fault.Invalid,

@@ -1,10 +1,14 @@
 package worker
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/bise-sh/bise/fault"
 )
@@ -16,21 +20,25 @@ const maxSocketPath = 103
 // socketDir returns the folder of the sockets, and creates it if it is missing. Only the
 // user can enter it: access to a socket is access to the model.
 func socketDir() (string, error) {
-	var err error
+	var first error // about the preferred folder
 	for _, dir := range socketDirs() {
-		if err = usable(dir); err != nil {
-			continue
+		err := prepare(dir)
+		if err == nil {
+			return dir, nil
 		}
-		if err = os.MkdirAll(dir, 0o700); err != nil {
-			err = fmt.Errorf("create a folder for the workers' sockets: %w", err)
-			continue
-		}
-		if err := private(dir); err != nil {
-			return "", err
-		}
-		return dir, nil
+		slog.Warn("folder of sockets is unusable", "err", err)
+		first = cmp.Or(first, err)
 	}
-	return "", err
+	// Another user may have created the fixed name. No one can guess a random one.
+	random := filepath.Join(os.TempDir(), folderName()+"-")
+	if usable(random+"0123456789") != nil {
+		return "", first
+	}
+	dir, err := os.MkdirTemp(filepath.Split(random + "*"))
+	if err != nil {
+		return "", fmt.Errorf("create a folder for the workers' sockets: %w", err)
+	}
+	return dir, nil
 }
 
 // socketDirs are the folders where sockets can be, the preferred one first: a
@@ -41,7 +49,23 @@ func socketDirs() []string {
 	if run := os.Getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(run) {
 		dirs = append(dirs, filepath.Join(run, "bise"))
 	}
-	return append(dirs, filepath.Join(os.TempDir(), "bise-"+userID()))
+	fallback := filepath.Join(os.TempDir(), folderName())
+	random, _ := filepath.Glob(fallback + "-*") // an invalid pattern matches nothing
+	return append(append(dirs, fallback), random...)
+}
+
+// folderName is the name of the user's folder among the temporary files of all users.
+func folderName() string { return "bise-" + userID() }
+
+// prepare creates a folder of sockets if it is missing, and checks it.
+func prepare(dir string) error {
+	if err := usable(dir); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("create a folder for the workers' sockets: %w", err)
+	}
+	return private(dir)
 }
 
 // usable returns an error if a folder can never hold sockets, as opposed to one with
@@ -82,16 +106,8 @@ func private(dir string) error {
 	return owned(dir, info)
 }
 
-// existingDirs are the folders of sockets that exist and are safe.
-func existingDirs() ([]string, error) {
-	var dirs []string
-	for _, dir := range socketDirs() {
-		switch err := private(dir); {
-		case err == nil:
-			dirs = append(dirs, dir)
-		case !errors.Is(err, os.ErrNotExist):
-			return nil, err
-		}
-	}
-	return dirs, nil
+// existingDirs are the folders of sockets that exist and are safe. Another user's folder
+// holds no worker of this user.
+func existingDirs() []string {
+	return slices.DeleteFunc(socketDirs(), func(dir string) bool { return private(dir) != nil })
 }

@@ -5,6 +5,7 @@ package worker
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -89,24 +90,41 @@ func TestSocketDir(t *testing.T) {
 			"a folder that others can enter", func(t *testing.T, run, _ string) {
 				must(os.Mkdir(filepath.Join(run, "bise"), 0o700))
 				must(os.Chmod(filepath.Join(run, "bise"), 0o755))
-			}, nil, "mode 0755",
+			},
+			func(_, tmp string) string { return filepath.Join(tmp, mine) }, "",
 		},
 		{
 			"a link to somewhere", func(_ *testing.T, run, tmp string) { must(os.Symlink(tmp, filepath.Join(run, "bise"))) },
-			nil, "symbolic link",
+			func(_, tmp string) string { return filepath.Join(tmp, mine) }, "",
 		},
 		{
 			"a file", func(_ *testing.T, run, _ string) { must(os.WriteFile(filepath.Join(run, "bise"), nil, 0o600)) },
 			func(_, tmp string) string { return filepath.Join(tmp, mine) }, "",
 		},
 		{
-			"somebody else's", func(t *testing.T, run, _ string) {
-				if os.Geteuid() != 0 {
-					t.Skip("only root can give files away")
-				}
-				must(os.Mkdir(filepath.Join(run, "bise"), 0o700))
-				must(os.Chown(filepath.Join(run, "bise"), 12345, 12345))
-			}, nil, "belongs to user 12345",
+			"another user's", func(t *testing.T, run, _ string) { giveAway(t, filepath.Join(run, "bise")) },
+			func(_, tmp string) string { return filepath.Join(tmp, mine) }, "",
+		},
+		{
+			"another user's, where it is not needed", func(t *testing.T, _, tmp string) { giveAway(t, filepath.Join(tmp, mine)) },
+			func(run, _ string) string { return filepath.Join(run, "bise") }, "",
+		},
+		{
+			"another user's, where it is needed", func(t *testing.T, _, tmp string) {
+				t.Setenv("XDG_RUNTIME_DIR", "")
+				giveAway(t, filepath.Join(tmp, mine))
+			},
+			func(_, tmp string) string { return filepath.Join(tmp, mine+"-*") }, "",
+		},
+		{
+			"a shared runtime folder", func(t *testing.T, _, tmp string) {
+				t.Setenv("XDG_RUNTIME_DIR", tmp)
+				must(os.Chmod(tmp, 0o777|os.ModeSticky))
+				giveAway(t, filepath.Join(tmp, "bise"))
+				giveAway(t, filepath.Join(tmp, mine))
+				giveAway(t, filepath.Join(tmp, mine+"-1")) // a guess
+			},
+			func(_, tmp string) string { return filepath.Join(tmp, mine+"-*") }, "",
 		},
 		{
 			"a runtime folder that was kept through sudo", func(t *testing.T, run, _ string) {
@@ -134,12 +152,40 @@ func TestSocketDir(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if want := tt.want(run, tmp); dir != want {
+			if want := tt.want(run, tmp); !matches(want, dir) {
 				t.Errorf("got %s, want %s", dir, want)
 			}
 			if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 {
 				t.Errorf("mode %v, %v", info.Mode(), err)
 			}
+			if again, err := socketDir(); again != dir || err != nil {
+				t.Errorf("the next process uses %s (%v), not %s", again, err, dir)
+			}
+			if got := existingDirs(); !slices.Equal(got, []string{dir}) {
+				t.Errorf("workers are searched in %v, want %s", got, dir)
+			}
 		})
 	}
+}
+
+// giveAway creates a folder, and gives it to another user if it can. Otherwise others may
+// enter it: that is not safe either.
+func giveAway(t *testing.T, dir string) {
+	t.Helper()
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if os.Geteuid() == 0 {
+		if err := os.Chown(dir, 12345, 12345); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func matches(pattern, path string) bool {
+	ok, err := filepath.Match(pattern, path)
+	return ok && err == nil
 }

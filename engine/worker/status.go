@@ -102,12 +102,8 @@ type running struct {
 }
 
 func list(ctx context.Context) ([]running, error) {
-	dirs, err := existingDirs()
-	if err != nil {
-		return nil, err
-	}
 	var found []running
-	for _, dir := range dirs {
+	for _, dir := range existingDirs() {
 		entries, err := os.ReadDir(dir)
 		if err != nil {
 			return nil, fmt.Errorf("list workers: %w", err)

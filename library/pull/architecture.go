@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/models/rehead"
 )
 
 // architectures are the architectures of the engine's llama.cpp, as GGUF files name them:
@@ -25,7 +26,7 @@ wavtokenizer-dec xverse`)
 // checkArchitecture refuses an architecture that the engine cannot run. The hub may state
 // none, or that of a vision encoder.
 func (plan *Plan) checkArchitecture(architecture string) error {
-	if architecture == "" || architecture == "clip" || plan.Request.Anyway || slices.Contains(architectures, architecture) {
+	if architecture == "" || architecture == "clip" || plan.Request.Anyway || slices.Contains(architectures, architecture) || rehead.Needed(architecture) {
 		return nil
 	}
 	return fault.Advise(fault.Errorf(fault.Unsupported, "cannot run %s: unknown architecture %.40s", plan.Name, architecture), "Choose another model from bise catalog, use a server, or download it anyway with --anyway.")

@@ -21,6 +21,7 @@ import (
 	"github.com/bise-sh/bise/models"
 	"github.com/bise-sh/bise/models/convert"
 	"github.com/bise-sh/bise/models/quantize"
+	"github.com/bise-sh/bise/models/rehead"
 	"github.com/bise-sh/bise/models/verify"
 	"github.com/bise-sh/bise/units"
 )
@@ -120,6 +121,7 @@ func (j *job) steps(ctx context.Context) error {
 	}{
 		{Reusing, j.reuseLocal, len(j.plan.Local) == 0},
 		{Fetching, j.fetch, false},
+		{Adapting, j.adapt, j.plan.Convert},
 		{Converting, j.convert, !j.plan.Convert},
 		{Quantizing, j.quantize, j.plan.Quantize == ""},
 		{Verifying, j.verify, false},
@@ -193,6 +195,38 @@ func sizeOf(path string) int64 {
 	return info.Size()
 }
 
+// adapt rewrites downloaded weights of an architecture that is newer than the built-in engine
+// and can be expressed in an older one. Of others it reads only the header.
+func (j *job) adapt(ctx context.Context) error {
+	i := slices.IndexFunc(j.plan.Parts, func(p Part) bool { return p.Role == models.Weights })
+	if i < 0 {
+		return nil
+	}
+	path := j.path(j.plan.Parts[i].Name)
+	name := j.plan.Name + ".adapted.gguf"
+	if out := filepath.Join(j.stage.Dir, name); j.rec.Adapted == "" || sizeOf(out) < 0 {
+		file, err := gguf.Read(path)
+		if err != nil || !rehead.Needed(file.Summary().Architecture) {
+			return nil // a damaged file is reported when it is verified
+		}
+		if err := rehead.Write(ctx, path, out, func(done, total int64) { j.progress.set("", done, total) }); err != nil {
+			return err
+		}
+		j.rec.Adapted = name
+		if err := j.write(); err != nil {
+			return err
+		}
+	}
+	for _, p := range j.plan.Parts {
+		if p.Role == models.Weights && j.rec.Sums[p.Name].Path == "" {
+			if err := removeIfExists(filepath.Join(j.stage.Dir, p.Name)); err != nil {
+				return j.wrap(err)
+			}
+		}
+	}
+	return nil
+}
+
 func (j *job) fileName(kind string) string { return j.plan.Name + "." + kind + ".gguf" }
 
 func (j *job) convertedName() string {
@@ -250,8 +284,13 @@ func removeIfExists(path string) error {
 func (j *job) files() []models.File {
 	if !j.plan.Convert {
 		var list []models.File
+		if j.rec.Adapted != "" {
+			list = append(list, models.File{Name: j.rec.Adapted, Role: models.Weights})
+		}
 		for _, p := range j.plan.Parts {
-			list = append(list, models.File{Name: p.Name, Role: p.Role})
+			if j.rec.Adapted == "" || p.Role != models.Weights {
+				list = append(list, models.File{Name: p.Name, Role: p.Role})
+			}
 		}
 		return list
 	}
@@ -340,6 +379,9 @@ func (j *job) checksum(ctx context.Context, path string, size int64) (string, er
 
 func (j *job) install() error {
 	m := j.rec.Manifest
+	if j.rec.Adapted != "" {
+		m.Made = append(m.Made, models.Step{Step: string(Adapting), Version: j.Version})
+	}
 	if j.plan.Convert {
 		m.Made = append(m.Made, models.Step{Step: string(Converting), Version: j.Version})
 		if j.plan.Quantize != "" {

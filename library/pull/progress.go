@@ -16,6 +16,7 @@ const (
 	Waiting    Step = "wait"     // for another process that downloads the same model
 	Reusing    Step = "reuse"    // verify files that are on this machine already
 	Fetching   Step = "fetch"    // download files
+	Adapting   Step = "adapt"    // rewrite a file for the built-in engine
 	Converting Step = "convert"  // original weights into a model file
 	Quantizing Step = "quantize" // the converted file
 	Verifying  Step = "verify"   // files without a known checksum
@@ -108,7 +109,7 @@ func (s Sample) StepText() string {
 		return "another bise process is downloading it"
 	}
 	return map[Step]string{
-		Reusing: "checking local files", Converting: "converting", Quantizing: "quantizing", Verifying: "verifying", Installing: "installing",
+		Reusing: "checking local files", Adapting: "adapting", Converting: "converting", Quantizing: "quantizing", Verifying: "verifying", Installing: "installing",
 	}[s.Step]
 }
 

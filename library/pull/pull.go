@@ -76,6 +76,7 @@ type Plan struct {
 	// quantized to after that, "" for none.
 	Convert  bool
 	Quantize string
+	adapt    bool  // the weights will be rewritten for the built-in engine
 	Download int64 // bytes to download, including finished downloads of an earlier run; −1: unknown
 	Disk     int64 // peak disk usage, bytes
 	Fit      *fit.Plan

@@ -31,6 +31,7 @@ type record struct {
 	Manifest models.Manifest        `json:"manifest"` // incomplete; Files are the verified ones
 	Files    []recordFile           `json:"files"`    // to download
 	Quantize string                 `json:"quantize,omitempty"`
+	Adapted  string                 `json:"adapted,omitempty"` // the file that took the place of the downloaded weights
 	Done     []Step                 `json:"done,omitempty"`
 	Sums     map[string]fetchedFile `json:"sums,omitempty"` // of downloaded files, by name
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/bise-sh/bise/models/convert"
 	"github.com/bise-sh/bise/models/licence"
 	"github.com/bise-sh/bise/models/quantize"
+	"github.com/bise-sh/bise/models/rehead"
 )
 
 func (p *Puller) planRepo(ctx context.Context, plan *Plan, ref models.Ref) error {
@@ -48,6 +49,7 @@ func (p *Puller) planRepo(ctx context.Context, plan *Plan, ref models.Ref) error
 		if err := take(ctx, known.Has(catalog.Vision)); err != nil {
 			return err
 		}
+		plan.warn(known)
 		return p.readLicence(ctx, plan, known.Repo)
 	}
 }
@@ -109,6 +111,7 @@ func (p *Puller) planFiles(ctx context.Context, plan *Plan, repo *huggingface.Re
 	if err := plan.checkArchitecture(repo.Architecture); err != nil {
 		return err
 	}
+	plan.adapt = rehead.Needed(repo.Architecture)
 	if err := p.addParts(ctx, plan, repo, models.Weights, g.Weights); err != nil {
 		return err
 	}

@@ -59,7 +59,8 @@ const (
 	Named    Source = "named by the chat template"
 	Inferred Source = "inferred from the vocabulary"
 	Own      Source = "the file's chat template"
-	None     Source = "" // the model only completes text
+	Unusable Source = "none: the file's chat template cannot be used" // the model only completes text
+	None     Source = ""                                              // the model only completes text
 )
 
 // A Layout turns requests into tokens.
@@ -90,12 +91,14 @@ func Read(f *gguf.File, name string, pictures *prompt.ImageGrid) (*Layout, error
 		}
 		return l, nil
 	}
-	var chats bool
-	l.Format, chats, err = TemplateFormat(vocab, meta.Template, ends(m, vocab))
-	if chats {
+	l.Format = TemplateFormat(vocab, meta.Template, ends(m, vocab))
+	switch {
+	case l.Format.Capabilities().Chat:
 		l.Source = Own
+	case meta.Template != "":
+		l.Source = Unusable
 	}
-	return l, err
+	return l, nil
 }
 
 // Text is the tokens of a plain text, with nothing before it.
@@ -103,9 +106,6 @@ func (l *Layout) Text(text string) []int32 { return l.Vocab.Encode(text, false) 
 
 // Chat is the tokens of a conversation whose answer comes next.
 func (l *Layout) Chat(r *engine.ChatRequest) ([]int32, error) {
-	if !l.Format.Capabilities().Chat {
-		return nil, &fault.Error{Kind: fault.Unsupported, Msg: "the model has no chat template"}
-	}
 	p, err := l.Format.Chat(r)
 	if err != nil {
 		return nil, err

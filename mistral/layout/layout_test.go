@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/bise-sh/bise/engine"
@@ -50,7 +51,8 @@ func TestSource(t *testing.T) {
 		{"file", set("bise.prompt_version", "v2"), "v2", Declared},
 		{"name", set("tokenizer.chat_template", "mistral-v1"), "v1", Named},
 		{"template", set("tokenizer.chat_template", "{{ bos_token }}{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}"), "template", Own},
-		{"broken template", set("tokenizer.chat_template", "{% for %}"), "template", None},
+		{"broken template", set("tokenizer.chat_template", "{% for %}"), "template", Unusable},
+		{"empty template", set("tokenizer.chat_template", ""), "v3", Inferred},
 	} {
 		l := read(t, tt.edit)
 		if l.Format.Version() != tt.version || l.Source != tt.source {
@@ -69,6 +71,21 @@ func TestUnknownVocabulary(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := Read(file, "tiny", nil); !errors.Is(err, tokenizer.ErrUnsupported) {
+		t.Errorf("got %v", err)
+	}
+	for text, want := range map[string]Source{"": None, "{{ messages[0].content }}": Own, "{% for %}": Unusable} {
+		file.Metadata.Set("tokenizer.chat_template", gguf.Of(text))
+		if got := TemplateSource(&file.Metadata); got != want {
+			t.Errorf("template %q: source %q, want %q", text, got, want)
+		}
+	}
+}
+
+// A model whose template cannot be used has one: the error gives the reason.
+func TestUnusableTemplate(t *testing.T) {
+	l := read(t, func(m *gguf.Metadata) { m.Set("tokenizer.chat_template", gguf.Of("{% for %}")) })
+	_, err := l.Chat(&engine.ChatRequest{Messages: []engine.Message{{Role: engine.User, Content: engine.Text("hi")}}})
+	if msg, _ := fault.Explain(err); fault.KindOf(err) != fault.Unsupported || !strings.HasPrefix(msg, "the model's chat template cannot be used: ") {
 		t.Errorf("got %v", err)
 	}
 }

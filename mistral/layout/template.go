@@ -15,9 +15,9 @@ type Ends struct {
 	AddBOS   bool  // prompts begin with BOS whether the template writes it or not
 }
 
-// TemplateFormat returns the format of a chat template. chats reports whether the template
-// is usable; otherwise the format only completes text.
-func TemplateFormat(vocab tokenizer.Tokenizer, text string, ends Ends) (f prompt.Format, chats bool, err error) {
+// TemplateFormat returns the format of a chat template. Without a template that can be
+// used, it only completes text.
+func TemplateFormat(vocab tokenizer.Tokenizer, text string, ends Ends) prompt.Format {
 	source := template.Source{Template: text, AddBOS: ends.AddBOS, BOS: piece(vocab, ends.BOS), EOS: piece(vocab, ends.EOS)}
 	for id := range int32(vocab.Len()) {
 		// Only control and user-defined tokens have a name.
@@ -26,13 +26,25 @@ func TemplateFormat(vocab tokenizer.Tokenizer, text string, ends Ends) (f prompt
 			source.Tokens = append(source.Tokens, name)
 		}
 	}
-	if f, err = template.New(source); err == nil {
-		return f, text != "", nil
+	f, err := template.New(source)
+	if err != nil {
+		slog.Warn("chat template is unusable", "err", err)
 	}
-	slog.Warn("chat template is unusable", "err", err)
-	source.Template = ""
-	f, err = template.New(source)
-	return f, false, err
+	return f
+}
+
+// TemplateSource returns the source of the prompts of a model whose vocabulary only
+// llama.cpp can read: its chat template, if that can be used.
+func TemplateSource(m *gguf.Metadata) Source {
+	text, _ := m.String("tokenizer.chat_template")
+	f, err := template.New(template.Source{Template: text})
+	switch {
+	case err != nil:
+		return Unusable
+	case f.Capabilities().Chat:
+		return Own
+	}
+	return None
 }
 
 func piece(vocab tokenizer.Tokenizer, id int32) string {

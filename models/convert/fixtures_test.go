@@ -84,9 +84,6 @@ func TestLayoutsAgree(t *testing.T) {
 			continue
 		}
 		t.Run(model, func(t *testing.T) {
-			if model == "small-4-119b" {
-				t.Skip("latent attention (mistral4) cannot be converted yet")
-			}
 			for _, kind := range []Type{Stored, F32, F16, BF16, Q8_0} {
 				a, b := sides(t, dirs[0], kind), sides(t, dirs[1], kind)
 				for i := range a {

@@ -6,15 +6,19 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/binary"
+	"errors"
 	"math"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/llama"
+	"github.com/bise-sh/bise/gguf"
 	"github.com/bise-sh/bise/models/convert"
+	"github.com/bise-sh/bise/models/rehead"
 	"github.com/bise-sh/bise/safetensors"
 )
 
@@ -61,8 +65,8 @@ func ids(v []float64) []int32 {
 	return out
 }
 
-// open converts a folder to F32 and opens what comes out, with the adapters given.
-func open(t *testing.T, dir string, adapters ...engine.Adapter) *llama.Engine {
+// convertedF32 converts a folder to F32.
+func convertedF32(t *testing.T, dir string) (model, projector string) {
 	t.Helper()
 	r, err := convert.Convert(t.Context(), filepath.Join(fixtures, "models", dir), convert.Options{
 		Output: filepath.Join(t.TempDir(), "model.gguf"), Type: convert.F32,
@@ -70,12 +74,86 @@ func open(t *testing.T, dir string, adapters ...engine.Adapter) *llama.Engine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	no := false
-	o := engine.LoadOptions{KVType: "f32", FlashAttn: &no, Threads: 1, Adapters: adapters}
-	if len(r.Files) > 1 {
-		o.Projector = r.Files[1]
+	return r.Files[0], slices.Concat(r.Files, []string{""})[1]
+}
+
+// adapted converts a folder, makes of the result what llama.cpp's own converter makes of the
+// folder, a file of the architecture mistral4 with merged experts and without the attention
+// temperature, and adapts that to the built-in engine.
+func adapted(t *testing.T, dir string) (model, projector string) {
+	t.Helper()
+	path, projector := convertedF32(t, dir)
+	file, err := gguf.Read(path)
+	if err != nil {
+		t.Fatal(err)
 	}
-	e, err := llama.Open(t.Context(), r.Files[0], o, nil)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var meta gguf.Metadata
+	for key, v := range file.Metadata.All() {
+		if !strings.Contains(key, ".attention.temperature_") {
+			meta.Set(strings.Replace(key, "deepseek2.", "mistral4.", 1), v)
+		}
+	}
+	meta.Set("general.architecture", gguf.Of("mistral4"))
+	bytesOf := map[string][]byte{}
+	var tensors []gguf.Tensor
+	for _, x := range file.Tensors {
+		bytesOf[x.Name] = data[x.Offset : x.Offset+x.Size()]
+		if strings.Contains(x.Name, "_gate_exps.") {
+			x.Name, x.Dims[1] = strings.Replace(x.Name, "_gate_exps.", "_gate_up_exps.", 1), 2*x.Dims[1]
+		}
+		if !strings.Contains(x.Name, "_up_exps.") || strings.Contains(x.Name, "_gate_up_exps.") {
+			tensors = append(tensors, x)
+		}
+	}
+	newer := filepath.Join(t.TempDir(), "newer.gguf")
+	var b bytes.Buffer
+	w, err := gguf.NewWriter(&b, &meta, tensors)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range tensors {
+		content := bytesOf[x.Name]
+		if block, ok := strings.CutSuffix(x.Name, "gate_up_exps.weight"); ok {
+			gate, up := bytesOf[block+"gate_exps.weight"], bytesOf[block+"up_exps.weight"]
+			one := len(gate) / int(x.Dims[2])
+			for at := 0; at < len(gate); at += one {
+				content = slices.Concat(content, gate[at:at+one], up[at:at+one])
+			}
+		}
+		to, err := w.Tensor(x.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := to.Write(content); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(w.Close(), os.WriteFile(newer, b.Bytes(), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(t.TempDir(), "adapted.gguf")
+	if err := rehead.Write(t.Context(), newer, out, nil); err != nil {
+		t.Fatal(err)
+	}
+	return out, projector
+}
+
+// open converts a folder to F32 and opens what comes out, with the adapters given.
+func open(t *testing.T, dir string, adapters ...engine.Adapter) *llama.Engine {
+	t.Helper()
+	return load(t, convertedF32, dir, adapters...)
+}
+
+func load(t *testing.T, made func(t *testing.T, dir string) (model, projector string), dir string, adapters ...engine.Adapter) *llama.Engine {
+	t.Helper()
+	model, projector := made(t, dir)
+	no := false
+	o := engine.LoadOptions{KVType: "f32", FlashAttn: &no, Threads: 1, Adapters: adapters, Projector: projector}
+	e, err := llama.Open(t.Context(), model, o, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,10 +233,68 @@ func TestGoldenPictures(t *testing.T) {
 				t.Fatal("the model does not see")
 			}
 			sees(t, e, "exact_224x112.png", want)
-			if x.golden == "golden" {
+			resized := filepath.Join(fixtures, "models", filepath.Dir(x.dir), "golden-resized.safetensors")
+			if _, err := os.Stat(resized); err == nil && x.golden == "golden" {
 				sees(t, e, "grad_300x100.jpg", golden(t, filepath.Dir(x.dir), "golden-resized.safetensors"))
 			}
 		})
+	}
+}
+
+// TestGoldenLatent has a model whose tokens choose experts. A choice that is nearly even flips
+// with the error of the image encoder, and the logits of that token with it. So the text model
+// gets the exact embeddings.
+func TestGoldenLatent(t *testing.T) {
+	for _, x := range []struct {
+		dir  string
+		made func(t *testing.T, dir string) (model, projector string)
+	}{
+		{"small-4-119b/hf", convertedF32},
+		{"small-4-119b/native", convertedF32},
+		{"small-4-119b/hf", adapted},
+	} {
+		t.Run(x.dir, func(t *testing.T) {
+			want := golden(t, filepath.Dir(x.dir), "golden.safetensors")
+			e := load(t, x.made, x.dir)
+			file, err := os.ReadFile(filepath.Join(fixtures, "cases", "exact_224x112.png"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			url := "data:image/png;base64," + base64.StdEncoding.EncodeToString(file)
+			_, vectors, err := e.Logits(t.Context(), ids(want["input_ids"]), url)
+			if err != nil {
+				t.Fatal(err)
+			}
+			within(t, "the image", slices.Concat(vectors...), want["image_embeds"], pictureError)
+			exact := want["image_embeds"]
+			for _, v := range vectors { // they are those in the encoder's cache
+				for i := range v {
+					v[i] = float32(exact[i])
+				}
+				exact = exact[len(v):]
+			}
+			latentAnswers(t, e, want, url)
+		})
+	}
+}
+
+func latentAnswers(t *testing.T, e *llama.Engine, want map[string][]float64, url string) {
+	t.Helper()
+	tokens := ids(want["input_ids"])
+	rows, _, err := e.Logits(t.Context(), tokens, url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	within(t, "logits", slices.Concat(rows...), want["logits"], textError)
+	for i, next := range ids(want["greedy"]) {
+		last := rows[len(rows)-1]
+		if got := slices.Index(last, slices.Max(last)); int32(got) != next {
+			t.Fatalf("token %d of the continuation is %d, want %d", i, got, next)
+		}
+		tokens = append(tokens, next)
+		if rows, _, err = e.Logits(t.Context(), tokens, url); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

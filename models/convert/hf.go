@@ -41,6 +41,21 @@ type hfText struct {
 	Experts *float64 `json:"num_local_experts"`
 	Used    *float64 `json:"num_experts_per_tok"`
 
+	// Of latent attention and its experts.
+	QueryRank  *float64 `json:"q_lora_rank"`
+	Rank       *float64 `json:"kv_lora_rank"`
+	Plain      *float64 `json:"qk_nope_head_dim"`
+	Rotated    *float64 `json:"qk_rope_head_dim"`
+	ValueWidth *float64 `json:"v_head_dim"`
+	Interleave *bool    `json:"rope_interleave"`
+	Routed     *float64 `json:"n_routed_experts"`
+	Shared     *float64 `json:"n_shared_experts"`
+	OneExpert  *float64 `json:"moe_intermediate_size"`
+	Dense      *float64 `json:"first_k_dense_replace"`
+	ExpertNorm *bool    `json:"norm_topk_prob"`
+	ExpertRate *float64 `json:"routed_scaling_factor"`
+	Groups4    *float64 `json:"n_group"`
+
 	MambaEps *float64 `json:"layer_norm_epsilon"`
 	Groups   *float64 `json:"n_groups"`
 }
@@ -82,6 +97,7 @@ var hfDefault = map[string]hfDefaults{
 	"mistral":    {32000, 4096, 14336, 32, 32, 8, 0, 131072, 1e-6, 1e4},
 	"mixtral":    {32000, 4096, 14336, 32, 32, 8, 0, 131072, 1e-5, 1e6},
 	"ministral3": {131072, 4096, 14336, 34, 32, 8, 128, 262144, 1e-5, 1e6},
+	"mistral4":   {131072, 4096, 12288, 36, 32, 32, 0, 1048576, 1e-6, 1e4},
 	"llama":      {32000, 4096, 11008, 32, 32, 0, 0, 2048, 1e-6, 1e4},
 	"mamba2":     {32768, 4096, 0, 64, 0, 0, 0, 0, 1e-5, 0},
 }
@@ -147,18 +163,47 @@ func (m *model) hfText(r *reader, t *hfText, kind string) {
 	m.context = r.count("max_position_embeddings", t.Context, d.context)
 	m.eps = r.positive("rms_norm_eps", t.Eps, d.eps)
 	m.tied = t.Tied
-	if kind == "mixtral" {
+	switch kind {
+	case "mixtral":
 		m.experts = r.count("num_local_experts", t.Experts, 8)
 		m.used = r.count("num_experts_per_tok", t.Used, 2)
+	case "mistral4":
+		m.hfLatent(r, t)
 	}
 	if t.Activation != "" && t.Activation != "silu" {
 		r.fail("has the activation %q, which llama.cpp does not support for this model", t.Activation)
 	}
-	if t.Partial != nil && *t.Partial != 1 {
+	if t.Partial != nil && *t.Partial != 1 && m.latent == nil {
 		r.fail("has a partial_rotary_factor of %v, which llama.cpp does not support for this model", *t.Partial)
 	}
 	m.slidingWindow(t.Window)
 	m.hfRope(r, t, d.theta)
+}
+
+// hfLatent reads latent attention, with the defaults of transformers' Mistral4Config.
+func (m *model) hfLatent(r *reader, t *hfText) {
+	m.latent = &latent{
+		queryRank: r.count("q_lora_rank", t.QueryRank, 1024),
+		rank:      r.count("kv_lora_rank", t.Rank, 256),
+		plain:     r.count("qk_nope_head_dim", t.Plain, 64),
+		rotated:   r.count("qk_rope_head_dim", t.Rotated, 64),
+		value:     r.count("v_head_dim", t.ValueWidth, 128),
+	}
+	m.experts = r.count("n_routed_experts", t.Routed, 128)
+	m.used = r.count("num_experts_per_tok", t.Used, 4)
+	m.mixture = &mixture{
+		hidden: r.count("moe_intermediate_size", t.OneExpert, 2048),
+		shared: r.count("n_shared_experts", t.Shared, 1),
+		dense:  r.countOrZero("first_k_dense_replace", t.Dense),
+		scale:  r.positive("routed_scaling_factor", t.ExpertRate, 1),
+		norm:   t.ExpertNorm == nil || *t.ExpertNorm,
+	}
+	if t.Interleave != nil && !*t.Interleave {
+		r.fail("has rope_interleave false, which cannot be converted")
+	}
+	if t.Groups4 != nil && *t.Groups4 > 1 {
+		r.fail("has %v groups of experts, and llama.cpp supports 1", *t.Groups4)
+	}
 }
 
 func (m *model) hfRope(r *reader, t *hfText, theta float64) {

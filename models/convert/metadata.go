@@ -41,11 +41,16 @@ func (m *model) describe(meta *gguf.Metadata, s stateSpace, context int64, pooli
 	}
 	count("feed_forward_length", m.hidden)
 	count("attention.head_count", m.heads)
-	count("attention.head_count_kv", m.kvHeads)
-	count("attention.key_length", m.headWidth)
-	count("attention.value_length", m.headWidth)
-	count("rope.dimension_count", m.headWidth)
 	number("rope.freq_base", m.theta)
+	if m.latent != nil {
+		m.describeLatent(count, number)
+		meta.Set(a+"expert_weights_norm", gguf.Of(m.mixture.norm))
+	} else {
+		count("attention.head_count_kv", m.kvHeads)
+		count("attention.key_length", m.headWidth)
+		count("attention.value_length", m.headWidth)
+		count("rope.dimension_count", m.headWidth)
+	}
 	if m.experts > 0 {
 		count("expert_count", m.experts)
 		count("expert_used_count", m.used)
@@ -57,7 +62,11 @@ func (m *model) describe(meta *gguf.Metadata, s stateSpace, context int64, pooli
 		count("rope.scaling.original_context_length", y.original)
 		number("rope.scaling.yarn_beta_fast", y.betaFast)
 		number("rope.scaling.yarn_beta_slow", y.betaSlow)
-		number("rope.scaling.yarn_log_multiplier", y.logMultiplier)
+		multiplier := y.logMultiplier
+		if m.latent != nil {
+			multiplier *= 0.1 // deepseek2 divides by it
+		}
+		number("rope.scaling.yarn_log_multiplier", multiplier)
 	case m.linear > 0:
 		meta.Set(a+"rope.scaling.type", gguf.Of("linear"))
 		number("rope.scaling.factor", m.linear)

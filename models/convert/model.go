@@ -31,6 +31,9 @@ type model struct {
 	embeds               bool    // an embedding model
 	padded               int64   // unused tokens at the end of the vocabulary, at most
 
+	latent  *latent  // nil: ordinary attention
+	mixture *mixture // with latent attention
+
 	mamba  bool
 	groups int64 // of Mamba's states
 	vision *vision
@@ -80,6 +83,14 @@ func (r *reader) count(key string, v *float64, fallback int64) int64 {
 	return int64(n)
 }
 
+// countOrZero returns an integer of at least zero, by default zero.
+func (r *reader) countOrZero(key string, v *float64) int64 {
+	if v == nil || *v == 0 {
+		return 0
+	}
+	return r.count(key, v, 0)
+}
+
 // positive returns a number above zero; a fallback of 0 makes the key mandatory.
 func (r *reader) positive(key string, v *float64, fallback float64) float64 {
 	switch {
@@ -108,6 +119,8 @@ func (m *model) check(r *reader) {
 		r.fail("has %d experts, and llama.cpp supports %d", m.experts, maxExperts)
 	case m.experts > 0 && (m.used < 1 || m.used > m.experts):
 		r.fail("uses %d of %d experts", m.used, m.experts)
+	case m.latent != nil:
+		m.checkLatent(r)
 	case m.temperature > 0 && m.yarn != nil && m.yarn.original != m.temperatureFrom:
 		// llama.cpp has one number for both.
 		r.fail("scales attention from %d tokens and RoPE from %d, which llama.cpp cannot run", m.temperatureFrom, m.yarn.original)
@@ -122,7 +135,10 @@ func (m *model) check(r *reader) {
 			r.fail("has a vision encoder for %d colour channels: want 3", v.channels)
 		}
 	}
-	if m.yarn != nil || m.temperature > 0 {
+	switch {
+	case m.latent != nil:
+		m.arch = "deepseek2" // llama.cpp's "mistral4" is the same, and newer
+	case m.yarn != nil || m.temperature > 0:
 		m.arch = "mistral3" // llama.cpp's "llama" knows neither
 	}
 }

@@ -3,6 +3,7 @@ package convert
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"os"
 	"strings"
 	"testing"
@@ -110,7 +111,6 @@ func TestDefaults(t *testing.T) {
 
 func TestUnsupported(t *testing.T) {
 	for says, params := range map[string]object{
-		"latent attention":    {"dim": 1, "kv_lora_rank": 8},
 		"an audio encoder":    {"dim": 1, "multimodal": object{"whisper_model_args": object{}}},
 		`type "transformer2"`: {"dim": 1, "model_type": "transformer2"},
 	} {
@@ -120,9 +120,55 @@ func TestUnsupported(t *testing.T) {
 			t.Errorf("got %v, want %q", err, says)
 		}
 	}
-	data := []byte(`{"architectures":["Mistral3ForConditionalGeneration"],"text_config":{"model_type":"mistral4"}}`)
-	if _, err := parseHF("config.json", data); err == nil || !strings.Contains(err.Error(), `type "mistral4"`) {
+	data := []byte(`{"architectures":["Mistral3ForConditionalGeneration"],"text_config":{"model_type":"mistral5"}}`)
+	if _, err := parseHF("config.json", data); err == nil || !strings.Contains(err.Error(), `type "mistral5"`) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestUnsupportedLatent has what llama.cpp's deepseek2 takes for granted.
+func TestUnsupportedLatent(t *testing.T) {
+	for says, change := range map[string]object{
+		"":                       {},
+		"27 layers":              {"num_hidden_layers": 27},
+		"beta_fast 16":           {"rope_parameters": object{"rope_type": "yarn", "factor": 128, "original_max_position_embeddings": 16, "beta_fast": 16}},
+		"mscale of 2":            {"rope_parameters": object{"rope_type": "yarn", "factor": 128, "original_max_position_embeddings": 16, "mscale": 2, "mscale_all_dim": 1}},
+		"rope_interleave false":  {"rope_interleave": false},
+		"2 groups of experts":    {"n_group": 2},
+		"invalid n_shared":       {"n_shared_experts": 0},
+		"no output matrix":       {"tie_word_embeddings": true},
+		"40 dense layers of 36":  {"first_k_dense_replace": 40},
+		"RoPE of odd width 15":   {"qk_rope_head_dim": 15},
+		"do not divide":          {"qk_nope_head_dim": 50},
+		"uses 200 of 128":        {"num_experts_per_tok": 200},
+		"invalid first_k_dense":  {"first_k_dense_replace": -1},
+		"invalid kv_lora_rank":   {"kv_lora_rank": 1e300},
+		"invalid routed_scaling": {"routed_scaling_factor": 0},
+	} {
+		text := object{"model_type": "mistral4"}
+		maps.Copy(text, change)
+		data, _ := json.Marshal(object{"architectures": []string{"Mistral3ForConditionalGeneration"}, "text_config": text})
+		m, err := parseHF("config.json", data)
+		if says == "" {
+			if err != nil || m.arch != "deepseek2" || m.experts != 128 || m.latent.rank != 256 {
+				t.Errorf("got %+v, %v", m, err)
+			}
+		} else if err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%v: got %v, want %q", change, err, says)
+		}
+	}
+	for says, params := range map[string]object{
+		"without experts": {},
+		"groups of them":  {"moe": object{"num_experts": 8, "num_experts_per_tok": 2, "expert_hidden_dim": 64, "num_shared_experts": 1, "num_expert_groups": 4}},
+		"shared experts":  {"moe": object{"num_experts": 8, "num_experts_per_tok": 2, "expert_hidden_dim": 64}},
+	} {
+		all := object{"dim": 96, "n_layers": 3, "n_heads": 4, "hidden_dim": 192, "vocab_size": 1024,
+			"q_lora_rank": 48, "kv_lora_rank": 32, "qk_nope_head_dim": 16, "qk_rope_head_dim": 16, "v_head_dim": 32}
+		maps.Copy(all, params)
+		data, _ := json.Marshal(all)
+		if _, err := parseNative("params.json", data); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%v: got %v, want %q", params, err, says)
+		}
 	}
 }
 

@@ -20,14 +20,16 @@ const (
 // naming has the names of a layout's tensors. The tables are by llama.cpp's name, without
 // ".weight".
 type naming struct {
-	permuted  bool // rows of queries and keys are half a head apart
-	embedding string
-	norm      string
-	output    []string
-	layer     string // with the number of the layer
-	block     map[string]string
-	gates     []string // router of the experts, below the layer
-	expert    []string // with the number of the expert
+	permuted   bool // rows of queries and keys are half a head apart
+	embedding  string
+	norm       string
+	output     []string
+	layer      string // with the number of the layer
+	block      map[string]string
+	gates      []string // router of the experts, below the layer
+	expert     []string // with the number of the expert
+	shared     string   // with the name of a matrix of the shared experts, which sharedPart has
+	sharedPart map[string]string
 
 	visionPrefix string
 	vision       map[string]string // below a layer of the vision encoder
@@ -67,7 +69,11 @@ var hfNames = naming{
 		"attn_norm": "input_layernorm", "attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj", "attn_v": "self_attn.v_proj",
 		"attn_output": "self_attn.o_proj", "ffn_norm": "post_attention_layernorm",
 		"ffn_gate": "mlp.gate_proj", "ffn_down": "mlp.down_proj", "ffn_up": "mlp.up_proj",
+		"attn_q_a": "self_attn.q_a_proj", "attn_q_a_norm": "self_attn.q_a_layernorm", "attn_q_b": "self_attn.q_b_proj",
+		"attn_kv_a_mqa": "self_attn.kv_a_proj_with_mqa", "attn_kv_a_norm": "self_attn.kv_a_layernorm", "attn_kv_b": "self_attn.kv_b_proj",
 	},
+	shared:       "mlp.shared_experts.%s.weight",
+	sharedPart:   map[string]string{"ffn_gate": "gate_proj", "ffn_down": "down_proj", "ffn_up": "up_proj"},
 	gates:        []string{"block_sparse_moe.gate.weight", "mlp.gate.weight"},
 	expert:       []string{"block_sparse_moe.experts.%d.", "mlp.experts.%d."},
 	visionPrefix: "vision_tower.",
@@ -90,9 +96,13 @@ var nativeNames = naming{
 		"attn_norm": "attention_norm", "attn_q": "attention.wq", "attn_k": "attention.wk", "attn_v": "attention.wv",
 		"attn_output": "attention.wo", "ffn_norm": "ffn_norm",
 		"ffn_gate": "feed_forward.w1", "ffn_down": "feed_forward.w2", "ffn_up": "feed_forward.w3",
+		"attn_q_a": "attention.wq_a", "attn_q_a_norm": "attention.q_a_norm", "attn_q_b": "attention.wq_b",
+		"attn_kv_a_mqa": "attention.wkv_a_with_mqa", "attn_kv_a_norm": "attention.kv_a_norm", "attn_kv_b": "attention.wkv_b",
 	},
-	gates:        []string{"feed_forward.gate.weight", "block_sparse_moe.gate.weight"},
-	expert:       []string{"feed_forward.experts.%d."},
+	shared:       "shared_experts.%s.weight",
+	sharedPart:   map[string]string{"ffn_gate": "w1", "ffn_down": "w2", "ffn_up": "w3"},
+	gates:        []string{"feed_forward.gate.weight", "block_sparse_moe.gate.weight", "gate.weight"},
+	expert:       []string{"feed_forward.experts.%d.", "experts.%d."},
 	visionPrefix: "vision_encoder.",
 	vision: map[string]string{
 		"ln1": "attention_norm", "attn_q": "attention.wq", "attn_k": "attention.wk", "attn_v": "attention.wv", "attn_out": "attention.wo",

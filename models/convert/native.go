@@ -25,8 +25,14 @@ type nativeConfig struct {
 	Tied      *bool           `json:"tied_embeddings"`
 
 	Experts *struct {
-		All  *float64 `json:"num_experts"`
-		Used *float64 `json:"num_experts_per_tok"`
+		All    *float64 `json:"num_experts"`
+		Used   *float64 `json:"num_experts_per_tok"`
+		Hidden *float64 `json:"expert_hidden_dim"`
+		Shared *float64 `json:"num_shared_experts"`
+		Dense  *float64 `json:"first_k_dense_replace"`
+		Every  *float64 `json:"route_every_n"`
+		Groups *float64 `json:"num_expert_groups"`
+		Scale  *float64 `json:"routed_scale"`
 	} `json:"moe"`
 	Yarn *struct {
 		Factor   *float64 `json:"factor"`
@@ -40,8 +46,12 @@ type nativeConfig struct {
 		Original *float64 `json:"original_max_position_embeddings"`
 	} `json:"llama_4_scaling"`
 
-	// MLA marks Large 3 and Small 4.
-	MLA *float64 `json:"kv_lora_rank"`
+	// Of latent attention: Large 3 and Small 4.
+	QueryRank  *float64 `json:"q_lora_rank"`
+	Rank       *float64 `json:"kv_lora_rank"`
+	Plain      *float64 `json:"qk_nope_head_dim"`
+	Rotated    *float64 `json:"qk_rope_head_dim"`
+	ValueWidth *float64 `json:"v_head_dim"`
 	// Audio has the Voxtrals' encoder.
 	Audio json.RawMessage `json:"multimodal"`
 
@@ -82,8 +92,6 @@ func parseNative(file string, data []byte) (*model, error) {
 		tied:   c.Tied,
 	}
 	switch {
-	case c.MLA != nil:
-		return nil, unsupported(file, "has latent attention (Large 3, Small 4), which cannot be converted")
 	case len(c.Audio) > 0 && !bytes.Equal(c.Audio, []byte("null")):
 		return nil, unsupported(file, "has an audio encoder, which cannot be converted")
 	case c.Type == "mamba":
@@ -127,6 +135,9 @@ func (m *model) nativeText(r *reader, c *nativeConfig) {
 		m.experts = r.count("moe.num_experts", c.Experts.All, 0)
 		m.used = r.count("moe.num_experts_per_tok", c.Experts.Used, 0)
 	}
+	if c.Rank != nil {
+		m.nativeLatent(r, c)
+	}
 	if y := c.Yarn; y != nil {
 		m.yarn = &yarn{
 			factor:   r.positive("yarn.factor", y.Factor, 0),
@@ -134,7 +145,7 @@ func (m *model) nativeText(r *reader, c *nativeConfig) {
 			betaFast: r.positive("yarn.beta", y.Beta, 32),
 			betaSlow: r.positive("yarn.alpha", y.Alpha, 1),
 		}
-		if !y.Scale {
+		if y.Scale == (m.latent != nil) {
 			m.yarn.logMultiplier = 1
 		}
 	}
@@ -142,6 +153,35 @@ func (m *model) nativeText(r *reader, c *nativeConfig) {
 		m.temperature = r.positive("llama_4_scaling.beta", t.Beta, 0)
 		m.temperatureFrom = r.count("llama_4_scaling.original_max_position_embeddings", t.Original, 0)
 	}
+}
+
+func (m *model) nativeLatent(r *reader, c *nativeConfig) {
+	m.latent = &latent{
+		queryRank: r.count("q_lora_rank", c.QueryRank, 0),
+		rank:      r.count("kv_lora_rank", c.Rank, 0),
+		plain:     r.count("qk_nope_head_dim", c.Plain, 0),
+		rotated:   r.count("qk_rope_head_dim", c.Rotated, 0),
+		value:     r.count("v_head_dim", c.ValueWidth, 0),
+	}
+	m.mixture = &mixture{scale: 1, norm: true}
+	x := c.Experts
+	if x == nil {
+		return // check refuses it
+	}
+	m.mixture.hidden = r.count("moe.expert_hidden_dim", x.Hidden, 0)
+	m.mixture.shared = r.countOrZero("moe.num_shared_experts", x.Shared)
+	m.mixture.dense = r.countOrZero("moe.first_k_dense_replace", x.Dense)
+	m.mixture.scale = r.positive("moe.routed_scale", x.Scale, 1)
+	if x.Every != nil && *x.Every != 1 || x.Groups != nil && *x.Groups > 1 {
+		r.fail("has experts in every %v layers and %v groups of them, and llama.cpp supports 1 and 1", value(x.Every), value(x.Groups))
+	}
+}
+
+func value(v *float64) float64 {
+	if v == nil {
+		return 1
+	}
+	return *v
 }
 
 func (m *model) nativeVision(r *reader, c *nativeConfig) {

@@ -64,9 +64,27 @@ func (p *plan) part(t *source, shape []int64, from, n int64) part {
 	}
 	pt := part{source: t, from: from, rows: n, scale: 1}
 	if p.err == nil && t.Type == fp8 {
-		pt.scale, p.err = p.w.scale(t)
+		pt.scale = p.scale(t, from, n)
 	}
 	return pt
+}
+
+// scale returns the factor of n rows of an FP8 tensor.
+func (p *plan) scale(t *source, from, n int64) float32 {
+	scales, err := p.w.scales(t)
+	if err != nil {
+		p.err = err
+		return 1
+	}
+	if len(scales) == 1 {
+		return scales[0]
+	}
+	slice := rows(t.Shape) / t.Shape[0]
+	if from/slice != (from+n-1)/slice {
+		p.err = t.errorf("has a scale for each expert, and cannot be converted whole")
+		return 1
+	}
+	return scales[from/slice]
 }
 
 func (p *plan) parts(name string, shape []int64, parts ...part) *output {
@@ -168,7 +186,7 @@ func (w *weights) unused(tied bool) error {
 // activations.
 func ignored(name string) bool {
 	return slices.ContainsFunc([]string{
-		".rotary_emb.inv_freq", ".activation_scale", ".input_scale", ".qscale_act", ".k_scale", ".v_scale", ".kv_scale",
+		".rotary_emb.inv_freq", ".activation_scale", "_activation_scale", ".input_scale", ".qscale_act", ".k_scale", ".v_scale", ".kv_scale",
 	}, func(end string) bool { return strings.HasSuffix(name, end) })
 }
 

@@ -18,7 +18,7 @@ func TestSupports(t *testing.T) {
 		{"config.json", hfDoc(), ""},
 		{"params.json", nativeDoc(), ""},
 		{"config.json", object{"architectures": []string{"GPT2LMHeadModel"}}, "GPT2LMHeadModel"},
-		{"config.json", object{"architectures": []string{"Mistral3ForConditionalGeneration"}, "text_config": object{"model_type": "mistral4"}}, "mistral4"},
+		{"config.json", object{"architectures": []string{"Mistral3ForConditionalGeneration"}, "text_config": object{"model_type": "mistral5"}}, "mistral5"},
 		{"config.json", "nothing", "config.json"},
 		{"README.md", object{}, "not a model configuration"},
 	} {

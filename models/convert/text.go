@@ -34,6 +34,25 @@ func (p *plan) block(m *model, n naming, i int64) {
 		return p.tensor(to+name+".weight", shape, from+n.block[name]+".weight")
 	}
 	add("attn_norm", m.width)
+	if m.latent != nil {
+		p.latentBlock(m, n, from, to)
+	} else {
+		p.attention(m, n, add)
+	}
+	add("ffn_norm", m.width)
+	if m.experts > 0 && (m.mixture == nil || i >= m.mixture.dense) {
+		p.experts(m, n, from, to)
+		if m.mixture != nil {
+			p.sharedExperts(m, n, from, to)
+		}
+		return
+	}
+	add("ffn_gate", m.hidden, m.width)
+	add("ffn_down", m.width, m.hidden)
+	add("ffn_up", m.hidden, m.width)
+}
+
+func (p *plan) attention(m *model, n naming, add func(name string, shape ...int64) *output) {
 	q := add("attn_q", m.heads*m.headWidth, m.width)
 	k := add("attn_k", m.kvHeads*m.headWidth, m.width)
 	if n.permuted {
@@ -42,14 +61,6 @@ func (p *plan) block(m *model, n naming, i int64) {
 	}
 	add("attn_v", m.kvHeads*m.headWidth, m.width)
 	add("attn_output", m.width, m.heads*m.headWidth)
-	add("ffn_norm", m.width)
-	if m.experts > 0 {
-		p.experts(m, n, from, to)
-		return
-	}
-	add("ffn_gate", m.hidden, m.width)
-	add("ffn_down", m.width, m.hidden)
-	add("ffn_up", m.hidden, m.width)
 }
 
 // experts stacks the experts of a layer, which may be stored one by one, fused or stacked.
@@ -86,25 +97,36 @@ func (p *plan) experts(m *model, n naming, from, to string) {
 }
 
 func (m *model) expertShape(name string) []int64 {
+	hidden := m.expertHidden()
 	if name == "ffn_down" {
-		return []int64{m.width, m.hidden}
+		return []int64{m.width, hidden}
 	}
-	return []int64{m.hidden, m.width}
+	return []int64{hidden, m.width}
+}
+
+// expertHidden is the width of the hidden layer of one expert.
+func (m *model) expertHidden() int64 {
+	if m.mixture != nil {
+		return m.mixture.hidden
+	}
+	return m.hidden
 }
 
 // fused converts experts in the layout that transformers has in memory: one tensor with the
 // gate and up rows of each expert, and one with the down rows.
 func (p *plan) fused(m *model, from, weight, to string) {
-	t := p.find(from + "gate_up_proj" + weight)
-	var gate, up []part
+	t, down := p.find(from+"gate_up_proj"+weight), p.find(from+"down_proj"+weight)
+	hidden := m.expertHidden()
+	var gate, up, below []part
 	for e := range m.experts {
-		shape := []int64{m.experts, 2 * m.hidden, m.width}
-		gate = append(gate, p.part(t, shape, 2*e*m.hidden, m.hidden))
-		up = append(up, p.part(t, shape, (2*e+1)*m.hidden, m.hidden))
+		shape := []int64{m.experts, 2 * hidden, m.width}
+		gate = append(gate, p.part(t, shape, 2*e*hidden, hidden))
+		up = append(up, p.part(t, shape, (2*e+1)*hidden, hidden))
+		below = append(below, p.part(down, []int64{m.experts, m.width, hidden}, e*m.width, m.width))
 	}
-	shape := []int64{m.experts, m.hidden, m.width}
+	shape := []int64{m.experts, hidden, m.width}
 	p.parts(to+"ffn_gate_exps.weight", shape, gate...)
-	p.tensor(to+"ffn_down_exps.weight", []int64{m.experts, m.width, m.hidden}, from+"down_proj"+weight)
+	p.parts(to+"ffn_down_exps.weight", []int64{m.experts, m.width, hidden}, below...)
 	p.parts(to+"ffn_up_exps.weight", shape, up...)
 }
 

@@ -195,8 +195,9 @@ func (w *weights) find(names ...string) (*source, error) {
 	return nil, tensorErrorf(file, names[0], "is missing")
 }
 
-// scale returns the factor of an FP8 tensor.
-func (w *weights) scale(t *source) (float32, error) {
+// scales returns the factors of an FP8 tensor: one for all, or one for each of its slices
+// along the first of three dimensions, which are experts.
+func (w *weights) scales(t *source) ([]float32, error) {
 	var s *source
 	for _, end := range fp8Scale {
 		s = cmp.Or(s, w.tensors[t.Name+end])
@@ -205,25 +206,28 @@ func (w *weights) scale(t *source) (float32, error) {
 		s = cmp.Or(s, w.tensors[stem+nativeScale])
 	}
 	if s == nil {
-		return 0, t.errorf("has type FP8 but no scale")
+		return nil, t.errorf("has type FP8 but no scale")
 	}
 	s.used = true
-	if s.Elements() != 1 {
-		return 0, s.errorf("has shape %v: want one scale for the whole tensor", s.Shape)
+	n := s.Elements()
+	if n != 1 && !(len(t.Shape) == 3 && n == t.Shape[0] && s.Shape[0] == n) {
+		return nil, s.errorf("has shape %v: want one scale for the whole tensor, or one for each expert", s.Shape)
 	}
 	size := s.Type.Size()
 	decode := decoders[s.Type]
 	if decode == nil || s.Type == safetensors.F8E4M3 {
-		return 0, s.errorf("is a scale of unsupported type %s", s.Type)
+		return nil, s.errorf("is a scale of unsupported type %s", s.Type)
 	}
-	b := make([]byte, size)
+	b := make([]byte, n*size)
 	if _, err := s.in.ReadAt(b, s.Offset); err != nil {
-		return 0, readError(s.file, err)
+		return nil, readError(s.file, err)
 	}
-	v := make([]float32, 1)
+	v := make([]float32, n)
 	decode(v, b)
-	if !(v[0] > 0) || math.IsInf(float64(v[0]), 0) {
-		return 0, s.errorf("is an invalid scale: %v", v[0])
+	for _, f := range v {
+		if !(f > 0) || math.IsInf(float64(f), 0) {
+			return nil, s.errorf("has an invalid scale: %v", f)
+		}
 	}
-	return v[0], nil
+	return v, nil
 }

@@ -14,7 +14,7 @@ import (
 func Recommend(list []catalog.Model, h Machine, o engine.LoadOptions) (best catalog.Model, ok bool) {
 	var speed float64
 	for _, c := range list {
-		if terms, known := c.Terms(); !known || terms.Ask || !c.Local() || !c.Current() || !c.Has(catalog.Chat) || !c.Has(catalog.Tools) || c.Has(catalog.Thinking) || c.Shape == nil {
+		if terms, known := c.Terms(); !known || terms.Ask || !c.Local() || !c.Current() || c.Special || !c.Has(catalog.Chat) || !c.Has(catalog.Tools) || c.Has(catalog.Thinking) || c.Shape == nil {
 			continue
 		}
 		m, _ := FromCatalog(c)

@@ -38,7 +38,7 @@ type Keymap struct {
 // A NamedKey is a binding with its name in config.toml and its help.
 type NamedKey struct {
 	Group   string
-	name    string // in config.toml
+	Name    string // in config.toml
 	Binding *key.Binding
 	keys    string // the default keys, separated by spaces
 	Help    string
@@ -123,9 +123,9 @@ func NewKeymap(set map[string]config.Keys, modes []string) (*Keymap, []string) {
 	}
 	for _, n := range k.Named() {
 		keys := strings.Fields(n.keys)
-		if custom, ok := set[n.name]; ok {
+		if custom, ok := set[n.Name]; ok {
 			keys = custom
-			delete(unknown, n.name)
+			delete(unknown, n.Name)
 		}
 		*n.Binding = key.NewBinding(key.WithKeys(keys...), key.WithHelp(KeyName(keys), n.Help))
 		if len(keys) == 0 {
@@ -154,7 +154,8 @@ var arrows = strings.NewReplacer("pgup", "pgup", "pgdown", "pgdn", "up", "↑", 
 // binding.
 type Hint struct {
 	key.Binding
-	Words string // "": the binding's help
+	Words   string // "": the binding's help
+	General bool   // the action does not concern the selected row of a list
 }
 
 // Hints returns bindings with their own words.
@@ -202,6 +203,27 @@ func JoinHints(list []Hint, width int) string {
 		texts = append(texts, h.String())
 	}
 	return strings.Join(texts, HintSeparator)
+}
+
+// KeyHint returns a key with what it does, such as "esc back"; "" if the binding has no key.
+func KeyHint(b key.Binding, words string) string {
+	if !b.Enabled() {
+		return ""
+	}
+	return b.Help().Key + " " + words
+}
+
+// KeyOr returns the key of a binding, or the command that does the same if it has no key.
+func KeyOr(b key.Binding, command string) string {
+	if !b.Enabled() {
+		return command
+	}
+	return b.Help().Key
+}
+
+// JoinDots joins the texts that are not empty with dots.
+func JoinDots(texts ...string) string {
+	return strings.Join(slices.DeleteFunc(texts, func(s string) bool { return s == "" }), HintSeparator)
 }
 
 // Actions returns what the enabled keys do.

@@ -137,7 +137,7 @@ func (m *Dialog) hints() []kit.Hint {
 	if m.first {
 		later.Words = "later"
 	}
-	more := []kit.Hint{{Binding: filterKey, Words: ""}, {Binding: importKey, Words: ""}, {Binding: serverKey, Words: ""}, later}
+	more := []kit.Hint{{Binding: filterKey, General: true}, {Binding: importKey, General: true}, {Binding: serverKey, General: true}, later}
 	if !ok {
 		return more
 	}
@@ -163,7 +163,7 @@ func (m *Dialog) hints() []kit.Hint {
 		list = []kit.Hint{{Binding: m.Look.Keys.Choose, Words: "list models"}}
 	}
 	if len(m.service.removed) > 0 {
-		list = append(list, kit.Hint{Binding: m.Look.Keys.Undo, Words: "undo delete"})
+		list = append(list, kit.Hint{Binding: m.Look.Keys.Undo, Words: "undo delete", General: true})
 	}
 	return append(list, more...)
 }

@@ -73,7 +73,7 @@ func (c *Dialog) Note() string {
 func (c *Dialog) hints() []kit.Hint {
 	list := []kit.Hint{{Binding: c.Look.Keys.Choose, Words: "open"}}
 	if c.deleted && c.Filter.Text == "" {
-		list = append(list, kit.Hint{Binding: c.Look.Keys.Undo, Words: "undo delete"})
+		list = append(list, kit.Hint{Binding: c.Look.Keys.Undo, Words: "undo delete", General: true})
 	}
 	return append(list, kit.Hints(c.Look.Keys.Rename, c.Look.Keys.Delete, c.Look.Keys.Export, c.Look.Keys.Back)...)
 }

@@ -28,6 +28,7 @@ func (c *Conversation) Commands() []kit.Command {
 		{Name: "continue", Help: "continue a cut answer", Run: do(c.continueAnswer)},
 		{Name: "copy", Help: "copy the last answer", Run: do(c.copyLast)},
 		{Name: "message", Args: "NUMBER", Help: "select a message", Run: c.messageCommand},
+		{Name: "clear", Help: "discard the draft and its attachments", Run: do(c.discardDraft)},
 		{Name: "context", Help: "set the context length", Run: func(string) kit.Outcome { return kit.Send(ContextRequested{}) }},
 		{Name: "system", Args: "[TEXT]", Help: "edit the system prompt, or clear it: /system clear", Run: c.systemCommand},
 		{Name: "set", Args: "[NAME VALUE]", Help: "set temperature, max_tokens and others", Run: c.setCommand},
@@ -54,6 +55,18 @@ func (c *Conversation) messageCommand(number string) kit.Outcome {
 	}
 	c.transcript.selectTurn(n - 1)
 	return kit.Handled(nil)
+}
+
+// discardDraft discards what is in the composer, or cancels an edit.
+func (c *Conversation) discardDraft() tea.Cmd {
+	if c.edited >= 0 {
+		c.cancelEdit()
+	} else {
+		c.composer.clear()
+	}
+	c.keepDraft()
+	c.notify.Info("draft discarded")
+	return nil
 }
 
 func (c *Conversation) copyLast() tea.Cmd {

@@ -116,17 +116,13 @@ func (c *Conversation) sendWritten() kit.Outcome {
 	if m.empty() {
 		return kit.Handled(nil)
 	}
-	if strings.HasPrefix(m.text, "/") {
-		if o, ok := kit.RunCommand(m.text, c.composer.commands()); ok {
-			if c.composer.Text == m.text { // unless the command has changed it
-				c.composer.clearText()
-			}
-			return o
-		}
-		if name := strings.TrimSpace(m.text[1:]); strings.Trim(name, "abcdefghijklmnopqrstuvwxyz") == "" {
-			c.notify.Info("unknown command /" + name + "; / lists the commands")
-			return kit.Handled(nil)
-		}
+	switch command, args, err := kit.FindCommand(m.text, c.composer.commands()); {
+	case err != nil:
+		c.notify.Error(err)
+		return kit.Handled(nil)
+	case command != nil:
+		c.composer.clearText()
+		return command.Run(args)
 	}
 	if c.warns(m) {
 		return kit.Handled(nil)
@@ -135,6 +131,9 @@ func (c *Conversation) sendWritten() kit.Outcome {
 		c.composer.sent = append(c.composer.sent, m.text)
 	}
 	c.composer.clear()
+	if strings.HasPrefix(m.text, " /") {
+		m.text = m.text[1:] // the space only kept it from being a command
+	}
 	return kit.Handled(c.send(m))
 }
 
