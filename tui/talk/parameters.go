@@ -69,7 +69,7 @@ func (c *Conversation) systemCommand(text string) kit.Outcome {
 		text = ""
 		c.notify.Info("system prompt cleared")
 	default:
-		c.notify.Info("system prompt set")
+		c.notify.Info("system prompt: " + text)
 	}
 	c.system = text
 	conversation := c.ensureSaved()
