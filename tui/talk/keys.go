@@ -286,6 +286,10 @@ func (c *Conversation) showPath(msg pathRead) {
 		turns = append(turns, t)
 	}
 	c.transcript.turns = turns
+	if t := c.last(); t != nil && t.state == failed {
+		t.repairs = c.repairs(t)
+		t.refresh()
+	}
 	c.transcript.selectTurn(min(msg.selected, len(turns)-1))
 }
 

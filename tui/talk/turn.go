@@ -122,7 +122,7 @@ func (t *turn) setVersions(ids []int64) {
 func (t *turn) replaceTurn(before *turn) {
 	t.versions = slices.Clone(before.versions)
 	switch {
-	case before.role == engine.Assistant && !before.begun:
+	case before.role == engine.Assistant && !before.begun || before.unanswered():
 		t.versions = slices.DeleteFunc(t.versions, func(s *past.ID) bool { return s == before.saved })
 	case len(t.versions) == 0:
 		t.versions = append(t.versions, before.saved)
