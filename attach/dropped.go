@@ -2,6 +2,7 @@ package attach
 
 import (
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 )
@@ -42,6 +43,29 @@ func Dropped(text string) [][]string {
 		}
 	}
 	return all
+}
+
+// Existing returns the first list of [Dropped] whose paths all exist, as absolute paths; nil if
+// there is none. ./ is in folder, and ~/ in home.
+func Existing(lists [][]string, folder, home string) []string {
+	for _, list := range lists {
+		full := make([]string, 0, len(list))
+		for _, path := range list {
+			if rest, ok := strings.CutPrefix(path, "~/"); ok {
+				path = filepath.Join(home, rest)
+			} else if !filepath.IsAbs(path) {
+				path = filepath.Join(folder, path)
+			}
+			if _, err := os.Stat(path); err != nil {
+				break
+			}
+			full = append(full, path)
+		}
+		if len(full) == len(list) {
+			return full
+		}
+	}
+	return nil
 }
 
 // droppedPaths returns a list of paths and file: URLs as paths; false if one is neither.

@@ -215,6 +215,15 @@ func (m *Model) push(d kit.Dialog) tea.Cmd {
 	return d.Init()
 }
 
+// askAgain reports the error of an answer, and shows its prompt again if there is one.
+func (m *Model) askAgain(p *kit.Prompt, err error) tea.Cmd {
+	m.notify.Error(err)
+	if p == nil {
+		return nil
+	}
+	return m.push(p)
+}
+
 // Press handles a key.
 func (m *Model) Press(k tea.KeyPressMsg) tea.Cmd {
 	m.selection = kit.Selection{}
@@ -354,16 +363,20 @@ func (m *Model) handle(msg tea.Msg) tea.Cmd {
 		if msg.err != nil {
 			m.notify.Error(msg.err)
 		}
+	case kit.PromptFailed:
+		cmds = append(cmds, m.askAgain(msg.Prompt, msg.Err))
 	case past.FileSaved:
 		if msg.Err != nil {
-			m.notify.Error(msg.Err)
+			cmds = append(cmds, m.askAgain(msg.Prompt, msg.Err))
 		} else {
 			m.notify.Info("saved " + msg.Path)
 		}
+	case importRequested:
+		cmds = append(cmds, past.Import(m.tasks, m.history, m.folder, m.terminal.Getenv("HOME"), msg.path, msg.prompt))
 	case past.Imported:
-		m.reportImported(msg)
+		cmds = append(cmds, m.reportImported(msg))
 	case past.FileNamed:
-		cmds = append(cmds, func() tea.Msg { return past.SaveFile(m.folder, msg.Path, msg.Text) })
+		cmds = append(cmds, func() tea.Msg { return past.SaveFile(m.folder, msg) })
 	case helpRequested:
 		cmds = append(cmds, m.push(newKeysDialog(m.look, m.screens[m.current].Bindings())))
 	case quitRequested:

@@ -237,8 +237,8 @@ func (c *composer) resize(width, most, space int) {
 // height returns how many lines view draws.
 func (c *composer) height() int { return c.rows + len(c.attachedLines()) }
 
-// attachedLines returns the lines that list the attachments. Those that the model cannot take
-// are red.
+// attachedLines returns the lines that list the attachments. An attachment that the model cannot
+// take is red.
 func (c *composer) attachedLines() []string {
 	var lines []string
 	line := ""

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -221,54 +222,30 @@ func (p *filePopup) preview(width int) []string {
 // attachDropped attaches the files of the first list whose files exist. If there is none, it
 // inserts the text.
 func (c *composer) attachDropped(lists [][]string, text string) tea.Cmd {
-	dir, home := c.folder, c.terminal.Getenv("HOME")
-	ctx, to := c.tasks.Context(), c.mode
+	ctx, to, dir, home := c.tasks.Context(), c.mode, c.folder, c.terminal.Getenv("HOME")
 	return func() tea.Msg {
-		for _, paths := range lists {
-			if full, ok := existing(paths, dir, home); ok {
-				all := fileAttached{to: to, instead: text}
-				var notes []string
-				var errs []error
-				for _, path := range full {
-					msg := readAttachments(ctx, to, dir, path)
-					all.attachments = append(all.attachments, msg.attachments...)
-					if msg.note != "" {
-						notes = append(notes, msg.note)
-					}
-					errs = append(errs, msg.err)
-				}
-				all.note, all.err = strings.Join(notes, " "), firstError(errs)
-				return all
+		all := fileAttached{to: to, instead: text}
+		paths := attach.Existing(lists, dir, home)
+		if !slices.ContainsFunc(paths, isFile) {
+			return all
+		}
+		var notes []string
+		for _, path := range paths {
+			msg := readAttachments(ctx, to, dir, path)
+			all.attachments = append(all.attachments, msg.attachments...)
+			if msg.note != "" {
+				notes = append(notes, msg.note)
+			}
+			if all.err == nil {
+				all.err = msg.err
 			}
 		}
-		return fileAttached{to: to, instead: text}
+		all.note = strings.Join(notes, " ")
+		return all
 	}
 }
 
-// firstError returns the first error of a list, which has the advice, or nil.
-func firstError(errs []error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// existing returns dropped paths as absolute ones; false unless all exist and one is a file.
-func existing(paths []string, dir, home string) (full []string, ok bool) {
-	for _, path := range paths {
-		if rest, isHome := strings.CutPrefix(path, "~/"); isHome {
-			path = filepath.Join(home, rest)
-		} else if !filepath.IsAbs(path) {
-			path = filepath.Join(dir, path)
-		}
-		info, err := os.Stat(path)
-		if err != nil {
-			return nil, false
-		}
-		ok = ok || info.Mode().IsRegular()
-		full = append(full, path)
-	}
-	return full, ok
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
 }

@@ -236,9 +236,9 @@ func (c *Conversation) openEditor() tea.Cmd {
 // savePrompt asks for the file to save a message to.
 func (c *Conversation) savePrompt(t *turn) kit.Dialog {
 	text, folder := t.plainText(), c.folder
-	return kit.NewPrompt(c.look, "Save", "Save the message as a file in "+folder, "answer.md", "save", func(path string) kit.Outcome {
-		return kit.Close(past.FileNamed{Path: path, Text: text})
-	})
+	p := kit.NewPrompt(c.look, "Save", "Save the message as a file in "+folder, "answer.md", "save", nil)
+	p.Done = func(path string) kit.Outcome { return kit.Close(past.FileNamed{Path: path, Text: text, Prompt: p}) }
+	return p
 }
 
 // version switches to another version of a turn.

@@ -170,7 +170,9 @@ func (d *parametersDialog) change(q engine.Parameter) kit.Outcome {
 		if value = strings.TrimSpace(value); value == "" {
 			value = engine.ParameterDefault
 		}
-		d.of.setParameter(q.Name, value)
+		if !d.of.setParameter(q.Name, value) {
+			return kit.Handled(nil)
+		}
 		d.fill()
 		return kit.Close(nil)
 	}))
