@@ -196,7 +196,7 @@ func TestChosenModelAnswers(t *testing.T) {
 	d.sees("it's a photo.png · 12×9 · this model has no vision")
 	d.typed("and this?")
 	d.pressed("enter")
-	d.sees("blind cannot see it's a photo.png: enter again to send it")
+	d.sees("blind cannot see it's a photo.png: enter again sends it")
 	d.pressed("enter")
 	d.sees("✗ ")
 	d.idle()

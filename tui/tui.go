@@ -12,6 +12,7 @@ import (
 
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/render/term"
 	"github.com/bise-sh/bise/tui/code"
 	"github.com/bise-sh/bise/tui/engines"
 	"github.com/bise-sh/bise/tui/kit"
@@ -503,7 +504,7 @@ func (m *Model) View() tea.View {
 	}
 	lines, cursor := m.draw()
 	m.selection.Mark(lines)
-	v.SetContent(strings.Join(lines, "\n"))
+	v.SetContent(term.Unmark(strings.Join(lines, "\n")))
 	if cursor != nil {
 		cursor.Color = m.look.Theme.Cursor()
 	}

@@ -112,7 +112,7 @@ func NewTheme(name string, terminal Shade) *Theme {
 	t.Match = plain.Foreground(p.accent[0]).Underline(true)
 	t.Brand = t.gradient("bise")
 	t.Markdown = markdown.NewRenderer(markdown.NewStyle(p.accent[1], p.muted, p.code, paper(t.Shade)))
-	t.Markdown.Links = true
+	t.Markdown.Links, t.Markdown.Marks = true, true
 	return t
 }
 

@@ -7,6 +7,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/bise-sh/bise/attach"
+	"github.com/bise-sh/bise/render/term"
 	"github.com/bise-sh/bise/tui/engines"
 	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/tui/terminal"
@@ -275,7 +276,7 @@ func (c *composer) attachedLines() []string {
 
 // view draws the attachments and the text beside the accent bar.
 func (c *composer) view() (lines []string, cursor *tea.Cursor) {
-	bar := c.look.Theme.Accent.Render("▍") + " "
+	bar := c.look.Theme.Accent.Render("▍") + " " + term.TextStart
 	for _, line := range c.attachedLines() {
 		lines = append(lines, bar+line)
 	}

@@ -201,6 +201,10 @@ func (c *Conversation) add(t *turn) {
 		own.Store(added.ID)
 		return err
 	})
+	if before := c.last(); before != nil && before.repairs != "" { // the keys are for the last answer
+		before.repairs = ""
+		before.refresh()
+	}
 	c.transcript.turns = append(c.transcript.turns, t)
 	c.transcript.selectTurn(-1)
 	c.transcript.follow = true

@@ -120,12 +120,16 @@ type askedMark struct {
 func (c *Conversation) warns(m draftMessage) bool {
 	why := c.composer.misfit()
 	mark := askedMark{draftMark{m.text, len(m.attached)}, c.model}
-	if why == "" || c.asked == mark {
+	if why == "" {
+		return false
+	}
+	if c.asked == mark {
+		c.notify(kit.Notice{}) // it is sent in spite of the warning
 		return false
 	}
 	c.asked = mark
 	k := c.look.Keys
-	hints := []kit.Hint{{Binding: k.Send, Words: "again to send it"}, {Binding: k.Detach, Words: "drop it"}, {Binding: k.Models, Words: "another model"}}
+	hints := []kit.Hint{{Binding: k.Send, Words: "again sends it"}, {Binding: k.Detach, Words: "drops it"}, {Binding: k.Models, Words: "another model"}}
 	if len(m.attached) == 0 {
 		hints = slices.Delete(hints, 1, 2)
 	}
@@ -172,12 +176,13 @@ func (c *composer) misfit() string {
 			return fmt.Sprintf("%s cannot see %s", c.model.Name(), name)
 		}
 	}
-	tokens := c.tokens()
+	tokens, about := c.tokens(), ""
 	if len(c.Text) > pastedBytes { // such as a text from the editor
 		tokens += engine.EstimateTokens(len(c.Text))
+		about = "about "
 	}
 	if limit == 0 || tokens <= limit || c.shrinksImages && !slices.Contains(misfits, "too long") && len(c.Text) <= pastedBytes {
 		return ""
 	}
-	return fmt.Sprintf("The message has about %s tokens and the context holds %s", units.Count(tokens), units.Count(limit))
+	return fmt.Sprintf("The message has %s%s tokens and the context holds %s", about, units.Count(tokens), units.Count(limit))
 }

@@ -1,7 +1,6 @@
 package talk
 
 import (
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -322,7 +321,7 @@ func (t *turn) drawQuestion(th *kit.Theme, text string, width int) []string {
 	if !t.unfolded && len(text) > roughly {
 		short = text[:roughly] // the rest is not visible
 	}
-	lines := kit.Wrap(strings.ToValidUTF8(short, ""), width)
+	lines := kit.WrapMarked(strings.ToValidUTF8(short, ""), width)
 	rest := 0
 	if !t.unfolded && len(lines) > foldedLines+2 {
 		rest = strings.Count(text, "\n") + 1
@@ -361,7 +360,7 @@ func (t *turn) drawThinking(th *kit.Theme, width int) []string {
 	}
 	lines := []string{th.Muted.Render(mark + " " + what)}
 	if t.unfolded {
-		for _, line := range kit.Wrap(strings.TrimSpace(t.thinking.String()), max(1, width-2)) {
+		for _, line := range kit.WrapMarked(strings.TrimSpace(t.thinking.String()), max(1, width-2)) {
 			lines = append(lines, "  "+th.Muted.Italic(true).Render(line))
 		}
 	}
@@ -386,11 +385,13 @@ func (t *turn) ending() *part {
 			if advice != "" {
 				lines = append(lines, kit.Wrap(advice, width)...)
 			}
-			keys := cmp.Or(t.repairs, answerAgain)
 			if t.unanswered() {
-				keys = "The model will not see this question again unless it is answered.\n" + keys
+				lines = append(lines, kit.StyleLines(th.Muted, kit.Wrap("The model will not see this question again unless it is answered.", width))...)
 			}
-			return append(lines, kit.StyleLines(th.Muted, kit.Wrap(keys, width))...)
+			if t.repairs != "" {
+				lines = append(lines, kit.StyleLines(th.Muted, kit.Wrap(t.repairs, width))...)
+			}
+			return lines
 		})
 	case t.state == stopped && t.text.Len() > 0:
 		return t.remark("stopped · " + continueKey)
