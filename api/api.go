@@ -72,10 +72,12 @@ type Model struct {
 	Created       time.Time // of the file, so that it stays the same
 	Description   string
 	Can           engine.Capabilities
-	ContextLength int      // tokens that a request can have here
-	Temperature   *float64 // what a request without one gets, where it is known
-	Loaded        bool     // in memory
-	Default       bool     // for requests that name none
+	ContextLength int       // tokens that a request can have here
+	Temperature   *float64  // what a request without one gets, where it is known
+	Loaded        bool      // in memory
+	Memory        int64     // that it takes while it is loaded, in bytes; 0 if unknown
+	Leaves        time.Time // when it leaves memory if it gets no request; zero: it stays
+	Default       bool      // for requests that name none
 }
 
 // New makes the handler.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/bise-sh/bise/fault"
 )
@@ -49,6 +50,15 @@ func newCard(m Model) card {
 	return c
 }
 
+// cardFor is a model as the client of a request describes it. Anthropic's is known by its
+// header.
+func cardFor(r *http.Request, m Model) any {
+	if r.Header.Get("Anthropic-Version") == "" {
+		return newCard(m)
+	}
+	return map[string]any{"type": "model", "id": m.ID, "display_name": m.ID, "created_at": m.Created.UTC().Format(time.RFC3339)}
+}
+
 func (s *server) list(ctx context.Context) ([]Model, error) {
 	if s.c.Models != nil {
 		return s.c.Models(ctx)
@@ -65,11 +75,12 @@ func (s *server) models(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	cards := []card{}
+	cards := []any{}
 	for _, m := range models {
-		cards = append(cards, newCard(m))
+		cards = append(cards, cardFor(r, m))
 	}
-	return WriteJSON(w, http.StatusOK, map[string]any{"object": "list", "data": cards})
+	list := map[string]any{"object": "list", "data": cards, "has_more": false} // has_more: Anthropic's pages
+	return WriteJSON(w, http.StatusOK, list)
 }
 
 func (s *server) find(r *http.Request) (Model, error) {
@@ -91,7 +102,7 @@ func (s *server) model(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return WriteJSON(w, http.StatusOK, newCard(m))
+	return WriteJSON(w, http.StatusOK, cardFor(r, m))
 }
 
 // deleteModel rejects the request: the files are the user's.

@@ -52,6 +52,13 @@ func (q *queue) leave(took time.Duration) {
 	q.took += (took - q.took) / 8
 }
 
+// count is how many requests are here.
+func (q *queue) count() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.running
+}
+
 // work answers a request that a model has to answer.
 func (s *server) work(w http.ResponseWriter, r *http.Request, route Route) error {
 	if err := s.queue.enter(s.c.Queue); err != nil {

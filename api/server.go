@@ -28,7 +28,8 @@ type server struct {
 
 func newServer(c Config) *server {
 	s := &server{c: c, mux: http.NewServeMux()}
-	routes := s.routes()
+	routes := append(s.routes(), s.llamaRoutes()...)
+	routes = append(routes, absentRoutes()...)
 	for _, family := range c.Families {
 		routes = append(routes, family(c)...)
 	}
@@ -56,6 +57,8 @@ func (s *server) routes() []Route {
 		{Method: "POST", Path: "/infill", Serve: s.infill, Work: true},
 		{Method: "POST", Path: "/v1/embeddings", Serve: s.embeddings, Work: true},
 		{Method: "POST", Path: "/tokenize", Serve: s.tokenizeText},
+		{Method: "POST", Path: "/detokenize", Serve: s.detokenize},
+		{Method: "GET", Path: "/tokenizer_info", Serve: s.tokenizerInfo},
 		{Method: "POST", Path: "/v1/bise/tokenize", Serve: s.tokenize},
 		{Method: "GET", Path: "/v1/bise/info", Serve: s.info},
 	}

@@ -24,6 +24,7 @@ type CatalogEntry struct {
 	Fit         *fit.Plan        `json:"fit,omitempty"`            // at the default type, on this machine
 	Installed   bool             `json:"installed"`
 	Recommended bool             `json:"recommended"`
+	Suggested   string           `json:"-"` // why [Suggest] has it
 }
 
 // Catalog reads the catalogue with the user's changes. Problems with those are noted once.

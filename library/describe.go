@@ -112,5 +112,8 @@ func (e CatalogEntry) FitText(h fit.Machine) string {
 	case e.Fit == nil:
 		return ""
 	}
+	if e.Suggested != "" {
+		return e.Fit.DescribeAs(h, e.Suggested)
+	}
 	return e.Fit.Describe(h, e.Recommended)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/bise-sh/bise/engine/toolprompt"
 	"github.com/bise-sh/bise/engine/worker"
 	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/gguf"
 	"github.com/bise-sh/bise/models"
 )
 
@@ -52,6 +53,8 @@ type ServedModel struct {
 	Can     engine.Capabilities
 	Context int // tokens that a request can have; 0 if unknown
 	Loaded  bool
+	Memory  int64     // that it takes while it is loaded, in bytes; 0 if unknown
+	Leaves  time.Time // when it leaves memory if it gets no request; zero: it stays
 
 	ref string // what opens it
 }
@@ -61,6 +64,7 @@ type facts struct {
 	can     engine.Capabilities
 	context int // tokens that the model was trained on
 	bytes   int64
+	about   gguf.Summary
 }
 
 // NewPool makes a pool.
@@ -234,7 +238,10 @@ func (p *Pool) Models(ctx context.Context) ([]ServedModel, error) {
 		}
 		for _, s := range statuses {
 			if s.Path == file.Path && (s.State == worker.Idle || s.State == worker.Answering) {
-				list[i].Loaded = true
+				list[i].Loaded, list[i].Memory, list[i].Leaves = true, s.Memory, s.LeavesAt
+				if s.LeavesAt.IsZero() && s.KeepAlive >= 0 { // it is answering
+					list[i].Leaves = time.Now().Add(s.KeepAlive)
+				}
 				if s.Context > 0 {
 					list[i].Context = s.Context
 				}
@@ -295,6 +302,31 @@ func (p *Pool) describe(m models.Model, ref string) ServedModel {
 	}
 	s.Can.Tools = s.Can.Tools || s.Can.Chat && !p.options.NativeTools
 	return s
+}
+
+// Info describes a model from the header of its file, without loading it.
+func (p *Pool) Info(ctx context.Context, name string) (engine.Info, error) {
+	ref, err := p.resolve(name)
+	if err != nil {
+		return engine.Info{}, err
+	}
+	if p.library.IsRemote(ref) {
+		e, err := p.Engine(ctx, name)
+		if err != nil {
+			return engine.Info{}, err
+		}
+		return e.Info(), nil
+	}
+	m, err := p.library.Find(ref)
+	if err != nil {
+		return engine.Info{}, err
+	}
+	s, about := p.describe(m, ref), p.facts(m).about
+	return engine.Info{
+		Model: s.Name, Path: m.Path, Architecture: about.Architecture, Quantization: about.FileType,
+		Parameters: about.Parameters, Size: m.Size, Vocabulary: about.Vocabulary, EmbeddingSize: about.Width,
+		ContextLength: s.Context, ContextTrain: about.Context, Can: s.Can,
+	}, nil
 }
 
 func (p *Pool) facts(m models.Model) facts {

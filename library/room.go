@@ -131,7 +131,8 @@ func (l *Library) facts(m models.Model, o engine.LoadOptions) facts {
 	if err != nil {
 		return facts{}
 	}
-	f := facts{can: capabilitiesOf(m, file), context: file.Summary().Context}
+	f := facts{can: capabilitiesOf(m, file), about: file.Summary()}
+	f.context = f.about.Context
 	start := footprint.Context
 	if f.context > 0 {
 		start = min(start, f.context)

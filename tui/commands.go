@@ -35,6 +35,7 @@ func (m *Model) globals() []kit.Command {
 		{Name: "import", Args: "[PATH]", Help: "import exported conversations", Run: m.importCommand},
 		{Name: "settings", Help: "theme, mouse, keys", Run: func(string) kit.Outcome { return kit.Send(settingsRequested{}) }},
 		{Name: "theme", Args: "NAME", Help: strings.Join(config.Themes, ", "), Run: m.themeCommand},
+		{Name: "messages", Help: "list the last messages of bise", Run: func(string) kit.Outcome { return kit.Open(newMessagesDialog(m.look, m.notices)) }},
 		{Name: "quit", Help: "quit bise; everything is saved", Run: func(string) kit.Outcome { return kit.Send(quitRequested{}) }},
 	}
 	for _, name := range modes[1:] {
@@ -46,7 +47,7 @@ func (m *Model) globals() []kit.Command {
 func (m *Model) themeCommand(args string) kit.Outcome {
 	name := strings.TrimSpace(args)
 	if !slices.Contains(config.Themes, name) {
-		m.notify.Info("unknown theme: want " + strings.Join(config.Themes, ", "))
+		m.notify.Warn("unknown theme: want " + strings.Join(config.Themes, ", "))
 		return kit.Handled(nil)
 	}
 	s := m.look.Settings

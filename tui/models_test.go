@@ -496,8 +496,8 @@ func TestModelIsChosen(t *testing.T) {
 	d.pressed("enter")
 	d.sees("cut off")
 
-	// One of a server.
-	d.pressed("esc")
+	// One of a server. The first esc removes the message.
+	d.pressed("esc", "esc")
 	d.finds("plateforme")
 	d.pressed("enter")
 	d.sees("mistral-large-latest")
@@ -645,7 +645,8 @@ func TestTooBig(t *testing.T) {
 	d.lists()
 	d.finds("devstral 2")
 	d.pressed("enter")
-	d.sees("this machine has 16 GB · d download anyway")
+	d.sees("this machine has 16 GB")
+	d.sees("d download anyway · esc dismiss")
 	if len(d.m.models.Downloads) > 0 {
 		t.Fatal("it is on its way")
 	}

@@ -65,7 +65,7 @@ func (s *settingsDialog) refresh() {
 	for _, set := range s.settings() {
 		rows = append(rows, kit.Row{Cells: []string{set.name, set.value}})
 	}
-	s.Outro = []string{fmt.Sprintf("Change keys in config.toml under [interface.keys]; %s lists their names.", s.Look.Keys.Keys.Help().Key)}
+	s.Outro = []string{fmt.Sprintf("Change keys in config.toml under [interface.keys]; %s lists their names.", kit.KeyOr(s.Look.Keys.Keys, "/help"))}
 	s.SetRows(rows)
 }
 

@@ -43,6 +43,7 @@ type Model struct {
 	folder  string
 	newMode func(name string) mode
 	notice  kit.Notice
+	notices []string   // the texts of the last ones
 	notify  kit.Notify // shows a notice in place of the one before
 
 	width, height int
@@ -66,7 +67,7 @@ func New(ctx context.Context, o Options) *Model {
 		save: o.Save, folder: o.Folder,
 		width: o.Width, height: o.Height, screens: make([]mode, len(modes)),
 	}
-	m.notify = func(n kit.Notice) { m.notice = n }
+	m.notify = m.take
 	m.terminal = terminal.New(m.tasks, o.Getenv)
 	m.models = models.New(look, m.notify, m.tasks, m.engines, o.Models, o.Downloads, o.Endpoints, o.Folder, o.Getenv("HOME"))
 	m.newMode = func(name string) mode { return m.makeMode(name, o) }
@@ -136,9 +137,13 @@ func (m *Model) Close() error {
 
 // Update handles a message.
 func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	lines := m.frameLines()
 	cmd := m.update(msg)
 	if err := m.history.Problem(); err != nil {
 		m.notify.Error(err)
+	}
+	if m.frameLines() != lines {
+		m.layOut()
 	}
 	return m, tea.Batch(cmd, m.images.Next())
 }
@@ -154,7 +159,9 @@ func (m *Model) update(msg tea.Msg) tea.Cmd {
 		}
 		m.look.SetBackground(shade)
 	case tea.KeyPressMsg:
-		return m.Press(msg)
+		if !m.dismiss(msg) {
+			return m.Press(msg)
+		}
 	case tea.PasteMsg:
 		return m.paste(msg.Content)
 	case tea.MouseClickMsg:
@@ -310,6 +317,9 @@ func (m *Model) quit() tea.Cmd {
 
 // show switches to a mode.
 func (m *Model) show(i int) tea.Cmd {
+	if h, ok := m.screens[m.current].(interface{ Hidden() }); ok && i != m.current {
+		h.Hidden()
+	}
 	m.current = i
 	m.dialogs = nil
 	if m.screens[i] == nil {
@@ -360,12 +370,10 @@ func (m *Model) handle(msg tea.Msg) tea.Cmd {
 		cmds = append(cmds, m.askLicence(msg))
 	case models.DownloadEnded:
 		cmds = append(cmds, m.useInstalled(msg))
-	case settingsSaved:
-		if msg.err != nil {
-			m.notify.Error(msg.err)
-		}
 	case kit.PromptFailed:
 		cmds = append(cmds, m.askAgain(msg.Prompt, msg.Err))
+	case settingsSaved:
+		m.notify.Outcome("save the settings", msg.err)
 	case past.FileSaved:
 		if msg.Err != nil {
 			cmds = append(cmds, m.askAgain(msg.Prompt, msg.Err))
@@ -457,7 +465,10 @@ func (m *Model) release(at tea.Mouse) tea.Cmd {
 
 // click switches to a tab, clicks the top screen, or presses the key of a hint.
 func (m *Model) click(at tea.Mouse) tea.Cmd {
-	m.notice = kit.Notice{}
+	body, notice, footer := m.height-m.frameLines(), len(m.noticeLines()), m.footer()
+	if !m.notice.Stays {
+		m.notice = kit.Notice{}
+	}
 	switch {
 	case at.Y == 0:
 		for _, tab := range m.tabs() {
@@ -465,13 +476,15 @@ func (m *Model) click(at tea.Mouse) tea.Cmd {
 				return m.show(tab.mode)
 			}
 		}
-	case at.Y <= m.height-m.frameLines():
+	case at.Y <= body:
 		return m.Settle(m.top().Click(at.X, at.Y-1))
-	case at.Y < m.height-1:
+	case at.Y < m.height-1-notice:
 		return m.handle(talk.ModelsRequested{})
+	case at.Y < m.height-1:
+		m.notice = kit.Notice{}
 	default:
-		if h, ok := m.hintAt(m.top().Footer(), at.X); ok && len(h.Keys()) > 0 {
-			return m.Press(kit.KeyPress(h.Keys()[0]))
+		if h, ok := m.hintAt(footer, at.X); ok && len(h.Keys()) > 0 {
+			return m.update(kit.KeyPress(h.Keys()[0]))
 		}
 	}
 	return nil
@@ -539,7 +552,8 @@ func (m *Model) draw() ([]string, *tea.Cursor) {
 	default:
 		cursor.Y++
 	}
-	return append(lines, m.drawFoot(top.Footer())), cursor
+	lines = append(lines, kit.Indent(m.noticeLines(), 1)...)
+	return append(lines, m.drawFoot(m.footer())), cursor
 }
 
 // small asks for a larger window.
@@ -593,13 +607,6 @@ func (m *Model) head() string {
 // drawFoot draws the last line.
 func (m *Model) drawFoot(f kit.Footer) string {
 	width := m.width - 2
-	if m.notice.Text != "" {
-		key := ""
-		if m.notice.Key != "" {
-			key = " · " + m.notice.Key + " " + m.notice.Word
-		}
-		return " " + kit.Truncate(kit.Truncate(m.notice.Text, width-kit.Width(key))+key, width)
-	}
 	if f.Left == "" {
 		return " " + m.look.Theme.Muted.Render(kit.JoinHints(f.Hints, width))
 	}

@@ -16,7 +16,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bise-sh/bise/api"
+	"github.com/bise-sh/bise/api/anthropic"
 	"github.com/bise-sh/bise/api/host"
+	"github.com/bise-sh/bise/api/ollama"
+	"github.com/bise-sh/bise/api/responses"
 	"github.com/bise-sh/bise/cli/console"
 	"github.com/bise-sh/bise/cli/flags"
 	"github.com/bise-sh/bise/config"
@@ -37,7 +40,7 @@ const (
 )
 
 // families are the APIs that are served beside La Plateforme's.
-var families []api.Family
+var families = []api.Family{anthropic.Routes, responses.Routes, ollama.Routes}
 
 // serveSettings are the flags of bise serve and, where those are not given, config.toml.
 type serveSettings struct {
@@ -208,12 +211,13 @@ func (r *serveRun) serve(ctx context.Context) error {
 		return pool.Engine(ctx, name)
 	}
 	c.KeepAlive = pool.KeepAlive
+	c.Info = pool.Info
 	c.Models = func(ctx context.Context) ([]api.Model, error) {
 		list, err := pool.Models(ctx)
 		var out []api.Model
 		for _, m := range list {
 			out = append(out, api.Model{
-				ID: m.Name, Aliases: m.Aliases, Created: m.Created, Can: m.Can, ContextLength: m.Context, Loaded: m.Loaded, Default: m.Default,
+				ID: m.Name, Aliases: m.Aliases, Created: m.Created, Can: m.Can, ContextLength: m.Context, Loaded: m.Loaded, Memory: m.Memory, Leaves: m.Leaves, Default: m.Default,
 			})
 		}
 		return out, err

@@ -30,6 +30,7 @@ type job struct {
 	steps    []step          // constraints on the answer, in order
 	schema   *grammar.Schema // the whole answer is checked against it, nil for none
 	oneCall  bool            // an answer has at most one tool call
+	scored   bool            // the logprobs of the prompt are wanted, and that of the end token
 	leftOut  *engine.LeftOut
 
 	out       *stream
@@ -44,6 +45,7 @@ type job struct {
 
 	// owned
 	answers   []*answer
+	firstRow  int // of the prompt's tokens in the batch
 	evaluated int
 	generated int
 	admitted  time.Time
@@ -129,6 +131,7 @@ type answer struct {
 type slot struct {
 	seq       int
 	tokens    []token // what its cells hold
+	scores    scores  // of its first tokens, as far as they were asked for
 	canonical int     // leading tokens evaluated in full batches
 	shared    int     // leading tokens whose cells another slot holds too
 	saved     int     // leading tokens that are on disk

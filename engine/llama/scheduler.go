@@ -354,6 +354,9 @@ func (s *scheduler) reuse(j *job, idle []*slot) (to *slot, from int) {
 	var best *slot
 	for _, o := range s.slots {
 		n := commonPrefix(o.tokens, want)
+		if j.scored {
+			n = min(n, o.scores.known(j)-1)
+		}
 		if s.m.recurrent && (o.busy || n < len(o.tokens)) {
 			n = 0 // a recurrent state cannot be rewound
 		}
@@ -385,7 +388,7 @@ func (s *scheduler) reuse(j *job, idle []*slot) (to *slot, from int) {
 	default:
 		s.branch(best, to, from)
 	}
-	if s.states != nil && !j.seeded {
+	if s.states != nil && !j.seeded && !j.scored {
 		if e, n := s.states.best(want); n >= from+restoreGain && (!s.m.recurrent || n == len(e.tokens)) {
 			if s.restore(to, e, &j.restore) {
 				from = n
@@ -404,6 +407,7 @@ func (s *scheduler) branch(from, to *slot, n int) {
 	s.evict(to)
 	s.x.share(from.seq, to.seq, n)
 	to.tokens = slices.Clone(from.tokens[:n])
+	to.scores = slices.Clone(from.scores.first(n + 1))
 	to.canonical = min(from.canonical, n)
 	to.shared = n
 }
@@ -442,13 +446,13 @@ func (s *scheduler) truncate(o *slot, n int) {
 		s.clear(o)
 		return
 	}
-	o.tokens = o.tokens[:n]
+	o.tokens, o.scores = o.tokens[:n], o.scores.first(n+1)
 	o.canonical, o.shared, o.saved = min(o.canonical, n), min(o.shared, n), min(o.saved, n)
 }
 
 func (s *scheduler) clear(o *slot) {
 	s.x.remove(o.seq, -1, -1)
-	o.tokens, o.canonical, o.shared, o.saved, o.aside = nil, 0, 0, 0, false
+	o.tokens, o.scores, o.canonical, o.shared, o.saved, o.aside = nil, nil, 0, 0, 0, false
 }
 
 // evict empties a slot, saving its conversation first.
@@ -675,15 +679,21 @@ func (s *scheduler) compose() bool {
 		if s.m.recurrent && done < len(j.prompt)-1 {
 			n = min(n, len(j.prompt)-1-done) // see snapshot
 		}
+		if j.scored {
+			n = min(n, s.outputs())
+		}
 		if n <= 0 {
 			continue
 		}
 		a := j.answers[0]
 		for i := done; i < done+n; i++ {
 			last := i == len(j.prompt)-1
-			row := s.x.add(j.prompt[i], i, a.slot.seq, last)
+			row := s.x.add(j.prompt[i], i, a.slot.seq, last || j.scored)
 			if last {
 				a.row = row
+			}
+			if i == done {
+				j.firstRow = row
 			}
 		}
 		j.inBatch.Store(int32(n))
@@ -788,6 +798,9 @@ func (s *scheduler) advance(j *job, n int, alone bool) {
 	if alone && o.canonical == done {
 		o.canonical += n
 	}
+	if j.scored {
+		s.score(j, o, done, n)
+	}
 	j.evaluated += n
 	j.done.Store(int32(done + n))
 	j.inBatch.Store(0)
@@ -807,6 +820,9 @@ func (s *scheduler) advance(j *job, n int, alone bool) {
 	}
 	if j.leftOut != nil {
 		j.out.put(*j.leftOut)
+	}
+	if j.scored {
+		s.emitScores(j, o)
 	}
 	for _, a := range j.answers {
 		switch {

@@ -217,16 +217,19 @@ func (m Model) Best(h Machine, o engine.LoadOptions) (Plan, error) {
 
 // Describe says whether the model fits, and how fast it is; best marks the recommended one.
 func (p Plan) Describe(h Machine, best bool) string {
-	var word string
+	if best {
+		return p.DescribeAs(h, "best here")
+	}
+	return p.DescribeAs(h, "fits")
+}
+
+// DescribeAs is Describe with a word in place of "fits".
+func (p Plan) DescribeAs(h Machine, word string) string {
 	switch {
 	case p.Verdict == No:
 		return "too big: " + units.Size(p.Need)
 	case p.Verdict == Tight:
 		return fmt.Sprintf("tight: %s of %s", strings.TrimSuffix(units.Size(p.Need), " GB"), units.Size(h.Memory))
-	case best:
-		word = "best here"
-	default:
-		word = "fits"
 	}
 	switch {
 	case p.Layers > 0 && p.Layers == p.Blocks:

@@ -67,6 +67,13 @@ const (
 // typingPause is the pause in typing before a suggestion is requested.
 const typingPause = 60 * time.Millisecond
 
+// Causes of errors, which go with them.
+const (
+	causeOpen    = "open a file in code"
+	causeSave    = "save a file in code"
+	causeSuggest = "suggest code"
+)
+
 // Messages of the mode. Those about suggestions carry the number of the request.
 type (
 	folderRead struct {
@@ -114,6 +121,7 @@ func (m *Mode) UseModel(ref string) tea.Cmd {
 	var cmd tea.Cmd
 	m.model, cmd = m.engines.Use(ref)
 	m.clearSuggestion()
+	m.forgetError()
 	m.session = nil
 	m.begin()
 	return cmd
@@ -141,7 +149,8 @@ func (m *Mode) begin() {
 		o.Idle, o.Speculate = time.Second, true
 	}
 	session, ctx := infill.New(m.tasks.Context(), m.model.Engine, o), m.tasks.Context()
-	m.session, m.lastError = session, ""
+	m.session = session
+	m.forgetError()
 	m.tasks.Go(func() { // the engines close later
 		<-ctx.Done()
 		session.Close()
@@ -264,14 +273,16 @@ func (m *Mode) Update(msg tea.Msg) tea.Cmd {
 // showFile shows a file that was opened.
 func (m *Mode) showFile(msg fileOpened) {
 	if msg.err != nil {
-		m.notify.Error(msg.err)
+		m.notify.ErrorOf(causeOpen, msg.err)
 		return
 	}
 	if m.modified() && !m.warned {
-		m.warned = true
-		m.notify.Info(kit.OneLine(m.file.name) + " has unsaved changes; open the other file again to discard them")
+		m.warnUnsaved("open the other file again to discard them")
 		return
 	}
+	m.notify.Solved(causeOpen)
+	m.notify.Solved(causeSave)
+	m.forgetError()
 	if m.session != nil && m.file != nil {
 		m.session.Visit(m.position())
 	}
@@ -310,7 +321,7 @@ func (m *Mode) saveDone(msg fileSaved) {
 	switch {
 	case msg.err != nil:
 		m.overwrite = errors.Is(msg.err, errChanged)
-		m.notify.Error(msg.err)
+		m.notify.ErrorOf(causeSave, msg.err)
 	default:
 		msg.file.saved, m.warned, m.overwrite = msg.text, false, false
 		m.notify.Info("saved " + kit.OneLine(msg.file.name))
@@ -322,9 +333,14 @@ func (m *Mode) CanLeave() bool {
 	if !m.modified() || m.warned {
 		return true
 	}
-	m.warned = true
-	m.notify.Info(fmt.Sprintf("%s has unsaved changes: %s saves them, %s again discards them", kit.OneLine(m.file.name), m.keys.save.Help().Key, m.look.Keys.Quit.Help().Key))
+	m.warnUnsaved(fmt.Sprintf("%s saves them, %s again discards them", m.keys.save.Help().Key, kit.KeyOr(m.look.Keys.Quit, "/quit")))
 	return false
+}
+
+// warnUnsaved warns of unsaved changes, once until the next change.
+func (m *Mode) warnUnsaved(what string) {
+	m.warned = true
+	m.notify(kit.Notice{Text: kit.OneLine(m.file.name) + " has unsaved changes: " + what, Stays: true, Cause: causeSave})
 }
 
 // clearSuggestion removes the suggestion and cancels the request for one.
@@ -337,7 +353,10 @@ func (m *Mode) clearSuggestion() {
 // textChanged updates the suggestion after an edit. It keeps the rest of a suggestion that the
 // user types.
 func (m *Mode) textChanged(before string, at int) tea.Cmd {
-	m.warned = false
+	if m.warned {
+		m.warned = false
+		m.notify.Solved(causeSave)
+	}
 	ghost := m.ghost
 	m.clearSuggestion()
 	if put, ok := insertion(before, at, m.text.Text, m.text.Cursor); ok {
@@ -390,7 +409,7 @@ func (m *Mode) showSuggestion(msg suggested) {
 		m.reportError(msg.err)
 		return
 	}
-	m.lastError = ""
+	m.forgetError()
 	m.ghost, m.Current = msg.what.Text, msg.what
 }
 
@@ -398,9 +417,19 @@ func (m *Mode) showSuggestion(msg suggested) {
 func (m *Mode) reportError(err error) {
 	if err.Error() != m.lastError {
 		m.lastError = err.Error()
-		m.notify.Error(err)
+		m.notify.ErrorOf(causeSuggest, err)
 	}
 }
+
+// forgetError removes the error of a suggestion: it has passed, or the model or the file is
+// another one.
+func (m *Mode) forgetError() {
+	m.lastError = ""
+	m.notify.Solved(causeSuggest)
+}
+
+// Hidden removes an error that means nothing in another mode.
+func (m *Mode) Hidden() { m.forgetError() }
 
 // another shows another suggestion.
 func (m *Mode) another() tea.Cmd {

@@ -39,9 +39,9 @@ func FindCommand(line string, commands []Command) (c *Command, args string, err 
 		}
 		names[i] = commands[i].Name
 	}
-	unknown := &fault.Error{Kind: fault.Usage, Msg: "unknown command /" + Truncate(OneLine(name), maxName), Advice: "/help lists the commands. A leading space sends it as text."}
+	unknown := &fault.Error{Kind: fault.Usage, Msg: "unknown command /" + Truncate(OneLine(name), maxName), Advice: "/help lists the commands. Start with a space to send it."}
 	if near := suggest.Word(name, names); near != "" {
-		unknown.Advice = "Did you mean /" + near + "? A leading space sends it as text."
+		unknown.Advice = "Did you mean /" + near + "? Start with a space to send it."
 	}
 	return nil, "", unknown
 }

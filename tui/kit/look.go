@@ -65,6 +65,24 @@ func (l *Look) SetStyle(s *markdown.Style) {
 	l.repaint()
 }
 
+// MarkMore marks at the right edge that more lines are above and below the visible ones.
+func (l *Look) MarkMore(lines []string, width int, above, below bool) []string {
+	mark := func(i int, with string) { lines[i] = Pad(lines[i], width-2) + l.Theme.Muted.Render(with) }
+	switch n := len(lines) - 1; {
+	case n < 0:
+	case n == 0 && above && below:
+		mark(0, "↕")
+	default:
+		if above {
+			mark(0, "↑")
+		}
+		if below {
+			mark(n, "↓")
+		}
+	}
+	return lines
+}
+
 // Mouse reports whether mouse events go to the interface, not to the terminal.
 func (l *Look) Mouse() bool { return l.Settings.Mouse == nil || *l.Settings.Mouse }
 

@@ -101,9 +101,9 @@ func (s *Service) addUnfinished(msg unfinishedRead) {
 	}
 	switch n := len(msg.list); {
 	case n == 1:
-		s.notify.Info(fmt.Sprintf("the download of %s can be resumed: %s", s.Downloads[0].title, s.look.Keys.Models.Help().Key))
+		s.notify.Warn(fmt.Sprintf("the download of %s can be resumed: %s", s.Downloads[0].title, kit.KeyOr(s.look.Keys.Models, "/model")))
 	case n > 1:
-		s.notify.Info(fmt.Sprintf("%d downloads can be resumed: %s", n, s.look.Keys.Models.Help().Key))
+		s.notify.Warn(fmt.Sprintf("%d downloads can be resumed: %s", n, kit.KeyOr(s.look.Keys.Models, "/model")))
 	}
 }
 
@@ -130,6 +130,7 @@ func (s *Service) resume(w *Download) tea.Cmd {
 		s.handleError(w, errors.New("downloads are not available"))
 		return nil
 	}
+	s.notify.Solved(w.cause())
 	if w.path != "" {
 		return s.startImport(w)
 	}
@@ -197,13 +198,17 @@ func (s *Service) handleError(w *Download, err error) tea.Cmd {
 		if w.prompt != nil { // to correct the path
 			return func() tea.Msg { return kit.PromptFailed{Prompt: w.prompt, Err: err} }
 		}
-		s.notify.Error(err)
+		s.notify.ErrorOf(w.cause(), err)
 	}
 	return nil
 }
 
+// cause names the download as the cause of its error.
+func (w *Download) cause() string { return fmt.Sprint("download ", w.Number) }
+
 // drop removes a download from the list.
 func (s *Service) drop(w *Download) {
+	s.notify.Solved(w.cause())
 	s.Downloads = slices.DeleteFunc(s.Downloads, func(other *Download) bool { return other == w })
 }
 

@@ -78,7 +78,7 @@ func (m *Dialog) refresh() {
 		msg, advice := kit.Explain(m.service.Err)
 		m.Empty = []string{msg, advice}
 	case m.Filter.Text != "":
-		m.Empty = []string{fmt.Sprintf("No model matches %q. Press %[2]s to download it as a repository (hf:owner/name) or a URL.", kit.OneLine(m.Filter.Text), m.Look.Keys.Choose.Help().Key)}
+		m.Empty = []string{fmt.Sprintf("No model matches %q. Press %[2]s to download it as a repository (hf:owner/name) or a URL.", kit.OneLine(m.Filter.Text), kit.KeyOr(m.Look.Keys.Choose, "enter"))}
 	case m.service.Machine == nil:
 		m.Empty = []string{"Checking this machine."}
 	default:
@@ -126,8 +126,8 @@ func (m *Dialog) entry() (entry, bool) {
 var (
 	aboutKey  = kit.NewBinding("space", "details")
 	pauseKey  = kit.NewBinding("p", "pause")
-	importKey = kit.NewBinding("i", "import a file")
-	serverKey = kit.NewBinding("s", "use a server")
+	importKey = kit.NewBinding("i", "import")
+	serverKey = kit.NewBinding("s", "server")
 	filterKey = kit.NewBinding("/", "filter")
 )
 

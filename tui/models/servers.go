@@ -169,7 +169,7 @@ func (s *serversDialog) askKey(address string) kit.Outcome {
 	}
 	u, err := url.Parse(address)
 	if err != nil || u.Hostname() == "" {
-		s.service.notify.Info(fmt.Sprintf("invalid server URL %q", kit.OneLine(address)))
+		s.service.notify.Warn(fmt.Sprintf("invalid server URL %q", kit.OneLine(address)))
 		return kit.Handled(nil)
 	}
 	usual := ""

@@ -194,9 +194,7 @@ func (s *Service) Update(msg tea.Msg) tea.Cmd {
 		s.fit()
 	case machineRead:
 		s.Machine, s.known = &msg.machine, msg.known
-		if msg.err != nil {
-			s.notify.Error(msg.err)
-		}
+		s.notify.Outcome("measure the machine", msg.err)
 		s.fit()
 	case unfinishedRead:
 		s.addUnfinished(msg)
@@ -217,9 +215,7 @@ func (s *Service) Update(msg tea.Msg) tea.Cmd {
 	case modelRemoved:
 		return s.handleRemoved(msg)
 	case modelRestored:
-		if msg.err != nil {
-			s.notify.Error(msg.err)
-		}
+		s.notify.Outcome("restore a model", msg.err)
 		return s.load()
 	}
 	return nil

@@ -164,16 +164,18 @@ func (m *Mode) Update(msg tea.Msg) tea.Cmd {
 	case findingRestored:
 		msg.finding.dismissed = false
 	case programEnded:
-		if msg.err != nil {
-			m.notify.Error(msg.err)
-		}
+		m.notify.Outcome("edit a file of a review", msg.err)
 	}
 	return nil
 }
 
+// causeReview is the cause of the error of a review.
+const causeReview = "review"
+
 // start starts the review of a change.
 func (m *Mode) start(c change.Change) tea.Cmd {
 	m.number++
+	m.notify.Solved(causeReview)
 	m.fullView = false
 	m.review = &reviewing{number: m.number, change: c, busy: true, loading: -1, stop: func(error) {}}
 	m.list.Filter.Reset()
@@ -246,7 +248,7 @@ func (m *Mode) take(msg eventReceived) tea.Cmd {
 	case msg.err != nil:
 		r.err = msg.err
 		if len(r.found) > 0 {
-			m.notify.Error(msg.err) // the list of findings has no room for it
+			m.notify.ErrorOf(causeReview, msg.err) // the list of findings has no room for it
 		}
 	}
 	switch e := msg.event.(type) {
@@ -262,7 +264,11 @@ func (m *Mode) take(msg eventReceived) tea.Cmd {
 		r.result = &e.Result
 		r.sort()
 		if len(r.found) > 0 && msg.err == nil {
-			m.notify.Info(strings.TrimSpace(r.result.Unreviewed() + " " + r.result.Covered()))
+			show := m.notify.Info
+			if r.result.Unreviewed() != "" {
+				show = m.notify.Warn
+			}
+			show(strings.TrimSpace(r.result.Unreviewed() + " " + r.result.Covered()))
 		}
 	}
 	return r.await()
@@ -441,7 +447,7 @@ func (m *Mode) dismiss(f *finding) {
 func (m *Mode) open(f *finding) tea.Cmd {
 	name := filepath.FromSlash(path.Clean(f.File))
 	if !filepath.IsLocal(name) {
-		m.notify.Info(f.File + " is not in this folder")
+		m.notify.Warn(f.File + " is not in this folder")
 		return nil
 	}
 	return m.terminal.EditFile(filepath.Join(m.review.change.Root, name), f.Line, func(err error) tea.Msg {
@@ -539,6 +545,7 @@ func (m *Mode) back() kit.Outcome {
 		m.review.stop(errReviewStopped)
 	default:
 		m.review = nil
+		m.notify.Solved(causeReview)
 		m.list.Select(0)
 		return kit.Handled(m.findChanges())
 	}

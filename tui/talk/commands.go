@@ -27,6 +27,10 @@ func (c *Conversation) Commands() []kit.Command {
 		{Name: "again", Help: "answer the last message again", Run: do(func() tea.Cmd { return c.regenerate(len(c.transcript.turns) - 1) })},
 		{Name: "continue", Help: "continue a cut answer", Run: do(c.continueAnswer)},
 		{Name: "copy", Help: "copy the last answer", Run: do(c.copyLast)},
+		{Name: "find", Args: "TEXT", Help: "search this conversation", Run: func(text string) kit.Outcome {
+			c.search(text)
+			return kit.Handled(nil)
+		}},
 		{Name: "message", Args: "NUMBER", Help: "select a message", Run: c.messageCommand},
 		{Name: "clear", Help: "discard the draft and its attachments", Run: do(c.discardDraft)},
 		{Name: "context", Help: "set the context length", Run: func(string) kit.Outcome { return kit.Send(ContextRequested{}) }},
@@ -78,6 +82,10 @@ func (c *Conversation) copyLast() tea.Cmd {
 
 // Paste inserts or attaches pasted text.
 func (c *Conversation) Paste(text string) kit.Outcome {
+	if c.find.open {
+		c.find.paste(text)
+		return kit.Handled(nil)
+	}
 	c.transcript.selectTurn(-1)
 	cmd := c.composer.paste(text)
 	c.keepDraft()
@@ -99,6 +107,13 @@ func (c *Conversation) Click(x, y int) kit.Outcome {
 		return kit.Handled(nil)
 	}
 	c.transcript.selectTurn(-1)
+	if y == c.transcript.height {
+		if c.transcript.unseen {
+			c.transcript.toEnd()
+		}
+		return kit.Handled(nil)
+	}
+	c.find.open = false
 	if top := c.height - c.composer.rows; y >= top {
 		c.composer.Editor.Click(x-left, y-top)
 	}

@@ -81,7 +81,13 @@ func (c *composer) count() tea.Cmd {
 }
 
 // count is a command that counts what is not counted yet.
-func (c *Conversation) count() tea.Cmd { return tea.Batch(c.composer.count(), c.countTurns()) }
+func (c *Conversation) count() tea.Cmd {
+	if c.asked != (askedMark{}) && c.composer.misfit() == "" {
+		c.asked = askedMark{}
+		c.notify.Solved(misfitCause)
+	}
+	return tea.Batch(c.composer.count(), c.countTurns())
+}
 
 // take sets the counts, unless another model counts meanwhile.
 func (msg attachmentsCounted) take() {

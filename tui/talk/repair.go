@@ -115,6 +115,8 @@ type askedMark struct {
 	model *engines.Model
 }
 
+const misfitCause = "a message that cannot be answered"
+
 // warns warns once about a message that cannot be answered. It returns false if the message may
 // be sent.
 func (c *Conversation) warns(m draftMessage) bool {
@@ -124,7 +126,7 @@ func (c *Conversation) warns(m draftMessage) bool {
 		return false
 	}
 	if c.asked == mark {
-		c.notify(kit.Notice{}) // it is sent in spite of the warning
+		c.notify.Solved(misfitCause) // it is sent in spite of the warning
 		return false
 	}
 	c.asked = mark
@@ -133,7 +135,7 @@ func (c *Conversation) warns(m draftMessage) bool {
 	if len(m.attached) == 0 {
 		hints = slices.Delete(hints, 1, 2)
 	}
-	c.notify(kit.Notice{Text: why + ": " + kit.JoinHints(hints, 1000), Stays: true})
+	c.notify(kit.Notice{Text: why + ": " + kit.JoinHints(hints, 1000), Stays: true, Cause: misfitCause})
 	return true
 }
 
