@@ -633,7 +633,7 @@ func TestImportFails(t *testing.T) {
 	}
 	d.pressed("tab")
 	d.sees("▍ " + path)
-	d.pressed("esc")
+	d.pressed("esc", "esc") // the message, the prompt
 	d.sees("best here")
 }
 

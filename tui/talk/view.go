@@ -69,7 +69,7 @@ func (c *Conversation) between(width int) (line string, x int) {
 	switch {
 	case c.find.active:
 		line, x = c.find.view(width - kit.Width(right) - 1)
-	case c.composer.Text != "":
+	case c.composer.Text != "" && c.transcript.selected >= 0:
 		line = c.look.Theme.Muted.Render(c.selectedNote())
 	}
 	if right == "" {
