@@ -383,3 +383,29 @@ func openContext(short, long engine.Engine) func(context.Context, string, engine
 		return short, nil
 	}
 }
+
+// Everything about a message that does not fit is also said in lines.
+func TestLinearRepair(t *testing.T) {
+	s := replies("one")
+	s.About.ContextLength = 300
+	o := scripted(s)
+	o.Folder = folderOf(t)
+	l := listen(t, o)
+	l.hears("Ministral 3 8B.")
+	l.types("/attach long.txt")
+	l.hears("Attached: long.txt, 2k tokens, too long.")
+	l.types("what is it?")
+	l.hears("The message has 2k tokens and the context holds 300. An empty line sends it, /detach drops")
+	l.types("")
+	l.hears("Error: The request has ")
+	l.hears("/without asks it without attachments")
+	l.types("/without")
+	l.hears("one\n")
+	if got, want := spoken(last(t, s)), "user: what is it?"; got != want {
+		t.Errorf("asked\n%s\nwant\n%s", got, want)
+	}
+	l.types("/set seed 7")
+	l.hears("Seed is 7 in this conversation.")
+	l.types("/quit")
+	l.ends()
+}

@@ -127,6 +127,12 @@ func runAsk(ctx context.Context, con *console.Console, lib *library.Library, con
 	if err := vision.Check(e.Info()); err != nil && len(q.Images()) > 0 {
 		return con.Fail(err)
 	}
+	if vision.Check(e.Info()) != nil {
+		var hidden int
+		if r, hidden = vision.HideEarlier(r); hidden > 0 {
+			con.Notef("%s", vision.HiddenNote(hidden))
+		}
+	}
 	if v.shows {
 		if err := showImages(ctx, con, q.Images(), tokenCounter(lib, model, e, v.load.Projector)); err != nil {
 			return con.Fail(err)

@@ -4,10 +4,16 @@ import (
 	"slices"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/units"
 )
 
 // hiddenImage stands for an image that is not sent.
 const hiddenImage = "[An image that is not shown to you.]"
+
+// HiddenNote says how many images HideEarlier has replaced.
+func HiddenNote(hidden int) string {
+	return units.Plural(hidden, "earlier image") + " not shown to this model: it has no vision encoder."
+}
 
 // HideEarlier returns a request in which words stand for the images of all messages before the
 // user's last one, and how many there are. A model without a vision encoder can then continue a

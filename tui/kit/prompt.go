@@ -124,7 +124,11 @@ func (p *Prompt) View() ([]string, *tea.Cursor) {
 		lines[i] = "  " + lines[i]
 	}
 	if len(p.candidates) > 0 {
-		list := Wrap(OneLine(strings.Join(p.candidates, "   ")), columns-2)
+		names := make([]string, len(p.candidates))
+		for i, c := range p.candidates {
+			names[i] = OneLine(c)
+		}
+		list := Wrap(strings.Join(names, "   "), columns-2)
 		if most := max(0, p.height-len(lines)-1); len(list) > most {
 			list = append(list[:max(0, most-1)], fmt.Sprintf("%d in all", len(p.candidates)))
 		}

@@ -54,6 +54,7 @@ type Conversation struct {
 	hideImages string  // REF of a model that does not get the earlier images
 	useHandler bool    // the current answer uses handler
 	queue      []draftMessage
+	byLine     bool   // messages are entered as lines
 	entered    string // the text entered as lines, which is not printed again
 
 	edited     int          // the turn in the composer;

@@ -24,6 +24,7 @@ type narration struct {
 	unfolded bool // of the selected message
 	edited   int  // the message in the composer
 	written  string
+	attached string
 	chat     *past.ID
 	turn     *turn
 	parts    int    // printed
@@ -46,6 +47,7 @@ func (c *Conversation) Narrate(before any, say func(string)) (now any) {
 // EnterLine adds a line to the message and sends it, unless the line ends with a
 // backslash. A command is run at once, and the draft stays.
 func (c *Conversation) EnterLine(line string) kit.Outcome {
+	c.byLine = true
 	command, args, err := kit.FindCommand(line, c.composer.commands())
 	switch {
 	case err != nil:
@@ -94,6 +96,12 @@ func (n *narration) describe(c *Conversation) {
 		n.unfolded = !n.unfolded
 		if thinking := c.transcript.turns[i].thinking.String(); n.unfolded && thinking != "" {
 			n.say("Thinking: " + thinking)
+		}
+	}
+	if attached := c.composer.describeAttached(); attached != n.attached {
+		n.attached = attached
+		if attached != "" {
+			n.say("Attached: " + attached + ".")
 		}
 	}
 	if text := c.composer.Text; text != n.written {

@@ -165,7 +165,7 @@ func (d *parametersDialog) Press(k tea.KeyPressMsg) kit.Outcome {
 
 // change asks for the value of a parameter. An invalid one can be corrected.
 func (d *parametersDialog) change(q engine.Parameter) kit.Outcome {
-	question := fmt.Sprintf("%s: %s. Empty: the default.", q.Name, q.Help)
+	question := fmt.Sprintf("%s: %s. The value default unsets it.", q.Name, q.Help)
 	return kit.Open(kit.NewPrompt(d.Look, "Change "+q.Name, question, q.Value, "set", func(value string) kit.Outcome {
 		if value = strings.TrimSpace(value); value == "" {
 			value = engine.ParameterDefault

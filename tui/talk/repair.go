@@ -130,6 +130,10 @@ func (c *Conversation) warns(m draftMessage) bool {
 		return false
 	}
 	c.asked = mark
+	if c.byLine {
+		c.notify(kit.Notice{Text: why + ". An empty line sends it, /detach drops the last attachment, /model switches the model.", Stays: true, Cause: misfitCause})
+		return true
+	}
 	k := c.look.Keys
 	hints := []kit.Hint{{Binding: k.Send, Words: "again sends it"}, {Binding: k.Detach, Words: "drops it"}, {Binding: k.Models, Words: "another model"}}
 	if len(m.attached) == 0 {
@@ -137,6 +141,23 @@ func (c *Conversation) warns(m draftMessage) bool {
 	}
 	c.notify(kit.Notice{Text: why + ": " + kit.JoinHints(hints, 1000), Stays: true, Cause: misfitCause})
 	return true
+}
+
+// describeAttached describes the attachments in words.
+func (c *composer) describeAttached() string {
+	var list []string
+	misfits := c.misfits()
+	for i, a := range c.attached {
+		about := a.about
+		if n := a.size.of(c.model); n > 0 {
+			about = units.Count(n) + " tokens"
+		}
+		if misfits[i] != "" {
+			about += ", " + misfits[i]
+		}
+		list = append(list, a.name()+", "+about)
+	}
+	return strings.Join(list, "; ")
 }
 
 // misfits reports for each attachment why the model cannot take it: "" if it can, or if that is

@@ -12,6 +12,7 @@ import (
 	"github.com/bise-sh/bise/history"
 	"github.com/bise-sh/bise/modes/chat"
 	"github.com/bise-sh/bise/modes/progress"
+	"github.com/bise-sh/bise/modes/vision"
 	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/tui/past"
 	"github.com/bise-sh/bise/units"
@@ -261,7 +262,7 @@ func (t *turn) refresh() {
 		return
 	}
 	if t.hidden > 0 {
-		t.parts = append(t.parts, t.remark(units.Plural(t.hidden, "earlier image")+" not shown to this model: it has no vision"))
+		t.parts = append(t.parts, t.remark(vision.HiddenNote(t.hidden)))
 	}
 	if t.thinking.Len() > 0 {
 		t.parts = append(t.parts, newPart(t.drawThinking))
