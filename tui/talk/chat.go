@@ -23,9 +23,10 @@ func (c *Chat) Shown() tea.Cmd {
 	case c.model != nil:
 		return nil
 	case c.ref == "":
-		return c.findLastModel()
+		return c.engines.Choose(c.mode, "")
 	}
-	return c.useModel(c.ref)
+	c.home = c.ref
+	return c.use(c.ref)
 }
 
 func (c *Chat) Update(msg tea.Msg) tea.Cmd { return tea.Batch(c.update(msg), c.count()) }
@@ -33,7 +34,7 @@ func (c *Chat) Update(msg tea.Msg) tea.Cmd { return tea.Batch(c.update(msg), c.c
 func (c *Chat) update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case NewRequested:
-		c.reset()
+		return c.startNew()
 	case QuestionBegun:
 		c.composer.Insert(msg.Text)
 	case past.Opened:

@@ -22,6 +22,8 @@ const maxCounted = 2_000_000
 // unknown.
 func (c *composer) counter() func(context.Context, attachment) (tokens int, estimated bool) {
 	var e engine.Engine
+	// A file is not sent to a server before the user sends it.
+	remote := c.model != nil && c.model.Server != ""
 	if m := c.model; m != nil && m.State == engines.Ready {
 		e = m.Engine
 	}
@@ -35,8 +37,8 @@ func (c *composer) counter() func(context.Context, attachment) (tokens int, esti
 				return 0, false
 			}
 			return n, false
-		case a.Text == "":
-			return 0, false
+		case remote:
+			return engine.EstimateTokens(len(a.Text)), a.Text != ""
 		}
 		text := strings.ToValidUTF8(a.Text[:min(len(a.Text), maxCounted)], "")
 		tokens, err := e.Tokenize(ctx, engine.TokenizeRequest{Text: &text})
@@ -145,7 +147,7 @@ type turnsCounted struct {
 // not say them: it was stopped, or another model wrote it.
 func (c *Conversation) countTurns() tea.Cmd {
 	t := c.last()
-	if c.busy() || t == nil || c.composer.contextLength() == 0 || c.measures(t) {
+	if c.busy() || t == nil || c.composer.contextLength() == 0 || c.model.Server != "" || c.measures(t) {
 		return nil
 	}
 	mark := c.mark(t)
