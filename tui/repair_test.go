@@ -207,6 +207,7 @@ func TestChosenModelAnswers(t *testing.T) {
 
 	// A blind model can continue a conversation that has images.
 	d.asks("/model " + o.Model)
+	d.until("the blind model", func() bool { return d.chat().Using().Name() == "blind" })
 	d.asks("thanks")
 	d.sees("I am blind")
 	d.sees("1 earlier image not shown to this model")
