@@ -175,6 +175,25 @@ func TestAskWithSchema(t *testing.T) {
 	}
 }
 
+func TestAskWithStrictSchema(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tags.json")
+	for schema, want := range map[string]string{
+		`{"type":"array","items":{"type":"string"}}`: "",
+		`{"type":"array","items":{"type":"string","format":"email"},"uniqueItems":true}`: "bise: " + path + " is not enforced as a whole: " +
+			"only a complete answer is checked for /uniqueItems; an annotation is /items/format.\nChange these keywords, or leave out --strict.\n",
+		`{"type":"string","pattern":"(?=a)"}`: "bise: cannot enforce /pattern: lookahead (?= is not supported.\n",
+	} {
+		write(t, path, schema)
+		got := runBise(t, enginetest.Says(`[]`), "", "ask", "--strict", "--schema", path, "which?")
+		if code := map[bool]int{true: 0, false: fault.ExitUsage}[want == ""]; got.code != code || got.stderr != want {
+			t.Errorf("%s: got %+v, want %q", schema, got, want)
+		}
+		if got := runBise(t, enginetest.Says(`[]`), "", "ask", "--schema", path, "which?"); got.code != 0 || got.stderr != "" {
+			t.Errorf("%s, not strict: got %+v", schema, got)
+		}
+	}
+}
+
 func TestAskWritesEvents(t *testing.T) {
 	s := &enginetest.Script{Replies: []enginetest.Reply{{
 		enginetest.Emit{Event: engine.Loading{Fraction: 0.5}},

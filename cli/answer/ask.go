@@ -19,6 +19,7 @@ import (
 	"github.com/bise-sh/bise/cli/past"
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/engine/grammar"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/modes/chat"
@@ -35,6 +36,7 @@ type ask struct {
 	system        string
 	systemSet     bool // --system is given
 	schema        string
+	strict        bool // the schema has to be enforced as a whole
 	stats, raw    bool
 	noThinking    bool
 	continues     bool // the last conversation
@@ -72,6 +74,7 @@ bise ask -f main.go -f go.mod "what is missing?"`,
 	f.StringArrayVarP(&v.images, "image", "i", nil, "attach the image `FILE` (also -, clipboard: or a URL); can be repeated")
 	f.StringVar(&v.system, "system", "", "use `TEXT` as the system prompt")
 	f.StringVar(&v.schema, "schema", "", "answer with JSON that matches the JSON schema in `FILE`")
+	f.BoolVar(&v.strict, "strict", false, "refuse a schema that is not enforced as a whole while the answer is written")
 	f.BoolVar(&v.raw, "raw", false, "do not render Markdown")
 	f.BoolVar(&v.noThinking, "no-thinking", false, "answer without thinking first")
 	f.BoolVar(&v.noHistory, "no-history", false, "do not save the question and the answer")
@@ -111,7 +114,7 @@ func answerQuestion(ctx context.Context, con *console.Console, lib *library.Libr
 	var format *engine.ResponseFormat
 	var err error
 	if v.schema != "" {
-		if format, err = schema(ctx, v.schema); err != nil {
+		if format, err = schema(ctx, v.schema, v.strict); err != nil {
 			return err
 		}
 	}
@@ -195,8 +198,8 @@ func checkQuestion(v ask, q chat.Question) error {
 	return &fault.Error{Kind: fault.Usage, Msg: "no question given", Advice: `Ask something: bise ask "how does a slice grow in Go?", or pipe a text in.`}
 }
 
-// schema reads the form that the answer is to have.
-func schema(ctx context.Context, path string) (*engine.ResponseFormat, error) {
+// schema reads the JSON schema of the answer.
+func schema(ctx context.Context, path string, strict bool) (*engine.ResponseFormat, error) {
 	f, err := attach.Open(path)
 	if err != nil {
 		return nil, err
@@ -213,11 +216,39 @@ func schema(ctx context.Context, path string) (*engine.ResponseFormat, error) {
 	if err := json.Unmarshal(data, &object); err != nil {
 		return nil, &fault.Error{Kind: fault.Usage, Msg: fmt.Sprintf("%s is not a JSON schema: %v", path, err), Advice: "A schema is a JSON object."}
 	}
+	if strict {
+		if err := checkStrict(ctx, path, data); err != nil {
+			return nil, err
+		}
+	}
 	name := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
 	return &engine.ResponseFormat{
 		Type:       "json_schema",
 		JSONSchema: &engine.JSONSchema{Name: name, Schema: data, Strict: true},
 	}, nil
+}
+
+// checkStrict refuses a schema of which bise ignores a part, or checks it only when the
+// answer is complete.
+func checkStrict(ctx context.Context, path string, schema json.RawMessage) error {
+	s, err := grammar.Compile(ctx, schema)
+	if err != nil {
+		return err
+	}
+	var parts []string
+	if len(s.Checked) > 0 {
+		parts = append(parts, "only a complete answer is checked for "+strings.Join(s.Checked, ", "))
+	}
+	if len(s.Ignored) > 0 {
+		parts = append(parts, "an annotation is "+strings.Join(s.Ignored, ", "))
+	}
+	if len(parts) == 0 {
+		return nil
+	}
+	return &fault.Error{
+		Kind: fault.Usage, Msg: fmt.Sprintf("%s is not enforced as a whole: %s", path, strings.Join(parts, "; ")),
+		Advice: "Change these keywords, or leave out --strict.",
+	}
 }
 
 // runAnswer asks and shows what comes.

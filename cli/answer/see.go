@@ -49,6 +49,7 @@ bise see clipboard: "what does this error mean?"`,
 	f.BoolVarP(&v.continues, "continue", "c", false, "continue the last conversation")
 	f.StringVar(&v.system, "system", "", "use `TEXT` as the system prompt")
 	f.StringVar(&v.schema, "schema", "", "answer with JSON that matches the JSON schema in `FILE`")
+	f.BoolVar(&v.strict, "strict", false, "refuse a schema that is not enforced as a whole while the answer is written")
 	f.BoolVar(&v.raw, "raw", false, "do not render Markdown")
 	f.BoolVar(&v.noHistory, "no-history", false, "do not save the question and the answer")
 	f.BoolVar(&v.stats, "stats", false, "print token counts and speeds afterwards")

@@ -1,8 +1,9 @@
 // Package grammar turns JSON schemas into grammars in llama.cpp's notation (GBNF), so that
 // an engine can keep a model to a schema, and checks grammars before llama.cpp parses them.
 //
-// Every text of a grammar satisfies its schema. What a grammar cannot enforce is refused by
-// name. Not every value that satisfies the schema has a text, since a model needs only one
+// Every text of a grammar satisfies its schema, but for the keywords that compare parts of
+// the value: [Schema.Check] checks those when the answer is complete. What can neither be
+// enforced nor checked is refused by name. Not every value that satisfies the schema has a text, since a model needs only one
 // way of writing it:
 //
 //   - Properties are in the order of the schema, each at most once, and additional ones last.
@@ -19,6 +20,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -31,8 +33,12 @@ import (
 
 // A Schema is a JSON schema that a model can be kept to.
 type Schema struct {
-	Grammar string             // GBNF
-	whole   *jsonschema.Schema // nil for more than maxChecked schemas
+	Grammar string // GBNF
+	// Checked are pointers to the keywords that only Check enforces. Ignored are pointers to
+	// annotations: formats and keywords that the specification allows to ignore.
+	Checked, Ignored []string
+
+	whole *jsonschema.Schema // nil for more than maxChecked schemas
 }
 
 // maxChecked is how many schemas a document may have for the library that checks values: the
@@ -55,7 +61,7 @@ func compile(ctx context.Context, schema json.RawMessage, open bool) (*Schema, e
 	if err != nil {
 		return nil, err
 	}
-	c := &compiler{ctx: ctx, document: d, checker: newChecker(d), open: open, work: new(int)}
+	c := &compiler{ctx: ctx, document: d, checker: newChecker(d), open: open, work: new(int), checked: map[string]bool{}, ignored: map[string]bool{}}
 	g, err := c.grammar(conjunction{{node: root}})
 	if err != nil {
 		return nil, err
@@ -63,14 +69,17 @@ func compile(ctx context.Context, schema json.RawMessage, open bool) (*Schema, e
 	if g == "" {
 		return nil, fault.Errorf(fault.Invalid, "no value satisfies the schema")
 	}
+	s := &Schema{Grammar: g, Checked: slices.Sorted(maps.Keys(c.checked)), Ignored: slices.Sorted(maps.Keys(c.ignored))}
 	if len(d.nodes) > maxChecked {
-		return &Schema{Grammar: g}, nil
+		if len(s.Checked) > 0 {
+			return nil, refusal(s.Checked[0], fmt.Errorf("it is checked when the answer is complete, and the schema is too large for that: the limit is %d schemas", maxChecked))
+		}
+		return s, nil
 	}
-	whole, err := c.checker.compile("")
-	if err != nil {
+	if s.whole, err = c.checker.compile(""); err != nil {
 		return nil, fault.Errorf(fault.Invalid, "invalid JSON schema: %w", err)
 	}
-	return &Schema{g, whole}, nil
+	return s, nil
 }
 
 // Check reports what is wrong with an answer. Of very large schemas it knows no more than
@@ -192,7 +201,12 @@ type compiler struct {
 	overlap bool // branches of oneOf may overlap
 	work    *int
 	todo    []pending
+
+	checked, ignored map[string]bool // see Schema
 }
+
+// check notes that a keyword is enforced when the answer is complete.
+func (c *compiler) check(n *node, keyword string) { c.checked[n.pointer+"/"+keyword] = true }
 
 type pending struct {
 	rule int
@@ -360,7 +374,7 @@ func (c *compiler) disjoint(n *node, rest conjunction, branches []*node) error {
 			if differ(a, b) {
 				continue
 			}
-			other := &compiler{document: c.document, ctx: c.ctx, checker: c.checker, open: true, overlap: true, work: c.work}
+			other := &compiler{document: c.document, ctx: c.ctx, checker: c.checker, open: true, overlap: true, work: c.work, checked: c.checked, ignored: c.ignored}
 			g, err := other.grammar(append(slices.Clone(rest), literal{node: a}, literal{node: b}))
 			if err != nil {
 				return err

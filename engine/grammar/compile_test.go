@@ -72,6 +72,23 @@ func TestCompile(t *testing.T) {
 			[]string{`{}`, `{"next":1}`},
 		},
 		{`{"type":"array","items":{"$id":"urn:tool:0","$ref":"#/$defs/x","$defs":{"x":{"type":"null"}}}}`, []string{`[null]`}, []string{`[1]`}},
+		{of(`{"type":"array","items":{"type":"integer"},"contains":{"minimum":5}}`), k(`[5]`, `[1, 7, 2]`, `[1,2,5]`), k(`[]`, `[1]`, `[1,2,3]`, `["a",5]`)},
+		{of(`{"type":"array","items":{"enum":[1,2]},"contains":{"const":2},"minContains":2,"minItems":3,"maxItems":4}`), k(`[2,2,1]`, `[1,2,1,2]`, `[2,2,2,2]`), k(`[2,2]`, `[2,1,1]`, `[2,2,1,1,1]`)},
+		{of(`{"type":"array","prefixItems":[{"type":"null"}],"items":{"enum":[1,2]},"contains":{"const":2}}`), k(`[null,2]`, `[null,1,2]`), k(`[null]`, `[2]`, `[null,1]`)},
+		{of(`{"type":"string","not":{"enum":["a","b"]}}`), k(`""`, `"ab"`, `"c"`), k(`"a"`, `"b"`)},
+		{of(`{"enum":["a","b",1],"not":{"const":"a"}}`), k(`"b"`, `1`), k(`"a"`)},
+		{of(`{"type":["boolean","null"],"not":{"enum":[true,null]}}`), k(`false`), k(`true`, `null`)},
+		{
+			`{"type":"object","properties":{"kind":{"enum":["cat","dog"]},"lives":{"type":"integer"},"tail":{"type":"boolean"}},"required":["kind"],
+				"if":{"properties":{"kind":{"const":"cat"}},"required":["kind"]},"then":{"required":["lives"]},"else":{"required":["tail"]}}`,
+			[]string{`{"kind":"cat","lives":9}`, `{"kind":"dog","tail":true}`, `{"kind":"cat","lives":9,"tail":true}`},
+			[]string{`{"kind":"cat"}`, `{"kind":"cat","tail":true}`, `{"kind":"dog","lives":9}`, `{"kind":"cow","tail":true}`},
+		},
+		{
+			`{"type":"object","properties":{"a":{"type":"string"},"b":{"type":"null"}},"if":{"properties":{"a":{"const":"x"}}},"then":{"required":["b"]}}`,
+			[]string{`{"b":null}`, `{"a":"x","b":null}`, `{"a":"y"}`}, []string{`{}`, `{"a":"x"}`}, // without a, the condition is satisfied
+		},
+		{`{"if":true,"then":{"type":"null"},"else":{"type":"string"}}`, []string{`null`}, []string{`"a"`, `1`}},
 		{`{"type":"object"}`, []string{`{}`, `{"a":{"b":[1,"x",null,-1.5e3]}}`}, []string{`[]`, `{"a"}`, `{"a":01}`}},
 		{`{"type":"object","properties":{}}`, []string{`{}`}, []string{`{"a":1}`}},
 	} {
@@ -111,7 +128,8 @@ func TestRefusals(t *testing.T) {
 		`{"type":"integer","minimum":5,"maximum":3}`:                               "cannot enforce /minimum: minimum 5 is above maximum 3",
 		`{"properties":{"k":{"type":"string","minLength":3,"maxLength":1}}}`:       "cannot enforce /properties/k/minLength: minLength 3 is above maxLength 1",
 		`{"properties":{"k":{"enum":[]}}}`:                                         "cannot enforce /properties/k/enum: it is empty",
-		`{"type":"array","uniqueItems":true}`:                                      "cannot enforce /uniqueItems: a grammar cannot compare items",
+		`{"not":{"const":1}}`:                                                      "cannot enforce /not: only the exclusion of types and of strings is supported",
+		`{"$dynamicRef":"#x"}`:                                                     "cannot enforce /$dynamicRef: dynamic references are not supported",
 		`{"oneOf":[{"type":"integer"},{"minimum":2}]}`:                             "cannot enforce /oneOf: a value may satisfy both the branches 0 and 1; use anyOf",
 		`{"properties":{"a":{"$ref":"#"}},"required":["a"],"type":"object"}`:       "no value satisfies the schema",
 		`{"properties":{"k":{"type":"integer","minimum":1e100000000}}}`:            "cannot enforce /properties/k/minimum: it has more than 60 digits",
@@ -121,6 +139,43 @@ func TestRefusals(t *testing.T) {
 		if err == nil || !strings.HasPrefix(err.Error(), want) || fault.KindOf(err) != fault.Invalid {
 			t.Errorf("%s: got the error %v, want %q", schema, err, want)
 		}
+	}
+}
+
+// TestChecked holds what is checked in a complete answer only, and what is ignored.
+func TestChecked(t *testing.T) {
+	for _, tt := range []struct {
+		schema, checked, ignored string
+		valid, invalid           string
+	}{
+		{`{"type":"array","uniqueItems":true}`, "/uniqueItems", "", `[1,2]`, `[1,1]`},
+		{`{"type":"array","uniqueItems":true,"maxItems":1}`, "", "", `[1]`, `[1,1]`},
+		{`{"properties":{"a":{"type":"array","contains":{"const":1},"maxContains":1}}}`, "/properties/a/maxContains", "", `{"a":[1]}`, `{"a":[1,1]}`},
+		{`{"allOf":[{"contains":{"const":1}},{"contains":{"const":2}}],"type":"array"}`, "/allOf/1/contains", "", `[1,2]`, `[1]`},
+		{`{"type":"string","if":{"maxLength":2},"then":{"pattern":"a"}}`, "/if", "", `"ab"`, `"b"`},
+		{`{"type":"string","format":"email","maxLenght":3,"contentEncoding":"base64"}`, "", "/contentEncoding /format /maxLenght", `"long"`, `1`},
+	} {
+		s, err := Compile(t.Context(), json.RawMessage(tt.schema))
+		if err != nil {
+			t.Errorf("%s: %v", tt.schema, err)
+			continue
+		}
+		if checked, ignored := strings.Join(s.Checked, " "), strings.Join(s.Ignored, " "); checked != tt.checked || ignored != tt.ignored {
+			t.Errorf("%s: checked %q and ignored %q, want %q and %q", tt.schema, checked, ignored, tt.checked, tt.ignored)
+		}
+		if m := newMatcher(t, s.Grammar); !m.matches(tt.valid) {
+			t.Errorf("%s does not have %s", tt.schema, tt.valid)
+		}
+		if s.Check(tt.valid) != nil || s.Check(tt.invalid) == nil {
+			t.Errorf("%s: %s: %v, %s: %v", tt.schema, tt.valid, s.Check(tt.valid), tt.invalid, s.Check(tt.invalid))
+		}
+	}
+	large := `{"type":"object","properties":{"a":{"type":"array","uniqueItems":true}`
+	for i := range maxChecked + 1 {
+		large += fmt.Sprintf(`,"p%d":{"type":"null"}`, i)
+	}
+	if _, err := Compile(t.Context(), json.RawMessage(large+"}}")); err == nil || !strings.HasPrefix(err.Error(), "cannot enforce /properties/a/uniqueItems: it is checked when the answer is complete") {
+		t.Errorf("got %v", err)
 	}
 }
 
@@ -249,7 +304,7 @@ func compiles(t *testing.T, schema []byte) {
 	}
 	m := newMatcher(t, s.Grammar)
 	for _, text := range []string{`""`, `"a"`, `"ab 1"`, `0`, `-3`, `1.5`, `[]`, `[1]`, `{}`, `{"a":1}`, `null`, `true`, `{"a":null,"b":"x"}`} {
-		if m.matches(text) {
+		if m.matches(text) && len(s.Checked) == 0 {
 			if err := s.Check(text); err != nil {
 				t.Fatalf("%s: the grammar has %s: %v", schema, text, err)
 			}

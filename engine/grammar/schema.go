@@ -152,6 +152,8 @@ type document struct {
 	nodes   map[string]*node // by pointer
 	anchors map[string]string
 	bases   []string // pointers of inner schemas with an $id
+
+	branched map[*object]bool // schemas whose if is in their allOf
 }
 
 func newDocument(data []byte) (*document, error) {
@@ -159,12 +161,13 @@ func newDocument(data []byte) (*document, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &document{root: root, nodes: map[string]*node{}, anchors: map[string]string{}}
+	d := &document{root: root, nodes: map[string]*node{}, anchors: map[string]string{}, branched: map[*object]bool{}}
 	if o, ok := root.(*object); ok {
 		d.id, _ = o.get("$id").(string)
 		d.id = strings.TrimSuffix(d.id, "#")
 	}
 	d.index(root, "", false)
+	d.branchConditions(root)
 	return d, nil
 }
 

@@ -45,8 +45,16 @@ func typesOf(n *node) types {
 	return set
 }
 
-// unsupported are the keywords that no grammar of ours enforces, whatever the type.
-var unsupported = []string{"if", "$dynamicRef", "$recursiveRef"}
+// keywords are the names that have a meaning; others are annotations.
+var keywords = []string{
+	"$schema", "$id", "$ref", "$anchor", "$defs", "definitions", "$comment", "$vocabulary", "$dynamicAnchor", "$recursiveAnchor", "id",
+	"title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly",
+	"type", "enum", "const", "not", "allOf", "anyOf", "oneOf", "if", "then", "else",
+	"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength", "pattern", "format",
+	"items", "prefixItems", "additionalItems", "unevaluatedItems", "minItems", "maxItems", "uniqueItems", "contains", "minContains", "maxContains",
+	"properties", "patternProperties", "additionalProperties", "unevaluatedProperties", "propertyNames", "required",
+	"minProperties", "maxProperties", "dependentRequired", "dependentSchemas", "dependencies",
+}
 
 // shape returns the rules of the values of a shape.
 func (c *compiler) shape(s shape) ([]int, error) {
@@ -54,25 +62,50 @@ func (c *compiler) shape(s shape) ([]int, error) {
 		return values, err
 	}
 	set := typeAny
+	not := map[any]bool{} // values that are not allowed; strings are in texts
+	var where *node
 	for _, l := range s.all {
 		set &= typesOf(l.node)
-		for _, k := range unsupported {
-			if l.node.has(k) && (k != "if" || l.node.has("then") || l.node.has("else")) {
-				return nil, l.node.refuse(k, "conditions and dynamic references are not supported")
+		for _, k := range []string{"$dynamicRef", "$recursiveRef"} {
+			if l.node.has(k) {
+				return nil, l.node.refuse(k, "dynamic references are not supported")
 			}
 		}
-		excluded, err := c.excluded(l.node)
+		if l.node.has("if") && (l.node.has("then") || l.node.has("else")) && !c.branched[l.node.object] {
+			c.check(l.node, "if")
+		}
+		for _, k := range l.node.object.keys {
+			if !slices.Contains(keywords, k) {
+				c.ignored[l.node.pointer+"/"+escape(k)] = true
+			}
+		}
+		excluded, values, err := c.excluded(l.node)
 		if err != nil {
 			return nil, err
 		}
 		set &^= excluded
+		for _, v := range values {
+			where = l.node
+			if b, ok := v.(bool); ok {
+				not[b] = true
+			} else if t := typeOf(v); t == 0 {
+				not[t] = true
+			}
+		}
+	}
+	if not[types(0)] && set&(typeNumber|typeArray|typeObject) != 0 {
+		return nil, where.refuse("not", "only the exclusion of types and of strings is supported")
 	}
 	var out []int
 	if set&typeNull != 0 {
 		out = append(out, c.w.once("null", func(n int) { c.w.set(n, seq(text("null"))) }))
 	}
 	if set&typeBoolean != 0 {
-		out = append(out, c.w.once("boolean", func(n int) { c.w.set(n, seq(text("true")), seq(text("false"))) }))
+		for _, v := range []bool{true, false} {
+			if !not[v] {
+				out = append(out, c.w.once(fmt.Sprint(v), func(n int) { c.w.set(n, seq(text(fmt.Sprint(v)))) }))
+			}
+		}
 	}
 	for _, kind := range []struct {
 		types types
@@ -89,25 +122,31 @@ func (c *compiler) shape(s shape) ([]int, error) {
 	return out, nil
 }
 
-// excluded returns the types that not excludes.
-func (c *compiler) excluded(n *node) (types, error) {
+// excluded returns the types and the values that not excludes.
+func (c *compiler) excluded(n *node) (types, []any, error) {
 	if !n.has("not") {
-		return 0, nil
+		return 0, nil, nil
 	}
 	not, err := c.child(n, n.get("not"), "not")
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	if not.never {
-		return 0, nil
+		return 0, nil, nil
 	}
 	if not.object == nil || len(not.object.keys) == 0 {
-		return typeAny, nil
+		return typeAny, nil, nil
+	}
+	if values, ok := constants(not.object); ok {
+		if slices.Contains(values, nil) {
+			return typeNull, values, nil
+		}
+		return 0, values, nil
 	}
 	if t := typesOf(not); len(not.object.keys) == 1 && not.has("type") && t&typeNumber != typeWhole {
-		return t, nil
+		return t, nil, nil
 	}
-	return 0, n.refuse("not", "only the exclusion of types is supported")
+	return 0, nil, n.refuse("not", "only the exclusion of types and of strings is supported")
 }
 
 // values returns the rules of a shape with enum or const.
@@ -377,6 +416,18 @@ func (c *compiler) texts(all conjunction) (low, high int, patterns []string, whe
 		if f, ok := l.node.get("format").(string); ok && formats[f] != "" {
 			patterns = append(patterns, "f"+f)
 			where, keyword = l.node, "format"
+		} else if ok {
+			c.ignored[l.node.pointer+"/format"] = true
+		}
+		_, not, err := c.excluded(l.node)
+		if err != nil {
+			return 0, 0, nil, nil, "", err
+		}
+		for _, v := range not {
+			if s, ok := v.(string); ok {
+				patterns = append(patterns, "n"+s)
+				where, keyword = l.node, "not"
+			}
 		}
 	}
 	return low, high, patterns, where, keyword, nil
@@ -388,13 +439,17 @@ func (c *compiler) textLanguage(low, high int, patterns []string) (*lang, error)
 	for _, p := range patterns {
 		var l *lang
 		var err error
-		if p[0] == 'f' {
+		keep := and
+		switch p[0] {
+		case 'f':
 			l, err = exactly(c.ctx, formats[p[1:]])
-		} else {
+		case 'n':
+			l, keep = ofTexts([]string{p[1:]}), butNot
+		default:
 			l, err = parsePattern(c.ctx, p[1:])
 		}
 		if err == nil {
-			out, err = combine(out, l, and)
+			out, err = combine(out, l, keep)
 		}
 		if err != nil {
 			return nil, err
@@ -426,7 +481,7 @@ func (c *compiler) keys(all conjunction) (*lang, error) {
 		}
 		set := typeAny
 		for _, p := range s.all {
-			excluded, err := c.excluded(p.node)
+			excluded, _, err := c.excluded(p.node)
 			if err != nil {
 				return nil, err
 			}
@@ -474,24 +529,38 @@ func (c *compiler) array(s shape, _ types) (int, error) {
 		}
 		prefix = max(prefix, len(prefixOf(n)))
 	}
+	var contains *node // whose contains at least least items satisfy
+	least := 0
 	for _, l := range s.all {
 		n := l.node
 		if n.get("uniqueItems") == true && (high < 0 || high > 1) {
-			return 0, n.refuse("uniqueItems", "a grammar cannot compare items")
+			c.check(n, "uniqueItems")
 		}
 		if n.has("contains") {
-			if least, ok, err := n.count("minContains"); err != nil {
+			m, ok, err := n.count("minContains")
+			if err != nil {
 				return 0, err
-			} else if !ok || least > 0 || n.has("maxContains") {
-				return 0, n.refuse("contains", "it is not supported")
+			}
+			if !ok {
+				m = 1
+			}
+			if n.has("maxContains") {
+				c.check(n, "maxContains")
+			}
+			switch {
+			case m == 0:
+			case contains != nil || (max(low, high, prefix)+1)*(m+1) > maxCounts:
+				c.check(n, "contains")
+			default:
+				contains, least = n, m
 			}
 		}
 		if n.has("unevaluatedItems") && n != s.top {
 			return 0, n.refuse("unevaluatedItems", "it is supported only where it is not combined with other schemas")
 		}
 	}
-	item := func(i int) (int, error) {
-		var all conjunction
+	item := func(i int, extra ...literal) (int, error) {
+		all := conjunction(extra)
 		for _, l := range s.all {
 			n, err := c.itemOf(l.node, i)
 			if err != nil {
@@ -501,7 +570,7 @@ func (c *compiler) array(s shape, _ types) (int, error) {
 				all = append(all, literal{node: n})
 			}
 		}
-		if s.top != nil && s.top.has("unevaluatedItems") && len(all) == 0 && i >= prefix {
+		if s.top != nil && s.top.has("unevaluatedItems") && len(all) == len(extra) && i >= prefix {
 			n, err := c.child(s.top, s.top.get("unevaluatedItems"), "unevaluatedItems")
 			if err != nil {
 				return 0, err
@@ -512,6 +581,13 @@ func (c *compiler) array(s shape, _ types) (int, error) {
 	}
 	if high >= 0 && prefix > high {
 		prefix = high
+	}
+	if contains != nil {
+		n, err := c.child(contains, contains.get("contains"), "contains")
+		if err != nil {
+			return 0, err
+		}
+		return c.containing(low, high, prefix, least, item, literal{node: n})
 	}
 	var items []int
 	for i := range prefix + 1 {
@@ -553,6 +629,59 @@ func (c *compiler) array(s shape, _ types) (int, error) {
 		alternatives = append(alternatives, seq(text("["), sp, ref(items[0]), ref(tail)))
 	}
 	return c.w.add(alternatives...), nil
+}
+
+// maxCounts is how many states a list may have whose matching items are counted.
+const maxCounts = 5000
+
+// containing returns the rule of lists of low to high items, of which at least least match.
+func (c *compiler) containing(low, high, prefix, least int, item func(int, ...literal) (int, error), match literal) (int, error) {
+	sp := c.w.space()
+	last := high // from here on, items are not counted
+	if high < 0 {
+		last = max(low, prefix, 1)
+	}
+	// follow[k][m] is what follows k items of which m match, none of which is the first.
+	follow := make([][]int, last+1)
+	for k := range follow {
+		for range least + 1 {
+			follow[k] = append(follow[k], c.w.reserve())
+		}
+	}
+	var root [][]element
+	for k := range follow {
+		var plain, matching int
+		if high < 0 || k < high {
+			var err error
+			if plain, err = item(min(k, prefix)); err != nil {
+				return 0, err
+			}
+			if matching, err = item(min(k, prefix), match); err != nil {
+				return 0, err
+			}
+		}
+		for m := range least + 1 {
+			var alternatives [][]element
+			if k >= low && m == least {
+				alternatives = append(alternatives, seq(sp, text("]")))
+			}
+			comma := seq(text(","), sp)
+			if k == 0 {
+				comma = seq(text("["), sp)
+			}
+			if plain != 0 {
+				alternatives = append(alternatives, append(slices.Clone(comma), ref(plain), ref(follow[min(k+1, last)][m])))
+				if m < least {
+					alternatives = append(alternatives, append(slices.Clone(comma), ref(matching), ref(follow[min(k+1, last)][m+1])))
+				}
+			}
+			c.w.set(follow[k][m], alternatives...)
+			if k == 0 && m == 0 {
+				root = alternatives
+			}
+		}
+	}
+	return c.w.add(root...), nil
 }
 
 func prefixOf(n *node) []any {

@@ -126,5 +126,8 @@ func toolGrammar(ctx context.Context, schema json.RawMessage, space string) (str
 	if err != nil {
 		return "", err
 	}
+	if len(s.Checked) > 0 {
+		return "", &fault.Error{Kind: fault.Invalid, Param: "tools", Msg: fmt.Sprintf("cannot enforce %s: arguments of tools are not checked when they are complete", s.Checked[0])}
+	}
 	return strings.Replace(s.Grammar, "root ::= ", "root ::= "+space, 1), nil
 }
