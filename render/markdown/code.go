@@ -3,6 +3,7 @@ package markdown
 import (
 	"image/color"
 	"strings"
+	"sync"
 
 	"github.com/alecthomas/chroma/v2"
 	"github.com/alecthomas/chroma/v2/lexers"
@@ -31,8 +32,11 @@ func (d *drawing) code(n ast.Node, language string) []string {
 // control characters are removed.
 func (r *Renderer) Highlight(source, language string) []string {
 	source = strings.ReplaceAll(term.Clean(source), "\t", "    ")
-	lexer := lexers.Get(language)
-	if language == "" || lexer == nil || len(source) > maxColoured || r.Style.code == nil {
+	if language == "" || len(source) > maxColoured || r.Style.code == nil {
+		return strings.Split(source, "\n")
+	}
+	lexer := lexerOf(language)
+	if lexer == nil {
 		return strings.Split(source, "\n")
 	}
 	tokens, err := chroma.Coalesce(lexer).Tokenise(nil, source)
@@ -56,6 +60,32 @@ func (r *Renderer) Highlight(source, language string) []string {
 		lines = lines[:len(lines)-1]
 	}
 	return lines
+}
+
+// known has the lexers of the languages that were asked for, nil for an unknown one. The
+// library compares an unknown name with the file names of all languages, which takes a
+// millisecond, and code is highlighted again whenever it grows.
+var known struct {
+	sync.Mutex
+	lexers map[string]chroma.Lexer
+}
+
+// maxKnown is how many languages are remembered: the names come from answers.
+const maxKnown = 200
+
+func lexerOf(language string) chroma.Lexer {
+	known.Lock()
+	defer known.Unlock()
+	lexer, ok := known.lexers[language]
+	if ok {
+		return lexer
+	}
+	if known.lexers == nil || len(known.lexers) >= maxKnown {
+		known.lexers = map[string]chroma.Lexer{}
+	}
+	lexer = lexers.Get(language)
+	known.lexers[language] = lexer
+	return lexer
 }
 
 // Code returns the language and the source of a block of fenced code, as a user would
