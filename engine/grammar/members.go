@@ -118,8 +118,11 @@ func (c *compiler) members(s shape, _ types) (int, error) {
 func (c *compiler) dependencies(all conjunction, seen, needed map[string]bool) error {
 	for _, l := range all {
 		for _, keyword := range []string{"dependentRequired", "dependentSchemas", "dependencies"} {
-			o, _ := l.node.get(keyword).(*object)
-			if o == nil {
+			o, ok := l.node.get(keyword).(*object)
+			if !ok && l.node.has(keyword) {
+				return l.node.refuse(keyword, "want an object")
+			}
+			if !ok {
 				continue
 			}
 			for _, k := range o.keys {

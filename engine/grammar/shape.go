@@ -527,6 +527,9 @@ func (c *compiler) array(s shape, _ types) (int, error) {
 		if ok && hi < manyTimes && (high < 0 || hi < high) {
 			high = hi
 		}
+		if _, ok := n.get("prefixItems").([]any); n.has("prefixItems") && !ok {
+			return 0, n.refuse("prefixItems", "want a list of schemas")
+		}
 		prefix = max(prefix, len(prefixOf(n)))
 	}
 	var contains *node // whose contains at least least items satisfy
