@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 )
 
@@ -60,37 +61,37 @@ const (
 	ExitInterrupted = 130
 )
 
-// table has the exit code of each kind, and the advice for an error without its
-// own.
+// table has the exit code of each kind, and the advice for an error without its own: in the
+// shell, and inside the interface in place of advice that names a shell command.
 var table = map[Kind]struct {
-	exit   int
-	advice string
+	exit           int
+	advice, inside string
 }{
-	Usage:       {ExitUsage, ""},
-	Invalid:     {ExitUsage, ""},
-	TooLong:     {ExitModel, "Send less, or use a model with a longer context."},
-	Unsupported: {ExitModel, ""},
-	NotFound:    {ExitModel, ""},
-	BadModel:    {ExitModel, "Download the file again, or choose another model with -m."},
-	BadData:     {ExitModel, ""},
-	NoMemory:    {ExitModel, "Free memory with bise stop --all, or choose a smaller model with -m."},
-	NoSpace:     {ExitModel, "Free some disk space and try again."},
-	File:        {ExitModel, ""},
-	Crashed:     {ExitModel, "Try again: bise starts a new worker. If it crashes again, choose another model with -m."},
-	Busy:        {ExitModel, "Try again when the other request is done."},
-	Closed:      {ExitModel, "Try again."},
-	Internal:    {ExitModel, ""},
-	Offline:     {ExitNetwork, ""},
-	Network:     {ExitNetwork, "Check the network, and the URL in config.toml."},
-	Limited:     {ExitNetwork, "Try again later."},
-	Denied:      {ExitNetwork, "Check the endpoint's key in config.toml."},
-	Missing:     {ExitNetwork, ""},
-	Refused:     {ExitNetwork, ""},
-	Damaged:     {ExitNetwork, ""},
-	Licence:     {ExitLicence, ""},
-	Negative:    {ExitNo, ""},
-	Unfinished:  {ExitModel, ""},
-	Interrupted: {ExitInterrupted, ""},
+	Usage:       {ExitUsage, "", ""},
+	Invalid:     {ExitUsage, "", ""},
+	TooLong:     {ExitModel, "Send less, or use a model with a longer context.", ""},
+	Unsupported: {ExitModel, "", "Choose another model."},
+	NotFound:    {ExitModel, "", "Choose a model in the list of models."},
+	BadModel:    {ExitModel, "Download the file again, or choose another model with -m.", "Download the model again, or choose another one."},
+	BadData:     {ExitModel, "", ""},
+	NoMemory:    {ExitModel, "Free memory with bise stop --all, or choose a smaller model with -m.", "Close other programs, or choose a smaller model."},
+	NoSpace:     {ExitModel, "Free some disk space and try again.", "Free some disk space and try again."},
+	File:        {ExitModel, "", ""},
+	Crashed:     {ExitModel, "Try again: bise starts a new worker. If it crashes again, choose another model with -m.", "Try again: bise starts a new worker. If it crashes again, choose another model."},
+	Busy:        {ExitModel, "Try again when the other request is done.", ""},
+	Closed:      {ExitModel, "Try again.", ""},
+	Internal:    {ExitModel, "", ""},
+	Offline:     {ExitNetwork, "", ""},
+	Network:     {ExitNetwork, "Check the network, and the URL in config.toml.", ""},
+	Limited:     {ExitNetwork, "Try again later.", ""},
+	Denied:      {ExitNetwork, "Check the endpoint's key in config.toml.", "Check the key of the server."},
+	Missing:     {ExitNetwork, "", "Check the name."},
+	Refused:     {ExitNetwork, "", ""},
+	Damaged:     {ExitNetwork, "", "Try again, or choose another source."},
+	Licence:     {ExitLicence, "", "Read and accept the licence in the list of models."},
+	Negative:    {ExitNo, "", ""},
+	Unfinished:  {ExitModel, "", ""},
+	Interrupted: {ExitInterrupted, "", ""},
 }
 
 // An Error is a failure of a known kind: one sentence on what was attempted and
@@ -162,6 +163,25 @@ func Explain(err error) (message, advice string) {
 	}
 	return Sentence(message), Sentence(advice)
 }
+
+// ExplainInside is [Explain] for the interface, where no shell command can be typed: its advice
+// leaves out sentences that name one.
+func ExplainInside(err error) (message, advice string) {
+	message, all := Explain(err)
+	var kept []string
+	for sentence := range strings.SplitAfterSeq(all, ". ") {
+		if sentence = strings.TrimSpace(sentence); !shell.MatchString(sentence) {
+			kept = append(kept, sentence)
+		}
+	}
+	if advice = strings.Join(kept, " "); advice == "" && all != "" {
+		advice = table[KindOf(err)].inside
+	}
+	return message, advice
+}
+
+// shell matches what can only be typed in a shell, or sent by a program.
+var shell = regexp.MustCompile("`bise|\\bbise (ask|bench|catalog|complete|convert|doctor|embed|fit|gc|history|imatrix|import|list|lsp|ps|pull|quantize|review|rm|see|serve|show|solve|stop|verify)\\b|(^|[ (,])--?[a-zA-Z]|\\bexport [A-Z]|GET /")
 
 // Sentence ends s with a full stop unless another mark ends it.
 func Sentence(s string) string {

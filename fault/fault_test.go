@@ -64,6 +64,28 @@ func TestExplain(t *testing.T) {
 	}
 }
 
+// TestExplainInside checks that the interface gets no advice for a shell.
+func TestExplainInside(t *testing.T) {
+	for _, c := range []struct {
+		err    error
+		advice string
+	}{
+		{io.EOF, ""},
+		{Errorf(Closed, "the engine is closed"), "Try again."},
+		{Errorf(NoMemory, "too big"), "Close other programs, or choose a smaller model."},
+		{Advise(Errorf(NotFound, "no model"), "Download it: bise pull x."), "Choose a model in the list of models."},
+		{Advise(Errorf(BadData, "damaged"), "Save what is readable with bise history export."), ""},
+		{Advise(io.EOF, "Check the path. Choose another name with --name."), "Check the path."},
+		{Advise(io.EOF, "Stop it with `bise stop`, then ask again."), ""},
+		{Advise(io.EOF, "bise reads GGUF files."), "bise reads GGUF files."},
+		{Advise(io.EOF, "Set HTTPS_PROXY. It is well-known."), "Set HTTPS_PROXY. It is well-known."},
+	} {
+		if _, advice := ExplainInside(c.err); advice != c.advice {
+			t.Errorf("the advice for %v is %q, want %q", c.err, advice, c.advice)
+		}
+	}
+}
+
 func TestSentence(t *testing.T) {
 	for in, want := range map[string]string{"it broke": "it broke.", "it broke.": "it broke.", "why?": "why?", "": ""} {
 		if got := Sentence(in); got != want {

@@ -46,7 +46,9 @@ func abilities(m models.Model, file *gguf.File) []string {
 		can.Vision = images != nil
 	case errors.Is(err, tokenizer.ErrUnsupported):
 		// llama.cpp tokenizes, and the file's own template lays out conversations.
-		can.Chat = layout.TemplateSource(&file.Metadata) == layout.Own
+		if f, err := layout.OwnFormat(&file.Metadata); err == nil {
+			can = f.Capabilities()
+		}
 	}
 	list := []string{}
 	for _, a := range abilityOf {
@@ -57,11 +59,8 @@ func abilities(m models.Model, file *gguf.File) []string {
 	return list
 }
 
-func capabilities(m models.Model) (can engine.Capabilities) {
-	file, err := readHeader(m)
-	if err != nil {
-		return can
-	}
+// capabilitiesOf returns what a model can do, as an engine describes it.
+func capabilitiesOf(m models.Model, file *gguf.File) (can engine.Capabilities) {
 	list := abilities(m, file)
 	for _, a := range abilityOf {
 		*a.has(&can) = slices.Contains(list, string(a.ability))

@@ -175,8 +175,7 @@ func BenchmarkKeyToFrame(b *testing.B) {
 	m, end := inFront(b, endless{&enginetest.Script{About: about}, 200}, 200_000)
 	keys, hand := io.Pipe()
 	screen := &glass{came: make(chan time.Time, 1)}
-	p := tea.NewProgram(m, tea.WithContext(m.tasks.Context()), tea.WithInput(keys), tea.WithOutput(screen), tea.WithoutSignalHandler(), tea.WithWindowSize(200, 50),
-		tea.WithEnvironment([]string{"TERM=xterm-256color"}), tea.WithFPS(framesPerSecond))
+	p := newProgram(m.tasks.Context(), m, tea.WithInput(keys), tea.WithOutput(screen), tea.WithWindowSize(200, 50), tea.WithEnvironment([]string{"TERM=xterm-256color"}))
 	ended := make(chan error)
 	go func() {
 		_, err := p.Run()

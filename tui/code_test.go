@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -254,6 +255,49 @@ func TestCodeModelCannot(t *testing.T) {
 	d.sees("Mistral cannot fill in the middle.")
 	d.pressed("esc")
 	d.misses("cannot fill in")
+}
+
+// TestCodeErrorGoes checks that an error goes with what caused it.
+func TestCodeErrorGoes(t *testing.T) {
+	o, _ := coding(t)
+	chat := scripted(&enginetest.Script{About: engine.Info{Model: "Mistral", Can: engine.Capabilities{Chat: true}}})
+	able := o.Open
+	o.Open = func(ctx context.Context, ref string, l engine.LoadOptions) (engine.Engine, error) {
+		if ref == "able" {
+			return able(ctx, ref, l)
+		}
+		return chat.Open(ctx, ref, l)
+	}
+	d := drive(t, o, 80, 24)
+	d.opens("words")
+	for _, away := range [][]string{{"alt+1", "alt+3"}, {"alt+o", "enter"}} { // another mode, another file
+		d.typed("x")
+		d.sees("Mistral cannot fill in the middle.")
+		d.typed("y")
+		d.sees("Mistral cannot fill in the middle.")
+		d.pressed("backspace", "backspace")
+		d.pressed(away...)
+		d.sees("ctrl+s save")
+		d.misses("cannot fill in")
+	}
+	d.typed("x")
+	d.sees("Mistral cannot fill in the middle.")
+	d.run(d.m.Mode().(*code.Mode).UseModel("able"))
+	d.misses("cannot fill in")
+
+	open := func(path string) { // as /open does
+		for _, c := range d.m.Mode().(*code.Mode).Commands() {
+			if c.Name == "open" {
+				d.run(c.Run(path).Cmd)
+			}
+		}
+	}
+	d.pressed("backspace")
+	open("nosuch")
+	d.sees("Cannot open nosuch")
+	open("words.go")
+	d.sees("func Count")
+	d.misses("Cannot open")
 }
 
 // TestCodeWideLines moves along a line that is wider than the screen.

@@ -30,6 +30,7 @@ func (m *Model) globals() []kit.Command {
 		{Name: "import", Args: "PATH", Help: "import exported conversations", Run: m.importCommand},
 		{Name: "settings", Help: "theme, mouse, keys", Run: func(string) kit.Outcome { return kit.Send(settingsRequested{}) }},
 		{Name: "theme", Args: "NAME", Help: strings.Join(config.Themes, ", "), Run: m.themeCommand},
+		{Name: "messages", Help: "list the last messages of bise", Run: func(string) kit.Outcome { return kit.Open(newMessagesDialog(m.look, m.notices)) }},
 		{Name: "quit", Help: "quit bise; everything is saved", Run: func(string) kit.Outcome { return kit.Send(quitRequested{}) }},
 	}
 	for _, name := range modes[1:] {
@@ -41,7 +42,7 @@ func (m *Model) globals() []kit.Command {
 func (m *Model) themeCommand(args string) kit.Outcome {
 	name := strings.TrimSpace(args)
 	if !slices.Contains(config.Themes, name) {
-		m.notify.Info("unknown theme: want " + strings.Join(config.Themes, ", "))
+		m.notify.Warn("unknown theme: want " + strings.Join(config.Themes, ", "))
 		return kit.Handled(nil)
 	}
 	s := m.look.Settings
@@ -52,7 +53,7 @@ func (m *Model) themeCommand(args string) kit.Outcome {
 // importCommand imports the conversations of an exported file.
 func (m *Model) importCommand(path string) kit.Outcome {
 	if path == "" {
-		m.notify.Info("/import needs a file: /import conversations.json")
+		m.notify.Warn("/import needs a file: /import conversations.json")
 		return kit.Handled(nil)
 	}
 	return kit.Handled(past.Import(m.tasks, m.history, m.folder, path))

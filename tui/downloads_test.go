@@ -69,7 +69,7 @@ func TestFirstModel(t *testing.T) {
 	d.until("a look", func() bool { return d.download().Progress.Total > 0 })
 	close(held)
 	d.until("the model", func() bool { m := d.chat().Using(); return m.Ref == "tiny" && m.State == engines.Ready })
-	d.misses("models")
+	d.sees("tiny is installed and verified")
 	d.typed("lo")
 	d.pressed("enter")
 	d.sees("Hello to you.")

@@ -11,12 +11,12 @@ import (
 // keysDialog lists all keys, first the keys that work now.
 type keysDialog struct {
 	kit.TextDialog
-	look *kit.Look
 	here []kit.Hint
 }
 
 func newKeysDialog(look *kit.Look, here []kit.Hint) *keysDialog {
-	k := &keysDialog{look: look, here: here}
+	k := &keysDialog{here: here}
+	k.Look = look
 	k.Lines = k.lines
 	return k
 }
@@ -49,7 +49,7 @@ func (k *keysDialog) lines() []string {
 	left, width := kit.Column(k.Width)
 	var lines []string
 	for _, group := range k.groups() {
-		lines = append(lines, "", k.look.Theme.Selected.Render(group.name))
+		lines = append(lines, "", k.Look.Theme.Selected.Render(group.name))
 		each := 38
 		columns := max(1, width/each)
 		rows := (len(group.rows) + columns - 1) / columns
@@ -58,7 +58,7 @@ func (k *keysDialog) lines() []string {
 			for c := range columns {
 				if at := c*rows + i; at < len(group.rows) {
 					row := group.rows[at]
-					b.WriteString(kit.Pad(k.look.Theme.Bold.Render(kit.Pad(row[0], keyCells))+" "+row[1], each))
+					b.WriteString(kit.Pad(k.Look.Theme.Bold.Render(kit.Pad(row[0], keyCells))+" "+row[1], each))
 				}
 			}
 			lines = append(lines, strings.TrimRight(b.String(), " "))
@@ -93,6 +93,9 @@ func (k *keysDialog) groups() []keyGroup {
 	if len(k.here) > 0 {
 		g := keyGroup{name: "here"}
 		for _, h := range k.here {
+			if !h.Enabled() {
+				continue
+			}
 			words := h.Words
 			if words == "" {
 				words = h.Help().Desc
@@ -101,7 +104,7 @@ func (k *keysDialog) groups() []keyGroup {
 		}
 		groups = append(groups, g)
 	}
-	for _, n := range k.look.Keys.Named() {
+	for _, n := range k.Look.Keys.Named() {
 		if !n.Binding.Enabled() {
 			continue
 		}

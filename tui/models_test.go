@@ -155,10 +155,10 @@ func (s *shelves) options(script *enginetest.Script) Options {
 			if i := slices.IndexFunc(s.said, func(i library.Installed) bool { return i.Name == ref }); i >= 0 || ref == "" && len(s.said) > 0 {
 				return named{script, s.said[max(0, i)].Name}, nil
 			}
-			m, err := s.store.Find(ref)
-			if ref == "" {
-				m, err = s.store.Default()
+			if list, _ := s.store.List(); ref == "" && len(list) > 0 {
+				ref = list[0].Name
 			}
+			m, err := s.store.Find(ref)
 			if err != nil {
 				return nil, err
 			}
@@ -496,8 +496,8 @@ func TestModelIsChosen(t *testing.T) {
 	d.pressed("enter")
 	d.sees("cut off")
 
-	// One of a server.
-	d.pressed("esc")
+	// One of a server. The first esc removes the message.
+	d.pressed("esc", "esc")
 	d.finds("plateforme")
 	d.pressed("enter")
 	d.sees("mistral-large-latest")
@@ -635,7 +635,8 @@ func TestTooBig(t *testing.T) {
 	d.lists()
 	d.finds("devstral 2")
 	d.pressed("enter")
-	d.sees("this machine has 16 GB · d download anyway")
+	d.sees("this machine has 16 GB")
+	d.sees("d download anyway · esc dismiss")
 	if len(d.m.models.Downloads) > 0 {
 		t.Fatal("it is on its way")
 	}

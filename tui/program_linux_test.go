@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/vt"
 	"golang.org/x/sys/unix"
 
@@ -347,5 +348,13 @@ func TestKilled(t *testing.T) {
 	}
 	if d := list[0].Draft; d != "a draft" {
 		t.Errorf("the draft is %q", d)
+	}
+}
+
+// TestNoTimer fails if Bubble Tea keeps its frame timer elsewhere, which would make an idle
+// interface draw all the time.
+func TestNoTimer(t *testing.T) {
+	if replaceTimer(tea.NewProgram(nil)) == nil {
+		t.Error("the timer of Bubble Tea cannot be replaced")
 	}
 }

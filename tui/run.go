@@ -13,22 +13,16 @@ import (
 	"github.com/bise-sh/bise/tui/plain"
 )
 
-// framesPerSecond is the maximum frame rate. A key waits for the next frame, so twice the
-// default halves the wait.
-const framesPerSecond = 120
-
 // Run shows the interface on a terminal until the user quits or ctx ends. It always restores
 // the terminal. colour reports whether the terminal has colours.
 func Run(ctx context.Context, o Options, in io.Reader, out io.Writer, environ []string, colour bool) error {
 	ctx, cancel := context.WithCancel(ctx)
 	m := New(ctx, o)
-	options := []tea.ProgramOption{
-		tea.WithContext(ctx), tea.WithInput(in), tea.WithOutput(out), tea.WithEnvironment(environ), tea.WithoutSignalHandler(), tea.WithFPS(framesPerSecond),
-	}
+	options := []tea.ProgramOption{tea.WithInput(in), tea.WithOutput(out), tea.WithEnvironment(environ)}
 	if !colour {
 		options = append(options, tea.WithColorProfile(colorprofile.ASCII))
 	}
-	_, err := tea.NewProgram(m, options...).Run()
+	_, err := newProgram(ctx, m, options...).Run()
 	cancel() // ends the answers, so that Close returns soon
 	if errors.Is(err, context.Canceled) {
 		err = nil
@@ -48,6 +42,7 @@ func Run(ctx context.Context, o Options, in io.Reader, out io.Writer, environ []
 func RunPlain(ctx context.Context, o Options, in io.Reader, out io.Writer, interrupted <-chan os.Signal) error {
 	ctx, cancel := context.WithCancel(ctx)
 	m := New(ctx, o)
+	m.look.UseDefaultKeys()
 	err := plain.Run(ctx, m, in, out, interrupted)
 	cancel()
 	err = errors.Join(err, m.Close())

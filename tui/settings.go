@@ -22,7 +22,7 @@ type setting struct {
 func newSettingsDialog(look *kit.Look) *settingsDialog {
 	s := new(settingsDialog)
 	s.ListDialog = kit.ListDialog{
-		List: kit.List{Look: look, FilterOnSlash: true}, Heading: "Settings",
+		List: kit.List{Look: look, FilterOnSlash: true, Fixed: true}, Heading: "Settings",
 		Choose: func(row int) kit.Outcome { return s.turn(row, 1) },
 		Hints: func() []kit.Hint {
 			return []kit.Hint{{Binding: look.Keys.Choose, Words: "change"}, {Binding: kit.NewBinding("left", "previous value"), Words: ""}, {Binding: look.Keys.Back, Words: ""}}
@@ -65,7 +65,7 @@ func (s *settingsDialog) refresh() {
 	for _, set := range s.settings() {
 		rows = append(rows, kit.Row{Cells: []string{set.name, set.value}})
 	}
-	s.Outro = []string{fmt.Sprintf("Change keys in config.toml under [interface.keys]; %s lists their names.", s.Look.Keys.Keys.Help().Key)}
+	s.Outro = []string{fmt.Sprintf("Change keys in config.toml under [interface.keys]; %s lists their names.", kit.KeyOr(s.Look.Keys.Keys, "/help"))}
 	s.SetRows(rows)
 }
 

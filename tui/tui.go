@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/colorprofile"
 
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
@@ -42,6 +43,7 @@ type Model struct {
 	folder  string
 	newMode func(name string) mode
 	notice  kit.Notice
+	notices []string   // the texts of the last ones
 	notify  kit.Notify // shows a notice in place of the one before
 
 	width, height int
@@ -58,14 +60,18 @@ func New(ctx context.Context, o Options) *Model {
 	if o.Getenv == nil {
 		o.Getenv = func(string) string { return "" }
 	}
+	var endpoints func() map[string]config.Endpoint
+	if o.Endpoints != nil {
+		endpoints = o.Endpoints.Endpoints
+	}
 	look, unknown := kit.NewLook(o.Settings, modes)
 	look.SetStyle(o.Style)
 	m := &Model{
-		look: look, tasks: kit.NewTasks(ctx), engines: engines.New(ctx, o.Open, o.Loaded), history: past.NewWriter(ctx, o.History), images: talk.NewImageCache(ctx, o.Getenv),
+		look: look, tasks: kit.NewTasks(ctx), engines: engines.New(ctx, o.Open, o.Loaded, o.Choose, endpoints), history: past.NewWriter(ctx, o.History), images: talk.NewImageCache(ctx, o.Getenv),
 		save: o.Save, folder: o.Folder,
 		width: o.Width, height: o.Height, screens: make([]mode, len(modes)),
 	}
-	m.notify = func(n kit.Notice) { m.notice = n }
+	m.notify = m.take
 	m.terminal = terminal.New(m.tasks, o.Getenv)
 	m.models = models.New(look, m.notify, m.tasks, m.engines, o.Models, o.Downloads, o.Endpoints, o.Folder, o.Getenv("HOME"))
 	m.newMode = func(name string) mode { return m.makeMode(name, o) }
@@ -134,9 +140,13 @@ func (m *Model) Close() error {
 
 // Update handles a message.
 func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	lines := m.frameLines()
 	cmd := m.update(msg)
 	if err := m.history.Problem(); err != nil {
 		m.notify.Error(err)
+	}
+	if m.frameLines() != lines {
+		m.layOut()
 	}
 	return m, tea.Batch(cmd, m.images.Next())
 }
@@ -151,8 +161,12 @@ func (m *Model) update(msg tea.Msg) tea.Cmd {
 			shade = kit.Dark
 		}
 		m.look.SetBackground(shade)
+	case tea.ColorProfileMsg:
+		m.look.SetColours(msg.Profile > colorprofile.ASCII)
 	case tea.KeyPressMsg:
-		return m.Press(msg)
+		if !m.dismiss(msg) {
+			return m.Press(msg)
+		}
 	case tea.PasteMsg:
 		return m.paste(msg.Content)
 	case tea.MouseClickMsg:
@@ -193,7 +207,11 @@ func (m *Model) Dialog() kit.Dialog {
 }
 
 // Notice returns the notice in the footer. Its text is empty if there is none.
-func (m *Model) Notice() kit.Notice { return m.notice }
+func (m *Model) Notice() kit.Notice {
+	n := m.notice
+	n.Key = m.noticeKey()
+	return n
+}
 
 // top returns the screen that gets the keys: the top dialog or the current mode.
 func (m *Model) top() kit.Screen {
@@ -217,11 +235,11 @@ func (m *Model) push(d kit.Dialog) tea.Cmd {
 // Press handles a key.
 func (m *Model) Press(k tea.KeyPressMsg) tea.Cmd {
 	m.selection = kit.Selection{}
-	shown := m.notice
+	shown, do := m.notice, m.noticeKey()
 	if !shown.Stays || kit.Matches(k, m.look.Keys.Back) {
 		m.notice = kit.Notice{}
 	}
-	if shown.Key != "" && k.String() == shown.Key {
+	if do != "" && k.String() == do {
 		m.notice = kit.Notice{}
 		return shown.Do
 	}
@@ -299,6 +317,9 @@ func (m *Model) quit() tea.Cmd {
 
 // show switches to a mode.
 func (m *Model) show(i int) tea.Cmd {
+	if h, ok := m.screens[m.current].(interface{ Hidden() }); ok && i != m.current {
+		h.Hidden()
+	}
 	m.current = i
 	m.dialogs = nil
 	if m.screens[i] == nil {
@@ -350,9 +371,7 @@ func (m *Model) handle(msg tea.Msg) tea.Cmd {
 	case models.DownloadEnded:
 		cmds = append(cmds, m.useInstalled(msg))
 	case settingsSaved:
-		if msg.err != nil {
-			m.notify.Error(msg.err)
-		}
+		m.notify.Outcome("save the settings", msg.err)
 	case past.FileSaved:
 		if msg.Err != nil {
 			m.notify.Error(msg.Err)
@@ -442,7 +461,10 @@ func (m *Model) release(at tea.Mouse) tea.Cmd {
 
 // click switches to a tab, clicks the top screen, or presses the key of a hint.
 func (m *Model) click(at tea.Mouse) tea.Cmd {
-	m.notice = kit.Notice{}
+	body, notice, footer := m.height-m.frameLines(), len(m.noticeLines()), m.footer()
+	if !m.notice.Stays {
+		m.notice = kit.Notice{}
+	}
 	switch {
 	case at.Y == 0:
 		for _, tab := range m.tabs() {
@@ -450,13 +472,15 @@ func (m *Model) click(at tea.Mouse) tea.Cmd {
 				return m.show(tab.mode)
 			}
 		}
-	case at.Y <= m.height-m.frameLines():
+	case at.Y <= body:
 		return m.Settle(m.top().Click(at.X, at.Y-1))
-	case at.Y < m.height-1:
+	case at.Y < m.height-1-notice:
 		return m.handle(talk.ModelsRequested{})
+	case at.Y < m.height-1:
+		m.notice = kit.Notice{}
 	default:
-		if h, ok := m.hintAt(m.top().Footer(), at.X); ok && len(h.Keys()) > 0 {
-			return m.Press(kit.KeyPress(h.Keys()[0]))
+		if h, ok := m.hintAt(footer, at.X); ok && len(h.Keys()) > 0 {
+			return m.update(kit.KeyPress(h.Keys()[0]))
 		}
 	}
 	return nil
@@ -524,7 +548,8 @@ func (m *Model) draw() ([]string, *tea.Cursor) {
 	default:
 		cursor.Y++
 	}
-	return append(lines, m.drawFoot(top.Footer())), cursor
+	lines = append(lines, kit.Indent(m.noticeLines(), 1)...)
+	return append(lines, m.drawFoot(m.footer())), cursor
 }
 
 // small asks for a larger window.
@@ -578,13 +603,6 @@ func (m *Model) head() string {
 // drawFoot draws the last line.
 func (m *Model) drawFoot(f kit.Footer) string {
 	width := m.width - 2
-	if m.notice.Text != "" {
-		key := ""
-		if m.notice.Key != "" {
-			key = " · " + m.notice.Key + " " + m.notice.Word
-		}
-		return " " + kit.Truncate(kit.Truncate(m.notice.Text, width-kit.Width(key))+key, width)
-	}
 	if f.Left == "" {
 		return " " + m.look.Theme.Muted.Render(kit.JoinHints(f.Hints, width))
 	}

@@ -171,6 +171,9 @@ func (e *Engine) completionJob(ctx context.Context, r *engine.CompletionRequest)
 	if err != nil {
 		return nil, err
 	}
+	if r.PromptLogprobs {
+		j.Scored, j.Top = true, max(0, j.Top)
+	}
 	if r.Grammar != "" {
 		if err := followGrammar(ctx, j, r.Grammar); err != nil {
 			return nil, err

@@ -25,6 +25,9 @@ func (s *Scheduler) choose(a *answer) {
 		return
 	}
 	if !ok || s.ends(a, id) {
+		if ok && a.job.Scored {
+			a.logprobs = append(a.logprobs, s.logprob(probs))
+		}
 		// The grammar of a step allows its end only where it is complete.
 		s.nextStep(a)
 		return

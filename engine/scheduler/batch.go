@@ -46,9 +46,12 @@ func (s *Scheduler) compose() bool {
 		done := int(j.done.Load())
 		for i := done; i < done+int(j.inBatch.Load()); i++ {
 			last := i == len(j.Prompt)-1
-			row := s.x.Add(j.Prompt[i], i, a.slot.seq, last)
+			row := s.x.Add(j.Prompt[i], i, a.slot.seq, last || j.Scored)
 			if last {
 				a.row = row
+			}
+			if i == done {
+				j.firstRow = row
 			}
 		}
 	}
@@ -77,6 +80,9 @@ func (s *Scheduler) split(room int) []*Job {
 			if last := len(j.Prompt) - 1; int(j.done.Load()) < last {
 				n = min(n, last-int(j.done.Load())-int(j.inBatch.Load()))
 			}
+		}
+		if j.Scored {
+			n = min(n, s.x.Outputs()-int(j.inBatch.Load()))
 		}
 		j.inBatch.Add(int32(n))
 		room -= n
@@ -173,6 +179,9 @@ func (s *Scheduler) advance(j *Job, n int, alone bool) {
 	if alone && o.canonical == done {
 		o.canonical += n
 	}
+	if j.Scored {
+		s.score(j, o, done, n)
+	}
 	j.inBatch.Store(0)
 	s.evaluated(j, n)
 	if j.prefilling() {
@@ -188,6 +197,9 @@ func (s *Scheduler) advance(j *Job, n int, alone bool) {
 	}
 	if j.LeftOut != nil {
 		j.out.put(*j.LeftOut)
+	}
+	if j.Scored {
+		s.emitScores(j, o)
 	}
 	for _, a := range j.answers {
 		switch {

@@ -27,6 +27,7 @@ type Job struct {
 	Steps    []Step          // constraints on the answer, in order; the samplers have the first one's grammar
 	Schema   *grammar.Schema // the whole answer is checked against it, nil for none
 	OneCall  bool            // an answer has at most one tool call
+	Scored   bool            // the logprobs of the prompt are wanted, and that of the end token
 	LeftOut  *engine.LeftOut
 	Arrived  time.Time
 
@@ -43,6 +44,7 @@ type Job struct {
 
 	// Fields below belong to the scheduler's goroutine.
 	answers   []*answer
+	firstRow  int // of the prompt's tokens in the batch
 	evaluated int
 	generated int
 	admitted  time.Time
@@ -160,11 +162,22 @@ type slot struct {
 	seq       int
 	tokens    []Token // what its cells hold
 	cells     []int32 // in the ledger
+	scores    scores  // of its first tokens, as far as they were asked for
 	canonical int     // leading tokens evaluated in full batches
 	saved     int     // leading tokens that are on disk
 	aside     bool    // a snapshot of a recurrent state, not a conversation
 	busy      bool
 	used      int64 // scheduler's clock at its last use
+}
+
+// prefix is how many tokens of a job's prompt a slot has at its beginning, with their scores if
+// the job wants them. The last token is always evaluated.
+func (o *slot) prefix(j *Job) int {
+	n := commonPrefix(o.tokens, j.Prompt[:len(j.Prompt)-1])
+	if j.Scored {
+		n = min(n, o.scores.known(j)-1)
+	}
+	return n
 }
 
 // compare orders slots that begin alike by how well a new job takes one over: idle ones,

@@ -32,6 +32,11 @@ type Machine interface {
 	Add(id Token, pos, seq int, output bool) (row int)
 	ClearBatch()
 	BatchLen() int
+	// Outputs is how many tokens of a batch can have logits: a row is as long as the
+	// vocabulary. Probs returns the probability of a token after a row, first, and those of the
+	// top likeliest.
+	Outputs() int
+	Probs(row int, id Token, top int) []Prob
 	// Decode evaluates the batch. After ErrAborted and ErrNoCells no token of it is in memory.
 	Decode() error
 	// DecodeImage evaluates tokens from..from+n of an image, at their positions of a sequence.

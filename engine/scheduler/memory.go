@@ -18,14 +18,14 @@ func (s *Scheduler) truncate(o *slot, n int) {
 		return
 	}
 	s.ledger.drop(o.cells[n:])
-	o.tokens, o.cells = o.tokens[:n], o.cells[:n]
+	o.tokens, o.cells, o.scores = o.tokens[:n], o.cells[:n], o.scores.first(n+1)
 	o.canonical, o.saved = min(o.canonical, n), min(o.saved, n)
 }
 
 func (s *Scheduler) clear(o *slot) {
 	s.x.Remove(o.seq, -1, -1)
 	s.ledger.drop(o.cells)
-	o.tokens, o.cells, o.canonical, o.saved, o.aside = nil, nil, 0, 0, false
+	o.tokens, o.cells, o.scores, o.canonical, o.saved, o.aside = nil, nil, nil, 0, 0, false
 }
 
 // evict empties a slot, saving its conversation first.

@@ -48,7 +48,7 @@ func (s *Scheduler) follows(j *Job) bool {
 	want := j.Prompt[:len(j.Prompt)-1]
 	most := 0
 	for _, o := range s.jobs {
-		if done := int(o.done.Load()); !o.ended && o.prefilling() && !o.Seeded {
+		if done := int(o.done.Load()); !o.ended && o.prefilling() && !o.Seeded && (!j.Scored || o.Scored && o.Top >= j.Top) {
 			if n := commonPrefix(o.Prompt, want); n > done {
 				most = max(most, n)
 			}
@@ -58,7 +58,7 @@ func (s *Scheduler) follows(j *Job) bool {
 		return false
 	}
 	for _, o := range s.slots {
-		if commonPrefix(o.tokens, want) > most-restoreGain {
+		if o.prefix(j) > most-restoreGain {
 			return false
 		}
 	}
@@ -143,7 +143,7 @@ func (s *Scheduler) reuse(j *Job, idle []*slot) (to *slot, from int) {
 	want := j.Prompt[:len(j.Prompt)-1]
 	var best *slot
 	for _, o := range s.slots {
-		n := commonPrefix(o.tokens, want)
+		n := o.prefix(j)
 		if j.Seeded {
 			n = min(n, o.canonical) / s.o.Batch * s.o.Batch
 		}
@@ -176,7 +176,7 @@ func (s *Scheduler) reuse(j *Job, idle []*slot) (to *slot, from int) {
 		s.branch(best, to, from)
 	}
 	for range 2 { // the first may just have been replaced by a longer one
-		if s.o.States == nil || j.Seeded {
+		if s.o.States == nil || j.Seeded || j.Scored {
 			break
 		}
 		e, n := s.o.States.best(want)
@@ -197,6 +197,7 @@ func (s *Scheduler) reuse(j *Job, idle []*slot) (to *slot, from int) {
 func (s *Scheduler) branch(from, to *slot, n int) {
 	s.evict(to)
 	s.share(from, to, n)
+	to.scores = slices.Clone(from.scores.first(n + 1))
 	to.canonical = min(from.canonical, n)
 }
 

@@ -332,6 +332,25 @@ func TestStress(t *testing.T) {
 	}
 }
 
+// scored are the logprobs that the fake gives for a prompt.
+func scored(prompt []Token, top int) []engine.Logprob {
+	var sum uint64
+	var out []engine.Logprob
+	for i, id := range prompt {
+		l := engine.Logprob{ID: id}
+		if i > 0 {
+			l.Logprob, l.Top = logprob(sum, id), make([]engine.Logprob, top)
+		}
+		out = append(out, l)
+		sum = next(sum, id)
+	}
+	return out
+}
+
+func equalLogprobs(a, b engine.Logprob) bool {
+	return a.ID == b.ID && a.Logprob == b.Logprob && len(a.Top) == len(b.Top)
+}
+
 func stress(t *testing.T, s *Scheduler, f *fake, seed uint64, jobs int) {
 	ctx, stop := context.WithTimeoutCause(t.Context(), time.Minute, errors.New("a job did not end"))
 	defer stop()
@@ -367,9 +386,16 @@ func stress(t *testing.T, s *Scheduler, f *fake, seed uint64, jobs int) {
 					}
 					j.Prompt, j.Images = talk, []Image{p}
 				}
+				if rng.IntN(6) == 0 && j.Images == nil {
+					j.Scored, j.Top = true, rng.IntN(2)
+				}
 				own, cancel := context.WithCancel(ctx)
 				events, last := 0, rng.IntN(40)
-				out := run(own, s, j, func(engine.Event) {
+				var scores []engine.Logprob
+				out := run(own, s, j, func(e engine.Event) {
+					if e, ok := e.(engine.PromptLogprobs); ok {
+						scores = append(scores, e.Tokens...)
+					}
 					if events++; events == last {
 						cancel()
 					}
@@ -390,6 +416,9 @@ func stress(t *testing.T, s *Scheduler, f *fake, seed uint64, jobs int) {
 							t.Errorf("%d tokens: answer %d is %q, %s, want %q", len(talk), i, text, out.ends[i], want)
 							return
 						}
+					}
+					if j.Scored && !slices.EqualFunc(scores, scored(talk, j.Top), equalLogprobs) {
+						t.Errorf("%d tokens: wrong scores", len(talk))
 					}
 					if n := freed.Load(); n != int64(j.n()) {
 						t.Errorf("%d of %d samplers were freed", n, j.n())

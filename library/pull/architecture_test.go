@@ -20,6 +20,7 @@ import (
 	"github.com/bise-sh/bise/gguf/tinymodel"
 	"github.com/bise-sh/bise/library/pull/pulltest"
 	"github.com/bise-sh/bise/models"
+	"github.com/bise-sh/bise/models/catalog"
 )
 
 // The list is that of the llama.cpp which bise is built with.
@@ -156,4 +157,27 @@ func TestAdapted(t *testing.T) {
 	stage.Release()
 	check(pulled(t, p, planned(t, p, Request{Ref: "hf:other/newer-GGUF"})))
 	right(t, p.Store, "newer", "q8_0")
+}
+
+// TestWarning pulls a model whose finished files the catalogue warns of, by name and by
+// repository. The original weights are not meant.
+func TestWarning(t *testing.T) {
+	hub := pulltest.New(t)
+	p := newPuller(t, hub)
+	path := filepath.Join(t.TempDir(), "catalog.toml")
+	if err := os.WriteFile(path, []byte("[[model]]\nname = \"warned\"\ntitle = \"Warned\"\nlicence = \"mit\"\nrepo = \"acme/tiny\"\ngguf = [\"acme/tiny-GGUF\"]\nreleased = \"2026\"\nwarning = \"Old files are broken.\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	if p.Catalog, _, err = catalog.Load(path); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		r    Request
+		want bool
+	}{{Request{Ref: "warned"}, true}, {Request{Ref: "hf:acme/tiny-GGUF"}, true}, {Request{Ref: "warned", FromSource: true}, false}} {
+		if plan := planned(t, p, c.r); slices.Contains(plan.Warnings, "Old files are broken.") != c.want {
+			t.Errorf("%+v: it warns %q", c.r, plan.Warnings)
+		}
+	}
 }

@@ -177,6 +177,7 @@ func (p *Puller) ready(ctx context.Context, plan *Plan, m catalog.Model) (found 
 				if hash, _ := downloader.SHA256(w.sum); w.sum != "" && plan.Parts[0].Hash != hash {
 					plan.Warnings = append(plan.Warnings, fmt.Sprintf("%s of %s has changed since the catalogue was made.", w.file, w.repo))
 				}
+				plan.warn(m)
 				return true, nil
 			}
 		}
@@ -186,6 +187,13 @@ func (p *Puller) ready(ctx context.Context, plan *Plan, m catalog.Model) (found 
 		}
 	}
 	return false, nil
+}
+
+// warn adds what the catalogue says about finished files of a model.
+func (plan *Plan) warn(m catalog.Model) {
+	if m.Warning != "" && !plan.Convert {
+		plan.Warnings = append(plan.Warnings, m.Warning)
+	}
 }
 
 func (plan *Plan) setConvertedSizes(whole, small int64) {

@@ -49,6 +49,7 @@ func (p *Puller) planRepo(ctx context.Context, plan *Plan, ref models.Ref) error
 		if err := take(ctx, known.Has(catalog.Vision)); err != nil {
 			return err
 		}
+		plan.warn(known)
 		return p.readLicence(ctx, plan, known.Repo)
 	}
 }

@@ -61,12 +61,14 @@ type Model struct {
 	Can         []Ability      `toml:"can" json:"can"`
 	Prompt      string         `toml:"prompt" json:"prompt_version,omitempty"`
 	Sampling    Sampling       `toml:"sampling" json:"sampling,omitzero"`
-	Base        bool           `toml:"base" json:"base,omitempty"` // not instruction-tuned
+	Special     bool           `toml:"special" json:"special,omitempty"` // made for one kind of work, and never recommended for chat
+	Base        bool           `toml:"base" json:"base,omitempty"`       // not instruction-tuned
 	Parameters  int64          `toml:"parameters" json:"parameters,omitempty"`
 	Shape       *Shape         `toml:"-" json:"shape,omitempty"`  // nil: unknown
 	Vision      *VisionEncoder `toml:"-" json:"vision,omitempty"` // nil: none, or unknown
 	Newer       string         `toml:"newer" json:"newer,omitempty"`
 	Obstacle    string         `toml:"obstacle" json:"obstacle,omitempty"` // why this engine cannot run it, a clause
+	Warning     string         `toml:"warning" json:"warning,omitempty"`   // what to know before a download of its files, a sentence
 	Remote      []string       `toml:"remote" json:"remote,omitempty"`     // its names on La Plateforme, the usual one first
 	Unverified  []string       `toml:"unverified" json:"unverified,omitempty"`
 	UserDefined bool           `toml:"-" json:"user_defined,omitempty"` // in the user's catalogue file
@@ -112,8 +114,17 @@ type Shape struct {
 	Experts      int    `toml:"experts" json:"experts,omitempty"`
 	ExpertsUsed  int    `toml:"experts_used" json:"experts_used,omitempty"` // per token
 	Vocabulary   int    `toml:"vocabulary" json:"vocabulary"`
+	Shared       int    `toml:"shared_experts" json:"shared_experts,omitempty"`
 	Tied         bool   `toml:"tied" json:"tied,omitempty"` // the embedding is also the output matrix
 	Parameters   int64  `toml:"parameters" json:"parameters,omitempty"`
+
+	// Of latent attention (architecture deepseek2): the ranks of queries and of keys and values,
+	// and the components of a head without RoPE, with RoPE and of its values.
+	QueryRank  int `toml:"query_rank" json:"query_rank,omitempty"`
+	Rank       int `toml:"rank" json:"rank,omitempty"`
+	PlainWidth int `toml:"plain_width" json:"plain_width,omitempty"`
+	RopeWidth  int `toml:"rope_width" json:"rope_width,omitempty"`
+	ValueWidth int `toml:"value_width" json:"value_width,omitempty"`
 
 	// Of Mamba 2, whose Heads are those of its state.
 	Inner  int `toml:"inner" json:"inner,omitempty"`

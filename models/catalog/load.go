@@ -292,12 +292,16 @@ func within(limit int, numbers ...int) bool {
 // problem returns what is invalid in a shape, or "".
 func (s Shape) problem() string {
 	switch {
-	case s.Architecture != "llama" && s.Architecture != "mistral3" && s.Architecture != "mamba2":
-		return fmt.Sprintf("unknown architecture %q: want llama, mistral3 or mamba2", s.Architecture)
+	case !slices.Contains([]string{"llama", "mistral3", "deepseek2", "mamba2"}, s.Architecture):
+		return fmt.Sprintf("unknown architecture %q: want llama, mistral3, deepseek2 or mamba2", s.Architecture)
 	case s.Layers < 1 || s.Width < 1 || s.Heads < 1 || s.Vocabulary < 1:
 		return "layers, width, heads and vocabulary must be at least 1"
-	case !within(maxLayers, s.Layers), !within(maxWidth, s.Width, s.Heads, s.KVHeads, s.HeadWidth, s.FFN, s.Experts, s.ExpertsUsed, s.Inner, s.State, s.Groups, s.Kernel), !within(maxCount, s.Vocabulary):
+	case !within(maxLayers, s.Layers), !within(maxWidth, s.Width, s.Heads, s.KVHeads, s.HeadWidth, s.FFN, s.Experts, s.ExpertsUsed, s.Shared, s.QueryRank, s.Rank, s.PlainWidth, s.RopeWidth, s.ValueWidth, s.Inner, s.State, s.Groups, s.Kernel), !within(maxCount, s.Vocabulary):
 		return "a number is negative or too large"
+	case s.Architecture == "deepseek2":
+		if s.FFN < 1 || s.Experts < 1 || s.Shared < 1 || s.QueryRank < 1 || s.Rank < 1 || s.PlainWidth < 1 || s.RopeWidth < 1 || s.ValueWidth < 1 {
+			return "ffn, experts, shared_experts, query_rank, rank, plain_width, rope_width and value_width must be at least 1"
+		}
 	case s.Architecture != "mamba2" && (s.KVHeads < 1 || s.HeadWidth < 1 || s.FFN < 1):
 		return "kv_heads, head_width and ffn must be at least 1"
 	case s.Architecture == "mamba2" && (s.Inner < 1 || s.State < 1 || s.Groups < 1 || s.Kernel < 1):

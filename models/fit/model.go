@@ -104,7 +104,8 @@ func headerOf(s catalog.Shape, context int) *gguf.File {
 		matrix("output.weight", s.Width, s.Vocabulary)
 	}
 	layer := attention
-	if s.Architecture == "mamba2" {
+	switch s.Architecture {
+	case "mamba2":
 		layer = mamba
 		count("feed_forward_length", 0)
 		count("attention.head_count", 0)
@@ -113,7 +114,17 @@ func headerOf(s catalog.Shape, context int) *gguf.File {
 		count("ssm.state_size", s.State)
 		count("ssm.time_step_rank", s.Heads)
 		count("ssm.group_count", s.Groups)
-	} else {
+	case "deepseek2":
+		layer = latent
+		count("feed_forward_length", s.FFN)
+		count("expert_feed_forward_length", s.FFN)
+		count("expert_count", s.Experts)
+		count("expert_used_count", s.ExpertsUsed)
+		count("attention.head_count", s.Heads)
+		count("attention.head_count_kv", 1)
+		count("attention.key_length", s.Rank+s.RopeWidth)
+		count("attention.value_length", s.Rank)
+	default:
 		count("feed_forward_length", s.FFN)
 		count("attention.head_count", s.Heads)
 		count("attention.head_count_kv", s.KVHeads)
@@ -159,6 +170,30 @@ func attention(s catalog.Shape, name func(string) string, matrix, vector adder) 
 	matrix(name("ffn_gate.weight"), s.Width, s.FFN)
 	matrix(name("ffn_down.weight"), s.FFN, s.Width)
 	matrix(name("ffn_up.weight"), s.Width, s.FFN)
+}
+
+// latent adds the tensors of a layer of the architecture deepseek2: multi-head latent attention.
+func latent(s catalog.Shape, name func(string) string, matrix, vector adder) {
+	head := s.PlainWidth + s.RopeWidth
+	vector(name("attn_norm.weight"), s.Width)
+	matrix(name("attn_q_a.weight"), s.Width, s.QueryRank)
+	vector(name("attn_q_a_norm.weight"), s.QueryRank)
+	matrix(name("attn_q_b.weight"), s.QueryRank, s.Heads*head)
+	matrix(name("attn_kv_a_mqa.weight"), s.Width, s.Rank+s.RopeWidth)
+	vector(name("attn_kv_a_norm.weight"), s.Rank)
+	matrix(name("attn_k_b.weight"), s.PlainWidth, s.Rank, s.Heads)
+	matrix(name("attn_v_b.weight"), s.Rank, s.ValueWidth, s.Heads)
+	matrix(name("attn_output.weight"), s.Heads*s.ValueWidth, s.Width)
+	vector(name("ffn_norm.weight"), s.Width)
+	vector(name("ffn_gate_inp.weight"), s.Width, s.Experts)
+	for _, x := range []struct {
+		kind string
+		n    int
+	}{{"_exps.weight", s.Experts}, {"_shexp.weight", s.Shared}} {
+		matrix(name("ffn_gate"+x.kind), s.Width, s.FFN, x.n)
+		matrix(name("ffn_down"+x.kind), s.FFN, s.Width, x.n)
+		matrix(name("ffn_up"+x.kind), s.Width, s.FFN, x.n)
+	}
 }
 
 // mamba adds the tensors of a layer of the architecture mamba2.

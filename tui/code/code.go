@@ -67,6 +67,13 @@ const (
 // typingPause is the pause in typing before a suggestion is requested.
 const typingPause = 60 * time.Millisecond
 
+// Causes of errors, which go with them.
+const (
+	causeOpen    = "open a file in code"
+	causeSave    = "save a file in code"
+	causeSuggest = "suggest code"
+)
+
 // Messages of the mode. Those about suggestions carry the number of the request.
 type (
 	folderRead struct {
@@ -114,15 +121,29 @@ func (m *Mode) UseModel(ref string) tea.Cmd {
 	var cmd tea.Cmd
 	m.model, cmd = m.engines.Use(ref)
 	m.clearSuggestion()
+	m.forgetError()
 	m.session = nil
 	m.begin()
+	m.find()
+	if text := m.announcement(); text != "" && !m.picking {
+		m.notify.Info(text)
+	}
 	return cmd
+}
+
+// announcement says where code goes, until it has gone there.
+func (m *Mode) announcement() string {
+	return m.engines.Announcement(m.model, "The code around the cursor goes")
 }
 
 func (m *Mode) Shown() tea.Cmd {
 	var cmds []tea.Cmd
 	if m.model == nil {
-		cmds = append(cmds, m.UseModel(m.ref))
+		if m.ref == "" {
+			cmds = append(cmds, m.engines.Choose("code", ""))
+		} else {
+			cmds = append(cmds, m.UseModel(m.ref))
+		}
 	}
 	if m.picking {
 		cmds = append(cmds, m.listFiles())
@@ -141,7 +162,8 @@ func (m *Mode) begin() {
 		o.Idle, o.Speculate = time.Second, true
 	}
 	session, ctx := infill.New(m.tasks.Context(), m.model.Engine, o), m.tasks.Context()
-	m.session, m.lastError = session, ""
+	m.session = session
+	m.forgetError()
 	m.tasks.Go(func() { // the engines close later
 		<-ctx.Done()
 		session.Close()
@@ -164,7 +186,7 @@ func (m *Mode) Commands() []kit.Command {
 func (m *Mode) Subject() string {
 	name := ""
 	if m.model != nil {
-		name = m.model.Name()
+		name = m.model.Label()
 		if m.model.State == engines.Opening || m.model.State == engines.Loading {
 			name = m.look.Theme.Muted.Render("loading " + name)
 		}
@@ -216,6 +238,9 @@ func (m *Mode) find() {
 		rows = append(rows, kit.Row{Cells: []string{kit.OneLine(h.Item)}, Marks: marks})
 	}
 	m.list.Intro = []string{"Choose a file."}
+	if text := m.announcement(); text != "" {
+		m.list.Intro = append(m.list.Intro, text)
+	}
 	switch {
 	case m.paths == nil:
 		m.list.Empty = []string{"searching files"}
@@ -241,6 +266,10 @@ func (m *Mode) openFile(path string) tea.Cmd {
 
 func (m *Mode) Update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
+	case engines.ModelChosen:
+		if msg.Mode == "code" && m.model == nil {
+			return m.UseModel(msg.Ref)
+		}
 	case engines.ModelReady:
 		m.begin()
 	case folderRead:
@@ -264,14 +293,16 @@ func (m *Mode) Update(msg tea.Msg) tea.Cmd {
 // showFile shows a file that was opened.
 func (m *Mode) showFile(msg fileOpened) {
 	if msg.err != nil {
-		m.notify.Error(msg.err)
+		m.notify.ErrorOf(causeOpen, msg.err)
 		return
 	}
 	if m.modified() && !m.warned {
-		m.warned = true
-		m.notify.Info(kit.OneLine(m.file.name) + " has unsaved changes; open the other file again to discard them")
+		m.warnUnsaved("open the other file again to discard them")
 		return
 	}
+	m.notify.Solved(causeOpen)
+	m.notify.Solved(causeSave)
+	m.forgetError()
 	if m.session != nil && m.file != nil {
 		m.session.Visit(m.position())
 	}
@@ -310,7 +341,7 @@ func (m *Mode) saveDone(msg fileSaved) {
 	switch {
 	case msg.err != nil:
 		m.overwrite = errors.Is(msg.err, errChanged)
-		m.notify.Error(msg.err)
+		m.notify.ErrorOf(causeSave, msg.err)
 	default:
 		msg.file.saved, m.warned, m.overwrite = msg.text, false, false
 		m.notify.Info("saved " + kit.OneLine(msg.file.name))
@@ -322,9 +353,14 @@ func (m *Mode) CanLeave() bool {
 	if !m.modified() || m.warned {
 		return true
 	}
-	m.warned = true
-	m.notify.Info(fmt.Sprintf("%s has unsaved changes: %s saves them, %s again discards them", kit.OneLine(m.file.name), m.keys.save.Help().Key, m.look.Keys.Quit.Help().Key))
+	m.warnUnsaved(fmt.Sprintf("%s saves them, %s again discards them", m.keys.save.Help().Key, kit.KeyOr(m.look.Keys.Quit, "/quit")))
 	return false
+}
+
+// warnUnsaved warns of unsaved changes, once until the next change.
+func (m *Mode) warnUnsaved(what string) {
+	m.warned = true
+	m.notify(kit.Notice{Text: kit.OneLine(m.file.name) + " has unsaved changes: " + what, Stays: true, Cause: causeSave})
 }
 
 // clearSuggestion removes the suggestion and cancels the request for one.
@@ -337,7 +373,10 @@ func (m *Mode) clearSuggestion() {
 // textChanged updates the suggestion after an edit. It keeps the rest of a suggestion that the
 // user types.
 func (m *Mode) textChanged(before string, at int) tea.Cmd {
-	m.warned = false
+	if m.warned {
+		m.warned = false
+		m.notify.Solved(causeSave)
+	}
 	ghost := m.ghost
 	m.clearSuggestion()
 	if put, ok := insertion(before, at, m.text.Text, m.text.Cursor); ok {
@@ -364,6 +403,7 @@ func (m *Mode) suggest(after time.Duration) tea.Cmd {
 	}
 	ctx, stop := context.WithCancel(m.tasks.Context())
 	m.stop = stop
+	m.engines.MarkSent(m.model)
 	session, place, number := m.session, m.position(), m.number
 	return func() tea.Msg {
 		defer stop()
@@ -390,7 +430,7 @@ func (m *Mode) showSuggestion(msg suggested) {
 		m.reportError(msg.err)
 		return
 	}
-	m.lastError = ""
+	m.forgetError()
 	m.ghost, m.Current = msg.what.Text, msg.what
 }
 
@@ -398,9 +438,19 @@ func (m *Mode) showSuggestion(msg suggested) {
 func (m *Mode) reportError(err error) {
 	if err.Error() != m.lastError {
 		m.lastError = err.Error()
-		m.notify.Error(err)
+		m.notify.ErrorOf(causeSuggest, err)
 	}
 }
+
+// forgetError removes the error of a suggestion: it has passed, or the model or the file is
+// another one.
+func (m *Mode) forgetError() {
+	m.lastError = ""
+	m.notify.Solved(causeSuggest)
+}
+
+// Hidden removes an error that means nothing in another mode.
+func (m *Mode) Hidden() { m.forgetError() }
 
 // another shows another suggestion.
 func (m *Mode) another() tea.Cmd {

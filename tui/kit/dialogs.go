@@ -2,6 +2,7 @@ package kit
 
 import (
 	"fmt"
+	"slices"
 
 	tea "charm.land/bubbletea/v2"
 )
@@ -61,6 +62,7 @@ func (d *ListDialog) choose() Outcome {
 
 // A TextDialog is a dialog with text that scrolls. Types embed it.
 type TextDialog struct {
+	Look          *Look
 	Lines         func() []string
 	Width, Height int
 	Top           int // the first visible line
@@ -81,7 +83,8 @@ func (d *TextDialog) Press(k tea.KeyPressMsg) Outcome {
 
 func (d *TextDialog) View() ([]string, *tea.Cursor) {
 	lines := d.Lines()
-	return lines[min(d.Top, len(lines)):min(d.Top+d.Height, len(lines))], nil
+	visible := lines[min(d.Top, len(lines)):min(d.Top+d.Height, len(lines))]
+	return d.Look.MarkMore(slices.Clone(visible), d.Width, d.Top > 0, d.Top+d.Height < len(lines)), nil
 }
 
 // ScrollKey returns the first visible line after a key that scrolls. It returns false for

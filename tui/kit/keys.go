@@ -22,8 +22,8 @@ type Keymap struct {
 	modes []string // of the modes
 
 	// In a conversation.
-	Send, Newline, Stop, Regenerate, Continue, Select, PageUp, PageDown, Top, Bottom, CopyCode key.Binding
-	Editor, Paste, Detach, Earlier, Later                                                      key.Binding
+	Send, Newline, Stop, Regenerate, Continue, Select, PageUp, PageDown, Top, Bottom, Find, CopyCode key.Binding
+	Editor, Paste, Detach, Earlier, Later                                                            key.Binding
 
 	// With a message selected.
 	Up, Down, Copy, Edit, Again, OlderVersion, NewerVersion, Fold, Save, Back key.Binding
@@ -38,7 +38,7 @@ type Keymap struct {
 // A NamedKey is a binding with its name in config.toml and its help.
 type NamedKey struct {
 	Group   string
-	name    string // in config.toml
+	Name    string // in config.toml
 	Binding *key.Binding
 	keys    string // the default keys, separated by spaces
 	Help    string
@@ -74,6 +74,7 @@ func (k *Keymap) Named() []NamedKey {
 		{"conversation", "page_down", &k.PageDown, "pgdown", "scroll down"},
 		{"conversation", "top", &k.Top, "ctrl+home", "to the start"},
 		{"conversation", "bottom", &k.Bottom, "ctrl+end", "to the end"},
+		{"conversation", "find", &k.Find, "ctrl+f", "search messages"},
 		{"conversation", "copy_code", &k.CopyCode, "alt+y", "copy the last code"},
 		{"conversation", "editor", &k.Editor, "ctrl+g", "edit in $EDITOR"},
 		{"conversation", "paste", &k.Paste, "ctrl+v", "paste text or an image"},
@@ -121,9 +122,9 @@ func NewKeymap(set map[string]config.Keys, modes []string) (*Keymap, []string) {
 	}
 	for _, n := range k.Named() {
 		keys := strings.Fields(n.keys)
-		if custom, ok := set[n.name]; ok {
+		if custom, ok := set[n.Name]; ok {
 			keys = custom
-			delete(unknown, n.name)
+			delete(unknown, n.Name)
 		}
 		*n.Binding = key.NewBinding(key.WithKeys(keys...), key.WithHelp(KeyName(keys), n.Help))
 		if len(keys) == 0 {
@@ -152,7 +153,8 @@ var arrows = strings.NewReplacer("pgup", "pgup", "pgdown", "pgdn", "up", "↑", 
 // binding.
 type Hint struct {
 	key.Binding
-	Words string // "": the binding's help
+	Words   string // "": the binding's help
+	General bool   // the action does not concern the selected row of a list
 }
 
 // Hints returns bindings with their own words.
@@ -164,7 +166,7 @@ func Hints(bindings ...key.Binding) []Hint {
 	return list
 }
 
-func (h Hint) String() string { return h.Help().Key + " " + h.Action() }
+func (h Hint) String() string { return strings.TrimSpace(h.Help().Key + " " + h.Action()) }
 
 // Action describes what the key does.
 func (h Hint) Action() string {
@@ -177,20 +179,46 @@ func (h Hint) Action() string {
 // HintSeparator separates hints in the footer.
 const HintSeparator = " · "
 
-// FitHints returns the hints that fit a width.
+// FitHints returns the hints that fit a width: the first ones, and the one for esc. A mark stands
+// for those left out.
 func FitHints(list []Hint, width int) []Hint {
-	var shown []Hint
-	used := -Width(HintSeparator)
+	var enabled []Hint
 	for _, h := range list {
-		if !h.Enabled() {
-			continue
+		if h.Enabled() {
+			enabled = append(enabled, h)
 		}
-		if used += Width(HintSeparator) + Width(h.String()); used > width {
-			break
-		}
-		shown = append(shown, h)
 	}
-	return shown
+	if hintsWidth(enabled) <= width {
+		return enabled
+	}
+	more := []Hint{moreHints}
+	ends := [][]Hint{more, nil}
+	first := enabled
+	if i := slices.IndexFunc(enabled, isEscape); i > 0 {
+		ends = slices.Insert(ends, 0, append(more, enabled[i]))
+		first = slices.Delete(slices.Clone(enabled), i, i+1)
+	}
+	for _, end := range ends {
+		for n := len(first) - 1; n > 0; n-- {
+			if fitting := slices.Concat(first[:n], end); hintsWidth(fitting) <= width {
+				return fitting
+			}
+		}
+	}
+	return nil
+}
+
+func isEscape(h Hint) bool { return slices.Contains(h.Keys(), "esc") }
+
+// moreHints is the mark for hints that were left out.
+var moreHints = Hint{Binding: key.NewBinding(key.WithHelp("…", ""))}
+
+func hintsWidth(list []Hint) int {
+	width := -Width(HintSeparator)
+	for _, h := range list {
+		width += Width(HintSeparator) + Width(h.String())
+	}
+	return width
 }
 
 // JoinHints returns the hints that fit a width as text.
@@ -200,6 +228,14 @@ func JoinHints(list []Hint, width int) string {
 		texts = append(texts, h.String())
 	}
 	return strings.Join(texts, HintSeparator)
+}
+
+// KeyOr returns the key of a binding, or the command that does the same if it has no key.
+func KeyOr(b key.Binding, command string) string {
+	if !b.Enabled() {
+		return command
+	}
+	return b.Help().Key
 }
 
 // Actions returns what the enabled keys do.

@@ -18,7 +18,7 @@ func TestKeysAreDocumented(t *testing.T) {
 	}
 	k, _ := NewKeymap(nil, []string{"chat", "review", "code", "math", "vision"})
 	for _, n := range k.Named() {
-		if row := fmt.Sprintf("| `%s` | %s | %s |\n", n.name, n.keys, n.Help); !strings.Contains(string(page), row) {
+		if row := fmt.Sprintf("| `%s` | %s | %s |\n", n.Name, n.keys, n.Help); !strings.Contains(string(page), row) {
 			t.Errorf("docs/interface.md has no row %s", row)
 		}
 	}
@@ -40,9 +40,9 @@ func TestKeysAreTheirOwn(t *testing.T) {
 			}
 			for _, key := range n.Binding.Keys() {
 				if before := means[key]; before != "" {
-					t.Errorf("%s is both %s and %s", key, before, n.name)
+					t.Errorf("%s is both %s and %s", key, before, n.Name)
 				}
-				means[key] = n.name
+				means[key] = n.Name
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package kit
 
 import (
+	"slices"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -14,6 +15,8 @@ type List struct {
 	// FilterOnSlash starts the filter with /. Otherwise letters go to the filter at once.
 	FilterOnSlash bool
 	Filtering     bool
+	Fixed         bool // no filter: the rows are few
+	Loading       bool // the rows are not yet those of the filter
 
 	Intro, Outro []string // above and below the rows
 	Empty        []string // in place of rows: why the list is empty, and what to do
@@ -58,7 +61,7 @@ func (l *List) Select(i int) {
 func (l *List) SelectedRow() (int, bool) { return l.Selected, l.Selected < len(l.Rows) }
 
 // Typing reports whether letters go to the filter.
-func (l *List) Typing() bool { return !l.FilterOnSlash || l.Filtering }
+func (l *List) Typing() bool { return !l.Fixed && (!l.FilterOnSlash || l.Filtering) }
 
 func (l *List) Press(k tea.KeyPressMsg) ListChange {
 	page := max(1, l.height/2)
@@ -84,7 +87,7 @@ func (l *List) Press(k tea.KeyPressMsg) ListChange {
 		l.Select(0)
 		return ListChange{Handled: true, Filtered: true}
 	case "/":
-		if l.FilterOnSlash && !l.Filtering {
+		if l.FilterOnSlash && !l.Filtering && !l.Fixed {
 			l.Filtering = true
 			return ListChange{Handled: true}
 		}
@@ -190,7 +193,9 @@ func (l *List) filterLine() string {
 	lines, _, _ := l.Filter.View(1)
 	text := strings.Join(lines, "")
 	if l.Filter.Text == "" {
-		text = l.Look.Theme.Muted.Render("type to filter")
+		text = l.Look.Theme.Placeholder.Render("type to filter")
+	} else if len(l.Rows) == 0 && !l.Loading {
+		text += "   " + l.Look.Theme.Warn.Render("no match")
 	}
 	return l.Look.Theme.Accent.Render("/ ") + text
 }
@@ -200,11 +205,22 @@ func (l *List) below() []string {
 	lines := l.detailLines()
 	free := l.height - len(l.above()) - min(len(l.Rows), max(5, l.height/2))
 	if len(lines) > free {
-		lines = lines[:max(0, free)]
-		if len(lines) == 1 {
+		if free < 2 {
 			return nil // only the separator
 		}
+		return l.cut(lines, free)
 	}
+	return lines
+}
+
+// cut returns the first lines, with a mark if there are more.
+func (l *List) cut(lines []string, most int) []string {
+	if len(lines) <= most {
+		return lines
+	}
+	_, width := Column(l.Width)
+	lines = slices.Clone(lines[:most])
+	lines[most-1] = Truncate(lines[most-1], width-2) + " …"
 	return lines
 }
 
@@ -214,7 +230,7 @@ func (l *List) detailLines() []string {
 	var lines []string
 	if i, ok := l.SelectedRow(); ok && l.Detail != nil {
 		if d := l.Detail(i, width); len(d) > 0 {
-			lines = append(append(lines, ""), d[:min(len(d), max(1, l.height/3))]...)
+			lines = append(append(lines, ""), l.cut(d, max(1, l.height/3))...)
 		}
 	}
 	for i, s := range l.Outro {
@@ -230,8 +246,8 @@ func (l *List) View() ([]string, *tea.Cursor) {
 	left, width := Column(l.Width)
 	above := l.above()
 	lines := Indent(above, left)
-	rows := l.drawRows(width)
-	lines = append(lines, Indent(rows, left-2)...)
+	rows, more := l.drawRows(width)
+	lines = append(lines, l.Look.MarkMore(Indent(rows, left-2), l.Width, l.top > 0, more)...)
 	lines = append(lines, Indent(l.below(), left)...)
 	if !l.Typing() {
 		return lines, nil
@@ -244,20 +260,22 @@ func (l *List) View() ([]string, *tea.Cursor) {
 	return lines, tea.NewCursor(left+2+x, y)
 }
 
-func (l *List) drawRows(width int) []string {
+// drawRows draws the visible rows, and reports whether more follow.
+func (l *List) drawRows(width int) (lines []string, more bool) {
 	if len(l.Rows) == 0 {
-		var lines []string
 		for _, s := range l.Empty {
 			for _, line := range Wrap(s, width) {
 				lines = append(lines, "  "+l.Look.Theme.Muted.Render(line))
 			}
 		}
-		return lines
+		return lines, false
 	}
 	space := l.space()
 	widths := l.widths(width)
-	var lines []string
-	for i := l.top; i < len(l.Rows) && len(lines) < space; i++ {
+	for i := l.top; i < len(l.Rows); i++ {
+		if len(lines) >= space {
+			return lines[:space], true
+		}
 		if l.startsGroup(i) {
 			if i > l.top {
 				lines = append(lines, "")
@@ -266,7 +284,7 @@ func (l *List) drawRows(width int) []string {
 		}
 		lines = append(lines, l.draw(i, widths))
 	}
-	return lines[:min(len(lines), space)]
+	return lines[:min(len(lines), space)], len(lines) > space
 }
 
 // ColumnGap is the space between columns.

@@ -14,7 +14,9 @@ type Look struct {
 	Settings config.Interface
 
 	modes    []string        // for Keys
+	defaults bool            // the settings do not change Keys
 	terminal Shade           // the terminal's background
+	plain    bool            // the terminal has no colours
 	source   bool            // show LaTeX source
 	style    *markdown.Style // of answers; nil: the theme's
 }
@@ -33,12 +35,31 @@ func (l *Look) Apply(s config.Interface) (unknown []string) {
 		l.repaint()
 	}
 	l.Keys, unknown = NewKeymap(s.Keys, l.modes)
+	if l.defaults {
+		l.Keys, _ = NewKeymap(nil, l.modes)
+	}
 	return unknown
+}
+
+// UseDefaultKeys ignores the keys in the settings: the plain interface presses keys by what they
+// do, also where the user has unbound them.
+func (l *Look) UseDefaultKeys() {
+	l.defaults = true
+	l.Apply(l.Settings)
 }
 
 // SetBackground sets the shade of the terminal's background.
 func (l *Look) SetBackground(s Shade) {
 	l.terminal = s
+	l.repaint()
+}
+
+// DefaultKeys reports whether [Look.UseDefaultKeys] was called.
+func (l *Look) DefaultKeys() bool { return l.defaults }
+
+// SetColours says whether the terminal has colours.
+func (l *Look) SetColours(has bool) {
+	l.plain = !has
 	l.repaint()
 }
 
@@ -54,6 +75,24 @@ func (l *Look) SetStyle(s *markdown.Style) {
 	l.repaint()
 }
 
+// MarkMore marks at the right edge that more lines are above and below the visible ones.
+func (l *Look) MarkMore(lines []string, width int, above, below bool) []string {
+	mark := func(i int, with string) { lines[i] = Pad(lines[i], width-2) + l.Theme.Muted.Render(with) }
+	switch n := len(lines) - 1; {
+	case n < 0:
+	case n == 0 && above && below:
+		mark(0, "↕")
+	default:
+		if above {
+			mark(0, "↑")
+		}
+		if below {
+			mark(n, "↓")
+		}
+	}
+	return lines
+}
+
 // Mouse reports whether mouse events go to the interface, not to the terminal.
 func (l *Look) Mouse() bool { return l.Settings.Mouse == nil || *l.Settings.Mouse }
 
@@ -62,5 +101,8 @@ func (l *Look) repaint() {
 	l.Theme.Markdown.Source = l.source
 	if l.style != nil {
 		l.Theme.Markdown.Style = l.style
+	}
+	if l.plain {
+		l.Theme.removeColours()
 	}
 }

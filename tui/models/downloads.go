@@ -98,9 +98,9 @@ func (s *Service) addUnfinished(msg unfinishedRead) {
 	}
 	switch n := len(msg.list); {
 	case n == 1:
-		s.notify.Info(fmt.Sprintf("the download of %s can be resumed: %s", s.Downloads[0].title, s.look.Keys.Models.Help().Key))
+		s.notify.Warn(fmt.Sprintf("the download of %s can be resumed: %s", s.Downloads[0].title, kit.KeyOr(s.look.Keys.Models, "/model")))
 	case n > 1:
-		s.notify.Info(fmt.Sprintf("%d downloads can be resumed: %s", n, s.look.Keys.Models.Help().Key))
+		s.notify.Warn(fmt.Sprintf("%d downloads can be resumed: %s", n, kit.KeyOr(s.look.Keys.Models, "/model")))
 	}
 }
 
@@ -127,6 +127,7 @@ func (s *Service) resume(w *Download) tea.Cmd {
 		s.handleError(w, errors.New("downloads are not available"))
 		return nil
 	}
+	s.notify.Solved(w.cause())
 	if w.path != "" {
 		return s.startImport(w)
 	}
@@ -192,12 +193,16 @@ func (s *Service) handleError(w *Download, err error) {
 		if w.plan == nil {
 			s.drop(w)
 		}
-		s.notify.Error(err)
+		s.notify.ErrorOf(w.cause(), err)
 	}
 }
 
+// cause names the download as the cause of its error.
+func (w *Download) cause() string { return fmt.Sprint("download ", w.Number) }
+
 // drop removes a download from the list.
 func (s *Service) drop(w *Download) {
+	s.notify.Solved(w.cause())
 	s.Downloads = slices.DeleteFunc(s.Downloads, func(other *Download) bool { return other == w })
 }
 

@@ -12,13 +12,13 @@ import (
 // the full text.
 type licenceDialog struct {
 	kit.TextDialog
-	look     *kit.Look
 	download *Download
 	whole    bool // the text is shown
 }
 
 func newLicenceDialog(look *kit.Look, w *Download) *licenceDialog {
-	l := &licenceDialog{look: look, download: w}
+	l := &licenceDialog{download: w}
+	l.Look = look
 	l.Lines = l.lines
 	return l
 }
@@ -37,7 +37,7 @@ func (l *licenceDialog) Bindings() []kit.Hint {
 	if l.whole {
 		text.Words = "close the text"
 	}
-	list := []kit.Hint{{Binding: acceptKey, Words: ""}, text, {Binding: l.look.Keys.Back, Words: ""}}
+	list := []kit.Hint{{Binding: acceptKey, Words: ""}, text, {Binding: l.Look.Keys.Back, Words: ""}}
 	if len(l.lines()) > l.Height {
 		list = append(list, kit.Hint{Binding: kit.NewBinding("down", "scroll"), Words: ""})
 	}
@@ -55,7 +55,7 @@ func (l *licenceDialog) Press(k tea.KeyPressMsg) kit.Outcome {
 		return kit.Close(licenceAccepted{l.download.Number})
 	case kit.Matches(k, textKey):
 		l.whole, l.Top = !l.whole, 0
-	case kit.Matches(k, l.look.Keys.Back):
+	case kit.Matches(k, l.Look.Keys.Back):
 		return kit.Close(nil)
 	default:
 		return l.TextDialog.Press(k)
@@ -66,7 +66,7 @@ func (l *licenceDialog) Press(k tea.KeyPressMsg) kit.Outcome {
 func (l *licenceDialog) lines() []string {
 	left, width := kit.Column(l.Width)
 	terms := l.download.plan.Terms
-	lines := append([]string{""}, kit.StyleLines(l.look.Theme.Bold, kit.Wrap(terms.Name, width))...)
+	lines := append([]string{""}, kit.StyleLines(l.Look.Theme.Bold, kit.Wrap(terms.Name, width))...)
 	lines = append(lines, "")
 	if l.whole {
 		lines = append(lines, kit.Wrap(l.download.plan.TermsText(), width)...)
@@ -74,7 +74,7 @@ func (l *licenceDialog) lines() []string {
 		lines = append(lines, kit.Wrap(terms.Summary, width)...)
 	}
 	if terms.Link != "" {
-		lines = append(append(lines, ""), kit.StyleLines(l.look.Theme.Muted, kit.Wrap(terms.Link, width))...)
+		lines = append(append(lines, ""), kit.StyleLines(l.Look.Theme.Muted, kit.Wrap(terms.Link, width))...)
 	}
 	return kit.Indent(append(lines, ""), left)
 }

@@ -57,9 +57,18 @@ func (s *Service) entries(filter string, first bool) []entry {
 	offered = s.catalogEntries(filter != "")
 	all := slices.Concat(downloads, installed, servers, offered)
 	if first {
-		for i := range offered {
-			offered[i].row.Group = ""
+		suggested := s.suggestedEntries()
+		offered = slices.DeleteFunc(offered, func(e entry) bool {
+			return slices.ContainsFunc(suggested, func(s entry) bool { return s.model.Name == e.model.Name })
+		})
+		group := ""
+		if len(suggested) > 0 {
+			group = "more models"
 		}
+		for i := range offered {
+			offered[i].row.Group = group
+		}
+		offered = append(suggested, offered...)
 		for i := range installed {
 			installed[i].row.Group = "already here"
 		}
@@ -173,15 +182,9 @@ func (s *Service) catalogEntries(everything bool) []entry {
 			here[i.Manifest.Name] = true
 		}
 	}
-	for _, w := range s.Downloads {
-		if w.plan != nil {
-			here[w.plan.Name] = true
-		}
-		here[w.Request.Ref] = true
-	}
 	var list []entry
 	for _, m := range s.catalog.All() {
-		if here[m.Name] || !everything && (!m.Current() || !m.Local()) {
+		if here[m.Name] || s.isDownload(m.Name) || !everything && (!m.Current() || !m.Local()) {
 			continue
 		}
 		e, ok := s.known[m.Name]
@@ -193,6 +196,31 @@ func (s *Service) catalogEntries(everything bool) []entry {
 		}})
 	}
 	slices.SortStableFunc(list, func(a, b entry) int { return rank(s.known[a.model.Name]) - rank(s.known[b.model.Name]) })
+	return list
+}
+
+// isDownload reports whether a model is in the list of downloads.
+func (s *Service) isDownload(name string) bool {
+	return slices.ContainsFunc(s.Downloads, func(w *Download) bool { return w.Request.Ref == name || w.plan != nil && w.plan.Name == name })
+}
+
+// suggestedEntries returns the models for a user who has none, with their licences.
+func (s *Service) suggestedEntries() []entry {
+	if s.catalog == nil || s.Machine == nil {
+		return nil
+	}
+	var known []library.CatalogEntry
+	for _, m := range s.catalog.All() {
+		if e, ok := s.known[m.Name]; ok && !s.isDownload(m.Name) {
+			known = append(known, e)
+		}
+	}
+	var list []entry
+	for _, e := range library.Suggest(known) {
+		list = append(list, entry{model: &e.Model, row: kit.Row{
+			Group: "suggested for this machine", Cells: []string{kit.OneLine(e.Title), e.SizeText(), e.FitText(*s.Machine), e.Terms.Label()},
+		}})
+	}
 	return list
 }
 

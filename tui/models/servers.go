@@ -41,7 +41,6 @@ func newServersDialog(s *Service, only string) *serversDialog {
 		},
 	}
 	d.Intro = []string{"Models on servers. Your messages are sent there."}
-	d.Empty = []string{"No server is configured. Add La Plateforme, another bise or any server with OpenAI's API with a."}
 	d.Detail = d.describeRow
 	d.readServers()
 	return d
@@ -92,6 +91,10 @@ func (s *serversDialog) refresh() {
 		case len(v.models) == 0:
 			add(v.name, "no models", "", true)
 		}
+	}
+	s.Empty = []string{"No server is configured. Add La Plateforme, another bise or any server with OpenAI's API with a."}
+	if s.Filter.Text != "" {
+		s.Empty = []string{fmt.Sprintf("No model matches %s.", kit.OneLine(s.Filter.Text))}
 	}
 	s.SetRows(rows)
 }
@@ -169,7 +172,7 @@ func (s *serversDialog) askKey(address string) kit.Outcome {
 	}
 	u, err := url.Parse(address)
 	if err != nil || u.Hostname() == "" {
-		s.service.notify.Info(fmt.Sprintf("invalid server URL %q", kit.OneLine(address)))
+		s.service.notify.Warn(fmt.Sprintf("invalid server URL %q", kit.OneLine(address)))
 		return kit.Close(nil)
 	}
 	usual := ""
@@ -214,7 +217,7 @@ func serverName(address string, taken map[string]config.Endpoint) string {
 var addKey = kit.NewBinding("a", "add a server")
 
 func (s *serversDialog) hints() []kit.Hint {
-	list := []kit.Hint{{Binding: addKey, Words: ""}, {Binding: filterKey, Words: ""}, {Binding: s.Look.Keys.Back, Words: ""}}
+	list := []kit.Hint{{Binding: addKey, General: true}, {Binding: filterKey, General: true}, {Binding: s.Look.Keys.Back, Words: ""}}
 	if i, ok := s.SelectedRow(); ok && s.refs[i] != "" {
 		list = append([]kit.Hint{{Binding: s.Look.Keys.Choose, Words: "use"}}, list...)
 	}

@@ -147,7 +147,7 @@ func (s *Service) load() tea.Cmd {
 		list, failed := lib.InstalledWithNeeds(ctx)
 		return installedRead{number, list, c, errors.Join(err, failed)}
 	}
-	if s.Machine != nil {
+	if s.Machine != nil && !s.Machine.Busy {
 		return here
 	}
 	return tea.Batch(here, func() tea.Msg {
@@ -171,8 +171,11 @@ func (s *Service) load() tea.Cmd {
 func (s *Service) fit() {
 	s.fits = map[string]fit.Plan{}
 	for _, i := range s.Installed {
-		if i.Needs != nil && s.Machine != nil {
-			s.fits[i.Name] = i.Needs.Plan(*s.Machine, engine.LoadOptions{})
+		if s.Machine == nil {
+			break
+		}
+		if p, ok := i.Plan(*s.Machine, engine.LoadOptions{}); ok {
+			s.fits[i.Name] = p
 		}
 	}
 }
@@ -194,9 +197,7 @@ func (s *Service) Update(msg tea.Msg) tea.Cmd {
 		s.fit()
 	case machineRead:
 		s.Machine, s.known = &msg.machine, msg.known
-		if msg.err != nil {
-			s.notify.Error(msg.err)
-		}
+		s.notify.Outcome("measure the machine", msg.err)
 		s.fit()
 	case unfinishedRead:
 		s.addUnfinished(msg)
@@ -217,9 +218,7 @@ func (s *Service) Update(msg tea.Msg) tea.Cmd {
 	case modelRemoved:
 		return s.handleRemoved(msg)
 	case modelRestored:
-		if msg.err != nil {
-			s.notify.Error(msg.err)
-		}
+		s.notify.Outcome("restore a model", msg.err)
 		return s.load()
 	}
 	return nil

@@ -130,12 +130,20 @@ func (m *Mode) UseModel(ref string) tea.Cmd {
 func (m *Mode) Shown() tea.Cmd {
 	var cmds []tea.Cmd
 	if m.model == nil {
-		cmds = append(cmds, m.UseModel(m.ref))
+		cmds = append(cmds, m.chooseModel())
 	}
 	if m.review == nil {
 		cmds = append(cmds, m.findChanges())
 	}
 	return tea.Batch(cmds...)
+}
+
+// chooseModel uses the model that was named, or is a command that finds that of the mode.
+func (m *Mode) chooseModel() tea.Cmd {
+	if m.ref == "" {
+		return m.engines.Choose("review", "")
+	}
+	return m.UseModel(m.ref)
 }
 
 // findChanges is a command that loads the changes.
@@ -155,6 +163,10 @@ func (m *Mode) Update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case changesFound:
 		m.changes, m.changesErr, m.loaded = msg.changes, msg.err, true
+	case engines.ModelChosen:
+		if msg.Mode == "review" && m.model == nil {
+			return m.UseModel(msg.Ref)
+		}
 	case engines.ModelOpened, engines.ModelReady:
 		return m.begin()
 	case eventReceived:
@@ -164,22 +176,28 @@ func (m *Mode) Update(msg tea.Msg) tea.Cmd {
 	case findingRestored:
 		msg.finding.dismissed = false
 	case programEnded:
-		if msg.err != nil {
-			m.notify.Error(msg.err)
-		}
+		m.notify.Outcome("edit a file of a review", msg.err)
 	}
 	return nil
 }
 
+// causeReview is the cause of the error of a review.
+const causeReview = "review"
+
 // start starts the review of a change.
 func (m *Mode) start(c change.Change) tea.Cmd {
 	m.number++
+	m.notify.Solved(causeReview)
 	m.fullView = false
 	m.review = &reviewing{number: m.number, change: c, busy: true, loading: -1, stop: func(error) {}}
 	m.list.Filter.Reset()
+	m.list.Filtering = false
 	m.list.Select(0)
 	var open tea.Cmd
-	if m.model == nil || m.model.State == engines.Failed {
+	switch {
+	case m.model == nil:
+		open = m.chooseModel()
+	case m.model.State == engines.Failed:
 		open = m.UseModel(m.ref)
 	}
 	return tea.Batch(open, m.begin())
@@ -198,6 +216,7 @@ func (m *Mode) begin() tea.Cmd {
 	case m.model.Engine == nil:
 		return nil
 	}
+	m.engines.MarkSent(m.model)
 	ctx, stop := context.WithCancelCause(m.tasks.Context())
 	engine, change := m.model.Engine, r.change
 	r.stop = stop
@@ -246,7 +265,7 @@ func (m *Mode) take(msg eventReceived) tea.Cmd {
 	case msg.err != nil:
 		r.err = msg.err
 		if len(r.found) > 0 {
-			m.notify.Error(msg.err) // the list of findings has no room for it
+			m.notify.ErrorOf(causeReview, msg.err) // the list of findings has no room for it
 		}
 	}
 	switch e := msg.event.(type) {
@@ -262,7 +281,11 @@ func (m *Mode) take(msg eventReceived) tea.Cmd {
 		r.result = &e.Result
 		r.sort()
 		if len(r.found) > 0 && msg.err == nil {
-			m.notify.Info(strings.TrimSpace(r.result.Unreviewed() + " " + r.result.Covered()))
+			show := m.notify.Info
+			if r.result.Unreviewed() != "" {
+				show = m.notify.Warn
+			}
+			show(strings.TrimSpace(r.result.Unreviewed() + " " + r.result.Covered()))
 		}
 	}
 	return r.await()
@@ -286,11 +309,14 @@ func (m *Mode) refresh() {
 	if m.review != nil {
 		chosen = m.selected()
 	}
-	m.list.Intro, m.list.Empty = nil, nil
+	m.list.Intro, m.list.Empty, m.list.Fixed = nil, nil, m.review == nil
 	var rows []kit.Row
 	switch {
 	case m.review == nil:
 		m.list.Intro = []string{"Choose a change to review."}
+		if text := m.engines.Announcement(m.model, "It goes"); text != "" {
+			m.list.Intro = append(m.list.Intro, text)
+		}
 		for _, c := range m.changes {
 			rows = append(rows, kit.Row{Cells: []string{c.Name, units.Plural(len(c.Files), "file"), size(c.Files), c.About}})
 		}
@@ -441,7 +467,7 @@ func (m *Mode) dismiss(f *finding) {
 func (m *Mode) open(f *finding) tea.Cmd {
 	name := filepath.FromSlash(path.Clean(f.File))
 	if !filepath.IsLocal(name) {
-		m.notify.Info(f.File + " is not in this folder")
+		m.notify.Warn(f.File + " is not in this folder")
 		return nil
 	}
 	return m.terminal.EditFile(filepath.Join(m.review.change.Root, name), f.Line, func(err error) tea.Msg {
@@ -468,6 +494,9 @@ func (m *Mode) Press(k tea.KeyPressMsg) kit.Outcome {
 		if o := m.pressLetter(k); o.Handled {
 			return o
 		}
+	}
+	if kit.Matches(k, m.look.Keys.Commands, m.look.Keys.NewChat) {
+		return kit.Ignored() // the list would take them for up and down
 	}
 	if change := m.list.Press(k); change.Handled {
 		m.top = 0
@@ -539,6 +568,7 @@ func (m *Mode) back() kit.Outcome {
 		m.review.stop(errReviewStopped)
 	default:
 		m.review = nil
+		m.notify.Solved(causeReview)
 		m.list.Select(0)
 		return kit.Handled(m.findChanges())
 	}

@@ -137,6 +137,8 @@ func (p *filePopup) readPreview() tea.Cmd {
 // cannot count them.
 func (c *composer) counter() func(context.Context, attachment) int {
 	var e engine.Engine
+	// A file is not sent to a server before the user sends it.
+	remote := c.model != nil && c.model.Server != ""
 	if m := c.model; m != nil && m.State == engines.Ready {
 		e = m.Engine
 	}
@@ -148,7 +150,7 @@ func (c *composer) counter() func(context.Context, attachment) int {
 			}
 			return n
 		}
-		if e == nil || a.Text == "" || len(a.Text) > maxCountable {
+		if e == nil || remote || a.Text == "" || len(a.Text) > maxCountable {
 			return 0
 		}
 		tokens, err := e.Tokenize(ctx, engine.TokenizeRequest{Text: &a.Text})
@@ -222,18 +224,15 @@ func (p *filePopup) View(width, height int) []string {
 	if height < len(preview)+3 {
 		preview = preview[:min(len(preview), 1)]
 	}
-	rows := max(1, height-len(preview))
-	var lines []string
-	top := kit.FirstVisible(p.chosen, len(p.found), rows)
-	for i := top; i < min(len(p.found), top+rows); i++ {
+	lines := kit.ListPopup(p.look, p.chosen, len(p.found), max(1, height-len(preview)), func(i int) string {
 		f := p.found[i]
 		mark, style := p.look.Theme.Row(i == p.chosen)
 		path, marks := f.path, f.marks
 		if clean := kit.OneLine(path); clean != path {
 			path, marks = clean, nil
 		}
-		lines = append(lines, kit.Truncate(mark+kit.Highlight(path, marks, p.look.Theme.Match.Render, style.Render), width))
-	}
+		return kit.Truncate(mark+kit.Highlight(path, marks, p.look.Theme.Match.Render, style.Render), width)
+	})
 	return append(lines, preview...)
 }
 

@@ -18,6 +18,7 @@ func (c *Conversation) Resize(width, height int) {
 	_, columns := kit.Column(width)
 	c.composer.resize(columns, max(1, height/3), max(1, height-4))
 	c.transcript.resize(columns, max(0, height-c.composer.height()-1-len(c.waitingLines())))
+	c.find.refresh()
 }
 
 func (c *Conversation) View() ([]string, *tea.Cursor) {
@@ -30,25 +31,60 @@ func (c *Conversation) View() ([]string, *tea.Cursor) {
 	for len(lines) < c.transcript.height {
 		lines = append(lines, "")
 	}
-	lines = append(lines, "")
+	between, x := c.between(columns)
+	lines = append(lines, kit.Indent([]string{between}, left)...)
 	if help := c.composer.popupLines(); len(help) > 0 {
 		help = help[:min(len(help), len(lines))]
 		lines = slices.Concat(lines[:len(lines)-len(help)], kit.Indent(help, left-2))
 	}
 	lines = append(lines, kit.Indent(c.waitingLines(), left)...)
-	composer, cursor := c.composer.view()
+	composer, cursor := c.composer.view(c.transcript.selected >= 0 || c.find.open, c.selectedNote())
 	cursor.X += left - 2
 	cursor.Y += len(lines)
-	if c.transcript.selected >= 0 {
+	switch {
+	case c.find.open:
+		cursor = tea.NewCursor(left+x, c.transcript.height)
+	case c.transcript.selected >= 0:
 		cursor = nil
 	}
 	return append(lines, kit.Indent(composer, left-2)...), cursor
 }
 
-// waitingLines lists the queued messages.
+// selectedNote says that keys go to a selected message, "" if none is selected.
+func (c *Conversation) selectedNote() string {
+	if c.transcript.selected < 0 {
+		return ""
+	}
+	return "A message is selected. " + kit.KeyOr(c.look.Keys.Back, "enter") + " to write"
+}
+
+// between returns the line between the messages and the composer: the search, what keys are for,
+// and that an answer has grown out of sight. x is the column of the cursor in the search.
+func (c *Conversation) between(width int) (line string, x int) {
+	right := ""
+	if c.transcript.unseen && !c.transcript.follow {
+		right = c.look.Theme.Accent.Render(strings.TrimSpace("↓ new · " + kit.KeyOr(c.look.Keys.Bottom, "click")))
+	}
+	switch {
+	case c.find.active:
+		line, x = c.find.view(width - kit.Width(right) - 1)
+	case c.composer.Text != "" && c.transcript.selected >= 0:
+		line = c.look.Theme.Muted.Render(c.selectedNote())
+	}
+	if right == "" {
+		return line, x
+	}
+	return kit.Spread(line, right, width), x
+}
+
+// waitingLines says where the first message goes, and lists the queued messages.
 func (c *Conversation) waitingLines() []string {
 	_, columns := kit.Column(c.width)
 	var lines []string
+	if text := c.engines.Announcement(c.model, "Your messages go"); text != "" {
+		lines = kit.StyleLines(c.look.Theme.Warn, kit.Wrap(text, columns))
+	}
+	told := len(lines)
 	for _, m := range c.queue {
 		text := kit.OneLine(m.text)
 		if text == "" {
@@ -57,8 +93,8 @@ func (c *Conversation) waitingLines() []string {
 		lines = append(lines, c.look.Theme.Muted.Render(kit.Truncate("next: "+text, columns)))
 	}
 	const most = 3
-	if len(lines) > most {
-		lines = append(lines[:most-1], c.look.Theme.Muted.Render(fmt.Sprintf("and %d more", len(lines)-most+1)))
+	if waiting := len(lines) - told; waiting > most {
+		lines = append(lines[:told+most-1], c.look.Theme.Muted.Render(fmt.Sprintf("and %d more", waiting-most+1)))
 	}
 	return lines
 }
@@ -73,7 +109,7 @@ func (c *Conversation) greeting(width int) []string {
 	if advice != "" {
 		lines = append(lines, kit.StyleLines(c.look.Theme.Muted, kit.Wrap(advice, width))...)
 	}
-	return append(lines, "", c.look.Theme.Muted.Render(c.look.Keys.Models.Help().Key+" models"))
+	return append(lines, "", c.look.Theme.Muted.Render(kit.KeyOr(c.look.Keys.Models, "/model")+" models"))
 }
 
 // Subject returns the model's name and its state unless it is ready.
@@ -81,7 +117,7 @@ func (c *Conversation) Subject() string {
 	if c.model == nil {
 		return ""
 	}
-	name := c.model.Name()
+	name := c.model.Label()
 	switch c.model.State {
 	case engines.Opening:
 		return c.look.Theme.Muted.Render("starting " + name)
@@ -105,6 +141,9 @@ func (c *Conversation) Footer() kit.Footer {
 	if i := c.transcript.selected; i >= 0 {
 		return kit.Footer{Hints: c.selectedHints(c.transcript.turns[i])}
 	}
+	if c.find.open {
+		return kit.Footer{Hints: findHints}
+	}
 	if c.composer.popup != nil {
 		return kit.Footer{Hints: []kit.Hint{{Binding: c.look.Keys.Send, Words: "insert"}, {Binding: c.look.Keys.Complete, Words: ""}, {Binding: c.look.Keys.Back, Words: ""}}}
 	}
@@ -120,6 +159,8 @@ func (c *Conversation) hints() []kit.Hint {
 	switch {
 	case c.busy():
 		return []kit.Hint{{Binding: c.look.Keys.Stop, Words: "stop"}}
+	case c.find.active:
+		return []kit.Hint{{Binding: c.look.Keys.Find, Words: "other matches"}, {Binding: c.look.Keys.Back, Words: "clear"}}
 	case c.edited >= 0:
 		return []kit.Hint{{Binding: c.look.Keys.Send, Words: "send"}, {Binding: c.look.Keys.Back, Words: "back"}}
 	case len(c.transcript.turns) > 0:
@@ -146,8 +187,14 @@ func (c *Conversation) selectedHints(t *turn) []kit.Hint {
 	return append(list, kit.Hints(c.look.Keys.Fold, c.look.Keys.Save, c.look.Keys.Back)...)
 }
 
+// findHints are the keys while the line to search has the keys.
+var findHints = kit.Hints(kit.NewBinding("enter", "older match"), kit.NewBinding("down", "newer match"), kit.NewBinding("esc", "back"))
+
 // Bindings returns the keys of a conversation.
 func (c *Conversation) Bindings() []kit.Hint {
+	if c.find.open {
+		return findHints
+	}
 	if i := c.transcript.selected; i >= 0 {
 		return c.selectedHints(c.transcript.turns[i])
 	}
@@ -159,7 +206,7 @@ func (c *Conversation) Bindings() []kit.Hint {
 		list = append(list, kit.Hint{Binding: c.look.Keys.Continue})
 	}
 	if len(c.transcript.turns) > 0 {
-		list = append(list, kit.Hints(c.look.Keys.Select, c.look.Keys.Regenerate)...)
+		list = append(list, kit.Hints(c.look.Keys.Select, c.look.Keys.Regenerate, c.look.Keys.Find)...)
 	}
 	at, slash := kit.NewBinding("@", "attach a file"), kit.NewBinding("/", "commands")
 	return append(list, kit.Hint{Binding: at}, kit.Hint{Binding: slash})
