@@ -58,9 +58,9 @@ func (e *Engine) dropsNothing(ctx context.Context) bool {
 	return err == nil && d != Bise
 }
 
-// withoutOldest returns a request without its oldest turns, and how many messages they are: so
-// many that the rest probably fits, at least one turn, and never the last one. System messages
-// stay.
+// withoutOldest returns a request without its oldest turns, and the number of their messages. It
+// drops at least one turn, and until the rest probably fits, but never the last turn. System
+// messages stay.
 func withoutOldest(req engine.ChatRequest, full engine.ContextOverflow) (engine.ChatRequest, int) {
 	last := len(req.Messages) - 1
 	for last >= 0 && req.Messages[last].Role != engine.User {
