@@ -160,7 +160,7 @@ func (c *Conversation) search(text string) {
 	case !c.find.active:
 		c.find.start("")
 	}
-	c.find.open = true
+	c.find.open = !c.look.DefaultKeys() // lines are not keys
 }
 
 // interrupt stops the current answer, cancels an edit or clears the composer. Otherwise the
