@@ -403,6 +403,9 @@ func (s *session) say(text string) {
 // prompt prints a prompt, unless an answer is being generated.
 func (s *session) prompt() {
 	dialog := s.i.Dialog() != nil
+	if l, ok := s.i.Dialog().(kit.Lister); ok && l.AsList().Loading {
+		return // its rows come first
+	}
 	if n := s.narrator(); s.prompted || !dialog && n != nil && n.Busy() {
 		return
 	}
