@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -76,8 +77,7 @@ func interfaceOptions(lib *library.Library, conf config.Config, configErr error,
 		Folder:    folder,
 		Getenv:    os.Getenv,
 	}
-	o.Model, _ = lib.Choose(model)
-	o.Model = library.AbsoluteRef(o.Model)
+	o.Choose = func(mode, ref string) library.Choice { return lib.Choose(mode, cmp.Or(ref, model)) }
 	o.Sampling = sampling
 	style, styleErr := loadStyle(conf, places)
 	o.Style = style

@@ -41,8 +41,8 @@ func (m *Model) dismiss(k tea.KeyPressMsg) bool {
 	return !ok || !n.Busy()
 }
 
-// noticeKey returns the key for what a notice offers, "" if there is none. Where the user types
-// text, a letter does not count as a key.
+// noticeKey returns the key for what a notice offers, "" if there is none. Where letters are text, a
+// letter cannot be one.
 func (m *Model) noticeKey() string {
 	if len(m.notice.Key) != 1 || !m.typing() {
 		return m.notice.Key
