@@ -56,6 +56,7 @@ type Conversation struct {
 	edited     int          // the turn in the composer;
 	beforeEdit draftMessage // the draft from before the edit
 	keptDraft  draftMark    // the draft that was saved last
+	soughtSent bool         // readPrompts was run
 
 	width, height int
 }
@@ -409,6 +410,13 @@ func (c *Conversation) Update(msg tea.Msg) tea.Cmd {
 		}
 	case engines.ModelChosen:
 		return c.takeChoice(msg)
+	case promptsRead:
+		if msg.to == c.mode {
+			c.composer.sent = append(msg.texts, c.composer.sent...)
+			if c.composer.Text == "" {
+				c.composer.recallSent(1)
+			}
+		}
 	case engines.ModelOpened, engines.ModelReady:
 		return c.resumePending()
 	case engines.ModelLoading:

@@ -51,6 +51,8 @@ func (c *Conversation) pressKey(k tea.KeyPressMsg) kit.Outcome {
 		return kit.Handled(c.regenerate(len(c.transcript.turns) - 1))
 	case kit.Matches(k, c.look.Keys.Continue):
 		return kit.Handled(c.continueAnswer())
+	case k.String() == "up" && c.composer.Text == "" && len(c.composer.sent) == 0 && !c.soughtSent:
+		return kit.Handled(c.readPrompts())
 	case kit.Matches(k, c.look.Keys.Select):
 		c.transcript.selectTurn(len(c.transcript.turns) - 1)
 	case kit.Matches(k, c.look.Keys.PageUp):
@@ -314,7 +316,7 @@ func (c *Conversation) open(msg past.Opened) tea.Cmd {
 		c.reset()
 		c.saved = past.NewID(msg.Conversation.ID)
 		c.showPath(pathRead{of: c.saved, path: msg.Path, selected: -1})
-		c.composer.addSent(c.transcript.turns)
+		c.composer.addSent(prompts(msg.Path))
 		cmd = c.composer.resume(msg.Conversation.Draft)
 		c.keptDraft = draftMark{c.composer.Text, 0}
 		if ref := msg.Conversation.Model; ref != "" && ref != c.ref {

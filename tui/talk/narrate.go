@@ -22,8 +22,8 @@ type narration struct {
 	subject  string
 	selected int
 	searched string // what was searched for
-	unfolded bool // of the selected message
-	edited   int  // the message in the composer
+	unfolded bool   // of the selected message
+	edited   int    // the message in the composer
 	written  string
 	chat     *past.ID
 	turn     *turn
