@@ -70,7 +70,7 @@ type Leaver interface {
 	CanLeave() bool
 }
 
-// A Lister is a screen that is a list, perhaps not always.
+// A Lister is a screen that shows a list, always or sometimes.
 type Lister interface {
 	Screen
 	// AsList returns the list that is shown, or nil.
