@@ -10,6 +10,7 @@ import (
 	"github.com/bise-sh/bise/attach"
 	"github.com/bise-sh/bise/render/term"
 	"github.com/bise-sh/bise/tui/engines"
+	"github.com/bise-sh/bise/tui/images"
 	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/tui/terminal"
 	"github.com/bise-sh/bise/units"
@@ -21,7 +22,7 @@ type composer struct {
 	look     *kit.Look
 	tasks    *kit.Tasks
 	terminal *terminal.Terminal
-	images   *ImageCache
+	images   *images.Cache
 	folder   string // for @; "" disables it
 
 	kit.Editor
@@ -60,7 +61,7 @@ func (c *composer) message() draftMessage { return draftMessage{c.Text, c.attach
 // attach adds an attachment.
 func (c *composer) attach(a attachment) {
 	if a.image != nil {
-		a.image = c.images.add(a.image)
+		a.image = c.images.Add(a.image)
 	}
 	c.attached = append(c.attached, a)
 }
