@@ -166,6 +166,7 @@ func (m *Model) update(msg tea.Msg) tea.Cmd {
 		m.look.SetBackground(shade)
 	case tea.ColorProfileMsg:
 		m.look.SetColours(msg.Profile > colorprofile.ASCII)
+		return m.handle(msg) // images depend on it, too
 	case tea.KeyPressMsg:
 		if !m.dismiss(msg) {
 			return m.Press(msg)

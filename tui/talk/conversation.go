@@ -61,6 +61,7 @@ type Conversation struct {
 	edited     int          // the turn in the composer;
 	beforeEdit draftMessage // the draft from before the edit
 	keptDraft  draftMark    // the draft that was saved last
+	soughtSent bool         // readPrompts was run
 	asked      askedMark    // the message that the user was warned about last
 	counted    turnsCounted // where the last answer does not say its tokens
 
@@ -468,6 +469,13 @@ func (c *Conversation) Update(msg tea.Msg) tea.Cmd {
 		}
 	case engines.ModelChosen:
 		return c.takeChoice(msg)
+	case promptsRead:
+		if msg.to == c.mode {
+			c.composer.sent = append(msg.texts, c.composer.sent...)
+			if c.composer.Text == "" {
+				c.composer.recallSent(1)
+			}
+		}
 	case engines.ModelOpened, engines.ModelReady:
 		if c.fitsNow() {
 			return c.regenerate(len(c.transcript.turns) - 1)
