@@ -17,7 +17,8 @@ func crashed(name, when string, pid int, log string) *fault.Error {
 	if how != "" {
 		fmt.Fprintf(&msg, " (%s)", how)
 	}
-	if last := lastWords(log); last != "" {
+	// What a killed process wrote last has nothing to do with its end.
+	if last := lastWords(log, pid); last != "" && how != killed {
 		fmt.Fprintf(&msg, ": %s", last)
 	}
 	advice := fmt.Sprintf("Ask again: a new worker starts. Its log is %s.", log)
