@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -70,7 +71,9 @@ type facts struct {
 
 // NewPool makes a pool.
 func (l *Library) NewPool(o PoolOptions) *Pool {
-	o.Default, _ = l.Choose(o.Default)
+	if c := l.Choose("chat", o.Default); !filepath.IsAbs(c.Ref) {
+		o.Default = c.Ref // clients need not know where a file is
+	}
 	return &Pool{
 		library: l, options: o, workers: realWorkers{},
 		open: map[string]engine.Engine{}, known: map[string]facts{}, used: map[string]time.Time{},
@@ -266,7 +269,7 @@ func (p *Pool) served() ([]ServedModel, error) {
 		}
 	}
 	if p.options.Default == "" {
-		if m, err := p.library.Store().Default(); err == nil {
+		if m, err := p.library.Find(""); err == nil {
 			for i := range out {
 				out[i].Default = out[i].Name == m.Name
 			}

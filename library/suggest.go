@@ -2,6 +2,7 @@ package library
 
 import (
 	"cmp"
+	"strings"
 
 	"github.com/bise-sh/bise/models/catalog"
 	"github.com/bise-sh/bise/models/fit"
@@ -19,33 +20,27 @@ func Suggest(list []CatalogEntry) []CatalogEntry {
 	if best == nil {
 		return nil
 	}
-	newer := func(a, b *CatalogEntry) int {
-		if b == nil {
-			return 1
-		}
-		return cmp.Compare(a.Released, b.Released)
-	}
 	for i := range list {
 		e := &list[i]
 		if e.Recommended || e.Fit == nil || e.Fit.Verdict != fit.Fits || e.Terms == nil || !e.Local() || !e.Current() || e.Installed {
 			continue
 		}
-		general := !e.Terms.Ask && !e.Has(catalog.Thinking)
+		general := !e.Terms.Ask && !e.Has(catalog.Thinking) && !strings.Contains(e.About, "code")
 		for _, a := range best.Can {
 			general = general && e.Has(a)
 		}
 		switch {
 		case e.Has(catalog.FIM):
-			if code == nil || cmp.Or(compareBool(!e.Terms.Ask, !code.Terms.Ask), newer(e, code), cmp.Compare(e.Parameters, code.Parameters)) > 0 {
+			if code == nil || e.Terms.Ask == code.Terms.Ask && e.Released > code.Released || !e.Terms.Ask && code.Terms.Ask {
 				code = e
 			}
 		case !general:
 		case e.Parameters > best.Parameters:
-			if better == nil || cmp.Or(newer(e, better), cmp.Compare(better.Parameters, e.Parameters)) > 0 {
+			if better == nil || cmp.Or(cmp.Compare(better.Parameters, e.Parameters), cmp.Compare(e.Released, better.Released)) > 0 {
 				better = e
 			}
 		case e.Parameters < best.Parameters:
-			if faster == nil || cmp.Or(newer(e, faster), cmp.Compare(e.Parameters, faster.Parameters)) > 0 {
+			if faster == nil || cmp.Or(cmp.Compare(e.Parameters, faster.Parameters), cmp.Compare(e.Released, faster.Released)) > 0 {
 				faster = e
 			}
 		}
@@ -66,14 +61,4 @@ func Suggest(list []CatalogEntry) []CatalogEntry {
 	}
 	add(code, "for code")
 	return found
-}
-
-func compareBool(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case a:
-		return 1
-	}
-	return -1
 }

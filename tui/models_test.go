@@ -155,10 +155,10 @@ func (s *shelves) options(script *enginetest.Script) Options {
 			if i := slices.IndexFunc(s.said, func(i library.Installed) bool { return i.Name == ref }); i >= 0 || ref == "" && len(s.said) > 0 {
 				return named{script, s.said[max(0, i)].Name}, nil
 			}
-			m, err := s.store.Find(ref)
-			if ref == "" {
-				m, err = s.store.Default()
+			if list, _ := s.store.List(); ref == "" && len(list) > 0 {
+				ref = list[0].Name
 			}
+			m, err := s.store.Find(ref)
 			if err != nil {
 				return nil, err
 			}

@@ -78,21 +78,21 @@ func boundLog(path string) error {
 }
 
 // lastWords returns the last line that llama.cpp or Go's runtime wrote to a log before the
-// process pid ended, or "".
-func lastWords(path string, pid int) string {
+// process pid ended, or "". crash reports whether the line is surely of a crash.
+func lastWords(path string, pid int) (line string, crash bool) {
 	f, err := os.Open(path)
 	if err != nil {
-		return ""
+		return "", false
 	}
 	defer f.Close()
 	if info, err := f.Stat(); err == nil && info.Size() > maxTail {
 		if _, err := f.Seek(-maxTail, io.SeekEnd); err != nil {
-			return ""
+			return "", false
 		}
 	}
 	tail, err := io.ReadAll(io.LimitReader(f, maxTail))
 	if err != nil {
-		return ""
+		return "", false
 	}
 	return lastLine(part(tail, pid))
 }
@@ -120,24 +120,26 @@ func part(tail []byte, pid int) []byte {
 
 // lastLine returns the line of a log's end that explains the failure. When a process dies
 // of a signal in C, Go's runtime prints the signal's name and pages of registers and
-// stacks after it; before other exits it prints the reason first.
-func lastLine(log []byte) string {
+// stacks after it; before other exits it prints the reason first. llama.cpp prints the
+// reason before it aborts.
+func lastLine(log []byte) (line string, crash bool) {
 	last := ""
 	for line := range bytes.Lines(log) {
 		s := printable(line)
 		switch {
 		case strings.HasPrefix(s, "panic: "), strings.HasPrefix(s, "fatal error: "):
-			return s
+			return s, true
+		case strings.HasPrefix(s, "SIGABRT: "):
+			return cmp.Or(last, s), true
 		case signalDump(s):
-			last = cmp.Or(last, s)
-			return last
+			return s, true
 		case strings.HasPrefix(s, logMark), strings.HasPrefix(s, processLine), strings.HasPrefix(s, "time="):
 			// Lines of the worker's logger are not the cause.
 		case strings.ContainsFunc(s, unicode.IsLetter):
 			last = s
 		}
 	}
-	return last
+	return last, strings.Contains(last, "GGML_ASSERT") || strings.Contains(last, "terminate called")
 }
 
 // signalDump recognises the first line of what Go's runtime prints on a signal that

@@ -16,6 +16,7 @@ type List struct {
 	FilterOnSlash bool
 	Filtering     bool
 	Fixed         bool // no filter: the rows are few
+	Loading       bool // the rows are not yet those of the filter
 
 	Intro, Outro []string // above and below the rows
 	Empty        []string // in place of rows: why the list is empty, and what to do
@@ -192,7 +193,9 @@ func (l *List) filterLine() string {
 	lines, _, _ := l.Filter.View(1)
 	text := strings.Join(lines, "")
 	if l.Filter.Text == "" {
-		text = l.Look.Theme.Muted.Render("type to filter")
+		text = l.Look.Theme.Placeholder.Render("type to filter")
+	} else if len(l.Rows) == 0 && !l.Loading {
+		text += "   " + l.Look.Theme.Warn.Render("no match")
 	}
 	return l.Look.Theme.Accent.Render("/ ") + text
 }
