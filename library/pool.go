@@ -41,6 +41,7 @@ type Pool struct {
 	mu    sync.Mutex
 	open  map[string]engine.Engine // by REF
 	known map[string]facts         // by file and time of its change
+	names map[string]resolved
 
 	starting sync.Mutex           // held while room is made for a model and its worker starts
 	used     map[string]time.Time // last request, by file; under mu
@@ -76,7 +77,7 @@ func (l *Library) NewPool(o PoolOptions) *Pool {
 	}
 	return &Pool{
 		library: l, options: o, workers: realWorkers{},
-		open: map[string]engine.Engine{}, known: map[string]facts{}, used: map[string]time.Time{},
+		open: map[string]engine.Engine{}, known: map[string]facts{}, names: map[string]resolved{}, used: map[string]time.Time{},
 	}
 }
 
