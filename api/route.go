@@ -32,6 +32,9 @@ type Route struct {
 	Streams      []string
 }
 
+// notSupported begins the summary of a route that is only there to refuse.
+const notSupported = "Not supported"
+
 // A Family adds the routes of another API to a handler. It gets the configuration as the
 // handler uses it. Its requests are logged, counted and limited like all others.
 type Family func(Config) []Route

@@ -113,10 +113,11 @@ func own(routes []Route) []Route {
 	}}
 	plain := root.Serve
 	routes = append(routes, described, root)
-	doc = openAPI(routes)
+	served := slices.DeleteFunc(slices.Clone(routes), func(r Route) bool { return strings.HasPrefix(r.Summary, notSupported) })
+	doc = openAPI(served)
 	routes[len(routes)-1].Serve = func(w http.ResponseWriter, r *http.Request) error {
 		if strings.Contains(r.Header.Get("Accept"), "text/html") {
-			return writePage(w, r, routes)
+			return writePage(w, r, served)
 		}
 		return plain(w, r)
 	}
