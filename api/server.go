@@ -42,7 +42,6 @@ func newServer(c Config) *server {
 	}
 	s.c = c
 	routes := append(s.routes(), s.llamaRoutes()...)
-	routes = append(routes, absentRoutes()...)
 	for _, family := range c.Families {
 		routes = append(routes, family(c)...)
 	}
@@ -50,6 +49,11 @@ func newServer(c Config) *server {
 	paths := map[string][]Route{}
 	for _, r := range routes {
 		paths[r.Path] = append(paths[r.Path], r)
+	}
+	for _, r := range absentRoutes() {
+		if !slices.ContainsFunc(routes, func(has Route) bool { return has.Path == r.Path }) {
+			paths[r.Path] = append(paths[r.Path], r)
+		}
 	}
 	for path, methods := range paths {
 		s.mux.Handle(path, s.dispatch(methods))
