@@ -42,14 +42,6 @@ func (c *instance) Interrupt(on bool)     { c.watch.cancel(on) }
 
 func (c *instance) Add(id token, pos, seq int, output bool) int { return c.x.add(id, pos, seq, output) }
 
-// Outputs bounds the logits of a batch: a row is as long as the vocabulary.
-func (c *instance) Outputs() int {
-	const memory = 64 << 20
-	return max(1, memory/4/c.m.vocabulary())
-}
-
-func (c *instance) Probs(row int, id token, top int) []scheduler.Prob { return c.x.probs(row, id, top) }
-
 func (c *instance) Remove(seq, from, to int) bool {
 	return !c.x.hasMemory() || c.x.remove(seq, from, to)
 }
@@ -97,6 +89,13 @@ func (c *instance) DecodeImage(i scheduler.Image, from, n, seq int) error {
 	}
 	return err
 }
+
+// Outputs bounds the memory for logits.
+func (c *instance) Outputs() int {
+	const memory = 64 << 20
+	return max(1, memory/4/c.m.vocabulary())
+}
+func (c *instance) Probs(row int, id token, top int) []scheduler.Prob { return c.x.probs(row, id, top) }
 
 func (c *instance) CanResize(tokens int) bool { return c.fit.replaces(c.Tokens(), tokens) }
 func (c *instance) HasSpare(tokens int) bool  { return c.fit.hasSpare(c.Tokens(), tokens) }

@@ -179,11 +179,11 @@ func (s *Scheduler) advance(j *Job, n int, alone bool) {
 	if alone && o.canonical == done {
 		o.canonical += n
 	}
-	j.inBatch.Store(0)
-	s.evaluated(j, n)
 	if j.Scored {
 		s.score(j, o, done, n)
 	}
+	j.inBatch.Store(0)
+	s.evaluated(j, n)
 	if j.prefilling() {
 		if s.x.Recurrent() && done+n == len(j.Prompt)-1 {
 			s.snapshot(o)

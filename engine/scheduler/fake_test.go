@@ -94,22 +94,6 @@ func (f *fake) Nodes() int64          { return f.nodes.Load() }
 func (f *fake) Interrupt(on bool)     { f.interrupt.Store(on) }
 func (f *fake) Last(seq int) int      { return len(f.seqs[seq]) - 1 }
 
-func (f *fake) Outputs() int { return 50 }
-
-// Probs are made up of what comes before a token and of the token.
-func (f *fake) Probs(row int, id Token, top int) []Prob {
-	if !f.batch[row].output {
-		f.t.Errorf("row %d has no logits", row)
-	}
-	probs := []Prob{scored(f.rows[row], id)}
-	for k := range top {
-		probs = append(probs, scored(f.rows[row], Token(20+k)))
-	}
-	return probs
-}
-
-func scored(sum uint64, id Token) Prob { return Prob{id, -float64(next(sum, id)%1000) / 100} }
-
 func (f *fake) Add(id Token, pos, seq int, output bool) int {
 	f.batch = append(f.batch, entry{id, pos, seq, output})
 	return len(f.batch) - 1
@@ -172,6 +156,16 @@ type picture struct {
 }
 
 func (p *picture) Place() (at, n int) { return p.at, len(p.ids) }
+
+func (f *fake) Outputs() int { return 100 }
+func (f *fake) Probs(row int, id Token, top int) []Prob {
+	if !f.batch[row].output {
+		f.t.Error("logits of a token without")
+	}
+	return append(make([]Prob, 0, 1+top), Prob{ID: id, Logprob: logprob(f.rows[row], id)}, Prob{})[:1+top]
+}
+
+func logprob(sum uint64, id Token) float64 { return -float64(next(sum, id)%1000) / 100 }
 
 func (f *fake) Remove(seq, from, to int) bool {
 	if from < 0 {
@@ -243,7 +237,13 @@ type fakeSampler struct {
 }
 
 func (s fakeSampler) Sample(row int, banned []Token, top int) (Token, []Prob, bool) {
-	return chosen(s.f.rows[row], len(banned) == 0), nil, true
+	id := chosen(s.f.rows[row], len(banned) == 0)
+	if top < 0 {
+		return id, nil, true
+	}
+	probs := make([]Prob, 1+top)
+	probs[0].ID = id
+	return id, probs, true
 }
 func (s fakeSampler) Accept(Token)    {}
 func (s fakeSampler) Fits(Token) bool { return true }

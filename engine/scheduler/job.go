@@ -170,6 +170,16 @@ type slot struct {
 	used      int64 // scheduler's clock at its last use
 }
 
+// prefix is how many tokens of a job's prompt a slot has at its beginning, with their scores if
+// the job wants them. The last token is always evaluated.
+func (o *slot) prefix(j *Job) int {
+	n := commonPrefix(o.tokens, j.Prompt[:len(j.Prompt)-1])
+	if j.Scored {
+		n = min(n, o.scores.known(j)-1)
+	}
+	return n
+}
+
 // compare orders slots that begin alike by how well a new job takes one over: idle ones,
 // then the one that loses least, then the least recently used.
 func (o *slot) compare(p *slot) int {

@@ -30,13 +30,13 @@ type Machine interface {
 	// Add puts a token into the batch, at a position of a sequence, and returns its row. Its
 	// logits are computed if output is set.
 	Add(id Token, pos, seq int, output bool) (row int)
-	// Outputs is how many tokens of a batch can have logits, as memory goes.
-	Outputs() int
-	// Probs has the probability of a token after a row of the last batch, first, and those of
-	// the top likeliest there.
-	Probs(row int, id Token, top int) []Prob
 	ClearBatch()
 	BatchLen() int
+	// Outputs is how many tokens of a batch can have logits: a row is as long as the
+	// vocabulary. Probs returns the probability of a token after a row, first, and those of the
+	// top likeliest.
+	Outputs() int
+	Probs(row int, id Token, top int) []Prob
 	// Decode evaluates the batch. After ErrAborted and ErrNoCells no token of it is in memory.
 	Decode() error
 	// DecodeImage evaluates tokens from..from+n of an image, at their positions of a sequence.

@@ -48,7 +48,7 @@ func (s *Scheduler) follows(j *Job) bool {
 	want := j.Prompt[:len(j.Prompt)-1]
 	most := 0
 	for _, o := range s.jobs {
-		if done := int(o.done.Load()); !o.ended && o.prefilling() && !o.Seeded {
+		if done := int(o.done.Load()); !o.ended && o.prefilling() && !o.Seeded && (!j.Scored || o.Scored && o.Top >= j.Top) {
 			if n := commonPrefix(o.Prompt, want); n > done {
 				most = max(most, n)
 			}
@@ -58,7 +58,7 @@ func (s *Scheduler) follows(j *Job) bool {
 		return false
 	}
 	for _, o := range s.slots {
-		if commonPrefix(o.tokens, want) > most-restoreGain {
+		if o.prefix(j) > most-restoreGain {
 			return false
 		}
 	}
@@ -143,10 +143,7 @@ func (s *Scheduler) reuse(j *Job, idle []*slot) (to *slot, from int) {
 	want := j.Prompt[:len(j.Prompt)-1]
 	var best *slot
 	for _, o := range s.slots {
-		n := commonPrefix(o.tokens, want)
-		if j.Scored {
-			n = min(n, o.scores.known(j)-1)
-		}
+		n := o.prefix(j)
 		if j.Seeded {
 			n = min(n, o.canonical) / s.o.Batch * s.o.Batch
 		}

@@ -332,6 +332,25 @@ func TestStress(t *testing.T) {
 	}
 }
 
+// scored are the logprobs that the fake gives for a prompt.
+func scored(prompt []Token, top int) []engine.Logprob {
+	var sum uint64
+	var out []engine.Logprob
+	for i, id := range prompt {
+		l := engine.Logprob{ID: id}
+		if i > 0 {
+			l.Logprob, l.Top = logprob(sum, id), make([]engine.Logprob, top)
+		}
+		out = append(out, l)
+		sum = next(sum, id)
+	}
+	return out
+}
+
+func equalLogprobs(a, b engine.Logprob) bool {
+	return a.ID == b.ID && a.Logprob == b.Logprob && len(a.Top) == len(b.Top)
+}
+
 func stress(t *testing.T, s *Scheduler, f *fake, seed uint64, jobs int) {
 	ctx, stop := context.WithTimeoutCause(t.Context(), time.Minute, errors.New("a job did not end"))
 	defer stop()
@@ -367,9 +386,16 @@ func stress(t *testing.T, s *Scheduler, f *fake, seed uint64, jobs int) {
 					}
 					j.Prompt, j.Images = talk, []Image{p}
 				}
+				if rng.IntN(6) == 0 && j.Images == nil {
+					j.Scored, j.Top = true, rng.IntN(2)
+				}
 				own, cancel := context.WithCancel(ctx)
 				events, last := 0, rng.IntN(40)
-				out := run(own, s, j, func(engine.Event) {
+				var scores []engine.Logprob
+				out := run(own, s, j, func(e engine.Event) {
+					if e, ok := e.(engine.PromptLogprobs); ok {
+						scores = append(scores, e.Tokens...)
+					}
 					if events++; events == last {
 						cancel()
 					}
@@ -390,6 +416,9 @@ func stress(t *testing.T, s *Scheduler, f *fake, seed uint64, jobs int) {
 							t.Errorf("%d tokens: answer %d is %q, %s, want %q", len(talk), i, text, out.ends[i], want)
 							return
 						}
+					}
+					if j.Scored && !slices.EqualFunc(scores, scored(talk, j.Top), equalLogprobs) {
+						t.Errorf("%d tokens: wrong scores", len(talk))
 					}
 					if n := freed.Load(); n != int64(j.n()) {
 						t.Errorf("%d of %d samplers were freed", n, j.n())
@@ -427,53 +456,4 @@ func stress(t *testing.T, s *Scheduler, f *fake, seed uint64, jobs int) {
 		t.Errorf("%d cells are counted, and %d used", n, len(f.used))
 	}
 	t.Logf("%d tokens in %d batches, context of %d", f.decoded, f.batches, f.capacity)
-}
-
-// Jobs that ask for the probabilities of their prompts get those of every token, and one
-// prompt's beginning is evaluated once for several ends.
-func TestScores(t *testing.T) {
-	for _, recurrent := range []bool{false, true} {
-		f := newFake(t, 4096, 4)
-		f.recurrent = recurrent
-		s := start(t, f, Options{Batch: 128})
-		question := make([]Token, 300)
-		for i := range question {
-			question[i] = Token(100 + i*7%50)
-		}
-		for round, end := range [][]Token{{1000, 1001, 1002}, {1000, 1003}, {1004}, {1000, 1001, 1002}, nil} {
-			prompt := append(slices.Clone(question), end...)
-			top := 2 - round%2
-			before := f.decoded
-			j, _ := f.asked(prompt, 1, 1)
-			j.Scored, j.Top = true, top
-			var got []engine.Logprob
-			out := run(t.Context(), s, j, func(ev engine.Event) {
-				if p, ok := ev.(engine.PromptLogprobs); ok {
-					got = append(got, p.Tokens...)
-				}
-			})
-			if out.err != nil || len(got) != len(prompt) {
-				t.Fatalf("round %d: %d of %d tokens, %v", round, len(got), len(prompt), out.err)
-			}
-			var sum uint64
-			for i, id := range prompt {
-				switch want := scored(sum, id); {
-				case got[i].ID != id, i > 0 && (got[i].Logprob != want.Logprob || len(got[i].Top) != top || got[i].Top[0].Logprob != scored(sum, 20).Logprob):
-					t.Fatalf("round %d: token %d has %+v, want %v", round, i, got[i], want)
-				case i == 0 && (got[i].Logprob != 0 || got[i].Top != nil):
-					t.Errorf("round %d: the first token has %+v", round, got[i])
-				}
-				sum = next(sum, id)
-			}
-			if n := f.decoded - before; round > 0 && round < 4 && top < 2 && !recurrent && n > 10 {
-				t.Errorf("round %d: %d tokens were evaluated", round, n)
-			}
-		}
-		// Without asking, the cells are used as before.
-		before := f.decoded
-		ask(t, s, f, append(slices.Clone(question), 1005), 1)
-		if n := f.decoded - before; !recurrent && n > 10 {
-			t.Errorf("%d tokens were evaluated for a job without scores", n)
-		}
-	}
 }

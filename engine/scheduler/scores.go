@@ -22,7 +22,7 @@ func (s scores) known(j *Job) int {
 }
 
 // score keeps the probabilities of the tokens after the n that were evaluated from place at
-// on, whose rows begin at j.firstRow.
+// on.
 func (s *Scheduler) score(j *Job, o *slot, at, n int) {
 	if at == 0 {
 		o.scores = scores{nil}
