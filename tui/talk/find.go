@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
-	"github.com/charmbracelet/x/ansi"
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/history"
@@ -31,11 +30,8 @@ type finder struct {
 // A hit is a match in a part of a turn. It has several spans if it is drawn on several rows.
 type hit struct {
 	turn, part int
-	spans      []rowSpan
+	spans      []kit.RowSpan
 }
-
-// A rowSpan is a part of a row, in columns.
-type rowSpan struct{ row, from, to int }
 
 func newFinder(t *transcript) *finder {
 	f := &finder{transcript: t}
@@ -89,7 +85,7 @@ func (f *finder) restart() {
 	f.reveal()
 }
 
-func (h hit) start() position { return position{h.turn, h.part, h.spans[0].row} }
+func (h hit) start() position { return position{h.turn, h.part, h.spans[0].Row} }
 
 // move goes to another match: the next one if by is positive.
 func (f *finder) move(by int) {
@@ -155,48 +151,11 @@ func (f *finder) search() {
 			f.unfolded = append(f.unfolded, t)
 		}
 		for j := range t.parts {
-			f.hits = append(f.hits, f.searchPart(i, j)...)
-		}
-	}
-}
-
-// searchPart finds the matches in a part as it is drawn. Rows are joined with spaces, because they
-// are broken at spaces.
-func (f *finder) searchPart(turn, part int) []hit {
-	type piece struct{ start, row, column int }
-	var text strings.Builder
-	var pieces []piece
-	for row, line := range f.transcript.rows(position{turn, part, 0}) {
-		plain := strings.TrimRight(ansi.Strip(line), " ")
-		trimmed := strings.TrimLeft(plain, " ")
-		if trimmed == "" {
-			continue
-		}
-		if text.Len() > 0 {
-			text.WriteByte(' ')
-		}
-		pieces = append(pieces, piece{text.Len(), row, len(plain) - len(trimmed)})
-		text.WriteString(trimmed)
-	}
-	var hits []hit
-	all := text.String()
-	for _, s := range f.spans(all) {
-		h := hit{turn: turn, part: part}
-		for i, p := range pieces {
-			end := len(all)
-			if i+1 < len(pieces) {
-				end = pieces[i+1].start - 1
-			}
-			if from, to := max(s.From, p.start), min(s.To, end); from < to {
-				column := p.column + kit.Width(all[p.start:from])
-				h.spans = append(h.spans, rowSpan{p.row, column, column + kit.Width(all[from:to])})
+			for _, spans := range kit.FindInRows(f.transcript.rows(position{i, j, 0}), f.spans) {
+				f.hits = append(f.hits, hit{i, j, spans})
 			}
 		}
-		if len(h.spans) > 0 {
-			hits = append(hits, h)
-		}
 	}
-	return hits
 }
 
 // spans returns the matches in a text.
@@ -231,8 +190,8 @@ func (f *finder) mark() {
 	f.transcript.marks = map[position][]mark{}
 	for i, h := range f.hits {
 		for _, s := range h.spans {
-			at := position{h.turn, h.part, s.row}
-			f.transcript.marks[at] = append(f.transcript.marks[at], mark{s.from, s.to, i == f.current})
+			at := position{h.turn, h.part, s.Row}
+			f.transcript.marks[at] = append(f.transcript.marks[at], mark{s, i == f.current})
 		}
 	}
 }
