@@ -24,6 +24,7 @@ type finder struct {
 
 	hits     []hit
 	current  int     // a hit
+	fresh    bool    // the hits were just looked for
 	unfolded []*turn // to fold again
 }
 
@@ -98,6 +99,7 @@ func (f *finder) move(by int) {
 // reveal scrolls to the current match unless it is visible.
 func (f *finder) reveal() {
 	f.mark()
+	f.fresh = true
 	if len(f.hits) == 0 {
 		return
 	}
@@ -111,6 +113,10 @@ func (f *finder) reveal() {
 // refresh searches again if the conversation may have changed, and keeps the current match.
 func (f *finder) refresh() {
 	if !f.active {
+		return
+	}
+	if f.fresh {
+		f.fresh = false
 		return
 	}
 	turn, nth := -1, 0
@@ -132,8 +138,7 @@ func (f *finder) refresh() {
 // search finds the matches in the turns.
 func (f *finder) search() {
 	f.hits = nil
-	words := strings.Fields(f.Text)
-	if len(words) == 0 {
+	if strings.TrimSpace(f.Text) == "" {
 		return
 	}
 	for i, t := range f.transcript.turns {
@@ -141,8 +146,7 @@ func (f *finder) search() {
 		if t.role == engine.Assistant && t.unfolded {
 			source += "\n" + t.thinking.String()
 		}
-		// Most turns need not be drawn.
-		if f.queried == "" && slices.ContainsFunc(words, func(w string) bool { return kit.IndexFold(source, w) < 0 }) {
+		if !f.maybeIn(source) {
 			continue
 		}
 		if t.role == engine.User && !t.unfolded && len(f.spans(source)) > 0 {
@@ -150,12 +154,24 @@ func (f *finder) search() {
 			t.refresh()
 			f.unfolded = append(f.unfolded, t)
 		}
-		for j := range t.parts {
+		for j, p := range t.parts {
+			if p.block != "" && !f.maybeIn(p.block) {
+				continue
+			}
 			for _, spans := range kit.FindInRows(f.transcript.rows(position{i, j, 0}), f.spans) {
 				f.hits = append(f.hits, hit{i, j, spans})
 			}
 		}
 	}
+}
+
+// maybeIn reports whether what is drawn of a source can match: most of a conversation need not be
+// drawn.
+func (f *finder) maybeIn(source string) bool {
+	if f.queried != "" {
+		return len(f.query.Marks(source)) > 0
+	}
+	return !slices.ContainsFunc(strings.Fields(f.Text), func(word string) bool { return kit.IndexFold(source, word) < 0 })
 }
 
 // spans returns the matches in a text.
