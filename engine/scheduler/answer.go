@@ -201,7 +201,7 @@ func (s *Scheduler) end(a *answer, reason engine.FinishReason) {
 		s.emit(a, []engine.Event{engine.TextDelta{}}) // of tokens without text
 	}
 	s.release(a)
-	a.job.out.put(engine.Finish{Choice: a.choice, Reason: reason})
+	a.job.out.put(engine.Finish{Choice: a.choice, Reason: reason, Stop: a.text.found})
 }
 
 // release frees an answer's slot. The conversation of the first answer stays in memory to

@@ -22,8 +22,8 @@ type Keymap struct {
 	modes []string // of the modes
 
 	// In a conversation.
-	Send, Newline, Stop, Regenerate, Continue, Select, PageUp, PageDown, Top, Bottom, Find, CopyCode key.Binding
-	Editor, Paste, Detach, Earlier, Later                                                            key.Binding
+	Send, Newline, Stop, Regenerate, Continue, EditLast, Without, Select, PageUp, PageDown, Top, Bottom, Find, CopyCode key.Binding
+	Editor, Paste, Detach, Earlier, Later                                                                               key.Binding
 
 	// With a message selected.
 	Up, Down, Copy, Edit, Again, OlderVersion, NewerVersion, Fold, Save, Back key.Binding
@@ -69,6 +69,8 @@ func (k *Keymap) Named() []NamedKey {
 		{"conversation", "stop", &k.Stop, "esc", "stop the answer"},
 		{"conversation", "regenerate", &k.Regenerate, "alt+r", "answer again"},
 		{"conversation", "continue", &k.Continue, "alt+c", "continue a cut answer"},
+		{"conversation", "edit_last", &k.EditLast, "alt+e", "edit last message"},
+		{"conversation", "without", &k.Without, "alt+x", "without attachments"},
 		{"conversation", "select", &k.Select, "alt+up", "select messages"},
 		{"conversation", "page_up", &k.PageUp, "pgup", "scroll up"},
 		{"conversation", "page_down", &k.PageDown, "pgdown", "scroll down"},
@@ -278,7 +280,9 @@ func Matches(k fmt.Stringer, bindings ...key.Binding) bool { return key.Matches(
 var namedKeys = map[string]rune{
 	"enter": tea.KeyEnter, "esc": tea.KeyEscape, "tab": tea.KeyTab, "space": tea.KeySpace, "backspace": tea.KeyBackspace, "delete": tea.KeyDelete,
 	"up": tea.KeyUp, "down": tea.KeyDown, "left": tea.KeyLeft, "right": tea.KeyRight,
-	"home": tea.KeyHome, "end": tea.KeyEnd, "pgup": tea.KeyPgUp, "pgdown": tea.KeyPgDown, "f1": tea.KeyF1, "f2": tea.KeyF2,
+	"home": tea.KeyHome, "end": tea.KeyEnd, "pgup": tea.KeyPgUp, "pgdown": tea.KeyPgDown, "insert": tea.KeyInsert,
+	"f1": tea.KeyF1, "f2": tea.KeyF2, "f3": tea.KeyF3, "f4": tea.KeyF4, "f5": tea.KeyF5, "f6": tea.KeyF6,
+	"f7": tea.KeyF7, "f8": tea.KeyF8, "f9": tea.KeyF9, "f10": tea.KeyF10, "f11": tea.KeyF11, "f12": tea.KeyF12,
 }
 
 // KeyPress returns the press of a key such as ctrl+p.

@@ -4,8 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/charmbracelet/x/ansi"
-
+	"github.com/bise-sh/bise/render/term"
 	"github.com/bise-sh/bise/tui/kit"
 )
 
@@ -26,10 +25,10 @@ type transcript struct {
 // after the last.
 type position struct{ turn, part, row int }
 
-// A mark is a match on a row, in columns.
+// A mark is a match on a row.
 type mark struct {
-	from, to int
-	current  bool
+	kit.RowSpan
+	current bool
 }
 
 func newTranscript(look *kit.Look) *transcript {
@@ -189,7 +188,7 @@ func (tr *transcript) visible() []visibleRow {
 
 // view draws the visible rows with a left margin, which has a bar beside the selected turn.
 func (tr *transcript) view(left int) []string {
-	margin, bar := strings.Repeat(" ", left), strings.Repeat(" ", max(0, left-2))+tr.look.Theme.Accent.Render("▍")+" "
+	margin, bar := strings.Repeat(" ", left), strings.Repeat(" ", max(0, left-2))+tr.look.Theme.Accent.Render("▍")+" "+term.TextStart
 	var lines []string
 	for _, r := range tr.visible() {
 		text := tr.labelled(r)
@@ -198,7 +197,7 @@ func (tr *transcript) view(left int) []string {
 			if m.current {
 				style = tr.look.Theme.CurrentMatch
 			}
-			text = ansi.Cut(text, 0, m.from) + style.Render(ansi.Strip(ansi.Cut(text, m.from, m.to))) + ansi.Cut(text, m.to, kit.Width(text))
+			text = kit.MarkRow(text, m.RowSpan, style)
 		}
 		switch {
 		case r.turn == tr.selected && !tr.isSeparator(r):
@@ -223,7 +222,7 @@ func (tr *transcript) labelled(r visibleRow) string {
 	if label == "" || kit.Width(r.text)+kit.Width(label)+2 > tr.width {
 		return r.text
 	}
-	return kit.Spread(r.text, tr.look.Theme.Muted.Render(label), tr.width)
+	return kit.Spread(r.text+term.TextEnd, tr.look.Theme.Muted.Render(label), tr.width)
 }
 
 func (tr *transcript) label(r visibleRow) string {
