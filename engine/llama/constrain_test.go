@@ -3,63 +3,122 @@
 package llama
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
-	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf/tinymodel"
 )
 
-// An answer that a grammar leads nowhere, or that does not satisfy its schema, is an error
-// and not a stop.
-func TestConstraintsThatFail(t *testing.T) {
-	e := open(t, tiny(t, tinymodel.Mistral()), engine.LoadOptions{})
-	schema := func(s string) func(*engine.ChatRequest) {
-		return func(r *engine.ChatRequest) {
-			r.ResponseFormat = &engine.ResponseFormat{Type: "json_schema", JSONSchema: &engine.JSONSchema{Name: "x", Schema: json.RawMessage(s)}}
+// tempted is a model that would write nothing but control tokens.
+func tempted(t *testing.T, o tinymodel.Options) (*Engine, engine.Sampling) {
+	e := open(t, tiny(t, o), engine.LoadOptions{})
+	seed := int64(3)
+	s := engine.Sampling{Seed: &seed, LogitBias: map[int32]float64{}}
+	for id := range int32(e.vocab.Len()) {
+		if e.instance.m.special(id) && !e.instance.m.ends(id) {
+			s.LogitBias[id] = 100
 		}
 	}
-	tool := func(s string) func(*engine.ChatRequest) {
-		return func(r *engine.ChatRequest) {
-			r.Tools = []engine.Tool{{Type: "function", Function: engine.Function{Name: "f", Parameters: json.RawMessage(s)}}}
-			r.ToolChoice = engine.ToolChoice{Mode: "any"}
-		}
+	if len(s.LogitBias) < 3 {
+		t.Fatal("the model has no control tokens")
 	}
-	for _, tt := range []struct {
-		name string
-		set  func(*engine.ChatRequest)
-		text string // before the error
-		kind fault.Kind
-		want string // "": no error
-	}{
-		{"a grammar that ends nowhere", func(r *engine.ChatRequest) { r.Grammar = `root ::= "ab" [^\x00-\U0010FFFF]` }, "ab", fault.Unsupported, "the answer stopped in the middle: the model has no token that continues what the grammar allows"},
-		{"a schema that is checked", schema(`{"type":"array","items":{"const":1},"minItems":2,"maxItems":2,"uniqueItems":true}`), "", fault.Internal, "the answer does not satisfy the JSON schema: /: items at 0 and 1 are equal"},
-		{"a schema that is satisfied", schema(`{"type":"array","prefixItems":[{"const":1},{"const":2}],"items":false,"minItems":2,"uniqueItems":true}`), "", "", ""},
-		{"a schema that nothing satisfies", schema(`{"type":"string","const":1}`), "", fault.Invalid, "no value satisfies the schema"},
-		{"a tool's schema that is checked", tool(`{"type":"object","properties":{"a":{"type":"array","uniqueItems":true}}}`), "", fault.Invalid, "/properties/a/uniqueItems: arguments of tools are not checked when they are complete"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			r := enginetest.Chat("hi")
-			r.MaxTokens = new(100)
-			tt.set(&r)
-			a, err := enginetest.Collect(e.Chat(t.Context(), r))
-			if tt.want == "" {
-				if err != nil || a.Reason() != engine.FinishStop {
-					t.Errorf("got %q, %q, %v", a.Text(), a.Reason(), err)
+	return e, s
+}
+
+// No control token gets into a text that a grammar allows, whatever its name.
+func TestControlTokensUnderAGrammar(t *testing.T) {
+	for name, o := range map[string]tinymodel.Options{"mistral": tinymodel.Mistral(), "chatml": tinymodel.ChatML()} {
+		t.Run(name, func(t *testing.T) {
+			e, s := tempted(t, o)
+			for _, grammar := range []string{`root ::= "\"" [^"]{1,20} "\""`, `root ::= "[" ("[INST]" | "<s>" | "x"){1,4} "]"`} {
+				r := enginetest.Chat("go")
+				r.Sampling, r.Grammar = s, grammar
+				a, err := enginetest.Collect(e.Chat(t.Context(), r))
+				if err != nil {
+					t.Fatal(err)
 				}
-				return
-			}
-			failed, ok := errors.AsType[*fault.Error](err)
-			if !ok || failed.Kind != tt.kind || !strings.HasSuffix(failed.Msg, tt.want) {
-				t.Errorf("got %v, want %q of the kind %s", err, tt.want, tt.kind)
-			}
-			if tt.text != "" && a.Text() != tt.text || a.Done {
-				t.Errorf("got %q before the error, want %q; done: %v", a.Text(), tt.text, a.Done)
+				ids := e.vocab.Encode(a.Text(), false)
+				if a.Reasons[0] != engine.FinishStop || !strings.HasSuffix(a.Text(), a.Text()[:1]) && !strings.HasSuffix(a.Text(), "]") || a.Timings.Generated > 3*len(ids)+3 {
+					t.Errorf("%s: %q, %d tokens, %s", grammar, a.Text(), a.Timings.Generated, a.Reasons[0])
+				}
 			}
 		})
+	}
+}
+
+func TestForcedCalls(t *testing.T) {
+	e, s := tempted(t, tinymodel.Mistral())
+	tool := engine.Tool{Type: "function", Function: engine.Function{
+		Name: "look", Parameters: json.RawMessage(`{"type":"object","properties":{"where":{"type":"string","minLength":30,"maxLength":60}},"required":["where"],"additionalProperties":false}`),
+	}}
+	for seed := range int64(5) {
+		for _, limit := range []int{0, 4, 8, 20} {
+			r := enginetest.Chat("go")
+			r.Sampling, r.Tools, r.ToolChoice = s, []engine.Tool{tool}, engine.ToolChoice{Function: "look"}
+			r.Seed = &seed
+			if limit > 0 {
+				r.MaxTokens = &limit
+			}
+			a, err := enginetest.Collect(e.Chat(t.Context(), r))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if text := a.Text(); text != "" {
+				t.Errorf("limit %d: text %q", limit, text)
+			}
+			if limit > 0 {
+				if a.Reasons[0] != engine.FinishLength {
+					t.Errorf("limit %d: it ended by %s", limit, a.Reasons[0])
+				}
+				for _, c := range a.Calls[0] {
+					if c.Function.Name != "look" || json.Valid([]byte(c.Function.Arguments)) {
+						t.Errorf("limit %d: call %+v", limit, c)
+					}
+				}
+				if limit == 20 && len(a.Calls[0]) != 1 {
+					t.Errorf("limit %d: %d calls", limit, len(a.Calls[0]))
+				}
+				continue
+			}
+			var args struct{ Where string }
+			if calls := a.Calls[0]; len(calls) != 1 || a.Reasons[0] != engine.FinishToolCalls || json.Unmarshal([]byte(calls[0].Function.Arguments), &args) != nil {
+				t.Errorf("calls %+v, %s", calls, a.Reasons[0])
+			}
+			for _, name := range []string{"[CALL_ID]", "[INST]", "<s>", "[TOOL_CALLS]"} {
+				if strings.Contains(args.Where, name) {
+					t.Errorf("the argument %q has a control token", args.Where)
+				}
+			}
+		}
+	}
+}
+
+// A request leaves at once while its grammar is built, and others are answered.
+func TestLargeGrammar(t *testing.T) {
+	e := open(t, tiny(t, tinymodel.Mistral()), engine.LoadOptions{})
+	var b strings.Builder
+	b.WriteString("root ::= r0\n")
+	for i := range 20_000 {
+		fmt.Fprintf(&b, "r%d ::= \"a%d\" | \"b\" r%d\n", i, i, min(i+1, 19_999-i%7))
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	stopped := errors.New("stopped")
+	done := make(chan error)
+	go func() {
+		r := enginetest.Chat("go")
+		r.Grammar = b.String()
+		_, err := enginetest.Collect(e.Chat(ctx, r))
+		done <- err
+	}()
+	write(t, e, tokens(10, 1), 3)
+	cancel(stopped)
+	if err := <-done; err != nil && !errors.Is(err, stopped) {
+		t.Error(err)
 	}
 }
