@@ -261,7 +261,7 @@ func TestCheckGBNF(t *testing.T) {
 
 // Whatever a pattern or a schema is, compiling it ends, and llama.cpp can run the grammar.
 func FuzzPattern(f *testing.F) {
-	for _, s := range []string{`^(?:ab|cd)$`, `\d+\s*\S`, `[^\w.-]{2,9}`, `\bx\B`, `\u00e9|\p{L}`, `(a|b)*c?`, `^"\\$`} {
+	for _, s := range []string{`^(?:ab|cd)$`, `\d+\s*\S`, `[^\w.-]{2,9}`, `\bx\B`, `\u00e9|\p{L}`, `(a|b)*c?`, `^"\\$`, "(" + strings.Repeat("L", 3000) + "x|0)"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

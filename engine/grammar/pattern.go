@@ -269,7 +269,7 @@ func determinize(ctx context.Context, prog *syntax.Prog) (*lang, error) {
 	const matched = -1
 	work := 0
 	for i := 0; i < len(todo); i++ {
-		if work += 1 + len(todo[i].insts)*len(d.classes); len(todo) > 4_000 || work > 50_000_000 {
+		if work += 1 + len(todo[i].insts)*len(d.classes); len(todo) > 4_000 || work > 10_000_000 {
 			return nil, errStates
 		}
 		if ctx.Err() != nil {
