@@ -134,6 +134,9 @@ func interfaceOptions(lib *library.Library, conf config.Config, configErr error,
 		Folder:    folder,
 		Getenv:    os.Getenv,
 	}
+	if conf.History != nil && !*conf.History {
+		o.History = nil // conversations are kept until the interface is left
+	}
 	o.Choose = func(mode, ref string) library.Choice { return lib.Choose(mode, cmp.Or(ref, model)) }
 	o.Sampling, o.System = sampling, conf.System
 	style, styleErr := loadStyle(conf, places)
