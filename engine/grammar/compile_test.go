@@ -265,6 +265,9 @@ func FuzzPattern(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
+		if len(s) > 4000 {
+			return
+		}
 		schema, _ := json.Marshal(map[string]any{"type": "string", "pattern": s})
 		compiles(t, schema)
 	})
