@@ -43,10 +43,11 @@ func TestAskMakesTheRequest(t *testing.T) {
 func TestAskTakesDefaultsFromConfig(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("XDG_CONFIG_HOME", dir)
-	write(t, filepath.Join(dir, "bise", "config.toml"), "modle = \"x\"\n[sampling]\ntemperature = 0.3\nseed = 9\n")
+	write(t, filepath.Join(dir, "bise", "config.toml"), "modle = \"x\"\n[sampling]\ntemperature = 0.3\nseed = 9\n[interface.keys]\nnew = \"ctrl+r\"\n")
 	s := enginetest.Says("ok")
 	got := runBise(t, s, "", "ask", "--seed", "1", "hi")
-	if got.code != 0 || !strings.Contains(got.stderr, `unknown key "modle" is ignored; did you mean "model"?`) {
+	if got.code != 0 || !strings.Contains(got.stderr, `unknown key "modle" is ignored; did you mean "model"?`) ||
+		!strings.Contains(got.stderr, `config.toml:6: interface.keys.new: "ctrl+r" is also the key of "conversations"`) {
 		t.Errorf("got %+v", got)
 	}
 	r := asked(t, s)

@@ -36,8 +36,7 @@ func (m *Model) dismiss(k tea.KeyPressMsg) bool {
 		return false
 	}
 	m.notice = kit.Notice{}
-	n, ok := m.top().(kit.Narrator)
-	return !ok || !n.Busy()
+	return !isBusy(m.top())
 }
 
 // noticeText returns the notice with its key.

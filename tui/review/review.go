@@ -126,6 +126,9 @@ func (m *Mode) UseModel(ref string) tea.Cmd {
 	return cmd
 }
 
+// Busy reports whether a review is running.
+func (m *Mode) Busy() bool { return m.review != nil && m.review.busy }
+
 // Shown reloads the changes, unless a review is shown.
 func (m *Mode) Shown() tea.Cmd {
 	var cmds []tea.Cmd
