@@ -22,7 +22,12 @@ type generation struct {
 	// echo is the text that a choice's answer begins with before the engine's: the
 	// prefix that it continues, or a legacy prompt. Nil: none.
 	echo func(choice int) string
-	run  func(context.Context, engine.Engine) iter.Seq2[engine.Event, error]
+	// scores are the logprobs of the prompts of legacy completions, which have each choices;
+	// logprobs says that choices have some, if only an empty list.
+	scores   [][]engine.Logprob
+	each     int
+	logprobs bool
+	run      func(context.Context, engine.Engine) iter.Seq2[engine.Event, error]
 }
 
 // template is an answer with everything but its choices.
@@ -44,6 +49,26 @@ func (g *generation) echoOf(choice int) string {
 	return g.echo(choice)
 }
 
+// promptOf is the logprobs of the prompt that a choice answers.
+func (g *generation) promptOf(choice int) []engine.Logprob {
+	if g.each == 0 || choice/g.each >= len(g.scores) {
+		return nil
+	}
+	return g.scores[choice/g.each]
+}
+
+// legacyLogprobs are those of tokens of a choice; with the prompt's before them if they are
+// its first.
+func (g *generation) legacyLogprobs(choice int, tokens []engine.Logprob, first bool) *wire.Logprobs {
+	switch {
+	case !g.logprobs:
+		return nil
+	case !first:
+		return wire.NewLegacyLogprobs(tokens)
+	}
+	return wire.NewEchoLogprobs(g.promptOf(choice), tokens)
+}
+
 // newID returns an id like La Plateforme's: 32 hexadecimal digits.
 func newID() string {
 	var b [16]byte
@@ -52,7 +77,7 @@ func newID() string {
 }
 
 // generate answers a request for text, whole or as a stream.
-func (s *server) generate(w http.ResponseWriter, r *http.Request, g generation) error {
+func (s *server) generate(w http.ResponseWriter, r *http.Request, g *generation) error {
 	if g.stream {
 		return s.generateStream(w, r, g)
 	}
@@ -60,7 +85,10 @@ func (s *server) generate(w http.ResponseWriter, r *http.Request, g generation) 
 	if err != nil {
 		return err
 	}
-	whole := newWhole(&g, s.c.Strict)
+	if g.model == "" {
+		g.model = eng.Info().Model
+	}
+	whole := newWhole(g, s.c.Strict)
 	for ev, err := range g.run(r.Context(), eng) {
 		if err != nil {
 			return err
@@ -78,10 +106,10 @@ func (s *server) generate(w http.ResponseWriter, r *http.Request, g generation) 
 
 // generateStream answers with an event stream. An error is returned if the response has
 // not begun; a later one becomes an event.
-func (s *server) generateStream(w http.ResponseWriter, r *http.Request, g generation) error {
-	out := newOutbox(w)
+func (s *server) generateStream(w http.ResponseWriter, r *http.Request, g *generation) error {
+	out := newOutbox(w, EventStream)
 	defer out.close()
-	stream := newStream(&g, out, s.c.Strict)
+	stream := newStream(g, out, s.c.Strict)
 	err := s.feed(r.Context(), g, stream)
 	if err == nil {
 		return nil
@@ -95,10 +123,13 @@ func (s *server) generateStream(w http.ResponseWriter, r *http.Request, g genera
 }
 
 // feed runs a generation into a stream.
-func (s *server) feed(ctx context.Context, g generation, stream *stream) error {
+func (s *server) feed(ctx context.Context, g *generation, stream *stream) error {
 	eng, err := s.c.Open(ctx, g.model, func(fraction float64) { stream.comment(engine.Loading{Fraction: fraction}) })
 	if err != nil {
 		return err
+	}
+	if g.model == "" { // a worker is asked for its Info
+		stream.head.Model = eng.Info().Model
 	}
 	for ev, err := range g.run(ctx, eng) {
 		if err != nil {

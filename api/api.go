@@ -10,6 +10,7 @@ package api
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"log/slog"
 	"net/http"
 	"time"
@@ -21,6 +22,9 @@ import (
 // in bytes: a handful of photographs, or any text that a model can hold.
 const DefaultBodyLimit = 64 << 20
 
+// DefaultQueue is how many requests may be here at once when Config says nothing.
+const DefaultQueue = 256
+
 // Config configures a handler.
 type Config struct {
 	// Open gives the engine of a model, by the name or alias a request has ("" when
@@ -29,6 +33,9 @@ type Config struct {
 	// the caller's: the handler does not close it. A name that nothing has is an
 	// error of kind NotFound.
 	Open func(ctx context.Context, model string, loading func(fraction float64)) (engine.Engine, error)
+	// KeepAlive sets how long a model stays in memory after its last request: 0 is not at all,
+	// a negative time for ever. Nil: requests cannot set it.
+	KeepAlive func(ctx context.Context, model string, d time.Duration) error
 	// Models lists what can be opened. Nil: the one model that Info describes.
 	Models func(context.Context) ([]Model, error)
 	// Info describes a model without loading it. Nil: Open, then the Info of the engine.
@@ -37,12 +44,19 @@ type Config struct {
 	// loads; nil, or an answer of nil, is health.
 	Health func() error
 	// Key, when set, is the bearer token that every request must carry, except to
-	// /health.
+	// open routes such as /health.
 	Key string
+	// KeyHashes are the SHA-256 of further keys that are accepted.
+	KeyHashes [][sha256.Size]byte
 	// Strict answers as La Plateforme does to what it does not know: fields of
 	// others, foreign tool-call ids and orders of messages are refused instead of
 	// understood, and the finish reason model_length is sent as it is.
 	Strict bool
+	// Queue is how many requests that a model has to answer may be here at once, waiting ones
+	// included. Further ones are rejected. 0: DefaultQueue; negative: no limit.
+	Queue int
+	// Timeout is how long such a request may take; 0: no limit.
+	Timeout time.Duration
 	// BodyLimit is the largest request body, in bytes. 0: DefaultBodyLimit.
 	BodyLimit int64
 	// Families are other APIs to serve beside this one.
@@ -58,13 +72,18 @@ type Model struct {
 	Created       time.Time // of the file, so that it stays the same
 	Description   string
 	Can           engine.Capabilities
-	ContextLength int      // tokens that a request can have here
-	Temperature   *float64 // what a request without one gets, where it is known
+	ContextLength int       // tokens that a request can have here
+	Temperature   *float64  // what a request without one gets, where it is known
+	Loaded        bool      // in memory
+	Memory        int64     // that it takes while it is loaded, in bytes; 0 if unknown
+	Leaves        time.Time // when it leaves memory if it gets no request; zero: it stays
+	Default       bool      // for requests that name none
 }
 
 // New makes the handler.
 func New(c Config) http.Handler {
 	c.BodyLimit = cmp.Or(c.BodyLimit, DefaultBodyLimit)
+	c.Queue = cmp.Or(c.Queue, DefaultQueue)
 	c.Logger = cmp.Or(c.Logger, slog.New(slog.DiscardHandler))
 	return newServer(c)
 }

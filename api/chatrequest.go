@@ -67,9 +67,10 @@ func (o *object) hints() {
 func (o *object) effort() string {
 	effort := ""
 	if v, ok := o.get("prompt_mode"); ok && v.oneOf("reasoning") != "" {
-		effort = "high"
+		effort, o.r.renamed = "high", map[string]string{"reasoning_effort": "prompt_mode"}
 	}
 	if v, ok := o.get("reasoning_effort"); ok {
+		o.r.renamed = nil
 		switch v.oneOf("none", "minimal", "low", "medium", "high", "xhigh") {
 		case "none", "minimal":
 			effort = "none"

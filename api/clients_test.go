@@ -3,6 +3,7 @@ package api_test
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -12,19 +13,24 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/bise-sh/bise/api"
+	"github.com/bise-sh/bise/api/anthropic"
+	"github.com/bise-sh/bise/api/ollama"
+	"github.com/bise-sh/bise/api/responses"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
 	"github.com/bise-sh/bise/fault"
 )
 
 // TestClients runs the clients that people have against the handler. BISE_CLIENTS
-// is a folder where they are installed: node_modules with @mistralai/mistralai,
-// openai and zod, and a Python environment py with mistralai.
+// is a folder where they are installed: node_modules with @mistralai/mistralai, zod,
+// openai, @anthropic-ai/sdk and ollama, and a Python environment py with mistralai,
+// openai, anthropic and ollama.
 func TestClients(t *testing.T) {
 	clients := os.Getenv("BISE_CLIENTS")
 	if clients == "" {
@@ -40,8 +46,10 @@ func TestClients(t *testing.T) {
 	w := &world{}
 	base := w.server(t, api.Config{})
 	env := []string{"BASE=" + base, "KEYED=" + w.server(t, api.Config{Key: "secret"}), "STRICT=" + w.server(t, api.Config{Strict: true})}
+	python := filepath.Join(clients, "py", "bin", "python")
 	for script, program := range map[string]string{
-		"mistral.mjs": "node", "openai.mjs": "node", "mistral.py": filepath.Join(clients, "py", "bin", "python"),
+		"mistral.mjs": "node", "openai.mjs": "node", "mistral.py": python, "anthropic.mjs": "node", "responses.mjs": "node", "ollama.mjs": "node",
+		"anthropic_client.py": python, "openai_client.py": python, "ollama_client.py": python,
 	} {
 		t.Run(script, func(t *testing.T) {
 			path, err := exec.LookPath(program)
@@ -89,10 +97,32 @@ func report(t *testing.T, out []byte) {
 // A world is the models that the scripts ask, and how many requests run.
 type world struct{ running, fetched atomic.Int32 }
 
+// prescribed is the reply to requests of the scripts that bind the answer; nil: any words.
+func prescribed(r enginetest.Request, _ int) enginetest.Reply {
+	c := r.Chat
+	if c == nil {
+		return nil
+	}
+	if len(c.Tools) > 0 && (c.ToolChoice.Mode == "any" || c.ToolChoice.Function != "") {
+		return enginetest.Reply{enginetest.Call{Name: cmp.Or(c.ToolChoice.Function, c.Tools[0].Function.Name), Arguments: `{"city": "Aix"}`}}
+	}
+	if f := c.ResponseFormat; f != nil && f.JSONSchema != nil {
+		switch schema := string(f.JSONSchema.Schema); {
+		case strings.Contains(schema, `"kind"`):
+			return enginetest.Reply{enginetest.Text(`{"n": 1, "s": "a", "kind": "b", `), enginetest.Text(`"list": [{"x": 2}]}`)}
+		case strings.Contains(schema, `"minLength"`):
+			return enginetest.Reply{enginetest.Text(`{`), enginetest.Text(`"text": `), enginetest.Text(`"a`), enginetest.Text(` long text"}`)}
+		default:
+			return enginetest.Reply{enginetest.Text(`{}`)}
+		}
+	}
+	return nil
+}
+
 func (w *world) server(t *testing.T, c api.Config) string {
 	chat := engine.Capabilities{Chat: true, Tools: true}
 	engines := map[string]engine.Engine{
-		"all":  &enginetest.Script{},
+		"all":  &enginetest.Script{Answer: prescribed},
 		"chat": &enginetest.Script{About: engine.Info{ContextLength: 2048, Can: chat}},
 		"slow": &slow{running: &w.running},
 		"runes": &enginetest.Script{Replies: []enginetest.Reply{{
@@ -101,12 +131,20 @@ func (w *world) server(t *testing.T, c api.Config) string {
 		"thinking": &enginetest.Script{Replies: []enginetest.Reply{{
 			enginetest.Thinking("hm"), enginetest.Thinking(" so"), enginetest.Text("39"), enginetest.Text("1"),
 		}}},
+		"agent": &enginetest.Script{Answer: func(r enginetest.Request, _ int) enginetest.Reply {
+			if c := r.Chat; c != nil && len(c.Tools) > 0 && c.Messages[len(c.Messages)-1].Role == engine.User {
+				return enginetest.Reply{
+					enginetest.Thinking("hm"), enginetest.Thinking("."), enginetest.Text("I look."), enginetest.Call{Name: "f", Arguments: `{"city": "Aix"}`},
+				}
+			}
+			return enginetest.Reply{enginetest.Text("It is "), enginetest.Text("done.")}
+		}},
 		"failing": &enginetest.Script{Replies: []enginetest.Reply{{
 			enginetest.Text("half"), enginetest.Fail{Err: fault.Errorf(fault.Internal, "the engine stopped")},
 		}}},
 	}
 	c.Open = func(_ context.Context, model string, _ func(float64)) (engine.Engine, error) {
-		if e, ok := engines[model]; ok {
+		if e, ok := engines[cmp.Or(model, "all")]; ok {
 			return e, nil
 		}
 		return nil, fault.Errorf(fault.NotFound, "Invalid model: %s", model)
@@ -116,6 +154,14 @@ func (w *world) server(t *testing.T, c api.Config) string {
 			{ID: "all", Aliases: []string{"all-latest"}, Created: time.Unix(1790000000, 0), ContextLength: 32768, Can: engines["all"].Info().Can},
 			{ID: "chat", ContextLength: 2048, Can: chat},
 		}, nil
+	}
+	c.Families = []api.Family{anthropic.Routes, responses.Routes, ollama.Routes}
+	c.Info = func(ctx context.Context, model string) (engine.Info, error) {
+		e, err := c.Open(ctx, model, nil)
+		if err != nil {
+			return engine.Info{}, err
+		}
+		return e.Info(), nil
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/", api.New(c))

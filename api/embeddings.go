@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/binary"
 	"math"
@@ -20,7 +21,7 @@ func (s *server) embeddings(w http.ResponseWriter, r *http.Request) error {
 	dtype, encoding := "float", "float"
 	var dimension value
 	err := s.read(w, r, func(o *object) {
-		o.need("model")
+		o.needModel()
 		req.Model = o.string("model")
 		if v, ok := o.alias("input", "inputs"); ok {
 			req.Input = v.inputs()
@@ -58,7 +59,7 @@ func (s *server) embeddings(w http.ResponseWriter, r *http.Request) error {
 		data[i] = embedding{Object: "embedding", Index: i, Embedding: encodeVector(v, dtype, encoding)}
 	}
 	return WriteJSON(w, http.StatusOK, map[string]any{
-		"id": newID(), "object": "list", "model": req.Model, "data": data, "usage": answer.Usage,
+		"id": newID(), "object": "list", "model": cmp.Or(req.Model, eng.Info().Model), "data": data, "usage": answer.Usage,
 	})
 }
 

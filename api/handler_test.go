@@ -405,9 +405,9 @@ func TestErrors(t *testing.T) {
 		status                   int
 		typ, part                string
 	}{
-		{"no such model", "POST", "/v1/chat/completions", `{"model":"x",` + question + `}`, 400, "invalid_model", "Invalid model: x"},
+		{"no such model", "POST", "/v1/chat/completions", `{"model":"x",` + question + `}`, 404, "invalid_model", "Invalid model: x"},
 		{"large", "POST", "/v1/chat/completions", `{"model":"` + strings.Repeat("x", 1000) + `"}`, 413, "invalid_request_error", "1000 bytes"},
-		{"path", "GET", "/v1/agents", "", 404, "not_supported", "GET /v1/agents"},
+		{"path", "GET", "/v1/nothing", "", 404, "not_supported", "GET /v1/nothing"},
 		{"v1 twice", "GET", "/v1/v1/models", "", 404, "not_supported", "base URL"},
 		{"method", "GET", "/v1/chat/completions", "", 405, "not_supported", "want POST"},
 		{"card", "GET", "/v1/models/no/such:model", "", 404, "invalid_model", "no/such:model"},
@@ -515,13 +515,120 @@ func TestEmbeddings(t *testing.T) {
 
 func TestTokenize(t *testing.T) {
 	h := api.New(one(&enginetest.Script{}))
-	plain := ask(t, h, "POST", "/tokenize", `{"content":"é"}`)
-	pieces := ask(t, h, "POST", "/tokenize", `{"content":"é","with_pieces":true}`)
-	if want := regexp.MustCompile(`^\{"tokens":\[\d+,\d+\]\}\n$`); !want.Match(plain.Body.Bytes()) {
-		t.Errorf("got %s", plain.Body)
+	for _, tt := range []struct{ body, want string }{
+		{`{"content":"é"}`, `{"tokens":[195,169],"count":2,"max_model_len":32768}`},
+		{`{"content":""}`, `{"tokens":[],"count":0,"max_model_len":32768}`},
+		{`{"content":"é","with_pieces":true}`, `{"tokens":[{"id":195,"piece":[195]},{"id":169,"piece":[169]}],"count":2,"max_model_len":32768}`},
+		{`{"content":"b","add_special":true}`, `{"tokens":[256,98],"count":2,"max_model_len":32768}`},
+		{`{"content":"</s>"}`, `{"tokens":[257],"count":1,"max_model_len":32768}`},
+		{`{"content":"</s>","parse_special":false}`, `{"tokens":[60,47,115,62],"count":4,"max_model_len":32768}`},
+		{`{"prompt":"b"}`, `{"tokens":[256,98],"count":2,"max_model_len":32768}`},
+		{`{"prompt":"b</s>","add_special_tokens":false,"return_token_strs":true}`, `{"tokens":[98,257],"count":2,"max_model_len":32768,"token_strs":["b","</s>"]}`},
+	} {
+		if got := strings.TrimSpace(ask(t, h, "POST", "/tokenize", tt.body).Body.String()); got != tt.want {
+			t.Errorf("%s: got %s, want %s", tt.body, got, tt.want)
+		}
 	}
-	if !strings.Contains(pieces.Body.String(), `"pieces":[[195],[169]]`) {
-		t.Errorf("got %s", pieces.Body)
+	if w := ask(t, h, "POST", "/tokenize", `{`+question+`,"add_generation_prompt":true}`); w.Code != 200 || !strings.Contains(w.Body.String(), `"tokens":[256,`) {
+		t.Errorf("got %d %s", w.Code, w.Body)
+	}
+	wantError(t, ask(t, h, "POST", "/tokenize", `{}`), 422, "invalid_request_error", "content: Field required")
+	for body, want := range map[string]string{`{"tokens":[195,169,98]}`: `{"content":"éb","prompt":"éb"}`, `{"tokens":[]}`: `{"content":"","prompt":""}`} {
+		if got := strings.TrimSpace(ask(t, h, "POST", "/detokenize", body).Body.String()); got != want {
+			t.Errorf("%s: got %s, want %s", body, got, want)
+		}
+	}
+	wantError(t, ask(t, h, "POST", "/detokenize", `{"tokens":[99999999]}`), 400, "invalid_request_error", "invalid token 99999999")
+	if w := ask(t, h, "GET", "/tokenizer_info", ""); !strings.Contains(w.Body.String(), `"eos_token":"</s>"`) || !strings.Contains(w.Body.String(), `"bos_token":"<s>"`) {
+		t.Errorf("got %d %s", w.Code, w.Body)
+	}
+}
+
+// Completions with echo and logprobs have those of the prompt: the first is null, and nothing
+// is left out at the end.
+func TestPromptLogprobs(t *testing.T) {
+	type choice struct {
+		Index    int
+		Text     string
+		Logprobs *struct {
+			Tokens   []string
+			Logprobs []*float64           `json:"token_logprobs"`
+			Top      []map[string]float64 `json:"top_logprobs"`
+			Offsets  []int                `json:"text_offset"`
+		}
+	}
+	script := &enginetest.Script{Replies: []enginetest.Reply{{enginetest.Text("x")}}}
+	h := api.New(one(script))
+	ids := `[256,97,98,99]`
+	for _, tt := range []struct {
+		body    string
+		prompts []string // the texts that choices begin with
+		tokens  []int    // of the prompts
+		answer  int      // tokens after them: "x", and the end unless max_tokens comes first
+	}{
+		{`"prompt":"abc","logprobs":1,"echo":true`, []string{"abc"}, []int{4}, 2},
+		{`"prompt":"abc","logprobs":1,"echo":true,"max_tokens":1`, []string{"abc"}, []int{4}, 1},
+		{`"prompt":"abc","logprobs":0,"echo":true,"max_tokens":0`, []string{"abc"}, []int{4}, 0},
+		{`"prompt":` + ids + `,"logprobs":1,"echo":true`, []string{"abc"}, []int{4}, 2},
+		{`"prompt":` + ids + `,"echo":true`, []string{"abc"}, nil, 0},
+		{`"prompt":[` + ids + `,[256,98]],"logprobs":1,"echo":true`, []string{"abc", "b"}, []int{4, 2}, 2},
+		{`"prompt":["abc","b"],"n":2,"logprobs":5,"echo":true`, []string{"abc", "abc", "b", "b"}, []int{4, 4, 2, 2}, 2},
+		{`"prompt":"abc","logprobs":1`, []string{""}, []int{0}, 1},
+	} {
+		for _, stream := range []string{"false", "true"} {
+			t.Run(tt.body+" "+stream, func(t *testing.T) {
+				w := ask(t, h, "POST", "/v1/completions", `{"model":"m","stream":`+stream+`,`+tt.body+`}`)
+				got := make([]choice, len(tt.prompts))
+				for _, line := range strings.Split(w.Body.String(), "\n") {
+					line = strings.TrimPrefix(line, "data: ")
+					var answer struct{ Choices []choice }
+					if !strings.HasPrefix(line, "{") || json.Unmarshal([]byte(line), &answer) != nil {
+						continue
+					}
+					for _, c := range answer.Choices {
+						to := &got[c.Index]
+						to.Text += c.Text
+						if c.Logprobs == nil {
+							continue
+						}
+						if to.Logprobs == nil {
+							to.Logprobs = c.Logprobs
+							continue
+						}
+						to.Logprobs.Tokens = append(to.Logprobs.Tokens, c.Logprobs.Tokens...)
+						to.Logprobs.Logprobs = append(to.Logprobs.Logprobs, c.Logprobs.Logprobs...)
+						to.Logprobs.Top = append(to.Logprobs.Top, c.Logprobs.Top...)
+					}
+				}
+				for i, c := range got {
+					answer := "x"
+					if strings.Contains(tt.body, `"max_tokens":0`) {
+						answer = ""
+					}
+					if c.Text != tt.prompts[i]+answer {
+						t.Errorf("choice %d has the text %q", i, c.Text)
+					}
+					if tt.tokens == nil {
+						if c.Logprobs != nil {
+							t.Errorf("choice %d has logprobs that nobody asked for", i)
+						}
+						continue
+					}
+					if c.Logprobs == nil {
+						t.Fatalf("choice %d has no logprobs: %s", i, w.Body)
+					}
+					n := tt.tokens[i] + tt.answer
+					if l := c.Logprobs; len(l.Tokens) != n || len(l.Logprobs) != n || len(l.Top) != n {
+						t.Fatalf("choice %d has %d tokens, %d logprobs and %d alternatives, want %d", i, len(l.Tokens), len(l.Logprobs), len(l.Top), n)
+					}
+					for k, p := range c.Logprobs.Logprobs {
+						if first := k == 0 && tt.tokens[i] > 0; (p == nil) != first || (c.Logprobs.Top[k] == nil) != first {
+							t.Errorf("choice %d: token %d has %v, %v", i, k, p, c.Logprobs.Top[k])
+						}
+					}
+				}
+			})
+		}
 	}
 }
 
@@ -579,6 +686,63 @@ func TestFamily(t *testing.T) {
 		}
 		if tt.status == 429 && w.Header().Get("Retry-After") == "" {
 			t.Errorf("%s %s: no Retry-After", tt.method, tt.path)
+		}
+	}
+}
+
+// A model that is not there is OpenAI's 404, and La Plateforme's 400 where that is kept.
+func TestUnknownModel(t *testing.T) {
+	for _, tt := range []struct {
+		strict bool
+		status int
+		code   string
+	}{{false, 404, "model_not_found"}, {true, 400, "1500"}} {
+		c := one(&enginetest.Script{})
+		c.Strict = tt.strict
+		c.Open = func(_ context.Context, name string, _ func(float64)) (engine.Engine, error) {
+			return nil, fault.Errorf(fault.NotFound, "Invalid model: %s", name)
+		}
+		e := wantError(t, ask(t, api.New(c), "POST", "/v1/chat/completions", `{"model":"x",`+question+`}`), tt.status, "invalid_model", "Invalid model: x")
+		if e.Code == nil || *e.Code != tt.code {
+			t.Errorf("strict %v: the code is %v, want %s", tt.strict, e.Code, tt.code)
+		}
+	}
+}
+
+// Without a model, the default answers and is named.
+func TestDefaultModel(t *testing.T) {
+	c := one(&enginetest.Script{About: engine.Info{Model: "here"}})
+	for _, body := range []string{`{`, `{"stream":true,`, `{"model":null,`} {
+		w := ask(t, api.New(c), "POST", "/v1/chat/completions", body+question+`}`)
+		if w.Code != 200 || !strings.Contains(w.Body.String(), `"model":"here"`) {
+			t.Errorf("%s: got %d %s", body, w.Code, w.Body)
+		}
+	}
+	c.Strict = true
+	wantError(t, ask(t, api.New(c), "POST", "/v1/chat/completions", `{`+question+`}`), 422, "invalid_request_error", "model: Field required")
+}
+
+// An error names the field that the request has.
+func TestPromptMode(t *testing.T) {
+	refused := &fault.Error{Kind: fault.Unsupported, Param: "reasoning_effort", Msg: "models of version v3 have no reasoning effort"}
+	h := api.New(one(&enginetest.Script{Replies: []enginetest.Reply{{enginetest.Fail{Err: refused}}}}))
+	for field, param := range map[string]string{`"prompt_mode":"reasoning"`: "prompt_mode", `"reasoning_effort":"high"`: "reasoning_effort"} {
+		for _, stream := range []string{"false", "true"} {
+			w := ask(t, h, "POST", "/v1/chat/completions", `{"model":"m","stream":`+stream+`,`+field+`,`+question+`}`)
+			if e := wantError(t, w, 400, "invalid_request_error", "no reasoning effort"); e.Param == nil || *e.Param != param {
+				t.Errorf("%s: the parameter is %v", field, e.Param)
+			}
+		}
+	}
+}
+
+func TestRequestID(t *testing.T) {
+	h := api.New(one(&enginetest.Script{}))
+	for _, tt := range []struct{ given, want string }{{"", ""}, {"abc-1", "abc-1"}, {"a b", ""}, {strings.Repeat("x", 65), ""}} {
+		w := ask(t, h, "GET", "/health", "", "X-Request-Id", tt.given)
+		got := w.Header().Get("X-Request-Id")
+		if tt.want != "" && got != tt.want || tt.want == "" && len(got) != 32 || w.Header().Get("Mistral-Correlation-Id") != got {
+			t.Errorf("%q: the ID is %q", tt.given, got)
 		}
 	}
 }

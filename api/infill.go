@@ -38,19 +38,11 @@ func (o *object) infill() infill {
 		// The samplers that plugins name have none: what is likeliest is wanted.
 		r.sampling.Temperature = new(0.0)
 	}
-	if v, ok := o.get("n_predict"); ok {
-		if n := v.integer(-2, math.MaxInt32); n >= 0 { // below: no bound
-			r.sampling.MaxTokens = new(int(n))
-		}
-	}
 	if n := o.integer("n_indent", 0, math.MaxInt32); n != nil {
 		r.indent = *n
 	}
 	if ms := o.integer("t_max_predict_ms", -1, math.MaxInt32); ms != nil {
 		r.limit = time.Duration(max(0, *ms)) * time.Millisecond
-	}
-	if v, ok := o.get("response_fields"); ok {
-		r.fields = v.strings(maxExtra)
 	}
 	if v, ok := o.get("input_extra"); ok {
 		chunks := v.list()
@@ -66,8 +58,8 @@ func (o *object) infill() infill {
 			}
 		}
 	}
-	o.ignore("samplers", "cache_prompt", "id_slot", "t_max_prompt_ms", "n_probs", "lora", "nindent")
-	o.hints()
+	o.ignore("nindent")
+	o.predictions(&r)
 	return r
 }
 
@@ -107,7 +99,7 @@ func (s *server) infill(w http.ResponseWriter, r *http.Request) error {
 // streamFilling answers as llama.cpp's server does: each piece in an object, and
 // at last one with everything else.
 func (s *server) streamFilling(w http.ResponseWriter, ctx context.Context, eng engine.Engine, c engine.CompletionRequest, f *filling) error {
-	out := newOutbox(w)
+	out := newOutbox(w, EventStream)
 	defer out.close()
 	begun := false
 	put := func(v any) bool {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/bise-sh/bise/fault"
 )
@@ -22,6 +23,11 @@ type card struct {
 	ContextLength int             `json:"max_context_length"`
 	Aliases       []string        `json:"aliases"`
 	Temperature   *float64        `json:"default_model_temperature"`
+	// Not of La Plateforme: vLLM's name of the context length, whether the model is in memory,
+	// and whether it answers requests that name none.
+	MaxModelLen int  `json:"max_model_len,omitempty"`
+	Loaded      bool `json:"loaded"`
+	Default     bool `json:"default"`
 }
 
 func newCard(m Model) card {
@@ -29,10 +35,11 @@ func newCard(m Model) card {
 		ID: m.ID, Object: "model", Created: m.Created.Unix(), OwnedBy: "local", Type: "base",
 		Capabilities: map[string]bool{
 			"completion_chat": m.Can.Chat, "completion_fim": m.Can.FIM, "function_calling": m.Can.Tools,
-			"vision": m.Can.Vision, "reasoning": m.Can.Thinking, "fine_tuning": false, "ocr": false,
+			"vision": m.Can.Vision, "reasoning": m.Can.Thinking, "embedding": m.Can.Embed, "fine_tuning": false, "ocr": false,
 			"classification": false, "moderation": false, "audio": false, "audio_transcription": false,
 		},
 		Name: m.ID, ContextLength: m.ContextLength, Aliases: append([]string{}, m.Aliases...), Temperature: m.Temperature,
+		MaxModelLen: m.ContextLength, Loaded: m.Loaded, Default: m.Default,
 	}
 	if m.Created.IsZero() {
 		c.Created = 0
@@ -43,6 +50,15 @@ func newCard(m Model) card {
 	return c
 }
 
+// cardFor is a model as the client of a request describes it. Anthropic's is known by its
+// header.
+func cardFor(r *http.Request, m Model) any {
+	if r.Header.Get("Anthropic-Version") == "" {
+		return newCard(m)
+	}
+	return map[string]any{"type": "model", "id": m.ID, "display_name": m.ID, "created_at": m.Created.UTC().Format(time.RFC3339)}
+}
+
 func (s *server) list(ctx context.Context) ([]Model, error) {
 	if s.c.Models != nil {
 		return s.c.Models(ctx)
@@ -51,7 +67,7 @@ func (s *server) list(ctx context.Context) ([]Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []Model{{ID: info.Model, Can: info.Can, ContextLength: info.ContextLength}}, nil
+	return []Model{{ID: info.Model, Can: info.Can, ContextLength: info.ContextLength, Default: true}}, nil
 }
 
 func (s *server) models(w http.ResponseWriter, r *http.Request) error {
@@ -59,11 +75,12 @@ func (s *server) models(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	cards := []card{}
+	cards := []any{}
 	for _, m := range models {
-		cards = append(cards, newCard(m))
+		cards = append(cards, cardFor(r, m))
 	}
-	return WriteJSON(w, http.StatusOK, map[string]any{"object": "list", "data": cards})
+	list := map[string]any{"object": "list", "data": cards, "has_more": false} // has_more: Anthropic's pages
+	return WriteJSON(w, http.StatusOK, list)
 }
 
 func (s *server) find(r *http.Request) (Model, error) {
@@ -73,13 +90,11 @@ func (s *server) find(r *http.Request) (Model, error) {
 	}
 	id := r.PathValue("id")
 	for _, m := range models {
-		if m.ID == id || slices.Contains(m.Aliases, id) {
+		if m.ID == id || m.ID+":latest" == id || slices.Contains(m.Aliases, id) {
 			return m, nil
 		}
 	}
-	no := newRefusal("model", "Invalid model: %.200s", id).as("invalid_model", "1500").status(http.StatusNotFound)
-	no.err.Kind = fault.NotFound
-	return Model{}, no
+	return Model{}, fault.Errorf(fault.NotFound, "Invalid model: %.200s", id)
 }
 
 func (s *server) model(w http.ResponseWriter, r *http.Request) error {
@@ -87,7 +102,7 @@ func (s *server) model(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return WriteJSON(w, http.StatusOK, newCard(m))
+	return WriteJSON(w, http.StatusOK, cardFor(r, m))
 }
 
 // deleteModel rejects the request: the files are the user's.

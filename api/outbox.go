@@ -16,12 +16,16 @@ const (
 	// maxBehind is how many bytes an engine can be ahead of a slow client before
 	// it has to wait.
 	maxBehind = 1 << 20
+
+	// writeWait is how long a client may take nothing before it counts as gone.
+	writeWait = time.Minute
 )
 
 // An outbox sends an event stream from a separate goroutine: the engine writes into memory,
 // and everything gathered meanwhile is sent at once.
 type outbox struct {
 	w    http.ResponseWriter
+	form StreamForm
 	wake chan struct{} // work is pending
 	done chan struct{} // the sender has ended
 
@@ -33,8 +37,8 @@ type outbox struct {
 	gone    bool // the client is
 }
 
-func newOutbox(w http.ResponseWriter) *outbox {
-	o := &outbox{w: w, wake: make(chan struct{}, 1), done: make(chan struct{})}
+func newOutbox(w http.ResponseWriter, form StreamForm) *outbox {
+	o := &outbox{w: w, form: form, wake: make(chan struct{}, 1), done: make(chan struct{})}
 	o.room.L = &o.mu
 	go o.send()
 	return o
@@ -103,7 +107,7 @@ func (o *outbox) send() {
 		o.mu.Lock()
 		frames, closed, first := o.pending, o.closed, !o.started
 		if beating && len(frames) == 0 && !closed {
-			frames = append(frames, ": keep-alive\n\n"...)
+			frames = append(frames, o.form.Beat...)
 		}
 		o.started = o.started || len(frames) > 0
 		o.pending = spare[:0]
@@ -130,12 +134,15 @@ func (o *outbox) send() {
 func (o *outbox) flush(frames []byte, first bool) bool {
 	if first {
 		h := o.w.Header()
-		h.Set("Content-Type", "text/event-stream")
+		h.Set("Content-Type", o.form.ContentType)
 		h.Set("Cache-Control", "no-cache")
 		h.Set("X-Accel-Buffering", "no") // nginx would buffer the stream
 	}
+	c := http.NewResponseController(o.w)
+	_ = c.SetWriteDeadline(time.Now().Add(writeWait)) // tests' recorders have none
+	defer c.SetWriteDeadline(time.Time{})
 	if _, err := o.w.Write(frames); err != nil {
 		return false
 	}
-	return http.NewResponseController(o.w).Flush() == nil
+	return c.Flush() == nil
 }

@@ -18,6 +18,8 @@ type reader struct {
 	detail  []wire.Detail
 	refused *refusal // the first thing that fits the schema but makes no sense
 	unknown []string // fields that were passed over
+	// renamed has the fields that the engine knows by another name, for its errors.
+	renamed map[string]string
 }
 
 const (
@@ -268,6 +270,14 @@ func optional[T any](o *object, name string, read func(value) T) (t T) {
 		t = read(v)
 	}
 	return t
+}
+
+// needModel requires a model where La Plateforme does. Otherwise a request without one gets
+// the server's default.
+func (o *object) needModel() {
+	if o.r.strict {
+		o.need("model")
+	}
 }
 
 // required reads a field; if it is missing, that is a violation.

@@ -18,6 +18,9 @@ type Route struct {
 	Fail func(w http.ResponseWriter, status int, err *fault.Error)
 	// Open routes need no key.
 	Open bool
+	// Work is set on routes whose requests a model has to answer: they wait in the queue and
+	// have a time limit.
+	Work bool
 	// Summary says what the route does, in a few words, for /openapi.json.
 	Summary string
 }

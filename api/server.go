@@ -2,14 +2,16 @@ package api
 
 import (
 	"bytes"
+	"context"
+	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,15 +19,17 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-// A server answers requests. It has no state but its configuration.
+// A server answers requests.
 type server struct {
-	c   Config
-	mux *http.ServeMux
+	c     Config
+	mux   *http.ServeMux
+	queue queue
 }
 
 func newServer(c Config) *server {
 	s := &server{c: c, mux: http.NewServeMux()}
-	routes := s.routes()
+	routes := append(s.routes(), s.llamaRoutes()...)
+	routes = append(routes, absentRoutes()...)
 	for _, family := range c.Families {
 		routes = append(routes, family(c)...)
 	}
@@ -47,12 +51,14 @@ func (s *server) routes() []Route {
 		{Method: "GET", Path: "/v1/models", Serve: s.models},
 		{Method: "GET", Path: "/v1/models/{id...}", Serve: s.model},
 		{Method: "DELETE", Path: "/v1/models/{id...}", Serve: s.deleteModel},
-		{Method: "POST", Path: "/v1/chat/completions", Serve: s.chat},
-		{Method: "POST", Path: "/v1/fim/completions", Serve: s.fim},
-		{Method: "POST", Path: "/v1/completions", Serve: s.completions},
-		{Method: "POST", Path: "/infill", Serve: s.infill},
-		{Method: "POST", Path: "/v1/embeddings", Serve: s.embeddings},
+		{Method: "POST", Path: "/v1/chat/completions", Serve: s.chat, Work: true},
+		{Method: "POST", Path: "/v1/fim/completions", Serve: s.fim, Work: true},
+		{Method: "POST", Path: "/v1/completions", Serve: s.completions, Work: true},
+		{Method: "POST", Path: "/infill", Serve: s.infill, Work: true},
+		{Method: "POST", Path: "/v1/embeddings", Serve: s.embeddings, Work: true},
 		{Method: "POST", Path: "/tokenize", Serve: s.tokenizeText},
+		{Method: "POST", Path: "/detokenize", Serve: s.detokenize},
+		{Method: "GET", Path: "/tokenizer_info", Serve: s.tokenizerInfo},
 		{Method: "POST", Path: "/v1/bise/tokenize", Serve: s.tokenize},
 		{Method: "GET", Path: "/v1/bise/info", Serve: s.info},
 	}
@@ -74,14 +80,17 @@ func (s *server) dispatch(methods []Route) http.Handler {
 			route = Route{Serve: notAllowed(methods), Fail: methods[0].Fail}
 		}
 		err := error(errDenied)
-		if route.Open || s.admits(r) {
-			err = route.Serve(w, r)
-		} else {
+		switch {
+		case !route.Open && !s.admits(r):
 			w.Header().Set("WWW-Authenticate", "Bearer")
+		case route.Work:
+			err = s.work(w, r, route)
+		default:
+			err = route.Serve(w, r)
 		}
 		if err != nil {
 			logFailure(w, err)
-			fail(w, route, err)
+			fail(w, route, s.hosted(err))
 		}
 	})
 }
@@ -89,21 +98,41 @@ func (s *server) dispatch(methods []Route) http.Handler {
 // ServeHTTP answers a request and writes its line of the log.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
-	rec := &recorder{ResponseWriter: w, status: http.StatusOK}
-	defer func() {
-		attrs := []slog.Attr{
-			slog.String("method", r.Method), slog.String("path", r.URL.Path),
-			slog.Int("status", rec.status), slog.Duration("took", time.Since(start)),
-		}
-		if rec.err != nil {
-			attrs = append(attrs, slog.String("kind", string(fault.KindOf(rec.err))))
-		}
-		if len(rec.ignored) > 0 {
-			attrs = append(attrs, slog.Any("ignored", rec.ignored))
-		}
-		s.c.Logger.LogAttrs(r.Context(), slog.LevelInfo, "request", attrs...)
-	}()
+	rec := &recorder{ResponseWriter: w, status: http.StatusOK, id: requestID(r)}
+	rec.Header().Set("X-Request-Id", rec.id)
+	rec.Header().Set("Mistral-Correlation-Id", rec.id)
+	defer func() { s.log(r, rec, time.Since(start)) }()
 	s.mux.ServeHTTP(rec, r)
+}
+
+// log writes the line of a request. A client that left is not counted as a failure.
+func (s *server) log(r *http.Request, rec *recorder, took time.Duration) {
+	attrs := []slog.Attr{
+		slog.String("id", rec.id), slog.String("method", r.Method), slog.String("path", r.URL.Path),
+		slog.Int("status", rec.status), slog.Duration("took", took),
+	}
+	switch {
+	case errors.Is(context.Cause(r.Context()), context.Canceled):
+		attrs = append(attrs, slog.Bool("cancelled", true))
+	case rec.err != nil:
+		attrs = append(attrs, slog.String("kind", string(fault.KindOf(rec.err))))
+	}
+	if len(rec.ignored) > 0 {
+		attrs = append(attrs, slog.Any("ignored", rec.ignored))
+	}
+	s.c.Logger.LogAttrs(r.Context(), slog.LevelInfo, "request", attrs...)
+}
+
+// requestID returns the ID that a client gave its request, or a new one.
+func requestID(r *http.Request) string {
+	const longest = 64
+	id := r.Header.Get("X-Request-Id")
+	if id == "" || len(id) > longest || strings.ContainsFunc(id, func(c rune) bool {
+		return c != '-' && c != '_' && c != '.' && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z')
+	}) {
+		return newID()
+	}
+	return id
 }
 
 var errDenied = &fault.Error{
@@ -111,22 +140,27 @@ var errDenied = &fault.Error{
 	Advice: "Send the server's key in the Authorization header: Bearer KEY",
 }
 
-// admits reports whether a request has the key. Editor plugins send it as
-// x-api-key.
+// admits reports whether a request has a key. Editor plugins send it as x-api-key.
 func (s *server) admits(r *http.Request) bool {
-	if s.c.Key == "" {
+	if s.c.Key == "" && len(s.c.KeyHashes) == 0 {
 		return true
 	}
 	scheme, key, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "bearer") {
 		key = r.Header.Get("X-Api-Key")
 	}
-	return subtle.ConstantTimeCompare([]byte(strings.TrimSpace(key)), []byte(s.c.Key)) == 1
+	key = strings.TrimSpace(key)
+	if s.c.Key != "" && subtle.ConstantTimeCompare([]byte(key), []byte(s.c.Key)) == 1 {
+		return true
+	}
+	hash := sha256.Sum256([]byte(key))
+	return slices.ContainsFunc(s.c.KeyHashes, func(h [sha256.Size]byte) bool { return subtle.ConstantTimeCompare(h[:], hash[:]) == 1 })
 }
 
 // A recorder collects the facts of a request for the log.
 type recorder struct {
 	http.ResponseWriter
+	id      string
 	status  int
 	err     error
 	ignored []string
@@ -162,6 +196,17 @@ func describe(err error) (*wire.Failure, wire.Class) {
 	return wire.NewFailure(e, class), class
 }
 
+// hosted gives an error the form that La Plateforme has for it, where a strict server has to
+// answer like that.
+func (s *server) hosted(err error) error {
+	e := wire.AsError(err)
+	if _, ok := errors.AsType[*refusal](err); ok || !s.c.Strict || e.Kind != fault.NotFound {
+		return err
+	}
+	r := &refusal{err: e, class: wire.ClassOf(fault.NotFound)}
+	return r.as("invalid_model", "1500").status(http.StatusBadRequest)
+}
+
 // fail writes an error in the shape of a route's family.
 func fail(w http.ResponseWriter, route Route, err error) {
 	if route.Fail == nil {
@@ -169,15 +214,20 @@ func fail(w http.ResponseWriter, route Route, err error) {
 		return
 	}
 	_, class := describe(err)
-	retryLater(w, class.Status)
+	retryLater(w, class.Status, err)
 	route.Fail(w, class.Status, wire.AsError(err))
 }
 
 // retryLater says when to try again, where that helps.
-func retryLater(w http.ResponseWriter, status int) {
-	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", "1")
+func retryLater(w http.ResponseWriter, status int, err error) {
+	if status != http.StatusTooManyRequests && status != http.StatusServiceUnavailable {
+		return
 	}
+	seconds := 1
+	if full, ok := errors.AsType[*queueFull](err); ok {
+		seconds = full.seconds
+	}
+	w.Header().Set("Retry-After", strconv.Itoa(seconds))
 }
 
 func writeError(w http.ResponseWriter, err error) {
@@ -186,7 +236,7 @@ func writeError(w http.ResponseWriter, err error) {
 	if r, ok := errors.AsType[*refusal](err); ok {
 		detail = r.detail
 	}
-	retryLater(w, class.Status)
+	retryLater(w, class.Status, err)
 	WriteJSON(w, class.Status, wire.NewEnvelope(failure, detail))
 }
 
@@ -209,7 +259,7 @@ func WriteJSON(w http.ResponseWriter, status int, v any) error {
 
 // read reads a request's body with the schema that fill applies to it.
 func (s *server) read(w http.ResponseWriter, r *http.Request, fill func(*object)) error {
-	body, err := s.body(w, r)
+	body, err := s.c.Body(w, r)
 	if err != nil {
 		return err
 	}
@@ -220,22 +270,6 @@ func (s *server) read(w http.ResponseWriter, r *http.Request, fill func(*object)
 	}
 	logIgnored(w, rd.unknown)
 	return rd.err()
-}
-
-func (s *server) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	var body bytes.Buffer
-	if n := r.ContentLength; n > 0 && n <= s.c.BodyLimit {
-		body.Grow(int(n) + bytes.MinRead)
-	}
-	_, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, s.c.BodyLimit))
-	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return nil, newRefusal("", "the request's body has more than %d bytes, the limit of this server", tooLarge.Limit).
-			status(http.StatusRequestEntityTooLarge)
-	}
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, newRefusal("", "read the request: %w", err)
-	}
-	return body.Bytes(), nil
 }
 
 func notAllowed(methods []Route) func(http.ResponseWriter, *http.Request) error {

@@ -27,6 +27,7 @@ type stream struct {
 }
 
 type streamChoice struct {
+	begun    bool
 	space    string // the end of the prefix, which goes before the next text
 	thinking bool
 	calls    int
@@ -42,25 +43,25 @@ func (s *stream) add(ev engine.Event) (listening bool, err error) {
 		return false, errStray("has a choice that was not asked for")
 	}
 	switch ev := ev.(type) {
-	case engine.Loading, engine.Progress:
+	case engine.Loading, engine.Progress, engine.PromptLogprobs:
 		return s.comment(ev), nil
 	case engine.LeftOut:
 		s.leftOut = (*wire.LeftOut)(&ev)
 		return s.comment(ev), nil
 	case engine.TextDelta:
-		return s.begin() && s.text(ev), nil
+		return s.begin(ev.Choice) && s.text(ev), nil
 	case engine.ThinkingDelta:
 		s.choices[ev.Choice].thinking = true
-		return s.begin() && s.delta(ev.Choice, &wire.Message{
+		return s.begin(ev.Choice) && s.delta(ev.Choice, &wire.Message{
 			Content: engine.Content{{Type: engine.ThinkingChunk, Text: ev.Text, Open: true}},
 		}), nil
 	case engine.ToolCallDelta:
 		c := &s.choices[ev.Choice]
 		call := callOf(ev.Call, c.calls)
 		c.calls++
-		return s.begin() && s.delta(ev.Choice, &wire.Message{ToolCalls: []engine.ToolCall{call}}), nil
+		return s.begin(ev.Choice) && s.delta(ev.Choice, &wire.Message{ToolCalls: []engine.ToolCall{call}}), nil
 	case engine.Finish:
-		return s.begin() && s.rest(ev.Choice) && s.finished(ev), nil
+		return s.begin(ev.Choice) && s.rest(ev.Choice) && s.finished(ev), nil
 	case engine.Done:
 		if s.finish == nil {
 			return false, errStray("has no finish")
@@ -77,26 +78,34 @@ func (s *stream) comment(ev engine.Event) bool {
 	})
 }
 
-// begin sends the role and the echo before the first delta.
-func (s *stream) begin() bool {
-	if s.begun {
-		return true
-	}
-	s.begun = true
-	var roles, echoes []wire.Choice
-	for i := range s.choices {
-		roles = append(roles, wire.Choice{Index: i, Delta: &wire.Message{Role: engine.Assistant}})
-		whole := s.g.echoOf(i)
-		echo := strings.TrimRightFunc(whole, unicode.IsSpace)
-		s.choices[i].space = whole[len(echo):]
-		if echo != "" {
-			echoes = append(echoes, s.textChoice(i, echo))
+// begin sends the role before the first delta, and the echo of a choice before its first.
+func (s *stream) begin(choice int) bool {
+	if !s.begun {
+		s.begun = true
+		var roles []wire.Choice
+		for i := range s.choices {
+			roles = append(roles, wire.Choice{Index: i, Delta: &wire.Message{Role: engine.Assistant}})
+		}
+		if !s.g.text && !s.chunk(roles...) {
+			return false
 		}
 	}
-	if !s.g.text && !s.chunk(roles...) {
-		return false
+	c := &s.choices[choice]
+	if c.begun {
+		return true
 	}
-	return len(echoes) == 0 || s.chunk(echoes...)
+	c.begun = true
+	whole := s.g.echoOf(choice)
+	echo := strings.TrimRightFunc(whole, unicode.IsSpace)
+	c.space = whole[len(echo):]
+	if echo == "" && !s.g.logprobs {
+		return true
+	}
+	first := s.textChoice(choice, echo)
+	if s.g.text {
+		first.Logprobs = s.g.legacyLogprobs(choice, nil, true)
+	}
+	return s.chunk(first)
 }
 
 func (s *stream) textChoice(i int, text string) wire.Choice {
@@ -113,7 +122,7 @@ func (s *stream) text(ev engine.TextDelta) bool {
 	choice := s.textChoice(ev.Choice, text)
 	switch {
 	case s.g.text:
-		choice.Logprobs = wire.NewLegacyLogprobs(ev.Logprobs)
+		choice.Logprobs = s.g.legacyLogprobs(ev.Choice, ev.Logprobs, false)
 	case c.thinking:
 		c.thinking = false
 		choice.Delta.Content = engine.Content{{Type: engine.ThinkingChunk}, {Type: engine.TextChunk, Text: text}}

@@ -14,6 +14,9 @@ func (o *object) fim() engine.CompletionRequest {
 	req := engine.CompletionRequest{
 		Model: o.string("model"), Suffix: o.string("suffix"), Sampling: o.sampling(),
 	}
+	if !o.r.strict {
+		req.PromptLogprobs = o.boolean("prompt_logprobs")
+	}
 	if v, ok := o.get("tokens"); ok && !o.r.strict {
 		req.Tokens = v.tokens()
 		req.Prompt = o.string("prompt")

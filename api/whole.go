@@ -65,7 +65,7 @@ func (w *whole) answer() (wire.Answer, error) {
 		text := w.g.echoOf(i) + c.text.String()
 		if w.g.text {
 			choice.Text = &text
-			choice.Logprobs = wire.NewLegacyLogprobs(c.logprobs)
+			choice.Logprobs = w.g.legacyLogprobs(i, c.logprobs, true)
 		} else {
 			choice.Message = &wire.Message{Role: engine.Assistant, Content: c.content(text), ToolCalls: c.calls}
 			choice.Logprobs = wire.NewLogprobs(c.logprobs)

@@ -51,6 +51,8 @@ func TestFitIsWhatLlamaAllocates(t *testing.T) {
 		{"wide heads", "f16", tinymodel.Options{Width: 256, Heads: 16, HeadWidth: 128, Layers: 6, Tokens: 16000}},
 		{"narrow", "f16", tinymodel.Options{Width: 128, Layers: 16, FFN: 4096, Tokens: 4000}},
 		{"experts", "f16", tinymodel.Options{Width: 512, Heads: 8, KVHeads: 2, Layers: 4, FFN: 1024, Experts: 8, Tokens: 8000}},
+		{"latent attention", "f16", tinymodel.Options{Architecture: "deepseek2", Width: 1024, Heads: 16, HeadWidth: 128, Layers: 8, FFN: 512, Experts: 16, ExpertsUsed: 4, Tokens: 8000}},
+		{"latent attention, narrow experts", "f16", tinymodel.Options{Architecture: "deepseek2", Width: 512, Heads: 32, HeadWidth: 128, Layers: 8, FFN: 64, Experts: 16, Tokens: 4000, Context: 8192}},
 		{"long", "f16", tinymodel.Options{Width: 512, Heads: 8, KVHeads: 8, Layers: 8, Tokens: 8000, Context: 32768}},
 		{"long, KV of 8 bits", "q8_0", tinymodel.Options{Width: 512, Heads: 8, KVHeads: 8, Layers: 8, Tokens: 8000, Context: 32768}},
 		{"short", "f16", tinymodel.Options{Width: 512, Heads: 8, KVHeads: 8, Layers: 8, Tokens: 8000, Context: 512}},

@@ -7,8 +7,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
-	"os"
+	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -24,15 +25,21 @@ import (
 // for each part, at the last line that is added, and that it holds.
 type fluent struct {
 	engine.Engine
-	mu    sync.Mutex
-	heads map[string]bool // what stands before the code in the requests
+	mu      sync.Mutex
+	heads   map[string]bool // what stands before the code in the requests
+	prompts [][]int32
 }
 
 func (f *fluent) Chat(ctx context.Context, r engine.ChatRequest) iter.Seq2[engine.Event, error] {
 	text := r.Messages[0].Content.Plain()
 	head, code, _ := strings.Cut(text, "\nThe code:\n\n")
+	asked, err := f.Tokenize(ctx, engine.TokenizeRequest{Chat: &r})
+	if err != nil {
+		return func(yield func(engine.Event, error) bool) { yield(nil, err) }
+	}
 	f.mu.Lock()
 	f.heads[head] = true
+	f.prompts = append(f.prompts, asked.IDs)
 	f.mu.Unlock()
 	answer := `{"verdicts":[{"finding":1,"holds":true,"severity":"minor","confidence":90}]}`
 	if len(r.Messages) == 1 {
@@ -65,41 +72,49 @@ func (f *fluent) Chat(ctx context.Context, r engine.ChatRequest) iter.Seq2[engin
 	}
 }
 
-// longDiff is a change of so many lines of this package's own files.
-func longDiff(t *testing.T, lines int) string {
-	t.Helper()
-	paths, err := filepath.Glob("*.go")
-	if err != nil {
-		t.Fatal(err)
+// longDiff is a change of so many lines in generated files.
+func longDiff(lines int) string {
+	rng := rand.New(rand.NewPCG(1, 2))
+	words := strings.Fields("return range index buffer length client header offset result parse write close token value count error")
+	line := func() string {
+		var b strings.Builder
+		for range 4 + rng.IntN(8) {
+			fmt.Fprintf(&b, "%s%d ", words[rng.IntN(len(words))], rng.IntN(1000))
+		}
+		return strings.TrimSpace(b.String())
 	}
 	var b strings.Builder
-	for _, path := range paths {
-		data, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		text := strings.Split(strings.TrimSuffix(string(data), "\n"), "\n")
+	for n := 0; strings.Count(b.String(), "\n") < lines; n++ {
+		path := fmt.Sprintf("part/file%d.go", n)
 		f := diff.File{Old: path, New: path, Kind: diff.Modified}
-		for at := 20; at+9 < len(text); at += 30 { // in each, a line is changed and two are new
+		for at := 20; at < 200; at += 30 { // in each, a line is changed and two are new
 			h := diff.Hunk{Old: diff.Span{Start: at + 1, Count: 7}, New: diff.Span{Start: at + 1, Count: 9}, Section: "func x() {"}
-			for i, op := range []diff.Op{diff.Context, diff.Context, diff.Context, diff.Delete, diff.Add, diff.Add, diff.Add, diff.Context, diff.Context, diff.Context} {
-				h.Lines = append(h.Lines, diff.Line{Op: op, Text: text[at+i-min(1, i/4)]})
+			for _, op := range []diff.Op{diff.Context, diff.Context, diff.Context, diff.Delete, diff.Add, diff.Add, diff.Add, diff.Context, diff.Context, diff.Context} {
+				h.Lines = append(h.Lines, diff.Line{Op: op, Text: line()})
 			}
 			f.Hunks = append(f.Hunks, h)
 		}
-		if len(f.Hunks) > 0 {
-			b.WriteString(f.String())
-		}
-		if strings.Count(b.String(), "\n") > lines {
-			break
-		}
+		b.WriteString(f.String())
 	}
 	return b.String()
 }
 
+// distinct is how many tokens have to be evaluated for prompts, each beginning once.
+func distinct(prompts [][]int32) int {
+	slices.SortFunc(prompts, slices.Compare[[]int32])
+	n := 0
+	for i, p := range prompts {
+		n += len(p)
+		for k := 0; i > 0 && k < min(len(p), len(prompts[i-1])) && p[k] == prompts[i-1][k]; k++ {
+			n--
+		}
+	}
+	return n
+}
+
 // TestReviewReadsNothingTwice has a real engine read a review of a long change,
-// second looks included. What it evaluates must be little more than the tokens of
-// the change and of the instructions, once.
+// second looks included. The prompts must be little more than the change and the
+// instructions, once, and the engine must evaluate each beginning of them once.
 func TestReviewReadsNothingTwice(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it reads thirty thousand tokens")
@@ -115,7 +130,7 @@ func TestReviewReadsNothingTwice(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer e.Close()
-	text := longDiff(t, 1000)
+	text := longDiff(500)
 	files, err := diff.Parse(text)
 	if err != nil {
 		t.Fatal(err)
@@ -144,13 +159,16 @@ func TestReviewReadsNothingTwice(t *testing.T) {
 	for h := range f.heads {
 		head = tokens(h)
 	}
-	evaluated, change := res.Usage.PromptTokens-res.Usage.Cached(), tokens(text)
-	t.Logf("%d lines in %d parts, %d findings: %d prompt tokens, %d evaluated; the change has %d, the instructions %d: %.3f times both",
-		strings.Count(text, "\n"), res.Parts, len(res.Findings), res.Usage.PromptTokens, evaluated, change, head, float64(evaluated)/float64(change+head))
+	evaluated, change, once := res.Usage.PromptTokens-res.Usage.Cached(), tokens(text), distinct(f.prompts)
+	t.Logf("%d lines in %d parts, %d findings: %d prompt tokens, %d of them distinct, %d evaluated; the change has %d, the instructions %d",
+		strings.Count(text, "\n"), res.Parts, len(res.Findings), res.Usage.PromptTokens, once, evaluated, change, head)
 	if len(res.Findings) < res.Parts/2 {
 		t.Errorf("%d findings in %d parts: second looks are not measured", len(res.Findings), res.Parts)
 	}
-	if float64(evaluated) > 1.15*float64(change+head) {
-		t.Errorf("%d tokens were evaluated for a change of %d and instructions of %d", evaluated, change, head)
+	if float64(once) > 1.15*float64(change+head) {
+		t.Errorf("the prompts have %d distinct tokens for a change of %d and instructions of %d", once, change, head)
+	}
+	if evaluated > once+len(f.prompts) { // the last token of a prompt is always evaluated
+		t.Errorf("%d tokens were evaluated, of %d that are distinct", evaluated, once)
 	}
 }

@@ -128,7 +128,7 @@ func newProgram(con *console.Console, e engines) *program {
 			model.Show(con, lib), model.Verify(con, lib), model.Remove(con, lib), model.GC(con, lib),
 		}},
 		{"For editors and other programs", []*cobra.Command{
-			system.LSP(con, lib, conf), system.Serve(con, lib, conf), answer.Embed(con, lib, conf), system.Tokenize(con, lib, conf),
+			system.LSP(con, lib, conf), system.Serve(con, lib, conf, places), answer.Embed(con, lib, conf), system.Tokenize(con, lib, conf),
 		}},
 		{"The machine", []*cobra.Command{
 			system.Doctor(con, lib, conf, configErr, places), system.PS(con), system.Stop(con, lib), system.Bench(con, lib, conf, e.load),

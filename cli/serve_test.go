@@ -53,12 +53,15 @@ func serving(t *testing.T, args ...string) (url string, opened func() []string, 
 		to.Close()
 		code <- exitCode(err)
 	}()
-	line, err := bufio.NewReader(stderr).ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
+	lines := bufio.NewReader(stderr)
+	for url == "" {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, url, _ = strings.Cut(strings.TrimSuffix(line, ". Ctrl-C ends it.\n"), "Serving at ")
 	}
-	go io.Copy(io.Discard, stderr)
-	_, url, _ = strings.Cut(strings.TrimSuffix(line, ". Ctrl-C ends it.\n"), "at ")
+	go io.Copy(io.Discard, lines)
 	return url, func() (list []string) {
 			for len(refs) > 0 {
 				list = append(list, <-refs)
@@ -104,8 +107,10 @@ func TestServe(t *testing.T) {
 		{"POST", "/infill", `{"input_prefix":"a","input_suffix":"b"}`, 200, `"content":"from one"`},
 		{"POST", "/v1/completions", `{"model":"two","prompt":"a","suffix":"b"}`, 200, `"text":"from two"`},
 		{"POST", "/v1/fim/completions", `{"model":"one","prompt":"a","suffix":"b"}`, 200, `"content":"from one"`},
-		{"POST", "/v1/completions", `{"model":"/etc/hostname","prompt":"a"}`, 400, "there is no model"},
-		{"POST", "/v1/completions", `{"model":"plateforme/large","prompt":"a"}`, 400, "there is no model"},
+		{"POST", "/v1/completions", `{"model":"/etc/hostname","prompt":"a"}`, 404, "there is no model"},
+		{"POST", "/v1/completions", `{"model":"plateforme/large","prompt":"a"}`, 404, "there is no model"},
+		{"POST", "/v1/completions", `{"model":"two:latest","prompt":"a"}`, 200, `"model":"two:latest"`},
+		{"POST", "/v1/completions", `{"prompt":"a"}`, 200, `"text":"from one"`},
 	} {
 		if status, text := fetch(t, tt.method, url+tt.path, tt.body); status != tt.status || !strings.Contains(text, tt.part) {
 			t.Errorf("%s %s %s: %d %s", tt.method, tt.path, tt.body, status, text)
@@ -117,7 +122,7 @@ func TestServe(t *testing.T) {
 	if list := strings.Join(opened(), " "); list != "one two" {
 		t.Errorf("opened %q, each should be once", list)
 	}
-	equal(t, "the exit code", end(), fault.ExitInterrupted)
+	equal(t, "the exit code", end(), fault.ExitOK)
 	http.DefaultClient.CloseIdleConnections()
 	if _, err := http.Get(url + "/health"); err == nil {
 		t.Error("it still serves")
@@ -136,10 +141,21 @@ func TestServeWithKey(t *testing.T) {
 	}
 }
 
+// A server that others can reach makes a key, shows it once, and wants it.
+func TestServeMakesAKey(t *testing.T) {
+	url, _, end := serving(t, "--addr", "0.0.0.0:0")
+	defer end()
+	if status, _ := fetch(t, "GET", url+"/v1/models", ""); status != http.StatusUnauthorized {
+		t.Errorf("without a key: %d", status)
+	}
+	data, err := os.ReadFile(filepath.Join(os.Getenv("XDG_CONFIG_HOME"), "bise", "serve.keys"))
+	if err != nil || !strings.Contains(string(data), "sha256:") {
+		t.Errorf("the key file is %q, %v", data, err)
+	}
+}
+
 func TestServeRefuses(t *testing.T) {
 	for _, tt := range []struct{ addr, part string }{
-		{"0.0.0.0:0", "without a key"},
-		{"[::]:0", "without a key"},
 		{"8642", "invalid --addr"},
 		{"203.0.113.7:1", "cannot listen"},
 	} {

@@ -37,6 +37,7 @@ type Config struct {
 	History   *bool          `toml:"history"`    // whether conversations are saved; nil: yes
 	Sampling  Sampling       `toml:"sampling"`
 	Interface Interface      `toml:"interface"`
+	Serve     Serve          `toml:"serve"`
 	// Endpoints are servers, by the name before the slash in "lab/Mistral-Large".
 	Endpoints map[string]Endpoint `toml:"endpoints"`
 }
@@ -195,6 +196,9 @@ func (c Config) check() (key, what string) {
 		return "sampling.max_tokens", "it must be at least 1"
 	}
 	if key, what := c.Interface.check(); what != "" {
+		return key, what
+	}
+	if key, what := c.Serve.check(); what != "" {
 		return key, what
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Endpoints)) {

@@ -52,6 +52,9 @@ type Info struct {
 	Parameters    int64        `json:"parameters,omitempty"`
 	Size          int64        `json:"size,omitempty"`           // bytes of weights
 	Vocabulary    int          `json:"vocabulary,omitempty"`     // tokens
+	BOS           string       `json:"bos_token,omitempty"`      // names of the first token of prompts
+	EOS           string       `json:"eos_token,omitempty"`      // and of the one that ends answers
+	ChatTemplate  string       `json:"chat_template,omitempty"`  // of the file, whether it is used or not
 	EmbeddingSize int          `json:"embedding_size,omitempty"` // components of a vector
 	ContextLength int          `json:"context_length,omitempty"` // tokens that a request can have at most here
 	ContextTrain  int          `json:"context_train,omitempty"`  // tokens the model was trained on

@@ -2,11 +2,11 @@ package engine
 
 import "time"
 
-// An Event is one of [Loading], [Progress], [LeftOut], [TextDelta],
+// An Event is one of [Loading], [Progress], [LeftOut], [PromptLogprobs], [TextDelta],
 // [ThinkingDelta], [ToolCallDelta], [Finish] and [Done].
 //
 // Their order: any number of Loading, then any number of Progress, LeftOut at
-// most once, deltas of the choices mixed in any way, one Finish for each choice
+// most once, any number of PromptLogprobs, deltas of the choices mixed in any way, one Finish for each choice
 // after its last delta, and Done once at the end.
 type Event interface{ event() }
 
@@ -27,6 +27,12 @@ type LeftOut struct {
 	Messages int // from the oldest on, system prompts not counted
 	Tokens   int
 	Context  int // tokens that fit
+}
+
+// PromptLogprobs has the next tokens of the prompt, each with the logarithm of its probability
+// after those before it. The first token has none: its logprob is 0, without alternatives.
+type PromptLogprobs struct {
+	Tokens []Logprob
 }
 
 // TextDelta is the next piece of an answer: whole runes, no control tokens.
@@ -60,14 +66,15 @@ type Done struct {
 	Timings Timings
 }
 
-func (Loading) event()       {}
-func (Progress) event()      {}
-func (LeftOut) event()       {}
-func (TextDelta) event()     {}
-func (ThinkingDelta) event() {}
-func (ToolCallDelta) event() {}
-func (Finish) event()        {}
-func (Done) event()          {}
+func (Loading) event()        {}
+func (Progress) event()       {}
+func (LeftOut) event()        {}
+func (PromptLogprobs) event() {}
+func (TextDelta) event()      {}
+func (ThinkingDelta) event()  {}
+func (ToolCallDelta) event()  {}
+func (Finish) event()         {}
+func (Done) event()           {}
 
 // Join makes one event of two that follow each other, for a reader that takes what
 // has come since it took last: pieces of text become one, and of progress only the

@@ -41,6 +41,9 @@ type CompletionRequest struct {
 	Suffix string `json:"suffix,omitempty"` // empty: plain continuation
 	// Tokens is a prompt of token ids, taken as it is, instead of Prompt and Suffix.
 	Tokens []int32 `json:"tokens,omitempty"`
+	// PromptLogprobs asks for a [PromptLogprobs] event, with TopLogprobs alternatives for each
+	// token. The token that ends an answer is then among its logprobs.
+	PromptLogprobs bool `json:"prompt_logprobs,omitempty"`
 	Sampling
 }
 
@@ -368,11 +371,17 @@ type Embeddings struct {
 	Usage   Usage
 }
 
-// A TokenizeRequest asks for token ids. Exactly one field is set.
+// A TokenizeRequest asks for token ids. Exactly one of Text, Chat, FIM and IDs is set.
 type TokenizeRequest struct {
-	Text *string            `json:"text,omitempty"` // plain text, without BOS
+	Text *string            `json:"text,omitempty"` // plain text
 	Chat *ChatRequest       `json:"chat,omitempty"`
 	FIM  *CompletionRequest `json:"fim,omitempty"`
+	IDs  []int32            `json:"ids,omitempty"` // to learn what they read as
+
+	// Of Text: Special makes the names of control tokens in it those tokens, and BOS puts the
+	// model's first token before it, if its prompts have one.
+	Special bool `json:"special,omitempty"`
+	BOS     bool `json:"bos,omitempty"`
 }
 
 // Tokens are token ids and what each one reads as. Pieces may hold parts of

@@ -57,11 +57,8 @@ func abilities(m models.Model, file *gguf.File) []string {
 	return list
 }
 
-func capabilities(m models.Model) (can engine.Capabilities) {
-	file, err := readHeader(m)
-	if err != nil {
-		return can
-	}
+// capabilitiesOf returns what a model can do, as an engine describes it.
+func capabilitiesOf(m models.Model, file *gguf.File) (can engine.Capabilities) {
 	list := abilities(m, file)
 	for _, a := range abilityOf {
 		*a.has(&can) = slices.Contains(list, string(a.ability))

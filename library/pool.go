@@ -5,109 +5,340 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/engine/toolprompt"
+	"github.com/bise-sh/bise/engine/worker"
 	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/gguf"
 	"github.com/bise-sh/bise/models"
 )
+
+// PoolOptions configure a pool.
+type PoolOptions struct {
+	Default string             // REF of the model for requests that name none
+	Aliases map[string]string  // further names, which may have a *, and the REFs they stand for
+	Load    engine.LoadOptions // of all models
+	// Memory bounds the memory of all models together, in bytes. 0: most of what the
+	// machine has.
+	Memory int64
+	// NativeTools leaves requests with tools to the models whose templates have a place for
+	// them. Otherwise tools are described to other models in the system prompt.
+	NativeTools bool
+}
 
 // A Pool opens models by name for a server, and keeps them open.
 type Pool struct {
 	library *Library
-	ref     string // the model for requests that name none
-	load    engine.LoadOptions
+	options PoolOptions
+	workers workers
 
 	mu    sync.Mutex
-	open  map[string]engine.Engine
-	known map[string]engine.Capabilities // by file and time of its change
+	open  map[string]engine.Engine // by REF
+	known map[string]facts         // by file and time of its change
+
+	starting sync.Mutex           // held while room is made for a model and its worker starts
+	used     map[string]time.Time // last request, by file; under mu
 }
 
 // A ServedModel is a model that a server offers.
 type ServedModel struct {
 	Name    string
+	Aliases []string // names without a *
+	Default bool
 	Created time.Time // zero for a model of another server
 	Can     engine.Capabilities
+	Context int // tokens that a request can have; 0 if unknown
+	Loaded  bool
+	Memory  int64     // that it takes while it is loaded, in bytes; 0 if unknown
+	Leaves  time.Time // when it leaves memory if it gets no request; zero: it stays
+
+	ref string // what opens it
 }
 
-// NewPool makes a pool whose default model is the one that ref chooses.
-func (l *Library) NewPool(ref string, load engine.LoadOptions) *Pool {
-	ref, _ = l.Choose(ref)
-	return &Pool{library: l, ref: ref, load: load, open: map[string]engine.Engine{}, known: map[string]engine.Capabilities{}}
+// facts are what a model file says about requests.
+type facts struct {
+	can     engine.Capabilities
+	context int // tokens that the model was trained on
+	bytes   int64
+	about   gguf.Summary
+}
+
+// NewPool makes a pool.
+func (l *Library) NewPool(o PoolOptions) *Pool {
+	o.Default, _ = l.Choose(o.Default)
+	return &Pool{
+		library: l, options: o, workers: realWorkers{},
+		open: map[string]engine.Engine{}, known: map[string]facts{}, used: map[string]time.Time{},
+	}
 }
 
 // Check reports why the default model cannot be opened, or nil.
 func (p *Pool) Check() error {
-	if p.library.IsRemote(p.ref) {
+	if p.library.IsRemote(p.options.Default) {
 		return nil
 	}
-	_, err := p.library.Find(p.ref)
+	_, err := p.library.Find(p.options.Default)
 	return err
 }
 
-// Engine opens a model. Requests may name the installed models and the default:
-// paths and endpoints are for the user, not for every program.
+// Engine opens a model. Requests may name the installed models, the default and the aliases:
+// paths and endpoints are for the user, not for every program. It waits for a place in
+// memory if other models are busy, but not for the model's loading.
 func (p *Pool) Engine(ctx context.Context, name string) (engine.Engine, error) {
-	ref := p.ref
-	if name != "" && name != ref {
-		list, err := p.library.Store().List()
-		if err != nil {
+	ref, err := p.resolve(name)
+	if err != nil {
+		return nil, err
+	}
+	return p.openRef(ctx, ref)
+}
+
+func (p *Pool) openRef(ctx context.Context, ref string) (engine.Engine, error) {
+	m := models.Model{}
+	if p.library.options.Engine == nil && !p.library.IsRemote(ref) {
+		var err error
+		if m, err = p.library.Find(ref); err != nil {
 			return nil, err
 		}
-		if !slices.ContainsFunc(list, func(m models.Model) bool { return m.HasName(name) }) {
-			return nil, fault.Advise(fault.Errorf(fault.NotFound, "there is no model %.200q", name), "GET /v1/models lists the models.")
+	}
+	if e := p.opened(ref, m.Path); e != nil {
+		return e, nil
+	}
+	p.starting.Lock()
+	defer p.starting.Unlock()
+	if e := p.opened(ref, m.Path); e != nil {
+		return e, nil
+	}
+	if m.Path != "" {
+		if err := p.makeRoom(ctx, m); err != nil {
+			return nil, err
 		}
-		ref = name
+	}
+	// Starting a worker does not wait for the model: the request does that.
+	e, err := p.library.Open(ctx, ref, p.options.Load)
+	if err != nil {
+		return nil, err
+	}
+	if !p.options.NativeTools {
+		e = toolprompt.New(e, m.Path != "" && !p.facts(m).can.Tools)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if e := p.open[ref]; e != nil {
-		return e, nil
+	if old := p.open[ref]; old != nil {
+		old.Close()
 	}
-	// Starting a worker does not wait for the model: the request does that.
-	e, err := p.library.Open(ctx, ref, p.load)
-	if err == nil {
-		p.open[ref] = e
+	p.open[ref], p.used[m.Path] = e, time.Now()
+	return e, nil
+}
+
+// opened returns an engine whose worker is surely there, and notes its use. A worker that
+// was idle for long may have left, and needs room again.
+func (p *Pool) opened(ref, path string) engine.Engine {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	e := p.open[ref]
+	if e == nil {
+		return nil
 	}
-	return e, err
+	used, ok := p.used[path]
+	if path != "" && (!ok || time.Since(used) > p.keepAlive()-time.Second) {
+		return nil
+	}
+	p.used[path] = time.Now()
+	return e
+}
+
+// keepAlive is how long a worker stays, for ever counting as long.
+func (p *Pool) keepAlive() time.Duration {
+	keep := p.library.options.Config.KeepAlive
+	switch {
+	case keep == nil, *keep == 0:
+		return worker.DefaultKeepAlive
+	case *keep < 0:
+		return 24 * time.Hour
+	}
+	return *keep
+}
+
+// KeepAlive sets how long a model stays in memory after its last request; 0 is not at all, a
+// negative time for ever. It opens the model if it is not open.
+func (p *Pool) KeepAlive(ctx context.Context, name string, d time.Duration) error {
+	e, err := p.Engine(ctx, name)
+	if err != nil {
+		return err
+	}
+	if t, ok := e.(*toolprompt.Engine); ok {
+		e = t.Engine
+	}
+	w, ok := e.(*worker.Engine)
+	if !ok {
+		return nil // a server decides for itself
+	}
+	if d == 0 {
+		d = time.Nanosecond
+	}
+	if d > 0 && d < p.keepAlive() {
+		ref, _ := p.resolve(name)
+		p.forget(ref) // it leaves earlier than opened expects
+	}
+	return w.Keep(ctx, d)
+}
+
+// forget makes the next request for a model look for its worker again.
+func (p *Pool) forget(ref string) {
+	m, err := p.library.Find(ref)
+	if err != nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.used, m.Path)
+}
+
+// Preload opens a model and waits until it is loaded.
+func (p *Pool) Preload(ctx context.Context, name string) error {
+	e, err := p.Engine(ctx, name)
+	if err != nil {
+		return fmt.Errorf("preload %s: %w", name, err)
+	}
+	text := ""
+	if _, err := e.Tokenize(ctx, engine.TokenizeRequest{Text: &text}); err != nil && fault.KindOf(err) != fault.Unsupported {
+		return fmt.Errorf("preload %s: %w", name, err)
+	}
+	return nil
 }
 
 // Models lists the installed models and the default model.
-func (p *Pool) Models() ([]ServedModel, error) {
+func (p *Pool) Models(ctx context.Context) ([]ServedModel, error) {
+	list, err := p.served()
+	if err != nil {
+		return nil, err
+	}
+	statuses, err := p.workers.list(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for i, m := range list {
+		for alias, ref := range p.options.Aliases {
+			if !strings.Contains(alias, "*") && (ref == m.ref || strings.EqualFold(ref, m.Name)) {
+				list[i].Aliases = append(list[i].Aliases, alias)
+			}
+		}
+		slices.Sort(list[i].Aliases)
+		if p.library.IsRemote(m.ref) {
+			list[i].Loaded = true // as far as this machine knows
+			continue
+		}
+		file, err := p.library.Find(m.ref)
+		if err != nil {
+			continue
+		}
+		for _, s := range statuses {
+			if s.Path == file.Path && (s.State == worker.Idle || s.State == worker.Answering) {
+				list[i].Loaded, list[i].Memory, list[i].Leaves = true, s.Memory, s.LeavesAt
+				if s.LeavesAt.IsZero() && s.KeepAlive >= 0 { // it is answering
+					list[i].Leaves = time.Now().Add(s.KeepAlive)
+				}
+				if s.Context > 0 {
+					list[i].Context = s.Context
+				}
+			}
+		}
+	}
+	return list, nil
+}
+
+// served lists what can be asked for, without looking at workers.
+func (p *Pool) served() ([]ServedModel, error) {
 	list, err := p.library.Store().List()
 	if err != nil {
 		return nil, err
 	}
 	var out []ServedModel
-	named := p.ref == ""
+	def := p.options.Default
+	named := def == ""
 	for _, m := range list {
 		if m.Problem != nil {
 			continue
 		}
-		named = named || m.HasName(p.ref)
-		out = append(out, ServedModel{m.Name, m.Modified, p.capabilities(m)})
-	}
-	if !named {
-		s := ServedModel{Name: p.ref, Can: engine.Capabilities{Chat: true}}
-		if m, err := p.library.Find(p.ref); err == nil && !p.library.IsRemote(p.ref) {
-			s.Created, s.Can = m.Modified, p.capabilities(m)
+		s := p.describe(m, m.Name)
+		if !named && m.HasName(def) {
+			s.Default, named = true, true
 		}
+		out = append(out, s)
+	}
+	switch {
+	case def == "":
+		if m, err := p.library.Store().Default(); err == nil {
+			for i := range out {
+				out[i].Default = out[i].Name == m.Name
+			}
+		}
+	case !named && p.library.IsRemote(def):
+		out = append(out, ServedModel{Name: def, Default: true, Can: engine.Capabilities{Chat: true}, ref: def})
+	case !named:
+		m, err := p.library.Find(def)
+		if err != nil {
+			break
+		}
+		// It has the short name of its file. That may be the name of an installed model,
+		// which then cannot be asked for: -m names the one that is meant.
+		out = slices.DeleteFunc(out, func(s ServedModel) bool { return strings.EqualFold(s.Name, m.Name) })
+		s := p.describe(m, def)
+		s.Default = true
 		out = append(out, s)
 	}
 	return out, nil
 }
 
-func (p *Pool) capabilities(m models.Model) engine.Capabilities {
+func (p *Pool) describe(m models.Model, ref string) ServedModel {
+	f := p.facts(m)
+	s := ServedModel{Name: m.Name, Created: m.Modified, Can: f.can, Context: f.context, ref: ref}
+	if p.options.Load.Context > 0 {
+		s.Context = min(s.Context, p.options.Load.Context)
+	}
+	s.Can.Tools = s.Can.Tools || s.Can.Chat && !p.options.NativeTools
+	return s
+}
+
+// Info describes a model from the header of its file, without loading it.
+func (p *Pool) Info(ctx context.Context, name string) (engine.Info, error) {
+	ref, err := p.resolve(name)
+	if err != nil {
+		return engine.Info{}, err
+	}
+	if p.library.IsRemote(ref) {
+		e, err := p.Engine(ctx, name)
+		if err != nil {
+			return engine.Info{}, err
+		}
+		return e.Info(), nil
+	}
+	m, err := p.library.Find(ref)
+	if err != nil {
+		return engine.Info{}, err
+	}
+	s, about := p.describe(m, ref), p.facts(m).about
+	return engine.Info{
+		Model: s.Name, Path: m.Path, Architecture: about.Architecture, Quantization: about.FileType,
+		Parameters: about.Parameters, Size: m.Size, Vocabulary: about.Vocabulary, EmbeddingSize: about.Width,
+		ContextLength: s.Context, ContextTrain: about.Context, Can: s.Can,
+	}, nil
+}
+
+func (p *Pool) facts(m models.Model) facts {
 	key := fmt.Sprint(m.Path, m.Modified)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	can, ok := p.known[key]
+	f, ok := p.known[key]
 	if !ok {
-		can = capabilities(m)
-		p.known[key] = can
+		f = p.library.facts(m, p.options.Load)
+		p.known[key] = f
 	}
-	return can
+	return f
 }
 
 // Close closes the engines.

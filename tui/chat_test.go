@@ -53,7 +53,7 @@ func TestChatSelected(t *testing.T) {
 		d.sees("Ministral 3 8B")
 		d.asks("How does a slice grow in Go?")
 		d.idle()
-		d.pressed("up")
+		d.pressed("alt+up")
 	})
 }
 

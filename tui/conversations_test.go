@@ -170,9 +170,9 @@ func TestConversationsOpen(t *testing.T) {
 	d.sees("found")
 	d.sees("count · one")
 	d.pressed("enter")
-	d.sees("‹ 1/2 › versions") // the message is selected
+	d.sees("/ one   1 of 1") // the message is marked, not selected
 	d.misses("two")
-	d.pressed("esc")
+	d.misses("versions")
 	d.sees("▍ and th")
 	d.typed("ree?")
 	d.pressed("enter")

@@ -38,7 +38,7 @@ func (m *Model) askLicence(msg models.DownloadPlanned) tea.Cmd {
 	if m.modelsShown() {
 		return m.push(d)
 	}
-	m.notify.Warn(fmt.Sprintf("accept the licence of %s to download it: %s", d.Note(), m.look.Keys.Models.Help().Key))
+	m.notify.Warn(fmt.Sprintf("accept the licence of %s to download it: %s", d.Note(), kit.KeyOr(m.look.Keys.Models, "/model")))
 	return nil
 }
 
@@ -49,7 +49,7 @@ func (m *Model) useInstalled(msg models.DownloadEnded) tea.Cmd {
 	}
 	name := kit.OneLine(msg.Model.Name)
 	if current := m.screens[m.current].Using(); current != nil && !(current.State == engines.Failed && current.Ref == "") {
-		m.notify.Warn(fmt.Sprintf("%s is installed: %s", name, m.look.Keys.Models.Help().Key))
+		m.notify.Warn(fmt.Sprintf("%s is installed: %s", name, kit.KeyOr(m.look.Keys.Models, "/model")))
 		return nil
 	}
 	m.notify.Info(name + " is installed and verified")
@@ -81,7 +81,7 @@ func (m *Model) downloadLine() string {
 func (m *Model) drawDownloads() string {
 	key := ""
 	if m.width >= kit.WideColumns {
-		key = m.look.Theme.Muted.Render(m.look.Keys.Models.Help().Key + " models")
+		key = m.look.Theme.Muted.Render(kit.KeyOr(m.look.Keys.Models, "/model") + " models")
 	}
 	return " " + kit.Spread(m.models.ProgressLine(m.width-2-kit.Width(key)-2), key, m.width-2)
 }

@@ -93,6 +93,9 @@ func (k *keysDialog) groups() []keyGroup {
 	if len(k.here) > 0 {
 		g := keyGroup{name: "here"}
 		for _, h := range k.here {
+			if !h.Enabled() {
+				continue
+			}
 			words := h.Words
 			if words == "" {
 				words = h.Help().Desc

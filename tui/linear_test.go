@@ -10,9 +10,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine/enginetest"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/library/pull/pulltest"
+	"github.com/bise-sh/bise/tui/kit"
 )
 
 // A listener is somebody who hears the linear interface and types.
@@ -195,6 +197,115 @@ func TestLinearSession(t *testing.T) {
 	l.types("")
 	l.hears("five\n")
 	l.hears("You: ")
+	l.interrupted <- os.Interrupt
+	l.ends()
+}
+
+// TestLinearActions: an action concerns a row only with its number; words filter.
+func TestLinearActions(t *testing.T) {
+	l := listen(t, remembering(t, longAgo()...))
+	l.hears("You: ")
+	l.types("/conversations")
+	l.hears("5. Escape this please")
+	l.hears("> ")
+	for _, words := range []string{"del", "words filter", "rename it", "undo"} {
+		l.types(words)
+		l.hears("No message matches " + words)
+		l.hears("> ")
+	}
+	l.types("delete")
+	l.hears("To delete, add the number of a row.")
+	l.hears("No message matches delete.")
+	l.hears("> ")
+	l.types("")
+	l.hears("5. Escape this please")
+	l.hears("> ")
+	l.types("delete 6")
+	l.hears("No row has the number 6. The list has 5 rows.")
+	l.types("0")
+	l.hears("No row has the number 0.")
+	l.types("/export")
+	l.hears(`Unknown action "/export". A number chooses, words filter. Actions, before a number: open, rename, delete, export.`)
+	l.types("DELETE 5")
+	l.hears(`Deleted "Escape this please" (/undo).`)
+	l.types("/undo")
+	l.hears("5. Escape this please")
+	l.hears("> ")
+	l.types("delete 4")
+	l.hears("(/undo)")
+	l.types("slice")
+	l.hears("1. How does a slice grow")
+	l.hears("> ")
+	l.types("/back")
+	l.hears("1. ✎ Write a poem about")
+	l.hears("/undo delete")
+	l.types("1")
+	l.hears("Draft: Write a poem about")
+	l.types("/clear")
+	l.hears("Draft discarded.")
+	l.types("/quit")
+	l.ends()
+}
+
+// TestLinearDraft: a command after a draft is a command, and a slip is not sent.
+func TestLinearDraft(t *testing.T) {
+	s := replies("one", "two")
+	l := listen(t, scripted(s))
+	l.hears("You: ")
+	l.types("/modle")
+	l.hears("Unknown command /modle. Did you mean /model?")
+	l.types(`first\`)
+	l.types("/system Be brief.")
+	l.hears("System prompt: Be brief.")
+	l.types("/sytsem")
+	l.hears("Did you mean /system?")
+	l.types(" /second")
+	l.hears("one\n")
+	l.hears("You: ")
+	if got, want := spoken(last(t, s)), "system: Be brief.\nuser: first\n /second"; got != want {
+		t.Errorf("asked\n%s\nwant\n%s", got, want)
+	}
+	l.types(`forget this\`)
+	l.types("/clear")
+	l.hears("Draft discarded.")
+	l.types(" /etc is a folder")
+	l.hears("two\n")
+	l.hears("You: ")
+	if got := spoken(last(t, s)); !strings.HasSuffix(got, "\nuser: /etc is a folder") {
+		t.Errorf("asked\n%s", got)
+	}
+	l.types("/new line") // an action, not the command /new
+	l.hears("other lines are added.")
+	l.types("/quit")
+	l.ends()
+}
+
+// TestLinearUnbound works without any key: there are none to press.
+func TestLinearUnbound(t *testing.T) {
+	o := remembering(t, longAgo()...)
+	look, _ := kit.NewLook(o.Settings, modes)
+	o.Settings.Keys = map[string]config.Keys{}
+	for _, n := range look.Keys.Named() {
+		o.Settings.Keys[n.Name] = config.Keys{}
+	}
+	l := listen(t, o)
+	l.hears("You: ")
+	l.types("/conversations")
+	l.hears("5. Escape")
+	l.types("rename 5")
+	l.hears("New title.")
+	l.types("Escapes")
+	l.hears("5. Escapes")
+	l.types("5")
+	l.hears("Draft: and one more thing")
+	l.types("/settings")
+	l.hears("1. theme")
+	l.types("1")
+	l.hears("1. theme, light")
+	l.types("")
+	l.hears("You: ")
+	l.types("/review")
+	l.hears("No changes")
 	l.interrupted <- os.Interrupt
 	l.ends()
 }

@@ -42,6 +42,7 @@ func Run(ctx context.Context, o Options, in io.Reader, out io.Writer, environ []
 func RunPlain(ctx context.Context, o Options, in io.Reader, out io.Writer, interrupted <-chan os.Signal) error {
 	ctx, cancel := context.WithCancel(ctx)
 	m := New(ctx, o)
+	m.look.UseDefaultKeys()
 	err := plain.Run(ctx, m, in, out, interrupted)
 	cancel()
 	err = errors.Join(err, m.Close())

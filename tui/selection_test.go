@@ -100,7 +100,7 @@ func TestHintsAreClicked(t *testing.T) {
 	on("? keys") // at the right end
 	d.sees("everywhere")
 	on("back")
-	d.pressed("up")
+	d.pressed("alt+up")
 	on("copy")
 	d.sees("copied the message")
 	d.send(tea.MouseClickMsg{X: 0, Y: 23, Button: tea.MouseLeft})

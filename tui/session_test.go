@@ -114,7 +114,7 @@ func TestVersions(t *testing.T) {
 	d.idle()
 	d.sees("two")
 	d.misses("one")
-	d.pressed("up")
+	d.pressed("alt+up")
 	d.sees("‹ 2/2 › versions")
 	d.pressed("left")
 	d.sees("one")
@@ -134,7 +134,7 @@ func TestVersions(t *testing.T) {
 	if got, want := spoken(last(t, s)), "user: count again"; got != want {
 		t.Errorf("asked\n%s\nwant\n%s", got, want)
 	}
-	d.pressed("up", "up")
+	d.pressed("alt+up", "up")
 	d.sees("‹ 2/2 › versions")
 	d.pressed("left")
 	d.sees("‹ 1/2 › versions")
@@ -294,7 +294,7 @@ func TestWaitingLines(t *testing.T) {
 	d.sees("▸ thought for 0.0 s (")
 	d.sees("⋯ 2 earlier messages (")
 	d.misses("indeed")
-	d.pressed("up", "space")
+	d.pressed("alt+up", "space")
 	d.sees("hm indeed")
 	d.pressed("space")
 	d.misses("hm indeed")
@@ -498,7 +498,7 @@ func TestAttachments(t *testing.T) {
 	d.sees("▤ main.go · 3 lines")
 
 	// Editing takes it apart again.
-	d.pressed("up", "e")
+	d.pressed("alt+up", "e")
 	d.sees("▤ main.go · 3 lines")
 	d.sees("▍ what is it?")
 	d.pressed("enter")
@@ -528,7 +528,8 @@ func TestCommands(t *testing.T) {
 	d.asks("/theme pink")
 	d.sees("unknown theme: want auto, light")
 	d.asks("/nonsense")
-	d.sees("unknown command /nonsense")
+	d.sees("Unknown command /nonsense. /help lists the commands.")
+	d.sees("▍ /nonsense")
 	d.pressed("ctrl+u")
 	d.asks("/system Be brief.")
 	d.sees("system prompt: Be brief.")
@@ -562,7 +563,7 @@ func TestCopyAndSave(t *testing.T) {
 		says, text string
 	}{
 		{[]string{"alt+y"}, "copied 1 line of code", "second"},
-		{[]string{"up", "1"}, "copied 3 lines of code", "a := 1\n\nb := 2"},
+		{[]string{"alt+up", "1"}, "copied 3 lines of code", "a := 1\n\nb := 2"},
 		{[]string{"y"}, "copied the message", "Here:\n\n```go\na := 1\n\nb := 2\n```\n\n~~~\nsecond\n~~~"},
 	} {
 		d.pressed(copies.keys...)
@@ -634,7 +635,7 @@ func TestHostileText(t *testing.T) {
 	d.asks("go")
 	d.idle()
 	for range 5 {
-		d.pressed("up", "space", "pgup")
+		d.pressed("alt+up", "space", "pgup")
 	}
 	for _, size := range sizes {
 		d.send(tea.WindowSizeMsg{Width: size.width, Height: size.height})

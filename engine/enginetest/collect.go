@@ -22,7 +22,8 @@ type Answer struct {
 	Usage    engine.Usage
 	Timings  engine.Timings
 	LeftOut  *engine.LeftOut
-	Loading  int // events
+	Prompt   []engine.Logprob // tokens of PromptLogprobs
+	Loading  int              // events
 	Progress []engine.Progress
 	Done     bool
 }
@@ -99,6 +100,11 @@ func (a *Answer) Add(e engine.Event) error {
 			return fmt.Errorf("%w: LeftOut within the answer or twice", ErrOrder)
 		}
 		a.LeftOut = &e
+	case engine.PromptLogprobs:
+		if len(a.Reasons) > 0 {
+			return fmt.Errorf("%w: PromptLogprobs within the answer", ErrOrder)
+		}
+		a.Prompt = append(a.Prompt, e.Tokens...)
 	case engine.TextDelta:
 		if e.Text == "" && len(e.Logprobs) == 0 {
 			return fmt.Errorf("%w: an empty TextDelta", ErrOrder)

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,13 +17,14 @@ import (
 // leave everything as it is.
 type mutant struct {
 	Script
-	request func(*engine.Sampling)
-	chat    func(*engine.ChatRequest)
-	events  func(seq iter.Seq2[engine.Event, error]) iter.Seq2[engine.Event, error]
-	context func(context.Context) context.Context
-	tokens  func(engine.Tokens) engine.Tokens
-	vectors func(engine.EmbedRequest, engine.Embeddings) engine.Embeddings
-	close   func() error
+	request  func(*engine.Sampling)
+	chat     func(*engine.ChatRequest)
+	complete func(*engine.CompletionRequest)
+	events   func(seq iter.Seq2[engine.Event, error]) iter.Seq2[engine.Event, error]
+	context  func(context.Context) context.Context
+	tokens   func(engine.Tokens) engine.Tokens
+	vectors  func(engine.EmbedRequest, engine.Embeddings) engine.Embeddings
+	close    func() error
 }
 
 func (m *mutant) Chat(ctx context.Context, r engine.ChatRequest) iter.Seq2[engine.Event, error] {
@@ -40,6 +42,13 @@ func (m *mutant) Chat(ctx context.Context, r engine.ChatRequest) iter.Seq2[engin
 		seq = m.events(seq)
 	}
 	return seq
+}
+
+func (m *mutant) Complete(ctx context.Context, r engine.CompletionRequest) iter.Seq2[engine.Event, error] {
+	if m.complete != nil {
+		m.complete(&r)
+	}
+	return m.Script.Complete(ctx, r)
 }
 
 func (m *mutant) Tokenize(ctx context.Context, r engine.TokenizeRequest) (engine.Tokens, error) {
@@ -194,6 +203,9 @@ var mutants = map[string]func() *mutant{
 	"logprobs": func() *mutant {
 		return &mutant{request: func(s *engine.Sampling) { s.TopLogprobs = min(s.TopLogprobs, 4) }}
 	},
+	"prompt-logprobs": func() *mutant {
+		return &mutant{complete: func(r *engine.CompletionRequest) { r.TopLogprobs = min(r.TopLogprobs, 1) }}
+	},
 	"logit-bias": func() *mutant { return &mutant{request: func(s *engine.Sampling) { s.LogitBias = nil }} },
 	"half-runes": func() *mutant {
 		return &mutant{events: eachEvent(func(e engine.Event) []engine.Event {
@@ -253,6 +265,12 @@ var mutants = map[string]func() *mutant{
 			if strings.Contains(r.Messages[0].Content.Plain(), "\x00") {
 				panic("a text with NUL")
 			}
+		}}
+	},
+	"tokenize-special": func() *mutant {
+		return &mutant{tokens: func(t engine.Tokens) engine.Tokens {
+			t.IDs = slices.DeleteFunc(t.IDs, func(id int32) bool { return id == EndToken })
+			return t
 		}}
 	},
 	"tokenize": func() *mutant {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/bise-sh/bise/engine"
@@ -19,6 +20,7 @@ type performance struct {
 	prompt   []int32
 	context  int // tokens that prompt and one choice can have together
 	leftOut  *engine.LeftOut
+	scored   bool // the logprobs of the prompt are wanted
 	choices  []*choice
 	usage    engine.Usage
 
@@ -56,6 +58,7 @@ func (s *Script) prepare(r Request) (*performance, error) {
 		if p.prompt = layCompletion(r.Complete); len(p.prompt) >= info.ContextLength {
 			return nil, engine.ErrTooLong(len(p.prompt), info.ContextLength)
 		}
+		p.scored = r.Complete.PromptLogprobs
 	}
 	for i := range p.sampling.Choices() {
 		c := &choice{index: i, text: holder{stops: p.sampling.Stop}}
@@ -86,6 +89,11 @@ func (s *Script) prepare(r Request) (*performance, error) {
 
 // run plays the choices in turn, a step each, until all have ended.
 func (p *performance) run() error {
+	if p.scored {
+		if err := p.emit(engine.PromptLogprobs{Tokens: scores(p.prompt, p.sampling.TopLogprobs)}); err != nil {
+			return err
+		}
+	}
 	for running := true; running; {
 		running = false
 		for _, c := range p.choices {
@@ -111,6 +119,12 @@ func (p *performance) turn(c *choice) error {
 	if !ok {
 		if c.calls > 0 {
 			return p.finish(c, engine.FinishToolCalls)
+		}
+		if p.scored && p.sampling.Logprobs {
+			end := engine.Logprob{Token: vocabulary[EndToken], ID: EndToken, Logprob: -0.5, Bytes: bytesOf(vocabulary[EndToken])}
+			if err := p.emit(engine.TextDelta{Choice: c.index, Logprobs: []engine.Logprob{end}}); err != nil {
+				return err
+			}
 		}
 		return p.finish(c, engine.FinishStop)
 	}
@@ -276,4 +290,29 @@ func bytesOf(piece string) []int {
 		b[i] = int(piece[i])
 	}
 	return b
+}
+
+// scores are made-up probabilities of a prompt's tokens: the same for the same two tokens in
+// a row. Every third token is the likeliest in its place.
+func scores(prompt []int32, top int) []engine.Logprob {
+	entry := func(id int32, logprob float64) engine.Logprob {
+		return engine.Logprob{Token: strings.ToValidUTF8(vocabulary[id], "\uFFFD"), ID: id, Logprob: logprob, Bytes: bytesOf(vocabulary[id])}
+	}
+	list := make([]engine.Logprob, len(prompt))
+	for i, id := range prompt {
+		if i == 0 {
+			list[i] = entry(id, 0)
+			continue
+		}
+		rank := int(prompt[i-1]+id) % 3
+		list[i] = entry(id, -0.5*float64(rank+1))
+		for k := range top {
+			other := (id + int32(k-rank)) % int32(len(vocabulary))
+			if other < 0 {
+				other += int32(len(vocabulary))
+			}
+			list[i].Top = append(list[i].Top, entry(other, -0.5*float64(k+1)))
+		}
+	}
+	return list
 }

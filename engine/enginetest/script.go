@@ -108,6 +108,7 @@ func (s *Script) Info() engine.Info {
 		i.Can = engine.Capabilities{Chat: true, FIM: true, Vision: true, Tools: true, Embed: true, Thinking: true}
 	}
 	i.Vocabulary = len(vocabulary)
+	i.BOS, i.EOS = vocabulary[idBOS], vocabulary[EndToken]
 	return i
 }
 
@@ -238,8 +239,22 @@ func (s *Script) Tokenize(ctx context.Context, req engine.TokenizeRequest) (engi
 	defer end()
 	var ids []int32
 	switch {
-	case req.Text != nil && req.Chat == nil && req.FIM == nil:
-		ids = tokenize(*req.Text)
+	case len(req.IDs) > 0 && req.Text == nil && req.Chat == nil && req.FIM == nil:
+		for _, id := range req.IDs {
+			if id < 0 || int(id) >= len(vocabulary) {
+				return engine.Tokens{}, invalid("tokens", "invalid token %d: the vocabulary has %d", id, len(vocabulary))
+			}
+		}
+		ids = req.IDs
+	case req.Text != nil && req.Chat == nil && req.FIM == nil && len(req.IDs) == 0:
+		if req.BOS {
+			ids = append(ids, idBOS)
+		}
+		if req.Special {
+			ids = append(ids, tokenizeSpecial(*req.Text)...)
+		} else {
+			ids = append(ids, tokenize(*req.Text)...)
+		}
 	case req.Chat != nil && req.Text == nil && req.FIM == nil:
 		if err := checkChat(req.Chat, s.Info()); err != nil {
 			return engine.Tokens{}, err
@@ -251,7 +266,7 @@ func (s *Script) Tokenize(ctx context.Context, req engine.TokenizeRequest) (engi
 		}
 		ids = layCompletion(req.FIM)
 	default:
-		return engine.Tokens{}, invalid("text", "one of text, chat and fim must be given")
+		return engine.Tokens{}, invalid("text", "one of text, chat, fim and ids must be given")
 	}
 	t := engine.Tokens{IDs: ids, Pieces: make([]string, len(ids))}
 	for i, id := range ids {

@@ -2,6 +2,8 @@ package enginetest
 
 import (
 	"errors"
+	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -322,10 +324,44 @@ func testTokenize(t *testing.T, c *check) {
 				t.Errorf("%.20q has the token that ends an answer", text)
 			}
 		}
+		if len(got.IDs) > 0 {
+			back, err := c.e.Tokenize(c.context(t), engine.TokenizeRequest{IDs: got.IDs})
+			if err != nil || !slices.Equal(back.IDs, got.IDs) || !slices.Equal(back.Pieces, got.Pieces) {
+				t.Errorf("the ids of %.40q read as %.40q, %v", text, back.Pieces, err)
+			}
+		}
 		// Some tokenizers put a blank before a text.
 		if joined := strings.Join(got.Pieces, ""); joined != text && joined != " "+text {
 			t.Errorf("the pieces of %.40q read %.40q", text, joined)
 		}
+	}
+}
+
+func testTokenizeSpecial(t *testing.T, c *check) {
+	count := func(r engine.TokenizeRequest) []int32 {
+		t.Helper()
+		got, err := c.e.Tokenize(c.context(t), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got.IDs
+	}
+	if _, err := c.e.Tokenize(c.context(t), engine.TokenizeRequest{IDs: []int32{math.MaxInt32}}); fault.KindOf(err) != fault.Invalid {
+		t.Errorf("an invalid id: %v", err)
+	}
+	if c.EndToken == 0 || c.info.EOS == "" {
+		t.Skip("no end token is known")
+	}
+	text := "a" + c.info.EOS + "b"
+	with := count(engine.TokenizeRequest{Text: &text, Special: true})
+	if n := len(slices.DeleteFunc(slices.Clone(with), func(id int32) bool { return id != c.EndToken })); n != 1 {
+		t.Errorf("%q has %v, of which %d are the end token", text, with, n)
+	}
+	if plain := count(engine.TokenizeRequest{Text: &text}); slices.Contains(plain, c.EndToken) {
+		t.Errorf("%q as plain text has %v", text, plain)
+	}
+	if begun := count(engine.TokenizeRequest{Text: &text, BOS: true, Special: true}); !slices.Equal(begun[len(begun)-len(with):], with) || len(begun) > len(with)+1 {
+		t.Errorf("%q with its first token has %v, without %v", text, begun, with)
 	}
 }
 

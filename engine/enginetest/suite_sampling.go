@@ -115,6 +115,64 @@ func testLogprobs(t *testing.T, c *check) {
 	}
 }
 
+// testPromptLogprobs asks for the probabilities of several continuations of one text, as
+// multiple-choice tests do.
+func testPromptLogprobs(t *testing.T, c *check) {
+	const question = "The wind that blows from the north west through the valley of the river, cold and dry, is the"
+	ask := func(text string, tokens []int32, top int) Answer {
+		t.Helper()
+		r := engine.CompletionRequest{Prompt: text, Tokens: tokens, PromptLogprobs: true, Sampling: c.sampling(1)}
+		r.Logprobs, r.TopLogprobs = true, top
+		a, err := Collect(c.e.Complete(c.context(t), r))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(a.Prompt) != a.Usage.PromptTokens {
+			t.Fatalf("%q has %d tokens, and %d of them have logprobs", text, a.Usage.PromptTokens, len(a.Prompt))
+		}
+		if len(a.Logprobs[0]) == 0 {
+			t.Errorf("%q: the answer, or its end, has no logprob", text)
+		}
+		return a
+	}
+	var first []engine.Logprob
+	for i, end := range []string{" mistral", " bise", " sirocco", " mistral"} {
+		fill := engine.CompletionRequest{Prompt: question + end}
+		tokens, err := c.e.Tokenize(c.context(t), engine.TokenizeRequest{FIM: &fill})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := ask(question+end, nil, 3)
+		for k, l := range a.Prompt {
+			if l.ID != tokens.IDs[k] {
+				t.Fatalf("token %d is %d, want %d", k, l.ID, tokens.IDs[k])
+			}
+			switch {
+			case k == 0 && (l.Logprob != 0 || len(l.Top) > 0):
+				t.Errorf("the first token has %+v", l)
+			case k > 0 && (len(l.Top) != 3 || l.Logprob > l.Top[0].Logprob+1e-6 || l.Top[0].Logprob > 1e-6 || math.IsNaN(l.Logprob)):
+				t.Errorf("token %d has %+v", k, l)
+			}
+			if i > 0 && k < len(first) && l.ID == first[k].ID && k < len(tokens.IDs)-6 && math.Abs(l.Logprob-first[k].Logprob) > 0.05 {
+				t.Errorf("token %d has the logprob %v, and had %v before", k, l.Logprob, first[k].Logprob)
+			}
+		}
+		if i == 0 {
+			first = a.Prompt
+		}
+		byIDs := ask("", tokens.IDs, 0)
+		for k, l := range byIDs.Prompt {
+			if len(l.Top) > 0 || math.Abs(l.Logprob-a.Prompt[k].Logprob) > 0.05 {
+				t.Errorf("by id, token %d has %+v, want the logprob %v", k, l, a.Prompt[k].Logprob)
+			}
+		}
+	}
+	r := engine.CompletionRequest{Prompt: question, Sampling: c.sampling(1)}
+	if a, err := Collect(c.e.Complete(c.context(t), r)); err != nil || len(a.Prompt) > 0 {
+		t.Errorf("without asking, %d tokens have logprobs, %v", len(a.Prompt), err)
+	}
+}
+
 func testLogitBias(t *testing.T, c *check) {
 	const prompt = "Which way?"
 	logprobs := func(s *engine.Sampling) { s.Logprobs, s.TopLogprobs = true, 20 }

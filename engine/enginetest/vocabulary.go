@@ -131,3 +131,13 @@ func mix(x uint64) uint64 {
 
 // unit maps a hash to [0, 1).
 func unit(x uint64) float64 { return float64(x>>11) / (1 << 53) }
+
+// tokenizeSpecial is tokenize for a text in which names of control tokens are those tokens.
+func tokenizeSpecial(text string) []int32 {
+	for id := idBOS; id < idWords; id++ {
+		if before, after, ok := strings.Cut(text, vocabulary[id]); ok && vocabulary[id] != "" {
+			return append(append(tokenizeSpecial(before), id), tokenizeSpecial(after)...)
+		}
+	}
+	return tokenize(text)
+}

@@ -27,6 +27,9 @@ func (s *scheduler) choose(a *answer) {
 		return
 	}
 	if !ok || s.ends(a, id) {
+		if ok && a.job.scored {
+			a.logprobs = append(a.logprobs, s.logprob(probs))
+		}
 		// The grammar of a step allows its end only where it is complete.
 		s.nextStep(a)
 		return
@@ -189,7 +192,7 @@ func (s *scheduler) release(a *answer) {
 	}
 	a.ended = true
 	a.sampler.free()
-	a.slot.busy = false
+	a.slot.busy, a.slot.used = false, s.clock
 	if a.choice > 0 {
 		s.clear(a.slot)
 	}

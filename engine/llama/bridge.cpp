@@ -465,6 +465,14 @@ static void probabilities(const float * logits, int32_t n_vocab, llama_token id,
 	}
 }
 
+bool bise_probabilities(struct llama_context * ctx, int32_t idx, llama_token id, int32_t n_top, bise_prob * probs) {
+	const float * logits = llama_get_logits_ith(ctx, idx);
+	if (logits) {
+		probabilities(logits, llama_vocab_n_tokens(llama_model_get_vocab(llama_get_model(ctx))), id, n_top, probs);
+	}
+	return logits;
+}
+
 llama_token bise_sampler_sample(bise_sampler * s, struct llama_context * ctx, int32_t idx,
                                 const llama_token * banned, int32_t n_banned,
                                 bool want, int32_t n_top, bise_prob * probs) {

@@ -111,6 +111,10 @@ llama_token    bise_sampler_sample(bise_sampler * s, struct llama_context * ctx,
                                    const llama_token * banned, int32_t n_banned,
                                    bool want, int32_t n_top, bise_prob * probs);
 
+// The probability of a token after output idx of the last batch, and the n_top likeliest
+// there, as bise_sampler_sample gives them. False without such an output.
+bool           bise_probabilities(struct llama_context * ctx, int32_t idx, llama_token id, int32_t n_top, bise_prob * probs);
+
 // Whether the grammar accepts the token next; true without a grammar.
 bool bise_sampler_fits(bise_sampler * s, llama_token id);
 

@@ -549,6 +549,20 @@ func (s *sampler) sample(x *lctx, i int, banned []token, top int) (id token, pro
 	return id, probs, id >= 0
 }
 
+// probs returns the probability of a token after output i of the last batch, first, and
+// those of the top likeliest.
+func (x *lctx) probs(i int, id token, top int) []prob {
+	cp := make([]C.bise_prob, top+1)
+	if !C.bise_probabilities(x.c, C.int32_t(i), C.llama_token(id), C.int32_t(top), &cp[0]) {
+		return nil
+	}
+	probs := make([]prob, len(cp))
+	for i, p := range cp {
+		probs[i] = prob{token(p.id), float64(p.logprob)}
+	}
+	return probs
+}
+
 // vision is the vision encoder of a projector file.
 type vision struct {
 	c     *C.bise_vision

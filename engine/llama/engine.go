@@ -176,8 +176,22 @@ func (e *Engine) Tokenize(_ context.Context, r engine.TokenizeRequest) (engine.T
 	defer release()
 	var ids []token
 	switch {
-	case r.Text != nil && r.Chat == nil && r.FIM == nil:
-		ids = e.vocab.Encode(*r.Text, false)
+	case len(r.IDs) > 0 && r.Text == nil && r.Chat == nil && r.FIM == nil:
+		for _, id := range r.IDs {
+			if id < 0 || int(id) >= e.vocab.Len() {
+				return engine.Tokens{}, &fault.Error{Kind: fault.Invalid, Param: "tokens", Msg: fmt.Sprintf("invalid token %d: the vocabulary has %d", id, e.vocab.Len())}
+			}
+		}
+		ids = r.IDs
+	case r.Text != nil && r.Chat == nil && r.FIM == nil && len(r.IDs) == 0:
+		if m := e.scheduler.m; r.BOS && m.addBOS() && m.bos() >= 0 {
+			ids = append(ids, m.bos())
+		}
+		if r.Special {
+			ids = append(ids, tokenizer.EncodeSpecial(e.vocab, *r.Text)...)
+		} else {
+			ids = append(ids, e.vocab.Encode(*r.Text, false)...)
+		}
 	case r.Chat != nil && r.Text == nil && r.FIM == nil:
 		p, err := e.layOut(r.Chat)
 		if err != nil {
@@ -191,7 +205,7 @@ func (e *Engine) Tokenize(_ context.Context, r engine.TokenizeRequest) (engine.T
 			return engine.Tokens{}, err
 		}
 	default:
-		return engine.Tokens{}, &fault.Error{Kind: fault.Invalid, Msg: "want exactly one of text, chat and fim"}
+		return engine.Tokens{}, &fault.Error{Kind: fault.Invalid, Msg: "want exactly one of text, chat, fim and ids"}
 	}
 	out := engine.Tokens{IDs: ids, Pieces: make([]string, len(ids))}
 	if out.IDs == nil {
@@ -214,6 +228,13 @@ func (e *Engine) describe(fingerprint string) {
 		Vocabulary: s.m.vocabulary(), EmbeddingSize: s.m.embedding(),
 		ContextLength: s.bound(), ContextTrain: s.m.contextTrain(),
 		GPULayers: s.m.gpuLayers,
+	}
+	e.info.ChatTemplate, _ = e.file.Metadata.String("tokenizer.chat_template")
+	if id := s.m.bos(); id >= 0 {
+		e.info.BOS = s.m.piece(id)
+	}
+	if id := s.m.eos(); id >= 0 {
+		e.info.EOS = s.m.piece(id)
 	}
 	list, _ := Devices()
 	for _, d := range list {

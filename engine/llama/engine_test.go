@@ -41,6 +41,7 @@ func TestContract(t *testing.T) {
 		"chatml":   tinymodel.ChatML(),
 		"embedder": tinymodel.Embedder(),
 		"mamba":    tinymodel.Mamba(),
+		"latent":   tinymodel.Latent(),
 	}
 	for name, o := range models {
 		t.Run(name, func(t *testing.T) {

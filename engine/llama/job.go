@@ -3,6 +3,7 @@
 package llama
 
 import (
+	"cmp"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -29,6 +30,7 @@ type job struct {
 	steps    []step          // constraints on the answer, in order
 	schema   *grammar.Schema // the whole answer is checked against it, nil for none
 	oneCall  bool            // an answer has at most one tool call
+	scored   bool            // the logprobs of the prompt are wanted, and that of the end token
 	leftOut  *engine.LeftOut
 
 	out       *stream
@@ -43,6 +45,7 @@ type job struct {
 
 	// owned
 	answers   []*answer
+	firstRow  int // of the prompt's tokens in the batch
 	evaluated int
 	generated int
 	admitted  time.Time
@@ -128,10 +131,23 @@ type answer struct {
 type slot struct {
 	seq       int
 	tokens    []token // what its cells hold
+	scores    scores  // of its first tokens, as far as they were asked for
 	canonical int     // leading tokens evaluated in full batches
 	shared    int     // leading tokens whose cells another slot holds too
 	saved     int     // leading tokens that are on disk
 	aside     bool    // a snapshot of a recurrent state, not a conversation
 	busy      bool
 	used      int64 // scheduler's clock at its last use
+}
+
+// compare orders slots that begin alike by how well a new job takes one over: idle ones,
+// then the one that loses least, then the least recently used.
+func (o *slot) compare(p *slot) int {
+	if o.busy != p.busy {
+		if p.busy {
+			return -1
+		}
+		return 1
+	}
+	return cmp.Or(cmp.Compare(len(o.tokens), len(p.tokens)), cmp.Compare(o.used, p.used))
 }

@@ -59,6 +59,12 @@ func (s *scheduler) fitsMemory(old, tokens int) bool {
 	return s.fit.gpu || s.fit.At(tokens)-s.fit.At(0) < available()+s.fit.KV(old)
 }
 
+// hasSpare reports whether a context of tokens would leave at least half of the free memory
+// to others. A context grows to such a size for conversations that may continue.
+func (s *scheduler) hasSpare(tokens int) bool {
+	return s.fit.gpu || s.fit.At(tokens)-s.fit.At(s.x.tokens()) < available()/2
+}
+
 // available is the free memory in bytes, without swapping.
 func available() int64 {
 	if _, free := machine.Memory(); free > 0 {

@@ -168,6 +168,9 @@ func (e *Engine) completionJob(ctx context.Context, r *engine.CompletionRequest)
 	if err != nil {
 		return nil, err
 	}
+	if r.PromptLogprobs {
+		j.scored, j.top = true, max(0, j.top)
+	}
 	if r.Grammar != "" {
 		if err := j.followGrammar(ctx, r.Grammar); err != nil {
 			return nil, err

@@ -65,6 +65,9 @@ const (
 	turnTime = 250 * time.Millisecond
 	// restoreGain is how many tokens a saved state must spare to be read.
 	restoreGain = 64
+	// recentJobs is how many requests a conversation stays in memory for if there is enough:
+	// programs that work with several conversations take turns in them.
+	recentJobs = 4
 )
 
 func (s *scheduler) start() {
@@ -265,6 +268,10 @@ func (s *scheduler) place(j *job) (bool, error) {
 	}
 	if likely > s.x.tokens() {
 		s.grow(max(likely, 2*s.x.tokens()))
+	} else if n := likely + s.recentCells(); n > s.x.tokens() {
+		if n = min(max(n, 2*s.x.tokens()), s.bound()); s.hasSpare(n) {
+			s.grow(n)
+		}
 	}
 	if len(s.jobs) > 0 && (likely > s.x.tokens() || most > s.bound()) {
 		return false, nil
@@ -347,42 +354,41 @@ func (s *scheduler) reuse(j *job, idle []*slot) (to *slot, from int) {
 	var best *slot
 	for _, o := range s.slots {
 		n := commonPrefix(o.tokens, want)
+		if j.scored {
+			n = min(n, o.scores.known(j)-1)
+		}
 		if s.m.recurrent && (o.busy || n < len(o.tokens)) {
 			n = 0 // a recurrent state cannot be rewound
 		}
 		if j.seeded {
 			n = min(n, o.canonical) / s.params.batch * s.params.batch
 		}
-		if n > from {
+		if n > from || n > 0 && n == from && o.compare(best) < 0 {
 			best, from = o, n
 		}
 	}
 	s.clock++
 	to = idle[0]
 	switch {
-	case best != nil && !best.busy && !s.m.recurrent && (2*from >= len(best.tokens) || len(idle) == 1):
-		to = best
-	case best != nil:
-		// Keep another conversation with the same beginning. Keep also a state that cannot
-		// be rewound: its last message may be written again.
-		to = idle[0]
+	case best == nil:
+		s.evict(to)
+	case s.m.recurrent:
+		// Keep the state, which cannot be rewound: its last message may be written again.
 		if to == best {
 			to = idle[1%len(idle)]
 		}
 		if to != best {
-			s.evict(to)
-			s.x.share(best.seq, to.seq, from)
-			to.tokens = slices.Clone(best.tokens[:from])
-			to.canonical = min(best.canonical, from)
-			to.shared = from
-			if s.m.recurrent {
-				best.used, best.aside = s.clock, true
-			}
+			s.branch(best, to, from)
+			best.used, best.aside = s.clock, true
 		}
+	case !best.busy && len(best.tokens)-from <= max(restoreGain, from/8):
+		to = best // little of it is lost
+	case to == best:
+		s.saveSlot(best)
 	default:
-		s.evict(to)
+		s.branch(best, to, from)
 	}
-	if s.states != nil && !j.seeded {
+	if s.states != nil && !j.seeded && !j.scored {
 		if e, n := s.states.best(want); n >= from+restoreGain && (!s.m.recurrent || n == len(e.tokens)) {
 			if s.restore(to, e, &j.restore) {
 				from = n
@@ -394,6 +400,16 @@ func (s *scheduler) reuse(j *job, idle []*slot) (to *slot, from int) {
 	s.truncate(to, from)
 	to.used = s.clock
 	return to, len(to.tokens)
+}
+
+// branch has slot to share the first n tokens of another, in place of what it holds.
+func (s *scheduler) branch(from, to *slot, n int) {
+	s.evict(to)
+	s.x.share(from.seq, to.seq, n)
+	to.tokens = slices.Clone(from.tokens[:n])
+	to.scores = slices.Clone(from.scores.first(n + 1))
+	to.canonical = min(from.canonical, n)
+	to.shared = n
 }
 
 // restore reads a saved conversation into a slot. On failure the slot is empty.
@@ -430,13 +446,13 @@ func (s *scheduler) truncate(o *slot, n int) {
 		s.clear(o)
 		return
 	}
-	o.tokens = o.tokens[:n]
+	o.tokens, o.scores = o.tokens[:n], o.scores.first(n+1)
 	o.canonical, o.shared, o.saved = min(o.canonical, n), min(o.shared, n), min(o.saved, n)
 }
 
 func (s *scheduler) clear(o *slot) {
 	s.x.remove(o.seq, -1, -1)
-	o.tokens, o.canonical, o.shared, o.saved, o.aside = nil, 0, 0, 0, false
+	o.tokens, o.scores, o.canonical, o.shared, o.saved, o.aside = nil, nil, 0, 0, 0, false
 }
 
 // evict empties a slot, saving its conversation first.
@@ -499,6 +515,18 @@ func (s *scheduler) idleCells() int {
 	n := 0
 	for _, o := range s.idle() {
 		n += len(o.tokens) - o.shared
+	}
+	return n
+}
+
+// recentCells is the number of cells held by idle conversations that probably continue: fewer
+// than recentJobs requests came after their last answer.
+func (s *scheduler) recentCells() int {
+	n := 0
+	for _, o := range s.idle() {
+		if s.clock-o.used < recentJobs {
+			n += len(o.tokens) - o.shared
+		}
 	}
 	return n
 }
@@ -651,15 +679,21 @@ func (s *scheduler) compose() bool {
 		if s.m.recurrent && done < len(j.prompt)-1 {
 			n = min(n, len(j.prompt)-1-done) // see snapshot
 		}
+		if j.scored {
+			n = min(n, s.outputs())
+		}
 		if n <= 0 {
 			continue
 		}
 		a := j.answers[0]
 		for i := done; i < done+n; i++ {
 			last := i == len(j.prompt)-1
-			row := s.x.add(j.prompt[i], i, a.slot.seq, last)
+			row := s.x.add(j.prompt[i], i, a.slot.seq, last || j.scored)
 			if last {
 				a.row = row
+			}
+			if i == done {
+				j.firstRow = row
 			}
 		}
 		j.inBatch.Store(int32(n))
@@ -764,6 +798,9 @@ func (s *scheduler) advance(j *job, n int, alone bool) {
 	if alone && o.canonical == done {
 		o.canonical += n
 	}
+	if j.scored {
+		s.score(j, o, done, n)
+	}
 	j.evaluated += n
 	j.done.Store(int32(done + n))
 	j.inBatch.Store(0)
@@ -783,6 +820,9 @@ func (s *scheduler) advance(j *job, n int, alone bool) {
 	}
 	if j.leftOut != nil {
 		j.out.put(*j.leftOut)
+	}
+	if j.scored {
+		s.emitScores(j, o)
 	}
 	for _, a := range j.answers {
 		switch {

@@ -62,6 +62,9 @@ func (d Dialect) complete(req engine.CompletionRequest) (call, error) {
 	case Bise:
 		return call{path: "/v1/fim/completions", body: streamedCompletion{req, true}, whole: true}, nil
 	case Plateforme:
+		if req.PromptLogprobs {
+			return call{}, lacks("La Plateforme", "prompt_logprobs")
+		}
 		if len(req.Tokens) > 0 {
 			return call{}, lacks("La Plateforme", "tokens")
 		}

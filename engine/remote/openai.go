@@ -148,6 +148,9 @@ type openAICompletionRequest struct {
 const completionTokens = 1024
 
 func openAICompletion(req engine.CompletionRequest) (openAICompletionRequest, error) {
+	if req.PromptLogprobs {
+		return openAICompletionRequest{}, lacks("OpenAI's API", "prompt_logprobs")
+	}
 	sampling, err := newOpenAISampling(req.Sampling)
 	if err != nil {
 		return openAICompletionRequest{}, err

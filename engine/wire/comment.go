@@ -13,6 +13,8 @@ type Comment struct {
 	Loading  *Loading  `json:"loading,omitempty"`
 	Progress *Progress `json:"progress,omitempty"`
 	LeftOut  *LeftOut  `json:"left_out,omitempty"`
+	// Prompt has the logprobs of the prompt's next tokens.
+	Prompt *Logprobs `json:"prompt_logprobs,omitempty"`
 }
 
 // The events of a Comment, with their names on the wire.
@@ -46,6 +48,8 @@ func AppendComment(b []byte, ev engine.Event) ([]byte, bool) {
 		c.Progress = (*Progress)(&ev)
 	case engine.LeftOut:
 		c.LeftOut = (*LeftOut)(&ev)
+	case engine.PromptLogprobs:
+		c.Prompt = NewLogprobs(ev.Tokens)
 	default:
 		return b, false
 	}
@@ -77,6 +81,8 @@ func ReadComment(text []byte) (engine.Event, bool) {
 		return engine.Progress(*c.Progress), true
 	case c.LeftOut != nil:
 		return engine.LeftOut(*c.LeftOut), true
+	case c.Prompt != nil:
+		return engine.PromptLogprobs{Tokens: c.Prompt.Engine()}, true
 	}
 	return nil, false
 }

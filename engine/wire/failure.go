@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -65,7 +66,7 @@ var classes = []Class{
 	{fault.Invalid, http.StatusBadRequest, "invalid_request_error", ""},
 	{fault.TooLong, http.StatusBadRequest, "invalid_request_error", "context_length_exceeded"},
 	{fault.Unsupported, http.StatusBadRequest, "invalid_request_error", "unsupported"},
-	{fault.NotFound, http.StatusBadRequest, "invalid_model", "1500"},
+	{fault.NotFound, http.StatusNotFound, "invalid_model", "model_not_found"},
 	{fault.Denied, http.StatusUnauthorized, "unauthorized", ""},
 	{fault.Busy, http.StatusTooManyRequests, "rate_limited", "1300"},
 	{fault.Internal, http.StatusInternalServerError, "internal_server_error", ""},
@@ -94,7 +95,6 @@ func ClassOf(kind fault.Kind) Class {
 var statusKinds = map[int]fault.Kind{
 	http.StatusForbidden:             fault.Denied,
 	http.StatusPaymentRequired:       fault.Denied,
-	http.StatusNotFound:              fault.NotFound,
 	http.StatusRequestTimeout:        fault.Network,
 	http.StatusGatewayTimeout:        fault.Network,
 	http.StatusRequestEntityTooLarge: fault.Invalid,
@@ -182,7 +182,11 @@ func (o Optional) MarshalJSON() ([]byte, error) {
 	if o == "" {
 		return []byte("null"), nil
 	}
-	return json.Marshal(string(o))
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(string(o))
+	return bytes.TrimSpace(b.Bytes()), err
 }
 
 // UnmarshalJSON reads any value that is not a list or an object, and takes those

@@ -1,6 +1,10 @@
 package wire
 
-import "github.com/bise-sh/bise/engine"
+import (
+	"strings"
+
+	"github.com/bise-sh/bise/engine"
+)
 
 // Logprobs are the tokens of a piece of text, in one of OpenAI's two shapes.
 type Logprobs struct {
@@ -82,4 +86,20 @@ func fromBytes(token string, numbers []int) string {
 		b[i] = byte(n)
 	}
 	return string(b)
+}
+
+// Text is the text of tokens together, the control token before them left out.
+func Text(tokens []engine.Logprob) string {
+	var b strings.Builder
+	for i, t := range tokens {
+		if piece := fromBytes(t.Token, t.Bytes); i > 0 || !isControl(piece) {
+			b.WriteString(piece)
+		}
+	}
+	return strings.ToValidUTF8(b.String(), "\uFFFD")
+}
+
+// isControl reports whether a piece has the form of a control token's name: <s>, [INST].
+func isControl(piece string) bool {
+	return len(piece) > 2 && (piece[0] == '<' && piece[len(piece)-1] == '>' || piece[0] == '[' && piece[len(piece)-1] == ']')
 }

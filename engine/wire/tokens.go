@@ -2,6 +2,7 @@ package wire
 
 import (
 	"encoding/json"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/bise-sh/bise/engine"
@@ -41,6 +42,9 @@ func (p *Piece) UnmarshalJSON(data []byte) error {
 	*p = Piece(fromBytes("", numbers))
 	return nil
 }
+
+// Join is the text of pieces, which can be parts of runes.
+func Join(pieces []string) string { return strings.ToValidUTF8(strings.Join(pieces, ""), "\uFFFD") }
 
 // NewTokens gives tokens their shape on the wire.
 func NewTokens(t engine.Tokens) Tokens {

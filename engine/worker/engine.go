@@ -86,3 +86,8 @@ func (e *Engine) Status(ctx context.Context) (Status, error) {
 	st, err := e.starter.control.status(ctx, answerWithin)
 	return st, e.starter.explain(err)
 }
+
+// Keep sets how long the worker stays after its last request; negative is for ever.
+func (e *Engine) Keep(ctx context.Context, d time.Duration) error {
+	return e.starter.explain(e.starter.control.keep(ctx, d))
+}

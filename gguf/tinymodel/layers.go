@@ -15,6 +15,8 @@ type tensor struct {
 }
 
 const (
+	latentOriginal = 64 // tokens that YaRN and the attention temperature of latent attention begin at
+
 	convWidth  = 4  // of Mamba's convolution, Codestral Mamba's
 	stateWidth = 16 // of Mamba's state, a component
 )
@@ -84,6 +86,48 @@ func (o Options) llama(tokens int) []tensor {
 			o.matrix(name("ffn_down"), o.FFN, o.Width),
 			o.matrix(name("ffn_up"), o.Width, o.FFN),
 		)
+	}
+	return plan
+}
+
+// latentRank is how many components of a token the keys and values of all heads are made from.
+func (o Options) latentRank() int { return o.Width / 2 }
+
+// latent are the tensors of llama.cpp's LLM_ARCH_DEEPSEEK2 with absorbed keys. The first layer is dense.
+func (o Options) latent(tokens int) []tensor {
+	plan := o.ends(tokens)
+	width, rank, rope := int64(o.Width), int64(o.latentRank()), int64(o.HeadWidth/2)
+	for i := range o.Layers {
+		name := func(s string) string { return fmt.Sprintf("blk.%d.%s.weight", i, s) }
+		plan = append(plan,
+			plain(name("attn_norm"), 1, 0.1, width),
+			o.matrix(name("attn_q_a"), o.Width, int(rank)),
+			plain(name("attn_q_a_norm"), 1, 0.1, rank),
+			o.matrix(name("attn_q_b"), int(rank), o.Heads*o.HeadWidth),
+			o.matrix(name("attn_kv_a_mqa"), o.Width, int(rank+rope)),
+			plain(name("attn_kv_a_norm"), 1, 0.1, rank),
+			plain(name("attn_k_b"), 0, 1/math.Sqrt(float64(rope)), int64(o.HeadWidth)-rope, rank, int64(o.Heads)),
+			o.matrix(name("attn_v_b"), int(rank), o.HeadWidth, int64(o.Heads)),
+			o.matrix(name("attn_output"), o.Heads*o.HeadWidth, o.Width),
+			plain(name("ffn_norm"), 1, 0.1, width),
+		)
+		if i == 0 {
+			plan = append(plan,
+				o.matrix(name("ffn_gate"), o.Width, o.FFN), o.matrix(name("ffn_down"), o.FFN, o.Width), o.matrix(name("ffn_up"), o.Width, o.FFN),
+			)
+			continue
+		}
+		plan = append(plan, plain(name("ffn_gate_inp"), 0, 1/math.Sqrt(float64(o.Width)), width, int64(o.Experts)))
+		for _, x := range []struct {
+			kind string
+			more []int64
+		}{{"_exps", []int64{int64(o.Experts)}}, {"_shexp", nil}} {
+			plan = append(plan,
+				o.matrix(name("ffn_gate"+x.kind), o.Width, o.FFN, x.more...),
+				o.matrix(name("ffn_down"+x.kind), o.FFN, o.Width, x.more...),
+				o.matrix(name("ffn_up"+x.kind), o.Width, o.FFN, x.more...),
+			)
+		}
 	}
 	return plan
 }

@@ -20,7 +20,7 @@ import (
 
 // Options are a model's shape. What is zero takes the default in brackets.
 type Options struct {
-	Architecture string // llama.cpp's name, "llama" or "mamba2" [llama]
+	Architecture string // llama.cpp's name, "llama", "deepseek2" or "mamba2" [llama]
 	Vocabulary   Vocabulary
 	Layers       int       // [2]
 	Width        int       // components of a token's embedding, a multiple of 32 [64]
@@ -64,6 +64,10 @@ func Embedder() Options { return Options{Pooling: Last} }
 // constant size.
 func Mamba() Options { return Options{Architecture: "mamba2"} }
 
+// Latent is a model in the manner of Mistral Small 4: latent attention, experts with a shared
+// one, YaRN, and an attention temperature from token 64 on.
+func Latent() Options { return Options{Architecture: "deepseek2", Layers: 3, FFN: 32} }
+
 func (o Options) withDefaults() Options {
 	set := func(v *int, d int) {
 		*v = cmp.Or(*v, d)
@@ -76,6 +80,9 @@ func (o Options) withDefaults() Options {
 	set(&o.HeadWidth, o.Width/o.Heads)
 	set(&o.FFN, 2*o.Width)
 	set(&o.Context, 2048)
+	if o.Architecture == "deepseek2" {
+		set(&o.Experts, 4)
+	}
 	if o.Experts > 0 {
 		set(&o.ExpertsUsed, min(2, o.Experts))
 	}
@@ -84,8 +91,10 @@ func (o Options) withDefaults() Options {
 
 func (o Options) check() error {
 	switch {
-	case o.Architecture != "llama" && o.Architecture != "mamba2":
-		return fmt.Errorf("architecture %q is neither llama nor mamba2", o.Architecture)
+	case o.Architecture != "llama" && o.Architecture != "deepseek2" && o.Architecture != "mamba2":
+		return fmt.Errorf("architecture %q is not one of llama, deepseek2 and mamba2", o.Architecture)
+	case o.Architecture == "deepseek2" && (o.HeadWidth%4 != 0 || o.latentRank()%32 != 0):
+		return fmt.Errorf("latent attention of rank %d with heads of %d components is not possible", o.latentRank(), o.HeadWidth)
 	case o.Width%32 != 0 || o.FFN%32 != 0:
 		return fmt.Errorf("width %d and hidden width %d are not both multiples of 32", o.Width, o.FFN)
 	case o.Heads%o.KVHeads != 0 || o.Width%o.Heads != 0:
@@ -123,7 +132,10 @@ func Encode(w io.Writer, o Options) error {
 		return fmt.Errorf("make a tiny model: %w", err)
 	}
 	layers := o.llama
-	if o.Architecture == "mamba2" {
+	switch o.Architecture {
+	case "deepseek2":
+		layers = o.latent
+	case "mamba2":
 		layers = o.mamba
 	}
 	plan := layers(words.len())
@@ -166,7 +178,34 @@ func (o Options) metadata(v *vocabulary) *gguf.Metadata {
 	count("embedding_length", o.Width)
 	count("vocab_size", v.len())
 	m.Set(a+"attention.layer_norm_rms_epsilon", gguf.Of(float32(1e-5)))
-	if o.Architecture == "mamba2" {
+	switch o.Architecture {
+	case "deepseek2":
+		count("feed_forward_length", o.FFN)
+		count("attention.head_count", o.Heads)
+		count("attention.head_count_kv", 1)
+		count("attention.q_lora_rank", o.latentRank())
+		count("attention.kv_lora_rank", o.latentRank())
+		count("attention.key_length", o.latentRank()+o.HeadWidth/2)
+		count("attention.value_length", o.latentRank())
+		count("attention.key_length_mla", o.HeadWidth)
+		count("attention.value_length_mla", o.HeadWidth)
+		count("rope.dimension_count", o.HeadWidth/2)
+		m.Set(a+"rope.freq_base", gguf.Of(float32(10000)))
+		m.Set(a+"rope.scaling.type", gguf.Of("yarn"))
+		m.Set(a+"rope.scaling.factor", gguf.Of(float32(8)))
+		m.Set(a+"rope.scaling.yarn_log_multiplier", gguf.Of(float32(0.1)))
+		count("rope.scaling.original_context_length", latentOriginal)
+		m.Set(a+"attention.temperature_scale", gguf.Of(float32(0.1)))
+		count("attention.temperature_length", latentOriginal)
+		count("leading_dense_block_count", 1)
+		count("expert_count", o.Experts)
+		count("expert_used_count", o.ExpertsUsed)
+		count("expert_shared_count", 1)
+		count("expert_feed_forward_length", o.FFN)
+		count("expert_gating_func", 1)
+		m.Set(a+"expert_weights_scale", gguf.Of(float32(1)))
+		m.Set(a+"expert_weights_norm", gguf.Of(true))
+	case "mamba2":
 		count("feed_forward_length", 0)
 		count("attention.head_count", 0)
 		count("ssm.conv_kernel", convWidth)
@@ -174,7 +213,7 @@ func (o Options) metadata(v *vocabulary) *gguf.Metadata {
 		count("ssm.state_size", stateWidth)
 		count("ssm.time_step_rank", o.Heads)
 		count("ssm.group_count", 1)
-	} else {
+	default:
 		count("feed_forward_length", o.FFN)
 		count("attention.head_count", o.Heads)
 		count("attention.head_count_kv", o.KVHeads)

@@ -333,7 +333,7 @@ func (m *Mode) CanLeave() bool {
 	if !m.modified() || m.warned {
 		return true
 	}
-	m.warnUnsaved(fmt.Sprintf("%s saves them, %s again discards them", m.keys.save.Help().Key, m.look.Keys.Quit.Help().Key))
+	m.warnUnsaved(fmt.Sprintf("%s saves them, %s again discards them", m.keys.save.Help().Key, kit.KeyOr(m.look.Keys.Quit, "/quit")))
 	return false
 }
 

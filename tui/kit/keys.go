@@ -22,8 +22,8 @@ type Keymap struct {
 	modes []string // of the modes
 
 	// In a conversation.
-	Send, Newline, Stop, Regenerate, Continue, Select, PageUp, PageDown, Top, Bottom, CopyCode key.Binding
-	Editor, Paste, Detach, Earlier, Later                                                      key.Binding
+	Send, Newline, Stop, Regenerate, Continue, Select, PageUp, PageDown, Top, Bottom, Find, CopyCode key.Binding
+	Editor, Paste, Detach, Earlier, Later                                                            key.Binding
 
 	// With a message selected.
 	Up, Down, Copy, Edit, Again, OlderVersion, NewerVersion, Fold, Save, Back key.Binding
@@ -74,6 +74,7 @@ func (k *Keymap) Named() []NamedKey {
 		{"conversation", "page_down", &k.PageDown, "pgdown", "scroll down"},
 		{"conversation", "top", &k.Top, "ctrl+home", "to the start"},
 		{"conversation", "bottom", &k.Bottom, "ctrl+end", "to the end"},
+		{"conversation", "find", &k.Find, "ctrl+f", "search messages"},
 		{"conversation", "copy_code", &k.CopyCode, "alt+y", "copy the last code"},
 		{"conversation", "editor", &k.Editor, "ctrl+g", "edit in $EDITOR"},
 		{"conversation", "paste", &k.Paste, "ctrl+v", "paste text or an image"},
@@ -142,7 +143,8 @@ var arrows = strings.NewReplacer("pgup", "pgup", "pgdown", "pgdn", "up", "↑", 
 // binding.
 type Hint struct {
 	key.Binding
-	Words string // "": the binding's help
+	Words   string // "": the binding's help
+	General bool   // the action does not concern the selected row of a list
 }
 
 // Hints returns bindings with their own words.
@@ -216,6 +218,14 @@ func JoinHints(list []Hint, width int) string {
 		texts = append(texts, h.String())
 	}
 	return strings.Join(texts, HintSeparator)
+}
+
+// KeyOr returns the key of a binding, or the command that does the same if it has no key.
+func KeyOr(b key.Binding, command string) string {
+	if !b.Enabled() {
+		return command
+	}
+	return b.Help().Key
 }
 
 // Actions returns what the enabled keys do.

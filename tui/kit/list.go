@@ -15,6 +15,7 @@ type List struct {
 	// FilterOnSlash starts the filter with /. Otherwise letters go to the filter at once.
 	FilterOnSlash bool
 	Filtering     bool
+	Fixed         bool // no filter: the rows are few
 
 	Intro, Outro []string // above and below the rows
 	Empty        []string // in place of rows: why the list is empty, and what to do
@@ -59,7 +60,7 @@ func (l *List) Select(i int) {
 func (l *List) SelectedRow() (int, bool) { return l.Selected, l.Selected < len(l.Rows) }
 
 // Typing reports whether letters go to the filter.
-func (l *List) Typing() bool { return !l.FilterOnSlash || l.Filtering }
+func (l *List) Typing() bool { return !l.Fixed && (!l.FilterOnSlash || l.Filtering) }
 
 func (l *List) Press(k tea.KeyPressMsg) ListChange {
 	page := max(1, l.height/2)
@@ -85,7 +86,7 @@ func (l *List) Press(k tea.KeyPressMsg) ListChange {
 		l.Select(0)
 		return ListChange{Handled: true, Filtered: true}
 	case "/":
-		if l.FilterOnSlash && !l.Filtering {
+		if l.FilterOnSlash && !l.Filtering && !l.Fixed {
 			l.Filtering = true
 			return ListChange{Handled: true}
 		}

@@ -12,7 +12,7 @@ import (
 const describedRows = 20
 
 // Describe returns the list as lines for the plain interface.
-func (l *List) Describe(actions []string) string {
+func (l *List) Describe() string {
 	var b strings.Builder
 	for _, s := range l.Intro {
 		b.WriteString(s + "\n")
@@ -35,7 +35,7 @@ func (l *List) Describe(actions []string) string {
 		fmt.Fprintf(&b, "%d. %s\n", i+1, strings.Join(filled, ", "))
 	}
 	if rest := len(l.Rows) - describedRows; rest > 0 {
-		fmt.Fprintf(&b, "And %d more; type words to filter.\n", rest)
+		fmt.Fprintf(&b, "And %d more.\n", rest)
 	}
 	if len(l.Rows) == 0 {
 		b.WriteString(strings.Join(l.Empty, "\n") + "\n")
@@ -43,6 +43,5 @@ func (l *List) Describe(actions []string) string {
 	for _, s := range l.Outro {
 		b.WriteString(s + "\n")
 	}
-	fmt.Fprintf(&b, "A number chooses, words filter, an empty line goes back. Actions, before a number: %s.", strings.Join(actions, ", "))
 	return b.String()
 }

@@ -14,6 +14,7 @@ type Look struct {
 	Settings config.Interface
 
 	modes    []string        // for Keys
+	defaults bool            // the settings do not change Keys
 	terminal Shade           // the terminal's background
 	source   bool            // show LaTeX source
 	style    *markdown.Style // of answers; nil: the theme's
@@ -33,7 +34,17 @@ func (l *Look) Apply(s config.Interface) (problems []config.Problem) {
 		l.repaint()
 	}
 	l.Keys, problems = NewKeymap(s.Keys, l.modes)
+	if l.defaults {
+		l.Keys, _ = NewKeymap(nil, l.modes)
+	}
 	return problems
+}
+
+// UseDefaultKeys ignores the keys in the settings: the plain interface presses keys by what they
+// do, also where the user has unbound them.
+func (l *Look) UseDefaultKeys() {
+	l.defaults = true
+	l.Apply(l.Settings)
 }
 
 // SetBackground sets the shade of the terminal's background.

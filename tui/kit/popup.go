@@ -1,6 +1,9 @@
 package kit
 
 import (
+	"fmt"
+	"strings"
+
 	tea "charm.land/bubbletea/v2"
 )
 
@@ -32,7 +35,32 @@ func MoveChoice(k tea.KeyPressMsg, chosen, n int) (int, bool) {
 	return (chosen + n) % n, true
 }
 
-// FirstVisible returns the first visible row of n, so that the chosen one is visible.
-func FirstVisible(chosen, n, height int) int {
+// ListPopup draws the n rows of a popup that fit a height, so that the chosen one is visible, and
+// how many more there are.
+func ListPopup(look *Look, chosen, n, height int, draw func(row int) string) []string {
+	rows := n
+	if n > height {
+		rows = max(1, height-1)
+	}
+	top := firstVisible(chosen, n, rows)
+	var lines []string
+	for i := top; i < top+rows; i++ {
+		lines = append(lines, draw(i))
+	}
+	if n > height && height > 1 {
+		var more []string
+		if top > 0 {
+			more = append(more, fmt.Sprintf("↑ %d more", top))
+		}
+		if below := n - top - rows; below > 0 {
+			more = append(more, fmt.Sprintf("↓ %d more", below))
+		}
+		lines = append(lines, "  "+look.Theme.Muted.Render(strings.Join(more, HintSeparator)))
+	}
+	return lines
+}
+
+// firstVisible returns the first visible row of n, so that the chosen one is visible.
+func firstVisible(chosen, n, height int) int {
 	return max(0, min(chosen-height/2, n-height))
 }

@@ -30,7 +30,7 @@ func (p *Prompt) Init() tea.Cmd          { return nil }
 func (p *Prompt) Update(tea.Msg) tea.Cmd { return nil }
 func (p *Prompt) Scroll(int)             {}
 func (p *Prompt) Bindings() []Hint {
-	return []Hint{{p.look.Keys.Choose, p.verb}, {p.look.Keys.Back, ""}}
+	return []Hint{{Binding: p.look.Keys.Choose, Words: p.verb}, {Binding: p.look.Keys.Back}}
 }
 func (p *Prompt) Footer() Footer { return Footer{Hints: p.Bindings()} }
 

@@ -65,11 +65,12 @@ type Theme struct {
 	paint bool
 	palette
 
+	Placeholder                              lipgloss.Style // in place of text that was not typed yet
 	Text, Bold, faint, Muted, Accent, Border lipgloss.Style
 	OK, Warn, Alert                          lipgloss.Style
 	Selected                                 lipgloss.Style // the selected row or tab
 	link                                     lipgloss.Style
-	Match                                    lipgloss.Style // matches of a filter
+	Match, CurrentMatch                      lipgloss.Style // matches of a filter
 
 	Brand    string // bise in the first line
 	Markdown *markdown.Renderer
@@ -102,6 +103,7 @@ func NewTheme(name string, terminal Shade) *Theme {
 	plain := lipgloss.NewStyle()
 	t.Text, t.Bold, t.faint = plain, plain.Bold(true), plain.Faint(true)
 	t.Muted = plain.Foreground(p.muted)
+	t.Placeholder = t.Muted
 	t.Accent = plain.Foreground(p.accent[1])
 	t.Border = plain.Foreground(p.border)
 	t.OK = plain.Foreground(p.ok)
@@ -110,6 +112,7 @@ func NewTheme(name string, terminal Shade) *Theme {
 	t.Selected = plain.Foreground(p.accent[1]).Bold(true)
 	t.link = plain.Underline(true)
 	t.Match = plain.Foreground(p.accent[0]).Underline(true)
+	t.CurrentMatch = t.Match.Reverse(true)
 	t.Brand = t.gradient("bise")
 	t.Markdown = markdown.NewRenderer(markdown.NewStyle(p.accent[1], p.muted, p.code, paper(t.Shade)))
 	t.Markdown.Links = true

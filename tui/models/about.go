@@ -31,7 +31,7 @@ type aboutDialog struct {
 func newAboutModel(s *Service, m catalog.Model) *aboutDialog {
 	a := &aboutDialog{service: s, model: &m}
 	a.ListDialog = kit.ListDialog{
-		List: kit.List{Look: s.look, FilterOnSlash: true, AlignRight: []bool{false, true, true}}, Heading: kit.OneLine(m.Title), Choose: a.download,
+		List: kit.List{Look: s.look, FilterOnSlash: true, Fixed: true, AlignRight: []bool{false, true, true}}, Heading: kit.OneLine(m.Title), Choose: a.download,
 		Hints: func() []kit.Hint {
 			if len(a.Rows) == 0 {
 				return kit.Hints(s.look.Keys.Back)
@@ -59,7 +59,7 @@ func newAboutModel(s *Service, m catalog.Model) *aboutDialog {
 
 func newAboutInstalled(s *Service, i *library.Installed) *aboutDialog {
 	a := &aboutDialog{service: s, installed: i}
-	a.ListDialog = kit.ListDialog{List: kit.List{Look: s.look, FilterOnSlash: true}, Heading: s.titleOf(i), Hints: useHints(s.look)}
+	a.ListDialog = kit.ListDialog{List: kit.List{Look: s.look, FilterOnSlash: true, Fixed: true}, Heading: s.titleOf(i), Hints: useHints(s.look)}
 	a.Intro = paragraphs(
 		fact("can", library.AbilityText(i.Can)),
 		fact("type", i.Type),
@@ -164,8 +164,6 @@ func (a *aboutDialog) Press(k tea.KeyPressMsg) kit.Outcome {
 	switch {
 	case kit.Matches(k, aboutKey):
 		return kit.Close(nil)
-	case k.String() == "/":
-		return kit.Handled(nil) // nothing to filter
 	case a.installed != nil && kit.Matches(k, a.Look.Keys.Choose):
 		if a.installed.Problem != nil {
 			return kit.Close(nil)

@@ -26,7 +26,7 @@ type ContextChosen struct {
 func NewContextDialog(look *kit.Look, m *engines.Model) *contextDialog {
 	c := &contextDialog{model: m}
 	c.ListDialog = kit.ListDialog{
-		List: kit.List{Look: look, FilterOnSlash: true}, Heading: "Context",
+		List: kit.List{Look: look, FilterOnSlash: true, Fixed: true}, Heading: "Context",
 		Choose: func(row int) kit.Outcome { return kit.Close(ContextChosen{m.Ref, c.sizes[row]}) },
 		Hints:  useHints(look),
 	}

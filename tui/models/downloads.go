@@ -98,9 +98,9 @@ func (s *Service) addUnfinished(msg unfinishedRead) {
 	}
 	switch n := len(msg.list); {
 	case n == 1:
-		s.notify.Warn(fmt.Sprintf("the download of %s can be resumed: %s", s.Downloads[0].title, s.look.Keys.Models.Help().Key))
+		s.notify.Warn(fmt.Sprintf("the download of %s can be resumed: %s", s.Downloads[0].title, kit.KeyOr(s.look.Keys.Models, "/model")))
 	case n > 1:
-		s.notify.Warn(fmt.Sprintf("%d downloads can be resumed: %s", n, s.look.Keys.Models.Help().Key))
+		s.notify.Warn(fmt.Sprintf("%d downloads can be resumed: %s", n, kit.KeyOr(s.look.Keys.Models, "/model")))
 	}
 }
 

@@ -78,7 +78,7 @@ func (m *Dialog) refresh() {
 		msg, advice := kit.Explain(m.service.Err)
 		m.Empty = []string{msg, advice}
 	case m.Filter.Text != "":
-		m.Empty = []string{fmt.Sprintf("No model matches %q. Press %[2]s to download it as a repository (hf:owner/name) or a URL.", kit.OneLine(m.Filter.Text), m.Look.Keys.Choose.Help().Key)}
+		m.Empty = []string{fmt.Sprintf("No model matches %q. Press %[2]s to download it as a repository (hf:owner/name) or a URL.", kit.OneLine(m.Filter.Text), kit.KeyOr(m.Look.Keys.Choose, "enter"))}
 	case m.service.Machine == nil:
 		m.Empty = []string{"Checking this machine."}
 	default:
@@ -137,7 +137,7 @@ func (m *Dialog) hints() []kit.Hint {
 	if m.first {
 		later.Words = "later"
 	}
-	more := []kit.Hint{{Binding: filterKey, Words: ""}, {Binding: importKey, Words: ""}, {Binding: serverKey, Words: ""}, later}
+	more := []kit.Hint{{Binding: filterKey, General: true}, {Binding: importKey, General: true}, {Binding: serverKey, General: true}, later}
 	if !ok {
 		return more
 	}
@@ -163,7 +163,7 @@ func (m *Dialog) hints() []kit.Hint {
 		list = []kit.Hint{{Binding: m.Look.Keys.Choose, Words: "list models"}}
 	}
 	if len(m.service.removed) > 0 {
-		list = append(list, kit.Hint{Binding: m.Look.Keys.Undo, Words: "undo delete"})
+		list = append(list, kit.Hint{Binding: m.Look.Keys.Undo, Words: "undo delete", General: true})
 	}
 	return append(list, more...)
 }

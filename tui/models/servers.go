@@ -214,7 +214,7 @@ func serverName(address string, taken map[string]config.Endpoint) string {
 var addKey = kit.NewBinding("a", "add a server")
 
 func (s *serversDialog) hints() []kit.Hint {
-	list := []kit.Hint{{Binding: addKey, Words: ""}, {Binding: filterKey, Words: ""}, {Binding: s.Look.Keys.Back, Words: ""}}
+	list := []kit.Hint{{Binding: addKey, General: true}, {Binding: filterKey, General: true}, {Binding: s.Look.Keys.Back, Words: ""}}
 	if i, ok := s.SelectedRow(); ok && s.refs[i] != "" {
 		list = append([]kit.Hint{{Binding: s.Look.Keys.Choose, Words: "use"}}, list...)
 	}

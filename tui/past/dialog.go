@@ -73,7 +73,7 @@ func (c *Dialog) Note() string {
 func (c *Dialog) hints() []kit.Hint {
 	list := []kit.Hint{{Binding: c.Look.Keys.Choose, Words: "open"}}
 	if c.deleted && c.Filter.Text == "" {
-		list = append(list, kit.Hint{Binding: c.Look.Keys.Undo, Words: "undo delete"})
+		list = append(list, kit.Hint{Binding: c.Look.Keys.Undo, Words: "undo delete", General: true})
 	}
 	return append(list, kit.Hints(c.Look.Keys.Rename, c.Look.Keys.Delete, c.Look.Keys.Export, c.Look.Keys.Back)...)
 }
@@ -318,14 +318,15 @@ func (c *Dialog) open(h history.Hit) kit.Outcome {
 	if h.Message != 0 {
 		c.history.Write(func(ctx context.Context, store *history.Store) error { return store.Reveal(ctx, h.Message) })
 	}
-	return kit.Close(Chosen{ID: h.Conversation.ID, Message: h.Message})
+	return kit.Close(Chosen{ID: h.Conversation.ID, Message: h.Message, Query: c.Filter.Text})
 }
 
 // Chosen asks for a conversation, in the mode it belongs to. Deleted reports a deleted one.
 type (
 	Chosen struct {
 		ID      int64
-		Message int64 // to show; 0: the last
+		Message int64  // that Query has found; 0: none
+		Query   string // of the search
 	}
 	Deleted struct{ ID int64 }
 )
@@ -334,7 +335,8 @@ type (
 type Opened struct {
 	Conversation history.Conversation
 	Path         []history.Message
-	Selected     int // a message of Path; -1: none
+	Found        int    // the message of Path that Query has found; -1: none
+	Query        string // see [history.ParseQuery]
 	Err          error
 }
 
@@ -351,8 +353,8 @@ func Open(tasks *kit.Tasks, records *Writer, chosen Chosen) tea.Cmd {
 			return Opened{Err: err}
 		}
 		path, err := store.Path(ctx, chosen.ID)
-		selected := slices.IndexFunc(path, func(m history.Message) bool { return m.ID == chosen.Message })
-		return Opened{conversation, path, selected, err}
+		found := slices.IndexFunc(path, func(m history.Message) bool { return m.ID == chosen.Message })
+		return Opened{conversation, path, found, chosen.Query, err}
 	}
 }
 

@@ -5,7 +5,7 @@
 // A line is a message, or a command after a slash: those of the interface, or
 // the name of a key's action that is available now (/stop, /again). In a list a
 // line is the number of a row, words to filter by, or an action with the number
-// of a row (delete 3).
+// of a row (delete 3); actions that concern no row follow a slash (/undo delete).
 //
 // The package uses screens through the interfaces of package kit: a [kit.Narrator],
 // a [kit.Lister], a [kit.Asker], or else the text that a screen draws.
@@ -19,14 +19,17 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 
+	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/bise-sh/bise/render/term"
 	"github.com/bise-sh/bise/tui/kit"
+	"github.com/bise-sh/bise/units"
 )
 
 // An Interface is the interface as Run uses it. Only one goroutine calls it.
@@ -126,7 +129,7 @@ func (s *session) run(ctx context.Context, interrupted <-chan os.Signal) error {
 			}
 			reads, ending = nil, true // quit after the answer
 		case <-interrupted:
-			s.press(ctx, s.i.Look().Keys.Quit.Keys()[0])
+			s.press(ctx, s.i.Look().Keys.Quit)
 		case msg := <-s.arrived:
 			s.update(ctx, msg)
 		}
@@ -179,9 +182,12 @@ func (s *session) setClipboard(string) tea.Cmd { return nil }
 
 // handleLine handles a line.
 func (s *session) handleLine(ctx context.Context, line string) {
-	words := strings.TrimSpace(line)
 	if d := s.i.Dialog(); d != nil {
-		s.answer(ctx, d, words)
+		if line == "/help" {
+			s.say(s.possible(d))
+			return
+		}
+		s.answer(ctx, d, strings.TrimSpace(line))
 		return
 	}
 	switch line {
@@ -193,7 +199,9 @@ func (s *session) handleLine(ctx context.Context, line string) {
 		return
 	}
 	mode := s.i.Mode()
-	if name, ok := strings.CutPrefix(line, "/"); ok && !s.isCommand(name) && s.action(ctx, mode, strings.TrimSpace(name)) {
+	command, args, err := kit.FindCommand(line, s.i.Commands())
+	// A name is first an action of the screen: /new line is not the command /new.
+	if name, ok := strings.CutPrefix(line, "/"); ok && s.act(ctx, mode, name, command == nil) {
 		return
 	}
 	if n := s.narrator(); n != nil {
@@ -203,14 +211,13 @@ func (s *session) handleLine(ctx context.Context, line string) {
 		}
 	}
 	switch {
-	case words == "":
-		s.press(ctx, s.i.Look().Keys.Choose.Keys()[0])
+	case command != nil:
+		s.settle(ctx, command.Run(args))
+	case err != nil:
+		msg, advice := kit.Explain(err)
+		s.say(strings.TrimSpace(msg + " " + advice))
 	default:
-		if o, ok := kit.RunCommand(line, s.i.Commands()); ok {
-			s.settle(ctx, o)
-			return
-		}
-		s.answer(ctx, mode, words)
+		s.answer(ctx, mode, strings.TrimSpace(line))
 	}
 }
 
@@ -220,82 +227,160 @@ func (s *session) help() {
 	for _, c := range s.i.Commands() {
 		s.say(strings.TrimSpace("/"+c.Name+" "+c.Args) + ": " + c.Help + ".")
 	}
-	s.say("Available now: /" + strings.Join(kit.Actions(s.i.Mode().Bindings()), ", /") + ".")
+	s.say(s.possible(s.i.Mode()))
 }
 
 func (s *session) settle(ctx context.Context, o kit.Outcome) { s.do(ctx, s.i.Settle(o)) }
 
-func (s *session) press(ctx context.Context, key string) { s.do(ctx, s.i.Press(kit.KeyPress(key))) }
-
-// isCommand reports whether a line starts with the name of a command.
-func (s *session) isCommand(line string) bool {
-	name, _, _ := strings.Cut(strings.TrimSpace(line), " ")
-	for _, c := range s.i.Commands() {
-		if c.Name == name {
-			return true
-		}
+// press presses a key of a binding.
+func (s *session) press(ctx context.Context, b key.Binding) {
+	if keys := b.Keys(); len(keys) > 0 {
+		s.do(ctx, s.i.Press(kit.KeyPress(keys[0])))
 	}
-	return false
 }
 
-// action presses the key of the action that starts with a word, if there is one.
-func (s *session) action(ctx context.Context, screen kit.Screen, word string) bool {
-	if word == "" {
-		return false
-	}
+// actions returns what can be done in a screen: with a row of its list, or without one.
+func (s *session) actions(screen kit.Screen, row bool) []kit.Hint {
+	_, isList := screen.(kit.Lister)
+	_, isDialog := screen.(kit.Dialog)
+	var list []kit.Hint
 	for _, h := range screen.Bindings() {
-		if h.Enabled() && len(h.Keys()) > 0 && strings.HasPrefix(strings.ToLower(h.Action()), strings.ToLower(word)) {
-			s.press(ctx, h.Keys()[0])
-			return true
+		back := slices.Equal(h.Keys(), s.i.Look().Keys.Back.Keys())
+		switch {
+		case !h.Enabled(), len(h.Keys()) == 0:
+		case h.Keys()[0] == "/", h.Keys()[0] == "@": // a line has them as text
+		case back && isDialog: // as an empty line
+		case row == (isList && !h.General && !back):
+			list = append(list, h)
 		}
 	}
-	return false
+	return list
+}
+
+// find returns the action with a name. partly accepts the first words of the name.
+func find(list []kit.Hint, name string, partly bool) (kit.Hint, bool) {
+	name = strings.ToLower(strings.TrimSpace(name))
+	for _, h := range list {
+		if strings.ToLower(h.Action()) == name {
+			return h, true
+		}
+	}
+	for _, h := range list {
+		if partly && name != "" && strings.HasPrefix(strings.ToLower(h.Action()), name+" ") {
+			return h, true
+		}
+	}
+	return kit.Hint{}, false
+}
+
+// act does what a line names. It returns false if the line names nothing. partly accepts the first
+// words of a name.
+func (s *session) act(ctx context.Context, screen kit.Screen, line string, partly bool) bool {
+	list := s.actions(screen, false)
+	if n := s.i.Notice(); n.Key != "" {
+		list = append(list, kit.Hint{Binding: kit.NewBinding(n.Key, n.Word)})
+	}
+	if h, ok := find(list, line, partly); ok {
+		s.press(ctx, h.Binding)
+		return true
+	}
+	lister, ok := screen.(kit.Lister)
+	return ok && s.actOnRow(ctx, screen, lister.AsList(), line)
+}
+
+// actOnRow handles the number of a row, alone or after an action: without its number, an action is
+// never carried out.
+func (s *session) actOnRow(ctx context.Context, screen kit.Screen, list *kit.List, line string) bool {
+	words, number := "", line
+	if i := strings.LastIndexByte(line, ' '); i >= 0 {
+		words, number = line[:i], line[i+1:]
+	}
+	n, err := strconv.Atoi(number)
+	if err != nil {
+		return false
+	}
+	selected := list.Selected
+	list.Select(n - 1) // its actions depend on it
+	h, ok := find(s.actions(screen, true), words, true)
+	switch {
+	case !ok && words != "":
+		list.Select(selected)
+		return false
+	case n < 1 || n > len(list.Rows):
+		list.Select(selected)
+		s.say(fmt.Sprintf("No row has the number %d. The list has %s.", n, units.Plural(len(list.Rows), "row")))
+	case words == "":
+		s.press(ctx, s.i.Look().Keys.Choose)
+	default:
+		s.press(ctx, h.Binding)
+	}
+	return true
 }
 
 // answer handles a line for a dialog, or for a mode that is a list.
 func (s *session) answer(ctx context.Context, screen kit.Screen, line string) {
-	keys := s.i.Look().Keys
-	if line == "" {
-		s.press(ctx, keys.Back.Keys()[0])
-		return
-	}
-	if asker, ok := screen.(kit.Asker); ok {
+	asker, asks := screen.(kit.Asker)
+	lister, isList := screen.(kit.Lister)
+	name, slash := strings.CutPrefix(line, "/")
+	switch {
+	case asks && line != "":
 		s.settle(ctx, asker.Answer(line))
-		return
-	}
-	lister, ok := screen.(kit.Lister)
-	if !ok {
-		if !s.action(ctx, screen, line) {
-			s.press(ctx, keys.Back.Keys()[0])
+	case line == "", line == "/back":
+		s.press(ctx, s.i.Look().Keys.Back)
+	case line == "/quit":
+		s.quit = true
+	case !isList || slash:
+		if !s.act(ctx, screen, name, true) {
+			s.say(fmt.Sprintf("Unknown action %q. %s", line, s.possible(screen)))
 		}
+	default:
+		s.answerList(ctx, screen, lister.AsList(), line)
+	}
+}
+
+// answerList handles a line for a list.
+func (s *session) answerList(ctx context.Context, screen kit.Screen, list *kit.List, line string) {
+	if s.actOnRow(ctx, screen, list, line) {
 		return
 	}
-	list := lister.AsList()
-	action, number := "", line
-	if i := strings.LastIndexByte(line, ' '); i >= 0 {
-		action, number = line[:i], line[i+1:]
-	}
-	if n, err := strconv.Atoi(number); err == nil && n >= 1 && n <= len(list.Rows) {
-		list.Select(n - 1)
-		if action == "" {
-			s.press(ctx, keys.Choose.Keys()[0])
+	h, isAction := find(s.actions(screen, true), line, true)
+	switch {
+	case list.Fixed && !isAction:
+		s.say(fmt.Sprintf("Unknown action %q. %s", line, s.possible(screen)))
+		return
+	case isAction:
+		s.say(fmt.Sprintf("To %s, add the number of a row.", h.Action()))
+		if list.Fixed {
 			return
 		}
-		if s.action(ctx, screen, action) {
-			return
-		}
 	}
-	if s.action(ctx, screen, line) {
-		return
-	}
-	// Type it into the filter.
-	for list.Filter.Text != "" {
-		s.press(ctx, "backspace")
-	}
-	if list.FilterOnSlash {
-		s.press(ctx, "/")
-	}
+	list.Filtering = true
+	list.Filter.SetText("")
 	s.settle(ctx, screen.Paste(line))
+}
+
+// possible lists what can be entered in a screen.
+func (s *session) possible(screen kit.Screen) string {
+	lister, isList := screen.(kit.Lister)
+	_, isDialog := screen.(kit.Dialog)
+	var texts []string
+	without := kit.Actions(s.actions(screen, false))
+	switch {
+	case isList && lister.AsList().Fixed:
+		texts = append(texts, "A number chooses.")
+	case isList:
+		texts = append(texts, "A number chooses, words filter.")
+	}
+	if list := kit.Actions(s.actions(screen, true)); len(list) > 0 {
+		texts = append(texts, fmt.Sprintf("Actions, before a number: %s.", strings.Join(list, ", ")))
+	}
+	if len(without) > 0 {
+		texts = append(texts, fmt.Sprintf("Available now: /%s.", strings.Join(without, ", /")))
+	}
+	if isDialog {
+		texts = append(texts, "An empty line goes back.")
+	}
+	return strings.Join(texts, " ")
 }
 
 // narrator returns the current mode, or nil if it is not a Narrator.

@@ -36,7 +36,7 @@ func (s *session) report() {
 
 // describeDialog prints a new dialog, or one that has changed.
 func (s *session) describeDialog(d kit.Dialog) {
-	text := describe(d)
+	text := s.describe(d)
 	if d == s.dialog && text == s.text {
 		return
 	}
@@ -55,26 +55,21 @@ func (s *session) describeDialog(d kit.Dialog) {
 	s.say(text)
 }
 
-// describe returns what a dialog shows and the available actions.
-func describe(d kit.Dialog) string {
+// describe returns what a dialog shows and what can be entered.
+func (s *session) describe(d kit.Dialog) string {
 	switch d := d.(type) {
 	case kit.Asker:
 		question, answer := d.Question()
 		return fmt.Sprintf("%s\nThe value is: %s\nA line replaces it; an empty line goes back.", question, answer)
 	case kit.Lister:
-		return d.AsList().Describe(kit.Actions(d.Bindings()))
+		return d.AsList().Describe() + s.possible(d)
 	}
-	lines := drawn(d)
-	back := "An empty line goes back."
-	if actions := kit.Actions(d.Bindings()); len(actions) > 0 {
-		back = fmt.Sprintf("You can: %s. ", strings.Join(actions, ", ")) + back
-	}
-	return strings.Join(append(lines, back), "\n")
+	return strings.Join(append(drawn(d), s.possible(d)), "\n")
 }
 
 // describeMode prints what a mode shows, if it has changed.
 func (s *session) describeMode(screen kit.Screen) {
-	text := strings.Join(append(drawn(screen), "You can: "+strings.Join(kit.Actions(screen.Bindings()), ", ")), "\n")
+	text := strings.Join(append(drawn(screen), s.possible(screen)), "\n")
 	if text != s.text {
 		s.text = text
 		s.say(text)

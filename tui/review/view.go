@@ -297,9 +297,9 @@ func (m *Mode) Bindings() []kit.Hint {
 	choose, back := m.look.Keys.Choose, m.look.Keys.Back
 	if m.review == nil {
 		if len(m.list.Rows) == 0 {
-			return kit.Hints(m.keys.refresh)
+			return []kit.Hint{{Binding: m.keys.refresh, General: true}}
 		}
-		return []kit.Hint{{Binding: choose, Words: "review"}, {Binding: m.keys.refresh, Words: ""}}
+		return []kit.Hint{{Binding: choose, Words: "review"}, {Binding: m.keys.refresh, General: true}}
 	}
 	var list []kit.Hint
 	if f := m.selected(); f != nil {
@@ -313,12 +313,12 @@ func (m *Mode) Bindings() []kit.Hint {
 		}
 		list = append(list, kit.Hint{Binding: m.keys.open})
 		if len(m.list.Rows) > 1 {
-			list = append(list, kit.Hint{Binding: m.keys.next})
+			list = append(list, kit.Hint{Binding: m.keys.next, General: true})
 		}
 		list = append(list, kit.Hint{Binding: m.keys.ask}, kit.Hint{Binding: choose, Words: map[bool]string{true: "list", false: "full view"}[m.fullView]})
 	}
 	if m.review.busy {
 		return append(list, kit.Hint{Binding: back, Words: "stop"})
 	}
-	return append(list, kit.Hint{Binding: m.keys.again}, kit.Hint{Binding: back, Words: "changes"})
+	return append(list, kit.Hint{Binding: m.keys.again, General: true}, kit.Hint{Binding: back, Words: "changes"})
 }

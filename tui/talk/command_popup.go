@@ -67,16 +67,13 @@ func (p *commandPopup) View(width, height int) []string {
 		c := f.Item
 		names = max(names, kit.Width(c.Name)+1+kit.Width(c.Args)+min(1, len(c.Args)))
 	}
-	var lines []string
-	top := kit.FirstVisible(p.chosen, len(p.found), height)
-	for i := top; i < min(len(p.found), top+height); i++ {
+	return kit.ListPopup(p.look, p.chosen, len(p.found), height, func(i int) string {
 		c := p.found[i].Item
 		mark, style := p.look.Theme.Row(i == p.chosen)
 		name := style.Render("/") + kit.Highlight(c.Name, p.found[i].Marks, p.look.Theme.Match.Render, style.Render)
 		if c.Args != "" {
 			name += " " + p.look.Theme.Muted.Render(c.Args)
 		}
-		lines = append(lines, kit.Truncate(mark+kit.Pad(name, names)+"  "+p.look.Theme.Muted.Render(c.Help), width))
-	}
-	return lines
+		return kit.Truncate(mark+kit.Pad(name, names)+"  "+p.look.Theme.Muted.Render(c.Help), width)
+	})
 }

@@ -27,7 +27,12 @@ func (c *Conversation) Commands() []kit.Command {
 		{Name: "again", Help: "answer the last message again", Run: do(func() tea.Cmd { return c.regenerate(len(c.transcript.turns) - 1) })},
 		{Name: "continue", Help: "continue a cut answer", Run: do(c.continueAnswer)},
 		{Name: "copy", Help: "copy the last answer", Run: do(c.copyLast)},
+		{Name: "find", Args: "TEXT", Help: "search this conversation", Run: func(text string) kit.Outcome {
+			c.search(text)
+			return kit.Handled(nil)
+		}},
 		{Name: "message", Args: "NUMBER", Help: "select a message", Run: c.messageCommand},
+		{Name: "clear", Help: "discard the draft and its attachments", Run: do(c.discardDraft)},
 		{Name: "context", Help: "set the context length", Run: func(string) kit.Outcome { return kit.Send(ContextRequested{}) }},
 		{Name: "system", Args: "[TEXT]", Help: "set the system prompt; without TEXT, clear it", Run: c.systemCommand},
 		{Name: "detach", Help: "remove the last attachment", Run: do(func() tea.Cmd {
@@ -55,6 +60,18 @@ func (c *Conversation) messageCommand(number string) kit.Outcome {
 	return kit.Handled(nil)
 }
 
+// discardDraft discards what is in the composer, or cancels an edit.
+func (c *Conversation) discardDraft() tea.Cmd {
+	if c.edited >= 0 {
+		c.cancelEdit()
+	} else {
+		c.composer.clear()
+	}
+	c.keepDraft()
+	c.notify.Info("draft discarded")
+	return nil
+}
+
 func (c *Conversation) copyLast() tea.Cmd {
 	if t := c.last(); t != nil {
 		return c.copyText(t.plainText(), "the answer")
@@ -74,6 +91,10 @@ func (c *Conversation) systemCommand(text string) kit.Outcome {
 
 // Paste inserts or attaches pasted text.
 func (c *Conversation) Paste(text string) kit.Outcome {
+	if c.find.open {
+		c.find.paste(text)
+		return kit.Handled(nil)
+	}
 	c.transcript.selectTurn(-1)
 	cmd := c.composer.paste(text)
 	c.keepDraft()
@@ -95,6 +116,13 @@ func (c *Conversation) Click(x, y int) kit.Outcome {
 		return kit.Handled(nil)
 	}
 	c.transcript.selectTurn(-1)
+	if y == c.transcript.height {
+		if c.transcript.unseen {
+			c.transcript.toEnd()
+		}
+		return kit.Handled(nil)
+	}
+	c.find.open = false
 	if top := c.height - c.composer.rows; y >= top {
 		c.composer.Editor.Click(x-left, y-top)
 	}

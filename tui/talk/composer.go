@@ -1,11 +1,14 @@
 package talk
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/bise-sh/bise/attach"
+	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/tui/engines"
 	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/tui/terminal"
@@ -134,7 +137,12 @@ func (c *composer) press(k tea.KeyPressMsg) kit.Outcome {
 			return kit.Ignored()
 		}
 		c.attached = c.attached[:len(c.attached)-1]
-	case !c.Editor.Press(kit.KeyOf(k), c.look.Keys):
+	case c.Editor.Press(kit.KeyOf(k), c.look.Keys):
+	case k.String() == "up" && (c.Text == "" || c.recalled()) && c.recall < len(c.sent):
+		c.recallSent(1)
+	case k.String() == "down" && c.recalled():
+		c.recallSent(-1)
+	default:
 		return kit.Ignored()
 	}
 	return c.afterEdit(kit.Handled(nil))
@@ -176,6 +184,23 @@ func (c *composer) replaceWord(text string) {
 	_, from := c.word()
 	c.Replace(from, c.Cursor, text)
 	c.popup = nil
+}
+
+// recalled reports whether the text is a previous message, as it was sent.
+func (c *composer) recalled() bool {
+	return c.recall > 0 && c.recall <= len(c.sent) && c.Text == c.sent[len(c.sent)-c.recall]
+}
+
+// addSent adds the user's messages of a conversation to the previous messages.
+func (c *composer) addSent(turns []*turn) {
+	var texts []string
+	for _, t := range turns {
+		if text := t.plainText(); t.role == engine.User && text != "" {
+			texts = append(texts, text)
+		}
+	}
+	c.sent = slices.DeleteFunc(c.sent, func(s string) bool { return slices.Contains(texts, s) })
+	c.sent = append(c.sent, texts...)
 }
 
 // recallSent moves through previous messages, back if by is positive.
@@ -227,6 +252,9 @@ func (c *composer) resize(width, most, space int) {
 		c.vim = new(kit.Vim)
 	}
 	c.Editor.Width = width
+	if c.vim != nil {
+		c.Editor.Width = max(8, width-vimColumns)
+	}
 	c.rows = max(1, min(len(c.Editor.Rows()), most))
 	c.ScrollTo(c.rows)
 }
@@ -260,18 +288,31 @@ func (c *composer) attachedLines() []string {
 	return lines
 }
 
-// view draws the attachments and the text beside the accent bar.
-func (c *composer) view() (lines []string, cursor *tea.Cursor) {
+// vimColumns is the space for the name of vi's mode.
+const vimColumns = len("  NORMAL")
+
+// view draws the attachments and the text beside the accent bar. If its keys go elsewhere, it is
+// dimmed, with a note in place of the placeholder.
+func (c *composer) view(dimmed bool, note string) (lines []string, cursor *tea.Cursor) {
 	bar := c.look.Theme.Accent.Render("▍") + " "
+	if dimmed {
+		bar = c.look.Theme.Muted.Render("▍") + " "
+	}
 	for _, line := range c.attachedLines() {
 		lines = append(lines, bar+c.look.Theme.Muted.Render(line))
 	}
 	above := len(lines)
 	text, x, y := c.Editor.View(c.rows)
 	if c.Text == "" {
-		text = []string{c.look.Theme.Muted.Render(kit.Truncate(c.placeholder, c.width))}
+		text = []string{c.look.Theme.Placeholder.Render(kit.Truncate(cmp.Or(note, c.placeholder), c.Editor.Width))}
 	}
-	for _, line := range text {
+	for i, line := range text {
+		if c.Text != "" && dimmed {
+			line = c.look.Theme.Muted.Render(line)
+		}
+		if i == len(text)-1 && c.vim != nil && !dimmed {
+			line = kit.Spread(line, c.vimMode(), c.width)
+		}
 		lines = append(lines, bar+line)
 	}
 	cursor = tea.NewCursor(x+2, y+above)
@@ -279,6 +320,14 @@ func (c *composer) view() (lines []string, cursor *tea.Cursor) {
 		cursor.Shape = tea.CursorBar
 	}
 	return lines, cursor
+}
+
+// vimMode names vi's mode.
+func (c *composer) vimMode() string {
+	if c.vim.Inserting() {
+		return c.look.Theme.Muted.Render("INSERT")
+	}
+	return c.look.Theme.Selected.Render("NORMAL")
 }
 
 // popupLines returns the popup's lines, which cover the ones above the composer.

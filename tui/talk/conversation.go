@@ -37,6 +37,7 @@ type Conversation struct {
 	system     string // system prompt; may be empty
 	transcript *transcript
 	composer   *composer
+	find       *finder
 
 	commands []kit.Command // of the mode alone
 	handler  answerHandler // nil: answers are plain text
@@ -92,6 +93,7 @@ func newConversation(o Options, mode, placeholder string) *Conversation {
 		mode: mode, ref: o.Model, edited: -1,
 		transcript: newTranscript(o.Look), composer: newComposer(o, mode, placeholder),
 	}
+	c.find = newFinder(c.transcript)
 	c.composer.commands = func() []kit.Command { return append(c.Commands(), o.Commands()...) }
 	return c
 }
@@ -181,7 +183,7 @@ func (c *Conversation) add(t *turn) {
 	})
 	c.transcript.turns = append(c.transcript.turns, t)
 	c.transcript.selectTurn(-1)
-	c.transcript.follow = true
+	c.transcript.toEnd()
 }
 
 // lastSaved returns a function that finds the parent of the next message: the last of the
@@ -209,7 +211,7 @@ func (c *Conversation) answer(before *turn) tea.Cmd {
 		t.replaceTurn(before)
 	}
 	c.transcript.turns = append(c.transcript.turns, t)
-	c.transcript.follow = true
+	c.transcript.toEnd()
 	return tea.Batch(open, c.begin(t, false))
 }
 
@@ -248,7 +250,7 @@ func (c *Conversation) continueAnswer() tea.Cmd {
 	}
 	t.resume()
 	c.transcript.selectTurn(-1)
-	c.transcript.follow = true
+	c.transcript.toEnd()
 	return tea.Batch(c.needModel(), c.begin(t, true))
 }
 
@@ -417,6 +419,7 @@ func (c *Conversation) take(msg eventsReceived) tea.Cmd {
 			c.leaveOut(out)
 		}
 	}
+	c.transcript.unseen = !c.transcript.follow
 	if !msg.ended {
 		t.refresh()
 		return c.stream.next()

@@ -222,18 +222,15 @@ func (p *filePopup) View(width, height int) []string {
 	if height < len(preview)+3 {
 		preview = preview[:min(len(preview), 1)]
 	}
-	rows := max(1, height-len(preview))
-	var lines []string
-	top := kit.FirstVisible(p.chosen, len(p.found), rows)
-	for i := top; i < min(len(p.found), top+rows); i++ {
+	lines := kit.ListPopup(p.look, p.chosen, len(p.found), max(1, height-len(preview)), func(i int) string {
 		f := p.found[i]
 		mark, style := p.look.Theme.Row(i == p.chosen)
 		path, marks := f.path, f.marks
 		if clean := kit.OneLine(path); clean != path {
 			path, marks = clean, nil
 		}
-		lines = append(lines, kit.Truncate(mark+kit.Highlight(path, marks, p.look.Theme.Match.Render, style.Render), width))
-	}
+		return kit.Truncate(mark+kit.Highlight(path, marks, p.look.Theme.Match.Render, style.Render), width)
+	})
 	return append(lines, preview...)
 }
 

@@ -14,6 +14,9 @@ import (
 
 // Press handles a key and saves the draft.
 func (c *Conversation) Press(k tea.KeyPressMsg) kit.Outcome {
+	if c.find.open && c.find.press(k) {
+		return kit.Handled(nil)
+	}
 	if c.transcript.selected >= 0 {
 		if o := c.pressSelected(k); o.Handled {
 			return o
@@ -27,6 +30,10 @@ func (c *Conversation) Press(k tea.KeyPressMsg) kit.Outcome {
 func (c *Conversation) pressKey(k tea.KeyPressMsg) kit.Outcome {
 	if kit.Matches(k, c.look.Keys.Keys) && c.composer.Text == "" {
 		return kit.Ignored()
+	}
+	if kit.Matches(k, c.look.Keys.Find) {
+		c.search("")
+		return kit.Handled(nil)
 	}
 	if o := c.composer.press(k); o.Handled {
 		c.transcript.selectTurn(-1)
@@ -44,7 +51,7 @@ func (c *Conversation) pressKey(k tea.KeyPressMsg) kit.Outcome {
 		return kit.Handled(c.regenerate(len(c.transcript.turns) - 1))
 	case kit.Matches(k, c.look.Keys.Continue):
 		return kit.Handled(c.continueAnswer())
-	case kit.Matches(k, c.look.Keys.Select), k.String() == "up" && c.composer.message().empty():
+	case kit.Matches(k, c.look.Keys.Select):
 		c.transcript.selectTurn(len(c.transcript.turns) - 1)
 	case kit.Matches(k, c.look.Keys.PageUp):
 		c.transcript.scroll(-page)
@@ -53,7 +60,7 @@ func (c *Conversation) pressKey(k tea.KeyPressMsg) kit.Outcome {
 	case kit.Matches(k, c.look.Keys.Top):
 		c.transcript.scrollTo(position{})
 	case kit.Matches(k, c.look.Keys.Bottom):
-		c.transcript.follow = true
+		c.transcript.toEnd()
 	case kit.Matches(k, c.look.Keys.CopyCode):
 		return kit.Handled(c.copyCode(c.transcript.lastCode()))
 	case kit.Matches(k, c.look.Keys.Editor):
@@ -78,7 +85,7 @@ func (c *Conversation) pressSelected(k tea.KeyPressMsg) kit.Outcome {
 			i = -2
 		}
 		c.transcript.selectTurn(i + 1)
-	case kit.Matches(k, c.look.Keys.Back):
+	case kit.Matches(k, c.look.Keys.Back, c.look.Keys.Send):
 		c.transcript.selectTurn(-1)
 	case kit.Matches(k, c.look.Keys.Copy):
 		return kit.Handled(c.copyText(t.plainText(), "the message"))
@@ -111,20 +118,21 @@ func (c *Conversation) sendWritten() kit.Outcome {
 	if m.empty() {
 		return kit.Handled(nil)
 	}
-	if strings.HasPrefix(m.text, "/") {
-		if o, ok := kit.RunCommand(m.text, c.composer.commands()); ok {
-			c.composer.clearText()
-			return o
-		}
-		if name := strings.TrimSpace(m.text[1:]); strings.Trim(name, "abcdefghijklmnopqrstuvwxyz") == "" {
-			c.notify.Info("unknown command /" + name + "; / lists the commands")
-			return kit.Handled(nil)
-		}
+	switch command, args, err := kit.FindCommand(m.text, c.composer.commands()); {
+	case err != nil:
+		c.notify.Error(err)
+		return kit.Handled(nil)
+	case command != nil:
+		c.composer.clearText()
+		return command.Run(args)
 	}
 	if m.text != "" {
 		c.composer.sent = append(c.composer.sent, m.text)
 	}
 	c.composer.clear()
+	if strings.HasPrefix(m.text, " /") {
+		m.text = m.text[1:] // the space only kept it from being a command
+	}
 	return kit.Handled(c.send(m))
 }
 
@@ -135,10 +143,24 @@ func (c *Conversation) escape() kit.Outcome {
 		c.stop()
 	case c.edited >= 0:
 		c.cancelEdit()
+	case c.find.active:
+		c.find.close()
 	default:
 		return kit.Ignored()
 	}
 	return kit.Handled(nil)
+}
+
+// search opens the line to search the conversation. An empty text keeps the one before.
+func (c *Conversation) search(text string) {
+	c.transcript.selectTurn(-1)
+	switch {
+	case text != "":
+		c.find.start(text)
+	case !c.find.active:
+		c.find.start("")
+	}
+	c.find.open = true
 }
 
 // interrupt stops the current answer, cancels an edit or clears the composer. Otherwise the
@@ -152,7 +174,11 @@ func (c *Conversation) interrupt() kit.Outcome {
 	case !c.composer.message().empty():
 		c.composer.sent = append(c.composer.sent, c.composer.Text)
 		c.composer.clear()
-		c.notify.Info(c.look.Keys.Quit.Help().Key + " again quits ·  " + c.look.Keys.Earlier.Help().Key + " restores the text")
+		text := c.look.Keys.Quit.Help().Key + " again quits"
+		if c.look.Keys.Earlier.Enabled() {
+			text += " · " + c.look.Keys.Earlier.Help().Key + " restores the text"
+		}
+		c.notify.Info(text)
 	default:
 		return kit.Ignored()
 	}
@@ -280,18 +306,23 @@ func (c *Conversation) showPath(msg pathRead) {
 	c.transcript.selectTurn(min(msg.selected, len(turns)-1))
 }
 
-// open shows a conversation that was read.
+// open shows a conversation that was read. What was searched for is marked, but not selected: keys
+// go to the composer.
 func (c *Conversation) open(msg past.Opened) tea.Cmd {
-	if c.busy() && c.saved.Load() == msg.Conversation.ID {
-		return nil // it is shown already
+	var cmd tea.Cmd
+	if !c.busy() || c.saved.Load() != msg.Conversation.ID { // else it is shown already
+		c.reset()
+		c.saved = past.NewID(msg.Conversation.ID)
+		c.showPath(pathRead{of: c.saved, path: msg.Path, selected: -1})
+		c.composer.addSent(c.transcript.turns)
+		cmd = c.composer.resume(msg.Conversation.Draft)
+		c.keptDraft = draftMark{c.composer.Text, 0}
+		if ref := msg.Conversation.Model; ref != "" && ref != c.ref {
+			cmd = tea.Batch(cmd, c.UseModel(ref))
+		}
 	}
-	c.reset()
-	c.saved = past.NewID(msg.Conversation.ID)
-	c.showPath(pathRead{of: c.saved, path: msg.Path, selected: msg.Selected})
-	cmd := c.composer.resume(msg.Conversation.Draft)
-	c.keptDraft = draftMark{c.composer.Text, 0}
-	if ref := msg.Conversation.Model; ref != "" && ref != c.ref {
-		cmd = tea.Batch(cmd, c.UseModel(ref))
+	if i := msg.Found; i >= 0 && i < len(c.transcript.turns) {
+		c.find.show(msg.Query, i)
 	}
 	return cmd
 }
@@ -303,8 +334,9 @@ func (c *Conversation) reset() {
 		c.keepDraft()
 	}
 	c.stream, c.saved, c.edited, c.keptDraft = nil, nil, -1, draftMark{}
+	c.find.close()
 	c.transcript.turns = nil
 	c.transcript.selectTurn(-1)
-	c.transcript.follow = true
+	c.transcript.toEnd()
 	c.composer.clear()
 }

@@ -44,9 +44,15 @@ func (c *Conversation) Narrate(before any, say func(string)) (now any) {
 }
 
 // EnterLine adds a line to the message and sends it, unless the line ends with a
-// backslash.
+// backslash. A command is run at once, and the draft stays.
 func (c *Conversation) EnterLine(line string) kit.Outcome {
+	command, args, err := kit.FindCommand(line, c.composer.commands())
 	switch {
+	case err != nil:
+		c.notify.Error(err)
+		return kit.Handled(nil)
+	case command != nil:
+		return command.Run(args)
 	case strings.TrimSpace(line) == "" && c.composer.message().empty():
 		return kit.Ignored()
 	case strings.HasSuffix(line, `\`):

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/charmbracelet/x/ansi"
+
 	"github.com/bise-sh/bise/tui/kit"
 )
 
@@ -14,13 +16,21 @@ type transcript struct {
 	turns         []*turn
 	at            position // the first visible row, unless follow
 	follow        bool     // the end stays visible
-	selected      int      // a turn;
-	width, height int      // of the text
+	unseen        bool     // an answer has grown below what is visible
+	marks         map[position][]mark
+	selected      int // a turn;
+	width, height int // of the text
 }
 
 // A position is a row of a part of a turn. The end is the first row of the turn
 // after the last.
 type position struct{ turn, part, row int }
+
+// A mark is a match on a row, in columns.
+type mark struct {
+	from, to int
+	current  bool
+}
 
 func newTranscript(look *kit.Look) *transcript {
 	return &transcript{look: look, follow: true, selected: -1}
@@ -130,8 +140,13 @@ func (tr *transcript) scroll(rows int) {
 // scrollTo shows a position at the top, or the end if less than a screen follows.
 func (tr *transcript) scrollTo(at position) {
 	tr.at = at
-	tr.follow = !at.less(tr.up(tr.end(), tr.height))
+	if tr.follow = !at.less(tr.up(tr.end(), tr.height)); tr.follow {
+		tr.unseen = false
+	}
 }
+
+// toEnd shows the end, and keeps it visible.
+func (tr *transcript) toEnd() { tr.follow, tr.unseen = true, false }
 
 func (tr *transcript) resize(width, height int) { tr.width, tr.height = width, height }
 
@@ -178,6 +193,13 @@ func (tr *transcript) view(left int) []string {
 	var lines []string
 	for _, r := range tr.visible() {
 		text := tr.labelled(r)
+		for _, m := range tr.marks[r.position] {
+			style := tr.look.Theme.Match
+			if m.current {
+				style = tr.look.Theme.CurrentMatch
+			}
+			text = ansi.Cut(text, 0, m.from) + style.Render(ansi.Strip(ansi.Cut(text, m.from, m.to))) + ansi.Cut(text, m.to, kit.Width(text))
+		}
 		switch {
 		case r.turn == tr.selected && !tr.isSeparator(r):
 			text = bar + text

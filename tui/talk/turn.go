@@ -355,15 +355,15 @@ func (t *turn) drawThinking(th *kit.Theme, width int) []string {
 }
 
 func (t *turn) drawLeftOut(th *kit.Theme, out engine.LeftOut, width int) []string {
-	text := "⋯ " + chat.LeftOut(out) + " · " + t.look.Keys.Context.Help().Key + " longer context"
+	text := "⋯ " + chat.LeftOut(out) + " · " + kit.KeyOr(t.look.Keys.Context, "/context") + " longer context"
 	return kit.StyleLines(th.Muted, kit.Wrap(text, width))
 }
 
 // ending returns the part that explains how an answer ended and what to do; nil after a normal
 // end.
 func (t *turn) ending() *part {
-	answerAgain := t.look.Keys.Regenerate.Help().Key + " answer again"
-	continueKey := t.look.Keys.Continue.Help().Key + " continue"
+	answerAgain := kit.KeyOr(t.look.Keys.Regenerate, "/again") + " answer again"
+	continueKey := kit.KeyOr(t.look.Keys.Continue, "/continue") + " continue"
 	switch {
 	case t.state == failed:
 		return newPart(func(th *kit.Theme, width int) []string {
@@ -372,7 +372,7 @@ func (t *turn) ending() *part {
 			if advice != "" {
 				lines = append(lines, kit.Wrap(advice, width)...)
 			}
-			keys := answerAgain + " · " + t.look.Keys.Models.Help().Key + " another model"
+			keys := answerAgain + " · " + kit.KeyOr(t.look.Keys.Models, "/model") + " another model"
 			if t.text.Len() > 0 {
 				keys = continueKey + " · " + keys
 			}
@@ -383,7 +383,7 @@ func (t *turn) ending() *part {
 	case t.state == stopped:
 		return t.remark("stopped before any output · " + answerAgain)
 	case t.measured.Finish == engine.FinishModelLength:
-		return t.remark(chat.CutOff(t.measured.Finish, 0) + " · " + t.look.Keys.Context.Help().Key + " longer context")
+		return t.remark(chat.CutOff(t.measured.Finish, 0) + " · " + kit.KeyOr(t.look.Keys.Context, "/context") + " longer context")
 	case t.measured.Finish == engine.FinishLength:
 		return t.remark(chat.CutOff(t.measured.Finish, t.measured.Usage.CompletionTokens) + " · " + continueKey)
 	case chat.CutOff(t.measured.Finish, 0) != "":

@@ -18,6 +18,7 @@ func (c *Conversation) Resize(width, height int) {
 	_, columns := kit.Column(width)
 	c.composer.resize(columns, max(1, height/3), max(1, height-4))
 	c.transcript.resize(columns, max(0, height-c.composer.height()-1-len(c.waitingLines())))
+	c.find.refresh()
 }
 
 func (c *Conversation) View() ([]string, *tea.Cursor) {
@@ -30,19 +31,50 @@ func (c *Conversation) View() ([]string, *tea.Cursor) {
 	for len(lines) < c.transcript.height {
 		lines = append(lines, "")
 	}
-	lines = append(lines, "")
+	between, x := c.between(columns)
+	lines = append(lines, kit.Indent([]string{between}, left)...)
 	if help := c.composer.popupLines(); len(help) > 0 {
 		help = help[:min(len(help), len(lines))]
 		lines = slices.Concat(lines[:len(lines)-len(help)], kit.Indent(help, left-2))
 	}
 	lines = append(lines, kit.Indent(c.waitingLines(), left)...)
-	composer, cursor := c.composer.view()
+	composer, cursor := c.composer.view(c.transcript.selected >= 0 || c.find.open, c.selectedNote())
 	cursor.X += left - 2
 	cursor.Y += len(lines)
-	if c.transcript.selected >= 0 {
+	switch {
+	case c.find.open:
+		cursor = tea.NewCursor(left+x, c.transcript.height)
+	case c.transcript.selected >= 0:
 		cursor = nil
 	}
 	return append(lines, kit.Indent(composer, left-2)...), cursor
+}
+
+// selectedNote says that keys go to a selected message, "" if none is selected.
+func (c *Conversation) selectedNote() string {
+	if c.transcript.selected < 0 {
+		return ""
+	}
+	return "A message is selected. " + kit.KeyOr(c.look.Keys.Back, "enter") + " to write"
+}
+
+// between returns the line between the messages and the composer: the search, what keys are for,
+// and that an answer has grown out of sight. x is the column of the cursor in the search.
+func (c *Conversation) between(width int) (line string, x int) {
+	right := ""
+	if c.transcript.unseen && !c.transcript.follow {
+		right = c.look.Theme.Accent.Render(strings.TrimSpace("↓ new · " + kit.KeyOr(c.look.Keys.Bottom, "click")))
+	}
+	switch {
+	case c.find.active:
+		line, x = c.find.view(width - kit.Width(right) - 1)
+	case c.composer.Text != "":
+		line = c.look.Theme.Muted.Render(c.selectedNote())
+	}
+	if right == "" {
+		return line, x
+	}
+	return kit.Spread(line, right, width), x
 }
 
 // waitingLines lists the queued messages.
@@ -73,7 +105,7 @@ func (c *Conversation) greeting(width int) []string {
 	if advice != "" {
 		lines = append(lines, kit.StyleLines(c.look.Theme.Muted, kit.Wrap(advice, width))...)
 	}
-	return append(lines, "", c.look.Theme.Muted.Render(c.look.Keys.Models.Help().Key+" models"))
+	return append(lines, "", c.look.Theme.Muted.Render(kit.KeyOr(c.look.Keys.Models, "/model")+" models"))
 }
 
 // Subject returns the model's name and its state unless it is ready.
@@ -105,6 +137,9 @@ func (c *Conversation) Footer() kit.Footer {
 	if i := c.transcript.selected; i >= 0 {
 		return kit.Footer{Hints: c.selectedHints(c.transcript.turns[i])}
 	}
+	if c.find.open {
+		return kit.Footer{Hints: findHints}
+	}
 	if c.composer.popup != nil {
 		return kit.Footer{Hints: []kit.Hint{{Binding: c.look.Keys.Send, Words: "insert"}, {Binding: c.look.Keys.Complete, Words: ""}, {Binding: c.look.Keys.Back, Words: ""}}}
 	}
@@ -120,6 +155,8 @@ func (c *Conversation) hints() []kit.Hint {
 	switch {
 	case c.busy():
 		return []kit.Hint{{Binding: c.look.Keys.Stop, Words: "stop"}}
+	case c.find.active:
+		return []kit.Hint{{Binding: c.look.Keys.Find, Words: "other matches"}, {Binding: c.look.Keys.Back, Words: "clear"}}
 	case c.edited >= 0:
 		return []kit.Hint{{Binding: c.look.Keys.Send, Words: "send"}, {Binding: c.look.Keys.Back, Words: "back"}}
 	case len(c.transcript.turns) > 0:
@@ -146,8 +183,14 @@ func (c *Conversation) selectedHints(t *turn) []kit.Hint {
 	return append(list, kit.Hints(c.look.Keys.Fold, c.look.Keys.Save, c.look.Keys.Back)...)
 }
 
+// findHints are the keys while the line to search has the keys.
+var findHints = kit.Hints(kit.NewBinding("enter", "older match"), kit.NewBinding("down", "newer match"), kit.NewBinding("esc", "back"))
+
 // Bindings returns the keys of a conversation.
 func (c *Conversation) Bindings() []kit.Hint {
+	if c.find.open {
+		return findHints
+	}
 	if i := c.transcript.selected; i >= 0 {
 		return c.selectedHints(c.transcript.turns[i])
 	}
@@ -159,7 +202,7 @@ func (c *Conversation) Bindings() []kit.Hint {
 		list = append(list, kit.Hint{Binding: c.look.Keys.Continue})
 	}
 	if len(c.transcript.turns) > 0 {
-		list = append(list, kit.Hints(c.look.Keys.Select, c.look.Keys.Regenerate)...)
+		list = append(list, kit.Hints(c.look.Keys.Select, c.look.Keys.Regenerate, c.look.Keys.Find)...)
 	}
 	at, slash := kit.NewBinding("@", "attach a file"), kit.NewBinding("/", "commands")
 	return append(list, kit.Hint{Binding: at}, kit.Hint{Binding: slash})

@@ -148,7 +148,7 @@ func (v *Vision) captions(list []namedImage, chosen, columns int) []string {
 		about = "…"
 	}
 	if err := v.check(); err != nil {
-		about = err.Error() + ": " + v.look.Keys.Models.Help().Key + " another model"
+		about = err.Error() + ": " + kit.KeyOr(v.look.Keys.Models, "/model") + " another model"
 	}
 	lines := []string{name + " " + about}
 	if kit.Width(lines[0]) > columns {

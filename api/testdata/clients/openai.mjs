@@ -32,7 +32,7 @@ await check("59 models", async () => {
   ok(ids.includes(M));
 });
 await check("59 errors", async () => {
-  const e = await fails(client.chat.completions.create({ model: "nobody", messages }), undefined, 400);
+  const e = await fails(client.chat.completions.create({ model: "nobody", messages }), undefined, 404);
   ok(e.message.includes("Invalid model: nobody"));
 });
 await check("tools", async () => {

@@ -1,0 +1,62 @@
+package api
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+)
+
+const (
+	// bodyWait is how long a client may be silent while it sends a body.
+	bodyWait = 30 * time.Second
+	// maxDrained is how many bytes of a body that is too large are read and dropped. A client
+	// that is still sending when the connection closes gets a reset, not the answer.
+	maxDrained = 1 << 30
+)
+
+// Body reads a request's body, up to the limit.
+func (c Config) Body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	limit := cmp.Or(c.BodyLimit, DefaultBodyLimit)
+	tooLarge := newRefusal("", "the request's body has more than %d bytes, the limit of this server", limit).
+		status(http.StatusRequestEntityTooLarge)
+	if r.ContentLength > limit && (r.ContentLength > maxDrained || strings.EqualFold(r.Header.Get("Expect"), "100-continue")) {
+		return nil, tooLarge
+	}
+	body := &patient{w: w, r: r.Body}
+	defer body.done()
+	var buf bytes.Buffer
+	if n := r.ContentLength; n > 0 && n <= limit {
+		buf.Grow(int(n) + bytes.MinRead)
+	}
+	_, err := buf.ReadFrom(io.LimitReader(body, limit+1))
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, newRefusal("", "the request's body did not arrive: nothing came for %v", bodyWait).status(http.StatusRequestTimeout)
+	case err != nil:
+		return nil, newRefusal("", "read the request: %w", err)
+	case int64(buf.Len()) > limit:
+		buf = bytes.Buffer{}
+		_, _ = io.CopyN(io.Discard, body, maxDrained)
+		return nil, tooLarge
+	}
+	return buf.Bytes(), nil
+}
+
+// patient reads a body as long as something comes.
+type patient struct {
+	w http.ResponseWriter
+	r io.Reader
+}
+
+func (p *patient) Read(b []byte) (int, error) {
+	_ = http.NewResponseController(p.w).SetReadDeadline(time.Now().Add(bodyWait)) // tests' recorders have none
+	return p.r.Read(b)
+}
+
+// done lets the connection live on: the client may be silent while it waits.
+func (p *patient) done() { _ = http.NewResponseController(p.w).SetReadDeadline(time.Time{}) }

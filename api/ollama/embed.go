@@ -1,0 +1,93 @@
+package ollama
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/bise-sh/bise/api"
+	"github.com/bise-sh/bise/api/dialect"
+	"github.com/bise-sh/bise/engine"
+)
+
+type embedRequest struct {
+	Model      string `json:"model"`
+	Input      stops  `json:"input"`
+	Truncate   *bool  `json:"truncate"` // nil: yes
+	Dimensions int    `json:"dimensions"`
+}
+
+func (s *server) embed(w http.ResponseWriter, r *http.Request) error {
+	var body embedRequest
+	if err := dialect.ReadJSON(s.c, w, r, &body); err != nil {
+		return err
+	}
+	began := time.Now()
+	vectors := [][]float32{}
+	var usage engine.Usage
+	if len(body.Input) > 0 {
+		if body.Dimensions < 0 {
+			return dialect.Invalid("dimensions", "invalid dimensions %d: want 1 or more", body.Dimensions)
+		}
+		e, err := s.c.Open(r.Context(), body.Model, func(float64) {})
+		if err != nil {
+			return err
+		}
+		req := engine.EmbedRequest{Model: body.Model, Input: engine.StringList(body.Input), Dimension: body.Dimensions}
+		all, err := e.Embed(r.Context(), req)
+		if over := engine.OverflowOf(err); over.Limit > 0 && (body.Truncate == nil || *body.Truncate) {
+			if req.Input, err = truncate(r.Context(), e, req.Input, over.Limit); err == nil {
+				all, err = e.Embed(r.Context(), req)
+			}
+		}
+		if err != nil {
+			return err
+		}
+		vectors, usage = all.Vectors, all.Usage
+	}
+	return api.WriteJSON(w, http.StatusOK, map[string]any{
+		"model": body.Model, "embeddings": vectors, "total_duration": time.Since(began), "load_duration": 0,
+		"prompt_eval_count": usage.PromptTokens,
+	})
+}
+
+// truncate leaves out the ends of texts that do not fit.
+func truncate(ctx context.Context, e engine.Engine, texts engine.StringList, limit int) (engine.StringList, error) {
+	const marks = 8 // tokens before and after a text, at most
+	cut := make(engine.StringList, len(texts))
+	for i, text := range texts {
+		tokens, err := e.Tokenize(ctx, engine.TokenizeRequest{Text: &text})
+		if err != nil {
+			return nil, err
+		}
+		if cut[i] = text; len(tokens.Pieces) > limit-marks {
+			cut[i] = strings.ToValidUTF8(strings.Join(tokens.Pieces[:max(0, limit-marks)], ""), "")
+		}
+	}
+	return cut, nil
+}
+
+// embedOne is the older route, for one text.
+func (s *server) embedOne(w http.ResponseWriter, r *http.Request) error {
+	var body struct {
+		Model  string `json:"model"`
+		Prompt string `json:"prompt"`
+	}
+	if err := dialect.ReadJSON(s.c, w, r, &body); err != nil {
+		return err
+	}
+	vector := []float32{}
+	if body.Prompt != "" {
+		e, err := s.c.Open(r.Context(), body.Model, func(float64) {})
+		if err != nil {
+			return err
+		}
+		all, err := e.Embed(r.Context(), engine.EmbedRequest{Model: body.Model, Input: engine.StringList{body.Prompt}})
+		if err != nil {
+			return err
+		}
+		vector = all.Vectors[0]
+	}
+	return api.WriteJSON(w, http.StatusOK, map[string]any{"embedding": vector})
+}

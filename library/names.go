@@ -1,0 +1,84 @@
+package library
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/bise-sh/bise/fault"
+)
+
+// latest is the tag that Ollama's clients add to a name.
+const latest = ":latest"
+
+// resolve returns the REF of the model that a request names. An installed model's name goes
+// before an alias, and an alias without * before one with it.
+func (p *Pool) resolve(name string) (ref string, err error) {
+	name = strings.TrimSpace(name)
+	if name == "" || name == p.options.Default {
+		return p.options.Default, nil
+	}
+	list, err := p.served()
+	if err != nil {
+		return "", err
+	}
+	installed, err := p.library.Store().List()
+	if err != nil {
+		return "", err
+	}
+	names := []string{name, strings.TrimSuffix(name, latest)}
+	for _, try := range names {
+		for _, s := range list {
+			if strings.EqualFold(s.Name, try) {
+				return s.ref, nil
+			}
+		}
+		for _, m := range installed {
+			if m.Problem == nil && m.HasName(try) {
+				return m.Name, nil
+			}
+		}
+	}
+	if ref, ok := p.alias(names); ok {
+		return ref, nil
+	}
+	return "", fault.Advise(fault.Errorf(fault.NotFound, "there is no model %.200q", name), "GET /v1/models lists the models.")
+}
+
+// alias returns what an alias stands for that matches one of the names. Of several, the one
+// with the most characters besides * counts.
+func (p *Pool) alias(names []string) (ref string, ok bool) {
+	best := -1
+	for pattern, to := range p.options.Aliases {
+		fixed := len(pattern) - strings.Count(pattern, "*")
+		if fixed == len(pattern) {
+			fixed++ // an exact name goes first
+		}
+		if fixed > best && slices.ContainsFunc(names, func(name string) bool { return matches(pattern, name) }) {
+			best, ref = fixed, to
+		}
+	}
+	return ref, best >= 0
+}
+
+// matches reports whether name has the form of a pattern, in which * is any text.
+func matches(pattern, name string) bool {
+	pattern, name = strings.ToLower(pattern), strings.ToLower(name)
+	// A slash is a character like others here, but not for package path.
+	pattern, name = strings.ReplaceAll(pattern, "/", "\x00"), strings.ReplaceAll(name, "/", "\x00")
+	ok, err := path.Match(strings.NewReplacer("[", `\[`, "?", `\?`, `\`, `\\`).Replace(pattern), name)
+	return err == nil && ok
+}
+
+// CheckAliases reports an alias that stands for nothing, or nil.
+func (p *Pool) CheckAliases() error {
+	for alias, ref := range p.options.Aliases {
+		if p.library.IsRemote(ref) {
+			continue
+		}
+		if _, err := p.library.Find(ref); err != nil {
+			return fault.Advise(fault.Errorf(fault.Usage, "invalid alias %q: %w", alias, err), "Correct [serve.aliases] in config.toml.")
+		}
+	}
+	return nil
+}

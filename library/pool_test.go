@@ -1,0 +1,206 @@
+package library
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/bise-sh/bise/config"
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/engine/enginetest"
+	"github.com/bise-sh/bise/engine/worker"
+	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/gguf/tinymodel"
+	"github.com/bise-sh/bise/models"
+)
+
+// pooled is a pool over two installed models and one elsewhere, with workers that a test
+// plays.
+func pooled(t *testing.T, o PoolOptions) (p *Pool, fake *fakeWorkers, elsewhere string) {
+	t.Helper()
+	l := newLibrary(t)
+	l.options.Config.Endpoints = map[string]config.Endpoint{"lab": {URL: "http://lab"}}
+	l.endpoints = l.options.Config.Endpoints
+	folder := l.options.Places.Models
+	elsewhere = filepath.Join(t.TempDir(), "Mine-Q4_K_M.gguf")
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for path, m := range map[string]tinymodel.Options{
+		filepath.Join(folder, "one.gguf"): tinymodel.Mistral(), filepath.Join(folder, "two.gguf"): tinymodel.Mamba(), elsewhere: tinymodel.Mistral(),
+	} {
+		if err := tinymodel.Write(path, m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if o.Default == "elsewhere" {
+		o.Default = elsewhere
+	}
+	fake = &fakeWorkers{}
+	p = l.NewPool(o)
+	p.workers = fake
+	return p, fake, elsewhere
+}
+
+type fakeWorkers struct {
+	running []worker.Status
+	stopped []string
+}
+
+func (f *fakeWorkers) list(context.Context) ([]worker.Status, error) {
+	return slices.Clone(f.running), nil
+}
+
+func (f *fakeWorkers) stop(_ context.Context, path string) error {
+	f.stopped = append(f.stopped, filepath.Base(path))
+	f.running = slices.DeleteFunc(f.running, func(s worker.Status) bool { return s.Path == path })
+	return nil
+}
+
+func TestNames(t *testing.T) {
+	p, _, elsewhere := pooled(t, PoolOptions{Default: "elsewhere", Aliases: map[string]string{
+		"gpt-*": "one", "gpt-4*": "two", "gpt-4o": "lab/large", "mistral-*-latest": "one", "two": "one", "org/*": "two",
+	}})
+	short := strings.TrimSuffix(filepath.Base(elsewhere), ".gguf")
+	for _, m := range mustModels(t, p) {
+		if m.Default {
+			short = m.Name
+		}
+	}
+	if strings.ContainsAny(short, "/.") {
+		t.Errorf("the default's name is %q", short)
+	}
+	for name, want := range map[string]string{
+		"": elsewhere, elsewhere: elsewhere, short: elsewhere, short + ":latest": elsewhere,
+		"one": "one", "One:latest": "one", "two": "two", "gpt-3.5-turbo": "one", "gpt-4.1": "two", "GPT-4o": "lab/large",
+		"mistral-small-latest": "one", "org/a/b": "two", "gpt-4o:latest": "lab/large",
+	} {
+		if got, err := p.resolve(name); got != want || err != nil {
+			t.Errorf("%q: got %q, %v, want %q", name, got, err, want)
+		}
+	}
+	for _, name := range []string{"three", "on", "lab/large", "/etc/hostname", "one.gguf/x", "gp"} {
+		if got, err := p.resolve(name); fault.KindOf(err) != fault.NotFound {
+			t.Errorf("%q: got %q, %v", name, got, err)
+		}
+	}
+}
+
+func mustModels(t *testing.T, p *Pool) []ServedModel {
+	t.Helper()
+	list, err := p.Models(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+// Cards say how long a context is, what a model can do, and whether it is in memory.
+func TestServedModels(t *testing.T) {
+	p, fake, _ := pooled(t, PoolOptions{Default: "two", Aliases: map[string]string{"gpt-4o": "one", "gpt-*": "one"}})
+	m, err := p.library.Find("one")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, loaded := range []bool{false, true} {
+		for _, s := range mustModels(t, p) {
+			if s.Context == 0 || s.Default != (s.Name == "two") || s.Loaded != (loaded && s.Name == "one") {
+				t.Errorf("loaded %v: %+v", loaded, s)
+			}
+			if s.Name == "one" && (!slices.Equal(s.Aliases, []string{"gpt-4o"}) || loaded && s.Context != 777) {
+				t.Errorf("loaded %v: %+v", loaded, s)
+			}
+		}
+		fake.running = []worker.Status{{Path: m.Path, State: worker.Idle, Context: 777}}
+	}
+}
+
+// The least recently used idle model leaves, one that is kept for ever last.
+func TestRoom(t *testing.T) {
+	gb := int64(1e9)
+	now := time.Now()
+	idle := func(name string, used time.Duration) worker.Status {
+		return worker.Status{Path: name, Name: name, State: worker.Idle, Memory: 4 * gb, Started: now.Add(-used), KeepAlive: time.Hour}
+	}
+	busy, forever := idle("busy", 9), idle("forever", 9)
+	busy.State, forever.KeepAlive = worker.Answering, -1
+	for _, tt := range []struct {
+		name    string
+		memory  int64
+		running []worker.Status
+		stopped string
+	}{
+		{"enough", 100 * gb, []worker.Status{idle("a", 1), idle("b", 2)}, ""},
+		{"one leaves", 9 * gb, []worker.Status{idle("a", 1), idle("b", 2), busy}, "b"},
+		{"two leave", 5 * gb, []worker.Status{idle("a", 1), idle("b", 2), forever}, "b a"},
+		{"all leave", gb, []worker.Status{idle("a", 1), forever}, "a forever"},
+		{"nothing is there", 1, nil, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p, fake, _ := pooled(t, PoolOptions{Memory: tt.memory})
+			fake.running = tt.running
+			m, err := p.library.Find("one")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := p.makeRoom(t.Context(), m); err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Join(fake.stopped, " "); got != tt.stopped {
+				t.Errorf("stopped %q, want %q", got, tt.stopped)
+			}
+		})
+	}
+	t.Run("a model that is here needs no room", func(t *testing.T) {
+		p, fake, _ := pooled(t, PoolOptions{Memory: 1})
+		m, _ := p.library.Find("one")
+		fake.running = []worker.Status{{Path: m.Path, State: worker.Idle, Memory: 4 * gb}, idle("a", 1)}
+		if err := p.makeRoom(t.Context(), m); err != nil || fake.stopped != nil {
+			t.Errorf("stopped %q, %v", fake.stopped, err)
+		}
+	})
+	t.Run("a request waits for a busy model", func(t *testing.T) {
+		p, fake, _ := pooled(t, PoolOptions{Memory: 1})
+		m, _ := p.library.Find("one")
+		fake.running = []worker.Status{busy}
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			if err := p.makeRoom(ctx, m); fault.KindOf(err) != fault.Busy || !strings.Contains(err.Error(), "no room for one") {
+				t.Errorf("got %v", err)
+			}
+			time.AfterFunc(time.Second, func() { fake.running[0].State = worker.Idle })
+			if err := p.makeRoom(t.Context(), m); err != nil || !slices.Equal(fake.stopped, []string{"busy"}) {
+				t.Errorf("stopped %q, %v", fake.stopped, err)
+			}
+		})
+	})
+}
+
+// A model is opened once, and again when its worker may have left.
+func TestOpened(t *testing.T) {
+	p, _, _ := pooled(t, PoolOptions{Default: "one"})
+	opened := 0
+	p.library.options.Engine = func(context.Context, string, engine.LoadOptions) (engine.Engine, error) {
+		opened++
+		return &enginetest.Script{}, nil
+	}
+	for _, name := range []string{"", "one", "one:latest"} {
+		if _, err := p.Engine(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if opened != 1 {
+		t.Errorf("opened %d times", opened)
+	}
+	m := models.Model{Path: "x"}
+	p.open["one"], p.used[m.Path] = p.open["one"], time.Now().Add(-worker.DefaultKeepAlive)
+	if p.opened("one", m.Path) != nil {
+		t.Error("a worker that was idle for its keep-alive counts as there")
+	}
+}
