@@ -242,6 +242,7 @@ func TestAskTellsWhyAnAnswerEnds(t *testing.T) {
 		{enginetest.Reply{enginetest.Text("a"), enginetest.End(engine.FinishLength)}, nil, "the answer is cut off: the token limit is reached.\n"},
 		{enginetest.Reply{enginetest.Text("a")}, nil, ""},
 		{enginetest.Reply{}, nil, "the answer is empty.\n"},
+		{enginetest.Reply{enginetest.Text("a"), enginetest.End(engine.FinishRefusal)}, nil, "the answer is a refusal.\n"},
 		{enginetest.Reply{enginetest.End("content_filter")}, nil, "the answer is empty, cut off by the server: \"content_filter\".\n"},
 	} {
 		got := runBise(t, &enginetest.Script{Replies: []enginetest.Reply{tt.reply}}, "", append([]string{"ask", "hi"}, tt.args...)...)

@@ -113,6 +113,8 @@ func (a *answer) stop() *string {
 		reason = "model_context_window_exceeded"
 	case engine.FinishToolCalls:
 		reason = "tool_use"
+	case engine.FinishRefusal:
+		reason = "refusal"
 	}
 	return &reason
 }
