@@ -58,7 +58,7 @@ func (m *Mode) highlight() {
 		return
 	}
 	part := m.text.Text[rows[from].From:rows[to-1].To]
-	*c = highlighted{m.text.Text, m.look.Theme, from, to, m.look.Theme.Markdown.Highlight(part, m.file.name)}
+	*c = highlighted{m.text.Text, m.look.Theme, from, to, m.look.Theme.Markdown.Highlight(m.text.ExpandTabs(part), m.file.name)}
 }
 
 // line returns a highlighted row.
@@ -122,8 +122,11 @@ func (m *Mode) drawGhost() []string {
 	if m.ghost == "" {
 		return nil
 	}
-	text := strings.ReplaceAll(term.Clean(m.ghost), "\t", strings.Repeat(" ", kit.TabWidth))
-	return kit.StyleLines(m.look.Theme.Muted.Italic(true), strings.Split(text, "\n"))
+	// The first line goes on at the cursor, which may be between two tab stops.
+	before := m.text.Text[m.text.LineStart(m.text.Cursor):m.text.Cursor]
+	lines := strings.Split(m.text.ExpandTabs(before+term.Clean(m.ghost)), "\n")
+	lines[0] = strings.TrimPrefix(lines[0], m.text.ExpandTabs(before))
+	return kit.StyleLines(m.look.Theme.Muted.Italic(true), lines)
 }
 
 // Footer shows the cost of the last suggestion, and the keys.
