@@ -39,18 +39,18 @@ func addCompletions(root *cobra.Command, lib *library.Library, h *past.Opener) {
 	}
 	words := map[string]offers{
 		"pull": catalogue, "fit": either(installed, catalogue),
-		"list": installed, "show": installed, "verify": installed, "bench": installed,
+		"use": either(installed, offerEndpoints(lib)), "list": installed, "show": installed, "verify": installed, "bench": installed,
 		"perplexity": installed, "imatrix": installed, "logits": installed,
 		"rm":   offerModels(lib, func(m models.Model) bool { return m.CheckRemovable() == nil }),
 		"stop": offerLoaded, "man": offerCommands(root),
 		"history show": conversations, "history export": conversations, "history rm": conversations,
 	}
-	paths := []string{"fit", "show", "verify", "bench", "perplexity", "imatrix", "logits"} // are words of these too
+	paths := []string{"use", "fit", "show", "verify", "bench", "perplexity", "imatrix", "logits"} // are words of these too
 	// The words of these are texts, or there are none.
 	free := []string{"ask", "solve", "catalog", "doctor", "gc", "lsp", "ps", "serve", "version", "history list", "history search"}
 	ofFlag := map[string]offers{
 		"accept-licence": offerLicences, "fail-on": offerSeverities, "type": offerTypes,
-		"format": texts(append([]string{"text"}, report.Formats()...)...), "kv-type": texts(config.KVTypes...), "layout": texts("hf", "native"),
+		"format": texts(append([]string{"text"}, report.Formats()...)...), "kv-type": texts(config.KVTypes...), "use for": texts(config.Modes...), "layout": texts("hf", "native"),
 		"perplexity base": installed, "convert type": texts("f32", "f16", "bf16", "q8_0"),
 	}
 	for _, cmd := range allCommands(root) {

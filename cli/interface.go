@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -19,7 +20,7 @@ import (
 
 // canShowInterface reports whether the terminal can show the interface.
 func canShowInterface(con *console.Console) bool {
-	return term.IsTerminal(con.Stdin) && (con.Out.Moves() || con.Accessible && con.Out.Terminal())
+	return term.IsTerminal(con.Stdin) && con.Out.Terminal()
 }
 
 // showInterface runs the interface. Nothing else writes to the terminal meanwhile.
@@ -30,7 +31,7 @@ func showInterface(ctx context.Context, con *console.Console, lib *library.Libra
 	o.Width, o.Height = con.Out.Size()
 	con.Silence()
 	var err error
-	if con.Accessible {
+	if con.Accessible || !con.Out.Moves() {
 		err = showLinear(ctx, con, o)
 	} else {
 		err = tui.Run(ctx, o, con.Stdin, con.Stdout, os.Environ(), !con.NoColor)
@@ -41,8 +42,8 @@ func showInterface(ctx context.Context, con *console.Console, lib *library.Libra
 	return err
 }
 
-// showLinear is the interface for screen readers. Ctrl-C is a key there, as in the
-// other one: it stops an answer first.
+// showLinear is the interface for screen readers, and for terminals that cannot move their
+// cursor, such as TERM=dumb. Ctrl-C is a key there, as in the other one: it stops an answer first.
 func showLinear(ctx context.Context, con *console.Console, o tui.Options) error {
 	signal.Reset(os.Interrupt)
 	keys := make(chan os.Signal, 1)
@@ -77,8 +78,7 @@ func interfaceOptions(lib *library.Library, conf config.Config, configErr error,
 		Folder:    folder,
 		Getenv:    os.Getenv,
 	}
-	o.Model, _ = lib.Choose(model)
-	o.Model = library.AbsoluteRef(o.Model)
+	o.Choose = func(mode, ref string) library.Choice { return lib.Choose(mode, cmp.Or(ref, model)) }
 	o.Sampling = sampling
 	style, styleErr := loadStyle(conf, places)
 	o.Style = style

@@ -124,8 +124,8 @@ func newProgram(con *console.Console, e engines) *program {
 			answer.Solve(con, lib, conf), answer.See(con, lib, conf, h), past.History(con, h),
 		}},
 		{"Models on this machine", []*cobra.Command{
-			model.Catalog(con, lib), model.Fit(con, lib, conf), model.Pull(con, lib), model.Import(con, lib), model.List(con, lib),
-			model.Show(con, lib), model.Verify(con, lib), model.Remove(con, lib), model.GC(con, lib),
+			model.Catalog(con, lib), model.Fit(con, lib, conf), model.Pull(con, lib), model.Import(con, lib), model.List(con, lib), model.Use(con, lib),
+			model.Show(con, lib), answer.Eval(con, lib, conf, places), model.Verify(con, lib), model.Remove(con, lib), model.GC(con, lib),
 		}},
 		{"For editors and other programs", []*cobra.Command{
 			system.LSP(con, lib, conf), system.Serve(con, lib, conf, places), answer.Embed(con, lib, conf), system.Tokenize(con, lib, conf),

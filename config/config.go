@@ -27,6 +27,7 @@ const maxFile = 1 << 20 // bytes of a config.toml
 // Config has the settings of config.toml. Nil and zero fields are not set.
 type Config struct {
 	Model     string         `toml:"model"`      // the default model
+	Models    Models         `toml:"models"`     // of single modes
 	System    string         `toml:"system"`     // the system prompt of new conversations
 	KeepAlive *time.Duration `toml:"keep_alive"` // how long an idle model stays in memory
 	Threads   int            `toml:"threads"`    // 0: the physical cores
@@ -40,6 +41,38 @@ type Config struct {
 	Serve     Serve          `toml:"serve"`
 	// Endpoints are servers, by the name before the slash in "lab/Mistral-Large".
 	Endpoints map[string]Endpoint `toml:"endpoints"`
+}
+
+// Models has the models of modes that do not use the default model; "": it does.
+type Models struct {
+	Chat   string `toml:"chat"`
+	Review string `toml:"review"`
+	Code   string `toml:"code"`
+	Math   string `toml:"math"`
+	Vision string `toml:"vision"`
+	Embed  string `toml:"embed"`
+}
+
+// Modes are the names of the modes, in the order in which they are listed.
+var Modes = []string{"chat", "review", "code", "math", "vision", "embed"}
+
+// Of returns the field of a mode, nil if there is no such mode.
+func (m *Models) Of(mode string) *string {
+	switch mode {
+	case "chat":
+		return &m.Chat
+	case "review":
+		return &m.Review
+	case "code":
+		return &m.Code
+	case "math":
+		return &m.Math
+	case "vision":
+		return &m.Vision
+	case "embed":
+		return &m.Embed
+	}
+	return nil
 }
 
 // Sampling has the defaults for all answers.

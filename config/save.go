@@ -55,6 +55,40 @@ func edit(path string, change func(data []byte, before Config) (after []byte, wa
 	return atomicfile.WriteFile(path, after, 0o600)
 }
 
+// SaveModel writes the model of a mode, or the default model if mode is "", to a config.toml.
+// An empty ref removes the setting.
+func SaveModel(path, mode, ref string) error {
+	err := edit(path, func(data []byte, before Config) ([]byte, Config) {
+		want := before
+		if mode == "" {
+			want.Model = ref
+			return setOrRemove(data, "", "model", ref), want
+		}
+		*want.Models.Of(mode) = ref
+		return setOrRemove(data, "models", mode, ref), want
+	})
+	if err != nil {
+		return fmt.Errorf("save the choice of a model in %s: %w", path, err)
+	}
+	return nil
+}
+
+func setOrRemove(data []byte, table, key, value string) []byte {
+	if value != "" {
+		return set(data, table, key, strconv.Quote(value))
+	}
+	name := []string{key}
+	if table != "" {
+		name = []string{table, key}
+	}
+	line := lineOf(data, name)
+	if line == 0 {
+		return data
+	}
+	lines := strings.SplitAfter(string(data), "\n")
+	return []byte(strings.Join(slices.Delete(lines, line-1, line), ""))
+}
+
 func change(data []byte, from, to Interface) []byte {
 	if from.Theme != to.Theme {
 		data = set(data, "interface", "theme", strconv.Quote(to.Theme))
@@ -74,17 +108,23 @@ func change(data []byte, from, to Interface) []byte {
 	return data
 }
 
-// set sets a key of a table: in its line, or at the end of the table, or in a new table.
+// set sets a key of a table: in its line, or at the end of the table, or in a new table. The
+// table "" has the keys before all tables.
 func set(data []byte, table, key, value string) []byte {
 	lines := strings.SplitAfter(string(data), "\n")
-	var at []string
+	var at, parent []string
 	end := -1 // the line after the table's last
+	if table == "" {
+		end = 0
+	} else {
+		parent = []string{table}
+	}
 	for i, line := range lines {
 		text := strings.TrimSpace(line)
 		if rest, ok := strings.CutPrefix(text, "["); ok {
 			name, _, _ := strings.Cut(strings.TrimPrefix(rest, "["), "]")
 			at = splitKey(name)
-			if equalKey(at, table) {
+			if equalKey(at, parent...) {
 				end = i + 1
 			}
 			continue
@@ -93,11 +133,11 @@ func set(data []byte, table, key, value string) []byte {
 		if !ok || strings.HasPrefix(text, "#") {
 			continue
 		}
-		if equalKey(slices.Concat(at, splitKey(left)), table, key) {
+		if equalKey(slices.Concat(at, splitKey(left)), append(slices.Clone(parent), key)...) {
 			lines[i] = left + "=" + withValue(right, value)
 			return []byte(strings.Join(lines, ""))
 		}
-		if equalKey(at, table) {
+		if equalKey(at, parent...) {
 			end = i + 1
 		}
 	}
@@ -109,7 +149,10 @@ func set(data []byte, table, key, value string) []byte {
 		}
 		return []byte(text + "[" + table + "]\n" + line)
 	}
-	if !strings.HasSuffix(lines[end-1], "\n") {
+	if end == 0 && bytes.HasPrefix(data, []byte("[")) {
+		line += "\n"
+	}
+	if end > 0 && !strings.HasSuffix(lines[end-1], "\n") {
 		lines[end-1] += "\n"
 	}
 	return []byte(strings.Join(slices.Insert(lines, end, line), ""))

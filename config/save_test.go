@@ -3,6 +3,7 @@ package config
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -71,6 +72,60 @@ func TestSaveInterface(t *testing.T) {
 				t.Errorf("it reads as %+v, %v", c.Interface, err)
 			}
 		})
+	}
+}
+
+func TestSaveModel(t *testing.T) {
+	for _, tt := range []struct {
+		name, before, mode, ref string
+		want                    string // "": it cannot be saved
+	}{
+		{"no file", "", "", "small", "model = \"small\"\n"},
+		{"in place", "# mine\nmodel = 'big' # fast\n", "", "small", "# mine\nmodel = \"small\" # fast\n"},
+		{"before the tables", "[models]\ncode = \"c\"\n", "", "small", "model = \"small\"\n\n[models]\ncode = \"c\"\n"},
+		{"after other keys", "threads = 4\n\n[sampling]\nseed = 1\n", "", "a/b", "threads = 4\nmodel = \"a/b\"\n\n[sampling]\nseed = 1\n"},
+		{"a mode", "model = \"small\"\n", "code", "c", "model = \"small\"\n\n[models]\ncode = \"c\"\n"},
+		{"another mode", "[models]\ncode = \"c\"\n\n[sampling]\n", "math", "m", "[models]\ncode = \"c\"\nmath = \"m\"\n\n[sampling]\n"},
+		{"removed", "model = \"small\"\nthreads = 4\n", "", "", "threads = 4\n"},
+		{"a mode removed", "[models]\ncode = \"c\"\nmath = \"m\"\n", "code", "", "[models]\nmath = \"m\"\n"},
+		{"nothing to remove", "threads = 4\n", "math", "", "threads = 4\n"},
+		{"inline", "models = { code = \"c\" }\n", "math", "m", ""},
+		{"inline, removed", "models = { code = \"c\", math = \"m\" }\n", "math", "", ""},
+		{"broken", "model = = 1\n", "", "small", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "config.toml")
+			if err := os.WriteFile(path, []byte(tt.before), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			err := SaveModel(path, tt.mode, tt.ref)
+			data, _ := os.ReadFile(path)
+			if tt.want == "" {
+				if err == nil || string(data) != tt.before {
+					t.Fatalf("error %v, and the file is\n%s", err, data)
+				}
+				return
+			}
+			if err != nil || string(data) != tt.want {
+				t.Errorf("the file is\n%s\nwant\n%s\nerror %v", data, tt.want, err)
+			}
+		})
+	}
+}
+
+func TestModelsOf(t *testing.T) {
+	var m Models
+	for _, mode := range Modes {
+		if m.Of(mode) == nil {
+			t.Errorf("no field for %s", mode)
+		}
+	}
+	if n := reflect.TypeFor[Models]().NumField(); n != len(Modes) || m.Of("x") != nil {
+		t.Errorf("%d fields for %d modes", n, len(Modes))
+	}
+	c, problems, err := parse("f", []byte("[models]\ncode = \"c\"\ncod = \"d\"\n"))
+	if err != nil || *c.Models.Of("code") != "c" || len(problems) != 1 || problems[0].Suggestion != "code" {
+		t.Errorf("%+v, %v, %v", c.Models, problems, err)
 	}
 }
 

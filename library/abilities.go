@@ -46,7 +46,9 @@ func abilities(m models.Model, file *gguf.File) []string {
 		can.Vision = images != nil
 	case errors.Is(err, tokenizer.ErrUnsupported):
 		// llama.cpp tokenizes, and the file's own template lays out conversations.
-		can.Chat = layout.TemplateSource(&file.Metadata) == layout.Own
+		if f, err := layout.OwnFormat(&file.Metadata); err == nil {
+			can = f.Capabilities()
+		}
 	}
 	list := []string{}
 	for _, a := range abilityOf {

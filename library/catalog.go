@@ -23,6 +23,7 @@ type CatalogEntry struct {
 	Download    int64            `json:"download_bytes,omitempty"` // at the default type, with the projector
 	Fit         *fit.Plan        `json:"fit,omitempty"`            // at the default type, on this machine
 	Installed   bool             `json:"installed"`
+	Measured    float64          `json:"measured_tokens_per_second,omitempty"` // if it has run here
 	Recommended bool             `json:"recommended"`
 	Suggested   string           `json:"-"` // why [Suggest] has it
 }
@@ -53,9 +54,13 @@ func (l *Library) Browse(ctx context.Context, words ...string) ([]CatalogEntry, 
 		return nil, context.Cause(ctx)
 	}
 	list, err := FitCatalog(c, c.Match(words...), h)
-	installed := l.installedNames()
+	installed, runs := l.installedNames(), l.runs()
 	for i := range list {
-		list[i].Installed = installed[list[i].Name]
+		m, ok := installed[list[i].Name]
+		list[i].Installed = ok
+		if best, ran := speedOf(runs, m); ok && ran {
+			list[i].Measured = best.Rate
+		}
 	}
 	return list, err
 }
@@ -82,12 +87,17 @@ func FitCatalog(c *catalog.Catalog, models []catalog.Model, h fit.Machine) ([]Ca
 	return list, nil
 }
 
-func (l *Library) installedNames() map[string]bool {
-	names := map[string]bool{}
+// installedNames returns the installed models by the names of their manifests; of several
+// tags the first.
+func (l *Library) installedNames() map[string]models.Model {
+	names := map[string]models.Model{}
 	list, _ := l.Store().List()
 	for _, m := range list {
-		if m.Manifest != nil {
-			names[m.Manifest.Name] = true
+		if m.Manifest == nil {
+			continue
+		}
+		if _, ok := names[m.Manifest.Name]; !ok {
+			names[m.Manifest.Name] = m
 		}
 	}
 	return names
@@ -161,7 +171,8 @@ func (l *Library) Fit(ctx context.Context, ref string, o engine.LoadOptions) (Fi
 	if err != nil {
 		return f, err
 	}
-	p := needs(m, file).Plan(f.Machine, o)
+	best, _ := speedOf(l.runs(), m)
+	p := withRun(needs(m, file).Plan(f.Machine, o), best)
 	f.Model, f.Plans, f.Best = m.Name, []fit.Plan{p}, &p
 	return f, nil
 }
@@ -192,6 +203,15 @@ func (l *Library) fitCatalogued(f *Fit, m catalog.Model, kind string, o engine.L
 			return err
 		}
 		f.Plans, f.Best = plans, &best
+	}
+	for i, p := range f.Plans {
+		if have, ok := l.Store().Installed(m.Name, strings.ToLower(p.Type)); ok {
+			best, _ := speedOf(l.runs(), have)
+			f.Plans[i] = withRun(p, best)
+			if f.Best.Type == p.Type {
+				*f.Best = f.Plans[i]
+			}
+		}
 	}
 	f.Pull = m.Name + ":" + strings.ToLower(f.Best.Type)
 	return nil

@@ -103,6 +103,8 @@ func (e CatalogEntry) Restrictions() string {
 // FitText describes how the model fits a machine.
 func (e CatalogEntry) FitText(h fit.Machine) string {
 	switch {
+	case e.Installed && e.Measured > 0:
+		return "installed, " + units.Speed(e.Measured)
 	case e.Installed:
 		return "installed"
 	case !e.Local() && len(e.Remote) > 0:

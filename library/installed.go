@@ -31,6 +31,7 @@ type Installed struct {
 	Licence models.Agreement
 	Terms   licence.Licence // what is known of Licence; its ID is empty if nothing is
 	Needs   *fit.Model      // for planning; nil if it was not requested or is unknown
+	best    Run             // of the runs here; its Rate is 0 if there is none
 	State   worker.State    // of the worker that holds it; "": none does
 	Workers []worker.Status
 }
@@ -77,6 +78,7 @@ func (l *Library) Installed(ctx context.Context, names ...string) ([]Installed, 
 
 // InstalledWithNeeds also sets Needs. It reads the header of every file.
 func (l *Library) InstalledWithNeeds(ctx context.Context) ([]Installed, error) {
+	runs := l.runs()
 	return l.installed(ctx, nil, func(m models.Model) Installed {
 		i, file := describe(m)
 		if file == nil && i.Problem == nil {
@@ -84,9 +86,15 @@ func (l *Library) InstalledWithNeeds(ctx context.Context) ([]Installed, error) {
 		}
 		if file != nil {
 			i.Needs = new(needs(m, file))
+			i.best, _ = speedOf(runs, m)
 		}
 		return i
 	})
+}
+
+// Matches reports whether the model's name contains text, or text is a name of it.
+func (i Installed) Matches(text string) bool {
+	return strings.Contains(strings.ToLower(i.Name), strings.ToLower(text)) || i.HasName(text)
 }
 
 func (l *Library) installed(ctx context.Context, names []string, describe func(models.Model) Installed) ([]Installed, error) {
@@ -100,9 +108,7 @@ func (l *Library) installed(ctx context.Context, names []string, describe func(m
 	}
 	if len(names) > 0 {
 		found = slices.DeleteFunc(found, func(m models.Model) bool {
-			return !slices.ContainsFunc(names, func(n string) bool {
-				return strings.Contains(strings.ToLower(m.Name), strings.ToLower(n)) || m.HasName(n)
-			})
+			return !slices.ContainsFunc(names, Installed{Model: m}.Matches)
 		})
 	}
 	workers, err := worker.List(ctx)

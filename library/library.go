@@ -15,6 +15,7 @@ import (
 	"io"
 	"maps"
 	"sync"
+	"time"
 
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
@@ -58,14 +59,16 @@ type Options struct {
 type Library struct {
 	options Options
 
-	mu        sync.Mutex // of all below
+	mu        sync.Mutex          // of all below, and of the models in options.Config
+	abilities map[string][]string // of models, by file and time of its change
 	endpoints map[string]config.Endpoint
 	noted     map[string]bool // problems of the catalogue that were reported
 	downloads DownloadOptions
 	puller    *pull.Puller // nil until it is first used
 
-	measuring sync.Mutex // of machine
+	measuring sync.Mutex // of all below
 	machine   *fit.Machine
+	measured  time.Time // when
 }
 
 // New makes a library. Nothing is read yet.
@@ -76,7 +79,7 @@ func New(o Options) *Library {
 	if o.Note == nil {
 		o.Note = func(string) {}
 	}
-	return &Library{options: o, endpoints: maps.Clone(o.Config.Endpoints), noted: map[string]bool{}}
+	return &Library{options: o, endpoints: maps.Clone(o.Config.Endpoints), noted: map[string]bool{}, abilities: map[string][]string{}}
 }
 
 // Close closes the connections to hubs. Engines that were opened are the caller's.

@@ -30,8 +30,8 @@ func newLibrary(t *testing.T) *Library {
 	if err := os.WriteFile(filepath.Join(dir, "catalog.toml"), []byte(pulltest.Catalog), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	l := New(Options{Places: config.Places{Config: dir, Models: filepath.Join(dir, "models"), Cache: filepath.Join(dir, "cache")}, Stderr: io.Discard})
-	l.MemoryBench().Save(30e9)
+	l := New(Options{Places: config.Places{Config: dir, Models: filepath.Join(dir, "models"), Cache: filepath.Join(dir, "cache"), State: filepath.Join(dir, "state")}, Stderr: io.Discard})
+	l.MemoryBench().Save(30e9, true)
 	t.Cleanup(l.Close)
 	return l
 }

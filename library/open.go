@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -19,64 +17,36 @@ import (
 	"github.com/bise-sh/bise/models"
 )
 
-// Open opens the model that ref names, or the default if ref is empty: a model of
-// an endpoint, or a file in a worker process. It may return before the model is
-// loaded; see [Loaded].
+// Open opens the model that ref names, or that of chat if ref is empty: a model of an
+// endpoint, or a file in a worker process. It may return before the model is loaded; see
+// [Loaded].
 func (l *Library) Open(ctx context.Context, ref string, o engine.LoadOptions) (engine.Engine, error) {
 	if l.options.Engine != nil {
 		return l.options.Engine(ctx, ref, o)
 	}
+	if ref == "" {
+		if c := l.Choose("chat", ""); c.Err == nil {
+			ref = c.Ref
+		}
+	}
 	if name, model, ok := l.splitEndpoint(ref); ok {
 		return l.openEndpoint(ctx, name, model)
 	}
-	m, err := l.FindChosen(ref)
+	m, err := l.Find(ref)
 	if err != nil {
 		return nil, err
 	}
 	return l.openFile(ctx, m, o)
 }
 
-// Choose returns the REF to use: ref itself, or else BISE_MODEL, or else the model
-// of config.toml. source says which of the last two named it. The REF is empty if
-// none did: the default of the installed models is used then.
-func (l *Library) Choose(ref string) (chosen, source string) {
-	if ref != "" {
-		return ref, ""
-	}
-	if ref = os.Getenv("BISE_MODEL"); ref != "" {
-		return ref, "BISE_MODEL"
-	}
-	return l.options.Config.Model, l.options.Places.File()
-}
-
-// IsRemote reports whether the model that ref chooses is served by an endpoint.
-func (l *Library) IsRemote(ref string) bool {
-	_, _, ok := l.splitEndpoint(ref)
-	return ok
-}
-
-func (l *Library) splitEndpoint(ref string) (endpoint, model string, ok bool) {
-	ref, _ = l.Choose(ref)
-	endpoint, model, ok = strings.Cut(ref, "/")
-	if !ok {
-		return "", "", false
-	}
-	_, ok = l.Endpoints()[endpoint]
-	return endpoint, model, ok
-}
-
-// FindChosen returns the model file that ref names after [Library.Choose]. Its
-// errors say where the name came from.
-func (l *Library) FindChosen(ref string) (models.Model, error) {
-	ref, source := l.Choose(ref)
-	m, err := l.Find(ref)
-	return m, withSource(err, source)
-}
-
-// Find returns the model file that ref names, or the default if ref is empty.
+// Find returns the model file that ref names, or that of chat if ref is empty.
 func (l *Library) Find(ref string) (models.Model, error) {
 	if ref == "" {
-		return l.Store().Default()
+		c := l.Choose("chat", "")
+		if c.Err != nil {
+			return models.Model{}, c.Err
+		}
+		ref = c.Ref
 	}
 	m, err := l.Store().Find(ref)
 	e, ok := errors.AsType[*fault.Error](err)
@@ -102,16 +72,6 @@ func (l *Library) canPull(ref string) bool {
 	return err == nil && m.Local()
 }
 
-func withSource(err error, source string) error {
-	e, ok := errors.AsType[*fault.Error](err)
-	if !ok || source == "" || !strings.Contains(e.Msg, "\"") {
-		return err
-	}
-	better := *e
-	better.Advice = strings.TrimSpace(fmt.Sprintf("%s sets that name. %s", source, e.Advice))
-	return &better
-}
-
 func (l *Library) openFile(ctx context.Context, m models.Model, o engine.LoadOptions) (engine.Engine, error) {
 	spec, err := l.Spec(m, o)
 	if err != nil {
@@ -123,7 +83,12 @@ func (l *Library) openFile(ctx context.Context, m models.Model, o engine.LoadOpt
 	}
 	_ = l.Store().MarkUsed(m)
 	defer l.begin("starting " + m.Name)()
-	return worker.Open(ctx, spec, launcher)
+	w, err := worker.Open(ctx, spec, launcher)
+	if err != nil {
+		return nil, err
+	}
+	w.OnDone(func(d engine.Done) { l.RecordRun(m, w.Info(), d) })
+	return w, nil
 }
 
 // Spec makes the specification of a worker.
@@ -193,14 +158,4 @@ func Sampling(c config.Sampling) engine.Sampling {
 
 func unreadable(verb, name string, err error) error {
 	return fault.Advise(fault.Errorf(fault.BadModel, "cannot %s %s: %w", verb, name, err), "Give the path of a complete GGUF file.")
-}
-
-// AbsoluteRef returns a REF that has the same meaning in any folder.
-func AbsoluteRef(ref string) string {
-	if info, err := os.Stat(ref); err == nil && info.Mode().IsRegular() {
-		if abs, err := filepath.Abs(ref); err == nil {
-			return abs
-		}
-	}
-	return ref
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -69,7 +70,9 @@ type facts struct {
 
 // NewPool makes a pool.
 func (l *Library) NewPool(o PoolOptions) *Pool {
-	o.Default, _ = l.Choose(o.Default)
+	if c := l.Choose("chat", o.Default); !filepath.IsAbs(c.Ref) {
+		o.Default = c.Ref // clients need not know where a file is
+	}
 	return &Pool{
 		library: l, options: o, workers: realWorkers{},
 		open: map[string]engine.Engine{}, known: map[string]facts{}, used: map[string]time.Time{},
@@ -272,7 +275,7 @@ func (p *Pool) served() ([]ServedModel, error) {
 	}
 	switch {
 	case def == "":
-		if m, err := p.library.Store().Default(); err == nil {
+		if m, err := p.library.Find(""); err == nil {
 			for i := range out {
 				out[i].Default = out[i].Name == m.Name
 			}

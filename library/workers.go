@@ -2,7 +2,6 @@ package library
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -15,25 +14,49 @@ import (
 // stopGrace is how long a worker may finish its answers before it is stopped.
 const stopGrace = 10 * time.Second
 
-// Workers lists the workers that ref names: by the model's name, its beginning, or
-// its file. Without ref it is the only worker; several are an error.
-func (l *Library) Workers(ctx context.Context, ref string) ([]worker.Status, error) {
+// Workers lists the workers that the REFs name: by the model's name, its beginning, or its
+// file. Without a REF it is the only worker; several are an error. A REF that names neither
+// a worker nor a model is an error of kind NotFound; one of a model that is not in memory
+// is noted.
+func (l *Library) Workers(ctx context.Context, refs ...string) ([]worker.Status, error) {
 	list, err := worker.List(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if len(list) == 0 {
-		l.options.Note("No model is in memory.")
-		return nil, nil
-	}
-	if ref == "" {
-		if len(list) > 1 {
+	if len(refs) == 0 {
+		switch len(list) {
+		case 0:
+			l.options.Note("No model is in memory.")
+		case 1:
+		default:
 			return nil, fault.Advise(fault.Errorf(fault.Usage, "%d models are in memory", len(list)), "Name one of them (%s), or stop them all with --all.", workerNames(list))
 		}
 		return list, nil
 	}
+	var found []worker.Status
+	var absent []string
+	for _, ref := range refs {
+		some, err := l.workersOf(list, ref)
+		if err != nil {
+			return nil, err
+		}
+		if len(some) == 0 {
+			absent = append(absent, ref)
+		}
+		found = append(found, some...)
+	}
+	for _, ref := range absent {
+		l.options.Note(ref + " is not in memory.")
+	}
+	return found, nil
+}
+
+// workersOf returns the workers of a list that ref names; none for a model that is not in
+// memory.
+func (l *Library) workersOf(list []worker.Status, ref string) ([]worker.Status, error) {
 	path := ref
-	if m, err := l.Find(ref); err == nil {
+	m, unknown := l.Find(ref)
+	if unknown == nil {
 		path = m.Path
 	}
 	var exact, begin []worker.Status
@@ -45,14 +68,15 @@ func (l *Library) Workers(ctx context.Context, ref string) ([]worker.Status, err
 			begin = append(begin, s)
 		}
 	}
-	if len(exact) > 0 {
+	switch {
+	case len(exact) > 0:
 		return exact, nil
-	}
-	if len(begin) > 1 {
+	case len(begin) > 1:
 		return nil, fault.Advise(fault.Errorf(fault.Usage, "%d models in memory have names that begin with %q", len(begin), ref), "Write more of the name: %s.", workerNames(begin))
-	}
-	if len(begin) == 0 {
-		l.options.Note(fmt.Sprintf("%s is not in memory. In memory: %s.", ref, workerNames(list)))
+	case len(begin) == 0 && unknown != nil && len(list) > 0:
+		return nil, fault.Advise(unknown, "In memory: %s.", workerNames(list))
+	case len(begin) == 0 && unknown != nil:
+		return nil, fault.Advise(unknown, "No model is in memory.")
 	}
 	return begin, nil
 }

@@ -46,14 +46,49 @@ func TestBandwidthIsInterrupted(t *testing.T) {
 	}
 }
 
-func TestBenchMeasuresOnce(t *testing.T) {
+// others makes other programs use a share of the processors.
+func others(t *testing.T, share *float64) {
+	before, now := readClock, clock{}
+	readClock = func() (clock, bool) {
+		now.total++
+		now.others += *share
+		return now, true
+	}
+	t.Cleanup(func() { readClock = before })
+}
+
+func TestBench(t *testing.T) {
+	share := 0.5
+	others(t, &share)
 	b := Bench{Path: filepath.Join(t.TempDir(), "made", "memory.json")}
-	if b.Cached() != 0 {
+	if known, _ := b.Cached(); known != 0 {
 		t.Error("something is known before it was measured")
 	}
-	first := b.Bandwidth(t.Context())
-	if first < 1e8 || b.Cached() != first || b.Bandwidth(t.Context()) != first {
-		t.Errorf("measured %v, kept %v", first, b.Cached())
+	measured := 0
+	bandwidth := func() (float64, bool) { return b.Bandwidth(t.Context(), func() { measured++ }) }
+	expect := func(what string, times int, quiet bool) float64 {
+		t.Helper()
+		got, isQuiet := bandwidth()
+		if known, q := b.Cached(); got < 1e8 || known != got || q != quiet || isQuiet != quiet || measured != times {
+			t.Errorf("%s: measured %d times, got %v (quiet: %v), kept %v (%v)", what, measured, got, isQuiet, known, q)
+		}
+		return got
+	}
+	first := expect("while others are busy", 1, false)
+	expect("they are busy still", 1, false)
+	share = 0.01
+	if again := expect("they are idle", 2, true); again < first {
+		t.Errorf("a worse speed is kept: %v after %v", again, first)
+	}
+	expect("it is known", 2, true)
+
+	// The best is kept.
+	known, _ := b.Cached()
+	if best, quiet := b.Save(known/2, true); best != known || !quiet {
+		t.Errorf("kept %v", best)
+	}
+	if best, quiet := b.Save(known*2, false); best != known*2 || !quiet {
+		t.Errorf("kept %v, %v", best, quiet)
 	}
 	for name, text := range map[string]string{
 		"no JSON":         "{",
@@ -63,17 +98,27 @@ func TestBenchMeasuresOnce(t *testing.T) {
 		if err := os.WriteFile(b.Path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if got := b.Cached(); got != 0 {
+		if got, _ := b.Cached(); got != 0 {
 			t.Errorf("%s: %v is known", name, got)
 		}
 	}
-	b.Save(-1)
-	if b.Cached() != 0 {
+	b.Save(-1, true)
+	if known, _ := b.Cached(); known != 0 {
 		t.Error("a speed below zero is known")
 	}
 	nowhere := Bench{Path: filepath.Join(b.Path, "under", "a", "file")}
-	nowhere.Save(1e9)
-	if nowhere.Cached() != 0 {
+	nowhere.Save(1e9, true)
+	if known, _ := nowhere.Cached(); known != 0 {
 		t.Error("something is known that could not be written")
+	}
+}
+
+func TestClock(t *testing.T) {
+	before, ok := readClock()
+	if !ok {
+		t.Skip("the system has no clock of its processors")
+	}
+	if after, _ := readClock(); after.total < before.total {
+		t.Errorf("the clock goes from %+v to %+v", before, after)
 	}
 }

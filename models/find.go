@@ -54,7 +54,7 @@ func (s Store) Lookup(ref string) (Model, error) {
 	case fetched:
 		return findBySource(list, ref)
 	case len(list) == 0:
-		return Model{}, s.noModelError(fmt.Sprintf("there is no model %q: no model is installed", ref))
+		return Model{}, s.NoModel(fmt.Sprintf("there is no model %q: no model is installed", ref))
 	}
 	return findByName(list, ref)
 }
@@ -203,29 +203,8 @@ func (m Model) sources() []string {
 	return list
 }
 
-// Default returns the model that was installed or changed last. The error is of kind
-// NotFound.
-func (s Store) Default() (Model, error) {
-	list, err := s.List()
-	if err != nil {
-		return Model{}, err
-	}
-	// Models of other programs are the default only if there are no others.
-	for _, own := range []bool{true, false} {
-		var last *Model
-		for i, m := range list {
-			if m.Problem == nil && (m.Origin != Cached) == own && (last == nil || m.Modified.After(last.Modified)) {
-				last = &list[i]
-			}
-		}
-		if last != nil {
-			return *last, nil
-		}
-	}
-	return Model{}, s.noModelError("no model is installed")
-}
-
-func (s Store) noModelError(what string) error {
+// NoModel returns the error of an empty store, of kind NotFound.
+func (s Store) NoModel(what string) error {
 	return fault.Advise(fault.Errorf(fault.NotFound, "%s", what), "Get one with bise pull, put a GGUF file into %s, or name one: bise ask -m path/to/model.gguf.", s.Dir)
 }
 

@@ -87,13 +87,6 @@ func TestCachedIsTheirs(t *testing.T) {
 			t.Errorf("removed %s: %v", ref, err)
 		}
 	}
-	// What bise has comes before what others have, however new.
-	if m, err := s.Default(); err != nil || m.Name != "mine" {
-		t.Errorf("the default is %+v, %v", m, err)
-	}
-	if m, err := (Store{Dir: t.TempDir(), Caches: s.Caches[:1]}).Default(); err != nil || m.Name != "pixtral:12b" {
-		t.Errorf("the default of an empty store is %+v, %v", m, err)
-	}
 	if errs := s.Unreadable(); len(errs) != 1 || !strings.Contains(errs[0].Error(), "Hugging Face") {
 		t.Errorf("unreadable: %v", errs)
 	}

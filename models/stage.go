@@ -86,7 +86,11 @@ func (st *Stage) Commit(m Manifest) error {
 	now := time.Now()
 	m.Version, m.Name, m.Tag = manifestVersion, st.name, st.tag
 	if m.Created.IsZero() {
-		m.Created = now.UTC().Truncate(time.Second)
+		m.Created = now.UTC().Truncate(time.Millisecond)
+		// The order in which models were installed decides between them.
+		if old, ok := st.store.Installed(st.name, st.tag); ok && old.Manifest != nil {
+			m.Created = old.Manifest.Created
+		}
 	}
 	what := fmt.Sprintf("install %s:%s", st.name, st.tag)
 	if err := m.Check(); err != nil {

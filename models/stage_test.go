@@ -221,9 +221,6 @@ func TestNewerManifestIsLeftAlone(t *testing.T) {
 	if _, err := s.Find("a"); !errors.Is(err, ErrNewer) || fault.KindOf(err) != fault.BadModel {
 		t.Errorf("found: %v", err)
 	}
-	if m, err := s.Default(); err != nil || m.Name != "b" {
-		t.Errorf("the default is %+v, %v", m, err)
-	}
 	if _, err := s.Stage("a", "x"); !errors.Is(err, ErrNewer) {
 		t.Errorf("staged: %v", err)
 	}

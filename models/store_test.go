@@ -114,13 +114,3 @@ func TestFindInWorkingFolder(t *testing.T) {
 		}
 	}
 }
-
-func TestDefault(t *testing.T) {
-	if m, err := store(t, "new.gguf", "newer.gguf", "newest.mmproj.gguf").Default(); err != nil || m.Name != "newer" {
-		t.Errorf("Default = %+v, %v", m, err)
-	}
-	_, err := store(t).Default()
-	if fault.KindOf(err) != fault.NotFound || err.Error() != "no model is installed" {
-		t.Errorf("error %v", err)
-	}
-}

@@ -188,7 +188,7 @@ func TestFind(t *testing.T) {
 	d.typed("n")
 	d.sees("▍ n")
 	d.pressed("ctrl+u")
-	d.asks("/find answer 1") // as a command, with a text of two words
+	d.asks("/find answer 1")      // as a command, with a text of two words
 	d.sees("/ answer 1   1 of 4") // the nearest one
 	d.pressed("ctrl+c")
 	d.misses("answer 1   ")
@@ -324,4 +324,36 @@ func TestCommandsPopupScrolls(t *testing.T) {
 	d.misses("↓")
 	d.typed("zzz")
 	d.sees("no command matches")
+}
+
+// TestFilterWithoutMatch says so beside the filter, in every list that has one.
+func TestFilterWithoutMatch(t *testing.T) {
+	o := remembering(t, longAgo()...)
+	reviewing, _ := reviewable(t, reviewer(nilMapFound))
+	coding, _ := coding(t)
+	library := furnished(t).options(replies())
+	o.Changes, o.Folder = reviewing.Changes, coding.Folder
+	o.Models, o.Downloads, o.Endpoints = library.Models, library.Downloads, library.Endpoints
+	for name, keys := range map[string][]string{
+		"conversations": {"ctrl+r"}, "models": {"ctrl+l", "/"}, "servers": {"ctrl+l", "s", "/"}, "commands": {"alt+2", "ctrl+p"}, "files": {"alt+3"}, "settings": {"ctrl+s", "/"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := drive(t, o, 80, 24)
+			d.sees("Ministral 3 8B")
+			d.pressed(keys...)
+			d.typed("zqx")
+			d.sees("/ zqx   no match")
+			d.pressed("backspace", "backspace", "backspace")
+			d.misses("no match")
+		})
+	}
+	for name, keys := range map[string][]string{"changes": {"alt+2", "/"}} {
+		t.Run(name, func(t *testing.T) {
+			d := drive(t, o, 80, 24)
+			d.sees("Ministral 3 8B")
+			d.pressed(keys...)
+			d.typed("zq")
+			d.misses("zq") // there is no filter
+		})
+	}
 }

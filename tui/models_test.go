@@ -155,10 +155,10 @@ func (s *shelves) options(script *enginetest.Script) Options {
 			if i := slices.IndexFunc(s.said, func(i library.Installed) bool { return i.Name == ref }); i >= 0 || ref == "" && len(s.said) > 0 {
 				return named{script, s.said[max(0, i)].Name}, nil
 			}
-			m, err := s.store.Find(ref)
-			if ref == "" {
-				m, err = s.store.Default()
+			if list, _ := s.store.List(); ref == "" && len(list) > 0 {
+				ref = list[0].Name
 			}
+			m, err := s.store.Find(ref)
 			if err != nil {
 				return nil, err
 			}
@@ -408,8 +408,8 @@ func TestLicenceScrolls(t *testing.T) {
 	d.lists()
 	d.finds("pixtral large")
 	d.pressed("enter")
-	d.sees("d download anyway")
-	d.pressed("d")
+	d.sees("alt+d download anyway") // the filter takes letters
+	d.pressed("alt+d")
 	d.sees("a accept")
 	d.pressed("o")
 	d.sees("You may look")
@@ -636,11 +636,11 @@ func TestTooBig(t *testing.T) {
 	d.finds("devstral 2")
 	d.pressed("enter")
 	d.sees("this machine has 16 GB")
-	d.sees("d download anyway · esc dismiss")
+	d.sees("alt+d download anyway · esc dismiss")
 	if len(d.m.models.Downloads) > 0 {
 		t.Fatal("it is on its way")
 	}
-	d.pressed("d")
+	d.pressed("alt+d")
 	d.until("the download", func() bool {
 		list := d.m.models.Downloads
 		return len(list) == 1 && list[0].Request.Anyway && list[0].State == tuimodels.AwaitingLicence

@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"slices"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -39,12 +40,36 @@ func (m *Model) dismiss(k tea.KeyPressMsg) bool {
 	return !isBusy(m.top())
 }
 
+// noticeKey returns the key for what a notice offers, "" if there is none. Where letters are text, it
+// is not a letter alone.
+func (m *Model) noticeKey() string {
+	if len(m.notice.Key) != 1 || !m.typing() {
+		return m.notice.Key
+	}
+	if undo := m.look.Keys.Undo.Keys(); m.notice.Word == "undo" && len(undo) > 0 {
+		return undo[0]
+	}
+	return "alt+" + m.notice.Key
+}
+
+// typing reports whether the letters that the user types are text.
+func (m *Model) typing() bool {
+	top := m.top()
+	if l, ok := top.(kit.Lister); ok {
+		return l.AsList().Typing() && !m.look.DefaultKeys()
+	}
+	_, isDialog := top.(kit.Dialog)
+	_, asks := top.(kit.Asker)
+	return (!isDialog || asks) && !m.look.DefaultKeys()
+}
+
 // noticeText returns the notice with its key.
 func (m *Model) noticeText() string {
-	if m.notice.Key == "" {
+	key := m.noticeKey()
+	if key == "" {
 		return m.notice.Text
 	}
-	return m.notice.Text + kit.HintSeparator + m.notice.Key + " " + m.notice.Word
+	return m.notice.Text + kit.HintSeparator + key + " " + m.notice.Word
 }
 
 // noticeLines returns the lines of a notice above the last line, none if it fits there beside
@@ -95,8 +120,10 @@ func (m *Model) footer() kit.Footer {
 	switch {
 	case m.noticeFits(text):
 		f.Left = text
-	case m.notice.Key != "":
-		f.Hints = append([]kit.Hint{{Binding: kit.NewBinding(m.notice.Key, m.notice.Word)}}, f.Hints...)
+	case m.noticeKey() != "":
+		key := kit.NewBinding(m.noticeKey(), m.notice.Word)
+		others := slices.DeleteFunc(slices.Clone(f.Hints), func(h kit.Hint) bool { return h.Help().Key == key.Help().Key })
+		f.Hints = append([]kit.Hint{{Binding: key}}, others...)
 	}
 	return f
 }

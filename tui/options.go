@@ -6,6 +6,7 @@ import (
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/history"
+	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/modes/review/change"
 	"github.com/bise-sh/bise/render/markdown"
 	"github.com/bise-sh/bise/tui/models"
@@ -27,8 +28,11 @@ type Options struct {
 	Problem  error
 	Problems []config.Problem
 
-	// Model is the REF of the first model; "": the default of Open.
+	// Model is the REF of the model of all modes; "": Choose says which.
 	Model string
+	// Choose returns the model of a mode, or what the user named in it by REF. Nil: the
+	// default of Open. It can be slow.
+	Choose func(mode, ref string) library.Choice
 	// Sampling is the default sampling of answers.
 	Sampling engine.Sampling
 	// Open opens the model with a REF. It may return before the model is loaded.

@@ -5,11 +5,11 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"image"
 	"image/png"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -20,6 +20,8 @@ import (
 	"github.com/bise-sh/bise/engine/enginetest"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/history"
+	"github.com/bise-sh/bise/library"
+	"github.com/bise-sh/bise/modes/review/change"
 	"github.com/bise-sh/bise/tui/engines"
 	"github.com/bise-sh/bise/tui/past"
 	"github.com/bise-sh/bise/tui/talk"
@@ -642,73 +644,100 @@ func TestHostileText(t *testing.T) {
 	}
 }
 
-// TestModelOfTheLastTime begins with the model that was used last, in each mode, as
-// long as it is there.
-func TestModelOfTheLastTime(t *testing.T) {
+// TestUseChangesNoDefault begins with the model of each mode, whatever was used before. The
+// model of an old conversation is that conversation's alone.
+func TestUseChangesNoDefault(t *testing.T) {
 	folder := t.TempDir()
-	start := func(gone ...string) *driver {
-		s := replies("yes")
-		s.About.Model = ""
-		o := scripted(s)
+	start := func() *driver {
+		o := scripted(replies("yes"))
 		o.Model = ""
 		o.History = func() (*history.Store, error) { return history.Open(filepath.Join(folder, "history.db")) }
-		o.Open = func(_ context.Context, ref string, _ engine.LoadOptions) (engine.Engine, error) {
-			if slices.Contains(gone, ref) {
-				return nil, fault.Errorf(fault.NotFound, "no model is named %s", ref)
+		o.Choose = func(mode, ref string) library.Choice {
+			if ref == "nosuch" {
+				return library.Choice{Mode: mode, Ref: ref, Err: fault.Errorf(fault.NotFound, "there is no model %q", ref)}
 			}
+			return library.Choice{Mode: mode, Ref: cmp.Or(ref, "model-for-"+mode)}
+		}
+		o.Open = func(_ context.Context, ref string, _ engine.LoadOptions) (engine.Engine, error) {
 			s := replies("yes")
-			s.About.Model = cmp.Or(ref, "the default")
+			s.About.Model = ref
 			return s, nil
 		}
 		return drive(t, o, 80, 24)
 	}
 	d := start()
-	d.sees("the default")
+	d.sees("model-for-chat")
+	d.asks("/model nosuch")
+	d.sees("There is no model")
 	d.asks("/model mathstral")
-	d.sees("mathstral")
+	d.sees(" mathstral")
 	d.asks("hi")
 	d.idle()
+	d.pressed("ctrl+n")
+	d.misses("model-for-chat") // for as long as bise runs, the user's choice holds
 	d.store()
 	d.end()
 
 	d = start()
-	d.sees("mathstral")
-	d.pressed("alt+4")
-	d.sees("Enter a problem.")
-	d.sees("mathstral") // there was none in this mode
-	d.asks("/model codestral")
-	d.asks("2 + 2?")
-	d.sees("yes")
-	d.store()
-	d.end()
-
-	d = start()
-	d.pressed("alt+4")
-	d.sees("codestral")
-	d.pressed("alt+1")
-	d.sees("mathstral")
-	d.end()
-
-	d = start("mathstral")
-	d.sees("the default")
+	d.sees("model-for-chat")
+	for i, mode := range []string{"review", "code", "math", "vision"} {
+		d.pressed(fmt.Sprint("alt+", i+2))
+		d.sees("model-for-" + mode)
+	}
+	d.pressed("alt+1", "ctrl+r")
+	d.sees("hi")
+	d.pressed("enter")
+	d.sees(" mathstral")
+	d.pressed("ctrl+n")
+	d.sees("model-for-chat")
 }
 
-// TestSendingAtOnce does not wait until it is known which model was the last.
+// TestSendingAtOnce does not wait until it is known which model the mode uses.
 func TestSendingAtOnce(t *testing.T) {
 	s := replies("yes")
 	o := scripted(s)
 	o.Model = ""
 	gate := make(chan struct{})
-	path := filepath.Join(t.TempDir(), "history.db") // made first, so that it is removed after the history is closed
-	o.History = func() (*history.Store, error) {
+	o.Choose = func(mode, _ string) library.Choice {
 		<-gate
-		return history.Open(path)
+		return library.Choice{Mode: mode, Ref: "slow"}
 	}
 	d := drive(t, o, 80, 24)
 	d.asks("hi")
-	d.sees("yes")
 	close(gate)
+	d.sees("yes")
 	d.idle()
+}
+
+// TestServerIsVisible shows that a model is on a server, and says where the first message
+// goes before it is sent.
+func TestServerIsVisible(t *testing.T) {
+	for _, size := range sizes[:2] {
+		shelves := newShelves(t, "")
+		shelves.servers["lab"] = config.Endpoint{URL: "http://lab:8000"}
+		o := shelves.options(replies("yes", "no"))
+		o.Choose = func(mode, ref string) library.Choice {
+			return library.Choice{Mode: mode, Ref: cmp.Or(ref, "lab/big"), Remote: true}
+		}
+		o.Changes = func(context.Context) ([]change.Change, error) { return nil, nil }
+		d := drive(t, o, size.width, size.height)
+		const told = "go to the server lab"
+		d.sees("⇡ lab/big")
+		d.sees(told)
+		d.pressed("alt+2")
+		d.sees("It goes to the server lab")
+		d.pressed("alt+3")
+		d.sees("The code around the cursor")
+		d.pressed("alt+1")
+		d.sees(told)
+		d.asks("hi")
+		d.sees("yes")
+		d.idle()
+		d.misses(told)
+		d.pressed("ctrl+n")
+		d.misses(told) // once a session
+		d.sees("⇡ lab/big")
+	}
 }
 
 // TestTwoAnswersAtOnce streams in two modes, and mixes nothing up.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/colorprofile"
 
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
@@ -62,10 +63,14 @@ func New(ctx context.Context, o Options) *Model {
 	if o.Getenv == nil {
 		o.Getenv = func(string) string { return "" }
 	}
+	var endpoints func() map[string]config.Endpoint
+	if o.Endpoints != nil {
+		endpoints = o.Endpoints.Endpoints
+	}
 	look, _ := kit.NewLook(o.Settings, modes)
 	look.SetStyle(o.Style)
 	m := &Model{
-		look: look, tasks: kit.NewTasks(ctx), engines: engines.New(ctx, o.Open, o.Loaded), history: past.NewWriter(ctx, o.History), images: talk.NewImageCache(ctx, o.Getenv),
+		look: look, tasks: kit.NewTasks(ctx), engines: engines.New(ctx, o.Open, o.Loaded, o.Choose, endpoints), history: past.NewWriter(ctx, o.History), images: talk.NewImageCache(ctx, o.Getenv),
 		save: o.Save, folder: o.Folder,
 		width: o.Width, height: o.Height, screens: make([]mode, len(modes)),
 	}
@@ -171,6 +176,9 @@ func (m *Model) update(msg tea.Msg) tea.Cmd {
 			shade = kit.Dark
 		}
 		m.look.SetBackground(shade)
+	case tea.ColorProfileMsg:
+		m.look.SetColours(msg.Profile > colorprofile.ASCII)
+		return m.handle(msg) // images have colours too
 	case tea.KeyPressMsg:
 		if !m.dismiss(msg) {
 			return m.Press(msg)
@@ -215,7 +223,11 @@ func (m *Model) Dialog() kit.Dialog {
 }
 
 // Notice returns the notice in the footer. Its text is empty if there is none.
-func (m *Model) Notice() kit.Notice { return m.notice }
+func (m *Model) Notice() kit.Notice {
+	n := m.notice
+	n.Key = m.noticeKey()
+	return n
+}
 
 // top returns the screen that gets the keys: the top dialog or the current mode.
 func (m *Model) top() kit.Screen {
@@ -239,11 +251,11 @@ func (m *Model) push(d kit.Dialog) tea.Cmd {
 // Press handles a key.
 func (m *Model) Press(k tea.KeyPressMsg) tea.Cmd {
 	m.selection = kit.Selection{}
-	shown := m.notice
+	shown, do := m.notice, m.noticeKey()
 	if !shown.Stays || kit.Matches(k, m.look.Keys.Back) {
 		m.notice = kit.Notice{}
 	}
-	if shown.Key != "" && k.String() == shown.Key {
+	if do != "" && k.String() == do {
 		m.notice = kit.Notice{}
 		return shown.Do
 	}

@@ -2,9 +2,12 @@ package tui
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/colorprofile"
+	"github.com/charmbracelet/x/ansi"
 
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine/enginetest"
@@ -66,4 +69,37 @@ func TestProblem(t *testing.T) {
 	}
 	d.pressed("ctrl+t")
 	d.until("the end", func() bool { return d.quit })
+}
+
+// TestNoColours tells text, code and placeholders apart on a terminal without colours.
+func TestNoColours(t *testing.T) {
+	d := drive(t, scripted(says("Use `make` here.")), 80, 24)
+	d.send(tea.ColorProfileMsg{Profile: colorprofile.ASCII})
+	d.sees("Ministral 3 8B")
+	seen := func(text string) string {
+		t.Helper()
+		var b strings.Builder
+		w := colorprofile.Writer{Forward: &b, Profile: colorprofile.ASCII}
+		if _, err := w.WriteString(d.m.View().Content); err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.SplitSeq(b.String(), "\n") {
+			if strings.Contains(ansi.Strip(line), text) {
+				return line
+			}
+		}
+		t.Fatalf("%q is not on the screen:\n%s", text, b.String())
+		return ""
+	}
+	if line := seen("Ask anything"); !strings.Contains(line, "\x1b[2;3m") && !strings.Contains(line, "\x1b[3;2m") {
+		t.Errorf("the placeholder looks like text: %q", line)
+	}
+	d.typed("Ask anything")
+	if line := seen("Ask anything"); strings.Contains(line, "3m") {
+		t.Errorf("text looks like the placeholder: %q", line)
+	}
+	d.pressed("enter")
+	d.sees("Use `make` here.")
+	d.send(tea.ColorProfileMsg{Profile: colorprofile.TrueColor})
+	d.sees("Use make here.")
 }

@@ -116,20 +116,21 @@ func runAsk(ctx context.Context, con *console.Console, lib *library.Library, con
 		r.ReasoningEffort = "none"
 	}
 	if model == "" {
-		model = kept.Conversation.Model
+		if model = kept.Conversation.Model; lib.IsRemote(model) {
+			con.Notef("The conversation continues with %s, on a server.", model)
+		}
 	}
-	e, err := lib.Open(ctx, model, o)
+	e, chosen, err := lib.OpenFor(ctx, v.mode, model, o)
 	if err != nil {
 		return con.Fail(err)
 	}
 	defer e.Close()
-	ref, _ := lib.Choose(model)
-	kept.by(e.Info(), ref, r.Choices())
+	kept.by(e.Info(), chosen, r.Choices())
 	if err := vision.Check(e.Info()); err != nil && len(q.Images()) > 0 {
 		return con.Fail(err)
 	}
 	if v.shows {
-		if err := showImages(ctx, con, q.Images(), tokenCounter(lib, model, e, v.load.Projector)); err != nil {
+		if err := showImages(ctx, con, q.Images(), tokenCounter(lib, chosen.Ref, e, v.load.Projector)); err != nil {
 			return con.Fail(err)
 		}
 	}

@@ -89,7 +89,7 @@ func runComplete(ctx context.Context, con *console.Console, lib *library.Library
 	if err != nil {
 		return err
 	}
-	e, err := lib.Open(ctx, model, o)
+	e, _, err := lib.OpenFor(ctx, "code", model, o)
 	if err != nil {
 		return con.Fail(err)
 	}

@@ -96,7 +96,7 @@ func runEmbed(ctx context.Context, con *console.Console, lib *library.Library, m
 	if dimension < 0 {
 		return fault.Errorf(fault.Usage, "--dimension must not be negative")
 	}
-	e, err := lib.Open(ctx, model, o)
+	e, _, err := lib.OpenFor(ctx, "embed", model, o)
 	if err != nil {
 		return err
 	}

@@ -91,8 +91,7 @@ func previewTerminal(ctx context.Context, w io.Writer, noColor bool) preview.Ter
 
 // tokenCounter counts tokens as the model will: by the header of its file if that is on
 // this machine, so that nothing has to be loaded.
-func tokenCounter(lib *library.Library, model string, e engine.Engine, projector string) vision.Count {
-	ref, _ := lib.Choose(model)
+func tokenCounter(lib *library.Library, ref string, e engine.Engine, projector string) vision.Count {
 	l, err := lib.Layout(ref, projector)
 	if err != nil {
 		return vision.CountBy(e)

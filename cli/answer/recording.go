@@ -1,6 +1,7 @@
 package answer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -123,11 +124,11 @@ func (r *recording) failed(why error) {
 }
 
 // by says who answers, in how many choices.
-func (r *recording) by(info engine.Info, ref string, choices int) {
-	if ref == "" {
-		ref = info.Model
+func (r *recording) by(info engine.Info, c library.Choice, choices int) {
+	r.Conversation.Model, r.Model, r.Choices = cmp.Or(c.Ref, info.Model), info.Model, choices
+	if c.Remote {
+		r.Model = c.Ref
 	}
-	r.Conversation.Model, r.Model, r.Choices = library.AbsoluteRef(ref), info.Model, choices
 }
 
 // fail says that nothing more is kept.

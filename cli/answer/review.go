@@ -102,7 +102,7 @@ func runReview(ctx context.Context, con *console.Console, lib *library.Library, 
 		}
 		return w.Done(review.Result{Findings: []review.Finding{}, Files: []review.Coverage{}})
 	}
-	e, err := lib.Open(ctx, model, o)
+	e, _, err := lib.OpenFor(ctx, "review", model, o)
 	if err != nil {
 		return con.Fail(err)
 	}

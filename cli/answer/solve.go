@@ -87,7 +87,7 @@ func runSolve(ctx context.Context, con *console.Console, lib *library.Library, c
 	if err != nil {
 		return err
 	}
-	e, err := lib.Open(ctx, model, o)
+	e, _, err := lib.OpenFor(ctx, "math", model, o)
 	if err != nil {
 		return con.Fail(err)
 	}

@@ -32,7 +32,11 @@ func (con *Console) Sheet(raw bool) Sheet {
 	if con.NoColor {
 		w.Profile = colorprofile.ASCII
 	}
-	return &cleaned{sheet: markdown.NewPrinter(w, con.Style(), con.Out.Size)}
+	style := con.Style()
+	if w.Profile == colorprofile.ASCII {
+		style = style.Colourless()
+	}
+	return &cleaned{sheet: markdown.NewPrinter(w, style, con.Out.Size)}
 }
 
 // Background reads the variable in which some terminals state their colours, as

@@ -3,6 +3,8 @@ package model
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -22,7 +24,8 @@ func List(con *console.Console, lib *library.Library) *cobra.Command {
 		Use:   "list [NAME]…",
 		Short: "List the installed models",
 		Long: `List the installed models, and those in the caches of Ollama, LM Studio and Hugging
-Face. bise uses models of other programs in place and never changes them.`,
+Face, and which model each mode uses. bise uses models of other programs in place and
+never changes them.`,
 		Example:     "bise list\nbise list codestral --json",
 		Annotations: flags.Mark(flags.Forgiving),
 		RunE:        func(cmd *cobra.Command, args []string) error { return runList(cmd.Context(), con, lib, args) },
@@ -34,27 +37,40 @@ func runList(ctx context.Context, con *console.Console, lib *library.Library, na
 	if err != nil {
 		return err
 	}
+	unknown := slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		return slices.ContainsFunc(list, func(m library.Installed) bool { return m.Matches(name) })
+	})
+	var no error
+	if len(unknown) > 0 {
+		no = console.ErrNo
+	}
 	if con.JSON {
-		return con.WriteJSON(list)
+		return errors.Join(con.WriteJSON(list), no)
 	}
 	noteUnfinished(con, lib)
-	switch {
-	case len(list) == 0 && len(names) > 0:
-		con.Notef("No installed model matches.")
-		return nil
-	case len(list) == 0:
-		con.Notef("No models installed. Download one with bise pull; bise catalog lists them.")
-		return nil
+	for _, name := range unknown {
+		con.Notef("No installed model matches %s.", name)
 	}
-	if err := con.Print(modelTable(con, list, time.Now())); err != nil {
+	if len(list) == 0 && no != nil {
+		return no
+	}
+	if len(list) == 0 {
+		con.Notef("No models installed. Download one with bise pull; bise catalog lists them.")
+	} else if err := con.Print(modelTable(con, list, time.Now())); err != nil {
 		return err
+	}
+	if len(names) == 0 && (len(list) > 0 || len(lib.Endpoints()) > 0) {
+		fmt.Fprintln(con.Stdout)
+		if err := showChoices(con, lib); err != nil {
+			return err
+		}
 	}
 	for _, m := range list {
 		if m.Problem != nil {
 			con.Notef("%s cannot be used: %s", m.Name, fault.Sentence(m.Problem.Error()))
 		}
 	}
-	return nil
+	return no
 }
 
 // noteUnfinished reports the pulls that are not finished.

@@ -53,13 +53,21 @@ type checkup struct {
 		Total     int64   `json:"total_bytes"`
 		Free      int64   `json:"free_bytes"`
 		Bandwidth float64 `json:"bytes_per_second"` // that the processor's cores read together
+		Busy      bool    `json:"busy,omitempty"`   // it was only measured beside busy programs
 	} `json:"memory"`
+	Speed  *modelSpeed `json:"speed,omitempty"` // of the model for chat, if it has run here
 	Models struct {
 		Dir       string `json:"dir"`
 		Count     int    `json:"count"`
 		Size      int64  `json:"size_bytes"`
 		Elsewhere int    `json:"elsewhere"` // in other programs' caches
 	} `json:"models"`
+}
+
+// A modelSpeed is how fast a model has decoded here.
+type modelSpeed struct {
+	Model string  `json:"model"`
+	Rate  float64 `json:"tokens_per_second"`
 }
 
 // Doctor is the command bise doctor.
@@ -105,15 +113,24 @@ func runCheckup(ctx context.Context, lib *library.Library, conf config.Config, c
 	c.Devices = append([]llama.Device{}, c.Devices...)
 	c.Findings = append(c.Findings, examineProcessor(conf, places, &c))
 	c.Memory.Total, c.Memory.Free = machine.Memory()
-	c.Memory.Bandwidth = machine.Bandwidth(ctx, c.Processor.Cores)
-	if c.Memory.Bandwidth > 0 {
-		lib.MemoryBench().Save(c.Memory.Bandwidth)
+	measured, quiet := machine.Measure(ctx)
+	c.Memory.Bandwidth, quiet = lib.MemoryBench().Save(measured, quiet)
+	c.Memory.Busy = !quiet
+	speed := fmt.Sprintf("reads %s/s", units.Size(int64(c.Memory.Bandwidth)))
+	if c.Memory.Busy {
+		speed = fmt.Sprintf("reads more than %s/s (other programs were busy)", units.Size(int64(c.Memory.Bandwidth)))
 	}
 	c.Findings = append(c.Findings,
-		finding{What: "memory", State: healthy, Is: fmt.Sprintf("%s, %s free; reads %s/s", units.Size(c.Memory.Total), units.Size(c.Memory.Free), units.Size(int64(c.Memory.Bandwidth)))},
+		finding{What: "memory", State: healthy, Is: fmt.Sprintf("%s, %s free; %s", units.Size(c.Memory.Total), units.Size(c.Memory.Free), speed)},
 		examineGPU(c.Devices),
 		examineModels(lib, conf, places, &c),
 	)
+	c.Findings = append(c.Findings, examineChoices(lib)...)
+	if m, err := lib.FindChosen("chat", ""); err == nil {
+		if rate := lib.SpeedOf(m); rate > 0 {
+			c.Speed = &modelSpeed{m.Name, rate}
+		}
+	}
 	if configErr != nil {
 		f := finding{What: "config", State: missing}
 		f.Is, f.Advice = fault.Explain(configErr)
@@ -212,6 +229,25 @@ func examineModels(lib *library.Library, conf config.Config, places config.Place
 	return f
 }
 
+// examineChoices says which model each mode uses, and why.
+func examineChoices(lib *library.Library) []finding {
+	var list []finding
+	for _, g := range library.GroupChoices(lib.Choices()) {
+		f := finding{What: strings.Join(g.Modes, ", "), State: healthy, Is: fmt.Sprintf("%s (%s)", g.Name(), g.Why)}
+		switch {
+		case g.Ref == "": // the models are reported as missing
+			continue
+		case g.Err != nil:
+			f.State = missing
+			f.Is, f.Advice = fault.Explain(g.Err)
+		case g.Unable:
+			f.State = absent
+		}
+		list = append(list, f)
+	}
+	return list
+}
+
 // verifiedAll says when all models were last verified: the longest ago of them.
 func verifiedAll(checks []time.Time, now time.Time) string {
 	never := 0
@@ -297,7 +333,14 @@ func printCheckup(con *console.Console, c checkup) error {
 	end := "Something essential is missing."
 	if c.Healthy {
 		end = "Everything bise needs is in place."
-		if gpu := slices.ContainsFunc(c.Devices, func(d llama.Device) bool { return d.GPU }); !gpu && c.Backends != "" && c.Memory.Bandwidth > 0 {
+		gpu := slices.ContainsFunc(c.Devices, func(d llama.Device) bool { return d.GPU })
+		switch {
+		case c.Speed != nil:
+			end += fmt.Sprintf(" %s has reached %s here.", c.Speed.Model, units.Speed(c.Speed.Rate))
+		case gpu || c.Backends == "" || c.Memory.Bandwidth == 0:
+		case c.Memory.Busy:
+			end += " The speed is not measured yet: other programs are busy."
+		default:
 			end += fmt.Sprintf(" Expect about %s from a 7B model at Q4_K_M.", units.Speed(c.Memory.Bandwidth*reached/sevenB))
 		}
 	}

@@ -131,8 +131,8 @@ func (p *pictureFiles) read(ctx context.Context, r *engine.ChatRequest) error {
 // openLineTokenizer returns the tokenizer of the model: from the header of its file if
 // that is enough, otherwise the engine's.
 func openLineTokenizer(ctx context.Context, lib *library.Library, conf config.Config, model string, load flags.Load) (t lineTokenizer, done func(), err error) {
-	if ref, _ := lib.Choose(model); !lib.IsRemote(ref) {
-		l, err := lib.Layout(ref, load.Projector)
+	if c := lib.Choose("chat", model); c.Err == nil && !c.Remote {
+		l, err := lib.Layout(c.Ref, load.Projector)
 		if err == nil {
 			return layoutLines{l}, func() {}, nil
 		}
@@ -144,7 +144,7 @@ func openLineTokenizer(ctx context.Context, lib *library.Library, conf config.Co
 	if err != nil {
 		return nil, nil, err
 	}
-	e, err := lib.Open(ctx, model, o)
+	e, _, err := lib.OpenFor(ctx, "chat", model, o)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -63,7 +63,7 @@ Helix, Emacs, Kakoune and Zed.`,
 
 func runLSP(ctx context.Context, con *console.Console, lib *library.Library, model string, load engine.LoadOptions, maxTokens int) error {
 	o := code.Options{MaxTokens: maxTokens, Time: writeTime}
-	if !lib.IsRemote(model) {
+	if !lib.Choose("code", model).Remote {
 		// What a server elsewhere computes costs money, or somebody else's time: it
 		// is asked for what the person wants and nothing ahead.
 		o.PromptTime, o.Idle, o.Speculate = promptTime, idleTime, true
@@ -72,7 +72,8 @@ func runLSP(ctx context.Context, con *console.Console, lib *library.Library, mod
 	go func() {
 		done <- lsp.Serve(ctx, con.Stdin, con.Stdout, lsp.Config{
 			Open: func(ctx context.Context) (engine.Engine, error) {
-				return lib.Open(ctx, model, load)
+				e, _, err := lib.OpenFor(ctx, "code", model, load)
+				return e, err
 			},
 			Options: o, Version: build.Current().Version, Logger: slog.Default(),
 		})

@@ -69,7 +69,7 @@ func runTokenize(ctx context.Context, con *console.Console, lib *library.Library
 	if err != nil {
 		return err
 	}
-	e, err := lib.Open(ctx, model, o)
+	e, _, err := lib.OpenFor(ctx, "chat", model, o)
 	if err != nil {
 		return err
 	}

@@ -67,24 +67,22 @@ func workerTable(list []worker.Status, now time.Time) *console.Table {
 func Stop(con *console.Console, lib *library.Library) *cobra.Command {
 	var all bool
 	cmd := &cobra.Command{
-		Use:   "stop [REF]",
-		Short: "Unload a model from memory",
-		Long: `Unload a model from memory. Answers in progress have ten seconds to finish. Without REF,
+		Use:   "stop [REF]…",
+		Short: "Unload models from memory",
+		Long: `Unload models from memory. Answers in progress have ten seconds to finish. Without REF,
 the only model in memory is unloaded.`,
 		Example:     "bise stop codestral\nbise stop --all",
-		Args:        flags.Args(cobra.MaximumNArgs(1), "at most one model"),
 		Annotations: flags.Mark(flags.Forgiving),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			ref := flags.Model(cmd)
-			if len(args) == 1 {
-				ref = args[0]
+			if ref := flags.Model(cmd); ref != "" && len(args) == 0 {
+				args = []string{ref}
 			}
-			if all && ref != "" {
+			if all && len(args) > 0 {
 				return fault.Errorf(fault.Usage, "a model and --all are mutually exclusive")
 			}
 			list, err := worker.List(cmd.Context())
 			if !all {
-				list, err = lib.Workers(cmd.Context(), ref)
+				list, err = lib.Workers(cmd.Context(), args...)
 			}
 			if err != nil {
 				return err

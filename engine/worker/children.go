@@ -9,7 +9,7 @@ import (
 // How a process ended.
 const (
 	left   = "exit status 0"
-	killed = "killed" // by SIGKILL: most often the system's answer to having no memory left
+	killed = "killed" // by SIGKILL
 )
 
 // children are

@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"errors"
+	"iter"
 	"net"
 	"net/http"
 	"time"
@@ -17,6 +18,38 @@ import (
 type Engine struct {
 	*client
 	starter *starter
+	done    func(engine.Done) // may be nil
+}
+
+// OnDone sets a function that gets the end of every request for a single answer, from the
+// goroutine that reads the events. It must be set before the first request.
+func (e *Engine) OnDone(f func(engine.Done)) { e.done = f }
+
+// Chat answers a conversation; see [engine.Engine].
+func (e *Engine) Chat(ctx context.Context, r engine.ChatRequest) iter.Seq2[engine.Event, error] {
+	return e.watch(e.client.Chat(ctx, r), r.Choices())
+}
+
+// Complete completes a text; see [engine.Engine].
+func (e *Engine) Complete(ctx context.Context, r engine.CompletionRequest) iter.Seq2[engine.Event, error] {
+	return e.watch(e.client.Complete(ctx, r), r.Choices())
+}
+
+func (e *Engine) watch(events iter.Seq2[engine.Event, error], choices int) iter.Seq2[engine.Event, error] {
+	if e.done == nil || choices > 1 {
+		return events
+	}
+	return func(yield func(engine.Event, error) bool) {
+		for event, err := range events {
+			more := yield(event, err)
+			if d, ok := event.(engine.Done); ok && err == nil {
+				e.done(d)
+			}
+			if !more {
+				return
+			}
+		}
+	}
 }
 
 // client is what makes an Engine keep the contract: the worker speaks the same API
@@ -56,7 +89,7 @@ func Open(ctx context.Context, spec Spec, l Launcher) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Engine{c, s}, nil
+	return &Engine{client: c, starter: s}, nil
 }
 
 // connections keeps as many connections as there are requests at once.

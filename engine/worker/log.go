@@ -72,29 +72,30 @@ func boundLog(path string) error {
 }
 
 // lastWords returns the last line that llama.cpp or Go's runtime wrote to a log before the
-// process ended, or "".
-func lastWords(path string) string {
+// process ended, or "". crash reports whether the line is surely of a crash.
+func lastWords(path string) (line string, crash bool) {
 	f, err := os.Open(path)
 	if err != nil {
-		return ""
+		return "", false
 	}
 	defer f.Close()
 	if info, err := f.Stat(); err == nil && info.Size() > maxTail {
 		if _, err := f.Seek(-maxTail, io.SeekEnd); err != nil {
-			return ""
+			return "", false
 		}
 	}
 	tail, err := io.ReadAll(io.LimitReader(f, maxTail))
 	if err != nil {
-		return ""
+		return "", false
 	}
 	return lastLine(tail)
 }
 
 // lastLine returns the line of a log's end that explains the failure. When a process dies
 // of a signal in C, Go's runtime prints the signal's name and pages of registers and
-// stacks after it; before other exits it prints the reason first.
-func lastLine(log []byte) string {
+// stacks after it; before other exits it prints the reason first. llama.cpp prints the
+// reason before it aborts.
+func lastLine(log []byte) (line string, crash bool) {
 	if i := bytes.LastIndex(log, []byte("\n"+logMark)); i >= 0 {
 		log = log[i+1:]
 	}
@@ -103,17 +104,18 @@ func lastLine(log []byte) string {
 		s := printable(line)
 		switch {
 		case strings.HasPrefix(s, "panic: "), strings.HasPrefix(s, "fatal error: "):
-			return s
+			return s, true
+		case strings.HasPrefix(s, "SIGABRT: "):
+			return cmp.Or(last, s), true
 		case signalDump(s):
-			last = cmp.Or(last, s)
-			return last
+			return s, true
 		case strings.HasPrefix(s, logMark), strings.HasPrefix(s, "time="):
 			// Lines of the worker's logger are not the cause.
 		case strings.ContainsFunc(s, unicode.IsLetter):
 			last = s
 		}
 	}
-	return last
+	return last, strings.Contains(last, "GGML_ASSERT") || strings.Contains(last, "terminate called")
 }
 
 // signalDump recognises the first line of what Go's runtime prints on a signal that

@@ -504,7 +504,7 @@ func TestDeathWhileAnswering(t *testing.T) {
 		kill      bool
 		want      string
 	}{
-		{"killed", "hang", true, "the worker for m ended while answering (killed)"},
+		{"killed", "hang", true, "the worker for m was killed while answering (SIGKILL)"},
 		{"aborted by llama.cpp", "abort", false, "the worker for m ended while answering (exit status 2): ggml.c:1: GGML_ASSERT(a == b) failed"},
 		{"a panic", "panic", false, "the worker for m ended while answering (exit status 2): panic: out of ideas"},
 		{"an exit", "exit", false, "the worker for m ended while answering (exit status 9)"},
@@ -541,6 +541,29 @@ func TestDeathWhileAnswering(t *testing.T) {
 				t.Errorf("%d were started, want 2: what a worker died of must not be asked again", n)
 			}
 		})
+	}
+}
+
+// What killed a worker is not what it logged last.
+func TestExplainEnd(t *testing.T) {
+	for _, tt := range []struct {
+		name, how, last string
+		certain, oom    bool
+		want, advice    string
+	}{
+		{"no memory", killed, "load: a", false, true, "the system killed the worker for m while answering: it ran out of memory", "Use a smaller model"},
+		{"no memory, another's child", "", "load: a", false, true, "the system killed the worker for m while answering: it ran out of memory", "Use a smaller model"},
+		{"killed", killed, "load: a", false, false, "the worker for m was killed while answering (SIGKILL)", "A user, another program"},
+		{"a limit", "signal: CPU time limit exceeded", "load: a", false, false, "the worker for m was ended by a signal while answering: CPU time limit exceeded", "A user, another program"},
+		{"a limit at a time without memory", "signal: terminated", "", false, true, "the worker for m was ended by a signal while answering: terminated", "A user, another program"},
+		{"a crash", "exit status 2", "GGML_ASSERT(x) failed", true, false, "the worker for m ended while answering (exit status 2): GGML_ASSERT(x) failed", "Ask again"},
+		{"a crash of another's child", "", "panic: x", true, true, "the worker for m ended while answering: panic: x", "Ask again"},
+		{"no reason", "", "load: a", false, false, "the worker for m ended while answering and left no reason: it was probably killed", "Ask again"},
+	} {
+		e := explainEnd("m", "while answering", tt.how, tt.last, tt.certain, "log", tt.oom)
+		if e.Msg != tt.want || !strings.HasPrefix(e.Advice, tt.advice) || e.Kind != fault.Crashed {
+			t.Errorf("%s: %+v", tt.name, e)
+		}
 	}
 }
 

@@ -128,7 +128,7 @@ func (s *server) run(ctx context.Context) error {
 	s.log.Info("worker leaves", "because", why)
 	s.hide()
 	if !s.settled() {
-		cut(errStopped(s.spec.Name)) // clients that wait for the model get an error
+		cut(errStopped(s.spec.Name, why)) // clients that wait for the model get an error
 	}
 	patient, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
@@ -136,7 +136,7 @@ func (s *server) run(ctx context.Context) error {
 		defer context.AfterFunc(ctx, cancel)()
 	}
 	if web.Shutdown(patient) != nil {
-		cut(errStopped(s.spec.Name))
+		cut(errStopped(s.spec.Name, why))
 		hurried, cancel := context.WithTimeout(context.WithoutCancel(ctx), cutGrace)
 		defer cancel()
 		if web.Shutdown(hurried) != nil {
@@ -148,10 +148,10 @@ func (s *server) run(ctx context.Context) error {
 }
 
 // errStopped is the error of an answer that the worker did not finish.
-func errStopped(name string) error {
+func errStopped(name, why string) error {
 	return &fault.Error{
 		Kind:   fault.Closed,
-		Msg:    fmt.Sprintf("the worker for %s was stopped", name),
+		Msg:    fmt.Sprintf("the worker for %s was stopped: %s", name, why),
 		Advice: "Ask again: a new worker starts.",
 	}
 }
@@ -170,9 +170,9 @@ func (s *server) stay(ctx context.Context, served <-chan error) (grace time.Dura
 		}
 		select {
 		case <-ctx.Done():
-			return stopGrace, "it got a signal"
+			return stopGrace, "it got SIGTERM"
 		case o := <-s.stops:
-			return o.Grace, "stop request"
+			return o.Grace, "another bise process ended it"
 		case err := <-served:
 			return stopGrace, fmt.Sprintf("it can no longer listen: %v", err)
 		case <-ready:

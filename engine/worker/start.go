@@ -169,6 +169,7 @@ func (s *starter) start(ctx context.Context, lock *lock) (Status, error) {
 		return Status{}, e
 	}
 	reapEnded()
+	oomBefore := oomKills()
 	log, err := openLog(s.key, s.launcher.LogDir, s.dir)
 	if err != nil {
 		return fail(err)
@@ -218,7 +219,7 @@ func (s *starter) start(ctx context.Context, lock *lock) (Status, error) {
 	case ctx.Err() != nil:
 		return Status{}, context.Cause(ctx)
 	case err != nil:
-		return Status{}, crashed(s.spec.Name, "before it listened", pid, log.Name())
+		return Status{}, crashed(s.spec.Name, "before it listened", pid, log.Name(), oomBefore)
 	case r.Taken:
 		return Status{}, errTaken
 	case r.Error != "":

@@ -32,9 +32,10 @@ type transport struct {
 // RoundTrip sends a request, with retries: see [http.RoundTripper].
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
+	oomBefore := oomKills()
 	found := Status{} // the worker that the last try was to reach, when there was one before
 	for tries := 1; ; tries++ {
-		var accepted acceptance
+		accepted := acceptance{oomBefore: oomBefore}
 		r := req.Clone(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{Got1xxResponse: accepted.read}))
 		if tries > 1 {
 			body, err := req.GetBody()
@@ -59,7 +60,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		// A worker that dies at its start would die again.
 		if how := waitEnd(found.PID, 100*time.Millisecond); how != "" && how != left {
-			return nil, crashed(t.starter.spec.Name, "before it could answer", found.PID, found.Log)
+			return nil, crashed(t.starter.spec.Name, "before it could answer", found.PID, found.Log, oomBefore)
 		}
 		if found, err = t.starter.reopen(ctx); err != nil {
 			return nil, err
@@ -76,13 +77,14 @@ func (t *transport) crashed(a *acceptance) error {
 	if a.loading.Load() {
 		when = "while loading the model or answering"
 	}
-	return crashed(t.starter.spec.Name, when, int(a.pid.Load()), *t.starter.log.Load())
+	return crashed(t.starter.spec.Name, when, int(a.pid.Load()), *t.starter.log.Load(), a.oomBefore)
 }
 
 // An acceptance is the header of a worker that accepted a request.
 type acceptance struct {
-	pid     atomic.Int64 // 0: not accepted
-	loading atomic.Bool
+	pid       atomic.Int64 // 0: not accepted
+	loading   atomic.Bool
+	oomBefore int // oomKills at the time of the request
 }
 
 func (a *acceptance) read(_ int, h textproto.MIMEHeader) error {

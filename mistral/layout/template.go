@@ -47,6 +47,34 @@ func TemplateSource(m *gguf.Metadata) Source {
 	return None
 }
 
+// Kinds of tokens in tokenizer.ggml.token_type.
+const controlToken, userToken = 3, 4
+
+// OwnFormat returns the format of a file's chat template without its tokenizer, which may be
+// one that only llama.cpp reads: it has the capabilities, and cannot make tokens. Without a
+// usable template it only completes text.
+func OwnFormat(m *gguf.Metadata) (prompt.Format, error) {
+	var source template.Source
+	source.Template, _ = m.String("tokenizer.chat_template")
+	tokens, _ := m.Strings("tokenizer.ggml.tokens")
+	kinds, _ := m.Ints("tokenizer.ggml.token_type")
+	for id, kind := range kinds[:min(len(kinds), len(tokens))] {
+		if kind == controlToken || kind == userToken {
+			source.Tokens = append(source.Tokens, tokens[id])
+		}
+	}
+	for key, text := range map[string]*string{"bos": &source.BOS, "eos": &source.EOS} {
+		if id, ok := m.Uint("tokenizer.ggml." + key + "_token_id"); ok && id < uint64(len(tokens)) {
+			*text = tokens[id]
+		}
+	}
+	if f, err := template.New(source); err == nil {
+		return f, nil
+	}
+	source.Template = ""
+	return template.New(source)
+}
+
 func piece(vocab tokenizer.Tokenizer, id int32) string {
 	if id < 0 {
 		return ""

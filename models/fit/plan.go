@@ -25,6 +25,7 @@ type Machine struct {
 	Memory    int64    `json:"memory_bytes"`
 	Free      int64    `json:"free_bytes"`       // available without swapping
 	Bandwidth float64  `json:"bytes_per_second"` // of reads by the processor
+	Busy      bool     `json:"busy,omitempty"`   // Bandwidth was only measured beside busy programs
 	GPUs      []Device `json:"gpus"`
 }
 
@@ -60,10 +61,13 @@ type Plan struct {
 	OnGPU  int64 `json:"gpu_bytes"`
 	Layers int   `json:"gpu_layers"`
 	Blocks int   `json:"layers"`
-	// Speed is the decode speed in tokens per second; 0: unknown, as with a GPU.
-	Speed   float64 `json:"tokens_per_second"`
-	Verdict Verdict `json:"verdict"`
-	Rough   bool    `json:"rough,omitempty"` // only the weights are known
+	// Speed is the expected decode speed in tokens per second; 0: unknown, as with a GPU or
+	// on a busy machine. Measured is what the model has reached; 0: it has not run here.
+	Speed    float64 `json:"tokens_per_second"`
+	Measured float64 `json:"measured_tokens_per_second,omitempty"`
+	pace     float64 // like Speed, but of a busy machine too
+	Verdict  Verdict `json:"verdict"`
+	Rough    bool    `json:"rough,omitempty"` // only the weights are known
 }
 
 const (
@@ -101,7 +105,10 @@ func (m Model) Plan(h Machine, o engine.LoadOptions) Plan {
 		p.Longest = f.Longest(room-m.Projector+p.OnGPU, limit)
 	}
 	if p.Layers == 0 && h.Bandwidth > 0 {
-		p.Speed = h.Bandwidth * bandwidthShare / float64(m.bytesPerToken())
+		p.pace = h.Bandwidth * bandwidthShare / float64(m.bytesPerToken())
+		if !h.Busy {
+			p.Speed = p.pace
+		}
 	}
 	return p
 }
@@ -202,7 +209,7 @@ func (m Model) Best(h Machine, o engine.LoadOptions) (Plan, error) {
 		}
 		p := q.Plan(h, o)
 		fits := p.Verdict == Fits
-		if fits && (p.Speed == 0 || p.Speed >= ReadingSpeed) {
+		if fits && (p.pace == 0 || p.pace >= ReadingSpeed) {
 			return p, nil
 		}
 		if kind == "Q4_K_M" || usual != nil && usual.Verdict != Fits && fits {
@@ -236,6 +243,10 @@ func (p Plan) DescribeAs(h Machine, word string) string {
 		word += ", on the GPU"
 	case p.Layers > 0:
 		word += fmt.Sprintf(", %d of %d layers on the GPU", p.Layers, p.Blocks)
+	}
+	switch {
+	case p.Measured > 0:
+		word += ", " + units.Speed(p.Measured)
 	case p.Speed > 0:
 		word += ", ~" + units.Speed(p.Speed)
 	}

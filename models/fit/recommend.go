@@ -26,7 +26,7 @@ func Recommend(list []catalog.Model, h Machine, o engine.LoadOptions) (best cata
 		if p.Verdict != Fits {
 			continue
 		}
-		pace := min(cmp.Or(p.Speed, ReadingSpeed), ReadingSpeed) // faster is of no use
+		pace := min(cmp.Or(p.pace, ReadingSpeed), ReadingSpeed) // faster is of no use
 		better := cmp.Or(cmp.Compare(pace, speed), cmp.Compare(c.Released, best.Released), cmp.Compare(c.Parameters, best.Parameters)) > 0
 		if !ok || better {
 			best, speed, ok = c, pace, true

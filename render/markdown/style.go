@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"image/color"
+	"strings"
 
 	glamour "charm.land/glamour/v2/ansi"
 	"github.com/alecthomas/chroma/v2"
@@ -59,6 +60,21 @@ func NewStyle(accent, muted color.Color, code string, background color.Color) *S
 		code:       styles.Get(code),
 		background: background,
 	}
+}
+
+// Colourless returns the style for a terminal without colours: code in a text keeps its backticks
+// if nothing but its colour shows that it is code.
+func (s *Style) Colourless() *Style {
+	config := s.sheet.config
+	code := &config.Code.StylePrimitive
+	bare := *code
+	bare.Color, bare.BackgroundColor = nil, nil
+	bare.Prefix, bare.Suffix = strings.TrimSpace(bare.Prefix), strings.TrimSpace(bare.Suffix)
+	if bare != (glamour.StylePrimitive{}) {
+		return s
+	}
+	code.Prefix, code.Suffix = "`", "`"
+	return &Style{newSheet(config), s.code, s.background}
 }
 
 func hex(c color.Color) string {

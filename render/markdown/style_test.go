@@ -64,6 +64,32 @@ func TestStyleFile(t *testing.T) {
 	}
 }
 
+// TestColourless keeps the backticks of code that only a colour shows.
+func TestColourless(t *testing.T) {
+	for _, tt := range []struct{ style, want string }{
+		{`{"code": {"color": "#ff0000", "background_color": "#00ff00"}}`, "use `a b` here"},
+		{`{"code": {"color": "#ff0000", "prefix": " ", "suffix": " "}}`, "use `a b` here"},
+		{`{"code": {"prefix": "<", "suffix": ">"}}`, "use <a b> here"},
+		{`{"code": {"bold": true}}`, "use a b here"},
+	} {
+		style, err := LoadStyle("mine.json", writeStyle(t, tt.style))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := xansi.Strip(NewRenderer(style.Colourless()).Block("use `a b` here", 40)); got != tt.want {
+			t.Errorf("%s: code is drawn as %q, want %q", tt.style, got, tt.want)
+		}
+	}
+	for _, style := range []*Style{Dark, Light} {
+		if got := xansi.Strip(NewRenderer(style.Colourless()).Block("`a`", 40)); got != "`a`" {
+			t.Errorf("code is drawn as %q", got)
+		}
+		if got := xansi.Strip(NewRenderer(style).Block("`a`", 40)); got != "a" {
+			t.Errorf("with colours, code is drawn as %q", got)
+		}
+	}
+}
+
 func TestStyleFileThatCannotBeUsed(t *testing.T) {
 	for _, tt := range []struct{ name, content, want string }{
 		{"not JSON", "theme = 1", "not JSON"},

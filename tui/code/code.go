@@ -124,13 +124,26 @@ func (m *Mode) UseModel(ref string) tea.Cmd {
 	m.forgetError()
 	m.session = nil
 	m.begin()
+	m.find()
+	if text := m.announcement(); text != "" && !m.picking {
+		m.notify.Info(text)
+	}
 	return cmd
+}
+
+// announcement says where code goes, until it has gone there.
+func (m *Mode) announcement() string {
+	return m.engines.Announcement(m.model, "The code around the cursor goes")
 }
 
 func (m *Mode) Shown() tea.Cmd {
 	var cmds []tea.Cmd
 	if m.model == nil {
-		cmds = append(cmds, m.UseModel(m.ref))
+		if m.ref == "" {
+			cmds = append(cmds, m.engines.Choose("code", ""))
+		} else {
+			cmds = append(cmds, m.UseModel(m.ref))
+		}
 	}
 	if m.picking {
 		cmds = append(cmds, m.listFiles())
@@ -173,7 +186,7 @@ func (m *Mode) Commands() []kit.Command {
 func (m *Mode) Subject() string {
 	name := ""
 	if m.model != nil {
-		name = m.model.Name()
+		name = m.model.Label()
 		if m.model.State == engines.Opening || m.model.State == engines.Loading {
 			name = m.look.Theme.Muted.Render("loading " + name)
 		}
@@ -225,6 +238,9 @@ func (m *Mode) find() {
 		rows = append(rows, kit.Row{Cells: []string{kit.OneLine(h.Item)}, Marks: marks})
 	}
 	m.list.Intro = []string{"Choose a file."}
+	if text := m.announcement(); text != "" {
+		m.list.Intro = append(m.list.Intro, text)
+	}
 	switch {
 	case m.paths == nil:
 		m.list.Empty = []string{"searching files"}
@@ -250,6 +266,10 @@ func (m *Mode) openFile(path string) tea.Cmd {
 
 func (m *Mode) Update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
+	case engines.ModelChosen:
+		if msg.Mode == "code" && m.model == nil {
+			return m.UseModel(msg.Ref)
+		}
 	case engines.ModelReady:
 		m.begin()
 	case folderRead:
@@ -383,6 +403,7 @@ func (m *Mode) suggest(after time.Duration) tea.Cmd {
 	}
 	ctx, stop := context.WithCancel(m.tasks.Context())
 	m.stop = stop
+	m.engines.MarkSent(m.model)
 	session, place, number := m.session, m.position(), m.number
 	return func() tea.Msg {
 		defer stop()

@@ -33,6 +33,9 @@ func (m *Mode) Press(k tea.KeyPressMsg) kit.Outcome {
 
 // pressList handles a key in the list of files.
 func (m *Mode) pressList(k tea.KeyPressMsg) kit.Outcome {
+	if kit.Matches(k, m.look.Keys.Commands, m.look.Keys.NewChat) {
+		return kit.Ignored() // the list would take them for up and down
+	}
 	change := m.list.Press(k)
 	if change.Filtered {
 		m.find()

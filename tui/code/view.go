@@ -40,7 +40,7 @@ func (m *Mode) Resize(width, height int) {
 	m.text.ScrollTo(max(1, height-extra))
 	_, x := m.text.Position()
 	room := max(1, width-m.gutter()-1)
-	m.left = max(0, min(m.left, x))
+	m.left = max(0, min(m.left, x-1))
 	m.left = max(m.left, x-room+1)
 	m.highlight()
 }
@@ -79,7 +79,10 @@ func (m *Mode) View() ([]string, *tea.Cursor) {
 	ghost := m.drawGhost()
 	var lines []string
 	draw := func(number, line string) {
-		lines = append(lines, number+kit.Truncate(ansi.TruncateLeft(line, m.left, ""), m.width-gutter))
+		if m.left > 0 { // the mark takes a cell
+			line = ansi.TruncateLeft(line, m.left+1, "…")
+		}
+		lines = append(lines, number+kit.Truncate(line, m.width-gutter))
 	}
 	y := 0
 	for i := m.text.Top; i < len(rows) && len(lines) < m.height; i++ {

@@ -3,6 +3,7 @@ package engines
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -10,8 +11,10 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/tui/kit"
 )
 
@@ -20,8 +23,13 @@ type Engines struct {
 	ctx    context.Context
 	open   func(context.Context, string, engine.LoadOptions) (engine.Engine, error)
 	loaded func(context.Context, engine.Engine) (float64, error)
-	models map[string]*Model // by REF
-	ledger *ledger
+	// choose returns the model of a mode, and endpoints the servers.
+	choose    func(mode, ref string) library.Choice
+	endpoints func() map[string]config.Endpoint
+	models    map[string]*Model // by REF
+	wrong     map[string]error  // REFs that were chosen and cannot be opened
+	sent      map[string]bool   // servers that have got a message
+	ledger    *ledger
 }
 
 // A ledger has the engines to close; commands add to it.
@@ -34,7 +42,9 @@ type ledger struct {
 // A Model is a model that the interface uses.
 type Model struct {
 	Ref     string
-	attempt int // counts the attempts
+	Server  string // the endpoint that runs it; "": it runs here
+	URL     string // of the server
+	attempt int    // counts the attempts
 	Options engine.LoadOptions
 	State   State
 	Loaded  float64 // share while loading; below 0: unknown
@@ -52,12 +62,55 @@ const (
 	Failed
 )
 
+// New returns engines that open and choose opens; loaded, choose and endpoints may be nil.
 func New(
 	ctx context.Context,
 	open func(context.Context, string, engine.LoadOptions) (engine.Engine, error),
 	loaded func(context.Context, engine.Engine) (float64, error),
+	choose func(mode, ref string) library.Choice,
+	endpoints func() map[string]config.Endpoint,
 ) *Engines {
-	return &Engines{ctx: ctx, open: open, loaded: loaded, models: map[string]*Model{}, ledger: &ledger{}}
+	if choose == nil {
+		choose = func(mode, ref string) library.Choice { return library.Choice{Mode: mode, Ref: ref} }
+	}
+	return &Engines{
+		ctx: ctx, open: open, loaded: loaded, choose: choose, endpoints: endpoints,
+		models: map[string]*Model{}, wrong: map[string]error{}, sent: map[string]bool{}, ledger: &ledger{},
+	}
+}
+
+// ModelChosen has the model that a mode uses.
+type ModelChosen struct {
+	library.Choice
+	Asked bool // the user named it
+}
+
+// Choose is a command that finds the model of a mode, or the one that the user named in it.
+func (e *Engines) Choose(mode, ref string) tea.Cmd {
+	choose := e.choose
+	return func() tea.Msg { return ModelChosen{choose(mode, ref), ref != ""} }
+}
+
+// Undecided stands for the model of a mode until it is chosen.
+func Undecided() *Model { return &Model{Loaded: -1} }
+
+// Undecided reports whether the model is not chosen yet.
+func (m *Model) Undecided() bool { return m == nil || m.attempt == 0 }
+
+// Announcement says that something goes to a server, until the first time that it does; ""
+// for a model on this machine.
+func (e *Engines) Announcement(m *Model, what string) string {
+	if m == nil || m.Server == "" || e.sent[m.Server] {
+		return ""
+	}
+	return fmt.Sprintf("%s %s to the server %s (%s).", library.RemoteMark, what, kit.OneLine(m.Server), kit.OneLine(m.URL))
+}
+
+// MarkSent notes that a model's server gets a message.
+func (e *Engines) MarkSent(m *Model) {
+	if m.Server != "" {
+		e.sent[m.Server] = true
+	}
 }
 
 // ModelOpened reports an engine, which may still be loading, or an error.
@@ -96,11 +149,21 @@ func (e *Engines) Reopen(ref string, o engine.LoadOptions) (*Model, tea.Cmd) {
 	m, ok := e.models[ref]
 	if !ok {
 		m = &Model{Ref: ref}
+		if e.endpoints != nil {
+			name, _, _ := strings.Cut(ref, "/")
+			if s, ok := e.endpoints()[name]; ok && name != ref {
+				m.Server, m.URL = name, s.URL
+			}
+		}
 		e.models[ref] = m
 	}
 	m.attempt++
 	m.Options, m.State, m.Loaded, m.Err, m.Engine = o, Opening, -1, nil, nil
 	ctx, open, attempt, closer := e.ctx, e.open, m.attempt, e.ledger
+	if err := e.wrong[ref]; err != nil {
+		delete(e.wrong, ref)
+		return m, func() tea.Msg { return ModelOpened{ref, attempt, nil, err} }
+	}
 	if open == nil {
 		open = func(context.Context, string, engine.LoadOptions) (engine.Engine, error) {
 			return nil, errors.New("no engine available")
@@ -118,6 +181,10 @@ func (e *Engines) Reopen(ref string, o engine.LoadOptions) (*Model, tea.Cmd) {
 // Update handles messages about models.
 func (e *Engines) Update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
+	case ModelChosen:
+		if msg.Err != nil && msg.Ref != "" && !msg.Asked {
+			e.wrong[msg.Ref] = msg.Err
+		}
 	case ModelOpened:
 		m := e.models[msg.Ref]
 		if m == nil || m.attempt != msg.attempt {
@@ -174,9 +241,19 @@ func poll(ctx context.Context, ref string, attempt int, e engine.Engine, loaded 
 	}
 }
 
+// Label returns the name with the mark of a model on a server.
+func (m *Model) Label() string {
+	if m.Server == "" {
+		return m.Name()
+	}
+	return library.RemoteMark + " " + m.Name()
+}
+
 // Name returns the name for display.
 func (m *Model) Name() string {
 	switch {
+	case m.Server != "":
+		return kit.OneLine(m.Ref)
 	case m.Info.Model != "":
 		return kit.OneLine(m.Info.Model)
 	case m.Ref == "":

@@ -16,6 +16,7 @@ type Look struct {
 	modes    []string        // for Keys
 	defaults bool            // the settings do not change Keys
 	terminal Shade           // the terminal's background
+	plain    bool            // the terminal has no colours
 	source   bool            // show LaTeX source
 	style    *markdown.Style // of answers; nil: the theme's
 }
@@ -50,6 +51,15 @@ func (l *Look) UseDefaultKeys() {
 // SetBackground sets the shade of the terminal's background.
 func (l *Look) SetBackground(s Shade) {
 	l.terminal = s
+	l.repaint()
+}
+
+// DefaultKeys reports whether [Look.UseDefaultKeys] was called.
+func (l *Look) DefaultKeys() bool { return l.defaults }
+
+// SetColours says whether the terminal has colours.
+func (l *Look) SetColours(has bool) {
+	l.plain = !has
 	l.repaint()
 }
 
@@ -91,5 +101,8 @@ func (l *Look) repaint() {
 	l.Theme.Markdown.Source = l.source
 	if l.style != nil {
 		l.Theme.Markdown.Style = l.style
+	}
+	if l.plain {
+		l.Theme.removeColours()
 	}
 }

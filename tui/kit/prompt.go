@@ -38,8 +38,11 @@ func (p *Prompt) Resize(width, _ int) {
 	p.width = width
 	_, columns := Column(width)
 	p.Editor.Width = columns - 2
-	p.ScrollTo(1)
+	p.ScrollTo(maxPromptRows)
 }
+
+// maxPromptRows is how many rows of a long answer are shown.
+const maxPromptRows = 3
 
 func (p *Prompt) Press(k tea.KeyPressMsg) Outcome {
 	switch {
@@ -58,22 +61,28 @@ func (p *Prompt) Paste(text string) Outcome {
 	return Handled(nil)
 }
 
-func (p *Prompt) Click(x, _ int) Outcome {
+func (p *Prompt) Click(x, y int) Outcome {
 	left, _ := Column(p.width)
-	p.Editor.Click(x-left, 0)
+	p.Editor.Click(x-left, max(0, y-len(p.above())))
 	return Handled(nil)
 }
 
+// above returns the lines before the answer.
+func (p *Prompt) above() []string {
+	_, columns := Column(p.width)
+	return append(append([]string{""}, Wrap(p.question, columns)...), "")
+}
+
 func (p *Prompt) View() ([]string, *tea.Cursor) {
-	left, columns := Column(p.width)
-	lines := append([]string{""}, Wrap(p.question, columns)...)
-	text, x, _ := p.Editor.View(1)
-	lines = append(lines, "", p.look.Theme.Accent.Render("▍")+" "+text[0])
-	y := len(lines) - 1
-	for i := range lines[:y] {
-		lines[i] = "  " + lines[i]
+	left, _ := Column(p.width)
+	lines := Indent(p.above(), left)
+	above := len(lines)
+	text, x, y := p.Editor.View(maxPromptRows)
+	for i := range text {
+		text[i] = p.look.Theme.Accent.Render("▍") + " " + text[i]
 	}
-	return Indent(lines, left-2), tea.NewCursor(left+x, y)
+	text = p.look.MarkMore(Indent(text, left-2), p.width, p.Top > 0, p.Top+len(text) < len(p.Rows()))
+	return append(lines, text...), tea.NewCursor(left+x, above+y)
 }
 
 // Question implements [Asker].

@@ -119,6 +119,15 @@ func NewTheme(name string, terminal Shade) *Theme {
 	return t
 }
 
+// removeColours shows with other means what only a colour has shown. The terminal's writer removes
+// the colours themselves.
+func (t *Theme) removeColours() {
+	t.Muted = t.faint
+	t.Border = t.faint
+	t.Placeholder = t.faint.Italic(true)
+	t.Markdown.Style = t.Markdown.Style.Colourless()
+}
+
 // gradient writes a text in bold in the colours of the accent.
 func (t *Theme) gradient(s string) string {
 	runes := []rune(s)

@@ -41,7 +41,6 @@ func newServersDialog(s *Service, only string) *serversDialog {
 		},
 	}
 	d.Intro = []string{"Models on servers. Your messages are sent there."}
-	d.Empty = []string{"No server is configured. Add La Plateforme, another bise or any server with OpenAI's API with a."}
 	d.Detail = d.describeRow
 	d.readServers()
 	return d
@@ -92,6 +91,10 @@ func (s *serversDialog) refresh() {
 		case len(v.models) == 0:
 			add(v.name, "no models", "", true)
 		}
+	}
+	s.Empty = []string{"No server is configured. Add La Plateforme, another bise or any server with OpenAI's API with a."}
+	if s.Filter.Text != "" {
+		s.Empty = []string{fmt.Sprintf("No model matches %s.", kit.OneLine(s.Filter.Text))}
 	}
 	s.SetRows(rows)
 }

@@ -147,7 +147,7 @@ func (s *Service) load() tea.Cmd {
 		list, failed := lib.InstalledWithNeeds(ctx)
 		return installedRead{number, list, c, errors.Join(err, failed)}
 	}
-	if s.Machine != nil {
+	if s.Machine != nil && !s.Machine.Busy {
 		return here
 	}
 	return tea.Batch(here, func() tea.Msg {
@@ -171,8 +171,11 @@ func (s *Service) load() tea.Cmd {
 func (s *Service) fit() {
 	s.fits = map[string]fit.Plan{}
 	for _, i := range s.Installed {
-		if i.Needs != nil && s.Machine != nil {
-			s.fits[i.Name] = i.Needs.Plan(*s.Machine, engine.LoadOptions{})
+		if s.Machine == nil {
+			break
+		}
+		if p, ok := i.Plan(*s.Machine, engine.LoadOptions{}); ok {
+			s.fits[i.Name] = p
 		}
 	}
 }

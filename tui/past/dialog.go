@@ -100,7 +100,7 @@ func (c *Dialog) read(after history.Conversation) tea.Cmd {
 	c.cancel() // the previous search is obsolete
 	ctx, cancel := context.WithCancel(c.tasks.Context())
 	c.number++
-	c.cancel, c.reading = cancel, true
+	c.cancel, c.reading, c.Loading = cancel, true, after.ID == 0
 	records, text, answer := c.history, c.Filter.Text, conversationsRead{number: c.number, after: after}
 	return func() tea.Msg {
 		defer cancel()
@@ -127,7 +127,7 @@ func (c *Dialog) take(msg conversationsRead) {
 	if msg.number != c.number {
 		return
 	}
-	c.reading = false
+	c.reading, c.Loading = false, false
 	if msg.err != nil {
 		c.notify.Error(msg.err)
 		return

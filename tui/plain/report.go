@@ -36,6 +36,9 @@ func (s *session) report() {
 
 // describeDialog prints a new dialog, or one that has changed.
 func (s *session) describeDialog(d kit.Dialog) {
+	if l, ok := d.(kit.Lister); ok && l.AsList().Loading {
+		return
+	}
 	text := s.describe(d)
 	if d == s.dialog && text == s.text {
 		return

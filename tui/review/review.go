@@ -137,12 +137,20 @@ func (m *Mode) Busy() bool { return m.review != nil && m.review.busy }
 func (m *Mode) Shown() tea.Cmd {
 	var cmds []tea.Cmd
 	if m.model == nil {
-		cmds = append(cmds, m.UseModel(m.ref))
+		cmds = append(cmds, m.chooseModel())
 	}
 	if m.review == nil {
 		cmds = append(cmds, m.findChanges())
 	}
 	return tea.Batch(cmds...)
+}
+
+// chooseModel uses the model that was named, or is a command that finds that of the mode.
+func (m *Mode) chooseModel() tea.Cmd {
+	if m.ref == "" {
+		return m.engines.Choose("review", "")
+	}
+	return m.UseModel(m.ref)
 }
 
 // findChanges is a command that loads the changes.
@@ -162,6 +170,10 @@ func (m *Mode) Update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case changesFound:
 		m.changes, m.changesErr, m.loaded = msg.changes, msg.err, true
+	case engines.ModelChosen:
+		if msg.Mode == "review" && m.model == nil {
+			return m.UseModel(msg.Ref)
+		}
 	case engines.ModelOpened, engines.ModelReady:
 		return m.begin()
 	case eventReceived:
@@ -187,9 +199,13 @@ func (m *Mode) start(c change.Change) tea.Cmd {
 	m.fullView = false
 	m.review = &reviewing{number: m.number, change: c, busy: true, loading: -1, stop: func(error) {}}
 	m.list.Filter.Reset()
+	m.list.Filtering = false
 	m.list.Select(0)
 	var open tea.Cmd
-	if m.model == nil || m.model.State == engines.Failed {
+	switch {
+	case m.model == nil:
+		open = m.chooseModel()
+	case m.model.State == engines.Failed:
 		open = m.UseModel(m.ref)
 	}
 	return tea.Batch(open, m.begin())
@@ -208,6 +224,7 @@ func (m *Mode) begin() tea.Cmd {
 	case m.model.Engine == nil:
 		return nil
 	}
+	m.engines.MarkSent(m.model)
 	ctx, stop := context.WithCancelCause(m.tasks.Context())
 	engine, change := m.model.Engine, r.change
 	r.stop = stop
@@ -311,11 +328,14 @@ func (m *Mode) refresh() {
 	if m.review != nil {
 		chosen = m.selected()
 	}
-	m.list.Intro, m.list.Empty = nil, nil
+	m.list.Intro, m.list.Empty, m.list.Fixed = nil, nil, m.review == nil
 	var rows []kit.Row
 	switch {
 	case m.review == nil:
 		m.list.Intro = []string{"Choose a change to review."}
+		if text := m.engines.Announcement(m.model, "It goes"); text != "" {
+			m.list.Intro = append(m.list.Intro, text)
+		}
 		for _, c := range m.changes {
 			rows = append(rows, kit.Row{Cells: []string{c.Name, units.Plural(len(c.Files), "file"), size(c.Files), c.About}})
 		}
@@ -528,6 +548,9 @@ func (m *Mode) Press(k tea.KeyPressMsg) kit.Outcome {
 		if o := m.pressLetter(k); o.Handled {
 			return o
 		}
+	}
+	if kit.Matches(k, m.look.Keys.Commands, m.look.Keys.NewChat) {
+		return kit.Ignored() // the list would take them for up and down
 	}
 	if change := m.list.Press(k); change.Handled {
 		m.top = 0

@@ -218,7 +218,7 @@ func (m *Mode) Subject() string {
 		return ""
 	}
 	var facts []string
-	if name := m.model.Name(); name != "" {
+	if name := m.model.Label(); name != "" {
 		facts = append(facts, name)
 	}
 	if r := m.review; r != nil && m.width >= kit.WideColumns {
@@ -276,6 +276,9 @@ func (r *reviewing) coverage() string {
 // progressLine describes what the review waits for.
 func (m *Mode) progressLine(width int) string {
 	r := m.review
+	if m.model == nil {
+		return ""
+	}
 	w := progress.Progress{Model: m.model.Name(), Loaded: -1}
 	switch {
 	case r.pull == nil && m.model.State == engines.Opening:

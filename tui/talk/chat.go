@@ -23,7 +23,7 @@ func (c *Chat) Shown() tea.Cmd {
 	case c.model != nil:
 		return nil
 	case c.ref == "":
-		return c.findLastModel()
+		return c.engines.Choose(c.mode, "")
 	}
 	return c.UseModel(c.ref)
 }
@@ -31,7 +31,7 @@ func (c *Chat) Shown() tea.Cmd {
 func (c *Chat) Update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case NewRequested:
-		c.reset()
+		return c.startNew()
 	case QuestionBegun:
 		c.composer.Insert(msg.Text)
 	case past.Opened:

@@ -46,7 +46,7 @@ func (c *Conversation) modelCommand(ref string) kit.Outcome {
 	if ref == "" {
 		return kit.Send(ModelsRequested{})
 	}
-	return kit.Handled(c.UseModel(ref))
+	return kit.Handled(c.engines.Choose(c.mode, ref))
 }
 
 // messageCommand selects a message by its number, from 1.

@@ -44,7 +44,7 @@ type Conversation struct {
 
 	saved      *past.ID // nil: not in the history yet
 	ref        string   // of the model
-	remembered bool     // ref was used last time
+	home       string   // of the model of new conversations
 	model      *engines.Model
 	stream     *stream // the current answer; nil: none
 	pending    bool    // the answer starts when the model is open
@@ -80,7 +80,7 @@ type Options struct {
 	History  *past.Writer
 	Images   *ImageCache
 	Folder   string // for @; "" disables it
-	Model    string // REF; "": the last used
+	Model    string // REF; "": that of the mode
 	Sampling engine.Sampling
 	// Commands returns the commands of the interface, listed after those of the mode.
 	Commands func() []kit.Command
@@ -112,8 +112,38 @@ func (c *Conversation) last() *turn {
 // Using returns the model that answers.
 func (c *Conversation) Using() *engines.Model { return c.model }
 
-// UseModel switches to a model and opens it if needed.
+// UseModel switches to a model, also for new conversations, and opens it if needed.
 func (c *Conversation) UseModel(ref string) tea.Cmd {
+	c.home = ref
+	return c.use(ref)
+}
+
+// takeChoice uses the model of the mode, unless there is one already, or one that the user
+// named.
+func (c *Conversation) takeChoice(msg engines.ModelChosen) tea.Cmd {
+	switch {
+	case msg.Mode != c.mode:
+	case msg.Asked && msg.Err != nil:
+		c.notify.Error(msg.Err)
+	case msg.Asked, c.model.Undecided():
+		return c.UseModel(msg.Ref)
+	case c.home == "":
+		c.home = msg.Ref
+	}
+	return nil
+}
+
+// startNew starts a new conversation, with the mode's model rather than that of an old one.
+func (c *Conversation) startNew() tea.Cmd {
+	c.reset()
+	if c.model == nil || c.home == c.ref {
+		return nil
+	}
+	return c.use(c.home)
+}
+
+// use switches to a model.
+func (c *Conversation) use(ref string) tea.Cmd {
 	var cmd tea.Cmd
 	c.ref = ref
 	c.model, cmd = c.engines.Use(ref)
@@ -217,8 +247,12 @@ func (c *Conversation) answer(before *turn) tea.Cmd {
 
 // needModel opens the model if none was opened yet.
 func (c *Conversation) needModel() tea.Cmd {
-	if c.model != nil {
+	switch {
+	case c.model != nil:
 		return nil
+	case c.ref == "":
+		c.model = engines.Undecided()
+		return c.engines.Choose(c.mode, "")
 	}
 	return c.UseModel(c.ref)
 }
@@ -279,6 +313,7 @@ func (c *Conversation) begin(t *turn, continuing bool) tea.Cmd {
 	if c.useHandler = c.handler != nil && !continuing; c.useHandler {
 		e, r, record = c.handler.prepare(e, r, record)
 	}
+	c.engines.MarkSent(c.model)
 	c.stream = startStream(c.tasks, e, r, record)
 	return c.stream.next()
 }
@@ -372,12 +407,9 @@ func (c *Conversation) Update(msg tea.Msg) tea.Cmd {
 			}
 			c.showPath(msg)
 		}
-	case modelRemembered:
-		return c.useRemembered(msg)
+	case engines.ModelChosen:
+		return c.takeChoice(msg)
 	case engines.ModelOpened, engines.ModelReady:
-		if cmd, ok := c.dropRemembered(); ok {
-			return cmd
-		}
 		return c.resumePending()
 	case engines.ModelLoading:
 		if t := c.last(); msg.Ref == c.ref && t != nil && t.state == answering && t.waiting.Phase == progress.Loading {

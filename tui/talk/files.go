@@ -137,6 +137,8 @@ func (p *filePopup) readPreview() tea.Cmd {
 // cannot count them.
 func (c *composer) counter() func(context.Context, attachment) int {
 	var e engine.Engine
+	// A file is not sent to a server before the user sends it.
+	remote := c.model != nil && c.model.Server != ""
 	if m := c.model; m != nil && m.State == engines.Ready {
 		e = m.Engine
 	}
@@ -148,7 +150,7 @@ func (c *composer) counter() func(context.Context, attachment) int {
 			}
 			return n
 		}
-		if e == nil || a.Text == "" || len(a.Text) > maxCountable {
+		if e == nil || remote || a.Text == "" || len(a.Text) > maxCountable {
 			return 0
 		}
 		tokens, err := e.Tokenize(ctx, engine.TokenizeRequest{Text: &a.Text})

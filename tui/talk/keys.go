@@ -318,7 +318,7 @@ func (c *Conversation) open(msg past.Opened) tea.Cmd {
 		cmd = c.composer.resume(msg.Conversation.Draft)
 		c.keptDraft = draftMark{c.composer.Text, 0}
 		if ref := msg.Conversation.Model; ref != "" && ref != c.ref {
-			cmd = tea.Batch(cmd, c.UseModel(ref))
+			cmd = tea.Batch(cmd, c.use(ref))
 		}
 	}
 	if i := msg.Found; i >= 0 && i < len(c.transcript.turns) {

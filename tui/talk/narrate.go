@@ -74,6 +74,9 @@ func (n *narration) describe(c *Conversation) {
 	if subject := ansi.Strip(c.Subject()); c.model != nil && c.model.State != engines.Loading && subject != n.subject {
 		n.subject = subject
 		n.say(kit.Sentence(subject))
+		if text := c.engines.Announcement(c.model, "Your messages go"); text != "" {
+			n.say(text)
+		}
 	}
 	if c.saved != n.chat {
 		n.chat, n.turn = c.saved, nil

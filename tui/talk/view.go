@@ -68,7 +68,7 @@ func (c *Conversation) between(width int) (line string, x int) {
 	switch {
 	case c.find.active:
 		line, x = c.find.view(width - kit.Width(right) - 1)
-	case c.composer.Text != "":
+	case c.composer.Text != "" && c.transcript.selected >= 0:
 		line = c.look.Theme.Muted.Render(c.selectedNote())
 	}
 	if right == "" {
@@ -77,10 +77,14 @@ func (c *Conversation) between(width int) (line string, x int) {
 	return kit.Spread(line, right, width), x
 }
 
-// waitingLines lists the queued messages.
+// waitingLines says where the first message goes, and lists the queued messages.
 func (c *Conversation) waitingLines() []string {
 	_, columns := kit.Column(c.width)
 	var lines []string
+	if text := c.engines.Announcement(c.model, "Your messages go"); text != "" {
+		lines = kit.StyleLines(c.look.Theme.Warn, kit.Wrap(text, columns))
+	}
+	told := len(lines)
 	for _, m := range c.queue {
 		text := kit.OneLine(m.text)
 		if text == "" {
@@ -89,8 +93,8 @@ func (c *Conversation) waitingLines() []string {
 		lines = append(lines, c.look.Theme.Muted.Render(kit.Truncate("next: "+text, columns)))
 	}
 	const most = 3
-	if len(lines) > most {
-		lines = append(lines[:most-1], c.look.Theme.Muted.Render(fmt.Sprintf("and %d more", len(lines)-most+1)))
+	if waiting := len(lines) - told; waiting > most {
+		lines = append(lines[:told+most-1], c.look.Theme.Muted.Render(fmt.Sprintf("and %d more", waiting-most+1)))
 	}
 	return lines
 }
@@ -113,7 +117,7 @@ func (c *Conversation) Subject() string {
 	if c.model == nil {
 		return ""
 	}
-	name := c.model.Name()
+	name := c.model.Label()
 	switch c.model.State {
 	case engines.Opening:
 		return c.look.Theme.Muted.Render("starting " + name)

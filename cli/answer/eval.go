@@ -1,0 +1,273 @@
+package answer
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/bise-sh/bise/atomicfile"
+	"github.com/bise-sh/bise/cli/console"
+	"github.com/bise-sh/bise/cli/flags"
+	"github.com/bise-sh/bise/config"
+	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/library"
+	"github.com/bise-sh/bise/modes/eval"
+	"github.com/bise-sh/bise/modes/math"
+	"github.com/bise-sh/bise/render/term"
+	"github.com/bise-sh/bise/units"
+)
+
+// maxEvalFile is the maximum size of a file of cases in bytes.
+const maxEvalFile = 256 << 20
+
+type evaluation struct {
+	models          []string
+	votes, parallel int
+	limit           int
+	html            string
+	again           bool
+	sampling        flags.Sampling
+	load            flags.Load
+}
+
+// Eval is the command bise eval.
+func Eval(con *console.Console, lib *library.Library, conf config.Config, places config.Places) *cobra.Command {
+	var v evaluation
+	cmd := &cobra.Command{
+		Use:   "eval FILE.jsonl",
+		Short: "Measure how well a model answers",
+		Long: `Measure how well a model answers the cases in a file, and compare two models on them.
+
+Each line of the file is a case: a JSON object with prompt or messages, and what is right.
+Training data of La Plateforme can be used as it is: its last message is the right answer.
+
+  {"prompt": "Capital of France?", "contains": "Paris"}
+  {"prompt": "Answer with one word: is 7 prime?", "expected": "yes"}
+  {"prompt": "12 · 12?", "numeric": 144}
+  {"prompt": "Which is a fruit?", "choices": ["apple", "chair"], "answer": "apple"}
+  {"prompt": "A city as JSON", "schema": {"type": "object", "required": ["name"]}}
+  {"prompt": "def f(x):\n    return ", "suffix": "\n", "expected": "x"}
+
+The share of right answers comes with its 95 % interval. An interrupted run continues where
+it was; a complete one is not repeated without --again.`,
+		Example: `bise eval cases.jsonl -m mistral-nemo
+bise eval cases.jsonl -m codestral:q4_k_m -m codestral:q8_0 --html report.html`,
+		Args: flags.Args(cobra.ExactArgs(1), "one file of cases"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return v.run(cmd.Context(), con, lib, conf, places, args[0])
+		},
+	}
+	f := cmd.Flags()
+	f.StringArrayVarP(&v.models, "model", "m", nil, "measure the model `REF`; twice to compare two models")
+	f.IntVar(&v.votes, "votes", 1, "generate `N` answers for each case; the most frequent one counts")
+	f.IntVar(&v.parallel, "parallel", 4, "ask `N` cases at once")
+	f.IntVar(&v.limit, "limit", 0, "use only the first `N` cases")
+	f.StringVar(&v.html, "html", "", "write a report with every answer to `FILE`")
+	f.BoolVar(&v.again, "again", false, "measure again, although the results are known")
+	v.sampling.Add(cmd)
+	v.load.Add(cmd)
+	return cmd
+}
+
+func (v *evaluation) check() error {
+	switch {
+	case v.votes < 1 || v.votes > math.MaxVotes:
+		return fault.Errorf(fault.Usage, "invalid --votes %d: want 1 to %d", v.votes, math.MaxVotes)
+	case v.parallel < 1 || v.parallel > eval.MaxParallel:
+		return fault.Errorf(fault.Usage, "invalid --parallel %d: want 1 to %d", v.parallel, eval.MaxParallel)
+	case v.limit < 0:
+		return fault.Errorf(fault.Usage, "invalid --limit %d: want a positive number", v.limit)
+	case len(v.models) > 2:
+		return fault.Errorf(fault.Usage, "%d models given: one or two can be measured", len(v.models))
+	}
+	return nil
+}
+
+func (v *evaluation) run(ctx context.Context, con *console.Console, lib *library.Library, conf config.Config, places config.Places, path string) error {
+	if err := v.check(); err != nil {
+		return err
+	}
+	data, cases, err := readCases(con, path)
+	if err != nil {
+		return err
+	}
+	if v.limit > 0 {
+		cases = cases[:min(v.limit, len(cases))]
+	}
+	o := eval.Options{Parallel: v.parallel, Votes: v.votes}
+	// A temperature of config.toml is one for chats: cases are answered greedily unless a flag says otherwise.
+	if o.Sampling, err = v.sampling.Over(engine.Sampling{}); err != nil {
+		return err
+	}
+	load, err := v.load.Options(conf)
+	if err != nil {
+		return err
+	}
+	if len(v.models) == 0 {
+		v.models = []string{""}
+	}
+	report := eval.Report{File: filepath.Base(path), Cases: cases}
+	for _, ref := range v.models {
+		r, err := v.measure(ctx, con, lib, places, ref, data, cases, o, load)
+		if err != nil {
+			return con.Fail(err)
+		}
+		report.Models = append(report.Models, r)
+	}
+	if v.html != "" {
+		var page bytes.Buffer
+		if err := report.WriteHTML(&page); err != nil {
+			return err
+		}
+		if err := atomicfile.WriteFile(v.html, page.Bytes(), 0o666); err != nil {
+			return fault.Errorf(fault.File, "cannot write %s: %w", v.html, err)
+		}
+	}
+	if con.JSON {
+		return con.WriteJSON(report.Summary())
+	}
+	return printReport(con, report)
+}
+
+// readCases reads a file, or stdin for "-".
+func readCases(con *console.Console, path string) ([]byte, []eval.Case, error) {
+	var data []byte
+	var err error
+	if path == "-" {
+		data, err = io.ReadAll(io.LimitReader(con.Stdin, maxEvalFile+1))
+		if err == nil && len(data) > maxEvalFile {
+			err = fmt.Errorf("larger than %s", units.Size(maxEvalFile))
+		}
+	} else {
+		data, err = atomicfile.ReadFile(path, maxEvalFile)
+	}
+	if err != nil {
+		return nil, nil, fault.Errorf(fault.File, "cannot read %s: %w", path, withoutPath(err))
+	}
+	cases, err := eval.Read(bytes.NewReader(data), path)
+	return data, cases, err
+}
+
+func withoutPath(err error) error {
+	if p, ok := errors.AsType[*os.PathError](err); ok {
+		return p.Err
+	}
+	return err
+}
+
+// measure asks one model the cases that its record does not have.
+func (v *evaluation) measure(ctx context.Context, con *console.Console, lib *library.Library, places config.Places, ref string, data []byte, cases []eval.Case, o eval.Options, load engine.LoadOptions) (r eval.ModelReport, err error) {
+	e, err := lib.Open(ctx, ref, load)
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, e.Close()) }()
+	info := e.Info()
+	dir := filepath.Join(places.State, "eval")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return r, err
+	}
+	path := filepath.Join(dir, eval.Key(data, info, o)+".jsonl")
+	if v.again {
+		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return r, err
+		}
+	}
+	rec, err := eval.OpenRecord(path)
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, rec.Close()) }()
+	missing := rec.Missing(cases)
+	done, right := len(cases)-len(missing), 0
+	for _, x := range rec.Outcomes(cases) {
+		if x.OK {
+			right++
+		}
+	}
+	switch {
+	case done > 0 && len(missing) == 0:
+		con.Notef("The results for %s are known; --again measures once more.", info.Model)
+	case done > 0:
+		con.Notef("%s: continuing after %d of %d cases.", info.Model, done, len(cases))
+	}
+	began, asked := time.Now(), 0
+	show := func() {
+		after := ""
+		if asked > 0 {
+			after = units.Duration(time.Since(began)/time.Duration(asked)*time.Duration(len(missing)-asked)) + " left"
+		}
+		con.Wait(func(columns int) string {
+			return term.ProgressLine(fmt.Sprintf("%s · %d of %d · %d right", info.Model, done+asked, len(cases), right), float64(done+asked)/float64(len(cases)), after, columns)
+		})
+	}
+	show()
+	err = eval.Run(ctx, e, missing, o, func(x eval.Outcome) error {
+		if asked++; x.OK {
+			right++
+		}
+		show()
+		return rec.Add(x)
+	})
+	con.Erase()
+	if err != nil {
+		if n := done + asked; n > 0 {
+			con.Notef("%d of %d cases are done; the same command continues.", n, len(cases))
+		}
+		return r, err
+	}
+	return eval.ModelReport{Model: info.Model, Quantization: info.Quantization, Outcomes: rec.Outcomes(cases)}, nil
+}
+
+func printReport(con *console.Console, r eval.Report) error {
+	t := &console.Table{Head: []string{"MODEL", "METRIC", "CASES", "RIGHT", "SHARE", "95 % INTERVAL", "TOKENS"}, Right: []int{2, 3, 4, 6}}
+	notes := []string{}
+	for _, m := range r.Models {
+		for _, s := range eval.Scores(m.Outcomes) {
+			metric := string(s.Metric)
+			if metric == "" {
+				metric = "all"
+			}
+			t.Add(con.CleanOut(m.Model), metric, units.Count(s.Cases), units.Count(s.Right), fmt.Sprintf("%.1f %%", 100*s.Share()),
+				fmt.Sprintf("%.1f to %.1f %%", 100*s.Low, 100*s.High), units.Count(s.Generated))
+			if s.Metric == eval.Infill {
+				notes = append(notes, fmt.Sprintf("%s: what was filled in is %.1f %% similar to what was expected (characters that need no edit).", m.Model, 100*s.Similarity))
+			}
+			if s.Metric != "" && s.Cut > 0 {
+				notes = append(notes, fmt.Sprintf("%s: %s of %s %s cut off; a larger --max-tokens may help.", m.Model, units.Plural(s.Cut, "answer"), metric, were(s.Cut)))
+			}
+			if s.Metric != "" && s.Failed > 0 {
+				i := slices.IndexFunc(m.Outcomes, func(o eval.Outcome) bool { return o.Error != "" })
+				notes = append(notes, fmt.Sprintf("%s: %s of %s had no answer: %s", m.Model, units.Plural(s.Failed, "case"), metric, m.Outcomes[i].Error))
+			}
+		}
+	}
+	if err := con.Print(t); err != nil {
+		return err
+	}
+	if c := r.Comparison(); c != nil {
+		if _, err := fmt.Fprintf(con.Stdout, "\nOnly the first model is right in %d cases, only the second in %d. %s\n", c.First, c.Second, c.Verdict()); err != nil {
+			return err
+		}
+	}
+	for _, n := range notes {
+		con.Notef("%s", n)
+	}
+	return nil
+}
+
+func were(n int) string {
+	if n == 1 {
+		return "was"
+	}
+	return "were"
+}
