@@ -111,7 +111,7 @@ const (
 	FinishLength      FinishReason = "length"       // max_tokens
 	FinishModelLength FinishReason = "model_length" // the context is full
 	FinishToolCalls   FinishReason = "tool_calls"
-	FinishRefusal     FinishReason = "refusal" // the text is no answer: it says why there is none
+	FinishRefusal     FinishReason = "refusal" // the text says why there is no answer
 )
 
 // Usage counts tokens as La Plateforme does: the prompt once, completions summed

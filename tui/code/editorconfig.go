@@ -65,7 +65,7 @@ func layoutOf(path, text string) layout {
 	return l
 }
 
-// columns reads a width, 0 if it is none.
+// columns reads a width. It returns 0 for other values.
 func columns(s string) int {
 	n, err := strconv.Atoi(s)
 	if err != nil || n < 1 || n > maxTab {
