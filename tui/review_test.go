@@ -318,7 +318,7 @@ func TestReviewFails(t *testing.T) {
 	o.Changes = nil
 	d = drive(t, o, 80, 24)
 	d.pressed("alt+2")
-	d.sees("bise review")
+	d.sees("No changes in this git repository. Change a file, then press r.")
 }
 
 // TestReviewUnreadable checks that an unreadable answer does not look like a review

@@ -386,7 +386,7 @@ func (m *Mode) emptyChanges() []string {
 		msg, advice := kit.Explain(m.changesErr)
 		return []string{msg, advice}
 	case m.changesOf == nil, m.loaded:
-		return []string{"No changes in this git repository. To review whole files, run bise review FILE."}
+		return []string{"No changes in this git repository. Change a file, then press " + m.keys.refresh.Help().Key + "."}
 	}
 	return []string{"looking for changes"}
 }
