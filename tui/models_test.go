@@ -408,8 +408,8 @@ func TestLicenceScrolls(t *testing.T) {
 	d.lists()
 	d.finds("pixtral large")
 	d.pressed("enter")
-	d.sees("alt+d download anyway") // the filter takes letters
-	d.pressed("alt+d")
+	d.sees("d download anyway")
+	d.pressed("d")
 	d.sees("a accept")
 	d.pressed("o")
 	d.sees("You may look")
@@ -625,6 +625,16 @@ func TestImportFails(t *testing.T) {
 	if len(d.m.models.Downloads) > 0 {
 		t.Error("it is still on the way")
 	}
+
+	// What was typed can be corrected, and tab completes it.
+	d.sees(filepath.Base(path))
+	for range len("no.gguf") {
+		d.pressed("backspace")
+	}
+	d.pressed("tab")
+	d.sees("▍ " + path)
+	d.pressed("esc", "esc") // the message, the prompt
+	d.sees("best here")
 }
 
 // A model that does not fit is had by those who insist.
@@ -636,11 +646,11 @@ func TestTooBig(t *testing.T) {
 	d.finds("devstral 2")
 	d.pressed("enter")
 	d.sees("this machine has 16 GB")
-	d.sees("alt+d download anyway · esc dismiss")
+	d.sees("d download anyway · esc dismiss")
 	if len(d.m.models.Downloads) > 0 {
 		t.Fatal("it is on its way")
 	}
-	d.pressed("alt+d")
+	d.pressed("d")
 	d.until("the download", func() bool {
 		list := d.m.models.Downloads
 		return len(list) == 1 && list[0].Request.Anyway && list[0].State == tuimodels.AwaitingLicence

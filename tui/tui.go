@@ -15,8 +15,10 @@ import (
 
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/render/term"
 	"github.com/bise-sh/bise/tui/code"
 	"github.com/bise-sh/bise/tui/engines"
+	"github.com/bise-sh/bise/tui/images"
 	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/tui/models"
 	"github.com/bise-sh/bise/tui/past"
@@ -39,7 +41,7 @@ type Model struct {
 	engines  *engines.Engines
 	models   *models.Service
 	history  *past.Writer
-	images   *talk.ImageCache
+	images   *images.Cache
 
 	save    func(config.Interface) error // may be nil
 	folder  string
@@ -70,7 +72,7 @@ func New(ctx context.Context, o Options) *Model {
 	look, _ := kit.NewLook(o.Settings, modes)
 	look.SetStyle(o.Style)
 	m := &Model{
-		look: look, tasks: kit.NewTasks(ctx), engines: engines.New(ctx, o.Open, o.Loaded, o.Choose, endpoints), history: past.NewWriter(ctx, o.History), images: talk.NewImageCache(ctx, o.Getenv),
+		look: look, tasks: kit.NewTasks(ctx), engines: engines.New(ctx, o.Open, o.Loaded, o.Choose, endpoints), history: past.NewWriter(ctx, o.History), images: images.New(ctx, o.Getenv),
 		save: o.Save, folder: o.Folder,
 		width: o.Width, height: o.Height, screens: make([]mode, len(modes)),
 	}
@@ -91,7 +93,7 @@ func New(ctx context.Context, o Options) *Model {
 func (m *Model) makeMode(name string, o Options) mode {
 	options := talk.Options{
 		Look: m.look, Notify: m.notify, Tasks: m.tasks, Terminal: m.terminal, Engines: m.engines, History: m.history, Images: m.images,
-		Folder: o.Folder, Model: o.Model, Sampling: o.Sampling, Commands: m.globals,
+		Folder: o.Folder, Model: o.Model, Sampling: o.Sampling, System: o.System, Commands: m.globals,
 	}
 	switch name {
 	case "review":
@@ -99,6 +101,7 @@ func (m *Model) makeMode(name string, o Options) mode {
 	case "code":
 		return code.New(m.look, m.notify, m.tasks, m.engines, o.Model, o.Folder, o.Getenv("HOME"))
 	case "math":
+		options.System = "" // it is written for conversations, not for solutions
 		return talk.NewMath(options)
 	case "vision":
 		return talk.NewVision(options)
@@ -178,7 +181,7 @@ func (m *Model) update(msg tea.Msg) tea.Cmd {
 		m.look.SetBackground(shade)
 	case tea.ColorProfileMsg:
 		m.look.SetColours(msg.Profile > colorprofile.ASCII)
-		return m.handle(msg) // images have colours too
+		return m.handle(msg) // images depend on it, too
 	case tea.KeyPressMsg:
 		if !m.dismiss(msg) {
 			return m.Press(msg)
@@ -246,6 +249,15 @@ func (m *Model) push(d kit.Dialog) tea.Cmd {
 	m.dialogs = append(m.dialogs, d)
 	m.resize(m.width, m.height)
 	return d.Init()
+}
+
+// askAgain reports the error of an answer, and shows its prompt again if there is one.
+func (m *Model) askAgain(p *kit.Prompt, err error) tea.Cmd {
+	m.notify.Error(err)
+	if p == nil {
+		return nil
+	}
+	return m.push(p)
 }
 
 // Press handles a key.
@@ -386,18 +398,22 @@ func (m *Model) handle(msg tea.Msg) tea.Cmd {
 		cmds = append(cmds, m.askLicence(msg))
 	case models.DownloadEnded:
 		cmds = append(cmds, m.useInstalled(msg))
+	case kit.PromptFailed:
+		cmds = append(cmds, m.askAgain(msg.Prompt, msg.Err))
 	case settingsSaved:
 		m.notify.Outcome("save the settings", msg.err)
 	case past.FileSaved:
 		if msg.Err != nil {
-			m.notify.Error(msg.Err)
+			cmds = append(cmds, m.askAgain(msg.Prompt, msg.Err))
 		} else {
 			m.notify.Info("saved " + msg.Path)
 		}
+	case importRequested:
+		cmds = append(cmds, past.Import(m.tasks, m.history, m.folder, m.terminal.Getenv("HOME"), msg.path, msg.prompt))
 	case past.Imported:
-		m.reportImported(msg)
+		cmds = append(cmds, m.reportImported(msg))
 	case past.FileNamed:
-		cmds = append(cmds, func() tea.Msg { return past.SaveFile(m.folder, msg.Path, msg.Text) })
+		cmds = append(cmds, func() tea.Msg { return past.SaveFile(m.folder, msg) })
 	case helpRequested:
 		cmds = append(cmds, m.push(newKeysDialog(m.look, m.screens[m.current].Bindings())))
 	case quitRequested:
@@ -530,7 +546,7 @@ func (m *Model) View() tea.View {
 	}
 	lines, cursor := m.draw()
 	m.selection.Mark(lines)
-	v.SetContent(strings.Join(lines, "\n"))
+	v.SetContent(term.Unmark(strings.Join(lines, "\n")))
 	if cursor != nil {
 		cursor.Color = m.look.Theme.Cursor()
 	}

@@ -24,6 +24,7 @@ func (c *Conversation) Press(k tea.KeyPressMsg) kit.Outcome {
 	}
 	o := c.pressKey(k)
 	c.keepDraft()
+	o.Cmd = tea.Batch(o.Cmd, c.count())
 	return o
 }
 
@@ -51,6 +52,12 @@ func (c *Conversation) pressKey(k tea.KeyPressMsg) kit.Outcome {
 		return kit.Handled(c.regenerate(len(c.transcript.turns) - 1))
 	case kit.Matches(k, c.look.Keys.Continue):
 		return kit.Handled(c.continueAnswer())
+	case k.String() == "up" && c.composer.Text == "" && len(c.composer.sent) == 0 && !c.soughtSent:
+		return kit.Handled(c.readPrompts())
+	case kit.Matches(k, c.look.Keys.EditLast):
+		return kit.Handled(c.editLast())
+	case kit.Matches(k, c.look.Keys.Without):
+		return kit.Handled(c.withoutAttachments())
 	case kit.Matches(k, c.look.Keys.Select):
 		c.transcript.selectTurn(len(c.transcript.turns) - 1)
 	case kit.Matches(k, c.look.Keys.PageUp):
@@ -126,6 +133,9 @@ func (c *Conversation) sendWritten() kit.Outcome {
 		c.composer.clearText()
 		return command.Run(args)
 	}
+	if c.warns(m) {
+		return kit.Handled(nil)
+	}
 	if m.text != "" {
 		c.composer.sent = append(c.composer.sent, m.text)
 	}
@@ -160,7 +170,7 @@ func (c *Conversation) search(text string) {
 	case !c.find.active:
 		c.find.start("")
 	}
-	c.find.open = true
+	c.find.open = !c.look.DefaultKeys() // lines are not keys
 }
 
 // interrupt stops the current answer, cancels an edit or clears the composer. Otherwise the
@@ -253,9 +263,9 @@ func (c *Conversation) openEditor() tea.Cmd {
 // savePrompt asks for the file to save a message to.
 func (c *Conversation) savePrompt(t *turn) kit.Dialog {
 	text, folder := t.plainText(), c.folder
-	return kit.NewPrompt(c.look, "Save", "Save the message as a file in "+folder, "answer.md", "save", func(path string) kit.Outcome {
-		return kit.Close(past.FileNamed{Path: path, Text: text})
-	})
+	p := kit.NewPrompt(c.look, "Save", "Save the message as a file in "+folder, "answer.md", "save", nil)
+	p.Done = func(path string) kit.Outcome { return kit.Close(past.FileNamed{Path: path, Text: text, Prompt: p}) }
+	return p
 }
 
 // version switches to another version of a turn.
@@ -303,6 +313,10 @@ func (c *Conversation) showPath(msg pathRead) {
 		turns = append(turns, t)
 	}
 	c.transcript.turns = turns
+	if t := c.last(); t != nil && t.state == failed {
+		t.repairs = c.repairs(t)
+		t.refresh()
+	}
 	c.transcript.selectTurn(min(msg.selected, len(turns)-1))
 }
 
@@ -313,8 +327,9 @@ func (c *Conversation) open(msg past.Opened) tea.Cmd {
 	if !c.busy() || c.saved.Load() != msg.Conversation.ID { // else it is shown already
 		c.reset()
 		c.saved = past.NewID(msg.Conversation.ID)
+		c.system, c.parameters = msg.Conversation.System, msg.Conversation.Parameters
 		c.showPath(pathRead{of: c.saved, path: msg.Path, selected: -1})
-		c.composer.addSent(c.transcript.turns)
+		c.composer.addSent(prompts(msg.Path))
 		cmd = c.composer.resume(msg.Conversation.Draft)
 		c.keptDraft = draftMark{c.composer.Text, 0}
 		if ref := msg.Conversation.Model; ref != "" && ref != c.ref {
@@ -334,6 +349,7 @@ func (c *Conversation) reset() {
 		c.keepDraft()
 	}
 	c.stream, c.saved, c.edited, c.keptDraft = nil, nil, -1, draftMark{}
+	c.system, c.parameters, c.asked, c.hideImages = c.standard, engine.Parameters{}, askedMark{}, ""
 	c.find.close()
 	c.transcript.turns = nil
 	c.transcript.selectTurn(-1)

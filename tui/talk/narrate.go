@@ -21,9 +21,11 @@ type narration struct {
 	say      func(string)
 	subject  string
 	selected int
-	unfolded bool // of the selected message
-	edited   int  // the message in the composer
+	searched string // what was searched for
+	unfolded bool   // of the selected message
+	edited   int    // the message in the composer
 	written  string
+	attached string
 	chat     *past.ID
 	turn     *turn
 	parts    int    // printed
@@ -46,6 +48,7 @@ func (c *Conversation) Narrate(before any, say func(string)) (now any) {
 // EnterLine adds a line to the message and sends it, unless the line ends with a
 // backslash. A command is run at once, and the draft stays.
 func (c *Conversation) EnterLine(line string) kit.Outcome {
+	c.byLine = true
 	command, args, err := kit.FindCommand(line, c.composer.commands())
 	switch {
 	case err != nil:
@@ -64,6 +67,7 @@ func (c *Conversation) EnterLine(line string) kit.Outcome {
 		c.composer.SetText("")
 	}
 	c.transcript.selectTurn(-1)
+	c.find.close()
 	c.composer.popup = nil
 	c.composer.Insert(line)
 	return c.sendWritten()
@@ -84,6 +88,7 @@ func (n *narration) describe(c *Conversation) {
 			n.describeOpened(c)
 		}
 	}
+	n.describeFound(c)
 	if i := c.transcript.selected; i != n.selected {
 		n.selected = i
 		if i >= 0 {
@@ -97,6 +102,12 @@ func (n *narration) describe(c *Conversation) {
 		n.unfolded = !n.unfolded
 		if thinking := c.transcript.turns[i].thinking.String(); n.unfolded && thinking != "" {
 			n.say("Thinking: " + thinking)
+		}
+	}
+	if attached := c.composer.describeAttached(); attached != n.attached {
+		n.attached = attached
+		if attached != "" {
+			n.say("Attached: " + attached + ".")
 		}
 	}
 	if text := c.composer.Text; text != n.written {
@@ -113,6 +124,38 @@ func (n *narration) describe(c *Conversation) {
 	}
 	if t := c.last(); t != nil && t.role == engine.Assistant {
 		n.describeAnswer(c, t)
+	}
+}
+
+// maxMatches is how many matches are printed.
+const maxMatches = 20
+
+// describeFound prints the matches of a search.
+func (n *narration) describeFound(c *Conversation) {
+	searched := ""
+	if f := c.find; f.active {
+		searched = fmt.Sprintf("Search for %q: %d found", kit.OneLine(f.Text), len(f.hits))
+	}
+	if searched == n.searched {
+		return
+	}
+	n.searched = searched
+	switch f := c.find; {
+	case searched == "":
+	case strings.TrimSpace(f.Text) == "":
+		n.say("/find TEXT searches this conversation.")
+	default:
+		n.say(searched + ".")
+		for _, h := range f.hits[:min(len(f.hits), maxMatches)] {
+			row := ansi.Strip(c.transcript.rows(position{turn: h.turn, part: h.part})[h.spans[0].row])
+			n.say(fmt.Sprintf("Message %d, %s: %s", h.turn+1, authorOf(c, c.transcript.turns[h.turn]), strings.TrimSpace(row)))
+		}
+		if rest := len(f.hits) - maxMatches; rest > 0 {
+			n.say(fmt.Sprintf("And %d more.", rest))
+		}
+		if len(f.hits) > 0 {
+			n.say("/message NUMBER selects a message.")
+		}
 	}
 }
 
@@ -227,7 +270,11 @@ func (n *narration) describeEnd(c *Conversation, t *turn) {
 	case t.state == failed:
 		msg, advice := kit.Explain(t.err)
 		n.say("Error: " + strings.TrimSpace(msg+" "+advice))
-		n.say("/again answers again, /model switches the model.")
+		keys := "/again answers again, /edit changes the message, "
+		if i := c.lastQuestion(); i >= 0 && len(c.transcript.turns[i].attached) > 0 {
+			keys += "/without asks it without attachments, "
+		}
+		n.say(keys + "/model switches the model.")
 		return
 	case t.state == stopped:
 		n.say("Stopped. /continue continues, /again answers again.")
