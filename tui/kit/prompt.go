@@ -81,11 +81,13 @@ func (p *Prompt) Resize(width, height int) {
 	p.width, p.height = width, height
 	_, columns := Column(width)
 	p.Editor.Width = columns - 2
-	p.ScrollTo(maxPromptRows)
+	p.ScrollTo(p.rows())
 }
 
-// maxPromptRows is how many rows of a long answer are shown.
+// maxPromptRows is how many rows of a long answer are shown, if there is room.
 const maxPromptRows = 3
+
+func (p *Prompt) rows() int { return max(1, min(maxPromptRows, p.height-len(p.above()))) }
 
 func (p *Prompt) Press(k tea.KeyPressMsg) Outcome {
 	switch {
@@ -127,7 +129,7 @@ func (p *Prompt) View() ([]string, *tea.Cursor) {
 	left, columns := Column(p.width)
 	lines := Indent(p.above(), left)
 	above := len(lines)
-	text, x, y := p.Editor.View(maxPromptRows)
+	text, x, y := p.Editor.View(p.rows())
 	for i := range text {
 		text[i] = p.look.Theme.Accent.Render("▍") + " " + text[i]
 	}
