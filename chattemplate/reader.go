@@ -46,6 +46,7 @@ type reader struct {
 	trim  bool   // white space that comes is not to be written
 	scan  scanner
 	calls int
+	cut   bool // a limit cut the answer
 	out   []engine.Event
 }
 
@@ -90,7 +91,10 @@ func (r *reader) Control(name string) []engine.Event {
 			r.state, r.trim = thinking, true
 		}
 	case callTag, callsTag:
-		if r.tools != nil && (r.state == starting || r.state == texting) {
+		switch {
+		case r.state == calling && name == callTag:
+			r.held += name
+		case r.tools != nil && (r.state == starting || r.state == texting):
 			r.flush()
 			r.enter(name)
 		}
@@ -107,7 +111,8 @@ func (r *reader) Control(name string) []engine.Event {
 }
 
 // End reads the end of the answer.
-func (r *reader) End() ([]engine.Event, bool) {
+func (r *reader) End(cut bool) ([]engine.Event, bool) {
+	r.cut = cut
 	return r.read(true), r.calls > 0
 }
 
@@ -249,6 +254,18 @@ func (r *reader) think(end bool) bool {
 
 func (r *reader) call(end bool) bool {
 	from := r.scan.at // before it was searched
+	// Small models often write the opening tag where the closing one belongs.
+	if j := strings.Index(r.held[from:], callTag); j >= 0 && !strings.Contains(r.held[:from+j], callEnd) {
+		if c, ok := readCall(r.held[:from+j]); ok {
+			r.emit(c)
+			r.held, r.state = r.held[from+j:], starting
+			return true
+		}
+	}
+	if end && r.calls > 0 && strings.TrimSpace(r.held) == "" {
+		r.held, r.state = "", starting
+		return false
+	}
 	i := strings.Index(r.held[from:], callEnd)
 	if i < 0 && !end {
 		r.scan.at = max(0, len(r.held)-len(callEnd))
@@ -261,6 +278,8 @@ func (r *reader) call(end bool) bool {
 	r.held, r.state = rest, starting
 	if c, ok := readCall(body); ok {
 		r.emit(c)
+	} else if r.cut && closing == "" {
+		r.emitCut(prompt.CutCalls(body))
 	} else {
 		r.say(callTag + body + closing)
 		r.state = texting
@@ -276,7 +295,20 @@ func (r *reader) list(end bool) bool {
 	}
 	if open < 0 || !r.scan.end(body[open:]) {
 		if end {
-			r.say(callsTag + r.held)
+			switch {
+			case !r.cut:
+				r.say(callsTag + r.held)
+			case open == 0:
+				r.emitCut(prompt.CutCalls(body))
+			default:
+				if open < 0 {
+					open = len(body)
+				}
+				name, _, complete := strings.Cut(body[:open], "[")
+				if complete || open < len(body) {
+					r.emitCut([]engine.FunctionCall{{Name: strings.TrimSpace(name), Arguments: engine.Arguments(body[open:])}})
+				}
+			}
 			r.held, r.state = "", texting
 		}
 		return false
@@ -305,6 +337,12 @@ func (r *reader) bare(end bool) bool {
 			return r.held != ""
 		}
 		end = true
+	} else if r.cut {
+		if calls := prompt.CutCalls(r.held); len(calls) > 0 && r.tools[calls[0].Name] {
+			r.emitCut(calls)
+			r.held, r.lead, r.state = "", "", texting
+			return false
+		}
 	}
 	if end || !plausible(r.held) {
 		r.asText()
@@ -348,6 +386,13 @@ func (r *reader) say(s string) {
 func (r *reader) ponder(s string) {
 	if s != "" {
 		r.out = append(r.out, engine.ThinkingDelta{Text: s})
+	}
+}
+
+// emitCut writes calls, the last of which may have the beginning of its arguments only.
+func (r *reader) emitCut(calls []engine.FunctionCall) {
+	for _, f := range calls {
+		r.emit(call{f.Name, string(f.Arguments)})
 	}
 }
 

@@ -191,7 +191,7 @@ func (s *Scheduler) emit(a *answer, events []engine.Event) {
 func (s *Scheduler) end(a *answer, reason engine.FinishReason) {
 	s.say(a, a.text.flush())
 	if a.reader != nil {
-		events, called := a.reader.End()
+		events, called := a.reader.End(reason == engine.FinishLength || reason == engine.FinishModelLength)
 		s.emit(a, events)
 		if called && reason == engine.FinishStop {
 			reason = engine.FinishToolCalls
@@ -201,7 +201,7 @@ func (s *Scheduler) end(a *answer, reason engine.FinishReason) {
 		s.emit(a, []engine.Event{engine.TextDelta{}}) // of tokens without text
 	}
 	s.release(a)
-	a.job.out.put(engine.Finish{Choice: a.choice, Reason: reason})
+	a.job.out.put(engine.Finish{Choice: a.choice, Reason: reason, Stop: a.text.found})
 }
 
 // release frees an answer's slot. The conversation of the first answer stays in memory to
