@@ -49,6 +49,7 @@ type reader struct {
 	scan  scanner
 	calls int
 	fence bool // an open code block is before held
+	cut   bool // a limit cut the answer
 	out   []engine.Event
 }
 
@@ -113,7 +114,8 @@ func (r *reader) Control(name string) []engine.Event {
 }
 
 // End reads the end of the answer.
-func (r *reader) End() ([]engine.Event, bool) {
+func (r *reader) End(cut bool) ([]engine.Event, bool) {
+	r.cut = cut
 	return r.read(true), r.calls > 0
 }
 
@@ -313,6 +315,8 @@ func (r *reader) call(end bool) bool {
 	r.held, r.state = rest, starting
 	if c, ok := readCall(body); ok {
 		r.emit(c)
+	} else if r.cut && closing == "" {
+		r.emitCut(prompt.CutCalls(body))
 	} else {
 		r.say(callTag + body + closing)
 		r.state = texting
@@ -328,7 +332,20 @@ func (r *reader) list(end bool) bool {
 	}
 	if open < 0 || !r.scan.end(body[open:]) {
 		if end {
-			r.say(callsTag + r.held)
+			switch {
+			case !r.cut:
+				r.say(callsTag + r.held)
+			case open == 0:
+				r.emitCut(prompt.CutCalls(body))
+			default:
+				if open < 0 {
+					open = len(body)
+				}
+				name, _, complete := strings.Cut(body[:open], "[")
+				if complete || open < len(body) {
+					r.emitCut([]engine.FunctionCall{{Name: strings.TrimSpace(name), Arguments: engine.Arguments(body[open:])}})
+				}
+			}
 			r.held, r.state = "", texting
 		}
 		return false
@@ -357,6 +374,12 @@ func (r *reader) bare(end bool) bool {
 			return r.held != ""
 		}
 		end = true
+	} else if r.cut {
+		if calls := prompt.CutCalls(r.held); len(calls) > 0 && r.tools[calls[0].Name] {
+			r.emitCut(calls)
+			r.held, r.lead, r.state = "", "", texting
+			return false
+		}
 	}
 	if end || !plausible(r.held) {
 		r.asText()
@@ -400,6 +423,13 @@ func (r *reader) say(s string) {
 func (r *reader) ponder(s string) {
 	if s != "" {
 		r.out = append(r.out, engine.ThinkingDelta{Text: s})
+	}
+}
+
+// emitCut writes calls, the last of which may have the beginning of its arguments only.
+func (r *reader) emitCut(calls []engine.FunctionCall) {
+	for _, f := range calls {
+		r.emit(call{f.Name, string(f.Arguments)})
 	}
 }
 

@@ -61,7 +61,7 @@ type Conversation struct {
 	edited     int          // the turn in the composer;
 	beforeEdit draftMessage // the draft from before the edit
 	keptDraft  draftMark    // the draft that was saved last
-	soughtSent bool         // readPrompts was run
+	soughtSent bool         // previous messages were requested from the history
 	asked      askedMark    // the message that the user was warned about last
 	counted    turnsCounted // where the last answer does not say its tokens
 
@@ -469,9 +469,9 @@ func (c *Conversation) Update(msg tea.Msg) tea.Cmd {
 		}
 	case engines.ModelChosen:
 		return c.takeChoice(msg)
-	case promptsRead:
-		if msg.to == c.mode {
-			c.composer.sent = append(msg.texts, c.composer.sent...)
+	case past.PromptsRead:
+		if msg.Mode == c.mode {
+			c.composer.sent = append(msg.Texts, c.composer.sent...)
 			if c.composer.Text == "" {
 				c.composer.recallSent(1)
 			}

@@ -53,7 +53,8 @@ func (c *Conversation) pressKey(k tea.KeyPressMsg) kit.Outcome {
 	case kit.Matches(k, c.look.Keys.Continue):
 		return kit.Handled(c.continueAnswer())
 	case k.String() == "up" && c.composer.Text == "" && len(c.composer.sent) == 0 && !c.soughtSent:
-		return kit.Handled(c.readPrompts())
+		c.soughtSent = true
+		return kit.Handled(past.ReadPrompts(c.tasks, c.history, c.mode))
 	case kit.Matches(k, c.look.Keys.EditLast):
 		return kit.Handled(c.editLast())
 	case kit.Matches(k, c.look.Keys.Without):
@@ -329,7 +330,7 @@ func (c *Conversation) open(msg past.Opened) tea.Cmd {
 		c.saved = past.NewID(msg.Conversation.ID)
 		c.system, c.parameters = msg.Conversation.System, msg.Conversation.Parameters
 		c.showPath(pathRead{of: c.saved, path: msg.Path, selected: -1})
-		c.composer.addSent(prompts(msg.Path))
+		c.composer.addSent(past.Prompts(msg.Path))
 		cmd = c.composer.resume(msg.Conversation.Draft)
 		c.keptDraft = draftMark{c.composer.Text, 0}
 		if ref := msg.Conversation.Model; ref != "" && ref != c.ref {

@@ -147,7 +147,7 @@ func (n *narration) describeFound(c *Conversation) {
 	default:
 		n.say(searched + ".")
 		for _, h := range f.hits[:min(len(f.hits), maxMatches)] {
-			row := ansi.Strip(c.transcript.rows(position{turn: h.turn, part: h.part})[h.spans[0].row])
+			row := ansi.Strip(c.transcript.rows(position{turn: h.turn, part: h.part})[h.spans[0].Row])
 			n.say(fmt.Sprintf("Message %d, %s: %s", h.turn+1, authorOf(c, c.transcript.turns[h.turn]), strings.TrimSpace(row)))
 		}
 		if rest := len(f.hits) - maxMatches; rest > 0 {
