@@ -1,7 +1,6 @@
 package talk
 
 import (
-	"context"
 	"image"
 	"sync/atomic"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/modes/vision"
 	"github.com/bise-sh/bise/tui/engines"
+	"github.com/bise-sh/bise/tui/images"
 	"github.com/bise-sh/bise/tui/kit"
 )
 
@@ -35,7 +35,7 @@ type Vision struct {
 // A namedImage is an image of the conversation or of the composer.
 type namedImage struct {
 	name  string
-	image *cachedImage
+	image *images.Image
 }
 
 // A placement is the area of an image on the screen.
@@ -46,7 +46,7 @@ type placement struct {
 
 // A countKey identifies a token count: it depends on the image and the model.
 type countKey struct {
-	image *cachedImage
+	image *images.Image
 	model *engines.Model
 }
 
@@ -66,7 +66,7 @@ func NewVision(o Options) *Vision {
 }
 
 func (v *Vision) Shown() tea.Cmd {
-	return tea.Batch(v.Chat.Shown(), v.images.detect(), v.count())
+	return tea.Batch(v.Chat.Shown(), v.images.Detect(), v.count())
 }
 
 func (v *Vision) Update(msg tea.Msg) tea.Cmd {
@@ -101,8 +101,8 @@ func (v *Vision) UseModel(ref string) tea.Cmd {
 // imageList returns the images, the newest last. Each is listed once.
 func (v *Vision) imageList() []namedImage {
 	var list []namedImage
-	seen := map[*cachedImage]bool{}
-	add := func(name string, s *cachedImage) {
+	seen := map[*images.Image]bool{}
+	add := func(name string, s *images.Image) {
 		if s != nil && !seen[s] {
 			seen[s] = true
 			list = append(list, namedImage{name, s})
@@ -173,26 +173,17 @@ func (v *Vision) count() tea.Cmd {
 		return nil
 	}
 	var cmds []tea.Cmd
-	ctx, e := v.tasks.Context(), v.model.Engine
+	ctx, counter := v.tasks.Context(), v.model.Counter()
 	for _, x := range v.imageList() {
 		c := countKey{x.image, v.model}
-		if _, begun := v.tokens[c]; begun || x.image.thumb == nil {
+		if _, begun := v.tokens[c]; begun || x.image.Thumb == nil {
 			continue
 		}
 		v.tokens[c] = uncounted
-		width, height := x.image.width, x.image.height
-		cmds = append(cmds, func() tea.Msg { return tokensCounted{c, imageTokens(ctx, vision.CountBy(e), width, height)} })
+		width, height := x.image.Width, x.image.Height
+		cmds = append(cmds, func() tea.Msg { return tokensCounted{c, counter.Image(ctx, width, height)} })
 	}
 	return tea.Batch(cmds...)
-}
-
-// imageTokens returns the token count of an image, if the model can report it.
-func imageTokens(ctx context.Context, count vision.Count, width, height int) int {
-	n, err := vision.Tokens(ctx, count, width, height)
-	if err != nil {
-		return uncounted
-	}
-	return n
 }
 
 // check returns the error of a model that is ready and has no vision encoder.
