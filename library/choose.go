@@ -137,6 +137,17 @@ func GroupChoices(list []Choice) []ChoiceGroup {
 	return groups
 }
 
+// UsedFor says which modes use a model, and why; "" if none does.
+func UsedFor(list []Choice, ref string) string {
+	var parts []string
+	for _, g := range GroupChoices(list) {
+		if g.Ref == ref {
+			parts = append(parts, fmt.Sprintf("%s (%s)", strings.Join(g.Modes, ", "), g.Why))
+		}
+	}
+	return strings.Join(parts, "; ")
+}
+
 // Name returns the model's name for display.
 func (c Choice) Name() string {
 	switch {

@@ -214,8 +214,14 @@ func (l *Library) Import(ctx context.Context, im models.Import) (models.Model, e
 // model stays, and so does its worker.
 func (l *Library) Remove(ctx context.Context, m models.Model) (*models.Removed, error) {
 	if m.Origin != models.Registered {
-		if err := l.unload(ctx, m); err != nil {
+		// A worker keeps the files open: the disk space would not be freed, and Windows would
+		// not remove them.
+		n, err := l.Unload(ctx, m)
+		if err != nil {
 			return nil, err
+		}
+		if n > 0 {
+			l.options.Note(m.Name + " was in memory and has been stopped.")
 		}
 	}
 	return l.Store().Remove(m)
