@@ -42,7 +42,7 @@ func (m *Model) dismiss(k tea.KeyPressMsg) bool {
 }
 
 // noticeKey returns the key for what a notice offers, "" if there is none. Where letters are text, a
-// letter is no key.
+// letter cannot be one.
 func (m *Model) noticeKey() string {
 	if len(m.notice.Key) != 1 || !m.typing() {
 		return m.notice.Key
