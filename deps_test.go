@@ -54,7 +54,7 @@ var forbidden = map[string][][]string{
 	"tui":               {llama, {module + "/cli"}},
 	"tui/kit":           {llama, http, {module + "/cli"}, engines, middle, without(leaves, "/config"), rooms},
 	"tui/engines":       {llama, {module + "/cli"}, rooms},
-	"tui/past":          {llama, http, {module + "/cli"}, engines[1:], middle, without(leaves, "/config", "/history"), rooms},
+	"tui/past":          {llama, http, {module + "/cli"}, {module + "/modes", module + "/library"}, without(leaves, "/config", "/history"), rooms},
 	"tui/plain":         {llama, http, {module + "/cli"}, engines, middle, without(leaves, "/config"), rooms},
 	"tui/talk":          {llama, {module + "/cli"}, without(rooms, "/tui/talk")},
 	"tui/models":        {llama, {module + "/cli"}, without(rooms, "/tui/models")},

@@ -20,6 +20,7 @@ import (
 
 	"github.com/bise-sh/bise/api"
 	"github.com/bise-sh/bise/api/anthropic"
+	"github.com/bise-sh/bise/api/batch"
 	"github.com/bise-sh/bise/api/ollama"
 	"github.com/bise-sh/bise/api/responses"
 	"github.com/bise-sh/bise/engine"
@@ -163,8 +164,18 @@ func (w *world) server(t *testing.T, c api.Config) string {
 		}
 		return e.Info(), nil
 	}
+	jobs, err := batch.Open(t.TempDir(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	running := c
+	go func() { defer close(done); jobs.Run(ctx, running) }()
+	t.Cleanup(func() { cancel(); <-done })
+	c.Families = append(c.Families, jobs.Routes)
 	mux := http.NewServeMux()
-	mux.Handle("/", api.New(c))
+	mux.Handle("/", jobs.Watch(api.New(c)))
 	mux.HandleFunc("/test/picture.png", func(http.ResponseWriter, *http.Request) { w.fetched.Add(1) })
 	mux.HandleFunc("/test/fetched", func(rw http.ResponseWriter, _ *http.Request) { fmt.Fprintf(rw, `{"fetched":%d}`, w.fetched.Load()) })
 	mux.HandleFunc("/test/running", func(rw http.ResponseWriter, _ *http.Request) { fmt.Fprintf(rw, `{"running":%d}`, w.running.Load()) })

@@ -40,3 +40,9 @@ func LogFailure(w http.ResponseWriter, err error) { logFailure(w, err) }
 
 // LogIgnored notes in the log which parts of a request had no effect.
 func LogIgnored(w http.ResponseWriter, fields []string) { logIgnored(w, fields) }
+
+// Refuse returns the error of a request with an HTTP status, for families of routes whose errors
+// have the shape of this package's.
+func Refuse(status int, param, format string, args ...any) error {
+	return newRefusal(param, format, args...).status(status)
+}

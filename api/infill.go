@@ -136,6 +136,7 @@ type filling struct {
 	read   engine.Progress
 	done   engine.Done
 	reason string // why it ended, by llama.cpp's names
+	word   string // the stop string that ended it
 }
 
 // run generates the text and passes it on, until it ends or the client is gone.
@@ -160,9 +161,12 @@ func (f *filling) run(ctx context.Context, eng engine.Engine, c engine.Completio
 				return nil
 			}
 		case engine.Finish:
-			f.reason = "eos"
-			if ev.Reason != engine.FinishStop {
+			f.reason, f.word = "eos", ev.Stop
+			switch {
+			case ev.Reason != engine.FinishStop:
 				f.reason = "limit"
+			case ev.Stop != "":
+				f.reason = "word"
 			}
 		case engine.Done:
 			f.done = ev
@@ -219,7 +223,7 @@ func (f *filling) answer() map[string]any {
 		"predicted_n": t.Generated, "predicted_ms": ms(t.Decode), "predicted_per_token_ms": each(t.Decode, t.Generated), "predicted_per_second": rate(t.Generated, t.Decode),
 	}
 	whole := map[string]any{
-		"content": f.text, "model": f.model, "stop": true, "stop_type": f.reason, "truncated": false,
+		"content": f.text, "model": f.model, "stop": true, "stop_type": f.reason, "stopping_word": f.word, "truncated": false,
 		"tokens_predicted": u.CompletionTokens, "tokens_evaluated": u.PromptTokens, "tokens_cached": u.PromptTokens + u.CompletionTokens,
 		"timings": timings,
 	}

@@ -15,7 +15,7 @@ func TestLlamaRoutes(t *testing.T) {
 	const (
 		timings = `"timings":{"cache_n":0,"predicted_ms":0,"predicted_n":2,"predicted_per_second":0,"predicted_per_token_ms":0,` +
 			`"prompt_ms":0,"prompt_n":3,"prompt_per_second":0,"prompt_per_token_ms":0},"tokens_cached":P,"tokens_evaluated":E,"tokens_predicted":2,"truncated":false}`
-		end = `"model":"script","stop":true,"stop_type":"eos",` + timings
+		end = `"model":"script","stop":true,"stop_type":"eos","stopping_word":"",` + timings
 	)
 	for _, tt := range []struct {
 		method, path, body string
@@ -28,6 +28,7 @@ func TestLlamaRoutes(t *testing.T) {
 		{"GET", "/slots", "", 200, `[{"id":0,"is_processing":false,"n_ctx":32768,"speculative":false}]`},
 		{"POST", "/apply-template", `{` + question + `}`, 200, `{"prompt":"<s>[INST]hi[/INST]"}`},
 		{"POST", "/completion", `{"prompt":"hi","n_predict":-1,"cache_prompt":true}`, 200, `{"content":"a<b",` + end},
+		{"POST", "/completion", `{"prompt":"hi","stop":["<"],"response_fields":["content","stop_type","stopping_word"]}`, 200, `{"content":"a","stop_type":"word","stopping_word":"<"}`},
 		{"POST", "/completions", `{"prompt":[1,2],"response_fields":["content","timings/predicted_n"]}`, 200, `{"content":"a<b","timings/predicted_n":2}`},
 		{"POST", "/completion", `{"prompt":"hi","stream":true}`, 200, "data: {\"content\":\"a\",\"stop\":false}\n\ndata: {\"content\":\"<b\",\"stop\":false}\n\ndata: {\"content\":\"\"," + end},
 		{"POST", "/completion", `{}`, 422, `{"error":{"code":422,"message":"prompt: Field required","type":"invalid_request_error"}}`},

@@ -29,13 +29,17 @@ type server struct {
 func newServer(c Config) *server {
 	s := &server{c: c, mux: http.NewServeMux()}
 	routes := append(s.routes(), s.llamaRoutes()...)
-	routes = append(routes, absentRoutes()...)
 	for _, family := range c.Families {
 		routes = append(routes, family(c)...)
 	}
 	paths := map[string][]Route{}
 	for _, r := range routes {
 		paths[r.Path] = append(paths[r.Path], r)
+	}
+	for _, r := range absentRoutes() {
+		if !slices.ContainsFunc(routes, func(has Route) bool { return has.Path == r.Path }) {
+			paths[r.Path] = append(paths[r.Path], r)
+		}
 	}
 	for path, methods := range paths {
 		s.mux.Handle(path, s.dispatch(methods))

@@ -145,6 +145,7 @@ func (s *stream) delta(i int, m *wire.Message) bool {
 func (s *stream) finished(ev engine.Finish) bool {
 	choice := s.textChoice(ev.Choice, "")
 	choice.FinishReason, choice.Finish = finishReason(ev.Reason, s.strict)
+	choice.Stop = wire.Optional(ev.Stop)
 	ok := s.flushFinish()
 	s.finish = &choice
 	return ok

@@ -20,7 +20,7 @@ type wholeChoice struct {
 	text, thinking strings.Builder
 	calls          []engine.ToolCall
 	logprobs       []engine.Logprob
-	finish         engine.FinishReason
+	finish         engine.Finish
 }
 
 func newWhole(g *generation, strict bool) *whole {
@@ -44,7 +44,7 @@ func (w *whole) add(ev engine.Event) error {
 		c := &w.choices[ev.Choice]
 		c.calls = append(c.calls, callOf(ev.Call, len(c.calls)))
 	case engine.Finish:
-		w.choices[ev.Choice].finish = ev.Reason
+		w.choices[ev.Choice].finish = ev
 	case engine.Done:
 		w.done = &ev
 	}
@@ -61,7 +61,8 @@ func (w *whole) answer() (wire.Answer, error) {
 	for i := range w.choices {
 		c := &w.choices[i]
 		choice := wire.Choice{Index: i}
-		choice.FinishReason, choice.Finish = finishReason(c.finish, w.strict)
+		choice.FinishReason, choice.Finish = finishReason(c.finish.Reason, w.strict)
+		choice.Stop = wire.Optional(c.finish.Stop)
 		text := w.g.echoOf(i) + c.text.String()
 		if w.g.text {
 			choice.Text = &text

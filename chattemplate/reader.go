@@ -90,7 +90,10 @@ func (r *reader) Control(name string) []engine.Event {
 			r.state, r.trim = thinking, true
 		}
 	case callTag, callsTag:
-		if r.tools != nil && (r.state == starting || r.state == texting) {
+		switch {
+		case r.state == calling && name == callTag:
+			r.held += name
+		case r.tools != nil && (r.state == starting || r.state == texting):
 			r.flush()
 			r.enter(name)
 		}
@@ -249,6 +252,18 @@ func (r *reader) think(end bool) bool {
 
 func (r *reader) call(end bool) bool {
 	from := r.scan.at // before it was searched
+	// Small models often write the opening tag where the closing one belongs.
+	if j := strings.Index(r.held[from:], callTag); j >= 0 && !strings.Contains(r.held[:from+j], callEnd) {
+		if c, ok := readCall(r.held[:from+j]); ok {
+			r.emit(c)
+			r.held, r.state = r.held[from+j:], starting
+			return true
+		}
+	}
+	if end && r.calls > 0 && strings.TrimSpace(r.held) == "" {
+		r.held, r.state = "", starting
+		return false
+	}
 	i := strings.Index(r.held[from:], callEnd)
 	if i < 0 && !end {
 		r.scan.at = max(0, len(r.held)-len(callEnd))

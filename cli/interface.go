@@ -78,7 +78,7 @@ func interfaceOptions(lib *library.Library, conf config.Config, configErr error,
 		Getenv:    os.Getenv,
 	}
 	o.Choose = func(mode, ref string) library.Choice { return lib.Choose(mode, cmp.Or(ref, model)) }
-	o.Sampling = sampling
+	o.Sampling, o.System = sampling, conf.System
 	style, styleErr := loadStyle(conf, places)
 	o.Style = style
 	o.Problem = errors.Join(configErr, sampling.Check(), styleErr)

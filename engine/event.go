@@ -58,6 +58,7 @@ type ToolCallDelta struct {
 type Finish struct {
 	Choice int
 	Reason FinishReason
+	Stop   string // the stop string that ended it, if one did and that is known
 }
 
 // Done ends the answer.

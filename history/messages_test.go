@@ -243,7 +243,7 @@ func TestAddRefuses(t *testing.T) {
 
 func TestPathOfABrokenTreeEnds(t *testing.T) {
 	tr := &tree{
-		nodes:    map[int64]node{1: {2, engine.User}, 2: {1, engine.User}, 3: {2, engine.User}, 4: {9, engine.User}},
+		nodes:    map[int64]node{1: {2, engine.User, false}, 2: {1, engine.User, false}, 3: {2, engine.User, false}, 4: {9, engine.User, false}},
 		children: map[int64][]int64{},
 	}
 	if got := tr.path(3); !slices.Equal(got, []int64{1, 2, 3}) {

@@ -1,6 +1,7 @@
 package history
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/bise-sh/bise/engine"
@@ -83,6 +84,25 @@ func TestRecorderFails(t *testing.T) {
 	}
 	if got := Messages(path); len(got) != 1 || got[0].Content.Plain() != "short" {
 		t.Errorf("the request has %+v", got)
+	}
+}
+
+// A failed answer is not another version of one that came later.
+func TestFailedVersion(t *testing.T) {
+	s := openTest(t)
+	r := Recorder{Conversation: Conversation{Mode: "chat"}, Question: Message{Message: say(engine.User, "q")}}
+	if err := r.Begin(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Fail(errors.New("no route")); err != nil {
+		t.Fatal(err)
+	}
+	for n := 1; n < 3; n++ {
+		said(t, s, r.Conversation.ID, r.Question.ID, engine.Assistant, "a")
+		path, err := s.Path(t.Context(), r.Conversation.ID)
+		if err != nil || len(path) != 2 || len(path[1].Versions) != n {
+			t.Fatalf("the path is %+v, %v", path, err)
+		}
 	}
 }
 

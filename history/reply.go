@@ -56,7 +56,7 @@ func (s *Store) Continue(ctx context.Context, message int64) (*Reply, error) {
 			return ErrNotFound
 		}
 		r.measured, r.size = list[0].Measured, size(&list[0])
-		r.measured.Finish = ""
+		r.measured.Finish, r.measured.Error = "", ""
 		_, err = tx.ExecContext(ctx, "UPDATE messages SET state = ? WHERE id = ?", Streaming, message)
 		return err
 	})

@@ -18,6 +18,7 @@ type tree struct {
 type node struct {
 	parent int64
 	role   engine.Role
+	failed bool // an answer without a word
 }
 
 func readTree(ctx context.Context, tx *sql.Tx, conversation int64) (*tree, error) {
@@ -25,12 +26,12 @@ func readTree(ctx context.Context, tx *sql.Tx, conversation int64) (*tree, error
 	err := forEachRow(ctx, tx, func(rows *sql.Rows) error {
 		var id int64
 		var n node
-		err := rows.Scan(&id, &n.parent, &n.role)
+		err := rows.Scan(&id, &n.parent, &n.role, &n.failed)
 		t.order = append(t.order, id)
 		t.nodes[id] = n
 		t.children[n.parent] = append(t.children[n.parent], id)
 		return err
-	}, "SELECT id, coalesce(parent, 0), role FROM messages WHERE conversation = ? ORDER BY id", conversation)
+	}, "SELECT id, coalesce(parent, 0), role, content = '{}' AND measured ->> '$.error' IS NOT NULL FROM messages WHERE conversation = ? ORDER BY id", conversation)
 	return t, err
 }
 
@@ -60,12 +61,12 @@ func (t *tree) leaf(id int64) int64 {
 	return id
 }
 
-// versions are the messages with the same parent and role.
+// versions are the messages with the same parent and role, without failed answers.
 func (t *tree) versions(id int64) []int64 {
 	n := t.nodes[id]
 	var list []int64
 	for _, sibling := range t.children[n.parent] {
-		if t.nodes[sibling].role == n.role {
+		if s := t.nodes[sibling]; s.role == n.role && (!s.failed || sibling == id) {
 			list = append(list, sibling)
 		}
 	}

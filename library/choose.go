@@ -159,7 +159,7 @@ func (c Choice) Name() string {
 	return c.Ref
 }
 
-// RemoteMark stands before the name of a model that a server runs.
+// RemoteMark marks the name of a model that a server runs.
 const RemoteMark = "⇡"
 
 func (c *Choice) fail(err error) {

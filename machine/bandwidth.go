@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/shirou/gopsutil/v4/cpu"
-	"github.com/shirou/gopsutil/v4/process"
 
 	"github.com/bise-sh/bise/atomicfile"
 )
@@ -80,17 +79,13 @@ var readClock = func() (c clock, ok bool) {
 	if err != nil || len(all) == 0 {
 		return clock{}, false
 	}
-	self, err := process.NewProcess(int32(os.Getpid()))
-	if err != nil {
-		return clock{}, false
-	}
-	own, err := self.Times()
-	if err != nil {
+	own, ok := ownSeconds()
+	if !ok {
 		return clock{}, false
 	}
 	t := all[0]
 	busy := t.User + t.System + t.Nice + t.Irq + t.Softirq + t.Steal
-	return clock{busy + t.Idle + t.Iowait, busy - own.User - own.System}, true
+	return clock{busy + t.Idle + t.Iowait, busy - own}, true
 }
 
 // quietWhile reports whether other programs left the processors alone while f ran. It is

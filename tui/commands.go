@@ -7,6 +7,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/bise-sh/bise/attach"
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/tui/past"
@@ -20,6 +21,10 @@ type (
 	quitRequested     struct{}
 	settingsRequested struct{}
 	settingsChanged   struct{ to config.Interface }
+	importRequested   struct {
+		path   string
+		prompt *kit.Prompt
+	}
 )
 
 // globals returns the commands that work everywhere.
@@ -27,7 +32,7 @@ func (m *Model) globals() []kit.Command {
 	list := []kit.Command{
 		{Name: "help", Help: "list the keys", Run: func(string) kit.Outcome { return kit.Send(helpRequested{}) }},
 		{Name: "conversations", Help: "list and search conversations", Run: func(string) kit.Outcome { return kit.Open(m.newConversationsDialog()) }},
-		{Name: "import", Args: "PATH", Help: "import exported conversations", Run: m.importCommand},
+		{Name: "import", Args: "[PATH]", Help: "import exported conversations", Run: m.importCommand},
 		{Name: "settings", Help: "theme, mouse, keys", Run: func(string) kit.Outcome { return kit.Send(settingsRequested{}) }},
 		{Name: "theme", Args: "NAME", Help: strings.Join(config.Themes, ", "), Run: m.themeCommand},
 		{Name: "messages", Help: "list the last messages of bise", Run: func(string) kit.Outcome { return kit.Open(newMessagesDialog(m.look, m.notices)) }},
@@ -52,23 +57,28 @@ func (m *Model) themeCommand(args string) kit.Outcome {
 
 // importCommand imports the conversations of an exported file.
 func (m *Model) importCommand(path string) kit.Outcome {
+	home := m.terminal.Getenv("HOME")
+	p := kit.NewPrompt(m.look, "Import conversations", "Path of a file that was exported as JSON.", path, "import", nil).Completing(func(path string) (string, []string) {
+		return attach.CompletePath(m.folder, home, path)
+	})
+	p.Done = func(path string) kit.Outcome { return kit.Close(importRequested{path, p}) }
 	if path == "" {
-		m.notify.Warn("/import needs a file: /import conversations.json")
-		return kit.Handled(nil)
+		return kit.Open(p)
 	}
-	return kit.Handled(past.Import(m.tasks, m.history, m.folder, path))
+	return kit.Handled(past.Import(m.tasks, m.history, m.folder, home, path, p))
 }
 
 // reportImported reports the result of an import.
-func (m *Model) reportImported(msg past.Imported) {
+func (m *Model) reportImported(msg past.Imported) tea.Cmd {
 	switch {
 	case msg.Err != nil:
-		m.notify.Error(msg.Err)
+		return m.askAgain(msg.Prompt, msg.Err)
 	case msg.Present > 0:
 		m.notify.Info(fmt.Sprintf("imported %s; %d already exist", units.Plural(msg.Count, "conversation"), msg.Present))
 	default:
 		m.notify.Info("imported " + units.Plural(msg.Count, "conversation"))
 	}
+	return nil
 }
 
 // commandsDialog is the list of commands, for modes without a composer.

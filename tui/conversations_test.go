@@ -281,7 +281,8 @@ func TestConversationsExportAndImport(t *testing.T) {
 	}
 	d.pressed("ctrl+x", "enter")
 	d.sees("the file already exists")
-	d.pressed("ctrl+x", "ctrl+u")
+	d.sees("▍ How-does-a-slice-grow-in-Go.md") // to correct it
+	d.pressed("ctrl+u")
 	d.typed("all.JSON")
 	d.pressed("enter")
 	d.sees("saved all.JSON")
@@ -294,10 +295,18 @@ func TestConversationsExportAndImport(t *testing.T) {
 	d.pressed("ctrl+p")
 	d.typed("import")
 	d.pressed("enter")
-	d.sees("/import needs a file")
+	d.sees("Path of a file")
+	d.typed("all")
+	d.pressed("tab")
+	d.sees("▍ all.JSON")
+	d.pressed("enter")
+	d.sees("1 already exist")
 	d.asks("/import nowhere.json")
 	d.sees("Cannot import")
-	d.asks("/import How-does-a-slice-grow-in-Go.md")
+	d.sees("▍ nowhere.json") // to correct it
+	d.pressed("ctrl+u")
+	d.typed("How-does-a-slice-grow-in-Go.md")
+	d.pressed("enter")
 	d.sees("annot import the file: it is not an exported history")
 }
 

@@ -688,6 +688,16 @@ func TestImportFails(t *testing.T) {
 	if len(d.m.models.Downloads) > 0 {
 		t.Error("it is still on the way")
 	}
+
+	// What was typed can be corrected, and tab completes it.
+	d.sees(filepath.Base(path))
+	for range len("no.gguf") {
+		d.pressed("backspace")
+	}
+	d.pressed("tab")
+	d.sees("▍ " + path)
+	d.pressed("esc", "esc") // the message, the prompt
+	d.sees("best here")
 }
 
 // A model that does not fit is had by those who insist.

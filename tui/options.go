@@ -33,6 +33,8 @@ type Options struct {
 	Choose func(mode, ref string) library.Choice
 	// Sampling is the default sampling of answers.
 	Sampling engine.Sampling
+	// System is the system prompt of new conversations of the chat and the vision mode.
+	System string
 	// Open opens the model with a REF. It may return before the model is loaded.
 	Open func(ctx context.Context, ref string, o engine.LoadOptions) (engine.Engine, error)
 	// Loaded returns the share of a model that is loaded, 0 to 1, without waiting. Nil:

@@ -6,6 +6,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/bise-sh/bise/render/term"
 	"github.com/bise-sh/bise/tui/kit"
 )
 
@@ -25,8 +26,8 @@ func TestDraggingCopies(t *testing.T) {
 	}{
 		{"a word", 3, 4, 11, 4, "Appending"},
 		{"backwards", 11, 4, 3, 4, "Appending"},
-		{"lines", 0, 7, 79, 8, "s := make([]int, 0, 2)                                        go · alt+y\ns = append(s, 1, 2, 3) // cap is now 4"},
-		{"from within a line", 13, 4, 12, 5, "          past the capacity allocates a new array, copies the old elements\nand return"},
+		{"lines", 0, 7, 79, 8, "s := make([]int, 0, 2)\ns = append(s, 1, 2, 3) // cap is now 4"},
+		{"from within a line", 13, 4, 12, 5, "past the capacity allocates a new array, copies the old elements and return"},
 		{"wide", 3, 12, 8, 12, "日本語"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -43,6 +44,38 @@ func TestDraggingCopies(t *testing.T) {
 			d.pressed("esc")
 			d.misses("copied")
 		})
+	}
+}
+
+// What was wrapped for the screen is copied as it was written.
+func TestDraggingJoinsWrappedLines(t *testing.T) {
+	prose := strings.TrimSpace(strings.Repeat("A sentence that goes on. ", 8))
+	code := "x := \"" + strings.Repeat("0123456789", 10) + "\""
+	list := "- " + prose + "\n- second"
+	d := drive(t, scripted(says(prose+"\n\n"+list+"\n\n```go\nif x {\n\t"+code+"\n}\n```\n\n> "+prose)), 80, 40)
+	d.ready()
+	question := strings.TrimSpace(strings.Repeat("Why is that so? ", 10))
+	d.asks(question)
+	d.idle()
+	lines := strings.Split(d.frame(), "\n")
+	d.drag(0, 1, 79, len(lines)-5)
+	d.until("the clipboard", func() bool { return len(d.raw) > 0 })
+	want := question + "\n\n" + prose + "\n\n• " + prose + "\n• second\n\n  if x {\n      " + code + "\n  }\n\n│ " + prose
+	if d.raw[0] != want {
+		t.Errorf("copied\n%s\nwant\n%s", d.raw[0], want)
+	}
+	if v := d.m.View().Content; v != term.Unmark(v) {
+		t.Error("the terminal gets the marks")
+	}
+
+	// What is being written, too.
+	d.raw = nil
+	d.send(tea.PasteMsg{Content: question})
+	lines = strings.Split(d.frame(), "\n")
+	d.drag(0, len(lines)-5, 79, len(lines)-3)
+	d.until("the clipboard", func() bool { return len(d.raw) > 0 })
+	if d.raw[0] != question {
+		t.Errorf("copied\n%s\nwant\n%s", d.raw[0], question)
 	}
 }
 

@@ -201,7 +201,7 @@ func TestErrorAndAgain(t *testing.T) {
 	d.asks("go")
 	d.sees("✗ The worker died while it answered.")
 	d.sees("Ask again.")
-	d.sees("alt+c continue · alt+r answer again · ctrl+l another model")
+	d.sees("alt+c continue · alt+r answer again · alt+e edit · ctrl+l another model")
 	d.idle()
 	d.pressed("alt+r")
 	d.idle()
@@ -267,7 +267,7 @@ func TestModelThatOpensLaterIsNotWaitedFor(t *testing.T) {
 	d.sees("stopped before any output")
 	close(gate)
 	d.until("the model", func() bool { return d.chat().Using().State == engines.Ready })
-	if len(s.Requests()) > 0 {
+	if asked(s) > 0 {
 		t.Error("it was asked all the same")
 	}
 }

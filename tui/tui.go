@@ -13,6 +13,7 @@ import (
 
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/render/term"
 	"github.com/bise-sh/bise/tui/code"
 	"github.com/bise-sh/bise/tui/engines"
 	"github.com/bise-sh/bise/tui/kit"
@@ -88,7 +89,7 @@ func New(ctx context.Context, o Options) *Model {
 func (m *Model) makeMode(name string, o Options) mode {
 	options := talk.Options{
 		Look: m.look, Notify: m.notify, Tasks: m.tasks, Terminal: m.terminal, Engines: m.engines, History: m.history, Images: m.images,
-		Folder: o.Folder, Model: o.Model, Sampling: o.Sampling, Commands: m.globals,
+		Folder: o.Folder, Model: o.Model, Sampling: o.Sampling, System: o.System, Commands: m.globals,
 	}
 	switch name {
 	case "review":
@@ -96,6 +97,7 @@ func (m *Model) makeMode(name string, o Options) mode {
 	case "code":
 		return code.New(m.look, m.notify, m.tasks, m.engines, o.Model, o.Folder, o.Getenv("HOME"))
 	case "math":
+		options.System = "" // it is written for conversations, not for solutions
 		return talk.NewMath(options)
 	case "vision":
 		return talk.NewVision(options)
@@ -230,6 +232,15 @@ func (m *Model) push(d kit.Dialog) tea.Cmd {
 	m.dialogs = append(m.dialogs, d)
 	m.resize(m.width, m.height)
 	return d.Init()
+}
+
+// askAgain reports the error of an answer, and shows its prompt again if there is one.
+func (m *Model) askAgain(p *kit.Prompt, err error) tea.Cmd {
+	m.notify.Error(err)
+	if p == nil {
+		return nil
+	}
+	return m.push(p)
 }
 
 // Press handles a key.
@@ -370,18 +381,22 @@ func (m *Model) handle(msg tea.Msg) tea.Cmd {
 		cmds = append(cmds, m.askLicence(msg))
 	case models.DownloadEnded:
 		cmds = append(cmds, m.useInstalled(msg))
+	case kit.PromptFailed:
+		cmds = append(cmds, m.askAgain(msg.Prompt, msg.Err))
 	case settingsSaved:
 		m.notify.Outcome("save the settings", msg.err)
 	case past.FileSaved:
 		if msg.Err != nil {
-			m.notify.Error(msg.Err)
+			cmds = append(cmds, m.askAgain(msg.Prompt, msg.Err))
 		} else {
 			m.notify.Info("saved " + msg.Path)
 		}
+	case importRequested:
+		cmds = append(cmds, past.Import(m.tasks, m.history, m.folder, m.terminal.Getenv("HOME"), msg.path, msg.prompt))
 	case past.Imported:
-		m.reportImported(msg)
+		cmds = append(cmds, m.reportImported(msg))
 	case past.FileNamed:
-		cmds = append(cmds, func() tea.Msg { return past.SaveFile(m.folder, msg.Path, msg.Text) })
+		cmds = append(cmds, func() tea.Msg { return past.SaveFile(m.folder, msg) })
 	case helpRequested:
 		cmds = append(cmds, m.push(newKeysDialog(m.look, m.screens[m.current].Bindings())))
 	case quitRequested:
@@ -513,7 +528,7 @@ func (m *Model) View() tea.View {
 	}
 	lines, cursor := m.draw()
 	m.selection.Mark(lines)
-	v.SetContent(strings.Join(lines, "\n"))
+	v.SetContent(term.Unmark(strings.Join(lines, "\n")))
 	if cursor != nil {
 		cursor.Color = m.look.Theme.Cursor()
 	}

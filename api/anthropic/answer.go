@@ -100,13 +100,18 @@ func (a *answer) message() reply {
 	for i := range a.all.Blocks {
 		m.Content = append(m.Content, blockOf(&a.all.Blocks[i], true))
 	}
-	m.StopReason, m.StopSequence, m.Usage = a.stop(), nil, a.usage()
+	m.StopReason, m.StopSequence = a.stop()
+	m.Usage = a.usage()
 	return m
 }
 
-func (a *answer) stop() *string {
-	reason := "end_turn"
+func (a *answer) stop() (why, sequence *string) {
+	reason, found := "end_turn", a.all.Finish.Stop
 	switch a.all.Finish.Reason {
+	case engine.FinishStop:
+		if found != "" {
+			return new("stop_sequence"), &found
+		}
 	case engine.FinishLength:
 		reason = "max_tokens"
 	case engine.FinishModelLength:
@@ -114,7 +119,7 @@ func (a *answer) stop() *string {
 	case engine.FinishToolCalls:
 		reason = "tool_use"
 	}
-	return &reason
+	return &reason, nil
 }
 
 func (a *answer) usage() usage {
@@ -180,9 +185,9 @@ func (s *stream) delta(i int, delta any) {
 // end sends the end of a whole message.
 func (s *stream) end() {
 	s.start()
+	reason, sequence := s.stop()
 	s.Event("message_delta", map[string]any{
-		"type": "message_delta", "usage": s.usage(),
-		"delta": map[string]any{"stop_reason": s.stop(), "stop_sequence": nil},
+		"type": "message_delta", "usage": s.usage(), "delta": map[string]any{"stop_reason": reason, "stop_sequence": sequence},
 	})
 	s.Event("message_stop", map[string]any{"type": "message_stop"})
 }

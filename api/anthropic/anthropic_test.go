@@ -150,6 +150,11 @@ func TestAnswers(t *testing.T) {
 			[]string{began("0", "0"), start("0", use("abc123def")), delta("0", `"partial_json":"{\"ci","type":"input_json_delta"`), stop("0"), ended("max_tokens", "1")},
 			`[{"type":"tool_use","id":"toolu_abc123def","name":"f","input":{}}]`, "max_tokens",
 		}, {
+			"a stop sequence", `,"stop_sequences":["bc"]`, enginetest.Reply{text("ab"), text("cd")},
+			[]string{began("0", "0"), start("0", emptyText), delta("0", `"text":"a","type":"text_delta"`), stop("0"),
+				strings.Replace(ended("stop_sequence", "2"), `"stop_sequence":null`, `"stop_sequence":"bc"`, 1)},
+			`[{"type":"text","text":"a"}]`, "stop_sequence",
+		}, {
 			"the context is full", "", enginetest.Reply{text("a"), enginetest.End(engine.FinishModelLength)},
 			[]string{began("0", "0"), start("0", emptyText), delta("0", `"text":"a","type":"text_delta"`), stop("0"), ended("model_context_window_exceeded", "1")},
 			`[{"type":"text","text":"a"}]`, "model_context_window_exceeded",

@@ -42,6 +42,9 @@ func Open(ctx context.Context, c api.Config, model string, hosted ...string) (en
 // ReadJSON reads a request's body into a struct. Fields that the struct does not have are
 // ignored.
 func ReadJSON(c api.Config, w http.ResponseWriter, r *http.Request, into any) error {
+	if coding := r.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
+		return Invalid("", "the request's body has the Content-Encoding %.40q: send it without one", coding)
+	}
 	body, err := c.Body(w, r)
 	if err != nil {
 		return err

@@ -76,6 +76,9 @@ type item struct {
 	Output    parts  `json:"output"`
 	Summary   parts  `json:"summary"`
 	Encrypted string `json:"encrypted_content"`
+	Tools     []tool `json:"tools"`
+
+	Reasoning reasoning `json:"reasoning"`
 }
 
 // parts are a string or a list of parts.
@@ -236,6 +239,11 @@ func (r *request) add(c *dialect.Conversation, it item, param string) error {
 	case "reasoning":
 		if thought := it.thought(); thought != "" {
 			c.Add(engine.Message{Role: engine.Assistant, Content: engine.Content{{Type: engine.ThinkingChunk, Text: thought}}})
+		}
+	case "additional_tools": // they are among the tools
+	case "configuration_update":
+		if it.Reasoning.Effort != "" {
+			r.Reasoning.Effort = it.Reasoning.Effort
 		}
 	case "item_reference":
 		e := dialect.Unsupported(param, "%s: bise stores no responses: item %.80q is not here", param, it.ID)

@@ -238,6 +238,8 @@ func TestRequest(t *testing.T) {
 		"client_metadata": {"session_id": "s"}, "reasoning": {"effort": "xhigh", "summary": "auto"}, "text": {"verbosity": "low"}, "truncation": "auto",
 		"parallel_tool_calls": true, "tool_choice": "auto", "max_output_tokens": 50, "temperature": 0.5, "top_p": 0.9, "service_tier": "priority",
 		"input": [
+			{"type": "additional_tools", "role": "developer", "tools": [{"type": "namespace", "name": "functions", "tools": [{"type": "function", "name": "wait"}]},
+				{"type": "namespace", "name": "clock", "tools": [{"type": "function", "name": "sleep"}]}]},
 			{"type": "message", "role": "developer", "content": [{"type": "input_text", "text": "Write Go."}], "internal_chat_message_metadata_passthrough": {"turn_id": "t"}},
 			{"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Here."}]},
 			{"role": "user", "content": [{"type": "input_text", "text": "Look."}, {"type": "input_image", "image_url": "data:image/png;base64,iVBORw0=", "detail": "auto"},
@@ -253,7 +255,8 @@ func TestRequest(t *testing.T) {
 			{"type": "custom_tool_call_output", "call_id": "call_abc123deg", "output": ""},
 			{"role": "developer", "content": "Be quick."},
 			{"role": "assistant", "content": [{"type": "output_text", "text": "Well,"}, {"type": "refusal", "refusal": "no."}]},
-			{"role": "user", "content": "Go on."}
+			{"role": "user", "content": "Go on."},
+			{"type": "configuration_update", "reasoning": {"effort": "none"}}
 		],
 		"tools": [{"type": "function", "name": "f", "description": "F.", "strict": false, "parameters": {"type": "object"}}, {"type": "custom", "name": "patch", "description": "P."}]
 	}`)
@@ -267,7 +270,7 @@ func TestRequest(t *testing.T) {
 	}
 	foreign := wire.CallID("foreign")
 	want := engine.ChatRequest{
-		Model: "m", ReasoningEffort: "high", ParallelToolCalls: new(true), Overflow: engine.OverflowDropOldest,
+		Model: "m", ReasoningEffort: "none", ParallelToolCalls: new(true), Overflow: engine.OverflowDropOldest,
 		Sampling: engine.Sampling{Temperature: new(0.5), TopP: new(0.9), MaxTokens: new(50)},
 		Messages: []engine.Message{
 			{Role: engine.System, Content: engine.Content{text("Be brief."), text("Write Go.")}},
@@ -285,6 +288,8 @@ func TestRequest(t *testing.T) {
 		Tools: []engine.Tool{
 			{Type: "function", Function: engine.Function{Name: "f", Description: "F.", Parameters: json.RawMessage(`{"type": "object"}`)}},
 			{Type: "function", Function: engine.Function{Name: "patch", Description: "P.", Parameters: json.RawMessage(`{"type":"object","properties":{"input":{"type":"string"}},"required":["input"],"additionalProperties":false}`)}},
+			{Type: "function", Function: engine.Function{Name: "wait", Parameters: json.RawMessage(`{"type":"object","properties":{}}`)}},
+			{Type: "function", Function: engine.Function{Name: "clock__sleep", Parameters: json.RawMessage(`{"type":"object","properties":{}}`)}},
 		},
 	}
 	if got := *script.Requests()[0].Chat; !reflect.DeepEqual(got, want) {

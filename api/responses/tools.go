@@ -41,9 +41,12 @@ const freeText = "input"
 // maxNested is how deep namespaces can be in one another.
 const maxNested = 4
 
+// functions is the namespace of tools that have none.
+const functions = "functions"
+
 // flat is a tool's name for the model, which knows no namespaces.
 func flat(namespace, name string) string {
-	if namespace == "" {
+	if namespace == "" || namespace == functions {
 		return name
 	}
 	return namespace + "__" + name
@@ -67,6 +70,9 @@ func (r *request) tools() ([]engine.Tool, error) {
 					about += "\n\nThe " + freeText + " follows this " + t.Format.Syntax + " grammar:\n" + t.Format.Definition
 				}
 			case "namespace":
+				if t.Name == functions {
+					t.Name = ""
+				}
 				if depth == maxNested {
 					return dialect.Invalid(param, "%s: more than %d namespaces in one another", param, maxNested)
 				}
@@ -91,6 +97,11 @@ func (r *request) tools() ([]engine.Tool, error) {
 		return nil
 	}
 	err := add(r.Tools, "", "tools", 0)
+	for i, it := range r.Input {
+		if it.Type == "additional_tools" && err == nil {
+			err = add(it.Tools, "", fmt.Sprintf("input[%d].tools", i), 0)
+		}
+	}
 	return tools, err
 }
 

@@ -56,8 +56,7 @@ func Ask(con *console.Console, lib *library.Library, conf config.Config, h *past
 PDF. On a terminal the answer is rendered; in a pipe it is the unchanged text.
 
 Saves the question and the answer to the history (--no-history to skip). -c continues
-the last conversation, with its model unless -m names another. The system prompt and
-what /set has set belong to the conversation; flags take precedence.`,
+the last conversation with its model, system prompt and parameters; flags override them.`,
 		Example: `bise ask "How does a slice grow in Go?"
 bise ask -c "and a map?"
 git diff | bise ask "write a commit message"
@@ -71,7 +70,7 @@ bise ask -f main.go -f go.mod "what is missing?"`,
 	f.BoolVarP(&v.continues, "continue", "c", false, "continue the last conversation")
 	f.StringArrayVarP(&v.files, "file", "f", nil, "attach `FILE`, a text, an image or a PDF; can be repeated")
 	f.StringArrayVarP(&v.images, "image", "i", nil, "attach the image `FILE` (also -, clipboard: or a URL); can be repeated")
-	f.StringVar(&v.system, "system", "", "use `TEXT` as the conversation's system prompt")
+	f.StringVar(&v.system, "system", "", "use `TEXT` as the system prompt")
 	f.StringVar(&v.schema, "schema", "", "answer with JSON that matches the JSON schema in `FILE`")
 	f.BoolVar(&v.raw, "raw", false, "do not render Markdown")
 	f.BoolVar(&v.noThinking, "no-thinking", false, "answer without thinking first")
@@ -128,6 +127,12 @@ func runAsk(ctx context.Context, con *console.Console, lib *library.Library, con
 	kept.by(e.Info(), chosen, r.Choices())
 	if err := vision.Check(e.Info()); err != nil && len(q.Images()) > 0 {
 		return con.Fail(err)
+	}
+	if vision.Check(e.Info()) != nil {
+		var hidden int
+		if r, hidden = vision.HideEarlier(r); hidden > 0 {
+			con.Notef("%s", vision.HiddenNote(hidden))
+		}
 	}
 	if v.shows {
 		if err := showImages(ctx, con, q.Images(), tokenCounter(lib, chosen.Ref, e, v.load.Projector)); err != nil {

@@ -47,7 +47,7 @@ bise see clipboard: "what does this error mean?"`,
 	f.StringVar(&v.from.Pages, "pages", "", "use the `PAGES` of documents, such as 3 or 1-4,7")
 	f.BoolVar(&v.from.Fetch, "fetch", false, "fetch images from URLs without asking")
 	f.BoolVarP(&v.continues, "continue", "c", false, "continue the last conversation")
-	f.StringVar(&v.system, "system", "", "use `TEXT` as the conversation's system prompt")
+	f.StringVar(&v.system, "system", "", "use `TEXT` as the system prompt")
 	f.StringVar(&v.schema, "schema", "", "answer with JSON that matches the JSON schema in `FILE`")
 	f.BoolVar(&v.raw, "raw", false, "do not render Markdown")
 	f.BoolVar(&v.noHistory, "no-history", false, "do not save the question and the answer")

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/bise-sh/bise/api"
 	"github.com/bise-sh/bise/api/anthropic"
+	"github.com/bise-sh/bise/api/batch"
 	"github.com/bise-sh/bise/api/host"
 	"github.com/bise-sh/bise/api/ollama"
 	"github.com/bise-sh/bise/api/responses"
@@ -76,7 +78,7 @@ bise serve --addr unix:/run/user/1000/bise.sock --preload ministral`,
 			if err != nil {
 				return err
 			}
-			r := serveRun{con: con, lib: lib, load: o, model: flags.Model(cmd), keys: filepath.Join(places.Config, keysFile)}
+			r := serveRun{con: con, lib: lib, load: o, model: flags.Model(cmd), keys: filepath.Join(places.Config, keysFile), files: filepath.Join(places.Data, "batches")}
 			if err := r.settle(cmd, s); err != nil {
 				return err
 			}
@@ -109,6 +111,7 @@ type serveRun struct {
 	load  engine.LoadOptions
 	model string
 	keys  string // the default key file
+	files string // the folder of files and batch jobs
 
 	s              serveSettings
 	memory         int64
@@ -225,10 +228,12 @@ func (r *serveRun) serve(ctx context.Context) error {
 	if err := r.announce(ctx, listener, c); err != nil {
 		return err
 	}
+	handler, wait := r.batches(ctx, c)
+	defer wait()
 	host.Notify("READY=1")
 	local := host.IsLocal(listener)
 	err = host.Serve(ctx, listener, host.Config{
-		Handler: api.Browsers(api.New(c), api.Web{Local: local && listener.Addr().Network() == "tcp", Origins: r.s.Origins}),
+		Handler: api.Browsers(handler, api.Web{Local: local && listener.Addr().Network() == "tcp", Origins: r.s.Origins}),
 		TLS:     r.tls, Connections: r.s.Connections, Drain: r.drain, Logger: slog.Default(),
 		Draining: func() {
 			host.Notify("STOPPING=1")
@@ -239,6 +244,20 @@ func (r *serveRun) serve(ctx context.Context) error {
 		return fmt.Errorf("serve at %s: %w", r.s.Addr, err)
 	}
 	return nil
+}
+
+// batches adds files and batch jobs to the handler, and answers jobs until ctx ends.
+func (r *serveRun) batches(ctx context.Context, c api.Config) (handler http.Handler, wait func()) {
+	b, err := batch.Open(r.files, c.Logger)
+	if err != nil {
+		r.con.Notef("No files and batch jobs: %v.", err)
+		return api.New(c), func() {}
+	}
+	ctx, stop := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() { defer close(done); b.Run(ctx, c) }()
+	c.Families = append(slices.Clone(c.Families), b.Routes)
+	return b.Watch(api.New(c)), func() { stop(); <-done }
 }
 
 // keyHashes returns the keys of the key file. A server that others can reach needs one.

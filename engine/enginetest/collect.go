@@ -18,6 +18,7 @@ type Answer struct {
 	Calls    [][]engine.ToolCall
 	Logprobs [][]engine.Logprob
 	Reasons  []engine.FinishReason // "" for a choice that did not finish
+	Stops    []string              // what Finish says of stop strings
 
 	Usage    engine.Usage
 	Timings  engine.Timings
@@ -138,7 +139,7 @@ func (a *Answer) Add(e engine.Event) error {
 		if err := a.choice(e.Choice, e); err != nil {
 			return err
 		}
-		a.Reasons[e.Choice] = e.Reason
+		a.Reasons[e.Choice], a.Stops[e.Choice] = e.Reason, e.Stop
 	case engine.Done:
 		if len(a.Reasons) == 0 {
 			return fmt.Errorf("%w: Done without a choice", ErrOrder)
@@ -173,7 +174,7 @@ func (a *Answer) choice(i int, e engine.Event) error {
 		a.Thinking = append(a.Thinking, "")
 		a.Calls = append(a.Calls, nil)
 		a.Logprobs = append(a.Logprobs, nil)
-		a.Reasons = append(a.Reasons, "")
+		a.Reasons, a.Stops = append(a.Reasons, ""), append(a.Stops, "")
 	}
 	if a.Reasons[i] != "" {
 		return fmt.Errorf("%w: %T of choice %d, which has finished", ErrOrder, e, i)

@@ -14,6 +14,7 @@ type holder struct {
 	text  string           // held back
 	logs  []engine.Logprob // of the tokens in text
 	ends  []int            // where in text each of these tokens ends
+	found string           // the stop string that ended the text
 }
 
 // add takes the piece of one token and its logprob (nil if not requested). It returns
@@ -46,6 +47,7 @@ func (h *holder) stop(n int) int {
 			}
 		}
 		if longest != "" {
+			h.found = longest
 			return end - len(longest)
 		}
 	}

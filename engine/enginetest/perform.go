@@ -237,7 +237,7 @@ func (p *performance) finish(c *choice, reason engine.FinishReason) error {
 		return err
 	}
 	c.reason = reason
-	return p.emit(engine.Finish{Choice: c.index, Reason: reason})
+	return p.emit(engine.Finish{Choice: c.index, Reason: reason, Stop: c.text.found})
 }
 
 // emit hands an event to the caller. A LeftOut event comes before the first event of

@@ -115,6 +115,9 @@ func (c *check) stopsAt(t *testing.T, s stopper, stops ...string) {
 	if a.Reason() != engine.FinishStop {
 		t.Errorf("stop %q: the reason is %q, want %q", stops, a.Reason(), engine.FinishStop)
 	}
+	if found := a.Stops[0]; !slices.Contains(stops, found) || !strings.HasPrefix(s.text[cut:], found) {
+		t.Errorf("stop %q: %q ended the text, of %q", stops, found, s.text)
+	}
 }
 
 // Stop strings are taken from where one token ends and the next begins.

@@ -36,7 +36,16 @@ static std::string log_error, log_warning;
 // cancelled fails on purpose, and what llama.cpp says of that is noise.
 static thread_local bise_watch * computing = nullptr;
 
+// Where the first line of this thread goes instead, if it is set.
+static thread_local std::string * captured = nullptr;
+
 static void log_line(enum ggml_log_level level, const char * text, void *) {
+	if (captured) {
+		if (captured->empty() && level != GGML_LOG_LEVEL_CONT) {
+			*captured = text;
+		}
+		return;
+	}
 	if (computing && computing->cancel) {
 		return;
 	}
@@ -295,10 +304,6 @@ bise_sampler * bise_sampler_new(const struct llama_model * m, const bise_samplin
 	try {
 		auto * s  = new bise_sampler();
 		s->vocab  = llama_model_get_vocab(m);
-		if (!bise_sampler_grammar(s, p->grammar)) {
-			delete s;
-			return nullptr;
-		}
 		const bool penal  = p->last_n != 0 && ((p->repeat != 0 && p->repeat != 1) || p->presence != 0 || p->frequency != 0);
 		const bool dry    = p->dry_multiplier != 0;
 		const bool greedy = p->temperature <= 0;
@@ -354,22 +359,27 @@ void bise_sampler_free(bise_sampler * s) {
 	delete s;
 }
 
-bool bise_sampler_grammar(bise_sampler * s, const char * grammar) {
+struct llama_sampler * bise_grammar_new(const struct llama_model * m, const char * grammar, char * why, int size) {
+	std::string said;
+	captured = &said;
+	llama_sampler * g = nullptr;
+	try {
+		g = llama_sampler_init_grammar(llama_model_get_vocab(m), grammar, "root");
+	} catch (const std::exception & e) {
+		said = e.what();
+	}
+	captured = nullptr;
+	snprintf(why, size, "%s", said.c_str());
+	return g;
+}
+
+void bise_sampler_grammar(bise_sampler * s, struct llama_sampler * grammar) {
 	if (s->grammar) {
 		llama_sampler_free(s->grammar);
-		s->grammar = nullptr;
 	}
+	s->grammar = grammar;
 	s->rune = utf8();
 	s->lost = false;
-	if (!grammar) {
-		return true;
-	}
-	try {
-		s->grammar = llama_sampler_init_grammar(s->vocab, grammar, "root");
-	} catch (const std::exception & e) {
-		log_line(GGML_LOG_LEVEL_ERROR, e.what(), nullptr);
-	}
-	return s->grammar != nullptr;
 }
 
 void bise_sampler_accept(bise_sampler * s, llama_token id) {

@@ -86,7 +86,6 @@ typedef struct {
 	const llama_logit_bias * bias;
 	int32_t  n_bias;
 	uint32_t seed;
-	const char * grammar; // GBNF, NULL for none
 } bise_sampling;
 
 typedef struct {
@@ -95,11 +94,12 @@ typedef struct {
 } bise_prob;
 
 typedef struct bise_sampler bise_sampler;
-// NULL when the grammar does not parse.
 bise_sampler * bise_sampler_new(const struct llama_model * m, const bise_sampling * s);
 void           bise_sampler_free(bise_sampler * s);
-// Replaces the grammar; NULL takes it away. False when it does not parse.
-bool           bise_sampler_grammar(bise_sampler * s, const char * grammar);
+// Parses a grammar (GBNF), from any thread. NULL when it does not parse; why says the reason.
+struct llama_sampler * bise_grammar_new(const struct llama_model * m, const char * grammar, char * why, int size);
+// Replaces the grammar, which the sampler frees; NULL takes it away.
+void           bise_sampler_grammar(bise_sampler * s, struct llama_sampler * grammar);
 // Adds a token that was not sampled here to the penalties.
 void           bise_sampler_accept(bise_sampler * s, llama_token id);
 // Samples from the logits of output idx of the last batch and accepts the token.

@@ -22,12 +22,14 @@ import (
 	// Links llama.cpp, ggml and their CPU code without vector instructions; the
 	// fast backends are loaded at run time.
 	_ "github.com/ollama/ollama/llama"
+
+	"github.com/bise-sh/bise/engine/scheduler"
 )
 
 // This file is the border: everything that names a C type is here, and nothing
 // in it decides anything.
 
-type token = int32
+type token = scheduler.Token
 
 // logLevel is ggml's: 1 debug, 2 info, 3 warning, 4 error.
 type logLevel int
@@ -278,12 +280,7 @@ func flag(on bool) C.int8_t {
 	return 0
 }
 
-var (
-	errNoCells = errors.New("no room in the KV cache")
-	errAborted = errors.New("aborted")
-)
-
-// decode evaluates the batch. After errAborted none of it is in the memory.
+// decode evaluates the batch. After ErrAborted none of it is in the memory.
 func (x *lctx) decode() error { return decodeError(C.bise_decode(x.c, x.batch, x.w.c)) }
 
 func decodeError(code C.int32_t) error {
@@ -291,9 +288,9 @@ func decodeError(code C.int32_t) error {
 	case 0:
 		return nil
 	case 1:
-		return errNoCells
+		return scheduler.ErrNoCells
 	case 2:
-		return errAborted
+		return scheduler.ErrAborted
 	}
 	return fmt.Errorf("llama_decode: code %d: %s", int(code), cmp.Or(logged(), "llama.cpp gave no reason"))
 }
@@ -458,12 +455,11 @@ type sampling struct {
 	dryBreakers                       []string
 	bias                              map[int32]float64
 	seed                              uint32
-	grammar                           string
 }
 
 type sampler struct{ c *C.bise_sampler }
 
-func newSampler(m *model, s sampling) (*sampler, error) {
+func newSampler(m *model, s sampling) *sampler {
 	var pin runtime.Pinner
 	defer pin.Unpin()
 	cs := C.bise_sampling{
@@ -491,48 +487,46 @@ func newSampler(m *model, s sampling) (*sampler, error) {
 		pin.Pin(&breakers[0])
 		cs.dry_breakers, cs.n_dry_breakers = &breakers[0], C.size_t(len(breakers))
 	}
-	if s.grammar != "" {
-		cs.grammar = C.CString(s.grammar)
-		defer C.free(unsafe.Pointer(cs.grammar))
-	}
-	logged()
-	c := C.bise_sampler_new(m.c, &cs)
-	if c == nil {
-		return nil, errors.New(cmp.Or(logged(), "the grammar does not parse"))
-	}
-	return &sampler{c}, nil
+	return &sampler{C.bise_sampler_new(m.c, &cs)}
 }
 
 func (s *sampler) free() { C.bise_sampler_free(s.c) }
 
 func (s *sampler) accept(id token) { C.bise_sampler_accept(s.c, C.llama_token(id)) }
 
-// constrain replaces the grammar; "" takes it away.
-func (s *sampler) constrain(grammar string) error {
-	var c *C.char
-	if grammar != "" {
-		c = C.CString(grammar)
-		defer C.free(unsafe.Pointer(c))
+// constrain replaces the grammar, nil takes it away. The sampler owns it from then on.
+func (s *sampler) constrain(g *grammarRules) {
+	var c *C.struct_llama_sampler
+	if g != nil {
+		c, g.c = g.c, nil
 	}
-	if !C.bise_sampler_grammar(s.c, c) {
-		return errors.New(cmp.Or(logged(), "the grammar does not parse"))
-	}
-	return nil
+	C.bise_sampler_grammar(s.c, c)
 }
+
+// grammarRules is a parsed grammar with its state.
+type grammarRules struct{ c *C.struct_llama_sampler }
+
+// newGrammar parses a grammar. It may be called from any goroutine.
+func newGrammar(m *model, source string) (*grammarRules, error) {
+	text := C.CString(source)
+	defer C.free(unsafe.Pointer(text))
+	var why [1024]C.char
+	c := C.bise_grammar_new(m.c, text, &why[0], C.int(len(why)))
+	if c == nil {
+		return nil, errors.New(cmp.Or(strings.TrimSpace(C.GoString(&why[0])), "the grammar does not parse"))
+	}
+	return &grammarRules{c}, nil
+}
+
+func (g *grammarRules) free() { C.llama_sampler_free(g.c) }
 
 // fits reports whether the grammar accepts the token next.
 func (s *sampler) fits(id token) bool { return bool(C.bise_sampler_fits(s.c, C.llama_token(id))) }
 
-// prob is a token with the natural logarithm of its probability.
-type prob struct {
-	id      token
-	logprob float64
-}
-
 // sample chooses from output i of the last batch. probs has the chosen token
 // first, then the top likeliest; it is nil when top < 0. ok is false when no
 // token is possible.
-func (s *sampler) sample(x *lctx, i int, banned []token, top int) (id token, probs []prob, ok bool) {
+func (s *sampler) sample(x *lctx, i int, banned []token, top int) (id token, probs []scheduler.Prob, ok bool) {
 	var ban *C.llama_token
 	if len(banned) > 0 {
 		ban = (*C.llama_token)(unsafe.Pointer(&banned[0]))
@@ -544,21 +538,21 @@ func (s *sampler) sample(x *lctx, i int, banned []token, top int) (id token, pro
 	cp := make([]C.bise_prob, top+1)
 	id = token(C.bise_sampler_sample(s.c, x.c, C.int32_t(i), ban, C.int32_t(len(banned)), true, C.int32_t(top), &cp[0]))
 	for _, p := range cp {
-		probs = append(probs, prob{token(p.id), float64(p.logprob)})
+		probs = append(probs, scheduler.Prob{ID: token(p.id), Logprob: float64(p.logprob)})
 	}
 	return id, probs, id >= 0
 }
 
 // probs returns the probability of a token after output i of the last batch, first, and
 // those of the top likeliest.
-func (x *lctx) probs(i int, id token, top int) []prob {
+func (x *lctx) probs(i int, id token, top int) []scheduler.Prob {
 	cp := make([]C.bise_prob, top+1)
 	if !C.bise_probabilities(x.c, C.int32_t(i), C.llama_token(id), C.int32_t(top), &cp[0]) {
 		return nil
 	}
-	probs := make([]prob, len(cp))
+	probs := make([]scheduler.Prob, len(cp))
 	for i, p := range cp {
-		probs[i] = prob{token(p.id), float64(p.logprob)}
+		probs[i] = scheduler.Prob{ID: token(p.id), Logprob: float64(p.logprob)}
 	}
 	return probs
 }

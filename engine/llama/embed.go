@@ -3,7 +3,6 @@
 package llama
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -14,13 +13,13 @@ import (
 
 // Embed returns the vectors of texts, of length 1, with the pooling of the model.
 func (e *Engine) Embed(ctx context.Context, r engine.EmbedRequest) (engine.Embeddings, error) {
-	s := &e.scheduler
+	c := &e.instance
 	release, err := e.useToEmbed()
 	if err != nil {
 		return engine.Embeddings{}, err
 	}
 	defer release()
-	width := s.m.embedding()
+	width := c.m.embedding()
 	if r.Dimension < 0 || r.Dimension > width {
 		return engine.Embeddings{}, &fault.Error{Kind: fault.Invalid, Param: "output_dimension", Msg: fmt.Sprintf("output_dimension is %d and the model's vectors have %d components", r.Dimension, width)}
 	}
@@ -31,13 +30,13 @@ func (e *Engine) Embed(ctx context.Context, r engine.EmbedRequest) (engine.Embed
 	out := engine.Embeddings{Vectors: make([][]float32, 0, len(r.Input))}
 	for i, text := range r.Input {
 		texts[i] = e.textTokens(text)
-		if len(texts[i]) > s.bound() {
-			return engine.Embeddings{}, engine.ErrTooLong(len(texts[i]), s.bound())
+		if len(texts[i]) > e.scheduler.Bound() {
+			return engine.Embeddings{}, engine.ErrTooLong(len(texts[i]), e.scheduler.Bound())
 		}
 		out.Usage.PromptTokens += len(texts[i])
 	}
 	for len(texts) > 0 {
-		n := s.together(texts)
+		n := c.together(texts)
 		vectors, err := e.vectors(ctx, texts[:n])
 		if err != nil {
 			return engine.Embeddings{}, err
@@ -57,7 +56,6 @@ func (e *Engine) Embed(ctx context.Context, r engine.EmbedRequest) (engine.Embed
 // EmbedTokens returns the vector of a tokenized text, of length 1, with the pooling of the
 // model.
 func (e *Engine) EmbedTokens(ctx context.Context, tokens []int32) ([]float32, error) {
-	s := &e.scheduler
 	release, err := e.useToEmbed()
 	if err != nil {
 		return nil, err
@@ -66,8 +64,8 @@ func (e *Engine) EmbedTokens(ctx context.Context, tokens []int32) ([]float32, er
 	switch {
 	case len(tokens) == 0:
 		return nil, &fault.Error{Kind: fault.Invalid, Param: "tokens", Msg: "no tokens to embed"}
-	case len(tokens) > s.bound():
-		return nil, engine.ErrTooLong(len(tokens), s.bound())
+	case len(tokens) > e.scheduler.Bound():
+		return nil, engine.ErrTooLong(len(tokens), e.scheduler.Bound())
 	}
 	if _, err := e.findImages(tokens, nil); err != nil {
 		return nil, err
@@ -84,7 +82,7 @@ func (e *Engine) useToEmbed() (release func(), err error) {
 	if release, err = e.use(); err != nil {
 		return nil, err
 	}
-	if !e.scheduler.params.embeddings {
+	if !e.instance.params.embeddings {
 		release()
 		return nil, &fault.Error{Kind: fault.Unsupported, Msg: fmt.Sprintf("%s has no pooling layer: it cannot embed text", e.name), Advice: "Use an embedding model, such as E5 Mistral."}
 	}
@@ -93,13 +91,20 @@ func (e *Engine) useToEmbed() (release func(), err error) {
 
 // vectors calls embed on the scheduler's goroutine.
 func (e *Engine) vectors(ctx context.Context, texts [][]token) (vectors [][]float32, err error) {
-	called := e.scheduler.call(func() { vectors, err = e.scheduler.embed(ctx, texts) })
-	return vectors, cmp.Or(called, err)
+	total := 0
+	for _, ids := range texts {
+		total += len(ids)
+	}
+	err = e.scheduler.Alone(total, func() (err error) {
+		vectors, err = e.instance.embed(ctx, texts)
+		return err
+	})
+	return vectors, err
 }
 
 // textTokens returns a text's tokens with the BOS and EOS tokens that the model expects.
 func (e *Engine) textTokens(text string) []token {
-	m := e.scheduler.m
+	m := e.instance.m
 	ids := e.begun(text)
 	if m.addEOS() && m.eos() >= 0 {
 		ids = append(ids, m.eos())
@@ -111,9 +116,9 @@ func (e *Engine) textTokens(text string) []token {
 }
 
 // together returns how many texts, from the first on, fit one batch.
-func (s *scheduler) together(texts [][]token) int {
+func (c *instance) together(texts [][]token) int {
 	n, tokens := 1, len(texts[0])
-	for n < len(texts) && n < s.params.slots && tokens+len(texts[n]) <= s.params.batch {
+	for n < len(texts) && n < c.params.slots && tokens+len(texts[n]) <= c.params.batch {
 		tokens += len(texts[n])
 		n++
 	}
@@ -122,55 +127,32 @@ func (s *scheduler) together(texts [][]token) int {
 
 // embed evaluates texts, one sequence each, and returns their pooled vectors. Only a
 // single text can be longer than a batch: its vector is then that of its last token.
-func (s *scheduler) embed(ctx context.Context, texts [][]token) ([][]float32, error) {
-	total := 0
-	for _, ids := range texts {
-		total += len(ids)
-	}
-	if err := s.emptyFor(total); err != nil {
-		return nil, err
-	}
-	s.x.clearBatch()
+func (c *instance) embed(ctx context.Context, texts [][]token) ([][]float32, error) {
+	c.x.clearBatch()
 	for seq, ids := range texts {
 		for i, id := range ids {
-			if s.x.batchLen() == s.params.batch {
+			if c.x.batchLen() == c.params.batch {
 				if ctx.Err() != nil {
 					return nil, context.Cause(ctx)
 				}
-				if err := s.x.decode(); err != nil {
+				if err := c.x.decode(); err != nil {
 					return nil, fault.Errorf(fault.Internal, "llama.cpp cannot evaluate the text: %w", err)
 				}
-				s.x.clearBatch()
+				c.x.clearBatch()
 			}
-			s.x.add(id, i, seq, true)
+			c.x.add(id, i, seq, true)
 		}
 	}
-	if err := s.x.decode(); err != nil {
+	if err := c.x.decode(); err != nil {
 		return nil, fault.Errorf(fault.Internal, "llama.cpp cannot evaluate the text: %w", err)
 	}
 	vectors := make([][]float32, len(texts))
 	for seq := range vectors {
-		if vectors[seq] = s.x.embeddings(seq); vectors[seq] == nil {
+		if vectors[seq] = c.x.embeddings(seq); vectors[seq] == nil {
 			return nil, fault.Errorf(fault.Internal, "llama.cpp gave no vector")
 		}
 	}
 	return vectors, nil
-}
-
-// emptyFor empties the context and makes room for n tokens.
-func (s *scheduler) emptyFor(n int) error {
-	for seq := range s.params.slots {
-		if s.x.hasMemory() {
-			s.x.remove(seq, -1, -1)
-		}
-	}
-	if n <= s.x.tokens() {
-		return nil
-	}
-	if !s.grow(max(n, 2*s.x.tokens())) {
-		return engine.ErrTooLong(n, s.x.tokens())
-	}
-	return nil
 }
 
 func normalize(v []float32) []float32 {

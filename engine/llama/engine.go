@@ -3,8 +3,8 @@
 // Package llama keeps the contract of package engine with llama.cpp, in this
 // process.
 //
-// An [Engine] owns one model, its context and the one goroutine (see scheduler)
-// that may touch them; every other goroutine hands it jobs and reads streams. A
+// An [Engine] owns one model and its context, which only the goroutine of its scheduler
+// (package scheduler) touches; every other goroutine hands it jobs and reads their events. A
 // broken invariant in llama.cpp aborts the process, so programs with a terminal
 // keep engines in a child process (package worker).
 //
@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/engine/scheduler"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf"
 	"github.com/bise-sh/bise/mistral/prompt"
@@ -33,12 +34,14 @@ type Engine struct {
 	vocab      tokenizer.Tokenizer
 	longest    func() int    // bytes of the vocabulary's longest token, found when asked for
 	format     prompt.Format // nil for a model without chat
-	scheduler  scheduler
+	instance   instance
+	scheduler  *scheduler.Scheduler
 
 	// Requests hold model while they read it, outside the scheduler's goroutine;
 	// Close takes it to free the model.
 	model  sync.RWMutex
 	closed bool
+	builds sync.WaitGroup // of grammars, which read the vocabulary
 }
 
 var _ engine.Engine = (*Engine)(nil)
@@ -46,30 +49,22 @@ var _ engine.Engine = (*Engine)(nil)
 // Info describes the model.
 func (e *Engine) Info() engine.Info {
 	info := e.info
-	info.ContextNow = int(e.scheduler.capacity.Load())
-	info.ContextUsed = int(e.scheduler.held.Load())
+	info.ContextNow = e.scheduler.Capacity()
+	info.ContextUsed = e.scheduler.Held()
 	return info
 }
 
 // Close lets the answers being written finish, then frees the model.
 func (e *Engine) Close() error {
-	s := &e.scheduler
-	s.close()
+	e.scheduler.Close()
 	e.model.Lock()
 	defer e.model.Unlock()
 	if e.closed {
 		return nil
 	}
 	e.closed = true
-	if s.states != nil {
-		s.states.close()
-	}
-	if s.encoder != nil {
-		s.encoder.c.free()
-	}
-	s.x.free()
-	s.pool.free()
-	s.m.free()
+	e.builds.Wait()
+	e.instance.free()
 	return nil
 }
 
@@ -78,31 +73,27 @@ func (e *Engine) use() (release func(), err error) {
 	e.model.RLock()
 	if e.closed {
 		e.model.RUnlock()
-		return nil, errClosed()
+		return nil, scheduler.ErrClosed()
 	}
 	return e.model.RUnlock, nil
-}
-
-func errClosed() *fault.Error {
-	return &fault.Error{Kind: fault.Closed, Msg: "the engine is closed"}
 }
 
 // Chat answers a conversation.
 func (e *Engine) Chat(ctx context.Context, r engine.ChatRequest) iter.Seq2[engine.Event, error] {
 	return func(yield func(engine.Event, error) bool) {
-		e.run(ctx, func() (*job, error) { return e.chatJob(ctx, &r) }, yield)
+		e.run(ctx, func() (*scheduler.Job, error) { return e.chatJob(ctx, &r) }, yield)
 	}
 }
 
 // Complete continues a text, or writes the text between prefix and suffix.
 func (e *Engine) Complete(ctx context.Context, r engine.CompletionRequest) iter.Seq2[engine.Event, error] {
 	return func(yield func(engine.Event, error) bool) {
-		e.run(ctx, func() (*job, error) { return e.completionJob(ctx, &r) }, yield)
+		e.run(ctx, func() (*scheduler.Job, error) { return e.completionJob(ctx, &r) }, yield)
 	}
 }
 
 // begin makes a job and hands it to the scheduler.
-func (e *Engine) begin(ctx context.Context, make func() (*job, error)) (*job, error) {
+func (e *Engine) begin(ctx context.Context, make func() (*scheduler.Job, error)) (*scheduler.Job, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
@@ -116,55 +107,18 @@ func (e *Engine) begin(ctx context.Context, make func() (*job, error)) (*job, er
 	if err != nil {
 		return nil, err
 	}
-	j.arrived, j.out = arrived, newStream()
-	return j, e.scheduler.submit(j)
+	j.Arrived = arrived
+	return j, e.scheduler.Submit(j)
 }
 
-// run passes a job's events on. While the prompt is read it looks itself how far
-// that is.
-func (e *Engine) run(ctx context.Context, make func() (*job, error), yield func(engine.Event, error) bool) {
+// run passes a job's events on.
+func (e *Engine) run(ctx context.Context, make func() (*scheduler.Job, error), yield func(engine.Event, error) bool) {
 	j, err := e.begin(ctx, make)
 	if err != nil {
 		yield(nil, err)
 		return
 	}
-	s := &e.scheduler
-	defer s.cancel(j) // of no effect after the end
-	tick := time.NewTicker(400 * time.Millisecond)
-	defer tick.Stop()
-	look := tick.C
-	for {
-		select {
-		case <-ctx.Done():
-			yield(nil, context.Cause(ctx))
-			return
-		case <-look:
-			if p := s.progress(j); p.Done < p.Total && !yield(p, nil) {
-				return
-			}
-			continue
-		case <-j.out.ready:
-		}
-		events, ended, err := j.out.take()
-		for _, ev := range events {
-			if _, reading := ev.(engine.Progress); !reading {
-				look = nil
-			}
-			if !yield(ev, nil) {
-				return
-			}
-			if ctx.Err() != nil {
-				yield(nil, context.Cause(ctx))
-				return
-			}
-		}
-		if ended {
-			if err != nil {
-				yield(nil, err)
-			}
-			return
-		}
-	}
+	e.scheduler.Events(ctx, j)(yield)
 }
 
 // Tokenize gives the token ids of a text or of a whole request.
@@ -184,7 +138,7 @@ func (e *Engine) Tokenize(_ context.Context, r engine.TokenizeRequest) (engine.T
 		}
 		ids = r.IDs
 	case r.Text != nil && r.Chat == nil && r.FIM == nil && len(r.IDs) == 0:
-		if m := e.scheduler.m; r.BOS && m.addBOS() && m.bos() >= 0 {
+		if m := e.instance.m; r.BOS && m.addBOS() && m.bos() >= 0 {
 			ids = append(ids, m.bos())
 		}
 		if r.Special {
@@ -218,27 +172,27 @@ func (e *Engine) Tokenize(_ context.Context, r engine.TokenizeRequest) (engine.T
 }
 
 // describe sets the engine's Info.
-func (e *Engine) describe(fingerprint string) {
-	s := &e.scheduler
+func (e *Engine) describe(fingerprint string, limit int) {
+	c := &e.instance
 	sum := e.file.Summary()
 	e.info = engine.Info{
 		Model: e.name, Path: e.path, Fingerprint: fingerprint,
 		Architecture: sum.Architecture, Quantization: sum.FileType,
-		Parameters: s.m.parameters(), Size: s.m.size(),
-		Vocabulary: s.m.vocabulary(), EmbeddingSize: s.m.embedding(),
-		ContextLength: s.bound(), ContextTrain: s.m.contextTrain(),
-		GPULayers: s.m.gpuLayers,
+		Parameters: c.m.parameters(), Size: c.m.size(),
+		Vocabulary: c.m.vocabulary(), EmbeddingSize: c.m.embedding(),
+		ContextLength: limit, ContextTrain: c.m.contextTrain(),
+		GPULayers: c.m.gpuLayers,
 	}
 	e.info.ChatTemplate, _ = e.file.Metadata.String("tokenizer.chat_template")
-	if id := s.m.bos(); id >= 0 {
-		e.info.BOS = s.m.piece(id)
+	if id := c.m.bos(); id >= 0 {
+		e.info.BOS = c.m.piece(id)
 	}
-	if id := s.m.eos(); id >= 0 {
-		e.info.EOS = s.m.piece(id)
+	if id := c.m.eos(); id >= 0 {
+		e.info.EOS = c.m.piece(id)
 	}
 	list, _ := Devices()
 	for _, d := range list {
-		if d.GPU && s.m.gpuLayers == 0 {
+		if d.GPU && c.m.gpuLayers == 0 {
 			continue
 		}
 		e.info.Devices = append(e.info.Devices, fmt.Sprintf("%s: %s", d.Name, d.Description))
@@ -246,9 +200,9 @@ func (e *Engine) describe(fingerprint string) {
 	if e.format != nil {
 		e.info.PromptVersion = e.format.Version()
 		e.info.Can = e.format.Capabilities()
-		e.info.Can.Vision = s.encoder != nil
+		e.info.Can.Vision = c.encoder != nil
 	}
-	if s.params.embeddings {
+	if c.params.embeddings {
 		e.info.PromptVersion = ""
 		e.info.Can = engine.Capabilities{Embed: true}
 	}

@@ -49,14 +49,14 @@ func TestContract(t *testing.T) {
 			e := open(t, path, engine.LoadOptions{})
 			var control []int32
 			for id := range int32(e.vocab.Len()) {
-				if e.vocab.IsControl(id) && id != e.scheduler.m.eos() {
+				if e.vocab.IsControl(id) && id != e.instance.m.eos() {
 					control = append(control, id)
 				}
 			}
 			enginetest.Run(t, enginetest.Suite{
 				Open:          func(t *testing.T) engine.Engine { return open(t, path, engine.LoadOptions{Threads: 1}) },
 				Ban:           control,
-				EndToken:      e.scheduler.m.eos(),
+				EndToken:      e.instance.m.eos(),
 				BatchNumerics: true,
 			})
 		})

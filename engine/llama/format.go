@@ -17,7 +17,7 @@ func (e *Engine) formats() error {
 	m := &e.file.Metadata
 	var err error
 	if e.vocab, err = layout.Vocabulary(m); errors.Is(err, tokenizer.ErrUnsupported) {
-		e.vocab, err = newVocabulary(e.scheduler.m), nil
+		e.vocab, err = newVocabulary(e.instance.m), nil
 	}
 	if err != nil {
 		return badModel(e.path, err)
@@ -29,12 +29,12 @@ func (e *Engine) formats() error {
 		}
 		return n
 	})
-	meta := layout.Meta(m, e.vocab, e.name, e.scheduler.encoder != nil) // some files tell their model only in their name
+	meta := layout.Meta(m, e.vocab, e.name, e.instance.encoder != nil) // some files tell their model only in their name
 	if f, ok := prompt.Infer(meta); ok {
 		e.format = f
 		return nil
 	}
-	tokens := e.scheduler.m
+	tokens := e.instance.m
 	e.format = layout.TemplateFormat(e.vocab, meta.Template, layout.Ends{BOS: tokens.bos(), EOS: tokens.eos(), AddBOS: tokens.addBOS()})
 	return nil
 }

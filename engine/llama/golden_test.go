@@ -137,8 +137,8 @@ func TestLargePictures(t *testing.T) {
 	part := imagePart{url: url, n: 41*30 - 1}
 	var exact, flash []float32
 	var err error
-	if called := e.scheduler.call(func() {
-		y := e.scheduler.encoder
+	if called := e.scheduler.Call(func() {
+		y := e.instance.encoder
 		if err = y.embed(&part); err != nil {
 			return
 		}

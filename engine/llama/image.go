@@ -5,10 +5,8 @@ package llama
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
 	"fmt"
 
-	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf"
 	"github.com/bise-sh/bise/mistral/layout"
@@ -32,6 +30,9 @@ type visionEncoder struct {
 	order           [][32]byte             // oldest first
 }
 
+// Place keeps the contract of [scheduler.Image].
+func (p *imagePart) Place() (at, n int) { return p.at, p.n }
+
 // maxCachedImages is the limit of images whose embeddings are kept.
 const maxCachedImages = 16
 
@@ -48,11 +49,11 @@ type imagePart struct {
 // a projector the model has no vision, which is not an error.
 func (e *Engine) openVisionEncoder(path string) (err error) {
 	if path == "" {
-		if path = layout.Projector(e.path, e.scheduler.m.embedding()); path == "" {
+		if path = layout.Projector(e.path, e.instance.m.embedding()); path == "" {
 			return nil
 		}
 	}
-	e.scheduler.encoder, err = e.loadVisionEncoder(path)
+	e.instance.encoder, err = e.loadVisionEncoder(path)
 	return err
 }
 
@@ -70,10 +71,10 @@ func (e *Engine) loadVisionEncoder(path string) (*visionEncoder, error) {
 	if err != nil {
 		return nil, err
 	}
-	if width != e.scheduler.m.embedding() {
-		return nil, wrongProjector(path, e.name, fmt.Sprintf("its embeddings have %d components, the model's have %d", width, e.scheduler.m.embedding()))
+	if width != e.instance.m.embedding() {
+		return nil, wrongProjector(path, e.name, fmt.Sprintf("its embeddings have %d components, the model's have %d", width, e.instance.m.embedding()))
 	}
-	c, err := openVision(path, e.scheduler.params.threads, false)
+	c, err := openVision(path, e.instance.params.threads, false)
 	if err != nil {
 		return nil, wrongProjector(path, e.name, err.Error())
 	}
@@ -81,7 +82,7 @@ func (e *Engine) loadVisionEncoder(path string) (*visionEncoder, error) {
 		c.free()
 		return nil, wrongProjector(path, e.name, fmt.Sprintf("its embeddings have %d components, its metadata says %d", c.width, width))
 	}
-	y := &visionEncoder{path: path, threads: e.scheduler.params.threads, c: c, grid: grid, cache: map[[32]byte][]float32{}}
+	y := &visionEncoder{path: path, threads: e.instance.params.threads, c: c, grid: grid, cache: map[[32]byte][]float32{}}
 	// CLIP's, which all of Mistral's vision encoders use.
 	y.mean, y.deviation = [3]float32{0.48145466, 0.4578275, 0.40821073}, [3]float32{0.26862954, 0.26130258, 0.27577711}
 	for key, to := range map[string]*[3]float32{"image_mean": &y.mean, "image_std": &y.deviation} {
@@ -105,7 +106,7 @@ func wrongProjector(path, model, why string) *fault.Error {
 func (e *Engine) encode(p prompt.Prompt) (ids []token, parts []imagePart, err error) {
 	var grid *prompt.ImageGrid
 	if len(p.Images) > 0 {
-		encoder := e.scheduler.encoder
+		encoder := e.instance.encoder
 		if encoder == nil {
 			return nil, nil, &fault.Error{Kind: fault.Unsupported, Param: "messages", Msg: fmt.Sprintf("%s has no vision", e.name), Advice: "Use a vision model, such as Pixtral, with its projector."}
 		}
@@ -187,51 +188,5 @@ func (y *visionEncoder) prepare(patches int) error {
 	}
 	y.c.free()
 	y.c, y.flash = c, flash
-	return nil
-}
-
-// evaluateImage evaluates a batch of an image that is next in a prompt. It reports
-// whether there was one.
-func (s *scheduler) evaluateImage() bool {
-	for _, j := range s.jobs {
-		done := int(j.done.Load())
-		for i := range j.images {
-			p := &j.images[i]
-			if done < p.at || done >= p.at+p.n {
-				continue
-			}
-			if err := s.evaluatePart(j, p, done-p.at); err != nil {
-				s.fail(j, err)
-			}
-			s.cells()
-			return true
-		}
-	}
-	return false
-}
-
-func (s *scheduler) evaluatePart(j *job, p *imagePart, from int) error {
-	if p.embed == nil {
-		if err := s.encoder.embed(p); err != nil {
-			return err
-		}
-	}
-	n := min(p.n-from, s.params.batch)
-	o := j.answers[0].slot
-	width := s.encoder.c.width
-	for {
-		err := s.x.decodeEmbeddings(p.embed[from*width:(from+n)*width], p.at+from, o.seq, false)
-		if errors.Is(err, errNoCells) && (s.evictOldest() || s.grow(2*s.x.tokens())) {
-			continue
-		}
-		if err != nil {
-			return fault.Errorf(fault.Internal, "llama.cpp cannot evaluate the image: %w", err)
-		}
-		break
-	}
-	o.tokens = append(o.tokens, j.prompt[p.at+from:p.at+from+n]...)
-	j.evaluated += n
-	j.done.Store(int32(p.at + from + n))
-	j.out.put(engine.Progress{Done: p.at + from + n, Total: len(j.prompt), Cached: j.cachedNow()})
 	return nil
 }

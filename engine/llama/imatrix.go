@@ -21,15 +21,15 @@ func (e *Engine) Inputs(ctx context.Context, text string, o InputsOptions, progr
 	if err != nil {
 		return in, err
 	}
-	err = e.alone(0, func(s *scheduler, _ *slot) error {
+	err = e.alone(0, func(e *instance) error {
 		c := newCollector(o.Output)
 		defer c.free()
-		x, err := c.context(s.m, size, min(size, footprint.Batch), s.params.threads)
+		x, err := c.context(e.m, size, min(size, footprint.Batch), e.params.threads)
 		if err != nil {
 			return &fault.Error{Kind: fault.NoMemory, Msg: "cannot make a context for the text: " + err.Error(), Advice: "Use a shorter --context, or free some memory."}
 		}
 		defer x.free()
-		s.pool.attach(x)
+		e.pool.attach(x)
 		for i, piece := range pieces {
 			if x.hasMemory() {
 				x.remove(0, -1, -1)

@@ -22,6 +22,7 @@ import (
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/footprint"
+	"github.com/bise-sh/bise/engine/scheduler"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf"
 )
@@ -73,21 +74,21 @@ func Open(ctx context.Context, path string, o engine.LoadOptions, progress func(
 	}
 
 	e := &Engine{name: name, path: path, file: file}
-	s := &e.scheduler
-	s.watch, s.fit = newWatch(), fit
+	c := &e.instance
+	c.watch, c.fit = newWatch(), fit
 	layers := -1
 	if o.GPULayers != nil {
 		layers = *o.GPULayers
 	}
 	mp := modelParams{gpuLayers: layers, mmap: !o.NoMmap, context: p.tokens, batch: p.batch, kv: kv, flash: p.flash, margin: 1 << 30}
-	if s.m, err = follow(ctx, s.watch, progress, func() (*model, error) { return loadModel(path, mp, s.watch) }); err != nil {
+	if c.m, err = supervise(ctx, c.watch, progress, func() (*model, error) { return loadModel(path, mp, c.watch) }); err != nil {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
 		return nil, badModel(path, err)
 	}
 	if err := e.prepare(o, p, limit, fingerprint); err != nil {
-		s.m.free()
+		c.m.free()
 		return nil, err
 	}
 	return e, nil
@@ -95,9 +96,9 @@ func Open(ctx context.Context, path string, o engine.LoadOptions, progress func(
 
 // prepare builds everything that depends on the loaded weights.
 func (e *Engine) prepare(o engine.LoadOptions, p contextParams, limit int, fingerprint string) error {
-	s := &e.scheduler
+	c := &e.instance
 	pooling, _ := e.file.Metadata.Uint(e.file.Summary().Architecture + ".pooling_type")
-	p.embeddings, p.pooling = pooling > 0 || !s.m.decoder(), int(pooling)
+	p.embeddings, p.pooling = pooling > 0 || !c.m.decoder(), int(pooling)
 	if p.embeddings && pooling != poolLast {
 		// The whole text has to be in one batch to be pooled.
 		p.tokens = min(limit, maxPooled)
@@ -105,25 +106,24 @@ func (e *Engine) prepare(o engine.LoadOptions, p contextParams, limit int, finge
 		limit = p.tokens
 	}
 	for _, a := range o.Adapters {
-		loaded, err := s.m.loadAdapter(a.Path)
+		loaded, err := c.m.loadAdapter(a.Path)
 		if err != nil {
 			return &fault.Error{Kind: fault.BadModel, Msg: fmt.Sprintf("cannot use the adapter %s with %s: %s", a.Path, e.name, err), Advice: "An adapter fits only the model it was trained on."}
 		}
-		s.lora = append(s.lora, loadedAdapter{loaded, a.Scale})
+		c.lora = append(c.lora, loadedAdapter{loaded, a.Scale})
 	}
-	s.params = p
-	s.limit.Store(int64(limit))
-	s.pool = newPool(p.threads)
-	s.computing = p.threads
-	if s.m.gpuLayers == 0 {
-		s.contention = newContention(p.threads)
+	c.params = p
+	c.pool = newPool(p.threads)
+	c.computing = p.threads
+	if c.m.gpuLayers == 0 {
+		c.contention = newContention(p.threads)
 	}
-	x, err := s.open()
+	x, err := c.open()
 	if err != nil {
 		return &fault.Error{Kind: fault.NoMemory, Msg: fmt.Sprintf("cannot make a context of %d tokens for %s: %s", p.tokens, e.name, err), Advice: "Ask for a smaller context, or free some memory."}
 	}
-	s.x = x
-	s.pieces = newPieces(s.m)
+	c.x = x
+	c.pieces = newPieces(c.m)
 	if err := e.openVisionEncoder(o.Projector); err != nil {
 		x.free()
 		return err
@@ -132,38 +132,36 @@ func (e *Engine) prepare(o engine.LoadOptions, p contextParams, limit int, finge
 		x.free()
 		return err
 	}
+	options := scheduler.Options{Slots: p.slots, Batch: p.batch, Limit: limit}
 	if o.StateDir != "" && !p.embeddings {
 		key := stateKey(fingerprint, o)
-		s.states, err = openStates(o.StateDir, key, cmp.Or(o.StateBytes, defaultStates))
+		options.States, err = scheduler.OpenStates(o.StateDir, key, cmp.Or(o.StateBytes, defaultStates))
 		if err != nil {
 			// Conversations are then evaluated again: slower, not wrong.
 			slog.Warn("conversations are not saved", "err", err)
-			s.states = nil
+			options.States = nil
 		}
 	}
-	e.describe(fingerprint)
-	s.warm()
-	s.start()
+	e.describe(fingerprint, limit)
+	e.scheduler = scheduler.New(c, options, c.warm())
 	return nil
 }
 
-// warm evaluates one token, so that the weights are in memory and the size of
-// the graph is known before the first request.
-func (s *scheduler) warm() {
-	s.x.clearBatch()
-	s.x.add(max(0, s.m.bos()), 0, 0, true)
-	s.watch.begin()
-	if err := s.x.decode(); err != nil {
+// warm evaluates one token, so that the weights are in memory and the size of the graph,
+// which it returns, is known before the first request.
+func (c *instance) warm() int64 {
+	c.ClearBatch()
+	c.Add(max(0, c.m.bos()), 0, 0, true)
+	c.Begin()
+	if err := c.Decode(); err != nil {
 		slog.Warn("warm-up", "err", err)
 	}
-	s.nodes.Store(s.watch.nodes())
-	if s.x.hasMemory() {
-		s.x.remove(0, -1, -1)
-	}
+	c.Remove(0, -1, -1)
+	return c.Nodes()
 }
 
-// follow runs load, reports its progress ten times a second and stops it with ctx.
-func follow[T any](ctx context.Context, w *watch, progress func(float64), load func() (T, error)) (T, error) {
+// supervise runs load, reports its progress ten times a second and stops it with ctx.
+func supervise[T any](ctx context.Context, w *watch, progress func(float64), load func() (T, error)) (T, error) {
 	done := make(chan struct{})
 	var watcher sync.WaitGroup
 	watcher.Go(func() {

@@ -3,13 +3,11 @@
 package llama
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"time"
 
-	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/mistral/layout"
 )
@@ -22,7 +20,7 @@ func (e *Engine) Logits(ctx context.Context, tokens []int32, images ...string) (
 	if err != nil {
 		return nil, nil, err
 	}
-	err = e.alone(len(tokens), func(s *scheduler, o *slot) error {
+	err = e.alone(len(tokens)+1, func(c *instance) error {
 		for i := 0; i < len(tokens); {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
@@ -30,17 +28,17 @@ func (e *Engine) Logits(ctx context.Context, tokens []int32, images ...string) (
 			if len(parts) > 0 && parts[0].at == i {
 				p := parts[0]
 				parts = parts[1:]
-				if err := s.encoder.embed(&p); err != nil {
+				if err := c.encoder.embed(&p); err != nil {
 					return err
 				}
-				width := s.encoder.c.width
+				width := c.encoder.c.width
 				for from := 0; from < p.n; {
-					n := min(p.n-from, s.params.batch)
-					if err := s.x.decodeEmbeddings(p.embed[from*width:(from+n)*width], i+from, o.seq, true); err != nil {
+					n := min(p.n-from, c.params.batch)
+					if err := c.x.decodeEmbeddings(p.embed[from*width:(from+n)*width], i+from, 0, true); err != nil {
 						return fault.Errorf(fault.Internal, "llama.cpp cannot evaluate the image: %w", err)
 					}
 					for k := range n {
-						rows = append(rows, s.x.logits(k))
+						rows = append(rows, c.x.logits(k))
 						if tokens[i+from+k] == tokens[i] {
 							vectors = append(vectors, p.embed[(from+k)*width:(from+k+1)*width])
 						}
@@ -54,12 +52,12 @@ func (e *Engine) Logits(ctx context.Context, tokens []int32, images ...string) (
 			if len(parts) > 0 {
 				end = parts[0].at
 			}
-			for _, err := range s.x.batches(tokens[:end], i, o.seq, func(int) bool { return true }) {
+			for _, err := range c.x.batches(tokens[:end], i, 0, func(int) bool { return true }) {
 				if err != nil {
 					return fault.Errorf(fault.Internal, "llama.cpp cannot evaluate the tokens: %w", err)
 				}
-				for row := range s.x.batchLen() {
-					rows = append(rows, s.x.logits(row))
+				for row := range c.x.batchLen() {
+					rows = append(rows, c.x.logits(row))
 				}
 				if ctx.Err() != nil {
 					return context.Cause(ctx)
@@ -83,7 +81,7 @@ func (e *Engine) findImages(tokens []int32, urls []string) (parts []imagePart, e
 	if len(urls) == 0 {
 		return nil, nil
 	}
-	encoder := e.scheduler.encoder
+	encoder := e.instance.encoder
 	if encoder == nil {
 		return nil, &fault.Error{Kind: fault.Unsupported, Msg: fmt.Sprintf("%s has no vision", e.name)}
 	}
@@ -108,26 +106,23 @@ func (e *Engine) findImages(tokens []int32, urls []string) (parts []imagePart, e
 // Bare evaluates prompt and then generates n tokens greedily in a plain loop over the
 // engine's context, without the scheduler.
 func (e *Engine) Bare(prompt []int32, n int) (b BareLoop, err error) {
-	err = e.alone(len(prompt)+n, func(s *scheduler, o *slot) error {
-		sampler, err := newSampler(s.m, sampling{})
-		if err != nil {
-			return err
-		}
+	err = e.alone(len(prompt)+n+1, func(c *instance) error {
+		sampler := newSampler(c.m, sampling{})
 		defer sampler.free()
 		begin := time.Now()
-		if err := s.x.fill(prompt, 0, o.seq, true); err != nil {
+		if err := c.x.fill(prompt, 0, 0, true); err != nil {
 			return err
 		}
-		id, _, _ := sampler.sample(s.x, s.x.batchLen()-1, nil, -1)
+		id, _, _ := sampler.sample(c.x, c.x.batchLen()-1, nil, -1)
 		b.Prefill = time.Since(begin)
 		begin = time.Now()
 		for i := range n - 1 {
-			s.x.clearBatch()
-			s.x.add(id, len(prompt)+i, o.seq, true)
-			if err := s.x.decode(); err != nil {
+			c.x.clearBatch()
+			c.x.add(id, len(prompt)+i, 0, true)
+			if err := c.x.decode(); err != nil {
 				return err
 			}
-			id, _, _ = sampler.sample(s.x, 0, nil, -1)
+			id, _, _ = sampler.sample(c.x, 0, nil, -1)
 		}
 		b.Decode = time.Since(begin)
 		return nil
@@ -136,50 +131,34 @@ func (e *Engine) Bare(prompt []int32, n int) (b BareLoop, err error) {
 }
 
 // StateCost measures saving and restoring the state of tokens.
-func (e *Engine) StateCost(tokens []int32) (c StateCost, err error) {
-	err = e.alone(len(tokens), func(s *scheduler, o *slot) error {
-		if err := s.x.fill(tokens, 0, o.seq, true); err != nil {
+func (e *Engine) StateCost(tokens []int32) (cost StateCost, err error) {
+	err = e.alone(len(tokens)+1, func(c *instance) error {
+		if err := c.x.fill(tokens, 0, 0, true); err != nil {
 			return err
 		}
 		begin := time.Now()
-		state, err := s.x.saveState(o.seq)
+		state, err := c.x.saveState(0)
 		if err != nil {
 			return err
 		}
-		c.Save, c.Bytes = time.Since(begin), len(state)
+		cost.Save, cost.Bytes = time.Since(begin), len(state)
 		begin = time.Now()
-		if err := s.x.loadState(o.seq, state); err != nil {
+		if err := c.x.loadState(0, state); err != nil {
 			return err
 		}
-		c.Restore = time.Since(begin)
+		cost.Restore = time.Since(begin)
 		return nil
 	})
-	return c, err
+	return cost, err
 }
 
-// alone runs f with an empty slot and room for n tokens, when no answer is in progress.
-// The slot is empty again afterwards.
-func (e *Engine) alone(n int, f func(*scheduler, *slot) error) error {
+// alone runs f with an empty context that has room for n tokens, when no answer is in
+// progress.
+func (e *Engine) alone(n int, f func(*instance) error) error {
 	release, err := e.use()
 	if err != nil {
 		return err
 	}
 	defer release()
-	called := e.scheduler.call(func() {
-		s := &e.scheduler
-		if len(s.jobs)+len(s.waiting) > 0 {
-			err = &fault.Error{Kind: fault.Busy, Msg: fmt.Sprintf("%s is answering", e.name), Advice: "Try again when it is done."}
-			return
-		}
-		for _, o := range s.slots {
-			s.evict(o)
-		}
-		if n >= s.x.tokens() && (n >= s.bound() || !s.grow(n+s.params.batch)) {
-			err = engine.ErrTooLong(n+1, s.bound())
-			return
-		}
-		err = f(s, s.slots[0])
-		s.x.remove(s.slots[0].seq, -1, -1)
-	})
-	return cmp.Or(called, err)
+	return e.scheduler.Alone(n, func() error { return f(&e.instance) })
 }

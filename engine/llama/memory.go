@@ -53,16 +53,16 @@ func (f fit) context(name string, want int) (int, error) {
 	return longest, nil
 }
 
-// fitsMemory reports whether a context of tokens can replace one of old tokens, whose
+// replaces reports whether a context of tokens can replace one of old tokens, whose
 // conversations are kept in memory during the exchange.
-func (s *scheduler) fitsMemory(old, tokens int) bool {
-	return s.fit.gpu || s.fit.At(tokens)-s.fit.At(0) < available()+s.fit.KV(old)
+func (f fit) replaces(old, tokens int) bool {
+	return f.gpu || f.At(tokens)-f.At(0) < available()+f.KV(old)
 }
 
-// hasSpare reports whether a context of tokens would leave at least half of the free memory
+// hasSpare reports whether growing from old to a context of tokens would leave at least half of the free memory
 // to others. A context grows to such a size for conversations that may continue.
-func (s *scheduler) hasSpare(tokens int) bool {
-	return s.fit.gpu || s.fit.At(tokens)-s.fit.At(s.x.tokens()) < available()/2
+func (f fit) hasSpare(old, tokens int) bool {
+	return f.gpu || f.At(tokens)-f.At(old) < available()/2
 }
 
 // available is the free memory in bytes, without swapping.

@@ -24,7 +24,7 @@ func (e *Engine) Perplexity(ctx context.Context, text string, o PerplexityOption
 	if err != nil {
 		return Perplexity{}, err
 	}
-	if e.scheduler.params.embeddings {
+	if e.instance.params.embeddings {
 		return Perplexity{}, &fault.Error{Kind: fault.Unsupported, Msg: fmt.Sprintf("%s is an embedding model: it cannot generate text", e.name), Advice: "Use a model that generates text."}
 	}
 	if base != nil {
@@ -33,7 +33,7 @@ func (e *Engine) Perplexity(ctx context.Context, text string, o PerplexityOption
 		}
 	}
 	first := size / 2
-	s := &surprise{threads: e.scheduler.params.threads, size: size}
+	s := &surprise{threads: e.instance.params.threads, size: size}
 	for i, window := range list {
 		s.targets = window[first+1:]
 		var before [][]float32
@@ -42,7 +42,7 @@ func (e *Engine) Perplexity(ctx context.Context, text string, o PerplexityOption
 				return Perplexity{}, err
 			}
 		}
-		err := e.alone(size-1, func(x *scheduler, _ *slot) error {
+		err := e.alone(size, func(x *instance) error {
 			return evaluate(ctx, x.x, window, first, func(at int, rows [][]float32) {
 				var theirs [][]float32
 				if before != nil {
@@ -76,8 +76,8 @@ func (e *Engine) sameVocabulary(base *Engine) error {
 
 // logitsFrom copies what a model makes of each token of a window from first on.
 func (e *Engine) logitsFrom(ctx context.Context, window []token, first int) (all [][]float32, err error) {
-	err = e.alone(len(window)-1, func(s *scheduler, _ *slot) error {
-		return evaluate(ctx, s.x, window, first, func(_ int, rows [][]float32) {
+	err = e.alone(len(window), func(c *instance) error {
+		return evaluate(ctx, c.x, window, first, func(_ int, rows [][]float32) {
 			for _, row := range rows {
 				all = append(all, slices.Clone(row))
 			}

@@ -8,13 +8,14 @@ import (
 	"slices"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/engine/scheduler"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/mistral/prompt"
 )
 
 // chatJob turns a conversation into a job, leaving out its oldest turns when it
 // is too long and the request allows that.
-func (e *Engine) chatJob(ctx context.Context, r *engine.ChatRequest) (*job, error) {
+func (e *Engine) chatJob(ctx context.Context, r *engine.ChatRequest) (*scheduler.Job, error) {
 	if err := r.Check(); err != nil {
 		return nil, err
 	}
@@ -35,7 +36,7 @@ func (e *Engine) chatJob(ctx context.Context, r *engine.ChatRequest) (*job, erro
 	if err != nil {
 		return nil, err
 	}
-	limit := e.scheduler.bound()
+	limit := e.scheduler.Bound()
 	room := e.room(&r.Sampling, limit)
 	var left *engine.LeftOut
 	if len(ids)+room > limit && r.Overflow == engine.OverflowDropOldest {
@@ -43,25 +44,27 @@ func (e *Engine) chatJob(ctx context.Context, r *engine.ChatRequest) (*job, erro
 			return nil, err
 		}
 	}
-	j, err := e.job(&r.Sampling, ids, defaultTemperature)
+	j, err := e.job(&r.Sampling, ids)
 	if err != nil {
 		return nil, err
 	}
-	j.leftOut = left
-	j.oneCall = r.ParallelToolCalls != nil && !*r.ParallelToolCalls
+	j.LeftOut = left
+	j.OneCall = r.ParallelToolCalls != nil && !*r.ParallelToolCalls
 	format := e.format
-	j.reader = func() prompt.Reader { return format.Reader(r) }
+	j.Reader = func() prompt.Reader { return format.Reader(r) }
 	for _, name := range format.Stops() {
 		if id, ok := e.vocab.ID(name); ok {
-			j.ends = append(j.ends, id)
+			j.Ends = append(j.Ends, id)
 		}
 	}
 	if err := e.constrain(ctx, j, r); err != nil {
 		return nil, err
 	}
-	hashTokens(j.prompt, parts)
-	j.images = parts
-	return j, nil
+	hashTokens(j.Prompt, parts)
+	for i := range parts {
+		j.Images = append(j.Images, &parts[i])
+	}
+	return j, e.arm(ctx, j, &r.Sampling, defaultTemperature)
 }
 
 // rejectTooLong rejects a prompt that cannot fit even if every token were the longest of
@@ -76,7 +79,7 @@ func (e *Engine) rejectTooLong(p prompt.Prompt) error {
 			longest = s.Text
 		}
 	}
-	limit := e.scheduler.bound()
+	limit := e.scheduler.Bound()
 	if len(longest) <= sample || bytes/e.longest() <= limit {
 		return nil
 	}
@@ -91,7 +94,7 @@ func (e *Engine) rejectTooLong(p prompt.Prompt) error {
 // room is how many tokens of the context are kept for the answer when turns are
 // left out for it.
 func (e *Engine) room(s *engine.Sampling, limit int) int {
-	room := min(defaultRoom, limit/4)
+	room := min(scheduler.DefaultRoom, limit/4)
 	if s.MaxTokens != nil {
 		room = min(*s.MaxTokens, limit/2)
 	}
@@ -143,20 +146,20 @@ func (e *Engine) shorten(ctx context.Context, r *engine.ChatRequest, whole []tok
 		}
 		shortest = min(shortest, len(ids))
 		if len(ids) <= limit {
-			found = &result{&short, ids, parts, &engine.LeftOut{Messages: gone, Tokens: len(whole) - len(ids), Context: e.scheduler.bound()}}
+			found = &result{&short, ids, parts, &engine.LeftOut{Messages: gone, Tokens: len(whole) - len(ids), Context: e.scheduler.Bound()}}
 			hi = mid - 1
 		} else {
 			lo = mid + 1
 		}
 	}
 	if found == nil {
-		return nil, nil, nil, nil, engine.ErrTooLong(shortest, e.scheduler.bound())
+		return nil, nil, nil, nil, engine.ErrTooLong(shortest, e.scheduler.Bound())
 	}
 	return found.r, found.ids, found.parts, found.left, nil
 }
 
 // completionJob makes a job of a completion or an infill request.
-func (e *Engine) completionJob(ctx context.Context, r *engine.CompletionRequest) (*job, error) {
+func (e *Engine) completionJob(ctx context.Context, r *engine.CompletionRequest) (*scheduler.Job, error) {
 	if err := r.Check(); err != nil {
 		return nil, err
 	}
@@ -164,51 +167,48 @@ func (e *Engine) completionJob(ctx context.Context, r *engine.CompletionRequest)
 	if err != nil {
 		return nil, err
 	}
-	j, err := e.job(&r.Sampling, ids, 0)
+	j, err := e.job(&r.Sampling, ids)
 	if err != nil {
 		return nil, err
 	}
 	if r.PromptLogprobs {
-		j.scored, j.top = true, max(0, j.top)
+		j.Scored, j.Top = true, max(0, j.Top)
 	}
 	if r.Grammar != "" {
-		if err := j.followGrammar(ctx, r.Grammar); err != nil {
+		if err := followGrammar(ctx, j, r.Grammar); err != nil {
 			return nil, err
 		}
 	}
-	return j, nil
+	return j, e.arm(ctx, j, &r.Sampling, 0)
 }
 
 // job makes a job of a prompt's tokens.
-func (e *Engine) job(r *engine.Sampling, ids []token, temperature float64) (*job, error) {
-	s := &e.scheduler
-	if s.params.embeddings {
+func (e *Engine) job(r *engine.Sampling, ids []token) (*scheduler.Job, error) {
+	c := &e.instance
+	if c.params.embeddings {
 		return nil, &fault.Error{Kind: fault.Unsupported, Msg: fmt.Sprintf("%s is an embedding model: it cannot generate text", e.name), Advice: "Use a chat model, or `bise embed`."}
 	}
-	if r.Choices() > s.params.slots {
-		return nil, &fault.Error{Kind: fault.Invalid, Param: "n", Msg: fmt.Sprintf("invalid n %d: the limit is %d answers at once", r.Choices(), s.params.slots)}
+	if r.Choices() > c.params.slots {
+		return nil, &fault.Error{Kind: fault.Invalid, Param: "n", Msg: fmt.Sprintf("invalid n %d: the limit is %d answers at once", r.Choices(), c.params.slots)}
 	}
-	if len(ids)+1 > s.bound() {
-		return nil, engine.ErrTooLong(len(ids)+1, s.bound())
+	if len(ids)+1 > e.scheduler.Bound() {
+		return nil, engine.ErrTooLong(len(ids)+1, e.scheduler.Bound())
 	}
 	for id := range r.LogitBias {
-		if int(id) >= s.m.vocabulary() {
-			return nil, &fault.Error{Kind: fault.Invalid, Param: "logit_bias", Msg: fmt.Sprintf("invalid token %d in logit_bias: the vocabulary has %d", id, s.m.vocabulary())}
+		if int(id) >= c.m.vocabulary() {
+			return nil, &fault.Error{Kind: fault.Invalid, Param: "logit_bias", Msg: fmt.Sprintf("invalid token %d in logit_bias: the vocabulary has %d", id, c.m.vocabulary())}
 		}
 	}
-	j := &job{
-		prompt: ids, n: r.Choices(), max: -1, min: r.MinTokens, seeded: r.Seed != nil, top: -1,
-		sampling: settle(r, temperature), stops: r.Stop,
-	}
+	j := &scheduler.Job{Prompt: ids, Max: -1, Min: r.MinTokens, Seeded: r.Seed != nil, Top: -1, Stops: r.Stop}
 	if len(ids) == 0 {
 		// The first token needs a token before it, also with an empty prompt.
-		j.prompt = []token{max(0, s.m.bos())}
+		j.Prompt = []token{max(0, c.m.bos())}
 	}
 	if r.MaxTokens != nil {
-		j.max = *r.MaxTokens
+		j.Max = *r.MaxTokens
 	}
 	if r.Logprobs || r.TopLogprobs > 0 {
-		j.top = r.TopLogprobs
+		j.Top = r.TopLogprobs
 	}
 	return j, nil
 }
@@ -226,8 +226,8 @@ func (e *Engine) layOut(r *engine.ChatRequest) (prompt.Prompt, error) {
 func (e *Engine) fill(r *engine.CompletionRequest) ([]token, error) {
 	if len(r.Tokens) > 0 {
 		for _, id := range r.Tokens {
-			if id < 0 || int(id) >= e.scheduler.m.vocabulary() {
-				return nil, &fault.Error{Kind: fault.Invalid, Param: "tokens", Msg: fmt.Sprintf("invalid token %d: the vocabulary has %d", id, e.scheduler.m.vocabulary())}
+			if id < 0 || int(id) >= e.instance.m.vocabulary() {
+				return nil, &fault.Error{Kind: fault.Invalid, Param: "tokens", Msg: fmt.Sprintf("invalid token %d: the vocabulary has %d", id, e.instance.m.vocabulary())}
 			}
 		}
 		return slices.Clone(r.Tokens), nil
@@ -241,7 +241,7 @@ func (e *Engine) fill(r *engine.CompletionRequest) ([]token, error) {
 // begun is a text as the beginning of what the model writes.
 func (e *Engine) begun(text string) []token {
 	var ids []token
-	if m := e.scheduler.m; m.addBOS() && m.bos() >= 0 {
+	if m := e.instance.m; m.addBOS() && m.bos() >= 0 {
 		ids = append(ids, m.bos())
 	}
 	return append(ids, e.vocab.Encode(text, false)...)

@@ -245,7 +245,7 @@ func TestSpoiledStates(t *testing.T) {
 		"flipped":   func() []byte { b := slices.Clone(good); b[len(b)/2] ^= 1; return b },
 		"key":       func() []byte { b := slices.Clone(good); b[13] ^= 1; return b },
 		"version":   func() []byte { b := slices.Clone(good); b[8]++; return b },
-		"count":     func() []byte { b := slices.Clone(good); b[stateHeader-1] = 0xff; return b },
+		"count":     func() []byte { b := slices.Clone(good); b[47] = 0xff; return b },
 		"appended":  func() []byte { return append(slices.Clone(good), 0) },
 	}
 	for name, data := range spoil {
@@ -313,14 +313,10 @@ func TestEvictedConversationsComeBack(t *testing.T) {
 // is computed.
 func TestCancelWithinABatch(t *testing.T) {
 	e := open(t, tiny(t, tinymodel.Options{Layers: 24, Width: 256, FFN: 2048, Context: 8192}), engine.LoadOptions{Batch: 4096})
-	s := &e.scheduler
+	all := e.instance.Nodes() // of the warm-up
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	computing := func() bool {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		return len(s.batch) > 0 && s.watch.nodes() > 0
-	}
+	computing := func() bool { n := e.instance.Nodes(); return n > 0 && n < all }
 	go func() {
 		for !computing() && ctx.Err() == nil {
 			runtime.Gosched()
@@ -333,61 +329,14 @@ func TestCancelWithinABatch(t *testing.T) {
 	if !errors.Is(err, context.Canceled) {
 		t.Fatalf("the request ended with %v", err)
 	}
-	if err := s.call(func() {}); err != nil { // waits for the end of the batch
+	if err := e.scheduler.Call(func() {}); err != nil { // waits for the end of the batch
 		t.Fatal(err)
 	}
-	if n, all := s.watch.nodes(), s.nodes.Load(); n >= all {
+	if n := e.instance.Nodes(); n >= all {
 		t.Errorf("%d of %d nodes were computed", n, all)
 	}
 	if a := write(t, e, tokens(10, 1), 1); a.Usage.Cached() != 0 {
 		t.Errorf("%d tokens of a cancelled batch were reused", a.Usage.Cached())
-	}
-}
-
-// A conversation stays in memory while others come, if there is memory.
-func TestConversationsTakeTurns(t *testing.T) {
-	no := false // as above
-	e := open(t, tiny(t, tinymodel.Options{Context: 32768}), engine.LoadOptions{FlashAttn: &no})
-	head := tokens(1000, 0)
-	turn := func(i, n int) []int32 { return append(slices.Clone(head), tokens(n, i)...) }
-	for i := range 4 {
-		write(t, e, turn(i+1, 3000), 1)
-	}
-	for i := range 4 {
-		if a := write(t, e, turn(i+1, 3100), 1); a.Timings.Evaluated > 100 {
-			t.Errorf("conversation %d evaluated %d tokens again", i, a.Timings.Evaluated-100)
-		}
-	}
-}
-
-// Short conversations with the same beginning do not replace each other.
-func TestConversationsBeginAlike(t *testing.T) {
-	e := open(t, tiny(t, tinymodel.Mistral()), engine.LoadOptions{})
-	head := tokens(300, 0)
-	turn := func(i, n int) []int32 { return append(slices.Clone(head), tokens(n, i)...) }
-	for i := range 3 {
-		write(t, e, turn(i+1, 100), 1)
-	}
-	for i := range 3 {
-		if a := write(t, e, turn(i+1, 120), 1); a.Timings.Evaluated != 20 {
-			t.Errorf("conversation %d evaluated %d tokens, want 20", i, a.Timings.Evaluated)
-		}
-	}
-	// A text that is written on leaves no copies of its beginning.
-	typed := tokens(400, 9)
-	for n := 350; n <= 400; n += 10 {
-		write(t, e, append(typed[:n:n], 290), 1)
-	}
-	saved := 0
-	e.scheduler.call(func() {
-		for _, o := range e.scheduler.slots {
-			if len(o.tokens) > 0 && o.tokens[0] == typed[0] {
-				saved++
-			}
-		}
-	})
-	if saved != 1 {
-		t.Errorf("%d copies of a text are in memory", saved)
 	}
 }
 

@@ -18,7 +18,7 @@ func (e *Engine) windows(text string, size, limit int) ([][]token, error) {
 	if size < leastWindow {
 		return nil, &fault.Error{Kind: fault.Invalid, Param: "context", Msg: fmt.Sprintf("a context of %d tokens is too short", size), Advice: fmt.Sprintf("Use at least %d tokens.", leastWindow)}
 	}
-	if most := e.scheduler.m.contextTrain(); most > 0 && size > most {
+	if most := e.instance.m.contextTrain(); most > 0 && size > most {
 		return nil, engine.ErrTooLong(size, most)
 	}
 	ids := e.begun(text)
@@ -31,7 +31,7 @@ func (e *Engine) windows(text string, size, limit int) ([][]token, error) {
 	var list [][]token
 	for len(ids) >= size && (limit <= 0 || len(list) < limit) {
 		w := slices.Clone(ids[:size])
-		if m := e.scheduler.m; m.addBOS() && m.bos() >= 0 {
+		if m := e.instance.m; m.addBOS() && m.bos() >= 0 {
 			w[0] = m.bos()
 		}
 		list = append(list, w)

@@ -170,6 +170,7 @@ type choice struct {
 	calls  []*engine.ToolCall // not emitted yet
 	called bool
 	done   bool
+	stop   string // the stop string that ended it
 }
 
 func newAnswer(c call, start time.Time, yield func(engine.Event, error) bool) *answer {
@@ -267,8 +268,8 @@ func (a *answer) add(chunk *wire.Answer) error {
 			continue
 		}
 		reason := *w.FinishReason
-		if w.Finish != "" && a.call.whole {
-			reason = w.Finish
+		if a.call.whole {
+			reason, c.stop = cmp.Or(w.Finish, reason), string(w.Stop) // others may give the ID of a token
 		}
 		if err := a.finish(c, reason); err != nil {
 			return err
@@ -376,7 +377,7 @@ func (a *answer) finish(c *choice, reason engine.FinishReason) error {
 			reason = engine.FinishToolCalls
 		}
 	}
-	return a.emit(engine.Finish{Choice: c.index, Reason: reason})
+	return a.emit(engine.Finish{Choice: c.index, Reason: reason, Stop: c.stop})
 }
 
 // reasons are other servers' names for the reasons that engines have. Others stay as

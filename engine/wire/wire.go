@@ -44,6 +44,8 @@ type Choice struct {
 	// Finish is the engine's reason if FinishReason is one that OpenAI's clients know
 	// instead.
 	Finish engine.FinishReason `json:"bise_finish_reason,omitempty"`
+	// Stop is the stop string that ended the choice, as vLLM has it.
+	Stop Optional `json:"stop_reason,omitempty"`
 }
 
 // FinishError is the finish reason of an answer that an error cut short.

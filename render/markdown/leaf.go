@@ -11,6 +11,7 @@ import (
 	gfm "github.com/yuin/goldmark/extension/ast"
 
 	"github.com/bise-sh/bise/render/latex"
+	"github.com/bise-sh/bise/render/term"
 )
 
 // A leaf is a block of text: a heading, a paragraph, a cell of a table. Elements of
@@ -41,7 +42,11 @@ func (d *drawing) text(style glamour.StyleBlock, width int, inlines ...ast.Node)
 
 // draw draws the elements as one block.
 func (l *leaf) draw(style glamour.StyleBlock, width int) []string {
-	return l.lines(xansi.Wrap(l.write(style), width, ""))
+	wrap := func(s string, width int) string { return xansi.Wrap(s, width, "") }
+	if l.Marks && width > 0 {
+		wrap = term.WrapMarked
+	}
+	return l.lines(wrap(l.write(style), width))
 }
 
 // write returns the elements as Glamour writes them.

@@ -45,6 +45,7 @@ func (d *drawing) lines(text string) []string {
 		line       strings.Builder
 		pen, drawn uv.Style // as the text wants it, and as the line has it
 		link, open string
+		mark       string // at the end of the line
 	)
 	set := func(to uv.Style, link string) {
 		if to == drawn && link == open {
@@ -73,6 +74,8 @@ func (d *drawing) lines(text string) []string {
 			line.WriteString(kept)
 		}
 		set(uv.Style{}, "")
+		line.WriteString(mark)
+		mark = ""
 		if line.Len() > 0 || len(out) > 0 {
 			out = append(out, line.String())
 		}
@@ -99,6 +102,8 @@ func (d *drawing) lines(text string) []string {
 		}
 		_, _, n, _ := xansi.DecodeSequence(text, xansi.NormalState, p)
 		switch {
+		case text[:n] == term.WrappedAtSpace || text[:n] == term.WrappedInWord:
+			mark = text[:n]
 		case xansi.HasCsiPrefix(text) && p.Command() == 'm':
 			uv.ReadStyle(p.Params(), &pen)
 		case xansi.HasOscPrefix(text) && p.Command() == 8:

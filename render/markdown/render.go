@@ -67,6 +67,9 @@ type Renderer struct {
 	readable map[color.RGBA]color.RGBA // cache of legible
 	// Source shows mathematics as it is written.
 	Source bool
+	// Marks marks the rows of paragraphs that continue in the next row, see
+	// [term.WrapMarked].
+	Marks bool
 }
 
 // NewRenderer returns a renderer for a style.

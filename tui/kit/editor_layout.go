@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
+
+	"github.com/bise-sh/bise/render/term"
 )
 
 // A layout has the rows of a text in a width.
@@ -121,7 +123,15 @@ func (e *Editor) View(height int) (lines []string, x, y int) {
 	rows := e.Rows()
 	row, x := e.Position()
 	for i := e.Top; i < min(len(rows), e.Top+height); i++ {
-		lines = append(lines, strings.ReplaceAll(e.Text[rows[i].From:rows[i].To], "\t", strings.Repeat(" ", TabWidth)))
+		line := strings.ReplaceAll(e.Text[rows[i].From:rows[i].To], "\t", strings.Repeat(" ", TabWidth))
+		if i+1 < len(rows) && rows[i+1].From == rows[i].To {
+			if strings.HasSuffix(line, " ") {
+				line += term.WrappedAtSpace
+			} else {
+				line += term.WrappedInWord
+			}
+		}
+		lines = append(lines, line)
 	}
 	return lines, x, row - e.Top
 }

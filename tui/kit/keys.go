@@ -22,8 +22,8 @@ type Keymap struct {
 	modes []string // of the modes
 
 	// In a conversation.
-	Send, Newline, Stop, Regenerate, Continue, Select, PageUp, PageDown, Top, Bottom, Find, CopyCode key.Binding
-	Editor, Paste, Detach, Earlier, Later                                                            key.Binding
+	Send, Newline, Stop, Regenerate, Continue, EditLast, Without, Select, PageUp, PageDown, Top, Bottom, Find, CopyCode key.Binding
+	Editor, Paste, Detach, Earlier, Later                                                                               key.Binding
 
 	// With a message selected.
 	Up, Down, Copy, Edit, Again, OlderVersion, NewerVersion, Fold, Save, Back key.Binding
@@ -69,6 +69,8 @@ func (k *Keymap) Named() []NamedKey {
 		{"conversation", "stop", &k.Stop, "esc", "stop the answer"},
 		{"conversation", "regenerate", &k.Regenerate, "alt+r", "answer again"},
 		{"conversation", "continue", &k.Continue, "alt+c", "continue a cut answer"},
+		{"conversation", "edit_last", &k.EditLast, "alt+e", "edit last message"},
+		{"conversation", "without", &k.Without, "alt+x", "without attachments"},
 		{"conversation", "select", &k.Select, "alt+up", "select messages"},
 		{"conversation", "page_up", &k.PageUp, "pgup", "scroll up"},
 		{"conversation", "page_down", &k.PageDown, "pgdown", "scroll down"},

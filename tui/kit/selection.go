@@ -7,6 +7,8 @@ import (
 	tea "charm.land/bubbletea/v2"
 	"charm.land/lipgloss/v2"
 	"github.com/charmbracelet/x/ansi"
+
+	"github.com/bise-sh/bise/render/term"
 )
 
 // A Selection is the text selected with the mouse, as a terminal would select it. The next key
@@ -61,23 +63,69 @@ func (s *Selection) Mark(lines []string) {
 	}
 }
 
-// Text returns the selected text without the common margin of its lines.
+// Text returns the selected text as it was before the layout: without margins, bars, labels and
+// padding, and with the rows of a wrapped line joined.
 func (s *Selection) Text(lines []string) string {
-	var texts []string
+	var rows []selectedRow
 	margin := math.MaxInt
 	for y, line := range lines {
 		from, to, ok := s.span(y)
 		if !ok {
 			continue
 		}
-		text := strings.TrimRight(ansi.Strip(ansi.Cut(line, from, min(to, ansi.StringWidth(line)))), " ")
-		if indent := len(text) - len(strings.TrimLeft(text, " ")); text != "" {
-			margin = min(margin, from+indent)
+		r := readRow(line, from, to)
+		if n := len(rows); n > 0 {
+			r.continues = rows[n-1].wrapped
 		}
-		texts = append(texts, strings.Repeat(" ", from)+text)
+		if indent := len(r.text) - len(strings.TrimLeft(r.text, " ")); r.text != "" && r.continues == "" && (r.left == 0 || r.started) {
+			margin = min(margin, r.left+indent)
+		}
+		rows = append(rows, r)
 	}
-	for i, text := range texts {
-		texts[i] = text[min(margin, len(text)):]
+	var text strings.Builder
+	for i, r := range rows {
+		switch {
+		case r.continues != "":
+			if !r.started {
+				r.text = strings.TrimLeft(r.text, " │")
+			}
+			if r.continues == term.WrappedAtSpace {
+				text.WriteByte(' ')
+			}
+		case i > 0:
+			text.WriteByte('\n')
+			fallthrough
+		default:
+			cut := max(0, min(margin-r.left, len(r.text)-len(strings.TrimLeft(r.text, " "))))
+			r.text = r.text[cut:]
+		}
+		text.WriteString(r.text)
 	}
-	return strings.Trim(strings.Join(texts, "\n"), "\n")
+	return strings.Trim(text.String(), "\n")
+}
+
+// A selectedRow is the selected text of a row.
+type selectedRow struct {
+	text      string
+	left      int    // its first column
+	started   bool   // decoration on its left is not part of it
+	wrapped   string // the mark that its line continues in the next row, or ""
+	continues string // that of the row before
+}
+
+// readRow returns the text between two columns of a row.
+func readRow(line string, from, to int) selectedRow {
+	var r selectedRow
+	for _, mark := range []string{term.WrappedAtSpace, term.WrappedInWord} {
+		if strings.Contains(line, mark) {
+			r.wrapped = mark
+		}
+	}
+	line, _, _ = strings.Cut(line, term.TextEnd)
+	if before, _, ok := strings.Cut(line, term.TextStart); ok {
+		from, r.started = max(from, ansi.StringWidth(before)), true
+	}
+	r.left = from
+	r.text = strings.TrimRight(ansi.Strip(ansi.Cut(line, from, max(from, min(to, ansi.StringWidth(line))))), " ")
+	return r
 }

@@ -60,6 +60,11 @@ func Wrap(s string, width int) []string {
 	return strings.Split(ansi.Wrap(markdown.ExpandTabs(term.Clean(s)), max(1, width), ""), "\n")
 }
 
+// WrapMarked is Wrap for text that can be selected: rows are marked if their line continues.
+func WrapMarked(s string, width int) []string {
+	return strings.Split(term.WrapMarked(markdown.ExpandTabs(term.Clean(s)), max(1, width)), "\n")
+}
+
 // StyleLines styles each line.
 func StyleLines(style lipgloss.Style, lines []string) []string {
 	for i, line := range lines {

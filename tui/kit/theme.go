@@ -115,7 +115,7 @@ func NewTheme(name string, terminal Shade) *Theme {
 	t.CurrentMatch = t.Match.Reverse(true)
 	t.Brand = t.gradient("bise")
 	t.Markdown = markdown.NewRenderer(markdown.NewStyle(p.accent[1], p.muted, p.code, paper(t.Shade)))
-	t.Markdown.Links = true
+	t.Markdown.Links, t.Markdown.Marks = true, true
 	return t
 }
 

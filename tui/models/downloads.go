@@ -14,6 +14,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/bise-sh/bise/attach"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/library/pull"
 	"github.com/bise-sh/bise/models"
@@ -28,8 +29,10 @@ type Download struct {
 	attempt int // counts the starts
 	title   string
 	Request pull.Request
-	path    string     // of an imported file; "": a download
-	plan    *pull.Plan // nil until it is planned
+	path    string      // of an imported file; "": a download
+	typed   string      // path as it was typed or dropped
+	prompt  *kit.Prompt // that asked for path
+	plan    *pull.Plan  // nil until it is planned
 
 	State    State
 	Progress pull.Sample // the last sample
@@ -158,8 +161,7 @@ func (s *Service) startPlanned(msg DownloadPlanned) tea.Cmd {
 	case w == nil || w.State != Planning:
 		return nil
 	case msg.err != nil:
-		s.handleError(w, msg.err)
-		return nil
+		return s.handleError(w, msg.err)
 	}
 	w.plan = msg.plan
 	if msg.plan.Name != "" {
@@ -179,7 +181,7 @@ func (s *Service) startPlanned(msg DownloadPlanned) tea.Cmd {
 
 // handleError keeps a failed download in the list and reports the error. It drops one that has
 // no plan.
-func (s *Service) handleError(w *Download, err error) {
+func (s *Service) handleError(w *Download, err error) tea.Cmd {
 	switch {
 	case errors.Is(err, errPaused):
 		w.State = Paused
@@ -189,8 +191,12 @@ func (s *Service) handleError(w *Download, err error) {
 		if w.plan == nil {
 			s.drop(w)
 		}
+		if w.prompt != nil { // to correct the path
+			return func() tea.Msg { return kit.PromptFailed{Prompt: w.prompt, Err: err} }
+		}
 		s.notify.ErrorOf(w.cause(), err)
 	}
+	return nil
 }
 
 // cause names the download as the cause of its error.
@@ -222,8 +228,12 @@ func (s *Service) startImport(w *Download) tea.Cmd {
 		}
 		return at
 	}
-	lib, path := s.library, w.path
+	lib, path, folder, home := s.library, w.path, s.folder, s.home
 	return s.work(w, sample, func(ctx context.Context) (models.Model, error) {
+		// A file that was dropped on the terminal has a quoted path.
+		if found := attach.Existing(attach.Dropped(w.typed), folder, home); len(found) == 1 {
+			path = found[0]
+		}
 		return lib.Import(ctx, models.Import{Path: path, Progress: func(d, t int64) { done.Store(d); total.Store(t) }})
 	})
 }
@@ -300,8 +310,7 @@ func (s *Service) finish(msg DownloadEnded) tea.Cmd {
 		w.Progress = w.sample()
 	}
 	if msg.Err != nil {
-		s.handleError(w, msg.Err)
-		return nil
+		return s.handleError(w, msg.Err)
 	}
 	s.drop(w)
 	return s.load()
@@ -339,14 +348,23 @@ func (s *Service) resumeCancelled(msg downloadRestored) tea.Cmd {
 	return s.resume(w)
 }
 
-// importChosen has the path of a model to import.
-type importChosen struct{ path string }
+// importChosen has the path of a model to import, and the prompt that asked for it.
+type importChosen struct {
+	path   string
+	prompt *kit.Prompt
+}
+
+// completePath completes the path of a model to import.
+func (s *Service) completePath(path string) (string, []string) {
+	return attach.CompletePath(s.folder, s.home, path)
+}
 
 // importFile imports the model in a file or a folder.
-func (s *Service) importFile(path string) tea.Cmd {
+func (s *Service) importFile(path string, prompt *kit.Prompt) tea.Cmd {
 	if path = strings.TrimSpace(path); path == "" {
 		return nil
 	}
+	typed := path
 	if rest, ok := strings.CutPrefix(path, "~/"); ok {
 		path = filepath.Join(s.home, rest)
 	}
@@ -354,7 +372,7 @@ func (s *Service) importFile(path string) tea.Cmd {
 		path = filepath.Join(s.folder, path)
 	}
 	s.number++
-	w := &Download{Number: s.number, title: filepath.Base(path), path: path, State: Paused}
+	w := &Download{Number: s.number, title: filepath.Base(path), path: path, typed: typed, prompt: prompt, State: Paused}
 	s.Downloads = append(s.Downloads, w)
 	return s.resume(w)
 }

@@ -299,9 +299,9 @@ func (m *Dialog) remove(e entry) kit.Outcome {
 }
 
 func (m *Dialog) importFile() kit.Outcome {
-	return kit.Open(kit.NewPrompt(m.Look, "Import", "Path of a GGUF file, or of a folder with one model. bise uses the file in place, so do not move it.", "", "import", func(path string) kit.Outcome {
-		return kit.Close(importChosen{path})
-	}))
+	p := kit.NewPrompt(m.Look, "Import", "Path of a GGUF file, or of a folder with one model. bise uses the file in place, so do not move it.", "", "import", nil).Completing(m.service.completePath)
+	p.Done = func(path string) kit.Outcome { return kit.Close(importChosen{path, p}) }
+	return kit.Open(p)
 }
 
 // about opens the details of a model.
@@ -360,7 +360,7 @@ func (m *Dialog) Update(msg tea.Msg) tea.Cmd {
 	var cmd tea.Cmd
 	switch msg := msg.(type) {
 	case importChosen:
-		cmd = m.service.importFile(msg.path)
+		cmd = m.service.importFile(msg.path, msg.prompt)
 	case installedRead, machineRead, unfinishedRead, modelRemoved, modelRestored, modelUnloaded, defaultSet,
 		DownloadPlanned, ProgressSampled, DownloadEnded, downloadRestored, downloadRequested,
 		engines.ModelOpened, engines.ModelLoading, engines.ModelReady, serverAdded:

@@ -174,16 +174,18 @@ func (s *serversDialog) askKey(address string) kit.Outcome {
 	u, err := url.Parse(address)
 	if err != nil || u.Hostname() == "" {
 		s.service.notify.Warn(fmt.Sprintf("invalid server URL %q", kit.OneLine(address)))
-		return kit.Close(nil)
+		return kit.Handled(nil)
 	}
 	usual := ""
 	if isMistral(u) {
 		usual = "MISTRAL_API_KEY"
 	}
 	question := "Environment variable with the server's API key; empty if it needs no key. bise does not save the key."
-	return kit.Open(kit.NewPrompt(s.Look, "Key", question, usual, "add", func(variable string) kit.Outcome {
+	o := kit.Open(kit.NewPrompt(s.Look, "Key", question, usual, "add", func(variable string) kit.Outcome {
 		return kit.Close(serverEntered{address, strings.TrimSpace(variable)})
 	}))
+	o.Closes = true
+	return o
 }
 
 func isMistral(u *url.URL) bool { return strings.HasSuffix("."+u.Hostname(), ".mistral.ai") }

@@ -16,6 +16,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/bise-sh/bise/attach"
 	"github.com/bise-sh/bise/history"
 	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/units"
@@ -404,15 +405,16 @@ func (c *Dialog) rename(conversation history.Conversation) kit.Outcome {
 
 // exportChosen has the file to export a conversation to.
 type exportChosen struct {
-	id   int64
-	path string
+	id     int64
+	path   string
+	prompt *kit.Prompt
 }
 
 func (c *Dialog) export(conversation history.Conversation) kit.Outcome {
 	question := "File name. Markdown is for reading; a .json file has the whole conversation and can be imported."
-	return kit.Open(kit.NewPrompt(c.Look, "Export", question, fileName(titleOf(conversation))+".md", "export", func(path string) kit.Outcome {
-		return kit.Close(exportChosen{conversation.ID, path})
-	}))
+	p := kit.NewPrompt(c.Look, "Export", question, fileName(titleOf(conversation))+".md", "export", nil)
+	p.Done = func(path string) kit.Outcome { return kit.Close(exportChosen{conversation.ID, path, p}) }
+	return kit.Open(p)
 }
 
 // fileName makes a file name from a title.
@@ -440,7 +442,7 @@ func (c *Dialog) write(e exportChosen) tea.Cmd {
 	return func() tea.Msg {
 		store, err := records.Store(ctx)
 		if err != nil {
-			return FileSaved{e.path, err}
+			return FileSaved{e.path, err, nil}
 		}
 		var text bytes.Buffer
 		if strings.EqualFold(filepath.Ext(e.path), ".json") {
@@ -449,9 +451,9 @@ func (c *Dialog) write(e exportChosen) tea.Cmd {
 			err = store.ExportMarkdown(ctx, &text, e.id, false)
 		}
 		if err != nil {
-			return FileSaved{e.path, err}
+			return FileSaved{e.path, err, nil}
 		}
-		return SaveFile(folder, e.path, text.String())
+		return SaveFile(folder, FileNamed{e.path, text.String(), e.prompt})
 	}
 }
 
@@ -459,21 +461,27 @@ func (c *Dialog) write(e exportChosen) tea.Cmd {
 type Imported struct {
 	Count, Present int
 	Err            error
+	Prompt         *kit.Prompt // that asked for the file; shown again after an error
 }
 
-// Import is a command that imports the conversations in a file.
-func Import(tasks *kit.Tasks, records *Writer, folder, path string) tea.Cmd {
-	if !filepath.IsAbs(path) {
+// Import is a command that imports the conversations in a file, whose path p asked for.
+func Import(tasks *kit.Tasks, records *Writer, folder, home, path string, p *kit.Prompt) tea.Cmd {
+	ctx, dropped := tasks.Context(), attach.Dropped(path)
+	if rest, ok := strings.CutPrefix(path, "~/"); ok {
+		path = filepath.Join(home, rest)
+	} else if !filepath.IsAbs(path) {
 		path = filepath.Join(folder, path)
 	}
-	ctx := tasks.Context()
 	return func() tea.Msg {
+		if found := attach.Existing(dropped, folder, home); len(found) == 1 {
+			path = found[0]
+		}
 		f, err := os.Open(path)
 		if err != nil {
 			if p, ok := errors.AsType[*fs.PathError](err); ok {
 				err = p.Err
 			}
-			return Imported{Err: fmt.Errorf("cannot import %s: %w", path, err)}
+			return Imported{Err: fmt.Errorf("cannot import %s: %w", path, err), Prompt: p}
 		}
 		defer f.Close()
 		store, err := records.Store(ctx)
@@ -481,6 +489,6 @@ func Import(tasks *kit.Tasks, records *Writer, folder, path string) tea.Cmd {
 			return Imported{Err: err}
 		}
 		ids, present, err := store.Import(ctx, f)
-		return Imported{len(ids), present, err}
+		return Imported{len(ids), present, err, p}
 	}
 }

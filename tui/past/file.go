@@ -7,19 +7,26 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/bise-sh/bise/tui/kit"
 )
 
-// FileNamed asks to save Text at Path.
-type FileNamed struct{ Path, Text string }
+// FileNamed asks to save Text at Path, which Prompt asked for.
+type FileNamed struct {
+	Path, Text string
+	Prompt     *kit.Prompt
+}
 
 // FileSaved is the result of saving a file.
 type FileSaved struct {
-	Path string
-	Err  error
+	Path   string
+	Err    error
+	Prompt *kit.Prompt // that asked for Path; shown again after an error
 }
 
 // SaveFile writes a new file. It does not overwrite a file.
-func SaveFile(folder, name, text string) FileSaved {
+func SaveFile(folder string, named FileNamed) FileSaved {
+	name, text := named.Path, named.Text
 	path := name
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(folder, path)
@@ -35,5 +42,5 @@ func SaveFile(folder, name, text string) FileSaved {
 	if err != nil {
 		err = fmt.Errorf("cannot save %s: %w", name, err)
 	}
-	return FileSaved{name, err}
+	return FileSaved{name, err, named.Prompt}
 }

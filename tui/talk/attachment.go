@@ -1,6 +1,7 @@
 package talk
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/history"
 	"github.com/bise-sh/bise/modes/chat"
+	"github.com/bise-sh/bise/tui/engines"
 	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/units"
 )
@@ -19,16 +21,31 @@ type attachment struct {
 	attach.Attachment              // has no name when it was pasted
 	image             *cachedImage // the image as it is drawn
 	about             string       // shown beside the name
-	tokens            int          // 0 until they are counted
+	size              *tokenCount
+}
+
+// A tokenCount has the number of tokens of an attachment for a model.
+type tokenCount struct {
+	model     *engines.Model // nil: not counted
+	tokens    int            // 0: being counted, or unknown
+	estimated bool
+}
+
+// of returns the number of tokens for a model, 0 if it is unknown.
+func (s *tokenCount) of(m *engines.Model) int {
+	if s.model != m {
+		return 0
+	}
+	return s.tokens
 }
 
 // newAttachment returns a as an attachment of the composer.
 func newAttachment(a attach.Attachment) attachment {
 	if a.Image == nil {
-		return attachment{Attachment: a, about: units.Plural(kit.LineCount(a.Text), "line")}
+		return attachment{Attachment: a, about: units.Plural(kit.LineCount(a.Text), "line"), size: new(tokenCount)}
 	}
 	s := newImage(*a.Image)
-	return attachment{Attachment: a, image: s, about: s.pixelSize()}
+	return attachment{Attachment: a, image: s, about: s.pixelSize(), size: new(tokenCount)}
 }
 
 // readFile reads the file at path for the model, under a name. A document gives one attachment
@@ -62,23 +79,25 @@ func readPastedImage(data []byte) (attachment, error) {
 	return newAttachment(attach.Attachment{Image: &image}), nil
 }
 
+// name returns the name for display.
+func (a attachment) name() string { return cmp.Or(kit.OneLine(a.Name), "pasted text") }
+
 // label describes the attachment briefly.
-func (a attachment) label() string {
-	mark, name := "▤", kit.OneLine(a.Name)
+func (a attachment) label(m *engines.Model) string {
+	mark, about := "▤", a.about
 	if a.Image != nil {
 		mark = "▣"
 	}
-	if name == "" {
-		name = "pasted text"
+	if n := a.size.of(m); n > 0 {
+		tokens := units.Count(n) + " tokens"
+		if a.size.estimated {
+			tokens = "about " + tokens
+		}
+		if about = tokens; a.Image != nil {
+			about = a.about + " → " + tokens
+		}
 	}
-	about := a.about
-	switch {
-	case a.tokens > 0 && a.Image != nil:
-		about += " → " + units.Count(a.tokens) + " tokens"
-	case a.tokens > 0:
-		about = units.Count(a.tokens) + " tokens"
-	}
-	return fmt.Sprintf("%s %s · %s", mark, name, about)
+	return fmt.Sprintf("%s %s · %s", mark, a.name(), about)
 }
 
 // draftMessage is a message in the composer.
@@ -113,7 +132,7 @@ func draftOf(t *turn) draftMessage {
 		switch c := t.content[a.Chunk]; c.Type {
 		case engine.ImageChunk:
 			image := attach.Attachment{Name: a.Name, Image: &attach.Image{Name: a.Name, URL: c.ImageURL}}
-			m.attached = append(m.attached, attachment{Attachment: image, image: t.attachedImages[a.Chunk], about: "image"})
+			m.attached = append(m.attached, attachment{Attachment: image, image: t.attachedImages[a.Chunk], about: "image", size: new(tokenCount)})
 		case engine.TextChunk:
 			m.attached = append(m.attached, newAttachment(attach.Attachment{Name: a.Name, Text: chat.Unfence(c.Text)}))
 		}

@@ -25,10 +25,13 @@ func (c *Chat) Shown() tea.Cmd {
 	case c.ref == "":
 		return c.engines.Choose(c.mode, "")
 	}
-	return c.UseModel(c.ref)
+	c.home = c.ref
+	return c.use(c.ref)
 }
 
-func (c *Chat) Update(msg tea.Msg) tea.Cmd {
+func (c *Chat) Update(msg tea.Msg) tea.Cmd { return tea.Batch(c.update(msg), c.count()) }
+
+func (c *Chat) update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case NewRequested:
 		return c.startNew()

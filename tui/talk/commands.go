@@ -34,7 +34,8 @@ func (c *Conversation) Commands() []kit.Command {
 		{Name: "message", Args: "NUMBER", Help: "select a message", Run: c.messageCommand},
 		{Name: "clear", Help: "discard the draft and its attachments", Run: do(c.discardDraft)},
 		{Name: "context", Help: "set the context length", Run: func(string) kit.Outcome { return kit.Send(ContextRequested{}) }},
-		{Name: "system", Args: "[TEXT]", Help: "set the system prompt; without TEXT, clear it", Run: c.systemCommand},
+		{Name: "system", Args: "[TEXT]", Help: "edit the system prompt, or clear it: /system clear", Run: c.systemCommand},
+		{Name: "set", Args: "[NAME VALUE]", Help: "set temperature, max_tokens and others", Run: c.setCommand},
 		{Name: "detach", Help: "remove the last attachment", Run: do(func() tea.Cmd {
 			c.composer.attached = slices.Delete(c.composer.attached, max(0, len(c.composer.attached)-1), len(c.composer.attached))
 			return nil
@@ -79,16 +80,6 @@ func (c *Conversation) copyLast() tea.Cmd {
 	return nil
 }
 
-func (c *Conversation) systemCommand(text string) kit.Outcome {
-	c.system = strings.TrimSpace(text)
-	if c.system == "" {
-		c.notify.Info("system prompt cleared")
-	} else {
-		c.notify.Info("system prompt: " + c.system)
-	}
-	return kit.Handled(nil)
-}
-
 // Paste inserts or attaches pasted text.
 func (c *Conversation) Paste(text string) kit.Outcome {
 	if c.find.open {
@@ -98,7 +89,7 @@ func (c *Conversation) Paste(text string) kit.Outcome {
 	c.transcript.selectTurn(-1)
 	cmd := c.composer.paste(text)
 	c.keepDraft()
-	return kit.Handled(cmd)
+	return kit.Handled(tea.Batch(cmd, c.count()))
 }
 
 // Click selects a message, copies code or moves the cursor.
@@ -138,21 +129,17 @@ func (c *Conversation) attachments(msg tea.Msg) {
 		if msg.to != c.mode {
 			return
 		}
+		for _, a := range msg.attachments {
+			c.composer.attach(a)
+		}
+		if len(msg.attachments) == 0 && msg.instead != "" {
+			c.composer.insertPasted(msg.instead)
+		}
 		switch {
-		case msg.err == nil && len(msg.attachments) > 0:
-			for _, a := range msg.attachments {
-				c.composer.attach(a)
-			}
-			if msg.note != "" {
-				c.notify.Info(msg.note)
-			}
-		default:
-			if msg.instead != "" {
-				c.composer.insertPasted(msg.instead)
-			}
-			if msg.err != nil {
-				c.notify.Error(msg.err)
-			}
+		case msg.err != nil:
+			c.notify.Error(msg.err)
+		case msg.note != "":
+			c.notify.Info(msg.note)
 		}
 	case clipboardRead:
 		if msg.to != c.mode {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/bise-sh/bise/attach"
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/render/term"
 	"github.com/bise-sh/bise/tui/engines"
 	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/tui/terminal"
@@ -31,6 +32,8 @@ type composer struct {
 	popup       kit.Popup      // nil: none
 	vim         *kit.Vim       // nil: no vim keys
 	model       *engines.Model // counts tokens
+
+	shrinksImages bool // images that do not fit are made smaller
 
 	sent     []string // previous messages, oldest
 	recall   int      // the previous message shown, counted from the last; 0: none
@@ -106,7 +109,7 @@ func (c *composer) resume(draft string) tea.Cmd {
 	var texts []string
 	for part := range strings.SplitSeq(draft, "\n\n") {
 		if name, ok := strings.CutPrefix(part, "@"); ok && name != "" && !strings.Contains(name, "\n") && c.folder != "" {
-			cmds = append(cmds, c.attachPath(name, part)) // a text if the file does not exist any more
+			cmds = append(cmds, c.attachDropped([][]string{{name}}, part)) // a text if the file does not exist any more
 			continue
 		}
 		texts = append(texts, part)
@@ -220,12 +223,12 @@ func (c *composer) recallSent(by int) {
 	c.SetText(c.sent[len(c.sent)-to])
 }
 
-// paste inserts text from the clipboard. The path of a file, as a terminal inserts it when a
-// file is dropped, attaches the file.
+// paste inserts text from the clipboard. The paths of files, as a terminal inserts them when
+// files are dropped, attach the files.
 func (c *composer) paste(text string) tea.Cmd {
 	c.popup = nil
-	if path, ok := pastedPath(text); ok {
-		return c.attachPath(path, text)
+	if lists := attach.Dropped(text); len(lists) > 0 {
+		return c.attachDropped(lists, text)
 	}
 	c.insertPasted(text)
 	return nil
@@ -262,12 +265,18 @@ func (c *composer) resize(width, most, space int) {
 // height returns how many lines view draws.
 func (c *composer) height() int { return c.rows + len(c.attachedLines()) }
 
-// attachedLines returns the lines that list the attachments.
+// attachedLines returns the lines that list the attachments. An attachment that the model cannot
+// take is red.
 func (c *composer) attachedLines() []string {
 	var lines []string
 	line := ""
-	for _, a := range c.attached {
-		label := kit.Truncate(a.label(), c.width)
+	misfits := c.misfits()
+	for i, a := range c.attached {
+		label, style := a.label(c.model), c.look.Theme.Muted
+		if misfits[i] != "" {
+			label, style = label+" · "+misfits[i], c.look.Theme.Alert
+		}
+		label = style.Render(kit.Truncate(label, c.width))
 		switch {
 		case line == "":
 			line = label
@@ -283,7 +292,11 @@ func (c *composer) attachedLines() []string {
 	}
 	const most = 3
 	if len(lines) > most {
-		lines = append(lines[:most-1], units.Plural(len(c.attached), "attachment"))
+		style := c.look.Theme.Muted
+		if slices.ContainsFunc(misfits, func(s string) bool { return s != "" }) {
+			style = c.look.Theme.Alert
+		}
+		lines = append(lines[:most-1], style.Render(units.Plural(len(c.attached), "attachment")))
 	}
 	return lines
 }
@@ -294,12 +307,12 @@ const vimColumns = len("  NORMAL")
 // view draws the attachments and the text beside the accent bar. If its keys go elsewhere, it is
 // dimmed, with a note in place of the placeholder.
 func (c *composer) view(dimmed bool, note string) (lines []string, cursor *tea.Cursor) {
-	bar := c.look.Theme.Accent.Render("▍") + " "
+	bar := c.look.Theme.Accent.Render("▍") + " " + term.TextStart
 	if dimmed {
-		bar = c.look.Theme.Muted.Render("▍") + " "
+		bar = c.look.Theme.Muted.Render("▍") + " " + term.TextStart
 	}
 	for _, line := range c.attachedLines() {
-		lines = append(lines, bar+c.look.Theme.Muted.Render(line))
+		lines = append(lines, bar+line)
 	}
 	above := len(lines)
 	text, x, y := c.Editor.View(c.rows)

@@ -9,8 +9,8 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
-	"github.com/bise-sh/bise/attach"
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/history"
 	"github.com/bise-sh/bise/modes/chat"
 	"github.com/bise-sh/bise/modes/progress"
@@ -34,7 +34,9 @@ type Conversation struct {
 	sampling engine.Sampling
 
 	mode       string // its name in the history
-	system     string // system prompt; may be empty
+	standard   string // the system prompt of a new conversation
+	system     string // of this one; may be empty
+	parameters engine.Parameters
 	transcript *transcript
 	composer   *composer
 	find       *finder
@@ -49,13 +51,17 @@ type Conversation struct {
 	stream     *stream // the current answer; nil: none
 	pending    bool    // the answer starts when the model is open
 	continuing bool    // the pending answer continues the last one
+	hideImages string  // REF of a model that does not get the earlier images
 	useHandler bool    // the current answer uses handler
 	queue      []draftMessage
+	byLine     bool   // messages are entered as lines
 	entered    string // the text entered as lines, which is not printed again
 
 	edited     int          // the turn in the composer;
 	beforeEdit draftMessage // the draft from before the edit
 	keptDraft  draftMark    // the draft that was saved last
+	asked      askedMark    // the message that the user was warned about last
+	counted    turnsCounted // where the last answer does not say its tokens
 
 	width, height int
 }
@@ -82,6 +88,7 @@ type Options struct {
 	Folder   string // for @; "" disables it
 	Model    string // REF; "": that of the mode
 	Sampling engine.Sampling
+	System   string // the system prompt of new conversations
 	// Commands returns the commands of the interface, listed after those of the mode.
 	Commands func() []kit.Command
 }
@@ -89,7 +96,7 @@ type Options struct {
 func newConversation(o Options, mode, placeholder string) *Conversation {
 	c := &Conversation{
 		look: o.Look, notify: o.Notify, tasks: o.Tasks, terminal: o.Terminal, engines: o.Engines, history: o.History, images: o.Images,
-		folder: o.Folder, sampling: o.Sampling,
+		folder: o.Folder, sampling: o.Sampling, standard: o.System, system: o.System,
 		mode: mode, ref: o.Model, edited: -1,
 		transcript: newTranscript(o.Look), composer: newComposer(o, mode, placeholder),
 	}
@@ -112,10 +119,23 @@ func (c *Conversation) last() *turn {
 // Using returns the model that answers.
 func (c *Conversation) Using() *engines.Model { return c.model }
 
-// UseModel switches to a model, also for new conversations, and opens it if needed.
+// UseModel switches to a model that the user chose, also for new conversations. A question that
+// waits for a model, or that the model before could not answer, is answered; but not by a server
+// that is announced first.
 func (c *Conversation) UseModel(ref string) tea.Cmd {
 	c.home = ref
-	return c.use(ref)
+	cmd := c.use(ref)
+	announced := c.engines.Announcement(c.model, "") != ""
+	switch t := c.last(); {
+	case c.pending && announced:
+		c.pending = false
+		t.end(stopped, nil)
+	case c.pending:
+		return tea.Batch(cmd, c.resumePending())
+	case t != nil && t.unanswered() && !announced:
+		return tea.Batch(cmd, c.regenerate(len(c.transcript.turns)-1))
+	}
+	return cmd
 }
 
 // takeChoice uses the model of the mode, unless there is one already, or one that the user
@@ -142,7 +162,7 @@ func (c *Conversation) startNew() tea.Cmd {
 	return c.use(c.home)
 }
 
-// use switches to a model.
+// use switches to a model and opens it if needed.
 func (c *Conversation) use(ref string) tea.Cmd {
 	var cmd tea.Cmd
 	c.ref = ref
@@ -162,10 +182,13 @@ func (c *Conversation) ensureSaved() *past.ID {
 	if c.saved == nil {
 		s := new(past.ID)
 		c.saved = s
-		mode, ref := c.mode, c.ref
+		mode, ref, system := c.mode, c.ref, c.system
 		c.history.Write(func(ctx context.Context, store *history.Store) error {
 			started, err := store.Start(ctx, mode, ref)
 			s.Store(started.ID)
+			if err == nil && system != "" {
+				err = store.SetSystem(ctx, started.ID, system)
+			}
 			return err
 		})
 	}
@@ -211,6 +234,10 @@ func (c *Conversation) add(t *turn) {
 		own.Store(added.ID)
 		return err
 	})
+	if before := c.last(); before != nil && before.repairs != "" { // the keys are for the last answer
+		before.repairs = ""
+		before.refresh()
+	}
 	c.transcript.turns = append(c.transcript.turns, t)
 	c.transcript.selectTurn(-1)
 	c.transcript.toEnd()
@@ -254,7 +281,8 @@ func (c *Conversation) needModel() tea.Cmd {
 		c.model = engines.Undecided()
 		return c.engines.Choose(c.mode, "")
 	}
-	return c.UseModel(c.ref)
+	c.home = c.ref
+	return c.use(c.ref)
 }
 
 // regenerate requests another answer to the user's message at or before turn i. The messages
@@ -303,13 +331,18 @@ func (c *Conversation) begin(t *turn, continuing bool) tea.Cmd {
 		t.refresh()
 		return nil
 	}
-	c.pending = false
 	t.waiting.Phase = progress.Loading
+	if c.model.State == engines.Loading && c.hasEarlierImages() { // whether the model can see them is not known yet
+		c.pending, c.continuing = true, continuing
+		t.refresh()
+		return nil
+	}
+	c.pending = false
 	if c.model.State == engines.Ready {
 		t.waiting.Phase = progress.Prefilling
 	}
 	t.refresh()
-	e, r, record := c.model.Engine, c.request(continuing), c.recorder(t, continuing)
+	e, r, record := c.model.Engine, c.fitRequest(t, c.request(continuing)), c.recorder(t, continuing)
 	if c.useHandler = c.handler != nil && !continuing; c.useHandler {
 		e, r, record = c.handler.prepare(e, r, record)
 	}
@@ -324,14 +357,33 @@ func (c *Conversation) request(continuing bool) engine.ChatRequest {
 	if n := len(turns); n > 0 && turns[n-1].role == engine.Assistant && !continuing {
 		turns = turns[:n-1] // the answer that is requested
 	}
-	var messages []engine.Message
-	for _, t := range turns {
-		messages = append(messages, t.message())
-	}
-	r := chat.Request(c.system, messages...)
-	r.Sampling = c.sampling
+	r := c.requestOf(turns)
+	c.parameters.Apply(&r)
 	r.Messages[len(r.Messages)-1].Prefix = continuing
 	return r
+}
+
+// requestOf returns a request with the messages of turns.
+func (c *Conversation) requestOf(turns []*turn) engine.ChatRequest {
+	path := make([]history.Message, len(turns))
+	for i, t := range turns {
+		path[i] = history.Message{Message: t.message(), Measured: t.measured}
+	}
+	r := chat.Request(c.system, history.Messages(path)...)
+	r.Sampling = c.sampling
+	return r
+}
+
+// fail ends the current answer with an error. Later requests leave out a question without an
+// answer: it might make them fail too.
+func (c *Conversation) fail(t *turn, err error) {
+	t.measured.Error, _ = fault.Explain(err)
+	t.repairs = c.repairs(t)
+	t.end(failed, err)
+	if own := t.saved; t.begun {
+		c.history.Write(func(ctx context.Context, store *history.Store) error { return store.Fail(ctx, own.Load(), err) })
+	}
+	c.unqueue()
 }
 
 // recorder returns a function that writes an answer's events to the history. It is called from
@@ -399,6 +451,12 @@ func (c *Conversation) Update(msg tea.Msg) tea.Cmd {
 				t.refresh()
 			}
 		}
+	case attachmentsCounted:
+		msg.take()
+	case turnsCounted:
+		if msg.mode == c.mode && msg.mark == c.counted.mark {
+			c.counted = msg
+		}
 	case pathRead:
 		if msg.of == c.saved && !c.busy() {
 			if msg.err != nil {
@@ -410,6 +468,9 @@ func (c *Conversation) Update(msg tea.Msg) tea.Cmd {
 	case engines.ModelChosen:
 		return c.takeChoice(msg)
 	case engines.ModelOpened, engines.ModelReady:
+		if c.fitsNow() {
+			return c.regenerate(len(c.transcript.turns) - 1)
+		}
 		return c.resumePending()
 	case engines.ModelLoading:
 		if t := c.last(); msg.Ref == c.ref && t != nil && t.state == answering && t.waiting.Phase == progress.Loading {
@@ -429,8 +490,7 @@ func (c *Conversation) resumePending() tea.Cmd {
 	switch {
 	case c.model.State == engines.Failed:
 		c.pending = false
-		t.end(failed, c.model.Err)
-		c.unqueue()
+		c.fail(t, c.model.Err)
 	case c.model.Engine != nil:
 		t.measured.Model = c.model.Name()
 		return c.begin(t, c.continuing)
@@ -466,8 +526,7 @@ func (c *Conversation) take(msg eventsReceived) tea.Cmd {
 	case errors.Is(msg.err, errStopped) || errors.Is(msg.err, context.Canceled):
 		t.end(stopped, nil)
 	default:
-		t.end(failed, msg.err)
-		c.unqueue()
+		c.fail(t, msg.err)
 	}
 	count := c.countThinking(t)
 	if len(c.queue) == 0 {
@@ -476,23 +535,6 @@ func (c *Conversation) take(msg eventsReceived) tea.Cmd {
 	next := c.queue[0]
 	c.queue = c.queue[1:]
 	return tea.Batch(count, c.ask(next))
-}
-
-// thinkingCounted has the number of tokens in the model's thinking.
-type thinkingCounted struct {
-	of     *past.ID // the answer
-	tokens int
-}
-
-// countThinking counts the tokens of the model's thinking.
-func (c *Conversation) countThinking(t *turn) tea.Cmd {
-	if t.thinking.Len() == 0 {
-		return nil
-	}
-	ctx, count, text, of := c.tasks.Context(), c.composer.counter(), t.thinking.String(), t.saved
-	return func() tea.Msg {
-		return thinkingCounted{of, count(ctx, attachment{Attachment: attach.Attachment{Text: text}})}
-	}
 }
 
 // leaveOut marks the first message that is in the context.
@@ -506,18 +548,6 @@ func (c *Conversation) leaveOut(out engine.LeftOut) {
 			t.refresh()
 		}
 	}
-}
-
-// used returns the context's tokens that the last answer used, and the context length. 0 means
-// unknown.
-func (c *Conversation) used() (used, total int) {
-	for i := len(c.transcript.turns) - 1; i >= 0 && used == 0; i-- {
-		used = c.transcript.turns[i].measured.Usage.TotalTokens
-	}
-	if c.model != nil {
-		total = c.model.Info.ContextLength
-	}
-	return used, total
 }
 
 // copyText is a command that copies text to the clipboard.

@@ -2,17 +2,14 @@ package talk
 
 import (
 	"context"
-	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/bise-sh/bise/attach"
-	"github.com/bise-sh/bise/engine"
-	"github.com/bise-sh/bise/modes/vision"
-	"github.com/bise-sh/bise/tui/engines"
 	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/units"
 )
@@ -119,7 +116,8 @@ func (p *filePopup) readPreview() tea.Cmd {
 			msg, _ := kit.Explain(err)
 			return filePreview{path: path, about: msg}
 		}
-		preview := filePreview{path: path, about: a.about, tokens: count(ctx, a)}
+		preview := filePreview{path: path, about: a.about}
+		preview.tokens, _ = count(ctx, a)
 		text := a.Text[:min(len(a.Text), 4000)]
 		for line := range strings.Lines(text) {
 			if len(preview.lines) == previewLines {
@@ -132,37 +130,6 @@ func (p *filePopup) readPreview() tea.Cmd {
 		return preview
 	}
 }
-
-// counter returns a function that counts an attachment's tokens. It returns 0 if the model
-// cannot count them.
-func (c *composer) counter() func(context.Context, attachment) int {
-	var e engine.Engine
-	// A file is not sent to a server before the user sends it.
-	remote := c.model != nil && c.model.Server != ""
-	if m := c.model; m != nil && m.State == engines.Ready {
-		e = m.Engine
-	}
-	return func(ctx context.Context, a attachment) int {
-		if e != nil && a.image != nil {
-			n, err := vision.Tokens(ctx, vision.CountBy(e), a.image.width, a.image.height)
-			if err != nil {
-				return 0
-			}
-			return n
-		}
-		if e == nil || remote || a.Text == "" || len(a.Text) > maxCountable {
-			return 0
-		}
-		tokens, err := e.Tokenize(ctx, engine.TokenizeRequest{Text: &a.Text})
-		if err != nil {
-			return 0
-		}
-		return len(tokens.IDs)
-	}
-}
-
-// maxCountable is the longest text whose tokens are counted, in bytes.
-const maxCountable = 2_000_000
 
 func (p *filePopup) Press(k tea.KeyPressMsg) kit.Outcome {
 	if to, ok := kit.MoveChoice(k, p.chosen, len(p.found)); ok {
@@ -194,22 +161,19 @@ type fileAttached struct {
 
 // attachFile attaches a file; a relative path starts at the folder.
 func (c *composer) attachFile(path string) tea.Cmd {
-	ctx, dir, count, to := c.tasks.Context(), c.folder, c.counter(), c.mode
+	ctx, dir, to := c.tasks.Context(), c.folder, c.mode
 	return func() tea.Msg {
 		full := path
 		if !filepath.IsAbs(path) {
 			full = filepath.Join(dir, path)
 		}
-		return readAttachments(ctx, to, dir, full, count)
+		return readAttachments(ctx, to, dir, full)
 	}
 }
 
 // readAttachments reads the file at an absolute path for the composer of a mode.
-func readAttachments(ctx context.Context, mode, dir, path string, count func(context.Context, attachment) int) fileAttached {
+func readAttachments(ctx context.Context, mode, dir, path string) fileAttached {
 	list, note, err := readFile(ctx, path, kit.RelativePath(dir, path))
-	for i := range list {
-		list[i].tokens = count(ctx, list[i])
-	}
 	return fileAttached{to: mode, attachments: list, note: note, err: err}
 }
 
@@ -252,50 +216,33 @@ func (p *filePopup) preview(width int) []string {
 	return kit.StyleLines(p.look.Theme.Muted, lines)
 }
 
-// pastedPath returns the path in a pasted text, written in one line as terminals do when a
-// file is dropped.
-func pastedPath(text string) (string, bool) {
-	text = strings.TrimSpace(text)
-	if text == "" || len(text) > 4096 || strings.ContainsAny(text, "\n\r\x00") {
-		return "", false
-	}
-	if rest, ok := strings.CutPrefix(text, "file://"); ok {
-		text = unescapePath(rest)
-	} else if n := len(text); n > 1 && (text[0] == '\'' || text[0] == '"') && text[n-1] == text[0] {
-		text = text[1 : n-1]
-	} else if !strings.Contains(text, " ") || strings.Contains(text, `\ `) {
-		text = strings.NewReplacer(`\ `, " ", `\(`, "(", `\)`, ")", `\'`, "'", `\&`, "&").Replace(text)
-	}
-	if !filepath.IsAbs(text) && !strings.HasPrefix(text, "~/") && !strings.HasPrefix(text, "./") {
-		return "", false
-	}
-	return text, true
-}
-
-// attachPath attaches the file at a pasted path. If no such file exists, it inserts text.
-func (c *composer) attachPath(path, text string) tea.Cmd {
-	dir, home := c.folder, c.terminal.Getenv("HOME")
-	ctx, count, to := c.tasks.Context(), c.counter(), c.mode
+// attachDropped attaches the files of the first list whose files exist. If there is none, it
+// inserts the text.
+func (c *composer) attachDropped(lists [][]string, text string) tea.Cmd {
+	ctx, to, dir, home := c.tasks.Context(), c.mode, c.folder, c.terminal.Getenv("HOME")
 	return func() tea.Msg {
-		full := path
-		if rest, ok := strings.CutPrefix(path, "~/"); ok {
-			full = filepath.Join(home, rest)
-		} else if !filepath.IsAbs(path) {
-			full = filepath.Join(dir, path)
+		all := fileAttached{to: to, instead: text}
+		paths := attach.Existing(lists, dir, home)
+		if !slices.ContainsFunc(paths, isFile) {
+			return all
 		}
-		if info, err := os.Stat(full); err != nil || !info.Mode().IsRegular() {
-			return fileAttached{to: to, instead: text}
+		var notes []string
+		for _, path := range paths {
+			msg := readAttachments(ctx, to, dir, path)
+			all.attachments = append(all.attachments, msg.attachments...)
+			if msg.note != "" {
+				notes = append(notes, msg.note)
+			}
+			if all.err == nil {
+				all.err = msg.err
+			}
 		}
-		msg := readAttachments(ctx, to, dir, full, count)
-		msg.instead = text
-		return msg
+		all.note = strings.Join(notes, " ")
+		return all
 	}
 }
 
-// unescapePath decodes the path of a file URL.
-func unescapePath(path string) string {
-	if plain, err := url.PathUnescape(path); err == nil {
-		return plain
-	}
-	return path
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
 }

@@ -24,6 +24,7 @@ func (c *Conversation) Press(k tea.KeyPressMsg) kit.Outcome {
 	}
 	o := c.pressKey(k)
 	c.keepDraft()
+	o.Cmd = tea.Batch(o.Cmd, c.count())
 	return o
 }
 
@@ -51,6 +52,10 @@ func (c *Conversation) pressKey(k tea.KeyPressMsg) kit.Outcome {
 		return kit.Handled(c.regenerate(len(c.transcript.turns) - 1))
 	case kit.Matches(k, c.look.Keys.Continue):
 		return kit.Handled(c.continueAnswer())
+	case kit.Matches(k, c.look.Keys.EditLast):
+		return kit.Handled(c.editLast())
+	case kit.Matches(k, c.look.Keys.Without):
+		return kit.Handled(c.withoutAttachments())
 	case kit.Matches(k, c.look.Keys.Select):
 		c.transcript.selectTurn(len(c.transcript.turns) - 1)
 	case kit.Matches(k, c.look.Keys.PageUp):
@@ -125,6 +130,9 @@ func (c *Conversation) sendWritten() kit.Outcome {
 	case command != nil:
 		c.composer.clearText()
 		return command.Run(args)
+	}
+	if c.warns(m) {
+		return kit.Handled(nil)
 	}
 	if m.text != "" {
 		c.composer.sent = append(c.composer.sent, m.text)
@@ -253,9 +261,9 @@ func (c *Conversation) openEditor() tea.Cmd {
 // savePrompt asks for the file to save a message to.
 func (c *Conversation) savePrompt(t *turn) kit.Dialog {
 	text, folder := t.plainText(), c.folder
-	return kit.NewPrompt(c.look, "Save", "Save the message as a file in "+folder, "answer.md", "save", func(path string) kit.Outcome {
-		return kit.Close(past.FileNamed{Path: path, Text: text})
-	})
+	p := kit.NewPrompt(c.look, "Save", "Save the message as a file in "+folder, "answer.md", "save", nil)
+	p.Done = func(path string) kit.Outcome { return kit.Close(past.FileNamed{Path: path, Text: text, Prompt: p}) }
+	return p
 }
 
 // version switches to another version of a turn.
@@ -303,6 +311,10 @@ func (c *Conversation) showPath(msg pathRead) {
 		turns = append(turns, t)
 	}
 	c.transcript.turns = turns
+	if t := c.last(); t != nil && t.state == failed {
+		t.repairs = c.repairs(t)
+		t.refresh()
+	}
 	c.transcript.selectTurn(min(msg.selected, len(turns)-1))
 }
 
@@ -313,6 +325,7 @@ func (c *Conversation) open(msg past.Opened) tea.Cmd {
 	if !c.busy() || c.saved.Load() != msg.Conversation.ID { // else it is shown already
 		c.reset()
 		c.saved = past.NewID(msg.Conversation.ID)
+		c.system, c.parameters = msg.Conversation.System, msg.Conversation.Parameters
 		c.showPath(pathRead{of: c.saved, path: msg.Path, selected: -1})
 		c.composer.addSent(c.transcript.turns)
 		cmd = c.composer.resume(msg.Conversation.Draft)
@@ -334,6 +347,7 @@ func (c *Conversation) reset() {
 		c.keepDraft()
 	}
 	c.stream, c.saved, c.edited, c.keptDraft = nil, nil, -1, draftMark{}
+	c.system, c.parameters, c.asked, c.hideImages = c.standard, engine.Parameters{}, askedMark{}, ""
 	c.find.close()
 	c.transcript.turns = nil
 	c.transcript.selectTurn(-1)

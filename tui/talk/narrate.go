@@ -24,6 +24,7 @@ type narration struct {
 	unfolded bool // of the selected message
 	edited   int  // the message in the composer
 	written  string
+	attached string
 	chat     *past.ID
 	turn     *turn
 	parts    int    // printed
@@ -46,6 +47,7 @@ func (c *Conversation) Narrate(before any, say func(string)) (now any) {
 // EnterLine adds a line to the message and sends it, unless the line ends with a
 // backslash. A command is run at once, and the draft stays.
 func (c *Conversation) EnterLine(line string) kit.Outcome {
+	c.byLine = true
 	command, args, err := kit.FindCommand(line, c.composer.commands())
 	switch {
 	case err != nil:
@@ -97,6 +99,12 @@ func (n *narration) describe(c *Conversation) {
 		n.unfolded = !n.unfolded
 		if thinking := c.transcript.turns[i].thinking.String(); n.unfolded && thinking != "" {
 			n.say("Thinking: " + thinking)
+		}
+	}
+	if attached := c.composer.describeAttached(); attached != n.attached {
+		n.attached = attached
+		if attached != "" {
+			n.say("Attached: " + attached + ".")
 		}
 	}
 	if text := c.composer.Text; text != n.written {
@@ -227,7 +235,11 @@ func (n *narration) describeEnd(c *Conversation, t *turn) {
 	case t.state == failed:
 		msg, advice := kit.Explain(t.err)
 		n.say("Error: " + strings.TrimSpace(msg+" "+advice))
-		n.say("/again answers again, /model switches the model.")
+		keys := "/again answers again, /edit changes the message, "
+		if i := c.lastQuestion(); i >= 0 && len(c.transcript.turns[i].attached) > 0 {
+			keys += "/without asks it without attachments, "
+		}
+		n.say(keys + "/model switches the model.")
 		return
 	case t.state == stopped:
 		n.say("Stopped. /continue continues, /again answers again.")

@@ -6,6 +6,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/bise-sh/bise/render/markdown"
+	"github.com/bise-sh/bise/render/term"
 	"github.com/bise-sh/bise/tui/kit"
 )
 
@@ -61,7 +62,15 @@ func wrapStyled(line string, width int) []string {
 			open = l[at : at+strings.IndexByte(l[at:], 'm')+1]
 			l += "\x1b[m"
 		}
-		lines[i] = space + l
+		if i > 0 {
+			l = space + term.TextStart + l
+		} else {
+			l = space + l
+		}
+		if i < len(lines)-1 {
+			l += term.WrappedInWord
+		}
+		lines[i] = l
 	}
 	return lines
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 
+	"github.com/bise-sh/bise/render/term"
 	"github.com/bise-sh/bise/tui/kit"
 )
 
@@ -189,7 +190,7 @@ func (tr *transcript) visible() []visibleRow {
 
 // view draws the visible rows with a left margin, which has a bar beside the selected turn.
 func (tr *transcript) view(left int) []string {
-	margin, bar := strings.Repeat(" ", left), strings.Repeat(" ", max(0, left-2))+tr.look.Theme.Accent.Render("▍")+" "
+	margin, bar := strings.Repeat(" ", left), strings.Repeat(" ", max(0, left-2))+tr.look.Theme.Accent.Render("▍")+" "+term.TextStart
 	var lines []string
 	for _, r := range tr.visible() {
 		text := tr.labelled(r)
@@ -223,7 +224,7 @@ func (tr *transcript) labelled(r visibleRow) string {
 	if label == "" || kit.Width(r.text)+kit.Width(label)+2 > tr.width {
 		return r.text
 	}
-	return kit.Spread(r.text, tr.look.Theme.Muted.Render(label), tr.width)
+	return kit.Spread(r.text+term.TextEnd, tr.look.Theme.Muted.Render(label), tr.width)
 }
 
 func (tr *transcript) label(r visibleRow) string {

@@ -9,6 +9,7 @@ import (
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/history"
+	"github.com/bise-sh/bise/render/term"
 	"github.com/bise-sh/bise/tui/kit"
 )
 
@@ -173,7 +174,7 @@ func TestWithin(t *testing.T) {
 		{"\x1b[1mabcdef\x1b[mgh", 4, []string{"\x1b[1mabcd\x1b[m", "\x1b[1mef\x1b[mgh"}},
 		{"日本語日本", 4, []string{"日本", "語日", "本"}},
 	} {
-		if got := wrapStyled(tt.line, tt.width); strings.Join(got, "|") != strings.Join(tt.want, "|") {
+		if got := wrapStyled(tt.line, tt.width); term.Unmark(strings.Join(got, "|")) != strings.Join(tt.want, "|") {
 			t.Errorf("%q in %d: %q, want %q", tt.line, tt.width, got, tt.want)
 		}
 	}

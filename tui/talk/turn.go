@@ -2,6 +2,7 @@ package talk
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/bise-sh/bise/history"
 	"github.com/bise-sh/bise/modes/chat"
 	"github.com/bise-sh/bise/modes/progress"
+	"github.com/bise-sh/bise/modes/vision"
 	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/tui/past"
 	"github.com/bise-sh/bise/units"
@@ -29,6 +31,7 @@ type turn struct {
 	imagesElsewhere bool                 // shown beside the conversation
 	unfolded        bool
 	leftOut         *engine.LeftOut // not nil: the context starts at this turn
+	setup           string          // of the conversation; only in the first turn
 
 	// Of an answer.
 	begun          bool // in the history, or soon
@@ -41,6 +44,8 @@ type turn struct {
 	state          turnState
 	waiting        progress.Progress
 	err            error
+	repairs        string // the keys that may help after an error
+	hidden         int    // earlier images that the model cannot see
 	measured       history.Measured
 
 	parts []*part
@@ -74,7 +79,10 @@ func newAnswer(look *kit.Look, model string) *turn {
 // readTurn returns the turn of a message in the history.
 func readTurn(look *kit.Look, g *ImageCache, m history.Message) *turn {
 	t := &turn{look: look, images: g, role: m.Role, saved: past.NewID(m.ID), attached: m.Attached, measured: m.Measured, calls: m.ToolCalls}
-	if m.State != history.Complete {
+	switch {
+	case m.Measured.Error != "":
+		t.state, t.err = failed, errors.New(m.Measured.Error)
+	case m.State != history.Complete:
 		t.state = stopped
 	}
 	if m.Role != engine.Assistant {
@@ -114,7 +122,7 @@ func (t *turn) setVersions(ids []int64) {
 func (t *turn) replaceTurn(before *turn) {
 	t.versions = slices.Clone(before.versions)
 	switch {
-	case before.role == engine.Assistant && !before.begun:
+	case before.role == engine.Assistant && !before.begun || before.unanswered():
 		t.versions = slices.DeleteFunc(t.versions, func(s *past.ID) bool { return s == before.saved })
 	case len(t.versions) == 0:
 		t.versions = append(t.versions, before.saved)
@@ -207,7 +215,7 @@ func (t *turn) replaceText(text string) {
 
 // resume continues an answer that had ended.
 func (t *turn) resume() {
-	t.state, t.err = answering, nil
+	t.state, t.err, t.measured.Error = answering, nil, ""
 	t.article = markdownParts{}
 	t.article.add(t.text.String())
 }
@@ -233,6 +241,9 @@ func (t *turn) codes() []*part {
 // refresh updates the parts. Parts that do not change keep their drawings.
 func (t *turn) refresh() {
 	t.parts = nil
+	if t.setup != "" {
+		t.parts = append(t.parts, newPart(func(th *kit.Theme, width int) []string { return drawSetup(th, t.setup, t.unfolded, width) }))
+	}
 	if out := t.leftOut; out != nil {
 		t.parts = append(t.parts, newPart(func(th *kit.Theme, width int) []string { return t.drawLeftOut(th, *out, width) }))
 	}
@@ -249,6 +260,9 @@ func (t *turn) refresh() {
 		return
 	case engine.System:
 		return
+	}
+	if t.hidden > 0 {
+		t.parts = append(t.parts, t.remark(vision.HiddenNote(t.hidden)))
 	}
 	if t.thinking.Len() > 0 {
 		t.parts = append(t.parts, newPart(t.drawThinking))
@@ -308,7 +322,7 @@ func (t *turn) drawQuestion(th *kit.Theme, text string, width int) []string {
 	if !t.unfolded && len(text) > roughly {
 		short = text[:roughly] // the rest is not visible
 	}
-	lines := kit.Wrap(strings.ToValidUTF8(short, ""), width)
+	lines := kit.WrapMarked(strings.ToValidUTF8(short, ""), width)
 	rest := 0
 	if !t.unfolded && len(lines) > foldedLines+2 {
 		rest = strings.Count(text, "\n") + 1
@@ -347,7 +361,7 @@ func (t *turn) drawThinking(th *kit.Theme, width int) []string {
 	}
 	lines := []string{th.Muted.Render(mark + " " + what)}
 	if t.unfolded {
-		for _, line := range kit.Wrap(strings.TrimSpace(t.thinking.String()), max(1, width-2)) {
+		for _, line := range kit.WrapMarked(strings.TrimSpace(t.thinking.String()), max(1, width-2)) {
 			lines = append(lines, "  "+th.Muted.Italic(true).Render(line))
 		}
 	}
@@ -372,11 +386,13 @@ func (t *turn) ending() *part {
 			if advice != "" {
 				lines = append(lines, kit.Wrap(advice, width)...)
 			}
-			keys := answerAgain + " · " + kit.KeyOr(t.look.Keys.Models, "/model") + " another model"
-			if t.text.Len() > 0 {
-				keys = continueKey + " · " + keys
+			if t.unanswered() {
+				lines = append(lines, kit.StyleLines(th.Muted, kit.Wrap("The model will not see this question again unless it is answered.", width))...)
 			}
-			return append(lines, kit.StyleLines(th.Muted, kit.Wrap(keys, width))...)
+			if t.repairs != "" {
+				lines = append(lines, kit.StyleLines(th.Muted, kit.Wrap(t.repairs, width))...)
+			}
+			return lines
 		})
 	case t.state == stopped && t.text.Len() > 0:
 		return t.remark("stopped · " + continueKey)

@@ -15,6 +15,7 @@ import (
 // Resize gives the composer the rows it needs, and the transcript the rest.
 func (c *Conversation) Resize(width, height int) {
 	c.width, c.height = width, height
+	c.showSetup()
 	_, columns := kit.Column(width)
 	c.composer.resize(columns, max(1, height/3), max(1, height-4))
 	c.transcript.resize(columns, max(0, height-c.composer.height()-1-len(c.waitingLines())))
@@ -101,11 +102,15 @@ func (c *Conversation) waitingLines() []string {
 
 // greeting returns the text of an empty conversation: the model's error, if any.
 func (c *Conversation) greeting(width int) []string {
+	var above []string
+	if setup := c.setup(); setup != "" {
+		above = append([]string{""}, drawSetup(c.look.Theme, setup, false, width)...)
+	}
 	if c.model == nil || c.model.State != engines.Failed {
-		return nil
+		return above
 	}
 	msg, advice := kit.Explain(c.model.Err)
-	lines := append([]string{""}, kit.Wrap(msg, width)...)
+	lines := append(append(above, ""), kit.Wrap(msg, width)...)
 	if advice != "" {
 		lines = append(lines, kit.StyleLines(c.look.Theme.Muted, kit.Wrap(advice, width))...)
 	}
@@ -206,23 +211,39 @@ func (c *Conversation) Bindings() []kit.Hint {
 		list = append(list, kit.Hint{Binding: c.look.Keys.Continue})
 	}
 	if len(c.transcript.turns) > 0 {
-		list = append(list, kit.Hints(c.look.Keys.Select, c.look.Keys.Regenerate, c.look.Keys.Find)...)
+		list = append(list, kit.Hints(c.look.Keys.Select, c.look.Keys.Regenerate, c.look.Keys.EditLast, c.look.Keys.Find)...)
+	}
+	if t := c.last(); t != nil && t.unanswered() {
+		list = append(list, kit.Hint{Binding: c.look.Keys.Without, Words: "without attachments"})
 	}
 	at, slash := kit.NewBinding("@", "attach a file"), kit.NewBinding("/", "commands")
 	return append(list, kit.Hint{Binding: at}, kit.Hint{Binding: slash})
 }
 
-// meter shows how full the context is, and the last answer's speed.
+// meter shows how full the context is with the conversation on the screen and the attachments of
+// the message, and how fast the last answer was.
 func (c *Conversation) meter() string {
 	used, total := c.used()
-	if used == 0 {
+	added := c.composer.tokens()
+	if used == 0 && added == 0 {
 		return ""
 	}
-	parts := []string{units.Count(used) + " tokens"}
-	if total > 0 {
-		share := float64(used) / float64(total)
+	text := units.Count(used)
+	switch {
+	case used == 0:
+		text = "+" + units.Count(added)
+	case added > 0:
+		text += " + " + units.Count(added)
+	}
+	if total == 0 {
+		text += " tokens"
+	} else {
+		share := float64(used+added) / float64(total)
 		style, columns := c.look.Theme.Accent, 18
-		if share > 0.9 {
+		switch {
+		case share > 1 && added > 0:
+			style = c.look.Theme.Alert
+		case share > 0.9:
 			style = c.look.Theme.Warn
 		}
 		if c.width < kit.WideColumns {
@@ -230,9 +251,20 @@ func (c *Conversation) meter() string {
 		}
 		full := max(0, min(columns, int(share*float64(columns)+0.5)))
 		bar := style.Render(units.Bar(1, full)) + c.look.Theme.Border.Render(units.Bar(0, columns-full))
-		parts[0] = fmt.Sprintf("%s of %s %s", units.Count(used), units.Count(total), bar)
+		text = fmt.Sprintf("%s of %s %s", text, units.Count(total), bar)
 	}
-	t := c.lastMeasured()
+	if facts := c.facts(); facts != "" {
+		text += "   " + c.look.Theme.Muted.Render(facts)
+	}
+	return text
+}
+
+// facts says how the last answer was generated, if it is complete.
+func (c *Conversation) facts() string {
+	t := c.last()
+	if t == nil || t.measured.Usage.TotalTokens == 0 {
+		return ""
+	}
 	var facts []string
 	if out := t.measured.LeftOut.Messages; out > 0 {
 		facts = append(facts, fmt.Sprintf("%d earlier messages left out", out))
@@ -246,18 +278,5 @@ func (c *Conversation) meter() string {
 	if reused := t.measured.Usage.Cached(); reused > 0 {
 		facts = append(facts, units.Count(reused)+" reused")
 	}
-	if len(facts) > 0 {
-		parts = append(parts, c.look.Theme.Muted.Render(strings.Join(facts, " · ")))
-	}
-	return strings.Join(parts, "   ")
-}
-
-// lastMeasured returns the last answer whose tokens are known, or nil.
-func (c *Conversation) lastMeasured() *turn {
-	for _, t := range slices.Backward(c.transcript.turns) {
-		if t.measured.Usage.TotalTokens > 0 {
-			return t
-		}
-	}
-	return nil
+	return strings.Join(facts, " · ")
 }

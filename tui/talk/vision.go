@@ -57,7 +57,7 @@ func NewVision(o Options) *Vision {
 		Chat:   &Chat{newConversation(o, "vision", "Ask about an image. @ adds a file, ctrl+v pastes")},
 		chosen: -1, tokens: map[countKey]int{},
 	}
-	v.handler = v
+	v.handler, v.composer.shrinksImages = v, true
 	v.commands = []kit.Command{{Name: "image", Help: "show the next image", Run: func(string) kit.Outcome {
 		v.next()
 		return kit.Handled(nil)

@@ -351,6 +351,55 @@ await check("57 dtypes", async () => {
   const e = await fails(embed({ outputDimension: 65 }));
   is(e.statusCode, 422);
 });
+const jsonl = (...bodies) => new Blob(bodies.map((body, i) => JSON.stringify({ custom_id: "r" + i, body }) + "\n"));
+const ask = (content) => ({ model: "agent", messages: [{ role: "user", content }] });
+const put = async (blob, fileName = "requests.jsonl", purpose = "batch") => client.files.upload({ file: { fileName, content: blob }, purpose });
+const settled = async (jobId, inline) => {
+  for (let i = 0; ; i++) {
+    const job = await client.batch.jobs.get({ jobId, inline });
+    if (!["QUEUED", "RUNNING", "CANCELLATION_REQUESTED"].includes(job.status)) return job;
+    ok(i < 200, `the job is ${job.status}`);
+    await new Promise((r) => setTimeout(r, 25));
+  }
+};
+await check("61 files", async () => {
+  const blob = jsonl(ask("a"), ask("b"));
+  const f = await put(blob);
+  is(f.sizeBytes, blob.size);
+  is(f.numLines, 2);
+  is((await client.files.retrieve({ fileId: f.id })).filename, "requests.jsonl");
+  ok((await client.files.list()).data.some((x) => x.id === f.id));
+  const bytes = await new Response(await client.files.download({ fileId: f.id })).text();
+  is(bytes, await blob.text());
+  const { url } = await client.files.getSignedUrl({ fileId: f.id });
+  is(await (await fetch(url)).text(), await blob.text());
+  is((await put(blob)).id, f.id); // 63
+  is((await client.files.delete({ fileId: f.id })).deleted, true);
+  await fails(client.files.retrieve({ fileId: f.id }), "SDKError", 404);
+});
+await check("62 a broken file", async () => {
+  const e = await fails(put(new Blob(['{"body":{}}\n{oh\n'])), "SDKError", 422);
+  ok(JSON.parse(e.body).message.includes("line 2"));
+});
+await check("64 a batch of a file", async () => {
+  const f = await put(jsonl(ask("a"), { model: "agent", messages: [] }, ask("c")));
+  const job = await settled((await client.batch.jobs.create({ endpoint: "/v1/chat/completions", inputFiles: [f.id] })).id);
+  same([job.status, job.totalRequests, job.succeededRequests, job.failedRequests], ["SUCCESS", 3, 2, 1]);
+  const read = async (fileId) => (await new Response(await client.files.download({ fileId })).text()).trim().split("\n").map((l) => JSON.parse(l));
+  same((await read(job.outputFile)).map((o) => [o.custom_id, o.response.body.choices[0].message.content]), [["r0", "It is done."], ["r2", "It is done."]]);
+  same((await read(job.errorFile)).map((o) => o.custom_id), ["r1"]);
+});
+await check("65 an inline batch", async () => {
+  const job = await client.batch.jobs.create({ endpoint: "/v1/chat/completions", model: "agent", requests: ["a", "b"].map((c) => ({ customId: c, body: ask(c) })) });
+  is((await settled(job.id, true)).outputs.length, 2);
+});
+await check("66 cancel a batch", async () => {
+  const job = await client.batch.jobs.create({ endpoint: "/v1/chat/completions", requests: [{ body: { ...ask("a"), model: "slow", max_tokens: 100000 } }] });
+  ok(["CANCELLATION_REQUESTED", "CANCELLED"].includes((await client.batch.jobs.cancel({ jobId: job.id })).status));
+  is((await settled(job.id)).status, "CANCELLED");
+  ok((await client.batch.jobs.list({ status: ["CANCELLED"] })).data.some((j) => j.id === job.id));
+  is((await client.batch.jobs.delete({ jobId: job.id })).deleted, true);
+});
 await check("69 what is not served", async () => {
   for (const call of [
     () => client.classifiers.moderate({ model: M, inputs: "a" }),

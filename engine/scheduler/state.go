@@ -1,6 +1,4 @@
-//go:build cgo
-
-package llama
+package scheduler
 
 import (
 	"bytes"
@@ -23,7 +21,7 @@ import (
 	"github.com/bise-sh/bise/atomicfile"
 )
 
-// stateStore keeps the KV of conversations that left memory, a file each, in a
+// States keeps the KV of conversations that left memory, a file each, in a
 // folder for the model and everything that shapes its KV. A file is
 //
 //	"bise-kv\x00"  magic
@@ -38,7 +36,7 @@ import (
 // all little-endian. A file that is not exactly this is removed: KV can always
 // be computed again. The folder above is bounded over all models; the least
 // recently used file goes first.
-type stateStore struct {
+type States struct {
 	root, dir string
 	key       [32]byte
 	max       int64
@@ -46,13 +44,17 @@ type stateStore struct {
 	mu      sync.Mutex
 	entries []*stateEntry
 
-	queue   chan *stateEntry
-	written chan struct{} // closed when the writer has ended
+	queue   []*stateEntry // to be written
+	pending int64         // bytes of them
+	idle    *sync.Cond    // signalled when the queue changes
+	closed  bool
+	ended   chan struct{} // closed when the writer has ended
+	written func()        // called after each file
 }
 
 type stateEntry struct {
 	path   string
-	tokens []token
+	tokens []Token
 	state  []byte // until it is written
 }
 
@@ -63,16 +65,20 @@ const (
 	// A shorter conversation is evaluated again sooner than its file is worth.
 	stateMinTokens = 64
 	stateMaxTokens = 1 << 24
+	// statePending is how many bytes may wait to be written. More are not kept: a slow disk
+	// must not take the memory, nor hold up requests.
+	statePending = 512 << 20
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// openStates opens the store for KV of one key below root, which it creates.
-func openStates(root string, key [32]byte, maxBytes int64) (*stateStore, error) {
-	s := &stateStore{
+// OpenStates opens the store for KV of one key below root, which it creates.
+func OpenStates(root string, key [32]byte, maxBytes int64) (*States, error) {
+	s := &States{
 		root: root, dir: filepath.Join(root, hex.EncodeToString(key[:8])), key: key, max: maxBytes,
-		queue: make(chan *stateEntry, 1), written: make(chan struct{}),
+		ended: make(chan struct{}), written: func() {},
 	}
+	s.idle = sync.NewCond(&s.mu)
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("open saved conversations: %w", err)
 	}
@@ -98,13 +104,32 @@ func openStates(root string, key [32]byte, maxBytes int64) (*stateStore, error) 
 }
 
 // close waits until everything is written.
-func (s *stateStore) close() {
-	close(s.queue)
-	<-s.written
+func (s *States) close() {
+	s.mu.Lock()
+	s.closed = true
+	s.idle.Broadcast()
+	s.mu.Unlock()
+	<-s.ended
+}
+
+// full reports whether the disk lags so far behind that nothing more is taken.
+func (s *States) full() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.pending >= statePending
+}
+
+// wait waits until more is taken.
+func (s *States) wait() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.pending >= statePending {
+		s.idle.Wait()
+	}
 }
 
 // best is the entry that shares the most leading tokens with prompt, and how many.
-func (s *stateStore) best(prompt []token) (*stateEntry, int) {
+func (s *States) best(prompt []Token) (*stateEntry, int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var found *stateEntry
@@ -118,7 +143,7 @@ func (s *stateStore) best(prompt []token) (*stateEntry, int) {
 }
 
 // load reads an entry's state. An entry that cannot be read is gone afterwards.
-func (s *stateStore) load(e *stateEntry) ([]byte, error) {
+func (s *States) load(e *stateEntry) ([]byte, error) {
 	s.mu.Lock()
 	state := e.state
 	s.mu.Unlock()
@@ -137,49 +162,78 @@ func (s *stateStore) load(e *stateEntry) ([]byte, error) {
 
 // save keeps the state of tokens. It returns at once: the file is written in the
 // background, and the state can be loaded before that ends.
-func (s *stateStore) save(tokens []token, state []byte) {
+func (s *States) save(tokens []Token, state []byte) {
+	if int64(len(state)) > s.max {
+		return // it would be removed at once
+	}
 	tokens = slices.Clone(tokens)
 	h := sha256.New()
 	h.Write(s.key[:])
 	binary.Write(h, binary.LittleEndian, tokens)
 	e := &stateEntry{path: filepath.Join(s.dir, hex.EncodeToString(h.Sum(nil)[:16])+".kv"), tokens: tokens, state: state}
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.entries = append(s.entries, e)
-	s.mu.Unlock()
-	s.queue <- e
+	s.queue = append(s.queue, e)
+	s.pending += int64(len(state))
+	s.idle.Broadcast()
 }
 
-func (s *stateStore) write() {
-	defer close(s.written)
-	for e := range s.queue {
-		if err := s.writeFile(e); err != nil {
-			slog.Warn("conversation not saved", "err", err)
-			s.drop(e)
-			continue
-		}
+func (s *States) write() {
+	defer close(s.ended)
+	for {
 		s.mu.Lock()
-		e.state = nil
-		// What this one continues is in it.
-		var old []*stateEntry
-		for _, o := range s.entries {
-			if o != e && o.state == nil && len(o.tokens) <= len(e.tokens) && commonPrefix(o.tokens, e.tokens) == len(o.tokens) {
-				old = append(old, o)
-			}
+		for len(s.queue) == 0 && !s.closed {
+			s.idle.Wait()
 		}
+		if len(s.queue) == 0 {
+			s.mu.Unlock()
+			return
+		}
+		e := s.queue[0]
 		s.mu.Unlock()
-		for _, o := range old {
-			if o.path == e.path {
-				s.forget(o)
-			} else {
-				s.drop(o)
-			}
-		}
-		s.prune()
+		s.writeEntry(e)
+		s.mu.Lock()
+		s.queue = s.queue[1:]
+		s.idle.Broadcast()
+		s.mu.Unlock()
+		s.written()
 	}
 }
 
+// writeEntry writes a file, and removes the files that it makes superfluous.
+func (s *States) writeEntry(e *stateEntry) {
+	err := s.writeFile(e)
+	s.mu.Lock()
+	s.pending -= int64(len(e.state))
+	e.state = nil
+	s.mu.Unlock()
+	if err != nil {
+		slog.Warn("conversation not saved", "err", err)
+		s.drop(e)
+		return
+	}
+	// What this one continues is in it.
+	var old []*stateEntry
+	s.mu.Lock()
+	for _, o := range s.entries {
+		if o != e && o.state == nil && len(o.tokens) <= len(e.tokens) && commonPrefix(o.tokens, e.tokens) == len(o.tokens) {
+			old = append(old, o)
+		}
+	}
+	s.mu.Unlock()
+	for _, o := range old {
+		if o.path == e.path {
+			s.forget(o)
+		} else {
+			s.drop(o)
+		}
+	}
+	s.prune()
+}
+
 // prune removes the least recently used files until the folder is within its bound.
-func (s *stateStore) prune() {
+func (s *States) prune() {
 	type file struct {
 		path string
 		size int64
@@ -211,18 +265,18 @@ func (s *stateStore) prune() {
 	}
 }
 
-func (s *stateStore) drop(e *stateEntry) {
+func (s *States) drop(e *stateEntry) {
 	os.Remove(e.path)
 	s.forget(e)
 }
 
-func (s *stateStore) forget(e *stateEntry) {
+func (s *States) forget(e *stateEntry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.entries = slices.DeleteFunc(s.entries, func(o *stateEntry) bool { return o == e })
 }
 
-func (s *stateStore) header(tokens []token, state int) []byte {
+func (s *States) header(tokens []Token, state int) []byte {
 	b := append([]byte(nil), stateMagic...)
 	b = binary.LittleEndian.AppendUint32(b, stateVersion)
 	b = append(b, s.key[:]...)
@@ -233,7 +287,7 @@ func (s *stateStore) header(tokens []token, state int) []byte {
 	return binary.LittleEndian.AppendUint64(b, uint64(state))
 }
 
-func (s *stateStore) writeFile(e *stateEntry) error {
+func (s *States) writeFile(e *stateEntry) error {
 	f, err := atomicfile.Create(e.path, 0o600)
 	if err != nil {
 		return err
@@ -253,7 +307,7 @@ func (s *stateStore) writeFile(e *stateEntry) error {
 var errNotState = errors.New("not a saved conversation of this model")
 
 // readTokens reads a file's header and checks its length, not its checksum.
-func (s *stateStore) readTokens(path string) ([]token, error) {
+func (s *States) readTokens(path string) ([]Token, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -281,14 +335,14 @@ func (s *stateStore) readTokens(path string) ([]token, error) {
 	if state := binary.LittleEndian.Uint64(rest[4*n:]); state != uint64(info.Size()-int64(stateHeader)-4*n-8-4) {
 		return nil, errNotState
 	}
-	tokens := make([]token, n)
+	tokens := make([]Token, n)
 	for i := range tokens {
-		tokens[i] = token(binary.LittleEndian.Uint32(rest[4*i:]))
+		tokens[i] = Token(binary.LittleEndian.Uint32(rest[4*i:]))
 	}
 	return tokens, nil
 }
 
-func (s *stateStore) readState(e *stateEntry) ([]byte, error) {
+func (s *States) readState(e *stateEntry) ([]byte, error) {
 	data, err := os.ReadFile(e.path)
 	if err != nil {
 		return nil, err
@@ -308,7 +362,7 @@ func (s *stateStore) readState(e *stateEntry) ([]byte, error) {
 }
 
 // commonPrefix is how many leading tokens a and b share.
-func commonPrefix(a, b []token) int {
+func commonPrefix(a, b []Token) int {
 	n := min(len(a), len(b))
 	for i := range n {
 		if a[i] != b[i] {

@@ -1,6 +1,4 @@
-//go:build cgo
-
-package llama
+package scheduler
 
 import (
 	"strings"

@@ -1,6 +1,4 @@
-//go:build cgo
-
-package llama
+package scheduler
 
 import (
 	"slices"
@@ -12,14 +10,14 @@ import (
 )
 
 // choose samples the next token of an answer from the logits of its row.
-func (s *scheduler) choose(a *answer) {
-	var banned []token
-	if a.count < a.job.min {
+func (s *Scheduler) choose(a *answer) {
+	var banned []Token
+	if a.count < a.job.Min {
 		banned = s.enders(a.job)
 	}
-	id, probs, ok := a.sampler.sample(s.x, a.row, banned, a.job.top)
+	id, probs, ok := a.sampler.Sample(a.row, banned, a.job.Top)
 	a.row = -1
-	if !ok && len(a.steps) > 0 && len(s.m.enders) > 0 && !a.sampler.fits(s.m.enders[0]) {
+	if enders := s.x.Enders(); !ok && len(a.steps) > 0 && len(enders) > 0 && !a.sampler.Fits(enders[0]) {
 		s.fail(a.job, &fault.Error{
 			Kind: fault.Unsupported, Msg: "the answer stopped in the middle: the model has no token that continues what the grammar allows",
 			Advice: "Try a simpler schema or grammar, or another model.",
@@ -27,7 +25,7 @@ func (s *scheduler) choose(a *answer) {
 		return
 	}
 	if !ok || s.ends(a, id) {
-		if ok && a.job.scored {
+		if ok && a.job.Scored {
 			a.logprobs = append(a.logprobs, s.logprob(probs))
 		}
 		// The grammar of a step allows its end only where it is complete.
@@ -37,23 +35,24 @@ func (s *scheduler) choose(a *answer) {
 	s.take(a, id, probs)
 }
 
-func (s *scheduler) ends(a *answer, id token) bool {
-	return s.m.ends(id) || slices.Contains(a.job.ends, id)
+func (s *Scheduler) ends(a *answer, id Token) bool {
+	return slices.Contains(s.x.Enders(), id) || slices.Contains(a.job.Ends, id)
 }
 
 // enders are the tokens that would end an answer.
-func (s *scheduler) enders(j *job) []token {
-	if len(j.ends) == 0 {
-		return s.m.enders
+func (s *Scheduler) enders(j *Job) []Token {
+	if len(j.Ends) == 0 {
+		return s.x.Enders()
 	}
-	return append(slices.Clone(s.m.enders), j.ends...)
+	return append(slices.Clone(s.x.Enders()), j.Ends...)
 }
 
-// nextStep ends the answer or continues with its next forced part.
-func (s *scheduler) nextStep(a *answer) {
+// nextStep ends the answer or continues with its next forced part, when the grammar of that
+// is built.
+func (s *Scheduler) nextStep(a *answer) {
 	if len(a.steps) < 2 {
-		if a.job.schema != nil {
-			if err := a.job.schema.Check(a.whole.String()); err != nil {
+		if a.job.Schema != nil {
+			if err := a.job.Schema.Check(a.whole.String()); err != nil {
 				s.fail(a.job, &fault.Error{
 					Kind: fault.Internal, Msg: "the answer does not satisfy the JSON schema: " + err.Error(),
 					Advice: "Try again, or use a simpler schema.",
@@ -65,23 +64,44 @@ func (s *scheduler) nextStep(a *answer) {
 		return
 	}
 	a.steps = a.steps[1:]
-	next := &a.steps[0]
-	grammar := next.grammar
-	if next.by != nil {
-		grammar = next.by[strings.TrimSpace(a.written.String())]
+	grammar := a.steps[0].Grammar
+	if by := a.steps[0].By; by != nil {
+		grammar = by[strings.TrimSpace(a.written.String())]
 	}
 	a.written.Reset()
-	if err := a.sampler.constrain(grammar); err != nil {
-		s.fail(a.job, &fault.Error{Kind: fault.Invalid, Param: "response_format", Msg: "the grammar cannot be used: " + err.Error()})
-		return
-	}
-	s.force(a)
+	s.build(a, grammar)
+}
+
+// build gives the sampler of an answer another grammar, beside the scheduler: others do not
+// wait for it.
+func (s *Scheduler) build(a *answer, grammar string) {
+	a.building = true
+	s.builds++
+	go func() {
+		err := a.sampler.Constrain(a.job.ctx, grammar)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.calls = append(s.calls, func() {
+			a.building = false
+			s.builds--
+			switch {
+			case a.ended:
+				a.sampler.Free()
+			case err != nil:
+				s.fail(a.job, err)
+			default:
+				s.force(a)
+				s.finish(a.job)
+			}
+		})
+		s.signal()
+	}()
 }
 
 // force writes the forced tokens of a step.
-func (s *scheduler) force(a *answer) {
-	for _, id := range a.steps[0].force {
-		a.sampler.accept(id)
+func (s *Scheduler) force(a *answer) {
+	for _, id := range a.steps[0].Force {
+		a.sampler.Accept(id)
 		if s.take(a, id, nil); a.ended {
 			return
 		}
@@ -93,7 +113,7 @@ func (s *scheduler) force(a *answer) {
 }
 
 // take records a chosen token and emits the text that is final.
-func (s *scheduler) take(a *answer, id token, probs []prob) {
+func (s *Scheduler) take(a *answer, id Token, probs []Prob) {
 	j := a.job
 	a.next = append(a.next, id)
 	a.count++
@@ -104,19 +124,19 @@ func (s *scheduler) take(a *answer, id token, probs []prob) {
 	if probs != nil {
 		a.logprobs = append(a.logprobs, s.logprob(probs))
 	}
-	if s.m.control(id) {
+	if s.x.Control(id) {
 		s.say(a, a.text.flush())
 		if a.reader != nil {
-			s.emit(a, a.reader.Control(s.pieces.of(id)))
+			s.emit(a, a.reader.Control(s.x.Piece(id)))
 		}
 	} else {
-		if a.job.schema != nil {
-			a.whole.WriteString(s.pieces.of(id))
+		if a.job.Schema != nil {
+			a.whole.WriteString(s.x.Piece(id))
 		}
 		if len(a.steps) > 1 {
-			a.written.WriteString(s.pieces.of(id))
+			a.written.WriteString(s.x.Piece(id))
 		}
-		out, stopped := a.text.write(s.pieces.of(id))
+		out, stopped := a.text.write(s.x.Piece(id))
 		s.say(a, out)
 		if stopped {
 			s.end(a, engine.FinishStop)
@@ -124,15 +144,15 @@ func (s *scheduler) take(a *answer, id token, probs []prob) {
 		}
 	}
 	switch {
-	case j.max >= 0 && a.count >= j.max:
+	case j.Max >= 0 && a.count >= j.Max:
 		s.end(a, engine.FinishLength)
-	case len(a.slot.tokens)+len(a.next) >= s.bound():
+	case len(a.slot.tokens)+len(a.next) >= s.Bound():
 		s.end(a, engine.FinishModelLength)
 	}
 }
 
 // say emits text, through the reader in a chat.
-func (s *scheduler) say(a *answer, out string) {
+func (s *Scheduler) say(a *answer, out string) {
 	if out == "" {
 		return
 	}
@@ -144,7 +164,7 @@ func (s *scheduler) say(a *answer, out string) {
 }
 
 // emit sets the choice of events and sends them.
-func (s *scheduler) emit(a *answer, events []engine.Event) {
+func (s *Scheduler) emit(a *answer, events []engine.Event) {
 	for _, ev := range events {
 		switch e := ev.(type) {
 		case engine.TextDelta:
@@ -159,7 +179,7 @@ func (s *scheduler) emit(a *answer, events []engine.Event) {
 			e.Choice = a.choice
 			a.logprobs = nil
 			ev = e
-			if a.calls++; a.calls > 1 && a.job.oneCall {
+			if a.calls++; a.calls > 1 && a.job.OneCall {
 				continue
 			}
 		}
@@ -168,7 +188,7 @@ func (s *scheduler) emit(a *answer, events []engine.Event) {
 }
 
 // end ends one answer.
-func (s *scheduler) end(a *answer, reason engine.FinishReason) {
+func (s *Scheduler) end(a *answer, reason engine.FinishReason) {
 	s.say(a, a.text.flush())
 	if a.reader != nil {
 		events, called := a.reader.End()
@@ -181,17 +201,19 @@ func (s *scheduler) end(a *answer, reason engine.FinishReason) {
 		s.emit(a, []engine.Event{engine.TextDelta{}}) // of tokens without text
 	}
 	s.release(a)
-	a.job.out.put(engine.Finish{Choice: a.choice, Reason: reason})
+	a.job.out.put(engine.Finish{Choice: a.choice, Reason: reason, Stop: a.text.found})
 }
 
 // release frees an answer's slot. The conversation of the first answer stays in memory to
 // be continued.
-func (s *scheduler) release(a *answer) {
+func (s *Scheduler) release(a *answer) {
 	if a.ended {
 		return
 	}
 	a.ended = true
-	a.sampler.free()
+	if !a.building { // else its end frees it
+		a.sampler.Free()
+	}
 	a.slot.busy, a.slot.used = false, s.clock
 	if a.choice > 0 {
 		s.clear(a.slot)
@@ -199,27 +221,27 @@ func (s *scheduler) release(a *answer) {
 }
 
 // finish ends a job whose answers have all ended.
-func (s *scheduler) finish(j *job) {
+func (s *Scheduler) finish(j *Job) {
 	if j.ended || len(j.answers) == 0 || slices.ContainsFunc(j.answers, func(a *answer) bool { return !a.ended }) {
 		return
 	}
-	j.ended = true
+	s.ended(j)
 	now := time.Now()
 	cached := j.cachedNow()
 	t := engine.Timings{
-		Queue:     j.admitted.Sub(j.arrived),
+		Queue:     j.admitted.Sub(j.Arrived),
 		Restore:   j.restore,
 		Prefill:   j.prefilled.Sub(j.admitted) - j.restore,
 		Evaluated: j.evaluated,
 		Generated: j.generated,
 	}
 	if !j.first.IsZero() {
-		t.FirstToken = j.first.Sub(j.arrived)
+		t.FirstToken = j.first.Sub(j.Arrived)
 		t.Decode = now.Sub(j.first)
 	}
 	j.out.put(engine.Done{
 		Usage: engine.Usage{
-			PromptTokens: len(j.prompt), CompletionTokens: j.generated, TotalTokens: len(j.prompt) + j.generated,
+			PromptTokens: len(j.Prompt), CompletionTokens: j.generated, TotalTokens: len(j.Prompt) + j.generated,
 			PromptDetails: &engine.PromptTokensDetails{CachedTokens: cached},
 		},
 		Timings: t,
@@ -228,19 +250,29 @@ func (s *scheduler) finish(j *job) {
 }
 
 // fail ends a job with an error. What it evaluated stays in its slot.
-func (s *scheduler) fail(j *job, err error) {
+func (s *Scheduler) fail(j *Job, err error) {
 	if j.ended {
 		return
 	}
-	j.ended = true
+	s.ended(j)
 	for _, a := range j.answers {
 		s.release(a)
+	}
+	if len(j.answers) == 0 {
+		j.Free()
 	}
 	j.out.end(err)
 }
 
+func (s *Scheduler) ended(j *Job) {
+	j.ended = true
+	j.cancel()
+	s.over++
+	s.watchdog.beat()
+}
+
 // logprob turns sampled probabilities into the form of an answer.
-func (s *scheduler) logprob(probs []prob) engine.Logprob {
+func (s *Scheduler) logprob(probs []Prob) engine.Logprob {
 	out := s.oneLogprob(probs[0])
 	for _, p := range probs[1:] {
 		out.Top = append(out.Top, s.oneLogprob(p))
@@ -248,9 +280,9 @@ func (s *scheduler) logprob(probs []prob) engine.Logprob {
 	return out
 }
 
-func (s *scheduler) oneLogprob(p prob) engine.Logprob {
-	piece := s.pieces.of(p.id)
-	l := engine.Logprob{Token: toValid(piece), ID: p.id, Logprob: p.logprob, Bytes: make([]int, len(piece))}
+func (s *Scheduler) oneLogprob(p Prob) engine.Logprob {
+	piece := s.x.Piece(p.ID)
+	l := engine.Logprob{Token: strings.ToValidUTF8(piece, "\uFFFD"), ID: p.ID, Logprob: p.Logprob, Bytes: make([]int, len(piece))}
 	for i := range len(piece) {
 		l.Bytes[i] = int(piece[i])
 	}

@@ -1,6 +1,4 @@
-//go:build cgo
-
-package llama
+package scheduler
 
 import (
 	"strings"
@@ -12,6 +10,7 @@ import (
 type text struct {
 	stops []string
 	held  string
+	found string // the stop string that ended the text
 }
 
 // write takes the next bytes of an answer and returns the part that can be emitted: complete
@@ -29,6 +28,7 @@ func (t *text) write(piece string) (out string, stopped bool) {
 			}
 		}
 		if cut >= 0 {
+			t.found = t.held[cut:end]
 			out, t.held = t.held[:cut], ""
 			return strings.ToValidUTF8(out, "\uFFFD"), true
 		}
