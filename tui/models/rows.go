@@ -130,6 +130,14 @@ func (s *Service) installedEntry(i *library.Installed) entry {
 	}}
 }
 
+// speedOf returns the speed that a model has reached here, after a comma, or "".
+func (s *Service) speedOf(i *library.Installed) string {
+	if p := s.fits[i.Name]; p.Measured > 0 {
+		return ", " + units.Speed(p.Measured)
+	}
+	return ""
+}
+
 // modesOf lists the modes that use a model, if not all models do for want of another.
 func (s *Service) modesOf(ref string) string {
 	var modes []string
@@ -154,7 +162,7 @@ func (s *Service) stateOf(i *library.Installed) string {
 	case m.State == engines.Ready && s.unloaded[i.Name]:
 		return "in use, unloaded"
 	case m.State == engines.Ready:
-		return "in use"
+		return "in use" + s.speedOf(i)
 	case m.Loaded >= 0:
 		return fmt.Sprintf("loading %.0f %%", m.Loaded*100)
 	default:
@@ -164,7 +172,7 @@ func (s *Service) stateOf(i *library.Installed) string {
 	case worker.Loading:
 		return "loading"
 	case worker.Idle, worker.Answering:
-		return "loaded"
+		return "loaded" + s.speedOf(i)
 	}
 	if p, ok := s.fits[i.Name]; ok {
 		return p.Describe(*s.Machine, false)
