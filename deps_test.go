@@ -55,6 +55,7 @@ var forbidden = map[string][][]string{
 	"tui/kit":           {llama, http, {module + "/cli"}, engines, middle, without(leaves, "/config"), rooms},
 	"tui/engines":       {llama, {module + "/cli"}, rooms},
 	"tui/past":          {llama, http, {module + "/cli"}, {module + "/modes", module + "/library"}, without(leaves, "/config", "/history"), rooms},
+	"tui/images":        {llama, http, {module + "/cli"}, {module + "/modes", module + "/library"}, without(leaves, "/config"), rooms},
 	"tui/plain":         {llama, http, {module + "/cli"}, engines, middle, without(leaves, "/config"), rooms},
 	"tui/talk":          {llama, {module + "/cli"}, without(rooms, "/tui/talk")},
 	"tui/models":        {llama, {module + "/cli"}, without(rooms, "/tui/models")},

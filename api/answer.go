@@ -17,7 +17,8 @@ import (
 type generation struct {
 	model   string // as the request names it
 	stream  bool
-	text    bool // in the shape of legacy completions
+	keep    *time.Duration // how long the model stays in memory afterwards; nil: not said
+	text    bool           // in the shape of legacy completions
 	choices int
 	// echo is the text that a choice's answer begins with before the engine's: the
 	// prefix that it continues, or a legacy prompt. Nil: none.
@@ -78,6 +79,9 @@ func newID() string {
 
 // generate answers a request for text, whole or as a stream.
 func (s *server) generate(w http.ResponseWriter, r *http.Request, g *generation) error {
+	if err := s.keep(r.Context(), g.model, g.keep); err != nil {
+		return err
+	}
 	if g.stream {
 		return s.generateStream(w, r, g)
 	}
@@ -102,6 +106,14 @@ func (s *server) generate(w http.ResponseWriter, r *http.Request, g *generation)
 		return err
 	}
 	return WriteJSON(w, http.StatusOK, answer)
+}
+
+// keep sets how long a model stays in memory, where a request says so.
+func (s *server) keep(ctx context.Context, model string, d *time.Duration) error {
+	if d == nil || s.c.KeepAlive == nil {
+		return nil
+	}
+	return s.c.KeepAlive(ctx, model, *d)
 }
 
 // generateStream answers with an event stream. An error is returned if the response has

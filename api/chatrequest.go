@@ -2,6 +2,8 @@ package api
 
 import (
 	"encoding/json"
+	"strconv"
+	"time"
 
 	"github.com/bise-sh/bise/engine"
 )
@@ -59,7 +61,26 @@ func (o *object) hints() {
 	o.ignore("service_tier")
 	if !o.r.strict {
 		o.ignore("stream_options", "user", "store")
+		if v, ok := o.get("keep_alive"); ok {
+			o.r.keep = v.keepAlive()
+		}
 	}
+}
+
+// keepAlive reads how long a model stays in memory, as Ollama has it: a duration, or seconds.
+func (v value) keepAlive() *time.Duration {
+	if v.is('"') {
+		if d, err := time.ParseDuration(unquote(v.raw)); err == nil {
+			return &d
+		}
+	} else if v.isNumber() {
+		const longest = 1e9 // seconds, decades
+		if seconds, err := strconv.ParseFloat(string(v.raw), 64); err == nil {
+			return new(time.Duration(max(-1, min(seconds, longest)) * float64(time.Second)))
+		}
+	}
+	v.violate("time_delta_type", "Input should be a duration such as \"5m\", or seconds", nil)
+	return nil
 }
 
 // effort reads the reasoning effort. The contract has none and high; OpenAI's steps

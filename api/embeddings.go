@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"math"
 	"net/http"
+	"time"
 
 	"github.com/bise-sh/bise/engine"
 )
@@ -20,6 +21,7 @@ func (s *server) embeddings(w http.ResponseWriter, r *http.Request) error {
 	var req engine.EmbedRequest
 	dtype, encoding := "float", "float"
 	var dimension value
+	var keep *time.Duration
 	err := s.read(w, r, func(o *object) {
 		o.needModel()
 		req.Model = o.string("model")
@@ -38,7 +40,11 @@ func (s *server) embeddings(w http.ResponseWriter, r *http.Request) error {
 			encoding = v.oneOf("float", "base64")
 		}
 		o.hints()
+		keep = o.r.keep
 	})
+	if err == nil {
+		err = s.keep(r.Context(), req.Model, keep)
+	}
 	if err != nil {
 		return err
 	}

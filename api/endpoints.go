@@ -18,7 +18,7 @@ func (s *server) chat(w http.ResponseWriter, r *http.Request) error {
 	err := s.read(w, r, func(o *object) {
 		o.needModel()
 		req = o.chat()
-		g.stream, names = o.boolean("stream"), o.r.renamed
+		g.stream, g.keep, names = o.boolean("stream"), o.r.keep, o.r.renamed
 	})
 	if err != nil {
 		return err
@@ -58,7 +58,7 @@ func (s *server) fim(w http.ResponseWriter, r *http.Request) error {
 	err := s.read(w, r, func(o *object) {
 		o.needModel()
 		req = o.fim()
-		g.stream = o.boolean("stream")
+		g.stream, g.keep = o.boolean("stream"), o.r.keep
 	})
 	if err != nil {
 		return err
@@ -74,7 +74,7 @@ func (s *server) completions(w http.ResponseWriter, r *http.Request) error {
 	echo := false
 	err := s.read(w, r, func(o *object) {
 		reqs, echo = o.legacy()
-		g.model, g.stream = o.string("model"), o.boolean("stream")
+		g.model, g.stream, g.keep = o.string("model"), o.boolean("stream"), o.r.keep
 	})
 	if err != nil {
 		return err

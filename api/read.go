@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/bise-sh/bise/engine/wire"
 )
@@ -20,6 +21,8 @@ type reader struct {
 	unknown []string // fields that were passed over
 	// renamed has the fields that the engine knows by another name, for its errors.
 	renamed map[string]string
+	keep    *time.Duration     // keep_alive
+	note    func(field string) // called with each field that is looked for at the top; may be nil
 }
 
 const (
@@ -225,6 +228,9 @@ func (v value) object() (*object, bool) {
 // find is a field's value, null or not. Of several with the name the last counts.
 func (o *object) find(name string) (value, bool) {
 	found, ok := value{}, false
+	if o.r.note != nil && len(o.loc) == 1 {
+		o.r.note(name)
+	}
 	for i := range o.fields {
 		if f := &o.fields[i]; f.name == name {
 			f.seen = true

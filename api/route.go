@@ -21,9 +21,19 @@ type Route struct {
 	// Work is set on routes whose requests a model has to answer: they wait in the queue and
 	// have a time limit.
 	Work bool
-	// Summary says what the route does, in a few words, for /openapi.json.
-	Summary string
+
+	// For /openapi.json and the page of routes: what the route does in a few words, the names
+	// in schemas.json of what it reads and answers, its query parameters, the content type of
+	// the answer ("": JSON), and those of streams.
+	Summary      string
+	Body, Answer string
+	Query        []string
+	ContentType  string
+	Streams      []string
 }
+
+// notSupported begins the summary of a route that is only there to refuse.
+const notSupported = "Not supported"
 
 // A Family adds the routes of another API to a handler. It gets the configuration as the
 // handler uses it. Its requests are logged, counted and limited like all others.

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -15,23 +16,36 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/wire"
 	"github.com/bise-sh/bise/fault"
 )
 
 // A server answers requests.
 type server struct {
-	c     Config
-	mux   *http.ServeMux
-	queue queue
+	c       Config
+	mux     *http.ServeMux
+	queue   queue
+	metrics *metrics
+	note    func(field string) // for tests: see reader
 }
 
 func newServer(c Config) *server {
-	s := &server{c: c, mux: http.NewServeMux()}
+	s := &server{c: c, mux: http.NewServeMux(), metrics: newMetrics()}
+	open := c.Open
+	c.Open = func(ctx context.Context, model string, loading func(float64)) (engine.Engine, error) {
+		e, err := open(ctx, model, loading)
+		if err != nil {
+			return nil, err
+		}
+		return measured{e, s.metrics}, nil
+	}
+	s.c = c
 	routes := append(s.routes(), s.llamaRoutes()...)
 	for _, family := range c.Families {
 		routes = append(routes, family(c)...)
 	}
+	routes = own(routes)
 	paths := map[string][]Route{}
 	for _, r := range routes {
 		paths[r.Path] = append(paths[r.Path], r)
@@ -50,22 +64,68 @@ func newServer(c Config) *server {
 
 // routes are those of this package.
 func (s *server) routes() []Route {
+	events := []string{"text/event-stream"}
 	return []Route{
-		{Method: "GET", Path: "/health", Serve: s.health, Open: true},
-		{Method: "GET", Path: "/v1/models", Serve: s.models},
-		{Method: "GET", Path: "/v1/models/{id...}", Serve: s.model},
-		{Method: "DELETE", Path: "/v1/models/{id...}", Serve: s.deleteModel},
-		{Method: "POST", Path: "/v1/chat/completions", Serve: s.chat, Work: true},
-		{Method: "POST", Path: "/v1/fim/completions", Serve: s.fim, Work: true},
-		{Method: "POST", Path: "/v1/completions", Serve: s.completions, Work: true},
-		{Method: "POST", Path: "/infill", Serve: s.infill, Work: true},
-		{Method: "POST", Path: "/v1/embeddings", Serve: s.embeddings, Work: true},
-		{Method: "POST", Path: "/tokenize", Serve: s.tokenizeText},
-		{Method: "POST", Path: "/detokenize", Serve: s.detokenize},
-		{Method: "GET", Path: "/tokenizer_info", Serve: s.tokenizerInfo},
-		{Method: "POST", Path: "/v1/bise/tokenize", Serve: s.tokenize},
-		{Method: "GET", Path: "/v1/bise/info", Serve: s.info},
+		{Method: "GET", Path: "/health", Serve: s.health, Open: true, Summary: "Say whether the server is ready", Answer: "Health"},
+		{Method: "GET", Path: "/v1/models", Serve: s.models, Summary: "List the models", Answer: "Models"},
+		{Method: "GET", Path: "/v1/models/{id...}", Serve: s.model, Summary: "Describe a model", Answer: "Model"},
+		{Method: "DELETE", Path: "/v1/models/{id...}", Serve: s.deleteModel, Summary: "Not supported: models belong to the user"},
+		{
+			Method: "POST", Path: "/v1/chat/completions", Serve: s.chat, Work: true,
+			Summary: "Answer a conversation", Body: "ChatRequest", Answer: "Completion", Streams: events,
+		},
+		{
+			Method: "POST", Path: "/v1/fim/completions", Serve: s.fim, Work: true,
+			Summary: "Fill in the middle of a text", Body: "FIMRequest", Answer: "Completion", Streams: events,
+		},
+		{
+			Method: "POST", Path: "/v1/completions", Serve: s.completions, Work: true,
+			Summary: "Complete a text (OpenAI)", Body: "CompletionRequest", Answer: "Completion", Streams: events,
+		},
+		{
+			Method: "POST", Path: "/infill", Serve: s.infill, Work: true,
+			Summary: "Fill in the middle of a text (llama.cpp)", Body: "InfillRequest", Answer: "Object", Streams: events,
+		},
+		{
+			Method: "POST", Path: "/v1/embeddings", Serve: s.embeddings, Work: true,
+			Summary: "Embed texts", Body: "EmbeddingRequest", Answer: "Embeddings",
+		},
+		{Method: "POST", Path: "/tokenize", Serve: s.tokenizeText, Summary: "Tokenize (llama.cpp and vLLM)", Body: "TokenizeRequest", Answer: "Tokens"},
+		{Method: "POST", Path: "/detokenize", Serve: s.detokenize, Summary: "Give the text of tokens", Body: "DetokenizeRequest", Answer: "Text"},
+		{Method: "GET", Path: "/tokenizer_info", Serve: s.tokenizerInfo, Summary: "Describe the tokenizer (vLLM)", Answer: "Object", Query: []string{"model"}},
+		{Method: "POST", Path: "/v1/bise/tokenize", Serve: s.tokenize, Summary: "Tokenize a text or a request", Body: "BiseTokenizeRequest", Answer: "Tokens"},
+		{Method: "GET", Path: "/v1/bise/info", Serve: s.info, Summary: "Describe a model with all that the engine knows", Answer: "Object", Query: []string{"model"}},
+		{Method: "GET", Path: "/metrics", Serve: s.metrics.serve, Summary: "Metrics for Prometheus", ContentType: metricsType},
 	}
+}
+
+// own are the routes about the routes.
+func own(routes []Route) []Route {
+	root := Route{Method: "GET", Path: "/{$}", Open: true, Summary: "Say that the server runs", ContentType: "text/plain", Streams: []string{"text/html"}}
+	root.Serve = func(w http.ResponseWriter, _ *http.Request) error {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		_, err := io.WriteString(w, "bise is running")
+		return err
+	}
+	if i := slices.IndexFunc(routes, func(r Route) bool { return r.Path == root.Path }); i >= 0 {
+		root.Serve, root.Fail = routes[i].Serve, routes[i].Fail
+		routes = slices.Delete(routes, i, i+1)
+	}
+	var doc json.RawMessage
+	described := Route{Method: "GET", Path: "/openapi.json", Summary: "This API as OpenAPI describes it", Answer: "Object", Serve: func(w http.ResponseWriter, _ *http.Request) error {
+		return WriteJSON(w, http.StatusOK, doc)
+	}}
+	plain := root.Serve
+	routes = append(routes, described, root)
+	served := slices.DeleteFunc(slices.Clone(routes), func(r Route) bool { return strings.HasPrefix(r.Summary, notSupported) })
+	doc = openAPI(served)
+	routes[len(routes)-1].Serve = func(w http.ResponseWriter, r *http.Request) error {
+		if strings.Contains(r.Header.Get("Accept"), "text/html") {
+			return writePage(w, r, served)
+		}
+		return plain(w, r)
+	}
+	return routes
 }
 
 // dispatch serves the methods of a path. Other methods, like other paths, get an error
@@ -84,6 +144,9 @@ func (s *server) dispatch(methods []Route) http.Handler {
 			route = Route{Serve: notAllowed(methods), Fail: methods[0].Fail}
 		}
 		err := error(errDenied)
+		if rec, ok := w.(*recorder); ok {
+			rec.route, rec.work = route.Path, route.Work
+		}
 		switch {
 		case !route.Open && !s.admits(r):
 			w.Header().Set("WWW-Authenticate", "Bearer")
@@ -124,6 +187,7 @@ func (s *server) log(r *http.Request, rec *recorder, took time.Duration) {
 	if len(rec.ignored) > 0 {
 		attrs = append(attrs, slog.Any("ignored", rec.ignored))
 	}
+	s.metrics.count(rec, took)
 	s.c.Logger.LogAttrs(r.Context(), slog.LevelInfo, "request", attrs...)
 }
 
@@ -165,7 +229,9 @@ func (s *server) admits(r *http.Request) bool {
 type recorder struct {
 	http.ResponseWriter
 	id      string
+	route   string // its pattern; "" for none
 	status  int
+	work    bool // a model had to answer
 	err     error
 	ignored []string
 }
@@ -267,7 +333,7 @@ func (s *server) read(w http.ResponseWriter, r *http.Request, fill func(*object)
 	if err != nil {
 		return err
 	}
-	rd := &reader{strict: s.c.Strict}
+	rd := &reader{strict: s.c.Strict, note: s.note}
 	if o, ok := rd.read(body); ok {
 		fill(o)
 		o.done()

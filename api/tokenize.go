@@ -108,15 +108,15 @@ func (s *server) detokenize(w http.ResponseWriter, r *http.Request) error {
 
 // tokenizerInfo describes a model's tokenizer as vLLM does.
 func (s *server) tokenizerInfo(w http.ResponseWriter, r *http.Request) error {
-	model := r.URL.Query().Get("model")
-	// The answer is empty until the model is loaded, which tokenizing waits for.
-	if _, err := s.tokens(r.Context(), model, engine.TokenizeRequest{Text: new("")}); err != nil {
-		return err
-	}
-	info, err := s.describeModel(r.Context(), model)
+	eng, err := s.c.Open(r.Context(), r.URL.Query().Get("model"), func(float64) {})
 	if err != nil {
 		return err
 	}
+	// The engine knows it when the model is loaded, which tokenizing waits for.
+	if _, err := eng.Tokenize(r.Context(), engine.TokenizeRequest{Text: new("")}); err != nil {
+		return err
+	}
+	info := eng.Info()
 	return WriteJSON(w, http.StatusOK, map[string]any{
 		"tokenizer_class": "bise", "chat_template": wire.Optional(info.ChatTemplate),
 		"bos_token": wire.Optional(info.BOS), "eos_token": wire.Optional(info.EOS), "pad_token": nil,

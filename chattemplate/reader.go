@@ -46,6 +46,7 @@ type reader struct {
 	trim  bool   // white space that comes is not to be written
 	scan  scanner
 	calls int
+	cut   bool // a limit cut the answer
 	out   []engine.Event
 }
 
@@ -110,7 +111,8 @@ func (r *reader) Control(name string) []engine.Event {
 }
 
 // End reads the end of the answer.
-func (r *reader) End() ([]engine.Event, bool) {
+func (r *reader) End(cut bool) ([]engine.Event, bool) {
+	r.cut = cut
 	return r.read(true), r.calls > 0
 }
 
@@ -276,6 +278,8 @@ func (r *reader) call(end bool) bool {
 	r.held, r.state = rest, starting
 	if c, ok := readCall(body); ok {
 		r.emit(c)
+	} else if r.cut && closing == "" {
+		r.emitCut(prompt.CutCalls(body))
 	} else {
 		r.say(callTag + body + closing)
 		r.state = texting
@@ -291,7 +295,20 @@ func (r *reader) list(end bool) bool {
 	}
 	if open < 0 || !r.scan.end(body[open:]) {
 		if end {
-			r.say(callsTag + r.held)
+			switch {
+			case !r.cut:
+				r.say(callsTag + r.held)
+			case open == 0:
+				r.emitCut(prompt.CutCalls(body))
+			default:
+				if open < 0 {
+					open = len(body)
+				}
+				name, _, complete := strings.Cut(body[:open], "[")
+				if complete || open < len(body) {
+					r.emitCut([]engine.FunctionCall{{Name: strings.TrimSpace(name), Arguments: engine.Arguments(body[open:])}})
+				}
+			}
 			r.held, r.state = "", texting
 		}
 		return false
@@ -320,6 +337,12 @@ func (r *reader) bare(end bool) bool {
 			return r.held != ""
 		}
 		end = true
+	} else if r.cut {
+		if calls := prompt.CutCalls(r.held); len(calls) > 0 && r.tools[calls[0].Name] {
+			r.emitCut(calls)
+			r.held, r.lead, r.state = "", "", texting
+			return false
+		}
 	}
 	if end || !plausible(r.held) {
 		r.asText()
@@ -363,6 +386,13 @@ func (r *reader) say(s string) {
 func (r *reader) ponder(s string) {
 	if s != "" {
 		r.out = append(r.out, engine.ThinkingDelta{Text: s})
+	}
+}
+
+// emitCut writes calls, the last of which may have the beginning of its arguments only.
+func (r *reader) emitCut(calls []engine.FunctionCall) {
+	for _, f := range calls {
+		r.emit(call{f.Name, string(f.Arguments)})
 	}
 }
 

@@ -40,7 +40,7 @@ func told(events []engine.Event) string {
 }
 
 // read gives a reader an answer in which control tokens stand in ⟨⟩, in pieces
-// of n bytes that do not cut runes.
+// of n bytes that do not cut runes. A limit cuts one that ends with ✂.
 func read(r prompt.Reader, answer string, n int) ([]engine.Event, bool) {
 	var events []engine.Event
 	text := func(s string) {
@@ -55,6 +55,7 @@ func read(r prompt.Reader, answer string, n int) ([]engine.Event, bool) {
 			events = append(events, r.Text(piece)...)
 		}
 	}
+	answer, cut := strings.CutSuffix(answer, "✂")
 	for answer != "" {
 		before, rest, ok := strings.Cut(answer, "⟨")
 		text(before)
@@ -65,7 +66,7 @@ func read(r prompt.Reader, answer string, n int) ([]engine.Event, bool) {
 		events = append(events, r.Control(token)...)
 		answer = after
 	}
-	more, called := r.End()
+	more, called := r.End(cut)
 	return append(events, more...), called
 }
 
@@ -112,6 +113,14 @@ func TestReader(t *testing.T) {
 		{"Hermes with a tag in its text", chatML, tools, `<tool_call>{"name": "f", "arguments": {"a": "<tool_call>"}}</tool_call>`, `{0 f {"a": "<tool_call>"}}`, true},
 		{"Hermes that is no JSON", chatML, tools, "a<tool_call>{oh</tool_call>b", "a<tool_call>{oh</tool_call>b", false},
 		{"Hermes that is half a call", chatML, tools, `<tool_call>{"name": "f", "arg`, `<tool_call>{"name": "f", "arg`, false},
+		{"Hermes cut by a limit", chatML, tools, `<tool_call>{"name": "f", "arguments": {"a": "b✂`, `{0 f {"a": "b}`, true},
+		{"Hermes cut in a name", chatML, tools, `<tool_call>{"name": "f✂`, ``, false},
+		{"wrapped function cut", chatML, tools, `<tool_call>{"type": "function", "function": {"name": "f", "arguments": {"a✂`, `{0 f {"a}`, true},
+		{"Llama cut", headers, tools, `{"name": "get_weather", "parameters": {"city✂`, `{0 get_weather {"city}`, true},
+		{"Llama's JSON cut", headers, tools, `{"name": "other", "parameters": {"city✂`, `{"name": "other", "parameters": {"city`, false},
+		{"Mistral cut", turns, tools, `[TOOL_CALLS] [{"name": "f", "arguments": {"a": [1]}}, {"name": "g", "arguments": {"b✂`, `{0 f {"a": [1]}}{1 g {"b}`, true},
+		{"Mistral cut in arguments", turns, tools, `[TOOL_CALLS]f[ARGS]{"a": ✂`, `{0 f {"a": }`, true},
+		{"Mistral cut in a name", turns, tools, `[TOOL_CALLS]get_✂`, ``, false},
 		{"Hermes with arguments that are none", chatML, tools, `<tool_call>{"name": "f", "arguments": [1]}</tool_call>`, `<tool_call>{"name": "f", "arguments": [1]}</tool_call>`, false},
 		{"Hermes without tools", chatML, plain, `<tool_call>{"name": "f"}</tool_call>`, `<tool_call>{"name": "f"}</tool_call>`, false},
 		{"Hermes with tools forbidden", chatML, none, `<tool_call>{"name": "f"}</tool_call>`, `<tool_call>{"name": "f"}</tool_call>`, false},

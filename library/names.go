@@ -4,12 +4,23 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/bise-sh/bise/fault"
 )
 
 // latest is the tag that Ollama's clients add to a name.
 const latest = ":latest"
+
+// namesFor is how long the meaning of a name is remembered: reading the folders of models
+// takes longer than everything else that the server does for a request.
+const namesFor = 2 * time.Second
+
+// resolved is what a name stands for, and since when that is known.
+type resolved struct {
+	ref string
+	at  time.Time
+}
 
 // resolve returns the REF of the model that a request names. An installed model's name goes
 // before an alias, and an alias without * before one with it.
@@ -18,6 +29,26 @@ func (p *Pool) resolve(name string) (ref string, err error) {
 	if name == "" || name == p.options.Default {
 		return p.options.Default, nil
 	}
+	p.mu.Lock()
+	known, ok := p.names[name]
+	p.mu.Unlock()
+	if ok && time.Since(known.at) < namesFor {
+		return known.ref, nil
+	}
+	ref, err = p.lookUp(name)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.names, name)
+	if err == nil && len(p.names) < maxNames {
+		p.names[name] = resolved{ref, time.Now()}
+	}
+	return ref, err
+}
+
+// maxNames bounds the names that are remembered: patterns match any number.
+const maxNames = 1024
+
+func (p *Pool) lookUp(name string) (ref string, err error) {
 	list, err := p.served()
 	if err != nil {
 		return "", err

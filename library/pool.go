@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -40,6 +41,7 @@ type Pool struct {
 	mu    sync.Mutex
 	open  map[string]engine.Engine // by REF
 	known map[string]facts         // by file and time of its change
+	names map[string]resolved
 
 	starting sync.Mutex           // held while room is made for a model and its worker starts
 	used     map[string]time.Time // last request, by file; under mu
@@ -75,7 +77,7 @@ func (l *Library) NewPool(o PoolOptions) *Pool {
 	}
 	return &Pool{
 		library: l, options: o, workers: realWorkers{},
-		open: map[string]engine.Engine{}, known: map[string]facts{}, used: map[string]time.Time{},
+		open: map[string]engine.Engine{}, known: map[string]facts{}, names: map[string]resolved{}, used: map[string]time.Time{},
 	}
 }
 
@@ -254,47 +256,60 @@ func (p *Pool) Models(ctx context.Context) ([]ServedModel, error) {
 	return list, nil
 }
 
-// served lists what can be asked for, without looking at workers.
+// served lists what can be asked for, without looking at workers: the installed models, the
+// default, and what aliases stand for.
 func (p *Pool) served() ([]ServedModel, error) {
 	list, err := p.library.Store().List()
 	if err != nil {
 		return nil, err
 	}
 	var out []ServedModel
-	def := p.options.Default
-	named := def == ""
 	for _, m := range list {
-		if m.Problem != nil {
-			continue
+		if m.Problem == nil {
+			out = append(out, p.describe(m, m.Name))
 		}
-		s := p.describe(m, m.Name)
-		if !named && m.HasName(def) {
-			s.Default, named = true, true
-		}
-		out = append(out, s)
 	}
-	switch {
-	case def == "":
+	if p.options.Default == "" {
 		if m, err := p.library.Find(""); err == nil {
 			for i := range out {
 				out[i].Default = out[i].Name == m.Name
 			}
 		}
-	case !named && p.library.IsRemote(def):
-		out = append(out, ServedModel{Name: def, Default: true, Can: engine.Capabilities{Chat: true}, ref: def})
-	case !named:
-		m, err := p.library.Find(def)
-		if err != nil {
-			break
-		}
-		// It has the short name of its file. That may be the name of an installed model,
-		// which then cannot be asked for: -m names the one that is meant.
-		out = slices.DeleteFunc(out, func(s ServedModel) bool { return strings.EqualFold(s.Name, m.Name) })
-		s := p.describe(m, def)
-		s.Default = true
-		out = append(out, s)
+	} else if i := p.include(&out, list, p.options.Default); i >= 0 {
+		out[i].Default = true
+	}
+	for _, alias := range slices.Sorted(maps.Keys(p.options.Aliases)) {
+		p.include(&out, list, p.options.Aliases[alias])
 	}
 	return out, nil
+}
+
+// include adds the model that a REF names, unless it is there. It returns its place, or -1 if
+// there is no such model.
+func (p *Pool) include(out *[]ServedModel, installed []models.Model, ref string) int {
+	for i, s := range *out {
+		if s.ref == ref {
+			return i
+		}
+	}
+	for _, m := range installed {
+		if m.Problem == nil && m.HasName(ref) {
+			return slices.IndexFunc(*out, func(s ServedModel) bool { return s.ref == m.Name })
+		}
+	}
+	if p.library.IsRemote(ref) {
+		*out = append(*out, ServedModel{Name: ref, Can: engine.Capabilities{Chat: true}, ref: ref})
+		return len(*out) - 1
+	}
+	m, err := p.library.Find(ref)
+	if err != nil {
+		return -1
+	}
+	// It has the short name of its file. An installed model of that name cannot be asked for
+	// then: the REF says which one is meant.
+	*out = slices.DeleteFunc(*out, func(s ServedModel) bool { return strings.EqualFold(s.Name, m.Name) })
+	*out = append(*out, p.describe(m, ref))
+	return len(*out) - 1
 }
 
 func (p *Pool) describe(m models.Model, ref string) ServedModel {

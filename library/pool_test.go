@@ -78,13 +78,13 @@ func TestNames(t *testing.T) {
 	for name, want := range map[string]string{
 		"": elsewhere, elsewhere: elsewhere, short: elsewhere, short + ":latest": elsewhere,
 		"one": "one", "One:latest": "one", "two": "two", "gpt-3.5-turbo": "one", "gpt-4.1": "two", "GPT-4o": "lab/large",
-		"mistral-small-latest": "one", "org/a/b": "two", "gpt-4o:latest": "lab/large",
+		"mistral-small-latest": "one", "lab/large": "lab/large", "org/a/b": "two", "gpt-4o:latest": "lab/large",
 	} {
 		if got, err := p.resolve(name); got != want || err != nil {
 			t.Errorf("%q: got %q, %v, want %q", name, got, err, want)
 		}
 	}
-	for _, name := range []string{"three", "on", "lab/large", "/etc/hostname", "one.gguf/x", "gp"} {
+	for _, name := range []string{"three", "on", "lab/small", "/etc/hostname", "one.gguf/x", "gp"} {
 		if got, err := p.resolve(name); fault.KindOf(err) != fault.NotFound {
 			t.Errorf("%q: got %q, %v", name, got, err)
 		}

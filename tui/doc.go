@@ -4,7 +4,8 @@
 //
 //	kit      parts of screens: list, editor, prompt, theme, keys, contracts
 //	terminal the clipboard and the user's editor
-//	engines  open models, and what an answer waits for
+//	engines  open models, and answers while they are generated
+//	images   images of conversations, decoded and drawn once
 //	past     the history: saves messages, lists and searches conversations
 //	talk     conversations (chat, math, vision)
 //	models   models, downloads, licences, servers
@@ -12,7 +13,7 @@
 //	code     the code mode
 //	plain    the same screens line by line, for screen readers
 //
-// Rooms import kit, terminal, engines and past, but not each other. A room asks for something
+// Rooms import kit, terminal, engines, images and past, but not each other. A room asks for something
 // in another room with a message or an outcome, which [Model] carries out.
 //
 // # The frame

@@ -116,8 +116,9 @@ func TestRecall(t *testing.T) {
 	o := remembering(t, longAgo()...)
 	d := drive(t, o, 80, 24)
 	d.sees("Ministral 3 8B")
-	d.pressed("up") // nothing was said yet
-	d.sees("Ask anything")
+	d.pressed("up") // from an earlier session
+	d.sees("▍ And what happens to a map")
+	d.pressed("ctrl+u")
 	d.asks("first")
 	d.idle()
 	d.asks("second")
@@ -128,6 +129,8 @@ func TestRecall(t *testing.T) {
 	d.pressed("up")
 	d.sees("▍ first")
 	d.pressed("up")
+	d.sees("▍ And what happens to a map")
+	d.pressed("down")
 	d.sees("▍ first")
 	d.pressed("down", "down")
 	d.sees("Ask anything")

@@ -25,7 +25,7 @@ var hands = []string{
 	"a", "/", "@", "?", "1", " ", "日", "👩‍👩‍👧", "\u202e", "e\u0301", "y", "e", "r", "s", "j", "k",
 	"enter", "esc", "tab", "space", "up", "down", "left", "right", "home", "end", "pgup", "pgdown", "backspace", "delete", "shift+enter",
 	"ctrl+p", "ctrl+r", "ctrl+l", "ctrl+s", "ctrl+o", "ctrl+n", "ctrl+x", "ctrl+w", "ctrl+u", "ctrl+k", "ctrl+y", "ctrl+_", "ctrl+d", "ctrl+e",
-	"alt+r", "alt+c", "alt+y", "alt+up", "alt+p", "alt+n", "alt+1", "ctrl+home", "ctrl+end", "shift+tab", "f1",
+	"ctrl+f", "alt+r", "alt+c", "alt+y", "alt+up", "alt+p", "alt+n", "alt+1", "ctrl+home", "ctrl+end", "shift+tab", "f1",
 }
 
 var hours = flag.Duration("hands", 300*time.Millisecond, "how long TestHands plays")

@@ -56,8 +56,8 @@ func (m *Model) noticeKey() string {
 // typing reports whether the letters that the user types are text.
 func (m *Model) typing() bool {
 	top := m.top()
-	if l, ok := top.(kit.Lister); ok {
-		return l.AsList().Typing() && !m.look.DefaultKeys()
+	if list := kit.ListOf(top); list != nil {
+		return list.Typing() && !m.look.DefaultKeys()
 	}
 	_, isDialog := top.(kit.Dialog)
 	_, asks := top.(kit.Asker)

@@ -291,7 +291,7 @@ func TestReviewLinear(t *testing.T) {
 	l.types("1")
 	l.hears("error dropped")
 	l.hears("skipped go.sum (lock file).")
-	l.types("/apply")
+	l.types("apply 1")
 	l.hears("Applied to api/user.go")
 	data, err := os.ReadFile(path)
 	if err != nil || !strings.Contains(string(data), "map[string]string{}") {

@@ -16,6 +16,7 @@ import (
 	"github.com/bise-sh/bise/render/term"
 	"github.com/bise-sh/bise/tui/code"
 	"github.com/bise-sh/bise/tui/engines"
+	"github.com/bise-sh/bise/tui/images"
 	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/tui/models"
 	"github.com/bise-sh/bise/tui/past"
@@ -38,7 +39,7 @@ type Model struct {
 	engines  *engines.Engines
 	models   *models.Service
 	history  *past.Writer
-	images   *talk.ImageCache
+	images   *images.Cache
 
 	save    func(config.Interface) error // may be nil
 	folder  string
@@ -68,7 +69,7 @@ func New(ctx context.Context, o Options) *Model {
 	look, unknown := kit.NewLook(o.Settings, modes)
 	look.SetStyle(o.Style)
 	m := &Model{
-		look: look, tasks: kit.NewTasks(ctx), engines: engines.New(ctx, o.Open, o.Loaded, o.Choose, endpoints), history: past.NewWriter(ctx, o.History), images: talk.NewImageCache(ctx, o.Getenv),
+		look: look, tasks: kit.NewTasks(ctx), engines: engines.New(ctx, o.Open, o.Loaded, o.Choose, endpoints), history: past.NewWriter(ctx, o.History), images: images.New(ctx, o.Getenv),
 		save: o.Save, folder: o.Folder,
 		width: o.Width, height: o.Height, screens: make([]mode, len(modes)),
 	}
@@ -165,6 +166,7 @@ func (m *Model) update(msg tea.Msg) tea.Cmd {
 		m.look.SetBackground(shade)
 	case tea.ColorProfileMsg:
 		m.look.SetColours(msg.Profile > colorprofile.ASCII)
+		return m.handle(msg) // images depend on it, too
 	case tea.KeyPressMsg:
 		if !m.dismiss(msg) {
 			return m.Press(msg)

@@ -1,5 +1,5 @@
 // Package batch serves La Plateforme's files and batch jobs: requests in a file that are
-// answered while nobody else waits.
+// answered while no client waits.
 //
 // Everything is in one folder: a file's bytes and its description, and for each job a record
 // and the results so far. A job that was running when the server ended continues where it
@@ -173,7 +173,7 @@ func count(r *http.Request, name string, missing int) (int, error) {
 	return n, nil
 }
 
-// asked reports whether a value is among those that a query's field has, if it has any.
+// asked reports whether a query selects a value: it has no such field, or one with the value.
 func asked(r *http.Request, name, value string) bool {
 	values := r.URL.Query()[name]
 	return len(values) == 0 || slices.Contains(values, value)

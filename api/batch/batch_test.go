@@ -341,7 +341,8 @@ func TestIdle(t *testing.T) {
 			return enginetest.Reply{enginetest.Text("b")}
 		}}
 		h := serve(t, t.TempDir(), script, "")
-		go do(t, h, "POST", "/v1/chat/completions", `{"model":"m","messages":[{"role":"user","content":"client"}]}`, nil)
+		client := httptest.NewRequestWithContext(t.Context(), "POST", "/v1/chat/completions", strings.NewReader(`{"model":"m","messages":[{"role":"user","content":"client"}]}`))
+		go h.ServeHTTP(httptest.NewRecorder(), client)
 		synctest.Wait()
 		var j job
 		do(t, h, "POST", "/v1/batch/jobs", `{"endpoint":"/v1/chat/completions","requests":[`+request("a", "1")+`]}`, &j)

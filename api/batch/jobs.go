@@ -66,7 +66,7 @@ func (j *job) deadline() time.Time {
 	return time.Unix(j.CreatedAt, 0).Add(time.Duration(j.Hours) * time.Hour)
 }
 
-// endpoints are those that jobs can ask.
+// endpoints are the routes that jobs can use.
 var endpoints = []string{"/v1/chat/completions", "/v1/fim/completions", "/v1/embeddings"}
 
 const (

@@ -282,8 +282,20 @@ struct bise_sampler {
 	bool                penalties = false; // the chain remembers tokens
 	utf8                rune;              // with a grammar: where its text is
 	bool                lost    = false;   // the grammar failed and cannot be asked again
+	std::vector<llama_token> ends;         // that end an answer besides the vocabulary's
 	std::vector<llama_token_data> cur;
 };
+
+static bool ends(const bise_sampler * s, llama_token id) {
+	return std::find(s->ends.begin(), s->ends.end(), id) != s->ends.end();
+}
+
+// silent reports whether a token is not text. llama.cpp's grammars match such tokens by their
+// names: [CALL_ID] would get into a JSON string.
+static bool silent(const bise_sampler * s, llama_token id) {
+	const int kinds = LLAMA_TOKEN_ATTR_CONTROL | LLAMA_TOKEN_ATTR_UNKNOWN;
+	return ((llama_vocab_get_attr(s->vocab, id) & kinds) || ends(s, id)) && !llama_vocab_is_eog(s->vocab, id);
+}
 
 // spells reports whether a token continues the text with valid UTF-8, and advances.
 static bool spells(const llama_vocab * vocab, utf8 & rune, llama_token id) {
@@ -304,6 +316,7 @@ bise_sampler * bise_sampler_new(const struct llama_model * m, const bise_samplin
 	try {
 		auto * s  = new bise_sampler();
 		s->vocab  = llama_model_get_vocab(m);
+		s->ends.assign(p->ends, p->ends + p->n_ends);
 		const bool penal  = p->last_n != 0 && ((p->repeat != 0 && p->repeat != 1) || p->presence != 0 || p->frequency != 0);
 		const bool dry    = p->dry_multiplier != 0;
 		const bool greedy = p->temperature <= 0;
@@ -388,6 +401,29 @@ void bise_sampler_accept(bise_sampler * s, llama_token id) {
 	}
 }
 
+static bool accepts(bise_sampler * s, llama_token id) {
+	llama_token_data       one = {id, 1.0f, 0.0f};
+	llama_token_data_array a   = {&one, 1, -1, false};
+	llama_sampler_apply(s->grammar, &a);
+	return one.logit > -INFINITY;
+}
+
+// complete reports whether the text is a sentence of the grammar.
+static bool complete(bise_sampler * s) {
+	const llama_token eos = llama_vocab_eos(s->vocab), eot = llama_vocab_eot(s->vocab);
+	const llama_token end = eos >= 0 ? eos : eot;
+	return s->rune.need == 0 && end >= 0 && llama_vocab_is_eog(s->vocab, end) && accepts(s, end);
+}
+
+// fits reports whether the grammar accepts the token next.
+static bool fits(bise_sampler * s, llama_token id) {
+	if (silent(s, id)) {
+		return ends(s, id) && complete(s);
+	}
+	utf8 rune = s->rune;
+	return spells(s->vocab, rune, id) && accepts(s, id);
+}
+
 // choose applies the chain to all tokens that banned and, when strict, the
 // grammar allow.
 static llama_token choose(bise_sampler * s, const float * logits, const llama_token * banned, int32_t n_banned, bool strict) {
@@ -412,10 +448,17 @@ static llama_token choose(bise_sampler * s, const float * logits, const llama_to
 	}
 	llama_token_data_array a = {s->cur.data(), s->cur.size(), -1, false};
 	if (strict) {
+		const bool done = complete(s);
 		llama_sampler_apply(s->grammar, &a);
 		for (size_t i = 0; i < a.size; i++) {
+			const llama_token id = a.data[i].id;
+			if (silent(s, id)) {
+				const bool may = done && ends(s, id) && std::find(banned, banned + n_banned, id) == banned + n_banned;
+				a.data[i].logit = may ? logits[id] : -INFINITY;
+				continue;
+			}
 			utf8 rune = s->rune;
-			if (a.data[i].logit > -INFINITY && !spells(s->vocab, rune, a.data[i].id)) {
+			if (a.data[i].logit > -INFINITY && !spells(s->vocab, rune, id)) {
 				a.data[i].logit = -INFINITY;
 			}
 		}
@@ -434,18 +477,6 @@ static llama_token choose(bise_sampler * s, const float * logits, const llama_to
 		return -1;
 	}
 	return a.data[a.selected].id;
-}
-
-// fits reports whether the grammar accepts the token next.
-static bool fits(bise_sampler * s, llama_token id) {
-	utf8 rune = s->rune;
-	if (!spells(s->vocab, rune, id)) {
-		return false;
-	}
-	llama_token_data       one = {id, 1.0f, 0.0f};
-	llama_token_data_array a   = {&one, 1, -1, false};
-	llama_sampler_apply(s->grammar, &a);
-	return one.logit > -INFINITY;
 }
 
 static void probabilities(const float * logits, int32_t n_vocab, llama_token id, int32_t n_top, bise_prob * probs) {
@@ -500,7 +531,7 @@ llama_token bise_sampler_sample(bise_sampler * s, struct llama_context * ctx, in
 		if (id < 0) {
 			return -1;
 		}
-		if (s->grammar) {
+		if (s->grammar && !silent(s, id)) {
 			llama_sampler_accept(s->grammar, id);
 			spells(s->vocab, s->rune, id);
 		}

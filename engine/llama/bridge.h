@@ -86,6 +86,8 @@ typedef struct {
 	const llama_logit_bias * bias;
 	int32_t  n_bias;
 	uint32_t seed;
+	const llama_token * ends; // that end an answer besides the EOG tokens of the vocabulary
+	int32_t n_ends;
 } bise_sampling;
 
 typedef struct {

@@ -459,7 +459,7 @@ type sampling struct {
 
 type sampler struct{ c *C.bise_sampler }
 
-func newSampler(m *model, s sampling) *sampler {
+func newSampler(m *model, s sampling, ends []token) *sampler {
 	var pin runtime.Pinner
 	defer pin.Unpin()
 	cs := C.bise_sampling{
@@ -477,6 +477,10 @@ func newSampler(m *model, s sampling) *sampler {
 		}
 		pin.Pin(&bias[0])
 		cs.bias, cs.n_bias = &bias[0], C.int32_t(len(bias))
+	}
+	if len(ends) > 0 {
+		pin.Pin(&ends[0])
+		cs.ends, cs.n_ends = (*C.llama_token)(unsafe.Pointer(&ends[0])), C.int32_t(len(ends))
 	}
 	if len(s.dryBreakers) > 0 {
 		breakers := make([]*C.char, len(s.dryBreakers))

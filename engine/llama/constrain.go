@@ -130,7 +130,7 @@ func (e *Engine) arm(ctx context.Context, j *scheduler.Job, r *engine.Sampling, 
 		}
 	}()
 	for range r.Choices() {
-		s := boundSampler{newSampler(e.instance.m, p), e}
+		s := boundSampler{newSampler(e.instance.m, p, j.Ends), e}
 		j.Samplers = append(j.Samplers, s)
 		if len(j.Steps) > 0 {
 			if err := s.Constrain(ctx, j.Steps[0].Grammar); err != nil {

@@ -107,7 +107,7 @@ func (e *Engine) findImages(tokens []int32, urls []string) (parts []imagePart, e
 // engine's context, without the scheduler.
 func (e *Engine) Bare(prompt []int32, n int) (b BareLoop, err error) {
 	err = e.alone(len(prompt)+n+1, func(c *instance) error {
-		sampler := newSampler(c.m, sampling{})
+		sampler := newSampler(c.m, sampling{}, nil)
 		defer sampler.free()
 		begin := time.Now()
 		if err := c.x.fill(prompt, 0, 0, true); err != nil {

@@ -82,6 +82,13 @@ func newTransport() *http.Transport {
 
 // Chat answers a conversation.
 func (e *Engine) Chat(ctx context.Context, req engine.ChatRequest) iter.Seq2[engine.Event, error] {
+	if req.Overflow == engine.OverflowDropOldest {
+		return e.dropping(ctx, req, func(req engine.ChatRequest) iter.Seq2[engine.Event, error] { return e.chat(ctx, req) })
+	}
+	return e.chat(ctx, req)
+}
+
+func (e *Engine) chat(ctx context.Context, req engine.ChatRequest) iter.Seq2[engine.Event, error] {
 	return e.generate(ctx, func(d Dialect) (call, error) {
 		if err := req.Check(); err != nil {
 			return call{}, err

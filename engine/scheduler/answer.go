@@ -191,7 +191,7 @@ func (s *Scheduler) emit(a *answer, events []engine.Event) {
 func (s *Scheduler) end(a *answer, reason engine.FinishReason) {
 	s.say(a, a.text.flush())
 	if a.reader != nil {
-		events, called := a.reader.End()
+		events, called := a.reader.End(reason == engine.FinishLength || reason == engine.FinishModelLength)
 		s.emit(a, events)
 		if called && reason == engine.FinishStop {
 			reason = engine.FinishToolCalls

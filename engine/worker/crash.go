@@ -15,7 +15,7 @@ import (
 // half a second.
 func crashed(name, when string, pid int, log string, oomBefore int) *fault.Error {
 	how := waitEnd(pid, 500*time.Millisecond)
-	last, certain := lastWords(log)
+	last, certain := lastWords(log, pid)
 	return explainEnd(name, when, how, last, certain, log, oomKills() > oomBefore && oomBefore >= 0)
 }
 

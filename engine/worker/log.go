@@ -62,6 +62,12 @@ func markLog(log io.Writer, spec Spec) {
 	_, _ = fmt.Fprintf(log, "%s%s %q version %q\n", logMark, time.Now().Format(time.RFC3339), spec.Name, spec.Version)
 }
 
+// processMark is the line that a worker begins its part of the log with: several can follow
+// each other under one mark, and another one may have started since.
+func processMark(pid int) string { return fmt.Sprintf("%s%d", processLine, pid) }
+
+const processLine = "--- process "
+
 // boundLog empties a log that has become too long while its worker lives.
 func boundLog(path string) error {
 	info, err := os.Stat(path)
@@ -72,8 +78,8 @@ func boundLog(path string) error {
 }
 
 // lastWords returns the last line that llama.cpp or Go's runtime wrote to a log before the
-// process ended, or "". crash reports whether the line is surely of a crash.
-func lastWords(path string) (line string, crash bool) {
+// process pid ended, or "". crash reports whether the line is surely of a crash.
+func lastWords(path string, pid int) (line string, crash bool) {
 	f, err := os.Open(path)
 	if err != nil {
 		return "", false
@@ -88,7 +94,28 @@ func lastWords(path string) (line string, crash bool) {
 	if err != nil {
 		return "", false
 	}
-	return lastLine(tail)
+	return lastLine(part(tail, pid))
+}
+
+// part returns what a process wrote to a log, of which tail is the end.
+func part(tail []byte, pid int) []byte {
+	mark := []byte(processMark(pid) + "\n")
+	if i := bytes.LastIndex(tail, mark); i >= 0 {
+		tail = tail[i+len(mark):]
+		for _, next := range []string{logMark, processLine} {
+			if i := bytes.Index(tail, []byte(next)); i >= 0 {
+				tail = tail[:i]
+			}
+		}
+		return tail
+	}
+	if i := bytes.LastIndex(tail, []byte("\n"+logMark)); i >= 0 {
+		tail = tail[i+1:]
+	}
+	if bytes.Contains(tail, []byte(processLine)) {
+		return nil // of another process
+	}
+	return tail
 }
 
 // lastLine returns the line of a log's end that explains the failure. When a process dies
@@ -96,9 +123,6 @@ func lastWords(path string) (line string, crash bool) {
 // stacks after it; before other exits it prints the reason first. llama.cpp prints the
 // reason before it aborts.
 func lastLine(log []byte) (line string, crash bool) {
-	if i := bytes.LastIndex(log, []byte("\n"+logMark)); i >= 0 {
-		log = log[i+1:]
-	}
 	last := ""
 	for line := range bytes.Lines(log) {
 		s := printable(line)
@@ -109,7 +133,7 @@ func lastLine(log []byte) (line string, crash bool) {
 			return cmp.Or(last, s), true
 		case signalDump(s):
 			return s, true
-		case strings.HasPrefix(s, logMark), strings.HasPrefix(s, "time="):
+		case strings.HasPrefix(s, logMark), strings.HasPrefix(s, processLine), strings.HasPrefix(s, "time="):
 			// Lines of the worker's logger are not the cause.
 		case strings.ContainsFunc(s, unicode.IsLetter):
 			last = s

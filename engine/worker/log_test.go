@@ -24,13 +24,17 @@ func TestLastLine(t *testing.T) {
 		{"a panic", mark + "load: a\npanic: runtime error: index out of range [3]\n\ngoroutine 1 [running]:\n", "panic: runtime error: index out of range [3]"},
 		{"no memory", mark + "load: a\nfatal error: runtime: out of memory\n\nruntime stack:\n", "fatal error: runtime: out of memory"},
 		{"another worker's words", mark + "old: words\n" + mark, ""},
+		{"of several, its own", mark + "--- process 7\nmine: words\n" + mark + "--- process 8\nload: yours\n", "mine: words"},
+		{"of a later one with the same number", mark + "--- process 7\nold: words\n" + mark + "--- process 7\nmine: words\n", "mine: words"},
+		{"only another's", mark + "--- process 8\nload: yours\n", ""},
+		{"before it could write its number", mark + "dyld: no library\n", "dyld: no library"},
 		{"no newline at the end", mark + "cut off here", "cut off here"},
 		{"a tail without a mark", "half a line\nwhole: line\n", "whole: line"},
 		{"escapes for the terminal", mark + "bad: \x1b]0;title\x07\x1b[31mred\x00\n", "bad: ]0;title[31mred"},
 		{"not UTF-8", mark + "bad: \xff\xfe\n", "bad: \uFFFD"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if got, _ := lastLine([]byte(tt.log)); got != tt.want {
+			if got, _ := lastLine(part([]byte(tt.log), 7)); got != tt.want {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})
@@ -45,7 +49,7 @@ func FuzzLastLine(f *testing.F) {
 		if len(log) > maxTail {
 			return
 		}
-		got, _ := lastLine(log)
+		got, _ := lastLine(part(log, 7))
 		if !utf8.ValidString(got) || strings.ContainsFunc(got, unicode.IsControl) || len(got) > 310 {
 			t.Errorf("%q is not for a sentence", got)
 		}
@@ -58,10 +62,10 @@ func TestLastWordsReadsTheEndOnly(t *testing.T) {
 	if err := os.WriteFile(path, append(log, "the: end\n"...), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got, _ := lastWords(path); got != "the: end" {
+	if got, _ := lastWords(path, 7); got != "the: end" {
 		t.Errorf("got %q", got)
 	}
-	if got, _ := lastWords(path + ".absent"); got != "" {
+	if got, _ := lastWords(path+".absent", 7); got != "" {
 		t.Errorf("a log that is not there says %q", got)
 	}
 }

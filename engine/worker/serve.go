@@ -63,6 +63,7 @@ func Serve(ctx context.Context, cfg ServeConfig) error {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
 	defer stop()
 	abandonInherited()
+	fmt.Fprintln(os.Stderr, processMark(os.Getpid()))
 	cfg.Logger = cmp.Or(cfg.Logger, slog.New(slog.NewTextHandler(os.Stderr, nil)))
 	cfg.lookEvery = cmp.Or(cfg.lookEvery, lookEvery)
 

@@ -55,6 +55,7 @@ type Reader interface {
 	// Text reads whole runes of text.
 	Text(s string) []engine.Event
 	// End reads the end of the answer: what was held back, calls that were not
-	// closed. It reports whether the answer was made of tool calls.
-	End() (events []engine.Event, called bool)
+	// closed. It reports whether the answer was made of tool calls. If a limit cut the
+	// answer, the last call may have only the beginning of its arguments.
+	End(cut bool) (events []engine.Event, called bool)
 }

@@ -75,6 +75,7 @@ type reader struct {
 	held  string // text that cannot be emitted yet
 	call  openCall
 	calls int // so far
+	cut   bool
 }
 
 // openCall is an incomplete tool call, or a list of them.
@@ -140,7 +141,8 @@ func (a *reader) Text(s string) []engine.Event {
 	return nil
 }
 
-func (a *reader) End() (events []engine.Event, called bool) {
+func (a *reader) End(cut bool) (events []engine.Event, called bool) {
+	a.cut = cut
 	events = append(a.endCall(), a.release()...)
 	return events, a.calls > 0
 }
@@ -228,6 +230,9 @@ func (a *reader) endCall() []engine.Event {
 	}
 	a.in = answer
 	calls, rest, err := a.call.read()
+	if a.cut && (err != nil || !strings.ContainsAny(a.call.name.String()+a.call.args.String(), "{[")) {
+		calls, err = a.call.partial(), nil
+	}
 	if err != nil {
 		return words(a.call.raw.String())
 	}
@@ -256,6 +261,26 @@ func (c *openCall) read() (calls []engine.ToolCall, rest string, err error) {
 	}
 	one, err := newCall(name, strings.TrimSpace(c.id.String()), args)
 	return []engine.ToolCall{one}, "", err
+}
+
+// partial reads a call that was cut, if its name is known.
+func (c *openCall) partial() []engine.ToolCall {
+	name := strings.TrimSpace(c.name.String())
+	found := []engine.FunctionCall{{Name: name, Arguments: engine.Arguments(strings.TrimSpace(c.args.String()))}}
+	if i := strings.IndexAny(name, "[{"); i == 0 && !c.hasArgs {
+		found = CutCalls(name)
+	} else if i > 0 && !c.hasArgs {
+		found = []engine.FunctionCall{{Name: strings.TrimSpace(name[:i]), Arguments: engine.Arguments(name[i:])}}
+	} else if c.part == &c.name {
+		return nil // the name may be longer
+	}
+	var calls []engine.ToolCall
+	for _, f := range found {
+		if checkName("", f.Name) == nil {
+			calls = append(calls, engine.ToolCall{ID: strings.TrimSpace(c.id.String()), Function: f})
+		}
+	}
+	return calls
 }
 
 // readCalls reads a list of {"name": …, "arguments": …, "id": …}, or one of them.

@@ -15,7 +15,7 @@ import (
 var controls = regexp.MustCompile(`⟨[^⟩]*⟩`)
 
 // read gives an answer to a reader, text in pieces that end where cut says, and
-// writes down what comes of it: text as it is, thinking in {}, calls as
+// writes down what comes of it, cut by a limit where it ends with ✂: text as it is, thinking in {}, calls as
 // name(arguments)#id, with <new> for an id that the reader made.
 func read(r Reader, written string, cut func(left int) int) (string, bool) {
 	var b strings.Builder
@@ -55,8 +55,8 @@ func read(r Reader, written string, cut func(left int) int) (string, bool) {
 		note(r.Control(written[c[0]+len("⟨") : c[1]-len("⟩")]))
 		at = c[1]
 	}
-	text(written[at:])
-	events, called := r.End()
+	text(strings.TrimSuffix(written[at:], "✂"))
+	events, called := r.End(strings.HasSuffix(written, "✂"))
 	note(events)
 	if thinking {
 		b.WriteByte('}')
@@ -118,6 +118,21 @@ var readings = []struct {
 	{"a name that is none", "v13", ask, `⟨[TOOL_CALLS]⟩not a name⟨[ARGS]⟩{}`, `[TOOL_CALLS]not a name[ARGS]{}`, false},
 	{"one of two broken", "v13", ask, `⟨[TOOL_CALLS]⟩f⟨[ARGS]⟩{}⟨[TOOL_CALLS]⟩g⟨[ARGS]⟩{`, `0:f({})#<new>;[TOOL_CALLS]g[ARGS]{`, true},
 	{"only the token", "v13", ask, `⟨[TOOL_CALLS]⟩`, `[TOOL_CALLS]`, false},
+
+	{"cut in a list's name", "v3", ask, `⟨[TOOL_CALLS]⟩ [{"name": "f✂`, ``, false},
+	{"cut before a list's arguments", "v3", ask, `⟨[TOOL_CALLS]⟩ [{"name": "f", "argu✂`, `0:f()#<new>;`, true},
+	{"cut in a list's arguments", "v3", ask, `⟨[TOOL_CALLS]⟩ [{"name": "f", "arguments": {"a": "b✂`, `0:f({"a": "b)#<new>;`, true},
+	{"cut in arguments that are a string", "v3", ask, `⟨[TOOL_CALLS]⟩ [{"name": "f", "arguments": "{\"a\✂`, `0:f({"a)#<new>;`, true},
+	{"cut after a list's arguments", "v3", ask, `⟨[TOOL_CALLS]⟩ [{"name": "f", "arguments": {"a": 1}✂`, `0:f({"a": 1})#<new>;`, true},
+	{"cut in a list's second call", "v7", ask, `⟨[TOOL_CALLS]⟩[{"name": "f", "arguments": {"a": {}}, "id": "given0001"}, {"name": "g", "arguments": {"b✂`, `0:f({"a": {}})#<new>;1:g({"b)#<new>;`, true},
+	{"cut before the arguments", "v13", ask, `⟨[TOOL_CALLS]⟩f⟨[ARGS]⟩✂`, `0:f()#<new>;`, true},
+	{"cut in the arguments", "v13", ask, `⟨[TOOL_CALLS]⟩f⟨[ARGS]⟩{"a": [✂`, `0:f({"a": [)#<new>;`, true},
+	{"cut in the arguments after an id", "v11", ask, `⟨[TOOL_CALLS]⟩f⟨[CALL_ID]⟩given0001⟨[ARGS]⟩{"a✂`, `0:f({"a)#given0001;`, true},
+	{"cut in a call without [ARGS]", "v13", ask, `⟨[TOOL_CALLS]⟩f{"a✂`, `0:f({"a)#<new>;`, true},
+	{"cut in the name", "v13", ask, `⟨[TOOL_CALLS]⟩get_wea✂`, ``, false},
+	{"cut after the id", "v11", ask, `⟨[TOOL_CALLS]⟩f⟨[CALL_ID]⟩given0001✂`, `0:f()#given0001;`, true},
+	{"cut after the token", "v13", ask, `⟨[TOOL_CALLS]⟩✂`, ``, false},
+	{"cut in the second call", "v13", ask, `⟨[TOOL_CALLS]⟩f⟨[ARGS]⟩{}⟨[TOOL_CALLS]⟩g⟨[ARGS]⟩{✂`, `0:f({})#<new>;1:g({)#<new>;`, true},
 }
 
 func TestReader(t *testing.T) {

@@ -10,8 +10,14 @@ import (
 // LeftOut describes the messages that the model does not see, as a sentence without a
 // full stop.
 func LeftOut(e engine.LeftOut) string {
-	return fmt.Sprintf("%s (%s tokens) left out: the context holds %s tokens",
-		units.Plural(e.Messages, "earlier message"), units.Count(e.Tokens), units.Count(e.Context))
+	text := units.Plural(e.Messages, "earlier message")
+	if e.Tokens > 0 { // servers do not say
+		text += fmt.Sprintf(" (%s tokens)", units.Count(e.Tokens))
+	}
+	if e.Context == 0 {
+		return text + " left out: the context is full"
+	}
+	return fmt.Sprintf("%s left out: the context holds %s tokens", text, units.Count(e.Context))
 }
 
 // CutOff says why an answer is incomplete, "" if it is complete. tokens is the limit

@@ -12,7 +12,7 @@ const hiddenImage = "[An image that is not shown to you.]"
 
 // HiddenNote says how many images HideEarlier has replaced.
 func HiddenNote(hidden int) string {
-	return units.Plural(hidden, "earlier image") + " not shown to this model: it has no vision encoder."
+	return units.Plural(hidden, "earlier image") + " not shown to this model."
 }
 
 // HideEarlier returns a request in which words stand for the images of all messages before the

@@ -237,7 +237,7 @@ func (m *Mode) find() {
 		}
 		rows = append(rows, kit.Row{Cells: []string{kit.OneLine(h.Item)}, Marks: marks})
 	}
-	m.list.Intro = []string{"Choose a file."}
+	m.list.Intro, m.list.Loading = []string{"Choose a file."}, m.paths == nil
 	if text := m.announcement(); text != "" {
 		m.list.Intro = append(m.list.Intro, text)
 	}
@@ -250,6 +250,14 @@ func (m *Mode) find() {
 		m.list.Empty = []string{"No file matches."}
 	}
 	m.list.SetRows(rows)
+}
+
+// AsList returns the list of files while it is shown.
+func (m *Mode) AsList() *kit.List {
+	if m.picking || m.file == nil {
+		return &m.list
+	}
+	return nil
 }
 
 // openFile opens a file; a relative path starts at the folder.

@@ -54,6 +54,7 @@ func (d *ListDialog) refill(change ListChange) Outcome {
 }
 
 func (d *ListDialog) choose() Outcome {
+	d.Filtering = false // letters are keys again
 	if i, ok := d.SelectedRow(); ok {
 		return d.Choose(i)
 	}

@@ -67,7 +67,7 @@ func TestKeyNames(t *testing.T) {
 			t.Errorf("%s is told as %q, want %q", name, got, want)
 		}
 	}
-	for _, name := range []string{"enter", "ctrl+p", "alt+shift+z", "space", "a", "?", "ctrl+_", "shift+tab", "alt+/", "+", "ctrl++"} {
+	for _, name := range []string{"enter", "ctrl+p", "alt+shift+z", "space", "a", "?", "ctrl+_", "shift+tab", "alt+/", "+", "ctrl++", "f12", "shift+f3", "insert"} {
 		if got := KeyPress(name).String(); got != name {
 			t.Errorf("the press of %s is called %q", name, got)
 		}

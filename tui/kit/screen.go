@@ -70,10 +70,19 @@ type Leaver interface {
 	CanLeave() bool
 }
 
-// A Lister is a screen that is a list.
+// A Lister is a screen that shows a list, always or sometimes.
 type Lister interface {
 	Screen
+	// AsList returns the list that is shown, or nil.
 	AsList() *List
+}
+
+// ListOf returns the list that a screen shows, or nil.
+func ListOf(s Screen) *List {
+	if l, ok := s.(Lister); ok {
+		return l.AsList()
+	}
+	return nil
 }
 
 // An Asker is a screen that asks for one line.

@@ -241,7 +241,7 @@ func (s *session) press(ctx context.Context, b key.Binding) {
 
 // actions returns what can be done in a screen: with a row of its list, or without one.
 func (s *session) actions(screen kit.Screen, row bool) []kit.Hint {
-	_, isList := screen.(kit.Lister)
+	isList := kit.ListOf(screen) != nil
 	_, isDialog := screen.(kit.Dialog)
 	var list []kit.Hint
 	for _, h := range screen.Bindings() {
@@ -284,8 +284,15 @@ func (s *session) act(ctx context.Context, screen kit.Screen, line string, partl
 		s.press(ctx, h.Binding)
 		return true
 	}
-	lister, ok := screen.(kit.Lister)
-	return ok && s.actOnRow(ctx, screen, lister.AsList(), line)
+	rows := kit.ListOf(screen)
+	if rows == nil || s.actOnRow(ctx, screen, rows, line) {
+		return rows != nil
+	}
+	h, ok := find(s.actions(screen, true), line, true)
+	if ok {
+		s.say(fmt.Sprintf("To %s, add the number of a row.", h.Action()))
+	}
+	return ok
 }
 
 // actOnRow handles the number of a row, alone or after an action: without its number, an action is
@@ -320,7 +327,7 @@ func (s *session) actOnRow(ctx context.Context, screen kit.Screen, list *kit.Lis
 // answer handles a line for a dialog, or for a mode that is a list.
 func (s *session) answer(ctx context.Context, screen kit.Screen, line string) {
 	asker, asks := screen.(kit.Asker)
-	lister, isList := screen.(kit.Lister)
+	list := kit.ListOf(screen)
 	name, slash := strings.CutPrefix(line, "/")
 	switch {
 	case asks && line != "":
@@ -329,12 +336,12 @@ func (s *session) answer(ctx context.Context, screen kit.Screen, line string) {
 		s.press(ctx, s.i.Look().Keys.Back)
 	case line == "/quit":
 		s.quit = true
-	case !isList || slash:
+	case list == nil || slash:
 		if !s.act(ctx, screen, name, true) {
 			s.say(fmt.Sprintf("Unknown action %q. %s", line, s.possible(screen)))
 		}
 	default:
-		s.answerList(ctx, screen, lister.AsList(), line)
+		s.answerList(ctx, screen, list, line)
 	}
 }
 
@@ -357,18 +364,19 @@ func (s *session) answerList(ctx context.Context, screen kit.Screen, list *kit.L
 	list.Filtering = true
 	list.Filter.SetText("")
 	s.settle(ctx, screen.Paste(line))
+	list.Filtering = false // letters are keys again
 }
 
 // possible lists what can be entered in a screen.
 func (s *session) possible(screen kit.Screen) string {
-	lister, isList := screen.(kit.Lister)
+	list := kit.ListOf(screen)
 	_, isDialog := screen.(kit.Dialog)
 	var texts []string
 	without := kit.Actions(s.actions(screen, false))
 	switch {
-	case isList && lister.AsList().Fixed:
+	case list != nil && list.Fixed:
 		texts = append(texts, "A number chooses.")
-	case isList:
+	case list != nil:
 		texts = append(texts, "A number chooses, words filter.")
 	}
 	if list := kit.Actions(s.actions(screen, true)); len(list) > 0 {
@@ -403,6 +411,13 @@ func (s *session) say(text string) {
 // prompt prints a prompt, unless an answer is being generated.
 func (s *session) prompt() {
 	dialog := s.i.Dialog() != nil
+	screen := s.i.Mode()
+	if dialog {
+		screen = s.i.Dialog()
+	}
+	if list := kit.ListOf(screen); list != nil && list.Loading {
+		return // its rows come first
+	}
 	if n := s.narrator(); s.prompted || !dialog && n != nil && n.Busy() {
 		return
 	}

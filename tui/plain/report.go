@@ -36,7 +36,7 @@ func (s *session) report() {
 
 // describeDialog prints a new dialog, or one that has changed.
 func (s *session) describeDialog(d kit.Dialog) {
-	if l, ok := d.(kit.Lister); ok && l.AsList().Loading {
+	if list := kit.ListOf(d); list != nil && list.Loading {
 		return
 	}
 	text := s.describe(d)
@@ -58,22 +58,24 @@ func (s *session) describeDialog(d kit.Dialog) {
 	s.say(text)
 }
 
-// describe returns what a dialog shows and what can be entered.
-func (s *session) describe(d kit.Dialog) string {
-	switch d := d.(type) {
-	case kit.Asker:
-		question, answer := d.Question()
+// describe returns what a screen shows and what can be entered.
+func (s *session) describe(screen kit.Screen) string {
+	if asker, ok := screen.(kit.Asker); ok {
+		question, answer := asker.Question()
 		return fmt.Sprintf("%s\nThe value is: %s\nA line replaces it; an empty line goes back.", question, answer)
-	case kit.Lister:
-		return d.AsList().Describe() + s.possible(d)
 	}
-	return strings.Join(append(drawn(d), s.possible(d)), "\n")
+	if list := kit.ListOf(screen); list != nil {
+		return list.Describe() + s.possible(screen)
+	}
+	return strings.Join(append(drawn(screen), s.possible(screen)), "\n")
 }
 
 // describeMode prints what a mode shows, if it has changed.
 func (s *session) describeMode(screen kit.Screen) {
-	text := strings.Join(append(drawn(screen), s.possible(screen)), "\n")
-	if text != s.text {
+	if list := kit.ListOf(screen); list != nil && list.Loading {
+		return
+	}
+	if text := s.describe(screen); text != s.text {
 		s.text = text
 		s.say(text)
 	}

@@ -310,6 +310,7 @@ func (m *Mode) refresh() {
 		chosen = m.selected()
 	}
 	m.list.Intro, m.list.Empty, m.list.Fixed = nil, nil, m.review == nil
+	m.list.Loading = m.review == nil && m.changesOf != nil && !m.loaded
 	var rows []kit.Row
 	switch {
 	case m.review == nil:
@@ -625,4 +626,10 @@ func (m *Mode) Commands() []kit.Command {
 	return list
 }
 
-func (m *Mode) AsList() *kit.List { return &m.list }
+// AsList returns the list unless a finding fills the body.
+func (m *Mode) AsList() *kit.List {
+	if m.fullView && m.selected() != nil {
+		return nil
+	}
+	return &m.list
+}

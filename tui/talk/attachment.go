@@ -11,6 +11,7 @@ import (
 	"github.com/bise-sh/bise/history"
 	"github.com/bise-sh/bise/modes/chat"
 	"github.com/bise-sh/bise/tui/engines"
+	"github.com/bise-sh/bise/tui/images"
 	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/units"
 )
@@ -18,9 +19,9 @@ import (
 // An attachment is what a message carries beside its text: a file, an image or a long pasted
 // text.
 type attachment struct {
-	attach.Attachment              // has no name when it was pasted
-	image             *cachedImage // the image as it is drawn
-	about             string       // shown beside the name
+	attach.Attachment               // has no name when it was pasted
+	image             *images.Image // the image as it is drawn
+	about             string        // shown beside the name
 	size              *tokenCount
 }
 
@@ -44,8 +45,8 @@ func newAttachment(a attach.Attachment) attachment {
 	if a.Image == nil {
 		return attachment{Attachment: a, about: units.Plural(kit.LineCount(a.Text), "line"), size: new(tokenCount)}
 	}
-	s := newImage(*a.Image)
-	return attachment{Attachment: a, image: s, about: s.pixelSize(), size: new(tokenCount)}
+	s := images.Of(*a.Image)
+	return attachment{Attachment: a, image: s, about: s.PixelSize(), size: new(tokenCount)}
 }
 
 // readFile reads the file at path for the model, under a name. A document gives one attachment

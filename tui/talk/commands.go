@@ -57,6 +57,7 @@ func (c *Conversation) messageCommand(number string) kit.Outcome {
 		c.notify.Info(fmt.Sprintf("invalid message number %q: want 1 to %d", number, len(c.transcript.turns)))
 		return kit.Handled(nil)
 	}
+	c.find.open = false
 	c.transcript.selectTurn(n - 1)
 	return kit.Handled(nil)
 }
@@ -103,6 +104,7 @@ func (c *Conversation) Click(x, y int) kit.Outcome {
 		if turn == c.transcript.selected {
 			turn = -1
 		}
+		c.find.open = false
 		c.transcript.selected = turn
 		return kit.Handled(nil)
 	}

@@ -8,9 +8,9 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/bise-sh/bise/attach"
-	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/render/term"
 	"github.com/bise-sh/bise/tui/engines"
+	"github.com/bise-sh/bise/tui/images"
 	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/tui/terminal"
 	"github.com/bise-sh/bise/units"
@@ -22,7 +22,7 @@ type composer struct {
 	look     *kit.Look
 	tasks    *kit.Tasks
 	terminal *terminal.Terminal
-	images   *ImageCache
+	images   *images.Cache
 	folder   string // for @; "" disables it
 
 	kit.Editor
@@ -61,7 +61,7 @@ func (c *composer) message() draftMessage { return draftMessage{c.Text, c.attach
 // attach adds an attachment.
 func (c *composer) attach(a attachment) {
 	if a.image != nil {
-		a.image = c.images.add(a.image)
+		a.image = c.images.Add(a.image)
 	}
 	c.attached = append(c.attached, a)
 }
@@ -187,40 +187,6 @@ func (c *composer) replaceWord(text string) {
 	_, from := c.word()
 	c.Replace(from, c.Cursor, text)
 	c.popup = nil
-}
-
-// recalled reports whether the text is a previous message, as it was sent.
-func (c *composer) recalled() bool {
-	return c.recall > 0 && c.recall <= len(c.sent) && c.Text == c.sent[len(c.sent)-c.recall]
-}
-
-// addSent adds the user's messages of a conversation to the previous messages.
-func (c *composer) addSent(turns []*turn) {
-	var texts []string
-	for _, t := range turns {
-		if text := t.plainText(); t.role == engine.User && text != "" {
-			texts = append(texts, text)
-		}
-	}
-	c.sent = slices.DeleteFunc(c.sent, func(s string) bool { return slices.Contains(texts, s) })
-	c.sent = append(c.sent, texts...)
-}
-
-// recallSent moves through previous messages, back if by is positive.
-func (c *composer) recallSent(by int) {
-	to := max(0, min(c.recall+by, len(c.sent)))
-	if to == c.recall {
-		return
-	}
-	if c.recall == 0 {
-		c.unsent = c.Text
-	}
-	c.recall = to
-	if to == 0 {
-		c.SetText(c.unsent)
-		return
-	}
-	c.SetText(c.sent[len(c.sent)-to])
 }
 
 // paste inserts text from the clipboard. The paths of files, as a terminal inserts them when

@@ -15,6 +15,7 @@ import (
 	"github.com/bise-sh/bise/modes/chat"
 	"github.com/bise-sh/bise/modes/progress"
 	"github.com/bise-sh/bise/tui/engines"
+	"github.com/bise-sh/bise/tui/images"
 	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/tui/past"
 	"github.com/bise-sh/bise/tui/terminal"
@@ -29,7 +30,7 @@ type Conversation struct {
 	terminal *terminal.Terminal
 	engines  *engines.Engines
 	history  *past.Writer
-	images   *ImageCache
+	images   *images.Cache
 	folder   string // for files
 	sampling engine.Sampling
 
@@ -48,11 +49,11 @@ type Conversation struct {
 	ref        string   // of the model
 	home       string   // of the model of new conversations
 	model      *engines.Model
-	stream     *stream // the current answer; nil: none
-	pending    bool    // the answer starts when the model is open
-	continuing bool    // the pending answer continues the last one
-	hideImages string  // REF of a model that does not get the earlier images
-	useHandler bool    // the current answer uses handler
+	stream     *engines.Stream // the current answer; nil: none
+	pending    bool            // the answer starts when the model is open
+	continuing bool            // the pending answer continues the last one
+	hideImages string          // REF of a model that does not get the earlier images
+	useHandler bool            // the current answer uses handler
 	queue      []draftMessage
 	byLine     bool   // messages are entered as lines
 	entered    string // the text entered as lines, which is not printed again
@@ -60,6 +61,7 @@ type Conversation struct {
 	edited     int          // the turn in the composer;
 	beforeEdit draftMessage // the draft from before the edit
 	keptDraft  draftMark    // the draft that was saved last
+	soughtSent bool         // previous messages were requested from the history
 	asked      askedMark    // the message that the user was warned about last
 	counted    turnsCounted // where the last answer does not say its tokens
 
@@ -84,7 +86,7 @@ type Options struct {
 	Terminal *terminal.Terminal
 	Engines  *engines.Engines
 	History  *past.Writer
-	Images   *ImageCache
+	Images   *images.Cache
 	Folder   string // for @; "" disables it
 	Model    string // REF; "": that of the mode
 	Sampling engine.Sampling
@@ -347,8 +349,8 @@ func (c *Conversation) begin(t *turn, continuing bool) tea.Cmd {
 		e, r, record = c.handler.prepare(e, r, record)
 	}
 	c.engines.MarkSent(c.model)
-	c.stream = startStream(c.tasks, e, r, record)
-	return c.stream.next()
+	c.stream = engines.Ask(c.tasks, e, r, record)
+	return c.stream.Next()
 }
 
 // request returns the request for the next answer.
@@ -424,7 +426,7 @@ func (c *Conversation) stop() {
 		c.last().end(stopped, nil)
 	}
 	if c.stream != nil {
-		c.stream.stop(errStopped)
+		c.stream.Stop(engines.ErrStopped)
 	}
 	c.unqueue()
 }
@@ -440,8 +442,8 @@ func (c *Conversation) unqueue() {
 // Update handles messages about the current answer and its model.
 func (c *Conversation) Update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
-	case eventsReceived:
-		if msg.from == c.stream {
+	case engines.EventsReceived:
+		if msg.From == c.stream {
 			return c.take(msg)
 		}
 	case thinkingCounted:
@@ -467,6 +469,13 @@ func (c *Conversation) Update(msg tea.Msg) tea.Cmd {
 		}
 	case engines.ModelChosen:
 		return c.takeChoice(msg)
+	case past.PromptsRead:
+		if msg.Mode == c.mode {
+			c.composer.sent = append(msg.Texts, c.composer.sent...)
+			if c.composer.Text == "" {
+				c.composer.recallSent(1)
+			}
+		}
 	case engines.ModelOpened, engines.ModelReady:
 		if c.fitsNow() {
 			return c.regenerate(len(c.transcript.turns) - 1)
@@ -499,9 +508,9 @@ func (c *Conversation) resumePending() tea.Cmd {
 }
 
 // take adds events to the current answer.
-func (c *Conversation) take(msg eventsReceived) tea.Cmd {
+func (c *Conversation) take(msg engines.EventsReceived) tea.Cmd {
 	t, now := c.last(), time.Now()
-	for _, event := range msg.events {
+	for _, event := range msg.Events {
 		if c.useHandler {
 			c.handler.event(t, event, now)
 		} else {
@@ -512,21 +521,21 @@ func (c *Conversation) take(msg eventsReceived) tea.Cmd {
 		}
 	}
 	c.transcript.unseen = !c.transcript.follow
-	if !msg.ended {
+	if !msg.Ended {
 		t.refresh()
-		return c.stream.next()
+		return c.stream.Next()
 	}
 	c.stream = nil
 	if c.useHandler {
 		c.handler.finish(t, now)
 	}
 	switch {
-	case msg.err == nil:
+	case msg.Err == nil:
 		t.end(complete, nil)
-	case errors.Is(msg.err, errStopped) || errors.Is(msg.err, context.Canceled):
+	case errors.Is(msg.Err, engines.ErrStopped) || errors.Is(msg.Err, context.Canceled):
 		t.end(stopped, nil)
 	default:
-		c.fail(t, msg.err)
+		c.fail(t, msg.Err)
 	}
 	count := c.countThinking(t)
 	if len(c.queue) == 0 {

@@ -32,7 +32,7 @@ func (c *composer) counter() func(context.Context, attachment) (tokens int, esti
 		case e == nil:
 			return 0, false
 		case a.image != nil:
-			n, err := vision.Tokens(ctx, vision.CountBy(e), a.image.width, a.image.height)
+			n, err := vision.Tokens(ctx, vision.CountBy(e), a.image.Width, a.image.Height)
 			if err != nil {
 				return 0, false
 			}

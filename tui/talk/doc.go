@@ -3,7 +3,7 @@
 //
 // A [Conversation] asks a model of package engines and reads the answer from a
 // stream, whose events arrive as messages. The [past.Writer] saves
-// messages in order and in the background. The [ImageCache] decodes and draws each
+// messages in order and in the background. The [images.Cache] decodes and draws each
 // image once.
 //
 // A mode that does more with answers than showing their text gives its

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
-	"github.com/charmbracelet/x/ansi"
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/history"
@@ -25,17 +24,15 @@ type finder struct {
 
 	hits     []hit
 	current  int     // a hit
+	fresh    bool    // the hits were just looked for
 	unfolded []*turn // to fold again
 }
 
 // A hit is a match in a part of a turn. It has several spans if it is drawn on several rows.
 type hit struct {
 	turn, part int
-	spans      []rowSpan
+	spans      []kit.RowSpan
 }
-
-// A rowSpan is a part of a row, in columns.
-type rowSpan struct{ row, from, to int }
 
 func newFinder(t *transcript) *finder {
 	f := &finder{transcript: t}
@@ -89,7 +86,7 @@ func (f *finder) restart() {
 	f.reveal()
 }
 
-func (h hit) start() position { return position{h.turn, h.part, h.spans[0].row} }
+func (h hit) start() position { return position{h.turn, h.part, h.spans[0].Row} }
 
 // move goes to another match: the next one if by is positive.
 func (f *finder) move(by int) {
@@ -102,6 +99,7 @@ func (f *finder) move(by int) {
 // reveal scrolls to the current match unless it is visible.
 func (f *finder) reveal() {
 	f.mark()
+	f.fresh = true
 	if len(f.hits) == 0 {
 		return
 	}
@@ -115,6 +113,10 @@ func (f *finder) reveal() {
 // refresh searches again if the conversation may have changed, and keeps the current match.
 func (f *finder) refresh() {
 	if !f.active {
+		return
+	}
+	if f.fresh {
+		f.fresh = false
 		return
 	}
 	turn, nth := -1, 0
@@ -136,8 +138,7 @@ func (f *finder) refresh() {
 // search finds the matches in the turns.
 func (f *finder) search() {
 	f.hits = nil
-	words := strings.Fields(f.Text)
-	if len(words) == 0 {
+	if strings.TrimSpace(f.Text) == "" {
 		return
 	}
 	for i, t := range f.transcript.turns {
@@ -145,8 +146,7 @@ func (f *finder) search() {
 		if t.role == engine.Assistant && t.unfolded {
 			source += "\n" + t.thinking.String()
 		}
-		// Most turns need not be drawn.
-		if f.queried == "" && slices.ContainsFunc(words, func(w string) bool { return kit.IndexFold(source, w) < 0 }) {
+		if !f.maybeIn(source) {
 			continue
 		}
 		if t.role == engine.User && !t.unfolded && len(f.spans(source)) > 0 {
@@ -154,49 +154,24 @@ func (f *finder) search() {
 			t.refresh()
 			f.unfolded = append(f.unfolded, t)
 		}
-		for j := range t.parts {
-			f.hits = append(f.hits, f.searchPart(i, j)...)
+		for j, p := range t.parts {
+			if p.block != "" && !f.maybeIn(p.block) {
+				continue
+			}
+			for _, spans := range kit.FindInRows(f.transcript.rows(position{i, j, 0}), f.spans) {
+				f.hits = append(f.hits, hit{i, j, spans})
+			}
 		}
 	}
 }
 
-// searchPart finds the matches in a part as it is drawn. Rows are joined with spaces, because they
-// are broken at spaces.
-func (f *finder) searchPart(turn, part int) []hit {
-	type piece struct{ start, row, column int }
-	var text strings.Builder
-	var pieces []piece
-	for row, line := range f.transcript.rows(position{turn, part, 0}) {
-		plain := strings.TrimRight(ansi.Strip(line), " ")
-		trimmed := strings.TrimLeft(plain, " ")
-		if trimmed == "" {
-			continue
-		}
-		if text.Len() > 0 {
-			text.WriteByte(' ')
-		}
-		pieces = append(pieces, piece{text.Len(), row, len(plain) - len(trimmed)})
-		text.WriteString(trimmed)
+// maybeIn reports whether what is drawn of a source can match: most of a conversation need not be
+// drawn.
+func (f *finder) maybeIn(source string) bool {
+	if f.queried != "" {
+		return len(f.query.Marks(source)) > 0
 	}
-	var hits []hit
-	all := text.String()
-	for _, s := range f.spans(all) {
-		h := hit{turn: turn, part: part}
-		for i, p := range pieces {
-			end := len(all)
-			if i+1 < len(pieces) {
-				end = pieces[i+1].start - 1
-			}
-			if from, to := max(s.From, p.start), min(s.To, end); from < to {
-				column := p.column + kit.Width(all[p.start:from])
-				h.spans = append(h.spans, rowSpan{p.row, column, column + kit.Width(all[from:to])})
-			}
-		}
-		if len(h.spans) > 0 {
-			hits = append(hits, h)
-		}
-	}
-	return hits
+	return !slices.ContainsFunc(strings.Fields(f.Text), func(word string) bool { return kit.IndexFold(source, word) < 0 })
 }
 
 // spans returns the matches in a text.
@@ -231,8 +206,8 @@ func (f *finder) mark() {
 	f.transcript.marks = map[position][]mark{}
 	for i, h := range f.hits {
 		for _, s := range h.spans {
-			at := position{h.turn, h.part, s.row}
-			f.transcript.marks[at] = append(f.transcript.marks[at], mark{s.from, s.to, i == f.current})
+			at := position{h.turn, h.part, s.Row}
+			f.transcript.marks[at] = append(f.transcript.marks[at], mark{s, i == f.current})
 		}
 	}
 }

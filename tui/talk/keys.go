@@ -52,6 +52,9 @@ func (c *Conversation) pressKey(k tea.KeyPressMsg) kit.Outcome {
 		return kit.Handled(c.regenerate(len(c.transcript.turns) - 1))
 	case kit.Matches(k, c.look.Keys.Continue):
 		return kit.Handled(c.continueAnswer())
+	case k.String() == "up" && c.composer.Text == "" && len(c.composer.sent) == 0 && !c.soughtSent:
+		c.soughtSent = true
+		return kit.Handled(past.ReadPrompts(c.tasks, c.history, c.mode))
 	case kit.Matches(k, c.look.Keys.EditLast):
 		return kit.Handled(c.editLast())
 	case kit.Matches(k, c.look.Keys.Without):
@@ -168,7 +171,7 @@ func (c *Conversation) search(text string) {
 	case !c.find.active:
 		c.find.start("")
 	}
-	c.find.open = true
+	c.find.open = !c.look.DefaultKeys() // lines are not keys
 }
 
 // interrupt stops the current answer, cancels an edit or clears the composer. Otherwise the
@@ -327,7 +330,7 @@ func (c *Conversation) open(msg past.Opened) tea.Cmd {
 		c.saved = past.NewID(msg.Conversation.ID)
 		c.system, c.parameters = msg.Conversation.System, msg.Conversation.Parameters
 		c.showPath(pathRead{of: c.saved, path: msg.Path, selected: -1})
-		c.composer.addSent(c.transcript.turns)
+		c.composer.addSent(past.Prompts(msg.Path))
 		cmd = c.composer.resume(msg.Conversation.Draft)
 		c.keptDraft = draftMark{c.composer.Text, 0}
 		if ref := msg.Conversation.Model; ref != "" && ref != c.ref {

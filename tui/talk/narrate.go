@@ -23,8 +23,9 @@ type narration struct {
 	subject   string
 	announced string // where messages go
 	selected  int
-	unfolded  bool // of the selected message
-	edited    int  // the message in the composer
+	searched  string // what was searched for
+	unfolded  bool   // of the selected message
+	edited    int    // the message in the composer
 	written   string
 	attached  string
 	chat      *past.ID
@@ -68,6 +69,7 @@ func (c *Conversation) EnterLine(line string) kit.Outcome {
 		c.composer.SetText("")
 	}
 	c.transcript.selectTurn(-1)
+	c.find.close()
 	c.composer.popup = nil
 	c.composer.Insert(line)
 	return c.sendWritten()
@@ -93,6 +95,7 @@ func (n *narration) describe(c *Conversation) {
 			n.describeOpened(c)
 		}
 	}
+	n.describeFound(c)
 	if i := c.transcript.selected; i != n.selected {
 		n.selected = i
 		if i >= 0 {
@@ -128,6 +131,38 @@ func (n *narration) describe(c *Conversation) {
 	}
 	if t := c.last(); t != nil && t.role == engine.Assistant {
 		n.describeAnswer(c, t)
+	}
+}
+
+// maxMatches is how many matches are printed.
+const maxMatches = 20
+
+// describeFound prints the matches of a search.
+func (n *narration) describeFound(c *Conversation) {
+	searched := ""
+	if f := c.find; f.active {
+		searched = fmt.Sprintf("Search for %q: %d found", kit.OneLine(f.Text), len(f.hits))
+	}
+	if searched == n.searched {
+		return
+	}
+	n.searched = searched
+	switch f := c.find; {
+	case searched == "":
+	case strings.TrimSpace(f.Text) == "":
+		n.say("/find TEXT searches this conversation.")
+	default:
+		n.say(searched + ".")
+		for _, h := range f.hits[:min(len(f.hits), maxMatches)] {
+			row := ansi.Strip(c.transcript.rows(position{turn: h.turn, part: h.part})[h.spans[0].Row])
+			n.say(fmt.Sprintf("Message %d, %s: %s", h.turn+1, authorOf(c, c.transcript.turns[h.turn]), strings.TrimSpace(row)))
+		}
+		if rest := len(f.hits) - maxMatches; rest > 0 {
+			n.say(fmt.Sprintf("And %d more.", rest))
+		}
+		if len(f.hits) > 0 {
+			n.say("/message NUMBER selects a message.")
+		}
 	}
 }
 

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/charmbracelet/x/ansi"
-
 	"github.com/bise-sh/bise/render/term"
 	"github.com/bise-sh/bise/tui/kit"
 )
@@ -27,10 +25,10 @@ type transcript struct {
 // after the last.
 type position struct{ turn, part, row int }
 
-// A mark is a match on a row, in columns.
+// A mark is a match on a row.
 type mark struct {
-	from, to int
-	current  bool
+	kit.RowSpan
+	current bool
 }
 
 func newTranscript(look *kit.Look) *transcript {
@@ -199,7 +197,7 @@ func (tr *transcript) view(left int) []string {
 			if m.current {
 				style = tr.look.Theme.CurrentMatch
 			}
-			text = ansi.Cut(text, 0, m.from) + style.Render(ansi.Strip(ansi.Cut(text, m.from, m.to))) + ansi.Cut(text, m.to, kit.Width(text))
+			text = kit.MarkRow(text, m.RowSpan, style)
 		}
 		switch {
 		case r.turn == tr.selected && !tr.isSeparator(r):

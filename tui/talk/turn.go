@@ -13,6 +13,7 @@ import (
 	"github.com/bise-sh/bise/modes/chat"
 	"github.com/bise-sh/bise/modes/progress"
 	"github.com/bise-sh/bise/modes/vision"
+	"github.com/bise-sh/bise/tui/images"
 	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/tui/past"
 	"github.com/bise-sh/bise/units"
@@ -21,14 +22,14 @@ import (
 // A turn is a message as the transcript shows it.
 type turn struct {
 	look            *kit.Look
-	images          *ImageCache
+	images          *images.Cache
 	saved           *past.ID
 	role            engine.Role
 	content         engine.Content // the user's message
 	attached        []history.Attachment
-	versions        []*past.ID           // alternatives, oldest first, this one included
-	attachedImages  map[int]*cachedImage // by chunk
-	imagesElsewhere bool                 // shown beside the conversation
+	versions        []*past.ID            // alternatives, oldest first, this one included
+	attachedImages  map[int]*images.Image // by chunk
+	imagesElsewhere bool                  // shown beside the conversation
 	unfolded        bool
 	leftOut         *engine.LeftOut // not nil: the context starts at this turn
 	setup           string          // of the conversation; only in the first turn
@@ -61,7 +62,7 @@ const (
 )
 
 // newQuestion returns a turn of the user.
-func newQuestion(look *kit.Look, g *ImageCache, content engine.Content, attached []history.Attachment) *turn {
+func newQuestion(look *kit.Look, g *images.Cache, content engine.Content, attached []history.Attachment) *turn {
 	t := &turn{look: look, images: g, role: engine.User, saved: new(past.ID), content: content, attached: attached}
 	t.findImages()
 	t.refresh()
@@ -77,7 +78,7 @@ func newAnswer(look *kit.Look, model string) *turn {
 }
 
 // readTurn returns the turn of a message in the history.
-func readTurn(look *kit.Look, g *ImageCache, m history.Message) *turn {
+func readTurn(look *kit.Look, g *images.Cache, m history.Message) *turn {
 	t := &turn{look: look, images: g, role: m.Role, saved: past.NewID(m.ID), attached: m.Attached, measured: m.Measured, calls: m.ToolCalls}
 	switch {
 	case m.Measured.Error != "":

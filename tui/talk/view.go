@@ -165,7 +165,7 @@ func (c *Conversation) hints() []kit.Hint {
 	case c.busy():
 		return []kit.Hint{{Binding: c.look.Keys.Stop, Words: "stop"}}
 	case c.find.active:
-		return []kit.Hint{{Binding: c.look.Keys.Find, Words: "other matches"}, {Binding: c.look.Keys.Back, Words: "clear"}}
+		return []kit.Hint{{Binding: c.look.Keys.Find, Words: "other matches"}, {Binding: c.look.Keys.Back, Words: "unmark"}}
 	case c.edited >= 0:
 		return []kit.Hint{{Binding: c.look.Keys.Send, Words: "send"}, {Binding: c.look.Keys.Back, Words: "back"}}
 	case len(c.transcript.turns) > 0:

@@ -12,6 +12,7 @@ import (
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/modes/vision"
 	"github.com/bise-sh/bise/tui/engines"
+	"github.com/bise-sh/bise/tui/images"
 	"github.com/bise-sh/bise/tui/kit"
 )
 
@@ -35,7 +36,7 @@ type Vision struct {
 // A namedImage is an image of the conversation or of the composer.
 type namedImage struct {
 	name  string
-	image *cachedImage
+	image *images.Image
 }
 
 // A placement is the area of an image on the screen.
@@ -46,7 +47,7 @@ type placement struct {
 
 // A countKey identifies a token count: it depends on the image and the model.
 type countKey struct {
-	image *cachedImage
+	image *images.Image
 	model *engines.Model
 }
 
@@ -66,7 +67,7 @@ func NewVision(o Options) *Vision {
 }
 
 func (v *Vision) Shown() tea.Cmd {
-	return tea.Batch(v.Chat.Shown(), v.images.detect(), v.count())
+	return tea.Batch(v.Chat.Shown(), v.images.Detect(), v.count())
 }
 
 func (v *Vision) Update(msg tea.Msg) tea.Cmd {
@@ -101,8 +102,8 @@ func (v *Vision) UseModel(ref string) tea.Cmd {
 // imageList returns the images, the newest last. Each is listed once.
 func (v *Vision) imageList() []namedImage {
 	var list []namedImage
-	seen := map[*cachedImage]bool{}
-	add := func(name string, s *cachedImage) {
+	seen := map[*images.Image]bool{}
+	add := func(name string, s *images.Image) {
 		if s != nil && !seen[s] {
 			seen[s] = true
 			list = append(list, namedImage{name, s})
@@ -176,11 +177,11 @@ func (v *Vision) count() tea.Cmd {
 	ctx, e := v.tasks.Context(), v.model.Engine
 	for _, x := range v.imageList() {
 		c := countKey{x.image, v.model}
-		if _, begun := v.tokens[c]; begun || x.image.thumb == nil {
+		if _, begun := v.tokens[c]; begun || x.image.Thumb == nil {
 			continue
 		}
 		v.tokens[c] = uncounted
-		width, height := x.image.width, x.image.height
+		width, height := x.image.Width, x.image.Height
 		cmds = append(cmds, func() tea.Msg { return tokensCounted{c, imageTokens(ctx, vision.CountBy(e), width, height)} })
 	}
 	return tea.Batch(cmds...)

@@ -56,7 +56,7 @@ func (v *Vision) layOutBeside(list []namedImage, columns, height int) {
 	if len(list) > 1 {
 		rows -= smallRows + 1
 	}
-	v.place([]drawnImage{{chosen, v.images.pixels(list[chosen].image, v.look.Theme.Shade, columns, max(1, rows))}}, 1)
+	v.place([]drawnImage{{chosen, v.images.Pixels(list[chosen].image, v.look.Theme.Shade, columns, max(1, rows))}}, 1)
 	v.imageLines = append([]string{""}, v.imageLines...)
 	v.imageLines = append(v.imageLines, text...)
 	if len(list) > 1 {
@@ -72,7 +72,7 @@ func (v *Vision) layOutAbove(list []namedImage, width, height int) {
 	chosen := v.current(len(list))
 	if height >= minImageHeight {
 		rows := min(height/3, 10)
-		large := v.images.pixels(list[chosen].image, v.look.Theme.Shade, columns, rows)
+		large := v.images.Pixels(list[chosen].image, v.look.Theme.Shade, columns, rows)
 		images := []drawnImage{{chosen, large}}
 		if len(large) > 0 {
 			images = append(images, v.small(list, chosen, columns-kit.Width(large[0])-2)...)
@@ -99,7 +99,7 @@ func (v *Vision) small(list []namedImage, chosen, columns int) []drawnImage {
 		if i == chosen || columns < smallColumns {
 			continue
 		}
-		lines := v.images.blocks(x.image, v.look.Theme.Shade, smallColumns, smallRows)
+		lines := v.images.Blocks(x.image, v.look.Theme.Shade, smallColumns, smallRows)
 		if len(lines) > 0 {
 			images = append(images, drawnImage{i, lines})
 			columns -= kit.Width(lines[0]) + 2
@@ -140,9 +140,9 @@ func (v *Vision) captions(list []namedImage, chosen, columns int) []string {
 	if name == "" {
 		name = "image"
 	}
-	about := strings.TrimSpace(vision.Caption("", x.image.width, x.image.height, v.tokens[countKey{x.image, v.model}]))
+	about := strings.TrimSpace(vision.Caption("", x.image.Width, x.image.Height, v.tokens[countKey{x.image, v.model}]))
 	switch {
-	case x.image.err != nil:
+	case x.image.Err != nil:
 		about = "no preview"
 	case about == "":
 		about = "…"

@@ -1,4 +1,4 @@
-package talk
+package engines
 
 import (
 	"context"
@@ -16,14 +16,14 @@ import (
 	"github.com/bise-sh/bise/tui/kit"
 )
 
-// errStopped is the cause of an answer's end if the user stopped it.
-var errStopped = errors.New("stopped")
+// ErrStopped is the cause of an answer's end if the user stopped it.
+var ErrStopped = errors.New("stopped")
 
-// A stream is an answer that is being generated. A goroutine reads the engine's events. The
+// A Stream is an answer that is being generated. A goroutine reads the engine's events. The
 // interface takes all events since its last call at once, so a slow screen never builds up a
 // backlog.
-type stream struct {
-	stop context.CancelCauseFunc
+type Stream struct {
+	Stop context.CancelCauseFunc
 
 	mu      sync.Mutex
 	events  []engine.Event
@@ -33,18 +33,18 @@ type stream struct {
 	arrived chan struct{} // has room for one
 }
 
-// eventsReceived has the new events of an answer, and its end.
-type eventsReceived struct {
-	from   *stream // identifies the answer
-	events []engine.Event
-	ended  bool
-	err    error
+// EventsReceived has the new events of an answer, and its end.
+type EventsReceived struct {
+	From   *Stream // identifies the answer
+	Events []engine.Event
+	Ended  bool
+	Err    error
 }
 
-// startStream starts reading an answer. record gets each event first, and nil at the end.
-func startStream(tasks *kit.Tasks, e engine.Engine, r engine.ChatRequest, record func(engine.Event)) *stream {
+// Ask starts reading an answer. record gets each event first, and nil at the end.
+func Ask(tasks *kit.Tasks, e engine.Engine, r engine.ChatRequest, record func(engine.Event)) *Stream {
 	ctx, stop := context.WithCancelCause(tasks.Context())
-	s := &stream{stop: stop, arrived: make(chan struct{}, 1)}
+	s := &Stream{Stop: stop, arrived: make(chan struct{}, 1)}
 	tasks.Go(func() {
 		defer stop(nil)
 		s.run(ctx, e.Chat(ctx, r), record)
@@ -52,7 +52,7 @@ func startStream(tasks *kit.Tasks, e engine.Engine, r engine.ChatRequest, record
 	return s
 }
 
-func (s *stream) run(ctx context.Context, seq iter.Seq2[engine.Event, error], record func(engine.Event)) {
+func (s *Stream) run(ctx context.Context, seq iter.Seq2[engine.Event, error], record func(engine.Event)) {
 	defer func() {
 		// Bubble Tea restores the terminal only after panics in its goroutines.
 		if r := recover(); r != nil {
@@ -76,7 +76,7 @@ func (s *stream) run(ctx context.Context, seq iter.Seq2[engine.Event, error], re
 	s.put(nil, true, nil)
 }
 
-func (s *stream) put(event engine.Event, ended bool, err error) {
+func (s *Stream) put(event engine.Event, ended bool, err error) {
 	s.mu.Lock()
 	if event != nil {
 		s.add(event)
@@ -92,7 +92,7 @@ func (s *stream) put(event engine.Event, ended bool, err error) {
 }
 
 // add queues an event, joined with the one before if possible.
-func (s *stream) add(next engine.Event) {
+func (s *Stream) add(next engine.Event) {
 	if n := len(s.events); n > 0 {
 		if joined, ok := engine.Join(s.events[n-1], next); ok {
 			s.events[n-1] = joined
@@ -105,8 +105,8 @@ func (s *stream) add(next engine.Event) {
 // readInterval is the minimum time between two redraws of an answer.
 const readInterval = 33 * time.Millisecond
 
-// next is a command that waits for the next events.
-func (s *stream) next() tea.Cmd {
+// Next is a command that waits for the next events.
+func (s *Stream) Next() tea.Cmd {
 	return func() tea.Msg {
 		<-s.arrived
 		s.mu.Lock()
@@ -119,7 +119,7 @@ func (s *stream) next() tea.Cmd {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.taken = time.Now()
-		msg := eventsReceived{s, s.events, s.ended, s.err}
+		msg := EventsReceived{s, s.events, s.ended, s.err}
 		s.events = nil
 		return msg
 	}

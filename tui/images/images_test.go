@@ -1,4 +1,4 @@
-package talk
+package images
 
 import (
 	"bytes"
@@ -7,36 +7,33 @@ import (
 	"image/png"
 	"testing"
 
+	"github.com/bise-sh/bise/attach"
 	"github.com/bise-sh/bise/tui/kit"
 )
 
 // TestGalleryDrawsEachSizeOnce looks at what is shared.
 func TestGalleryDrawsEachSizeOnce(t *testing.T) {
-	g := NewImageCache(t.Context(), func(string) string { return "" })
+	g := New(t.Context(), func(string) string { return "" })
 	var b bytes.Buffer
 	if err := png.Encode(&b, image.NewRGBA(image.Rect(0, 0, 160, 90))); err != nil {
 		t.Fatal(err)
 	}
 	data := b.Bytes()
-	a, err := readPastedImage(data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := g.add(a.image)
-	if g.add(again(t, data)) != s || g.get(a.Image.URL) != s {
+	s := g.Add(again(t, data))
+	if g.Add(again(t, data)) != s || g.Get(s.URL) != s {
 		t.Error("the same picture is there twice")
 	}
-	first := g.blocks(s, kit.Dark, 20, 10)
-	if second := g.blocks(s, kit.Dark, 20, 10); &second[0] != &first[0] {
+	first := g.Blocks(s, kit.Dark, 20, 10)
+	if second := g.Blocks(s, kit.Dark, 20, 10); &second[0] != &first[0] {
 		t.Error("it is drawn twice")
 	}
-	if fmt.Sprint(g.blocks(s, kit.Dark, 10, 10)) == fmt.Sprint(first) {
+	if fmt.Sprint(g.Blocks(s, kit.Dark, 10, 10)) == fmt.Sprint(first) {
 		t.Error("another size is the same")
 	}
 	if g.Next() != nil {
 		t.Error("there is something to decode")
 	}
-	if msg := g.get("data:image/png;base64,AAAA"); msg.thumb != nil {
+	if msg := g.Get("data:image/png;base64,AAAA"); msg.Thumb != nil {
 		t.Error("it is decoded before it is asked for")
 	}
 	decoded, ok := g.Next()().(imageDecoded)
@@ -45,11 +42,11 @@ func TestGalleryDrawsEachSizeOnce(t *testing.T) {
 	}
 }
 
-func again(t *testing.T, data []byte) *cachedImage {
+func again(t *testing.T, data []byte) *Image {
 	t.Helper()
-	a, err := readPastedImage(data)
+	p, err := attach.ReadImage("photo", data)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return a.image
+	return Of(p)
 }
