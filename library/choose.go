@@ -275,7 +275,7 @@ func (l *Library) chooseBest(c *Choice, installed func() ([]models.Model, error)
 	return true
 }
 
-// foreignness orders the origins of models: those that the user gave to bise come first, then
+// foreignness orders the origins of models: what the user gave to bise comes first, then
 // files without a manifest, whose age may be older than their installation.
 var foreignness = map[models.Origin]int{models.Loose: 1, models.Cached: 2}
 
