@@ -184,6 +184,8 @@ func TestFind(t *testing.T) {
 		d.sees("1 of 3")
 	}
 	d.send(tea.WindowSizeMsg{Width: 80, Height: 24})
+	d.pressed("alt+p", "ctrl+x", "pgdown") // the composer is dimmed: only scrolling works
+	d.sees("Ask anything")
 	d.typed("x")
 	d.sees("/ needlex   no match")
 	d.pressed("backspace", "esc")
