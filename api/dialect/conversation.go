@@ -71,12 +71,13 @@ func (c *Conversation) Messages() []engine.Message {
 // how it answers: the effort of thinking, and thinking of earlier turns. Clients send both to
 // every model.
 func Adapt(req *engine.ChatRequest, info engine.Info) {
-	const effortFrom = 15 // version of Mistral's format
+	const thoughtsFrom, effortFrom = 13, 15 // versions of Mistral's format
 	version, err := strconv.Atoi(strings.TrimPrefix(info.PromptVersion, "v"))
-	if !info.Can.Thinking || err == nil && version < effortFrom {
+	mistral := err == nil
+	if !info.Can.Thinking || mistral && version < effortFrom {
 		req.ReasoningEffort = ""
 	}
-	if info.Can.Thinking {
+	if info.Can.Thinking && !(mistral && version < thoughtsFrom) {
 		return
 	}
 	for i, m := range req.Messages {
