@@ -168,7 +168,7 @@ func TestLinearSession(t *testing.T) {
 	l.hears("1. theme, auto\n")
 	l.hears("> ")
 	l.types("3")
-	l.hears("3. vim keys, on\n")
+	l.hears("3. vim, on\n")
 	l.hears("> ")
 	l.types("previous value 1")
 	l.hears("1. theme, contrast\n")

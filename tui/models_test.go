@@ -581,7 +581,7 @@ func TestRemove(t *testing.T) {
 
 	// The notice is gone, and the key for undo still there.
 	d.pressed("home", "ctrl+d")
-	d.until("the list", func() bool { return len(d.m.models.Installed) == 0 })
+	d.sees(`deleted "mine" · u undo`)
 	d.pressed("down", "ctrl+_")
 	d.until("the list", func() bool { return len(d.m.models.Installed) == 1 })
 

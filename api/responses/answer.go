@@ -124,6 +124,8 @@ func (a *answer) finish() {
 	switch a.all.Finish.Reason {
 	case engine.FinishLength, engine.FinishModelLength:
 		r.Status, r.Incomplete = "incomplete", &incomplete{"max_output_tokens"}
+	case engine.FinishRefusal:
+		r.Status, r.Incomplete = "incomplete", &incomplete{"content_filter"}
 	}
 	u := &usage{Input: a.all.Usage.PromptTokens, Output: a.all.Usage.CompletionTokens, Total: a.all.Usage.TotalTokens}
 	u.InputDetails.Cached, u.OutputDetails.Reasoning = a.all.Usage.Cached(), a.thought

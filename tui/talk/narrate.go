@@ -281,6 +281,8 @@ func (n *narration) describeEnd(c *Conversation, t *turn) {
 		return
 	case t.canContinue():
 		n.say("The answer is cut off. /continue continues it.")
+	case chat.CutOff(t.measured.Finish, 0) != "":
+		n.say("The answer is " + chat.CutOff(t.measured.Finish, 0) + ".")
 	}
 	end := "Answer ends."
 	if tokens := t.measured.Usage.CompletionTokens; tokens > 0 {
