@@ -70,6 +70,9 @@ func (s *settingsDialog) settings() []setting {
 			i.Bell = config.Bells[(slices.Index(config.Bells, cmp.Or(now.Bell, config.Bells[0]))+by+n)%n]
 		}},
 	}
+	if s.Look.DefaultKeys() {
+		return list // there are no keys in the plain interface
+	}
 	for _, n := range s.Look.Keys.Named() {
 		list = append(list, setting{
 			name: n.Name, value: cmp.Or(strings.Join(n.Binding.Keys(), " "), "none"), help: n.Help,

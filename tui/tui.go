@@ -390,6 +390,8 @@ func (m *Model) handle(msg tea.Msg) tea.Cmd {
 	cmds := []tea.Cmd{m.engines.Update(msg), m.models.Update(msg)}
 	m.images.Update(msg)
 	switch msg := msg.(type) {
+	case engines.ModelChosen:
+		m.warnUnable(msg)
 	case engines.ModelOpened:
 		cmds = append(cmds, m.showFirstRun(msg))
 	case talk.ModelsRequested:
