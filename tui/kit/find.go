@@ -46,7 +46,7 @@ func FindInRows(rows []string, match func(text string) []Span) [][]RowSpan {
 	return found
 }
 
-// MarkRow draws a part of a row in a style, in place of its own.
+// MarkRow draws a part of a row in a style, instead of its usual style.
 func MarkRow(row string, s RowSpan, style lipgloss.Style) string {
 	return ansi.Cut(row, 0, s.From) + style.Render(ansi.Strip(ansi.Cut(row, s.From, s.To))) + ansi.Cut(row, s.To, Width(row))
 }

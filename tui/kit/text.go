@@ -65,6 +65,36 @@ func WrapMarked(s string, width int) []string {
 	return strings.Split(term.WrapMarked(markdown.ExpandTabs(term.Clean(s)), max(1, width)), "\n")
 }
 
+// WrapStyled wraps a styled line that is too long, such as code, and keeps its indentation.
+func WrapStyled(line string, width int) []string {
+	if len(line) <= width || ansi.StringWidth(line) <= width {
+		return []string{line}
+	}
+	plain := ansi.Strip(line)
+	indent := min(len(plain)-len(strings.TrimLeft(plain, " ")), width/2)
+	space := strings.Repeat(" ", indent)
+	lines := strings.Split(ansi.Hardwrap(ansi.Cut(line, indent, ansi.StringWidth(line)), max(1, width-indent), true), "\n")
+	open := ""
+	for i, l := range lines {
+		l = open + l
+		open = ""
+		if at := strings.LastIndex(l, "\x1b["); at >= 0 && !strings.HasPrefix(l[at:], "\x1b[m") && !strings.HasPrefix(l[at:], "\x1b[0m") {
+			open = l[at : at+strings.IndexByte(l[at:], 'm')+1]
+			l += "\x1b[m"
+		}
+		if i > 0 {
+			l = space + term.TextStart + l
+		} else {
+			l = space + l
+		}
+		if i < len(lines)-1 {
+			l += term.WrappedInWord
+		}
+		lines[i] = l
+	}
+	return lines
+}
+
 // StyleLines styles each line.
 func StyleLines(style lipgloss.Style, lines []string) []string {
 	for i, line := range lines {

@@ -2,52 +2,20 @@ package talk
 
 import (
 	"context"
-	"strings"
 
 	tea "charm.land/bubbletea/v2"
 
-	"github.com/bise-sh/bise/attach"
 	"github.com/bise-sh/bise/engine"
-	"github.com/bise-sh/bise/fault"
-	"github.com/bise-sh/bise/modes/vision"
 	"github.com/bise-sh/bise/tui/engines"
 	"github.com/bise-sh/bise/tui/past"
 )
 
-// maxCounted is the longest text whose tokens are counted, in bytes. Those of a longer text are
-// estimated from its beginning.
-const maxCounted = 2_000_000
-
-// counter returns a function that counts an attachment's tokens. It returns 0 if they are
-// unknown.
-func (c *composer) counter() func(context.Context, attachment) (tokens int, estimated bool) {
-	var e engine.Engine
-	// A file is not sent to a server before the user sends it.
-	remote := c.model != nil && c.model.Server != ""
-	if m := c.model; m != nil && m.State == engines.Ready {
-		e = m.Engine
+// count counts an attachment's tokens.
+func (a attachment) count(ctx context.Context, c engines.Counter) (tokens int, estimated bool) {
+	if a.image != nil {
+		return c.Image(ctx, a.image.Width, a.image.Height), false
 	}
-	return func(ctx context.Context, a attachment) (int, bool) {
-		switch {
-		case e == nil:
-			return 0, false
-		case a.image != nil:
-			n, err := vision.Tokens(ctx, vision.CountBy(e), a.image.Width, a.image.Height)
-			if err != nil {
-				return 0, false
-			}
-			return n, false
-		case remote:
-			return engine.EstimateTokens(len(a.Text)), a.Text != ""
-		}
-		text := strings.ToValidUTF8(a.Text[:min(len(a.Text), maxCounted)], "")
-		tokens, err := e.Tokenize(ctx, engine.TokenizeRequest{Text: &text})
-		if fault.KindOf(err) == fault.Unsupported {
-			return engine.EstimateTokens(len(a.Text)), true
-		}
-		n, rest := len(tokens.IDs), max(0, len(a.Text)-maxCounted)
-		return n + int(float64(n)*float64(rest)/maxCounted), rest > 0
-	}
+	return c.Text(ctx, a.Text)
 }
 
 // attachmentsCounted has the tokens of attachments for a model.
@@ -71,11 +39,11 @@ func (c *composer) count() tea.Cmd {
 	if len(list) == 0 {
 		return nil
 	}
-	ctx, count, m := c.tasks.Context(), c.counter(), c.model
+	ctx, counter, m := c.tasks.Context(), c.model.Counter(), c.model
 	return func() tea.Msg {
 		msg := attachmentsCounted{m, map[*tokenCount]tokenCount{}}
 		for _, a := range list {
-			n, estimated := count(ctx, a)
+			n, estimated := a.count(ctx, counter)
 			msg.counts[a.size] = tokenCount{m, n, estimated}
 		}
 		return msg
@@ -120,9 +88,9 @@ func (c *Conversation) countThinking(t *turn) tea.Cmd {
 	if t.thinking.Len() == 0 {
 		return nil
 	}
-	ctx, count, text, of := c.tasks.Context(), c.composer.counter(), t.thinking.String(), t.saved
+	ctx, counter, text, of := c.tasks.Context(), c.model.Counter(), t.thinking.String(), t.saved
 	return func() tea.Msg {
-		n, _ := count(ctx, attachment{Attachment: attach.Attachment{Text: text}})
+		n, _ := counter.Text(ctx, text)
 		return thinkingCounted{of, n}
 	}
 }

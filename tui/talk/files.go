@@ -109,7 +109,7 @@ func (p *filePopup) readPreview() tea.Cmd {
 	}
 	path := p.found[p.chosen].path
 	p.requested = path
-	ctx, full, count := p.tasks.Context(), filepath.Join(p.folder, path), p.counter()
+	ctx, full, counter := p.tasks.Context(), filepath.Join(p.folder, path), p.model.Counter()
 	return func() tea.Msg {
 		a, err := previewFile(ctx, full, path)
 		if err != nil {
@@ -117,7 +117,7 @@ func (p *filePopup) readPreview() tea.Cmd {
 			return filePreview{path: path, about: msg}
 		}
 		preview := filePreview{path: path, about: a.about}
-		preview.tokens, _ = count(ctx, a)
+		preview.tokens, _ = a.count(ctx, counter)
 		text := a.Text[:min(len(a.Text), 4000)]
 		for line := range strings.Lines(text) {
 			if len(preview.lines) == previewLines {

@@ -3,10 +3,7 @@ package talk
 import (
 	"strings"
 
-	"github.com/charmbracelet/x/ansi"
-
 	"github.com/bise-sh/bise/render/markdown"
-	"github.com/bise-sh/bise/render/term"
 	"github.com/bise-sh/bise/tui/kit"
 )
 
@@ -39,40 +36,10 @@ func (p *part) rows(t *kit.Theme, width int) []string {
 		p.lines = append(p.lines, "")
 	}
 	for _, line := range p.draw(t, width) {
-		p.lines = append(p.lines, wrapStyled(line, width)...)
+		p.lines = append(p.lines, kit.WrapStyled(line, width)...)
 	}
 	p.theme, p.width = t, width
 	return p.lines
-}
-
-// wrapStyled wraps a styled line that is too long, such as code, and keeps its indentation.
-func wrapStyled(line string, width int) []string {
-	if len(line) <= width || ansi.StringWidth(line) <= width {
-		return []string{line}
-	}
-	plain := ansi.Strip(line)
-	indent := min(len(plain)-len(strings.TrimLeft(plain, " ")), width/2)
-	space := strings.Repeat(" ", indent)
-	lines := strings.Split(ansi.Hardwrap(ansi.Cut(line, indent, ansi.StringWidth(line)), max(1, width-indent), true), "\n")
-	open := ""
-	for i, l := range lines {
-		l = open + l
-		open = ""
-		if at := strings.LastIndex(l, "\x1b["); at >= 0 && !strings.HasPrefix(l[at:], "\x1b[m") && !strings.HasPrefix(l[at:], "\x1b[0m") {
-			open = l[at : at+strings.IndexByte(l[at:], 'm')+1]
-			l += "\x1b[m"
-		}
-		if i > 0 {
-			l = space + term.TextStart + l
-		} else {
-			l = space + l
-		}
-		if i < len(lines)-1 {
-			l += term.WrappedInWord
-		}
-		lines[i] = l
-	}
-	return lines
 }
 
 // newPart returns a part that draw draws for each width.

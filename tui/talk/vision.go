@@ -1,7 +1,6 @@
 package talk
 
 import (
-	"context"
 	"image"
 	"sync/atomic"
 	"time"
@@ -174,7 +173,7 @@ func (v *Vision) count() tea.Cmd {
 		return nil
 	}
 	var cmds []tea.Cmd
-	ctx, e := v.tasks.Context(), v.model.Engine
+	ctx, counter := v.tasks.Context(), v.model.Counter()
 	for _, x := range v.imageList() {
 		c := countKey{x.image, v.model}
 		if _, begun := v.tokens[c]; begun || x.image.Thumb == nil {
@@ -182,18 +181,9 @@ func (v *Vision) count() tea.Cmd {
 		}
 		v.tokens[c] = uncounted
 		width, height := x.image.Width, x.image.Height
-		cmds = append(cmds, func() tea.Msg { return tokensCounted{c, imageTokens(ctx, vision.CountBy(e), width, height)} })
+		cmds = append(cmds, func() tea.Msg { return tokensCounted{c, counter.Image(ctx, width, height)} })
 	}
 	return tea.Batch(cmds...)
-}
-
-// imageTokens returns the token count of an image, if the model can report it.
-func imageTokens(ctx context.Context, count vision.Count, width, height int) int {
-	n, err := vision.Tokens(ctx, count, width, height)
-	if err != nil {
-		return uncounted
-	}
-	return n
 }
 
 // check returns the error of a model that is ready and has no vision encoder.
