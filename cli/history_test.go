@@ -59,10 +59,10 @@ func TestAskContinues(t *testing.T) {
 		t.Errorf("the model is told\n%s, want\n%s", got, want)
 	}
 	c, path := lastKept(t)
-	if c.Title != "How does a slice grow?" || len(path) != 5 || len(path[3].Versions) != 2 || path[4].State != history.Complete {
+	if c.Title != "How does a slice grow?" || c.System != "Be brief." || len(path) != 4 || len(path[2].Versions) != 2 || path[3].State != history.Complete {
 		t.Errorf("kept: %+v %+v", c, path)
 	}
-	m := path[2].Measured
+	m := path[1].Measured
 	if m.Model != s.Info().Model || m.Finish != engine.FinishStop || m.Usage.CompletionTokens == 0 {
 		t.Errorf("measured %+v", m)
 	}

@@ -24,9 +24,10 @@ func canShowInterface(con *console.Console) bool {
 }
 
 // showInterface runs the interface. Nothing else writes to the terminal meanwhile.
-func showInterface(ctx context.Context, con *console.Console, lib *library.Library, conf config.Config, configErr error, places config.Places, model string) error {
+func showInterface(ctx context.Context, con *console.Console, lib *library.Library, conf config.Config, configErr error, problems []config.Problem, places config.Places, model string) error {
 	defer lib.Close()
 	o := interfaceOptions(lib, conf, configErr, places, model)
+	o.Problems = problems
 	o.Width, o.Height = con.Out.Size()
 	con.Silence()
 	var err error

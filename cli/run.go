@@ -34,6 +34,7 @@ import (
 	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/models/fit"
 	"github.com/bise-sh/bise/render/markdown"
+	"github.com/bise-sh/bise/tui"
 )
 
 // Run runs bise with the arguments after its name and returns the exit code.
@@ -79,6 +80,7 @@ type program struct {
 func newProgram(con *console.Console, e engines) *program {
 	places := config.Find()
 	conf, problems, configErr := config.Load(places.File())
+	problems = append(problems, config.Locate(places.File(), tui.CheckKeys(conf.Interface))...)
 	logLevel := "info"
 	lib := newLibrary(con, e, places, conf, &logLevel)
 	con.Style = answerStyle(con, conf, places)
@@ -106,10 +108,12 @@ func newProgram(con *console.Console, e engines) *program {
 		if !canShowInterface(con) {
 			return cmd.Help()
 		}
+		shown := problems
+		problems = nil // the interface shows them
 		if err := prepare(true); err != nil {
 			return err
 		}
-		return showInterface(cmd.Context(), con, lib, conf, configErr, places, flags.Model(cmd))
+		return showInterface(cmd.Context(), con, lib, conf, configErr, shown, places, flags.Model(cmd))
 	}
 	for _, g := range []struct {
 		title    string

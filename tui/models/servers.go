@@ -8,6 +8,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/bise-sh/bise/config"
+	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/tui/kit"
 )
 
@@ -103,7 +104,7 @@ func (s *serversDialog) describeRow(i, width int) []string {
 	if s.refs[i] == "" {
 		return nil
 	}
-	return []string{s.Look.Theme.Muted.Render(kit.Truncate(kit.OneLine(s.refs[i]), width))}
+	return []string{s.Look.Theme.Muted.Render(kit.Truncate(joinParts(s.refs[i], library.UsedFor(s.service.choices, s.refs[i])), width))}
 }
 
 // modelsRead has the models of a server. serverAdded is the result of adding one, and
@@ -221,7 +222,7 @@ var addKey = kit.NewBinding("a", "add a server")
 func (s *serversDialog) hints() []kit.Hint {
 	list := []kit.Hint{{Binding: addKey, General: true}, {Binding: filterKey, General: true}, {Binding: s.Look.Keys.Back, Words: ""}}
 	if i, ok := s.SelectedRow(); ok && s.refs[i] != "" {
-		list = append([]kit.Hint{{Binding: s.Look.Keys.Choose, Words: "use"}}, list...)
+		list = append([]kit.Hint{{Binding: s.Look.Keys.Choose, Words: "use"}, {Binding: useKey}}, list...)
 	}
 	return list
 }
@@ -230,6 +231,9 @@ func (s *serversDialog) Press(k tea.KeyPressMsg) kit.Outcome {
 	if kit.Matches(k, addKey) && !s.Filtering {
 		question := "The server's URL, such as https://api.mistral.ai for La Plateforme or http://127.0.0.1:8642 for another bise."
 		return kit.Open(kit.NewPrompt(s.Look, "Add a server", question, "", "continue", s.askKey))
+	}
+	if i, ok := s.SelectedRow(); ok && kit.Matches(k, useKey) && !s.Filtering && s.refs[i] != "" {
+		return kit.Handled(s.service.setDefault(s.refs[i]))
 	}
 	return s.ListDialog.Press(k)
 }
