@@ -30,6 +30,10 @@ func (c Config) Body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	}
 	body := &patient{w: w, r: r.Body}
 	defer body.done()
+	if r.ContentLength > limit {
+		_, _ = io.Copy(io.Discard, body)
+		return nil, tooLarge
+	}
 	var buf bytes.Buffer
 	if n := r.ContentLength; n > 0 && n <= limit {
 		buf.Grow(int(n) + bytes.MinRead)
