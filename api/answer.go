@@ -158,8 +158,12 @@ func (s *server) feed(ctx context.Context, g *generation, stream *stream) error 
 // finishReason returns a reason that clients of OpenAI know, and the engine's reason if
 // that is another.
 func finishReason(reason engine.FinishReason, strict bool) (public *engine.FinishReason, original engine.FinishReason) {
-	if reason == engine.FinishModelLength && !strict {
+	switch {
+	case strict:
+	case reason == engine.FinishModelLength:
 		return new(engine.FinishLength), reason
+	case reason == engine.FinishRefusal: // beside the field refusal
+		return new(engine.FinishStop), reason
 	}
 	return &reason, ""
 }

@@ -11,9 +11,10 @@ import (
 	"time"
 )
 
+// bodyWait is how long a client may be silent while it sends a body.
+var bodyWait = 30 * time.Second // tests shorten it
+
 const (
-	// bodyWait is how long a client may be silent while it sends a body.
-	bodyWait = 30 * time.Second
 	// maxDrained is how many bytes of a body that is too large are read and dropped. A client
 	// that is still sending when the connection closes gets a reset, not the answer.
 	maxDrained = 1 << 30
@@ -29,11 +30,20 @@ func (c Config) Body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	}
 	body := &patient{w: w, r: r.Body}
 	defer body.done()
+	if r.ContentLength > limit {
+		_, _ = io.Copy(io.Discard, body)
+		return nil, tooLarge
+	}
 	var buf bytes.Buffer
 	if n := r.ContentLength; n > 0 && n <= limit {
 		buf.Grow(int(n) + bytes.MinRead)
 	}
 	_, err := buf.ReadFrom(io.LimitReader(body, limit+1))
+	if err != nil {
+		// net/http would wait for the rest, before the answer or after it.
+		w.Header().Set("Connection", "close")
+		body.gone = true
+	}
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return nil, newRefusal("", "the request's body did not arrive: nothing came for %v", bodyWait).status(http.StatusRequestTimeout)
@@ -49,8 +59,9 @@ func (c Config) Body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 
 // patient reads a body as long as something comes.
 type patient struct {
-	w http.ResponseWriter
-	r io.Reader
+	w    http.ResponseWriter
+	r    io.Reader
+	gone bool // nothing more will come
 }
 
 func (p *patient) Read(b []byte) (int, error) {
@@ -59,4 +70,10 @@ func (p *patient) Read(b []byte) (int, error) {
 }
 
 // done lets the connection live on: the client may be silent while it waits.
-func (p *patient) done() { _ = http.NewResponseController(p.w).SetReadDeadline(time.Time{}) }
+func (p *patient) done() {
+	var until time.Time
+	if p.gone {
+		until = time.Now()
+	}
+	_ = http.NewResponseController(p.w).SetReadDeadline(until)
+}

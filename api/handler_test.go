@@ -173,6 +173,13 @@ func TestStream(t *testing.T) {
 			question,
 			role + text("a") + text("b") + last(`{"index":0,"delta":{"content":""},"finish_reason":"length","bise_finish_reason":"model_length"}`),
 		},
+		{
+			"refusal",
+			enginetest.Reply{took, enginetest.Emit{Event: engine.TextDelta{Text: "No.", Refusal: true}}, enginetest.End(engine.FinishRefusal)},
+			question,
+			role + chunk(`{"index":0,"delta":{"content":"","refusal":"No."},"finish_reason":null}`) +
+				strings.Replace(last(`{"index":0,"delta":{"content":""},"finish_reason":"stop","bise_finish_reason":"refusal"}`), `"completion_tokens":2`, `"completion_tokens":0`, 1),
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -14,11 +14,11 @@ import (
 func (s *server) llamaRoutes() []Route {
 	return []Route{
 		{Method: "GET", Path: "/v1/health", Serve: s.health, Open: true, Summary: "Say whether the server is ready"},
-		{Method: "GET", Path: "/props", Serve: s.props, Fail: llamaFail, Summary: "Describe the default model (llama.cpp)"},
-		{Method: "GET", Path: "/slots", Serve: s.slots, Fail: llamaFail, Summary: "List what is being answered (llama.cpp)"},
+		{Method: "GET", Path: "/props", Serve: s.props, Fail: llamaFail, Query: []string{"model"}, Summary: "Describe the default model (llama.cpp)"},
+		{Method: "GET", Path: "/slots", Serve: s.slots, Fail: llamaFail, Query: []string{"model", "fail_on_no_slot"}, Summary: "List what is being answered (llama.cpp)"},
 		{Method: "POST", Path: "/apply-template", Serve: s.applyTemplate, Fail: llamaFail, Summary: "Lay a conversation out as a prompt (llama.cpp)"},
-		{Method: "POST", Path: "/completion", Serve: s.completion, Fail: llamaFail, Work: true, Summary: "Complete a text (llama.cpp)"},
-		{Method: "POST", Path: "/completions", Serve: s.completion, Fail: llamaFail, Work: true, Summary: "Complete a text (llama.cpp)"},
+		{Method: "POST", Path: "/completion", Serve: s.completion, Fail: llamaFail, Work: true, Streams: []string{EventStream.ContentType}, Summary: "Complete a text (llama.cpp)"},
+		{Method: "POST", Path: "/completions", Serve: s.completion, Fail: llamaFail, Work: true, Streams: []string{EventStream.ContentType}, Summary: "Complete a text (llama.cpp)"},
 	}
 }
 

@@ -3,8 +3,10 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"log/slog"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -246,4 +248,24 @@ func TestLargeBody(t *testing.T) {
 
 func served(routes []Route) []Route {
 	return slices.DeleteFunc(routes, func(r Route) bool { return strings.HasPrefix(r.Summary, notSupported) })
+}
+
+// A client that stops in the middle of a body gets an answer, and its connection ends.
+func TestHalfABody(t *testing.T) {
+	defer func(d time.Duration) { bodyWait = d }(bodyWait)
+	bodyWait = 50 * time.Millisecond
+	s := newServer(Config{Logger: slog.New(slog.DiscardHandler), BodyLimit: 1000, Open: func(context.Context, string, func(float64)) (engine.Engine, error) { return &enginetest.Script{}, nil }})
+	server := httptest.NewServer(s)
+	defer server.Close()
+	conn, err := net.Dial("tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	io.WriteString(conn, "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{\"mo")
+	got, err := io.ReadAll(conn)
+	if err != nil || !strings.HasPrefix(string(got), "HTTP/1.1 408 ") || !strings.Contains(string(got), "nothing came for") {
+		t.Errorf("got %q, %v", got, err)
+	}
 }

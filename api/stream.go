@@ -121,6 +121,8 @@ func (s *stream) text(ev engine.TextDelta) bool {
 	c.space = ""
 	choice := s.textChoice(ev.Choice, text)
 	switch {
+	case ev.Refusal && !s.g.text:
+		choice.Delta = &wire.Message{Refusal: text}
 	case s.g.text:
 		choice.Logprobs = s.g.legacyLogprobs(ev.Choice, ev.Logprobs, false)
 	case c.thinking:

@@ -18,6 +18,7 @@ type whole struct {
 
 type wholeChoice struct {
 	text, thinking strings.Builder
+	refusal        strings.Builder
 	calls          []engine.ToolCall
 	logprobs       []engine.Logprob
 	finish         engine.Finish
@@ -36,6 +37,10 @@ func (w *whole) add(ev engine.Event) error {
 		w.leftOut = (*wire.LeftOut)(&ev)
 	case engine.TextDelta:
 		c := &w.choices[ev.Choice]
+		if ev.Refusal && !w.g.text {
+			c.refusal.WriteString(ev.Text)
+			break
+		}
 		c.text.WriteString(ev.Text)
 		c.logprobs = append(c.logprobs, ev.Logprobs...)
 	case engine.ThinkingDelta:
@@ -68,7 +73,7 @@ func (w *whole) answer() (wire.Answer, error) {
 			choice.Text = &text
 			choice.Logprobs = w.g.legacyLogprobs(i, c.logprobs, true)
 		} else {
-			choice.Message = &wire.Message{Role: engine.Assistant, Content: c.content(text), ToolCalls: c.calls}
+			choice.Message = &wire.Message{Role: engine.Assistant, Content: c.content(text), ToolCalls: c.calls, Refusal: c.refusal.String()}
 			choice.Logprobs = wire.NewLogprobs(c.logprobs)
 		}
 		a.Choices = append(a.Choices, choice)

@@ -23,6 +23,8 @@ const (
 	bareObject  = "{"
 	space       = " \t\r\n"
 	bareBetween = space + ";" // between Llama's calls
+	fenceOpen   = "```json"   // small models put a bare call into a code block
+	fenceClose  = "```"
 )
 
 type state int
@@ -46,6 +48,7 @@ type reader struct {
 	trim  bool   // white space that comes is not to be written
 	scan  scanner
 	calls int
+	fence bool // an open code block is before held
 	cut   bool // a limit cut the answer
 	out   []engine.Event
 }
@@ -162,6 +165,24 @@ func (r *reader) start(end bool) bool {
 	if rest == "" && !end {
 		return false
 	}
+	if r.fence {
+		if after, ok := strings.CutPrefix(rest, fenceClose); ok {
+			r.held, r.lead, r.fence = after, "", false
+			return after != ""
+		}
+		if !end && strings.HasPrefix(fenceClose, rest) {
+			return false
+		}
+		r.fence = false
+	}
+	if body, more := r.fenced(rest); more && !end {
+		return false
+	} else if body != "" {
+		r.lead += rest[:len(rest)-len(body)]
+		r.held, r.fence = body, true
+		r.enter(bareObject)
+		return true
+	}
 	tags := append([]string{thinkTag}, r.tags()...)
 	if r.tools != nil {
 		tags = append(tags, pythonTag, bareObject)
@@ -181,6 +202,22 @@ func (r *reader) start(end bool) bool {
 	}
 	r.asText()
 	return true
+}
+
+// fenced is the object in a code block that text begins with. more means that the text may
+// become one.
+func (r *reader) fenced(text string) (body string, more bool) {
+	if r.tools == nil {
+		return "", false
+	}
+	after, ok := strings.CutPrefix(text, fenceOpen)
+	if !ok {
+		return "", text != "" && strings.HasPrefix(fenceOpen, text)
+	}
+	if body = strings.TrimLeft(after, space); strings.HasPrefix(body, bareObject) {
+		return body, false
+	}
+	return "", body == ""
 }
 
 func (r *reader) enter(tag string) {
@@ -357,7 +394,7 @@ func (r *reader) asText() {
 	if r.trim {
 		r.held = strings.TrimLeft(r.held, space)
 	}
-	r.lead, r.trim, r.state = "", false, texting
+	r.lead, r.trim, r.fence, r.state = "", false, false, texting
 }
 
 // plausible reports whether an incomplete object may be a call, by its first key.

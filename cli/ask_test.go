@@ -43,10 +43,11 @@ func TestAskMakesTheRequest(t *testing.T) {
 func TestAskTakesDefaultsFromConfig(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("XDG_CONFIG_HOME", dir)
-	write(t, filepath.Join(dir, "bise", "config.toml"), "modle = \"x\"\n[sampling]\ntemperature = 0.3\nseed = 9\n")
+	write(t, filepath.Join(dir, "bise", "config.toml"), "modle = \"x\"\n[sampling]\ntemperature = 0.3\nseed = 9\n[interface.keys]\nnew = \"ctrl+r\"\n")
 	s := enginetest.Says("ok")
 	got := runBise(t, s, "", "ask", "--seed", "1", "hi")
-	if got.code != 0 || !strings.Contains(got.stderr, `unknown key "modle" is ignored; did you mean "model"?`) {
+	if got.code != 0 || !strings.Contains(got.stderr, `unknown key "modle" is ignored; did you mean "model"?`) ||
+		!strings.Contains(got.stderr, `config.toml:6: interface.keys.new: "ctrl+r" is also the key of "conversations"`) {
 		t.Errorf("got %+v", got)
 	}
 	r := asked(t, s)
@@ -260,6 +261,7 @@ func TestAskTellsWhyAnAnswerEnds(t *testing.T) {
 		{enginetest.Reply{enginetest.Text("a"), enginetest.End(engine.FinishLength)}, nil, "the answer is cut off: the token limit is reached.\n"},
 		{enginetest.Reply{enginetest.Text("a")}, nil, ""},
 		{enginetest.Reply{}, nil, "the answer is empty.\n"},
+		{enginetest.Reply{enginetest.Text("a"), enginetest.End(engine.FinishRefusal)}, nil, "the answer is a refusal.\n"},
 		{enginetest.Reply{enginetest.End("content_filter")}, nil, "the answer is empty, cut off by the server: \"content_filter\".\n"},
 	} {
 		got := runBise(t, &enginetest.Script{Replies: []enginetest.Reply{tt.reply}}, "", append([]string{"ask", "hi"}, tt.args...)...)

@@ -100,6 +100,8 @@ func TestFlagsOfOneName(t *testing.T) {
 			value := f.Value.Type()
 			if was, ok := seen[f.Name]; !ok {
 				seen[f.Name] = form{value, f.Shorthand, cmd.CommandPath()}
+			} else if f.Name == "model" && f.Shorthand == was.short {
+				// eval compares two models
 			} else if was.value != value || was.short != f.Shorthand {
 				t.Errorf("--%s of %s is -%s %s, and of %s -%s %s", f.Name, cmd.CommandPath(), f.Shorthand, value, was.verb, was.short, was.value)
 			}

@@ -34,6 +34,8 @@ type start struct {
 	configErr error
 	places    config.Places
 	history   *past.Opener
+	problems  *[]config.Problem // of config.toml, to report
+	shown     []config.Problem  // of these, in the interface
 
 	model     string
 	files     []string
@@ -45,6 +47,9 @@ func (s *start) run(cmd *cobra.Command, prepare func(forgive bool) error) error 
 	keyboard := openKeyboard(s.con)
 	if keyboard != nil && keyboard != s.con.Stdin {
 		defer keyboard.Close()
+	}
+	if keyboard != nil { // the interface shows them
+		s.shown, *s.problems = *s.problems, nil
 	}
 	if err := prepare(keyboard != nil); err != nil {
 		return err
@@ -83,6 +88,7 @@ func (s *start) show(ctx context.Context, keyboard io.Reader, attached []attach.
 	con := s.con
 	defer s.lib.Close()
 	o := interfaceOptions(s.lib, s.conf, s.configErr, s.places, s.model)
+	o.Problems = s.shown
 	o.Attached, o.Continue, o.ModelNamed = attached, s.continues, s.model != ""
 	o.Width, o.Height = con.Out.Size()
 	con.Silence()

@@ -34,6 +34,7 @@ import (
 	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/models/fit"
 	"github.com/bise-sh/bise/render/markdown"
+	"github.com/bise-sh/bise/tui"
 )
 
 // Run runs bise with the arguments after its name and returns the exit code.
@@ -79,6 +80,7 @@ type program struct {
 func newProgram(con *console.Console, e engines) *program {
 	places := config.Find()
 	conf, problems, configErr := config.Load(places.File())
+	problems = append(problems, config.Locate(places.File(), tui.CheckKeys(conf.Interface))...)
 	logLevel := "info"
 	lib := newLibrary(con, e, places, conf, &logLevel)
 	con.Style = answerStyle(con, conf, places)
@@ -108,7 +110,7 @@ func newProgram(con *console.Console, e engines) *program {
 		if *version {
 			return system.PrintVersion(con)
 		}
-		s := start{con: con, lib: lib, conf: conf, configErr: configErr, places: places, history: h, model: flags.Model(cmd), files: files, continues: *continues}
+		s := start{con: con, lib: lib, conf: conf, configErr: configErr, problems: &problems, places: places, history: h, model: flags.Model(cmd), files: files, continues: *continues}
 		return s.run(cmd, prepare)
 	}
 	for _, g := range []struct {

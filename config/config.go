@@ -100,19 +100,35 @@ type Endpoint struct {
 // KVTypes are the types of a KV cache.
 var KVTypes = []string{"f32", "f16", "bf16", "q8_0", "q4_0"}
 
-// A Problem is an ignored key of config.toml.
+// A Problem is an ignored key of config.toml, or a value that cannot have the wanted effect.
 type Problem struct {
 	Path       string
 	Line       int    // 0 where unknown
 	Key        string // with its tables: endpoints.lab.ulr
+	What       string // is wrong with the value; "": the key is unknown
 	Suggestion string // a similar key, or ""
 	Allowed    []string
+}
+
+// Locate sets the path and the lines of problems in a config.toml.
+func Locate(path string, problems []Problem) []Problem {
+	if len(problems) == 0 {
+		return nil
+	}
+	data, _ := atomicfile.ReadFile(path, maxFile) // without lines, the problems are still right
+	for i := range problems {
+		problems[i].Path, problems[i].Line = path, lineOf(data, strings.Split(problems[i].Key, "."))
+	}
+	return problems
 }
 
 func (p Problem) String() string {
 	where := p.Path
 	if p.Line > 0 {
 		where = fmt.Sprintf("%s:%d", p.Path, p.Line)
+	}
+	if p.What != "" {
+		return fmt.Sprintf("%s: %s: %s", where, p.Key, p.What)
 	}
 	s := fmt.Sprintf("%s: unknown key %q is ignored", where, p.Key)
 	if p.Suggestion != "" {

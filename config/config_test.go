@@ -105,6 +105,9 @@ func TestErrors(t *testing.T) {
 		{"no url", "[endpoints.lab]\nkey = \"k\"", "cannot read f: line 1: endpoints.lab: it has no url"},
 		{"two keys", "[endpoints.lab]\nurl = \"http://x\"\nkey = \"k\"\nkey_env = \"K\"", "only one of key, key_env and key_command can be set"},
 		{"scheme", "[endpoints.lab]\nurl = \"lab:8000\"", "line 2: endpoints.lab.url: it must begin with http:// or https://"},
+		{"half of TLS", "[serve]\ntls_cert = \"c.pem\"", "line 2: serve.tls_cert: tls_cert and tls_key belong together"},
+		{"a negative time", "[serve]\ndrain = \"-1s\"", "line 2: serve.drain: it must not be negative"},
+		{"an empty alias", "[serve.aliases]\n\"gpt-*\" = \"\"", "serve.aliases.gpt-*: it names no model"},
 		{"slash", "[endpoints.\"a/b\"]\nurl = \"http://x\"", "the name must not contain a slash"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -167,4 +170,25 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestServe(t *testing.T) {
+	c, problems, err := parse("f", []byte(`
+[serve]
+addr = "unix:/run/bise"
+drain = "1m"
+queue = 8
+origins = ["app://x"]
+aliases = { "gpt-*" = "one" }
+preloads = ["one"]
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := c.Serve; s.Addr != "unix:/run/bise" || *s.Drain != time.Minute || *s.Queue != 8 || !slices.Equal(s.Origins, []string{"app://x"}) || s.Aliases["gpt-*"] != "one" {
+		t.Errorf("read %+v", s)
+	}
+	if len(problems) != 1 || problems[0].Suggestion != "preload" {
+		t.Errorf("the problems are %v", problems)
+	}
 }

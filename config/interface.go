@@ -13,11 +13,16 @@ type Interface struct {
 	Mouse    *bool           `toml:"mouse"`    // nil: on
 	Vim      bool            `toml:"vim"`      // vim keys in the editor
 	Thinking bool            `toml:"thinking"` // show a model's thinking unfolded
+	Bell     string          `toml:"bell"`     // after a slow answer; one of [Bells]; "": unfocused
 	Keys     map[string]Keys `toml:"keys"`     // by action
 }
 
 // Themes are the interface's themes. auto is light or dark, depending on the terminal.
 var Themes = []string{"auto", "light", "dark", "lavender", "olive", "contrast"}
+
+// Bells are when the terminal's bell rings after a slow answer: while the terminal reports that
+// another window has the focus; also while it reports nothing; or never.
+var Bells = []string{"unfocused", "always", "never"}
 
 // Keys has the keys of an action: one, a list, or none.
 type Keys []string
@@ -45,6 +50,9 @@ func (k *Keys) UnmarshalTOML(v any) error {
 func (i Interface) check() (key, what string) {
 	if i.Theme != "" && !slices.Contains(Themes, i.Theme) {
 		return "interface.theme", fmt.Sprintf("%q is unknown: want one of %s", i.Theme, strings.Join(Themes, ", "))
+	}
+	if i.Bell != "" && !slices.Contains(Bells, i.Bell) {
+		return "interface.bell", fmt.Sprintf("%q is unknown: want one of %s", i.Bell, strings.Join(Bells, ", "))
 	}
 	return "", ""
 }

@@ -102,6 +102,9 @@ func change(data []byte, from, to Interface) []byte {
 	if from.Thinking != to.Thinking {
 		data = set(data, "interface", "thinking", strconv.FormatBool(to.Thinking))
 	}
+	if from.Bell != to.Bell {
+		data = set(data, "interface", "bell", strconv.Quote(to.Bell))
+	}
 	return data
 }
 

@@ -33,6 +33,7 @@ func TestSaveInterface(t *testing.T) {
 			"[interface]\n# colours\ntheme = \"dark\"\nthinking = true\n\n[interface.keys]\nquit = \"ctrl+q\"\n",
 		},
 		{"dotted", "interface.theme = \"dark\"\nmodel = \"x\"\n", Interface{Theme: "olive"}, "interface.theme = \"olive\"\nmodel = \"x\"\n"},
+		{"bell", "[interface]\nbell = \"always\"\n", Interface{Bell: "never"}, "[interface]\nbell = \"never\"\n"},
 		{"unknown keys", "[interface]\nfoo = 1\n", Interface{Vim: true}, "[interface]\nfoo = 1\nvim = true\n"},
 		{"no end of line", "[interface]\nvim = true", Interface{Vim: true, Theme: "dark"}, "[interface]\nvim = true\ntheme = \"dark\"\n"},
 		{"inline", "interface = { vim = true }\n", Interface{}, ""},
@@ -159,6 +160,7 @@ func TestInterface(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		"[interface]\ntheme = \"pink\"":      "line 2: interface.theme: \"pink\" is unknown: want one of auto,",
+		"[interface]\nbell = \"loud\"":       "line 2: interface.bell: \"loud\" is unknown: want one of unfocused,",
 		"[interface.keys]\nquit = 7":         "a key is a string",
 		"[interface.keys]\nquit = [[\"a\"]]": "a key is a string",
 	} {

@@ -40,6 +40,7 @@ type TextDelta struct {
 	Choice   int
 	Text     string
 	Logprobs []Logprob // of the tokens in Text, when asked for
+	Refusal  bool      // Text says why there is no answer; [FinishRefusal] follows
 }
 
 // ThinkingDelta is the next piece of a model's thinking.
@@ -111,6 +112,7 @@ const (
 	FinishLength      FinishReason = "length"       // max_tokens
 	FinishModelLength FinishReason = "model_length" // the context is full
 	FinishToolCalls   FinishReason = "tool_calls"
+	FinishRefusal     FinishReason = "refusal" // the text says why there is no answer
 )
 
 // Usage counts tokens as La Plateforme does: the prompt once, completions summed

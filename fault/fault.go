@@ -170,7 +170,7 @@ func ExplainInside(err error) (message, advice string) {
 	message, all := Explain(err)
 	var kept []string
 	for sentence := range strings.SplitAfterSeq(all, ". ") {
-		if sentence = strings.TrimSpace(sentence); !shell.MatchString(sentence) {
+		if sentence = strings.TrimSpace(sentence); !isShell(sentence) {
 			kept = append(kept, sentence)
 		}
 	}
@@ -180,8 +180,23 @@ func ExplainInside(err error) (message, advice string) {
 	return message, advice
 }
 
-// shell matches what can only be typed in a shell, or sent by a program.
-var shell = regexp.MustCompile("`bise|\\bbise (ask|bench|catalog|complete|convert|doctor|embed|fit|gc|history|imatrix|import|list|lsp|ps|pull|quantize|review|rm|see|serve|show|solve|stop|verify)\\b|(^|[ (,])--?[a-zA-Z]|\\bexport [A-Z]|GET /")
+// isShell reports whether a sentence names what can only be typed in a shell, or sent by a
+// program.
+func isShell(sentence string) bool {
+	for _, m := range afterName.FindAllStringSubmatch(sentence, -1) {
+		if word := m[1]; !strings.HasSuffix(word, "s") && !prose[word] || word == "ps" || word == "logits" {
+			return true
+		}
+	}
+	return shell.MatchString(sentence)
+}
+
+var (
+	afterName = regexp.MustCompile(`\bbise ([a-z]+)`)
+	// prose follows the name in sentences, as do verbs that end with s: "bise reads …".
+	prose = map[string]bool{"may": true, "can": true, "cannot": true, "will": true, "must": true, "and": true, "or": true, "on": true, "to": true, "in": true, "again": true}
+	shell = regexp.MustCompile("`bise|(^|[ (,])--?[a-zA-Z]|\\bexport [A-Z]|GET /")
+)
 
 // Sentence ends s with a full stop unless another mark ends it.
 func Sentence(s string) string {

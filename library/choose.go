@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -137,6 +136,17 @@ func GroupChoices(list []Choice) []ChoiceGroup {
 	return groups
 }
 
+// UsedFor says which modes use a model, and why; "" if none does.
+func UsedFor(list []Choice, ref string) string {
+	var parts []string
+	for _, g := range GroupChoices(list) {
+		if g.Ref == ref {
+			parts = append(parts, fmt.Sprintf("%s (%s)", strings.Join(g.Modes, ", "), g.Why))
+		}
+	}
+	return strings.Join(parts, "; ")
+}
+
 // Name returns the model's name for display.
 func (c Choice) Name() string {
 	switch {
@@ -247,7 +257,7 @@ func (l *Library) chooseBest(c *Choice, installed func() ([]models.Model, error)
 	total, _ := machine.Memory()
 	rank := func(m models.Model) []int {
 		fits := total == 0 || m.Size < total
-		return []int{no(l.can(m, use.needs)), no(fits), no(l.can(m, use.prefers)), slices.Index(origins, m.Origin)}
+		return []int{no(l.can(m, use.needs)), no(fits), no(l.can(m, use.prefers)), foreignness[m.Origin]}
 	}
 	ranks := map[string][]int{}
 	for _, m := range list {
@@ -265,8 +275,9 @@ func (l *Library) chooseBest(c *Choice, installed func() ([]models.Model, error)
 	return true
 }
 
-// origins are the origins of installed models, the preferred ones first.
-var origins = []models.Origin{models.Installed, models.Registered, models.Loose, models.Cached}
+// foreignness orders the origins of models: what the user gave to bise comes first, then
+// files without a manifest, whose age may be older than their installation.
+var foreignness = map[models.Origin]int{models.Loose: 1, models.Cached: 2}
 
 // no is 0 for true, so that what is true comes first.
 func no(b bool) int {
@@ -320,14 +331,4 @@ func withSource(err error, source string) error {
 	better := *e
 	better.Advice = strings.TrimSpace(fmt.Sprintf("%s sets that name. %s", source, e.Advice))
 	return &better
-}
-
-// AbsoluteRef returns a REF that has the same meaning in any folder.
-func AbsoluteRef(ref string) string {
-	if info, err := os.Stat(ref); err == nil && info.Mode().IsRegular() {
-		if abs, err := filepath.Abs(ref); err == nil {
-			return abs
-		}
-	}
-	return ref
 }

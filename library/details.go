@@ -44,6 +44,7 @@ type Details struct {
 	PromptSource string         `json:"prompt_version_source,omitempty"`
 	Licence      string         `json:"licence,omitempty"`
 	Install      Provenance     `json:"install"`
+	Speed        *Run           `json:"speed,omitempty"` // the best recent one here
 	Tensors      int            `json:"tensors"`
 	TensorTypes  map[string]int `json:"tensor_types"`
 	Metadata     map[string]any `json:"metadata"`
@@ -110,6 +111,9 @@ func (l *Library) Details(ref string, tensors bool) (Details, error) {
 		return Details{}, unreadable("read", m.Name, err)
 	}
 	d := newDetails(file, m)
+	if best, ok := speedOf(l.runs(), m); ok {
+		d.Speed = &best
+	}
 	if tensors {
 		for _, t := range file.Tensors {
 			d.List = append(d.List, Tensor{t.Name, t.Type.String(), t.Dims, t.Size()})

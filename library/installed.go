@@ -63,10 +63,11 @@ func (i Installed) MarshalJSON() ([]byte, error) {
 		Used     time.Time      `json:"used,omitzero"`
 		Verified time.Time      `json:"verified,omitzero"`
 		State    worker.State   `json:"state,omitempty"`
+		Speed    float64        `json:"measured_tokens_per_second,omitempty"`
 		Problem  string         `json:"problem,omitempty"`
 	}{
 		i.Name, i.Tag, i.Title, i.Type, i.Size, i.Licence.ID, i.Licence.Accepted, i.Origin, i.Program, i.Path, source,
-		append([]string{}, i.Can...), i.Modified, i.Used, i.Verified, i.State, problem,
+		append([]string{}, i.Can...), i.Modified, i.Used, i.Verified, i.State, i.best.Rate, problem,
 	})
 }
 
@@ -78,7 +79,6 @@ func (l *Library) Installed(ctx context.Context, names ...string) ([]Installed, 
 
 // InstalledWithNeeds also sets Needs. It reads the header of every file.
 func (l *Library) InstalledWithNeeds(ctx context.Context) ([]Installed, error) {
-	runs := l.runs()
 	return l.installed(ctx, nil, func(m models.Model) Installed {
 		i, file := describe(m)
 		if file == nil && i.Problem == nil {
@@ -86,7 +86,6 @@ func (l *Library) InstalledWithNeeds(ctx context.Context) ([]Installed, error) {
 		}
 		if file != nil {
 			i.Needs = new(needs(m, file))
-			i.best, _ = speedOf(runs, m)
 		}
 		return i
 	})
@@ -115,12 +114,14 @@ func (l *Library) installed(ctx context.Context, names []string, describe func(m
 	if err != nil {
 		return nil, err
 	}
+	runs := l.runs()
 	list := make([]Installed, len(found))
 	var g errgroup.Group
 	g.SetLimit(8) // the disk is the slow part
 	for n, m := range found {
 		g.Go(func() error {
 			i := describe(m)
+			i.best, _ = speedOf(runs, m)
 			for _, w := range workers {
 				if w.Path == m.Path && w.State != worker.Failed {
 					i.Workers, i.State = append(i.Workers, w), w.State
@@ -214,8 +215,14 @@ func (l *Library) Import(ctx context.Context, im models.Import) (models.Model, e
 // model stays, and so does its worker.
 func (l *Library) Remove(ctx context.Context, m models.Model) (*models.Removed, error) {
 	if m.Origin != models.Registered {
-		if err := l.unload(ctx, m); err != nil {
+		// A worker keeps the files open: the disk space would not be freed, and Windows would
+		// not remove them.
+		n, err := l.Unload(ctx, m)
+		if err != nil {
 			return nil, err
+		}
+		if n > 0 {
+			l.options.Note(m.Name + " was in memory and has been stopped.")
 		}
 	}
 	return l.Store().Remove(m)

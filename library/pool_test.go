@@ -121,6 +121,48 @@ func TestServedModels(t *testing.T) {
 }
 
 // The least recently used idle model leaves, one that is kept for ever last.
+// What is known of a model without loading it, and of one that is loaded.
+func TestPoolInfo(t *testing.T) {
+	p, fake, _ := pooled(t, PoolOptions{Default: "elsewhere", Aliases: map[string]string{"gpt-*": "one"}})
+	for name, model := range map[string]string{"one": "one", "gpt-4": "one", "two:latest": "two"} {
+		info, err := p.Info(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file, err := os.Stat(info.Path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Model != model || info.Architecture == "" || info.Parameters == 0 || info.Size != file.Size() || info.EmbeddingSize == 0 || info.ContextLength == 0 || !info.Can.Chat && model == "one" {
+			t.Errorf("%s is %+v", name, info)
+		}
+	}
+	if _, err := p.Info(t.Context(), "three"); fault.KindOf(err) != fault.NotFound {
+		t.Errorf("an unknown model: %v", err)
+	}
+	m, err := p.library.Find("one")
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaves := time.Now().Add(time.Minute)
+	for _, tt := range []struct {
+		status worker.Status
+		leaves func(time.Time) bool
+	}{
+		{worker.Status{State: worker.Idle, LeavesAt: leaves, KeepAlive: time.Hour}, leaves.Equal},
+		{worker.Status{State: worker.Answering, KeepAlive: time.Hour}, func(at time.Time) bool { return at.After(leaves) }},
+		{worker.Status{State: worker.Idle, KeepAlive: -1}, time.Time.IsZero},
+	} {
+		tt.status.Path, tt.status.Memory = m.Path, 5_000
+		fake.running = []worker.Status{tt.status}
+		for _, s := range mustModels(t, p) {
+			if s.Name == "one" && (!s.Loaded || s.Memory != 5_000 || !tt.leaves(s.Leaves)) {
+				t.Errorf("%+v is %+v", tt.status, s)
+			}
+		}
+	}
+}
+
 func TestRoom(t *testing.T) {
 	gb := int64(1e9)
 	now := time.Now()

@@ -89,17 +89,11 @@ func (l *Library) Stop(ctx context.Context, list []worker.Status) ([]worker.Stat
 	})
 }
 
-// unload stops the workers of a model: they keep its files open, so the disk space would
-// not be freed, and Windows would not remove them.
-func (l *Library) unload(ctx context.Context, m models.Model) error {
+// Unload stops the workers of a model, and returns how many there were. Their answers have
+// ten seconds to finish.
+func (l *Library) Unload(ctx context.Context, m models.Model) (int, error) {
 	stopped, err := worker.Stop(ctx, stopGrace, func(s worker.Status) bool { return s.Path == m.Path })
-	if err != nil {
-		return err
-	}
-	if len(stopped) > 0 {
-		l.options.Note(m.Name + " was in memory and has been stopped.")
-	}
-	return nil
+	return len(stopped), err
 }
 
 func workerNames(list []worker.Status) string {

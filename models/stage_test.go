@@ -273,6 +273,26 @@ func TestProblems(t *testing.T) {
 	}
 }
 
+// A model that is installed again keeps its place among the others.
+func TestInstalledAgain(t *testing.T) {
+	s := Store{Dir: t.TempDir()}
+	old := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for i, created := range []time.Time{old, {}} {
+		st, err := s.Stage("codestral", "q8_0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := strings.Repeat("x", i+1)
+		write(t, filepath.Join(st.Dir, "m.gguf"), text)
+		if err := st.Commit(Manifest{Files: []File{fileOf("m.gguf", text, Weights)}, Created: created}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if m, ok := s.Installed("codestral", "q8_0"); !ok || m.Size != 2 || !m.Modified.Equal(old) {
+		t.Errorf("installed %+v", m)
+	}
+}
+
 func TestVariants(t *testing.T) {
 	s := Store{Dir: t.TempDir()}
 	old := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)

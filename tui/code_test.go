@@ -244,6 +244,39 @@ func TestCodeIndents(t *testing.T) {
 	}
 }
 
+// TestCodeTabs checks that tabs go to the stops that the project wants.
+func TestCodeTabs(t *testing.T) {
+	o, dir := coding(t)
+	if err := os.WriteFile(filepath.Join(dir, ".editorconfig"), []byte("root = true\n[*.go]\ntab_width = 8\n[*.py]\nindent_style = space\nindent_size = 3\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "a.py"), []byte("x = 1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d := drive(t, o, 80, 24)
+	d.opens("words")
+	d.sees(" 7          count := map")
+	for range 6 {
+		d.pressed("down")
+	}
+	d.pressed("end", "enter")
+	d.typed("ab")
+	d.pressed("tab")
+	d.typed("c")
+	d.sees("         ab      c")
+	if c := d.m.View().Cursor; c.X != 5+17 {
+		t.Errorf("the cursor is in column %d", c.X)
+	}
+	d.pressed("ctrl+s")
+	d.sees("saved words.go")
+	d.pressed("alt+o")
+	d.typed("a.py")
+	d.pressed("enter")
+	d.sees("x = 1")
+	d.pressed("tab")
+	d.sees("   x = 1")
+}
+
 // TestCodeModelCannot checks that a model that cannot fill in says so once.
 func TestCodeModelCannot(t *testing.T) {
 	o, _ := coding(t)

@@ -101,6 +101,12 @@ func newCommandsDialog(look *kit.Look, commands []kit.Command) *commandsDialog {
 			return o
 		},
 	}
+	c.Detail = func(row, width int) []string { // where the rows have no room for it
+		if help := c.found[row].Help; width < kit.WideColumns {
+			return kit.Wrap(help, width)
+		}
+		return nil
+	}
 	c.find()
 	return c
 }

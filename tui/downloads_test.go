@@ -58,12 +58,12 @@ func TestFirstModel(t *testing.T) {
 	hub.Fault(fakehub.CDN, fakehub.Barrier(held))
 	d, s := pulling(t, hub, replies("Hello to you."))
 	d.sees("Choose a model")
-	d.wants("Tiny 1")
+	d.wants("tiny")
 	d.until("the download", func() bool { return d.download().State == tuimodels.Running })
 	d.pressed("esc")
 
 	// Meanwhile everything works, and the frame says how it goes.
-	d.sees("Tiny 1")
+	d.sees("tiny")
 	d.sees("ctrl+l models")
 	d.typed("hel")
 	d.until("a look", func() bool { return d.download().Progress.Total > 0 })
@@ -82,7 +82,7 @@ func TestFirstModel(t *testing.T) {
 // Who stays in the list is taken to the conversation when the first model is there.
 func TestFirstModelIsWaitedFor(t *testing.T) {
 	d, _ := pulling(t, pulltest.New(t), replies())
-	d.wants("Tiny 1")
+	d.wants("tiny")
 	d.sees("tiny is installed and verified")
 	if n := len(d.m.dialogs); n > 0 {
 		t.Errorf("%d dialogs are open", n)
@@ -92,7 +92,7 @@ func TestFirstModelIsWaitedFor(t *testing.T) {
 func TestLicenceComesFirst(t *testing.T) {
 	hub := pulltest.New(t)
 	d, s := pulling(t, hub, replies())
-	d.wants("Guarded 1")
+	d.wants("guarded")
 	d.sees("No commercial use, no use in production")
 	d.pressed("o")
 	d.sees("The licence of tests.")
@@ -116,12 +116,12 @@ func TestLicenceWaits(t *testing.T) {
 	held := make(chan struct{})
 	hub.Fault(fakehub.API, fakehub.Barrier(held))
 	d, _ := pulling(t, hub, replies())
-	d.wants("Guarded 1")
+	d.wants("guarded")
 	d.sees("searching")
 	d.pressed("esc")
 	d.typed("one moment")
 	close(held)
-	d.sees("accept the licence of Guarded 1 to download it: ctrl+l")
+	d.sees("accept the licence of guarded to download it: ctrl+l")
 	d.typed(", a")
 	d.sees("▍ one moment, a\n")
 	if state := d.download().State; state != tuimodels.AwaitingLicence {
@@ -133,7 +133,7 @@ func TestPauseAndGoOn(t *testing.T) {
 	hub := pulltest.New(t)
 	hub.Fault(fakehub.CDN, fakehub.Stall(1000), fakehub.Times(1))
 	d, s := pulling(t, hub, replies())
-	d.wants("Tiny 1")
+	d.wants("tiny")
 	d.runs()
 	d.pressed("p")
 	d.sees("paused at ")
@@ -157,20 +157,20 @@ func TestDownloadOutlivesBise(t *testing.T) {
 	var out bytes.Buffer
 	d := drive(t, s.options(replies()), 80, 24)
 	d.waits()
-	d.wants("Tiny 1")
+	d.wants("tiny")
 	d.runs()
 	d.end()
 	for _, line := range d.m.models.Interrupted() {
 		out.WriteString(line + "\n")
 	}
-	if got := out.String(); !strings.HasPrefix(got, "Tiny 1 was stopped at ") || !strings.HasSuffix(got, ". Resume it in bise, or with bise pull tiny.\n") {
+	if got := out.String(); !strings.HasPrefix(got, "tiny was stopped at ") || !strings.HasSuffix(got, ". Resume it in bise, or with bise pull tiny.\n") {
 		t.Errorf("it is said: %q", got)
 	}
 
 	next := drive(t, s.options(replies()), 80, 24)
 	next.waits()
 	next.until("the download", func() bool { return len(next.m.models.Downloads) == 1 })
-	next.sees("Tiny 1")
+	next.sees("tiny")
 	next.sees("paused at ")
 	if lines := next.m.models.Interrupted(); len(lines) > 0 {
 		t.Errorf("of what nobody went on with it is said: %q", lines)
@@ -191,10 +191,10 @@ func TestCancel(t *testing.T) {
 		}
 		return len(list)
 	}
-	d.wants("Tiny 1")
+	d.wants("tiny")
 	d.runs()
 	d.pressed("ctrl+d")
-	d.sees(`cancelled "Tiny 1" · u undo`)
+	d.sees(`cancelled "tiny" · u undo`)
 	if n := len(d.m.models.Downloads); n > 0 {
 		t.Errorf("%d are still on the way", n)
 	}
@@ -219,7 +219,7 @@ func TestTwoAtOnce(t *testing.T) {
 	held := make(chan struct{})
 	hub.Fault(fakehub.CDN, fakehub.Barrier(held))
 	d, s := pulling(t, hub, replies())
-	for _, title := range []string{"Tiny 1", "Seeing 1"} {
+	for _, title := range []string{"tiny", "Seeing 1"} {
 		d.wants(title)
 	}
 	d.until("both", func() bool {

@@ -3,6 +3,7 @@ package tui
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -20,6 +21,18 @@ func (m *Model) showFirstRun(msg engines.ModelOpened) tea.Cmd {
 	}
 	m.firstRunShown = true
 	return m.push(models.NewDialog(m.models, true))
+}
+
+// warnUnable says that no installed model can do what a mode needs.
+func (m *Model) warnUnable(c engines.ModelChosen) {
+	if !c.Unable || c.Asked {
+		return
+	}
+	why := c.Why
+	if _, rest, ok := strings.Cut(why, "; "); ok { // after the default
+		why = rest
+	}
+	m.notify.Info(fmt.Sprintf("%s: %s", why, kit.KeyOr(m.look.Keys.Models, "/model")))
 }
 
 // modelsShown reports whether the list of models, which also shows the downloads, is on top.

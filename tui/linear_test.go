@@ -13,6 +13,7 @@ import (
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine/enginetest"
 	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/library/pull/pulltest"
 	"github.com/bise-sh/bise/tui/kit"
 )
@@ -115,6 +116,25 @@ You: `
 	}
 }
 
+// A server is named in words, and where messages go is said once.
+func TestLinearServer(t *testing.T) {
+	s := newShelves(t, "")
+	s.servers["lab"] = config.Endpoint{URL: "http://lab:8000"}
+	o := s.options(replies("yes"))
+	o.Model = "lab/big"
+	l := listen(t, o)
+	l.hears("Your messages go to the server lab (http://lab:8000).")
+	l.hears("You: ")
+	l.types("hi")
+	l.hears("Answer ends.")
+	l.types("/quit")
+	l.ends()
+	heard := l.heard.String()
+	if strings.Contains(heard, library.RemoteMark) || strings.Count(heard, "Your messages go") != 1 || !strings.Contains(heard, "lab/big is answering.") {
+		t.Errorf("heard\n%s", heard)
+	}
+}
+
 func TestLinearSession(t *testing.T) {
 	editor := filepath.Join(t.TempDir(), "editor")
 	if err := os.WriteFile(editor, []byte("#!/bin/sh\necho from the editor >\"$1\"\n"), 0o755); err != nil {
@@ -168,7 +188,7 @@ func TestLinearSession(t *testing.T) {
 	l.hears("1. theme, auto\n")
 	l.hears("> ")
 	l.types("3")
-	l.hears("3. vim keys, on\n")
+	l.hears("3. vim, on\n")
 	l.hears("> ")
 	l.types("previous value 1")
 	l.hears("1. theme, contrast\n")
@@ -364,9 +384,9 @@ func TestLinearFirstRun(t *testing.T) {
 	s := newShelves(t, pulltest.New(t).URL)
 	l := listen(t, s.options(replies("Hello to you.")))
 	l.hears("Choose a model. It is downloaded once and stays on this machine.")
-	l.hears("Ministral 3 3B, 2.99 GB, best here")
+	l.hears("ministral-3-3b, 2.99 GB, best here")
 	l.types("guarded")
-	l.hears("1. Guarded 1, chat code · not for commercial use")
+	l.hears("1. guarded, chat code · not for commercial use")
 	l.types("1")
 	l.hears("For testing and research.")
 	l.hears("accept")

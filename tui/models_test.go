@@ -43,8 +43,10 @@ type shelves struct {
 	served  map[string][]string // by server; a server without is one that cannot be reached
 	puller  puller
 
-	mu      sync.Mutex
-	servers map[string]config.Endpoint
+	mu       sync.Mutex
+	servers  map[string]config.Endpoint
+	unloaded []string // models, by name
+	chosen   string   // the default
 }
 
 // newShelves is a library with the models of a hub for tests; without a hub nothing
@@ -97,6 +99,29 @@ func (s *shelves) InstalledWithNeeds(context.Context) ([]library.Installed, erro
 
 func (s *shelves) Import(ctx context.Context, im models.Import) (models.Model, error) {
 	return s.store.Import(ctx, im)
+}
+
+func (s *shelves) Unload(_ context.Context, m models.Model) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.unloaded = append(s.unloaded, m.Name)
+	return 1, nil
+}
+
+func (s *shelves) Use(mode, ref string) (library.Choice, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.chosen = ref
+	return library.Choice{Mode: mode, Ref: ref}, nil
+}
+
+func (s *shelves) Choices() []library.Choice {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.chosen == "" {
+		return nil
+	}
+	return []library.Choice{{Mode: "chat", Ref: s.chosen, Why: "the default"}, {Mode: "review", Ref: s.chosen, Why: "the default"}}
 }
 
 func (s *shelves) Remove(_ context.Context, m models.Model) (*models.Removed, error) {
@@ -394,10 +419,10 @@ func TestModelsByMouse(t *testing.T) {
 
 	d.lists()
 	d.finds("mathstral")
-	click("Mathstral")
+	click("4.37 GB")
 	d.until("the download", func() bool { list := d.m.models.Downloads; return len(list) == 1 && list[0].State == tuimodels.Running })
 	d.pressed("esc")
-	click("Mathstral") // the frame's line
+	click("mathstral") // the frame's line
 	d.sees("downloads")
 }
 
@@ -476,7 +501,7 @@ func TestModelIsChosen(t *testing.T) {
 	d.sees("ministral-3-3b")
 	d.lists()
 	d.sees("in use")
-	d.finds("codestral 22")
+	d.finds("codestral")
 	d.pressed("enter")
 	if n := len(d.m.dialogs); n > 0 {
 		t.Errorf("%d dialogs are open", n)
@@ -486,7 +511,7 @@ func TestModelIsChosen(t *testing.T) {
 		return m != nil && m.Ref == "codestral" && m.State == engines.Ready
 	})
 	d.lists()
-	d.finds("codestral 22")
+	d.finds("codestral")
 	d.sees("in use")
 
 	// What cannot be used says why.
@@ -521,13 +546,13 @@ func TestServerIsAdded(t *testing.T) {
 	d.sees("best here")
 	d.pressed("s")
 	d.sees("No server is configured")
-	for _, c := range []struct{ address, key, says, name, url string }{
-		{"https://api.mistral.ai", "", "", "plateforme", "https://api.mistral.ai MISTRAL_API_KEY"},
-		{"lab.example.org:8000", "LAB_KEY", "", "lab", "http://lab.example.org:8000 LAB_KEY"},
-		{"http://lab.example.net", "", "", "lab2", "http://lab.example.net"},
-		{"127.0.0.1:8642", "", "", "server", "http://127.0.0.1:8642"},
-		{"http://", "", "invalid server URL", "", ""},
-		{"http://broken", "", "cannot change", "broken", ""},
+	for _, c := range []struct{ address, key, says, stays, name, url string }{
+		{"https://api.mistral.ai", "", "", "", "plateforme", "https://api.mistral.ai MISTRAL_API_KEY"},
+		{"lab.example.org:8000", "LAB_KEY", "", "", "lab", "http://lab.example.org:8000 LAB_KEY"},
+		{"http://lab.example.net", "", "", "", "lab2", "http://lab.example.net"},
+		{"127.0.0.1:8642", "", "", "", "server", "http://127.0.0.1:8642"},
+		{"http://", "", "invalid server URL", "▍ http://", "", ""},
+		{"http://broken", "", "cannot change", "Environment variable", "broken", ""},
 	} {
 		d.pressed("a")
 		d.sees("The server's URL")
@@ -538,8 +563,10 @@ func TestServerIsAdded(t *testing.T) {
 			d.typed(c.key)
 			d.pressed("enter")
 		}
-		if c.says != "" {
+		if c.says != "" { // the question stays, to correct the answer
 			d.sees(c.says)
+			d.sees(c.stays)
+			d.pressed("esc", "esc")
 		} else {
 			d.until("the server", func() bool { return s.Endpoints()[c.name].URL != "" })
 		}
@@ -607,6 +634,44 @@ func TestTheirsIsNotRemoved(t *testing.T) {
 	d.m.dialogs[0].(*tuimodels.Dialog).Filtering = false
 	d.pressed("ctrl+d")
 	d.sees("it belongs to Hugging Face")
+}
+
+// The default is set with a key, and a model is unloaded with another; the conversation
+// keeps its model.
+func TestDefaultAndUnload(t *testing.T) {
+	s := furnished(t)
+	d := drive(t, s.options(replies("yes")), 80, 24)
+	d.sees("ministral-3-3b")
+	d.lists()
+	d.sees("in use")
+	d.pressed("down", "m")
+	d.sees("codestral is the default")
+	d.sees("for chat, review (the default)")
+	if c := s.Choices(); c[0].Ref != "codestral" {
+		t.Errorf("the default is %+v", c)
+	}
+	d.pressed("space")
+	d.sees("used for  chat, review (the default)")
+	d.pressed("esc", "home", "x")
+	d.sees("ministral-3-3b is unloaded")
+	d.sees("in use, unloaded")
+	if !slices.Equal(s.unloaded, []string{"ministral-3-3b"}) {
+		t.Errorf("unloaded %q", s.unloaded)
+	}
+	d.pressed("esc")
+	if m := d.chat().Using(); m.Name() != "ministral-3-3b" {
+		t.Errorf("the conversation uses %s", m.Ref)
+	}
+	d.asks("hi")
+	d.sees("yes")
+	d.idle()
+
+	// A server's model, too.
+	d.lists()
+	d.pressed("s")
+	d.sees("codestral-latest")
+	d.pressed("down", "m")
+	d.sees("plateforme/codestral-latest is the default")
 }
 
 func TestImportFails(t *testing.T) {

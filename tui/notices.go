@@ -37,12 +37,11 @@ func (m *Model) dismiss(k tea.KeyPressMsg) bool {
 		return false
 	}
 	m.notice = kit.Notice{}
-	n, ok := m.top().(kit.Narrator)
-	return !ok || !n.Busy()
+	return !isBusy(m.top())
 }
 
-// noticeKey returns the key for what a notice offers, "" if there is none. Where letters are text, a
-// letter cannot be one.
+// noticeKey returns the key for what a notice offers, "" if there is none. Where letters are text, it
+// is not a letter alone.
 func (m *Model) noticeKey() string {
 	if len(m.notice.Key) != 1 || !m.typing() {
 		return m.notice.Key
@@ -50,7 +49,7 @@ func (m *Model) noticeKey() string {
 	if undo := m.look.Keys.Undo.Keys(); m.notice.Word == "undo" && len(undo) > 0 {
 		return undo[0]
 	}
-	return ""
+	return "alt+" + m.notice.Key
 }
 
 // typing reports whether the letters that the user types are text.

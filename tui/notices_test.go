@@ -93,3 +93,26 @@ func TestMessages(t *testing.T) {
 	d.pressed("esc")
 	d.sees("Ask anything")
 }
+
+// TestCommandsNarrow checks that a help that is cut in its row is whole below.
+func TestCommandsNarrow(t *testing.T) {
+	o, _ := reviewable(t, reviewer())
+	d := drive(t, o, 40, 12)
+	d.pressed("alt+2", "ctrl+p", "down")
+	d.sees("  dismiss        mark the finding as …"[2:])
+	d.sees("  mark the finding as one to ignore")
+}
+
+// TestPromptIsWhole checks that a long answer is shown in rows, and marked where it does not fit.
+func TestPromptIsWhole(t *testing.T) {
+	d := drive(t, furnished(t).options(&enginetest.Script{}), 40, 12)
+	d.sees("ministral-3-3b")
+	d.lists()
+	d.pressed("i")
+	d.typed("/first" + strings.Repeat("x", 40) + "/last")
+	d.sees("▍ /firstxxx")
+	d.sees("/last")
+	d.typed("/" + strings.Repeat("y", 80))
+	d.misses("/first")
+	d.sees("↑")
+}

@@ -24,8 +24,10 @@ type Options struct {
 	// Style is the style of answers. Nil: the theme's style.
 	Style *markdown.Style
 
-	// Problem is an error in the settings to show; nil: none.
-	Problem error
+	// Problem is an error in the settings to show; nil: none. Problems are what else is wrong
+	// with them; see [CheckKeys].
+	Problem  error
+	Problems []config.Problem
 
 	// Model is the REF of the model of all modes; "": Choose says which.
 	Model string

@@ -17,6 +17,7 @@ import (
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/modes/review/change"
 	"github.com/bise-sh/bise/modes/review/diff"
+	"github.com/bise-sh/bise/tui/kit"
 )
 
 const reviewedDiff = `diff --git a/api/user.go b/api/user.go
@@ -184,13 +185,66 @@ func TestReviewDismiss(t *testing.T) {
 	d := reviewed(t, o, 80, 24)
 	d.pressed("d")
 	d.sees(`dismissed "write to a nil map" · u undo`)
-	d.misses("api/user.go:42")
+	d.sees("✗ write to a nil map")
+	d.sees("What Sync and Close say is lost.") // of the next one
 	d.pressed("u")
-	d.sees("api/user.go:42")
-	d.pressed("d", "d")
-	d.sees("All findings dismissed.")
+	d.until("the finding", func() bool { return !strings.Contains(d.frame(), "✗") })
+	d.pressed("home", "d", "d", "d")
+	d.sees("already dismissed")
+	d.pressed("x")
+	d.sees("reviewed 2 of 3 · 2 dismissed")
+	d.sees("✗ write to a nil map")
+	d.sees("✗ error dropped")
 	d.pressed("r")
 	d.sees("api/user.go:42")
+	d.misses("✗")
+}
+
+// TestReviewOrder checks that the most severe findings come first, that those that need
+// nothing are marked, counted and passed over, and that each can be undone later.
+func TestReviewOrder(t *testing.T) {
+	crash := strings.Replace(strings.Replace(droppedFound, `"minor"`, `"critical"`, 1), "error dropped", "it crashes", 1)
+	info := `{"file":"api/user.go","line":43,"end_line":43,"code":"\tu.log()","title":"not a good name","why":"It logs what?","severity":"info","category":"readability","replacement":null,"confidence":90}`
+	o, path := reviewable(t, reviewer(info, nilMapFound, crash))
+	before, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := reviewed(t, o, 100, 30)
+	d.until("the end", func() bool { return d.running == 0 })
+	titles := func() string {
+		var list []string
+		for _, r := range d.m.Mode().(kit.Lister).AsList().Rows {
+			list = append(list, r.Cells[2])
+		}
+		return strings.Join(list, ", ")
+	}
+	if got, want := titles(), "it crashes, write to a nil map, not a good name"; got != want {
+		t.Fatalf("the findings are %s, want %s", got, want)
+	}
+	d.pressed("d") // the critical one
+	if got, want := titles(), "write to a nil map, not a good name, ✗ it crashes"; got != want {
+		t.Errorf("the findings are %s, want %s", got, want)
+	}
+	d.pressed("a")
+	d.sees("applied to api/user.go")
+	d.pressed("n", "n")
+	d.sees("reviewed 2 of 3 · 1 applied · 1 dismissed")
+	if at := d.m.Mode().(kit.Lister).AsList().Selected; at != 1 {
+		t.Errorf("finding %d is selected, want the one without a decision", at)
+	}
+	d.pressed("home")
+	d.sees("u undo")
+	d.pressed("u")
+	d.sees("undone in api/user.go")
+	d.pressed("end", "u")
+	d.until("the end", func() bool { return d.running == 0 })
+	if got, want := titles(), "it crashes, write to a nil map, not a good name"; got != want {
+		t.Errorf("the findings are %s, want %s", got, want)
+	}
+	if after, err := os.ReadFile(path); err != nil || string(after) != string(before) {
+		t.Errorf("the file is\n%s", after)
+	}
 }
 
 func TestReviewOpen(t *testing.T) {
@@ -264,7 +318,7 @@ func TestReviewFails(t *testing.T) {
 	o.Changes = nil
 	d = drive(t, o, 80, 24)
 	d.pressed("alt+2")
-	d.sees("bise review")
+	d.sees("No changes in this git repository. Change a file, then press r.")
 }
 
 // TestReviewUnreadable checks that an unreadable answer does not look like a review

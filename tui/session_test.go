@@ -658,6 +658,9 @@ func TestUseChangesNoDefault(t *testing.T) {
 			if ref == "nosuch" {
 				return library.Choice{Mode: mode, Ref: ref, Err: fault.Errorf(fault.NotFound, "there is no model %q", ref)}
 			}
+			if mode == "vision" && ref == "" {
+				return library.Choice{Mode: mode, Ref: "model-for-vision", Unable: true, Why: "the default; no installed model can read images"}
+			}
 			return library.Choice{Mode: mode, Ref: cmp.Or(ref, "model-for-"+mode)}
 		}
 		o.Open = func(_ context.Context, ref string, _ engine.LoadOptions) (engine.Engine, error) {
@@ -686,6 +689,7 @@ func TestUseChangesNoDefault(t *testing.T) {
 		d.pressed(fmt.Sprint("alt+", i+2))
 		d.sees("model-for-" + mode)
 	}
+	d.sees("no installed model can read images: ctrl+l")
 	d.pressed("alt+1", "ctrl+r")
 	d.sees("hi")
 	d.pressed("enter")

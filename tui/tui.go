@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/colorprofile"
@@ -53,6 +55,7 @@ type Model struct {
 	current       int
 	dialogs       []kit.Dialog // the last is on top
 	selection     kit.Selection
+	bell          bell
 	opening       tea.Cmd // what the options ask to open; nil: nothing
 	firstRunShown bool    // showFirstRun has opened the list of models
 }
@@ -67,7 +70,7 @@ func New(ctx context.Context, o Options) *Model {
 	if o.Endpoints != nil {
 		endpoints = o.Endpoints.Endpoints
 	}
-	look, unknown := kit.NewLook(o.Settings, modes)
+	look, _ := kit.NewLook(o.Settings, modes)
 	look.SetStyle(o.Style)
 	m := &Model{
 		look: look, tasks: kit.NewTasks(ctx), engines: engines.New(ctx, o.Open, o.Loaded, o.Choose, endpoints), history: past.NewWriter(ctx, o.History), images: images.New(ctx, o.Getenv),
@@ -80,7 +83,7 @@ func New(ctx context.Context, o Options) *Model {
 	m.newMode = func(name string) mode { return m.makeMode(name, o) }
 	m.screens[0] = m.newMode(modes[0])
 	m.opening = m.open(o)
-	m.reportUnknownKeys(unknown)
+	m.showProblems(o.Problems)
 	if o.Problem != nil {
 		m.notify.Error(o.Problem)
 	}
@@ -112,9 +115,21 @@ func (m *Model) newConversationsDialog() kit.Dialog {
 	return past.NewDialog(m.look, m.notify, m.tasks, m.history, m.folder)
 }
 
-func (m *Model) reportUnknownKeys(names []string) {
-	if len(names) > 0 {
-		m.notify.Info(fmt.Sprintf("config.toml: unknown name %q in interface.keys", names[0]))
+// CheckKeys returns what is wrong with the keys in settings.
+func CheckKeys(s config.Interface) []config.Problem {
+	_, problems := kit.NewKeymap(s.Keys, modes)
+	return problems
+}
+
+// showProblems shows problems of config.toml: all in the list of messages, the first in the
+// frame.
+func (m *Model) showProblems(problems []config.Problem) {
+	for _, p := range slices.Backward(problems) {
+		p.Path = filepath.Base(p.Path)
+		m.notify.Warn(p.String())
+	}
+	if n := len(problems); n > 1 {
+		m.notice.Text += fmt.Sprintf(" (/messages lists all %d problems)", n)
 	}
 }
 
@@ -123,7 +138,7 @@ type settingsSaved struct{ err error }
 
 // change applies and saves settings.
 func (m *Model) change(s config.Interface) tea.Cmd {
-	m.reportUnknownKeys(m.look.Apply(s))
+	m.look.Apply(s)
 	save := m.save
 	if save == nil {
 		return nil
@@ -153,7 +168,7 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	if m.frameLines() != lines {
 		m.layOut()
 	}
-	return m, tea.Batch(cmd, m.images.Next())
+	return m, tea.Batch(cmd, m.images.Next(), m.bell.note(msg, m.screens, m.look.Settings.Bell, time.Now()))
 }
 
 func (m *Model) update(msg tea.Msg) tea.Cmd {
@@ -400,6 +415,8 @@ func (m *Model) handle(msg tea.Msg) tea.Cmd {
 	cmds := []tea.Cmd{m.engines.Update(msg), m.models.Update(msg)}
 	m.images.Update(msg)
 	switch msg := msg.(type) {
+	case engines.ModelChosen:
+		m.warnUnable(msg)
 	case engines.ModelOpened:
 		cmds = append(cmds, m.showFirstRun(msg))
 	case talk.ModelsRequested:
@@ -547,6 +564,7 @@ func (m *Model) View() tea.View {
 	var v tea.View
 	v.AltScreen = true
 	v.WindowTitle = "bise"
+	v.ReportFocus = m.look.Settings.Bell != "never"
 	v.BackgroundColor, v.ForegroundColor = m.look.Theme.Background(), m.look.Theme.Foreground()
 	if m.look.Mouse() {
 		v.MouseMode = tea.MouseModeCellMotion

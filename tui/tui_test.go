@@ -53,9 +53,16 @@ func TestProblem(t *testing.T) {
 	d.misses("Cannot read")
 
 	o.Problem = nil
-	o.Settings.Keys = map[string]config.Keys{"quit": {"ctrl+t"}, "qiut": {"q"}}
+	o.Settings.Keys = map[string]config.Keys{"quit": {"ctrl+t"}, "qiut": {"q"}, "new": {"strg+n"}}
+	o.Problems = config.Locate("/home/me/config.toml", CheckKeys(o.Settings))
 	d = drive(t, o, 80, 24)
-	d.sees(`config.toml: unknown name "qiut" in interface.keys`)
+	d.sees(`config.toml: interface.keys.new: unknown key name "strg+n"; did you mean`)
+	d.sees(`(/messages lists all 2 problems)`)
+	d.pressed("esc")
+	d.typed("/messages")
+	d.pressed("enter")
+	d.sees(`config.toml: unknown key "interface.keys.qiut" is ignored; did you mean`)
+	d.pressed("esc")
 	d.pressed("ctrl+c")
 	if d.quit {
 		t.Error("ctrl+c quits, though it was given away")

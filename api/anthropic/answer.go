@@ -118,6 +118,8 @@ func (a *answer) stop() (why, sequence *string) {
 		reason = "model_context_window_exceeded"
 	case engine.FinishToolCalls:
 		reason = "tool_use"
+	case engine.FinishRefusal:
+		reason = "refusal"
 	}
 	return &reason, nil
 }

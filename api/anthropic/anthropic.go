@@ -19,7 +19,7 @@ type server struct{ c api.Config }
 func Routes(c api.Config) []api.Route {
 	s := &server{c}
 	return []api.Route{
-		{Method: "POST", Path: "/v1/messages", Serve: s.messages, Fail: fail, Work: true, Summary: "Answer a conversation (Anthropic)"},
+		{Method: "POST", Path: "/v1/messages", Serve: s.messages, Fail: fail, Work: true, Streams: []string{api.EventStream.ContentType}, Summary: "Answer a conversation (Anthropic)"},
 		{Method: "POST", Path: "/v1/messages/count_tokens", Serve: s.countTokens, Fail: fail, Work: true, Summary: "Count the tokens of a conversation (Anthropic)"},
 		{Method: "GET", Path: "/v1/messages/batches", Serve: noBatches, Fail: fail, Summary: "Not supported"},
 		{Method: "POST", Path: "/v1/messages/batches", Serve: noBatches, Fail: fail, Summary: "Not supported"},

@@ -20,9 +20,11 @@ const (
 // A Block is a part of an answer without a change of kind: text, thinking, or one call.
 type Block struct {
 	Kind     Kind
-	Text     string          // of text and thinking
+	Text     string          // of text and thinking, once the block is closed
 	Call     engine.ToolCall // of a call
 	Logprobs []engine.Logprob
+
+	text []byte // while it grows
 }
 
 // An Answer is what a model said to a request with one choice.
@@ -67,7 +69,9 @@ func Collect(events iter.Seq2[engine.Event, error], l Listener) (*Answer, error)
 	open, ended := -1, false
 	closeBlock := func() {
 		if open >= 0 {
-			l.Close(open, &a.Blocks[open])
+			b := &a.Blocks[open]
+			b.Text, b.text = string(b.text), nil
+			l.Close(open, b)
 		}
 		open = -1
 	}
@@ -85,7 +89,7 @@ func Collect(events iter.Seq2[engine.Event, error], l Listener) (*Answer, error)
 			begin(Block{Kind: kind})
 		}
 		b := &a.Blocks[open]
-		b.Text += text
+		b.text = append(b.text, text...)
 		b.Logprobs = append(b.Logprobs, logprobs...)
 		l.Grow(open, b, text, logprobs)
 	}

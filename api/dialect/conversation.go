@@ -2,6 +2,8 @@ package dialect
 
 import (
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/bise-sh/bise/engine"
 )
@@ -69,10 +71,13 @@ func (c *Conversation) Messages() []engine.Message {
 // how it answers: the effort of thinking, and thinking of earlier turns. Clients send both to
 // every model.
 func Adapt(req *engine.ChatRequest, info engine.Info) {
-	if !info.Can.Thinking || info.PromptVersion != "" && info.PromptVersion < "v15" && info.PromptVersion[0] == 'v' {
+	const thoughtsFrom, effortFrom = 13, 15 // versions of Mistral's format
+	version, err := strconv.Atoi(strings.TrimPrefix(info.PromptVersion, "v"))
+	mistral := err == nil
+	if !info.Can.Thinking || mistral && version < effortFrom {
 		req.ReasoningEffort = ""
 	}
-	if info.Can.Thinking {
+	if info.Can.Thinking && !(mistral && version < thoughtsFrom) {
 		return
 	}
 	for i, m := range req.Messages {

@@ -78,6 +78,7 @@ func TestAdapt(t *testing.T) {
 		thought bool
 	}{
 		{engine.Info{}, "", false},
+		{engine.Info{PromptVersion: "v7", Can: engine.Capabilities{Thinking: true}}, "", false},
 		{engine.Info{PromptVersion: "v13", Can: engine.Capabilities{Thinking: true}}, "", true},
 		{engine.Info{PromptVersion: "v15", Can: engine.Capabilities{Thinking: true}}, "high", true},
 		{engine.Info{PromptVersion: "template", Can: engine.Capabilities{Thinking: true}}, "high", true},

@@ -27,8 +27,8 @@ func Routes(c api.Config) []api.Route {
 		{Method: "GET", Path: "/api/tags", Serve: s.tags, Fail: fail, Summary: "List the models (Ollama)"},
 		{Method: "GET", Path: "/api/ps", Serve: s.ps, Fail: fail, Summary: "List the loaded models (Ollama)"},
 		{Method: "POST", Path: "/api/show", Serve: s.show, Fail: fail, Summary: "Describe a model (Ollama)"},
-		{Method: "POST", Path: "/api/chat", Serve: s.chat, Fail: fail, Work: true, Summary: "Answer a conversation (Ollama)"},
-		{Method: "POST", Path: "/api/generate", Serve: s.generate, Fail: fail, Work: true, Summary: "Answer or complete a text (Ollama)"},
+		{Method: "POST", Path: "/api/chat", Serve: s.chat, Fail: fail, Work: true, Streams: []string{api.JSONLines.ContentType}, Summary: "Answer a conversation (Ollama)"},
+		{Method: "POST", Path: "/api/generate", Serve: s.generate, Fail: fail, Work: true, Streams: []string{api.JSONLines.ContentType}, Summary: "Answer or complete a text (Ollama)"},
 		{Method: "POST", Path: "/api/embed", Serve: s.embed, Fail: fail, Work: true, Summary: "Embed texts (Ollama)"},
 		{Method: "POST", Path: "/api/embeddings", Serve: s.embedOne, Fail: fail, Work: true, Summary: "Embed a text (Ollama)"},
 	}

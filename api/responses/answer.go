@@ -124,6 +124,8 @@ func (a *answer) finish() {
 	switch a.all.Finish.Reason {
 	case engine.FinishLength, engine.FinishModelLength:
 		r.Status, r.Incomplete = "incomplete", &incomplete{"max_output_tokens"}
+	case engine.FinishRefusal:
+		r.Status, r.Incomplete = "incomplete", &incomplete{"content_filter"}
 	}
 	u := &usage{Input: a.all.Usage.PromptTokens, Output: a.all.Usage.CompletionTokens, Total: a.all.Usage.TotalTokens}
 	u.InputDetails.Cached, u.OutputDetails.Reasoning = a.all.Usage.Cached(), a.thought
@@ -284,15 +286,27 @@ func (s *stream) of(i int, b *dialect.Block, more fields) fields {
 	return more
 }
 
-// part are the names of the events of a block's only part, its index, and the part empty.
-func (s *stream) part(b *dialect.Block) (added, index, grown string, empty any) {
+// partNames are those of the events of a block's only part, of its index, and of the events of its
+// text.
+func (s *stream) partNames(b *dialect.Block) (part, index, text string) {
 	switch {
 	case b.Kind == dialect.Text:
-		return "response.content_part", "content_index", "response.output_text", textOutput(b.Text, b.Logprobs)
+		return "response.content_part", "content_index", "response.output_text"
 	case s.summarized():
-		return "response.reasoning_summary_part", "summary_index", "response.reasoning_summary_text", textPart{"summary_text", b.Text}
+		return "response.reasoning_summary_part", "summary_index", "response.reasoning_summary_text"
 	}
-	return "response.content_part", "content_index", "response.reasoning_text", textPart{"reasoning_text", b.Text}
+	return "response.content_part", "content_index", "response.reasoning_text"
+}
+
+// part is a block's only part.
+func (s *stream) part(b *dialect.Block) any {
+	switch {
+	case b.Kind == dialect.Text:
+		return textOutput(b.Text, b.Logprobs)
+	case s.summarized():
+		return textPart{"summary_text", b.Text}
+	}
+	return textPart{"reasoning_text", b.Text}
 }
 
 func (s *stream) Open(i int, b *dialect.Block) {
@@ -301,12 +315,12 @@ func (s *stream) Open(i int, b *dialect.Block) {
 	if b.Kind == dialect.Call {
 		return
 	}
-	event, index, _, empty := s.part(b)
-	s.event(event+".added", s.of(i, b, fields{index: 0, "part": empty}))
+	event, index, _ := s.partNames(b)
+	s.event(event+".added", s.of(i, b, fields{index: 0, "part": s.part(b)}))
 }
 
 func (s *stream) Grow(i int, b *dialect.Block, text string, logprobs []engine.Logprob) {
-	_, index, event, _ := s.part(b)
+	_, index, event := s.partNames(b)
 	f := s.of(i, b, fields{index: 0, "delta": text})
 	if b.Kind == dialect.Text {
 		f["logprobs"] = logprobsOf(logprobs)
@@ -318,13 +332,13 @@ func (s *stream) Close(i int, b *dialect.Block) {
 	item := s.item(i, b, "completed")
 	switch call, ok := item.(callItem); {
 	case !ok:
-		event, index, grown, whole := s.part(b)
+		event, index, grown := s.partNames(b)
 		f := s.of(i, b, fields{index: 0, "text": b.Text})
 		if b.Kind == dialect.Text {
 			f["logprobs"] = logprobsOf(b.Logprobs)
 		}
 		s.event(grown+".done", f)
-		s.event(event+".done", s.of(i, b, fields{index: 0, "part": whole}))
+		s.event(event+".done", s.of(i, b, fields{index: 0, "part": s.part(b)}))
 	case call.Input != nil:
 		s.event("response.custom_tool_call_input.delta", s.of(i, b, fields{"delta": *call.Input}))
 		s.event("response.custom_tool_call_input.done", s.of(i, b, fields{"input": *call.Input}))

@@ -23,7 +23,7 @@ type server struct{ c api.Config }
 func Routes(c api.Config) []api.Route {
 	s := &server{c}
 	return []api.Route{
-		{Method: "POST", Path: "/v1/responses", Serve: s.create, Fail: fail, Work: true, Summary: "Answer a conversation (OpenAI Responses)"},
+		{Method: "POST", Path: "/v1/responses", Serve: s.create, Fail: fail, Work: true, Streams: []string{api.EventStream.ContentType}, Summary: "Answer a conversation (OpenAI Responses)"},
 		{Method: "GET", Path: "/v1/responses", Serve: noSocket, Fail: fail, Summary: "Not supported: WebSockets"},
 		{Method: "POST", Path: "/v1/responses/input_tokens", Serve: s.inputTokens, Fail: fail, Work: true, Summary: "Count the tokens of a conversation (OpenAI Responses)"},
 		{Method: "GET", Path: "/v1/responses/{id...}", Serve: notStored, Fail: fail, Summary: "Not supported: responses are not stored"},

@@ -70,7 +70,7 @@ bise eval cases.jsonl -m codestral:q4_k_m -m codestral:q8_0 --html report.html`,
 	f.StringArrayVarP(&v.models, "model", "m", nil, "measure the model `REF`; twice to compare two models")
 	f.IntVar(&v.votes, "votes", 1, "generate `N` answers for each case; the most frequent one counts")
 	f.IntVar(&v.parallel, "parallel", 4, "ask `N` cases at once")
-	f.IntVar(&v.limit, "limit", 0, "use only the first `N` cases")
+	f.IntVarP(&v.limit, "limit", "n", 0, "use only the first `N` cases")
 	f.StringVar(&v.html, "html", "", "write a report with every answer to `FILE`")
 	f.BoolVar(&v.again, "again", false, "measure again, although the results are known")
 	v.sampling.Add(cmd)

@@ -37,7 +37,8 @@ func writeEvent(w io.Writer, e engine.Event) error {
 			Choice   int              `json:"choice"`
 			Text     string           `json:"text"`
 			Logprobs []engine.Logprob `json:"logprobs,omitempty"`
-		}{"text", e.Choice, e.Text, e.Logprobs})
+			Refusal  bool             `json:"refusal,omitempty"`
+		}{"text", e.Choice, e.Text, e.Logprobs, e.Refusal})
 	case engine.ThinkingDelta:
 		return console.WriteJSON(w, struct {
 			Type   string `json:"type"`

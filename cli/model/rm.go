@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -39,6 +40,7 @@ func runRemove(ctx context.Context, con *console.Console, lib *library.Library, 
 	if err != nil {
 		return err
 	}
+	choices := lib.Choices()
 	var rows []removed
 	for _, m := range list {
 		kept := m.Origin == models.Registered
@@ -62,6 +64,9 @@ func runRemove(ctx context.Context, con *console.Console, lib *library.Library, 
 			con.Notef("%s is removed. Its bytes have another name and stay.", m.Name)
 		default:
 			con.Notef("%s is removed: %s are free again.", m.Name, units.Size(r.Frees))
+		}
+		if slices.ContainsFunc(choices, func(c library.Choice) bool { return c.Ref == m.Name && c.Source != library.Best }) {
+			con.Notef("A setting names it. Choose another model with bise use.")
 		}
 	}
 	if con.JSON {

@@ -90,6 +90,9 @@ func detailsTable(con *console.Console, s *library.Details) *console.Table {
 	row("vocabulary", when(s.Vocabulary > 0, "%d tokens", s.Vocabulary), s.Tokenizer)
 	row("prompt", s.Prompt, s.PromptSource)
 	row("can", library.AbilityText(s.Install.Can))
+	if r := s.Speed; r != nil {
+		row("speed", units.Speed(r.Rate), r.Backend, fmt.Sprintf("measured at a context of %s tokens", units.Count(r.Context)))
+	}
 	row("licence", s.Install.LicenceText())
 	var types []string
 	for _, t := range s.TypesBySize() {

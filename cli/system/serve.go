@@ -287,6 +287,11 @@ func (r *serveRun) announce(ctx context.Context, l net.Listener, c api.Config) e
 	if l.Addr().Network() == "tcp" {
 		r.con.Notef("Base URL: %s/v1 for OpenAI's clients, %s for all others.", base, base)
 	}
+	if tcp, ok := l.Addr().(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
+		if name, err := os.Hostname(); err == nil {
+			r.con.Notef("From other machines: %s.", strings.Replace(base, "127.0.0.1", name, 1))
+		}
+	}
 	list, err := c.Models(ctx)
 	if err != nil {
 		return err

@@ -165,12 +165,13 @@ type answer struct {
 }
 
 type choice struct {
-	index  int
-	echo   echo
-	calls  []*engine.ToolCall // not emitted yet
-	called bool
-	done   bool
-	stop   string // the stop string that ended it
+	index   int
+	echo    echo
+	calls   []*engine.ToolCall // not emitted yet
+	called  bool
+	refused bool // the text is a refusal
+	done    bool
+	stop    string // the stop string that ended it
 }
 
 func newAnswer(c call, start time.Time, yield func(engine.Event, error) bool) *answer {
@@ -326,6 +327,13 @@ func (a *answer) message(c *choice, m *wire.Message, logprobs []engine.Logprob) 
 			return err
 		}
 	}
+	if m.Refusal != "" {
+		c.refused = true
+		a.tick()
+		if err := a.emit(engine.TextDelta{Choice: c.index, Text: m.Refusal, Refusal: true}); err != nil {
+			return err
+		}
+	}
 	for i := range m.ToolCalls {
 		if err := a.toolCall(c, m.ToolCalls[i]); err != nil {
 			return err
@@ -373,7 +381,11 @@ func (a *answer) finish(c *choice, reason engine.FinishReason) error {
 		if known, ok := reasons[strings.ToLower(string(reason))]; ok {
 			reason = known
 		}
-		if c.called && reason == engine.FinishStop {
+		switch {
+		case reason != engine.FinishStop:
+		case c.refused:
+			reason = engine.FinishRefusal
+		case c.called:
 			reason = engine.FinishToolCalls
 		}
 	}

@@ -131,6 +131,20 @@ func TestForeignStreams(t *testing.T) {
 			text: "a", reason: "content_filter",
 		},
 		{
+			name: "a refusal", body: lines(
+				choices(`{"index":0,"delta":{"role":"assistant","content":null,"refusal":"I cannot "}}`),
+				choices(`{"index":0,"delta":{"refusal":"do that."}}`), choices(`{"index":0,"delta":{},"finish_reason":"stop"}`), "[DONE]"),
+			text: "I cannot do that.", reason: "refusal",
+		},
+		{
+			name: "a refusal in a whole answer", body: `{"choices":[{"index":0,"message":{"role":"assistant","content":null,"refusal":"No."},"finish_reason":"stop"}]}`,
+			text: "No.", reason: "refusal",
+		},
+		{
+			name: "no refusal", body: `{"choices":[{"index":0,"message":{"role":"assistant","content":"a","refusal":null},"finish_reason":"stop"}]}`,
+			text: "a", reason: "stop",
+		},
+		{
 			name: "the length by another name", body: lines(choices(`{"index":0,"delta":{"content":"a"},"finish_reason":"MAX_TOKENS"}`), "[DONE]"),
 			text: "a", reason: "length",
 		},

@@ -12,18 +12,19 @@ func TestText(t *testing.T) {
 		stops  []string
 		pieces []string
 		want   []string // what leaves after each piece, then what flush gives
+		found  string   // the stop string
 	}{
-		{"runes in halves", nil, []string{"a\xc3", "\xa9b\xf0\x9f", "\x98", "\x80!"}, []string{"a", "éb", "", "😀!", ""}},
-		{"a rune that never ends", nil, []string{"a\xe6\xbc"}, []string{"a", "\uFFFD"}},
-		{"bytes that are no rune", nil, []string{"a\xffb\x80"}, []string{"a\uFFFDb\uFFFD", ""}},
-		{"stop", []string{"END"}, []string{"go ENDless"}, []string{"go "}},
-		{"stop over three pieces", []string{"END"}, []string{"go E", "N", "D!"}, []string{"go ", "", ""}},
-		{"no stop after all", []string{"END"}, []string{"E", "N", "T"}, []string{"", "", "ENT", ""}},
-		{"no stop at the end", []string{"END"}, []string{"E", "N"}, []string{"", "", "EN"}},
-		{"the one that is complete first", []string{"bcd", "c"}, []string{"abcd"}, []string{"ab"}},
-		{"the longer of two", []string{"c", "bc"}, []string{"abc"}, []string{"a"}},
-		{"within what may be one", []string{"aab"}, []string{"aa", "a", "b"}, []string{"", "a", ""}},
-		{"of half runes", []string{"é!"}, []string{"x\xc3", "\xa9", "!"}, []string{"x", "", ""}},
+		{"runes in halves", nil, []string{"a\xc3", "\xa9b\xf0\x9f", "\x98", "\x80!"}, []string{"a", "éb", "", "😀!", ""}, ""},
+		{"a rune that never ends", nil, []string{"a\xe6\xbc"}, []string{"a", "\uFFFD"}, ""},
+		{"bytes that are no rune", nil, []string{"a\xffb\x80"}, []string{"a\uFFFDb\uFFFD", ""}, ""},
+		{"stop", []string{"END"}, []string{"go ENDless"}, []string{"go "}, "END"},
+		{"stop over three pieces", []string{"END"}, []string{"go E", "N", "D!"}, []string{"go ", "", ""}, "END"},
+		{"no stop after all", []string{"END"}, []string{"E", "N", "T"}, []string{"", "", "ENT", ""}, ""},
+		{"no stop at the end", []string{"END"}, []string{"E", "N"}, []string{"", "", "EN"}, ""},
+		{"the one that is complete first", []string{"bcd", "c"}, []string{"abcd"}, []string{"ab"}, "c"},
+		{"the longer of two", []string{"c", "bc"}, []string{"abc"}, []string{"a"}, "bc"},
+		{"within what may be one", []string{"aab"}, []string{"aa", "a", "b"}, []string{"", "a", ""}, "aab"},
+		{"of half runes", []string{"é!"}, []string{"x\xc3", "\xa9", "!"}, []string{"x", "", ""}, "é!"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			x := text{stops: c.stops}
@@ -39,6 +40,9 @@ func TestText(t *testing.T) {
 			}
 			if strings.Join(got, "|") != strings.Join(c.want, "|") {
 				t.Errorf("got %q, want %q", got, c.want)
+			}
+			if x.found != c.found || stopped != (c.found != "") {
+				t.Errorf("the stop string is %q, want %q", x.found, c.found)
 			}
 		})
 	}

@@ -60,6 +60,8 @@ type Message struct {
 	// and La Plateforme have it in Content.
 	ReasoningContent string `json:"reasoning_content,omitempty"`
 	Reasoning        string `json:"reasoning,omitempty"`
+	// Refusal is the text in place of Content where the model refuses to answer.
+	Refusal string `json:"refusal,omitempty"`
 }
 
 // An Extra is what bise says of a whole answer beyond La Plateforme's fields.

@@ -84,6 +84,7 @@ func TestCutOff(t *testing.T) {
 		{engine.FinishLength, 9, "cut off after 9 tokens"},
 		{engine.FinishLength, 0, "cut off: the token limit is reached"},
 		{engine.FinishModelLength, 0, "cut off: the context is full"},
+		{engine.FinishRefusal, 9, "a refusal"},
 		{"content_filter", 9, `cut off by the server: "content_filter"`},
 		{"a\x1b[2J", 9, `cut off by the server: "a\x1b[2J"`},
 	} {

@@ -20,7 +20,7 @@ func LeftOut(e engine.LeftOut) string {
 	return fmt.Sprintf("%s left out: the context holds %s tokens", text, units.Count(e.Context))
 }
 
-// CutOff says why an answer is incomplete, "" if it is complete. tokens is the limit
+// CutOff says why an answer is incomplete or none, "" if it is complete. tokens is the limit
 // of the answer, 0 if it is unknown.
 func CutOff(reason engine.FinishReason, tokens int) string {
 	switch {
@@ -30,6 +30,8 @@ func CutOff(reason engine.FinishReason, tokens int) string {
 		return "cut off after " + units.Plural(tokens, "token")
 	case reason == engine.FinishLength:
 		return "cut off: the token limit is reached"
+	case reason == engine.FinishRefusal:
+		return "a refusal"
 	case reason != "" && reason != engine.FinishStop && reason != engine.FinishToolCalls: // a server's own
 		return fmt.Sprintf("cut off by the server: %.40q", reason)
 	}

@@ -196,6 +196,9 @@ func (r *run) part(ctx context.Context, i int, p part, began func()) error {
 	}
 	claims, state, err := elements[claim](answer, "findings")
 	switch {
+	case end == engine.FinishRefusal:
+		r.coverPart(p, Failed, "the model refused")
+		return nil
 	case err != nil:
 		r.coverPart(p, Failed, "the model's answer is not valid JSON")
 		return nil

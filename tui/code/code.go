@@ -317,7 +317,7 @@ func (m *Mode) showFile(msg fileOpened) {
 	m.clearSuggestion()
 	m.file, m.picking, m.left, m.warned, m.overwrite = msg.file, false, 0, false, false
 	m.Current = infill.Completion{}
-	m.text = kit.Editor{Width: unwrapped}
+	m.text = kit.Editor{Width: unwrapped, Tab: msg.file.layout.tab}
 	m.text.SetText(msg.file.saved)
 	m.text.ClearUndo()
 	m.text.MoveTo(0)

@@ -22,6 +22,7 @@ type sourceFile struct {
 	saved string // its text, with LF line ends
 	crlf  bool   // the file has CRLF line ends
 	bom   bool   // the file has a byte order mark
+	layout
 }
 
 // maxSource is the largest file that is opened, in bytes: the editor keeps many versions of
@@ -65,6 +66,7 @@ func readSource(dir, path string) (*sourceFile, error) {
 	case !bytes.Equal(f.encode(f.saved), data):
 		return cannot(errors.New("mixed line endings"))
 	}
+	f.layout = layoutOf(full, f.saved)
 	return f, nil
 }
 

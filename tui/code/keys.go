@@ -97,8 +97,12 @@ func (m *Mode) indentation() string {
 	return line[:len(line)-len(strings.TrimLeft(line, " \t"))]
 }
 
-// indent returns one step of indentation as the file uses it, a tab by default.
+// indent returns one step of indentation as the project wants it, else as the file uses it, a
+// tab by default.
 func (m *Mode) indent() string {
+	if m.file.indent != "" {
+		return m.file.indent
+	}
 	for line := range strings.Lines(m.text.Text) {
 		switch n := len(line) - len(strings.TrimLeft(line, " ")); {
 		case line[0] == '\t':

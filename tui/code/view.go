@@ -40,7 +40,7 @@ func (m *Mode) Resize(width, height int) {
 	m.text.ScrollTo(max(1, height-extra))
 	_, x := m.text.Position()
 	room := max(1, width-m.gutter()-1)
-	m.left = max(0, min(m.left, x))
+	m.left = max(0, min(m.left, x-1))
 	m.left = max(m.left, x-room+1)
 	m.highlight()
 }
@@ -58,7 +58,7 @@ func (m *Mode) highlight() {
 		return
 	}
 	part := m.text.Text[rows[from].From:rows[to-1].To]
-	*c = highlighted{m.text.Text, m.look.Theme, from, to, m.look.Theme.Markdown.Highlight(part, m.file.name)}
+	*c = highlighted{m.text.Text, m.look.Theme, from, to, m.look.Theme.Markdown.Highlight(m.text.ExpandTabs(part), m.file.name)}
 }
 
 // line returns a highlighted row.
@@ -79,7 +79,10 @@ func (m *Mode) View() ([]string, *tea.Cursor) {
 	ghost := m.drawGhost()
 	var lines []string
 	draw := func(number, line string) {
-		lines = append(lines, number+kit.Truncate(ansi.TruncateLeft(line, m.left, ""), m.width-gutter))
+		if m.left > 0 { // the mark takes a cell
+			line = ansi.TruncateLeft(line, m.left+1, "…")
+		}
+		lines = append(lines, number+kit.Truncate(line, m.width-gutter))
 	}
 	y := 0
 	for i := m.text.Top; i < len(rows) && len(lines) < m.height; i++ {
@@ -122,8 +125,11 @@ func (m *Mode) drawGhost() []string {
 	if m.ghost == "" {
 		return nil
 	}
-	text := strings.ReplaceAll(term.Clean(m.ghost), "\t", strings.Repeat(" ", kit.TabWidth))
-	return kit.StyleLines(m.look.Theme.Muted.Italic(true), strings.Split(text, "\n"))
+	// The first line goes on at the cursor, which may be between two tab stops.
+	before := m.text.Text[m.text.LineStart(m.text.Cursor):m.text.Cursor]
+	lines := strings.Split(m.text.ExpandTabs(before+term.Clean(m.ghost)), "\n")
+	lines[0] = strings.TrimPrefix(lines[0], m.text.ExpandTabs(before))
+	return kit.StyleLines(m.look.Theme.Muted.Italic(true), lines)
 }
 
 // Footer shows the cost of the last suggestion, and the keys.

@@ -23,6 +23,7 @@ type Editor struct {
 	goal                 int     // the column that up and down keep, plus 1; 0: the cursor's
 
 	Width  int
+	Tab    int // the distance of tab stops; 0: 4
 	Top    int // the first visible row
 	layout layout
 }
@@ -42,7 +43,9 @@ func (e *Editor) SetText(text string) {
 }
 
 // Reset empties the editor and its undo history.
-func (e *Editor) Reset() { *e = Editor{SingleLine: e.SingleLine, Width: e.Width, killed: e.killed} }
+func (e *Editor) Reset() {
+	*e = Editor{SingleLine: e.SingleLine, Tab: e.Tab, Width: e.Width, killed: e.killed}
+}
 
 // ClearUndo empties the undo history.
 func (e *Editor) ClearUndo() { e.undoStack, e.redoStack = nil, nil }

@@ -1,6 +1,7 @@
 package kit
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
@@ -10,9 +11,9 @@ import (
 
 // A layout has the rows of a text in a width.
 type layout struct {
-	text  string
-	width int
-	rows  []Span
+	text       string
+	width, tab int
+	rows       []Span
 }
 
 // A Span is a part of a text, as byte offsets.
@@ -20,15 +21,15 @@ type Span struct{ From, To int }
 
 // Rows returns the rows in the editor's width, at least one.
 func (e *Editor) Rows() []Span {
-	if e.layout.rows == nil || e.layout.width != e.Width || e.layout.text != e.Text {
-		e.layout = layout{e.Text, e.Width, breakRows(e.Text, e.Width)}
+	if e.layout.rows == nil || e.layout.width != e.Width || e.layout.tab != e.tab() || e.layout.text != e.Text {
+		e.layout = layout{e.Text, e.Width, e.tab(), breakRows(e.Text, e.Width, e.tab())}
 	}
 	return e.layout.rows
 }
 
 // breakRows breaks a text at newlines, and long lines after a space if possible. The last
 // column stays free for the cursor.
-func breakRows(text string, width int) []Span {
+func breakRows(text string, width, tab int) []Span {
 	width = max(1, width-1)
 	var rows []Span
 	for start := 0; ; {
@@ -36,7 +37,7 @@ func breakRows(text string, width int) []Span {
 		if n := strings.IndexByte(text[start:], '\n'); n >= 0 {
 			end = start + n
 		}
-		rows = breakLine(rows, text, start, end, width)
+		rows = breakLine(rows, text, start, end, width, tab)
 		if end == len(text) {
 			return rows
 		}
@@ -44,11 +45,11 @@ func breakRows(text string, width int) []Span {
 	}
 }
 
-func breakLine(rows []Span, text string, start, end, width int) []Span {
+func breakLine(rows []Span, text string, start, end, width, tab int) []Span {
 	used, space, usedAtSpace := 0, start, 0
 	for i := start; i < end; {
 		c := cluster(text[i:end])
-		w := clusterCells(c)
+		w := clusterCells(c, used, tab)
 		if used+w > width && i > start {
 			to := i
 			if space > start {
@@ -71,12 +72,13 @@ func breakLine(rows []Span, text string, start, end, width int) []Span {
 	return append(rows, Span{start, end})
 }
 
-// TabWidth is the width of a tab.
-const TabWidth = 4
+// tab returns the distance of tab stops.
+func (e *Editor) tab() int { return cmp.Or(e.Tab, 4) }
 
-func clusterCells(c string) int {
+// clusterCells returns the width of a character at a column.
+func clusterCells(c string, column, tab int) int {
 	if c == "\t" {
-		return TabWidth
+		return tab - column%tab
 	}
 	return ansi.StringWidth(c)
 }
@@ -86,12 +88,28 @@ func (e *Editor) Position() (row, column int) {
 	rows := e.Rows()
 	for row = len(rows) - 1; row > 0 && rows[row].From > e.Cursor; row-- {
 	}
-	return row, drawnCells(e.Text[rows[row].From:e.Cursor])
+	return row, ansi.StringWidth(e.ExpandTabs(e.Text[rows[row].From:e.Cursor]))
 }
 
-// drawnCells returns the width of plain text with tabs.
-func drawnCells(s string) int {
-	return ansi.StringWidth(s) + strings.Count(s, "\t")*TabWidth
+// ExpandTabs replaces the tabs in plain text by spaces up to the next tab stop.
+func (e *Editor) ExpandTabs(s string) string {
+	if !strings.Contains(s, "\t") {
+		return s
+	}
+	var b strings.Builder
+	for line := range strings.Lines(s) {
+		column := 0
+		for i, part := range strings.Split(line, "\t") {
+			if i > 0 {
+				n := e.tab() - column%e.tab()
+				b.WriteString(strings.Repeat(" ", n))
+				column += n
+			}
+			b.WriteString(part)
+			column += ansi.StringWidth(part)
+		}
+	}
+	return b.String()
 }
 
 // Offset returns the position in a row nearest to a column.
@@ -99,7 +117,7 @@ func (e *Editor) Offset(row Span, column int) int {
 	i := row.From
 	for used := 0; i < row.To; {
 		c := cluster(e.Text[i:row.To])
-		used += clusterCells(c)
+		used += clusterCells(c, used, e.tab())
 		if used > column {
 			break
 		}
@@ -123,7 +141,7 @@ func (e *Editor) View(height int) (lines []string, x, y int) {
 	rows := e.Rows()
 	row, x := e.Position()
 	for i := e.Top; i < min(len(rows), e.Top+height); i++ {
-		line := strings.ReplaceAll(e.Text[rows[i].From:rows[i].To], "\t", strings.Repeat(" ", TabWidth))
+		line := e.ExpandTabs(e.Text[rows[i].From:rows[i].To])
 		if i+1 < len(rows) && rows[i+1].From == rows[i].To {
 			if strings.HasSuffix(line, " ") {
 				line += term.WrappedAtSpace

@@ -115,30 +115,20 @@ func (k *Keymap) Named() []NamedKey {
 }
 
 // NewKeymap returns the keys, with the user's keys in place of the defaults. An empty list
-// unbinds a key. It also returns the unknown names.
-func NewKeymap(set map[string]config.Keys, modes []string) (*Keymap, []string) {
+// unbinds a key. It also returns what is wrong with them.
+func NewKeymap(set map[string]config.Keys, modes []string) (*Keymap, []config.Problem) {
 	k := &Keymap{Modes: make([]key.Binding, len(modes)), modes: modes}
-	unknown := make(map[string]bool, len(set))
-	for name := range set {
-		unknown[name] = true
-	}
 	for _, n := range k.Named() {
 		keys := strings.Fields(n.keys)
 		if custom, ok := set[n.Name]; ok {
 			keys = custom
-			delete(unknown, n.Name)
 		}
 		*n.Binding = key.NewBinding(key.WithKeys(keys...), key.WithHelp(KeyName(keys), n.Help))
 		if len(keys) == 0 {
 			n.Binding.Unbind()
 		}
 	}
-	var names []string
-	for name := range unknown {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return k, names
+	return k, k.problems(set)
 }
 
 // KeyName returns the first key in short, for display.

@@ -49,9 +49,9 @@ func TestKeysAreTheirOwn(t *testing.T) {
 }
 
 func TestRemappedKeys(t *testing.T) {
-	k, unknown := NewKeymap(map[string]config.Keys{"quit": {"f2", "ctrl+q"}, "suspend": {}, "send": {"tab"}, "nonsense": {"x"}}, nil)
-	if !slices.Equal(unknown, []string{"nonsense"}) {
-		t.Errorf("unknown are %q", unknown)
+	k, problems := NewKeymap(map[string]config.Keys{"quit": {"f2", "ctrl+q"}, "suspend": {}, "send": {"tab"}, "nonsense": {"x"}}, nil)
+	if len(problems) != 1 || problems[0].Key != "interface.keys.nonsense" {
+		t.Errorf("the problems are %v", problems)
 	}
 	if !Matches(KeyPress("f2"), k.Quit) || Matches(KeyPress("ctrl+c"), k.Quit) || k.Suspend.Enabled() || !Matches(KeyPress("tab"), k.Send) {
 		t.Error("the keys are not those that were set")

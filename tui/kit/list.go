@@ -27,6 +27,7 @@ type List struct {
 	Rows          []Row
 	Selected      int // a row
 	top           int // the first visible row
+	scroll        int // the first visible line of a list that has only a text
 	Width, height int
 }
 
@@ -65,6 +66,12 @@ func (l *List) Typing() bool { return !l.Fixed && (!l.FilterOnSlash || l.Filteri
 
 func (l *List) Press(k tea.KeyPressMsg) ListChange {
 	page := max(1, l.height/2)
+	if last := len(l.textLines()) - l.height; last > 0 {
+		if scroll, ok := ScrollKey(k, l.scroll, page, last); ok {
+			l.scroll = scroll
+			return ListChange{Handled: true}
+		}
+	}
 	switch k.String() {
 	case "up", "ctrl+p":
 		l.Select(l.Selected - 1)
@@ -245,6 +252,11 @@ func (l *List) detailLines() []string {
 func (l *List) View() ([]string, *tea.Cursor) {
 	left, width := Column(l.Width)
 	above := l.above()
+	if text := l.textLines(); len(text) > l.height {
+		top := min(l.scroll, len(text)-l.height)
+		end := top + l.height
+		return l.Look.MarkMore(Indent(text[top:end], left), l.Width, top > 0, end < len(text)), nil
+	}
 	lines := Indent(above, left)
 	rows, more := l.drawRows(width)
 	lines = append(lines, l.Look.MarkMore(Indent(rows, left-2), l.Width, l.top > 0, more)...)
@@ -258,6 +270,14 @@ func (l *List) View() ([]string, *tea.Cursor) {
 		y--
 	}
 	return lines, tea.NewCursor(left+2+x, y)
+}
+
+// textLines returns the lines of a list that has only a text: it has no rows and cannot have any.
+func (l *List) textLines() []string {
+	if !l.Fixed || len(l.Rows) > 0 {
+		return nil
+	}
+	return l.above()
 }
 
 // drawRows draws the visible rows, and reports whether more follow.

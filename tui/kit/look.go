@@ -21,24 +21,24 @@ type Look struct {
 	style    *markdown.Style // of answers; nil: the theme's
 }
 
-// NewLook returns the look for settings, and the unknown names of keys in them.
-func NewLook(s config.Interface, modes []string) (l *Look, unknown []string) {
+// NewLook returns the look for settings, and what is wrong with the keys in them.
+func NewLook(s config.Interface, modes []string) (l *Look, problems []config.Problem) {
 	l = &Look{modes: modes}
 	return l, l.Apply(s)
 }
 
-// Apply applies settings. It returns the unknown names of keys.
-func (l *Look) Apply(s config.Interface) (unknown []string) {
+// Apply applies settings. It returns what is wrong with the keys in them.
+func (l *Look) Apply(s config.Interface) (problems []config.Problem) {
 	repaint := l.Theme == nil || l.Settings.Theme != s.Theme
 	l.Settings = s
 	if repaint {
 		l.repaint()
 	}
-	l.Keys, unknown = NewKeymap(s.Keys, l.modes)
+	l.Keys, problems = NewKeymap(s.Keys, l.modes)
 	if l.defaults {
 		l.Keys, _ = NewKeymap(nil, l.modes)
 	}
-	return unknown
+	return problems
 }
 
 // UseDefaultKeys ignores the keys in the settings: the plain interface presses keys by what they

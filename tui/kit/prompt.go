@@ -81,8 +81,13 @@ func (p *Prompt) Resize(width, height int) {
 	p.width, p.height = width, height
 	_, columns := Column(width)
 	p.Editor.Width = columns - 2
-	p.ScrollTo(1)
+	p.ScrollTo(p.rows())
 }
+
+// maxPromptRows is how many rows of a long answer are shown, if there is room.
+const maxPromptRows = 3
+
+func (p *Prompt) rows() int { return max(1, min(maxPromptRows, p.height-len(p.above()))) }
 
 func (p *Prompt) Press(k tea.KeyPressMsg) Outcome {
 	switch {
@@ -108,21 +113,28 @@ func (p *Prompt) Paste(text string) Outcome {
 	return Handled(nil)
 }
 
-func (p *Prompt) Click(x, _ int) Outcome {
+func (p *Prompt) Click(x, y int) Outcome {
 	left, _ := Column(p.width)
-	p.Editor.Click(x-left, 0)
+	p.Editor.Click(x-left, max(0, y-len(p.above())))
 	return Handled(nil)
+}
+
+// above returns the lines before the answer.
+func (p *Prompt) above() []string {
+	_, columns := Column(p.width)
+	return append(append([]string{""}, Wrap(p.question, columns)...), "")
 }
 
 func (p *Prompt) View() ([]string, *tea.Cursor) {
 	left, columns := Column(p.width)
-	lines := append([]string{""}, Wrap(p.question, columns)...)
-	text, x, _ := p.Editor.View(1)
-	lines = append(lines, "", p.look.Theme.Accent.Render("▍")+" "+text[0])
-	y := len(lines) - 1
-	for i := range lines[:y] {
-		lines[i] = "  " + lines[i]
+	lines := Indent(p.above(), left)
+	above := len(lines)
+	text, x, y := p.Editor.View(p.rows())
+	for i := range text {
+		text[i] = p.look.Theme.Accent.Render("▍") + " " + text[i]
 	}
+	text = p.look.MarkMore(Indent(text, left-2), p.width, p.Top > 0, p.Top+len(text) < len(p.Rows()))
+	lines = append(lines, text...)
 	if len(p.candidates) > 0 {
 		names := make([]string, len(p.candidates))
 		for i, c := range p.candidates {
@@ -132,9 +144,10 @@ func (p *Prompt) View() ([]string, *tea.Cursor) {
 		if most := max(0, p.height-len(lines)-1); len(list) > most {
 			list = append(list[:max(0, most-1)], fmt.Sprintf("%d in all", len(p.candidates)))
 		}
-		lines = append(append(lines, ""), Indent(StyleLines(p.look.Theme.Muted, list), 2)...)
+		lines = append(append(lines, ""), Indent(StyleLines(p.look.Theme.Muted, list), left)...)
 	}
-	return Indent(lines[:min(len(lines), max(y+1, p.height))], left-2), tea.NewCursor(left+x, y)
+	y += above
+	return lines[:min(len(lines), max(y+1, p.height))], tea.NewCursor(left+x, y)
 }
 
 // Question implements [Asker].

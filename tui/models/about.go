@@ -31,7 +31,7 @@ type aboutDialog struct {
 func newAboutModel(s *Service, m catalog.Model) *aboutDialog {
 	a := &aboutDialog{service: s, model: &m}
 	a.ListDialog = kit.ListDialog{
-		List: kit.List{Look: s.look, FilterOnSlash: true, Fixed: true, AlignRight: []bool{false, true, true}}, Heading: kit.OneLine(m.Title), Choose: a.download,
+		List: kit.List{Look: s.look, FilterOnSlash: true, Fixed: true, AlignRight: []bool{false, true, true}}, Heading: kit.OneLine(m.Name), Choose: a.download,
 		Hints: func() []kit.Hint {
 			if len(a.Rows) == 0 {
 				return kit.Hints(s.look.Keys.Back)
@@ -39,7 +39,7 @@ func newAboutModel(s *Service, m catalog.Model) *aboutDialog {
 			return []kit.Hint{{Binding: s.look.Keys.Choose, Words: "download this type"}, {Binding: s.look.Keys.Back, Words: ""}}
 		},
 	}
-	a.Intro = paragraphs(m.About)
+	a.Intro = paragraphs(m.Title, m.About)
 	a.Outro = paragraphs(
 		fact("can", m.AbilityText()),
 		fact("context", contextOf(m)),
@@ -59,8 +59,10 @@ func newAboutModel(s *Service, m catalog.Model) *aboutDialog {
 
 func newAboutInstalled(s *Service, i *library.Installed) *aboutDialog {
 	a := &aboutDialog{service: s, installed: i}
-	a.ListDialog = kit.ListDialog{List: kit.List{Look: s.look, FilterOnSlash: true, Fixed: true}, Heading: s.titleOf(i), Hints: useHints(s.look)}
+	a.ListDialog = kit.ListDialog{List: kit.List{Look: s.look, FilterOnSlash: true, Fixed: true}, Heading: kit.OneLine(i.Name), Hints: useHints(s.look)}
 	a.Intro = paragraphs(
+		fact("title", i.Title),
+		fact("used for", library.UsedFor(s.choices, i.Name)),
 		fact("can", library.AbilityText(i.Can)),
 		fact("type", i.Type),
 		fact("size", units.Size(i.Size)),
@@ -180,7 +182,7 @@ func (a *aboutDialog) download(row int) kit.Outcome {
 		request.Type = p.Type
 	}
 	if p.Verdict == fit.No {
-		return a.service.warnTooBig(request, a.model.Title, tooBig(a.model.Title, p, *a.service.Machine))
+		return a.service.warnTooBig(request, a.model.Name, tooBig(a.model.Name, p, *a.service.Machine))
 	}
-	return kit.Close(downloadRequested{request, a.model.Title})
+	return kit.Close(downloadRequested{request, a.model.Name})
 }

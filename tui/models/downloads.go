@@ -92,12 +92,8 @@ func (s *Service) addUnfinished(msg unfinishedRead) {
 		return
 	}
 	for _, u := range msg.list {
-		title := u.Plan.Title
-		if title == "" {
-			title = u.Plan.Name
-		}
 		s.number++
-		s.Downloads = append(s.Downloads, &Download{Number: s.number, title: title, Request: u.Plan.Request, plan: u.Plan, State: Paused, Progress: u.At})
+		s.Downloads = append(s.Downloads, &Download{Number: s.number, title: u.Plan.Name, Request: u.Plan.Request, plan: u.Plan, State: Paused, Progress: u.At})
 	}
 	switch n := len(msg.list); {
 	case n == 1:
@@ -168,8 +164,8 @@ func (s *Service) startPlanned(msg DownloadPlanned) tea.Cmd {
 		return s.handleError(w, msg.err)
 	}
 	w.plan = msg.plan
-	if msg.plan.Title != "" {
-		w.title = msg.plan.Title
+	if msg.plan.Name != "" {
+		w.title = msg.plan.Name
 	}
 	switch {
 	case w.plan.Installed != nil:

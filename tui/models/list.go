@@ -129,6 +129,8 @@ var (
 	importKey = kit.NewBinding("i", "import")
 	serverKey = kit.NewBinding("s", "server")
 	filterKey = kit.NewBinding("/", "filter")
+	useKey    = kit.NewBinding("m", "make default")
+	unloadKey = kit.NewBinding("x", "unload")
 )
 
 func (m *Dialog) hints() []kit.Hint {
@@ -154,7 +156,11 @@ func (m *Dialog) hints() []kit.Hint {
 		}
 		list = append(list, kit.Hint{Binding: m.Look.Keys.Delete, Words: "cancel"})
 	case e.installed != nil:
-		list = []kit.Hint{{Binding: m.Look.Keys.Choose, Words: "use"}, {Binding: aboutKey, Words: ""}, {Binding: m.Look.Keys.Delete, Words: ""}}
+		list = []kit.Hint{{Binding: m.Look.Keys.Choose, Words: "use"}, {Binding: aboutKey, Words: ""}, {Binding: useKey}}
+		if m.service.inMemory(e.installed) {
+			list = append(list, kit.Hint{Binding: unloadKey})
+		}
+		list = append(list, kit.Hint{Binding: m.Look.Keys.Delete})
 	case e.model != nil && !e.model.Local():
 		list = []kit.Hint{{Binding: aboutKey, Words: ""}}
 	case e.model != nil:
@@ -191,6 +197,10 @@ func (m *Dialog) pressKey(k tea.KeyPressMsg) kit.Outcome {
 		return m.about(e)
 	case kit.Matches(k, pauseKey) && e.download != nil:
 		return m.pauseOrResume(e.download)
+	case kit.Matches(k, useKey) && e.installed != nil:
+		return kit.Handled(m.service.setDefault(e.installed.Name))
+	case kit.Matches(k, unloadKey) && e.installed != nil:
+		return kit.Handled(m.service.unload(e.installed))
 	case kit.Matches(k, m.Look.Keys.Delete):
 		return m.remove(e)
 	}
@@ -207,6 +217,7 @@ func (m *Dialog) pressList(k tea.KeyPressMsg) kit.Outcome {
 
 // choose uses, downloads or continues a model, or opens its server.
 func (m *Dialog) choose(e entry) kit.Outcome {
+	m.Filtering = false // a letter is the key of what is offered
 	switch {
 	case e.download != nil && e.download.State == AwaitingLicence:
 		return kit.Open(newLicenceDialog(m.Look, e.download))
@@ -233,9 +244,9 @@ func (m *Dialog) download(e entry) kit.Outcome {
 	}
 	request := pull.Request{Ref: e.model.Name}
 	if p := m.service.known[e.model.Name].Fit; p != nil && p.Verdict == fit.No {
-		return m.service.warnTooBig(request, e.model.Title, tooBig(e.model.Title, *p, *m.service.Machine))
+		return m.service.warnTooBig(request, e.model.Name, tooBig(e.model.Name, *p, *m.service.Machine))
 	}
-	return kit.Handled(m.showDownload(m.service.pull(request, e.model.Title)))
+	return kit.Handled(m.showDownload(m.service.pull(request, e.model.Name)))
 }
 
 // showDownload selects the new download in the unfiltered list.
@@ -315,7 +326,11 @@ func (m *Dialog) describeRow(i, width int) []string {
 		if p := e.installed.Problem; p != nil {
 			return kit.Wrap(kit.OneLine(p.Error()), width)
 		}
-		return []string{m.Look.Theme.Muted.Render(kit.Truncate(joinParts(e.installed.Name, e.installed.Type, e.installed.Terms.Label(), e.installed.Location()), width))}
+		var lines []string
+		if used := library.UsedFor(m.service.choices, e.installed.Name); used != "" {
+			lines = kit.Wrap("for "+kit.OneLine(used), width)
+		}
+		return append(lines, m.Look.Theme.Muted.Render(kit.Truncate(joinParts(e.installed.Title, e.installed.Type, e.installed.Terms.Label(), e.installed.Location()), width)))
 	case e.model != nil:
 		terms, view := "", contextOf(*e.model)
 		if view != "" {
@@ -325,7 +340,7 @@ func (m *Dialog) describeRow(i, width int) []string {
 			terms = l.Label()
 		}
 		lines := kit.Wrap(e.model.About, width)
-		return append(lines, m.Look.Theme.Muted.Render(kit.Truncate(joinParts(e.model.Name, e.model.AbilityText(), terms, view), width)))
+		return append(lines, m.Look.Theme.Muted.Render(kit.Truncate(joinParts(e.model.Title, e.model.AbilityText(), terms, view), width)))
 	}
 	return nil
 }
@@ -346,7 +361,7 @@ func (m *Dialog) Update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case importChosen:
 		cmd = m.service.importFile(msg.path, msg.prompt)
-	case installedRead, machineRead, unfinishedRead, modelRemoved, modelRestored,
+	case installedRead, machineRead, unfinishedRead, modelRemoved, modelRestored, modelUnloaded, defaultSet,
 		DownloadPlanned, ProgressSampled, DownloadEnded, downloadRestored, downloadRequested,
 		engines.ModelOpened, engines.ModelLoading, engines.ModelReady, serverAdded:
 	default:

@@ -1,7 +1,6 @@
 package models
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -90,10 +89,13 @@ func filtered(all []entry, filter string) []entry {
 		name := e.row.Cells[0]
 		about := strings.ToLower(strings.Join(e.row.Cells, " "))
 		if e.model != nil {
-			about += strings.ToLower(strings.Join(append([]string{"", e.model.Name, e.model.About}, e.model.Aliases...), " "))
+			about += strings.ToLower(strings.Join(append([]string{"", e.model.Title, e.model.About}, e.model.Aliases...), " "))
+		}
+		if e.installed != nil {
+			about += " " + strings.ToLower(e.installed.Title)
 		}
 		lacks := func(word string) bool { return !strings.Contains(about, word) }
-		if at := kit.IndexFold(name, filter); at >= 0 {
+		if at := kit.IndexFold(name, strings.ReplaceAll(filter, " ", "-")); at >= 0 {
 			e.row.Marks = []kit.Span{{From: at, To: at + len(filter)}}
 		} else if slices.ContainsFunc(strings.Fields(strings.ToLower(filter)), lacks) {
 			continue
@@ -123,20 +125,31 @@ func (s *Service) downloadEntry(w *Download) entry {
 func (s *Service) installedEntry(i *library.Installed) entry {
 	return entry{installed: i, row: kit.Row{
 		Group: "on this machine",
-		Cells: []string{s.titleOf(i), units.Size(i.Size), s.stateOf(i), describeInstalled(i)},
+		Cells: []string{kit.OneLine(i.Name), units.Size(i.Size), s.stateOf(i), joinParts(s.modesOf(i.Name), describeInstalled(i))},
 		Dim:   i.Problem != nil,
 	}}
 }
 
-// titleOf returns the title of an installed model, or its name if the title is not unique.
-func (s *Service) titleOf(i *library.Installed) string {
-	title := cmp.Or(i.Title, i.Name)
-	for n := range s.Installed {
-		if other := &s.Installed[n]; other != i && cmp.Or(other.Title, other.Name) == title {
-			title = i.Name
+// speedOf returns the speed that a model has reached here, after a comma, or "".
+func (s *Service) speedOf(i *library.Installed) string {
+	if p := s.fits[i.Name]; p.Measured > 0 {
+		return ", " + units.Speed(p.Measured)
+	}
+	return ""
+}
+
+// modesOf lists the modes that use a model, if not all models do for want of another.
+func (s *Service) modesOf(ref string) string {
+	var modes []string
+	for _, c := range s.choices {
+		if c.Ref == ref && !c.Unable {
+			modes = append(modes, c.Mode)
 		}
 	}
-	return kit.OneLine(title)
+	if len(modes) == 0 {
+		return ""
+	}
+	return "for " + strings.Join(modes, " ")
 }
 
 // stateOf describes whether a model is in use, loaded, or fits in memory.
@@ -146,8 +159,10 @@ func (s *Service) stateOf(i *library.Installed) string {
 	}
 	switch m := s.engines.Find(i.Name); {
 	case m == nil:
+	case m.State == engines.Ready && s.unloaded[i.Name]:
+		return "in use, unloaded"
 	case m.State == engines.Ready:
-		return "in use"
+		return "in use" + s.speedOf(i)
 	case m.Loaded >= 0:
 		return fmt.Sprintf("loading %.0f %%", m.Loaded*100)
 	default:
@@ -157,12 +172,18 @@ func (s *Service) stateOf(i *library.Installed) string {
 	case worker.Loading:
 		return "loading"
 	case worker.Idle, worker.Answering:
-		return "loaded"
+		return "loaded" + s.speedOf(i)
 	}
 	if p, ok := s.fits[i.Name]; ok {
 		return p.Describe(*s.Machine, false)
 	}
 	return ""
+}
+
+// inMemory reports whether a model can be unloaded.
+func (s *Service) inMemory(i *library.Installed) bool {
+	m := s.engines.Find(i.Name)
+	return !s.unloaded[i.Name] && (i.State != "" || m != nil && m.State == engines.Ready)
 }
 
 // describeInstalled lists a model's abilities, type, licence limits and location.
@@ -192,7 +213,7 @@ func (s *Service) catalogEntries(everything bool) []entry {
 			e.Model = m
 		}
 		list = append(list, entry{model: &m, row: kit.Row{
-			Group: "to download", Cells: []string{kit.OneLine(m.Title), e.SizeText(), e.FitText(*s.Machine), joinParts(e.AbilityText(), e.Restrictions())}, Dim: rank(e) > rankTight,
+			Group: "to download", Cells: []string{kit.OneLine(m.Name), e.SizeText(), e.FitText(*s.Machine), joinParts(e.AbilityText(), e.Restrictions())}, Dim: rank(e) > rankTight,
 		}})
 	}
 	slices.SortStableFunc(list, func(a, b entry) int { return rank(s.known[a.model.Name]) - rank(s.known[b.model.Name]) })
@@ -218,7 +239,7 @@ func (s *Service) suggestedEntries() []entry {
 	var list []entry
 	for _, e := range library.Suggest(known) {
 		list = append(list, entry{model: &e.Model, row: kit.Row{
-			Group: "suggested for this machine", Cells: []string{kit.OneLine(e.Title), e.SizeText(), e.FitText(*s.Machine), e.Terms.Label()},
+			Group: "suggested for this machine", Cells: []string{kit.OneLine(e.Name), e.SizeText(), e.FitText(*s.Machine), e.Terms.Label()},
 		}})
 	}
 	return list

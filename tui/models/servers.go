@@ -8,6 +8,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/bise-sh/bise/config"
+	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/tui/kit"
 )
 
@@ -103,7 +104,7 @@ func (s *serversDialog) describeRow(i, width int) []string {
 	if s.refs[i] == "" {
 		return nil
 	}
-	return []string{s.Look.Theme.Muted.Render(kit.Truncate(kit.OneLine(s.refs[i]), width))}
+	return []string{s.Look.Theme.Muted.Render(kit.Truncate(joinParts(s.refs[i], library.UsedFor(s.service.choices, s.refs[i])), width))}
 }
 
 // modelsRead has the models of a server. serverAdded is the result of adding one, and
@@ -115,10 +116,14 @@ type (
 		err    error
 	}
 	serverAdded struct {
-		name string
-		err  error
+		name   string
+		err    error
+		prompt *kit.Prompt // that asked for it
 	}
-	serverEntered struct{ url, variable string }
+	serverEntered struct {
+		url, variable string
+		prompt        *kit.Prompt
+	}
 )
 
 func (s *serversDialog) Init() tea.Cmd {
@@ -151,8 +156,7 @@ func (s *serversDialog) Update(msg tea.Msg) tea.Cmd {
 		return s.add(msg)
 	case serverAdded:
 		if msg.err != nil {
-			s.service.notify.Error(msg.err)
-			return nil
+			return func() tea.Msg { return kit.PromptFailed{Prompt: msg.prompt, Err: msg.err} }
 		}
 		s.only = ""
 		s.readServers()
@@ -180,9 +184,11 @@ func (s *serversDialog) askKey(address string) kit.Outcome {
 		usual = "MISTRAL_API_KEY"
 	}
 	question := "Environment variable with the server's API key; empty if it needs no key. bise does not save the key."
-	o := kit.Open(kit.NewPrompt(s.Look, "Key", question, usual, "add", func(variable string) kit.Outcome {
-		return kit.Close(serverEntered{address, strings.TrimSpace(variable)})
-	}))
+	p := kit.NewPrompt(s.Look, "Key", question, usual, "add", nil)
+	p.Done = func(variable string) kit.Outcome {
+		return kit.Close(serverEntered{address, strings.TrimSpace(variable), p})
+	}
+	o := kit.Open(p)
 	o.Closes = true
 	return o
 }
@@ -192,7 +198,9 @@ func isMistral(u *url.URL) bool { return strings.HasSuffix("."+u.Hostname(), ".m
 // add is a command that adds a server to the configuration.
 func (s *serversDialog) add(msg serverEntered) tea.Cmd {
 	endpoints, name := s.service.endpoints, serverName(msg.url, s.service.endpoints.Endpoints())
-	return func() tea.Msg { return serverAdded{name, endpoints.AddEndpoint(name, msg.url, msg.variable)} }
+	return func() tea.Msg {
+		return serverAdded{name, endpoints.AddEndpoint(name, msg.url, msg.variable), msg.prompt}
+	}
 }
 
 // serverName returns a unique name for a server, from its host.
@@ -221,7 +229,7 @@ var addKey = kit.NewBinding("a", "add a server")
 func (s *serversDialog) hints() []kit.Hint {
 	list := []kit.Hint{{Binding: addKey, General: true}, {Binding: filterKey, General: true}, {Binding: s.Look.Keys.Back, Words: ""}}
 	if i, ok := s.SelectedRow(); ok && s.refs[i] != "" {
-		list = append([]kit.Hint{{Binding: s.Look.Keys.Choose, Words: "use"}}, list...)
+		list = append([]kit.Hint{{Binding: s.Look.Keys.Choose, Words: "use"}, {Binding: useKey}}, list...)
 	}
 	return list
 }
@@ -230,6 +238,9 @@ func (s *serversDialog) Press(k tea.KeyPressMsg) kit.Outcome {
 	if kit.Matches(k, addKey) && !s.Filtering {
 		question := "The server's URL, such as https://api.mistral.ai for La Plateforme or http://127.0.0.1:8642 for another bise."
 		return kit.Open(kit.NewPrompt(s.Look, "Add a server", question, "", "continue", s.askKey))
+	}
+	if i, ok := s.SelectedRow(); ok && kit.Matches(k, useKey) && !s.Filtering && s.refs[i] != "" {
+		return kit.Handled(s.service.setDefault(s.refs[i]))
 	}
 	return s.ListDialog.Press(k)
 }

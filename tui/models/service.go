@@ -27,6 +27,10 @@ type Models interface {
 	InstalledWithNeeds(context.Context) ([]library.Installed, error)
 	Import(context.Context, models.Import) (models.Model, error)
 	Remove(context.Context, models.Model) (*models.Removed, error)
+	Unload(context.Context, models.Model) (int, error)
+	// Use makes a model the default, and Choices says which model each mode uses.
+	Use(mode, ref string) (library.Choice, error)
+	Choices() []library.Choice
 }
 
 // Downloads downloads models; see [library.Library].
@@ -62,6 +66,8 @@ type Service struct {
 	Machine   *fit.Machine
 	known     map[string]library.CatalogEntry // the models of the catalogue, by name
 	fits      map[string]fit.Plan             // of installed models, by name
+	choices   []library.Choice                // of the modes
+	unloaded  map[string]bool                 // models that left memory since they were listed, by name
 	Err       error                           // of the last load
 	readings  int
 
@@ -75,7 +81,7 @@ type Service struct {
 func New(look *kit.Look, notify kit.Notify, tasks *kit.Tasks, e *engines.Engines, m Models, d Downloads, p Endpoints, folder, home string) *Service {
 	return &Service{
 		look: look, notify: notify, tasks: tasks, engines: e, library: m, pulls: d, endpoints: p,
-		folder: folder, home: home,
+		folder: folder, home: home, unloaded: map[string]bool{},
 	}
 }
 
@@ -118,6 +124,7 @@ type (
 	installedRead struct {
 		number  int // of the load; earlier ones may arrive later
 		here    []library.Installed
+		choices []library.Choice
 		catalog *catalog.Catalog
 		err     error
 	}
@@ -131,6 +138,15 @@ type (
 		err     error
 	}
 	modelRestored struct{ err error }
+	modelUnloaded struct {
+		name    string
+		workers int
+		err     error
+	}
+	defaultSet struct {
+		choice library.Choice
+		err    error
+	}
 )
 
 // load is a command that reads the installed models, and the first time also the machine.
@@ -145,7 +161,7 @@ func (s *Service) load() tea.Cmd {
 	here := func() tea.Msg {
 		c, err := lib.Catalog()
 		list, failed := lib.InstalledWithNeeds(ctx)
-		return installedRead{number, list, c, errors.Join(err, failed)}
+		return installedRead{number, list, lib.Choices(), c, errors.Join(err, failed)}
 	}
 	if s.Machine != nil && !s.Machine.Busy {
 		return here
@@ -187,7 +203,12 @@ func (s *Service) Update(msg tea.Msg) tea.Cmd {
 		if msg.number != s.readings {
 			return nil
 		}
-		s.Installed, s.Err = msg.here, msg.err
+		s.Installed, s.choices, s.Err = msg.here, msg.choices, msg.err
+		for _, i := range s.Installed {
+			if i.State != "" {
+				delete(s.unloaded, i.Name)
+			}
+		}
 		if s.Installed == nil {
 			s.Installed = []library.Installed{}
 		}
@@ -217,6 +238,10 @@ func (s *Service) Update(msg tea.Msg) tea.Cmd {
 		return s.restoreLast()
 	case modelRemoved:
 		return s.handleRemoved(msg)
+	case modelUnloaded:
+		return s.handleUnloaded(msg)
+	case defaultSet:
+		return s.handleDefault(msg)
 	case modelRestored:
 		s.notify.Outcome("restore a model", msg.err)
 		return s.load()
@@ -247,6 +272,48 @@ func (s *Service) handleRemoved(msg modelRemoved) tea.Cmd {
 	s.Installed = slices.DeleteFunc(s.Installed, func(i library.Installed) bool { return i.Name == gone.Name })
 	s.engines.MarkRemoved(gone.Name)
 	s.notify.Undo(fmt.Sprintf("deleted %q", kit.OneLine(gone.Name)), func() tea.Msg { return undoRequested{} })
+	return s.load()
+}
+
+// unload is a command that unloads a model from memory. The next message loads it again.
+func (s *Service) unload(i *library.Installed) tea.Cmd {
+	lib, ctx, m := s.library, s.tasks.Context(), i.Model
+	return func() tea.Msg {
+		n, err := lib.Unload(ctx, m)
+		return modelUnloaded{m.Name, n, err}
+	}
+}
+
+func (s *Service) handleUnloaded(msg modelUnloaded) tea.Cmd {
+	name := kit.OneLine(msg.name)
+	switch {
+	case msg.err != nil:
+		s.notify.Error(msg.err)
+	case msg.workers == 0:
+		s.notify.Info(name + " is not in memory")
+	default:
+		s.unloaded[msg.name] = true
+		s.notify.Info(name + " is unloaded; the next message loads it again")
+	}
+	return s.load()
+}
+
+// setDefault is a command that makes a model the default.
+func (s *Service) setDefault(ref string) tea.Cmd {
+	lib := s.library
+	return func() tea.Msg {
+		c, err := lib.Use("", ref)
+		return defaultSet{c, err}
+	}
+}
+
+// handleDefault reports the new default. Modes that are open keep their models.
+func (s *Service) handleDefault(msg defaultSet) tea.Cmd {
+	if msg.err != nil {
+		s.notify.Error(msg.err)
+		return nil
+	}
+	s.notify.Info(kit.OneLine(msg.choice.Ref) + " is the default")
 	return s.load()
 }
 

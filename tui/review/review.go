@@ -54,7 +54,7 @@ var errReviewStopped = errors.New("stopped")
 
 // reviewKeys are the keys of this mode.
 type reviewKeys struct {
-	apply, dismiss, open, next, ask, again, refresh key.Binding
+	apply, dismiss, undo, open, next, ask, again, refresh key.Binding
 }
 
 // A reviewing is a review that is running or done.
@@ -77,7 +77,11 @@ type reviewing struct {
 type finding struct {
 	review.Finding
 	dismissed, applied bool
+	undo               func() error // takes the suggestion back
 }
+
+// handled reports whether the user has decided about the finding.
+func (f *finding) handled() bool { return f.dismissed || f.applied }
 
 // Messages of the mode. Those of a review carry its number.
 type (
@@ -110,7 +114,7 @@ func New(look *kit.Look, notify kit.Notify, tasks *kit.Tasks, t *terminal.Termin
 		list: kit.List{Look: look, FilterOnSlash: true},
 	}
 	m.keys = reviewKeys{
-		apply: kit.NewBinding("a", "apply"), dismiss: kit.NewBinding("d", "dismiss"), open: kit.NewBinding("o", "open in editor"), next: kit.NewBinding("n", "next"),
+		apply: kit.NewBinding("a", "apply"), dismiss: kit.NewBinding("d", "dismiss"), undo: kit.NewBinding("u", "undo"), open: kit.NewBinding("o", "open in editor"), next: kit.NewBinding("n", "next"),
 		ask: kit.NewBinding("e", "ask"), again: kit.NewBinding("r", "review again"), refresh: kit.NewBinding("r", "refresh"),
 	}
 	m.refresh()
@@ -125,6 +129,9 @@ func (m *Mode) UseModel(ref string) tea.Cmd {
 	m.model, cmd = m.engines.Use(ref)
 	return cmd
 }
+
+// Busy reports whether a review is running.
+func (m *Mode) Busy() bool { return m.review != nil && m.review.busy }
 
 // Shown reloads the changes, unless a review is shown.
 func (m *Mode) Shown() tea.Cmd {
@@ -175,6 +182,7 @@ func (m *Mode) Update(msg tea.Msg) tea.Cmd {
 		m.updateApplied(msg)
 	case findingRestored:
 		msg.finding.dismissed = false
+		m.sort()
 	case programEnded:
 		m.notify.Outcome("edit a file of a review", msg.err)
 	}
@@ -277,9 +285,9 @@ func (m *Mode) take(msg eventReceived) tea.Cmd {
 		r.progress, r.loading = e, -1
 	case review.Found:
 		r.found = append(r.found, &finding{Finding: e.Finding})
+		m.sort()
 	case review.Done:
 		r.result = &e.Result
-		r.sort()
 		if len(r.found) > 0 && msg.err == nil {
 			show := m.notify.Info
 			if r.result.Unreviewed() != "" {
@@ -291,8 +299,13 @@ func (m *Mode) take(msg eventReceived) tea.Cmd {
 	return r.await()
 }
 
-// sort sorts the findings as in the change. Until the end they are in order of arrival.
-func (r *reviewing) sort() {
+// sort sorts the findings: the most severe first, then as in the change, and dismissed ones
+// last.
+func (m *Mode) sort() {
+	r := m.review
+	if r == nil {
+		return
+	}
 	order := map[string]int{}
 	for i, f := range r.change.Files {
 		if _, ok := order[f.Path()]; !ok {
@@ -301,6 +314,12 @@ func (r *reviewing) sort() {
 	}
 	kit.SortBy(r.found, func(f *finding) int { return f.Line })
 	kit.SortBy(r.found, func(f *finding) int { return order[f.File] })
+	kit.SortBy(r.found, func(f *finding) int {
+		if f.dismissed {
+			return 1
+		}
+		return -1 - slices.Index(review.Severities, f.Severity)
+	})
 }
 
 // refresh sets the rows of the list.
@@ -324,11 +343,14 @@ func (m *Mode) refresh() {
 		m.list.Empty = m.emptyChanges()
 	default:
 		for _, f := range m.shownFindings() {
-			title := f.Title
-			if f.applied {
-				title = "✓ " + title
+			title, spoken := f.Title, ""
+			switch {
+			case f.applied:
+				title, spoken = "✓ "+title, "applied"
+			case f.dismissed:
+				title, spoken = "✗ "+title, "dismissed"
 			}
-			rows = append(rows, kit.Row{Cells: []string{string(f.Severity), kit.OneLine(f.Place()), kit.OneLine(title)}, Dim: f.applied})
+			rows = append(rows, kit.Row{Cells: []string{string(f.Severity), kit.OneLine(f.Place()), kit.OneLine(title)}, Dim: f.handled(), Spoken: spoken})
 		}
 		m.list.Empty = m.emptyFindings()
 	}
@@ -365,7 +387,7 @@ func (m *Mode) emptyChanges() []string {
 		msg, advice := kit.Explain(m.changesErr)
 		return []string{msg, advice}
 	case m.changesOf == nil, m.loaded:
-		return []string{"No changes in this git repository. To review whole files, run bise review FILE."}
+		return []string{"No changes in this git repository. Change a file, then press " + m.keys.refresh.Help().Key + "."}
 	}
 	return []string{"looking for changes"}
 }
@@ -381,8 +403,6 @@ func (m *Mode) emptyFindings() []string {
 		return []string{"no findings yet"}
 	case r.stopped, r.result == nil:
 		return []string{"The review was stopped."}
-	case len(r.found) > 0 && m.list.Filter.Text == "":
-		return []string{"All findings dismissed."}
 	case len(r.found) > 0:
 		return []string{"No finding matches the filter."}
 	}
@@ -393,7 +413,7 @@ func (m *Mode) emptyFindings() []string {
 	return append(lines, r.result.Notes...)
 }
 
-// shownFindings returns the findings that are not dismissed and match the filter.
+// shownFindings returns the findings that match the filter.
 func (m *Mode) shownFindings() []*finding {
 	var list []*finding
 	if m.review == nil {
@@ -401,7 +421,7 @@ func (m *Mode) shownFindings() []*finding {
 	}
 	for _, f := range m.review.found {
 		_, _, ok := kit.Match(m.list.Filter.Text, f.File+" "+f.Title+" "+string(f.Severity))
-		if !f.dismissed && ok {
+		if ok {
 			list = append(list, f)
 		}
 	}
@@ -448,20 +468,54 @@ func (m *Mode) updateApplied(msg findingChanged) {
 		m.notify.Error(msg.err)
 		return
 	}
-	f.applied = msg.applied
+	f.applied, f.undo, f.dismissed = msg.applied, msg.undo, false
+	m.sort()
 	if !f.applied {
 		m.notify.Info("undone in " + f.File)
 		return
 	}
-	m.notify.Undo("applied to "+f.File, func() tea.Msg {
-		return findingChanged{number: msg.number, finding: f, err: msg.undo()}
-	})
+	m.notify.Undo("applied to "+f.File, m.undo(f))
 }
 
-// dismiss removes a finding from the list.
+// dismiss marks a finding as one that needs no attention, and selects the one after it.
 func (m *Mode) dismiss(f *finding) {
+	if f.handled() {
+		m.notify.Info(map[bool]string{true: "already applied", false: "already dismissed"}[f.applied])
+		return
+	}
+	at := m.list.Selected
 	f.dismissed = true
-	m.notify.Undo(fmt.Sprintf("dismissed %q", f.Title), func() tea.Msg { return findingRestored{f} })
+	m.sort()
+	m.refresh()
+	m.list.Select(at)
+	m.top = 0
+	m.notify.Undo(fmt.Sprintf("dismissed %q", f.Title), m.undo(f))
+}
+
+// undo is a command that takes back what the user did with a finding; nil if that is nothing.
+func (m *Mode) undo(f *finding) tea.Cmd {
+	number := m.review.number
+	switch undo := f.undo; {
+	case f.dismissed:
+		return func() tea.Msg { return findingRestored{f} }
+	case f.applied && undo != nil:
+		return func() tea.Msg { return findingChanged{number: number, finding: f, err: undo()} }
+	}
+	return nil
+}
+
+// next selects the next finding that the user has not decided about, or else the next one.
+func (m *Mode) next() {
+	list := m.shownFindings()
+	to := m.list.Selected + 1
+	for i := range list {
+		if at := (to + i) % len(list); !list[at].handled() {
+			to = at
+			break
+		}
+	}
+	m.list.Select(to % max(1, len(list)))
+	m.top = 0
 }
 
 // open opens a finding's line in $EDITOR.
@@ -534,9 +588,10 @@ func (m *Mode) pressLetter(k tea.KeyPressMsg) kit.Outcome {
 		m.dismiss(f)
 	case kit.Matches(k, m.keys.open):
 		return kit.Handled(m.open(f))
+	case kit.Matches(k, m.keys.undo) && f.handled():
+		return kit.Handled(m.undo(f))
 	case kit.Matches(k, m.keys.next):
-		m.list.Select((m.list.Selected + 1) % max(1, len(m.list.Rows)))
-		m.top = 0
+		m.next()
 	case kit.Matches(k, m.keys.ask):
 		return kit.Send(QuestionAsked{m.question(f)})
 	default:
@@ -610,7 +665,8 @@ func (m *Mode) Commands() []kit.Command {
 		key        key.Binding
 	}{
 		{"apply", "apply the suggestion to the file", m.keys.apply},
-		{"dismiss", "remove the finding from the list", m.keys.dismiss},
+		{"dismiss", "mark the finding as one to ignore", m.keys.dismiss},
+		{"undo", "take back apply or dismiss", m.keys.undo},
 		{"open", "open the line in $EDITOR", m.keys.open},
 		{"ask", "ask a question about the finding", m.keys.ask},
 		{"again", "review again", m.keys.again},

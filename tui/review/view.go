@@ -50,7 +50,9 @@ func (m *Mode) View() ([]string, *tea.Cursor) {
 	f := m.selected()
 	if m.fullView && f != nil {
 		lines := m.drawFinding(f, aroundFinding+m.height/4)
-		return lines[min(m.top, max(0, len(lines)-m.height)):], nil
+		top := min(m.top, max(0, len(lines)-m.height))
+		end := min(len(lines), top+m.height)
+		return m.look.MarkMore(lines[top:end], m.width, top > 0, end < len(lines)), nil
 	}
 	lines := make([]string, m.margin())
 	rows, cursor := m.list.View()
@@ -73,7 +75,12 @@ func (m *Mode) View() ([]string, *tea.Cursor) {
 		}
 	}
 	lines = append(lines, below...)
-	return lines[:min(len(lines), m.height)], cursor
+	if len(lines) > m.height {
+		left, _ := kit.Column(m.width)
+		lines = lines[:m.height]
+		lines[m.height-1] = strings.Repeat(" ", left) + m.look.Theme.Muted.Render("… "+m.look.Keys.Choose.Help().Key+" shows all")
+	}
+	return lines, cursor
 }
 
 // scroll scrolls a finding that fills the body.
@@ -233,7 +240,7 @@ func (m *Mode) Footer() kit.Footer {
 	return f
 }
 
-// coverage returns how many files were reviewed.
+// coverage returns how many files were reviewed, and what the user did with the findings.
 func (r *reviewing) coverage() string {
 	n, rest := 0, 0
 	for _, c := range r.result.Files {
@@ -244,10 +251,26 @@ func (r *reviewing) coverage() string {
 			rest++
 		}
 	}
+	text := fmt.Sprintf("reviewed %d of %d", n, len(r.result.Files))
 	if rest > 0 {
-		return fmt.Sprintf("reviewed %d of %d · not reviewed: %d", n, len(r.result.Files), rest)
+		text += fmt.Sprintf(" · not reviewed: %d", rest)
 	}
-	return fmt.Sprintf("reviewed %d of %d", n, len(r.result.Files))
+	applied, dismissed := 0, 0
+	for _, f := range r.found {
+		if f.applied {
+			applied++
+		}
+		if f.dismissed {
+			dismissed++
+		}
+	}
+	if applied > 0 {
+		text += fmt.Sprintf(" · %d applied", applied)
+	}
+	if dismissed > 0 {
+		text += fmt.Sprintf(" · %d dismissed", dismissed)
+	}
+	return text
 }
 
 // progressLine describes what the review waits for.
@@ -286,7 +309,12 @@ func (m *Mode) Bindings() []kit.Hint {
 		if f.Suggestion != nil && !f.applied {
 			list = append(list, kit.Hint{Binding: m.keys.apply})
 		}
-		list = append(list, kit.Hints(m.keys.dismiss, m.keys.open)...)
+		if f.handled() {
+			list = append(list, kit.Hint{Binding: m.keys.undo})
+		} else {
+			list = append(list, kit.Hint{Binding: m.keys.dismiss})
+		}
+		list = append(list, kit.Hint{Binding: m.keys.open})
 		if len(m.list.Rows) > 1 {
 			list = append(list, kit.Hint{Binding: m.keys.next, General: true})
 		}

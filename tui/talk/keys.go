@@ -14,8 +14,8 @@ import (
 
 // Press handles a key and saves the draft.
 func (c *Conversation) Press(k tea.KeyPressMsg) kit.Outcome {
-	if c.find.open && c.find.press(k) {
-		return kit.Handled(nil)
+	if c.find.open {
+		return kit.Outcome{Handled: c.find.press(k) || c.pressScroll(k)}
 	}
 	if c.transcript.selected >= 0 {
 		if o := c.pressSelected(k); o.Handled {
@@ -40,8 +40,8 @@ func (c *Conversation) pressKey(k tea.KeyPressMsg) kit.Outcome {
 		c.transcript.selectTurn(-1)
 		return o
 	}
-	page := max(1, c.transcript.height-2)
 	switch {
+	case c.pressScroll(k):
 	case kit.Matches(k, c.look.Keys.Send):
 		return c.sendWritten()
 	case kit.Matches(k, c.look.Keys.Stop):
@@ -61,14 +61,6 @@ func (c *Conversation) pressKey(k tea.KeyPressMsg) kit.Outcome {
 		return kit.Handled(c.withoutAttachments())
 	case kit.Matches(k, c.look.Keys.Select):
 		c.transcript.selectTurn(len(c.transcript.turns) - 1)
-	case kit.Matches(k, c.look.Keys.PageUp):
-		c.transcript.scroll(-page)
-	case kit.Matches(k, c.look.Keys.PageDown):
-		c.transcript.scroll(page)
-	case kit.Matches(k, c.look.Keys.Top):
-		c.transcript.scrollTo(position{})
-	case kit.Matches(k, c.look.Keys.Bottom):
-		c.transcript.toEnd()
 	case kit.Matches(k, c.look.Keys.CopyCode):
 		return kit.Handled(c.copyCode(c.transcript.lastCode()))
 	case kit.Matches(k, c.look.Keys.Editor):
@@ -79,6 +71,24 @@ func (c *Conversation) pressKey(k tea.KeyPressMsg) kit.Outcome {
 		return kit.Ignored()
 	}
 	return kit.Handled(nil)
+}
+
+// pressScroll handles the keys that scroll.
+func (c *Conversation) pressScroll(k tea.KeyPressMsg) bool {
+	page := max(1, c.transcript.height-2)
+	switch {
+	case kit.Matches(k, c.look.Keys.PageUp):
+		c.transcript.scroll(-page)
+	case kit.Matches(k, c.look.Keys.PageDown):
+		c.transcript.scroll(page)
+	case kit.Matches(k, c.look.Keys.Top):
+		c.transcript.scrollTo(position{})
+	case kit.Matches(k, c.look.Keys.Bottom):
+		c.transcript.toEnd()
+	default:
+		return false
+	}
+	return true
 }
 
 // pressSelected handles the keys for the selected message.

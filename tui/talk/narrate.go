@@ -7,6 +7,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/modes/chat"
 	"github.com/bise-sh/bise/modes/progress"
 	"github.com/bise-sh/bise/render/markdown"
@@ -18,20 +19,21 @@ import (
 
 // A narration has what was printed about a conversation, so that only changes are printed.
 type narration struct {
-	say      func(string)
-	subject  string
-	selected int
-	searched string // what was searched for
-	unfolded bool   // of the selected message
-	edited   int    // the message in the composer
-	written  string
-	attached string
-	chat     *past.ID
-	turn     *turn
-	parts    int    // printed
-	phase    string // the last printed one
-	inCode   bool
-	ended    bool
+	say       func(string)
+	subject   string
+	announced string // where messages go
+	selected  int
+	searched  string // what was searched for
+	unfolded  bool   // of the selected message
+	edited    int    // the message in the composer
+	written   string
+	attached  string
+	chat      *past.ID
+	turn      *turn
+	parts     int    // printed
+	phase     string // the last printed one
+	inCode    bool
+	ended     bool
 }
 
 // Narrate prints the changes in the conversation. See [kit.Narrator].
@@ -75,10 +77,15 @@ func (c *Conversation) EnterLine(line string) kit.Outcome {
 
 // describe prints the changes in the conversation.
 func (n *narration) describe(c *Conversation) {
-	if subject := ansi.Strip(c.Subject()); c.model != nil && c.model.State != engines.Loading && subject != n.subject {
+	// The mark of a server is said in words.
+	unmarked := func(text string) string { return strings.ReplaceAll(text, library.RemoteMark+" ", "") }
+	if subject := unmarked(ansi.Strip(c.Subject())); c.model != nil && c.model.State != engines.Loading && subject != n.subject {
 		n.subject = subject
 		n.say(kit.Sentence(subject))
-		if text := c.engines.Announcement(c.model, "Your messages go"); text != "" {
+	}
+	if text := unmarked(c.engines.Announcement(c.model, "Your messages go")); text != n.announced {
+		n.announced = text
+		if text != "" {
 			n.say(text)
 		}
 	}
@@ -281,6 +288,8 @@ func (n *narration) describeEnd(c *Conversation, t *turn) {
 		return
 	case t.canContinue():
 		n.say("The answer is cut off. /continue continues it.")
+	case chat.CutOff(t.measured.Finish, 0) != "":
+		n.say("The answer is " + chat.CutOff(t.measured.Finish, 0) + ".")
 	}
 	end := "Answer ends."
 	if tokens := t.measured.Usage.CompletionTokens; tokens > 0 {

@@ -27,7 +27,9 @@ func (c *Conversation) View() ([]string, *tea.Cursor) {
 	lines := c.transcript.view(left)
 	if len(c.transcript.turns) == 0 {
 		lines = kit.Indent(c.greeting(columns), left)
-		lines = lines[:min(len(lines), c.transcript.height)]
+		if most := c.transcript.height; len(lines) > most {
+			lines = c.look.MarkMore(lines[:most], c.width, false, true)
+		}
 	}
 	for len(lines) < c.transcript.height {
 		lines = append(lines, "")
