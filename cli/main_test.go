@@ -113,7 +113,7 @@ func loadScript(_ context.Context, spec worker.Spec, _ func(float64)) (engine.En
 		case "refuse":
 			return nil, &fault.Error{Kind: fault.BadModel, Msg: "cannot load " + spec.Name + ": it refuses", Advice: "Try another script."}
 		case "blind":
-			script.About.Can = engine.Capabilities{Chat: true}
+			script.About.Architecture, script.About.Can = "llama", engine.Capabilities{Chat: true}
 		case "#":
 		default:
 			return nil, fmt.Errorf("%s: no step %q", spec.Path, what)

@@ -546,13 +546,13 @@ func TestServerIsAdded(t *testing.T) {
 	d.sees("best here")
 	d.pressed("s")
 	d.sees("No server is configured")
-	for _, c := range []struct{ address, key, says, name, url string }{
-		{"https://api.mistral.ai", "", "", "plateforme", "https://api.mistral.ai MISTRAL_API_KEY"},
-		{"lab.example.org:8000", "LAB_KEY", "", "lab", "http://lab.example.org:8000 LAB_KEY"},
-		{"http://lab.example.net", "", "", "lab2", "http://lab.example.net"},
-		{"127.0.0.1:8642", "", "", "server", "http://127.0.0.1:8642"},
-		{"http://", "", "invalid server URL", "", ""},
-		{"http://broken", "", "cannot change", "broken", ""},
+	for _, c := range []struct{ address, key, says, stays, name, url string }{
+		{"https://api.mistral.ai", "", "", "", "plateforme", "https://api.mistral.ai MISTRAL_API_KEY"},
+		{"lab.example.org:8000", "LAB_KEY", "", "", "lab", "http://lab.example.org:8000 LAB_KEY"},
+		{"http://lab.example.net", "", "", "", "lab2", "http://lab.example.net"},
+		{"127.0.0.1:8642", "", "", "", "server", "http://127.0.0.1:8642"},
+		{"http://", "", "invalid server URL", "▍ http://", "", ""},
+		{"http://broken", "", "cannot change", "Environment variable", "broken", ""},
 	} {
 		d.pressed("a")
 		d.sees("The server's URL")
@@ -563,8 +563,10 @@ func TestServerIsAdded(t *testing.T) {
 			d.typed(c.key)
 			d.pressed("enter")
 		}
-		if c.says != "" {
+		if c.says != "" { // the question stays, to correct the answer
 			d.sees(c.says)
+			d.sees(c.stays)
+			d.pressed("esc", "esc")
 		} else {
 			d.until("the server", func() bool { return s.Endpoints()[c.name].URL != "" })
 		}

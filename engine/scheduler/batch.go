@@ -73,6 +73,9 @@ func (s *Scheduler) split(room int) []*Job {
 	}
 	oldest := prompts[0]
 	slices.SortStableFunc(prompts, func(a, b *Job) int { return cmp.Compare(a.left(), b.left()) })
+	if left := prompts[0].left(); len(prompts) > 1 && left <= shortPrompt && time.Duration(room)*s.pace > slowBatch {
+		room = min(room, max(2*left, shortPrompt))
+	}
 	give := func(j *Job, n int) {
 		n = min(n, j.left()-int(j.inBatch.Load()))
 		if s.x.Recurrent() {

@@ -73,6 +73,10 @@ const (
 	restAfter = 2 * time.Second
 	// turnTime is how long a batch may take while answers wait for their next token.
 	turnTime = 250 * time.Millisecond
+	// A batch that would take longer than slowBatch is kept small for a prompt with at most
+	// shortPrompt tokens left, so that its answer begins soon.
+	shortPrompt = 128
+	slowBatch   = time.Second
 	// restoreGain is how many tokens a saved state must spare to be read.
 	restoreGain = 64
 	// recentJobs is how many requests a conversation stays in memory for if there is enough:

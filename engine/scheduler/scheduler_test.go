@@ -161,6 +161,28 @@ func TestShortPromptBesideLong(t *testing.T) {
 	}
 }
 
+// On a slow machine the batch with a short prompt is small.
+func TestShortPromptOnASlowMachine(t *testing.T) {
+	f := newFake(t, 32768, 8)
+	s := start(t, f, Options{Limit: 32768})
+	long, _ := f.asked(ids(2000, 1), 1, 1)
+	short, _ := f.asked(ids(20, 2), 1, 1)
+	var sizes []int
+	f.beforeRun = func(batch []entry) {
+		sizes = append(sizes, len(batch))
+		if len(sizes) == 1 {
+			s.Submit(short)
+		}
+	}
+	s.Call(func() { s.pace = 20 * time.Millisecond })
+	if out := run(t.Context(), s, long, nil); out.err != nil {
+		t.Fatal(out.err)
+	}
+	if !slices.Equal(sizes[:2], []int{512, 128}) {
+		t.Errorf("batches of %d tokens", sizes)
+	}
+}
+
 // A long prompt is never stopped by a stream of short ones.
 func TestLongPromptBesideMany(t *testing.T) {
 	f := newFake(t, 32768, 8)

@@ -116,10 +116,14 @@ type (
 		err    error
 	}
 	serverAdded struct {
-		name string
-		err  error
+		name   string
+		err    error
+		prompt *kit.Prompt // that asked for it
 	}
-	serverEntered struct{ url, variable string }
+	serverEntered struct {
+		url, variable string
+		prompt        *kit.Prompt
+	}
 )
 
 func (s *serversDialog) Init() tea.Cmd {
@@ -152,8 +156,7 @@ func (s *serversDialog) Update(msg tea.Msg) tea.Cmd {
 		return s.add(msg)
 	case serverAdded:
 		if msg.err != nil {
-			s.service.notify.Error(msg.err)
-			return nil
+			return func() tea.Msg { return kit.PromptFailed{Prompt: msg.prompt, Err: msg.err} }
 		}
 		s.only = ""
 		s.readServers()
@@ -181,9 +184,11 @@ func (s *serversDialog) askKey(address string) kit.Outcome {
 		usual = "MISTRAL_API_KEY"
 	}
 	question := "Environment variable with the server's API key; empty if it needs no key. bise does not save the key."
-	o := kit.Open(kit.NewPrompt(s.Look, "Key", question, usual, "add", func(variable string) kit.Outcome {
-		return kit.Close(serverEntered{address, strings.TrimSpace(variable)})
-	}))
+	p := kit.NewPrompt(s.Look, "Key", question, usual, "add", nil)
+	p.Done = func(variable string) kit.Outcome {
+		return kit.Close(serverEntered{address, strings.TrimSpace(variable), p})
+	}
+	o := kit.Open(p)
 	o.Closes = true
 	return o
 }
@@ -193,7 +198,9 @@ func isMistral(u *url.URL) bool { return strings.HasSuffix("."+u.Hostname(), ".m
 // add is a command that adds a server to the configuration.
 func (s *serversDialog) add(msg serverEntered) tea.Cmd {
 	endpoints, name := s.service.endpoints, serverName(msg.url, s.service.endpoints.Endpoints())
-	return func() tea.Msg { return serverAdded{name, endpoints.AddEndpoint(name, msg.url, msg.variable)} }
+	return func() tea.Msg {
+		return serverAdded{name, endpoints.AddEndpoint(name, msg.url, msg.variable), msg.prompt}
+	}
 }
 
 // serverName returns a unique name for a server, from its host.

@@ -339,7 +339,7 @@ func (c *Conversation) begin(t *turn, continuing bool) tea.Cmd {
 		t.refresh()
 		return nil
 	}
-	c.pending = false
+	c.pending, t.by = false, c.model
 	if c.model.State == engines.Ready {
 		t.waiting.Phase = progress.Prefilling
 	}

@@ -145,7 +145,10 @@ func (c *Conversation) mark(t *turn) countedMark {
 
 // measures reports whether an answer says how many tokens the model has seen up to its end.
 func (c *Conversation) measures(t *turn) bool {
-	return t.measured.Usage.TotalTokens > 0 && c.model != nil && t.measured.Model == c.model.Name()
+	if t.measured.Usage.TotalTokens == 0 || c.model == nil {
+		return false
+	}
+	return t.by == c.model || t.by == nil && t.measured.Model == c.model.Name()
 }
 
 // used returns the tokens of the conversation on the screen, and the context length. 0 means

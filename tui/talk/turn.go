@@ -13,6 +13,7 @@ import (
 	"github.com/bise-sh/bise/modes/chat"
 	"github.com/bise-sh/bise/modes/progress"
 	"github.com/bise-sh/bise/modes/vision"
+	"github.com/bise-sh/bise/tui/engines"
 	"github.com/bise-sh/bise/tui/images"
 	"github.com/bise-sh/bise/tui/kit"
 	"github.com/bise-sh/bise/tui/past"
@@ -45,8 +46,9 @@ type turn struct {
 	state          turnState
 	waiting        progress.Progress
 	err            error
-	repairs        string // the keys that may help after an error
-	hidden         int    // earlier images that the model cannot see
+	repairs        string         // the keys that may help after an error
+	by             *engines.Model // nil: in an earlier session
+	hidden         int            // earlier images that the model cannot see
 	measured       history.Measured
 
 	parts []*part
