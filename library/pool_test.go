@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -48,15 +49,20 @@ func pooled(t *testing.T, o PoolOptions) (p *Pool, fake *fakeWorkers, elsewhere 
 }
 
 type fakeWorkers struct {
+	mu      sync.Mutex
 	running []worker.Status
 	stopped []string
 }
 
 func (f *fakeWorkers) list(context.Context) ([]worker.Status, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	return slices.Clone(f.running), nil
 }
 
 func (f *fakeWorkers) stop(_ context.Context, path string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.stopped = append(f.stopped, filepath.Base(path))
 	f.running = slices.DeleteFunc(f.running, func(s worker.Status) bool { return s.Path == path })
 	return nil
@@ -216,7 +222,11 @@ func TestRoom(t *testing.T) {
 			if err := p.makeRoom(ctx, m); fault.KindOf(err) != fault.Busy || !strings.Contains(err.Error(), "no room for one") {
 				t.Errorf("got %v", err)
 			}
-			time.AfterFunc(time.Second, func() { fake.running[0].State = worker.Idle })
+			time.AfterFunc(time.Second, func() {
+				fake.mu.Lock()
+				defer fake.mu.Unlock()
+				fake.running[0].State = worker.Idle
+			})
 			if err := p.makeRoom(t.Context(), m); err != nil || !slices.Equal(fake.stopped, []string{"busy"}) {
 				t.Errorf("stopped %q, %v", fake.stopped, err)
 			}
