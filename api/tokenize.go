@@ -39,7 +39,7 @@ func (s *server) tokenizeText(w http.ResponseWriter, r *http.Request) error {
 		v, ok := o.get("content")
 		if !ok {
 			if v, ok = o.get("prompt"); !ok {
-				v, _ = o.need("content")
+				o.need("content")
 				return
 			}
 			vllm = true

@@ -251,7 +251,7 @@ func TestOpened(t *testing.T) {
 		t.Errorf("opened %d times", opened)
 	}
 	m := models.Model{Path: "x"}
-	p.open["one"], p.used[m.Path] = p.open["one"], time.Now().Add(-worker.DefaultKeepAlive)
+	p.used[m.Path] = time.Now().Add(-worker.DefaultKeepAlive)
 	if p.opened("one", m.Path) != nil {
 		t.Error("a worker that was idle for its keep-alive counts as there")
 	}

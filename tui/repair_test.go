@@ -350,8 +350,10 @@ func TestMeter(t *testing.T) {
 	d.idle()
 	d.misses("tok/s") // of another answer
 	tokens, err := s.Tokenize(t.Context(), engine.TokenizeRequest{Chat: &engine.ChatRequest{Messages: []engine.Message{
-		{Role: engine.User, Content: engine.Text("first")}, {Role: engine.Assistant, Content: engine.Text("one")},
-		{Role: engine.User, Content: engine.Text("second")}, {Role: engine.Assistant, Content: engine.Text("half of it"), Prefix: true},
+		{Role: engine.User, Content: engine.Text("first")},
+		{Role: engine.Assistant, Content: engine.Text("one")},
+		{Role: engine.User, Content: engine.Text("second")},
+		{Role: engine.Assistant, Content: engine.Text("half of it"), Prefix: true},
 	}}})
 	if err != nil {
 		t.Fatal(err)

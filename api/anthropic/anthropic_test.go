@@ -104,19 +104,24 @@ func TestAnswers(t *testing.T) {
 		{
 			"nothing", "", enginetest.Reply{}, []string{began("0", "0"), ended("end_turn", "0")}, `[]`, "end_turn",
 		}, {
-			"text", "", enginetest.Reply{text("Blu"), text("<e>")},
+			"text", "",
+			enginetest.Reply{text("Blu"), text("<e>")},
 			[]string{began("0", "0"), start("0", emptyText), delta("0", `"text":"Blu","type":"text_delta"`), delta("0", `"text":"<e>","type":"text_delta"`), stop("0"), ended("end_turn", "2")},
 			`[{"type":"text","text":"Blu<e>"}]`, "end_turn",
 		}, {
 			"progress", "",
 			enginetest.Reply{
-				enginetest.Emit{Event: engine.Loading{Fraction: 0.5}}, enginetest.Emit{Event: engine.Progress{Total: 9, Queued: 1}},
-				enginetest.Emit{Event: engine.Progress{Done: 3, Total: 9, Cached: 3}}, enginetest.Emit{Event: engine.Progress{Done: 9, Total: 9, Cached: 3}}, text("a"),
+				enginetest.Emit{Event: engine.Loading{Fraction: 0.5}},
+				enginetest.Emit{Event: engine.Progress{Total: 9, Queued: 1}},
+				enginetest.Emit{Event: engine.Progress{Done: 3, Total: 9, Cached: 3}},
+				enginetest.Emit{Event: engine.Progress{Done: 9, Total: 9, Cached: 3}},
+				text("a"),
 			},
 			[]string{began("6", "3"), start("0", emptyText), delta("0", `"text":"a","type":"text_delta"`), stop("0"), ended("end_turn", "1")},
 			`[{"type":"text","text":"a"}]`, "end_turn",
 		}, {
-			"thinking and text", `,"thinking":{"type":"adaptive"}`, enginetest.Reply{enginetest.Thinking("hm"), enginetest.Thinking("."), text("a")},
+			"thinking and text", `,"thinking":{"type":"adaptive"}`,
+			enginetest.Reply{enginetest.Thinking("hm"), enginetest.Thinking("."), text("a")},
 			[]string{
 				began("0", "0"), start("0", emptyThinking), delta("0", `"thinking":"hm","type":"thinking_delta"`), delta("0", `"thinking":".","type":"thinking_delta"`),
 				delta("0", `"signature":"SIG","type":"signature_delta"`), stop("0"),
@@ -127,7 +132,8 @@ func TestAnswers(t *testing.T) {
 			"thinking, text, thinking, calls", "",
 			enginetest.Reply{
 				enginetest.Thinking("a"), text("b"), enginetest.Thinking("a"),
-				enginetest.Call{ID: "abc123def", Name: "f", Arguments: weather}, enginetest.Call{ID: "abc123deg", Name: "f"},
+				enginetest.Call{ID: "abc123def", Name: "f", Arguments: weather},
+				enginetest.Call{ID: "abc123deg", Name: "f"},
 			},
 			[]string{
 				began("0", "0"), start("0", emptyThinking), delta("0", `"thinking":"a","type":"thinking_delta"`), delta("0", `"signature":"SIG","type":"signature_delta"`), stop("0"),
@@ -139,23 +145,29 @@ func TestAnswers(t *testing.T) {
 			`[{"type":"thinking","thinking":"a","signature":"SIG"},{"type":"text","text":"b"},{"type":"thinking","thinking":"a","signature":"SIG"},` +
 				`{"type":"tool_use","id":"toolu_abc123def","name":"f","input":{"city":"Aix <1>"}},{"type":"tool_use","id":"toolu_abc123deg","name":"f","input":{}}]`, "tool_use",
 		}, {
-			"a call and text after it", "", enginetest.Reply{enginetest.Call{ID: "abc123def", Name: "f"}, text("b"), enginetest.End(engine.FinishStop)},
+			"a call and text after it", "",
+			enginetest.Reply{enginetest.Call{ID: "abc123def", Name: "f"}, text("b"), enginetest.End(engine.FinishStop)},
 			[]string{
 				began("0", "0"), start("0", use("abc123def")), delta("0", `"partial_json":"{}","type":"input_json_delta"`), stop("0"),
 				start("1", emptyText), delta("1", `"text":"b","type":"text_delta"`), stop("1"), ended("end_turn", "2"),
 			},
 			`[{"type":"tool_use","id":"toolu_abc123def","name":"f","input":{}},{"type":"text","text":"b"}]`, "end_turn",
 		}, {
-			"a call that was cut", "", enginetest.Reply{enginetest.Call{ID: "abc123def", Name: "f", Arguments: `{"ci`}, enginetest.End(engine.FinishLength)},
+			"a call that was cut", "",
+			enginetest.Reply{enginetest.Call{ID: "abc123def", Name: "f", Arguments: `{"ci`}, enginetest.End(engine.FinishLength)},
 			[]string{began("0", "0"), start("0", use("abc123def")), delta("0", `"partial_json":"{\"ci","type":"input_json_delta"`), stop("0"), ended("max_tokens", "1")},
 			`[{"type":"tool_use","id":"toolu_abc123def","name":"f","input":{}}]`, "max_tokens",
 		}, {
-			"a stop sequence", `,"stop_sequences":["bc"]`, enginetest.Reply{text("ab"), text("cd")},
-			[]string{began("0", "0"), start("0", emptyText), delta("0", `"text":"a","type":"text_delta"`), stop("0"),
-				strings.Replace(ended("stop_sequence", "2"), `"stop_sequence":null`, `"stop_sequence":"bc"`, 1)},
+			"a stop sequence", `,"stop_sequences":["bc"]`,
+			enginetest.Reply{text("ab"), text("cd")},
+			[]string{
+				began("0", "0"), start("0", emptyText), delta("0", `"text":"a","type":"text_delta"`), stop("0"),
+				strings.Replace(ended("stop_sequence", "2"), `"stop_sequence":null`, `"stop_sequence":"bc"`, 1),
+			},
 			`[{"type":"text","text":"a"}]`, "stop_sequence",
 		}, {
-			"the context is full", "", enginetest.Reply{text("a"), enginetest.End(engine.FinishModelLength)},
+			"the context is full", "",
+			enginetest.Reply{text("a"), enginetest.End(engine.FinishModelLength)},
 			[]string{began("0", "0"), start("0", emptyText), delta("0", `"text":"a","type":"text_delta"`), stop("0"), ended("model_context_window_exceeded", "1")},
 			`[{"type":"text","text":"a"}]`, "model_context_window_exceeded",
 		},

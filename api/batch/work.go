@@ -205,7 +205,8 @@ func openResults(path string) ([]result, *os.File, error) {
 		all = append(all, r)
 		whole += int64(len(line))
 	}
-	if err := file.Truncate(whole); err == nil {
+	err = file.Truncate(whole)
+	if err == nil {
 		_, err = file.Seek(whole, io.SeekStart)
 	}
 	if err != nil {

@@ -150,8 +150,12 @@ func capabilities(can engine.Capabilities) []string {
 		has  bool
 		name string
 	}{
-		{can.Chat || can.FIM, "completion"}, {can.Tools, "tools"}, {can.FIM, "insert"},
-		{can.Vision, "vision"}, {can.Thinking, "thinking"}, {can.Embed, "embedding"},
+		{can.Chat || can.FIM, "completion"},
+		{can.Tools, "tools"},
+		{can.FIM, "insert"},
+		{can.Vision, "vision"},
+		{can.Thinking, "thinking"},
+		{can.Embed, "embedding"},
 	} {
 		if c.has {
 			list = append(list, c.name)

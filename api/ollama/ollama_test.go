@@ -101,9 +101,12 @@ func TestAnswers(t *testing.T) {
 	}{
 		{"nothing", enginetest.Reply{took}, []string{said("", "")}, said("", ""), `"response":"",`, end("stop", "P", "")},
 		{
-			"text", enginetest.Reply{took, enginetest.Emit{Event: engine.Progress{Total: 4}}, enginetest.Text("Blu"), enginetest.Text("<e>")},
-			[]string{said("Blu", "") + undone, said("<e>", "") + undone, said("", "")}, said("Blu<e>", ""), `"response":"Blu<e>",`, end("stop", "P", `"eval_count":2,`),
-		}, {
+			"text",
+			enginetest.Reply{took, enginetest.Emit{Event: engine.Progress{Total: 4}}, enginetest.Text("Blu"), enginetest.Text("<e>")},
+			[]string{said("Blu", "") + undone, said("<e>", "") + undone, said("", "")},
+			said("Blu<e>", ""), `"response":"Blu<e>",`, end("stop", "P", `"eval_count":2,`),
+		},
+		{
 			"thinking, calls, text",
 			enginetest.Reply{took, enginetest.Thinking("hm"), enginetest.Call{ID: "abc123def", Name: "f", Arguments: `{"a": 1}`}, enginetest.Call{ID: "abc123deg", Name: "g"}, enginetest.Text("b")},
 			[]string{
@@ -112,8 +115,10 @@ func TestAnswers(t *testing.T) {
 			},
 			said("b", `,"thinking":"hm","tool_calls":[`+use("0", "abc123def", "f", `{"a":1}`)+`,`+use("1", "abc123deg", "g", `{}`)+`]`),
 			`"response":"b","thinking":"hm",`, end("stop", "P", `"eval_count":4,`),
-		}, {
-			"a call that was cut", enginetest.Reply{took, enginetest.Call{ID: "abc123def", Name: "f", Arguments: `{"a`}, enginetest.End(engine.FinishLength)},
+		},
+		{
+			"a call that was cut",
+			enginetest.Reply{took, enginetest.Call{ID: "abc123def", Name: "f", Arguments: `{"a`}, enginetest.End(engine.FinishLength)},
 			[]string{said("", `,"tool_calls":[`+use("0", "abc123def", "f", `{}`)+`]`) + undone, said("", "")},
 			said("", `,"tool_calls":[`+use("0", "abc123def", "f", `{}`)+`]`), `"response":"",`, end("length", "P", `"eval_count":1,`),
 		},

@@ -134,18 +134,23 @@ func TestAnswers(t *testing.T) {
 		{"nothing", "", enginetest.Reply{}, join(start, end), "completed", ""},
 		{"text", "", enginetest.Reply{enginetest.Text("Blu"), enginetest.Text("e")}, join(start, message(0, "Blu", "e"), end), "completed", "Blue"},
 		{
-			"progress", "", enginetest.Reply{enginetest.Emit{Event: engine.Progress{Total: 9, Queued: 1}}, enginetest.Emit{Event: engine.Progress{Total: 9}}, enginetest.Text("a")},
+			"progress", "",
+			enginetest.Reply{enginetest.Emit{Event: engine.Progress{Total: 9, Queued: 1}}, enginetest.Emit{Event: engine.Progress{Total: 9}}, enginetest.Text("a")},
 			join(start, message(0, "a"), end), "completed", "a",
 		},
 		{
-			"the limit", `,"max_output_tokens":2`, enginetest.Reply{enginetest.Text("a"), enginetest.Text("b"), enginetest.Text("c")},
+			"the limit", `,"max_output_tokens":2`,
+			enginetest.Reply{enginetest.Text("a"), enginetest.Text("b"), enginetest.Text("c")},
 			join(start, message(0, "a", "b"), []string{`incomplete {"response":"incomplete"}`}), "incomplete", "ab",
 		},
 		{
 			"thinking, calls, text", tools,
 			enginetest.Reply{
-				enginetest.Thinking("hm"), enginetest.Thinking("."), enginetest.Call{ID: "abc123def", Name: "f", Arguments: `{"a": 1}`},
-				enginetest.Call{ID: "abc123deg", Name: "ns__f"}, enginetest.Call{ID: "abc123deh", Name: "unknown"}, enginetest.Text("a"),
+				enginetest.Thinking("hm"), enginetest.Thinking("."),
+				enginetest.Call{ID: "abc123def", Name: "f", Arguments: `{"a": 1}`},
+				enginetest.Call{ID: "abc123deg", Name: "ns__f"},
+				enginetest.Call{ID: "abc123deh", Name: "unknown"},
+				enginetest.Text("a"),
 			},
 			join(start, []string{
 				`output_item.added {"item":{"id":"rs_0","status":"in_progress","summary":[],"type":"reasoning"},"output_index":0}`,
@@ -159,7 +164,8 @@ func TestAnswers(t *testing.T) {
 			"completed", "a",
 		},
 		{
-			"a summary of the thinking", `,"reasoning":{"effort":"medium","summary":"auto"},"include":["reasoning.encrypted_content"]`, enginetest.Reply{enginetest.Thinking("hm.")},
+			"a summary of the thinking", `,"reasoning":{"effort":"medium","summary":"auto"},"include":["reasoning.encrypted_content"]`,
+			enginetest.Reply{enginetest.Thinking("hm.")},
 			join(start, []string{
 				`output_item.added {"item":{"id":"rs_0","status":"in_progress","summary":[],"type":"reasoning"},"output_index":0}`,
 				`reasoning_summary_part.added {"item_id":"rs_0","output_index":0,"part":{"text":"","type":"summary_text"},"summary_index":0}`,
@@ -170,7 +176,8 @@ func TestAnswers(t *testing.T) {
 			}, end), "completed", "",
 		},
 		{
-			"a custom tool, cut", tools, enginetest.Reply{enginetest.Call{ID: "abc123def", Name: "patch", Arguments: `{"input": "*** a"}`}, enginetest.Call{ID: "abc123deg", Name: "patch", Arguments: `{"inp`}, enginetest.End(engine.FinishModelLength)},
+			"a custom tool, cut", tools,
+			enginetest.Reply{enginetest.Call{ID: "abc123def", Name: "patch", Arguments: `{"input": "*** a"}`}, enginetest.Call{ID: "abc123deg", Name: "patch", Arguments: `{"inp`}, enginetest.End(engine.FinishModelLength)},
 			join(start, []string{
 				`output_item.added {"item":{"call_id":"call_abc123def","id":"fc_0","input":"","name":"patch","status":"in_progress","type":"custom_tool_call"},"output_index":0}`,
 				`custom_tool_call_input.delta {"delta":"*** a","item_id":"fc_0","output_index":0}`,

@@ -86,7 +86,8 @@ func TestCompile(t *testing.T) {
 		},
 		{
 			`{"type":"object","properties":{"a":{"type":"string"},"b":{"type":"null"}},"if":{"properties":{"a":{"const":"x"}}},"then":{"required":["b"]}}`,
-			[]string{`{"b":null}`, `{"a":"x","b":null}`, `{"a":"y"}`}, []string{`{}`, `{"a":"x"}`}, // without a, the condition is satisfied
+			[]string{`{"b":null}`, `{"a":"x","b":null}`, `{"a":"y"}`},
+			[]string{`{}`, `{"a":"x"}`}, // without a, the condition is satisfied
 		},
 		{`{"if":true,"then":{"type":"null"},"else":{"type":"string"}}`, []string{`null`}, []string{`"a"`, `1`}},
 		{`{"type":"object"}`, []string{`{}`, `{"a":{"b":[1,"x",null,-1.5e3]}}`}, []string{`[]`, `{"a"}`, `{"a":01}`}},

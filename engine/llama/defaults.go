@@ -4,8 +4,6 @@ package llama
 
 import (
 	"math/rand/v2"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/bise-sh/bise/engine"
 )
@@ -76,11 +74,4 @@ func or[T any](p *T, otherwise T) T {
 		return otherwise
 	}
 	return *p
-}
-
-func toValid(s string) string {
-	if utf8.ValidString(s) {
-		return s
-	}
-	return strings.ToValidUTF8(s, "\uFFFD")
 }

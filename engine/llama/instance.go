@@ -95,6 +95,7 @@ func (c *instance) Outputs() int {
 	const memory = 64 << 20
 	return max(1, memory/4/c.m.vocabulary())
 }
+
 func (c *instance) Probs(row int, id token, top int) []scheduler.Prob { return c.x.probs(row, id, top) }
 
 func (c *instance) CanResize(tokens int) bool { return c.fit.replaces(c.Tokens(), tokens) }

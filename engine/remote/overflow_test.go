@@ -50,7 +50,8 @@ func TestOldestTurnsAreLeftOut(t *testing.T) {
 		return engine.Message{Role: role, Content: engine.Text(name + strings.Repeat("x", 999))}
 	}
 	request := engine.ChatRequest{Overflow: engine.OverflowDropOldest, Messages: []engine.Message{
-		{Role: engine.System, Content: engine.Text("s")}, long(engine.User, "1"), long(engine.Assistant, "2"),
+		{Role: engine.System, Content: engine.Text("s")},
+		long(engine.User, "1"), long(engine.Assistant, "2"),
 		long(engine.User, "3"), long(engine.Assistant, "4"), long(engine.User, "5"), long(engine.Assistant, "6"), long(engine.User, "7"),
 	}}
 	const numbers = "Prompt contains %d tokens and 0 draft tokens, too large for model with %d maximum context length"

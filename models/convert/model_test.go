@@ -162,8 +162,10 @@ func TestUnsupportedLatent(t *testing.T) {
 		"groups of them":  {"moe": object{"num_experts": 8, "num_experts_per_tok": 2, "expert_hidden_dim": 64, "num_shared_experts": 1, "num_expert_groups": 4}},
 		"shared experts":  {"moe": object{"num_experts": 8, "num_experts_per_tok": 2, "expert_hidden_dim": 64}},
 	} {
-		all := object{"dim": 96, "n_layers": 3, "n_heads": 4, "hidden_dim": 192, "vocab_size": 1024,
-			"q_lora_rank": 48, "kv_lora_rank": 32, "qk_nope_head_dim": 16, "qk_rope_head_dim": 16, "v_head_dim": 32}
+		all := object{
+			"dim": 96, "n_layers": 3, "n_heads": 4, "hidden_dim": 192, "vocab_size": 1024,
+			"q_lora_rank": 48, "kv_lora_rank": 32, "qk_nope_head_dim": 16, "qk_rope_head_dim": 16, "v_head_dim": 32,
+		}
 		maps.Copy(all, params)
 		data, _ := json.Marshal(all)
 		if _, err := parseNative("params.json", data); err == nil || !strings.Contains(err.Error(), says) {

@@ -185,8 +185,12 @@ func (c *Case) right(l line) error {
 		metric Metric
 		given  bool
 	}{
-		{Exact, l.Expected != nil && l.Suffix == nil}, {Infill, l.Suffix != nil && l.Expected != nil}, {Contains, len(l.Contains) > 0},
-		{Numeric, l.Numeric != nil}, {Choice, l.Choices != nil || l.Answer != nil}, {Schema, len(l.Schema) > 0 && string(l.Schema) != "null"},
+		{Exact, l.Expected != nil && l.Suffix == nil},
+		{Infill, l.Suffix != nil && l.Expected != nil},
+		{Contains, len(l.Contains) > 0},
+		{Numeric, l.Numeric != nil},
+		{Choice, l.Choices != nil || l.Answer != nil},
+		{Schema, len(l.Schema) > 0 && string(l.Schema) != "null"},
 	}
 	var names []string
 	for _, k := range kinds {
