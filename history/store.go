@@ -38,7 +38,7 @@ type Store struct {
 func Open(path string) (*Store, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
-		return nil, fmt.Errorf("open the history: %w", err)
+		return nil, fmt.Errorf("cannot open the history: %w", err)
 	}
 	s, err := open(path)
 	if !isDamaged(err) {
@@ -64,7 +64,7 @@ func (s *Store) Close() error { return errors.Join(s.read.Close(), s.write.Close
 func open(path string) (_ *Store, err error) {
 	defer func() {
 		if err != nil && fault.KindOf(err) == "" {
-			err = fmt.Errorf("open the history %s: %w", path, err)
+			err = fmt.Errorf("cannot open the history %s: %w", path, err)
 		}
 	}()
 	if err := create(path); err != nil {

@@ -98,6 +98,21 @@ func TestOpenOddPaths(t *testing.T) {
 	}
 }
 
+// What the user reads begins with what was attempted.
+func TestOpenWithoutAFolder(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(filepath.Join(file, "history.db"))
+	if err == nil {
+		s.Close()
+	}
+	if want := "cannot open the history " + filepath.Join(file, "history.db"); err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("the error is %v, want %s", err, want)
+	}
+}
+
 func TestOpenKeepsWhatWasSaid(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "history.db")
 	s, err := Open(path)
