@@ -387,6 +387,50 @@ func openContext(short, long engine.Engine) func(context.Context, string, engine
 	}
 }
 
+// slowCount counts no text until it is told to, and then a token a word.
+type slowCount struct {
+	*enginetest.Script
+	begin <-chan struct{}
+}
+
+func (s slowCount) Tokenize(ctx context.Context, r engine.TokenizeRequest) (engine.Tokens, error) {
+	if r.Text == nil {
+		return s.Script.Tokenize(ctx, r)
+	}
+	select {
+	case <-s.begin:
+		return engine.Tokens{IDs: make([]int32, len(strings.Fields(*r.Text)))}, nil
+	case <-ctx.Done():
+		return engine.Tokens{}, ctx.Err()
+	}
+}
+
+// Enter asks also while an attachment is being counted, and takes that back if it fits after all.
+func TestMessageThatIsNotCountedYet(t *testing.T) {
+	s := replies("one")
+	s.About.ContextLength = 600
+	begin := make(chan struct{})
+	o := scripted(s)
+	o.Folder = folderOf(t)
+	o.Open = func(context.Context, string, engine.LoadOptions) (engine.Engine, error) {
+		return slowCount{s, begin}, nil
+	}
+	d := drive(t, o, 120, 24)
+	d.ready()
+	d.typed("/attach long.txt")
+	d.pressed("enter")
+	d.sees("▤ long.txt · 400 lines")
+	d.typed("what is it?")
+	d.pressed("enter")
+	d.sees("The message has about 667 tokens and the context holds 600: enter again")
+	if n := asked(s); n != 0 {
+		t.Fatalf("%d requests before the second enter", n)
+	}
+	close(begin)
+	d.sees("▤ long.txt · 400 tokens")
+	d.until("no warning", func() bool { return !strings.Contains(d.m.View().Content, "The message has") })
+}
+
 // Everything about a message that does not fit is also said in lines.
 func TestLinearRepair(t *testing.T) {
 	s := replies("one")

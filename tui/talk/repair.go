@@ -200,11 +200,20 @@ func (c *composer) misfit() string {
 		}
 	}
 	tokens, about := c.tokens(), ""
+	estimated := 0                 // bytes of which no count is known
 	if len(c.Text) > pastedBytes { // such as a text from the editor
-		tokens += engine.EstimateTokens(len(c.Text))
+		estimated += len(c.Text)
+	}
+	for _, a := range c.attached {
+		if a.size.of(c.model) == 0 {
+			estimated += len(a.Text)
+		}
+	}
+	if estimated > 0 {
+		tokens += engine.EstimateTokens(estimated)
 		about = "about "
 	}
-	if limit == 0 || tokens <= limit || c.shrinksImages && !slices.Contains(misfits, "too long") && len(c.Text) <= pastedBytes {
+	if limit == 0 || tokens <= limit || c.shrinksImages && !slices.Contains(misfits, "too long") && estimated == 0 {
 		return ""
 	}
 	return fmt.Sprintf("The message has %s%s tokens and the context holds %s", about, units.Count(tokens), units.Count(limit))
