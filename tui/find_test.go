@@ -329,6 +329,13 @@ func TestCommandsPopupScrolls(t *testing.T) {
 	d.misses("↓")
 	d.typed("zzz")
 	d.sees("no command matches")
+	d.misses("enter ")
+	d.pressed("ctrl+u")
+	d.typed("/messages")
+	d.sees("enter run")
+	d.pressed("ctrl+u")
+	d.typed("/message")
+	d.sees("enter insert")
 }
 
 // TestFilterWithoutMatch says so beside the filter, in every list that has one.

@@ -13,6 +13,8 @@ type Popup interface {
 	Typed(word string) tea.Cmd
 	// Press handles the keys that choose; other keys go to the text.
 	Press(tea.KeyPressMsg) Outcome
+	// Enter says what the key that sends does; "" if nothing is chosen.
+	Enter() string
 	View(width, height int) []string
 }
 

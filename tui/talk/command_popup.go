@@ -38,15 +38,25 @@ func (p *commandPopup) Press(k tea.KeyPressMsg) kit.Outcome {
 		p.complete()
 		return kit.Handled(nil)
 	case kit.Matches(k, p.look.Keys.Send):
-		c := p.found[p.chosen].Item
-		if c.Args != "" && !strings.HasPrefix(c.Args, "[") {
+		if p.Enter() != "run" {
 			p.complete()
 			return kit.Handled(nil)
 		}
 		p.clearText()
-		return c.Run("")
+		return p.found[p.chosen].Item.Run("")
 	}
 	return kit.Ignored()
+}
+
+// Enter runs a command, unless it needs arguments.
+func (p *commandPopup) Enter() string {
+	switch {
+	case len(p.found) == 0:
+		return ""
+	case p.found[p.chosen].Item.Args != "" && !strings.HasPrefix(p.found[p.chosen].Item.Args, "["):
+		return "insert"
+	}
+	return "run"
 }
 
 func (p *commandPopup) complete() {

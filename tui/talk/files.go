@@ -150,6 +150,13 @@ func (p *filePopup) Press(k tea.KeyPressMsg) kit.Outcome {
 	return kit.Ignored()
 }
 
+func (p *filePopup) Enter() string {
+	if len(p.found) == 0 {
+		return ""
+	}
+	return "attach"
+}
+
 // fileAttached has the attachments read from a file.
 type fileAttached struct {
 	to          string       // mode

@@ -152,7 +152,11 @@ func (c *Conversation) Footer() kit.Footer {
 		return kit.Footer{Hints: findHints}
 	}
 	if c.composer.popup != nil {
-		return kit.Footer{Hints: []kit.Hint{{Binding: c.look.Keys.Send, Words: "insert"}, {Binding: c.look.Keys.Complete, Words: ""}, {Binding: c.look.Keys.Back, Words: ""}}}
+		back := kit.Hint{Binding: c.look.Keys.Back, Words: ""}
+		if enter := c.composer.popup.Enter(); enter != "" {
+			return kit.Footer{Hints: []kit.Hint{{Binding: c.look.Keys.Send, Words: enter}, {Binding: c.look.Keys.Complete, Words: ""}, back}}
+		}
+		return kit.Footer{Hints: []kit.Hint{back}}
 	}
 	f := kit.Footer{Left: c.meter(), Hints: c.hints()}
 	if c.edited >= 0 {
