@@ -292,6 +292,10 @@ func TestUnknownCommands(t *testing.T) {
 		d.asks(line)
 		d.sees("Did you mean " + near + "? Start with a space to send it.")
 		d.sees("▍ " + line)
+		d.pressed("left") // the error stays as long as its cause
+		d.sees("Did you mean")
+		d.pressed("ctrl+e", "backspace")
+		d.misses("Did you mean")
 		d.pressed("esc", "ctrl+u")
 	}
 	d.asks("/xyzzy says nothing")

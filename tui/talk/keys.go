@@ -23,6 +23,10 @@ func (c *Conversation) Press(k tea.KeyPressMsg) kit.Outcome {
 		}
 	}
 	o := c.pressKey(k)
+	if c.slip != "" && c.slip != c.composer.Text {
+		c.slip = ""
+		c.notify.Solved(slipCause)
+	}
 	c.keepDraft()
 	o.Cmd = tea.Batch(o.Cmd, c.count())
 	return o
@@ -130,6 +134,8 @@ func (c *Conversation) pressSelected(k tea.KeyPressMsg) kit.Outcome {
 	return kit.Handled(nil)
 }
 
+const slipCause = "an unknown command"
+
 // sendWritten sends the message, or runs it if it is a command.
 func (c *Conversation) sendWritten() kit.Outcome {
 	m := c.composer.message()
@@ -138,7 +144,8 @@ func (c *Conversation) sendWritten() kit.Outcome {
 	}
 	switch command, args, err := kit.FindCommand(m.text, c.composer.commands()); {
 	case err != nil:
-		c.notify.Error(err)
+		c.slip = c.composer.Text
+		c.notify.ErrorOf(slipCause, err)
 		return kit.Handled(nil)
 	case command != nil:
 		c.composer.clearText()
