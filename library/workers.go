@@ -41,7 +41,8 @@ func (l *Library) Workers(ctx context.Context, refs ...string) ([]worker.Status,
 			return nil, err
 		}
 		if len(some) == 0 {
-			absent = append(absent, ref)
+			m, _ := l.Find(ref) // it is a model, or there was an error
+			absent = append(absent, m.Name)
 		}
 		found = append(found, some...)
 	}
