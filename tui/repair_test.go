@@ -387,7 +387,7 @@ func openContext(short, long engine.Engine) func(context.Context, string, engine
 	}
 }
 
-// slowCount counts no text until it is told to, and then a token a word.
+// slowCount counts no text before begin is closed, and then a token for each word.
 type slowCount struct {
 	*enginetest.Script
 	begin <-chan struct{}

@@ -63,7 +63,7 @@ type Conversation struct {
 	keptDraft  draftMark    // the draft that was saved last
 	soughtSent bool         // previous messages were requested from the history
 	asked      askedMark    // the message that the user was warned about last
-	slip       string       // the unknown command that the user was told about last
+	slip       string       // the unknown command that was reported last
 	counted    turnsCounted // where the last answer does not say its tokens
 
 	width, height int
