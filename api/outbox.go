@@ -116,6 +116,7 @@ func (o *outbox) send() {
 
 		if len(frames) > 0 {
 			if !o.flush(frames, first) {
+				logGone(o.w)
 				o.mu.Lock()
 				o.gone = true
 				o.room.Broadcast()

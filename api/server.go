@@ -179,7 +179,8 @@ func (s *server) log(r *http.Request, rec *recorder, took time.Duration) {
 		slog.Int("status", rec.status), slog.Duration("took", took),
 	}
 	switch {
-	case errors.Is(context.Cause(r.Context()), context.Canceled):
+	case errors.Is(context.Cause(r.Context()), context.Canceled) && (rec.err != nil || rec.gone):
+		// Many clients hang up at the last event of a stream: that is no cancelling.
 		attrs = append(attrs, slog.Bool("cancelled", true))
 	case rec.err != nil:
 		attrs = append(attrs, slog.String("kind", string(fault.KindOf(rec.err))))
@@ -232,6 +233,7 @@ type recorder struct {
 	route   string // its pattern; "" for none
 	status  int
 	work    bool // a model had to answer
+	gone    bool // the client, before a stream's end
 	err     error
 	ignored []string
 }
@@ -247,6 +249,12 @@ func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 func logFailure(w http.ResponseWriter, err error) {
 	if rec, ok := w.(*recorder); ok {
 		rec.err = err
+	}
+}
+
+func logGone(w http.ResponseWriter) {
+	if rec, ok := w.(*recorder); ok {
+		rec.gone = true
 	}
 }
 

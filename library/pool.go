@@ -75,6 +75,15 @@ func (l *Library) NewPool(o PoolOptions) *Pool {
 	if c := l.Choose("chat", o.Default); !filepath.IsAbs(c.Ref) {
 		o.Default = c.Ref // clients need not know where a file is
 	}
+	if m, err := l.Find(o.Default); err == nil && o.Default != "" {
+		// An alias may stand for a file outside the models, by the name that it is served under.
+		o.Aliases = maps.Clone(o.Aliases)
+		for alias, to := range o.Aliases {
+			if strings.EqualFold(to, m.Name) {
+				o.Aliases[alias] = o.Default
+			}
+		}
+	}
 	return &Pool{
 		library: l, options: o, workers: realWorkers{},
 		open: map[string]engine.Engine{}, known: map[string]facts{}, names: map[string]resolved{}, used: map[string]time.Time{},

@@ -97,6 +97,22 @@ func TestNames(t *testing.T) {
 	}
 }
 
+// An alias may stand for the file of -m, by the name that it is served under.
+func TestAliasOfFile(t *testing.T) {
+	p, _, elsewhere := pooled(t, PoolOptions{Default: "elsewhere", Aliases: map[string]string{"gpt-4o": "mine-q4_k_m", "gpt-*": "nothing"}})
+	if got, err := p.resolve("gpt-4o"); got != elsewhere || err != nil {
+		t.Errorf("got %q, %v, want %q", got, err, elsewhere)
+	}
+	for _, s := range mustModels(t, p) {
+		if s.Default && !slices.Equal(s.Aliases, []string{"gpt-4o"}) {
+			t.Errorf("the card has the aliases %q", s.Aliases)
+		}
+	}
+	if err := p.CheckAliases(); err == nil || !strings.Contains(err.Error(), "gpt-*") || strings.Contains(err.Error(), "gpt-4o") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func mustModels(t *testing.T, p *Pool) []ServedModel {
 	t.Helper()
 	list, err := p.Models(t.Context())
