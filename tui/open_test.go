@@ -24,8 +24,7 @@ func TestContinue(t *testing.T) {
 		d.sees("notes.txt · 1 line")
 		d.asks("why?")
 		d.sees("because")
-		r := s.Requests()
-		messages := r[len(r)-1].Chat.Messages
+		messages := last(t, s).Messages
 		if n := len(messages); n != 3 || !strings.Contains(messages[2].Content.Plain(), "the sky is blue") {
 			t.Errorf("sent %+v", messages)
 		}

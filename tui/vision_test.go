@@ -190,7 +190,10 @@ func TestDocumentIsAttachedByItsPages(t *testing.T) {
 // crowded is a script whose context has no room for large pictures.
 type crowded struct{ *enginetest.Script }
 
-func (c crowded) Tokenize(_ context.Context, r engine.TokenizeRequest) (engine.Tokens, error) {
+func (c crowded) Tokenize(ctx context.Context, r engine.TokenizeRequest) (engine.Tokens, error) {
+	if r.Chat == nil {
+		return c.Script.Tokenize(ctx, r)
+	}
 	n := 0
 	for _, k := range r.Chat.Messages[0].Content {
 		if k.Type == engine.ImageChunk {
