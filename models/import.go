@@ -48,7 +48,7 @@ func (s Store) Import(ctx context.Context, im Import) (Model, error) {
 	if within, err := filepath.Rel(s.Dir, path); err == nil && filepath.IsLocal(within) {
 		return Model{}, fault.Advise(fault.Errorf(fault.Invalid, "cannot import %s: it is in the store", im.Path), "List its name with bise list.")
 	}
-	m, err := describe(path)
+	header, m, err := describe(path)
 	if err != nil {
 		return Model{}, err
 	}
@@ -65,7 +65,7 @@ func (s Store) Import(ctx context.Context, im Import) (Model, error) {
 	defer st.Release()
 	if _, ok := s.Installed(name, tag); ok {
 		err = fault.Advise(fault.Errorf(fault.Invalid, "cannot import %s: %s:%s is already installed", im.Path, name, tag), "Choose another name with --name, or remove that model with bise rm.")
-	} else if m.Files, err = st.addFiles(ctx, path, im); err == nil {
+	} else if m.Files, err = st.addFiles(ctx, header, im); err == nil {
 		m.Source, m.Can = Source{Kind: ByPath, Repo: path}, im.Can
 		err = st.Commit(m)
 	}
@@ -106,7 +106,8 @@ func weightsPath(path string) (string, error) {
 	return filepath.Abs(path)
 }
 
-func describe(path string) (Manifest, error) {
+// describe reads the header of the weights at path, and what the manifest says of them.
+func describe(path string) (*gguf.File, Manifest, error) {
 	file, err := gguf.Read(path)
 	if err == nil {
 		err = file.Check()
@@ -115,10 +116,10 @@ func describe(path string) (Manifest, error) {
 		if f, ok := errors.AsType[*gguf.FormatError](err); ok {
 			err = f // without the path, which the message has
 		}
-		return Manifest{}, fault.Advise(fault.Errorf(fault.BadModel, "cannot import %s: %w", path, err), "Give the path of a complete GGUF file.")
+		return nil, Manifest{}, fault.Advise(fault.Errorf(fault.BadModel, "cannot import %s: %w", path, err), "Give the path of a complete GGUF file.")
 	}
 	if kind, ok := file.Metadata.String("general.type"); ok && kind != "model" {
-		return Manifest{}, fault.Advise(fault.Errorf(fault.BadModel, "cannot import %s: its type is %s, not model", path, kind), "Give the path of the model.")
+		return nil, Manifest{}, fault.Advise(fault.Errorf(fault.BadModel, "cannot import %s: its type is %s, not model", path, kind), "Give the path of the model.")
 	}
 	sum := file.Summary()
 	m := Manifest{Type: sum.FileType} // general.name is often the name of a training run
@@ -128,27 +129,20 @@ func describe(path string) (Manifest, error) {
 	for _, text := range []*string{&m.Licence.ID, &m.Licence.Name, &m.Licence.Link} {
 		*text = strings.ToValidUTF8((*text)[:min(len(*text), 200)], "")
 	}
-	return m, nil
+	return file, m, nil
 }
 
 // addFiles adds the files of an import to the stage, or records their paths.
-func (st *Stage) addFiles(ctx context.Context, path string, im Import) ([]File, error) {
-	parts, err := gguf.Parts(path)
-	if err != nil {
-		return nil, fault.Errorf(fault.BadModel, "cannot import %s: %w", im.Path, err)
-	}
-	header, err := gguf.Read(path)
-	if err != nil {
-		return nil, fault.Errorf(fault.BadModel, "cannot import %s: %w", im.Path, err)
-	}
+func (st *Stage) addFiles(ctx context.Context, header *gguf.File, im Import) ([]File, error) {
 	adapt := rehead.Needed(header.Summary().Architecture)
 	var files []File
 	if adapt {
+		path := header.Parts[0].Path
 		name, _ := NameOf(path)
 		files = []File{{Name: cmp.Or(name, "model") + ".adapted.gguf", Path: path, Role: Weights, Size: header.Size()}}
 	} else {
-		for _, p := range parts {
-			files = append(files, File{Name: filepath.Base(p), Path: p, Role: Weights})
+		for _, p := range header.Parts {
+			files = append(files, File{Name: filepath.Base(p.Path), Path: p.Path, Role: Weights})
 		}
 	}
 	if im.Projector != "" {
