@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/bise-sh/bise/atomicfile"
+	"github.com/bise-sh/bise/attach"
 	"github.com/bise-sh/bise/cli/console"
 	"github.com/bise-sh/bise/cli/flags"
 	"github.com/bise-sh/bise/config"
@@ -96,7 +96,7 @@ func (v *evaluation) run(ctx context.Context, con *console.Console, lib *library
 	if err := v.check(); err != nil {
 		return err
 	}
-	data, cases, err := readCases(con, path)
+	data, cases, err := readCases(ctx, con, path)
 	if err != nil {
 		return err
 	}
@@ -139,29 +139,25 @@ func (v *evaluation) run(ctx context.Context, con *console.Console, lib *library
 }
 
 // readCases reads a file, or stdin for "-".
-func readCases(con *console.Console, path string) ([]byte, []eval.Case, error) {
-	var data []byte
-	var err error
+func readCases(ctx context.Context, con *console.Console, path string) (data []byte, cases []eval.Case, err error) {
 	if path == "-" {
-		data, err = io.ReadAll(io.LimitReader(con.Stdin, maxEvalFile+1))
-		if err == nil && len(data) > maxEvalFile {
+		data, err = attach.ReadAll(ctx, con.Stdin, maxEvalFile)
+		if errors.Is(err, attach.ErrTooLarge) {
 			err = fmt.Errorf("larger than %s", units.Size(maxEvalFile))
 		}
 	} else {
 		data, err = atomicfile.ReadFile(path, maxEvalFile)
 	}
-	if err != nil {
-		return nil, nil, fault.Errorf(fault.File, "cannot read %s: %w", path, withoutPath(err))
+	switch {
+	case ctx.Err() != nil:
+		return nil, nil, context.Cause(ctx)
+	case err != nil:
+		failed := attach.ReadError(path, err)
+		failed.Kind = fault.File
+		return nil, nil, failed
 	}
-	cases, err := eval.Read(bytes.NewReader(data), path)
+	cases, err = eval.Read(bytes.NewReader(data), path)
 	return data, cases, err
-}
-
-func withoutPath(err error) error {
-	if p, ok := errors.AsType[*os.PathError](err); ok {
-		return p.Err
-	}
-	return err
 }
 
 // measure asks one model the cases that its record does not have.
