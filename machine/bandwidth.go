@@ -79,13 +79,13 @@ var readClock = func() (c clock, ok bool) {
 	if err != nil || len(all) == 0 {
 		return clock{}, false
 	}
-	own, ok := ownSeconds()
+	own, _, ok := ProcessorTime()
 	if !ok {
 		return clock{}, false
 	}
 	t := all[0]
 	busy := t.User + t.System + t.Nice + t.Irq + t.Softirq + t.Steal
-	return clock{busy + t.Idle + t.Iowait, busy - own}, true
+	return clock{busy + t.Idle + t.Iowait, busy - own.Seconds()}, true
 }
 
 // quietWhile reports whether other programs left the processors alone while f ran. It is

@@ -2,4 +2,7 @@
 
 package machine
 
-func ownSeconds() (float64, bool) { return 0, false }
+import "time"
+
+// ProcessorTime is not known on this system.
+func ProcessorTime() (used time.Duration, faults int64, ok bool) { return 0, 0, false }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/bise-sh/bise/engine/scheduler"
 	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/machine"
 )
 
 // instance is the loaded model with its context, for the scheduler.
@@ -54,11 +55,11 @@ func (c *instance) LoadState(seq int, state []byte) error { return c.x.loadState
 // does.
 func (c *instance) Decode() error {
 	begin := time.Now()
-	used, faults, known := processorTime()
+	used, faults, known := machine.ProcessorTime()
 	err := c.x.decode()
 	if known && c.contention != nil {
 		// Waiting for the disk is not contention.
-		if after, waited, _ := processorTime(); waited == faults {
+		if after, waited, _ := machine.ProcessorTime(); waited == faults {
 			c.threads(c.contention.computed(after-used, time.Since(begin)))
 		}
 	}
