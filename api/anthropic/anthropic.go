@@ -82,16 +82,11 @@ func (s *server) countTokens(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	e, err := dialect.Open(r.Context(), s.c, body.Model, hosted)
+	n, err := dialect.CountTokens(r.Context(), s.c, body.Model, req, hosted)
 	if err != nil {
 		return err
 	}
-	dialect.Adapt(&req, e.Info())
-	tokens, err := e.Tokenize(r.Context(), engine.TokenizeRequest{Chat: &req})
-	if err != nil {
-		return err
-	}
-	return api.WriteJSON(w, http.StatusOK, map[string]int{"input_tokens": len(tokens.IDs)})
+	return api.WriteJSON(w, http.StatusOK, map[string]int{"input_tokens": n})
 }
 
 // A failure is the body of an error, and the data of an error event.

@@ -39,6 +39,18 @@ func Open(ctx context.Context, c api.Config, model string, hosted ...string) (en
 	return nil, err
 }
 
+// CountTokens returns the number of tokens of a request's prompt. The model is found as by
+// [Open].
+func CountTokens(ctx context.Context, c api.Config, model string, req engine.ChatRequest, hosted ...string) (int, error) {
+	e, err := Open(ctx, c, model, hosted...)
+	if err != nil {
+		return 0, err
+	}
+	Adapt(&req, e.Info())
+	tokens, err := e.Tokenize(ctx, engine.TokenizeRequest{Chat: &req})
+	return len(tokens.IDs), err
+}
+
 // ReadJSON reads a request's body into a struct. Fields that the struct does not have are
 // ignored.
 func ReadJSON(c api.Config, w http.ResponseWriter, r *http.Request, into any) error {

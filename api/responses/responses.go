@@ -115,16 +115,11 @@ func (s *server) inputTokens(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	e, err := dialect.Open(r.Context(), s.c, body.Model, hosted...)
+	n, err := dialect.CountTokens(r.Context(), s.c, body.Model, req, hosted...)
 	if err != nil {
 		return err
 	}
-	dialect.Adapt(&req, e.Info())
-	tokens, err := e.Tokenize(r.Context(), engine.TokenizeRequest{Chat: &req})
-	if err != nil {
-		return err
-	}
-	return api.WriteJSON(w, http.StatusOK, map[string]any{"object": "response.input_tokens", "input_tokens": len(tokens.IDs)})
+	return api.WriteJSON(w, http.StatusOK, map[string]any{"object": "response.input_tokens", "input_tokens": n})
 }
 
 // A failure is the error in a body or in a response that failed.
