@@ -464,7 +464,7 @@ func newSampler(m *model, s local.Settings, ends []token) *sampler {
 			bias = append(bias, C.llama_logit_bias{token: C.llama_token(id), bias: C.float(b)})
 		}
 		pin.Pin(&bias[0])
-		cs.Bias, cs.n_bias = &bias[0], C.int32_t(len(bias))
+		cs.bias, cs.n_bias = &bias[0], C.int32_t(len(bias))
 	}
 	if len(ends) > 0 {
 		pin.Pin(&ends[0])
