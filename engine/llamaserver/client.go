@@ -30,7 +30,7 @@ func (c *child) post(ctx context.Context, route string, body any) (io.ReadCloser
 	return c.do(ctx, http.MethodPost, route, bytes.NewReader(data))
 }
 
-func (c *child) do(ctx context.Context, method, route string, body io.Reader) (io.ReadCloser, error) {
+func (c *child) do(ctx context.Context, method, route string, body *bytes.Reader) (io.ReadCloser, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	silence := time.AfterFunc(c.wait.answer, func() { cancel(errHangs) })
 	stop := func() { silence.Stop(); cancel(nil) }
@@ -41,6 +41,9 @@ func (c *child) do(ctx context.Context, method, route string, body io.Reader) (i
 	}
 	r.Header.Set("Authorization", "Bearer "+c.key)
 	r.Header.Set("Content-Type", "application/json")
+	// The server closes a connection after some requests, also as the next one arrives: net/http may
+	// then send that again.
+	r.Header["Idempotency-Key"] = []string{}
 	resp, err := c.http.Do(r)
 	if err != nil {
 		defer stop()

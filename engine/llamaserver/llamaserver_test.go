@@ -1,6 +1,7 @@
 package llamaserver
 
 import (
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -54,7 +55,7 @@ func open(t testing.TB, path string, o engine.LoadOptions) *Engine {
 	if o.Threads == 0 {
 		o.Threads = 1 // tiny models gain nothing from more
 	}
-	e, err := Open(t.Context(), Config{Path: path, Options: o, Log: t.Output(), Cache: filepath.Join(os.TempDir(), "bise-test-builds.json")}, nil)
+	e, err := Open(t.Context(), Config{Path: path, Options: o, Log: io.Discard, Cache: filepath.Join(os.TempDir(), "bise-test-builds.json")}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"sync"
@@ -47,9 +48,9 @@ type child struct {
 	status  string        // how it ended, once exited
 
 	mu      sync.Mutex
-	lines   []string // the last ones of its log
-	loaded  float64
+	lines   []string  // the last ones of its log
 	heard   time.Time // of its last line
+	serving bool      // the model is loaded
 	stopped bool      // bise ended it
 }
 
@@ -156,10 +157,16 @@ func (c *child) follow(r io.Reader, log io.Writer) {
 		if c.lines = append(c.lines, line); len(c.lines) > keptLines {
 			c.lines = c.lines[1:]
 		}
+		quiet := c.serving && chatter.MatchString(line)
 		c.mu.Unlock()
-		fmt.Fprintln(log, "llama-server:", line)
+		if !quiet {
+			fmt.Fprintln(log, "llama-server:", line)
+		}
 	}
 }
+
+// chatter matches what llama-server logs about every request: its level is info or warning.
+var chatter = regexp.MustCompile(`^[0-9.]* ?[IWD] |^(slot|srv) +[a-z_]+:`)
 
 // privateDir makes a folder for one child, in the user's runtime folder if there is one.
 func privateDir() (string, error) {
@@ -195,6 +202,9 @@ func (c *child) ready(ctx context.Context, progress func(float64)) error {
 		code, err := c.health(ctx)
 		switch {
 		case err == nil && code == http.StatusOK:
+			c.mu.Lock()
+			c.serving = true
+			c.mu.Unlock()
 			return nil
 		case err == nil && code == http.StatusServiceUnavailable:
 			listens = true

@@ -9,8 +9,10 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/engine/local"
 	"github.com/bise-sh/bise/engine/scheduler"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/mistral/prompt"
@@ -156,7 +158,7 @@ func (w *writing) each(write func(*answer) error) error {
 // writeHeld writes the first tokens of an answer without its end, and the rest with it.
 func (w *writing) writeHeld(a *answer) error {
 	j := w.j
-	ids, end, err := w.whole(j.prompt, ask{max: j.min, seed: uint32(a.choice), noEnd: true, banned: j.ends})
+	ids, end, err := w.answer(j.prompt, ask{max: j.min, seed: uint32(a.choice), noEnd: true, banned: j.ends})
 	if err != nil {
 		return err
 	}
@@ -203,7 +205,7 @@ func (w *writing) writeSteps(a *answer) error {
 				return w.end(a, engine.FinishLength)
 			}
 		}
-		ids, end, err := w.whole(all, ask{max: rest, seed: uint32(a.choice) + uint32(i)<<16, grammar: source, banned: w.e.bans()})
+		ids, end, err := w.answer(all, ask{max: rest, seed: uint32(a.choice) + uint32(i)<<16, grammar: source, banned: w.e.bans()})
 		if err != nil {
 			return err
 		}
@@ -553,7 +555,7 @@ func (w *writing) generateWhole(ids []int32, o ask, answers []*answer) error {
 	}
 	slices.SortFunc(results, func(a, b *piece) int { return a.Index - b.Index })
 	for i, a := range answers {
-		tokens, err := w.tokens(results[i])
+		tokens, err := w.tokens(ids, results[i])
 		if err != nil {
 			return err
 		}
@@ -574,8 +576,8 @@ func (w *writing) generateWhole(ids []int32, o ask, answers []*answer) error {
 	return nil
 }
 
-// whole returns the tokens of one answer without its end token, and how it ended.
-func (w *writing) whole(ids []int32, o ask) ([]generated, *piece, error) {
+// answer returns the tokens of one answer without its end token, and how it ended.
+func (w *writing) answer(ids []int32, o ask) ([]generated, *piece, error) {
 	o.choices = 1
 	results, err := w.request(ids, o)
 	if err != nil {
@@ -584,7 +586,7 @@ func (w *writing) whole(ids []int32, o ask) ([]generated, *piece, error) {
 	if len(results) != 1 {
 		return nil, nil, garbage("/completion", fmt.Errorf("it has %d answers of 1", len(results)))
 	}
-	tokens, err := w.tokens(results[0])
+	tokens, err := w.tokens(ids, results[0])
 	return tokens, results[0], err
 }
 
@@ -617,9 +619,11 @@ func (w *writing) request(ids []int32, o ask) ([]*piece, error) {
 	return results, nil
 }
 
-// tokens returns the tokens of an answer in one piece, without its end token.
-func (w *writing) tokens(p *piece) ([]generated, error) {
+// tokens returns the tokens of an answer to ids in one piece, without its end token.
+func (w *writing) tokens(ids []int32, p *piece) ([]generated, error) {
 	out := make([]generated, 0, len(p.Tokens))
+	var text []byte
+	known := p.Probabilities
 	for i, id := range p.Tokens {
 		if p.StopType == "eos" && i == len(p.Tokens)-1 {
 			break
@@ -628,12 +632,62 @@ func (w *writing) tokens(p *piece) ([]generated, error) {
 			return nil, garbage("/completion", errUnknownToken)
 		}
 		g := generated{id: id}
-		if i < len(p.Probabilities) {
-			g.probability = &p.Probabilities[i]
+		if !w.e.vocab.IsControl(id) {
+			text = append(text, w.e.vocab.Piece(id)...)
+		}
+		if w.j.top >= 0 {
+			// llama-server has none for a token after which a rune is not complete.
+			if whole(text) && len(known) > 0 && known[0].ID == id {
+				g.probability, known = &known[0], known[1:]
+			} else if w.text == nil {
+				var err error
+				if g.probability, err = w.look(slices.Concat(ids, p.Tokens[:i]), id); err != nil {
+					return nil, err
+				}
+			}
 		}
 		out = append(out, g)
 	}
 	return out, nil
+}
+
+// whole reports whether text does not end within a rune.
+func whole(text []byte) bool {
+	for i := len(text) - 1; i >= 0 && i >= len(text)-utf8.UTFMax; i-- {
+		if utf8.RuneStart(text[i]) {
+			return utf8.FullRune(text[i:])
+		}
+	}
+	return true
+}
+
+// look returns the probability of a token after others. llama-server reports those of the likeliest
+// tokens beside the one that it chooses, which is made to be one that it reports.
+func (w *writing) look(ids []int32, id int32) (*probability, error) {
+	letter := int32(-1)
+	for other := range int32(w.e.vocab.Len()) {
+		if b := w.e.vocab.Piece(other); len(b) == 1 && b[0] > ' ' && b[0] < 0x7f && !w.e.vocab.IsControl(other) {
+			letter = other
+			break
+		}
+	}
+	const certain = 1e6 // a bias that no other token reaches
+	for _, top := range []int{max(w.j.top, 100), w.e.vocab.Len()} {
+		j := &job{choices: 1, top: top, sampling: local.Settle(&engine.Sampling{Temperature: new(0.0), LogitBias: map[int32]float64{letter: certain}}, 0)}
+		b := w.e.body(j, ids, ask{max: 1})
+		var p piece
+		if err := w.c.ask(w.ctx, http.MethodPost, "/completion", b, &p); err != nil {
+			return nil, err
+		}
+		if len(p.Probabilities) != 1 {
+			return nil, garbage("/completion", errors.New("it has no probabilities"))
+		}
+		list := p.Probabilities[0].Top
+		if i := slices.IndexFunc(list, func(x probability) bool { return x.ID == id }); i >= 0 {
+			return &probability{ID: id, Logprob: list[i].Logprob, Top: list}, nil
+		}
+	}
+	return nil, garbage("/completion", errUnknownToken)
 }
 
 // body is the request for an answer to the prompt, or to it and what was written so far.
