@@ -3,6 +3,7 @@ package llamaserver
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/bise-sh/bise/atomicfile"
 	"github.com/bise-sh/bise/fault"
@@ -46,7 +48,10 @@ func (b *Build) String() string { return program + " " + b.Version }
 // Locate returns the path of the llama-server that is named, or of the one on the PATH if name is
 // "". The error is of kind NotFound or File.
 func Locate(name string) (string, error) {
-	path, err := exec.LookPath(firstOf(name, program))
+	if info, err := os.Stat(name); err == nil && info.IsDir() {
+		return "", fault.Advise(fault.Errorf(fault.File, "cannot run %s: it is a folder", name), "%s", pathAdvice)
+	}
+	path, err := exec.LookPath(cmp.Or(name, program))
 	if errors.Is(err, exec.ErrDot) {
 		err = nil // the user named it
 	}
@@ -172,7 +177,7 @@ var number = regexp.MustCompile(`\bb?(\d{3,6})\b`)
 
 // parseVersion returns the name of a build: "b11434", or what --version calls it.
 func parseVersion(out []byte) string {
-	m := versionLine.FindSubmatch(out)
+	m := versionLine.FindSubmatch(ansi.ReplaceAll(out, nil))
 	if m == nil {
 		return "of an unknown version"
 	}
@@ -272,18 +277,14 @@ func environment(more []string) []string {
 	return append(append(env, "GGML_NO_BACKTRACE=1"), more...)
 }
 
-func firstOf(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
-}
-
 // cleanLine is a foreign text in one line without what controls a terminal, of at most n bytes.
 func cleanLine(s string, n int) string {
 	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
+		switch {
+		case r == '\t' || r == '\n' || r == '\r':
 			return ' '
+		case !unicode.IsPrint(r):
+			return -1
 		}
 		return r
 	}, ansi.ReplaceAllString(strings.ToValidUTF8(s, "\uFFFD"), ""))

@@ -217,7 +217,7 @@ func (c *child) ready(ctx context.Context, progress func(float64)) error {
 		if !listens && time.Since(begun) > c.wait.listen {
 			return fault.Advise(fault.Errorf(fault.Crashed, "llama-server does not answer: it has not begun to listen"), "%s", updateAdvice)
 		}
-		if time.Since(heard) > c.wait.load {
+		if listens && time.Since(heard) > c.wait.load {
 			return fault.Errorf(fault.Crashed, "llama-server does not answer: it is still loading %s", c.name)
 		}
 		if progress != nil {
@@ -260,6 +260,9 @@ func (c *child) failed() error {
 	why := c.status
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if n := len(c.lines); n > 0 {
+		why += ": " + c.lines[n-1]
+	}
 search:
 	for _, reason := range reasons {
 		for _, line := range c.lines {
