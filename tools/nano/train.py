@@ -135,6 +135,8 @@ def main():
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
+        if step == 19:
+            print(f"20 steps in {time.process_time() - began:.1f} CPU seconds", flush=True)
         if step % 200 == 199 or step == steps - 1:
             shares = " ".join(f"{name} {share:.3f}" for name, share in score(model, data, 200).items())
             print(f"step {step + 1} loss {loss.item():.3f} {shares} cpu {time.process_time() - began:.0f} s", flush=True)
