@@ -1,7 +1,6 @@
 package library
 
 import (
-	"cmp"
 	"context"
 	"path/filepath"
 
@@ -78,5 +77,28 @@ func (l *Library) LlamaServer(ctx context.Context) (*llamaserver.Build, error) {
 	return llamaserver.Inspect(ctx, path, BuildCache(l.options.Places))
 }
 
-// EngineText names the engine that runs a model, for display.
-func EngineText(info engine.Info) string { return cmp.Or(info.Engine, "built-in") }
+// builtIn names the engine in bise.
+const builtIn = "built-in (llama.cpp of December 2025)"
+
+// describeEngine says which engine runs a model.
+func (l *Library) describeEngine(d *Details) {
+	if d.Architecture == "clip" || d.Kind != "" && d.Kind != "model" {
+		return
+	}
+	c, err := l.ChooseEngine(d.Name, d.Architecture)
+	switch {
+	case err != nil:
+		_, d.EngineWhy = fault.Explain(err)
+		d.Engine = "none"
+	case c.LlamaServer == "":
+		d.Engine, d.EngineWhy = builtIn, c.Why
+	default:
+		d.EngineWhy = c.Why
+		build, err := l.LlamaServer(context.Background())
+		if err != nil {
+			d.Engine, d.EngineWhy = "none", err.Error()
+			return
+		}
+		d.Engine = build.String()
+	}
+}

@@ -57,7 +57,9 @@ type Engine struct {
 
 	gate gate
 
-	mu      sync.Mutex // of the fields below; held while a child starts
+	starting chan struct{} // has an element while a child starts
+
+	mu      sync.Mutex // of the fields below
 	child   *child
 	build   *Build
 	props   properties
@@ -86,6 +88,7 @@ func Open(ctx context.Context, c Config, progress func(float64)) (*Engine, error
 	}
 	e := &Engine{
 		name: local.ModelName(c.Path), path: c.Path, options: c.Options, cache: c.Cache, log: c.Log, wait: c.wait, file: file,
+		starting: make(chan struct{}, 1),
 	}
 	if e.log == nil {
 		e.log = os.Stderr
@@ -98,9 +101,7 @@ func Open(ctx context.Context, c Config, progress func(float64)) (*Engine, error
 		return nil, fault.Errorf(fault.BadModel, "cannot read %s: %w", c.Path, err)
 	}
 	e.describe(fingerprint)
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if err := e.startLocked(ctx, progress); err != nil {
+	if err := e.start(ctx, progress); err != nil {
 		return nil, err
 	}
 	if err := e.formats(); err != nil {
@@ -192,8 +193,8 @@ type properties struct {
 	} `json:"modalities"`
 }
 
-// startLocked starts a child and waits until it has loaded the model.
-func (e *Engine) startLocked(ctx context.Context, progress func(float64)) error {
+// start starts a child and waits until it has loaded the model.
+func (e *Engine) start(ctx context.Context, progress func(float64)) error {
 	path, err := Locate(e.options.LlamaServer)
 	if err != nil {
 		return err
@@ -214,22 +215,24 @@ func (e *Engine) startLocked(ctx context.Context, progress func(float64)) error 
 		c.end()
 		return err
 	}
-	if err := e.connect(ctx, c); err != nil {
+	props, err := e.connect(ctx, c)
+	if err != nil {
 		c.end()
 		return err
 	}
-	e.child, e.build = c, build
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.child, e.build, e.props = c, build, props
 	return nil
 }
 
 // connect asks a child that has loaded the model what it has, and sets the scales of adapters.
-func (e *Engine) connect(ctx context.Context, c *child) error {
-	var p properties
+func (e *Engine) connect(ctx context.Context, c *child) (p properties, err error) {
 	if err := c.ask(ctx, http.MethodGet, "/props", nil, &p); err != nil {
-		return err
+		return p, err
 	}
 	if p.Defaults.Context <= 0 {
-		return garbage("/props", errors.New("it does not give the length of the context"))
+		return p, garbage("/props", errors.New("it does not give the length of the context"))
 	}
 	scales := []map[string]any{}
 	for i, a := range e.options.Adapters {
@@ -238,13 +241,12 @@ func (e *Engine) connect(ctx context.Context, c *child) error {
 	if slices.ContainsFunc(e.options.Adapters, func(a engine.Adapter) bool { return a.Scale != 1 }) {
 		var ignored any
 		if err := c.ask(ctx, http.MethodPost, "/lora-adapters", scales, &ignored); err != nil {
-			return err
+			return p, err
 		}
 	}
 	os.Remove(c.dir + "/key") // it is read at the start
-	e.props = p
 	e.gate.resize(p.Defaults.Context, max(1, p.Slots))
-	return nil
+	return p, nil
 }
 
 // arguments are those of the child besides its socket and key.
@@ -384,19 +386,32 @@ func (e *Engine) use(ctx context.Context) (c *child, done func(), err error) {
 	if ctx.Err() != nil {
 		return nil, nil, context.Cause(ctx)
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.closed {
+	select {
+	case e.starting <- struct{}{}:
+	case <-ctx.Done():
+		return nil, nil, context.Cause(ctx)
+	}
+	defer func() { <-e.starting }()
+	c, closed := e.now()
+	if closed {
 		return nil, nil, errClosed(e.name)
 	}
-	if !e.child.alive() {
+	if !c.alive() {
 		fmt.Fprintln(e.log, "llama-server: it is started again")
-		if err := e.startLocked(ctx, nil); err != nil {
+		if err := e.start(ctx, nil); err != nil {
 			return nil, nil, err
 		}
+		c, _ = e.now()
 	}
 	e.running.Add(1)
-	return e.child, e.running.Done, nil
+	return c, e.running.Done, nil
+}
+
+// now returns the child, and whether the engine is closed.
+func (e *Engine) now() (c *child, closed bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.child, e.closed
 }
 
 func errClosed(name string) error {
@@ -416,10 +431,12 @@ func (e *Engine) Info() engine.Info {
 
 // Close lets the answers finish, then ends the child.
 func (e *Engine) Close() error {
+	e.starting <- struct{}{} // no request begins, or starts a child, after this
 	e.mu.Lock()
 	closed := e.closed
 	e.closed = true
 	e.mu.Unlock()
+	<-e.starting
 	if closed {
 		return nil
 	}

@@ -133,10 +133,7 @@ func (v *vocabulary) encode(text string) []int32 {
 		return nil
 	}
 	text = strings.ToValidUTF8(text, "\uFFFD") // as JSON has it
-	e := v.engine
-	e.mu.Lock()
-	c := e.child
-	e.mu.Unlock()
+	c, _ := v.engine.now()
 	var got struct {
 		Tokens []int32 `json:"tokens"`
 	}
