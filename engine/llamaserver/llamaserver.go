@@ -15,6 +15,7 @@ import (
 	"iter"
 	"net/http"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -86,6 +87,9 @@ func Open(ctx context.Context, c Config, progress func(float64)) (*Engine, error
 	if err != nil {
 		return nil, err
 	}
+	if err := absolute(&c); err != nil {
+		return nil, err
+	}
 	e := &Engine{
 		name: local.ModelName(c.Path), path: c.Path, options: c.Options, cache: c.Cache, log: c.Log, wait: c.wait, file: file,
 		starting: make(chan struct{}, 1),
@@ -109,6 +113,21 @@ func Open(ctx context.Context, c Config, progress func(float64)) (*Engine, error
 		return nil, err
 	}
 	return e, nil
+}
+
+// absolute makes paths absolute: the child's folder is another one.
+func absolute(c *Config) (err error) {
+	c.Options.Adapters = slices.Clone(c.Options.Adapters)
+	paths := []*string{&c.Path, &c.Options.Projector}
+	for i := range c.Options.Adapters {
+		paths = append(paths, &c.Options.Adapters[i].Path)
+	}
+	for _, p := range paths {
+		if *p != "" && err == nil {
+			*p, err = filepath.Abs(*p)
+		}
+	}
+	return err
 }
 
 // read reads the header of a model file.
