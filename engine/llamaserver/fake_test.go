@@ -529,9 +529,10 @@ func TestInspectIsRemembered(t *testing.T) {
 
 func TestVersions(t *testing.T) {
 	for out, want := range map[string]string{
-		"version: 6789 (0ac12bd)\nbuilt with cc":                         "b6789",
-		"ggml_cuda_init: found 1 device\nversion: b11434-0ac12bd\nbuilt": "b11434",
-		"llama-server version 0.6.0-dev (b11434)":                        "b11434",
+		"version: 6789 (0ac12bd)\nbuilt with cc":                                  "b6789",
+		"ggml_cuda_init: found 1 device\nversion: b11434-0ac12bd\nbuilt":          "b11434",
+		"version: 0.6.0-dev (build 11434, commit unknown)\nbuilt with GNU 12.2.0": "b11434",
+		"llama-server version 0.6.0-dev (b11434)":                                 "b11434",
 		"version: 0.6.0":         "0.6.0",
 		"":                       "of an unknown version",
 		"\x1b[31mversion: x\x07": "x",

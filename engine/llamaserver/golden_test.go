@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/engine/enginetest"
 	"github.com/bise-sh/bise/engine/local"
 	"github.com/bise-sh/bise/gguf"
 	"github.com/bise-sh/bise/mistral/layout"
@@ -161,7 +162,7 @@ func compareGolden(t *testing.T, model, path, projector string, imageError float
 
 // TestGolden compares with what Hugging Face's transformers made of the same weights in float32.
 func TestGolden(t *testing.T) {
-	realServer(t)
+	enginetest.LlamaServer(t)
 	for _, model := range []string{"mistral-7b-v0.1", "mixtral-8x7b"} {
 		t.Run(model, func(t *testing.T) {
 			compareGolden(t, model, filepath.Join(fixtures, "gguf", model+".f32.gguf"), "", 0)
@@ -179,7 +180,7 @@ func TestGolden(t *testing.T) {
 // of the image encoder, so that the text after an image is off by 0.07, here and with the engine in
 // bise.
 func TestGoldenLatent(t *testing.T) {
-	realServer(t)
+	enginetest.LlamaServer(t)
 	for _, name := range []string{"hf", "native", "mistral4"} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(fixtures, "models", "small-4-119b", strings.Replace(name, "mistral4", "hf", 1))

@@ -3,7 +3,6 @@ package llamaserver
 import (
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 
@@ -11,31 +10,6 @@ import (
 	"github.com/bise-sh/bise/engine/enginetest"
 	"github.com/bise-sh/bise/gguf/tinymodel"
 )
-
-// realServer is the path of a llama-server, where there is one: $LLAMA_SERVER, on the PATH, or what
-// `make llama-server` has built.
-func realServer(t testing.TB) string {
-	t.Helper()
-	if path := os.Getenv("LLAMA_SERVER"); path != "" {
-		return path
-	}
-	if path, err := exec.LookPath(program); err == nil {
-		return path
-	}
-	cache, err := os.UserCacheDir()
-	if err == nil {
-		if native := os.Getenv("BISE_NATIVE_CACHE"); native != "" {
-			cache = native
-		} else {
-			cache = filepath.Join(cache, "bise", "native")
-		}
-		if list, _ := filepath.Glob(filepath.Join(cache, "llama-server-*", "llama-server")); len(list) > 0 {
-			return list[len(list)-1]
-		}
-	}
-	t.Skip("no llama-server is installed; make llama-server builds one")
-	return ""
-}
 
 // tiny writes a model of random weights and returns its path.
 func tiny(t testing.TB, o tinymodel.Options) string {
@@ -50,7 +24,7 @@ func tiny(t testing.TB, o tinymodel.Options) string {
 func open(t testing.TB, path string, o engine.LoadOptions) *Engine {
 	t.Helper()
 	if o.LlamaServer == "" {
-		o.LlamaServer = realServer(t)
+		o.LlamaServer = enginetest.LlamaServer(t)
 	}
 	if o.Threads == 0 {
 		o.Threads = 1 // tiny models gain nothing from more
@@ -64,7 +38,7 @@ func open(t testing.TB, path string, o engine.LoadOptions) *Engine {
 }
 
 func TestContract(t *testing.T) {
-	server := realServer(t)
+	server := enginetest.LlamaServer(t)
 	models := map[string]tinymodel.Options{
 		"mistral":  tinymodel.Mistral(),
 		"chatml":   tinymodel.ChatML(),
