@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bise-sh/bise/api"
 	"github.com/bise-sh/bise/api/dialect"
 	"github.com/bise-sh/bise/engine"
 )
@@ -152,6 +153,17 @@ func (c *common) sampling() engine.Sampling {
 		s.TopK = new(0)
 	}
 	return s
+}
+
+// mode is what the request needs a model for.
+func (r *generateRequest) mode() api.Mode {
+	switch {
+	case r.Suffix != "":
+		return api.CodeMode
+	case len(r.Images) > 0:
+		return api.VisionMode
+	}
+	return api.ChatMode
 }
 
 // fill sets what chat and generate have in common.
