@@ -23,6 +23,9 @@ func (s *server) chat(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := s.c.CheckSchemas(r.Context(), w, &req, "response_format"); err != nil {
+		return err
+	}
 	g.mode, g.model, g.choices = ModeOf(req.Messages), req.Model, req.Choices()
 	if continued := prefix(req.Messages); continued != "" {
 		g.echo = func(int) string { return continued }

@@ -42,6 +42,9 @@ func (s *server) chat(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := s.c.CheckSchemas(r.Context(), w, &req, "format"); err != nil {
+		return err
+	}
 	name, err := s.c.Name(r.Context(), api.ModeOf(req.Messages), body.Model)
 	if err != nil {
 		return err
@@ -76,6 +79,9 @@ func (s *server) generate(w http.ResponseWriter, r *http.Request) error {
 		})
 	}
 	req, err := body.chat()
+	if err == nil {
+		err = s.c.CheckSchemas(r.Context(), w, &req, "format")
+	}
 	if err != nil {
 		return err
 	}

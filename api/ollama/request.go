@@ -181,6 +181,7 @@ func (c *common) fill(req *engine.ChatRequest) error {
 		if req.ResponseFormat, err = dialect.Format("format", "", c.Format); err != nil {
 			return err
 		}
+		req.ResponseFormat.JSONSchema.Strict = false // Ollama's API does not say it
 	default:
 		return dialect.Invalid("format", `invalid format %.40s: want "json" or a JSON schema`, format)
 	}

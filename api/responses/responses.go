@@ -64,6 +64,9 @@ func (s *server) create(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := s.c.CheckSchemas(r.Context(), w, &req, "text.format.schema"); err != nil {
+		return err
+	}
 	if body.Model, err = s.c.Name(r.Context(), api.ModeOf(req.Messages), body.Model); err != nil {
 		return err
 	}
