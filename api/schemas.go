@@ -24,8 +24,8 @@ const (
 )
 
 // CheckSchemas says in headers what of its schema a request's answer is not kept to, if the
-// server is strict. Where the request wants the schema to be strict, a keyword without effect
-// is an error that names it. Param is the schema's place in the request.
+// server is strict. If the schema is strict, a keyword without effect is an error that
+// names it. Param is the schema's place in the request.
 func (c Config) CheckSchemas(ctx context.Context, w http.ResponseWriter, req *engine.ChatRequest, param string) error {
 	if !c.Strict {
 		return nil

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bise-sh/bise/api"
 	"github.com/bise-sh/bise/api/dialect"
 	"github.com/bise-sh/bise/engine"
 )
@@ -313,13 +314,10 @@ func (p parts) chunks(param string) (engine.Content, error) {
 
 // file is a text file's name and text.
 func (p *part) file(param string) (string, error) {
-	head, code, ok := strings.Cut(p.FileData, ";base64,")
-	if ok && strings.HasPrefix(head, "data:text/") {
-		if data, err := base64.StdEncoding.DecodeString(code); err == nil {
-			return p.Filename + "\n" + strings.ToValidUTF8(string(data), "\uFFFD"), nil
-		}
+	if p.FileData == "" {
+		e := dialect.Unsupported(param, "%s: files are not fetched, and not read by their ID", param)
+		e.Advice = "Send the file itself, in file_data as a data: URL"
+		return "", e
 	}
-	e := dialect.Unsupported(param, "%s: only text files are read here, as file_data with a data:text/ URL", param)
-	e.Advice = "Send the file's text, or its pages as images"
-	return "", e
+	return api.TextDocument(param, p.Filename, p.FileData)
 }

@@ -359,7 +359,7 @@ func TestErrors(t *testing.T) {
 		{`{"model":"m","input":[{"role":"user","content":[{"type":"input_audio"}]}]}`, 400, "invalid_request_error", "", "input[0].content[0].type", "input_audio"},
 		{`{"model":"m","input":[{"role":"user","content":[{"type":"input_image","image_url":"https://x"}]}]}`, 400, "invalid_request_error", "", "input[0].content[0].image_url", "not fetched"},
 		{`{"model":"m","input":[{"role":"user","content":[{"type":"input_image","file_id":"f"}]}]}`, 400, "invalid_request_error", "", "input[0].content[0].file_id", "data: URL"},
-		{`{"model":"m","input":[{"role":"user","content":[{"type":"input_file","file_id":"f"}]}]}`, 400, "invalid_request_error", "", "input[0].content[0]", "only text files"},
+		{`{"model":"m","input":[{"role":"user","content":[{"type":"input_file","file_id":"f"}]}]}`, 400, "invalid_request_error", "", "input[0].content[0]", "not read by their ID"},
 		{hi(`,"previous_response_id":"r"`), 400, "invalid_request_error", "", "previous_response_id", "Send the whole conversation"},
 		{hi(`,"conversation":"c"`), 400, "invalid_request_error", "", "conversation", "stores no"},
 		{hi(`,"prompt":{"id":"p"}`), 400, "invalid_request_error", "", "prompt", "stores no"},
