@@ -93,7 +93,7 @@ func (s *server) applyTemplate(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	tokens, err := s.tokens(r.Context(), req.Model, engine.TokenizeRequest{Chat: &req})
+	tokens, err := s.tokens(r.Context(), ModeOf(req.Messages), req.Model, engine.TokenizeRequest{Chat: &req})
 	if err != nil {
 		return err
 	}
@@ -125,12 +125,12 @@ func (s *server) completion(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	eng, err := s.c.Open(r.Context(), req.model, func(float64) {})
+	eng, name, err := s.c.open(r.Context(), ChatMode, req.model, func(float64) {})
 	if err != nil {
 		return err
 	}
 	c.Sampling = req.sampling
-	f := &filling{req: &req, model: eng.Info().Model}
+	f := &filling{req: &req, model: name}
 	if req.stream {
 		return s.streamFilling(w, r.Context(), eng, c, f)
 	}

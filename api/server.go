@@ -34,11 +34,19 @@ func newServer(c Config) *server {
 	s := &server{c: c, mux: http.NewServeMux(), metrics: newMetrics()}
 	open := c.Open
 	c.Open = func(ctx context.Context, model string, loading func(float64)) (engine.Engine, error) {
-		e, err := open(ctx, model, loading)
+		start, waited := time.Now(), false
+		e, err := open(ctx, model, func(fraction float64) {
+			waited = true
+			loading(fraction)
+		})
 		if err != nil {
 			return nil, err
 		}
-		return measured{e, s.metrics}, nil
+		m := &measured{Engine: e, m: s.metrics}
+		if waited {
+			m.load.Store(int64(time.Since(start)))
+		}
+		return m, nil
 	}
 	s.c = c
 	routes := append(s.routes(), s.llamaRoutes()...)

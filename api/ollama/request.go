@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bise-sh/bise/api"
 	"github.com/bise-sh/bise/api/dialect"
 	"github.com/bise-sh/bise/engine"
 )
@@ -154,6 +155,17 @@ func (c *common) sampling() engine.Sampling {
 	return s
 }
 
+// mode is what the request needs a model for.
+func (r *generateRequest) mode() api.Mode {
+	switch {
+	case r.Suffix != "":
+		return api.CodeMode
+	case len(r.Images) > 0:
+		return api.VisionMode
+	}
+	return api.ChatMode
+}
+
 // fill sets what chat and generate have in common.
 func (c *common) fill(req *engine.ChatRequest) error {
 	req.Model, req.Sampling = c.Model, c.sampling()
@@ -169,6 +181,7 @@ func (c *common) fill(req *engine.ChatRequest) error {
 		if req.ResponseFormat, err = dialect.Format("format", "", c.Format); err != nil {
 			return err
 		}
+		req.ResponseFormat.JSONSchema.Strict = false // Ollama's API does not say it
 	default:
 		return dialect.Invalid("format", `invalid format %.40s: want "json" or a JSON schema`, format)
 	}

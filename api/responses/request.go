@@ -53,6 +53,7 @@ type format struct {
 	Type   string          `json:"type"`
 	Name   string          `json:"name"`
 	Schema json.RawMessage `json:"schema"`
+	Strict *bool           `json:"strict"` // nil: yes
 }
 
 // input is a string or a list of items.
@@ -164,6 +165,7 @@ func (r *request) chat() (engine.ChatRequest, error) {
 		if req.ResponseFormat, err = dialect.Format("text.format.schema", f.Name, f.Schema); err != nil {
 			return req, err
 		}
+		req.ResponseFormat.JSONSchema.Strict = f.Strict == nil || *f.Strict
 	default:
 		return req, dialect.Invalid("text.format.type", "text.format.type: want text, json_object or json_schema, got %.40q", f.Type)
 	}

@@ -64,9 +64,15 @@ func (s *server) create(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := s.c.CheckSchemas(r.Context(), w, &req, "text.format.schema"); err != nil {
+		return err
+	}
+	if body.Model, err = s.c.Name(r.Context(), api.ModeOf(req.Messages), body.Model); err != nil {
+		return err
+	}
 	a := newAnswer(body)
 	run := func(l dialect.Listener) error {
-		e, err := dialect.Open(r.Context(), s.c, body.Model, hosted...)
+		e, err := dialect.Open(r.Context(), s.c, api.ModeOf(req.Messages), body.Model, hosted...)
 		if err != nil {
 			return err
 		}
