@@ -60,9 +60,9 @@ func CountTokens(ctx context.Context, c api.Config, model string, req engine.Cha
 	return len(tokens.IDs), err
 }
 
-// ReadJSON reads a request's body into a struct. Fields that the struct does not have are
+// ReadJSON reads a request's body into structs. Fields that a struct does not have are
 // ignored.
-func ReadJSON(c api.Config, w http.ResponseWriter, r *http.Request, into any) error {
+func ReadJSON(c api.Config, w http.ResponseWriter, r *http.Request, into ...any) error {
 	if coding := r.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
 		return Invalid("", "the request's body has the Content-Encoding %.40q: send it without one", coding)
 	}
@@ -70,7 +70,12 @@ func ReadJSON(c api.Config, w http.ResponseWriter, r *http.Request, into any) er
 	if err != nil {
 		return err
 	}
-	return Unmarshal(body, into)
+	for _, v := range into {
+		if err := Unmarshal(body, v); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Unmarshal decodes a JSON object into a struct. The error names the field.

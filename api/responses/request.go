@@ -37,6 +37,7 @@ type request struct {
 	Conversation    json.RawMessage   `json:"conversation"`
 	Prompt          json.RawMessage   `json:"prompt"`
 
+	compact bool                // the answer is a summary of the conversation
 	ignored []string            // types of tools that are left out
 	names   map[string]toolName // what the model calls a tool → what the client does
 }
@@ -179,6 +180,9 @@ func (r *request) chat() (engine.ChatRequest, error) {
 	default:
 		return req, dialect.Invalid("reasoning.effort", "reasoning.effort: want none, minimal, low, medium, high or xhigh, got %.40q", r.Reasoning.Effort)
 	}
+	if r.compact {
+		toCompact(&req)
+	}
 	return req, nil
 }
 
@@ -243,6 +247,15 @@ func (r *request) add(c *dialect.Conversation, it item, param string) error {
 		if thought := it.thought(); thought != "" {
 			c.Add(engine.Message{Role: engine.Assistant, Content: engine.Content{{Type: engine.ThinkingChunk, Text: thought}}})
 		}
+	case compactTrigger:
+		r.compact = true
+		c.Add(engine.Message{Role: engine.User, Content: engine.Text(compactPrompt)})
+	case compacted, "compaction_summary":
+		if summary := it.summary(); summary != "" {
+			c.Add(engine.Message{Role: engine.User, Content: engine.Text(summary)})
+		} else {
+			r.ignored = append(r.ignored, it.Type)
+		}
 	case "additional_tools": // they are among the tools
 	case "configuration_update":
 		if it.Reasoning.Effort != "" {
@@ -264,6 +277,16 @@ const sealed = "bise:"
 
 func seal(thought string) string { return sealed + base64.StdEncoding.EncodeToString([]byte(thought)) }
 
+// unseal is the text of encrypted_content; "" if it is another server's.
+func unseal(content string) string {
+	code, ok := strings.CutPrefix(content, sealed)
+	text, err := base64.StdEncoding.DecodeString(code)
+	if !ok || err != nil {
+		return ""
+	}
+	return strings.ToValidUTF8(string(text), "\uFFFD")
+}
+
 // thought is the text of a reasoning item.
 func (it *item) thought() string {
 	var texts []string
@@ -271,12 +294,7 @@ func (it *item) thought() string {
 		texts = append(texts, p.Text)
 	}
 	if len(texts) == 0 {
-		if code, ok := strings.CutPrefix(it.Encrypted, sealed); ok {
-			thought, err := base64.StdEncoding.DecodeString(code)
-			if err == nil {
-				return strings.ToValidUTF8(string(thought), "\uFFFD")
-			}
-		}
+		return unseal(it.Encrypted)
 	}
 	return strings.Join(texts, "\n")
 }
