@@ -30,6 +30,7 @@ var llamaTypes = map[int]string{
 	http.StatusInternalServerError: "server_error",
 	http.StatusNotImplemented:      "not_supported_error",
 	http.StatusServiceUnavailable:  "unavailable_error",
+	http.StatusTooManyRequests:     "unavailable_error",
 }
 
 // llamaFail writes an error in llama.cpp's shape, in which the code is the status.

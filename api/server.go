@@ -180,6 +180,10 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mux.ServeHTTP(rec, r)
 }
 
+// statusGone is the status in the log and in the metrics of a request whose client left before
+// the answer, as nginx has it: nothing failed.
+const statusGone = 499
+
 // log writes the line of a request. A client that left is not counted as a failure.
 func (s *server) log(r *http.Request, rec *recorder, took time.Duration) {
 	attrs := []slog.Attr{
@@ -190,6 +194,10 @@ func (s *server) log(r *http.Request, rec *recorder, took time.Duration) {
 	case errors.Is(context.Cause(r.Context()), context.Canceled) && (rec.err != nil || rec.gone):
 		// Many clients hang up at the last event of a stream: that is no cancelling.
 		attrs = append(attrs, slog.Bool("cancelled", true))
+		if rec.err != nil && rec.status >= http.StatusInternalServerError {
+			rec.status = statusGone
+			attrs[3] = slog.Int("status", rec.status)
+		}
 	case rec.err != nil:
 		attrs = append(attrs, slog.String("kind", string(fault.KindOf(rec.err))))
 	}

@@ -86,7 +86,18 @@ type options struct {
 type stops []string
 
 func (s *stops) UnmarshalJSON(data []byte) error {
-	return dialect.Parts(data, (*[]string)(s), func(s string) string { return s })
+	*s = nil
+	var list []*string
+	if err := dialect.Parts(data, &list, func(s string) *string { return &s }); err != nil {
+		return err
+	}
+	for _, text := range list {
+		if text == nil {
+			return dialect.Invalid("", "got null in a list, want a string")
+		}
+		*s = append(*s, *text)
+	}
+	return nil
 }
 
 type chatRequest struct {
