@@ -68,7 +68,7 @@ func (s *server) infill(w http.ResponseWriter, r *http.Request) error {
 	if err := s.read(w, r, func(o *object) { req = o.infill() }); err != nil {
 		return err
 	}
-	eng, err := s.c.Open(r.Context(), req.model, func(float64) {})
+	eng, name, err := s.c.open(r.Context(), CodeMode, req.model, func(float64) {})
 	if err != nil {
 		return err
 	}
@@ -76,7 +76,7 @@ func (s *server) infill(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	f := &filling{req: &req, model: eng.Info().Model}
+	f := &filling{req: &req, model: name}
 	if n := req.sampling.MaxTokens; n != nil && *n == 0 && layout.SuffixFirst() && req.gap.Suffix == "" {
 		// Plugins have other files read ahead like this. For a model that reads the
 		// suffix first, no prompt to come begins so.
