@@ -28,8 +28,7 @@ type change struct {
 //	=== nil-map · defect · what is wrong
 //	file: internal/words/count.go
 //
-// and goes on with the body of one hunk, in which ! stands for the + of an added line that
-// is wrong.
+// The body of one hunk follows, in which ! stands for the + of an added line that is wrong.
 func changes() ([]change, error) {
 	var all []change
 	for _, language := range languages {

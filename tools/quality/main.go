@@ -3,8 +3,8 @@
 //
 //	go run ./tools/quality review -bise build/bise -m MODEL [-half develop|held]
 //
-// Half of the cases are for developing prompts and rules; figures of the other half are
-// what docs/quality.md reports, and nobody reads its answers one by one.
+// Half of the cases are for developing prompts and rules. docs/quality.md reports the figures
+// of the other half, whose answers are never read one by one.
 package main
 
 import (

@@ -30,7 +30,7 @@ type finding struct {
 var thresholds = []float64{0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95}
 
 // review runs bise review on the changes of one half and prints precision and recall by
-// confidence. A change counts as found when a finding lies at its planted lines.
+// confidence. A change counts as found when a finding is at its planted lines.
 func review(arguments []string) error {
 	flags := flag.NewFlagSet("review", flag.ContinueOnError)
 	program := flags.String("bise", "bise", "the program")
@@ -73,7 +73,7 @@ func review(arguments []string) error {
 	return nil
 }
 
-// hit reports whether a finding lies at the planted defect.
+// hit reports whether a finding is at the planted defect.
 func (c *change) hit(f finding) bool {
 	for _, line := range c.lines {
 		if f.Line-near <= line && line <= max(f.Line, f.EndLine)+near {
@@ -83,7 +83,7 @@ func (c *change) hit(f finding) bool {
 	return false
 }
 
-// findings reviews one change and returns all findings, also those that were rejected.
+// findings reviews one change and returns all findings, with the rejected ones.
 func findings(program, model string, c change) ([]finding, error) {
 	arguments := []string{"review", "--json", "--confidence", "0"}
 	if model != "" {
