@@ -72,7 +72,7 @@ func (s *server) infill(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	layout, err := fim.LayoutOf(r.Context(), eng)
+	layout, err := s.layout(r.Context(), eng)
 	if err != nil {
 		return err
 	}
@@ -94,6 +94,19 @@ func (s *server) infill(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return WriteJSON(w, http.StatusOK, f.answer())
+}
+
+// layout finds the layout of a model, once for each file: finding it asks the worker twice.
+func (s *server) layout(ctx context.Context, eng engine.Engine) (fim.Layout, error) {
+	file := eng.Info().Fingerprint
+	if known, ok := s.layouts.Load(file); ok && file != "" {
+		return known.(fim.Layout).On(eng), nil
+	}
+	l, err := fim.LayoutOf(ctx, eng)
+	if err == nil && file != "" {
+		s.layouts.Store(file, l.On(nil))
+	}
+	return l, err
 }
 
 // streamFilling answers as llama.cpp's server does: each piece in an object, and

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/bise-sh/bise/engine"
@@ -27,6 +28,7 @@ type server struct {
 	mux     *http.ServeMux
 	queue   queue
 	metrics *metrics
+	layouts sync.Map // of infill prompts: fim.Layout by the fingerprint of a model's file
 	note    func(field string) // for tests: see reader
 }
 

@@ -2,6 +2,7 @@ package library
 
 import (
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -52,7 +53,8 @@ type foundModel struct {
 	at time.Time
 }
 
-// find is Find of the library, remembered for a moment.
+// find is Find of the library, remembered for a moment. Its error does not tell clients where
+// the file was.
 func (p *Pool) find(ref string) (models.Model, error) {
 	p.mu.Lock()
 	known, ok := p.found[ref]
@@ -61,6 +63,10 @@ func (p *Pool) find(ref string) (models.Model, error) {
 		return known.Model, nil
 	}
 	m, err := p.library.Find(ref)
+	if fault.KindOf(err) == fault.NotFound && filepath.IsAbs(ref) {
+		name := strings.TrimSuffix(filepath.Base(ref), filepath.Ext(ref))
+		err = fault.Advise(fault.Errorf(fault.NotFound, "the file of the model %q is gone", name), "GET /v1/models lists the models.")
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.found, ref)
@@ -104,7 +110,7 @@ func (p *Pool) choose(mode string) (string, error) {
 	if ref == "" || p.library.IsRemote(ref) {
 		return ref, nil
 	}
-	m, err := p.library.Find(ref)
+	m, err := p.find(ref)
 	return m.Name, err
 }
 

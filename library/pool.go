@@ -382,7 +382,7 @@ func (p *Pool) Info(ctx context.Context, name string) (engine.Info, error) {
 		}
 		return e.Info(), nil
 	}
-	m, err := p.library.Find(ref)
+	m, err := p.find(ref)
 	if err != nil {
 		return engine.Info{}, err
 	}

@@ -334,6 +334,22 @@ func TestKnown(t *testing.T) {
 	}
 }
 
+// A client does not learn where the file of a model was that is gone.
+func TestRemovedFile(t *testing.T) {
+	p, _, elsewhere := pooled(t, PoolOptions{Default: "elsewhere"})
+	if err := os.Remove(elsewhere); err != nil {
+		t.Fatal(err)
+	}
+	for name, err := range map[string]error{
+		"Engine": func() error { _, err := p.Engine(t.Context(), "", func(float64) {}); return err }(),
+		"Info":   func() error { _, err := p.Info(t.Context(), ""); return err }(),
+	} {
+		if fault.KindOf(err) != fault.NotFound || strings.Contains(err.Error(), filepath.Dir(elsewhere)) || !strings.Contains(err.Error(), "is gone") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // A model is opened once, and again when its worker may have left.
 func TestOpened(t *testing.T) {
 	p, _, _ := pooled(t, PoolOptions{Default: "one"})
