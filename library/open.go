@@ -87,7 +87,11 @@ func (l *Library) openFile(ctx context.Context, m models.Model, o engine.LoadOpt
 	if err != nil {
 		return nil, err
 	}
-	w.OnDone(func(d engine.Done) { l.RecordRun(m, w.Info(), d) })
+	w.OnDone(func(d engine.Done) {
+		if l.isDue(m.Path, d) {
+			l.RecordRun(m, w.Info(), d)
+		}
+	})
 	return w, nil
 }
 
