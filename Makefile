@@ -89,6 +89,8 @@ notices:
 	go run ./scripts/thirdparty notices >THIRD_PARTY_NOTICES.txt
 
 # docs/releasing.md describes these. GoReleaser is built from its Go module unless GORELEASER names a program.
+# A release is for every CPU, not for this machine's.
+package snapshot: export VARIANTS := all
 package: native
 	$(native) exec scripts/package.sh tree
 
