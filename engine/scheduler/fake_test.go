@@ -26,6 +26,9 @@ type fake struct {
 	nodes     atomic.Int64
 	recurrent bool
 	fixed     bool // the context cannot grow
+	// script chooses the next token from all before it, in place of chosen.
+	script func(before []Token) Token
+	before [][]Token // of each row, with a script
 
 	decoded   int                  // tokens
 	batches   int                  // that were evaluated
@@ -112,9 +115,16 @@ func (f *fake) Decode() error {
 	if len(f.used)+len(f.batch) > f.capacity {
 		return ErrNoCells
 	}
-	f.rows = f.rows[:0]
+	f.rows, f.before = f.rows[:0], f.before[:0]
 	for _, e := range f.batch {
 		f.rows = append(f.rows, f.put(e))
+		if f.script != nil {
+			var before []Token
+			for _, c := range f.seqs[e.seq] {
+				before = append(before, c.token)
+			}
+			f.before = append(f.before, before)
+		}
 	}
 	f.decoded += len(f.batch)
 	f.batches++
@@ -237,12 +247,20 @@ type fakeSampler struct {
 }
 
 func (s fakeSampler) Sample(row int, banned []Token, top int) (Token, []Prob, bool) {
+	if !s.f.batch[row].output {
+		s.f.t.Error("a token is sampled from a row without logits")
+	}
 	id := chosen(s.f.rows[row], len(banned) == 0)
+	if s.f.script != nil {
+		if id = s.f.script(s.f.before[row]); len(banned) > 0 && id == 2 {
+			id = 11
+		}
+	}
 	if top < 0 {
 		return id, nil, true
 	}
 	probs := make([]Prob, 1+top)
-	probs[0].ID = id
+	probs[0] = Prob{ID: id, Logprob: logprob(s.f.rows[row], id)}
 	return id, probs, true
 }
 func (s fakeSampler) Accept(Token)    {}
