@@ -86,8 +86,8 @@ type Sampling struct {
 }
 
 // Lookup selects whether an engine drafts tokens of an answer: looks them up in the text
-// before them and evaluates several in one batch. The answer has the same distribution. A
-// request with a seed has no drafts.
+// before them and evaluates several in one batch. The answer has the same distribution, and
+// the same tokens if it is greedy or has a seed.
 type Lookup string
 
 const (

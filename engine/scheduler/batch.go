@@ -36,7 +36,7 @@ func (s *Scheduler) compose() bool {
 				a.row = s.x.Add(id, len(a.slot.tokens)+a.taken, a.slot.seq, a.taken == len(a.next)-1)
 				a.taken++
 			}
-			if a == lone && a.taken > 0 && a.taken == len(a.next) {
+			if a == lone && a.taken == 1 && len(a.next) == 1 {
 				s.draft(a)
 			}
 		}
@@ -172,9 +172,18 @@ func (s *Scheduler) compute() {
 			}
 			s.hold(a.slot, a.next[:a.taken]...)
 			a.next = slices.Delete(a.next, 0, a.taken)
+			if s.x.BatchLen() > 1 && len(a.draft) == 0 {
+				a.lookup.singles = 0
+			} else {
+				a.lookup.singles++
+			}
 			if len(a.next) == 0 {
+				single := s.singleRow(a)
 				s.choose(a)
 				s.verify(a)
+				if single != nil {
+					s.probe(a, single)
+				}
 			}
 		}
 	}

@@ -29,6 +29,8 @@ type fake struct {
 	// script chooses the next token from all before it, in place of chosen.
 	script func(before []Token) Token
 	before [][]Token // of each row, with a script
+	// skewed is from how many rows on a batch gives other results; 0: never.
+	skewed int
 
 	decoded   int                  // tokens
 	batches   int                  // that were evaluated
@@ -116,8 +118,12 @@ func (f *fake) Decode() error {
 		return ErrNoCells
 	}
 	f.rows, f.before = f.rows[:0], f.before[:0]
+	skew := uint64(0)
+	if f.skewed > 0 && len(f.batch) >= f.skewed {
+		skew = 1
+	}
 	for _, e := range f.batch {
-		f.rows = append(f.rows, f.put(e))
+		f.rows = append(f.rows, f.put(e)+skew<<63)
 		if f.script != nil {
 			var before []Token
 			for _, c := range f.seqs[e.seq] {
@@ -173,6 +179,10 @@ func (f *fake) Probs(row int, id Token, top int) []Prob {
 		f.t.Error("logits of a token without")
 	}
 	return append(make([]Prob, 0, 1+top), Prob{ID: id, Logprob: logprob(f.rows[row], id)}, Prob{})[:1+top]
+}
+
+func (f *fake) Logits(row int) []float32 {
+	return []float32{float32(f.rows[row] >> 40), float32(f.rows[row] >> 16 & 0xffffff)}
 }
 
 func logprob(sum uint64, id Token) float64 { return -float64(next(sum, id)%1000) / 100 }
@@ -252,7 +262,10 @@ func (s fakeSampler) Sample(row int, banned []Token, top int) (Token, []Prob, bo
 	}
 	id := chosen(s.f.rows[row], len(banned) == 0)
 	if s.f.script != nil {
-		if id = s.f.script(s.f.before[row]); len(banned) > 0 && id == 2 {
+		if id = s.f.script(s.f.before[row]); s.f.skewed > 0 && len(s.f.batch) >= s.f.skewed && id != 2 {
+			id++
+		}
+		if len(banned) > 0 && id == 2 {
 			id = 11
 		}
 	}

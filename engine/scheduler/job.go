@@ -30,8 +30,10 @@ type Job struct {
 	Scored   bool            // the logprobs of the prompt are wanted, and that of the end token
 	LeftOut  *engine.LeftOut
 	// Match is how many tokens of an answer must have occurred before for the next ones to
-	// be drafted from there, see lookup.go; 0: none are. A seeded job has no drafts.
+	// be drafted from there, see lookup.go; 0: none are. Exact allows only drafts that cannot
+	// change a token by the rounding of batches.
 	Match   int
+	Exact   bool
 	Arrived time.Time
 
 	ctx       context.Context // of the job's life, for grammars that are built in it

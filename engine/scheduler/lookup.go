@@ -10,12 +10,20 @@ import (
 // in one batch with the answer's next token, which costs less than one token after the
 // other, because the weights are read once. Each token is then sampled from its own row as
 // without a draft. The draft counts as far as it agrees with what was sampled, and the rest
-// leaves the KV cache. So the answer has the same distribution, and the same tokens when
-// sampling is greedy.
+// leaves the KV cache. So the answer has the same distribution.
+//
+// It also has the same tokens, where it is greedy or has a seed, if the rows of a batch are
+// computed as single tokens are. Many kernels do that for few rows only: those for repacked
+// weights for three. So the scheduler evaluates a few tokens again, once for each length of
+// drafts, and compares the logits bit by bit. Such answers have drafts of the other lengths
+// only if they are equal.
 
-// draftSizes are the lengths of drafts. With the token before them they fill batches of 2, 4
-// and 8 rows, which the kernels of CPUs compute best. A miss halves the batch.
-var draftSizes = [...]int{1, 3, 7}
+// draftSizes are the lengths of drafts. With the token before them they fill batches of 2, 3,
+// 4 and 8 rows, which the kernels of CPUs compute best. After a miss drafts are shorter.
+var draftSizes = [...]int{1, 2, 3, 7}
+
+// sizes is a set of draftSizes.
+type sizes [len(draftSizes)]bool
 
 const (
 	// matchLongest is how many tokens of a match are compared. Of several matches the
@@ -38,13 +46,14 @@ const (
 // lookup is what an answer has learned about its drafts.
 type lookup struct {
 	step         int     // of draftSizes, the longest draft now
+	singles      int     // of the answer's last tokens, evaluated alone or as if they were
 	hits, misses float64 // drafted tokens that agreed, and first ones that did not
 	pause, rest  int     // matches of the next pause, and left of this one
 	distance     int     // from the end of the text to where the last draft came from
 }
 
 func newLookup() lookup {
-	l := lookup{step: 1, pause: draftPause}
+	l := lookup{step: 2, pause: draftPause}
 	l.forget()
 	return l
 }
@@ -52,29 +61,32 @@ func newLookup() lookup {
 // forget begins with an expectation that one miss does not refute, and several do.
 func (l *lookup) forget() { l.hits, l.misses = 4, 0.4 }
 
-// length is how many of the next tokens to draft when most are known, 0 if that does not
-// pay.
-func (l *lookup) length(most int, c *costs) int {
-	if l.rest > 0 {
-		l.rest--
-		return 0
-	}
+// pays chooses among draftSizes, up to most tokens. It returns -1 if no draft pays.
+func (l *lookup) pays(most int, c *costs, may sizes) int {
 	agree := l.hits / (l.hits + l.misses)
-	best, gain := 0, draftGain
+	best, gain := -1, draftGain
 	for i, n := range draftSizes[:l.step+1] {
-		if n > most {
-			break
+		if g := expected(agree, n) / c.of(i); may[i] && n <= most && g > gain {
+			best, gain = i, g
 		}
-		if g := expected(agree, n) / c.of(i); g > gain {
-			best, gain = n, g
-		}
-	}
-	if best == 0 && most >= draftSizes[0] {
-		l.rest, l.pause = l.pause, min(2*l.pause, draftPauseMost)
-		l.step = 0
-		l.forget()
 	}
 	return best
+}
+
+// rests reports whether an answer makes no draft now, because none paid.
+func (l *lookup) rests() bool {
+	if l.rest > 0 {
+		l.rest--
+		return true
+	}
+	return false
+}
+
+// giveUp begins a rest. The next draft will be a short one.
+func (l *lookup) giveUp() {
+	l.rest, l.pause = l.pause, min(2*l.pause, draftPauseMost)
+	l.step = 0
+	l.forget()
 }
 
 // expected is how many tokens a batch with a draft of n gives, if each agrees with a
@@ -88,15 +100,16 @@ func expected(p float64, n int) float64 {
 	return sum
 }
 
-// tried records that a number of drafted tokens agreed, and whether the next one did not.
-func (l *lookup) tried(agreed int, missed bool) {
+// tried records that a number of tokens of a draft of draftSizes[size] agreed, and whether
+// the next one did not.
+func (l *lookup) tried(size, agreed int, missed bool) {
 	l.hits, l.misses = l.hits*draftMemory+float64(agreed), l.misses*draftMemory
 	if missed {
 		l.misses++
-		l.step = max(0, l.step-1)
+		l.step = max(0, size-1)
 		return
 	}
-	l.step = min(l.step+1, len(draftSizes)-1)
+	l.step = min(size+1, len(draftSizes)-1)
 	l.pause = draftPause
 }
 
@@ -108,7 +121,7 @@ type costs struct {
 
 // costsUnknown are the costs of drafts before they are measured: those of a CPU with two
 // cores.
-var costsUnknown = [len(draftSizes)]float64{1.4, 2.5, 4.6}
+var costsUnknown = [len(draftSizes)]float64{1.4, 1.9, 2.5, 4.6}
 
 // of is the cost of a draft of draftSizes[i] tokens, in decoded tokens.
 func (c *costs) of(i int) float64 {
@@ -175,7 +188,7 @@ func (s *Scheduler) lone() *answer {
 // draft adds to the batch what may follow an answer's next tokens.
 func (s *Scheduler) draft(a *answer) {
 	j := a.job
-	if j.Match == 0 || j.Seeded || s.x.Recurrent() {
+	if j.Match == 0 || s.x.Recurrent() {
 		return
 	}
 	// A draft must not take what others need: cells, and the room for the answer.
@@ -188,11 +201,23 @@ func (s *Scheduler) draft(a *answer) {
 	}
 	// The slot will hold the next tokens, so that its array may have them already.
 	known, distance := s.follow(append(a.slot.tokens, a.next...), j.Match, a.lookup.distance)
-	n := a.lookup.length(min(len(known), room), &s.costs)
-	if n == 0 {
+	most := min(len(known), room)
+	if most < draftSizes[0] || a.lookup.rests() {
 		return
 	}
-	a.draft, a.lookup.distance = known[:n], distance
+	i := a.lookup.pays(most, &s.costs, s.probes.may(j.Exact, true))
+	if i < 0 {
+		a.lookup.giveUp()
+		return
+	}
+	if j.Exact && !s.probes.known[i] {
+		s.probes.next = i
+		i = a.lookup.pays(most, &s.costs, s.probes.may(true, false))
+	}
+	if i < 0 {
+		return
+	}
+	a.draft, a.lookup.distance = known[:draftSizes[i]], distance
 	for i, id := range a.draft {
 		row := s.x.Add(id, len(a.slot.tokens)+a.taken+i, a.slot.seq, true)
 		if i == 0 {
@@ -261,16 +286,20 @@ func (s *Scheduler) verify(a *answer) {
 	agreed := 0
 	for agreed < len(a.draft) && !a.ended && len(a.next) == 1 && a.next[0] == a.draft[agreed] {
 		s.hold(a.slot, a.next...)
+		a.lookup.singles++
 		a.next = a.next[:0]
 		a.row = a.draftRow + agreed
 		agreed++
 		s.choose(a)
 	}
+	if !s.probes.equal(len(a.draft)) {
+		a.lookup.singles = 0
+	}
 	a.job.drafted += len(a.draft)
 	a.job.accepted += agreed
 	if !a.ended {
 		// Without a next token the grammar of another step is built: the draft was not wrong.
-		a.lookup.tried(agreed, agreed < len(a.draft) && len(a.next) > 0)
+		a.lookup.tried(slices.Index(draftSizes[:], len(a.draft)), agreed, agreed < len(a.draft) && len(a.next) > 0)
 	}
 	if agreed < len(a.draft) && !s.x.Remove(a.slot.seq, len(a.slot.tokens), -1) {
 		s.lose(a.slot)
@@ -290,4 +319,73 @@ func (s *Scheduler) undraft() bool {
 		}
 	}
 	return false
+}
+
+// probes are what is known about the rows of batches of the lengths of drafts: whether their
+// logits are those of single tokens, bit for bit.
+type probes struct {
+	known, same sizes
+	next        int // of draftSizes, to be compared; -1: none
+}
+
+// may returns the lengths that an answer's drafts may have: those whose rows are as those of
+// single tokens if it must be exact, and also unknown ones if wanted.
+func (p *probes) may(exact, unknown bool) (may sizes) {
+	for i := range may {
+		may[i] = !exact || p.same[i] || unknown && !p.known[i]
+	}
+	return may
+}
+
+// equal reports whether the rows of a batch with a draft of n tokens are as those of single
+// tokens.
+func (p *probes) equal(n int) bool {
+	i := slices.Index(draftSizes[:], n)
+	return i >= 0 && p.same[i]
+}
+
+// singleRow returns the logits of an answer's last token, if they will be compared by probe.
+func (s *Scheduler) singleRow(a *answer) []float32 {
+	if s.probes.next < 0 || s.x.BatchLen() != 1 {
+		return nil
+	}
+	if rows := draftSizes[s.probes.next] + 1; a.lookup.singles < rows || s.x.Tokens()-s.ledger.used() < rows || s.empty() == nil {
+		return nil
+	}
+	return s.x.Logits(a.row)
+}
+
+// empty returns a slot without tokens, nil if there is none.
+func (s *Scheduler) empty() *slot {
+	for _, o := range s.slots {
+		if !o.busy && len(o.tokens) == 0 {
+			return o
+		}
+	}
+	return nil
+}
+
+// probe evaluates the last tokens of an answer again, in a batch, and compares the logits of
+// the last one with single, which it had alone.
+func (s *Scheduler) probe(a *answer, single []float32) {
+	o, tokens := s.empty(), a.slot.tokens
+	i := s.probes.next
+	from := len(tokens) - draftSizes[i] - 1
+	if a.ended || o == nil || from < 0 {
+		return
+	}
+	s.probes.next = -1
+	defer s.watchdog.doing("comparing a batch of %d tokens", len(tokens)-from)()
+	s.x.Share(a.slot.seq, o.seq, from)
+	s.x.ClearBatch()
+	row := 0
+	for at := from; at < len(tokens); at++ {
+		row = s.x.Add(tokens[at], at, o.seq, true)
+	}
+	begin := s.now()
+	if err := s.x.Decode(); err == nil {
+		s.costs.add(len(tokens)-from, s.now().Sub(begin))
+		s.probes.known[i], s.probes.same[i] = true, slices.Equal(single, s.x.Logits(row))
+	}
+	s.x.Remove(o.seq, -1, -1)
 }
