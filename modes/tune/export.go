@@ -35,7 +35,6 @@ type Export struct {
 	Encoder     *Encoder // of Axolotl, which gets tokens and masks
 	HeldOut     func(index int) bool
 	Progress    func(done, total int64)
-	written     []string
 	train, eval *bufio.Writer
 }
 
@@ -87,7 +86,7 @@ func (e *Export) Write(ctx context.Context) (files []string, err error) {
 func (e *Export) data(ctx context.Context) error {
 	o := CheckOptions{Encoder: e.Encoder, SequenceLength: e.Settings.SequenceLength, Progress: e.Progress}
 	if e.Validation != "" {
-		o.Each = func(x Example, _ []byte, s []Sequence) error { return e.example(e.eval, x, s) }
+		o.Each = func(x Example, s []Sequence) error { return e.example(e.eval, x, s) }
 		r, err := Check(ctx, e.Validation, o)
 		if err == nil {
 			err = r.Err()
@@ -98,7 +97,7 @@ func (e *Export) data(ctx context.Context) error {
 		o.Validation = r
 	}
 	index := 0
-	o.Each = func(x Example, _ []byte, s []Sequence) error {
+	o.Each = func(x Example, s []Sequence) error {
 		to := e.train
 		if e.Validation == "" && e.HeldOut != nil && e.HeldOut(index) {
 			to = e.eval

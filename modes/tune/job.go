@@ -11,12 +11,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
+	"slices"
 
 	"github.com/gofrs/flock"
 
 	"github.com/bise-sh/bise/atomicfile"
 	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/gguf"
 )
 
 //go:embed train.py
@@ -82,14 +83,16 @@ type Job struct {
 	Model   string `json:"model"` // path of its GGUF file
 	Print   string `json:"fingerprint"`
 	Weights string `json:"weights"` // that the trainer loads: the GGUF file or a folder
-	Data    string `json:"data"`    // path, for messages
+	Data    string `json:"data"`    // absolute path
+	Valid   string `json:"valid"`   // "": examples of Data are held out
 
 	Settings
 	Sequences   int   `json:"sequences"`
 	Tokens      int64 `json:"tokens"`
 	ValidLimit  int   `json:"valid_limit"`  // sequences of the validation loss
 	SaveSeconds int   `json:"save_seconds"` // between two checkpoints
-	HeldOut     bool  `json:"held_out"`     // the validation data is a part of Data
+	// LongestAnswer is the most tokens that an example trains.
+	LongestAnswer int `json:"longest_answer"`
 }
 
 const (
@@ -185,12 +188,40 @@ func (f *Folder) Adapter() string { return f.Path("checkpoint") }
 func (f *Folder) Clear(keep ...string) error {
 	entries, err := os.ReadDir(f.Dir)
 	for _, e := range entries {
-		if e.Name() == ".lock" || strings.Contains("\n"+strings.Join(keep, "\n")+"\n", "\n"+e.Name()+"\n") {
+		if e.Name() == ".lock" || slices.Contains(keep, e.Name()) {
 			continue
 		}
 		err = errors.Join(err, os.RemoveAll(f.Path(e.Name())))
 	}
 	return err
+}
+
+// CheckWeights checks that a folder has weights in the format of Hugging Face whose shape is
+// that of the model in file.
+func CheckWeights(dir string, file *gguf.File) error {
+	path := filepath.Join(dir, "config.json")
+	data, err := atomicfile.ReadFile(path, maxJob)
+	if err != nil {
+		return fault.Advise(fault.Errorf(fault.BadModel, "cannot train the weights in %s: it has no config.json", dir), "Give a folder of safetensors in the format of Hugging Face.")
+	}
+	type shape struct {
+		Width  int `json:"hidden_size"`
+		Layers int `json:"num_hidden_layers"`
+	}
+	var c struct {
+		shape
+		Text *shape `json:"text_config"`
+	}
+	if err := json.Unmarshal(data, &c); err != nil {
+		return fault.Errorf(fault.BadModel, "cannot read %s: %w", path, err)
+	}
+	if c.Text != nil {
+		c.shape = *c.Text
+	}
+	if s := file.Summary(); c.Width != s.Width || c.Layers != s.Blocks {
+		return fault.Advise(fault.Errorf(fault.BadModel, "the weights in %s are of another model: %d layers of width %d, not %d of %d", dir, c.Layers, c.Width, s.Blocks, s.Width), "Give the original weights of the model.")
+	}
+	return nil
 }
 
 // A tokenFile has the tokens of sequences, and an index of where each begins.
@@ -259,12 +290,11 @@ func (f *Folder) Write(ctx context.Context, s Source) (train, valid *Report, err
 		return nil, nil, writeError(f.Dir, held.close(err))
 	}
 	w := bufio.NewWriter(lines)
-	keep := func(_ Example, line []byte, list []Sequence) error {
+	keep := func(x Example, list []Sequence) error {
 		if err := held.add(list); err != nil {
 			return err
 		}
-		_, err := w.Write(append(line[:len(line):len(line)], '\n'))
-		return err
+		return writeExample(w, x)
 	}
 	o := CheckOptions{Encoder: s.Encoder, SequenceLength: s.SequenceLength, Progress: s.Progress}
 	total := 0
@@ -293,20 +323,20 @@ func (f *Folder) Write(ctx context.Context, s Source) (train, valid *Report, err
 	return train, valid, err
 }
 
-func (f *Folder) writeTrain(ctx context.Context, s Source, o CheckOptions, valid *Report, total int, keep func(Example, []byte, []Sequence) error) (*Report, error) {
+func (f *Folder) writeTrain(ctx context.Context, s Source, o CheckOptions, valid *Report, total int, keep func(Example, []Sequence) error) (*Report, error) {
 	t, err := createTokens(f.Dir, "train")
 	if err != nil {
 		return nil, err
 	}
 	index := 0
-	o.Each = func(x Example, line []byte, list []Sequence) error {
+	o.Each = func(x Example, list []Sequence) error {
 		hold := s.Valid == "" && HoldOut(index, total)
 		if index++; !hold {
 			return t.add(list)
 		}
 		valid.Examples++
 		valid.Sequences += len(list)
-		return keep(x, line, list)
+		return keep(x, list)
 	}
 	r, err := Check(ctx, s.Train, o)
 	if err == nil {

@@ -41,8 +41,10 @@ type Report struct {
 	Tokens    int64   `json:"tokens,omitempty"`
 	Trained   int64   `json:"trained_tokens,omitempty"` // that the model learns to write
 	Lengths   Lengths `json:"lengths,omitzero"`         // of sequences, in tokens
-	TooLong   int     `json:"too_long"`                 // examples left out
-	TooLongAt []int   `json:"too_long_lines,omitempty"`
+	// LongestAnswer is the most tokens that a sequence trains.
+	LongestAnswer int   `json:"longest_answer,omitempty"`
+	TooLong       int   `json:"too_long"` // examples left out
+	TooLongAt     []int `json:"too_long_lines,omitempty"`
 
 	sums    map[sum]bool
 	lengths []int32
@@ -99,9 +101,9 @@ type CheckOptions struct {
 	Encoder        *Encoder // nil: tokens are not counted
 	SequenceLength int      // tokens of a sequence at most; longer examples are left out
 	Validation     *Report  // of the validation file: its examples are left out
-	// Each is called for every example that is used, with its line and, with an encoder, its
-	// sequences. It may be nil.
-	Each func(x Example, line []byte, sequences []Sequence) error
+	// Each is called for every example that is used and, with an encoder, its sequences. It
+	// may be nil.
+	Each func(x Example, sequences []Sequence) error
 	// Progress, which may be nil, is called with the number of bytes read.
 	Progress func(done, total int64)
 }
@@ -128,7 +130,7 @@ func Check(ctx context.Context, path string, o CheckOptions) (*Report, error) {
 			return nil
 		}
 		x.Line = n
-		return r.add(x, data, o)
+		return r.add(x, o)
 	})
 	if err != nil {
 		if e, ok := errors.AsType[*fs.PathError](err); ok {
@@ -141,7 +143,7 @@ func Check(ctx context.Context, path string, o CheckOptions) (*Report, error) {
 }
 
 // add takes an example in, unless it must be left out.
-func (r *Report) add(x Example, data []byte, o CheckOptions) error {
+func (r *Report) add(x Example, o CheckOptions) error {
 	if r.format == "" {
 		r.format, r.first = x.Format, x.Line
 	}
@@ -189,10 +191,11 @@ func (r *Report) add(x Example, data []byte, o CheckOptions) error {
 		r.Sequences++
 		r.Tokens += int64(len(s))
 		r.Trained += int64(s.Trained())
+		r.LongestAnswer = max(r.LongestAnswer, s.Trained())
 		r.lengths = append(r.lengths, int32(len(s)))
 	}
 	if o.Each != nil {
-		return o.Each(x, data, sequences)
+		return o.Each(x, sequences)
 	}
 	return nil
 }

@@ -135,7 +135,7 @@ func TestLengthsAndDuplicates(t *testing.T) {
 	path := file(t, good, `{ "messages" : [{"content":"a","role":"user"},{"role":"assistant","content":"b"}]}`,
 		`{"messages":[{"role":"user","content":"v"},{"role":"assistant","content":"w"}]}`, `{"prompt":"`+strings.Repeat("long ", 50)+`","completion":"w"}`)
 	used := 0
-	r, err := Check(t.Context(), path, CheckOptions{Encoder: e, SequenceLength: 64, Validation: valid, Each: func(Example, []byte, []Sequence) error { used++; return nil }})
+	r, err := Check(t.Context(), path, CheckOptions{Encoder: e, SequenceLength: 64, Validation: valid, Each: func(Example, []Sequence) error { used++; return nil }})
 	if err != nil || r.Err() != nil {
 		t.Fatal(err, r.Err())
 	}

@@ -217,7 +217,10 @@ func TestWrite(t *testing.T) {
 		t.Errorf("%+v, %+v", train, valid)
 	}
 	held, err := os.ReadFile(f.Path(ValidName))
-	if want := lines[9] + "\n" + lines[19] + "\n"; err != nil || string(held) != want {
+	line := func(n int) string {
+		return fmt.Sprintf(`{"messages":[{"role":"user","content":"%d?"},{"role":"assistant","content":"%d"}]}`, n, n) + "\n"
+	}
+	if want := line(9) + line(19); err != nil || string(held) != want {
 		t.Errorf("held out %q, %v", held, err)
 	}
 	index, err := os.ReadFile(f.Path("train.index"))
