@@ -1,6 +1,10 @@
 package engine
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // Efforts are the reasoning efforts that a request can name, from the least to the most. Few
 // models know all of them, see [Info].
@@ -24,4 +28,21 @@ func NearestEffort(known []string, effort string) string {
 		}
 	}
 	return best
+}
+
+// HasEffort reports whether a request to the model may name a reasoning effort: models of
+// Mistral's older formats and those that do not think have none.
+func (i Info) HasEffort() bool {
+	return len(i.Efforts) > 0 || i.Can.Thinking && !strings.HasPrefix(i.PromptVersion, "v")
+}
+
+// EffortNote says which effort the model gets in place of one that it does not know, "" if it
+// gets that one.
+func (i Info) EffortNote(effort string) string {
+	got := NearestEffort(i.Efforts, effort)
+	if effort == "" || got == "" || got == effort {
+		return ""
+	}
+	known := slices.DeleteFunc(slices.Clone(Efforts), func(e string) bool { return !slices.Contains(i.Efforts, e) })
+	return fmt.Sprintf("The model knows the efforts %s: it gets %s.", strings.Join(known, ", "), got)
 }
