@@ -156,7 +156,7 @@ func (e *Export) configuration() (name, text string) {
 		return "axolotl.yaml", b.String()
 	case MistralFinetune:
 		fmt.Fprintf(&b, "# torchrun --nproc-per-node 1 -m train mistral-finetune.yaml\ndata:\n  instruct_data: train.jsonl\n  eval_instruct_data: eval.jsonl\n")
-		fmt.Fprintf(&b, "model_id_or_path: %s # the folder of Mistral's own weights\nlora:\n  rank: %d\n", quote(e.Model), s.Rank)
+		fmt.Fprintf(&b, "model_id_or_path: %s # the folder of weights in Mistral's layout\nlora:\n  rank: %d\n", quote(e.Model), s.Rank)
 		fmt.Fprintf(&b, "seq_len: %d\nbatch_size: 1\nnum_microbatches: %d\nmax_steps: %d\n", s.SequenceLength, s.Batch, max(1, s.Steps))
 		fmt.Fprintf(&b, "optim:\n  lr: %v\n  weight_decay: %v\n  pct_start: %v\n", s.LearningRate, s.WeightDecay, s.WarmUp)
 		fmt.Fprintf(&b, "seed: %d\nlog_freq: 1\neval_freq: 100\nckpt_freq: 100\nsave_adapters: True\nrun_dir: run\n", s.Seed)

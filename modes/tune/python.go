@@ -153,7 +153,7 @@ func (p *Plan) Prepare(ctx context.Context, f *Folder) (Event, error) {
 	return e, nil
 }
 
-// Requirements are the names of the packages, for people.
+// Requirements are the names of the packages, for display.
 func (p Python) Requirements() string {
 	var names []string
 	for _, r := range requirements(p.FourBit) {

@@ -26,11 +26,10 @@ type Trainer struct {
 type Event struct {
 	Event string `json:"event"` // probe, loading, loaded, step, valid, saved, stopped, done, error
 
-	Step  int     `json:"step"`
-	Steps int     `json:"steps"`
-	Loss  float64 `json:"loss"` // of a token
-	// Tokens of the step, with those that are not trained.
-	Tokens int `json:"tokens"`
+	Step   int     `json:"step"`
+	Steps  int     `json:"steps"`
+	Loss   float64 `json:"loss"`   // of a token
+	Tokens int     `json:"tokens"` // of the step, trained or not
 
 	// Of probe and loaded:
 	Device     string `json:"device"`
@@ -125,7 +124,7 @@ func trainingError(e Event, saved string, f *Folder) error {
 	return fault.Advise(fault.Errorf(fault.Crashed, "train: %s", e.Message), "%s See %s.", saved, f.Path(LogName))
 }
 
-// failed is the error of a process that ended without an explanation of its own.
+// failed is the error of a process that did not say why it ended.
 func (t Trainer) failed(what string, err error, log *bounded) *fault.Error {
 	said := log.last()
 	e := fault.Errorf(fault.Crashed, "%s: the Python program ended: %v", what, err)
