@@ -143,6 +143,7 @@ func TestTune(t *testing.T) {
 	says(bise(fault.ExitUsage, "mine", "-m", "tiny.gguf", "--data", "bad.jsonl"), "cannot train on bad.jsonl: line 2 has none of messages, text and prompt")
 	says(bise(fault.ExitModel, "mine", "--resume"), "no training of mine is unfinished")
 
+	says(bise(0, "mine", "-m", "tiny.gguf", "--data", "train.jsonl", "--dry-run", "--json", "--python", python), `"steps":7`)
 	says(bise(0, "--check", "-m", "tiny.gguf", "--data", "train.jsonl"), "train.jsonl", "conversation", "on the CPU about")
 	r := bise(0, "--check", "--json", "--data", "train.jsonl")
 	var checked struct{ Data struct{ Examples, Wrong int } }

@@ -112,7 +112,10 @@ func (v *tuning) run(ctx context.Context) error {
 	case v.export != "":
 		return v.runExport(ctx)
 	}
-	return v.con.Fail(v.train(ctx))
+	if err := v.train(ctx); err != nil {
+		return v.con.Fail(err)
+	}
+	return nil
 }
 
 // usage checks the flags.

@@ -100,6 +100,7 @@ func (v *tuning) train(ctx context.Context) error {
 	probed, err := plan.Prepare(ctx, f)
 	v.con.Erase()
 	if err != nil {
+		kept = f.Started()
 		return err
 	}
 	if j.FourBit && probed.Device != "cuda" {
@@ -154,7 +155,7 @@ func (v *tuning) begin(ctx context.Context, f *tune.Folder, j *tune.Job) (b *bas
 	}
 	v.noteLeftOut(train)
 	v.con.Notef("%s: %s, %s, of which %s are learned; the longest has %s. %s for validation.", filepath.Base(v.data), units.Plural(train.Examples, "example"),
-		units.Plural(int(train.Tokens), "token"), units.Count(int(train.Trained)), units.Count(train.Lengths.Max), units.Plural(valid.Examples, "example"))
+		units.Count(int(train.Tokens))+" tokens", units.Count(int(train.Trained)), units.Count(train.Lengths.Max), units.Plural(valid.Examples, "example"))
 	fingerprint, err := gguf.Fingerprint(b.Path)
 	if err != nil {
 		return nil, nil, fault.Errorf(fault.BadModel, "cannot train %s: %w", b.Name, err)

@@ -24,12 +24,11 @@ type Python struct {
 	LookPath func(string) (string, error)
 }
 
-// Size is about what the packages take.
 const (
 	// PackagesDownload and PackagesDisk are on Linux, where PyTorch has the libraries of CUDA
 	// with it. In bytes.
-	PackagesDownload = 3 << 30
-	PackagesDisk     = 6 << 30
+	PackagesDownload = 3e9
+	PackagesDisk     = 6e9
 )
 
 // A Plan says what must be downloaded before the trainer can run.

@@ -106,6 +106,9 @@ func (t Trainer) Train(ctx context.Context, f *Folder, each func(Event)) error {
 	if step > 0 {
 		e.Msg = strings.Replace(e.Msg, "train:", fmt.Sprintf("train, at step %d:", step+1), 1)
 	}
+	if e.Kind == fault.Crashed && !strings.HasPrefix(e.Advice, "Unless") {
+		e.Advice = ""
+	}
 	e.Advice = strings.TrimSpace(e.Advice + " " + saved)
 	return e
 }
@@ -151,6 +154,7 @@ func (t Trainer) failed(what string, err error, log *bounded) *fault.Error {
 	if said != "" {
 		e.Msg += ": " + said
 	}
+	e.Advice = "Try again, or give a Python that has the packages with --python."
 	return e
 }
 
@@ -161,7 +165,7 @@ func killed(x *exec.ExitError) bool {
 
 // offline reports whether pip or uv could not reach the network.
 func offline(log string) bool {
-	for _, s := range []string{"name resolution", "Name or service not known", "nodename nor servname", "dns error", "failed to lookup address", "Network is unreachable", "Failed to establish a new connection", "error trying to connect", "Connection refused", "network was disabled"} {
+	for _, s := range []string{"name resolution", "Name or service not known", "nodename nor servname", "dns error", "failed to lookup address", "Network is unreachable", "Failed to establish a new connection", "error trying to connect", "Connection refused", "network was disabled", "(from versions: none)"} {
 		if strings.Contains(log, s) {
 			return true
 		}
