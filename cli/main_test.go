@@ -36,6 +36,7 @@ var commands = map[string]func(){
 	"bise": func() {
 		os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, engines{load: loadScript}))
 	},
+	"tune-trainer": playTrainer,
 	// The process that holds a model, as it really is.
 	"bise-worker": func() { os.Exit(Run([]string{"worker"}, os.Stdin, os.Stdout, os.Stderr)) },
 }
@@ -77,7 +78,7 @@ func TestScripts(t *testing.T) {
 // text that may be quoted.
 //
 //	say TEXT | think TEXT | call NAME | left N | read DONE TOTAL | wait
-//	end REASON | fail KIND | refuse (to be loaded) | blind (to pictures)
+//	end REASON | fail KIND | refuse (to be loaded) | blind (to pictures) | context N
 //	next (the steps that follow are the next answer)
 //
 // A GGUF file is loaded as it is.
@@ -122,6 +123,8 @@ func loadScript(ctx context.Context, spec worker.Spec, progress func(float64)) (
 			return nil, &fault.Error{Kind: fault.BadModel, Msg: "cannot load " + spec.Name + ": it refuses", Advice: "Try another script."}
 		case "blind":
 			script.About.Architecture, script.About.Can = "llama", engine.Capabilities{Chat: true}
+		case "context":
+			script.About.ContextLength, _ = strconv.Atoi(text)
 		case "#":
 		default:
 			return nil, fmt.Errorf("%s: no step %q", spec.Path, what)

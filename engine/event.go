@@ -143,10 +143,15 @@ type Timings struct {
 	Load       time.Duration `json:"load_ns"`        // of the model, when the request waited for it
 	Restore    time.Duration `json:"restore_ns"`     // KV read back from disk
 	Prefill    time.Duration `json:"prefill_ns"`     // evaluation of the prompt
-	FirstToken time.Duration `json:"first_token_ns"` // from arrival to the first token
+	FirstToken time.Duration `json:"first_token_ns"` // from arrival, or the end of loading, to the first token
 	Decode     time.Duration `json:"decode_ns"`      // from the first token to the last
 	Evaluated  int           `json:"evaluated"`      // prompt tokens evaluated
 	Generated  int           `json:"generated"`      // tokens, over all choices
+
+	// Drafted tokens were looked up in the text before them, Accepted are those of them that
+	// the model chose too. They are 0 where nothing is looked up.
+	Drafted  int `json:"drafted,omitempty"`
+	Accepted int `json:"accepted,omitempty"`
 }
 
 // PrefillRate is the number of prompt tokens evaluated per second, or 0.

@@ -87,7 +87,11 @@ func (l *Library) openFile(ctx context.Context, m models.Model, o engine.LoadOpt
 	if err != nil {
 		return nil, err
 	}
-	w.OnDone(func(d engine.Done) { l.RecordRun(m, w.Info(), d) })
+	w.OnDone(func(d engine.Done) {
+		if l.isDue(m.Path, d) {
+			l.RecordRun(m, w.Info(), d)
+		}
+	})
 	return w, nil
 }
 
@@ -157,6 +161,15 @@ func Sampling(c config.Sampling) engine.Sampling {
 		RepeatPenalty: c.RepeatPenalty, PresencePenalty: c.PresencePenalty, FrequencyPenalty: c.FrequencyPenalty,
 		Seed: c.Seed, MaxTokens: c.MaxTokens,
 	}
+}
+
+// Effort returns the reasoning effort of config.toml for a model that has such a setting, or
+// "".
+func Effort(c config.Sampling, info engine.Info) string {
+	if !info.HasEffort() {
+		return ""
+	}
+	return c.ReasoningEffort
 }
 
 func unreadable(verb, name string, err error) error {

@@ -1,12 +1,14 @@
 package anthropic
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/bise-sh/bise/api"
 	"github.com/bise-sh/bise/api/dialect"
 	"github.com/bise-sh/bise/engine"
 )
@@ -137,7 +139,7 @@ func cmpOr[T any](a, b *T) *T {
 	return b
 }
 
-// effort is whether to think. Without the field Anthropic's models do not.
+// effort is how much to think. Without the field Anthropic's models do not.
 func (r *request) effort() (string, error) {
 	if r.Thinking == nil {
 		return "none", nil
@@ -145,15 +147,22 @@ func (r *request) effort() (string, error) {
 	switch r.Thinking.Type {
 	case "disabled":
 		return "none", nil
-	case "enabled":
-		return "high", nil
-	case "adaptive":
-		if r.OutputConfig.Effort == "low" {
-			return "none", nil
+	case "enabled", "adaptive":
+		effort := cmp.Or(r.OutputConfig.Effort, "high")
+		if !slices.Contains(engine.Efforts, effort) {
+			return "", dialect.Invalid("output_config.effort", "output_config.effort: want low, medium, high, xhigh or max, got %.40q", effort)
 		}
-		return "high", nil
+		return effort, nil
 	}
 	return "", dialect.Invalid("thinking.type", "thinking.type: want enabled, disabled or adaptive, got %.40q", r.Thinking.Type)
+}
+
+// adapt leaves the thinking out at low effort where the model does not know that one: adaptive
+// models may then answer at once.
+func (r *request) adapt(req *engine.ChatRequest, info engine.Info) {
+	if r.Thinking != nil && r.Thinking.Type == "adaptive" && req.ReasoningEffort == "low" && !slices.Contains(info.Efforts, "low") {
+		req.ReasoningEffort = "none"
+	}
 }
 
 func (r *request) choose(req *engine.ChatRequest) error {
@@ -341,17 +350,26 @@ func (b *block) chunks(param string) ([]engine.Chunk, error) {
 }
 
 func (b *block) document(param string) ([]engine.Chunk, error) {
-	if b.Source != nil {
-		switch b.Source.Type {
-		case "text":
-			return engine.Text(b.heading() + b.Source.Data), nil
-		case "content":
-			return engine.Text(b.heading() + b.Source.Content.plain()), nil
-		}
+	if b.Source == nil {
+		return nil, dialect.Invalid(param+".source", "%s.source: Field required", param)
 	}
-	e := dialect.Unsupported(param, "%s: only documents of text are read here", param)
-	e.Advice = "Send the document's text, or its pages as images"
-	return nil, e
+	text := ""
+	switch b.Source.Type {
+	case "text":
+		text = b.Source.Data
+	case "content":
+		text = b.Source.Content.plain()
+	case "base64":
+		var err error
+		if text, err = api.TextDocument(param, "", "data:"+b.Source.MediaType+";base64,"+b.Source.Data); err != nil {
+			return nil, err
+		}
+	default:
+		e := dialect.Unsupported(param, "%s: documents are not fetched, and not read by their ID", param)
+		e.Advice = "Send the document's text, or its pages as images"
+		return nil, e
+	}
+	return engine.Text(b.heading() + text), nil
 }
 
 // heading is what is known of a document.
