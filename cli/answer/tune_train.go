@@ -269,7 +269,7 @@ func (v *tuning) runTrainer(ctx context.Context, t tune.Trainer, f *tune.Folder,
 		defer mu.Unlock()
 		switch e.Event {
 		case "loaded":
-			where, began, now, first = cleanWhere(e), time.Now(), e, e.Step
+			where, began, now, first, saved = cleanWhere(e), time.Now(), e, e.Step, e.Step
 		case "step":
 			if now.Step == first {
 				loss = e.Loss
