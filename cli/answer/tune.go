@@ -112,7 +112,10 @@ func (v *tuning) run(ctx context.Context) error {
 	case v.export != "":
 		return v.runExport(ctx)
 	}
-	return v.con.Fail(v.train(ctx))
+	if err := v.train(ctx); err != nil {
+		return v.con.Fail(err)
+	}
+	return nil
 }
 
 // usage checks the flags.
@@ -160,6 +163,7 @@ func (v *tuning) usage() error {
 // A base is the model to train.
 type base struct {
 	models.Model
+	ref     string // that finds it from every folder
 	file    *gguf.File
 	encoder *tune.Encoder
 	close   func() error
@@ -174,7 +178,10 @@ func (v *tuning) open(ctx context.Context, ref string) (b *base, err error) {
 	if m.Problem != nil {
 		return nil, fault.Errorf(fault.BadModel, "cannot train %s: %w", m.Name, m.Problem)
 	}
-	b = &base{Model: m, close: func() error { return nil }}
+	b = &base{Model: m, ref: m.Name, close: func() error { return nil }}
+	if m.Origin == models.Elsewhere {
+		b.ref = m.Path
+	}
 	if b.file, err = gguf.Read(m.Path); err == nil {
 		err = b.file.Check()
 	}

@@ -100,6 +100,7 @@ func (v *tuning) train(ctx context.Context) error {
 	probed, err := plan.Prepare(ctx, f)
 	v.con.Erase()
 	if err != nil {
+		kept = f.Started()
 		return err
 	}
 	if j.FourBit && probed.Device != "cuda" {
@@ -121,12 +122,14 @@ func (v *tuning) train(ctx context.Context) error {
 
 // begin checks the data, writes its tokens and stores the job.
 func (v *tuning) begin(ctx context.Context, f *tune.Folder, j *tune.Job) (b *base, train *tune.Report, err error) {
-	if b, err = v.open(ctx, v.model); err != nil {
+	b, err = v.open(ctx, v.model)
+	if err != nil {
 		return nil, nil, err
 	}
+	opened := b
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, b.close())
+			err = errors.Join(err, opened.close())
 		}
 	}()
 	tag := v.tagFor(b)
@@ -152,7 +155,7 @@ func (v *tuning) begin(ctx context.Context, f *tune.Folder, j *tune.Job) (b *bas
 	}
 	v.noteLeftOut(train)
 	v.con.Notef("%s: %s, %s, of which %s are learned; the longest has %s. %s for validation.", filepath.Base(v.data), units.Plural(train.Examples, "example"),
-		units.Plural(int(train.Tokens), "token"), units.Count(int(train.Trained)), units.Count(train.Lengths.Max), units.Plural(valid.Examples, "example"))
+		units.Count(int(train.Tokens))+" tokens", units.Count(int(train.Trained)), units.Count(train.Lengths.Max), units.Plural(valid.Examples, "example"))
 	fingerprint, err := gguf.Fingerprint(b.Path)
 	if err != nil {
 		return nil, nil, fault.Errorf(fault.BadModel, "cannot train %s: %w", b.Name, err)
@@ -164,7 +167,7 @@ func (v *tuning) begin(ctx context.Context, f *tune.Folder, j *tune.Job) (b *bas
 		s.Threads = max(1, v.lib.Machine(ctx).Cores)
 	}
 	*j = tune.Job{
-		Name: v.name, Tag: tag, Base: b.Name, Model: b.Path, Print: fingerprint, Weights: weights, Data: absolute(v.data), Valid: absolute(v.valid),
+		Name: v.name, Tag: tag, Base: b.ref, Model: b.Path, Print: fingerprint, Weights: weights, Data: absolute(v.data), Valid: absolute(v.valid),
 		Settings: s, Sequences: train.Sequences, Tokens: train.Tokens, LongestAnswer: max(train.LongestAnswer, valid.LongestAnswer),
 		ValidLimit: maxLossLines, SaveSeconds: saveSeconds,
 	}
@@ -251,7 +254,7 @@ func (v *tuning) runTrainer(ctx context.Context, t tune.Trainer, f *tune.Folder,
 		case saving:
 			return "stopping after this step, to save"
 		case where == "":
-			return "loading " + j.Base
+			return "loading " + filepath.Base(j.Base)
 		case now.Step == first:
 			return "training " + j.Name + " on the " + where
 		}
@@ -266,7 +269,7 @@ func (v *tuning) runTrainer(ctx context.Context, t tune.Trainer, f *tune.Folder,
 		defer mu.Unlock()
 		switch e.Event {
 		case "loaded":
-			where, began, now, first = cleanWhere(e), time.Now(), e, e.Step
+			where, began, now, first, saved = cleanWhere(e), time.Now(), e, e.Step, e.Step
 		case "step":
 			if now.Step == first {
 				loss = e.Loss
@@ -334,7 +337,7 @@ func (v *tuning) report(ctx context.Context, f *tune.Folder, b *base, m models.M
 	}{Name: m.Name, Base: b.Name, Steps: j.Steps, Before: l.before, After: l.after}
 	report, err := v.compare(ctx, f, b, m, j)
 	if err != nil {
-		v.con.Notef("The comparison is not complete; this continues it: bise eval %s -m %s -m %s", f.Path(tune.ValidName), b.Name, m.Name)
+		v.con.Notef("The comparison is not complete; this continues it: bise eval %s -m %s -m %s", f.Path(tune.ValidName), b.ref, m.Name)
 		return err
 	}
 	if v.con.JSON {
@@ -381,7 +384,7 @@ func (v *tuning) compare(ctx context.Context, f *tune.Folder, b *base, m models.
 	limit := j.LongestAnswer + answerReserve
 	o.Sampling.MaxTokens = &limit
 	r := &eval.Report{File: tune.ValidName, Cases: cases}
-	for _, ref := range []string{b.Name, m.Name} {
+	for _, ref := range []string{b.ref, m.Name} {
 		one := measurement{con: v.con, lib: v.lib, places: v.places, target: target{ref: ref, load: library.LoadOptions(v.conf)}, data: data, cases: cases, options: o}
 		outcomes, err := one.run(ctx)
 		if err != nil {

@@ -24,8 +24,8 @@ func Import(con *console.Console, lib *library.Library) *cobra.Command {
 		Short: "Add a GGUF file to the installed models",
 		Long: `Add a GGUF file to the installed models. By default the file is used in place: it is not
 copied and must stay. bise reads it once for its checksum, so that bise verify can find
-changes. PATH can be a folder with one model. With --adapter the result is a model of its
-own: the weights are shared, and the adapters are copied.`,
+changes. PATH can be a folder with one model. With --adapter the result is a new
+model: the weights are shared, and the adapters are copied.`,
 		Example: `bise import ~/Downloads/codestral-22b-v0.1.Q4_K_M.gguf
 bise import ./model.gguf --copy --name mine
 bise import ./model.gguf --adapter ./lora.gguf --name tuned`,

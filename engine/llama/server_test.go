@@ -23,7 +23,7 @@ func TestServerAnswersAlike(t *testing.T) {
 			if _, err := os.Stat(path); err != nil {
 				t.Skip("no real model at hand")
 			}
-			o := engine.LoadOptions{Context: 2048, Threads: Threads()}
+			o := engine.LoadOptions{Context: 2048, Threads: 1}
 			here, err := Open(t.Context(), path, o, nil)
 			if err != nil {
 				t.Fatal(err)
@@ -35,7 +35,7 @@ func TestServerAnswersAlike(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { there.Close() })
-			greedy := engine.Sampling{Temperature: new(0.0), MaxTokens: new(48)}
+			greedy := engine.Sampling{Temperature: new(0.0), MaxTokens: new(24)}
 			stopped := greedy
 			stopped.Stop = []string{"."}
 			chat := func(text string, s engine.Sampling) engine.ChatRequest {

@@ -19,8 +19,8 @@ type Estimate struct {
 // A Range is between two values.
 type Range struct{ Low, High float64 }
 
-// A CPU computes about so many operations a second on each core, in F32: with few vector
-// units, and with many.
+// Operations a second of a CPU core in F32: with few vector units, and with many. Both are
+// rough.
 const slowCore, fastCore = 10e9, 80e9
 
 // EstimateFor estimates the training of the model in file for n sequences of mean tokens.

@@ -36,6 +36,7 @@ type Export struct {
 	HeldOut     func(index int) bool
 	Progress    func(done, total int64)
 	train, eval *bufio.Writer
+	format      Format // of the data
 }
 
 // Write writes train.jsonl, eval.jsonl and a configuration, and returns their paths.
@@ -109,6 +110,7 @@ func (e *Export) data(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	e.format = r.format
 	return r.Err()
 }
 
@@ -155,8 +157,12 @@ func (e *Export) configuration() (name, text string) {
 		fmt.Fprintf(&b, "bf16: auto\ngradient_checkpointing: true\nseed: %d\noutput_dir: out\n", s.Seed)
 		return "axolotl.yaml", b.String()
 	case MistralFinetune:
-		fmt.Fprintf(&b, "# torchrun --nproc-per-node 1 -m train mistral-finetune.yaml\ndata:\n  instruct_data: train.jsonl\n  eval_instruct_data: eval.jsonl\n")
-		fmt.Fprintf(&b, "model_id_or_path: %s # the folder of Mistral's own weights\nlora:\n  rank: %d\n", quote(e.Model), s.Rank)
+		data := "instruct_data: train.jsonl\n  eval_instruct_data: eval.jsonl"
+		if e.format == Text {
+			data = "data: train.jsonl"
+		}
+		fmt.Fprintf(&b, "# torchrun --nproc-per-node 1 -m train mistral-finetune.yaml\ndata:\n  %s\n", data)
+		fmt.Fprintf(&b, "model_id_or_path: %s # the folder of weights in Mistral's layout\nlora:\n  rank: %d\n", quote(e.Model), s.Rank)
 		fmt.Fprintf(&b, "seq_len: %d\nbatch_size: 1\nnum_microbatches: %d\nmax_steps: %d\n", s.SequenceLength, s.Batch, max(1, s.Steps))
 		fmt.Fprintf(&b, "optim:\n  lr: %v\n  weight_decay: %v\n  pct_start: %v\n", s.LearningRate, s.WeightDecay, s.WarmUp)
 		fmt.Fprintf(&b, "seed: %d\nlog_freq: 1\neval_freq: 100\nckpt_freq: 100\nsave_adapters: True\nrun_dir: run\n", s.Seed)

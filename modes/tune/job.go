@@ -79,7 +79,7 @@ type Job struct {
 	Version int    `json:"version"`
 	Name    string `json:"name"` // of the model to make
 	Tag     string `json:"tag"`
-	Base    string `json:"base"`  // REF of the model
+	Base    string `json:"base"`  // REF of the model, valid in every folder
 	Model   string `json:"model"` // path of its GGUF file
 	Print   string `json:"fingerprint"`
 	Weights string `json:"weights"` // that the trainer loads: the GGUF file or a folder

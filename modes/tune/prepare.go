@@ -269,8 +269,8 @@ func CountLines(ctx context.Context, path string) (n int, err error) {
 	return n, err
 }
 
-// HoldOut decides which examples of n are kept for validation: every tenth, or fewer so
-// that there are about 100. Index counts from 0.
+// HoldOut decides which examples of n are kept for validation: every tenth, or about 100 of
+// many. Index counts from 0.
 func HoldOut(index, n int) bool {
 	stride := max(10, n/100)
 	return index%stride == stride-1

@@ -24,12 +24,11 @@ type Python struct {
 	LookPath func(string) (string, error)
 }
 
-// Size is about what the packages take.
 const (
 	// PackagesDownload and PackagesDisk are on Linux, where PyTorch has the libraries of CUDA
 	// with it. In bytes.
-	PackagesDownload = 3 << 30
-	PackagesDisk     = 6 << 30
+	PackagesDownload = 3e9
+	PackagesDisk     = 6e9
 )
 
 // A Plan says what must be downloaded before the trainer can run.
@@ -153,7 +152,7 @@ func (p *Plan) Prepare(ctx context.Context, f *Folder) (Event, error) {
 	return e, nil
 }
 
-// Requirements are the names of the packages, for people.
+// Requirements are the names of the packages, for display.
 func (p Python) Requirements() string {
 	var names []string
 	for _, r := range requirements(p.FourBit) {

@@ -48,12 +48,16 @@ def choose_device(torch):
 
 def probe():
     """Reports what the training would run on. Missing packages are an error."""
-    import accelerate, gguf, peft, torch, transformers  # noqa: E401, F401
+    import importlib.util
+
+    missing = [m for m in ("accelerate", "gguf", "peft", "numpy", "torch", "transformers") if importlib.util.find_spec(m) is None]
+    if missing:
+        raise ImportError("it lacks " + ", ".join(missing))
+    import torch  # importing the others would take seconds
 
     device, dtype, name = choose_device(torch)
     memory = torch.cuda.mem_get_info()[1] if device == "cuda" else 0
-    emit("probe", torch=torch.__version__, transformers=transformers.__version__, peft=peft.__version__,
-         device=device, name=name, dtype=str(dtype).removeprefix("torch."), memory=memory)
+    emit("probe", torch=torch.__version__, device=device, name=name, dtype=str(dtype).removeprefix("torch."), memory=memory)
 
 
 def load_model(job, device, dtype):

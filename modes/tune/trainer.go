@@ -26,11 +26,10 @@ type Trainer struct {
 type Event struct {
 	Event string `json:"event"` // probe, loading, loaded, step, valid, saved, stopped, done, error
 
-	Step  int     `json:"step"`
-	Steps int     `json:"steps"`
-	Loss  float64 `json:"loss"` // of a token
-	// Tokens of the step, with those that are not trained.
-	Tokens int `json:"tokens"`
+	Step   int     `json:"step"`
+	Steps  int     `json:"steps"`
+	Loss   float64 `json:"loss"`   // of a token
+	Tokens int     `json:"tokens"` // of the step, trained or not
 
 	// Of probe and loaded:
 	Device     string `json:"device"`
@@ -107,6 +106,9 @@ func (t Trainer) Train(ctx context.Context, f *Folder, each func(Event)) error {
 	if step > 0 {
 		e.Msg = strings.Replace(e.Msg, "train:", fmt.Sprintf("train, at step %d:", step+1), 1)
 	}
+	if e.Kind == fault.Crashed && !strings.HasPrefix(e.Advice, "Unless") {
+		e.Advice = ""
+	}
 	e.Advice = strings.TrimSpace(e.Advice + " " + saved)
 	return e
 }
@@ -125,7 +127,7 @@ func trainingError(e Event, saved string, f *Folder) error {
 	return fault.Advise(fault.Errorf(fault.Crashed, "train: %s", e.Message), "%s See %s.", saved, f.Path(LogName))
 }
 
-// failed is the error of a process that ended without an explanation of its own.
+// failed is the error of a process that did not say why it ended.
 func (t Trainer) failed(what string, err error, log *bounded) *fault.Error {
 	said := log.last()
 	e := fault.Errorf(fault.Crashed, "%s: the Python program ended: %v", what, err)
@@ -152,6 +154,7 @@ func (t Trainer) failed(what string, err error, log *bounded) *fault.Error {
 	if said != "" {
 		e.Msg += ": " + said
 	}
+	e.Advice = "Try again, or give a Python that has the packages with --python."
 	return e
 }
 
@@ -162,7 +165,7 @@ func killed(x *exec.ExitError) bool {
 
 // offline reports whether pip or uv could not reach the network.
 func offline(log string) bool {
-	for _, s := range []string{"name resolution", "Name or service not known", "nodename nor servname", "dns error", "failed to lookup address", "Network is unreachable", "Failed to establish a new connection", "error trying to connect", "Connection refused", "network was disabled"} {
+	for _, s := range []string{"name resolution", "Name or service not known", "nodename nor servname", "dns error", "failed to lookup address", "Network is unreachable", "Failed to establish a new connection", "error trying to connect", "Connection refused", "network was disabled", "(from versions: none)"} {
 		if strings.Contains(log, s) {
 			return true
 		}
