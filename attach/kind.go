@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/bise-sh/bise/mistral/audio"
 )
 
 // A kind is what a file contains.
@@ -14,6 +16,7 @@ type kind struct {
 	media string
 	read  bool // an image that ReadImage decodes
 	text  bool
+	audio bool // that ReadAudio reads
 }
 
 // signatures has the kinds by the first bytes of a file; a dot stands for any byte.
@@ -55,6 +58,9 @@ func kindOf(data []byte) kind {
 		if begins(data, s.magic) && (!text || s.kind.name == "PDF") {
 			return s.kind
 		}
+	}
+	if format := audio.Sniff(data); format != "" && !text {
+		return kind{name: string(format), audio: true}
 	}
 	switch {
 	case !text && bytes.Contains(head, []byte("%PDF-")): // some begin with other bytes
@@ -109,6 +115,9 @@ func (k kind) is() string {
 	case "icon":
 		return "it is an icon file"
 	}
+	if k.audio {
+		return "it is not an image but audio"
+	}
 	if k.read {
 		return "it is a " + k.name + " image"
 	}
@@ -123,6 +132,9 @@ func (k kind) advice(name string) string {
 		to = "converted-" + to
 	}
 	base, to = quoted(base), quoted(to)
+	if k.audio {
+		return "Use bise ask -i, or bise transcribe."
+	}
 	switch k.name {
 	case "text", "HTML", "":
 		return "Images are PNG, JPEG, WebP, GIF, BMP or TIFF files."
