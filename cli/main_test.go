@@ -78,10 +78,16 @@ func TestScripts(t *testing.T) {
 //
 //	say TEXT | think TEXT | call NAME | left N | read DONE TOTAL | wait
 //	end REASON | fail KIND | refuse (to be loaded) | blind (to pictures)
-func loadScript(_ context.Context, spec worker.Spec, _ func(float64)) (engine.Engine, error) {
+//	next (the steps that follow are the next answer)
+//
+// A GGUF file is loaded as it is.
+func loadScript(ctx context.Context, spec worker.Spec, progress func(float64)) (engine.Engine, error) {
 	data, err := os.ReadFile(spec.Path)
 	if err != nil {
 		return nil, err
+	}
+	if bytes.HasPrefix(data, []byte("GGUF")) {
+		return loadHere(ctx, spec, progress)
 	}
 	script := &enginetest.Script{About: engine.Info{Model: spec.Name, Path: spec.Path, Size: int64(len(data))}}
 	var reply enginetest.Reply
@@ -108,6 +114,8 @@ func loadScript(_ context.Context, spec worker.Spec, _ func(float64)) (engine.En
 			reply = append(reply, enginetest.Wait(nil))
 		case "end":
 			reply = append(reply, enginetest.End(text))
+		case "next":
+			script.Replies, reply = append(script.Replies, reply), nil
 		case "fail":
 			reply = append(reply, enginetest.Fail{Err: &fault.Error{Kind: fault.Kind(text), Msg: "cannot go on: it is told so", Advice: "Try another script."}})
 		case "refuse":
@@ -120,7 +128,7 @@ func loadScript(_ context.Context, spec worker.Spec, _ func(float64)) (engine.En
 		}
 	}
 	if len(reply) > 0 {
-		script.Replies = []enginetest.Reply{reply}
+		script.Replies = append(script.Replies, reply)
 	}
 	return script, nil
 }

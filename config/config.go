@@ -25,32 +25,50 @@ import (
 const maxFile = 1 << 20 // bytes of a config.toml
 
 // Config has the settings of config.toml. Nil and zero fields are not set.
+//
+// docs/configuration.md is made from the comments and tags of these types: a comment says what
+// the key does, default is what holds without it, flag and env are what overrides it.
 type Config struct {
-	Model     string         `toml:"model"`      // the default model
-	Models    Models         `toml:"models"`     // of single modes
-	System    string         `toml:"system"`     // the system prompt of new conversations
-	KeepAlive *time.Duration `toml:"keep_alive"` // how long an idle model stays in memory
-	Threads   int            `toml:"threads"`    // 0: the physical cores
-	GPULayers *int           `toml:"gpu_layers"` // nil: as many as fit
-	KVType    string         `toml:"kv_type"`    // one of [KVTypes]
-	FlashAttn *bool          `toml:"flash_attn"` // nil: llama.cpp decides
-	Context   int            `toml:"context"`    // tokens at most; 0: limited by model and memory
-	History   *bool          `toml:"history"`    // whether conversations are saved; nil: yes
-	Sampling  Sampling       `toml:"sampling"`
-	Interface Interface      `toml:"interface"`
-	Serve     Serve          `toml:"serve"`
-	// Endpoints are servers, by the name before the slash in "lab/Mistral-Large".
+	// The model of all modes that have none in [models]. `bise use` sets it.
+	Model  string `toml:"model" default:"the best installed" flag:"-m" env:"BISE_MODEL"`
+	Models Models `toml:"models"`
+	// The system prompt of new conversations: `ask`, `see`, and the chat and vision modes.
+	System string `toml:"system" default:"none" flag:"--system"`
+	// How long an idle model stays in memory. A negative time is forever, 0 is the default.
+	KeepAlive *time.Duration `toml:"keep_alive" default:"10m"`
+	// Threads to compute with.
+	Threads int `toml:"threads" default:"the physical cores" flag:"--threads"`
+	// Layers on the GPU.
+	GPULayers *int `toml:"gpu_layers" default:"as many as fit" flag:"--gpu-layers"`
+	// The type of the KV cache.
+	KVType string `toml:"kv_type" default:"f16" flag:"--kv-type"`
+	// Flash attention.
+	FlashAttn *bool `toml:"flash_attn" default:"llama.cpp decides"`
+	// Tokens of the context, at most.
+	Context int `toml:"context" default:"what model and memory allow" flag:"--context"`
+	// Saves conversations. With false, those of the interface are gone when it is left.
+	History   *bool     `toml:"history" default:"true" flag:"--no-history"`
+	Sampling  Sampling  `toml:"sampling"`
+	Interface Interface `toml:"interface"`
+	Serve     Serve     `toml:"serve"`
+	// Servers, by the name before the slash in "lab/Mistral-Large".
 	Endpoints map[string]Endpoint `toml:"endpoints"`
 }
 
 // Models has the models of modes that do not use the default model; "": it does.
 type Models struct {
-	Chat   string `toml:"chat"`
-	Review string `toml:"review"`
-	Code   string `toml:"code"`
-	Math   string `toml:"math"`
-	Vision string `toml:"vision"`
-	Embed  string `toml:"embed"`
+	// The model of `ask`, `tokenize`, `serve`, `bench` and the chat mode.
+	Chat string `toml:"chat" default:"the default model" flag:"-m" env:"BISE_MODEL"`
+	// The model of `review` and its mode.
+	Review string `toml:"review" default:"the default model" flag:"-m" env:"BISE_MODEL"`
+	// The model of `complete`, `lsp` and the code mode.
+	Code string `toml:"code" default:"the default model, if it can" flag:"-m" env:"BISE_MODEL"`
+	// The model of `solve` and the math mode.
+	Math string `toml:"math" default:"the default model" flag:"-m" env:"BISE_MODEL"`
+	// The model of `see` and the vision mode.
+	Vision string `toml:"vision" default:"the default model, if it can" flag:"-m" env:"BISE_MODEL"`
+	// The model of `embed`.
+	Embed string `toml:"embed" default:"the default model, if it can" flag:"-m" env:"BISE_MODEL"`
 }
 
 // Modes are the names of the modes, in the order in which they are listed.
@@ -77,24 +95,38 @@ func (m *Models) Of(mode string) *string {
 
 // Sampling has the defaults for all answers.
 type Sampling struct {
-	Temperature      *float64 `toml:"temperature"`
-	TopP             *float64 `toml:"top_p"`
-	TopK             *int     `toml:"top_k"`
-	MinP             *float64 `toml:"min_p"`
-	RepeatPenalty    *float64 `toml:"repeat_penalty"`
-	PresencePenalty  *float64 `toml:"presence_penalty"`
-	FrequencyPenalty *float64 `toml:"frequency_penalty"`
-	Seed             *int64   `toml:"seed"`
-	MaxTokens        *int     `toml:"max_tokens"`
+	// 0 always takes the likeliest token; higher is more varied.
+	Temperature *float64 `toml:"temperature" default:"0.7" flag:"--temperature"`
+	// Sample from the likeliest tokens with this total probability.
+	TopP *float64 `toml:"top_p" default:"1" flag:"--top-p"`
+	// Sample from this number of the likeliest tokens; 0 is all.
+	TopK *int `toml:"top_k" default:"0" flag:"--top-k"`
+	// Sample from tokens at least this times as likely as the likeliest.
+	MinP *float64 `toml:"min_p" default:"0.05; 0 if top_p or top_k is set" flag:"--min-p"`
+	// Makes recent tokens less likely; 1 is off.
+	RepeatPenalty *float64 `toml:"repeat_penalty" default:"1"`
+	// Makes tokens that occurred less likely.
+	PresencePenalty *float64 `toml:"presence_penalty" default:"0"`
+	// Makes tokens less likely the more often they occurred.
+	FrequencyPenalty *float64 `toml:"frequency_penalty" default:"0"`
+	// The random seed, for repeatable answers.
+	Seed *int64 `toml:"seed" default:"random" flag:"--seed"`
+	// Tokens of an answer, at most.
+	MaxTokens *int `toml:"max_tokens" default:"what the context allows" flag:"--max-tokens"`
 }
 
 // An Endpoint is a server that runs models.
 type Endpoint struct {
-	URL        string   `toml:"url"`
-	Key        string   `toml:"key"`         // the key itself
-	KeyEnv     string   `toml:"key_env"`     // or the environment variable that holds it
-	KeyCommand []string `toml:"key_command"` // or a command that prints it: ["pass", "show", "lab"]
-	Dialect    string   `toml:"dialect"`     // of the API, if it is not La Plateforme's
+	// The base URL, with http:// or https://. Required.
+	URL string `toml:"url" default:"required"`
+	// The API key itself. Only one of the three keys can be set.
+	Key string `toml:"key" default:"none"`
+	// The environment variable that has the API key.
+	KeyEnv string `toml:"key_env" default:"none"`
+	// The command that prints the API key, such as ["pass", "show", "lab"].
+	KeyCommand []string `toml:"key_command" default:"none"`
+	// The way the server speaks the API: bise, plateforme or openai.
+	Dialect string `toml:"dialect" default:"detected"`
 }
 
 // KVTypes are the types of a KV cache.

@@ -8,13 +8,20 @@ import (
 
 // Interface has the settings of the interface.
 type Interface struct {
-	Theme    string          `toml:"theme"`    // one of [Themes]; "": auto
-	Style    string          `toml:"style"`    // of answers: a Glamour style's name, or the path of one; "": the theme's
-	Mouse    *bool           `toml:"mouse"`    // nil: on
-	Vim      bool            `toml:"vim"`      // vim keys in the editor
-	Thinking bool            `toml:"thinking"` // show a model's thinking unfolded
-	Bell     string          `toml:"bell"`     // after a slow answer; one of [Bells]; "": unfocused
-	Keys     map[string]Keys `toml:"keys"`     // by action
+	// Colours. auto is light or dark, as the terminal is.
+	Theme string `toml:"theme" default:"auto"`
+	// The look of answers, in the interface and in `bise ask`: a Glamour style's name, or the path of a style file.
+	Style string `toml:"style" default:"the theme's"`
+	// The mouse selects, scrolls and copies.
+	Mouse *bool `toml:"mouse" default:"true"`
+	// Keys of vi in the input line.
+	Vim bool `toml:"vim" default:"false"`
+	// Shows the thinking of a model unfolded.
+	Thinking bool `toml:"thinking" default:"false"`
+	// Rings the terminal's bell after a slow answer.
+	Bell string `toml:"bell" default:"unfocused"`
+	// The keys of actions.
+	Keys map[string]Keys `toml:"keys"`
 }
 
 // Themes are the interface's themes. auto is light or dark, depending on the terminal.

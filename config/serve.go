@@ -8,20 +8,34 @@ import (
 
 // Serve has the settings of bise serve. Its flags override them.
 type Serve struct {
-	Addr           string            `toml:"addr"`     // HOST:PORT or unix:PATH
-	KeyFile        string            `toml:"key_file"` // hashed keys
-	TLSCert        string            `toml:"tls_cert"`
-	TLSKey         string            `toml:"tls_key"`
-	Origins        []string          `toml:"origins"` // of web pages and apps that may connect
-	Strict         bool              `toml:"strict"`
-	NativeTools    bool              `toml:"native_tools"` // no tools for models whose templates have none
-	Preload        []string          `toml:"preload"`      // models to load at the start
-	Memory         string            `toml:"memory"`       // of all models: "24 GB"
-	Queue          *int              `toml:"queue"`        // requests that may wait for a model
-	Connections    int               `toml:"connections"`  // open at once
-	RequestTimeout *time.Duration    `toml:"request_timeout"`
-	Drain          *time.Duration    `toml:"drain"`   // for answers when the server ends
-	Aliases        map[string]string `toml:"aliases"` // further names of models
+	// Where to listen: HOST:PORT or unix:PATH.
+	Addr string `toml:"addr" default:"127.0.0.1:8642" flag:"--addr"`
+	// The file with the hashed keys of clients.
+	KeyFile string `toml:"key_file" default:"serve.keys beside config.toml, if others can connect" flag:"--key-file"`
+	// The certificate for HTTPS, a PEM file. Needs tls_key.
+	TLSCert string `toml:"tls_cert" default:"none" flag:"--tls-cert"`
+	// The private key of the certificate, a PEM file.
+	TLSKey string `toml:"tls_key" default:"none" flag:"--tls-key"`
+	// Web pages and apps that may connect, besides pages of this machine.
+	Origins []string `toml:"origins" default:"none" flag:"--origins"`
+	// Rejects requests that La Plateforme rejects.
+	Strict bool `toml:"strict" default:"false" flag:"--strict"`
+	// Does not describe tools in the prompt to models whose templates have no place for them.
+	NativeTools bool `toml:"native_tools" default:"false" flag:"--native-tools"`
+	// Models to load at the start.
+	Preload []string `toml:"preload" default:"none" flag:"--preload"`
+	// Memory of all models together, such as "24GB".
+	Memory string `toml:"memory" default:"90 % of the memory" flag:"--memory"`
+	// Requests that are held at once, running and waiting.
+	Queue *int `toml:"queue" default:"256" flag:"--queue"`
+	// Connections that are open at once.
+	Connections int `toml:"connections" default:"512" flag:"--connections"`
+	// Ends answers that take longer.
+	RequestTimeout *time.Duration `toml:"request_timeout" default:"no limit" flag:"--request-timeout"`
+	// How long answers may continue when the server ends.
+	Drain *time.Duration `toml:"drain" default:"30s" flag:"--drain"`
+	// Further names of models: name = "model". * in a name is any text.
+	Aliases map[string]string `toml:"aliases"`
 }
 
 func (s Serve) check() (key, what string) {

@@ -274,6 +274,21 @@ func TestModelThatOpensLaterIsNotWaitedFor(t *testing.T) {
 	}
 }
 
+// TestMeterGrows checks that the meter counts an answer while it is written.
+func TestMeterGrows(t *testing.T) {
+	gate := make(chan struct{})
+	reply := enginetest.Reply{
+		enginetest.Emit{Event: engine.Progress{Done: 900, Total: 900}}, enginetest.Thinking("hm"), enginetest.Text("one"), enginetest.Text(" two"),
+		enginetest.Wait(gate), enginetest.Text(" three"),
+	}
+	d := drive(t, scripted(&enginetest.Script{About: about, Replies: []enginetest.Reply{reply}}), 80, 24)
+	d.sees("Ministral 3 8B")
+	d.asks("count")
+	d.sees("903 of 32k")
+	gate <- struct{}{}
+	d.idle()
+}
+
 func TestWaitingLines(t *testing.T) {
 	gate := make(chan struct{})
 	step := func(e engine.Event) []enginetest.Step {

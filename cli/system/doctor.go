@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bise-sh/bise/cli/build"
 	"github.com/bise-sh/bise/cli/console"
 	"github.com/bise-sh/bise/cli/flags"
 	"github.com/bise-sh/bise/config"
@@ -44,11 +46,12 @@ type finding struct {
 
 // A checkup is all that bise doctor finds.
 type checkup struct {
-	Healthy   bool              `json:"healthy"`
-	Findings  []finding         `json:"findings"`
-	Processor machine.Processor `json:"cpu"`
-	Devices   []llama.Device    `json:"devices"`
-	Backends  string            `json:"backends,omitempty"` // the folder they were loaded from
+	Healthy   bool               `json:"healthy"`
+	Findings  []finding          `json:"findings"`
+	Installed build.Installation `json:"installation"`
+	Processor machine.Processor  `json:"cpu"`
+	Devices   []llama.Device     `json:"devices"`
+	Backends  string             `json:"backends,omitempty"` // the folder they were loaded from
 	Memory    struct {
 		Total     int64   `json:"total_bytes"`
 		Free      int64   `json:"free_bytes"`
@@ -75,8 +78,9 @@ func Doctor(con *console.Console, lib *library.Library, conf config.Config, conf
 	return &cobra.Command{
 		Use:   "doctor",
 		Short: "Check if this machine has what bise needs",
-		Long: `Check if this machine has what bise needs, and how fast it can be. The exit code is 1
-if something essential is missing.`,
+		Long: `Check if this machine has what bise needs, and how fast it can be. Also shows how this copy
+of bise was installed and how to update it; bise never updates itself. The exit code is 1 if
+something essential is missing.`,
 		Args:        flags.Args(cobra.NoArgs, "no arguments"),
 		Annotations: flags.Mark(flags.Forgiving),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -108,6 +112,8 @@ func runDoctor(ctx context.Context, con *console.Console, lib *library.Library, 
 // runCheckup looks at everything that bise needs.
 func runCheckup(ctx context.Context, lib *library.Library, conf config.Config, configErr error, places config.Places) checkup {
 	var c checkup
+	c.Installed = build.FindInstallation(ctx)
+	c.Findings = append(c.Findings, examineInstallation(c.Installed, build.Current().Version, firstOnPath()))
 	c.Processor = machine.DetectProcessor()
 	c.Devices, c.Backends = llama.Devices()
 	c.Devices = append([]llama.Device{}, c.Devices...)
@@ -148,6 +154,35 @@ func runCheckup(ctx context.Context, lib *library.Library, conf config.Config, c
 	}
 	c.Healthy = !slices.ContainsFunc(c.Findings, func(f finding) bool { return f.State == missing })
 	return c
+}
+
+// examineInstallation says how this copy of bise was installed. first is the bise that the
+// shell runs, with its links resolved, or "".
+func examineInstallation(i build.Installation, version, first string) finding {
+	f := finding{What: "bise", State: healthy}
+	how := "installed by hand"
+	if i.Method != build.Unknown {
+		how = "installed from: " + string(i.Method)
+	}
+	f.Is = fmt.Sprintf("%s, %s, %s", version, how, i.Path)
+	if first != "" && first != i.Path {
+		f.State = slow
+		f.Is += "; the PATH has another one first: " + first
+		f.Advice = "The shell runs " + first + " as bise. Remove it, or put the folder of " + i.Path + " before its folder in PATH."
+	}
+	return f
+}
+
+// firstOnPath returns the program that the shell runs as bise, or "".
+func firstOnPath() string {
+	found, err := exec.LookPath("bise")
+	if err != nil {
+		return ""
+	}
+	if real, err := filepath.EvalSymlinks(found); err == nil {
+		found = real
+	}
+	return found
 }
 
 func examineProcessor(conf config.Config, places config.Places, c *checkup) finding {
@@ -344,6 +379,8 @@ func printCheckup(con *console.Console, c checkup) error {
 			end += fmt.Sprintf(" Expect about %s from a 7B model at Q4_K_M.", units.Speed(c.Memory.Bandwidth*reached/sevenB))
 		}
 	}
-	_, err := fmt.Fprintln(con.Stdout, strings.Join(append([]string{end}, advice...), "\n"))
+	lines := append([]string{end}, advice...)
+	lines = append(lines, "To update bise: "+c.Installed.Update+".")
+	_, err := fmt.Fprintln(con.Stdout, strings.Join(lines, "\n"))
 	return err
 }

@@ -27,6 +27,7 @@ type Stream struct {
 
 	mu      sync.Mutex
 	events  []engine.Event
+	pieces  int // EventsReceived.Pieces
 	ended   bool
 	err     error
 	taken   time.Time     // when the interface last took events
@@ -37,6 +38,7 @@ type Stream struct {
 type EventsReceived struct {
 	From   *Stream // identifies the answer
 	Events []engine.Event
+	Pieces int // of the first choice's text and thinking, from the start: about as many as tokens
 	Ended  bool
 	Err    error
 }
@@ -93,6 +95,16 @@ func (s *Stream) put(event engine.Event, ended bool, err error) {
 
 // add queues an event, joined with the one before if possible.
 func (s *Stream) add(next engine.Event) {
+	switch e := next.(type) {
+	case engine.TextDelta:
+		if e.Choice == 0 {
+			s.pieces++
+		}
+	case engine.ThinkingDelta:
+		if e.Choice == 0 {
+			s.pieces++
+		}
+	}
 	if n := len(s.events); n > 0 {
 		if joined, ok := engine.Join(s.events[n-1], next); ok {
 			s.events[n-1] = joined
@@ -119,7 +131,7 @@ func (s *Stream) Next() tea.Cmd {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.taken = time.Now()
-		msg := EventsReceived{s, s.events, s.ended, s.err}
+		msg := EventsReceived{s, s.events, s.pieces, s.ended, s.err}
 		s.events = nil
 		return msg
 	}

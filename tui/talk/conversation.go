@@ -511,6 +511,7 @@ func (c *Conversation) resumePending() tea.Cmd {
 // take adds events to the current answer.
 func (c *Conversation) take(msg engines.EventsReceived) tea.Cmd {
 	t, now := c.last(), time.Now()
+	t.pieces = msg.Pieces
 	for _, event := range msg.Events {
 		if c.useHandler {
 			c.handler.event(t, event, now)

@@ -159,8 +159,8 @@ func (c *Conversation) used() (used, total int) {
 	}
 	switch t := c.last(); {
 	case t == nil:
-	case t.state == answering:
-		used = t.waiting.Prefill.Total
+	case t.state == answering && t.waiting.Prefill.Total > 0:
+		used = t.waiting.Prefill.Total + t.pieces
 	case c.measures(t):
 		used = t.measured.Usage.TotalTokens
 	case c.counted.mark == c.mark(t):

@@ -40,6 +40,7 @@ type turn struct {
 	thinking       strings.Builder
 	thinkingTime   time.Duration // 0: unknown
 	thinkingTokens int           // 0: not counted
+	pieces         int           // that have arrived: about as many as tokens
 	calls          []engine.ToolCall
 	text           strings.Builder
 	article        markdownParts

@@ -1,0 +1,34 @@
+// Command quality measures how good bise's answers are on a model, one table for each
+// subcommand. It runs the program as a user would and reads its JSON output.
+//
+//	go run ./tools/quality review -bise build/bise -m MODEL [-half develop|held]
+//
+// Half of the cases are for developing prompts and rules. docs/quality.md reports the figures
+// of the other half, whose answers are never read one by one.
+package main
+
+import (
+	"fmt"
+	"os"
+)
+
+func main() {
+	if len(os.Args) < 2 {
+		fail(fmt.Errorf("usage: quality review -m MODEL"))
+	}
+	var err error
+	switch os.Args[1] {
+	case "review":
+		err = review(os.Args[2:])
+	default:
+		err = fmt.Errorf("unknown table %q; there is: review", os.Args[1])
+	}
+	if err != nil {
+		fail(err)
+	}
+}
+
+func fail(err error) {
+	fmt.Fprintln(os.Stderr, "quality:", err)
+	os.Exit(1)
+}

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"text/tabwriter"
+)
+
+// near is how many lines a finding may be away from the planted defect.
+const near = 2
+
+// A finding is what review --json says of one.
+type finding struct {
+	Line       int     `json:"line"`
+	EndLine    int     `json:"end_line"`
+	Title      string  `json:"title"`
+	Severity   string  `json:"severity"`
+	Category   string  `json:"category"`
+	Confidence float64 `json:"confidence"`
+}
+
+// thresholds are the confidences that the table has rows for.
+var thresholds = []float64{0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95}
+
+// review runs bise review on the changes of one half and prints precision and recall by
+// confidence. A change counts as found when a finding is at its planted lines.
+func review(arguments []string) error {
+	flags := flag.NewFlagSet("review", flag.ContinueOnError)
+	program := flags.String("bise", "bise", "the program")
+	model := flags.String("m", "", "the model")
+	half := flags.String("half", "develop", "develop or held")
+	only := flags.String("only", "", "only cases whose name contains this")
+	verbose := flags.Bool("v", false, "print the findings; refused for the held-out half")
+	if err := flags.Parse(arguments); err != nil {
+		return err
+	}
+	if *half != "develop" && *half != "held" {
+		return fmt.Errorf("-half is develop or held, not %q", *half)
+	}
+	if *verbose && *half == "held" {
+		return errors.New("the findings of the held-out half are not for reading")
+	}
+	all, err := changes()
+	if err != nil {
+		return err
+	}
+	var chosen []change
+	var found [][]finding
+	for _, c := range all {
+		if c.held != (*half == "held") || !strings.Contains(c.name, *only) {
+			continue
+		}
+		fs, err := findings(*program, *model, c)
+		if err != nil {
+			return fmt.Errorf("%s/%s: %w", c.language, c.name, err)
+		}
+		chosen, found = append(chosen, c), append(found, fs)
+		fmt.Fprintf(os.Stderr, "%d %s/%s: %d findings\n", len(chosen), c.language, c.name, len(fs))
+		if *verbose {
+			for _, f := range fs {
+				fmt.Fprintf(os.Stderr, "   %5v %.2f %s %s, line %d: %s\n", c.hit(f), f.Confidence, f.Severity, f.Category, f.Line, f.Title)
+			}
+		}
+	}
+	table(os.Stdout, chosen, found)
+	return nil
+}
+
+// hit reports whether a finding is at the planted defect.
+func (c *change) hit(f finding) bool {
+	for _, line := range c.lines {
+		if f.Line-near <= line && line <= max(f.Line, f.EndLine)+near {
+			return true
+		}
+	}
+	return false
+}
+
+// findings reviews one change and returns all findings, with the rejected ones.
+func findings(program, model string, c change) ([]finding, error) {
+	arguments := []string{"review", "--json", "--confidence", "0"}
+	if model != "" {
+		arguments = append(arguments, "-m", model)
+	}
+	command := exec.Command(program, arguments...)
+	command.Stdin = strings.NewReader(c.diff)
+	var out, errs bytes.Buffer
+	command.Stdout, command.Stderr = &out, &errs
+	// The status tells whether there are findings: what counts is the JSON.
+	runErr := command.Run()
+	var report struct {
+		Findings *[]finding `json:"findings"`
+	}
+	if err := json.Unmarshal(out.Bytes(), &report); err != nil || report.Findings == nil {
+		return nil, errors.Join(runErr, errors.New(strings.TrimSpace(errs.String())))
+	}
+	return *report.Findings, nil
+}
+
+// table prints the figures by threshold.
+func table(w io.Writer, cases []change, found [][]finding) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "confidence\tfindings\tat the defect\tprecision\tdefects found\trecall\tclean changes accused")
+	for _, threshold := range thresholds {
+		total, right, caught, defects, clean, accused := 0, 0, 0, 0, 0, 0
+		for i, c := range cases {
+			any, at := false, false
+			for _, f := range found[i] {
+				if f.Confidence < threshold {
+					continue
+				}
+				total++
+				any = true
+				if c.hit(f) {
+					right++
+					at = true
+				}
+			}
+			if c.defect == "" {
+				clean++
+				accused += one(any)
+			} else {
+				defects++
+				caught += one(at)
+			}
+		}
+		fmt.Fprintf(t, "≥ %.2f\t%d\t%d\t%s\t%d of %d\t%s\t%d of %d\n", threshold, total, right, percent(right, total),
+			caught, defects, percent(caught, defects), accused, clean)
+	}
+	t.Flush()
+}
+
+func one(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func percent(part, whole int) string {
+	if whole == 0 {
+		return "–"
+	}
+	return fmt.Sprintf("%.0f %%", 100*float64(part)/float64(whole))
+}
