@@ -17,6 +17,7 @@ type kind struct {
 	read  bool // an image that ReadImage decodes
 	text  bool
 	audio bool // that ReadAudio reads
+	sound bool // that it does not read
 }
 
 // signatures has the kinds by the first bytes of a file; a dot stands for any byte.
@@ -40,7 +41,10 @@ var signatures = []struct {
 	{"....ftyphev", kind{name: "HEIC"}},
 	{"....ftypmif1", kind{name: "HEIC"}},
 	{"....ftypmsf1", kind{name: "HEIC"}},
+	{"....ftypM4A", kind{name: "M4A", sound: true}},
 	{"....ftyp", kind{name: "video"}},
+	{"OggS", kind{name: "Ogg", sound: true}},
+	{"FORM....AIFF", kind{name: "AIFF", sound: true}},
 	{"\x00\x00\x00\x0cJXL ", kind{name: "JPEG XL"}},
 	{"\xff\x0a", kind{name: "JPEG XL"}},
 	{"\x00\x00\x00\x0cjP  ", kind{name: "JPEG 2000"}},
@@ -118,6 +122,9 @@ func (k kind) is() string {
 	if k.audio {
 		return "it is not an image but audio"
 	}
+	if k.sound {
+		return "it is audio in " + k.name + " format, which bise does not read"
+	}
 	if k.read {
 		return "it is a " + k.name + " image"
 	}
@@ -134,6 +141,9 @@ func (k kind) advice(name string) string {
 	base, to = quoted(base), quoted(to)
 	if k.audio {
 		return "Use bise ask -i, or bise transcribe."
+	}
+	if k.sound {
+		return "Convert it: ffmpeg -i " + quoted(filepath.Base(name)) + " " + quoted(strings.TrimSuffix(filepath.Base(name), filepath.Ext(name))+".wav")
 	}
 	switch k.name {
 	case "text", "HTML", "":

@@ -179,7 +179,9 @@ func checkPairsByID(r *engine.ChatRequest) error {
 // checkMessages looks at what each message holds.
 func (f *format) checkMessages(r *engine.ChatRequest) error {
 	if !f.systemAudio && hasSystem(r.Messages) && hasAudio(r.Messages) {
-		return f.unsupported("messages", "take no system prompt in a conversation with audio")
+		err := f.unsupported("messages", "take no system prompt in a conversation with audio")
+		err.Advice = "Leave the system prompt out."
+		return err
 	}
 	for i, m := range r.Messages {
 		if m.Content == nil && m.Role != engine.Assistant {

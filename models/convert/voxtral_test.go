@@ -5,14 +5,18 @@ package convert_test
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"math"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/llama"
+	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/gguf"
 	"github.com/bise-sh/bise/mistral/audio"
 	"github.com/bise-sh/bise/models/convert"
 )
@@ -146,6 +150,181 @@ func TestVoxtralLayoutsAgree(t *testing.T) {
 			if differ > len(a)/100 {
 				t.Errorf("%s: %d of %d bytes differ", kind, differ, len(a))
 			}
+		}
+	}
+}
+
+// hear returns the embeddings of audio.
+func hear(t *testing.T, e *llama.Engine, url string) []float32 {
+	t.Helper()
+	got, err := e.Tokenize(t.Context(), engine.TokenizeRequest{Chat: &engine.ChatRequest{Messages: []engine.Message{{
+		Role: engine.User, Content: engine.Content{{Type: engine.AudioChunk, AudioURL: url}},
+	}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, vectors, err := e.Logits(t.Context(), got.IDs, url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.Concat(vectors...)
+}
+
+// TestAudioFormats compares the same sound in each format.
+func TestAudioFormats(t *testing.T) {
+	e := openVoxtral(t, "hf")
+	file := func(name string) []byte {
+		data, err := os.ReadFile(filepath.Join("testdata", "voxtral", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data
+	}
+	wav := hear(t, e, audio.DataURL(audio.WAV, sound(16000)))
+	if flac := hear(t, e, audio.DataURL(audio.FLAC, file("tone.flac"))); !slices.Equal(flac, wav) {
+		t.Error("FLAC differs from WAV")
+	}
+	silent := hear(t, e, audio.DataURL(audio.WAV, append(sound(0)[:40], append([]byte{0, 125, 0, 0}, make([]byte, 32000)...)...)))
+	mp3 := hear(t, e, audio.DataURL(audio.MP3, file("tone.mp3")))
+	if near, far := distance(mp3, wav), distance(silent, wav); near > far/2 {
+		t.Errorf("MP3 differs by %g, silence by %g", near, far)
+	}
+	if stereo := hear(t, e, audio.DataURL(audio.FLAC, file("stereo.flac"))); len(stereo) != len(wav) {
+		t.Errorf("got %d numbers", len(stereo))
+	}
+}
+
+func distance(a, b []float32) (sum float64) {
+	for i := range a {
+		d := float64(a[i] - b[i])
+		sum += d * d
+	}
+	return sum
+}
+
+// TestDamagedAudioProjector opens projectors that ggml would abort on.
+func TestDamagedAudioProjector(t *testing.T) {
+	model, projector := voxtral(t, "hf", convert.F32)
+	file, err := gguf.Read(projector)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(projector)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name string
+		meta func(*gguf.Metadata)
+		edit func(*gguf.Tensor) bool // false: leave it out
+		says string
+	}{
+		{"no bins", func(m *gguf.Metadata) { m.Delete("clip.audio.num_mel_bins") }, nil, "num_mel_bins"},
+		{"no stack", func(m *gguf.Metadata) { m.Delete("clip.audio.projector.stack_factor") }, nil, "joins 0 frames"},
+		{"stack of 7", func(m *gguf.Metadata) { m.Set("clip.audio.projector.stack_factor", gguf.Of(uint32(7))) }, nil, "joins 7 frames"},
+		{"heads", func(m *gguf.Metadata) { m.Set("clip.audio.attention.head_count", gguf.Of(uint32(3))) }, nil, "3 heads"},
+		{"layers", func(m *gguf.Metadata) { m.Set("clip.audio.block_count", gguf.Of(uint32(3))) }, nil, "a.blk.2."},
+		{"width", func(m *gguf.Metadata) { m.Set("clip.audio.projection_dim", gguf.Of(uint32(32))) }, nil, "32 components"},
+		{"no encoder", func(m *gguf.Metadata) { m.Set("clip.has_audio_encoder", gguf.Of(false)) }, nil, "no audio encoder"},
+		{"no positions", nil, func(x *gguf.Tensor) bool { return x.Name != "a.position_embd.weight" }, "a.position_embd.weight"},
+		{"no bias", nil, func(x *gguf.Tensor) bool { return x.Name != "a.blk.1.attn_q.bias" }, "a.blk.1.attn_q.bias"},
+		{"strange tensor", nil, func(x *gguf.Tensor) bool {
+			if x.Name == "mm.a.mlp.2.weight" {
+				x.Name = "mm.a.mlp.3.weight"
+			}
+			return true
+		}, "mm.a.mlp.2.weight"},
+		{"positions", nil, func(x *gguf.Tensor) bool {
+			if x.Name == "a.position_embd.weight" {
+				x.Dims = []int64{16, 750}
+			}
+			return true
+		}, "[16 750]"},
+		{"convolution", nil, func(x *gguf.Tensor) bool {
+			if x.Name == "a.conv1d.1.weight" {
+				x.Dims = []int64{3, 64, 32}
+			}
+			return true
+		}, "a.conv1d.1.weight"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			meta := file.Metadata.Clone()
+			if c.meta != nil {
+				c.meta(&meta)
+			}
+			var tensors []gguf.Tensor
+			content := map[string][]byte{}
+			for _, x := range file.Tensors {
+				bytes := data[x.Offset : x.Offset+x.Size()]
+				x.Dims = slices.Clone(x.Dims)
+				if c.edit == nil || c.edit(&x) {
+					content[x.Name] = bytes
+					tensors = append(tensors, x)
+				}
+			}
+			path := filepath.Join(t.TempDir(), "damaged.gguf")
+			var b bytes.Buffer
+			w, err := gguf.NewWriter(&b, &meta, tensors)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, x := range tensors {
+				to, err := w.Tensor(x.Name)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := to.Write(content[x.Name][:x.Size()]); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := errors.Join(w.Close(), os.WriteFile(path, b.Bytes(), 0o600)); err != nil {
+				t.Fatal(err)
+			}
+			e, err := llama.Open(t.Context(), model, engine.LoadOptions{Threads: 1, Projector: path}, nil)
+			if err == nil {
+				e.Close()
+			}
+			if fault.KindOf(err) != fault.BadModel || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("got %v, want %q", err, c.says)
+			}
+		})
+	}
+}
+
+// TestAudioInChat asks twice about audio of two windows: the second question finds it
+// evaluated, as it does with an image.
+func TestAudioInChat(t *testing.T) {
+	e := openVoxtral(t, "hf")
+	url := audio.DataURL(audio.WAV, sound(500800))
+	greedy, limit := 0.0, 4
+	ask := func(text, url string) (cached int) {
+		for event, err := range e.Chat(t.Context(), engine.ChatRequest{
+			Messages: []engine.Message{{Role: engine.User, Content: engine.Content{{Type: engine.AudioChunk, AudioURL: url}, {Type: engine.TextChunk, Text: text}}}},
+			Sampling: engine.Sampling{Temperature: &greedy, MaxTokens: &limit},
+		}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d, ok := event.(engine.Done); ok {
+				cached = d.Usage.Cached()
+			}
+		}
+		return cached
+	}
+	if n := ask("What is said?", url); n > 0 {
+		t.Errorf("%d tokens of the first question were cached", n)
+	}
+	if n := ask("Who says it?", url); n < 753 {
+		t.Errorf("%d tokens of the second question were cached", n)
+	}
+	if n := ask("Who says it?", audio.DataURL(audio.WAV, sound(500000))); n > 4 {
+		t.Errorf("%d tokens of other audio were cached", n)
+	}
+	for _, err := range e.Chat(t.Context(), engine.ChatRequest{Messages: []engine.Message{{Role: engine.User, Content: engine.Content{
+		{Type: engine.AudioChunk, AudioURL: "data:audio/flac;base64,ZkxhQw=="},
+	}}}}) {
+		if fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "FLAC file ends within its header") {
+			t.Errorf("got %v", err)
 		}
 	}
 }
