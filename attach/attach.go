@@ -189,14 +189,15 @@ func (r *Reader) Images(ctx context.Context, source string) ([]Image, error) {
 	return r.images(ctx, name, bytes.NewReader(data))
 }
 
-// Media reads the images, or the audio, that a source names as for [Reader.Images].
-func (r *Reader) Media(ctx context.Context, source string) ([]Attachment, error) {
+// Media reads the images that a source names, as [Reader.Images] does, or its audio unless
+// silent is set.
+func (r *Reader) Media(ctx context.Context, source string, silent bool) ([]Attachment, error) {
 	name := describe(source)
 	data, err := r.source(ctx, source, name)
 	if err != nil {
 		return nil, err
 	}
-	if kindOf(data).audio {
+	if kindOf(data).audio && !silent {
 		return audioAttachment(name, data)
 	}
 	images, err := r.images(ctx, name, bytes.NewReader(data))

@@ -180,7 +180,7 @@ func question(ctx context.Context, con *console.Console, v ask, prompt string) (
 		return q, err
 	}
 	for _, name := range v.images {
-		list, err := r.Media(ctx, name)
+		list, err := r.Media(ctx, name, v.shows)
 		if err != nil {
 			return q, err
 		}

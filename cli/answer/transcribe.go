@@ -79,11 +79,14 @@ func runTranscribe(ctx context.Context, con *console.Console, lib *library.Libra
 			return con.Fail(err)
 		}
 	}
-	if err := canHear(lib.Choose("audio", model)); err != nil {
-		return con.Fail(err)
+	if lib.Choose("audio", model).Unable {
+		return con.Fail(errDeaf())
 	}
-	e, _, err := lib.OpenFor(ctx, "audio", model, o)
+	e, chosen, err := lib.OpenFor(ctx, "audio", model, o)
 	if err != nil {
+		if chosen.Err != nil && chosen.Source == library.Best {
+			err = errDeaf()
+		}
 		return con.Fail(err)
 	}
 	defer e.Close()
@@ -99,16 +102,12 @@ func runTranscribe(ctx context.Context, con *console.Console, lib *library.Libra
 	return nil
 }
 
-// canHear refuses a choice of a model that cannot hear, and says what to pull.
-func canHear(c library.Choice) error {
-	switch {
-	case c.Unable, c.Err != nil && c.Source == library.Best:
-		return &fault.Error{
-			Kind: fault.Unsupported, Param: "audio", Msg: "no installed model can hear",
-			Advice: "Download one: bise pull voxtral-mini",
-		}
+// errDeaf says what to pull where no model can hear.
+func errDeaf() error {
+	return &fault.Error{
+		Kind: fault.Unsupported, Param: "audio", Msg: "no installed model can hear",
+		Advice: "Download one: bise pull voxtral-mini",
 	}
-	return c.Err
 }
 
 func readAudio(ctx context.Context, con *console.Console, name string) (*audio.File, error) {

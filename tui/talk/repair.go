@@ -176,6 +176,10 @@ func (c *composer) misfits() []string {
 			list[i] = "this model has no vision"
 			continue
 		}
+		if a.Audio != nil && limit > 0 && vision.CheckAudio(c.model.Info) != nil {
+			list[i] = "this model cannot hear"
+			continue
+		}
 		if a.image != nil && c.shrinksImages {
 			continue
 		}
