@@ -3,7 +3,7 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build test golden race fuzz vulncheck bench lint env setup native starter snapshot release clean distclean
+.PHONY: help run build test golden race fuzz vulncheck bench lint env setup native llama-server starter snapshot release clean distclean
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 QUESTION ?= Why is the sky blue?
@@ -26,6 +26,7 @@ help:
 	@echo "make lint       check formatting, vet and staticcheck, also for other systems"
 	@echo "make env        print the environment in which plain go build works:"
 	@echo "                eval \"\$$(make -s env)\" && go build ./..."
+	@echo "make llama-server  build llama.cpp's server for the tests that need it"
 	@echo "make starter    get the small model, if none is installed"
 	@echo "make clean      remove what was built here; distclean: and llama.cpp's libraries"
 
@@ -76,6 +77,9 @@ setup:
 native: setup
 	@$(native) headers
 	@$(native) backends
+
+llama-server: setup
+	@scripts/llama-server.sh
 
 starter:
 	@scripts/starter.sh

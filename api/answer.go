@@ -15,7 +15,8 @@ import (
 
 // A generation is a decoded request for text.
 type generation struct {
-	model   string // as the request names it
+	mode    Mode   // what the request needs a model for
+	model   string // as the request names it, or the default
 	stream  bool
 	keep    *time.Duration // how long the model stays in memory afterwards; nil: not said
 	text    bool           // in the shape of legacy completions
@@ -79,19 +80,21 @@ func newID() string {
 
 // generate answers a request for text, whole or as a stream.
 func (s *server) generate(w http.ResponseWriter, r *http.Request, g *generation) error {
+	var err error
+	if g.model, err = s.c.Name(r.Context(), g.mode, g.model); err != nil {
+		return err
+	}
 	if err := s.keep(r.Context(), g.model, g.keep); err != nil {
 		return err
 	}
 	if g.stream {
 		return s.generateStream(w, r, g)
 	}
-	eng, err := s.c.Open(r.Context(), g.model, func(float64) {})
+	eng, name, err := s.c.open(r.Context(), g.mode, g.model, func(float64) {})
 	if err != nil {
 		return err
 	}
-	if g.model == "" {
-		g.model = eng.Info().Model
-	}
+	g.model = name
 	whole := newWhole(g, s.c.Strict)
 	for ev, err := range g.run(r.Context(), eng) {
 		if err != nil {
@@ -136,13 +139,11 @@ func (s *server) generateStream(w http.ResponseWriter, r *http.Request, g *gener
 
 // feed runs a generation into a stream.
 func (s *server) feed(ctx context.Context, g *generation, stream *stream) error {
-	eng, err := s.c.Open(ctx, g.model, func(fraction float64) { stream.comment(engine.Loading{Fraction: fraction}) })
+	eng, name, err := s.c.open(ctx, g.mode, g.model, func(fraction float64) { stream.comment(engine.Loading{Fraction: fraction}) })
 	if err != nil {
 		return err
 	}
-	if g.model == "" { // a worker is asked for its Info
-		stream.head.Model = eng.Info().Model
-	}
+	stream.head.Model = name
 	for ev, err := range g.run(ctx, eng) {
 		if err != nil {
 			return err

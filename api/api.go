@@ -33,6 +33,8 @@ type Config struct {
 	// the caller's: the handler does not close it. A name that nothing has is an
 	// error of kind NotFound.
 	Open func(ctx context.Context, model string, loading func(fraction float64)) (engine.Engine, error)
+	// Default names the model for requests of a mode that name none. Nil, or "": Open gets "".
+	Default func(ctx context.Context, mode Mode) (model string, err error)
 	// KeepAlive sets how long a model stays in memory after its last request: 0 is not at all,
 	// a negative time for ever. Nil: requests cannot set it.
 	KeepAlive func(ctx context.Context, model string, d time.Duration) error
@@ -63,6 +65,54 @@ type Config struct {
 	Families []Family
 	// Logger gets one line a request, without anything of its content. Nil: none.
 	Logger *slog.Logger
+}
+
+// A Mode is what a request needs a model for.
+type Mode string
+
+// The modes, by the names that they have in [models] of config.toml.
+const (
+	ChatMode   Mode = "chat"
+	CodeMode   Mode = "code" // fill in the middle
+	VisionMode Mode = "vision"
+	EmbedMode  Mode = "embed"
+)
+
+// ModeOf returns the mode of a conversation: VisionMode if it has images.
+func ModeOf(messages []engine.Message) Mode {
+	for _, m := range messages {
+		for _, c := range m.Content {
+			if c.Type == engine.ImageChunk {
+				return VisionMode
+			}
+		}
+	}
+	return ChatMode
+}
+
+// Name returns the model for a request: the one that it names, or the default of its mode.
+// It is "" if only Open knows.
+func (c Config) Name(ctx context.Context, mode Mode, model string) (string, error) {
+	if model != "" || c.Default == nil {
+		return model, nil
+	}
+	return c.Default(ctx, mode)
+}
+
+// open opens the model for a request, and returns the name that answers have.
+func (c Config) open(ctx context.Context, mode Mode, model string, loading func(float64)) (engine.Engine, string, error) {
+	name, err := c.Name(ctx, mode, model)
+	if err != nil {
+		return nil, "", err
+	}
+	e, err := c.Open(ctx, name, loading)
+	if err != nil {
+		return nil, "", err
+	}
+	if name == "" {
+		name = e.Info().Model
+	}
+	return e, name, nil
 }
 
 // A Model is an entry of /v1/models.

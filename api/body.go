@@ -18,6 +18,9 @@ const (
 	// maxDrained is how many bytes of a body that is too large are read and dropped. A client
 	// that is still sending when the connection closes gets a reset, not the answer.
 	maxDrained = 1 << 30
+	// maxPromised is how many bytes of a body get memory before they are here: a client may
+	// promise a large body and send nothing.
+	maxPromised = 1 << 20
 )
 
 // Body reads a request's body, up to the limit.
@@ -35,8 +38,8 @@ func (c Config) Body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		return nil, tooLarge
 	}
 	var buf bytes.Buffer
-	if n := r.ContentLength; n > 0 && n <= limit {
-		buf.Grow(int(n) + bytes.MinRead)
+	if n := r.ContentLength; n > 0 {
+		buf.Grow(int(min(n, maxPromised)) + bytes.MinRead)
 	}
 	_, err := buf.ReadFrom(io.LimitReader(body, limit+1))
 	if err != nil {

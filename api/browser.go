@@ -42,7 +42,7 @@ func Browsers(h http.Handler, web Web) http.Handler {
 		}
 		head := w.Header()
 		head.Set("Access-Control-Allow-Origin", origin)
-		head.Set("Access-Control-Expose-Headers", "Retry-After, X-Request-Id")
+		head.Set("Access-Control-Expose-Headers", "Retry-After, X-Request-Id, "+schemaChecked+", "+schemaIgnored)
 		head.Add("Vary", "Origin")
 		if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
 			preflight(w, r)

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"cmp"
 	"encoding/base64"
 	"encoding/binary"
 	"math"
@@ -9,6 +8,7 @@ import (
 	"time"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/engine/wire"
 )
 
 type embedding struct {
@@ -42,13 +42,17 @@ func (s *server) embeddings(w http.ResponseWriter, r *http.Request) error {
 		o.hints()
 		keep = o.r.keep
 	})
+	model := req.Model
 	if err == nil {
-		err = s.keep(r.Context(), req.Model, keep)
+		model, err = s.c.Name(r.Context(), EmbedMode, model)
+	}
+	if err == nil {
+		err = s.keep(r.Context(), model, keep)
 	}
 	if err != nil {
 		return err
 	}
-	eng, err := s.c.Open(r.Context(), req.Model, func(float64) {})
+	eng, model, err := s.c.open(r.Context(), EmbedMode, model, func(float64) {})
 	if err != nil {
 		return err
 	}
@@ -64,9 +68,11 @@ func (s *server) embeddings(w http.ResponseWriter, r *http.Request) error {
 	for i, v := range answer.Vectors {
 		data[i] = embedding{Object: "embedding", Index: i, Embedding: encodeVector(v, dtype, encoding)}
 	}
-	return WriteJSON(w, http.StatusOK, map[string]any{
-		"id": newID(), "object": "list", "model": cmp.Or(req.Model, eng.Info().Model), "data": data, "usage": answer.Usage,
-	})
+	list := map[string]any{"id": newID(), "object": "list", "model": model, "data": data, "usage": answer.Usage}
+	if answer.Load > 0 {
+		list["bise"] = wire.Extra{Timings: &engine.Timings{Load: answer.Load}}
+	}
+	return WriteJSON(w, http.StatusOK, list)
 }
 
 // inputs reads a text or a list of texts. OpenAI's clients can send token ids,

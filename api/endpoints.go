@@ -23,7 +23,10 @@ func (s *server) chat(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	g.model, g.choices = req.Model, req.Choices()
+	if err := s.c.CheckSchemas(r.Context(), w, &req, "response_format"); err != nil {
+		return err
+	}
+	g.mode, g.model, g.choices = ModeOf(req.Messages), req.Model, req.Choices()
 	if continued := prefix(req.Messages); continued != "" {
 		g.echo = func(int) string { return continued }
 	}
@@ -63,7 +66,7 @@ func (s *server) fim(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	g.model, g.choices = req.Model, req.Choices()
+	g.mode, g.model, g.choices = CodeMode, req.Model, req.Choices()
 	g.run = func(ctx context.Context, e engine.Engine) iter.Seq2[engine.Event, error] { return e.Complete(ctx, req) }
 	return s.generate(w, r, g)
 }
@@ -81,6 +84,9 @@ func (s *server) completions(w http.ResponseWriter, r *http.Request) error {
 	}
 	n := reqs[0].Choices()
 	g.each, g.logprobs = n, reqs[0].Logprobs
+	if g.mode = ChatMode; reqs[0].Suffix != "" {
+		g.mode = CodeMode
+	}
 	if g.choices = n * len(reqs); g.choices > maxChoices {
 		return newRefusal("n", "%d prompts with n %d: the limit is %d answers", len(reqs), n, maxChoices)
 	}

@@ -68,15 +68,15 @@ func (s *server) infill(w http.ResponseWriter, r *http.Request) error {
 	if err := s.read(w, r, func(o *object) { req = o.infill() }); err != nil {
 		return err
 	}
-	eng, err := s.c.Open(r.Context(), req.model, func(float64) {})
+	eng, name, err := s.c.open(r.Context(), CodeMode, req.model, func(float64) {})
 	if err != nil {
 		return err
 	}
-	layout, err := fim.LayoutOf(r.Context(), eng)
+	layout, err := s.layout(r.Context(), eng)
 	if err != nil {
 		return err
 	}
-	f := &filling{req: &req, model: eng.Info().Model}
+	f := &filling{req: &req, model: name}
 	if n := req.sampling.MaxTokens; n != nil && *n == 0 && layout.SuffixFirst() && req.gap.Suffix == "" {
 		// Plugins have other files read ahead like this. For a model that reads the
 		// suffix first, no prompt to come begins so.
@@ -94,6 +94,19 @@ func (s *server) infill(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return WriteJSON(w, http.StatusOK, f.answer())
+}
+
+// layout finds the layout of a model, once for each file: finding it asks the worker twice.
+func (s *server) layout(ctx context.Context, eng engine.Engine) (fim.Layout, error) {
+	file := eng.Info().Fingerprint
+	if known, ok := s.layouts.Load(file); ok && file != "" {
+		return known.(fim.Layout).On(eng), nil
+	}
+	l, err := fim.LayoutOf(ctx, eng)
+	if err == nil && file != "" {
+		s.layouts.Store(file, l.On(nil))
+	}
+	return l, err
 }
 
 // streamFilling answers as llama.cpp's server does: each piece in an object, and

@@ -158,3 +158,25 @@ func TestInfillRefused(t *testing.T) {
 		t.Errorf("answer %s", w.Body)
 	}
 }
+
+// A model's layout is found once, not for each key that is typed.
+func TestInfillLayoutIsKnown(t *testing.T) {
+	script := enginetest.Says("x")
+	h := api.New(one(script))
+	counts := []int{}
+	for range 3 {
+		if w := ask(t, h, "POST", "/infill", `{"input_prefix":"a","input_suffix":"b"}`); w.Code != 200 {
+			t.Fatalf("got %d %s", w.Code, w.Body)
+		}
+		tokenized := 0
+		for _, r := range script.Requests() {
+			if r.Tokenize != nil {
+				tokenized++
+			}
+		}
+		counts = append(counts, tokenized)
+	}
+	if counts[0] == 0 || counts[2] != counts[0] {
+		t.Errorf("the engine tokenized %v times after each request", counts)
+	}
+}

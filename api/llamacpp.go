@@ -30,6 +30,7 @@ var llamaTypes = map[int]string{
 	http.StatusInternalServerError: "server_error",
 	http.StatusNotImplemented:      "not_supported_error",
 	http.StatusServiceUnavailable:  "unavailable_error",
+	http.StatusTooManyRequests:     "unavailable_error",
 }
 
 // llamaFail writes an error in llama.cpp's shape, in which the code is the status.
@@ -93,7 +94,7 @@ func (s *server) applyTemplate(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	tokens, err := s.tokens(r.Context(), req.Model, engine.TokenizeRequest{Chat: &req})
+	tokens, err := s.tokens(r.Context(), ModeOf(req.Messages), req.Model, engine.TokenizeRequest{Chat: &req})
 	if err != nil {
 		return err
 	}
@@ -125,12 +126,12 @@ func (s *server) completion(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	eng, err := s.c.Open(r.Context(), req.model, func(float64) {})
+	eng, name, err := s.c.open(r.Context(), ChatMode, req.model, func(float64) {})
 	if err != nil {
 		return err
 	}
 	c.Sampling = req.sampling
-	f := &filling{req: &req, model: eng.Info().Model}
+	f := &filling{req: &req, model: name}
 	if req.stream {
 		return s.streamFilling(w, r.Context(), eng, c, f)
 	}

@@ -2,11 +2,13 @@ package api
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/wire"
+	"github.com/bise-sh/bise/fault"
 )
 
 func (v value) messages() []engine.Message {
@@ -128,8 +130,7 @@ func (v value) chunk(role engine.Role) (engine.Chunk, bool) {
 	case "reference", "tool_reference":
 		return engine.Chunk{}, false
 	case "document_url", "file":
-		v.violate("value_error", "Value error, documents are not read here: send their text", nil)
-		return engine.Chunk{}, false
+		return o.document(typ)
 	case engine.AudioChunk:
 		if role != engine.User {
 			break
@@ -145,6 +146,40 @@ func (v value) chunk(role engine.Role) (engine.Chunk, bool) {
 		fmt.Sprintf("Input tag found using 'type' does not match any of the expected tags: %s", tags),
 		map[string]any{"discriminator": "'type'", "expected_tags": tags})
 	return engine.Chunk{}, false
+}
+
+// document reads a text document: Mistral's, whose URL has to be the document itself, or
+// OpenAI's file.
+func (o *object) document(typ string) (engine.Chunk, bool) {
+	name, data := "", ""
+	switch file, ok := o.get("file"); {
+	case typ == "document_url":
+		name, data = o.string("document_name"), o.needString("document_url")
+	case ok:
+		if f, ok := file.object(); ok {
+			if name, data = f.string("filename"), f.string("file_data"); data == "" {
+				f.noFileID()
+			}
+			f.done()
+		}
+	default:
+		o.noFileID()
+	}
+	o.done()
+	if data == "" {
+		return engine.Chunk{}, false
+	}
+	text, err := TextDocument("messages", name, data)
+	if e, ok := errors.AsType[*fault.Error](err); ok {
+		o.r.reject(&refusal{err: e, class: wire.ClassOf(e.Kind)})
+	}
+	return engine.Chunk{Type: engine.TextChunk, Text: text}, err == nil
+}
+
+// noFileID rejects a file that is not in the request.
+func (o *object) noFileID() {
+	o.ignore("file_id")
+	o.r.reject(newRefusal("messages", "files are not read by their ID").advise("Send the file itself, as a data: URL"))
 }
 
 // imageURL reads an image's address, which has to be the image itself: a

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/bise-sh/bise/engine"
@@ -100,28 +101,30 @@ func (m *metrics) serve(w http.ResponseWriter, _ *http.Request) error {
 	return err
 }
 
-// measured is an engine whose answers are counted.
+// measured is an engine for one request whose answers are counted.
 type measured struct {
 	engine.Engine
-	m *metrics
+	m    *metrics
+	load atomic.Int64 // nanoseconds that the request waited for the model, until an answer has them
 }
 
 // Chat answers a conversation.
-func (e measured) Chat(ctx context.Context, r engine.ChatRequest) iter.Seq2[engine.Event, error] {
-	return e.m.watch(e.Engine.Chat(ctx, r))
+func (e *measured) Chat(ctx context.Context, r engine.ChatRequest) iter.Seq2[engine.Event, error] {
+	return e.watch(e.Engine.Chat(ctx, r))
 }
 
 // Complete continues a text.
-func (e measured) Complete(ctx context.Context, r engine.CompletionRequest) iter.Seq2[engine.Event, error] {
-	return e.m.watch(e.Engine.Complete(ctx, r))
+func (e *measured) Complete(ctx context.Context, r engine.CompletionRequest) iter.Seq2[engine.Event, error] {
+	return e.watch(e.Engine.Complete(ctx, r))
 }
 
 // Embed turns texts into vectors.
-func (e measured) Embed(ctx context.Context, r engine.EmbedRequest) (engine.Embeddings, error) {
+func (e *measured) Embed(ctx context.Context, r engine.EmbedRequest) (engine.Embeddings, error) {
 	e.m.run(1)
 	defer e.m.run(-1)
 	v, err := e.Engine.Embed(ctx, r)
 	if err == nil {
+		v.Load += time.Duration(e.load.Swap(0))
 		e.m.mu.Lock()
 		e.m.prompt += int64(v.Usage.PromptTokens)
 		e.m.mu.Unlock()
@@ -135,13 +138,15 @@ func (m *metrics) run(n int64) {
 	m.running += n
 }
 
-func (m *metrics) watch(events iter.Seq2[engine.Event, error]) iter.Seq2[engine.Event, error] {
+func (e *measured) watch(events iter.Seq2[engine.Event, error]) iter.Seq2[engine.Event, error] {
 	return func(yield func(engine.Event, error) bool) {
-		m.run(1)
-		defer m.run(-1)
+		e.m.run(1)
+		defer e.m.run(-1)
 		for ev, err := range events {
 			if done, ok := ev.(engine.Done); ok {
-				m.answer(done)
+				done.Timings.Load += time.Duration(e.load.Swap(0))
+				e.m.answer(done)
+				ev = done
 			}
 			if !yield(ev, err) {
 				return
@@ -159,6 +164,6 @@ func (m *metrics) answer(d engine.Done) {
 	m.prefill += d.Timings.Prefill
 	m.decode += d.Timings.Decode
 	if d.Timings.FirstToken > 0 {
-		m.first.add(d.Timings.FirstToken)
+		m.first.add(d.Timings.Load + d.Timings.FirstToken)
 	}
 }

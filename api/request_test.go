@@ -92,7 +92,7 @@ func TestRefused(t *testing.T) {
 		{"content", both, conversation(`{"role":"user","content":3}`), 422, "string_type", `["body","messages",0,"user","content"]`},
 		{"chunk", both, conversation(`{"role":"user","content":[{"type":"video"}]}`), 422, "union_tag_invalid", `["body","messages",0,"user","content",0]`},
 		{"picture of the system", both, conversation(`{"role":"system","content":[{"type":"image_url","image_url":"data:image/png;base64,AA=="}]},{"role":"user","content":"x"}`), 422, "union_tag_invalid", `["body","messages",0,"system","content",0]`},
-		{"document", both, conversation(`{"role":"user","content":[{"type":"document_url","document_url":"x"}]}`), 422, "value_error", `["body","messages",0,"user","content",0]`},
+		{"document", both, conversation(`{"role":"user","content":[{"type":"document_url","document_url":"data:application/pdf;base64,x"}]}`), 400, "invalid_request_error", "messages"},
 		{"audio from elsewhere", both, conversation(`{"role":"user","content":[{"type":"input_audio","input_audio":"https://example.com/a.wav"}]}`), 400, "invalid_request_error", "messages"},
 		{"audio of the system", both, conversation(`{"role":"system","content":[{"type":"input_audio","input_audio":"AA=="}]},{"role":"user","content":"x"}`), 422, "union_tag_invalid", `["body","messages",0,"system","content",0]`},
 		{"picture from elsewhere", both, conversation(`{"role":"user","content":[{"type":"image_url","image_url":{"url":"http://127.0.0.1/x.png"}}]}`), 400, "invalid_request_error", "messages"},

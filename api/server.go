@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/bise-sh/bise/engine"
@@ -27,6 +28,7 @@ type server struct {
 	mux     *http.ServeMux
 	queue   queue
 	metrics *metrics
+	layouts sync.Map           // of infill prompts: fim.Layout by the fingerprint of a model's file
 	note    func(field string) // for tests: see reader
 }
 
@@ -34,11 +36,19 @@ func newServer(c Config) *server {
 	s := &server{c: c, mux: http.NewServeMux(), metrics: newMetrics()}
 	open := c.Open
 	c.Open = func(ctx context.Context, model string, loading func(float64)) (engine.Engine, error) {
-		e, err := open(ctx, model, loading)
+		start, waited := time.Now(), false
+		e, err := open(ctx, model, func(fraction float64) {
+			waited = true
+			loading(fraction)
+		})
 		if err != nil {
 			return nil, err
 		}
-		return measured{e, s.metrics}, nil
+		m := &measured{Engine: e, m: s.metrics}
+		if waited {
+			m.load.Store(int64(time.Since(start)))
+		}
+		return m, nil
 	}
 	s.c = c
 	routes := append(s.routes(), s.llamaRoutes()...)
@@ -176,6 +186,10 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mux.ServeHTTP(rec, r)
 }
 
+// statusGone is the status in the log and in the metrics of a request whose client left before
+// the answer, as nginx has it: nothing failed.
+const statusGone = 499
+
 // log writes the line of a request. A client that left is not counted as a failure.
 func (s *server) log(r *http.Request, rec *recorder, took time.Duration) {
 	attrs := []slog.Attr{
@@ -186,6 +200,10 @@ func (s *server) log(r *http.Request, rec *recorder, took time.Duration) {
 	case errors.Is(context.Cause(r.Context()), context.Canceled) && (rec.err != nil || rec.gone):
 		// Many clients hang up at the last event of a stream: that is no cancelling.
 		attrs = append(attrs, slog.Bool("cancelled", true))
+		if rec.err != nil && rec.status >= http.StatusInternalServerError {
+			rec.status = statusGone
+			attrs[3] = slog.Int("status", rec.status)
+		}
 	case rec.err != nil:
 		attrs = append(attrs, slog.String("kind", string(fault.KindOf(rec.err))))
 	}

@@ -57,7 +57,7 @@ func (s *server) tokenizeText(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	eng, err := s.c.Open(r.Context(), model, func(float64) {})
+	eng, _, err := s.c.open(r.Context(), ChatMode, model, func(float64) {})
 	if err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func (s *server) detokenize(w http.ResponseWriter, r *http.Request) error {
 	}
 	text := ""
 	if len(req.IDs) > 0 {
-		got, err := s.tokens(r.Context(), model, req)
+		got, err := s.tokens(r.Context(), ChatMode, model, req)
 		if err != nil {
 			return err
 		}
@@ -108,7 +108,7 @@ func (s *server) detokenize(w http.ResponseWriter, r *http.Request) error {
 
 // tokenizerInfo describes a model's tokenizer as vLLM does.
 func (s *server) tokenizerInfo(w http.ResponseWriter, r *http.Request) error {
-	eng, err := s.c.Open(r.Context(), r.URL.Query().Get("model"), func(float64) {})
+	eng, _, err := s.c.open(r.Context(), ChatMode, r.URL.Query().Get("model"), func(float64) {})
 	if err != nil {
 		return err
 	}
@@ -159,15 +159,19 @@ func (s *server) tokenize(w http.ResponseWriter, r *http.Request) error {
 	if given != 1 {
 		return newRefusal("", "give exactly one of text, chat, fim and ids: got %d", given)
 	}
-	tokens, err := s.tokens(r.Context(), model, req)
+	mode := ChatMode
+	if req.FIM != nil {
+		mode = CodeMode
+	}
+	tokens, err := s.tokens(r.Context(), mode, model, req)
 	if err != nil {
 		return err
 	}
 	return WriteJSON(w, http.StatusOK, wire.NewTokens(tokens))
 }
 
-func (s *server) tokens(ctx context.Context, model string, req engine.TokenizeRequest) (engine.Tokens, error) {
-	eng, err := s.c.Open(ctx, model, func(float64) {})
+func (s *server) tokens(ctx context.Context, mode Mode, model string, req engine.TokenizeRequest) (engine.Tokens, error) {
+	eng, _, err := s.c.open(ctx, mode, model, func(float64) {})
 	if err != nil {
 		return engine.Tokens{}, err
 	}

@@ -5,18 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"mime/multipart"
 	"net/http"
 	"strings"
 	"time"
 
-	"mime"
-
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/engine/transcribe"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/mistral/audio"
 	"github.com/bise-sh/bise/mistral/prompt"
-	"github.com/bise-sh/bise/modes/transcribe"
 )
 
 // A transcription is a request to write down audio.

@@ -14,11 +14,16 @@ import (
 	"github.com/bise-sh/bise/engine/worker"
 )
 
+// testConsole is a console without a terminal whose output is not looked at.
+func testConsole() *console.Console {
+	return console.New(strings.NewReader(""), &bytes.Buffer{}, &bytes.Buffer{})
+}
+
 // What docs/configuration.md says about flags and defaults, it takes from the tags of package
 // config. Here the flags themselves are asked.
 func TestConfigurationNamesFlags(t *testing.T) {
 	testPlaces(t)
-	root := newProgram(console.New(strings.NewReader(""), &bytes.Buffer{}, &bytes.Buffer{}), engines{}).root
+	root := newProgram(testConsole(), engines{}).root
 	all := map[string][]*pflag.Flag{}
 	var walk func(*cobra.Command)
 	walk = func(c *cobra.Command) {

@@ -77,7 +77,7 @@ func TestScripts(t *testing.T) {
 // text that may be quoted.
 //
 //	say TEXT | think TEXT | call NAME | left N | read DONE TOTAL | wait
-//	end REASON | fail KIND | refuse (to be loaded) | blind (to pictures)
+//	end REASON | fail KIND | refuse (to be loaded) | blind (to pictures) | context N
 //	next (the steps that follow are the next answer)
 //
 // A GGUF file is loaded as it is.
@@ -122,6 +122,8 @@ func loadScript(ctx context.Context, spec worker.Spec, progress func(float64)) (
 			return nil, &fault.Error{Kind: fault.BadModel, Msg: "cannot load " + spec.Name + ": it refuses", Advice: "Try another script."}
 		case "blind":
 			script.About.Architecture, script.About.Can = "llama", engine.Capabilities{Chat: true}
+		case "context":
+			script.About.ContextLength, _ = strconv.Atoi(text)
 		case "#":
 		default:
 			return nil, fmt.Errorf("%s: no step %q", spec.Path, what)

@@ -22,11 +22,19 @@ import (
 // first, and gives its address and a function that ends it with what it returned.
 func serving(t *testing.T, args ...string) (url string, opened func() []string, end func() int) {
 	t.Helper()
+	url, _, opened, end = servingWith(t, "", args...)
+	return url, opened, end
+}
+
+// servingWith is serving with a config.toml. It returns also the lines after the address.
+func servingWith(t *testing.T, config string, args ...string) (url string, lines <-chan string, opened func() []string, end func() int) {
+	t.Helper()
 	data := t.TempDir()
 	t.Setenv("XDG_DATA_HOME", data)
 	for _, place := range []string{"CONFIG_HOME", "STATE_HOME", "CACHE_HOME", "RUNTIME_DIR"} {
 		t.Setenv("XDG_"+place, t.TempDir())
 	}
+	write(t, filepath.Join(os.Getenv("XDG_CONFIG_HOME"), "bise", "config.toml"), config)
 	folder := filepath.Join(data, "bise", "models")
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		t.Fatal(err)
@@ -53,16 +61,28 @@ func serving(t *testing.T, args ...string) (url string, opened func() []string, 
 		to.Close()
 		code <- exitCode(err)
 	}()
-	lines := bufio.NewReader(stderr)
+	from := bufio.NewReader(stderr)
 	for url == "" {
-		line, err := lines.ReadString('\n')
+		line, err := from.ReadString('\n')
 		if err != nil {
 			t.Fatal(err)
 		}
 		_, url, _ = strings.Cut(strings.TrimSuffix(line, ". Ctrl-C ends it.\n"), "Serving at ")
 	}
-	go io.Copy(io.Discard, lines)
-	return url, func() (list []string) {
+	said := make(chan string, 64)
+	go func() {
+		for {
+			line, err := from.ReadString('\n')
+			if err != nil {
+				return
+			}
+			select {
+			case said <- strings.TrimSpace(line):
+			default: // the test does not read them
+			}
+		}
+	}()
+	return url, said, func() (list []string) {
 			for len(refs) > 0 {
 				list = append(list, <-refs)
 			}
@@ -126,6 +146,31 @@ func TestServe(t *testing.T) {
 	http.DefaultClient.CloseIdleConnections()
 	if _, err := http.Get(url + "/health"); err == nil {
 		t.Error("it still serves")
+	}
+}
+
+// Without -m, requests that name no model get the one of their mode.
+func TestServeModes(t *testing.T) {
+	t.Setenv("BISE_MODEL", "")
+	url, lines, _, end := servingWith(t, "model = \"one\"\n[models]\ncode = \"two\"\n", "-m", "")
+	defer end()
+	for line := range lines {
+		if strings.HasPrefix(line, "Default for") {
+			equal(t, "the announcement", line, "Default for requests to fill in code: two.")
+			break
+		}
+	}
+	for path, body := range map[string]string{
+		"/infill": `{"input_prefix":"a","input_suffix":"b"}`, "/v1/fim/completions": `{"prompt":"a","suffix":"b"}`,
+		"/v1/chat/completions": `{"messages":[{"role":"user","content":"a"}]}`,
+	} {
+		want := "two"
+		if strings.Contains(path, "chat") {
+			want = "one"
+		}
+		if status, text := fetch(t, "POST", url+path, body); status != 200 || !strings.Contains(text, "from "+want) || !strings.Contains(text, `"model":"`+want+`"`) {
+			t.Errorf("%s: %d %s, want %s", path, status, text, want)
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"net"
 	"reflect"
 	"regexp"
 	"slices"
@@ -48,11 +49,49 @@ type Config struct {
 	Context int `toml:"context" default:"what model and memory allow" flag:"--context"`
 	// Saves conversations. With false, those of the interface are gone when it is left.
 	History   *bool     `toml:"history" default:"true" flag:"--no-history"`
+	Engine    Engine    `toml:"engine"`
 	Sampling  Sampling  `toml:"sampling"`
 	Interface Interface `toml:"interface"`
 	Serve     Serve     `toml:"serve"`
 	// Servers, by the name before the slash in "lab/Mistral-Large".
 	Endpoints map[string]Endpoint `toml:"endpoints"`
+}
+
+// Engine has the settings of what runs models: the engine in bise, or the user's llama-server.
+type Engine struct {
+	// What runs models. With auto, llama-server runs those whose architecture is newer than
+	// the built-in engine.
+	Engine string `toml:"engine" default:"auto"`
+	// The path of llama-server.
+	LlamaServer string `toml:"llama_server" default:"the one on the PATH"`
+	// Other machines that llama-server uses: host:port of their rpc-server. llama-server then
+	// runs every model.
+	RPC []string `toml:"rpc" default:"none"`
+}
+
+// The values of Engine.Engine.
+const (
+	AutoEngine  = "auto"
+	BuiltIn     = "built-in"
+	LlamaServer = "llama-server"
+)
+
+// Engines are the values of Engine.Engine.
+var Engines = []string{AutoEngine, BuiltIn, LlamaServer}
+
+func (e *Engine) check() (key, what string) {
+	switch {
+	case e.Engine != "" && !slices.Contains(Engines, e.Engine):
+		return "engine.engine", fmt.Sprintf("%q is unknown: want one of %s", e.Engine, strings.Join(Engines, ", "))
+	case e.Engine == BuiltIn && len(e.RPC) > 0:
+		return "engine.rpc", "only llama-server uses other machines, and engine is built-in"
+	}
+	for _, server := range e.RPC {
+		if host, port, err := net.SplitHostPort(server); err != nil || host == "" || strings.Contains(server, ",") || port == "" {
+			return "engine.rpc", fmt.Sprintf("invalid %q: want host:port", server)
+		}
+	}
+	return "", ""
 }
 
 // Models has the models of modes that do not use the default model; "": it does.
@@ -259,6 +298,9 @@ func (c Config) check() (key, what string) {
 		return "sampling.top_k", "it must not be negative"
 	case s.MaxTokens != nil && *s.MaxTokens < 1:
 		return "sampling.max_tokens", "it must be at least 1"
+	}
+	if key, what := c.Engine.check(); what != "" {
+		return key, what
 	}
 	if key, what := c.Interface.check(); what != "" {
 		return key, what

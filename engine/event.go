@@ -143,7 +143,7 @@ type Timings struct {
 	Load       time.Duration `json:"load_ns"`        // of the model, when the request waited for it
 	Restore    time.Duration `json:"restore_ns"`     // KV read back from disk
 	Prefill    time.Duration `json:"prefill_ns"`     // evaluation of the prompt
-	FirstToken time.Duration `json:"first_token_ns"` // from arrival to the first token
+	FirstToken time.Duration `json:"first_token_ns"` // from arrival, or the end of loading, to the first token
 	Decode     time.Duration `json:"decode_ns"`      // from the first token to the last
 	Evaluated  int           `json:"evaluated"`      // prompt tokens evaluated
 	Generated  int           `json:"generated"`      // tokens, over all choices

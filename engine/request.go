@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // A ChatRequest asks for the next message of a conversation.
@@ -418,6 +419,7 @@ type EmbedRequest struct {
 type Embeddings struct {
 	Vectors [][]float32
 	Usage   Usage
+	Load    time.Duration // of the model, when the request waited for it
 }
 
 // A TokenizeRequest asks for token ids. Exactly one of Text, Chat, FIM and IDs is set.

@@ -68,6 +68,23 @@ func capabilitiesOf(m models.Model, file *gguf.File) (can engine.Capabilities) {
 	return can
 }
 
+// formatOf returns the version of a model's prompt format, as an engine describes it; "" if
+// it is not known without the engine.
+func formatOf(m models.Model) string {
+	file, err := readHeader(m)
+	if err != nil {
+		return ""
+	}
+	l, err := layout.Read(file, m.Name, encoders(m, file))
+	switch {
+	case err == nil:
+		return l.Format.Version()
+	case errors.Is(err, tokenizer.ErrUnsupported) && layout.TemplateSource(&file.Metadata) == layout.Own:
+		return "template"
+	}
+	return ""
+}
+
 // encoders describes the projector of a model, or the one beside its file. It is nil if there
 // is none.
 func encoders(m models.Model, file *gguf.File) *layout.Encoders {

@@ -62,7 +62,8 @@ type Library struct {
 	mu        sync.Mutex          // of all below, and of the models in options.Config
 	abilities map[string][]string // of models, by file and time of its change
 	endpoints map[string]config.Endpoint
-	noted     map[string]bool // problems of the catalogue that were reported
+	recorded  map[string]time.Time // when runs of models were, by file
+	noted     map[string]bool      // problems of the catalogue that were reported
 	downloads DownloadOptions
 	puller    *pull.Puller // nil until it is first used
 
@@ -79,7 +80,7 @@ func New(o Options) *Library {
 	if o.Note == nil {
 		o.Note = func(string) {}
 	}
-	return &Library{options: o, endpoints: maps.Clone(o.Config.Endpoints), noted: map[string]bool{}, abilities: map[string][]string{}}
+	return &Library{options: o, endpoints: maps.Clone(o.Config.Endpoints), noted: map[string]bool{}, recorded: map[string]time.Time{}, abilities: map[string][]string{}}
 }
 
 // Close closes the connections to hubs. Engines that were opened are the caller's.

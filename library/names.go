@@ -2,11 +2,13 @@ package library
 
 import (
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/models"
 )
 
 // latest is the tag that Ollama's clients add to a name.
@@ -43,6 +45,73 @@ func (p *Pool) resolve(name string) (ref string, err error) {
 		p.names[name] = resolved{ref, time.Now()}
 	}
 	return ref, err
+}
+
+// A foundModel is the file of a REF, and since when that is known.
+type foundModel struct {
+	models.Model
+	at time.Time
+}
+
+// find is Find of the library, remembered for a moment. Its error does not tell clients where
+// the file was.
+func (p *Pool) find(ref string) (models.Model, error) {
+	p.mu.Lock()
+	known, ok := p.found[ref]
+	p.mu.Unlock()
+	if ok && time.Since(known.at) < namesFor {
+		return known.Model, nil
+	}
+	m, err := p.library.Find(ref)
+	if fault.KindOf(err) == fault.NotFound && filepath.IsAbs(ref) {
+		name := strings.TrimSuffix(filepath.Base(ref), filepath.Ext(ref))
+		err = fault.Advise(fault.Errorf(fault.NotFound, "the file of the model %q is gone", name), "GET /v1/models lists the models.")
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.found, ref)
+	if err == nil {
+		p.found[ref] = foundModel{m, time.Now()} // REFs are names of files, so they are few
+	}
+	return m, err
+}
+
+// Default returns the name of the model for requests of a mode that name none: the default
+// that the caller named, or the one that [Library.Choose] chooses. A mode for which there is
+// no model has that of chat. It is "" if there is no model at all.
+func (p *Pool) Default(mode string) (string, error) {
+	p.mu.Lock()
+	known, ok := p.modes[mode]
+	p.mu.Unlock()
+	if ok && time.Since(known.at) < namesFor {
+		return known.ref, nil
+	}
+	name, err := p.choose(mode)
+	if err != nil {
+		return "", err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.modes[mode] = resolved{name, time.Now()}
+	return name, nil
+}
+
+func (p *Pool) choose(mode string) (string, error) {
+	ref := p.options.Default
+	if !p.named && mode != "chat" {
+		c := p.library.Choose(mode, "")
+		switch {
+		case c.Err != nil:
+			return "", c.Err
+		case !c.Unable:
+			ref = c.Ref
+		}
+	}
+	if ref == "" || p.library.IsRemote(ref) {
+		return ref, nil
+	}
+	m, err := p.find(ref)
+	return m.Name, err
 }
 
 // maxNames bounds the names that are remembered: patterns match any number.

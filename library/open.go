@@ -87,7 +87,11 @@ func (l *Library) openFile(ctx context.Context, m models.Model, o engine.LoadOpt
 	if err != nil {
 		return nil, err
 	}
-	w.OnDone(func(d engine.Done) { l.RecordRun(m, w.Info(), d) })
+	w.OnDone(func(d engine.Done) {
+		if l.isDue(m.Path, d) {
+			l.RecordRun(m, w.Info(), d)
+		}
+	})
 	return w, nil
 }
 
@@ -103,6 +107,9 @@ func (l *Library) Spec(m models.Model, o engine.LoadOptions) (worker.Spec, error
 	}
 	for _, path := range m.Adapters {
 		o.Adapters = append(o.Adapters, engine.Adapter{Path: path, Scale: 1})
+	}
+	if err := l.setEngine(&o, m.Name, m.Path); err != nil {
+		return worker.Spec{}, err
 	}
 	spec := worker.Spec{Name: m.Name, Path: m.Path, Options: o, Fingerprint: fingerprint, Version: l.options.Build}
 	if keep := l.options.Config.KeepAlive; keep != nil {

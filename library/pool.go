@@ -38,10 +38,14 @@ type Pool struct {
 	options PoolOptions
 	workers workers
 
+	named bool // the caller named the default: it answers all modes
+
 	mu    sync.Mutex
-	open  map[string]engine.Engine // by REF
-	known map[string]facts         // by file and time of its change
+	open  map[string]openModel // by REF
+	known map[string]facts     // by file and time of its change
 	names map[string]resolved
+	found map[string]foundModel // by REF
+	modes map[string]resolved   // the defaults of modes, by their names
 
 	starting sync.Mutex           // held while room is made for a model and its worker starts
 	used     map[string]time.Time // last request, by file; under mu
@@ -62,6 +66,12 @@ type ServedModel struct {
 	ref string // what opens it
 }
 
+// An openModel is an engine that requests use.
+type openModel struct {
+	engine.Engine
+	worker *worker.Engine // that runs it; nil for a model of another server
+}
+
 // facts are what a model file says about requests.
 type facts struct {
 	can     engine.Capabilities
@@ -72,6 +82,7 @@ type facts struct {
 
 // NewPool makes a pool.
 func (l *Library) NewPool(o PoolOptions) *Pool {
+	named := o.Default != ""
 	if c := l.Choose("chat", o.Default); !filepath.IsAbs(c.Ref) {
 		o.Default = c.Ref // clients need not know where a file is
 	}
@@ -85,8 +96,9 @@ func (l *Library) NewPool(o PoolOptions) *Pool {
 		}
 	}
 	return &Pool{
-		library: l, options: o, workers: realWorkers{},
-		open: map[string]engine.Engine{}, known: map[string]facts{}, names: map[string]resolved{}, used: map[string]time.Time{},
+		library: l, options: o, workers: realWorkers{}, named: named,
+		open: map[string]openModel{}, known: map[string]facts{}, names: map[string]resolved{}, found: map[string]foundModel{},
+		modes: map[string]resolved{}, used: map[string]time.Time{},
 	}
 }
 
@@ -101,68 +113,88 @@ func (p *Pool) Check() error {
 
 // Engine opens a model. Requests may name the installed models, the default and the aliases:
 // paths and endpoints are for the user, not for every program. It waits for a place in
-// memory if other models are busy, but not for the model's loading.
-func (p *Pool) Engine(ctx context.Context, name string) (engine.Engine, error) {
+// memory if other models are busy, but not for the model's loading. If the model was not open
+// it calls loading once.
+func (p *Pool) Engine(ctx context.Context, name string, loading func(fraction float64)) (engine.Engine, error) {
 	ref, err := p.resolve(name)
 	if err != nil {
 		return nil, err
 	}
-	return p.openRef(ctx, ref)
+	e, err := p.openRef(ctx, ref, loading)
+	if err != nil {
+		return nil, err
+	}
+	return e.Engine, nil
 }
 
-func (p *Pool) openRef(ctx context.Context, ref string) (engine.Engine, error) {
+func (p *Pool) openRef(ctx context.Context, ref string, loading func(float64)) (openModel, error) {
 	m := models.Model{}
 	if p.library.options.Engine == nil && !p.library.IsRemote(ref) {
 		var err error
-		if m, err = p.library.Find(ref); err != nil {
-			return nil, err
+		if m, err = p.find(ref); err != nil {
+			return openModel{}, err
 		}
 	}
-	if e := p.opened(ref, m.Path); e != nil {
+	if e, ok := p.opened(ref, m.Path); ok {
 		return e, nil
 	}
 	p.starting.Lock()
 	defer p.starting.Unlock()
-	if e := p.opened(ref, m.Path); e != nil {
+	if e, ok := p.opened(ref, m.Path); ok {
 		return e, nil
 	}
 	if m.Path != "" {
 		if err := p.makeRoom(ctx, m); err != nil {
-			return nil, err
+			return openModel{}, err
 		}
 	}
 	// Starting a worker does not wait for the model: the request does that.
 	e, err := p.library.Open(ctx, ref, p.options.Load)
 	if err != nil {
-		return nil, err
+		return openModel{}, err
 	}
+	loading(0)
+	opened := openModel{}
+	opened.worker, _ = e.(*worker.Engine)
+	described := &known{Engine: e}
+	if m.Path != "" {
+		described.file = sync.OnceValue(func() engine.Info { return p.beforeLoading(ref, m) })
+	}
+	opened.Engine = described
 	if !p.options.NativeTools {
-		e = toolprompt.New(e, m.Path != "" && !p.facts(m).can.Tools)
+		opened.Engine = toolprompt.New(opened.Engine, m.Path != "" && !p.facts(m).can.Tools)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if old := p.open[ref]; old != nil {
+	if old, ok := p.open[ref]; ok {
 		old.Close()
 	}
-	p.open[ref], p.used[m.Path] = e, time.Now()
-	return e, nil
+	p.open[ref], p.used[m.Path] = opened, time.Now()
+	return opened, nil
+}
+
+// beforeLoading is what is known of a model that is not loaded.
+func (p *Pool) beforeLoading(ref string, m models.Model) engine.Info {
+	info := p.infoOf(ref, m)
+	info.PromptVersion = formatOf(m)
+	return info
 }
 
 // opened returns an engine whose worker is surely there, and notes its use. A worker that
 // was idle for long may have left, and needs room again.
-func (p *Pool) opened(ref, path string) engine.Engine {
+func (p *Pool) opened(ref, path string) (openModel, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	e := p.open[ref]
-	if e == nil {
-		return nil
+	e, ok := p.open[ref]
+	if !ok {
+		return e, false
 	}
 	used, ok := p.used[path]
 	if path != "" && (!ok || time.Since(used) > p.keepAlive()-time.Second) {
-		return nil
+		return e, false
 	}
 	p.used[path] = time.Now()
-	return e
+	return e, true
 }
 
 // keepAlive is how long a worker stays, for ever counting as long.
@@ -180,25 +212,24 @@ func (p *Pool) keepAlive() time.Duration {
 // KeepAlive sets how long a model stays in memory after its last request; 0 is not at all, a
 // negative time for ever. It opens the model if it is not open.
 func (p *Pool) KeepAlive(ctx context.Context, name string, d time.Duration) error {
-	e, err := p.Engine(ctx, name)
+	ref, err := p.resolve(name)
 	if err != nil {
 		return err
 	}
-	if t, ok := e.(*toolprompt.Engine); ok {
-		e = t.Engine
+	e, err := p.openRef(ctx, ref, func(float64) {})
+	if err != nil {
+		return err
 	}
-	w, ok := e.(*worker.Engine)
-	if !ok {
+	if e.worker == nil {
 		return nil // a server decides for itself
 	}
 	if d == 0 {
 		d = time.Nanosecond
 	}
 	if d > 0 && d < p.keepAlive() {
-		ref, _ := p.resolve(name)
 		p.forget(ref) // it leaves earlier than opened expects
 	}
-	return w.Keep(ctx, d)
+	return e.worker.Keep(ctx, d)
 }
 
 // forget makes the next request for a model look for its worker again.
@@ -214,7 +245,7 @@ func (p *Pool) forget(ref string) {
 
 // Preload opens a model and waits until it is loaded.
 func (p *Pool) Preload(ctx context.Context, name string) error {
-	e, err := p.Engine(ctx, name)
+	e, err := p.Engine(ctx, name, func(float64) {})
 	if err != nil {
 		return fmt.Errorf("preload %s: %w", name, err)
 	}
@@ -287,6 +318,13 @@ func (p *Pool) served() ([]ServedModel, error) {
 	} else if i := p.include(&out, list, p.options.Default); i >= 0 {
 		out[i].Default = true
 	}
+	if !p.named {
+		for _, c := range p.library.Choices() {
+			if c.Err == nil && c.Ref != "" {
+				p.include(&out, list, c.Ref)
+			}
+		}
+	}
 	for _, alias := range slices.Sorted(maps.Keys(p.options.Aliases)) {
 		p.include(&out, list, p.options.Aliases[alias])
 	}
@@ -338,22 +376,26 @@ func (p *Pool) Info(ctx context.Context, name string) (engine.Info, error) {
 		return engine.Info{}, err
 	}
 	if p.library.IsRemote(ref) {
-		e, err := p.Engine(ctx, name)
+		e, err := p.Engine(ctx, name, func(float64) {})
 		if err != nil {
 			return engine.Info{}, err
 		}
 		return e.Info(), nil
 	}
-	m, err := p.library.Find(ref)
+	m, err := p.find(ref)
 	if err != nil {
 		return engine.Info{}, err
 	}
+	return p.infoOf(ref, m), nil
+}
+
+func (p *Pool) infoOf(ref string, m models.Model) engine.Info {
 	s, about := p.describe(m, ref), p.facts(m).about
 	return engine.Info{
 		Model: s.Name, Path: m.Path, Architecture: about.Architecture, Quantization: about.FileType,
 		Parameters: about.Parameters, Size: m.Size, Vocabulary: about.Vocabulary, EmbeddingSize: about.Width,
 		ContextLength: s.Context, ContextTrain: about.Context, Can: s.Can,
-	}, nil
+	}
 }
 
 func (p *Pool) facts(m models.Model) facts {

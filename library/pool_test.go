@@ -250,6 +250,106 @@ func TestRoom(t *testing.T) {
 	})
 }
 
+// A model that config.toml chooses for a mode answers its requests, unless the caller named one.
+func TestDefaultsOfModes(t *testing.T) {
+	p, _, elsewhere := pooled(t, PoolOptions{})
+	l := p.library
+	t.Setenv("BISE_MODEL", "")
+	l.options.Config.Model, l.options.Config.Models.Code = "one", elsewhere
+	l.options.Config.Models.Embed = "lab/embed"
+	wants := func(p *Pool, want map[string]string) {
+		t.Helper()
+		for mode, name := range want {
+			if got, err := p.Default(mode); got != name || err != nil {
+				t.Errorf("%s: got %q, %v, want %q", mode, got, err, name)
+			}
+		}
+	}
+	p = l.NewPool(PoolOptions{})
+	p.workers = &fakeWorkers{}
+	file, err := l.Find(elsewhere)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// No model reads images: those requests get the model of chat, whose error says so.
+	wants(p, map[string]string{"chat": "one", "code": file.Name, "vision": "one", "embed": "lab/embed"})
+	for name, ref := range map[string]string{file.Name: elsewhere, "lab/embed": "lab/embed", "": "one"} {
+		if got, err := p.resolve(name); got != ref || err != nil {
+			t.Errorf("%q: got %q, %v, want %q", name, got, err, ref)
+		}
+	}
+	wants(l.NewPool(PoolOptions{Default: "two"}), map[string]string{"chat": "two", "code": "two", "vision": "two", "embed": "two"})
+
+	l.options.Config.Models.Code = "nothing"
+	if got, err := l.NewPool(PoolOptions{}).Default("code"); fault.KindOf(err) != fault.NotFound {
+		t.Errorf("a setting that names no model: got %q, %v", got, err)
+	}
+}
+
+// A slow starter is an engine that knows its model once it is loaded.
+type slowStarter struct {
+	*enginetest.Script
+	loaded bool
+	asked  int
+}
+
+func (e *slowStarter) Info() engine.Info {
+	e.asked++
+	if !e.loaded {
+		return engine.Info{Model: "one"}
+	}
+	return e.Script.Info()
+}
+
+// Before a model is loaded, its file says what it can do. Afterwards its engine is asked once
+// in a while, and not for every request.
+func TestKnown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow := &slowStarter{Script: &enginetest.Script{}}
+		e := &known{Engine: slow, file: func() engine.Info { return engine.Info{Model: "file"} }}
+		if got := e.Info().Model; got != "file" {
+			t.Errorf("before it is loaded: %q", got)
+		}
+		slow.loaded = true
+		for range 9 {
+			if got := e.Info().Model; got != "script" {
+				t.Errorf("when it is loaded: %q", got)
+			}
+		}
+		if slow.asked != 2 {
+			t.Errorf("asked %d times", slow.asked)
+		}
+		time.Sleep(knownFor)
+		if e.Info(); slow.asked != 3 {
+			t.Errorf("after a while: asked %d times", slow.asked)
+		}
+	})
+	p, _, _ := pooled(t, PoolOptions{})
+	m, err := p.library.Find("one")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info := p.beforeLoading("one", m); info.Model != "one" || !info.Can.Chat || !strings.HasPrefix(info.PromptVersion, "v") {
+		t.Errorf("the file says %+v", info)
+	}
+}
+
+// A client does not learn where the file of a model was that is gone.
+func TestRemovedFile(t *testing.T) {
+	p, _, elsewhere := pooled(t, PoolOptions{Default: "elsewhere"})
+	if err := os.Remove(elsewhere); err != nil {
+		t.Fatal(err)
+	}
+	for name, err := range map[string]error{
+		"Engine": func() error { _, err := p.Engine(t.Context(), "", func(float64) {}); return err }(),
+		"Info":   func() error { _, err := p.Info(t.Context(), ""); return err }(),
+	} {
+		if fault.KindOf(err) != fault.NotFound || strings.Contains(err.Error(), filepath.Dir(elsewhere)) || !strings.Contains(err.Error(), "is gone") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // A model is opened once, and again when its worker may have left.
 func TestOpened(t *testing.T) {
 	p, _, _ := pooled(t, PoolOptions{Default: "one"})
@@ -258,17 +358,18 @@ func TestOpened(t *testing.T) {
 		opened++
 		return &enginetest.Script{}, nil
 	}
+	waited := 0
 	for _, name := range []string{"", "one", "one:latest"} {
-		if _, err := p.Engine(t.Context(), name); err != nil {
+		if _, err := p.Engine(t.Context(), name, func(float64) { waited++ }); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if opened != 1 {
-		t.Errorf("opened %d times", opened)
+	if opened != 1 || waited != 1 {
+		t.Errorf("opened %d times, and %d waited", opened, waited)
 	}
 	m := models.Model{Path: "x"}
 	p.used[m.Path] = time.Now().Add(-worker.DefaultKeepAlive)
-	if p.opened("one", m.Path) != nil {
+	if _, ok := p.opened("one", m.Path); ok {
 		t.Error("a worker that was idle for its keep-alive counts as there")
 	}
 }

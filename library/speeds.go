@@ -46,6 +46,24 @@ func (l *Library) speedsFile() string {
 	return filepath.Join(l.options.Places.State, "speeds.json")
 }
 
+// recordEvery is how often the runs of a model are recorded: that writes a file and asks the
+// worker, and a server has many answers at once.
+const recordEvery = 10 * time.Second
+
+// isDue reports whether an answer of the model in a file should be recorded.
+func (l *Library) isDue(path string, d engine.Done) bool {
+	if d.Timings.Generated < shortestRun {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if time.Since(l.recorded[path]) < recordEvery {
+		return false
+	}
+	l.recorded[path] = time.Now()
+	return true
+}
+
 // RecordRun records how fast a model decoded one answer, so that its speed here is known.
 func (l *Library) RecordRun(m models.Model, info engine.Info, d engine.Done) {
 	rate := d.Timings.DecodeRate()

@@ -46,9 +46,15 @@ func (s *server) messages(w http.ResponseWriter, r *http.Request) error {
 		return dialect.Invalid("max_tokens", "max_tokens: must be greater than or equal to 1")
 	}
 	req.MaxTokens = body.MaxTokens
+	if err := s.c.CheckSchemas(r.Context(), w, &req, "output_config.format.schema"); err != nil {
+		return err
+	}
+	if body.Model, err = s.c.Name(r.Context(), api.ModeOf(req.Messages), body.Model); err != nil {
+		return err
+	}
 	a := newAnswer(body.Model)
 	run := func(l dialect.Listener) error {
-		e, err := dialect.Open(r.Context(), s.c, body.Model, hosted)
+		e, err := dialect.Open(r.Context(), s.c, api.ModeOf(req.Messages), body.Model, hosted)
 		if err != nil {
 			return err
 		}

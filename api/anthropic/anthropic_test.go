@@ -329,7 +329,7 @@ func TestErrors(t *testing.T) {
 		{`{"model":"m","max_tokens":9,"messages":[{"role":"user","content":[{"type":"audio"}]}]}`, 400, "invalid_request_error", `messages.0.content.0.type: blocks of type "audio"`},
 		{`{"model":"m","max_tokens":9,"messages":[{"role":"user","content":[{"type":"image","source":{"type":"url","url":"https://x/y.png"}}]}]}`, 400, "invalid_request_error", "images are not fetched"},
 		{`{"model":"m","max_tokens":9,"messages":[{"role":"user","content":[{"type":"image"}]}]}`, 400, "invalid_request_error", "source: Field required"},
-		{`{"model":"m","max_tokens":9,"messages":[{"role":"user","content":[{"type":"document","source":{"type":"base64","media_type":"application/pdf","data":"x"}}]}]}`, 400, "invalid_request_error", "only documents of text"},
+		{`{"model":"m","max_tokens":9,"messages":[{"role":"user","content":[{"type":"document","source":{"type":"base64","media_type":"application/pdf","data":"x"}}]}]}`, 400, "invalid_request_error", "PDFs are not read here"},
 		{`{"model":"m","max_tokens":9,"messages":[{"role":"user","content":[{"type":"tool_use","id":"a","name":"f","input":{}}]}]}`, 400, "invalid_request_error", "belongs to the assistant"},
 		{`{"model":"m","max_tokens":9,"messages":[{"role":"assistant","content":[{"type":"tool_result","tool_use_id":"a"}]}]}`, 400, "invalid_request_error", "belongs to the user"},
 		{`{"model":"m","max_tokens":9,"messages":[{"role":"user","content":[{"type":"tool_result","tool_use_id":"a","content":7}]}]}`, 400, "invalid_request_error", "want a string or a list"},

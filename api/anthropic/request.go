@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/bise-sh/bise/api"
 	"github.com/bise-sh/bise/api/dialect"
 	"github.com/bise-sh/bise/engine"
 )
@@ -341,17 +342,26 @@ func (b *block) chunks(param string) ([]engine.Chunk, error) {
 }
 
 func (b *block) document(param string) ([]engine.Chunk, error) {
-	if b.Source != nil {
-		switch b.Source.Type {
-		case "text":
-			return engine.Text(b.heading() + b.Source.Data), nil
-		case "content":
-			return engine.Text(b.heading() + b.Source.Content.plain()), nil
-		}
+	if b.Source == nil {
+		return nil, dialect.Invalid(param+".source", "%s.source: Field required", param)
 	}
-	e := dialect.Unsupported(param, "%s: only documents of text are read here", param)
-	e.Advice = "Send the document's text, or its pages as images"
-	return nil, e
+	text := ""
+	switch b.Source.Type {
+	case "text":
+		text = b.Source.Data
+	case "content":
+		text = b.Source.Content.plain()
+	case "base64":
+		var err error
+		if text, err = api.TextDocument(param, "", "data:"+b.Source.MediaType+";base64,"+b.Source.Data); err != nil {
+			return nil, err
+		}
+	default:
+		e := dialect.Unsupported(param, "%s: documents are not fetched, and not read by their ID", param)
+		e.Advice = "Send the document's text, or its pages as images"
+		return nil, e
+	}
+	return engine.Text(b.heading() + text), nil
 }
 
 // heading is what is known of a document.

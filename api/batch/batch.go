@@ -124,20 +124,34 @@ func newID() string {
 func (b *Batch) Routes(c api.Config) []api.Route {
 	s := &server{b, c}
 	return []api.Route{
-		{Method: "POST", Path: "/v1/files", Serve: s.upload, Summary: "Store a file"},
+		{Method: "POST", Path: "/v1/files", Serve: onDisk(s.upload), Summary: "Store a file"},
 		{Method: "GET", Path: "/v1/files", Serve: s.listFiles, Query: []string{"page", "page_size", "purpose", "search", "sample_type", "source"}, Summary: "List the files"},
 		{Method: "GET", Path: "/v1/files/{id}", Serve: s.describeFile, Summary: "Describe a file"},
 		{Method: "DELETE", Path: "/v1/files/{id}", Serve: s.deleteFile, Summary: "Delete a file"},
 		{Method: "GET", Path: "/v1/files/{id}/content", Serve: s.content, ContentType: "application/octet-stream", Summary: "Read a file"},
 		{Method: "GET", Path: "/v1/files/{id}/url", Serve: s.link, Query: []string{"expiry"}, Summary: "Make a URL to read a file without a key"},
 		{Method: "GET", Path: "/v1/bise/links/{token}", Serve: s.follow, Open: true, ContentType: "application/octet-stream", Summary: "Read a file that a URL was made for"},
-		{Method: "POST", Path: "/v1/batch/jobs", Serve: s.createJob, Summary: "Start a batch job"},
+		{Method: "POST", Path: "/v1/batch/jobs", Serve: onDisk(s.createJob), Summary: "Start a batch job"},
 		{Method: "GET", Path: "/v1/batch/jobs", Serve: s.listJobs, Query: []string{"page", "page_size", "status", "model", "order_by"}, Summary: "List the batch jobs"},
 		{Method: "GET", Path: "/v1/batch/jobs/{id}", Serve: s.describeJob, Query: []string{"inline"}, Summary: "Describe a batch job"},
-		{Method: "POST", Path: "/v1/batch/jobs/{id}/cancel", Serve: s.cancelJob, Summary: "Cancel a batch job"},
-		{Method: "DELETE", Path: "/v1/batch/jobs/{id}", Serve: s.deleteJob, Summary: "Delete a batch job"},
+		{Method: "POST", Path: "/v1/batch/jobs/{id}/cancel", Serve: onDisk(s.cancelJob), Summary: "Cancel a batch job"},
+		{Method: "DELETE", Path: "/v1/batch/jobs/{id}", Serve: onDisk(s.deleteJob), Summary: "Delete a batch job"},
 	}
 }
+
+// onDisk makes the error of a full disk one that says no more than that.
+func onDisk(serve func(http.ResponseWriter, *http.Request) error) func(http.ResponseWriter, *http.Request) error {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		err := serve(w, r)
+		if atomicfile.Full(err) {
+			return api.Refuse(http.StatusInsufficientStorage, "", diskFull)
+		}
+		return err
+	}
+}
+
+// diskFull is the message of an error for which files have no room.
+const diskFull = "the disk is full"
 
 type server struct {
 	*Batch

@@ -310,7 +310,10 @@ func (b *Batch) finish(j *job, status string, results []result, more ...jobError
 		}
 		files[i] = &f.ID
 	}
-	errs := append([]jobError{}, more...)
+	for _, e := range more {
+		counts[e.Message] = max(counts[e.Message], e.Count)
+	}
+	errs := []jobError{}
 	for message, n := range counts {
 		errs = append(errs, jobError{message, n})
 	}
@@ -336,7 +339,7 @@ func (b *Batch) finish(j *job, status string, results []result, more ...jobError
 
 func why(err error) string {
 	if atomicfile.Full(err) {
-		return "the disk is full"
+		return diskFull
 	}
 	return err.Error()
 }

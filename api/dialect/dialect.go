@@ -22,16 +22,17 @@ import (
 	"github.com/bise-sh/bise/fault"
 )
 
-// Open opens a model. Programs of a family name its hosted models, often without a setting for
-// another one: a name with one of the prefixes that no model has is the default model.
-func Open(ctx context.Context, c api.Config, model string, hosted ...string) (engine.Engine, error) {
-	e, err := c.Open(ctx, model, func(float64) {})
+// Open opens the model for a request of a mode. Programs of a family name its hosted models,
+// often without a setting for another one: a name with one of the prefixes that no model has
+// is the default model.
+func Open(ctx context.Context, c api.Config, mode api.Mode, model string, hosted ...string) (engine.Engine, error) {
+	e, err := open(ctx, c, mode, model)
 	if fault.KindOf(err) != fault.NotFound {
 		return e, err
 	}
 	for _, prefix := range hosted {
 		if strings.HasPrefix(model, prefix) {
-			if e, failed := c.Open(ctx, "", func(float64) {}); failed == nil {
+			if e, failed := open(ctx, c, mode, ""); failed == nil {
 				return e, nil
 			}
 		}
@@ -39,10 +40,18 @@ func Open(ctx context.Context, c api.Config, model string, hosted ...string) (en
 	return nil, err
 }
 
+func open(ctx context.Context, c api.Config, mode api.Mode, model string) (engine.Engine, error) {
+	name, err := c.Name(ctx, mode, model)
+	if err != nil {
+		return nil, err
+	}
+	return c.Open(ctx, name, func(float64) {})
+}
+
 // CountTokens returns the number of tokens of a request's prompt. The model is found as by
 // [Open].
 func CountTokens(ctx context.Context, c api.Config, model string, req engine.ChatRequest, hosted ...string) (int, error) {
-	e, err := Open(ctx, c, model, hosted...)
+	e, err := Open(ctx, c, api.ModeOf(req.Messages), model, hosted...)
 	if err != nil {
 		return 0, err
 	}
@@ -51,9 +60,9 @@ func CountTokens(ctx context.Context, c api.Config, model string, req engine.Cha
 	return len(tokens.IDs), err
 }
 
-// ReadJSON reads a request's body into a struct. Fields that the struct does not have are
+// ReadJSON reads a request's body into structs. Fields that a struct does not have are
 // ignored.
-func ReadJSON(c api.Config, w http.ResponseWriter, r *http.Request, into any) error {
+func ReadJSON(c api.Config, w http.ResponseWriter, r *http.Request, into ...any) error {
 	if coding := r.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
 		return Invalid("", "the request's body has the Content-Encoding %.40q: send it without one", coding)
 	}
@@ -61,7 +70,12 @@ func ReadJSON(c api.Config, w http.ResponseWriter, r *http.Request, into any) er
 	if err != nil {
 		return err
 	}
-	return Unmarshal(body, into)
+	for _, v := range into {
+		if err := Unmarshal(body, v); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Unmarshal decodes a JSON object into a struct. The error names the field.

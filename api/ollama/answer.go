@@ -42,7 +42,14 @@ func (s *server) chat(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	a := &answer{model: body.Model, talk: true, began: time.Now()}
+	if err := s.c.CheckSchemas(r.Context(), w, &req, "format"); err != nil {
+		return err
+	}
+	name, err := s.c.Name(r.Context(), api.ModeOf(req.Messages), body.Model)
+	if err != nil {
+		return err
+	}
+	a := &answer{model: name, talk: true, began: time.Now()}
 	if len(req.Messages) == 0 {
 		return s.load(w, r, &body.common, a)
 	}
@@ -57,7 +64,11 @@ func (s *server) generate(w http.ResponseWriter, r *http.Request) error {
 	if err := body.check(); err != nil {
 		return err
 	}
-	a := &answer{model: body.Model, began: time.Now()}
+	name, err := s.c.Name(r.Context(), body.mode(), body.Model)
+	if err != nil {
+		return err
+	}
+	a := &answer{model: name, began: time.Now()}
 	switch {
 	case body.Prompt == "" && body.Suffix == "" && len(body.Images) == 0:
 		return s.load(w, r, &body.common, a)
@@ -68,6 +79,9 @@ func (s *server) generate(w http.ResponseWriter, r *http.Request) error {
 		})
 	}
 	req, err := body.chat()
+	if err == nil {
+		err = s.c.CheckSchemas(r.Context(), w, &req, "format")
+	}
 	if err != nil {
 		return err
 	}

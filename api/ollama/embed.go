@@ -24,8 +24,12 @@ func (s *server) embed(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	began := time.Now()
+	var err error
+	if body.Model, err = s.c.Name(r.Context(), api.EmbedMode, body.Model); err != nil {
+		return err
+	}
 	vectors := [][]float32{}
-	var usage engine.Usage
+	var all engine.Embeddings
 	if len(body.Input) > 0 {
 		if body.Dimensions < 0 {
 			return dialect.Invalid("dimensions", "invalid dimensions %d: want 1 or more", body.Dimensions)
@@ -35,7 +39,7 @@ func (s *server) embed(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		req := engine.EmbedRequest{Model: body.Model, Input: engine.StringList(body.Input), Dimension: body.Dimensions}
-		all, err := e.Embed(r.Context(), req)
+		all, err = e.Embed(r.Context(), req)
 		if over := engine.OverflowOf(err); over.Limit > 0 && (body.Truncate == nil || *body.Truncate) {
 			if req.Input, err = truncate(r.Context(), e, req.Input, over.Limit); err == nil {
 				all, err = e.Embed(r.Context(), req)
@@ -44,11 +48,11 @@ func (s *server) embed(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		vectors, usage = all.Vectors, all.Usage
+		vectors = all.Vectors
 	}
 	return api.WriteJSON(w, http.StatusOK, map[string]any{
-		"model": body.Model, "embeddings": vectors, "total_duration": time.Since(began), "load_duration": 0,
-		"prompt_eval_count": usage.PromptTokens,
+		"model": body.Model, "embeddings": vectors, "total_duration": time.Since(began), "load_duration": all.Load,
+		"prompt_eval_count": all.Usage.PromptTokens,
 	})
 }
 
@@ -75,6 +79,10 @@ func (s *server) embedOne(w http.ResponseWriter, r *http.Request) error {
 		Prompt string `json:"prompt"`
 	}
 	if err := dialect.ReadJSON(s.c, w, r, &body); err != nil {
+		return err
+	}
+	var err error
+	if body.Model, err = s.c.Name(r.Context(), api.EmbedMode, body.Model); err != nil {
 		return err
 	}
 	vector := []float32{}

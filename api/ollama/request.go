@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/bise-sh/bise/api"
 	"github.com/bise-sh/bise/api/dialect"
 	"github.com/bise-sh/bise/engine"
 )
@@ -85,7 +86,18 @@ type options struct {
 type stops []string
 
 func (s *stops) UnmarshalJSON(data []byte) error {
-	return dialect.Parts(data, (*[]string)(s), func(s string) string { return s })
+	*s = nil
+	var list []*string
+	if err := dialect.Parts(data, &list, func(s string) *string { return &s }); err != nil {
+		return err
+	}
+	for _, text := range list {
+		if text == nil {
+			return dialect.Invalid("", "got null in a list, want a string")
+		}
+		*s = append(*s, *text)
+	}
+	return nil
 }
 
 type chatRequest struct {
@@ -154,6 +166,17 @@ func (c *common) sampling() engine.Sampling {
 	return s
 }
 
+// mode is what the request needs a model for.
+func (r *generateRequest) mode() api.Mode {
+	switch {
+	case r.Suffix != "":
+		return api.CodeMode
+	case len(r.Images) > 0:
+		return api.VisionMode
+	}
+	return api.ChatMode
+}
+
 // fill sets what chat and generate have in common.
 func (c *common) fill(req *engine.ChatRequest) error {
 	req.Model, req.Sampling = c.Model, c.sampling()
@@ -169,6 +192,7 @@ func (c *common) fill(req *engine.ChatRequest) error {
 		if req.ResponseFormat, err = dialect.Format("format", "", c.Format); err != nil {
 			return err
 		}
+		req.ResponseFormat.JSONSchema.Strict = false // Ollama's API does not say it
 	default:
 		return dialect.Invalid("format", `invalid format %.40s: want "json" or a JSON schema`, format)
 	}

@@ -101,7 +101,7 @@ func newAnswer(r *request) *answer {
 func (f *format) echo() map[string]any {
 	m := map[string]any{"type": f.Type}
 	if f.Type == "json_schema" {
-		m["name"], m["schema"], m["strict"] = f.Name, f.Schema, true
+		m["name"], m["schema"], m["strict"] = f.Name, f.Schema, f.Strict == nil || *f.Strict
 	}
 	return m
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bise-sh/bise/api"
 	"github.com/bise-sh/bise/api/dialect"
 	"github.com/bise-sh/bise/engine"
 )
@@ -36,6 +37,7 @@ type request struct {
 	Conversation    json.RawMessage   `json:"conversation"`
 	Prompt          json.RawMessage   `json:"prompt"`
 
+	compact bool                // the answer is a summary of the conversation
 	ignored []string            // types of tools that are left out
 	names   map[string]toolName // what the model calls a tool → what the client does
 }
@@ -53,6 +55,7 @@ type format struct {
 	Type   string          `json:"type"`
 	Name   string          `json:"name"`
 	Schema json.RawMessage `json:"schema"`
+	Strict *bool           `json:"strict"` // nil: yes
 }
 
 // input is a string or a list of items.
@@ -164,6 +167,7 @@ func (r *request) chat() (engine.ChatRequest, error) {
 		if req.ResponseFormat, err = dialect.Format("text.format.schema", f.Name, f.Schema); err != nil {
 			return req, err
 		}
+		req.ResponseFormat.JSONSchema.Strict = f.Strict == nil || *f.Strict
 	default:
 		return req, dialect.Invalid("text.format.type", "text.format.type: want text, json_object or json_schema, got %.40q", f.Type)
 	}
@@ -175,6 +179,9 @@ func (r *request) chat() (engine.ChatRequest, error) {
 		req.ReasoningEffort = "high"
 	default:
 		return req, dialect.Invalid("reasoning.effort", "reasoning.effort: want none, minimal, low, medium, high or xhigh, got %.40q", r.Reasoning.Effort)
+	}
+	if r.compact {
+		toCompact(&req)
 	}
 	return req, nil
 }
@@ -240,6 +247,15 @@ func (r *request) add(c *dialect.Conversation, it item, param string) error {
 		if thought := it.thought(); thought != "" {
 			c.Add(engine.Message{Role: engine.Assistant, Content: engine.Content{{Type: engine.ThinkingChunk, Text: thought}}})
 		}
+	case compactTrigger:
+		r.compact = true
+		c.Add(engine.Message{Role: engine.User, Content: engine.Text(compactPrompt)})
+	case compacted, "compaction_summary":
+		if summary := it.summary(); summary != "" {
+			c.Add(engine.Message{Role: engine.User, Content: engine.Text(summary)})
+		} else {
+			r.ignored = append(r.ignored, it.Type)
+		}
 	case "additional_tools": // they are among the tools
 	case "configuration_update":
 		if it.Reasoning.Effort != "" {
@@ -261,6 +277,16 @@ const sealed = "bise:"
 
 func seal(thought string) string { return sealed + base64.StdEncoding.EncodeToString([]byte(thought)) }
 
+// unseal is the text of encrypted_content; "" if it is another server's.
+func unseal(content string) string {
+	code, ok := strings.CutPrefix(content, sealed)
+	text, err := base64.StdEncoding.DecodeString(code)
+	if !ok || err != nil {
+		return ""
+	}
+	return strings.ToValidUTF8(string(text), "\uFFFD")
+}
+
 // thought is the text of a reasoning item.
 func (it *item) thought() string {
 	var texts []string
@@ -268,12 +294,7 @@ func (it *item) thought() string {
 		texts = append(texts, p.Text)
 	}
 	if len(texts) == 0 {
-		if code, ok := strings.CutPrefix(it.Encrypted, sealed); ok {
-			thought, err := base64.StdEncoding.DecodeString(code)
-			if err == nil {
-				return strings.ToValidUTF8(string(thought), "\uFFFD")
-			}
-		}
+		return unseal(it.Encrypted)
 	}
 	return strings.Join(texts, "\n")
 }
@@ -311,13 +332,10 @@ func (p parts) chunks(param string) (engine.Content, error) {
 
 // file is a text file's name and text.
 func (p *part) file(param string) (string, error) {
-	head, code, ok := strings.Cut(p.FileData, ";base64,")
-	if ok && strings.HasPrefix(head, "data:text/") {
-		if data, err := base64.StdEncoding.DecodeString(code); err == nil {
-			return p.Filename + "\n" + strings.ToValidUTF8(string(data), "\uFFFD"), nil
-		}
+	if p.FileData == "" {
+		e := dialect.Unsupported(param, "%s: files are not fetched, and not read by their ID", param)
+		e.Advice = "Send the file itself, in file_data as a data: URL"
+		return "", e
 	}
-	e := dialect.Unsupported(param, "%s: only text files are read here, as file_data with a data:text/ URL", param)
-	e.Advice = "Send the file's text, or its pages as images"
-	return "", e
+	return api.TextDocument(param, p.Filename, p.FileData)
 }

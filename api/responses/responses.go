@@ -26,6 +26,7 @@ func Routes(c api.Config) []api.Route {
 		{Method: "POST", Path: "/v1/responses", Serve: s.create, Fail: fail, Work: true, Streams: []string{api.EventStream.ContentType}, Summary: "Answer a conversation (OpenAI Responses)"},
 		{Method: "GET", Path: "/v1/responses", Serve: noSocket, Fail: fail, Summary: "Not supported: WebSockets"},
 		{Method: "POST", Path: "/v1/responses/input_tokens", Serve: s.inputTokens, Fail: fail, Work: true, Summary: "Count the tokens of a conversation (OpenAI Responses)"},
+		{Method: "POST", Path: "/v1/responses/compact", Serve: s.compact, Fail: fail, Work: true, Summary: "Summarize a conversation (OpenAI Responses)"},
 		{Method: "GET", Path: "/v1/responses/{id...}", Serve: notStored, Fail: fail, Summary: "Not supported: responses are not stored"},
 		{Method: "DELETE", Path: "/v1/responses/{id...}", Serve: notStored, Fail: fail, Summary: "Not supported: responses are not stored"},
 	}
@@ -64,34 +65,44 @@ func (s *server) create(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	a := newAnswer(body)
-	run := func(l dialect.Listener) error {
-		e, err := dialect.Open(r.Context(), s.c, body.Model, hosted...)
-		if err != nil {
-			return err
-		}
-		if a.all, err = dialect.Chat(r.Context(), e, req, l); err == nil && a.all != nil {
-			a.thought = countTokens(r.Context(), e, a.all.Join(dialect.Thinking))
-		}
+	if err := s.c.CheckSchemas(r.Context(), w, &req, "text.format.schema"); err != nil {
 		return err
 	}
+	if body.Model, err = s.c.Name(r.Context(), api.ModeOf(req.Messages), body.Model); err != nil {
+		return err
+	}
+	a := newAnswer(body)
 	if !body.Stream {
-		if err := run(nil); err != nil {
+		err := s.run(r.Context(), a, req, nil)
+		switch {
+		case err != nil:
 			return err
+		case body.compact:
+			if err := a.finishCompaction(); err != nil {
+				return err
+			}
+		default:
+			a.finish()
 		}
-		a.finish()
 		return api.WriteJSON(w, http.StatusOK, a.response)
 	}
 	l := &stream{answer: a}
 	return dialect.Streaming(w, api.EventStream, func(out *dialect.Stream) error {
 		l.Stream = out
-		err := run(l)
+		listener := dialect.Listener(l)
+		if body.compact {
+			listener = quiet{l}
+		}
+		err := s.run(r.Context(), a, req, listener)
 		if over := engine.OverflowOf(err); over.Limit > 0 {
 			// Codex looks for this in a stream, and then shortens the conversation.
 			l.start()
 		}
 		if err != nil || a.all == nil {
 			return err
+		}
+		if body.compact {
+			return l.endCompaction()
 		}
 		l.end()
 		return nil

@@ -2,6 +2,7 @@ package responses_test
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -359,7 +360,7 @@ func TestErrors(t *testing.T) {
 		{`{"model":"m","input":[{"role":"user","content":[{"type":"input_audio"}]}]}`, 400, "invalid_request_error", "", "input[0].content[0].type", "input_audio"},
 		{`{"model":"m","input":[{"role":"user","content":[{"type":"input_image","image_url":"https://x"}]}]}`, 400, "invalid_request_error", "", "input[0].content[0].image_url", "not fetched"},
 		{`{"model":"m","input":[{"role":"user","content":[{"type":"input_image","file_id":"f"}]}]}`, 400, "invalid_request_error", "", "input[0].content[0].file_id", "data: URL"},
-		{`{"model":"m","input":[{"role":"user","content":[{"type":"input_file","file_id":"f"}]}]}`, 400, "invalid_request_error", "", "input[0].content[0]", "only text files"},
+		{`{"model":"m","input":[{"role":"user","content":[{"type":"input_file","file_id":"f"}]}]}`, 400, "invalid_request_error", "", "input[0].content[0]", "not read by their ID"},
 		{hi(`,"previous_response_id":"r"`), 400, "invalid_request_error", "", "previous_response_id", "Send the whole conversation"},
 		{hi(`,"conversation":"c"`), 400, "invalid_request_error", "", "conversation", "stores no"},
 		{hi(`,"prompt":{"id":"p"}`), 400, "invalid_request_error", "", "prompt", "stores no"},
@@ -464,7 +465,7 @@ func FuzzResponses(f *testing.F) {
 	f.Add([]byte(`{"model":"m","input":[{"type":"reasoning","summary":[],"encrypted_content":"bise:aG0u"},{"type":"custom_tool_call","input":"x"},{"type":"function_call_output","output":[{"type":"input_image","image_url":"data:"}]}]}`))
 	h := serve(enginetest.Says("a"), "")
 	f.Fuzz(func(t *testing.T, body []byte) {
-		for _, path := range []string{"/v1/responses", "/v1/responses/input_tokens"} {
+		for _, path := range []string{"/v1/responses", "/v1/responses/input_tokens", "/v1/responses/compact"} {
 			w := ask(t, h, "POST", path, string(body))
 			switch w.Code {
 			case 200:
@@ -477,4 +478,57 @@ func FuzzResponses(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A compaction is one item, which stands for the conversation in later requests: as Codex asks
+// for it, streamed and whole, and on OpenAI's route.
+func TestCompaction(t *testing.T) {
+	const conversation = `{"type":"message","role":"user","content":"fix it"},{"type":"function_call","call_id":"call_abcdef123","name":"f","arguments":"{}"},{"type":"function_call_output","call_id":"call_abcdef123","output":"ok"}`
+	tools := `"tools":[{"type":"function","name":"f","parameters":{"type":"object"}}],"tool_choice":"auto"`
+	script := &enginetest.Script{Replies: []enginetest.Reply{{enginetest.Thinking("hm"), enginetest.Text(" The user "), enginetest.Text("wants a fix. ")}}}
+	h := serve(script, "")
+	sealed := "bise:" + base64.StdEncoding.EncodeToString([]byte("The user wants a fix."))
+	item := regexp.MustCompile(`\{"id":"cmp_[a-z0-9]+","type":"compaction","encrypted_content":"` + regexp.QuoteMeta(sealed) + `"\}`)
+	last := func() engine.ChatRequest {
+		t.Helper()
+		list := script.Requests()
+		for i := len(list) - 1; i >= 0; i-- {
+			if list[i].Chat != nil {
+				return *list[i].Chat
+			}
+		}
+		t.Fatal("the model was not asked")
+		return engine.ChatRequest{}
+	}
+	body := `{"model":"m","input":[` + conversation + `,{"type":"compaction_trigger"}],` + tools
+	for _, tt := range []struct{ path, body, only string }{
+		{"/v1/responses", body + `}`, `"output":[{"id":"cmp_`},
+		{"/v1/responses", body + `,"stream":true}`, "event: response.output_item.done"},
+		{"/v1/responses/compact", `{"model":"m","input":[` + conversation + `]}`, `"object":"response.compaction","output":[{"type":"message","role":"user","content":"fix it"},{"id":"cmp_`},
+		{"/v1/responses/compact", `{"model":"m","input":"fix it"}`, `"text":"fix it"`},
+	} {
+		w := ask(t, h, "POST", tt.path, tt.body)
+		if w.Code != 200 || !item.MatchString(w.Body.String()) || !strings.Contains(w.Body.String(), tt.only) || strings.Contains(w.Body.String(), "output_text") || strings.Contains(w.Body.String(), "wants") {
+			t.Errorf("%s: got %d %s", tt.path, w.Code, w.Body)
+		}
+		req := last()
+		said := req.Messages[len(req.Messages)-1]
+		if len(req.Tools) > 0 || req.Overflow != engine.OverflowDropOldest || req.MaxTokens == nil || said.Role != engine.User || !strings.Contains(said.Content.Plain(), "Summarize this conversation") {
+			t.Errorf("%s: the model was asked %+v", tt.path, req)
+		}
+	}
+	w := ask(t, h, "POST", "/v1/responses", `{"model":"m","input":[{"type":"message","role":"user","content":"fix it"},{"type":"compaction","id":"cmp_1","encrypted_content":"`+sealed+`"}]}`)
+	if text := last().Messages[0].Content.Plain(); w.Code != 200 || !strings.Contains(text, "fix it") || !strings.Contains(text, "Summary of the conversation so far:\nThe user wants a fix.") {
+		t.Errorf("after a compaction: %d, the model was asked %q", w.Code, text)
+	}
+	if w := ask(t, h, "POST", "/v1/responses", `{"model":"m","input":[{"type":"message","role":"user","content":"hi"},{"type":"compaction","encrypted_content":"other"}]}`); w.Code != 200 || strings.Contains(last().Messages[0].Content.Plain(), "Summary") {
+		t.Errorf("a compaction of another server: %d %s", w.Code, w.Body)
+	}
+	h = serve(&enginetest.Script{Replies: []enginetest.Reply{{enginetest.Thinking("hm")}}}, "")
+	if w := ask(t, h, "POST", "/v1/responses", body+`}`); w.Code != 500 || !strings.Contains(w.Body.String(), "no summary") {
+		t.Errorf("no summary: %d %s", w.Code, w.Body)
+	}
+	if w := ask(t, h, "POST", "/v1/responses", body+`,"stream":true}`); !strings.Contains(w.Body.String(), "no summary") || strings.Contains(w.Body.String(), "response.completed") {
+		t.Errorf("no summary, streamed: %d %s", w.Code, w.Body)
+	}
 }

@@ -16,12 +16,12 @@ import (
 	"github.com/bise-sh/bise/cli/flags"
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/engine/transcribe"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/mistral/audio"
 	"github.com/bise-sh/bise/mistral/prompt"
 	"github.com/bise-sh/bise/modes/progress"
-	"github.com/bise-sh/bise/modes/transcribe"
 	"github.com/bise-sh/bise/modes/vision"
 	"github.com/bise-sh/bise/units"
 )

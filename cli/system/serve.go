@@ -61,7 +61,8 @@ func Serve(con *console.Console, lib *library.Library, conf config.Config, place
 		Long: `Serve the models to other programs over HTTP: La Plateforme's API, what OpenAI's
 clients need of OpenAI's API, and llama.cpp's /infill for editors. A model is loaded for
 the first request and unloaded when it is idle. -m sets the model for requests that
-name none, such as those to /infill.
+name none. Without -m those get the model of their mode, as bise list shows it: code for
+/infill, vision for requests with images, embed for embeddings, and chat.
 
 Without --addr, only programs on this machine can connect. If others can, they need a
 key: one that --key or the variable ` + serveKey + ` sets, or one of the key file. bise makes
@@ -210,9 +211,8 @@ func (r *serveRun) serve(ctx context.Context) error {
 	ready := r.preload(ctx, pool)
 	defer ready.wait()
 	c.Health = ready.health
-	c.Open = func(ctx context.Context, name string, _ func(float64)) (engine.Engine, error) {
-		return pool.Engine(ctx, name)
-	}
+	c.Open = pool.Engine
+	c.Default = func(_ context.Context, mode api.Mode) (string, error) { return pool.Default(string(mode)) }
 	c.KeepAlive = pool.KeepAlive
 	c.Info = pool.Info
 	c.Models = func(ctx context.Context) ([]api.Model, error) {
@@ -305,8 +305,22 @@ func (r *serveRun) announce(ctx context.Context, l net.Listener, c api.Config) e
 		}
 	}
 	r.con.Notef("Models: %s.", strings.Join(names, ", "))
-	if def != "" {
-		r.con.Notef("Default: %s.", def)
+	if def == "" {
+		return nil
+	}
+	r.con.Notef("Default: %s.", def)
+	for _, m := range []struct {
+		mode api.Mode
+		what string
+	}{{api.CodeMode, "to fill in code"}, {api.VisionMode, "with images"}, {api.EmbedMode, "for embeddings"}} {
+		name, err := c.Default(ctx, m.mode)
+		switch {
+		case err != nil:
+			msg, advice := fault.Explain(err)
+			r.con.Warnf("No default for requests %s: %s %s", m.what, msg, advice)
+		case name != def:
+			r.con.Notef("Default for requests %s: %s.", m.what, name)
+		}
 	}
 	return nil
 }

@@ -83,8 +83,12 @@ func checkAudioEncoder(file *gguf.File) (shape hearingShape, err error) {
 			bias     bool
 			optional bool // the bias
 		}{
-			{"attn_q", width, width, true, false}, {"attn_k", width, width, false, false}, {"attn_v", width, width, true, false},
-			{"attn_out", width, width, true, true}, {"ffn_up", width, hidden, true, true}, {"ffn_down", hidden, width, true, true},
+			{"attn_q", width, width, true, false},
+			{"attn_k", width, width, false, false},
+			{"attn_v", width, width, true, false},
+			{"attn_out", width, width, true, true},
+			{"ffn_up", width, hidden, true, true},
+			{"ffn_down", hidden, width, true, true},
 		} {
 			need(at+m.name+".weight", matrices, m.in, m.out)
 			if _, has := tensors[at+m.name+".bias"]; m.bias && (has || !m.optional) {

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/engine/local"
 	"github.com/bise-sh/bise/engine/scheduler"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/mistral/prompt"
@@ -64,7 +65,7 @@ func (e *Engine) chatJob(ctx context.Context, r *engine.ChatRequest) (*scheduler
 	for i := range parts {
 		j.Images = append(j.Images, &parts[i])
 	}
-	return j, e.arm(ctx, j, &r.Sampling, defaultTemperature)
+	return j, e.arm(ctx, j, &r.Sampling, local.ChatTemperature)
 }
 
 // rejectTooLong rejects a prompt that cannot fit even if every token were the longest of
@@ -175,7 +176,7 @@ func (e *Engine) completionJob(ctx context.Context, r *engine.CompletionRequest)
 		j.Scored, j.Top = true, max(0, j.Top)
 	}
 	if r.Grammar != "" {
-		if err := followGrammar(ctx, j, r.Grammar); err != nil {
+		if j.Steps, err = local.GrammarSteps(ctx, r.Grammar); err != nil {
 			return nil, err
 		}
 	}

@@ -26,6 +26,7 @@ type embedAnswer struct {
 		Embedding vector `json:"embedding"`
 	} `json:"data"`
 	Usage engine.Usage `json:"usage"`
+	Bise  *wire.Extra  `json:"bise"`
 }
 
 // Embed turns texts into vectors.
@@ -56,6 +57,9 @@ func (e *Engine) Embed(ctx context.Context, req engine.EmbedRequest) (engine.Emb
 		return engine.Embeddings{}, err
 	}
 	all := engine.Embeddings{Vectors: make([][]float32, len(req.Input)), Usage: answer.Usage}
+	if x := answer.Bise; dialect == Bise && x != nil && x.Timings != nil {
+		all.Load = x.Timings.Load
+	}
 	for _, d := range answer.Data {
 		if d.Index < 0 || d.Index >= len(all.Vectors) || all.Vectors[d.Index] != nil {
 			return engine.Embeddings{}, fault.Errorf(fault.Internal, "%s answered %d texts with a vector number %d", e.base.Host, len(req.Input), d.Index)

@@ -143,7 +143,7 @@ type answer struct {
 	sampler  Sampler
 	steps    []Step // to come, the current one first
 	reader   prompt.Reader
-	text     text
+	text     Text
 	next     []Token         // chosen or forced, not evaluated yet
 	taken    int             // of next, in the batch
 	row      int             // its output in the batch, -1 for none

@@ -57,6 +57,10 @@ func Mistral() Options { return Options{} }
 // ChatML is a model like SmolLM2, with a byte-level BPE vocabulary and a chat template.
 func ChatML() Options { return Options{Vocabulary: ByteLevel} }
 
+// Tekken13 is a model in the manner of Magistral and Devstral: the control tokens and the prompt
+// format of version 13.
+func Tekken13() Options { return Options{Vocabulary: Tekken} }
+
 // Embedder is a model in the manner of E5 Mistral: it pools the last token.
 func Embedder() Options { return Options{Pooling: Last} }
 

@@ -37,6 +37,7 @@ func TestModelsAreWhole(t *testing.T) {
 	}{
 		{"Mistral", tinymodel.Mistral()},
 		{"ChatML", tinymodel.ChatML()},
+		{"Tekken 13", tinymodel.Tekken13()},
 		{"Embedder", tinymodel.Embedder()},
 		{"Mamba", tinymodel.Mamba()},
 		{"quantized to 8 bits", with(tinymodel.Mistral(), func(o *tinymodel.Options) { o.Weights = gguf.Q8_0 })},
@@ -108,7 +109,7 @@ func TestRefusesShapes(t *testing.T) {
 // Every token of more than one character can be reached by joining two others,
 // and every piece of the sentences below is one.
 func TestVocabularies(t *testing.T) {
-	for name, o := range map[string]tinymodel.Options{"SentencePiece": tinymodel.Mistral(), "byte-level": tinymodel.ChatML()} {
+	for name, o := range map[string]tinymodel.Options{"SentencePiece": tinymodel.Mistral(), "byte-level": tinymodel.ChatML(), "Tekken": tinymodel.Tekken13()} {
 		t.Run(name, func(t *testing.T) {
 			o.Tokens = 2000
 			_, f := encode(t, o)

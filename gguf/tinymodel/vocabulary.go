@@ -15,6 +15,8 @@ const (
 	SentencePiece Vocabulary = iota
 	// ByteLevel is a BPE over bytes with the tokens of ChatML.
 	ByteLevel
+	// Tekken is a BPE over bytes with the control tokens of Mistral's tokenizer version 13.
+	Tekken
 )
 
 // Token types of the metadata: enum llama_token_type of llama.h.
@@ -58,10 +60,14 @@ func (v *vocabulary) join(left, right string) {
 func (o Options) vocabulary() (*vocabulary, error) {
 	v := &vocabulary{manner: o.Vocabulary, ids: map[string]int{}}
 	space := "▁"
-	if o.Vocabulary == ByteLevel {
+	switch o.Vocabulary {
+	case ByteLevel:
 		space = byteLevel(' ')
-		v.addByteLevel()
-	} else {
+		v.addByteLevel(chatControl)
+	case Tekken:
+		space = byteLevel(' ')
+		v.addByteLevel(tekkenControl)
+	default:
 		v.addSentencePiece(space)
 	}
 	if o.Tokens != 0 && o.Tokens < v.len() {
@@ -111,8 +117,15 @@ var chatControl = []string{
 	"<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|fim_prefix|>", "<|fim_middle|>", "<|fim_suffix|>",
 }
 
-func (v *vocabulary) addByteLevel() {
-	for _, t := range chatControl {
+// Mistral's control tokens of version 13 that its prompts use, the first three with their ids.
+var tekkenControl = []string{
+	"<unk>", "<s>", "</s>", "[INST]", "[/INST]", "[AVAILABLE_TOOLS]", "[/AVAILABLE_TOOLS]", "[TOOL_RESULTS]",
+	"[/TOOL_RESULTS]", "[TOOL_CALLS]", "[IMG]", "<pad>", "[IMG_BREAK]", "[IMG_END]", "[PREFIX]", "[MIDDLE]", "[SUFFIX]",
+	"[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]", "[TOOL_CONTENT]", "[ARGS]", "[CALL_ID]", "[THINK]", "[/THINK]",
+}
+
+func (v *vocabulary) addByteLevel(tokens []string) {
+	for _, t := range tokens {
 		v.add(t, control)
 	}
 	for b := range 256 {
@@ -166,6 +179,17 @@ func (v *vocabulary) describe(m *gguf.Metadata) {
 	const t = "tokenizer."
 	m.Set(t+"ggml.tokens", gguf.List(v.tokens))
 	m.Set(t+"ggml.token_type", gguf.List(v.types))
+	if v.manner == Tekken {
+		m.Set(t+"ggml.model", gguf.Of("gpt2"))
+		m.Set(t+"ggml.pre", gguf.Of("tekken"))
+		m.Set(t+"ggml.merges", gguf.List(v.merges))
+		m.Set(t+"ggml.bos_token_id", gguf.Of(uint32(1)))
+		m.Set(t+"ggml.eos_token_id", gguf.Of(uint32(2)))
+		m.Set(t+"ggml.unknown_token_id", gguf.Of(uint32(0)))
+		m.Set(t+"ggml.add_bos_token", gguf.Of(true))
+		m.Set("bise.prompt_version", gguf.Of("v13"))
+		return
+	}
 	if v.manner == ByteLevel {
 		m.Set(t+"ggml.model", gguf.Of("gpt2"))
 		m.Set(t+"ggml.pre", gguf.Of("smollm"))

@@ -71,6 +71,12 @@ func LayoutOf(ctx context.Context, e engine.Engine) (Layout, error) {
 	return l, nil
 }
 
+// On returns the layout for another engine with the same model.
+func (l Layout) On(e engine.Engine) Layout {
+	l.engine = e
+	return l
+}
+
 // Request asks for the missing text. The prompt is two texts, or token ids where two texts
 // cannot express its order.
 func (l Layout) Request(ctx context.Context, g Input) (engine.CompletionRequest, error) {

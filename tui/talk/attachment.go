@@ -8,9 +8,9 @@ import (
 
 	"github.com/bise-sh/bise/attach"
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/engine/transcribe"
 	"github.com/bise-sh/bise/history"
 	"github.com/bise-sh/bise/modes/chat"
-	"github.com/bise-sh/bise/modes/transcribe"
 	"github.com/bise-sh/bise/tui/engines"
 	"github.com/bise-sh/bise/tui/images"
 	"github.com/bise-sh/bise/tui/kit"
