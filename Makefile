@@ -25,6 +25,7 @@ help:
 	@echo "make fuzz       run every fuzz test for TIME=10m; PART=1/4 runs a quarter of them"
 	@echo "make vulncheck  look for known vulnerabilities, where the database can be reached"
 	@echo "make bench      measure how fast bise is on this machine"
+	@echo "                (RIVAL=/path/llama-bench MODEL=FILE compares it with another llama.cpp)"
 	@echo "make lint       check formatting, vet and staticcheck, also for other systems"
 	@echo "make hardening  check the flags of the program and its libraries (Linux)"
 	@echo "make env        print the environment in which plain go build works:"
@@ -66,11 +67,17 @@ vulncheck: setup
 	@$(native) headers
 	@$(native) exec scripts/vulncheck.sh
 
+# With RIVAL, a llama-bench of any version, only the two programs are compared, on the files in MODEL.
 bench: build
-	@$(native) backends --no-repack
 	@echo "Let the machine do nothing else meanwhile."
+ifneq ($(RIVAL),)
+	@[ -n "$$MODEL" ] || { echo "bench: name the GGUF files to compare on: make bench RIVAL=… MODEL=\"FILE…\"" >&2; exit 2; }
+	@$(native) exec go run ./scripts/bench rival bin/bise "$(RIVAL)" $(or $(ROUNDS),5) $$MODEL
+else
+	@$(native) backends --no-repack
 	@lib="$$($(native) lib)"; $(native) exec go run ./scripts/bench bin/bise "$$lib" "$$lib-norepack"
 	@$(native) exec go test -run '^$$' -bench . -benchtime 5x ./engine/llama ./engine/worker
+endif
 
 lint: native
 	@$(native) exec scripts/lint.sh

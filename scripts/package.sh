@@ -75,6 +75,15 @@ needs() {
 		sed -n -e 's/^ *NEEDED *//p' -e 's/^ *0x[0-9a-f]* 0x[0-9a-f]* [0-9]* \(G[A-Z]*_[0-9.]*\)$/\1/p' | sort -uV
 }
 
+# promised compares the newest symbols that a folder needs with the dependencies of packages.
+promised() {
+	local library newest
+	for library in GLIBC GLIBCXX; do
+		newest="$(needs "$1" | grep "^${library}_" | tail -n 1)"
+		grep -q "($newest)" .goreleaser.yaml || die "this needs $newest, and the dependencies in .goreleaser.yaml do not say so." "Release from a system as old as Debian 12, or change them."
+	done
+}
+
 notes() {
 	local found
 	found="$(awk -v v="[$1]" '/^## / { on = index($0, v) } on && !/^## /' CHANGELOG.md | sed -e '/./,$!d')"
@@ -110,6 +119,7 @@ tree() {
 	if have strip && [ "$(go env GOOS)" = linux ]; then
 		find "$dir/lib/bise" -name '*.so*' -exec strip --strip-unneeded {} +
 	fi
+	if [ "$(go env GOOS)" = linux ]; then promised "$dir"; fi
 	echo "bise $v, $name" >"$dir/lib/bise/packed.txt" # the folder is never empty, and check reads it
 
 	cp LICENSE NOTICE README.md CHANGELOG.md THIRD_PARTY_NOTICES.txt "$dir/share/doc/bise/"

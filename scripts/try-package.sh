@@ -101,6 +101,7 @@ fi
 
 data="$(find "$HOME/.local/share/bise" "$HOME/.config/bise" -type f 2>/dev/null | sort || true)"
 remove "$package"
+hash -r
 ! command -v bise >/dev/null || fail "bise is still there: $(command -v bise)"
 left="$(find /usr /etc /opt -name '*bise*' 2>/dev/null || true)"
 [ -z "$left" ] || fail "left behind: $left"
