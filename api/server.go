@@ -28,7 +28,7 @@ type server struct {
 	mux     *http.ServeMux
 	queue   queue
 	metrics *metrics
-	layouts sync.Map // of infill prompts: fim.Layout by the fingerprint of a model's file
+	layouts sync.Map           // of infill prompts: fim.Layout by the fingerprint of a model's file
 	note    func(field string) // for tests: see reader
 }
 

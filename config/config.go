@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"net"
 	"reflect"
 	"regexp"
 	"slices"
@@ -48,11 +49,49 @@ type Config struct {
 	Context int `toml:"context" default:"what model and memory allow" flag:"--context"`
 	// Saves conversations. With false, those of the interface are gone when it is left.
 	History   *bool     `toml:"history" default:"true" flag:"--no-history"`
+	Engine    Engine    `toml:"engine"`
 	Sampling  Sampling  `toml:"sampling"`
 	Interface Interface `toml:"interface"`
 	Serve     Serve     `toml:"serve"`
 	// Servers, by the name before the slash in "lab/Mistral-Large".
 	Endpoints map[string]Endpoint `toml:"endpoints"`
+}
+
+// Engine has the settings of what runs models: the engine in bise, or the user's llama-server.
+type Engine struct {
+	// What runs models. With auto, llama-server runs those whose architecture is newer than
+	// the built-in engine.
+	Engine string `toml:"engine" default:"auto"`
+	// The path of llama-server.
+	LlamaServer string `toml:"llama_server" default:"the one on the PATH"`
+	// Other machines that llama-server uses: host:port of their rpc-server. llama-server then
+	// runs every model.
+	RPC []string `toml:"rpc" default:"none"`
+}
+
+// The values of Engine.Engine.
+const (
+	AutoEngine  = "auto"
+	BuiltIn     = "built-in"
+	LlamaServer = "llama-server"
+)
+
+// Engines are the values of Engine.Engine.
+var Engines = []string{AutoEngine, BuiltIn, LlamaServer}
+
+func (e *Engine) check() (key, what string) {
+	switch {
+	case e.Engine != "" && !slices.Contains(Engines, e.Engine):
+		return "engine.engine", fmt.Sprintf("%q is unknown: want one of %s", e.Engine, strings.Join(Engines, ", "))
+	case e.Engine == BuiltIn && len(e.RPC) > 0:
+		return "engine.rpc", "only llama-server uses other machines, and engine is built-in"
+	}
+	for _, server := range e.RPC {
+		if host, port, err := net.SplitHostPort(server); err != nil || host == "" || strings.Contains(server, ",") || port == "" {
+			return "engine.rpc", fmt.Sprintf("invalid %q: want host:port", server)
+		}
+	}
+	return "", ""
 }
 
 // Models has the models of modes that do not use the default model; "": it does.
@@ -113,7 +152,12 @@ type Sampling struct {
 	Seed *int64 `toml:"seed" default:"random" flag:"--seed"`
 	// Tokens of an answer, at most.
 	MaxTokens *int `toml:"max_tokens" default:"what the context allows" flag:"--max-tokens"`
+	// How much models think that have this setting: none, minimal, low, medium, high, xhigh or max.
+	ReasoningEffort string `toml:"reasoning_effort" default:"the model's" flag:"--effort"`
 }
+
+// Efforts are the reasoning efforts, those of package engine.
+var Efforts = []string{"none", "minimal", "low", "medium", "high", "xhigh", "max"}
 
 // An Endpoint is a server that runs models.
 type Endpoint struct {
@@ -245,6 +289,8 @@ func (c Config) check() (key, what string) {
 	switch {
 	case c.KVType != "" && !slices.Contains(KVTypes, c.KVType):
 		return "kv_type", fmt.Sprintf("%q is unknown: want one of %s", c.KVType, strings.Join(KVTypes, ", "))
+	case s.ReasoningEffort != "" && !slices.Contains(Efforts, s.ReasoningEffort):
+		return "sampling.reasoning_effort", fmt.Sprintf("%q is unknown: want one of %s", s.ReasoningEffort, strings.Join(Efforts, ", "))
 	case c.Threads < 0:
 		return "threads", "it must not be negative"
 	case c.Context < 0:
@@ -259,6 +305,9 @@ func (c Config) check() (key, what string) {
 		return "sampling.top_k", "it must not be negative"
 	case s.MaxTokens != nil && *s.MaxTokens < 1:
 		return "sampling.max_tokens", "it must be at least 1"
+	}
+	if key, what := c.Engine.check(); what != "" {
+		return key, what
 	}
 	if key, what := c.Interface.check(); what != "" {
 		return key, what

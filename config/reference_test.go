@@ -25,7 +25,7 @@ const (
 )
 
 // choices are the values that a key is limited to.
-var choices = map[string][]string{"kv_type": KVTypes, "interface.theme": Themes, "interface.bell": Bells}
+var choices = map[string][]string{"kv_type": KVTypes, "engine.engine": Engines, "interface.theme": Themes, "interface.bell": Bells}
 
 // TestReference holds the tables of docs/configuration.md to the types of this package.
 func TestReference(t *testing.T) {
@@ -59,6 +59,7 @@ func reference(t *testing.T) string {
 		of           reflect.Type
 	}{
 		{"At the top of the file", "", reflect.TypeFor[Config]()},
+		{"[engine]", "engine.", reflect.TypeFor[Engine]()},
 		{"[models]", "models.", reflect.TypeFor[Models]()},
 		{"[sampling]", "sampling.", reflect.TypeFor[Sampling]()},
 		{"[serve]", "serve.", reflect.TypeFor[Serve]()},

@@ -62,7 +62,11 @@ type Info struct {
 	ContextUsed   int          `json:"context_used,omitempty"`   // tokens held at this moment, by all conversations
 	GPULayers     int          `json:"gpu_layers,omitempty"`
 	Devices       []string     `json:"devices,omitempty"` // "CPU (icelake)", "CUDA0: NVIDIA H100", …
+	Engine        string       `json:"engine,omitempty"`  // "llama-server b11434"; "": the engine in bise
 	Can           Capabilities `json:"capabilities"`
+	// Efforts are the values of a request's reasoning effort that the model knows, its default
+	// first; others are mapped to the nearest. Empty: it has no such setting, or it is not known.
+	Efforts []string `json:"reasoning_efforts,omitempty"`
 }
 
 // Capabilities are what a model can be asked for, read from its weights and
@@ -92,6 +96,10 @@ type LoadOptions struct {
 	StateDir    string    `json:"state_dir,omitempty"`    // where idle conversations' KV goes; "": nowhere
 	StateBytes  int64     `json:"state_bytes,omitempty"`  // bound of that folder; 0: 4 GB
 	BackendDirs []string  `json:"backend_dirs,omitempty"` // where to look for ggml's backends first
+
+	// LlamaServer is the llama-server that runs the model; "": the engine in bise.
+	LlamaServer string   `json:"llama_server,omitempty"`
+	RPC         []string `json:"rpc,omitempty"` // other machines that llama-server uses: host:port of their rpc-server
 }
 
 // An Adapter is a LoRA adapter file (GGUF) and its strength.

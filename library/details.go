@@ -42,6 +42,8 @@ type Details struct {
 	Tokenizer    string         `json:"tokenizer,omitempty"`
 	Prompt       string         `json:"prompt_version,omitempty"`
 	PromptSource string         `json:"prompt_version_source,omitempty"`
+	Engine       string         `json:"engine,omitempty"`     // what runs it: built-in, or llama-server and its build
+	EngineWhy    string         `json:"engine_why,omitempty"` // a clause, or why nothing runs it
 	Licence      string         `json:"licence,omitempty"`
 	Install      Provenance     `json:"install"`
 	Speed        *Run           `json:"speed,omitempty"` // the best recent one here
@@ -111,6 +113,7 @@ func (l *Library) Details(ref string, tensors bool) (Details, error) {
 		return Details{}, unreadable("read", m.Name, err)
 	}
 	d := newDetails(file, m)
+	l.describeEngine(&d)
 	if best, ok := speedOf(l.runs(), m); ok {
 		d.Speed = &best
 	}

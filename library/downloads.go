@@ -61,7 +61,7 @@ func (l *Library) Pull(ctx context.Context, plan *pull.Plan, progress *pull.Prog
 
 // Unfinished lists the pulls that were begun and not finished.
 func (l *Library) Unfinished() ([]pull.Unfinished, error) {
-	return (&pull.Puller{Store: l.Store()}).Unfinished()
+	return (&pull.Puller{Store: l.Store(), LlamaServer: l.options.Config.Engine.LlamaServer}).Unfinished()
 }
 
 // Forget removes what an unfinished pull has downloaded.
@@ -104,7 +104,7 @@ func (l *Library) openPuller(ctx context.Context) (*pull.Puller, error) {
 	}
 	l.puller = &pull.Puller{
 		Store: l.Store(), Catalog: c, Client: client, Hub: hub, Registry: ollama.New(client, ollamaKey()),
-		Quantize: l.options.Quantize, Machine: &h, Version: l.options.Version,
+		Quantize: l.options.Quantize, Machine: &h, Version: l.options.Version, LlamaServer: l.options.Config.Engine.LlamaServer,
 	}
 	return l.puller, nil
 }

@@ -108,6 +108,9 @@ func (l *Library) Spec(m models.Model, o engine.LoadOptions) (worker.Spec, error
 	for _, path := range m.Adapters {
 		o.Adapters = append(o.Adapters, engine.Adapter{Path: path, Scale: 1})
 	}
+	if err := l.setEngine(&o, m.Name, m.Path); err != nil {
+		return worker.Spec{}, err
+	}
 	spec := worker.Spec{Name: m.Name, Path: m.Path, Options: o, Fingerprint: fingerprint, Version: l.options.Build}
 	if keep := l.options.Config.KeepAlive; keep != nil {
 		spec.KeepAlive = *keep
@@ -158,6 +161,15 @@ func Sampling(c config.Sampling) engine.Sampling {
 		RepeatPenalty: c.RepeatPenalty, PresencePenalty: c.PresencePenalty, FrequencyPenalty: c.FrequencyPenalty,
 		Seed: c.Seed, MaxTokens: c.MaxTokens,
 	}
+}
+
+// Effort returns the reasoning effort of config.toml for a model that has such a setting, or
+// "".
+func Effort(c config.Sampling, info engine.Info) string {
+	if !info.HasEffort() {
+		return ""
+	}
+	return c.ReasoningEffort
 }
 
 func unreadable(verb, name string, err error) error {

@@ -89,6 +89,7 @@ func detailsTable(con *console.Console, s *library.Details) *console.Table {
 		when(s.StateBytes > 0, "%s of memory a conversation", units.Size(s.StateBytes)), when(s.Window > 0, "looks back %s", units.Count(s.Window)))
 	row("vocabulary", when(s.Vocabulary > 0, "%d tokens", s.Vocabulary), s.Tokenizer)
 	row("prompt", s.Prompt, s.PromptSource)
+	row("engine", s.Engine, s.EngineWhy)
 	row("can", library.AbilityText(s.Install.Can))
 	if r := s.Speed; r != nil {
 		row("speed", units.Speed(r.Rate), r.Backend, fmt.Sprintf("measured at a context of %s tokens", units.Count(r.Context)))

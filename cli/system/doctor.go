@@ -129,6 +129,7 @@ func runCheckup(ctx context.Context, lib *library.Library, conf config.Config, c
 	c.Findings = append(c.Findings,
 		finding{What: "memory", State: healthy, Is: fmt.Sprintf("%s, %s free; %s", units.Size(c.Memory.Total), units.Size(c.Memory.Free), speed)},
 		examineGPU(c.Devices),
+		examineLlamaServer(ctx, lib, conf),
 		examineModels(lib, conf, places, &c),
 	)
 	c.Findings = append(c.Findings, examineChoices(lib)...)
@@ -219,6 +220,32 @@ func examineGPU(devices []llama.Device) finding {
 		f.State, f.Is = slow, "there is an NVIDIA driver, and the CUDA backend is not installed"
 		f.Advice = "Build it: make build BACKENDS=cuda."
 	}
+	return f
+}
+
+// examineLlamaServer says which llama-server runs what the built-in engine cannot.
+func examineLlamaServer(ctx context.Context, lib *library.Library, conf config.Config) finding {
+	f := finding{What: "llama-server", State: healthy}
+	build, err := lib.LlamaServer(ctx)
+	if err != nil {
+		wanted := conf.Engine.Engine == config.LlamaServer || conf.Engine.LlamaServer != "" || len(conf.Engine.RPC) > 0
+		f.State, f.Is = absent, "none: models of newer architectures do not run"
+		if wanted || fault.KindOf(err) != fault.NotFound {
+			f.State = missing
+			f.Is, f.Advice = fault.Explain(err)
+		}
+		return f
+	}
+	what := "runs models of newer architectures"
+	if conf.Engine.Engine == config.LlamaServer || len(conf.Engine.RPC) > 0 {
+		what = "runs every model"
+	} else if conf.Engine.Engine == config.BuiltIn {
+		what = "not used: engine is built-in in config.toml"
+	}
+	if n := len(conf.Engine.RPC); n > 0 {
+		what += ", also on " + strings.Join(conf.Engine.RPC, ", ")
+	}
+	f.Is = fmt.Sprintf("%s, %s; %s", build.Version, build.Path, what)
 	return f
 }
 

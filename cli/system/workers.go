@@ -1,7 +1,9 @@
 package system
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -40,6 +42,11 @@ func PS(con *console.Console) *cobra.Command {
 
 func workerTable(list []worker.Status, now time.Time) *console.Table {
 	t := &console.Table{Head: []string{"MODEL", "PID", "MEMORY", "CONTEXT", "STATE", "LEAVES IN"}}
+	// Most users have one engine.
+	several := slices.ContainsFunc(list, func(s worker.Status) bool { return s.Engine != "" })
+	if several {
+		t.Head = append(t.Head, "ENGINE")
+	}
 	for _, s := range list {
 		memory, context, leaves := "–", "–", "–"
 		if s.Memory > 0 {
@@ -58,7 +65,11 @@ func workerTable(list []worker.Status, now time.Time) *console.Table {
 		case worker.Answering:
 			state = fmt.Sprintf("answering %d", s.Requests)
 		}
-		t.Add(s.Name, fmt.Sprint(s.PID), memory, context, state, leaves)
+		row := []string{s.Name, fmt.Sprint(s.PID), memory, context, state, leaves}
+		if several {
+			row = append(row, cmp.Or(s.Engine, "built-in"))
+		}
+		t.Add(row...)
 	}
 	return t
 }

@@ -23,6 +23,7 @@ import (
 	// fast backends are loaded at run time.
 	_ "github.com/ollama/ollama/llama"
 
+	"github.com/bise-sh/bise/engine/local"
 	"github.com/bise-sh/bise/engine/scheduler"
 )
 
@@ -444,35 +445,22 @@ func (p pool) free() {
 	}
 }
 
-// sampling is engine.Sampling with every default set.
-type sampling struct {
-	temperature, topP, minP, typicalP float64
-	topK                              int
-	repeat, presence, frequency       float64
-	lastN                             int
-	dryMultiplier, dryBase            float64
-	dryAllowedLength, dryLastN        int
-	dryBreakers                       []string
-	bias                              map[int32]float64
-	seed                              uint32
-}
-
 type sampler struct{ c *C.bise_sampler }
 
-func newSampler(m *model, s sampling, ends []token) *sampler {
+func newSampler(m *model, s local.Settings, ends []token) *sampler {
 	var pin runtime.Pinner
 	defer pin.Unpin()
 	cs := C.bise_sampling{
-		temperature: C.float(s.temperature), top_p: C.float(s.topP), min_p: C.float(s.minP), typical_p: C.float(s.typicalP),
-		top_k:  C.int32_t(s.topK),
-		repeat: C.float(s.repeat), presence: C.float(s.presence), frequency: C.float(s.frequency), last_n: C.int32_t(s.lastN),
-		dry_multiplier: C.float(s.dryMultiplier), dry_base: C.float(s.dryBase),
-		dry_allowed_length: C.int32_t(s.dryAllowedLength), dry_last_n: C.int32_t(s.dryLastN),
-		seed: C.uint32_t(s.seed),
+		temperature: C.float(s.Temperature), top_p: C.float(s.TopP), min_p: C.float(s.MinP), typical_p: C.float(s.TypicalP),
+		top_k:  C.int32_t(s.TopK),
+		repeat: C.float(s.Repeat), presence: C.float(s.Presence), frequency: C.float(s.Frequency), last_n: C.int32_t(s.LastN),
+		dry_multiplier: C.float(s.DRYMultiplier), dry_base: C.float(s.DRYBase),
+		dry_allowed_length: C.int32_t(s.DRYAllowedLength), dry_last_n: C.int32_t(s.DRYLastN),
+		seed: C.uint32_t(s.Seed),
 	}
-	if len(s.bias) > 0 {
-		bias := make([]C.llama_logit_bias, 0, len(s.bias))
-		for id, b := range s.bias {
+	if len(s.Bias) > 0 {
+		bias := make([]C.llama_logit_bias, 0, len(s.Bias))
+		for id, b := range s.Bias {
 			bias = append(bias, C.llama_logit_bias{token: C.llama_token(id), bias: C.float(b)})
 		}
 		pin.Pin(&bias[0])
@@ -482,9 +470,9 @@ func newSampler(m *model, s sampling, ends []token) *sampler {
 		pin.Pin(&ends[0])
 		cs.ends, cs.n_ends = (*C.llama_token)(unsafe.Pointer(&ends[0])), C.int32_t(len(ends))
 	}
-	if len(s.dryBreakers) > 0 {
-		breakers := make([]*C.char, len(s.dryBreakers))
-		for i, b := range s.dryBreakers {
+	if len(s.DRYBreakers) > 0 {
+		breakers := make([]*C.char, len(s.DRYBreakers))
+		for i, b := range s.DRYBreakers {
 			breakers[i] = C.CString(b)
 			defer C.free(unsafe.Pointer(breakers[i]))
 		}

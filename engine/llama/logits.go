@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/bise-sh/bise/engine/local"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/mistral/layout"
 )
@@ -107,7 +108,7 @@ func (e *Engine) findImages(tokens []int32, urls []string) (parts []imagePart, e
 // engine's context, without the scheduler.
 func (e *Engine) Bare(prompt []int32, n int) (b BareLoop, err error) {
 	err = e.alone(len(prompt)+n+1, func(c *instance) error {
-		sampler := newSampler(c.m, sampling{}, nil)
+		sampler := newSampler(c.m, local.Settings{}, nil)
 		defer sampler.free()
 		begin := time.Now()
 		if err := c.x.fill(prompt, 0, 0, true); err != nil {

@@ -125,7 +125,7 @@ func (s *Scheduler) take(a *answer, id Token, probs []Prob) {
 		a.logprobs = append(a.logprobs, s.logprob(probs))
 	}
 	if s.x.Control(id) {
-		s.say(a, a.text.flush())
+		s.say(a, a.text.Flush())
 		if a.reader != nil {
 			s.emit(a, a.reader.Control(s.x.Piece(id)))
 		}
@@ -136,7 +136,7 @@ func (s *Scheduler) take(a *answer, id Token, probs []Prob) {
 		if len(a.steps) > 1 {
 			a.written.WriteString(s.x.Piece(id))
 		}
-		out, stopped := a.text.write(s.x.Piece(id))
+		out, stopped := a.text.Write(s.x.Piece(id))
 		s.say(a, out)
 		if stopped {
 			s.end(a, engine.FinishStop)
@@ -189,7 +189,7 @@ func (s *Scheduler) emit(a *answer, events []engine.Event) {
 
 // end ends one answer.
 func (s *Scheduler) end(a *answer, reason engine.FinishReason) {
-	s.say(a, a.text.flush())
+	s.say(a, a.text.Flush())
 	if a.reader != nil {
 		events, called := a.reader.End(reason == engine.FinishLength || reason == engine.FinishModelLength)
 		s.emit(a, events)
@@ -201,7 +201,7 @@ func (s *Scheduler) end(a *answer, reason engine.FinishReason) {
 		s.emit(a, []engine.Event{engine.TextDelta{}}) // of tokens without text
 	}
 	s.release(a)
-	a.job.out.put(engine.Finish{Choice: a.choice, Reason: reason, Stop: a.text.found})
+	a.job.out.put(engine.Finish{Choice: a.choice, Reason: reason, Stop: a.text.Found})
 }
 
 // release frees an answer's slot. The conversation of the first answer stays in memory to
@@ -234,6 +234,8 @@ func (s *Scheduler) finish(j *Job) {
 		Prefill:   j.prefilled.Sub(j.admitted) - j.restore,
 		Evaluated: j.evaluated,
 		Generated: j.generated,
+		Drafted:   j.drafted,
+		Accepted:  j.accepted,
 	}
 	if !j.first.IsZero() {
 		t.FirstToken = j.first.Sub(j.Arrived)

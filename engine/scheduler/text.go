@@ -5,36 +5,36 @@ import (
 	"unicode/utf8"
 )
 
-// text holds back bytes that are not final: an incomplete rune, and a possible beginning
-// of a stop string.
-type text struct {
-	stops []string
+// Text holds back bytes of an answer that are not final: an incomplete rune, and a possible
+// beginning of a stop string.
+type Text struct {
+	Stops []string
+	Found string // the stop string that ended the text
 	held  string
-	found string // the stop string that ended the text
 }
 
-// write takes the next bytes of an answer and returns the part that can be emitted: complete
+// Write takes the next bytes of an answer and returns the part that can be emitted: complete
 // runes that cannot belong to a stop string. stopped reports that a stop string was found;
 // nothing may be written after that.
-func (t *text) write(piece string) (out string, stopped bool) {
+func (t *Text) Write(piece string) (out string, stopped bool) {
 	t.held += piece
 	// The first complete stop string ends the text; of two that end together, the longer
 	// one.
-	for end := len(t.held) - len(piece) + 1; len(t.stops) > 0 && end <= len(t.held); end++ {
+	for end := len(t.held) - len(piece) + 1; len(t.Stops) > 0 && end <= len(t.held); end++ {
 		cut := -1
-		for _, s := range t.stops {
+		for _, s := range t.Stops {
 			if at := end - len(s); s != "" && at >= 0 && t.held[at:end] == s && (cut < 0 || at < cut) {
 				cut = at
 			}
 		}
 		if cut >= 0 {
-			t.found = t.held[cut:end]
+			t.Found = t.held[cut:end]
 			out, t.held = t.held[:cut], ""
 			return strings.ToValidUTF8(out, "\uFFFD"), true
 		}
 	}
 	keep := len(t.held)
-	for _, s := range t.stops {
+	for _, s := range t.Stops {
 		for n := min(len(s)-1, len(t.held)); n > 0; n-- {
 			if strings.HasSuffix(t.held, s[:n]) {
 				keep = min(keep, len(t.held)-n)
@@ -47,8 +47,8 @@ func (t *text) write(piece string) (out string, stopped bool) {
 	return strings.ToValidUTF8(out, "\uFFFD"), false
 }
 
-// flush returns the held text at the end of an answer.
-func (t *text) flush() string {
+// Flush returns the held text at the end of an answer.
+func (t *Text) Flush() string {
 	out := t.held
 	t.held = ""
 	return strings.ToValidUTF8(out, "\uFFFD")

@@ -27,22 +27,22 @@ func TestText(t *testing.T) {
 		{"of half runes", []string{"é!"}, []string{"x\xc3", "\xa9", "!"}, []string{"x", "", ""}, "é!"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			x := text{stops: c.stops}
+			x := Text{Stops: c.stops}
 			var got []string
 			stopped := false
 			for _, p := range c.pieces {
 				var out string
-				out, stopped = x.write(p)
+				out, stopped = x.Write(p)
 				got = append(got, out)
 			}
 			if !stopped {
-				got = append(got, x.flush())
+				got = append(got, x.Flush())
 			}
 			if strings.Join(got, "|") != strings.Join(c.want, "|") {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
-			if x.found != c.found || stopped != (c.found != "") {
-				t.Errorf("the stop string is %q, want %q", x.found, c.found)
+			if x.Found != c.found || stopped != (c.found != "") {
+				t.Errorf("the stop string is %q, want %q", x.Found, c.found)
 			}
 		})
 	}
@@ -60,11 +60,11 @@ func FuzzText(f *testing.F) {
 		}
 		stops := []string{stop1, stop2}
 		run := func(size int) string {
-			x := text{stops: stops}
+			x := Text{Stops: stops}
 			var b strings.Builder
 			for rest := whole; rest != ""; {
 				n := min(size, len(rest))
-				out, stopped := x.write(rest[:n])
+				out, stopped := x.Write(rest[:n])
 				if !utf8.ValidString(out) {
 					t.Fatalf("%q left", out)
 				}
@@ -74,7 +74,7 @@ func FuzzText(f *testing.F) {
 				}
 				rest = rest[n:]
 			}
-			b.WriteString(x.flush())
+			b.WriteString(x.Flush())
 			return b.String()
 		}
 		want := run(max(1, len(whole)))

@@ -25,6 +25,7 @@ func (s *server) status() Status {
 	}
 	if e := s.model(); e != nil {
 		info := e.Info()
+		st.Engine = info.Engine
 		st.ContextUsed, st.ContextNow, st.Context = info.ContextUsed, info.ContextNow, info.ContextLength
 		if info.Fingerprint != "" {
 			st.Fingerprint = info.Fingerprint
@@ -36,7 +37,7 @@ func (s *server) status() Status {
 	return st
 }
 
-// resident is the memory this process has, in bytes; 0 where the system does not tell.
+// resident is the memory this process and its children have, in bytes; 0 where the system does not tell.
 func resident() int64 {
 	p, err := process.NewProcess(int32(os.Getpid()))
 	if err != nil {
@@ -46,7 +47,14 @@ func resident() int64 {
 	if err != nil {
 		return 0
 	}
-	return int64(m.RSS)
+	total := int64(m.RSS)
+	children, _ := p.Children() // a llama-server
+	for _, c := range children {
+		if m, err := c.MemoryInfo(); err == nil {
+			total += int64(m.RSS)
+		}
+	}
+	return total
 }
 
 // serveStop makes the worker exit. The connection stays open until the model is freed:

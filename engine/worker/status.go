@@ -36,7 +36,8 @@ type Status struct {
 	Version     string             `json:"version,omitempty"`
 	PID         int                `json:"pid,omitempty"`
 	Options     engine.LoadOptions `json:"options"`
-	Log         string             `json:"log,omitempty"` // the file its stderr goes to
+	Log         string             `json:"log,omitempty"`    // the file its stderr goes to
+	Engine      string             `json:"engine,omitempty"` // "llama-server b11434"; "": the engine in bise, or not known yet
 
 	State    State     `json:"state"`
 	Loaded   float64   `json:"loaded"`   // share of the model that is loaded, 0 to 1

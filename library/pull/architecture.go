@@ -1,33 +1,27 @@
 package pull
 
 import (
+	"fmt"
 	"slices"
-	"strings"
 
+	"github.com/bise-sh/bise/engine/llamaserver"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/models/rehead"
 )
 
-// architectures are the architectures of the engine's llama.cpp, as GGUF files name them:
-// LLM_ARCH_NAMES of src/llama-arch.cpp.
-var architectures = strings.Fields(`
-afmoe apertus arcee arctic arwkv7 baichuan bailingmoe bailingmoe2 bert bitnet bloom
-chameleon chatglm codeshell cogvlm cohere2 command-r dbrx deci deepseek deepseek2 dots1
-dream ernie4_5 ernie4_5-moe exaone exaone4 falcon falcon-h1 gemma gemma-embedding gemma2
-gemma3 gemma3n glm4 glm4moe gpt-oss gpt2 gptj gptneox granite granitehybrid granitemoe
-grok grovemoe hunyuan-dense hunyuan-moe internlm2 jais jamba jina-bert-v2 jina-bert-v3
-lfm2 lfm2moe llada llada-moe llama llama4 mamba mamba2 minicpm minicpm3 minimax-m2
-mistral3 mpt nemotron nemotron_h nemotron_h_moe neo-bert nomic-bert nomic-bert-moe olmo
-olmo2 olmoe openelm orion pangu-embedded phi2 phi3 phimoe plamo plamo2 plm qwen qwen2
-qwen2moe qwen2vl qwen3 qwen3moe qwen3next qwen3vl qwen3vlmoe refact rnd1 rwkv6 rwkv6qwen2
-rwkv7 seed_oss smallthinker smollm3 solar stablelm starcoder starcoder2 t5 t5encoder
-wavtokenizer-dec xverse`)
-
-// checkArchitecture refuses an architecture that the engine cannot run. The hub may state
+// checkArchitecture refuses an architecture that no engine here can run. The hub may state
 // none, or that of a vision encoder.
 func (plan *Plan) checkArchitecture(architecture string) error {
-	if architecture == "" || architecture == "clip" || plan.Request.Anyway || slices.Contains(architectures, architecture) || rehead.Needed(architecture) {
+	if architecture == "" || architecture == "clip" || plan.Request.Anyway || llamaserver.BuiltIn(architecture) || rehead.Needed(architecture) {
 		return nil
 	}
-	return fault.Advise(fault.Errorf(fault.Unsupported, "cannot run %s: unknown architecture %.40s", plan.Name, architecture), "Choose another model from bise catalog, use a server, or download it anyway with --anyway.")
+	if _, err := llamaserver.Locate(plan.llamaServer); err == nil {
+		warning := fmt.Sprintf("The built-in engine cannot run %s: its architecture, %.40s, is newer. llama-server will run it if it is new enough.", plan.Name, architecture)
+		if !slices.Contains(plan.Warnings, warning) {
+			plan.Warnings = append(plan.Warnings, warning)
+		}
+		return nil
+	}
+	return fault.Advise(fault.Errorf(fault.Unsupported, "cannot run %s with the built-in engine: its architecture, %.40s, is newer", plan.Name, architecture),
+		"%s Or choose another model from bise catalog, or download it with --anyway.", llamaserver.InstallAdvice)
 }

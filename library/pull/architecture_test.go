@@ -6,9 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -22,31 +20,6 @@ import (
 	"github.com/bise-sh/bise/models"
 	"github.com/bise-sh/bise/models/catalog"
 )
-
-// The list is that of the llama.cpp which bise is built with.
-func TestArchitectures(t *testing.T) {
-	dir, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "github.com/ollama/ollama").Output()
-	if err != nil {
-		t.Skipf("cannot run go list: %v", err)
-	}
-	source, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(dir)), "llama/llama.cpp/src/llama-arch.cpp"))
-	if err != nil {
-		t.Skipf("its source is not here: %v", err)
-	}
-	_, names, _ := strings.Cut(string(source), "LLM_ARCH_NAMES = {")
-	names, _, _ = strings.Cut(names, "};")
-	var want []string
-	for _, m := range regexp.MustCompile(`"([^"]+)"`).FindAllStringSubmatch(names, -1) {
-		// A vision encoder is no model, and the last one stands for what is not known.
-		if m[1] != "clip" && m[1] != "(unknown)" {
-			want = append(want, m[1])
-		}
-	}
-	slices.Sort(want)
-	if len(want) < 50 || !slices.Equal(architectures, want) {
-		t.Errorf("it knows\n%s\nand the list is\n%s", strings.Join(want, " "), strings.Join(architectures, " "))
-	}
-}
 
 // newer is a GGUF of an architecture that nobody knows.
 func newer(t *testing.T) []byte {
@@ -75,11 +48,27 @@ func newer(t *testing.T) []byte {
 func TestUnknownArchitecture(t *testing.T) {
 	hub := pulltest.New(t, fakehub.Repo("other/newer-GGUF", fakehub.Bytes("Newer-Q4_K_M.gguf", newer(t))).Card(map[string]any{"license": "mit"}))
 	p := newPuller(t, hub)
+	p.LlamaServer = filepath.Join(t.TempDir(), "none")
 	_, err := p.Plan(t.Context(), Request{Ref: "hf:other/newer-GGUF"})
-	if fault.KindOf(err) != fault.Unsupported || !strings.Contains(err.Error(), "unknown architecture mistral9") {
+	if fault.KindOf(err) != fault.Unsupported || !strings.Contains(err.Error(), "its architecture, mistral9, is newer") {
 		t.Errorf("it says %v", err)
 	}
+	if _, advice := fault.Explain(err); !strings.Contains(advice, "Install llama.cpp") {
+		t.Errorf("the advice is %q", advice)
+	}
 	hub.AssertCount(t, fakehub.CDN, 0)
+
+	// With a llama-server it is downloaded, and the user is told.
+	server := filepath.Join(t.TempDir(), "llama-server")
+	if err := os.WriteFile(server, []byte("#!/bin/sh\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	p.LlamaServer = server
+	plan := planned(t, p, Request{Ref: "hf:other/newer-GGUF"})
+	if !strings.Contains(strings.Join(plan.Warnings, "\n"), "llama-server will run it") {
+		t.Errorf("the warnings are %q", plan.Warnings)
+	}
+	p.LlamaServer = filepath.Join(t.TempDir(), "none")
 	pulled(t, p, planned(t, p, Request{Ref: "hf:other/newer-GGUF", Anyway: true}))
 	right(t, p.Store, "newer", "q4_k_m")
 }
@@ -91,6 +80,7 @@ func TestUnknownArchitectureOfAFile(t *testing.T) {
 	}))
 	t.Cleanup(server.Close)
 	p := newPuller(t, pulltest.New(t))
+	p.LlamaServer = filepath.Join(t.TempDir(), "none")
 	plan := planned(t, p, Request{Ref: server.URL + "/newer.gguf"})
 	plan.Accept(time.Now())
 	_, err := p.Run(t.Context(), plan, nil)

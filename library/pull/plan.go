@@ -33,7 +33,7 @@ func (p *Puller) Plan(ctx context.Context, r Request) (*Plan, error) {
 		r.Type = t.Name
 	}
 	r.Ref = publicRef(ref, r.Ref)
-	plan := &Plan{Request: r, Download: -1}
+	plan := &Plan{Request: r, Download: -1, llamaServer: p.LlamaServer}
 	switch ref.Scheme {
 	case models.ByName:
 		err = p.planName(ctx, plan, ref)

@@ -39,6 +39,8 @@ type Puller struct {
 	// Machine is checked for enough memory; nil: no check.
 	Machine *fit.Machine
 	Version string // of bise, for manifests
+	// LlamaServer names the llama-server for newer architectures; "": the one on the PATH.
+	LlamaServer string
 }
 
 // A Request says what to install.
@@ -88,6 +90,7 @@ type Plan struct {
 
 	repo         *huggingface.Repo // of the parts
 	whole, small int64             // sizes of the converted and the quantized file
+	llamaServer  string            // that of the Puller
 	resumed      string            // the digest of the text that was accepted in an earlier run
 }
 

@@ -168,7 +168,7 @@ func (p *Puller) Unfinished() ([]Unfinished, error) {
 			continue // another kind of stage
 		}
 		m := rec.Manifest
-		plan := &Plan{Request: rec.Request, Name: m.Name, Tag: m.Tag, Title: m.Title, Type: m.Type, Source: m.Source, Accepted: m.Licence.Accepted, Can: m.Can, Download: -1}
+		plan := &Plan{Request: rec.Request, Name: m.Name, Tag: m.Tag, Title: m.Title, Type: m.Type, Source: m.Source, Accepted: m.Licence.Accepted, Can: m.Can, Download: -1, llamaServer: p.LlamaServer}
 		u := Unfinished{Plan: plan, At: Sample{Total: -1, Left: -1}}
 		if info, err := os.Stat(filepath.Join(stage, recordName)); err == nil {
 			u.Begun = info.ModTime()

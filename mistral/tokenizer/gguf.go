@@ -1,5 +1,10 @@
 package tokenizer
 
+import (
+	"strconv"
+	"strings"
+)
+
 // Meta is a GGUF file's vocabulary. It has no merges: SentencePiece does not use them, and
 // Tekken's follow from the order of its tokens.
 type Meta struct {
@@ -104,4 +109,28 @@ func fromByteRunes(s string) ([]byte, bool) {
 		text = append(text, b)
 	}
 	return text, len(text) > 0
+}
+
+// PieceOf returns the bytes that a token of a GGUF vocabulary stands for, also of vocabularies that
+// this package cannot encode with. A control or user-defined token stands for its name.
+func PieceOf(m *Meta, id int) []byte {
+	text := m.Tokens[id]
+	kind := typeNormal
+	if id < len(m.Types) {
+		kind = pieceType(m.Types[id])
+	}
+	switch {
+	case kind != typeNormal && kind != typeByte:
+	case m.Model == "gpt2":
+		if b, ok := fromByteRunes(text); ok {
+			return b
+		}
+	case kind == typeByte:
+		if b, err := strconv.ParseUint(strings.TrimSuffix(strings.TrimPrefix(text, "<0x"), ">"), 16, 8); err == nil {
+			return []byte{byte(b)}
+		}
+	default:
+		return []byte(strings.ReplaceAll(text, "▁", " "))
+	}
+	return []byte(text)
 }
