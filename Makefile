@@ -3,14 +3,14 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build test golden race fuzz vulncheck bench lint env setup native llama-server starter notices \
+.PHONY: help run build test golden race fuzz vulncheck bench lint hardening env setup native llama-server starter notices \
         package snapshot release publish clean distclean
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 QUESTION ?= Why is the sky blue?
 # As it was written: a dollar sign in a question is no variable of make's.
 override QUESTION := $(value QUESTION)
-export QUESTION MODEL BACKENDS PART
+export QUESTION MODEL BACKENDS VARIANTS PART
 
 native := scripts/native.sh
 GORELEASER ?= go run github.com/goreleaser/goreleaser/v2@v2.17.1
@@ -18,7 +18,7 @@ GORELEASER ?= go run github.com/goreleaser/goreleaser/v2@v2.17.1
 help:
 	@echo "make run        build bise, get a small model if none is installed, and ask it something"
 	@echo "                (QUESTION=\"…\" asks something else, MODEL=… another model)"
-	@echo "make build      build bin/bise; BACKENDS=cuda for NVIDIA GPUs too"
+	@echo "make build      build bin/bise; BACKENDS=cuda for NVIDIA GPUs too, VARIANTS=all for every CPU"
 	@echo "make test       run every test"
 	@echo "make golden     rewrite the golden files and scripts that tests compare with"
 	@echo "make race       run every test under the race detector (builds llama.cpp once more)"
@@ -27,6 +27,7 @@ help:
 	@echo "make bench      measure how fast bise is on this machine"
 	@echo "                (RIVAL=/path/llama-bench MODEL=FILE compares it with another llama.cpp)"
 	@echo "make lint       check formatting, vet and staticcheck, also for other systems"
+	@echo "make hardening  check the flags of the program and its libraries (Linux)"
 	@echo "make env        print the environment in which plain go build works:"
 	@echo "                eval \"\$$(make -s env)\" && go build ./..."
 	@echo "make llama-server  build llama.cpp's server for the tests that need it"
@@ -43,10 +44,11 @@ run: build
 	@bin/bise ask $${MODEL:+-m "$$MODEL"} --temperature 0 --max-tokens 300 "$$QUESTION"
 
 # The program looks for its backends in ../lib/bise, seen from its own folder. Without -trimpath, which
-# releases have: go would compile llama.cpp once for the program and once more for its tests.
+# releases have: go would compile llama.cpp once for the program and once more for its tests. The link is to the
+# folder of this build, which one of another checkout does not change.
 build: native
-	$(native) exec go build -ldflags "-X github.com/bise-sh/bise/cli/build.version=$(VERSION)" -o bin/bise .
-	@mkdir -p lib && ln -sfn "$$($(native) lib)" lib/bise
+	$(native) build -ldflags "-X github.com/bise-sh/bise/cli/build.version=$(VERSION)" -o bin/bise .
+	@mkdir -p lib && ln -sfn "$$(cd "$$($(native) lib)" && pwd -P)" lib/bise
 
 test: native
 	@$(native) exec scripts/test.sh
@@ -79,6 +81,9 @@ endif
 
 lint: native
 	@$(native) exec scripts/lint.sh
+
+hardening: build
+	go run ./scripts/hardening bin/bise lib/bise/*.so*
 
 env: native
 	@$(native) env

@@ -41,4 +41,4 @@ const benchProse = `The bise is a cold wind that blows from the north over the S
 south of France. It comes when the pressure is high over the British Isles and low over the Mediterranean, mostly in
 winter and in spring. Between the Jura and the Alps it finds a channel that becomes narrower and narrower, so that it
 is strongest at the end of the lake of Geneva. There it can blow for three days, as people say, or for six or nine.
-Waves break over the quays, and in a hard winter the spray freezes on trees, benches and cars. Those who live there`
+Waves break over the quays, and in a hard winter the spray freezes on trees, benches and cars. Houses there`
