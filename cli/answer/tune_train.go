@@ -269,7 +269,7 @@ func (v *tuning) runTrainer(ctx context.Context, t tune.Trainer, f *tune.Folder,
 		defer mu.Unlock()
 		switch e.Event {
 		case "loaded":
-			where, began, now, first, saved = cleanWhere(e), time.Now(), e, e.Step, e.Step
+			where, began, now, first, saved = v.con.Clean(strings.TrimSpace(e.Device+" in "+e.Type)), time.Now(), e, e.Step, e.Step
 		case "step":
 			if now.Step == first {
 				loss = e.Loss
@@ -293,11 +293,6 @@ func (v *tuning) runTrainer(ctx context.Context, t tune.Trainer, f *tune.Folder,
 		v.con.Notef("Step %d of %d is saved. Continue with: bise tune %s --resume", saved, j.Steps, strings.TrimSuffix(v.name+":"+v.tag, ":"))
 	}
 	return l, err
-}
-
-// cleanWhere names the device and the type of numbers.
-func cleanWhere(e tune.Event) string {
-	return strings.TrimSpace(e.Device + " in " + e.Type)
 }
 
 // install converts the adapter and adds the model, with the weights of its base.

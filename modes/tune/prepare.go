@@ -90,8 +90,10 @@ func (r *Report) Err() error {
 			"Correct the lines, or write a file without them: bise tune --data %s --fix FILE.", r.File)
 	case r.Lines == 0:
 		return fault.Advise(fault.Errorf(fault.Usage, "%s is empty", r.File), `Each line is an example, such as {"messages": […]}. See docs/tune.md.`)
+	case r.Examples == 0 && r.TooLong == 0:
+		return fault.Advise(fault.Errorf(fault.Usage, "cannot train on %s: all of its lines are in the validation data", r.File), "Give other examples with --valid.")
 	case r.Examples == 0:
-		return fault.Advise(fault.Errorf(fault.Usage, "cannot train on %s: none of its lines fits", r.File), "Give a larger --sequence-length, or other data.")
+		return fault.Advise(fault.Errorf(fault.Usage, "cannot train on %s: all of its lines are too long", r.File), "Give a larger --sequence-length, or other data.")
 	}
 	return nil
 }

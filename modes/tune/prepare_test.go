@@ -144,6 +144,28 @@ func TestLengthsAndDuplicates(t *testing.T) {
 	}
 }
 
+func TestNothingIsLeft(t *testing.T) {
+	path := file(t, good)
+	valid, err := Check(t.Context(), path, CheckOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Check(t.Context(), path, CheckOptions{Validation: valid})
+	if err == nil {
+		err = r.Err()
+	}
+	if fault.KindOf(err) != fault.Usage || !strings.Contains(err.Error(), "all of its lines are in the validation data") {
+		t.Error(err)
+	}
+	r, err = Check(t.Context(), path, CheckOptions{Encoder: openTokenizer(t, "tekken_tiny_v3.json"), SequenceLength: 3})
+	if err == nil {
+		err = r.Err()
+	}
+	if fault.KindOf(err) != fault.Usage || !strings.Contains(err.Error(), "all of its lines are too long") {
+		t.Error(err)
+	}
+}
+
 func TestTextsAreSplit(t *testing.T) {
 	e := openTokenizer(t, "tekken_tiny_v3.json")
 	r, err := Check(t.Context(), file(t, `{"text":"`+strings.Repeat("a1", 50)+`"}`), CheckOptions{Encoder: e, SequenceLength: 16})
