@@ -95,8 +95,7 @@ func (v value) keepAlive() *time.Duration {
 	return nil
 }
 
-// effort reads the reasoning effort. The contract has none and high; OpenAI's steps
-// between them count as high.
+// effort reads the reasoning effort.
 func (o *object) effort() string {
 	effort := ""
 	if v, ok := o.get("prompt_mode"); ok && v.oneOf("reasoning") != "" {
@@ -104,12 +103,7 @@ func (o *object) effort() string {
 	}
 	if v, ok := o.get("reasoning_effort"); ok {
 		o.r.renamed = nil
-		switch v.oneOf("none", "minimal", "low", "medium", "high", "xhigh") {
-		case "none", "minimal":
-			effort = "none"
-		default:
-			effort = "high"
-		}
+		effort = v.oneOf(engine.Efforts...)
 	}
 	return effort
 }

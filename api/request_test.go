@@ -146,7 +146,7 @@ func TestForeignNames(t *testing.T) {
 	if *req.Seed != 7 || *req.MaxTokens != 9 || *req.TopK != 0 || *req.RepeatPenalty != 1.1 || req.LogitBias[5] != -100 || !req.Logprobs || req.TopLogprobs != 2 {
 		t.Errorf("the settings are %+v", req.Sampling)
 	}
-	if req.ToolChoice.Mode != "any" || req.ReasoningEffort != "high" || req.Messages[0].Role != engine.System {
+	if req.ToolChoice.Mode != "any" || req.ReasoningEffort != "low" || req.Messages[0].Role != engine.System {
 		t.Errorf("choice %+v, effort %q, first role %q", req.ToolChoice, req.ReasoningEffort, req.Messages[0].Role)
 	}
 	made, result := req.Messages[2].ToolCalls[0], req.Messages[3]

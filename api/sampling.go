@@ -69,6 +69,9 @@ func (o *object) extensions(s *engine.Sampling) {
 	s.LogitBias = optional(o, "logit_bias", value.bias)
 	s.Logprobs = o.boolean("logprobs")
 	s.TopLogprobs = optional(o, "top_logprobs", between(0, maxTop))
+	if v, ok := o.get("prompt_lookup"); ok {
+		s.Lookup = engine.Lookup(v.oneOf(string(engine.LookupAuto), string(engine.LookupCopies), string(engine.LookupOff)))
+	}
 }
 
 func between(low, high int64) func(value) int {

@@ -40,6 +40,43 @@ func TestAskMakesTheRequest(t *testing.T) {
 	equal(t, "reasoning effort", r.ReasoningEffort, "none")
 }
 
+// --effort is passed on, with a note if the model does not know it; config.toml has a default.
+func TestAskEffort(t *testing.T) {
+	info := engine.Info{PromptVersion: "v15", Can: engine.Capabilities{Chat: true, Thinking: true}, Efforts: []string{"none", "high"}}
+	ask := func(args ...string) (ran, string) {
+		s := enginetest.Says("ok")
+		s.About = info
+		got := runBise(t, s, "", append(append([]string{"ask"}, args...), "hi")...)
+		if got.code != 0 {
+			return got, ""
+		}
+		return got, asked(t, s).ReasoningEffort
+	}
+	got, effort := ask("--effort", "medium")
+	if want := "The model knows the efforts none, high: it gets high."; effort != "medium" || !strings.Contains(got.stderr, want) {
+		t.Errorf("effort %q, %+v", effort, got)
+	}
+	if got, effort := ask("--effort", "high"); effort != "high" || got.stderr != "" {
+		t.Errorf("effort %q, %+v", effort, got)
+	}
+	if got, _ := ask("--effort", "some"); got.code != 2 || !strings.Contains(got.stderr, `invalid --effort "some": want none, minimal,`) {
+		t.Errorf("got %+v", got)
+	}
+	if got, _ := ask("--effort", "high", "--no-thinking"); got.code != 2 {
+		t.Errorf("got %+v", got)
+	}
+	dir := t.TempDir()
+	t.Setenv("XDG_CONFIG_HOME", dir)
+	write(t, filepath.Join(dir, "bise", "config.toml"), "[sampling]\nreasoning_effort = \"max\"\n")
+	if _, effort := ask(); effort != "max" {
+		t.Errorf("effort %q, want that of config.toml", effort)
+	}
+	info.PromptVersion, info.Efforts = "v13", nil
+	if _, effort := ask(); effort != "" {
+		t.Errorf("effort %q for a model without the setting", effort)
+	}
+}
+
 func TestAskTakesDefaultsFromConfig(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("XDG_CONFIG_HOME", dir)

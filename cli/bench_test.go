@@ -41,7 +41,7 @@ func benchScript(t *testing.T, tokens int, args ...string) (ran, *enginetest.Scr
 }
 
 func TestBench(t *testing.T) {
-	got, s, spec := benchScript(t, 8192, "--json", "--backends", "there")
+	got, s, spec := benchScript(t, 8192, "--json", "--backends", "there", "--rounds", "2")
 	if got.code != 0 {
 		t.Fatalf("got %+v", got)
 	}
@@ -69,6 +69,14 @@ func TestBench(t *testing.T) {
 	equal(t, "bare prefill", b.Bare.Prefill, 1000)
 	equal(t, "bare decode", b.Bare.Decode, 100)
 	equal(t, "state", *b.State, system.BenchState{Tokens: 512, Bytes: 512_000, SaveMS: 4, RestoreMS: 2})
+	if len(b.Lookup) != 2 || !b.Lookup[0].Same || b.Lookup[0].Ratio <= 0 || b.Lookup[1].Text != "prose" || b.Lookup[0].Rounds != 2 {
+		t.Errorf("lookup %+v", b.Lookup)
+	}
+	for _, p := range b.Prefill {
+		if !(p.Lowest <= p.Rate && p.Rate <= p.Highest) || p.Rounds != 2 {
+			t.Errorf("prefill %+v", p)
+		}
+	}
 	if b.Bandwidth <= 0 || b.BandwidthShare <= 0 {
 		t.Errorf("bandwidth %v, share %v", b.Bandwidth, b.BandwidthShare)
 	}
@@ -78,11 +86,13 @@ func TestBench(t *testing.T) {
 		if r.Complete == nil {
 			continue
 		}
-		key := string(must(json.Marshal(r.Complete.Tokens)))
-		if seen[key] {
-			t.Error("a prompt was used twice")
+		if r.Complete.Prompt == "" { // else it is continued with and without prompt lookup
+			key := string(must(json.Marshal(r.Complete.Tokens)))
+			if seen[key] {
+				t.Error("a prompt was used twice")
+			}
+			seen[key] = true
 		}
-		seen[key] = true
 		if *r.Complete.MaxTokens != r.Complete.MinTokens {
 			t.Errorf("answers of %d to %d tokens", r.Complete.MinTokens, *r.Complete.MaxTokens)
 		}
@@ -94,6 +104,33 @@ func must[T any](v T, err error) T {
 		panic(err)
 	}
 	return v
+}
+
+// What is not asked for is not measured, and what cannot be is refused.
+func TestBenchParts(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "a.go")
+	write(t, file, "package a\n")
+	got, s, _ := benchScript(t, 8192, "--json", "--parts", "decode", "--answers", "2", "--tokens", "8", "--rounds", "3", "--rewrite", file)
+	var b system.Measurements
+	if err := json.Unmarshal([]byte(got.stdout), &b); err != nil || got.code != 0 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if len(b.Decode) != 1 || b.Decode[0].Answers != 2 || b.Decode[0].Rounds != 3 || b.Prefill != nil || b.Bare != nil || b.State != nil || b.Bandwidth != 0 {
+		t.Errorf("got %+v", b)
+	}
+	if len(b.Lookup) != 1 || b.Lookup[0].Text != "rewrite" {
+		t.Errorf("lookup %+v", b.Lookup)
+	}
+	for _, r := range s.Requests() {
+		if r.Complete != nil && (*r.Complete.MaxTokens != 8 || r.Complete.Lookup != engine.LookupOff) {
+			t.Errorf("%+v", r.Complete.Sampling)
+		}
+	}
+	for _, args := range [][]string{{"--parts", "speed"}, {"--tokens", "1"}, {"--rounds", "0"}, {"--prompts", "-3"}, {"--rewrite", filepath.Join(t.TempDir(), "none"), "--parts", "state"}} {
+		if got, _, _ := benchScript(t, 8192, args...); got.code == 0 {
+			t.Errorf("%v: it was measured", args)
+		}
+	}
 }
 
 func TestBenchWithShortContext(t *testing.T) {

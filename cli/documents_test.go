@@ -38,10 +38,9 @@ import (
 // Without a comment, a command whose output has a line "bise: …" fails, and all others succeed.
 // A line "…" stands for any lines, and "…" in a line for any text.
 
-// notRun is the number of blocks that cannot run in a test: those that build bise, use the
-// network, open a fixed port, or need another program or a real model. It is here so that a
-// block which stops being run is noticed.
-const notRun = 29
+// reasons are why a block may not run. A new one is added here, so that nothing is skipped by
+// the way; the test logs how many blocks are.
+var reasons = regexp.MustCompile(`^(it (builds bise|downloads a model|asks (the hub|a server)|opens a fixed port|measures|trains|needs .+)|\S+ stands for any program)$`)
 
 // A block is commands in a document.
 type block struct {
@@ -147,7 +146,10 @@ func TestDocumentedCommands(t *testing.T) {
 		}
 		name := strings.TrimSuffix(filepath.Base(path), ".md")
 		for _, b := range blocksOf(name, string(text)) {
-			if b.comment["not run"] != "" {
+			if reason := b.comment["not run"]; reason != "" {
+				if !reasons.MatchString(reason) {
+					t.Errorf("%s:%d: not run: %s: want one of %v", name, b.line, reason, reasons)
+				}
 				skipped++
 				continue
 			}
@@ -162,8 +164,8 @@ func TestDocumentedCommands(t *testing.T) {
 		}
 	}
 	t.Logf("%d blocks of commands run, %d are marked as not run", ran, skipped)
-	if skipped != notRun {
-		t.Errorf("%d blocks are marked as not run, want %d: correct notRun if that is right", skipped, notRun)
+	if ran < 20 {
+		t.Errorf("%d blocks of commands run: are they still found?", ran)
 	}
 }
 
@@ -241,7 +243,7 @@ func extract(t *testing.T, path, dir string) (prepare string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, f := range a.Files {
+	for i, f := range a.Files {
 		to := filepath.Join(dir, f.Name)
 		if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
 			t.Fatal(err)
@@ -257,6 +259,11 @@ func extract(t *testing.T, path, dir string) (prepare string) {
 			err = os.WriteFile(to, data, 0o600)
 		}
 		if err != nil {
+			t.Fatal(err)
+		}
+		// The first model is the oldest, whatever the clock of the file system.
+		when := time.Now().Add(time.Duration(i-len(a.Files)) * time.Minute)
+		if err := os.Chtimes(to, when, when); err != nil {
 			t.Fatal(err)
 		}
 	}

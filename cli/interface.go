@@ -122,8 +122,8 @@ func interfaceOptions(lib *library.Library, conf config.Config, configErr error,
 	}
 	sampling := library.Sampling(conf.Sampling)
 	o := tui.Options{
-		Settings: conf.Interface,
-		Save:     func(i config.Interface) error { return config.SaveInterface(places.File(), i) },
+		Settings: conf.Interface, Effort: conf.Sampling.ReasoningEffort,
+		Save: func(i config.Interface) error { return config.SaveInterface(places.File(), i) },
 		Open: func(ctx context.Context, ref string, o engine.LoadOptions) (engine.Engine, error) {
 			all := library.LoadOptions(conf)
 			if o.Context > 0 {

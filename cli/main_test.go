@@ -36,6 +36,7 @@ var commands = map[string]func(){
 	"bise": func() {
 		os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr, engines{load: loadScript}))
 	},
+	"tune-trainer": playTrainer,
 	// The process that holds a model, as it really is.
 	"bise-worker": func() { os.Exit(Run([]string{"worker"}, os.Stdin, os.Stdout, os.Stderr)) },
 }

@@ -133,6 +133,7 @@ func newProgram(con *console.Console, e engines) *program {
 		}},
 		{"Making model files", []*cobra.Command{
 			weights.Convert(con), weights.Quantize(con, lib), weights.Imatrix(con, lib), weights.Perplexity(con, lib), weights.Logits(con, lib),
+			answer.Tune(con, lib, conf, places),
 		}},
 		{"bise itself", []*cobra.Command{system.Version(con), completionCommand(con), manCommand(con)}},
 	} {

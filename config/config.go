@@ -152,7 +152,12 @@ type Sampling struct {
 	Seed *int64 `toml:"seed" default:"random" flag:"--seed"`
 	// Tokens of an answer, at most.
 	MaxTokens *int `toml:"max_tokens" default:"what the context allows" flag:"--max-tokens"`
+	// How much models think that have this setting: none, minimal, low, medium, high, xhigh or max.
+	ReasoningEffort string `toml:"reasoning_effort" default:"the model's" flag:"--effort"`
 }
+
+// Efforts are the reasoning efforts, those of package engine.
+var Efforts = []string{"none", "minimal", "low", "medium", "high", "xhigh", "max"}
 
 // An Endpoint is a server that runs models.
 type Endpoint struct {
@@ -284,6 +289,8 @@ func (c Config) check() (key, what string) {
 	switch {
 	case c.KVType != "" && !slices.Contains(KVTypes, c.KVType):
 		return "kv_type", fmt.Sprintf("%q is unknown: want one of %s", c.KVType, strings.Join(KVTypes, ", "))
+	case s.ReasoningEffort != "" && !slices.Contains(Efforts, s.ReasoningEffort):
+		return "sampling.reasoning_effort", fmt.Sprintf("%q is unknown: want one of %s", s.ReasoningEffort, strings.Join(Efforts, ", "))
 	case c.Threads < 0:
 		return "threads", "it must not be negative"
 	case c.Context < 0:

@@ -74,7 +74,7 @@ func TestUnknownKeys(t *testing.T) {
 		{"inline", "endpoints.lab = { url = \"http://x\", kye = \"k\" }", []string{`f:1: unknown key "endpoints.lab.kye" is ignored; did you mean "key"?`}},
 		{
 			"nothing near", "[sampling]\nzzz = 1",
-			[]string{`f:2: unknown key "sampling.zzz" is ignored; known keys: temperature, top_p, top_k, min_p, repeat_penalty, presence_penalty, frequency_penalty, seed, max_tokens`},
+			[]string{`f:2: unknown key "sampling.zzz" is ignored; known keys: temperature, top_p, top_k, min_p, repeat_penalty, presence_penalty, frequency_penalty, seed, max_tokens, reasoning_effort`},
 		},
 		{"table once", "[samplings]\na = 1\nb = 2", []string{`f:1: unknown key "samplings" is ignored; did you mean "sampling"?`}},
 	} {

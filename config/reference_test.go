@@ -191,7 +191,7 @@ func TestDocumentedConfig(t *testing.T) {
 			}
 		}
 	}
-	if n < 4 {
+	if n < 2 {
 		t.Errorf("%d blocks of config.toml were found", n)
 	}
 }

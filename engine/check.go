@@ -75,6 +75,11 @@ func (s *Sampling) Check() error {
 			return invalid("logit_bias", "invalid logit_bias %v for token %d", b, id)
 		}
 	}
+	switch s.Lookup {
+	case LookupAuto, LookupCopies, LookupOff:
+	default:
+		return invalid("prompt_lookup", "invalid prompt_lookup %q: want %s or %s", s.Lookup, LookupCopies, LookupOff)
+	}
 	if len(s.Grammar) > maxGrammar {
 		return invalid("grammar", "the grammar has %d bytes: the limit is %d", len(s.Grammar), maxGrammar)
 	}

@@ -64,6 +64,9 @@ type Info struct {
 	Devices       []string     `json:"devices,omitempty"` // "CPU (icelake)", "CUDA0: NVIDIA H100", …
 	Engine        string       `json:"engine,omitempty"`  // "llama-server b11434"; "": the engine in bise
 	Can           Capabilities `json:"capabilities"`
+	// Efforts are the values of a request's reasoning effort that the model knows, its default
+	// first; others are mapped to the nearest. Empty: it has no such setting, or it is not known.
+	Efforts []string `json:"reasoning_efforts,omitempty"`
 }
 
 // Capabilities are what a model can be asked for, read from its weights and

@@ -147,6 +147,11 @@ type Timings struct {
 	Decode     time.Duration `json:"decode_ns"`      // from the first token to the last
 	Evaluated  int           `json:"evaluated"`      // prompt tokens evaluated
 	Generated  int           `json:"generated"`      // tokens, over all choices
+
+	// Drafted tokens were looked up in the text before them, Accepted are those of them that
+	// the model chose too. They are 0 where nothing is looked up.
+	Drafted  int `json:"drafted,omitempty"`
+	Accepted int `json:"accepted,omitempty"`
 }
 
 // PrefillRate is the number of prompt tokens evaluated per second, or 0.

@@ -35,11 +35,11 @@ var parameters = []parameter{
 	{"seed", "the random seed, for repeatable answers", func(p *Parameters) any { return &p.Seed }},
 	{"max_tokens", "tokens of an answer at most", func(p *Parameters) any { return &p.MaxTokens }},
 	{"stop", "end the answer before this text", func(p *Parameters) any { return &p.Stop }},
-	{"reasoning", "none or high, for models that think", func(p *Parameters) any { return &p.ReasoningEffort }},
+	{"reasoning", strings.Join(Efforts[:len(Efforts)-1], ", ") + " or max, for models that think", func(p *Parameters) any { return &p.ReasoningEffort }},
 }
 
 // aliases are other names of parameters: those of the API and of other programs.
-var aliases = map[string]string{"temp": "temperature", "random_seed": "seed", "reasoning_effort": "reasoning", "num_predict": "max_tokens", "thinking": "reasoning"}
+var aliases = map[string]string{"temp": "temperature", "random_seed": "seed", "reasoning_effort": "reasoning", "num_predict": "max_tokens", "thinking": "reasoning", "effort": "reasoning"}
 
 // A Parameter is a parameter with its value.
 type Parameter struct {
@@ -137,10 +137,8 @@ func assign(field any, name, value string) error {
 
 // Check reports the first parameter that no engine can honour.
 func (p *Parameters) Check() error {
-	switch p.ReasoningEffort {
-	case "", "none", "high":
-	default:
-		return fault.Errorf(fault.Invalid, "invalid reasoning %q: want none or high", p.ReasoningEffort)
+	if e := p.ReasoningEffort; e != "" && !slices.Contains(Efforts, e) {
+		return fault.Errorf(fault.Invalid, "invalid reasoning %q: want %s", e, strings.Join(Efforts, ", "))
 	}
 	return p.Sampling.Check()
 }

@@ -22,7 +22,7 @@ func TestParameters(t *testing.T) {
 		{"temperature", "NaN", "invalid temperature NaN: want 0 to 5"},
 		{"max_tokens", "1.5", `invalid max_tokens "1.5": want a number or default`},
 		{"seed", "-1", "invalid random_seed -1: want 0 or more"},
-		{"reasoning", "deep", `invalid reasoning "deep": want none or high`},
+		{"reasoning", "deep", `invalid reasoning "deep": want none, minimal, low, medium, high, xhigh, max`},
 		{"temprature", "1", `unknown parameter "temprature": did you mean temperature?`},
 		{"zzz", "1", `unknown parameter "zzz": want temperature, top_p,`},
 	} {

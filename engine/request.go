@@ -18,7 +18,7 @@ type ChatRequest struct {
 	ToolChoice        ToolChoice      `json:"tool_choice,omitzero"`
 	ParallelToolCalls *bool           `json:"parallel_tool_calls,omitempty"` // nil: yes
 	ResponseFormat    *ResponseFormat `json:"response_format,omitempty"`
-	ReasoningEffort   string          `json:"reasoning_effort,omitempty"` // "none", "high"; "": the model's default
+	ReasoningEffort   string          `json:"reasoning_effort,omitempty"` // one of Efforts; "": the model's default
 
 	// Transcription asks for the words that are spoken in the audio, instead of an answer. The
 	// conversation is one message with audio and nothing else.
@@ -90,7 +90,23 @@ type Sampling struct {
 	TopLogprobs int  `json:"top_logprobs,omitempty"` // alternatives for each token, 20 at most
 
 	Grammar string `json:"grammar,omitempty"` // GBNF; with root as its start
+
+	// Lookup selects how tokens are drafted. It changes the speed of an answer only.
+	Lookup Lookup `json:"prompt_lookup,omitempty"`
 }
+
+// Lookup selects whether an engine drafts tokens of an answer: looks them up in the text
+// before them and evaluates several in one batch. The answer has the same distribution, and
+// the same tokens if it is greedy or has a seed.
+type Lookup string
+
+const (
+	// LookupAuto drafts where a long run of tokens occurs again.
+	LookupAuto Lookup = ""
+	// LookupCopies says that the answer repeats parts of its prompt: shorter runs count too.
+	LookupCopies Lookup = "copies"
+	LookupOff    Lookup = "off"
+)
 
 // Choices is how many answers the request asks for, at least one.
 func (s *Sampling) Choices() int { return max(1, s.N) }

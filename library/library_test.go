@@ -36,6 +36,29 @@ func newLibrary(t *testing.T) *Library {
 	return l
 }
 
+// config.toml has the efforts of requests, for models that have the setting.
+func TestEffort(t *testing.T) {
+	if !slices.Equal(config.Efforts, engine.Efforts) {
+		t.Errorf("config.toml knows %q, requests %q", config.Efforts, engine.Efforts)
+	}
+	c := config.Sampling{ReasoningEffort: "high"}
+	thinks := engine.Capabilities{Thinking: true}
+	for _, tt := range []struct {
+		info engine.Info
+		want string
+	}{
+		{engine.Info{PromptVersion: "v15", Can: thinks, Efforts: []string{"none", "high"}}, "high"},
+		{engine.Info{PromptVersion: "v13", Can: thinks}, ""},
+		{engine.Info{PromptVersion: "v3"}, ""},
+		{engine.Info{PromptVersion: "template", Can: thinks}, "high"},
+		{engine.Info{PromptVersion: "template"}, ""},
+	} {
+		if got := Effort(c, tt.info); got != tt.want {
+			t.Errorf("%+v: got %q, want %q", tt.info, got, tt.want)
+		}
+	}
+}
+
 func TestLibrary(t *testing.T) {
 	l := newLibrary(t)
 	here := func() []string {

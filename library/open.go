@@ -163,6 +163,15 @@ func Sampling(c config.Sampling) engine.Sampling {
 	}
 }
 
+// Effort returns the reasoning effort of config.toml for a model that has such a setting, or
+// "".
+func Effort(c config.Sampling, info engine.Info) string {
+	if !info.HasEffort() {
+		return ""
+	}
+	return c.ReasoningEffort
+}
+
 func unreadable(verb, name string, err error) error {
 	return fault.Advise(fault.Errorf(fault.BadModel, "cannot %s %s: %w", verb, name, err), "Give the path of a complete GGUF file.")
 }

@@ -31,9 +31,13 @@ const (
 type Import struct {
 	Path      string // of a GGUF file, one of its parts, or a folder that has one model
 	Projector string // path of its projector; may be empty
+	// Adapters are paths of LoRA adapters (GGUF), which are always copied. With them Path may be
+	// a model of the store: the new model shares its weights.
+	Adapters  []string
 	Way       Way
 	Name, Tag string   // "": from the file
 	Can       []string // abilities, for the manifest
+	Made      []Step
 	// Progress, which may be nil, is called with the number of bytes read.
 	Progress func(done, total int64)
 }
@@ -45,12 +49,17 @@ func (s Store) Import(ctx context.Context, im Import) (Model, error) {
 	if err != nil {
 		return Model{}, err
 	}
-	if within, err := filepath.Rel(s.Dir, path); err == nil && filepath.IsLocal(within) {
+	if s.has(path) && len(im.Adapters) == 0 {
 		return Model{}, fault.Advise(fault.Errorf(fault.Invalid, "cannot import %s: it is in the store", im.Path), "List its name with bise list.")
 	}
 	header, m, err := describe(path)
 	if err != nil {
 		return Model{}, err
+	}
+	for _, a := range im.Adapters {
+		if err := checkAdapter(a, header); err != nil {
+			return Model{}, err
+		}
 	}
 	name, tag := NameOf(path)
 	name = cmp.Or(strings.ToLower(im.Name), name, "model")
@@ -66,7 +75,7 @@ func (s Store) Import(ctx context.Context, im Import) (Model, error) {
 	if _, ok := s.Installed(name, tag); ok {
 		err = fault.Advise(fault.Errorf(fault.Invalid, "cannot import %s: %s:%s is already installed", im.Path, name, tag), "Choose another name with --name, or remove that model with bise rm.")
 	} else if m.Files, err = st.addFiles(ctx, header, im); err == nil {
-		m.Source, m.Can = Source{Kind: ByPath, Repo: path}, im.Can
+		m.Source, m.Can, m.Made = Source{Kind: ByPath, Repo: path}, im.Can, im.Made
 		err = st.Commit(m)
 	}
 	if err != nil {
@@ -77,6 +86,34 @@ func (s Store) Import(ctx context.Context, im Import) (Model, error) {
 		return Model{}, fault.Errorf(fault.NotFound, "cannot import %s: another process removed it", im.Path)
 	}
 	return got, nil
+}
+
+// checkAdapter checks that a file is a LoRA adapter for a model of this architecture.
+func checkAdapter(path string, base *gguf.File) error {
+	file, err := gguf.Read(path)
+	if err == nil {
+		err = file.Check()
+	}
+	if err != nil {
+		if f, ok := errors.AsType[*gguf.FormatError](err); ok {
+			err = f // without the path, which the message has
+		}
+		return fault.Advise(fault.Errorf(fault.BadModel, "cannot use the adapter %s: %w", path, withoutPath(err)), "Give the path of a LoRA adapter as GGUF; bise convert makes one.")
+	}
+	if kind, _ := file.Metadata.String("general.type"); kind != "adapter" {
+		return fault.Advise(fault.Errorf(fault.BadModel, "cannot use the adapter %s: it is not a LoRA adapter", path), "Give the path of a LoRA adapter as GGUF; bise convert makes one.")
+	}
+	of, _ := file.Metadata.String("general.architecture")
+	if want, _ := base.Metadata.String("general.architecture"); of != want {
+		return fault.Advise(fault.Errorf(fault.BadModel, "cannot use the adapter %s: it is for the architecture %q, and the model has %q", path, of, want), "Give an adapter of this model.")
+	}
+	return nil
+}
+
+// has reports whether a path is in the store.
+func (s Store) has(path string) bool {
+	within, err := filepath.Rel(s.Dir, path)
+	return err == nil && filepath.IsLocal(within)
 }
 
 // weightsPath returns the absolute path of the weights at path, which may be a folder.
@@ -152,6 +189,13 @@ func (st *Stage) addFiles(ctx context.Context, header *gguf.File, im Import) ([]
 		}
 		files = append(files, File{Name: filepath.Base(p), Path: p, Role: Projector})
 	}
+	for _, path := range im.Adapters {
+		p, err := filepath.Abs(path)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, File{Name: filepath.Base(p), Path: p, Role: Adapter})
+	}
 	var done, total int64
 	for i := range files {
 		info, err := os.Stat(files[i].Path)
@@ -167,8 +211,13 @@ func (st *Stage) addFiles(ctx context.Context, header *gguf.File, im Import) ([]
 	for i := range files {
 		f := &files[i]
 		add, way := st.addFile, im.Way
-		if adapt && f.Role == Weights {
+		switch {
+		case adapt && f.Role == Weights:
 			add, way = st.addAdapted, Copy
+		case f.Role == Adapter:
+			way = Copy
+		case len(im.Adapters) > 0 && way == InPlace && st.store.has(f.Path):
+			way = Link // the other model can be removed
 		}
 		size := f.Size
 		sum, n, err := add(ctx, f.Path, f.Name, way, func(n int64) {

@@ -16,13 +16,14 @@ var fakes = map[string]string{
 	"c++": `case "$1" in --version) echo "c++ (fake) 1.0" ;; -dumpmachine) echo fake-machine ;; esac`,
 	"cmake": `echo configured >>"$COUNT"
 while [ $# -gt 0 ]; do [ "$1" != -B ] || mkdir -p "$2/lib/ollama"; shift; done`,
-	"ninja": `[ ! -e "$FAIL" ] || { echo "the disk is full"; exit 1; }
+	"ninja": `echo "${@:3}" >>"$COUNT.targets"
+[ ! -e "$FAIL" ] || { echo "the disk is full"; exit 1; }
 echo library >"$2/lib/ollama/libggml-cpu-x64.so"
 echo library >"$2/lib/ollama/libggml-base.so.0"`,
 }
 
 // tools are the real ones that it needs. A PATH of these alone has no flock.
-var tools = []string{"bash", "cat", "chmod", "cp", "cut", "dirname", "go", "grep", "head", "ln", "mkdir", "mv", "readlink", "rm", "sed", "sha256sum", "shasum", "sleep", "tail", "tr", "uname"}
+var tools = []string{"basename", "bash", "cat", "chmod", "cp", "cut", "dirname", "git", "go", "grep", "head", "ln", "mkdir", "mv", "readlink", "rm", "sed", "sha256sum", "shasum", "sleep", "tail", "tr", "uname"}
 
 type bench struct {
 	t     *testing.T
@@ -67,7 +68,7 @@ func newBench(t *testing.T, cacheName string, path ...string) *bench {
 	b.env = append(os.Environ(),
 		"PATH="+strings.Join(append([]string{bin}, path...), string(os.PathListSeparator)),
 		"BISE_NATIVE_CACHE="+b.cache, "COUNT="+b.count, "FAIL="+b.fail,
-		"CXX=c++", "BACKENDS=", "CGO_CPPFLAGS=", "CGO_CFLAGS=", "CGO_CXXFLAGS=")
+		"CXX=c++", "BACKENDS=", "VARIANTS=", "CGO_CPPFLAGS=", "CGO_CFLAGS=", "CGO_CXXFLAGS=", "CGO_LDFLAGS=")
 	return b
 }
 
@@ -160,6 +161,57 @@ func TestOtherFlagsAreOtherBackends(t *testing.T) {
 	}
 }
 
+// TestVariants asks for the backends of processors that are described as Linux does.
+func TestVariants(t *testing.T) {
+	if runtime.GOARCH != "amd64" {
+		t.Skip("the processors are x86")
+	}
+	const (
+		haswell = "flags\t\t: fpu sse4_2 avx f16c fma bmi2 avx2"
+		skylake = haswell + " avx512f avx512dq avx512cd avx512bw avx512vl"
+		icelake = skylake + " avx512vbmi avx512_vnni"
+		all     = "ggml-cpu-zen4 ggml-cpu-icelake ggml-cpu-skylakex ggml-cpu-alderlake ggml-cpu-haswell ggml-cpu-sandybridge ggml-cpu-sse42 ggml-cpu-x64"
+	)
+	tests := map[string]struct {
+		cpu, variants string
+		args          []string
+		want          string
+	}{
+		"sandybridge":           {cpu: strings.Replace(haswell, " fma", "", 1), want: "ggml-cpu-sandybridge"},
+		"haswell":               {cpu: haswell, want: "ggml-cpu-haswell"},
+		"alderlake":             {cpu: haswell + " avx_vnni", want: "ggml-cpu-alderlake"},
+		"icelake":               {cpu: icelake, want: "ggml-cpu-icelake"},
+		"zen5":                  {cpu: icelake + " avx_vnni avx512_bf16", want: "ggml-cpu-zen4"},
+		"one that says nothing": {cpu: "model name : x", want: all},
+		"all":                   {cpu: haswell, args: []string{"--all"}, want: all},
+		"some":                  {cpu: icelake, variants: "haswell x64", want: "ggml-cpu-haswell ggml-cpu-x64"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, "cache", os.Getenv("PATH"))
+			cpuinfo := filepath.Join(t.TempDir(), "cpuinfo")
+			if err := os.WriteFile(cpuinfo, []byte("processor : 0\n"+test.cpu+"\n\nprocessor : 1\n"+test.cpu+"\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			b.env = append(b.env, "CPUINFO="+cpuinfo, "VARIANTS="+test.variants)
+			b.must(append([]string{"backends"}, test.args...)...)
+			got, err := os.ReadFile(b.count + ".targets")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.TrimSpace(string(got)) != test.want {
+				t.Errorf("builds %q, want %q", strings.TrimSpace(string(got)), test.want)
+			}
+		})
+	}
+
+	b := newBench(t, "cache", os.Getenv("PATH"))
+	b.env = append(b.env, "VARIANTS=haswel")
+	if out, err := b.native("backends"); err == nil || !strings.Contains(out, `no CPU backend "haswel"`) {
+		t.Errorf("a name that is not known: %v\n%s", err, out)
+	}
+}
+
 func TestFailedBuildLeavesNothingAndGoesOn(t *testing.T) {
 	b := newBench(t, "cache", os.Getenv("PATH"))
 	if err := os.WriteFile(b.fail, nil, 0o644); err != nil {
@@ -232,10 +284,40 @@ func TestEnvironmentKeepsTheUsersFlags(t *testing.T) {
 	once := b.must("exec", "bash", "-c", print)
 	twice := b.must("exec", "bash", "scripts/native.sh", "exec", "bash", "-c", print)
 	include := filepath.Join(filepath.Dir(strings.TrimSpace(b.must("lib"))), "include")
-	if want := "-I" + include + " -DMINE|-O3|-O2\n"; once != want {
-		t.Errorf("got %q, want %q", once, want)
+	if want := "-I" + include + " -DMINE|-O3|-O2 -fstack-protector-strong "; !strings.HasPrefix(once, want) {
+		t.Errorf("got %q, want it to begin with %q", once, want)
 	}
 	if once != twice {
 		t.Errorf("once %q, twice %q", once, twice)
+	}
+}
+
+// TestKernels runs the kernels that scripts/patches adds to the backends beside those that they replace.
+func TestKernels(t *testing.T) {
+	lib := strings.TrimSpace((&bench{t: t, env: os.Environ()}).must("lib"))
+	backends, err := filepath.Glob(filepath.Join(lib, "libggml-cpu-*.so"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(backends) != 1 {
+		t.Skip("want the one backend of this machine's processor, as make build leaves it: ", backends)
+	}
+	if built, err := os.ReadFile(filepath.Join(lib, "built-from.txt")); err != nil || !strings.Contains(string(built), "patches") {
+		t.Skip("the backends were built without patches: ", err)
+	}
+	source := filepath.Join("testdata", "kernels.cpp")
+	if _, err := os.Stat(source); err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(t.TempDir(), "kernels")
+	build := exec.CommandContext(t.Context(), "c++", "-O1", "-std=c++17", "-I", filepath.Join(filepath.Dir(lib), "include"), source,
+		"-o", program, "-L", lib, "-l:libggml-base.so.0", "-ldl", "-Wl,-rpath,"+lib)
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	out, err := exec.CommandContext(t.Context(), program, backends[0]).CombinedOutput()
+	t.Logf("%s", out)
+	if err != nil {
+		t.Error(err)
 	}
 }

@@ -39,6 +39,8 @@ type Options struct {
 	Choose func(mode, ref string) library.Choice
 	// Sampling is the default sampling of answers.
 	Sampling engine.Sampling
+	// Effort is the default reasoning effort of models that have one.
+	Effort string
 	// System is the system prompt of new conversations of the chat and the vision mode.
 	System string
 	// Open opens the model with a REF. It may return before the model is loaded.

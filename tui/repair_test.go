@@ -267,12 +267,16 @@ func TestSystemAndSet(t *testing.T) {
 	s := replies("one", "two", "three")
 	o, _ := kept(t, s)
 	o.System = "Speak French."
-	o.Sampling = engine.Sampling{Temperature: new(0.7)}
+	o.Sampling, o.Effort = engine.Sampling{Temperature: new(0.7)}, "high"
+	s.About = engine.Info{PromptVersion: "v15", Can: engine.Capabilities{Chat: true, Thinking: true}, Efforts: []string{"none", "high"}}
 	d := drive(t, o, 80, 24)
 	d.ready()
 	d.sees("system prompt: Speak French.")
 	d.asks("/set temperature 0.2")
 	d.sees("temperature is 0.2 in this conversation")
+	d.asks("/effort medium")
+	d.sees("high: it gets high.") // wrapped
+	d.asks("/effort default")
 	d.asks("/set seed=7")
 	d.asks("/set temprature 1")
 	d.sees("did you mean temperature?")
@@ -283,7 +287,7 @@ func TestSystemAndSet(t *testing.T) {
 	d.idle()
 	d.sees("system prompt: Be brief.")
 	d.sees("temperature 0.2 · seed 7")
-	if r := last(t, s); spoken(r) != "system: Be brief.\nuser: hi" || *r.Temperature != 0.2 || *r.Seed != 7 {
+	if r := last(t, s); spoken(r) != "system: Be brief.\nuser: hi" || *r.Temperature != 0.2 || *r.Seed != 7 || r.ReasoningEffort != "high" {
 		t.Errorf("asked %s with %+v", spoken(r), r.Sampling)
 	}
 	id := d.newest().ID

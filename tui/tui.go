@@ -95,7 +95,7 @@ func New(ctx context.Context, o Options) *Model {
 func (m *Model) makeMode(name string, o Options) mode {
 	options := talk.Options{
 		Look: m.look, Notify: m.notify, Tasks: m.tasks, Terminal: m.terminal, Engines: m.engines, History: m.history, Images: m.images,
-		Folder: o.Folder, Model: o.Model, Sampling: o.Sampling, System: o.System, Commands: m.globals,
+		Folder: o.Folder, Model: o.Model, Sampling: o.Sampling, Effort: o.Effort, System: o.System, Commands: m.globals,
 	}
 	switch name {
 	case "review":

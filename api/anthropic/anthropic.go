@@ -58,6 +58,7 @@ func (s *server) messages(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
+		body.adapt(&req, e.Info())
 		a.all, err = dialect.Chat(r.Context(), e, req, l)
 		return err
 	}

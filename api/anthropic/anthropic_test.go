@@ -280,6 +280,8 @@ func TestSettings(t *testing.T) {
 		`,"thinking":{"type":"disabled"}`: func(r engine.ChatRequest) bool { return r.ReasoningEffort == "none" },
 		`,"thinking":{"type":"enabled","budget_tokens":1024}`:                           func(r engine.ChatRequest) bool { return r.ReasoningEffort == "high" },
 		`,"thinking":{"type":"adaptive"},"output_config":{"effort":"low"}`:              func(r engine.ChatRequest) bool { return r.ReasoningEffort == "none" },
+		`,"thinking":{"type":"adaptive"},"output_config":{"effort":"max"}`:              func(r engine.ChatRequest) bool { return r.ReasoningEffort == "max" },
+		`,"thinking":{"type":"enabled"},"output_config":{"effort":"medium"}`:            func(r engine.ChatRequest) bool { return r.ReasoningEffort == "medium" },
 		`,"output_config":{"format":{"type":"json_schema","schema":{"type":"object"}}}`: func(r engine.ChatRequest) bool { return r.ResponseFormat.Type == "json_schema" },
 		`,"output_format":{"type":"json_schema","schema":{"type":"object"}}`: func(r engine.ChatRequest) bool {
 			return string(r.ResponseFormat.JSONSchema.Schema) == `{"type":"object"}`

@@ -1,6 +1,7 @@
 package anthropic
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -138,7 +139,7 @@ func cmpOr[T any](a, b *T) *T {
 	return b
 }
 
-// effort is whether to think. Without the field Anthropic's models do not.
+// effort is how much to think. Without the field Anthropic's models do not.
 func (r *request) effort() (string, error) {
 	if r.Thinking == nil {
 		return "none", nil
@@ -146,15 +147,22 @@ func (r *request) effort() (string, error) {
 	switch r.Thinking.Type {
 	case "disabled":
 		return "none", nil
-	case "enabled":
-		return "high", nil
-	case "adaptive":
-		if r.OutputConfig.Effort == "low" {
-			return "none", nil
+	case "enabled", "adaptive":
+		effort := cmp.Or(r.OutputConfig.Effort, "high")
+		if !slices.Contains(engine.Efforts, effort) {
+			return "", dialect.Invalid("output_config.effort", "output_config.effort: want low, medium, high, xhigh or max, got %.40q", effort)
 		}
-		return "high", nil
+		return effort, nil
 	}
 	return "", dialect.Invalid("thinking.type", "thinking.type: want enabled, disabled or adaptive, got %.40q", r.Thinking.Type)
+}
+
+// adapt leaves the thinking out at low effort where the model does not know that one: adaptive
+// models may then answer at once.
+func (r *request) adapt(req *engine.ChatRequest, info engine.Info) {
+	if r.Thinking != nil && r.Thinking.Type == "adaptive" && req.ReasoningEffort == "low" && !slices.Contains(info.Efforts, "low") {
+		req.ReasoningEffort = "none"
+	}
 }
 
 func (r *request) choose(req *engine.ChatRequest) error {

@@ -95,7 +95,7 @@ type run func(context.Context, engine.Engine, dialect.Listener) (*dialect.Answer
 // Ollama has it.
 func chatting(req engine.ChatRequest) run {
 	return func(ctx context.Context, e engine.Engine, l dialect.Listener) (*dialect.Answer, error) {
-		if req.ReasoningEffort == "high" && !e.Info().Can.Thinking {
+		if think := req.ReasoningEffort; think != "" && think != "none" && !e.Info().Can.Thinking {
 			return nil, dialect.Unsupported("think", "%q does not support thinking", req.Model)
 		}
 		return dialect.Chat(ctx, e, req, l)

@@ -168,7 +168,7 @@ func TestRequests(t *testing.T) {
 	got := *script.Requests()[0].Chat
 	f, g := got.Messages[2].ToolCalls[0].ID, got.Messages[2].ToolCalls[1].ID
 	want := engine.ChatRequest{
-		Model: "m", ReasoningEffort: "high", ResponseFormat: &engine.ResponseFormat{Type: "json_object"}, Overflow: engine.OverflowDropOldest,
+		Model: "m", ReasoningEffort: "low", ResponseFormat: &engine.ResponseFormat{Type: "json_object"}, Overflow: engine.OverflowDropOldest,
 		Sampling: engine.Sampling{
 			Temperature: new(0.5), TopK: new(0), TopP: new(0.9), MinP: new(0.1), TypicalP: new(0.7), RepeatPenalty: new(1.1), RepeatLastN: new(-1),
 			PresencePenalty: new(1.0), FrequencyPenalty: new(0.5), Seed: new(int64(7)), MaxTokens: new(50), Stop: engine.StringList{"END"},

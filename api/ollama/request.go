@@ -200,10 +200,12 @@ func (c *common) fill(req *engine.ChatRequest) error {
 	case "", "null", `""`:
 	case "false", `"none"`:
 		req.ReasoningEffort = "none"
-	case "true", `"low"`, `"medium"`, `"high"`, `"max"`:
+	case "true":
 		req.ReasoningEffort = "high"
+	case `"minimal"`, `"low"`, `"medium"`, `"high"`, `"xhigh"`, `"max"`:
+		req.ReasoningEffort = strings.Trim(think, `"`)
 	default:
-		return dialect.Invalid("think", `invalid think value %.40s: want true, false, "low", "medium" or "high"`, think)
+		return dialect.Invalid("think", `invalid think value %.40s: want true, false, "low", "medium", "high" or "max"`, think)
 	}
 	return nil
 }

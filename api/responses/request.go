@@ -171,14 +171,9 @@ func (r *request) chat() (engine.ChatRequest, error) {
 	default:
 		return req, dialect.Invalid("text.format.type", "text.format.type: want text, json_object or json_schema, got %.40q", f.Type)
 	}
-	switch r.Reasoning.Effort {
-	case "":
-	case "none", "minimal":
-		req.ReasoningEffort = "none"
-	case "low", "medium", "high", "xhigh", "max":
-		req.ReasoningEffort = "high"
-	default:
-		return req, dialect.Invalid("reasoning.effort", "reasoning.effort: want none, minimal, low, medium, high or xhigh, got %.40q", r.Reasoning.Effort)
+	req.ReasoningEffort = r.Reasoning.Effort
+	if e := req.ReasoningEffort; e != "" && !slices.Contains(engine.Efforts, e) {
+		return req, dialect.Invalid("reasoning.effort", "reasoning.effort: want %s, got %.40q", strings.Join(engine.Efforts, ", "), e)
 	}
 	if r.compact {
 		toCompact(&req)

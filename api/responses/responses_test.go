@@ -319,7 +319,7 @@ func TestSettings(t *testing.T) {
 	const tools = `,"tools":[{"type":"function","name":"f"},{"type":"function","name":"g"}]`
 	for more, want := range map[string]func(engine.ChatRequest) bool{
 		``:                                  func(r engine.ChatRequest) bool { return r.ReasoningEffort == "" && r.Overflow == "" && !r.Logprobs },
-		`,"reasoning":{"effort":"minimal"}`: func(r engine.ChatRequest) bool { return r.ReasoningEffort == "none" },
+		`,"reasoning":{"effort":"minimal"}`: func(r engine.ChatRequest) bool { return r.ReasoningEffort == "minimal" },
 		`,"reasoning":null`:                 func(r engine.ChatRequest) bool { return r.ReasoningEffort == "" },
 		`,"text":{"format":{"type":"json_object"}}`:                                                     func(r engine.ChatRequest) bool { return r.ResponseFormat.Type == "json_object" },
 		`,"text":{"format":{"type":"json_schema","name":"n","schema":{"type":"object"},"strict":true}}`: func(r engine.ChatRequest) bool { return r.ResponseFormat.JSONSchema.Name == "n" },

@@ -52,6 +52,9 @@ func (t Text) Runs() iter.Seq2[string, int] {
 // Cut returns the first n bytes.
 func (t Text) Cut(n int) Text { return t.slice(0, n) }
 
+// From returns the text without its first n bytes.
+func (t Text) From(n int) Text { return t.slice(n, len(t.s)) }
+
 // slice is bytes i to j.
 func (t Text) slice(i, j int) Text {
 	if i >= j {

@@ -1,6 +1,7 @@
 package answer
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -39,6 +40,7 @@ type ask struct {
 	strict        bool // the schema has to be enforced as a whole
 	stats, raw    bool
 	noThinking    bool
+	effort        string
 	continues     bool // the last conversation
 	noHistory     bool
 	mode          string // for the history
@@ -77,7 +79,8 @@ bise ask -i talk.wav "what is decided?"`,
 	f.StringVar(&v.schema, "schema", "", "answer with JSON that matches the JSON schema in `FILE`")
 	f.BoolVar(&v.strict, "strict", false, "refuse a schema that is not enforced as a whole while the answer is written")
 	f.BoolVar(&v.raw, "raw", false, "do not render Markdown")
-	f.BoolVar(&v.noThinking, "no-thinking", false, "answer without thinking first")
+	f.StringVar(&v.effort, "effort", "", "think as much as `LEVEL` says: "+strings.Join(engine.Efforts, ", "))
+	f.BoolVar(&v.noThinking, "no-thinking", false, "answer without thinking first, as --effort none")
 	f.BoolVar(&v.noHistory, "no-history", false, "do not save the question and the answer")
 	f.BoolVar(&v.stats, "stats", false, "print token counts and speeds afterwards")
 	v.sampling.Add(cmd)
@@ -109,6 +112,12 @@ func Attachments(ctx context.Context, con *console.Console, lib *library.Library
 }
 
 func answerQuestion(ctx context.Context, con *console.Console, lib *library.Library, conf config.Config, h *past.Opener, model string, v ask, q chat.Question) error {
+	if v.effort != "" && !slices.Contains(engine.Efforts, v.effort) {
+		return flags.Invalid("effort", v.effort, engine.Efforts...)
+	}
+	if v.effort != "" && v.noThinking {
+		return fault.Errorf(fault.Usage, "--effort and --no-thinking are mutually exclusive")
+	}
 	if _, err := v.sampling.Options(conf.Sampling); err != nil {
 		return err
 	}
@@ -134,8 +143,11 @@ func answerQuestion(ctx context.Context, con *console.Console, lib *library.Libr
 	if r.Sampling, err = v.sampling.Over(r.Sampling); err != nil {
 		return err
 	}
-	if v.noThinking {
+	switch {
+	case v.noThinking:
 		r.ReasoningEffort = "none"
+	case v.effort != "":
+		r.ReasoningEffort = v.effort
 	}
 	if model == "" {
 		if model = kept.Conversation.Model; lib.IsRemote(model) {
@@ -147,6 +159,10 @@ func answerQuestion(ctx context.Context, con *console.Console, lib *library.Libr
 		return con.Fail(err)
 	}
 	defer e.Close()
+	r.ReasoningEffort = cmp.Or(r.ReasoningEffort, library.Effort(conf.Sampling, e.Info()))
+	if note := e.Info().EffortNote(r.ReasoningEffort); note != "" {
+		con.Notef("%s", note)
+	}
 	kept.by(e.Info(), chosen, r.Choices())
 	if err := vision.Check(e.Info()); err != nil && len(q.Images()) > 0 {
 		return con.Fail(err)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,6 +20,7 @@ import (
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/gguf"
 	"github.com/bise-sh/bise/library"
 	"github.com/bise-sh/bise/modes/eval"
 	"github.com/bise-sh/bise/modes/math"
@@ -57,10 +59,12 @@ Training data of La Plateforme can be used as it is: its last message is the rig
   {"prompt": "A city as JSON", "schema": {"type": "object", "required": ["name"]}}
   {"prompt": "def f(x):\n    return ", "suffix": "\n", "expected": "x"}
 
-The share of right answers comes with its 95 % interval. An interrupted run continues where
+With one model and --adapter, the model is compared with and without the adapter. The share
+of right answers comes with its 95 % interval. An interrupted run continues where
 it was; a complete one is not repeated without --again.`,
 		Example: `bise eval cases.jsonl -m mistral-nemo
-bise eval cases.jsonl -m codestral:q4_k_m -m codestral:q8_0 --html report.html`,
+bise eval cases.jsonl -m codestral:q4_k_m -m codestral:q8_0 --html report.html
+bise eval cases.jsonl -m mistral-nemo --adapter lora.gguf`,
 		Args: flags.Args(cobra.ExactArgs(1), "one file of cases"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return v.run(cmd.Context(), con, lib, conf, places, args[0])
@@ -116,8 +120,9 @@ func (v *evaluation) run(ctx context.Context, con *console.Console, lib *library
 		v.models = []string{""}
 	}
 	report := eval.Report{File: filepath.Base(path), Cases: cases}
-	for _, ref := range v.models {
-		r, err := v.measure(ctx, con, lib, places, ref, data, cases, o, load)
+	for _, t := range targets(v.models, load) {
+		m := measurement{con: con, lib: lib, places: places, target: t, data: data, cases: cases, options: o, again: v.again}
+		r, err := m.run(ctx)
 		if err != nil {
 			return con.Fail(err)
 		}
@@ -160,20 +165,90 @@ func readCases(ctx context.Context, con *console.Console, path string) (data []b
 	return data, cases, err
 }
 
-// measure asks one model the cases that its record does not have.
-func (v *evaluation) measure(ctx context.Context, con *console.Console, lib *library.Library, places config.Places, ref string, data []byte, cases []eval.Case, o eval.Options, load engine.LoadOptions) (r eval.ModelReport, err error) {
-	e, err := lib.Open(ctx, ref, load)
+// A target is what a measurement asks.
+type target struct {
+	ref      string
+	load     engine.LoadOptions
+	adapters string // names of the adapters to compare with the model alone; "": none
+}
+
+// targets returns the models to measure: of one with adapters, the model alone and with them.
+func targets(refs []string, load engine.LoadOptions) (list []target) {
+	for _, ref := range refs {
+		list = append(list, target{ref: ref, load: load})
+	}
+	if len(refs) == 1 && len(load.Adapters) > 0 {
+		list = append(list, list[0])
+		list[0].load.Adapters = nil
+		var names []string
+		for _, a := range load.Adapters {
+			name := strings.TrimSuffix(filepath.Base(a.Path), ".gguf")
+			if a.Scale != 1 {
+				name += fmt.Sprintf("=%g", a.Scale)
+			}
+			names = append(names, name)
+		}
+		list[1].adapters = strings.Join(names, " + ")
+	}
+	return list
+}
+
+// A measurement asks one model the cases that its record does not have.
+type measurement struct {
+	con    *console.Console
+	lib    *library.Library
+	places config.Places
+	target
+	data    []byte // of the cases
+	cases   []eval.Case
+	options eval.Options
+	again   bool
+}
+
+// changes lists what changes the answers of a model, besides the model and the options:
+// adapters, and the type of the KV cache.
+func (m measurement) changes() (list []string, err error) {
+	adapters := m.load.Adapters
+	if found, err := m.lib.Find(m.ref); err == nil {
+		for _, path := range found.Adapters {
+			adapters = append([]engine.Adapter{{Path: path, Scale: 1}}, adapters...)
+		}
+	}
+	for _, a := range adapters {
+		print, err := gguf.Fingerprint(a.Path)
+		if err != nil {
+			return nil, fault.Errorf(fault.BadModel, "cannot read the adapter %s: %w", a.Path, err)
+		}
+		list = append(list, fmt.Sprint(print, a.Scale))
+	}
+	if m.load.KVType != "" {
+		list = append(list, m.load.KVType)
+	}
+	return list, nil
+}
+
+func (m measurement) run(ctx context.Context) (r eval.ModelReport, err error) {
+	con, cases := m.con, m.cases
+	changes, err := m.changes()
+	if err != nil {
+		return r, err
+	}
+	e, err := m.lib.Open(ctx, m.ref, m.load)
 	if err != nil {
 		return r, err
 	}
 	defer func() { err = errors.Join(err, e.Close()) }()
 	info := e.Info()
-	dir := filepath.Join(places.State, "eval")
+	name := info.Model
+	if m.adapters != "" {
+		name += " + " + m.adapters
+	}
+	dir := filepath.Join(m.places.State, "eval")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return r, err
 	}
-	path := filepath.Join(dir, eval.Key(data, info, o)+".jsonl")
-	if v.again {
+	path := filepath.Join(dir, eval.Key(m.data, info, m.options, changes...)+".jsonl")
+	if m.again {
 		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return r, err
 		}
@@ -194,7 +269,7 @@ func (v *evaluation) measure(ctx context.Context, con *console.Console, lib *lib
 	case done > 0 && len(missing) == 0:
 		con.Notef("The results for %s are known; --again measures once more.", info.Model)
 	case done > 0:
-		con.Notef("%s: continuing after %d of %d cases.", info.Model, done, len(cases))
+		con.Notef("%s: continuing after %d of %d cases.", name, done, len(cases))
 	}
 	began, asked := time.Now(), 0
 	show := func() {
@@ -203,11 +278,11 @@ func (v *evaluation) measure(ctx context.Context, con *console.Console, lib *lib
 			after = units.Duration(time.Since(began)/time.Duration(asked)*time.Duration(len(missing)-asked)) + " left"
 		}
 		con.Wait(func(columns int) string {
-			return term.ProgressLine(fmt.Sprintf("%s · %d of %d · %d right", info.Model, done+asked, len(cases), right), float64(done+asked)/float64(len(cases)), after, columns)
+			return term.ProgressLine(fmt.Sprintf("%s · %d of %d · %d right", name, done+asked, len(cases), right), float64(done+asked)/float64(len(cases)), after, columns)
 		})
 	}
 	show()
-	err = eval.Run(ctx, e, missing, o, func(x eval.Outcome) error {
+	err = eval.Run(ctx, e, missing, m.options, func(x eval.Outcome) error {
 		if asked++; x.OK {
 			right++
 		}
@@ -221,7 +296,7 @@ func (v *evaluation) measure(ctx context.Context, con *console.Console, lib *lib
 		}
 		return r, err
 	}
-	return eval.ModelReport{Model: info.Model, Quantization: info.Quantization, Outcomes: rec.Outcomes(cases)}, nil
+	return eval.ModelReport{Model: name, Quantization: info.Quantization, Outcomes: rec.Outcomes(cases)}, nil
 }
 
 func printReport(con *console.Console, r eval.Report) error {

@@ -17,18 +17,21 @@ import (
 // Import is the command bise import.
 func Import(con *console.Console, lib *library.Library) *cobra.Command {
 	var name, projector string
+	var adapters []string
 	var cp, link bool
 	cmd := &cobra.Command{
 		Use:   "import PATH",
 		Short: "Add a GGUF file to the installed models",
 		Long: `Add a GGUF file to the installed models. By default the file is used in place: it is not
 copied and must stay. bise reads it once for its checksum, so that bise verify can find
-changes. PATH can be a folder with one model.`,
+changes. PATH can be a folder with one model. With --adapter the result is a new
+model: the weights are shared, and the adapters are copied.`,
 		Example: `bise import ~/Downloads/codestral-22b-v0.1.Q4_K_M.gguf
-bise import ./model.gguf --copy --name mine`,
+bise import ./model.gguf --copy --name mine
+bise import ./model.gguf --adapter ./lora.gguf --name tuned`,
 		Args: flags.Args(cobra.ExactArgs(1), "one path"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			im := models.Import{Path: args[0], Projector: projector, Way: models.InPlace}
+			im := models.Import{Path: args[0], Projector: projector, Adapters: adapters, Way: models.InPlace}
 			switch {
 			case cp && link:
 				return fault.Errorf(fault.Usage, "--copy and --link are mutually exclusive")
@@ -45,6 +48,7 @@ bise import ./model.gguf --copy --name mine`,
 	f.StringVar(&name, "name", "", "use `NAME[:TAG]` (default: the name of the file and its type)")
 	f.BoolVar(&cp, "copy", false, "copy the file")
 	f.BoolVar(&link, "link", false, "make a hard link in bise's folder: the original can be deleted then")
+	f.StringArrayVar(&adapters, "adapter", nil, "add the LoRA adapter `FILE`, a GGUF file; can be repeated")
 	f.StringVar(&projector, "projector", "", "use the vision projector in `FILE` (default: the one beside the model)")
 	return cmd
 }

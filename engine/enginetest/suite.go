@@ -88,6 +88,7 @@ var subtests = []struct {
 	{"seeds", writes, testSeeds},
 	{"choices", writes, testChoices},
 	{"settings", writes, testSettings},
+	{"lookup", writes, testLookup},
 	{"logprobs", writes, testLogprobs},
 	{"prompt-logprobs", writes, testPromptLogprobs},
 	{"logit-bias", writes, testLogitBias},

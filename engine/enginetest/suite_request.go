@@ -105,6 +105,7 @@ func testInvalid(t *testing.T, c *check) {
 		{"logit_bias", func(s *engine.Sampling) { s.LogitBias = map[int32]float64{1 << 30: 1} }},
 		{"random_seed", func(s *engine.Sampling) { s.Seed = new(int64(-1)) }},
 		{"stop", func(s *engine.Sampling) { s.Stop = make([]string, 10_000) }},
+		{"prompt_lookup", func(s *engine.Sampling) { s.Lookup = "perhaps" }},
 		{"grammar", func(s *engine.Sampling) { s.Grammar = `root ::= (` }},
 		{"grammar", func(s *engine.Sampling) { s.Grammar = `root ::= missing` }},
 		{"grammar", func(s *engine.Sampling) { s.Grammar = `leaf ::= "a"` }},

@@ -69,6 +69,45 @@ func testSettings(t *testing.T, c *check) {
 	}
 }
 
+// testLookup checks that drafts change nothing in a greedy answer to a prompt that repeats
+// itself, and that an engine without them says so.
+func testLookup(t *testing.T, c *check) {
+	prompt := strings.Repeat("Repeat this: one, two, three, four, five. ", 8)
+	const n = 48
+	for _, set := range []struct {
+		name string
+		set  setting
+	}{
+		{"greedy", func(*engine.Sampling) {}},
+		{"penalties", func(s *engine.Sampling) {
+			s.PresencePenalty, s.FrequencyPenalty, s.RepeatPenalty = new(0.5), new(0.1), new(1.1)
+		}},
+		{"logprobs", func(s *engine.Sampling) { s.Logprobs, s.TopLogprobs = true, 2 }},
+		{"grammar", func(s *engine.Sampling) { s.Grammar = runesGrammar }},
+		{"two", func(s *engine.Sampling) { s.N = 2 }},
+	} {
+		with := func(l engine.Lookup) Answer {
+			return c.wrote(t, prompt, n, set.set, func(s *engine.Sampling) { s.Lookup = l })
+		}
+		off := with(engine.LookupOff)
+		if off.Timings.Drafted > 0 || off.Timings.Accepted > 0 {
+			t.Errorf("%s: %d tokens were drafted though lookup is off", set.name, off.Timings.Drafted)
+		}
+		for _, l := range []engine.Lookup{engine.LookupCopies, engine.LookupAuto} {
+			on := with(l)
+			if !slices.Equal(on.Texts, off.Texts) || !slices.Equal(on.Reasons, off.Reasons) {
+				t.Errorf("%s: with lookup %q the answer is %q, without %q", set.name, l, on.Texts, off.Texts)
+			}
+			if len(on.Logprobs[0]) != len(off.Logprobs[0]) {
+				t.Errorf("%s: with lookup %q there are %d logprobs, without %d", set.name, l, len(on.Logprobs[0]), len(off.Logprobs[0]))
+			}
+			if tm := on.Timings; tm.Accepted > tm.Drafted || tm.Accepted >= tm.Generated {
+				t.Errorf("%s: %d of %d drafted tokens were accepted in an answer of %d", set.name, tm.Accepted, tm.Drafted, tm.Generated)
+			}
+		}
+	}
+}
+
 func testLogprobs(t *testing.T, c *check) {
 	const n = 8
 	a := c.wrote(t, "How likely is rain?", n, func(s *engine.Sampling) { s.Logprobs, s.TopLogprobs = true, 5 })

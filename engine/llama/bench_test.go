@@ -3,6 +3,7 @@
 package llama
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -149,4 +150,29 @@ func BenchmarkResume(b *testing.B) {
 	}
 	b.ReportMetric(median(restore)/median(evaluate), "×evaluation")
 	b.ReportMetric(1e3*median(restore), "ms/restore")
+}
+
+// BenchmarkLatentPrefill prefills long prompts with latent attention: keys and values as wide
+// as in Mistral Small 4 (320 and 256 for each token), in 2 layers of one head instead of 36 of
+// 32. At these lengths nearly all of the time is attention, which grows with both.
+func BenchmarkLatentPrefill(b *testing.B) {
+	o := tinymodel.Latent()
+	o.Layers, o.Width, o.Heads, o.HeadWidth, o.FFN, o.Context, o.Weights = 2, 512, 1, 128, 256, 40960, gguf.Q4_K
+	path := tiny(b, o)
+	off := false
+	for _, flash := range []struct {
+		name string
+		on   *bool
+	}{{"flash", nil}, {"plain", &off}} {
+		for _, n := range []int{8192, 32768} {
+			b.Run(fmt.Sprintf("%s/%d", flash.name, n), func(b *testing.B) {
+				e := openBench(b, path, engine.LoadOptions{FlashAttn: flash.on, Context: 40960})
+				var all []float64
+				for i := 0; b.Loop(); i++ {
+					all = append(all, complete(b, e, tokens(n, i), 1, 1).Timings.PrefillRate())
+				}
+				b.ReportMetric(median(all), "tok/s")
+			})
+		}
+	}
 }

@@ -203,6 +203,9 @@ func (e *Engine) describe(fingerprint string, limit int) {
 		e.info.PromptVersion = e.format.Version()
 		e.info.Can = e.format.Capabilities()
 		e.info.Can.Vision, e.info.Can.Audio = c.encoder != nil, c.hears != nil
+		if f, ok := e.format.(interface{ Efforts() []string }); ok {
+			e.info.Efforts = f.Efforts()
+		}
 	}
 	if c.params.embeddings {
 		e.info.PromptVersion = ""

@@ -122,6 +122,8 @@ func (c *instance) Outputs() int {
 
 func (c *instance) Probs(row int, id token, top int) []scheduler.Prob { return c.x.probs(row, id, top) }
 
+func (c *instance) Logits(row int) []float32 { return c.x.logits(row) }
+
 func (c *instance) CanResize(tokens int) bool { return c.fit.replaces(c.Tokens(), tokens) }
 func (c *instance) HasSpare(tokens int) bool  { return c.fit.hasSpare(c.Tokens(), tokens) }
 

@@ -200,7 +200,7 @@ func (e *Engine) job(r *engine.Sampling, ids []token) (*scheduler.Job, error) {
 			return nil, &fault.Error{Kind: fault.Invalid, Param: "logit_bias", Msg: fmt.Sprintf("invalid token %d in logit_bias: the vocabulary has %d", id, c.m.vocabulary())}
 		}
 	}
-	j := &scheduler.Job{Prompt: ids, Max: -1, Min: r.MinTokens, Seeded: r.Seed != nil, Top: -1, Stops: r.Stop}
+	j := &scheduler.Job{Prompt: ids, Max: -1, Min: r.MinTokens, Seeded: r.Seed != nil, Top: -1, Stops: r.Stop, Match: lookupMatch(r.Lookup)}
 	if len(ids) == 0 {
 		// The first token needs a token before it, also with an empty prompt.
 		j.Prompt = []token{max(0, c.m.bos())}
@@ -212,6 +212,18 @@ func (e *Engine) job(r *engine.Sampling, ids []token) (*scheduler.Job, error) {
 		j.Top = r.TopLogprobs
 	}
 	return j, nil
+}
+
+// lookupMatch is how many tokens must occur again for the next ones to be drafted, 0 for no
+// drafts. Short runs of tokens occur again in any text.
+func lookupMatch(l engine.Lookup) int {
+	switch l {
+	case engine.LookupOff:
+		return 0
+	case engine.LookupCopies:
+		return 8
+	}
+	return 12
 }
 
 // layOut turns a conversation into segments.

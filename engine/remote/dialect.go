@@ -53,7 +53,7 @@ func (d Dialect) chat(req engine.ChatRequest) (call, error) {
 		if req.Transcription != nil {
 			return call{}, lacks("La Plateforme's API for chats", "transcription")
 		}
-		req.Overflow = engine.OverflowError
+		req.Overflow, req.Lookup = engine.OverflowError, engine.LookupAuto
 		return call{path: "/v1/chat/completions", body: streamedChat{req, true}, echo: continued(req)}, nil
 	}
 	body, err := openAIChat(req)
@@ -77,6 +77,7 @@ func (d Dialect) complete(req engine.CompletionRequest) (call, error) {
 		if err := plateformeHas(req.Sampling, 0); err != nil {
 			return call{}, err
 		}
+		req.Lookup = engine.LookupAuto
 		return call{path: "/v1/fim/completions", body: streamedCompletion{req, true}}, nil
 	}
 	body, err := openAICompletion(req)

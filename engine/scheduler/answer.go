@@ -234,6 +234,8 @@ func (s *Scheduler) finish(j *Job) {
 		Prefill:   j.prefilled.Sub(j.admitted) - j.restore,
 		Evaluated: j.evaluated,
 		Generated: j.generated,
+		Drafted:   j.drafted,
+		Accepted:  j.accepted,
 	}
 	if !j.first.IsZero() {
 		t.FirstToken = j.first.Sub(j.Arrived)

@@ -18,10 +18,11 @@ func (s *Scheduler) compose() bool {
 	for _, j := range s.jobs {
 		j.inBatch.Store(0)
 		for _, a := range j.answers {
-			a.row, a.taken = -1, 0
+			a.row, a.taken, a.draft = -1, 0, nil
 		}
 	}
 	s.turn++
+	lone := s.lone()
 	for i := range s.jobs {
 		j := s.jobs[(i+s.turn)%len(s.jobs)] // the batch may be too small for all
 		if j.prefilling() {
@@ -34,6 +35,9 @@ func (s *Scheduler) compose() bool {
 			for _, id := range a.next[:min(len(a.next), s.o.Batch-s.x.BatchLen())] {
 				a.row = s.x.Add(id, len(a.slot.tokens)+a.taken, a.slot.seq, a.taken == len(a.next)-1)
 				a.taken++
+			}
+			if a == lone && a.taken == 1 && len(a.next) == 1 {
+				s.draft(a)
 			}
 		}
 	}
@@ -114,8 +118,9 @@ func (s *Scheduler) compute() {
 
 	done := s.watchdog.doing("computing a batch of %d tokens", s.x.BatchLen())
 	s.x.Begin()
-	begin := time.Now()
+	begin := s.now()
 	err := s.x.Decode()
+	took := s.now().Sub(begin)
 	done()
 
 	s.mu.Lock()
@@ -127,7 +132,9 @@ func (s *Scheduler) compute() {
 	case errors.Is(err, ErrAborted):
 		return // all callers have left; drop ends the jobs
 	case errors.Is(err, ErrNoCells):
-		s.makeRoom()
+		if !s.undraft() {
+			s.makeRoom()
+		}
 		return
 	case err != nil:
 		// What the memory holds is not known any more.
@@ -145,11 +152,13 @@ func (s *Scheduler) compute() {
 		s.nodes.Store(n)
 	}
 	if reading > 0 {
-		pace := time.Since(begin) / time.Duration(s.x.BatchLen())
+		pace := took / time.Duration(s.x.BatchLen())
 		if s.pace == 0 {
 			s.pace = pace
 		}
 		s.pace = (3*s.pace + pace) / 4
+	} else if a := s.lone(); a != nil && (s.x.BatchLen() == 1 || len(a.draft) > 0) {
+		s.costs.add(s.x.BatchLen(), took)
 	}
 	alone := s.x.BatchLen() == s.o.Batch && len(s.jobs) == 1
 	for _, j := range s.jobs {
@@ -163,8 +172,18 @@ func (s *Scheduler) compute() {
 			}
 			s.hold(a.slot, a.next[:a.taken]...)
 			a.next = slices.Delete(a.next, 0, a.taken)
+			if s.x.BatchLen() > 1 && len(a.draft) == 0 {
+				a.lookup.singles = 0
+			} else {
+				a.lookup.singles++
+			}
 			if len(a.next) == 0 {
+				single := s.singleRow(a)
 				s.choose(a)
+				s.verify(a)
+				if single != nil {
+					s.probe(a, single)
+				}
 			}
 		}
 	}

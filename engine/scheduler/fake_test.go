@@ -26,6 +26,11 @@ type fake struct {
 	nodes     atomic.Int64
 	recurrent bool
 	fixed     bool // the context cannot grow
+	// script chooses the next token from all before it, in place of chosen.
+	script func(before []Token) Token
+	before [][]Token // of each row, with a script
+	// skewed is from how many rows on a batch gives other results; 0: never.
+	skewed int
 
 	decoded   int                  // tokens
 	batches   int                  // that were evaluated
@@ -112,9 +117,20 @@ func (f *fake) Decode() error {
 	if len(f.used)+len(f.batch) > f.capacity {
 		return ErrNoCells
 	}
-	f.rows = f.rows[:0]
+	f.rows, f.before = f.rows[:0], f.before[:0]
+	skew := uint64(0)
+	if f.skewed > 0 && len(f.batch) >= f.skewed {
+		skew = 1
+	}
 	for _, e := range f.batch {
-		f.rows = append(f.rows, f.put(e))
+		f.rows = append(f.rows, f.put(e)+skew<<63)
+		if f.script != nil {
+			var before []Token
+			for _, c := range f.seqs[e.seq] {
+				before = append(before, c.token)
+			}
+			f.before = append(f.before, before)
+		}
 	}
 	f.decoded += len(f.batch)
 	f.batches++
@@ -163,6 +179,10 @@ func (f *fake) Probs(row int, id Token, top int) []Prob {
 		f.t.Error("logits of a token without")
 	}
 	return append(make([]Prob, 0, 1+top), Prob{ID: id, Logprob: logprob(f.rows[row], id)}, Prob{})[:1+top]
+}
+
+func (f *fake) Logits(row int) []float32 {
+	return []float32{float32(f.rows[row] >> 40), float32(f.rows[row] >> 16 & 0xffffff)}
 }
 
 func logprob(sum uint64, id Token) float64 { return -float64(next(sum, id)%1000) / 100 }
@@ -237,12 +257,23 @@ type fakeSampler struct {
 }
 
 func (s fakeSampler) Sample(row int, banned []Token, top int) (Token, []Prob, bool) {
+	if !s.f.batch[row].output {
+		s.f.t.Error("a token is sampled from a row without logits")
+	}
 	id := chosen(s.f.rows[row], len(banned) == 0)
+	if s.f.script != nil {
+		if id = s.f.script(s.f.before[row]); s.f.skewed > 0 && len(s.f.batch) >= s.f.skewed && id != 2 {
+			id++
+		}
+		if len(banned) > 0 && id == 2 {
+			id = 11
+		}
+	}
 	if top < 0 {
 		return id, nil, true
 	}
 	probs := make([]Prob, 1+top)
-	probs[0].ID = id
+	probs[0] = Prob{ID: id, Logprob: logprob(s.f.rows[row], id)}
 	return id, probs, true
 }
 func (s fakeSampler) Accept(Token)    {}

@@ -29,7 +29,12 @@ type Job struct {
 	OneCall  bool            // an answer has at most one tool call
 	Scored   bool            // the logprobs of the prompt are wanted, and that of the end token
 	LeftOut  *engine.LeftOut
-	Arrived  time.Time
+	// Match is how many tokens of an answer must have occurred before for the next ones to
+	// be drafted from there, see lookup.go; 0: none are. Exact allows only drafts that cannot
+	// change a token by the rounding of batches.
+	Match   int
+	Exact   bool
+	Arrived time.Time
 
 	ctx       context.Context // of the job's life, for grammars that are built in it
 	cancel    context.CancelFunc
@@ -47,6 +52,8 @@ type Job struct {
 	firstRow  int // of the prompt's tokens in the batch
 	evaluated int
 	generated int
+	drafted   int // tokens that were looked up
+	accepted  int // of these
 	admitted  time.Time
 	restore   time.Duration
 	yielded   int64     // 1 + the jobs that had ended when this one yielded to others, or 0
@@ -151,7 +158,10 @@ type answer struct {
 	calls    int             // tool calls made
 	written  strings.Builder // text of the current step
 	whole    strings.Builder // text of the answer, where a schema is checked
-	building bool            // the sampler is with the goroutine that builds its grammar
+	lookup   lookup
+	draft    []Token // in the batch after next
+	draftRow int     // the first output of these
+	building bool    // the sampler is with the goroutine that builds its grammar
 	ended    bool
 
 	logprobs []engine.Logprob // of tokens whose text is not emitted yet

@@ -37,6 +37,8 @@ type Machine interface {
 	// top likeliest.
 	Outputs() int
 	Probs(row int, id Token, top int) []Prob
+	// Logits copies the logits of a row.
+	Logits(row int) []float32
 	// Decode evaluates the batch. After ErrAborted and ErrNoCells no token of it is in memory.
 	Decode() error
 	// DecodeImage evaluates tokens from..from+n of an image, at their positions of a sequence.

@@ -100,7 +100,7 @@ func (s *Scheduler) place(j *Job) (bool, error) {
 	to.busy = true
 	others := slices.DeleteFunc(idle, func(o *slot) bool { return o == to })
 	for i, sampler := range j.Samplers {
-		a := &answer{job: j, choice: i, slot: to, sampler: sampler, row: -1, steps: j.Steps, text: Text{Stops: j.Stops}}
+		a := &answer{job: j, choice: i, slot: to, sampler: sampler, row: -1, steps: j.Steps, text: Text{Stops: j.Stops}, lookup: newLookup()}
 		if i > 0 {
 			a.slot = others[i-1]
 			s.evict(a.slot)

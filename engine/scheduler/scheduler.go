@@ -51,6 +51,9 @@ type Scheduler struct {
 	resting bool          // idle conversations are being saved
 	blocked bool          // nothing to compute until a grammar is built
 	builds  int           // grammars being built
+	costs   costs         // of drafts
+	probes  probes        // of their rows
+	now     func() time.Time
 
 	mu       sync.Mutex
 	incoming []*Job
@@ -88,7 +91,7 @@ const (
 
 // New starts a scheduler. nodes is how many graph nodes a batch has, as far as is known.
 func New(x Machine, o Options, nodes int64) *Scheduler {
-	s := &Scheduler{x: x, o: o, wake: make(chan struct{}, 1), stopped: make(chan struct{})}
+	s := &Scheduler{x: x, o: o, wake: make(chan struct{}, 1), stopped: make(chan struct{}), now: time.Now, probes: probes{next: -1}}
 	for i := range o.Slots {
 		s.slots = append(s.slots, &slot{seq: i})
 	}

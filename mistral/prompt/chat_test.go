@@ -156,7 +156,7 @@ func TestRefusals(t *testing.T) {
 		{"v13", message(`{"role": "user", "content": [{"type": "input_audio", "input_audio": "x"}]}`), fault.Unsupported, "messages[0].content[0]", "the model cannot hear"},
 		{"v13", message(`{"role": "user", "content": [{"type": "video", "video": "x"}]}`), fault.Unsupported, "messages[0].content[0]", `models read no chunks of type "video" here`},
 		{"v13", `{"messages": [` + user + `], "reasoning_effort": "high"}`, fault.Unsupported, "reasoning_effort", "models of version v13 have no reasoning effort"},
-		{"v15", `{"messages": [` + user + `], "reasoning_effort": "low"}`, fault.Invalid, "reasoning_effort", `unknown reasoning effort "low"`},
+		{"v15", `{"messages": [` + user + `], "reasoning_effort": "some"}`, fault.Invalid, "reasoning_effort", `unknown reasoning effort "some"`},
 		{"v3", tool(`{"name": ""}`), fault.Invalid, "tools[0].function.name", `the function name "" is not 1 to 64 letters, digits, underscores and hyphens`},
 		{"v3", tool(`{"name": "f", "parameters": []}`), fault.Invalid, "tools[0].function.parameters", "the parameters of f are not a JSON schema: it is not a JSON object"},
 		{"v3", tool(`{"name": "f", "parameters": {"type": "thing"}}`), fault.Invalid, "tools[0].function.parameters", "the parameters of f are not a JSON schema: /type: value must be one of 'array', 'boolean', 'integer', 'null', 'number', 'object', 'string'"},

@@ -42,6 +42,9 @@ type Format interface {
 	Chat(*engine.ChatRequest) (Prompt, error)
 	// Fill lays out an infill prompt. An empty suffix is a plain continuation.
 	Fill(prefix, suffix string) (Prompt, error)
+	// Answer lays out a message of the assistant as the model writes it after the prompt of
+	// Chat, with the control token that ends it. Models are trained on it.
+	Answer(*engine.ChatRequest, engine.Message) ([]Segment, error)
 	// Reader reads an answer to a request laid out by Chat.
 	Reader(*engine.ChatRequest) Reader
 	// Stops are control tokens that end an answer, in addition to the model's

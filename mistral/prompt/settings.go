@@ -14,7 +14,7 @@ import (
 
 // Settings are the values that a request can choose for a model of version v15.
 type Settings struct {
-	Efforts []string // values of reasoning_effort; empty: it is not set by requests
+	Efforts []string // values of reasoning_effort; empty: it is not set by requests. Others are mapped to the nearest
 	Effort  string   // the value of requests that say nothing
 	Schema  bool     // the model is shown the JSON schema of its answer
 }
@@ -54,12 +54,12 @@ func (s *Settings) of(r *engine.ChatRequest) (string, error) {
 		}
 	}
 	if len(s.Efforts) > 0 {
-		effort := r.ReasoningEffort
-		effort = cmp.Or(effort, s.Effort)
-		if !slices.Contains(s.Efforts, effort) {
+		asked := cmp.Or(r.ReasoningEffort, s.Effort)
+		effort := engine.NearestEffort(s.Efforts, asked)
+		if effort == "" {
 			return "", &fault.Error{
 				Kind: fault.Invalid, Param: "reasoning_effort",
-				Msg:    fmt.Sprintf("unknown reasoning effort %q", effort),
+				Msg:    fmt.Sprintf("unknown reasoning effort %q", asked),
 				Advice: "Use " + strings.Join(s.Efforts, " or ") + ".",
 			}
 		}

@@ -3,6 +3,7 @@ package prompt
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/bise-sh/bise/engine"
@@ -193,6 +194,15 @@ type format struct {
 }
 
 func (f *format) Version() string { return f.version }
+
+// Efforts are the reasoning efforts that the model knows, its default first.
+func (f *format) Efforts() []string {
+	if !f.settings || len(f.Settings.Efforts) == 0 {
+		return nil
+	}
+	rest := slices.DeleteFunc(slices.Clone(f.Settings.Efforts), func(e string) bool { return e == f.Settings.Effort })
+	return append([]string{f.Settings.Effort}, rest...)
+}
 
 func (f *format) Capabilities() engine.Capabilities {
 	return engine.Capabilities{

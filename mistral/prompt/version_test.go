@@ -1,6 +1,10 @@
 package prompt
 
 import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -117,6 +121,70 @@ func TestInferOptions(t *testing.T) {
 	}
 	if _, ok := Infer(Meta{Version: "v15", Has: all, Settings: `{`}); ok {
 		t.Error("settings that are no JSON were read")
+	}
+}
+
+// TestEfforts compares a model that knows all reasoning efforts with mistral-common 1.13.1.
+// The names of the cases are the model's default and the effort of the request.
+func TestEfforts(t *testing.T) {
+	data, err := os.ReadFile("../../../shared/fixtures/tokenizers/tekken_small_v15.json")
+	if err != nil {
+		t.Skip("../shared/fixtures is absent: the full vocabularies are not at hand")
+	}
+	const two = `"values":["none","high"],"accepts_none":true,"default":"none"`
+	golden, err := os.ReadFile("testdata/efforts.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cases map[string][]int32
+	if err := json.Unmarshal(golden, &cases); err != nil || len(cases) != 16 {
+		t.Fatal(len(cases), err)
+	}
+	for _, standard := range []string{"none", "medium"} {
+		all, _ := json.Marshal(engine.Efforts)
+		seven := strings.Replace(string(data), two, fmt.Sprintf(`"values":%s,"accepts_none":true,"default":%q`, all, standard), 1)
+		path := filepath.Join(t.TempDir(), "tekken.json")
+		if err := os.WriteFile(path, []byte(seven), 0o600); err != nil || seven == string(data) {
+			t.Fatalf("the tokenizer's settings are not as expected, %v", err)
+		}
+		m := open(t, path)
+		if known := m.Format.(*format).Efforts(); known[0] != standard || len(known) != len(engine.Efforts) {
+			t.Errorf("the model knows %q", known)
+		}
+		for _, effort := range append([]string{""}, engine.Efforts...) {
+			r := *ask
+			r.Messages = []engine.Message{{Role: engine.User, Content: engine.Text("Hello")}}
+			r.ReasoningEffort = effort
+			p, err := m.Chat(&r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := m.encode(t, p); !slices.Equal(got, cases[standard+"/"+effort]) {
+				t.Errorf("default %s, effort %q: got %v", standard, effort, got)
+			}
+		}
+	}
+}
+
+// A model that does not know an effort gets the nearest.
+func TestNearestEffort(t *testing.T) {
+	for _, c := range []struct{ values, asked, want string }{
+		{`["none", "high"]`, "none minimal low medium high xhigh max", "none none high high high high high"},
+		{`["low", "medium", "high"]`, "none minimal low medium high xhigh max", "low low low medium high high high"},
+		{`["none", "minimal", "low", "medium", "high", "xhigh", "max"]`, "none minimal low medium high xhigh max", "none minimal low medium high xhigh max"},
+		{`["medium", "other"]`, "none other max", "medium other medium"},
+	} {
+		s, err := ParseSettings([]byte(`{"reasoning_effort": {"values": ` + c.values + `, "default": "` + strings.Split(c.values, `"`)[1] + `"}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := strings.Fields(c.want)
+		for i, effort := range strings.Fields(c.asked) {
+			got, err := s.of(&engine.ChatRequest{ReasoningEffort: effort})
+			if err != nil || got != `{"reasoning_effort": "`+want[i]+`"}` {
+				t.Errorf("%s, %s: got %s, %v", c.values, effort, got, err)
+			}
+		}
 	}
 }
 

@@ -250,6 +250,7 @@ func (s *Session) generate(ctx context.Context, p Place, temperature float64, ou
 			return err
 		}
 		r.MaxTokens, r.Temperature, r.N = &s.o.MaxTokens, &temperature, len(outputs)
+		r.Lookup = engine.LookupCopies
 		err = s.run(ctx, r, outputs)
 		limit := engine.OverflowOf(err).Limit
 		if !retry || limit == 0 {

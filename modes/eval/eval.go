@@ -102,6 +102,23 @@ func Read(r io.Reader, name string) ([]Case, error) {
 	return cases, nil
 }
 
+// Usable returns the lines of data that are cases. Data for training also has lines that
+// cannot be judged, such as texts and tool calls.
+func Usable(data []byte) (cases []Case) {
+	n := 0
+	for line := range bytes.Lines(data) {
+		n++
+		if len(line) > maxLine || len(cases) == maxCases {
+			continue
+		}
+		if c, err := parse(line); err == nil {
+			c.Line = n
+			cases = append(cases, c)
+		}
+	}
+	return cases
+}
+
 // A line is a case as it is written.
 type line struct {
 	Messages   []engine.Message  `json:"messages"`

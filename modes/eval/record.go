@@ -15,11 +15,16 @@ import (
 )
 
 // Key identifies a measurement: the same cases, model and options give the same outcomes.
-func Key(cases []byte, model engine.Info, o Options) string {
+// Changes are whatever else changes answers, such as the fingerprints of adapters.
+func Key(cases []byte, model engine.Info, o Options, changes ...string) string {
 	o.Parallel = 0 // it changes no answer
 	options, _ := json.Marshal(o)
 	h := sha256.New()
-	for _, part := range [][]byte{cases, []byte(model.Model), []byte(model.Fingerprint), options} {
+	parts := [][]byte{cases, []byte(model.Model), []byte(model.Fingerprint), options}
+	for _, c := range changes {
+		parts = append(parts, []byte(c))
+	}
+	for _, part := range parts {
 		sum := sha256.Sum256(part)
 		h.Write(sum[:])
 	}

@@ -54,6 +54,7 @@ func Run(ctx context.Context, e engine.Engine, cases []Case, o Options, each fun
 		o.Sampling.Temperature = new(float64) // greedy
 	}
 	o.Sampling.N = 0
+	o.Sampling.Lookup = engine.LookupOff // batches of other sizes round differently
 	group, ctx := errgroup.WithContext(ctx)
 	limit := o.Parallel
 	if limit == 0 {

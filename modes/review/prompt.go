@@ -172,7 +172,7 @@ func request(name string, s schema, tokens int, messages ...engine.Message) (eng
 	greedy := 0.0
 	return engine.ChatRequest{
 		Messages: messages,
-		Sampling: engine.Sampling{Temperature: &greedy, MaxTokens: &tokens},
+		Sampling: engine.Sampling{Temperature: &greedy, MaxTokens: &tokens, Lookup: engine.LookupCopies},
 		ResponseFormat: &engine.ResponseFormat{
 			Type:       "json_schema",
 			JSONSchema: &engine.JSONSchema{Name: name, Schema: data, Strict: true},

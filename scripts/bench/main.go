@@ -33,8 +33,13 @@ const usage = "usage: bench BISE LIB LIB-NOREPACK"
 
 func main() {
 	run := measure
-	if len(os.Args) > 1 && os.Args[1] == prefillCommand {
-		run = prefill
+	if len(os.Args) > 1 {
+		switch os.Args[1] {
+		case prefillCommand:
+			run = prefill
+		case rivalCommand:
+			run = rival
+		}
 	}
 	if err := run(context.Background(), os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -152,12 +157,8 @@ func prefill(ctx context.Context, args []string) error {
 
 // timeProgram times bise itself, isolated from the user's models and workers.
 func timeProgram(ctx context.Context, bise, model, dir string) error {
-	home := filepath.Join(dir, "home")
-	env := append(os.Environ(), "HOME="+home, "XDG_RUNTIME_DIR="+home, "BISE_MODEL=")
-	for _, name := range []string{"CONFIG", "DATA", "STATE", "CACHE"} {
-		env = append(env, "XDG_"+name+"_HOME="+filepath.Join(home, name))
-	}
-	if err := os.Mkdir(home, 0o700); err != nil {
+	env, err := isolated(dir)
+	if err != nil {
 		return err
 	}
 	command := func(args ...string) *exec.Cmd {
@@ -195,6 +196,16 @@ func timeProgram(ctx context.Context, bise, model, dir string) error {
 	}
 	row("bise ask, overhead, model loaded", "%.1f ms", median(added), "≤ 20 ms")
 	return nil
+}
+
+// isolated returns an environment in which bise knows nothing of the user's.
+func isolated(dir string) ([]string, error) {
+	home := filepath.Join(dir, "home")
+	env := append(os.Environ(), "HOME="+home, "XDG_RUNTIME_DIR="+home, "BISE_MODEL=")
+	for _, name := range []string{"CONFIG", "DATA", "STATE", "CACHE"} {
+		env = append(env, "XDG_"+name+"_HOME="+filepath.Join(home, name))
+	}
+	return env, os.Mkdir(home, 0o700)
 }
 
 // firstToken returns the engine's time to the first token, from the events of bise ask --json.

@@ -21,9 +21,11 @@ var (
 	stbText string
 	//go:embed texts/miniaudio.txt
 	miniaudioText string
+	//go:embed texts/mit.txt
+	mit string
 )
 
-// parts lists what scripts/native.sh and the module ollama bring in. What is in ggml's and llama.cpp's sources from
+// parts lists what scripts/native.sh and the module ollama add. What is in ggml's and llama.cpp's sources from
 // other authors is named by comments there.
 var parts = []part{
 	{name: "llama.cpp and ggml", version: "ec98e2002", purl: "pkg:github/ggml-org/llama.cpp@ec98e2002", spdx: "MIT", file: "llama/llama.cpp/LICENSE"},
@@ -36,25 +38,6 @@ var parts = []part{
 	{name: "stb_image", purl: "pkg:github/nothings/stb", spdx: "MIT OR Unlicense", text: stbText},
 	{name: "miniaudio", version: "0.11.23", purl: "pkg:github/mackron/miniaudio@0.11.23", spdx: "Unlicense OR MIT-0", text: miniaudioText},
 }
-
-const mit = `Permission is hereby granted, free of charge, to any person obtaining a copy
-of this software and associated documentation files (the "Software"), to deal
-in the Software without restriction, including without limitation the rights
-to use, copy, modify, merge, publish, distribute, sublicense, and/or sell
-copies of the Software, and to permit persons to whom the Software is
-furnished to do so, subject to the following conditions:
-
-The above copyright notice and this permission notice shall be included in all
-copies or substantial portions of the Software.
-
-THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR
-IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY,
-FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE
-AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER
-LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM,
-OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE
-SOFTWARE.
-`
 
 // firstComment returns the comment at the beginning of a C++ file, or all of a file that has none.
 func firstComment(text string) string {

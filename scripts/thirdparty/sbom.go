@@ -209,7 +209,7 @@ func identify(text string) string {
 		return "Apache-2.0"
 	case has("Mozilla Public License") && has("2.0"):
 		return "MPL-2.0"
-	case has("Permission is hereby granted, free of charge"):
+	case has("granted, free of charge, to any"):
 		return "MIT"
 	case has("Permission to use, copy, modify, and"):
 		return "ISC"

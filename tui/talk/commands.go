@@ -36,6 +36,7 @@ func (c *Conversation) Commands() []kit.Command {
 		{Name: "context", Help: "set the context length", Run: func(string) kit.Outcome { return kit.Send(ContextRequested{}) }},
 		{Name: "system", Args: "[TEXT]", Help: "edit the system prompt, or clear it: /system clear", Run: c.systemCommand},
 		{Name: "set", Args: "[NAME VALUE]", Help: "set temperature, max_tokens and others", Run: c.setCommand},
+		{Name: "effort", Args: "[LEVEL]", Help: "set how much the model thinks: none to max", Run: func(level string) kit.Outcome { return c.setCommand("reasoning " + level) }},
 		{Name: "detach", Help: "remove the last attachment", Run: do(func() tea.Cmd {
 			c.composer.attached = slices.Delete(c.composer.attached, max(0, len(c.composer.attached)-1), len(c.composer.attached))
 			return nil

@@ -33,6 +33,7 @@ type Conversation struct {
 	images   *images.Cache
 	folder   string // for files
 	sampling engine.Sampling
+	effort   string // reasoning effort of config.toml
 
 	mode       string // its name in the history
 	standard   string // the system prompt of a new conversation
@@ -91,6 +92,7 @@ type Options struct {
 	Folder   string // for @; "" disables it
 	Model    string // REF; "": that of the mode
 	Sampling engine.Sampling
+	Effort   string
 	System   string // the system prompt of new conversations
 	// Commands returns the commands of the interface, listed after those of the mode.
 	Commands func() []kit.Command
@@ -99,7 +101,7 @@ type Options struct {
 func newConversation(o Options, mode, placeholder string) *Conversation {
 	c := &Conversation{
 		look: o.Look, notify: o.Notify, tasks: o.Tasks, terminal: o.Terminal, engines: o.Engines, history: o.History, images: o.Images,
-		folder: o.Folder, sampling: o.Sampling, standard: o.System, system: o.System,
+		folder: o.Folder, sampling: o.Sampling, effort: o.Effort, standard: o.System, system: o.System,
 		mode: mode, ref: o.Model, edited: -1,
 		transcript: newTranscript(o.Look), composer: newComposer(o, mode, placeholder),
 	}
@@ -374,6 +376,9 @@ func (c *Conversation) requestOf(turns []*turn) engine.ChatRequest {
 	}
 	r := chat.Request(c.system, history.Messages(path)...)
 	r.Sampling = c.sampling
+	if c.model != nil && c.model.Info.HasEffort() {
+		r.ReasoningEffort = c.effort
+	}
 	return r
 }
 

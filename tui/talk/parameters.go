@@ -92,6 +92,7 @@ func (c *Conversation) setCommand(args string) kit.Outcome {
 
 // setParameter sets a parameter, saves it and reports it. It returns false if it is invalid.
 func (c *Conversation) setParameter(name, value string) bool {
+	effort := c.parameters.ReasoningEffort
 	if err := c.parameters.Set(name, value); err != nil {
 		c.notify.Error(err)
 		return false
@@ -99,7 +100,11 @@ func (c *Conversation) setParameter(name, value string) bool {
 	if value == engine.ParameterDefault {
 		c.notify.Info(name + " is the default again")
 	} else {
-		c.notify.Info(fmt.Sprintf("%s is %s in this conversation", name, value))
+		note := fmt.Sprintf("%s is %s in this conversation", name, value)
+		if e := c.parameters.ReasoningEffort; e != effort && c.model != nil && c.model.Info.EffortNote(e) != "" {
+			note += ". " + c.model.Info.EffortNote(e)
+		}
+		c.notify.Info(note)
 	}
 	conversation, p := c.ensureSaved(), c.parameters
 	c.history.Write(func(ctx context.Context, store *history.Store) error {
@@ -134,7 +139,7 @@ func (d *parametersDialog) fill() tea.Cmd {
 	d.list = nil
 	var rows []kit.Row
 	own := d.of.parameters.List()
-	standard := engine.Parameters{Sampling: d.of.sampling}
+	standard := engine.Parameters{Sampling: d.of.sampling, ReasoningEffort: d.of.effort}
 	for i, q := range standard.List() {
 		if !strings.Contains(q.Name, strings.ToLower(d.Filter.Text)) {
 			continue
