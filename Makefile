@@ -44,10 +44,11 @@ run: build
 	@bin/bise ask $${MODEL:+-m "$$MODEL"} --temperature 0 --max-tokens 300 "$$QUESTION"
 
 # The program looks for its backends in ../lib/bise, seen from its own folder. Without -trimpath, which
-# releases have: go would compile llama.cpp once for the program and once more for its tests.
+# releases have: go would compile llama.cpp once for the program and once more for its tests. The link is to the
+# folder of this build, which one of another checkout does not change.
 build: native
 	$(native) build -ldflags "-X github.com/bise-sh/bise/cli/build.version=$(VERSION)" -o bin/bise .
-	@mkdir -p lib && ln -sfn "$$($(native) lib)" lib/bise
+	@mkdir -p lib && ln -sfn "$$(cd "$$($(native) lib)" && pwd -P)" lib/bise
 
 test: native
 	@$(native) exec scripts/test.sh

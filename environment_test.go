@@ -20,6 +20,7 @@ var variable = regexp.MustCompile(`^(BISE|HF|HUGGING_FACE|HUGGINGFACE|TRANSFORME
 // Set by the system or by git, and not meant for users of bise.
 var undocumented = map[string]bool{
 	"HOME": true, "NOTIFY_SOCKET": true, "GIT_DIR": true, "GIT_WORK_TREE": true, "all_proxy": true,
+	"LLAMA_SERVER": true, // for tests
 }
 
 // TestEnvironmentIsDocumented finds the environment variables in the source and looks for each in

@@ -30,6 +30,7 @@ func (o *object) chat() engine.ChatRequest {
 		if v, ok := o.get("context_overflow"); ok {
 			req.Overflow = engine.Overflow(v.oneOf(string(engine.OverflowError), string(engine.OverflowDropOldest)))
 		}
+		req.Transcription = optional(o, "transcription", value.transcription)
 	}
 	if o.boolean("safe_prompt") {
 		req.Messages = addSafetyPrompt(req.Messages)
@@ -48,6 +49,17 @@ func (o *object) chat() engine.ChatRequest {
 	}
 	o.hints()
 	return req
+}
+
+// transcription reads bise's own field for the words of audio.
+func (v value) transcription() *engine.Transcription {
+	o, ok := v.object()
+	if !ok {
+		return nil
+	}
+	t := &engine.Transcription{Language: o.string("language")}
+	o.done()
+	return t
 }
 
 // hints reads fields that do not change an answer.

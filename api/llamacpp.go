@@ -59,7 +59,7 @@ func (s *server) props(w http.ResponseWriter, r *http.Request) error {
 	return WriteJSON(w, http.StatusOK, map[string]any{
 		"default_generation_settings": map[string]any{"n_ctx": info.ContextLength, "params": map[string]any{}},
 		"total_slots":                 max(1, s.c.Queue), "model_alias": info.Model, "model_path": info.Path, "chat_template": "",
-		"modalities": map[string]bool{"vision": info.Can.Vision, "audio": false}, "build_info": "bise", "is_sleeping": false,
+		"modalities": map[string]bool{"vision": info.Can.Vision, "audio": info.Can.Audio}, "build_info": "bise", "is_sleeping": false,
 	})
 }
 

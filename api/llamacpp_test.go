@@ -75,7 +75,7 @@ func TestAbsent(t *testing.T) {
 	h := api.New(one(&enginetest.Script{}))
 	for path, part := range map[string]string{
 		"/v1/ocr": "OCR needs Mistral's OCR service", "/v1/moderations": "moderation model", "/v1/libraries/1/documents": "libraries are stored",
-		"/v1/connectors": "connectors", "/v1/audio/transcriptions": "a model that hears", "/v1/agents/completions": "agents",
+		"/v1/connectors": "connectors", "/v1/audio/speech": "a model that speaks", "/v1/agents/completions": "agents",
 	} {
 		for _, method := range []string{"GET", "POST", "DELETE"} {
 			wantError(t, ask(t, h, method, path, "{}"), 501, "not_supported", part)

@@ -131,11 +131,17 @@ func (v value) chunk(role engine.Role) (engine.Chunk, bool) {
 		return engine.Chunk{}, false
 	case "document_url", "file":
 		return o.document(typ)
-	case "input_audio":
-		v.r.reject(newRefusal("messages", "no audio model is loaded").as("invalid_request_error", "unsupported"))
+	case engine.AudioChunk:
+		if role != engine.User {
+			break
+		}
+		if a, ok := o.need("input_audio"); ok {
+			o.done()
+			return engine.Chunk{Type: engine.AudioChunk, AudioURL: a.audioURL()}, true
+		}
 		return engine.Chunk{}, false
 	}
-	const tags = "'text', 'image_url', 'thinking', 'reference'"
+	const tags = "'text', 'image_url', 'input_audio', 'thinking', 'reference'"
 	v.violate("union_tag_invalid",
 		fmt.Sprintf("Input tag found using 'type' does not match any of the expected tags: %s", tags),
 		map[string]any{"discriminator": "'type'", "expected_tags": tags})
@@ -194,6 +200,34 @@ func (v value) imageURL() string {
 	if url.is('"') && !strings.HasPrefix(s, "data:") {
 		v.r.reject(newRefusal("messages", "image_url must be a data: URL: images are not fetched").
 			advise("Send the image itself: data:image/png;base64,…"))
+	}
+	return s
+}
+
+// audioURL reads audio: base64 or a data: URL, as of La Plateforme, or OpenAI's object of data
+// and format.
+func (v value) audioURL() string {
+	audio := v
+	media := "application/octet-stream"
+	if v.is('{') {
+		o, _ := v.object()
+		inner, ok := o.need("data")
+		if f, given := o.get("format"); given {
+			media = map[string]string{"wav": "audio/wav", "mp3": "audio/mpeg", "flac": "audio/flac"}[f.oneOf("wav", "mp3", "flac")]
+		}
+		o.done()
+		if !ok {
+			return ""
+		}
+		audio = inner
+	}
+	s := audio.string()
+	switch {
+	case strings.HasPrefix(s, "http://"), strings.HasPrefix(s, "https://"):
+		v.r.reject(newRefusal("messages", "input_audio must be the audio itself: it is not fetched").
+			advise("Send the file in base64"))
+	case !strings.HasPrefix(s, "data:"):
+		return "data:" + media + ";base64," + s
 	}
 	return s
 }

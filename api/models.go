@@ -36,7 +36,7 @@ func newCard(m Model) card {
 		Capabilities: map[string]bool{
 			"completion_chat": m.Can.Chat, "completion_fim": m.Can.FIM, "function_calling": m.Can.Tools,
 			"vision": m.Can.Vision, "reasoning": m.Can.Thinking, "embedding": m.Can.Embed, "fine_tuning": false, "ocr": false,
-			"classification": false, "moderation": false, "audio": false, "audio_transcription": false,
+			"classification": false, "moderation": false, "audio": m.Can.Audio, "audio_transcription": m.Can.Audio,
 		},
 		Name: m.ID, ContextLength: m.ContextLength, Aliases: append([]string{}, m.Aliases...), Temperature: m.Temperature,
 		MaxModelLen: m.ContextLength, Loaded: m.Loaded, Default: m.Default,

@@ -1,5 +1,5 @@
 // Package attach turns files, standard input, the clipboard and downloads into
-// attachments of a request: named texts and images. The command line and the
+// attachments of a request: named texts, images and audio. The command line and the
 // interface use it, so that both accept the same things.
 //
 // # Text
@@ -19,10 +19,15 @@
 // completely, so that a damaged file is found before a model is asked
 // ([ReadImage]). The pages of a PDF become images ([Pages]).
 //
+// # Audio
+//
+// Audio is a WAV, MP3 or FLAC file ([ReadAudio]). Its structure is checked and its length
+// counted. The engine decodes it.
+//
 // # Limits
 //
 // [MaxText] bytes of text for all attachments of a request, [MaxImage] for the file
-// of an image, [MaxDocument] for a PDF, [MaxPages] pages unless the user names them.
+// of an image, [MaxAudio] for audio, [MaxDocument] for a PDF, [MaxPages] pages unless the user names them.
 //
 // Nothing is printed: notes and progress go to the functions of a [Reader], and
 // errors are of type [*fault.Error].
@@ -54,12 +59,16 @@ const (
 	FromClipboard = "clipboard:"
 )
 
-// An Attachment is a text or an image.
+// An Attachment is a text, an image or audio.
 type Attachment struct {
 	Name  string // "" for text from standard input
 	Text  string
 	Image *Image // in place of a text
+	Audio *Audio // in place of a text
 }
+
+// IsText reports whether an attachment is a text.
+func (a Attachment) IsText() bool { return a.Image == nil && a.Audio == nil }
 
 // A Reader reads the attachments of one request. All fields are optional.
 type Reader struct {
@@ -108,7 +117,7 @@ func (r *Reader) Text(ctx context.Context, source string) (string, error) {
 	return r.decode(name, data)
 }
 
-// File reads whatever a file is: a text, an image, or a document, which gives an
+// File reads whatever a file is: a text, an image, audio, or a document, which gives an
 // attachment for each page. The source "-" is standard input. An empty name means
 // the source.
 func (r *Reader) File(ctx context.Context, source, name string) ([]Attachment, error) {
@@ -135,6 +144,12 @@ func (r *Reader) File(ctx context.Context, source, name string) ([]Attachment, e
 			list = append(list, Attachment{Name: images[i].Name, Image: &images[i]})
 		}
 		return list, err
+	case k.audio:
+		data, err := r.whole(ctx, name, io.MultiReader(bytes.NewReader(head), in))
+		if err != nil {
+			return nil, err
+		}
+		return audioAttachment(name, data)
 	case k.name != "" && !k.text && len(head) > 0:
 		return nil, refused(name, k.advice(name), "%s", k.is())
 	}
@@ -167,39 +182,77 @@ const headSize = 4096
 // "clipboard:" or a URL. A document gives one for each page.
 func (r *Reader) Images(ctx context.Context, source string) ([]Image, error) {
 	name := describe(source)
-	var data []byte
-	var err error
-	switch {
-	case source == FromClipboard:
-		getenv := r.Getenv
-		if getenv == nil {
-			getenv = func(string) string { return "" }
-		}
-		data, err = ClipboardImage(ctx, getenv)
-	case IsURL(source):
-		data, err = r.fetch(ctx, source)
-	default:
-		in, err := r.open(source, name)
-		if err != nil {
-			return nil, err
-		}
-		defer in.Close()
-		return r.images(ctx, name, in)
-	}
+	data, err := r.source(ctx, source, name)
 	if err != nil {
 		return nil, err
 	}
 	return r.images(ctx, name, bytes.NewReader(data))
 }
 
-// images reads an image, or the pages of a document.
-func (r *Reader) images(ctx context.Context, name string, in io.Reader) ([]Image, error) {
+// Media reads the images that a source names, as [Reader.Images] does, or its audio unless
+// silent is set.
+func (r *Reader) Media(ctx context.Context, source string, silent bool) ([]Attachment, error) {
+	name := describe(source)
+	data, err := r.source(ctx, source, name)
+	if err != nil {
+		return nil, err
+	}
+	if kindOf(data).audio && !silent {
+		return audioAttachment(name, data)
+	}
+	images, err := r.images(ctx, name, bytes.NewReader(data))
+	var list []Attachment
+	for i := range images {
+		list = append(list, Attachment{Name: images[i].Name, Image: &images[i]})
+	}
+	return list, err
+}
+
+func audioAttachment(name string, data []byte) ([]Attachment, error) {
+	a, err := ReadAudio(name, data)
+	if err != nil {
+		return nil, err
+	}
+	return []Attachment{{Name: name, Audio: &a}}, nil
+}
+
+// source reads what a source names.
+func (r *Reader) source(ctx context.Context, source, name string) ([]byte, error) {
+	switch {
+	case source == FromClipboard:
+		getenv := r.Getenv
+		if getenv == nil {
+			getenv = func(string) string { return "" }
+		}
+		return ClipboardImage(ctx, getenv)
+	case IsURL(source):
+		return r.fetch(ctx, source)
+	}
+	in, err := r.open(source, name)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	return r.whole(ctx, name, in)
+}
+
+// whole reads an image, audio or a document.
+func (r *Reader) whole(ctx context.Context, name string, in io.Reader) ([]byte, error) {
 	data, err := ReadAll(ctx, in, MaxDocument)
 	switch {
 	case errors.Is(err, ErrTooLarge):
 		return nil, refused(name, smaller, "it is larger than %s", units.Size(MaxDocument))
 	case err != nil:
 		return nil, r.readError(ctx, name, err)
+	}
+	return data, nil
+}
+
+// images reads an image, or the pages of a document.
+func (r *Reader) images(ctx context.Context, name string, in io.Reader) ([]Image, error) {
+	data, err := r.whole(ctx, name, in)
+	if err != nil {
+		return nil, err
 	}
 	if !IsPDF(data) {
 		image, err := ReadImage(name, data)

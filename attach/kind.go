@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/bise-sh/bise/mistral/audio"
 )
 
 // A kind is what a file contains.
@@ -14,6 +16,8 @@ type kind struct {
 	media string
 	read  bool // an image that ReadImage decodes
 	text  bool
+	audio bool // that ReadAudio reads
+	sound bool // that it does not read
 }
 
 // signatures has the kinds by the first bytes of a file; a dot stands for any byte.
@@ -37,7 +41,10 @@ var signatures = []struct {
 	{"....ftyphev", kind{name: "HEIC"}},
 	{"....ftypmif1", kind{name: "HEIC"}},
 	{"....ftypmsf1", kind{name: "HEIC"}},
+	{"....ftypM4A", kind{name: "M4A", sound: true}},
 	{"....ftyp", kind{name: "video"}},
+	{"OggS", kind{name: "Ogg", sound: true}},
+	{"FORM....AIFF", kind{name: "AIFF", sound: true}},
 	{"\x00\x00\x00\x0cJXL ", kind{name: "JPEG XL"}},
 	{"\xff\x0a", kind{name: "JPEG XL"}},
 	{"\x00\x00\x00\x0cjP  ", kind{name: "JPEG 2000"}},
@@ -55,6 +62,9 @@ func kindOf(data []byte) kind {
 		if begins(data, s.magic) && (!text || s.kind.name == "PDF") {
 			return s.kind
 		}
+	}
+	if format := audio.Sniff(data); format != "" && !text {
+		return kind{name: string(format), audio: true}
 	}
 	switch {
 	case !text && bytes.Contains(head, []byte("%PDF-")): // some begin with other bytes
@@ -109,6 +119,12 @@ func (k kind) is() string {
 	case "icon":
 		return "it is an icon file"
 	}
+	if k.audio {
+		return "it is not an image but audio"
+	}
+	if k.sound {
+		return "it is audio in " + k.name + " format, which bise does not read"
+	}
 	if k.read {
 		return "it is a " + k.name + " image"
 	}
@@ -123,6 +139,12 @@ func (k kind) advice(name string) string {
 		to = "converted-" + to
 	}
 	base, to = quoted(base), quoted(to)
+	if k.audio {
+		return "Use bise ask -i, or bise transcribe."
+	}
+	if k.sound {
+		return "Convert it: ffmpeg -i " + quoted(filepath.Base(name)) + " " + quoted(strings.TrimSuffix(filepath.Base(name), filepath.Ext(name))+".wav")
+	}
 	switch k.name {
 	case "text", "HTML", "":
 		return "Images are PNG, JPEG, WebP, GIF, BMP or TIFF files."

@@ -119,7 +119,7 @@ func newProgram(con *console.Console, e engines) *program {
 	}{
 		{"Ask and get help", []*cobra.Command{
 			answer.Ask(con, lib, conf, h), answer.Review(con, lib, conf), answer.Complete(con, lib, conf),
-			answer.Solve(con, lib, conf), answer.See(con, lib, conf, h), past.History(con, h),
+			answer.Solve(con, lib, conf), answer.See(con, lib, conf, h), answer.Transcribe(con, lib, conf), past.History(con, h),
 		}},
 		{"Models on this machine", []*cobra.Command{
 			model.Catalog(con, lib), model.Fit(con, lib, conf), model.Pull(con, lib), model.Import(con, lib), model.List(con, lib), model.Use(con, lib),

@@ -10,8 +10,8 @@ import (
 // models know all of them, see [Info].
 var Efforts = []string{"none", "minimal", "low", "medium", "high", "xhigh", "max"}
 
-// NearestEffort returns the effort among those that a model knows that is nearest to the one
-// that a request names; of two equally near, the higher one. It returns "" if one of them is
+// NearestEffort returns which of the efforts that a model knows is nearest to the one that a
+// request names; of two equally near, the higher one. It returns "" if one of them is
 // not in [Efforts], or the model knows none that is.
 func NearestEffort(known []string, effort string) string {
 	if slices.Contains(known, effort) {
@@ -30,8 +30,8 @@ func NearestEffort(known []string, effort string) string {
 	return best
 }
 
-// HasEffort reports whether a request to the model may name a reasoning effort: models of
-// Mistral's older formats and those that do not think have none.
+// HasEffort reports whether a request to the model may name a reasoning effort: models
+// that do not think and models of Mistral's older formats have none.
 func (i Info) HasEffort() bool {
 	return len(i.Efforts) > 0 || i.Can.Thinking && !strings.HasPrefix(i.PromptVersion, "v")
 }

@@ -75,6 +75,7 @@ type Capabilities struct {
 	Chat     bool `json:"chat"`
 	FIM      bool `json:"fim"`
 	Vision   bool `json:"vision"`
+	Audio    bool `json:"audio"`
 	Tools    bool `json:"tools"`
 	Embed    bool `json:"embed"`
 	Thinking bool `json:"thinking"`

@@ -20,6 +20,10 @@ type ChatRequest struct {
 	ResponseFormat    *ResponseFormat `json:"response_format,omitempty"`
 	ReasoningEffort   string          `json:"reasoning_effort,omitempty"` // one of Efforts; "": the model's default
 
+	// Transcription asks for the words that are spoken in the audio, instead of an answer. The
+	// conversation is one message with audio and nothing else.
+	Transcription *Transcription `json:"transcription,omitempty"`
+
 	// Overflow selects what happens when the messages do not fit the context.
 	Overflow Overflow `json:"context_overflow,omitempty"`
 }
@@ -34,6 +38,11 @@ const (
 	// turn, and reports it with a [LeftOut] event.
 	OverflowDropOldest Overflow = "drop_oldest"
 )
+
+// A Transcription says how audio is written down.
+type Transcription struct {
+	Language string `json:"language,omitempty"` // code of the spoken language, such as "fr"; "": the model finds out
+}
 
 // A CompletionRequest asks for the text after Prompt and before Suffix.
 type CompletionRequest struct {
@@ -149,6 +158,8 @@ type Chunk struct {
 	Text string // of a text or a thinking chunk
 	// ImageURL is a data: URL (data:image/png;base64,…). Engines fetch nothing.
 	ImageURL string
+	// AudioURL is a data: URL of a WAV, MP3 or FLAC file (data:audio/wav;base64,…).
+	AudioURL string
 	// Open marks thinking that is not closed, so that the answer continues it.
 	Open bool
 	// Raw is the JSON of a chunk of a type this package does not know.
@@ -161,6 +172,7 @@ type ChunkType string
 const (
 	TextChunk     ChunkType = "text"
 	ImageChunk    ChunkType = "image_url"
+	AudioChunk    ChunkType = "input_audio"
 	ThinkingChunk ChunkType = "thinking"
 )
 
@@ -204,6 +216,10 @@ func (k Chunk) MarshalJSON() ([]byte, error) {
 		return marshal(map[string]string{"type": "text", "text": k.Text})
 	case ImageChunk:
 		return marshal(map[string]string{"type": "image_url", "image_url": k.ImageURL})
+	case AudioChunk:
+		// La Plateforme takes the bytes in base64, and knows the format by them.
+		_, data, _ := strings.Cut(k.AudioURL, ",")
+		return marshal(map[string]string{"type": "input_audio", "input_audio": data})
 	case ThinkingChunk:
 		type text struct {
 			Type string `json:"type"`
@@ -227,6 +243,7 @@ func (k *Chunk) UnmarshalJSON(data []byte) error {
 		Type     ChunkType       `json:"type"`
 		Text     string          `json:"text"`
 		ImageURL json.RawMessage `json:"image_url"`
+		Audio    json.RawMessage `json:"input_audio"`
 		Thinking json.RawMessage `json:"thinking"`
 		Closed   *bool           `json:"closed"`
 	}
@@ -248,6 +265,8 @@ func (k *Chunk) UnmarshalJSON(data []byte) error {
 			return nil
 		}
 		return json.Unmarshal(w.ImageURL, &k.ImageURL)
+	case AudioChunk:
+		return k.unmarshalAudio(w.Audio)
 	case ThinkingChunk:
 		k.Open = w.Closed != nil && !*w.Closed
 		if first(w.Thinking) == '"' {
@@ -265,6 +284,36 @@ func (k *Chunk) UnmarshalJSON(data []byte) error {
 	default:
 		k.Raw = bytes.Clone(data)
 	}
+	return nil
+}
+
+// unmarshalAudio reads audio: base64 or a URL, or OpenAI's object with data and format.
+func (k *Chunk) unmarshalAudio(data []byte) error {
+	var audio, format string
+	if first(data) == '{' {
+		var o struct {
+			Data   string `json:"data"`
+			Format string `json:"format"`
+		}
+		if err := json.Unmarshal(data, &o); err != nil {
+			return err
+		}
+		audio, format = o.Data, o.Format
+	} else if err := json.Unmarshal(data, &audio); err != nil {
+		return err
+	}
+	if strings.HasPrefix(audio, "data:") || strings.HasPrefix(audio, "http://") || strings.HasPrefix(audio, "https://") {
+		k.AudioURL = audio
+		return nil
+	}
+	media := "application/octet-stream"
+	switch format {
+	case "wav", "flac":
+		media = "audio/" + format
+	case "mp3":
+		media = "audio/mpeg"
+	}
+	k.AudioURL = "data:" + media + ";base64," + audio
 	return nil
 }
 

@@ -33,15 +33,15 @@ type stored struct {
 	Attached   []Attachment      `json:"attached,omitempty"`
 }
 
-// A storedChunk is an [engine.Chunk] whose text or image may be a blob.
+// A storedChunk is an [engine.Chunk] whose text, image or audio may be a blob.
 type storedChunk struct {
 	Type  engine.ChunkType `json:"type"`
 	Text  string           `json:"text,omitempty"`
 	Open  bool             `json:"open,omitempty"`
 	Raw   json.RawMessage  `json:"raw,omitempty"`
 	Blob  int64            `json:"blob,omitempty"`
-	Media string           `json:"media,omitempty"` // of an image in a blob: image/png
-	URL   string           `json:"url,omitempty"`   // of an image that is not a base64 data: URL
+	Media string           `json:"media,omitempty"` // of a blob that is no text: image/png
+	URL   string           `json:"url,omitempty"`   // of what is not a base64 data: URL
 }
 
 // storeContent stores the large chunks of a message as blobs, and returns the content and
@@ -60,6 +60,10 @@ func storeContent(ctx context.Context, tx *sql.Tx, m *Message) (*stored, []int64
 		case k.Type == engine.ImageChunk:
 			if c.Media, data = parseDataURL(k.ImageURL); data == nil {
 				c.URL = k.ImageURL
+			}
+		case k.Type == engine.AudioChunk:
+			if c.Media, data = parseDataURL(k.AudioURL); data == nil {
+				c.URL = k.AudioURL
 			}
 		case attached[i] && len(k.Text) > maxInline:
 			c.Text, data = "", []byte(k.Text)
@@ -99,17 +103,23 @@ func (s *stored) message(m *Message, blob func(int64) ([]byte, error)) error {
 	m.ToolCalls, m.ToolCallID, m.Name, m.Prefix, m.Attached = s.ToolCalls, s.ToolCallID, s.Name, s.Prefix, s.Attached
 	m.Content = nil
 	for _, c := range s.Chunks {
-		k := engine.Chunk{Type: c.Type, Text: c.Text, Open: c.Open, Raw: c.Raw, ImageURL: c.URL}
+		k := engine.Chunk{Type: c.Type, Text: c.Text, Open: c.Open, Raw: c.Raw}
+		url := c.URL
 		if c.Blob != 0 {
 			data, err := blob(c.Blob)
 			if err != nil {
 				return fmt.Errorf("read an attachment: %w", err)
 			}
-			if c.Type == engine.ImageChunk {
-				k.ImageURL = "data:" + c.Media + ";base64," + base64.StdEncoding.EncodeToString(data)
+			if c.Type == engine.ImageChunk || c.Type == engine.AudioChunk {
+				url = "data:" + c.Media + ";base64," + base64.StdEncoding.EncodeToString(data)
 			} else {
 				k.Text = string(data)
 			}
+		}
+		if c.Type == engine.AudioChunk {
+			k.AudioURL = url
+		} else {
+			k.ImageURL = url
 		}
 		m.Content = append(m.Content, k)
 	}

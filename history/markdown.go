@@ -50,6 +50,8 @@ func (m *Message) markdown(b *strings.Builder, folded bool) {
 		switch {
 		case k.Type == engine.ImageChunk:
 			fmt.Fprintf(b, "\n*Picture: %s*\n", quoteName(name))
+		case k.Type == engine.AudioChunk:
+			fmt.Fprintf(b, "\n*Audio: %s*\n", quoteName(name))
 		case folded && k.Type == engine.ThinkingChunk:
 			b.WriteString("\n*Thinking*\n")
 		case folded && k.Type == engine.TextChunk && isAttached:

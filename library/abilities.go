@@ -9,7 +9,6 @@ import (
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf"
 	"github.com/bise-sh/bise/mistral/layout"
-	"github.com/bise-sh/bise/mistral/prompt"
 	"github.com/bise-sh/bise/mistral/tokenizer"
 	"github.com/bise-sh/bise/models"
 	"github.com/bise-sh/bise/models/catalog"
@@ -23,6 +22,7 @@ var abilityOf = []struct {
 	{catalog.Chat, func(c *engine.Capabilities) *bool { return &c.Chat }},
 	{catalog.FIM, func(c *engine.Capabilities) *bool { return &c.FIM }},
 	{catalog.Vision, func(c *engine.Capabilities) *bool { return &c.Vision }},
+	{catalog.Audio, func(c *engine.Capabilities) *bool { return &c.Audio }},
 	{catalog.Tools, func(c *engine.Capabilities) *bool { return &c.Tools }},
 	{catalog.Embed, func(c *engine.Capabilities) *bool { return &c.Embed }},
 	{catalog.Thinking, func(c *engine.Capabilities) *bool { return &c.Thinking }},
@@ -37,13 +37,13 @@ func abilities(m models.Model, file *gguf.File) []string {
 	if pooling, ok := file.Metadata.Uint(architecture + ".pooling_type"); ok && pooling > 0 {
 		return []string{string(catalog.Embed)}
 	}
-	images := imageGrid(m, file)
+	e := encoders(m, file)
 	var can engine.Capabilities
-	l, err := layout.Read(file, m.Name, images)
+	l, err := layout.Read(file, m.Name, e)
 	switch {
 	case err == nil:
 		can = l.Format.Capabilities()
-		can.Vision = images != nil
+		can.Vision, can.Audio = e != nil && e.Images != nil, e != nil && e.Audio != nil
 	case errors.Is(err, tokenizer.ErrUnsupported):
 		// llama.cpp tokenizes, and the file's own template lays out conversations.
 		if f, err := layout.OwnFormat(&file.Metadata); err == nil {
@@ -75,7 +75,7 @@ func formatOf(m models.Model) string {
 	if err != nil {
 		return ""
 	}
-	l, err := layout.Read(file, m.Name, imageGrid(m, file))
+	l, err := layout.Read(file, m.Name, encoders(m, file))
 	switch {
 	case err == nil:
 		return l.Format.Version()
@@ -85,27 +85,26 @@ func formatOf(m models.Model) string {
 	return ""
 }
 
-// imageGrid says how the projector of a model, or the one beside its file, divides images
-// into tokens. It is nil if there is none.
-func imageGrid(m models.Model, file *gguf.File) *prompt.ImageGrid {
+// encoders describes the projector of a model, or the one beside its file. It is nil if there
+// is none.
+func encoders(m models.Model, file *gguf.File) *layout.Encoders {
 	path := cmp.Or(m.Projector, layout.Projector(m.Path, file.Summary().Width))
 	if path == "" {
 		return nil
 	}
-	grid, err := projectorGrid(path)
+	e, err := projectorEncoders(path)
 	if err != nil {
 		return nil
 	}
-	return grid
+	return e
 }
 
-func projectorGrid(path string) (*prompt.ImageGrid, error) {
+func projectorEncoders(path string) (*layout.Encoders, error) {
 	file, err := gguf.Read(path)
 	if err != nil {
 		return nil, fault.Errorf(fault.BadModel, "cannot read %s: %w", path, err)
 	}
-	grid, _, err := layout.ImageGrid(&file.Metadata)
-	return &grid, err
+	return layout.ReadEncoders(&file.Metadata)
 }
 
 // Layout returns how a model file turns requests into tokens. projector replaces the
@@ -119,13 +118,13 @@ func (l *Library) Layout(ref, projector string) (*layout.Layout, error) {
 	if err != nil {
 		return nil, err
 	}
-	images := imageGrid(m, file)
+	e := encoders(m, file)
 	if projector != "" {
-		if images, err = projectorGrid(projector); err != nil {
+		if e, err = projectorEncoders(projector); err != nil {
 			return nil, err
 		}
 	}
-	return layout.Read(file, m.Name, images)
+	return layout.Read(file, m.Name, e)
 }
 
 func readHeader(m models.Model) (*gguf.File, error) {

@@ -51,6 +51,7 @@ var uses = map[string]struct {
 	"code":   {catalog.FIM, catalog.FIM, "complete code"},
 	"math":   {catalog.Chat, catalog.Math, "chat"},
 	"vision": {catalog.Vision, catalog.Vision, "read images"},
+	"audio":  {catalog.Audio, catalog.Audio, "hear"},
 	"embed":  {catalog.Embed, catalog.Embed, "compute embeddings"},
 }
 

@@ -177,7 +177,7 @@ func (d *Details) readLayout(model models.Model) {
 	default:
 		d.Tokenizer = strings.TrimSpace(kind + " " + pre)
 	}
-	l, err := layout.Read(d.File, model.Name, imageGrid(model, d.File))
+	l, err := layout.Read(d.File, model.Name, encoders(model, d.File))
 	switch {
 	case err == nil:
 		d.PromptSource = string(l.Source)

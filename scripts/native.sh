@@ -421,7 +421,7 @@ environment() {
 # gobuild runs go build. While it compiles C++, which takes minutes, it says which file, and of how many.
 gobuild() {
 	local total status
-	total="$(go list -deps -f '{{if ne .StaleReason "not installed but available in build cache"}}{{len .CFiles}} {{len .CXXFiles}}{{end}}' . |
+	total="$(go list -deps -f '{{if .Stale}}{{len .CFiles}} {{len .CXXFiles}}{{end}}' . |
 		while read -r c cxx; do
 			sum=$((${sum:-0} + c + cxx))
 			echo $sum

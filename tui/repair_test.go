@@ -210,7 +210,7 @@ func TestChosenModelAnswers(t *testing.T) {
 	d.until("the blind model", func() bool { return d.chat().Using().Name() == "blind" })
 	d.asks("thanks")
 	d.sees("I am blind")
-	d.sees("1 earlier image not shown to this model")
+	d.sees("1 earlier attachment not shown to this model")
 	d.idle()
 	if got := spoken(last(t, blind)); !strings.Contains(got, "[An image that is not shown to you.]") || !strings.HasSuffix(got, "user: thanks") {
 		t.Errorf("asked\n%s", got)

@@ -56,15 +56,16 @@ func Ask(con *console.Console, lib *library.Library, conf config.Config, h *past
 	cmd := &cobra.Command{
 		Use:   "ask [PROMPT]…",
 		Short: "Ask a question and print the answer",
-		Long: `Ask a question and print the answer. Piped input is attached: a text, an image or a
-PDF. On a terminal the answer is rendered; in a pipe it is the unchanged text.
+		Long: `Ask a question and print the answer. Piped input is attached: a text, an image, audio
+or a PDF. On a terminal the answer is rendered; in a pipe it is the unchanged text.
 
 Saves the question and the answer to the history (--no-history to skip). -c continues
 the last conversation with its model, system prompt and parameters; flags override them.`,
 		Example: `bise ask "How does a slice grow in Go?"
 bise ask -c "and a map?"
 git diff | bise ask "write a commit message"
-bise ask -f main.go -f go.mod "what is missing?"`,
+bise ask -f main.go -f go.mod "what is missing?"
+bise ask -i talk.wav "what is said?"`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			v.systemSet = cmd.Flags().Changed("system")
 			return runAsk(cmd.Context(), con, lib, conf, h, flags.Model(cmd), v, strings.Join(args, " "))
@@ -72,8 +73,8 @@ bise ask -f main.go -f go.mod "what is missing?"`,
 	}
 	f := cmd.Flags()
 	f.BoolVarP(&v.continues, "continue", "c", false, "continue the last conversation")
-	f.StringArrayVarP(&v.files, "file", "f", nil, "attach `FILE`, a text, an image or a PDF; can be repeated")
-	f.StringArrayVarP(&v.images, "image", "i", nil, "attach the image `FILE` (also -, clipboard: or a URL); can be repeated")
+	f.StringArrayVarP(&v.files, "file", "f", nil, "attach `FILE`, a text, an image, audio or a PDF; can be repeated")
+	f.StringArrayVarP(&v.images, "image", "i", nil, "attach the image or audio `FILE` (also -, clipboard: or a URL); can be repeated")
 	f.StringVar(&v.system, "system", "", "use `TEXT` as the system prompt")
 	f.StringVar(&v.schema, "schema", "", "answer with JSON that matches the JSON schema in `FILE`")
 	f.BoolVar(&v.strict, "strict", false, "refuse a schema that is not enforced as a whole while the answer is written")
@@ -166,9 +167,12 @@ func answerQuestion(ctx context.Context, con *console.Console, lib *library.Libr
 	if err := vision.Check(e.Info()); err != nil && len(q.Images()) > 0 {
 		return con.Fail(err)
 	}
-	if vision.Check(e.Info()) != nil {
+	if err := vision.CheckAudio(e.Info()); err != nil && q.HasAudio() {
+		return con.Fail(err)
+	}
+	if info := e.Info(); info.Architecture != "" {
 		var hidden int
-		if r, hidden = vision.HideEarlier(r); hidden > 0 {
+		if r, hidden = vision.HideEarlier(r, info.Can); hidden > 0 {
 			con.Notef("%s", vision.HiddenNote(hidden))
 		}
 	}
@@ -192,20 +196,18 @@ func question(ctx context.Context, con *console.Console, v ask, prompt string) (
 		return q, err
 	}
 	for _, name := range v.images {
-		list, err := r.Images(ctx, name)
+		list, err := r.Media(ctx, name, v.shows)
 		if err != nil {
 			return q, err
 		}
-		for i := range list {
-			q.Attached = append(q.Attached, attach.Attachment{Name: list[i].Name, Image: &list[i]})
-		}
+		q.Attached = append(q.Attached, list...)
 	}
 	return q, checkQuestion(v, q)
 }
 
 // checkQuestion refuses a question without words and without a text.
 func checkQuestion(v ask, q chat.Question) error {
-	if strings.TrimSpace(q.Prompt) != "" || len(q.Images()) < len(q.Attached) {
+	if strings.TrimSpace(q.Prompt) != "" || q.HasText() {
 		return nil
 	}
 	if len(q.Attached) > 0 {

@@ -30,6 +30,10 @@ func checkChat(r *engine.ChatRequest, info engine.Info) error {
 				if !info.Can.Vision {
 					return unsupported("look at pictures")
 				}
+			case engine.AudioChunk:
+				if !info.Can.Audio {
+					return unsupported("hear")
+				}
 			default:
 				return invalid("messages", "message %d has a chunk of the unknown type %q", i+1, k.Type)
 			}

@@ -49,7 +49,7 @@ func layContent(c engine.Content) []int32 {
 	var ids []int32
 	for _, k := range c {
 		switch k.Type {
-		case engine.ImageChunk:
+		case engine.ImageChunk, engine.AudioChunk:
 			for range imageTokens {
 				ids = append(ids, idImage)
 			}

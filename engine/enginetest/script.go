@@ -105,7 +105,7 @@ func (s *Script) Info() engine.Info {
 	i.EmbeddingSize = cmp.Or(i.EmbeddingSize, 64)
 	i.ContextLength = cmp.Or(i.ContextLength, 32768)
 	if i.Can == (engine.Capabilities{}) {
-		i.Can = engine.Capabilities{Chat: true, FIM: true, Vision: true, Tools: true, Embed: true, Thinking: true}
+		i.Can = engine.Capabilities{Chat: true, FIM: true, Vision: true, Audio: true, Tools: true, Embed: true, Thinking: true}
 	}
 	i.Vocabulary = len(vocabulary)
 	i.BOS, i.EOS = vocabulary[idBOS], vocabulary[EndToken]

@@ -129,6 +129,25 @@ size_t        bise_vision_bytes(const bise_vision * v, int width, int height);
 // Encodes a picture of normalised red, green and blue, row by row.
 bool          bise_vision_encode(bise_vision * v, float * rgb, int width, int height, float * vectors);
 
+// The audio encoder of a projector file, NULL when it cannot be loaded. The tensors must have
+// been checked: ggml aborts on wrong shapes.
+typedef struct {
+	int   bins, layers, heads, stack;
+	float eps;
+} bise_hearing_shape;
+typedef struct bise_hearing bise_hearing;
+bise_hearing * bise_hearing_open(const char * path, int threads, bise_hearing_shape shape);
+void           bise_hearing_free(bise_hearing * h);
+// Encodes a mel spectrogram of rows of frames, one for each bin, to vectors of so many bytes.
+bool           bise_hearing_encode(bise_hearing * h, const float * mel, int frames, float * vectors, size_t bytes);
+
+// Decodes the audio in memory to mono samples at the file's rate. The format is 0 for WAV, 1
+// for MP3 and 2 for FLAC. read returns how many samples there were, 0 at the end.
+typedef struct bise_sound bise_sound;
+bise_sound * bise_sound_open(const void * data, size_t size, int format, int * rate);
+int          bise_sound_read(bise_sound * s, float * samples, int n);
+void         bise_sound_close(bise_sound * s);
+
 #ifdef __cplusplus
 }
 #endif

@@ -25,6 +25,7 @@ import (
 
 	"github.com/bise-sh/bise/engine/local"
 	"github.com/bise-sh/bise/engine/scheduler"
+	"github.com/bise-sh/bise/mistral/audio"
 )
 
 // This file is the border: everything that names a C type is here, and nothing
@@ -580,4 +581,73 @@ func (v vision) encode(rgb []float32, width, height, n int) ([]float32, error) {
 		return nil, errors.New(cmp.Or(logged(), "llama.cpp gave no reason"))
 	}
 	return out, nil
+}
+
+// hearing is the audio encoder of a projector file.
+type hearing struct {
+	c *C.bise_hearing
+	hearingShape
+}
+
+type hearingShape struct {
+	bins, layers, heads, stack int
+	eps                        float32
+	width                      int // components of a vector
+}
+
+// openHearing loads the encoder of a file whose tensors match the shape.
+func openHearing(path string, threads int, s hearingShape) (hearing, error) {
+	c := C.CString(path)
+	defer C.free(unsafe.Pointer(c))
+	logged()
+	h := C.bise_hearing_open(c, C.int(threads), C.bise_hearing_shape{
+		bins: C.int(s.bins), layers: C.int(s.layers), heads: C.int(s.heads), stack: C.int(s.stack), eps: C.float(s.eps),
+	})
+	if h == nil {
+		return hearing{}, errors.New(cmp.Or(logged(), "it cannot be loaded"))
+	}
+	return hearing{h, s}, nil
+}
+
+func (h hearing) free() { C.bise_hearing_free(h.c) }
+
+// encode returns the n embeddings of a mel spectrogram. It fails if the encoder produces
+// another number.
+func (h hearing) encode(mel []float32, n int) ([]float32, error) {
+	out := make([]float32, n*h.width)
+	if !C.bise_hearing_encode(h.c, (*C.float)(unsafe.Pointer(&mel[0])), C.int(len(mel)/h.bins), (*C.float)(unsafe.Pointer(&out[0])), C.size_t(4*len(out))) {
+		return nil, errors.New(cmp.Or(logged(), "ggml gave no reason"))
+	}
+	return out, nil
+}
+
+// sound is an audio file that is being decoded.
+type sound struct {
+	c    *C.bise_sound
+	data unsafe.Pointer // the file, in C's memory
+}
+
+// openSound begins to decode a file. rate is that of its samples.
+func openSound(f *audio.File) (s sound, rate int, err error) {
+	format := C.int(slices.Index([]audio.Format{audio.WAV, audio.MP3, audio.FLAC}, f.Format))
+	data := f.Bytes()
+	s.data = C.CBytes(data)
+	var r C.int
+	if s.c = C.bise_sound_open(s.data, C.size_t(len(data)), format, &r); s.c == nil || int(r) != f.Rate {
+		s.close()
+		return sound{}, 0, errors.New("miniaudio cannot decode it")
+	}
+	return s, int(r), nil
+}
+
+// read decodes the next samples, and returns how many there were: 0 at the end.
+func (s sound) read(samples []float32) int {
+	return int(C.bise_sound_read(s.c, (*C.float)(unsafe.Pointer(&samples[0])), C.int(len(samples))))
+}
+
+func (s sound) close() {
+	if s.c != nil {
+		C.bise_sound_close(s.c)
+	}
+	C.free(s.data)
 }

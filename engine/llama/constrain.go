@@ -25,7 +25,7 @@ func (e *Engine) arm(ctx context.Context, j *scheduler.Job, r *engine.Sampling, 
 			j.Free()
 		}
 	}()
-	j.Exact = j.Seeded || p.temperature <= 0
+	j.Exact = j.Seeded || p.Temperature <= 0
 	for range r.Choices() {
 		s := boundSampler{newSampler(e.instance.m, p, j.Ends), e}
 		j.Samplers = append(j.Samplers, s)

@@ -22,6 +22,7 @@ import (
 	"github.com/bise-sh/bise/engine/scheduler"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf"
+	"github.com/bise-sh/bise/mistral/layout"
 	"github.com/bise-sh/bise/mistral/prompt"
 	"github.com/bise-sh/bise/mistral/tokenizer"
 )
@@ -32,8 +33,9 @@ type Engine struct {
 	file       *gguf.File
 	info       engine.Info
 	vocab      tokenizer.Tokenizer
-	longest    func() int    // bytes of the vocabulary's longest token, found when asked for
-	format     prompt.Format // nil for a model without chat
+	encoders   *layout.Encoders // of the projector, nil without one
+	longest    func() int       // bytes of the vocabulary's longest token, found when asked for
+	format     prompt.Format    // nil for a model without chat
 	instance   instance
 	scheduler  *scheduler.Scheduler
 
@@ -200,7 +202,7 @@ func (e *Engine) describe(fingerprint string, limit int) {
 	if e.format != nil {
 		e.info.PromptVersion = e.format.Version()
 		e.info.Can = e.format.Capabilities()
-		e.info.Can.Vision = c.encoder != nil
+		e.info.Can.Vision, e.info.Can.Audio = c.encoder != nil, c.hears != nil
 		if f, ok := e.format.(interface{ Efforts() []string }); ok {
 			e.info.Efforts = f.Efforts()
 		}

@@ -29,7 +29,7 @@ func (e *Engine) formats() error {
 		}
 		return n
 	})
-	meta := layout.Meta(m, e.vocab, e.name, e.instance.encoder != nil) // some files tell their model only in their name
+	meta := layout.Meta(m, e.vocab, e.name, e.encoders) // some files tell their model only in their name
 	if f, ok := prompt.Infer(meta); ok {
 		e.format = f
 		return nil

@@ -143,7 +143,7 @@ func TestLargePictures(t *testing.T) {
 			return
 		}
 		exact = part.embed
-		clear(y.cache)
+		clear(y.cache.of)
 		if err = y.prepare(exactPatches + 1); err == nil {
 			y.flash = false // so that embed keeps the encoder
 			err = y.embed(&part)

@@ -14,7 +14,7 @@ import (
 	"github.com/bise-sh/bise/mistral/prompt"
 )
 
-// maxImages is the limit of images in one request.
+// maxImages is the limit of images, and of audio files, in one request.
 const maxImages = 64
 
 // A visionEncoder turns images into embeddings: a vision encoder and the projector
@@ -25,55 +25,88 @@ type visionEncoder struct {
 	c               vision
 	flash           bool // with flash attention
 	grid            prompt.ImageGrid
-	mean, deviation [3]float32             // of the colours that the encoder was trained on
-	cache           map[[32]byte][]float32 // embeddings by the hash of the image
-	order           [][32]byte             // oldest first
+	mean, deviation [3]float32 // of the colours that the encoder was trained on
+	cache           embeddings
 }
 
 // Place keeps the contract of [scheduler.Image].
 func (p *imagePart) Place() (at, n int) { return p.at, p.n }
 
-// maxCachedImages is the limit of images whose embeddings are kept.
-const maxCachedImages = 16
+// maxCached is the limit of images, or windows of audio, whose embeddings are kept.
+const maxCached = 16
 
-// An imagePart is an image in a prompt. Its tokens are negative numbers derived from
+// embeddings keeps those of the last images, by the hash of the image.
+type embeddings struct {
+	of    map[[32]byte][]float32
+	order [][32]byte // oldest first
+}
+
+func (c *embeddings) get(sum [32]byte) ([]float32, bool) {
+	v, ok := c.of[sum]
+	return v, ok
+}
+
+func (c *embeddings) put(sum [32]byte, v []float32) {
+	if c.of == nil {
+		c.of = map[[32]byte][]float32{}
+	}
+	if len(c.order) == maxCached {
+		delete(c.of, c.order[0])
+		c.order = c.order[1:]
+	}
+	c.of[sum], c.order = v, append(c.order, sum)
+}
+
+// An imagePart is an image, or a window of audio, in a prompt. Its tokens are negative numbers derived from
 // its content, so that equal images share their KV as equal tokens do.
 type imagePart struct {
 	at, n int // first token and number of tokens
 	url   string
 	sum   [32]byte
 	embed []float32
+
+	audio  bool
+	window int // of the audio
 }
 
-// openVisionEncoder loads the projector at path, or the one beside the model. Without
-// a projector the model has no vision, which is not an error.
-func (e *Engine) openVisionEncoder(path string) (err error) {
+// openEncoder loads the projector at path, or the one beside the model. Without a projector
+// the model neither sees nor hears, which is not an error.
+func (e *Engine) openEncoder(path string) error {
 	if path == "" {
 		if path = layout.Projector(e.path, e.instance.m.embedding()); path == "" {
 			return nil
 		}
 	}
-	e.instance.encoder, err = e.loadVisionEncoder(path)
+	file, err := gguf.Read(path)
+	if err != nil {
+		return badModel(path, err)
+	}
+	m := &file.Metadata
+	if arch, _ := m.String("general.architecture"); arch != "clip" {
+		return wrongProjector(path, e.name, "it has no encoder")
+	}
+	about, err := layout.ReadEncoders(m)
+	if err != nil {
+		return err
+	}
+	modality := map[bool]string{true: "audio", false: "vision"}[about.Audio != nil]
+	if has, _ := m.Bool("clip.has_" + modality + "_encoder"); !has {
+		return wrongProjector(path, e.name, fmt.Sprintf("it has no %s encoder", modality))
+	}
+	if about.Width != e.instance.m.embedding() {
+		return wrongProjector(path, e.name, fmt.Sprintf("its embeddings have %d components, the model's have %d", about.Width, e.instance.m.embedding()))
+	}
+	e.encoders = about
+	if about.Audio != nil {
+		e.instance.hears, err = e.loadAudioEncoder(path, file, about)
+	} else {
+		e.instance.encoder, err = e.loadVisionEncoder(path, m, about)
+	}
 	return err
 }
 
-func (e *Engine) loadVisionEncoder(path string) (*visionEncoder, error) {
-	file, err := gguf.Read(path)
-	if err != nil {
-		return nil, badModel(path, err)
-	}
-	m := &file.Metadata
-	arch, _ := m.String("general.architecture")
-	if sees, _ := m.Bool("clip.has_vision_encoder"); arch != "clip" || !sees {
-		return nil, wrongProjector(path, e.name, "it has no vision encoder")
-	}
-	grid, width, err := layout.ImageGrid(m)
-	if err != nil {
-		return nil, err
-	}
-	if width != e.instance.m.embedding() {
-		return nil, wrongProjector(path, e.name, fmt.Sprintf("its embeddings have %d components, the model's have %d", width, e.instance.m.embedding()))
-	}
+func (e *Engine) loadVisionEncoder(path string, m *gguf.Metadata, about *layout.Encoders) (*visionEncoder, error) {
+	width := about.Width
 	c, err := openVision(path, e.instance.params.threads, false)
 	if err != nil {
 		return nil, wrongProjector(path, e.name, err.Error())
@@ -82,7 +115,7 @@ func (e *Engine) loadVisionEncoder(path string) (*visionEncoder, error) {
 		c.free()
 		return nil, wrongProjector(path, e.name, fmt.Sprintf("its embeddings have %d components, its metadata says %d", c.width, width))
 	}
-	y := &visionEncoder{path: path, threads: e.instance.params.threads, c: c, grid: grid, cache: map[[32]byte][]float32{}}
+	y := &visionEncoder{path: path, threads: e.instance.params.threads, c: c, grid: *about.Images}
 	// CLIP's, which all of Mistral's vision encoders use.
 	y.mean, y.deviation = [3]float32{0.48145466, 0.4578275, 0.40821073}, [3]float32{0.26862954, 0.26130258, 0.27577711}
 	for key, to := range map[string]*[3]float32{"image_mean": &y.mean, "image_std": &y.deviation} {
@@ -101,23 +134,27 @@ func wrongProjector(path, model, why string) *fault.Error {
 	}
 }
 
-// encode turns a prompt into tokens. Images become the tokens of Mistral's reference;
-// parts are their places.
+// encode turns a prompt into tokens. Images and audio become the tokens of Mistral's
+// reference; parts are their places.
 func (e *Engine) encode(p prompt.Prompt) (ids []token, parts []imagePart, err error) {
-	var grid *prompt.ImageGrid
-	if len(p.Images) > 0 {
-		encoder := e.instance.encoder
-		if encoder == nil {
-			return nil, nil, &fault.Error{Kind: fault.Unsupported, Param: "messages", Msg: fmt.Sprintf("%s has no vision", e.name), Advice: "Use a vision model, such as Pixtral, with its projector."}
-		}
-		if len(p.Images) > maxImages {
-			return nil, nil, &fault.Error{Kind: fault.Invalid, Param: "messages", Msg: fmt.Sprintf("the request has %d images: the limit is %d", len(p.Images), maxImages)}
-		}
-		grid = &encoder.grid
+	switch {
+	case len(p.Images) > 0 && e.instance.encoder == nil:
+		return nil, nil, &fault.Error{Kind: fault.Unsupported, Param: "messages", Msg: fmt.Sprintf("%s has no vision", e.name), Advice: "Use a vision model, such as Pixtral, with its projector."}
+	case len(p.Audio) > 0 && e.instance.hears == nil:
+		return nil, nil, &fault.Error{Kind: fault.Unsupported, Param: "messages", Msg: fmt.Sprintf("%s cannot hear", e.name), Advice: "Use Voxtral, with its projector."}
 	}
-	ids, places, err := layout.Encode(e.vocab, p, grid)
+	for what, n := range map[string]int{"images": len(p.Images), "audio files": len(p.Audio)} {
+		if n > maxImages {
+			return nil, nil, &fault.Error{Kind: fault.Invalid, Param: "messages", Msg: fmt.Sprintf("the request has %d %s: the limit is %d", n, what, maxImages)}
+		}
+	}
+	ids, places, err := layout.Encode(e.vocab, p, e.encoders)
 	for _, place := range places {
-		parts = append(parts, newPart(place.At, place.N, place.URL))
+		if place.Audio {
+			parts = append(parts, newAudioPart(place))
+		} else {
+			parts = append(parts, newPart(place.At, place.N, place.URL))
+		}
 	}
 	return ids, parts, err
 }
@@ -140,7 +177,7 @@ func hashTokens(ids []token, parts []imagePart) {
 
 // embed computes the embeddings of an image, or takes them from the cache.
 func (y *visionEncoder) embed(p *imagePart) error {
-	if v, ok := y.cache[p.sum]; ok {
+	if v, ok := y.cache.get(p.sum); ok {
 		p.embed = v
 		return nil
 	}
@@ -161,11 +198,7 @@ func (y *visionEncoder) embed(p *imagePart) error {
 	if err != nil {
 		return fault.Errorf(fault.Internal, "encode image: %w", err)
 	}
-	if len(y.order) == maxCachedImages {
-		delete(y.cache, y.order[0])
-		y.order = y.order[1:]
-	}
-	y.cache[p.sum], y.order = v, append(y.order, p.sum)
+	y.cache.put(p.sum, v)
 	p.embed = v
 	return nil
 }

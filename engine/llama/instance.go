@@ -23,6 +23,7 @@ type instance struct {
 	lora    []loadedAdapter
 	pieces  pieces
 	encoder *visionEncoder // nil: the model has no vision
+	hears   *audioEncoder  // nil: the model hears nothing
 
 	contention *contention // nil with a GPU
 	computing  int         // threads
@@ -78,17 +79,39 @@ func (c *instance) threads(n int) {
 
 func (c *instance) DecodeImage(i scheduler.Image, from, n, seq int) error {
 	p := i.(*imagePart)
-	if p.embed == nil {
-		if err := c.encoder.embed(p); err != nil {
-			return err
-		}
+	width, err := c.encodePart(p)
+	if err != nil {
+		return err
 	}
-	width := c.encoder.c.width
-	err := c.x.decodeEmbeddings(p.embed[from*width:(from+n)*width], p.at+from, seq, false)
+	err = c.x.decodeEmbeddings(p.embed[from*width:(from+n)*width], p.at+from, seq, false)
 	if err != nil && err != scheduler.ErrNoCells {
-		return fault.Errorf(fault.Internal, "llama.cpp cannot evaluate the image: %w", err)
+		return fault.Errorf(fault.Internal, "llama.cpp cannot evaluate the %s: %w", p.what(), err)
 	}
 	return err
+}
+
+// encodePart computes the embeddings of an image or of a window of audio, of width components.
+func (c *instance) encodePart(p *imagePart) (width int, err error) {
+	if p.audio {
+		width = c.hears.c.width
+	} else {
+		width = c.encoder.c.width
+	}
+	switch {
+	case p.embed != nil:
+	case p.audio:
+		err = c.hears.embed(p)
+	default:
+		err = c.encoder.embed(p)
+	}
+	return width, err
+}
+
+func (p *imagePart) what() string {
+	if p.audio {
+		return "audio"
+	}
+	return "image"
 }
 
 // Outputs bounds the memory for logits.
@@ -143,6 +166,9 @@ func (c *instance) open() (*lctx, error) {
 func (c *instance) free() {
 	if c.encoder != nil {
 		c.encoder.c.free()
+	}
+	if c.hears != nil {
+		c.hears.c.free()
 	}
 	c.x.free()
 	c.pool.free()

@@ -124,7 +124,7 @@ func (e *Engine) prepare(o engine.LoadOptions, p contextParams, limit int, finge
 	}
 	c.x = x
 	c.pieces = newPieces(c.m)
-	if err := e.openVisionEncoder(o.Projector); err != nil {
+	if err := e.openEncoder(o.Projector); err != nil {
 		x.free()
 		return err
 	}
@@ -215,7 +215,7 @@ func read(path string) (*gguf.File, error) {
 		return nil, &fault.Error{Kind: fault.Unsupported, Msg: fmt.Sprintf("the built-in engine cannot run %s as it is: its architecture, mistral4, is newer", path), Advice: "Import it: bise import " + path + " writes a copy that it runs."}
 	}
 	if arch == "clip" {
-		return nil, &fault.Error{Kind: fault.BadModel, Msg: fmt.Sprintf("%s is the projector of a vision model, not a model", path), Advice: "Give the model file: bise finds its projector beside it or through --projector."}
+		return nil, &fault.Error{Kind: fault.BadModel, Msg: fmt.Sprintf("%s is a projector, not a model", path), Advice: "Give the model file: bise finds its projector beside it or through --projector."}
 	}
 	if n, ok := file.Metadata.Count("tokenizer.ggml.tokens"); !ok || n == 0 {
 		return nil, &fault.Error{Kind: fault.BadModel, Msg: fmt.Sprintf("%s has no vocabulary", path), Advice: "It is probably an adapter or a part of a model."}

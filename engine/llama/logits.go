@@ -14,8 +14,8 @@ import (
 )
 
 // Logits evaluates tokens from the start of the context and returns the logits after each:
-// float32 [len(tokens)][vocabulary]. Images, as data: URLs, replace the runs of [IMG]
-// among the tokens, in order; vectors are the embeddings at those positions.
+// float32 [len(tokens)][vocabulary]. Images or audio, as data: URLs, replace the runs of [IMG]
+// or [AUDIO] among the tokens, in order; vectors are the embeddings at those positions.
 func (e *Engine) Logits(ctx context.Context, tokens []int32, images ...string) (rows, vectors [][]float32, err error) {
 	parts, err := e.findImages(tokens, images)
 	if err != nil {
@@ -29,14 +29,14 @@ func (e *Engine) Logits(ctx context.Context, tokens []int32, images ...string) (
 			if len(parts) > 0 && parts[0].at == i {
 				p := parts[0]
 				parts = parts[1:]
-				if err := c.encoder.embed(&p); err != nil {
+				width, err := c.encodePart(&p)
+				if err != nil {
 					return err
 				}
-				width := c.encoder.c.width
 				for from := 0; from < p.n; {
 					n := min(p.n-from, c.params.batch)
 					if err := c.x.decodeEmbeddings(p.embed[from*width:(from+n)*width], i+from, 0, true); err != nil {
-						return fault.Errorf(fault.Internal, "llama.cpp cannot evaluate the image: %w", err)
+						return fault.Errorf(fault.Internal, "llama.cpp cannot evaluate the %s: %w", p.what(), err)
 					}
 					for k := range n {
 						rows = append(rows, c.x.logits(k))
@@ -71,7 +71,7 @@ func (e *Engine) Logits(ctx context.Context, tokens []int32, images ...string) (
 	return rows, vectors, err
 }
 
-// findImages finds the places of images among tokens, and checks that each
+// findImages finds the places of images or audio among tokens, and checks that each
 // has as many as its size asks for.
 func (e *Engine) findImages(tokens []int32, urls []string) (parts []imagePart, err error) {
 	for _, id := range tokens {
@@ -83,12 +83,17 @@ func (e *Engine) findImages(tokens []int32, urls []string) (parts []imagePart, e
 		return nil, nil
 	}
 	encoder := e.instance.encoder
-	if encoder == nil {
-		return nil, &fault.Error{Kind: fault.Unsupported, Msg: fmt.Sprintf("%s has no vision", e.name)}
+	if encoder == nil && e.instance.hears == nil {
+		return nil, &fault.Error{Kind: fault.Unsupported, Msg: fmt.Sprintf("%s has no vision and cannot hear", e.name)}
 	}
 	i := 0
 	for n, url := range urls {
-		run, err := layout.Run(e.vocab, encoder.grid, url)
+		var run []int32
+		if hears := e.instance.hears; hears != nil {
+			run, err = layout.AudioRun(e.vocab, hears.grid, url)
+		} else {
+			run, err = layout.Run(e.vocab, encoder.grid, url)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -96,9 +101,15 @@ func (e *Engine) findImages(tokens []int32, urls []string) (parts []imagePart, e
 			i++
 		}
 		if i+len(run) > len(tokens) || !slices.Equal(tokens[i:i+len(run)], run) {
-			return nil, &fault.Error{Kind: fault.Invalid, Param: "tokens", Msg: fmt.Sprintf("image %d has %d tokens, which the prompt lacks", n+1, len(run))}
+			return nil, &fault.Error{Kind: fault.Invalid, Param: "tokens", Msg: fmt.Sprintf("attachment %d has %d tokens, which the prompt lacks", n+1, len(run))}
 		}
-		parts = append(parts, newPart(i, len(run), url))
+		if hears := e.instance.hears; hears != nil {
+			for at := 0; at < len(run); at += hears.grid.Tokens {
+				parts = append(parts, newAudioPart(layout.Place{At: i + at, N: hears.grid.Tokens, URL: url, Window: at / hears.grid.Tokens}))
+			}
+		} else {
+			parts = append(parts, newPart(i, len(run), url))
+		}
 		i += len(run)
 	}
 	return parts, nil

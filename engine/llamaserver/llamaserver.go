@@ -185,7 +185,7 @@ func (e *Engine) formats() error {
 	if err != nil {
 		return fault.Errorf(fault.BadModel, "cannot load %s: %w", e.path, err)
 	}
-	meta := layout.Meta(m, e.vocab, e.name, e.grid != nil)
+	meta := layout.Meta(m, e.vocab, e.name, &layout.Encoders{Images: e.grid})
 	if f, ok := prompt.Infer(meta); ok {
 		e.format = f
 	} else {
@@ -357,8 +357,9 @@ func (e *Engine) findProjector() {
 	if err != nil {
 		return
 	}
-	if grid, _, err := layout.ImageGrid(&file.Metadata); err == nil {
-		e.grid, e.mmproj = &grid, path
+	// Audio is not sent: llama-server's encoder of Voxtral gives half of the tokens.
+	if about, err := layout.ReadEncoders(&file.Metadata); err == nil && about.Images != nil {
+		e.grid, e.mmproj = about.Images, path
 	}
 }
 

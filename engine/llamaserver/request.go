@@ -69,7 +69,8 @@ func (e *Engine) chatJob(ctx context.Context, r *engine.ChatRequest) (*job, erro
 	var left *engine.LeftOut
 	if r.Overflow == engine.OverflowDropOldest && len(ids)+local.Room(&r.Sampling, limit) > limit {
 		count := func(short *engine.ChatRequest) (int, error) {
-			if p, err = e.layOut(short); err != nil {
+			p, err := e.layOut(short)
+			if err != nil {
 				return 0, err
 			}
 			ids, _, err := e.encode(p)
@@ -195,7 +196,7 @@ func (e *Engine) encode(p prompt.Prompt) (ids []int32, images []layout.Place, er
 	if len(p.Images) > maxImages {
 		return nil, nil, &fault.Error{Kind: fault.Invalid, Param: "messages", Msg: fmt.Sprintf("the request has %d images: the limit is %d", len(p.Images), maxImages)}
 	}
-	return layout.Encode(e.vocab, p, e.grid)
+	return layout.Encode(e.vocab, p, &layout.Encoders{Images: e.grid})
 }
 
 // fill returns the tokens of a completion's prompt. A text without a suffix is continued as it is.

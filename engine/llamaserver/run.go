@@ -354,9 +354,14 @@ func (w *writing) read(a *answer, p *piece) error {
 		if p.StopType == "eos" && a.pending < 0 && n > 0 {
 			n--
 		}
-		a.count += max(0, n)
-		if p.Content != "" {
-			if err := w.say(a, p.Content); err != nil || a.ended {
+		text := p.Content
+		if n > 0 {
+			// No piece came of these: the answer ends within a rune.
+			a.count += n
+			text += "\uFFFD"
+		}
+		if text != "" {
+			if err := w.say(a, text); err != nil || a.ended {
 				return err
 			}
 		}

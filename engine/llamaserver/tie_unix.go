@@ -4,7 +4,7 @@ package llamaserver
 
 import "syscall"
 
-// bound puts the child into a group of its own: an interrupt of the terminal is not meant for it.
+// bound puts the child into a separate group: an interrupt of the terminal is not meant for it.
 func bound() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
 // tie ends the process when this one ends, however that happens.

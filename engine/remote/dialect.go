@@ -50,6 +50,9 @@ func (d Dialect) chat(req engine.ChatRequest) (call, error) {
 		if err := plateformeHas(req.Sampling, req.MinTokens); err != nil {
 			return call{}, err
 		}
+		if req.Transcription != nil {
+			return call{}, lacks("La Plateforme's API for chats", "transcription")
+		}
 		req.Overflow, req.Lookup = engine.OverflowError, engine.LookupAuto
 		return call{path: "/v1/chat/completions", body: streamedChat{req, true}, echo: continued(req)}, nil
 	}

@@ -90,6 +90,7 @@ type modelCard struct {
 		FIM       bool `json:"completion_fim"`
 		Functions bool `json:"function_calling"`
 		Vision    bool `json:"vision"`
+		Audio     bool `json:"audio"`
 		Reasoning bool `json:"reasoning"`
 	} `json:"capabilities"`
 }
@@ -97,11 +98,11 @@ type modelCard struct {
 func (m modelCard) info(model string, d Dialect) engine.Info {
 	i := engine.Info{
 		Model: model, ContextLength: max(m.MaxContextLength, m.MaxModelLen),
-		Can: engine.Capabilities{Chat: true, FIM: true, Vision: true, Tools: true, Embed: true, Thinking: true},
+		Can: engine.Capabilities{Chat: true, FIM: true, Vision: true, Audio: true, Tools: true, Embed: true, Thinking: true},
 	}
 	if c := m.Capabilities; c != nil && d == Plateforme {
 		i.Can = engine.Capabilities{
-			Chat: c.Chat, FIM: c.FIM, Vision: c.Vision, Tools: c.Functions, Thinking: c.Reasoning,
+			Chat: c.Chat, FIM: c.FIM, Vision: c.Vision, Audio: c.Audio, Tools: c.Functions, Thinking: c.Reasoning,
 			Embed: !c.Chat && !c.FIM, // the card has no flag for it
 		}
 	}

@@ -2,8 +2,10 @@ package remote
 
 import (
 	"cmp"
+	"strings"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/mistral/audio"
 )
 
 // openAISampling are settings under OpenAI's names; what OpenAI does not have is
@@ -76,6 +78,22 @@ type openAIPart struct {
 	Type     string          `json:"type"`
 	Text     string          `json:"text,omitempty"`
 	ImageURL *openAIImageURL `json:"image_url,omitempty"`
+	Audio    *openAIAudio    `json:"input_audio,omitempty"`
+}
+
+type openAIAudio struct {
+	Data   string `json:"data"`
+	Format string `json:"format"` // wav, mp3, flac
+}
+
+// newOpenAIAudio returns audio in a data: URL.
+func newOpenAIAudio(url string) *openAIAudio {
+	a := &openAIAudio{Format: "wav"}
+	_, a.Data, _ = strings.Cut(url, ",")
+	if data, err := audio.Decode(url); err == nil {
+		a.Format = strings.ToLower(string(cmp.Or(audio.Sniff(data), audio.WAV)))
+	}
+	return a
 }
 
 type openAIImageURL struct {
@@ -83,6 +101,9 @@ type openAIImageURL struct {
 }
 
 func openAIChat(req engine.ChatRequest) (openAIChatRequest, error) {
+	if req.Transcription != nil {
+		return openAIChatRequest{}, lacks("OpenAI's API for chats", "transcription")
+	}
 	sampling, err := newOpenAISampling(req.Sampling)
 	if err != nil {
 		return openAIChatRequest{}, err
@@ -115,7 +136,7 @@ func newOpenAIMessage(m engine.Message) openAIMessage {
 	return w
 }
 
-// openAIContent is a string, or parts where there are images. Thinking has no
+// openAIContent is a string, or parts where there are images or audio. Thinking has no
 // place in a conversation of OpenAI's.
 func openAIContent(c engine.Content) any {
 	var parts []openAIPart
@@ -126,6 +147,9 @@ func openAIContent(c engine.Content) any {
 			parts = append(parts, openAIPart{Type: "text", Text: k.Text})
 		case engine.ImageChunk:
 			parts = append(parts, openAIPart{Type: "image_url", ImageURL: &openAIImageURL{k.ImageURL}})
+			pictures = true
+		case engine.AudioChunk:
+			parts = append(parts, openAIPart{Type: "input_audio", Audio: newOpenAIAudio(k.AudioURL)})
 			pictures = true
 		}
 	}

@@ -105,6 +105,9 @@ func weight(m engine.Message) int {
 		if k.Type == engine.ImageChunk {
 			n += image
 		}
+		if k.Type == engine.AudioChunk {
+			n += len(k.AudioURL) / 400
+		}
 	}
 	for _, c := range m.ToolCalls {
 		n += len(c.Function.Arguments)

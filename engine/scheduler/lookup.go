@@ -241,7 +241,7 @@ func (s *Scheduler) follow(text []Token, match, distance int) ([]Token, int) {
 // find looks for the last tokens of a text in what comes before. Of several places it takes
 // the one where most tokens agree, at least least, and of those the last. If distance is not
 // 0, matchShort tokens suffice for a place about that far from the end: where an answer that
-// changes what it copies goes on after a change. It returns up to most of the tokens that
+// changes what it copies continues after a change. It returns up to most of the tokens that
 // follow the place, and how far it is from the end.
 func find(text []Token, least, most, distance int) ([]Token, int) {
 	n := len(text)

@@ -21,11 +21,13 @@ func (s *server) status() Status {
 	st := Status{
 		Key: s.key, Name: s.spec.Name, Path: s.spec.Path, Fingerprint: s.spec.Fingerprint,
 		Version: s.spec.Version, PID: os.Getpid(), Options: s.spec.Options, Log: s.logFile,
-		State: s.state(), Started: s.started, Memory: resident(), LeavesAt: s.leavesAt(),
+		State: s.state(), Started: s.started, Memory: resident(false), LeavesAt: s.leavesAt(),
 	}
 	if e := s.model(); e != nil {
 		info := e.Info()
-		st.Engine = info.Engine
+		if st.Engine = info.Engine; st.Engine != "" {
+			st.Memory = resident(true)
+		}
 		st.ContextUsed, st.ContextNow, st.Context = info.ContextUsed, info.ContextNow, info.ContextLength
 		if info.Fingerprint != "" {
 			st.Fingerprint = info.Fingerprint
@@ -37,8 +39,9 @@ func (s *server) status() Status {
 	return st
 }
 
-// resident is the memory this process and its children have, in bytes; 0 where the system does not tell.
-func resident() int64 {
+// resident is the memory this process has, and its children if they are wanted, in bytes; 0 where the
+// system does not tell. To find the children takes some milliseconds.
+func resident(children bool) int64 {
 	p, err := process.NewProcess(int32(os.Getpid()))
 	if err != nil {
 		return 0
@@ -48,8 +51,11 @@ func resident() int64 {
 		return 0
 	}
 	total := int64(m.RSS)
-	children, _ := p.Children() // a llama-server
-	for _, c := range children {
+	if !children {
+		return total
+	}
+	list, _ := p.Children() // a llama-server
+	for _, c := range list {
 		if m, err := c.MemoryInfo(); err == nil {
 			total += int64(m.RSS)
 		}

@@ -4,12 +4,12 @@
 package layout
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf"
+	"github.com/bise-sh/bise/mistral/audio"
 	"github.com/bise-sh/bise/mistral/preprocess"
 	"github.com/bise-sh/bise/mistral/prompt"
 	"github.com/bise-sh/bise/mistral/tokenizer"
@@ -37,9 +37,9 @@ func Vocabulary(m *gguf.Metadata) (tokenizer.Tokenizer, error) {
 }
 
 // Meta collects what a model file says about its prompt format. Name is the file name,
-// which may say more than the metadata; images reports that a projector exists.
-func Meta(m *gguf.Metadata, vocab tokenizer.Tokenizer, name string, images bool) prompt.Meta {
-	meta := prompt.Meta{Images: images, Has: func(name string) bool { _, ok := vocab.ID(name); return ok }}
+// which may say more than the metadata; e describes its projector, nil without one.
+func Meta(m *gguf.Metadata, vocab tokenizer.Tokenizer, name string, e *Encoders) prompt.Meta {
+	meta := prompt.Meta{Images: e.images() != nil, Audio: e.audio() != nil, Has: func(name string) bool { _, ok := vocab.ID(name); return ok }}
 	model, _ := m.String("tokenizer.ggml.model")
 	meta.Tekken = model == "gpt2"
 	meta.Version, _ = m.String("bise.prompt_version")
@@ -68,19 +68,19 @@ type Layout struct {
 	Vocab    tokenizer.Tokenizer
 	Format   prompt.Format
 	Source   Source
-	pictures *prompt.ImageGrid
+	encoders *Encoders
 }
 
-// Read finds the layout of a model. Name is the file name; pictures describes the image
-// grid of its projector, nil without one.
-func Read(f *gguf.File, name string, pictures *prompt.ImageGrid) (*Layout, error) {
+// Read finds the layout of a model. Name is the file name; e describes its projector,
+// nil without one.
+func Read(f *gguf.File, name string, e *Encoders) (*Layout, error) {
 	m := &f.Metadata
 	vocab, err := Vocabulary(m)
 	if err != nil {
 		return nil, err
 	}
-	l := &Layout{Vocab: vocab, pictures: pictures}
-	meta := Meta(m, vocab, name, pictures != nil)
+	l := &Layout{Vocab: vocab, encoders: e}
+	meta := Meta(m, vocab, name, e)
 	if format, ok := prompt.Infer(meta); ok {
 		l.Format, l.Source = format, Inferred
 		switch {
@@ -126,37 +126,52 @@ func (l *Layout) Fill(prefix, suffix string) ([]int32, error) {
 }
 
 func (l *Layout) encode(p prompt.Prompt) ([]int32, error) {
-	ids, _, err := Encode(l.Vocab, p, l.pictures)
+	ids, _, err := Encode(l.Vocab, p, l.encoders)
 	return ids, err
 }
 
-// A Place is where an image's tokens are among a prompt's.
+// A Place is where the tokens of an image or of a window of audio are among a prompt's.
 type Place struct {
-	At, N int    // the first one and how many, [IMG_END] among them
-	URL   string // data:
+	At, N  int    // the first one and how many, [IMG_END] among them
+	URL    string // data:
+	Audio  bool   // else an image
+	Window int    // of the audio, from 0
 }
 
-// Encode turns a prompt into tokens. Images become the tokens that the reference gives
-// them for the projector's grid; nil means that the model has no projector.
-func Encode(vocab tokenizer.Tokenizer, p prompt.Prompt, cut *prompt.ImageGrid) (ids []int32, places []Place, err error) {
-	text, images, err := prompt.Encode(vocab, p)
-	if err != nil || len(images) == 0 {
+// Encode turns a prompt into tokens. Images and audio become the tokens that the reference
+// gives them; e is nil for a model without a projector.
+func Encode(vocab tokenizer.Tokenizer, p prompt.Prompt, e *Encoders) (ids []int32, places []Place, err error) {
+	text, parts, err := prompt.Encode(vocab, p)
+	if err != nil || len(parts) == 0 {
 		return text, nil, err
 	}
-	if cut == nil {
-		return nil, nil, &fault.Error{Kind: fault.Unsupported, Param: "messages", Msg: "the model has no vision"}
-	}
 	from := 0
-	for _, image := range images {
-		url := p.Images[image.Image-1]
-		run, err := Run(vocab, *cut, url)
-		if err != nil {
-			return nil, nil, err
+	for _, part := range parts {
+		ids = append(ids, text[from:part.At]...)
+		from = part.At
+		var run []int32
+		if part.Image > 0 {
+			url := p.Images[part.Image-1]
+			if e.images() == nil {
+				return nil, nil, &fault.Error{Kind: fault.Unsupported, Param: "messages", Msg: "the model has no vision"}
+			}
+			if run, err = Run(vocab, *e.Images, url); err != nil {
+				return nil, nil, err
+			}
+			places = append(places, Place{At: len(ids), N: len(run), URL: url})
+		} else {
+			url := p.Audio[part.Audio-1]
+			if e.audio() == nil {
+				return nil, nil, &fault.Error{Kind: fault.Unsupported, Param: "messages", Msg: "the model cannot hear"}
+			}
+			if run, err = AudioRun(vocab, *e.Audio, url); err != nil {
+				return nil, nil, err
+			}
+			for at := 0; at < len(run); at += e.Audio.Tokens {
+				places = append(places, Place{At: len(ids) + at, N: e.Audio.Tokens, URL: url, Audio: true, Window: at / e.Audio.Tokens})
+			}
 		}
-		ids = append(ids, text[from:image.At]...)
-		places = append(places, Place{len(ids), len(run), url})
 		ids = append(ids, run...)
-		from = image.At
 	}
 	return append(ids, text[from:]...), places, nil
 }
@@ -170,20 +185,11 @@ func Run(vocab tokenizer.Tokenizer, cut prompt.ImageGrid, url string) ([]int32, 
 	return cut.Encode(vocab, w, h)
 }
 
-// ImageGrid returns how a projector file divides images into tokens, and the width
-// of its embeddings. For projectors other than Mistral's it returns an error of kind
-// Unsupported.
-func ImageGrid(m *gguf.Metadata) (cut prompt.ImageGrid, width int, err error) {
-	kind, _ := m.String("clip.projector_type")
-	if kind != "pixtral" {
-		return cut, 0, &fault.Error{Kind: fault.Unsupported, Msg: fmt.Sprintf("projectors of the type %q cannot be used; Mistral's are of the type pixtral", kind)}
+// AudioRun is the tokens of audio, a data: URL.
+func AudioRun(vocab tokenizer.Tokenizer, grid prompt.AudioGrid, url string) ([]int32, error) {
+	f, err := audio.Open(url)
+	if err != nil {
+		return nil, err
 	}
-	number := func(key string, otherwise int) int {
-		if n, ok := m.Uint("clip.vision." + key); ok && n > 0 && n < 1<<16 {
-			return int(n)
-		}
-		return otherwise
-	}
-	cut = prompt.ImageGrid{Patch: number("patch_size", 16), Merge: number("spatial_merge_size", 1), Max: number("image_size", 1024)}
-	return cut, number("projection_dim", 0), nil
+	return grid.Encode(vocab, f.Windows())
 }

@@ -134,7 +134,7 @@ func TestTokens(t *testing.T) {
 
 func TestPictures(t *testing.T) {
 	var m gguf.Metadata
-	if _, _, err := ImageGrid(&m); fault.KindOf(err) != fault.Unsupported {
+	if _, err := ReadEncoders(&m); fault.KindOf(err) != fault.Unsupported {
 		t.Errorf("got %v", err)
 	}
 	m.Set("clip.projector_type", gguf.Of("pixtral"))
@@ -142,9 +142,9 @@ func TestPictures(t *testing.T) {
 	m.Set("clip.vision.spatial_merge_size", gguf.Of(uint32(2)))
 	m.Set("clip.vision.image_size", gguf.Of(uint32(1540)))
 	m.Set("clip.vision.projection_dim", gguf.Of(uint32(64)))
-	cut, width, err := ImageGrid(&m)
-	if err != nil || cut != (prompt.ImageGrid{Patch: 14, Merge: 2, Max: 1540}) || width != 64 {
-		t.Errorf("got %+v, %d, %v", cut, width, err)
+	e, err := ReadEncoders(&m)
+	if err != nil || *e.Images != (prompt.ImageGrid{Patch: 14, Merge: 2, Max: 1540}) || e.Audio != nil || e.Width != 64 {
+		t.Errorf("got %+v, %v", e, err)
 	}
 }
 

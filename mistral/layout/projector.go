@@ -40,8 +40,8 @@ func fits(path string, width int) bool {
 	if err != nil {
 		return false
 	}
-	_, w, err := ImageGrid(&file.Metadata)
-	return err == nil && w == width
+	e, err := ReadEncoders(&file.Metadata)
+	return err == nil && e.Width == width
 }
 
 // escape makes a folder's name match only itself.

@@ -19,6 +19,9 @@ func (f *format) Chat(r *engine.ChatRequest) (Prompt, error) {
 			return Prompt{}, err
 		}
 	}
+	if r.Transcription != nil {
+		return f.transcription(r), nil
+	}
 	turns, system := f.turns(r.Messages)
 	w := writer{format: f, tools: r.Tools, setting: settings, system: system, firstUser: -1, lastUser: -1}
 	for i, t := range turns {
@@ -82,6 +85,8 @@ func (w *writer) chunks(content engine.Content) {
 		case engine.ImageChunk:
 			w.Images = append(w.Images, c.ImageURL)
 			w.Segments = append(w.Segments, Segment{Image: len(w.Images)})
+		case engine.AudioChunk:
+			w.audio(c)
 		case engine.ThinkingChunk:
 			w.control(beginThink)
 			w.span(c.Text)
@@ -90,6 +95,26 @@ func (w *writer) chunks(content engine.Content) {
 			}
 		}
 	}
+}
+
+func (w *writer) audio(c engine.Chunk) {
+	w.Audio = append(w.Audio, c.AudioURL)
+	w.control(beginAudio)
+	w.Segments = append(w.Segments, Segment{Audio: len(w.Audio)})
+}
+
+// transcription lays out a request for the words in the audio of a message.
+func (f *format) transcription(r *engine.ChatRequest) Prompt {
+	w := writer{format: f}
+	w.control(bos)
+	w.control("[INST]")
+	w.audio(r.Messages[0].Content[0])
+	w.control("[/INST]")
+	if l := r.Transcription.Language; l != "" {
+		w.span("lang:" + l)
+	}
+	w.control(transcribe)
+	return w.Prompt
 }
 
 func (w *writer) user(i int, t *turn) {

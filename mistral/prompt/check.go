@@ -33,8 +33,37 @@ func (f *format) check(r *engine.ChatRequest) error {
 			return err
 		}
 	}
+	if r.Transcription != nil {
+		return f.checkTranscription(r)
+	}
 	if r.ReasoningEffort != "" && !f.settings {
 		return f.unsupported("reasoning_effort", "have no reasoning effort")
+	}
+	return nil
+}
+
+// checkTranscription rejects a transcription of anything but one message with audio alone.
+func (f *format) checkTranscription(r *engine.ChatRequest) error {
+	m := r.Messages[0]
+	if len(r.Messages) != 1 || m.Role != engine.User || len(m.Content) != 1 || m.Content[0].Type != engine.AudioChunk || len(r.Tools) > 0 {
+		return invalid("messages", "a transcription needs one message with audio and nothing else")
+	}
+	if !f.Has(transcribe) {
+		return unsupported("transcription", "the model's vocabulary has no token %s", transcribe)
+	}
+	return CheckLanguage(r.Transcription.Language)
+}
+
+// CheckLanguage rejects what is not the code of a language, such as fr or pt-BR. No code is
+// valid too.
+func CheckLanguage(code string) error {
+	ok := len(code) <= 16
+	for i, part := range strings.Split(code, "-") {
+		letters := strings.Trim(strings.ToLower(part), "abcdefghijklmnopqrstuvwxyz") == ""
+		ok = ok && (code == "" || letters && len(part) >= 2 && (i > 0 || len(part) <= 3))
+	}
+	if !ok {
+		return &fault.Error{Kind: fault.Invalid, Param: "language", Msg: fmt.Sprintf("invalid language %.20q", code), Advice: "Give its code, such as en or fr."}
 	}
 	return nil
 }
@@ -149,6 +178,11 @@ func checkPairsByID(r *engine.ChatRequest) error {
 
 // checkMessages looks at what each message holds.
 func (f *format) checkMessages(r *engine.ChatRequest) error {
+	if !f.systemAudio && hasSystem(r.Messages) && hasAudio(r.Messages) {
+		err := f.unsupported("messages", "take no system prompt in a conversation with audio")
+		err.Advice = "Leave the system prompt out."
+		return err
+	}
 	for i, m := range r.Messages {
 		if m.Content == nil && m.Role != engine.Assistant {
 			return invalid(at(i, "content"), "message %d, from %s, has no content", i+1, m.Role)
@@ -172,6 +206,16 @@ func (f *format) checkMessages(r *engine.ChatRequest) error {
 	return nil
 }
 
+func hasSystem(messages []engine.Message) bool {
+	return slices.ContainsFunc(messages, func(m engine.Message) bool { return m.Role == engine.System })
+}
+
+func hasAudio(messages []engine.Message) bool {
+	return slices.ContainsFunc(messages, func(m engine.Message) bool {
+		return slices.ContainsFunc(m.Content, func(c engine.Chunk) bool { return c.Type == engine.AudioChunk })
+	})
+}
+
 func (f *format) checkChunk(role engine.Role, c engine.Chunk, param string) error {
 	switch c.Type {
 	case engine.TextChunk:
@@ -188,6 +232,18 @@ func (f *format) checkChunk(role engine.Role, c engine.Chunk, param string) erro
 			return unsupported(param, "the model has no vision")
 		case !strings.HasPrefix(c.ImageURL, "data:"):
 			return invalid(param, "an image must be a data: URL")
+		}
+		return nil
+	case engine.AudioChunk:
+		switch {
+		case role != engine.User:
+			return invalid(param, "a message from %s cannot contain audio", role)
+		case !f.Audio:
+			return unsupported(param, "the model cannot hear")
+		case !f.Has(beginAudio) || !f.Has(audioToken):
+			return unsupported(param, "the model's vocabulary has no tokens for audio")
+		case !strings.HasPrefix(c.AudioURL, "data:"):
+			return invalid(param, "audio must be a data: URL")
 		}
 		return nil
 	case engine.ThinkingChunk:

@@ -5,21 +5,22 @@ import (
 	"github.com/bise-sh/bise/mistral/tokenizer"
 )
 
-// A Place is where an image's tokens belong among a prompt's.
+// A Place is where the tokens of an image or of audio belong among a prompt's.
 type Place struct {
 	At    int // before the token of this index
 	Image int // 1 is Prompt.Images[0]
+	Audio int // 1 is Prompt.Audio[0]
 }
 
-// Encode turns a prompt into tokens. The caller adds images, since it knows their numbers
-// of tokens. A control token that the vocabulary lacks is an error of kind BadModel.
+// Encode turns a prompt into tokens. The caller adds images and audio, since it knows their
+// numbers of tokens. A control token that the vocabulary lacks is an error of kind BadModel.
 func Encode(t tokenizer.Tokenizer, p Prompt) ([]int32, []Place, error) {
 	var ids []int32
 	var places []Place
 	for i, s := range p.Segments {
 		switch {
-		case s.Image > 0:
-			places = append(places, Place{At: len(ids), Image: s.Image})
+		case s.Image > 0, s.Audio > 0:
+			places = append(places, Place{At: len(ids), Image: s.Image, Audio: s.Audio})
 		case s.Control != "":
 			id, ok := t.ID(s.Control)
 			if !ok {

@@ -16,6 +16,7 @@ type Meta struct {
 	// Has reports whether the vocabulary has a control token of a name.
 	Has    func(name string) bool
 	Images bool // the model sees images
+	Audio  bool // the model hears audio
 }
 
 // Infer returns the format of a model file, and whether it is one of Mistral's. A version
@@ -27,7 +28,7 @@ func Infer(m Meta) (Format, bool) {
 	if version == "" {
 		version = m.infer()
 	}
-	o := Options{Has: m.Has, Images: m.Images, Thinks: strings.Contains(strings.ToLower(m.Name), "magistral")}
+	o := Options{Has: m.Has, Images: m.Images, Audio: m.Audio, Thinks: strings.Contains(strings.ToLower(m.Name), "magistral")}
 	if m.Settings != "" {
 		settings, err := ParseSettings([]byte(m.Settings))
 		if err != nil {

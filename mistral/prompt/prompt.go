@@ -12,18 +12,20 @@ package prompt
 
 import "github.com/bise-sh/bise/engine"
 
-// A Segment is a control token, a span of text or an image: one of the three.
+// A Segment is a control token, a span of text, an image or audio: one of the four.
 type Segment struct {
 	Control string // the control token's name in the vocabulary, such as "[INST]"
 	Text    string // tokenized apart, control tokens in it are plain text
 	Bare    bool   // Text gets no dummy space in front, where SentencePiece adds one
 	Image   int    // 1 is Prompt.Images[0]
+	Audio   int    // 1 is Prompt.Audio[0]
 }
 
 // A Prompt is what the model is to read before it writes.
 type Prompt struct {
 	Segments []Segment
 	Images   []string // data: URLs, in the order of the segments
+	Audio    []string // data: URLs, in the order of the segments
 	// Thinking says that the prompt ends inside a thought, so the answer begins
 	// with thinking.
 	Thinking bool

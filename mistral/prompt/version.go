@@ -47,6 +47,7 @@ type rules struct {
 	resultImages bool
 	thinking     bool // in assistant messages
 	systemThinks bool // in system messages
+	systemAudio  bool // system prompts and audio can be in one conversation
 	settings     bool // [MODEL_SETTINGS]
 
 	// prefix and suffix name the control tokens of infill.
@@ -108,7 +109,7 @@ var versions = func() []rules {
 	v13 := v11
 	v13.version = "v13"
 	v13.calls, v13.results, v13.toolsFirst, v13.nineIDs = briefCalls, briefResults, true, false
-	v13.thinking, v13.systemThinks = true, true
+	v13.thinking, v13.systemThinks, v13.systemAudio = true, true, true
 
 	v15 := v13
 	v15.version = "v15"
@@ -131,6 +132,9 @@ const (
 	arguments   = "[ARGS]"
 	beginThink  = "[THINK]"
 	endThink    = "[/THINK]"
+	beginAudio  = "[BEGIN_AUDIO]"
+	audioToken  = "[AUDIO]"
+	transcribe  = "[TRANSCRIBE]"
 	prefixToken = "[PREFIX]"
 	suffixToken = "[SUFFIX]"
 )
@@ -142,6 +146,8 @@ type Options struct {
 	Has func(name string) bool
 	// Images: the model sees images.
 	Images bool
+	// Audio: the model hears audio.
+	Audio bool
 	// Settings are the settings of a model of version v15; nil means reasoning effort,
 	// none or high.
 	Settings *Settings

@@ -29,6 +29,7 @@ const (
 	FIM      Ability = "fim" // fill in the middle
 	Math     Ability = "math"
 	Vision   Ability = "vision"
+	Audio    Ability = "audio"
 	Tools    Ability = "tools"
 	Embed    Ability = "embed"
 	Thinking Ability = "thinking"
@@ -42,7 +43,7 @@ func (a Ability) Word() string {
 	return string(a)
 }
 
-var abilities = []Ability{Chat, FIM, Math, Vision, Tools, Embed, Thinking}
+var abilities = []Ability{Chat, FIM, Math, Vision, Audio, Tools, Embed, Thinking}
 
 // A Model is a row of the catalogue. Unknown values are zero.
 type Model struct {

@@ -173,6 +173,11 @@ func (b *build) addModel(f *folder, o Options, m *model) error {
 			return err
 		}
 	}
+	if m.audio != nil {
+		if err := b.planAudio(m, names, v, name, want.tensor, want.file, o); err != nil {
+			return err
+		}
+	}
 	return b.w.unused(m.embeds || m.tied != nil && *m.tied)
 }
 
@@ -189,6 +194,24 @@ func (b *build) planVision(m *model, names naming, v *vocabulary, name string, w
 	p.types(want)
 	t := &target{path: ProjectorPath(o.Output), outputs: p.outputs, meta: general("clip", "mmproj", name, file)}
 	m.vision.describe(&t.meta, m.width)
+	b.files = append(b.files, t)
+	return nil
+}
+
+func (b *build) planAudio(m *model, names naming, v *vocabulary, name string, want gguf.Type, file gguf.FileType, o Options) error {
+	for _, token := range []string{"[AUDIO]", "[BEGIN_AUDIO]"} {
+		if !v.has(token) {
+			return fileErrorf(v.file, "has no token %s, which a model that hears needs", token)
+		}
+	}
+	p := &plan{w: b.w, file: m.file}
+	p.audioTensors(m, names)
+	if p.err != nil {
+		return p.err
+	}
+	p.types(want)
+	t := &target{path: ProjectorPath(o.Output), outputs: p.outputs, meta: general("clip", "mmproj", name, file)}
+	m.audio.describe(&t.meta, m.width)
 	b.files = append(b.files, t)
 	return nil
 }

@@ -34,7 +34,11 @@ const (
 // golden reads an answer.
 func golden(t *testing.T, model, name string) map[string][]float64 {
 	t.Helper()
-	path := filepath.Join(fixtures, "models", model, name)
+	return goldenFile(t, filepath.Join(fixtures, "models", model, name))
+}
+
+func goldenFile(t *testing.T, path string) map[string][]float64 {
+	t.Helper()
 	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Skip("no fixtures at hand: ", err)

@@ -11,6 +11,8 @@ type hfConfig struct {
 	Classes []string  `json:"architectures"`
 	Text    *hfText   `json:"text_config"`
 	Vision  *hfVision `json:"vision_config"`
+	Audio   *hfAudio  `json:"audio_config"`
+	Act     string    `json:"projector_hidden_act"`
 
 	Merge         *float64 `json:"spatial_merge_size"`
 	ProjectorBias *bool    `json:"multimodal_projector_bias"`
@@ -98,8 +100,25 @@ var hfDefault = map[string]hfDefaults{
 	"mixtral":    {32000, 4096, 14336, 32, 32, 8, 0, 131072, 1e-5, 1e6},
 	"ministral3": {131072, 4096, 14336, 34, 32, 8, 128, 262144, 1e-5, 1e6},
 	"mistral4":   {131072, 4096, 12288, 36, 32, 32, 0, 1048576, 1e-6, 1e4},
+	"voxtral":    {131072, 3072, 8192, 30, 32, 8, 128, 131072, 1e-5, 1e8}, // llama's in it
 	"llama":      {32000, 4096, 11008, 32, 32, 0, 0, 2048, 1e-6, 1e4},
 	"mamba2":     {32768, 4096, 0, 64, 0, 0, 0, 0, 1e-5, 0},
+}
+
+type hfAudio struct {
+	Type       string   `json:"model_type"`
+	Width      *float64 `json:"hidden_size"`
+	OldWidth   *float64 `json:"d_model"`
+	Hidden     *float64 `json:"intermediate_size"`
+	OldHidden  *float64 `json:"encoder_ffn_dim"`
+	Layers     *float64 `json:"num_hidden_layers"`
+	OldLayers  *float64 `json:"encoder_layers"`
+	Heads      *float64 `json:"num_attention_heads"`
+	OldHeads   *float64 `json:"encoder_attention_heads"`
+	Bins       *float64 `json:"num_mel_bins"`
+	Positions  *float64 `json:"max_source_positions"`
+	Activation string   `json:"activation_function"`
+	Scale      bool     `json:"scale_embedding"`
 }
 
 func parseHF(file string, data []byte) (*model, error) {
@@ -124,13 +143,16 @@ func parseHF(file string, data []byte) (*model, error) {
 		kind = "ministral3"
 	case "Mamba2ForCausalLM":
 		kind = "mamba2"
-	case "LlavaForConditionalGeneration", "Mistral3ForConditionalGeneration":
+	case "LlavaForConditionalGeneration", "Mistral3ForConditionalGeneration", "VoxtralForConditionalGeneration":
 		if c.Text == nil {
 			return nil, fileErrorf(file, "has no text_config")
 		}
 		text, kind = c.Text, c.Text.Type
 		if text.Tied == nil {
 			text.Tied = c.Tied
+		}
+		if m.class == "VoxtralForConditionalGeneration" && (kind == "llama" || kind == "") {
+			kind = "voxtral"
 		}
 	default:
 		return nil, unsupported(file, "has unsupported architecture %s", m.class)
@@ -146,6 +168,9 @@ func parseHF(file string, data []byte) (*model, error) {
 	}
 	if c.Vision != nil && c.Text != nil {
 		m.hfVision(r, &c)
+	}
+	if m.class == "VoxtralForConditionalGeneration" {
+		m.hfAudio(r, &c)
 	}
 	m.check(r)
 	return m, r.err
@@ -278,6 +303,35 @@ func (m *model) hfVision(r *reader, c *hfConfig) {
 	if m.class == "Mistral3ForConditionalGeneration" {
 		m.vision.merge = r.count("spatial_merge_size", c.Merge, 2)
 		m.vision.norm = true
+	}
+}
+
+// hfAudio reads Voxtral's encoder, with the defaults of transformers' VoxtralEncoderConfig.
+func (m *model) hfAudio(r *reader, c *hfConfig) {
+	a := cmp.Or(c.Audio, &hfAudio{})
+	if a.Type != "" && a.Type != "voxtral_encoder" {
+		r.fail("has an audio encoder of type %q: want voxtral_encoder", a.Type)
+	}
+	for _, act := range []string{a.Activation, c.Act} {
+		if act != "" && act != "gelu" {
+			r.fail("has the activation %q in its audio encoder, and llama.cpp supports only gelu", act)
+		}
+	}
+	if a.Scale {
+		r.fail("has scale_embedding true, which llama.cpp does not support")
+	}
+	m.audio = &audio{
+		layers:    r.count("num_hidden_layers of audio", cmp.Or(a.Layers, a.OldLayers), 32),
+		width:     r.count("hidden_size of audio", cmp.Or(a.Width, a.OldWidth), 1280),
+		heads:     r.count("num_attention_heads of audio", cmp.Or(a.Heads, a.OldHeads), 20),
+		hidden:    r.count("intermediate_size of audio", cmp.Or(a.Hidden, a.OldHidden), 5120),
+		bins:      r.count("num_mel_bins", a.Bins, 128),
+		positions: r.count("max_source_positions", a.Positions, 1500),
+	}
+	// The projector takes as many frames at once as fill its input.
+	m.audio.stack = max(1, m.audio.hidden/m.audio.width)
+	if m.audio.hidden%m.audio.width != 0 {
+		r.fail("has an intermediate_size of %d in its audio encoder, which its hidden_size of %d does not divide", m.audio.hidden, m.audio.width)
 	}
 }
 

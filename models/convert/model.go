@@ -37,6 +37,7 @@ type model struct {
 	mamba  bool
 	groups int64 // of Mamba's states
 	vision *vision
+	audio  *audio
 }
 
 type yarn struct {
@@ -52,6 +53,14 @@ type vision struct {
 	merge                        int64 // patches along each side that make a token
 	norm                         bool  // before merging
 	bias                         *bool // in the projector; nil: not stated
+}
+
+// audio is a Voxtral audio encoder with its projector.
+type audio struct {
+	layers, width, heads, hidden int64
+	bins                         int64 // of the mel spectrogram
+	positions                    int64 // frames of a window
+	stack                        int64 // frames that make a token
 }
 
 // A reader reads values of a configuration and keeps the first error.
@@ -133,6 +142,18 @@ func (m *model) check(r *reader) {
 			r.fail("has a vision encoder of width %d with %d heads, which two-dimensional RoPE does not support", v.width, v.heads)
 		case v.channels != 3:
 			r.fail("has a vision encoder for %d colour channels: want 3", v.channels)
+		}
+	}
+	if a := m.audio; a != nil {
+		switch {
+		case a.layers > maxLayers:
+			r.fail("has an audio encoder of %d layers, and llama.cpp supports %d", a.layers, maxLayers)
+		case a.width%a.heads != 0 || a.width%2 != 0 || a.width < 4:
+			r.fail("has an audio encoder of width %d with %d heads", a.width, a.heads)
+		case a.positions != 1500:
+			r.fail("has an audio encoder for %d frames, and llama.cpp supports only 1500", a.positions)
+		case a.positions%a.stack != 0:
+			r.fail("joins %d frames of audio into one token, which do not divide %d", a.stack, a.positions)
 		}
 	}
 	switch {
@@ -228,7 +249,7 @@ func unsupported(file, format string, args ...any) error {
 // classes are the architectures of config.json that can be converted.
 var classes = []string{
 	"MistralForCausalLM", "MixtralForCausalLM", "Ministral3ForCausalLM", "Mistral3ForConditionalGeneration",
-	"LlavaForConditionalGeneration", "Mamba2ForCausalLM", "MistralModel", "LlamaForCausalLM",
+	"LlavaForConditionalGeneration", "VoxtralForConditionalGeneration", "Mamba2ForCausalLM", "MistralModel", "LlamaForCausalLM",
 }
 
 // Supports returns an error if a model with this config.json or params.json cannot be

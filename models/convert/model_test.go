@@ -111,7 +111,7 @@ func TestDefaults(t *testing.T) {
 
 func TestUnsupported(t *testing.T) {
 	for says, params := range map[string]object{
-		"an audio encoder":    {"dim": 1, "multimodal": object{"whisper_model_args": object{}}},
+		"an audio encoder":    {"dim": 1, "multimodal": object{"whisper_model_args": object{"encoder_args": object{"causal": true}}}},
 		`type "transformer2"`: {"dim": 1, "model_type": "transformer2"},
 	} {
 		data, _ := json.Marshal(params)

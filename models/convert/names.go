@@ -34,12 +34,22 @@ type naming struct {
 	visionPrefix string
 	vision       map[string]string // below a layer of the vision encoder
 	adapt        map[string]string
+
+	convolution, audioNorm string // of the audio encoder, the first with a number
+	firstConvolution       int
+	audioLayer             string // with the number of the layer
+	audio                  map[string]string
+	project                [2]string
 }
 
 // namesOf returns the names of a layout. Versions of transformers have different prefixes.
 func namesOf(l Layout, w *weights) naming {
 	if l == Native {
-		return nativeNames
+		n := nativeNames
+		if inAudio := "mm_whisper_embeddings." + n.embedding; w.has(inAudio + ".weight") {
+			n.embedding = inAudio
+		}
+		return n
 	}
 	n := hfNames
 	for _, prefix := range []string{"model.", "", "language_model.model.", "model.language_model."} {
@@ -55,6 +65,11 @@ func namesOf(l Layout, w *weights) naming {
 			adapt[k] = "model." + v
 		}
 		n.adapt = adapt
+	}
+	if w.has("model.audio_tower.conv1.weight") {
+		for _, name := range []*string{&n.convolution, &n.audioNorm, &n.audioLayer, &n.project[0], &n.project[1]} {
+			*name = "model." + *name
+		}
 	}
 	return n
 }
@@ -85,6 +100,12 @@ var hfNames = naming{
 		"mm.1": "multi_modal_projector.linear_1", "mm.2": "multi_modal_projector.linear_2",
 		"mm.input_norm": "multi_modal_projector.norm", "mm.patch_merger": "multi_modal_projector.patch_merger.merging_layer",
 	},
+	convolution: "audio_tower.conv%d", firstConvolution: 1, audioNorm: "audio_tower.layer_norm", audioLayer: "audio_tower.layers.%d.",
+	audio: map[string]string{
+		"ln1": "self_attn_layer_norm", "attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj", "attn_v": "self_attn.v_proj",
+		"attn_out": "self_attn.out_proj", "ln2": "final_layer_norm", "ffn_up": "fc1", "ffn_down": "fc2",
+	},
+	project: [2]string{"multi_modal_projector.linear_1", "multi_modal_projector.linear_2"},
 }
 
 var nativeNames = naming{
@@ -112,7 +133,16 @@ var nativeNames = naming{
 		"mm.1": "vision_language_adapter.w_in", "mm.2": "vision_language_adapter.w_out",
 		"mm.input_norm": "pre_mm_projector_norm", "mm.patch_merger": "patch_merger.merging_layer",
 	},
+	convolution: whisper + "conv_layers.%d", audioNorm: whisper + "transformer.norm", audioLayer: whisper + "transformer.layers.%d.",
+	audio: map[string]string{
+		"ln1": "attention_norm", "attn_q": "attention.wq", "attn_k": "attention.wk", "attn_v": "attention.wv",
+		"attn_out": "attention.wo", "ln2": "ffn_norm", "ffn_up": "feed_forward.w1", "ffn_down": "feed_forward.w2",
+	},
+	project: [2]string{"mm_whisper_embeddings.audio_language_projection.0", "mm_whisper_embeddings.audio_language_projection.2"},
 }
+
+// whisper begins the names of the audio encoder in Mistral's layout.
+const whisper = "mm_whisper_embeddings.whisper_encoder."
 
 // expertPart has the names of an expert's matrices in both layouts.
 var expertPart = map[string]string{"ffn_gate": "w1.weight", "ffn_down": "w2.weight", "ffn_up": "w3.weight"}

@@ -1,7 +1,6 @@
 package convert
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 )
@@ -52,8 +51,29 @@ type nativeConfig struct {
 	Plain      *float64 `json:"qk_nope_head_dim"`
 	Rotated    *float64 `json:"qk_rope_head_dim"`
 	ValueWidth *float64 `json:"v_head_dim"`
-	// Audio has the Voxtrals' encoder.
-	Audio json.RawMessage `json:"multimodal"`
+	// Multimodal has the Voxtrals' encoder.
+	Multimodal *struct {
+		Whisper *struct {
+			Encoder struct {
+				Audio struct {
+					Rate      *float64 `json:"sampling_rate"`
+					Bins      *float64 `json:"num_mel_bins"`
+					Hop       *float64 `json:"hop_length"`
+					Window    *float64 `json:"window_size"`
+					Positions *float64 `json:"max_source_positions"`
+				} `json:"audio_encoding_args"`
+				Width     *float64 `json:"dim"`
+				Layers    *float64 `json:"n_layers"`
+				Hidden    *float64 `json:"hidden_dim"`
+				Heads     *float64 `json:"n_heads"`
+				Positions *float64 `json:"max_source_positions"`
+				Causal    bool     `json:"causal"`
+			} `json:"encoder_args"`
+			Downsample struct {
+				Factor *float64 `json:"downsample_factor"`
+			} `json:"downsample_args"`
+		} `json:"whisper_model_args"`
+	} `json:"multimodal"`
 
 	// Of Mamba.
 	Groups    *float64 `json:"n_groups"`
@@ -82,6 +102,9 @@ func parseNative(file string, data []byte) (*model, error) {
 	if err := decodeConfig(file, data, &c); err != nil {
 		return nil, err
 	}
+	if c.Multimodal != nil && (c.Multimodal.Whisper == nil || c.Multimodal.Whisper.Encoder.Causal) {
+		return nil, unsupported(file, "has an audio encoder that is not Voxtral's, which cannot be converted")
+	}
 	r := &reader{file: file}
 	m := &model{
 		file: file, class: file, arch: "llama",
@@ -92,8 +115,6 @@ func parseNative(file string, data []byte) (*model, error) {
 		tied:   c.Tied,
 	}
 	switch {
-	case len(c.Audio) > 0 && !bytes.Equal(c.Audio, []byte("null")):
-		return nil, unsupported(file, "has an audio encoder, which cannot be converted")
 	case c.Type == "mamba":
 		m.mamba, m.arch, m.tied = true, "mamba2", c.TiedMamba
 		m.groups = r.count("n_groups", c.Groups, 8)
@@ -106,6 +127,7 @@ func parseNative(file string, data []byte) (*model, error) {
 	default:
 		m.nativeText(r, &c)
 		m.nativeVision(r, &c)
+		m.nativeAudio(r, &c)
 	}
 	m.check(r)
 	return m, r.err
@@ -207,5 +229,31 @@ func (m *model) nativeVision(r *reader, c *nativeConfig) {
 		m.vision.merge = r.count("spatial_merge_size of vision_encoder", v.Merge, 2)
 	case v.Join != "" || v.Merge != nil && *v.Merge > 1:
 		r.fail("has unknown mm_projector_id %q", v.Join)
+	}
+}
+
+func (m *model) nativeAudio(r *reader, c *nativeConfig) {
+	if c.Multimodal == nil {
+		return
+	}
+	w := c.Multimodal.Whisper
+	e, a := &w.Encoder, &w.Encoder.Audio
+	for _, x := range []struct {
+		key  string
+		v    *float64
+		want float64
+	}{{"sampling_rate", a.Rate, 16000}, {"hop_length", a.Hop, 160}, {"window_size", a.Window, 400}} {
+		if x.v != nil && *x.v != x.want {
+			r.fail("has a %s of %v in its audio encoder, and llama.cpp supports only %v", x.key, *x.v, x.want)
+		}
+	}
+	m.audio = &audio{
+		layers:    r.count("n_layers of encoder_args", e.Layers, 0),
+		width:     r.count("dim of encoder_args", e.Width, 0),
+		heads:     r.count("n_heads of encoder_args", e.Heads, 0),
+		hidden:    r.count("hidden_dim of encoder_args", e.Hidden, 0),
+		bins:      r.count("num_mel_bins", a.Bins, 128),
+		positions: r.count("max_source_positions", cmp.Or(a.Positions, e.Positions), 1500),
+		stack:     r.count("downsample_factor", w.Downsample.Factor, 4),
 	}
 }

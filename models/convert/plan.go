@@ -150,6 +150,10 @@ func (p *plan) types(want gguf.Type) {
 	for _, o := range p.outputs {
 		o.Type = want
 		switch {
+		case strings.HasPrefix(o.Name, "a.conv1d.") && strings.HasSuffix(o.Name, ".weight"):
+			o.Type = gguf.F16 // the only type that ggml's convolution takes
+		case strings.HasSuffix(o.Name, ".bias"), o.Name == "a.position_embd.weight":
+			o.Type = gguf.F32
 		case len(o.Dims) == 1, strings.HasSuffix(o.Name, "_norm.weight"), strings.HasSuffix(o.Name, ".ffn_gate_inp.weight"),
 			strings.Contains(o.Name, ".ssm_conv1d."), strings.HasSuffix(o.Name, ".ssm_a"), strings.HasSuffix(o.Name, ".ssm_d"):
 			o.Type = gguf.F32

@@ -5,6 +5,7 @@ package chat
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/bise-sh/bise/attach"
@@ -27,6 +28,14 @@ func (q Question) Images() []attach.Image {
 	}
 	return list
 }
+
+// HasAudio reports whether audio is attached.
+func (q Question) HasAudio() bool {
+	return slices.ContainsFunc(q.Attached, func(a attach.Attachment) bool { return a.Audio != nil })
+}
+
+// HasText reports whether a text is attached.
+func (q Question) HasText() bool { return slices.ContainsFunc(q.Attached, attach.Attachment.IsText) }
 
 // Message returns the question as a message.
 func (q Question) Message() engine.Message {
@@ -57,12 +66,12 @@ type Named struct {
 }
 
 // Content returns the message for the model, and which of its chunks are attached.
-// Images and files come before the prompt: the model has read them when it learns
+// Images, audio and files come before the prompt: the model has read them when it learns
 // what to look for, and a second question about them finds them evaluated. An unnamed
 // text without a prompt is the question itself.
 func (q Question) Content() (content engine.Content, attached []Named) {
 	prompt := strings.TrimSpace(q.Prompt)
-	if a := q.Attached; prompt == "" && len(a) == 1 && a[0].Image == nil && a[0].Name == "" {
+	if a := q.Attached; prompt == "" && len(a) == 1 && a[0].IsText() && a[0].Name == "" {
 		return engine.Text(a[0].Text), nil
 	}
 	add := func(name string, c engine.Chunk) {
@@ -70,12 +79,15 @@ func (q Question) Content() (content engine.Content, attached []Named) {
 		content = append(content, c)
 	}
 	for _, a := range q.Attached {
-		if a.Image != nil {
+		switch {
+		case a.Image != nil:
 			add(a.Name, engine.Chunk{Type: engine.ImageChunk, ImageURL: a.Image.URL})
+		case a.Audio != nil:
+			add(a.Name, engine.Chunk{Type: engine.AudioChunk, AudioURL: a.Audio.URL})
 		}
 	}
 	for _, a := range q.Attached {
-		if a.Image == nil {
+		if a.IsText() {
 			add(a.Name, engine.Chunk{Type: engine.TextChunk, Text: Fence(a.Name, a.Text)})
 		}
 	}

@@ -266,7 +266,7 @@ func scan(ctx context.Context, r io.Reader, each func(n int, data []byte, size i
 		if size > maxLine {
 			data = nil
 		}
-		if data != nil && len(data) > 0 || size > maxLine {
+		if len(data) > 0 || size > maxLine {
 			if err := each(n, data, size); err != nil {
 				return err
 			}

@@ -92,7 +92,7 @@ func NewEngineEncoder(ctx context.Context, file *gguf.File, name string, g engin
 		return nil, err
 	}
 	added := len(first.IDs) > len(plain.IDs)
-	meta := layout.Meta(m, v, name, false)
+	meta := layout.Meta(m, v, name, nil)
 	if f, ok := prompt.Infer(meta); ok {
 		e.format = f
 	} else {

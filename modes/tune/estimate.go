@@ -9,8 +9,8 @@ import (
 // An Estimate is what a training takes on a CPU, roughly.
 type Estimate struct {
 	Steps    int   `json:"steps"`
-	Memory   int64 `json:"memory"` // bytes
-	Adapter  int64 `json:"adapter"`
+	Memory   int64 `json:"memory"`  // bytes
+	Adapter  int64 `json:"adapter"` // bytes of the installed file, in F16
 	Seconds  Range `json:"seconds"`
 	Weights  int64 `json:"weights"` // bytes of the weights in the memory
 	Computed int64 `json:"computed_tokens"`
@@ -34,7 +34,7 @@ func EstimateFor(file *gguf.File, s Settings, n int, tokens int64, longest, core
 	}
 	// Query and output, key and value (smaller with grouped heads), and the MLP.
 	adapter := layers * int64(s.Rank) * (2*2*width + 2*2*width + 3*(width+int64(hidden)))
-	e := Estimate{Steps: s.StepsFor(n), Adapter: adapter * 4, Weights: parameters * 4}
+	e := Estimate{Steps: s.StepsFor(n), Adapter: adapter * 2, Weights: parameters * 4}
 	row := int64(min(s.SequenceLength, max(longest, longest*s.Batch)))
 	perLayer := 14*width + 4*int64(hidden)
 	if s.Checkpointing {

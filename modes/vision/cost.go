@@ -25,11 +25,18 @@ func CountBy(e engine.Engine) Count {
 // Tokens returns what an image of a size costs: the more pixels, up to what the model
 // sees, the more tokens. The image itself is not needed.
 func Tokens(ctx context.Context, count Count, width, height int) (int, error) {
+	return chunkTokens(ctx, count, engine.Chunk{Type: engine.ImageChunk, ImageURL: blank(width, height)})
+}
+
+// AudioTokens returns what audio, a data: URL, costs.
+func AudioTokens(ctx context.Context, count Count, url string) (int, error) {
+	return chunkTokens(ctx, count, engine.Chunk{Type: engine.AudioChunk, AudioURL: url})
+}
+
+func chunkTokens(ctx context.Context, count Count, chunk engine.Chunk) (int, error) {
 	text := engine.Text("?")
 	without := engine.ChatRequest{Messages: []engine.Message{{Role: engine.User, Content: text}}}
-	with := engine.ChatRequest{Messages: []engine.Message{{
-		Role: engine.User, Content: append(engine.Content{{Type: engine.ImageChunk, ImageURL: blank(width, height)}}, text...),
-	}}}
+	with := engine.ChatRequest{Messages: []engine.Message{{Role: engine.User, Content: append(engine.Content{chunk}, text...)}}}
 	n, err := count(ctx, &with)
 	if err != nil {
 		return 0, err

@@ -7,18 +7,21 @@ import (
 	"github.com/bise-sh/bise/units"
 )
 
-// hiddenImage stands for an image that is not sent.
-const hiddenImage = "[An image that is not shown to you.]"
+// What stands for an image and for audio that are not sent.
+const (
+	hiddenImage = "[An image that is not shown to you.]"
+	hiddenAudio = "[Audio that you cannot hear.]"
+)
 
-// HiddenNote says how many images HideEarlier has replaced.
+// HiddenNote says how many images and audio files HideEarlier has replaced.
 func HiddenNote(hidden int) string {
-	return units.Plural(hidden, "earlier image") + " not shown to this model."
+	return units.Plural(hidden, "earlier attachment") + " not shown to this model."
 }
 
-// HideEarlier returns a request in which words stand for the images of all messages before the
-// user's last one, and how many there are. A model without a vision encoder can then continue a
-// conversation that has images.
-func HideEarlier(r engine.ChatRequest) (engine.ChatRequest, int) {
+// HideEarlier returns a request in which words stand for the images and the audio of all
+// messages before the user's last one, as far as the model can neither see nor hear them, and
+// how many there are. The model can then continue a conversation that has them.
+func HideEarlier(r engine.ChatRequest, can engine.Capabilities) (engine.ChatRequest, int) {
 	hidden := 0
 	r.Messages = slices.Clone(r.Messages)
 	last := len(r.Messages) - 1
@@ -28,10 +31,17 @@ func HideEarlier(r engine.ChatRequest) (engine.ChatRequest, int) {
 	for i, m := range r.Messages[:max(0, last)] {
 		content := slices.Clone(m.Content)
 		for j, k := range content {
-			if k.Type == engine.ImageChunk {
-				content[j] = engine.Chunk{Type: engine.TextChunk, Text: hiddenImage}
-				hidden++
+			text := ""
+			switch {
+			case k.Type == engine.ImageChunk && !can.Vision:
+				text = hiddenImage
+			case k.Type == engine.AudioChunk && !can.Audio:
+				text = hiddenAudio
+			default:
+				continue
 			}
+			content[j] = engine.Chunk{Type: engine.TextChunk, Text: text}
+			hidden++
 		}
 		r.Messages[i].Content = content
 	}

@@ -27,6 +27,18 @@ func Check(model engine.Info) error {
 	}
 }
 
+// CheckAudio returns the error of a model that cannot hear, nil if it can or nothing is known
+// about it.
+func CheckAudio(model engine.Info) error {
+	if model.Architecture == "" || model.Can.Audio {
+		return nil
+	}
+	return &fault.Error{
+		Kind: fault.Unsupported, Param: "audio", Msg: model.Model + " cannot hear",
+		Advice: "Choose a model that can, such as voxtral-mini.",
+	}
+}
+
 // Caption describes an image and its cost: photo.jpg 1920×1080 → 2.3k tokens. The size
 // and the tokens are 0 if they are unknown.
 func Caption(name string, width, height, tokens int) string {

@@ -66,7 +66,7 @@ func rival(ctx context.Context, args []string) error {
 	return nil
 }
 
-// compare prints the medians of two lists of speeds, and the ratios of those that were measured together.
+// compare prints the medians of two lists of speeds, and the ratios of speeds of the same round.
 func compare(name string, ours, theirs []speeds, of func(speeds) float64) {
 	var a, b, ratios []float64
 	for i := range ours {

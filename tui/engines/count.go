@@ -56,3 +56,15 @@ func (c Counter) Image(ctx context.Context, width, height int) int {
 	}
 	return n
 }
+
+// Audio counts the tokens of audio, a data: URL.
+func (c Counter) Audio(ctx context.Context, url string) int {
+	if c.e == nil || c.remote {
+		return 0
+	}
+	n, err := vision.AudioTokens(ctx, vision.CountBy(c.e), url)
+	if err != nil {
+		return 0
+	}
+	return n
+}

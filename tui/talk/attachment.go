@@ -8,6 +8,7 @@ import (
 
 	"github.com/bise-sh/bise/attach"
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/engine/transcribe"
 	"github.com/bise-sh/bise/history"
 	"github.com/bise-sh/bise/modes/chat"
 	"github.com/bise-sh/bise/tui/engines"
@@ -16,8 +17,8 @@ import (
 	"github.com/bise-sh/bise/units"
 )
 
-// An attachment is what a message carries beside its text: a file, an image or a long pasted
-// text.
+// An attachment is what a message carries beside its text: a file, an image, audio or a long
+// pasted text.
 type attachment struct {
 	attach.Attachment               // has no name when it was pasted
 	image             *images.Image // the image as it is drawn
@@ -42,7 +43,10 @@ func (s *tokenCount) of(m *engines.Model) int {
 
 // newAttachment returns a as an attachment of the composer.
 func newAttachment(a attach.Attachment) attachment {
-	if a.Image == nil {
+	switch {
+	case a.Audio != nil:
+		return attachment{Attachment: a, about: transcribe.Clock(a.Audio.Length), size: new(tokenCount)}
+	case a.Image == nil:
 		return attachment{Attachment: a, about: units.Plural(kit.LineCount(a.Text), "line"), size: new(tokenCount)}
 	}
 	s := images.Of(*a.Image)
@@ -86,15 +90,18 @@ func (a attachment) name() string { return cmp.Or(kit.OneLine(a.Name), "pasted t
 // label describes the attachment briefly.
 func (a attachment) label(m *engines.Model) string {
 	mark, about := "▤", a.about
-	if a.Image != nil {
+	switch {
+	case a.Image != nil:
 		mark = "▣"
+	case a.Audio != nil:
+		mark = "♪"
 	}
 	if n := a.size.of(m); n > 0 {
 		tokens := units.Count(n) + " tokens"
 		if a.size.estimated {
 			tokens = "about " + tokens
 		}
-		if about = tokens; a.Image != nil {
+		if about = tokens; !a.IsText() {
 			about = a.about + " → " + tokens
 		}
 	}
@@ -134,6 +141,9 @@ func draftOf(t *turn) draftMessage {
 		case engine.ImageChunk:
 			image := attach.Attachment{Name: a.Name, Image: &attach.Image{Name: a.Name, URL: c.ImageURL}}
 			m.attached = append(m.attached, attachment{Attachment: image, image: t.attachedImages[a.Chunk], about: "image", size: new(tokenCount)})
+		case engine.AudioChunk:
+			sound := attach.Attachment{Name: a.Name, Audio: &attach.Audio{Name: a.Name, URL: c.AudioURL}}
+			m.attached = append(m.attached, attachment{Attachment: sound, about: "audio", size: new(tokenCount)})
 		case engine.TextChunk:
 			m.attached = append(m.attached, newAttachment(attach.Attachment{Name: a.Name, Text: chat.Unfence(c.Text)}))
 		}

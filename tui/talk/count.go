@@ -15,6 +15,9 @@ func (a attachment) count(ctx context.Context, c engines.Counter) (tokens int, e
 	if a.image != nil {
 		return c.Image(ctx, a.image.Width, a.image.Height), false
 	}
+	if a.Audio != nil {
+		return c.Audio(ctx, a.Audio.URL), false
+	}
 	return c.Text(ctx, a.Text)
 }
 

@@ -19,9 +19,9 @@ func (t *turn) unanswered() bool {
 	return t.role == engine.Assistant && t.state == failed && t.text.Len() == 0 && len(t.calls) == 0
 }
 
-// hasImages reports whether the turn has an image.
+// hasImages reports whether the turn has an image, or audio.
 func (t *turn) hasImages() bool {
-	return slices.ContainsFunc(t.content, func(k engine.Chunk) bool { return k.Type == engine.ImageChunk })
+	return slices.ContainsFunc(t.content, func(k engine.Chunk) bool { return k.Type == engine.ImageChunk || k.Type == engine.AudioChunk })
 }
 
 // hasEarlierImages reports whether a message before the last question has an image.
@@ -100,12 +100,17 @@ func (c *Conversation) fitsNow() bool {
 	return limit > 0 && c.composer.contextLength() > limit
 }
 
-// fitRequest replaces the images of earlier messages by words, if the model cannot see them.
+// fitRequest replaces the images and the audio of earlier messages by words, if the model cannot
+// take them.
 func (c *Conversation) fitRequest(t *turn, r engine.ChatRequest) engine.ChatRequest {
-	if vision.Check(c.model.Info) == nil && (c.hideImages == "" || c.hideImages != c.ref) {
+	can := c.model.Info.Can
+	switch {
+	case c.hideImages != "" && c.hideImages == c.ref:
+		can = engine.Capabilities{}
+	case c.model.Info.Architecture == "":
 		return r
 	}
-	r, t.hidden = vision.HideEarlier(r)
+	r, t.hidden = vision.HideEarlier(r, can)
 	return r
 }
 
@@ -169,6 +174,10 @@ func (c *composer) misfits() []string {
 	for i, a := range c.attached {
 		if a.image != nil && limit > 0 && vision.Check(c.model.Info) != nil {
 			list[i] = "this model has no vision"
+			continue
+		}
+		if a.Audio != nil && limit > 0 && vision.CheckAudio(c.model.Info) != nil {
+			list[i] = "this model cannot hear"
 			continue
 		}
 		if a.image != nil && c.shrinksImages {

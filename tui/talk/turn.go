@@ -1,6 +1,7 @@
 package talk
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -342,9 +343,9 @@ func (t *turn) drawQuestion(th *kit.Theme, text string, width int) []string {
 }
 
 func drawAttached(th *kit.Theme, name string, chunk engine.Chunk, width int) []string {
-	what := kit.OneLine(name)
-	if what == "" {
-		what = "pasted text"
+	what := cmp.Or(kit.OneLine(name), "pasted text")
+	if chunk.Type == engine.AudioChunk {
+		return []string{th.Muted.Render(kit.Truncate("♪ "+what, width))}
 	}
 	return []string{th.Muted.Render(kit.Truncate(fmt.Sprintf("▤ %s · %s", what, units.Plural(kit.LineCount(chat.Unfence(chunk.Text)), "line")), width))}
 }
