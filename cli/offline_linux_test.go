@@ -117,6 +117,10 @@ func runOffline(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(env.WorkDir, "flag.png"), drawing(t, ".png", 8, 4), 0o600); err != nil {
 				return err
 			}
+			prose := strings.Repeat("the wind comes down from the north in winter, and no one leaves a window open for it. ", 60)
+			if err := os.WriteFile(filepath.Join(env.WorkDir, "prose"), []byte(prose), 0o600); err != nil {
+				return err
+			}
 			var frames string
 			for _, message := range []string{
 				`{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"capabilities":{}}}`,
