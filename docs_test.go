@@ -25,7 +25,7 @@ type document struct {
 	first []int    // the line number of each
 }
 
-// documents reads the Markdown files of this repository, but those that tests read.
+// documents reads the Markdown files of this repository, but those that tests read and those of packages.
 func documents(t *testing.T) []document {
 	t.Helper()
 	var docs []document
@@ -33,7 +33,7 @@ func documents(t *testing.T) []document {
 		switch {
 		case err != nil:
 			return err
-		case d.IsDir() && (d.Name() == "testdata" || strings.HasPrefix(d.Name(), ".") && path != "." && d.Name() != ".github"):
+		case d.IsDir() && (path == "build" || path == "dist" || d.Name() == "testdata" || strings.HasPrefix(d.Name(), ".") && path != "." && d.Name() != ".github"):
 			return fs.SkipDir
 		case filepath.Ext(path) != ".md":
 			return nil
