@@ -11,28 +11,29 @@ import (
 // TestCaskHasEveryManualPage compares commands with the pages that .goreleaser.yaml lists: the cask
 // of a release cannot say "all".
 func TestCaskHasEveryManualPage(t *testing.T) {
-	config, err := os.ReadFile("../.goreleaser.yaml")
+	const name = "../.goreleaser.yaml"
+	config, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var have []string
-	for _, m := range regexp.MustCompile(`(?m)^ *- (share/man/man1/.*)$`).FindAllStringSubmatch(string(config), -1) {
-		have = append(have, m[1])
-	}
+	list := regexp.MustCompile(`(?m)(^ *- share/man/man1/.*\n)+`)
+	have := list.FindString(string(config))
+	var pages []string
 	root := testRoot()
 	for _, cmd := range append(allCommands(root), root) {
-		if cmd.Hidden {
-			continue
+		if !cmd.Hidden {
+			pages = append(pages, "      - share/man/man1/"+strings.ReplaceAll(cmd.CommandPath(), " ", "-")+".1.gz\n")
 		}
-		page := "share/man/man1/" + strings.ReplaceAll(cmd.CommandPath(), " ", "-") + ".1.gz"
-		at := slices.Index(have, page)
-		if at < 0 {
-			t.Errorf("manpages in .goreleaser.yaml lack %s", page)
-			continue
-		}
-		have = slices.Delete(have, at, at+1)
 	}
-	if len(have) > 0 {
-		t.Errorf("manpages in .goreleaser.yaml name pages of no command: %q", have)
+	slices.Sort(pages)
+	want := strings.Join(pages, "")
+	switch {
+	case have == want:
+	case updating():
+		if err := os.WriteFile(name, []byte(list.ReplaceAllString(string(config), want)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	default:
+		t.Errorf("manpages in .goreleaser.yaml are\n%s\nwant (make golden writes them)\n%s", have, want)
 	}
 }

@@ -101,7 +101,7 @@ completions() {
 }
 
 tree() {
-	local name dir v include start=$SECONDS
+	local name dir v when include start=$SECONDS
 	name="$(go env GOOS)-$(go env GOARCH)"
 	[ "${BACKENDS:-}" != cuda ] || name="$name-cuda"
 	dir="build/release/$name"
@@ -127,6 +127,9 @@ tree() {
 	listed "$dir"
 	completions "$dir/bin/bise" "$dir/share/completions"
 	chmod -R u=rwX,go=rX "$dir"
+	# Packages keep the times of files and folders.
+	when="$(TZ=UTC0 git log -1 --format=%cd --date=format-local:%Y%m%d%H%M.%S)"
+	find "$dir" -depth -exec env TZ=UTC0 touch -t "$when" {} +
 	tar -C build/release -cf "$dir.tar" "$name"
 	say "$dir ($(took $start))"
 }

@@ -38,10 +38,16 @@ func (e *Engine) chatJob(ctx context.Context, r *engine.ChatRequest) (*scheduler
 		return nil, err
 	}
 	limit := e.scheduler.Bound()
-	room := e.room(&r.Sampling, limit)
 	var left *engine.LeftOut
-	if len(ids)+room > limit && r.Overflow == engine.OverflowDropOldest {
-		if r, ids, parts, left, err = e.shorten(ctx, r, ids, limit-room); err != nil {
+	if len(ids)+local.Room(&r.Sampling, limit) > limit && r.Overflow == engine.OverflowDropOldest {
+		r, left, err = local.Shorten(ctx, r, len(ids), limit, func(short *engine.ChatRequest) (int, error) {
+			ids, _, err := e.layOutTokens(short)
+			return len(ids), err
+		})
+		if err != nil {
+			return nil, err
+		}
+		if ids, parts, err = e.layOutTokens(r); err != nil {
 			return nil, err
 		}
 	}
@@ -92,71 +98,13 @@ func (e *Engine) rejectTooLong(p prompt.Prompt) error {
 	return err
 }
 
-// room is how many tokens of the context are kept for the answer when turns are
-// left out for it.
-func (e *Engine) room(s *engine.Sampling, limit int) int {
-	room := min(scheduler.DefaultRoom, limit/4)
-	if s.MaxTokens != nil {
-		room = min(*s.MaxTokens, limit/2)
+// layOutTokens turns a conversation into tokens.
+func (e *Engine) layOutTokens(r *engine.ChatRequest) ([]token, []imagePart, error) {
+	p, err := e.layOut(r)
+	if err != nil {
+		return nil, nil, err
 	}
-	return min(room*s.Choices(), limit/2)
-}
-
-// shorten leaves out the oldest turns until the rest has at most limit tokens.
-// A turn is a message of the user and what follows it up to the next one. System
-// prompts and the last turn stay.
-func (e *Engine) shorten(ctx context.Context, r *engine.ChatRequest, whole []token, limit int) (*engine.ChatRequest, []token, []imagePart, *engine.LeftOut, error) {
-	var turns []int // where they begin
-	for i, m := range r.Messages {
-		if m.Role == engine.User && (i == 0 || r.Messages[i-1].Role != engine.User) {
-			turns = append(turns, i)
-		}
-	}
-	// The number of turns to leave out is found by halving: more turns, fewer tokens.
-	lo, hi := 1, len(turns)-1
-	type result struct {
-		r     *engine.ChatRequest
-		ids   []token
-		parts []imagePart
-		left  *engine.LeftOut
-	}
-	var found *result
-	shortest := len(whole)
-	for lo <= hi {
-		if ctx.Err() != nil {
-			return nil, nil, nil, nil, context.Cause(ctx)
-		}
-		mid := (lo + hi) / 2
-		short := *r
-		short.Messages = nil
-		gone := 0
-		for i, m := range r.Messages {
-			if i < turns[mid] && m.Role != engine.System {
-				gone++
-				continue
-			}
-			short.Messages = append(short.Messages, m)
-		}
-		p, err := e.layOut(&short)
-		if err != nil {
-			return nil, nil, nil, nil, err
-		}
-		ids, parts, err := e.encode(p)
-		if err != nil {
-			return nil, nil, nil, nil, err
-		}
-		shortest = min(shortest, len(ids))
-		if len(ids) <= limit {
-			found = &result{&short, ids, parts, &engine.LeftOut{Messages: gone, Tokens: len(whole) - len(ids), Context: e.scheduler.Bound()}}
-			hi = mid - 1
-		} else {
-			lo = mid + 1
-		}
-	}
-	if found == nil {
-		return nil, nil, nil, nil, engine.ErrTooLong(shortest, e.scheduler.Bound())
-	}
-	return found.r, found.ids, found.parts, found.left, nil
+	return e.encode(p)
 }
 
 // completionJob makes a job of a completion or an infill request.

@@ -69,7 +69,8 @@ func (e *Engine) chatJob(ctx context.Context, r *engine.ChatRequest) (*job, erro
 	var left *engine.LeftOut
 	if r.Overflow == engine.OverflowDropOldest && len(ids)+local.Room(&r.Sampling, limit) > limit {
 		count := func(short *engine.ChatRequest) (int, error) {
-			if p, err = e.layOut(short); err != nil {
+			p, err := e.layOut(short)
+			if err != nil {
 				return 0, err
 			}
 			ids, _, err := e.encode(p)
