@@ -24,7 +24,7 @@ func TestLlamaRoutes(t *testing.T) {
 	}{
 		{"GET", "/v1/health", "", 200, `{"status":"ok"}`},
 		{"GET", "/props", "", 200, `{"build_info":"bise","chat_template":"","default_generation_settings":{"n_ctx":32768,"params":{}},"is_sleeping":false,` +
-			`"modalities":{"audio":false,"vision":true},"model_alias":"script","model_path":"","total_slots":2}`},
+			`"modalities":{"audio":true,"vision":true},"model_alias":"script","model_path":"","total_slots":2}`},
 		{"GET", "/slots", "", 200, `[{"id":0,"is_processing":false,"n_ctx":32768,"speculative":false}]`},
 		{"POST", "/apply-template", `{` + question + `}`, 200, `{"prompt":"<s>[INST]hi[/INST]"}`},
 		{"POST", "/completion", `{"prompt":"hi","n_predict":-1,"cache_prompt":true}`, 200, `{"content":"a<b",` + end},

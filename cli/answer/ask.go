@@ -65,7 +65,7 @@ the last conversation with its model, system prompt and parameters; flags overri
 bise ask -c "and a map?"
 git diff | bise ask "write a commit message"
 bise ask -f main.go -f go.mod "what is missing?"
-bise ask -i talk.wav "what is said?"`,
+bise ask -i talk.wav "what is decided?"`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			v.systemSet = cmd.Flags().Changed("system")
 			return runAsk(cmd.Context(), con, lib, conf, h, flags.Model(cmd), v, strings.Join(args, " "))

@@ -36,8 +36,8 @@ func Transcribe(con *console.Console, lib *library.Library, conf config.Config) 
 	var v transcription
 	cmd := &cobra.Command{
 		Use:   "transcribe FILE…",
-		Short: "Write down what is said in audio files",
-		Long: `Write down what is said in audio files: WAV, MP3 or FLAC, or - for standard input.
+		Short: "Transcribe audio files",
+		Long: `Transcribe audio files: WAV, MP3 or FLAC, or - for standard input.
 
 A file is cut into parts of at most 30 seconds, and the text of each is printed when it
 is done. A word at a cut may be lost. After Ctrl-C the text so far stays on stdout.`,

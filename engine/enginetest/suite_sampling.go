@@ -74,6 +74,7 @@ func testSettings(t *testing.T, c *check) {
 func testLookup(t *testing.T, c *check) {
 	prompt := strings.Repeat("Repeat this: one, two, three, four, five. ", 8)
 	const n = 48
+	c.wrote(t, prompt, 1) // so that every answer below has the same part of the prompt to evaluate
 	for _, set := range []struct {
 		name string
 		set  setting

@@ -194,6 +194,9 @@ func (e *Engine) formats() error {
 	if !e.info.Can.Embed {
 		e.info.PromptVersion = e.format.Version()
 		e.info.Can = e.format.Capabilities()
+		if f, ok := e.format.(interface{ Efforts() []string }); ok {
+			e.info.Efforts = f.Efforts()
+		}
 		e.info.Can.Vision = e.grid != nil
 	}
 	return nil

@@ -1,5 +1,5 @@
-// Package transcribe writes down what is said in audio files. A file of any length is cut
-// into pieces of the encoder's window. Each piece is a request of its own, so that the text
+// Package transcribe transcribes audio files. A file of any length is cut
+// into pieces of the encoder's window. Each piece is a separate request, so that the text
 // comes as it is made, with the times of the pieces.
 package transcribe
 
@@ -21,7 +21,7 @@ type Segment struct {
 	Text     string
 }
 
-// maxTokens bounds the text of a piece: nobody says as much in half a minute.
+// maxTokens bounds the text of a piece, for models that repeat themselves: half a minute of speech is shorter.
 const maxTokens = 1000
 
 // Options say how audio is written down.

@@ -173,7 +173,7 @@ func (f *File) join(parts []part) []byte {
 
 // A Piece is a part of a file that can be decoded alone.
 type Piece struct {
-	From, To time.Duration // in the file; pieces follow each other without a gap
+	From, To time.Duration // in the file; a piece begins where the one before it ends
 	Data     []byte        // a file in the same format
 }
 

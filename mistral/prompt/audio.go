@@ -10,7 +10,7 @@ type AudioGrid struct {
 	Tokens int // of each window of the encoder
 }
 
-// Encode returns the tokens of audio of so many windows. [BEGIN_AUDIO] is not among them.
+// Encode returns the tokens of audio that fills a number of windows. [BEGIN_AUDIO] is not among them.
 func (g AudioGrid) Encode(t tokenizer.Tokenizer, windows int) ([]int32, error) {
 	id, ok := t.ID(audioToken)
 	if !ok {
