@@ -86,7 +86,7 @@ bise tune notes --resume`,
 	f.BoolVar(&v.again, "again", false, "start again, although a training of NAME is unfinished")
 	f.StringVar(&v.weights, "weights", "", "train the weights in `DIR`, in the format of Hugging Face (default: those of the GGUF file)")
 	f.StringVar(&v.python, "python", "", "run `PROGRAM`, a Python that has the packages (default: uv, or a virtual environment)")
-	f.BoolVarP(&v.yes, "yes", "y", false, "download the Python packages without asking")
+	f.BoolVar(&v.yes, "yes", false, "download the Python packages without asking")
 	f.BoolVar(&v.noEval, "no-eval", false, "do not compare the models at the end")
 	s := &v.settings
 	f.Float64Var(&s.Epochs, "epochs", s.Epochs, "train on each example `N` times")
@@ -95,7 +95,7 @@ bise tune notes --resume`,
 	f.Float64Var(&s.LearningRate, "learning-rate", s.LearningRate, "change the weights by `RATE` at most")
 	f.IntVar(&s.Rank, "rank", s.Rank, "use a LoRA adapter of rank `N`")
 	f.IntVar(&s.SequenceLength, "sequence-length", s.SequenceLength, "leave out examples of more than `N` tokens")
-	f.IntVar(&s.Seed, "seed", s.Seed, "order the examples by `SEED`")
+	f.Int64Var(&s.Seed, "seed", s.Seed, "use the random seed `N` for the order of the examples")
 	f.BoolVar(&s.FourBit, "four-bit", false, "load the weights in 4 bits; needs an NVIDIA GPU and --weights")
 	return cmd
 }

@@ -79,8 +79,8 @@ func Doctor(con *console.Console, lib *library.Library, conf config.Config, conf
 		Use:   "doctor",
 		Short: "Check if this machine has what bise needs",
 		Long: `Check if this machine has what bise needs, and how fast it can be. Also shows how this copy
-of bise was installed and how to update it; bise never updates itself. The exit code is 1 if
-something essential is missing.`,
+of bise was installed and how to update it; bise never updates itself. The exit code is 1
+if something essential is missing.`,
 		Args:        flags.Args(cobra.NoArgs, "no arguments"),
 		Annotations: flags.Mark(flags.Forgiving),
 		RunE: func(cmd *cobra.Command, _ []string) error {

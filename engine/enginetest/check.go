@@ -28,11 +28,11 @@ func checkChat(r *engine.ChatRequest, info engine.Info) error {
 			case engine.TextChunk, engine.ThinkingChunk:
 			case engine.ImageChunk:
 				if !info.Can.Vision {
-					return unsupported("look at pictures")
+					return engine.NoVision(info.Model)
 				}
 			case engine.AudioChunk:
 				if !info.Can.Audio {
-					return unsupported("hear")
+					return engine.NoHearing(info.Model)
 				}
 			default:
 				return invalid("messages", "message %d has a chunk of the unknown type %q", i+1, k.Type)

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf"
 	"github.com/bise-sh/bise/mistral/layout"
@@ -139,9 +140,9 @@ func wrongProjector(path, model, why string) *fault.Error {
 func (e *Engine) encode(p prompt.Prompt) (ids []token, parts []imagePart, err error) {
 	switch {
 	case len(p.Images) > 0 && e.instance.encoder == nil:
-		return nil, nil, &fault.Error{Kind: fault.Unsupported, Param: "messages", Msg: fmt.Sprintf("%s has no vision", e.name), Advice: "Use a vision model, such as Pixtral, with its projector."}
+		return nil, nil, engine.NoVision(e.name)
 	case len(p.Audio) > 0 && e.instance.hears == nil:
-		return nil, nil, &fault.Error{Kind: fault.Unsupported, Param: "messages", Msg: fmt.Sprintf("%s cannot hear", e.name), Advice: "Use Voxtral, with its projector."}
+		return nil, nil, engine.NoHearing(e.name)
 	}
 	for what, n := range map[string]int{"images": len(p.Images), "audio files": len(p.Audio)} {
 		if n > maxImages {

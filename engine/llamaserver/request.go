@@ -191,7 +191,7 @@ const maxImages = 64
 func (e *Engine) encode(p prompt.Prompt) (ids []int32, images []layout.Place, err error) {
 	defer rescue(&err)
 	if len(p.Images) > 0 && e.grid == nil {
-		return nil, nil, &fault.Error{Kind: fault.Unsupported, Param: "messages", Msg: fmt.Sprintf("%s has no vision", e.name), Advice: "Use a vision model, such as Pixtral, with its projector."}
+		return nil, nil, engine.NoVision(e.name)
 	}
 	if len(p.Images) > maxImages {
 		return nil, nil, &fault.Error{Kind: fault.Invalid, Param: "messages", Msg: fmt.Sprintf("the request has %d images: the limit is %d", len(p.Images), maxImages)}

@@ -33,7 +33,7 @@ type Settings struct {
 	SequenceLength int     `json:"sequence_length"`
 	WarmUp         float64 `json:"warm_up"` // share of the steps
 	WeightDecay    float64 `json:"weight_decay"`
-	Seed           int     `json:"seed"`
+	Seed           int64   `json:"seed"`
 	FourBit        bool    `json:"four_bit"`      // on a GPU
 	Checkpointing  bool    `json:"checkpointing"` // of gradients: less memory, more time
 	Threads        int     `json:"threads"`

@@ -11,7 +11,6 @@ import (
 
 	"github.com/bise-sh/bise/attach"
 	"github.com/bise-sh/bise/engine"
-	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/units"
 )
 
@@ -21,10 +20,7 @@ func Check(model engine.Info) error {
 	if model.Architecture == "" || model.Can.Vision {
 		return nil
 	}
-	return &fault.Error{
-		Kind: fault.Unsupported, Param: "image", Msg: model.Model + " has no vision encoder",
-		Advice: "Choose a model with one, such as pixtral-12b.",
-	}
+	return engine.NoVision(model.Model)
 }
 
 // CheckAudio returns the error of a model that cannot hear, nil if it can or nothing is known
@@ -33,10 +29,7 @@ func CheckAudio(model engine.Info) error {
 	if model.Architecture == "" || model.Can.Audio {
 		return nil
 	}
-	return &fault.Error{
-		Kind: fault.Unsupported, Param: "audio", Msg: model.Model + " cannot hear",
-		Advice: "Choose a model that can, such as voxtral-mini.",
-	}
+	return engine.NoHearing(model.Model)
 }
 
 // Caption describes an image and its cost: photo.jpg 1920×1080 → 2.3k tokens. The size
