@@ -114,7 +114,7 @@ tree() {
 	export CGO_CFLAGS="$CGO_CFLAGS -ffile-prefix-map=$include=include"
 	export CGO_CXXFLAGS="$CGO_CXXFLAGS -ffile-prefix-map=$include=include"
 	say "building bise $v for $name"
-	CGO_ENABLED=1 go build -trimpath -ldflags "-s -w -X github.com/bise-sh/bise/cli/build.version=v$v" -o "$dir/bin/bise" .
+	CGO_ENABLED=1 go build -buildmode=pie -trimpath -ldflags "-s -w -X github.com/bise-sh/bise/cli/build.version=v$v" -o "$dir/bin/bise" .
 	scripts/native.sh copy "$dir/lib/bise"
 	if have strip && [ "$(go env GOOS)" = linux ]; then
 		find "$dir/lib/bise" -name '*.so*' -exec strip --strip-unneeded {} +
