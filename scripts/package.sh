@@ -114,12 +114,17 @@ tree() {
 	export CGO_CFLAGS="$CGO_CFLAGS -ffile-prefix-map=$include=include"
 	export CGO_CXXFLAGS="$CGO_CXXFLAGS -ffile-prefix-map=$include=include"
 	say "building bise $v for $name"
+	# Position-independent, which is what lets the system put the program at a random address.
 	CGO_ENABLED=1 go build -buildmode=pie -trimpath -ldflags "-s -w -X github.com/bise-sh/bise/cli/build.version=v$v" -o "$dir/bin/bise" .
 	scripts/native.sh copy "$dir/lib/bise"
 	if have strip && [ "$(go env GOOS)" = linux ]; then
 		find "$dir/lib/bise" -name '*.so*' -exec strip --strip-unneeded {} +
 	fi
-	if [ "$(go env GOOS)" = linux ]; then promised "$dir"; fi
+	if [ "$(go env GOOS)" = linux ]; then
+		promised "$dir"
+		# Not the one of CUDA, whose compiler has flags of its own.
+		go run ./scripts/hardening -pie "$dir/bin/bise" "$dir"/lib/bise/libggml-{base,cpu}* >&2
+	fi
 	echo "bise $v, $name" >"$dir/lib/bise/packed.txt" # the folder is never empty, and check reads it
 
 	cp LICENSE NOTICE README.md CHANGELOG.md THIRD_PARTY_NOTICES.txt "$dir/share/doc/bise/"

@@ -2,6 +2,9 @@
 // arithmetic in double precision.
 //
 // usage: kernels BACKEND.so
+//
+// It ends with 1 when a result is wrong, with 2 when the backend cannot be loaded, and with 3 when this processor
+// lacks what the backend needs.
 #include "ggml.h"
 #include "ggml-backend.h"
 
@@ -174,6 +177,11 @@ int main(int argc, char ** argv) {
     if (!init) {
         fprintf(stderr, "usage: kernels BACKEND.so: %s\n", argc == 2 ? dlerror() : "one argument");
         return 2;
+    }
+    auto score = (int (*)()) dlsym(lib, "ggml_backend_score");
+    if (!score || score() == 0) {
+        printf("this processor cannot run %s\n", argv[1]);
+        return score ? 3 : 2;
     }
     ggml_backend_reg_t reg = init();
     backend = ggml_backend_dev_init(ggml_backend_reg_dev_get(reg, 0), nullptr);
