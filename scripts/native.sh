@@ -382,8 +382,8 @@ patched() {
 	done
 }
 
-# hardening prints flags that find or stop memory errors in C and C++, which reads files from anywhere. They cost
-# no speed that can be measured. Ubuntu's compiler has a value for _FORTIFY_SOURCE already.
+# hardening prints flags that find or stop memory errors in C and C++, which reads files from anywhere. What they
+# cost was not measured. Ubuntu's compiler has a value for _FORTIFY_SOURCE already.
 hardening() {
 	echo "-fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=$([ "$os" = linux ] && echo "3 -fstack-clash-protection" || echo 2)"
 }
