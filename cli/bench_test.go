@@ -110,7 +110,7 @@ func must[T any](v T, err error) T {
 func TestBenchParts(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "a.go")
 	write(t, file, "package a\n")
-	got, s, _ := benchScript(t, 8192, "--json", "--parts", "decode", "--answers", "2", "--tokens", "8", "--rounds", "3", "--rewrite", file)
+	got, s, _ := benchScript(t, 8192, "--json", "--parts", "decode", "--answers", "2", "--decode", "8", "--rounds", "3", "--rewrite", file)
 	var b system.Measurements
 	if err := json.Unmarshal([]byte(got.stdout), &b); err != nil || got.code != 0 {
 		t.Fatalf("%+v, %v", got, err)
@@ -126,7 +126,7 @@ func TestBenchParts(t *testing.T) {
 			t.Errorf("%+v", r.Complete.Sampling)
 		}
 	}
-	for _, args := range [][]string{{"--parts", "speed"}, {"--tokens", "1"}, {"--rounds", "0"}, {"--prompts", "-3"}, {"--rewrite", filepath.Join(t.TempDir(), "none"), "--parts", "state"}} {
+	for _, args := range [][]string{{"--parts", "speed"}, {"--decode", "1"}, {"--rounds", "0"}, {"--prompts", "-3"}, {"--rewrite", filepath.Join(t.TempDir(), "none"), "--parts", "state"}} {
 		if got, s, _ := benchScript(t, 8192, args...); got.code == 0 || len(s.Requests()) > 0 {
 			t.Errorf("%v: it was measured", args)
 		}

@@ -61,7 +61,7 @@ func (o *bench) add(cmd *cobra.Command) {
 	f.StringSliceVar(&o.parts, "parts", benchParts, "measure only these `PARTS`")
 	f.IntSliceVar(&o.prompts, "prompts", []int{128, 512, 2048}, "prefill prompts of these `LENGTHS` in tokens")
 	f.IntSliceVar(&o.answers, "answers", []int{1, 2, 4, 8, 16}, "decode these `NUMBERS` of answers at once")
-	f.IntVar(&o.tokens, "tokens", 64, "decode `N` tokens of each answer")
+	f.IntVar(&o.tokens, "decode", 64, "decode `N` tokens of each answer")
 	f.IntVar(&o.rounds, "rounds", 5, "measure every part `N` times, in turn")
 	f.StringVar(&o.rewrite, "rewrite", "", "also measure prompt lookup in a rewrite of `FILE`")
 }
@@ -94,7 +94,7 @@ func (o *bench) check(ctx context.Context) error {
 		}
 	}
 	if o.tokens < 2 {
-		return &fault.Error{Kind: fault.Usage, Msg: "invalid --tokens 1: want 2 or more"}
+		return &fault.Error{Kind: fault.Usage, Msg: "invalid --decode 1: want 2 or more"}
 	}
 	return nil
 }

@@ -157,7 +157,7 @@ func BenchmarkResume(b *testing.B) {
 // 32. At these lengths nearly all of the time is attention, which grows with both.
 func BenchmarkLatentPrefill(b *testing.B) {
 	o := tinymodel.Latent()
-	o.Layers, o.Width, o.Heads, o.HeadWidth, o.FFN, o.Context, o.Weights = 2, 512, 1, 128, 256, 40960, gguf.Q4_K
+	o.Layers, o.Width, o.Heads, o.HeadWidth, o.FFN, o.Context, o.Weights = 2, 512, 1, 128, 256, 40960, gguf.Q8_0
 	path := tiny(b, o)
 	off := false
 	for _, flash := range []struct {

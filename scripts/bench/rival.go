@@ -88,7 +88,7 @@ func measureBise(ctx context.Context, env []string, bise, model string) (speeds,
 		}
 	}
 	err := runJSON(ctx, env, &out, bise, "bench", model, "--json", "--quiet", "--parts", "prefill,decode", "--answers", "1",
-		"--prompts", strconv.Itoa(rivalPrompt), "--tokens", strconv.Itoa(rivalTokens), "--rounds", strconv.Itoa(rivalRuns))
+		"--prompts", strconv.Itoa(rivalPrompt), "--decode", strconv.Itoa(rivalTokens), "--rounds", strconv.Itoa(rivalRuns))
 	if err == nil && (len(out.Prefill) != 1 || len(out.Decode) != 1) {
 		err = errors.New("bise bench reported no speeds")
 	}
