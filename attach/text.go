@@ -131,6 +131,6 @@ func notText(name, why string) *fault.Error {
 	return &fault.Error{
 		Kind:   fault.Invalid,
 		Msg:    fmt.Sprintf("%s is not text: %s", name, why),
-		Advice: "Convert it to UTF-8, for example with iconv, or attach an image or a PDF.",
+		Advice: "Convert it to UTF-8, for example with iconv, or attach an image, a PDF, or audio: WAV, MP3 or FLAC.",
 	}
 }

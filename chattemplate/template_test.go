@@ -276,6 +276,7 @@ func TestChat(t *testing.T) {
 
 func TestChatRefuses(t *testing.T) {
 	image := engine.Message{Role: engine.User, Content: engine.Content{{Type: engine.ImageChunk, ImageURL: "data:"}}}
+	sound := engine.Message{Role: engine.User, Content: engine.Content{{Type: engine.AudioChunk, AudioURL: "data:"}}}
 	open := prefix("x")
 	open.Content = append(open.Content, engine.Chunk{Type: engine.ThinkingChunk, Text: "hm", Open: true})
 	misplaced := prefix("x")
@@ -293,6 +294,7 @@ func TestChatRefuses(t *testing.T) {
 		{"only an empty prefix", chatML, engine.ChatRequest{Messages: []engine.Message{prefix("")}}, fault.Invalid, "no message"},
 		{"unknown role", chatML, engine.ChatRequest{Messages: []engine.Message{say("developer", "x")}}, fault.Invalid, `"developer"`},
 		{"picture", chatML, engine.ChatRequest{Messages: []engine.Message{image}}, fault.Unsupported, "does not accept images"},
+		{"sound", chatML, engine.ChatRequest{Messages: []engine.Message{sound}}, fault.Unsupported, "does not accept audio"},
 		{"unknown chunk", chatML, engine.ChatRequest{Messages: []engine.Message{{Role: engine.User, Content: engine.Content{{Type: "audio"}}}}}, fault.Invalid, `"audio"`},
 		{"prefix in the middle", chatML, engine.ChatRequest{Messages: []engine.Message{misplaced, say("user", "x")}}, fault.Invalid, "only the last message"},
 		{"open thought", chatML, engine.ChatRequest{Messages: []engine.Message{say("user", "x"), open}}, fault.Unsupported, "cannot continue a thought"},

@@ -78,6 +78,8 @@ func check(m engine.Message, i, n int) error {
 		switch {
 		case c.Type == engine.ImageChunk:
 			return unsupported("the model's chat template does not accept images", "Use a vision model, such as pixtral.")
+		case c.Type == engine.AudioChunk:
+			return unsupported("the model's chat template does not accept audio", "Use a model that can hear, such as voxtral-mini.")
 		case c.Type == engine.ThinkingChunk && m.Prefix:
 			return unsupported("the model's chat template cannot continue a thought", "Ask without a prefix.")
 		case c.Type != engine.TextChunk && c.Type != engine.ThinkingChunk:

@@ -12,11 +12,34 @@ import (
 	"github.com/bise-sh/bise/cli/console"
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine/worker"
+	"github.com/bise-sh/bise/fault"
 )
 
 // testConsole is a console without a terminal whose output is not looked at.
 func testConsole() *console.Console {
 	return console.New(strings.NewReader(""), &bytes.Buffer{}, &bytes.Buffer{})
+}
+
+// A wrong number of arguments is a usage error that says what the command takes.
+func TestArgumentsAreCounted(t *testing.T) {
+	testPlaces(t)
+	var walk func(*cobra.Command)
+	walk = func(c *cobra.Command) {
+		for n := range 12 {
+			if c.Args == nil || c.HasSubCommands() {
+				break
+			}
+			err := c.Args(c, make([]string, n))
+			if err != nil && (fault.KindOf(err) != fault.Usage || strings.Contains(err.Error(), "arg(s)")) {
+				t.Errorf("%s with %d arguments: %v", c.CommandPath(), n, err)
+				break
+			}
+		}
+		for _, sub := range c.Commands() {
+			walk(sub)
+		}
+	}
+	walk(newProgram(testConsole(), engines{}).root)
 }
 
 // What docs/configuration.md says about flags and defaults, it takes from the tags of package

@@ -17,6 +17,7 @@ import (
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/enginetest"
 	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/gguf"
 	"github.com/bise-sh/bise/gguf/tinymodel"
 )
 
@@ -195,7 +196,9 @@ func TestTuneAsks(t *testing.T) {
 // eval compares a model with and without an adapter, and knows the results of each apart.
 func TestEvalAdapter(t *testing.T) {
 	tuneFiles(t)
-	if err := tinymodel.Write("lora.gguf", tinymodel.Options{Seed: 3}); err != nil { // any file has a fingerprint
+	o := tinymodel.Options{Seed: 3}
+	o.Edit = func(m *gguf.Metadata) { m.Set("general.type", gguf.Of("adapter")) }
+	if err := tinymodel.Write("lora.gguf", o); err != nil {
 		t.Fatal(err)
 	}
 	asked := 0

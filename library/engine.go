@@ -3,6 +3,7 @@ package library
 import (
 	"context"
 	"path/filepath"
+	"strings"
 
 	"github.com/bise-sh/bise/config"
 	"github.com/bise-sh/bise/engine"
@@ -80,6 +81,12 @@ func (l *Library) LlamaServer(ctx context.Context) (*llamaserver.Build, error) {
 // builtIn names the engine in bise.
 const builtIn = "built-in (llama.cpp of December 2025)"
 
+// explain is an error with its advice.
+func explain(err error) string {
+	message, advice := fault.Explain(err)
+	return strings.TrimSpace(message + " " + advice)
+}
+
 // describeEngine says which engine runs a model.
 func (l *Library) describeEngine(d *Details) {
 	if d.Architecture == "clip" || d.Kind != "" && d.Kind != "model" {
@@ -88,15 +95,14 @@ func (l *Library) describeEngine(d *Details) {
 	c, err := l.ChooseEngine(d.Name, d.Architecture)
 	switch {
 	case err != nil:
-		_, d.EngineWhy = fault.Explain(err)
-		d.Engine = "none"
+		d.Engine, d.EngineWhy = "none", explain(err)
 	case c.LlamaServer == "":
 		d.Engine, d.EngineWhy = builtIn, c.Why
 	default:
 		d.EngineWhy = c.Why
 		build, err := l.LlamaServer(context.Background())
 		if err != nil {
-			d.Engine, d.EngineWhy = "none", err.Error()
+			d.Engine, d.EngineWhy = "none", explain(err)
 			return
 		}
 		d.Engine = build.String()

@@ -105,6 +105,9 @@ func (l *Library) Spec(m models.Model, o engine.LoadOptions) (worker.Spec, error
 	if o.Projector == "" {
 		o.Projector = m.Projector
 	}
+	if err := CheckAdapters(m, o); err != nil {
+		return worker.Spec{}, err
+	}
 	for _, path := range m.Adapters {
 		o.Adapters = append(o.Adapters, engine.Adapter{Path: path, Scale: 1})
 	}
@@ -116,6 +119,23 @@ func (l *Library) Spec(m models.Model, o engine.LoadOptions) (worker.Spec, error
 		spec.KeepAlive = *keep
 	}
 	return spec, nil
+}
+
+// CheckAdapters checks that the adapters in o are files with LoRA adapters for m.
+func CheckAdapters(m models.Model, o engine.LoadOptions) error {
+	if len(o.Adapters) == 0 {
+		return nil
+	}
+	base, err := gguf.Read(m.Path)
+	if err != nil {
+		return unreadable("load", m.Name, err)
+	}
+	for _, a := range o.Adapters {
+		if err := models.CheckAdapter(a.Path, base); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (l *Library) openEndpoint(ctx context.Context, name, model string) (engine.Engine, error) {

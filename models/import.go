@@ -57,7 +57,7 @@ func (s Store) Import(ctx context.Context, im Import) (Model, error) {
 		return Model{}, err
 	}
 	for _, a := range im.Adapters {
-		if err := checkAdapter(a, header); err != nil {
+		if err := CheckAdapter(a, header); err != nil {
 			return Model{}, err
 		}
 	}
@@ -88,8 +88,9 @@ func (s Store) Import(ctx context.Context, im Import) (Model, error) {
 	return got, nil
 }
 
-// checkAdapter checks that a file is a LoRA adapter for a model of this architecture.
-func checkAdapter(path string, base *gguf.File) error {
+// CheckAdapter checks that a file is a LoRA adapter for a model of the architecture of base.
+// Its errors are of the kind [fault.BadModel].
+func CheckAdapter(path string, base *gguf.File) error {
 	file, err := gguf.Read(path)
 	if err == nil {
 		err = file.Check()

@@ -120,6 +120,14 @@ func (v *evaluation) run(ctx context.Context, con *console.Console, lib *library
 		v.models = []string{""}
 	}
 	report := eval.Report{File: filepath.Base(path), Cases: cases}
+	// An adapter that cannot be used is found before the model alone is measured.
+	for _, ref := range v.models {
+		if m, err := lib.Find(ref); err == nil {
+			if err := library.CheckAdapters(m, load); err != nil {
+				return con.Fail(err)
+			}
+		}
+	}
 	for _, t := range targets(v.models, load) {
 		m := measurement{con: con, lib: lib, places: places, target: t, data: data, cases: cases, options: o, again: v.again}
 		r, err := m.run(ctx)

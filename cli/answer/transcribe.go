@@ -43,7 +43,7 @@ A file is cut into parts of at most 30 seconds, and the text of each is printed 
 is done. A word at a cut may be lost. After Ctrl-C the text so far stays on stdout.`,
 		Example: `bise transcribe talk.mp3
 bise transcribe --format srt --language fr film.wav > film.srt`,
-		Args: cobra.MinimumNArgs(1),
+		Args: flags.Args(cobra.MinimumNArgs(1), "one audio file or more"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runTranscribe(cmd.Context(), con, lib, conf, flags.Model(cmd), v, args)
 		},

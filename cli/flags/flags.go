@@ -61,10 +61,14 @@ func Args(check cobra.PositionalArgs, want string) cobra.PositionalArgs {
 		if check(cmd, args) == nil {
 			return nil
 		}
+		advice := "See " + cmd.CommandPath() + " --help."
+		if len(args) == 0 && cmd.Flags().Changed("model") && strings.Contains(want, "model") {
+			advice = "Name it without -m: " + cmd.CommandPath() + " " + Model(cmd) + "."
+		}
 		return &fault.Error{
 			Kind:   fault.Usage,
 			Msg:    fmt.Sprintf("%s takes %s", cmd.CommandPath(), want),
-			Advice: "See " + cmd.CommandPath() + " --help.",
+			Advice: advice,
 		}
 	}
 }

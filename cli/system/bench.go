@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/bise-sh/bise/attach"
 	"github.com/bise-sh/bise/cli/console"
 	"github.com/bise-sh/bise/cli/flags"
 	"github.com/bise-sh/bise/config"
@@ -38,6 +39,7 @@ const (
 	benchTooLong = 2 * time.Minute
 	// benchCopied is how many tokens are generated to measure prompt lookup.
 	benchCopied = 128
+	maxRewrite  = 1 << 20 // bytes
 )
 
 // benchParts are what bise bench measures.
@@ -51,6 +53,7 @@ type bench struct {
 	tokens  int   // of each answer
 	rounds  int
 	rewrite string // a file
+	text    string // of rewrite
 }
 
 func (o *bench) add(cmd *cobra.Command) {
@@ -63,7 +66,21 @@ func (o *bench) add(cmd *cobra.Command) {
 	f.StringVar(&o.rewrite, "rewrite", "", "also measure prompt lookup in a rewrite of `FILE`")
 }
 
-func (o *bench) check() error {
+func (o *bench) check(ctx context.Context) error {
+	if o.rewrite != "" {
+		file, err := attach.Open(o.rewrite)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		data, err := attach.ReadAll(ctx, file, maxRewrite)
+		if err != nil {
+			return attach.ReadError(o.rewrite, err)
+		}
+		if o.text, _, err = attach.Decode(o.rewrite, data); err != nil {
+			return err
+		}
+	}
 	for _, p := range o.parts {
 		if !slices.Contains(benchParts, p) {
 			return flags.Invalid("parts", p, benchParts...)
@@ -197,7 +214,7 @@ printed are medians, with the lowest and the highest value. Run nothing else mea
 			if backends != "" {
 				o.BackendDirs = []string{backends}
 			}
-			if err := what.check(); err != nil {
+			if err := what.check(cmd.Context()); err != nil {
 				return err
 			}
 			return runBench(cmd.Context(), con, lib, loadModel, ref, o, what)
@@ -453,12 +470,8 @@ func (b *bencher) continueText(ctx context.Context, text string, l engine.Lookup
 
 // rewriting asks for a file with small changes, of at most 1,024 tokens.
 func (b *bencher) rewriting(ctx context.Context, l engine.Lookup) (string, engine.Done, error) {
-	file, err := os.ReadFile(b.rewrite)
-	if err != nil {
-		return "", engine.Done{}, err
-	}
 	tokens, greedy := 1024, 0.0
-	question := "Rewrite this file with better comments. Write the whole file, and nothing else.\n\n```\n" + string(file) + "```\n"
+	question := "Rewrite this file with better comments. Write the whole file, and nothing else.\n\n```\n" + b.text + "```\n"
 	r := engine.ChatRequest{Messages: []engine.Message{{Role: engine.User, Content: engine.Text(question)}}}
 	r.Temperature, r.MaxTokens, r.Lookup = &greedy, &tokens, l
 	return collect(b.e.Chat(ctx, r))

@@ -14,6 +14,10 @@
 #include <string>
 #include <vector>
 
+#ifndef _WIN32
+#include <dlfcn.h>
+#endif
+
 #include "ggml-backend.h"
 #include "ggml-cpu.h"
 #include "clip.h"
@@ -89,7 +93,25 @@ int bise_log_take(char * buf, int size) {
 
 // ---- backends
 
+// The backends are libraries with their own copy of ggml's base, whose log is another than
+// this program's and prints everything to stderr. Loading that copy first sends to
+// log_line also what a backend logs while it is loaded.
+static void log_backends(const char * dir) {
+#ifndef _WIN32
+	for (const char * name : {"libggml-base.so.0", "libggml-base.0.dylib"}) {
+		void * base = dlopen((std::string(dir) + "/" + name).c_str(), RTLD_NOW | RTLD_LOCAL);
+		if (!base) {
+			continue;
+		}
+		if (auto * set = (decltype(&ggml_log_set)) dlsym(base, "ggml_log_set")) {
+			set(log_line, nullptr);
+		}
+	}
+#endif
+}
+
 int bise_load_backends(const char * dir) {
+	log_backends(dir);
 	size_t before = ggml_backend_dev_count();
 	ggml_backend_load_all_from_path(dir);
 	return (int) (ggml_backend_dev_count() - before);

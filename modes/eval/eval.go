@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/grammar"
@@ -156,6 +157,9 @@ func (s *scalar) UnmarshalJSON(data []byte) error {
 
 // parse reads a line. The error is a clause about it.
 func parse(data []byte) (Case, error) {
+	if !utf8.Valid(data) {
+		return Case{}, errors.New("is not UTF-8 text")
+	}
 	var l line
 	if err := json.Unmarshal(data, &l); err != nil {
 		if t, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && t.Field != "" {

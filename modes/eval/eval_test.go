@@ -61,6 +61,7 @@ func TestReadRefuses(t *testing.T) {
 		`{"prompt": "a", "choices": ["x", "y"]}`:                                           "choices and no answer",
 		`{"prompt": "a", "choices": ["x", ""], "answer": 0}`:                               "an empty choice",
 		`{"prompt": "a", "schema": {"type": 7}}`:                                           "line 1",
+		"{\"prompt\": \"caf\xe9\", \"expected\": \"b\"}":                                   "not UTF-8 text",
 		`{"prompt": 7, "expected": "b"}`:                                                   "wrong type for prompt",
 		`{"messages": [{"role": "assistant", "content": "b"}]}`:                            "no question before its answer",
 		`{"messages": [{"role": "user", "content": "b"}]}`:                                 "does not say what is right",

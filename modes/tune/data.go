@@ -11,6 +11,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/units"
@@ -78,6 +79,9 @@ func parse(data []byte) (Example, error) {
 }
 
 func decode(data []byte) (l line, err error) {
+	if !utf8.Valid(data) {
+		return l, errors.New("is not UTF-8 text")
+	}
 	if err := json.Unmarshal(data, &l); err != nil {
 		if t, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && t.Field != "" {
 			return l, fmt.Errorf("has the wrong type for %s", t.Field)

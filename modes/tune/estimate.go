@@ -17,7 +17,10 @@ type Estimate struct {
 }
 
 // A Range is between two values.
-type Range struct{ Low, High float64 }
+type Range struct {
+	Low  float64 `json:"low"`
+	High float64 `json:"high"`
+}
 
 // Operations a second of a CPU core in F32: with few vector units, and with many. Both are
 // rough.

@@ -1,7 +1,10 @@
 package kit
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/bise-sh/bise/config"
@@ -49,6 +52,37 @@ func TestKeyProblems(t *testing.T) {
 		}
 		if !slices.Equal(got, c.want) {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+// TestKeysOfTheDocuments holds the examples of config.toml in docs to the keys.
+func TestKeysOfTheDocuments(t *testing.T) {
+	for _, name := range []string{"configuration.md", "interface.md"} {
+		data, err := os.ReadFile(filepath.Join("../../docs", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := false
+		for _, block := range strings.Split(string(data), "```toml\n")[1:] {
+			block, _, _ = strings.Cut(block, "```")
+			path := filepath.Join(t.TempDir(), "config.toml")
+			if err := os.WriteFile(path, []byte(block), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			c, problems, err := config.Load(path)
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+				continue
+			}
+			_, more := NewKeymap(c.Interface.Keys, []string{"chat", "review"})
+			for _, p := range append(problems, more...) {
+				t.Errorf("%s: %s", name, p)
+			}
+			found = found || len(c.Interface.Keys) > 0
+		}
+		if !found {
+			t.Errorf("%s has no example with keys", name)
 		}
 	}
 }
