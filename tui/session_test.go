@@ -483,6 +483,16 @@ func TestAttachments(t *testing.T) {
 	d.sees("Ministral 3 8B")
 	d.until("the model", func() bool { return d.chat().Using().State == engines.Ready })
 
+	// A name that is typed to its end is attached by the space after it.
+	d.typed("@main.go")
+	d.sees("❯ main.go")
+	d.pressed("space")
+	d.sees("▤ main.go · ")
+	d.typed("what is it?")
+	d.sees("▍ what is it?")
+	d.pressed("ctrl+u", "backspace")
+	d.misses("▤ main.go · ")
+
 	d.typed("@mai")
 	d.sees("❯ main.go")
 	d.sees("package main") // its preview

@@ -142,6 +142,10 @@ func (p *filePopup) Press(k tea.KeyPressMsg) kit.Outcome {
 		return kit.Handled(nil)
 	case len(p.found) == 0:
 		return kit.Ignored()
+	case k.String() == "space" && slices.ContainsFunc(p.found, func(f foundFile) bool { return f.path == p.filter }):
+		path := p.filter // typed to its end: the user goes on with the question
+		p.replaceWord("")
+		return kit.Handled(p.attachFile(path))
 	case kit.Matches(k, p.look.Keys.Complete), kit.Matches(k, p.look.Keys.Send):
 		path := p.found[p.chosen].path
 		p.replaceWord("")
