@@ -44,7 +44,7 @@ func (e *Export) Write(ctx context.Context) (files []string, err error) {
 	var open []*atomicfile.File
 	create := func(name string) (*bufio.Writer, error) {
 		path := filepath.Join(e.Dir, name)
-		f, err := atomicfile.Create(path, 0o666)
+		f, err := createNew(path)
 		if err != nil {
 			return nil, writeError(path, err)
 		}

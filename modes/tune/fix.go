@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -37,7 +38,7 @@ func Fix(ctx context.Context, from, to string, validation *Report) (fixed Fixed,
 		return fixed, err
 	}
 	defer in.Close()
-	f, err := atomicfile.Create(to, 0o666)
+	f, err := createNew(to)
 	if err != nil {
 		return fixed, writeError(to, err)
 	}
@@ -73,10 +74,18 @@ func Fix(ctx context.Context, from, to string, validation *Report) (fixed Fixed,
 	return fixed, err
 }
 
+// createNew creates an output file. A file that exists is never replaced: it may be data.
+func createNew(path string) (*atomicfile.File, error) {
+	if _, err := os.Lstat(path); err == nil {
+		return nil, fault.Advise(fault.Errorf(fault.Usage, "%s exists", path), "Remove it, or give another name.")
+	}
+	return atomicfile.Create(path, 0o666)
+}
+
 // writeError is an error about an output file, or ctx's cause as it is.
 func writeError(path string, err error) error {
 	switch {
-	case err == nil, errors.Is(err, context.Canceled):
+	case err == nil, errors.Is(err, context.Canceled), fault.KindOf(err) != "":
 		return err
 	case atomicfile.Full(err):
 		return fault.Errorf(fault.NoSpace, "cannot write %s: the disk is full", path)

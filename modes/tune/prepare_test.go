@@ -193,8 +193,10 @@ func TestFix(t *testing.T) {
 	if want := `{"messages":[{"role":"user","content":"s"},{"role":"assistant","content":"t\n\nu"}]}`; !strings.Contains(string(data), want) {
 		t.Errorf("got %s", data)
 	}
-	if _, err := Fix(t.Context(), file(t, "{"), to, nil); fault.KindOf(err) != fault.Usage {
-		t.Error(err)
+	for _, data := range []string{"{", good} {
+		if _, err := Fix(t.Context(), file(t, data), to, nil); fault.KindOf(err) != fault.Usage {
+			t.Errorf("%s: %v", data, err)
+		}
 	}
 	if again, _ := os.ReadFile(to); string(again) != string(data) {
 		t.Error("a failed fix changed the file")

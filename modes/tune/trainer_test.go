@@ -280,6 +280,9 @@ func TestExport(t *testing.T) {
 		if err != nil || len(files) != 3 {
 			t.Fatal(files, err)
 		}
+		if files, err := e.Write(t.Context()); fault.KindOf(err) != fault.Usage || !strings.HasSuffix(err.Error(), "train.jsonl exists") {
+			t.Errorf("a second time: %v, %v", files, err)
+		}
 		for _, path := range files[:2] {
 			f, err := os.Open(path)
 			if err != nil {
