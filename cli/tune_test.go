@@ -156,7 +156,8 @@ func TestTune(t *testing.T) {
 	says(bise(0, "--check", "--data", "fixed.jsonl"), "fixed.jsonl")
 	says(bise(fault.ExitUsage, "--data", "train.jsonl", "--fix", "train.jsonl"), "name the same file")
 	says(bise(0, "--data", "train.jsonl", "--export", "mistral-finetune", "--to", "out"), filepath.Join("out", "mistral-finetune.yaml"))
-	says(bise(0, "-m", "tiny.gguf", "--data", "train.jsonl", "--export", "axolotl", "--to", "out"), filepath.Join("out", "axolotl.yaml"))
+	says(bise(fault.ExitUsage, "--data", "train.jsonl", "--export", "la-plateforme", "--to", "out"), filepath.Join("out", "train.jsonl")+" exists")
+	says(bise(0, "-m", "tiny.gguf", "--data", "train.jsonl", "--export", "axolotl", "--to", "rows"), filepath.Join("rows", "axolotl.yaml"))
 	says(bise(0, append(train, "--dry-run")...), "7 steps", "Nothing was trained")
 	says(bise(fault.ExitModel, append(slices.Clone(train[:5]), "--python", "no-such-python")...), "cannot run no-such-python")
 
