@@ -1,7 +1,6 @@
 package answer
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"errors"
@@ -454,15 +453,9 @@ func (v *tuning) agree(ctx context.Context, p tune.Python, plan *tune.Plan) erro
 	if !v.con.Asks() {
 		return refused
 	}
-	fmt.Fprintf(v.con.Stderr, "%s\nDownload? [y/N] ", v.con.Clean(what))
-	answer, err := console.ReadLine(ctx, bufio.NewReader(v.con.Stdin))
-	if err != nil {
-		fmt.Fprintln(v.con.Stderr)
+	question := v.con.Clean(what) + "\nDownload?"
+	if agrees, err := v.con.Agrees(ctx, question); err != nil || agrees {
 		return err
-	}
-	switch strings.ToLower(strings.TrimSpace(answer)) {
-	case "y", "yes":
-		return nil
 	}
 	return refused
 }

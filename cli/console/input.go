@@ -5,11 +5,29 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"strings"
 
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/units"
 )
+
+// Agrees asks a question on stderr, and reports whether the user answers y or yes. Call it only if
+// [Console.Asks] is true. question is shown as it is: see [Console.Clean].
+func (c *Console) Agrees(ctx context.Context, question string) (bool, error) {
+	fmt.Fprintf(c.Stderr, "%s [y/N] ", question)
+	answer, err := ReadLine(ctx, bufio.NewReader(c.Stdin))
+	if err != nil {
+		fmt.Fprintln(c.Stderr)
+		return false, err
+	}
+	switch strings.ToLower(strings.TrimSpace(answer)) {
+	case "y", "yes":
+		return true, nil
+	}
+	return false, nil
+}
 
 // ReadLine returns the next line that the user types, or the cause of ctx's end. The
 // end of the input is an empty line.

@@ -3,7 +3,6 @@
 package input
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"fmt"
@@ -127,15 +126,9 @@ func agreeToFetch(ctx context.Context, con *console.Console, u *url.URL) error {
 	if !con.Asks() {
 		return refused
 	}
-	fmt.Fprintf(con.Stderr, "Fetch %s from %s? [y/N] ", con.Clean(cmp.Or(strings.Trim(path.Base(u.Path), "/."), "an image")), con.Clean(u.Host))
-	answer, err := console.ReadLine(ctx, bufio.NewReader(con.Stdin))
-	if err != nil {
-		fmt.Fprintln(con.Stderr)
+	question := fmt.Sprintf("Fetch %s from %s?", con.Clean(cmp.Or(strings.Trim(path.Base(u.Path), "/."), "an image")), con.Clean(u.Host))
+	if agrees, err := con.Agrees(ctx, question); err != nil || agrees {
 		return err
-	}
-	switch strings.ToLower(strings.TrimSpace(answer)) {
-	case "y", "yes":
-		return nil
 	}
 	return refused
 }

@@ -2,10 +2,7 @@
 
 package llama
 
-import (
-	"slices"
-	"strings"
-)
+import "github.com/bise-sh/bise/engine/local"
 
 // pieces caches the text of tokens.
 type pieces struct {
@@ -51,26 +48,11 @@ func newVocabulary(m *model) *vocabulary {
 	return v
 }
 
-// Encode tokenizes text. llama.cpp matches user-defined tokens anywhere in a text
-// (<tool_call> is one in some vocabularies), so text that spells one is split inside it.
+// Encode tokenizes text without its user-defined tokens, see [local.Split].
 func (v *vocabulary) Encode(text string, bare bool) []int32 {
-	var cuts []int
-	for _, name := range v.markup {
-		for at := 0; ; at++ {
-			i := strings.Index(text[at:], name)
-			if i < 0 {
-				break
-			}
-			at += i
-			cuts = append(cuts, at+1)
-		}
-	}
-	slices.Sort(cuts)
 	var ids []int32
-	from := 0
-	for _, to := range append(cuts, len(text)) {
-		ids = append(ids, v.m.tokenize(text[from:to], bare || from > 0)...)
-		from = to
+	for from, part := range local.Split(text, v.markup) {
+		ids = append(ids, v.m.tokenize(part, bare || from > 0)...)
 	}
 	return ids
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bise-sh/bise/engine/local"
 	"github.com/bise-sh/bise/gguf"
 	"github.com/bise-sh/bise/mistral/tokenizer"
 )
@@ -104,26 +105,11 @@ func newVocabulary(m *gguf.Metadata, e *Engine) (*vocabulary, error) {
 	return v, nil
 }
 
-// Encode tokenizes text without its control tokens. llama.cpp matches user-defined tokens anywhere in
-// a text, so text that spells one is split inside it.
+// Encode tokenizes text without its control tokens, and without its user-defined ones, see [local.Split].
 func (v *vocabulary) Encode(text string, bare bool) []int32 {
-	var cuts []int
-	for _, name := range v.markup {
-		for at := 0; ; at++ {
-			i := strings.Index(text[at:], name)
-			if i < 0 {
-				break
-			}
-			at += i
-			cuts = append(cuts, at+1)
-		}
-	}
-	slices.Sort(cuts)
 	var ids []int32
-	from := 0
-	for _, to := range append(slices.Compact(cuts), len(text)) {
-		ids = append(ids, v.encode(text[from:to])...)
-		from = to
+	for _, part := range local.Split(text, v.markup) {
+		ids = append(ids, v.encode(part)...)
 	}
 	return ids
 }
