@@ -5,8 +5,6 @@ package llama
 import (
 	"bytes"
 	"encoding/base64"
-	"encoding/binary"
-	"encoding/json"
 	"image"
 	"image/png"
 	"math"
@@ -16,43 +14,15 @@ import (
 	"testing"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/engine/enginetest"
 )
 
 const fixtures = "../../../shared/fixtures"
 
-// golden reads the tensors of a safetensors file as float64.
+// golden reads the answers of the reference for a fixture.
 func golden(t *testing.T, model, name string) map[string][]float64 {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join(fixtures, "models", model, name+".safetensors"))
-	if err != nil {
-		t.Skip("no fixtures at hand: ", err)
-	}
-	n := binary.LittleEndian.Uint64(data)
-	var head map[string]struct {
-		Dtype   string `json:"dtype"`
-		Offsets []int  `json:"data_offsets"`
-	}
-	if err := json.Unmarshal(data[8:8+n], &head); err != nil {
-		t.Fatal(err)
-	}
-	out := map[string][]float64{}
-	for name, h := range head {
-		if name == "__metadata__" {
-			continue
-		}
-		raw := data[8+int(n):][h.Offsets[0]:h.Offsets[1]]
-		switch h.Dtype {
-		case "F32":
-			for ; len(raw) > 0; raw = raw[4:] {
-				out[name] = append(out[name], float64(math.Float32frombits(binary.LittleEndian.Uint32(raw))))
-			}
-		case "I64":
-			for ; len(raw) > 0; raw = raw[8:] {
-				out[name] = append(out[name], float64(int64(binary.LittleEndian.Uint64(raw))))
-			}
-		}
-	}
-	return out
+	return enginetest.Golden(t, filepath.Join(fixtures, "models", model, name+".safetensors"))
 }
 
 func ints(v []float64) []int32 {

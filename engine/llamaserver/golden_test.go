@@ -3,8 +3,6 @@ package llamaserver
 import (
 	"bytes"
 	"encoding/base64"
-	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"math"
 	"net/http"
@@ -24,39 +22,10 @@ import (
 
 const fixtures = "../../../shared/fixtures"
 
-// golden reads the tensors of a safetensors file as float64.
+// golden reads the answers of the reference for a fixture.
 func golden(t *testing.T, model string) map[string][]float64 {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join(fixtures, "models", model, "golden.safetensors"))
-	if err != nil {
-		t.Skip("no fixtures at hand: ", err)
-	}
-	n := binary.LittleEndian.Uint64(data)
-	var head map[string]struct {
-		Dtype   string `json:"dtype"`
-		Offsets []int  `json:"data_offsets"`
-	}
-	if err := json.Unmarshal(data[8:8+n], &head); err != nil {
-		t.Fatal(err)
-	}
-	out := map[string][]float64{}
-	for name, h := range head {
-		if name == "__metadata__" {
-			continue
-		}
-		raw := data[8+int(n):][h.Offsets[0]:h.Offsets[1]]
-		switch h.Dtype {
-		case "F32":
-			for ; len(raw) > 0; raw = raw[4:] {
-				out[name] = append(out[name], float64(math.Float32frombits(binary.LittleEndian.Uint32(raw))))
-			}
-		case "I64":
-			for ; len(raw) > 0; raw = raw[8:] {
-				out[name] = append(out[name], float64(int64(binary.LittleEndian.Uint64(raw))))
-			}
-		}
-	}
-	return out
+	return enginetest.Golden(t, filepath.Join(fixtures, "models", model, "golden.safetensors"))
 }
 
 // logProbabilities are the logarithms of the probabilities of logits.

@@ -5,7 +5,6 @@ package convert_test
 import (
 	"bytes"
 	"encoding/base64"
-	"encoding/binary"
 	"errors"
 	"math"
 	"os"
@@ -15,11 +14,11 @@ import (
 	"testing"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/engine/enginetest"
 	"github.com/bise-sh/bise/engine/llama"
 	"github.com/bise-sh/bise/gguf"
 	"github.com/bise-sh/bise/models/convert"
 	"github.com/bise-sh/bise/models/rehead"
-	"github.com/bise-sh/bise/safetensors"
 )
 
 const fixtures = "../../../shared/fixtures"
@@ -34,31 +33,7 @@ const (
 // golden reads an answer.
 func golden(t *testing.T, model, name string) map[string][]float64 {
 	t.Helper()
-	return goldenFile(t, filepath.Join(fixtures, "models", model, name))
-}
-
-func goldenFile(t *testing.T, path string) map[string][]float64 {
-	t.Helper()
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Skip("no fixtures at hand: ", err)
-	}
-	file, err := safetensors.Decode(bytes.NewReader(data), int64(len(data)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	out := map[string][]float64{}
-	for _, tensor := range file.Tensors {
-		raw := data[tensor.Offset : tensor.Offset+tensor.Size()]
-		for ; len(raw) > 0; raw = raw[tensor.Type.Size():] {
-			if tensor.Type == safetensors.I64 {
-				out[tensor.Name] = append(out[tensor.Name], float64(int64(binary.LittleEndian.Uint64(raw))))
-			} else {
-				out[tensor.Name] = append(out[tensor.Name], float64(math.Float32frombits(binary.LittleEndian.Uint32(raw))))
-			}
-		}
-	}
-	return out
+	return enginetest.Golden(t, filepath.Join(fixtures, "models", model, name))
 }
 
 func ids(v []float64) []int32 {

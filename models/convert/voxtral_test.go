@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/engine/enginetest"
 	"github.com/bise-sh/bise/engine/llama"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf"
@@ -75,7 +76,7 @@ func openVoxtral(t *testing.T, layout string) *llama.Engine {
 // TestGoldenAudio holds what the model makes of audio to transformers: the audio has two
 // windows.
 func TestGoldenAudio(t *testing.T) {
-	want := goldenFile(t, filepath.Join("testdata", "voxtral", "golden.safetensors"))
+	want := enginetest.Golden(t, filepath.Join("testdata", "voxtral", "golden.safetensors"))
 	tokens := ids(want["input_ids"])
 	url := audio.DataURL(audio.WAV, sound(500800))
 	for _, layout := range []string{"hf", "native"} {
