@@ -17,11 +17,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/engine/grammar"
 	"github.com/bise-sh/bise/fault"
+	"github.com/bise-sh/bise/modes/jsonl"
 )
 
 // A Metric is the way in which an answer is judged.
@@ -157,15 +157,9 @@ func (s *scalar) UnmarshalJSON(data []byte) error {
 
 // parse reads a line. The error is a clause about it.
 func parse(data []byte) (Case, error) {
-	if !utf8.Valid(data) {
-		return Case{}, errors.New("is not UTF-8 text")
-	}
 	var l line
-	if err := json.Unmarshal(data, &l); err != nil {
-		if t, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && t.Field != "" {
-			return Case{}, fmt.Errorf("has the wrong type for %s", t.Field)
-		}
-		return Case{}, fmt.Errorf("is not a JSON object of a case: %v", strings.TrimPrefix(err.Error(), "json: "))
+	if err := jsonl.Decode(data, &l); err != nil {
+		return Case{}, err
 	}
 	if l.Expected == nil {
 		l.Expected = l.Completion

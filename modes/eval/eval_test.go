@@ -66,7 +66,7 @@ func TestReadRefuses(t *testing.T) {
 		`{"messages": [{"role": "assistant", "content": "b"}]}`:                            "no question before its answer",
 		`{"messages": [{"role": "user", "content": "b"}]}`:                                 "does not say what is right",
 		`[1]`:                             "line 1",
-		`{"prompt": "a", "expected": "b"`: "not a JSON object",
+		`{"prompt": "a", "expected": "b"`: "not valid JSON: it ends too early",
 		strings.Repeat("{}\n", 8):         "and 3 more",
 		`{"x": "` + strings.Repeat("y", maxLine) + `"}`: "longer than 4 MiB",
 	} {

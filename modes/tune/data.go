@@ -11,9 +11,9 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/modes/jsonl"
 	"github.com/bise-sh/bise/units"
 )
 
@@ -79,16 +79,8 @@ func parse(data []byte) (Example, error) {
 }
 
 func decode(data []byte) (l line, err error) {
-	if !utf8.Valid(data) {
-		return l, errors.New("is not UTF-8 text")
-	}
-	if err := json.Unmarshal(data, &l); err != nil {
-		if t, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && t.Field != "" {
-			return l, fmt.Errorf("has the wrong type for %s", t.Field)
-		}
-		return l, fmt.Errorf("is not a JSON object: %s", strings.TrimPrefix(err.Error(), "json: "))
-	}
-	return l, nil
+	err = jsonl.Decode(data, &l)
+	return l, err
 }
 
 func (l line) example() (x Example, err error) {

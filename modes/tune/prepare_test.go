@@ -27,7 +27,7 @@ const good = `{"messages":[{"role":"user","content":"a"},{"role":"assistant","co
 
 func TestProblems(t *testing.T) {
 	for _, c := range []struct{ line, want string }{
-		{`{`, "line 2 is not a JSON object: unexpected end of JSON input"},
+		{`{`, "line 2 is not valid JSON: it ends too early"},
 		{"{\"text\":\"caf\xe9\"}", "line 2 is not UTF-8 text"},
 		{`[]`, "line 2 is not a JSON object"},
 		{`{"messages":"x"}`, "line 2 has the wrong type for messages"},
