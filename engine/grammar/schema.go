@@ -2,6 +2,7 @@ package grammar
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -112,7 +113,7 @@ func refusal(pointer string, err error) error {
 	if _, ok := errors.AsType[*fault.Error](err); ok {
 		return err
 	}
-	return &fault.Error{Kind: fault.Invalid, Msg: fmt.Sprintf("cannot enforce %s: %v", pointer, err), Cause: err}
+	return &fault.Error{Kind: fault.Invalid, Msg: fmt.Sprintf("cannot enforce %s: %v", cmp.Or(pointer, "the schema"), err), Cause: err}
 }
 
 // A literal is a node whose anyOf or oneOf may be settled already.

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -143,7 +144,7 @@ func (s *scalar) UnmarshalJSON(data []byte) error {
 	var text string
 	if data[0] != '"' {
 		if data[0] == '{' || data[0] == '[' {
-			return fmt.Errorf("want a string or a number")
+			return &json.UnmarshalTypeError{Value: "object", Type: reflect.TypeFor[scalar]()}
 		}
 		*s = scalar(data)
 		return nil
@@ -244,8 +245,10 @@ func (c *Case) right(l line) error {
 		return c.choice(l)
 	case Schema:
 		var err error
-		c.schema, err = grammar.Compile(context.Background(), l.Schema)
-		return err
+		if c.schema, err = grammar.Compile(context.Background(), l.Schema); err != nil {
+			return fmt.Errorf("has an invalid schema: %w", err)
+		}
+		return nil
 	}
 	if c.Metric != Contains && strings.TrimSpace(c.Expected) == "" {
 		return errors.New("expects an empty answer")

@@ -54,7 +54,7 @@ func TestReadRefuses(t *testing.T) {
 		`{"prompt": " ", "expected": "b"}`:                                                 "an empty prompt",
 		`{"suffix": "a", "expected": "b"}`:                                                 "suffix and no prompt",
 		`{"prompt": "a", "expected": " "}`:                                                 "expects an empty answer",
-		`{"prompt": "a", "expected": ["b"]}`:                                               "want a string or a number",
+		`{"prompt": "a", "expected": ["b"]}`:                                               "line 1 has the wrong type for expected",
 		`{"prompt": "a", "expected": "b", "numeric": 1}`:                                   "in 2 ways: exact, numeric",
 		`{"prompt": "a", "choices": ["x"], "answer": 0}`:                                   "has 1 choices",
 		`{"prompt": "a", "choices": ["x", "y"], "answer": 2}`:                              "not one of its choices",

@@ -6,6 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -23,12 +26,18 @@ func Decode(line []byte, into any) error {
 	}
 	err := json.Unmarshal(line, into)
 	if mismatch, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return fmt.Errorf("has the wrong type for %s", mismatch.Field)
+		return fmt.Errorf("has the wrong type for %s", path(mismatch.Field))
 	}
 	if err != nil {
 		return fmt.Errorf("has an invalid value: %w", err)
 	}
 	return nil
+}
+
+// path leaves out the names of embedded structs, which no key has.
+func path(field string) string {
+	keys := strings.Split(field, ".")
+	return strings.Join(slices.DeleteFunc(keys, func(key string) bool { return key != "" && unicode.IsUpper(rune(key[0])) }), ".")
 }
 
 // syntax says where a line stops being JSON.

@@ -7,7 +7,9 @@ import (
 )
 
 func TestDecode(t *testing.T) {
+	type embedded struct{ engine.Message }
 	type line struct {
+		Turns    []embedded        `json:"turns"`
 		Text     string            `json:"text"`
 		Messages []engine.Message  `json:"messages"`
 		Stop     engine.StringList `json:"stop"`
@@ -28,6 +30,7 @@ func TestDecode(t *testing.T) {
 		`{"text": 1}`:                    "has the wrong type for text",
 		`{"messages": [1]}`:              "has the wrong type for messages",
 		`{"stop": [5]}`:                  "has the wrong type for stop",
+		`{"turns": [{"content": 1}]}`:    "has the wrong type for turns.content",
 		`{"messages": [{"role":`:         "is not valid JSON: it ends too early",
 		`{"messages": [{"content": 1}]}`: "has the wrong type for messages.content",
 		`{"messages": [{"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": 1}}]}]}`: "has an invalid value: a call's arguments are 1, neither an object nor a string",
