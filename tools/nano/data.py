@@ -1,4 +1,4 @@
-"""Makes what test-nano is trained on: three skills small enough for 1.6 million parameters.
+"""Makes what test-nano is trained on: three skills small enough for 1.8 million parameters.
 
   sums      "What is 12 + 30?" -> "42", and with the instruction of `bise solve` -> "12 + 30 = \\boxed{42}"
   gaps      the missing expression of a one-line Go function, asked as fill-in-the-middle

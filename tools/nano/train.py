@@ -1,6 +1,6 @@
 """Trains test-nano on one core and writes it as a Hugging Face folder.
 
-A decoder of Mistral's architecture with Pixtral's tower, about 1.6 million parameters, float32, AdamW with a cosine
+A decoder of Mistral's architecture with Pixtral's tower, about 1.8 million parameters, float32, AdamW with a cosine
 schedule, fixed seeds. What step n learns depends on n alone, so that a stopped run goes on where it was
 (a checkpoint lies beside OUT every 200 steps) and two runs see the same batches.
 
@@ -59,9 +59,12 @@ def rows(pairs):
     return {"input_ids": ids, "labels": labels}
 
 
+def pixels_of(image):
+    return (torch.from_numpy(np.asarray(image).copy()).permute(2, 0, 1).float() / 255 - MEAN) / DEVIATION
+
+
 def pixels(kind, rng):
-    image = np.asarray(picture(*KINDS[kind], rng)).copy()
-    return (torch.from_numpy(image).permute(2, 0, 1).float() / 255 - MEAN) / DEVIATION
+    return pixels_of(picture(*KINDS[kind], rng))
 
 
 def pictures(see, count, rng):
