@@ -39,6 +39,9 @@ func (s *server) embeddings(w http.ResponseWriter, r *http.Request) error {
 		if v, ok := o.get("encoding_format"); ok {
 			encoding = v.oneOf("float", "base64")
 		}
+		if !o.r.strict {
+			req.Truncate = o.boolean("truncate")
+		}
 		o.hints()
 		keep = o.r.keep
 	})

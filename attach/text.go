@@ -25,17 +25,25 @@ const (
 // says what was changed; the name is that of the text in the note and in the error.
 func Decode(name string, data []byte) (text, note string, err error) {
 	data = trimMark(data)
+	if !utf8.Valid(data) && bytes.IndexByte(data, 0) < 0 {
+		if bad, _, control := count(data); 4*(bad+control) > len(data) {
+			return "", "", notText(name, fmt.Sprintf("%d of its %d bytes are not UTF-8", bad, len(data)))
+		}
+	}
+	return DecodeLine(name, data)
+}
+
+// DecodeLine is Decode for a part of a text: a few bytes that are not UTF-8 do not show that it is
+// binary.
+func DecodeLine(name string, data []byte) (text, note string, err error) {
 	if err := checkBinary(name, data); err != nil {
 		return "", "", err
 	}
 	if utf8.Valid(data) {
 		return string(data), "", nil
 	}
-	bad, multi, control := count(data)
-	switch {
-	case 4*(bad+control) > len(data):
-		return "", "", notText(name, fmt.Sprintf("%d of its %d bytes are not UTF-8", bad, len(data)))
-	case bad > multi:
+	bad, multi, _ := count(data)
+	if bad > multi {
 		out, err := charmap.Windows1252.NewDecoder().Bytes(data)
 		if err != nil { // which no bytes cause
 			return "", "", notText(name, err.Error())

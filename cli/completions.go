@@ -49,7 +49,7 @@ func addCompletions(root *cobra.Command, lib *library.Library, h *past.Opener) {
 	// The words of these are texts, or there are none.
 	free := []string{"ask", "solve", "catalog", "doctor", "gc", "lsp", "ps", "serve", "version", "history list", "history search"}
 	ofFlag := map[string]offers{
-		"accept-licence": offerLicences, "fail-on": offerSeverities, "type": offerTypes,
+		"similarity": texts(), "accept-licence": offerLicences, "fail-on": offerSeverities, "type": offerTypes,
 		"format": texts(append([]string{"text"}, report.Formats()...)...), "kv-type": texts(config.KVTypes...), "effort": texts(config.Efforts...), "use for": texts(config.Modes...), "layout": texts("hf", "native"),
 		"perplexity base": installed, "convert type": texts("f32", "f16", "bf16", "q8_0"),
 	}

@@ -429,6 +429,7 @@ type EmbedRequest struct {
 	Model     string     `json:"model,omitempty"`
 	Input     StringList `json:"input"`
 	Dimension int        `json:"output_dimension,omitempty"` // first components, normalised again; 0: all
+	Truncate  bool       `json:"truncate,omitempty"`         // texts that are longer than the context lose their ends
 }
 
 // Embeddings are the vectors of an EmbedRequest, in its order.

@@ -1,9 +1,7 @@
 package ollama
 
 import (
-	"context"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/bise-sh/bise/api"
@@ -38,13 +36,9 @@ func (s *server) embed(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		req := engine.EmbedRequest{Model: body.Model, Input: engine.StringList(body.Input), Dimension: body.Dimensions}
-		all, err = e.Embed(r.Context(), req)
-		if over := engine.OverflowOf(err); over.Limit > 0 && (body.Truncate == nil || *body.Truncate) {
-			if req.Input, err = truncate(r.Context(), e, req.Input, over.Limit); err == nil {
-				all, err = e.Embed(r.Context(), req)
-			}
-		}
+		all, err = e.Embed(r.Context(), engine.EmbedRequest{
+			Model: body.Model, Input: engine.StringList(body.Input), Dimension: body.Dimensions, Truncate: body.Truncate == nil || *body.Truncate,
+		})
 		if err != nil {
 			return err
 		}
@@ -54,22 +48,6 @@ func (s *server) embed(w http.ResponseWriter, r *http.Request) error {
 		"model": body.Model, "embeddings": vectors, "total_duration": time.Since(began), "load_duration": all.Load,
 		"prompt_eval_count": all.Usage.PromptTokens,
 	})
-}
-
-// truncate leaves out the ends of texts that do not fit.
-func truncate(ctx context.Context, e engine.Engine, texts engine.StringList, limit int) (engine.StringList, error) {
-	const marks = 8 // tokens before and after a text, at most
-	cut := make(engine.StringList, len(texts))
-	for i, text := range texts {
-		tokens, err := e.Tokenize(ctx, engine.TokenizeRequest{Text: &text})
-		if err != nil {
-			return nil, err
-		}
-		if cut[i] = text; len(tokens.Pieces) > limit-marks {
-			cut[i] = strings.ToValidUTF8(strings.Join(tokens.Pieces[:max(0, limit-marks)], ""), "")
-		}
-	}
-	return cut, nil
 }
 
 // embedOne is the older route, for one text.

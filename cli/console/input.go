@@ -107,7 +107,7 @@ func readLine(r *bufio.Reader) ([]byte, error) {
 		line = append(line, part...)
 		switch {
 		case len(line) > maxLine:
-			return nil, &fault.Error{Kind: fault.Usage, Msg: "a line is longer than " + units.Size(maxLine), Advice: "Send one request on each line."}
+			return nil, &fault.Error{Kind: fault.Usage, Msg: "a line is longer than " + units.Size(maxLine), Advice: "Split it into shorter lines."}
 		case errors.Is(err, bufio.ErrBufferFull):
 			continue
 		case errors.Is(err, io.EOF) && len(line) > 0, err == nil:

@@ -216,6 +216,9 @@ func (s *Script) Embed(ctx context.Context, req engine.EmbedRequest) (engine.Emb
 	var all engine.Embeddings
 	for _, text := range req.Input {
 		ids := append([]int32{idBOS}, tokenize(text)...)
+		if req.Truncate {
+			ids = ids[:min(len(ids), info.ContextLength)]
+		}
 		if len(ids) > info.ContextLength {
 			return engine.Embeddings{}, engine.ErrTooLong(len(ids), info.ContextLength)
 		}

@@ -55,9 +55,30 @@ func testEmbed(t *testing.T, c *check) {
 		}
 	}
 
+	if c.info.ContextLength > 0 {
+		c.testEmbedTooLong(t, got.Vectors[2])
+	}
+
 	// Nothing has a vector too, or is refused.
 	if _, err := c.e.Embed(c.context(t), engine.EmbedRequest{Input: []string{""}}); err != nil && fault.KindOf(err) != fault.Invalid {
 		t.Errorf("an empty text: %v", err)
+	}
+}
+
+// testEmbedTooLong checks that a text which does not fit is refused, or loses its end. x is the
+// vector of the text "x".
+func (c *check) testEmbedTooLong(t *testing.T, x []float32) {
+	long := c.long(t)
+	req := engine.EmbedRequest{Input: []string{long, "x", long + "and more"}}
+	_, err := c.e.Embed(c.context(t), req)
+	c.wantTooLong(t, "a long text", err)
+	req.Truncate = true
+	cut := c.embedded(t, req)
+	if d := dot(cut.Vectors[0], cut.Vectors[2]); d < 0.999 {
+		t.Errorf("texts that differ after the end of the context have vectors whose cosine is %v", d)
+	}
+	if d := dot(cut.Vectors[1], x); d < 0.999 {
+		t.Errorf("a text alone and among long ones has vectors whose cosine is %v", d)
 	}
 }
 

@@ -169,6 +169,9 @@ func (m *model) eos() token         { return token(C.llama_vocab_eos(m.v)) }
 func (m *model) addBOS() bool       { return bool(C.llama_vocab_get_add_bos(m.v)) }
 func (m *model) addEOS() bool       { return bool(C.llama_vocab_get_add_eos(m.v)) }
 
+// endsTexts reports whether a text to embed ends with the EOS token.
+func (m *model) endsTexts() bool { return m.addEOS() && m.eos() >= 0 }
+
 // special reports whether the token is one that text must not become.
 func (m *model) special(id token) bool {
 	const kinds = C.LLAMA_TOKEN_ATTR_CONTROL | C.LLAMA_TOKEN_ATTR_USER_DEFINED | C.LLAMA_TOKEN_ATTR_UNKNOWN

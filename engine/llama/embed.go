@@ -5,9 +5,9 @@ package llama
 import (
 	"context"
 	"fmt"
-	"math"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/engine/local"
 	"github.com/bise-sh/bise/fault"
 )
 
@@ -19,22 +19,11 @@ func (e *Engine) Embed(ctx context.Context, r engine.EmbedRequest) (engine.Embed
 		return engine.Embeddings{}, err
 	}
 	defer release()
-	width := c.m.embedding()
-	if r.Dimension < 0 || r.Dimension > width {
-		return engine.Embeddings{}, &fault.Error{Kind: fault.Invalid, Param: "output_dimension", Msg: fmt.Sprintf("output_dimension is %d and the model's vectors have %d components", r.Dimension, width)}
+	texts, total, err := local.EmbedTokens(r, c.m.embedding(), e.scheduler.Bound(), c.m.endsTexts(), e.textTokens)
+	if err != nil {
+		return engine.Embeddings{}, err
 	}
-	if len(r.Input) == 0 {
-		return engine.Embeddings{}, &fault.Error{Kind: fault.Invalid, Param: "input", Msg: "no text to embed"}
-	}
-	texts := make([][]token, len(r.Input))
-	out := engine.Embeddings{Vectors: make([][]float32, 0, len(r.Input))}
-	for i, text := range r.Input {
-		texts[i] = e.textTokens(text)
-		if len(texts[i]) > e.scheduler.Bound() {
-			return engine.Embeddings{}, engine.ErrTooLong(len(texts[i]), e.scheduler.Bound())
-		}
-		out.Usage.PromptTokens += len(texts[i])
-	}
+	out := engine.Embeddings{Usage: engine.Usage{PromptTokens: total, TotalTokens: total}}
 	for len(texts) > 0 {
 		n := c.together(texts)
 		vectors, err := e.vectors(ctx, texts[:n])
@@ -42,14 +31,10 @@ func (e *Engine) Embed(ctx context.Context, r engine.EmbedRequest) (engine.Embed
 			return engine.Embeddings{}, err
 		}
 		for _, v := range vectors {
-			if r.Dimension > 0 {
-				v = v[:r.Dimension]
-			}
-			out.Vectors = append(out.Vectors, normalize(v))
+			out.Vectors = append(out.Vectors, local.Shape(v, r))
 		}
 		texts = texts[n:]
 	}
-	out.Usage.TotalTokens = out.Usage.PromptTokens
 	return out, nil
 }
 
@@ -74,7 +59,7 @@ func (e *Engine) EmbedTokens(ctx context.Context, tokens []int32) ([]float32, er
 	if err != nil {
 		return nil, err
 	}
-	return normalize(vectors[0]), nil
+	return local.Normalize(vectors[0]), nil
 }
 
 // useToEmbed is use, with an error for a model that cannot embed text.
@@ -106,7 +91,7 @@ func (e *Engine) vectors(ctx context.Context, texts [][]token) (vectors [][]floa
 func (e *Engine) textTokens(text string) []token {
 	m := e.instance.m
 	ids := e.begun(text)
-	if m.addEOS() && m.eos() >= 0 {
+	if m.endsTexts() {
 		ids = append(ids, m.eos())
 	}
 	if len(ids) == 0 {
@@ -132,19 +117,15 @@ func (c *instance) embed(ctx context.Context, texts [][]token) ([][]float32, err
 	for seq, ids := range texts {
 		for i, id := range ids {
 			if c.x.batchLen() == c.params.batch {
-				if ctx.Err() != nil {
-					return nil, context.Cause(ctx)
+				if err := c.evaluate(ctx); err != nil {
+					return nil, err
 				}
-				if err := c.x.decode(); err != nil {
-					return nil, fault.Errorf(fault.Internal, "llama.cpp cannot evaluate the text: %w", err)
-				}
-				c.x.clearBatch()
 			}
 			c.x.add(id, i, seq, true)
 		}
 	}
-	if err := c.x.decode(); err != nil {
-		return nil, fault.Errorf(fault.Internal, "llama.cpp cannot evaluate the text: %w", err)
+	if err := c.evaluate(ctx); err != nil {
+		return nil, err
 	}
 	vectors := make([][]float32, len(texts))
 	for seq := range vectors {
@@ -155,17 +136,22 @@ func (c *instance) embed(ctx context.Context, texts [][]token) ([][]float32, err
 	return vectors, nil
 }
 
-func normalize(v []float32) []float32 {
-	var sum float64
-	for _, x := range v {
-		sum += float64(x) * float64(x)
+// evaluate evaluates the batch and clears it. The end of ctx stops it.
+func (c *instance) evaluate(ctx context.Context) error {
+	interrupted := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		c.Interrupt(true)
+		close(interrupted)
+	})
+	err := c.Decode()
+	if !stop() {
+		<-interrupted
+		c.Interrupt(false)
+		return context.Cause(ctx)
 	}
-	if sum == 0 {
-		return v
+	c.x.clearBatch()
+	if err != nil {
+		return fault.Errorf(fault.Internal, "llama.cpp cannot evaluate the text: %w", err)
 	}
-	scale := 1 / math.Sqrt(sum)
-	for i := range v {
-		v[i] = float32(float64(v[i]) * scale)
-	}
-	return v
+	return nil
 }

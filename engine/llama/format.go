@@ -46,4 +46,7 @@ const poolLast = 3
 // computed in one batch.
 const maxPooled = 2048
 
+// textsTogether is how many short texts an embedding model evaluates in a batch.
+const textsTogether = 64
+
 var _ tokenizer.Tokenizer = (*vocabulary)(nil)

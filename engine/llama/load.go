@@ -99,6 +99,9 @@ func (e *Engine) prepare(o engine.LoadOptions, p contextParams, limit int, finge
 	c := &e.instance
 	pooling, _ := e.file.Metadata.Uint(e.file.Summary().Architecture + ".pooling_type")
 	p.embeddings, p.pooling = pooling > 0 || !c.m.decoder(), int(pooling)
+	if p.embeddings && o.Slots == 0 && !c.m.recurrent {
+		p.slots = textsTogether
+	}
 	if p.embeddings && pooling != poolLast {
 		// The whole text has to be in one batch to be pooled.
 		p.tokens = min(limit, maxPooled)

@@ -3,12 +3,11 @@ package llamaserver
 import (
 	"context"
 	"errors"
-	"fmt"
-	"math"
 	"net/http"
 	"slices"
 
 	"github.com/bise-sh/bise/engine"
+	"github.com/bise-sh/bise/engine/local"
 	"github.com/bise-sh/bise/fault"
 )
 
@@ -20,31 +19,14 @@ func (e *Engine) Embed(ctx context.Context, r engine.EmbedRequest) (out engine.E
 		return out, err
 	}
 	defer done()
-	switch width := e.info.EmbeddingSize; {
-	case !e.info.Can.Embed:
+	if !e.info.Can.Embed {
 		return out, fault.Advise(fault.Errorf(fault.Unsupported, "%s has no pooling layer: it cannot embed text", e.name), "Use an embedding model, such as E5 Mistral.")
-	case r.Dimension < 0 || r.Dimension > width:
-		return out, &fault.Error{Kind: fault.Invalid, Param: "output_dimension", Msg: fmt.Sprintf("output_dimension is %d and the model's vectors have %d components", r.Dimension, width)}
-	case len(r.Input) == 0:
-		return out, &fault.Error{Kind: fault.Invalid, Param: "input", Msg: "no text to embed"}
 	}
-	limit := e.limit()
-	var texts [][]int32
-	for _, text := range r.Input {
-		ids := e.begun(text)
-		if e.ends.addEOS && e.ends.eos >= 0 {
-			ids = append(ids, e.ends.eos)
-		}
-		if len(ids) == 0 {
-			ids = append(ids, max(0, e.ends.bos))
-		}
-		if len(ids) > limit {
-			return engine.Embeddings{}, engine.ErrTooLong(len(ids), limit)
-		}
-		texts = append(texts, ids)
-		out.Usage.PromptTokens += len(ids)
+	texts, total, err := local.EmbedTokens(r, e.info.EmbeddingSize, e.limit(), e.endsTexts(), e.textTokens)
+	if err != nil {
+		return out, err
 	}
-	out.Usage.TotalTokens = out.Usage.PromptTokens
+	out.Usage.PromptTokens, out.Usage.TotalTokens = total, total
 	const together = 32 // texts of one request
 	for part := range slices.Chunk(texts, together) {
 		var got []struct {
@@ -65,27 +47,23 @@ func (e *Engine) Embed(ctx context.Context, r engine.EmbedRequest) (out engine.E
 			if len(v) != e.info.EmbeddingSize {
 				return engine.Embeddings{}, garbage("/embeddings", errors.New("a vector has the wrong length"))
 			}
-			if r.Dimension > 0 {
-				v = v[:r.Dimension]
-			}
-			out.Vectors = append(out.Vectors, normalize(v))
+			out.Vectors = append(out.Vectors, local.Shape(v, r))
 		}
 	}
 	return out, nil
 }
 
-// normalize scales a vector to length 1.
-func normalize(v []float32) []float32 {
-	var sum float64
-	for _, x := range v {
-		sum += float64(x) * float64(x)
+// textTokens returns a text's tokens with the BOS and EOS tokens that the model expects.
+func (e *Engine) textTokens(text string) []int32 {
+	ids := e.begun(text)
+	if e.endsTexts() {
+		ids = append(ids, e.ends.eos)
 	}
-	if sum == 0 {
-		return v
+	if len(ids) == 0 {
+		ids = append(ids, max(0, e.ends.bos))
 	}
-	scale := 1 / math.Sqrt(sum)
-	for i := range v {
-		v[i] = float32(float64(v[i]) * scale)
-	}
-	return v
+	return ids
 }
+
+// endsTexts reports whether a text to embed ends with the EOS token.
+func (e *Engine) endsTexts() bool { return e.ends.addEOS && e.ends.eos >= 0 }

@@ -18,6 +18,7 @@ type embedRequest struct {
 	OutputDimension int      `json:"output_dimension,omitempty"` // La Plateforme's name
 	Dimensions      int      `json:"dimensions,omitempty"`       // OpenAI's
 	EncodingFormat  string   `json:"encoding_format,omitempty"`
+	Truncate        bool     `json:"truncate,omitempty"` // bise's
 }
 
 type embedAnswer struct {
@@ -44,7 +45,7 @@ func (e *Engine) Embed(ctx context.Context, req engine.EmbedRequest) (engine.Emb
 	case Plateforme:
 		body.OutputDimension = req.Dimension
 	case Bise:
-		body.OutputDimension, body.EncodingFormat = req.Dimension, "base64"
+		body.OutputDimension, body.EncodingFormat, body.Truncate = req.Dimension, "base64", req.Truncate
 	default:
 		body.Dimensions, body.EncodingFormat = req.Dimension, "base64"
 	}
