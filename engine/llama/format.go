@@ -17,7 +17,8 @@ func (e *Engine) formats() error {
 	m := &e.file.Metadata
 	var err error
 	if e.vocab, err = layout.Vocabulary(m); errors.Is(err, tokenizer.ErrUnsupported) {
-		e.vocab, err = newVocabulary(e.instance.m), nil
+		kind, _ := m.String("tokenizer.ggml.model")
+		e.vocab, err = newVocabulary(e.instance.m, kind), nil
 	}
 	if err != nil {
 		return badModel(e.path, err)

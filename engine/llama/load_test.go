@@ -144,6 +144,14 @@ func TestKVTypes(t *testing.T) {
 	}
 }
 
+func TestWithoutAccents(t *testing.T) {
+	for text, want := range map[string]string{"naïve": "naive", "e\u0301a": "ea", "한": "\u1112\u1161\u11ab", "हिन्दी": "हिनदी", "日本": "日本"} {
+		if got := withoutAccents(text); got != want {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+}
+
 func TestEmbeddingsTogetherAndApart(t *testing.T) {
 	e := open(t, tiny(t, tinymodel.Embedder()), engine.LoadOptions{Batch: 64})
 	texts := []string{"one", "two words", strings.Repeat("many words ", 60), "", "five"}

@@ -2,7 +2,14 @@
 
 package llama
 
-import "github.com/bise-sh/bise/engine/local"
+import (
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/bise-sh/bise/engine/local"
+)
 
 // pieces caches the text of tokens.
 type pieces struct {
@@ -32,10 +39,11 @@ type vocabulary struct {
 	// markup are the spellings among them that text could be written to forge.
 	// Others, such as runs of spaces, are how some vocabularies tokenize text.
 	markup []string
+	bert   bool // a vocabulary of WordPiece without accents
 }
 
-func newVocabulary(m *model) *vocabulary {
-	v := &vocabulary{m: m, names: map[string]token{}}
+func newVocabulary(m *model, kind string) *vocabulary {
+	v := &vocabulary{m: m, names: map[string]token{}, bert: kind == "bert"}
 	for id := range token(m.vocabulary()) {
 		if m.special(id) {
 			name := m.piece(id)
@@ -50,11 +58,26 @@ func newVocabulary(m *model) *vocabulary {
 
 // Encode tokenizes text without its user-defined tokens, see [local.Split].
 func (v *vocabulary) Encode(text string, bare bool) []int32 {
+	if v.bert {
+		text = withoutAccents(text)
+	}
 	var ids []int32
 	for from, part := range local.Split(text, v.markup) {
 		ids = append(ids, v.m.tokenize(part, bare || from > 0)...)
 	}
 	return ids
+}
+
+// withoutAccents decomposes characters and drops combining marks, as BERT's tokenizer does.
+// llama.cpp does it only for composed Latin, Greek and Cyrillic letters: Korean and Hindi would get
+// other tokens than the model was trained with.
+func withoutAccents(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Mn, r) {
+			return -1
+		}
+		return r
+	}, norm.NFD.String(text))
 }
 
 func (v *vocabulary) Piece(id int32) []byte   { return []byte(v.m.piece(id)) }

@@ -14,6 +14,7 @@ type card struct {
 	template                          string // Jinja
 	eos                               string // end-of-answer token; "": that of the tokenizer
 	pooling                           uint32 // enum llama_pooling_type; 0 for none
+	endsTexts                         bool   // the tokenizer puts its EOS token after a text
 }
 
 // Values of llama.cpp's enum llama_pooling_type.
@@ -37,12 +38,14 @@ func readCard(f *folder) (card, error) {
 		var doc struct {
 			Template json.RawMessage `json:"chat_template"`
 			EOS      json.RawMessage `json:"eos_token"`
+			AddEOS   bool            `json:"add_eos_token"`
 		}
 		if err := f.decode("tokenizer_config.json", maxTokenizer, &doc); err != nil {
 			return c, err
 		}
 		c.template = templateOf(doc.Template)
 		c.eos = tokenOf(doc.EOS)
+		c.endsTexts = doc.AddEOS
 	}
 	if f.has("chat_template.json") {
 		var doc struct {
@@ -81,7 +84,29 @@ func readCard(f *folder) (card, error) {
 			return c, fileErrorf(name, "has a pooling that llama.cpp does not support")
 		}
 	}
-	return c, nil
+	return c, checkModules(f)
+}
+
+// checkModules refuses an embedding model whose vectors need more than pooling and length 1.
+func checkModules(f *folder) error {
+	const name = "modules.json"
+	if !f.has(name) {
+		return nil
+	}
+	var modules []struct {
+		Type string `json:"type"`
+	}
+	if err := f.decode(name, maxConfig, &modules); err != nil {
+		return err
+	}
+	for _, m := range modules {
+		switch m.Type[strings.LastIndexByte(m.Type, '.')+1:] {
+		case "Transformer", "Pooling", "Normalize":
+		default:
+			return fileErrorf(name, "has the module %q, which llama.cpp does not support", m.Type)
+		}
+	}
+	return nil
 }
 
 func (f *folder) decode(name string, max int64, v any) error {

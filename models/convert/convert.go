@@ -150,7 +150,7 @@ func (b *build) addModel(f *folder, o Options, m *model) error {
 	c.describe(&text.meta)
 	length, assumed := m.contextLength(v.tekken, v.version)
 	m.describe(&text.meta, space, length, pooling)
-	v.describe(&text.meta, pooling == poolLast)
+	v.describe(&text.meta, pooling == poolLast || pooling > 0 && c.endsTexts)
 	if c.template != "" && pooling == 0 {
 		text.meta.Set("tokenizer.chat_template", gguf.Of(c.template))
 	}

@@ -450,6 +450,19 @@ func TestEmbedder(t *testing.T) {
 	if _, g = tensorsOf(t, path); must(first(g.Metadata.Uint("llama.pooling_type"))) != poolMean {
 		t.Error("the folder asks for the mean")
 	}
+	if eos, _ := g.Metadata.Bool("tokenizer.ggml.add_eos_token"); eos {
+		t.Error("a text ends with the EOS token, which the tokenizer does not add")
+	}
+	writeJSON(t, d.path("tokenizer_config.json"), object{"add_eos_token": true})
+	_, path, _ = converted(t, string(d), Options{})
+	_, g = tensorsOf(t, path)
+	if eos, _ := g.Metadata.Bool("tokenizer.ggml.add_eos_token"); !eos {
+		t.Error("the tokenizer adds the EOS token")
+	}
+	writeJSON(t, d.path("modules.json"), []object{{"type": "sentence_transformers.models.Pooling"}, {"type": "sentence_transformers.models.Dense"}})
+	if _, err := Convert(t.Context(), string(d), Options{Output: filepath.Join(t.TempDir(), "x.gguf")}); err == nil || !strings.Contains(err.Error(), `modules.json has the module "sentence_transformers.models.Dense"`) {
+		t.Errorf("a module that llama.cpp does not have: %v", err)
+	}
 }
 
 func first(n uint64, ok bool) (uint64, error) {

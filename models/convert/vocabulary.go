@@ -402,7 +402,7 @@ func (v *vocabulary) prompt(m *model, name, template string) string {
 	return format.Version()
 }
 
-func (v *vocabulary) describe(meta *gguf.Metadata, embeds bool) {
+func (v *vocabulary) describe(meta *gguf.Metadata, ended bool) {
 	const p = "tokenizer.ggml."
 	if v.tekken {
 		meta.Set(p+"model", gguf.Of("gpt2"))
@@ -427,8 +427,8 @@ func (v *vocabulary) describe(meta *gguf.Metadata, embeds bool) {
 		}
 	}
 	meta.Set(p+"add_bos_token", gguf.Of(true))
-	// Embedding models take the vector of the end of the text.
-	meta.Set(p+"add_eos_token", gguf.Of(embeds))
+	// Many embedding models take the vector of the EOS token.
+	meta.Set(p+"add_eos_token", gguf.Of(ended))
 	if v.noPrefix {
 		meta.Set(p+"add_space_prefix", gguf.Of(false))
 	}
