@@ -3,6 +3,9 @@
 package llama
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -155,6 +158,9 @@ func TestWithoutAccents(t *testing.T) {
 func TestEmbeddingsTogetherAndApart(t *testing.T) {
 	e := open(t, tiny(t, tinymodel.Embedder()), engine.LoadOptions{Batch: 64})
 	texts := []string{"one", "two words", strings.Repeat("many words ", 60), "", "five"}
+	for i := range 2 * textsTogether {
+		texts = append(texts, fmt.Sprint(i%10))
+	}
 	all, err := e.Embed(t.Context(), engine.EmbedRequest{Input: texts})
 	if err != nil {
 		t.Fatal(err)
@@ -171,6 +177,21 @@ func TestEmbeddingsTogetherAndApart(t *testing.T) {
 		if dot < 0.99999 {
 			t.Errorf("text %d: the vectors' cosine is %v", i, dot)
 		}
+	}
+}
+
+// A request whose caller has left stops within a batch, and the next one is computed.
+func TestEmbedStops(t *testing.T) {
+	e := open(t, tiny(t, tinymodel.Embedder()), engine.LoadOptions{})
+	left := errors.New("left")
+	ctx, leave := context.WithCancelCause(t.Context())
+	leave(left)
+	req := engine.EmbedRequest{Input: engine.StringList{"one", "two"}}
+	if _, err := e.Embed(ctx, req); !errors.Is(err, left) {
+		t.Errorf("got %v", err)
+	}
+	if got, err := e.Embed(t.Context(), req); err != nil || len(got.Vectors) != 2 {
+		t.Errorf("got %v, %v", got, err)
 	}
 }
 
