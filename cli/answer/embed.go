@@ -111,7 +111,12 @@ func (v *embed) run(ctx context.Context, con *console.Console, open func() (engi
 	out := bufio.NewWriterSize(con.Stdout, 1<<16)
 	b := embedder{embed: v, con: con, open: open, atOnce: firstTexts}
 	defer b.close()
-	b.each = func(t embedding) error { return console.WriteJSON(out, t) }
+	b.each = func(t embedding) error {
+		if con.Out.Terminal() {
+			con.Erase()
+		}
+		return console.WriteJSON(out, t)
+	}
 	b.flushed = out.Flush
 	var r ranking
 	if len(v.similar) > 0 {

@@ -191,9 +191,6 @@ func (b *embedder) embedAll(ctx context.Context, texts []embedding) error {
 	case took > longRequest:
 		b.atOnce = max(1, b.atOnce/2)
 	}
-	if b.con.Out.Terminal() {
-		b.con.Erase()
-	}
 	for i, t := range texts {
 		t.Embedding = got[i]
 		if err := b.each(t); err != nil {
