@@ -3,6 +3,7 @@ package main
 import (
 	"embed"
 	"fmt"
+	"regexp"
 	"strings"
 )
 
@@ -17,15 +18,17 @@ var languages = []string{"go", "python", "typescript", "c"}
 type change struct {
 	language, name string
 	path           string
-	defect         string // what is wrong; "" for a clean change
-	lines          []int  // the lines of the new file that are wrong, from 1
-	diff           string // as git writes it
-	held           bool   // in the half that is not developed on
+	defect         string         // what is wrong; "" for a clean change
+	named          *regexp.Regexp // what a finding says that names the defect, in any case of letters
+	lines          []int          // the lines of the new file that are wrong, from 1
+	diff           string         // as git writes it
+	held           bool           // in the half that is not developed on
 }
 
 // changes reads the corpus. In its files a case begins with a line such as
 //
 //	=== nil-map · defect · what is wrong
+//	named: nil|panic
 //	file: internal/words/count.go
 //
 // The body of one hunk follows, in which ! stands for the + of an added line that is wrong.
@@ -58,6 +61,16 @@ func parseChange(text string) (change, error) {
 	c := change{name: fields[0]}
 	if len(fields) == 3 {
 		c.defect = fields[2]
+		pattern, after, _ := strings.Cut(rest, "\n")
+		pattern, ok := strings.CutPrefix(pattern, "named: ")
+		if !ok {
+			return change{}, fmt.Errorf("%s: a defect says by which words a finding names it", c.name)
+		}
+		var err error
+		if c.named, err = regexp.Compile("(?i)" + pattern); err != nil {
+			return change{}, fmt.Errorf("%s: %w", c.name, err)
+		}
+		rest = after
 	}
 	name, body, _ := strings.Cut(rest, "\n")
 	var ok bool

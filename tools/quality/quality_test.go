@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -81,15 +82,20 @@ func TestCorpus(t *testing.T) {
 }
 
 func TestTable(t *testing.T) {
-	cases := []change{{defect: "x", lines: []int{10}}, {defect: "y", lines: []int{4}}, {}}
-	found := [][]finding{{{Line: 9, EndLine: 9, Confidence: 0.9}}, {{Line: 20, Confidence: 0.4}}, {{Line: 1, Confidence: 0.6}}}
+	named := regexp.MustCompile("(?i)nil")
+	cases := []change{{defect: "x", named: named, lines: []int{10}}, {defect: "y", named: named, lines: []int{4}}, {}}
+	found := [][]finding{
+		{{Line: 9, EndLine: 9, Title: "Nil map", Confidence: 0.9}, {Line: 10, Title: "no comment", Confidence: 0.2}},
+		{{Line: 20, Title: "nil", Confidence: 0.4}},
+		{{Line: 1, Title: "nil", Confidence: 0.6}},
+	}
 	var b bytes.Buffer
 	table(&b, cases, found)
 	for _, want := range []string{
-		"≥ 0.00      3         1              33 %       1 of 2         50 %    1 of 1",
-		"≥ 0.50      2         1              50 %       1 of 2         50 %    1 of 1",
-		"≥ 0.90      1         1              100 %      1 of 2         50 %    0 of 1",
-		"≥ 0.95      0         0              –          0 of 2         0 %     0 of 1",
+		"≥ 0.00      4         1      25 %       1 of 2         50 %    1 of 1",
+		"≥ 0.50      2         1      50 %       1 of 2         50 %    1 of 1",
+		"≥ 0.90      1         1      100 %      1 of 2         50 %    0 of 1",
+		"≥ 0.95      0         0      –          0 of 2         0 %     0 of 1",
 	} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("want %q in\n%s", want, b.String())

@@ -21,6 +21,7 @@ type finding struct {
 	Line       int     `json:"line"`
 	EndLine    int     `json:"end_line"`
 	Title      string  `json:"title"`
+	Why        string  `json:"why"`
 	Severity   string  `json:"severity"`
 	Category   string  `json:"category"`
 	Confidence float64 `json:"confidence"`
@@ -30,7 +31,7 @@ type finding struct {
 var thresholds = []float64{0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95}
 
 // review runs bise review on the changes of one half and prints precision and recall by
-// confidence. A change counts as found when a finding is at its planted lines.
+// confidence. A defect counts as found when a finding is at its lines and names it.
 func review(arguments []string) error {
 	flags := flag.NewFlagSet("review", flag.ContinueOnError)
 	program := flags.String("bise", "bise", "the program")
@@ -65,7 +66,7 @@ func review(arguments []string) error {
 		fmt.Fprintf(os.Stderr, "%d %s/%s: %d findings\n", len(chosen), c.language, c.name, len(fs))
 		if *verbose {
 			for _, f := range fs {
-				fmt.Fprintf(os.Stderr, "   %5v %.2f %s %s, line %d: %s\n", c.hit(f), f.Confidence, f.Severity, f.Category, f.Line, f.Title)
+				fmt.Fprintf(os.Stderr, "   %5v %.2f %s %s, line %d: %s\n", c.hit(f), f.Confidence, f.Severity, f.Category, f.Line, f.Title+". "+f.Why)
 			}
 		}
 	}
@@ -73,8 +74,12 @@ func review(arguments []string) error {
 	return nil
 }
 
-// hit reports whether a finding is at the planted defect.
+// hit reports whether a finding is at the planted defect and names it. The lines alone say
+// little: in a change of ten lines, a finding about something else is near them too.
 func (c *change) hit(f finding) bool {
+	if c.named == nil || !c.named.MatchString(f.Title+"\n"+f.Why) {
+		return false
+	}
 	for _, line := range c.lines {
 		if f.Line-near <= line && line <= max(f.Line, f.EndLine)+near {
 			return true
@@ -107,7 +112,7 @@ func findings(program, model string, c change) ([]finding, error) {
 // table prints the figures by threshold.
 func table(w io.Writer, cases []change, found [][]finding) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "confidence\tfindings\tat the defect\tprecision\tdefects found\trecall\tclean changes accused")
+	fmt.Fprintln(t, "confidence\tfindings\tright\tprecision\tdefects found\trecall\tclean changes accused")
 	for _, threshold := range thresholds {
 		total, right, caught, defects, clean, accused := 0, 0, 0, 0, 0, 0
 		for i, c := range cases {
