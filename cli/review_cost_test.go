@@ -41,8 +41,8 @@ func (f *fluent) Chat(ctx context.Context, r engine.ChatRequest) iter.Seq2[engin
 	f.heads[head] = true
 	f.prompts = append(f.prompts, asked.IDs)
 	f.mu.Unlock()
-	answer := `{"verdicts":[{"finding":1,"holds":true,"severity":"minor","confidence":90}]}`
-	if len(r.Messages) == 1 {
+	answer := `{"holds":true,"severity":"minor"}`
+	if !strings.Contains(code, "\nAnother reviewer has found ") {
 		line := ""
 		for l := range strings.Lines(code) {
 			if l = strings.TrimLeft(l, "0123456789"); strings.HasPrefix(l, "+") && len(l) > 12 {
@@ -53,7 +53,7 @@ func (f *fluent) Chat(ctx context.Context, r engine.ChatRequest) iter.Seq2[engin
 		answer = fmt.Sprintf(`{"findings":[{"code":%s,"title":"it is wrong","why":"It does what it must not, when it is called twice.","severity":"minor","category":"bug","confidence":70}]}`, quoted)
 	}
 	one := 1
-	r.MaxTokens, r.ResponseFormat = &one, nil
+	r.MaxTokens, r.ResponseFormat, r.Logprobs, r.TopLogprobs = &one, nil, false, 0
 	return func(yield func(engine.Event, error) bool) {
 		for e, err := range f.Engine.Chat(ctx, r) {
 			switch e.(type) {

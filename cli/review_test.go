@@ -21,8 +21,8 @@ func TestReviewBreaksOff(t *testing.T) {
 	}
 	answer := func(r enginetest.Request, _ int) enginetest.Reply {
 		switch {
-		case len(r.Chat.Messages) > 1:
-			return enginetest.Reply{enginetest.Text(`{"verdicts":[]}`)}
+		case strings.Contains(r.Chat.Messages[0].Content.Plain(), "\nAnother reviewer has found "):
+			return enginetest.Reply{enginetest.Text(`{"holds":null}`)}
 		case strings.Contains(r.Text(), "=== first.go"):
 			return enginetest.Reply{enginetest.Text(`{"findings":[{"file":"first.go","line":1,"code":"value := compute(7, with, some, words)","title":"seven is odd","confidence":80}]}`)}
 		}

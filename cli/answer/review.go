@@ -68,7 +68,7 @@ bise review --format patch src/ | git apply`,
 	f.BoolVar(&v.unstaged, "unstaged", false, "review the changes that are not staged")
 	f.StringVar(&v.revisions, "range", "", "review the changes between two commits, `A..B`, or since one, A")
 	f.StringVar(&v.commit, "commit", "", "review the commit `REV`")
-	f.Float64Var(&v.confidence, "confidence", 0.5, "show findings with a confidence of at least `X`, 0 to 1 (default: 0.5)")
+	f.Float64Var(&v.confidence, "confidence", review.DefaultConfidence, "show findings with a confidence of at least `X`, 0 to 1 (default: 0.7)")
 	f.IntVar(&v.jobs, "jobs", 4, "review `N` parts of the change at once (default: 4)")
 	v.load.Add(cmd)
 	return cmd

@@ -18,7 +18,8 @@ import (
 func anchor(c claim, ps []excerpt) (Finding, *excerpt, bool) {
 	f := Finding{
 		File: diff.ParseName(strings.TrimSpace(string(c.File))), Title: c.Title.sentence(), Why: string(c.Why),
-		Severity: Severity(strings.ToLower(string(c.Severity))), Category: strings.ToLower(string(c.Category)), Confidence: c.Confidence.fraction(),
+		Severity: Severity(strings.ToLower(string(c.Severity))), Category: strings.ToLower(string(c.Category)),
+		Confidence: c.Confidence.fraction(), ClaimedConfidence: c.Confidence.fraction(),
 	}
 	if !slices.Contains(Severities, f.Severity) {
 		f.Severity = Minor

@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
 
+	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/render/term"
 )
 
@@ -44,12 +46,59 @@ func (c *claim) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// A verdict is the model's verification of one of its findings.
+// A verdict is the model's verification of a finding.
 type verdict struct {
-	Finding    number `json:"finding"` // from 1
-	Holds      *bool  `json:"holds"`
-	Severity   text   `json:"severity"`
-	Confidence number `json:"confidence"`
+	Holds    *bool `json:"holds"`
+	Severity text  `json:"severity"`
+}
+
+// maxVerdict is how many bytes of an answer are searched for a verdict.
+const maxVerdict = 16 << 10
+
+// decodeVerdict returns the first verdict in an answer, which may have prose around it.
+func decodeVerdict(answer string) (v verdict, ok bool) {
+	answer = answer[:min(len(answer), maxVerdict)]
+	for start := strings.IndexByte(answer, '{'); start >= 0; start = next(answer, start) {
+		v = verdict{}
+		if json.NewDecoder(strings.NewReader(answer[start:])).Decode(&v) == nil && v.Holds != nil {
+			return v, true
+		}
+	}
+	return verdict{}, false
+}
+
+// decision matches the answer to whether a finding holds, up to its first letter.
+var decision = regexp.MustCompile(`"holds"\s*:\s*([tf])`)
+
+// probability returns the probability of true where an answer says whether a finding holds,
+// against that of false. ok is false if the tokens do not tell.
+func probability(tokens []engine.Logprob) (p float64, ok bool) {
+	var answer strings.Builder
+	for _, t := range tokens {
+		answer.WriteString(t.Token)
+	}
+	at := decision.FindStringSubmatchIndex(answer.String())
+	if at == nil {
+		return 0, false
+	}
+	end := 0
+	for _, t := range tokens {
+		if end += len(t.Token); end <= at[2] {
+			continue
+		}
+		var yes, no float64
+		for _, a := range t.Top {
+			switch word := strings.Trim(a.Token, "\": \t\n"); {
+			case word == "":
+			case strings.HasPrefix("true", word):
+				yes += math.Exp(a.Logprob)
+			case strings.HasPrefix("false", word):
+				no += math.Exp(a.Logprob)
+			}
+		}
+		return yes / (yes + no), yes+no > 0
+	}
+	return 0, false
 }
 
 // maxAnswer is the longest accepted answer, in bytes.

@@ -34,7 +34,7 @@ func TestApply(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer root.Close()
-	e := model(map[string]reply{"u.tags": {"[" + nilMap + "]", ""}})
+	e := model(map[string]said{"u.tags": {"[" + nilMap + "]", ""}})
 	f := review(t, e, parse(t, userDiff), Options{Tree: fstest.MapFS{"api/user.go": {Data: []byte(userGo)}}}).Findings[0]
 
 	// It applies where the lines are by now, and what is elsewhere stays.

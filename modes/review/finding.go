@@ -21,7 +21,10 @@ type Finding struct {
 	Why        string      `json:"why"`
 	Code       string      `json:"code"` // the lines, joined by newlines
 	Suggestion *Suggestion `json:"suggestion,omitempty"`
-	Confidence float64     `json:"confidence"` // 0 to 1
+	// Confidence is the probability, 0 to 1, with which the model said that the finding holds
+	// when it verified it; ClaimedConfidence is what it said when it reported it.
+	Confidence        float64 `json:"confidence"`
+	ClaimedConfidence float64 `json:"claimed_confidence"`
 	// Fingerprint identifies the finding, also after its lines have moved.
 	Fingerprint string `json:"fingerprint"`
 }

@@ -164,14 +164,14 @@ func truncate(text string, n int) string {
 	return text[:strings.LastIndexByte(text, '\n')+1]
 }
 
-// room returns the token limit of a part: the context without the instructions, two
-// answers and the second question.
+// room returns the token limit of a part: the context without the instructions, and without
+// an answer, or a verification and its verdict.
 func (r *run) room() (int, error) {
 	limit := r.engine.Info().ContextLength
 	if limit == 0 {
 		limit = unknownContext
 	}
-	const others = 2*answerTokens + verdictTokens
+	const others = max(answerTokens, verificationTokens+verdictTokens)
 	room := min(partTokens, (limit-r.headTokens-others)*19/20)
 	if room < leastRoom {
 		need := r.headTokens + others + leastRoom*20/19 + 1

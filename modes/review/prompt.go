@@ -13,17 +13,21 @@ import (
 // The token limits of the model's answers.
 const (
 	answerTokens  = 1000
-	verdictTokens = 800
+	verdictTokens = 300
 )
+
+// verificationTokens is how many tokens a verification can have after the code. The text of a
+// finding is limited by its schema.
+const verificationTokens = 500
 
 // maxFindings limits the findings in one part of a change.
 const maxFindings = 5
 
-// instructions begin every request. They are identical for all parts of all
-// changes, so that an engine evaluates them once. They belong to the user message:
-// the older Mistral formats put the system prompt before the last message, which
+// instructions begin every request. They are identical for all parts of all changes, and for
+// the verification of findings, so that an engine evaluates them once. They belong to the user
+// message: the older Mistral formats put the system prompt before the last message, which
 // would move the instructions behind the code.
-var instructions = `You review code before it is merged. Report defects that its authors would fix: wrong results, crashes, data races, resource leaks, ignored errors, security holes, broken callers. Do not report style, naming, missing comments, missing tests or purely theoretical problems. Do not praise. Report only certain defects: most code is correct, and an empty list is a good answer.
+var instructions = `You review code before it is merged. Report defects that its authors would fix: wrong results, crashes, data races, resource leaks, ignored errors, security holes, broken callers. Do not report style, naming, missing comments, missing tests or purely theoretical problems. Do not praise. Each finding is verified later, so report what you suspect, too.
 
 Format of the code: a line that starts with === names a file. A line that starts with @@ starts an excerpt of the file and may name the enclosing function. Every other line starts with a sign: + for a line that the change adds, - for one that it removes, a space for an unchanged line. Some lines have their line number in the new file before the sign; count from there.
 
@@ -61,16 +65,19 @@ func guidance(files []guide) string {
 // codeHeading separates the instructions from the code.
 const codeHeading = "\nThe code:\n\n"
 
-// verificationPrompt asks the model to verify its own findings. They are part of the
-// conversation already, so their titles identify them.
-func verificationPrompt(fs []Finding) string {
-	var b strings.Builder
-	b.WriteString("Verify each finding against the code above. A finding holds if the change makes the code behave that way in a realistic case. It does not hold if other code, the language or the callers prevent it, or it is a matter of taste.\n\n")
-	for i, f := range fs {
-		fmt.Fprintf(&b, "%d. line %d: %s\n", i+1, f.Line, f.Title)
-	}
-	b.WriteString("\nAnswer with JSON only: {\"verdicts\": [...]}, one for each finding: finding (its number), reason (one sentence), holds (true or false), severity, confidence (0 to 100).\n")
-	return b.String()
+// verification asks whether a finding in the code above it holds. Each finding is a separate
+// request: in a list, a model gives the reason of one finding to another. What the model has
+// said before is left out, because a model agrees with itself.
+func verification(f *Finding) string {
+	return fmt.Sprintf(`
+Another reviewer has found in %s, line %d: %s. %s
+
+Do not report findings now. Decide whether this one holds. It holds if the change makes the code behave that way in a realistic case. It does not hold if other code, the language or the callers prevent it, or it is a matter of taste. Answer with JSON only, one object. Fields:
+quote: the line of code that decides, copied exactly
+reason: what follows from it, in one sentence
+holds: true or false
+severity: as above
+`, diff.Name(f.File), f.Line, f.Title, f.Why)
 }
 
 // A schema is a JSON schema, limited to the keywords that all engines support.
@@ -81,7 +88,6 @@ type schema struct {
 	Required   []string   `json:"required,omitempty"`
 	Additional *bool      `json:"additionalProperties,omitempty"`
 	Items      *schema    `json:"items,omitempty"`
-	MinItems   int        `json:"minItems,omitempty"`
 	MaxItems   int        `json:"maxItems,omitempty"`
 	Enum       []string   `json:"enum,omitempty"`
 	Minimum    *int       `json:"minimum,omitempty"`
@@ -154,35 +160,56 @@ func findingsSchema(files []string) schema {
 	return object(property{"findings", schema{Type: "array", Items: &finding, MaxItems: maxFindings}})
 }
 
-func verdictsSchema(n int) schema {
-	verdict := object(
-		property{"finding", whole(1, n)}, property{"reason", words(250)}, property{"holds", schema{Type: "boolean"}},
-		property{"severity", one(Severities)}, property{"confidence", whole(0, 100)},
+// verdictSchema asks for the reason before the decision, so that the model decides by it.
+func verdictSchema() schema {
+	return object(
+		property{"quote", words(200)}, property{"reason", words(250)}, property{"holds", schema{Type: "boolean"}},
+		property{"severity", one(Severities)},
 	)
-	return object(property{"verdicts", schema{Type: "array", Items: &verdict, MinItems: n, MaxItems: n}})
 }
 
-// request builds a request for an answer that follows a schema. It uses greedy
-// decoding, so that a review can be repeated.
-func request(name string, s schema, tokens int, messages ...engine.Message) (engine.ChatRequest, error) {
-	data, err := json.Marshal(s)
+// A task is what a model is asked to answer.
+type task struct {
+	name   string
+	schema schema // of the answer
+	tokens int    // the answer's limit
+	// scored asks for the probabilities of the answer's tokens.
+	scored bool
+}
+
+func find(p *part) task {
+	return task{name: "findings", schema: findingsSchema(p.files()), tokens: answerTokens}
+}
+
+func verify() task {
+	return task{name: "verdict", schema: verdictSchema(), tokens: verdictTokens, scored: true}
+}
+
+// request builds the request for a task. It uses greedy decoding, so that a review can be
+// repeated.
+func (t task) request(question string) (engine.ChatRequest, error) {
+	data, err := json.Marshal(t.schema)
 	if err != nil {
 		return engine.ChatRequest{}, fmt.Errorf("encode the JSON schema of the answer: %w", err)
 	}
 	greedy := 0.0
-	return engine.ChatRequest{
-		Messages: messages,
-		Sampling: engine.Sampling{Temperature: &greedy, MaxTokens: &tokens, Lookup: engine.LookupCopies},
+	req := engine.ChatRequest{
+		Messages: []engine.Message{{Role: engine.User, Content: engine.Text(question)}},
+		Sampling: engine.Sampling{Temperature: &greedy, MaxTokens: &t.tokens, Lookup: engine.LookupCopies},
 		ResponseFormat: &engine.ResponseFormat{
 			Type:       "json_schema",
-			JSONSchema: &engine.JSONSchema{Name: name, Schema: data, Strict: true},
+			JSONSchema: &engine.JSONSchema{Name: t.name, Schema: data, Strict: true},
 		},
-	}, nil
+	}
+	if t.scored {
+		req.Logprobs, req.TopLogprobs = true, scoredAlternatives
+	}
+	return req, nil
 }
 
-func message(role engine.Role, text string) engine.Message {
-	return engine.Message{Role: role, Content: engine.Text(text)}
-}
+// scoredAlternatives is how many alternatives are asked for with each token. true and false
+// are among them unless one of them is all but impossible.
+const scoredAlternatives = 5
 
 // A guide is a document in which a project describes its conventions.
 type guide struct{ name, text string }

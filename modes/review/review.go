@@ -28,6 +28,10 @@ import (
 	"github.com/bise-sh/bise/units"
 )
 
+// DefaultConfidence is the minimum confidence of findings that are shown. docs/quality.md has
+// the measurements that it is chosen by.
+const DefaultConfidence = 0.7
+
 // Options configure a review. The zero value is valid.
 type Options struct {
 	// Tree is the project's folder after the change, or nil. The review reads the
@@ -40,7 +44,7 @@ type Options struct {
 	Named []string
 	// Parallel is the number of concurrent requests; 0 means 4.
 	Parallel int
-	// Confidence is the minimum confidence of a finding, 0 to 1; nil means 0.5.
+	// Confidence is the minimum confidence of a finding, 0 to 1; nil means DefaultConfidence.
 	Confidence *float64
 }
 

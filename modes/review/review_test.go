@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -61,26 +63,29 @@ index 83db48f..bf2a2c8 100644
  	u.sync()
 `
 
-// A reply is what the scripted model answers: claims to code, verdicts to claims.
-type reply struct {
-	claims   string // JSON of the list
-	verdicts string // "" keeps all
+// asksVerdict is in requests that verify a finding.
+const asksVerdict = "Do not report findings now."
+
+// A said is what the scripted model answers: claims to code, a verdict to each of them.
+type said struct {
+	claims  string // JSON of the list
+	verdict string // "" keeps all
 }
 
 // model answers by what the code holds: the first reply whose key is in it.
-func model(replies map[string]reply) *enginetest.Script {
+func model(replies map[string]said) *enginetest.Script {
 	return &enginetest.Script{Answer: func(r enginetest.Request, _ int) enginetest.Reply {
 		code := r.Chat.Messages[0].Content.Plain()
 		code = code[strings.Index(code, codeHeading):]
 		for key, rep := range replies {
 			if strings.Contains(code, key) {
-				if len(r.Chat.Messages) == 1 {
+				if !strings.Contains(code, asksVerdict) {
 					return enginetest.Reply{enginetest.Text(`{"findings":` + rep.claims + `}`)}
 				}
-				if rep.verdicts == "" {
+				if rep.verdict == "" {
 					return enginetest.Reply{enginetest.Text(`no JSON`)}
 				}
-				return enginetest.Reply{enginetest.Text(`{"verdicts":` + rep.verdicts + `}`)}
+				return enginetest.Reply{enginetest.Text(rep.verdict)}
 			}
 		}
 		return enginetest.Reply{enginetest.Text(`{"findings":[]}`)}
@@ -123,13 +128,13 @@ func review(t testing.TB, e engine.Engine, files []diff.File, o Options) Result 
 const nilMap = `{"file":"api/user.go","line":17,"end_line":17,"code":"\tu.tags[k] = v","title":"write to a nil map.","why":"NewUser leaves tags nil.","severity":"major","category":"bug","replacement":"\tif u.tags == nil {\n\t\tu.tags = map[string]string{}\n\t}\n\tu.tags[k] = v","confidence":90}`
 
 func TestReview(t *testing.T) {
-	e := model(map[string]reply{"u.tags": {"[" + nilMap + "]", `[{"finding":1,"reason":"x","holds":true,"severity":"critical","confidence":80}]`}})
+	e := model(map[string]said{"u.tags": {"[" + nilMap + "]", `{"quote":"x","reason":"x","holds":true,"severity":"critical"}`}})
 	res := review(t, e, parse(t, userDiff), Options{Tree: fstest.MapFS{"api/user.go": {Data: []byte(userGo)}}})
 	if len(res.Findings) != 1 || len(res.Patch) != 1 {
 		t.Fatalf("result %+v", res)
 	}
 	f := res.Findings[0]
-	if f.File != "api/user.go" || f.Line != 17 || f.EndLine != 17 || f.Severity != Critical || f.Confidence != 0.8 || f.Title != "write to a nil map" || f.Code != "\tu.tags[k] = v" || len(f.Fingerprint) != 32 {
+	if f.File != "api/user.go" || f.Line != 17 || f.EndLine != 17 || f.Severity != Critical || f.Confidence != 0.9 || f.ClaimedConfidence != 0.9 || f.Title != "write to a nil map" || f.Code != "\tu.tags[k] = v" || len(f.Fingerprint) != 32 {
 		t.Errorf("finding %+v", f)
 	}
 	want := `diff --git a/api/user.go b/api/user.go
@@ -176,7 +181,8 @@ func TestReview(t *testing.T) {
 		t.Errorf("the model is shown\n%s\nwant\n%s", got, wantCode)
 	}
 	second := asked[1].Messages
-	if len(second) != 3 || second[0].Content.Plain() != code || second[1].Role != engine.Assistant || !strings.Contains(second[2].Content.Plain(), "1. line 17: write to a nil map\n") {
+	want = code + "\nAnother reviewer has found in api/user.go, line 17: write to a nil map. NewUser leaves tags nil.\n\n" + asksVerdict
+	if len(second) != 1 || !strings.HasPrefix(second[0].Content.Plain(), want) {
 		t.Errorf("the model is asked again with %+v", second)
 	}
 	if res.Usage.PromptTokens == 0 || res.Usage.Cached() == 0 {
@@ -198,31 +204,62 @@ func chats(s *enginetest.Script) []engine.ChatRequest {
 func TestSecondLook(t *testing.T) {
 	sure := 0.85
 	for _, tt := range []struct {
-		name, verdicts string
-		confidence     *float64
-		want           []string
-		dropped        Dropped
+		name, verdict string
+		confidence    *float64
+		want          []string
+		dropped       Dropped
 	}{
 		{"no verdict", "", nil, []string{"major 0.9"}, Dropped{}},
-		{"holds", `[{"finding":1,"holds":true,"severity":"minor","confidence":60}]`, nil, []string{"minor 0.6"}, Dropped{}},
-		{"does not", `[{"finding":1,"holds":false,"severity":"minor","confidence":95}]`, nil, nil, Dropped{Rejected: 1}},
-		{"unsure", `[{"finding":1,"holds":true,"severity":"major","confidence":30}]`, nil, nil, Dropped{Rejected: 1}},
-		{"surer is wanted", `[{"finding":1,"holds":true,"severity":"major","confidence":80}]`, &sure, nil, Dropped{Rejected: 1}},
-		{"of another", `[{"finding":2,"holds":false},{"finding":0,"holds":false},{"finding":1}]`, nil, []string{"major 0.9"}, Dropped{}},
-		{"odd", `[{"finding":"1","holds":true,"severity":"awful","confidence":0.7},7]`, nil, []string{"major 0.7"}, Dropped{}},
+		{"holds", `{"holds":true,"severity":"minor"}`, nil, []string{"minor 0.9"}, Dropped{}},
+		{"does not", `{"holds":false,"severity":"minor"}`, nil, nil, Dropped{Rejected: 1}},
+		{"in prose", `Well: {"quote":"{"} no, {"holds": false}`, nil, nil, Dropped{Rejected: 1}},
+		{"undecided", `{"reason":"x"}`, nil, []string{"major 0.9"}, Dropped{}},
+		{"odd", `{"holds":true,"severity":"awful"}`, nil, []string{"major 0.9"}, Dropped{}},
+		{"likely", "0.8", nil, []string{"minor 0.8"}, Dropped{}},
+		{"unlikely", "0.3", nil, nil, Dropped{Rejected: 1}},
+		{"surer is wanted", "0.8", &sure, nil, Dropped{Rejected: 1}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			e := model(map[string]reply{"u.tags": {"[" + nilMap + "]", tt.verdicts}})
+			e := model(map[string]said{"u.tags": {"[" + nilMap + "]", tt.verdict}})
+			if p, err := strconv.ParseFloat(tt.verdict, 64); err == nil {
+				e = likely(p)
+			}
 			res := review(t, e, parse(t, userDiff), Options{Confidence: tt.confidence})
 			var got []string
 			for _, f := range res.Findings {
-				got = append(got, fmt.Sprint(f.Severity, " ", f.Confidence))
+				got = append(got, fmt.Sprintf("%s %.2g", f.Severity, f.Confidence))
+				if f.ClaimedConfidence != 0.9 {
+					t.Errorf("claimed confidence %v", f.ClaimedConfidence)
+				}
 			}
 			if fmt.Sprint(got) != fmt.Sprint(tt.want) || res.Dropped != tt.dropped {
 				t.Errorf("findings %v, dropped %+v; want %v, %+v", got, res.Dropped, tt.want, tt.dropped)
 			}
 		})
 	}
+}
+
+// likely is a model that reports a nil map and says that it holds, with a probability.
+func likely(p float64) *enginetest.Script {
+	log := func(token string, p float64) engine.Logprob {
+		return engine.Logprob{Token: token, Logprob: math.Log(p)}
+	}
+	return &enginetest.Script{Answer: func(r enginetest.Request, _ int) enginetest.Reply {
+		if !strings.Contains(r.Text(), asksVerdict) {
+			return enginetest.Reply{enginetest.Text(`{"findings":[` + nilMap + `]}`)}
+		}
+		said := engine.TextDelta{}
+		for _, token := range []string{`{"reason": "the \"holds\": true"`, `, "`, "holds", `":`, " true", `, "severity": "minor"}`} {
+			said.Text += token
+			one := log(token, 1)
+			one.Top = []engine.Logprob{one}
+			if token == " true" { // the rest of the probability is that of words that the schema forbids
+				one.Top = []engine.Logprob{log(" true", p/2), log(" false", (1-p)/2), log(" maybe", 0.5)}
+			}
+			said.Logprobs = append(said.Logprobs, one)
+		}
+		return enginetest.Reply{enginetest.Emit{Event: said}}
+	}}
 }
 
 // TestCoverage checks that nothing is left out without a word.
@@ -244,7 +281,7 @@ func TestCoverage(t *testing.T) {
 		"gen.go": {Data: []byte("// Code generated by x. DO NOT EDIT.\nb\n")},
 		"own.go": {Data: []byte("b\n")},
 	}
-	e := model(map[string]reply{})
+	e := model(map[string]said{})
 	res := review(t, e, parse(t, text), Options{Tree: tree, Named: []string{"vendor/x/y.go"}})
 	want := map[string]Coverage{}
 	for _, c := range []Coverage{
@@ -289,7 +326,7 @@ func TestGuidance(t *testing.T) {
 		"AGENTS.md":       {Data: []byte("Never panic.\n")},
 		"CONTRIBUTING.md": {Data: []byte(strings.Repeat("Sign your commits, all of them, always.\n", 400))},
 	}
-	e := model(map[string]reply{})
+	e := model(map[string]said{})
 	res := review(t, e, parse(t, userDiff), Options{Tree: tree})
 	head := chats(e)[0].Messages[0].Content.Plain()
 	if !strings.Contains(head, "The project's AGENTS.md says:\n\nNever panic.\n") || !strings.Contains(head, "Sign your commits") || len(head) > 12000 {
@@ -299,7 +336,7 @@ func TestGuidance(t *testing.T) {
 		t.Errorf("notes %q", res.Notes)
 	}
 	// Who wrote the change must not write the rules that it is judged by.
-	e = model(map[string]reply{})
+	e = model(map[string]said{})
 	hostile := "diff --git a/AGENTS.md b/AGENTS.md\n--- a/AGENTS.md\n+++ b/AGENTS.md\n@@ -0,0 +1 @@\n+Never panic.\n"
 	res = review(t, e, parse(t, userDiff+hostile), Options{Tree: tree})
 	if head := chats(e)[0].Messages[0].Content.Plain(); strings.Contains(head, "The project's AGENTS.md") {
@@ -313,7 +350,7 @@ func TestGuidance(t *testing.T) {
 // TestTreeAtAnotherCommit checks that a tree that is at another commit, or leads
 // elsewhere, is not used.
 func TestTreeAtAnotherCommit(t *testing.T) {
-	e := model(map[string]reply{})
+	e := model(map[string]said{})
 	review(t, e, parse(t, userDiff), Options{Tree: fstest.MapFS{"api/user.go": {Data: []byte(strings.Replace(userGo, "u.count++", "u.n++", 1))}}})
 	if code := chats(e)[0].Messages[0].Content.Plain(); strings.Contains(code, "u.seen") || !strings.Contains(code, "@@ func (u *User) Tag(k, v string) {\n14 \t\treturn") {
 		t.Errorf("the model is shown %s", code[strings.Index(code, codeHeading):])
@@ -335,7 +372,7 @@ func big(files, lines int) string {
 // is shown, once, and that all parts begin alike.
 func TestParts(t *testing.T) {
 	text := big(7, 120) + strings.Replace(big(1, 2000), "f0", "long", 4)
-	e := model(map[string]reply{})
+	e := model(map[string]said{})
 	e.About.ContextLength = 9000
 	res := review(t, e, parse(t, text), Options{})
 	asked := chats(e)
@@ -345,7 +382,7 @@ func TestParts(t *testing.T) {
 	seen := map[string]int{}
 	for _, r := range asked {
 		tokens, err := e.Tokenize(t.Context(), engine.TokenizeRequest{Chat: &r})
-		if err != nil || len(tokens.IDs)+2*answerTokens+verdictTokens > 9000 {
+		if err != nil || len(tokens.IDs)+answerTokens > 9000 {
 			t.Errorf("a part has %d tokens: %v", len(tokens.IDs), err)
 		}
 		head, code, ok := strings.Cut(r.Messages[0].Content.Plain(), codeHeading)
@@ -372,7 +409,7 @@ func TestParts(t *testing.T) {
 }
 
 func TestContextTooSmall(t *testing.T) {
-	e := model(map[string]reply{})
+	e := model(map[string]said{})
 	e.About.ContextLength = 2048
 	for _, err := range Run(t.Context(), e, parse(t, userDiff), Options{}) {
 		if fault.KindOf(err) != fault.TooLong || !strings.Contains(err.Error(), "has 2048") {
@@ -398,7 +435,7 @@ func (u *untold) Tokenize(context.Context, engine.TokenizeRequest) (engine.Token
 }
 
 func TestServerThatTellsNothing(t *testing.T) {
-	u := &untold{Script: model(map[string]reply{})}
+	u := &untold{Script: model(map[string]said{})}
 	u.Answer = func(r enginetest.Request, _ int) enginetest.Reply {
 		n := len(r.Chat.Messages[0].Content.Plain())
 		if n > len(instructions)+3000 {
@@ -494,7 +531,7 @@ func TestFailureAfterFindings(t *testing.T) {
 		if strings.Contains(r.Chat.Messages[0].Content.Plain(), "=== f1.go") {
 			return enginetest.Reply{enginetest.Fail{Err: &fault.Error{Kind: fault.Crashed, Msg: "it crashed"}}}
 		}
-		if len(r.Chat.Messages) > 1 {
+		if strings.Contains(r.Text(), asksVerdict) {
 			return enginetest.Reply{enginetest.Text("no JSON")}
 		}
 		return enginetest.Reply{enginetest.Text(`{"findings":[{"file":"f0.go","line":2,"code":"value1 := compute(0, 1)","title":"t","confidence":90}]}`)}
@@ -565,7 +602,7 @@ func TestFirstGoesAhead(t *testing.T) {
 }
 
 func TestSchemas(t *testing.T) {
-	for _, s := range []schema{findingsSchema([]string{"a.go", "b \"c\".go"}), verdictsSchema(3)} {
+	for _, s := range []schema{findingsSchema([]string{"a.go", "b \"c\".go"}), verdictSchema()} {
 		data, err := json.Marshal(s)
 		if err != nil {
 			t.Fatal(err)

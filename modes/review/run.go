@@ -16,10 +16,7 @@ import (
 	"github.com/bise-sh/bise/modes/review/diff"
 )
 
-const (
-	defaultParallel   = 4
-	defaultConfidence = 0.5
-)
+const defaultParallel = 4
 
 // A run is one review.
 type run struct {
@@ -34,7 +31,9 @@ type run struct {
 	head       string // the beginning of all requests
 	headTokens int
 	tokens     engine.TokenCounter
-	anyJSON    atomic.Bool // the engine rejects the JSON schemas of answers
+	slots      chan struct{} // one for each request that may run
+	anyJSON    atomic.Bool   // the engine rejects the JSON schemas of answers
+	unscored   atomic.Bool   // the engine does not give the probabilities of tokens
 	parts      []part
 	texts      map[*diff.File]*fileText
 
@@ -56,7 +55,7 @@ type placed struct {
 
 func newRun(e engine.Engine, files []diff.File, o Options) *run {
 	r := &run{
-		engine: e, tokens: engine.TokenCounter{Engine: e}, files: files, o: o, parallel: o.Parallel, confidence: defaultConfidence,
+		engine: e, tokens: engine.TokenCounter{Engine: e}, files: files, o: o, parallel: o.Parallel, confidence: DefaultConfidence,
 		events: make(chan Event), texts: map[*diff.File]*fileText{}, covered: map[*diff.File]*Coverage{}, done: map[int]int{},
 	}
 	if r.parallel <= 0 {
@@ -65,6 +64,7 @@ func newRun(e engine.Engine, files []diff.File, o Options) *run {
 	if o.Confidence != nil {
 		r.confidence = *o.Confidence
 	}
+	r.slots = make(chan struct{}, r.parallel)
 	return r
 }
 
@@ -166,8 +166,8 @@ func (r *run) progress() Progress {
 
 // part reviews one part. It calls began when the prompt is evaluated.
 func (r *run) part(ctx context.Context, i int, p part, began func()) error {
-	question := message(engine.User, r.head+p.text())
-	answer, end, err := r.chat(ctx, "findings", findingsSchema(p.files()), answerTokens, func(e engine.Event) error {
+	code := r.head + p.text()
+	answer, err := r.chat(ctx, find(&p), code, func(e engine.Event) error {
 		switch e := e.(type) {
 		case engine.Loading:
 			return r.send(ctx, Loading{e.Fraction})
@@ -180,7 +180,7 @@ func (r *run) part(ctx context.Context, i int, p part, began func()) error {
 			began()
 		}
 		return nil
-	}, question)
+	})
 	if fault.KindOf(err) == fault.TooLong {
 		a, b, ok := p.split()
 		if !ok {
@@ -194,15 +194,15 @@ func (r *run) part(ctx context.Context, i int, p part, began func()) error {
 	if err != nil {
 		return err
 	}
-	claims, state, err := elements[claim](answer, "findings")
+	claims, state, err := elements[claim](answer.text, "findings")
 	switch {
-	case end == engine.FinishRefusal:
+	case answer.end == engine.FinishRefusal:
 		r.coverPart(p, Failed, "the model refused")
 		return nil
 	case err != nil:
 		r.coverPart(p, Failed, "the model's answer is not valid JSON")
 		return nil
-	case state == truncated && end == engine.FinishLength:
+	case state == truncated && answer.end == engine.FinishLength:
 		r.coverPart(p, Partial, "the model's answer was too long")
 	case state == truncated:
 		r.coverPart(p, Partial, "the model's answer is incomplete")
@@ -210,10 +210,7 @@ func (r *run) part(ctx context.Context, i int, p part, began func()) error {
 		r.coverPart(p, Partial, "a part of the model's answer is not valid")
 	}
 	found := r.place(claims, p.excerpts)
-	if len(found) == 0 {
-		return nil
-	}
-	if err := r.verify(ctx, found, question, message(engine.Assistant, answer)); err != nil {
+	if err := r.verifyAll(ctx, found, code); err != nil {
 		return err
 	}
 	return r.keep(ctx, found)
@@ -240,50 +237,71 @@ func (r *run) coverUnfinished() {
 	}
 }
 
-// chat sends a request and returns the whole answer and its finish reason. If a server
-// rejects the schema as invalid, chat asks for any JSON object instead: the prompt
-// describes the fields.
-func (r *run) chat(ctx context.Context, name string, s schema, tokens int, watch func(engine.Event) error, messages ...engine.Message) (string, engine.FinishReason, error) {
-	req, err := request(name, s, tokens, messages...)
+// A reply is a whole answer of the model.
+type reply struct {
+	text   string
+	tokens []engine.Logprob // if they were asked for
+	end    engine.FinishReason
+}
+
+// chat asks the model to do a task. What a server rejects is left out, from then on: first
+// the probabilities of tokens, then the JSON schema, whose fields the prompt describes too.
+func (r *run) chat(ctx context.Context, t task, question string, watch func(engine.Event) error) (reply, error) {
+	req, err := t.request(question)
 	if err != nil {
-		return "", "", err
+		return reply{}, err
+	}
+	if r.unscored.Load() {
+		req.Logprobs, req.TopLogprobs = false, 0
 	}
 	anyJSON := r.anyJSON.Load()
 	if anyJSON {
 		req.ResponseFormat = &engine.ResponseFormat{Type: "json_object"}
 	}
-	text, end, err := r.answer(ctx, req, watch)
-	if fault.KindOf(err) != fault.Invalid || anyJSON {
-		return text, end, err
+	answer, err := r.answer(ctx, req, watch)
+	switch kind := fault.KindOf(err); {
+	case req.Logprobs && (kind == fault.Invalid || kind == fault.Unsupported):
+		r.unscored.Store(true)
+	case !anyJSON && kind == fault.Invalid:
+		r.anyJSON.Store(true)
+	default:
+		return answer, err
 	}
-	r.anyJSON.Store(true)
-	return r.chat(ctx, name, s, tokens, watch, messages...)
+	return r.chat(ctx, t, question, watch)
 }
 
 // answer reads an answer to its end.
-func (r *run) answer(ctx context.Context, req engine.ChatRequest, watch func(engine.Event) error) (string, engine.FinishReason, error) {
-	var answer strings.Builder
-	var end engine.FinishReason
+func (r *run) answer(ctx context.Context, req engine.ChatRequest, watch func(engine.Event) error) (reply, error) {
+	select {
+	case r.slots <- struct{}{}:
+		defer func() { <-r.slots }()
+	case <-ctx.Done():
+		return reply{}, context.Cause(ctx)
+	}
+	var a reply
+	var text strings.Builder
 	for e, err := range r.engine.Chat(ctx, req) {
 		if err == nil && watch != nil {
 			err = watch(e)
 		}
 		if err != nil {
-			return "", "", err
+			return reply{}, err
 		}
 		switch e := e.(type) {
 		case engine.TextDelta:
-			answer.WriteString(e.Text)
+			text.WriteString(e.Text)
+			a.tokens = append(a.tokens, e.Logprobs...)
 		case engine.Finish:
-			end = e.Reason
+			a.end = e.Reason
 		case engine.Done:
 			r.addUsage(e.Usage)
 		}
-		if answer.Len() > maxAnswer {
+		if text.Len() > maxAnswer {
 			break
 		}
 	}
-	return answer.String(), end, nil
+	a.text = text.String()
+	return a, nil
 }
 
 func (r *run) addUsage(u engine.Usage) {
@@ -327,36 +345,37 @@ func (r *run) drop(count func(*Dropped)) {
 	count(&r.dropped)
 }
 
-// verify asks the model to verify its findings, as the next turn of the conversation,
-// and updates them. A finding without a verdict is not changed.
-func (r *run) verify(ctx context.Context, found []placed, before ...engine.Message) error {
-	fs := make([]Finding, len(found))
+// verifyAll asks the model to verify findings in the code, each by itself, and updates them.
+func (r *run) verifyAll(ctx context.Context, found []placed, code string) error {
+	group, ctx := errgroup.WithContext(ctx)
 	for i := range found {
-		fs[i] = found[i].Finding
+		group.Go(func() error { return r.verify(ctx, &found[i].Finding, code) })
 	}
-	answer, _, err := r.chat(ctx, "verdicts", verdictsSchema(len(fs)), verdictTokens, nil, append(before, message(engine.User, verificationPrompt(fs)))...)
+	return group.Wait()
+}
+
+// verify asks the model whether a finding holds. The probability of its answer becomes the
+// confidence. If the engine reports none, a finding that holds keeps the confidence that was
+// claimed with it. One without a verdict is not changed.
+func (r *run) verify(ctx context.Context, f *Finding, code string) error {
+	answer, err := r.chat(ctx, verify(), code+verification(f), nil)
 	if fault.KindOf(err) == fault.TooLong {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	verdicts, _, err := elements[verdict](answer, "verdicts")
-	if err != nil {
-		return nil // keep the findings unverified
+	v, ok := decodeVerdict(answer.text)
+	if !ok {
+		return nil
 	}
-	for _, v := range verdicts {
-		if v.Finding < 1 || int(v.Finding) > len(found) || v.Holds == nil {
-			continue
-		}
-		f := &found[v.Finding-1]
-		f.Confidence = v.Confidence.fraction()
-		if !*v.Holds {
-			f.Confidence = 0
-		}
-		if s := Severity(v.Severity); slices.Contains(Severities, s) {
-			f.Severity = s
-		}
+	if s := Severity(v.Severity); *v.Holds && slices.Contains(Severities, s) {
+		f.Severity = s
+	}
+	if p, ok := probability(answer.tokens); ok {
+		f.Confidence = p
+	} else if !*v.Holds {
+		f.Confidence = 0
 	}
 	return nil
 }
