@@ -128,6 +128,9 @@ func runReview(ctx context.Context, con *console.Console, lib *library.Library, 
 		con.Warnf("%s", unreviewed)
 	}
 	con.Notef("%s", r.Summary())
+	if r.Dropped.Rejected > 0 && v.confidence > 0 {
+		con.Notef("--confidence 0 shows the doubtful findings, too.")
+	}
 	for _, n := range r.Notes {
 		con.Notef("%s", n)
 	}

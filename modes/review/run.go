@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -373,7 +374,7 @@ func (r *run) verify(ctx context.Context, f *Finding, code string) error {
 		f.Severity = s
 	}
 	if p, ok := probability(answer.tokens); ok {
-		f.Confidence = p
+		f.Confidence = math.Round(1000*p) / 1000
 	} else if !*v.Holds {
 		f.Confidence = 0
 	}
