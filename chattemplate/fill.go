@@ -31,6 +31,12 @@ func findFIM(tokens []string) *fim {
 	return nil
 }
 
+// IsInfill reports whether a token is one of those for infill. llama.cpp takes it for a control
+// token, whatever type the file gives it.
+func IsInfill(token string) bool {
+	return slices.ContainsFunc(fims, func(f fim) bool { return token == f.prefix || token == f.suffix || token == f.middle })
+}
+
 // Fill lays out an infill prompt. Without a suffix it is a plain continuation, which every
 // model supports.
 func (f *Format) Fill(prefix, suffix string) (prompt.Prompt, error) {

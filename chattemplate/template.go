@@ -68,7 +68,7 @@ func New(s Source) (*Format, error) {
 		return f.completing(err)
 	}
 	f.thinks = strings.Contains(s.Template, thinkTag) || t.Mentions("enable_thinking") || t.Mentions("reasoning_effort")
-	f.tools = t.Mentions("tools")
+	f.tools = f.takesTools()
 	_, err = f.try(true, user("x"), user("y"))
 	f.alternates = err != nil
 	out, err := f.try(true, message(engine.System, "x"), user("y"))
@@ -84,6 +84,16 @@ func (f *Format) completing(cause error) (*Format, error) {
 	e.Advice = "Use another file of this model, or complete text without a conversation."
 	f.template, f.problem = nil, unsupported(e.Msg, e.Advice)
 	return f, e
+}
+
+// takesTools reports whether the template puts tools into the prompt.
+func (f *Format) takesTools() bool {
+	tool := engine.Tool{Type: "function", Function: engine.Function{
+		Name: "f", Description: "x", Parameters: []byte(`{"type": "object", "properties": {"a": {"type": "string", "description": "y"}}, "required": ["a"]}`),
+	}}
+	r := &engine.ChatRequest{Messages: []engine.Message{user("x")}, Tools: []engine.Tool{tool}}
+	out, err := f.render(r, true, 20)
+	return err == nil && complete(r, out) == nil
 }
 
 // A callStyle is the form of calls that a template expects in a message.

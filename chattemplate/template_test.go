@@ -352,6 +352,7 @@ func TestWhatAFormatCan(t *testing.T) {
 		{"turns", turns, engine.Capabilities{Chat: true}, []string{"<end_of_turn>"}},
 		{"thinker", thinker, engine.Capabilities{Chat: true, FIM: true, Thinking: true}, []string{"<｜end▁of▁sentence｜>"}},
 		{"no template", Source{Tokens: []string{"<fim_prefix>", "<fim_middle>", "<fim_suffix>"}}, engine.Capabilities{FIM: true}, nil},
+		{"refuses tools", Source{Template: "{% if tools %}{{ raise_exception('no') }}{% endif %}{% for m in messages %}{{ m.content }}\n{% endfor %}"}, engine.Capabilities{Chat: true}, nil},
 		{"no end", Source{Template: "{% for m in messages %}{{ m.content }}\n{% endfor %}"}, engine.Capabilities{Chat: true}, nil},
 	}
 	for _, tt := range tests {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/bise-sh/bise/gguf"
 	"github.com/bise-sh/bise/gguf/tinymodel"
 	"github.com/bise-sh/bise/safetensors"
 )
@@ -28,6 +29,9 @@ var weightModels = map[string]tinymodel.Options{
 	"other.gguf":    {Width: 256, FFN: 256, Seed: 1},
 	"embedder.gguf": tinymodel.Embedder(),
 	"chatml.gguf":   tinymodel.ChatML(),
+	"effort.gguf": {Vocabulary: tinymodel.Tekken, Edit: func(m *gguf.Metadata) {
+		m.Set("bise.prompt_version", gguf.Of("v15"))
+	}},
 }
 
 // TestWeights runs the scripts of the verbs that work on weights, with llama.cpp

@@ -21,7 +21,12 @@ type Summary struct {
 	// StateFloats is how many float32 a layer without attention (Mamba) keeps of
 	// a conversation, whatever its length.
 	StateFloats int64
+	Pooling     int // of the vectors of a text's tokens, as llama.cpp numbers it; 0: none
 }
+
+// Embeds reports whether the model makes one vector of a text. A model that ranks texts, whose
+// pooling is 4, makes a number instead.
+func (s Summary) Embeds() bool { return 1 <= s.Pooling && s.Pooling <= 3 }
 
 // Summary reads the metadata's facts. What they do not say is zero.
 func (f *File) Summary() Summary {
@@ -55,6 +60,7 @@ func (f *File) Summary() Summary {
 	s.Experts = f.count("expert_count")
 	s.ExpertsUsed = f.count("expert_used_count")
 	s.Window = f.count("attention.sliding_window")
+	s.Pooling = f.count("pooling_type")
 	s.Vocabulary = f.count("vocab_size")
 	if n, ok := m.Count("tokenizer.ggml.tokens"); ok {
 		s.Vocabulary = n

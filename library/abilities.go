@@ -2,14 +2,12 @@ package library
 
 import (
 	"cmp"
-	"errors"
 	"slices"
 
 	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf"
 	"github.com/bise-sh/bise/mistral/layout"
-	"github.com/bise-sh/bise/mistral/tokenizer"
 	"github.com/bise-sh/bise/models"
 	"github.com/bise-sh/bise/models/catalog"
 )
@@ -33,22 +31,14 @@ func abilities(m models.Model, file *gguf.File) []string {
 	if m.Manifest != nil && len(m.Manifest.Can) > 0 {
 		return m.Manifest.Can
 	}
-	architecture, _ := file.Metadata.String("general.architecture")
-	if pooling, ok := file.Metadata.Uint(architecture + ".pooling_type"); ok && pooling > 0 {
+	if file.Summary().Embeds() {
 		return []string{string(catalog.Embed)}
 	}
 	e := encoders(m, file)
 	var can engine.Capabilities
-	l, err := layout.Read(file, m.Name, e)
-	switch {
-	case err == nil:
-		can = l.Format.Capabilities()
+	if f, _, err := layout.FormatOf(file, m.Name, e); err == nil {
+		can = f.Capabilities()
 		can.Vision, can.Audio = e != nil && e.Images != nil, e != nil && e.Audio != nil
-	case errors.Is(err, tokenizer.ErrUnsupported):
-		// llama.cpp tokenizes, and the file's own template lays out conversations.
-		if f, err := layout.OwnFormat(&file.Metadata); err == nil {
-			can = f.Capabilities()
-		}
 	}
 	list := []string{}
 	for _, a := range abilityOf {
@@ -75,14 +65,11 @@ func formatOf(m models.Model) string {
 	if err != nil {
 		return ""
 	}
-	l, err := layout.Read(file, m.Name, encoders(m, file))
-	switch {
-	case err == nil:
-		return l.Format.Version()
-	case errors.Is(err, tokenizer.ErrUnsupported) && layout.TemplateSource(&file.Metadata) == layout.Own:
-		return "template"
+	f, _, err := layout.FormatOf(file, m.Name, encoders(m, file))
+	if err != nil {
+		return ""
 	}
-	return ""
+	return f.Version()
 }
 
 // encoders describes the projector of a model, or the one beside its file. It is nil if there

@@ -3,7 +3,6 @@ package library
 import (
 	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -13,7 +12,7 @@ import (
 
 	"github.com/bise-sh/bise/gguf"
 	"github.com/bise-sh/bise/mistral/layout"
-	"github.com/bise-sh/bise/mistral/tokenizer"
+	"github.com/bise-sh/bise/mistral/prompt"
 	"github.com/bise-sh/bise/models"
 )
 
@@ -42,8 +41,9 @@ type Details struct {
 	Tokenizer    string         `json:"tokenizer,omitempty"`
 	Prompt       string         `json:"prompt_version,omitempty"`
 	PromptSource string         `json:"prompt_version_source,omitempty"`
-	Engine       string         `json:"engine,omitempty"`     // what runs it: built-in, or llama-server and its build
-	EngineWhy    string         `json:"engine_why,omitempty"` // a clause, or why nothing runs it
+	Efforts      []string       `json:"reasoning_efforts,omitempty"` // the default first
+	Engine       string         `json:"engine,omitempty"`            // what runs it: built-in, or llama-server and its build
+	EngineWhy    string         `json:"engine_why,omitempty"`        // a clause, or why nothing runs it
 	Licence      string         `json:"licence,omitempty"`
 	Install      Provenance     `json:"install"`
 	Speed        *Run           `json:"speed,omitempty"` // the best recent one here
@@ -177,19 +177,13 @@ func (d *Details) readLayout(model models.Model) {
 	default:
 		d.Tokenizer = strings.TrimSpace(kind + " " + pre)
 	}
-	l, err := layout.Read(d.File, model.Name, encoders(model, d.File))
-	switch {
-	case err == nil:
-		d.PromptSource = string(l.Source)
-		if l.Format.Capabilities().Chat {
-			d.Prompt = l.Format.Version()
-		}
-	case errors.Is(err, tokenizer.ErrUnsupported):
-		source := layout.TemplateSource(m)
-		d.PromptSource = string(source)
-		if source == layout.Own {
-			d.Prompt = "template"
-		}
+	f, source, err := layout.FormatOf(d.File, model.Name, encoders(model, d.File))
+	if err != nil {
+		return
+	}
+	d.PromptSource = string(source)
+	if f.Capabilities().Chat {
+		d.Prompt, d.Efforts = f.Version(), prompt.Efforts(f)
 	}
 }
 

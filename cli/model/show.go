@@ -89,6 +89,9 @@ func detailsTable(con *console.Console, s *library.Details) *console.Table {
 		when(s.StateBytes > 0, "%s of memory a conversation", units.Size(s.StateBytes)), when(s.Window > 0, "looks back %s", units.Count(s.Window)))
 	row("vocabulary", when(s.Vocabulary > 0, "%d tokens", s.Vocabulary), s.Tokenizer)
 	row("prompt", s.Prompt, s.PromptSource)
+	if len(s.Efforts) > 0 {
+		row("effort", s.Efforts[0]+" (the default)", strings.Join(s.Efforts[1:], ", "))
+	}
 	row("engine", s.Engine, s.EngineWhy)
 	row("can", library.AbilityText(s.Install.Can))
 	if r := s.Speed; r != nil {

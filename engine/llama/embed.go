@@ -67,7 +67,7 @@ func (e *Engine) useToEmbed() (release func(), err error) {
 	if release, err = e.use(); err != nil {
 		return nil, err
 	}
-	if !e.instance.params.embeddings {
+	if !e.info.Can.Embed {
 		release()
 		return nil, &fault.Error{Kind: fault.Unsupported, Msg: fmt.Sprintf("%s has no pooling layer: it cannot embed text", e.name), Advice: "Use an embedding model, such as E5 Mistral."}
 	}

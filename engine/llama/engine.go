@@ -203,12 +203,10 @@ func (e *Engine) describe(fingerprint string, limit int) {
 		e.info.PromptVersion = e.format.Version()
 		e.info.Can = e.format.Capabilities()
 		e.info.Can.Vision, e.info.Can.Audio = c.encoder != nil, c.hears != nil
-		if f, ok := e.format.(interface{ Efforts() []string }); ok {
-			e.info.Efforts = f.Efforts()
-		}
+		e.info.Efforts = prompt.Efforts(e.format)
 	}
 	if c.params.embeddings {
 		e.info.PromptVersion = ""
-		e.info.Can = engine.Capabilities{Embed: true}
+		e.info.Can = engine.Capabilities{Embed: sum.Embeds()}
 	}
 }

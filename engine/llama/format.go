@@ -7,7 +7,6 @@ import (
 	"sync"
 
 	"github.com/bise-sh/bise/mistral/layout"
-	"github.com/bise-sh/bise/mistral/prompt"
 	"github.com/bise-sh/bise/mistral/tokenizer"
 )
 
@@ -30,13 +29,9 @@ func (e *Engine) formats() error {
 		}
 		return n
 	})
-	meta := layout.Meta(m, e.vocab, e.name, e.encoders) // some files tell their model only in their name
-	if f, ok := prompt.Infer(meta); ok {
-		e.format = f
-		return nil
-	}
 	tokens := e.instance.m
-	e.format = layout.TemplateFormat(e.vocab, meta.Template, layout.Ends{BOS: tokens.bos(), EOS: tokens.eos(), AddBOS: tokens.addBOS()})
+	ends := layout.Ends{BOS: tokens.bos(), EOS: tokens.eos(), AddBOS: tokens.addBOS()}
+	e.format, _ = layout.FormatFor(m, e.vocab, e.name, e.encoders, ends)
 	return nil
 }
 

@@ -97,12 +97,15 @@ func Open(ctx context.Context, path string, o engine.LoadOptions, progress func(
 // prepare builds everything that depends on the loaded weights.
 func (e *Engine) prepare(o engine.LoadOptions, p contextParams, limit int, fingerprint string) error {
 	c := &e.instance
-	pooling, _ := e.file.Metadata.Uint(e.file.Summary().Architecture + ".pooling_type")
-	p.embeddings, p.pooling = pooling > 0 || !c.m.decoder(), int(pooling)
+	sum := e.file.Summary()
+	p.embeddings = sum.Embeds() || !c.m.decoder()
+	if sum.Embeds() {
+		p.pooling = sum.Pooling
+	}
 	if p.embeddings && o.Slots == 0 && !c.m.recurrent {
 		p.slots = textsTogether
 	}
-	if p.embeddings && pooling != poolLast {
+	if p.embeddings && p.pooling != poolLast {
 		// The whole text has to be in one batch to be pooled.
 		p.tokens = min(limit, maxPooled)
 		p.batch = p.tokens

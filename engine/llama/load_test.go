@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/bise-sh/bise/fault"
 	"github.com/bise-sh/bise/gguf"
 	"github.com/bise-sh/bise/gguf/tinymodel"
+	"github.com/bise-sh/bise/mistral/layout"
 )
 
 // Whatever a file holds, Open says in one sentence what is wrong with it, and
@@ -203,5 +205,41 @@ func TestVersion(t *testing.T) {
 	}
 	if want := "github.com/ollama/ollama " + strings.TrimPrefix(version, "ollama-"); !strings.Contains(string(mod), want+"\n") && !strings.Contains(string(mod), want+" //") {
 		t.Errorf("go.mod does not have %q", want)
+	}
+}
+
+// TestCapabilitiesWithoutLoading checks that the header of a file says what the loaded model can
+// do: lists of models rely on it.
+func TestCapabilitiesWithoutLoading(t *testing.T) {
+	set := func(o tinymodel.Options, key string, v gguf.Value) tinymodel.Options {
+		o.Edit = func(m *gguf.Metadata) { m.Set(key, v) }
+		return o
+	}
+	text := tinymodel.ChatML()
+	text.Edit = func(m *gguf.Metadata) {
+		n, _ := m.Count("tokenizer.ggml.tokens")
+		m.Set("tokenizer.ggml.token_type", gguf.List(slices.Repeat([]int32{1}, n)))
+	}
+	for name, o := range map[string]tinymodel.Options{
+		"mistral":               tinymodel.Mistral(),
+		"tekken":                tinymodel.Tekken13(),
+		"chatml":                tinymodel.ChatML(),
+		"mamba":                 tinymodel.Mamba(),
+		"infill tokens as text": text,
+		"another pre-tokenizer": set(tinymodel.Tekken13(), "tokenizer.ggml.pre", gguf.Of("llama-bpe")),
+		"ranker":                set(tinymodel.Mistral(), "llama.pooling_type", gguf.Of(uint32(4))),
+	} {
+		e := open(t, tiny(t, o), engine.LoadOptions{})
+		f, _, err := layout.FormatOf(e.file, e.name, nil)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if got, want := f.Capabilities(), e.Info().Can; got != want || f.Version() != e.Info().PromptVersion {
+			t.Errorf("%s: the header says %+v and %s, the model can %+v and %s", name, got, f.Version(), want, e.Info().PromptVersion)
+		}
+		if _, err := e.Embed(t.Context(), engine.EmbedRequest{Input: []string{"the wind"}}); fault.KindOf(err) != fault.Unsupported {
+			t.Errorf("%s: embedding: %v", name, err)
+		}
 	}
 }

@@ -171,8 +171,7 @@ func (e *Engine) describe(fingerprint string) {
 	}
 	e.info.Vocabulary = max(e.info.Vocabulary, len(tokens))
 	e.info.BOS, e.info.EOS = name(e.ends.bos), name(e.ends.eos)
-	pooling, _ := e.file.Metadata.Uint(sum.Architecture + ".pooling_type")
-	e.info.Can.Embed = pooling > 0
+	e.info.Can.Embed = sum.Embeds()
 }
 
 // formats chooses the tokenizer and the prompt layout.
@@ -185,18 +184,12 @@ func (e *Engine) formats() error {
 	if err != nil {
 		return fault.Errorf(fault.BadModel, "cannot load %s: %w", e.path, err)
 	}
-	meta := layout.Meta(m, e.vocab, e.name, &layout.Encoders{Images: e.grid})
-	if f, ok := prompt.Infer(meta); ok {
-		e.format = f
-	} else {
-		e.format = layout.TemplateFormat(e.vocab, meta.Template, layout.Ends{BOS: e.ends.bos, EOS: e.ends.eos, AddBOS: e.ends.addBOS})
-	}
+	ends := layout.Ends{BOS: e.ends.bos, EOS: e.ends.eos, AddBOS: e.ends.addBOS}
+	e.format, _ = layout.FormatFor(m, e.vocab, e.name, &layout.Encoders{Images: e.grid}, ends)
 	if !e.info.Can.Embed {
 		e.info.PromptVersion = e.format.Version()
 		e.info.Can = e.format.Capabilities()
-		if f, ok := e.format.(interface{ Efforts() []string }); ok {
-			e.info.Efforts = f.Efforts()
-		}
+		e.info.Efforts = prompt.Efforts(e.format)
 		e.info.Can.Vision = e.grid != nil
 	}
 	return nil

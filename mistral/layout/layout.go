@@ -36,10 +36,10 @@ func Vocabulary(m *gguf.Metadata) (tokenizer.Tokenizer, error) {
 	return tokenizer.FromGGUF(v)
 }
 
-// Meta collects what a model file says about its prompt format. Name is the file name,
-// which may say more than the metadata; e describes its projector, nil without one.
-func Meta(m *gguf.Metadata, vocab tokenizer.Tokenizer, name string, e *Encoders) prompt.Meta {
-	meta := prompt.Meta{Images: e.images() != nil, Audio: e.audio() != nil, Has: func(name string) bool { _, ok := vocab.ID(name); return ok }}
+// metaOf collects what a model file says about its prompt format. has reports whether its
+// vocabulary has a control token.
+func metaOf(m *gguf.Metadata, has func(token string) bool, name string, e *Encoders) prompt.Meta {
+	meta := prompt.Meta{Images: e.images() != nil, Audio: e.audio() != nil, Has: has}
 	model, _ := m.String("tokenizer.ggml.model")
 	meta.Tekken = model == "gpt2"
 	meta.Version, _ = m.String("bise.prompt_version")
@@ -80,25 +80,37 @@ func Read(f *gguf.File, name string, e *Encoders) (*Layout, error) {
 		return nil, err
 	}
 	l := &Layout{Vocab: vocab, encoders: e}
-	meta := Meta(m, vocab, name, e)
-	if format, ok := prompt.Infer(meta); ok {
-		l.Format, l.Source = format, Inferred
+	l.Format, l.Source = FormatFor(m, vocab, name, e, ends(m, vocab))
+	return l, nil
+}
+
+// FormatFor returns the prompt format of a model file with a tokenizer, and how it was found.
+// Name is the file name, which may say more than the metadata; e describes the projector, nil
+// without one.
+func FormatFor(m *gguf.Metadata, vocab tokenizer.Tokenizer, name string, e *Encoders, ends Ends) (prompt.Format, Source) {
+	has := func(token string) bool { _, ok := vocab.ID(token); return ok }
+	return choose(metaOf(m, has, name, e), func(text string) prompt.Format { return templateFormat(vocab, text, ends) })
+}
+
+// choose returns one of Mistral's formats, or else that of the file's chat template.
+func choose(meta prompt.Meta, own func(template string) prompt.Format) (prompt.Format, Source) {
+	if f, ok := prompt.Infer(meta); ok {
 		switch {
 		case meta.Version != "":
-			l.Source = Declared
+			return f, Declared
 		case strings.HasPrefix(meta.Template, "mistral-"):
-			l.Source = Named
+			return f, Named
 		}
-		return l, nil
+		return f, Inferred
 	}
-	l.Format = TemplateFormat(vocab, meta.Template, ends(m, vocab))
+	f := own(meta.Template)
 	switch {
-	case l.Format.Capabilities().Chat:
-		l.Source = Own
+	case f.Capabilities().Chat:
+		return f, Own
 	case meta.Template != "":
-		l.Source = Unusable
+		return f, Unusable
 	}
-	return l, nil
+	return f, None
 }
 
 // Text is the tokens of a plain text, with nothing before it.

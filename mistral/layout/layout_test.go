@@ -75,8 +75,8 @@ func TestUnknownVocabulary(t *testing.T) {
 	}
 	for text, want := range map[string]Source{"": None, "{{ messages[0].content }}": Own, "{% for %}": Unusable} {
 		file.Metadata.Set("tokenizer.chat_template", gguf.Of(text))
-		if got := TemplateSource(&file.Metadata); got != want {
-			t.Errorf("template %q: source %q, want %q", text, got, want)
+		if _, got, err := FormatOf(file, "tiny", nil); got != want || err != nil {
+			t.Errorf("template %q: source %q, want %q, error %v", text, got, want, err)
 		}
 	}
 }

@@ -1,7 +1,9 @@
 package layout
 
 import (
+	"errors"
 	"log/slog"
+	"slices"
 
 	"github.com/bise-sh/bise/chattemplate"
 	"github.com/bise-sh/bise/gguf"
@@ -15,9 +17,9 @@ type Ends struct {
 	AddBOS   bool  // prompts begin with BOS whether the template writes it or not
 }
 
-// TemplateFormat returns the format of a chat template. Without a template that can be
+// templateFormat returns the format of a chat template. Without a template that can be
 // used, it only completes text.
-func TemplateFormat(vocab tokenizer.Tokenizer, text string, ends Ends) prompt.Format {
+func templateFormat(vocab tokenizer.Tokenizer, text string, ends Ends) prompt.Format {
 	source := template.Source{Template: text, AddBOS: ends.AddBOS, BOS: piece(vocab, ends.BOS), EOS: piece(vocab, ends.EOS)}
 	for id := range int32(vocab.Len()) {
 		// Only control and user-defined tokens have a name.
@@ -33,33 +35,26 @@ func TemplateFormat(vocab tokenizer.Tokenizer, text string, ends Ends) prompt.Fo
 	return f
 }
 
-// TemplateSource returns the source of the prompts of a model whose vocabulary only
-// llama.cpp can read: its chat template, if that can be used.
-func TemplateSource(m *gguf.Metadata) Source {
-	text, _ := m.String("tokenizer.chat_template")
-	f, err := template.New(template.Source{Template: text})
-	switch {
-	case err != nil:
-		return Unusable
-	case f.Capabilities().Chat:
-		return Own
-	}
-	return None
-}
-
 // Kinds of tokens in tokenizer.ggml.token_type.
 const controlToken, userToken = 3, 4
 
-// OwnFormat returns the format of a file's chat template without its tokenizer, which may be
-// one that only llama.cpp reads: it has the capabilities, and cannot make tokens. Without a
-// usable template it only completes text.
-func OwnFormat(m *gguf.Metadata) (prompt.Format, error) {
+// FormatOf returns the prompt format of a model file and how it was found, as an engine finds
+// it. The vocabulary may be one that only llama.cpp reads: the format then has the capabilities,
+// and cannot make tokens.
+func FormatOf(file *gguf.File, name string, e *Encoders) (prompt.Format, Source, error) {
+	l, err := Read(file, name, e)
+	if err == nil {
+		return l.Format, l.Source, nil
+	}
+	if !errors.Is(err, tokenizer.ErrUnsupported) {
+		return nil, None, err
+	}
+	m := &file.Metadata
 	var source template.Source
-	source.Template, _ = m.String("tokenizer.chat_template")
 	tokens, _ := m.Strings("tokenizer.ggml.tokens")
 	kinds, _ := m.Ints("tokenizer.ggml.token_type")
 	for id, kind := range kinds[:min(len(kinds), len(tokens))] {
-		if kind == controlToken || kind == userToken {
+		if kind == controlToken || kind == userToken || template.IsInfill(tokens[id]) {
 			source.Tokens = append(source.Tokens, tokens[id])
 		}
 	}
@@ -68,11 +63,13 @@ func OwnFormat(m *gguf.Metadata) (prompt.Format, error) {
 			*text = tokens[id]
 		}
 	}
-	if f, err := template.New(source); err == nil {
-		return f, nil
-	}
-	source.Template = ""
-	return template.New(source)
+	has := func(token string) bool { return slices.Contains(source.Tokens, token) }
+	f, from := choose(metaOf(m, has, name, e), func(text string) prompt.Format {
+		source.Template = text
+		f, _ := template.New(source) // with an error it completes text
+		return f
+	})
+	return f, from, nil
 }
 
 func piece(vocab tokenizer.Tokenizer, id int32) string {

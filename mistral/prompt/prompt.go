@@ -52,6 +52,15 @@ type Format interface {
 	Stops() []string
 }
 
+// Efforts returns the reasoning efforts that the models of a format know, the default first. It
+// is empty if requests cannot set the effort, or the values are not known.
+func Efforts(f Format) []string {
+	if f, ok := f.(interface{ Efforts() []string }); ok {
+		return f.Efforts()
+	}
+	return nil
+}
+
 // A Reader separates text, thinking and tool calls in a model's output. Its events have
 // Choice 0.
 type Reader interface {

@@ -92,12 +92,7 @@ func NewEngineEncoder(ctx context.Context, file *gguf.File, name string, g engin
 		return nil, err
 	}
 	added := len(first.IDs) > len(plain.IDs)
-	meta := layout.Meta(m, v, name, nil)
-	if f, ok := prompt.Infer(meta); ok {
-		e.format = f
-	} else {
-		e.format = layout.TemplateFormat(v, meta.Template, layout.Ends{BOS: e.bos, EOS: e.eos, AddBOS: added})
-	}
+	e.format, _ = layout.FormatFor(m, v, name, nil, layout.Ends{BOS: e.bos, EOS: e.eos, AddBOS: added})
 	if !added {
 		e.bos = -1
 	}

@@ -2,6 +2,7 @@
 // subcommand. It runs the program as a user would and reads its JSON output.
 //
 //	go run ./tools/quality review -bise build/bise -m MODEL [-half develop|held]
+//	go run ./tools/quality complete -bise bin/bise -m MODEL -data HumanEval.jsonl.gz [-half develop|held]
 //
 // Half of the cases are for developing prompts and rules. docs/quality.md reports the figures
 // of the other half, whose answers are never read one by one.
@@ -14,14 +15,16 @@ import (
 
 func main() {
 	if len(os.Args) < 2 {
-		fail(fmt.Errorf("usage: quality review -m MODEL"))
+		fail(fmt.Errorf("usage: quality review|complete -m MODEL"))
 	}
 	var err error
 	switch os.Args[1] {
 	case "review":
 		err = review(os.Args[2:])
+	case "complete":
+		err = complete(os.Args[2:])
 	default:
-		err = fmt.Errorf("unknown table %q; there is: review", os.Args[1])
+		err = fmt.Errorf("unknown table %q; there are: review, complete", os.Args[1])
 	}
 	if err != nil {
 		fail(err)
