@@ -69,6 +69,25 @@ func TestComplete(t *testing.T) {
 	}
 }
 
+// TestEnds checks where completions end that leave the block of the cursor.
+func TestEnds(t *testing.T) {
+	const loop = "def total(l):\n    s = 0\n    for x in l:\n        ¦\n"
+	for _, tt := range []struct {
+		name, text string
+		written    []string
+		want       string
+	}{
+		{"the return after a loop", loop, []string{"        s", " += x\n", "    return", " s", "\n\n\n", "def main():\n", "    pass"}, "s += x\n    return s"},
+		{"the return that the file has", loop + "    return s\n", []string{"        s += x\n    return s", "\n"}, "s += x"},
+		{"a text that ends less indented than the cursor", loop, []string{"    return s\n"}, ""},
+	} {
+		s := session(t, enginetest.Says(tt.written...), Options{})
+		if c := complete(t, s, at(t, "total.py", tt.text)); c.Text != tt.want {
+			t.Errorf("%s: got %q, want %q", tt.name, c.Text, tt.want)
+		}
+	}
+}
+
 // TestTypingAlong checks that a completion is asked for once, and served while it
 // is typed, also when the editor closes brackets by itself.
 func TestTypingAlong(t *testing.T) {

@@ -7,37 +7,50 @@ import (
 )
 
 // A trimmer finds the end of a completion. Models continue too far: they repeat the
-// following text, leave the block, or repeat themselves.
+// following text, leave the function, or repeat themselves.
 type trimmer struct {
-	head  string   // the cursor's line before the cursor
-	tail  string   // the cursor's line after the cursor
-	next  []string // the following lines that are not blank
-	floor int      // the minimum indentation of lines; -1: any
+	before string // the text before the cursor's line
+	head   string // the cursor's line before the cursor
+	tail   string // the cursor's line after the cursor
+	next   string // the next line that is not blank; "": none
+	floor  int    // the indentation of the cursor's line; -1: not known
+	least  int    // the smallest indentation of the text's lines, if the floor is known
 }
 
-// maxNext limits the following lines that are compared.
-const maxNext = 3
-
 func newTrimmer(p Place) trimmer {
-	c := trimmer{head: p.head(), floor: -1}
+	c := trimmer{before: p.Text[:p.line()], head: p.head(), floor: -1}
 	rest := ""
 	c.tail, rest, _ = strings.Cut(p.after(), "\n")
 	for line := range strings.Lines(rest) {
 		if line = strings.TrimRightFunc(line, unicode.IsSpace); line != "" {
-			if c.next = append(c.next, line); len(c.next) == maxNext {
-				break
-			}
+			c.next = line
+			break
 		}
 	}
 	if c.head != "" {
 		c.floor = indentation(c.head)
+		c.least = c.leastAt(c.floor)
 	}
 	return c
 }
 
+// leastAt returns the smallest indentation of lines that can follow one that is indented by
+// floor. The text may leave the block of the cursor, as far as outermost says and down to the
+// next line of the file: what follows a loop belongs to the function.
+func (c *trimmer) leastAt(floor int) int {
+	next := indentation(c.next)
+	if c.next != "" && next >= floor {
+		return floor
+	}
+	return max(next, outermost(c.before, floor))
+}
+
 // trim returns the part of a text after head to suggest. done reports that more text
 // would not change it. ended means that the text is complete, and whole that the model
-// ended it; otherwise an incomplete last line is dropped, unless it is the only one.
+// ended it.
+//
+// A text that the model did not end is cut after its last paragraph or block, or else after
+// its last complete line.
 func (c *trimmer) trim(text string, ended, whole bool) (kept string, done bool) {
 	first, rest, several := strings.Cut(text, "\n")
 	if !blank(c.tail) {
@@ -49,39 +62,46 @@ func (c *trimmer) trim(text string, ended, whole bool) (kept string, done bool) 
 		return "", true
 	}
 	kept = first
-	open := depth(c.head+first, 0)
-	floor := c.floor
-	if floor < 0 && !blank(first) {
-		floor = indentation(first)
-	}
+	b := c.begin(first)
+	unit := "" // the text up to its last paragraph or block
 	for more := several; more; {
 		var line string
 		line, rest, more = strings.Cut(rest, "\n")
 		partial := !more && !whole
 		switch {
-		case !blank(line) && indentation(line) < floor:
-			return finish(kept), true // outside the block
+		case b.isOutside(line):
+			return finish(kept), true
+		case partial && unit != "":
+			return finish(unit), ended
 		case partial:
 			return finish(kept), ended // the line is incomplete
-		case c.repeats(line), loops(kept, line):
+		case c.repeats(line), loops(kept, line), c.closesOuter(line, b):
 			return finish(kept), true
-		case blank(line):
-			if open <= 0 && !blank(kept) {
-				return finish(kept), true // one paragraph at a time
-			}
-		case floor < 0:
-			floor = indentation(line)
-		case open <= 0 && closes(line) && indentation(line) == floor:
-			return finish(kept), true // it closes an outer block
+		case blank(line) && b.open <= 0 && !blank(kept):
+			unit, b.paragraph = kept, true
 		}
-		was := open
-		open = depth(line, open)
 		kept += "\n" + line
-		if was > 0 && open <= 0 && indentation(line) <= floor {
-			return finish(kept), true // the block is complete
+		switch b.add(line) {
+		case blockEnded:
+			unit = kept
+		case allEnded:
+			return finish(kept), true
 		}
 	}
 	return finish(kept), false
+}
+
+// closesOuter reports whether a line closes a block that was open at the cursor and that
+// the file closes itself.
+func (c *trimmer) closesOuter(line string, b *block) bool {
+	in := indentation(line)
+	switch {
+	case !closes(line) || b.open > 0 || b.deeper && isEnd(line):
+		return false
+	case in == b.floor:
+		return true
+	}
+	return depth(line, 0) < 0 && closes(c.next) && in <= indentation(c.next)
 }
 
 // within returns the part of a line that belongs before its tail.
@@ -126,7 +146,7 @@ func outdent(head, text string) (_ string, belongs bool) {
 // repeats reports whether a line equals the next line of the file.
 func (c *trimmer) repeats(line string) bool {
 	line = strings.TrimRightFunc(line, unicode.IsSpace)
-	if len(c.next) == 0 || line != c.next[0] {
+	if line == "" || line != c.next {
 		return false
 	}
 	return !trivial(line) || indentation(line) <= max(0, c.floor)
@@ -153,68 +173,4 @@ func finish(text string) string {
 		return ""
 	}
 	return strings.TrimRightFunc(text, unicode.IsSpace)
-}
-
-// tabWidth is the width of a tab when indentations are compared.
-const tabWidth = 4
-
-// indentation returns the column of the first character that is not white space.
-func indentation(line string) int {
-	n := 0
-	for _, r := range line {
-		switch r {
-		case ' ':
-			n++
-		case '\t':
-			n += tabWidth - n%tabWidth
-		default:
-			return n
-		}
-	}
-	return n
-}
-
-const brackets = "()[]{}"
-
-// depth returns the number of open brackets after a line, given the number before it.
-func depth(line string, open int) int {
-	for _, r := range line {
-		if i := strings.IndexRune(brackets, r); i >= 0 {
-			open += 1 - 2*(i%2)
-		}
-	}
-	return open
-}
-
-// unmatched returns the offset of the first closer without an opening bracket in the
-// line, or -1.
-func unmatched(line string, closer rune) int {
-	kind := strings.IndexRune(brackets, closer)
-	if kind < 0 || kind%2 == 0 {
-		return -1
-	}
-	open := 0
-	for i, r := range line {
-		switch r {
-		case rune(brackets[kind-1]):
-			open++
-		case closer:
-			if open--; open < 0 {
-				return i
-			}
-		}
-	}
-	return -1
-}
-
-// closes reports whether a line starts with the end of a block.
-func closes(line string) bool {
-	line = strings.TrimSpace(line)
-	return line != "" && strings.ContainsRune(")]}", rune(line[0])) || line == "end"
-}
-
-// trivial reports whether a line could stand anywhere: it has no word.
-func trivial(line string) bool {
-	line = strings.TrimSpace(line)
-	return line == "end" || line == "else" || !strings.ContainsFunc(line, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) })
 }
