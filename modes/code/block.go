@@ -48,7 +48,7 @@ type end int
 const (
 	nothing    end = iota
 	blockEnded     // a block within the text
-	allEnded       // what was to be completed
+	allEnded       // the completion
 )
 
 // add adds a complete line.

@@ -100,7 +100,7 @@ var definitions = []string{
 	"trait", "impl", "protocol", "extension", "module", "namespace", "package",
 }
 
-// defines reports whether a line begins a function, a type or the like.
+// defines reports whether a line begins a function, a type or a module.
 func defines(line string) bool {
 	end := strings.IndexAny(line, "(={:")
 	if end < 0 {

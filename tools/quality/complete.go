@@ -31,15 +31,15 @@ type problem struct {
 	Entry    string `json:"entry_point"`
 }
 
-// A gap is a solution from which lines were taken out. The cursor is on an empty line in
+// An infill is a solution from which lines were taken out. The cursor is on an empty line in
 // their place, after the indentation of the first of them.
-type gap struct {
+type infill struct {
 	problem
 	prefix, missing, suffix string
 }
 
-// gapKinds are the rows of the table.
-var gapKinds = [...]struct {
+// infillKinds are the rows of the table.
+var infillKinds = [...]struct {
 	name     string
 	min, max int // missing lines
 }{
@@ -50,9 +50,9 @@ var gapKinds = [...]struct {
 // testTime limits the tests of one completion.
 const testTime = 10 * time.Second
 
-// complete runs bise complete on gaps in HumanEval's solutions, one of each kind for each
-// problem, and prints how many completions equal the missing lines, and how many pass the
-// tests.
+// complete runs bise complete on HumanEval's solutions without some lines, one infill of each
+// kind for each problem. It prints how many completions equal the missing lines, and how many
+// pass the tests.
 func complete(arguments []string) error {
 	flags := flag.NewFlagSet("complete", flag.ContinueOnError)
 	program := flags.String("bise", "bise", "the program")
@@ -77,38 +77,41 @@ func complete(arguments []string) error {
 	if *n > 0 {
 		problems = problems[:min(*n, len(problems))]
 	}
-	scratch, err := os.MkdirTemp("", "quality-complete-")
-	if err != nil {
+	run := completion{program: *program, model: *model}
+	if run.python, err = findPython(); err != nil {
 		return err
 	}
-	defer os.RemoveAll(scratch)
-	var exact, passing [len(gapKinds)][]bool
+	if run.scratch, err = os.MkdirTemp("", "quality-complete-"); err != nil {
+		return err
+	}
+	defer os.RemoveAll(run.scratch)
+	var exact, passing [len(infillKinds)][]bool
 	for i, p := range problems {
 		fmt.Fprintf(os.Stderr, "%d of %d\r", i+1, len(problems))
-		for kind := range gapKinds {
-			g, ok := makeGap(p, kind)
+		for kind := range infillKinds {
+			in, ok := makeInfill(p, kind)
 			if !ok {
 				continue
 			}
-			text, err := fill(*program, *model, scratch, g)
+			text, err := run.fill(in)
 			if err != nil {
 				return fmt.Errorf("%s: %w", p.ID, err)
 			}
-			equal := strings.TrimSpace(text) == strings.TrimSpace(g.missing)
+			equal := strings.TrimSpace(text) == strings.TrimSpace(in.missing)
 			failure := ""
 			if !equal {
-				failure = runTests(scratch, g, text)
+				failure = run.test(in, text)
 			}
 			exact[kind], passing[kind] = append(exact[kind], equal), append(passing[kind], failure == "")
 			if *verbose && !equal {
 				fmt.Fprintf(os.Stderr, "%s: %s\n%s\n----- missing\n%s\n----- completion\n%s\n----- suffix\n%s\n=====\n",
-					p.ID, cmp.Or(failure, "passes"), lastLines(g.prefix, 6), g.missing, text, g.suffix)
+					p.ID, cmp.Or(failure, "passes"), lastLines(in.prefix, 6), in.missing, text, in.suffix)
 			}
 		}
 	}
 	t := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "gap\texact\tpass the tests")
-	for kind, k := range gapKinds {
+	fmt.Fprintln(t, "missing\texact\tpass the tests")
+	for kind, k := range infillKinds {
 		fmt.Fprintf(t, "%s\t%s\t%s\n", k.name, interval(exact[kind]), interval(passing[kind]))
 	}
 	return t.Flush()
@@ -140,10 +143,10 @@ func readProblems(path string, held bool) ([]problem, error) {
 	}
 }
 
-// makeGap takes lines out of a solution, the same ones each time. A gap begins and ends with
+// makeInfill takes lines out of a solution, the same ones each time. They begin and end with
 // a line that has text. ok is false for a solution that is too short.
-func makeGap(p problem, kind int) (_ gap, ok bool) {
-	k := gapKinds[kind]
+func makeInfill(p problem, kind int) (_ infill, ok bool) {
+	k := infillKinds[kind]
 	lines := strings.Split(strings.TrimRight(p.Solution, "\n"), "\n")
 	var spans [][2]int
 	for i := range lines {
@@ -154,30 +157,36 @@ func makeGap(p problem, kind int) (_ gap, ok bool) {
 		}
 	}
 	if len(spans) == 0 {
-		return gap{}, false
+		return infill{}, false
 	}
 	seed := fnv.New64()
 	seed.Write([]byte(p.ID))
 	s := spans[rand.New(rand.NewPCG(seed.Sum64(), uint64(kind))).IntN(len(spans))]
 	first := lines[s[0]]
 	indent := first[:len(first)-len(strings.TrimLeft(first, " \t"))]
-	g := gap{problem: p, missing: strings.Join(lines[s[0]:s[1]], "\n")[len(indent):]}
-	g.prefix = p.Prompt + strings.Join(append(lines[:s[0]:s[0]], indent), "\n")
-	g.suffix = "\n" + strings.Join(append(lines[s[1]:len(lines):len(lines)], ""), "\n")
-	return g, true
+	in := infill{problem: p, missing: strings.Join(lines[s[0]:s[1]], "\n")[len(indent):]}
+	in.prefix = p.Prompt + strings.Join(append(lines[:s[0]:s[0]], indent), "\n")
+	in.suffix = "\n" + strings.Join(append(lines[s[1]:len(lines):len(lines)], ""), "\n")
+	return in, true
 }
 
-// fill asks bise to complete a gap, as a user would in a file.
-func fill(program, model, scratch string, g gap) (string, error) {
-	path := filepath.Join(scratch, "solution.py")
-	if err := os.WriteFile(path, []byte(g.prefix+g.suffix), 0o600); err != nil {
+// A completion is how completions are made and tested.
+type completion struct {
+	program, model, python string
+	scratch                string // a folder
+}
+
+// fill asks bise for the missing lines, as a user would in a file.
+func (c completion) fill(in infill) (string, error) {
+	path := filepath.Join(c.scratch, "solution.py")
+	if err := os.WriteFile(path, []byte(in.prefix+in.suffix), 0o600); err != nil {
 		return "", err
 	}
-	arguments := []string{"complete", "--json", fmt.Sprintf("%s:%d", path, strings.Count(g.prefix, "\n")+1)}
-	if model != "" {
-		arguments = append(arguments, "-m", model)
+	arguments := []string{"complete", "--json", fmt.Sprintf("%s:%d", path, strings.Count(in.prefix, "\n")+1)}
+	if c.model != "" {
+		arguments = append(arguments, "-m", c.model)
 	}
-	command := exec.Command(program, arguments...)
+	command := exec.Command(c.program, arguments...)
 	var out, errs bytes.Buffer
 	command.Stdout, command.Stderr = &out, &errs
 	if err := command.Run(); err != nil {
@@ -190,25 +199,35 @@ func fill(program, model, scratch string, g gap) (string, error) {
 	return answer.Text, err
 }
 
-// runTests runs the tests of a problem on a completion and returns the last line of the
+// findPython returns the interpreter itself: python3 on the path can be a script that needs an
+// environment.
+func findPython() (string, error) {
+	out, err := exec.Command("python3", "-c", "import sys; print(sys.executable)").Output()
+	if err != nil {
+		return "", fmt.Errorf("run python3: %w", err)
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
+// test runs the tests of a problem on a completion and returns the last line of the
 // failure, "" if they pass. The code is a model's, so it gets little time, memory and disk,
 // no environment and an empty folder; it is not kept from the network or from files.
-func runTests(scratch string, g gap, text string) string {
-	dir, err := os.MkdirTemp(scratch, "run-")
+func (c completion) test(in infill, text string) string {
+	dir, err := os.MkdirTemp(c.scratch, "run-")
 	if err != nil {
 		return err.Error()
 	}
 	defer os.RemoveAll(dir)
-	code := fmt.Sprintf("%s%s%s\n%s\ncheck(%s)\n", g.prefix, text, g.suffix, g.Test, g.Entry)
+	code := fmt.Sprintf("%s%s%s\n%s\ncheck(%s)\n", in.prefix, text, in.suffix, in.Test, in.Entry)
 	path := filepath.Join(dir, "test.py")
 	if err := os.WriteFile(path, []byte(code), 0o600); err != nil {
 		return err.Error()
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), testTime)
 	defer cancel()
-	limits := fmt.Sprintf("ulimit -t %d -v 2000000 -f 1000; exec python3 -I test.py", int(testTime.Seconds()))
-	command := exec.CommandContext(ctx, "sh", "-c", limits)
-	command.Dir, command.Env = dir, []string{"PATH=" + os.Getenv("PATH")}
+	limits := fmt.Sprintf("ulimit -t %d -v 2000000 -f 1000; exec \"$0\" -I test.py", int(testTime.Seconds()))
+	command := exec.CommandContext(ctx, "/bin/sh", "-c", limits, c.python)
+	command.Dir, command.Env = dir, []string{}
 	command.WaitDelay = time.Second
 	out, err := command.CombinedOutput()
 	if err == nil {
