@@ -5,12 +5,18 @@ import (
 	"unicode"
 )
 
+// A scope limits the indentation of lines.
+type scope struct {
+	floor  int  // the smallest indentation so far; -1: not known
+	least  int  // the smallest that is possible
+	nested bool // within a function
+}
+
 // A block is a text by its lines: where it is, and what it has begun. It ends with a function
-// or another definition, and at the top level with a paragraph or a block.
+// or another definition that is not nested, and at the top level with a paragraph or a block.
 type block struct {
-	leastAt   func(floor int) int
-	floor     int    // the indentation of the cursor's line; -1: not known
-	least     int    // the smallest indentation of a line
+	scope
+	scopeAt   func(floor int) scope
 	open      int    // brackets
 	header    string // the last line that is not indented more than floor
 	deeper    bool   // a line after it is
@@ -19,11 +25,10 @@ type block struct {
 
 // begin returns the block of the cursor's line.
 func (c *trimmer) begin(first string) *block {
-	b := &block{leastAt: c.leastAt, floor: c.floor, least: c.least, header: c.head + first}
+	b := &block{scope: c.scope, scopeAt: c.scopeAt, header: c.head + first}
 	b.open = depth(b.header, 0)
 	if b.floor < 0 && !blank(first) {
-		b.floor = indentation(first)
-		b.least = c.leastAt(b.floor)
+		b.scope = c.scopeAt(indentation(first))
 	}
 	return b
 }
@@ -39,8 +44,11 @@ func (b *block) isOutside(line string) bool {
 	case b.open > 0 || in > b.floor:
 		return false
 	}
-	return b.paragraph && b.floor <= 0 || b.deeper && defines(b.header) && !mayClose(line)
+	return b.paragraph && b.floor <= 0 || b.deeper && b.defined() && !mayClose(line)
 }
+
+// defined reports whether the header begins a definition with which the block ends.
+func (b *block) defined() bool { return !b.nested && defines(b.header) }
 
 // An end is what a line ends.
 type end int
@@ -58,16 +66,17 @@ func (b *block) add(line string) end {
 	}
 	in, was := indentation(line), b.open
 	if b.floor < 0 {
-		b.floor, b.least = in, b.leastAt(in)
+		b.scope = b.scopeAt(in)
 	}
+	b.floor = min(b.floor, in)
 	b.paragraph = false
 	b.open = depth(line, was)
 	switch {
 	case in > b.floor:
 		b.deeper = true
 		return nothing
-	case was > 0 && b.open <= 0, b.deeper && isEnd(line):
-		if b.floor <= 0 || defines(b.header) {
+	case was > 0 && b.open == 0, b.deeper && isEnd(line):
+		if b.floor <= 0 || b.defined() {
 			return allEnded
 		}
 		return blockEnded
@@ -76,9 +85,10 @@ func (b *block) add(line string) end {
 	return nothing
 }
 
-// outermost returns the smallest indentation of a line that can follow a line indented by
-// floor in the same function: it leaves loops and conditions, but nothing else.
-func outermost(before string, floor int) int {
+// enclosing returns the line that begins the function, type or value around a line indented by
+// floor, "" at the top level, and the smallest indentation of lines in it: they can leave
+// loops and conditions, but nothing else.
+func enclosing(before string, floor int) (least int, header string) {
 	for in := floor; in > 0; {
 		before = strings.TrimRightFunc(before, unicode.IsSpace)
 		start := strings.LastIndexByte(before, '\n') + 1
@@ -86,15 +96,15 @@ func outermost(before string, floor int) int {
 		before = before[:start]
 		switch n := indentation(line); {
 		case line == "":
-			return min(1, floor)
+			in = 0
 		case n >= in:
 		case strings.TrimSpace(line) == "{":
 			in = n + 1 // the line above it opens the block
 		case !isControl(line):
-			return n + 1
+			return n + 1, line
 		default:
 			in = n
 		}
 	}
-	return min(1, floor) // not the top level
+	return min(1, floor), ""
 }

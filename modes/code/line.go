@@ -27,11 +27,12 @@ func indentation(line string) int {
 
 const brackets = "()[]{}"
 
-// depth returns the number of open brackets after a line, given the number before it.
+// depth returns the number of open brackets after a line, given the number before it. A
+// bracket that closes an earlier one does not count.
 func depth(line string, open int) int {
 	for _, r := range line {
 		if i := strings.IndexRune(brackets, r); i >= 0 {
-			open += 1 - 2*(i%2)
+			open = max(0, open+1-2*(i%2))
 		}
 	}
 	return open
@@ -94,24 +95,41 @@ func isControl(line string) bool {
 	return slices.Contains(controls, line[:end])
 }
 
-// definitions are the words before a name that is being defined.
-var definitions = []string{
-	"def", "func", "fn", "fun", "function", "sub", "proc", "class", "struct", "interface", "enum", "union", "record",
-	"trait", "impl", "protocol", "extension", "module", "namespace", "package",
-}
+// functions and containers are the words before a name that is being defined.
+var (
+	functions  = []string{"def", "func", "fn", "fun", "function", "sub", "proc"}
+	containers = []string{
+		"class", "struct", "interface", "enum", "union", "record", "object",
+		"trait", "impl", "protocol", "extension", "module", "namespace", "package",
+	}
+)
 
 // defines reports whether a line begins a function, a type or a module.
 func defines(line string) bool {
-	end := strings.IndexAny(line, "(={:")
-	if end < 0 {
-		end = len(line)
-	}
-	words := strings.Fields(line[:end])
-	variable := strings.HasPrefix(line[end:], "=")
-	if !variable && slices.ContainsFunc(words, func(w string) bool { return slices.Contains(definitions, w) }) {
+	words := named(line)
+	if hasWord(words, functions) || hasWord(words, containers) {
 		return true
 	}
 	// A method of a language without such a word: its block is not a value.
 	return strings.HasSuffix(strings.TrimSpace(line), "{") && !isControl(line) && !strings.ContainsRune(line, '=') &&
 		!slices.Contains(words, "return")
+}
+
+// isContainer reports whether a line begins a type or a module, which has functions.
+func isContainer(line string) bool { return hasWord(named(line), containers) }
+
+// named returns the words that a line begins with, up to what can be a name; nil for a variable.
+func named(line string) []string {
+	end := strings.IndexAny(line, "(={:")
+	if end < 0 {
+		end = len(line)
+	}
+	if strings.HasPrefix(line[end:], "=") {
+		return nil
+	}
+	return strings.Fields(line[:end])
+}
+
+func hasWord(words, list []string) bool {
+	return slices.ContainsFunc(words, func(w string) bool { return slices.Contains(list, w) })
 }

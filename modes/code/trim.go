@@ -13,12 +13,11 @@ type trimmer struct {
 	head   string // the cursor's line before the cursor
 	tail   string // the cursor's line after the cursor
 	next   string // the next line that is not blank; "": none
-	floor  int    // the indentation of the cursor's line; -1: not known
-	least  int    // the smallest indentation of the text's lines, if the floor is known
+	scope         // of the cursor's line
 }
 
 func newTrimmer(p Place) trimmer {
-	c := trimmer{before: p.Text[:p.line()], head: p.head(), floor: -1}
+	c := trimmer{before: p.Text[:p.line()], head: p.head(), scope: scope{floor: -1}}
 	rest := ""
 	c.tail, rest, _ = strings.Cut(p.after(), "\n")
 	for line := range strings.Lines(rest) {
@@ -28,21 +27,21 @@ func newTrimmer(p Place) trimmer {
 		}
 	}
 	if c.head != "" {
-		c.floor = indentation(c.head)
-		c.least = c.leastAt(c.floor)
+		c.scope = c.scopeAt(indentation(c.head))
 	}
 	return c
 }
 
-// leastAt returns the smallest indentation of lines that can follow one that is indented by
-// floor. The text may leave the block of the cursor, as far as outermost says and down to the
-// next line of the file: what follows a loop belongs to the function.
-func (c *trimmer) leastAt(floor int) int {
+// scopeAt returns the scope of a line that is indented by floor. The text may leave the block of
+// the cursor, as far as enclosing says and down to the next line of the file: what follows a loop
+// belongs to the function.
+func (c *trimmer) scopeAt(floor int) scope {
+	least, header := enclosing(c.before, floor)
 	next := indentation(c.next)
 	if c.next != "" && next >= floor {
-		return floor
+		least = floor
 	}
-	return max(next, outermost(c.before, floor))
+	return scope{floor: floor, least: min(floor, max(least, next)), nested: header != "" && !isContainer(header)}
 }
 
 // trim returns the part of a text after head to suggest. done reports that more text
@@ -77,7 +76,7 @@ func (c *trimmer) trim(text string, ended, whole bool) (kept string, done bool) 
 			return finish(kept), ended // the line is incomplete
 		case c.repeats(line), loops(kept, line), c.closesOuter(line, b):
 			return finish(kept), true
-		case blank(line) && b.open <= 0 && !blank(kept):
+		case blank(line) && b.open == 0 && !blank(kept):
 			unit, b.paragraph = kept, true
 		}
 		kept += "\n" + line
@@ -101,7 +100,7 @@ func (c *trimmer) closesOuter(line string, b *block) bool {
 	case in == b.floor:
 		return true
 	}
-	return depth(line, 0) < 0 && closes(c.next) && in <= indentation(c.next)
+	return depth(line, 0) == 0 && closes(c.next) && in <= indentation(c.next)
 }
 
 // within returns the part of a line that belongs before its tail.
