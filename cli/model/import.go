@@ -69,7 +69,7 @@ func runImport(ctx context.Context, con *console.Console, lib *library.Library, 
 		return con.WriteJSON(library.Describe(m))
 	}
 	how := map[models.Way]string{models.InPlace: "used where it lies", models.Link: "linked", models.Copy: "copied"}[im.Way]
-	con.Notef("%s is imported: %s, %s (sha256 %s). Try: bise ask -m %s", m.Name, units.Size(m.Size), how, briefHash(m.Files[0].SHA256), m.Name)
+	con.Notef("%s is imported: %s, %s (sha256 %s). Try: %s", m.Name, units.Size(m.Size), how, briefHash(m.Files[0].SHA256), tryIt(m))
 	return nil
 }
 
