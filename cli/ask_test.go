@@ -71,6 +71,11 @@ func TestAskEffort(t *testing.T) {
 	if _, effort := ask(); effort != "max" {
 		t.Errorf("effort %q, want that of config.toml", effort)
 	}
+	s := enginetest.Says("7")
+	s.About = info
+	if got := runBise(t, s, "", "solve", "3 + 4"); asked(t, s).ReasoningEffort != "max" || !strings.Contains(got.stderr, "it gets high.") {
+		t.Errorf("solve: effort %q, %+v", asked(t, s).ReasoningEffort, got)
+	}
 	info.PromptVersion, info.Efforts = "v13", nil
 	if _, effort := ask(); effort != "" {
 		t.Errorf("effort %q for a model without the setting", effort)

@@ -92,6 +92,10 @@ func runSolve(ctx context.Context, con *console.Console, lib *library.Library, c
 		return con.Fail(err)
 	}
 	defer e.Close()
+	p.Effort = library.Effort(conf.Sampling, e.Info())
+	if note := e.Info().EffortNote(p.Effort); note != "" {
+		con.Notef("%s", note)
+	}
 	s := solving{con: con, v: v, began: time.Now(), show: show{con: con, progress: progress.Progress{Model: e.Info().Model}, limit: p.Sampling.MaxTokens}}
 	r, err := math.Solve(ctx, e, p, s.watch)
 	con.Erase()
@@ -107,10 +111,18 @@ func runSolve(ctx context.Context, con *console.Console, lib *library.Library, c
 		err = s.solved(r)
 	}
 	if err == nil && r.Answer.How == math.None {
-		con.Notef("No answer found in the solution. State the question more precisely, or try --votes 8.")
+		con.Notef("%s", noAnswer(r))
 		return console.ErrNo
 	}
 	return err
+}
+
+// noAnswer says that there is none, and what to do.
+func noAnswer(r math.Result) string {
+	if r.Solution.Cut() {
+		return "No answer found: the solution is cut off. Allow more tokens with --max-tokens or --context."
+	}
+	return "No answer found in the solution. State the question more precisely, or try --votes 8."
 }
 
 // solving shows a problem while it is solved: one solution as it is written, the
@@ -208,12 +220,13 @@ func solvedJSON(con *console.Console, r math.Result) error {
 	out := struct {
 		Answer   *string    `json:"answer"` // null when there is none
 		Solution string     `json:"solution"`
+		Cut      bool       `json:"cut"` // the solution was cut off before it marked its answer
 		Label    math.Label `json:"label"`
 		Agree    int        `json:"agree"`
 		Votes    int        `json:"votes"`
 		Tally    []group    `json:"tally"`
 		Check    *check     `json:"check"`
-	}{Solution: r.Solution.Text, Label: r.Label, Agree: r.Agree, Votes: r.Votes, Tally: []group{}}
+	}{Solution: r.Solution.Text, Cut: r.Solution.Cut(), Label: r.Label, Agree: r.Agree, Votes: r.Votes, Tally: []group{}}
 	if r.Answer.How != math.None {
 		out.Answer = &r.Answer.Text
 	}

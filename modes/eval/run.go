@@ -191,7 +191,7 @@ func (c Case) solve(ctx context.Context, e engine.Engine, o Options) (out Outcom
 		}
 	}
 	r := s.Result()
-	out.Answer, out.Cut = r.Solution.Text, r.Solution.Reason == engine.FinishLength
+	out.Answer, out.Cut = r.Solution.Text, r.Solution.Cut()
 	out.OK = r.Answer.How != math.None && math.Equal(r.Answer.Value, math.Parse(c.Expected))
 	return out, nil
 }

@@ -97,9 +97,27 @@ func TestExtract(t *testing.T) {
 		{"I do not know.", "", None},
 		{"", "", None},
 	} {
-		a := extract(test.solution)
+		a := extract(test.solution, false)
 		if a.Text != test.want || a.How != test.how {
 			t.Errorf("extract(%q) = %q, %v; want %q, %v", test.solution, a.Text, a.How, test.want, test.how)
+		}
+	}
+}
+
+func TestExtractFromCutSolution(t *testing.T) {
+	for _, test := range []struct{ solution, want string }{
+		{"48 + 24 = 72 clips altog", "72"},
+		{"48 + 24 = 72\n", "72"},
+		{"She sold 5 in May.\n48 + 24 = 7", "5"},
+		{"She sold 5 in May. So \\( 48 + 24 =", "5"},
+		{"The answer is 7", ""},
+		{"The answer is 72 apples and", "72 apples"},
+		{"First \\boxed{3} and then \\boxed{4", "3"},
+		{"", ""},
+		{"7", ""},
+	} {
+		if got := extract(test.solution, true).Text; got != test.want {
+			t.Errorf("extract(%q) = %q, want %q", test.solution, got, test.want)
 		}
 	}
 }
@@ -150,6 +168,6 @@ func FuzzEqual(f *testing.F) {
 		if Equal(x, y) != Equal(y, x) {
 			t.Fatalf("Equal(%q, %q) depends on the order", a, b)
 		}
-		verify(a, b, extract(b))
+		verify(a, b, extract(b, true))
 	})
 }

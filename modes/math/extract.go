@@ -3,6 +3,7 @@ package math
 import (
 	"regexp"
 	"strings"
+	"unicode"
 
 	"github.com/bise-sh/bise/tex"
 )
@@ -34,9 +35,12 @@ var (
 
 // extract finds the final answer of a solution: the last \boxed; otherwise a sentence
 // such as "the answer is …"; otherwise the last formula or number.
-func extract(solution string) Answer {
+func extract(solution string, cut bool) Answer {
 	if text, ok := boxed(solution); ok {
 		return answer(text, Boxed)
+	}
+	if cut {
+		solution = whole(solution)
 	}
 	if all := hashed.FindAllStringSubmatch(solution, -1); len(all) > 0 {
 		return answer(all[len(all)-1][1], Said)
@@ -84,5 +88,21 @@ func boxed(s string) (string, bool) {
 			return in, true
 		}
 		end = i
+	}
+}
+
+// whole returns a solution that was cut off without the word or formula at its end, which
+// may be incomplete: 7 of 72, or 48 + 24 without its result.
+func whole(s string) string {
+	from := strings.LastIndexByte(s, '\n') + 1
+	line := s[from:]
+	line = line[:strings.LastIndexFunc(line, unicode.IsSpace)+1]
+	for {
+		line = strings.TrimRightFunc(line, unicode.IsSpace)
+		i := strings.LastIndexFunc(line, unicode.IsSpace) + 1
+		if line == "" || !mathematical(line[i:]) {
+			return s[:from] + line
+		}
+		line = line[:i]
 	}
 }

@@ -36,12 +36,14 @@ type Problem struct {
 	Images engine.Content
 	// Before has the earlier turns, if the problem is a question about a solution.
 	Before []engine.Message
+	// Effort is the reasoning effort; "": the model's default.
+	Effort string
 }
 
 // Request asks for the solutions. One is decoded greedily and several at
 // temperature 0.7, as maj@k is measured, unless the user asks for a temperature.
 func (p Problem) Request() engine.ChatRequest {
-	r := engine.ChatRequest{Sampling: p.Sampling, Overflow: engine.OverflowDropOldest}
+	r := engine.ChatRequest{Sampling: p.Sampling, ReasoningEffort: p.Effort, Overflow: engine.OverflowDropOldest}
 	r.Messages = append(r.Messages, p.Before...)
 	text := engine.Text(strings.TrimSpace(p.Text) + "\n\n" + instruction)
 	r.Messages = append(r.Messages, engine.Message{Role: engine.User, Content: slices.Concat(p.Images, text)})
@@ -72,6 +74,15 @@ type Solution struct {
 	Ended    bool
 	Reason   engine.FinishReason
 	Answer   Answer // set when Ended
+}
+
+// Cut reports whether the solution was cut off before a box marked its answer. Its answer
+// may be a step.
+func (s Solution) Cut() bool { return isCutOff(s.Reason) && s.Answer.How != Boxed }
+
+// isCutOff reports whether a solution that ended for this reason is incomplete.
+func isCutOff(reason engine.FinishReason) bool {
+	return reason != "" && reason != engine.FinishStop && reason != engine.FinishRefusal
 }
 
 // A Session collects the solutions of one problem from an engine's events. It is not
@@ -106,11 +117,10 @@ func (s *Session) Add(e engine.Event) {
 			return
 		}
 		v.Ended, v.Reason = true, e.Reason
-		v.Answer = extract(v.Text)
-		if e.Reason != engine.FinishStop && v.Answer.How != Boxed {
-			v.Answer = Answer{} // the solution is incomplete: its last expression is a step, not the answer
+		if e.Reason != engine.FinishRefusal {
+			v.Answer = extract(v.Text, isCutOff(e.Reason))
 		}
-		s.Tally.Add(e.Choice, v.Answer, v.Text)
+		s.Tally.Add(e.Choice, *v)
 	case engine.Done:
 		s.Usage, s.Timings = e.Usage, e.Timings
 	}
@@ -163,10 +173,10 @@ func (s *Session) Result() Result {
 	}
 	first := 0
 	for i, g := range groups {
-		if len(g.Choices) < len(groups[0].Choices) {
+		if compareVotes(g, groups[0]) != 0 {
 			break
 		}
-		c, ok := verify(s.Problem.Text, s.Solutions[g.Shortest].Text, g.Answer)
+		c, ok := s.verify(g)
 		if i == 0 && ok {
 			r.Check = &c
 		}
@@ -183,10 +193,20 @@ func (s *Session) Result() Result {
 	switch {
 	case r.Check != nil && r.Check.OK:
 		r.Label = Checked
-	case len(s.Solutions) > 1 && 2*r.Agree > r.Votes:
+	case len(s.Solutions) > 1 && 2*g.complete() > r.Votes:
 		r.Label = Voted
 	}
 	return r
+}
+
+// verify verifies the answer of a group. The equations of a solution that was cut off can be
+// about a step, so only those of the problem count.
+func (s *Session) verify(g Group) (Check, bool) {
+	solution := s.Solutions[g.Shortest]
+	if solution.Cut() {
+		return verify(s.Problem.Text, "", g.Answer)
+	}
+	return verify(s.Problem.Text, solution.Text, g.Answer)
 }
 
 // Follow adds the events of a request to the session and yields them. It stops the

@@ -33,7 +33,7 @@ func TestDecided(t *testing.T) {
 			if c == '-' {
 				text = "?"
 			}
-			tally.Add(i, extract(text), text)
+			tally.Add(i, Solution{Text: text, Answer: extract(text, false)})
 		}
 		if got := tally.Decided(test.all); got != test.want {
 			t.Errorf("%q of %d: decided %v", test.answers, test.all, got)
@@ -111,15 +111,51 @@ func TestSolveStopsWhenDecided(t *testing.T) {
 	}
 }
 
-// A solution that was cut off has no answer, unless it was in a box already.
+// A solution that was cut off before its box has an answer, which counts less than that of a
+// complete one.
 func TestCutOff(t *testing.T) {
-	s := NewSession(Problem{Votes: 2})
-	s.Add(engine.TextDelta{Choice: 0, Text: "so 3 and 4"})
-	s.Add(engine.Finish{Choice: 0, Reason: engine.FinishLength})
-	s.Add(engine.TextDelta{Choice: 1, Text: `so \boxed{3}, since`})
-	s.Add(engine.Finish{Choice: 1, Reason: engine.FinishLength})
-	if r := s.Result(); s.Tally.None() != 1 || r.Answer.Text != "3" || r.Label != Unchecked {
-		t.Errorf("%+v", r)
+	type ended struct {
+		text   string
+		reason engine.FinishReason
+	}
+	const stop, length = engine.FinishStop, engine.FinishLength
+	for _, test := range []struct {
+		name      string
+		solutions []ended
+		answer    string
+		cut       bool
+		label     Label
+		evidence  string
+	}{
+		{"before the box", []ended{{"She sold 48 + 24 = 72 clips.\n\nSo the answer is \\boxed", length}}, "72", true, Unchecked, "solution cut off · unchecked"},
+		{"after the box", []ended{{`so \boxed{3}, since 4`, length}}, "3", false, Unchecked, "unchecked"},
+		{"the context is full", []ended{{"That makes 72 clips in to", engine.FinishModelLength}}, "72", true, Unchecked, "solution cut off · unchecked"},
+		{"without a number", []ended{{"Let us see. 48 +", length}}, "", true, Unchecked, "solution cut off"},
+		{"refusal", []ended{{"No, not in 5 years.", engine.FinishRefusal}}, "", false, Unchecked, ""},
+		{"a complete one wins", []ended{{"That makes 72 clips in to", length}, {"That makes 72 clips in to", length}, {`\boxed{8}`, stop}}, "8", false, Unchecked, "1 of 3 agree · unchecked"},
+		{"cut ones break a tie", []ended{{`\boxed{8}`, stop}, {`\boxed{72}`, stop}, {"That makes 72 clips in to", length}}, "72", false, Unchecked, "2 of 3 agree · unchecked"},
+		{"cut ones are no majority", []ended{{"That makes 72 clips in to", length}, {"72 clips in", length}}, "72", true, Unchecked, "2 of 2 agree · solution cut off · unchecked"},
+	} {
+		s := NewSession(Problem{Votes: len(test.solutions)})
+		for i, v := range test.solutions {
+			s.Add(engine.TextDelta{Choice: i, Text: v.text})
+			s.Add(engine.Finish{Choice: i, Reason: v.reason})
+		}
+		if r := s.Result(); r.Answer.Text != test.answer || r.Solution.Cut() != test.cut || r.Label != test.label || r.Evidence() != test.evidence {
+			t.Errorf("%s: %q, cut %v, %s: %s", test.name, r.Answer.Text, r.Solution.Cut(), r.Label, r.Evidence())
+		}
+	}
+}
+
+// Agreement of solutions that were cut off does not end the vote.
+func TestCutOffDoesNotDecide(t *testing.T) {
+	s := NewSession(Problem{Votes: 3})
+	for i := range 2 {
+		s.Add(engine.TextDelta{Choice: i, Text: "That makes 72 clips in to"})
+		s.Add(engine.Finish{Choice: i, Reason: engine.FinishLength})
+	}
+	if s.Decided() {
+		t.Error("decided by two solutions that were cut off")
 	}
 }
 

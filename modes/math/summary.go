@@ -12,6 +12,9 @@ func (r Result) Evidence() string {
 	if r.Votes > 1 {
 		parts = append(parts, fmt.Sprintf("%d of %d agree", r.Agree, r.Votes))
 	}
+	if r.Solution.Cut() {
+		parts = append(parts, "solution cut off")
+	}
 	switch {
 	case r.Answer.How == None:
 	case r.Check == nil:

@@ -9,44 +9,56 @@ import (
 type Group struct {
 	Answer   Answer // the first
 	Choices  []int  // the solutions with this answer, in the order in which they ended
-	Shortest int    // the shortest of these solutions
+	Cut      int    // how many of them were cut off
+	Shortest int    // the shortest of these solutions; a complete one, if there is any
+}
+
+// complete returns how many solutions with this answer are complete.
+func (g Group) complete() int { return len(g.Choices) - g.Cut }
+
+// compareVotes orders the group with more votes first. A solution that was cut off counts only
+// between groups with equally many complete ones: its answer may be a step.
+func compareVotes(a, b Group) int {
+	return cmp.Or(cmp.Compare(b.complete(), a.complete()), cmp.Compare(b.Cut, a.Cut))
 }
 
 // A Tally counts answers. The zero Tally is empty.
 type Tally struct {
-	groups []Group
-	length map[int]int // bytes of each solution
-	none   int         // solutions without an answer
+	groups    []Group
+	solutions map[int]Solution // those with an answer
+	none      int              // solutions without an answer
 }
 
 // Add counts the answer of a solution.
-func (t *Tally) Add(choice int, a Answer, solution string) {
-	if a.How == None {
+func (t *Tally) Add(choice int, s Solution) {
+	if s.Answer.How == None {
 		t.none++
 		return
 	}
-	if t.length == nil {
-		t.length = map[int]int{}
+	if t.solutions == nil {
+		t.solutions = map[int]Solution{}
 	}
-	t.length[choice] = len(solution)
-	for i := range t.groups {
-		g := &t.groups[i]
-		if Equal(g.Answer.Value, a.Value) {
-			g.Choices = append(g.Choices, choice)
-			if len(solution) < t.length[g.Shortest] {
-				g.Shortest = choice
-			}
-			return
-		}
+	t.solutions[choice] = s
+	i := slices.IndexFunc(t.groups, func(g Group) bool { return Equal(g.Answer.Value, s.Answer.Value) })
+	if i < 0 {
+		i = len(t.groups)
+		t.groups = append(t.groups, Group{Answer: s.Answer, Shortest: choice})
 	}
-	t.groups = append(t.groups, Group{Answer: a, Choices: []int{choice}, Shortest: choice})
+	g := &t.groups[i]
+	g.Choices = append(g.Choices, choice)
+	if s.Cut() {
+		g.Cut++
+	}
+	if best := t.solutions[g.Shortest]; best.Cut() && !s.Cut() || best.Cut() == s.Cut() && len(s.Text) < len(best.Text) {
+		g.Shortest = choice
+	}
 }
 
 // Groups returns the answers, the most frequent first. Equally frequent answers keep
 // the order in which they ended.
 func (t *Tally) Groups() []Group {
 	groups := slices.Clone(t.groups)
-	slices.SortStableFunc(groups, func(a, b Group) int { return cmp.Compare(len(b.Choices), len(a.Choices)) })
+	slices.SortStableFunc(groups, compareVotes)
 	return groups
 }
 
@@ -75,7 +87,7 @@ func (t *Tally) Decided(all int) bool {
 	}
 	second := 0
 	if len(groups) > 1 {
-		second = len(groups[1].Choices)
+		second = groups[1].complete()
 	}
-	return len(groups[0].Choices) > second+left
+	return groups[0].complete() > second+left
 }

@@ -65,7 +65,7 @@ func (m *Math) Footer() kit.Footer {
 // prepare requests solutions to the last message.
 func (m *Math) prepare(e engine.Engine, r engine.ChatRequest, record func(engine.Event)) (engine.Engine, engine.ChatRequest, func(engine.Event)) {
 	last := len(r.Messages) - 1
-	p := math.Problem{Text: r.Messages[last].Content.Plain(), Votes: m.votes, Sampling: r.Sampling, Before: r.Messages[:last]}
+	p := math.Problem{Text: r.Messages[last].Content.Plain(), Votes: m.votes, Sampling: r.Sampling, Effort: r.ReasoningEffort, Before: r.Messages[:last]}
 	for _, k := range r.Messages[last].Content {
 		if k.Type != engine.TextChunk {
 			p.Images = append(p.Images, k)

@@ -36,3 +36,10 @@ func TestMathIsKept(t *testing.T) {
 		t.Errorf("recorded\n%s\nwant\n%s", got, want)
 	}
 }
+
+func TestMathRequestKeepsEffort(t *testing.T) {
+	r := engine.ChatRequest{Messages: []engine.Message{{Role: engine.User, Content: engine.Text("3 + 4")}}, ReasoningEffort: "high"}
+	if _, asked, _ := (&Math{votes: 1}).prepare(nil, r, nil); asked.ReasoningEffort != "high" {
+		t.Errorf("effort %q", asked.ReasoningEffort)
+	}
+}
