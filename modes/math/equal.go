@@ -12,8 +12,8 @@ import (
 const tolerance = 1e-9
 
 // Equal reports whether two answers are mathematically equal. Units are compared only
-// if both answers have one. A decimal number with at least three digits after the
-// point equals any value that rounds to it.
+// if both answers have one; 50 % equals 50 and 0.5. A decimal number with at least three
+// digits after the point equals any value that rounds to it.
 func Equal(a, b Value) bool {
 	if a.kind == relation && a.op == "=" && b.kind == formula {
 		a, b = b, a
@@ -29,7 +29,10 @@ func Equal(a, b Value) bool {
 	case words:
 		return a.text == b.text
 	case formula:
-		return (a.unit == "" || b.unit == "" || a.unit == b.unit) && equalFormulas(a, b)
+		if a.unit != "" && b.unit != "" && a.unit != b.unit {
+			return false
+		}
+		return equalFormulas(a, b) || a.unit != b.unit && equalFormulas(a.fraction(), b.fraction())
 	case relation:
 		return a.op == b.op && (Equal(a.items[0], b.items[0]) && Equal(a.items[1], b.items[1]) || a.op == "=" && proportional(a, b))
 	case set:
@@ -67,7 +70,28 @@ func equalFormulas(a, b Value) bool {
 	if ok && ok2 {
 		return x.Cmp(y) == 0 || rounds(y, x, a.round) || rounds(x, y, b.round)
 	}
-	return sameEverywhere(a.x, b.x)
+	return sameEverywhere(a.x, b.x) || roundsTo(b.x, a) || roundsTo(a.x, b)
+}
+
+// fraction is the value of a percentage, 0.5 of 50 %; other values are unchanged.
+func (v Value) fraction() Value {
+	if v.unit != percent {
+		return v
+	}
+	return Value{x: operation{'/', v.x, number{big.NewRat(100, 1)}}}
+}
+
+// roundsTo reports whether an irrational number rounds to a decimal one, such as √2 to 1.414.
+func roundsTo(x expression, v Value) bool {
+	r, ok := exact(v.x)
+	if !ok || len(variables(x, nil)) > 0 {
+		return false
+	}
+	f := at(x, nil)
+	if math.IsNaN(f) || math.IsInf(f, 0) {
+		return false
+	}
+	return rounds(new(big.Rat).SetFloat64(f), r, v.round)
 }
 
 // rounds reports whether x, rounded to digits after the point, is r.
@@ -77,7 +101,7 @@ func rounds(x, r *big.Rat, digits int) bool {
 
 // near reports whether two floating-point values are equal within the tolerance.
 func near(a, b float64) bool {
-	return a == b || math.Abs(a-b) <= tolerance*(1+math.Abs(a)+math.Abs(b))
+	return a == b || !math.IsInf(a, 0) && !math.IsInf(b, 0) && math.Abs(a-b) <= tolerance*(1+math.Abs(a)+math.Abs(b))
 }
 
 // sameEverywhere reports whether two expressions are equal at fixed pseudo-random

@@ -129,7 +129,7 @@ func numeral(s string) int {
 			n += comma + 3
 		}
 	}
-	if n < len(s) && s[n] == '.' {
+	if n < len(s) && s[n] == '.' { // .5 is a number too
 		if d := digits(s[n+1:]); d > 0 {
 			n += 1 + d
 		}
@@ -205,13 +205,17 @@ func (p *reader) product() (expression, error) {
 			op = t[0]
 		case !p.begins(t):
 			return e, nil
-		case isNumber(e) && t == `\frac`: // 3½ is three and a half
+		case isSignedNumber(e) && t == `\frac`: // 3½ is three and a half
 			f, err := p.power()
 			if err != nil {
 				return nil, err
 			}
 			if d, ok := f.(operation); ok && d.op == '/' && isNumber(d.a) && isNumber(d.b) {
-				e = operation{'+', e, f}
+				if n, ok := e.(negation); ok {
+					e = negation{operation{'+', n.x, f}}
+				} else {
+					e = operation{'+', e, f}
+				}
 				continue
 			}
 			e = operation{'*', e, f}
@@ -232,7 +236,15 @@ func isNumber(e expression) bool {
 	return ok
 }
 
-func isDigit(t string) bool { return t != "" && '0' <= t[0] && t[0] <= '9' }
+func isSignedNumber(e expression) bool {
+	if n, ok := e.(negation); ok {
+		e = n.x
+	}
+	return isNumber(e)
+}
+
+// isDigit reports whether a token is a number.
+func isDigit(t string) bool { return numeral(t) > 0 }
 
 // begins reports whether a token begins a factor that is multiplied without a sign.
 func (p *reader) begins(t string) bool {
@@ -385,7 +397,15 @@ func (p *reader) atom() (expression, error) {
 	case "{":
 		bar := p.bar
 		p.bar = 0
-		e, err := p.within("}")
+		e, err := p.sum()
+		if err == nil && p.is(`\over`) {
+			var b expression
+			b, err = p.sum()
+			e = operation{'/', e, b}
+		}
+		if err == nil && !p.is("}") {
+			err = errExpression
+		}
 		p.bar = bar
 		return e, err
 	case "|":

@@ -26,11 +26,24 @@ const (
 )
 
 var (
-	said      = regexp.MustCompile(`(?i)(?:final\s+answer|answer|result|solution)(?:\s+(?:to|of)\s+[^.\n:=]{1,80}?)?\s*(?:\*\*)?\s*(?:is|are|:|=)\s*(?:\*\*)?\s*:?\s*(.+)`)
+	said      = regexp.MustCompile(`(?i)` + saying)
+	saidAgain = regexp.MustCompile(`(?i)^\W*(?:the\s+|our\s+|my\s+)?` + saying)
 	hashed    = regexp.MustCompile(`(?m)^####\s*(.+)$`)
-	displayed = regexp.MustCompile(`(?s)\$\$(.+?)\$\$|\\\[(.+?)\\\]|\$([^$\n]+)\$|\\\((.+?)\\\)`)
+	displayed = regexp.MustCompile(`(?s)` + display)
+	several   = regexp.MustCompile(`(?s)^\s*(?:` + display + `)(?:\s*` + conjunction + `\s*(?:` + display + `))+`)
+	joins     = regexp.MustCompile(`^\W*` + conjunction + `\W*(?:\w+\s*=\s*)?$`)
 	numerals  = regexp.MustCompile(`[-−]?\d[\d,]*(?:\.\d+)?(?:/\d+)?`)
-	sentence  = regexp.MustCompile(`\.(?:\s|$)|\n`)
+	// sentence matches the end of what a sentence says: a full stop, or a reason.
+	sentence = regexp.MustCompile(`(?i)\.(?:\s|$)|\n|,?\s+(?:because|since|as|so|which|where|not)\b`)
+)
+
+const (
+	// saying is how a sentence begins that says the answer, and the answer.
+	saying = `(?:final\s+answers?|answers?|results?|solutions?)(?:\s+(?:to|of)\s+[^.\n:=]{1,80}?)?\s*(?:\*\*)?\s*(?:is|are|:|=)\s*(?:\*\*)?\s*:?\s*(.+)`
+	// display is a formula between its delimiters.
+	display = `\$\$(.+?)\$\$|\\\[(.+?)\\\]|\$([^$\n]+)\$|\\\((.+?)\\\)`
+	// conjunction stands between several answers.
+	conjunction = `(?:,|,?\s*(?:\\text\{\s*)?\b(?:and|or)\b\s*\}?)`
 )
 
 // extract finds the final answer of a solution: the last \boxed; otherwise a sentence
@@ -47,14 +60,19 @@ func extract(solution string, cut bool) Answer {
 	}
 	if all := said.FindAllStringSubmatch(solution, -1); len(all) > 0 {
 		text := all[len(all)-1][1]
+		for m := saidAgain.FindStringSubmatch(text); m != nil; m = saidAgain.FindStringSubmatch(text) {
+			text = m[1]
+		}
 		if i := sentence.FindStringIndex(text); i != nil {
 			text = text[:i[0]]
 		}
-		if m := displayed.FindStringSubmatch(text); m != nil && strings.HasPrefix(strings.TrimSpace(text), m[0][:1]) {
+		if m := several.FindString(text); m != "" {
+			text = displayed.ReplaceAllString(m, "$1$2$3$4")
+		} else if m := displayed.FindStringSubmatch(text); m != nil && strings.HasPrefix(strings.TrimSpace(text), m[0][:1]) {
 			text = m[1] + m[2] + m[3] + m[4]
 		}
 		if strings.TrimSpace(strings.Trim(text, "*.: ")) != "" {
-			return answer(text, Said)
+			return saidAnswer(text)
 		}
 	}
 	if all := displayed.FindAllStringSubmatch(solution, -1); len(all) > 0 {
@@ -67,6 +85,18 @@ func extract(solution string, cut bool) Answer {
 	return Answer{}
 }
 
+// saidAnswer is the answer of a sentence: of "the number 9" or "9, as 4 + 5 is 9" it is 9.
+func saidAnswer(text string) Answer {
+	a := answer(text, Said)
+	if !a.Value.hasWords() {
+		return a
+	}
+	if at := numerals.FindAllStringIndex(text, 2); len(at) == 1 || len(at) > 1 && strings.Trim(text[:at[0][0]], " *$") == "" {
+		return answer(text[at[0][0]:at[0][1]], Said)
+	}
+	return a
+}
+
 func answer(text string, how How) Answer {
 	text = strings.TrimSpace(strings.Trim(strings.TrimSpace(text), "*"))
 	text = strings.TrimRight(text, ". \n")
@@ -76,16 +106,30 @@ func answer(text string, how How) Answer {
 	return Answer{Text: text, Value: Parse(text), How: how}
 }
 
-// boxed returns the content of the last closed \boxed.
+// boxed returns the content of the last closed \boxed, and of those before it that it is joined
+// to: \boxed{2} or \boxed{3}.
 func boxed(s string) (string, bool) {
+	text, from, _, ok := lastBox(s)
+	for ok {
+		before, start, end, found := lastBox(s[:from])
+		if !found || !joins.MatchString(s[end:from]) {
+			break
+		}
+		text, from = before+", "+text, start
+	}
+	return text, ok
+}
+
+// lastBox returns the content of the last closed \boxed, and where the command is.
+func lastBox(s string) (text string, from, to int, ok bool) {
 	for end := len(s); ; {
 		i := max(strings.LastIndex(s[:end], `\boxed{`), strings.LastIndex(s[:end], `\fbox{`))
 		if i < 0 {
-			return "", false
+			return "", 0, 0, false
 		}
 		open := i + strings.IndexByte(s[i:], '{') + 1
-		if in, _, ok := tex.Group(s[open:]); ok && strings.TrimSpace(in) != "" {
-			return in, true
+		if in, rest, ok := tex.Group(s[open:]); ok && strings.TrimSpace(in) != "" {
+			return in, i, len(s) - len(rest), true
 		}
 		end = i
 	}

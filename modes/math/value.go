@@ -1,8 +1,10 @@
 package math
 
 import (
+	"maps"
 	"math/big"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -40,12 +42,13 @@ var plainSymbols = map[string]string{
 	`\left`: "", `\right`: "", `\displaystyle`: "", `\!`: "", `\(`: "", `\)`: "", `\[`: "", `\]`: "",
 	`\,`: " ", `\;`: " ", `\:`: " ", `\ `: " ", "~": " ", `\quad`: " ", `\qquad`: " ",
 	`\le`: "≤", `\leq`: "≤", `\leqslant`: "≤", `\ge`: "≥", `\geq`: "≥", `\geqslant`: "≥", `\ne`: "≠", `\neq`: "≠", `\lt`: "<", `\gt`: ">",
-	`\in`: "∈", `\cup`: "∪", `\pm`: "±", `\infty`: "∞", `\degree`: "°", `\$`: "＄", `\%`: "%",
+	`\approx`: "=", "≈": "=", `\simeq`: "=", `\emptyset`: "∅", `\varnothing`: "∅", `\in`: "∈", `\cup`: "∪", `\pm`: "±", `\infty`: "∞", `\degree`: "°", `\$`: "＄", `\%`: "%",
+	"½": `\frac12`, "⅓": `\frac13`, "⅔": `\frac23`, "¼": `\frac14`, "¾": `\frac34`, "⅕": `\frac15`, "⅛": `\frac18`, "⅜": `\frac38`, "⅝": `\frac58`, "⅞": `\frac78`,
 	`\{`: "｛", `\}`: "｝", `\lbrace`: "｛", `\rbrace`: "｝", `\langle`: "(", `\rangle`: ")",
 }
 
 // plainPhrases are what several tokens stand for.
-var plainPhrases = strings.NewReplacer("$$", "", "**", "", `^\circ`, "°", `^{\circ}`, "°", `\text{ or }`, " or ", `\text{ and }`, " and ", `\text{or}`, " or ", `\text{and}`, " and ")
+var plainPhrases = strings.NewReplacer("$$", "", "**", "", `^\circ`, "°", `^{\circ}`, "°", `\text{ or }`, " or ", `\text{ and }`, " and ", `\text{or}`, " or ", `\text{and}`, " and ", `\text{＄}`, "＄")
 
 // simplify replaces commands by plain characters.
 func simplify(s string) string {
@@ -67,10 +70,8 @@ func Parse(answer string) Value {
 	if len(s) > maxExpression {
 		return wordsOf(s[:maxExpression])
 	}
-	s = strings.Trim(simplify(s), " .;:\n")
-	if n := len(s); n > 2 && s[0] == '$' && s[n-1] == '$' {
-		s = s[1 : n-1]
-	}
+	s = strings.TrimRight(strings.TrimLeft(simplify(s), " ;:\n"), " .;:\n")
+	s = inline.ReplaceAllString(s, "$1$2")
 	return parseValue(strings.TrimSpace(s), 0)
 }
 
@@ -78,13 +79,12 @@ func parseValue(s string, depth int) Value {
 	if depth > 8 || s == "" {
 		return wordsOf(s)
 	}
-	if in, ok := wrapped(s, `\text{`); ok {
-		return parseValue(strings.TrimSpace(in), depth+1)
+	for _, command := range []string{`\text{`, `\textbf{`, `\textit{`, `\textrm{`, `\mathbf{`, `\mathrm{`, `\mbox{`, `\boxed{`} {
+		if in, ok := wrapped(s, command); ok {
+			return parseValue(strings.TrimSpace(in), depth+1)
+		}
 	}
-	if in, ok := wrapped(s, `\boxed{`); ok {
-		return parseValue(strings.TrimSpace(in), depth+1)
-	}
-	if onlyWords.MatchString(s) {
+	if onlyWords.MatchString(s) && !or.MatchString(s) {
 		return wordsOf(s)
 	}
 	if v, ok := parseMatrix(s, depth); ok {
@@ -93,7 +93,19 @@ func parseValue(s string, depth int) Value {
 	if _, after, ok := strings.Cut(s, "∈"); ok {
 		return parseValue(strings.TrimSpace(after), depth+1)
 	}
+	if s == `\mathbb{R}` || s == "ℝ" {
+		return Value{kind: tuple, left: "(", right: ")", items: []Value{infinite(true), infinite(false)}}
+	}
 	if in, ok := between(s, "｛", "｝"); ok {
+		if strings.TrimSpace(in) == "" {
+			return wordsOf("∅")
+		}
+		if m := condition.FindStringSubmatch(in); m != nil {
+			return parseValue(strings.TrimSpace(m[1]), depth+1)
+		}
+		return listOf(Value{kind: set}, split(in, ",;"), depth)
+	}
+	if in, ok := between(s, "{", "}"); ok && len(split(in, ",;")) > 1 {
 		return listOf(Value{kind: set}, split(in, ",;"), depth)
 	}
 	if parts := split(s, "∪"); len(parts) > 1 {
@@ -103,6 +115,9 @@ func parseValue(s string, depth int) Value {
 		return v
 	}
 	if parts := alternatives(s); len(parts) > 1 {
+		if v, ok := assignments(parts, depth); ok {
+			return v
+		}
 		return listOf(Value{kind: set}, parts, depth)
 	}
 	if v, ok := parseRelation(s, depth); ok {
@@ -119,9 +134,17 @@ func parseValue(s string, depth int) Value {
 	return wordsOf(s)
 }
 
+// condition matches the inside of a set that is given by a condition: x | x > 3.
+var condition = regexp.MustCompile(`^\s*\pL\s*(?:\\mid|\||:)\s*(.+)$`)
+
 // onlyWords matches an answer in words, such as "yes" or "no solution". A single letter
 // may be a variable.
 var onlyWords = regexp.MustCompile(`^[\pL][\pL' -]+$`)
+
+// hasWords reports whether a part of the value is not mathematics.
+func (v Value) hasWords() bool {
+	return v.kind == words || slices.ContainsFunc(v.items, Value.hasWords)
+}
 
 // wordsOf normalizes case, space and punctuation.
 func wordsOf(s string) Value {
@@ -215,6 +238,26 @@ func alternatives(s string) []string {
 	return parts
 }
 
+var assignment = regexp.MustCompile(`^\s*([a-zA-Z]|\\[a-z]+)\s*=([^=]*)$`)
+
+// assignments parses values of different variables, the solution of a system, as the tuple of
+// the values in the order of the names: x = 1, y = 2 is (1, 2).
+func assignments(parts []string, depth int) (Value, bool) {
+	values := map[string]string{}
+	for _, p := range parts {
+		m := assignment.FindStringSubmatch(p)
+		if m == nil || values[m[1]] != "" {
+			return Value{}, false
+		}
+		values[m[1]] = m[2]
+	}
+	v := Value{kind: tuple, left: "(", right: ")"}
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		v.items = append(v.items, parseValue(strings.TrimSpace(values[name]), depth+1))
+	}
+	return v, true
+}
+
 func parseTuple(s string, depth int) (Value, bool) {
 	if len(s) < 3 || !strings.ContainsAny(s[:1], "([") || !strings.ContainsAny(s[len(s)-1:], ")]") {
 		return Value{}, false
@@ -238,7 +281,7 @@ func parseTuple(s string, depth int) (Value, bool) {
 	return listOf(Value{kind: tuple, left: s[:1], right: s[len(s)-1:]}, parts, depth), true
 }
 
-var matrixForm = regexp.MustCompile(`(?s)^\\begin\{([pbvB]?matrix|array)\}(?:\{[lcr|]*\})?(.*)\\end\{(?:[pbvB]?matrix|array)\}$`)
+var matrixForm = regexp.MustCompile(`(?s)^[\[(]?\s*\\begin\{([pbvB]?matrix|array)\}(?:\{[lcr|]*\})?(.*)\\end\{(?:[pbvB]?matrix|array)\}\s*[\])]?$`)
 
 func parseMatrix(s string, depth int) (Value, bool) {
 	m := matrixForm.FindStringSubmatch(s)
@@ -260,12 +303,12 @@ func parseMatrix(s string, depth int) (Value, bool) {
 }
 
 var (
-	assigned = regexp.MustCompile(`^\s*(?:\\?[a-zA-Z]+(?:_\{?\w+\}?)?|[a-zA-Z]\([a-zA-Z]\))\s*$`)
+	assigned = regexp.MustCompile(`^\s*(?:\\text\{[^{}]*\}|\\?[a-zA-Z]+(?:_\{?\w+\}?)?|[a-zA-Z]?\(\w(?:,\s*\w)*\))\s*$`)
 	compared = regexp.MustCompile(`[=<>≤≥≠]`)
 )
 
-// parseRelation parses equations and inequalities. An assignment becomes its value:
-// x = 7 is 7. A range of one variable becomes an interval.
+// parseRelation parses equations and inequalities. An assignment or a calculation becomes its
+// value: x = 7 and 3 + 4 = 7 are 7. A range of one variable becomes an interval.
 func parseRelation(s string, depth int) (Value, bool) {
 	at := compared.FindAllStringIndex(s, -1)
 	if len(at) == 0 {
@@ -296,11 +339,22 @@ func parseRelation(s string, depth int) (Value, bool) {
 	if v.items[0].kind != formula || v.items[1].kind != formula {
 		return Value{}, false
 	}
+	if v.op == "=" && len(variables(v.items[0].x, nil)) == 0 && len(variables(v.items[1].x, nil)) == 0 {
+		return v.items[1], true
+	}
 	if v.op == ">" || v.op == "≥" {
 		v.op = map[string]string{">": "<", "≥": "≤"}[v.op]
 		v.items[0], v.items[1] = v.items[1], v.items[0]
 	}
 	return v, true
+}
+
+func infinite(minus bool) Value {
+	v := Value{kind: formula, x: constant("∞")}
+	if minus {
+		v.x = negation{v.x}
+	}
+	return v
 }
 
 // interval converts inequalities such as 1 < x ≤ 2, x > 3 or 3 ≥ x to an interval.
@@ -310,13 +364,6 @@ func interval(sides, ops []string) (Value, bool) {
 		return v, ok && len(variables(v.x, nil)) == 0
 	}
 	name := func(s string) bool { return assigned.MatchString(s) }
-	infinite := func(minus bool) Value {
-		v := Value{kind: formula, x: constant("∞")}
-		if minus {
-			v.x = negation{v.x}
-		}
-		return v
-	}
 	bracket := func(op, open, closed string) string {
 		if op == "≤" || op == "≥" {
 			return closed
@@ -352,21 +399,27 @@ func interval(sides, ops []string) (Value, bool) {
 	return v, true
 }
 
+// inline is an answer that begins with a formula between dollars.
+var inline = regexp.MustCompile(`^\$([^$]+)\$([^$]*)$`)
+
 var (
-	unitAfter  = regexp.MustCompile(`^(.*[\d)}])(?:\s*\\(?:text|mathrm|textrm|mbox)\{\s*([^{}]*)\}|\s*([°%])|\s+([A-Za-zµ°²³/]{2,}(?:\s[A-Za-z]{2,}){0,2}|[mgsLJNWVAK]))(\^\{?[23]\}?|[²³])?$`)
+	unitAfter  = regexp.MustCompile(`^(?:(.*\S)\s*([°%])\s*(?:\\text\{[CF]\}|[CF])?|(.*\S)\s*\\(?:text|mathrm|textrm|mbox)\{\s*([^{}]*)\}|(.*[\d)}])\s+([A-Za-zµ°²³/]{2,}(?:\s[A-Za-z]{2,}){0,2}|[mgsLJNWVAK]))(\^\{?[23]\}?|[²³])?$`)
 	scientific = regexp.MustCompile(`^([-−+]?[\d.]+)[eE]([-+]?\d{1,3})$`)
 	decimal    = regexp.MustCompile(`^[-−+]?[\d,]*\.(\d+)$`)
+	currency   = regexp.MustCompile(`^([-−+]?)\s*([＄$€£])\s*(.*)$`)
+	grouped    = regexp.MustCompile(`\b\d{1,3}(?:[ \x{a0}\x{202f}]\d{3})+\b`)
+	mixed      = regexp.MustCompile(`\b(\d+) +(\d+)/(\d+)\b`)
 )
 
 // parseFormula parses a number or an expression with an optional unit.
 func parseFormula(s string) (Value, bool) {
 	v := Value{kind: formula}
 	s = strings.TrimSpace(s)
-	for _, sign := range []string{"＄", "$", "€", "£"} {
-		if after, ok := strings.CutPrefix(s, sign); ok {
-			v.unit, s = strings.Replace(sign, "＄", "$", 1), strings.TrimSpace(after)
-		}
+	if m := currency.FindStringSubmatch(s); m != nil {
+		v.unit, s = strings.Replace(m[2], "＄", "$", 1), m[1]+m[3]
 	}
+	s = grouped.ReplaceAllStringFunc(s, func(n string) string { return strings.Join(strings.Fields(n), "") })
+	s = mixed.ReplaceAllString(s, `$1\frac{$2}{$3}`)
 	s = strings.TrimSuffix(s, "$")
 	if m := scientific.FindStringSubmatch(s); m != nil {
 		if r, ok := new(big.Rat).SetString(strings.Replace(m[1], "−", "-", 1) + "e" + m[2]); ok {
@@ -378,11 +431,12 @@ func parseFormula(s string) (Value, bool) {
 		v.round = len(m[1])
 	}
 	if m := unitAfter.FindStringSubmatch(s); m != nil {
-		if e, err := parseExpression(m[1]); err == nil {
-			if d := decimal.FindStringSubmatch(strings.TrimSpace(m[1])); d != nil {
+		of := m[1] + m[3] + m[5]
+		if e, err := parseExpression(of); err == nil {
+			if d := decimal.FindStringSubmatch(strings.TrimSpace(of)); d != nil {
 				v.round = len(d[1])
 			}
-			v.x, v.unit = e, unitOf(m[2]+m[3]+m[4]+m[5])
+			v.x, v.unit = e, unitOf(m[2]+m[4]+m[6]+m[7])
 			return v, true
 		}
 	}
@@ -391,13 +445,16 @@ func parseFormula(s string) (Value, bool) {
 	return v, err == nil
 }
 
+// percent is the unit of percentages.
+const percent = "percent"
+
 // unitOf normalizes the spelling of a unit.
 func unitOf(s string) string {
-	s = strings.NewReplacer("^", "", "{", "", "}", "", "²", "2", "³", "3", "°", "degree", "%", "percent").Replace(strings.ToLower(strings.TrimSpace(s)))
+	s = strings.NewReplacer("^", "", "{", "", "}", "", "²", "2", "³", "3", "°", "degree", "%", percent).Replace(strings.ToLower(strings.TrimSpace(s)))
 	s = strings.Join(strings.Fields(s), " ")
 	if long, ok := map[string]string{
 		"centimeters": "cm", "centimeter": "cm", "meters": "m", "meter": "m", "metres": "m", "kilometers": "km", "kilometer": "km", "seconds": "s", "second": "s", "sec": "s",
-		"minutes": "min", "minute": "min", "hours": "h", "hour": "h", "hr": "h", "hrs": "h", "kilograms": "kg", "kilogram": "kg", "grams": "g", "gram": "g", "dollars": "$", "dollar": "$", "degrees": "degree",
+		"minutes": "min", "minute": "min", "hours": "h", "hour": "h", "hr": "h", "hrs": "h", "inches": "in", "inch": "in", "feet": "ft", "foot": "ft", "miles": "mi", "mile": "mi", "pounds": "lb", "pound": "lb", "kilograms": "kg", "kilogram": "kg", "grams": "g", "gram": "g", "dollars": "$", "dollar": "$", "degrees": "degree",
 		"square centimeters": "cm2", "square meters": "m2", "cubic centimeters": "cm3", "cubic meters": "m3",
 	}[s]; ok {
 		return long
