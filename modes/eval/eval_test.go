@@ -138,7 +138,7 @@ func TestStatistics(t *testing.T) {
 		right, n  int
 		low, high float64
 	}{{0, 10, 0, 0.27753}, {8, 10, 0.49016, 0.94331}, {10, 10, 0.72247, 1}, {50, 100, 0.40383, 0.59617}} {
-		if low, high := wilson(x.right, x.n); math.Abs(low-x.low) > 1e-5 || math.Abs(high-x.high) > 1e-5 {
+		if low, high := Wilson(x.right, x.n); math.Abs(low-x.low) > 1e-5 || math.Abs(high-x.high) > 1e-5 {
 			t.Errorf("%d of %d: %.5f to %.5f", x.right, x.n, low, high)
 		}
 	}

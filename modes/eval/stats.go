@@ -44,13 +44,13 @@ func Scores(outcomes []Outcome) []Score {
 	for _, m := range []Metric{Exact, Contains, Numeric, Choice, Schema, Infill} {
 		if s := by[m]; s != nil {
 			s.Similarity /= float64(s.Cases)
-			s.Low, s.High = wilson(s.Right, s.Cases)
+			s.Low, s.High = Wilson(s.Right, s.Cases)
 			list = append(list, *s)
 		}
 	}
 	if len(list) > 1 {
 		all.Similarity = 0
-		all.Low, all.High = wilson(all.Right, all.Cases)
+		all.Low, all.High = Wilson(all.Right, all.Cases)
 		list = append(list, all)
 	}
 	return list
@@ -72,9 +72,9 @@ func (s *Score) add(o Outcome) {
 	s.Time += o.Time
 }
 
-// wilson is the 95 % score interval of a share of right out of n. Source: E. B. Wilson,
+// Wilson is the 95 % score interval of a share of right out of n. Source: E. B. Wilson,
 // Probable inference, the law of succession, and statistical inference, 1927.
-func wilson(right, n int) (low, high float64) {
+func Wilson(right, n int) (low, high float64) {
 	if n == 0 {
 		return 0, 1
 	}

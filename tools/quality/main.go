@@ -3,6 +3,8 @@
 //
 //	go run ./tools/quality review -bise build/bise -m MODEL [-half develop|held]
 //	go run ./tools/quality complete -bise bin/bise -m MODEL -data HumanEval.jsonl.gz [-half develop|held]
+//	go run ./tools/quality solve -bise bin/bise -m MODEL -data FILE.jsonl [-votes 1,5] [-half develop|held]
+//	go run ./tools/quality extract -python PYTHON
 //
 // Half of the cases are for developing prompts and rules. docs/quality.md reports the figures
 // of the other half, whose answers are never read one by one.
@@ -15,7 +17,7 @@ import (
 
 func main() {
 	if len(os.Args) < 2 {
-		fail(fmt.Errorf("usage: quality review|complete -m MODEL"))
+		fail(fmt.Errorf("usage: quality review|complete|solve|extract [FLAGS]"))
 	}
 	var err error
 	switch os.Args[1] {
@@ -23,8 +25,12 @@ func main() {
 		err = review(os.Args[2:])
 	case "complete":
 		err = complete(os.Args[2:])
+	case "solve":
+		err = solve(os.Args[2:])
+	case "extract":
+		err = extract(os.Args[2:])
 	default:
-		err = fmt.Errorf("unknown table %q; there are: review, complete", os.Args[1])
+		err = fmt.Errorf("unknown table %q; there are: review, complete, solve, extract", os.Args[1])
 	}
 	if err != nil {
 		fail(err)

