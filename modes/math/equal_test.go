@@ -84,6 +84,7 @@ func TestEqual(t *testing.T) {
 		{"x = 3, y = 4", "x = 4, y = 3", false},
 		{"x_1 = 3, x_2 = 4", "x_1 = 4, x_2 = 3", true},
 		{".5", "0.5", true},
+		{"because 2 + 3", "2 + 3 because", false},
 		{`100^\circ\text{C}`, "100", true},
 	} {
 		a, b := Parse(test.a), Parse(test.b)
@@ -114,6 +115,9 @@ func TestExtract(t *testing.T) {
 		{"The answer is 3.5. I am sure.", "3.5", Said},
 		{"Final Answer: The final answer is 12,000", "12,000", Said},
 		{"The answer is the number 9.", "9", Said},
+		{"It is 32. This result is a classic example of how math can be used.", "32", Last},
+		{"The answer is 7. The result is a good example of how it is done.", "7", Said},
+		{"The answer is all real numbers.", "all real numbers", Said},
 		{"The answer is 5, because 2 + 3 = 5.", "5", Said},
 		{"The solutions are $x = 2$ and $x = 3$.", "x = 2 and x = 3", Said},
 		{`Hence $x = \boxed{-2}$ or $x = \boxed{5}$.`, "-2, 5", Boxed},

@@ -2,6 +2,7 @@ package math
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -58,21 +59,9 @@ func extract(solution string, cut bool) Answer {
 	if all := hashed.FindAllStringSubmatch(solution, -1); len(all) > 0 {
 		return answer(all[len(all)-1][1], Said)
 	}
-	if all := said.FindAllStringSubmatch(solution, -1); len(all) > 0 {
-		text := all[len(all)-1][1]
-		for m := saidAgain.FindStringSubmatch(text); m != nil; m = saidAgain.FindStringSubmatch(text) {
-			text = m[1]
-		}
-		if i := sentence.FindStringIndex(text); i != nil {
-			text = text[:i[0]]
-		}
-		if m := several.FindString(text); m != "" {
-			text = displayed.ReplaceAllString(m, "$1$2$3$4")
-		} else if m := displayed.FindStringSubmatch(text); m != nil && strings.HasPrefix(strings.TrimSpace(text), m[0][:1]) {
-			text = m[1] + m[2] + m[3] + m[4]
-		}
-		if strings.TrimSpace(strings.Trim(text, "*.: ")) != "" {
-			return saidAnswer(text)
+	for _, m := range slices.Backward(said.FindAllStringSubmatch(solution, -1)) {
+		if a := saidAnswer(m[1]); a.How != None {
+			return a
 		}
 	}
 	if all := displayed.FindAllStringSubmatch(solution, -1); len(all) > 0 {
@@ -85,8 +74,23 @@ func extract(solution string, cut bool) Answer {
 	return Answer{}
 }
 
-// saidAnswer is the answer of a sentence: of "the number 9" or "9, as 4 + 5 is 9" it is 9.
+// longestAnswer is the largest number of words of an answer in words.
+const longestAnswer = 5
+
+// saidAnswer is the answer at the beginning of a text that follows "the answer is", if there is
+// one: of "the number 9" or "9, as 4 + 5 is 9" it is 9.
 func saidAnswer(text string) Answer {
+	for m := saidAgain.FindStringSubmatch(text); m != nil; m = saidAgain.FindStringSubmatch(text) {
+		text = m[1]
+	}
+	if i := sentence.FindStringIndex(text); i != nil {
+		text = text[:i[0]]
+	}
+	if m := several.FindString(text); m != "" {
+		text = displayed.ReplaceAllString(m, "$1$2$3$4")
+	} else if m := displayed.FindStringSubmatch(text); m != nil && strings.HasPrefix(strings.TrimSpace(text), m[0][:1]) {
+		text = m[1] + m[2] + m[3] + m[4]
+	}
 	a := answer(text, Said)
 	if !a.Value.hasWords() {
 		return a
@@ -94,12 +98,15 @@ func saidAnswer(text string) Answer {
 	if at := numerals.FindAllStringIndex(text, 2); len(at) == 1 || len(at) > 1 && strings.Trim(text[:at[0][0]], " *$") == "" {
 		return answer(text[at[0][0]:at[0][1]], Said)
 	}
+	if len(strings.Fields(text)) > longestAnswer {
+		return Answer{}
+	}
 	return a
 }
 
 func answer(text string, how How) Answer {
 	text = strings.TrimSpace(strings.Trim(strings.TrimSpace(text), "*"))
-	text = strings.TrimRight(text, ". \n")
+	text = strings.Trim(strings.TrimRight(text, "., \n"), ":")
 	if text == "" {
 		return Answer{}
 	}

@@ -70,7 +70,7 @@ func Parse(answer string) Value {
 	if len(s) > maxExpression {
 		return wordsOf(s[:maxExpression])
 	}
-	s = strings.TrimRight(strings.TrimLeft(simplify(s), " ;:\n"), " .;:\n")
+	s = strings.TrimRight(strings.TrimLeft(simplify(s), " ;:\n"), " .,;:\n")
 	s = inline.ReplaceAllString(s, "$1$2")
 	return parseValue(strings.TrimSpace(s), 0)
 }
@@ -440,9 +440,19 @@ func parseFormula(s string) (Value, bool) {
 			return v, true
 		}
 	}
+	if hasProse(s) {
+		return v, false
+	}
 	e, err := parseExpression(s)
 	v.x = e
 	return v, err == nil
+}
+
+var letters = regexp.MustCompile(`\\?[A-Za-z]{4,}`)
+
+// hasProse reports whether a text has words, whose letters are not a product of variables.
+func hasProse(s string) bool {
+	return slices.ContainsFunc(letters.FindAllString(s, -1), func(w string) bool { return w[0] != '\\' && !functions[w] })
 }
 
 // percent is the unit of percentages.
