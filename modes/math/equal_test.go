@@ -85,6 +85,7 @@ func TestEqual(t *testing.T) {
 		{"x_1 = 3, x_2 = 4", "x_1 = 4, x_2 = 3", true},
 		{".5", "0.5", true},
 		{"because 2 + 3", "2 + 3 because", false},
+		{`3 \text{ hours/week} \times 4 \text{ weeks} = 12 \text{ hours}`, "12", true},
 		{`100^\circ\text{C}`, "100", true},
 	} {
 		a, b := Parse(test.a), Parse(test.b)
@@ -118,6 +119,10 @@ func TestExtract(t *testing.T) {
 		{"It is 32. This result is a classic example of how math can be used.", "32", Last},
 		{"The answer is 7. The result is a good example of how it is done.", "7", Said},
 		{"The answer is all real numbers.", "all real numbers", Said},
+		{"The final answer is:\n\\[\n72\n\\]", "72", Said},
+		{"The solution of her sister's problem, 4 + 3, is 7", "7", Said},
+		{"She pays $5 for each of 3, so $15 for all. That makes 15.", "15", Last},
+		{`So \( x = 7 \), which solves \( 2x = 14 \) for \( x \).`, "x = 7", Last},
 		{"The answer is 5, because 2 + 3 = 5.", "5", Said},
 		{"The solutions are $x = 2$ and $x = 3$.", "x = 2 and x = 3", Said},
 		{`Hence $x = \boxed{-2}$ or $x = \boxed{5}$.`, "-2, 5", Boxed},
@@ -139,6 +144,7 @@ func TestExtractFromCutSolution(t *testing.T) {
 		{"48 + 24 = 72\n", "72"},
 		{"She sold 5 in May.\n48 + 24 = 7", "5"},
 		{"She sold 5 in May. So \\( 48 + 24 =", "5"},
+		{"She sold 5 in May. The answer is:\n\\[\n7", "5"},
 		{"The answer is 7", ""},
 		{"The answer is 72 apples and", "72 apples"},
 		{"First \\boxed{3} and then \\boxed{4", "3"},

@@ -39,10 +39,11 @@ var (
 )
 
 const (
-	// saying is how a sentence begins that says the answer, and the answer.
-	saying = `(?:final\s+answers?|answers?|results?|solutions?)(?:\s+(?:to|of)\s+[^.\n:=]{1,80}?)?\s*(?:\*\*)?\s*(?:is|are|:|=)\s*(?:\*\*)?\s*:?\s*(.+)`
-	// display is a formula between its delimiters.
-	display = `\$\$(.+?)\$\$|\\\[(.+?)\\\]|\$([^$\n]+)\$|\\\((.+?)\\\)`
+	// saying is how a sentence begins that says the answer.
+	saying = `(?:final\s+answers?|answers?|results?|solutions?)(?:\s+(?:to|of)\s+[^.\n:=]{1,80}?)?\s*(?:\*\*)?\s*(?:\bis\b|\bare\b|:|=)\s*(?:\*\*)?\s*:?\s*`
+	// display is a formula between its delimiters. In "$5 or $6" the dollars are amounts: there is a
+	// space before the second.
+	display = `\$\$(.+?)\$\$|\\\[(.+?)\\\]|\$([^\s$]|[^\s$][^$\n]*[^\s$])\$|\\\((.+?)\\\)`
 	// conjunction stands between several answers.
 	conjunction = `(?:,|,?\s*(?:\\text\{\s*)?\b(?:and|or)\b\s*\}?)`
 )
@@ -59,14 +60,13 @@ func extract(solution string, cut bool) Answer {
 	if all := hashed.FindAllStringSubmatch(solution, -1); len(all) > 0 {
 		return answer(all[len(all)-1][1], Said)
 	}
-	for _, m := range slices.Backward(said.FindAllStringSubmatch(solution, -1)) {
-		if a := saidAnswer(m[1]); a.How != None {
+	for _, after := range slices.Backward(sayings(solution)) {
+		if a := saidAnswer(after); a.How != None {
 			return a
 		}
 	}
-	if all := displayed.FindAllStringSubmatch(solution, -1); len(all) > 0 {
-		m := all[len(all)-1]
-		return answer(m[1]+m[2]+m[3]+m[4], Last)
+	if text, ok := lastResult(displayed.FindAllStringSubmatch(solution, -1)); ok {
+		return answer(text, Last)
 	}
 	if all := numerals.FindAllString(solution, -1); len(all) > 0 {
 		return answer(all[len(all)-1], Last)
@@ -77,19 +77,58 @@ func extract(solution string, cut bool) Answer {
 // longestAnswer is the largest number of words of an answer in words.
 const longestAnswer = 5
 
+// sayings returns what follows the first "the answer is" of each line.
+func sayings(solution string) []string {
+	var after []string
+	end := 0
+	for _, at := range said.FindAllStringIndex(solution, -1) {
+		if end == 0 || strings.Contains(solution[end:at[0]], "\n") {
+			after = append(after, solution[at[1]:])
+			end = at[1]
+		}
+	}
+	return after
+}
+
+// lastResult returns the last formula that can be an answer. A variable alone is not, and an
+// equation is not if it is still to be solved.
+func lastResult(formulas [][]string) (string, bool) {
+	if len(formulas) == 0 {
+		return "", false
+	}
+	for _, m := range slices.Backward(formulas) {
+		text := strings.Join(m[1:], "")
+		switch v := Parse(text); v.kind {
+		case formula:
+			if _, name := v.x.(variable); !name {
+				return text, true
+			}
+		case relation:
+			if _, name := v.items[0].x.(variable); name || v.op != "=" {
+				return text, true
+			}
+		case tuple, set, matrix:
+			return text, true
+		}
+	}
+	return strings.Join(formulas[len(formulas)-1][1:], ""), true
+}
+
 // saidAnswer is the answer at the beginning of a text that follows "the answer is", if there is
 // one: of "the number 9" or "9, as 4 + 5 is 9" it is 9.
 func saidAnswer(text string) Answer {
-	for m := saidAgain.FindStringSubmatch(text); m != nil; m = saidAgain.FindStringSubmatch(text) {
-		text = m[1]
-	}
-	if i := sentence.FindStringIndex(text); i != nil {
-		text = text[:i[0]]
+	for at := saidAgain.FindStringIndex(text); at != nil; at = saidAgain.FindStringIndex(text) {
+		text = text[at[1]:]
 	}
 	if m := several.FindString(text); m != "" {
 		text = displayed.ReplaceAllString(m, "$1$2$3$4")
-	} else if m := displayed.FindStringSubmatch(text); m != nil && strings.HasPrefix(strings.TrimSpace(text), m[0][:1]) {
-		text = m[1] + m[2] + m[3] + m[4]
+	} else if at := displayed.FindStringSubmatchIndex(text); at != nil && strings.Trim(text[:at[0]], " *\n") == "" {
+		text = strings.Join(displayed.FindStringSubmatch(text)[1:], "")
+	} else if i := sentence.FindStringIndex(text); i != nil {
+		text = text[:i[0]]
+	}
+	if !strings.ContainsFunc(text, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }) {
+		return Answer{}
 	}
 	a := answer(text, Said)
 	if !a.Value.hasWords() {

@@ -336,6 +336,9 @@ func parseRelation(s string, depth int) (Value, bool) {
 		return Value{}, false
 	}
 	v := Value{kind: relation, op: ops[0], items: []Value{parseValue(sides[0], depth+1), parseValue(sides[1], depth+1)}}
+	if v.op == "=" && v.items[0].kind == words && v.items[1].kind == formula {
+		return v.items[1], true // 3 hours + 9 hours = 12 hours
+	}
 	if v.items[0].kind != formula || v.items[1].kind != formula {
 		return Value{}, false
 	}
