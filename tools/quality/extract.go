@@ -79,14 +79,11 @@ func pairs() ([]pair, error) {
 func (p pair) equal() bool {
 	given := math.Parse(p.Given)
 	if p.Text {
-		s := math.NewSession(math.Problem{})
-		s.Add(engine.TextDelta{Text: p.Given})
-		s.Add(engine.Finish{Reason: engine.FinishStop})
-		r := s.Result()
-		if r.Answer.How == math.None {
+		a := answerOf(p.Given, engine.FinishStop)
+		if a.How == math.None {
 			return false
 		}
-		given = r.Answer.Value
+		given = a.Value
 	}
 	return math.Equal(given, math.Parse(p.Expected))
 }

@@ -172,6 +172,18 @@ func TestSolve(t *testing.T) {
 	if got, want := solvedRow(all), "3\t1 (33 %)\t6–79 %\t1\t1\t2\t1"; got != want {
 		t.Errorf("row %q, want %q", got, want)
 	}
+	if err := os.WriteFile(path, []byte(`{"answer": "72", "solution": "48 + 24 = 72.\nSo it is \\boxed{72}."}`+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := cutTable(&b, path); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"all, without the box  1          1            0", "95 %                  1          1            0"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("want %q in\n%s", want, b.String())
+		}
+	}
 	if err := solve([]string{"-half", "held", "-out", path}); err == nil {
 		t.Error("writes the answers of the held-out half")
 	}

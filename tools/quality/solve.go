@@ -18,6 +18,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/bise-sh/bise/engine"
 	"github.com/bise-sh/bise/modes/eval"
 	"github.com/bise-sh/bise/modes/math"
 )
@@ -53,8 +54,12 @@ func solve(arguments []string) error {
 	maxTokens := flags.Int("max-tokens", 512, "limit of a solution")
 	parallel := flags.Int("parallel", 4, "problems solved at once")
 	out := flags.String("out", "", "append what solve says of each problem to this file; refused unless -half is develop")
+	cut := flags.String("cut", "", "solve nothing: print what the answers were if the solutions in this file, which -out wrote, were cut off")
 	if err := flags.Parse(arguments); err != nil {
 		return err
+	}
+	if *cut != "" {
+		return cutTable(os.Stdout, *cut)
 	}
 	if *out != "" && *half != "develop" {
 		return errors.New("the answers to held-out problems are not for reading: -out needs -half develop")
@@ -183,4 +188,50 @@ func solvedRow(all []solved) string {
 	low, high := eval.Wilson(right, len(all))
 	return fmt.Sprintf("%d\t%d (%s)\t%.0f–%.0f %%\t%d\t%d\t%d\t%d", len(all), right, percent(right, len(all)), 100*low, 100*high,
 		len(all)-right-none, none, cut, cutRight)
+}
+
+// cutTable prints how often a solution that is cut off, or has no box, leads to the answer in
+// its box.
+func cutTable(w io.Writer, path string) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	var all []solved
+	for line := range strings.Lines(string(text)) {
+		var s solved
+		if err := json.Unmarshal([]byte(line), &s); err != nil {
+			return err
+		}
+		if s.Answer != nil && strings.Contains(s.Solution, `\boxed`) {
+			all = append(all, s)
+		}
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "characters left\tsolutions\tsame answer\tno answer")
+	for _, percent := range []int{100, 99, 98, 95, 90, 80} {
+		same, none := 0, 0
+		for _, s := range all {
+			a := answerOf(strings.ToValidUTF8(s.Solution[:len(s.Solution)*percent/100], ""), engine.FinishLength)
+			if percent == 100 {
+				a = answerOf(strings.ReplaceAll(s.Solution, `\boxed`, ""), engine.FinishStop)
+			}
+			none += one(a.How == math.None)
+			same += one(a.How != math.None && math.Equal(a.Value, math.Parse(*s.Answer)))
+		}
+		left := fmt.Sprintf("%d %%", percent)
+		if percent == 100 {
+			left = "all, without the box"
+		}
+		fmt.Fprintf(t, "%s\t%d\t%d\t%d\n", left, len(all), same, none)
+	}
+	return t.Flush()
+}
+
+// answerOf extracts the answer of a solution.
+func answerOf(solution string, reason engine.FinishReason) math.Answer {
+	s := math.NewSession(math.Problem{})
+	s.Add(engine.TextDelta{Text: solution})
+	s.Add(engine.Finish{Reason: reason})
+	return s.Result().Answer
 }
