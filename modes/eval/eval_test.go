@@ -223,6 +223,24 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// A numeric answer in a solution that was cut off counts, and is reported as cut off.
+func TestNumericCutOff(t *testing.T) {
+	e := &enginetest.Script{Replies: []enginetest.Reply{{enginetest.Text("48 + 24 = 72 clips in to"), enginetest.End(engine.FinishLength)}}}
+	defer e.Close()
+	cases, err := Read(strings.NewReader(`{"prompt": "How many clips?", "numeric": 72}`), "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Run(t.Context(), e, cases, Options{}, func(o Outcome) error {
+		if !o.OK || !o.Cut {
+			t.Errorf("got %+v", o)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestRecord(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.jsonl")
 	cases := []Case{{Line: 1}, {Line: 2}, {Line: 3}}
